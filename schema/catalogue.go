@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import "strconv"
+
+// Short names for the generated enum values.
+const (
+	RoleOpen        = Role_ROLE_OPEN
+	RoleLookup      = Role_ROLE_LOOKUP
+	RoleLookupChain = Role_ROLE_LOOKUP_CHAIN
+	RoleLookupRCU   = Role_ROLE_LOOKUP_RCU
+	RoleAlloc       = Role_ROLE_ALLOC
+	RoleInsert      = Role_ROLE_INSERT
+	RoleInstantiate = Role_ROLE_INSTANTIATE
+	RoleDelete      = Role_ROLE_DELETE
+	RoleDrop        = Role_ROLE_DROP
+	RoleKill        = Role_ROLE_KILL
+	RoleFree        = Role_ROLE_FREE
+	RoleMove        = Role_ROLE_MOVE
+	RoleEvict       = Role_ROLE_EVICT
+	RoleUnlink      = Role_ROLE_UNLINK
+	RoleFork        = Role_ROLE_FORK
+	RoleExec        = Role_ROLE_EXEC
+	RoleExit        = Role_ROLE_EXIT
+
+	Enter = Phase_PHASE_ENTER
+	Exit  = Phase_PHASE_EXIT
+
+	ColumnKey        = Column_COLUMN_KEY
+	ColumnNameAddr   = Column_COLUMN_NAME_ADDRESS
+	ColumnDentry     = Column_COLUMN_DENTRY
+	ColumnRet        = Column_COLUMN_RET
+	ColumnOpen       = Column_COLUMN_OPEN
+	ColumnFilesystem = Column_COLUMN_FILESYSTEM
+	ColumnBucket     = Column_COLUMN_BUCKET
+	ColumnTarget     = Column_COLUMN_TARGET
+	ColumnChild      = Column_COLUMN_CHILD
+
+	FactParentIsRoot   = Fact_FACT_PARENT_IS_ROOT
+	FactParentOpHash   = Fact_FACT_PARENT_OP_HASH
+	FactMountpoint     = Fact_FACT_MOUNTPOINT
+	FactUnhashed       = Fact_FACT_UNHASHED
+	FactInodeUnknown   = Fact_FACT_INODE_UNKNOWN
+	FactNameUnreadable = Fact_FACT_NAME_UNREADABLE
+)
+
+// RoleInfo is one row of the catalogue.
+type RoleInfo struct {
+	Role Role
+	Name string // as printed and as filters take it, e.g. "lookup_rcu"
+	Doc  string // what one event of it says
+	// What a live probe records in each phase; nil: the phase is not recorded.
+	Enter, Exit *Shape
+}
+
+// Shape is the columns of one role and phase.
+type Shape struct{ Columns Columns }
+
+func shape(columns ...Column) *Shape {
+	var s Shape
+	for _, c := range columns {
+		s.Columns = s.Columns.With(c)
+	}
+	return &s
+}
+
+// Catalogue lists every role a trace can hold, in the order of Role.
+func Catalogue() []RoleInfo {
+	return []RoleInfo{
+		{RoleOpen, "open", "a path is opened: do_filp_open",
+			shape(ColumnKey, ColumnNameAddr, ColumnOpen), shape(ColumnDentry, ColumnRet, ColumnFilesystem)},
+		{RoleLookup, "lookup", "the cache is asked under rename_lock: d_lookup",
+			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry)},
+		{RoleLookupChain, "lookup_chain", "one hash chain is walked with d_lock: __d_lookup",
+			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry)},
+		{RoleLookupRCU, "lookup_rcu", "one hash chain is walked in rcu-walk: __d_lookup_rcu",
+			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry)},
+		{RoleAlloc, "alloc", "a dentry is allocated and its name copied: __d_alloc",
+			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry)},
+		{RoleInsert, "insert", "a dentry enters its hash bucket: __d_rehash",
+			nil, shape(ColumnDentry, ColumnBucket)},
+		{RoleInstantiate, "instantiate", "a negative dentry gets its inode: __d_instantiate",
+			nil, shape(ColumnDentry)},
+		{RoleDelete, "delete", "the file behind a dentry is deleted: d_delete",
+			shape(ColumnDentry), nil},
+		{RoleDrop, "drop", "a dentry leaves the hash table: __d_drop",
+			shape(ColumnDentry), nil},
+		{RoleKill, "kill", "the life of a dentry ends: __dentry_kill",
+			shape(ColumnDentry), nil},
+		{RoleFree, "free", "the memory of a dentry is given back: dentry_free",
+			shape(ColumnDentry), nil},
+		{RoleMove, "move", "a dentry gets another name or parent: __d_move",
+			shape(ColumnDentry, ColumnTarget), shape(ColumnDentry)},
+		{RoleEvict, "evict", "drop_caches empties the slabs: drop_slab",
+			shape(), shape()},
+		{RoleUnlink, "unlink", "a name is removed from its directory: vfs_unlink",
+			shape(ColumnDentry), shape(ColumnRet)},
+		{RoleFork, "fork", "a traced process makes another",
+			shape(ColumnChild), nil},
+		{RoleExec, "exec", "a traced process runs a program",
+			shape(ColumnKey), nil},
+		{RoleExit, "exit", "a traced process ends",
+			shape(ColumnRet), nil},
+	}
+}
+
+// Info returns the catalogue's row of r; ok is false for a role this version does
+// not know.
+func (r Role) Info() (info RoleInfo, ok bool) {
+	if r < RoleOpen || int(r) > len(catalogue) {
+		return RoleInfo{}, false
+	}
+	return catalogue[r-1], true
+}
+
+// catalogue is Catalogue made once; nothing writes to it.
+var catalogue = Catalogue()
+
+// Label is the role's name as printed, "role(99)" for one this version does not know.
+func (r Role) Label() string {
+	if info, ok := r.Info(); ok {
+		return info.Name
+	}
+	return "role(" + strconv.Itoa(int(r)) + ")"
+}
