@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+const goldenRatio64 = 0x61C8864680B583EB // GOLDEN_RATIO_64 of include/linux/hash.h
+
+// HashName computes qstr.hash as the kernel's hash_name() does on a 64-bit little
+// endian machine with CONFIG_DCACHE_WORD_ACCESS (NAME_HASH_WORD64_LE). The salt is
+// the address of the parent dentry. A filesystem with its own d_op->d_hash does
+// otherwise.
+func HashName(salt uint64, name string) uint32 {
+	var x uint64
+	y := salt
+	for ; len(name) >= 8; name = name[8:] {
+		x ^= load64(name)
+		y ^= x
+		x = bits.RotateLeft64(x, 12) + y
+		y = bits.RotateLeft64(y, 45) * 9
+	}
+	if len(name) > 0 {
+		var tail [8]byte
+		copy(tail[:], name)
+		x ^= binary.LittleEndian.Uint64(tail[:])
+	}
+	y ^= x * goldenRatio64
+	return uint32(y * goldenRatio64 >> 32)
+}
+
+func load64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// Errors that end a reading; Reader wraps them with what it met.
+var (
+	ErrNotTrace  = errors.New("not a dtrec trace")
+	ErrVersion   = errors.New("trace format not supported")
+	ErrSecondRun = errors.New("more than one run in this file")
+	ErrNoRun     = errors.New("no such run in this file")
+)
+
+// Record is one thing read from a trace: *Event, *Loss, *Program, *Damage or
+// *Footer.
+type Record interface{ record() }
+
+func (*Event) record()   {}
+func (*Loss) record()    {}
+func (*Program) record() {}
+func (*Damage) record()  {}
+func (*Footer) record()  {}
+
+// Damage is a stretch of the file that could not be read. Events after it are.
+type Damage struct {
+	Offset int64  // where it begins in the file, bytes
+	Bytes  int64  // how many bytes were passed over
+	Events uint64 // how many events it took, from the gap in the ids; 0 where not known
+	Cut    bool   // the file ends inside it
+	Err    error  // what was wrong
+}
+
+// Reader reads one run of a trace from front to back, in memory bounded by the
+// largest frame.
+type Reader struct {
+	frames  frameReader
+	dec     *zstd.Decoder
+	raw     []byte // the decompressed frame
+	rest    []byte // packets of raw not yet read
+	header  *Header
+	batch   batchReader
+	event   Event
+	nextID  uint64
+	damage  *Damage // met, not yet reported: the next batch tells its events
+	ready   []Record
+	footer  *Footer
+	run     int // the run wanted, from 1; 0: the only one
+	runs    int // headers met
+	offset  int64
+	stopped error
+}
+
+// NewReader reads the header. run picks one of several concatenated runs, from 1;
+// 0 means the file must hold one only, else Next ends with ErrSecondRun.
+// Errors: ErrNotTrace, ErrVersion, ErrNoRun, or that of r.
+func NewReader(r io.Reader, run int) (*Reader, error) {
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxFrameBytes))
+	if err != nil {
+		return nil, fmt.Errorf("zstd: %w", err)
+	}
+	t := &Reader{frames: frameReader{r: r}, dec: dec, run: run, nextID: 1}
+	if err := t.findHeader(); err != nil {
+		dec.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Header returns the run's header.
+func (t *Reader) Header() *Header { return t.header }
+
+// Complete reports whether the footer was read: nothing was cut off.
+func (t *Reader) Complete() bool { return t.footer != nil }
+
+// Close frees the decoder. It does not close the underlying reader.
+func (t *Reader) Close() { t.dec.Close() }
+
+// Next returns the next record, valid until the next call. io.EOF: the end, with
+// or without a footer. After any error Next keeps returning it.
+func (t *Reader) Next() (Record, error) {
+	for {
+		if len(t.ready) > 0 {
+			r := t.ready[0]
+			t.ready = t.ready[1:]
+			return r, nil
+		}
+		if t.batch.done < t.batch.events {
+			if err := t.batch.next(&t.event); err == nil {
+				t.nextID = t.event.ID + 1
+				return &t.event, nil
+			} else {
+				t.batch.done, t.rest = t.batch.events, nil
+				t.damaged(err)
+			}
+		}
+		if t.stopped != nil {
+			return nil, t.stopped
+		}
+		t.advance()
+	}
+}
+
+// advance reads the next packet, or the next frame when this one is used up.
+func (t *Reader) advance() {
+	if len(t.rest) > 0 {
+		if err := t.packet(); err != nil {
+			t.rest = nil
+			if errors.Is(err, ErrSecondRun) || errors.Is(err, ErrVersion) || err == io.EOF {
+				t.stop(err)
+			} else {
+				t.damaged(err)
+			}
+		}
+		return
+	}
+	frame, offset, err := t.frames.next()
+	t.offset = offset
+	switch {
+	case err == nil:
+		if t.raw, err = t.dec.DecodeAll(frame, t.raw[:0]); err != nil {
+			t.damaged(err)
+			return
+		}
+		t.rest = t.raw
+	case err == errFraming:
+		t.damaged(err)
+	case err == io.ErrUnexpectedEOF:
+		t.addDamage(Damage{Offset: offset, Bytes: int64(len(t.frames.buf)), Cut: true, Err: err})
+		t.stop(io.EOF)
+	default:
+		t.stop(err)
+	}
+}
+
+// damaged passes over the frame last read, to the next one that begins after it.
+func (t *Reader) damaged(cause error) {
+	at := t.frames.off
+	bytes, err := t.frames.resync()
+	t.addDamage(Damage{Offset: at, Bytes: bytes, Err: cause})
+	if err != nil {
+		t.stop(err)
+	}
+}
+
+func (t *Reader) addDamage(d Damage) {
+	if t.damage == nil {
+		t.damage = &d
+		return
+	}
+	t.damage.Bytes = d.Offset + d.Bytes - t.damage.Offset
+	t.damage.Cut = t.damage.Cut || d.Cut
+}
+
+// stop ends the reading; damage that no batch followed is reported first.
+func (t *Reader) stop(err error) {
+	t.stopped = err
+	if t.damage != nil {
+		t.ready = append(t.ready, t.damage)
+		t.damage = nil
+	}
+}
+
+// packet reads one Trace.packet from rest.
+func (t *Reader) packet() error {
+	body, err := t.field(&t.rest, fieldTracePacket)
+	for err == nil && len(body) > 0 {
+		var num protowire.Number
+		var typ protowire.Type
+		var n int
+		if num, typ, n = protowire.ConsumeTag(body); n < 0 {
+			return protowire.ParseError(n)
+		}
+		body = body[n:]
+		if typ != protowire.BytesType {
+			if n = protowire.ConsumeFieldValue(num, typ, body); n < 0 {
+				return protowire.ParseError(n)
+			}
+			body = body[n:]
+			continue
+		}
+		v, n := protowire.ConsumeBytes(body)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		body = body[n:]
+		err = t.content(num, v)
+	}
+	return err
+}
+
+// field takes one length-delimited field off b and returns it if it is want, else
+// nothing.
+func (t *Reader) field(b *[]byte, want protowire.Number) ([]byte, error) {
+	num, typ, n := protowire.ConsumeTag(*b)
+	if n < 0 {
+		return nil, protowire.ParseError(n)
+	}
+	size := protowire.ConsumeFieldValue(num, typ, (*b)[n:])
+	if size < 0 {
+		return nil, protowire.ParseError(size)
+	}
+	value := (*b)[n : n+size]
+	*b = (*b)[n+size:]
+	if num != want || typ != protowire.BytesType {
+		return nil, nil
+	}
+	body, _ := protowire.ConsumeBytes(value)
+	return body, nil
+}
+
+// content reads the one field set in a Packet. Before the wanted run's header
+// only headers count.
+func (t *Reader) content(num protowire.Number, body []byte) error {
+	if num == fieldPacketHeader {
+		return t.readHeader(body)
+	}
+	if t.header == nil {
+		return nil
+	}
+	switch num {
+	case fieldPacketEvents:
+		return t.events(body)
+	case fieldPacketLoss:
+		return decode(t, body, &Loss{})
+	case fieldPacketProgram:
+		return decode(t, body, &Program{})
+	case fieldPacketFooter:
+		t.footer = &Footer{}
+		if err := proto.Unmarshal(body, t.footer); err != nil {
+			return fmt.Errorf("footer: %w", err)
+		}
+		if t.footer.Events >= t.nextID {
+			t.gap(t.footer.Events + 1)
+		}
+		t.ready = append(t.ready, t.footer)
+	}
+	return nil
+}
+
+func decode[M interface {
+	proto.Message
+	Record
+}](t *Reader, body []byte, m M) error {
+	if err := proto.Unmarshal(body, m); err != nil {
+		return err
+	}
+	t.ready = append(t.ready, m)
+	return nil
+}
+
+func (t *Reader) events(body []byte) error {
+	if err := t.batch.load(body); err != nil {
+		t.batch.events, t.batch.done = 0, 0
+		return err
+	}
+	if t.damage != nil || t.batch.firstID > t.nextID {
+		t.gap(t.batch.firstID)
+	}
+	return nil
+}
+
+// gap reports the events missing before id.
+func (t *Reader) gap(id uint64) {
+	d := t.damage
+	if d == nil {
+		d = &Damage{Offset: t.offset, Err: errors.New("event ids skip")}
+	}
+	if id > t.nextID {
+		d.Events = id - t.nextID
+		t.nextID = id
+	}
+	t.damage = nil
+	t.ready = append(t.ready, d)
+}
+
+func (t *Reader) readHeader(body []byte) error {
+	t.runs++
+	if t.header != nil {
+		if t.run == 0 {
+			return ErrSecondRun
+		}
+		return io.EOF
+	}
+	if t.run > t.runs {
+		return nil
+	}
+	h := &Header{}
+	if err := proto.Unmarshal(body, h); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if h.FormatVersion == 0 || h.FormatVersion > FormatVersion {
+		return fmt.Errorf("%w: version %d, this program reads up to %d", ErrVersion, h.FormatVersion, FormatVersion)
+	}
+	t.header = h
+	return nil
+}
+
+// findHeader reads up to the wanted run's header.
+func (t *Reader) findHeader() error {
+	for t.header == nil && t.stopped == nil {
+		t.advance()
+		if t.damage != nil && t.runs == 0 {
+			return fmt.Errorf("%w: %w", ErrNotTrace, t.damage.Err)
+		}
+		if t.runs == 0 && t.stopped == nil && len(t.rest) == 0 && len(t.raw) > 0 {
+			return fmt.Errorf("%w: the first frame holds no header", ErrNotTrace)
+		}
+	}
+	switch {
+	case t.header != nil:
+		return nil
+	case t.stopped != io.EOF:
+		return t.stopped
+	case t.runs > 0:
+		return fmt.Errorf("%w: it holds %d", ErrNoRun, t.runs)
+	}
+	return fmt.Errorf("%w: the file is empty", ErrNotTrace)
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	batchEvents = 16384   // a batch is written when it has so many events
+	batchBytes  = 4 << 20 // or so many bytes before compression
+
+	indexMagic = 0x184D2A5D // zstd skippable frame, the 14th of 16
+)
+
+// Writer writes one trace. It is not safe for concurrent use. After an error every
+// call returns that error; the frames before it are whole.
+type Writer struct {
+	w      io.Writer
+	enc    *zstd.Encoder
+	batch  *batchWriter
+	index  Index
+	first  uint64 // earliest and latest time in the batch
+	last   uint64
+	events uint64
+	lost   uint64
+	bytes  int64
+	body   []byte // scratch: an EventBatch
+	raw    []byte // scratch: a frame before compression
+	frame  []byte // scratch: a frame
+	err    error
+}
+
+// NewWriter writes the header as the first frame. It fills in
+// Header.format_version; the other fields that must be there are the caller's.
+func NewWriter(w io.Writer, h *Header) (*Writer, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true))
+	if err != nil {
+		return nil, fmt.Errorf("zstd: %w", err)
+	}
+	t := &Writer{w: w, enc: enc, batch: newBatchWriter()}
+	t.batch.start(1)
+	h.FormatVersion = FormatVersion
+	if err := t.message(fieldPacketHeader, h); err != nil {
+		return nil, fmt.Errorf("write header: %w", err)
+	}
+	return t, nil
+}
+
+// Append adds one event and gives it the next id; Event.ID is ignored. Events must
+// come in order of time: replay takes the order of the file for the order of
+// things. A full batch goes out as a frame.
+func (t *Writer) Append(e *Event) error {
+	if t.err != nil {
+		return t.err
+	}
+	if t.batch.events == 0 {
+		t.first, t.last = e.Time, e.Time
+	}
+	t.first, t.last = min(t.first, e.Time), max(t.last, e.Time)
+	t.batch.add(e)
+	t.events++
+	if t.batch.events >= batchEvents || t.batch.events&1023 == 0 && t.batch.size() >= batchBytes {
+		return t.Flush()
+	}
+	return nil
+}
+
+// Flush writes the events so far as a frame, so that they survive what comes.
+func (t *Writer) Flush() error {
+	if t.err != nil || t.batch.events == 0 {
+		return t.err
+	}
+	t.index.Offset = append(t.index.Offset, uint64(t.bytes))
+	t.index.FirstId = append(t.index.FirstId, t.batch.firstID)
+	t.index.FirstNs = append(t.index.FirstNs, t.first)
+	t.index.LastNs = append(t.index.LastNs, t.last)
+	t.body = t.batch.appendTo(t.body[:0])
+	err := t.write(fieldPacketEvents, t.body)
+	t.batch.start(t.events + 1)
+	return err
+}
+
+// Loss writes a loss record after the events so far.
+func (t *Writer) Loss(l *Loss) error {
+	if l.Cause != LossCause_LOSS_CAUSE_UNREADABLE_NAME {
+		t.lost += l.Count
+	}
+	return t.after(fieldPacketLoss, l)
+}
+
+// Program writes a program record after the events so far.
+func (t *Writer) Program(p *Program) error { return t.after(fieldPacketProgram, p) }
+
+// Close writes the rest, the footer and the seek index. It fills in Footer.events
+// and Footer.lost. It does not close the underlying writer.
+func (t *Writer) Close(f *Footer) error {
+	f.Events, f.Lost = t.events, t.lost
+	if err := t.after(fieldPacketFooter, f); err != nil {
+		return err
+	}
+	body, err := proto.Marshal(&t.index)
+	if err == nil {
+		frame := binary.LittleEndian.AppendUint32(nil, indexMagic)
+		frame = binary.LittleEndian.AppendUint32(frame, uint32(len(body)))
+		err = t.out(append(frame, body...))
+	}
+	if err == nil {
+		t.err = errors.New("trace is closed")
+	}
+	return err
+}
+
+// Events returns how many events were appended.
+func (t *Writer) Events() uint64 { return t.events }
+
+// Bytes returns how many bytes the whole frames written so far take; what an
+// error left behind them is not part of the trace.
+func (t *Writer) Bytes() int64 { return t.bytes }
+
+func (t *Writer) after(field protowire.Number, m proto.Message) error {
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return t.message(field, m)
+}
+
+func (t *Writer) message(field protowire.Number, m proto.Message) error {
+	body, err := proto.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return t.write(field, body)
+}
+
+// write wraps the body in a Packet and Trace.packet, and that in a frame.
+func (t *Writer) write(field protowire.Number, body []byte) error {
+	inner := protowire.SizeTag(field) + protowire.SizeBytes(len(body))
+	raw := protowire.AppendTag(t.raw[:0], fieldTracePacket, protowire.BytesType)
+	raw = protowire.AppendVarint(raw, uint64(inner))
+	raw = protowire.AppendTag(raw, field, protowire.BytesType)
+	raw = protowire.AppendBytes(raw, body)
+	t.raw = raw
+	t.frame = t.enc.EncodeAll(raw, t.frame[:0])
+	return t.out(t.frame)
+}
+
+func (t *Writer) out(b []byte) error {
+	if _, err := t.w.Write(b); err != nil {
+		t.err = fmt.Errorf("write trace: %w", err)
+		return t.err
+	}
+	t.bytes += int64(len(b))
+	return nil
+}
