@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// kvmLimit is how long a guest under KVM may take to reach init, the first time on a machine. It takes about
+// a second; where KVM is broken (some nested set-ups open /dev/kvm and hang) it never does.
+const kvmLimit = 20 * time.Second
+
+// runAccelerated runs the guest with KVM where that works and with TCG elsewhere. A machine's KVM is tried once:
+// what came out is remembered until it boots anew. Guests that fail under both say nothing about KVM.
+func runAccelerated(ctx context.Context, c Config, e emulator, j job) (message, error) {
+	memory := kvmMemory{device: "/dev/kvm", file: kvmFile()}
+	accel := c.Accel
+	if accel == "" {
+		accel = memory.recall()
+	}
+	if accel != "" {
+		done, _, err := runOnce(ctx, c, e, j, accel, bootLimit)
+		return done, err
+	}
+	done, alive, err := runOnce(ctx, c, e, j, accelKVM, kvmLimit)
+	if alive {
+		memory.remember(accelKVM)
+		return done, err
+	}
+	if ctx.Err() != nil {
+		return message{}, err
+	}
+	done, alive, err = runOnce(ctx, c, e, j, accelTCG, bootLimit)
+	if alive {
+		c.notice("KVM starts no guest on this machine: using TCG, which is slower")
+		memory.remember(accelTCG)
+	}
+	return done, err
+}
+
+// runOnce makes a machine, runs it and brings the outputs home.
+func runOnce(ctx context.Context, c Config, e emulator, j job, accel string, boot time.Duration) (message, bool, error) {
+	m, err := newMachine(ctx, c, j)
+	if err != nil {
+		return message{}, false, err
+	}
+	defer m.Close()
+	done, alive, err := m.run(ctx, c, e, accel, boot)
+	if err != nil {
+		return message{}, alive, err
+	}
+	return done, alive, bringHome(m.disks[outputDisk], done, c.Outputs)
+}
+
+// kvmMemory keeps what is known of this machine's KVM. It is a convenience: without a cache directory KVM is tried
+// each time.
+type kvmMemory struct {
+	device string
+	file   string // holds the boot id and the accelerator; empty for none
+}
+
+// kvmFile is where the decision is kept, empty when there is no place.
+func kvmFile() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "dtrec", "kvm")
+}
+
+// recall says which accelerator to use: TCG when KVM cannot even be opened, what was remembered for this boot of the
+// host, or nothing, which means to find out.
+func (k kvmMemory) recall() string {
+	f, err := os.OpenFile(k.device, os.O_RDWR, 0)
+	if err != nil {
+		return accelTCG
+	}
+	f.Close()
+	text, err := os.ReadFile(k.file)
+	if err != nil {
+		return ""
+	}
+	boot, accel, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	if boot != bootID() || (accel != accelKVM && accel != accelTCG) {
+		return ""
+	}
+	return accel
+}
+
+func (k kvmMemory) remember(accel string) {
+	if k.file == "" || os.MkdirAll(filepath.Dir(k.file), 0o755) != nil {
+		return
+	}
+	_ = os.WriteFile(k.file, []byte(bootID()+" "+accel+"\n"), 0o644)
+}
+
+// bootID identifies this boot of the host.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(id))
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// dialogue is the host's ear at the control port, an io.Writer that takes init's messages as they come.
+type dialogue struct {
+	watchdog *time.Timer // stopped when init first speaks
+	ended    func()      // called when init said its last word
+	alive    bool
+	last     message // the last word: Done or Error
+	bad      error   // the first thing not understood
+	line     []byte
+}
+
+// Write takes bytes from the port. It never fails: what is not understood is kept for the verdict.
+func (d *dialogue) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		head, tail, whole := bytes.Cut(rest, []byte("\n"))
+		if len(d.line)+len(head) <= maxMessage {
+			d.line = append(d.line, head...)
+		}
+		if whole {
+			d.take(d.line)
+			d.line = d.line[:0]
+		}
+		rest = tail
+	}
+	return len(p), nil
+}
+
+func (d *dialogue) take(line []byte) {
+	var m message
+	err := json.Unmarshal(line, &m)
+	if err == nil {
+		err = m.check()
+	}
+	switch {
+	case d.last.Done || d.last.Error != "":
+		// After the last word nothing counts.
+	case err != nil:
+		if d.bad == nil {
+			d.bad = fmt.Errorf("%w: its init said %q: %w", ErrDied, line, err)
+		}
+	case m.Alive:
+		d.alive = true
+		d.watchdog.Stop()
+	case m.Done || m.Error != "":
+		d.last = m
+		d.ended()
+	}
+}
+
+// verdict makes an error of how the guest ended, nil when its job ran to the end. complaint is QEMU's stderr, exit
+// its end.
+func (d *dialogue) verdict(ctx context.Context, console *tail, exit error, complaint string) error {
+	if d.last.Done {
+		return nil
+	}
+	cause := context.Cause(ctx)
+	if errors.Is(cause, errStillUp) {
+		cause = nil
+	}
+	switch {
+	case d.last.Error != "":
+		return console.blame(fmt.Errorf("%w: %s", ErrInit, printable(d.last.Error)))
+	case errors.Is(cause, ErrTimeout), errors.Is(cause, ErrNoBoot):
+		return console.blame(cause)
+	case cause != nil:
+		return cause
+	case console.panicked():
+		return console.blame(ErrPanic)
+	case exit != nil:
+		return console.blame(fmt.Errorf("%w: QEMU: %w: %s", ErrDied, exit, complaint))
+	case d.bad != nil:
+		return console.blame(d.bad)
+	case !d.alive:
+		return console.blame(ErrNoBoot)
+	}
+	return console.blame(ErrDied)
+}
+
+const (
+	tailBytes = 16 << 10 // of the console kept
+	tailLines = 20       // of the console shown
+)
+
+// tail is an io.Writer that passes the console on and keeps its end.
+type tail struct {
+	w   io.Writer
+	end []byte
+	// dead is set once the kernel said that it panicked, which may be long gone from the end.
+	dead bool
+}
+
+// Write never fails: a console nobody can read is no reason to end a run.
+func (t *tail) Write(p []byte) (int, error) {
+	if t.w != nil {
+		if _, err := t.w.Write(p); err != nil {
+			t.w = nil
+		}
+	}
+	t.end = append(t.end, p...)
+	t.dead = t.dead || bytes.Contains(t.end, []byte("Kernel panic - not syncing"))
+	if extra := len(t.end) - tailBytes; extra > 0 {
+		t.end = append(t.end[:0], t.end[extra:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) panicked() bool { return t.dead }
+
+// lines is the end of the console, fit to be shown on a terminal.
+func (t *tail) lines() []string {
+	var lines []string
+	for line := range strings.Lines(string(t.end)) {
+		if line = strings.TrimRight(line, "\r\n "); line != "" {
+			lines = append(lines, printable(line))
+		}
+	}
+	return lines[max(0, len(lines)-tailLines):]
+}
+
+// blame is an error of the guest, with its console.
+func (t *tail) blame(err error) error { return &GuestError{Err: err, Console: t.lines()} }
+
+// printable replaces what could steer a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && (r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0)) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// What can go wrong, for errors.Is. Those about the guest come inside a *GuestError.
+var (
+	// ErrNoQEMU: there is no QEMU, or no mke2fs, on this machine.
+	ErrNoQEMU = errors.New("not found: install it with scripts/install-qemu")
+	// ErrNotBootable: the kernel file is not an x86 Linux image.
+	ErrNotBootable = errors.New("not a bootable x86 kernel image (vmlinuz)")
+	// ErrNotStatic: a program to run in the guest needs a dynamic loader.
+	ErrNotStatic = errors.New("dynamically linked, and the guest has no loader")
+	// ErrNoBoot: the kernel did not come as far as starting init.
+	ErrNoBoot = errors.New("the guest did not reach init")
+	// ErrPanic: the guest's kernel panicked.
+	ErrPanic = errors.New("the guest's kernel panicked")
+	// ErrTimeout: the run took longer than its Timeout.
+	ErrTimeout = errors.New("the guest did not end in time")
+	// ErrInit: the guest's init could not mount, start the job or write the outputs.
+	ErrInit = errors.New("in the guest")
+	// ErrDied: the guest ended without a word.
+	ErrDied = errors.New("the guest ended without a result")
+	// ErrNoOutput: the job ended with exit code 0 and left out an output.
+	ErrNoOutput = errors.New("not written by the job")
+	// ErrBadOutput: the archive of outputs is damaged, or holds what was not asked for.
+	ErrBadOutput = errors.New("the guest's archive of outputs is not sound")
+)
+
+// GuestError is a failure of the guest, with the last lines of its console.
+type GuestError struct {
+	// Err is the cause; it wraps one of the errors of this package or the context's.
+	Err error
+	// Console holds the last lines of the kernel's console, control characters replaced; empty if it said nothing.
+	Console []string
+}
+
+// Error is the cause, followed by the console's last lines, indented.
+func (e *GuestError) Error() string {
+	if len(e.Console) == 0 {
+		return fmt.Sprintf("%v; its console is empty", e.Err)
+	}
+	return fmt.Sprintf("%v; the end of its console:\n    %s", e.Err, strings.Join(e.Console, "\n    "))
+}
+
+// Unwrap returns the cause.
+func (e *GuestError) Unwrap() error { return e.Err }

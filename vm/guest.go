@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// InGuest tells whether this process is the init of a guest that Run started.
+func InGuest() bool {
+	if os.Getpid() != 1 {
+		return false
+	}
+	_, err := os.Stat(jobPath)
+	return err == nil
+}
+
+// Init is the whole life of a guest: it prepares the system, runs the job, hands over what Run waits for, and powers
+// off. It never returns.
+func Init() {
+	err := serve()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "dtrec-vm: %v\n", err)
+	}
+	unix.Sync()
+	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
+		fmt.Fprintf(os.Stderr, "dtrec-vm: power off: %v\n", err)
+	}
+	os.Exit(1) // a panic, which ends QEMU as well
+}
+
+// serve runs the job and says on the control port how it went.
+func serve() error {
+	if err := mountBasics(); err != nil {
+		return err
+	}
+	control, err := openPort(controlPort)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	if err := say(control, message{Alive: true, Uptime: uptime()}); err != nil {
+		return err
+	}
+	done, err := runJob()
+	if err != nil {
+		return errors.Join(err, say(control, message{Error: err.Error()}))
+	}
+	return say(control, done)
+}
+
+// say sends a message and waits until it has left the port.
+func say(control *os.File, m message) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	if _, err := control.Write(append(text, '\n')); err != nil {
+		return fmt.Errorf("control port: %w", err)
+	}
+	return drain(control)
+}
+
+func runJob() (message, error) {
+	var j job
+	text, err := os.ReadFile(jobPath)
+	if err != nil {
+		return message{}, err
+	}
+	if err := json.Unmarshal(text, &j); err != nil {
+		return message{}, fmt.Errorf("%s: %w", jobPath, err)
+	}
+	if err := prepare(j); err != nil {
+		return message{}, err
+	}
+	exit, err := execute(j)
+	if err != nil {
+		return message{}, err
+	}
+	size, err := writeOutputs(j.Outputs)
+	return message{Done: true, Exit: exit, Size: size}, err
+}
+
+// execute runs the job to its end, and returns when its last output has left the guest.
+func execute(j job) (exit int, err error) {
+	var files [3]*os.File
+	if files[0], err = os.Open(os.DevNull); err != nil {
+		return 0, err
+	}
+	defer files[0].Close()
+	ends := make(chan error, 2)
+	for i, port := range []string{stdoutPort, stderrPort} {
+		// A pipe in between: the job must not take its stdout for a terminal.
+		r, w, err := os.Pipe()
+		if err != nil {
+			return 0, err
+		}
+		files[i+1] = w
+		go func() { ends <- forward(port, r) }()
+	}
+	process, err := os.StartProcess(j.Program, append([]string{filepath.Base(j.Program)}, j.Args...), &os.ProcAttr{
+		Dir: workDir, Env: append(environment(), j.Env...), Files: files[:],
+		Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	files[1].Close()
+	files[2].Close()
+	if err != nil {
+		return 0, fmt.Errorf("start %s: %w", j.Program, err)
+	}
+	exit, err = reap(process.Pid)
+	return exit, errors.Join(err, <-ends, <-ends)
+}
+
+func environment() []string {
+	return []string{
+		"PATH=" + binDir + ":/usr/local/bin:/usr/bin:/sbin:/usr/sbin", "HOME=" + workDir, "TMPDIR=" + tmpDir,
+		"PWD=" + workDir, "USER=root", "LOGNAME=root", "SHELL=/bin/sh",
+	}
+}
+
+// reap waits for the job, and for every orphan meanwhile; what outlives the job is killed.
+func reap(pid int) (exit int, err error) {
+	for {
+		var status unix.WaitStatus
+		got, err := unix.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return 0, fmt.Errorf("wait for the job: %w", err)
+		case got == pid && (status.Exited() || status.Signaled()):
+			killRest()
+			if status.Signaled() {
+				return 128 + int(status.Signal()), nil
+			}
+			return status.ExitStatus(), nil
+		}
+	}
+}
+
+// killRest ends every process but init, so that nobody holds the job's stdout any more.
+func killRest() {
+	_ = unix.Kill(-1, unix.SIGKILL)
+	for {
+		if _, err := unix.Wait4(-1, nil, 0, nil); err != nil && !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// forward copies a pipe to a port until its writers are gone and the port is empty.
+func forward(port string, r *os.File) error {
+	defer r.Close()
+	p, err := openPort(port)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{p}, struct{ io.Reader }{r}, make([]byte, 64<<10)); err != nil {
+		return fmt.Errorf("%s: %w", port, err)
+	}
+	return drain(p)
+}
+
+// openPort opens a serial port that passes every byte as it is.
+func openPort(name string) (*os.File, error) {
+	fd, err := unix.Open(name, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	t := unix.Termios{
+		Cflag: unix.CS8 | unix.CREAD | unix.CLOCAL | unix.B115200, Ispeed: unix.B115200, Ospeed: unix.B115200,
+	}
+	t.Cc[unix.VMIN] = 1
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &t); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("%s: set raw: %w", name, err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// drain waits until all that was written to a port has left it.
+func drain(port *os.File) error {
+	for {
+		err := unix.IoctlSetInt(int(port.Fd()), unix.TCSBRK, 1)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// writeOutputs writes the archive of outputs to its disk and returns its size in bytes.
+func writeOutputs(outputs []string) (int64, error) {
+	if len(outputs) == 0 {
+		return 0, nil
+	}
+	device, err := findDisk(outputDisk)
+	if err != nil {
+		return 0, err
+	}
+	f, err := os.OpenFile(device, os.O_WRONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err := packOutputs(w, outputs); err != nil {
+		return 0, fmt.Errorf("write outputs: %w", err)
+	}
+	if err := errors.Join(w.Flush(), f.Sync()); err != nil {
+		return 0, fmt.Errorf("write outputs: %w", err)
+	}
+	return f.Seek(0, io.SeekCurrent)
+}
+
+// uptime is how long the kernel has been running, in seconds.
+func uptime() float64 {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {
+		return 0
+	}
+	return time.Duration(t.Nano()).Seconds()
+}
+
+// unstage moves the files taken along to their places.
+func unstage() error {
+	return filepath.WalkDir(stagingPath, func(name string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && name == stagingPath {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		place := strings.TrimPrefix(name, stagingPath)
+		if place == "" {
+			return nil
+		}
+		if err := unstageEntry(name, place, entry); err != nil {
+			return fmt.Errorf("file taken along: %w", err)
+		}
+		return nil
+	})
+}
+
+func unstageEntry(name, place string, entry fs.DirEntry) error {
+	info, err := entry.Info()
+	if err != nil {
+		return err
+	}
+	switch {
+	case info.IsDir():
+		if err := os.MkdirAll(place, 0o755); err != nil {
+			return err
+		}
+		return nil
+	case info.Mode().Type() == fs.ModeSymlink:
+		target, err := os.Readlink(name)
+		if err != nil {
+			return err
+		}
+		return os.Symlink(target, place)
+	case os.Rename(name, place) == nil:
+		return nil
+	}
+	return copyFile(name, place, info)
+}
+
+// copyFile moves a file to another file system.
+func copyFile(name, place string, info fs.FileInfo) error {
+	from, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(place, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	if err = errors.Join(err, to.Close()); err != nil {
+		return err
+	}
+	return os.Remove(name)
+}

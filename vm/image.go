@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Sizes of the disks in bytes. All are sparse: they take what is written to them.
+const (
+	ext4Size   = 2 << 30
+	loopSize   = 16 << 20
+	outputSize = 4 << 30
+)
+
+// disk is an image to make: an empty file system of a kind, or a raw disk.
+type disk struct {
+	serial  string
+	size    int64    // bytes
+	options []string // mke2fs's, nil for a raw disk
+	files   map[string]string
+}
+
+// disks lists what the guest gets.
+func disks() []disk {
+	// A sparse file has its zeros already: the inode tables need not be written, here or by the kernel (ext4Options).
+	ext4 := []string{"-t", "ext4", "-m", "0", "-N", "65536", "-E", "root_owner=0:0,nodiscard,lazy_itable_init=1"}
+	return []disk{
+		{serial: tmpDisk, size: ext4Size, options: ext4},
+		{serial: workDisk, size: ext4Size, options: ext4},
+		{
+			serial: loopDisk, size: loopSize, files: map[string]string{"a.txt": "x\n"},
+			options: []string{"-t", "ext2", "-E", "root_owner=0:0,nodiscard"},
+		},
+		{serial: outputDisk, size: outputSize},
+	}
+}
+
+// make creates the image in dir, under the name of its serial.
+func (d disk) make(ctx context.Context, mke2fs, dir string) error {
+	image := filepath.Join(dir, d.serial)
+	f, err := os.OpenFile(image, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Truncate(d.size); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if d.options == nil {
+		return nil
+	}
+	args := append([]string{"-q", "-F"}, d.options...)
+	if d.files != nil {
+		content, err := d.writeFiles(dir)
+		if err != nil {
+			return err
+		}
+		args = append(args, "-d", content)
+	}
+	out, err := exec.CommandContext(ctx, mke2fs, append(args, image)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("mke2fs: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// writeFiles writes the files an image starts with to a directory beside it.
+func (d disk) writeFiles(dir string) (string, error) {
+	content := filepath.Join(dir, d.serial+".files")
+	if err := os.Mkdir(content, 0o755); err != nil {
+		return "", err
+	}
+	for name, text := range d.files {
+		if err := os.WriteFile(filepath.Join(content, name), []byte(text), 0o644); err != nil {
+			return "", err
+		}
+	}
+	return content, nil
+}
+
+// findMke2fs looks in the PATH and where a user's PATH does not go.
+func findMke2fs() (string, error) {
+	for _, name := range []string{"mke2fs", "/usr/sbin/mke2fs", "/sbin/mke2fs"} {
+		if found, err := exec.LookPath(name); err == nil {
+			return found, nil
+		}
+	}
+	return "", fmt.Errorf("mke2fs: %w", ErrNoQEMU)
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/u-root/u-root/pkg/cpio"
+)
+
+// initramfs writes the guest's first file system: devices for the kernel to start init with, the program, the job,
+// and the files taken along, which Init moves to their places once the disks are mounted.
+func initramfs(w io.Writer, program string, files []File, j job) error {
+	a := &archive{w: cpio.Newc.Writer(w), has: map[string]bool{}}
+	text, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	steps := []func() error{
+		func() error { return a.add(cpio.CharDev("dev/console", 0o600, 5, 1)) },
+		func() error { return a.add(cpio.CharDev("dev/null", 0o666, 1, 3)) },
+		func() error { return a.file(program, j.Program, 0o755) },
+		func() error { return a.add(cpio.Symlink("init", j.Program)) },
+		func() error { return a.add(cpio.StaticFile(trimRoot(jobPath), string(text), 0o600)) },
+		func() error { return a.addFiles(files) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return cpio.WriteTrailer(a.w)
+}
+
+// archive is a cpio archive in the making. Directories come before what is in them, and nothing comes twice.
+type archive struct {
+	w   cpio.RecordWriter
+	has map[string]bool // names written, without a leading slash
+	ino uint64
+}
+
+// add writes one record and, before it, the directories it is in.
+func (a *archive) add(r cpio.Record) error {
+	if parent := path.Dir(r.Name); parent != "." && !a.has[parent] {
+		if err := a.add(cpio.Directory(parent, 0o755)); err != nil {
+			return err
+		}
+	}
+	if a.has[r.Name] {
+		if r.Mode&cpio.S_IFMT == cpio.S_IFDIR {
+			return nil
+		}
+		return fmt.Errorf("/%s: taken along twice", r.Name)
+	}
+	a.has[r.Name] = true
+	a.ino++
+	r.Ino, r.NLink = a.ino, 1
+	if err := a.w.WriteRecord(r); err != nil {
+		return fmt.Errorf("initramfs: /%s: %w", r.Name, err)
+	}
+	return nil
+}
+
+// file adds a regular file of the host.
+func (a *archive) file(host, guest string, mode fs.FileMode) error {
+	f, err := os.Open(host)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() >= 1<<32 {
+		return fmt.Errorf("%s: %d bytes are too much for an initramfs", host, info.Size())
+	}
+	return a.add(cpio.Record{
+		ReaderAt: io.NewSectionReader(f, 0, info.Size()),
+		Info: cpio.Info{
+			Name: trimRoot(guest), Mode: cpio.S_IFREG | uint64(mode.Perm()),
+			FileSize: uint64(info.Size()), MTime: uint64(info.ModTime().Unix()),
+		},
+	})
+}
+
+// addFiles adds the files taken along, under the staging directory.
+func (a *archive) addFiles(files []File) error {
+	for _, f := range files {
+		guest, err := f.place()
+		if err != nil {
+			return err
+		}
+		if err := a.tree(f.Host, stagingPath+guest); err != nil {
+			return fmt.Errorf("file to take along: %w", err)
+		}
+	}
+	for _, f := range files {
+		if err := a.checkRuns(f.Host); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place is the file's path in the guest.
+func (f File) place() (string, error) {
+	guest := f.Guest
+	if guest == "" {
+		guest = f.Host
+	}
+	if f.Host == "" {
+		return "", errors.New("a file to take along without a name")
+	}
+	if !path.IsAbs(guest) && !filepath.IsLocal(guest) {
+		return "", fmt.Errorf("%s: leads out of the working directory: say where it goes in the guest", guest)
+	}
+	return guestPath(guest), nil
+}
+
+// tree adds a file, or a directory with all that is in it. Symbolic links below stay links; host itself is followed.
+func (a *archive) tree(host, guest string) error {
+	resolved, err := filepath.EvalSymlinks(host)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(resolved, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(resolved, name)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		return a.entry(name, path.Join(guest, relative), info)
+	})
+}
+
+func (a *archive) entry(host, guest string, info fs.FileInfo) error {
+	switch info.Mode().Type() {
+	case 0:
+		return a.file(host, guest, info.Mode())
+	case fs.ModeDir:
+		return a.add(cpio.Directory(trimRoot(guest), uint64(info.Mode().Perm())))
+	case fs.ModeSymlink:
+		target, err := os.Readlink(host)
+		if err != nil {
+			return err
+		}
+		return a.add(cpio.Symlink(trimRoot(guest), target))
+	}
+	return fmt.Errorf("%s: neither a file, a directory nor a link", host)
+}
+
+// checkRuns refuses a program taken along whose dynamic loader is not. What is no program at all is data, and welcome.
+func (a *archive) checkRuns(host string) error {
+	loader, err := interpreter(host)
+	if err != nil || loader == "" || a.has[trimRoot(stagingPath+path.Clean(loader))] {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: link it with -static, or take %s and its libraries along", host, ErrNotStatic, loader)
+}
+
+// trimRoot is the name of an absolute path in an archive.
+func trimRoot(p string) string { return strings.TrimPrefix(path.Clean(p), "/") }
+
+// initramfsFile writes the initramfs to a file.
+func initramfsFile(name, program string, files []File, j job) error {
+	var b bytes.Buffer
+	if err := initramfs(&b, program, files, j); err != nil {
+		return err
+	}
+	return os.WriteFile(name, b.Bytes(), 0o600)
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// How long a guest may take.
+const (
+	bootLimit     = 2 * time.Minute  // until init speaks; a slow machine under TCG takes some seconds
+	powerOffLimit = 10 * time.Second // from init's last word until QEMU is gone
+)
+
+// machine is a guest about to run: the files QEMU gets as open descriptors, their names already gone from the disk.
+type machine struct {
+	kernel, initrd *os.File
+	disks          map[string]*os.File // by serial number
+}
+
+// newMachine makes the initramfs and the disks. Nothing of them is left in the temporary directory afterwards, so
+// that a kill leaves nothing either.
+func newMachine(ctx context.Context, c Config, j job) (m *machine, err error) {
+	mke2fs, err := findMke2fs()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "dtrec-vm-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e := os.RemoveAll(dir); e != nil && err == nil {
+			err = e
+		}
+	}()
+	m = &machine{disks: map[string]*os.File{}}
+	if err := m.fill(ctx, c, j, dir, mke2fs); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *machine) fill(ctx context.Context, c Config, j job, dir, mke2fs string) error {
+	var err error
+	if m.kernel, err = os.Open(c.Kernel); err != nil {
+		return fmt.Errorf("kernel: %w", err)
+	}
+	initrd := filepath.Join(dir, "initrd")
+	if err := initramfsFile(initrd, c.Program, c.Files, j); err != nil {
+		return err
+	}
+	if m.initrd, err = os.Open(initrd); err != nil {
+		return err
+	}
+	for _, d := range disks() {
+		if err := d.make(ctx, mke2fs, dir); err != nil {
+			return fmt.Errorf("disk %s: %w", d.serial, err)
+		}
+		if m.disks[d.serial], err = os.OpenFile(filepath.Join(dir, d.serial), os.O_RDWR, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close frees the disks and the initramfs.
+func (m *machine) Close() {
+	for _, f := range m.disks {
+		f.Close()
+	}
+	for _, f := range []*os.File{m.kernel, m.initrd} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// run boots the guest and stays until it is gone. The message is init's last. alive tells whether init ever spoke.
+func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, boot time.Duration) (done message, alive bool, err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	console := &tail{w: c.Console}
+	talk := &dialogue{ended: func() { time.AfterFunc(powerOffLimit, func() { stop(errStillUp) }) }}
+	talk.watchdog = time.AfterFunc(boot, func() { stop(fmt.Errorf("%w within %v", ErrNoBoot, boot)) })
+	defer talk.watchdog.Stop()
+	ports := []io.Writer{console, &output{"stdout", c.Stdout, stop}, &output{"stderr", c.Stderr, stop}, talk}
+
+	var complaint bytes.Buffer
+	exit, err := m.start(ctx, c, e, accel, ports, &complaint)
+	if err != nil {
+		return message{}, false, err
+	}
+	err = talk.verdict(ctx, console, exit, strings.TrimSpace(complaint.String()))
+	return talk.last, talk.alive, err
+}
+
+// errStillUp ends a guest that said its last word and did not power off; that costs nothing but time.
+var errStillUp = errors.New("the guest did not power off")
+
+// start runs QEMU with its serial ports copied to ports, until both have ended. exit is QEMU's end, err why it did
+// not start.
+func (m *machine) start(ctx context.Context, c Config, e emulator, accel string, ports []io.Writer, stderr io.Writer) (exit, err error) {
+	// PR_SET_PDEATHSIG is about the thread that started QEMU, so that thread must stay.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	cmd := exec.CommandContext(ctx, e.path)
+	cmd.Stderr = stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	pass := func(f *os.File) string {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		return fmt.Sprintf("/proc/self/fd/%d", 2+len(cmd.ExtraFiles))
+	}
+	var copying sync.WaitGroup
+	var p parts
+	var theirs []*os.File
+	defer func() {
+		for _, f := range theirs {
+			f.Close()
+		}
+		copying.Wait()
+	}()
+	for _, port := range ports {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		theirs = append(theirs, w)
+		p.serials = append(p.serials, pass(w))
+		copying.Go(func() {
+			defer r.Close()
+			_, _ = io.Copy(port, r) // the ports' writers take everything and keep their own errors
+		})
+	}
+	p.kernel, p.initrd, p.disks = pass(m.kernel), pass(m.initrd), map[string]string{}
+	for serial, f := range m.disks {
+		p.disks[serial] = pass(f)
+	}
+	cmd.Args = append(cmd.Args, arguments(c, accel, p)...)
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", e.path, err)
+	}
+	for _, f := range theirs {
+		f.Close()
+	}
+	theirs = nil
+	exit = cmd.Wait()
+	copying.Wait()
+	return exit, nil
+}
+
+// output passes what the job writes on. A writer that fails ends the run: nobody is listening.
+type output struct {
+	name string
+	w    io.Writer
+	stop context.CancelCauseFunc
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.w != nil {
+		if _, err := o.w.Write(p); err != nil {
+			o.w = nil
+			o.stop(fmt.Errorf("%s: %w", o.name, err))
+		}
+	}
+	return len(p), nil
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+)
+
+// The archive of outputs is a tar whose names begin with the output's index in the job: "0" is the first output
+// itself, "1/a/b" a file in the second, a directory. So no name from the guest says where on the host it belongs.
+
+// packOutputs writes the archive, in the guest. An output that is not there is left out, as is what is neither
+// a file nor a directory.
+func packOutputs(w io.Writer, outputs []string) error {
+	t := tar.NewWriter(w)
+	for i, output := range outputs {
+		if err := packTree(t, strconv.Itoa(i), output); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: %w", output, err)
+		}
+	}
+	return t.Close()
+}
+
+func packTree(t *tar.Writer, prefix, root string) error {
+	resolved, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(resolved, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(resolved, name)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil || !(info.IsDir() || info.Mode().IsRegular()) {
+			return err
+		}
+		return packEntry(t, path.Join(prefix, relative), name, info)
+	})
+}
+
+func packEntry(t *tar.Writer, name, file string, info fs.FileInfo) error {
+	header, err := tar.FileInfoHeader(info, "")
+	if err != nil {
+		return err
+	}
+	header.Name, header.Uname, header.Gname = name, "", ""
+	if err := t.WriteHeader(header); err != nil || info.IsDir() {
+		return err
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.CopyN(t, f, info.Size())
+	return err
+}

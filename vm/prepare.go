@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// mount is one file system of the guest.
+type mount struct {
+	source, target, kind, options string
+	flags                         uintptr
+	optional                      bool // a kernel without it still runs the job
+}
+
+// ext4Options: the inode tables of the fresh images need no zeroing in the background.
+const ext4Options = "noinit_itable"
+
+// mountBasics mounts what init itself needs.
+func mountBasics() error {
+	return mountAll([]mount{
+		{source: "proc", target: "/proc", kind: "proc"},
+		{source: "sysfs", target: "/sys", kind: "sysfs"},
+		{source: "devtmpfs", target: "/dev", kind: "devtmpfs"},
+	})
+}
+
+// prepare makes the system the job finds: file systems, files taken along, directories for outputs, and a dcache
+// without a trace of all that.
+func prepare(j job) error {
+	if err := mountAll([]mount{
+		{source: "devpts", target: "/dev/pts", kind: "devpts", optional: true},
+		{source: "tmpfs", target: "/dev/shm", kind: "tmpfs", optional: true},
+		{source: "securityfs", target: "/sys/kernel/security", kind: "securityfs", optional: true},
+		{source: "debugfs", target: "/sys/kernel/debug", kind: "debugfs", optional: true},
+		{source: "tracefs", target: "/sys/kernel/tracing", kind: "tracefs", optional: true},
+		{source: "bpf", target: "/sys/fs/bpf", kind: "bpf", optional: true},
+		{source: "cgroup2", target: "/sys/fs/cgroup", kind: "cgroup2", optional: true},
+	}); err != nil {
+		return err
+	}
+	if err := mountDisks(); err != nil {
+		return err
+	}
+	steps := []func() error{
+		func() error { return os.Chmod(tmpDir, 0o777|fs.ModeSticky) },
+		func() error { return unix.Sethostname([]byte("dtrec-vm")) },
+		loopbackUp,
+		func() error { return os.WriteFile("/proc/sys/kernel/kptr_restrict", []byte("0\n"), 0) },
+		unstage,
+		func() error { return makeDirs(j.Dirs) },
+		func() error { unix.Sync(); return os.WriteFile("/proc/sys/vm/drop_caches", []byte("3\n"), 0) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mountAll(mounts []mount) error {
+	for _, m := range mounts {
+		err := os.MkdirAll(m.target, 0o755)
+		if err == nil {
+			err = unix.Mount(m.source, m.target, m.kind, m.flags, m.options)
+		}
+		switch {
+		case err != nil && m.optional:
+			fmt.Fprintf(os.Stderr, "dtrec-vm: no %s on %s: %v\n", m.kind, m.target, err)
+		case err != nil:
+			return fmt.Errorf("mount %s on %s: %w", m.kind, m.target, err)
+		}
+	}
+	return nil
+}
+
+func mountDisks() error {
+	mounts := []mount{
+		{source: tmpDisk, target: tmpDir, kind: "ext4", options: ext4Options},
+		{source: workDisk, target: workDir, kind: "ext4", options: ext4Options},
+		{source: loopDisk, target: loopDir, kind: "ext2"},
+	}
+	for i := range mounts {
+		device, err := findDisk(mounts[i].source)
+		if err != nil {
+			return err
+		}
+		mounts[i].source = device
+	}
+	return mountAll(mounts)
+}
+
+// diskLimit is how long a disk may take to appear: the kernel looks for disks while init starts.
+const diskLimit = 30 * time.Second
+
+// findDisk waits for the NVMe disk with a serial number and returns its device.
+func findDisk(serial string) (string, error) {
+	for start := time.Now(); time.Since(start) < diskLimit; time.Sleep(10 * time.Millisecond) {
+		names, err := filepath.Glob("/sys/block/nvme*/device/serial")
+		if err != nil {
+			return "", err
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil || strings.TrimSpace(string(text)) != serial {
+				continue
+			}
+			device := filepath.Join("/dev", strings.Split(name, "/")[3])
+			if _, err := os.Stat(device); err == nil {
+				return device, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("disk %s: not seen by the kernel", serial)
+}
+
+// loopbackUp brings the network interface lo up. A kernel without a network has none.
+func loopbackUp() error {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if errors.Is(err, unix.EAFNOSUPPORT) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("lo: %w", err)
+	}
+	defer unix.Close(s)
+	request, err := unix.NewIfreq("lo")
+	if err != nil {
+		return fmt.Errorf("lo: %w", err)
+	}
+	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	if err := unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, request); err != nil {
+		return fmt.Errorf("lo up: %w", err)
+	}
+	return nil
+}
+
+func makeDirs(dirs []string) error {
+	for _, dir := range dirs {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+const (
+	qemuName = "qemu-system-x86_64"
+	// qemuMinimum is the oldest major version that runs guests reliably: 7.2 crashes them at random under TCG.
+	qemuMinimum = 9
+)
+
+// The ways to run the guest's instructions, as QEMU names them.
+const (
+	accelKVM = "kvm"
+	accelTCG = "tcg"
+)
+
+// emulator is the QEMU of this machine.
+type emulator struct {
+	path    string
+	version string // such as 10.0.2
+}
+
+func findQEMU(ctx context.Context) (emulator, error) {
+	name, err := exec.LookPath(qemuName)
+	if err != nil {
+		return emulator{}, fmt.Errorf("%s: %w", qemuName, ErrNoQEMU)
+	}
+	out, err := exec.CommandContext(ctx, name, "--version").Output()
+	if err != nil {
+		return emulator{}, fmt.Errorf("%s --version: %w", name, err)
+	}
+	return emulator{path: name, version: qemuVersion(string(out))}, nil
+}
+
+// qemuVersion finds the version in what --version prints; empty when there is none.
+func qemuVersion(text string) string {
+	m := regexp.MustCompile(`QEMU emulator version ([0-9]+(?:\.[0-9]+)*)`).FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// tooOld says what is wrong with this version, empty when nothing is known to be.
+func (e emulator) tooOld() string {
+	major, _, _ := strings.Cut(e.version, ".")
+	n, err := strconv.Atoi(major)
+	if err != nil || n >= qemuMinimum {
+		return ""
+	}
+	return fmt.Sprintf("QEMU %s crashes guests at random: install %d or later with scripts/install-qemu", e.version, qemuMinimum)
+}
+
+// parts names what a machine is put together from: paths QEMU opens.
+type parts struct {
+	kernel, initrd string
+	serials        []string          // files to write the serial ports to, console first
+	disks          map[string]string // image by serial number
+}
+
+// arguments is QEMU's command line, without argv[0].
+func arguments(c Config, accel string, p parts) []string {
+	args := []string{
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-machine", "q35", "-smp", strconv.Itoa(c.SMP), "-m", c.Memory,
+		"-kernel", p.kernel, "-initrd", p.initrd, "-append", commandLine,
+	}
+	switch accel {
+	case accelKVM:
+		args = append(args, "-accel", "kvm", "-cpu", "host")
+	default:
+		args = append(args, "-accel", "tcg,thread=multi", "-cpu", "max")
+	}
+	for i, file := range p.serials {
+		args = append(args,
+			"-chardev", fmt.Sprintf("file,id=port%d,path=%s", i, file),
+			"-device", fmt.Sprintf("isa-serial,index=%d,chardev=port%d", i, i))
+	}
+	for i, d := range disks() {
+		args = append(args,
+			"-blockdev", fmt.Sprintf("driver=raw,node-name=disk%d,cache.no-flush=on,file.driver=file,file.locking=off,file.filename=%s", i, p.disks[d.serial]),
+			"-device", fmt.Sprintf("nvme,drive=disk%d,serial=%s", i, d.serial))
+	}
+	return args
+}
+
+// commandLine is the kernel's: its messages on the first port, and a panic ends QEMU.
+const commandLine = "console=ttyS0 panic=-1 rdinit=/init"

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// bringHome unpacks the archive on the output disk, on the host.
+func bringHome(disk io.ReaderAt, done message, outputs []string) error {
+	if len(outputs) == 0 {
+		return nil
+	}
+	u := unpacker{outputs: outputs, found: make([]bool, len(outputs)), budget: done.Size}
+	if err := u.unpack(tar.NewReader(io.NewSectionReader(disk, 0, done.Size))); err != nil {
+		return err
+	}
+	if done.Exit != 0 {
+		return nil
+	}
+	for i, output := range outputs {
+		if !u.found[i] {
+			return fmt.Errorf("%s: %w", output, ErrNoOutput)
+		}
+	}
+	return nil
+}
+
+// unpacker writes the outputs. The archive is not trusted: it can make the outputs asked for, and files and
+// directories below them, and no more bytes than it has itself.
+type unpacker struct {
+	outputs []string // host paths
+	found   []bool   // which of them there were
+	budget  int64    // bytes that may still be written; a sparse entry claims more than it holds
+}
+
+func (u *unpacker) unpack(t *tar.Reader) error {
+	for {
+		header, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrBadOutput, err)
+		}
+		if u.budget -= header.Size; u.budget < 0 || header.Size < 0 {
+			return fmt.Errorf("%w: %q is larger than the archive", ErrBadOutput, header.Name)
+		}
+		index, below, err := splitName(header.Name, len(u.outputs))
+		if err != nil {
+			return err
+		}
+		if err := unpackEntry(t, header, u.outputs[index], below); err != nil {
+			return err
+		}
+		u.found[index] = true
+	}
+}
+
+// splitName takes a name in the archive apart: the output's index, and the path below it, "." for itself.
+func splitName(name string, outputs int) (index int, below string, err error) {
+	first, below, nested := strings.Cut(strings.TrimSuffix(name, "/"), "/")
+	index, err = strconv.Atoi(first)
+	if err != nil || index < 0 || index >= outputs || first != strconv.Itoa(index) {
+		return 0, "", fmt.Errorf("%w: %q was not asked for", ErrBadOutput, name)
+	}
+	if !nested {
+		return index, ".", nil
+	}
+	if below == "." || !filepath.IsLocal(below) || path.Clean(below) != below {
+		return 0, "", fmt.Errorf("%w: %q leads elsewhere", ErrBadOutput, name)
+	}
+	return index, below, nil
+}
+
+func unpackEntry(t *tar.Reader, header *tar.Header, output, below string) error {
+	mode := fs.FileMode(header.Mode) & 0o777
+	switch {
+	case header.Typeflag != tar.TypeReg && header.Typeflag != tar.TypeDir:
+		return fmt.Errorf("%w: %q is neither a file nor a directory", ErrBadOutput, header.Name)
+	case header.Typeflag == tar.TypeReg && below == ".":
+		return writeOutput(output, mode, t)
+	case below == ".":
+		return os.MkdirAll(output, 0o755)
+	}
+	// The directory may have been there before, with links in it: a Root does not follow them out.
+	root, err := os.OpenRoot(output)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if header.Typeflag == tar.TypeDir {
+		return root.MkdirAll(below, 0o755)
+	}
+	return replace(root, below, mode, t)
+}
+
+// writeOutput writes an output that is a file. What stands there already is replaced at once and as a whole; what is
+// no regular file, such as /dev/null, is written to. A link there is the host's own, and followed.
+func writeOutput(output string, mode fs.FileMode, r io.Reader) error {
+	if resolved, err := filepath.EvalSymlinks(output); err == nil {
+		output = resolved
+	}
+	if info, err := os.Stat(output); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(output, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, r)
+		return errors.Join(err, f.Close())
+	}
+	root, err := os.OpenRoot(filepath.Dir(output))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return replace(root, filepath.Base(output), mode, r)
+}
+
+// replace writes a file under another name first, so that it is whole or not there.
+func replace(root *os.Root, name string, mode fs.FileMode, r io.Reader) error {
+	partial := path.Join(path.Dir(name), fmt.Sprintf(".%s.%d.partial", path.Base(name), os.Getpid()))
+	f, err := root.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = root.Rename(partial, name)
+	}
+	if err != nil {
+		err = errors.Join(fmt.Errorf("%s: %w", name, err), root.Remove(partial))
+	}
+	return err
+}
