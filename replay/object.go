@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import "github.com/dtrec/dtrec/schema"
+
+// Object is a dentry: an address with a lifetime. Another allocation at the same
+// address is another Object. Ids are event ids; 0 means it was not seen.
+type Object struct {
+	Seq  uint64 // D1, D2 … in order of birth or first sight
+	Addr uint64
+
+	Born     uint64 // exit of the alloc; 0: older than what was recorded
+	BornTime uint64
+	First    uint64 // first event that showed it
+	Inserted uint64 // last insert into the hash table
+	Positive uint64 // event that first showed it with an inode
+	Hit      uint64 // last lookup that returned it
+	Deleted  uint64 // last d_delete
+	Killed   uint64
+	KillTime uint64
+	Evict    uint64 // the drop_caches call that killed it
+	Freed    uint64
+
+	HitBeforeDelete uint64 // the lookup that returned it last before Deleted
+
+	// As last seen.
+	Parent   uint64
+	Inode    uint64 // 0: negative
+	Name     string
+	NameAddr uint64
+	Hash     uint32
+
+	// The dentry that had this address before.
+	Before Ghost
+	// Broken: what the events say of it contradicts itself, so one was missed.
+	Broken string
+	Tag    any // the caller's own
+}
+
+// Ghost is what remains of a dentry whose memory was given back.
+type Ghost struct {
+	Seq    uint64 // 0: none known
+	Killed uint64
+}
+
+// maxGhosts bounds how many former tenants of addresses are remembered.
+const maxGhosts = 1 << 16
+
+// Objects knows the dentry behind every address seen.
+type Objects struct {
+	at     map[uint64]*Object
+	ghosts map[uint64]Ghost
+	seq    uint64
+	free   bool // dentry_free is recorded: an address is reused only after it
+}
+
+func newObjects(h *schema.Header) Objects {
+	o := Objects{at: make(map[uint64]*Object), ghosts: make(map[uint64]Ghost)}
+	for _, p := range h.GetProbe() {
+		if p.Role == schema.RoleFree && p.Attached {
+			o.free = true
+		}
+	}
+	return o
+}
+
+// At returns the live dentry at an address, nil where none was seen.
+func (o *Objects) At(addr uint64) *Object {
+	if d := o.at[addr]; d != nil && d.Killed == 0 {
+		return d
+	}
+	return nil
+}
+
+// Live calls f for every dentry seen and not killed.
+func (o *Objects) Live(f func(*Object)) {
+	for _, d := range o.at {
+		if d.Killed == 0 {
+			f(d)
+		}
+	}
+}
+
+// apply continues the life of the event's dentry.
+//
+//  1. The end of an alloc begins a new object, whatever was at the address; what
+//     was there and was not seen to die is broken.
+//  2. After its kill a dentry may still be dropped, freed, or found by an rcu-walk
+//     that races with the kill: it stays the same object until it is freed.
+//  3. After that, an event at the address shows an object whose birth was missed.
+func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
+	d := o.at[e.Dentry]
+	switch {
+	case e.Role == schema.RoleAlloc && e.Phase == schema.Exit:
+		if d != nil {
+			o.bury(d)
+		}
+		d = o.add(e)
+		d.Born, d.BornTime = e.ID, e.Time
+	case d == nil:
+		d = o.add(e)
+	case d.Killed != 0 && !o.free && revives(e.Role):
+		o.bury(d)
+		d = o.add(e)
+	}
+	d.see(e, evict)
+	if e.Role == schema.RoleFree {
+		o.bury(d)
+	}
+	return d
+}
+
+// revives reports whether an event of the role shows a dentry in use.
+func revives(r schema.Role) bool {
+	switch r {
+	case schema.RoleKill, schema.RoleDrop, schema.RoleFree:
+		return false
+	}
+	return true
+}
+
+func (o *Objects) add(e *schema.Event) *Object {
+	o.seq++
+	d := &Object{Seq: o.seq, Addr: e.Dentry, First: e.ID, Before: o.ghosts[e.Dentry]}
+	o.at[e.Dentry] = d
+	return d
+}
+
+func (o *Objects) bury(d *Object) {
+	if d.Killed == 0 && d.Freed == 0 {
+		d.Broken = "its address was handed out again and no kill was recorded"
+	}
+	if len(o.ghosts) >= maxGhosts {
+		clear(o.ghosts)
+	}
+	o.ghosts[d.Addr] = Ghost{Seq: d.Seq, Killed: d.Killed}
+	delete(o.at, d.Addr)
+}
+
+func (d *Object) see(e *schema.Event, evict uint64) {
+	d.Parent, d.Inode, d.Name, d.NameAddr, d.Hash = e.Parent, e.Inode, e.Name, e.NameAddr, e.Hash
+	if e.Inode != 0 && d.Positive == 0 && e.Facts&schema.FactInodeUnknown == 0 {
+		d.Positive = e.ID
+	}
+	switch e.Role {
+	case schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU:
+		d.Hit = e.ID
+	case schema.RoleInsert:
+		d.Inserted = e.ID
+	case schema.RoleDelete:
+		d.Deleted, d.HitBeforeDelete = e.ID, d.Hit
+	case schema.RoleKill:
+		if d.Killed == 0 {
+			d.Killed, d.KillTime, d.Evict = e.ID, e.Time, evict
+		}
+	case schema.RoleFree:
+		d.Freed = e.ID
+	}
+}

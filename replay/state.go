@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"github.com/dtrec/dtrec/schema"
+)
+
+// State is the recorded part of a kernel at one moment. Give it every record of a
+// trace in order; it does no I/O.
+type State struct {
+	Objects Objects
+	Losses  Losses
+
+	threads map[uint32]*thread
+	idle    []*thread // threads without an open call, for reuse
+	last    *thread   // the thread of the previous event, still in threads
+	loading map[uint32]bool
+	paired  Roles // roles recorded on entry and on exit
+	now     uint64
+	step    Step
+}
+
+// Step is what one event means where it stands. It is valid until the next event.
+type Step struct {
+	Event  *schema.Event
+	Depth  int     // how many calls of this thread enclose it
+	Call   *Call   // the call it enters or leaves; nil for a role without exit, or a stray
+	Open   *Call   // the innermost open around it, itself included; nil outside
+	Object *Object // what Event.Dentry is; nil for NULL
+	Stray  bool    // an exit whose entry is not there
+}
+
+// Call is one function between its entry and its exit on one thread.
+type Call struct {
+	Enter  schema.Event // a copy of the entry
+	Open   *Call        // the open around it, itself included; nil outside
+	Loader bool         // an open made by execve or the dynamic loader, before the program's own
+	Tag    any          // the caller's own; nil at entry
+}
+
+type thread struct {
+	tid   uint32
+	calls []*Call // innermost last
+	spare []*Call
+}
+
+// New returns the state before the first event.
+func New(h *schema.Header) *State {
+	s := &State{
+		Objects: newObjects(h),
+		threads: make(map[uint32]*thread),
+		loading: make(map[uint32]bool),
+	}
+	for _, info := range schema.Catalogue() {
+		if info.Enter != nil && info.Exit != nil {
+			s.paired |= RolesOf(info.Role)
+		}
+	}
+	return s
+}
+
+// Event applies one event.
+//
+//  1. Time that runs backwards is a loss of certainty between the two moments.
+//  2. An exit is paired with the innermost entry of its role on its thread;
+//     entries above that one have lost their exits and are dropped.
+//  3. The dentry of the event is looked up by address and its life goes on,
+//     begins or ends.
+//  4. An entry whose role has exits is pushed.
+func (s *State) Event(e *schema.Event) *Step {
+	if e.Time < s.now {
+		s.Losses.backwards(e.Time, s.now)
+	} else {
+		s.now = e.Time
+	}
+	s.Losses.resumed(e.Time)
+	t := s.thread(e.TID)
+	s.step = Step{Event: e}
+	if e.Phase == schema.Exit && s.paired.Has(e.Role) {
+		s.leave(t)
+	}
+	if t != nil {
+		s.step.Depth = len(t.calls)
+		if s.step.Open == nil && s.step.Depth > 0 {
+			s.step.Open = t.calls[s.step.Depth-1].Open
+		}
+	}
+	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
+		s.step.Object = s.Objects.apply(e, s.evicting(t))
+	}
+	s.program(e)
+	if e.Role == schema.RoleExit && t != nil {
+		t.abandon()
+	}
+	if e.Phase == schema.Enter && s.paired.Has(e.Role) {
+		s.enter(t)
+	} else if t != nil && len(t.calls) == 0 {
+		s.retire(t)
+	}
+	return &s.step
+}
+
+// Loss applies a loss record.
+func (s *State) Loss(l *schema.Loss) { s.Losses.record(l, s.now) }
+
+// Damage applies a stretch of the file that could not be read: anything may have
+// happened between the event before it and now, and every call in progress has
+// lost its nesting.
+func (s *State) Damage(d *schema.Damage) {
+	s.Losses.damage(d, s.now)
+	for _, t := range s.threads {
+		t.abandon()
+		s.retire(t)
+	}
+}
+
+func (s *State) thread(tid uint32) *thread {
+	if s.last != nil && s.last.tid == tid {
+		return s.last
+	}
+	if t := s.threads[tid]; t != nil {
+		s.last = t
+		return t
+	}
+	return nil
+}
+
+func (s *State) enter(t *thread) {
+	e := s.step.Event
+	if t == nil {
+		t = s.begin(e.TID)
+	}
+	c := t.call()
+	c.Enter, c.Open, c.Loader, c.Tag = *e, nil, false, nil
+	if e.Role == schema.RoleOpen {
+		c.Open = c
+		c.Loader = s.loader(e)
+	} else {
+		c.Open = s.step.Open
+	}
+	s.step.Call, s.step.Open = c, c.Open
+	t.calls = append(t.calls, c)
+}
+
+// leave pops the innermost call of the event's role.
+func (s *State) leave(t *thread) {
+	if t != nil {
+		for i := len(t.calls) - 1; i >= 0; i-- {
+			if c := t.calls[i]; c.Enter.Role == s.step.Event.Role {
+				s.step.Call, s.step.Open = c, c.Open
+				t.spare = append(t.spare, t.calls[i:]...)
+				t.calls = t.calls[:i]
+				return
+			}
+		}
+	}
+	s.step.Stray = true
+}
+
+func (s *State) begin(tid uint32) *thread {
+	var t *thread
+	if n := len(s.idle); n > 0 {
+		t, s.idle = s.idle[n-1], s.idle[:n-1]
+	} else {
+		t = &thread{}
+	}
+	t.tid = tid
+	s.threads[tid], s.last = t, t
+	return t
+}
+
+func (s *State) retire(t *thread) {
+	delete(s.threads, t.tid)
+	s.idle = append(s.idle, t)
+	if s.last == t {
+		s.last = nil
+	}
+}
+
+// abandon drops the calls in progress: their exits will not come.
+func (t *thread) abandon() {
+	t.spare = append(t.spare, t.calls...)
+	t.calls = t.calls[:0]
+}
+
+func (t *thread) call() *Call {
+	if n := len(t.spare); n > 0 {
+		c := t.spare[n-1]
+		t.spare = t.spare[:n-1]
+		return c
+	}
+	return &Call{}
+}
+
+// evicting returns the id of the drop_caches call in progress on the thread, or 0.
+func (s *State) evicting(t *thread) uint64 {
+	if t != nil {
+		for _, c := range t.calls {
+			if c.Enter.Role == schema.RoleEvict {
+				return c.Enter.ID
+			}
+		}
+	}
+	return 0
+}
+
+// InProgress returns how many calls have been entered and not left.
+func (s *State) InProgress() int {
+	n := 0
+	for _, t := range s.threads {
+		n += len(t.calls)
+	}
+	return n
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+)
+
+// feed applies events built from short rows and returns the state.
+type feed struct {
+	*State
+	id uint64
+}
+
+func newFeed() *feed { return &feed{State: New(tracetest.Header())} }
+
+func (f *feed) do(tid uint32, role schema.Role, phase schema.Phase, dentry uint64) Step {
+	f.id++
+	info, _ := role.Info()
+	shape := info.Enter
+	if phase == schema.Exit {
+		shape = info.Exit
+	}
+	return *f.Event(&schema.Event{ID: f.id, Time: f.id * 1000, PID: 1, TID: tid, Role: role, Phase: phase,
+		Columns: shape.Columns, Dentry: dentry})
+}
+
+func TestCallsArePairedByThreadAndRole(t *testing.T) {
+	f := newFeed()
+	f.do(1, schema.RoleOpen, schema.Enter, 0)
+	f.do(2, schema.RoleOpen, schema.Enter, 0)
+	f.do(1, schema.RoleLookup, schema.Enter, 0)
+	f.do(1, schema.RoleLookupChain, schema.Enter, 0)
+	if s := f.do(1, schema.RoleLookupChain, schema.Exit, 0); s.Depth != 2 || s.Call.Enter.ID != 4 || s.Open.Enter.ID != 1 {
+		t.Errorf("exit of the chain walk: depth %d, call #%d, open #%d", s.Depth, s.Call.Enter.ID, s.Open.Enter.ID)
+	}
+	if s := f.do(2, schema.RoleOpen, schema.Exit, 0); s.Call.Enter.ID != 2 || s.Depth != 0 {
+		t.Errorf("exit of the other thread's open pairs with #%d at depth %d", s.Call.Enter.ID, s.Depth)
+	}
+	// The exit of d_lookup is missing: the open still finds its entry.
+	if s := f.do(1, schema.RoleOpen, schema.Exit, 0); s.Stray || s.Call.Enter.ID != 1 {
+		t.Errorf("open exit after a lost lookup exit: stray %v", s.Stray)
+	}
+	if s := f.do(1, schema.RoleOpen, schema.Exit, 0); !s.Stray || s.Call != nil || s.Open != nil {
+		t.Errorf("an exit without entry is not marked stray: %+v", s)
+	}
+	if n := f.InProgress(); n != 0 || len(f.threads) != 0 {
+		t.Errorf("%d calls and %d threads are left", n, len(f.threads))
+	}
+}
+
+func TestAnAddressUsedAgainIsAnotherObject(t *testing.T) {
+	const a = 0xffff888100000040
+	f := newFeed()
+	f.do(1, schema.RoleAlloc, schema.Enter, 0)
+	first := f.do(1, schema.RoleAlloc, schema.Exit, a).Object
+	if again := f.do(2, schema.RoleLookupRCU, schema.Exit, a).Object; again != first {
+		t.Error("a lookup of a live address gave another object")
+	}
+	f.do(3, schema.RoleKill, schema.Enter, a)
+	if d := f.do(3, schema.RoleDrop, schema.Enter, a).Object; d != first {
+		t.Error("the drop inside the kill is of another object")
+	}
+	if d := f.do(2, schema.RoleLookupRCU, schema.Exit, a).Object; d != first {
+		t.Error("an rcu-walk that races with the kill found another object")
+	}
+	if f.Objects.At(a) != nil {
+		t.Error("a killed dentry is still live")
+	}
+	f.do(3, schema.RoleFree, schema.Enter, a)
+	f.do(1, schema.RoleAlloc, schema.Enter, 0)
+	second := f.do(1, schema.RoleAlloc, schema.Exit, a).Object
+	if second == first || second.Before.Seq != first.Seq || second.Before.Killed != first.Killed || first.Killed == 0 {
+		t.Errorf("second tenant %+v of %+v", second, first)
+	}
+	if first.Broken != "" || second.Broken != "" {
+		t.Errorf("broken: %q, %q", first.Broken, second.Broken)
+	}
+	f.do(1, schema.RoleAlloc, schema.Enter, 0)
+	f.do(1, schema.RoleAlloc, schema.Exit, a)
+	if second.Broken == "" {
+		t.Error("an address handed out twice without a kill is not noticed")
+	}
+}
+
+func TestKillInsideDropCachesIsEviction(t *testing.T) {
+	const a = 0xffff888100000040
+	f := newFeed()
+	f.do(1, schema.RoleAlloc, schema.Exit, a)
+	evict := f.do(2, schema.RoleEvict, schema.Enter, 0).Event.ID
+	if d := f.do(2, schema.RoleKill, schema.Enter, a).Object; d.Evict != evict {
+		t.Errorf("killed by drop_caches #%d, want #%d", d.Evict, evict)
+	}
+}
+
+func TestLossesTouchTheirWindowAndRolesOnly(t *testing.T) {
+	var l Losses
+	l.record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: schema.RoleAlloc, Count: 3, FirstNs: 100, LastNs: 200}, 90)
+	for _, c := range []struct {
+		first, last uint64
+		roles       Roles
+		want        bool
+	}{
+		{0, 99, RolesOf(schema.RoleAlloc), false},
+		{0, 100, RolesOf(schema.RoleAlloc), true},
+		{150, 160, RolesOf(schema.RoleAlloc, schema.RoleKill), true},
+		{150, 160, RolesOf(schema.RoleKill), false},
+		{200, 300, RolesOf(schema.RoleAlloc), true},
+		{201, 300, RolesOf(schema.RoleAlloc), false},
+	} {
+		if _, got := l.Touched(c.first, c.last, c.roles); got != c.want {
+			t.Errorf("Touched(%d, %d, %b) = %v", c.first, c.last, c.roles, got)
+		}
+	}
+	if l.Late {
+		t.Error("a loss in its place counts as late")
+	}
+	l.record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_MISSED, Count: 1, FirstNs: 300, LastNs: 310}, 305)
+	if !l.Late || l.Total != 4 {
+		t.Errorf("late %v, total %d", l.Late, l.Total)
+	}
+}
+
+func TestDamageLastsUntilTheNextEvent(t *testing.T) {
+	f := newFeed()
+	f.do(1, schema.RoleOpen, schema.Enter, 0)
+	f.Damage(&schema.Damage{Offset: 77, Events: 5})
+	all := RolesOf(schema.RoleKill)
+	if _, hit := f.Losses.Touched(1e15, 2e15, all); !hit {
+		t.Error("damage at the end of what is read does not reach on")
+	}
+	f.id = 9
+	if s := f.do(1, schema.RoleOpen, schema.Exit, 0); !s.Stray {
+		t.Error("a call went on across damage")
+	}
+	if _, hit := f.Losses.Touched(5000, 6000, all); !hit {
+		t.Error("nothing is missing inside the damage")
+	}
+	if _, hit := f.Losses.Touched(10001, 20000, all); hit {
+		t.Error("events are missing after the damage")
+	}
+}
+
+func TestLoaderOpensAreKeptApart(t *testing.T) {
+	f := newFeed()
+	open := func(path string, flags uint32) bool {
+		f.id++
+		s := f.Event(&schema.Event{ID: f.id, Time: f.id, PID: 5, TID: 5, Role: schema.RoleOpen, Phase: schema.Enter, Name: path, Flags: flags})
+		loader := s.Call.Loader
+		f.do(5, schema.RoleOpen, schema.Exit, 0)
+		return loader
+	}
+	if !open("/bin/cat", fmodeExec) {
+		t.Error("the open made by execve is not the loader's")
+	}
+	f.id++
+	f.Event(&schema.Event{ID: f.id, Time: f.id, PID: 5, TID: 5, Role: schema.RoleExec, Phase: schema.Enter})
+	for _, lib := range []string{"/etc/ld.so.cache", "/lib/x86_64-linux-gnu/libc.so.6"} {
+		if !open(lib, 0) {
+			t.Errorf("%s is not the loader's", lib)
+		}
+	}
+	if open("/tmp/x", 0) || open("/etc/ld.so.cache", 0) {
+		t.Error("an open after the program's first own one is the loader's")
+	}
+}
