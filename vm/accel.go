@@ -18,8 +18,7 @@ const kvmLimit = 20 * time.Second
 
 // runAccelerated runs the guest with KVM where that works and with TCG elsewhere. A machine's KVM is tried once:
 // what came out is remembered until it boots anew. Guests that fail under both say nothing about KVM.
-func runAccelerated(ctx context.Context, c Config, e emulator, j job) (message, error) {
-	memory := kvmMemory{device: "/dev/kvm", file: kvmFile()}
+func runAccelerated(ctx context.Context, c Config, e emulator, j job, memory kvmMemory) (message, error) {
 	accel := c.Accel
 	if accel == "" {
 		accel = memory.recall()
@@ -28,7 +27,7 @@ func runAccelerated(ctx context.Context, c Config, e emulator, j job) (message, 
 		done, _, err := runOnce(ctx, c, e, j, accel, bootLimit)
 		return done, err
 	}
-	done, alive, err := runOnce(ctx, c, e, j, accelKVM, kvmLimit)
+	done, alive, err := runOnce(ctx, c, e, j, accelKVM, memory.limit)
 	if alive {
 		memory.remember(accelKVM)
 		return done, err
@@ -55,7 +54,10 @@ func runOnce(ctx context.Context, c Config, e emulator, j job, accel string, boo
 	if err != nil {
 		return message{}, alive, err
 	}
-	return done, alive, bringHome(m.disks[outputDisk], done, c.Outputs)
+	if err := bringHome(m.disks[outputDisk], done, c.Outputs); err != nil {
+		return message{}, alive, err
+	}
+	return done, alive, nil
 }
 
 // kvmMemory keeps what is known of this machine's KVM. It is a convenience: without a cache directory KVM is tried
@@ -63,6 +65,13 @@ func runOnce(ctx context.Context, c Config, e emulator, j job, accel string, boo
 type kvmMemory struct {
 	device string
 	file   string // holds the boot id and the accelerator; empty for none
+	// limit is how long a guest under KVM may take to reach init before KVM counts as broken.
+	limit time.Duration
+}
+
+// thisKVM is what is known of the machine this process runs on.
+func thisKVM() kvmMemory {
+	return kvmMemory{device: "/dev/kvm", file: kvmFile(), limit: kvmLimit}
 }
 
 // kvmFile is where the decision is kept, empty when there is no place.

@@ -12,17 +12,16 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 )
 
 // dialogue is the host's ear at the control port, an io.Writer that takes init's messages as they come.
 type dialogue struct {
-	watchdog *time.Timer // stopped when init first speaks
-	ended    func()      // called when init said its last word
-	alive    bool
-	last     message // the last word: Done or Error
-	bad      error   // the first thing not understood
-	line     []byte
+	begun func() // called when init first speaks
+	ended func() // called when init said its last word
+	alive bool
+	last  message // the last word: Done or Error
+	bad   error   // the first thing not understood
+	line  []byte
 }
 
 // Write takes bytes from the port. It never fails: what is not understood is kept for the verdict.
@@ -56,7 +55,7 @@ func (d *dialogue) take(line []byte) {
 		}
 	case m.Alive:
 		d.alive = true
-		d.watchdog.Stop()
+		d.begun()
 	case m.Done || m.Error != "":
 		d.last = m
 		d.ended()

@@ -19,6 +19,12 @@ import (
 	"github.com/u-root/u-root/pkg/cpio"
 )
 
+// The guest's users.
+const (
+	passwd = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n"
+	group  = "root:x:0:\nnogroup:x:65534:\n"
+)
+
 // initramfs writes the guest's first file system: devices for the kernel to start init with, the program, the job,
 // and the files taken along, which Init moves to their places once the disks are mounted.
 func initramfs(w io.Writer, program string, files []File, j job) error {
@@ -33,6 +39,9 @@ func initramfs(w io.Writer, program string, files []File, j job) error {
 		func() error { return a.file(program, j.Program, 0o755) },
 		func() error { return a.add(cpio.Symlink("init", j.Program)) },
 		func() error { return a.add(cpio.StaticFile(trimRoot(jobPath), string(text), 0o600)) },
+		func() error { return a.add(cpio.Directory(trimRoot(homeDir), 0o700)) },
+		func() error { return a.add(cpio.StaticFile("etc/passwd", passwd, 0o644)) },
+		func() error { return a.add(cpio.StaticFile("etc/group", group, 0o644)) },
 		func() error { return a.addFiles(files) },
 	}
 	for _, step := range steps {

@@ -96,9 +96,12 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	console := &tail{w: c.Console}
-	talk := &dialogue{ended: func() { time.AfterFunc(powerOffLimit, func() { stop(errStillUp) }) }}
-	talk.watchdog = time.AfterFunc(boot, func() { stop(fmt.Errorf("%w within %v", ErrNoBoot, boot)) })
-	defer talk.watchdog.Stop()
+	watchdog := time.AfterFunc(boot, func() { stop(fmt.Errorf("%w within %v", ErrNoBoot, boot)) })
+	defer watchdog.Stop()
+	talk := &dialogue{
+		begun: func() { watchdog.Stop() },
+		ended: func() { go stopLater(ctx, stop) },
+	}
 	ports := []io.Writer{console, &output{"stdout", c.Stdout, stop}, &output{"stderr", c.Stderr, stop}, talk}
 
 	var complaint bytes.Buffer
@@ -108,6 +111,15 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	}
 	err = talk.verdict(ctx, console, exit, strings.TrimSpace(complaint.String()))
 	return talk.last, talk.alive, err
+}
+
+// stopLater ends a guest that does not end by itself.
+func stopLater(ctx context.Context, stop context.CancelCauseFunc) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(powerOffLimit):
+		stop(errStillUp)
+	}
 }
 
 // errStillUp ends a guest that said its last word and did not power off; that costs nothing but time.
@@ -123,6 +135,8 @@ func (m *machine) start(ctx context.Context, c Config, e emulator, accel string,
 	cmd := exec.CommandContext(ctx, e.path)
 	cmd.Stderr = stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
 	pass := func(f *os.File) string {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 		return fmt.Sprintf("/proc/self/fd/%d", 2+len(cmd.ExtraFiles))
@@ -149,8 +163,8 @@ func (m *machine) start(ctx context.Context, c Config, e emulator, accel string,
 		})
 	}
 	p.kernel, p.initrd, p.disks = pass(m.kernel), pass(m.initrd), map[string]string{}
-	for serial, f := range m.disks {
-		p.disks[serial] = pass(f)
+	for _, d := range disks() {
+		p.disks[d.serial] = pass(m.disks[d.serial])
 	}
 	cmd.Args = append(cmd.Args, arguments(c, accel, p)...)
 	if err := cmd.Start(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 )
@@ -42,8 +43,12 @@ func KernelRelease(kernel string) (string, error) {
 // such executable is an error.
 func interpreter(program string) (string, error) {
 	f, err := elf.Open(program)
-	if err != nil {
+	var unreadable *fs.PathError
+	switch {
+	case errors.As(err, &unreadable):
 		return "", err
+	case err != nil:
+		return "", fmt.Errorf("not an x86-64 executable: %w", err)
 	}
 	defer f.Close()
 	if f.Machine != elf.EM_X86_64 || (f.Type != elf.ET_EXEC && f.Type != elf.ET_DYN) {

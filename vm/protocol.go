@@ -19,6 +19,7 @@ const (
 	tmpDir      = "/tmp"
 	loopDir     = "/mnt/loopfs"
 	binDir      = "/bin"
+	homeDir     = "/root"
 )
 
 // The serial ports, in the order QEMU gets them. The console is the kernel's.

@@ -6,6 +6,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -77,11 +78,11 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	done, err := runAccelerated(ctx, c, emulator, job)
-	if err != nil {
-		return 0, err
+	done, err := runAccelerated(ctx, c, emulator, job, thisKVM())
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
 	}
-	return done.Exit, nil
+	return done.Exit, err
 }
 
 func (c Config) withDefaults() Config {

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestArguments(t *testing.T) {
+	p := parts{
+		kernel: "/k", initrd: "/i", serials: []string{"/s0", "/s1", "/s2", "/s3"},
+		disks: map[string]string{tmpDisk: "/d0", workDisk: "/d1", loopDisk: "/d2", outputDisk: "/d3"},
+	}
+	c := Config{SMP: 3, Memory: "2G"}
+	tcg, kvm := arguments(c, accelTCG, p), arguments(c, accelKVM, p)
+	for _, want := range [][2]string{
+		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-append", commandLine},
+		{"-accel", "tcg,thread=multi"}, {"-cpu", "max"}, {"-device", "nvme,drive=disk3,serial=dtrec-output"},
+	} {
+		if !hasPair(tcg, want) {
+			t.Errorf("no %q in %q", want, tcg)
+		}
+	}
+	if !hasPair(kvm, [2]string{"-accel", "kvm"}) || !hasPair(kvm, [2]string{"-cpu", "host"}) {
+		t.Errorf("no KVM in %q", kvm)
+	}
+	all := strings.Join(tcg, " ")
+	for _, file := range []string{"path=/s0", "path=/s1", "path=/s2", "path=/s3", "filename=/d0", "filename=/d1", "filename=/d2", "filename=/d3"} {
+		if strings.Count(all, file) != 1 {
+			t.Errorf("%s is not in the arguments once: %s", file, all)
+		}
+	}
+	for _, wanted := range []string{"-no-reboot", "-nodefaults"} {
+		if !slices.Contains(tcg, wanted) {
+			t.Errorf("no %s in %q", wanted, tcg)
+		}
+	}
+	if strings.Contains(all, "netdev") || strings.Contains(all, "virtfs") {
+		t.Errorf("a network or a host mount: %s", all)
+	}
+}
+
+func hasPair(args []string, pair [2]string) bool {
+	for i := range len(args) - 1 {
+		if args[i] == pair[0] && args[i+1] == pair[1] {
+			return true
+		}
+	}
+	return false
+}
+
+func TestQEMUVersion(t *testing.T) {
+	tests := []struct {
+		text, version string
+		old           bool
+	}{
+		{"QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright", "10.0.2", false},
+		{"QEMU emulator version 7.2.15 (Debian 1:7.2+dfsg-7)", "7.2.15", true},
+		{"QEMU emulator version 9.0.0", "9.0.0", false},
+		{"something else", "", false},
+	}
+	for _, tt := range tests {
+		e := emulator{version: qemuVersion(tt.text)}
+		if e.version != tt.version || (e.tooOld() != "") != tt.old {
+			t.Errorf("%q: got version %q, old %q", tt.text, e.version, e.tooOld())
+		}
+	}
+}
+
+func TestKernelRelease(t *testing.T) {
+	if got, err := KernelRelease(fakeKernel(t)); got != "6.1.0-99-cloud-amd64" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, name := range []string{fakeELF(t, ""), os.DevNull} {
+		if _, err := KernelRelease(name); !errors.Is(err, ErrNotBootable) {
+			t.Errorf("%s: got %v, want ErrNotBootable", name, err)
+		}
+	}
+}
+
+func TestInterpreter(t *testing.T) {
+	if got, err := interpreter(fakeELF(t, "")); got != "" || err != nil {
+		t.Errorf("static: got %q, %v", got, err)
+	}
+	if got, err := interpreter(fakeELF(t, "/lib64/ld.so")); got != "/lib64/ld.so" || err != nil {
+		t.Errorf("dynamic: got %q, %v", got, err)
+	}
+	if _, err := interpreter(fakeKernel(t)); err == nil {
+		t.Error("a kernel image is taken for an executable")
+	}
+}
+
+func TestDialogueBoundsLines(t *testing.T) {
+	d := &dialogue{begun: func() {}, ended: func() {}}
+	for range 100 {
+		if _, err := d.Write(make([]byte, 10<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(d.line) > maxMessage {
+		t.Errorf("%d bytes of a line kept", len(d.line))
+	}
+	if _, err := d.Write([]byte("\n{\"Alive\":true}\n{\"Done\":tr")); err != nil || !d.alive || d.last.Done || d.bad == nil {
+		t.Errorf("got %+v, %v", d, err)
+	}
+	if _, err := d.Write([]byte("ue,\"Exit\":5}\n{\"Done\":true,\"Exit\":6}\n")); err != nil || d.last.Exit != 5 {
+		t.Errorf("got %+v, %v, want exit code 5", d.last, err)
+	}
+}
+
+func TestTailKeepsTheEnd(t *testing.T) {
+	c := &tail{}
+	_, _ = c.Write([]byte("Kernel panic - not syncing: first\n"))
+	for range 5000 {
+		_, _ = c.Write([]byte("a line\r\n"))
+	}
+	if lines := c.lines(); len(lines) != tailLines || lines[0] != "a line" || len(c.end) > tailBytes {
+		t.Errorf("kept %d bytes, %q", len(c.end), lines)
+	}
+	if !c.panicked() {
+		t.Error("the panic is forgotten")
+	}
+}

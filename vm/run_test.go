@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	sayAlive = `echo '{"Alive":true,"Uptime":1.5}' >&6; `
+	sayDone  = `echo '{"Done":true,"Exit":%EXIT%}' >&6; `
+)
+
+func sayExit(code string) string { return strings.ReplaceAll(sayDone, "%EXIT%", code) }
+
+func TestRunPassesStreamsAndExit(t *testing.T) {
+	c := fakeQEMU(t, sayAlive+`printf 'out\0\r\n' >&4; printf 'err' >&5; `+sayExit("42"))
+	var stdout, stderr, console bytes.Buffer
+	c.Stdout, c.Stderr, c.Console = &stdout, &stderr, &console
+	code, err := Run(t.Context(), c)
+	if err != nil || code != 42 {
+		t.Fatalf("got exit code %d and %v, want 42", code, err)
+	}
+	if stdout.String() != "out\x00\r\n" || stderr.String() != "err" || console.String() != "booting\n" {
+		t.Errorf("got stdout %q, stderr %q, console %q", &stdout, &stderr, &console)
+	}
+}
+
+func TestRunBringsOutputsHome(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	archive := filepath.Join(dir, "archive")
+	writeArchive(t, archive, tar.Header{Name: "0", Typeflag: tar.TypeReg, Mode: 0o600, Size: 5})
+	c := fakeQEMU(t, sayAlive+`cat `+archive+` >/proc/self/fd/12; echo '{"Done":true,"Size":10240}' >&6`)
+	c.Outputs = []string{"run1.pb"}
+	if code, err := Run(t.Context(), c); err != nil || code != 0 {
+		t.Fatalf("got exit code %d and %v, want 0", code, err)
+	}
+	if text, err := os.ReadFile("run1.pb"); err != nil || string(text) != "xxxxx" {
+		t.Errorf("got output %q, %v", text, err)
+	}
+}
+
+func TestRunMissingOutput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c := fakeQEMU(t, sayAlive+sayExit("0"))
+	c.Outputs = []string{"run1.pb"}
+	if _, err := Run(t.Context(), c); !errors.Is(err, ErrNoOutput) {
+		t.Errorf("job exits with 0: got %v, want ErrNoOutput", err)
+	}
+	c = fakeQEMU(t, sayAlive+sayExit("3"))
+	c.Outputs = []string{"run1.pb"}
+	if code, err := Run(t.Context(), c); err != nil || code != 3 {
+		t.Errorf("job exits with 3: got %d and %v", code, err)
+	}
+}
+
+func TestRunFailures(t *testing.T) {
+	tests := []struct {
+		name, body string
+		timeout    time.Duration
+		want       error
+		text       string // in the message
+	}{
+		{"panic", `echo 'Kernel panic - not syncing: VFS: no root' >&3`, 0, ErrPanic, "VFS: no root"},
+		{"panic after init", sayAlive + `echo 'Kernel panic - not syncing: Oops' >&3`, 0, ErrPanic, "Oops"},
+		{"hang", sayAlive + `sleep 60`, 300 * time.Millisecond, ErrTimeout, "booting"},
+		{"hang before init", `sleep 60`, 300 * time.Millisecond, ErrTimeout, "booting"},
+		{"mount", sayAlive + `echo '{"Error":"mount ext4 on /tmp: no such device"}' >&6`, 0, ErrInit, "mount ext4 on /tmp"},
+		{"no init", `:`, 0, ErrNoBoot, "booting"},
+		{"no result", sayAlive, 0, ErrDied, "without a result"},
+		{"QEMU complains", `echo 'qemu: could not load kernel' >&2; exit 1`, 0, ErrDied, "could not load kernel"},
+		{"garbage", sayAlive + `echo 'what?' >&6`, 0, ErrDied, "what?"},
+		{"exit code out of range", sayAlive + sayExit("256"), 0, ErrDied, "256"},
+		{"size out of range", sayAlive + `echo '{"Done":true,"Size":-1}' >&6`, 0, ErrBadOutput, "-1"},
+		{"escape sequence", `printf '\033[2Jboo\n' >&3`, 0, ErrNoBoot, "?[2Jboo"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := fakeQEMU(t, tt.body)
+			c.Timeout = tt.timeout
+			start := time.Now()
+			_, err := Run(t.Context(), c)
+			if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
+				t.Fatalf("got %v, want %v with %q", err, tt.want, tt.text)
+			}
+			var guest *GuestError
+			if !errors.As(err, &guest) || len(guest.Console) == 0 {
+				t.Errorf("%v: no console in it", err)
+			}
+			if took := time.Since(start); took > 20*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func TestRunNoBootWatchdog(t *testing.T) {
+	c := fakeQEMU(t, `sleep 60`).withDefaults()
+	e, err := findQEMU(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, alive, err := runOnce(t.Context(), c, e, job{}, accelTCG, 200*time.Millisecond)
+	if alive || !errors.Is(err, ErrNoBoot) {
+		t.Errorf("got alive %v, %v, want ErrNoBoot", alive, err)
+	}
+}
+
+func TestRunCancelled(t *testing.T) {
+	c := fakeQEMU(t, sayAlive+`echo up >&4; sleep 60`)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.Stdout = writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
+	start := time.Now()
+	if _, err := Run(ctx, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("took %v to stop", took)
+	}
+}
+
+func TestRunNobodyListens(t *testing.T) {
+	c := fakeQEMU(t, sayAlive+`while echo more; do :; done >&4`)
+	broken := errors.New("broken pipe")
+	c.Stdout = writerFunc(func([]byte) (int, error) { return 0, broken })
+	if _, err := Run(t.Context(), c); !errors.Is(err, broken) {
+		t.Errorf("got %v, want the writer's error", err)
+	}
+}
+
+func TestRunGuestThatStaysUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes as long as a guest may for powering off")
+	}
+	c := fakeQEMU(t, sayAlive+sayExit("7")+`sleep 60`)
+	if code, err := Run(t.Context(), c); code != 7 || err != nil {
+		t.Errorf("got %d, %v, want 7", code, err)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	good := fakeQEMU(t, "exit 1")
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte("not a kernel"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name   string
+		change func(*Config)
+		want   error
+		text   string
+	}{
+		{"no kernel", func(c *Config) { c.Kernel = "/nonexistent/vmlinuz" }, os.ErrNotExist, "kernel"},
+		{"not a kernel", func(c *Config) { c.Kernel = text }, ErrNotBootable, text},
+		{"no program", func(c *Config) { c.Program = "/nonexistent/dtrec" }, os.ErrNotExist, "program"},
+		{"not a program", func(c *Config) { c.Program = text }, nil, "not an x86-64 executable"},
+		{"dynamic program", func(c *Config) { c.Program = fakeELF(t, "/lib64/ld.so") }, ErrNotStatic, "CGO_ENABLED=0"},
+		{"dynamic file", func(c *Config) { c.Files = []File{{fakeELF(t, "/lib64/ld.so"), "/bin/x"}} }, ErrNotStatic, "-static"},
+		{"no file", func(c *Config) { c.Files = []File{{"/nonexistent/x", ""}} }, os.ErrNotExist, "take along"},
+		{"empty output", func(c *Config) { c.Outputs = []string{""} }, nil, "without a name"},
+		{"accelerator", func(c *Config) { c.Accel = "hvf" }, nil, "hvf"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := good
+			tt.change(&c)
+			_, err := Run(t.Context(), c)
+			if err == nil || !strings.Contains(err.Error(), tt.text) || (tt.want != nil && !errors.Is(err, tt.want)) {
+				t.Errorf("got %v, want %v with %q", err, tt.want, tt.text)
+			}
+		})
+	}
+}
+
+func TestRunWithoutQEMU(t *testing.T) {
+	c := fakeQEMU(t, "exit 1")
+	t.Setenv("PATH", t.TempDir())
+	if _, err := Run(t.Context(), c); !errors.Is(err, ErrNoQEMU) || !strings.Contains(err.Error(), "scripts/install-qemu") {
+		t.Errorf("got %v, want ErrNoQEMU with its remedy", err)
+	}
+}
+
+func TestRunOldQEMU(t *testing.T) {
+	c := fakeQEMU(t, sayAlive+sayExit("0"))
+	t.Setenv("FAKE_VERSION", "7.2.15")
+	var notices []string
+	c.Notice = func(s string) { notices = append(notices, s) }
+	if _, err := Run(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if len(notices) != 1 || !strings.Contains(notices[0], "7.2.15") {
+		t.Errorf("got notices %q, want one about 7.2.15", notices)
+	}
+}
+
+// TestKVMDecision follows what is decided about a machine where guests hang under KVM, and one where they do not.
+func TestKVMDecision(t *testing.T) {
+	const log = `case "$*" in *"-accel kvm"*) echo kvm >>"$FAKE_LOG" ;; *) echo tcg >>"$FAKE_LOG" ;; esac; `
+	const hangs = log + `case "$*" in *"-accel kvm"*) sleep 60 ;; esac; `
+	tests := []struct {
+		name, body string
+		want       []string // accelerators, of two runs
+		notices    int
+	}{
+		{"KVM works", log + sayAlive, []string{"kvm", "kvm"}, 0},
+		{"KVM hangs", hangs + sayAlive, []string{"kvm", "tcg", "tcg"}, 1},
+		{"the kernel hangs", log + `sleep 60; `, []string{"kvm", "tcg", "kvm", "tcg"}, 0},
+		{"the kernel ends", log, []string{"kvm", "tcg", "kvm", "tcg"}, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := fakeQEMU(t, tt.body+sayExit("0"))
+			if !strings.Contains(tt.body, "Alive") {
+				c = fakeQEMU(t, tt.body)
+			}
+			dir := t.TempDir()
+			t.Setenv("FAKE_LOG", filepath.Join(dir, "log"))
+			c.Accel = ""
+			got, notices := decide(t, c, dir)
+			if !slices.Equal(got, tt.want) || notices != tt.notices {
+				t.Errorf("got %q and %d notices, want %q and %d", got, notices, tt.want, tt.notices)
+			}
+		})
+	}
+}
+
+// decide runs twice on a machine whose memory is in dir, and returns the accelerators used and the notices given.
+func decide(t *testing.T, c Config, dir string) (accels []string, notices int) {
+	t.Helper()
+	device := filepath.Join(dir, "kvm-device")
+	writeExecutable(t, device, "")
+	memory := kvmMemory{device: device, file: filepath.Join(dir, "cache", "kvm"), limit: 300 * time.Millisecond}
+	c.Notice = func(string) { notices++ }
+	e, err := findQEMU(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		_, _ = runAccelerated(ctx, c.withDefaults(), e, job{}, memory)
+		cancel()
+	}
+	log, err := os.ReadFile(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(log)), notices
+}
+
+func TestKVMRecall(t *testing.T) {
+	dir := t.TempDir()
+	device := filepath.Join(dir, "device")
+	k := kvmMemory{device: device, file: filepath.Join(dir, "a", "kvm")}
+	if got := k.recall(); got != accelTCG {
+		t.Errorf("no device: got %q, want tcg", got)
+	}
+	writeExecutable(t, device, "")
+	if got := k.recall(); got != "" {
+		t.Errorf("nothing remembered: got %q, want nothing", got)
+	}
+	k.remember(accelKVM)
+	if got := k.recall(); got != accelKVM {
+		t.Errorf("remembered: got %q, want kvm", got)
+	}
+	if err := os.WriteFile(k.file, []byte("another-boot tcg\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := k.recall(); got != "" {
+		t.Errorf("remembered from another boot: got %q, want nothing", got)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Command guest is what the tests run in a real guest: its init, and jobs that show one property each.
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dtrec/dtrec/vm"
+)
+
+func main() {
+	if vm.InGuest() {
+		vm.Init()
+	}
+	if err := run(os.Args[1], os.Args[2:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(job string, args []string) error {
+	switch job {
+	case "facts":
+		return facts()
+	case "exit":
+		code, err := strconv.Atoi(args[0])
+		if err != nil {
+			return err
+		}
+		os.Exit(code)
+	case "bytes":
+		return writeBytes()
+	case "args":
+		_, err := fmt.Printf("%q %s\n", args, os.Getenv("DTREC_TEST"))
+		return err
+	case "outputs":
+		return outputs()
+	case "program":
+		out, err := exec.Command(args[0], "args", "taken").Output()
+		fmt.Printf("%s", out)
+		return err
+	case "kill":
+		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "orphan":
+		return exec.Command("/proc/self/exe", "sleep").Start()
+	case "sleep":
+		time.Sleep(time.Hour)
+	case "panic":
+		return os.WriteFile("/proc/sysrq-trigger", []byte("c"), 0)
+	}
+	return fmt.Errorf("no job %q", job)
+}
+
+// facts prints what a job can rely on, a line each.
+func facts() error {
+	mounts, err := os.ReadFile("/proc/mounts")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		f := strings.Fields(line)
+		fmt.Printf("mount %s %s\n", f[1], f[2])
+	}
+	var uts syscall.Utsname
+	if err := syscall.Uname(&uts); err != nil {
+		return err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	a, err := os.ReadFile("/mnt/loopfs/a.txt")
+	if err != nil {
+		return err
+	}
+	restrict, err := os.ReadFile("/proc/sys/kernel/kptr_restrict")
+	if err != nil {
+		return err
+	}
+	state, err := os.ReadFile("/sys/class/net/lo/operstate")
+	if err != nil {
+		return err
+	}
+	info, err := os.Stdout.Stat()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("hostname %s\nrelease %s\n", text(uts.Nodename), text(uts.Release))
+	fmt.Printf("cwd %s\nuid %d\na.txt %q\nkptr_restrict %s", dir, os.Getuid(), a, restrict)
+	fmt.Printf("stdout %v\nlo %s", info.Mode().Type(), state)
+	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("2\n"), 0)
+}
+
+func text(field [65]int8) string {
+	b := make([]byte, 0, len(field))
+	for _, c := range field {
+		b = append(b, byte(c))
+	}
+	b, _, _ = bytes.Cut(b, []byte{0})
+	return string(b)
+}
+
+// writeBytes writes every byte there is, many times, to stdout, and in another order to stderr.
+func writeBytes() error {
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	if _, err := os.Stdout.Write(bytes.Repeat(all, 1024)); err != nil {
+		return err
+	}
+	for i := range all {
+		all[i] = byte(255 - i)
+	}
+	_, err := io.Copy(os.Stderr, bytes.NewReader(bytes.Repeat(all, 256)))
+	return err
+}
+
+func outputs() error {
+	if err := os.WriteFile("traces/run1.pb", bytes.Repeat([]byte("0123456789abcdef"), 1<<18), 0o600); err != nil {
+		return err
+	}
+	if err := os.MkdirAll("dir/deep", 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile("dir/deep/file", []byte("deep"), 0o644); err != nil {
+		return err
+	}
+	return os.Symlink("/etc/passwd", "dir/link")
+}
