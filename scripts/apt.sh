@@ -23,11 +23,10 @@ codename() {
 	(. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:?}")
 }
 
-# mirror [SUFFIX]: the URI this machine's apt takes CODENAME or CODENAME-security (SUFFIX "-security") from;
-# nothing when it has none. apt's separator is a blank, so a URI never holds one.
+# mirror SUITE: the URI this Debian's apt takes a suite such as bookworm-security from; nothing when it has none. Asked so that it works before the first apt-get update too, where indextargets is silent.
 mirror() {
-	apt-get indextargets --format '$(CODENAME) $(RELEASE) $(REPO_URI)' 2>/dev/null |
-		awk -v want="$(codename)${1:-}" '$1 == want || $2 == want { print $3; exit }'
+	(. /etc/os-release && [ "$ID" = debian ]) || return 0
+	apt-get update --print-uris 2>/dev/null | sed -n "s|^'\(.*\)dists/$1/InRelease'.*|\1|p" | sed -n 1p
 }
 
 # as_root COMMAND...: run it as root, through sudo when need be.
