@@ -28,7 +28,7 @@ type Losses struct {
 	Late bool
 
 	windows []Window
-	open    *Window // the window of damage that no event has followed yet
+	open    int // 1 + index of the window of damage that no event has followed yet
 }
 
 // Windows returns the windows in the order they were met.
@@ -81,13 +81,13 @@ func (l *Losses) damage(d *schema.Damage, now uint64) {
 		w.Why = fmt.Sprintf("file cut at byte %d", d.Offset)
 	}
 	l.add(w)
-	l.open = &l.windows[len(l.windows)-1]
+	l.open = len(l.windows)
 }
 
 // resumed ends the window that damage opened: the file goes on at time now.
 func (l *Losses) resumed(now uint64) {
-	if l.open != nil {
-		l.open.Last, l.open = now, nil
+	if l.open > 0 {
+		l.windows[l.open-1].Last, l.open = now, 0
 	}
 }
 

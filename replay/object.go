@@ -13,7 +13,9 @@ type Object struct {
 	Born     uint64 // exit of the alloc; 0: older than what was recorded
 	BornTime uint64
 	First    uint64 // first event that showed it
+	FirstAt  uint64 // its time, nanoseconds since boot
 	Inserted uint64 // last insert into the hash table
+	Bare     bool   // that insert was of a dentry without inode
 	Positive uint64 // event that first showed it with an inode
 	Hit      uint64 // last lookup that returned it
 	Deleted  uint64 // last d_delete
@@ -122,7 +124,7 @@ func revives(r schema.Role) bool {
 
 func (o *Objects) add(e *schema.Event) *Object {
 	o.seq++
-	d := &Object{Seq: o.seq, Addr: e.Dentry, First: e.ID, Before: o.ghosts[e.Dentry]}
+	d := &Object{Seq: o.seq, Addr: e.Dentry, First: e.ID, FirstAt: e.Time, Before: o.ghosts[e.Dentry]}
 	o.at[e.Dentry] = d
 	return d
 }
@@ -147,7 +149,7 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 	case schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU:
 		d.Hit = e.ID
 	case schema.RoleInsert:
-		d.Inserted = e.ID
+		d.Inserted, d.Bare = e.ID, e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0
 	case schema.RoleDelete:
 		d.Deleted, d.HitBeforeDelete = e.ID, d.Hit
 	case schema.RoleKill:

@@ -213,3 +213,6 @@ func (s *State) InProgress() int {
 	}
 	return n
 }
+
+// Now returns the time of the latest event, nanoseconds since boot.
+func (s *State) Now() uint64 { return s.now }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Kind is what a claim is about.
+type Kind uint8
+
+// The kinds of claim, in the order they are printed.
+const (
+	Key Kind = iota
+	Prefix
+	Equality
+	Storage
+	Hash
+	Bucket
+	Negative
+	Absence
+	Eviction
+	DeleteChain
+	kinds
+)
+
+// KindInfo is one row of the table of claims.
+type KindInfo struct {
+	Kind  Kind
+	Name  string
+	Says  string       // what a proven claim of the kind says
+	Needs replay.Roles // without one of these it cannot be proven
+}
+
+// Kinds lists every kind of claim and the roles it cannot do without.
+func Kinds() []KindInfo {
+	const (
+		open, alloc, insert = schema.RoleOpen, schema.RoleAlloc, schema.RoleInsert
+		lookup, rcu         = schema.RoleLookup, schema.RoleLookupRCU
+		kill                = schema.RoleKill
+	)
+	roles := replay.RolesOf
+	return []KindInfo{
+		{Key, "key", "each component was looked up under the dentry of the one before it", roles(open, lookup, rcu, alloc, kill)},
+		{Prefix, "prefix", "name pointer − path pointer = length of the path before the component", roles(open, rcu, alloc)},
+		{Equality, "equality", "alloc, insert, lookup and open name one dentry, and it did not end in between", roles(open, lookup, rcu, alloc, insert, kill)},
+		{Storage, "storage", "a name lies inside its dentry exactly when it fits", roles(alloc)},
+		{Hash, "hash", "the hash recomputed from parent address and name is the kernel's", roles(rcu, lookup, insert)},
+		{Bucket, "bucket", "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift", roles(insert)},
+		{Negative, "negative", "a missing name is cached as a dentry without inode", roles(open, rcu, alloc, insert, kill)},
+		{Absence, "absence", "what did not happen", roles(open, alloc)},
+		{Eviction, "eviction", "the dentry was killed and another one allocated for the same path", roles(open, lookup, rcu, alloc, kill)},
+		{DeleteChain, "delete chain", "hit, delete and kill are of one dentry", roles(lookup, schema.RoleDelete, kill)},
+	}
+}
+
+var kindTable = Kinds()
+
+func (k Kind) String() string { return kindTable[k].Name }
+
+// Verdict is what the events allow to say of a claim.
+type Verdict uint8
+
+// A claim is proven or refuted by events that are cited, or unproven for a reason
+// that is given.
+const (
+	Unproven Verdict = iota
+	Proven
+	Refuted
+	verdicts
+)
+
+func (v Verdict) String() string { return [...]string{"unproven", "proven", "refuted"}[v] }
+
+// Term is one operand: a value and the event that recorded it.
+type Term struct {
+	Label string // the probe it was read at, e.g. "__d_alloc return"
+	Value uint64 // an address, or a number where the label says so
+	Event uint64 // id
+	Comm  string // the task
+}
+
+// Claim is a statement with its operands and what the events say of it.
+type Claim struct {
+	Kind    Kind
+	Verdict Verdict
+	Reason  string // why unproven or refuted; empty when proven
+	Subject string // the path, or the name of the dentry
+	Object  Ref    // the dentry it is about; Seq 0: none
+	Other   Ref    // eviction: the dentry before
+	Terms   []Term
+	Left    Term   // subtraction: Left.Value - Right.Value = Result
+	Right   Term   // zero Label: no subtraction
+	Result  uint64 // bytes, or what Means says
+	Means   string // what the result is, e.g. `length of "/tmp/"`
+	Note    string // what else the events show
+}
+
+// Ref names a dentry: D and its number in order of first sight, and its address.
+type Ref struct {
+	Seq  uint64
+	Addr uint64
+}
+
+func ref(d *replay.Object) Ref {
+	if d == nil {
+		return Ref{}
+	}
+	return Ref{d.Seq, d.Addr}
+}
+
+// Tally counts verdicts by kind of claim.
+type Tally [kinds][verdicts]uint64
+
+func (t *Tally) add(k Kind, v Verdict) { t[k][v]++ }
+
+// Total returns how many claims have the verdict.
+func (t *Tally) Total(v Verdict) uint64 {
+	var n uint64
+	for k := range t {
+		n += t[k][v]
+	}
+	return n
+}

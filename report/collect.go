@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"io"
+	"slices"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// collector turns records into findings in one pass.
+type collector struct {
+	f        *Findings
+	state    *replay.State
+	layout   *schema.Layout
+	programs map[string]*Program
+	last     *Program // of the previous event that asked
+	walks    []*walk  // for reuse
+	terms    []Term   // scratch of the claim being judged
+	rows     []row    // scratch of the open being judged
+	links    int      // names in it that were not of its path
+}
+
+// Collect reads a trace to its end and judges every claim it can make of it. The
+// error is the reader's; what was read before it is in the Findings.
+func Collect(r *schema.Reader) (*Findings, error) {
+	c := newCollector(r.Header())
+	for {
+		rec, err := r.Next()
+		if err == io.EOF {
+			c.finish()
+			return c.f, nil
+		} else if err != nil {
+			c.finish()
+			return c.f, err
+		}
+		switch rec := rec.(type) {
+		case *schema.Event:
+			c.event(rec)
+		case *schema.Loss:
+			c.state.Loss(rec)
+		case *schema.Damage:
+			c.damage(rec)
+		case *schema.Program:
+			c.source(rec)
+		case *schema.Footer:
+			c.f.Footer = rec
+		}
+	}
+}
+
+func newCollector(h *schema.Header) *collector {
+	c := &collector{
+		f:        &Findings{Header: h, Symbols: make(map[Probe]string)},
+		state:    replay.New(h),
+		layout:   h.GetLayout(),
+		programs: make(map[string]*Program),
+	}
+	if c.layout == nil {
+		c.layout = &schema.Layout{}
+	}
+	for _, p := range h.GetProbe() {
+		if p.Attached {
+			c.f.Attached |= replay.RolesOf(p.Role)
+			c.f.Symbols[Probe{p.Role, p.Phase}] = p.Symbol + phaseWord(p.Phase)
+		}
+	}
+	return c
+}
+
+// event applies one event.
+//
+//  1. The state says where it stands and of which dentry it is.
+//  2. What can be judged from the event alone is judged: hash, bucket, storage.
+//  3. It joins the open around it; the exit of that open is judged as a whole.
+//  4. What happens outside any open is kept for the program's section.
+func (c *collector) event(e *schema.Event) {
+	s := c.state.Event(e)
+	if c.f.Events == 0 {
+		c.f.FirstNs = e.Time
+	}
+	c.f.Events++
+	c.f.LastNs = e.Time
+	if s.Stray {
+		c.f.Strays++
+	}
+	c.alone(s)
+	if s.Object != nil {
+		c.life(s)
+	}
+	switch {
+	case s.Open == nil:
+		c.outside(s)
+	case s.Open.Loader:
+		if s.Call == s.Open && e.Phase == schema.Enter {
+			c.program(e).Loader++
+		}
+	case s.Call == s.Open && e.Phase == schema.Enter:
+		w := c.walk()
+		w.add(s)
+		s.Open.Tag = w
+	default:
+		if w, ok := s.Open.Tag.(*walk); ok {
+			w.add(s)
+			if s.Call == s.Open {
+				c.judge(w)
+				c.walks = append(c.walks, w)
+				s.Open.Tag = nil
+			}
+		}
+	}
+}
+
+func (c *collector) damage(d *schema.Damage) {
+	if len(c.f.Damage) < maxExamples {
+		c.f.Damage = append(c.f.Damage, *d)
+	}
+	c.f.Cut = c.f.Cut || d.Cut
+	c.state.Damage(d)
+}
+
+// program returns the section of the event's task, nil beyond the bound.
+func (c *collector) program(e *schema.Event) *Program {
+	if c.last != nil && c.last.Comm == e.Comm {
+		return c.last
+	}
+	p, ok := c.programs[e.Comm]
+	if !ok {
+		p = &Program{Comm: e.Comm, PID: e.PID, paths: make(map[string]*pathState)}
+		if p.kept = len(c.f.Programs) < maxPrograms; p.kept {
+			c.f.Programs = append(c.f.Programs, p)
+		} else {
+			c.f.Omitted++
+		}
+		if len(c.programs) > 16*maxPrograms { // names without end: count, do not keep
+			clear(c.programs)
+			for _, kept := range c.f.Programs {
+				c.programs[kept.Comm] = kept
+			}
+		}
+		c.programs[e.Comm] = p
+	}
+	c.last = p
+	return p
+}
+
+func (c *collector) source(rec *schema.Program) {
+	p := c.program(&schema.Event{Comm: rec.Name, PID: rec.Pid})
+	p.PID, p.Source, p.Stdout = rec.Pid, slices.Clone(rec.Source), string(rec.Stdout)
+	p.Ended, p.Exit = true, rec.ExitCode
+}
+
+// outside keeps what a program does to dentries without an open around it:
+// unlink, rename, drop_caches.
+func (c *collector) outside(s *replay.Step) {
+	e := s.Event
+	switch e.Role {
+	case schema.RoleFork, schema.RoleExec, schema.RoleExit, schema.RoleFree:
+		return
+	case schema.RoleKill, schema.RoleDrop:
+		if s.Object == nil || s.Object.Tag == nil {
+			return // of no open in this report
+		}
+		if _, known := c.programs[e.Comm]; !known {
+			return // another task's reclaim; the claim that needs it cites it
+		}
+	}
+	p := c.program(e)
+	if !p.kept {
+		return
+	}
+	var it *Item
+	if n := len(p.Items); n > 0 && !p.Items[n-1].Open && p.Items[n-1].TID == e.TID {
+		it = p.Items[n-1]
+	} else if n < maxItems {
+		it = &Item{PID: e.PID, TID: e.TID}
+		p.Items = append(p.Items, it)
+	} else {
+		p.Skipped++
+		return
+	}
+	it.keep(stepOf(s))
+}
+
+func (it *Item) keep(s Step) {
+	if len(it.Steps) < maxSteps {
+		it.Steps = append(it.Steps, s)
+	} else {
+		it.More++
+	}
+}
+
+func stepOf(s *replay.Step) Step {
+	k := Step{Event: *s.Event, Depth: s.Depth, Ref: ref(s.Object)}
+	if s.Call != nil && s.Event.Phase == schema.Exit {
+		k.Enter = s.Call.Enter.ID
+	}
+	return k
+}
+
+// finish judges what only the end of the trace decides.
+func (c *collector) finish() {
+	c.f.Pending = c.state.InProgress()
+	c.undead()
+	c.f.Lost, c.f.Windows, c.f.Late = c.state.Losses.Total, c.state.Losses.Windows(), c.state.Losses.Late
+	if c.f.Footer != nil {
+		c.f.Lost = max(c.f.Lost, c.f.Footer.Lost)
+	}
+	if c.f.Late {
+		c.f.void("a loss became known only after later events had been judged")
+	}
+	for _, p := range c.f.Programs {
+		p.paths = nil
+	}
+}
+
+// void takes back every verdict.
+func (f *Findings) void(reason string) {
+	f.Tally.void()
+	take := func(claims []Claim) {
+		for i := range claims {
+			if claims[i].Verdict != Unproven {
+				claims[i].Verdict, claims[i].Reason = Unproven, reason
+			}
+		}
+	}
+	take(f.Examples)
+	for _, p := range f.Programs {
+		p.Tally.void()
+		take(p.Claims)
+		for _, it := range p.Items {
+			take(it.Claims)
+		}
+	}
+}
+
+func (t *Tally) void() {
+	for k := range t {
+		t[k][Unproven] += t[k][Proven] + t[k][Refuted]
+		t[k][Proven], t[k][Refuted] = 0, 0
+	}
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Bounds on what is kept in full, so that a report of any trace fits in memory and
+// in a browser. What goes beyond them is counted, and said to be.
+const (
+	maxPrograms  = 64   // sections
+	maxItems     = 24   // opens and other calls of one program
+	maxSteps     = 400  // events of one item
+	maxClaims    = 96   // claims of one program about dentries, not about one open
+	maxPaths     = 2048 // paths of one program that are followed from open to open
+	maxExamples  = 64   // claims kept of those not proven
+	maxWalkSteps = 4096 // events of one open that are looked at
+)
+
+// Findings is everything a report says, computed once.
+type Findings struct {
+	Header   *schema.Header
+	Footer   *schema.Footer // nil: the file was cut
+	Events   uint64
+	FirstNs  uint64
+	LastNs   uint64
+	Lost     uint64
+	Windows  []replay.Window
+	Damage   []schema.Damage
+	Late     bool // loss was recorded after events of its time: nothing is proven
+	Cut      bool
+	Strays   uint64 // exits without an entry
+	Pending  int    // calls still in progress at the end
+	Tally    Tally
+	Hashes   uint64           // lookups and inserts whose hash was recomputed
+	Symbols  map[Probe]string // label of each attached probe, e.g. "__d_alloc return"
+	Attached replay.Roles
+	Programs []*Program // in order of first event
+	Omitted  uint64     // programs beyond the bound
+	Examples []Claim    // refuted and unproven, the first of them
+}
+
+// Probe is a role and a phase.
+type Probe struct {
+	Role  schema.Role
+	Phase schema.Phase
+}
+
+// Program is what the tasks of one name did.
+type Program struct {
+	Comm   string
+	PID    uint32
+	Source []string // its code, line by line; empty when not known
+	Stdout string
+	Ended  bool
+	Exit   int32
+
+	Items   []*Item // in order of time
+	Skipped uint64  // items not kept
+	Opens   uint64
+	Loader  uint64  // opens by execve and the dynamic loader
+	Failed  uint64  // opens that returned an error
+	Claims  []Claim // about dentries across opens: eviction, delete chain
+	Tally   Tally
+
+	kept  bool // it has a section
+	paths map[string]*pathState
+}
+
+// Item is one open with all within it, or a run of events outside any open.
+type Item struct {
+	Open   bool
+	Path   string
+	PID    uint32
+	TID    uint32
+	Errno  int // of the open, 0: a file was opened
+	Steps  []Step
+	More   uint64 // steps not kept
+	Claims []Claim
+	Keys   []KeyRow
+}
+
+// Step is one event kept for the report.
+type Step struct {
+	Event schema.Event
+	Depth int
+	Enter uint64 // id of the entry, for an exit; 0 none
+	Ref   Ref    // the dentry
+}
+
+// KeyRow is one component of a path as it was looked up.
+type KeyRow struct {
+	Component string
+	Offset    int // in the path, bytes
+	Parent    uint64
+	Hash      uint32
+	Length    uint32
+	Event     uint64 // the lookup's entry
+	Result    Ref    // what it came to; Seq 0: not known
+	ResultAt  uint64 // event that showed the result
+	Mount     bool   // the next component is looked up under the root of a mounted filesystem
+	ParentSeq uint64 // D number of the parent, 0: never seen as a result
+}

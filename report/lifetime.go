@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// pathState is the dentry a path of one program came to when it was last opened.
+type pathState struct {
+	obj  *replay.Object
+	exit uint64 // id of that open's exit
+}
+
+// tale is what the report remembers of a dentry.
+type tale struct {
+	missing  uint64 // exit of an open that returned ENOENT and found or made it negative
+	comm     string // the program that opened it last
+	equal    *Item  // the open whose equality claim a later lookup would lengthen
+	claim    int    // index of the claim in equal.Claims
+	deletion *Program
+	deleter  string
+}
+
+func taleOf(d *replay.Object) *tale {
+	if t, ok := d.Tag.(*tale); ok {
+		return t
+	}
+	t := &tale{}
+	d.Tag = t
+	return t
+}
+
+// equality: the dentry the open returned is the one that this open allocated and
+// inserted, or that its last lookup found in the cache.
+func (c *collector) equality(p *Program, it *Item, w *walk) {
+	exit := w.exit()
+	d := w.steps[len(w.steps)-1].obj
+	if d == nil || len(c.rows) == 0 {
+		return
+	}
+	taleOf(d).comm = exit.Comm
+	cl := c.begin(Equality, w.enter().Name, d.FirstAt, exit.Time)
+	cl.Object = ref(d)
+	shown := c.origin(&cl, w, d)
+	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
+	switch {
+	case d.Broken != "":
+		cl.unproven(d.Broken)
+	case d.Killed != 0 && d.Killed < exit.ID:
+		cl.refuted("the dentry was killed at #" + strconv.FormatUint(d.Killed, 10) + " before the open returned it")
+	case !shown && c.throughMount():
+		cl.unproven("the last component is a mount point: the open returned the root of what is mounted there")
+	case !shown:
+		cl.unproven("no lookup or alloc of this open returned the dentry")
+	case d.Born != 0 && d.Born > w.enter().ID && d.Inserted == 0:
+		cl.unproven("the new dentry was not inserted into the hash table")
+	}
+	c.emit(p, it, &cl)
+	if it != nil && cl.Verdict == Proven {
+		t := taleOf(d)
+		t.equal, t.claim = it, len(it.Claims)-1
+	}
+}
+
+// origin adds the operands that show where the dentry came from: its alloc and
+// insert, and the last lookup of this open that returned it.
+func (c *collector) origin(cl *Claim, w *walk, d *replay.Object) (shown bool) {
+	if d.Born != 0 {
+		c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
+		shown = d.Born > w.enter().ID
+	} else {
+		cl.Note = "allocated before the recording began"
+	}
+	if d.Inserted != 0 {
+		c.term(c.label(schema.RoleInsert, schema.Exit), d.Addr, d.Inserted, "")
+	}
+	for i := len(w.steps) - 2; i > 0; i-- {
+		s := &w.steps[i]
+		if s.obj == d && s.ev.Phase == schema.Exit && isLookup(s.ev.Role) {
+			c.term(c.label(s.ev.Role, schema.Exit), d.Addr, s.ev.ID, s.ev.Comm)
+			return true
+		}
+	}
+	return shown
+}
+
+func isLookup(r schema.Role) bool {
+	return r == schema.RoleLookup || r == schema.RoleLookupRCU || r == schema.RoleLookupChain
+}
+
+// throughMount reports whether the last component looked up is a mount point.
+func (c *collector) throughMount() bool {
+	r := &c.rows[len(c.rows)-1]
+	return r.at != nil && r.at.ev.Facts&schema.FactMountpoint != 0
+}
+
+// noFile: the open returned an error, and for ENOENT the missing name is cached.
+func (c *collector) noFile(p *Program, it *Item, w *walk) {
+	enter, exit := w.enter(), w.exit()
+	cl := c.begin(Absence, enter.Name, enter.Time, exit.Time)
+	cl.Means = noFile
+	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Ret, exit.ID, exit.Comm)
+	c.emit(p, it, &cl)
+	if exit.Errno() == enoent && len(c.rows) > 0 {
+		c.negative(p, it, w)
+	}
+}
+
+const enoent = 2
+
+// negative: the missing name has a dentry without inode in the hash table, made by
+// this open or found there by it.
+func (c *collector) negative(p *Program, it *Item, w *walk) {
+	enter, exit := w.enter(), w.exit()
+	last := &c.rows[len(c.rows)-1]
+	first := enter.Time
+	if last.result != nil {
+		first = min(first, last.result.FirstAt)
+	}
+	cl := c.begin(Negative, enter.Name, first, exit.Time)
+	cl.Object = ref(last.result)
+	if d := last.result; d == nil {
+		cl.unproven("no lookup or alloc returned a dentry for the missing name")
+	} else {
+		if c.links > 0 {
+			cl.unproven(followedLink)
+		}
+		c.cached(&cl, d, last)
+		t := taleOf(d)
+		if t.missing != 0 {
+			c.term("earlier "+c.label(schema.RoleOpen, schema.Exit), exit.Ret, t.missing, t.comm)
+		}
+		if d.Killed == 0 {
+			t.missing, t.comm = exit.ID, exit.Comm
+		}
+	}
+	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Ret, exit.ID, exit.Comm)
+	c.emit(p, it, &cl)
+}
+
+func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
+	if d.Born != 0 {
+		c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
+	}
+	if d.Inserted != 0 {
+		c.term(c.label(schema.RoleInsert, schema.Exit), d.Addr, d.Inserted, "")
+	}
+	if isLookup(last.at.ev.Role) {
+		c.term(c.label(last.at.ev.Role, schema.Exit), d.Addr, last.at.ev.ID, last.at.ev.Comm)
+	}
+	switch {
+	case d.Broken != "":
+		cl.unproven(d.Broken)
+	case d.Killed != 0:
+		cl.refuted("the dentry was killed at #" + strconv.FormatUint(d.Killed, 10) + ", inside the open: nothing stays cached")
+	case last.at.ev.Inode != 0 && isLookup(last.at.ev.Role):
+		cl.refuted("the dentry has an inode")
+	case d.Born == 0:
+		cl.unproven("the dentry was allocated before the recording began")
+	case d.Inserted == 0:
+		cl.refuted("the dentry was not inserted into the hash table")
+	case !d.Bare && d.Deleted < d.Inserted:
+		cl.refuted("the dentry was inserted with an inode")
+	}
+}
+
+// What an absence claim can be about.
+const (
+	noAlloc = "no alloc"
+	noFile  = "no file"
+)
+
+// noAlloc: a walk that found everything in the cache allocated nothing.
+func (c *collector) noAlloc(p *Program, it *Item, w *walk) {
+	if len(c.rows) == 0 || w.overflow {
+		return
+	}
+	for i := range w.steps {
+		if w.steps[i].ev.Role == schema.RoleAlloc {
+			return
+		}
+	}
+	enter, exit := w.enter(), w.exit()
+	cl := c.begin(Absence, enter.Name, enter.Time, exit.Time)
+	cl.Means = noAlloc
+	c.term(c.label(schema.RoleOpen, schema.Enter), enter.NameAddr, enter.ID, enter.Comm)
+	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
+	c.emit(p, it, &cl)
+}
+
+// again compares the dentry of this open with that of the program's last open of
+// the same path.
+func (c *collector) again(p *Program, it *Item, w *walk) {
+	d := w.steps[len(w.steps)-1].obj
+	if d == nil && len(c.rows) > 0 {
+		d = c.rows[len(c.rows)-1].result
+	}
+	if d == nil {
+		return
+	}
+	path := w.enter().Name
+	before := p.paths[path]
+	if before == nil {
+		if len(p.paths) < maxPaths {
+			p.paths[path] = &pathState{d, w.exit().ID}
+		}
+		return
+	}
+	if old := before.obj; old != d && old.Killed != 0 && d.Born > old.Killed {
+		c.eviction(p, it, w, old, d)
+	}
+	before.obj, before.exit = d, w.exit().ID
+}
+
+// eviction: between two opens of one path the dentry was killed and another one
+// allocated, at whatever address.
+func (c *collector) eviction(p *Program, it *Item, w *walk, old, d *replay.Object) {
+	cl := c.begin(Eviction, w.enter().Name, old.FirstAt, d.BornTime)
+	cl.Object, cl.Other = ref(d), ref(old)
+	kill := c.label(schema.RoleKill, schema.Enter)
+	c.term(kill, old.Addr, old.Killed, "")
+	c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
+	if old.Evict != 0 {
+		c.term(c.label(schema.RoleEvict, schema.Enter), 0, old.Evict, "")
+	}
+	cl.Left = Term{kill, old.Addr, old.Killed, ""}
+	cl.Right = Term{c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, ""}
+	if d.Addr > old.Addr {
+		cl.Left, cl.Right = cl.Right, cl.Left
+	}
+	cl.Result = cl.Left.Value - cl.Right.Value
+	cl.Note = c.slots(old.Addr, d.Addr)
+	if old.Broken != "" {
+		cl.unproven(old.Broken)
+	}
+	c.emit(p, it, &cl)
+}
+
+// slots says how far two dentries lie apart in slab slots, when both lie in one page.
+func (c *collector) slots(a, b uint64) string {
+	size, page := uint64(c.layout.DentrySize), uint64(c.layout.PageSize)
+	switch {
+	case a == b:
+		return "the same address again, a new dentry"
+	case size == 0 || page == 0 || a/page != b/page || (max(a, b)-min(a, b))%size != 0:
+		return ""
+	}
+	n := (max(a, b) - min(a, b)) / size
+	return strconv.FormatUint(n, 10) + " × sizeof(struct dentry) = " + strconv.FormatUint(size, 10) + ", in one page"
+}
+
+// life follows a dentry from hit to delete to kill.
+func (c *collector) life(s *replay.Step) {
+	e, d := s.Event, s.Object
+	t, told := d.Tag.(*tale)
+	switch {
+	case e.Role == schema.RoleDelete:
+		t = taleOf(d)
+		t.deletion, t.deleter = c.program(e), e.Comm
+	case !told:
+	case isLookup(e.Role):
+		if t.equal != nil && e.Role != schema.RoleLookupChain {
+			c.later(s, t)
+		}
+	case e.Role == schema.RoleKill && d.Killed == e.ID && t.deletion != nil:
+		c.deleteChain(t.deletion, d, t, e)
+	}
+}
+
+// later lengthens the equality claim of an open by the next lookup of the same
+// program, outside that open, that returns the dentry.
+func (c *collector) later(s *replay.Step, t *tale) {
+	e, d, cl := s.Event, s.Object, &t.equal.Claims[t.claim]
+	last := cl.Terms[len(cl.Terms)-1]
+	t.equal = nil
+	if e.Comm != last.Comm {
+		return
+	}
+	if _, hit := c.state.Losses.Touched(d.FirstAt, e.Time, kindTable[Equality].Needs); !hit {
+		cl.Terms = append(cl.Terms, Term{"later " + c.label(e.Role, schema.Exit), e.Dentry, e.ID, e.Comm})
+	}
+}
+
+// deleteChain: what a lookup returned, d_delete deleted and the kill ended is one
+// dentry. kill is nil at the end of the trace.
+func (c *collector) deleteChain(p *Program, d *replay.Object, t *tale, kill *schema.Event) {
+	last := c.state.Now()
+	if kill != nil {
+		last = kill.Time
+	}
+	cl := c.begin(DeleteChain, d.Name, d.FirstAt, last)
+	cl.Object = ref(d)
+	if d.HitBeforeDelete != 0 {
+		c.term(c.label(schema.RoleLookup, schema.Exit), d.Addr, d.HitBeforeDelete, t.deleter)
+	} else {
+		cl.unproven("no lookup returned it before the delete")
+	}
+	c.term(c.label(schema.RoleDelete, schema.Enter), d.Addr, d.Deleted, t.deleter)
+	if kill != nil {
+		c.term(c.label(schema.RoleKill, schema.Enter), d.Addr, d.Killed, kill.Comm)
+	} else {
+		cl.unproven("it was still alive when the recording ended")
+	}
+	if d.Broken != "" {
+		cl.unproven(d.Broken)
+	}
+	c.count(p, &cl)
+	if p.kept && len(p.Claims) < maxClaims {
+		p.Claims = append(p.Claims, c.own(&cl))
+	}
+}
+
+// undead judges the deleted dentries that no kill was seen of.
+func (c *collector) undead() {
+	var deleted []*replay.Object
+	c.state.Objects.Live(func(d *replay.Object) {
+		if t, ok := d.Tag.(*tale); ok && t.deletion != nil {
+			deleted = append(deleted, d)
+		}
+	})
+	slices.SortFunc(deleted, func(a, b *replay.Object) int { return cmp.Compare(a.Seq, b.Seq) })
+	for _, d := range deleted {
+		c.deleteChain(d.Tag.(*tale).deletion, d, d.Tag.(*tale), nil)
+	}
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Says spells the claim out: its operands with the ids of their events and its
+// arithmetic, in plain text with names quoted by q.
+func (cl *Claim) Says(q func(string) string) string {
+	var b strings.Builder
+	switch cl.Kind {
+	case Prefix:
+		fmt.Fprintf(&b, "%s, length of %s", cl.Subtraction(), q(cl.Means))
+	case Equality, DeleteChain:
+		fmt.Fprintf(&b, "%s is one dentry: %s", cl.Object, equals(cl.Terms))
+	case Negative:
+		fmt.Fprintf(&b, "%s is cached without inode: %s", cl.Object, equals(cl.Terms))
+	case Absence:
+		b.WriteString(cl.absence())
+	case Eviction:
+		b.WriteString(cl.eviction())
+	case Key:
+		fmt.Fprintf(&b, "%d components, each looked up under the dentry of the one before", len(cl.Terms))
+	default:
+		for _, t := range cl.Terms {
+			fmt.Fprintf(&b, "%s %d (#%d)", t.Label, t.Value, t.Event)
+		}
+	}
+	if cl.Note != "" {
+		b.WriteString("; " + cl.Note)
+	}
+	return b.String()
+}
+
+// Subtraction spells Left − Right = 0xhex = decimal.
+func (cl *Claim) Subtraction() string {
+	return fmt.Sprintf("%#x (%s, #%d) − %#x (%s, #%d) = %#x = %d",
+		cl.Left.Value, cl.Left.Label, cl.Left.Event, cl.Right.Value, cl.Right.Label, cl.Right.Event, cl.Result, cl.Result)
+}
+
+// equals spells the operands that hold one address as a chain of equalities, and
+// the others after it.
+func equals(terms []Term) string {
+	var same, rest []string
+	for _, t := range terms {
+		if isErr(t.Value) {
+			rest = append(rest, fmt.Sprintf("%s %s (#%d)", t.Label, errnoText(t.Value), t.Event))
+		} else {
+			same = append(same, fmt.Sprintf("%#x (%s, %s)", t.Value, t.Label, cite(t)))
+		}
+	}
+	out := strings.Join(same, " = ")
+	if len(rest) > 0 {
+		out += "; " + strings.Join(rest, "; ")
+	}
+	return out
+}
+
+// cite names the event, and the task where the claim spans several.
+func cite(t Term) string {
+	if t.Comm == "" {
+		return "#" + strconv.FormatUint(t.Event, 10)
+	}
+	return "#" + strconv.FormatUint(t.Event, 10) + " by " + printable(t.Comm)
+}
+
+func (cl *Claim) absence() string {
+	if len(cl.Terms) == 2 {
+		return fmt.Sprintf("%s between #%d and #%d: every component was in the cache", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
+	}
+	t := cl.Terms[0]
+	return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event)
+}
+
+func (cl *Claim) eviction() string {
+	kill, born := cl.Terms[0], cl.Terms[1]
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s was killed at #%d", cl.Other, kill.Event)
+	if len(cl.Terms) > 2 {
+		fmt.Fprintf(&b, " by drop_caches (%s, #%d)", cl.Terms[2].Label, cl.Terms[2].Event)
+	}
+	fmt.Fprintf(&b, ", %s was allocated at #%d: %s", cl.Object, born.Event, cl.Subtraction())
+	return b.String()
+}
+
+// String is the dentry's number and address, "D3 0xffff…".
+func (r Ref) String() string {
+	if r.Seq == 0 {
+		return "no dentry"
+	}
+	return fmt.Sprintf("D%d %#x", r.Seq, r.Addr)
+}
+
+const maxErrno = 4095 // MAX_ERRNO of include/linux/err.h
+
+func isErr(v uint64) bool { return v > ^uint64(maxErrno) }
+
+// errnoText spells a returned error as the kernel and errno(3) name it.
+func errnoText(v uint64) string { return errnoName(int(-int64(v))) }
+
+func errnoName(n int) string {
+	name, ok := errnoNames[n]
+	if !ok {
+		return fmt.Sprintf("−%d", n)
+	}
+	return fmt.Sprintf("−%d (%s)", n, name)
+}
+
+// printable makes a name safe for a line of text: bytes that are no printable
+// UTF-8 are escaped as in a Go string.
+func printable(s string) string {
+	q := strconv.Quote(s)
+	q = q[1 : len(q)-1]
+	return strings.ReplaceAll(q, `\"`, `"`)
+}

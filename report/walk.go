@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// walk is one open while it is being recorded: its events with the dentries they
+// were about.
+type walk struct {
+	steps    []walkStep
+	overflow bool // it has more events than are looked at
+}
+
+type walkStep struct {
+	ev    schema.Event
+	obj   *replay.Object
+	depth int
+	enter uint64
+}
+
+// row is one component of the path as the walk met it.
+type row struct {
+	offset  int // in the path
+	end     int
+	lookup  *walkStep      // the first lookup's entry
+	alloc   *walkStep      // the alloc's entry: the copy source
+	result  *replay.Object // what the component came to
+	at      *walkStep      // the event that showed it
+	mounted bool           // the next row begins at the root of a mounted filesystem
+}
+
+func (c *collector) walk() *walk {
+	if n := len(c.walks); n > 0 {
+		w := c.walks[n-1]
+		c.walks = c.walks[:n-1]
+		w.steps, w.overflow = w.steps[:0], false
+		return w
+	}
+	return &walk{}
+}
+
+func (w *walk) add(s *replay.Step) {
+	if len(w.steps) >= maxWalkSteps && s.Call != s.Open {
+		w.overflow = true
+		return
+	}
+	k := walkStep{ev: *s.Event, obj: s.Object, depth: s.Depth}
+	if s.Call != nil && s.Event.Phase == schema.Exit {
+		k.enter = s.Call.Enter.ID
+	}
+	w.steps = append(w.steps, k)
+}
+
+func (w *walk) enter() *schema.Event { return &w.steps[0].ev }
+func (w *walk) exit() *schema.Event  { return &w.steps[len(w.steps)-1].ev }
+
+// judge makes every claim that a finished open supports.
+func (c *collector) judge(w *walk) {
+	p := c.program(w.enter())
+	p.Opens++
+	if w.exit().Errno() != 0 {
+		p.Failed++
+	}
+	it := c.item(p, w)
+	c.components(w)
+	c.key(p, it, w)
+	c.prefixes(p, it, w)
+	if w.exit().Errno() == 0 {
+		c.equality(p, it, w)
+	} else {
+		c.noFile(p, it, w)
+	}
+	c.noAlloc(p, it, w)
+	c.again(p, it, w)
+}
+
+// item keeps the open for the program's section, nil when that is full.
+func (c *collector) item(p *Program, w *walk) *Item {
+	if !p.kept || len(p.Items) >= maxItems {
+		p.Skipped++
+		return nil
+	}
+	e := w.enter()
+	it := &Item{Open: true, Path: e.Name, PID: e.PID, TID: e.TID, Errno: w.exit().Errno()}
+	for i := range w.steps {
+		s := &w.steps[i]
+		it.keep(Step{Event: s.ev, Depth: s.depth, Enter: s.enter, Ref: ref(s.obj)})
+	}
+	p.Items = append(p.Items, it)
+	return it
+}
+
+// components groups the lookups and allocs of the walk by the component of the
+// path their name pointer points at, and counts the names outside the path: those
+// of symbolic links on the way.
+func (c *collector) components(w *walk) {
+	c.rows, c.links = c.rows[:0], 0
+	path, base := w.enter().Name, w.enter().NameAddr
+	at := -1 // the row being filled
+	for i := 1; i < len(w.steps); i++ {
+		s := &w.steps[i]
+		switch s.ev.Role {
+		case schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain, schema.RoleAlloc:
+		default:
+			continue
+		}
+		if s.ev.Phase == schema.Exit {
+			if at >= 0 && s.obj != nil {
+				c.rows[at].result, c.rows[at].at = s.obj, s
+			}
+			continue
+		}
+		off := s.ev.NameAddr - base
+		if off >= uint64(len(path)) {
+			c.links, at = c.links+1, -1
+			continue
+		}
+		at = c.rowAt(int(off), s)
+		if s.ev.Role == schema.RoleAlloc {
+			c.rows[at].alloc = s
+		} else if c.rows[at].lookup == nil {
+			c.rows[at].lookup = s
+		}
+	}
+}
+
+// rowAt returns the index of the row for the component at offset; a walk that
+// starts over (rcu-walk to ref-walk) meets the same components again.
+func (c *collector) rowAt(offset int, s *walkStep) int {
+	for i := len(c.rows) - 1; i >= 0; i-- {
+		if c.rows[i].offset == offset {
+			return i
+		}
+	}
+	c.rows = append(c.rows, row{offset: offset, end: offset + int(s.ev.NameLen)})
+	return len(c.rows) - 1
+}
+
+const followedLink = "a symbolic link was followed"
+
+// key: each component was looked up with the dentry of the one before as parent.
+func (c *collector) key(p *Program, it *Item, w *walk) {
+	if len(c.rows) == 0 {
+		return
+	}
+	enter, exit := w.enter(), w.exit()
+	cl := c.begin(Key, enter.Name, enter.Time, exit.Time)
+	if w.overflow {
+		cl.unproven("the open has more events than are looked at")
+	}
+	if enter.NameCut() {
+		cl.unproven("the path could not be read whole")
+	}
+	next := 0 // the path is accounted for up to here
+	for i := range c.rows {
+		r := &c.rows[i]
+		if r.lookup == nil {
+			cl.unproven("component " + quote(enter.Name, r.offset, r.end) + " was allocated and not looked up")
+			continue
+		}
+		if gap := skipped(enter.Name, next, r.offset); gap != "" {
+			cl.unproven("not looked up: " + gap)
+		}
+		next = r.end
+		if i > 0 {
+			c.chain(&cl, &c.rows[i-1], r)
+		}
+		c.term(c.label(r.lookup.ev.Role, schema.Enter), r.lookup.ev.Parent, r.lookup.ev.ID, r.lookup.ev.Comm)
+	}
+	if exit.Errno() == 0 {
+		if gap := skipped(enter.Name, next, len(enter.Name)); gap != "" {
+			cl.unproven("not looked up: " + gap)
+		}
+	}
+	if c.links > 0 {
+		cl.unproven(followedLink)
+	}
+	c.emit(p, it, &cl)
+	if it != nil {
+		it.Keys = c.keyRows(w)
+	}
+}
+
+// chain holds the parent of one component against the result of the one before.
+func (c *collector) chain(cl *Claim, prev, r *row) {
+	e := &r.lookup.ev
+	switch {
+	case prev.result == nil:
+		cl.unproven("what the component before came to was not recorded")
+	case prev.result.Addr == e.Parent && prev.result.Killed != 0 && prev.result.Killed < e.ID:
+		cl.unproven("the dentry of the component before was killed on the way")
+	case prev.result.Addr == e.Parent:
+	case prev.at.ev.Facts&schema.FactMountpoint != 0 && e.Facts&schema.FactParentIsRoot != 0:
+		prev.mounted = true
+	case c.links > 0:
+		cl.unproven(followedLink)
+	case prev.at.ev.Role == schema.RoleAlloc && prev.result.Inserted == 0:
+		cl.unproven("the filesystem put another dentry in the place of the one allocated")
+	default:
+		cl.refuted("a component was looked up under another dentry than the one before it came to")
+	}
+}
+
+// skipped returns the first component of path that lies between two offsets; "."
+// is none, since it is never looked up.
+func skipped(path string, from, to int) string {
+	path = path[min(from, to):to]
+	for {
+		path = strings.TrimLeft(path, "/")
+		part, rest, more := strings.Cut(path, "/")
+		if part != "" && part != "." {
+			return part
+		}
+		if !more {
+			return ""
+		}
+		path = rest
+	}
+}
+
+// quote returns path[from:to], bounds clipped.
+func quote(path string, from, to int) string {
+	return path[min(from, len(path)):min(to, len(path))]
+}
+
+// keyRows copies the rows for the report.
+func (c *collector) keyRows(w *walk) []KeyRow {
+	var out []KeyRow
+	for i := range c.rows {
+		r := &c.rows[i]
+		if r.lookup == nil {
+			continue
+		}
+		e := &r.lookup.ev
+		k := KeyRow{Component: e.Name, Offset: r.offset, Parent: e.Parent, Hash: e.Hash, Length: e.NameLen,
+			Event: e.ID, Result: ref(r.result), Mount: r.mounted}
+		if r.at != nil {
+			k.ResultAt = r.at.ev.ID
+		}
+		if parent := c.state.Objects.At(e.Parent); parent != nil {
+			k.ParentSeq = parent.Seq
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+// prefixes: the name pointer of each component, less the path pointer, is the
+// length of what stands before it.
+func (c *collector) prefixes(p *Program, it *Item, w *walk) {
+	enter := w.enter()
+	for i := range c.rows {
+		r := &c.rows[i]
+		s := r.alloc // the copy source
+		if s == nil {
+			s = r.lookup
+		}
+		cl := c.begin(Prefix, enter.Name, enter.Time, s.ev.Time)
+		cl.Left = Term{c.label(s.ev.Role, schema.Enter), s.ev.NameAddr, s.ev.ID, s.ev.Comm}
+		cl.Right = Term{c.label(schema.RoleOpen, schema.Enter), enter.NameAddr, enter.ID, enter.Comm}
+		cl.Result, cl.Means, cl.Object = s.ev.NameAddr-enter.NameAddr, enter.Name[:r.offset], ref(r.result)
+		switch {
+		case s.ev.NameCut() || enter.NameCut():
+			cl.unproven("the name could not be read whole")
+		case quote(enter.Name, r.offset, r.end) != s.ev.Name || r.offset > 0 && enter.Name[r.offset-1] != '/':
+			cl.refuted("the path has another component at that offset")
+		}
+		c.emit(p, it, &cl)
+	}
+}
