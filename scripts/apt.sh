@@ -23,7 +23,8 @@ codename() {
 	(. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:?}")
 }
 
-# mirror SUITE: the URI this Debian's apt takes a suite such as bookworm-security from; nothing when it has none. Asked so that it works before the first apt-get update too, where indextargets is silent.
+# mirror SUITE: the URI this Debian's apt takes a suite such as bookworm-security from; nothing when it has none.
+# Asked so that it works before the first apt-get update too, when indextargets is silent.
 mirror() {
 	(. /etc/os-release && [ "$ID" = debian ]) || return 0
 	apt-get update --print-uris 2>/dev/null | sed -n "s|^'\(.*\)dists/$1/InRelease'.*|\1|p" | sed -n 1p

@@ -176,6 +176,34 @@ func TestKernelHangAndCancel(t *testing.T) {
 	})
 }
 
+// TestKernelMountFailure boots with disks that hold no file system.
+func TestKernelMountFailure(t *testing.T) {
+	onKernels(t, func(t *testing.T, b bed) {
+		bin := t.TempDir()
+		writeExecutable(t, filepath.Join(bin, "mke2fs"), "#!/bin/sh\n")
+		t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+		_, err := b.run(t.Context(), Config{}, "facts")
+		if !errors.Is(err, ErrInit) || !strings.Contains(err.Error(), "mount ext4 on /tmp") {
+			t.Errorf("got %v, want ErrInit about /tmp", err)
+		}
+	})
+}
+
+// TestKernelInitEnds runs a program whose main forgot to call Init: it ends where init must not.
+func TestKernelInitEnds(t *testing.T) {
+	onKernels(t, func(t *testing.T, b bed) {
+		b.program = filepath.Join(t.TempDir(), "guest")
+		build := exec.Command("go", "build", "-o", b.program, "./testdata/noinit")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build: %v\n%s", err, out)
+		}
+		if _, err := b.run(t.Context(), Config{}); !errors.Is(err, ErrPanic) {
+			t.Errorf("got %v, want ErrPanic", err)
+		}
+	})
+}
+
 // TestKernelUnbootable cuts a real image off in the middle.
 func TestKernelUnbootable(t *testing.T) {
 	onKernels(t, func(t *testing.T, b bed) {

@@ -53,7 +53,9 @@ func run(job string, args []string) error {
 	case "kill":
 		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "orphan":
-		return exec.Command("/proc/self/exe", "sleep").Start()
+		orphan := exec.Command("/proc/self/exe", "sleep")
+		orphan.Stdout = os.Stdout
+		return orphan.Start()
 	case "sleep":
 		time.Sleep(time.Hour)
 	case "panic":
