@@ -323,5 +323,10 @@ func (t *Reader) findHeader() error {
 	case t.runs > 0:
 		return fmt.Errorf("%w: it holds %d", ErrNoRun, t.runs)
 	}
+	if len(t.ready) > 0 {
+		if d, ok := t.ready[0].(*Damage); ok {
+			return fmt.Errorf("%w: %w", ErrNotTrace, d.Err)
+		}
+	}
 	return fmt.Errorf("%w: the file is empty", ErrNotTrace)
 }

@@ -161,11 +161,17 @@ func TestWhatIsNoTraceIsRefused(t *testing.T) {
 	}{
 		"empty":      {nil, schema.ErrNotTrace},
 		"text":       {[]byte("hello, this is no trace at all\n"), schema.ErrNotTrace},
+		"one byte":   {[]byte("h"), schema.ErrNotTrace},
+		"cut header": {bytesOf(t, 10)[:40], schema.ErrNotTrace},
 		"other zstd": {enc.EncodeAll([]byte("hello, this is no trace at all\n"), nil), schema.ErrNotTrace},
 		"future":     {enc.EncodeAll(future, nil), schema.ErrVersion},
 	} {
-		if got := read(t, c.in, 0); !errors.Is(got.failure, c.want) {
+		got := read(t, c.in, 0)
+		if !errors.Is(got.failure, c.want) {
 			t.Errorf("%s: error %v, want %v", name, got.failure, c.want)
+		}
+		if empty := strings.Contains(got.failure.Error(), "empty"); empty != (len(c.in) == 0) {
+			t.Errorf("%s: error %v", name, got.failure)
 		}
 	}
 }
