@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"cmp"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// maxListed bounds how many losses, damaged places and programs Info keeps one by
+// one; the totals count them all.
+const maxListed = 4096
+
+// Source is a trace being read: a schema.Reader, or what stands around one.
+type Source interface {
+	Header() *schema.Header
+	Next() (schema.Record, error)
+}
+
+// Info is what a trace is and holds, without its events.
+type Info struct {
+	Header   *schema.Header
+	Footer   *schema.Footer // nil: the file was cut
+	Events   uint64
+	First    uint64 // earliest event, nanoseconds since boot; 0 without events
+	Last     uint64 // latest event
+	Counts   []Count
+	Programs []*schema.Program
+	Loss     []*schema.Loss
+	Lost     uint64 // sum of the counts of Loss, but for unreadable names
+	Damage   []schema.Damage
+	Damaged  uint64 // events known to be missing at Damage
+	Unlisted uint64 // programs, losses and damaged places counted and not listed
+	Bytes    int64  // of the file read; set by the caller
+}
+
+// Count is how many events of one role and phase there are.
+type Count struct {
+	Role   schema.Role
+	Phase  schema.Phase
+	Events uint64
+}
+
+// Complete reports whether nothing is cut off and no frame is damaged.
+func (i *Info) Complete() bool { return i.Footer != nil && len(i.Damage) == 0 }
+
+// BytesPerEvent is the size of the file over its events; 0 without any.
+func (i *Info) BytesPerEvent() float64 {
+	if i.Events == 0 {
+		return 0
+	}
+	return float64(i.Bytes) / float64(i.Events)
+}
+
+type kind struct {
+	role  schema.Role
+	phase schema.Phase
+}
+
+// ReadInfo reads a trace to its end. After an error of the source it returns what
+// it has read so far, and the error.
+func ReadInfo(src Source) (*Info, error) {
+	i := &Info{Header: src.Header()}
+	counts := make(map[kind]uint64)
+	for {
+		rec, err := src.Next()
+		if err != nil {
+			i.count(counts)
+			if err == io.EOF {
+				err = nil
+			}
+			return i, err
+		}
+		switch rec := rec.(type) {
+		case *schema.Event:
+			counts[kind{rec.Role, rec.Phase}]++
+			if i.Events++; i.Events == 1 {
+				i.First = rec.Time
+			}
+			i.First, i.Last = min(i.First, rec.Time), max(i.Last, rec.Time)
+		case *schema.Loss:
+			if rec.Cause != schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME {
+				i.Lost += rec.Count
+			}
+			i.Loss = list(i, i.Loss, rec)
+		case *schema.Damage:
+			i.Damaged += rec.Events
+			i.Damage = list(i, i.Damage, *rec)
+		case *schema.Program:
+			i.Programs = list(i, i.Programs, rec)
+		case *schema.Footer:
+			i.Footer = rec
+		}
+	}
+}
+
+func list[T any](i *Info, to []T, v T) []T {
+	if len(to) >= maxListed {
+		i.Unlisted++
+		return to
+	}
+	return append(to, v)
+}
+
+// count lists the counts by role and phase.
+func (i *Info) count(counts map[kind]uint64) {
+	for _, k := range slices.SortedFunc(maps.Keys(counts), func(a, b kind) int {
+		return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(a.phase, b.phase))
+	}) {
+		i.Counts = append(i.Counts, Count{k.role, k.phase, counts[k]})
+	}
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// WriteText prints the info for people. name is what the file is called.
+func (i *Info) WriteText(w io.Writer, name string) error {
+	p := &infoPrinter{out: bufio.NewWriter(w)}
+	i.writeSummary(p, name)
+	i.writeProbes(p)
+	i.writeLayout(p)
+	i.writeCounts(p)
+	i.writePrograms(p)
+	i.writeLoss(p)
+	return p.out.Flush()
+}
+
+type infoPrinter struct{ out *bufio.Writer }
+
+// table prints rows of cells in aligned columns, under a title unless it is empty.
+func (p *infoPrinter) table(title string, rows ...[]string) {
+	indent := ""
+	if title != "" {
+		fmt.Fprintf(p.out, "\n%s\n", title)
+		indent = "  "
+	}
+	t := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	for _, cells := range rows {
+		fmt.Fprintln(t, indent+strings.Join(cells, "\t"))
+	}
+	t.Flush()
+}
+
+func (i *Info) writeSummary(p *infoPrinter, name string) {
+	h := i.Header
+	state := "complete"
+	switch {
+	case i.Footer == nil:
+		state = "cut: its end is missing"
+	case len(i.Damage) > 0:
+		state = "damaged"
+	}
+	fmt.Fprintf(p.out, "%s: dtrec trace, format %d, %s\n\n", name, h.FormatVersion, state)
+	rows := [][]string{
+		{"written by", safe(h.Writer)},
+		{"run", fmt.Sprintf("%x", h.RunId)},
+		{"boot", safe(h.BootId)},
+		{"started", fmt.Sprintf("%s, %s s after boot", wallClock(h.StartUnixNs), seconds(h.StartBootNs))},
+		{"kernel", safe(h.GetKernel().GetRelease()) + " " + safe(h.GetKernel().GetMachine())},
+		{"", safe(h.GetKernel().GetVersion())},
+		{"command", words(h.Command)},
+		{"recorded", orElse(safe(h.Target), "all tasks")},
+		{"ring buffer", fmt.Sprintf("%d bytes", h.RingBufferBytes)},
+		{"watched", fmt.Sprintf("up to %d dentries", h.WatchLimit)},
+	}
+	if f := i.Footer; f != nil {
+		rows = append(rows, []string{"ended", fmt.Sprintf("%s s after boot by %s, exit code %d", seconds(f.EndNs), safe(f.EndedBy), f.ExitCode)})
+	}
+	rows = append(rows,
+		[]string{"size", fmt.Sprintf("%d bytes, %.1f per event", i.Bytes, i.BytesPerEvent())},
+		[]string{"events", i.span()},
+		[]string{"lost", fmt.Sprintf("%d", i.Lost+i.Damaged)})
+	p.table("", filled(rows)...)
+}
+
+func (i *Info) span() string {
+	if i.Events == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%d, from %s to %s s after boot (%s s)", i.Events, seconds(i.First), seconds(i.Last), seconds(i.Last-i.First))
+}
+
+func (i *Info) writeProbes(p *infoPrinter) {
+	rows := [][]string{{"role", "phase", "symbol", "attach", "state"}}
+	for _, b := range i.Header.Probe {
+		state := "attached"
+		if !b.Attached {
+			state = "no: " + orElse(safe(b.Error), "reason not recorded")
+		}
+		rows = append(rows, []string{b.Role.Label(), b.Phase.Label(), safe(b.Symbol), b.Attach.Label(), state})
+	}
+	p.table("Probes, in the order tried", rows...)
+}
+
+func (i *Info) writeLayout(p *infoPrinter) {
+	l := i.Header.GetLayout()
+	p.table("Layout (offsets and sizes in bytes)",
+		[]string{"struct dentry", fmt.Sprintf("%d: d_hash %d, d_parent %d, d_name %d, d_inode %d, %s %d (%d long)", l.GetDentrySize(),
+			l.GetDHash(), l.GetDParent(), l.GetDName(), l.GetDInode(), orElse(safe(l.GetInlineNameField()), "inline name"), l.GetInlineName(), l.GetInlineNameSize())},
+		[]string{"external name", fmt.Sprintf("name %d", l.GetExternalName())},
+		[]string{"struct filename", fmt.Sprintf("name %d, iname %d", l.GetFilenameName(), l.GetFilenameIname())},
+		[]string{"hash table", fmt.Sprintf("dentry_hashtable %#x, d_hash_shift %d", l.GetDentryHashtable(), l.GetDHashShift())},
+		[]string{"name hash", l.GetNameHash().Label()},
+		[]string{"page", fmt.Sprintf("%d", l.GetPageSize())})
+}
+
+func (i *Info) writeCounts(p *infoPrinter) {
+	if len(i.Counts) == 0 {
+		return
+	}
+	rows := [][]string{{"role", "phase", "events"}}
+	for _, c := range i.Counts {
+		rows = append(rows, []string{c.Role.Label(), c.Phase.Label(), fmt.Sprintf("%d", c.Events)})
+	}
+	p.table("Events", rows...)
+}
+
+func (i *Info) writePrograms(p *infoPrinter) {
+	if len(i.Programs) == 0 {
+		return
+	}
+	rows := [][]string{{"name", "pid", "ended", "exit", "source", "printed"}}
+	for _, g := range i.Programs {
+		rows = append(rows, []string{safe(g.Name), fmt.Sprintf("%d", g.Pid), seconds(g.EndNs), fmt.Sprintf("%d", g.ExitCode),
+			fmt.Sprintf("%d lines", len(g.Source)), fmt.Sprintf("%d bytes", len(g.Stdout))})
+	}
+	p.table("Programs", rows...)
+}
+
+func (i *Info) writeLoss(p *infoPrinter) {
+	if len(i.Loss) > 0 {
+		rows := [][]string{{"cause", "role", "cpu", "events", "from", "to"}}
+		for _, l := range i.Loss {
+			rows = append(rows, []string{l.Cause.Label(), anyRole(l.Role), fmt.Sprintf("%d", l.Cpu),
+				fmt.Sprintf("%d", l.Count), seconds(l.FirstNs), seconds(l.LastNs)})
+		}
+		p.table("Loss", rows...)
+	}
+	if len(i.Damage) > 0 {
+		rows := [][]string{{"at byte", "bytes", "events", "what"}}
+		for _, d := range i.Damage {
+			events, what := fmt.Sprintf("%d", d.Events), safe(d.Err.Error())
+			if d.Cut {
+				events, what = "unknown", "the file ends here: "+what
+			}
+			rows = append(rows, []string{fmt.Sprintf("%d", d.Offset), fmt.Sprintf("%d", d.Bytes), events, what})
+		}
+		p.table("Damage", rows...)
+	}
+	if i.Unlisted > 0 {
+		fmt.Fprintf(p.out, "\n%d more losses, damaged places or programs are counted above and not listed.\n", i.Unlisted)
+	}
+}
+
+func anyRole(r schema.Role) string {
+	if r == schema.Role_ROLE_UNSPECIFIED {
+		return "any"
+	}
+	return r.Label()
+}
+
+// filled leaves out the rows without a value.
+func filled(rows [][]string) [][]string {
+	kept := rows[:0]
+	for _, r := range rows {
+		if r[1] != "" {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+// words joins a command line so that a shell would read it again.
+func words(command []string) string {
+	quoted := make([]string, len(command))
+	for i, w := range command {
+		quoted[i] = safe(w)
+		if w == "" || quoted[i] == w && strings.ContainsAny(w, " '\"\\$`*?;&|<>()") {
+			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// seconds prints nanoseconds as seconds with nine digits after the point.
+func seconds(ns uint64) string { return fmt.Sprintf("%d.%09d", ns/1e9, ns%1e9) }
+
+func wallClock(unixNs int64) string {
+	return time.Unix(0, unixNs).UTC().Format("2006-01-02T15:04:05.000000000Z")
+}
