@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Dtrec proves, with numbers from a running kernel, what happened to a path name
+// inside the dcache: recorded once with privileges, read afterwards by anyone.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+const version = "0.1.0"
+
+func main() {
+	guest()
+	// A closed pipe is an error of the write, not the end of the process: a
+	// recording must live on when nobody reads its status line any more.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is dtrec without the process around it. It returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRootCmd()
+	root.SetArgs(append([]string{}, args...))
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteC()
+	return explain(stderr, cmd, err)
+}
+
+func newRootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "dtrec",
+		Short: "Prove what happened to a path name inside the dcache",
+		Long: `Dtrec records what the kernel's dentry cache does with path names, and proves
+from the recording, with addresses and event ids, what happened.
+
+Exit status: 0 done, 1 the answer is no, 2 trouble. A recorded command's own
+status is handed on.`,
+		Example: `  sudo dtrec record -o run1.pb -- cat /etc/hostname
+  dtrec info run1.pb
+  dtrec replay run1.pb`,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          noSuchCommand,
+
+		SuggestionsMinimumDistance: 2,
+	}
+	root.SetVersionTemplate("dtrec {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(cmd, err)
+	})
+	root.AddCommand(newInfoCmd())
+	root.AddCommand(platformCommands()...)
+	return root
+}
+
+// noSuchCommand is what the root does: a command is always needed.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usageError(cmd, errors.New("no command given"))
+	}
+	err := &exitError{code: exitTrouble, err: fmt.Errorf("unknown command %q", args[0]), hint: seeHelp(cmd)}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err.hint = fmt.Sprintf("did you mean 'dtrec %s'?", near[0])
+	}
+	return err
+}
+
+// usageError is an error in how a command was called.
+func usageError(cmd *cobra.Command, err error) error {
+	return &exitError{code: exitTrouble, err: err, hint: seeHelp(cmd)}
+}
+
+func seeHelp(cmd *cobra.Command) string {
+	return fmt.Sprintf("see '%s --help'", cmd.CommandPath())
+}
+
+// exactly accepts n arguments, which a usage error calls what.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		return usageError(cmd, fmt.Errorf("%s takes %s, got %d arguments", cmd.Name(), what, len(args)))
+	}
+}
+
+// explain prints an error as two lines, cause and remedy, and returns the exit code.
+func explain(stderr io.Writer, cmd *cobra.Command, err error) int {
+	if err == nil {
+		return 0
+	}
+	exit := &exitError{code: exitTrouble, err: err, hint: seeHelp(cmd)}
+	errors.As(err, &exit)
+	if exit.err == nil {
+		return exit.code
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return 0 // whoever read our output has seen enough
+	}
+	fmt.Fprintf(stderr, "dtrec: %v\n", err)
+	if exit.hint != "" {
+		fmt.Fprintf(stderr, "  remedy: %s\n", exit.hint)
+	}
+	return exit.code
+}
