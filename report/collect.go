@@ -24,8 +24,8 @@ type collector struct {
 }
 
 // Collect reads a trace to its end and judges every claim it can make of it. The
-// error is the reader's; what was read before it is in the Findings.
-func Collect(r *schema.Reader) (*Findings, error) {
+// error is the source's; what was read before it is in the Findings.
+func Collect(r replay.Source) (*Findings, error) {
 	c := newCollector(r.Header())
 	for {
 		rec, err := r.Next()
@@ -209,12 +209,14 @@ func (c *collector) finish() {
 		c.f.Lost = max(c.f.Lost, c.f.Footer.Lost)
 	}
 	if c.f.Late {
-		c.f.void("a loss became known only after later events had been judged")
+		c.f.void(lateLoss)
 	}
 	for _, p := range c.f.Programs {
 		p.paths = nil
 	}
 }
+
+const lateLoss = "a loss became known only after later events had been judged"
 
 // void takes back every verdict.
 func (f *Findings) void(reason string) {

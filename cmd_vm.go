@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/dtrec/dtrec/vm"
+	"github.com/spf13/cobra"
+)
+
+func newVMCmd() *cobra.Command {
+	var c vm.Config
+	var files []string
+	var console bool
+	cmd := &cobra.Command{
+		Use:   "vm --kernel VMLINUZ [flags] -- COMMAND [ARGS…]",
+		Short: "Run a dtrec command line on another kernel, in a virtual machine",
+		Long: `Boots a kernel in QEMU with dtrec as init, runs the dtrec command line in it and
+brings its output, the file it wrote and its exit code back. No root, no network,
+nothing mounted on the host. In the guest, /tmp and the working directory are
+ext4, and an ext2 disk with a.txt is mounted on /mnt/loopfs.
+
+Exit status: that of the command; 2 where the guest did not run it to its end.`,
+		Example: `  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- record --workload all -o run1.pb`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError(cmd, errors.New("vm takes a dtrec command line after '--'"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if c.Kernel == "" {
+				return &exitError{code: exitTrouble, err: errors.New("no --kernel given"),
+					hint: `fetch one: --kernel "$(scripts/fetch-kernel 6.12)"`}
+			}
+			for _, f := range files {
+				host, guest, _ := strings.Cut(f, ":")
+				c.Files = append(c.Files, vm.File{Host: host, Guest: guest})
+			}
+			if console {
+				c.Console = cmd.ErrOrStderr()
+			}
+			return runVM(cmd, c, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&c.Kernel, "kernel", "", "`VMLINUZ` to boot")
+	flags.IntVar(&c.SMP, "smp", 2, "virtual CPUs")
+	flags.StringVar(&c.Memory, "mem", "1G", "memory, as QEMU's -m takes it")
+	flags.StringArrayVar(&files, "file", nil, "`HOST[:GUEST]`: take a static program or a directory along; may be repeated")
+	flags.DurationVar(&c.Timeout, "timeout", vm.DefaultTimeout, "longest a run may take")
+	flags.BoolVar(&console, "console", false, "show the kernel's console on stderr")
+	return cmd
+}
+
+// runVM runs a dtrec command line in the guest. The line is parsed here first, so
+// that a wrong flag needs no boot to be found.
+func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
+	inner, rest, err := newRootCmd().Find(args)
+	if err == nil && inner.Parent() == nil {
+		err = fmt.Errorf("unknown command %q", args[0])
+	}
+	if err == nil {
+		err = inner.ParseFlags(rest)
+	}
+	if err != nil {
+		return &exitError{code: exitTrouble, err: fmt.Errorf("the command line for the guest: %w", err), hint: seeHelp(cmd)}
+	}
+	if out := inner.Flags().Lookup("output"); out != nil && out.Value.String() != "-" {
+		c.Outputs = []string{out.Value.String()}
+	}
+	if c.Program, err = os.Executable(); err != nil {
+		return err
+	}
+	c.Args, c.Stdout, c.Stderr = args, cmd.OutOrStdout(), cmd.ErrOrStderr()
+	c.Notice = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "dtrec: "+s) }
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	code, err := vm.Run(ctx, c)
+	if err != nil {
+		return &exitError{code: exitTrouble, err: err, hint: vmRemedy(err)}
+	}
+	if code != 0 {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+func vmRemedy(err error) string {
+	switch {
+	case errors.Is(err, vm.ErrNoQEMU):
+		return "run scripts/install-qemu"
+	case errors.Is(err, vm.ErrNotStatic):
+		return "build it static: CGO_ENABLED=0 go build"
+	case errors.Is(err, vm.ErrNotBootable), errors.Is(err, os.ErrNotExist):
+		return "fetch a kernel with scripts/fetch-kernel VERSION"
+	case errors.Is(err, vm.ErrTimeout):
+		return "give it longer with --timeout, or look at it with --console"
+	case errors.Is(err, context.Canceled):
+		return "interrupted; run it again"
+	}
+	return "look at the boot with --console"
+}

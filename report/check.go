@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Verdicts is a report without its prose: how many claims of each kind came out
+// how, by program.
+type Verdicts struct {
+	Kernel   string           `json:"kernel"`
+	Events   uint64           `json:"events"`
+	Lost     uint64           `json:"lost"`
+	Complete bool             `json:"complete"`
+	Programs []ProgramVerdict `json:"programs"`
+	Proven   uint64           `json:"proven"`
+	Refuted  uint64           `json:"refuted"`
+	Unproven uint64           `json:"unproven"`
+	Doubts   []Doubt          `json:"doubts"`
+}
+
+// ProgramVerdict counts the claims of one program; program "" is all of them.
+type ProgramVerdict struct {
+	Program string                       `json:"program"`
+	Claims  map[string]map[string]uint64 `json:"claims"` // kind → verdict → count
+}
+
+// Doubt is a claim that is not proven.
+type Doubt struct {
+	Verdict string   `json:"verdict"`
+	Kind    string   `json:"kind"`
+	Subject string   `json:"subject"`
+	Reason  string   `json:"reason"`
+	Events  []uint64 `json:"events"`
+}
+
+// Verdicts sums the findings up.
+func (f *Findings) Verdicts() Verdicts {
+	v := Verdicts{
+		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost,
+		Complete: f.Footer != nil && !f.Cut,
+		Proven:   f.Tally.Total(Proven), Refuted: f.Tally.Total(Refuted), Unproven: f.Tally.Total(Unproven),
+	}
+	for _, p := range f.Programs {
+		v.Programs = append(v.Programs, ProgramVerdict{p.Comm, p.Tally.byName()})
+	}
+	v.Programs = append(v.Programs, ProgramVerdict{"", f.Tally.byName()})
+	for i := range f.Examples {
+		cl := &f.Examples[i]
+		d := Doubt{Verdict: cl.Verdict.String(), Kind: cl.Kind.String(), Subject: cl.Subject, Reason: cl.Reason}
+		for _, t := range cl.Terms {
+			d.Events = append(d.Events, t.Event)
+		}
+		v.Doubts = append(v.Doubts, d)
+	}
+	return v
+}
+
+func (t *Tally) byName() map[string]map[string]uint64 {
+	out := make(map[string]map[string]uint64)
+	for k := range t {
+		for v, n := range t[k] {
+			if n == 0 {
+				continue
+			}
+			name := Kind(k).String()
+			if out[name] == nil {
+				out[name] = make(map[string]uint64)
+			}
+			out[name][Verdict(v).String()] = n
+		}
+	}
+	return out
+}
+
+// WriteText prints one line per program and kind of claim, then the claims that
+// are not proven, then the sum.
+func (v *Verdicts) WriteText(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	for _, p := range v.Programs {
+		if p.Program == "" {
+			continue
+		}
+		for _, k := range Kinds() {
+			n := p.Claims[k.Name]
+			if len(n) > 0 {
+				fmt.Fprintf(b, "%-15s  %-12s  proven %d  refuted %d  unproven %d\n",
+					printable(p.Program), k.Name, n["proven"], n["refuted"], n["unproven"])
+			}
+		}
+	}
+	for _, d := range v.Doubts {
+		fmt.Fprintf(b, "%s: %s of %s: %s%s\n", d.Verdict, d.Kind, printable(d.Subject), d.Reason, citeAll(d.Events))
+	}
+	if n := v.Refuted + v.Unproven; n > uint64(len(v.Doubts)) {
+		fmt.Fprintf(b, "… and %d more that are not proven\n", n-uint64(len(v.Doubts)))
+	}
+	fmt.Fprintf(b, "%d proven, %d refuted, %d unproven; %d events, %d lost, Linux %s\n",
+		v.Proven, v.Refuted, v.Unproven, v.Events, v.Lost, printable(v.Kernel))
+	return b.Flush()
+}
+
+func citeAll(ids []uint64) string {
+	out := ""
+	for _, id := range ids {
+		out += fmt.Sprintf(" #%d", id)
+	}
+	if out != "" {
+		out = " (" + out[1:] + ")"
+	}
+	return out
+}
+
+// WriteJSON prints the verdicts as one JSON object.
+func (v *Verdicts) WriteJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

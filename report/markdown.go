@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// page writes Markdown and remembers the first error.
+type page struct {
+	*bufio.Writer
+	f *Findings
+}
+
+func (p *page) line(format string, args ...any) {
+	fmt.Fprintf(p, format, args...)
+	p.WriteByte('\n')
+}
+
+// Markdown writes the report as a page of GitHub Markdown.
+func Markdown(w io.Writer, f *Findings) error {
+	p := &page{bufio.NewWriterSize(w, 64<<10), f}
+	p.frontMatter()
+	p.introduction()
+	p.tools()
+	p.programs()
+	p.whyTheseProbes()
+	p.manPages()
+	return p.Flush()
+}
+
+func (p *page) frontMatter() {
+	p.line("---\nlayout: default\ntitle: \"What Linux %s did with these path names\"\n---\n", yaml(p.f.Header.GetKernel().GetRelease()))
+}
+
+// yaml makes a text safe inside double quotes of the front matter.
+func yaml(s string) string {
+	return strings.ReplaceAll(printable(s), `"`, `\"`)
+}
+
+func (p *page) introduction() {
+	f, h := p.f, p.f.Header
+	p.line("## Introduction")
+	p.line("Kernel and probes of this run:")
+	p.line("- Linux %s %s, %s", code(h.GetKernel().GetRelease()), code(h.GetKernel().GetVersion()), code(h.GetKernel().GetMachine()))
+	for _, info := range schema.Catalogue() {
+		if l := p.probeList(info.Role); l != "" {
+			p.line("- %s: %s", info.Name, l)
+		}
+	}
+	p.line("")
+	p.line("This report uses one run: id `%x`, %d events, %s. Every number below was recorded in it by the event cited as #id; offsets and sizes come from the running kernel's BTF. Your run will differ.\n",
+		h.RunId, f.Events, f.losses())
+	p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim; %s.\n", f.verdictLine())
+	for _, w := range f.Windows {
+		p.line("- missing: %s, from %d ns to %s", lossText(w.Count, w.Why), w.First, endOf(w.Last))
+	}
+	p.verdictTable()
+}
+
+// probeList says which symbols record a role, and how they are attached.
+func (p *page) probeList(r schema.Role) string {
+	var got []string
+	for _, b := range p.f.Header.GetProbe() {
+		if b.Role == r && b.Attached {
+			attach := strings.ToLower(strings.TrimPrefix(b.Attach.String(), "ATTACH_"))
+			got = append(got, fmt.Sprintf("%s (%s)", code(b.Symbol), attach))
+		}
+	}
+	return strings.Join(got, ", ")
+}
+
+func (f *Findings) losses() string {
+	switch {
+	case f.Late:
+		return "with loss that became known too late to judge anything"
+	case f.Cut:
+		return "cut before its end"
+	case f.Lost > 0:
+		return fmt.Sprintf("%d lost", f.Lost)
+	case len(f.Windows) > 0:
+		return fmt.Sprintf("%d stretches with events missing", len(f.Windows))
+	case f.Footer == nil:
+		return "without a footer: the recording did not end cleanly"
+	}
+	return "0 lost"
+}
+
+func (f *Findings) verdictLine() string {
+	return fmt.Sprintf("in all %d proven, %d refuted, %d unproven", f.Tally.Total(Proven), f.Tally.Total(Refuted), f.Tally.Total(Unproven))
+}
+
+func (p *page) verdictTable() {
+	p.line("| claim | proven | refuted | unproven | says |\n|---|--:|--:|--:|---|")
+	for _, k := range Kinds() {
+		t := p.f.Tally[k.Kind]
+		p.line("| %s | %d | %d | %d | %s |", k.Name, t[Proven], t[Refuted], t[Unproven], k.Says)
+	}
+	p.line("")
+	for i := range p.f.Examples {
+		cl := &p.f.Examples[i]
+		p.line("- **%s** %s of %s: %s", cl.Verdict, cl.Kind, code(cl.Subject), text(cl.Reason))
+	}
+	if len(p.f.Examples) > 0 {
+		p.line("")
+	}
+}
+
+func (p *page) tools() {
+	p.line("## Tools")
+	p.line("`dtrec record` attaches eBPF programs to the probes above and writes each hit as an event.")
+	p.line("`dtrec report` reads the events, and nothing else, and writes this page.")
+	p.line("`dtrec check` prints the verdicts alone; `dtrec replay` prints the events.\n")
+	p.line("Example lines (from this run):")
+	example := p.f.exampleItem()
+	if example != nil {
+		p.WriteString(fenced("", p.f.driverLines(example)))
+	}
+	p.line("\nWhat we learned (from this run only):")
+	for _, l := range p.f.lessons() {
+		p.line("- %s", l)
+	}
+	p.line("")
+	p.paragraphs()
+}
+
+// exampleItem is the first open that allocated, else the first open.
+func (f *Findings) exampleItem() *Item {
+	var first *Item
+	for _, p := range f.Programs {
+		for _, it := range p.Items {
+			if !it.Open {
+				continue
+			}
+			if first == nil {
+				first = it
+			}
+			for i := range it.Steps {
+				if it.Steps[i].Event.Role == schema.RoleAlloc {
+					return it
+				}
+			}
+		}
+	}
+	return first
+}
+
+// driverLines prints the events of an item one per line, as a driver's printk would.
+func (f *Findings) driverLines(it *Item) []string {
+	var out []string
+	for i := range it.Steps {
+		s := &it.Steps[i]
+		e := &s.Event
+		head := fmt.Sprintf("#%d [%d.%06d] %s", e.ID, e.Time/1e9, e.Time%1e9/1e3, f.Label(e.Role, e.Phase))
+		switch {
+		case e.Phase == schema.Exit && e.Role != schema.RoleInsert:
+			head += ": " + outcome(s)
+		case e.Role == schema.RoleOpen:
+			head += fmt.Sprintf(": %#x | %s", e.NameAddr, printable(e.Name))
+		case e.Role == schema.RoleAlloc:
+			head += fmt.Sprintf(": %#x", e.NameAddr)
+		case e.Columns.Has(schema.ColumnKey):
+			head += fmt.Sprintf(": hash %d length %d name %s", e.Hash, e.NameLen, printable(e.Name))
+		default:
+			head += fmt.Sprintf(": %s | %s", s.Ref, printable(e.Name))
+		}
+		out = append(out, head)
+	}
+	return out
+}
+
+func lossText(count uint64, why string) string {
+	if count == 0 {
+		return "an unknown number of events (" + why + ")"
+	}
+	return fmt.Sprintf("%d events (%s)", count, why)
+}
+
+func endOf(ns uint64) string {
+	if ns == 1<<64-1 {
+		return "the end"
+	}
+	return fmt.Sprintf("%d ns", ns)
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// programs writes one section per program.
+func (p *page) programs() {
+	p.line("## User Programs")
+	for _, prog := range p.f.Programs {
+		if len(prog.Items) == 0 && len(prog.Claims) == 0 {
+			continue
+		}
+		p.program(prog)
+	}
+	if p.f.Omitted > 0 {
+		p.line("%d more programs are counted in the verdicts and not shown.\n", p.f.Omitted)
+	}
+}
+
+func (p *page) program(prog *Program) {
+	if len(prog.Source) > 0 {
+		p.line("### %s.c", text(prog.Comm))
+		p.WriteString(fenced("c", prog.Source))
+	} else {
+		p.line("### %s", text(prog.Comm))
+	}
+	if prog.Stdout != "" {
+		p.line("stdout")
+		p.WriteString(fenced("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n")))
+	}
+	p.line("pid %d, %d opens, %d of them failed%s.\n", prog.PID, prog.Opens, prog.Failed, loaderText(prog.Loader))
+	n := 0
+	for _, it := range prog.Items {
+		if it.Open {
+			n++
+			p.open(it, n)
+		} else {
+			p.other(it)
+		}
+	}
+	if prog.Skipped > 0 {
+		p.line("%d more opens and calls of this program are counted in the verdicts and not shown.\n", prog.Skipped)
+	}
+	for i := range prog.Claims {
+		p.claim(&prog.Claims[i])
+	}
+	if len(prog.Claims) > 0 {
+		p.line("")
+	}
+	if l := prog.learned(); l != "" {
+		p.line("Learned: %s\n", l)
+	}
+}
+
+func loaderText(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %d by execve and the loader before its own", n)
+}
+
+// open writes one open: its events as bullets, its claims, its tree.
+func (p *page) open(it *Item, n int) {
+	p.line("open %d of this program, %s:", n, code(it.Path))
+	for i := range it.Steps {
+		if b := p.bullet(&it.Steps[i]); b != "" {
+			p.line("- %s", b)
+		}
+	}
+	if it.More > 0 {
+		p.line("- … %d more events", it.More)
+	}
+	if len(it.Keys) > 0 {
+		p.keys(it)
+	}
+	for i := range it.Claims {
+		p.claim(&it.Claims[i])
+	}
+	p.WriteString(fenced("", p.f.tree(it)))
+	p.line("")
+}
+
+// other writes what the program did to dentries outside any open.
+func (p *page) other(it *Item) {
+	p.line("outside any open:")
+	for i := range it.Steps {
+		if b := p.bullet(&it.Steps[i]); b != "" {
+			p.line("- %s", b)
+		}
+	}
+	p.WriteString(fenced("", p.f.tree(it)))
+	p.line("")
+}
+
+// bullet spells one event in the words of the seed; empty for one that the tree
+// alone shows.
+func (p *page) bullet(s *Step) string {
+	e := &s.Event
+	label := p.f.Label(e.Role, e.Phase)
+	switch e.Role {
+	case schema.RoleOpen:
+		if e.Phase == schema.Enter {
+			return fmt.Sprintf("%s pointer = %#x | %s (#%d)", label, e.NameAddr, code(e.Name), e.ID)
+		}
+		if e.Errno() != 0 {
+			return fmt.Sprintf("%s: %s, no file (#%d)", label, errnoText(e.Ret), e.ID)
+		}
+		return fmt.Sprintf("%s: %s, name pointer = %#x | %s, %s %s (#%d)", label, s.Ref, e.NameAddr, code(e.Name),
+			code(e.FSType), device(e.Dev), e.ID)
+	case schema.RoleLookup, schema.RoleLookupRCU:
+		if e.Phase == schema.Enter {
+			return fmt.Sprintf("%s: hash %d length %d name %s, parent %#x (#%d)%s", label, e.Hash, e.NameLen, code(e.Name), e.Parent, e.ID, p.hash(e))
+		}
+		return fmt.Sprintf("%s: %s%s (#%d)", label, outcome(s), negativeWord(e), e.ID)
+	case schema.RoleAlloc:
+		if e.Phase == schema.Enter {
+			return fmt.Sprintf("copy source pointer = %#x (%s, #%d)", e.NameAddr, label, e.ID)
+		}
+		return fmt.Sprintf("copy destination pointer = %#x of %s (%s, #%d)%s", e.NameAddr, s.Ref, label, e.ID, p.place(e))
+	case schema.RoleInsert:
+		return fmt.Sprintf("%s: %s | %s, %s (#%d)%s%s", label, s.Ref, code(e.Name), state(e), e.ID, p.hash(e), p.bucket(e))
+	case schema.RoleEvict:
+		return fmt.Sprintf("%s (#%d)", label, e.ID)
+	case schema.RoleLookupChain, schema.RoleFree:
+		return ""
+	}
+	return fmt.Sprintf("%s: %s | %s (#%d)", label, s.Ref, code(e.Name), e.ID)
+}
+
+func negativeWord(e *schema.Event) string {
+	if e.Dentry != 0 && e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0 {
+		return " (negative)"
+	}
+	return ""
+}
+
+func device(dev uint32) string { return fmt.Sprintf("%d:%d", dev>>20, dev&(1<<20-1)) }
+
+// hash gives the verdict on a hash beside it.
+func (p *page) hash(e *schema.Event) string {
+	if e.Parent == 0 || e.Parent == e.Dentry {
+		return ""
+	}
+	v, why := hashVerdict(p.f.Header.GetLayout(), e)
+	return ", hash " + p.verdict(v, why)
+}
+
+// verdict spells a verdict; one that a late loss voided is unproven.
+func (p *page) verdict(v Verdict, why string) string {
+	if p.f.Late {
+		v, why = Unproven, lateLoss
+	}
+	if why == "" {
+		return "**" + v.String() + "**"
+	}
+	return "**" + v.String() + "** (" + text(why) + ")"
+}
+
+// place says where the name of a new dentry lies.
+func (p *page) place(e *schema.Event) string {
+	l := p.f.Header.GetLayout()
+	v, why := storageVerdict(l, e)
+	if inline(l, e) {
+		return fmt.Sprintf("; storage %s: %#x − %#x = %#x = %d, offset of %s, and %d < %d", p.verdict(v, why),
+			e.NameAddr, e.Dentry, l.GetInlineName(), l.GetInlineName(), code(l.GetInlineNameField()), e.NameLen, l.GetInlineNameSize())
+	}
+	return fmt.Sprintf("; storage %s: outside the dentry, since %d ≥ %d", p.verdict(v, why), e.NameLen, l.GetInlineNameSize())
+}
+
+// bucket shows the arithmetic from the bucket pointer to the hash.
+func (p *page) bucket(e *schema.Event) string {
+	if e.Bucket == 0 {
+		return ""
+	}
+	l := p.f.Header.GetLayout()
+	v, why := bucketVerdict(l, e)
+	if v == Unproven {
+		return "; bucket " + p.verdict(v, why)
+	}
+	return fmt.Sprintf("; bucket %s: (%#x − %#x) / 8 = %d, %d >> %d = %d", p.verdict(v, why), e.Bucket, l.DentryHashtable,
+		(e.Bucket-l.DentryHashtable)/8, e.Hash, l.DHashShift, e.Hash>>l.DHashShift)
+}
+
+// keys shows how the walk went from parent to child.
+func (p *page) keys(it *Item) {
+	for i, k := range it.Keys {
+		prefix := "parent"
+		if i == 0 {
+			prefix = "starts at parent"
+		}
+		p.line("- key: %s %#x, %s hash %d length %d (#%d) → %s%s", prefix, k.Parent, code(k.Component), k.Hash, k.Length,
+			k.Event, resultText(k), mountText(k))
+	}
+}
+
+func resultText(k KeyRow) string {
+	if k.Result.Seq == 0 {
+		return "nothing"
+	}
+	return fmt.Sprintf("%s (#%d)", k.Result, k.ResultAt)
+}
+
+func mountText(k KeyRow) string {
+	if k.Mount {
+		return ", a mount point: the next parent is the root of the filesystem mounted on it"
+	}
+	return ""
+}
+
+func (p *page) claim(cl *Claim) {
+	reason := ""
+	if cl.Reason != "" {
+		reason = " — " + text(cl.Reason)
+	}
+	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
+}
+
+// learned sums up the proven claims of a program.
+func (prog *Program) learned() string {
+	var out []string
+	once := make(map[string]bool)
+	add := func(s string) {
+		if !once[s] && len(out) < 12 {
+			once[s] = true
+			out = append(out, s)
+		}
+	}
+	for _, it := range prog.Items {
+		for i := range it.Claims {
+			if cl := &it.Claims[i]; cl.Verdict == Proven {
+				cl.lesson(it, add)
+			}
+		}
+	}
+	for i := range prog.Claims {
+		if cl := &prog.Claims[i]; cl.Verdict == Proven {
+			add(fmt.Sprintf("%s keeps %s from hit to delete to kill", code(cl.Subject), cl.Object))
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return strings.Join(out, "; ") + "."
+}
+
+func (cl *Claim) lesson(it *Item, add func(string)) {
+	switch cl.Kind {
+	case Prefix:
+		if len(it.Keys) > 0 && it.Keys[len(it.Keys)-1].Offset == len(cl.Means) {
+			add(fmt.Sprintf("basename offset of %s = %d", code(it.Path), cl.Result))
+		}
+	case Equality:
+		var at []string
+		for _, t := range cl.Terms {
+			at = append(at, fmt.Sprintf("%s #%d", t.Label, t.Event))
+		}
+		add(fmt.Sprintf("%s is one dentry at %s", cl.Object, strings.Join(at, ", ")))
+	case Negative:
+		add(fmt.Sprintf("the missing %s is cached as %s without inode", code(it.Path), cl.Object))
+	case Eviction:
+		add(fmt.Sprintf("%s was killed and %s took its place for %s", cl.Other, cl.Object, code(it.Path)))
+	case Absence:
+		if cl.Means == noAlloc {
+			add(fmt.Sprintf("the open of %s at #%d allocated nothing", code(it.Path), cl.Terms[0].Event))
+		}
+	}
+}
