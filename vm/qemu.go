@@ -23,6 +23,9 @@ const (
 const (
 	accelKVM = "kvm"
 	accelTCG = "tcg"
+	// accelCount is TCG with a clock that counts instructions: one guest nanosecond each, whatever the host does
+	// meanwhile. Measurements repeat, and the CPUs take turns.
+	accelCount = "icount"
 )
 
 // emulator is the QEMU of this machine.
@@ -79,6 +82,8 @@ func arguments(c Config, accel string, p parts) []string {
 	switch accel {
 	case accelKVM:
 		args = append(args, "-accel", "kvm", "-cpu", "host")
+	case accelCount:
+		args = append(args, "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max")
 	default:
 		args = append(args, "-accel", "tcg,thread=multi", "-cpu", "max")
 	}

@@ -120,11 +120,12 @@ func TestRunNoBootWatchdog(t *testing.T) {
 
 func TestRunCancelled(t *testing.T) {
 	c := fakeQEMU(t, sayAlive+`echo up >&4; sleep 60`)
-	ctx, cancel := context.WithCancel(t.Context())
-	c.Stdout = writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
+	ctx, cancel := context.WithCancelCause(t.Context())
+	interrupt := errors.New("interrupted")
+	c.Stdout = writerFunc(func(p []byte) (int, error) { cancel(interrupt); return len(p), nil })
 	start := time.Now()
-	if _, err := Run(ctx, c); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want context.Canceled", err)
+	if _, err := Run(ctx, c); !errors.Is(err, context.Canceled) || !errors.Is(err, interrupt) {
+		t.Errorf("got %v, want context.Canceled for being interrupted", err)
 	}
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("took %v to stop", took)

@@ -36,7 +36,8 @@ type Config struct {
 	SMP int
 	// Memory is the guest's memory as QEMU's -m takes it; empty means 1G.
 	Memory string
-	// Accel is "kvm", "tcg", or empty to use KVM where a guest was seen to start under it.
+	// Accel is "kvm", "tcg", "icount" (TCG with a clock of one nanosecond per guest instruction, so that measurements
+	// repeat), or empty to use KVM where a guest was seen to start under it and TCG elsewhere.
 	Accel string
 	// Timeout bounds the whole run; 0 means DefaultTimeout.
 	Timeout time.Duration
@@ -58,7 +59,7 @@ type File struct {
 
 // Run boots the kernel, runs the job in it and brings stdout, stderr, the outputs and the exit code (0 to 255; 128+N
 // when the job was killed by signal N) back. An error means that the job did not run to its end, or that its outputs
-// could not be brought back; what the guest is to blame for is a *GuestError. When ctx ends, so does the guest.
+// could not be brought back; what the guest is to blame for is a *GuestError. When ctx ends, so does the guest, and the error wraps ctx.Err().
 // Nothing is left behind on the host but the outputs.
 func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	c = c.withDefaults()
@@ -72,15 +73,17 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	if old := emulator.tooOld(); old != "" {
 		c.notice(old)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout))
+	limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout))
 	defer cancel()
 	job, err := newJob(c)
 	if err != nil {
 		return 0, err
 	}
-	done, err := runAccelerated(ctx, c, emulator, job, thisKVM())
-	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
-		err = fmt.Errorf("%w: %w", cause, err)
+	done, err := runAccelerated(limited, c, emulator, job, thisKVM())
+	for _, ended := range []error{context.Cause(limited), ctx.Err()} {
+		if err != nil && ended != nil && !errors.Is(err, ended) {
+			err = fmt.Errorf("%w: %w", ended, err)
+		}
 	}
 	return done.Exit, err
 }
@@ -113,9 +116,9 @@ func (c Config) check() error {
 		return fmt.Errorf("%d virtual CPUs: at least 1 is needed", c.SMP)
 	}
 	switch c.Accel {
-	case "", accelKVM, accelTCG:
+	case "", accelKVM, accelTCG, accelCount:
 	default:
-		return fmt.Errorf("accelerator %q: neither kvm nor tcg", c.Accel)
+		return fmt.Errorf("accelerator %q: not kvm, tcg or icount", c.Accel)
 	}
 	if _, err := KernelRelease(c.Kernel); err != nil {
 		return err
