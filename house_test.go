@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/dtrec/dtrec"
+
+// listed is what 'go list -json' says of a package.
+type listed struct {
+	ImportPath string
+	Deps       []string // all it imports, directly or not
+}
+
+// TestImportRules holds the house of design.md: who may import whom.
+func TestImportRules(t *testing.T) {
+	recording := []string{module + "/bpf", module + "/record", module + "/vm", "github.com/cilium/ebpf"}
+	forbidden := map[string][]string{
+		module + "/schema": {module},
+		module + "/bpf":    {module},
+		module + "/vm":     {module},
+		module + "/replay": append(recording, module+"/report"),
+		module + "/report": recording,
+		module + "/record": {module + "/vm", module + "/replay", module + "/report"},
+	}
+	packages := listPackages(t)
+	for _, p := range packages {
+		for _, dep := range p.Deps {
+			if dep == p.ImportPath {
+				continue
+			}
+			if rule := breaks(forbidden[room(p.ImportPath)], dep); rule != "" && room(dep) != room(p.ImportPath) {
+				t.Errorf("%s imports %s: no %s there", p.ImportPath, dep, rule)
+			}
+		}
+		if p.ImportPath == module+"/schema/tracetest" {
+			for _, dep := range p.Deps {
+				if breaks([]string{module}, dep) != "" && dep != module+"/schema" {
+					t.Errorf("tracetest imports %s", dep)
+				}
+			}
+		}
+	}
+	for _, need := range []string{module, module + "/schema", module + "/replay", module + "/report"} {
+		if !slices.ContainsFunc(packages, func(p listed) bool { return p.ImportPath == need }) {
+			t.Errorf("%s was not looked at", need)
+		}
+	}
+}
+
+// room is the top-level package something belongs to: schema for schema/tracetest.
+func room(path string) string {
+	rest, ok := strings.CutPrefix(path, module+"/")
+	if !ok {
+		return path
+	}
+	first, _, _ := strings.Cut(rest, "/")
+	return module + "/" + first
+}
+
+// breaks returns the forbidden prefix that dep falls under.
+func breaks(forbidden []string, dep string) string {
+	for _, f := range forbidden {
+		if dep == f || strings.HasPrefix(dep, f+"/") {
+			return f
+		}
+	}
+	return ""
+}
+
+func listPackages(t *testing.T) []listed {
+	t.Helper()
+	out := goTool(t, "linux", "list", "-json=ImportPath,Deps", "./...")
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(out)); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// TestReadingBuildsEverywhere: whoever reads a trace needs no Linux.
+func TestReadingBuildsEverywhere(t *testing.T) {
+	for _, goos := range []string{"darwin", "windows"} {
+		goTool(t, goos, "vet", ".", "./schema/...", "./replay/...", "./report/...")
+		goTool(t, goos, "build", "-o", os.DevNull, ".")
+	}
+}
+
+// goTool runs the go command for an operating system and returns its stdout.
+func goTool(t *testing.T, goos string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH=amd64", "CGO_ENABLED=0")
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("GOOS=%s go %s: %v\n%s", goos, strings.Join(args, " "), err, errs.String())
+	}
+	return string(out)
+}
