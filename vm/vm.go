@@ -59,8 +59,8 @@ type File struct {
 
 // Run boots the kernel, runs the job in it and brings stdout, stderr, the outputs and the exit code (0 to 255; 128+N
 // when the job was killed by signal N) back. An error means that the job did not run to its end, or that its outputs
-// could not be brought back; what the guest is to blame for is a *GuestError. When ctx ends, so does the guest, and the error wraps ctx.Err().
-// Nothing is left behind on the host but the outputs.
+// could not be brought back; what the guest is to blame for is a *GuestError. When ctx ends, so does the guest, and
+// the error wraps ctx.Err(). Nothing is left behind on the host but the outputs.
 func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
