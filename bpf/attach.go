@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+)
+
+// Attempt is one try to tie a role and phase to a kernel symbol.
+type Attempt struct {
+	Role     Role
+	Phase    Phase
+	Symbol   string
+	Attach   Attach
+	Required bool
+	Attached bool
+	Err      error // why not attached
+}
+
+// attached is a program in the kernel and what holds it there.
+type attached struct {
+	role   Role
+	prog   *ebpf.Program
+	link   link.Link
+	missed uint64 // RecursionMisses reported so far
+}
+
+func (a *attached) close() error {
+	return errors.Join(a.link.Close(), a.prog.Close())
+}
+
+// attacher ties programs to symbols. Each program is loaded by itself, with the
+// maps it shares, so that one the kernel refuses does not take the others along.
+type attacher struct {
+	spec  *ebpf.CollectionSpec
+	maps  map[string]*ebpf.Map
+	cache *btf.Cache
+}
+
+// attachAll tries the plan in order. Every candidate is in the attempts, those
+// after the one that worked as not tried.
+func (a *attacher) attachAll(plan []probe) (all []*attached, attempts []Attempt) {
+	for _, p := range plan {
+		var taken *attached
+		for _, c := range p.candidates {
+			try := Attempt{Role: p.role, Phase: p.phase, Symbol: c.symbol, Attach: c.attach, Required: p.required}
+			if taken != nil {
+				try.Err = fmt.Errorf("not tried: %s is attached", attempts[len(attempts)-1].Symbol)
+				attempts = append(attempts, try)
+				continue
+			}
+			taken, try.Err = a.attach(p.role, c)
+			try.Attached = taken != nil
+			attempts = append(attempts, try)
+		}
+		if taken != nil {
+			all = append(all, taken)
+		}
+	}
+	return all, attempts
+}
+
+func (a *attacher) attach(role Role, c candidate) (*attached, error) {
+	if err := a.checkPrototype(c); err != nil {
+		return nil, err
+	}
+	spec := a.spec.Copy()
+	program := spec.Programs[c.program]
+	if program == nil {
+		return nil, fmt.Errorf("no program %s in the object", c.program)
+	}
+	program.AttachTo = c.symbol
+	spec.Programs = map[string]*ebpf.ProgramSpec{c.program: program}
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: a.maps, Cache: a.cache})
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", oneLine(err))
+	}
+	prog := coll.DetachProgram(c.program)
+	coll.Close()
+	l, err := link.AttachTracing(link.TracingOptions{Program: prog})
+	if err != nil {
+		prog.Close()
+		return nil, fmt.Errorf("attach: %w", err)
+	}
+	return &attached{role: role, prog: prog, link: l}, nil
+}
+
+// oneLine keeps the last lines of a verifier log, which say what was wrong.
+func oneLine(err error) error {
+	var v *ebpf.VerifierError
+	if !errors.As(err, &v) {
+		return err
+	}
+	tail := v.Log[max(0, len(v.Log)-4):]
+	return fmt.Errorf("%w: %s", v.Cause, strings.Join(tail, "; "))
+}
+
+var errNoFunction = errors.New("no such function in the kernel's BTF")
+
+// checkPrototype compares what a program takes for granted with the function.
+func (a *attacher) checkPrototype(c candidate) error {
+	if c.params == nil {
+		return nil
+	}
+	spec, err := a.cache.Kernel()
+	if err != nil {
+		return err
+	}
+	var fn *btf.Func
+	if err := spec.TypeByName(c.symbol, &fn); errors.Is(err, btf.ErrNotFound) {
+		return errNoFunction
+	} else if err != nil {
+		return err
+	}
+	proto, ok := fn.Type.(*btf.FuncProto)
+	if !ok {
+		return fmt.Errorf("%s has no prototype", c.symbol)
+	}
+	return matchPrototype(c, proto)
+}
+
+func matchPrototype(c candidate, proto *btf.FuncProto) error {
+	fits := len(proto.Params) == len(c.params) && fitsPointer(c.returns, proto.Return)
+	for i := 0; fits && i < len(c.params); i++ {
+		fits = fitsPointer(c.params[i], proto.Params[i].Type)
+	}
+	if fits {
+		return nil
+	}
+	params := make([]string, len(proto.Params))
+	for i, p := range proto.Params {
+		params[i] = typeName(p.Type)
+	}
+	return fmt.Errorf("prototype is %s %s(%s)", typeName(proto.Return), c.symbol, strings.Join(params, ", "))
+}
+
+// fitsPointer reports whether t points to the struct named; any type fits "".
+func fitsPointer(name string, t btf.Type) bool {
+	return name == "" || pointee(t) == name
+}
+
+// pointee is the name of the struct t points to, empty if it does not.
+func pointee(t btf.Type) string {
+	p, ok := btf.UnderlyingType(t).(*btf.Pointer)
+	if !ok {
+		return ""
+	}
+	s, ok := btf.UnderlyingType(p.Target).(*btf.Struct)
+	if !ok {
+		return ""
+	}
+	return s.Name
+}
+
+func typeName(t btf.Type) string {
+	if name := pointee(t); name != "" {
+		return "struct " + name + " *"
+	}
+	switch t := btf.UnderlyingType(t).(type) {
+	case *btf.Void:
+		return "void"
+	case *btf.Pointer:
+		return "void *"
+	default:
+		return t.TypeName()
+	}
+}

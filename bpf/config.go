@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+const commSize = 16 // TASK_COMM_LEN
+
+// constants writes the configuration into the object before it is loaded. Self is
+// the calling process's tgid.
+func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, flags flagBits) error {
+	if len(c.PIDs) > 0 && int(self) != os.Getpid() {
+		return fmt.Errorf("process ids of a pid namespace mean nothing to the kernel side: run in the initial one")
+	}
+	ring, watch := orDefault(c.RingBytes, DefaultRingBytes), orDefault(c.WatchLimit, DefaultWatchLimit)
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return fmt.Errorf("count cpus: %w", err)
+	}
+	spec.Maps["events"].MaxEntries = ring
+	spec.Maps["watch"].MaxEntries = watch
+	spec.Maps["losses"].MaxEntries = uint32(cpus * lossCauses * lossRoles)
+	values := map[string]any{
+		"recorder_tgid":   self,
+		"follow_children": c.FollowChildren,
+		"match_all":       c.All,
+		"match_comm":      c.Comm != "",
+		"comm_words":      commWords(c.Comm),
+		"dcache_mounted":  flags.mounted,
+		"dcache_op_hash":  flags.opHash,
+		"wakeup_bytes":    uint64(ring / 4),
+	}
+	if c.Cgroup != "" {
+		id, level, err := cgroupID(c.Cgroup)
+		if err != nil {
+			return err
+		}
+		values["match_cgroup"], values["cgroup_id"], values["cgroup_level"] = true, id, level
+	}
+	return setAll(spec, values)
+}
+
+func orDefault(value, fallback uint32) uint32 {
+	if value == 0 {
+		return fallback
+	}
+	return value
+}
+
+// commWords is a task name as the two words the kernel side compares.
+func commWords(comm string) [2]uint64 {
+	var b [commSize]byte
+	copy(b[:commSize-1], comm)
+	return [2]uint64{binary.NativeEndian.Uint64(b[:8]), binary.NativeEndian.Uint64(b[8:])}
+}
+
+// cgroupID returns the id of a cgroup v2 directory (its inode number) and its depth
+// below the root of the hierarchy.
+func cgroupID(dir string) (id uint64, level uint32, err error) {
+	var stat unix.Stat_t
+	var fs unix.Statfs_t
+	if err := unix.Stat(dir, &stat); err != nil {
+		return 0, 0, fmt.Errorf("cgroup %s: %w", dir, err)
+	}
+	if err := unix.Statfs(dir, &fs); err != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {
+		return 0, 0, fmt.Errorf("%s is not a cgroup v2 directory", dir)
+	}
+	root, err := filepath.Abs(dir)
+	for err == nil && root != "/" {
+		var above unix.Statfs_t
+		parent := filepath.Dir(root)
+		if err = unix.Statfs(parent, &above); err != nil || above.Type != unix.CGROUP2_SUPER_MAGIC {
+			break
+		}
+		root, level = parent, level+1
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("cgroup %s: %w", strings.TrimSpace(dir), err)
+	}
+	return stat.Ino, level, nil
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+)
+
+// Layout is what the running kernel's BTF and symbols say of its structures.
+// Offsets and sizes are bytes; 0 size or value means unknown.
+type Layout struct {
+	DentrySize      uint32
+	DHash           uint32 // offsets in struct dentry
+	DParent         uint32
+	DName           uint32
+	DInode          uint32
+	InlineName      uint32 // offset of d_iname or d_shortname
+	InlineNameSize  uint32
+	InlineNameField string
+	ExternalName    uint32 // offset of name in struct external_name
+	FilenameName    uint32 // offsets in struct filename
+	FilenameIname   uint32
+	DentryHashtable uint64 // values of the variables
+	DHashShift      uint32
+	PageSize        uint32
+	NameHashWord64  bool // hashes are made by DCACHE_WORD_ACCESS, 64 bit, little endian
+}
+
+// flagBits are bits of dentry.d_flags.
+type flagBits struct{ mounted, opHash uint32 }
+
+// classicFlags are the #defines of include/linux/dcache.h before they became enum
+// dentry_flags, which BTF knows.
+var classicFlags = flagBits{mounted: 0x10000, opHash: 0x1}
+
+// readLayout asks BTF. Only struct dentry must be there.
+func readLayout(spec *btf.Spec) (Layout, error) {
+	l := Layout{
+		PageSize:       uint32(os.Getpagesize()),
+		NameHashWord64: slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH),
+	}
+	var dentry *btf.Struct
+	if err := spec.TypeByName("dentry", &dentry); err != nil {
+		return l, fmt.Errorf("struct dentry: %w", err)
+	}
+	l.DentrySize = dentry.Size
+	l.DHash, _ = offset(dentry, "d_hash")
+	l.DParent, _ = offset(dentry, "d_parent")
+	l.DName, _ = offset(dentry, "d_name")
+	l.DInode, _ = offset(dentry, "d_inode")
+	for _, field := range []string{"d_shortname", "d_iname"} {
+		if m, at, ok := member(dentry.Members, field); ok {
+			size, _ := btf.Sizeof(m.Type)
+			l.InlineName, l.InlineNameSize, l.InlineNameField = at, uint32(size), field
+			break
+		}
+	}
+	var external, filename *btf.Struct
+	if spec.TypeByName("external_name", &external) == nil {
+		l.ExternalName, _ = offset(external, "name")
+	}
+	if spec.TypeByName("filename", &filename) == nil {
+		l.FilenameName, _ = offset(filename, "name")
+		l.FilenameIname, _ = offset(filename, "iname")
+	}
+	return l, nil
+}
+
+func offset(s *btf.Struct, field string) (uint32, bool) {
+	_, at, ok := member(s.Members, field)
+	return at, ok
+}
+
+// member finds a field by name, also in anonymous structs and unions, and returns
+// its offset in bytes.
+func member(members []btf.Member, field string) (btf.Member, uint32, bool) {
+	for _, m := range members {
+		if m.Name == field {
+			return m, m.Offset.Bytes(), true
+		}
+		if m.Name != "" {
+			continue
+		}
+		var inner []btf.Member
+		switch t := btf.UnderlyingType(m.Type).(type) {
+		case *btf.Struct:
+			inner = t.Members
+		case *btf.Union:
+			inner = t.Members
+		}
+		if found, at, ok := member(inner, field); ok {
+			return found, m.Offset.Bytes() + at, true
+		}
+	}
+	return btf.Member{}, 0, false
+}
+
+// readFlags finds the bits of d_flags by name, or takes the classic ones.
+func readFlags(spec *btf.Spec) flagBits {
+	bits := classicFlags
+	var flags *btf.Enum
+	if spec.TypeByName("dentry_flags", &flags) != nil {
+		return bits
+	}
+	for _, v := range flags.Values {
+		switch v.Name {
+		case "DCACHE_MOUNTED":
+			bits.mounted = uint32(v.Value)
+		case "DCACHE_OP_HASH":
+			bits.opHash = uint32(v.Value)
+		}
+	}
+	return bits
+}
+
+// symbolAddresses looks symbols up in kallsyms; those it does not tell are absent.
+func symbolAddresses(path string, names ...string) map[string]uint64 {
+	found := make(map[string]uint64, len(names))
+	f, err := os.Open(path)
+	if err != nil {
+		return found
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan() && len(found) < len(names); {
+		addr, rest, _ := strings.Cut(lines.Text(), " ")
+		_, name, _ := strings.Cut(rest, " ")
+		if !slices.Contains(names, name) {
+			continue
+		}
+		if value, err := strconv.ParseUint(addr, 16, 64); err == nil && value != 0 {
+			found[name] = value
+		}
+	}
+	return found
+}

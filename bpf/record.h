@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * What travels through the ring buffer, and the other memory shared with user
+ * space. record.go and loss.go read it; a test holds the offsets together.
+ */
+#ifndef DTREC_RECORD_H
+#define DTREC_RECORD_H
+
+/* The numbers of schema's Role, Phase, Fact and LossCause. */
+enum role {
+	ROLE_OPEN = 1,
+	ROLE_LOOKUP,
+	ROLE_LOOKUP_CHAIN,
+	ROLE_LOOKUP_RCU,
+	ROLE_ALLOC,
+	ROLE_INSERT,
+	ROLE_INSTANTIATE,
+	ROLE_DELETE,
+	ROLE_DROP,
+	ROLE_KILL,
+	ROLE_FREE,
+	ROLE_MOVE,
+	ROLE_EVICT,
+	ROLE_UNLINK,
+	ROLE_FORK,
+	ROLE_EXEC,
+	ROLE_EXIT,
+};
+
+enum phase { ENTER = 1, EXIT = 2 };
+
+enum fact {
+	FACT_PARENT_IS_ROOT = 1,
+	FACT_PARENT_OP_HASH = 2,
+	FACT_MOUNTPOINT = 4,
+	FACT_UNHASHED = 8,
+	FACT_NAME_UNREADABLE = 32,
+};
+
+enum loss_cause {
+	LOSS_RING_BUFFER = 1,
+	LOSS_MISSED, /* counted by the kernel, never here */
+	LOSS_WATCH_OVERFLOW,
+	LOSS_UNREADABLE_NAME,
+	LOSS_CAUSES,
+};
+
+#define LOSS_ROLES 32
+#define FSTYPE_BYTES 16
+
+/* One event. On open exit FSTYPE_BYTES follow with the NUL-terminated file system type; then `stored` name bytes. */
+struct record {
+	__u64 time; /* ns, CLOCK_BOOTTIME */
+	__u64 parent;
+	__u64 name_addr;
+	__u64 dentry;
+	__u64 inode;
+	__u64 value; /* open, unlink exit: return value; insert: bucket; move enter: target; exit: wait status */
+	__u32 tgid;
+	__u32 tid;
+	__u32 name_len;
+	__u32 hash;
+	__u32 facts;
+	__u32 flags; /* open enter: open_flag; open exit: s_dev; fork: the child's tgid */
+	__u16 mode;  /* open enter */
+	__u16 stored;
+	__u16 cpu;
+	__u8 role;
+	__u8 phase;
+	char comm[16];
+};
+
+/* Lost events of one cpu, cause and role. User space stores in `acked` the count it has reported; the
+ * first loss after that opens a new window. */
+struct loss_slot {
+	__u64 count;
+	__u64 acked;
+	__u64 first; /* ns, CLOCK_BOOTTIME */
+	__u64 last;
+};
+
+#endif

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/ringbuf"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+)
+
+// Config says which tasks are recorded and how much memory that may take. The
+// conditions are joined by "or"; the calling process never is one of them.
+type Config struct {
+	FollowChildren bool     // processes this one starts, and theirs
+	All            bool     // every task
+	PIDs           []uint32 // these processes, and those they start
+	Comm           string   // tasks of this name (cut at 15 bytes)
+	Cgroup         string   // tasks below this cgroup v2 directory
+
+	RingBytes  uint32 // size of the ring buffer, a power of two; 0: 16 MiB
+	WatchLimit uint32 // most dentries watched at once; 0: 65536
+}
+
+// Defaults of Config.
+const (
+	DefaultRingBytes  = 16 << 20
+	DefaultWatchLimit = 65536
+)
+
+// Session is a set of attached probes. It is not safe for concurrent use, but for
+// Detach.
+type Session struct {
+	maps     map[string]*ebpf.Map
+	vars     map[string]*ebpf.Variable
+	reader   *ringbuf.Reader
+	record   ringbuf.Record
+	losses   *lossMemory
+	probes   []*attached
+	attempts []Attempt
+	layout   Layout
+	polled   uint64 // when Losses last looked, nanoseconds since boot
+}
+
+// Open loads and attaches the probes; they see nothing before Enable. The error is
+// a *MissingError where the machine lacks something. Close the session.
+func Open(c Config) (*Session, error) {
+	spec, cache, err := prepare()
+	if err != nil {
+		return nil, err
+	}
+	kernel, err := cache.Kernel()
+	if err != nil {
+		return nil, &MissingError{Lack: LackBTF, What: "kernel type information (BTF)", Err: err}
+	}
+	layout, err := readLayout(kernel)
+	if err != nil {
+		return nil, &MissingError{Lack: LackBTF, What: "usable kernel type information (BTF)", Err: err}
+	}
+	self, err := inspect(spec, &layout)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	if err := c.constants(spec, self, readFlags(kernel)); err != nil {
+		return nil, err
+	}
+	s := &Session{layout: layout}
+	if err := s.open(c, spec, cache); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func prepare() (*ebpf.CollectionSpec, *btf.Cache, error) {
+	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
+		return nil, nil, &MissingError{Lack: LackBTF, What: "kernel type information (BTF)", Err: err}
+	}
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, nil, refusal(err)
+	}
+	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(_DcacheBytes))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the built-in programs: %w", err)
+	}
+	return spec, btf.NewCache(), nil
+}
+
+// inspect runs the program of that name once: it completes the layout with the
+// values of kernel variables, and returns this process's tgid as the kernel counts.
+func inspect(spec *ebpf.CollectionSpec, layout *Layout) (self uint32, err error) {
+	spec = spec.Copy()
+	spec.Programs = map[string]*ebpf.ProgramSpec{"inspect": spec.Programs["inspect"]}
+	for name := range spec.Maps {
+		if name != ".bss" && name != ".rodata" {
+			delete(spec.Maps, name)
+		}
+	}
+	symbols := symbolAddresses("/proc/kallsyms", "dentry_hashtable", "__dentry_hashtable", "d_hash_shift")
+	table := symbols["dentry_hashtable"]
+	if table == 0 {
+		table = symbols["__dentry_hashtable"]
+	}
+	if err := setAll(spec, map[string]any{"hashtable_addr": table, "shift_addr": symbols["d_hash_shift"]}); err != nil {
+		return 0, err
+	}
+	coll, err := ebpf.NewCollection(spec)
+	if err != nil {
+		return 0, oneLine(err)
+	}
+	defer coll.Close()
+	if _, err := coll.Programs["inspect"].Run(&ebpf.RunOptions{}); err != nil {
+		return 0, fmt.Errorf("run inspect: %w", err)
+	}
+	err = errors.Join(
+		coll.Variables["self_tgid"].Get(&self),
+		coll.Variables["hashtable"].Get(&layout.DentryHashtable),
+		coll.Variables["hash_shift"].Get(&layout.DHashShift))
+	return self, err
+}
+
+func setAll(spec *ebpf.CollectionSpec, values map[string]any) error {
+	for name, value := range values {
+		v := spec.Variables[name]
+		if v == nil {
+			return fmt.Errorf("no variable %s in the object", name)
+		}
+		if err := v.Set(value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) error {
+	shared := spec.Copy()
+	shared.Programs = nil
+	coll, err := ebpf.NewCollection(shared)
+	if err != nil {
+		return refusal(err)
+	}
+	s.maps, s.vars = coll.Maps, coll.Variables
+	coll.Maps = nil
+	coll.Close()
+	if s.losses, err = newLossMemory(s.maps["losses"]); err != nil {
+		return err
+	}
+	if s.reader, err = ringbuf.NewReader(s.maps["events"]); err != nil {
+		return fmt.Errorf("open the ring buffer: %w", err)
+	}
+	for _, pid := range c.PIDs {
+		if err := s.maps["targets"].Put(pid, uint8(1)); err != nil {
+			return fmt.Errorf("target process %d: %w", pid, err)
+		}
+	}
+	a := &attacher{spec: spec, maps: s.maps, cache: cache}
+	s.probes, s.attempts = a.attachAll(plan())
+	return s.checkRequired()
+}
+
+// checkRequired returns what is missing, a role at a time.
+func (s *Session) checkRequired() error {
+	for _, p := range plan() {
+		if !p.required || s.has(p.role, p.phase) {
+			continue
+		}
+		var err error
+		for _, a := range s.attempts {
+			if a.Role == p.role && a.Phase == p.phase {
+				err = errors.Join(err, fmt.Errorf("%s: %w", a.Symbol, a.Err))
+			}
+		}
+		if errors.Is(err, unix.EPERM) && !s.traces() {
+			return refusal(unix.EPERM)
+		}
+		return &MissingError{Lack: LackProbe, What: "probe for " + p.candidates[0].symbol, Attempts: s.attempts, Err: err}
+	}
+	return nil
+}
+
+// traces reports whether any function could be attached to: if not, the kernel
+// refuses tracing as such, and the first role is not to blame.
+func (s *Session) traces() bool {
+	for _, a := range s.attempts {
+		if a.Attached && a.Attach != TPBTF {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Session) has(role Role, phase Phase) bool {
+	for _, a := range s.attempts {
+		if a.Role == role && a.Phase == phase && a.Attached {
+			return true
+		}
+	}
+	return false
+}
+
+// Attempts returns every try to attach, in order.
+func (s *Session) Attempts() []Attempt { return s.attempts }
+
+// Layout returns the structures of the running kernel.
+func (s *Session) Layout() Layout { return s.layout }
+
+// Now is the clock of Record.Time: nanoseconds since boot.
+func Now() uint64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return uint64(ts.Nano())
+}
+
+// Enable lets the probes see.
+func (s *Session) Enable() error {
+	var forget uint32
+	if !s.has(RoleFree, Enter) {
+		forget = 1
+	}
+	s.polled = Now()
+	return errors.Join(s.vars["forget_at_kill"].Set(forget), s.vars["enabled"].Set(uint32(1)))
+}
+
+// Disable makes the probes blind again, at once and at the same moment.
+func (s *Session) Disable() error { return s.vars["enabled"].Set(uint32(0)) }
+
+// Drain appends raw records to buf, each 8-byte aligned, until the deadline has
+// passed and the ring is empty, or buf has no room for another record (full; buf
+// must be able to hold one). Capacity of buf is never changed.
+func (s *Session) Drain(buf []byte, deadline time.Time) (filled []byte, full bool, err error) {
+	s.reader.SetDeadline(deadline)
+	for cap(buf)-len(buf) >= maxRecord {
+		s.record.RawSample = buf[len(buf):len(buf):cap(buf)]
+		err := s.reader.ReadInto(&s.record)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return buf, false, nil
+		}
+		if err != nil {
+			return buf, false, fmt.Errorf("read the ring buffer: %w", err)
+		}
+		n, err := size(s.record.RawSample)
+		if err != nil {
+			return buf, false, err
+		}
+		buf = buf[:len(buf)+n]
+	}
+	return buf, true, nil
+}
+
+// Losses appends what was lost since the last call. Call it a few times a second:
+// the windows of LossMissed are the time between two calls.
+func (s *Session) Losses(dst []Loss) ([]Loss, error) {
+	now := Now()
+	dst, err := s.losses.take(dst)
+	for _, p := range s.probes {
+		stats, statsErr := p.prog.Stats()
+		if statsErr != nil {
+			err = errors.Join(err, fmt.Errorf("read missed hits: %w", statsErr))
+			break
+		}
+		if n := stats.RecursionMisses - p.missed; n > 0 {
+			dst = append(dst, Loss{Cause: LossMissed, Role: p.role, Count: n, First: s.polled, Last: now})
+			p.missed = stats.RecursionMisses
+		}
+	}
+	s.polled = now
+	return dst, err
+}
+
+// Close detaches everything and gives the memory back. Drain first.
+func (s *Session) Close() error {
+	var errs []error
+	for _, p := range s.probes {
+		errs = append(errs, p.close())
+	}
+	s.probes = nil
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close())
+		s.reader = nil
+	}
+	for _, m := range s.maps {
+		errs = append(errs, m.Close())
+	}
+	s.maps = nil
+	return errors.Join(errs...)
+}
