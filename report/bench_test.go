@@ -4,10 +4,14 @@ package report
 
 import (
 	"bytes"
+	"io"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
+	"github.com/klauspost/compress/zstd"
 )
 
 func generate(t testing.TB, events int) []byte {
@@ -42,4 +46,103 @@ func BenchmarkCollect(b *testing.B) {
 		collect(b, file)
 	}
 	b.ReportMetric(float64(events)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkRatios measures what the two promises are about in one run, so that
+// other load on the machine falls on both sides: reading every event against bare
+// decompression, and a report against reading.
+func BenchmarkRatios(b *testing.B) {
+	file := generate(b, 1_000_000)
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer dec.Close()
+	var decompress, read, report time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if err := dec.Reset(bytes.NewReader(file)); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, dec); err != nil {
+			b.Fatal(err)
+		}
+		decompressed := time.Now()
+		readAll(b, file)
+		wasRead := time.Now()
+		if err := Markdown(io.Discard, collect(b, file)); err != nil {
+			b.Fatal(err)
+		}
+		decompress += decompressed.Sub(start)
+		read += wasRead.Sub(decompressed)
+		report += time.Since(wasRead)
+	}
+	b.ReportMetric(float64(read)/float64(decompress), "read/decompress")
+	b.ReportMetric(float64(report)/float64(read), "report/read")
+}
+
+func readAll(t testing.TB, file []byte) {
+	r, err := schema.NewReader(bytes.NewReader(file), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for err == nil {
+		_, err = r.Next()
+	}
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+}
+
+// heapWatch is a source that measures the live heap now and then.
+type heapWatch struct {
+	*schema.Reader
+	n    int
+	peak uint64
+}
+
+func (h *heapWatch) Next() (schema.Record, error) {
+	if h.n++; h.n%100_000 == 0 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		h.peak = max(h.peak, m.HeapAlloc)
+	}
+	return h.Reader.Next()
+}
+
+// A trace ten times as long must not take more memory.
+func TestMemoryDoesNotGrowWithTheTrace(t *testing.T) {
+	peak := func(events int) uint64 {
+		in, out := io.Pipe()
+		go func() {
+			w, err := schema.NewWriter(out, tracetest.Header())
+			tracetest.Generate(events, func(e *schema.Event) {
+				if err == nil {
+					err = w.Append(e)
+				}
+			})
+			if err == nil {
+				err = w.Close(&schema.Footer{})
+			}
+			out.CloseWithError(err)
+		}()
+		r, err := schema.NewReader(in, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		h := &heapWatch{Reader: r}
+		f, err := Collect(h)
+		if err != nil || f.Events < uint64(events) {
+			t.Fatalf("%d events, %v", f.Events, err)
+		}
+		return h.peak
+	}
+	short, long := peak(300_000), peak(3_000_000)
+	t.Logf("live heap: %d KiB at most in 300,000 events, %d KiB in 3,000,000", short>>10, long>>10)
+	if long > short+short/2 {
+		t.Errorf("live heap grew from %d to %d bytes", short, long)
+	}
 }

@@ -79,10 +79,10 @@ func (b *batchReader) split(body []byte) error {
 			}
 			if body = body[n:]; num == fieldString {
 				b.strings = append(b.strings, b.intern(v))
-			} else if b.raw[num] != nil {
+			} else if b.raw[num].b != nil {
 				return fmt.Errorf("field %d of a batch stands twice", num)
 			} else {
-				b.raw[num] = v
+				b.raw[num].b = v
 			}
 		case typ == protowire.VarintType && (num == fieldFirstID || num == fieldBaseTime):
 			v, n := protowire.ConsumeVarint(body)
@@ -117,7 +117,7 @@ func (b *batchReader) intern(v []byte) string {
 func (b *batchReader) table(fields ...int) (int, error) {
 	rows := -1
 	for _, f := range fields {
-		n, err := countVarints(b.raw[f])
+		n, err := countVarints(b.raw[f].b)
 		if err != nil {
 			return 0, err
 		}
@@ -165,7 +165,7 @@ func (b *batchReader) loadKeys() error {
 	if err != nil {
 		return err
 	}
-	hashes := b.raw[fieldKeyHash]
+	hashes := b.raw[fieldKeyHash].b
 	if len(hashes) != 4*n {
 		return errTable
 	}
@@ -245,7 +245,7 @@ func (b *batchReader) check() error {
 				want += events
 			}
 		}
-		if got, err := countVarints(b.raw[f]); err != nil {
+		if got, err := countVarints(b.raw[f].b); err != nil {
 			return err
 		} else if got != want {
 			return fmt.Errorf("column %d has %d values for %d events", f, got, want)
@@ -256,19 +256,23 @@ func (b *batchReader) check() error {
 
 var errIndex = errors.New("event batch: an event names a row its table does not have")
 
-// next fills e with the next event; the caller has checked done < events.
+// next fills e, which holds the event before, with the next event; the caller has
+// checked done < events. What few events have is cleared only after one that had it.
 func (b *batchReader) next(e *Event) error {
 	task := b.raw[fieldTask].uint()
 	if task >= uint64(len(b.tasks)) {
 		return errIndex
 	}
 	t, k := &b.tasks[task], &b.kinds[b.raw[fieldKind].uint()]
-	b.time = b.raw[fieldTimeDelta].delta(b.time)
-	*e = Event{
-		ID: b.firstID + uint64(b.done), Time: b.time, CPU: uint32(b.raw[fieldCPU].uint()),
-		PID: t.pid, TID: t.tid, Comm: t.comm,
-		Role: k.role, Phase: k.phase, Columns: k.columns,
+	if e.Columns&rareColumns != 0 || e.Columns == 0 {
+		*e = Event{}
 	}
+	b.time = b.raw[fieldTimeDelta].delta(b.time)
+	e.ID, e.Time, e.CPU = b.firstID+uint64(b.done), b.time, uint32(b.raw[fieldCPU].uint())
+	e.PID, e.TID, e.Comm = t.pid, t.tid, t.comm
+	e.Role, e.Phase, e.Columns = k.role, k.phase, k.columns
+	e.Parent, e.Name, e.NameLen, e.Hash = 0, "", 0, 0
+	e.NameAddr, e.Dentry, e.Inode, e.Facts = 0, 0, 0, 0
 	b.done++
 	if k.columns.Has(ColumnKey) && !b.readKey(e, b.raw[fieldKey].uint()) {
 		return errIndex

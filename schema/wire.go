@@ -88,24 +88,32 @@ func (p *packed) delta(v, prev uint64) uint64 {
 
 // cursor reads a packed column. Its content has been counted beforehand, so a
 // read past the end is a programming error and yields 0.
-type cursor []byte
+type cursor struct {
+	b  []byte
+	at int
+}
 
 func (c *cursor) uint() uint64 {
-	b := *c
-	if len(b) > 0 && b[0] < 0x80 {
-		*c = b[1:]
-		return uint64(b[0])
+	if i := c.at; i < len(c.b) && c.b[i] < 0x80 {
+		c.at = i + 1
+		return uint64(c.b[i])
 	}
 	return c.long()
 }
 
+// long reads a varint of more than one byte, most often of two.
 func (c *cursor) long() uint64 {
-	v, n := protowire.ConsumeVarint(*c)
+	b := c.b[min(c.at, len(c.b)):]
+	if len(b) > 1 && b[1] < 0x80 {
+		c.at += 2
+		return uint64(b[0]&0x7f) | uint64(b[1])<<7
+	}
+	v, n := protowire.ConsumeVarint(b)
 	if n < 0 {
-		*c = nil
+		c.at = len(c.b)
 		return 0
 	}
-	*c = (*c)[n:]
+	c.at += n
 	return v
 }
 

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+// ErrnoName returns the name of a positive errno on Linux, wherever the trace is
+// read; empty where it has none. Source: include/uapi/asm-generic/errno-base.h and
+// errno.h.
+func ErrnoName(n int) string {
+	if n < 0 || n >= len(errnoNames) {
+		return ""
+	}
+	return errnoNames[n]
+}
+
+var errnoNames = [...]string{
+	1: "EPERM", 2: "ENOENT", 3: "ESRCH", 4: "EINTR", 5: "EIO", 6: "ENXIO", 7: "E2BIG", 8: "ENOEXEC",
+	9: "EBADF", 10: "ECHILD", 11: "EAGAIN", 12: "ENOMEM", 13: "EACCES", 14: "EFAULT", 15: "ENOTBLK",
+	16: "EBUSY", 17: "EEXIST", 18: "EXDEV", 19: "ENODEV", 20: "ENOTDIR", 21: "EISDIR", 22: "EINVAL",
+	23: "ENFILE", 24: "EMFILE", 25: "ENOTTY", 26: "ETXTBSY", 27: "EFBIG", 28: "ENOSPC", 29: "ESPIPE",
+	30: "EROFS", 31: "EMLINK", 32: "EPIPE", 33: "EDOM", 34: "ERANGE", 35: "EDEADLK", 36: "ENAMETOOLONG",
+	37: "ENOLCK", 38: "ENOSYS", 39: "ENOTEMPTY", 40: "ELOOP", 61: "ENODATA", 62: "ETIME", 71: "EPROTO",
+	75: "EOVERFLOW", 95: "EOPNOTSUPP", 108: "ESHUTDOWN", 110: "ETIMEDOUT", 111: "ECONNREFUSED",
+	112: "EHOSTDOWN", 113: "EHOSTUNREACH", 116: "ESTALE", 121: "EREMOTEIO", 122: "EDQUOT",
+	123: "ENOMEDIUM", 124: "EMEDIUMTYPE", 125: "ECANCELED", 126: "ENOKEY",
+}
