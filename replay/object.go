@@ -52,6 +52,7 @@ const maxGhosts = 1 << 16
 // Objects knows the dentry behind every address seen.
 type Objects struct {
 	at     map[uint64]*Object
+	last   *Object // the dentry of the event before, if it is still in at
 	ghosts map[uint64]Ghost
 	seq    uint64
 	free   bool // dentry_free is recorded: an address is reused only after it
@@ -92,7 +93,10 @@ func (o *Objects) Live(f func(*Object)) {
 //     that races with the kill: it stays the same object until it is freed.
 //  3. After that, an event at the address shows an object whose birth was missed.
 func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
-	d := o.at[e.Dentry]
+	d := o.last
+	if d == nil || d.Addr != e.Dentry {
+		d = o.at[e.Dentry]
+	}
 	switch {
 	case e.Role == schema.RoleAlloc && e.Phase == schema.Exit:
 		if d != nil {
@@ -107,7 +111,7 @@ func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
 		d = o.add(e)
 	}
 	d.see(e, evict)
-	if e.Role == schema.RoleFree {
+	if o.last = d; e.Role == schema.RoleFree {
 		o.bury(d)
 	}
 	return d
@@ -138,6 +142,7 @@ func (o *Objects) bury(d *Object) {
 	}
 	o.ghosts[d.Addr] = Ghost{Seq: d.Seq, Killed: d.Killed}
 	delete(o.at, d.Addr)
+	o.last = nil
 }
 
 func (d *Object) see(e *schema.Event, evict uint64) {

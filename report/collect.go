@@ -53,7 +53,7 @@ func Collect(r replay.Source) (*Findings, error) {
 
 func newCollector(h *schema.Header) *collector {
 	c := &collector{
-		f:        &Findings{Header: h, Symbols: make(map[Probe]string)},
+		f:        &Findings{Header: h, labels: newLabels(h)},
 		state:    replay.New(h),
 		layout:   h.GetLayout(),
 		programs: make(map[string]*Program),
@@ -64,7 +64,6 @@ func newCollector(h *schema.Header) *collector {
 	for _, p := range h.GetProbe() {
 		if p.Attached {
 			c.f.Attached |= replay.RolesOf(p.Role)
-			c.f.Symbols[Probe{p.Role, p.Phase}] = p.Symbol + phaseWord(p.Phase)
 		}
 	}
 	return c

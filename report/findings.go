@@ -34,18 +34,12 @@ type Findings struct {
 	Strays   uint64 // exits without an entry
 	Pending  int    // calls still in progress at the end
 	Tally    Tally
-	Hashes   uint64           // lookups and inserts whose hash was recomputed
-	Symbols  map[Probe]string // label of each attached probe, e.g. "__d_alloc return"
+	Hashes   uint64 // lookups and inserts whose hash was recomputed
+	labels   labels
 	Attached replay.Roles
 	Programs []*Program // in order of first event
 	Omitted  uint64     // programs beyond the bound
 	Examples []Claim    // refuted and unproven, the first of them
-}
-
-// Probe is a role and a phase.
-type Probe struct {
-	Role  schema.Role
-	Phase schema.Phase
 }
 
 // Program is what the tasks of one name did.

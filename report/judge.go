@@ -66,23 +66,6 @@ func (c *collector) term(label string, value uint64, e uint64, comm string) {
 // label names the probe an event was read at, in the kernel's own words.
 func (c *collector) label(r schema.Role, p schema.Phase) string { return c.f.Label(r, p) }
 
-// Label is the kernel symbol that played the role in this run and which side of it
-// was recorded, e.g. "__d_alloc return"; the role's name where none was attached.
-func (f *Findings) Label(r schema.Role, p schema.Phase) string {
-	at := Probe{r, p}
-	if s, ok := f.Symbols[at]; ok {
-		return s
-	}
-	return r.Label() + phaseWord(p)
-}
-
-func phaseWord(p schema.Phase) string {
-	if p == schema.Exit {
-		return " return"
-	}
-	return " entry"
-}
-
 // emit counts the claim, and keeps it with the item if that is kept.
 func (c *collector) emit(p *Program, it *Item, cl *Claim) {
 	c.count(p, cl)

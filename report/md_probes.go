@@ -129,7 +129,7 @@ func (p *page) fieldTable() {
 		{schema.RoleKill, schema.Enter, "dentry->d_name.name", "the end: drop_caches, dput, reclaim, umount"},
 	}
 	for _, r := range rows {
-		if _, ok := p.f.Symbols[Probe{r.role, r.phase}]; ok {
+		if p.f.recorded(r.role, r.phase) {
 			p.line("| %s | %s | %s | %s |", code(p.f.Label(r.role, r.phase)), text(r.reads), text(r.when), needed(r.role))
 		}
 	}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import "github.com/dtrec/dtrec/schema"
+
+// labels names every probe, by role and phase; empty where none was attached.
+type labels [schema.RoleExit + 1][schema.Exit + 1]string
+
+func newLabels(h *schema.Header) labels {
+	var l labels
+	for _, p := range h.GetProbe() {
+		if p.Attached && l.known(p.Role, p.Phase) {
+			l[p.Role][p.Phase] = p.Symbol + phaseWord(p.Phase)
+		}
+	}
+	return l
+}
+
+func (l *labels) known(r schema.Role, p schema.Phase) bool {
+	return r >= 0 && int(r) < len(l) && p >= 0 && int(p) < len(l[0])
+}
+
+// Label is the kernel symbol that played the role in this run and which side of it
+// was recorded, e.g. "__d_alloc return"; the role's name where none was attached.
+func (f *Findings) Label(r schema.Role, p schema.Phase) string {
+	if f.recorded(r, p) {
+		return f.labels[r][p]
+	}
+	return r.Label() + phaseWord(p)
+}
+
+// recorded reports whether a probe was attached for the role and phase.
+func (f *Findings) recorded(r schema.Role, p schema.Phase) bool {
+	return f.labels.known(r, p) && f.labels[r][p] != ""
+}
+
+func phaseWord(p schema.Phase) string {
+	if p == schema.Exit {
+		return " return"
+	}
+	return " entry"
+}
