@@ -3,7 +3,7 @@
 # Kernels that make test boots; scripts/fetch-kernel knows more.
 KERNELS ?= 6.1 6.12 newest
 
-.PHONY: build demo test unit kernel bench generate clean
+.PHONY: build demo test unit kernel bench samples generate clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o dtrec .
@@ -30,6 +30,15 @@ kernel: build
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./schema ./replay ./report
+
+# The recordings in traces/, anew.
+samples: build
+	scripts/install-qemu
+	set -e; for s in 6.1:linux-6.1 6.12:run1 7.3:linux-7.3; do \
+		k=$$(scripts/fetch-kernel $${s%:*}); \
+		./dtrec vm --kernel $$k -- record --workload all -o traces/$${s#*:}.pb; \
+	done
+	chmod 644 traces/*.pb
 
 # The generated code: trace.pb.go and the eBPF objects.
 generate:

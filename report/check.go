@@ -20,7 +20,7 @@ type Verdicts struct {
 	Proven   uint64           `json:"proven"`
 	Refuted  uint64           `json:"refuted"`
 	Unproven uint64           `json:"unproven"`
-	Doubts   []Doubt          `json:"doubts"`
+	Doubts   []DoubtVerdict   `json:"doubts"`
 }
 
 // ProgramVerdict counts the claims of one program; program "" is all of them.
@@ -29,13 +29,14 @@ type ProgramVerdict struct {
 	Claims  map[string]map[string]uint64 `json:"claims"` // kind → verdict → count
 }
 
-// Doubt is a claim that is not proven.
-type Doubt struct {
+// DoubtVerdict is a claim that is not proven.
+type DoubtVerdict struct {
 	Verdict string   `json:"verdict"`
 	Kind    string   `json:"kind"`
 	Subject string   `json:"subject"`
 	Reason  string   `json:"reason"`
-	Events  []uint64 `json:"events"`
+	Count   uint64   `json:"count"`  // of claims with the same words
+	Events  []uint64 `json:"events"` // cited by the first of them
 }
 
 // Verdicts sums the findings up.
@@ -49,9 +50,9 @@ func (f *Findings) Verdicts() Verdicts {
 		v.Programs = append(v.Programs, ProgramVerdict{p.Comm, p.Tally.byName()})
 	}
 	v.Programs = append(v.Programs, ProgramVerdict{"", f.Tally.byName()})
-	for i := range f.Examples {
-		cl := &f.Examples[i]
-		d := Doubt{Verdict: cl.Verdict.String(), Kind: cl.Kind.String(), Subject: cl.Subject, Reason: cl.Reason}
+	for i := range f.Doubts {
+		cl := &f.Doubts[i].Claim
+		d := DoubtVerdict{Verdict: cl.Verdict.String(), Kind: cl.Kind.String(), Subject: cl.Subject, Reason: cl.Reason, Count: f.Doubts[i].Count}
 		for _, t := range cl.Terms {
 			d.Events = append(d.Events, t.Event)
 		}
@@ -93,11 +94,13 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 			}
 		}
 	}
+	var named uint64
 	for _, d := range v.Doubts {
-		fmt.Fprintf(b, "%s: %s of %s: %s%s\n", d.Verdict, d.Kind, printable(d.Subject), d.Reason, citeAll(d.Events))
+		fmt.Fprintf(b, "%s: %s of %s%s: %s%s\n", d.Verdict, d.Kind, printable(d.Subject), times(d.Count), d.Reason, citeAll(d.Events))
+		named += d.Count
 	}
-	if n := v.Refuted + v.Unproven; n > uint64(len(v.Doubts)) {
-		fmt.Fprintf(b, "… and %d more that are not proven\n", n-uint64(len(v.Doubts)))
+	if n := v.Refuted + v.Unproven; n > named {
+		fmt.Fprintf(b, "… and %d more that are not proven\n", n-named)
 	}
 	fmt.Fprintf(b, "%d proven, %d refuted, %d unproven; %d events, %d lost, Linux %s\n",
 		v.Proven, v.Refuted, v.Unproven, v.Events, v.Lost, printable(v.Kernel))

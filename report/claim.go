@@ -95,6 +95,7 @@ type Claim struct {
 	Result  uint64 // bytes, or what Means says
 	Means   string // what the result is, e.g. `length of "/tmp/"`
 	Note    string // what else the events show
+	Copied  bool   // prefix: Left is the copy source of a new dentry's name
 }
 
 // Ref names a dentry: D and its number in order of first sight, and its address.

@@ -113,7 +113,7 @@ func (c *collector) event(e *schema.Event) {
 }
 
 func (c *collector) damage(d *schema.Damage) {
-	if len(c.f.Damage) < maxExamples {
+	if len(c.f.Damage) < maxDamage {
 		c.f.Damage = append(c.f.Damage, *d)
 	}
 	c.f.Cut = c.f.Cut || d.Cut
@@ -220,6 +220,7 @@ const lateLoss = "a loss became known only after later events had been judged"
 // void takes back every verdict.
 func (f *Findings) void(reason string) {
 	f.Tally.void()
+	f.Doubts = []Doubt{{Claim{Subject: "every path", Reason: reason}, f.Tally.Total(Unproven)}}
 	take := func(claims []Claim) {
 		for i := range claims {
 			if claims[i].Verdict != Unproven {
@@ -227,7 +228,6 @@ func (f *Findings) void(reason string) {
 			}
 		}
 	}
-	take(f.Examples)
 	for _, p := range f.Programs {
 		p.Tally.void()
 		take(p.Claims)

@@ -50,14 +50,25 @@ func longestRun(s string, c byte) int {
 	return longest
 }
 
-// text makes a name safe in running Markdown text or a table cell.
+// text makes a name safe in running Markdown text, a heading or a table cell.
 func text(s string) string {
 	var b strings.Builder
-	for _, r := range printable(s) {
-		if strings.ContainsRune("\\`*_{}[]<>()#+-.!|&~", r) {
+	s = printable(s)
+	for i, r := range s {
+		if strings.ContainsRune("\\`*[]<>#!|&~", r) || r == '_' && !within(s, i) {
 			b.WriteByte('\\')
 		}
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// within reports whether the byte at i stands between two letters or digits, where
+// an underscore emphasises nothing.
+func within(s string, i int) bool {
+	return i > 0 && i+1 < len(s) && alphanumeric(s[i-1]) && alphanumeric(s[i+1])
+}
+
+func alphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }

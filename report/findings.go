@@ -15,7 +15,8 @@ const (
 	maxSteps     = 400  // events of one item
 	maxClaims    = 96   // claims of one program about dentries, not about one open
 	maxPaths     = 2048 // paths of one program that are followed from open to open
-	maxExamples  = 64   // claims kept of those not proven
+	maxDoubts    = 64   // kinds of doubt kept
+	maxDamage    = 64   // damaged places named
 	maxWalkSteps = 4096 // events of one open that are looked at
 )
 
@@ -39,7 +40,13 @@ type Findings struct {
 	Attached replay.Roles
 	Programs []*Program // in order of first event
 	Omitted  uint64     // programs beyond the bound
-	Examples []Claim    // refuted and unproven, the first of them
+	Doubts   []Doubt    // refuted and unproven claims, alike ones together; the first of them
+}
+
+// Doubt is a claim that is not proven, and how often the same was found.
+type Doubt struct {
+	Claim Claim // the first of them
+	Count uint64
 }
 
 // Program is what the tasks of one name did.

@@ -79,8 +79,22 @@ func (c *collector) count(p *Program, cl *Claim) {
 	if p != nil {
 		p.Tally.add(cl.Kind, cl.Verdict)
 	}
-	if cl.Verdict != Proven && len(c.f.Examples) < maxExamples {
-		c.f.Examples = append(c.f.Examples, c.own(cl))
+	if cl.Verdict != Proven {
+		c.doubt(cl)
+	}
+}
+
+// doubt keeps a claim that is not proven, or counts it with one like it.
+func (c *collector) doubt(cl *Claim) {
+	for i := range c.f.Doubts {
+		d := &c.f.Doubts[i]
+		if d.Claim.Kind == cl.Kind && d.Claim.Verdict == cl.Verdict && d.Claim.Subject == cl.Subject && d.Claim.Reason == cl.Reason {
+			d.Count++
+			return
+		}
+	}
+	if len(c.f.Doubts) < maxDoubts {
+		c.f.Doubts = append(c.f.Doubts, Doubt{c.own(cl), 1})
 	}
 }
 

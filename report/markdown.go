@@ -102,13 +102,20 @@ func (p *page) verdictTable() {
 		p.line("| %s | %d | %d | %d | %s |", k.Name, t[Proven], t[Refuted], t[Unproven], k.Says)
 	}
 	p.line("")
-	for i := range p.f.Examples {
-		cl := &p.f.Examples[i]
-		p.line("- **%s** %s of %s: %s", cl.Verdict, cl.Kind, code(cl.Subject), text(cl.Reason))
+	for i := range p.f.Doubts {
+		d := &p.f.Doubts[i]
+		p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, d.Claim.Kind, code(d.Claim.Subject), times(d.Count), text(d.Claim.Reason))
 	}
-	if len(p.f.Examples) > 0 {
+	if len(p.f.Doubts) > 0 {
 		p.line("")
 	}
+}
+
+func times(n uint64) string {
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf(", %d times", n)
 }
 
 func (p *page) tools() {

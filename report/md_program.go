@@ -48,7 +48,7 @@ func (p *page) program(prog *Program) {
 		p.line("%d more opens and calls of this program are counted in the verdicts and not shown.\n", prog.Skipped)
 	}
 	for i := range prog.Claims {
-		p.claim(&prog.Claims[i])
+		p.claim(&prog.Claims[i], nil)
 	}
 	if len(prog.Claims) > 0 {
 		p.line("")
@@ -76,11 +76,8 @@ func (p *page) open(it *Item, n int) {
 	if it.More > 0 {
 		p.line("- … %d more events", it.More)
 	}
-	if len(it.Keys) > 0 {
-		p.keys(it)
-	}
 	for i := range it.Claims {
-		p.claim(&it.Claims[i])
+		p.claim(&it.Claims[i], it)
 	}
 	p.WriteString(fenced("", p.f.tree(it)))
 	p.line("")
@@ -127,6 +124,10 @@ func (p *page) bullet(s *Step) string {
 		return fmt.Sprintf("%s: %s | %s, %s (#%d)%s%s", label, s.Ref, code(e.Name), state(e), e.ID, p.hash(e), p.bucket(e))
 	case schema.RoleEvict:
 		return fmt.Sprintf("%s (#%d)", label, e.ID)
+	case schema.RoleUnlink:
+		if e.Phase == schema.Exit {
+			return fmt.Sprintf("%s: %s (#%d)", label, outcome(s), e.ID)
+		}
 	case schema.RoleLookupChain, schema.RoleFree:
 		return ""
 	}
@@ -187,16 +188,20 @@ func (p *page) bucket(e *schema.Event) string {
 		(e.Bucket-l.DentryHashtable)/8, e.Hash, l.DHashShift, e.Hash>>l.DHashShift)
 }
 
-// keys shows how the walk went from parent to child.
-func (p *page) keys(it *Item) {
-	for i, k := range it.Keys {
-		prefix := "parent"
-		if i == 0 {
-			prefix = "starts at parent"
+// chain spells the components of a path as they were looked up, each under the
+// dentry of the one before.
+func chain(keys []KeyRow) string {
+	var b strings.Builder
+	for i, k := range keys {
+		if i > 0 {
+			b.WriteString("; ")
 		}
-		p.line("- key: %s %#x, %s hash %d length %d (#%d) → %s%s", prefix, k.Parent, code(k.Component), k.Hash, k.Length,
-			k.Event, resultText(k), mountText(k))
+		fmt.Fprintf(&b, "%s under %#x (#%d) → %s", code(k.Component), k.Parent, k.Event, resultText(k))
+		if k.Mount {
+			b.WriteString(", a mount point, so next under the root mounted on it")
+		}
 	}
+	return b.String()
 }
 
 func resultText(k KeyRow) string {
@@ -206,42 +211,46 @@ func resultText(k KeyRow) string {
 	return fmt.Sprintf("%s (#%d)", k.Result, k.ResultAt)
 }
 
-func mountText(k KeyRow) string {
-	if k.Mount {
-		return ", a mount point: the next parent is the root of the filesystem mounted on it"
+// claim writes a claim with its verdict; that on the key of an open shows its chain.
+func (p *page) claim(cl *Claim, it *Item) {
+	says, reason := "", ""
+	if cl.Kind == Key && it != nil {
+		says = chain(it.Keys)
+	} else {
+		says = cl.Says(code)
 	}
-	return ""
-}
-
-func (p *page) claim(cl *Claim) {
-	reason := ""
 	if cl.Reason != "" {
 		reason = " — " + text(cl.Reason)
 	}
-	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
+	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, says, reason)
 }
 
-// learned sums up the proven claims of a program.
+// maxLessons bounds the Learned line.
+const maxLessons = 8
+
+// learned sums up the proven claims of a program about dentries whose allocation
+// was recorded; those that were there before teach nothing new.
 func (prog *Program) learned() string {
 	var out []string
-	once := make(map[string]bool)
-	add := func(s string) {
-		if !once[s] && len(out) < 12 {
-			once[s] = true
+	type news struct {
+		kind Kind
+		of   Ref
+	}
+	once := make(map[news]bool)
+	add := func(cl *Claim, it *Item) {
+		what := news{cl.Kind, cl.Object}
+		if s := cl.lesson(it); s != "" && cl.Verdict == Proven && !once[what] && len(out) < maxLessons {
+			once[what] = true
 			out = append(out, s)
 		}
 	}
 	for _, it := range prog.Items {
 		for i := range it.Claims {
-			if cl := &it.Claims[i]; cl.Verdict == Proven {
-				cl.lesson(it, add)
-			}
+			add(&it.Claims[i], it)
 		}
 	}
 	for i := range prog.Claims {
-		if cl := &prog.Claims[i]; cl.Verdict == Proven {
-			add(fmt.Sprintf("%s keeps %s from hit to delete to kill", code(cl.Subject), cl.Object))
-		}
+		add(&prog.Claims[i], nil)
 	}
 	if len(out) == 0 {
 		return ""
@@ -249,25 +258,28 @@ func (prog *Program) learned() string {
 	return strings.Join(out, "; ") + "."
 }
 
-func (cl *Claim) lesson(it *Item, add func(string)) {
+// lesson is one clause of the Learned line; empty for a claim that is no news.
+func (cl *Claim) lesson(it *Item) string {
 	switch cl.Kind {
 	case Prefix:
-		if len(it.Keys) > 0 && it.Keys[len(it.Keys)-1].Offset == len(cl.Means) {
-			add(fmt.Sprintf("basename offset of %s = %d", code(it.Path), cl.Result))
+		if cl.Copied && it.Keys != nil && it.Keys[len(it.Keys)-1].Offset == len(cl.Means) {
+			return fmt.Sprintf("basename offset of %s = %d", code(it.Path), cl.Result)
 		}
 	case Equality:
+		if len(cl.Terms) < 3 {
+			return ""
+		}
 		var at []string
 		for _, t := range cl.Terms {
 			at = append(at, fmt.Sprintf("%s #%d", t.Label, t.Event))
 		}
-		add(fmt.Sprintf("%s is one dentry at %s", cl.Object, strings.Join(at, ", ")))
+		return fmt.Sprintf("%s is one dentry at %s", cl.Object, strings.Join(at, ", "))
 	case Negative:
-		add(fmt.Sprintf("the missing %s is cached as %s without inode", code(it.Path), cl.Object))
+		return fmt.Sprintf("the missing %s is cached as %s without inode", code(it.Path), cl.Object)
 	case Eviction:
-		add(fmt.Sprintf("%s was killed and %s took its place for %s", cl.Other, cl.Object, code(it.Path)))
-	case Absence:
-		if cl.Means == noAlloc {
-			add(fmt.Sprintf("the open of %s at #%d allocated nothing", code(it.Path), cl.Terms[0].Event))
-		}
+		return fmt.Sprintf("%s was killed and %s took its place for %s", cl.Other, cl.Object, code(it.Path))
+	case DeleteChain:
+		return fmt.Sprintf("%s is %s from hit to delete to kill", code(cl.Subject), cl.Object)
 	}
+	return ""
 }

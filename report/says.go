@@ -16,9 +16,9 @@ func (cl *Claim) Says(q func(string) string) string {
 	case Prefix:
 		fmt.Fprintf(&b, "%s, length of %s", cl.Subtraction(), q(cl.Means))
 	case Equality, DeleteChain:
-		fmt.Fprintf(&b, "%s is one dentry: %s", cl.Object, equals(cl.Terms))
+		fmt.Fprintf(&b, "%s is one dentry: %s", cl.Object, equals(cl.Terms, cl.Kind == DeleteChain))
 	case Negative:
-		fmt.Fprintf(&b, "%s is cached without inode: %s", cl.Object, equals(cl.Terms))
+		fmt.Fprintf(&b, "%s is cached without inode: %s", cl.Object, equals(cl.Terms, false))
 	case Absence:
 		b.WriteString(cl.absence())
 	case Eviction:
@@ -43,14 +43,14 @@ func (cl *Claim) Subtraction() string {
 }
 
 // equals spells the operands that hold one address as a chain of equalities, and
-// the others after it.
-func equals(terms []Term) string {
+// the others after it; with the tasks where they may be several.
+func equals(terms []Term, tasks bool) string {
 	var same, rest []string
 	for _, t := range terms {
 		if isErr(t.Value) {
 			rest = append(rest, fmt.Sprintf("%s %s (#%d)", t.Label, errnoText(t.Value), t.Event))
 		} else {
-			same = append(same, fmt.Sprintf("%#x (%s, %s)", t.Value, t.Label, cite(t)))
+			same = append(same, fmt.Sprintf("%#x (%s, %s)", t.Value, t.Label, cite(t, tasks)))
 		}
 	}
 	out := strings.Join(same, " = ")
@@ -60,9 +60,9 @@ func equals(terms []Term) string {
 	return out
 }
 
-// cite names the event, and the task where the claim spans several.
-func cite(t Term) string {
-	if t.Comm == "" {
+// cite names the event, and with task who caused it.
+func cite(t Term, task bool) string {
+	if !task || t.Comm == "" {
 		return "#" + strconv.FormatUint(t.Event, 10)
 	}
 	return "#" + strconv.FormatUint(t.Event, 10) + " by " + printable(t.Comm)

@@ -111,6 +111,8 @@ func outcome(s *Step) string {
 	switch {
 	case e.Role == schema.RoleOpen && e.Errno() != 0:
 		return errnoText(e.Ret)
+	case e.Role == schema.RoleUnlink:
+		return returned(e.Ret)
 	case e.Role == schema.RoleEvict:
 		return "done"
 	case e.Dentry == 0:
@@ -119,6 +121,14 @@ func outcome(s *Step) string {
 		return fmt.Sprintf("%s, copy destination %#x", s.Ref, e.NameAddr)
 	}
 	return s.Ref.String()
+}
+
+// returned spells the result of a call that returns 0 or a negative errno.
+func returned(ret uint64) string {
+	if isErr(ret) {
+		return errnoText(ret)
+	}
+	return fmt.Sprint(ret)
 }
 
 // state says whether the dentry has an inode.

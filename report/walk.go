@@ -261,6 +261,7 @@ func (c *collector) prefixes(p *Program, it *Item, w *walk) {
 			s = r.lookup
 		}
 		cl := c.begin(Prefix, enter.Name, enter.Time, s.ev.Time)
+		cl.Copied = r.alloc != nil
 		cl.Left = Term{c.label(s.ev.Role, schema.Enter), s.ev.NameAddr, s.ev.ID, s.ev.Comm}
 		cl.Right = Term{c.label(schema.RoleOpen, schema.Enter), enter.NameAddr, enter.ID, enter.Comm}
 		cl.Result, cl.Means, cl.Object = s.ev.NameAddr-enter.NameAddr, enter.Name[:r.offset], ref(r.result)
