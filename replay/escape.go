@@ -8,42 +8,60 @@ import (
 	"unicode/utf8"
 )
 
-// appendSafe appends a string that came from outside. One that could garble a
-// terminal or a line (a control character, one without a glyph, bytes that are not
-// UTF-8), or that begins with a quotation mark, is quoted as in Go.
-func appendSafe(dst []byte, s string) []byte {
-	if isSafe(s) {
-		return append(dst, s...)
+// Printable makes a string that came from outside safe for a line of text on a
+// terminal: what is no printable UTF-8, and the backslash, is escaped as in a Go
+// string. So two names never print alike.
+func Printable(s string) string {
+	if isPrintable(s) {
+		return s
 	}
-	return strconv.AppendQuote(dst, s)
+	return string(appendEscaped(nil, s))
 }
 
-func isSafe(s string) bool {
-	if len(s) > 0 && s[0] == '"' {
-		return false
+func appendPrintable(dst []byte, s string) []byte {
+	if isPrintable(s) {
+		return append(dst, s...)
 	}
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' || c == 0x7f {
-			return false
-		} else if c >= utf8.RuneSelf {
-			return isPrintable(s[i:])
-		}
-	}
-	return true
+	return appendEscaped(dst, s)
 }
 
 func isPrintable(s string) bool {
-	for i, r := range s {
-		if r == utf8.RuneError {
-			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
-				return false
-			}
-		}
-		if !unicode.IsPrint(r) {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return hasOnlyGlyphs(s[i:])
+		case c < ' ', c == 0x7f, c == '\\':
 			return false
 		}
 	}
 	return true
 }
 
-func safe(s string) string { return string(appendSafe(nil, s)) }
+func hasOnlyGlyphs(s string) bool {
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && size == 1 || r == '\\' || !unicode.IsPrint(r) {
+			return false
+		}
+		s = s[size:]
+	}
+	return true
+}
+
+func appendEscaped(dst []byte, s string) []byte {
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == '"':
+			dst = append(dst, '"')
+		case r == utf8.RuneError && size == 1:
+			dst = append(dst, '\\', 'x', hexDigits[s[0]>>4], hexDigits[s[0]&15])
+		default:
+			var quoted [12]byte
+			q := strconv.AppendQuote(quoted[:0], s[:size])
+			dst = append(dst, q[1:len(q)-1]...)
+		}
+		s = s[size:]
+	}
+	return dst
+}

@@ -131,23 +131,20 @@ func (i *Info) document(name string) infoDocument {
 		Header: headerDocument(i.Header), Layout: layoutDocument(i.Header.GetLayout()),
 		Events: i.Events, FirstNs: i.First, LastNs: i.Last,
 		Lost: i.Lost + i.Damaged, Unlisted: i.Unlisted, Footer: newFooterDocument(i.Footer),
-		Probes: []infoProbe{}, Counts: []infoCount{}, Programs: []infoProgram{},
+		Probes: probeDocuments(i.Header), Counts: []infoCount{}, Programs: []infoProgram{},
 		Loss: []lossDocument{}, Damage: []infoDamage{},
-	}
-	for _, p := range i.Header.Probe {
-		d.Probes = append(d.Probes, infoProbe{p.Role.Label(), p.Phase.Label(), p.Symbol, p.Attach.Label(), p.Attached, p.Error, p.Required})
 	}
 	for _, c := range i.Counts {
 		d.Counts = append(d.Counts, infoCount{c.Role.Label(), c.Phase.Label(), c.Events})
 	}
 	for _, p := range i.Programs {
-		d.Programs = append(d.Programs, infoProgram{p.Name, p.Pid, p.EndNs, p.ExitCode, append([]string{}, p.Source...), string(p.Stdout)})
+		d.Programs = append(d.Programs, newProgramDocument(p))
 	}
 	for _, l := range i.Loss {
 		d.Loss = append(d.Loss, newLossDocument(l))
 	}
 	for _, g := range i.Damage {
-		d.Damage = append(d.Damage, infoDamage{g.Offset, g.Bytes, g.Events, g.Cut, g.Err.Error()})
+		d.Damage = append(d.Damage, newDamageDocument(&g))
 	}
 	return d
 }
@@ -160,6 +157,22 @@ func headerDocument(h *schema.Header) infoHeader {
 		Command: append([]string{}, h.Command...), Target: h.Target,
 		RingBufferBytes: h.RingBufferBytes, WatchLimit: h.WatchLimit,
 	}
+}
+
+func probeDocuments(h *schema.Header) []infoProbe {
+	out := []infoProbe{}
+	for _, p := range h.Probe {
+		out = append(out, infoProbe{p.Role.Label(), p.Phase.Label(), p.Symbol, p.Attach.Label(), p.Attached, p.Error, p.Required})
+	}
+	return out
+}
+
+func newProgramDocument(p *schema.Program) infoProgram {
+	return infoProgram{p.Name, p.Pid, p.EndNs, p.ExitCode, append([]string{}, p.Source...), string(p.Stdout)}
+}
+
+func newDamageDocument(d *schema.Damage) infoDamage {
+	return infoDamage{d.Offset, d.Bytes, d.Events, d.Cut, d.Err.Error()}
 }
 
 func layoutDocument(l *schema.Layout) infoLayout {

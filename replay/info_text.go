@@ -52,19 +52,19 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 	}
 	fmt.Fprintf(p.out, "%s: dtrec trace, format %d, %s\n\n", name, h.FormatVersion, state)
 	rows := [][]string{
-		{"written by", safe(h.Writer)},
+		{"written by", Printable(h.Writer)},
 		{"run", fmt.Sprintf("%x", h.RunId)},
-		{"boot", safe(h.BootId)},
+		{"boot", Printable(h.BootId)},
 		{"started", fmt.Sprintf("%s, %s s after boot", wallClock(h.StartUnixNs), seconds(h.StartBootNs))},
-		{"kernel", safe(h.GetKernel().GetRelease()) + " " + safe(h.GetKernel().GetMachine())},
-		{"", safe(h.GetKernel().GetVersion())},
+		{"kernel", Printable(h.GetKernel().GetRelease()) + " " + Printable(h.GetKernel().GetMachine())},
+		{"", Printable(h.GetKernel().GetVersion())},
 		{"command", words(h.Command)},
-		{"recorded", orElse(safe(h.Target), "all tasks")},
+		{"recorded", orElse(Printable(h.Target), "all tasks")},
 		{"ring buffer", fmt.Sprintf("%d bytes", h.RingBufferBytes)},
 		{"watched", fmt.Sprintf("up to %d dentries", h.WatchLimit)},
 	}
 	if f := i.Footer; f != nil {
-		rows = append(rows, []string{"ended", fmt.Sprintf("%s s after boot by %s, exit code %d", seconds(f.EndNs), safe(f.EndedBy), f.ExitCode)})
+		rows = append(rows, []string{"ended", fmt.Sprintf("%s s after boot by %s, exit code %d", seconds(f.EndNs), Printable(f.EndedBy), f.ExitCode)})
 	}
 	rows = append(rows,
 		[]string{"size", fmt.Sprintf("%d bytes, %.1f per event", i.Bytes, i.BytesPerEvent())},
@@ -85,9 +85,9 @@ func (i *Info) writeProbes(p *infoPrinter) {
 	for _, b := range i.Header.Probe {
 		state := "attached"
 		if !b.Attached {
-			state = "no: " + orElse(safe(b.Error), "reason not recorded")
+			state = "no: " + orElse(Printable(b.Error), "reason not recorded")
 		}
-		rows = append(rows, []string{b.Role.Label(), b.Phase.Label(), safe(b.Symbol), b.Attach.Label(), state})
+		rows = append(rows, []string{b.Role.Label(), b.Phase.Label(), Printable(b.Symbol), b.Attach.Label(), state})
 	}
 	p.table("Probes, in the order tried", rows...)
 }
@@ -96,7 +96,7 @@ func (i *Info) writeLayout(p *infoPrinter) {
 	l := i.Header.GetLayout()
 	p.table("Layout (offsets and sizes in bytes)",
 		[]string{"struct dentry", fmt.Sprintf("%d: d_hash %d, d_parent %d, d_name %d, d_inode %d, %s %d (%d long)", l.GetDentrySize(),
-			l.GetDHash(), l.GetDParent(), l.GetDName(), l.GetDInode(), orElse(safe(l.GetInlineNameField()), "inline name"), l.GetInlineName(), l.GetInlineNameSize())},
+			l.GetDHash(), l.GetDParent(), l.GetDName(), l.GetDInode(), orElse(Printable(l.GetInlineNameField()), "inline name"), l.GetInlineName(), l.GetInlineNameSize())},
 		[]string{"external name", fmt.Sprintf("name %d", l.GetExternalName())},
 		[]string{"struct filename", fmt.Sprintf("name %d, iname %d", l.GetFilenameName(), l.GetFilenameIname())},
 		[]string{"hash table", fmt.Sprintf("dentry_hashtable %#x, d_hash_shift %d", l.GetDentryHashtable(), l.GetDHashShift())},
@@ -121,7 +121,7 @@ func (i *Info) writePrograms(p *infoPrinter) {
 	}
 	rows := [][]string{{"name", "pid", "ended", "exit", "source", "printed"}}
 	for _, g := range i.Programs {
-		rows = append(rows, []string{safe(g.Name), fmt.Sprintf("%d", g.Pid), seconds(g.EndNs), fmt.Sprintf("%d", g.ExitCode),
+		rows = append(rows, []string{Printable(g.Name), fmt.Sprintf("%d", g.Pid), seconds(g.EndNs), fmt.Sprintf("%d", g.ExitCode),
 			fmt.Sprintf("%d lines", len(g.Source)), fmt.Sprintf("%d bytes", len(g.Stdout))})
 	}
 	p.table("Programs", rows...)
@@ -139,7 +139,7 @@ func (i *Info) writeLoss(p *infoPrinter) {
 	if len(i.Damage) > 0 {
 		rows := [][]string{{"at byte", "bytes", "events", "what"}}
 		for _, d := range i.Damage {
-			events, what := fmt.Sprintf("%d", d.Events), safe(d.Err.Error())
+			events, what := fmt.Sprintf("%d", d.Events), Printable(d.Err.Error())
 			if d.Cut {
 				events, what = "unknown", "the file ends here: "+what
 			}
@@ -174,8 +174,10 @@ func filled(rows [][]string) [][]string {
 func words(command []string) string {
 	quoted := make([]string, len(command))
 	for i, w := range command {
-		quoted[i] = safe(w)
-		if w == "" || quoted[i] == w && strings.ContainsAny(w, " '\"\\$`*?;&|<>()") {
+		switch quoted[i] = Printable(w); {
+		case quoted[i] != w:
+			quoted[i] = "$'" + strings.ReplaceAll(quoted[i], "'", `\'`) + "'"
+		case w == "" || strings.ContainsAny(w, " '\"$`*?[]{}~#!;&|<>()"):
 			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
 	}

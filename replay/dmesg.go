@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"strconv"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// NewDmesg prints the lines that the kernel module of the stage 2 page printed, as
+// dmesg showed them, and nothing for an event it had no line for. What the kernels
+// call these functions today does not matter here: an insert is "__d_add", since
+// that is where the module saw it. The names of lookups are the component alone;
+// the module printed the rest of the path after it, which is not recorded. Loss
+// and damage have lines that begin with "dtrec:".
+func NewDmesg() Format { return &dmesg{moving: make(map[uint32]bool)} }
+
+type dmesg struct {
+	moving map[uint32]bool // threads inside a rename, which inserts without __d_add
+	now    uint64
+}
+
+func (d *dmesg) begin(dst []byte, _ *schema.Header) []byte { return dst }
+
+func (d *dmesg) observe(s *Step) {
+	d.now = s.Event.Time
+	switch move := s.Event.Role == schema.RoleMove; {
+	case move && s.Event.Phase == schema.Enter:
+		d.moving[s.Event.TID] = true
+	case len(d.moving) > 0 && (move || s.Depth == 0):
+		delete(d.moving, s.Event.TID)
+	}
+}
+
+func (d *dmesg) event(dst []byte, s *Step) []byte {
+	e := s.Event
+	enter := e.Phase == schema.Enter
+	switch e.Role {
+	case schema.RoleOpen:
+		if enter {
+			return dmesgName(dst, e, "[O] IN: ")
+		} else if e.Errno() == 0 {
+			return dmesgName(dst, e, "[O] OUT: ")
+		}
+	case schema.RoleLookup:
+		return dmesgLookup(dst, e, enter, "d_lookup entry: hash ", "d_lookup return: ")
+	case schema.RoleLookupRCU:
+		return dmesgLookup(dst, e, enter, "__d_lookup_rcu entry: hash ", "__d_lookup_rcu return: ")
+	case schema.RoleLookupChain:
+		if enter {
+			return dmesgLookup(dst, e, enter, "__d_lookup entry: hash ", "")
+		}
+	case schema.RoleAlloc:
+		if enter {
+			return dmesgPointer(dst, e, "[A] SRC: ")
+		} else if e.Dentry != 0 {
+			return dmesgPointer(dst, e, "[A] DST: ")
+		}
+	case schema.RoleInsert:
+		if !d.moving[e.TID] {
+			return dmesgName(dst, e, "__d_add entry: ")
+		}
+	case schema.RoleDelete:
+		return dmesgName(dst, e, "d_delete entry: ")
+	case schema.RoleKill:
+		return dmesgName(dst, e, "__dentry_kill entry: ")
+	}
+	return dst
+}
+
+// dmesgTime appends "[    5.000123] ": whole seconds in five places, microseconds.
+func dmesgTime(dst []byte, ns uint64) []byte {
+	dst = append(dst, '[')
+	dst = appendPadded(dst, ns/1e9, 5)
+	dst = append(dst, '.')
+	dst = appendDigits(dst, ns%1e9/1e3, 6)
+	return append(dst, "] "...)
+}
+
+func dmesgPointer(dst []byte, e *schema.Event, what string) []byte {
+	dst = append(dmesgTime(dst, e.Time), what...)
+	return append(appendPointer(dst, e.NameAddr), '\n')
+}
+
+func dmesgName(dst []byte, e *schema.Event, what string) []byte {
+	dst = append(dmesgTime(dst, e.Time), what...)
+	dst = append(appendPointer(dst, e.NameAddr), " | "...)
+	return append(appendPrintable(dst, e.Name), '\n')
+}
+
+func dmesgLookup(dst []byte, e *schema.Event, enter bool, entry, ret string) []byte {
+	if !enter {
+		if e.Dentry != 0 {
+			return dmesgName(dst, e, ret)
+		}
+		return append(append(dmesgTime(dst, e.Time), ret...), "NULL\n"...)
+	}
+	dst = append(dmesgTime(dst, e.Time), entry...)
+	dst = strconv.AppendUint(dst, uint64(e.Hash), 10)
+	dst = strconv.AppendUint(append(dst, " length "...), uint64(e.NameLen), 10)
+	return append(appendPrintable(append(dst, " name "...), e.Name), '\n')
+}
+
+func (d *dmesg) loss(dst []byte, l *schema.Loss) []byte {
+	return append(appendLoss(append(dmesgTime(dst, l.FirstNs), "dtrec: "...), l), '\n')
+}
+
+func (d *dmesg) damage(dst []byte, g *schema.Damage, last uint64) []byte {
+	return append(appendDamage(append(dmesgTime(dst, d.now), "dtrec: "...), g, last), '\n')
+}
+
+func (d *dmesg) program(dst []byte, _ *schema.Program) []byte { return dst }
+func (d *dmesg) footer(dst []byte, _ *schema.Footer) []byte   { return dst }
+
+func (d *dmesg) cut(dst []byte, last uint64) []byte {
+	dst = append(dmesgTime(dst, d.now), "dtrec: the trace is cut, no event is known after "...)
+	return append(appendID(dst, last, 0), '\n')
+}

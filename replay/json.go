@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// NewJSON prints one JSON object a line, its kind under "type": header, event,
+// loss, damage, program, footer, or cut where the footer is missing. Times are
+// nanoseconds since boot, addresses strings "0x…", null where the kernel had NULL.
+// A field that the event did not record is not there. A name that is not UTF-8 has
+// its bytes under "name_hex" as well.
+func NewJSON() Format { return &jsonLines{} }
+
+type jsonLines struct {
+	symbols *symbols
+	kinds   [maxRole][3]string // the members that follow from role and phase
+}
+
+func (j *jsonLines) begin(dst []byte, h *schema.Header) []byte {
+	j.symbols = newSymbols(h)
+	for _, info := range schema.Catalogue() {
+		for phase := schema.Enter; phase <= schema.Exit; phase++ {
+			j.kinds[info.Role][phase] = j.kind(info.Role, phase)
+		}
+	}
+	return appendDocument(dst, struct {
+		Type string `json:"type"`
+		infoHeader
+		Probes []infoProbe `json:"probes"`
+		Layout infoLayout  `json:"layout"`
+	}{"header", headerDocument(h), probeDocuments(h), layoutDocument(h.GetLayout())})
+}
+
+// appendDocument appends a value that is not an event as a line.
+func appendDocument(dst []byte, v any) []byte {
+	line, err := json.Marshal(v)
+	if err != nil { // these types always encode
+		panic(err)
+	}
+	return append(append(dst, line...), '\n')
+}
+
+func (j *jsonLines) kind(r schema.Role, p schema.Phase) string {
+	b := append([]byte(`,"role":"`), r.Label()...)
+	b = append(append(b, `","phase":"`...), p.Label()...)
+	b = append(b, '"')
+	if symbol := j.symbols.of(r, p); symbol != "" {
+		b = appendString(append(b, `,"symbol":`...), symbol)
+	}
+	return string(b)
+}
+
+func (j *jsonLines) observe(*Step) {}
+
+func (j *jsonLines) event(dst []byte, s *Step) []byte {
+	e := s.Event
+	dst = appendNumber(dst, `{"type":"event","id":`, e.ID)
+	dst = appendNumber(dst, `,"time_ns":`, e.Time)
+	dst = appendNumber(dst, `,"cpu":`, uint64(e.CPU))
+	dst = appendNumber(dst, `,"pid":`, uint64(e.PID))
+	dst = appendNumber(dst, `,"tid":`, uint64(e.TID))
+	dst = appendText(dst, `,"comm":`, `,"comm_hex":"`, e.Comm)
+	if e.Role > 0 && e.Role < maxRole && e.Phase > 0 && e.Phase <= schema.Exit && j.kinds[e.Role][e.Phase] != "" {
+		dst = append(dst, j.kinds[e.Role][e.Phase]...)
+	} else {
+		dst = append(dst, j.kind(e.Role, e.Phase)...)
+	}
+	dst = j.place(dst, s)
+	if e.Columns.Has(schema.ColumnDentry) {
+		dst = j.dentry(dst, s)
+	}
+	if e.Columns.Has(schema.ColumnKey) || e.Dentry != 0 {
+		dst = j.key(dst, e)
+	}
+	if e.Columns.Has(schema.ColumnNameAddr) || e.Dentry != 0 {
+		dst = appendAddress(dst, `,"name_addr":`, e.NameAddr)
+	}
+	dst = j.rare(dst, e)
+	if e.Facts != 0 {
+		dst = appendFacts(append(dst, `,"facts":[`...), e.Facts, ",", `"`)
+		dst = append(dst, ']')
+	}
+	return append(dst, '}', '\n')
+}
+
+// place says where among the calls of its thread the event stands.
+func (j *jsonLines) place(dst []byte, s *Step) []byte {
+	dst = appendNumber(dst, `,"depth":`, uint64(s.Depth))
+	switch {
+	case s.Stray:
+		dst = append(dst, `,"stray":true`...)
+	case s.Call != nil && s.Event.Phase == schema.Exit:
+		dst = appendNumber(dst, `,"call":`, s.Call.Enter.ID)
+	}
+	if s.Open != nil {
+		dst = appendNumber(dst, `,"open":`, s.Open.Enter.ID)
+		if s.Open.Loader {
+			dst = append(dst, `,"loader":true`...)
+		}
+	}
+	return dst
+}
+
+func (j *jsonLines) dentry(dst []byte, s *Step) []byte {
+	e := s.Event
+	dst = appendAddress(dst, `,"dentry":`, e.Dentry)
+	if e.Dentry == 0 {
+		return dst
+	}
+	if s.Object != nil {
+		dst = appendNumber(dst, `,"object":"D`, s.Object.Seq)
+		dst = append(dst, '"')
+	}
+	if e.Inode != 0 || e.Facts&schema.FactInodeUnknown == 0 {
+		dst = appendAddress(dst, `,"inode":`, e.Inode)
+	}
+	return dst
+}
+
+func (j *jsonLines) key(dst []byte, e *schema.Event) []byte {
+	if e.Parent != 0 {
+		dst = appendAddress(dst, `,"parent":`, e.Parent)
+	}
+	dst = appendText(dst, `,"name":`, `,"name_hex":"`, e.Name)
+	dst = appendNumber(dst, `,"name_len":`, uint64(e.NameLen))
+	path := e.Role == schema.RoleExec || e.Role == schema.RoleOpen && e.Phase == schema.Enter
+	if !path || e.Hash != 0 { // a path has none
+		dst = appendNumber(dst, `,"hash":`, uint64(e.Hash))
+	}
+	return dst
+}
+
+// rare appends the columns that few kinds of event have.
+func (j *jsonLines) rare(dst []byte, e *schema.Event) []byte {
+	has := e.Columns
+	if has.Has(schema.ColumnOpen) {
+		dst = appendNumber(dst, `,"flags":`, uint64(e.Flags))
+		dst = appendNumber(dst, `,"mode":`, uint64(e.Mode))
+	}
+	if has.Has(schema.ColumnRet) {
+		dst = j.ret(dst, e)
+	}
+	if has.Has(schema.ColumnFilesystem) && e.FSType != "" {
+		dst = appendText(dst, `,"fs":`, `,"fs_hex":"`, e.FSType)
+		dst = append(appendDev(append(dst, `,"dev":"`...), e.Dev), '"')
+	}
+	if has.Has(schema.ColumnBucket) {
+		dst = appendAddress(dst, `,"bucket":`, e.Bucket)
+	}
+	if has.Has(schema.ColumnTarget) {
+		dst = appendAddress(dst, `,"target":`, e.Target)
+	}
+	if has.Has(schema.ColumnChild) {
+		dst = appendNumber(dst, `,"child":`, uint64(e.Child))
+	}
+	return dst
+}
+
+// ret is the file of an open as an address, a negative errno or another return
+// value as a number.
+func (j *jsonLines) ret(dst []byte, e *schema.Event) []byte {
+	n := e.Errno()
+	if n == 0 && e.Role == schema.RoleOpen {
+		return appendAddress(dst, `,"ret":`, e.Ret)
+	}
+	dst = strconv.AppendInt(append(dst, `,"ret":`...), int64(e.Ret), 10)
+	if name := schema.ErrnoName(n); name != "" {
+		dst = append(append(append(dst, `,"errno":"`...), name...), '"')
+	}
+	return dst
+}
+
+func (j *jsonLines) loss(dst []byte, l *schema.Loss) []byte {
+	return appendDocument(dst, struct {
+		Type string `json:"type"`
+		lossDocument
+	}{"loss", newLossDocument(l)})
+}
+
+func (j *jsonLines) damage(dst []byte, d *schema.Damage, last uint64) []byte {
+	return appendDocument(dst, struct {
+		Type string `json:"type"`
+		infoDamage
+		LastID uint64 `json:"last_id"` // of the last event missing here
+	}{"damage", newDamageDocument(d), last})
+}
+
+func (j *jsonLines) program(dst []byte, p *schema.Program) []byte {
+	return appendDocument(dst, struct {
+		Type string `json:"type"`
+		infoProgram
+	}{"program", newProgramDocument(p)})
+}
+
+func (j *jsonLines) footer(dst []byte, f *schema.Footer) []byte {
+	return appendDocument(dst, struct {
+		Type string `json:"type"`
+		*footerDocument
+	}{"footer", newFooterDocument(f)})
+}
+
+func (j *jsonLines) cut(dst []byte, last uint64) []byte {
+	return append(appendNumber(dst, `{"type":"cut","last_id":`, last), "}\n"...)
+}
+
+func appendNumber(dst []byte, member string, v uint64) []byte {
+	return appendPadded(append(dst, member...), v, 0)
+}
+
+// appendAddress appends an address as a string, 0 as null.
+func appendAddress(dst []byte, member string, v uint64) []byte {
+	dst = append(dst, member...)
+	if v == 0 {
+		return append(dst, "null"...)
+	}
+	return append(appendHex(append(dst, '"'), v), '"')
+}
+
+// appendText appends a string that came from outside, and its bytes in hexadecimal
+// where it is not UTF-8.
+func appendText(dst []byte, member, hexMember, s string) []byte {
+	dst = appendString(append(dst, member...), s)
+	if !utf8.ValidString(s) {
+		dst = append(dst, hexMember...)
+		dst = hex.AppendEncode(dst, []byte(s))
+		dst = append(dst, '"')
+	}
+	return dst
+}
+
+// appendString appends a JSON string; what is not UTF-8 becomes U+FFFD.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	plain := 0 // s up to here is written
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < 0x7f {
+			i++
+			continue
+		}
+		size := 1
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if size = n; r != utf8.RuneError || n > 1 {
+				i += n
+				continue
+			}
+		}
+		dst = appendJSONEscape(append(dst, s[plain:i]...), c)
+		i += size
+		plain = i
+	}
+	return append(append(dst, s[plain:]...), '"')
+}
+
+func appendJSONEscape(dst []byte, c byte) []byte {
+	switch {
+	case c == '"' || c == '\\':
+		return append(dst, '\\', c)
+	case c >= utf8.RuneSelf:
+		return append(dst, `\ufffd`...)
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"cmp"
+	"errors"
+	"io"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// printChunk is how much is gathered before it is written, bytes.
+const printChunk = 64 << 10
+
+// Format is one way to print a trace: NewText, NewDmesg or NewJSON. A Format
+// prints one trace.
+type Format interface {
+	begin(dst []byte, h *schema.Header) []byte
+	// event is called for the events that match; observe for all of them, first.
+	observe(s *Step)
+	event(dst []byte, s *Step) []byte
+	loss(dst []byte, l *schema.Loss) []byte
+	damage(dst []byte, d *schema.Damage, last uint64) []byte
+	program(dst []byte, p *schema.Program) []byte
+	footer(dst []byte, f *schema.Footer) []byte
+	// cut ends a trace without a footer; last is the id of the last event known of.
+	cut(dst []byte, last uint64) []byte
+}
+
+// Print prints a trace to its end: the events that match the filter, and all loss
+// and damage in its place. What was read before an error is printed. Its memory
+// does not depend on the length of the trace.
+func Print(w io.Writer, src Source, filter *Filter, format Format) error {
+	p := printer{src: src, filter: filter, format: format, state: New(src.Header())}
+	p.buf = format.begin(make([]byte, 0, printChunk+printChunk/4), src.Header())
+	for {
+		err := p.next()
+		if len(p.buf) >= printChunk || err != nil {
+			if _, werr := w.Write(p.buf); werr != nil {
+				return errors.Join(werr, ignoreEOF(err))
+			}
+			p.buf = p.buf[:0]
+		}
+		if err != nil {
+			return ignoreEOF(err)
+		}
+	}
+}
+
+func ignoreEOF(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+type printer struct {
+	src      Source
+	filter   *Filter
+	format   Format
+	state    *State
+	buf      []byte
+	last     uint64 // id of the last event read or known to be missing
+	complete bool
+}
+
+// next prints one record. io.EOF: that was all.
+func (p *printer) next() error {
+	rec, err := p.src.Next()
+	if err != nil {
+		if err == io.EOF && !p.complete {
+			p.buf = p.format.cut(p.buf, p.last)
+		}
+		return err
+	}
+	switch rec := rec.(type) {
+	case *schema.Event:
+		p.last = rec.ID
+		step := p.state.Event(rec)
+		p.format.observe(step)
+		if p.filter.Match(step) {
+			p.buf = p.format.event(p.buf, step)
+		}
+	case *schema.Loss:
+		p.state.Loss(rec)
+		p.buf = p.format.loss(p.buf, rec)
+	case *schema.Damage:
+		p.state.Damage(rec)
+		p.last += rec.Events
+		p.buf = p.format.damage(p.buf, rec, p.last)
+	case *schema.Program:
+		p.buf = p.format.program(p.buf, rec)
+	case *schema.Footer:
+		p.complete = true
+		p.buf = p.format.footer(p.buf, rec)
+	}
+	return nil
+}
+
+// symbols is which kernel symbol plays a role in a phase.
+type symbols [maxRole][3]string
+
+const maxRole = 64
+
+func newSymbols(h *schema.Header) *symbols {
+	var s symbols
+	for _, p := range h.GetProbe() {
+		if slot := s.slot(p.Role, p.Phase); p.Attached && slot != nil && *slot == "" {
+			*slot = p.Symbol
+		}
+	}
+	return &s
+}
+
+func (s *symbols) slot(r schema.Role, p schema.Phase) *string {
+	if r < 0 || r >= maxRole || p < 0 || p > schema.Exit {
+		return nil
+	}
+	return &s[r][p]
+}
+
+// of returns the symbol, that of the other phase where only that one is named, and
+// "" where the header names none.
+func (s *symbols) of(r schema.Role, p schema.Phase) string {
+	slot := s.slot(r, p)
+	if slot == nil {
+		return ""
+	}
+	return cmp.Or(*slot, s[r][schema.Enter], s[r][schema.Exit])
+}
+
+// appendLoss says what a loss record counts, and when.
+func appendLoss(dst []byte, l *schema.Loss) []byte {
+	dst = appendPadded(dst, l.Count, 0)
+	dst = append(dst, ' ')
+	if l.Role != schema.Role_ROLE_UNSPECIFIED {
+		dst = append(append(dst, l.Role.Label()...), ' ')
+	}
+	switch l.Cause {
+	case schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME:
+		dst = append(dst, "names could not be read"...)
+	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
+		dst = append(dst, "dentries not watched, the watch set is full"...)
+	default:
+		dst = append(append(dst, "events lost: "...), l.Cause.Label()...)
+	}
+	dst = append(dst, ", cpu "...)
+	dst = appendPadded(dst, uint64(l.Cpu), 0)
+	dst = append(dst, ", from "...)
+	dst = appendSeconds(dst, l.FirstNs, 0)
+	dst = append(dst, " to "...)
+	return appendSeconds(dst, l.LastNs, 0)
+}
+
+// appendDamage says what is missing; last is the id of the last missing event.
+func appendDamage(dst []byte, d *schema.Damage, last uint64) []byte {
+	dst = append(dst, "file damaged at byte "...)
+	dst = appendPadded(dst, uint64(d.Offset), 0)
+	dst = append(dst, ": "...)
+	switch {
+	case d.Cut:
+		dst = append(dst, "it ends here, inside a frame"...)
+	case d.Events > 0:
+		dst = append(dst, "events #"...)
+		dst = appendPadded(dst, last-d.Events+1, 0)
+		dst = append(dst, " to #"...)
+		dst = appendPadded(dst, last, 0)
+		dst = append(dst, " are missing"...)
+	default:
+		dst = append(dst, "no event is known to be missing"...)
+	}
+	return dst
+}

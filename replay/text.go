@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+const (
+	taskWidth = 22 // of comm/tid
+	callWidth = 34 // of the nested call
+	maxIndent = 16 // calls deeper than that are not indented any further
+
+	readyDepths = 4 // depths for which calls are prepared
+)
+
+// NewText prints one line an event: id, seconds since boot, cpu, comm/tid, the
+// role and symbol (nested in the calls that enclose it; > enters, < leaves), the
+// values and the name. color: with escape sequences for a terminal.
+func NewText(color bool) Format {
+	t := &text{}
+	if color {
+		t.dim, t.bold, t.alarm, t.plain = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[0m"
+	}
+	return t
+}
+
+type text struct {
+	dim, bold, alarm, plain string
+
+	symbols *symbols
+	calls   [maxRole][3][readyDepths]string // see call
+
+	comm string // the task of the last event
+	tid  uint32
+	task []byte // "comm/tid", padded
+}
+
+func (t *text) begin(dst []byte, h *schema.Header) []byte {
+	t.symbols = newSymbols(h)
+	for _, info := range schema.Catalogue() {
+		for phase := schema.Enter; phase <= schema.Exit; phase++ {
+			for depth := range readyDepths {
+				t.calls[info.Role][phase][depth] = t.call(info.Role, phase, depth)
+			}
+		}
+	}
+	dst = append(dst, t.dim...)
+	dst = append(dst, "      id          seconds cpu task                   call                               values | name"...)
+	dst = append(dst, t.plain...)
+	return append(dst, '\n')
+}
+
+// call is the middle of a line: nested, a mark, the role and the symbol, padded.
+func (t *text) call(r schema.Role, p schema.Phase, depth int) string {
+	mark := "? "
+	switch info, known := r.Info(); {
+	case known && (info.Enter == nil || info.Exit == nil):
+		mark = "- " // one moment, not a call
+	case p == schema.Enter:
+		mark = "> "
+	case p == schema.Exit:
+		mark = "< "
+	}
+	call := spaces[:2*min(depth, maxIndent)] + mark + r.Label()
+	if symbol := t.symbols.of(r, p); symbol != "" {
+		call += " " + Printable(symbol)
+	}
+	return fmt.Sprintf("%-*s", callWidth, call)
+}
+
+func (t *text) observe(*Step) {}
+
+func (t *text) event(dst []byte, s *Step) []byte {
+	e := s.Event
+	dst = append(dst, t.dim...)
+	dst = appendHead(dst, e)
+	dst = append(dst, t.plain...)
+	if e.TID != t.tid || e.Comm != t.comm || t.task == nil {
+		t.setTask(e)
+	}
+	dst = append(dst, t.task...)
+	if e.Role > 0 && e.Role < maxRole && e.Phase > 0 && e.Phase <= schema.Exit && s.Depth < readyDepths &&
+		t.calls[e.Role][e.Phase][s.Depth] != "" {
+		dst = append(dst, t.calls[e.Role][e.Phase][s.Depth]...)
+	} else {
+		dst = append(dst, t.call(e.Role, e.Phase, s.Depth)...)
+	}
+	dst = t.values(dst, s)
+	if e.Name != "" {
+		dst = t.name(dst, e)
+	}
+	return append(dst, '\n')
+}
+
+// appendHead appends id, seconds and cpu in columns of 8, 16 and 3 characters.
+func appendHead(dst []byte, e *schema.Event) []byte {
+	if e.ID >= 1e7 || e.Time >= 1e15 || e.CPU >= 1000 {
+		dst = append(appendID(dst, e.ID, 8), ' ')
+		dst = append(appendSeconds(dst, e.Time, 6), ' ')
+		return appendPadded(dst, uint64(e.CPU), 3)
+	}
+	head := [29]byte([]byte("                             "))
+	head[putUint(head[:8], e.ID)-1] = '#'
+	putUint(head[:15], e.Time/1e9)
+	head[15] = '.'
+	putDigits(head[16:25], e.Time%1e9)
+	putUint(head[:], uint64(e.CPU))
+	return append(dst, head[:]...)
+}
+
+func (t *text) setTask(e *schema.Event) {
+	t.comm, t.tid = e.Comm, e.TID
+	t.task = append(t.task[:0], ' ')
+	t.task = appendPrintable(t.task, e.Comm)
+	t.task = strconv.AppendUint(append(t.task, '/'), uint64(e.TID), 10)
+	t.task = append(appendSpaces(t.task, 1+taskWidth-len(t.task)), ' ')
+}
+
+// appendID appends "#17", with spaces to its left up to width.
+func appendID(dst []byte, id uint64, width int) []byte {
+	var digits [21]byte
+	i := putUint(digits[:], id) - 1
+	digits[i] = '#'
+	return append(appendSpaces(dst, width-(21-i)), digits[i:]...)
+}
+
+// values appends what the event recorded, but for the name.
+func (t *text) values(dst []byte, s *Step) []byte {
+	e := s.Event
+	if e.Columns.Has(schema.ColumnDentry) {
+		dst = t.dentry(dst, s)
+	}
+	if e.Columns&(1<<schema.ColumnKey|1<<schema.ColumnBucket) != 0 {
+		dst = t.key(dst, e)
+	}
+	if e.NameAddr != 0 {
+		dst = appendField(dst, " at=", e.NameAddr)
+	}
+	dst = t.rare(dst, e)
+	if e.Facts != 0 {
+		dst = appendFacts(append(dst, " ["...), e.Facts, ",", "")
+		dst = append(dst, ']')
+	}
+	return t.pairing(dst, s)
+}
+
+// key appends what a name is looked up by, but for the name. A dentry has shown
+// its parent already.
+func (t *text) key(dst []byte, e *schema.Event) []byte {
+	if e.Parent != 0 && e.Dentry == 0 {
+		dst = appendField(dst, " parent=", e.Parent)
+	}
+	if e.Hash != 0 {
+		dst = appendField(dst, " hash=", uint64(e.Hash))
+	}
+	return appendPadded(append(dst, " len="...), uint64(e.NameLen), 0)
+}
+
+func appendField(dst []byte, name string, v uint64) []byte {
+	return appendHex(append(dst, name...), v)
+}
+
+func (t *text) dentry(dst []byte, s *Step) []byte {
+	e := s.Event
+	if e.Dentry == 0 {
+		return append(dst, " dentry=NULL"...)
+	}
+	dst = appendField(dst, " dentry=", e.Dentry)
+	if s.Object != nil {
+		dst = append(dst, " D"...)
+		dst = appendPadded(dst, s.Object.Seq, 0)
+	}
+	dst = appendField(dst, " parent=", e.Parent)
+	switch {
+	case e.Inode != 0:
+		return appendField(dst, " inode=", e.Inode)
+	case e.Facts&schema.FactInodeUnknown != 0:
+		return dst
+	}
+	return append(dst, " negative"...)
+}
+
+// rare appends the columns that few kinds of event have.
+func (t *text) rare(dst []byte, e *schema.Event) []byte {
+	has := e.Columns
+	if has.Has(schema.ColumnOpen) {
+		dst = appendField(dst, " flags=", uint64(e.Flags))
+		if e.Mode != 0 {
+			dst = strconv.AppendUint(append(dst, " mode=0"...), uint64(e.Mode), 8)
+		}
+	}
+	if has.Has(schema.ColumnRet) {
+		dst = t.ret(append(dst, " ret="...), e)
+	}
+	if has.Has(schema.ColumnFilesystem) && e.FSType != "" {
+		dst = appendPrintable(append(dst, " fs="...), e.FSType)
+		dst = appendDev(append(dst, " dev="...), e.Dev)
+	}
+	if has.Has(schema.ColumnBucket) {
+		dst = appendField(dst, " bucket=", e.Bucket)
+	}
+	if has.Has(schema.ColumnTarget) {
+		dst = appendField(dst, " target=", e.Target)
+	}
+	if has.Has(schema.ColumnChild) {
+		dst = append(dst, " child="...)
+		dst = strconv.AppendUint(dst, uint64(e.Child), 10)
+	}
+	return dst
+}
+
+func (t *text) ret(dst []byte, e *schema.Event) []byte {
+	if n := e.Errno(); n != 0 {
+		dst = append(append(dst, t.bold...), '-')
+		dst = strconv.AppendUint(dst, uint64(n), 10)
+		if name := schema.ErrnoName(n); name != "" {
+			dst = append(append(dst, ' '), name...)
+		}
+		return append(dst, t.plain...)
+	}
+	if e.Role == schema.RoleOpen {
+		return appendHex(dst, e.Ret)
+	}
+	return strconv.AppendInt(dst, int64(e.Ret), 10)
+}
+
+// appendDev appends a device as "major:minor".
+func appendDev(dst []byte, dev uint32) []byte {
+	dst = strconv.AppendUint(dst, uint64(dev>>20), 10)
+	dst = append(dst, ':')
+	return strconv.AppendUint(dst, uint64(dev&(1<<20-1)), 10)
+}
+
+// factNames are the facts in the order of their bits.
+var factNames = [...]string{"parent_is_root", "parent_op_hash", "mountpoint", "unhashed", "inode_unknown", "name_unreadable"}
+
+// appendFacts appends the names of facts, each in quotes, separated.
+func appendFacts(dst []byte, facts schema.Fact, separator, quote string) []byte {
+	first := true
+	for i, name := range factNames {
+		if facts>>i&1 == 0 {
+			continue
+		}
+		if !first {
+			dst = append(dst, separator...)
+		}
+		first = false
+		dst = append(append(append(dst, quote...), name...), quote...)
+	}
+	return dst
+}
+
+// pairing says what an exit leaves, and what is odd about the event.
+func (t *text) pairing(dst []byte, s *Step) []byte {
+	switch {
+	case s.Stray:
+		dst = append(append(append(dst, t.alarm...), " stray"...), t.plain...)
+	case s.Call != nil && s.Event.Phase == schema.Exit:
+		dst = appendID(append(dst, " of "...), s.Call.Enter.ID, 0)
+	case s.Call != nil && s.Call.Loader && s.Event.Role == schema.RoleOpen:
+		dst = append(dst, " loader"...)
+	}
+	return dst
+}
+
+func (t *text) name(dst []byte, e *schema.Event) []byte {
+	dst = append(dst, " | "...)
+	dst = append(dst, t.bold...)
+	dst = appendPrintable(dst, e.Name)
+	dst = append(dst, t.plain...)
+	if e.NameCut() {
+		dst = append(dst, "... (cut)"...)
+	}
+	return dst
+}
+
+// note appends a line of its own, which no event stands behind.
+func (t *text) note(dst []byte, loud bool, line func([]byte) []byte) []byte {
+	if loud {
+		dst = append(append(dst, t.alarm...), "!!! "...)
+	} else {
+		dst = append(append(dst, t.dim...), "--- "...)
+	}
+	dst = append(line(dst), t.plain...)
+	return append(dst, '\n')
+}
+
+func (t *text) loss(dst []byte, l *schema.Loss) []byte {
+	return t.note(dst, true, func(b []byte) []byte { return appendLoss(b, l) })
+}
+
+func (t *text) damage(dst []byte, d *schema.Damage, last uint64) []byte {
+	return t.note(dst, true, func(b []byte) []byte { return appendDamage(b, d, last) })
+}
+
+func (t *text) program(dst []byte, p *schema.Program) []byte {
+	return t.note(dst, false, func(b []byte) []byte {
+		b = appendPrintable(append(b, "program "...), p.Name)
+		b = strconv.AppendUint(append(b, ", process "...), uint64(p.Pid), 10)
+		b = strconv.AppendInt(append(b, ", ended with exit code "...), int64(p.ExitCode), 10)
+		return appendSeconds(append(b, " at "...), p.EndNs, 0)
+	})
+}
+
+func (t *text) footer(dst []byte, f *schema.Footer) []byte {
+	return t.note(dst, false, func(b []byte) []byte {
+		b = strconv.AppendUint(append(b, "end: "...), f.Events, 10)
+		b = strconv.AppendUint(append(b, " events, "...), f.Lost, 10)
+		b = appendPrintable(append(b, " lost, ended by "...), f.EndedBy)
+		return appendSeconds(append(b, " at "...), f.EndNs, 0)
+	})
+}
+
+func (t *text) cut(dst []byte, last uint64) []byte {
+	return t.note(dst, true, func(b []byte) []byte {
+		return appendID(append(b, "the trace is cut: no event is known after "...), last, 0)
+	})
+}
