@@ -10,9 +10,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"syscall"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -197,13 +197,8 @@ func (t *trace) notTrace(start []byte, err error) error {
 	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, err), hint: hint}
 }
 
-// display is a name as a message shows it: quoted if it would garble the line.
-func display(name string) string {
-	if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
-		return quoted
-	}
-	return name
-}
+// display is a name as a message shows it.
+func display(name string) string { return replay.Printable(name) }
 
 type countReader struct {
 	r io.Reader
