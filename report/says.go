@@ -14,7 +14,12 @@ func (cl *Claim) Says(q func(string) string) string {
 	var b strings.Builder
 	switch cl.Kind {
 	case Prefix:
-		fmt.Fprintf(&b, "%s, length of %s", cl.Subtraction(), q(cl.Means))
+		b.WriteString(cl.Subtraction())
+		if cl.Means != "" {
+			b.WriteString(", length of " + q(cl.Means))
+		} else {
+			b.WriteString(", nothing before it")
+		}
 	case Equality, DeleteChain:
 		fmt.Fprintf(&b, "%s is one dentry: %s", cl.Object, equals(cl.Terms, cl.Kind == DeleteChain))
 	case Negative:
