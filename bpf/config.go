@@ -19,7 +19,7 @@ const commSize = 16 // TASK_COMM_LEN
 
 // constants writes the configuration into the object before it is loaded. Self is
 // the calling process's tgid.
-func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, flags flagBits) error {
+func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, kernel kernelFacts) error {
 	if len(c.PIDs) > 0 && int(self) != os.Getpid() {
 		return fmt.Errorf("process ids of a pid namespace mean nothing to the kernel side: run in the initial one")
 	}
@@ -37,9 +37,10 @@ func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, flags flagBit
 		"match_all":       c.All,
 		"match_comm":      c.Comm != "",
 		"comm_words":      commWords(c.Comm),
-		"dcache_mounted":  flags.mounted,
-		"dcache_op_hash":  flags.opHash,
+		"dcache_mounted":  kernel.mounted,
+		"dcache_op_hash":  kernel.opHash,
 		"wakeup_bytes":    uint64(ring / 4),
+		"preempt_kfuncs":  kernel.preemptKfuncs,
 	}
 	if c.Cgroup != "" {
 		id, level, err := cgroupID(c.Cgroup)

@@ -63,6 +63,7 @@ const (
 	dcacheVarMatchAll         = "match_all"
 	dcacheVarMatchCgroup      = "match_cgroup"
 	dcacheVarMatchComm        = "match_comm"
+	dcacheVarPreemptKfuncs    = "preempt_kfuncs"
 	dcacheVarRecorderTgid     = "recorder_tgid"
 	dcacheVarSelfTgid         = "self_tgid"
 	dcacheVarShiftAddr        = "shift_addr"
@@ -170,6 +171,7 @@ type dcacheVariableSpecs struct {
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
+	PreemptKfuncs  *ebpf.VariableSpec `ebpf:"preempt_kfuncs"`
 	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.VariableSpec `ebpf:"shift_addr"`
@@ -230,6 +232,7 @@ type dcacheVariables struct {
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
+	PreemptKfuncs  *ebpf.Variable `ebpf:"preempt_kfuncs"`
 	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.Variable `ebpf:"shift_addr"`

@@ -36,12 +36,11 @@ type Layout struct {
 	NameHashWord64  bool // hashes are made by DCACHE_WORD_ACCESS, 64 bit, little endian
 }
 
-// flagBits are bits of dentry.d_flags.
-type flagBits struct{ mounted, opHash uint32 }
-
-// classicFlags are the #defines of include/linux/dcache.h before they became enum
-// dentry_flags, which BTF knows.
-var classicFlags = flagBits{mounted: 0x10000, opHash: 0x1}
+// kernelFacts is what the programs must be told of the kernel.
+type kernelFacts struct {
+	mounted, opHash uint32 // bits of dentry.d_flags
+	preemptKfuncs   bool   // bpf_preempt_disable and bpf_preempt_enable are there (6.10)
+}
 
 // readLayout asks BTF. Only struct dentry must be there.
 func readLayout(spec *btf.Spec) (Layout, error) {
@@ -105,22 +104,27 @@ func member(members []btf.Member, field string) (btf.Member, uint32, bool) {
 	return btf.Member{}, 0, false
 }
 
-// readFlags finds the bits of d_flags by name, or takes the classic ones.
-func readFlags(spec *btf.Spec) flagBits {
-	bits := classicFlags
+// readFacts finds the bits of d_flags in enum dentry_flags, or takes the #defines
+// include/linux/dcache.h had before.
+func readFacts(spec *btf.Spec) kernelFacts {
+	facts := kernelFacts{mounted: 0x10000, opHash: 0x1, preemptKfuncs: true}
+	for _, name := range []string{"bpf_preempt_disable", "bpf_preempt_enable"} {
+		var fn *btf.Func
+		facts.preemptKfuncs = facts.preemptKfuncs && spec.TypeByName(name, &fn) == nil
+	}
 	var flags *btf.Enum
 	if spec.TypeByName("dentry_flags", &flags) != nil {
-		return bits
+		return facts
 	}
 	for _, v := range flags.Values {
 		switch v.Name {
 		case "DCACHE_MOUNTED":
-			bits.mounted = uint32(v.Value)
+			facts.mounted = uint32(v.Value)
 		case "DCACHE_OP_HASH":
-			bits.opHash = uint32(v.Value)
+			facts.opHash = uint32(v.Value)
 		}
 	}
-	return bits
+	return facts
 }
 
 // symbolAddresses looks symbols up in kallsyms; those it does not tell are absent.

@@ -70,7 +70,7 @@ func Open(c Config) (*Session, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	if err := c.constants(spec, self, readFlags(kernel)); err != nil {
+	if err := c.constants(spec, self, readFacts(kernel)); err != nil {
 		return nil, err
 	}
 	s := &Session{layout: layout}
