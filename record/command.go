@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Exit codes a shell gives a command it could not run.
+const (
+	exitNotExecutable = 126
+	exitNotFound      = 127
+	exitSignal        = 128 // plus the signal's number
+)
+
+// CommandError says that the command could not be started.
+type CommandError struct {
+	Name string
+	Code int // 126 or 127, as a shell has it
+	Err  error
+}
+
+// Error names the command and the cause.
+func (e *CommandError) Error() string { return fmt.Sprintf("run %s: %v", e.Name, e.Err) }
+
+// Unwrap returns the cause.
+func (e *CommandError) Unwrap() error { return e.Err }
+
+func commandError(name string, err error) *CommandError {
+	e := &CommandError{Name: name, Code: exitNotExecutable, Err: err}
+	var lookup *exec.Error
+	if errors.As(err, &lookup) {
+		e.Err = lookup.Err
+	}
+	e.Err = bare(e.Err)
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		e.Code = exitNotFound
+	}
+	return e
+}
+
+// newCommand finds the command, before anything else is done.
+func newCommand(c *Config) (*exec.Cmd, error) {
+	path, err := exec.LookPath(c.Command[0])
+	if err != nil && !errors.Is(err, exec.ErrDot) {
+		return nil, commandError(c.Command[0], err)
+	}
+	cmd := exec.Command(path, c.Command[1:]...)
+	cmd.Args[0] = c.Command[0]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
+	if c.Output == "-" {
+		cmd.Stdout = c.Stderr // stdout is the trace's
+	}
+	user, err := c.commandUser()
+	if err != nil {
+		return nil, err
+	}
+	if user != nil && user.uid != uint32(os.Geteuid()) {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user.credential()}
+		cmd.Env = user.environment(os.Environ())
+	}
+	return cmd, nil
+}
+
+// runCommand starts the command and waits for its end. Signals of the terminal are
+// the command's, which has them from the terminal itself; SIGTERM and SIGHUP are
+// handed on, so that the recording ends when the command has.
+func runCommand(cmd *exec.Cmd) (*schema.Program, error) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	if err := cmd.Start(); err != nil {
+		return nil, commandError(cmd.Args[0], err)
+	}
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				if s == syscall.SIGTERM || s == syscall.SIGHUP {
+					_ = cmd.Process.Signal(s)
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	err := cmd.Wait()
+	close(done)
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		return nil, fmt.Errorf("wait for %s: %w", cmd.Args[0], err)
+	}
+	return &schema.Program{
+		Name:     filepath.Base(cmd.Args[0]),
+		Pid:      uint32(cmd.Process.Pid),
+		EndNs:    bpf.Now(),
+		ExitCode: int32(exitCode(cmd.ProcessState)),
+	}, nil
+}
+
+// exitCode is the status as a shell reports it.
+func exitCode(s *os.ProcessState) int {
+	status, ok := s.Sys().(syscall.WaitStatus)
+	if ok && status.Signaled() {
+		return exitSignal + int(status.Signal())
+	}
+	return s.ExitCode()
+}
+
+// runWorkload runs one workload in its own process. What it prints goes to stdout
+// and into the program record.
+func runWorkload(c *Config, w *Workload) (*schema.Program, error) {
+	var printed bytes.Buffer
+	cmd := exec.Command(c.Self, "workload", w.Name)
+	stdout := c.Stdout
+	if c.Output == "-" {
+		stdout = c.Stderr
+	}
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&printed, stdout), c.Stderr
+	program, err := runCommand(cmd)
+	if err != nil {
+		return nil, err
+	}
+	program.Name, program.Source, program.Stdout = w.Name, w.Source(), printed.Bytes()
+	return program, nil
+}

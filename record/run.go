@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Result is what became of a recording.
+type Result struct {
+	Events     uint64
+	Lost       uint64 // events that are not in the file
+	Unreadable uint64 // events whose name is not
+	Bytes      int64  // size of the file
+	EndedBy    string // as in schema.Footer
+	ExitCode   int    // of the command, or of the first workload that failed
+}
+
+// ErrNoTarget says that nothing was named to record.
+var ErrNoTarget = errors.New("nothing to record: no command, workload or target")
+
+// session is a recording under way.
+type session struct {
+	config   *Config
+	probes   *bpf.Session
+	output   *output
+	drain    *drain
+	writer   *writer
+	counters counters
+}
+
+// Run records. The result is good also with an error, if anything was recorded: a
+// *CommandError (the command could not be started; the file holds the attempt),
+// an *OutputError, or one of package bpf. An error before the file was created
+// comes with a zero result.
+func Run(ctx context.Context, c Config) (Result, error) {
+	job, err := newJob(&c)
+	if err != nil {
+		return Result{}, err
+	}
+	// Some Go releases start a child once, to see whether they can; not while recording.
+	_, _ = os.FindProcess(os.Getpid())
+	probes, err := bpf.Open(c.bpf())
+	if err != nil {
+		return Result{}, err
+	}
+	s := &session{config: &c, probes: probes}
+	if err := s.create(); err != nil {
+		return Result{}, errors.Join(err, probes.Close())
+	}
+	return s.record(ctx, job)
+}
+
+// create makes the file and writes its header.
+func (s *session) create() error {
+	header, err := newHeader(s.config, s.probes)
+	if err != nil {
+		return err
+	}
+	if s.output, err = createOutput(s.config.Output, s.config.Stdout, invoker(os.Getenv)); err != nil {
+		return &OutputError{Path: s.config.Output, Err: err}
+	}
+	trace, err := schema.NewWriter(s.output, header)
+	if err != nil {
+		return errors.Join(&OutputError{Path: s.config.Output, Err: err}, s.output.remove())
+	}
+	s.drain = newDrain(s.probes)
+	s.writer = newWriter(trace, limits{s.config.MaxEvents, s.config.MaxBytes}, &s.counters, s.drain.recycle)
+	return nil
+}
+
+// record runs the job between making the probes see and making them blind.
+func (s *session) record(ctx context.Context, job job) (Result, error) {
+	stop, drained, written := make(chan struct{}), make(chan error, 1), make(chan struct{})
+	go func() { drained <- s.drain.run(stop) }()
+	go func() { s.writer.run(s.drain.out); close(written) }()
+	var footer schema.Footer
+	err := s.probes.Enable()
+	if err == nil {
+		err = s.during(ctx, job, &footer)
+	}
+	close(stop)
+	err = errors.Join(err, <-drained)
+	<-written
+	err = errors.Join(err, s.finish(&footer), s.probes.Close(), s.config.clean())
+	return Result{
+		Events: s.counters.events.Load(), Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),
+		Bytes: s.counters.bytes.Load(), EndedBy: footer.EndedBy, ExitCode: int(footer.ExitCode),
+	}, err
+}
+
+// finish writes the end of the file.
+func (s *session) finish(footer *schema.Footer) error {
+	err := s.writer.close(footer)
+	if closeErr := s.output.close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return &OutputError{Path: s.config.Output, Kept: s.writer.trace.Events(), Err: err}
+	}
+	return nil
+}
+
+// during runs the job while the status line is shown, and fills in the footer. When
+// the writer has enough or the time is over the probes go blind and the recording
+// has ended, though the command runs on, at full speed.
+func (s *session) during(ctx context.Context, job job, footer *schema.Footer) error {
+	stop := make(chan struct{})
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer close(stop)
+	if s.config.Status != nil {
+		helpers.Go(func() { showStatus(s.config.Status, &s.counters, stop) })
+	}
+	var over <-chan time.Time // never, without a duration
+	if s.config.Duration > 0 {
+		over = time.After(s.config.Duration)
+	}
+	ended := make(chan struct{})
+	var end ending
+	helpers.Go(func() {
+		defer close(ended)
+		select {
+		case <-s.writer.full:
+			end = s.blind("limit")
+		case <-over:
+			end = s.blind("duration")
+		case <-stop:
+		}
+	})
+	endedBy, code, err := job(ctx, s, ended)
+	footer.ExitCode = int32(code)
+	select {
+	case <-ended:
+	default:
+		end = s.blind(endedBy)
+	}
+	footer.EndedBy, footer.EndNs = end.by, end.at
+	return errors.Join(err, end.err)
+}
+
+// ending is when and why the probes went blind.
+type ending struct {
+	by  string
+	at  uint64 // nanoseconds since boot
+	err error
+}
+
+func (s *session) blind(by string) ending {
+	err := s.probes.Disable()
+	return ending{by, bpf.Now(), err}
+}
+
+// job is what happens during a recording. It returns why it ended, and an exit code.
+// Ended is closed when the recording has ended before the job.
+type job func(ctx context.Context, s *session, ended <-chan struct{}) (by string, code int, err error)
+
+// newJob checks what can be checked before anything is touched.
+func newJob(c *Config) (job, error) {
+	switch {
+	case len(c.Command) > 0:
+		cmd, err := newCommand(c)
+		if err != nil {
+			return nil, err
+		}
+		return func(_ context.Context, s *session, _ <-chan struct{}) (string, int, error) {
+			return s.command(cmd)
+		}, nil
+	case len(c.Workloads) > 0:
+		list, err := selectWorkloads(c.Workloads)
+		if err != nil {
+			return nil, err
+		}
+		if err := prepareWorkloads(list); err != nil {
+			return nil, err
+		}
+		return func(_ context.Context, s *session, _ <-chan struct{}) (string, int, error) {
+			return s.workloads(list)
+		}, nil
+	case !c.Targets.empty():
+		return wait, nil
+	default:
+		return nil, ErrNoTarget
+	}
+}
+
+func (s *session) command(cmd *exec.Cmd) (string, int, error) {
+	program, err := runCommand(cmd)
+	if e := (*CommandError)(nil); errors.As(err, &e) {
+		return "command not started", e.Code, err
+	}
+	if err != nil {
+		return "trouble", 0, err
+	}
+	s.writer.programs <- program
+	return "command", int(program.ExitCode), nil
+}
+
+func (s *session) workloads(list []Workload) (by string, code int, err error) {
+	for i := range list {
+		program, err := runWorkload(s.config, &list[i])
+		if err != nil {
+			return "trouble", 0, fmt.Errorf("workload %s: %w", list[i].Name, err)
+		}
+		s.writer.programs <- program
+		if code == 0 {
+			code = int(program.ExitCode)
+		}
+		if program.ExitCode >= exitSignal {
+			return "interrupt", code, nil
+		}
+	}
+	return "command", code, nil
+}
+
+// wait is the job without a command: it ends by a signal, or when the recording has.
+func wait(ctx context.Context, _ *session, ended <-chan struct{}) (string, int, error) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	select {
+	case <-signals:
+	case <-ended:
+	case <-ctx.Done():
+	}
+	return "interrupt", 0, nil
+}

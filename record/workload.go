@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Workload is a small program as data: it is both run and printed as C.
+type Workload struct {
+	Name  string // also its task_struct.comm
+	Doc   string // what it shows
+	steps []step
+	needs []need
+}
+
+// The files the workloads work on. Relative names are in the working directory.
+const (
+	fileLocal   = "l_e.txt"
+	fileTmp     = "/tmp/t_e.txt"
+	missTmp     = "/tmp/t_m.txt"
+	missLocal   = "l_m.txt"
+	loopMount   = "/mnt/loopfs"
+	loopFile    = loopMount + "/a.txt"
+	loopMissing = loopMount + "/none.txt"
+
+	longPrefix = "test_file_very_long_name_to_force_external_allocation_" // 10 digits of time follow: 64 bytes
+)
+
+// Workloads lists the built-in workloads in the order --workload all runs them.
+func Workloads() []Workload {
+	both := []string{fileLocal, fileTmp}
+	return []Workload{
+		{"minimal_open", "a name too long for the dentry: created, closed, removed",
+			[]step{longName{}, open{name: "name", flags: unix.O_RDWR | unix.O_CREAT, mode: 0o644, fd: "fd"},
+				closeFD("fd"), unlink{name: "name"}}, nil},
+		{"te_miss", "a file that exists is opened after its dentry was evicted",
+			join(create(fileTmp), drop(), openClose("fd", fileTmp)), needs(needDisk(fileTmp))},
+		{"tm_miss", "a missing file is opened twice: the second time its absence is cached",
+			join(drop(),
+				[]step{open{path: missTmp, fd: "fd1", missing: true}, printFD{"tm_miss first open fd=%d\n", "fd1"},
+					open{path: missTmp, fd: "fd2", missing: true}, printFD{"tm_miss second open fd=%d\n", "fd2"}}),
+			needs(needDisk(missTmp))},
+		{"lm_miss", "a missing file is opened by a relative name",
+			join(drop(), []step{open{path: missLocal, missing: true}}), needs(needDisk(missLocal))},
+		{"a_miss", "a file on another filesystem is opened after its dentry was evicted",
+			join(drop(), openClose("fd", loopFile)), needs(needLoop(loopFile))},
+		{"a_miss_enoent", "a missing file on another filesystem is opened",
+			join(drop(), []step{open{path: loopMissing, missing: true}}), needs(needLoop(loopFile))},
+		{"hits", "two files are opened, and opened again: the same dentries",
+			join(create(both...), drop(), openBoth("", "_again")), needs(needDisk(both...))},
+		{"delete", "two files are opened and removed",
+			join(create(both...), openBoth(""), []step{unlink{path: fileLocal}, unlink{path: fileTmp}}), nil},
+		{"evict", "two files are opened, then the caches are dropped",
+			join(create(both...), openBoth(""), dropUsed()), needs(needDisk(both...))},
+		{"rebuild", "one of two evicted files is opened again: a new dentry",
+			join(create(both...), openBoth(""), dropUsed(), openClose("fd", fileTmp)), needs(needDisk(both...))},
+		{"post", "the other of two evicted files is opened again: a new dentry",
+			join(create(both...), openBoth(""), dropUsed(), openClose("fd", fileLocal)), needs(needDisk(both...))},
+	}
+}
+
+func join(parts ...[]step) []step { return slices.Concat(parts...) }
+
+// create makes the files and closes them.
+func create(paths ...string) []step {
+	var steps []step
+	for _, p := range paths {
+		steps = append(steps, creat{p})
+	}
+	return steps
+}
+
+// drop writes dirty data back and asks the kernel to free dentries and inodes.
+func drop() []step {
+	return []step{syncAll{}, open{path: dropCaches, flags: unix.O_WRONLY, fd: "drop"}, writeFD{"drop", "2\n"}, closeFD("drop")}
+}
+
+// dropUsed evicts also what was used twice: such a dentry carries DCACHE_REFERENCED,
+// which a first pass only takes away. How many passes one write makes depends on how
+// much the first one frees. The offset 0 is what the kernel insists on.
+func dropUsed() []step {
+	return []step{syncAll{}, open{path: dropCaches, flags: unix.O_WRONLY, fd: "drop"},
+		writeFD{"drop", "2\n"}, pwriteFD{"drop", "2\n"}, closeFD("drop")}
+}
+
+func openClose(fd, path string) []step { return []step{open{path: path, fd: fd}, closeFD(fd)} }
+
+// openBoth opens the two files and closes them, once for each suffix of the variables.
+func openBoth(suffixes ...string) []step {
+	var steps []step
+	for _, s := range suffixes {
+		steps = append(steps, open{path: fileLocal, fd: "l" + s}, open{path: fileTmp, fd: "t" + s},
+			closeFD("l"+s), closeFD("t"+s))
+	}
+	return steps
+}
+
+// WorkloadNames lists the names in order.
+func WorkloadNames() []string {
+	var names []string
+	for _, w := range Workloads() {
+		names = append(names, w.Name)
+	}
+	return names
+}
+
+// FindWorkload returns the workload of that name.
+func FindWorkload(name string) (Workload, error) {
+	for _, w := range Workloads() {
+		if w.Name == name {
+			return w, nil
+		}
+	}
+	return Workload{}, &UnknownWorkloadError{name}
+}
+
+// UnknownWorkloadError says that there is no workload of that name.
+type UnknownWorkloadError struct{ Name string }
+
+// Error names it.
+func (e *UnknownWorkloadError) Error() string { return fmt.Sprintf("no workload %q", e.Name) }
+
+// selectWorkloads resolves names, in the order given; "all" is every one.
+func selectWorkloads(names []string) ([]Workload, error) {
+	var list []Workload
+	for _, name := range names {
+		if name == "all" {
+			list = append(list, Workloads()...)
+			continue
+		}
+		w, err := FindWorkload(strings.TrimSpace(name))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// Source returns the program as lines of C, the body of its main.
+func (w *Workload) Source() []string {
+	var lines []string
+	for _, s := range w.steps {
+		lines = append(lines, s.source()...)
+	}
+	return lines
+}

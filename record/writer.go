@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// flushEvery bounds what a kill -9 costs.
+const flushEvery = 250 * time.Millisecond
+
+// limits end a recording early; 0 is none.
+type limits struct {
+	events uint64
+	bytes  int64 // the file ends within a frame of it
+}
+
+// counters are what the status line shows while the writer works.
+type counters struct {
+	events     atomic.Uint64
+	lost       atomic.Uint64
+	unreadable atomic.Uint64
+	bytes      atomic.Int64
+}
+
+// note is a packet that has its place in time among the events.
+type note struct {
+	at    uint64
+	write func(*schema.Writer) error
+}
+
+// writer orders, translates and encodes. One goroutine runs it.
+type writer struct {
+	trace    *schema.Writer
+	recycle  func(*chunk)
+	limits   limits
+	counters *counters
+	full     chan struct{} // closed when a limit was reached or writing failed
+
+	sorter     sorter
+	translator *translator
+	notes      []note
+	programs   chan *schema.Program // programs that ended, from the goroutine that ran them
+	flushed    time.Time
+	dropped    schema.Loss // events after a limit; Count 0: none
+	stopped    bool        // full is closed
+	err        error
+}
+
+func newWriter(trace *schema.Writer, l limits, c *counters, recycle func(*chunk)) *writer {
+	return &writer{
+		trace: trace, recycle: recycle, limits: l, counters: c, full: make(chan struct{}),
+		translator: newTranslator(), programs: make(chan *schema.Program, 16), flushed: time.Now(),
+	}
+}
+
+// run writes batches until in is closed, then everything that is left. After a
+// write error it goes on taking batches and throws them away.
+func (w *writer) run(in <-chan batch) {
+	for b := range in {
+		w.take(b)
+		w.writeAll(w.sorter.release(b.horizon))
+		if b.horizon > slack {
+			w.writeNotes(b.horizon - slack)
+		}
+		if now := time.Now(); now.Sub(w.flushed) >= flushEvery {
+			w.flushed = now
+			w.fail(w.trace.Flush())
+		}
+		w.counters.bytes.Store(w.trace.Bytes())
+	}
+	w.takePrograms()
+	w.writeAll(w.sorter.before(math.MaxUint64))
+	w.writeNotes(math.MaxUint64)
+}
+
+// close writes the footer. End is when the probes went blind, nanoseconds since
+// boot, or when the command ended, if later.
+func (w *writer) close(f *schema.Footer) error {
+	if w.dropped.Count > 0 {
+		w.dropped.LastNs = max(w.dropped.FirstNs, f.EndNs)
+		w.counters.lost.Add(w.dropped.Count)
+		w.fail(w.trace.Loss(&w.dropped))
+	}
+	if w.err == nil {
+		w.fail(w.trace.Close(f))
+	}
+	w.counters.bytes.Store(w.trace.Bytes())
+	return w.err
+}
+
+func (w *writer) take(b batch) {
+	w.takePrograms()
+	for _, l := range b.losses {
+		loss := translateLoss(l)
+		if l.Cause == bpf.LossUnreadableName {
+			w.counters.unreadable.Add(l.Count)
+		} else {
+			w.counters.lost.Add(l.Count)
+		}
+		w.note(l.Last, func(t *schema.Writer) error { return t.Loss(loss) })
+	}
+	if b.chunk != nil {
+		w.fail(w.sorter.add(b.chunk))
+	}
+}
+
+func (w *writer) takePrograms() {
+	for {
+		select {
+		case p := <-w.programs:
+			w.note(p.EndNs, func(t *schema.Writer) error { return t.Program(p) })
+		default:
+			return
+		}
+	}
+}
+
+func (w *writer) note(at uint64, write func(*schema.Writer) error) {
+	w.notes = append(w.notes, note{at, write})
+	slices.SortStableFunc(w.notes, func(a, b note) int { return cmp.Compare(a.at, b.at) })
+}
+
+// writeAll writes events, and the notes that come before them.
+func (w *writer) writeAll(entries []entry) {
+	var r bpf.Record
+	for _, e := range entries {
+		w.writeNotes(e.time)
+		if _, err := r.Decode(e.in.raw[e.at:]); err != nil {
+			w.fail(err)
+		} else {
+			w.event(&r)
+		}
+		if e.in.left--; e.in.left == 0 {
+			w.recycle(e.in)
+		}
+	}
+	w.sorter.drop(len(entries))
+	w.counters.events.Store(w.trace.Events())
+}
+
+// writeNotes writes the notes of times before t.
+func (w *writer) writeNotes(t uint64) {
+	for len(w.notes) > 0 && w.notes[0].at < t {
+		if w.err == nil {
+			w.fail(w.notes[0].write(w.trace))
+		}
+		w.notes = w.notes[1:]
+	}
+}
+
+func (w *writer) event(r *bpf.Record) {
+	if w.stopped || w.reached() {
+		w.drop(r.Time)
+		return
+	}
+	if e := w.translator.translate(r); e != nil {
+		w.fail(w.trace.Append(e))
+	}
+}
+
+func (w *writer) reached() bool {
+	return w.limits.events > 0 && w.trace.Events() >= w.limits.events ||
+		w.limits.bytes > 0 && w.trace.Bytes() >= w.limits.bytes
+}
+
+// drop counts an event that the limit, or the failed file, has no room for.
+func (w *writer) drop(t uint64) {
+	if w.dropped.Count == 0 {
+		w.dropped = schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_LIMIT, FirstNs: t}
+	}
+	w.dropped.Count++
+	w.stop()
+}
+
+func (w *writer) fail(err error) {
+	if err == nil || w.err != nil {
+		return
+	}
+	w.err = err
+	w.stop()
+}
+
+func (w *writer) stop() {
+	if !w.stopped {
+		w.stopped = true
+		close(w.full)
+	}
+}
