@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/record"
+	"github.com/spf13/cobra"
+)
+
+// summarize says on stderr what was recorded.
+func summarize(cmd *cobra.Command, c *record.Config, r record.Result) {
+	name := display(c.Output)
+	if c.Output == "-" {
+		name = "stdout"
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s events, %s lost, %s in %s\n",
+		record.Count(r.Events), record.Count(r.Lost), record.Size(r.Bytes), name)
+	if r.Unreadable > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the names of %s events could not be read\n", record.Count(r.Unreadable))
+	}
+	if r.EndedBy == "limit" || r.EndedBy == "duration" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the recording ended by its %s\n", r.EndedBy)
+	}
+}
+
+// explainRecord gives an error of a recording its exit code and remedy.
+func explainRecord(cmd *cobra.Command, err error) error {
+	exit := &exitError{code: exitTrouble, err: err, hint: seeHelp(cmd)}
+	var (
+		missing *bpf.MissingError
+		command *record.CommandError
+		output  *record.OutputError
+		need    *record.NeedError
+		unknown *record.UnknownWorkloadError
+	)
+	switch {
+	case errors.As(err, &output) && errors.Is(err, record.ErrTerminal):
+		exit.err, exit.hint = record.ErrTerminal, "redirect it, or name a file with -o"
+	case errors.As(err, &output) && output.Kept > 0:
+		exit.hint = fmt.Sprintf("the %s events written so far are kept and can be read", record.Count(output.Kept))
+	case errors.As(err, &output):
+		exit.hint = "name another file with -o"
+	case errors.As(err, &command):
+		exit.code, exit.err = command.Code, command
+		exit.hint = "check its name and PATH"
+		if command.Code == 126 {
+			exit.hint = "check that it is a program and may be executed"
+		}
+	case errors.As(err, &missing):
+		exit.hint = lackHint(missing.Lack)
+	case errors.As(err, &need):
+		exit.hint = need.Remedy
+	case errors.As(err, &unknown):
+		exit.hint = "'dtrec workload' lists them"
+	case errors.Is(err, record.ErrNoTarget):
+		exit.hint = "add '-- CMD', --workload, -p, --comm, --cgroup or -a; " + seeHelp(cmd)
+	}
+	return exit
+}
+
+func lackHint(lack bpf.Lack) string {
+	const vm = "or record in a virtual machine: 'dtrec vm --kernel VMLINUZ -- record ...'"
+	switch lack {
+	case bpf.LackPrivilege:
+		return "run it with sudo, or give dtrec the capabilities: setcap cap_bpf,cap_perfmon+ep"
+	case bpf.LackBTF:
+		return "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, " + vm
+	case bpf.LackLockdown:
+		return "boot without lockdown (Secure Boot turns it on), " + vm
+	case bpf.LackProbe:
+		return "this kernel lacks a function dtrec knows, " + vm
+	default:
+		return "use a kernel with CONFIG_BPF_SYSCALL, CONFIG_FTRACE and CONFIG_DYNAMIC_FTRACE, " + vm
+	}
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/record"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// recordFlags are the values of record's flags as given.
+type recordFlags struct {
+	config  record.Config
+	maxSize string
+	buffer  string
+	pids    []int
+}
+
+func newRecordCmd() *cobra.Command {
+	f := &recordFlags{}
+	cmd := &cobra.Command{
+		Use:   "record [-o FILE] (--workload NAMES | -p PID | --comm NAME | --cgroup DIR | -a | -- CMD [ARG]...)",
+		Short: "Record what the dcache does with path names",
+		Long: `Records the dcache's work for a command and everything it starts, for built-in
+workloads, or for tasks that run already. It takes root, or CAP_BPF and
+CAP_PERFMON. Under sudo the command runs as the invoking user and the file belongs
+to that user. The file gives kernel addresses away; its mode is 0600.
+
+A command's recording ends with it. Ctrl-C is the command's; SIGTERM is handed on
+to it. Other recordings end on Ctrl-C, SIGTERM, --duration or a limit. A command
+outlives a limit or a full disk; what was recorded until then is kept.
+
+Exit status: the command's own (128+n for signal n, 127 not found, 126 not
+executable); 2 the recording failed.`,
+		Example: `  sudo dtrec record -o run1.pb -- cat /etc/hostname
+  sudo dtrec record --workload all -o run1.pb
+  sudo dtrec record -p 1234 --duration 10s`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runRecord(cmd, f, args) },
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *recordFlags) register(cmd *cobra.Command) {
+	flags, c := cmd.Flags(), &f.config
+	flags.SetInterspersed(false)
+	flags.StringVarP(&c.Output, "output", "o", "dtrec.pb", "write the trace to `FILE`; - is stdout")
+	flags.StringSliceVar(&c.Workloads, "workload", nil, "run built-in workloads: all, or `NAMES` of "+strings.Join(record.WorkloadNames(), ", "))
+	flags.IntSliceVarP(&f.pids, "pid", "p", nil, "record the process `PID` and what it starts")
+	flags.StringVar(&c.Targets.Comm, "comm", "", "record tasks of this `NAME` (at most 15 bytes)")
+	flags.StringVar(&c.Targets.Cgroup, "cgroup", "", "record tasks below the cgroup v2 directory `DIR`")
+	flags.BoolVarP(&c.Targets.All, "all", "a", false, "record every task")
+	flags.StringVar(&c.User, "user", "", "run the command as `USER` (name or uid)")
+	flags.DurationVar(&c.Duration, "duration", 0, "end after this `TIME`, e.g. 10s")
+	flags.StringVar(&f.maxSize, "max-size", "", "end when the file has `SIZE` bytes, e.g. 100M")
+	flags.Uint64Var(&c.MaxEvents, "max-events", 0, "end after `N` events")
+	flags.StringVar(&f.buffer, "buffer", "16M", "`SIZE` of the ring buffer, a power of two")
+	flags.Uint32Var(&c.WatchLimit, "watch", bpf.DefaultWatchLimit, "watch at most `N` dentries")
+}
+
+func runRecord(cmd *cobra.Command, f *recordFlags, args []string) error {
+	c := f.config
+	c.Command = args
+	if err := f.finish(&c); err != nil {
+		return usageError(cmd, err)
+	}
+	c.Writer = "dtrec " + version
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		c.Status = os.Stderr
+	}
+	var err error
+	if c.Self, err = os.Executable(); err != nil {
+		return fmt.Errorf("find dtrec itself: %w", err)
+	}
+	result, err := record.Run(cmd.Context(), c)
+	if result.EndedBy != "" {
+		summarize(cmd, &c, result)
+	}
+	if err != nil {
+		return explainRecord(cmd, err)
+	}
+	if result.ExitCode != 0 {
+		return &exitError{code: result.ExitCode}
+	}
+	return nil
+}
+
+// finish checks the flags together and parses those with units.
+func (f *recordFlags) finish(c *record.Config) error {
+	if len(c.Command) > 0 && len(c.Workloads) > 0 {
+		return errors.New("a command and --workload exclude each other")
+	}
+	for _, pid := range f.pids {
+		if pid <= 0 {
+			return fmt.Errorf("--pid %d: not a process id", pid)
+		}
+		c.Targets.PIDs = append(c.Targets.PIDs, uint32(pid))
+	}
+	if len(c.Targets.Comm) > 15 {
+		return fmt.Errorf("--comm %q: a task's name has at most 15 bytes", c.Targets.Comm)
+	}
+	buffer, err := parseSize(f.buffer)
+	if err != nil || buffer < 4096 || buffer > 1<<30 || buffer&(buffer-1) != 0 {
+		return fmt.Errorf("--buffer %s: not a power of two from 4K to 1G", f.buffer)
+	}
+	c.RingBytes = uint32(buffer)
+	if f.maxSize != "" {
+		if c.MaxBytes, err = parseSize(f.maxSize); err != nil || c.MaxBytes <= 0 {
+			return fmt.Errorf("--max-size %s: not a size", f.maxSize)
+		}
+	}
+	return nil
+}
+
+// parseSize reads a number of bytes with an optional K, M or G (1024 each).
+func parseSize(s string) (int64, error) {
+	shift := 0
+	switch {
+	case strings.HasSuffix(s, "K"):
+		shift = 10
+	case strings.HasSuffix(s, "M"):
+		shift = 20
+	case strings.HasSuffix(s, "G"):
+		shift = 30
+	}
+	if shift > 0 {
+		s = s[:len(s)-1]
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || n > 1<<(62-shift) {
+		return 0, errors.New("not a size")
+	}
+	return n << shift, nil
+}
