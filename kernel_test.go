@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && kernel
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/vm"
+)
+
+// dtrecBinary builds the static program that the guests run.
+func dtrecBinary(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "dtrec")
+	build := exec.Command("go", "build", "-trimpath", "-o", file, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build dtrec: %v\n%s", err, out)
+	}
+	return file
+}
+
+// kernels are the images that DTREC_KERNELS names, by release.
+func kernels(t *testing.T) map[string]string {
+	t.Helper()
+	out := make(map[string]string)
+	for _, file := range filepath.SplitList(os.Getenv("DTREC_KERNELS")) {
+		release, err := vm.KernelRelease(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[release] = file
+	}
+	if len(out) == 0 {
+		t.Fatal("DTREC_KERNELS names no kernel image: set it from scripts/fetch-kernel")
+	}
+	return out
+}
+
+// inGuest runs a dtrec command line on a kernel and returns what it wrote and its
+// exit code.
+func inGuest(t *testing.T, binary, kernel string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	return inGuestWith(t, binary, kernel, nil, args...)
+}
+
+func inGuestWith(t *testing.T, binary, kernel string, flags []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	line := append(append([]string{"vm", "--kernel", kernel}, flags...), "--")
+	cmd := exec.Command(binary, append(line, args...)...)
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// The ten programs and one variant, recorded on every kernel: nothing is lost,
+// every claim has the verdict expected, every hash is recomputed, and every number
+// on the page stands in the trace.
+func TestKernelWorkloads(t *testing.T) {
+	binary := dtrecBinary(t)
+	for release, kernel := range kernels(t) {
+		t.Run(release, func(t *testing.T) {
+			trace := filepath.Join(t.TempDir(), "run.pb")
+			_, stderr, code := inGuest(t, binary, kernel, "record", "--workload", "all", "-o", trace)
+			if code != 0 {
+				t.Fatalf("record: exit %d\n%s", code, stderr)
+			}
+			t.Logf("%s", stderr)
+			v := verdicts(t, trace)
+			if v.Lost != 0 || !v.Complete || !strings.HasPrefix(v.Kernel, strings.SplitN(release, "-", 2)[0]) {
+				t.Errorf("lost %d, complete %v, kernel %s", v.Lost, v.Complete, v.Kernel)
+			}
+			compareVerdicts(t, v)
+			checkPage(t, trace)
+			keep(t, release, trace)
+		})
+	}
+}
+
+// keep copies the trace to the directory DTREC_KEEP, if that is set: so are the
+// samples made.
+func keep(t *testing.T, release, trace string) {
+	dir := os.Getenv("DTREC_KEEP")
+	if dir == "" {
+		return
+	}
+	b, err := os.ReadFile(trace)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, release+".pb"), b, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func verdicts(t *testing.T, trace string) report.Verdicts {
+	t.Helper()
+	var v report.Verdicts
+	if err := json.Unmarshal([]byte(output(t, "check", "--format", "json", trace)), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// compareVerdicts holds the verdicts of each workload against workloadVerdicts.
+func compareVerdicts(t *testing.T, v report.Verdicts) {
+	t.Helper()
+	got := make(map[string]map[string]map[string]uint64)
+	for _, p := range v.Programs {
+		got[p.Program] = p.Claims
+	}
+	for _, workload := range slices.Sorted(maps.Keys(workloadVerdicts)) {
+		for _, k := range report.Kinds() {
+			have, want := spell(got[workload][k.Name]), workloadVerdicts[workload][k.Name]
+			if want == "" {
+				want = "-"
+			}
+			if have != want {
+				t.Errorf("%s: %s is %s, want %s", workload, k.Name, have, want)
+			}
+		}
+	}
+	for _, d := range v.Doubts {
+		t.Logf("%s %s of %s: %s %v", d.Verdict, d.Kind, d.Subject, d.Reason, d.Events)
+	}
+	all := got[""]["hash"]
+	if all["proven"] == 0 || all["refuted"]+all["unproven"] > 0 {
+		t.Errorf("hash: %v, want all proven", all)
+	}
+}
+
+// spell writes counts as "3 proven 1 unproven", "-" for none.
+func spell(counts map[string]uint64) string {
+	var out []string
+	for _, v := range []string{"proven", "refuted", "unproven"} {
+		if counts[v] > 0 {
+			out = append(out, fmt.Sprintf("%d %s", counts[v], v))
+		}
+	}
+	if len(out) == 0 {
+		return "-"
+	}
+	return strings.Join(out, " ")
+}
