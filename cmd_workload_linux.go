@@ -12,7 +12,7 @@ import (
 )
 
 func newWorkloadCmd() *cobra.Command {
-	var source bool
+	var source, wait bool
 	cmd := &cobra.Command{
 		Use:   "workload [NAME]",
 		Short: "Run one built-in workload, or list them",
@@ -37,10 +37,12 @@ Exit status: 0 done, 2 a call failed.`,
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(w.Source(), "\n"))
 				return err
 			}
-			return runWorkload(&w)
+			return runWorkload(&w, wait)
 		},
 	}
 	cmd.Flags().BoolVar(&source, "source", false, "print the program instead of running it")
+	cmd.Flags().BoolVar(&wait, "wait", false, "begin when the recorder says so")
+	_ = cmd.Flags().MarkHidden("wait") // between record and the process it starts
 	return cmd
 }
 
@@ -54,8 +56,12 @@ func listWorkloads(cmd *cobra.Command) error {
 }
 
 // runWorkload writes to file descriptor 1, as the C program would.
-func runWorkload(w *record.Workload) error {
-	err := record.RunWorkload(w, 1)
+func runWorkload(w *record.Workload, wait bool) error {
+	var gate func() error
+	if wait {
+		gate = record.WaitForRecorder
+	}
+	err := record.RunWorkload(w, 1, gate)
 	if err == nil {
 		return nil
 	}

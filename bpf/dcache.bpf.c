@@ -322,6 +322,8 @@ static __always_inline void on_fork_enter(__u64 *ctx)
 
 	if (!enabled || from == to)
 		return;
+	if (from == recorder_tgid)
+		last_child = to;
 	begin(&r, ROLE_FORK, ENTER);
 	if ((from == recorder_tgid && follow_children) || bpf_map_lookup_elem(&targets, &from)) {
 		if (bpf_map_update_elem(&targets, &to, &one, 0))

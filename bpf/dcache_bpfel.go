@@ -59,6 +59,7 @@ const (
 	dcacheVarHashShift        = "hash_shift"
 	dcacheVarHashtable        = "hashtable"
 	dcacheVarHashtableAddr    = "hashtable_addr"
+	dcacheVarLastChild        = "last_child"
 	dcacheVarLastWakeup       = "last_wakeup"
 	dcacheVarMatchAll         = "match_all"
 	dcacheVarMatchCgroup      = "match_cgroup"
@@ -167,6 +168,7 @@ type dcacheVariableSpecs struct {
 	HashShift      *ebpf.VariableSpec `ebpf:"hash_shift"`
 	Hashtable      *ebpf.VariableSpec `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.VariableSpec `ebpf:"hashtable_addr"`
+	LastChild      *ebpf.VariableSpec `ebpf:"last_child"`
 	LastWakeup     *ebpf.VariableSpec `ebpf:"last_wakeup"`
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
@@ -228,6 +230,7 @@ type dcacheVariables struct {
 	HashShift      *ebpf.Variable `ebpf:"hash_shift"`
 	Hashtable      *ebpf.Variable `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.Variable `ebpf:"hashtable_addr"`
+	LastChild      *ebpf.Variable `ebpf:"last_child"`
 	LastWakeup     *ebpf.Variable `ebpf:"last_wakeup"`
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`

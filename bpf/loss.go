@@ -40,7 +40,9 @@ type Loss struct {
 // lossMemory is the array of struct loss_slot, mapped.
 type lossMemory struct {
 	memory *ebpf.Memory
-	buf    []byte // a copy of it
+	buf    []byte   // a copy of it
+	told   []uint64 // by slot: the latest loss reported, nanoseconds since boot
+	looked uint64   // when take last looked, nanoseconds since boot
 }
 
 func newLossMemory(m *ebpf.Map) (*lossMemory, error) {
@@ -48,13 +50,16 @@ func newLossMemory(m *ebpf.Map) (*lossMemory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map loss counters: %w", err)
 	}
-	return &lossMemory{memory, make([]byte, m.MaxEntries()*slotSize)}, nil
+	return &lossMemory{memory, make([]byte, m.MaxEntries()*slotSize), make([]uint64, m.MaxEntries()), 0}, nil
 }
 
 // take appends what was lost since the last call, and acknowledges it: the next
 // loss in a slot opens a new window. A loss that comes between the reading and the
-// acknowledging is reported next time with the older, wider window.
+// acknowledging finds the older window open; it came after the last look, and its
+// window begins there.
 func (l *lossMemory) take(dst []Loss) ([]Loss, error) {
+	since := l.looked
+	l.looked = Now()
 	if _, err := l.memory.ReadAt(l.buf, 0); err != nil {
 		return dst, fmt.Errorf("read loss counters: %w", err)
 	}
@@ -63,6 +68,11 @@ func (l *lossMemory) take(dst []Loss) ([]Loss, error) {
 		if loss.Count == 0 {
 			continue
 		}
+		i := off / slotSize
+		if loss.First <= l.told[i] {
+			loss.First = min(max(loss.First, since), loss.Last)
+		}
+		l.told[i] = loss.Last
 		dst = append(dst, loss)
 		var acked [8]byte
 		binary.LittleEndian.PutUint64(acked[:], count)

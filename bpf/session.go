@@ -231,6 +231,19 @@ func (s *Session) Enable() error {
 	return errors.Join(s.vars["forget_at_kill"].Set(forget), s.vars["enabled"].Set(uint32(1)))
 }
 
+// Adopt makes the process that the calling one started last a target, and what it
+// starts from now on. It is for a session without FollowChildren.
+func (s *Session) Adopt() error {
+	var child uint32
+	if err := s.vars["last_child"].Get(&child); err != nil {
+		return fmt.Errorf("look up the started process: %w", err)
+	}
+	if err := s.maps["targets"].Put(child, uint8(1)); err != nil {
+		return fmt.Errorf("target process %d: %w", child, err)
+	}
+	return nil
+}
+
 // Disable makes the probes blind again, at once and at the same moment.
 func (s *Session) Disable() error { return s.vars["enabled"].Set(uint32(0)) }
 

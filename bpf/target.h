@@ -29,6 +29,7 @@ __u32 enabled;        /* by user space: all probes are attached */
 __u32 forget_at_kill; /* by user space: dentry_free is not attached */
 __u64 last_wakeup;    /* ns */
 __u32 self_tgid;      /* by inspect */
+__u32 last_child;     /* tgid of the process the recorder started last */
 __u64 hashtable;      /* by inspect */
 __u32 hash_shift;     /* by inspect */
 

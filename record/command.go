@@ -5,10 +5,8 @@
 package record
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -61,10 +59,7 @@ func newCommand(c *Config) (*exec.Cmd, error) {
 	}
 	cmd := exec.Command(path, c.Command[1:]...)
 	cmd.Args[0] = c.Command[0]
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
-	if c.Output == "-" {
-		cmd.Stdout = c.Stderr // stdout is the trace's
-	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.commandStdout(), c.Stderr
 	user, err := c.commandUser()
 	if err != nil {
 		return nil, err
@@ -78,13 +73,18 @@ func newCommand(c *Config) (*exec.Cmd, error) {
 
 // runCommand starts the command and waits for its end. Signals of the terminal are
 // the command's, which has them from the terminal itself; SIGTERM and SIGHUP are
-// handed on, so that the recording ends when the command has.
-func runCommand(cmd *exec.Cmd) (*schema.Program, error) {
+// handed on, so that the recording ends when the command has. Started, if not nil,
+// is called when it has been started.
+func runCommand(cmd *exec.Cmd, started func() error) (*schema.Program, error) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return nil, commandError(cmd.Args[0], err)
+	}
+	var startErr error
+	if started != nil {
+		startErr = started()
 	}
 	done := make(chan struct{})
 	go func() {
@@ -104,6 +104,9 @@ func runCommand(cmd *exec.Cmd) (*schema.Program, error) {
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return nil, fmt.Errorf("wait for %s: %w", cmd.Args[0], err)
 	}
+	if startErr != nil {
+		return nil, startErr
+	}
 	return &schema.Program{
 		Name:     filepath.Base(cmd.Args[0]),
 		Pid:      uint32(cmd.Process.Pid),
@@ -119,22 +122,4 @@ func exitCode(s *os.ProcessState) int {
 		return exitSignal + int(status.Signal())
 	}
 	return s.ExitCode()
-}
-
-// runWorkload runs one workload in its own process. What it prints goes to stdout
-// and into the program record.
-func runWorkload(c *Config, w *Workload) (*schema.Program, error) {
-	var printed bytes.Buffer
-	cmd := exec.Command(c.Self, "workload", w.Name)
-	stdout := c.Stdout
-	if c.Output == "-" {
-		stdout = c.Stderr
-	}
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(&printed, stdout), c.Stderr
-	program, err := runCommand(cmd)
-	if err != nil {
-		return nil, err
-	}
-	program.Name, program.Source, program.Stdout = w.Name, w.Source(), printed.Bytes()
-	return program, nil
 }

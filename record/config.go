@@ -49,7 +49,7 @@ func (t *Targets) empty() bool { return !t.All && len(t.PIDs) == 0 && t.Comm == 
 
 func (c *Config) bpf() bpf.Config {
 	return bpf.Config{
-		FollowChildren: len(c.Command) > 0 || len(c.Workloads) > 0,
+		FollowChildren: len(c.Command) > 0, // a workload is adopted when it is about to begin
 		All:            c.Targets.All, PIDs: c.Targets.PIDs, Comm: c.Targets.Comm, Cgroup: c.Targets.Cgroup,
 		RingBytes: c.RingBytes, WatchLimit: c.WatchLimit,
 	}

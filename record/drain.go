@@ -12,7 +12,7 @@ import (
 
 const (
 	drainEvery = 25 * time.Millisecond
-	lossEvery  = 200 * time.Millisecond
+	lossEvery  = 20 * time.Millisecond
 	chunkBytes = 1 << 20
 	maxChunks  = 64 // read and not yet written; then the ring buffer fills, and loss is counted
 )
@@ -28,6 +28,7 @@ type batch struct {
 	chunk   *chunk // nil: no records
 	horizon uint64 // everything that happened before it, less the slack, has been read; 0: more is waiting
 	losses  []bpf.Loss
+	settled uint64 // losses of times before it, less the slack, are known; 0: not looked
 }
 
 // drain moves records from the ring buffer to the writer.
@@ -82,7 +83,7 @@ func (d *drain) turn(deadline time.Time) (more bool, err error) {
 		b.horizon = 0
 	}
 	if now := time.Now(); now.Sub(d.lossTime) >= lossEvery {
-		d.lossTime = now
+		d.lossTime, b.settled = now, bpf.Now()
 		if b.losses, err = d.src.Losses(nil); err != nil {
 			return false, err
 		}

@@ -53,10 +53,11 @@ func (s *sorter) add(c *chunk) error {
 }
 
 // release returns the records no later one can precede: those older than slack
-// before horizon, and before the newest record seen. The slice is valid until the
+// before horizon, or before the newest record seen; and of those the ones from times
+// whose losses are known, up to slack before settled. The slice is valid until the
 // next call of drop.
-func (s *sorter) release(horizon uint64) []entry {
-	horizon = max(horizon, s.newest)
+func (s *sorter) release(horizon, settled uint64) []entry {
+	horizon = min(max(horizon, s.newest), settled)
 	if horizon < slack {
 		return nil
 	}

@@ -198,7 +198,7 @@ func newJob(c *Config) (job, error) {
 }
 
 func (s *session) command(cmd *exec.Cmd) (string, int, error) {
-	program, err := runCommand(cmd)
+	program, err := runCommand(cmd, nil)
 	if e := (*CommandError)(nil); errors.As(err, &e) {
 		return "command not started", e.Code, err
 	}
@@ -211,7 +211,7 @@ func (s *session) command(cmd *exec.Cmd) (string, int, error) {
 
 func (s *session) workloads(list []Workload) (by string, code int, err error) {
 	for i := range list {
-		program, err := runWorkload(s.config, &list[i])
+		program, err := runWorkload(s, &list[i])
 		if err != nil {
 			return "trouble", 0, fmt.Errorf("workload %s: %w", list[i].Name, err)
 		}

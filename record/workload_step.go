@@ -35,8 +35,9 @@ type state struct {
 
 // RunWorkload runs the workload on the calling goroutine's thread, which takes its
 // name, and by system calls alone. Like the C it stands for, it does not stop at a
-// call that fails; the error is what failed against expectation.
-func RunWorkload(w *Workload, stdout int) error {
+// call that fails; the error is what failed against expectation. Gate, if not nil,
+// is called when the thread has its name and before the first statement.
+func RunWorkload(w *Workload, stdout int, gate func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	comm, err := unix.BytePtrFromString(w.Name)
@@ -45,6 +46,11 @@ func RunWorkload(w *Workload, stdout int) error {
 	}
 	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(comm)), 0, 0, 0); err != nil {
 		return fmt.Errorf("set the task's name: %w", err)
+	}
+	if gate != nil {
+		if err := gate(); err != nil {
+			return err
+		}
 	}
 	s := &state{fds: make(map[string]int), names: make(map[string]string), stdout: stdout}
 	var errs []error

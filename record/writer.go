@@ -32,7 +32,8 @@ type counters struct {
 	bytes      atomic.Int64
 }
 
-// note is a packet that has its place in time among the events.
+// note is a packet that has its place in time among the events: a loss stands before
+// every event later than its first moment, so that a reader knows of it in time.
 type note struct {
 	at    uint64
 	write func(*schema.Writer) error
@@ -47,6 +48,7 @@ type writer struct {
 	full     chan struct{} // closed when a limit was reached or writing failed
 
 	sorter     sorter
+	settled    uint64 // losses of times before it, less the slack, are among the notes
 	translator *translator
 	notes      []note
 	programs   chan *schema.Program // programs that ended, from the goroutine that ran them
@@ -68,9 +70,10 @@ func newWriter(trace *schema.Writer, l limits, c *counters, recycle func(*chunk)
 func (w *writer) run(in <-chan batch) {
 	for b := range in {
 		w.take(b)
-		w.writeAll(w.sorter.release(b.horizon))
-		if b.horizon > slack {
-			w.writeNotes(b.horizon - slack)
+		w.settled = max(w.settled, b.settled)
+		w.writeAll(w.sorter.release(b.horizon, w.settled))
+		if limit := min(b.horizon, w.settled); limit > slack {
+			w.writeNotes(limit - slack)
 		}
 		if now := time.Now(); now.Sub(w.flushed) >= flushEvery {
 			w.flushed = now
@@ -107,7 +110,7 @@ func (w *writer) take(b batch) {
 		} else {
 			w.counters.lost.Add(l.Count)
 		}
-		w.note(l.Last, func(t *schema.Writer) error { return t.Loss(loss) })
+		w.note(l.First, func(t *schema.Writer) error { return t.Loss(loss) })
 	}
 	if b.chunk != nil {
 		w.fail(w.sorter.add(b.chunk))
