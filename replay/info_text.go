@@ -81,13 +81,13 @@ func (i *Info) span() string {
 }
 
 func (i *Info) writeProbes(p *infoPrinter) {
-	rows := [][]string{{"role", "phase", "symbol", "attach", "state"}}
+	rows := [][]string{{"role", "phase", "symbol", "attach", "attached"}}
 	for _, b := range i.Header.Probe {
-		state := "attached"
+		attached := "yes"
 		if !b.Attached {
-			state = "no: " + orElse(Printable(b.Error), "reason not recorded")
+			attached = "no: " + orElse(Printable(b.Error), "reason not recorded")
 		}
-		rows = append(rows, []string{b.Role.Label(), b.Phase.Label(), Printable(b.Symbol), b.Attach.Label(), state})
+		rows = append(rows, []string{b.Role.Label(), b.Phase.Label(), Printable(b.Symbol), b.Attach.Label(), attached})
 	}
 	p.table("Probes, in the order tried", rows...)
 }
