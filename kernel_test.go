@@ -129,6 +129,9 @@ func compareVerdicts(t *testing.T, v report.Verdicts) {
 			if want == "" {
 				want = "-"
 			}
+			if want == "all proven" && len(got[workload][k.Name]) == 1 && got[workload][k.Name]["proven"] > 0 {
+				continue
+			}
 			if have != want {
 				t.Errorf("%s: %s is %s, want %s", workload, k.Name, have, want)
 			}
