@@ -252,7 +252,7 @@ func (c *collector) slots(a, b uint64) string {
 		return ""
 	}
 	n := (max(a, b) - min(a, b)) / size
-	return strconv.FormatUint(n, 10) + " × sizeof(struct dentry) = " + strconv.FormatUint(size, 10) + ", in one page"
+	return strconv.FormatUint(n, 10) + " slots of " + strconv.FormatUint(size, 10) + " bytes, in one page"
 }
 
 // life follows a dentry from hit to delete to kill.
