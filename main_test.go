@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -46,6 +47,41 @@ func twoLines(ts *testscript.TestScript, neg bool, args []string) {
 		rest, ok := strings.CutPrefix(lines[i], prefix)
 		if !ok || !regexp.MustCompile(args[i]).MatchString(rest) {
 			ts.Fatalf("line %d is %q, want %q and a match for %q", i+1, lines[i], prefix, args[i])
+		}
+	}
+}
+
+// What the scripts show as failing, fails with the code that help promises.
+func TestExitCodes(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "hello.txt")
+	if err := os.WriteFile(text, []byte("hello\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sample := filepath.Join("traces", "run1.pb")
+	for _, c := range []struct {
+		want int
+		args []string
+	}{
+		{0, []string{"--version"}},
+		{0, []string{"info", sample}},
+		{0, []string{"replay", "--role", "evict", sample}},
+		{2, nil},
+		{2, []string{"frobnicate"}},
+		{2, []string{"info"}},
+		{2, []string{"info", "--loud", sample}},
+		{2, []string{"info", "--format", "yaml", sample}},
+		{2, []string{"info", text}},
+		{2, []string{"info", text + ".pb"}},
+		{2, []string{"info", filepath.Dir(text)}},
+		{2, []string{"info", "--run", "2", sample}},
+		{2, []string{"replay", "--to", "noon", sample}},
+	} {
+		var out, errs bytes.Buffer
+		if got := run(c.args, strings.NewReader(""), &out, &errs); got != c.want {
+			t.Errorf("dtrec %s: exit %d, want %d; %s", strings.Join(c.args, " "), got, c.want, errs.String())
+		}
+		if c.want == 2 && (out.Len() > 0 || strings.Count(errs.String(), "\n") != 2) {
+			t.Errorf("dtrec %s: stdout %q, stderr %q", strings.Join(c.args, " "), out.String(), errs.String())
 		}
 	}
 }
