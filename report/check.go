@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/dtrec/dtrec/replay"
 )
 
 // Verdicts is a report without its prose: how many claims of each kind came out
@@ -90,20 +92,20 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 			n := p.Claims[k.Name]
 			if len(n) > 0 {
 				fmt.Fprintf(b, "%-15s  %-12s  proven %d  refuted %d  unproven %d\n",
-					printable(p.Program), k.Name, n["proven"], n["refuted"], n["unproven"])
+					replay.Printable(p.Program), k.Name, n["proven"], n["refuted"], n["unproven"])
 			}
 		}
 	}
 	var named uint64
 	for _, d := range v.Doubts {
-		fmt.Fprintf(b, "%s: %s of %s%s: %s%s\n", d.Verdict, d.Kind, printable(d.Subject), times(d.Count), d.Reason, citeAll(d.Events))
+		fmt.Fprintf(b, "%s: %s of %s%s: %s%s\n", d.Verdict, d.Kind, replay.Printable(d.Subject), times(d.Count), d.Reason, citeAll(d.Events))
 		named += d.Count
 	}
 	if n := v.Refuted + v.Unproven; n > named {
 		fmt.Fprintf(b, "… and %d more that are not proven\n", n-named)
 	}
 	fmt.Fprintf(b, "%d proven, %d refuted, %d unproven; %d events, %d lost, Linux %s\n",
-		v.Proven, v.Refuted, v.Unproven, v.Events, v.Lost, printable(v.Kernel))
+		v.Proven, v.Refuted, v.Unproven, v.Events, v.Lost, replay.Printable(v.Kernel))
 	return b.Flush()
 }
 

@@ -21,6 +21,8 @@ type collector struct {
 	terms    []Term   // scratch of the claim being judged
 	rows     []row    // scratch of the open being judged
 	links    int      // names in it that were not of its path
+
+	watch func(*Claim) // told of every claim but proven ones on one event; may be nil
 }
 
 // Collect reads a trace to its end and judges every claim it can make of it. The
@@ -36,19 +38,25 @@ func Collect(r replay.Source) (*Findings, error) {
 			c.finish()
 			return c.f, err
 		}
-		switch rec := rec.(type) {
-		case *schema.Event:
-			c.event(rec)
-		case *schema.Loss:
-			c.state.Loss(rec)
-		case *schema.Damage:
-			c.damage(rec)
-		case *schema.Program:
-			c.source(rec)
-		case *schema.Footer:
-			c.f.Footer = rec
-		}
+		c.record(rec)
 	}
+}
+
+// record applies one record; of an event it returns where it stands.
+func (c *collector) record(rec schema.Record) *replay.Step {
+	switch rec := rec.(type) {
+	case *schema.Event:
+		return c.event(rec)
+	case *schema.Loss:
+		c.state.Loss(rec)
+	case *schema.Damage:
+		c.damage(rec)
+	case *schema.Program:
+		c.source(rec)
+	case *schema.Footer:
+		c.f.Footer = rec
+	}
+	return nil
 }
 
 func newCollector(h *schema.Header) *collector {
@@ -75,7 +83,7 @@ func newCollector(h *schema.Header) *collector {
 //  2. What can be judged from the event alone is judged: hash, bucket, storage.
 //  3. It joins the open around it; the exit of that open is judged as a whole.
 //  4. What happens outside any open is kept for the program's section.
-func (c *collector) event(e *schema.Event) {
+func (c *collector) event(e *schema.Event) *replay.Step {
 	s := c.state.Event(e)
 	if c.f.Events == 0 {
 		c.f.FirstNs = e.Time
@@ -110,6 +118,7 @@ func (c *collector) event(e *schema.Event) {
 			}
 		}
 	}
+	return s
 }
 
 func (c *collector) damage(d *schema.Damage) {

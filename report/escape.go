@@ -2,12 +2,16 @@
 
 package report
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+)
 
 // code puts a name into a Markdown code span that the name cannot leave: what is
 // not printable is escaped, and the fence is longer than any run of backticks in it.
 func code(name string) string {
-	s := printable(name)
+	s := replay.Printable(name)
 	fence := strings.Repeat("`", longestRun(s, '`')+1)
 	if s == "" || s[0] == '`' || s[len(s)-1] == '`' || s[0] == ' ' {
 		s = " " + s + " "
@@ -31,7 +35,7 @@ func fenced(language string, lines []string) string {
 func printableLine(s string) string {
 	for i := 0; i < len(s); i++ {
 		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7f {
-			return strings.ReplaceAll(printable(s), `\\`, `\`)
+			return strings.ReplaceAll(replay.Printable(s), `\\`, `\`)
 		}
 	}
 	return strings.ToValidUTF8(s, "�")
@@ -53,7 +57,7 @@ func longestRun(s string, c byte) int {
 // text makes a name safe in running Markdown text, a heading or a table cell.
 func text(s string) string {
 	var b strings.Builder
-	s = printable(s)
+	s = replay.Printable(s)
 	for i, r := range s {
 		if strings.ContainsRune("\\`*[]<>#!|&~", r) || r == '_' && !within(s, i) {
 			b.WriteByte('\\')

@@ -18,7 +18,7 @@ func (c *collector) begin(k Kind, subject string, first, last uint64) Claim {
 	cl := Claim{Kind: k, Verdict: Proven, Subject: subject}
 	needs := kindTable[k].Needs
 	if missing := needs &^ c.f.Attached; missing != 0 {
-		cl.unproven("probe not attached: " + roleNames(missing))
+		cl.unproven(notAttached + roleNames(missing))
 	} else if w, hit := c.state.Losses.Touched(first, last, needs); hit {
 		cl.unproven(lossReason(w))
 	}
@@ -27,9 +27,9 @@ func (c *collector) begin(k Kind, subject string, first, last uint64) Claim {
 
 func lossReason(w replay.Window) string {
 	if w.Count == 0 {
-		return "events missing in the window: " + w.Why
+		return lostSomehow + w.Why
 	}
-	return fmt.Sprintf("events lost in the window: %d (%s)", w.Count, w.Why)
+	return fmt.Sprintf("%s%d (%s)", lostEvents, w.Count, w.Why)
 }
 
 func roleNames(set replay.Roles) string {

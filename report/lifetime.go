@@ -162,7 +162,7 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
 	case last.at.ev.Inode != 0 && isLookup(last.at.ev.Role):
 		cl.refuted("the dentry has an inode")
 	case d.Born == 0:
-		cl.unproven("the dentry was allocated before the recording began")
+		cl.unproven(olderDentry)
 	case d.Inserted == 0:
 		cl.refuted("the dentry was not inserted into the hash table")
 	case !d.Bare && d.Deleted < d.Inserted:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -40,7 +41,7 @@ func (p *page) frontMatter() {
 
 // yaml makes a text safe inside double quotes of the front matter.
 func yaml(s string) string {
-	return strings.ReplaceAll(printable(s), `"`, `\"`)
+	return strings.ReplaceAll(replay.Printable(s), `"`, `\"`)
 }
 
 func (p *page) introduction() {
@@ -168,13 +169,13 @@ func (f *Findings) driverLines(it *Item) []string {
 		case e.Phase == schema.Exit && e.Role != schema.RoleInsert:
 			head += ": " + outcome(s)
 		case e.Role == schema.RoleOpen:
-			head += fmt.Sprintf(": %#x | %s", e.NameAddr, printable(e.Name))
+			head += fmt.Sprintf(": %#x | %s", e.NameAddr, replay.Printable(e.Name))
 		case e.Role == schema.RoleAlloc:
 			head += fmt.Sprintf(": %#x", e.NameAddr)
 		case e.Columns.Has(schema.ColumnKey):
-			head += fmt.Sprintf(": hash %d length %d name %s", e.Hash, e.NameLen, printable(e.Name))
+			head += fmt.Sprintf(": hash %d length %d name %s", e.Hash, e.NameLen, replay.Printable(e.Name))
 		default:
-			head += fmt.Sprintf(": %s | %s", s.Ref, printable(e.Name))
+			head += fmt.Sprintf(": %s | %s", s.Ref, replay.Printable(e.Name))
 		}
 		out = append(out, head)
 	}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // Says spells the claim out: its operands with the ids of their events and its
@@ -70,7 +73,7 @@ func cite(t Term, task bool) string {
 	if !task || t.Comm == "" {
 		return "#" + strconv.FormatUint(t.Event, 10)
 	}
-	return "#" + strconv.FormatUint(t.Event, 10) + " by " + printable(t.Comm)
+	return "#" + strconv.FormatUint(t.Event, 10) + " by " + replay.Printable(t.Comm)
 }
 
 func (cl *Claim) absence() string {
@@ -108,17 +111,9 @@ func isErr(v uint64) bool { return v > ^uint64(maxErrno) }
 func errnoText(v uint64) string { return errnoName(int(-int64(v))) }
 
 func errnoName(n int) string {
-	name, ok := errnoNames[n]
-	if !ok {
+	name := schema.ErrnoName(n)
+	if name == "" {
 		return fmt.Sprintf("−%d", n)
 	}
 	return fmt.Sprintf("−%d (%s)", n, name)
-}
-
-// printable makes a name safe for a line of text: bytes that are no printable
-// UTF-8 are escaped as in a Go string.
-func printable(s string) string {
-	q := strconv.Quote(s)
-	q = q[1 : len(q)-1]
-	return strings.ReplaceAll(q, `\"`, `"`)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -94,15 +95,15 @@ func (f *Findings) entered(s *Step) string {
 	case schema.RoleOpen:
 		return fmt.Sprintf("%s %#x", label, e.NameAddr)
 	case schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU:
-		return fmt.Sprintf("%s (hash=%d,len=%d) %s", label, e.Hash, e.NameLen, printable(e.Name))
+		return fmt.Sprintf("%s (hash=%d,len=%d) %s", label, e.Hash, e.NameLen, replay.Printable(e.Name))
 	case schema.RoleAlloc:
-		return fmt.Sprintf("%s, copy source %#x %s", label, e.NameAddr, printable(e.Name))
+		return fmt.Sprintf("%s, copy source %#x %s", label, e.NameAddr, replay.Printable(e.Name))
 	case schema.RoleInsert:
 		return fmt.Sprintf("%s %s %s, bucket %#x", label, s.Ref, state(e), e.Bucket)
 	case schema.RoleEvict, schema.RoleFork, schema.RoleExec, schema.RoleExit:
 		return label
 	}
-	return fmt.Sprintf("%s %s %s", label, s.Ref, printable(e.Name))
+	return fmt.Sprintf("%s %s %s", label, s.Ref, replay.Printable(e.Name))
 }
 
 // outcome describes what an exit returned.
@@ -145,7 +146,7 @@ func state(e *schema.Event) string {
 // splitPath sets the components of a path apart, "/ tmp / t_e.txt".
 func splitPath(path string) string {
 	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
-	out := printable(strings.Join(parts, " / "))
+	out := replay.Printable(strings.Join(parts, " / "))
 	if strings.HasPrefix(path, "/") {
 		out = "/ " + out
 	}

@@ -117,7 +117,9 @@ func (c *collector) components(w *walk) {
 		}
 		off := s.ev.NameAddr - base
 		if off >= uint64(len(path)) {
-			c.links, at = c.links+1, -1
+			if at = -1; s.ev.Role != schema.RoleAlloc { // an alloc may have no name at all: a directory's cursor
+				c.links++
+			}
 			continue
 		}
 		at = c.rowAt(int(off), s)

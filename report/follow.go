@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Follower judges a trace one record at a time, for a caller that looks at the
+// records as well.
+type Follower struct {
+	c      *collector
+	judged []Ruling
+}
+
+// Ruling is a claim as it was judged, without its operands.
+type Ruling struct {
+	Kind    Kind
+	Verdict Verdict
+	Reason  string // why unproven or refuted; empty when proven
+}
+
+// Follow begins a trace with its header.
+func Follow(h *schema.Header) *Follower {
+	f := &Follower{c: newCollector(h)}
+	f.c.watch = func(cl *Claim) {
+		f.judged = append(f.judged, Ruling{cl.Kind, cl.Verdict, cl.Reason})
+	}
+	return f
+}
+
+// Record applies a record. Of an event it returns where it stands, and what could
+// be judged with it: every claim about opens and dentries, and what one event
+// alone does not prove. Both are valid until the next record.
+func (f *Follower) Record(rec schema.Record) (*replay.Step, []Ruling) {
+	f.judged = f.judged[:0]
+	return f.c.record(rec), f.judged
+}
+
+// Losses knows where events are missing so far.
+func (f *Follower) Losses() *replay.Losses { return &f.c.state.Losses }
+
+// Finish judges what only the end of the trace decides and returns everything.
+func (f *Follower) Finish() *Findings {
+	f.c.watch = nil
+	f.c.finish()
+	return f.c.f
+}
+
+// The reasons that lie in the recording, not in what was recorded.
+const (
+	olderDentry = "the dentry was allocated before the recording began"
+	notAttached = "probe not attached: "
+	lostEvents  = "events lost in the window: "
+	lostSomehow = "events missing in the window: "
+)
+
+// Unseen reports whether the claim is unproven only because of what the recording
+// lacks: a probe, events that were lost, or what happened before it began.
+func (r *Ruling) Unseen() bool {
+	if r.Verdict != Unproven {
+		return false
+	}
+	for _, why := range []string{notAttached, lostEvents, lostSomehow} {
+		if strings.HasPrefix(r.Reason, why) {
+			return true
+		}
+	}
+	return r.Reason == olderDentry || r.Reason == lateLoss
+}
