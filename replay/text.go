@@ -155,7 +155,7 @@ func (t *text) key(dst []byte, e *schema.Event) []byte {
 		dst = appendField(dst, " parent=", e.Parent)
 	}
 	if e.Hash != 0 {
-		dst = appendField(dst, " hash=", uint64(e.Hash))
+		dst = appendPadded(append(dst, " hash="...), uint64(e.Hash), 0) // decimal, as dmesg and the report have it
 	}
 	return appendPadded(append(dst, " len="...), uint64(e.NameLen), 0)
 }
