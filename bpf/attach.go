@@ -25,6 +25,19 @@ type Attempt struct {
 	Err      error // why not attached
 }
 
+// Plan returns what would be tried, in order, with nothing attached.
+func Plan() []Attempt {
+	var attempts []Attempt
+	for _, p := range plan() {
+		for _, c := range p.candidates {
+			attempts = append(attempts, Attempt{
+				Role: p.role, Phase: p.phase, Symbol: c.symbol, Attach: c.attach, Required: p.required,
+			})
+		}
+	}
+	return attempts
+}
+
 // attached is a program in the kernel and what holds it there.
 type attached struct {
 	role   Role

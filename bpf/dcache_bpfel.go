@@ -65,6 +65,7 @@ const (
 	dcacheVarMatchCgroup      = "match_cgroup"
 	dcacheVarMatchComm        = "match_comm"
 	dcacheVarPreemptKfuncs    = "preempt_kfuncs"
+	dcacheVarRecordBtf        = "record_btf"
 	dcacheVarRecorderTgid     = "recorder_tgid"
 	dcacheVarSelfTgid         = "self_tgid"
 	dcacheVarShiftAddr        = "shift_addr"
@@ -174,6 +175,7 @@ type dcacheVariableSpecs struct {
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
 	PreemptKfuncs  *ebpf.VariableSpec `ebpf:"preempt_kfuncs"`
+	RecordBtf      *ebpf.VariableSpec `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.VariableSpec `ebpf:"shift_addr"`
@@ -236,6 +238,7 @@ type dcacheVariables struct {
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
 	PreemptKfuncs  *ebpf.Variable `ebpf:"preempt_kfuncs"`
+	RecordBtf      *ebpf.Variable `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.Variable `ebpf:"shift_addr"`

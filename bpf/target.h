@@ -9,20 +9,20 @@
 #include "record.h"
 
 /* Set before loading. */
-const volatile __u32 recorder_tgid;  /* never recorded itself */
-const volatile bool follow_children; /* processes the recorder starts are targets */
+const volatile __u32 recorder_tgid;   /* never recorded itself */
+const volatile bool follow_children;  /* processes the recorder starts are targets */
 const volatile bool match_all;
 const volatile bool match_comm;
-const volatile __u64 comm_words[2]; /* task_struct.comm to match, zero-padded */
+const volatile __u64 comm_words[2];   /* task_struct.comm to match, zero-padded */
 const volatile bool match_cgroup;
 const volatile __u64 cgroup_id;
 const volatile __u32 cgroup_level;
 const volatile __u32 dcache_mounted;
 const volatile __u32 dcache_op_hash;
-const volatile __u64 wakeup_bytes; /* wake the reader when so much is waiting */
+const volatile __u64 wakeup_bytes;    /* wake the reader when so much is waiting */
 const volatile bool preempt_kfuncs;   /* bpf_preempt_disable and _enable are there */
-const volatile __u64 hashtable_addr; /* &dentry_hashtable, 0 unknown */
-const volatile __u64 shift_addr;     /* &d_hash_shift, 0 unknown */
+const volatile __u64 hashtable_addr;  /* &dentry_hashtable, 0 unknown */
+const volatile __u64 shift_addr;      /* &d_hash_shift, 0 unknown */
 
 /* Written while running. */
 __u32 enabled;        /* by user space: all probes are attached */
@@ -32,6 +32,8 @@ __u32 self_tgid;      /* by inspect */
 __u32 last_child;     /* tgid of the process the recorder started last */
 __u64 hashtable;      /* by inspect */
 __u32 hash_shift;     /* by inspect */
+
+struct record *record_btf; /* keeps the type in the object's BTF, where a test reads it */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

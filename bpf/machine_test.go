@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/cilium/ebpf/btf"
+)
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestMissingCapabilities(t *testing.T) {
+	for caps, want := range map[string]string{
+		"0000000000000000": "CAP_BPF and CAP_PERFMON",
+		"0000000000200000": "", // CAP_SYS_ADMIN
+		"000000c000000000": "", // both
+		"0000008000000000": "CAP_PERFMON",
+		"0000004000000000": "CAP_BPF",
+		"nonsense":         "",
+	} {
+		path := writeFile(t, "Name:\tx\nCapEff:\t"+caps+"\nCapBnd:\t0\n")
+		if got := missingCapabilities(path); got != want {
+			t.Errorf("%s: %q, want %q", caps, got, want)
+		}
+	}
+	if got := missingCapabilities("/does/not/exist"); got != "" {
+		t.Errorf("unknown capabilities are called missing: %q", got)
+	}
+}
+
+func TestLockdown(t *testing.T) {
+	for text, want := range map[string]string{
+		"[none] integrity confidentiality\n": "none",
+		"none [integrity] confidentiality\n": "integrity",
+		"":                                   "",
+	} {
+		if got := lockdown(writeFile(t, text)); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestSymbolAddresses(t *testing.T) {
+	path := writeFile(t, "ffffffff81000000 T _text\nffffffff82345678 d d_hash_shift\n"+
+		"ffffffff82345680 d dentry_hashtable\nffffffffc0000000 t d_hash_shift\t[module]\n")
+	got := symbolAddresses(path, "d_hash_shift", "dentry_hashtable", "absent")
+	if got["d_hash_shift"] != 0xffffffff82345678 || got["dentry_hashtable"] != 0xffffffff82345680 || len(got) != 2 {
+		t.Errorf("got %#x", got)
+	}
+	hidden := writeFile(t, "0000000000000000 d d_hash_shift\n")
+	if got := symbolAddresses(hidden, "d_hash_shift"); len(got) != 0 {
+		t.Errorf("kptr_restrict's zeros are taken for addresses: %#x", got)
+	}
+}
+
+// A member is found also where later kernels put it into an anonymous union or struct.
+func TestMember(t *testing.T) {
+	word := &btf.Int{Name: "u64", Size: 8}
+	union := &btf.Union{Members: []btf.Member{{Name: "__d_name", Type: word}, {Name: "d_name", Type: word}}}
+	inner := &btf.Struct{Members: []btf.Member{{Name: "x", Type: word}, {Name: "name", Type: word, Offset: 64}}}
+	s := &btf.Struct{Members: []btf.Member{
+		{Name: "first", Type: word},
+		{Type: union, Offset: 256},
+		{Type: inner, Offset: 320},
+		{Name: "named", Type: inner, Offset: 640},
+	}}
+	for field, want := range map[string]uint32{"first": 0, "d_name": 32, "name": 48, "named": 80} {
+		if got, ok := offset(s, field); !ok || got != want {
+			t.Errorf("%s: %d %t, want %d", field, got, ok, want)
+		}
+	}
+	if _, ok := offset(s, "absent"); ok {
+		t.Error("an absent field is found")
+	}
+}
+
+func TestCommWords(t *testing.T) {
+	got := commWords("0123456789abcdefXYZ") // the kernel keeps 15 bytes
+	want := [2]uint64{binary.NativeEndian.Uint64([]byte("01234567")), binary.NativeEndian.Uint64([]byte("89abcde\x00"))}
+	if got != want {
+		t.Errorf("got %#x, want %#x", got, want)
+	}
+}
+
+func TestCgroupIDRefusesOthers(t *testing.T) {
+	if _, _, err := cgroupID(t.TempDir()); err == nil {
+		t.Error("an ordinary directory is taken for a cgroup")
+	}
+	if _, _, err := cgroupID("/does/not/exist"); err == nil {
+		t.Error("a missing directory is taken for a cgroup")
+	}
+}
+
+// A slot's position says whose loss it is, and only what was not acknowledged counts.
+func TestSlotLoss(t *testing.T) {
+	const cpu, cause, role = 3, LossWatchOverflow, RoleAlloc
+	slot := make([]byte, slotSize)
+	for i, v := range []uint64{10, 4, 1000, 2000} {
+		binary.LittleEndian.PutUint64(slot[8*i:], v)
+	}
+	loss, count := slotLoss(slot, (cpu*lossCauses+int(cause))*lossRoles+int(role))
+	want := Loss{Cause: cause, Role: role, CPU: cpu, Count: 6, First: 1000, Last: 2000}
+	if loss != want || count != 10 {
+		t.Errorf("got %+v, acknowledge %d; want %+v, 10", loss, count, want)
+	}
+}
+
+func TestDecodeShort(t *testing.T) {
+	var r Record
+	raw := make([]byte, headSize)
+	for n := range headSize {
+		if _, err := r.Decode(raw[:n]); err == nil {
+			t.Fatalf("%d bytes are taken for a record", n)
+		}
+	}
+	if n, err := r.Decode(raw); n != headSize || err != nil {
+		t.Errorf("a record without a name: %d, %v", n, err)
+	}
+	raw[74] = 200 // more name than there is
+	if _, err := r.Decode(raw); err == nil {
+		t.Error("a name beyond the end is decoded")
+	}
+}
