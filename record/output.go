@@ -19,6 +19,8 @@ type output struct {
 	path    string // empty for stdout and special files: nothing to remove or cut
 	good    int64  // bytes of whole frames
 	created bool
+	events  func() uint64 // how many events were appended to the trace so far
+	kept    uint64        // how many of them are in whole frames
 }
 
 // OutputError says that the trace could not be written. What was written before is
@@ -98,6 +100,9 @@ func (o *output) Write(frame []byte) (int, error) {
 	n, err := o.file.Write(frame)
 	if err == nil {
 		o.good += int64(n)
+		if o.events != nil {
+			o.kept = o.events()
+		}
 		return n, nil
 	}
 	if o.path != "" {

@@ -77,6 +77,7 @@ func (s *session) create() error {
 	if err != nil {
 		return errors.Join(&OutputError{Path: s.config.Output, Err: err}, s.output.remove())
 	}
+	s.output.events = trace.Events
 	s.drain = newDrain(s.probes)
 	s.writer = newWriter(trace, limits{s.config.MaxEvents, s.config.MaxBytes}, &s.counters, s.drain.recycle)
 	return nil
@@ -109,7 +110,7 @@ func (s *session) finish(footer *schema.Footer) error {
 		err = closeErr
 	}
 	if err != nil {
-		return &OutputError{Path: s.config.Output, Kept: s.writer.trace.Events(), Err: err}
+		return &OutputError{Path: s.config.Output, Kept: s.output.kept, Err: err}
 	}
 	return nil
 }

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+)
+
+func TestRunCommandExitCode(t *testing.T) {
+	for script, want := range map[string]int32{"exit 0": 0, "exit 7": 7, "exit 255": 255, "kill -9 $$": 137, "kill -15 $$": 143} {
+		program, err := runCommand(exec.Command("sh", "-c", script), nil)
+		if err != nil {
+			t.Errorf("%s: %v", script, err)
+			continue
+		}
+		if program.ExitCode != want || program.Name != "sh" || program.Pid == 0 || program.EndNs == 0 {
+			t.Errorf("%s: %v, want code %d", script, program, want)
+		}
+	}
+}
+
+// Neither the recorder nor the command ends when the terminal's signal reaches the
+// recorder; SIGTERM is handed on.
+func TestRunCommandSignals(t *testing.T) {
+	program, err := runCommand(exec.Command("sh", "-c", "kill -INT $PPID; kill -QUIT $PPID; exit 3"), nil)
+	if err != nil || program.ExitCode != 3 {
+		t.Errorf("SIGINT and SIGQUIT: %v, %v", program, err)
+	}
+	program, err = runCommand(exec.Command("sh", "-c", "trap 'exit 4' TERM; kill -TERM $PPID; while :; do sleep 0.01; done"), nil)
+	if err != nil || program.ExitCode != 4 {
+		t.Errorf("SIGTERM: %v, %v", program, err)
+	}
+}
+
+// A command that cannot be started is known before anything is touched.
+func TestNewCommandErrors(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"no-such-command-at-all": 127, dir + "/absent": 127, plain: 126, dir: 126} {
+		_, err := newCommand(&Config{Command: []string{name}})
+		var e *CommandError
+		if !errors.As(err, &e) || e.Code != want {
+			t.Errorf("%s: %v, want code %d", name, err, want)
+		}
+	}
+	broken := filepath.Join(dir, "broken")
+	if err := os.WriteFile(broken, []byte("#!/does/not/exist\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd, err := newCommand(&Config{Command: []string{broken}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = runCommand(cmd, nil)
+	if e := (*CommandError)(nil); !errors.As(err, &e) || e.Code != 127 {
+		t.Errorf("no interpreter: %v", err)
+	}
+}
+
+// Nothing is created for a recording that cannot begin.
+func TestRunLeavesNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []Config{
+		{Output: "out.pb"},
+		{Output: "out.pb", Command: []string{"no-such-command-at-all"}},
+		{Output: "out.pb", Workloads: []string{"nosuch"}},
+		{Output: "out.pb", Command: []string{"true"}, User: "no-such-user-at-all"},
+	} {
+		result, err := Run(context.Background(), c)
+		if err == nil || result != (Result{}) {
+			t.Errorf("%+v: %+v, %v", c, result, err)
+		}
+	}
+	if left, _ := filepath.Glob("*"); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+func TestCreateOutput(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := os.WriteFile(target, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	o, err := createOutput(link, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Write([]byte("frame")); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.close(); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(target); string(b) != "precious" {
+		t.Errorf("what the link points at was written to: %q", b)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode is %v, %v", info.Mode(), err)
+	}
+	if _, err := createOutput(dir, nil, nil); !errors.Is(err, syscall.EISDIR) {
+		t.Errorf("a directory: %v", err)
+	}
+	if _, err := createOutput(filepath.Join(dir, "no", "such"), nil, nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no directory: %v", err)
+	}
+	null, err := createOutput(os.DevNull, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(null.close(), null.remove()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A frame cut short is taken back, and the events of whole frames are counted.
+func TestOutputCutsToWholeFrames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	o, err := createOutput(path, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.events = func() uint64 { return 5 }
+	if _, err := o.Write([]byte("whole")); err != nil {
+		t.Fatal(err)
+	}
+	o.events = func() uint64 { return 9 }
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	// The kernel writes up to the limit and then fails, as on a full disk; Go ignores SIGXFSZ.
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 8, Max: old.Max}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = o.Write([]byte("too long"))
+	if e := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); e != nil {
+		t.Fatal(e)
+	}
+	if !errors.Is(err, syscall.EFBIG) || o.kept != 5 {
+		t.Errorf("error %v, kept %d", err, o.kept)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "whole" {
+		t.Errorf("the file holds %q", b)
+	}
+}
+
+func TestInvoker(t *testing.T) {
+	env := map[string]string{"SUDO_UID": "54321", "SUDO_GID": "54322"}
+	get := func(name string) string { return env[name] }
+	id := invoker(get)
+	if os.Geteuid() != 0 {
+		if id != nil {
+			t.Error("SUDO_UID is believed without being root")
+		}
+		return
+	}
+	if id == nil || id.uid != 54321 || id.gid != 54322 || len(id.groups) != 0 {
+		t.Errorf("got %+v", id)
+	}
+	for _, uid := range []string{"", "0", "nonsense", "-1"} {
+		env["SUDO_UID"] = uid
+		if id := invoker(get); id != nil {
+			t.Errorf("SUDO_UID=%q: %+v", uid, id)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	id := &identity{name: "ann", home: "/home/ann"}
+	got := id.environment([]string{"HOME=/root", "USER=root", "LOGNAME=root", "PATH=/bin", "HOMELESS=1"})
+	want := []string{"PATH=/bin", "HOMELESS=1", "HOME=/home/ann", "USER=ann", "LOGNAME=ann"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if got := (&identity{}).environment([]string{"HOME=/root"}); !slices.Equal(got, []string{"HOME=/root"}) {
+		t.Errorf("a uid without an account changes the environment: %q", got)
+	}
+}
+
+func TestTargetWords(t *testing.T) {
+	for _, test := range []struct {
+		config Config
+		want   string
+	}{
+		{Config{Command: []string{"ls"}}, "the command and what it starts"},
+		{Config{Targets: Targets{All: true}}, ""},
+		{Config{Targets: Targets{PIDs: []uint32{7}, Comm: "cat"}}, `process 7 and what it starts; tasks named "cat"`},
+	} {
+		if got := test.config.target(); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
+func TestStatus(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := Count(n); got != want {
+			t.Errorf("Count(%d) is %s", n, got)
+		}
+	}
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 3 << 20: "3.0 MiB", 5 << 30: "5.0 GiB"} {
+		if got := Size(n); got != want {
+			t.Errorf("Size(%d) is %s", n, got)
+		}
+	}
+	if got := statusLine(1234, 10, 5, 2048); got != "1,234 events  10/s  5 lost  2.0 KiB" {
+		t.Errorf("got %q", got)
+	}
+	var out bytes.Buffer
+	stop := make(chan struct{})
+	close(stop)
+	showStatus(&out, &counters{}, stop)
+	if out.String() != "\r\x1b[K" {
+		t.Errorf("the line is not taken away: %q", out.String())
+	}
+}
+
+// The header's words are those of the flags.
+func TestWords(t *testing.T) {
+	c := Config{Workloads: []string{"hits", "post"}}
+	if got := c.words(); !slices.Equal(got, []string{"--workload", "hits,post"}) {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/schema"
+	"golang.org/x/sys/unix"
+)
+
+// raw is a lookup_rcu entry as it comes from the ring buffer.
+func raw(at uint64, tid uint32, name string) []byte {
+	b := make([]byte, 96, 96+(len(name)+7)&^7)
+	le := binary.LittleEndian
+	le.PutUint64(b, at)
+	le.PutUint32(b[48:], tid)
+	le.PutUint32(b[52:], tid)
+	le.PutUint32(b[56:], uint32(len(name)))
+	le.PutUint16(b[74:], uint16(len(name)))
+	b[78], b[79] = byte(bpf.RoleLookupRCU), byte(bpf.Enter)
+	copy(b[80:], "task")
+	b = append(b, name...)
+	return append(b, make([]byte, -len(b)&7)...)
+}
+
+// script is a source that hands out prepared turns.
+type script struct {
+	turns  [][]byte
+	losses map[int][]bpf.Loss // by turn
+	turn   int
+	done   chan struct{} // closed when all turns were read
+}
+
+func (s *script) Drain(buf []byte, _ time.Time) ([]byte, bool, error) {
+	if s.turn >= len(s.turns) {
+		return buf, false, nil
+	}
+	buf = append(buf, s.turns[s.turn]...)
+	if s.turn++; s.turn == len(s.turns) {
+		close(s.done)
+	}
+	return buf, false, nil
+}
+
+func (s *script) Losses(dst []bpf.Loss) ([]bpf.Loss, error) {
+	l := s.losses[s.turn]
+	delete(s.losses, s.turn)
+	return append(dst, l...), nil
+}
+
+// recordScript runs a script through drain and writer into w.
+func recordScript(t *testing.T, s *script, l limits, to io.Writer) (*writer, error) {
+	t.Helper()
+	s.done = make(chan struct{})
+	trace, err := schema.NewWriter(to, &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDrain(s)
+	w := newWriter(trace, l, &counters{}, d.recycle)
+	stop, drained := make(chan struct{}), make(chan error, 1)
+	go func() { drained <- d.run(stop) }()
+	go func() { <-s.done; close(stop) }()
+	w.run(d.out)
+	if err := <-drained; err != nil {
+		t.Fatal(err)
+	}
+	return w, w.close(&schema.Footer{EndNs: 1 << 40, EndedBy: "test"})
+}
+
+// packets reads a trace back: "name" for an event, "loss N" and so on.
+func packets(t *testing.T, trace []byte) []string {
+	t.Helper()
+	r, err := schema.NewReader(bytes.NewReader(trace), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return got
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch p := rec.(type) {
+		case *schema.Event:
+			got = append(got, p.Name)
+		case *schema.Loss:
+			got = append(got, fmt.Sprintf("%s %d", p.Cause, p.Count))
+		case *schema.Footer:
+			got = append(got, fmt.Sprintf("end %d %d", p.Events, p.Lost))
+		default:
+			got = append(got, fmt.Sprintf("%T", p))
+		}
+	}
+}
+
+func expect(t *testing.T, got, want []string) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Events come out in order of time, whichever turn they came in, and a loss stands
+// before the events it touches.
+func TestPipelineOrder(t *testing.T) {
+	now := bpf.Now() // the drain takes what is older than its turn for complete
+	s := &script{
+		turns: [][]byte{
+			append(raw(now+3000, 1, "c"), raw(now+1000, 2, "a")...),
+			append(raw(now+2000, 2, "b"), raw(now+4000, 1, "d")...),
+		},
+		losses: map[int][]bpf.Loss{2: {
+			{Cause: bpf.LossRingBuffer, Role: bpf.RoleAlloc, Count: 7, First: now + 2500, Last: now + 3500},
+		}},
+	}
+	var out bytes.Buffer
+	if _, err := recordScript(t, s, limits{}, &out); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, packets(t, out.Bytes()), []string{"a", "b", "LOSS_CAUSE_RING_BUFFER 7", "c", "d", "end 4 7"})
+}
+
+func TestPipelineEventLimit(t *testing.T) {
+	s := &script{turns: [][]byte{append(append(raw(1, 1, "a"), raw(2, 1, "b")...), raw(3, 1, "c")...)}}
+	var out bytes.Buffer
+	w, err := recordScript(t, s, limits{events: 2}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, packets(t, out.Bytes()), []string{"a", "b", "LOSS_CAUSE_LIMIT 1", "end 2 1"})
+	select {
+	case <-w.full:
+	default:
+		t.Error("the limit was not told")
+	}
+}
+
+// fullDisk takes so many writes and no more.
+type fullDisk struct {
+	bytes.Buffer
+	writes int
+}
+
+func (d *fullDisk) Write(b []byte) (int, error) {
+	if d.writes--; d.writes < 0 {
+		return 0, unix.ENOSPC
+	}
+	return d.Buffer.Write(b)
+}
+
+func TestPipelineFullDisk(t *testing.T) {
+	s := &script{turns: [][]byte{raw(1, 1, "a"), raw(2, 1, "b")}}
+	disk := &fullDisk{writes: 1} // the header
+	w, err := recordScript(t, s, limits{}, disk)
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("error %v, want ENOSPC", err)
+	}
+	select {
+	case <-w.full:
+	default:
+		t.Error("a full disk does not end the recording")
+	}
+}
+
+// A chunk's memory is used again only when its last record has been written.
+func TestPipelineManyTurns(t *testing.T) {
+	const turns, each = 300, 40
+	s := &script{}
+	for i := range turns {
+		var b []byte
+		for j := range each {
+			n := i*each + j
+			at := uint64(n+1) * 1e6
+			if j%2 == 0 {
+				at += 1500000 // later than its neighbour
+			}
+			b = append(b, raw(at, uint32(j%2), fmt.Sprintf("name %06d", n))...)
+		}
+		s.turns = append(s.turns, b)
+	}
+	var out bytes.Buffer
+	if _, err := recordScript(t, s, limits{}, &out); err != nil {
+		t.Fatal(err)
+	}
+	r, err := schema.NewReader(bytes.NewReader(out.Bytes()), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	var last uint64
+	for {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := rec.(*schema.Event); ok {
+			if e.Time < last {
+				t.Fatalf("%s at %d comes after %d", e.Name, e.Time, last)
+			}
+			last = e.Time
+			seen[e.Name] = true
+		}
+	}
+	if len(seen) != turns*each {
+		t.Errorf("%d names of %d came out", len(seen), turns*each)
+	}
+}
+
+// The sorter gives out nothing that a later record could precede, keeps the order of
+// each thread, and loses nothing.
+func TestSorter(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	s := &sorter{}
+	var out []entry
+	var now uint64
+	const n = 5000
+	ids := make(map[*chunk]int)
+	for i := range n {
+		now += uint64(rng.IntN(1_000_000))
+		at := now
+		if rng.IntN(3) == 0 {
+			at -= min(at, uint64(rng.IntN(slack)))
+		}
+		c := &chunk{raw: raw(at, 1, "x")}
+		ids[c] = i
+		if err := s.add(c); err != nil {
+			t.Fatal(err)
+		}
+		if i%17 == 0 {
+			released := s.release(0, ^uint64(0))
+			out = append(out, released...)
+			s.drop(len(released))
+		}
+	}
+	out = append(out, s.before(^uint64(0))...)
+	if len(out) != n {
+		t.Fatalf("%d records came out of %d", len(out), n)
+	}
+	for i := 1; i < n; i++ {
+		a, b := out[i-1], out[i]
+		if a.time > b.time || a.time == b.time && ids[a.in] > ids[b.in] {
+			t.Fatalf("record %d: %d after %d", i, b.time, a.time)
+		}
+	}
+}
+
+// Without a look at the losses nothing is released: they must come first.
+func TestSorterWaitsForLosses(t *testing.T) {
+	s := &sorter{}
+	if err := s.add(&chunk{raw: raw(5*slack, 1, "x")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.release(9*slack, 0); len(got) != 0 {
+		t.Errorf("%d released before losses were looked at", len(got))
+	}
+	if got := s.release(9*slack, 5*slack); len(got) != 0 {
+		t.Errorf("%d released whose losses are not known", len(got))
+	}
+	if got := s.release(9*slack, 8*slack); len(got) != 1 {
+		t.Errorf("%d released, want 1", len(got))
+	}
+}
