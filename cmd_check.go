@@ -3,6 +3,9 @@
 package main
 
 import (
+	"errors"
+
+	"github.com/dtrec/dtrec/report"
 	"github.com/spf13/cobra"
 )
 
@@ -11,34 +14,38 @@ func newCheckCmd() *cobra.Command {
 	var strict bool
 	format := textFormat
 	cmd := &cobra.Command{
-		Use:   "check FILE",
+		Use:   "check FILE...",
 		Short: "Print the verdicts alone",
 		Long: `Judges every claim a trace supports and prints the verdicts, by program and kind
 of claim; those not proven one by one with the reason. FILE may be - for stdin.
+Of several traces it prints one table, a column each.
 
 Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven),
 2 not readable.`,
 		Example: `  dtrec check traces/run1.pb
-  dtrec check --strict --format json traces/run1.pb`,
-		Args: exactly(1, "one trace"),
+  dtrec check --strict --format json traces/run1.pb
+  dtrec check traces/*.pb`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError(cmd, errors.New("check takes one trace or more, got none"))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
 				return err
 			}
-			f, err := findings(cmd, args[0], run)
+			runs, err := verdictsOf(cmd, args, run)
 			if err != nil {
 				return err
 			}
-			v := f.Verdicts()
-			write := v.WriteText
-			if format == jsonFormat {
-				write = v.WriteJSON
-			}
-			if err := write(cmd.OutOrStdout()); err != nil {
+			if err := writeVerdicts(cmd, runs, format); err != nil {
 				return err
 			}
-			if v.Refuted > 0 || strict && v.Unproven > 0 {
-				return &exitError{code: exitNegative}
+			for _, v := range runs {
+				if v.Refuted > 0 || strict && v.Unproven > 0 {
+					return &exitError{code: exitNegative}
+				}
 			}
 			return nil
 		},
@@ -47,4 +54,33 @@ Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven)
 	addFormatFlag(cmd, &format, textFormat, jsonFormat)
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 for an unproven claim as well")
 	return cmd
+}
+
+func verdictsOf(cmd *cobra.Command, files []string, run int) ([]report.Verdicts, error) {
+	var runs []report.Verdicts
+	for _, file := range files {
+		f, err := findings(cmd, file, run)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, f.Verdicts())
+	}
+	return runs, nil
+}
+
+// writeVerdicts prints one run in full, several as a table; as JSON one object each.
+func writeVerdicts(cmd *cobra.Command, runs []report.Verdicts, format outputFormat) error {
+	out := cmd.OutOrStdout()
+	switch {
+	case format == jsonFormat:
+		for i := range runs {
+			if err := runs[i].WriteJSON(out); err != nil {
+				return err
+			}
+		}
+		return nil
+	case len(runs) == 1:
+		return runs[0].WriteText(out)
+	}
+	return report.WriteMatrix(out, runs)
 }

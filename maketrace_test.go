@@ -28,11 +28,13 @@ func makeTrace() {
 	damage := flag.Bool("damage", false, "flip bits in a frame in the middle")
 	runs := flag.Int("runs", 1, "so many runs one after the other")
 	loss := flag.Bool("loss", false, "with loss records and a program in the middle")
+	full := flag.Bool("full", false, "with every probe attached")
+	wrong := flag.Bool("wrong", false, "with one wrong hash")
 	version := flag.Uint("version", schema.FormatVersion, "format `version` in the header")
 	flag.Parse()
 	var file []byte
 	for range *runs {
-		file = append(file, oneRun(*events, *frame, *loss)...)
+		file = append(file, oneRun(*events, *frame, *loss, *full, *wrong)...)
 	}
 	if *version != schema.FormatVersion {
 		file = futureTrace(uint32(*version))
@@ -60,12 +62,19 @@ func makeTrace() {
 	}
 }
 
-func oneRun(events, frame int, loss bool) []byte {
+func oneRun(events, frame int, loss, full, wrong bool) []byte {
 	var buf bytes.Buffer
-	w, err := schema.NewWriter(&buf, scriptHeader())
+	header := scriptHeader()
+	if full {
+		header = tracetest.Header()
+	}
+	w, err := schema.NewWriter(&buf, header)
 	check(err)
 	n := 0
 	tracetest.Generate(events, func(e *schema.Event) {
+		if wrong && e.Role == schema.RoleLookupRCU && e.Phase == schema.Enter {
+			e.Hash, wrong = e.Hash+1, false
+		}
 		check(w.Append(e))
 		if n++; n%frame == 0 {
 			check(w.Flush())

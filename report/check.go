@@ -46,6 +46,7 @@ func (f *Findings) Verdicts() Verdicts {
 	v := Verdicts{
 		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost,
 		Complete: f.Footer != nil && !f.Cut,
+		Doubts:   []DoubtVerdict{},
 		Proven:   f.Tally.Total(Proven), Refuted: f.Tally.Total(Refuted), Unproven: f.Tally.Total(Unproven),
 	}
 	for _, p := range f.Programs {

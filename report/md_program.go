@@ -13,7 +13,7 @@ import (
 func (p *page) programs() {
 	p.line("## User Programs")
 	for _, prog := range p.f.Programs {
-		if len(prog.Items) == 0 && len(prog.Claims) == 0 {
+		if len(prog.Items) == 0 && len(prog.Claims) == 0 && len(prog.Source) == 0 {
 			continue
 		}
 		p.program(prog)
