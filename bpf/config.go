@@ -40,7 +40,6 @@ func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, kernel kernel
 		"dcache_mounted":  kernel.mounted,
 		"dcache_op_hash":  kernel.opHash,
 		"wakeup_bytes":    uint64(ring / 4),
-		"preempt_kfuncs":  kernel.preemptKfuncs,
 	}
 	if c.Cgroup != "" {
 		id, level, err := cgroupID(c.Cgroup)

@@ -64,7 +64,6 @@ const (
 	dcacheVarMatchAll         = "match_all"
 	dcacheVarMatchCgroup      = "match_cgroup"
 	dcacheVarMatchComm        = "match_comm"
-	dcacheVarPreemptKfuncs    = "preempt_kfuncs"
 	dcacheVarRecordBtf        = "record_btf"
 	dcacheVarRecorderTgid     = "recorder_tgid"
 	dcacheVarSelfTgid         = "self_tgid"
@@ -174,7 +173,6 @@ type dcacheVariableSpecs struct {
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
-	PreemptKfuncs  *ebpf.VariableSpec `ebpf:"preempt_kfuncs"`
 	RecordBtf      *ebpf.VariableSpec `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
@@ -237,7 +235,6 @@ type dcacheVariables struct {
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
-	PreemptKfuncs  *ebpf.Variable `ebpf:"preempt_kfuncs"`
 	RecordBtf      *ebpf.Variable `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`

@@ -5,10 +5,13 @@
 package bpf
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Lack is what a machine does not have that recording needs.
@@ -51,6 +54,9 @@ const (
 // refusal turns the kernel's first refusal (EPERM or anything else) into what is
 // missing, by asking what this process may do.
 func refusal(err error) *MissingError {
+	if errors.Is(err, unix.EPERM) {
+		err = unix.EPERM // where exactly it refused does not help
+	}
 	if missing := missingCapabilities("/proc/self/status"); missing != "" {
 		return &MissingError{Lack: LackPrivilege, What: missing, Err: err}
 	}

@@ -38,13 +38,6 @@ enum {
 	BPF_RB_AVAIL_DATA = 0,
 };
 
-#define __ksym __attribute__((section(".ksyms")))
-#define __weak __attribute__((weak))
-
-/* kfuncs, since 6.10 */
-extern void bpf_preempt_disable(void) __weak __ksym;
-extern void bpf_preempt_enable(void) __weak __ksym;
-
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*bpf_map_update_elem)(void *map, const void *key, const void *value, __u64 flags) = (void *)2;
 static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;

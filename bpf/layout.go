@@ -39,7 +39,6 @@ type Layout struct {
 // kernelFacts is what the programs must be told of the kernel.
 type kernelFacts struct {
 	mounted, opHash uint32 // bits of dentry.d_flags
-	preemptKfuncs   bool   // bpf_preempt_disable and bpf_preempt_enable are there (6.10)
 }
 
 // readLayout asks BTF. Only struct dentry must be there.
@@ -107,11 +106,7 @@ func member(members []btf.Member, field string) (btf.Member, uint32, bool) {
 // readFacts finds the bits of d_flags in enum dentry_flags, or takes the #defines
 // include/linux/dcache.h had before.
 func readFacts(spec *btf.Spec) kernelFacts {
-	facts := kernelFacts{mounted: 0x10000, opHash: 0x1, preemptKfuncs: true}
-	for _, name := range []string{"bpf_preempt_disable", "bpf_preempt_enable"} {
-		var fn *btf.Func
-		facts.preemptKfuncs = facts.preemptKfuncs && spec.TypeByName(name, &fn) == nil
-	}
+	facts := kernelFacts{mounted: 0x10000, opHash: 0x1}
 	var flags *btf.Enum
 	if spec.TypeByName("dentry_flags", &flags) != nil {
 		return facts

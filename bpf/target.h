@@ -20,7 +20,6 @@ const volatile __u32 cgroup_level;
 const volatile __u32 dcache_mounted;
 const volatile __u32 dcache_op_hash;
 const volatile __u64 wakeup_bytes;    /* wake the reader when so much is waiting */
-const volatile bool preempt_kfuncs;   /* bpf_preempt_disable and _enable are there */
 const volatile __u64 hashtable_addr;  /* &dentry_hashtable, 0 unknown */
 const volatile __u64 shift_addr;      /* &d_hash_shift, 0 unknown */
 
@@ -61,23 +60,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct loss_slot);
 } losses SEC(".maps");
-
-/*
- * A program that is preempted blocks itself on that cpu: hits by other tasks are missed
- * until it goes on. Kernels that preempt inside the kernel (the default since 7.0) are
- * those that can be told not to, so every program stands between these two.
- */
-static __always_inline void hold_cpu(void)
-{
-	if (preempt_kfuncs)
-		bpf_preempt_disable();
-}
-
-static __always_inline void release_cpu(void)
-{
-	if (preempt_kfuncs)
-		bpf_preempt_enable();
-}
 
 static __always_inline __u32 current_tgid(void)
 {
