@@ -32,7 +32,13 @@ type OutputError struct {
 }
 
 // Error names the file and the cause.
-func (e *OutputError) Error() string { return fmt.Sprintf("write %s: %v", e.Path, e.Err) }
+func (e *OutputError) Error() string {
+	var errno unix.Errno
+	if errors.As(e.Err, &errno) {
+		return fmt.Sprintf("write %s: %v", e.Path, errno) // whatever was being written
+	}
+	return fmt.Sprintf("write %s: %v", e.Path, e.Err)
+}
 
 // Unwrap returns the cause.
 func (e *OutputError) Unwrap() error { return e.Err }

@@ -98,13 +98,16 @@ func (s *session) record(ctx context.Context, job job) (Result, error) {
 	<-written
 	err = errors.Join(err, s.finish(&footer), s.probes.Close(), s.config.clean())
 	return Result{
-		Events: s.counters.events.Load(), Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),
-		Bytes: s.counters.bytes.Load(), EndedBy: footer.EndedBy, ExitCode: int(footer.ExitCode),
+		Events: s.output.kept, Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),
+		Bytes: s.output.good, EndedBy: footer.EndedBy, ExitCode: int(footer.ExitCode),
 	}, err
 }
 
 // finish writes the end of the file.
 func (s *session) finish(footer *schema.Footer) error {
+	if s.writer.err != nil {
+		footer.EndedBy = "a write error"
+	}
 	err := s.writer.close(footer)
 	if closeErr := s.output.close(); err == nil {
 		err = closeErr

@@ -18,6 +18,9 @@ import (
 // flushEvery bounds what a kill -9 costs.
 const flushEvery = 250 * time.Millisecond
 
+// smallFrame is how many events a frame has at most when the file's size is limited.
+const smallFrame = 2048
+
 // limits end a recording early; 0 is none.
 type limits struct {
 	events uint64
@@ -168,6 +171,9 @@ func (w *writer) event(r *bpf.Record) {
 	}
 	if e := w.translator.translate(r); e != nil {
 		w.fail(w.trace.Append(e))
+	}
+	if w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 {
+		w.fail(w.trace.Flush()) // or the size would be known too late
 	}
 }
 
