@@ -4,4 +4,4 @@
 // Writer and a Reader. FORMAT.md beside it is the normative description.
 package schema
 
-//go:generate protoc --go_out=. --go_opt=paths=source_relative trace.proto
+//go:generate sh -c "protoc --plugin=protoc-gen-go=$(go tool -n protoc-gen-go) --go_out=. --go_opt=paths=source_relative trace.proto"

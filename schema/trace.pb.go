@@ -1638,11 +1638,14 @@ func (x *Footer) GetExitCode() int32 {
 // Index is the payload of the zstd skippable frame (magic 0x184D2A5D) that may
 // follow the footer; the joined message never contains it.
 type Index struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        []uint64               `protobuf:"varint,1,rep,packed,name=offset,proto3" json:"offset,omitempty"`                  // of each event frame in the file, bytes
-	FirstId       []uint64               `protobuf:"varint,2,rep,packed,name=first_id,json=firstId,proto3" json:"first_id,omitempty"` // of the frame's first event
-	FirstNs       []uint64               `protobuf:"varint,3,rep,packed,name=first_ns,json=firstNs,proto3" json:"first_ns,omitempty"` // earliest time in the frame
-	LastNs        []uint64               `protobuf:"varint,4,rep,packed,name=last_ns,json=lastNs,proto3" json:"last_ns,omitempty"`    // latest time in the frame
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Offset  []uint64               `protobuf:"varint,1,rep,packed,name=offset,proto3" json:"offset,omitempty"`                  // of each event frame in the file, bytes
+	FirstId []uint64               `protobuf:"varint,2,rep,packed,name=first_id,json=firstId,proto3" json:"first_id,omitempty"` // of the frame's first event
+	FirstNs []uint64               `protobuf:"varint,3,rep,packed,name=first_ns,json=firstNs,proto3" json:"first_ns,omitempty"` // earliest time in the frame
+	LastNs  []uint64               `protobuf:"varint,4,rep,packed,name=last_ns,json=lastNs,proto3" json:"last_ns,omitempty"`    // latest time in the frame
+	// Must be there, written last: bytes of the whole skippable frame, so that the
+	// last five bytes of the file (tag 0x7d, size) tell where it begins.
+	Size          uint32 `protobuf:"fixed32,15,opt,name=size,proto3" json:"size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1703,6 +1706,13 @@ func (x *Index) GetLastNs() []uint64 {
 		return x.LastNs
 	}
 	return nil
+}
+
+func (x *Index) GetSize() uint32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
 }
 
 var File_trace_proto protoreflect.FileDescriptor
@@ -1830,12 +1840,13 @@ const file_trace_proto_rawDesc = "" +
 	"\x06end_ns\x18\x02 \x01(\x04R\x05endNs\x12\x12\n" +
 	"\x04lost\x18\x03 \x01(\x04R\x04lost\x12\x19\n" +
 	"\bended_by\x18\x04 \x01(\tR\aendedBy\x12\x1b\n" +
-	"\texit_code\x18\x05 \x01(\x05R\bexitCode\"n\n" +
+	"\texit_code\x18\x05 \x01(\x05R\bexitCode\"\x82\x01\n" +
 	"\x05Index\x12\x16\n" +
 	"\x06offset\x18\x01 \x03(\x04R\x06offset\x12\x19\n" +
 	"\bfirst_id\x18\x02 \x03(\x04R\afirstId\x12\x19\n" +
 	"\bfirst_ns\x18\x03 \x03(\x04R\afirstNs\x12\x17\n" +
-	"\alast_ns\x18\x04 \x03(\x04R\x06lastNs*\x93\x01\n" +
+	"\alast_ns\x18\x04 \x03(\x04R\x06lastNs\x12\x12\n" +
+	"\x04size\x18\x0f \x01(\aR\x04size*\x93\x01\n" +
 	"\x06Attach\x12\x16\n" +
 	"\x12ATTACH_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rATTACH_FENTRY\x10\x01\x12\x10\n" +

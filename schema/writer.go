@@ -3,7 +3,6 @@
 package schema
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +15,6 @@ import (
 const (
 	batchEvents = 16384   // a batch is written when it has so many events
 	batchBytes  = 4 << 20 // or so many bytes before compression
-
-	indexMagic = 0x184D2A5D // zstd skippable frame, the 14th of 16
 )
 
 // Writer writes one trace. It is not safe for concurrent use. After an error every
@@ -106,11 +103,9 @@ func (t *Writer) Close(f *Footer) error {
 	if err := t.after(fieldPacketFooter, f); err != nil {
 		return err
 	}
-	body, err := proto.Marshal(&t.index)
+	frame, err := indexFrame(&t.index)
 	if err == nil {
-		frame := binary.LittleEndian.AppendUint32(nil, indexMagic)
-		frame = binary.LittleEndian.AppendUint32(frame, uint32(len(body)))
-		err = t.out(append(frame, body...))
+		err = t.out(frame)
 	}
 	if err == nil {
 		t.err = errors.New("trace is closed")
