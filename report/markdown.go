@@ -67,11 +67,14 @@ func (p *page) introduction() {
 // probeList says which symbols record a role, and how they are attached.
 func (p *page) probeList(r schema.Role) string {
 	var got []string
-	for _, b := range p.f.Header.GetProbe() {
-		if b.Role == r && b.Attached {
-			attach := strings.ToLower(strings.TrimPrefix(b.Attach.String(), "ATTACH_"))
-			got = append(got, fmt.Sprintf("%s (%s)", code(b.Symbol), attach))
+	for _, symbol := range p.symbols(r) {
+		var by []string
+		for _, b := range p.f.Header.GetProbe() {
+			if b.Role == r && b.Attached && b.Symbol == symbol {
+				by = append(by, b.Attach.Label())
+			}
 		}
+		got = append(got, fmt.Sprintf("%s (%s)", code(symbol), strings.Join(by, ", ")))
 	}
 	return strings.Join(got, ", ")
 }

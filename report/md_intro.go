@@ -75,12 +75,12 @@ func (f *Findings) prefixLengths() string {
 func (p *page) paragraphs() {
 	p.paragraph("Pointer equality.", Equality, longest(p.f, Equality),
 		"The addresses are equal and the dentry did not end between the events, so the inserted dentry is the one that the open returned.")
-	p.paragraph("The component is a subtraction.", Prefix, func(cl *Claim) bool { return cl.Result > 1 },
+	p.paragraph("The component is a subtraction.", Prefix, longPrefix,
 		"The copy source starts at the component inside the full path.")
 	p.paragraph("Eviction is two events and a subtraction.", Eviction, nil,
 		"The kill and the new allocation prove it; the addresses alone would not, since a slab may hand the same one out again.")
 	p.paragraph("A negative dentry is pointer equality too.", Negative, longest(p.f, Negative),
-		"The name is found in the cache although the file is missing.")
+		"The name is in the cache although the file is missing.")
 	p.necessity()
 }
 

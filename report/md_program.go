@@ -34,7 +34,7 @@ func (p *page) program(prog *Program) {
 		p.line("stdout")
 		p.WriteString(fenced("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n")))
 	}
-	p.line("pid %d, %d opens, %d of them failed%s.\n", prog.PID, prog.Opens, prog.Failed, loaderText(prog.Loader))
+	p.line("pid %d, opens: %d, failed: %d%s.\n", prog.PID, prog.Opens, prog.Failed, loaderText(prog.Loader))
 	n := 0
 	for _, it := range prog.Items {
 		if it.Open {
@@ -62,7 +62,7 @@ func loaderText(n uint64) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", and %d by execve and the loader before its own", n)
+	return fmt.Sprintf("; by execve and the loader before its own: %d", n)
 }
 
 // open writes one open: its events as bullets, its claims, its tree.

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+// pair is a position in each of two sequences.
+type pair struct{ a, b int }
+
+// maxTable bounds the table of the exact algorithm, cells.
+const maxTable = 1 << 20
+
+// aligner finds what two sequences have in common, in order. Its tables are used
+// again and again.
+type aligner struct {
+	length []uint16
+	pairs  []pair
+}
+
+// sequence compares element i of one sequence with j of the other; the keys are
+// equal where the elements are, and help to find anchors in long sequences.
+type sequence struct {
+	same       func(i, j int) bool
+	keyA, keyB func(int) uint64
+}
+
+// align returns the pairs of a longest common subsequence of a[0:n] and b[0:m], or of
+// one nearly as long where the sequences are too long for the exact answer:
+//
+//  1. What the two begin and end with is paired off.
+//  2. If the table fits, the rest is solved exactly.
+//  3. Else elements that occur once on each side are anchors, in the longest order
+//     both sides share, and the stretches between are aligned on their own.
+//  4. Without an anchor both are cut in half.
+//
+// The pairs are valid until the next call.
+func (al *aligner) align(n, m int, s sequence) []pair {
+	al.pairs = al.pairs[:0]
+	al.stretch(0, n, 0, m, s)
+	return al.pairs
+}
+
+func (al *aligner) stretch(a0, a1, b0, b1 int, s sequence) {
+	for a0 < a1 && b0 < b1 && s.same(a0, b0) {
+		al.pairs = append(al.pairs, pair{a0, b0})
+		a0, b0 = a0+1, b0+1
+	}
+	end := 0
+	for a0 < a1 && b0 < b1 && s.same(a1-1, b1-1) {
+		a1, b1, end = a1-1, b1-1, end+1
+	}
+	switch n, m := a1-a0, b1-b0; {
+	case n == 0 || m == 0:
+	case n < 1<<16 && m < 1<<16 && n*m <= maxTable:
+		al.exact(a0, a1, b0, b1, s)
+	default:
+		al.between(a0, a1, b0, b1, s, anchors(a0, a1, b0, b1, s))
+	}
+	for i := range end {
+		al.pairs = append(al.pairs, pair{a1 + i, b1 + i})
+	}
+}
+
+// between aligns the stretches between anchors; without any, the halves.
+func (al *aligner) between(a0, a1, b0, b1 int, s sequence, at []pair) {
+	if len(at) == 0 {
+		ma, mb := (a0+a1)/2, (b0+b1)/2
+		al.stretch(a0, ma, b0, mb, s)
+		al.stretch(ma, a1, mb, b1, s)
+		return
+	}
+	for _, p := range at {
+		al.stretch(a0, p.a, b0, p.b, s)
+		al.pairs = append(al.pairs, p)
+		a0, b0 = p.a+1, p.b+1
+	}
+	al.stretch(a0, a1, b0, b1, s)
+}
+
+// exact solves a stretch by the table of longest common subsequences of all ends.
+func (al *aligner) exact(a0, a1, b0, b1 int, s sequence) {
+	n, m := a1-a0, b1-b0
+	w := m + 1
+	if need := (n + 1) * w; cap(al.length) < need {
+		al.length = make([]uint16, need)
+	}
+	t := al.length[:(n+1)*w]
+	clear(t[n*w:])
+	for i := n - 1; i >= 0; i-- {
+		t[i*w+m] = 0
+		for j := m - 1; j >= 0; j-- {
+			if s.same(a0+i, b0+j) {
+				t[i*w+j] = t[(i+1)*w+j+1] + 1
+			} else {
+				t[i*w+j] = max(t[(i+1)*w+j], t[i*w+j+1])
+			}
+		}
+	}
+	for i, j := 0, 0; i < n && j < m; {
+		switch {
+		case s.same(a0+i, b0+j):
+			al.pairs = append(al.pairs, pair{a0 + i, b0 + j})
+			i, j = i+1, j+1
+		case t[(i+1)*w+j] >= t[i*w+j+1]:
+			i++
+		default:
+			j++
+		}
+	}
+}
+
+// anchors pairs the elements that occur exactly once on each side and keeps the
+// longest chain that runs forward on both.
+func anchors(a0, a1, b0, b1 int, s sequence) []pair {
+	type seen struct{ a, b, na, nb int }
+	by := make(map[uint64]seen)
+	for i := a0; i < a1; i++ {
+		e := by[s.keyA(i)]
+		e.a, e.na = i, e.na+1
+		by[s.keyA(i)] = e
+	}
+	for j := b0; j < b1; j++ {
+		if e := by[s.keyB(j)]; e.na > 0 {
+			e.b, e.nb = j, e.nb+1
+			by[s.keyB(j)] = e
+		}
+	}
+	var once []pair
+	for i := a0; i < a1; i++ {
+		if e := by[s.keyA(i)]; e.na == 1 && e.nb == 1 && s.same(i, e.b) {
+			once = append(once, pair{i, e.b})
+		}
+	}
+	return forward(once)
+}
+
+// forward returns the longest chain of pairs, given in order of a, that is in order
+// of b as well.
+func forward(pairs []pair) []pair {
+	var tops []int // index of the pair that ends the best chain of each length
+	before := make([]int, len(pairs))
+	for i, p := range pairs {
+		lo, hi := 0, len(tops)
+		for lo < hi {
+			if mid := (lo + hi) / 2; pairs[tops[mid]].b < p.b {
+				lo = mid + 1
+			} else {
+				hi = mid
+			}
+		}
+		before[i] = -1
+		if lo > 0 {
+			before[i] = tops[lo-1]
+		}
+		if lo == len(tops) {
+			tops = append(tops, i)
+		} else {
+			tops[lo] = i
+		}
+	}
+	if len(tops) == 0 {
+		return nil
+	}
+	chain := make([]pair, len(tops))
+	for n, i := len(tops)-1, tops[len(tops)-1]; i >= 0; n, i = n-1, before[i] {
+		chain[n] = pairs[i]
+	}
+	return chain
+}

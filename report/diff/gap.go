@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import "math"
+
+// maxKept bounds the units of a program kept that one side alone has.
+const maxKept = 4096
+
+// gap tells the units between two matches. na and nb are the match that ends the
+// gap, nil at the end of the runs.
+//
+//  1. What comes after the end of a run that was cut is not compared.
+//  2. Units of one label are variants of one call, paired so that the least is left
+//     to tell (pairUp).
+//  3. The others are on one side only; whether they are there elsewhere is known at
+//     the end (order.go).
+func (p *program) gap(ga, gb []*unit, na, nb *unit) {
+	if na == nil {
+		ga, gb = p.cutOff(ga, gb)
+	}
+	if len(ga) == 0 && len(gb) == 0 {
+		return
+	}
+	p.stretch++
+	a, b := 0, 0
+	for _, m := range append(p.pairUp(ga, gb), pair{len(ga), len(gb)}) {
+		for ; a < m.a; a++ {
+			p.alone(0, ga[a], next(ga, a+1, na), next(gb, b, nb))
+		}
+		for ; b < m.b; b++ {
+			p.alone(1, gb[b], next(gb, b+1, nb), next(ga, a, na))
+		}
+		if a < len(ga) && b < len(gb) {
+			p.variant(ga[a], gb[b])
+			a, b = a+1, b+1
+		}
+	}
+}
+
+// next is the unit that follows on a side: in the gap, or the match behind it.
+func next(units []*unit, i int, behind *unit) *unit {
+	if i < len(units) {
+		return units[i]
+	}
+	return behind
+}
+
+// cutOff takes away what one run has after the other ended early.
+func (p *program) cutOff(ga, gb []*unit) ([]*unit, []*unit) {
+	if p.c.short(0) && len(gb) > len(ga) {
+		p.c.unreached(gb[len(ga):], 1)
+		gb = gb[:len(ga)]
+	}
+	if p.c.short(1) && len(ga) > len(gb) {
+		p.c.unreached(ga[len(gb):], 0)
+		ga = ga[:len(gb)]
+	}
+	return ga, gb
+}
+
+// alone takes a unit that has no counterpart here; then is what follows on its side,
+// other on the other side.
+func (p *program) alone(side int, u, then, other *unit) {
+	until := uint64(math.MaxUint64)
+	if other != nil {
+		until = other.from
+	}
+	u.lossy = u.lossy || p.c.lossy(1-side, p.reached[1-side], until)
+	p.c.upsets(u)
+	p.order(side, u.tid).alone(u)
+	p.reached[side] = u.to
+	u.gap = p.stretch
+	if then != nil {
+		then.spell()
+		u.then = then.words
+	}
+	if len(p.only[side]) >= maxKept {
+		p.dropped[side]++
+		return
+	}
+	u.slim()
+	p.only[side] = append(p.only[side], u)
+}
+
+// only1 is a unit as a pair whose other half is missing.
+func (p *program) only1(side int, u *unit) Pair {
+	u.spell()
+	r := Pair{Program: p.comm, Call: u.words, A: u.span()}
+	if side == 1 {
+		r.A, r.B = r.B, r.A
+	}
+	return r
+}
+
+// variant takes two units of one label that are not the same.
+func (p *program) variant(a, b *unit) {
+	f := p.c.compare(a, b)
+	a.spell()
+	at := Pair{p.comm, a.words, a.span(), b.span()}
+	switch {
+	case f.none():
+		p.c.result.Same++
+	case f.excuse != "":
+		p.c.result.Same++
+		p.c.excuse(f.excuse, at)
+	case a.lossy || b.lossy:
+		p.c.excuse(whyLost, at)
+	default:
+		p.c.tell(p, a, f, at)
+	}
+	p.pivot(a, b)
+	p.c.sides[0].recycle(a)
+	p.c.sides[1].recycle(b)
+}
+
+// maxCosts bounds the table of pairUp, cells.
+const maxCosts = 1 << 10
+
+// pairUp pairs the variants in a gap, in order. A pair costs the steps it leaves to
+// tell, a unit without counterpart all of its steps; the cheapest pairing is taken,
+// or in a large gap the one with most pairs.
+func (p *program) pairUp(ga, gb []*unit) []pair {
+	if len(ga) == 0 || len(gb) == 0 {
+		return nil
+	}
+	if len(ga)*len(gb) > maxCosts {
+		return append([]pair(nil), p.c.align.align(len(ga), len(gb), sequence{
+			same: func(i, j int) bool { return ga[i].label == gb[j].label },
+			keyA: func(i int) uint64 { return ga[i].label },
+			keyB: func(j int) uint64 { return gb[j].label },
+		})...)
+	}
+	n, m := len(ga), len(gb)
+	cost := make([][]int, n+1)
+	for i := range cost {
+		cost[i] = make([]int, m+1)
+	}
+	pairs := make(map[pair]int)
+	for i := n; i >= 0; i-- {
+		for j := m; j >= 0; j-- {
+			if i == n && j == m {
+				continue
+			}
+			least := math.MaxInt
+			if i < n {
+				least = cost[i+1][j] + ga[i].weight()
+			}
+			if j < m {
+				least = min(least, cost[i][j+1]+gb[j].weight())
+			}
+			if i < n && j < m && ga[i].label == gb[j].label {
+				c := p.c.distance(ga[i], gb[j])
+				pairs[pair{i, j}] = c
+				least = min(least, cost[i+1][j+1]+c)
+			}
+			cost[i][j] = least
+		}
+	}
+	var out []pair
+	for i, j := 0, 0; i < n && j < m; {
+		c, ok := pairs[pair{i, j}]
+		switch {
+		case ok && cost[i][j] == cost[i+1][j+1]+c:
+			out = append(out, pair{i, j})
+			i, j = i+1, j+1
+		case cost[i][j] == cost[i+1][j]+ga[i].weight():
+			i++
+		default:
+			j++
+		}
+	}
+	return out
+}
+
+// weight is what it costs to tell a unit as one that only one side has.
+func (u *unit) weight() int { return 1 + len(u.steps) }

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+const roles = schema.RoleExit + 1
+
+// probes is which roles and phases a run recorded.
+type probes [roles][schema.Exit + 1]bool
+
+func probesOf(h *schema.Header) probes {
+	var p probes
+	for _, pr := range h.GetProbe() {
+		if pr.Attached && pr.Role >= 0 && pr.Role < roles && pr.Phase >= 0 && pr.Phase <= schema.Exit {
+			p[pr.Role][pr.Phase] = true
+		}
+	}
+	return p
+}
+
+func (p *probes) has(r schema.Role, ph schema.Phase) bool {
+	return r >= 0 && r < roles && ph >= 0 && ph <= schema.Exit && p[r][ph]
+}
+
+// and returns what both runs recorded.
+func (p *probes) and(q *probes) probes {
+	var both probes
+	for r := range p {
+		for ph := range p[r] {
+			both[r][ph] = p[r][ph] && q[r][ph]
+		}
+	}
+	return both
+}
+
+// headers compares what the two headers say of the kernels.
+func headers(a, b *schema.Header) []Change {
+	changes := symbols(a, b)
+	return append(changes, layouts(a.GetLayout(), b.GetLayout())...)
+}
+
+// symbols compares which symbol played which role; a role that one run did not
+// record is told here, once.
+func symbols(a, b *schema.Header) []Change {
+	var changes []Change
+	pa, pb := probesOf(a), probesOf(b)
+	for _, info := range schema.Catalogue() {
+		sa, sb := symbolsOf(a, info.Role), symbolsOf(b, info.Role)
+		if sa != sb {
+			c := Change{About: info.Name, A: sa, B: sb, Symbol: true}
+			if pa[info.Role] != pb[info.Role] {
+				c.Note = "left out of the comparison where only one run recorded it"
+			}
+			changes = append(changes, c)
+		}
+	}
+	return changes
+}
+
+// symbolsOf lists what is attached for a role; the phases when they differ.
+func symbolsOf(h *schema.Header, r schema.Role) string {
+	var parts []string
+	by := map[string][]string{}
+	for _, p := range h.GetProbe() {
+		if p.Role != r || !p.Attached {
+			continue
+		}
+		if _, met := by[p.Symbol]; !met {
+			parts = append(parts, p.Symbol)
+		}
+		by[p.Symbol] = append(by[p.Symbol], p.Phase.Label())
+	}
+	if len(parts) == 0 {
+		return "not recorded"
+	}
+	info, _ := r.Info()
+	both := info.Enter != nil && info.Exit != nil
+	for i, symbol := range parts {
+		phases := by[symbol]
+		slices.Sort(phases)
+		if phases = slices.Compact(phases); both && len(phases) < 2 {
+			parts[i] = symbol + " (" + strings.Join(phases, ", ") + " only)"
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// layouts compares the layout numbers, but for addresses.
+func layouts(a, b *schema.Layout) []Change {
+	number := func(get func(*schema.Layout) uint32) [2]string {
+		return [2]string{fmt.Sprint(get(a)), fmt.Sprint(get(b))}
+	}
+	var changes []Change
+	for _, row := range []struct {
+		about string
+		is    [2]string
+	}{
+		{"sizeof(struct dentry)", number((*schema.Layout).GetDentrySize)},
+		{"offset of d_hash", number((*schema.Layout).GetDHash)},
+		{"offset of d_parent", number((*schema.Layout).GetDParent)},
+		{"offset of d_name", number((*schema.Layout).GetDName)},
+		{"offset of d_inode", number((*schema.Layout).GetDInode)},
+		{"field of the inline name", [2]string{a.GetInlineNameField(), b.GetInlineNameField()}},
+		{"offset of the inline name", number((*schema.Layout).GetInlineName)},
+		{"size of the inline name", number((*schema.Layout).GetInlineNameSize)},
+		{"offset of name in struct external_name", number((*schema.Layout).GetExternalName)},
+		{"offset of name in struct filename", number((*schema.Layout).GetFilenameName)},
+		{"offset of iname in struct filename", number((*schema.Layout).GetFilenameIname)},
+		{"d_hash_shift", number((*schema.Layout).GetDHashShift)},
+		{"page size", number((*schema.Layout).GetPageSize)},
+		{"hash of names", [2]string{hashLabel(a), hashLabel(b)}},
+	} {
+		if row.is[0] != row.is[1] {
+			changes = append(changes, Change{About: row.about, A: row.is[0], B: row.is[1]})
+		}
+	}
+	return changes
+}
+
+func hashLabel(l *schema.Layout) string {
+	if l.GetNameHash() == schema.NameHash_NAME_HASH_UNSPECIFIED {
+		return "not known"
+	}
+	return l.GetNameHash().Label()
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// thread is what one thread is in the middle of.
+type thread struct {
+	tid   uint32
+	pid   uint32
+	opens []*unit // innermost last
+	run   *unit   // what it does outside of opens, not yet finished; nil: nothing
+	over  bool    // the operation that gave run its kind has returned
+}
+
+// maxThreads bounds the threads remembered.
+const maxThreads = 1 << 14
+
+func (d *side) thread(e *schema.Event) *thread {
+	if d.last != nil && d.last.tid == e.TID {
+		return d.last
+	}
+	t := d.threads[e.TID]
+	if t == nil {
+		if len(d.threads) >= maxThreads {
+			d.prune()
+		}
+		t = &thread{tid: e.TID, pid: e.PID}
+		d.threads[e.TID] = t
+	}
+	d.last = t
+	return t
+}
+
+// prune forgets the threads that are in the middle of nothing.
+func (d *side) prune() {
+	for tid, t := range d.threads {
+		if len(t.opens) == 0 {
+			d.close(t)
+			delete(d.threads, tid)
+		}
+	}
+}
+
+// sorted lists the threads in a fixed order.
+func (d *side) sorted() []*thread {
+	var all []*thread
+	for _, t := range d.threads {
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
+	return all
+}
+
+// innermost returns the open entered at the event; opens above it lost their exits.
+func (t *thread) innermost(enter uint64) *unit {
+	for i := len(t.opens) - 1; i >= 0; i-- {
+		if t.opens[i].first == enter {
+			t.opens = t.opens[:i+1]
+			return t.opens[i]
+		}
+	}
+	return nil
+}
+
+// abandon gives up the opens in progress and finishes what is outside of them.
+func (d *side) abandon(t *thread) {
+	t.opens = t.opens[:0]
+	d.close(t)
+}
+
+// close finishes what the thread did outside of opens.
+func (d *side) close(t *thread) {
+	u := t.run
+	if u == nil {
+		return
+	}
+	t.run, t.over = nil, false
+	if u.kind == dropping {
+		u.settle()
+	}
+	if len(u.steps) > 0 {
+		d.finish(u)
+	}
+}
+
+// settle puts the dentries that drop_caches ended into an order of its own: the
+// kernel's follows lists that everything on the machine takes part in.
+func (u *unit) settle() {
+	slices.SortFunc(u.killed, func(a, b step) int {
+		return cmp.Or(cmp.Compare(a.hash.folded, b.hash.folded), cmp.Compare(a.state, b.state), cmp.Compare(a.enter, b.enter))
+	})
+	u.steps = append(u.steps, u.killed...)
+}
+
+// outside adds an event that no open encloses.
+//
+//  1. Program starts and ends are units of their own.
+//  2. The end of a dentry joins the unit that touches the dentry; else it counts
+//     only if this program, in this process, has used the dentry.
+//  3. Anything else goes on with the run, or begins the next one.
+func (d *side) outside(t *thread, s *replay.Step, judged []report.Ruling) {
+	t.opens = t.opens[:0] // their exits were lost
+	switch e := s.Event; {
+	case e.Role == schema.RoleFork, e.Role == schema.RoleExec, e.Role == schema.RoleExit:
+		d.process(t, s)
+	case isEnd(e.Role):
+		d.dies(t, s, judged)
+	default:
+		if t.run != nil && t.breaks(s) {
+			d.close(t)
+		}
+		if t.run == nil {
+			t.run = d.begin(walking, s)
+			t.run.depth = 0
+		}
+		t.goOn(s)
+		d.put(t.run, s, judged)
+	}
+}
+
+// goOn takes what an event says about the kind of the run.
+func (t *thread) goOn(s *replay.Step) {
+	var k kind
+	switch s.Event.Role {
+	case schema.RoleUnlink:
+		k = unlinking
+	case schema.RoleMove:
+		k = moving
+	case schema.RoleEvict:
+		k = dropping
+	default:
+		return
+	}
+	t.run.kind, t.over = k, s.Event.Phase == schema.Exit
+}
+
+// breaks reports whether an event begins another unit than the run: after the
+// operation has returned, for another program, or for another path. Drops of the
+// caches that follow one another are one unit: whether a dentry goes at the first
+// or the second is the kernel's choice.
+func (t *thread) breaks(s *replay.Step) bool {
+	e, u := s.Event, t.run
+	switch {
+	case e.Comm != u.comm:
+		return true
+	case s.Depth > 0 || e.Phase == schema.Exit && s.Call != nil:
+		return false
+	case e.Role == schema.RoleEvict:
+		return u.kind != dropping
+	case t.over:
+		return true
+	case isLookup(e.Role) || e.Role == schema.RoleAlloc:
+		return u.leaves(e)
+	}
+	return false
+}
+
+// leaves reports whether a name does not belong to the path the run walks: it lies
+// elsewhere, or where another name was.
+func (u *unit) leaves(e *schema.Event) bool {
+	if e.NameAddr == 0 || u.path == 0 && !u.named() {
+		return false
+	}
+	off := e.NameAddr - u.path
+	if off >= maxPath {
+		return true
+	}
+	for i := len(u.steps) - 1; i >= 0; i-- {
+		if st := &u.steps[i]; st.base == inPath && st.at == int32(off) {
+			return st.name != e.Name
+		}
+	}
+	return false
+}
+
+// named reports whether the unit has met a name.
+func (u *unit) named() bool {
+	for i := range u.steps {
+		if u.steps[i].base != nowhere {
+			return true
+		}
+	}
+	return false
+}
+
+// dies adds the end of a dentry, outside of opens.
+func (d *side) dies(t *thread, s *replay.Step, judged []report.Ruling) {
+	e, o := s.Event, s.Object
+	switch {
+	case o == nil || d.users.gone[e.PID]:
+		d.apart++
+	case t.run != nil && t.run.kind == dropping && !t.over:
+		if e.Role == schema.RoleKill && d.users.has(s, t.run.comm) {
+			t.run.killed = append(t.run.killed, d.killStep(s))
+		} else if e.Role == schema.RoleKill {
+			d.apart++
+		}
+	case t.run != nil && t.run.comm == e.Comm && t.run.knows(o.Addr, o.Seq):
+		d.put(t.run, s, judged)
+	case d.users.has(s, e.Comm):
+		d.close(t)
+		t.run = d.begin(ending, s)
+		t.run.depth, t.over = 0, true
+		d.put(t.run, s, judged)
+	default:
+		d.apart++
+	}
+}
+
+func (d *side) killStep(s *replay.Step) step {
+	e := s.Event
+	st := step{role: e.Role, depth: 1, state: stateOf(e), enter: e.ID, exit: e.ID}
+	d.name(&st, e)
+	return st
+}
+
+// bury finishes what the threads of a process were in, and forgets them.
+func (d *side) bury(pid uint32) {
+	for _, t := range d.sorted() {
+		if t.pid == pid {
+			d.abandon(t)
+			delete(d.threads, t.tid)
+		}
+	}
+	d.last = nil
+}
+
+// process makes units of program starts and ends. What a thread looked up on the
+// way into a new program belongs to execve, as its opens do.
+func (d *side) process(t *thread, s *replay.Step) {
+	e := s.Event
+	k := map[schema.Role]kind{schema.RoleFork: forking, schema.RoleExec: execing, schema.RoleExit: exiting}[e.Role]
+	if k == execing && t.run != nil && t.run.kind == walking {
+		t.run = nil
+	}
+	d.close(t)
+	u := d.begin(k, s)
+	if k == exiting {
+		d.bury(e.PID)
+		u.comm = d.users.leaves(e)
+	}
+	d.put(u, s, nil)
+	d.finish(u)
+}
