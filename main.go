@@ -60,7 +60,7 @@ status is handed on.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(cmd, err)
 	})
-	root.AddCommand(newInfoCmd(), newReplayCmd(), newReportCmd(), newCheckCmd())
+	root.AddCommand(newInfoCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd())
 	root.AddCommand(platformCommands()...)
 	return root
 }

@@ -3,7 +3,6 @@
 package diff
 
 import (
-	"fmt"
 	"hash/maphash"
 
 	"github.com/dtrec/dtrec/replay"
@@ -58,9 +57,9 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		c.turn()
 	}
 	c.finish(o)
-	for i, d := range c.sides {
+	for _, d := range c.sides {
 		if d.err != nil {
-			return c.result, fmt.Errorf("%s: %w", c.names[i], d.err)
+			return c.result, d.err
 		}
 	}
 	return c.result, nil

@@ -23,7 +23,7 @@ func (r *Result) WriteText(w io.Writer) error {
 		for i := range r.Differences {
 			t.difference(&r.Differences[i])
 		}
-		t.follows(r)
+		t.pairs(r.Follows, r.FollowsMore, "@@ what follows: calls that find names otherwise because of the above @@")
 	}
 	if r.Timed {
 		t.latency(r.Latency)
@@ -62,14 +62,23 @@ func (t *textWriter) difference(d *Difference) {
 	for _, l := range d.Lines {
 		t.line("%c%s%s", l.Op, l.Text, ids(l))
 	}
-	for i, p := range d.Also {
-		if i == 0 {
-			t.line("  and %s:", plural(uint64(len(d.Also))+d.AlsoMore, "time")+" more")
-		}
-		t.line("    %s", p.text())
+	t.pairs(d.Also, d.AlsoMore, "  and "+plural(uint64(len(d.Also))+d.AlsoMore, "time")+" more:")
+}
+
+// maxPairs is how many calls of a kind are listed.
+const maxPairs = 6
+
+// pairs lists calls under a heading.
+func (t *textWriter) pairs(list []Pair, more uint64, heading string) {
+	if len(list) == 0 {
+		return
 	}
-	if d.AlsoMore > 0 {
-		t.line("    … %d more", d.AlsoMore)
+	t.line("%s", heading)
+	for i := range list[:min(len(list), maxPairs)] {
+		t.line("    %s", list[i].text())
+	}
+	if n := max(len(list)-maxPairs, 0) + int(more); n > 0 {
+		t.line("    … %d more", n)
 	}
 }
 
@@ -129,19 +138,6 @@ func (s Span) text() string {
 		return fmt.Sprintf("#%d", s.First)
 	}
 	return fmt.Sprintf("#%d-#%d", s.First, s.Last)
-}
-
-func (t *textWriter) follows(r *Result) {
-	if len(r.Follows) == 0 {
-		return
-	}
-	t.line("@@ what follows: calls that find names otherwise because of the above @@")
-	for _, p := range r.Follows {
-		t.line("  %s", p.text())
-	}
-	if r.FollowsMore > 0 {
-		t.line("  … %d more", r.FollowsMore)
-	}
 }
 
 func (t *textWriter) latency(rows []Latency) {
