@@ -10,7 +10,7 @@ import (
 )
 
 func newCheckCmd() *cobra.Command {
-	var run int
+	var o findingsOptions
 	var strict bool
 	format := textFormat
 	cmd := &cobra.Command{
@@ -18,7 +18,8 @@ func newCheckCmd() *cobra.Command {
 		Short: "Print the verdicts alone",
 		Long: `Judges every claim a trace supports and prints the verdicts, by program and kind
 of claim; those not proven one by one with the reason. FILE may be - for stdin.
-Of several traces it prints one table, a column each.
+Of several traces it prints one table, a column each. With --without, as if those
+roles had not been recorded.
 
 Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven),
 2 not readable.`,
@@ -35,7 +36,7 @@ Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven)
 			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
 				return err
 			}
-			runs, err := verdictsOf(cmd, args, run)
+			runs, err := verdictsOf(cmd, args, o)
 			if err != nil {
 				return err
 			}
@@ -50,16 +51,16 @@ Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven)
 			return nil
 		},
 	}
-	addRunFlag(cmd, &run)
+	o.register(cmd)
 	addFormatFlag(cmd, &format, textFormat, jsonFormat)
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 for an unproven claim as well")
 	return cmd
 }
 
-func verdictsOf(cmd *cobra.Command, files []string, run int) ([]report.Verdicts, error) {
+func verdictsOf(cmd *cobra.Command, files []string, o findingsOptions) ([]report.Verdicts, error) {
 	var runs []report.Verdicts
 	for _, file := range files {
-		f, err := findings(cmd, file, run)
+		f, err := findings(cmd, file, o)
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
-	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -129,26 +128,9 @@ func (o *replayOptions) filter(cmd *cobra.Command) (*replay.Filter, error) {
 		}
 		f.PIDs = append(f.PIDs, uint32(pid))
 	}
-	for _, name := range o.roles {
-		role, err := parseRole(name)
-		if err != nil {
-			return nil, err
-		}
-		f.Roles = append(f.Roles, role)
-	}
-	return f, nil
-}
-
-func parseRole(name string) (schema.Role, error) {
-	var known []string
-	for _, info := range schema.Catalogue() {
-		if info.Name == name {
-			return info.Role, nil
-		}
-		known = append(known, info.Name)
-	}
-	return 0, &exitError{code: exitTrouble, err: fmt.Errorf("--role %s: no such role", display(name)),
-		hint: "the roles are " + strings.Join(known, ", ")}
+	var err error
+	f.Roles, err = parseRoles("--role", o.roles)
+	return f, err
 }
 
 // parseTime reads seconds with up to nine decimals, counted from boot or, after a
