@@ -5,57 +5,10 @@
 package tracetest
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 
 	"github.com/dtrec/dtrec/schema"
-)
-
-// Header returns a complete header of an imagined x86-64 kernel.
-func Header() *schema.Header {
-	h := &schema.Header{
-		Writer: "tracetest", RunId: []byte("0123456789abcdef"), StartUnixNs: 1, StartBootNs: 1,
-		Kernel: &schema.Kernel{Release: "6.12.0-test", Version: "#1", Machine: "x86_64"},
-		Layout: &schema.Layout{
-			DentrySize: 192, DHash: 8, DParent: 24, DName: 32, DInode: 48, InlineName: 56, InlineNameSize: 40,
-			InlineNameField: "d_shortname", ExternalName: 24, FilenameIname: 32,
-			DentryHashtable: hashtable, DHashShift: hashShift, PageSize: 4096,
-			NameHash: schema.NameHash_NAME_HASH_WORD64_LE,
-		},
-		RingBufferBytes: 16 << 20, WatchLimit: 65536,
-	}
-	for _, info := range schema.Catalogue() {
-		if info.Role == schema.RoleUnlink {
-			continue
-		}
-		for phase, s := range map[schema.Phase]*schema.Shape{schema.Enter: info.Enter, schema.Exit: info.Exit} {
-			if s != nil {
-				h.Probe = append(h.Probe, &schema.Probe{Role: info.Role, Phase: phase, Attached: true,
-					Symbol: Symbol(info.Role), Attach: schema.Attach_ATTACH_FENTRY})
-			}
-		}
-	}
-	return h
-}
-
-// Symbol is the symbol the imagined kernel has for a role.
-func Symbol(r schema.Role) string {
-	return map[schema.Role]string{
-		schema.RoleOpen: "do_filp_open", schema.RoleLookup: "d_lookup", schema.RoleLookupChain: "__d_lookup",
-		schema.RoleLookupRCU: "__d_lookup_rcu", schema.RoleAlloc: "__d_alloc", schema.RoleInsert: "__d_rehash",
-		schema.RoleInstantiate: "__d_instantiate", schema.RoleDelete: "d_delete", schema.RoleDrop: "__d_drop",
-		schema.RoleKill: "__dentry_kill", schema.RoleFree: "dentry_free", schema.RoleMove: "__d_move",
-		schema.RoleEvict: "drop_slab", schema.RoleFork: "sched_process_fork",
-		schema.RoleExec: "sched_process_exec", schema.RoleExit: "sched_process_exit",
-	}[r]
-}
-
-const (
-	hashtable = 0xffff888000200000
-	hashShift = 14
-	slabBase  = 0xffff888100000000
-	root      = slabBase + 0x40
 )
 
 // dentry is a node of the simulated cache.
@@ -68,8 +21,9 @@ type dentry struct {
 
 // Kernel simulates tasks opening files. Every event of what it does goes to Emit.
 type Kernel struct {
-	Emit func(*schema.Event)
+	Emit func(*schema.Event) // nil: nobody records
 
+	m     Machine
 	rng   *rand.Rand
 	now   uint64
 	free  []uint64
@@ -85,19 +39,26 @@ type key struct {
 	name   string
 }
 
-// NewKernel returns a kernel that does the same for the same seed.
-func NewKernel(seed uint64, emit func(*schema.Event)) *Kernel {
-	r := &dentry{addr: root, inode: 0xffff888200000000, name: "/"}
+// NewKernel returns a kernel of the zero Machine, that does the same for the same
+// seed.
+func NewKernel(seed uint64, emit func(*schema.Event)) *Kernel { return Machine{}.NewKernel(seed, emit) }
+
+// NewKernel returns a kernel of the machine, that does the same for the same seed.
+func (m Machine) NewKernel(seed uint64, emit func(*schema.Event)) *Kernel {
+	r := &dentry{addr: m.root(), inode: m.at(inodeBase), name: "/"}
 	r.parent = r
-	return &Kernel{Emit: emit, rng: rand.New(rand.NewPCG(seed, 1)), now: 1e9, next: root + 192,
-		cache: make(map[key]*dentry), root: r}
+	return &Kernel{Emit: emit, m: m, rng: rand.New(rand.NewPCG(seed, 1)), now: 1e9 + m.Later,
+		next: r.addr + dentrySize*uint64(1+m.Occupied), cache: make(map[key]*dentry), root: r}
 }
 
 // Generate emits at least n events of several programs that open a few thousand
 // files, some missing, under cache pressure.
-func Generate(n int, emit func(*schema.Event)) {
+func Generate(n int, emit func(*schema.Event)) { Machine{}.Generate(n, emit) }
+
+// Generate is Generate on this machine.
+func (m Machine) Generate(n int, emit func(*schema.Event)) {
 	made := 0
-	k := NewKernel(1, func(e *schema.Event) { made++; emit(e) })
+	k := m.NewKernel(1, func(e *schema.Event) { made++; emit(e) })
 	for made < n {
 		task := k.rng.IntN(8)
 		name := fmt.Sprintf("file_%d.h", k.rng.IntN(3000))
@@ -113,26 +74,12 @@ func Generate(n int, emit func(*schema.Event)) {
 	}
 }
 
-// Bytes writes what gen emits as a complete trace.
-func Bytes(gen func(emit func(*schema.Event))) ([]byte, error) {
-	var buf bytes.Buffer
-	w, err := schema.NewWriter(&buf, Header())
-	if err != nil {
-		return nil, err
-	}
-	gen(func(e *schema.Event) {
-		if err == nil {
-			err = w.Append(e)
-		}
-	})
-	if err == nil {
-		err = w.Close(&schema.Footer{EndNs: 1 << 40, EndedBy: "command"})
-	}
-	return buf.Bytes(), err
-}
+// Bytes writes what gen emits as a complete trace of the zero Machine.
+func Bytes(gen func(emit func(*schema.Event))) ([]byte, error) { return write(Header(), gen) }
 
 // Task sets who does what follows.
 func (k *Kernel) Task(pid uint32, comm string) {
+	pid += k.m.PIDs
 	k.ev = schema.Event{PID: pid, TID: pid, Comm: comm, CPU: pid % 4}
 }
 
@@ -142,7 +89,7 @@ func (k *Kernel) Open(exists bool, components ...string) {
 	for _, c := range components {
 		path += "/" + c
 	}
-	buffer := uint64(0xffff888300000020) + uint64(k.ev.PID)<<12
+	buffer := k.buffer()
 	k.emit(schema.RoleOpen, schema.Enter, func(e *schema.Event) {
 		e.Name, e.NameLen, e.NameAddr, e.Flags = path, uint32(len(path)), buffer, 0x8000
 	})
@@ -157,8 +104,8 @@ func (k *Kernel) Open(exists bool, components ...string) {
 			e.Ret = ^uint64(1) // -ENOENT
 			return
 		}
-		d.fill(e)
-		e.Ret, e.FSType, e.Dev = 0xffff888400000000+uint64(k.ev.PID)*512, "ext4", 259<<20|1
+		k.fill(d, e)
+		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, "ext4", 259<<20|1
 	})
 }
 
@@ -177,7 +124,7 @@ func (k *Kernel) lookup(role schema.Role, parent *dentry, name string, at uint64
 	if role == schema.RoleLookup {
 		k.lookup(schema.RoleLookupChain, parent, name, at, found)
 	}
-	k.emit(role, schema.Exit, func(e *schema.Event) { found.fill(e) })
+	k.emit(role, schema.Exit, func(e *schema.Event) { k.fill(found, e) })
 }
 
 func (k *Kernel) key(e *schema.Event, parent *dentry, name string, at uint64) {
@@ -188,25 +135,27 @@ func (k *Kernel) key(e *schema.Event, parent *dentry, name string, at uint64) {
 	}
 }
 
+func (k *Kernel) inode() uint64 { return k.m.at(inodeBase) + k.rng.Uint64N(1<<24)*1024 }
+
 func (k *Kernel) alloc(parent *dentry, name string, at uint64, exists bool) *dentry {
 	d := &dentry{parent: parent, name: name, hash: schema.HashName(parent.addr, name)}
 	if n := len(k.free); n > 0 {
 		d.addr, k.free = k.free[n-1], k.free[:n-1]
 	} else {
 		d.addr = k.next
-		k.next += 192
+		k.next += dentrySize
 	}
 	k.emit(schema.RoleAlloc, schema.Enter, func(e *schema.Event) { k.key(e, parent, name, at); e.Parent, e.Facts = 0, 0 })
 	k.emit(schema.RoleAlloc, schema.Exit, func(e *schema.Event) {
-		d.fill(e)
+		k.fill(d, e)
 		e.Parent, e.Facts = d.addr, e.Facts|schema.FactUnhashed
 	})
 	if exists {
-		d.inode = 0xffff888200000000 + k.rng.Uint64N(1<<24)*1024
+		d.inode = k.inode()
 	}
 	k.emit(schema.RoleInsert, schema.Exit, func(e *schema.Event) {
-		d.fill(e)
-		e.Bucket = hashtable + 8*uint64(d.hash>>hashShift)
+		k.fill(d, e)
+		e.Bucket = k.m.at(hashtable) + 8*uint64(d.hash>>hashShift)
 	})
 	k.cache[key{parent, name}] = d
 	if name != "usr" && name != "src" && name != "include" && name != "kernel" && name != "fs" {
@@ -221,22 +170,22 @@ func (k *Kernel) Kill(i int) {
 	k.live[i] = k.live[len(k.live)-1]
 	k.live = k.live[:len(k.live)-1]
 	delete(k.cache, key{d.parent, d.name})
-	k.emit(schema.RoleKill, schema.Enter, func(e *schema.Event) { d.fill(e) })
-	k.emit(schema.RoleFree, schema.Enter, func(e *schema.Event) { d.fill(e) })
+	k.emit(schema.RoleKill, schema.Enter, func(e *schema.Event) { k.fill(d, e) })
+	k.emit(schema.RoleFree, schema.Enter, func(e *schema.Event) { k.fill(d, e) })
 	k.free = append(k.free, d.addr)
 }
 
 // fill sets the dentry fields; a nil dentry leaves them NULL.
-func (d *dentry) fill(e *schema.Event) {
+func (k *Kernel) fill(d *dentry, e *schema.Event) {
 	if d == nil {
 		return
 	}
 	e.Dentry, e.Parent, e.Inode, e.Name, e.NameLen, e.Hash = d.addr, d.parent.addr, d.inode, d.name, uint32(len(d.name)), d.hash
-	e.NameAddr = d.addr + 56
-	if len(d.name) >= 40 {
-		e.NameAddr = 0xffff888500000018 + (d.addr-slabBase)/192*96
+	e.NameAddr = d.addr + inlineName
+	if len(d.name) >= k.m.inline() {
+		e.NameAddr = k.m.at(nameBase) + (d.addr-k.m.at(slabBase))/dentrySize*96
 	}
-	if d.parent.addr == root {
+	if d.parent == k.root {
 		e.Facts = schema.FactParentIsRoot
 	}
 }
@@ -252,5 +201,7 @@ func (k *Kernel) emit(role schema.Role, phase schema.Phase, set func(*schema.Eve
 		e.Columns = info.Exit.Columns
 	}
 	set(&e)
-	k.Emit(&e)
+	if k.Emit != nil {
+		k.Emit(&e)
+	}
 }

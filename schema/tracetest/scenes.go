@@ -2,7 +2,11 @@
 
 package tracetest
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
 
 // Unlink looks a file up under d_lookup, as unlink(2) does, and deletes it; the
 // dentry stays, negative.
@@ -13,8 +17,8 @@ func (k *Kernel) Unlink(components ...string) {
 	}
 	name := components[len(components)-1]
 	found := k.cache[key{d, name}]
-	k.lookup(schema.RoleLookup, d, name, 0xffff888300000021, found)
-	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { found.fill(e) })
+	k.lookup(schema.RoleLookup, d, name, k.buffer()+1, found)
+	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
 	found.inode = 0
 }
 
@@ -32,3 +36,91 @@ func (k *Kernel) Forget() { k.free = nil }
 
 // Now returns the time of the last event, nanoseconds since boot.
 func (k *Kernel) Now() uint64 { return k.now }
+
+// Create opens a path with O_CREAT and makes the file, in ref-walk as the kernel
+// does it: one lookup under d_lookup for the last component.
+func (k *Kernel) Create(components ...string) {
+	path := "/" + strings.Join(components, "/")
+	k.emit(schema.RoleOpen, schema.Enter, func(e *schema.Event) {
+		e.Name, e.NameLen, e.NameAddr, e.Flags, e.Mode = path, uint32(len(path)), k.buffer(), 0x8241, 0o100644
+	})
+	d, at := k.root, k.buffer()+1
+	last := len(components) - 1
+	for _, c := range components[:last] {
+		d = k.component(d, c, at, true)
+		at += uint64(len(c)) + 1
+	}
+	name := components[last]
+	found := k.cache[key{d, name}]
+	k.lookup(schema.RoleLookup, d, name, at, found)
+	if found == nil {
+		found = k.alloc(d, name, at, false)
+	}
+	if found.inode == 0 {
+		found.inode = k.inode()
+		k.emit(schema.RoleInstantiate, schema.Exit, func(e *schema.Event) { k.fill(found, e) })
+	}
+	k.emit(schema.RoleOpen, schema.Exit, func(e *schema.Event) {
+		k.fill(found, e)
+		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, "ext4", 259<<20|1
+	})
+}
+
+// Remove is unlink(2) from its walk on, with vfs_unlink around d_delete. The
+// components must be in the cache.
+func (k *Kernel) Remove(components ...string) {
+	d, at := k.root, k.buffer()+1
+	last := len(components) - 1
+	for _, c := range components[:last] {
+		found := k.cache[key{d, c}]
+		k.lookup(schema.RoleLookupRCU, d, c, at, found)
+		d = found
+		at += uint64(len(c)) + 1
+	}
+	found := k.cache[key{d, components[last]}]
+	k.lookup(schema.RoleLookup, d, components[last], at, found)
+	k.emit(schema.RoleUnlink, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
+	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
+	found.inode = 0
+	k.emit(schema.RoleUnlink, schema.Exit, func(*schema.Event) {})
+}
+
+// Unrecorded does something that no trace tells of.
+func (k *Kernel) Unrecorded(do func()) {
+	emit := k.Emit
+	k.Emit = nil
+	do()
+	k.Emit = emit
+}
+
+// Thread makes another thread of the task do what follows.
+func (k *Kernel) Thread(n uint32) { k.ev.TID = k.ev.PID + n }
+
+// Exec says that the task has begun to run the program at the path.
+func (k *Kernel) Exec(components ...string) {
+	k.emit(schema.RoleExec, schema.Enter, func(e *schema.Event) {
+		e.Name = "/" + strings.Join(components, "/")
+		e.NameLen = uint32(len(e.Name))
+	})
+}
+
+// Exit ends the task with a wait status.
+func (k *Kernel) Exit(status uint64) {
+	k.emit(schema.RoleExit, schema.Enter, func(e *schema.Event) { e.Ret = status })
+}
+
+// Reclaim kills the dentry of a path, if it is cached, in whatever task is running.
+func (k *Kernel) Reclaim(components ...string) {
+	d := k.root
+	for _, c := range components {
+		if d = k.cache[key{d, c}]; d == nil {
+			return
+		}
+	}
+	for i, l := range k.live {
+		if l == d {
+			k.Kill(i)
+			return
+		}
+	}
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tracetest
+
+import (
+	"bytes"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Machine is where a simulated kernel keeps things and what it calls them. Two
+// machines on which the same is done differ in nothing else. The zero Machine is
+// that of Header, NewKernel and Generate.
+type Machine struct {
+	Release  string                 // of the kernel
+	RunID    string                 // 16 bytes
+	Base     uint64                 // added to every address
+	Occupied int                    // dentries in the slab before the recording
+	PIDs     uint32                 // added to every process id
+	Later    uint64                 // nanoseconds by which everything happens later
+	Clock    int64                  // CLOCK_REALTIME at the start, nanoseconds since 1970
+	Inline   uint32                 // size of the inline name, bytes; 0: 40
+	External uint32                 // offset of the name in struct external_name; 0: 24
+	Symbols  map[schema.Role]string // other symbols than Symbol has
+	Unlink   bool                   // vfs_unlink is recorded
+}
+
+const (
+	hashtable  = 0xffff888000200000
+	hashShift  = 14
+	slabBase   = 0xffff888100000000
+	inodeBase  = 0xffff888200000000
+	pathBase   = 0xffff888300000020
+	fileBase   = 0xffff888400000000
+	nameBase   = 0xffff888500000018
+	dentrySize = 192
+	inlineName = 56
+)
+
+// at returns where the machine has what the zero Machine has at addr.
+func (m Machine) at(addr uint64) uint64 { return addr + m.Base }
+
+func (m Machine) root() uint64 { return m.at(slabBase + 0x40) }
+
+// inline is the size of the inline name, bytes.
+func (m Machine) inline() int {
+	if m.Inline == 0 {
+		return 40
+	}
+	return int(m.Inline)
+}
+
+// buffer is where the task's path names lie.
+func (k *Kernel) buffer() uint64 { return k.m.at(pathBase) + uint64(k.ev.PID)<<12 }
+
+// Header returns a complete header of an imagined x86-64 kernel.
+func Header() *schema.Header { return Machine{}.Header() }
+
+// Header returns a complete header of the machine.
+func (m Machine) Header() *schema.Header {
+	h := &schema.Header{
+		Writer: "tracetest", RunId: []byte("0123456789abcdef"), StartUnixNs: 1 + m.Clock, StartBootNs: 1,
+		Kernel: &schema.Kernel{Release: "6.12.0-test", Version: "#1", Machine: "x86_64"},
+		Layout: &schema.Layout{
+			DentrySize: dentrySize, DHash: 8, DParent: 24, DName: 32, DInode: 48, InlineName: inlineName,
+			InlineNameSize: uint32(m.inline()), InlineNameField: "d_shortname", ExternalName: 24, FilenameIname: 32,
+			DentryHashtable: m.at(hashtable), DHashShift: hashShift, PageSize: 4096,
+			NameHash: schema.NameHash_NAME_HASH_WORD64_LE,
+		},
+		RingBufferBytes: 16 << 20, WatchLimit: 65536,
+	}
+	if m.Release != "" {
+		h.Kernel.Release = m.Release
+	}
+	if m.RunID != "" {
+		h.RunId = []byte(m.RunID)
+	}
+	if m.External != 0 {
+		h.Layout.ExternalName = m.External
+	}
+	for _, info := range schema.Catalogue() {
+		if info.Role == schema.RoleUnlink && !m.Unlink {
+			continue
+		}
+		for phase, s := range map[schema.Phase]*schema.Shape{schema.Enter: info.Enter, schema.Exit: info.Exit} {
+			if s != nil {
+				h.Probe = append(h.Probe, &schema.Probe{Role: info.Role, Phase: phase, Attached: true,
+					Symbol: m.symbol(info.Role), Attach: schema.Attach_ATTACH_FENTRY})
+			}
+		}
+	}
+	return h
+}
+
+func (m Machine) symbol(r schema.Role) string {
+	if s := m.Symbols[r]; s != "" {
+		return s
+	}
+	return Symbol(r)
+}
+
+// Symbol is the symbol the zero Machine has for a role.
+func Symbol(r schema.Role) string {
+	return map[schema.Role]string{
+		schema.RoleOpen: "do_filp_open", schema.RoleLookup: "d_lookup", schema.RoleLookupChain: "__d_lookup",
+		schema.RoleLookupRCU: "__d_lookup_rcu", schema.RoleAlloc: "__d_alloc", schema.RoleInsert: "__d_rehash",
+		schema.RoleInstantiate: "__d_instantiate", schema.RoleDelete: "d_delete", schema.RoleDrop: "__d_drop",
+		schema.RoleKill: "__dentry_kill", schema.RoleFree: "dentry_free", schema.RoleMove: "__d_move",
+		schema.RoleEvict: "drop_slab", schema.RoleUnlink: "vfs_unlink", schema.RoleFork: "sched_process_fork",
+		schema.RoleExec: "sched_process_exec", schema.RoleExit: "sched_process_exit",
+	}[r]
+}
+
+// Bytes writes what gen does on a kernel of the machine as a complete trace. The
+// seed decides times and the addresses of inodes.
+func (m Machine) Bytes(seed uint64, gen func(*Kernel)) ([]byte, error) {
+	return write(m.Header(), func(emit func(*schema.Event)) { gen(m.NewKernel(seed, emit)) })
+}
+
+// write makes a complete trace.
+func write(h *schema.Header, gen func(emit func(*schema.Event))) ([]byte, error) {
+	var buf bytes.Buffer
+	w, err := schema.NewWriter(&buf, h)
+	if err != nil {
+		return nil, err
+	}
+	gen(func(e *schema.Event) {
+		if err == nil {
+			err = w.Append(e)
+		}
+	})
+	if err == nil {
+		err = w.Close(&schema.Footer{EndNs: 1 << 40, EndedBy: "command"})
+	}
+	return buf.Bytes(), err
+}
