@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
-# Kernels that make test boots; scripts/fetch-kernel knows more.
+# Kernels that make test boots, and those of the matrix; scripts/fetch-kernel knows more.
 KERNELS ?= 6.1 6.12 newest
+MATRIX  ?= 5.10 6.1 6.12 6.18 7.0 newest
 
-.PHONY: build demo test unit kernel bench samples generate clean
+.PHONY: build demo test unit kernel matrix bench samples generate clean
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o dtrec .
@@ -28,17 +29,23 @@ kernel: build
 	kernels=$$(scripts/fetch-kernel $(KERNELS)) && \
 	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 1 -timeout 45m -v . ./vm
 
+# Every workload on every kernel: the verdicts side by side, and the diffs against 6.12.
+matrix: build
+	scripts/install-qemu
+	scripts/matrix $(MATRIX)
+
 bench:
-	go test -run '^$$' -bench . -benchmem ./schema ./replay ./report
+	go test -run '^$$' -bench . -benchmem ./schema ./replay ./report/...
 
 # The recordings in traces/, anew.
 samples: build
 	scripts/install-qemu
-	set -e; for s in 6.1:linux-6.1 6.12:run1 7.3:linux-7.3; do \
+	set -e; for s in 5.10:linux-5.10 6.1:linux-6.1 6.12:run1 6.18:linux-6.18 7.0:linux-7.0 7.3:linux-7.3; do \
 		k=$$(scripts/fetch-kernel $${s%:*}); \
 		./dtrec vm --kernel $$k -- record --workload all -o traces/$${s#*:}.pb; \
 	done
 	chmod 644 traces/*.pb
+	DTREC_UPDATE=1 go test -count=1 -run Readme .
 
 # The generated code: trace.pb.go and the eBPF objects.
 generate:
@@ -46,4 +53,4 @@ generate:
 	go generate ./schema ./bpf
 
 clean:
-	rm -f dtrec demo.pb stage2.md
+	rm -rf dtrec demo.pb stage2.md matrix
