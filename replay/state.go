@@ -62,7 +62,8 @@ func New(h *schema.Header) *State {
 
 // Event applies one event.
 //
-//  1. Time that runs backwards is a loss of certainty between the two moments.
+//  1. Time that runs backwards is a loss of certainty between the two moments. An open
+//     that begins within one whose exit may be lost is not taken to be nested in it.
 //  2. An exit is paired with the innermost entry of its role on its thread;
 //     entries above that one have lost their exits and are dropped.
 //  3. The dentry of the event is looked up by address and its life goes on,
@@ -76,6 +77,9 @@ func (s *State) Event(e *schema.Event) *Step {
 	}
 	s.Losses.resumed(e.Time)
 	t := s.thread(e.TID)
+	if t != nil && e.Role == schema.RoleOpen && e.Phase == schema.Enter && len(s.Losses.windows) > 0 {
+		s.interrupted(t, e)
+	}
 	s.step = Step{Event: e}
 	if e.Phase == schema.Exit && s.paired.Has(e.Role) {
 		s.leave(t)
@@ -141,6 +145,20 @@ func (s *State) enter(t *thread) {
 	}
 	s.step.Call, s.step.Open = c, c.Open
 	t.calls = append(t.calls, c)
+}
+
+// interrupted drops the calls in progress on a thread that begins another open, if
+// the exit of the open around them may be among the events lost since.
+func (s *State) interrupted(t *thread, e *schema.Event) {
+	for _, c := range t.calls {
+		if c.Enter.Role != schema.RoleOpen {
+			continue
+		}
+		if _, lost := s.Losses.Touched(c.Enter.Time, e.Time, RolesOf(schema.RoleOpen)); lost {
+			t.abandon()
+			return
+		}
+	}
 }
 
 // leave pops the innermost call of the event's role.

@@ -5,25 +5,36 @@ package diff
 // pair is a position in each of two sequences.
 type pair struct{ a, b int }
 
-// maxTable bounds the table of the exact algorithm, cells.
-const maxTable = 1 << 20
+// Bounds on what is solved exactly.
+const (
+	maxTable  = 1 << 20                 // cells
+	maxLength = (1<<16 - 1) / sameScore // elements, so that a score fits its cell
+)
 
 // aligner finds what two sequences have in common, in order. Its tables are used
 // again and again.
 type aligner struct {
-	length []uint16
-	pairs  []pair
+	score []uint16
+	pairs []pair
 }
 
 // sequence compares element i of one sequence with j of the other; the keys are
 // equal where the elements are, and help to find anchors in long sequences.
 type sequence struct {
 	same       func(i, j int) bool
+	kin        func(i, j int) bool // not the same, but worth standing side by side; may be nil
 	keyA, keyB func(int) uint64
 }
 
-// align returns the pairs of a longest common subsequence of a[0:n] and b[0:m], or of
-// one nearly as long where the sequences are too long for the exact answer:
+// What a pair is worth: two of the same more than two pairs of kin, so that kin
+// only decide between answers that are as good.
+const (
+	sameScore = 5
+	kinScore  = 2
+)
+
+// align returns the pairs of a best common subsequence of a[0:n] and b[0:m], or of one
+// nearly as good where the sequences are too long for the exact answer:
 //
 //  1. What the two begin and end with is paired off.
 //  2. If the table fits, the rest is solved exactly.
@@ -49,7 +60,7 @@ func (al *aligner) stretch(a0, a1, b0, b1 int, s sequence) {
 	}
 	switch n, m := a1-a0, b1-b0; {
 	case n == 0 || m == 0:
-	case n < 1<<16 && m < 1<<16 && n*m <= maxTable:
+	case n < maxLength && m < maxLength && n*m <= maxTable:
 		al.exact(a0, a1, b0, b1, s)
 	default:
 		al.between(a0, a1, b0, b1, s, anchors(a0, a1, b0, b1, s))
@@ -75,29 +86,31 @@ func (al *aligner) between(a0, a1, b0, b1 int, s sequence, at []pair) {
 	al.stretch(a0, a1, b0, b1, s)
 }
 
-// exact solves a stretch by the table of longest common subsequences of all ends.
+// exact solves a stretch by the table of the best scores of all ends.
 func (al *aligner) exact(a0, a1, b0, b1 int, s sequence) {
 	n, m := a1-a0, b1-b0
 	w := m + 1
-	if need := (n + 1) * w; cap(al.length) < need {
-		al.length = make([]uint16, need)
+	if need := (n + 1) * w; cap(al.score) < need {
+		al.score = make([]uint16, need)
 	}
-	t := al.length[:(n+1)*w]
+	t := al.score[:(n+1)*w]
 	clear(t[n*w:])
 	for i := n - 1; i >= 0; i-- {
 		t[i*w+m] = 0
 		for j := m - 1; j >= 0; j-- {
-			if s.same(a0+i, b0+j) {
-				t[i*w+j] = t[(i+1)*w+j+1] + 1
-			} else {
-				t[i*w+j] = max(t[(i+1)*w+j], t[i*w+j+1])
+			best := max(t[(i+1)*w+j], t[i*w+j+1])
+			if v := s.worth(a0+i, b0+j); v > 0 {
+				best = max(best, t[(i+1)*w+j+1]+v)
 			}
+			t[i*w+j] = best
 		}
 	}
 	for i, j := 0, 0; i < n && j < m; {
-		switch {
-		case s.same(a0+i, b0+j):
-			al.pairs = append(al.pairs, pair{a0 + i, b0 + j})
+		switch v := s.worth(a0+i, b0+j); {
+		case v > 0 && t[i*w+j] == t[(i+1)*w+j+1]+v:
+			if v == sameScore {
+				al.pairs = append(al.pairs, pair{a0 + i, b0 + j})
+			}
 			i, j = i+1, j+1
 		case t[(i+1)*w+j] >= t[i*w+j+1]:
 			i++
@@ -105,6 +118,16 @@ func (al *aligner) exact(a0, a1, b0, b1 int, s sequence) {
 			j++
 		}
 	}
+}
+
+func (s *sequence) worth(i, j int) uint16 {
+	switch {
+	case s.same(i, j):
+		return sameScore
+	case s.kin != nil && s.kin(i, j):
+		return kinScore
+	}
+	return 0
 }
 
 // anchors pairs the elements that occur exactly once on each side and keeps the

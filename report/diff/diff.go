@@ -31,7 +31,8 @@ type comparison struct {
 	align      aligner // of units
 	inner      aligner // of steps
 	groups     map[uint64]*Difference
-	upset      map[uint64]bool
+	upset      map[uint64]upset // names, by hash
+	variants   []variant        // not yet looked into
 	told       int
 	result     *Result
 }
@@ -50,7 +51,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		programs:   make(map[string]*program),
 		sameKernel: ha.GetKernel().GetRelease() == hb.GetKernel().GetRelease() && ha.GetKernel().GetVersion() == hb.GetKernel().GetVersion(),
 		groups:     make(map[uint64]*Difference),
-		upset:      make(map[uint64]bool),
+		upset:      make(map[uint64]upset),
 		result:     &Result{Kernel: headers(ha, hb)},
 	}
 	for !c.sides[0].done || !c.sides[1].done {
@@ -97,16 +98,6 @@ func (c *comparison) short(side int) bool {
 		return false
 	}
 	return f.Footer == nil || f.Footer.EndedBy == "limit" || f.Footer.EndedBy == "full disk"
-}
-
-// lossy reports whether a side misses events between two times.
-func (c *comparison) lossy(side int, from, to uint64) bool {
-	l := c.sides[side].follow.Losses()
-	if len(l.Windows()) == 0 {
-		return false
-	}
-	_, hit := l.Touched(from, to, ^replay.Roles(0))
-	return hit
 }
 
 // unreached excuses units the other run ended before.

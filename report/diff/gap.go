@@ -23,16 +23,18 @@ func (p *program) gap(ga, gb []*unit, na, nb *unit) {
 		return
 	}
 	p.stretch++
+	p.lossyGap = [2]bool{p.c.sides[0].lossy(p.reached[0], begins(na)), p.c.sides[1].lossy(p.reached[1], begins(nb))}
 	a, b := 0, 0
 	for _, m := range append(p.pairUp(ga, gb), pair{len(ga), len(gb)}) {
 		for ; a < m.a; a++ {
-			p.alone(0, ga[a], next(ga, a+1, na), next(gb, b, nb))
+			p.alone(0, ga[a], next(ga, a+1, na))
 		}
 		for ; b < m.b; b++ {
-			p.alone(1, gb[b], next(gb, b+1, nb), next(ga, a, na))
+			p.alone(1, gb[b], next(gb, b+1, nb))
 		}
 		if a < len(ga) && b < len(gb) {
-			p.variant(ga[a], gb[b])
+			p.c.vary(variant{p, ga[a], gb[b], p.stretch})
+			p.pivot(ga[a], gb[b])
 			a, b = a+1, b+1
 		}
 	}
@@ -59,17 +61,19 @@ func (p *program) cutOff(ga, gb []*unit) ([]*unit, []*unit) {
 	return ga, gb
 }
 
-// alone takes a unit that has no counterpart here; then is what follows on its side,
-// other on the other side.
-func (p *program) alone(side int, u, then, other *unit) {
-	until := uint64(math.MaxUint64)
-	if other != nil {
-		until = other.from
+// begins is the time of a unit, or of the end of the runs.
+func begins(u *unit) uint64 {
+	if u == nil {
+		return math.MaxUint64
 	}
-	u.lossy = u.lossy || p.c.lossy(1-side, p.reached[1-side], until)
-	p.c.upsets(u)
+	return u.from
+}
+
+// alone takes a unit that has no counterpart here; then is what follows on its side.
+func (p *program) alone(side int, u, then *unit) {
+	u.lossy = u.lossy || p.lossyGap[1-side]
+	p.c.upsets(side, u)
 	p.order(side, u.tid).alone(u)
-	p.reached[side] = u.to
 	u.gap = p.stretch
 	if then != nil {
 		then.spell()
@@ -91,27 +95,6 @@ func (p *program) only1(side int, u *unit) Pair {
 		r.A, r.B = r.B, r.A
 	}
 	return r
-}
-
-// variant takes two units of one label that are not the same.
-func (p *program) variant(a, b *unit) {
-	f := p.c.compare(a, b)
-	a.spell()
-	at := Pair{p.comm, a.words, a.span(), b.span()}
-	switch {
-	case f.none():
-		p.c.result.Same++
-	case f.excuse != "":
-		p.c.result.Same++
-		p.c.excuse(f.excuse, at)
-	case a.lossy || b.lossy:
-		p.c.excuse(whyLost, at)
-	default:
-		p.c.tell(p, a, f, at)
-	}
-	p.pivot(a, b)
-	p.c.sides[0].recycle(a)
-	p.c.sides[1].recycle(b)
 }
 
 // maxCosts bounds the table of pairUp, cells.

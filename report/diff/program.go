@@ -14,13 +14,14 @@ type program struct {
 	made [2]uint64 // units the side has brought
 	open [2]uint64 // opens among them
 
-	matches uint64 // pairs so far, of any kind
-	threads [2]map[uint32]*order
-	only    [2][]*unit // on one side only, still to be told: see order.go
-	stretch int        // number of the gap being told
-	reached [2]uint64  // time of the last unit consumed
-	dropped [2]uint64  // one-sided units beyond the bound
-	diffs   []placed
+	matches  uint64 // pairs so far, of any kind
+	threads  [2]map[uint32]*order
+	only     [2][]*unit // on one side only, still to be told: see order.go
+	stretch  int        // number of the gap being told
+	reached  [2]uint64  // time of the last match
+	lossyGap [2]bool    // events are missing in the gap being told
+	dropped  [2]uint64  // one-sided units beyond the bound
+	diffs    []placed
 }
 
 // queue is the units of one side that wait for the other.
@@ -108,6 +109,7 @@ func (p *program) window(end bool) bool {
 	}
 	pairs := slices.Clone(p.c.align.align(len(wa), len(wb), sequence{
 		same: func(i, j int) bool { return wa[i].same(wb[j]) },
+		kin:  func(i, j int) bool { return wa[i].label == wb[j].label },
 		keyA: func(i int) uint64 { return wa[i].folded },
 		keyB: func(j int) uint64 { return wb[j].folded },
 	}))

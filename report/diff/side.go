@@ -6,6 +6,8 @@ import (
 	"errors"
 	"hash/maphash"
 	"io"
+	"math"
+	"slices"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
@@ -23,6 +25,9 @@ type side struct {
 	last     *thread
 	users    users
 	took     [roles]histogram
+
+	now   uint64      // time of the last event
+	blind [][2]uint64 // times in which calls of a thread went unseen
 
 	ready []*unit // finished units, not yet taken
 	spare []*unit
@@ -64,13 +69,14 @@ func (d *side) record(rec schema.Record) {
 	s, judged := d.follow.Record(rec)
 	switch rec := rec.(type) {
 	case *schema.Event:
+		d.now = rec.Time
 		d.event(s, judged)
 		if rec.Role == schema.RoleFree {
 			d.users.forget(s)
 		}
 	case *schema.Damage:
 		for _, t := range d.threads {
-			d.abandon(t)
+			d.abandon(t, d.now)
 		}
 	case *schema.Program:
 		if len(d.programs) < maxPrograms {
@@ -84,7 +90,7 @@ const maxPrograms = 4096
 
 func (d *side) end(err error) {
 	for _, t := range d.sorted() {
-		d.abandon(t)
+		d.abandon(t, math.MaxUint64)
 	}
 	d.findings, d.done = d.follow.Finish(), true
 	if !errors.Is(err, io.EOF) {
@@ -127,7 +133,7 @@ func (d *side) event(s *replay.Step, judged []report.Ruling) {
 		t.opens = append(t.opens, d.begin(opening, s))
 		d.opens++
 	}
-	u := t.innermost(s.Open.Enter.ID)
+	u := d.innermost(t, s)
 	if u == nil {
 		return // of an open whose entry was not seen
 	}
@@ -184,18 +190,28 @@ func (d *side) begin(k kind, s *replay.Step) *unit {
 		u = &unit{}
 	}
 	e := s.Event
-	u.kind, u.comm, u.tid, u.depth = k, e.Comm, e.TID, s.Depth
+	u.kind, u.comm, u.tid = k, e.Comm, e.TID
 	u.first, u.from, u.last, u.to = e.ID, e.Time, e.ID, e.Time
 	return u
 }
 
 // finish signs a unit and makes it ready.
 func (d *side) finish(u *unit) {
-	if l := d.follow.Losses(); len(l.Windows()) > 0 {
-		_, u.lossy = l.Touched(u.from, u.to, ^replay.Roles(0))
-	}
+	u.lossy = d.lossy(u.from, u.to)
 	u.sign(d.seed)
 	d.ready = append(d.ready, u)
+}
+
+// lossy reports whether events are missing between two times.
+func (d *side) lossy(from, to uint64) bool {
+	l := d.follow.Losses()
+	if len(l.Windows()) == 0 {
+		return false
+	}
+	if _, hit := l.Touched(from, to, ^replay.Roles(0)); hit {
+		return true
+	}
+	return slices.ContainsFunc(d.blind, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] })
 }
 
 // maxSpare bounds the units kept for use again.

@@ -104,7 +104,7 @@ func (d *side) add(u *unit, s *replay.Step) {
 		u.more++
 		return
 	}
-	u.steps = append(u.steps, step{role: e.Role, depth: uint8(min(max(s.Depth-u.depth, 0), 255)), enter: e.ID, exit: e.ID})
+	u.steps = append(u.steps, step{role: e.Role, depth: uint8(min(len(u.calls), 255)), enter: e.ID, exit: e.ID})
 	st := &u.steps[len(u.steps)-1]
 	switch {
 	case s.Stray:
@@ -264,6 +264,9 @@ func (a *step) text(of func(int16) string) string {
 	}
 	if a.in != 0 {
 		b.WriteString(" in " + of(a.in))
+	}
+	if a.role == schema.RoleExit {
+		b.WriteString(" " + exitText(a.value))
 	}
 	a.outcome(&b, of)
 	a.remarks(&b)

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/dtrec/dtrec/schema"
 )
 
 // Bounds on what a result holds in full; what goes beyond is counted.
@@ -24,14 +22,14 @@ const (
 //  1. The same finding in another call joins the first one.
 //  2. One that is all about names an earlier difference has changed follows from it.
 //  3. Else it is a difference of its own.
-func (c *comparison) tell(p *program, a *unit, f finding, at Pair) {
-	last := a.lastName()
-	shape := f.shape(a.kind, last, last)
+func (c *comparison) tell(v variant, f *finding, at Pair) {
+	last := v.a.lastName()
+	shape := f.shape(v.a.kind, last, last)
 	if d := c.groups[shape]; d != nil {
 		d.also(at)
 		return
 	}
-	if c.follows(&f, last) {
+	if c.follows(v, f, last) {
 		if len(c.result.Follows) < maxFollows {
 			c.result.Follows = append(c.result.Follows, at)
 		} else {
@@ -39,19 +37,13 @@ func (c *comparison) tell(p *program, a *unit, f finding, at Pair) {
 		}
 		return
 	}
-	for i := range f.edits {
-		if e := &f.edits[i]; e.op == '-' && e.a.role == schema.RoleKill {
-			c.upset1(e.a)
-		} else if e.op == '+' && e.b.role == schema.RoleKill {
-			c.upset1(e.b)
-		}
-	}
+	c.disturbs(v, f)
 	k := Steps
 	if f.changed() == 0 {
 		k = Claims
 	}
-	d := &Difference{Kind: k, Program: p.comm, Call: a.title(), A: at.A, B: at.B, Lines: bounded(f.lines())}
-	if p.add(p.stretch, d) {
+	d := &Difference{Kind: k, Program: v.p.comm, Call: v.a.title(), A: at.A, B: at.B, Lines: bounded(f.lines())}
+	if v.p.add(v.gap, d) {
 		c.groups[shape] = d
 	}
 }
@@ -223,6 +215,7 @@ func (c *comparison) finish(o Options) {
 	for _, p := range c.order {
 		p.drain(true)
 	}
+	c.lookInto(len(c.variants))
 	for _, p := range c.order {
 		p.settle()
 	}

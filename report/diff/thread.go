@@ -60,10 +60,10 @@ func (d *side) sorted() []*thread {
 }
 
 // innermost returns the open entered at the event; opens above it lost their exits.
-func (t *thread) innermost(enter uint64) *unit {
+func (d *side) innermost(t *thread, s *replay.Step) *unit {
 	for i := len(t.opens) - 1; i >= 0; i-- {
-		if t.opens[i].first == enter {
-			t.opens = t.opens[:i+1]
+		if t.opens[i].first == s.Open.Enter.ID {
+			d.swallow(t, i+1, s.Event.Time)
 			return t.opens[i]
 		}
 	}
@@ -71,9 +71,21 @@ func (t *thread) innermost(enter uint64) *unit {
 }
 
 // abandon gives up the opens in progress and finishes what is outside of them.
-func (d *side) abandon(t *thread) {
-	t.opens = t.opens[:0]
+func (d *side) abandon(t *thread, now uint64) {
+	d.swallow(t, 0, now)
 	d.close(t)
+}
+
+// maxBlind bounds the times kept in which calls may have gone unseen.
+const maxBlind = 1024
+
+// swallow gives up the opens from the n-th on, whose exits were lost: what the
+// thread did since went unseen for all that is known.
+func (d *side) swallow(t *thread, n int, now uint64) {
+	if n < len(t.opens) && len(d.blind) < maxBlind {
+		d.blind = append(d.blind, [2]uint64{t.opens[n].from, now})
+	}
+	t.opens = t.opens[:n]
 }
 
 // close finishes what the thread did outside of opens.
@@ -83,6 +95,9 @@ func (d *side) close(t *thread) {
 		return
 	}
 	t.run, t.over = nil, false
+	if len(u.calls) > 0 { // a return is missing: it may have come at any time
+		u.to = d.now
+	}
 	if u.kind == dropping {
 		u.settle()
 	}
@@ -107,7 +122,7 @@ func (u *unit) settle() {
 //     only if this program, in this process, has used the dentry.
 //  3. Anything else goes on with the run, or begins the next one.
 func (d *side) outside(t *thread, s *replay.Step, judged []report.Ruling) {
-	t.opens = t.opens[:0] // their exits were lost
+	d.swallow(t, 0, s.Event.Time)
 	switch e := s.Event; {
 	case e.Role == schema.RoleFork, e.Role == schema.RoleExec, e.Role == schema.RoleExit:
 		d.process(t, s)
@@ -119,7 +134,6 @@ func (d *side) outside(t *thread, s *replay.Step, judged []report.Ruling) {
 		}
 		if t.run == nil {
 			t.run = d.begin(walking, s)
-			t.run.depth = 0
 		}
 		t.goOn(s)
 		d.put(t.run, s, judged)
@@ -151,7 +165,7 @@ func (t *thread) breaks(s *replay.Step) bool {
 	switch {
 	case e.Comm != u.comm:
 		return true
-	case s.Depth > 0 || e.Phase == schema.Exit && s.Call != nil:
+	case len(u.calls) > 0 || e.Phase == schema.Exit && s.Call != nil:
 		return false
 	case e.Role == schema.RoleEvict:
 		return u.kind != dropping
@@ -202,13 +216,16 @@ func (d *side) dies(t *thread, s *replay.Step, judged []report.Ruling) {
 			t.run.killed = append(t.run.killed, d.killStep(s))
 		} else if e.Role == schema.RoleKill {
 			d.apart++
+			if len(t.run.swept) < maxSteps {
+				t.run.swept = append(t.run.swept, d.names.hash(e.Name, e).folded)
+			}
 		}
 	case t.run != nil && t.run.comm == e.Comm && t.run.knows(o.Addr, o.Seq):
 		d.put(t.run, s, judged)
 	case d.users.has(s, e.Comm):
 		d.close(t)
 		t.run = d.begin(ending, s)
-		t.run.depth, t.over = 0, true
+		t.over = true
 		d.put(t.run, s, judged)
 	default:
 		d.apart++
@@ -226,7 +243,7 @@ func (d *side) killStep(s *replay.Step) step {
 func (d *side) bury(pid uint32) {
 	for _, t := range d.sorted() {
 		if t.pid == pid {
-			d.abandon(t)
+			d.abandon(t, d.now)
 			delete(d.threads, t.tid)
 		}
 	}

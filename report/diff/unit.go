@@ -21,10 +21,9 @@ const (
 // unit is what is aligned: an open with all within it, or a piece of what a thread
 // does outside of opens.
 type unit struct {
-	comm  string
-	tid   uint32
-	kind  kind
-	depth int // of the first event, on its thread
+	comm string
+	tid  uint32
+	kind kind
 
 	steps  []step
 	more   uint64 // events beyond the bound
@@ -42,7 +41,8 @@ type unit struct {
 	calls  []int // steps entered and not left, innermost last
 	path   uint64
 	other  uint64
-	killed []step // in drop_caches: dentries the program had used
+	killed []step   // in drop_caches: dentries the program had used
+	swept  []uint64 // in drop_caches: the names of the others
 
 	// While it waits for its counterpart.
 	prev, next uint64 // order.go: matches of its thread before and after it
@@ -73,7 +73,7 @@ func (k kind) String() string {
 
 // reset makes the unit ready for use again.
 func (u *unit) reset() {
-	*u = unit{steps: u.steps[:0], claims: u.claims[:0], places: u.places[:0], calls: u.calls[:0], killed: u.killed[:0]}
+	*u = unit{steps: u.steps[:0], claims: u.claims[:0], places: u.places[:0], calls: u.calls[:0], killed: u.killed[:0], swept: u.swept[:0]}
 }
 
 // mix is one step of a hash.
@@ -198,5 +198,5 @@ func (u *unit) span() Span { return Span{u.first, u.last} }
 func (u *unit) slim() {
 	u.spell()
 	u.more += uint64(len(u.steps))
-	u.steps, u.claims, u.places, u.calls, u.killed = nil, nil, nil, nil, nil
+	u.steps, u.claims, u.places, u.calls, u.killed, u.swept = nil, nil, nil, nil, nil, nil
 }

@@ -32,6 +32,8 @@ type Kernel struct {
 	cache map[key]*dentry
 	root  *dentry
 	ev    schema.Event
+
+	disturbed bool
 }
 
 type key struct {
@@ -111,6 +113,12 @@ func (k *Kernel) Open(exists bool, components ...string) {
 
 func (k *Kernel) component(parent *dentry, name string, at uint64, exists bool) *dentry {
 	d := k.cache[key{parent, name}]
+	if d != nil && k.disturbed {
+		k.disturbed = false
+		k.lookup(schema.RoleLookupRCU, parent, name, at, nil)
+		k.lookup(schema.RoleLookup, parent, name, at, d)
+		return d
+	}
 	k.lookup(schema.RoleLookupRCU, parent, name, at, d)
 	if d != nil {
 		return d

@@ -23,6 +23,8 @@ type Machine struct {
 	External uint32                 // offset of the name in struct external_name; 0: 24
 	Symbols  map[schema.Role]string // other symbols than Symbol has
 	Unlink   bool                   // vfs_unlink is recorded
+
+	OldestFirst bool // drop_caches kills in another order
 }
 
 const (

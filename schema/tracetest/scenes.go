@@ -26,7 +26,11 @@ func (k *Kernel) Unlink(components ...string) {
 func (k *Kernel) DropCaches() {
 	k.emit(schema.RoleEvict, schema.Enter, func(*schema.Event) {})
 	for len(k.live) > 0 {
-		k.Kill(len(k.live) - 1)
+		if k.m.OldestFirst {
+			k.Kill(0)
+		} else {
+			k.Kill(len(k.live) - 1)
+		}
 	}
 	k.emit(schema.RoleEvict, schema.Exit, func(*schema.Event) {})
 }
@@ -66,24 +70,30 @@ func (k *Kernel) Create(components ...string) {
 	})
 }
 
-// Remove is unlink(2) from its walk on, with vfs_unlink around d_delete. The
-// components must be in the cache.
+// Remove is unlink(2) of a file that exists, from its walk on, with vfs_unlink around
+// d_delete.
 func (k *Kernel) Remove(components ...string) {
 	d, at := k.root, k.buffer()+1
 	last := len(components) - 1
 	for _, c := range components[:last] {
-		found := k.cache[key{d, c}]
-		k.lookup(schema.RoleLookupRCU, d, c, at, found)
-		d = found
+		d = k.component(d, c, at, true)
 		at += uint64(len(c)) + 1
 	}
-	found := k.cache[key{d, components[last]}]
-	k.lookup(schema.RoleLookup, d, components[last], at, found)
+	name := components[last]
+	found := k.cache[key{d, name}]
+	k.lookup(schema.RoleLookup, d, name, at, found)
+	if found == nil {
+		found = k.alloc(d, name, at, true)
+	}
 	k.emit(schema.RoleUnlink, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
 	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
 	found.inode = 0
 	k.emit(schema.RoleUnlink, schema.Exit, func(*schema.Event) {})
 }
+
+// Disturb makes the next walk of a component that is in the cache fail in rcu-walk
+// and go on under d_lookup.
+func (k *Kernel) Disturb() { k.disturbed = true }
 
 // Unrecorded does something that no trace tells of.
 func (k *Kernel) Unrecorded(do func()) {
