@@ -20,6 +20,7 @@ type recordFlags struct {
 	config  record.Config
 	maxSize string
 	buffer  string
+	attach  string
 	pids    []int
 }
 
@@ -61,6 +62,7 @@ func (f *recordFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&c.Duration, "duration", 0, "end after this `TIME`, e.g. 10s")
 	flags.StringVar(&f.maxSize, "max-size", "", "end when the file has `SIZE` bytes, e.g. 100M")
 	flags.Uint64Var(&c.MaxEvents, "max-events", 0, "end after `N` events")
+	flags.StringVar(&f.attach, "attach", "", "attach to functions by fentry or kprobe only, `HOW`; default: what works first")
 	flags.StringVar(&f.buffer, "buffer", "16M", "`SIZE` of the ring buffer, a power of two")
 	flags.Uint32Var(&c.WatchLimit, "watch", bpf.DefaultWatchLimit, "watch at most `N` dentries")
 }
@@ -112,12 +114,29 @@ func (f *recordFlags) finish(c *record.Config) error {
 		return fmt.Errorf("--buffer %s: not a power of two from 4K to 1G", f.buffer)
 	}
 	c.RingBytes = uint32(buffer)
+	if c.Attach, err = attachMode(f.attach); err != nil {
+		return err
+	}
 	if f.maxSize != "" {
 		if c.MaxBytes, err = parseSize(f.maxSize); err != nil || c.MaxBytes <= 0 {
 			return fmt.Errorf("--max-size %s: not a size", f.maxSize)
 		}
 	}
 	return nil
+}
+
+// attachMode reads the value of --attach.
+func attachMode(how string) (bpf.Mode, error) {
+	switch how {
+	case "":
+		return bpf.AnyMode, nil
+	case "fentry":
+		return bpf.FentryMode, nil
+	case "kprobe":
+		return bpf.KprobeMode, nil
+	default:
+		return 0, fmt.Errorf("--attach %s: not fentry or kprobe", display(how))
+	}
 }
 
 // parseSize reads a number of bytes with an optional K, M or G (1024 each).

@@ -23,12 +23,15 @@ type Attempt struct {
 	Required bool
 	Attached bool
 	Err      error // why not attached
+
+	// Uncounted: the kernel does not tell how many hits such a probe missed.
+	Uncounted bool
 }
 
 // Plan returns what would be tried, in order, with nothing attached.
-func Plan() []Attempt {
+func Plan(mode Mode) []Attempt {
 	var attempts []Attempt
-	for _, p := range plan() {
+	for _, p := range plan(mode) {
 		for _, c := range p.candidates {
 			attempts = append(attempts, Attempt{
 				Role: p.role, Phase: p.phase, Symbol: c.symbol, Attach: c.attach, Required: p.required,
@@ -40,22 +43,34 @@ func Plan() []Attempt {
 
 // attached is a program in the kernel and what holds it there.
 type attached struct {
-	role   Role
-	prog   *ebpf.Program
-	link   link.Link
-	missed uint64 // RecursionMisses reported so far
+	role    Role
+	prog    *ebpf.Program
+	link    link.Link
+	counted bool      // the link knows what it missed
+	missed  uint64    // hits reported as missed so far
+	stash   *attached // of a kretprobe: the program on entry that keeps an argument; or nil
 }
 
 func (a *attached) close() error {
-	return errors.Join(a.link.Close(), a.prog.Close())
+	if a == nil {
+		return nil
+	}
+	return errors.Join(a.link.Close(), a.prog.Close(), a.stash.close())
+}
+
+// object is one compiled unit, and the maps its programs share.
+type object struct {
+	spec *ebpf.CollectionSpec
+	maps map[string]*ebpf.Map
 }
 
 // attacher ties programs to symbols. Each program is loaded by itself, with the
 // maps it shares, so that one the kernel refuses does not take the others along.
 type attacher struct {
-	spec  *ebpf.CollectionSpec
-	maps  map[string]*ebpf.Map
-	cache *btf.Cache
+	trampoline object // dcache.bpf.c
+	kprobe     object // kprobe.bpf.c; without spec where there is none for the architecture
+	cache      *btf.Cache
+	counts     bool // the kernel tells what kprobes missed
 }
 
 // attachAll tries the plan in order. Every candidate is in the attempts, those
@@ -63,15 +78,18 @@ type attacher struct {
 func (a *attacher) attachAll(plan []probe) (all []*attached, attempts []Attempt) {
 	for _, p := range plan {
 		var taken *attached
+		var by Attempt
 		for _, c := range p.candidates {
 			try := Attempt{Role: p.role, Phase: p.phase, Symbol: c.symbol, Attach: c.attach, Required: p.required}
 			if taken != nil {
-				try.Err = fmt.Errorf("not tried: %s is attached", attempts[len(attempts)-1].Symbol)
+				try.Err = fmt.Errorf("not tried: %s is attached", by.Symbol)
 				attempts = append(attempts, try)
 				continue
 			}
 			taken, try.Err = a.attach(p.role, c)
 			try.Attached = taken != nil
+			try.Uncounted = try.Attached && c.attach.kprobes() && !a.counts
+			by = try
 			attempts = append(attempts, try)
 		}
 		if taken != nil {
@@ -85,25 +103,36 @@ func (a *attacher) attach(role Role, c candidate) (*attached, error) {
 	if err := a.checkPrototype(c); err != nil {
 		return nil, err
 	}
-	spec := a.spec.Copy()
-	program := spec.Programs[c.program]
-	if program == nil {
-		return nil, fmt.Errorf("no program %s in the object", c.program)
+	if c.attach.kprobes() {
+		return a.attachKprobe(role, c)
 	}
-	program.AttachTo = c.symbol
-	spec.Programs = map[string]*ebpf.ProgramSpec{c.program: program}
-	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: a.maps, Cache: a.cache})
+	prog, err := a.load(a.trampoline, c.program, func(p *ebpf.ProgramSpec) { p.AttachTo = c.symbol })
 	if err != nil {
-		return nil, fmt.Errorf("load: %w", oneLine(err))
+		return nil, err
 	}
-	prog := coll.DetachProgram(c.program)
-	coll.Close()
 	l, err := link.AttachTracing(link.TracingOptions{Program: prog})
 	if err != nil {
 		prog.Close()
 		return nil, fmt.Errorf("attach: %w", err)
 	}
 	return &attached{role: role, prog: prog, link: l}, nil
+}
+
+// load puts one program of an object into the kernel, with the changes adjust makes.
+func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (*ebpf.Program, error) {
+	spec := o.spec.Copy()
+	program := spec.Programs[name]
+	if program == nil {
+		return nil, fmt.Errorf("no program %s in the object", name)
+	}
+	adjust(program)
+	spec.Programs = map[string]*ebpf.ProgramSpec{name: program}
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: o.maps, Cache: a.cache})
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", oneLine(err))
+	}
+	defer coll.Close()
+	return coll.DetachProgram(name), nil
 }
 
 // oneLine keeps the last lines of a verifier log, which say what was wrong.

@@ -29,7 +29,6 @@ const (
 	dcacheProgEvictEnter      = "evict_enter"
 	dcacheProgEvictExit       = "evict_exit"
 	dcacheProgExecEnter       = "exec_enter"
-	dcacheProgExitEnter       = "exit_enter"
 	dcacheProgForkEnter       = "fork_enter"
 	dcacheProgFreeEnter       = "free_enter"
 	dcacheProgInsertExit      = "insert_exit"
@@ -42,8 +41,10 @@ const (
 	dcacheProgMoveExit        = "move_exit"
 	dcacheProgOpenEnter       = "open_enter"
 	dcacheProgOpenExit        = "open_exit"
+	dcacheProgProcessExit     = "process_exit"
 	dcacheProgRcuEnter        = "rcu_enter"
 	dcacheProgRcuExit         = "rcu_exit"
+	dcacheProgThreadExit      = "thread_exit"
 	dcacheProgUnlink2Enter    = "unlink2_enter"
 	dcacheProgUnlink2Exit     = "unlink2_exit"
 	dcacheProgUnlink3Enter    = "unlink3_enter"
@@ -122,7 +123,6 @@ type dcacheProgramSpecs struct {
 	EvictEnter      *ebpf.ProgramSpec `ebpf:"evict_enter"`
 	EvictExit       *ebpf.ProgramSpec `ebpf:"evict_exit"`
 	ExecEnter       *ebpf.ProgramSpec `ebpf:"exec_enter"`
-	ExitEnter       *ebpf.ProgramSpec `ebpf:"exit_enter"`
 	ForkEnter       *ebpf.ProgramSpec `ebpf:"fork_enter"`
 	FreeEnter       *ebpf.ProgramSpec `ebpf:"free_enter"`
 	InsertExit      *ebpf.ProgramSpec `ebpf:"insert_exit"`
@@ -135,8 +135,10 @@ type dcacheProgramSpecs struct {
 	MoveExit        *ebpf.ProgramSpec `ebpf:"move_exit"`
 	OpenEnter       *ebpf.ProgramSpec `ebpf:"open_enter"`
 	OpenExit        *ebpf.ProgramSpec `ebpf:"open_exit"`
+	ProcessExit     *ebpf.ProgramSpec `ebpf:"process_exit"`
 	RcuEnter        *ebpf.ProgramSpec `ebpf:"rcu_enter"`
 	RcuExit         *ebpf.ProgramSpec `ebpf:"rcu_exit"`
+	ThreadExit      *ebpf.ProgramSpec `ebpf:"thread_exit"`
 	Unlink2Enter    *ebpf.ProgramSpec `ebpf:"unlink2_enter"`
 	Unlink2Exit     *ebpf.ProgramSpec `ebpf:"unlink2_exit"`
 	Unlink3Enter    *ebpf.ProgramSpec `ebpf:"unlink3_enter"`
@@ -255,7 +257,6 @@ type dcachePrograms struct {
 	EvictEnter      *ebpf.Program `ebpf:"evict_enter"`
 	EvictExit       *ebpf.Program `ebpf:"evict_exit"`
 	ExecEnter       *ebpf.Program `ebpf:"exec_enter"`
-	ExitEnter       *ebpf.Program `ebpf:"exit_enter"`
 	ForkEnter       *ebpf.Program `ebpf:"fork_enter"`
 	FreeEnter       *ebpf.Program `ebpf:"free_enter"`
 	InsertExit      *ebpf.Program `ebpf:"insert_exit"`
@@ -268,8 +269,10 @@ type dcachePrograms struct {
 	MoveExit        *ebpf.Program `ebpf:"move_exit"`
 	OpenEnter       *ebpf.Program `ebpf:"open_enter"`
 	OpenExit        *ebpf.Program `ebpf:"open_exit"`
+	ProcessExit     *ebpf.Program `ebpf:"process_exit"`
 	RcuEnter        *ebpf.Program `ebpf:"rcu_enter"`
 	RcuExit         *ebpf.Program `ebpf:"rcu_exit"`
+	ThreadExit      *ebpf.Program `ebpf:"thread_exit"`
 	Unlink2Enter    *ebpf.Program `ebpf:"unlink2_enter"`
 	Unlink2Exit     *ebpf.Program `ebpf:"unlink2_exit"`
 	Unlink3Enter    *ebpf.Program `ebpf:"unlink3_enter"`
@@ -287,7 +290,6 @@ func (p *dcachePrograms) Close() error {
 		p.EvictEnter,
 		p.EvictExit,
 		p.ExecEnter,
-		p.ExitEnter,
 		p.ForkEnter,
 		p.FreeEnter,
 		p.InsertExit,
@@ -300,8 +302,10 @@ func (p *dcachePrograms) Close() error {
 		p.MoveExit,
 		p.OpenEnter,
 		p.OpenExit,
+		p.ProcessExit,
 		p.RcuEnter,
 		p.RcuExit,
+		p.ThreadExit,
 		p.Unlink2Enter,
 		p.Unlink2Exit,
 		p.Unlink3Enter,

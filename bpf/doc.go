@@ -3,10 +3,21 @@
 // Package bpf puts the probes into a running kernel and reads what they see. It
 // knows kernels and nothing of trace files: package record translates.
 //
-// Which kernel function stands for which role is a table (plan.go), tried by
-// attaching; nothing here tests a kernel version. The programs are dcache.bpf.c,
-// compiled objects of which are committed; `go generate` needs clang 16 and
-// nothing else.
+// Which kernel function stands for which role, and how it is attached to, is a table
+// (plan.go), tried by attaching; nothing here tests a kernel version. What a program
+// does is written once (dcache.h) and compiled twice: for fentry and fexit, one
+// object for all architectures (dcache.bpf.c), and for kprobes, one object for each
+// (kprobe.bpf.c; regs.h is the only place that knows registers). The objects are
+// committed; `go generate` needs clang 16 and nothing else.
+//
+// Both ways of attaching give the same events. They differ in cost (a kprobe costs
+// more) and in what may be missed, which is loss: a trampoline misses hits of its
+// function while another task was preempted inside it; a kretprobe misses calls beyond
+// those it has room for (kretprobeCalls at once). Kernels tell of both since 6.7;
+// where they do not Attempt.Uncounted is set. A kretprobe attached through tracefs is
+// an event named dtrec_*/SYMBOL in kprobe_events; it stays there, asleep, if dtrec is
+// killed by SIGKILL.
 package bpf
 
 //go:generate go tool bpf2go -cc clang-16 -strip llvm-strip-16 -target bpfel -tags linux -no-global-types -cflags "-mcpu=v2 -Wall -Werror" dcache dcache.bpf.c
+//go:generate go tool bpf2go -cc clang-16 -strip llvm-strip-16 -target amd64,arm64 -tags linux -no-global-types -cflags "-mcpu=v2 -Wall -Werror" kprobe kprobe.bpf.c

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * The dozen BPF helpers and macros dcache.bpf.c uses, so that building it needs
+ * The dozen BPF helpers and macros the programs use, so that building it needs
  * nothing but clang. Numbers are those of enum bpf_func_id, include/uapi/linux/bpf.h.
  */
 #ifndef DTREC_HELPERS_H
@@ -13,6 +13,8 @@ typedef unsigned long long __u64;
 typedef int __s32;
 typedef long long __s64;
 typedef _Bool bool;
+
+struct task_struct;
 
 #define NULL ((void *)0)
 #define true 1
@@ -44,6 +46,7 @@ static long (*bpf_map_delete_elem)(void *map, const void *key) = (void *)3;
 static __u32 (*bpf_get_smp_processor_id)(void) = (void *)8;
 static __u64 (*bpf_get_current_pid_tgid)(void) = (void *)14;
 static long (*bpf_get_current_comm)(void *buf, __u32 size) = (void *)16;
+static __u64 (*bpf_get_current_task)(void) = (void *)35;
 static long (*bpf_probe_read_kernel)(void *dst, __u32 size, const void *src) = (void *)113;
 static long (*bpf_probe_read_kernel_str)(void *dst, __u32 size, const void *src) = (void *)115;
 static __u64 (*bpf_get_current_ancestor_cgroup_id)(int level) = (void *)123;
@@ -52,5 +55,6 @@ static void *(*bpf_ringbuf_reserve)(void *ring, __u64 size, __u64 flags) = (void
 static void (*bpf_ringbuf_submit)(void *data, __u64 flags) = (void *)132;
 static void (*bpf_ringbuf_discard)(void *data, __u64 flags) = (void *)133;
 static __u64 (*bpf_ringbuf_query)(void *ring, __u64 flags) = (void *)134;
+static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158; /* 5.11 */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * The kernel's structures, reduced to the members dcache.bpf.c reads. Offsets are
+ * The kernel's structures, reduced to the members dcache.h reads. Offsets are
  * those of the running kernel: every access is relocated against its BTF when the
  * program is loaded (CO-RE), also where a member has moved into an anonymous
  * struct or union since (dentry.d_name in 6.18, filename.name in 7.0).

@@ -17,7 +17,7 @@ type Cause uint8
 // The causes of loss.
 const (
 	LossRingBuffer     Cause = 1 // no room in the ring buffer
-	LossMissed         Cause = 2 // the probe was hit while it ran on the same cpu
+	LossMissed         Cause = 2 // the probe was hit and its program could not run, or not be completed
 	LossWatchOverflow  Cause = 3 // a dentry or process could not be watched
 	LossUnreadableName Cause = 4 // the event is there, its name is not
 )
@@ -32,7 +32,7 @@ const (
 type Loss struct {
 	Cause       Cause
 	Role        Role
-	CPU         uint32 // 0 for LossMissed, which is not counted by cpu
+	CPU         uint32 // 0 where the kernel counted, which tells no cpu
 	Count       uint64
 	First, Last uint64 // window in nanoseconds since boot, both ends included
 }

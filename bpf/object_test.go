@@ -27,6 +27,21 @@ func loadSpec(t *testing.T) *ebpf.CollectionSpec {
 	return spec
 }
 
+// loadKprobeSpecs reads the object of kprobe.bpf.c of every architecture, also those this
+// test was not built for.
+func loadKprobeSpecs(t *testing.T) map[string]*ebpf.CollectionSpec {
+	t.Helper()
+	specs := make(map[string]*ebpf.CollectionSpec)
+	for _, arch := range []string{"x86", "arm64"} {
+		spec, err := ebpf.LoadCollectionSpec("kprobe_" + arch + "_bpfel.o")
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs[arch] = spec
+	}
+	return specs
+}
+
 // structOf finds a type by the map or record that uses it.
 func structOf(t *testing.T, name string) *btf.Struct {
 	t.Helper()
@@ -61,13 +76,16 @@ func TestObjectFresh(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	args := generateArgs(t)
-	cmd := exec.Command("go", append([]string{"tool", "bpf2go", "-output-dir", dir}, args...)...)
-	cmd.Env = append(os.Environ(), "GOPACKAGE=bpf")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd, err, out)
+	for _, args := range generateArgs(t) {
+		cmd := exec.Command("go", append([]string{"tool", "bpf2go", "-output-dir", dir}, args...)...)
+		cmd.Env = append(os.Environ(), "GOPACKAGE=bpf")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", cmd, err, out)
+		}
 	}
-	for _, name := range []string{"dcache_bpfel.o", "dcache_bpfel.go"} {
+	for _, name := range []string{
+		"dcache_bpfel.o", "dcache_bpfel.go", "kprobe_x86_bpfel.o", "kprobe_x86_bpfel.go", "kprobe_arm64_bpfel.o", "kprobe_arm64_bpfel.go",
+	} {
 		want, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -82,18 +100,27 @@ func TestObjectFresh(t *testing.T) {
 	}
 }
 
-// generateArgs are the arguments of bpf2go in the go:generate line of doc.go.
-func generateArgs(t *testing.T) []string {
+// generateArgs are the arguments of bpf2go in each go:generate line of doc.go.
+func generateArgs(t *testing.T) [][]string {
 	t.Helper()
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, line, ok := strings.Cut(string(doc), "//go:generate go tool bpf2go ")
-	if !ok {
-		t.Fatal("doc.go has no go:generate line for bpf2go")
+	var all [][]string
+	for _, line := range strings.Split(string(doc), "\n") {
+		if line, ok := strings.CutPrefix(line, "//go:generate go tool bpf2go "); ok {
+			all = append(all, splitArgs(line))
+		}
 	}
-	line, _, _ = strings.Cut(line, "\n")
+	if len(all) != 2 {
+		t.Fatalf("doc.go has %d go:generate lines for bpf2go", len(all))
+	}
+	return all
+}
+
+// splitArgs takes quoted words as one.
+func splitArgs(line string) []string {
 	var args []string
 	for i, part := range strings.Split(line, `"`) {
 		if i%2 == 1 {

@@ -43,10 +43,43 @@ type Attach uint8
 
 // The attach types in use.
 const (
-	Fentry Attach = 1
-	Fexit  Attach = 2
-	TPBTF  Attach = 5
+	Fentry         Attach = 1
+	Fexit          Attach = 2
+	Kprobe         Attach = 3
+	Kretprobe      Attach = 4
+	TPBTF          Attach = 5
+	KprobeMulti    Attach = 7
+	KretprobeMulti Attach = 8
 )
+
+// kprobes reports whether the program comes from kprobe.bpf.c.
+func (a Attach) kprobes() bool { return a != Fentry && a != Fexit && a != TPBTF }
+
+// Mode says which ways of attaching to functions may be tried. Tracepoints have one.
+type Mode uint8
+
+// The modes.
+const (
+	AnyMode    Mode = iota // fentry and fexit, then kprobe.multi, then kprobes one at a time
+	FentryMode             // fentry and fexit only
+	KprobeMode             // kprobe.multi, then kprobes one at a time
+)
+
+// ways lists how a function may be attached to in this mode, in the order tried.
+func (m Mode) ways(phase Phase) []Attach {
+	ways := []Attach{Fentry, KprobeMulti, Kprobe}
+	if phase == Exit {
+		ways = []Attach{Fexit, KretprobeMulti, Kretprobe}
+	}
+	switch m {
+	case FentryMode:
+		return ways[:1]
+	case KprobeMode:
+		return ways[1:]
+	default:
+		return ways
+	}
+}
 
 // probe is one role and phase, and where it can be observed.
 type probe struct {
@@ -60,7 +93,7 @@ type probe struct {
 type candidate struct {
 	symbol  string // kernel function, or tracepoint
 	attach  Attach
-	program string // in dcache.bpf.c
+	program string // in dcache.bpf.c and, but for tracepoints, in kprobe.bpf.c
 
 	// What the program takes for granted, compared with the kernel's BTF: as many
 	// parameters, and pointers to these structs; "" is not looked at. Tracepoints
@@ -69,9 +102,35 @@ type candidate struct {
 	returns string
 }
 
-// plan lists every probe with its candidates in the order tried. Freeing comes
-// first: what is attached there decides when kill forgets a dentry.
-func plan() []probe {
+// plan lists every probe with its candidates in the order tried: every way of the
+// mode, and for each every symbol; tracepoints last.
+func plan(mode Mode) []probe {
+	probes := roles()
+	for i, p := range probes {
+		var tried []candidate
+		for _, way := range append(mode.ways(p.phase), TPBTF) {
+			for _, c := range p.candidates {
+				if (c.attach == TPBTF) == (way == TPBTF) {
+					c.attach = way
+					tried = append(tried, c)
+				}
+			}
+		}
+		probes[i].candidates = tried
+	}
+	return probes
+}
+
+// roles lists the probes, with the symbols that have played each role. Freeing comes
+// first: what is attached there decides when kill forgets a dentry. How functions are
+// attached to is not in it.
+//
+// The policy: a role is required if without it hardly a claim can be proven (open,
+// both lookups of the open path, alloc, insert and kill; fork, by which a command's
+// processes are found). A recording does not start without one of them. Any other
+// role that has no probe is a gap: the header names it, the claims that need it are
+// unproven, and the rest is recorded.
+func roles() []probe {
 	var (
 		openParams   = []string{"", "filename", "open_flags"}
 		lookupParams = []string{"dentry", "qstr"}
@@ -83,46 +142,49 @@ func plan() []probe {
 		unlink3      = []string{"", "inode", "dentry", ""}
 	)
 	return []probe{
-		{RoleFree, Enter, false, []candidate{{"dentry_free", Fentry, "free_enter", dentryParam, ""}}},
+		{RoleFree, Enter, false, []candidate{{"dentry_free", 0, "free_enter", dentryParam, ""}}},
 		{RoleOpen, Enter, true, []candidate{
-			{"do_filp_open", Fentry, "open_enter", openParams, "file"},
-			{"do_file_open", Fentry, "open_enter", openParams, "file"}, // 7.0
+			{"do_filp_open", 0, "open_enter", openParams, "file"},
+			{"do_file_open", 0, "open_enter", openParams, "file"}, // 7.0
 		}},
 		{RoleOpen, Exit, true, []candidate{
-			{"do_filp_open", Fexit, "open_exit", openParams, "file"},
-			{"do_file_open", Fexit, "open_exit", openParams, "file"},
+			{"do_filp_open", 0, "open_exit", openParams, "file"},
+			{"do_file_open", 0, "open_exit", openParams, "file"},
 		}},
-		{RoleLookup, Enter, true, []candidate{{"d_lookup", Fentry, "lookup_enter", lookupParams, "dentry"}}},
-		{RoleLookup, Exit, true, []candidate{{"d_lookup", Fexit, "lookup_exit", lookupParams, "dentry"}}},
-		{RoleLookupChain, Enter, false, []candidate{{"__d_lookup", Fentry, "chain_enter", lookupParams, "dentry"}}},
-		{RoleLookupChain, Exit, false, []candidate{{"__d_lookup", Fexit, "chain_exit", lookupParams, "dentry"}}},
-		{RoleLookupRCU, Enter, true, []candidate{{"__d_lookup_rcu", Fentry, "rcu_enter", rcuParams, "dentry"}}},
-		{RoleLookupRCU, Exit, true, []candidate{{"__d_lookup_rcu", Fexit, "rcu_exit", rcuParams, "dentry"}}},
-		{RoleAlloc, Enter, true, []candidate{{"__d_alloc", Fentry, "alloc_enter", allocParams, "dentry"}}},
-		{RoleAlloc, Exit, true, []candidate{{"__d_alloc", Fexit, "alloc_exit", allocParams, "dentry"}}},
-		{RoleInsert, Exit, true, []candidate{{"__d_rehash", Fexit, "insert_exit", dentryParam, ""}}},
+		{RoleLookup, Enter, true, []candidate{{"d_lookup", 0, "lookup_enter", lookupParams, "dentry"}}},
+		{RoleLookup, Exit, true, []candidate{{"d_lookup", 0, "lookup_exit", lookupParams, "dentry"}}},
+		{RoleLookupChain, Enter, false, []candidate{{"__d_lookup", 0, "chain_enter", lookupParams, "dentry"}}},
+		{RoleLookupChain, Exit, false, []candidate{{"__d_lookup", 0, "chain_exit", lookupParams, "dentry"}}},
+		{RoleLookupRCU, Enter, true, []candidate{{"__d_lookup_rcu", 0, "rcu_enter", rcuParams, "dentry"}}},
+		{RoleLookupRCU, Exit, true, []candidate{{"__d_lookup_rcu", 0, "rcu_exit", rcuParams, "dentry"}}},
+		{RoleAlloc, Enter, true, []candidate{{"__d_alloc", 0, "alloc_enter", allocParams, "dentry"}}},
+		{RoleAlloc, Exit, true, []candidate{{"__d_alloc", 0, "alloc_exit", allocParams, "dentry"}}},
+		{RoleInsert, Exit, true, []candidate{{"__d_rehash", 0, "insert_exit", dentryParam, ""}}},
 		{RoleInstantiate, Exit, false, []candidate{
-			{"__d_instantiate", Fexit, "instantiate_exit", []string{"dentry", "inode"}, ""}}},
-		{RoleDelete, Enter, false, []candidate{{"d_delete", Fentry, "delete_enter", dentryParam, ""}}},
-		{RoleDrop, Enter, false, []candidate{{"__d_drop", Fentry, "drop_enter", dentryParam, ""}}},
+			{"__d_instantiate", 0, "instantiate_exit", []string{"dentry", "inode"}, ""}}},
+		{RoleDelete, Enter, false, []candidate{{"d_delete", 0, "delete_enter", dentryParam, ""}}},
+		{RoleDrop, Enter, false, []candidate{{"__d_drop", 0, "drop_enter", dentryParam, ""}}},
 		{RoleKill, Enter, true, []candidate{
-			{"__dentry_kill", Fentry, "kill_enter", dentryParam, ""},
-			{"dentry_kill", Fentry, "kill_enter", dentryParam, ""}, // 7.2
+			{"__dentry_kill", 0, "kill_enter", dentryParam, ""},
+			{"dentry_kill", 0, "kill_enter", dentryParam, ""}, // 7.2
 		}},
-		{RoleMove, Enter, false, []candidate{{"__d_move", Fentry, "move_enter", moveParams, ""}}},
-		{RoleMove, Exit, false, []candidate{{"__d_move", Fexit, "move_exit", moveParams, ""}}},
-		{RoleEvict, Enter, false, []candidate{{"drop_slab", Fentry, "evict_enter", []string{}, ""}}},
-		{RoleEvict, Exit, false, []candidate{{"drop_slab", Fexit, "evict_exit", []string{}, ""}}},
+		{RoleMove, Enter, false, []candidate{{"__d_move", 0, "move_enter", moveParams, ""}}},
+		{RoleMove, Exit, false, []candidate{{"__d_move", 0, "move_exit", moveParams, ""}}},
+		{RoleEvict, Enter, false, []candidate{{"drop_slab", 0, "evict_enter", []string{}, ""}}},
+		{RoleEvict, Exit, false, []candidate{{"drop_slab", 0, "evict_exit", []string{}, ""}}},
 		{RoleUnlink, Enter, false, []candidate{
-			{"vfs_unlink", Fentry, "unlink3_enter", unlink3, ""},
-			{"vfs_unlink", Fentry, "unlink2_enter", unlink2, ""}, // until 5.11
+			{"vfs_unlink", 0, "unlink3_enter", unlink3, ""},
+			{"vfs_unlink", 0, "unlink2_enter", unlink2, ""}, // until 5.11
 		}},
 		{RoleUnlink, Exit, false, []candidate{
-			{"vfs_unlink", Fexit, "unlink3_exit", unlink3, ""},
-			{"vfs_unlink", Fexit, "unlink2_exit", unlink2, ""},
+			{"vfs_unlink", 0, "unlink3_exit", unlink3, ""},
+			{"vfs_unlink", 0, "unlink2_exit", unlink2, ""},
 		}},
 		{RoleFork, Enter, true, []candidate{{"sched_process_fork", TPBTF, "fork_enter", nil, ""}}},
 		{RoleExec, Enter, false, []candidate{{"sched_process_exec", TPBTF, "exec_enter", nil, ""}}},
-		{RoleExit, Enter, false, []candidate{{"sched_process_exit", TPBTF, "exit_enter", nil, ""}}},
+		{RoleExit, Enter, false, []candidate{
+			{"acct_process", 0, "process_exit", []string{}, ""}, // a helper of 5.11, CONFIG_BSD_PROCESS_ACCT
+			{"sched_process_exit", TPBTF, "thread_exit", nil, ""},
+		}},
 	}
 }

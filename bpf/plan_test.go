@@ -5,43 +5,101 @@
 package bpf
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 )
 
-var attachTypes = map[Attach]ebpf.AttachType{
-	Fentry: ebpf.AttachTraceFEntry,
-	Fexit:  ebpf.AttachTraceFExit,
-	TPBTF:  ebpf.AttachTraceRawTp,
+// sections are the ELF sections a program of an attach type may be in.
+var sections = map[Attach]string{
+	Fentry: "fentry", Fexit: "fexit", TPBTF: "tp_btf",
+	Kprobe: "kprobe", KprobeMulti: "kprobe", Kretprobe: "kretprobe", KretprobeMulti: "kretprobe",
 }
 
-// Every program of the plan is in the object with the attach type the plan says,
-// and every program of the object is in the plan.
+// Every program of the plan is in its object, in the section of the attach type the
+// plan says, and every program of the objects is in the plan.
 func TestPlanPrograms(t *testing.T) {
-	spec := loadSpec(t)
-	unused := make(map[string]bool)
-	for name := range spec.Programs {
-		unused[name] = true
-	}
-	delete(unused, "inspect")
-	for _, p := range plan() {
-		for _, c := range p.candidates {
-			prog := spec.Programs[c.program]
-			if prog == nil {
-				t.Errorf("%s: no program %s", c.symbol, c.program)
-				continue
+	trampoline := loadSpec(t)
+	for arch, kprobe := range loadKprobeSpecs(t) {
+		unused := make(map[string]bool)
+		for name := range trampoline.Programs {
+			unused["trampoline "+name] = true
+		}
+		for name := range kprobe.Programs {
+			unused["kprobe "+name] = true
+		}
+		delete(unused, "trampoline inspect")
+		for _, p := range plan(AnyMode) {
+			for _, c := range p.candidates {
+				object, spec := "trampoline ", trampoline
+				if c.attach.kprobes() {
+					object, spec = "kprobe ", kprobe
+				}
+				prog := spec.Programs[c.program]
+				if prog == nil || prog.SectionName != sections[c.attach] {
+					t.Errorf("%s, %s: no program %s%s in section %s", arch, c.symbol, object, c.program, sections[c.attach])
+				}
+				delete(unused, object+c.program)
+				delete(unused, object+c.program+"_stash")
 			}
-			if prog.AttachType != attachTypes[c.attach] {
-				t.Errorf("%s: program %s is %v, the plan says %d", c.symbol, c.program, prog.AttachType, c.attach)
-			}
-			delete(unused, c.program)
+		}
+		for name := range unused {
+			t.Errorf("%s: program %s is in no plan", arch, name)
 		}
 	}
-	for name := range unused {
-		t.Errorf("program %s is in no plan", name)
+}
+
+// The two objects share maps and variables: both have them, and at the same places.
+func TestObjectsShareMemory(t *testing.T) {
+	trampoline := loadSpec(t)
+	for arch, kprobe := range loadKprobeSpecs(t) {
+		for name, want := range trampoline.Maps {
+			got := kprobe.Maps[name]
+			if got == nil || got.Type != want.Type || got.KeySize != want.KeySize || got.ValueSize != want.ValueSize || got.Flags != want.Flags {
+				t.Errorf("%s: map %s is %v, want %v", arch, name, got, want)
+			}
+		}
+		for name, want := range trampoline.Variables {
+			got := kprobe.Variables[name]
+			if got == nil || got.SectionName != want.SectionName || got.Offset != want.Offset || got.Size() != want.Size() {
+				t.Errorf("%s: variable %s is %v, want %v", arch, name, got, want)
+			}
+		}
+		if len(kprobe.Variables) != len(trampoline.Variables) || len(kprobe.Maps) != len(trampoline.Maps)+1 {
+			t.Errorf("%s: %d variables and %d maps, the other object has %d and %d", arch,
+				len(kprobe.Variables), len(kprobe.Maps), len(trampoline.Variables), len(trampoline.Maps))
+		}
+	}
+}
+
+// Trampolines are tried first, then kprobe.multi, then single kprobes; a mode leaves
+// out the others and never a tracepoint.
+func TestPlanModes(t *testing.T) {
+	order := func(mode Mode, role Role, phase Phase) string {
+		var out []string
+		for _, a := range Plan(mode) {
+			if a.Role == role && a.Phase == phase {
+				out = append(out, fmt.Sprint(a.Symbol, " ", a.Attach))
+			}
+		}
+		return strings.Join(out, ", ")
+	}
+	for _, test := range []struct {
+		mode Mode
+		want string
+	}{
+		{AnyMode, "do_filp_open 2, do_file_open 2, do_filp_open 8, do_file_open 8, do_filp_open 4, do_file_open 4"},
+		{FentryMode, "do_filp_open 2, do_file_open 2"},
+		{KprobeMode, "do_filp_open 8, do_file_open 8, do_filp_open 4, do_file_open 4"},
+	} {
+		if got := order(test.mode, RoleOpen, Exit); got != test.want {
+			t.Errorf("mode %d: open exit is tried as %s, want %s", test.mode, got, test.want)
+		}
+		if got := order(test.mode, RoleFork, Enter); got != "sched_process_fork 5" {
+			t.Errorf("mode %d: fork is tried as %s", test.mode, got)
+		}
 	}
 }
 
@@ -52,7 +110,7 @@ func TestPlanTable(t *testing.T) {
 	}
 	seen := make(map[key]bool)
 	required := make(map[Role]bool)
-	for i, p := range plan() {
+	for i, p := range plan(AnyMode) {
 		k := key{p.role, p.phase}
 		if seen[k] {
 			t.Errorf("role %d phase %d is there twice", p.role, p.phase)
@@ -81,8 +139,8 @@ func TestPlanTable(t *testing.T) {
 			t.Errorf("role %d is not required", role)
 		}
 	}
-	if len(Plan()) < len(seen) {
-		t.Errorf("Plan lists %d attempts for %d probes", len(Plan()), len(seen))
+	if len(Plan(AnyMode)) < len(seen) {
+		t.Errorf("Plan lists %d attempts for %d probes", len(Plan(AnyMode)), len(seen))
 	}
 }
 
@@ -122,7 +180,7 @@ func TestMatchPrototype(t *testing.T) {
 // the first role.
 func TestCheckRequired(t *testing.T) {
 	s := &Session{}
-	for _, a := range Plan() {
+	for _, a := range Plan(AnyMode) {
 		a.Attached = a.Symbol != "__d_rehash" && a.Symbol != "do_file_open"
 		if !a.Attached {
 			a.Err = errNoFunction
@@ -130,7 +188,8 @@ func TestCheckRequired(t *testing.T) {
 		s.attempts = append(s.attempts, a)
 	}
 	err, ok := s.checkRequired().(*MissingError)
-	if !ok || err.Lack != LackProbe || !strings.Contains(err.Error(), "no probe for __d_rehash: __d_rehash: no such function") {
+	if !ok || err.Lack != LackProbe || !strings.Contains(err.Error(), "no probe for __d_rehash: __d_rehash: no such function in the kernel's BTF") ||
+		strings.Count(err.Error(), "__d_rehash: no such") != 1 {
 		t.Errorf("got %v", err)
 	}
 	if !s.has(RoleOpen, Enter) || s.has(RoleInsert, Exit) {

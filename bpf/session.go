@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -27,6 +28,7 @@ type Config struct {
 	Comm           string   // tasks of this name (cut at 15 bytes)
 	Cgroup         string   // tasks below this cgroup v2 directory
 
+	Attach     Mode   // ways of attaching to try
 	RingBytes  uint32 // size of the ring buffer, a power of two; 0: 16 MiB
 	WatchLimit uint32 // most dentries watched at once; 0: 65536
 }
@@ -40,7 +42,9 @@ const (
 // Session is a set of attached probes. It is not safe for concurrent use, but for
 // Detach.
 type Session struct {
+	mode     Mode
 	maps     map[string]*ebpf.Map
+	kprobe   object
 	vars     map[string]*ebpf.Variable
 	reader   *ringbuf.Reader
 	record   ringbuf.Record
@@ -73,7 +77,7 @@ func Open(c Config) (*Session, error) {
 	if err := c.constants(spec, self, readFacts(kernel)); err != nil {
 		return nil, err
 	}
-	s := &Session{layout: layout}
+	s := &Session{layout: layout, mode: c.Attach}
 	if err := s.open(c, spec, cache); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -161,29 +165,58 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 			return fmt.Errorf("target process %d: %w", pid, err)
 		}
 	}
-	a := &attacher{spec: spec, maps: s.maps, cache: cache}
-	s.probes, s.attempts = a.attachAll(plan())
+	return s.attach(spec, cache)
+}
+
+func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) (err error) {
+	kernel, err := cache.Kernel()
+	if err != nil {
+		return err
+	}
+	a := &attacher{trampoline: object{spec, s.maps}, cache: cache, counts: countsMissed(kernel)}
+	if s.mode != FentryMode {
+		if s.kprobe, err = newKprobes(a.trampoline); err != nil {
+			return err
+		}
+		a.kprobe = s.kprobe
+	}
+	s.probes, s.attempts = a.attachAll(plan(s.mode))
 	return s.checkRequired()
 }
 
 // checkRequired returns what is missing, a role at a time.
 func (s *Session) checkRequired() error {
-	for _, p := range plan() {
+	for _, p := range plan(s.mode) {
 		if !p.required || s.has(p.role, p.phase) {
 			continue
 		}
-		var err error
-		for _, a := range s.attempts {
-			if a.Role == p.role && a.Phase == p.phase {
-				err = errors.Join(err, fmt.Errorf("%s: %w", a.Symbol, a.Err))
-			}
-		}
+		err := s.why(p)
 		if errors.Is(err, unix.EPERM) && !s.traces() {
 			return refusal(unix.EPERM)
 		}
 		return &MissingError{Lack: LackProbe, What: "probe for " + p.candidates[0].symbol, Attempts: s.attempts, Err: err}
 	}
 	return nil
+}
+
+// why joins the reasons why a probe has not been attached, each once.
+func (s *Session) why(p probe) (err error) {
+	var said []string
+	for _, a := range s.attempts {
+		if a.Role != p.role || a.Phase != p.phase {
+			continue
+		}
+		reason := fmt.Errorf("%s: %w", a.Symbol, a.Err)
+		switch {
+		case slices.Contains(said, reason.Error()):
+		case err == nil:
+			err = reason
+		default:
+			err = fmt.Errorf("%w; %w", err, reason)
+		}
+		said = append(said, reason.Error())
+	}
+	return err
 }
 
 // traces reports whether any function could be attached to: if not, the kernel
@@ -276,14 +309,13 @@ func (s *Session) Losses(dst []Loss) ([]Loss, error) {
 	now := Now()
 	dst, err := s.losses.take(dst)
 	for _, p := range s.probes {
-		stats, statsErr := p.prog.Stats()
-		if statsErr != nil {
-			err = errors.Join(err, fmt.Errorf("read missed hits: %w", statsErr))
+		n, missedErr := p.takeMissed()
+		if missedErr != nil {
+			err = errors.Join(err, missedErr)
 			break
 		}
-		if n := stats.RecursionMisses - p.missed; n > 0 {
+		if n > 0 {
 			dst = append(dst, Loss{Cause: LossMissed, Role: p.role, Count: n, First: s.polled, Last: now})
-			p.missed = stats.RecursionMisses
 		}
 	}
 	s.polled = now
@@ -301,6 +333,8 @@ func (s *Session) Close() error {
 		errs = append(errs, s.reader.Close())
 		s.reader = nil
 	}
+	errs = append(errs, s.kprobe.closeStash())
+	s.kprobe = object{}
 	for _, m := range s.maps {
 		errs = append(errs, m.Close())
 	}

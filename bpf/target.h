@@ -8,31 +8,32 @@
 #include "helpers.h"
 #include "record.h"
 
-/* Set before loading. */
-const volatile __u32 recorder_tgid;   /* never recorded itself */
-const volatile bool follow_children;  /* processes the recorder starts are targets */
-const volatile bool match_all;
-const volatile bool match_comm;
-const volatile __u64 comm_words[2];   /* task_struct.comm to match, zero-padded */
-const volatile bool match_cgroup;
-const volatile __u64 cgroup_id;
-const volatile __u32 cgroup_level;
-const volatile __u32 dcache_mounted;
-const volatile __u32 dcache_op_hash;
-const volatile __u64 wakeup_bytes;    /* wake the reader when so much is waiting */
-const volatile __u64 hashtable_addr;  /* &dentry_hashtable, 0 unknown */
-const volatile __u64 shift_addr;      /* &d_hash_shift, 0 unknown */
+/* The two objects share these variables, so each has its place in both: those with a value are laid
+ * out in the order declared here. Set before loading. */
+const volatile __u32 recorder_tgid = 0;       /* never recorded itself */
+const volatile bool follow_children = false;  /* processes the recorder starts are targets */
+const volatile bool match_all = false;
+const volatile bool match_comm = false;
+const volatile __u64 comm_words[2] = {};      /* task_struct.comm to match, zero-padded */
+const volatile bool match_cgroup = false;
+const volatile __u64 cgroup_id = 0;
+const volatile __u32 cgroup_level = 0;
+const volatile __u32 dcache_mounted = 0;
+const volatile __u32 dcache_op_hash = 0;
+const volatile __u64 wakeup_bytes = 0;        /* wake the reader when so much is waiting */
+const volatile __u64 hashtable_addr = 0;      /* &dentry_hashtable, 0 unknown */
+const volatile __u64 shift_addr = 0;          /* &d_hash_shift, 0 unknown */
 
 /* Written while running. */
-__u32 enabled;        /* by user space: all probes are attached */
-__u32 forget_at_kill; /* by user space: dentry_free is not attached */
-__u64 last_wakeup;    /* ns */
-__u32 self_tgid;      /* by inspect */
-__u32 last_child;     /* tgid of the process the recorder started last */
-__u64 hashtable;      /* by inspect */
-__u32 hash_shift;     /* by inspect */
+__u32 enabled = 0;        /* by user space: all probes are attached */
+__u32 forget_at_kill = 0; /* by user space: dentry_free is not attached */
+__u64 last_wakeup = 0;    /* ns */
+__u32 self_tgid = 0;      /* by inspect */
+__u32 last_child = 0;     /* tgid of the process the recorder started last */
+__u64 hashtable = 0;      /* by inspect */
+__u32 hash_shift = 0;     /* by inspect */
 
-struct record *record_btf; /* keeps the type in the object's BTF, where a test reads it */
+struct record *record_btf = NULL; /* keeps the type in the object's BTF, where a test reads it */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -22,6 +22,7 @@ type Config struct {
 
 	Output     string // path of the trace; "-" is Stdout
 	User       string // name or uid Command runs as; empty: who called sudo, else nobody else
+	Attach     bpf.Mode
 	RingBytes  uint32 // size of the ring buffer, a power of two; 0: bpf.DefaultRingBytes
 	WatchLimit uint32 // most dentries watched; 0: bpf.DefaultWatchLimit
 
@@ -51,7 +52,7 @@ func (c *Config) bpf() bpf.Config {
 	return bpf.Config{
 		FollowChildren: len(c.Command) > 0, // a workload is adopted when it is about to begin
 		All:            c.Targets.All, PIDs: c.Targets.PIDs, Comm: c.Targets.Comm, Cgroup: c.Targets.Cgroup,
-		RingBytes: c.RingBytes, WatchLimit: c.WatchLimit,
+		Attach: c.Attach, RingBytes: c.RingBytes, WatchLimit: c.WatchLimit,
 	}
 }
 

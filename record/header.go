@@ -58,7 +58,7 @@ func translateProbes(attempts []bpf.Attempt) []*schema.Probe {
 	for _, a := range attempts {
 		p := &schema.Probe{
 			Role: schema.Role(a.Role), Phase: schema.Phase(a.Phase), Symbol: a.Symbol,
-			Attach: schema.Attach(a.Attach), Attached: a.Attached, Required: a.Required,
+			Attach: schema.Attach(a.Attach), Attached: a.Attached, Required: a.Required, Uncounted: a.Uncounted,
 		}
 		if a.Err != nil {
 			p.Error = a.Err.Error()

@@ -15,7 +15,7 @@ import (
 // the other way round.
 func TestPlanFitsCatalogue(t *testing.T) {
 	planned := make(map[schema.Role]map[schema.Phase]bool)
-	for _, a := range bpf.Plan() {
+	for _, a := range bpf.Plan(bpf.AnyMode) {
 		role, phase := schema.Role(a.Role), schema.Phase(a.Phase)
 		if _, ok := shapeOf(role, phase); !ok {
 			t.Errorf("%s: the catalogue has no %s %s", a.Symbol, role.Label(), phase)
@@ -69,6 +69,14 @@ func TestNumbersFitSchema(t *testing.T) {
 		}
 	}
 	phases := schema.Phase(bpf.Enter) == schema.Enter && schema.Phase(bpf.Exit) == schema.Exit
+	for attach, want := range map[bpf.Attach]schema.Attach{
+		bpf.Kprobe: schema.Attach_ATTACH_KPROBE, bpf.Kretprobe: schema.Attach_ATTACH_KRETPROBE,
+		bpf.KprobeMulti: schema.Attach_ATTACH_KPROBE_MULTI, bpf.KretprobeMulti: schema.Attach_ATTACH_KRETPROBE_MULTI,
+	} {
+		if schema.Attach(attach) != want {
+			t.Errorf("attach type %d is %s, want %s", attach, schema.Attach(attach), want)
+		}
+	}
 	attach := schema.Attach(bpf.Fentry) == schema.Attach_ATTACH_FENTRY && schema.Attach(bpf.Fexit) == schema.Attach_ATTACH_FEXIT &&
 		schema.Attach(bpf.TPBTF) == schema.Attach_ATTACH_TP_BTF
 	if !phases || !attach {

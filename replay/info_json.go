@@ -64,6 +64,9 @@ type infoProbe struct {
 	Attached bool   `json:"attached"`
 	Error    string `json:"error,omitempty"`
 	Required bool   `json:"required"`
+
+	// Uncounted: hits the probe missed are not all among the losses.
+	Uncounted bool `json:"uncounted,omitempty"`
 }
 
 type infoLayout struct {
@@ -162,7 +165,7 @@ func headerDocument(h *schema.Header) infoHeader {
 func probeDocuments(h *schema.Header) []infoProbe {
 	out := []infoProbe{}
 	for _, p := range h.Probe {
-		out = append(out, infoProbe{p.Role.Label(), p.Phase.Label(), p.Symbol, p.Attach.Label(), p.Attached, p.Error, p.Required})
+		out = append(out, infoProbe{p.Role.Label(), p.Phase.Label(), p.Symbol, p.Attach.Label(), p.Attached, p.Error, p.Required, p.Uncounted})
 	}
 	return out
 }

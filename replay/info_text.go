@@ -84,7 +84,10 @@ func (i *Info) writeProbes(p *infoPrinter) {
 	rows := [][]string{{"role", "phase", "symbol", "attach", "attached"}}
 	for _, b := range i.Header.Probe {
 		attached := "yes"
-		if !b.Attached {
+		switch {
+		case b.Attached && b.Uncounted:
+			attached = "yes; hits it misses are not counted"
+		case !b.Attached:
 			attached = "no: " + orElse(Printable(b.Error), "reason not recorded")
 		}
 		rows = append(rows, []string{b.Role.Label(), b.Phase.Label(), Printable(b.Symbol), b.Attach.Label(), attached})

@@ -34,13 +34,15 @@ const (
 type Attach int32
 
 const (
-	Attach_ATTACH_UNSPECIFIED Attach = 0
-	Attach_ATTACH_FENTRY      Attach = 1
-	Attach_ATTACH_FEXIT       Attach = 2
-	Attach_ATTACH_KPROBE      Attach = 3
-	Attach_ATTACH_KRETPROBE   Attach = 4
-	Attach_ATTACH_TP_BTF      Attach = 5
-	Attach_ATTACH_DMESG       Attach = 6 // a line of a kernel log, not a live probe
+	Attach_ATTACH_UNSPECIFIED     Attach = 0
+	Attach_ATTACH_FENTRY          Attach = 1
+	Attach_ATTACH_FEXIT           Attach = 2
+	Attach_ATTACH_KPROBE          Attach = 3
+	Attach_ATTACH_KRETPROBE       Attach = 4
+	Attach_ATTACH_TP_BTF          Attach = 5
+	Attach_ATTACH_DMESG           Attach = 6 // a line of a kernel log, not a live probe
+	Attach_ATTACH_KPROBE_MULTI    Attach = 7
+	Attach_ATTACH_KRETPROBE_MULTI Attach = 8
 )
 
 // Enum value maps for Attach.
@@ -53,15 +55,19 @@ var (
 		4: "ATTACH_KRETPROBE",
 		5: "ATTACH_TP_BTF",
 		6: "ATTACH_DMESG",
+		7: "ATTACH_KPROBE_MULTI",
+		8: "ATTACH_KRETPROBE_MULTI",
 	}
 	Attach_value = map[string]int32{
-		"ATTACH_UNSPECIFIED": 0,
-		"ATTACH_FENTRY":      1,
-		"ATTACH_FEXIT":       2,
-		"ATTACH_KPROBE":      3,
-		"ATTACH_KRETPROBE":   4,
-		"ATTACH_TP_BTF":      5,
-		"ATTACH_DMESG":       6,
+		"ATTACH_UNSPECIFIED":     0,
+		"ATTACH_FENTRY":          1,
+		"ATTACH_FEXIT":           2,
+		"ATTACH_KPROBE":          3,
+		"ATTACH_KRETPROBE":       4,
+		"ATTACH_TP_BTF":          5,
+		"ATTACH_DMESG":           6,
+		"ATTACH_KPROBE_MULTI":    7,
+		"ATTACH_KRETPROBE_MULTI": 8,
 	}
 )
 
@@ -822,6 +828,7 @@ type Probe struct {
 	Attached      bool                   `protobuf:"varint,5,opt,name=attached,proto3" json:"attached,omitempty"`                  // false: see error
 	Error         string                 `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`                         // why it was not attached; "not tried" words included
 	Required      bool                   `protobuf:"varint,7,opt,name=required,proto3" json:"required,omitempty"`                  // a recording cannot start without this role
+	Uncounted     bool                   `protobuf:"varint,8,opt,name=uncounted,proto3" json:"uncounted,omitempty"`                // this kernel does not tell how many hits such a probe missed: LOSS_CAUSE_MISSED is not all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -901,6 +908,13 @@ func (x *Probe) GetError() string {
 func (x *Probe) GetRequired() bool {
 	if x != nil {
 		return x.Required
+	}
+	return false
+}
+
+func (x *Probe) GetUncounted() bool {
+	if x != nil {
+		return x.Uncounted
 	}
 	return false
 }
@@ -1747,7 +1761,7 @@ const file_trace_proto_rawDesc = "" +
 	"\x06Kernel\x12\x18\n" +
 	"\arelease\x18\x01 \x01(\tR\arelease\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
-	"\amachine\x18\x03 \x01(\tR\amachine\"\xe2\x01\n" +
+	"\amachine\x18\x03 \x01(\tR\amachine\"\x80\x02\n" +
 	"\x05Probe\x12\"\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x0e.dtrec.v1.RoleR\x04role\x12%\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x0f.dtrec.v1.PhaseR\x05phase\x12\x16\n" +
@@ -1755,7 +1769,8 @@ const file_trace_proto_rawDesc = "" +
 	"\x06attach\x18\x04 \x01(\x0e2\x10.dtrec.v1.AttachR\x06attach\x12\x1a\n" +
 	"\battached\x18\x05 \x01(\bR\battached\x12\x14\n" +
 	"\x05error\x18\x06 \x01(\tR\x05error\x12\x1a\n" +
-	"\brequired\x18\a \x01(\bR\brequired\"\x8e\x04\n" +
+	"\brequired\x18\a \x01(\bR\brequired\x12\x1c\n" +
+	"\tuncounted\x18\b \x01(\bR\tuncounted\"\x8e\x04\n" +
 	"\x06Layout\x12\x1f\n" +
 	"\vdentry_size\x18\x01 \x01(\rR\n" +
 	"dentrySize\x12\x19\n" +
@@ -1846,7 +1861,7 @@ const file_trace_proto_rawDesc = "" +
 	"\bfirst_id\x18\x02 \x03(\x04R\afirstId\x12\x19\n" +
 	"\bfirst_ns\x18\x03 \x03(\x04R\afirstNs\x12\x17\n" +
 	"\alast_ns\x18\x04 \x03(\x04R\x06lastNs\x12\x12\n" +
-	"\x04size\x18\x0f \x01(\aR\x04size*\x93\x01\n" +
+	"\x04size\x18\x0f \x01(\aR\x04size*\xc8\x01\n" +
 	"\x06Attach\x12\x16\n" +
 	"\x12ATTACH_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rATTACH_FENTRY\x10\x01\x12\x10\n" +
@@ -1854,7 +1869,9 @@ const file_trace_proto_rawDesc = "" +
 	"\rATTACH_KPROBE\x10\x03\x12\x14\n" +
 	"\x10ATTACH_KRETPROBE\x10\x04\x12\x11\n" +
 	"\rATTACH_TP_BTF\x10\x05\x12\x10\n" +
-	"\fATTACH_DMESG\x10\x06*\xba\x02\n" +
+	"\fATTACH_DMESG\x10\x06\x12\x17\n" +
+	"\x13ATTACH_KPROBE_MULTI\x10\a\x12\x1a\n" +
+	"\x16ATTACH_KRETPROBE_MULTI\x10\b*\xba\x02\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_OPEN\x10\x01\x12\x0f\n" +

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * What the probes do: what happens to a path name inside the dcache. One program per
+ * role and phase; plan.go says to which kernel function each is attached. Written for
+ * 5.10 and later: bounded code, no loops, no helper younger than that.
+ *
+ * Two units include this, dcache.bpf.c for fentry and fexit, kprobe.bpf.c for kprobes
+ * and kretprobes. Each says first how its programs see the kernel:
+ *
+ *   READ(p, member)                   a member of a kernel structure
+ *   ENTER_PROBE(name, ...)            a program on entry, in which
+ *     ARG(n)                          is the n-th argument, from 0
+ *   EXIT_PROBE(name, ...)             a program on return, in which
+ *     RET(args)                       is the value of a function with so many arguments
+ *   EXIT_ARG_PROBE(name, role, n, ...)  a program on return, in which
+ *     arg                             is the n-th argument as it was on entry
+ *   CURRENT_TASK()                    the task_struct, in any
+ */
+#ifndef DTREC_DCACHE_H
+#define DTREC_DCACHE_H
+
+#include "emit.h"
+#include "kernel.h"
+
+/* ---- dentries ---- */
+
+static __always_inline void read_parent(struct record *r, const struct dentry *parent)
+{
+	r->parent = (__u64)parent;
+	if (!parent)
+		return;
+	if (READ(parent, d_parent) == parent)
+		r->facts |= FACT_PARENT_IS_ROOT;
+	if (READ(parent, d_flags) & dcache_op_hash)
+		r->facts |= FACT_PARENT_OP_HASH;
+}
+
+static __always_inline void read_dentry(struct record *r, const struct dentry *dentry)
+{
+	r->dentry = (__u64)dentry;
+	if (!dentry)
+		return;
+	read_parent(r, READ(dentry, d_parent));
+	r->inode = (__u64)READ(dentry, d_inode);
+	r->name_addr = (__u64)READ(dentry, d_name.name);
+	r->name_len = READ(dentry, d_name.len);
+	r->hash = READ(dentry, d_name.hash);
+	if (READ(dentry, d_flags) & dcache_mounted)
+		r->facts |= FACT_MOUNTPOINT;
+	if (!READ(dentry, d_hash.pprev))
+		r->facts |= FACT_UNHASHED;
+}
+
+/* A target has seen the dentry: what happens to it from now on is recorded whoever does it. */
+static __always_inline void watch_dentry(const struct record *r)
+{
+	__u64 key = r->dentry;
+	__u8 one = 1;
+
+	if (match_all || !key || bpf_map_lookup_elem(&watch, &key))
+		return;
+	if (bpf_map_update_elem(&watch, &key, &one, 0))
+		lost(LOSS_WATCH_OVERFLOW, r);
+}
+
+static __always_inline bool is_watched(const struct dentry *dentry)
+{
+	__u64 key = (__u64)dentry;
+
+	return match_all || bpf_map_lookup_elem(&watch, &key) != NULL;
+}
+
+static __always_inline void forget(const struct dentry *dentry)
+{
+	__u64 key = (__u64)dentry;
+
+	if (!match_all)
+		bpf_map_delete_elem(&watch, &key);
+}
+
+/* ---- what the roles have in common ---- */
+
+/* Entry of a lookup or alloc: the key it is about. */
+static __always_inline void key_event(enum role role, const struct dentry *parent, const struct qstr *name)
+{
+	struct record r = {};
+
+	if (!enabled || !is_target())
+		return;
+	begin(&r, role, ENTER);
+	read_parent(&r, parent);
+	if (name) {
+		r.name_addr = (__u64)READ(name, name);
+		r.name_len = READ(name, len);
+		r.hash = READ(name, hash);
+	}
+	emit_name(&r);
+}
+
+/* Exit of a lookup or alloc: the dentry it returned, or NULL. */
+static __always_inline void found_event(enum role role, const struct dentry *dentry)
+{
+	struct record r = {};
+
+	if (!enabled || !is_target())
+		return;
+	begin(&r, role, EXIT);
+	read_dentry(&r, dentry);
+	watch_dentry(&r);
+	emit_name(&r);
+}
+
+/* Something done to a dentry by a target, or by anyone to a watched one. */
+static __always_inline void done_event(enum role role, enum phase phase, const struct dentry *dentry, __u64 value)
+{
+	struct record r = {};
+	bool target;
+
+	if (!enabled)
+		return;
+	target = is_target();
+	if (!target && !is_watched(dentry))
+		return;
+	begin(&r, role, phase);
+	r.value = value;
+	read_dentry(&r, dentry);
+	if (target)
+		watch_dentry(&r);
+	emit_name(&r);
+}
+
+/* The end of a dentry that was seen before; drop_caches ends thousands that were not. */
+static __always_inline void end_event(enum role role, const struct dentry *dentry, bool last)
+{
+	struct record r = {};
+
+	if (!enabled || !is_watched(dentry))
+		return;
+	begin(&r, role, ENTER);
+	read_dentry(&r, dentry);
+	emit_name(&r);
+	if (last)
+		forget(dentry);
+}
+
+/* ---- open ---- */
+
+/* struct file *do_filp_open(int dfd, struct filename *pathname, const struct open_flags *op) */
+static __always_inline void on_open_enter(const struct filename *pathname, const struct open_flags *op)
+{
+	struct record r = {};
+
+	if (!enabled || !is_target())
+		return;
+	begin(&r, ROLE_OPEN, ENTER);
+	r.name_addr = (__u64)READ(pathname, name);
+	r.flags = READ(op, open_flag);
+	r.mode = READ(op, mode);
+	emit_path(&r, (const char *)r.name_addr);
+}
+
+ENTER_PROBE(open_enter, on_open_enter((const struct filename *)ARG(1), (const struct open_flags *)ARG(2)))
+
+/* The last component's name may be of any length; 255 covers every dentry. */
+static __always_inline void emit_opened(const struct record *r, const char *fstype)
+{
+	const void *src = (const void *)r->name_addr;
+	__u64 n = r->name_len; /* 64 bits: compared and passed on as one register */
+
+	if (n > 255)
+		n = 255;
+	barrier_var(n);
+	EMIT_NAMED(r, src, n & 255, FSTYPE_BYTES, 256,
+		   bpf_probe_read_kernel_str(rec->name, FSTYPE_BYTES, fstype));
+}
+
+static __always_inline void emit_not_opened(const struct record *r)
+{
+	struct {
+		struct record head;
+		char fstype[FSTYPE_BYTES];
+	} *rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
+
+	if (!rec) {
+		lost(LOSS_RING_BUFFER, r);
+		return;
+	}
+	copy_head(&rec->head, r);
+	rec->fstype[0] = 0;
+	submit(rec, r->time);
+}
+
+static __always_inline void on_open_exit(const struct file *file)
+{
+	struct record r = {};
+	const struct dentry *dentry;
+	const struct super_block *sb;
+	const struct file_system_type *type;
+
+	if (!enabled || !is_target())
+		return;
+	begin(&r, ROLE_OPEN, EXIT);
+	r.value = (__u64)file;
+	if (r.value - 1 >= (__u64)-4096) { /* NULL or IS_ERR */
+		emit_not_opened(&r);
+		return;
+	}
+	dentry = READ(file, f_path.dentry);
+	read_dentry(&r, dentry);
+	sb = READ(dentry, d_sb);
+	type = READ(sb, s_type);
+	r.flags = READ(sb, s_dev);
+	watch_dentry(&r);
+	emit_opened(&r, READ(type, name));
+}
+
+EXIT_PROBE(open_exit, on_open_exit((const struct file *)RET(3)))
+
+/* ---- lookup ---- */
+
+/* struct dentry *d_lookup(const struct dentry *parent, const struct qstr *name) */
+ENTER_PROBE(lookup_enter, key_event(ROLE_LOOKUP, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
+
+EXIT_PROBE(lookup_exit, found_event(ROLE_LOOKUP, (const struct dentry *)RET(2)))
+
+/* struct dentry *__d_lookup(const struct dentry *parent, const struct qstr *name) */
+ENTER_PROBE(chain_enter, key_event(ROLE_LOOKUP_CHAIN, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
+
+EXIT_PROBE(chain_exit, found_event(ROLE_LOOKUP_CHAIN, (const struct dentry *)RET(2)))
+
+/* struct dentry *__d_lookup_rcu(const struct dentry *parent, const struct qstr *name, unsigned *seqp) */
+ENTER_PROBE(rcu_enter, key_event(ROLE_LOOKUP_RCU, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
+
+EXIT_PROBE(rcu_exit, found_event(ROLE_LOOKUP_RCU, (const struct dentry *)RET(3)))
+
+/* ---- the life of a dentry ---- */
+
+/* struct dentry *__d_alloc(struct super_block *sb, const struct qstr *name) */
+ENTER_PROBE(alloc_enter, key_event(ROLE_ALLOC, NULL, (const struct qstr *)ARG(1)))
+
+EXIT_PROBE(alloc_exit, found_event(ROLE_ALLOC, (const struct dentry *)RET(2)))
+
+/* void __d_rehash(struct dentry *entry): afterwards d_hash.pprev is the bucket itself */
+static __always_inline void on_insert_exit(const struct dentry *dentry)
+{
+	done_event(ROLE_INSERT, EXIT, dentry, (__u64)READ(dentry, d_hash.pprev));
+}
+
+EXIT_ARG_PROBE(insert_exit, ROLE_INSERT, 0, on_insert_exit((const struct dentry *)arg))
+
+/* void __d_instantiate(struct dentry *dentry, struct inode *inode) */
+EXIT_ARG_PROBE(instantiate_exit, ROLE_INSTANTIATE, 0, done_event(ROLE_INSTANTIATE, EXIT, (const struct dentry *)arg, 0))
+
+/* void d_delete(struct dentry *dentry) */
+ENTER_PROBE(delete_enter, done_event(ROLE_DELETE, ENTER, (const struct dentry *)ARG(0), 0))
+
+/* void __d_move(struct dentry *dentry, struct dentry *target, bool exchange) */
+ENTER_PROBE(move_enter, done_event(ROLE_MOVE, ENTER, (const struct dentry *)ARG(0), ARG(1)))
+
+EXIT_ARG_PROBE(move_exit, ROLE_MOVE, 0, done_event(ROLE_MOVE, EXIT, (const struct dentry *)arg, 0))
+
+/* void __d_drop(struct dentry *dentry) */
+ENTER_PROBE(drop_enter, end_event(ROLE_DROP, (const struct dentry *)ARG(0), false))
+
+/* void __dentry_kill(struct dentry *dentry); it returns the parent from 6.8 */
+ENTER_PROBE(kill_enter, end_event(ROLE_KILL, (const struct dentry *)ARG(0), forget_at_kill))
+
+/* void dentry_free(struct dentry *dentry) */
+ENTER_PROBE(free_enter, end_event(ROLE_FREE, (const struct dentry *)ARG(0), true))
+
+/* ---- unlink: the dentry is the second argument until 5.11, the third since ---- */
+
+static __always_inline void unlink_returned(const struct dentry *dentry, __s32 ret)
+{
+	struct record r = {};
+
+	if (!enabled || (!is_target() && !is_watched(dentry)))
+		return;
+	begin(&r, ROLE_UNLINK, EXIT);
+	r.value = (__u64)(__s64)ret;
+	emit(&r);
+}
+
+ENTER_PROBE(unlink2_enter, done_event(ROLE_UNLINK, ENTER, (const struct dentry *)ARG(1), 0))
+
+EXIT_ARG_PROBE(unlink2_exit, ROLE_UNLINK, 1, unlink_returned((const struct dentry *)arg, (__s32)RET(3)))
+
+ENTER_PROBE(unlink3_enter, done_event(ROLE_UNLINK, ENTER, (const struct dentry *)ARG(2), 0))
+
+EXIT_ARG_PROBE(unlink3_exit, ROLE_UNLINK, 2, unlink_returned((const struct dentry *)arg, (__s32)RET(4)))
+
+/* ---- drop_caches: recorded whoever asks for it ---- */
+
+static __always_inline void evict_event(enum phase phase)
+{
+	struct record r = {};
+
+	if (!enabled)
+		return;
+	begin(&r, ROLE_EVICT, phase);
+	emit(&r);
+}
+
+/* void drop_slab(void) */
+ENTER_PROBE(evict_enter, evict_event(ENTER))
+
+EXIT_PROBE(evict_exit, evict_event(EXIT))
+
+/* ---- the end of a process; the rest of its life is in dcache.bpf.c ---- */
+
+#define SIGNAL_GROUP_EXIT 4
+
+static __always_inline void exit_event(const struct task_struct *p)
+{
+	const struct signal_struct *signal = READ(p, signal);
+	__u32 tgid = READ(p, tgid);
+	struct record r = {};
+
+	if (!enabled || !is_target())
+		return;
+	if (bpf_map_delete_elem(&targets, &tgid) && !match_all && !match_comm && !match_cgroup)
+		return;
+	begin(&r, ROLE_EXIT, ENTER);
+	r.value = (__u32)(READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code) : READ(p, exit_code));
+	emit(&r);
+}
+
+/* void acct_process(void): called by the last thread only. When a process ends its threads come through
+ * the tracepoint all at once, and miss each other. */
+ENTER_PROBE(process_exit, exit_event(CURRENT_TASK()))
+
+#endif

@@ -1,0 +1,43 @@
+//go:build ignore
+
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * The probes attached by kprobe and kretprobe, one at a time or through kprobe.multi:
+ * the same bodies, with arguments from registers and memory read by helper. On return
+ * the arguments are gone from the registers, so where they are needed a second program,
+ * NAME_stash, keeps them on entry.
+ */
+#define READ(p, member)                                                          \
+	({                                                                       \
+		typeof(((void)0, (p)->member)) value_;                           \
+		bpf_probe_read_kernel(&value_, sizeof(value_),                   \
+				      __builtin_preserve_access_index(&(p)->member)); \
+		value_;                                                          \
+	})
+#define ARG(n) REGS_ARG##n(ctx)
+#define RET(args) REGS_RET(ctx)
+#define CURRENT_TASK() ((const struct task_struct *)bpf_get_current_task())
+
+#define PROBE(section, name, ...)                                                \
+	SEC(section)                                                             \
+	int name(struct pt_regs *ctx)                                            \
+	{                                                                        \
+		__VA_ARGS__;                                                     \
+		return 0;                                                        \
+	}
+
+#define ENTER_PROBE(name, ...) PROBE("kprobe", name, __VA_ARGS__)
+#define EXIT_PROBE(name, ...) PROBE("kretprobe", name, __VA_ARGS__)
+#define EXIT_ARG_PROBE(name, role, n, ...)                                       \
+	PROBE("kprobe", name##_stash, stash(role, ARG(n), REGS_STACK(ctx)))      \
+	PROBE("kretprobe", name, {                                               \
+		__u64 arg;                                                       \
+		if (unstash(role, &arg))                                         \
+			__VA_ARGS__;                                             \
+	})
+
+#include "regs.h"
+#include "stash.h"
+#include "dcache.h"
+
+char _license[] SEC("license") = "Dual BSD/GPL";

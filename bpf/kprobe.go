@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+)
+
+// kretprobeCalls is how many calls of a function a kretprobe can have open at once. By
+// default that is a few per cpu, and opens sleep.
+const kretprobeCalls = 1024
+
+const stashMap = "stashed"
+
+var errNoMulti = errors.New("no kprobe.multi in this kernel")
+
+var errNoKprobes = errors.New("no kprobe programs were built for this architecture")
+
+// newKprobes reads kprobe.bpf.c's object. Its programs share the maps, and the
+// variables, of the other one; only the stash is their own.
+func newKprobes(shared object) (object, error) {
+	if len(_KprobeBytes) == 0 {
+		return object{}, nil
+	}
+	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(_KprobeBytes))
+	if err != nil {
+		return object{}, fmt.Errorf("read the built-in kprobe programs: %w", err)
+	}
+	for name, m := range shared.spec.Maps {
+		if spec.Maps[name] == nil {
+			return object{}, fmt.Errorf("the kprobe programs have no map %s", name)
+		}
+		spec.Maps[name].MaxEntries = m.MaxEntries
+	}
+	stash, err := ebpf.NewMap(spec.Maps[stashMap])
+	if err != nil {
+		return object{}, fmt.Errorf("create the stash: %w", err)
+	}
+	o := object{spec: spec, maps: maps.Clone(shared.maps)}
+	o.maps[stashMap] = stash
+	return o, nil
+}
+
+func (o *object) closeStash() error {
+	if stash := o.maps[stashMap]; stash != nil {
+		return stash.Close()
+	}
+	return nil
+}
+
+// attachKprobe attaches the program and, if its exit needs an argument, the one that
+// keeps it on entry.
+func (a *attacher) attachKprobe(role Role, c candidate) (*attached, error) {
+	if a.kprobe.spec == nil {
+		return nil, errNoKprobes
+	}
+	exit, err := a.attachOne(role, c)
+	if err != nil {
+		return nil, err
+	}
+	c.program += "_stash"
+	if a.kprobe.spec.Programs[c.program] == nil {
+		return exit, nil
+	}
+	switch c.attach {
+	case KretprobeMulti:
+		c.attach = KprobeMulti
+	case Kretprobe:
+		c.attach = Kprobe
+	}
+	if exit.stash, err = a.attachOne(role, c); err != nil {
+		return nil, errors.Join(fmt.Errorf("on entry: %w", err), exit.close())
+	}
+	return exit, nil
+}
+
+func (a *attacher) attachOne(role Role, c candidate) (*attached, error) {
+	prog, err := a.load(a.kprobe, c.program, func(p *ebpf.ProgramSpec) {
+		if c.attach == KprobeMulti || c.attach == KretprobeMulti {
+			p.AttachType = ebpf.AttachTraceKprobeMulti
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	l, err := attachSymbol(prog, c)
+	if err != nil {
+		prog.Close()
+		if errors.Is(err, ebpf.ErrNotSupported) && (c.attach == KprobeMulti || c.attach == KretprobeMulti) {
+			return nil, errNoMulti
+		}
+		return nil, fmt.Errorf("attach: %w", err)
+	}
+	return &attached{role: role, prog: prog, link: l, counted: a.counts}, nil
+}
+
+func attachSymbol(prog *ebpf.Program, c candidate) (link.Link, error) {
+	switch c.attach {
+	case KprobeMulti:
+		return link.KprobeMulti(prog, link.KprobeMultiOptions{Symbols: []string{c.symbol}})
+	case KretprobeMulti:
+		return link.KretprobeMulti(prog, link.KprobeMultiOptions{Symbols: []string{c.symbol}})
+	case Kprobe:
+		return link.Kprobe(c.symbol, prog, nil)
+	case Kretprobe:
+		// Only tracefs takes a number of calls; it may not be mounted.
+		l, err := link.Kretprobe(c.symbol, prog, &link.KprobeOptions{RetprobeMaxActive: kretprobeCalls, TraceFSPrefix: "dtrec"})
+		if err != nil {
+			l, err = link.Kretprobe(c.symbol, prog, nil)
+		}
+		return l, err
+	default:
+		return nil, fmt.Errorf("attach type %d is no kprobe", c.attach)
+	}
+}
+
+// countsMissed reports whether links tell what they missed (6.7): whether one of the
+// structs in struct bpf_link_info has a member of that name.
+func countsMissed(kernel *btf.Spec) bool {
+	var info *btf.Struct
+	if kernel.TypeByName("bpf_link_info", &info) != nil {
+		return false
+	}
+	return hasMember(info, "missed", 4)
+}
+
+// hasMember looks for a member by name in t and what is in it, to a depth.
+func hasMember(t btf.Type, name string, depth int) bool {
+	var members []btf.Member
+	switch t := btf.UnderlyingType(t).(type) {
+	case *btf.Struct:
+		members = t.Members
+	case *btf.Union:
+		members = t.Members
+	}
+	for _, m := range members {
+		if m.Name == name || depth > 0 && hasMember(m.Type, name, depth-1) {
+			return true
+		}
+	}
+	return false
+}
+
+// takeMissed returns the hits missed since the last call, of this program and its
+// stash: those the program refused since it or another one ran on that cpu, and
+// those the probe could not hand on.
+func (a *attached) takeMissed() (uint64, error) {
+	if a == nil {
+		return 0, nil
+	}
+	stats, err := a.prog.Stats()
+	if err != nil {
+		return 0, fmt.Errorf("read missed hits: %w", err)
+	}
+	total := stats.RecursionMisses
+	if a.counted {
+		missed, err := linkMissed(a.link)
+		if err != nil {
+			return 0, fmt.Errorf("read missed hits: %w", err)
+		}
+		total += missed
+	}
+	n := total - a.missed
+	a.missed = total
+	entry, err := a.stash.takeMissed()
+	return n + entry, err
+}
+
+func linkMissed(l link.Link) (uint64, error) {
+	info, err := l.Info()
+	if err != nil {
+		return 0, err
+	}
+	if multi := info.KprobeMulti(); multi != nil {
+		return multi.Missed, nil
+	}
+	if perf := info.PerfEvent(); perf != nil {
+		if kprobe := perf.Kprobe(); kprobe != nil {
+			return kprobe.Missed, nil
+		}
+	}
+	return 0, nil
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * An argument kept from the entry of a function to its return, by thread and role. The
+ * entries of a thread are a stack: vfs_unlink of an overlay calls that of a layer, and
+ * layers are at most FILESYSTEM_MAX_STACK_DEPTH (2) deep.
+ */
+#ifndef DTREC_STASH_H
+#define DTREC_STASH_H
+
+#include "emit.h"
+
+#define MAX_NESTED 4 /* a power of two */
+
+struct call {
+	__u64 arg;
+	__u64 sp;   /* the stack pointer on entry */
+	__u64 time; /* ns, CLOCK_BOOTTIME */
+};
+
+struct calls {
+	__u64 depth;
+	struct call call[MAX_NESTED];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64); /* role << 32 | tid */
+	__type(value, struct calls);
+} stashed SEC(".maps");
+
+static __always_inline __u64 stash_key(enum role role)
+{
+	return (__u64)role << 32 | (__u32)bpf_get_current_pid_tgid();
+}
+
+/* An exit that is not in the trace, of a call entered at `time`; 0: now. */
+static __always_inline void lost_exit(enum role role, __u64 time)
+{
+	struct record r = {};
+
+	begin(&r, role, EXIT);
+	if (time)
+		r.time = time;
+	lost(LOSS_MISSED, &r);
+}
+
+/*
+ * Calls whose frame is gone, and whose exit was never seen: a stack grows downwards, so
+ * what a new call is nested in was entered with a stack pointer above its own.
+ */
+static __always_inline __u64 drop_returned(struct calls *calls, enum role role, __u64 sp)
+{
+	__u64 depth = calls->depth;
+
+#pragma unroll
+	for (int i = 0; i < MAX_NESTED; i++) {
+		struct call *top = &calls->call[(depth - 1) % MAX_NESTED];
+
+		if (!depth || top->sp > sp)
+			break;
+		lost_exit(role, top->time);
+		depth--;
+	}
+	return depth;
+}
+
+/* Keeps arg, a dentry, for the exit, if that will be recorded. */
+static __always_inline void stash(enum role role, __u64 arg, __u64 sp)
+{
+	__u64 key = stash_key(role), depth = 0;
+	struct calls *calls;
+	bool target;
+
+	if (!enabled)
+		return;
+	target = is_target();
+	if (!target && !match_all && !bpf_map_lookup_elem(&watch, &arg))
+		return;
+	calls = bpf_map_lookup_elem(&stashed, &key);
+	if (!calls) {
+		struct calls first = {};
+
+		if (bpf_map_update_elem(&stashed, &key, &first, 0) && !target)
+			lost_exit(role, 0); /* of a target unstash counts it */
+		calls = bpf_map_lookup_elem(&stashed, &key);
+		if (!calls)
+			return;
+	}
+	depth = drop_returned(calls, role, sp);
+	if (depth >= MAX_NESTED) {
+		lost_exit(role, calls->call[0].time);
+		depth = 0;
+	}
+	calls->call[depth % MAX_NESTED].arg = arg;
+	calls->call[depth % MAX_NESTED].sp = sp;
+	calls->call[depth % MAX_NESTED].time = bpf_ktime_get_boot_ns();
+	calls->depth = depth + 1;
+}
+
+/* Takes back what the entry kept. Without it the exit is lost, if it is a target's; of others nothing need have been kept. */
+static __always_inline bool unstash(enum role role, __u64 *arg)
+{
+	__u64 key = stash_key(role), depth;
+	struct calls *calls;
+
+	if (!enabled)
+		return false;
+	calls = bpf_map_lookup_elem(&stashed, &key);
+	if (!calls || !calls->depth) {
+		if (is_target())
+			lost_exit(role, 0);
+		return false;
+	}
+	depth = calls->depth - 1;
+	*arg = calls->call[depth % MAX_NESTED].arg;
+	calls->depth = depth;
+	if (!depth)
+		bpf_map_delete_elem(&stashed, &key);
+	return true;
+}
+
+#endif
