@@ -87,8 +87,20 @@ func TestKernelWorkloads(t *testing.T) {
 			compareVerdicts(t, v)
 			checkPage(t, trace)
 			keep(t, release, trace)
+			sameAgain(t, binary, kernel, trace)
 		})
 	}
+}
+
+// sameAgain records once more: every address, id, time and hash is another, and the
+// diff finds nothing.
+func sameAgain(t *testing.T, binary, kernel, trace string) {
+	t.Helper()
+	again := filepath.Join(t.TempDir(), "again.pb")
+	if _, stderr, code := inGuest(t, binary, kernel, "record", "--workload", "all", "-o", again); code != 0 {
+		t.Fatalf("record again: exit %d\n%s", code, stderr)
+	}
+	t.Log(output(t, "diff", trace, again))
 }
 
 // keep copies the trace to the directory DTREC_KEEP, if that is set: so are the

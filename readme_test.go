@@ -24,19 +24,19 @@ func TestReadmeExamplesAreTrue(t *testing.T) {
 	ran := 0
 	for _, block := range strings.Split(string(readme), "```console\n")[1:] {
 		block, _, _ = strings.Cut(block, "```")
-		for _, example := range strings.Split("\n"+block, "\n$ ")[1:] {
-			line, want, _ := strings.Cut(example, "\n")
+		for _, shown := range strings.Split("\n"+block, "\n$ ")[1:] {
+			line, want, _ := strings.Cut(shown, "\n")
 			args := strings.Fields(line)
 			if args[0] != "dtrec" {
 				continue
 			}
 			ran++
 			args, toFile := redirected(args[1:])
-			got := output(t, args...)
+			got := example(t, args)
 			switch {
 			case toFile:
 			case os.Getenv("DTREC_UPDATE") != "" && !strings.Contains(want, "…"):
-				readme = bytes.Replace(readme, []byte("$ "+example), []byte("$ "+line+"\n"+strings.TrimRight(got, "\n")+trailing(want)), 1)
+				readme = bytes.Replace(readme, []byte("$ "+shown), []byte("$ "+line+"\n"+strings.TrimRight(got, "\n")+trailing(want)), 1)
 				if err := os.WriteFile("README.md", readme, 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -48,6 +48,18 @@ func TestReadmeExamplesAreTrue(t *testing.T) {
 	if ran == 0 {
 		t.Error("README.md has no example that was run")
 	}
+}
+
+// example runs dtrec and returns its stdout; a diff that differs exits with 1.
+func example(t *testing.T, args []string) string {
+	if args[0] != "diff" {
+		return output(t, args...)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(args, strings.NewReader(""), &stdout, &stderr); code != 1 {
+		t.Fatalf("dtrec %s: exit %d\n%s", strings.Join(args, " "), code, stderr.String())
+	}
+	return stdout.String()
 }
 
 // trailing is the white space a block ends with.
