@@ -191,6 +191,13 @@ func TestVerdicts(t *testing.T) {
 		{"without alloc", func(s *scene) { s.without(schema.RoleAlloc); s.Open(true, "f"); s.Open(true, "f") },
 			map[Kind]string{Absence: "0/0/2", Equality: "0/0/2", Prefix: "0/0/2"}, "probe not attached: alloc"},
 
+		{"misses of kill are not counted", func(s *scene) {
+			for _, p := range s.header.Probe {
+				p.Uncounted = p.Role == schema.RoleKill
+			}
+			s.Open(true, "f")
+		}, map[Kind]string{Equality: "0/0/1", Prefix: "1/0/0", Hash: "4/0/0"}, "does not count missed hits: kill"},
+
 		{"loss before", func(s *scene) { s.Open(true, "f"); s.lose(0, s.Now()+1, s.Now()+2); s.DropCaches() },
 			map[Kind]string{Equality: "1/0/0"}, ""},
 		{"loss in the window", func(s *scene) {

@@ -22,6 +22,8 @@ type collector struct {
 	rows     []row    // scratch of the open being judged
 	links    int      // names in it that were not of its path
 
+	uncounted replay.Roles // roles of which hits may be missed unknown
+
 	watch func(*Claim) // told of every claim but proven ones on one event; may be nil
 }
 
@@ -72,6 +74,9 @@ func newCollector(h *schema.Header) *collector {
 	for _, p := range h.GetProbe() {
 		if p.Attached {
 			c.f.Attached |= replay.RolesOf(p.Role)
+			if p.Uncounted {
+				c.uncounted |= replay.RolesOf(p.Role)
+			}
 		}
 	}
 	return c

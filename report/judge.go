@@ -12,7 +12,7 @@ import (
 
 // begin starts a claim of the kind whose operands lie between two times. Its
 // verdict is Proven when nothing is known against it yet: every role it needs was
-// attached and no event of those roles was lost in the window.
+// attached, its missed hits would be known, and none was lost in the window.
 func (c *collector) begin(k Kind, subject string, first, last uint64) Claim {
 	c.terms = c.terms[:0]
 	cl := Claim{Kind: k, Verdict: Proven, Subject: subject}
