@@ -4,46 +4,170 @@ package diff
 
 import (
 	"bytes"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-func BenchmarkCompare(b *testing.B) {
-	const events = 1_000_000
-	file, err := tracetest.Bytes(func(emit func(*schema.Event)) { tracetest.Generate(events, emit) })
-	if err != nil {
-		b.Fatal(err)
+// generated is the same million events, or how many there are to be, on two machines.
+func generated(t testing.TB, events int) (a, b []byte) {
+	t.Helper()
+	var files [2][]byte
+	for i, m := range []tracetest.Machine{here(), there()} {
+		var buf bytes.Buffer
+		if err := stream(&buf, m, events); err != nil {
+			t.Fatal(err)
+		}
+		files[i] = buf.Bytes()
 	}
-	reader := func() *schema.Reader {
-		r, err := schema.NewReader(bytes.NewReader(file), 0)
+	return files[0], files[1]
+}
+
+func stream(out io.Writer, m tracetest.Machine, events int) error {
+	w, err := schema.NewWriter(out, m.Header())
+	m.Generate(events, func(e *schema.Event) {
+		if err == nil {
+			err = w.Append(e)
+		}
+	})
+	if err == nil {
+		err = w.Close(&schema.Footer{EndedBy: "command"})
+	}
+	return err
+}
+
+func open(t testing.TB, file []byte) *schema.Reader {
+	t.Helper()
+	r, err := schema.NewReader(bytes.NewReader(file), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func compareOnce(t testing.TB, a, b []byte) *Result {
+	t.Helper()
+	x, y := open(t, a), open(t, b)
+	defer x.Close()
+	defer y.Close()
+	r, err := Compare(Input{"a", x}, Input{"b", y}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// BenchmarkCompare compares two runs of a million events that are the same.
+func BenchmarkCompare(b *testing.B) {
+	x, y := generated(b, 1_000_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := compareOnce(b, x, y); r.Verdict() != Same {
+			b.Fatal(text(b, r))
+		}
+	}
+}
+
+// BenchmarkCompareDifferent compares two runs that have little in common.
+func BenchmarkCompareDifferent(b *testing.B) {
+	x, _ := generated(b, 1_000_000)
+	y := record(b, there(), 1, randomScene(rand.New(rand.NewPCG(1, 1)), 60_000))
+	b.ReportAllocs()
+	for b.Loop() {
+		compareOnce(b, x, y)
+	}
+}
+
+// BenchmarkRatio measures what the promise is about in one run, so that other load
+// falls on both: a diff of two runs against one report.
+func BenchmarkRatio(b *testing.B) {
+	x, y := generated(b, 1_000_000)
+	var compared, reported time.Duration
+	for b.Loop() {
+		start := time.Now()
+		r := open(b, x)
+		f, err := report.Collect(r)
+		if err == nil {
+			err = report.Markdown(io.Discard, f)
+		}
 		if err != nil {
 			b.Fatal(err)
 		}
-		return r
+		r.Close()
+		reported += time.Since(start)
+		start = time.Now()
+		compareOnce(b, x, y)
+		compared += time.Since(start)
 	}
-	b.Run("report", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			r := reader()
-			if _, err := report.Collect(r); err != nil {
-				b.Fatal(err)
+	b.ReportMetric(float64(compared)/float64(reported), "diff/report")
+}
+
+// heapWatch is a source that measures the live heap now and then.
+type heapWatch struct {
+	*schema.Reader
+	n    int
+	peak *uint64
+}
+
+func (h *heapWatch) Next() (schema.Record, error) {
+	if h.n++; h.n%100_000 == 0 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		*h.peak = max(*h.peak, m.HeapAlloc)
+	}
+	return h.Reader.Next()
+}
+
+// Runs ten times as long must not take more memory to compare.
+func TestMemoryDoesNotGrowWithTheRuns(t *testing.T) {
+	peak := func(events int) uint64 {
+		var high uint64
+		var in [2]Input
+		for i, m := range []tracetest.Machine{here(), there()} {
+			r, w := io.Pipe()
+			go func() { w.CloseWithError(stream(w, m, events)) }()
+			src, err := schema.NewReader(r, 0)
+			if err != nil {
+				t.Fatal(err)
 			}
-			r.Close()
+			defer src.Close()
+			in[i] = Input{Source: &heapWatch{Reader: src, peak: &high}}
 		}
-	})
-	b.Run("diff", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			x, y := reader(), reader()
-			r, err := Compare(Input{"a", x}, Input{"b", y}, Options{})
-			if err != nil || r.Verdict() != Same {
-				b.Fatal(r.Verdict(), err)
-			}
-			x.Close()
-			y.Close()
+		r, err := Compare(in[0], in[1], Options{})
+		if err != nil || r.Verdict() != Same {
+			t.Fatal(err, text(t, r))
 		}
-	})
+		return high
+	}
+	short, long := peak(200_000), peak(2_000_000)
+	t.Logf("live heap: %d KiB at most in 200,000 events a side, %d KiB in 2,000,000", short>>10, long>>10)
+	if long > short+short/2 {
+		t.Errorf("live heap grew from %d to %d bytes", short, long)
+	}
+}
+
+// In long runs an edit is found where it is, whatever the windows.
+func TestEditsInLongRuns(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	ops := randomScene(r, 6000)
+	a := record(t, here(), 1, ops)
+	more := op{"cat", "open", "usr/src/more"}
+	for _, at := range []int{20, 3000, 5990} {
+		one := slices.Insert(slices.Clone(ops), at, more)
+		if d := compare(t, a, record(t, there(), 2, one)); d.Count() != 1 || d.Differences[0].Kind != CallsOnly {
+			t.Errorf("one call more at %d:\n%s", at, text(t, d))
+		}
+		many := slices.Insert(slices.Clone(ops), at, slices.Repeat([]op{more}, 900)...)
+		if d := compare(t, record(t, there(), 2, many), a); d.Count() != 1 || d.Differences[0].Kind != CallsOnly {
+			t.Errorf("900 calls less at %d:\n%s", at, text(t, d))
+		}
+	}
 }

@@ -116,7 +116,9 @@ func (u *unit) sign(seed maphash.Seed) {
 func (u *unit) labelHash() uint64 {
 	h := uint64(u.kind) + 1
 	switch u.kind {
-	case opening, execing:
+	case opening:
+		h = mix(mix(h, u.steps[0].hash.folded), u.openFlags())
+	case execing:
 		h = mix(h, u.steps[0].hash.folded)
 	case walking, ending, moving, unlinking:
 		var last uint64
@@ -140,7 +142,9 @@ func (u *unit) spell() {
 	}
 	u.words = u.kind.String()
 	switch u.kind {
-	case opening, execing:
+	case opening:
+		u.words += " " + quote(u.steps[0].name) + flagNames(u.openFlags())
+	case execing:
 		u.words += " " + quote(u.steps[0].name)
 	case forking, exiting, dropping:
 	default:
@@ -156,6 +160,36 @@ func (u *unit) spell() {
 			u.outcome = exitText(st.value)
 		}
 	}
+}
+
+// Flags that make an open another call; their values are those of all machines that
+// use include/uapi/asm-generic/fcntl.h.
+const (
+	oAccess = 0o3
+	oCreat  = 0o100
+	oExcl   = 0o200
+	oTrunc  = 0o1000
+)
+
+func (u *unit) openFlags() uint64 {
+	return u.steps[0].value >> 32 & (oAccess | oCreat | oExcl | oTrunc)
+}
+
+// flagNames spells the flags of a label; nothing for a plain open.
+func flagNames(flags uint64) string {
+	var names []string
+	for _, f := range []struct {
+		mask, is uint64
+		name     string
+	}{{oAccess, 1, "O_WRONLY"}, {oAccess, 2, "O_RDWR"}, {oCreat, oCreat, "O_CREAT"}, {oExcl, oExcl, "O_EXCL"}, {oTrunc, oTrunc, "O_TRUNC"}} {
+		if flags&f.mask == f.is {
+			names = append(names, f.name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " " + strings.Join(names, "|")
 }
 
 // exitText spells a wait status.

@@ -62,11 +62,17 @@ type upset [2]uint64
 // maxUpset bounds the names remembered as changed by a difference.
 const maxUpset = 1 << 16
 
-// upsets takes down the names whose dentries a call on one side only has changed:
-// what later calls find of them follows from it.
+// used tells the names a call used from those it changed: whether the end of a
+// dentry is looked at depends on who has used it.
+const used = 0x75736564
+
+// upsets takes down the names whose dentries a call on one side only has changed or
+// used: what later calls find of them follows from it.
 func (c *comparison) upsets(side int, u *unit) {
 	for i := range u.steps {
-		if st := &u.steps[i]; changes(st.role) {
+		st := &u.steps[i]
+		c.upset1(side, st.hash.folded^used, u.from)
+		if changes(st.role) {
 			c.upset1(side, st.hash.folded, u.from)
 		}
 	}
@@ -122,10 +128,14 @@ func (c *comparison) follows(v variant, f *finding, last uint64) bool {
 		if st.role == schema.RoleOpen {
 			name = last
 		}
-		w := c.upset[name]
-		if (w[0] == 0 || w[0] >= v.a.from) && (w[1] == 0 || w[1] >= v.b.from) {
+		if !c.upset[name].before(v) && !(isEnd(st.role) && c.upset[name^used].before(v)) {
 			return false
 		}
 	}
 	return f.changed() > 0
+}
+
+// before reports whether a name was changed before a variant was met.
+func (w upset) before(v variant) bool {
+	return w[0] != 0 && w[0] < v.a.from || w[1] != 0 && w[1] < v.b.from
 }

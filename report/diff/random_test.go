@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// randomScene makes up what a few programs do to a few files.
+func randomScene(r *rand.Rand, n int) []op {
+	var ops []op
+	for i := range 12 {
+		if r.IntN(2) == 0 {
+			ops = append(ops, op{"init", "onDisk", file(i)})
+		}
+	}
+	for len(ops) < n {
+		o := op{program: []string{"cat", "sh", "make", "cc"}[r.IntN(4)], path: file(r.IntN(12))}
+		switch r.IntN(12) {
+		case 0:
+			o.do = "create"
+		case 1:
+			o.do = "remove"
+		case 2:
+			if o.do = "open"; r.IntN(6) == 0 {
+				o.do, o.path = "drop", ""
+			}
+		default:
+			o.do = "open"
+		}
+		ops = append(ops, o)
+	}
+	return ops
+}
+
+func file(i int) string {
+	return []string{"usr/src/", "usr/include/", "usr/"}[i%3] + strings.Repeat("x", i%2*40) + "file" + strconv.Itoa(i)
+}
+
+// The same scene at other addresses is the same run.
+func TestRandomScenesAreTheSame(t *testing.T) {
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		ops := randomScene(r, 20+r.IntN(300))
+		d := compare(t, record(t, here(), seed, ops), record(t, there(), seed+1000, ops))
+		if d.Verdict() != Same || len(d.Excused) > 0 || len(d.Follows) > 0 || d.Same != d.A.Calls || d.Same == 0 {
+			t.Fatalf("seed %d: %s\n%s", seed, d.summary(), text(t, d))
+		}
+	}
+}
+
+// A random edit of a random scene is found, and told as one difference: what comes
+// of it later is told as following from it.
+func TestRandomEditIsTheOnlyDifference(t *testing.T) {
+	alone := 0
+	const seeds = 300
+	for seed := range uint64(seeds) {
+		r := rand.New(rand.NewPCG(seed, 8))
+		ops := randomScene(r, 30+r.IntN(200))
+		edited, what := change(r, ops)
+		d := compare(t, record(t, here(), seed, ops), record(t, there(), seed+1000, edited))
+		if d.Verdict() != Different {
+			t.Fatalf("seed %d, %s: not found\n%s", seed, what, text(t, d))
+		}
+		if d.Count() == 1 {
+			alone++
+		} else {
+			t.Logf("seed %d, %s:\n%s", seed, what, text(t, d))
+		}
+	}
+	t.Logf("%d of %d told as one difference", alone, seeds)
+	if alone < seeds*99/100 {
+		t.Errorf("%d of %d told as one difference", alone, seeds)
+	}
+}
+
+// change changes one thing a program does. What it does must show: an open, or
+// something done to a file that is there.
+func change(r *rand.Rand, ops []op) ([]op, string) {
+	out := slices.Clone(ops)
+	for {
+		i := 12 + r.IntN(len(out)-13)
+		switch o := out[i]; r.IntN(5) {
+		case 0:
+			if o.do == "open" || o.do == "drop" {
+				return slices.Delete(out, i, i+1), "without " + o.String()
+			}
+		case 1:
+			if o.do == "open" {
+				out[i].path = "usr/src/other"
+				return out, o.String() + " became " + out[i].String()
+			}
+		case 2:
+			o.do, o.path = "open", "usr/src/more"
+			return slices.Insert(out, i, o), "with " + o.String()
+		case 3:
+			if next := out[i+1]; o.do == "open" && next.do == "open" && o.program == next.program && o.path != next.path {
+				out[i], out[i+1] = next, o
+				return out, "after " + next.String() + ": " + o.String()
+			}
+		case 4:
+			o.do = "open"
+			return slices.Insert(out, i, o, o), "twice more " + o.String()
+		}
+	}
+}
