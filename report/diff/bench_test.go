@@ -159,7 +159,7 @@ func TestEditsInLongRuns(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	ops := randomScene(r, 6000)
 	a := record(t, here(), 1, ops)
-	more := op{"cat", "open", "usr/src/more"}
+	more := op{Program: "cat", Do: "open", Path: "usr/src/more"}
 	for _, at := range []int{20, 3000, 5990} {
 		one := slices.Insert(slices.Clone(ops), at, more)
 		if d := compare(t, a, record(t, there(), 2, one)); d.Count() != 1 || d.Differences[0].Kind != CallsOnly {

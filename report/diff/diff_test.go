@@ -52,8 +52,7 @@ func TestNoise(t *testing.T) {
 func pids(text string, m tracetest.Machine) []op {
 	ops := scene(text)
 	for i := range ops {
-		pid := 1000*7%5003 + 'x' + int(m.PIDs)
-		ops[i].path = strings.ReplaceAll(ops[i].path, "PID", itoa(pid))
+		ops[i].Path = strings.ReplaceAll(ops[i].Path, "PID", itoa(int(tracetest.PID("x")+m.PIDs)))
 	}
 	return ops
 }

@@ -16,10 +16,11 @@ import (
 func (c *comparison) run(side int) Run {
 	d := c.sides[side]
 	f := d.findings
-	r := Run{Name: c.names[side], Header: f.Header, Events: f.Events, Opens: d.opens, Loader: d.loader,
+	r := Run{Name: c.names[side], Header: f.Header, Events: f.Events, Loader: d.loader,
 		Apart: d.apart, Lost: f.Lost, Complete: f.Footer != nil && !f.Cut}
 	for _, p := range c.order {
 		r.Calls += p.made[side]
+		r.Opens += p.open[side]
 		r.Programs += int(flag(p.made[side] > 0))
 	}
 	return r
@@ -89,12 +90,12 @@ func (c *comparison) doubts() {
 		case d.err != nil:
 			doubt(" could not be read to its end")
 		case f.Footer == nil:
-			doubt(" is cut: what came after its %d events is not known", f.Events)
+			doubt(" is cut: what came after its %s is not known", plural(f.Events, "event"))
 		case c.short(side):
 			doubt(" ended early (%s)", f.Footer.EndedBy)
 		}
 		if f.Lost > 0 {
-			doubt(" lost %d events", f.Lost)
+			doubt(" lost %s", plural(f.Lost, "event"))
 		} else if len(f.Damage) > 0 && f.Footer != nil {
 			doubt(" is damaged")
 		}

@@ -15,22 +15,22 @@ func randomScene(r *rand.Rand, n int) []op {
 	var ops []op
 	for i := range 12 {
 		if r.IntN(2) == 0 {
-			ops = append(ops, op{"init", "onDisk", file(i)})
+			ops = append(ops, op{Program: "init", Do: "onDisk", Path: file(i)})
 		}
 	}
 	for len(ops) < n {
-		o := op{program: []string{"cat", "sh", "make", "cc"}[r.IntN(4)], path: file(r.IntN(12))}
+		o := op{Program: []string{"cat", "sh", "make", "cc"}[r.IntN(4)], Path: file(r.IntN(12))}
 		switch r.IntN(12) {
 		case 0:
-			o.do = "create"
+			o.Do = "create"
 		case 1:
-			o.do = "remove"
+			o.Do = "remove"
 		case 2:
-			if o.do = "open"; r.IntN(6) == 0 {
-				o.do, o.path = "drop", ""
+			if o.Do = "open"; r.IntN(6) == 0 {
+				o.Do, o.Path = "drop", ""
 			}
 		default:
-			o.do = "open"
+			o.Do = "open"
 		}
 		ops = append(ops, o)
 	}
@@ -86,24 +86,24 @@ func change(r *rand.Rand, ops []op) ([]op, string) {
 		i := 12 + r.IntN(len(out)-13)
 		switch o := out[i]; r.IntN(5) {
 		case 0:
-			if o.do == "open" || o.do == "drop" {
+			if o.Do == "open" || o.Do == "drop" {
 				return slices.Delete(out, i, i+1), "without " + o.String()
 			}
 		case 1:
-			if o.do == "open" {
-				out[i].path = "usr/src/other"
+			if o.Do == "open" {
+				out[i].Path = "usr/src/other"
 				return out, o.String() + " became " + out[i].String()
 			}
 		case 2:
-			o.do, o.path = "open", "usr/src/more"
+			o.Do, o.Path = "open", "usr/src/more"
 			return slices.Insert(out, i, o), "with " + o.String()
 		case 3:
-			if next := out[i+1]; o.do == "open" && next.do == "open" && o.program == next.program && o.path != next.path {
+			if next := out[i+1]; o.Do == "open" && next.Do == "open" && o.Program == next.Program && o.Path != next.Path {
 				out[i], out[i+1] = next, o
 				return out, "after " + next.String() + ": " + o.String()
 			}
 		case 4:
-			o.do = "open"
+			o.Do = "open"
 			return slices.Insert(out, i, o, o), "twice more " + o.String()
 		}
 	}

@@ -22,81 +22,21 @@ func there() tracetest.Machine {
 		Later: 77_000_000_000, Clock: 1_795_000_999_000_000_000, OldestFirst: true}
 }
 
-// op is one thing a program does in a scene.
-type op struct {
-	program, do string
-	path        string
-}
+type op = tracetest.Op
 
-func (o op) String() string { return o.program + " " + o.do + " " + o.path }
-
-// scene reads lines of "program what path".
+// scene reads a scene of a test.
 func scene(text string) []op {
-	var ops []op
-	for line := range strings.Lines(text) {
-		if f := strings.Fields(line); len(f) >= 2 {
-			ops = append(ops, op{f[0], f[1], strings.Join(f[2:], " ")})
-		}
+	ops, err := tracetest.Scene(text)
+	if err != nil {
+		panic(err) // the test is wrong
 	}
 	return ops
-}
-
-// files is what is on the disk of a scene.
-type files map[string]bool
-
-// play does a scene on a kernel. A program's process id follows from its name; a
-// name "x.2" is thread 2 of x.
-func play(k *tracetest.Kernel, ops []op, disk files) {
-	for _, o := range ops {
-		comm, thread, _ := strings.Cut(o.program, ".")
-		pid := uint32(1000)
-		for _, c := range comm {
-			pid = pid*7%5003 + uint32(c)
-		}
-		k.Task(pid, comm)
-		if thread != "" {
-			k.Thread(uint32(thread[0] - '0'))
-		}
-		do(k, o, disk)
-	}
-}
-
-func do(k *tracetest.Kernel, o op, disk files) {
-	parts := strings.Split(o.path, "/")
-	switch o.do {
-	case "open":
-		k.Open(disk[o.path], parts...)
-	case "create":
-		k.Create(parts...)
-		disk[o.path] = true
-	case "remove":
-		if disk[o.path] {
-			k.Remove(parts...)
-			delete(disk, o.path)
-		}
-	case "drop":
-		k.DropCaches()
-	case "reclaim":
-		k.Reclaim(parts...)
-	case "cached": // before the recording
-		k.Unrecorded(func() { k.Open(disk[o.path], parts...) })
-	case "onDisk":
-		disk[o.path] = true
-	case "disturb":
-		k.Disturb()
-	case "exec":
-		k.Exec(parts...)
-	case "exit":
-		k.Exit(uint64(len(o.path)) << 8)
-	default:
-		panic(o.do)
-	}
 }
 
 // record makes a trace of a scene.
 func record(t testing.TB, m tracetest.Machine, seed uint64, ops []op) []byte {
 	t.Helper()
-	b, err := m.Bytes(seed, func(k *tracetest.Kernel) { play(k, ops, files{}) })
+	b, err := m.Bytes(seed, func(k *tracetest.Kernel) { k.Play(ops) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,6 @@ type side struct {
 	findings *report.Findings // at the end
 	programs []*schema.Program
 	loader   uint64 // opens not compared
-	opens    uint64
 	apart    uint64 // ends of dentries that were not the program's
 	waiting  int    // units in the queues of programs
 	done     bool
@@ -131,7 +130,6 @@ func (d *side) event(s *replay.Step, judged []report.Ruling) {
 	if s.Call == s.Open && e.Phase == schema.Enter {
 		d.close(t)
 		t.opens = append(t.opens, d.begin(opening, s))
-		d.opens++
 	}
 	u := d.innermost(t, s)
 	if u == nil {
