@@ -22,7 +22,8 @@ const maxWindows = 1024
 
 // Losses knows where events are missing.
 type Losses struct {
-	Total uint64 // events known to be missing
+	Total    uint64 // events known to be missing
+	Recorded uint64 // those of them that loss records count
 	// Late: a window was learnt of only after events of its own time, so that
 	// nothing concluded before is safe.
 	Late bool
@@ -64,6 +65,7 @@ func (l *Losses) record(r *schema.Loss, now uint64) {
 		w.Why = "lost"
 	}
 	l.Total += r.Count
+	l.Recorded += r.Count
 	l.Late = l.Late || r.FirstNs < now
 	l.add(w)
 }
@@ -80,8 +82,9 @@ func (l *Losses) damage(d *schema.Damage, now uint64) {
 	if d.Cut {
 		w.Why = fmt.Sprintf("file cut at byte %d", d.Offset)
 	}
-	l.add(w)
-	l.open = len(l.windows)
+	if l.add(w) {
+		l.open = len(l.windows)
+	}
 }
 
 // resumed ends the window that damage opened: the file goes on at time now.
@@ -91,10 +94,11 @@ func (l *Losses) resumed(now uint64) {
 	}
 }
 
-func (l *Losses) add(w Window) {
+// add keeps a window apart, or joins it with the last one and returns false.
+func (l *Losses) add(w Window) bool {
 	if len(l.windows) < maxWindows {
 		l.windows = append(l.windows, w)
-		return
+		return true
 	}
 	last := &l.windows[maxWindows-1]
 	last.First, last.Last = min(last.First, w.First), max(last.Last, w.Last)
@@ -103,6 +107,7 @@ func (l *Losses) add(w Window) {
 	if last.Why != w.Why {
 		last.Why = "several causes"
 	}
+	return false
 }
 
 // Roles is a set of roles.

@@ -18,13 +18,19 @@ type Object struct {
 	Bare     bool   // that insert was of a dentry without inode
 	Positive uint64 // event that first showed it with an inode
 	Hit      uint64 // last lookup that returned it
+	HitRole  schema.Role
+	HitTID   uint32
+	Moved    uint64 // last __d_move: it has another name or parent since
+	Dropped  uint64 // last __d_drop that was seen
 	Deleted  uint64 // last d_delete
 	Killed   uint64
 	KillTime uint64
 	Evict    uint64 // the drop_caches call that killed it
 	Freed    uint64
 
-	HitBeforeDelete uint64 // the lookup that returned it last before Deleted
+	// The lookup that returned it last before Deleted, on the thread that deleted it.
+	HitBeforeDelete     uint64
+	HitRoleBeforeDelete schema.Role
 
 	// As last seen.
 	Parent   uint64
@@ -152,11 +158,18 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 	}
 	switch e.Role {
 	case schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU:
-		d.Hit = e.ID
+		d.Hit, d.HitRole, d.HitTID = e.ID, e.Role, e.TID
 	case schema.RoleInsert:
 		d.Inserted, d.Bare = e.ID, e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0
 	case schema.RoleDelete:
-		d.Deleted, d.HitBeforeDelete = e.ID, d.Hit
+		d.Deleted, d.HitBeforeDelete = e.ID, 0
+		if d.HitTID == e.TID {
+			d.HitBeforeDelete, d.HitRoleBeforeDelete = d.Hit, d.HitRole
+		}
+	case schema.RoleMove:
+		d.Moved = e.ID
+	case schema.RoleDrop:
+		d.Dropped = e.ID
 	case schema.RoleKill:
 		if d.Killed == 0 {
 			d.Killed, d.KillTime, d.Evict = e.ID, e.Time, evict

@@ -42,13 +42,13 @@ func Kinds() []KindInfo {
 	)
 	roles := replay.RolesOf
 	return []KindInfo{
-		{Key, "key", "each component was looked up under the dentry of the one before it", roles(open, lookup, rcu, alloc, kill)},
+		{Key, "key", "each component was looked up under the dentry of the one before it, or behind a mount point under the root of a filesystem", roles(open, lookup, rcu, alloc, kill)},
 		{Prefix, "prefix", "name pointer − path pointer = length of the path before the component", roles(open, rcu, alloc)},
 		{Equality, "equality", "alloc, insert, lookup and open name one dentry, and it did not end in between", roles(open, lookup, rcu, alloc, insert, kill)},
 		{Storage, "storage", "a name lies inside its dentry exactly when it fits", roles(alloc)},
 		{Hash, "hash", "the hash recomputed from parent address and name is the kernel's", roles(rcu, lookup, insert)},
 		{Bucket, "bucket", "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift", roles(insert)},
-		{Negative, "negative", "a missing name is cached as a dentry without inode", roles(open, rcu, alloc, insert, kill)},
+		{Negative, "negative", "a missing name has a dentry without inode: inserted, or found by a lookup", roles(open, rcu, alloc, insert, kill)},
 		{Absence, "absence", "what did not happen", roles(open, alloc)},
 		{Eviction, "eviction", "the dentry was killed and another one allocated for the same path", roles(open, lookup, rcu, alloc, kill)},
 		{DeleteChain, "delete chain", "hit, delete and kill are of one dentry", roles(lookup, schema.RoleDelete, kill)},

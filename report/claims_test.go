@@ -137,11 +137,11 @@ func TestVerdicts(t *testing.T) {
 		{"a parent is another", func(s *scene) {
 			s.change(schema.RoleLookupRCU, schema.Enter, 2, func(e *schema.Event) { e.Parent += 192 })
 			s.Open(true, "tmp", "f")
-		}, map[Kind]string{Key: "0/1/0"}, "another dentry"},
+		}, map[Kind]string{Key: "0/0/1"}, "under two dentries"},
 		{"the pointer is at another component", func(s *scene) {
 			s.change(schema.RoleAlloc, schema.Enter, 2, func(e *schema.Event) { e.NameAddr-- })
 			s.Open(true, "tmp", "f")
-		}, map[Kind]string{Prefix: "2/1/0"}, "allocated and not looked up"},
+		}, map[Kind]string{Prefix: "1/1/0"}, "allocated and not looked up"},
 		{"a symbolic link", func(s *scene) {
 			s.change(schema.RoleLookupRCU, schema.Enter, 2, func(e *schema.Event) { e.NameAddr += 1 << 20 })
 			s.Open(true, "tmp", "f")
@@ -174,7 +174,7 @@ func TestVerdicts(t *testing.T) {
 			s.Open(false, "f")
 			s.tamper = nil
 			s.Open(false, "f")
-		}, map[Kind]string{Negative: "0/0/1"}, "before the recording began"},
+		}, map[Kind]string{Negative: "0/0/1"}, "its allocation was not recorded"},
 		{"an address handed out twice", func(s *scene) {
 			s.Open(true, "f")
 			s.tamper = func(e *schema.Event) bool { return e.Role != schema.RoleKill && e.Role != schema.RoleFree }

@@ -217,12 +217,17 @@ func stepOf(s *replay.Step) Step {
 func (c *collector) finish() {
 	c.f.Pending = c.state.InProgress()
 	c.undead()
-	c.f.Lost, c.f.Windows, c.f.Late = c.state.Losses.Total, c.state.Losses.Windows(), c.state.Losses.Late
+	c.f.Lost, c.f.Windows = c.state.Losses.Total, c.state.Losses.Windows()
 	if c.f.Footer != nil {
 		c.f.Lost = max(c.f.Lost, c.f.Footer.Lost)
 	}
-	if c.f.Late {
-		c.f.void(lateLoss)
+	switch f := c.f; {
+	case c.state.Losses.Late:
+		f.void(lateLoss)
+	case f.Footer != nil && f.Footer.Lost != c.state.Losses.Recorded:
+		f.void("the footer counts other losses than the file holds")
+	case f.Footer == nil && !f.Cut && len(f.Damage) > 0:
+		f.void("the file is damaged, and no footer tells what it held")
 	}
 	for _, p := range c.f.Programs {
 		p.paths = nil
@@ -233,6 +238,7 @@ const lateLoss = "a loss became known only after later events had been judged"
 
 // void takes back every verdict.
 func (f *Findings) void(reason string) {
+	f.Void = reason
 	f.Tally.void()
 	f.Doubts = []Doubt{{Claim{Subject: "every path", Reason: reason}, f.Tally.Total(Unproven)}}
 	take := func(claims []Claim) {

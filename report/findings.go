@@ -30,7 +30,7 @@ type Findings struct {
 	Lost     uint64
 	Windows  []replay.Window
 	Damage   []schema.Damage
-	Late     bool // loss was recorded after events of its time: nothing is proven
+	Void     string // why nothing can be proven of the whole run; empty mostly
 	Cut      bool
 	Strays   uint64 // exits without an entry
 	Pending  int    // calls still in progress at the end
@@ -79,6 +79,7 @@ type Item struct {
 	Errno  int // of the open, 0: a file was opened
 	Steps  []Step
 	More   uint64 // steps not kept
+	Old    bool   // it opened a file whose dentry was there already, and allocated nothing
 	Claims []Claim
 	Keys   []KeyRow
 }

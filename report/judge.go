@@ -10,6 +10,11 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
+// lives are the roles that change a dentry: a claim on one wants all that happened
+// to it, where they are recorded at all.
+var lives = replay.RolesOf(schema.RoleLookupChain, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
+	schema.RoleKill, schema.RoleFree, schema.RoleMove)
+
 // begin starts a claim of the kind whose operands lie between two times. Its
 // verdict is Proven when nothing is known against it yet: every role it needs was
 // attached, its missed hits would be known, and none was lost in the window.
@@ -19,7 +24,9 @@ func (c *collector) begin(k Kind, subject string, first, last uint64) Claim {
 	needs := kindTable[k].Needs
 	if missing := needs &^ c.f.Attached; missing != 0 {
 		cl.unproven(notAttached + roleNames(missing))
-	} else if w, hit := c.state.Losses.Touched(first, last, needs); hit {
+	} else if vague := needs & c.uncounted; vague != 0 {
+		cl.unproven("this kernel does not count missed hits: " + roleNames(vague))
+	} else if w, hit := c.state.Losses.Touched(first, last, needs|lives); hit {
 		cl.unproven(lossReason(w))
 	}
 	return cl

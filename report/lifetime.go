@@ -13,8 +13,9 @@ import (
 
 // pathState is the dentry a path of one program came to when it was last opened.
 type pathState struct {
-	obj  *replay.Object
-	exit uint64 // id of that open's exit
+	obj       *replay.Object
+	parent    uint64         // its parent's address then
+	directory *replay.Object // and dentry; nil where no lookup had returned it
 }
 
 // tale is what the report remembers of a dentry.
@@ -75,7 +76,7 @@ func (c *collector) origin(cl *Claim, w *walk, d *replay.Object) (shown bool) {
 		c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
 		shown = d.Born > w.enter().ID
 	} else {
-		cl.Note = "allocated before the recording began"
+		cl.Note = "its allocation was not recorded"
 	}
 	if d.Inserted != 0 {
 		c.term(c.label(schema.RoleInsert, schema.Exit), d.Addr, d.Inserted, "")
@@ -124,7 +125,7 @@ func (c *collector) negative(p *Program, it *Item, w *walk) {
 		first = min(first, last.result.FirstAt)
 	}
 	cl := c.begin(Negative, enter.Name, first, exit.Time)
-	cl.Object = ref(last.result)
+	cl.Object, cl.Means = ref(last.result), quote(enter.Name, last.offset, last.end)
 	if d := last.result; d == nil {
 		cl.unproven("no lookup or alloc returned a dentry for the missing name")
 	} else {
@@ -162,11 +163,15 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
 	case last.at.ev.Inode != 0 && isLookup(last.at.ev.Role):
 		cl.refuted("the dentry has an inode")
 	case d.Born == 0:
-		cl.unproven(olderDentry)
+		cl.unproven("its allocation was not recorded")
 	case d.Inserted == 0:
 		cl.refuted("the dentry was not inserted into the hash table")
+	case d.Dropped > d.Inserted:
+		cl.refuted("the dentry was dropped at #" + strconv.FormatUint(d.Dropped, 10))
 	case !d.Bare && d.Deleted < d.Inserted:
 		cl.refuted("the dentry was inserted with an inode")
+	case d.Positive > d.Inserted && d.Deleted < d.Positive:
+		cl.unproven("it got an inode at #" + strconv.FormatUint(d.Positive, 10))
 	}
 }
 
@@ -176,7 +181,7 @@ const (
 	noFile  = "no file"
 )
 
-// noAlloc: a walk that found everything in the cache allocated nothing.
+// noAlloc: nothing was allocated inside the open.
 func (c *collector) noAlloc(p *Program, it *Item, w *walk) {
 	if len(c.rows) == 0 || w.overflow {
 		return
@@ -195,27 +200,32 @@ func (c *collector) noAlloc(p *Program, it *Item, w *walk) {
 }
 
 // again compares the dentry of this open with that of the program's last open of
-// the same path.
+// the same path, if both are of the whole path and under one parent.
 func (c *collector) again(p *Program, it *Item, w *walk) {
-	d := w.steps[len(w.steps)-1].obj
-	if d == nil && len(c.rows) > 0 {
-		d = c.rows[len(c.rows)-1].result
+	d, path := w.steps[len(w.steps)-1].obj, w.enter().Name
+	if n := len(c.rows); d == nil && n > 0 && skipped(path, c.rows[n-1].end, len(path)) == "" {
+		d = c.rows[n-1].result
 	}
 	if d == nil {
 		return
 	}
-	path := w.enter().Name
+	now := pathState{d, d.Parent, c.state.Objects.At(d.Parent)}
 	before := p.paths[path]
 	if before == nil {
 		if len(p.paths) < maxPaths {
-			p.paths[path] = &pathState{d, w.exit().ID}
+			p.paths[path] = &now
 		}
 		return
 	}
-	if old := before.obj; old != d && old.Killed != 0 && d.Born > old.Killed {
+	if old := before.obj; old != d && old.Killed != 0 && d.Born > old.Killed && before.sameDirectory(&now) {
 		c.eviction(p, it, w, old, d)
 	}
-	before.obj, before.exit = d, w.exit().ID
+	*before = now
+}
+
+// sameDirectory reports whether two dentries have one parent, as far as it was seen.
+func (s *pathState) sameDirectory(t *pathState) bool {
+	return s.parent == t.parent && (s.directory == nil || t.directory == nil || s.directory == t.directory)
 }
 
 // eviction: between two opens of one path the dentry was killed and another one
@@ -236,8 +246,11 @@ func (c *collector) eviction(p *Program, it *Item, w *walk, old, d *replay.Objec
 	}
 	cl.Result = cl.Left.Value - cl.Right.Value
 	cl.Note = c.slots(old.Addr, d.Addr)
-	if old.Broken != "" {
+	switch {
+	case old.Broken != "":
 		cl.unproven(old.Broken)
+	case old.Moved != 0 || d.Moved != 0:
+		cl.unproven("a rename gave one of them its name")
 	}
 	c.emit(p, it, &cl)
 }
@@ -279,7 +292,7 @@ func (c *collector) later(s *replay.Step, t *tale) {
 	e, d, cl := s.Event, s.Object, &t.equal.Claims[t.claim]
 	last := cl.Terms[len(cl.Terms)-1]
 	t.equal = nil
-	if e.Comm != last.Comm {
+	if e.Comm != last.Comm || d.Killed != 0 || d.Broken != "" {
 		return
 	}
 	if _, hit := c.state.Losses.Touched(d.FirstAt, e.Time, kindTable[Equality].Needs); !hit {
@@ -297,9 +310,9 @@ func (c *collector) deleteChain(p *Program, d *replay.Object, t *tale, kill *sch
 	cl := c.begin(DeleteChain, d.Name, d.FirstAt, last)
 	cl.Object = ref(d)
 	if d.HitBeforeDelete != 0 {
-		c.term(c.label(schema.RoleLookup, schema.Exit), d.Addr, d.HitBeforeDelete, t.deleter)
+		c.term(c.label(d.HitRoleBeforeDelete, schema.Exit), d.Addr, d.HitBeforeDelete, t.deleter)
 	} else {
-		cl.unproven("no lookup returned it before the delete")
+		cl.unproven("no lookup of the task that deleted it returned it")
 	}
 	c.term(c.label(schema.RoleDelete, schema.Enter), d.Addr, d.Deleted, t.deleter)
 	if kill != nil {

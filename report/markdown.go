@@ -55,7 +55,7 @@ func (p *page) introduction() {
 		}
 	}
 	p.line("")
-	p.line("This report uses one run: id `%x`, %d events, %s. Every number below was recorded in it by the event cited as #id; offsets and sizes come from the running kernel's BTF. Your run will differ.\n",
+	p.line("This report uses one run: id `%x`, %d events, %s. Every address, hash and length below was recorded in it by the event cited as #id; differences and quotients are computed from those; offsets and sizes come from the running kernel's BTF. Your run will differ.\n",
 		h.RunId, f.Events, f.losses())
 	p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim; %s.\n", f.verdictLine())
 	for _, w := range f.Windows {
@@ -81,8 +81,8 @@ func (p *page) probeList(r schema.Role) string {
 
 func (f *Findings) losses() string {
 	switch {
-	case f.Late:
-		return "with loss that became known too late to judge anything"
+	case f.Void != "":
+		return "of which nothing can be proven: " + f.Void
 	case f.Cut:
 		return "cut before its end"
 	case f.Lost > 0:

@@ -39,13 +39,13 @@ func (f *Findings) first(k Kind, pick func(*Claim) bool) (cited, bool) {
 func (f *Findings) lessons() []string {
 	var out []string
 	if n := f.Tally[Equality][Proven]; n > 0 {
-		out = append(out, fmt.Sprintf("One dentry at insert, open return and lookup: %d times.", n))
+		out = append(out, fmt.Sprintf("Pointer equality of one dentry is proven %d times.", n))
 	}
 	if l := f.prefixLengths(); l != "" {
 		out = append(out, "Name offsets match path prefix lengths: "+l+".")
 	}
 	if n := f.Tally[Negative][Proven]; n > 0 {
-		out = append(out, fmt.Sprintf("A missing file still creates a cached name: %d opens.", n))
+		out = append(out, fmt.Sprintf("A missing name still has a dentry: proven in %d opens.", n))
 	}
 	if n := f.Tally[Hash][Proven]; n > 0 {
 		out = append(out, fmt.Sprintf("%d of %d hashes recomputed from parent address and name equal the kernel's.", n, f.Hashes))

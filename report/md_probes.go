@@ -123,6 +123,8 @@ func (p *page) fieldTable() {
 		{schema.RoleOpen, schema.Exit, "file->f_path.dentry->d_name.name, or the error", "return time"},
 		{schema.RoleLookup, schema.Enter, "parent; qstr.name, len, hash", "before the lookup"},
 		{schema.RoleLookup, schema.Exit, "dentry->d_name.name, or NULL", "after the lookup"},
+		{schema.RoleLookupChain, schema.Enter, "parent; qstr.name, len, hash", "inside d_lookup(), and alone in ref-walk"},
+		{schema.RoleLookupChain, schema.Exit, "dentry->d_name.name, or NULL", "after the lookup"},
 		{schema.RoleLookupRCU, schema.Enter, "parent; qstr.name, len, hash (computed by hash_name() in link_path_walk())", "each component of an rcu-walk"},
 		{schema.RoleLookupRCU, schema.Exit, "dentry->d_name.name, or NULL", "after the lookup"},
 		{schema.RoleAlloc, schema.Enter, "qstr.name", "before the name is copied"},

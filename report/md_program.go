@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -50,7 +51,8 @@ func (p *page) program(prog *Program) {
 	for i := range prog.Claims {
 		p.claim(&prog.Claims[i], nil)
 	}
-	if len(prog.Claims) > 0 {
+	if lines := prog.chains(); len(lines) > 0 {
+		p.WriteString(fenced("", lines))
 		p.line("")
 	}
 	if l := prog.learned(); l != "" {
@@ -68,10 +70,8 @@ func loaderText(n uint64) string {
 // open writes one open: its events as bullets, its claims, its tree.
 func (p *page) open(it *Item, n int) {
 	p.line("open %d of this program, %s:", n, code(it.Path))
-	for i := range it.Steps {
-		if b := p.bullet(&it.Steps[i]); b != "" {
-			p.line("- %s", b)
-		}
+	if !it.Old {
+		p.bullets(it)
 	}
 	if it.More > 0 {
 		p.line("- … %d more events", it.More)
@@ -86,13 +86,27 @@ func (p *page) open(it *Item, n int) {
 // other writes what the program did to dentries outside any open.
 func (p *page) other(it *Item) {
 	p.line("outside any open:")
+	p.bullets(it)
+	p.WriteString(fenced("", p.f.tree(it)))
+	p.line("")
+}
+
+// bullets spell the events of an item; the chain walk inside a d_lookup is left to
+// the tree.
+func (p *page) bullets(it *Item) {
+	inside := false
 	for i := range it.Steps {
-		if b := p.bullet(&it.Steps[i]); b != "" {
+		s := &it.Steps[i]
+		if s.Event.Role == schema.RoleLookup {
+			inside = s.Event.Phase == schema.Enter
+		}
+		if inside && s.Event.Role == schema.RoleLookupChain {
+			continue
+		}
+		if b := p.bullet(s); b != "" {
 			p.line("- %s", b)
 		}
 	}
-	p.WriteString(fenced("", p.f.tree(it)))
-	p.line("")
 }
 
 // bullet spells one event in the words of the seed; empty for one that the tree
@@ -110,7 +124,7 @@ func (p *page) bullet(s *Step) string {
 		}
 		return fmt.Sprintf("%s: %s, name pointer = %#x | %s, %s %s (#%d)", label, s.Ref, e.NameAddr, code(e.Name),
 			code(e.FSType), device(e.Dev), e.ID)
-	case schema.RoleLookup, schema.RoleLookupRCU:
+	case schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain:
 		if e.Phase == schema.Enter {
 			return fmt.Sprintf("%s: hash %d length %d name %s, parent %#x (#%d)%s", label, e.Hash, e.NameLen, code(e.Name), e.Parent, e.ID, p.hash(e))
 		}
@@ -128,7 +142,7 @@ func (p *page) bullet(s *Step) string {
 		if e.Phase == schema.Exit {
 			return fmt.Sprintf("%s: %s (#%d)", label, outcome(s), e.ID)
 		}
-	case schema.RoleLookupChain, schema.RoleFree:
+	case schema.RoleFree:
 		return ""
 	}
 	return fmt.Sprintf("%s: %s | %s (#%d)", label, s.Ref, code(e.Name), e.ID)
@@ -152,10 +166,10 @@ func (p *page) hash(e *schema.Event) string {
 	return ", hash " + p.verdict(v, why)
 }
 
-// verdict spells a verdict; one that a late loss voided is unproven.
+// verdict spells a verdict; unproven where nothing can be.
 func (p *page) verdict(v Verdict, why string) string {
-	if p.f.Late {
-		v, why = Unproven, lateLoss
+	if p.f.Void != "" {
+		v, why = Unproven, p.f.Void
 	}
 	if why == "" {
 		return "**" + v.String() + "**"
@@ -223,6 +237,32 @@ func (p *page) claim(cl *Claim, it *Item) {
 		reason = " — " + text(cl.Reason)
 	}
 	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, says, reason)
+}
+
+// chains draws the proven evictions and deletions of a program, a line or two each.
+func (prog *Program) chains() []string {
+	var out []string
+	for _, it := range prog.Items {
+		for i := range it.Claims {
+			if cl := &it.Claims[i]; cl.Kind == Eviction && cl.Verdict == Proven {
+				out = append(out,
+					fmt.Sprintf("before the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Other, cl.Terms[0].Label, cl.Terms[0].Event),
+					fmt.Sprintf("after  the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Object, cl.Terms[1].Label, cl.Terms[1].Event))
+			}
+		}
+	}
+	for i := range prog.Claims {
+		cl := &prog.Claims[i]
+		if cl.Kind != DeleteChain || cl.Verdict != Proven {
+			continue
+		}
+		var at []string
+		for _, t := range cl.Terms {
+			at = append(at, fmt.Sprintf("%#x #%d", t.Value, t.Event))
+		}
+		out = append(out, replay.Printable(cl.Subject)+": "+strings.Join(at, " → "))
+	}
+	return out
 }
 
 // maxLessons bounds the Learned line.

@@ -26,13 +26,13 @@ func (cl *Claim) Says(q func(string) string) string {
 	case Equality, DeleteChain:
 		fmt.Fprintf(&b, "%s is one dentry: %s", cl.Object, equals(cl.Terms, cl.Kind == DeleteChain))
 	case Negative:
-		fmt.Fprintf(&b, "%s is cached without inode: %s", cl.Object, equals(cl.Terms, false))
+		fmt.Fprintf(&b, "%s entered the cache as %s, without inode: %s", q(cl.Means), cl.Object, equals(cl.Terms, false))
 	case Absence:
 		b.WriteString(cl.absence())
 	case Eviction:
 		b.WriteString(cl.eviction())
 	case Key:
-		fmt.Fprintf(&b, "%d components, each looked up under the dentry of the one before", len(cl.Terms))
+		fmt.Fprintf(&b, "%d components, each looked up under the dentry of the one before, or behind a mount point under a root", len(cl.Terms))
 	default:
 		for _, t := range cl.Terms {
 			fmt.Fprintf(&b, "%s %d (#%d)", t.Label, t.Value, t.Event)
@@ -78,7 +78,7 @@ func cite(t Term, task bool) string {
 
 func (cl *Claim) absence() string {
 	if len(cl.Terms) == 2 {
-		return fmt.Sprintf("%s between #%d and #%d: every component was in the cache", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
+		return fmt.Sprintf("%s between #%d and #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
 	}
 	t := cl.Terms[0]
 	return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event)

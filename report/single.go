@@ -73,7 +73,11 @@ func bucketVerdict(l *schema.Layout, e *schema.Event) (Verdict, string) {
 	if l.GetDentryHashtable() == 0 || l.GetDHashShift() == 0 {
 		return Unproven, "dentry_hashtable or d_hash_shift is not known"
 	}
-	if (e.Bucket-l.DentryHashtable)/8 != uint64(e.Hash)>>l.DHashShift {
+	off := e.Bucket - l.DentryHashtable
+	if off >= 8<<(32-l.DHashShift) {
+		return Unproven, "another dentry stood before it in the chain by then"
+	}
+	if off%8 != 0 || off/8 != uint64(e.Hash)>>l.DHashShift {
 		return Refuted, "the bucket is not the one the hash selects"
 	}
 	return Proven, ""

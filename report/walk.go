@@ -32,6 +32,7 @@ type row struct {
 	result  *replay.Object // what the component came to
 	at      *walkStep      // the event that showed it
 	mounted bool           // the next row begins at the root of a mounted filesystem
+	torn    bool           // it was looked up under two parents
 }
 
 func (c *collector) walk() *walk {
@@ -87,8 +88,11 @@ func (c *collector) item(p *Program, w *walk) *Item {
 	}
 	e := w.enter()
 	it := &Item{Open: true, Path: e.Name, PID: e.PID, TID: e.TID, Errno: w.exit().Errno()}
+	d := w.steps[len(w.steps)-1].obj
+	it.Old = d != nil && d.Born == 0
 	for i := range w.steps {
 		s := &w.steps[i]
+		it.Old = it.Old && s.ev.Role != schema.RoleAlloc
 		it.keep(Step{Event: s.ev, Depth: s.depth, Enter: s.enter, Ref: ref(s.obj)})
 	}
 	p.Items = append(p.Items, it)
@@ -123,21 +127,27 @@ func (c *collector) components(w *walk) {
 			continue
 		}
 		at = c.rowAt(int(off), s)
-		if s.ev.Role == schema.RoleAlloc {
-			c.rows[at].alloc = s
-		} else if c.rows[at].lookup == nil {
-			c.rows[at].lookup = s
+		switch r := &c.rows[at]; {
+		case s.ev.Role == schema.RoleAlloc:
+			r.alloc = s
+		case r.lookup == nil:
+			r.lookup = s
+		case r.lookup.ev.Parent != s.ev.Parent:
+			r.torn = true
 		}
 	}
 }
 
-// rowAt returns the index of the row for the component at offset; a walk that
-// starts over (rcu-walk to ref-walk) meets the same components again.
+// rowAt returns the index of the row for the component at offset, the last one. A
+// walk that starts over (rcu-walk to ref-walk) comes back to an earlier component:
+// what it met the first time from there on is dropped.
 func (c *collector) rowAt(offset int, s *walkStep) int {
-	for i := len(c.rows) - 1; i >= 0; i-- {
-		if c.rows[i].offset == offset {
-			return i
-		}
+	n := len(c.rows)
+	if n > 0 && c.rows[n-1].offset == offset {
+		return n - 1
+	}
+	for len(c.rows) > 0 && c.rows[len(c.rows)-1].offset >= offset {
+		c.rows = c.rows[:len(c.rows)-1]
 	}
 	c.rows = append(c.rows, row{offset: offset, end: offset + int(s.ev.NameLen)})
 	return len(c.rows) - 1
@@ -169,6 +179,9 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 			cl.unproven("not looked up: " + gap)
 		}
 		next = r.end
+		if r.torn {
+			cl.unproven("a component was looked up under two dentries")
+		}
 		if i > 0 {
 			c.chain(&cl, &c.rows[i-1], r)
 		}
@@ -189,12 +202,16 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 }
 
 // chain holds the parent of one component against the result of the one before.
+// That they differ refutes nothing: a symbolic link to / or .. has no component of
+// its own to be looked up.
 func (c *collector) chain(cl *Claim, prev, r *row) {
 	e := &r.lookup.ev
 	switch {
 	case prev.result == nil:
 		cl.unproven("what the component before came to was not recorded")
-	case prev.result.Addr == e.Parent && prev.result.Killed != 0 && prev.result.Killed < e.ID:
+	case prev.result.Broken != "":
+		cl.unproven(prev.result.Broken)
+	case prev.result.Killed != 0 && prev.result.Killed < e.ID:
 		cl.unproven("the dentry of the component before was killed on the way")
 	case prev.result.Addr == e.Parent:
 	case prev.at.ev.Facts&schema.FactMountpoint != 0 && e.Facts&schema.FactParentIsRoot != 0:
@@ -204,7 +221,7 @@ func (c *collector) chain(cl *Claim, prev, r *row) {
 	case prev.at.ev.Role == schema.RoleAlloc && prev.result.Inserted == 0:
 		cl.unproven("the filesystem put another dentry in the place of the one allocated")
 	default:
-		cl.refuted("a component was looked up under another dentry than the one before it came to")
+		cl.unproven("a component was looked up under another dentry than the one before it came to")
 	}
 }
 

@@ -143,6 +143,10 @@ func (t *Reader) advance() {
 
 // damaged passes over the frame last read, to the next one that begins after it.
 func (t *Reader) damaged(cause error) {
+	if t.runs == 0 { // a trace begins with a readable header: there is nothing to go on to
+		t.stop(fmt.Errorf("%w: %w", ErrNotTrace, cause))
+		return
+	}
 	at := t.frames.off
 	bytes, err := t.frames.resync()
 	t.addDamage(Damage{Offset: at, Bytes: bytes, Err: cause})
