@@ -62,7 +62,7 @@ func (f *recordFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&c.Duration, "duration", 0, "end after this `TIME`, e.g. 10s")
 	flags.StringVar(&f.maxSize, "max-size", "", "end when the file has `SIZE` bytes, e.g. 100M")
 	flags.Uint64Var(&c.MaxEvents, "max-events", 0, "end after `N` events")
-	flags.StringVar(&f.attach, "attach", "", "attach to functions by fentry or kprobe only, `HOW`; default: what works first")
+	addAttachFlag(cmd, &f.attach)
 	flags.StringVar(&f.buffer, "buffer", "16M", "`SIZE` of the ring buffer, a power of two")
 	flags.Uint32Var(&c.WatchLimit, "watch", bpf.DefaultWatchLimit, "watch at most `N` dentries")
 }
@@ -123,6 +123,10 @@ func (f *recordFlags) finish(c *record.Config) error {
 		}
 	}
 	return nil
+}
+
+func addAttachFlag(cmd *cobra.Command, attach *string) {
+	cmd.Flags().StringVar(attach, "attach", "", "attach to kernel functions `HOW`: fentry or kprobe only; by default what works first")
 }
 
 // attachMode reads the value of --attach.

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -116,5 +117,29 @@ func compareStories(t *testing.T, fentry, kprobe map[string][]string) {
 		if fentry[comm] == nil {
 			t.Errorf("%s: recorded by kprobe only", comm)
 		}
+	}
+}
+
+// Doctor says of every kernel that everything can be recorded, in both ways.
+func TestKernelDoctor(t *testing.T) {
+	binary := dtrecBinary(t)
+	for release, kernel := range kernels(t) {
+		t.Run(release, func(t *testing.T) {
+			for _, how := range []string{"fentry", "kprobe"} {
+				stdout, stderr, code := inGuest(t, binary, kernel, "doctor", "--attach", how, "--format", "json")
+				var d diagnosis
+				if err := json.Unmarshal([]byte(stdout), &d); err != nil {
+					t.Fatalf("%v\n%s%s", err, stdout, stderr)
+				}
+				if code != 0 || d.Exit != 0 || !d.Tried || d.Kernel != release {
+					t.Errorf("--attach %s: exit %d, %+v", how, code, d)
+				}
+				for _, p := range d.Probes {
+					if p.State != stateOK || p.Symbol == "" || p.Attach == "" {
+						t.Errorf("--attach %s: %+v", how, p)
+					}
+				}
+			}
+		})
 	}
 }

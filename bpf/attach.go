@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // Attempt is one try to tie a role and phase to a kernel symbol.
@@ -33,12 +34,14 @@ func Plan(mode Mode) []Attempt {
 	var attempts []Attempt
 	for _, p := range plan(mode) {
 		for _, c := range p.candidates {
-			attempts = append(attempts, Attempt{
-				Role: p.role, Phase: p.phase, Symbol: c.symbol, Attach: c.attach, Required: p.required,
-			})
+			attempts = append(attempts, newAttempt(p, c))
 		}
 	}
 	return attempts
+}
+
+func newAttempt(p probe, c candidate) Attempt {
+	return Attempt{Role: p.role, Phase: p.phase, Symbol: c.symbol, Attach: c.attach, Required: p.required}
 }
 
 // attached is a program in the kernel and what holds it there.
@@ -80,7 +83,7 @@ func (a *attacher) attachAll(plan []probe) (all []*attached, attempts []Attempt)
 		var taken *attached
 		var by Attempt
 		for _, c := range p.candidates {
-			try := Attempt{Role: p.role, Phase: p.phase, Symbol: c.symbol, Attach: c.attach, Required: p.required}
+			try := newAttempt(p, c)
 			if taken != nil {
 				try.Err = fmt.Errorf("not tried: %s is attached", by.Symbol)
 				attempts = append(attempts, try)
@@ -135,8 +138,12 @@ func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (
 	return coll.DetachProgram(name), nil
 }
 
-// oneLine keeps the last lines of a verifier log, which say what was wrong.
+// oneLine keeps the last lines of a verifier log, which say what was wrong, and of a
+// refusal that it was one.
 func oneLine(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return unix.EPERM
+	}
 	var v *ebpf.VerifierError
 	if !errors.As(err, &v) {
 		return err
@@ -145,7 +152,13 @@ func oneLine(err error) error {
 	return fmt.Errorf("%w: %s", v.Cause, strings.Join(tail, "; "))
 }
 
-var errNoFunction = errors.New("no such function in the kernel's BTF")
+// UnfitError says that a symbol is not there, or not what its program takes for granted.
+type UnfitError struct{ What string }
+
+// Error says which.
+func (e *UnfitError) Error() string { return e.What }
+
+func errNoFunction() error { return &UnfitError{"no such function in the kernel's BTF"} }
 
 // checkPrototype compares what a program takes for granted with the function.
 func (a *attacher) checkPrototype(c candidate) error {
@@ -158,7 +171,7 @@ func (a *attacher) checkPrototype(c candidate) error {
 	}
 	var fn *btf.Func
 	if err := spec.TypeByName(c.symbol, &fn); errors.Is(err, btf.ErrNotFound) {
-		return errNoFunction
+		return errNoFunction()
 	} else if err != nil {
 		return err
 	}
@@ -181,7 +194,7 @@ func matchPrototype(c candidate, proto *btf.FuncProto) error {
 	for i, p := range proto.Params {
 		params[i] = typeName(p.Type)
 	}
-	return fmt.Errorf("prototype is %s %s(%s)", typeName(proto.Return), c.symbol, strings.Join(params, ", "))
+	return &UnfitError{fmt.Sprintf("prototype is %s %s(%s)", typeName(proto.Return), c.symbol, strings.Join(params, ", "))}
 }
 
 // fitsPointer reports whether t points to the struct named; any type fits "".

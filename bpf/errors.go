@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -30,7 +29,7 @@ const (
 type MissingError struct {
 	Lack     Lack
 	What     string    // names it, e.g. "CAP_BPF and CAP_PERFMON"
-	Attempts []Attempt // LackProbe: everything tried
+	Attempts []Attempt // everything tried; none if it did not come to that
 	Err      error     // what the kernel answered
 }
 
@@ -69,14 +68,8 @@ func refusal(err error) *MissingError {
 // missingCapabilities names the capabilities the process would need and has not,
 // by the CapEff line of a status file; empty when it has them or cannot know.
 func missingCapabilities(path string) string {
-	status, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	_, line, ok := strings.Cut(string(status), "CapEff:")
-	line, _, _ = strings.Cut(line, "\n")
-	caps, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64)
-	if !ok || err != nil || caps&(1<<capSysAdmin) != 0 {
+	caps, err := capEff(path)
+	if err != nil || caps&(1<<capSysAdmin) != 0 {
 		return ""
 	}
 	var missing []string

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"syscall"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -21,9 +23,11 @@ const kretprobeCalls = 1024
 
 const stashMap = "stashed"
 
-var errNoMulti = errors.New("no kprobe.multi in this kernel")
-
-var errNoKprobes = errors.New("no kprobe programs were built for this architecture")
+var (
+	errNoMulti     = errors.New("no kprobe.multi in this kernel")
+	errNoKprobe    = errors.New("no kprobes in this kernel, or sysfs is not mounted")
+	errNotCompiled = errors.New("no kprobe programs were built for this architecture")
+)
 
 // newKprobes reads kprobe.bpf.c's object. Its programs share the maps, and the
 // variables, of the other one; only the stash is their own.
@@ -61,7 +65,7 @@ func (o *object) closeStash() error {
 // keeps it on entry.
 func (a *attacher) attachKprobe(role Role, c candidate) (*attached, error) {
 	if a.kprobe.spec == nil {
-		return nil, errNoKprobes
+		return nil, errNotCompiled
 	}
 	exit, err := a.attachOne(role, c)
 	if err != nil {
@@ -95,12 +99,24 @@ func (a *attacher) attachOne(role Role, c candidate) (*attached, error) {
 	l, err := attachSymbol(prog, c)
 	if err != nil {
 		prog.Close()
-		if errors.Is(err, ebpf.ErrNotSupported) && (c.attach == KprobeMulti || c.attach == KretprobeMulti) {
-			return nil, errNoMulti
-		}
-		return nil, fmt.Errorf("attach: %w", err)
+		return nil, fmt.Errorf("attach: %w", bareCause(c.attach, err))
 	}
 	return &attached{role: role, prog: prog, link: l, counted: a.counts}, nil
+}
+
+// bareCause is the kernel's answer, without the ways the library went.
+func bareCause(attach Attach, err error) error {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, ebpf.ErrNotSupported) && (attach == KprobeMulti || attach == KretprobeMulti):
+		return errNoMulti
+	case errors.As(err, &errno):
+		return errno
+	}
+	if _, stat := os.Stat("/sys/bus/event_source/devices/kprobe"); stat != nil {
+		return errNoKprobe
+	}
+	return err
 }
 
 func attachSymbol(prog *ebpf.Program, c candidate) (link.Link, error) {

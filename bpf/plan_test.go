@@ -183,7 +183,7 @@ func TestCheckRequired(t *testing.T) {
 	for _, a := range Plan(AnyMode) {
 		a.Attached = a.Symbol != "__d_rehash" && a.Symbol != "do_file_open"
 		if !a.Attached {
-			a.Err = errNoFunction
+			a.Err = errNoFunction()
 		}
 		s.attempts = append(s.attempts, a)
 	}

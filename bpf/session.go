@@ -192,7 +192,9 @@ func (s *Session) checkRequired() error {
 		}
 		err := s.why(p)
 		if errors.Is(err, unix.EPERM) && !s.traces() {
-			return refusal(unix.EPERM)
+			missing := refusal(unix.EPERM)
+			missing.Attempts = s.attempts
+			return missing
 		}
 		return &MissingError{Lack: LackProbe, What: "probe for " + p.candidates[0].symbol, Attempts: s.attempts, Err: err}
 	}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+)
+
+// Machine is what can be seen, without attaching anything and by anyone, of what
+// recording needs.
+type Machine struct {
+	BTF             error    // why the kernel's type information cannot be read; nil: it can
+	Capabilities    []string // those effective, of CAP_SYS_ADMIN, CAP_PERFMON and CAP_BPF
+	CapabilitiesErr error    // why they are not known
+	Lacking         string   // the capabilities needed and not effective, empty for none
+	Lockdown        string   // mode; empty where there is no such file
+	Memlock         uint64   // most bytes locked, MemlockUnlimited for no limit; counts for BPF until 5.10
+	UnprivilegedBPF string   // kernel.unprivileged_bpf_disabled; empty where unknown
+	JIT             string   // net.core.bpf_jit_enable; empty where unknown
+	TraceFS         bool     // mounted and readable
+	Functions       map[string]bool
+	FunctionsErr    error // why kallsyms could not be read
+}
+
+// MemlockUnlimited is RLIM_INFINITY.
+const MemlockUnlimited = ^uint64(0)
+
+// Kernel functions that show what was built into a kernel; Machine.Functions tells of
+// each whether it is there.
+const (
+	FuncTrampoline = "bpf_trampoline_link_prog" // CONFIG_BPF_JIT
+	FuncFtrace     = "ftrace_set_filter_ip"     // CONFIG_DYNAMIC_FTRACE
+	FuncKprobe     = "register_kprobe"          // CONFIG_KPROBES
+	FuncKretprobe  = "register_kretprobe"       // CONFIG_KRETPROBES
+	FuncFprobe     = "register_fprobe"          // CONFIG_FPROBE: kprobe.multi
+)
+
+// Examine looks at the machine.
+func Examine() Machine {
+	m := Machine{
+		Lockdown:        lockdown("/sys/kernel/security/lockdown"),
+		UnprivilegedBPF: setting("/proc/sys/kernel/unprivileged_bpf_disabled"),
+		JIT:             setting("/proc/sys/net/core/bpf_jit_enable"),
+		Lacking:         missingCapabilities("/proc/self/status"),
+	}
+	_, m.BTF = btf.LoadKernelSpec()
+	m.Capabilities, m.CapabilitiesErr = effectiveCapabilities("/proc/self/status")
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) == nil {
+		m.Memlock = limit.Cur
+	}
+	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
+		_, err := os.Stat(dir + "/kprobe_events")
+		m.TraceFS = m.TraceFS || err == nil
+	}
+	m.Functions, m.FunctionsErr = functionsIn("/proc/kallsyms", FuncTrampoline, FuncFtrace, FuncKprobe, FuncKretprobe, FuncFprobe)
+	return m
+}
+
+func setting(path string) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// effectiveCapabilities names those a status file lists, of the three that matter.
+func effectiveCapabilities(path string) ([]string, error) {
+	caps, err := capEff(path)
+	if err != nil {
+		return nil, err
+	}
+	have := []string{}
+	for _, c := range []struct {
+		bit  int
+		name string
+	}{{capBPF, "CAP_BPF"}, {capPerfmon, "CAP_PERFMON"}, {capSysAdmin, "CAP_SYS_ADMIN"}} {
+		if caps&(1<<c.bit) != 0 {
+			have = append(have, c.name)
+		}
+	}
+	return have, nil
+}
+
+// capEff reads the CapEff line of a status file.
+func capEff(path string) (uint64, error) {
+	status, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	_, line, ok := strings.Cut(string(status), "CapEff:")
+	if !ok {
+		return 0, errors.New("no CapEff line")
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	return strconv.ParseUint(strings.TrimSpace(line), 16, 64)
+}
+
+// functionsIn looks names up in a kallsyms file, whose addresses may be hidden.
+func functionsIn(path string, names ...string) (map[string]bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	found := make(map[string]bool, len(names))
+	for lines := bufio.NewScanner(f); lines.Scan() && len(found) < len(names); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 3 && slices.Contains(names, fields[2]) {
+			found[fields[2]] = true
+		}
+	}
+	return found, nil
+}
+
+// ErrNotTried says that nothing known speaks against a candidate, and that it was not
+// attached to.
+var ErrNotTried = errors.New("attaching not tried")
+
+// Look returns the plan without trying it: the error of an attempt is ErrNotTried, or
+// what the kernel's type information has against the candidate.
+func Look(mode Mode) ([]Attempt, error) {
+	a := attacher{cache: btf.NewCache()}
+	kernel, err := a.cache.Kernel()
+	if err != nil {
+		return nil, fmt.Errorf("read the kernel's type information: %w", err)
+	}
+	var attempts []Attempt
+	for _, p := range plan(mode) {
+		for _, c := range p.candidates {
+			try := newAttempt(p, c)
+			if try.Err = a.checkPrototype(c); c.attach == TPBTF {
+				try.Err = checkTracepoint(kernel, c.symbol)
+			}
+			if try.Err == nil {
+				try.Err = ErrNotTried
+			}
+			attempts = append(attempts, try)
+		}
+	}
+	return attempts, nil
+}
+
+func checkTracepoint(kernel *btf.Spec, name string) error {
+	var t *btf.Typedef
+	if kernel.TypeByName("btf_trace_"+name, &t) != nil {
+		return &UnfitError{"no such tracepoint in the kernel's BTF"}
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+	"golang.org/x/sys/unix"
+)
+
+// doctorState is what doctor says of one thing.
+type doctorState string
+
+// The states. A machine that lacks an optional thing records less.
+const (
+	stateOK      doctorState = "ok"
+	stateMissing doctorState = "missing"
+	stateUnknown doctorState = "unknown" // could not be looked at
+	stateNote    doctorState = "note"    // neither good nor bad
+)
+
+// diagnosis is this machine's answer before anything is recorded.
+type diagnosis struct {
+	Type    string        `json:"type"` // "doctor"
+	Kernel  string        `json:"kernel_release"`
+	Machine string        `json:"machine"`
+	Exit    int           `json:"exit"` // 0 all, 1 optional roles missing, 2 cannot record
+	Reason  string        `json:"reason,omitempty"`
+	Remedy  string        `json:"remedy,omitempty"`
+	Tried   bool          `json:"tried"` // probes were really attached, and detached again
+	Checks  []doctorCheck `json:"checks"`
+	Probes  []doctorProbe `json:"probes"`
+}
+
+// doctorCheck is one thing recording needs or profits from.
+type doctorCheck struct {
+	Name   string      `json:"name"`
+	State  doctorState `json:"state"`
+	Value  string      `json:"value"`
+	Remedy string      `json:"remedy,omitempty"`
+}
+
+// doctorProbe is how one role and phase would be recorded.
+type doctorProbe struct {
+	Role      string      `json:"role"`
+	Phase     string      `json:"phase"`
+	Required  bool        `json:"required"`
+	State     doctorState `json:"state"`
+	Symbol    string      `json:"symbol,omitempty"` // of the probe attached, or of the first that could be tried
+	Attach    string      `json:"attach,omitempty"`
+	Uncounted bool        `json:"uncounted,omitempty"` // hits it misses are not counted
+	Reason    string      `json:"reason,omitempty"`    // why there is none
+	Costs     []string    `json:"costs,omitempty"`     // kinds of claim that are unproven without it
+}
+
+// diagnose looks at the machine and, where the kernel lets it, attaches every probe
+// and detaches it again.
+func diagnose(mode bpf.Mode) diagnosis {
+	d := diagnosis{Type: "doctor", Exit: exitTrouble}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		d.Kernel, d.Machine = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
+	}
+	d.Checks = machineChecks(bpf.Examine())
+	session, err := bpf.Open(bpf.Config{Attach: mode, RingBytes: 1 << 16, WatchLimit: 1})
+	if err != nil {
+		d.refused(mode, err)
+		return d
+	}
+	layout := session.Layout()
+	d.Tried, d.Probes = true, probesOf(session.Attempts())
+	d.Checks = append(d.Checks, hashTableCheck(layout.DentryHashtable != 0 && layout.DHashShift != 0))
+	if err := session.Close(); err != nil {
+		d.Reason = fmt.Sprintf("detach: %v", err)
+		return d
+	}
+	d.conclude()
+	return d
+}
+
+// refused fills in a diagnosis where no session could be opened.
+func (d *diagnosis) refused(mode bpf.Mode, err error) {
+	d.Reason, d.Remedy = strings.ReplaceAll(err.Error(), "\n", "; "), ""
+	var missing *bpf.MissingError
+	if errors.As(err, &missing) {
+		d.Reason, d.Remedy = strings.ReplaceAll(missing.Error(), "\n", "; "), lackHint(missing.Lack)
+		if len(missing.Attempts) > 0 {
+			d.Tried, d.Probes = true, probesOf(missing.Attempts)
+			return
+		}
+	}
+	if attempts, err := bpf.Look(mode); err == nil {
+		d.Probes = probesOf(attempts)
+	}
+}
+
+// conclude sums up where recording is possible.
+func (d *diagnosis) conclude() {
+	d.Exit = 0
+	var gaps []string
+	for _, p := range d.Probes {
+		if p.State != stateOK {
+			gaps = append(gaps, p.Role+" "+p.Phase)
+		}
+	}
+	for _, c := range d.Checks {
+		if c.Name == hashTableName && c.State != stateOK {
+			gaps, d.Remedy = append(gaps, c.Name), c.Remedy
+		}
+	}
+	if len(gaps) > 0 {
+		d.Exit, d.Reason = exitNegative, "not recorded here: "+strings.Join(gaps, ", ")
+	}
+}
+
+// probesOf makes one row of the attempts of each role and phase.
+func probesOf(attempts []bpf.Attempt) []doctorProbe {
+	type key struct {
+		role  bpf.Role
+		phase bpf.Phase
+	}
+	var order []key
+	tries := make(map[key][]bpf.Attempt)
+	for _, a := range attempts {
+		k := key{a.Role, a.Phase}
+		if tries[k] == nil {
+			order = append(order, k)
+		}
+		tries[k] = append(tries[k], a)
+	}
+	slices.SortStableFunc(order, func(a, b key) int { return int(a.role) - int(b.role) })
+	rows := make([]doctorProbe, len(order))
+	for i, k := range order {
+		rows[i] = probeOf(tries[k])
+	}
+	return rows
+}
+
+// probeOf sums up the attempts of one role and phase: the one attached, else the
+// first that only was not tried, else why each failed.
+func probeOf(attempts []bpf.Attempt) doctorProbe {
+	p := doctorProbe{
+		Role: schema.Role(attempts[0].Role).Label(), Phase: schema.Phase(attempts[0].Phase).Label(),
+		Required: attempts[0].Required, State: stateMissing,
+	}
+	for _, a := range attempts {
+		untried := errors.Is(a.Err, bpf.ErrNotTried)
+		if a.Attached || untried {
+			p.Symbol, p.Attach, p.Uncounted = a.Symbol, schema.Attach(a.Attach).Label(), a.Uncounted
+			p.State, p.Reason = stateOK, ""
+			if untried {
+				p.State, p.Reason, p.Attach = stateUnknown, a.Err.Error(), ""
+			}
+			return p
+		}
+	}
+	p.Reason = whyMissing(attempts)
+	p.Costs = claimsNeeding(schema.Role(attempts[0].Role))
+	return p
+}
+
+// whyMissing joins the reasons, but leaves out symbols of other kernels where there
+// is one of this kernel.
+func whyMissing(attempts []bpf.Attempt) string {
+	var unfit *bpf.UnfitError
+	other := func(a bpf.Attempt) bool { return errors.As(a.Err, &unfit) }
+	if rest := slices.DeleteFunc(slices.Clone(attempts), other); len(rest) > 0 {
+		attempts = rest
+	}
+	var reasons []string
+	for i, a := range attempts {
+		reason := fmt.Sprintf("by %s: %v", schema.Attach(a.Attach).Label(), a.Err)
+		if i == 0 || a.Symbol != attempts[i-1].Symbol {
+			reason = a.Symbol + " " + reason
+		}
+		reasons = append(reasons, strings.ReplaceAll(reason, "\n", " "))
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// claimsNeeding names the kinds of claim that cannot be proven without a role.
+func claimsNeeding(role schema.Role) []string {
+	var kinds []string
+	for _, k := range report.Kinds() {
+		if k.Needs.Has(role) {
+			kinds = append(kinds, k.Name)
+		}
+	}
+	return kinds
+}

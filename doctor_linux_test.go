@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/bpf"
+)
+
+// Whatever this machine is, doctor ends with the exit code it names, and where it
+// cannot record it says why and what to do.
+func TestDoctorHere(t *testing.T) {
+	var stdout, stderr strings.Builder
+	code := run([]string{"doctor", "--format", "json"}, strings.NewReader(""), &stdout, &stderr)
+	var d diagnosis
+	if err := json.Unmarshal([]byte(stdout.String()), &d); err != nil {
+		t.Fatalf("%v in %s", err, stdout.String())
+	}
+	if code != d.Exit || stderr.String() != "" || d.Kernel == "" || len(d.Checks) == 0 {
+		t.Errorf("exit %d, said %+v, stderr %q", code, d, stderr.String())
+	}
+	if code == exitTrouble && (d.Reason == "" || d.Remedy == "") {
+		t.Errorf("cannot record, reason %q, remedy %q", d.Reason, d.Remedy)
+	}
+	t.Logf("exit %d: %s", code, d.Reason)
+}
+
+// attempts is a plan in which open has another symbol, drop none, and delete is left
+// out by the kernel.
+func attempts() []bpf.Attempt {
+	return []bpf.Attempt{
+		{Role: bpf.RoleDelete, Phase: bpf.Enter, Symbol: "d_delete", Attach: bpf.Fentry, Err: errors.New("load: no")},
+		{Role: bpf.RoleDelete, Phase: bpf.Enter, Symbol: "d_erase", Attach: bpf.Fentry, Err: &bpf.UnfitError{What: "no such function"}},
+		{Role: bpf.RoleDrop, Phase: bpf.Enter, Symbol: "__d_drop", Attach: bpf.Fentry, Err: &bpf.UnfitError{What: "no such function"}},
+		{Role: bpf.RoleOpen, Phase: bpf.Enter, Symbol: "do_filp_open", Attach: bpf.Fentry, Required: true, Err: &bpf.UnfitError{What: "no such function"}},
+		{Role: bpf.RoleOpen, Phase: bpf.Enter, Symbol: "do_file_open", Attach: bpf.Kprobe, Required: true, Attached: true, Uncounted: true},
+		{Role: bpf.RoleKill, Phase: bpf.Enter, Symbol: "__dentry_kill", Attach: bpf.Fentry, Required: true, Err: bpf.ErrNotTried},
+	}
+}
+
+func TestDoctorProbes(t *testing.T) {
+	rows := probesOf(attempts())
+	var got []string
+	for _, p := range rows {
+		got = append(got, p.Role+" "+string(p.State)+": "+p.describe())
+	}
+	want := []string{
+		"open ok: do_file_open by kprobe; hits it misses are not counted",
+		"delete missing: d_delete by fentry: load: no; without it no proof of: delete chain",
+		"drop missing: __d_drop by fentry: no such function; no claim needs it",
+		"kill unknown: __dentry_kill is in the kernel's BTF; attaching not tried",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestDoctorConcludes(t *testing.T) {
+	tried := attempts()[:5]
+	for _, test := range []struct {
+		name     string
+		attempts []bpf.Attempt
+		table    bool // dentry_hashtable is known
+		exit     int
+		reason   string
+	}{
+		{"everything", tried[4:], true, 0, ""},
+		{"optional roles missing", tried, true, 1, "not recorded here: delete enter, drop enter"},
+		{"no hash table", tried[4:], false, 1, "not recorded here: hash table"},
+	} {
+		d := diagnosis{Exit: exitTrouble, Probes: probesOf(test.attempts), Checks: []doctorCheck{hashTableCheck(test.table)}}
+		d.conclude()
+		if d.Exit != test.exit || d.Reason != test.reason {
+			t.Errorf("%s: exit %d, %q; want %d, %q", test.name, d.Exit, d.Reason, test.exit, test.reason)
+		}
+	}
+}
+
+func TestDoctorChecks(t *testing.T) {
+	find := func(m bpf.Machine, name string) doctorCheck {
+		for _, c := range machineChecks(m) {
+			if c.Name == name {
+				return c
+			}
+		}
+		t.Fatalf("no check %s", name)
+		return doctorCheck{}
+	}
+	all := map[string]bool{bpf.FuncTrampoline: true, bpf.FuncFtrace: true, bpf.FuncKprobe: true, bpf.FuncKretprobe: true, bpf.FuncFprobe: true}
+	for _, test := range []struct {
+		machine bpf.Machine
+		name    string
+		want    doctorState
+	}{
+		{bpf.Machine{}, "BTF", stateOK},
+		{bpf.Machine{BTF: fs.ErrNotExist}, "BTF", stateMissing},
+		{bpf.Machine{Capabilities: []string{"CAP_BPF"}, Lacking: "CAP_PERFMON"}, "capabilities", stateMissing},
+		{bpf.Machine{CapabilitiesErr: fs.ErrNotExist}, "capabilities", stateUnknown},
+		{bpf.Machine{Lockdown: "none"}, "lockdown", stateOK},
+		{bpf.Machine{Lockdown: "integrity"}, "lockdown", stateOK},
+		{bpf.Machine{Lockdown: "confidentiality"}, "lockdown", stateMissing},
+		{bpf.Machine{}, "lockdown", stateUnknown},
+		{bpf.Machine{Memlock: 1 << 16}, "memlock", stateNote},
+		{bpf.Machine{JIT: "0"}, "BPF JIT", stateMissing},
+		{bpf.Machine{Functions: all}, "BPF trampolines", stateOK},
+		{bpf.Machine{}, "BPF trampolines", stateMissing},
+		{bpf.Machine{}, "kprobes", stateNote},
+		{bpf.Machine{FunctionsErr: fs.ErrPermission}, "kprobes", stateUnknown},
+	} {
+		c := find(test.machine, test.name)
+		if c.State != test.want || c.Value == "" || (c.State == stateMissing) != (c.Remedy != "") {
+			t.Errorf("%s of %+v: %+v, want %s", test.name, test.machine, c, test.want)
+		}
+	}
+}
+
+func TestDoctorText(t *testing.T) {
+	d := diagnosis{
+		Kernel: "6.1.0", Machine: "x86_64", Exit: exitTrouble, Reason: "no CAP_BPF", Remedy: "run it with sudo",
+		Checks: []doctorCheck{
+			{"capabilities", stateMissing, "no CAP_BPF", "run it with sudo"},
+			{"BPF JIT", stateMissing, "off\x1b[1m", "turn it on"},
+		},
+		Probes: []doctorProbe{{Role: "open", Phase: "enter", Required: true, State: stateMissing, Reason: "x by fentry: no"}},
+	}
+	var out strings.Builder
+	if err := d.writeText(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := `Linux 6.1.0, x86_64
+
+Machine
+  capabilities  missing  no CAP_BPF
+  BPF JIT       missing  off\x1b[1m
+
+Probes
+  open  enter  missing  x by fentry: no; required: nothing can be recorded without it
+
+This machine cannot record: no CAP_BPF.
+  remedy: run it with sudo
+  remedy for BPF JIT: turn it on
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	for exit, line := range map[int]string{0: "This machine can record everything.\n", 1: "This machine can record, with gaps: drop.\n"} {
+		d := diagnosis{Exit: exit, Reason: "drop"}
+		out.Reset()
+		if err := d.writeText(&out); err != nil || !strings.Contains(out.String(), line) {
+			t.Errorf("exit %d: %v\n%s", exit, err, out.String())
+		}
+	}
+}
