@@ -209,15 +209,18 @@ func (c *collector) again(p *Program, it *Item, w *walk) {
 	if d == nil {
 		return
 	}
-	now := pathState{d, d.Parent, c.state.Objects.At(d.Parent)}
 	before := p.paths[path]
+	if before != nil && before.obj == d {
+		return
+	}
+	now := pathState{d, d.Parent, c.state.Objects.At(d.Parent)}
 	if before == nil {
 		if len(p.paths) < maxPaths {
 			p.paths[path] = &now
 		}
 		return
 	}
-	if old := before.obj; old != d && old.Killed != 0 && d.Born > old.Killed && before.sameDirectory(&now) {
+	if old := before.obj; old.Killed != 0 && d.Born > old.Killed && before.sameDirectory(&now) {
 		c.eviction(p, it, w, old, d)
 	}
 	*before = now

@@ -50,11 +50,16 @@ func (w *walk) add(s *replay.Step) {
 		w.overflow = true
 		return
 	}
-	k := walkStep{ev: *s.Event, obj: s.Object, depth: s.Depth}
+	n := len(w.steps)
+	if n == cap(w.steps) {
+		w.steps = append(w.steps, walkStep{})
+	}
+	w.steps = w.steps[:n+1] // filled in place: an event is large
+	k := &w.steps[n]
+	k.ev, k.obj, k.depth, k.enter = *s.Event, s.Object, s.Depth, 0
 	if s.Call != nil && s.Event.Phase == schema.Exit {
 		k.enter = s.Call.Enter.ID
 	}
-	w.steps = append(w.steps, k)
 }
 
 func (w *walk) enter() *schema.Event { return &w.steps[0].ev }
