@@ -65,6 +65,9 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 // runVM runs a dtrec command line in the guest. The line is parsed here first, so
 // that a wrong flag needs no boot to be found.
 func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
+	if cmd.ArgsLenAtDash() != 0 {
+		return usageError(cmd, errors.New("the command line for the guest goes after '--'"))
+	}
 	inner, rest, err := newRootCmd().Find(args)
 	if err == nil && inner.Parent() == nil {
 		err = fmt.Errorf("unknown command %q", args[0])

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -58,12 +59,15 @@ status is handed on.`,
 	}
 	root.SetVersionTemplate("dtrec {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError(cmd, err)
+		return usageError(cmd, errors.New(plainValue.ReplaceAllString(err.Error(), ": $1")))
 	})
 	root.AddCommand(newInfoCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd())
 	root.AddCommand(platformCommands()...)
 	return root
 }
+
+// plainValue matches what strconv adds to an error about a flag's value.
+var plainValue = regexp.MustCompile(`: strconv\.\w+: parsing "[^"]*": (.*)$`)
 
 // noSuchCommand is what the root does: a command is always needed.
 func noSuchCommand(cmd *cobra.Command, args []string) error {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,6 +46,20 @@ func (e *OutputError) Unwrap() error { return e.Err }
 
 // ErrTerminal says that a trace would go to a terminal.
 var ErrTerminal = errors.New("a trace is binary and stdout is a terminal")
+
+// checkOutput finds what is wrong with an output path before anything is attached.
+func checkOutput(path string) error {
+	if path == "-" {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil {
+		if info.IsDir() {
+			return unix.EISDIR
+		}
+		return nil
+	}
+	return bare(unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK))
+}
 
 // createOutput makes the file anew, mode 0600, for the user behind sudo. A regular
 // file or link of that name is replaced, never written through: with root's rights

@@ -51,6 +51,9 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := checkOutput(c.Output); err != nil {
+		return Result{}, &OutputError{Path: c.Output, Err: err}
+	}
 	// Some Go releases start a child once, to see whether they can; not while recording.
 	_, _ = os.FindProcess(os.Getpid())
 	probes, err := bpf.Open(c.bpf())

@@ -13,7 +13,7 @@ import (
 // What can go wrong, for errors.Is. Those about the guest come inside a *GuestError.
 var (
 	// ErrNoQEMU: there is no QEMU, or no mke2fs, on this machine.
-	ErrNoQEMU = errors.New("not found: install it with scripts/install-qemu")
+	ErrNoQEMU = errors.New("not found on this machine")
 	// ErrNotBootable: the kernel file is not an x86 Linux image.
 	ErrNotBootable = errors.New("not a bootable x86 kernel image (vmlinuz)")
 	// ErrNotStatic: a program to run in the guest needs a dynamic loader.

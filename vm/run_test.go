@@ -188,8 +188,8 @@ func TestRunRefuses(t *testing.T) {
 func TestRunWithoutQEMU(t *testing.T) {
 	c := fakeQEMU(t, "exit 1")
 	t.Setenv("PATH", t.TempDir())
-	if _, err := Run(t.Context(), c); !errors.Is(err, ErrNoQEMU) || !strings.Contains(err.Error(), "scripts/install-qemu") {
-		t.Errorf("got %v, want ErrNoQEMU with its remedy", err)
+	if _, err := Run(t.Context(), c); !errors.Is(err, ErrNoQEMU) {
+		t.Errorf("got %v, want ErrNoQEMU", err)
 	}
 }
 
