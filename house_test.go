@@ -79,7 +79,7 @@ func breaks(forbidden []string, dep string) string {
 
 func listPackages(t *testing.T) []listed {
 	t.Helper()
-	out := goTool(t, "linux", "list", "-json=ImportPath,Deps", "./...")
+	out := goTool(t, "linux/amd64", "list", "-json=ImportPath,Deps", "./...")
 	var all []listed
 	for dec := json.NewDecoder(strings.NewReader(out)); ; {
 		var p listed
@@ -94,22 +94,30 @@ func listPackages(t *testing.T) []listed {
 
 // TestReadingBuildsEverywhere: whoever reads a trace needs no Linux.
 func TestReadingBuildsEverywhere(t *testing.T) {
-	for _, goos := range []string{"darwin", "windows"} {
-		goTool(t, goos, "vet", ".", "./schema/...", "./replay/...", "./report/...")
-		goTool(t, goos, "build", "-o", os.DevNull, ".")
+	for _, platform := range []string{"darwin/amd64", "windows/amd64"} {
+		goTool(t, platform, "vet", ".", "./schema/...", "./replay/...", "./report/...")
+		goTool(t, platform, "build", "-o", os.DevNull, ".")
 	}
 }
 
-// goTool runs the go command for an operating system and returns its stdout.
-func goTool(t *testing.T, goos string, args ...string) string {
+// TestRecordingBuilds: for arm64 with its own kprobe programs, and for others without.
+func TestRecordingBuilds(t *testing.T) {
+	goTool(t, "linux/arm64", "vet", "./bpf")
+	goTool(t, "linux/arm64", "build", "./...")
+	goTool(t, "linux/riscv64", "build", "./bpf")
+}
+
+// goTool runs the go command for a platform, as in "linux/arm64", and returns its stdout.
+func goTool(t *testing.T, platform string, args ...string) string {
 	t.Helper()
+	goos, arch, _ := strings.Cut(platform, "/")
 	cmd := exec.Command("go", args...)
-	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH=amd64", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+arch, "CGO_ENABLED=0")
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("GOOS=%s go %s: %v\n%s", goos, strings.Join(args, " "), err, errs.String())
+		t.Fatalf("%s: go %s: %v\n%s", platform, strings.Join(args, " "), err, errs.String())
 	}
 	return string(out)
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
@@ -38,6 +39,40 @@ func TestMissingCapabilities(t *testing.T) {
 	}
 	if got := missingCapabilities("/does/not/exist"); got != "" {
 		t.Errorf("unknown capabilities are called missing: %q", got)
+	}
+}
+
+func TestEffectiveCapabilities(t *testing.T) {
+	path := writeFile(t, "CapEff:\t0000008000200000\n")
+	if got, err := effectiveCapabilities(path); err != nil || strings.Join(got, " ") != "CAP_BPF CAP_SYS_ADMIN" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, text := range []string{"CapEff:\tx\n", "Name:\tx\n"} {
+		if got, err := effectiveCapabilities(writeFile(t, text)); err == nil {
+			t.Errorf("%q: capabilities %v", text, got)
+		}
+	}
+}
+
+// Functions are found also where kptr_restrict hides their addresses.
+func TestFunctionsIn(t *testing.T) {
+	path := writeFile(t, "0000000000000000 T register_kprobe\n0000000000000000 t other\t[module]\n")
+	got, err := functionsIn(path, "register_kprobe", "other", "absent")
+	if err != nil || !got["register_kprobe"] || got["absent"] || got["other"] {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if _, err := functionsIn("/does/not/exist"); err == nil {
+		t.Error("a missing file is read")
+	}
+}
+
+// A member is found in structs within unions, as struct bpf_link_info has them.
+func TestHasMember(t *testing.T) {
+	word := &btf.Int{Name: "u64", Size: 8}
+	perf := &btf.Struct{Members: []btf.Member{{Name: "missed", Type: word}}}
+	info := &btf.Struct{Members: []btf.Member{{Name: "type", Type: word}, {Type: &btf.Union{Members: []btf.Member{{Name: "perf_event", Type: perf}}}}}}
+	if !hasMember(info, "missed", 4) || hasMember(info, "absent", 4) || hasMember(info, "missed", 1) {
+		t.Error("missed is not found at depth 2, or found elsewhere")
 	}
 }
 
