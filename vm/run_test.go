@@ -75,8 +75,8 @@ func TestRunFailures(t *testing.T) {
 	}{
 		{"panic", `echo 'Kernel panic - not syncing: VFS: no root' >&3`, 0, ErrPanic, "VFS: no root"},
 		{"panic after init", sayAlive + `echo 'Kernel panic - not syncing: Oops' >&3`, 0, ErrPanic, "Oops"},
-		{"hang", sayAlive + `sleep 60`, 300 * time.Millisecond, ErrTimeout, "booting"},
-		{"hang before init", `sleep 60`, 300 * time.Millisecond, ErrTimeout, "booting"},
+		{"hang", sayAlive + `sleep 60`, 3 * time.Second, ErrTimeout, "booting"},
+		{"hang before init", `sleep 60`, 3 * time.Second, ErrTimeout, "booting"},
 		{"mount", sayAlive + `echo '{"Error":"mount ext4 on /tmp: no such device"}' >&6`, 0, ErrInit, "mount ext4 on /tmp"},
 		{"no init", `:`, 0, ErrNoBoot, "booting"},
 		{"no result", sayAlive, 0, ErrDied, "without a result"},
@@ -112,7 +112,7 @@ func TestRunNoBootWatchdog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, alive, err := runOnce(t.Context(), c, e, job{}, accelTCG, 200*time.Millisecond)
+	_, alive, err := runOnce(t.Context(), c, e, job{}, accelTCG, 2*time.Second)
 	if alive || !errors.Is(err, ErrNoBoot) {
 		t.Errorf("got alive %v, %v, want ErrNoBoot", alive, err)
 	}
@@ -212,13 +212,14 @@ func TestKVMDecision(t *testing.T) {
 	const hangs = log + `case "$*" in *"-accel kvm"*) sleep 60 ;; esac; `
 	tests := []struct {
 		name, body string
-		want       []string // accelerators, of two runs
+		patience   time.Duration // for one run; only a guest that hangs uses it up
+		want       []string      // accelerators, of two runs
 		notices    int
 	}{
-		{"KVM works", log + sayAlive, []string{"kvm", "kvm"}, 0},
-		{"KVM hangs", hangs + sayAlive, []string{"kvm", "tcg", "tcg"}, 1},
-		{"the kernel hangs", log + `sleep 60; `, []string{"kvm", "tcg", "kvm", "tcg"}, 0},
-		{"the kernel ends", log, []string{"kvm", "tcg", "kvm", "tcg"}, 0},
+		{"KVM works", log + sayAlive, time.Minute, []string{"kvm", "kvm"}, 0},
+		{"KVM hangs", hangs + sayAlive, time.Minute, []string{"kvm", "tcg", "tcg"}, 1},
+		{"the kernel hangs", log + `sleep 60; `, 4 * time.Second, []string{"kvm", "tcg", "kvm", "tcg"}, 0},
+		{"the kernel ends", log, time.Minute, []string{"kvm", "tcg", "kvm", "tcg"}, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -229,7 +230,7 @@ func TestKVMDecision(t *testing.T) {
 			dir := t.TempDir()
 			t.Setenv("FAKE_LOG", filepath.Join(dir, "log"))
 			c.Accel = ""
-			got, notices := decide(t, c, dir)
+			got, notices := decide(t, c, dir, tt.patience)
 			if !slices.Equal(got, tt.want) || notices != tt.notices {
 				t.Errorf("got %q and %d notices, want %q and %d", got, notices, tt.want, tt.notices)
 			}
@@ -238,18 +239,18 @@ func TestKVMDecision(t *testing.T) {
 }
 
 // decide runs twice on a machine whose memory is in dir, and returns the accelerators used and the notices given.
-func decide(t *testing.T, c Config, dir string) (accels []string, notices int) {
+func decide(t *testing.T, c Config, dir string, patience time.Duration) (accels []string, notices int) {
 	t.Helper()
 	device := filepath.Join(dir, "kvm-device")
 	writeExecutable(t, device, "")
-	memory := kvmMemory{device: device, file: filepath.Join(dir, "cache", "kvm"), limit: 300 * time.Millisecond}
+	memory := kvmMemory{device: device, file: filepath.Join(dir, "cache", "kvm"), limit: 2 * time.Second}
 	c.Notice = func(string) { notices++ }
 	e, err := findQEMU(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		_, _ = runAccelerated(ctx, c.withDefaults(), e, job{}, memory)
 		cancel()
 	}
