@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // Every "$ dtrec …" in a console block of the README is run, and what stands below
@@ -118,6 +121,40 @@ func TestReadmeExcerptIsReal(t *testing.T) {
 	}
 	if excerpt != want {
 		t.Errorf("the excerpt is\n%s\nthe report says\n%s", excerpt, want)
+	}
+}
+
+// The table of claims is that of the code. DTREC_UPDATE=1 writes it anew.
+func TestReadmeClaimsAreThoseOfTheCode(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "| claim | says | needs the probes |\n|---|---|---|\n"
+	before, rest, found := strings.Cut(string(readme), head)
+	table, after, ends := strings.Cut(rest, "\n\n")
+	if !found || !ends {
+		t.Fatal("README.md has no table of claims")
+	}
+	var want []string
+	for _, k := range report.Kinds() {
+		var needs []string
+		for _, info := range schema.Catalogue() {
+			if k.Needs.Has(info.Role) {
+				needs = append(needs, info.Name)
+			}
+		}
+		want = append(want, "| "+k.Name+" | "+k.Says+" | "+strings.Join(needs, ", ")+" |")
+	}
+	if os.Getenv("DTREC_UPDATE") != "" {
+		page := before + head + strings.Join(want, "\n") + "\n\n" + after
+		if err := os.WriteFile("README.md", []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if table != strings.Join(want, "\n") {
+		t.Errorf("the table is\n%s\nthe code has\n%s", table, strings.Join(want, "\n"))
 	}
 }
 

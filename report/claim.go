@@ -49,8 +49,8 @@ func Kinds() []KindInfo {
 		{Hash, "hash", "the hash recomputed from parent address and name is the kernel's", roles(rcu, lookup, insert)},
 		{Bucket, "bucket", "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift", roles(insert)},
 		{Negative, "negative", "a missing name has a dentry without inode: inserted, or found by a lookup", roles(open, rcu, alloc, insert, kill)},
-		{Absence, "absence", "what did not happen", roles(open, alloc)},
-		{Eviction, "eviction", "the dentry was killed and another one allocated for the same path", roles(open, lookup, rcu, alloc, kill)},
+		{Absence, "absence", "no file was opened; nothing was allocated inside the open", roles(open, alloc)},
+		{Eviction, "eviction", "the dentry was killed and another one allocated for the same path", roles(open, lookup, rcu, alloc, kill, schema.RoleMove)},
 		{DeleteChain, "delete chain", "hit, delete and kill are of one dentry", roles(lookup, schema.RoleDelete, kill)},
 	}
 }
