@@ -37,7 +37,8 @@ func Follow(h *schema.Header) *Follower {
 // alone does not prove. Both are valid until the next record.
 func (f *Follower) Record(rec schema.Record) (*replay.Step, []Ruling) {
 	f.judged = f.judged[:0]
-	return f.c.record(rec), f.judged
+	s := f.c.record(rec)
+	return s, f.judged
 }
 
 // Losses knows where events are missing so far.
@@ -52,19 +53,21 @@ func (f *Follower) Finish() *Findings {
 
 // The reasons that lie in the recording, not in what was recorded.
 const (
-	olderDentry = "the dentry was allocated before the recording began"
+	olderDentry = "its allocation was not recorded"
 	notAttached = "probe not attached: "
+	notCounted  = "this kernel does not count missed hits: "
 	lostEvents  = "events lost in the window: "
 	lostSomehow = "events missing in the window: "
 )
 
 // Unseen reports whether the claim is unproven only because of what the recording
-// lacks: a probe, events that were lost, or what happened before it began.
+// lacks: a probe, a count of what it missed, events that were lost, or what happened
+// before it began.
 func (r *Ruling) Unseen() bool {
 	if r.Verdict != Unproven {
 		return false
 	}
-	for _, why := range []string{notAttached, lostEvents, lostSomehow} {
+	for _, why := range []string{notAttached, notCounted, lostEvents, lostSomehow} {
 		if strings.HasPrefix(r.Reason, why) {
 			return true
 		}

@@ -25,7 +25,7 @@ func (c *collector) begin(k Kind, subject string, first, last uint64) Claim {
 	if missing := needs &^ c.f.Attached; missing != 0 {
 		cl.unproven(notAttached + roleNames(missing))
 	} else if vague := needs & c.uncounted; vague != 0 {
-		cl.unproven("this kernel does not count missed hits: " + roleNames(vague))
+		cl.unproven(notCounted + roleNames(vague))
 	} else if w, hit := c.state.Losses.Touched(first, last, needs|lives); hit {
 		cl.unproven(lossReason(w))
 	}
@@ -85,6 +85,9 @@ func (c *collector) count(p *Program, cl *Claim) {
 	c.f.Tally.add(cl.Kind, cl.Verdict)
 	if p != nil {
 		p.Tally.add(cl.Kind, cl.Verdict)
+	}
+	if c.watch != nil {
+		c.watch(cl)
 	}
 	if cl.Verdict != Proven {
 		c.doubt(cl)

@@ -163,7 +163,7 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
 	case last.at.ev.Inode != 0 && isLookup(last.at.ev.Role):
 		cl.refuted("the dentry has an inode")
 	case d.Born == 0:
-		cl.unproven("its allocation was not recorded")
+		cl.unproven(olderDentry)
 	case d.Inserted == 0:
 		cl.refuted("the dentry was not inserted into the hash table")
 	case d.Dropped > d.Inserted:

@@ -43,10 +43,10 @@ type comparison struct {
 func Compare(a, b Input, o Options) (*Result, error) {
 	ha, hb := a.Header(), b.Header()
 	pa, pb := probesOf(ha), probesOf(hb)
-	both := pa.and(&pb)
+	both, judged := pa.and(&pb), judgedIn(&pa, &pb)
 	seed := maphash.MakeSeed()
 	c := &comparison{
-		sides:      [2]*side{newSide(a.Source, seed, both), newSide(b.Source, seed, both)},
+		sides:      [2]*side{newSide(a.Source, seed, both, judged), newSide(b.Source, seed, both, judged)},
 		names:      [2]string{a.Name, b.Name},
 		programs:   make(map[string]*program),
 		sameKernel: ha.GetKernel().GetRelease() == hb.GetKernel().GetRelease() && ha.GetKernel().GetVersion() == hb.GetKernel().GetVersion(),

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -38,6 +40,24 @@ func (p *probes) and(q *probes) probes {
 		}
 	}
 	return both
+}
+
+// judgedIn returns the kinds of claim, as a set, that do not rest on a role only one
+// of the runs recorded.
+func judgedIn(a, b *probes) uint32 {
+	var apart replay.Roles
+	for r := range a {
+		if a[r] != b[r] {
+			apart |= replay.RolesOf(schema.Role(r))
+		}
+	}
+	var set uint32
+	for _, k := range report.Kinds() {
+		if k.Needs&apart == 0 {
+			set |= 1 << k.Kind
+		}
+	}
+	return set
 }
 
 // headers compares what the two headers say of the kernels.

@@ -21,6 +21,7 @@ type side struct {
 	seed     maphash.Seed
 	names    namer
 	compared probes // recorded in both runs
+	judged   uint32 // kinds of claim that both runs have the probes for, or lack them
 	threads  map[uint32]*thread
 	last     *thread
 	users    users
@@ -41,10 +42,10 @@ type side struct {
 	err      error // the source's, but for its end
 }
 
-func newSide(src replay.Source, seed maphash.Seed, both probes) *side {
+func newSide(src replay.Source, seed maphash.Seed, both probes, judged uint32) *side {
 	return &side{
 		src: src, follow: report.Follow(src.Header()), seed: seed, names: newNamer(seed, src.Header()),
-		compared: both, threads: make(map[uint32]*thread), users: newUsers(seed),
+		compared: both, judged: judged, threads: make(map[uint32]*thread), users: newUsers(seed),
 	}
 }
 
@@ -165,7 +166,9 @@ func (d *side) put(u *unit, s *replay.Step, judged []report.Ruling) {
 			u.refute(r)
 		case report.DeleteChain: // spans calls: whether it ends in time is not this call's
 		default:
-			u.claims = append(u.claims, *r)
+			if d.judged>>r.Kind&1 != 0 {
+				u.claims = append(u.claims, *r)
+			}
 		}
 	}
 }

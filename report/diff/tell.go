@@ -87,8 +87,9 @@ func (p *program) settle() {
 		p.lonely()
 		return
 	}
+	told := make(map[[2]int]*Difference)
 	for _, m := range p.moves() {
-		p.moved(m[0], m[1])
+		p.moved(m[0], m[1], told)
 	}
 	p.rest()
 	if n := p.dropped[0] + p.dropped[1]; n > 0 {
@@ -116,20 +117,27 @@ func (p *program) lonely() {
 }
 
 // moved tells a call that both sides made at different places, unless only the
-// order of threads differs.
-func (p *program) moved(a, b *unit) {
+// order of threads differs. Calls moved from one gap to another are told together.
+func (p *program) moved(a, b *unit, told map[[2]int]*Difference) {
 	at := Pair{p.comm, a.words, a.span(), b.span()}
-	if !swapped(a, b) {
+	switch {
+	case !swapped(a, b):
 		p.c.result.Same++
 		p.c.excuse(whyOrder, at)
-		return
-	}
-	if a.lossy || b.lossy {
+	case a.lossy || b.lossy:
 		p.c.excuse(whyLost, at)
-		return
+	case told[[2]int{a.gap, b.gap}] != nil:
+		told[[2]int{a.gap, b.gap}].also(at)
+	default:
+		d := &Difference{Kind: Order, Program: p.comm, Call: a.title(), A: at.A, B: at.B, Lines: []Line{
+			{Op: '-', Text: position(a), A: at.A}, {Op: '+', Text: position(b), B: at.B}}}
+		if a.folded != b.folded && a.strict != b.strict {
+			d.Lines = append(d.Lines, Line{Op: ' ', Text: "and its steps differ"})
+		}
+		if p.add(a.gap, d) {
+			told[[2]int{a.gap, b.gap}] = d
+		}
 	}
-	p.add(a.gap, &Difference{Kind: Order, Program: p.comm, Call: a.title(), A: at.A, B: at.B, Lines: []Line{
-		{Op: '-', Text: position(a), A: at.A}, {Op: '+', Text: position(b), B: at.B}}})
 }
 
 // position says what a unit stands before.

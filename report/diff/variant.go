@@ -48,11 +48,17 @@ func (c *comparison) look(v variant) {
 	case f.excuse != "":
 		c.result.Same++
 		c.excuse(f.excuse, at)
-	case v.a.lossy || v.b.lossy:
+	case v.a.lossy || v.b.lossy, f.changed() == 0 && c.lostBefore(v):
 		c.excuse(whyLost, at)
 	default:
 		c.tell(v, &f, at)
 	}
+}
+
+// lostBefore reports whether a run lost events before a variant: a claim may rest on
+// what was lost.
+func (c *comparison) lostBefore(v variant) bool {
+	return c.sides[0].lossy(0, v.a.to) || c.sides[1].lossy(0, v.b.to)
 }
 
 // upset is when an earlier difference first changed what the cache has of a name,
@@ -132,7 +138,10 @@ func (c *comparison) follows(v variant, f *finding, last uint64) bool {
 			return false
 		}
 	}
-	return f.changed() > 0
+	if f.changed() == 0 { // claims alone: they look back at what was done to the name
+		return c.upset[last].before(v) || c.upset[last^used].before(v)
+	}
+	return true
 }
 
 // before reports whether a name was changed before a variant was met.

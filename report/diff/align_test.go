@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// common aligns two strings by their bytes and returns what was paired.
+func common(t *testing.T, a, b string) string {
+	t.Helper()
+	var al aligner
+	var out strings.Builder
+	last := pair{-1, -1}
+	for _, p := range al.align(len(a), len(b), sequence{
+		same: func(i, j int) bool { return a[i] == b[j] },
+		keyA: func(i int) uint64 { return uint64(a[i]) },
+		keyB: func(j int) uint64 { return uint64(b[j]) },
+	}) {
+		if p.a <= last.a || p.b <= last.b || a[p.a] != b[p.b] {
+			t.Fatalf("%q, %q: pair %v after %v", a, b, p, last)
+		}
+		last = p
+		out.WriteByte(a[p.a])
+	}
+	return out.String()
+}
+
+func TestAlign(t *testing.T) {
+	for _, test := range []struct{ a, b, want string }{
+		{"", "", ""}, {"abc", "", ""}, {"abc", "abc", "abc"}, {"abc", "axc", "ac"},
+		{"abcdef", "bcdefa", "bcdef"}, {"aaaa", "aa", "aa"}, {"abcabba", "cbabac", "baba"},
+	} {
+		if got := common(t, test.a, test.b); len(got) != len(test.want) {
+			t.Errorf("%q, %q: %q, want %q", test.a, test.b, got, test.want)
+		}
+	}
+}
+
+// Sequences too long for the table are aligned as well: few edits leave nearly all
+// in common.
+func TestAlignLong(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	a := make([]byte, 8000)
+	for i := range a {
+		a[i] = byte('a' + r.IntN(20))
+	}
+	b := append([]byte("###"), a...)
+	for range 40 {
+		b[r.IntN(len(b))] = '#'
+	}
+	b = append(b[:5000], b[5007:]...)
+	if got := common(t, string(a), string(b)); len(got) < 7900 {
+		t.Errorf("%d of 8000 in common", len(got))
+	}
+	common(t, string(a), strings.Repeat("z", 9000))
+}
+
+// Kin decide between answers that are as good, and never against more of the same.
+func TestAlignKin(t *testing.T) {
+	a, b := "xY", "Yx" // X and x are kin
+	var al aligner
+	pairs := al.align(2, 2, sequence{
+		same: func(i, j int) bool { return a[i] == b[j] },
+		kin:  func(i, j int) bool { return a[i]|32 == b[j]|32 },
+	})
+	if len(pairs) != 1 {
+		t.Errorf("%v", pairs)
+	}
+}
+
+func TestHistogram(t *testing.T) {
+	var h histogram
+	for i := range uint64(1000) {
+		h.add(i * 1000)
+	}
+	for _, q := range []struct {
+		q    float64
+		want uint64
+	}{{0.5, 500_000}, {0.99, 990_000}} {
+		if got := h.quantile(q.q); got < q.want*15/16 || got > q.want*17/16 {
+			t.Errorf("quantile %g is %d, want %d", q.q, got, q.want)
+		}
+	}
+	for _, ns := range []uint64{0, 1, 15, 16, 17, 31, 32, 1000, 1 << 40, ^uint64(0)} {
+		i := bucketOf(ns)
+		if m := middleOf(i); i < 0 || i >= len(h.bucket) || m < ns-ns/16 || m > ns+ns/16+1 && ns < 1<<60 {
+			t.Errorf("%d ns: bucket %d, its middle %d", ns, i, m)
+		}
+	}
+}
