@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -137,8 +138,36 @@ func TestObjectHasNoPaths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(_DcacheBytes, []byte(dir)) || bytes.Contains(_DcacheBytes, []byte("/usr/")) {
-		t.Error("the object names a directory of the machine it was built on")
+	objects, err := filepath.Glob("*.o")
+	if err != nil || len(objects) != 3 {
+		t.Fatalf("objects %v, %v", objects, err)
+	}
+	for _, name := range objects {
+		object, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(object, []byte(dir)) || bytes.Contains(object, []byte("/usr/")) {
+			t.Errorf("%s names a directory of the machine it was built on", name)
+		}
+	}
+}
+
+// Only regs.h knows an architecture.
+func TestRegistersInOnePlace(t *testing.T) {
+	sources, err := filepath.Glob("*.[ch]")
+	if err != nil || len(sources) == 0 {
+		t.Fatal("no sources", err)
+	}
+	registers := regexp.MustCompile(`__TARGET_ARCH|x86|arm64|ctx->|\b(rdi|rsi|rdx|rax|rsp)\b`)
+	for _, name := range sources {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := registers.Find(text); found != nil && name != "regs.h" {
+			t.Errorf("%s has %q", name, found)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ enum fact {
 
 enum loss_cause {
 	LOSS_RING_BUFFER = 1,
-	LOSS_MISSED, /* counted by the kernel, but for returns without an entry or the other way round */
+	LOSS_MISSED, /* the kernel counts these; here only kretprobes without what their entry kept (stash.h) */
 	LOSS_WATCH_OVERFLOW,
 	LOSS_UNREADABLE_NAME,
 	LOSS_CAUSES,
