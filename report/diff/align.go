@@ -3,7 +3,10 @@
 package diff
 
 // pair is a position in each of two sequences.
-type pair struct{ a, b int }
+type pair struct {
+	a, b int
+	kin  bool // the two are kin only
+}
 
 // Bounds on what is solved exactly.
 const (
@@ -51,7 +54,7 @@ func (al *aligner) align(n, m int, s sequence) []pair {
 
 func (al *aligner) stretch(a0, a1, b0, b1 int, s sequence) {
 	for a0 < a1 && b0 < b1 && s.same(a0, b0) {
-		al.pairs = append(al.pairs, pair{a0, b0})
+		al.pairs = append(al.pairs, pair{a: a0, b: b0})
 		a0, b0 = a0+1, b0+1
 	}
 	end := 0
@@ -66,7 +69,7 @@ func (al *aligner) stretch(a0, a1, b0, b1 int, s sequence) {
 		al.between(a0, a1, b0, b1, s, anchors(a0, a1, b0, b1, s))
 	}
 	for i := range end {
-		al.pairs = append(al.pairs, pair{a1 + i, b1 + i})
+		al.pairs = append(al.pairs, pair{a: a1 + i, b: b1 + i})
 	}
 }
 
@@ -108,9 +111,7 @@ func (al *aligner) exact(a0, a1, b0, b1 int, s sequence) {
 	for i, j := 0, 0; i < n && j < m; {
 		switch v := s.worth(a0+i, b0+j); {
 		case v > 0 && t[i*w+j] == t[(i+1)*w+j+1]+v:
-			if v == sameScore {
-				al.pairs = append(al.pairs, pair{a0 + i, b0 + j})
-			}
+			al.pairs = append(al.pairs, pair{a0 + i, b0 + j, v == kinScore})
 			i, j = i+1, j+1
 		case t[(i+1)*w+j] >= t[i*w+j+1]:
 			i++
@@ -149,7 +150,7 @@ func anchors(a0, a1, b0, b1 int, s sequence) []pair {
 	var once []pair
 	for i := a0; i < a1; i++ {
 		if e := by[s.keyA(i)]; e.na == 1 && e.nb == 1 && s.same(i, e.b) {
-			once = append(once, pair{i, e.b})
+			once = append(once, pair{a: i, b: e.b})
 		}
 	}
 	return forward(once)

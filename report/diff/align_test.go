@@ -13,7 +13,7 @@ func common(t *testing.T, a, b string) string {
 	t.Helper()
 	var al aligner
 	var out strings.Builder
-	last := pair{-1, -1}
+	last := pair{a: -1, b: -1}
 	for _, p := range al.align(len(a), len(b), sequence{
 		same: func(i, j int) bool { return a[i] == b[j] },
 		keyA: func(i int) uint64 { return uint64(a[i]) },

@@ -171,3 +171,51 @@ func TestEditsInLongRuns(t *testing.T) {
 		}
 	}
 }
+
+// every returns a scene whose opens all go otherwise than in plain: on another
+// kernel, say.
+func every(plain []op) []op {
+	var out []op
+	for _, o := range plain {
+		if o.Do == "open" {
+			out = append(out, op{Program: o.Program, Do: "disturb"})
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// BenchmarkCompareEveryCallDiffers compares two long runs in which nearly every
+// call differs by a step.
+func BenchmarkCompareEveryCallDiffers(b *testing.B) {
+	plain := randomScene(rand.New(rand.NewPCG(1, 1)), 60_000)
+	m := there()
+	m.Release = "7.3.0-test"
+	x, y := record(b, here(), 1, plain), record(b, m, 1, every(plain))
+	b.ReportAllocs()
+	for b.Loop() {
+		r := compareOnce(b, x, y)
+		b.ReportMetric(float64(r.A.Events), "events")
+		b.ReportMetric(float64(r.Same), "same")
+		b.ReportMetric(float64(len(r.Differences)), "differences")
+	}
+}
+
+// A step that differs in every call of a long run is told a few times, for the few
+// ways in which it shows, and each other call joins one of them.
+func TestEveryCallDiffers(t *testing.T) {
+	plain := randomScene(rand.New(rand.NewPCG(1, 1)), 4000)
+	m := there()
+	m.Release = "7.3.0-test"
+	r := compare(t, record(t, here(), 1, plain), record(t, m, 1, every(plain)))
+	var told uint64
+	for _, d := range r.Differences {
+		if d.Kind != Steps {
+			t.Errorf("%s, %s", d.Kind, d.Call)
+		}
+		told += 1 + uint64(len(d.Also)) + d.AlsoMore
+	}
+	if len(r.Differences) > 8 || told < 3000 {
+		t.Errorf("%d differences for %d calls:\n%s", len(r.Differences), told, text(t, r))
+	}
+}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -84,7 +86,7 @@ func (c *comparison) edits(sa, sb []*step) []edit {
 	var out []edit
 	var m mapping
 	a, b := 0, 0
-	for _, p := range append(pairs, pair{len(sa), len(sb)}) {
+	for _, p := range append(pairs, pair{a: len(sa), b: len(sb)}) {
 		for ; a < p.a; a++ {
 			out = append(out, edit{op: '-', a: sa[a]})
 		}
@@ -229,6 +231,9 @@ func flag(b bool) uint64 {
 // the steps. Where one side's cache was older than its recording only what is
 // refuted counts.
 func claimLines(a, b *unit, older, steps bool) []Line {
+	if slices.Equal(a.claims, b.claims) {
+		return nil
+	}
 	var open, hasA, hasB uint32 // sets of kinds
 	for i := range a.claims {
 		hasA |= 1 << a.claims[i].Kind
@@ -250,19 +255,19 @@ func claimLines(a, b *unit, older, steps bool) []Line {
 // missing lists the rulings of a that b has fewer of. Where the steps differ, how
 // many claims of one verdict there are follows from them.
 func missing(op byte, a, b *unit, told func(*report.Ruling) bool, steps bool) []Line {
-	left := make(map[string]int)
+	left := make(map[report.Ruling]int)
 	for i := range b.claims {
-		left[rulingText(&b.claims[i])]++
+		left[plain(b.claims[i])]++
 	}
 	var out []Line
 	for i := range a.claims {
-		text := rulingText(&a.claims[i])
-		n, some := left[text]
-		left[text]--
-		if !told(&a.claims[i]) || n > 0 || some && steps {
+		r := plain(a.claims[i])
+		n, some := left[r]
+		left[r]--
+		if !told(&r) || n > 0 || some && steps {
 			continue
 		}
-		l := Line{Op: op, Text: text}
+		l := Line{Op: op, Text: rulingText(&r)}
 		if op == '-' {
 			l.A = a.span()
 		} else {
@@ -276,16 +281,27 @@ func missing(op byte, a, b *unit, told func(*report.Ruling) bool, steps bool) []
 
 func flag32(b bool) uint32 { return uint32(flag(b)) }
 
+// plain is a ruling without event ids.
+func plain(r report.Ruling) report.Ruling {
+	if r.Reason != "" {
+		r.Reason = withoutIDs(r.Reason)
+	}
+	return r
+}
+
 func rulingText(r *report.Ruling) string {
 	text := "claim " + r.Kind.String() + ": " + r.Verdict.String()
 	if r.Reason != "" {
-		text += ", " + withoutIDs(r.Reason)
+		text += ", " + replay.Printable(r.Reason)
 	}
 	return text
 }
 
 // withoutIDs takes event ids out of a reason: "#17" becomes "#…".
 func withoutIDs(reason string) string {
+	if strings.IndexByte(reason, '#') < 0 {
+		return reason
+	}
 	out := make([]byte, 0, len(reason))
 	for i := 0; i < len(reason); i++ {
 		out = append(out, reason[i])

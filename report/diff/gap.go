@@ -7,8 +7,8 @@ import "math"
 // maxKept bounds the units of a program kept that one side alone has.
 const maxKept = 4096
 
-// gap tells the units between two matches. na and nb are the match that ends the
-// gap, nil at the end of the runs.
+// gap tells the units between two matches. na and nb are the units that follow on
+// each side; nil at the end of the runs.
 //
 //  1. What comes after the end of a run that was cut is not compared.
 //  2. Units of one label are variants of one call, paired so that the least is left
@@ -16,7 +16,7 @@ const maxKept = 4096
 //  3. The others are on one side only; whether they are there elsewhere is known at
 //     the end (order.go).
 func (p *program) gap(ga, gb []*unit, na, nb *unit) {
-	if na == nil {
+	if na == nil && nb == nil {
 		ga, gb = p.cutOff(ga, gb)
 	}
 	if len(ga) == 0 && len(gb) == 0 {
@@ -25,7 +25,7 @@ func (p *program) gap(ga, gb []*unit, na, nb *unit) {
 	p.stretch++
 	p.lossyGap = [2]bool{p.c.sides[0].lossy(p.reached[0], begins(na)), p.c.sides[1].lossy(p.reached[1], begins(nb))}
 	a, b := 0, 0
-	for _, m := range append(p.pairUp(ga, gb), pair{len(ga), len(gb)}) {
+	for _, m := range append(p.pairUp(ga, gb), pair{a: len(ga), b: len(gb)}) {
 		for ; a < m.a; a++ {
 			p.alone(0, ga[a], next(ga, a+1, na))
 		}
@@ -107,6 +107,9 @@ func (p *program) pairUp(ga, gb []*unit) []pair {
 	if len(ga) == 0 || len(gb) == 0 {
 		return nil
 	}
+	if out := inStep(ga, gb); out != nil {
+		return out
+	}
 	if len(ga)*len(gb) > maxCosts {
 		return append([]pair(nil), p.c.align.align(len(ga), len(gb), sequence{
 			same: func(i, j int) bool { return ga[i].label == gb[j].label },
@@ -119,7 +122,7 @@ func (p *program) pairUp(ga, gb []*unit) []pair {
 	for i := range cost {
 		cost[i] = make([]int, m+1)
 	}
-	pairs := make(map[pair]int)
+	pairs := make(map[[2]int]int)
 	for i := n; i >= 0; i-- {
 		for j := m; j >= 0; j-- {
 			if i == n && j == m {
@@ -134,7 +137,7 @@ func (p *program) pairUp(ga, gb []*unit) []pair {
 			}
 			if i < n && j < m && ga[i].label == gb[j].label {
 				c := p.c.distance(ga[i], gb[j])
-				pairs[pair{i, j}] = c
+				pairs[[2]int{i, j}] = c
 				least = min(least, cost[i+1][j+1]+c)
 			}
 			cost[i][j] = least
@@ -142,16 +145,32 @@ func (p *program) pairUp(ga, gb []*unit) []pair {
 	}
 	var out []pair
 	for i, j := 0, 0; i < n && j < m; {
-		c, ok := pairs[pair{i, j}]
+		c, ok := pairs[[2]int{i, j}]
 		switch {
 		case ok && cost[i][j] == cost[i+1][j+1]+c:
-			out = append(out, pair{i, j})
+			out = append(out, pair{a: i, b: j})
 			i, j = i+1, j+1
 		case cost[i][j] == cost[i+1][j]+ga[i].weight():
 			i++
 		default:
 			j++
 		}
+	}
+	return out
+}
+
+// inStep pairs the units of a gap one by one if their labels agree throughout and
+// there are too many, or too few, to look for a better pairing; else nil.
+func inStep(ga, gb []*unit) []pair {
+	if len(ga) != len(gb) || len(ga) > 1 && len(ga) < 8 {
+		return nil
+	}
+	out := make([]pair, len(ga))
+	for i := range ga {
+		if ga[i].label != gb[i].label {
+			return nil
+		}
+		out[i] = pair{a: i, b: i}
 	}
 	return out
 }

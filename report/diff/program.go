@@ -47,6 +47,7 @@ func (q *queue) drop(n int) {
 const (
 	firstNeed = 64      // units in a first window
 	anchorRun = 4       // matches in a row that a decision may rest on
+	kinRun    = 16      // units of one label in a row that it may rest on
 	fullUnits = 1 << 13 // units a queue keeps with their steps
 )
 
@@ -113,36 +114,50 @@ func (p *program) window(end bool) bool {
 		keyA: func(i int) uint64 { return wa[i].folded },
 		keyB: func(j int) uint64 { return wb[j].folded },
 	}))
+	endA, endB := len(wa), len(wb)
 	if !end {
 		if pairs = lastRun(pairs); pairs == nil {
 			return false
 		}
+		endA, endB = pairs[len(pairs)-1].a+1, pairs[len(pairs)-1].b+1
 	}
 	a, b := 0, 0
 	for _, m := range pairs {
-		p.gap(wa[a:m.a], wb[b:m.b], wa[m.a], wb[m.b])
-		p.match(wa[m.a], wb[m.b])
-		a, b = m.a+1, m.b+1
+		if !m.kin {
+			p.gap(wa[a:m.a], wb[b:m.b], wa[m.a], wb[m.b])
+			p.match(wa[m.a], wb[m.b])
+			a, b = m.a+1, m.b+1
+		}
 	}
-	if end {
-		p.gap(wa[a:], wb[b:], nil, nil)
-		a, b = len(wa), len(wb)
-	}
-	p.q[0].drop(a)
-	p.q[1].drop(b)
+	p.gap(wa[a:endA], wb[b:endB], p.q[0].after(endA), p.q[1].after(endB))
+	p.q[0].drop(endA)
+	p.q[1].drop(endB)
 	return true
 }
 
-// lastRun cuts pairs behind the last run of matches without a gap; nil: there is
-// no such run.
+// after returns the n-th unit, nil if it is not there yet.
+func (q *queue) after(n int) *unit {
+	if n < q.len() {
+		return q.at(n)
+	}
+	return nil
+}
+
+// lastRun cuts pairs behind the last run of matches without a gap, or of kin, of
+// which it takes more; nil: there is no such run.
 func lastRun(pairs []pair) []pair {
-	run := 0
+	same, any := 0, 0
 	for i := len(pairs) - 1; i >= 0; i-- {
-		if run++; run == anchorRun {
+		if same++; pairs[i].kin {
+			same = 0
+		}
+		if any++; same == anchorRun {
 			return pairs[:i+anchorRun]
+		} else if any == kinRun {
+			return pairs[:i+kinRun]
 		}
 		if i > 0 && (pairs[i-1].a != pairs[i].a-1 || pairs[i-1].b != pairs[i].b-1) {
-			run = 0
+			same, any = 0, 0
 		}
 	}
 	return nil

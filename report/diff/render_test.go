@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// hostile is a name that would break out of a line, a quote, a table, a code block
+// or a terminal's text.
+const hostile = "a\"b`c```d|e<b>\x1b[31m\nf\xff\\g"
+
+// Names cannot break what is printed.
+func TestHostileNames(t *testing.T) {
+	a := record(t, here(), 1, []op{{Program: "p" + hostile[:8], Do: "open", Path: hostile}, {Program: "q", Do: "open", Path: "usr/same"}})
+	b := record(t, there(), 2, []op{{Program: "p" + hostile[:8], Do: "open", Path: hostile + "2"}, {Program: "q", Do: "open", Path: "usr/same"}})
+	r := compare(t, a, b)
+	r.A.Name, r.B.Name = hostile, hostile
+	if r.Count() != 1 {
+		t.Fatal(text(t, r))
+	}
+	for name, write := range map[string]func(*strings.Builder) error{
+		"text":     func(b *strings.Builder) error { return r.WriteText(b) },
+		"markdown": func(b *strings.Builder) error { return r.WriteMarkdown(b) },
+		"json":     func(b *strings.Builder) error { return r.WriteJSON(b) },
+	} {
+		var out strings.Builder
+		if err := write(&out); err != nil {
+			t.Fatal(err)
+		}
+		s := out.String()
+		if strings.ContainsAny(s, "\x1b\xff") || !utf8.ValidString(s) || strings.Contains(s, "\nf") {
+			t.Errorf("%s:\n%q", name, s)
+		}
+	}
+}
+
+func TestMarkdownPage(t *testing.T) {
+	m := there()
+	m.Release = "7.3.0-test"
+	m.External = 16
+	r := compare(t, record(t, here(), 1, scene(standard)), record(t, m, 2, scene(without(standard, "sh remove"))))
+	var b strings.Builder
+	if err := r.WriteMarkdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"# `a.pb` and `b.pb`: 2 differences\n", "| kernel | `6.12.0-test` | `7.3.0-test` |\n",
+		"## The kernels\n\n| | A | B | |\n|---|---|---|---|\n| offset of name in struct external_name | `24` | `16` |  |\n",
+		"## `sh, calls on one side only`\n\n```diff\n-unlink \"usr/src/new.h\"\t#98-#108\n```\n", "## Latency\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
+// Each line of the JSON is an object with a type; the last is the verdict.
+func TestJSONLines(t *testing.T) {
+	r := compare(t, record(t, here(), 1, scene(standard)), record(t, there(), 2, scene(without(standard, "sh remove"))))
+	var b strings.Builder
+	if err := r.WriteJSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	var types []string
+	for line := range strings.Lines(b.String()) {
+		var o struct {
+			Type    string `json:"type"`
+			Verdict string `json:"verdict"`
+		}
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			t.Fatal(err)
+		}
+		if len(types) == 0 || types[len(types)-1] != o.Type {
+			types = append(types, o.Type)
+		}
+		if o.Type == "verdict" && o.Verdict != "different" {
+			t.Errorf("%s", line)
+		}
+	}
+	if got := strings.Join(types, " "); got != "runs difference latency verdict" {
+		t.Errorf("%s", got)
+	}
+}
