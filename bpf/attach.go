@@ -71,7 +71,7 @@ type object struct {
 // maps it shares, so that one the kernel refuses does not take the others along.
 type attacher struct {
 	trampoline object // dcache.bpf.c
-	kprobe     object // kprobe.bpf.c; without spec where there is none for the architecture
+	kprobe     object // kprobe.bpf.c, once needed
 	cache      *btf.Cache
 	counts     bool // the kernel tells what kprobes missed
 }

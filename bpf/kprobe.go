@@ -33,7 +33,7 @@ var (
 // variables, of the other one; only the stash is their own.
 func newKprobes(shared object) (object, error) {
 	if len(_KprobeBytes) == 0 {
-		return object{}, nil
+		return object{}, errNotCompiled
 	}
 	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(_KprobeBytes))
 	if err != nil {
@@ -65,7 +65,10 @@ func (o *object) closeStash() error {
 // keeps it on entry.
 func (a *attacher) attachKprobe(role Role, c candidate) (*attached, error) {
 	if a.kprobe.spec == nil {
-		return nil, errNotCompiled
+		var err error
+		if a.kprobe, err = newKprobes(a.trampoline); err != nil {
+			return nil, err
+		}
 	}
 	exit, err := a.attachOne(role, c)
 	if err != nil {

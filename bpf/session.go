@@ -168,19 +168,15 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 	return s.attach(spec, cache)
 }
 
-func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) (err error) {
+// attach tries the plan.
+func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 	kernel, err := cache.Kernel()
 	if err != nil {
 		return err
 	}
 	a := &attacher{trampoline: object{spec, s.maps}, cache: cache, counts: countsMissed(kernel)}
-	if s.mode != FentryMode {
-		if s.kprobe, err = newKprobes(a.trampoline); err != nil {
-			return err
-		}
-		a.kprobe = s.kprobe
-	}
 	s.probes, s.attempts = a.attachAll(plan(s.mode))
+	s.kprobe = a.kprobe
 	return s.checkRequired()
 }
 
