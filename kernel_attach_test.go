@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/report"
 )
 
-// Both ways of attaching tell the same story: the same verdicts, nothing lost, and in
-// every program the same events in the same order.
+// Both ways of attaching tell the same story: nothing lost, in every program the same
+// events in the same order, and the same verdicts where missed hits are counted.
 func TestKernelAttach(t *testing.T) {
 	binary := dtrecBinary(t)
 	for release, kernel := range kernels(t) {
@@ -31,13 +33,52 @@ func TestKernelAttach(t *testing.T) {
 				if v.Lost != 0 || !v.Complete {
 					t.Errorf("%s: lost %d, complete %v", how, v.Lost, v.Complete)
 				}
-				compareVerdicts(t, v)
 				events := jsonLines(t, trace)
+				if misses := uncounted(events[0]); misses > 0 {
+					t.Logf("--attach %s: missed hits of %d probes are not counted", how, misses)
+					compareUncounted(t, v)
+				} else {
+					compareVerdicts(t, v)
+				}
 				checkAttached(t, how, events[0])
 				stories[how] = storyByProgram(events)
 			}
 			compareStories(t, stories["fentry"], stories["kprobe"])
 		})
+	}
+}
+
+// uncounted returns of how many probes this kernel does not tell the missed hits:
+// kprobes before 6.7.
+func uncounted(header map[string]any) int {
+	n := 0
+	for _, p := range header["probes"].([]any) {
+		if p.(map[string]any)["uncounted"] == true {
+			n++
+		}
+	}
+	return n
+}
+
+// compareUncounted: where a hit may be missed unknown, what rests on one event alone
+// is proven as ever, and nothing else is, for that reason.
+func compareUncounted(t *testing.T, v report.Verdicts) {
+	t.Helper()
+	for _, p := range v.Programs {
+		for kind, counts := range p.Claims {
+			verdict := "unproven"
+			if kind == "hash" || kind == "bucket" || kind == "storage" {
+				verdict = "proven"
+			}
+			if len(counts) != 1 || counts[verdict] == 0 {
+				t.Errorf("%s: %s is %s, want all %s", p.Program, kind, spell(counts), verdict)
+			}
+		}
+	}
+	for _, d := range v.Doubts {
+		if !strings.Contains(d.Reason, "does not count missed hits") {
+			t.Errorf("%s %s of %s: %s", d.Verdict, d.Kind, d.Subject, d.Reason)
+		}
 	}
 }
 
@@ -90,11 +131,24 @@ func storyByProgram(events []map[string]any) map[string][]string {
 			comm = program[e["pid"]]
 		}
 		program[e["pid"]] = comm
-		line := fmt.Sprintf("%v %v %s %v", e["role"], e["phase"], dentry, e["name"])
-		story[comm] = append(story[comm], seconds.ReplaceAllString(line, "TIME"))
+		line := seconds.ReplaceAllString(fmt.Sprintf("%v %v %s %v", e["role"], e["phase"], dentry, e["name"]), "TIME")
+		if e["role"] == "kill" || e["role"] == "free" {
+			comm += ends
+		}
+		story[comm] = append(story[comm], line)
+	}
+	for comm := range story {
+		if strings.HasSuffix(comm, ends) {
+			slices.Sort(story[comm])
+		}
 	}
 	return story
 }
+
+// ends marks the ends of dentries, kept apart and sorted: in which of two passes
+// drop_caches takes one is the kernel's choice.
+const ends = ", ends"
+
 
 func compareStories(t *testing.T, fentry, kprobe map[string][]string) {
 	t.Helper()
