@@ -149,7 +149,6 @@ func storyByProgram(events []map[string]any) map[string][]string {
 // drop_caches takes one is the kernel's choice.
 const ends = ", ends"
 
-
 func compareStories(t *testing.T, fentry, kprobe map[string][]string) {
 	t.Helper()
 	for workload := range workloadVerdicts {
