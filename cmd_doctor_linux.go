@@ -24,8 +24,8 @@ Prints for each role the kernel function and the attach type it got, or the reas
 it has none and the kinds of claim that costs, and the remedy. Nothing is recorded.
 Without privileges it says what it could not try.
 
-Exit status: 0 everything can be recorded, 1 optional roles are missing, 2 this
-machine, or this user, cannot record.`,
+Exit status: 0 everything can be recorded, 1 with gaps (optional roles are missing,
+or missed hits are not counted), 2 this machine, or this user, cannot record.`,
 		Example: `  sudo dtrec doctor
   sudo dtrec doctor --format json | jq .probes
   dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- doctor`,
@@ -93,6 +93,9 @@ func (p *doctorProbe) describe() string {
 	switch {
 	case p.State == stateOK && p.Uncounted:
 		out = append(out, p.Symbol+" by "+p.Attach+"; hits it misses are not counted")
+		if len(p.Costs) > 0 {
+			out = append(out, "so no proof of: "+strings.Join(p.Costs, ", "))
+		}
 	case p.State == stateOK:
 		out = append(out, p.Symbol+" by "+p.Attach)
 	case p.Symbol != "":

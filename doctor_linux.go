@@ -30,7 +30,7 @@ type diagnosis struct {
 	Type    string        `json:"type"` // "doctor"
 	Kernel  string        `json:"kernel_release"`
 	Machine string        `json:"machine"`
-	Exit    int           `json:"exit"` // 0 all, 1 optional roles missing, 2 cannot record
+	Exit    int           `json:"exit"` // 0 all, 1 some claims cannot be proven, 2 cannot record
 	Reason  string        `json:"reason,omitempty"`
 	Remedy  string        `json:"remedy,omitempty"`
 	Tried   bool          `json:"tried"` // probes were really attached, and detached again
@@ -56,7 +56,7 @@ type doctorProbe struct {
 	Attach    string      `json:"attach,omitempty"`
 	Uncounted bool        `json:"uncounted,omitempty"` // hits it misses are not counted
 	Reason    string      `json:"reason,omitempty"`    // why there is none
-	Costs     []string    `json:"costs,omitempty"`     // kinds of claim that are unproven without it
+	Costs     []string    `json:"costs,omitempty"`     // kinds of claim unproven without it, or without the hits it misses
 }
 
 // diagnose looks at the machine and, where the kernel lets it, attaches every probe
@@ -104,7 +104,11 @@ func (d *diagnosis) refused(mode bpf.Mode, err error) {
 func (d *diagnosis) conclude() {
 	d.Exit = 0
 	var gaps []string
+	uncounted := 0
 	for _, p := range d.Probes {
+		if p.Uncounted && len(p.Costs) > 0 {
+			uncounted++
+		}
 		if p.State != stateOK {
 			gaps = append(gaps, p.Role+" "+p.Phase)
 		}
@@ -114,8 +118,16 @@ func (d *diagnosis) conclude() {
 			gaps, d.Remedy = append(gaps, c.Name), c.Remedy
 		}
 	}
+	var reasons []string
 	if len(gaps) > 0 {
-		d.Exit, d.Reason = exitNegative, "not recorded here: "+strings.Join(gaps, ", ")
+		reasons = append(reasons, "not recorded here: "+strings.Join(gaps, ", "))
+	}
+	if uncounted > 0 {
+		reasons = append(reasons, fmt.Sprintf("missed hits of %d probes are not counted", uncounted))
+		d.Remedy = "kernels with fentry, and those since 6.7, count them; without --attach kprobe fentry is tried first"
+	}
+	if len(reasons) > 0 {
+		d.Exit, d.Reason = exitNegative, strings.Join(reasons, "; ")
 	}
 }
 
@@ -154,6 +166,9 @@ func probeOf(attempts []bpf.Attempt) doctorProbe {
 		if a.Attached || untried {
 			p.Symbol, p.Attach, p.Uncounted = a.Symbol, schema.Attach(a.Attach).Label(), a.Uncounted
 			p.State, p.Reason = stateOK, ""
+			if p.Uncounted {
+				p.Costs = claimsNeeding(schema.Role(a.Role), report.Hash, report.Bucket, report.Storage)
+			}
 			if untried {
 				p.State, p.Reason, p.Attach = stateUnknown, a.Err.Error(), ""
 			}
@@ -184,11 +199,12 @@ func whyMissing(attempts []bpf.Attempt) string {
 	return strings.Join(reasons, "; ")
 }
 
-// claimsNeeding names the kinds of claim that cannot be proven without a role.
-func claimsNeeding(role schema.Role) []string {
+// claimsNeeding names the kinds of claim that cannot be proven without all events of a
+// role, but for some kinds.
+func claimsNeeding(role schema.Role, spared ...report.Kind) []string {
 	var kinds []string
 	for _, k := range report.Kinds() {
-		if k.Needs.Has(role) {
+		if k.Needs.Has(role) && !slices.Contains(spared, k.Kind) {
 			kinds = append(kinds, k.Name)
 		}
 	}

@@ -50,7 +50,7 @@ func TestDoctorProbes(t *testing.T) {
 		got = append(got, p.Role+" "+string(p.State)+": "+p.describe())
 	}
 	want := []string{
-		"open ok: do_file_open by kprobe; hits it misses are not counted",
+		"open ok: do_file_open by kprobe; hits it misses are not counted; so no proof of: key, prefix, equality, negative, absence, eviction",
 		"delete missing: d_delete by fentry: load: no; without it no proof of: delete chain",
 		"drop missing: __d_drop by fentry: no such function; no claim needs it",
 		"kill unknown: __dentry_kill is in the kernel's BTF; attaching not tried",
@@ -62,6 +62,8 @@ func TestDoctorProbes(t *testing.T) {
 
 func TestDoctorConcludes(t *testing.T) {
 	tried := attempts()[:5]
+	tried[4].Uncounted = false
+	uncounted := attempts()[4:5]
 	for _, test := range []struct {
 		name     string
 		attempts []bpf.Attempt
@@ -71,6 +73,7 @@ func TestDoctorConcludes(t *testing.T) {
 	}{
 		{"everything", tried[4:], true, 0, ""},
 		{"optional roles missing", tried, true, 1, "not recorded here: delete enter, drop enter"},
+		{"missed hits", uncounted, true, 1, "missed hits of 1 probes are not counted"},
 		{"no hash table", tried[4:], false, 1, "not recorded here: hash table"},
 	} {
 		d := diagnosis{Exit: exitTrouble, Probes: probesOf(test.attempts), Checks: []doctorCheck{hashTableCheck(test.table)}}
