@@ -95,6 +95,21 @@ func readAll(t testing.TB, file []byte) {
 	}
 }
 
+// Judging allocates for dentries, not for events and not for claims.
+func TestCollectAllocatesPerDentryOnly(t *testing.T) {
+	const events = 200_000
+	file := generate(t, events)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	collect(t, file)
+	runtime.ReadMemStats(&after)
+	perEvent := float64(after.Mallocs-before.Mallocs) / events
+	t.Logf("%.3f allocations an event", perEvent)
+	if perEvent > 0.3 {
+		t.Errorf("%.3f allocations an event, at most 0.3 are wanted", perEvent)
+	}
+}
+
 // heapWatch is a source that measures the live heap now and then.
 type heapWatch struct {
 	*schema.Reader

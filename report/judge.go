@@ -87,7 +87,8 @@ func (c *collector) count(p *Program, cl *Claim) {
 		p.Tally.add(cl.Kind, cl.Verdict)
 	}
 	if c.watch != nil {
-		c.watch(cl)
+		told := *cl // a copy of its own, so that the claim itself need not live on the heap
+		c.watch(&told)
 	}
 	if cl.Verdict != Proven {
 		c.doubt(cl)
