@@ -29,6 +29,9 @@ func TestNoise(t *testing.T) {
 		{"threads in another order",
 			"i onDisk usr/a\ni onDisk usr/b\ni open usr/a\ni open usr/b\np.1 open usr/a\np.2 open usr/b\np.1 open usr/a\np.2 open usr/b",
 			"i onDisk usr/a\ni onDisk usr/b\ni open usr/a\ni open usr/b\np.2 open usr/b\np.2 open usr/b\np.1 open usr/a\np.1 open usr/a", whyOrder},
+		{"threads in another order, and which of them finds the cache cold",
+			"i onDisk usr/a\ni onDisk usr/b\np.1 open usr/a\np.2 open usr/b\np.1 open usr/b\np.2 open usr/a\np.1 open usr/c\np.2 open usr/a",
+			"i onDisk usr/a\ni onDisk usr/b\np.2 open usr/b\np.2 open usr/a\np.1 open usr/a\np.2 open usr/a\np.1 open usr/b\np.1 open usr/c", "threads"},
 		{"programs in another order", "i onDisk usr/a\ni open usr/a\np open usr/a\nq open usr/a", "i onDisk usr/a\ni open usr/a\nq open usr/a\np open usr/a", ""},
 		{"what is closed for a process that ended", "p create usr/f\np exit", "p create usr/f\np exit\np reclaim usr/f", ""},
 	} {
@@ -39,6 +42,12 @@ func TestNoise(t *testing.T) {
 				t.Fatalf("not the same:\n%s", text(t, r))
 			}
 			switch {
+			case test.excused == "threads":
+				for _, e := range r.Excused {
+					if e.Why != whyOrder && e.Why != whyFound {
+						t.Errorf("excused: %+v", e)
+					}
+				}
 			case test.excused == "" && len(r.Excused) > 0:
 				t.Errorf("excused: %+v", r.Excused)
 			case test.excused != "" && (len(r.Excused) != 1 || r.Excused[0].Why != test.excused):

@@ -16,14 +16,17 @@
 //     boot ids: replaced by places, or not compared;
 //   - a number in a name that is the id of the process or thread using it, a process
 //     below /proc, or a moment since this kernel booted, if it is one on both sides;
-//   - the order of calls made by different threads;
+//   - the order of calls made by different threads or processes of one name, and which
+//     of them therefore finds a name cached: only where one thread alone made calls
+//     is their order the program's;
 //   - whether a dentry was in the cache before the recording began: a first hit of
 //     an older dentry on one side excuses a miss with alloc and insert on the other;
 //   - the end of a dentry that this program, in this process, has not used: whose
 //     dentries reclaim, drop_caches or a reaped process take along, and in which order;
-//   - what the kernel closes after a process has ended;
+//   - what the kernel closes after a process has ended, and the end of dentries no
+//     path leads to (pipes, sockets): they end with the last of those who share them;
 //   - on one and the same kernel, how often a walk had to ask the cache again, if the
-//     answers agree;
+//     answers agree, a dentry allocated in vain included;
 //   - opens by execve, the dynamic loader and language runtimes before the program's
 //     own: they are counted;
 //   - claims that are open only because of what a recording lacks.

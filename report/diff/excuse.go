@@ -9,6 +9,7 @@ const (
 	whyOlder = "one run found a dentry in the cache that is older than its recording, the other allocated it"
 	whyAgain = "one run asked the cache again and got the same answers"
 	whyOrder = "calls of different threads came in another order"
+	whyFound = "threads that came in another order found names otherwise"
 	whyLost  = "events were lost there"
 	whyShort = "one run ends before it"
 )
@@ -59,28 +60,12 @@ func (c *comparison) younger(a, b *unit) (sa, sb []*step, older bool) {
 }
 
 // asksAgain reports whether two lists of steps differ only in how often, and by
-// which lookup, the cache was asked for a component, the last answers being alike:
-// one walk was disturbed and fell back. How often that happens depends on what else
-// runs.
+// which lookup, the cache was asked for a component, the last answers being alike;
+// a dentry that was allocated for it and thrown away counts as a question. One walk
+// was disturbed, and how often that happens depends on what else runs.
 func asksAgain(sa, sb []*step) bool {
-	type answer struct {
-		state state
-		marks mark
-	}
-	strip := func(steps []*step) (rest []*step, asked map[uint64]int, last map[uint64]answer) {
-		asked, last = make(map[uint64]int), make(map[uint64]answer)
-		for _, st := range steps {
-			if isLookup(st.role) {
-				asked[st.hash.folded]++
-				last[st.hash.folded] = answer{st.state, st.marks}
-			} else {
-				rest = append(rest, st)
-			}
-		}
-		return rest, asked, last
-	}
-	ra, askedA, lastA := strip(sa)
-	rb, askedB, lastB := strip(sb)
+	ra, askedA := questions(sa)
+	rb, askedB := questions(sb)
 	if len(ra) != len(rb) || len(askedA) != len(askedB) {
 		return false
 	}
@@ -89,15 +74,52 @@ func asksAgain(sa, sb []*step) bool {
 			return false
 		}
 	}
-	fewerA, fewerB := 0, 0
-	for name, n := range askedA {
-		if lastA[name] != lastB[name] || askedB[name] == 0 {
+	fewer, more := false, false
+	for name, a := range askedA {
+		b, ok := askedB[name]
+		if !ok || a.state != b.state || a.marks != b.marks {
 			return false
 		}
-		fewerA += int(flag(n < askedB[name]))
-		fewerB += int(flag(n > askedB[name]))
+		fewer, more = fewer || a.times < b.times, more || a.times > b.times
 	}
-	return fewerA+fewerB > 0 && (fewerA == 0 || fewerB == 0)
+	return fewer != more
+}
+
+// answer is what the cache last said of a name, and how often it was asked.
+type answer struct {
+	state state
+	marks mark
+	times int
+}
+
+// questions takes the steps apart: the questions to the cache by name, and the rest.
+func questions(steps []*step) (rest []*step, asked map[uint64]answer) {
+	thrown := make(map[int16]bool) // allocated and killed, never inserted
+	for _, st := range steps {
+		if st.role == schema.RoleAlloc || st.role == schema.RoleInsert {
+			thrown[st.out] = false
+		} else if _, made := thrown[st.out]; made && st.role == schema.RoleKill {
+			thrown[st.out] = true
+		}
+	}
+	for _, st := range steps {
+		if st.role == schema.RoleInsert {
+			delete(thrown, st.out)
+		}
+	}
+	asked = make(map[uint64]answer)
+	for _, st := range steps {
+		switch a := asked[st.hash.folded]; {
+		case isLookup(st.role):
+			asked[st.hash.folded] = answer{st.state, st.marks, a.times + 1}
+		case thrown[st.out] && (st.role == schema.RoleAlloc || isEnd(st.role)):
+			a.times++
+			asked[st.hash.folded] = a
+		default:
+			rest = append(rest, st)
+		}
+	}
+	return rest, asked
 }
 
 // excuse counts a difference that is none.

@@ -22,7 +22,7 @@ func (p *program) gap(ga, gb []*unit, na, nb *unit) {
 	if len(ga) == 0 && len(gb) == 0 {
 		return
 	}
-	p.stretch++
+	p.gaps++
 	p.lossyGap = [2]bool{p.c.sides[0].lossy(p.reached[0], begins(na)), p.c.sides[1].lossy(p.reached[1], begins(nb))}
 	a, b := 0, 0
 	for _, m := range append(p.pairUp(ga, gb), pair{a: len(ga), b: len(gb)}) {
@@ -33,7 +33,7 @@ func (p *program) gap(ga, gb []*unit, na, nb *unit) {
 			p.alone(1, gb[b], next(gb, b+1, nb))
 		}
 		if a < len(ga) && b < len(gb) {
-			p.c.vary(variant{p, ga[a], gb[b], p.stretch})
+			p.c.vary(variant{p, ga[a], gb[b], p.gaps})
 			p.pivot(ga[a], gb[b])
 			a, b = a+1, b+1
 		}
@@ -73,8 +73,8 @@ func begins(u *unit) uint64 {
 func (p *program) alone(side int, u, then *unit) {
 	u.lossy = u.lossy || p.lossyGap[1-side]
 	p.c.upsets(side, u)
-	p.order(side, u.tid).alone(u)
-	u.gap = p.stretch
+	u.at, u.within = p.matches, p.within
+	u.gap = p.gaps
 	if then != nil {
 		then.spell()
 		u.then = then.words

@@ -2,50 +2,34 @@
 
 package diff
 
-// order follows one thread of a program through the matches, so that a call met at
-// different places of the two runs is a change of order only if its own thread made
-// the calls it changed places with.
-type order struct {
-	last    uint64  // number of the last match the thread was in
-	waiting []*unit // units on one side only since then
+// stretch is a row of matches that one thread made on each side: only within it does
+// the order of calls belong to the program. Between threads it is the scheduler's.
+type stretch struct {
+	tid   [2]uint32
+	since uint64    // number of the first match in the row
+	from  [2]uint64 // position of that match among the program's units
+	lone  [2]uint64 // position since which one thread made all units, up to the last match
 }
 
-// maxOrders bounds the threads of one program that are followed.
-const maxOrders = 1 << 14
-
-func (p *program) order(side int, tid uint32) *order {
-	m := p.threads[side]
-	if m == nil || len(m) >= maxOrders {
-		m = make(map[uint32]*order)
-		p.threads[side] = m
+// passed takes the next match.
+func (s *stretch) passed(n uint64, a, b *unit) {
+	if tid := [2]uint32{a.tid, b.tid}; tid != s.tid || s.since == 0 {
+		*s = stretch{tid: tid, since: n, from: [2]uint64{a.position, b.position}}
 	}
-	o := m[tid]
-	if o == nil {
-		o = &order{}
-		m[tid] = o
-	}
-	return o
+	s.lone = [2]uint64{a.lone, b.lone}
 }
 
-// passed says that the thread is in match n.
-func (o *order) passed(n uint64) {
-	for _, u := range o.waiting {
-		u.next = n
-	}
-	o.last, o.waiting = n, nil
-}
-
-// alone says that a unit of the thread has no counterpart here.
-func (o *order) alone(u *unit) {
-	u.prev = o.last
-	o.waiting = append(o.waiting, u)
-}
-
-// swapped reports whether the thread of each unit made a call before it on one side
-// that the other's thread made after it: the order of one thread's calls differs.
-// Else only the order of different threads does, which is the scheduler's.
+// swapped reports whether a unit of A and one of B, the same call, changed places
+// with calls of their own thread while no other thread of the program made any: on
+// the side of the later one from the row's beginning, on the other up to its end.
 func swapped(a, b *unit) bool {
-	return a.next != 0 && a.next <= b.prev || b.next != 0 && b.next <= a.prev
+	first, last, side := a, b, 1
+	if b.at < a.at {
+		first, last, side = b, a, 0
+	}
+	w := &last.within
+	return w.tid == [2]uint32{a.tid, b.tid} && w.since <= first.at+1 &&
+		last.lone <= w.from[side] && w.lone[1-side] <= first.position
 }
 
 // moves pairs units that both sides have, in different places, and returns the

@@ -14,10 +14,13 @@ type program struct {
 	made [2]uint64 // units the side has brought
 	open [2]uint64 // opens among them
 
+	tid  [2]uint32 // thread of the last unit
+	lone [2]uint64 // position since which it made all units
+
 	matches  uint64 // pairs so far, of any kind
-	threads  [2]map[uint32]*order
+	within   stretch
 	only     [2][]*unit // on one side only, still to be told: see order.go
-	stretch  int        // number of the gap being told
+	gaps     int        // told so far
 	reached  [2]uint64  // time of the last match
 	lossyGap [2]bool    // events are missing in the gap being told
 	dropped  [2]uint64  // one-sided units beyond the bound
@@ -54,6 +57,10 @@ const (
 // push takes a unit of a side, 0 or 1.
 func (p *program) push(side int, u *unit) {
 	p.made[side]++
+	if u.tid != p.tid[side] {
+		p.tid[side], p.lone[side] = u.tid, p.made[side]
+	}
+	u.position, u.lone = p.made[side], p.lone[side]
 	if u.kind == opening {
 		p.open[side]++
 	}
@@ -175,7 +182,5 @@ func (p *program) match(a, b *unit) {
 func (p *program) pivot(a, b *unit) {
 	p.matches++
 	p.reached = [2]uint64{a.to, b.to}
-	for side, u := range [2]*unit{a, b} {
-		p.order(side, u.tid).passed(p.matches)
-	}
+	p.within.passed(p.matches, a, b)
 }

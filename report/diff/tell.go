@@ -234,9 +234,23 @@ func (c *comparison) finish(o Options) {
 		}
 	}
 	c.outcomes()
+	c.unfollowed()
 	c.result.A, c.result.B = c.run(0), c.run(1)
 	c.result.Timed = o.Latency > 0
 	c.result.Latency = latencies(&c.sides[0].took, &c.sides[1].took, o.Latency)
 	c.doubts()
 	c.notes()
+}
+
+// unfollowed excuses what follows from calls that turned out to be elsewhere: with
+// no difference left, it follows from the order of threads.
+func (c *comparison) unfollowed() {
+	if r := c.result; len(r.Differences) == 0 && r.Omitted == 0 {
+		for _, at := range r.Follows {
+			r.Same++
+			c.excuse(whyFound, at)
+		}
+		r.Same += r.FollowsMore
+		r.Follows, r.FollowsMore = nil, 0
+	}
 }

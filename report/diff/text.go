@@ -59,11 +59,17 @@ func (t *textWriter) kernel(changes []Change) {
 
 func (t *textWriter) difference(d *Difference) {
 	t.line("@@ %s @@", d.heading())
-	for _, l := range d.Lines {
+	for _, l := range d.Lines[:min(len(d.Lines), maxShown)] {
 		t.line("%c%s%s", l.Op, l.Text, ids(l))
+	}
+	if n := len(d.Lines) - maxShown; n > 0 {
+		t.line("  … %d more lines", n)
 	}
 	t.pairs(d.Also, d.AlsoMore, "  and "+plural(uint64(len(d.Also))+d.AlsoMore, "time")+" more:")
 }
+
+// maxShown is how many lines of a difference are printed; JSON has more.
+const maxShown = 32
 
 // maxPairs is how many calls of a kind are listed.
 const maxPairs = 6

@@ -209,7 +209,7 @@ func (u *unit) named() bool {
 func (d *side) dies(t *thread, s *replay.Step, judged []report.Ruling) {
 	e, o := s.Event, s.Object
 	switch {
-	case o == nil || d.users.gone[e.PID]:
+	case o == nil || d.users.gone[e.PID] || d.nameless(t, o):
 		d.apart++
 	case t.run != nil && t.run.kind == dropping && !t.over:
 		if e.Role == schema.RoleKill && d.users.has(s, t.run.comm) {
@@ -230,6 +230,12 @@ func (d *side) dies(t *thread, s *replay.Step, judged []report.Ruling) {
 	default:
 		d.apart++
 	}
+}
+
+// nameless reports whether no path leads to a dentry, as to that of a pipe: it ends
+// when the last of those who share it lets go, whoever that is.
+func (d *side) nameless(t *thread, o *replay.Object) bool {
+	return d.compared.has(schema.RoleInsert, schema.Exit) && o.Born != 0 && o.Inserted == 0 && (t.run == nil || !t.run.knows(o.Addr, o.Seq))
 }
 
 func (d *side) killStep(s *replay.Step) step {

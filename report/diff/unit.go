@@ -45,11 +45,14 @@ type unit struct {
 	swept  []uint64 // in drop_caches: the names of the others
 
 	// While it waits for its counterpart.
-	prev, next uint64 // order.go: matches of its thread before and after it
-	gap        int    // the gap between matches it fell into
-	then       string // the call after it on its side; empty at the end
-	words      string // its label, spelled out
-	outcome    string
+	position uint64  // among the units of its program and side
+	lone     uint64  // position since which its thread alone made units
+	at       uint64  // matches before it
+	within   stretch // the row of matches it follows
+	gap      int     // the gap between matches it fell into
+	then     string  // the call after it on its side; empty at the end
+	words    string  // its label, spelled out
+	outcome  string
 }
 
 // kind is what a unit is about.
