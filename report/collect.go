@@ -24,7 +24,7 @@ type collector struct {
 
 	uncounted replay.Roles // roles of which hits may be missed unknown
 
-	watch func(*Claim) // told of every claim but proven ones on one event; may be nil
+	watch func(Ruling) // told of every claim but proven ones on one event; may be nil
 }
 
 // Collect reads a trace to its end and judges every claim it can make of it. The

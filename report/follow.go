@@ -26,9 +26,7 @@ type Ruling struct {
 // Follow begins a trace with its header.
 func Follow(h *schema.Header) *Follower {
 	f := &Follower{c: newCollector(h)}
-	f.c.watch = func(cl *Claim) {
-		f.judged = append(f.judged, Ruling{cl.Kind, cl.Verdict, cl.Reason})
-	}
+	f.c.watch = func(r Ruling) { f.judged = append(f.judged, r) }
 	return f
 }
 

@@ -87,8 +87,7 @@ func (c *collector) count(p *Program, cl *Claim) {
 		p.Tally.add(cl.Kind, cl.Verdict)
 	}
 	if c.watch != nil {
-		told := *cl // a copy of its own, so that the claim itself need not live on the heap
-		c.watch(&told)
+		c.watch(Ruling{cl.Kind, cl.Verdict, cl.Reason})
 	}
 	if cl.Verdict != Proven {
 		c.doubt(cl)

@@ -109,6 +109,30 @@ func BenchmarkRatio(b *testing.B) {
 	b.ReportMetric(float64(compared)/float64(reported), "diff/report")
 }
 
+// What a diff allocates is what two reports do, and little more.
+func TestAllocations(t *testing.T) {
+	x, y := generated(t, 200_000)
+	allocated := func(do func()) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		do()
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	reports := allocated(func() {
+		for _, file := range [][]byte{x, y} {
+			if _, err := report.Collect(reader(t, file)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	diff := allocated(func() { compareOnce(t, x, y) })
+	t.Logf("two reports allocate %d KiB, a diff %d", reports>>10, diff>>10)
+	if diff > reports+reports/4 {
+		t.Errorf("two reports allocate %d bytes, a diff %d", reports, diff)
+	}
+}
+
 // heapWatch is a source that measures the live heap now and then.
 type heapWatch struct {
 	*schema.Reader
