@@ -111,6 +111,9 @@ func (c *comparison) notes() {
 	if bytes.Equal(a.RunId, b.RunId) && len(a.RunId) > 0 {
 		note("both files are of one run, %x", a.RunId)
 	}
+	if ka, kb := a.GetKernel().GetRelease(), b.GetKernel().GetRelease(); ka != kb && c.result.Count() == 0 {
+		note("the kernels differ: %s and %s", replay.Printable(ka), replay.Printable(kb))
+	}
 	if ca, cb := command(a), command(b); ca != cb {
 		note("the commands differ: %s and %s", ca, cb)
 	}
