@@ -18,7 +18,8 @@ type collector struct {
 	programs map[string]*Program
 	last     *Program // of the previous event that asked
 	walks    []*walk  // for reuse
-	terms    []Term   // scratch of the claim being judged
+	claim    Claim    // the claim being judged
+	terms    []Term   // its operands
 	rows     []row    // scratch of the open being judged
 	links    int      // names in it that were not of its path
 

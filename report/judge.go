@@ -18,9 +18,12 @@ var lives = replay.RolesOf(schema.RoleLookupChain, schema.RoleInsert, schema.Rol
 // begin starts a claim of the kind whose operands lie between two times. Its
 // verdict is Proven when nothing is known against it yet: every role it needs was
 // attached, its missed hits would be known, and none was lost in the window.
-func (c *collector) begin(k Kind, subject string, first, last uint64) Claim {
+//
+// The claim is the collector's: it is good until the next one begins.
+func (c *collector) begin(k Kind, subject string, first, last uint64) *Claim {
 	c.terms = c.terms[:0]
-	cl := Claim{Kind: k, Verdict: Proven, Subject: subject}
+	c.claim = Claim{Kind: k, Verdict: Proven, Subject: subject}
+	cl := &c.claim
 	needs := kindTable[k].Needs
 	if missing := needs &^ c.f.Attached; missing != 0 {
 		cl.unproven(notAttached + roleNames(missing))

@@ -48,7 +48,7 @@ func (c *collector) equality(p *Program, it *Item, w *walk) {
 	taleOf(d).comm = exit.Comm
 	cl := c.begin(Equality, w.enter().Name, d.FirstAt, exit.Time)
 	cl.Object = ref(d)
-	shown := c.origin(&cl, w, d)
+	shown := c.origin(cl, w, d)
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
 	switch {
 	case d.Broken != "":
@@ -62,7 +62,7 @@ func (c *collector) equality(p *Program, it *Item, w *walk) {
 	case d.Born != 0 && d.Born > w.enter().ID && d.Inserted == 0:
 		cl.unproven("the new dentry was not inserted into the hash table")
 	}
-	c.emit(p, it, &cl)
+	c.emit(p, it, cl)
 	if it != nil && cl.Verdict == Proven {
 		t := taleOf(d)
 		t.equal, t.claim = it, len(it.Claims)-1
@@ -107,7 +107,7 @@ func (c *collector) noFile(p *Program, it *Item, w *walk) {
 	cl := c.begin(Absence, enter.Name, enter.Time, exit.Time)
 	cl.Means = noFile
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Ret, exit.ID, exit.Comm)
-	c.emit(p, it, &cl)
+	c.emit(p, it, cl)
 	if exit.Errno() == enoent && len(c.rows) > 0 {
 		c.negative(p, it, w)
 	}
@@ -132,7 +132,7 @@ func (c *collector) negative(p *Program, it *Item, w *walk) {
 		if c.links > 0 {
 			cl.unproven(followedLink)
 		}
-		c.cached(&cl, d, last)
+		c.cached(cl, d, last)
 		t := taleOf(d)
 		if t.missing != 0 {
 			c.term("earlier "+c.label(schema.RoleOpen, schema.Exit), exit.Ret, t.missing, t.comm)
@@ -142,7 +142,7 @@ func (c *collector) negative(p *Program, it *Item, w *walk) {
 		}
 	}
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Ret, exit.ID, exit.Comm)
-	c.emit(p, it, &cl)
+	c.emit(p, it, cl)
 }
 
 func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
@@ -196,7 +196,7 @@ func (c *collector) noAlloc(p *Program, it *Item, w *walk) {
 	cl.Means = noAlloc
 	c.term(c.label(schema.RoleOpen, schema.Enter), enter.NameAddr, enter.ID, enter.Comm)
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
-	c.emit(p, it, &cl)
+	c.emit(p, it, cl)
 }
 
 // again compares the dentry of this open with that of the program's last open of
@@ -255,7 +255,7 @@ func (c *collector) eviction(p *Program, it *Item, w *walk, old, d *replay.Objec
 	case old.Moved != 0 || d.Moved != 0:
 		cl.unproven("a rename gave one of them its name")
 	}
-	c.emit(p, it, &cl)
+	c.emit(p, it, cl)
 }
 
 // slots says how far two dentries lie apart in slab slots, when both lie in one page.
@@ -326,9 +326,9 @@ func (c *collector) deleteChain(p *Program, d *replay.Object, t *tale, kill *sch
 	if d.Broken != "" {
 		cl.unproven(d.Broken)
 	}
-	c.count(p, &cl)
+	c.count(p, cl)
 	if p.kept && len(p.Claims) < maxClaims {
-		p.Claims = append(p.Claims, c.own(&cl))
+		p.Claims = append(p.Claims, c.own(cl))
 	}
 }
 

@@ -188,7 +188,7 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 			cl.unproven("a component was looked up under two dentries")
 		}
 		if i > 0 {
-			c.chain(&cl, &c.rows[i-1], r)
+			c.chain(cl, &c.rows[i-1], r)
 		}
 		c.term(c.label(r.lookup.ev.Role, schema.Enter), r.lookup.ev.Parent, r.lookup.ev.ID, r.lookup.ev.Comm)
 	}
@@ -200,7 +200,7 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 	if c.links > 0 {
 		cl.unproven(followedLink)
 	}
-	c.emit(p, it, &cl)
+	c.emit(p, it, cl)
 	if it != nil {
 		it.Keys = c.keyRows(w)
 	}
@@ -295,6 +295,6 @@ func (c *collector) prefixes(p *Program, it *Item, w *walk) {
 		case quote(enter.Name, r.offset, r.end) != s.ev.Name || r.offset > 0 && enter.Name[r.offset-1] != '/':
 			cl.refuted("the path has another component at that offset")
 		}
-		c.emit(p, it, &cl)
+		c.emit(p, it, cl)
 	}
 }
