@@ -117,12 +117,35 @@ func (p *program) pairUp(ga, gb []*unit) []pair {
 			keyB: func(j int) uint64 { return gb[j].label },
 		})...)
 	}
-	n, m := len(ga), len(gb)
-	cost := make([][]int, n+1)
-	for i := range cost {
-		cost[i] = make([]int, m+1)
+	t := p.costs(ga, gb)
+	var out []pair
+	for i, j := 0, 0; i < len(ga) && j < len(gb); {
+		c, ok := t.pair[[2]int{i, j}]
+		switch {
+		case ok && t.least[i][j] == t.least[i+1][j+1]+c:
+			out = append(out, pair{a: i, b: j})
+			i, j = i+1, j+1
+		case t.least[i][j] == t.least[i+1][j]+ga[i].weight():
+			i++
+		default:
+			j++
+		}
 	}
-	pairs := make(map[[2]int]int)
+	return out
+}
+
+// costs is what pairings of two lists of units leave to tell.
+type costs struct {
+	least [][]int        // of what follows i and j, at best
+	pair  map[[2]int]int // of a pair of one label
+}
+
+func (p *program) costs(ga, gb []*unit) costs {
+	n, m := len(ga), len(gb)
+	t := costs{make([][]int, n+1), make(map[[2]int]int)}
+	for i := range t.least {
+		t.least[i] = make([]int, m+1)
+	}
 	for i := n; i >= 0; i-- {
 		for j := m; j >= 0; j-- {
 			if i == n && j == m {
@@ -130,33 +153,20 @@ func (p *program) pairUp(ga, gb []*unit) []pair {
 			}
 			least := math.MaxInt
 			if i < n {
-				least = cost[i+1][j] + ga[i].weight()
+				least = t.least[i+1][j] + ga[i].weight()
 			}
 			if j < m {
-				least = min(least, cost[i][j+1]+gb[j].weight())
+				least = min(least, t.least[i][j+1]+gb[j].weight())
 			}
 			if i < n && j < m && ga[i].label == gb[j].label {
 				c := p.c.distance(ga[i], gb[j])
-				pairs[[2]int{i, j}] = c
-				least = min(least, cost[i+1][j+1]+c)
+				t.pair[[2]int{i, j}] = c
+				least = min(least, t.least[i+1][j+1]+c)
 			}
-			cost[i][j] = least
+			t.least[i][j] = least
 		}
 	}
-	var out []pair
-	for i, j := 0, 0; i < n && j < m; {
-		c, ok := pairs[[2]int{i, j}]
-		switch {
-		case ok && cost[i][j] == cost[i+1][j+1]+c:
-			out = append(out, pair{a: i, b: j})
-			i, j = i+1, j+1
-		case cost[i][j] == cost[i+1][j]+ga[i].weight():
-			i++
-		default:
-			j++
-		}
-	}
-	return out
+	return t
 }
 
 // inStep pairs the units of a gap one by one if their labels agree throughout and
