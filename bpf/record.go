@@ -72,9 +72,6 @@ func size(b []byte) (int, error) {
 
 func hasFSType(b []byte) bool { return Role(b[78]) == RoleOpen && Phase(b[79]) == Exit }
 
-// TimeOf returns the time of the record at the start of b.
-func TimeOf(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
-
 // Decode reads the record at the start of b, which Drain filled, and returns how
 // many bytes it takes there.
 func (r *Record) Decode(b []byte) (int, error) {

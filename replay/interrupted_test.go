@@ -24,7 +24,7 @@ func TestAnOpenAfterALostExitIsNotNested(t *testing.T) {
 	if s := f.do(1, schema.RoleOpen, schema.Exit, 0); s.Stray || s.Call.Enter.ID != 4 {
 		t.Errorf("its exit leaves #%d", s.Call.Enter.ID)
 	}
-	if n := f.InProgress(); n != 0 {
+	if n := f.inProgress(); n != 0 {
 		t.Errorf("%d calls are left", n)
 	}
 }

@@ -223,14 +223,5 @@ func (s *State) evicting(t *thread) uint64 {
 	return 0
 }
 
-// InProgress returns how many calls have been entered and not left.
-func (s *State) InProgress() int {
-	n := 0
-	for _, t := range s.threads {
-		n += len(t.calls)
-	}
-	return n
-}
-
 // Now returns the time of the latest event, nanoseconds since boot.
 func (s *State) Now() uint64 { return s.now }

@@ -47,7 +47,7 @@ func TestCallsArePairedByThreadAndRole(t *testing.T) {
 	if s := f.do(1, schema.RoleOpen, schema.Exit, 0); !s.Stray || s.Call != nil || s.Open != nil {
 		t.Errorf("an exit without entry is not marked stray: %+v", s)
 	}
-	if n := f.InProgress(); n != 0 || len(f.threads) != 0 {
+	if n := f.inProgress(); n != 0 || len(f.threads) != 0 {
 		t.Errorf("%d calls and %d threads are left", n, len(f.threads))
 	}
 }
@@ -166,4 +166,13 @@ func TestLoaderOpensAreKeptApart(t *testing.T) {
 	if open("/tmp/x", 0) || open("/etc/ld.so.cache", 0) {
 		t.Error("an open after the program's first own one is the loader's")
 	}
+}
+
+// inProgress returns how many calls have been entered and not left.
+func (s *State) inProgress() int {
+	n := 0
+	for _, t := range s.threads {
+		n += len(t.calls)
+	}
+	return n
 }

@@ -91,14 +91,7 @@ func newCollector(h *schema.Header) *collector {
 //  4. What happens outside any open is kept for the program's section.
 func (c *collector) event(e *schema.Event) *replay.Step {
 	s := c.state.Event(e)
-	if c.f.Events == 0 {
-		c.f.FirstNs = e.Time
-	}
 	c.f.Events++
-	c.f.LastNs = e.Time
-	if s.Stray {
-		c.f.Strays++
-	}
 	c.alone(s)
 	if s.Object != nil {
 		c.life(s)
@@ -163,7 +156,6 @@ func (c *collector) program(e *schema.Event) *Program {
 func (c *collector) source(rec *schema.Program) {
 	p := c.program(&schema.Event{Comm: rec.Name, PID: rec.Pid})
 	p.PID, p.Source, p.Stdout = rec.Pid, slices.Clone(rec.Source), string(rec.Stdout)
-	p.Ended, p.Exit = true, rec.ExitCode
 }
 
 // outside keeps what a program does to dentries without an open around it:
@@ -216,7 +208,6 @@ func stepOf(s *replay.Step) Step {
 
 // finish judges what only the end of the trace decides.
 func (c *collector) finish() {
-	c.f.Pending = c.state.InProgress()
 	c.undead()
 	c.f.Lost, c.f.Windows = c.state.Losses.Total, c.state.Losses.Windows()
 	if c.f.Footer != nil {

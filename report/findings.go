@@ -25,15 +25,11 @@ type Findings struct {
 	Header   *schema.Header
 	Footer   *schema.Footer // nil: the file was cut
 	Events   uint64
-	FirstNs  uint64
-	LastNs   uint64
 	Lost     uint64
 	Windows  []replay.Window
 	Damage   []schema.Damage
 	Void     string // why nothing can be proven of the whole run; empty mostly
 	Cut      bool
-	Strays   uint64 // exits without an entry
-	Pending  int    // calls still in progress at the end
 	Tally    Tally
 	Hashes   uint64 // lookups and inserts whose hash was recomputed
 	labels   labels
@@ -55,8 +51,6 @@ type Program struct {
 	PID    uint32
 	Source []string // its code, line by line; empty when not known
 	Stdout string
-	Ended  bool
-	Exit   int32
 
 	Items   []*Item // in order of time
 	Skipped uint64  // items not kept
