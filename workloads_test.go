@@ -15,6 +15,7 @@ var workloadVerdicts = map[string]map[string]string{
 		"hash":         "all proven",
 		"bucket":       "1 proven",
 		"delete chain": "1 proven",
+		"creation":     "1 proven",
 	},
 	"te_miss": {
 		"key":      "3 proven",
@@ -25,6 +26,7 @@ var workloadVerdicts = map[string]map[string]string{
 		"bucket":   "2 proven",
 		"absence":  "1 proven",
 		"eviction": "1 proven",
+		"creation": "1 proven",
 	},
 	"tm_miss": {
 		"key":      "3 proven",
@@ -74,6 +76,7 @@ var workloadVerdicts = map[string]map[string]string{
 		"bucket":   "4 proven",
 		"absence":  "3 proven",
 		"eviction": "2 proven",
+		"creation": "1 proven",
 	},
 	"delete": {
 		"key":          "4 proven",
@@ -89,6 +92,7 @@ var workloadVerdicts = map[string]map[string]string{
 		"equality": "5 proven",
 		"hash":     "all proven",
 		"absence":  "5 proven",
+		"creation": "2 proven",
 	},
 	"rebuild": {
 		"key":      "6 proven",

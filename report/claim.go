@@ -19,9 +19,13 @@ const (
 	Hash
 	Bucket
 	Negative
+	Creation
 	Absence
 	Eviction
 	DeleteChain
+	Move
+	HardLink
+	Race
 	kinds
 )
 
@@ -38,7 +42,7 @@ func Kinds() []KindInfo {
 	const (
 		open, alloc, insert = schema.RoleOpen, schema.RoleAlloc, schema.RoleInsert
 		lookup, rcu         = schema.RoleLookup, schema.RoleLookupRCU
-		kill                = schema.RoleKill
+		remove, kill, move  = schema.RoleDelete, schema.RoleKill, schema.RoleMove
 	)
 	roles := replay.RolesOf
 	return []KindInfo{
@@ -49,9 +53,13 @@ func Kinds() []KindInfo {
 		{Hash, "hash", "the hash recomputed from parent address and name is the kernel's", roles(rcu, lookup, insert)},
 		{Bucket, "bucket", "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift", roles(insert)},
 		{Negative, "negative", "a missing name has a dentry without inode: inserted, or found by a lookup", roles(open, rcu, alloc, insert, kill)},
+		{Creation, "creation", "a dentry without inode got one in the open that returned it", roles(open, alloc, schema.RoleInstantiate, kill)},
 		{Absence, "absence", "no file was opened; nothing was allocated inside the open", roles(open, alloc)},
-		{Eviction, "eviction", "the dentry was killed and another one allocated for the same path", roles(open, lookup, rcu, alloc, kill, schema.RoleMove)},
-		{DeleteChain, "delete chain", "hit, delete and kill are of one dentry", roles(lookup, schema.RoleDelete, kill)},
+		{Eviction, "eviction", "the dentry was killed and another one allocated for the same path", roles(open, lookup, rcu, alloc, kill, move)},
+		{DeleteChain, "delete chain", "hit, delete and kill are of one dentry", roles(lookup, remove, kill)},
+		{Move, "move", "one dentry got another name or parent", roles(alloc, kill, move)},
+		{HardLink, "hard link", "two dentries alive at once have one inode", roles(open, remove, kill)},
+		{Race, "race", "of two dentries allocated for one name one was inserted, the other killed without", roles(open, alloc, insert, kill)},
 	}
 }
 
@@ -85,10 +93,11 @@ type Term struct {
 type Claim struct {
 	Kind    Kind
 	Verdict Verdict
-	Reason  string // why unproven or refuted; empty when proven
+	Why     Why    // why unproven or refuted
+	Reason  string // the same in words; empty when proven
 	Subject string // the path, or the name of the dentry
 	Object  Ref    // the dentry it is about; Seq 0: none
-	Other   Ref    // eviction: the dentry before
+	Other   Ref    // eviction: the dentry before; hard link: the other one; race: the one that lost
 	Terms   []Term
 	Left    Term   // subtraction: Left.Value - Right.Value = Result
 	Right   Term   // zero Label: no subtraction
@@ -96,6 +105,8 @@ type Claim struct {
 	Means   string // what the result is, e.g. `length of "/tmp/"`
 	Note    string // what else the events show
 	Copied  bool   // prefix: Left is the copy source of a new dentry's name
+	From    Place  // move: before
+	To      Place  // move: after
 }
 
 // Ref names a dentry: D and its number in order of first sight, and its address.

@@ -22,16 +22,22 @@ type collector struct {
 	terms    []Term   // its operands
 	rows     []row    // scratch of the open being judged
 	links    int      // names in it that were not of its path
+	inodes   map[uint64]sight
 
 	uncounted replay.Roles // roles of which hits may be missed unknown
+	logged    replay.Roles // roles read from a kernel log
 
 	watch func(Ruling) // told of every claim but proven ones on one event; may be nil
+	each  func(*Claim) // told of every claim; may be nil
 }
 
 // Collect reads a trace to its end and judges every claim it can make of it. The
 // error is the source's; what was read before it is in the Findings.
 func Collect(r replay.Source) (*Findings, error) {
-	c := newCollector(r.Header())
+	return newCollector(r.Header()).read(r)
+}
+
+func (c *collector) read(r replay.Source) (*Findings, error) {
 	for {
 		rec, err := r.Next()
 		if err == io.EOF {
@@ -43,6 +49,15 @@ func Collect(r replay.Source) (*Findings, error) {
 		}
 		c.record(rec)
 	}
+}
+
+// Each is Collect, and calls each with every claim as it is judged, also with those
+// that a report has no room for. The claim is valid until each returns. What Void
+// says at the end takes every verdict back.
+func Each(r replay.Source, each func(*Claim)) (*Findings, error) {
+	c := newCollector(r.Header())
+	c.each = each
+	return c.read(r)
 }
 
 // record applies one record; of an event it returns where it stands.
@@ -68,6 +83,7 @@ func newCollector(h *schema.Header) *collector {
 		state:    replay.New(h),
 		layout:   h.GetLayout(),
 		programs: make(map[string]*Program),
+		inodes:   make(map[uint64]sight),
 	}
 	if c.layout == nil {
 		c.layout = &schema.Layout{}
@@ -77,6 +93,9 @@ func newCollector(h *schema.Header) *collector {
 			c.f.Attached |= replay.RolesOf(p.Role)
 			if p.Uncounted {
 				c.uncounted |= replay.RolesOf(p.Role)
+			}
+			if p.Attach == schema.Attach_ATTACH_DMESG {
+				c.logged |= replay.RolesOf(p.Role)
 			}
 		}
 	}
@@ -215,28 +234,27 @@ func (c *collector) finish() {
 	}
 	switch f := c.f; {
 	case c.state.Losses.Late:
-		f.void(lateLoss)
+		f.void(LateLoss)
 	case f.Footer != nil && f.Footer.Lost != c.state.Losses.Recorded:
-		f.void("the footer counts other losses than the file holds")
+		f.void(OtherLosses)
 	case f.Footer == nil && !f.Cut && len(f.Damage) > 0:
-		f.void("the file is damaged, and no footer tells what it held")
+		f.void(DamagedFile)
 	}
 	for _, p := range c.f.Programs {
 		p.paths = nil
 	}
 }
 
-const lateLoss = "a loss became known only after later events had been judged"
-
 // void takes back every verdict.
-func (f *Findings) void(reason string) {
-	f.Void = reason
+func (f *Findings) void(why Why) {
+	reason := why.about("")
+	f.Void = why
 	f.Tally.void()
-	f.Doubts = []Doubt{{Claim{Subject: "every path", Reason: reason}, f.Tally.Total(Unproven)}}
+	f.Doubts = []Doubt{{Claim{Subject: "every path", Why: why, Reason: reason}, f.Tally.Total(Unproven)}}
 	take := func(claims []Claim) {
 		for i := range claims {
 			if claims[i].Verdict != Unproven {
-				claims[i].Verdict, claims[i].Reason = Unproven, reason
+				claims[i].Verdict, claims[i].Why, claims[i].Reason = Unproven, why, reason
 			}
 		}
 	}

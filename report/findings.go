@@ -28,7 +28,7 @@ type Findings struct {
 	Lost     uint64
 	Windows  []replay.Window
 	Damage   []schema.Damage
-	Void     string // why nothing can be proven of the whole run; empty mostly
+	Void     Why // why nothing can be proven of the whole run; NoDoubt mostly
 	Cut      bool
 	Tally    Tally
 	Hashes   uint64 // lookups and inserts whose hash was recomputed

@@ -3,8 +3,6 @@
 package report
 
 import (
-	"strings"
-
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -20,7 +18,8 @@ type Follower struct {
 type Ruling struct {
 	Kind    Kind
 	Verdict Verdict
-	Reason  string // why unproven or refuted; empty when proven
+	Why     Why    // why unproven or refuted
+	Reason  string // the same in words; empty when proven
 }
 
 // Follow begins a trace with its header.
@@ -49,26 +48,7 @@ func (f *Follower) Finish() *Findings {
 	return f.c.f
 }
 
-// The reasons that lie in the recording, not in what was recorded.
-const (
-	olderDentry = "its allocation was not recorded"
-	notAttached = "probe not attached: "
-	notCounted  = "this kernel does not count missed hits: "
-	lostEvents  = "events lost in the window: "
-	lostSomehow = "events missing in the window: "
-)
-
 // Unseen reports whether the claim is unproven only because of what the recording
 // lacks: a probe, a count of what it missed, events that were lost, or what happened
 // before it began.
-func (r *Ruling) Unseen() bool {
-	if r.Verdict != Unproven {
-		return false
-	}
-	for _, why := range []string{notAttached, notCounted, lostEvents, lostSomehow} {
-		if strings.HasPrefix(r.Reason, why) {
-			return true
-		}
-	}
-	return r.Reason == olderDentry || r.Reason == lateLoss
-}
+func (r *Ruling) Unseen() bool { return whyTable[r.Why].Unseen }

@@ -264,11 +264,11 @@ func TestLossesMustAddUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := buf.Bytes()
-	if f := collect(t, b); f.Void != "" || f.tally(Equality) != "0/0/1" {
-		t.Errorf("whole file: void %q, equality %s", f.Void, f.tally(Equality))
+	if f := collect(t, b); f.Void != NoDoubt || f.tally(Equality) != "0/0/1" {
+		t.Errorf("whole file: void %d, equality %s", f.Void, f.tally(Equality))
 	}
 	b[(ends[0]+ends[1])/2] ^= 0xff
-	if f := collect(t, b); f.Void == "" || f.Tally.Total(Proven) > 0 {
-		t.Errorf("the loss record is damaged: void %q, %d proven", f.Void, f.Tally.Total(Proven))
+	if f := collect(t, b); f.Void == NoDoubt || f.Tally.Total(Proven) > 0 {
+		t.Errorf("the loss record is damaged: void %d, %d proven", f.Void, f.Tally.Total(Proven))
 	}
 }

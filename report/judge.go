@@ -3,8 +3,8 @@
 package report
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -26,20 +26,22 @@ func (c *collector) begin(k Kind, subject string, first, last uint64) *Claim {
 	cl := &c.claim
 	needs := kindTable[k].Needs
 	if missing := needs &^ c.f.Attached; missing != 0 {
-		cl.unproven(notAttached + roleNames(missing))
+		cl.doubt(NotAttached, roleNames(missing))
+	} else if needs&c.logged != 0 {
+		cl.doubt(FromLog, "")
 	} else if vague := needs & c.uncounted; vague != 0 {
-		cl.unproven(notCounted + roleNames(vague))
+		cl.doubt(NotCounted, roleNames(vague))
 	} else if w, hit := c.state.Losses.Touched(first, last, needs|lives); hit {
-		cl.unproven(lossReason(w))
+		cl.doubt(EventsLost, lossReason(w))
 	}
 	return cl
 }
 
 func lossReason(w replay.Window) string {
 	if w.Count == 0 {
-		return lostSomehow + w.Why
+		return "an unknown number (" + w.Why + ")"
 	}
-	return fmt.Sprintf("%s%d (%s)", lostEvents, w.Count, w.Why)
+	return strconv.FormatUint(w.Count, 10) + " (" + w.Why + ")"
 }
 
 func roleNames(set replay.Roles) string {
@@ -55,16 +57,25 @@ func roleNames(set replay.Roles) string {
 	return out
 }
 
-// unproven and refuted give a verdict unless a doubt came first.
-func (cl *Claim) unproven(reason string) {
+// doubt gives the reason's verdict unless one came first. What fills the reason's
+// text.
+func (cl *Claim) doubt(why Why, what string) {
 	if cl.Verdict == Proven {
-		cl.Verdict, cl.Reason = Unproven, reason
+		cl.Verdict, cl.Why, cl.Reason = why.Verdict(), why, why.about(what)
 	}
 }
 
-func (cl *Claim) refuted(reason string) {
+// doubtID is doubt about an event.
+func (cl *Claim) doubtID(why Why, id uint64) {
 	if cl.Verdict == Proven {
-		cl.Verdict, cl.Reason = Refuted, reason
+		cl.doubt(why, strconv.FormatUint(id, 10))
+	}
+}
+
+// alive doubts a claim on a dentry whose end may have gone unseen.
+func (cl *Claim) alive(d *replay.Object) {
+	if d.Broken != "" {
+		cl.doubt(MissedEnd, d.Broken)
 	}
 }
 
@@ -90,15 +101,20 @@ func (c *collector) count(p *Program, cl *Claim) {
 		p.Tally.add(cl.Kind, cl.Verdict)
 	}
 	if c.watch != nil {
-		c.watch(Ruling{cl.Kind, cl.Verdict, cl.Reason})
+		c.watch(Ruling{cl.Kind, cl.Verdict, cl.Why, cl.Reason})
+	}
+	if c.each != nil {
+		cl.Terms = c.terms
+		c.each(cl)
+		cl.Terms = nil
 	}
 	if cl.Verdict != Proven {
-		c.doubt(cl)
+		c.remember(cl)
 	}
 }
 
-// doubt keeps a claim that is not proven, or counts it with one like it.
-func (c *collector) doubt(cl *Claim) {
+// remember keeps a claim that is not proven, or counts it with one like it.
+func (c *collector) remember(cl *Claim) {
 	for i := range c.f.Doubts {
 		d := &c.f.Doubts[i]
 		if d.Claim.Kind == cl.Kind && d.Claim.Verdict == cl.Verdict && d.Claim.Subject == cl.Subject && d.Claim.Reason == cl.Reason {

@@ -4,6 +4,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -51,16 +52,14 @@ func (c *collector) equality(p *Program, it *Item, w *walk) {
 	shown := c.origin(cl, w, d)
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
 	switch {
-	case d.Broken != "":
-		cl.unproven(d.Broken)
 	case d.Killed != 0 && d.Killed < exit.ID:
-		cl.refuted("the dentry was killed at #" + strconv.FormatUint(d.Killed, 10) + " before the open returned it")
+		cl.doubtID(KilledBefore, d.Killed)
 	case !shown && c.throughMount():
-		cl.unproven("the last component is a mount point: the open returned the root of what is mounted there")
+		cl.doubt(MountPoint, "")
 	case !shown:
-		cl.unproven("no lookup or alloc of this open returned the dentry")
+		cl.doubt(NotShown, "")
 	case d.Born != 0 && d.Born > w.enter().ID && d.Inserted == 0:
-		cl.unproven("the new dentry was not inserted into the hash table")
+		cl.doubt(NotInserted, "")
 	}
 	c.emit(p, it, cl)
 	if it != nil && cl.Verdict == Proven {
@@ -106,6 +105,9 @@ func (c *collector) noFile(p *Program, it *Item, w *walk) {
 	enter, exit := w.enter(), w.exit()
 	cl := c.begin(Absence, enter.Name, enter.Time, exit.Time)
 	cl.Means = noFile
+	if exit.Errno() == eloop {
+		cl.Note = fmt.Sprintf("after %d lookups of names that stand in symbolic links", c.links)
+	}
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Ret, exit.ID, exit.Comm)
 	c.emit(p, it, cl)
 	if exit.Errno() == enoent && len(c.rows) > 0 {
@@ -113,7 +115,10 @@ func (c *collector) noFile(p *Program, it *Item, w *walk) {
 	}
 }
 
-const enoent = 2
+const (
+	enoent = 2
+	eloop  = 40
+)
 
 // negative: the missing name has a dentry without inode in the hash table, made by
 // this open or found there by it.
@@ -127,10 +132,10 @@ func (c *collector) negative(p *Program, it *Item, w *walk) {
 	cl := c.begin(Negative, enter.Name, first, exit.Time)
 	cl.Object, cl.Means = ref(last.result), quote(enter.Name, last.offset, last.end)
 	if d := last.result; d == nil {
-		cl.unproven("no lookup or alloc returned a dentry for the missing name")
+		cl.doubt(NoDentry, "")
 	} else {
 		if c.links > 0 {
-			cl.unproven(followedLink)
+			cl.doubt(FollowedLink, "")
 		}
 		c.cached(cl, d, last)
 		t := taleOf(d)
@@ -157,21 +162,21 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
 	}
 	switch {
 	case d.Broken != "":
-		cl.unproven(d.Broken)
+		cl.alive(d)
 	case d.Killed != 0:
-		cl.refuted("the dentry was killed at #" + strconv.FormatUint(d.Killed, 10) + ", inside the open: nothing stays cached")
+		cl.doubtID(KilledInside, d.Killed)
 	case last.at.ev.Inode != 0 && isLookup(last.at.ev.Role):
-		cl.refuted("the dentry has an inode")
+		cl.doubt(HasInode, "")
 	case d.Born == 0:
-		cl.unproven(olderDentry)
+		cl.doubt(OlderDentry, "")
 	case d.Inserted == 0:
-		cl.refuted("the dentry was not inserted into the hash table")
+		cl.doubt(NeverInserted, "")
 	case d.Dropped > d.Inserted:
-		cl.refuted("the dentry was dropped at #" + strconv.FormatUint(d.Dropped, 10))
+		cl.doubtID(Dropped, d.Dropped)
 	case !d.Bare && d.Deleted < d.Inserted:
-		cl.refuted("the dentry was inserted with an inode")
+		cl.doubt(InsertedPositive, "")
 	case d.Positive > d.Inserted && d.Deleted < d.Positive:
-		cl.unproven("it got an inode at #" + strconv.FormatUint(d.Positive, 10))
+		cl.doubtID(GotInode, d.Positive)
 	}
 }
 
@@ -250,10 +255,8 @@ func (c *collector) eviction(p *Program, it *Item, w *walk, old, d *replay.Objec
 	cl.Result = cl.Left.Value - cl.Right.Value
 	cl.Note = c.slots(old.Addr, d.Addr)
 	switch {
-	case old.Broken != "":
-		cl.unproven(old.Broken)
 	case old.Moved != 0 || d.Moved != 0:
-		cl.unproven("a rename gave one of them its name")
+		cl.doubt(Renamed, "")
 	}
 	c.emit(p, it, cl)
 }
@@ -274,8 +277,13 @@ func (c *collector) slots(a, b uint64) string {
 // life follows a dentry from hit to delete to kill.
 func (c *collector) life(s *replay.Step) {
 	e, d := s.Event, s.Object
+	if e.Role == schema.RoleKill {
+		c.forget(d)
+	}
 	t, told := d.Tag.(*tale)
 	switch {
+	case e.Role == schema.RoleMove && e.Phase == schema.Exit:
+		c.moved(s)
 	case e.Role == schema.RoleDelete:
 		t = taleOf(d)
 		t.deletion, t.deleter = c.program(e), e.Comm
@@ -315,16 +323,13 @@ func (c *collector) deleteChain(p *Program, d *replay.Object, t *tale, kill *sch
 	if d.HitBeforeDelete != 0 {
 		c.term(c.label(d.HitRoleBeforeDelete, schema.Exit), d.Addr, d.HitBeforeDelete, t.deleter)
 	} else {
-		cl.unproven("no lookup of the task that deleted it returned it")
+		cl.doubt(NoHit, "")
 	}
 	c.term(c.label(schema.RoleDelete, schema.Enter), d.Addr, d.Deleted, t.deleter)
 	if kill != nil {
 		c.term(c.label(schema.RoleKill, schema.Enter), d.Addr, d.Killed, kill.Comm)
 	} else {
-		cl.unproven("it was still alive when the recording ended")
-	}
-	if d.Broken != "" {
-		cl.unproven(d.Broken)
+		cl.doubt(StillAlive, "")
 	}
 	c.count(p, cl)
 	if p.kept && len(p.Claims) < maxClaims {

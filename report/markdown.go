@@ -81,8 +81,8 @@ func (p *page) probeList(r schema.Role) string {
 
 func (f *Findings) losses() string {
 	switch {
-	case f.Void != "":
-		return "of which nothing can be proven: " + f.Void
+	case f.Void != NoDoubt:
+		return "of which nothing can be proven: " + f.Void.about("")
 	case f.Cut:
 		return "cut before its end"
 	case f.Lost > 0:

@@ -162,30 +162,30 @@ func (p *page) hash(e *schema.Event) string {
 	if e.Parent == 0 || e.Parent == e.Dentry {
 		return ""
 	}
-	v, why := hashVerdict(p.f.Header.GetLayout(), e)
-	return ", hash " + p.verdict(v, why)
+	why, what := hashDoubt(p.f.Header.GetLayout(), e)
+	return ", hash " + p.verdict(why, what)
 }
 
 // verdict spells a verdict; unproven where nothing can be.
-func (p *page) verdict(v Verdict, why string) string {
-	if p.f.Void != "" {
-		v, why = Unproven, p.f.Void
+func (p *page) verdict(why Why, what string) string {
+	switch {
+	case p.f.Void != NoDoubt:
+		why, what = p.f.Void, ""
+	case why == NoDoubt:
+		return "**" + Proven.String() + "**"
 	}
-	if why == "" {
-		return "**" + v.String() + "**"
-	}
-	return "**" + v.String() + "** (" + text(why) + ")"
+	return "**" + why.Verdict().String() + "** (" + text(why.about(what)) + ")"
 }
 
 // place says where the name of a new dentry lies.
 func (p *page) place(e *schema.Event) string {
 	l := p.f.Header.GetLayout()
-	v, why := storageVerdict(l, e)
+	verdict := p.verdict(storageDoubt(l, e), "")
 	if inline(l, e) {
-		return fmt.Sprintf("; storage %s: %#x − %#x = %#x = %d, offset of %s, and %d < %d", p.verdict(v, why),
+		return fmt.Sprintf("; storage %s: %#x − %#x = %#x = %d, offset of %s, and %d < %d", verdict,
 			e.NameAddr, e.Dentry, l.GetInlineName(), l.GetInlineName(), code(l.GetInlineNameField()), e.NameLen, l.GetInlineNameSize())
 	}
-	return fmt.Sprintf("; storage %s: outside the dentry, since %d ≥ %d", p.verdict(v, why), e.NameLen, l.GetInlineNameSize())
+	return fmt.Sprintf("; storage %s: outside the dentry, since %d ≥ %d", verdict, e.NameLen, l.GetInlineNameSize())
 }
 
 // bucket shows the arithmetic from the bucket pointer to the hash.
@@ -194,11 +194,11 @@ func (p *page) bucket(e *schema.Event) string {
 		return ""
 	}
 	l := p.f.Header.GetLayout()
-	v, why := bucketVerdict(l, e)
-	if v == Unproven {
-		return "; bucket " + p.verdict(v, why)
+	why := bucketDoubt(l, e)
+	if why.Verdict() == Unproven {
+		return "; bucket " + p.verdict(why, "")
 	}
-	return fmt.Sprintf("; bucket %s: (%#x − %#x) / 8 = %d, %d >> %d = %d", p.verdict(v, why), e.Bucket, l.DentryHashtable,
+	return fmt.Sprintf("; bucket %s: (%#x − %#x) / 8 = %d, %d >> %d = %d", p.verdict(why, ""), e.Bucket, l.DentryHashtable,
 		(e.Bucket-l.DentryHashtable)/8, e.Hash, l.DHashShift, e.Hash>>l.DHashShift)
 }
 

@@ -27,6 +27,14 @@ func (cl *Claim) Says(q func(string) string) string {
 		fmt.Fprintf(&b, "%s is one dentry: %s", cl.Object, equals(cl.Terms, cl.Kind == DeleteChain))
 	case Negative:
 		fmt.Fprintf(&b, "%s entered the cache as %s, without inode: %s", q(cl.Means), cl.Object, equals(cl.Terms, false))
+	case Creation:
+		fmt.Fprintf(&b, "%s is one dentry, first without inode: %s", cl.Object, equals(cl.Terms, false))
+	case Move:
+		fmt.Fprintf(&b, "%s is one dentry: %s; from %s to %s", cl.Object, equals(cl.Terms, false), cl.From.says(q), cl.To.says(q))
+	case HardLink:
+		fmt.Fprintf(&b, "%s and %s have one inode: %s", cl.Other, cl.Object, equals(cl.Terms, false))
+	case Race:
+		fmt.Fprintf(&b, "two dentries for %s, %s was inserted, %s killed: %s", q(cl.Means), cl.Object, cl.Other, cl.race())
 	case Absence:
 		b.WriteString(cl.absence())
 	case Eviction:
@@ -82,6 +90,15 @@ func (cl *Claim) absence() string {
 	}
 	t := cl.Terms[0]
 	return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event)
+}
+
+// race spells the operands one by one: they are of two dentries.
+func (cl *Claim) race() string {
+	var at []string
+	for _, t := range cl.Terms {
+		at = append(at, fmt.Sprintf("%#x (%s, #%d)", t.Value, t.Label, t.Event))
+	}
+	return strings.Join(at, ", ")
 }
 
 func (cl *Claim) eviction() string {

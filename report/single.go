@@ -17,16 +17,18 @@ func (c *collector) alone(s *replay.Step) {
 		if e.Phase == schema.Enter {
 			c.hash(s)
 		}
+	case schema.RoleMove:
+		c.hash(s)
 	case schema.RoleInsert:
 		c.hash(s)
 		if e.Bucket != 0 {
-			v, why := bucketVerdict(c.layout, e)
-			c.single(s, Bucket, v, why, e.Bucket)
+			why := bucketDoubt(c.layout, e)
+			c.single(s, Bucket, why, "", e.Bucket)
 		}
 	case schema.RoleAlloc:
 		if e.Phase == schema.Exit && e.Dentry != 0 {
-			v, why := storageVerdict(c.layout, e)
-			c.single(s, Storage, v, why, e.NameAddr)
+			why := storageDoubt(c.layout, e)
+			c.single(s, Storage, why, "", e.NameAddr)
 		}
 	}
 }
@@ -34,66 +36,69 @@ func (c *collector) alone(s *replay.Step) {
 func (c *collector) hash(s *replay.Step) {
 	if e := s.Event; e.Parent != 0 && e.Parent != e.Dentry {
 		c.f.Hashes++
-		v, why := hashVerdict(c.layout, e)
-		c.single(s, Hash, v, why, uint64(e.Hash))
+		why, what := hashDoubt(c.layout, e)
+		c.single(s, Hash, why, what, uint64(e.Hash))
 	}
 }
 
 // single counts a claim that stands on one event.
-func (c *collector) single(s *replay.Step, k Kind, v Verdict, why string, value uint64) {
+func (c *collector) single(s *replay.Step, k Kind, why Why, what string, value uint64) {
 	p := c.program(s.Event)
-	if v == Proven {
-		c.f.Tally.add(k, v)
-		p.Tally.add(k, v)
+	if why == NoDoubt && c.each == nil {
+		c.f.Tally.add(k, Proven)
+		p.Tally.add(k, Proven)
 		return
 	}
 	c.terms = c.terms[:0]
+	c.claim = Claim{Kind: k, Verdict: Proven, Subject: s.Event.Name, Object: ref(s.Object)}
 	c.term(k.String()+" at "+c.label(s.Event.Role, s.Event.Phase), value, s.Event.ID, s.Event.Comm)
-	c.count(p, &Claim{Kind: k, Verdict: v, Reason: why, Subject: s.Event.Name, Object: ref(s.Object)})
+	c.claim.doubt(why, what)
+	c.count(p, &c.claim)
 }
 
-// hashVerdict recomputes qstr.hash from the parent's address and the name.
-func hashVerdict(l *schema.Layout, e *schema.Event) (Verdict, string) {
+// hashDoubt recomputes qstr.hash from the parent's address and the name. What fills
+// the reason's text.
+func hashDoubt(l *schema.Layout, e *schema.Event) (why Why, what string) {
 	switch {
 	case l.GetNameHash() != schema.NameHash_NAME_HASH_WORD64_LE:
-		return Unproven, "this kernel's name hash is not known"
+		return NoNameHash, ""
 	case e.Facts&schema.FactParentOpHash != 0:
-		return Unproven, "the filesystem has its own hash (d_op->d_hash)"
+		return OwnHash, ""
 	case e.Facts&schema.FactNameUnreadable != 0 || e.NameCut():
-		return Unproven, "the name could not be read whole"
+		return CutName, ""
 	}
 	if h := schema.HashName(e.Parent, e.Name); h != e.Hash {
-		return Refuted, fmt.Sprintf("recomputed %d, the kernel has %d", h, e.Hash)
+		return WrongHash, fmt.Sprintf("%d, the kernel has %d", h, e.Hash)
 	}
-	return Proven, ""
+	return NoDoubt, ""
 }
 
-// bucketVerdict finds the bucket of an insert from the hash alone.
-func bucketVerdict(l *schema.Layout, e *schema.Event) (Verdict, string) {
+// bucketDoubt finds the bucket of an insert from the hash alone.
+func bucketDoubt(l *schema.Layout, e *schema.Event) Why {
 	if l.GetDentryHashtable() == 0 || l.GetDHashShift() == 0 {
-		return Unproven, "dentry_hashtable or d_hash_shift is not known"
+		return NoHashTable
 	}
 	off := e.Bucket - l.DentryHashtable
 	if off >= 8<<(32-l.DHashShift) {
-		return Unproven, "another dentry stood before it in the chain by then"
+		return NotChainHead
 	}
 	if off%8 != 0 || off/8 != uint64(e.Hash)>>l.DHashShift {
-		return Refuted, "the bucket is not the one the hash selects"
+		return WrongBucket
 	}
-	return Proven, ""
+	return NoDoubt
 }
 
-// storageVerdict holds the place of a new dentry's name against its length.
-func storageVerdict(l *schema.Layout, e *schema.Event) (Verdict, string) {
+// storageDoubt holds the place of a new dentry's name against its length.
+func storageDoubt(l *schema.Layout, e *schema.Event) Why {
 	switch {
 	case l.GetInlineNameSize() == 0:
-		return Unproven, "the size of the inline name is not known"
+		return NoInlineSize
 	case e.NameAddr == 0:
-		return Unproven, "the name's address was not recorded"
+		return NoNameAddress
 	case inline(l, e) != (e.NameLen < l.InlineNameSize):
-		return Refuted, "length and place of the name do not agree"
+		return WrongPlace
 	}
-	return Proven, ""
+	return NoDoubt
 }
 
 // inline reports whether the name lies inside its dentry.

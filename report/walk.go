@@ -78,10 +78,13 @@ func (c *collector) judge(w *walk) {
 	c.prefixes(p, it, w)
 	if w.exit().Errno() == 0 {
 		c.equality(p, it, w)
+		c.creation(p, it, w)
+		c.hardLink(p, it, w)
 	} else {
 		c.noFile(p, it, w)
 	}
 	c.noAlloc(p, it, w)
+	c.races(p, it, w)
 	c.again(p, it, w)
 }
 
@@ -158,8 +161,6 @@ func (c *collector) rowAt(offset int, s *walkStep) int {
 	return len(c.rows) - 1
 }
 
-const followedLink = "a symbolic link was followed"
-
 // key: each component was looked up with the dentry of the one before as parent.
 func (c *collector) key(p *Program, it *Item, w *walk) {
 	if len(c.rows) == 0 {
@@ -168,24 +169,24 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 	enter, exit := w.enter(), w.exit()
 	cl := c.begin(Key, enter.Name, enter.Time, exit.Time)
 	if w.overflow {
-		cl.unproven("the open has more events than are looked at")
+		cl.doubt(TooManyEvents, "")
 	}
 	if enter.NameCut() {
-		cl.unproven("the path could not be read whole")
+		cl.doubt(CutName, "")
 	}
 	next := 0 // the path is accounted for up to here
 	for i := range c.rows {
 		r := &c.rows[i]
 		if r.lookup == nil {
-			cl.unproven("component " + quote(enter.Name, r.offset, r.end) + " was allocated and not looked up")
+			cl.doubt(AllocOnly, quote(enter.Name, r.offset, r.end))
 			continue
 		}
 		if gap := skipped(enter.Name, next, r.offset); gap != "" {
-			cl.unproven("not looked up: " + gap)
+			cl.doubt(NotLookedUp, gap)
 		}
 		next = r.end
 		if r.torn {
-			cl.unproven("a component was looked up under two dentries")
+			cl.doubt(TwoParents, "")
 		}
 		if i > 0 {
 			c.chain(cl, &c.rows[i-1], r)
@@ -194,11 +195,11 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 	}
 	if exit.Errno() == 0 {
 		if gap := skipped(enter.Name, next, len(enter.Name)); gap != "" {
-			cl.unproven("not looked up: " + gap)
+			cl.doubt(NotLookedUp, gap)
 		}
 	}
 	if c.links > 0 {
-		cl.unproven(followedLink)
+		cl.doubt(FollowedLink, "")
 	}
 	c.emit(p, it, cl)
 	if it != nil {
@@ -213,20 +214,20 @@ func (c *collector) chain(cl *Claim, prev, r *row) {
 	e := &r.lookup.ev
 	switch {
 	case prev.result == nil:
-		cl.unproven("what the component before came to was not recorded")
+		cl.doubt(NoResult, "")
 	case prev.result.Broken != "":
-		cl.unproven(prev.result.Broken)
+		cl.alive(prev.result)
 	case prev.result.Killed != 0 && prev.result.Killed < e.ID:
-		cl.unproven("the dentry of the component before was killed on the way")
+		cl.doubt(KilledOnTheWay, "")
 	case prev.result.Addr == e.Parent:
 	case prev.at.ev.Facts&schema.FactMountpoint != 0 && e.Facts&schema.FactParentIsRoot != 0:
 		prev.mounted = true
 	case c.links > 0:
-		cl.unproven(followedLink)
+		cl.doubt(FollowedLink, "")
 	case prev.at.ev.Role == schema.RoleAlloc && prev.result.Inserted == 0:
-		cl.unproven("the filesystem put another dentry in the place of the one allocated")
+		cl.doubt(Replaced, "")
 	default:
-		cl.unproven("a component was looked up under another dentry than the one before it came to")
+		cl.doubt(OtherParent, "")
 	}
 }
 
@@ -291,9 +292,9 @@ func (c *collector) prefixes(p *Program, it *Item, w *walk) {
 		cl.Result, cl.Means, cl.Object = s.ev.NameAddr-enter.NameAddr, enter.Name[:r.offset], ref(r.result)
 		switch {
 		case s.ev.NameCut() || enter.NameCut():
-			cl.unproven("the name could not be read whole")
+			cl.doubt(CutName, "")
 		case quote(enter.Name, r.offset, r.end) != s.ev.Name || r.offset > 0 && enter.Name[r.offset-1] != '/':
-			cl.refuted("the path has another component at that offset")
+			cl.doubt(OtherComponent, "")
 		}
 		c.emit(p, it, cl)
 	}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// sight is a dentry seen with an inode at the exit of an open.
+type sight struct {
+	obj   *replay.Object
+	event uint64
+	time  uint64
+	comm  string
+}
+
+// maxInodes bounds the inodes remembered.
+const maxInodes = 1 << 16
+
+// hardLink: another dentry, opened before, still has the inode of the one that this
+// open returned. While it is alive and not deleted it holds the inode, whose address
+// cannot have been handed out again.
+func (c *collector) hardLink(p *Program, it *Item, w *walk) {
+	exit, d := w.exit(), w.steps[len(w.steps)-1].obj
+	if d == nil || exit.Inode == 0 || exit.Facts&schema.FactInodeUnknown != 0 {
+		return
+	}
+	other, met := c.inodes[exit.Inode]
+	if !met && len(c.inodes) >= maxInodes {
+		clear(c.inodes)
+	}
+	c.inodes[exit.Inode] = sight{d, exit.ID, exit.Time, exit.Comm}
+	if o := other.obj; !met || o == d || o.Killed != 0 || o.Deleted > other.event {
+		return
+	}
+	cl := c.begin(HardLink, w.enter().Name, other.time, exit.Time)
+	cl.Object, cl.Other = ref(d), ref(other.obj)
+	cl.alive(other.obj)
+	label := c.label(schema.RoleOpen, schema.Exit)
+	c.term(label, exit.Inode, other.event, other.comm)
+	c.term(label, exit.Inode, exit.ID, exit.Comm)
+	c.emit(p, it, cl)
+}
+
+// forget forgets a dentry that was killed.
+func (c *collector) forget(d *replay.Object) {
+	if s, ok := c.inodes[d.Inode]; ok && s.obj == d {
+		delete(c.inodes, d.Inode)
+	}
+}

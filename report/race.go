@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// races: a dentry that this open allocated was killed without having been inserted,
+// because another one for the same name had been faster.
+func (c *collector) races(p *Program, it *Item, w *walk) {
+	for i := range w.steps {
+		s := &w.steps[i]
+		lost := s.obj
+		if s.ev.Role != schema.RoleAlloc || s.ev.Phase != schema.Exit || lost == nil || lost.Killed == 0 || lost.Inserted != 0 {
+			continue
+		}
+		if r := c.rowOf(s.enter); r != nil {
+			if won := c.winner(w, r, lost); won != nil {
+				c.race(p, it, w, lost, won)
+			}
+		}
+	}
+}
+
+// rowOf returns the row of the component whose alloc was entered at the event.
+func (c *collector) rowOf(enter uint64) *row {
+	for i := range c.rows {
+		if a := c.rows[i].alloc; a != nil && a.ev.ID == enter && c.rows[i].lookup != nil {
+			return &c.rows[i]
+		}
+	}
+	return nil
+}
+
+// winner returns the dentry that the component came to in the end, where it has the
+// loser's name and parent and was not in the cache when the open first looked.
+func (c *collector) winner(w *walk, r *row, lost *replay.Object) *replay.Object {
+	won := r.result
+	if won == lost && r == &c.rows[len(c.rows)-1] {
+		won = w.steps[len(w.steps)-1].obj
+	}
+	if won == nil || won == lost || won.Name != lost.Name || won.Parent != lost.Parent {
+		return nil
+	}
+	if won.Inserted != 0 && won.Inserted < r.lookup.ev.ID {
+		return nil
+	}
+	return won
+}
+
+func (c *collector) race(p *Program, it *Item, w *walk, lost, won *replay.Object) {
+	exit := w.exit()
+	cl := c.begin(Race, w.enter().Name, min(w.enter().Time, won.FirstAt), exit.Time)
+	cl.Object, cl.Other, cl.Means = ref(won), ref(lost), lost.Name
+	if won.Born == 0 || won.Inserted == 0 {
+		cl.doubt(WinnerUnknown, "")
+	} else {
+		c.term(c.label(schema.RoleAlloc, schema.Exit), won.Addr, won.Born, "")
+		c.term(c.label(schema.RoleInsert, schema.Exit), won.Addr, won.Inserted, "")
+	}
+	c.term(c.label(schema.RoleAlloc, schema.Exit), lost.Addr, lost.Born, "")
+	c.term(c.label(schema.RoleKill, schema.Enter), lost.Addr, lost.Killed, "")
+	c.emit(p, it, cl)
+}

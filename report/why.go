@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import "strings"
+
+// Why is the reason of a verdict that is not Proven.
+type Why uint8
+
+// The reasons. Each belongs to one verdict; Whys tells which, and to which kinds
+// of claim it can come.
+const (
+	NoDoubt Why = iota // proven
+
+	// The recording does not tell.
+	NotAttached
+	NotCounted
+	FromLog
+	EventsLost
+	LateLoss
+	OtherLosses
+	DamagedFile
+	OlderDentry
+	MissedEnd
+	CutName
+	NoNameHash
+	NoHashTable
+	NoInlineSize
+	NoNameAddress
+	TooManyEvents
+	NoResult
+	StillAlive
+
+	// What was recorded admits another explanation.
+	OwnHash
+	NotChainHead
+	NotLookedUp
+	AllocOnly
+	TwoParents
+	FollowedLink
+	KilledOnTheWay
+	Replaced
+	OtherParent
+	MountPoint
+	NotShown
+	NotInserted
+	NoDentry
+	GotInode
+	Renamed
+	NoHit
+	NotNegative
+	WinnerUnknown
+
+	// What was recorded contradicts the claim.
+	WrongHash
+	WrongBucket
+	WrongPlace
+	OtherComponent
+	KilledBefore
+	KilledInside
+	HasInode
+	NeverInserted
+	Dropped
+	InsertedPositive
+	Unmoved
+
+	whys
+)
+
+// WhyInfo is one row of the table of reasons.
+type WhyInfo struct {
+	Why     Why
+	Verdict Verdict // Unproven or Refuted
+	Text    string  // as printed; %s stands for what it is about
+	Kinds   []Kind  // the claims it can come to
+	// Unseen: it lies in the recording alone, which lacks a probe, a count of missed
+	// hits, events, or what was before it began.
+	Unseen bool
+}
+
+// Whys lists every reason but NoDoubt, in the order of Why.
+func Whys() []WhyInfo {
+	all := []Kind{Key, Prefix, Equality, Storage, Hash, Bucket, Negative, Creation, Absence, Eviction, DeleteChain, Move, HardLink, Race}
+	timed := []Kind{Key, Prefix, Equality, Negative, Creation, Absence, Eviction, DeleteChain, Move, HardLink, Race}
+	lives := []Kind{Key, Equality, Negative, Creation, Eviction, DeleteChain, Move, HardLink, Race}
+	of := func(k ...Kind) []Kind { return k }
+	return []WhyInfo{
+		{NotAttached, Unproven, "probe not attached: %s", timed, true},
+		{NotCounted, Unproven, "this kernel does not count missed hits: %s", timed, true},
+		{FromLog, Unproven, "a kernel log tells no thread, and not what it lacks", timed, true},
+		{EventsLost, Unproven, "events lost in the window: %s", timed, true},
+		{LateLoss, Unproven, "a loss became known only after later events had been judged", all, true},
+		{OtherLosses, Unproven, "the footer counts other losses than the file holds", all, false},
+		{DamagedFile, Unproven, "the file is damaged, and no footer tells what it held", all, false},
+		{OlderDentry, Unproven, "its allocation was not recorded", of(Negative), true},
+		{MissedEnd, Unproven, "%s", lives, false},
+		{CutName, Unproven, "the name could not be read whole", of(Key, Prefix, Hash), false},
+		{NoNameHash, Unproven, "this kernel's name hash is not known", of(Hash), false},
+		{NoHashTable, Unproven, "dentry_hashtable or d_hash_shift is not known", of(Bucket), false},
+		{NoInlineSize, Unproven, "the size of the inline name is not known", of(Storage), false},
+		{NoNameAddress, Unproven, "the name's address was not recorded", of(Storage), false},
+		{TooManyEvents, Unproven, "the open has more events than are looked at", of(Key), false},
+		{NoResult, Unproven, "what the component before came to was not recorded", of(Key), false},
+		{StillAlive, Unproven, "it was still alive when the recording ended", of(DeleteChain), false},
+
+		{OwnHash, Unproven, "the filesystem has its own hash (d_op->d_hash)", of(Hash), false},
+		{NotChainHead, Unproven, "another dentry stood before it in the chain by then", of(Bucket), false},
+		{NotLookedUp, Unproven, "not looked up: %s", of(Key), false},
+		{AllocOnly, Unproven, "component %s was allocated and not looked up", of(Key), false},
+		{TwoParents, Unproven, "a component was looked up under two dentries", of(Key), false},
+		{FollowedLink, Unproven, "a symbolic link was followed", of(Key, Negative), false},
+		{KilledOnTheWay, Unproven, "the dentry of the component before was killed on the way", of(Key), false},
+		{Replaced, Unproven, "the filesystem put another dentry in the place of the one allocated", of(Key), false},
+		{OtherParent, Unproven, "a component was looked up under another dentry than the one before it came to", of(Key), false},
+		{MountPoint, Unproven, "the last component is a mount point: the open returned the root of what is mounted there", of(Equality), false},
+		{NotShown, Unproven, "no lookup or alloc of this open returned the dentry", of(Equality), false},
+		{NotInserted, Unproven, "the new dentry was not inserted into the hash table", of(Equality), false},
+		{NoDentry, Unproven, "no lookup or alloc returned a dentry for the missing name", of(Negative), false},
+		{GotInode, Unproven, "it got an inode at #%s", of(Negative), false},
+		{Renamed, Unproven, "a rename gave one of them its name", of(Eviction), false},
+		{NoHit, Unproven, "no lookup of the task that deleted it returned it", of(DeleteChain), false},
+		{NotNegative, Unproven, "nothing shows it without inode before", of(Creation), false},
+		{WinnerUnknown, Unproven, "the alloc or the insert of the other one was not recorded", of(Race), false},
+
+		{WrongHash, Refuted, "recomputed %s", of(Hash), false},
+		{WrongBucket, Refuted, "the bucket is not the one the hash selects", of(Bucket), false},
+		{WrongPlace, Refuted, "length and place of the name do not agree", of(Storage), false},
+		{OtherComponent, Refuted, "the path has another component at that offset", of(Prefix), false},
+		{KilledBefore, Refuted, "the dentry was killed at #%s before the open returned it", of(Equality), false},
+		{KilledInside, Refuted, "the dentry was killed at #%s, inside the open: nothing stays cached", of(Negative), false},
+		{HasInode, Refuted, "the dentry has an inode", of(Negative), false},
+		{NeverInserted, Refuted, "the dentry was not inserted into the hash table", of(Negative), false},
+		{Dropped, Refuted, "the dentry was dropped at #%s", of(Negative), false},
+		{InsertedPositive, Refuted, "the dentry was inserted with an inode", of(Negative), false},
+		{Unmoved, Refuted, "name and parent are the same after it", of(Move), false},
+	}
+}
+
+// whyTable is Whys made once, by Why; nothing writes to it.
+var whyTable = append([]WhyInfo{{Verdict: Proven}}, Whys()...)
+
+// Verdict is what the reason makes of a claim; Proven for NoDoubt.
+func (w Why) Verdict() Verdict { return whyTable[w].Verdict }
+
+// about is the reason as printed, with what it is about.
+func (w Why) about(what string) string {
+	return strings.Replace(whyTable[w].Text, "%s", what, 1)
+}
