@@ -13,11 +13,16 @@ import (
 
 // tape is a recording written event by event, to say what no simulated kernel would.
 type tape struct {
-	t    *testing.T
-	w    *schema.Writer
-	now  uint64
-	tid  uint32
-	comm string
+	t      *testing.T
+	w      *schema.Writer
+	now    uint64
+	tid    uint32
+	comm   string
+	header *schema.Header // may be changed before the first event
+	file   bytes.Buffer
+	frames []int // where they end
+
+	onEnter, onExit func(*schema.Event) // change the next event of the phase
 }
 
 const (
@@ -26,6 +31,9 @@ const (
 	addrA    = 0xffff888100001000
 	addrB    = 0xffff8881000010c0
 	addrC    = 0xffff888100001180
+	addrD    = 0xffff888100001240
+	addrE    = 0xffff888100001300
+	addrF    = 0xffff8881000013c0
 )
 
 func (r *tape) put(role schema.Role, phase schema.Phase, set func(*schema.Event)) {
@@ -38,9 +46,62 @@ func (r *tape) put(role schema.Role, phase schema.Phase, set func(*schema.Event)
 		e.Columns = info.Exit.Columns
 	}
 	set(&e)
-	if err := r.w.Append(&e); err != nil {
+	if phase == schema.Enter && r.onEnter != nil {
+		r.onEnter(&e)
+		r.onEnter = nil
+	}
+	if phase == schema.Exit && r.onExit != nil {
+		r.onExit(&e)
+		r.onExit = nil
+	}
+	if err := r.writer().Append(&e); err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+func (r *tape) writer() *schema.Writer {
+	if r.w == nil {
+		var err error
+		if r.w, err = schema.NewWriter(&r.file, r.header); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return r.w
+}
+
+// change alters the next event, and changeExit the next one at a return.
+func (r *tape) change(alter func(*schema.Event)) {
+	r.onEnter = alter
+	r.onExit = func(e *schema.Event) {
+		if r.onEnter != nil {
+			alter(e)
+			r.onEnter = nil
+		}
+	}
+}
+
+func (r *tape) changeExit(alter func(*schema.Event)) { r.onExit = alter }
+
+// elsewhere is what another task does meanwhile.
+func (r *tape) elsewhere(do func()) {
+	tid, comm := r.tid, r.comm
+	r.tid, r.comm = 900, "other"
+	do()
+	r.tid, r.comm = tid, comm
+}
+
+func (r *tape) lose(role schema.Role, first, last uint64) {
+	if err := r.writer().Loss(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: role, Count: 1, FirstNs: first, LastNs: last}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// flush ends the frame.
+func (r *tape) flush() {
+	if err := r.writer().Flush(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.frames = append(r.frames, r.file.Len())
 }
 
 func fillDentry(e *schema.Event, d, parent, inode uint64, name string) {
@@ -74,13 +135,32 @@ func (r *tape) rcu(parent uint64, name string, off int, d, inode uint64) {
 	r.look(schema.RoleLookupRCU, parent, name, off, d, inode)
 }
 
-// alloc allocates a dentry and, unless told not to, inserts it.
+// alloc allocates a dentry and inserts it.
 func (r *tape) alloc(parent uint64, name string, off int, d, inode uint64) {
+	r.allocOnly(name, off, d)
+	r.on(schema.RoleInsert, schema.Exit, d, parent, inode, name)
+}
+
+// allocOnly allocates a dentry that is not inserted.
+func (r *tape) allocOnly(name string, off int, d uint64) {
 	r.put(schema.RoleAlloc, schema.Enter, func(e *schema.Event) {
 		e.Name, e.NameLen, e.NameAddr = name, uint32(len(name)), pathAddr+uint64(off)
 	})
 	r.put(schema.RoleAlloc, schema.Exit, func(e *schema.Event) { fillDentry(e, d, d, 0, name) })
-	r.on(schema.RoleInsert, schema.Exit, d, parent, inode, name)
+}
+
+// bucketed inserts a dentry, with the bucket recorded.
+func (r *tape) bucketed(parent uint64, name string, d uint64) {
+	r.put(schema.RoleInsert, schema.Exit, func(e *schema.Event) {
+		fillDentry(e, d, parent, 0, name)
+		e.Bucket = r.header.Layout.DentryHashtable + 8*uint64(e.Hash>>r.header.Layout.DHashShift)
+	})
+}
+
+// move renames a dentry within its directory.
+func (r *tape) move(d, parent, inode uint64, from, to string) {
+	r.on(schema.RoleMove, schema.Enter, d, parent, inode, from)
+	r.on(schema.RoleMove, schema.Exit, d, parent, inode, to)
 }
 
 func (r *tape) on(role schema.Role, phase schema.Phase, d, parent, inode uint64, name string) {
@@ -93,16 +173,12 @@ func (r *tape) kill(d, parent uint64, name string) {
 
 func taped(t *testing.T, footer *schema.Footer, play func(*tape)) *Findings {
 	t.Helper()
-	var buf bytes.Buffer
-	w, err := schema.NewWriter(&buf, tracetest.Header())
-	if err != nil {
+	r := &tape{t: t, now: 1e9, tid: 100, comm: "prog", header: tracetest.Header()}
+	play(r)
+	if err := r.writer().Close(footer); err != nil {
 		t.Fatal(err)
 	}
-	play(&tape{t: t, w: w, now: 1e9, tid: 100, comm: "prog"})
-	if err := w.Close(footer); err != nil {
-		t.Fatal(err)
-	}
-	return collect(t, buf.Bytes())
+	return collect(t, r.file.Bytes())
 }
 
 // What looks like proof and is none.

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// cellCases has a recording for every reason that lies in events.
+func cellCases() []cellCase {
+	return slices.Concat(keyCases(), openCases(), singleCases(), negativeCases(), lifeCases())
+}
+
+func keyCases() []cellCase {
+	return []cellCase{
+		{"a component is looked up under the one before", Key, []Why{NoDoubt}, func(r *tape) {
+			r.open("d/f")
+			r.rcu(rootAddr, "d", 0, addrA, 5)
+			r.rcu(addrA, "f", 2, addrB, 6)
+			r.opened(addrB, addrA, 6, "f")
+		}},
+		{"the path could not be read whole", Key, []Why{CutName}, func(r *tape) {
+			r.change(func(e *schema.Event) { e.NameLen = 9000 })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"more events than are looked at", Key, []Why{TooManyEvents}, func(r *tape) {
+			r.open("f")
+			for range maxWalkSteps {
+				r.rcu(rootAddr, "f", 0, addrB, 6)
+			}
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"a directory came to nothing", Key, []Why{NoResult}, func(r *tape) {
+			r.open("d/f")
+			r.rcu(rootAddr, "d", 0, 0, 0)
+			r.rcu(addrA, "f", 2, addrB, 6)
+			r.opened(addrB, addrA, 6, "f")
+		}},
+		{"a component was passed over", Key, []Why{NotLookedUp}, func(r *tape) {
+			r.open("d/../f")
+			r.rcu(rootAddr, "d", 0, addrA, 5)
+			r.rcu(rootAddr, "f", 5, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"allocated and never looked up", Key, []Why{AllocOnly}, func(r *tape) {
+			r.open("f")
+			r.alloc(rootAddr, "f", 0, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"looked up under two dentries", Key, []Why{TwoParents}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.look(schema.RoleLookup, addrC, "f", 0, addrB, 6)
+			r.opened(addrB, addrC, 6, "f")
+		}},
+		{"a name outside the path", Key, []Why{FollowedLink}, func(r *tape) {
+			r.open("l")
+			r.rcu(rootAddr, "l", 0, addrA, 5)
+			r.rcu(rootAddr, "f", 90000, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"the directory was killed on the way", Key, []Why{KilledOnTheWay}, func(r *tape) {
+			r.open("d/f")
+			r.rcu(rootAddr, "d", 0, addrA, 5)
+			r.elsewhere(func() { r.kill(addrA, rootAddr, "d") })
+			r.rcu(addrA, "f", 2, addrB, 6)
+			r.opened(addrB, addrA, 6, "f")
+		}},
+		{"the directory's address was handed out on the way", Key, []Why{MissedEnd}, func(r *tape) {
+			r.open("d/f")
+			r.rcu(rootAddr, "d", 0, addrA, 5)
+			r.elsewhere(func() { r.alloc(rootAddr, "zzz", 90000, addrA, 5) })
+			r.rcu(addrA, "f", 2, addrB, 6)
+			r.opened(addrB, addrA, 6, "f")
+		}},
+		{"the filesystem had a dentry already", Key, []Why{Replaced}, func(r *tape) {
+			r.open("d/f")
+			r.rcu(rootAddr, "d", 0, 0, 0)
+			r.allocOnly("d", 0, addrA)
+			r.rcu(addrC, "f", 2, addrB, 6)
+			r.opened(addrB, addrC, 6, "f")
+		}},
+		{"the next component is under another dentry", Key, []Why{OtherParent}, func(r *tape) {
+			r.open("d/f")
+			r.rcu(rootAddr, "d", 0, addrA, 5)
+			r.rcu(addrC, "f", 2, addrB, 6)
+			r.opened(addrB, addrC, 6, "f")
+		}},
+	}
+}
+
+func openCases() []cellCase {
+	return []cellCase{
+		{"the name is where the path has it", Prefix, []Why{NoDoubt}, func(r *tape) {
+			r.open("/tmp/f")
+			r.rcu(rootAddr, "f", 5, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"the name is cut", Prefix, []Why{CutName}, func(r *tape) {
+			r.open("f")
+			r.change(func(e *schema.Event) { e.Name = "" })
+			r.rcu(rootAddr, "f", 0, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"the path has another component there", Prefix, []Why{OtherComponent}, func(r *tape) {
+			r.open("/tmp/f")
+			r.rcu(rootAddr, "f", 4, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"the open returned what its lookup found", Equality, []Why{NoDoubt}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"killed before it was returned", Equality, []Why{KilledBefore}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrB, 6)
+			r.elsewhere(func() { r.kill(addrB, rootAddr, "f") })
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"a mount point", Equality, []Why{MountPoint}, func(r *tape) {
+			r.open("m")
+			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactMountpoint })
+			r.rcu(rootAddr, "m", 0, addrA, 5)
+			r.opened(addrB, addrB, 2, "/")
+		}},
+		{"nothing returned the dentry", Equality, []Why{NotShown}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 5)
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"allocated and not inserted", Equality, []Why{NotInserted}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.allocOnly("f", 0, addrB)
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"negative, then with an inode", Creation, []Why{NoDoubt}, func(r *tape) {
+			r.open("f")
+			r.look(schema.RoleLookup, rootAddr, "f", 0, addrB, 0)
+			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"never seen negative", Creation, []Why{NotNegative}, func(r *tape) {
+			r.open("f")
+			r.look(schema.RoleLookup, rootAddr, "f", 0, 0, 0)
+			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
+			r.opened(addrB, rootAddr, 6, "f")
+		}},
+		{"no file and no alloc", Absence, []Why{NoDoubt, NoDoubt}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrB, 0)
+			r.fail(2)
+		}},
+		{"an alloc in the open", Absence, []Why{NoDoubt}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrB, 0)
+			r.fail(2)
+		}},
+	}
+}
+
+func singleCases() []cellCase {
+	hash := func(change func(*schema.Event)) func(*tape) {
+		return func(r *tape) {
+			r.change(change)
+			r.put(schema.RoleLookupRCU, schema.Enter, func(e *schema.Event) {
+				e.Parent, e.Name, e.NameLen, e.Hash = rootAddr, "f", 1, schema.HashName(rootAddr, "f")
+			})
+		}
+	}
+	layout := func(change func(*schema.Layout), play func(*tape)) func(*tape) {
+		return func(r *tape) { change(r.header.Layout); play(r) }
+	}
+	bucket := func(change func(*schema.Event)) func(*tape) {
+		return func(r *tape) { r.change(change); r.bucketed(rootAddr, "f", addrA) }
+	}
+	storage := func(change func(*schema.Event)) func(*tape) {
+		return func(r *tape) {
+			r.change(change)
+			r.put(schema.RoleAlloc, schema.Exit, func(e *schema.Event) { fillDentry(e, addrA, addrA, 0, "f") })
+		}
+	}
+	same := func(*schema.Event) {}
+	return []cellCase{
+		{"the hash is recomputed", Hash, []Why{NoDoubt}, hash(same)},
+		{"the kernel's algorithm is not known", Hash, []Why{NoNameHash}, layout(func(l *schema.Layout) { l.NameHash = 0 }, hash(same))},
+		{"the filesystem has its own hash", Hash, []Why{OwnHash}, hash(func(e *schema.Event) { e.Hash++; e.Facts |= schema.FactParentOpHash })},
+		{"a name that could not be read", Hash, []Why{CutName}, hash(func(e *schema.Event) { e.Name, e.Facts = "", schema.FactNameUnreadable })},
+		{"another hash", Hash, []Why{WrongHash}, hash(func(e *schema.Event) { e.Hash++ })},
+		{"the hash selects the bucket", Bucket, []Why{NoDoubt}, bucket(same)},
+		{"the hash table is not known", Bucket, []Why{NoHashTable}, layout(func(l *schema.Layout) { l.DentryHashtable = 0 }, bucket(same))},
+		{"another dentry before it", Bucket, []Why{NotChainHead}, bucket(func(e *schema.Event) { e.Bucket = addrB + 8 })},
+		{"another bucket", Bucket, []Why{WrongBucket}, bucket(func(e *schema.Event) { e.Bucket += 8 })},
+		{"a short name inside", Storage, []Why{NoDoubt}, storage(same)},
+		{"the size is not known", Storage, []Why{NoInlineSize}, layout(func(l *schema.Layout) { l.InlineNameSize = 0 }, storage(same))},
+		{"the address of the name is not known", Storage, []Why{NoNameAddress}, storage(func(e *schema.Event) { e.NameAddr = 0 })},
+		{"a short name outside", Storage, []Why{WrongPlace}, storage(func(e *schema.Event) { e.NameAddr += 4096 })},
+		{"a long name inside", Storage, []Why{WrongPlace}, storage(func(e *schema.Event) { e.Name, e.NameLen = strings.Repeat("x", 40), 40 })},
+	}
+}
+
+func negativeCases() []cellCase {
+	missing := func(name string, why Why, between func(*tape)) cellCase {
+		return cellCase{name, Negative, []Why{why}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrB, 0)
+			between(r)
+			r.fail(2)
+		}}
+	}
+	return []cellCase{
+		missing("inserted without inode", NoDoubt, func(*tape) {}),
+		missing("behind a symbolic link", FollowedLink, func(r *tape) { r.rcu(addrC, "g", 90000, 0, 0) }),
+		missing("its address was handed out inside the open", MissedEnd, func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "zzz", 90000, addrB, 5) })
+		}),
+		missing("killed inside the open", KilledInside, func(r *tape) { r.kill(addrB, rootAddr, "f") }),
+		missing("dropped", Dropped, func(r *tape) { r.on(schema.RoleDrop, schema.Enter, addrB, rootAddr, 0, "f") }),
+		missing("given an inode", GotInode, func(r *tape) { r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f") }),
+		missing("found with an inode", HasInode, func(r *tape) { r.rcu(rootAddr, "f", 0, addrB, 9) }),
+		{"no dentry for it", Negative, []Why{NoDentry}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.fail(2)
+		}},
+		{"older than the recording", Negative, []Why{OlderDentry}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrB, 0)
+			r.fail(2)
+		}},
+		{"never inserted", Negative, []Why{NeverInserted}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.allocOnly("f", 0, addrB)
+			r.fail(2)
+		}},
+		{"inserted with an inode", Negative, []Why{InsertedPositive}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrB, 9)
+			r.fail(2)
+		}},
+	}
+}
+
+// hit opens a file whose dentry is in the cache.
+func (r *tape) hit(name string, d, inode uint64) {
+	r.open(name)
+	r.rcu(rootAddr, name, 0, d, inode)
+	r.opened(d, rootAddr, inode, name)
+}
+
+func lifeCases() []cellCase {
+	return []cellCase{
+		{"killed and allocated again", Eviction, []Why{NoDoubt}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.kill(addrA, rootAddr, "f")
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrB, 5)
+			r.opened(addrB, rootAddr, 5, "f")
+		}},
+		{"a rename gave it the name", Eviction, []Why{Renamed}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.kill(addrA, rootAddr, "f")
+			r.open("g")
+			r.rcu(rootAddr, "g", 0, 0, 0)
+			r.alloc(rootAddr, "g", 0, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "g")
+			r.move(addrB, rootAddr, 6, "g", "f")
+			r.hit("f", addrB, 6)
+		}},
+		{"hit, deleted and killed", DeleteChain, []Why{NoDoubt}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
+		}},
+		{"no lookup of the task that deleted it", DeleteChain, []Why{NoHit}, func(r *tape) {
+			r.elsewhere(func() { r.hit("f", addrA, 5) })
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.kill(addrA, rootAddr, "f")
+		}},
+		{"alive at the end", DeleteChain, []Why{StillAlive}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+		}},
+		{"another name", Move, []Why{NoDoubt}, func(r *tape) { r.move(addrA, rootAddr, 5, "f", "g") }},
+		{"the same name again", Move, []Why{Unmoved}, func(r *tape) { r.move(addrA, rootAddr, 5, "f", "f") }},
+		{"a new name that could not be read", Move, []Why{CutName}, func(r *tape) {
+			r.changeExit(func(e *schema.Event) { e.Name = "" })
+			r.move(addrA, rootAddr, 5, "f", "g")
+		}},
+		{"two names, one inode", HardLink, []Why{NoDoubt}, func(r *tape) { r.hit("f", addrA, 5); r.hit("g", addrB, 5) }},
+		{"the first was killed", HardLink, nil, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.on(schema.RoleKill, schema.Enter, addrA, rootAddr, 5, "f")
+			r.hit("g", addrB, 5)
+		}},
+		{"the first was deleted", HardLink, nil, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.hit("g", addrB, 5)
+		}},
+		{"the first one's address was handed out again", HardLink, []Why{MissedEnd}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.alloc(rootAddr, "zzz", 90000, addrA, 7)
+			r.hit("g", addrB, 5)
+		}},
+		{"one of two allocs is killed", Race, []Why{NoDoubt}, func(r *tape) {
+			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() {})
+		}},
+		{"the other alloc was not recorded", Race, []Why{WinnerUnknown}, func(r *tape) { r.racing(func() {}, func() {}) }},
+		{"the other one's address was handed out again", Race, []Why{MissedEnd}, func(r *tape) {
+			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() { r.alloc(rootAddr, "zzz", 90000, addrE, 8) })
+		}},
+		{"it was there before the open looked", Race, nil, func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) })
+			r.racing(func() {}, func() {})
+		}},
+	}
+}
+
+// racing opens f, whose dentry another thread may make in the meantime; after that
+// it throws its own away.
+func (r *tape) racing(meanwhile, then func()) {
+	r.open("f")
+	r.rcu(rootAddr, "f", 0, 0, 0)
+	r.elsewhere(meanwhile)
+	r.allocOnly("f", 0, addrF)
+	r.rcu(rootAddr, "f", 0, addrE, 7)
+	r.kill(addrF, rootAddr, "f")
+	r.elsewhere(then)
+	r.opened(addrC, rootAddr, 7, "f")
+}

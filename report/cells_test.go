@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+)
+
+// cell is one way a claim can come out: a kind and the reason against it, NoDoubt
+// for proven.
+type cell struct {
+	kind Kind
+	why  Why
+}
+
+func (c cell) String() string {
+	return fmt.Sprintf("%s: %s %s", c.kind, c.why.Verdict(), c.why.about("…"))
+}
+
+// declared are the cells of the table: every kind proven, and every reason with its
+// kinds.
+func declared() map[cell]bool {
+	out := make(map[cell]bool)
+	for k := range kinds {
+		out[cell{k, NoDoubt}] = true
+	}
+	for _, w := range Whys() {
+		for _, k := range w.Kinds {
+			out[cell{k, w.Why}] = true
+		}
+	}
+	return out
+}
+
+// cellCase is a recording, and what every claim of one kind in it must come to.
+type cellCase struct {
+	name string
+	kind Kind
+	want []Why
+	play func(*tape)
+}
+
+// tabled plays a tape and returns the claims made of it, by kind, in order. With a
+// void run every claim has that reason.
+func tabled(t *testing.T, header func(*schema.Header), footer *schema.Footer, spoil func(*tape, []byte), play func(*tape)) map[Kind][]Why {
+	t.Helper()
+	h := tracetest.Header()
+	if header != nil {
+		header(h)
+	}
+	r := &tape{t: t, now: 1e9, tid: 100, comm: "prog", header: h}
+	play(r)
+	if r.flush(); footer != nil {
+		if err := r.w.Close(footer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := r.file.Bytes()
+	if spoil != nil {
+		spoil(r, b)
+	}
+	in, err := schema.NewReader(bytes.NewReader(b), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	got := make(map[Kind][]Why)
+	f, err := Each(in, func(cl *Claim) {
+		if cl.Verdict != cl.Why.Verdict() || (cl.Reason == "") != (cl.Why == NoDoubt) {
+			t.Errorf("%s is %s because of %q (%d)", cl.Kind, cl.Verdict, cl.Reason, cl.Why)
+		}
+		got[cl.Kind] = append(got[cl.Kind], cl.Why)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Void != NoDoubt {
+		for k := range got {
+			for i := range got[k] {
+				got[k][i] = f.Void
+			}
+		}
+		if f.Tally.Total(Proven)+f.Tally.Total(Refuted) > 0 {
+			t.Errorf("void, and %d proven", f.Tally.Total(Proven))
+		}
+	}
+	return got
+}
+
+// everyKind makes a claim of every kind that is proven.
+func everyKind(r *tape) {
+	r.open("d/f") // creation, key, prefix, storage, hash, bucket, equality
+	r.rcu(rootAddr, "d", 0, addrA, 5)
+	r.look(schema.RoleLookup, addrA, "f", 2, 0, 0)
+	r.alloc(addrA, "f", 2, addrB, 0)
+	r.bucketed(addrA, "f", addrB)
+	r.on(schema.RoleInstantiate, schema.Exit, addrB, addrA, 6, "f")
+	r.opened(addrB, addrA, 6, "f")
+
+	r.open("d/l") // hard link, absence of an alloc
+	r.rcu(rootAddr, "d", 0, addrA, 5)
+	r.rcu(addrA, "l", 2, addrD, 6)
+	r.opened(addrD, addrA, 6, "l")
+
+	r.move(addrB, addrA, 6, "f", "g") // move, delete chain
+	r.look(schema.RoleLookup, addrA, "g", 2, addrB, 6)
+	r.on(schema.RoleDelete, schema.Enter, addrB, addrA, 6, "g")
+	r.kill(addrB, addrA, "g")
+
+	r.open("n") // negative, absence of a file
+	r.rcu(rootAddr, "n", 0, 0, 0)
+	r.alloc(rootAddr, "n", 0, addrC, 0)
+	r.fail(2)
+	r.kill(addrC, rootAddr, "n")
+
+	r.open("n") // eviction, race
+	r.rcu(rootAddr, "n", 0, 0, 0)
+	r.elsewhere(func() { r.alloc(rootAddr, "n", 9000, addrE, 7) })
+	r.allocOnly("n", 0, addrF)
+	r.rcu(rootAddr, "n", 0, addrE, 7)
+	r.kill(addrF, rootAddr, "n")
+	r.opened(addrE, rootAddr, 7, "n")
+}
+
+// What lies in the recording comes to every kind of claim that it can come to.
+func TestEveryKindIsDoubtedByItsRecording(t *testing.T) {
+	probes := func(change func(*schema.Probe)) func(*schema.Header) {
+		return func(h *schema.Header) {
+			for _, p := range h.Probe {
+				change(p)
+			}
+		}
+	}
+	end := &schema.Footer{}
+	lose := func(first, last uint64) func(r *tape) {
+		return func(r *tape) { r.lose(0, first, last) }
+	}
+	all := func(*tape) {}
+	alone := func(r *tape) { r.flush(); r.lose(0, 1, 2); r.flush() } // a loss in a frame of its own
+	spoil := func(r *tape, b []byte) { b[(r.frames[0]+r.frames[1])/2] ^= 0xff }
+	for _, tt := range []struct {
+		why           Why
+		header        func(*schema.Header)
+		before, after func(*tape)
+		footer        *schema.Footer
+		spoil         func(*tape, []byte)
+	}{
+		{NoDoubt, nil, all, all, end, nil},
+		{NotAttached, probes(func(p *schema.Probe) { p.Attached = false }), all, all, end, nil},
+		{NotCounted, probes(func(p *schema.Probe) { p.Uncounted = true }), all, all, end, nil},
+		{FromLog, probes(func(p *schema.Probe) { p.Attach, p.Uncounted = schema.Attach_ATTACH_DMESG, true }), all, all, end, nil},
+		{EventsLost, nil, lose(1e9+1, 1e10), all, end, nil},
+		{LateLoss, nil, all, lose(1, 2), end, nil},
+		{OtherLosses, nil, alone, all, end, spoil},
+		{DamagedFile, nil, all, func(r *tape) { r.flush(); r.kill(addrA, rootAddr, "d"); r.flush() }, nil, spoil},
+	} {
+		t.Run(fmt.Sprint(tt.why.Verdict(), " ", tt.why.about("…")), func(t *testing.T) {
+			got := tabled(t, tt.header, tt.footer, tt.spoil, func(r *tape) { tt.before(r); everyKind(r); tt.after(r) })
+			for k := range kinds {
+				want := NoDoubt
+				if declared()[cell{k, tt.why}] {
+					want = tt.why
+				}
+				if len(got[k]) == 0 {
+					t.Errorf("no claim on %s", k)
+				}
+				for _, why := range got[k] {
+					if why != want {
+						t.Errorf("%v, want %v", cell{k, why}, cell{k, want})
+					}
+				}
+			}
+		})
+	}
+}
+
+// What lies in the events comes to the claims it is about.
+func TestEveryReasonIsReached(t *testing.T) {
+	reached := make(map[cell]bool)
+	for _, tt := range cellCases() {
+		t.Run(tt.name, func(t *testing.T) {
+			got := tabled(t, nil, &schema.Footer{}, nil, tt.play)
+			if !slices.Equal(got[tt.kind], tt.want) {
+				t.Errorf("%s: %v, want %v", tt.kind, cellsOf(tt.kind, got[tt.kind]), cellsOf(tt.kind, tt.want))
+			}
+			for k, list := range got {
+				for _, why := range list {
+					if !declared()[cell{k, why}] {
+						t.Errorf("%v is not in the table of reasons", cell{k, why})
+					}
+				}
+			}
+		})
+		for _, why := range tt.want {
+			reached[cell{tt.kind, why}] = true
+		}
+	}
+	recording := []Why{NoDoubt, NotAttached, NotCounted, FromLog, EventsLost, LateLoss, OtherLosses, DamagedFile}
+	for c := range declared() {
+		if !reached[c] && !slices.Contains(recording, c.why) {
+			t.Errorf("no case comes to %v", c)
+		}
+	}
+}
+
+func cellsOf(k Kind, list []Why) string {
+	var out []string
+	for _, why := range list {
+		out = append(out, cell{k, why}.String())
+	}
+	return strings.Join(out, " | ")
+}
+
+// The table is in the order of Why, whole, and says what each reason needs to say.
+func TestReasonsAreATable(t *testing.T) {
+	for i, w := range Whys() {
+		if w.Why != Why(i+1) || w.Text == "" || len(w.Kinds) == 0 || w.Verdict == Proven || w.Unseen && w.Verdict != Unproven {
+			t.Errorf("row %d: %+v", i+1, w)
+		}
+	}
+	if n := len(Whys()); n != int(whys)-1 {
+		t.Errorf("%d rows for %d reasons", n, whys-1)
+	}
+}
