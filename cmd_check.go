@@ -19,7 +19,7 @@ func newCheckCmd() *cobra.Command {
 		Long: `Judges every claim a trace supports and prints the verdicts, by program and kind
 of claim; those not proven one by one with the reason. FILE may be - for stdin.
 Of several traces it prints one table, a column each. With --without, as if those
-roles had not been recorded.
+roles had not been recorded, and which proven claims fall with them.
 
 Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven),
 2 not readable.`,

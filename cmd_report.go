@@ -63,7 +63,7 @@ func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findi
 	if len(without) == 0 {
 		return report.Collect(t)
 	}
-	return report.Collect(replay.Without(t, without...))
+	return report.CollectWithout(t, replay.RolesOf(without...))
 }
 
 // parseRoles finds roles by name; flag is where the names were given.

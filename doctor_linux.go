@@ -167,7 +167,7 @@ func probeOf(attempts []bpf.Attempt) doctorProbe {
 			p.Symbol, p.Attach, p.Uncounted = a.Symbol, schema.Attach(a.Attach).Label(), a.Uncounted
 			p.State, p.Reason = stateOK, ""
 			if p.Uncounted {
-				p.Costs = claimsNeeding(schema.Role(a.Role), report.Hash, report.Bucket, report.Storage)
+				p.Costs = claimsNeeding(schema.Role(a.Role), report.Bucket, report.Storage)
 			}
 			if untried {
 				p.State, p.Reason, p.Attach = stateUnknown, a.Err.Error(), ""

@@ -23,6 +23,8 @@ type Verdicts struct {
 	Refuted  uint64           `json:"refuted"`
 	Unproven uint64           `json:"unproven"`
 	Doubts   []DoubtVerdict   `json:"doubts"`
+	Without  string           `json:"without,omitempty"` // roles left out
+	Falls    []Fall           `json:"falls,omitempty"`   // what was proven with them
 }
 
 // ProgramVerdict counts the claims of one program; program "" is all of them.
@@ -47,7 +49,8 @@ func (f *Findings) Verdicts() Verdicts {
 		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost,
 		Complete: f.Footer != nil && !f.Cut,
 		Doubts:   []DoubtVerdict{},
-		Proven:   f.Tally.Total(Proven), Refuted: f.Tally.Total(Refuted), Unproven: f.Tally.Total(Unproven),
+		Without:  roleNames(f.Without), Falls: f.Falls,
+		Proven: f.Tally.Total(Proven), Refuted: f.Tally.Total(Refuted), Unproven: f.Tally.Total(Unproven),
 	}
 	for _, p := range f.Programs {
 		v.Programs = append(v.Programs, ProgramVerdict{p.Comm, p.Tally.byName()})
@@ -85,6 +88,12 @@ func (t *Tally) byName() map[string]map[string]uint64 {
 // are not proven, then the sum.
 func (v *Verdicts) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
+	for _, f := range v.Falls {
+		if f.Program != "" {
+			fmt.Fprintf(b, "fallen without %s: %s %s, %d of %d proven: %s\n", v.Without, replay.Printable(f.Program), f.Kind,
+				f.With-f.Without, f.With, f.Missed)
+		}
+	}
 	for _, p := range v.Programs {
 		if p.Program == "" {
 			continue

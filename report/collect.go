@@ -38,16 +38,21 @@ func Collect(r replay.Source) (*Findings, error) {
 }
 
 func (c *collector) read(r replay.Source) (*Findings, error) {
+	err := feed(r, func(rec schema.Record) { c.record(rec) })
+	c.finish()
+	return c.f, err
+}
+
+// feed hands every record to take, to the end of the source or its error.
+func feed(r replay.Source, take func(schema.Record)) error {
 	for {
 		rec, err := r.Next()
 		if err == io.EOF {
-			c.finish()
-			return c.f, nil
+			return nil
 		} else if err != nil {
-			c.finish()
-			return c.f, err
+			return err
 		}
-		c.record(rec)
+		take(rec)
 	}
 }
 

@@ -31,7 +31,9 @@ type Findings struct {
 	Void     Why // why nothing can be proven of the whole run; NoDoubt mostly
 	Cut      bool
 	Tally    Tally
-	Hashes   uint64 // lookups and inserts whose hash was recomputed
+	Hashes   uint64       // lookups and inserts whose hash was recomputed
+	Without  replay.Roles // left out on request
+	Falls    []Fall       // what was proven with them and is not without
 	labels   labels
 	Attached replay.Roles
 	Programs []*Program // in order of first event

@@ -18,7 +18,8 @@ type tape struct {
 	now    uint64
 	tid    uint32
 	comm   string
-	header *schema.Header // may be changed before the first event
+	keep   func(schema.Role) bool // the roles recorded; nil: all
+	header *schema.Header         // may be changed before the first event
 	file   bytes.Buffer
 	frames []int // where they end
 
@@ -53,6 +54,9 @@ func (r *tape) put(role schema.Role, phase schema.Phase, set func(*schema.Event)
 	if phase == schema.Exit && r.onExit != nil {
 		r.onExit(&e)
 		r.onExit = nil
+	}
+	if r.keep != nil && !r.keep(role) {
+		return
 	}
 	if err := r.writer().Append(&e); err != nil {
 		r.t.Fatal(err)

@@ -21,10 +21,14 @@ var lives = replay.RolesOf(schema.RoleLookupChain, schema.RoleInsert, schema.Rol
 //
 // The claim is the collector's: it is good until the next one begins.
 func (c *collector) begin(k Kind, subject string, first, last uint64) *Claim {
+	return c.beginWith(k, kindTable[k].Needs, subject, first, last)
+}
+
+// beginWith is begin for a claim that needs other roles than all of its kind do.
+func (c *collector) beginWith(k Kind, needs replay.Roles, subject string, first, last uint64) *Claim {
 	c.terms = c.terms[:0]
 	c.claim = Claim{Kind: k, Verdict: Proven, Subject: subject}
 	cl := &c.claim
-	needs := kindTable[k].Needs
 	if missing := needs &^ c.f.Attached; missing != 0 {
 		cl.doubt(NotAttached, roleNames(missing))
 	} else if needs&c.logged != 0 {

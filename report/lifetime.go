@@ -197,7 +197,8 @@ func (c *collector) noAlloc(p *Program, it *Item, w *walk) {
 		}
 	}
 	enter, exit := w.enter(), w.exit()
-	cl := c.begin(Absence, enter.Name, enter.Time, exit.Time)
+	info := &kindTable[Absence]
+	cl := c.beginWith(Absence, info.Needs|info.Some, enter.Name, enter.Time, exit.Time)
 	cl.Means = noAlloc
 	c.term(c.label(schema.RoleOpen, schema.Enter), enter.NameAddr, enter.ID, enter.Comm)
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)

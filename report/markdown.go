@@ -113,6 +113,24 @@ func (p *page) verdictTable() {
 	if len(p.f.Doubts) > 0 {
 		p.line("")
 	}
+	p.falls()
+}
+
+// falls lists what can no longer be proven without the roles left out.
+func (p *page) falls() {
+	if p.f.Without == 0 {
+		return
+	}
+	p.line("Read as if %s had not been recorded:\n", roleNames(p.f.Without))
+	for _, f := range p.f.Falls {
+		if f.Program == "" {
+			p.line("- fallen: %s, %d of %d proven: %s", f.Kind, f.With-f.Without, f.With, text(f.Missed))
+		}
+	}
+	if len(p.f.Falls) == 0 {
+		p.line("- nothing falls")
+	}
+	p.line("")
 }
 
 func times(n uint64) string {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -106,7 +105,7 @@ func (p *page) necessity() {
 	for _, info := range schema.Catalogue() {
 		var n uint64
 		for _, k := range Kinds() {
-			if k.Needs.Has(info.Role) && k.Kind != Hash {
+			if k.Needs.Has(info.Role) {
 				n += p.f.Tally[k.Kind][Proven]
 			}
 		}
@@ -123,7 +122,7 @@ func (p *page) necessity() {
 func needed(r schema.Role) string {
 	var out []string
 	for _, k := range Kinds() {
-		if k.Needs&replay.RolesOf(r) != 0 {
+		if (k.Needs | k.Some).Has(r) {
 			out = append(out, k.Name)
 		}
 	}

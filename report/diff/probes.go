@@ -53,7 +53,7 @@ func judgedIn(a, b *probes) uint32 {
 	}
 	var set uint32
 	for _, k := range report.Kinds() {
-		if k.Needs&apart == 0 {
+		if (k.Needs|k.Some)&apart == 0 {
 			set |= 1 << k.Kind
 		}
 	}
