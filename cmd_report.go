@@ -14,27 +14,38 @@ import (
 
 func newReportCmd() *cobra.Command {
 	var o findingsOptions
+	var explain []string
 	cmd := &cobra.Command{
 		Use:   "report FILE",
 		Short: "Write the proof as a Markdown page",
 		Long: `Writes what the kernel did with each path as a page of Markdown, made from the
 events of the trace alone: every number cites its event, every claim has a
 verdict. FILE may be - for stdin. With --without, as if those roles had not been
-recorded: what can no longer be proven says what it lacks.
+recorded: what can no longer be proven says what it lacks. With --explain hash the
+page ends with every hash computed step by step, for a reader with a calculator.
 
 Exit status: 0 written, 2 not readable.`,
 		Example: `  dtrec report traces/run1.pb > stage2.md
-  dtrec report --without insert traces/run1.pb`,
+  dtrec report --without insert traces/run1.pb
+  dtrec report --explain hash traces/run1.pb`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var page report.PageOptions
+			for _, what := range explain {
+				if what != "hash" {
+					return usageError(cmd, fmt.Errorf("--explain %s: only hash can be explained", display(what)))
+				}
+				page.ExplainHash = true
+			}
 			f, err := findings(cmd, args[0], o)
 			if err != nil {
 				return err
 			}
-			return report.Markdown(cmd.OutOrStdout(), f)
+			return report.Markdown(cmd.OutOrStdout(), f, page)
 		},
 	}
 	o.register(cmd)
+	cmd.Flags().StringSliceVar(&explain, "explain", nil, "show `WHAT` step by step: hash")
 	return cmd
 }
 

@@ -70,7 +70,7 @@ func BenchmarkRatios(b *testing.B) {
 		decompressed := time.Now()
 		readAll(b, file)
 		wasRead := time.Now()
-		if err := Markdown(io.Discard, collect(b, file)); err != nil {
+		if err := Markdown(io.Discard, collect(b, file), PageOptions{}); err != nil {
 			b.Fatal(err)
 		}
 		decompress += decompressed.Sub(start)

@@ -23,8 +23,13 @@ func (p *page) line(format string, args ...any) {
 	p.WriteByte('\n')
 }
 
+// PageOptions choose what a page has beyond the proof.
+type PageOptions struct {
+	ExplainHash bool // a section that shows how each hash is computed
+}
+
 // Markdown writes the report as a page of GitHub Markdown.
-func Markdown(w io.Writer, f *Findings) error {
+func Markdown(w io.Writer, f *Findings, o PageOptions) error {
 	p := &page{bufio.NewWriterSize(w, 64<<10), f}
 	p.frontMatter()
 	p.introduction()
@@ -32,6 +37,10 @@ func Markdown(w io.Writer, f *Findings) error {
 	p.programs()
 	p.whyTheseProbes()
 	p.manPages()
+	if o.ExplainHash {
+		p.line("")
+		p.hashSteps()
+	}
 	return p.Flush()
 }
 

@@ -2,7 +2,10 @@
 
 package schema
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestHashNameMatchesKernels(t *testing.T) {
 	// Printed by running kernels: salt, name, qstr.hash.
@@ -25,4 +28,49 @@ func TestHashNameMatchesKernels(t *testing.T) {
 			t.Errorf("HashName(%#x, %q) = %d, the kernel has %d", v.salt, v.name, got, v.want)
 		}
 	}
+}
+
+// The steps come to the same, and each follows from the one before: they are done
+// again here from what they say.
+func TestHashSteps(t *testing.T) {
+	for _, name := range []string{"", "a", "t_m.txt", "exactly8", "ninebytes", "test_file_very_long_name_to_force_external_allocation_1770466275", "\xff\x00`|\n"} {
+		const salt = 0xff406d8fc1411c00
+		steps := HashSteps(salt, name)
+		last := steps[len(steps)-1]
+		if want := HashName(salt, name); last.Y != uint64(want) {
+			t.Errorf("%q: %d, want %d", name, last.Y, want)
+		}
+		x, y := uint64(0), uint64(salt)
+		for _, s := range steps[1:] {
+			var n uint64
+			switch op := s.Op; {
+			case op == "y ^= x":
+				y ^= x
+			case op == "x += y":
+				x += y
+			case op == "x = rol64(x, 12)":
+				x = x<<12 | x>>52
+			case op == "y = rol64(y, 45)":
+				y = y<<45 | y>>19
+			case scan(op, "x ^= %v", &n):
+				x ^= n
+			case scan(op, "y ^= x * %v", &n):
+				y ^= x * n
+			case scan(op, "y *= %v", &n):
+				y *= n
+			case scan(op, "y >>= %v", &n):
+				y >>= n
+			default:
+				t.Fatalf("%q: what is %q?", name, op)
+			}
+			if s.X != x || s.Y != y {
+				t.Fatalf("%q: after %s x %#x y %#x, want %#x %#x", name, s.Op, s.X, s.Y, x, y)
+			}
+		}
+	}
+}
+
+func scan(s, format string, n *uint64) bool {
+	_, err := fmt.Sscanf(s, format, n)
+	return err == nil
 }

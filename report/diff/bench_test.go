@@ -95,7 +95,7 @@ func BenchmarkRatio(b *testing.B) {
 		r := open(b, x)
 		f, err := report.Collect(r)
 		if err == nil {
-			err = report.Markdown(io.Discard, f)
+			err = report.Markdown(io.Discard, f, report.PageOptions{})
 		}
 		if err != nil {
 			b.Fatal(err)
