@@ -10,9 +10,9 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// lives are the roles that change a dentry: a claim on one wants all that happened
-// to it, where they are recorded at all.
-var lives = replay.RolesOf(schema.RoleLookupChain, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
+// lives are the roles that change a dentry, or show that it has ended: a claim on one
+// wants all that happened to it, where they are recorded at all.
+var lives = replay.RolesOf(schema.RoleLookupChain, schema.RoleAlloc, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
 	schema.RoleKill, schema.RoleFree, schema.RoleMove)
 
 // begin starts a claim of the kind whose operands lie between two times. Its
@@ -54,6 +54,20 @@ func roleNames(set replay.Roles) string {
 	}
 	return out
 }
+
+// uncertain says why it is in doubt that all events of a dentry are of one dentry;
+// empty where it is not.
+func uncertain(d *replay.Object) string {
+	switch {
+	case d.Broken != "":
+		return d.Broken
+	case d.Unwatched != 0:
+		return notWatched
+	}
+	return ""
+}
+
+const notWatched = "the watch set had no room for the dentry: its end may not have been seen"
 
 // unproven and refuted give a verdict unless a doubt came first.
 func (cl *Claim) unproven(reason string) {

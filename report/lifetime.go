@@ -51,8 +51,8 @@ func (c *collector) equality(p *Program, it *Item, w *walk) {
 	shown := c.origin(cl, w, d)
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
 	switch {
-	case d.Broken != "":
-		cl.unproven(d.Broken)
+	case uncertain(d) != "":
+		cl.unproven(uncertain(d))
 	case d.Killed != 0 && d.Killed < exit.ID:
 		cl.refuted("the dentry was killed at #" + strconv.FormatUint(d.Killed, 10) + " before the open returned it")
 	case !shown && c.throughMount():
@@ -156,8 +156,8 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
 		c.term(c.label(last.at.ev.Role, schema.Exit), d.Addr, last.at.ev.ID, last.at.ev.Comm)
 	}
 	switch {
-	case d.Broken != "":
-		cl.unproven(d.Broken)
+	case uncertain(d) != "":
+		cl.unproven(uncertain(d))
 	case d.Killed != 0:
 		cl.refuted("the dentry was killed at #" + strconv.FormatUint(d.Killed, 10) + ", inside the open: nothing stays cached")
 	case last.at.ev.Inode != 0 && isLookup(last.at.ev.Role):
@@ -250,8 +250,10 @@ func (c *collector) eviction(p *Program, it *Item, w *walk, old, d *replay.Objec
 	cl.Result = cl.Left.Value - cl.Right.Value
 	cl.Note = c.slots(old.Addr, d.Addr)
 	switch {
-	case old.Broken != "":
-		cl.unproven(old.Broken)
+	case uncertain(old) != "":
+		cl.unproven(uncertain(old))
+	case uncertain(d) != "":
+		cl.unproven(uncertain(d))
 	case old.Moved != 0 || d.Moved != 0:
 		cl.unproven("a rename gave one of them its name")
 	}
@@ -295,7 +297,7 @@ func (c *collector) later(s *replay.Step, t *tale) {
 	e, d, cl := s.Event, s.Object, &t.equal.Claims[t.claim]
 	last := cl.Terms[len(cl.Terms)-1]
 	t.equal = nil
-	if e.Comm != last.Comm || d.Killed != 0 || d.Broken != "" {
+	if e.Comm != last.Comm || d.Killed != 0 || uncertain(d) != "" {
 		return
 	}
 	if _, hit := c.state.Losses.Touched(d.FirstAt, e.Time, kindTable[Equality].Needs); !hit {
@@ -323,8 +325,8 @@ func (c *collector) deleteChain(p *Program, d *replay.Object, t *tale, kill *sch
 	} else {
 		cl.unproven("it was still alive when the recording ended")
 	}
-	if d.Broken != "" {
-		cl.unproven(d.Broken)
+	if reason := uncertain(d); reason != "" {
+		cl.unproven(reason)
 	}
 	c.count(p, cl)
 	if p.kept && len(p.Claims) < maxClaims {

@@ -214,8 +214,8 @@ func (c *collector) chain(cl *Claim, prev, r *row) {
 	switch {
 	case prev.result == nil:
 		cl.unproven("what the component before came to was not recorded")
-	case prev.result.Broken != "":
-		cl.unproven(prev.result.Broken)
+	case uncertain(prev.result) != "":
+		cl.unproven(uncertain(prev.result))
 	case prev.result.Killed != 0 && prev.result.Killed < e.ID:
 		cl.unproven("the dentry of the component before was killed on the way")
 	case prev.result.Addr == e.Parent:
