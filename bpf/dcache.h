@@ -51,16 +51,21 @@ static __always_inline void read_dentry(struct record *r, const struct dentry *d
 		r->facts |= FACT_UNHASHED;
 }
 
-/* A target has seen the dentry: what happens to it from now on is recorded whoever does it. */
-static __always_inline void watch_dentry(const struct record *r)
+/*
+ * The dentry is in the trace: what happens to it from now on is recorded whoever does
+ * it. An event whose dentry finds no room says so.
+ */
+static __always_inline void watch_dentry(struct record *r)
 {
 	__u64 key = r->dentry;
 	__u8 one = 1;
 
 	if (match_all || !key || bpf_map_lookup_elem(&watch, &key))
 		return;
-	if (bpf_map_update_elem(&watch, &key, &one, 0))
-		lost(LOSS_WATCH_OVERFLOW, r);
+	if (bpf_map_update_elem(&watch, &key, &one, 0)) {
+		r->facts |= FACT_UNWATCHED;
+		lost(LOSS_UNWATCHED, r);
+	}
 }
 
 static __always_inline bool is_watched(const struct dentry *dentry)
@@ -97,36 +102,29 @@ static __always_inline void key_event(enum role role, const struct dentry *paren
 	emit_name(&r);
 }
 
-/* Exit of a lookup or alloc: the dentry it returned, or NULL. */
-static __always_inline void found_event(enum role role, const struct dentry *dentry)
+static __always_inline void dentry_event(enum role role, enum phase phase, const struct dentry *dentry, __u64 value)
 {
 	struct record r = {};
 
-	if (!enabled || !is_target())
-		return;
-	begin(&r, role, EXIT);
+	begin(&r, role, phase);
+	r.value = value;
 	read_dentry(&r, dentry);
 	watch_dentry(&r);
 	emit_name(&r);
 }
 
+/* Exit of a lookup: the dentry it returned, or NULL. */
+static __always_inline void found_event(enum role role, const struct dentry *dentry)
+{
+	if (enabled && is_target())
+		dentry_event(role, EXIT, dentry, 0);
+}
+
 /* Something done to a dentry by a target, or by anyone to a watched one. */
 static __always_inline void done_event(enum role role, enum phase phase, const struct dentry *dentry, __u64 value)
 {
-	struct record r = {};
-	bool target;
-
-	if (!enabled)
-		return;
-	target = is_target();
-	if (!target && !is_watched(dentry))
-		return;
-	begin(&r, role, phase);
-	r.value = value;
-	read_dentry(&r, dentry);
-	if (target)
-		watch_dentry(&r);
-	emit_name(&r);
+	if (enabled && (is_target() || is_watched(dentry)))
+		dentry_event(role, phase, dentry, value);
 }
 
 /* The end of a dentry that was seen before; drop_caches ends thousands that were not. */
@@ -238,7 +236,17 @@ EXIT_PROBE(rcu_exit, found_event(ROLE_LOOKUP_RCU, (const struct dentry *)RET(3))
 /* struct dentry *__d_alloc(struct super_block *sb, const struct qstr *name) */
 ENTER_PROBE(alloc_enter, key_event(ROLE_ALLOC, NULL, (const struct qstr *)ARG(1)))
 
-EXIT_PROBE(alloc_exit, found_event(ROLE_ALLOC, (const struct dentry *)RET(2)))
+/*
+ * A dentry that rcu-walk finds may be killed before it is watched. Its memory stays
+ * until the walk is over; that another task is then given the same address tells.
+ */
+static __always_inline void on_alloc_exit(const struct dentry *dentry)
+{
+	if (enabled && (is_target() || (!match_all && is_watched(dentry))))
+		dentry_event(ROLE_ALLOC, EXIT, dentry, 0);
+}
+
+EXIT_PROBE(alloc_exit, on_alloc_exit((const struct dentry *)RET(2)))
 
 /* void __d_rehash(struct dentry *entry): afterwards d_hash.pprev is the bucket itself */
 static __always_inline void on_insert_exit(const struct dentry *dentry)
@@ -254,8 +262,15 @@ EXIT_ARG_PROBE(instantiate_exit, ROLE_INSTANTIATE, 0, done_event(ROLE_INSTANTIAT
 /* void d_delete(struct dentry *dentry) */
 ENTER_PROBE(delete_enter, done_event(ROLE_DELETE, ENTER, (const struct dentry *)ARG(0), 0))
 
-/* void __d_move(struct dentry *dentry, struct dentry *target, bool exchange) */
-ENTER_PROBE(move_enter, done_event(ROLE_MOVE, ENTER, (const struct dentry *)ARG(0), ARG(1)))
+/* void __d_move(struct dentry *dentry, struct dentry *target, bool exchange): who takes the place of a watched dentry
+ * is recorded, and so watched. */
+static __always_inline void on_move_enter(const struct dentry *dentry, const struct dentry *target)
+{
+	if (enabled && (is_target() || is_watched(dentry) || is_watched(target)))
+		dentry_event(ROLE_MOVE, ENTER, dentry, (__u64)target);
+}
+
+ENTER_PROBE(move_enter, on_move_enter((const struct dentry *)ARG(0), (const struct dentry *)ARG(1)))
 
 EXIT_ARG_PROBE(move_exit, ROLE_MOVE, 0, done_event(ROLE_MOVE, EXIT, (const struct dentry *)arg, 0))
 

@@ -18,17 +18,18 @@ type Cause uint8
 const (
 	LossRingBuffer     Cause = 1 // no room in the ring buffer
 	LossMissed         Cause = 2 // the probe was hit and its program could not run, or not be completed
-	LossWatchOverflow  Cause = 3 // a dentry or process could not be watched
+	LossWatchOverflow  Cause = 3 // a process could not be followed
 	LossUnreadableName Cause = 4 // the event is there, its name is not
+	LossUnwatched      Cause = 6 // the event is there, later ones of its dentry may not be
 )
 
 const (
-	lossCauses = 5 // LOSS_CAUSES of record.h
+	lossCauses = 7 // LOSS_CAUSES of record.h
 	lossRoles  = 32
 	slotSize   = 32
 )
 
-// Loss is events that happened and were not read, or not wholly.
+// Loss is events that happened and were not read, not wholly, or not with what follows from them.
 type Loss struct {
 	Cause       Cause
 	Role        Role

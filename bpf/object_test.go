@@ -257,6 +257,7 @@ func TestEnums(t *testing.T) {
 		fmt.Sprintf("FACT_MOUNTPOINT = %d,", FactMountpoint),
 		fmt.Sprintf("FACT_UNHASHED = %d,", FactUnhashed),
 		fmt.Sprintf("FACT_NAME_UNREADABLE = %d,", FactNameUnreadable),
+		fmt.Sprintf("FACT_UNWATCHED = %d,", FactUnwatched),
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("record.h has no %q", want)
@@ -269,8 +270,8 @@ func TestEnums(t *testing.T) {
 		t.Errorf("RoleExit is %d", RoleExit)
 	}
 	checkOrder(t, text, "enum loss_cause {", int(LossRingBuffer), "LOSS_RING_BUFFER", "LOSS_MISSED",
-		"LOSS_WATCH_OVERFLOW", "LOSS_UNREADABLE_NAME", "LOSS_CAUSES")
-	if LossUnreadableName+1 != lossCauses {
+		"LOSS_WATCH_OVERFLOW", "LOSS_UNREADABLE_NAME", "LOSS_LIMIT", "LOSS_UNWATCHED", "LOSS_CAUSES")
+	if LossUnwatched+1 != lossCauses {
 		t.Errorf("lossCauses is %d", lossCauses)
 	}
 }

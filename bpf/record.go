@@ -25,6 +25,7 @@ const (
 	FactMountpoint     = 4
 	FactUnhashed       = 8
 	FactNameUnreadable = 32
+	FactUnwatched      = 64
 )
 
 // Record is one event as the kernel side wrote it. Which fields mean something

@@ -35,13 +35,16 @@ enum fact {
 	FACT_MOUNTPOINT = 4,
 	FACT_UNHASHED = 8,
 	FACT_NAME_UNREADABLE = 32,
+	FACT_UNWATCHED = 64,
 };
 
 enum loss_cause {
 	LOSS_RING_BUFFER = 1,
 	LOSS_MISSED, /* the kernel counts these; here only kretprobes without what their entry kept (stash.h) */
-	LOSS_WATCH_OVERFLOW,
+	LOSS_WATCH_OVERFLOW, /* of processes */
 	LOSS_UNREADABLE_NAME,
+	LOSS_LIMIT, /* user space's own */
+	LOSS_UNWATCHED,
 	LOSS_CAUSES,
 };
 

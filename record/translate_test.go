@@ -54,6 +54,7 @@ func TestNumbersFitSchema(t *testing.T) {
 		bpf.LossMissed:         schema.LossCause_LOSS_CAUSE_MISSED,
 		bpf.LossWatchOverflow:  schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW,
 		bpf.LossUnreadableName: schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME,
+		bpf.LossUnwatched:      schema.LossCause_LOSS_CAUSE_UNWATCHED,
 	} {
 		if schema.LossCause(cause) != want {
 			t.Errorf("cause %d is %s, want %s", cause, schema.LossCause(cause), want)
@@ -62,7 +63,7 @@ func TestNumbersFitSchema(t *testing.T) {
 	for fact, want := range map[int]schema.Fact{
 		bpf.FactParentIsRoot: schema.FactParentIsRoot, bpf.FactParentOpHash: schema.FactParentOpHash,
 		bpf.FactMountpoint: schema.FactMountpoint, bpf.FactUnhashed: schema.FactUnhashed,
-		bpf.FactNameUnreadable: schema.FactNameUnreadable,
+		bpf.FactNameUnreadable: schema.FactNameUnreadable, bpf.FactUnwatched: schema.FactUnwatched,
 	} {
 		if schema.Fact(fact) != want {
 			t.Errorf("fact %d is %s, want %s", fact, schema.Fact(fact), want)

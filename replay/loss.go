@@ -5,6 +5,7 @@ package replay
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/dtrec/dtrec/schema"
 )
@@ -30,10 +31,20 @@ type Losses struct {
 
 	windows []Window
 	open    int // 1 + index of the window of damage that no event has followed yet
+
+	// Of dentries that could not be watched: their events say so, and nothing else is
+	// touched. Count 0: none.
+	unwatched Window
 }
 
-// Windows returns the windows in the order they were met.
-func (l *Losses) Windows() []Window { return l.windows }
+// Windows returns the windows in the order they were met; last, as one, those of
+// dentries that could not be watched.
+func (l *Losses) Windows() []Window {
+	if l.unwatched.Count == 0 {
+		return l.windows
+	}
+	return append(slices.Clip(l.windows), l.unwatched)
+}
 
 // Touched returns the window that makes a statement unsafe that rests on every
 // event of the given roles between two times; ok is false where there is none.
@@ -49,25 +60,42 @@ func (l *Losses) Touched(first, last uint64, roles Roles) (w Window, ok bool) {
 // record takes a loss record of the file; now is the time of the last event read.
 // A record that comes after events of its own window breaks the format's rule.
 func (l *Losses) record(r *schema.Loss, now uint64) {
+	if r.Cause == schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME {
+		return // the events are there and say so themselves
+	}
+	l.Total += r.Count
+	l.Recorded += r.Count
+	if r.Cause == schema.LossCause_LOSS_CAUSE_UNWATCHED {
+		l.watchFull(r) // so do these
+		return
+	}
 	w := Window{First: r.FirstNs, Last: r.LastNs, Role: r.Role, Count: r.Count}
 	switch r.Cause {
-	case schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME:
-		return // the events are there and say so themselves
 	case schema.LossCause_LOSS_CAUSE_RING_BUFFER:
 		w.Why = "ring buffer full"
 	case schema.LossCause_LOSS_CAUSE_MISSED:
 		w.Why = "probe hits missed"
 	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
-		w.Why, w.Last, w.Role = "watch set full", math.MaxUint64, 0
+		w.Why, w.Last, w.Role = "a process could not be followed", math.MaxUint64, 0
 	case schema.LossCause_LOSS_CAUSE_LIMIT:
 		w.Why, w.Last, w.Role = "recording cut short by a limit", math.MaxUint64, 0
 	default:
-		w.Why = "lost"
+		w.Why, w.Last, w.Role = "lost for a cause not known here", math.MaxUint64, 0
 	}
-	l.Total += r.Count
-	l.Recorded += r.Count
 	l.Late = l.Late || r.FirstNs < now
 	l.add(w)
+}
+
+// watchFull joins a loss of LOSS_CAUSE_UNWATCHED with those before.
+func (l *Losses) watchFull(r *schema.Loss) {
+	w := &l.unwatched
+	if w.Count == 0 {
+		*w = Window{First: r.FirstNs, Last: r.LastNs, Role: r.Role, Why: "watch set full"}
+	}
+	w.First, w.Last, w.Count = min(w.First, r.FirstNs), max(w.Last, r.LastNs), w.Count+r.Count
+	if w.Role != r.Role {
+		w.Role = 0
+	}
 }
 
 // backwards notes an event at time at after one at time now.

@@ -43,7 +43,10 @@ type Object struct {
 	Before Ghost
 	// Broken: what the events say of it contradicts itself, so one was missed.
 	Broken string
-	Tag    any // the caller's own
+	// Unwatched is the first event of it that others could no longer be followed from:
+	// its end may not have been seen, and what came later may be another dentry.
+	Unwatched uint64
+	Tag       any // the caller's own
 }
 
 // Ghost is what remains of a dentry whose memory was given back.
@@ -155,6 +158,9 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 	d.Parent, d.Inode, d.Name, d.NameAddr, d.Hash = e.Parent, e.Inode, e.Name, e.NameAddr, e.Hash
 	if e.Inode != 0 && d.Positive == 0 && e.Facts&schema.FactInodeUnknown == 0 {
 		d.Positive = e.ID
+	}
+	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
+		d.Unwatched = e.ID
 	}
 	switch e.Role {
 	case schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU:

@@ -140,8 +140,10 @@ func appendLoss(dst []byte, l *schema.Loss) []byte {
 	switch l.Cause {
 	case schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME:
 		dst = append(dst, "names could not be read"...)
-	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
+	case schema.LossCause_LOSS_CAUSE_UNWATCHED:
 		dst = append(dst, "dentries not watched, the watch set is full"...)
+	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
+		dst = append(dst, "processes not followed, the set of them is full"...)
 	default:
 		dst = append(append(dst, "events lost: "...), l.Cause.Label()...)
 	}

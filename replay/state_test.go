@@ -76,7 +76,7 @@ func TestAnAddressUsedAgainIsAnotherObject(t *testing.T) {
 	if second == first || second.Before.Seq != first.Seq || second.Before.Killed != first.Killed || first.Killed == 0 {
 		t.Errorf("second tenant %+v of %+v", second, first)
 	}
-	if first.Broken != "" || second.Broken != "" {
+	if first.Unwatched != 0 || first.Broken != "" || second.Broken != "" {
 		t.Errorf("broken: %q, %q", first.Broken, second.Broken)
 	}
 	f.do(1, schema.RoleAlloc, schema.Enter, 0)
@@ -121,6 +121,40 @@ func TestLossesTouchTheirWindowAndRolesOnly(t *testing.T) {
 	l.record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_MISSED, Count: 1, FirstNs: 300, LastNs: 310}, 305)
 	if !l.Late || l.Total != 4 {
 		t.Errorf("late %v, total %d", l.Late, l.Total)
+	}
+}
+
+func TestLossesThatTouchEverythingAfter(t *testing.T) {
+	for cause, want := range map[schema.LossCause]bool{
+		schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW: true,
+		schema.LossCause_LOSS_CAUSE_LIMIT:          true,
+		99:                                         true, // of a later format
+		schema.LossCause_LOSS_CAUSE_RING_BUFFER:    false,
+		schema.LossCause_LOSS_CAUSE_UNWATCHED:      false, // its events say themselves what it touches
+	} {
+		var l Losses
+		l.record(&schema.Loss{Cause: cause, Role: schema.RoleFork, Count: 1, FirstNs: 100, LastNs: 200}, 90)
+		if _, got := l.Touched(1000, 2000, RolesOf(schema.RoleKill)); got != want {
+			t.Errorf("%s: touched %v, want %v", cause.Label(), got, want)
+		}
+		if len(l.Windows()) != 1 || l.Total != 1 || l.Recorded != 1 {
+			t.Errorf("%s is not shown: %+v", cause.Label(), l)
+		}
+	}
+}
+
+func TestUnwatchedDentriesAreOneWindow(t *testing.T) {
+	var l Losses
+	for i := range uint64(2 * maxWindows) {
+		l.record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_UNWATCHED, Role: schema.RoleLookup, Count: 2, FirstNs: i, LastNs: i + 10}, 0)
+	}
+	l.record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: schema.RoleAlloc, Count: 1, FirstNs: 9000, LastNs: 9100}, 0)
+	w := l.Windows()
+	if len(w) != 2 || w[1].Count != 4*maxWindows || w[1].Last != 2*maxWindows+9 || w[1].Role != schema.RoleLookup {
+		t.Errorf("%+v", w)
+	}
+	if _, hit := l.Touched(5000, 8999, RolesOf(schema.RoleAlloc)); hit {
+		t.Error("a loss that was joined with nothing touches what came before it")
 	}
 }
 

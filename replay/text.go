@@ -236,7 +236,7 @@ func appendDev(dst []byte, dev uint32) []byte {
 }
 
 // factNames are the facts in the order of their bits.
-var factNames = [...]string{"parent_is_root", "parent_op_hash", "mountpoint", "unhashed", "inode_unknown", "name_unreadable"}
+var factNames = [...]string{"parent_is_root", "parent_op_hash", "mountpoint", "unhashed", "inode_unknown", "name_unreadable", "unwatched"}
 
 // appendFacts appends the names of facts, each in quotes, separated.
 func appendFacts(dst []byte, facts schema.Fact, separator, quote string) []byte {

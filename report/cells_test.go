@@ -114,19 +114,21 @@ func everyKind(r *tape) {
 	r.on(schema.RoleDelete, schema.Enter, addrB, addrA, 6, "g")
 	r.kill(addrB, addrA, "g")
 
-	r.open("n") // negative, absence of a file
-	r.rcu(rootAddr, "n", 0, 0, 0)
-	r.alloc(rootAddr, "n", 0, addrC, 0)
+	r.open("d/n") // negative, absence of a file
+	r.rcu(rootAddr, "d", 0, addrA, 5)
+	r.rcu(addrA, "n", 2, 0, 0)
+	r.alloc(addrA, "n", 2, addrC, 0)
 	r.fail(2)
-	r.kill(addrC, rootAddr, "n")
+	r.kill(addrC, addrA, "n")
 
-	r.open("n") // eviction, race
-	r.rcu(rootAddr, "n", 0, 0, 0)
-	r.elsewhere(func() { r.alloc(rootAddr, "n", 9000, addrE, 7) })
-	r.allocOnly("n", 0, addrF)
-	r.rcu(rootAddr, "n", 0, addrE, 7)
-	r.kill(addrF, rootAddr, "n")
-	r.opened(addrE, rootAddr, 7, "n")
+	r.open("d/n") // eviction, race
+	r.rcu(rootAddr, "d", 0, addrA, 5)
+	r.rcu(addrA, "n", 2, 0, 0)
+	r.elsewhere(func() { r.alloc(addrA, "n", 9000, addrE, 7) })
+	r.allocOnly("n", 2, addrF)
+	r.rcu(addrA, "n", 2, addrE, 7)
+	r.kill(addrF, addrA, "n")
+	r.opened(addrE, addrA, 7, "n")
 }
 
 // What lies in the recording comes to every kind of claim that it can come to.
@@ -157,6 +159,7 @@ func TestEveryKindIsDoubtedByItsRecording(t *testing.T) {
 		{NotCounted, probes(func(p *schema.Probe) { p.Uncounted = true }), all, all, end, nil},
 		{FromLog, probes(func(p *schema.Probe) { p.Attach, p.Uncounted = schema.Attach_ATTACH_DMESG, true }), all, all, end, nil},
 		{EventsLost, nil, lose(1e9+1, 1e10), all, end, nil},
+		{Unwatched, nil, func(r *tape) { r.every = func(e *schema.Event) { e.Facts |= schema.FactUnwatched } }, all, end, nil},
 		{LateLoss, nil, all, lose(1, 2), end, nil},
 		{OtherLosses, nil, alone, all, end, spoil},
 		{DamagedFile, nil, all, func(r *tape) { r.flush(); r.kill(addrA, rootAddr, "d"); r.flush() }, nil, spoil},
@@ -202,7 +205,7 @@ func TestEveryReasonIsReached(t *testing.T) {
 			reached[cell{tt.kind, why}] = true
 		}
 	}
-	recording := []Why{NoDoubt, NotAttached, NotCounted, FromLog, EventsLost, LateLoss, OtherLosses, DamagedFile}
+	recording := []Why{NoDoubt, NotAttached, NotCounted, FromLog, EventsLost, Unwatched, LateLoss, OtherLosses, DamagedFile}
 	for c := range declared() {
 		if !reached[c] && !slices.Contains(recording, c.why) {
 			t.Errorf("no case comes to %v", c)

@@ -20,6 +20,7 @@ func (c *collector) creation(p *Program, it *Item, w *walk) {
 	got := &w.steps[at].ev
 	cl := c.begin(Creation, w.enter().Name, w.enter().Time, exit.Time)
 	cl.Object = ref(d)
+	cl.alive(d)
 	if bare := w.bare(at); bare == nil {
 		cl.doubt(NotNegative, "")
 	} else {

@@ -24,6 +24,7 @@ type tape struct {
 	frames []int // where they end
 
 	onEnter, onExit func(*schema.Event) // change the next event of the phase
+	every           func(*schema.Event) // changes all that carry a dentry
 }
 
 const (
@@ -54,6 +55,9 @@ func (r *tape) put(role schema.Role, phase schema.Phase, set func(*schema.Event)
 	if phase == schema.Exit && r.onExit != nil {
 		r.onExit(&e)
 		r.onExit = nil
+	}
+	if r.every != nil && e.Dentry != 0 {
+		r.every(&e)
 	}
 	if r.keep != nil && !r.keep(role) {
 		return

@@ -37,6 +37,7 @@ func (c *collector) hardLink(p *Program, it *Item, w *walk) {
 	cl := c.begin(HardLink, w.enter().Name, other.time, exit.Time)
 	cl.Object, cl.Other = ref(d), ref(other.obj)
 	cl.alive(other.obj)
+	cl.alive(d)
 	label := c.label(schema.RoleOpen, schema.Exit)
 	c.term(label, exit.Inode, other.event, other.comm)
 	c.term(label, exit.Inode, exit.ID, exit.Comm)

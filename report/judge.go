@@ -10,9 +10,9 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// lives are the roles that change a dentry: a claim on one wants all that happened
-// to it, where they are recorded at all.
-var lives = replay.RolesOf(schema.RoleLookupChain, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
+// lives are the roles that change a dentry, or show that it has ended: a claim on one
+// wants all that happened to it, where they are recorded at all.
+var lives = replay.RolesOf(schema.RoleLookupChain, schema.RoleAlloc, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
 	schema.RoleKill, schema.RoleFree, schema.RoleMove)
 
 // begin starts a claim of the kind whose operands lie between two times. Its
@@ -76,10 +76,14 @@ func (cl *Claim) doubtID(why Why, id uint64) {
 	}
 }
 
-// alive doubts a claim on a dentry whose end may have gone unseen.
+// alive doubts a claim on a dentry whose end may have gone unseen: not all events at
+// its address need be of it.
 func (cl *Claim) alive(d *replay.Object) {
-	if d.Broken != "" {
+	switch {
+	case d.Broken != "":
 		cl.doubt(MissedEnd, d.Broken)
+	case d.Unwatched != 0:
+		cl.doubtID(Unwatched, d.Unwatched)
 	}
 }
 

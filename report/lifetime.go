@@ -51,6 +51,7 @@ func (c *collector) equality(p *Program, it *Item, w *walk) {
 	cl.Object = ref(d)
 	shown := c.origin(cl, w, d)
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
+	cl.alive(d)
 	switch {
 	case d.Killed != 0 && d.Killed < exit.ID:
 		cl.doubtID(KilledBefore, d.Killed)
@@ -160,9 +161,8 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
 	if isLookup(last.at.ev.Role) {
 		c.term(c.label(last.at.ev.Role, schema.Exit), d.Addr, last.at.ev.ID, last.at.ev.Comm)
 	}
+	cl.alive(d)
 	switch {
-	case d.Broken != "":
-		cl.alive(d)
 	case d.Killed != 0:
 		cl.doubtID(KilledInside, d.Killed)
 	case last.at.ev.Inode != 0 && isLookup(last.at.ev.Role):
@@ -255,6 +255,8 @@ func (c *collector) eviction(p *Program, it *Item, w *walk, old, d *replay.Objec
 	}
 	cl.Result = cl.Left.Value - cl.Right.Value
 	cl.Note = c.slots(old.Addr, d.Addr)
+	cl.alive(old)
+	cl.alive(d)
 	switch {
 	case old.Moved != 0 || d.Moved != 0:
 		cl.doubt(Renamed, "")
@@ -304,7 +306,7 @@ func (c *collector) later(s *replay.Step, t *tale) {
 	e, d, cl := s.Event, s.Object, &t.equal.Claims[t.claim]
 	last := cl.Terms[len(cl.Terms)-1]
 	t.equal = nil
-	if e.Comm != last.Comm || d.Killed != 0 || d.Broken != "" {
+	if e.Comm != last.Comm || d.Killed != 0 || d.Unwatched != 0 {
 		return
 	}
 	if _, hit := c.state.Losses.Touched(d.FirstAt, e.Time, kindTable[Equality].Needs); !hit {
@@ -321,6 +323,7 @@ func (c *collector) deleteChain(p *Program, d *replay.Object, t *tale, kill *sch
 	}
 	cl := c.begin(DeleteChain, d.Name, d.FirstAt, last)
 	cl.Object = ref(d)
+	cl.alive(d)
 	if d.HitBeforeDelete != 0 {
 		c.term(c.label(d.HitRoleBeforeDelete, schema.Exit), d.Addr, d.HitBeforeDelete, t.deleter)
 	} else {

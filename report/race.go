@@ -55,6 +55,7 @@ func (c *collector) race(p *Program, it *Item, w *walk, lost, won *replay.Object
 	cl := c.begin(Race, w.enter().Name, min(w.enter().Time, won.FirstAt), exit.Time)
 	cl.Object, cl.Other, cl.Means = ref(won), ref(lost), lost.Name
 	cl.alive(won)
+	cl.alive(lost)
 	if won.Born == 0 || won.Inserted == 0 {
 		cl.doubt(WinnerUnknown, "")
 	} else {

@@ -18,6 +18,7 @@ func (c *collector) moved(s *replay.Step) {
 	from, to, d := &s.Call.Enter, s.Event, s.Object
 	cl := c.begin(Move, from.Name, d.FirstAt, to.Time)
 	cl.Object = ref(d)
+	cl.alive(d)
 	if d.Born != 0 {
 		c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
 	}

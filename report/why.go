@@ -22,6 +22,7 @@ const (
 	DamagedFile
 	OlderDentry
 	MissedEnd
+	Unwatched
 	CutName
 	NoNameHash
 	NoHashTable
@@ -82,6 +83,7 @@ type WhyInfo struct {
 func Whys() []WhyInfo {
 	all := []Kind{Key, Prefix, Equality, Storage, Hash, Bucket, Negative, Creation, Absence, Eviction, DeleteChain, Move, HardLink, Race}
 	timed := []Kind{Key, Prefix, Equality, Negative, Creation, Absence, Eviction, DeleteChain, Move, HardLink, Race}
+	lives := []Kind{Key, Equality, Negative, Creation, Eviction, DeleteChain, Move, HardLink, Race}
 	of := func(k ...Kind) []Kind { return k }
 	return []WhyInfo{
 		{NotAttached, Unproven, "probe not attached: %s", timed, true},
@@ -93,6 +95,7 @@ func Whys() []WhyInfo {
 		{DamagedFile, Unproven, "the file is damaged, and no footer tells what it held", all, false},
 		{OlderDentry, Unproven, "its allocation was not recorded", of(Negative), true},
 		{MissedEnd, Unproven, "%s", of(Key, Negative, HardLink, Race), false},
+		{Unwatched, Unproven, "the watch set had no room for it at #%s: its end may not have been seen", lives, true},
 		{CutName, Unproven, "the name could not be read whole", of(Key, Prefix, Hash, Move), false},
 		{NoNameHash, Unproven, "this kernel's name hash is not known", of(Hash), false},
 		{NoHashTable, Unproven, "dentry_hashtable or d_hash_shift is not known", of(Bucket), false},

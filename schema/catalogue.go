@@ -43,6 +43,7 @@ const (
 	FactUnhashed       = Fact_FACT_UNHASHED
 	FactInodeUnknown   = Fact_FACT_INODE_UNKNOWN
 	FactNameUnreadable = Fact_FACT_NAME_UNREADABLE
+	FactUnwatched      = Fact_FACT_UNWATCHED
 )
 
 // RoleInfo is one row of the catalogue.

@@ -369,6 +369,7 @@ const (
 	Fact_FACT_UNHASHED        Fact = 8  // the dentry is not in the hash table
 	Fact_FACT_INODE_UNKNOWN   Fact = 16 // d_inode was not read: 0 does not mean negative
 	Fact_FACT_NAME_UNREADABLE Fact = 32 // the name could not be read, its string is empty
+	Fact_FACT_UNWATCHED       Fact = 64 // the dentry could not be watched: what others do to it from here on may lack, its end too
 )
 
 // Enum value maps for Fact.
@@ -381,6 +382,7 @@ var (
 		8:  "FACT_UNHASHED",
 		16: "FACT_INODE_UNKNOWN",
 		32: "FACT_NAME_UNREADABLE",
+		64: "FACT_UNWATCHED",
 	}
 	Fact_value = map[string]int32{
 		"FACT_NONE":            0,
@@ -390,6 +392,7 @@ var (
 		"FACT_UNHASHED":        8,
 		"FACT_INODE_UNKNOWN":   16,
 		"FACT_NAME_UNREADABLE": 32,
+		"FACT_UNWATCHED":       64,
 	}
 )
 
@@ -427,9 +430,10 @@ const (
 	LossCause_LOSS_CAUSE_UNSPECIFIED     LossCause = 0
 	LossCause_LOSS_CAUSE_RING_BUFFER     LossCause = 1 // no room in the ring buffer
 	LossCause_LOSS_CAUSE_MISSED          LossCause = 2 // the probe was hit and could not run
-	LossCause_LOSS_CAUSE_WATCH_OVERFLOW  LossCause = 3 // a dentry could not be watched: its later events may lack
+	LossCause_LOSS_CAUSE_WATCH_OVERFLOW  LossCause = 3 // a process could not be followed: anything may lack from there on
 	LossCause_LOSS_CAUSE_UNREADABLE_NAME LossCause = 4 // the event is there, its name is not
 	LossCause_LOSS_CAUSE_LIMIT           LossCause = 5 // --max-size, --max-events or a full disk ended the recording early
+	LossCause_LOSS_CAUSE_UNWATCHED       LossCause = 6 // the event is there and has FACT_UNWATCHED: later ones of its dentry may lack
 )
 
 // Enum value maps for LossCause.
@@ -441,6 +445,7 @@ var (
 		3: "LOSS_CAUSE_WATCH_OVERFLOW",
 		4: "LOSS_CAUSE_UNREADABLE_NAME",
 		5: "LOSS_CAUSE_LIMIT",
+		6: "LOSS_CAUSE_UNWATCHED",
 	}
 	LossCause_value = map[string]int32{
 		"LOSS_CAUSE_UNSPECIFIED":     0,
@@ -449,6 +454,7 @@ var (
 		"LOSS_CAUSE_WATCH_OVERFLOW":  3,
 		"LOSS_CAUSE_UNREADABLE_NAME": 4,
 		"LOSS_CAUSE_LIMIT":           5,
+		"LOSS_CAUSE_UNWATCHED":       6,
 	}
 )
 
@@ -1913,7 +1919,7 @@ const file_trace_proto_rawDesc = "" +
 	"\x11COLUMN_FILESYSTEM\x10\x05\x12\x11\n" +
 	"\rCOLUMN_BUCKET\x10\x06\x12\x11\n" +
 	"\rCOLUMN_TARGET\x10\a\x12\x10\n" +
-	"\fCOLUMN_CHILD\x10\b*\xa1\x01\n" +
+	"\fCOLUMN_CHILD\x10\b*\xb5\x01\n" +
 	"\x04Fact\x12\r\n" +
 	"\tFACT_NONE\x10\x00\x12\x17\n" +
 	"\x13FACT_PARENT_IS_ROOT\x10\x01\x12\x17\n" +
@@ -1921,14 +1927,16 @@ const file_trace_proto_rawDesc = "" +
 	"\x0fFACT_MOUNTPOINT\x10\x04\x12\x11\n" +
 	"\rFACT_UNHASHED\x10\b\x12\x16\n" +
 	"\x12FACT_INODE_UNKNOWN\x10\x10\x12\x18\n" +
-	"\x14FACT_NAME_UNREADABLE\x10 *\xaf\x01\n" +
+	"\x14FACT_NAME_UNREADABLE\x10 \x12\x12\n" +
+	"\x0eFACT_UNWATCHED\x10@*\xc9\x01\n" +
 	"\tLossCause\x12\x1a\n" +
 	"\x16LOSS_CAUSE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16LOSS_CAUSE_RING_BUFFER\x10\x01\x12\x15\n" +
 	"\x11LOSS_CAUSE_MISSED\x10\x02\x12\x1d\n" +
 	"\x19LOSS_CAUSE_WATCH_OVERFLOW\x10\x03\x12\x1e\n" +
 	"\x1aLOSS_CAUSE_UNREADABLE_NAME\x10\x04\x12\x14\n" +
-	"\x10LOSS_CAUSE_LIMIT\x10\x05B\x1fZ\x1dgithub.com/dtrec/dtrec/schemab\x06proto3"
+	"\x10LOSS_CAUSE_LIMIT\x10\x05\x12\x18\n" +
+	"\x14LOSS_CAUSE_UNWATCHED\x10\x06B\x1fZ\x1dgithub.com/dtrec/dtrec/schemab\x06proto3"
 
 var (
 	file_trace_proto_rawDescOnce sync.Once
