@@ -26,8 +26,9 @@ func newVMCmd() *cobra.Command {
 		Short: "Run a dtrec command line on another kernel, in a virtual machine",
 		Long: `Boots a kernel in QEMU with dtrec as init, runs the dtrec command line in it and
 brings its output, the file it wrote and its exit code back. No root, no network,
-nothing mounted on the host. In the guest, /tmp and the working directory are
-ext4, and an ext2 disk with a.txt is mounted on /mnt/loopfs.
+nothing mounted on the host. In the guest, /tmp and the working directory are on
+the filesystem of --fs, and an ext2 disk with a.txt is mounted on /mnt/loopfs. Where
+the kernel can fold case, an ext4 disk on /mnt/casefold can too.
 
 Exit status: that of the command; 2 where the guest did not run it to its end.`,
 		Example: `  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- record --workload all -o run1.pb`,
@@ -54,6 +55,7 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&c.Kernel, "kernel", "", "`VMLINUZ` to boot")
+	flags.StringVar(&c.FS, "fs", vm.FSExt4, "`NAME` of the filesystem of /tmp and the working directory: "+strings.Join(vm.Filesystems(), ", "))
 	flags.IntVar(&c.SMP, "smp", 2, "virtual CPUs")
 	flags.StringVar(&c.Memory, "mem", "1G", "memory, as QEMU's -m takes it")
 	flags.StringArrayVar(&files, "file", nil, "`HOST[:GUEST]`: take a static program or a directory along; may be repeated")
@@ -106,6 +108,8 @@ func vmRemedy(err error) string {
 		return "build it static: CGO_ENABLED=0 go build"
 	case errors.Is(err, vm.ErrNotBootable), errors.Is(err, os.ErrNotExist):
 		return "fetch a kernel with scripts/fetch-kernel VERSION"
+	case errors.Is(err, vm.ErrNoOverlay):
+		return "scripts/fetch-kernel keeps the module beside the kernel; for a kernel of your own, copy its overlay.ko there"
 	case errors.Is(err, vm.ErrTimeout):
 		return "give it longer with --timeout, or look at it with --console"
 	case errors.Is(err, context.Canceled):

@@ -187,12 +187,15 @@ func newJob(c *Config) (job, error) {
 			return s.command(cmd)
 		}, nil
 	case len(c.Workloads) > 0:
-		list, err := selectWorkloads(c.Workloads)
+		list, absent, err := selectWorkloads(c.Workloads)
 		if err != nil {
 			return nil, err
 		}
 		if err := prepareWorkloads(list); err != nil {
 			return nil, err
+		}
+		for _, remark := range remarks(list, absent) {
+			fmt.Fprintln(c.Stderr, "dtrec: "+remark)
 		}
 		return func(_ context.Context, s *session, _ <-chan struct{}) (string, int, error) {
 			return s.workloads(list)

@@ -14,10 +14,12 @@ import (
 
 // Workload is a small program as data: it is both run and printed as C.
 type Workload struct {
-	Name  string // also its task_struct.comm
-	Doc   string // what it shows
-	steps []step
-	needs []need
+	Name     string // also its task_struct.comm
+	Doc      string // what it shows
+	steps    []step
+	needs    []need
+	optional bool // "all" does without it where a need is not met
+	apart    bool // "all" is without it
 }
 
 // The files the workloads work on. Relative names are in the working directory.
@@ -34,35 +36,37 @@ const (
 )
 
 // Workloads lists the built-in workloads in the order --workload all runs them.
-func Workloads() []Workload {
+func Workloads() []Workload { return append(seedWorkloads(), pathWorkloads()...) }
+
+// seedWorkloads are the ten programs, and a_miss_enoent.
+func seedWorkloads() []Workload {
 	both := []string{fileLocal, fileTmp}
 	return []Workload{
-		{"minimal_open", "a name too long for the dentry: created, closed, removed",
-			[]step{longName{}, open{name: "name", flags: unix.O_RDWR | unix.O_CREAT, mode: 0o644, fd: "fd"},
-				closeFD("fd"), unlink{name: "name"}}, nil},
-		{"te_miss", "a file that exists is opened after its dentry was evicted",
-			join(create(fileTmp), drop(), openClose("fd", fileTmp)), needs(needDisk(fileTmp))},
-		{"tm_miss", "a missing file is opened twice: the second time its absence is cached",
-			join(drop(),
-				[]step{open{path: missTmp, fd: "fd1", missing: true}, printFD{"tm_miss first open fd=%d\n", "fd1"},
-					open{path: missTmp, fd: "fd2", missing: true}, printFD{"tm_miss second open fd=%d\n", "fd2"}}),
-			needs(needDisk(missTmp))},
-		{"lm_miss", "a missing file is opened by a relative name",
-			join(drop(), []step{open{path: missLocal, missing: true}}), needs(needDisk(missLocal))},
-		{"a_miss", "a file on another filesystem is opened after its dentry was evicted",
-			join(drop(), openClose("fd", loopFile)), needs(needLoop(loopFile))},
-		{"a_miss_enoent", "a missing file on another filesystem is opened",
-			join(drop(), []step{open{path: loopMissing, missing: true}}), needs(needLoop(loopFile))},
-		{"hits", "two files are opened, and opened again: the same dentries",
-			join(create(both...), drop(), openBoth("", "_again")), needs(needDisk(both...))},
-		{"delete", "two files are opened and removed",
-			join(create(both...), openBoth(""), []step{unlink{path: fileLocal}, unlink{path: fileTmp}}), nil},
-		{"evict", "two files are opened, then the caches are dropped",
-			join(create(both...), openBoth(""), dropUsed()), needs(needDisk(both...))},
-		{"rebuild", "one of two evicted files is opened again: a new dentry",
-			join(create(both...), openBoth(""), dropUsed(), openClose("fd", fileTmp)), needs(needDisk(both...))},
-		{"post", "the other of two evicted files is opened again: a new dentry",
-			join(create(both...), openBoth(""), dropUsed(), openClose("fd", fileLocal)), needs(needDisk(both...))},
+		{Name: "minimal_open", Doc: "a name too long for the dentry: created, closed, removed",
+			steps: []step{longName{}, open{name: "name", flags: unix.O_RDWR | unix.O_CREAT, mode: 0o644, fd: "fd"},
+				closeFD("fd"), unlink{name: "name"}}},
+		{Name: "te_miss", Doc: "a file that exists is opened after its dentry was evicted",
+			steps: join(create(fileTmp), drop(), openClose("fd", fileTmp))},
+		{Name: "tm_miss", Doc: "a missing file is opened twice: the second time its absence is cached",
+			steps: join(drop(),
+				[]step{open{path: missTmp, fd: "fd1", errno: unix.ENOENT}, printFD{"tm_miss first open fd=%d\n", "fd1"},
+					open{path: missTmp, fd: "fd2", errno: unix.ENOENT}, printFD{"tm_miss second open fd=%d\n", "fd2"}})},
+		{Name: "lm_miss", Doc: "a missing file is opened by a relative name",
+			steps: join(drop(), []step{open{path: missLocal, errno: unix.ENOENT}})},
+		{Name: "a_miss", Doc: "a file on another filesystem is opened after its dentry was evicted",
+			steps: join(drop(), openClose("fd", loopFile)), needs: needs(needLoop(loopFile))},
+		{Name: "a_miss_enoent", Doc: "a missing file on another filesystem is opened",
+			steps: join(drop(), []step{open{path: loopMissing, errno: unix.ENOENT}}), needs: needs(needLoop(loopFile))},
+		{Name: "hits", Doc: "two files are opened, and opened again: the same dentries",
+			steps: join(create(both...), drop(), openBoth("", "_again"))},
+		{Name: "delete", Doc: "two files are opened and removed",
+			steps: join(create(both...), openBoth(""), []step{unlink{path: fileLocal}, unlink{path: fileTmp}})},
+		{Name: "evict", Doc: "two files are opened, then the caches are dropped",
+			steps: join(create(both...), openBoth(""), dropUsed())},
+		{Name: "rebuild", Doc: "one of two evicted files is opened again: a new dentry",
+			steps: join(create(both...), openBoth(""), dropUsed(), openClose("fd", fileTmp))},
+		{Name: "post", Doc: "the other of two evicted files is opened again: a new dentry",
+			steps: join(create(both...), openBoth(""), dropUsed(), openClose("fd", fileLocal))},
 	}
 }
 
@@ -127,28 +131,56 @@ type UnknownWorkloadError struct{ Name string }
 // Error names it.
 func (e *UnknownWorkloadError) Error() string { return fmt.Sprintf("no workload %q", e.Name) }
 
-// selectWorkloads resolves names, in the order given; "all" is every one.
-func selectWorkloads(names []string) ([]Workload, error) {
-	var list []Workload
+// selectWorkloads resolves names, in the order given. "all" is every one that does
+// not run apart; of those, absent are the optional ones this machine cannot run.
+func selectWorkloads(names []string) (list []Workload, absent []error, err error) {
 	for _, name := range names {
 		if name == "all" {
-			list = append(list, Workloads()...)
+			for _, w := range Workloads() {
+				switch lacks := w.lacks(); {
+				case w.apart:
+				case w.optional && lacks != nil:
+					absent = append(absent, lacks)
+				default:
+					list = append(list, w)
+				}
+			}
 			continue
 		}
 		w, err := FindWorkload(strings.TrimSpace(name))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		list = append(list, w)
 	}
-	return list, nil
+	return list, absent, nil
 }
 
-// Source returns the program as lines of C, the body of its main.
+// lacks returns the first need that is not met, nil if all are.
+func (w *Workload) lacks() error {
+	for _, need := range w.needs {
+		if err := need(); err != nil {
+			return fmt.Errorf("workload %s: %w", w.Name, err)
+		}
+	}
+	return nil
+}
+
+// Source returns the program as lines of C: the body of its main, or where something
+// has to stand before main the whole of it without the includes.
 func (w *Workload) Source() []string {
-	var lines []string
+	var before, lines []string
 	for _, s := range w.steps {
+		if s, ok := s.(interface{ before() []string }); ok {
+			before = append(before, s.before()...)
+		}
 		lines = append(lines, s.source()...)
 	}
-	return lines
+	if before == nil {
+		return lines
+	}
+	for i := range lines {
+		lines[i] = "\t" + lines[i]
+	}
+	return slices.Concat(before, []string{"int main(void)", "{"}, lines, []string{"}"})
 }

@@ -29,34 +29,6 @@ type NeedError struct {
 // Error says what is lacking.
 func (e *NeedError) Error() string { return e.What }
 
-// needDisk wants the directories of the files on a filesystem that can evict
-// dentries: tmpfs and ramfs pin them, and drop_caches shows nothing.
-func needDisk(paths ...string) need {
-	return func() error {
-		for _, p := range paths {
-			var s unix.Statfs_t
-			dir := filepath.Dir(p)
-			if err := unix.Statfs(dir, &s); err != nil {
-				return fmt.Errorf("statfs %s: %w", dir, err)
-			}
-			if s.Type == unix.TMPFS_MAGIC || s.Type == unix.RAMFS_MAGIC {
-				return &NeedError{
-					What:   fmt.Sprintf("%s is in memory (tmpfs), where drop_caches evicts nothing", absolute(dir)),
-					Remedy: "use a directory on a disk filesystem, or record in a virtual machine with 'dtrec vm'",
-				}
-			}
-		}
-		return nil
-	}
-}
-
-func absolute(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
-}
-
 const loopRemedy = "make an ext2 image with a.txt in it and mount it there, or record in a virtual machine with 'dtrec vm'"
 
 // needLoop wants an ext2, 3 or 4 mounted on /mnt/loopfs, with the file in it.
@@ -75,6 +47,22 @@ func needLoop(path string) need {
 	}
 }
 
+const casefoldRemedy = "mount an ext4 made with 'mke2fs -O casefold' there, or record in a virtual machine with 'dtrec vm'"
+
+// needCasefold wants an ext4 mounted on /mnt/casefold, and a kernel that folds case.
+func needCasefold() error {
+	var here, above unix.Stat_t
+	var s unix.Statfs_t
+	if _, err := os.Stat("/sys/fs/ext4/features/casefold"); err != nil {
+		return &NeedError{What: "this kernel has no ext4 that folds case (CONFIG_UNICODE)", Remedy: "take a kernel that has, such as Debian's from 6.1 on"}
+	}
+	if unix.Stat(casefoldMount, &here) != nil || unix.Stat(filepath.Dir(casefoldMount), &above) != nil ||
+		unix.Statfs(casefoldMount, &s) != nil || here.Dev == above.Dev || s.Type != unix.EXT4_SUPER_MAGIC {
+		return &NeedError{What: "no ext4 filesystem is mounted on " + casefoldMount, Remedy: casefoldRemedy}
+	}
+	return nil
+}
+
 // needRoot: drop_caches is root's.
 func needRoot() error {
 	if os.Geteuid() == 0 {
@@ -89,11 +77,9 @@ func prepareWorkloads(list []Workload) error {
 	if err := needRoot(); err != nil {
 		return err
 	}
-	for _, w := range list {
-		for _, need := range w.needs {
-			if err := need(); err != nil {
-				return fmt.Errorf("workload %s: %w", w.Name, err)
-			}
+	for i := range list {
+		if err := list[i].lacks(); err != nil {
+			return err
 		}
 	}
 	if err := cleanWorkloads(list); err != nil {
@@ -108,9 +94,39 @@ func prepareWorkloads(list []Workload) error {
 	return nil
 }
 
-// cleanWorkloads removes the files the workloads make, and those that must be absent.
-func cleanWorkloads(list []Workload) error {
+// remarks are what a user should know of the workloads about to be recorded: those
+// left out, and the directories where the caches cannot be dropped.
+func remarks(list []Workload, absent []error) []string {
+	var out []string
+	for _, err := range absent {
+		out = append(out, "left out: "+err.Error())
+	}
+	var seen []string
 	for _, path := range workloadFiles(list) {
+		var s unix.Statfs_t
+		dir := absolute(filepath.Dir(path))
+		if slices.Contains(seen, dir) || unix.Statfs(dir, &s) != nil {
+			continue
+		}
+		seen = append(seen, dir)
+		if s.Type == unix.TMPFS_MAGIC || s.Type == unix.RAMFS_MAGIC {
+			out = append(out, dir+" is in memory (tmpfs): drop_caches evicts nothing there, and a missing name is not cached")
+		}
+	}
+	return out
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// cleanWorkloads removes what the workloads make, and what must be absent: files
+// before the directories they are in.
+func cleanWorkloads(list []Workload) error {
+	for _, path := range slices.Backward(workloadFiles(list)) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("clean up: %w", err)
 		}
@@ -120,25 +136,21 @@ func cleanWorkloads(list []Workload) error {
 
 // clean removes what the workloads left. Only after the recording, or it would be in it.
 func (c *Config) clean() error {
-	list, err := selectWorkloads(c.Workloads)
+	list, _, err := selectWorkloads(c.Workloads)
 	if err != nil {
 		return err
 	}
 	return cleanWorkloads(list)
 }
 
-// workloadFiles lists the files made, and those opened as missing.
+// workloadFiles lists what the workloads make, and what they open as missing, sorted:
+// a directory comes before what is in it.
 func workloadFiles(list []Workload) []string {
 	var paths []string
 	for _, w := range list {
 		for _, s := range w.steps {
-			switch s := s.(type) {
-			case creat:
-				paths = append(paths, s.path)
-			case open:
-				if s.missing {
-					paths = append(paths, s.path)
-				}
+			if s, ok := s.(maker); ok {
+				paths = append(paths, s.makes()...)
 			}
 		}
 	}

@@ -7,9 +7,7 @@ package record
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 	"unsafe"
@@ -28,6 +26,7 @@ type step interface {
 
 // state is the variables of a running workload.
 type state struct {
+	comm   string
 	fds    map[string]int
 	names  map[string]string
 	stdout int
@@ -40,24 +39,32 @@ type state struct {
 func RunWorkload(w *Workload, stdout int, gate func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	comm, err := unix.BytePtrFromString(w.Name)
-	if err != nil {
+	if err := setComm(w.Name); err != nil {
 		return err
-	}
-	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(comm)), 0, 0, 0); err != nil {
-		return fmt.Errorf("set the task's name: %w", err)
 	}
 	if gate != nil {
 		if err := gate(); err != nil {
 			return err
 		}
 	}
-	s := &state{fds: make(map[string]int), names: make(map[string]string), stdout: stdout}
+	s := &state{comm: w.Name, fds: make(map[string]int), names: make(map[string]string), stdout: stdout}
 	var errs []error
 	for _, step := range w.steps {
 		errs = append(errs, step.run(s))
 	}
 	return errors.Join(errs...)
+}
+
+// setComm gives the calling thread a name.
+func setComm(name string) error {
+	comm, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(comm)), 0, 0, 0); err != nil {
+		return fmt.Errorf("set the task's name: %w", err)
+	}
+	return nil
 }
 
 // longName builds the name of minimal_open.
@@ -75,13 +82,14 @@ func (longName) source() []string {
 	}
 }
 
-// open calls open(2) on a path, or on the variable called name.
+// open calls open(2) on a path, or on the variable called name; with at, openat(2).
 type open struct {
 	path, name string
+	at         string // the variable of the directory's descriptor
 	flags      int
 	mode       uint32
-	fd         string // the variable for the result; empty: none
-	missing    bool   // the file is expected not to be there
+	fd         string     // the variable for the result; empty: none
+	errno      unix.Errno // how it is expected to fail; 0: it is not
 }
 
 func (o open) run(s *state) error {
@@ -89,7 +97,11 @@ func (o open) run(s *state) error {
 	if o.name != "" {
 		path = s.names[o.name]
 	}
-	fd, err := unix.Open(path, o.flags, o.mode)
+	dir := unix.AT_FDCWD
+	if o.at != "" {
+		dir = s.fds[o.at]
+	}
+	fd, err := unix.Openat(dir, path, o.flags, o.mode)
 	if err != nil {
 		fd = -1
 	}
@@ -97,9 +109,9 @@ func (o open) run(s *state) error {
 		s.fds[o.fd] = fd
 	}
 	switch {
-	case o.missing && err == nil:
-		return fmt.Errorf("open %s: %w", path, fs.ErrExist)
-	case o.missing && errors.Is(err, unix.ENOENT), err == nil:
+	case o.errno != 0 && err == nil:
+		return fmt.Errorf("open %s: it was to fail with: %w", path, o.errno)
+	case o.errno != 0 && errors.Is(err, o.errno), err == nil:
 		return nil
 	default:
 		return fmt.Errorf("open %s: %w", path, err)
@@ -108,10 +120,13 @@ func (o open) run(s *state) error {
 
 func (o open) source() []string {
 	args := operand(o.path, o.name) + ", " + flagNames(o.flags)
-	if o.flags&unix.O_CREAT != 0 {
+	if o.flags&unix.O_CREAT != 0 || o.flags&unix.O_TMPFILE == unix.O_TMPFILE {
 		args += fmt.Sprintf(", %#o", o.mode)
 	}
 	call := "open(" + args + ");"
+	if o.at != "" {
+		call = "openat(" + o.at + ", " + args + ");"
+	}
 	if o.fd != "" {
 		call = "int " + o.fd + " = " + call
 	}
@@ -220,13 +235,39 @@ func operand(path, name string) string {
 	return quote(path)
 }
 
-// quote is a C string literal of printable text and newlines.
-func quote(s string) string { return strconv.Quote(s) }
+// quote is a C string literal. What is not printable ASCII is in octal, which unlike
+// hexadecimal ends after three digits.
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\%03o`, c)
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String() + `"`
+}
 
+// flagNames spells the flags of open in C. O_TMPFILE holds the bit of O_DIRECTORY.
 func flagNames(flags int) string {
 	names := []string{[]string{"O_RDONLY", "O_WRONLY", "O_RDWR"}[flags&unix.O_ACCMODE]}
-	if flags&unix.O_CREAT != 0 {
-		names = append(names, "O_CREAT")
+	for _, f := range []struct {
+		bits int
+		name string
+	}{{unix.O_CREAT, "O_CREAT"}, {unix.O_EXCL, "O_EXCL"}, {unix.O_PATH, "O_PATH"}, {unix.O_NOFOLLOW, "O_NOFOLLOW"},
+		{unix.O_TMPFILE, "O_TMPFILE"}, {unix.O_DIRECTORY, "O_DIRECTORY"}} {
+		if flags&f.bits == f.bits {
+			names = append(names, f.name)
+			flags &^= f.bits
+		}
 	}
 	return strings.Join(names, " | ")
 }

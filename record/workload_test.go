@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +16,8 @@ import (
 )
 
 func TestWorkloadNames(t *testing.T) {
-	want := "minimal_open te_miss tm_miss lm_miss a_miss a_miss_enoent hits delete evict rebuild post"
+	want := "minimal_open te_miss tm_miss lm_miss a_miss a_miss_enoent hits delete evict rebuild post " +
+		"rename rename_dir links link_loop create at dots names wild_names casefold race"
 	if got := strings.Join(WorkloadNames(), " "); got != want {
 		t.Errorf("got %s", got)
 	}
@@ -27,9 +29,12 @@ func TestWorkloadNames(t *testing.T) {
 	if _, err := FindWorkload("nosuch"); err == nil {
 		t.Error("nosuch is found")
 	}
-	all, err := selectWorkloads([]string{"hits", "all"})
-	if err != nil || len(all) != 1+len(Workloads()) || all[0].Name != "hits" {
-		t.Errorf("%d selected, %v", len(all), err)
+	all, absent, err := selectWorkloads([]string{"hits", "all"})
+	if err != nil || len(all)+len(absent) != len(Workloads()) || all[0].Name != "hits" {
+		t.Errorf("%d selected, %d absent, %v", len(all), len(absent), err)
+	}
+	if slices.ContainsFunc(all, func(w Workload) bool { return w.Name == "race" }) {
+		t.Error("race is in all")
 	}
 }
 
@@ -78,36 +83,46 @@ func TestWorkloadSource(t *testing.T) {
 
 // What is printed is C.
 func TestWorkloadSourceCompiles(t *testing.T) {
-	clang, err := exec.LookPath("clang-16")
-	if err != nil {
-		if os.Getenv("DTREC_ALL_TOOLS") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	const prelude = `
-typedef unsigned long size_t;
-typedef long ssize_t;
-#define NULL ((void *)0)
-#define O_RDONLY 0
-#define O_WRONLY 1
-#define O_RDWR 2
-#define O_CREAT 0100
-int open(const char *, int, ...), creat(const char *, unsigned), close(int), unlink(const char *);
-void sync(void);
-ssize_t write(int, const void *, size_t), pwrite(int, const void *, size_t, long);
-int printf(const char *, ...), snprintf(char *, size_t, const char *, ...);
-long time(long *);
-int main(void)
-{
-`
+	cc := compiler(t)
 	for _, w := range Workloads() {
-		cmd := exec.Command(clang, "-x", "c", "-std=gnu11", "-fsyntax-only", "-Wall", "-Werror", "-")
-		cmd.Stdin = strings.NewReader(prelude + strings.Join(w.Source(), "\n") + "\n}\n")
+		cmd := exec.Command(cc, "-x", "c", "-std=gnu11", "-fsyntax-only", "-Wall", "-Werror", "-")
+		cmd.Stdin = strings.NewReader(wholeProgram(w.Source()))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", w.Name, err, out)
 		}
 	}
+}
+
+// compiler finds a C compiler that has the headers of a C library.
+func compiler(t *testing.T) string {
+	t.Helper()
+	var why error
+	for _, cc := range []string{"cc", "clang-16"} {
+		cmd := exec.Command(cc, "-x", "c", "-fsyntax-only", "-")
+		cmd.Stdin = strings.NewReader("#include <stdio.h>\n#include <linux/fs.h>\n")
+		if why = cmd.Run(); why == nil {
+			return cc
+		}
+	}
+	if os.Getenv("DTREC_ALL_TOOLS") != "" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+	return ""
+}
+
+// wholeProgram puts the includes before a program, and a main around it if it is the body of one.
+func wholeProgram(lines []string) string {
+	var b strings.Builder
+	b.WriteString("#define _GNU_SOURCE\n")
+	for _, h := range []string{"fcntl", "pthread", "stdatomic", "stdio", "string", "sys/ioctl", "sys/stat", "time", "unistd", "linux/fs"} {
+		b.WriteString("#include <" + h + ".h>\n")
+	}
+	body := strings.Join(lines, "\n")
+	if !slices.Contains(lines, "int main(void)") {
+		body = "int main(void)\n{\n" + body + "\n}"
+	}
+	return b.String() + body + "\n"
 }
 
 // A workload that needs no root really runs, under its name, and leaves nothing.
@@ -144,12 +159,12 @@ func TestRunWorkloadGoesOn(t *testing.T) {
 	}
 	defer r.Close()
 	w := Workload{Name: "test", steps: []step{
-		open{path: absent, fd: "fd", missing: true}, printFD{"%d\n", "fd"},
-		open{path: absent, fd: "fd"}, creat{there}, open{path: there, missing: true}, unlink{path: there},
+		open{path: absent, fd: "fd", errno: unix.ENOENT}, printFD{"%d\n", "fd"},
+		open{path: absent, fd: "fd"}, creat{there}, open{path: there, errno: unix.ENOENT}, unlink{path: there},
 	}}
 	err = RunWorkload(&w, int(pipe.Fd()), nil)
 	pipe.Close()
-	if err == nil || !strings.Contains(err.Error(), "absent: no such file") || !strings.Contains(err.Error(), "there: file already exists") {
+	if err == nil || !strings.Contains(err.Error(), "absent: no such file") || !strings.Contains(err.Error(), "there: it was to fail with") {
 		t.Errorf("got %v", err)
 	}
 	b := make([]byte, 16)
@@ -162,26 +177,34 @@ func TestRunWorkloadGoesOn(t *testing.T) {
 }
 
 func TestWorkloadFiles(t *testing.T) {
-	got := strings.Join(workloadFiles(Workloads()), " ")
+	got := strings.Join(workloadFiles(seedWorkloads()), " ")
 	if got != "/mnt/loopfs/none.txt /tmp/t_e.txt /tmp/t_m.txt l_e.txt l_m.txt" {
 		t.Errorf("got %s", got)
 	}
 }
 
 func TestNeeds(t *testing.T) {
-	var s unix.Statfs_t
-	if unix.Statfs("/dev/shm", &s) == nil && s.Type == unix.TMPFS_MAGIC {
-		err, ok := needDisk("/dev/shm/x")().(*NeedError)
-		if !ok || err.Remedy == "" {
-			t.Errorf("tmpfs is good enough: %v", err)
-		}
-	}
-	if err := needDisk("/proc/x")(); err != nil {
-		t.Errorf("a filesystem that is not tmpfs: %v", err)
-	}
 	if _, err := os.Stat(loopFile); err != nil {
 		if err, ok := needLoop(loopFile)().(*NeedError); !ok || err.Remedy == "" {
 			t.Errorf("no file, and the need is met: %v", err)
 		}
+	}
+	if _, err := os.Stat(casefoldMount); err != nil {
+		if err, ok := needCasefold().(*NeedError); !ok || err.Remedy == "" {
+			t.Errorf("no directory, and the need is met: %v", err)
+		}
+	}
+}
+
+// Where drop_caches evicts nothing the user is told, once for each directory.
+func TestRemarks(t *testing.T) {
+	var s unix.Statfs_t
+	if unix.Statfs("/dev/shm", &s) != nil || s.Type != unix.TMPFS_MAGIC {
+		t.Skip("no tmpfs on /dev/shm")
+	}
+	list := []Workload{{steps: []step{creat{"/dev/shm/a"}, creat{"/dev/shm/b"}, creat{"/proc/x"}}}}
+	got := remarks(list, []error{os.ErrInvalid})
+	if len(got) != 2 || got[0] != "left out: invalid argument" || !strings.HasPrefix(got[1], "/dev/shm is in memory") {
+		t.Errorf("got %q", got)
 	}
 }

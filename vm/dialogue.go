@@ -73,6 +73,8 @@ func (d *dialogue) verdict(ctx context.Context, console *tail, exit error, compl
 		cause = nil
 	}
 	switch {
+	case d.last.Lacks:
+		return fmt.Errorf("%w: %w", ErrInit, ErrNoOverlay)
 	case d.last.Error != "":
 		return console.blame(fmt.Errorf("%w: %s", ErrInit, printable(d.last.Error)))
 	case errors.Is(cause, ErrTimeout), errors.Is(cause, ErrNoBoot):

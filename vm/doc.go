@@ -11,8 +11,9 @@
 //	}
 //
 // On the host, Run boots the kernel with it, and Init, in the guest, mounts what a recording needs and starts the
-// program once more as the job: uid 0, in /work. There are two ext4 disks, on /tmp and /work, and an ext2 disk on
-// /mnt/loopfs that holds a.txt; all three are made anew for each run.
+// program once more as the job: uid 0, in /work. /tmp and /work are two ext4 disks, or in memory, or
+// overlayfs on such disks (Config.FS); an ext2 disk on /mnt/loopfs holds a.txt, and one on /mnt/casefold can have
+// directories that fold case, where the kernel can. All disks are made anew for each run.
 //
 // The job's stdout and stderr come back byte for byte and while it runs, each over a serial port of its own, the
 // outputs as a tar archive on a raw disk, and the exit code over a third port (see message for what is said there).

@@ -26,6 +26,8 @@ var (
 	ErrTimeout = errors.New("the guest did not end in time")
 	// ErrInit: the guest's init could not mount, start the job or write the outputs.
 	ErrInit = errors.New("in the guest")
+	// ErrNoOverlay: the guest's kernel has no overlayfs, neither in itself nor as a module that was found.
+	ErrNoOverlay = errors.New("overlayfs is not in this kernel, and no overlay module was found for it")
 	// ErrDied: the guest ended without a word.
 	ErrDied = errors.New("the guest ended without a result")
 	// ErrNoOutput: the job ended with exit code 0 and left out an output.

@@ -56,7 +56,7 @@ func serve() error {
 	}
 	done, err := runJob()
 	if err != nil {
-		return errors.Join(err, say(control, message{Error: err.Error()}))
+		return errors.Join(err, say(control, message{Error: err.Error(), Lacks: errors.Is(err, ErrNoOverlay)}))
 	}
 	return say(control, done)
 }

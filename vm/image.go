@@ -15,9 +15,10 @@ import (
 
 // Sizes of the disks in bytes. All are sparse: they take what is written to them.
 const (
-	ext4Size   = 2 << 30
-	loopSize   = 16 << 20
-	outputSize = 4 << 30
+	ext4Size     = 2 << 30
+	loopSize     = 16 << 20
+	casefoldSize = 16 << 20
+	outputSize   = 4 << 30
 )
 
 // disk is an image to make: an empty file system of a kind, or a raw disk.
@@ -40,6 +41,10 @@ func disks() []disk {
 			options: []string{"-t", "ext2", "-E", "root_owner=0:0,nodiscard"},
 		},
 		{serial: outputDisk, size: outputSize},
+		{
+			serial: casefoldDisk, size: casefoldSize,
+			options: []string{"-t", "ext4", "-O", "casefold,^has_journal", "-E", "root_owner=0:0,nodiscard,lazy_itable_init=1"},
+		},
 	}
 }
 

@@ -94,6 +94,42 @@ func TestKernelFacts(t *testing.T) {
 	})
 }
 
+// TestKernelFilesystems: /tmp and the working directory are on what was asked for, and /mnt/casefold is there where the
+// kernel can fold case.
+func TestKernelFilesystems(t *testing.T) {
+	onKernels(t, func(t *testing.T, b bed) {
+		for _, fs := range []string{FSTmpfs, FSOverlay} {
+			r := b.must(t, 0, Config{FS: fs}, "facts")
+			for _, want := range []string{"mount /tmp " + fs, "mount /work " + fs, "mount /mnt/loopfs ext2", "cwd /work"} {
+				if !strings.Contains(r.stdout, want+"\n") {
+					t.Errorf("%s: no %q in:\n%s", fs, want, r.stdout)
+				}
+			}
+			folds := strings.Contains(r.stdout, "casefold yes\n")
+			if folds != strings.Contains(r.stdout, "mount /mnt/casefold ext4\n") {
+				t.Errorf("the kernel folds case: %v, and:\n%s", folds, r.stdout)
+			}
+		}
+	})
+}
+
+// TestKernelWithoutOverlay: an image alone has no overlayfs on the kernels of a distribution.
+func TestKernelWithoutOverlay(t *testing.T) {
+	onKernels(t, func(t *testing.T, b bed) {
+		image, err := os.ReadFile(b.kernel)
+		if err == nil {
+			b.kernel = filepath.Join(t.TempDir(), "vmlinuz")
+			err = os.WriteFile(b.kernel, image, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.run(t.Context(), Config{FS: FSOverlay}, "facts"); !errors.Is(err, ErrNoOverlay) {
+			t.Errorf("got %v, want ErrNoOverlay", err)
+		}
+	})
+}
+
 func TestKernelStreams(t *testing.T) {
 	onKernels(t, func(t *testing.T, b bed) {
 		r := b.must(t, 0, Config{}, "bytes")

@@ -23,9 +23,6 @@ type mount struct {
 	optional                      bool // a kernel without it still runs the job
 }
 
-// ext4Options: the inode tables of the fresh images need no zeroing in the background.
-const ext4Options = "noinit_itable"
-
 // mountBasics mounts what init itself needs.
 func mountBasics() error {
 	return mountAll([]mount{
@@ -49,7 +46,7 @@ func prepare(j job) error {
 	}); err != nil {
 		return err
 	}
-	if err := mountDisks(); err != nil {
+	if err := mountPlaces(j); err != nil {
 		return err
 	}
 	steps := []func() error{
@@ -83,22 +80,6 @@ func mountAll(mounts []mount) error {
 		}
 	}
 	return nil
-}
-
-func mountDisks() error {
-	mounts := []mount{
-		{source: tmpDisk, target: tmpDir, kind: "ext4", options: ext4Options},
-		{source: workDisk, target: workDir, kind: "ext4", options: ext4Options},
-		{source: loopDisk, target: loopDir, kind: "ext2"},
-	}
-	for i := range mounts {
-		device, err := findDisk(mounts[i].source)
-		if err != nil {
-			return err
-		}
-		mounts[i].source = device
-	}
-	return mountAll(mounts)
 }
 
 // diskLimit is how long a disk may take to appear: the kernel looks for disks while init starts.

@@ -18,6 +18,7 @@ const (
 	workDir     = "/work"
 	tmpDir      = "/tmp"
 	loopDir     = "/mnt/loopfs"
+	casefoldDir = "/mnt/casefold"
 	binDir      = "/bin"
 	homeDir     = "/root"
 )
@@ -31,10 +32,11 @@ const (
 
 // The disks, by the serial number of their NVMe controllers. The order in which the kernel names them is not fixed.
 const (
-	tmpDisk    = "dtrec-tmp"
-	workDisk   = "dtrec-work"
-	loopDisk   = "dtrec-loop"
-	outputDisk = "dtrec-output"
+	tmpDisk      = "dtrec-tmp"
+	workDisk     = "dtrec-work"
+	loopDisk     = "dtrec-loop"
+	outputDisk   = "dtrec-output"
+	casefoldDisk = "dtrec-casefold"
 )
 
 // job is what Init is told to do, as JSON in the initramfs.
@@ -42,6 +44,8 @@ type job struct {
 	Program string   // guest path
 	Args    []string // without argv[0]
 	Env     []string
+	FS      string   // of /tmp and the working directory, as in Config
+	Module  string   // guest path of the overlay module taken along; empty: none
 	Dirs    []string // guest paths of directories to make before the job starts
 	Outputs []string // guest paths to bring back
 }
@@ -53,6 +57,7 @@ type message struct {
 	Alive  bool    `json:",omitempty"`
 	Uptime float64 `json:",omitempty"` // with Alive: seconds since the kernel started
 	Error  string  `json:",omitempty"` // why init gave up
+	Lacks  bool    `json:",omitempty"` // with Error: it is ErrNoOverlay
 	Done   bool    `json:",omitempty"`
 	Exit   int     `json:",omitempty"` // with Done: the job's exit code, 128+N when killed by signal N
 	Size   int64   `json:",omitempty"` // with Done: bytes of tar on the output disk, 0 when there are no outputs
@@ -73,7 +78,7 @@ func (m message) check() error {
 
 // newJob translates what the configuration asks for into the guest's terms.
 func newJob(c Config) (job, error) {
-	j := job{Program: path.Join(binDir, filepath.Base(c.Program)), Args: c.Args, Env: c.Env}
+	j := job{Program: path.Join(binDir, filepath.Base(c.Program)), Args: c.Args, Env: c.Env, FS: c.FS, Module: c.modulePlace()}
 	for _, output := range c.Outputs {
 		if output == "" {
 			return job{}, fmt.Errorf("an output without a name")

@@ -171,6 +171,7 @@ func TestRunRefuses(t *testing.T) {
 		{"dynamic file", func(c *Config) { c.Files = []File{{fakeELF(t, "/lib64/ld.so"), "/bin/x"}} }, ErrNotStatic, "-static"},
 		{"no file", func(c *Config) { c.Files = []File{{"/nonexistent/x", ""}} }, os.ErrNotExist, "take along"},
 		{"empty output", func(c *Config) { c.Outputs = []string{""} }, nil, "without a name"},
+		{"file system", func(c *Config) { c.FS = "xfs" }, nil, "xfs"},
 		{"accelerator", func(c *Config) { c.Accel = "hvf" }, nil, "hvf"},
 	}
 	for _, tt := range tests {

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,6 +26,10 @@ type Config struct {
 	Program string
 	// Args is the job's command line without argv[0].
 	Args []string
+	// FS is the file system of /tmp and of the job's working directory: FSExt4, FSTmpfs or FSOverlay; empty means FSExt4.
+	// For FSOverlay, a kernel that has overlayfs as a module needs the module beside its image, as overlay.ko, .ko.xz
+	// or .ko.zst, or in the host's /lib/modules (ErrNoOverlay).
+	FS string
 	// Env is added to the guest's small environment (PATH, HOME, TMPDIR, USER), as "NAME=value".
 	Env []string
 	// Files are taken along into the guest.
@@ -47,6 +53,8 @@ type Config struct {
 	Console io.Writer
 	// Notice, if not nil, is told in one line about what the user may want to know: an old QEMU, KVM that starts no guest.
 	Notice func(string)
+
+	module string // file name of the overlay module taken along
 }
 
 // File is a file or directory of the host and its place in the guest. A program has to be static, or its loader and
@@ -73,6 +81,7 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	if old := emulator.tooOld(); old != "" {
 		c.notice(old)
 	}
+	c = c.takeModule()
 	limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout))
 	defer cancel()
 	job, err := newJob(c)
@@ -91,6 +100,9 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 func (c Config) withDefaults() Config {
 	if c.SMP == 0 {
 		c.SMP = 2
+	}
+	if c.FS == "" {
+		c.FS = FSExt4
 	}
 	if c.Memory == "" {
 		c.Memory = "1G"
@@ -119,6 +131,9 @@ func (c Config) check() error {
 	case "", accelKVM, accelTCG, accelCount:
 	default:
 		return fmt.Errorf("accelerator %q: not kvm, tcg or icount", c.Accel)
+	}
+	if !slices.Contains(Filesystems(), c.FS) {
+		return fmt.Errorf("file system %q: not %s", c.FS, strings.Join(Filesystems(), ", "))
 	}
 	if _, err := KernelRelease(c.Kernel); err != nil {
 		return err

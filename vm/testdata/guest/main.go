@@ -98,6 +98,9 @@ func facts() error {
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat("/sys/fs/ext4/features/casefold"); err == nil {
+		fmt.Println("casefold yes")
+	}
 	fmt.Printf("hostname %s\nrelease %s\n", text(uts.Nodename), text(uts.Release))
 	fmt.Printf("cwd %s\nuid %d\na.txt %q\nkptr_restrict %s", dir, os.Getuid(), a, restrict)
 	fmt.Printf("stdout %v\nlo %s", info.Mode().Type(), state)

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rootless are the workloads that run as any user, anywhere.
+func rootless() []Workload {
+	return slices.DeleteFunc(pathWorkloads(), func(w Workload) bool { return w.Name == "race" || w.Name == "casefold" })
+}
+
+// Every call comes out as the workload says, and what it makes is what is removed.
+func TestPathWorkloads(t *testing.T) {
+	for _, w := range rootless() {
+		t.Run(w.Name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Chdir(dir)
+			if err := RunWorkload(&w, 1, nil); err != nil {
+				t.Error(err)
+			}
+			if err := os.Chdir(dir); err != nil {
+				t.Fatal(err)
+			}
+			if made, _ := filepath.Glob("*/*"); len(made) == 0 {
+				t.Error("it made nothing")
+			}
+			if err := cleanWorkloads([]Workload{w}); err != nil {
+				t.Error(err)
+			}
+			if left, _ := filepath.Glob("*"); len(left) != 0 {
+				t.Errorf("it left %v", left)
+			}
+		})
+	}
+}
+
+// The C that is printed leaves the same files behind as what is run.
+func TestPathWorkloadsInC(t *testing.T) {
+	cc := compiler(t)
+	for _, w := range rootless() {
+		t.Run(w.Name, func(t *testing.T) {
+			ours, theirs, program := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "program")
+			build := exec.Command(cc, "-x", "c", "-std=gnu11", "-pthread", "-o", program, "-")
+			build.Stdin = strings.NewReader(wholeProgram(w.Source()))
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			run := exec.Command(program)
+			run.Dir = theirs
+			if err := run.Run(); err != nil {
+				t.Fatal(err)
+			}
+			t.Chdir(ours)
+			if err := RunWorkload(&w, 1, nil); err != nil {
+				t.Error(err)
+			}
+			if a, b := tree(t, ours), tree(t, theirs); a != b {
+				t.Errorf("run:\n%s\nas C:\n%s", a, b)
+			}
+		})
+	}
+}
+
+// tree lists a directory, with types and targets of links.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(name string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		target, _ := os.Readlink(name)
+		_, err = b.WriteString(strings.TrimPrefix(name, dir) + " " + entry.Type().String() + " " + target + "\n")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// Two threads open every file, at any speed; the names are those of the C.
+func TestRace(t *testing.T) {
+	t.Chdir(t.TempDir())
+	w := Workload{Name: "race", steps: append(race{"race", 4}.create(), race{"race", 4})}
+	if err := RunWorkload(&w, 1, nil); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove("race/03"); err != nil {
+		t.Fatal(err)
+	}
+	err := race{"race", 4}.run(&state{comm: "race"})
+	if err == nil || strings.Count(err.Error(), "open race/03: ") != 2 {
+		t.Errorf("a missing file is not told by both threads: %v", err)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	if got := quote("a\n\"\\\xff1`\x1b"); got != `"a\n\"\\\3771`+"`"+`\033"` {
+		t.Errorf("got %s", got)
+	}
+}
