@@ -150,6 +150,39 @@ func TestReadmeClaimsAreMeasured(t *testing.T) {
 	}
 }
 
+// The reasons in docs/claims.md are those of the code. DTREC_UPDATE=1 writes them anew.
+func TestDocumentedReasonsAreThoseOfTheCode(t *testing.T) {
+	const file, mark = "docs/claims.md", "## Every reason\n\n"
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	intro, table, found := strings.Cut(string(page), mark)
+	if !found {
+		t.Fatalf("%s has no %q", file, mark)
+	}
+	want := "| verdict | reason | claims |\n|---|---|---|\n"
+	for _, w := range report.Whys() {
+		var of []string
+		for _, k := range w.Kinds {
+			of = append(of, k.String())
+		}
+		if len(of) == len(report.Kinds()) {
+			of = []string{"all"}
+		}
+		want += fmt.Sprintf("| %s | %s | %s |\n", w.Verdict, strings.ReplaceAll(w.Text, "%s", "…"), strings.Join(of, ", "))
+	}
+	if os.Getenv("DTREC_UPDATE") != "" {
+		if err := os.WriteFile(file, []byte(intro+mark+want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if table != want {
+		t.Errorf("%s has\n%s\nthe code has\n%s", file, table, want)
+	}
+}
+
 // ablationTable has a row per kind of claim and a column per role that something
 // falls without: how many of the proven claims of the trace.
 func ablationTable(t *testing.T, trace string) string {

@@ -41,8 +41,9 @@ type Object struct {
 
 	// The dentry that had this address before.
 	Before Ghost
-	// Broken: what the events say of it contradicts itself, so one was missed.
-	Broken string
+	// Broken is the event that handed its address out again, or showed another dentry
+	// there, though no kill of it was seen: one was missed.
+	Broken uint64
 	// Unwatched is the first event of it that others could no longer be followed from:
 	// its end may not have been seen, and what came later may be another dentry.
 	Unwatched uint64
@@ -109,19 +110,19 @@ func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
 	switch {
 	case e.Role == schema.RoleAlloc && e.Phase == schema.Exit:
 		if d != nil {
-			o.bury(d)
+			o.bury(d, e.ID)
 		}
 		d = o.add(e)
 		d.Born, d.BornTime = e.ID, e.Time
 	case d == nil:
 		d = o.add(e)
 	case d.Killed != 0 && !o.free && revives(e.Role):
-		o.bury(d)
+		o.bury(d, e.ID)
 		d = o.add(e)
 	}
 	d.see(e, evict)
 	if o.last = d; e.Role == schema.RoleFree {
-		o.bury(d)
+		o.bury(d, e.ID)
 	}
 	return d
 }
@@ -142,9 +143,10 @@ func (o *Objects) add(e *schema.Event) *Object {
 	return d
 }
 
-func (o *Objects) bury(d *Object) {
+// bury ends what the address was until the event by.
+func (o *Objects) bury(d *Object, by uint64) {
 	if d.Killed == 0 && d.Freed == 0 {
-		d.Broken = "its address was handed out again and no kill was recorded"
+		d.Broken = by
 	}
 	if len(o.ghosts) >= maxGhosts {
 		clear(o.ghosts)

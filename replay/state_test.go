@@ -76,12 +76,12 @@ func TestAnAddressUsedAgainIsAnotherObject(t *testing.T) {
 	if second == first || second.Before.Seq != first.Seq || second.Before.Killed != first.Killed || first.Killed == 0 {
 		t.Errorf("second tenant %+v of %+v", second, first)
 	}
-	if first.Unwatched != 0 || first.Broken != "" || second.Broken != "" {
-		t.Errorf("broken: %q, %q", first.Broken, second.Broken)
+	if first.Unwatched != 0 || first.Broken != 0 || second.Broken != 0 {
+		t.Errorf("broken: %d, %d", first.Broken, second.Broken)
 	}
 	f.do(1, schema.RoleAlloc, schema.Enter, 0)
 	f.do(1, schema.RoleAlloc, schema.Exit, a)
-	if second.Broken == "" {
+	if second.Broken == 0 {
 		t.Error("an address handed out twice without a kill is not noticed")
 	}
 }

@@ -80,8 +80,8 @@ func (cl *Claim) doubtID(why Why, id uint64) {
 // its address need be of it.
 func (cl *Claim) alive(d *replay.Object) {
 	switch {
-	case d.Broken != "":
-		cl.doubt(MissedEnd, d.Broken)
+	case d.Broken != 0:
+		cl.doubtID(MissedEnd, d.Broken)
 	case d.Unwatched != 0:
 		cl.doubtID(Unwatched, d.Unwatched)
 	}

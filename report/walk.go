@@ -215,7 +215,7 @@ func (c *collector) chain(cl *Claim, prev, r *row) {
 	switch {
 	case prev.result == nil:
 		cl.doubt(NoResult, "")
-	case prev.result.Broken != "" || prev.result.Unwatched != 0:
+	case prev.result.Broken != 0 || prev.result.Unwatched != 0:
 		cl.alive(prev.result)
 	case prev.result.Killed != 0 && prev.result.Killed < e.ID:
 		cl.doubt(KilledOnTheWay, "")

@@ -94,7 +94,7 @@ func Whys() []WhyInfo {
 		{OtherLosses, Unproven, "the footer counts other losses than the file holds", all, false},
 		{DamagedFile, Unproven, "the file is damaged, and no footer tells what it held", all, false},
 		{OlderDentry, Unproven, "its allocation was not recorded", of(Negative), true},
-		{MissedEnd, Unproven, "%s", of(Key, Negative, HardLink, Race), false},
+		{MissedEnd, Unproven, "its address was handed out again at #%s and no kill was recorded", of(Key, Negative, HardLink, Race), false},
 		{Unwatched, Unproven, "the watch set had no room for it at #%s: its end may not have been seen", lives, true},
 		{CutName, Unproven, "the name could not be read whole", of(Key, Prefix, Hash, Move), false},
 		{NoNameHash, Unproven, "this kernel's name hash is not known", of(Hash), false},
