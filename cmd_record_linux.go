@@ -34,9 +34,15 @@ workloads, or for tasks that run already. It takes root, or CAP_BPF and
 CAP_PERFMON. Under sudo the command runs as the invoking user and the file belongs
 to that user. The file gives kernel addresses away; its mode is 0600.
 
-A command's recording ends with it. Ctrl-C is the command's; SIGTERM is handed on
-to it. Other recordings end on Ctrl-C, SIGTERM, --duration or a limit. A command
-outlives a limit or a full disk; what was recorded until then is kept.
+What is recorded is joined by or: each process of -p and what it starts from then
+on, tasks of the name --comm for as long as they have it, those below --cgroup, the
+command and what it starts, all with -a. dtrec itself is left out.
+
+A command's recording ends with it, also when it leaves a daemon behind: record that
+by -p or --cgroup. Ctrl-C is the command's; SIGTERM is handed on to it. A command
+outlives a limit or a full disk; what was recorded until then is kept. Recordings
+without a command say on stderr when they have begun, and end on Ctrl-C, SIGTERM,
+--duration or a limit.
 
 Exit status: the command's own (128+n for signal n, 127 not found, 126 not
 executable); 2 the recording failed.`,
@@ -48,6 +54,9 @@ executable); 2 the recording failed.`,
 	f.register(cmd)
 	return cmd
 }
+
+// recordingLine says that from now on nothing is missed.
+const recordingLine = "dtrec: recording; Ctrl-C ends it"
 
 func (f *recordFlags) register(cmd *cobra.Command) {
 	flags, c := cmd.Flags(), &f.config
@@ -78,6 +87,7 @@ func runRecord(cmd *cobra.Command, f *recordFlags, args []string) error {
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		c.Status = os.Stderr
 	}
+	c.Begun = func() { fmt.Fprintln(cmd.ErrOrStderr(), recordingLine) }
 	var err error
 	if c.Self, err = os.Executable(); err != nil {
 		return fmt.Errorf("find dtrec itself: %w", err)

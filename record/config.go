@@ -13,10 +13,11 @@ import (
 	"github.com/dtrec/dtrec/bpf"
 )
 
-// Config says what is recorded, where to, and for how long. Of Command, Workloads
-// and Targets one kind must be given.
+// Config says what is recorded, where to, and for how long. Command, Workloads or
+// Targets must be given. Targets beside a Command or Workloads are recorded too, for
+// as long as those run.
 type Config struct {
-	Command   []string // started and recorded, with all it starts; the recording ends with it
+	Command   []string // started and recorded, with all it starts; the recording ends with it, not with what it leaves running
 	Workloads []string // names of built-in workloads, run one after the other
 	Targets   Targets
 
@@ -36,6 +37,10 @@ type Config struct {
 	Self                  string // path of dtrec itself, which runs the workloads
 	Stdin, Stdout, Stderr *os.File
 	Status                *os.File // a terminal for the status line; nil: none
+
+	// Begun, if not nil, is called when the probes see and a signal would end the
+	// recording as it should. Not with Command or Workloads: what they do shows it.
+	Begun func()
 }
 
 // Targets are tasks that run already.

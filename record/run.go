@@ -237,10 +237,13 @@ func (s *session) workloads(list []Workload) (by string, code int, err error) {
 }
 
 // wait is the job without a command: it ends by a signal, or when the recording has.
-func wait(ctx context.Context, _ *session, ended <-chan struct{}) (string, int, error) {
+func wait(ctx context.Context, s *session, ended <-chan struct{}) (string, int, error) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
+	if s.config.Begun != nil {
+		s.config.Begun()
+	}
 	select {
 	case <-signals:
 	case <-ended:

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// actor is a process that does what it is told, a command at a time, on one thread.
+type actor struct {
+	PID   int
+	cmd   *exec.Cmd
+	told  io.WriteCloser
+	reply *bufio.Reader
+}
+
+// newActor starts a process of that name.
+func newActor(name string) *actor {
+	cmd := exec.Command("/proc/self/exe", "actor")
+	cmd.Stderr = os.Stderr
+	told, err := cmd.StdinPipe()
+	check(err)
+	reply, err := cmd.StdoutPipe()
+	check(err)
+	check(cmd.Start())
+	a := &actor{cmd.Process.Pid, cmd, told, bufio.NewReader(reply)}
+	a.do("name", name)
+	return a
+}
+
+// try sends a command, and returns what it gave or why it failed. Words have no spaces.
+func (a *actor) try(words ...string) (string, error) {
+	a.send(words...)
+	return a.answer()
+}
+
+// do is for commands that must succeed.
+func (a *actor) do(words ...string) string {
+	got, err := a.try(words...)
+	if err != nil {
+		fail(fmt.Errorf("%s: %w", strings.Join(words, " "), err))
+	}
+	return got
+}
+
+func (a *actor) send(words ...string) {
+	_, err := fmt.Fprintln(a.told, strings.Join(words, " "))
+	check(err)
+}
+
+func (a *actor) answer() (string, error) {
+	line, err := a.reply.ReadString('\n')
+	check(err)
+	what, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+	if what != "ok" {
+		return "", errors.New(text)
+	}
+	return text, nil
+}
+
+// exit lets the actor come to its end.
+func (a *actor) exit() {
+	check(a.told.Close())
+	check(a.cmd.Wait())
+}
+
+// die tells the actor something that it does not survive.
+func (a *actor) die(words ...string) {
+	a.send(words...)
+	if line, err := a.reply.ReadString('\n'); err == nil {
+		fail(fmt.Errorf("%s: lived on: %s", strings.Join(words, " "), line))
+	}
+	_ = a.cmd.Wait() // its end is no failure
+}
+
+// act is an actor's life.
+func act() {
+	in := bufio.NewScanner(os.Stdin)
+	var fds []int
+	for in.Scan() {
+		got, err := obey(strings.Fields(in.Text()), &fds)
+		if err != nil {
+			fmt.Printf("err %v\n", err)
+			continue
+		}
+		fmt.Printf("ok %s\n", got)
+	}
+}
+
+// obey does one command. Files it opens stay open until "close".
+func obey(words []string, fds *[]int) (string, error) {
+	args := words[1:]
+	switch words[0] {
+	case "name":
+		return "", setName(args[0])
+	case "pin": // to one cpu
+		var set unix.CPUSet
+		cpu, err := strconv.Atoi(args[0])
+		if err != nil {
+			return "", err
+		}
+		set.Set(cpu)
+		return "", unix.SchedSetaffinity(0, &set)
+	case "open", "create":
+		flags := unix.O_RDONLY
+		if words[0] == "create" {
+			flags = unix.O_RDWR | unix.O_CREAT
+		}
+		fd, err := unix.Open(args[0], flags, 0o644)
+		if err == nil {
+			*fds = append(*fds, fd)
+		}
+		return "", err
+	case "close":
+		for _, fd := range *fds {
+			if err := unix.Close(fd); err != nil {
+				return "", err
+			}
+		}
+		*fds = nil
+		return "", nil
+	case "many":
+		return "", many(args, fds)
+	case "unlink":
+		return "", unix.Unlink(args[0])
+	case "rename":
+		return "", unix.Rename(args[0], args[1])
+	case "mount":
+		return "", unix.Mount("scene", args[0], args[1], 0, "")
+	case "umount":
+		return "", unix.Unmount(args[0], 0)
+	case "write": // text into a file that is there
+		return "", os.WriteFile(args[0], []byte(args[1]+"\n"), 0)
+	case "grace": // what is freed by RCU is free
+		if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
+			return "", errno
+		}
+		return "", nil
+	case "hog":
+		return "", hog()
+	}
+	return "", fmt.Errorf("no command %q", words[0])
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const membarrierGlobal = 1 // MEMBARRIER_CMD_GLOBAL: wait as synchronize_rcu does
+
+// setName gives the thread a name.
+func setName(name string) error {
+	b, err := unix.ByteSliceFromString(name)
+	if err != nil {
+		return err
+	}
+	return unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0, 0, 0)
+}
+
+// many does one thing with so many files DIR/PREFIXnnnnn.
+func many(args []string, fds *[]int) error {
+	n, err := strconv.Atoi(args[3])
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		if err := one(args[0], fmt.Sprintf("%s/%s%05d", args[1], args[2], i), fds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func one(verb, path string, fds *[]int) error {
+	switch verb {
+	case "miss":
+		if fd, err := unix.Open(path, unix.O_RDONLY, 0); err == nil {
+			return unix.Close(fd)
+		}
+		return nil
+	case "open":
+		fd, err := unix.Open(path, unix.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		return unix.Close(fd)
+	case "hold":
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CREAT, 0o644)
+		*fds = append(*fds, fd)
+		return err
+	case "create":
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CREAT, 0o644)
+		if err != nil {
+			return err
+		}
+		return unix.Close(fd)
+	case "churn": // a file that does not live long, its dentry neither
+		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := unix.Unlink(path); err != nil {
+			return err
+		}
+		return unix.Close(fd)
+	}
+	return fmt.Errorf("no verb %q", verb)
+}
+
+// hog takes memory without end. At the limit of its cgroup the kernel takes back all
+// that it can there before it kills the process.
+func hog() error {
+	const step = 256 << 10
+	for {
+		b, err := unix.Mmap(-1, 0, step, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		if err != nil {
+			return err
+		}
+		for i := 0; i < step; i += 4096 {
+			b[i] = 1
+		}
+	}
+}

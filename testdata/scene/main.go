@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Scene is init and job of a guest in the kernel tests. It plays scenes with several
+// processes, has dtrec, taken along as /dtrec, record them, and prints as JSON what was
+// done: the tests hold the traces against that.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/dtrec/dtrec/vm"
+)
+
+func main() {
+	runtime.LockOSThread() // an actor's main thread does all it is told to
+	if vm.InGuest() {
+		vm.Init()
+	}
+	if len(os.Args) == 2 && os.Args[1] == "actor" {
+		act()
+		return
+	}
+	play, ok := map[string]func(dir string) any{
+		"lifetime": lifetime,
+	}[os.Args[1]]
+	if !ok {
+		fail(fmt.Errorf("no scene %q", os.Args[1]))
+	}
+	check(os.MkdirAll(os.Args[2], 0o755))
+	told := play(os.Args[2])
+	check(json.NewEncoder(os.Stdout).Encode(told))
+}
+
+// check ends the program when something went wrong that is no business of the test.
+func check(err error) {
+	if err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintf(os.Stderr, "scene: %v\n%s", err, debug.Stack())
+	os.Exit(99)
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// recorder is a dtrec record in the background.
+type recorder struct {
+	cmd    *exec.Cmd
+	stderr *bufio.Reader
+	said   strings.Builder
+}
+
+// startRecorder starts dtrec record.
+func startRecorder(args ...string) *recorder {
+	r := &recorder{cmd: exec.Command("/dtrec", append([]string{"record"}, args...)...)}
+	pipe, err := r.cmd.StderrPipe()
+	check(err)
+	check(r.cmd.Start())
+	r.stderr = bufio.NewReader(pipe)
+	return r
+}
+
+// record starts dtrec record without a command, and returns when it records.
+func record(args ...string) *recorder {
+	r := startRecorder(args...)
+	r.begun()
+	return r
+}
+
+// begun waits until dtrec says that it records.
+func (r *recorder) begun() {
+	for {
+		line, err := r.stderr.ReadString('\n')
+		r.said.WriteString(line)
+		if err != nil {
+			fail(fmt.Errorf("dtrec does not record: %w\n%s", err, r.said.String()))
+		}
+		if strings.HasPrefix(line, "dtrec: recording;") {
+			return
+		}
+	}
+}
+
+// end interrupts the recording, and returns what dtrec said.
+func (r *recorder) end() string {
+	check(r.cmd.Process.Signal(unix.SIGINT))
+	return r.wait()
+}
+
+// wait returns what dtrec said when it has ended.
+func (r *recorder) wait() string {
+	rest, err := io.ReadAll(r.stderr)
+	check(err)
+	r.said.Write(rest)
+	if err := r.cmd.Wait(); err != nil {
+		fail(fmt.Errorf("dtrec: %w\n%s", err, r.said.String()))
+	}
+	return r.said.String()
+}
