@@ -129,7 +129,7 @@ func (c *collector) components(w *walk) {
 		}
 		off := s.ev.NameAddr - base
 		if off >= uint64(len(path)) {
-			if at = -1; s.ev.Role != schema.RoleAlloc { // an alloc may have no name at all: a directory's cursor
+			if at = -1; s.ev.Role != schema.RoleAlloc && !c.beneath(s) { // an alloc may have no name at all: a directory's cursor
 				c.links++
 			}
 			continue
@@ -144,6 +144,17 @@ func (c *collector) components(w *walk) {
 			r.torn = true
 		}
 	}
+}
+
+// beneath reports whether a name outside the path is that of the dentry the last
+// component came to: its filesystem is layered on others, as overlayfs is, and looks
+// the name up in them.
+func (c *collector) beneath(s *walkStep) bool {
+	if len(c.rows) == 0 || s.ev.NameAddr == 0 {
+		return false
+	}
+	d := c.rows[len(c.rows)-1].result
+	return d != nil && d.NameAddr == s.ev.NameAddr && (d.Killed == 0 || d.Killed > s.ev.ID)
 }
 
 // rowAt returns the index of the row for the component at offset, the last one. A
