@@ -61,7 +61,7 @@ status is handed on.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(cmd, errors.New(plainValue.ReplaceAllString(err.Error(), ": $1")))
 	})
-	root.AddCommand(newInfoCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd())
+	root.AddCommand(newInfoCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd(), newImportCmd())
 	root.AddCommand(platformCommands()...)
 	return root
 }

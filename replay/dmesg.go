@@ -17,11 +17,15 @@ import (
 func NewDmesg() Format { return &dmesg{moving: make(map[uint32]bool)} }
 
 type dmesg struct {
-	moving map[uint32]bool // threads inside a rename, which inserts without __d_add
-	now    uint64
+	imported bool
+	moving   map[uint32]bool // threads inside a rename, which inserts without __d_add
+	now      uint64
 }
 
-func (d *dmesg) begin(dst []byte, _ *schema.Header) []byte { return dst }
+func (d *dmesg) begin(dst []byte, h *schema.Header) []byte {
+	d.imported = h.Imported()
+	return dst
+}
 
 func (d *dmesg) observe(s *Step) {
 	d.now = s.Event.Time
@@ -36,6 +40,9 @@ func (d *dmesg) observe(s *Step) {
 func (d *dmesg) event(dst []byte, s *Step) []byte {
 	e := s.Event
 	enter := e.Phase == schema.Enter
+	if e.Symbol != "" && enter { // a log that was imported
+		return dmesgName(dst, e, e.Symbol+" entry: ")
+	}
 	switch e.Role {
 	case schema.RoleOpen:
 		if enter {
@@ -48,13 +55,13 @@ func (d *dmesg) event(dst []byte, s *Step) []byte {
 	case schema.RoleLookupRCU:
 		return dmesgLookup(dst, e, enter, "__d_lookup_rcu entry: hash ", "__d_lookup_rcu return: ")
 	case schema.RoleLookupChain:
-		if enter {
-			return dmesgLookup(dst, e, enter, "__d_lookup entry: hash ", "")
+		if enter || d.imported {
+			return dmesgLookup(dst, e, enter, "__d_lookup entry: hash ", "__d_lookup return: ")
 		}
 	case schema.RoleAlloc:
 		if enter {
 			return dmesgPointer(dst, e, "[A] SRC: ")
-		} else if e.Dentry != 0 {
+		} else if !null(e) {
 			return dmesgPointer(dst, e, "[A] DST: ")
 		}
 	case schema.RoleInsert:
@@ -65,6 +72,8 @@ func (d *dmesg) event(dst []byte, s *Step) []byte {
 		return dmesgName(dst, e, "d_delete entry: ")
 	case schema.RoleKill:
 		return dmesgName(dst, e, "__dentry_kill entry: ")
+	case schema.RoleHash:
+		return dmesgHash(dst, e)
 	}
 	return dst
 }
@@ -80,18 +89,21 @@ func dmesgTime(dst []byte, ns uint64) []byte {
 
 func dmesgPointer(dst []byte, e *schema.Event, what string) []byte {
 	dst = append(dmesgTime(dst, e.Time), what...)
-	return append(appendPointer(dst, e.NameAddr), '\n')
+	return append(dmesgAddress(dst, e), '\n')
 }
 
 func dmesgName(dst []byte, e *schema.Event, what string) []byte {
 	dst = append(dmesgTime(dst, e.Time), what...)
-	dst = append(appendPointer(dst, e.NameAddr), " | "...)
-	return append(appendPrintable(dst, e.Name), '\n')
+	dst = dmesgAddress(dst, e)
+	if e.Columns&(1<<schema.ColumnKey|1<<schema.ColumnDentry) != 0 {
+		dst = appendPrintable(append(dst, " | "...), e.Name)
+	}
+	return append(dst, '\n')
 }
 
 func dmesgLookup(dst []byte, e *schema.Event, enter bool, entry, ret string) []byte {
 	if !enter {
-		if e.Dentry != 0 {
+		if !null(e) {
 			return dmesgName(dst, e, ret)
 		}
 		return append(append(dmesgTime(dst, e.Time), ret...), "NULL\n"...)
@@ -99,6 +111,30 @@ func dmesgLookup(dst []byte, e *schema.Event, enter bool, entry, ret string) []b
 	dst = append(dmesgTime(dst, e.Time), entry...)
 	dst = strconv.AppendUint(dst, uint64(e.Hash), 10)
 	dst = strconv.AppendUint(append(dst, " length "...), uint64(e.NameLen), 10)
+	return append(appendPrintable(append(dst, " name "...), e.Name), '\n')
+}
+
+// null reports whether the event returned NULL; an imported one without a dentry need not.
+func null(e *schema.Event) bool { return e.Columns.Has(schema.ColumnDentry) && e.Dentry == 0 }
+
+// dmesgAddress appends the address of the name, or what %p prints before it can hash
+// where an imported line had none.
+func dmesgAddress(dst []byte, e *schema.Event) []byte {
+	if e.Dentry == 0 && !e.Columns.Has(schema.ColumnNameAddr) {
+		return append(dst, "(____ptrval____)"...)
+	}
+	return appendPointer(dst, e.NameAddr)
+}
+
+func dmesgHash(dst []byte, e *schema.Event) []byte {
+	dst = append(dmesgTime(dst, e.Time), "full_name_hash return: "...)
+	dst = strconv.AppendUint(dst, uint64(e.Hash), 10)
+	dst = strconv.AppendUint(append(dst, " length "...), uint64(e.NameLen), 10)
+	if dst = append(dst, " salt "...); e.Parent != 0 {
+		dst = appendPointer(dst, e.Parent)
+	} else {
+		dst = append(dst, "(____ptrval____)"...)
+	}
 	return append(appendPrintable(append(dst, " name "...), e.Name), '\n')
 }
 

@@ -155,11 +155,19 @@ func (i *Info) document(name string) infoDocument {
 func headerDocument(h *schema.Header) infoHeader {
 	return infoHeader{
 		FormatVersion: h.FormatVersion, Writer: h.Writer, RunID: hex.EncodeToString(h.RunId), BootID: h.BootId,
-		Start: wallClock(h.StartUnixNs), StartBootNs: h.StartBootNs,
+		Start: startOf(h), StartBootNs: h.StartBootNs,
 		KernelRelease: h.GetKernel().GetRelease(), KernelVersion: h.GetKernel().GetVersion(), Machine: h.GetKernel().GetMachine(),
 		Command: append([]string{}, h.Command...), Target: h.Target,
 		RingBufferBytes: h.RingBufferBytes, WatchLimit: h.WatchLimit,
 	}
+}
+
+// startOf is empty where it is not known.
+func startOf(h *schema.Header) string {
+	if h.StartUnixNs == 0 && h.Imported() {
+		return ""
+	}
+	return wallClock(h.StartUnixNs)
 }
 
 func probeDocuments(h *schema.Header) []infoProbe {

@@ -55,15 +55,17 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 		{"written by", Printable(h.Writer)},
 		{"run", fmt.Sprintf("%x", h.RunId)},
 		{"boot", Printable(h.BootId)},
-		{"started", fmt.Sprintf("%s, %s s after boot", wallClock(h.StartUnixNs), seconds(h.StartBootNs))},
+		{"started", started(h)},
 		{"kernel", Printable(h.GetKernel().GetRelease()) + " " + Printable(h.GetKernel().GetMachine())},
 		{"", Printable(h.GetKernel().GetVersion())},
 		{"command", words(h.Command)},
 		{"recorded", orElse(Printable(h.Target), "all tasks")},
-		{"ring buffer", fmt.Sprintf("%d bytes", h.RingBufferBytes)},
-		{"watched", fmt.Sprintf("up to %d dentries", h.WatchLimit)},
 	}
-	if f := i.Footer; f != nil {
+	if !h.Imported() {
+		rows = append(rows, []string{"ring buffer", fmt.Sprintf("%d bytes", h.RingBufferBytes)},
+			[]string{"watched", fmt.Sprintf("up to %d dentries", h.WatchLimit)})
+	}
+	if f := i.Footer; f != nil && !h.Imported() {
 		rows = append(rows, []string{"ended", fmt.Sprintf("%s s after boot by %s, exit code %d", seconds(f.EndNs), Printable(f.EndedBy), f.ExitCode)})
 	}
 	rows = append(rows,
@@ -77,7 +79,23 @@ func (i *Info) span() string {
 	if i.Events == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("%d, from %s to %s s after boot (%s s)", i.Events, seconds(i.First), seconds(i.Last), seconds(i.Last-i.First))
+	return fmt.Sprintf("%d, from %s to %s s%s (%s s)", i.Events, seconds(i.First), seconds(i.Last), i.since(), seconds(i.Last-i.First))
+}
+
+// since says what times count from: where a log had no times, or dates, not from boot.
+func (i *Info) since() string {
+	if i.Header.Imported() {
+		return " as the log counts"
+	}
+	return " after boot"
+}
+
+// started is empty where it is not known.
+func started(h *schema.Header) string {
+	if h.StartUnixNs == 0 && h.Imported() {
+		return ""
+	}
+	return fmt.Sprintf("%s, %s s after boot", wallClock(h.StartUnixNs), seconds(h.StartBootNs))
 }
 
 func (i *Info) writeProbes(p *infoPrinter) {
@@ -97,6 +115,10 @@ func (i *Info) writeProbes(p *infoPrinter) {
 
 func (i *Info) writeLayout(p *infoPrinter) {
 	l := i.Header.GetLayout()
+	if i.Header.Imported() {
+		p.table("Layout", []string{"not known"})
+		return
+	}
 	p.table("Layout (offsets and sizes in bytes)",
 		[]string{"struct dentry", fmt.Sprintf("%d: d_hash %d, d_parent %d, d_name %d, d_inode %d, %s %d (%d long)", l.GetDentrySize(),
 			l.GetDHash(), l.GetDParent(), l.GetDName(), l.GetDInode(), orElse(Printable(l.GetInlineNameField()), "inline name"), l.GetInlineName(), l.GetInlineNameSize())},

@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
@@ -19,15 +20,16 @@ import (
 func NewJSON() Format { return &jsonLines{} }
 
 type jsonLines struct {
-	symbols *symbols
-	kinds   [maxRole][3]string // the members that follow from role and phase
+	symbols  *symbols
+	imported bool               // tasks and CPUs are not known
+	kinds    [maxRole][3]string // the members that follow from role and phase
 }
 
 func (j *jsonLines) begin(dst []byte, h *schema.Header) []byte {
-	j.symbols = newSymbols(h)
+	j.symbols, j.imported = newSymbols(h), h.Imported()
 	for _, info := range schema.Catalogue() {
 		for phase := schema.Enter; phase <= schema.Exit; phase++ {
-			j.kinds[info.Role][phase] = j.kind(info.Role, phase)
+			j.kinds[info.Role][phase] = j.kind(info.Role, phase, j.symbols.of(info.Role, phase))
 		}
 	}
 	return appendDocument(dst, struct {
@@ -47,11 +49,11 @@ func appendDocument(dst []byte, v any) []byte {
 	return append(append(dst, line...), '\n')
 }
 
-func (j *jsonLines) kind(r schema.Role, p schema.Phase) string {
+func (j *jsonLines) kind(r schema.Role, p schema.Phase, symbol string) string {
 	b := append([]byte(`,"role":"`), r.Label()...)
 	b = append(append(b, `","phase":"`...), p.Label()...)
 	b = append(b, '"')
-	if symbol := j.symbols.of(r, p); symbol != "" {
+	if symbol != "" {
 		b = appendString(append(b, `,"symbol":`...), symbol)
 	}
 	return string(b)
@@ -63,14 +65,11 @@ func (j *jsonLines) event(dst []byte, s *Step) []byte {
 	e := s.Event
 	dst = appendNumber(dst, `{"type":"event","id":`, e.ID)
 	dst = appendNumber(dst, `,"time_ns":`, e.Time)
-	dst = appendNumber(dst, `,"cpu":`, uint64(e.CPU))
-	dst = appendNumber(dst, `,"pid":`, uint64(e.PID))
-	dst = appendNumber(dst, `,"tid":`, uint64(e.TID))
-	dst = appendText(dst, `,"comm":`, `,"comm_hex":"`, e.Comm)
-	if e.Role > 0 && e.Role < maxRole && e.Phase > 0 && e.Phase <= schema.Exit && j.kinds[e.Role][e.Phase] != "" {
+	dst = j.task(dst, e)
+	if e.Role > 0 && e.Role < maxRole && e.Phase > 0 && e.Phase <= schema.Exit && e.Symbol == "" && j.kinds[e.Role][e.Phase] != "" {
 		dst = append(dst, j.kinds[e.Role][e.Phase]...)
 	} else {
-		dst = append(dst, j.kind(e.Role, e.Phase)...)
+		dst = append(dst, j.kind(e.Role, e.Phase, cmp.Or(e.Symbol, j.symbols.of(e.Role, e.Phase)))...)
 	}
 	dst = j.place(dst, s)
 	if e.Columns.Has(schema.ColumnDentry) {
@@ -90,9 +89,23 @@ func (j *jsonLines) event(dst []byte, s *Step) []byte {
 	return append(dst, '}', '\n')
 }
 
+// task says who did it and where, as far as the trace tells.
+func (j *jsonLines) task(dst []byte, e *schema.Event) []byte {
+	if !j.imported {
+		dst = appendNumber(dst, `,"cpu":`, uint64(e.CPU))
+		dst = appendNumber(dst, `,"pid":`, uint64(e.PID))
+	} else if e.Comm == "" {
+		return dst
+	}
+	dst = appendNumber(dst, `,"tid":`, uint64(e.TID))
+	return appendText(dst, `,"comm":`, `,"comm_hex":"`, e.Comm)
+}
+
 // place says where among the calls of its thread the event stands.
 func (j *jsonLines) place(dst []byte, s *Step) []byte {
-	dst = appendNumber(dst, `,"depth":`, uint64(s.Depth))
+	if !j.imported {
+		dst = appendNumber(dst, `,"depth":`, uint64(s.Depth))
+	}
 	switch {
 	case s.Stray:
 		dst = append(dst, `,"stray":true`...)
@@ -131,7 +144,7 @@ func (j *jsonLines) key(dst []byte, e *schema.Event) []byte {
 	dst = appendText(dst, `,"name":`, `,"name_hex":"`, e.Name)
 	dst = appendNumber(dst, `,"name_len":`, uint64(e.NameLen))
 	path := e.Role == schema.RoleExec || e.Role == schema.RoleOpen && e.Phase == schema.Enter
-	if !path || e.Hash != 0 { // a path has none
+	if e.Hash != 0 || !path && !j.imported { // a path has none
 		dst = appendNumber(dst, `,"hash":`, uint64(e.Hash))
 	}
 	return dst

@@ -17,6 +17,7 @@ type State struct {
 	last    *thread   // the thread of the previous event, still in threads
 	loading map[uint32]bool
 	paired  Roles // roles recorded on entry and on exit
+	logged  bool  // imported: an event without a process is not paired, though it may have a thread
 	now     uint64
 	step    Step
 }
@@ -51,6 +52,7 @@ func New(h *schema.Header) *State {
 		Objects: newObjects(h),
 		threads: make(map[uint32]*thread),
 		loading: make(map[uint32]bool),
+		logged:  h.Imported(),
 	}
 	for _, info := range schema.Catalogue() {
 		if info.Enter != nil && info.Exit != nil {
@@ -81,7 +83,8 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.interrupted(t, e)
 	}
 	s.step = Step{Event: e}
-	if e.Phase == schema.Exit && s.paired.Has(e.Role) {
+	paired := s.paired.Has(e.Role) && !(s.logged && e.PID == 0)
+	if e.Phase == schema.Exit && paired {
 		s.leave(t)
 	}
 	if t != nil {
@@ -97,7 +100,7 @@ func (s *State) Event(e *schema.Event) *Step {
 	if e.Role == schema.RoleExit && t != nil {
 		t.abandon()
 	}
-	if e.Phase == schema.Enter && s.paired.Has(e.Role) {
+	if e.Phase == schema.Enter && paired {
 		s.enter(t)
 	} else if t != nil && len(t.calls) == 0 {
 		s.retire(t)

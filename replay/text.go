@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -44,7 +45,7 @@ func (t *text) begin(dst []byte, h *schema.Header) []byte {
 	for _, info := range schema.Catalogue() {
 		for phase := schema.Enter; phase <= schema.Exit; phase++ {
 			for depth := range readyDepths {
-				t.calls[info.Role][phase][depth] = t.call(info.Role, phase, depth)
+				t.calls[info.Role][phase][depth] = t.call(info.Role, phase, depth, t.symbols.of(info.Role, phase))
 			}
 		}
 	}
@@ -55,7 +56,7 @@ func (t *text) begin(dst []byte, h *schema.Header) []byte {
 }
 
 // call is the middle of a line: nested, a mark, the role and the symbol, padded.
-func (t *text) call(r schema.Role, p schema.Phase, depth int) string {
+func (t *text) call(r schema.Role, p schema.Phase, depth int, symbol string) string {
 	mark := "? "
 	switch info, known := r.Info(); {
 	case known && (info.Enter == nil || info.Exit == nil):
@@ -66,7 +67,7 @@ func (t *text) call(r schema.Role, p schema.Phase, depth int) string {
 		mark = "< "
 	}
 	call := spaces[:2*min(depth, maxIndent)] + mark + r.Label()
-	if symbol := t.symbols.of(r, p); symbol != "" {
+	if symbol != "" {
 		call += " " + Printable(symbol)
 	}
 	return fmt.Sprintf("%-*s", callWidth, call)
@@ -83,11 +84,11 @@ func (t *text) event(dst []byte, s *Step) []byte {
 		t.setTask(e)
 	}
 	dst = append(dst, t.task...)
-	if e.Role > 0 && e.Role < maxRole && e.Phase > 0 && e.Phase <= schema.Exit && s.Depth < readyDepths &&
+	if e.Role > 0 && e.Role < maxRole && e.Phase > 0 && e.Phase <= schema.Exit && s.Depth < readyDepths && e.Symbol == "" &&
 		t.calls[e.Role][e.Phase][s.Depth] != "" {
 		dst = append(dst, t.calls[e.Role][e.Phase][s.Depth]...)
 	} else {
-		dst = append(dst, t.call(e.Role, e.Phase, s.Depth)...)
+		dst = append(dst, t.call(e.Role, e.Phase, s.Depth, cmp.Or(e.Symbol, t.symbols.of(e.Role, e.Phase)))...)
 	}
 	dst = t.values(dst, s)
 	if e.Name != "" {
@@ -115,8 +116,12 @@ func appendHead(dst []byte, e *schema.Event) []byte {
 func (t *text) setTask(e *schema.Event) {
 	t.comm, t.tid = e.Comm, e.TID
 	t.task = append(t.task[:0], ' ')
-	t.task = appendPrintable(t.task, e.Comm)
-	t.task = strconv.AppendUint(append(t.task, '/'), uint64(e.TID), 10)
+	if e.Comm == "" && e.TID == 0 { // an imported log does not say
+		t.task = append(t.task, '-')
+	} else {
+		t.task = appendPrintable(t.task, e.Comm)
+		t.task = strconv.AppendUint(append(t.task, '/'), uint64(e.TID), 10)
+	}
 	t.task = append(appendSpaces(t.task, 1+taskWidth-len(t.task)), ' ')
 }
 

@@ -27,6 +27,9 @@ type collector struct {
 	uncounted replay.Roles // roles of which hits may be missed unknown
 	logged    replay.Roles // roles read from a kernel log
 
+	imported bool  // the events are lines of a kernel log
+	lines    *Item // of the lines since the last open; nil where they are not kept
+
 	watch func(Ruling) // told of every claim but proven ones on one event; may be nil
 	each  func(*Claim) // told of every claim; may be nil
 }
@@ -89,6 +92,7 @@ func newCollector(h *schema.Header) *collector {
 		layout:   h.GetLayout(),
 		programs: make(map[string]*Program),
 		inodes:   make(map[uint64]sight),
+		imported: h.Imported(),
 	}
 	if c.layout == nil {
 		c.layout = &schema.Layout{}
@@ -116,6 +120,10 @@ func newCollector(h *schema.Header) *collector {
 func (c *collector) event(e *schema.Event) *replay.Step {
 	s := c.state.Event(e)
 	c.f.Events++
+	if c.imported && e.PID == 0 {
+		c.line(s)
+		return s
+	}
 	c.alone(s)
 	if s.Object != nil {
 		c.life(s)
@@ -233,6 +241,9 @@ func stepOf(s *replay.Step) Step {
 // finish judges what only the end of the trace decides.
 func (c *collector) finish() {
 	c.undead()
+	if c.lines != nil {
+		c.suggested(c.log())
+	}
 	c.f.Lost, c.f.Windows = c.state.Losses.Total, c.state.Losses.Windows()
 	if c.f.Footer != nil {
 		c.f.Lost = max(c.f.Lost, c.f.Footer.Lost)

@@ -5,7 +5,7 @@ package report
 import "github.com/dtrec/dtrec/schema"
 
 // labels names every probe, by role and phase; empty where none was attached.
-type labels [schema.RoleExit + 1][schema.Exit + 1]string
+type labels [schema.RoleCall + 1][schema.Exit + 1]string
 
 func newLabels(h *schema.Header) labels {
 	var l labels

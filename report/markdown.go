@@ -31,6 +31,10 @@ type PageOptions struct {
 // Markdown writes the report as a page of GitHub Markdown.
 func Markdown(w io.Writer, f *Findings, o PageOptions) error {
 	p := &page{bufio.NewWriterSize(w, 64<<10), f}
+	if f.Header.Imported() {
+		p.logPage()
+		return p.Flush()
+	}
 	p.frontMatter()
 	p.introduction()
 	p.tools()

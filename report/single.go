@@ -60,6 +60,8 @@ func (c *collector) single(s *replay.Step, k Kind, why Why, what string, value u
 // the reason's text.
 func hashDoubt(l *schema.Layout, e *schema.Event) (why Why, what string) {
 	switch {
+	case e.Role == schema.RoleHash && !e.NameCut() && schema.HashName(e.Parent, e.Name) == e.Hash:
+		return NoDoubt, "" // which hash the kernel has is not known; that it came to this one, is
 	case l.GetNameHash() != schema.NameHash_NAME_HASH_WORD64_LE:
 		return NoNameHash, ""
 	case e.Facts&schema.FactParentOpHash != 0:

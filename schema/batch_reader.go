@@ -18,6 +18,7 @@ var columnOf = [fieldsEnd]int8{
 	fieldRet: int8(ColumnRet), fieldOpenFlags: int8(ColumnOpen), fieldOpenMode: int8(ColumnOpen),
 	fieldFilesystem: int8(ColumnFilesystem), fieldBucket: int8(ColumnBucket),
 	fieldTarget: int8(ColumnTarget), fieldChild: int8(ColumnChild),
+	fieldSymbol: int8(ColumnSymbol),
 }
 
 // batchReader decodes one EventBatch at a time and hands out its events in order.
@@ -290,7 +291,7 @@ func (b *batchReader) next(e *Event) error {
 	return nil
 }
 
-const rareColumns = 1<<ColumnRet | 1<<ColumnOpen | 1<<ColumnFilesystem | 1<<ColumnBucket | 1<<ColumnTarget | 1<<ColumnChild
+const rareColumns = 1<<ColumnRet | 1<<ColumnOpen | 1<<ColumnFilesystem | 1<<ColumnBucket | 1<<ColumnTarget | 1<<ColumnChild | 1<<ColumnSymbol
 
 func (b *batchReader) readRare(e *Event) error {
 	has := e.Columns
@@ -319,6 +320,13 @@ func (b *batchReader) readRare(e *Event) error {
 	}
 	if has.Has(ColumnChild) {
 		e.Child = uint32(b.raw[fieldChild].uint())
+	}
+	if has.Has(ColumnSymbol) {
+		i := b.raw[fieldSymbol].uint()
+		if i >= uint64(len(b.strings)) {
+			return errIndex
+		}
+		e.Symbol = b.strings[i]
 	}
 	return nil
 }

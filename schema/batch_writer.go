@@ -133,6 +133,9 @@ func (b *batchWriter) addOptional(e *Event) {
 	if has.Has(ColumnChild) {
 		b.columns[fieldChild].uint(uint64(e.Child))
 	}
+	if has.Has(ColumnSymbol) {
+		b.columns[fieldSymbol].uint(uint64(b.string(e.Symbol)))
+	}
 }
 
 func (b *batchWriter) string(s string) uint32 {

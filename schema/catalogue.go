@@ -23,6 +23,8 @@ const (
 	RoleFork        = Role_ROLE_FORK
 	RoleExec        = Role_ROLE_EXEC
 	RoleExit        = Role_ROLE_EXIT
+	RoleHash        = Role_ROLE_HASH
+	RoleCall        = Role_ROLE_CALL
 
 	Enter = Phase_PHASE_ENTER
 	Exit  = Phase_PHASE_EXIT
@@ -36,6 +38,7 @@ const (
 	ColumnBucket     = Column_COLUMN_BUCKET
 	ColumnTarget     = Column_COLUMN_TARGET
 	ColumnChild      = Column_COLUMN_CHILD
+	ColumnSymbol     = Column_COLUMN_SYMBOL
 
 	FactParentIsRoot   = Fact_FACT_PARENT_IS_ROOT
 	FactParentOpHash   = Fact_FACT_PARENT_OP_HASH
@@ -103,6 +106,8 @@ func Catalogue() []RoleInfo {
 			shape(ColumnKey), nil},
 		{RoleExit, "exit", "a traced process ends",
 			shape(ColumnRet), nil},
+		{RoleHash, "hash", "a name is hashed: full_name_hash; imported traces only", nil, nil},
+		{RoleCall, "call", "a function without a role of its own is called; imported traces only", nil, nil},
 	}
 }
 

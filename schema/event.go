@@ -39,6 +39,7 @@ type Event struct {
 	Bucket uint64 // insert exit: d_hash.pprev, the hash bucket itself
 	Target uint64 // move enter: the dentry whose place is taken
 	Child  uint32 // fork: process id of the child
+	Symbol string // the function, where the header names several for role and phase; imported traces only
 }
 
 // Columns is a set of Column: what an event of one kind carries.

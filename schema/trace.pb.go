@@ -120,6 +120,8 @@ const (
 	Role_ROLE_FORK         Role = 15
 	Role_ROLE_EXEC         Role = 16
 	Role_ROLE_EXIT         Role = 17
+	Role_ROLE_HASH         Role = 18 // imported traces only
+	Role_ROLE_CALL         Role = 19 // imported traces only
 )
 
 // Enum value maps for Role.
@@ -143,6 +145,8 @@ var (
 		15: "ROLE_FORK",
 		16: "ROLE_EXEC",
 		17: "ROLE_EXIT",
+		18: "ROLE_HASH",
+		19: "ROLE_CALL",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":  0,
@@ -163,6 +167,8 @@ var (
 		"ROLE_FORK":         15,
 		"ROLE_EXEC":         16,
 		"ROLE_EXIT":         17,
+		"ROLE_HASH":         18,
+		"ROLE_CALL":         19,
 	}
 )
 
@@ -303,6 +309,7 @@ const (
 	Column_COLUMN_BUCKET       Column = 6
 	Column_COLUMN_TARGET       Column = 7
 	Column_COLUMN_CHILD        Column = 8
+	Column_COLUMN_SYMBOL       Column = 9
 )
 
 // Enum value maps for Column.
@@ -317,6 +324,7 @@ var (
 		6: "COLUMN_BUCKET",
 		7: "COLUMN_TARGET",
 		8: "COLUMN_CHILD",
+		9: "COLUMN_SYMBOL",
 	}
 	Column_value = map[string]int32{
 		"COLUMN_KEY":          0,
@@ -328,6 +336,7 @@ var (
 		"COLUMN_BUCKET":       6,
 		"COLUMN_TARGET":       7,
 		"COLUMN_CHILD":        8,
+		"COLUMN_SYMBOL":       9,
 	}
 )
 
@@ -1129,6 +1138,7 @@ type EventBatch struct {
 	BucketDelta      []int64  `protobuf:"zigzag64,43,rep,packed,name=bucket_delta,json=bucketDelta,proto3" json:"bucket_delta,omitempty"`                  // minus the previous value of this column
 	TargetDelta      []int64  `protobuf:"zigzag64,44,rep,packed,name=target_delta,json=targetDelta,proto3" json:"target_delta,omitempty"`                  // minus the previous value of this column
 	Child            []uint32 `protobuf:"varint,45,rep,packed,name=child,proto3" json:"child,omitempty"`                                                   // process id of a forked child
+	Symbol           []uint32 `protobuf:"varint,46,rep,packed,name=symbol,proto3" json:"symbol,omitempty"`                                                 // index of string: the function, where the header has several for the role
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1404,6 +1414,13 @@ func (x *EventBatch) GetTargetDelta() []int64 {
 func (x *EventBatch) GetChild() []uint32 {
 	if x != nil {
 		return x.Child
+	}
+	return nil
+}
+
+func (x *EventBatch) GetSymbol() []uint32 {
+	if x != nil {
+		return x.Symbol
 	}
 	return nil
 }
@@ -1796,7 +1813,7 @@ const file_trace_proto_rawDesc = "" +
 	"dHashShift\x12\x1b\n" +
 	"\tpage_size\x18\r \x01(\rR\bpageSize\x12/\n" +
 	"\tname_hash\x18\x0e \x01(\x0e2\x12.dtrec.v1.NameHashR\bnameHash\x12\x15\n" +
-	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\xda\b\n" +
+	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\xf2\b\n" +
 	"\n" +
 	"EventBatch\x12\x19\n" +
 	"\bfirst_id\x18\x01 \x01(\x04R\afirstId\x12 \n" +
@@ -1841,7 +1858,8 @@ const file_trace_proto_rawDesc = "" +
 	"filesystem\x12!\n" +
 	"\fbucket_delta\x18+ \x03(\x12R\vbucketDelta\x12!\n" +
 	"\ftarget_delta\x18, \x03(\x12R\vtargetDelta\x12\x14\n" +
-	"\x05child\x18- \x03(\rR\x05child\"\xb1\x01\n" +
+	"\x05child\x18- \x03(\rR\x05child\x12\x16\n" +
+	"\x06symbol\x18. \x03(\rR\x06symbol\"\xb1\x01\n" +
 	"\x04Loss\x12)\n" +
 	"\x05cause\x18\x01 \x01(\x0e2\x13.dtrec.v1.LossCauseR\x05cause\x12\"\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x0e.dtrec.v1.RoleR\x04role\x12\x10\n" +
@@ -1877,7 +1895,7 @@ const file_trace_proto_rawDesc = "" +
 	"\rATTACH_TP_BTF\x10\x05\x12\x10\n" +
 	"\fATTACH_DMESG\x10\x06\x12\x17\n" +
 	"\x13ATTACH_KPROBE_MULTI\x10\a\x12\x1a\n" +
-	"\x16ATTACH_KRETPROBE_MULTI\x10\b*\xba\x02\n" +
+	"\x16ATTACH_KRETPROBE_MULTI\x10\b*\xd8\x02\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_OPEN\x10\x01\x12\x0f\n" +
@@ -1899,7 +1917,9 @@ const file_trace_proto_rawDesc = "" +
 	"\vROLE_UNLINK\x10\x0e\x12\r\n" +
 	"\tROLE_FORK\x10\x0f\x12\r\n" +
 	"\tROLE_EXEC\x10\x10\x12\r\n" +
-	"\tROLE_EXIT\x10\x11*?\n" +
+	"\tROLE_EXIT\x10\x11\x12\r\n" +
+	"\tROLE_HASH\x10\x12\x12\r\n" +
+	"\tROLE_CALL\x10\x13*?\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_ENTER\x10\x01\x12\x0e\n" +
@@ -1907,7 +1927,7 @@ const file_trace_proto_rawDesc = "" +
 	"PHASE_EXIT\x10\x02*>\n" +
 	"\bNameHash\x12\x19\n" +
 	"\x15NAME_HASH_UNSPECIFIED\x10\x00\x12\x17\n" +
-	"\x13NAME_HASH_WORD64_LE\x10\x01*\xb4\x01\n" +
+	"\x13NAME_HASH_WORD64_LE\x10\x01*\xc7\x01\n" +
 	"\x06Column\x12\x0e\n" +
 	"\n" +
 	"COLUMN_KEY\x10\x00\x12\x17\n" +
@@ -1919,7 +1939,8 @@ const file_trace_proto_rawDesc = "" +
 	"\x11COLUMN_FILESYSTEM\x10\x05\x12\x11\n" +
 	"\rCOLUMN_BUCKET\x10\x06\x12\x11\n" +
 	"\rCOLUMN_TARGET\x10\a\x12\x10\n" +
-	"\fCOLUMN_CHILD\x10\b*\xb5\x01\n" +
+	"\fCOLUMN_CHILD\x10\b\x12\x11\n" +
+	"\rCOLUMN_SYMBOL\x10\t*\xb5\x01\n" +
 	"\x04Fact\x12\r\n" +
 	"\tFACT_NONE\x10\x00\x12\x17\n" +
 	"\x13FACT_PARENT_IS_ROOT\x10\x01\x12\x17\n" +

@@ -65,8 +65,9 @@ const (
 	fieldBucket     = 43
 	fieldTarget     = 44
 	fieldChild      = 45
+	fieldSymbol     = 46
 
-	fieldsEnd = 46 // one more than the largest
+	fieldsEnd = 47 // one more than the largest
 )
 
 // packed is one column: a packed repeated field being written.

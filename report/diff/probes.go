@@ -12,7 +12,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-const roles = schema.RoleExit + 1
+const roles = schema.RoleCall + 1
 
 // probes is which roles and phases a run recorded.
 type probes [roles][schema.Exit + 1]bool

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/dtrec/dtrec/record/dmesg"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// importOptions are the flags of import as given.
+type importOptions struct {
+	output  string
+	format  outputFormat
+	unknown bool
+}
+
+func newImportCmd() *cobra.Command {
+	o := importOptions{format: dmesgFormat}
+	cmd := &cobra.Command{
+		Use:   "import [-o FILE] LOG",
+		Short: "Make a trace of a kernel log",
+		Long: `Reads a kernel log with the lines of the stage 2 kernel module (or of 'dtrec replay
+--format dmesg', or the bullets of a page about them) and writes a trace. LOG may
+be - for stdin. Times, line numbers of rg -n, a sudo prompt and other lines
+between do not matter; what is not understood is counted, with --unknown listed.
+
+A log does not tell threads apart, nor where a dentry lies, so almost nothing can
+be proven from it: it is for 'dtrec check PAGE.md FILE', replay and diff. Another
+boot in the log begins another run in the file; read one with --run.
+
+Exit status: 0 written, 2 not readable, or no line understood.`,
+		Example: `  dmesg | dtrec import -o log.pb -
+  dtrec import --unknown -o log.pb dmesg.txt
+  dtrec import -o page.pb stage2-return.md && dtrec check stage2-return.md page.pb`,
+		Args: exactly(1, "one log"),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.importLog(cmd, args[0]) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.output, "output", "o", "dtrec.pb", "write the trace to `FILE`, - for stdout")
+	f.StringVar((*string)(&o.format), "format", string(o.format), "`FORMAT` of the log: dmesg")
+	f.BoolVar(&o.unknown, "unknown", false, "list the lines not understood on stderr")
+	return cmd
+}
+
+func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
+	if err := o.format.check(cmd, dmesgFormat); err != nil {
+		return err
+	}
+	if out, ok := cmd.OutOrStdout().(*os.File); ok && o.output == "-" && term.IsTerminal(int(out.Fd())) {
+		return &exitError{exitTrouble, errors.New("a trace is binary and stdout is a terminal"), "name a file: -o FILE"}
+	}
+	in, err := openInput(cmd, path)
+	if err != nil {
+		return explainInput(cmd, path, err, "name a log that is there, or - for stdin")
+	}
+	defer in.Close()
+	log, err := dmesg.Read(in, o.skipped(cmd))
+	if err != nil {
+		return explainInput(cmd, path, err, "check the disk, or the pipe the log comes from")
+	}
+	if len(log.Runs) == 0 {
+		return o.nothing(path, log)
+	}
+	if err := o.write(cmd.OutOrStdout(), log); err != nil {
+		return &exitError{exitTrouble, fmt.Errorf("write %s: %w", display(o.output), err), "name another file with -o"}
+	}
+	o.summarize(cmd.ErrOrStderr(), inputName(path), log)
+	return nil
+}
+
+func (o *importOptions) nothing(path string, log *dmesg.Log) error {
+	hint := "the lines are those of the stage 2 module, such as '[O] IN: 0xffff… | /tmp/x'; --unknown lists what is there"
+	if log.Hidden > 0 {
+		hint = "its pointers are hashed by %p: print them with %px"
+	}
+	return &exitError{exitTrouble, fmt.Errorf("%s: none of %d lines understood", inputName(path), log.Lines), hint}
+}
+
+// skipped lists the lines that are not understood, if asked to.
+func (o *importOptions) skipped(cmd *cobra.Command) dmesg.Skipped {
+	if !o.unknown {
+		return nil
+	}
+	return func(line uint64, text string, broken bool) {
+		word := "unknown"
+		if broken {
+			word = "broken"
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: line %d: %s\n", word, line, display(text))
+	}
+}
+
+// write writes the runs one after another. A file of that name is replaced once the
+// trace is whole; its mode is 0600, since addresses defeat KASLR.
+func (o *importOptions) write(stdout io.Writer, log *dmesg.Log) error {
+	if o.output == "-" {
+		return writeRuns(stdout, log)
+	}
+	if info, err := os.Stat(o.output); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(o.output, os.O_WRONLY, 0)
+		if err != nil {
+			return bareError(err)
+		}
+		return errors.Join(writeRuns(f, log), f.Close())
+	}
+	f, err := os.CreateTemp(filepath.Dir(o.output), ".dtrec-*")
+	if err != nil {
+		return bareError(err)
+	}
+	err = errors.Join(writeRuns(f, log), f.Close())
+	if err == nil {
+		err = bareError(os.Rename(f.Name(), o.output))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+func writeRuns(w io.Writer, log *dmesg.Log) error {
+	for _, r := range log.Runs {
+		if err := r.Write(w, "dtrec "+version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *importOptions) summarize(w io.Writer, name string, log *dmesg.Log) {
+	events := 0
+	for _, r := range log.Runs {
+		events += len(r.Events)
+	}
+	fmt.Fprintf(w, "dtrec: %s: %d lines, %d events, %d lines not understood\n", name, log.Lines, events, log.Unknown)
+	if log.Broken > 0 {
+		fmt.Fprintf(w, "dtrec: warning: %d of them begin as a line of the module and go on otherwise\n", log.Broken)
+	}
+	if log.Hidden > 0 {
+		fmt.Fprintf(w, "dtrec: warning: %d pointers are hashed by %%p: they are no addresses and left out\n", log.Hidden)
+	}
+	if len(log.Runs) > 1 {
+		fmt.Fprintf(w, "dtrec: warning: %d runs, kept apart: read one with --run N\n", len(log.Runs))
+		for i, r := range log.Runs {
+			fmt.Fprintf(w, "dtrec: run %d begins at line %d, %d events\n", i+1, r.Line, len(r.Events))
+		}
+	}
+}
+
+// bareError takes the path off an error that is named with it again.
+func bareError(err error) error {
+	var p *fs.PathError
+	var l *os.LinkError
+	switch {
+	case errors.As(err, &p):
+		return p.Err
+	case errors.As(err, &l):
+		return l.Err
+	}
+	return err
+}

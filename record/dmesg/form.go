@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dmesg
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// form is one way to say an event. The groups of its pattern are called after what
+// they hold: at (address), name, hash, length, rest (of the path), null, salt, symbol.
+type form struct {
+	pattern *regexp.Regexp
+	role    schema.Role // unspecified: that of the symbol
+	phase   schema.Phase
+	symbol  string // empty: the group's
+}
+
+// symbolRoles is which role the functions play that the module probes by name.
+var symbolRoles = map[string]schema.Role{
+	"do_filp_open": schema.RoleOpen, "__d_alloc": schema.RoleAlloc,
+	"d_lookup": schema.RoleLookup, "__d_lookup": schema.RoleLookupChain, "__d_lookup_rcu": schema.RoleLookupRCU,
+	"__d_add": schema.RoleInsert, "d_add": schema.RoleInsert, "d_rehash": schema.RoleInsert,
+	"d_delete": schema.RoleDelete, "d_drop": schema.RoleDrop, "__dentry_kill": schema.RoleKill,
+	"full_name_hash": schema.RoleHash,
+}
+
+// roleOf returns RoleCall for a function that plays no other.
+func roleOf(symbol string) schema.Role {
+	if r, ok := symbolRoles[symbol]; ok {
+		return r
+	}
+	return schema.RoleCall
+}
+
+const (
+	lookups = `(?P<symbol>d_lookup|__d_lookup|__d_lookup_rcu)`
+	dentry  = `(?P<symbol>d_add|__d_add|d_add_ci|d_rehash|d_delete|d_drop|dput|__dentry_kill)`
+	pointer = `(?P<at>(?:0x)?[0-9a-f]{16}|\(____ptrval____\)|\(ptrval\))`
+	named   = `(?: \| (?P<name>.*))?`
+	from    = `(?: from [a-z_]+)?`
+	hashed  = `hash (?P<hash>\d{1,10}|0x[0-9a-f]{1,8}) length (?P<length>\d{1,10}) name (?P<rest>.*)`
+)
+
+func shape(pattern string, r schema.Role, p schema.Phase, symbol string) form {
+	return form{regexp.MustCompile(`^` + pattern + `$`), r, p, symbol}
+}
+
+// driverForms are the lines of the module, newest version first.
+var driverForms = []form{
+	shape(`\[O\] IN: `+pointer+named, schema.RoleOpen, schema.Enter, "do_filp_open"),
+	shape(`\[O\] OUT: `+pointer+named, schema.RoleOpen, schema.Exit, "do_filp_open"),
+	shape(`\[A\] SRC: `+pointer, schema.RoleAlloc, schema.Enter, "__d_alloc"),
+	shape(`\[A\] DST: `+pointer, schema.RoleAlloc, schema.Exit, "__d_alloc"),
+	shape(lookups+` entry`+from+`: `+hashed, 0, schema.Enter, ""),
+	shape(lookups+` return: (?:(?P<null>NULL)|`+pointer+named+`)`, 0, schema.Exit, ""),
+	shape(dentry+` entry`+from+`: `+pointer+named, 0, schema.Enter, ""),
+	shape(`full_name_hash return: (?P<hash>\d{1,10}|0x[0-9a-f]{1,8}) length (?P<length>\d{1,10}) salt (?P<salt>(?:0x)?[0-9a-f]{16}|\(____ptrval____\)) name (?P<rest>.*)`,
+		schema.RoleHash, schema.Exit, "full_name_hash"),
+	shape(`\[L\] HIT: `+pointer+named, schema.RoleCall, schema.Exit, "[L] HIT"),
+	shape(`\[trace_lookup\] Cache Hit: `+pointer+`(?: \| Val: (?P<name>.*))?`, schema.RoleCall, schema.Exit, "[trace_lookup] Cache Hit"),
+	shape(`\[trace_open\] Input Addr: `+pointer+`(?: \| Val: (?P<name>.*))?`, schema.RoleOpen, schema.Enter, "do_filp_open"),
+	shape(`\[trace_open\] Result Addr: `+pointer+`(?: \| Val: (?P<name>.*))?`, schema.RoleOpen, schema.Exit, "do_filp_open"),
+	shape(`\[trace_open\] Input: struct filename @ (?:0x)?[0-9a-f]{16} \| name @ `+pointer, schema.RoleOpen, schema.Enter, "do_filp_open"),
+	shape(`\[trace_open\] Result Name Ptr: `+pointer, schema.RoleOpen, schema.Exit, "do_filp_open"),
+	shape(`\[trace_alloc\] Copy Source:\s+`+pointer, schema.RoleAlloc, schema.Enter, "__d_alloc"),
+	shape(`\[trace_alloc\] Copy Dest:\s+`+pointer, schema.RoleAlloc, schema.Exit, "__d_alloc"),
+}
+
+// driverStarts begin a line of the module, whole or broken.
+var driverStarts = regexp.MustCompile(`^(?:\[[OAL]\] [A-Z]+:|\[trace_(?:open|lookup|alloc)\]|_{0,2}d[a-z_]+ (?:entry|return)\b|full_name_hash return|optional probe not registered)`)
+
+// match finds the form of a text and makes its event. hidden counts the pointers in
+// it that %p made unreadable.
+func match(forms []form, text string) (e schema.Event, hidden int, ok bool) {
+	for i := range forms {
+		if m := forms[i].pattern.FindStringSubmatch(text); m != nil {
+			return forms[i].event(m)
+		}
+	}
+	return e, 0, false
+}
+
+func (f *form) event(m []string) (e schema.Event, hidden int, ok bool) {
+	e.Role, e.Phase, e.Symbol = f.role, f.phase, f.symbol
+	var length uint64
+	var rest string
+	var component bool
+	for i, group := range f.pattern.SubexpNames() {
+		v, err := m[i], error(nil)
+		if i == 0 || v == "" && group != "rest" {
+			continue
+		}
+		switch group {
+		case "symbol":
+			e.Symbol = v
+		case "at":
+			if !setAddress(&e, v) {
+				hidden++
+			}
+		case "name":
+			setName(&e, v)
+		case "null":
+			e.Columns = e.Columns.With(schema.ColumnDentry)
+		case "salt":
+			if e.Parent, ok = address(v); !ok {
+				hidden++
+			}
+		case "hash":
+			var h uint64
+			h, err = number32(v)
+			e.Hash = uint32(h)
+		case "length":
+			length, err = number32(v)
+		case "rest":
+			rest, component = v, true
+		}
+		if err != nil {
+			return e, 0, false
+		}
+	}
+	if component {
+		setComponent(&e, rest, uint32(length))
+	}
+	if e.Role == schema.Role_ROLE_UNSPECIFIED {
+		e.Role = roleOf(e.Symbol)
+	}
+	if severalSymbols(e.Role) {
+		e.Columns = e.Columns.With(schema.ColumnSymbol)
+	}
+	return e, hidden, true
+}
+
+// number32 reads 32 bits, decimal, or hexadecimal after 0x.
+func number32(printed string) (uint64, error) {
+	if digits, ok := strings.CutPrefix(printed, "0x"); ok {
+		return strconv.ParseUint(digits, 16, 32)
+	}
+	return strconv.ParseUint(printed, 10, 32)
+}
+
+// severalSymbols reports whether more than one function plays the role in a log.
+func severalSymbols(r schema.Role) bool {
+	return r == schema.RoleInsert || r == schema.RoleDrop || r == schema.RoleCall
+}
+
+// dropCaches is the kernel's own line, printed after the work was done.
+var dropCaches = regexp.MustCompile(`^(.{1,15}) \((\d{1,10})\): drop_caches: (\d{1,2})$`)
+
+// evict reads a drop_caches line; slabs is false where only the page cache went.
+func evict(text string) (e schema.Event, slabs, ok bool) {
+	if !strings.Contains(text, "): drop_caches: ") {
+		return e, false, false
+	}
+	m := dropCaches.FindStringSubmatch(text)
+	if m == nil {
+		return e, false, false
+	}
+	tid, err := strconv.ParseUint(m[2], 10, 32)
+	if err != nil {
+		return e, false, false
+	}
+	bits, _ := strconv.Atoi(m[3])
+	return schema.Event{Role: schema.RoleEvict, Phase: schema.Exit, Symbol: "drop_caches", Comm: m[1], TID: uint32(tid)}, bits&2 != 0, true
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dmesg
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// maxName bounds a name, bytes: PATH_MAX without the closing NUL.
+const maxName = 4095
+
+// plainName undoes the escapes of the kernel log and of dtrec replay. A text in which
+// one backslash begins no escape has none: it is taken as it stands.
+func plainName(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for rest := s; rest != ""; {
+		if rest[0] != '\\' {
+			out = append(out, rest[0])
+			rest = rest[1:]
+			continue
+		}
+		r, multibyte, tail, err := strconv.UnquoteChar(rest, 0)
+		if err != nil {
+			return s
+		}
+		if multibyte {
+			out = append(out, string(r)...)
+		} else {
+			out = append(out, byte(r))
+		}
+		rest = tail
+	}
+	return string(out)
+}
+
+// setName gives the event a whole name.
+func setName(e *schema.Event, printed string) {
+	name := plainName(printed)
+	e.Columns = e.Columns.With(schema.ColumnKey)
+	e.NameLen = uint32(len(name))
+	e.Name = name[:min(len(name), maxName)]
+}
+
+// setComponent gives the event the first length bytes of what was printed: a lookup
+// prints the rest of the path.
+func setComponent(e *schema.Event, printed string, length uint32) {
+	name := plainName(printed)
+	e.Columns = e.Columns.With(schema.ColumnKey)
+	e.NameLen = length
+	e.Name = name[:min(uint64(len(name)), uint64(length), maxName)]
+}
+
+// setAddress gives the event the address of its name. It reports false for what %p
+// makes of a pointer, which is no address.
+func setAddress(e *schema.Event, printed string) bool {
+	v, ok := address(printed)
+	if ok {
+		e.Columns, e.NameAddr = e.Columns.With(schema.ColumnNameAddr), v
+	}
+	return ok
+}
+
+// address reads 16 hexadecimal digits, with or without 0x.
+func address(printed string) (uint64, bool) {
+	v, err := strconv.ParseUint(strings.TrimPrefix(printed, "0x"), 16, 64)
+	if err != nil || v != 0 && v>>32 == 0 {
+		return 0, false
+	}
+	return v, true
+}

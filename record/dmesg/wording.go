@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dmesg
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+const label = `(?: \([^)]*\))?`
+
+// wordingForms are the words in which reports repeat the lines of the module.
+var wordingForms = []form{
+	shape(`(?:do_filp_open|[a-z]+ open) entry pointer`+label+` =? ?`+pointer+named, schema.RoleOpen, schema.Enter, "do_filp_open"),
+	shape(`do_filp_open return pointer`+label+` =? ?`+pointer+named, schema.RoleOpen, schema.Exit, "do_filp_open"),
+	shape(`(?:copy source|__d_alloc entry) pointer`+label+` = `+pointer, schema.RoleAlloc, schema.Enter, "__d_alloc"),
+	shape(`(?:copy destination|__d_alloc return) pointer`+label+` = `+pointer, schema.RoleAlloc, schema.Exit, "__d_alloc"),
+	shape(`(?P<symbol>__d_add) entry pointer`+label+` = `+pointer+named, 0, schema.Enter, ""),
+	shape(lookups+` entry`+label+`:? `+hashed, 0, schema.Enter, ""),
+	shape(lookups+` return`+label+`(?::| =)? (?:(?P<null>NULL)|`+pointer+named+`)`, 0, schema.Exit, ""),
+	shape(dentry+` entry`+label+`(?::| =)? `+pointer+named, 0, schema.Enter, ""),
+}
+
+var (
+	// silence says that a line is not there. It is no event.
+	silence = regexp.MustCompile(`^do_filp_open return pointer: not printed\b`)
+	// nextEvent is where a bullet with two events goes on.
+	nextEvent = regexp.MustCompile(`, (?:do_filp_open|__d_add|__d_alloc|d_lookup|__d_lookup|__d_lookup_rcu|d_delete|__dentry_kill) (?:entry|return)\b`)
+	// ofName is the label of a bullet about one name.
+	ofName = regexp.MustCompile(`^(\S.*) (?:hit|delete|evict)$`)
+)
+
+// wording reads a line of a report. Only a bullet may have a label before the words,
+// or say two events.
+func wording(text string, listed bool) (events []schema.Event, hidden int, ok bool) {
+	if silence.MatchString(text) {
+		return nil, 0, true
+	}
+	if e, n, ok := match(wordingForms, text); ok && (!listed || !nextEvent.MatchString(text)) {
+		return []schema.Event{e}, n, true
+	}
+	if !listed {
+		return nil, 0, false
+	}
+	before, rest, labelled := strings.Cut(text, ": ")
+	if !labelled {
+		before, rest = "", text
+	}
+	for rest != "" {
+		part := rest
+		if at := nextEvent.FindStringIndex(rest); at != nil {
+			part, rest = rest[:at[0]], rest[at[0]+2:]
+		} else {
+			rest = ""
+		}
+		e, n, ok := match(wordingForms, part)
+		if !ok {
+			return nil, 0, false
+		}
+		if m := ofName.FindStringSubmatch(before); m != nil && !e.Columns.Has(schema.ColumnKey) {
+			setName(&e, m[1])
+		}
+		events, hidden = append(events, e), hidden+n
+	}
+	return events, hidden, len(events) > 0
+}
+
+// saidTwice reports whether a line only repeats the one before it in other words: a
+// report calls what __d_alloc returned the copy destination as well.
+func saidTwice(text, before string) bool {
+	return strings.HasPrefix(text, "copy destination pointer") && strings.HasPrefix(before, "__d_alloc return pointer")
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// logPage writes the report of an imported trace: what the lines say, and what they
+// suggest without proving it.
+func (p *page) logPage() {
+	p.line("---\nlayout: default\ntitle: \"What a kernel log says of these path names\"\n---\n")
+	p.logIntroduction()
+	p.line("## Lines")
+	for _, prog := range p.f.Programs {
+		for _, it := range prog.Items {
+			p.logItem(it)
+		}
+		if prog.Skipped > 0 {
+			p.line("%d more opens are counted in the verdicts and not shown.\n", prog.Skipped)
+		}
+	}
+}
+
+func (p *page) logIntroduction() {
+	f, h := p.f, p.f.Header
+	p.line("## Introduction")
+	p.line("This page uses one run of a kernel log: id `%x`, %d events, each a line of it. Every address, hash and length below was printed on the line cited as #id.", h.RunId, f.Events)
+	if r := h.GetKernel().GetRelease(); r == schema.Unknown {
+		p.line("The log does not name the kernel.")
+	} else {
+		p.line("It is of Linux %s.", code(r))
+	}
+	p.line("A log does not show which task a line is of, what an open returned when it failed, where a dentry lies, or when it ends: an address here is that of a name. What rests on those is unproven.\n")
+	p.line("Functions with a line:")
+	for _, info := range schema.Catalogue() {
+		if l := p.probeList(info.Role); l != "" {
+			p.line("- %s: %s", info.Name, l)
+		}
+	}
+	for _, b := range h.GetProbe() {
+		if !b.Attached {
+			p.line("- %s: %s: %s", b.Role.Label(), code(b.Symbol), text(b.Error))
+		}
+	}
+	p.line("\nA verdict stands beside every claim; %s.\n", f.verdictLine())
+	p.verdictTable()
+}
+
+func (p *page) logItem(it *Item) {
+	if it.Open {
+		p.line("from the line of %s on, up to the next open's:", code(cmp.Or(it.Path, "an open without a name")))
+	} else {
+		p.line("before the first open's line:")
+	}
+	for i := range it.Steps {
+		p.line("- %s", p.logLine(&it.Steps[i].Event))
+	}
+	if it.More > 0 {
+		p.line("- … %d more events", it.More)
+	}
+	for i := range it.Claims {
+		cl := &it.Claims[i]
+		says := cl.Says(code)
+		if cl.Kind == Equality {
+			says = equals(cl.Terms, false) // without a dentry, which Says names
+		}
+		p.line("- **%s** %s: %s — %s", cl.Verdict, cl.Kind, says, text(cl.Reason))
+	}
+	p.line("")
+}
+
+// logLine spells one line of the log in the words of the seed.
+func (p *page) logLine(e *schema.Event) string {
+	what := p.f.symbolOf(e)
+	switch {
+	case e.Role == schema.RoleEvict:
+		return fmt.Sprintf("%s: %s emptied the slabs (#%d)", text(what), code(e.Comm), e.ID)
+	case e.Role == schema.RoleHash:
+		return fmt.Sprintf("%s: hash %d length %d name %s, salt %s (#%d)%s", what, e.Hash, e.NameLen, code(e.Name), addressOr(e.Parent), e.ID, p.hash(e))
+	case e.Columns.Has(schema.ColumnDentry):
+		return fmt.Sprintf("%s: NULL (#%d)", what, e.ID)
+	case isLookup(e.Role) && e.Phase == schema.Enter:
+		return fmt.Sprintf("%s: hash %d length %d name %s (#%d)", what, e.Hash, e.NameLen, code(e.Name), e.ID)
+	case e.Role == schema.RoleAlloc && e.Phase == schema.Enter:
+		what = "copy source"
+	case e.Role == schema.RoleAlloc:
+		what = "copy destination"
+	}
+	name, at := "", "not an address"
+	if e.Columns.Has(schema.ColumnKey) {
+		name = " | " + code(e.Name)
+	}
+	if e.Columns.Has(schema.ColumnNameAddr) {
+		at = addressOr(e.NameAddr)
+	}
+	return fmt.Sprintf("%s pointer = %s%s (#%d)", text(what), at, name, e.ID)
+}
+
+func addressOr(v uint64) string {
+	if v == 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%#x", v)
+}
