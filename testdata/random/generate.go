@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// shared is the directory in which all work at once.
+const shared = "/tmp/s"
+
+// generator thinks of things to do below a directory. It knows roughly which
+// directories there are; that it is sometimes wrong makes for errors worth recording.
+type generator struct {
+	rng    *rand.Rand
+	base   string
+	dirs   []string
+	cwd    [workers + 1]string
+	held   [workers + 1][4]string
+	recent []request
+}
+
+func newGenerator(rng *rand.Rand, base string) *generator {
+	return &generator{rng: rng, base: base, dirs: []string{base}}
+}
+
+// settle gives a worker a working directory, and directories to hold.
+func (g *generator) settle(worker int) []request {
+	out := []request{{Call: "chdir", Worker: worker, Path: g.base}}
+	for i := 1; i < len(g.held[worker]); i++ {
+		out = append(out, request{Call: "hold", Worker: worker, Path: g.base, Flags: i})
+	}
+	return out
+}
+
+// name is one of a few, so that what is made is met again: short, and of the lengths
+// around those of the inline name.
+func (g *generator) name() string {
+	short := []string{"a", "b", "c", "d", "e", "f", "two words"}
+	if g.rng.IntN(10) < 7 {
+		return short[g.rng.IntN(len(short))]
+	}
+	lengths := []int{31, 32, 39, 40, 41, 100, 255}
+	return strings.Repeat("n", lengths[g.rng.IntN(len(lengths))])
+}
+
+func (g *generator) dir() string { return g.dirs[g.rng.IntN(len(g.dirs))] }
+
+// below is a directory that may go away.
+func (g *generator) below() string {
+	if d := g.dir(); d != g.base {
+		return d
+	}
+	return g.path()
+}
+
+func (g *generator) path() string { return g.dir() + "/" + g.name() }
+
+// next is something for a worker to do.
+func (g *generator) next(worker int) request {
+	r := g.think(worker)
+	if r.Call == "open" {
+		if len(g.recent) > 0 && g.rng.IntN(3) == 0 {
+			r = g.recent[g.rng.IntN(len(g.recent))]
+			if g.rng.IntN(4) > 0 {
+				r.Flags = 0
+			}
+		}
+		if g.recent = append(g.recent, r); len(g.recent) > 40 {
+			g.recent = g.recent[1:]
+		}
+	}
+	r.Worker, r.Thread = worker, g.rng.IntN(2)
+	return r
+}
+
+func (g *generator) think(worker int) request {
+	two := func(call string, from, to string) request { return request{Call: call, Path: from, Path2: to} }
+	switch n := g.rng.IntN(100); {
+	case n < 40:
+		flags := []int{0, 0, 0, 0, unix.O_PATH, unix.O_NOFOLLOW, unix.O_DIRECTORY, unix.O_RDWR}
+		return g.place(worker, request{Call: "open", Path: g.path(), Flags: flags[g.rng.IntN(len(flags))]})
+	case n < 54:
+		flags := []int{unix.O_CREAT, unix.O_CREAT, unix.O_CREAT | unix.O_EXCL}
+		return g.place(worker, request{Call: "open", Path: g.path(), Flags: unix.O_RDWR | flags[g.rng.IntN(len(flags))]})
+	case n < 62:
+		return g.place(worker, request{Call: "unlink", Path: g.path()})
+	case n < 66:
+		d := g.dir()
+		return two("rename", d+"/"+g.name(), d+"/"+g.name())
+	case n < 70:
+		return two("rename", g.path(), g.path())
+	case n < 73:
+		return two("rename", g.below(), g.path())
+	case n < 75:
+		return two("exchange", g.path(), g.path())
+	case n < 82:
+		return g.place(worker, request{Call: "mkdir", Path: g.path()})
+	case n < 85:
+		return g.place(worker, request{Call: "rmdir", Path: g.below()})
+	case n < 88:
+		return two("symlink", g.target(), g.path())
+	case n < 91:
+		return two("link", g.path(), g.path())
+	case n < 94:
+		return request{Call: "chdir", Path: g.dir()}
+	case n < 98:
+		return request{Call: "hold", Path: g.dir(), Flags: 1 + g.rng.IntN(3)}
+	}
+	return request{Call: "drop"}
+}
+
+// target is what a symbolic link points at; a relative one stays in the directory.
+func (g *generator) target() string {
+	switch g.rng.IntN(4) {
+	case 0:
+		return g.name()
+	case 1:
+		return "./" + g.name()
+	case 2:
+		return g.dir()
+	}
+	return g.path()
+}
+
+// place says in another way where the path is: from the working directory, from a held
+// one, or with more words than it takes. Where it ends up is not always the same place.
+func (g *generator) place(worker int, r request) request {
+	switch g.rng.IntN(8) {
+	case 0, 1:
+		r.Path = path.Base(r.Path)
+	case 2:
+		r.At, r.Path = 1+g.rng.IntN(3), path.Base(r.Path)
+	case 3:
+		d, name := path.Split(r.Path)
+		more := []string{"./", "/", ".//", "../" + path.Base(d) + "/"}
+		r.Path = d + more[g.rng.IntN(len(more))] + name
+	case 4:
+		r.Path = strings.TrimPrefix(r.Path, g.cwd[worker]+"/")
+	}
+	return r
+}
+
+// contended is something to do where the others are.
+func (g *generator) contended() request {
+	name := shared + "/" + g.name()
+	r := request{Call: "open", Path: name, Mark: true, Thread: g.rng.IntN(2)}
+	switch g.rng.IntN(8) {
+	case 0, 1:
+		r.Flags = unix.O_RDWR | unix.O_CREAT
+	case 2:
+		r.Flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL
+	case 3:
+		r.Call = "unlink"
+	case 4:
+		r.Call, r.Path2 = "rename", shared+"/"+g.name()
+	}
+	return r
+}
+
+// learn notes which directories there may be.
+func (g *generator) learn(o op) {
+	if o.Errno != 0 || o.Mark || o.At > 0 || !path.IsAbs(o.Path) {
+		return
+	}
+	switch o.Call {
+	case "mkdir":
+		g.add(path.Clean(o.Path))
+	case "rmdir":
+		g.forget(o.Path)
+	case "rename":
+		if slices.Contains(g.dirs, o.Path) {
+			g.forget(o.Path)
+			g.add(o.Path2)
+		}
+	case "chdir":
+		g.cwd[o.Worker] = o.Path
+	case "hold":
+		g.held[o.Worker][o.Flags] = o.Path
+	}
+}
+
+// add keeps at most a dozen, and not too deep, or nothing would be met twice.
+func (g *generator) add(dir string) {
+	if len(g.dirs) < 12 && strings.Count(dir, "/") < 6 && len(dir) < 700 {
+		g.dirs = append(g.dirs, dir)
+	}
+}
+
+// forget removes a directory and all below it, but never the base.
+func (g *generator) forget(dir string) {
+	g.dirs = slices.DeleteFunc(g.dirs, func(d string) bool {
+		return d != g.base && (d == dir || strings.HasPrefix(d, dir+"/"))
+	})
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// request is one thing to do.
+type request struct {
+	Call   string
+	Worker int
+	Thread int    // of the worker
+	At     int    // 0: the working directory; else the directory held under that number
+	Path   string // open, unlink …: the path; symlink, link: what it is made to point at
+	Path2  string // rename, link, symlink: the new name
+	Flags  int    // open: O_*
+	Mark   bool   // done while others work in the same directory
+	Seed   uint64 // free
+	Ops    int    // free
+}
+
+// op is what was done.
+type op struct {
+	request
+	Seq      int
+	PID, TID int
+	T0, T1   uint64 // CLOCK_BOOTTIME before and after, nanoseconds
+	Errno    int
+	Dev, Ino uint64 // open: what was opened
+	Type     uint32 // open: S_IFMT
+}
+
+// worker does what it is told.
+type worker struct {
+	index   int
+	held    [4]int // file descriptors of directories; 0 is none
+	threads [2]chan func()
+}
+
+// work connects to the coordinator and works until it hangs up.
+func work(index string) error {
+	n, err := strconv.Atoi(index)
+	if err != nil {
+		return err
+	}
+	conn, err := net.Dial("unix", rendez)
+	if err != nil {
+		return err
+	}
+	w := &worker{index: n}
+	for i := range w.threads {
+		w.threads[i] = make(chan func())
+		go serve(w.threads[i])
+	}
+	in, out := json.NewDecoder(bufio.NewReader(conn)), json.NewEncoder(conn)
+	if err := out.Encode(n); err != nil {
+		return err
+	}
+	for {
+		var r request
+		if err := in.Decode(&r); errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		var err error
+		if r.Call == "free" {
+			err = w.free(r, out)
+		} else {
+			err = out.Encode(w.do(r))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// serve does what comes, all on one thread of the kernel.
+func serve(todo chan func()) {
+	runtime.LockOSThread()
+	for f := range todo {
+		f()
+	}
+}
+
+// do does one operation on its thread.
+func (w *worker) do(r request) op {
+	done := make(chan op)
+	w.threads[r.Thread] <- func() { done <- w.call(r) }
+	return <-done
+}
+
+// race does the same on both threads at once.
+func (w *worker) race(r request) [2]op {
+	var ops [2]op
+	ready, done := make(chan bool, 2), make(chan bool, 2)
+	begin := make(chan bool)
+	for i := range ops {
+		r := r
+		r.Thread = i
+		w.threads[i] <- func() {
+			ready <- true
+			<-begin
+			ops[i] = w.call(r)
+			done <- true
+		}
+	}
+	<-ready
+	<-ready
+	close(begin)
+	<-done
+	<-done
+	return ops
+}
+
+func (w *worker) call(r request) op {
+	o := op{request: r, PID: os.Getpid(), TID: unix.Gettid()}
+	o.T0 = now()
+	err := w.system(&o)
+	o.T1 = now()
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		o.Errno = int(errno)
+	} else if err != nil {
+		o.Errno = -1
+	}
+	return o
+}
+
+func now() uint64 {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {
+		return 0
+	}
+	return uint64(t.Nano())
+}
+
+// system makes the system call.
+func (w *worker) system(o *op) error {
+	at := unix.AT_FDCWD
+	if o.At > 0 {
+		at = w.held[o.At]
+	}
+	switch o.Call {
+	case "open":
+		return w.open(at, o)
+	case "hold":
+		fd, err := unix.Openat(at, o.Path, unix.O_PATH|unix.O_DIRECTORY, 0)
+		if err != nil {
+			return err
+		}
+		slot := &w.held[o.Flags]
+		if *slot > 0 {
+			unix.Close(*slot)
+		}
+		*slot = fd
+		return o.stat(fd)
+	case "unlink":
+		return unix.Unlinkat(at, o.Path, 0)
+	case "rmdir":
+		return unix.Unlinkat(at, o.Path, unix.AT_REMOVEDIR)
+	case "mkdir":
+		return unix.Mkdirat(at, o.Path, 0o755)
+	case "rename":
+		return unix.Renameat(at, o.Path, at, o.Path2)
+	case "exchange":
+		return unix.Renameat2(at, o.Path, at, o.Path2, unix.RENAME_EXCHANGE)
+	case "symlink":
+		return unix.Symlinkat(o.Path, at, o.Path2)
+	case "link":
+		return unix.Linkat(at, o.Path, at, o.Path2, 0)
+	case "chdir":
+		return unix.Chdir(o.Path)
+	case "drop":
+		unix.Sync()
+		return os.WriteFile("/proc/sys/vm/drop_caches", []byte("2"), 0)
+	}
+	return syscall.ENOSYS
+}
+
+func (w *worker) open(at int, o *op) error {
+	fd, err := unix.Openat(at, o.Path, o.Flags, 0o644)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return o.stat(fd)
+}
+
+func (o *op) stat(fd int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	o.Dev, o.Ino, o.Type = uint64(st.Dev), st.Ino, st.Mode&unix.S_IFMT
+	return nil
+}
+
+// free does operations of its own choice, and sends them when it has done them all:
+// talking would order what is to be without order.
+func (w *worker) free(r request, out *json.Encoder) error {
+	rng := rand.New(rand.NewPCG(r.Seed, uint64(1+w.index)))
+	g := newGenerator(rng, "/tmp/p"+strconv.Itoa(w.index))
+	var done []op
+	one := func(r request) {
+		r.Worker = w.index
+		o := w.do(r)
+		g.learn(o)
+		done = append(done, o)
+	}
+	one(request{Call: "mkdir", Path: g.base})
+	for _, r := range g.settle(w.index) {
+		one(r)
+	}
+	for range r.Ops {
+		switch rng.IntN(8) {
+		case 0:
+			r := g.contended()
+			r.Worker = w.index
+			ops := w.race(r)
+			done = append(done, ops[:]...)
+		case 1, 2:
+			one(g.contended())
+		case 3:
+			r := request{Call: "open", Path: g.path(), Worker: w.index}
+			ops := w.race(r)
+			done = append(done, ops[:]...)
+		default:
+			one(g.next(w.index))
+		}
+	}
+	for _, o := range done {
+		if err := out.Encode(o); err != nil {
+			return err
+		}
+	}
+	return out.Encode(op{request: request{Call: "free"}})
+}
