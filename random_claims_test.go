@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"strings"
+
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// What a proven claim of each kind says of what was done.
+
+func (c *checker) key(cl *report.Claim, t *truth) error {
+	steps := t.trail.steps
+	switch {
+	case t.trail.linked || t.trail.dotdot:
+		return fmt.Errorf("%v went through a symbolic link or ..", t.op)
+	case len(cl.Terms) != len(steps):
+		return fmt.Errorf("%d components, and %v has %d", len(cl.Terms), t.op, len(steps))
+	}
+	for i, term := range cl.Terms {
+		e := c.tape.event(term.Event)
+		if e.Name != steps[i].name || e.Parent != term.Value {
+			return fmt.Errorf("#%d is about %q, component %d is %q", e.ID, e.Name, i, steps[i].name)
+		}
+		if err := c.under(e, steps[i].dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checker) prefix(cl *report.Claim, t *truth, enter *schema.Event) error {
+	e := c.tape.event(cl.Left.Event)
+	if e.NameAddr-enter.NameAddr != cl.Result || cl.Means != t.op.Path[:min(cl.Result, uint64(len(t.op.Path)))] {
+		return fmt.Errorf("#%d lies %d bytes into the path", e.ID, e.NameAddr-enter.NameAddr)
+	}
+	for _, s := range t.trail.steps {
+		if uint64(s.offset) == cl.Result && s.name == e.Name {
+			return nil
+		}
+	}
+	return fmt.Errorf("%v has no component %q at %d", t.op, e.Name, cl.Result)
+}
+
+func (c *checker) equality(cl *report.Claim, t *truth, exit *schema.Event) error {
+	if t.op.Errno != 0 || exit.Dentry != cl.Object.Addr {
+		return fmt.Errorf("%v opened nothing, or another dentry", t.op)
+	}
+	if err := c.terms(cl); err != nil {
+		return err
+	}
+	if t.loose {
+		return c.same(cl.Object.Seq, t)
+	}
+	s := t.trail.last()
+	if err := c.at(cl.Object.Seq, s, t, exit.ID); err != nil {
+		return err
+	}
+	return c.born(cl, s.token)
+}
+
+// same holds, where others work too, that one dentry has one inode unless it was taken
+// away in between.
+func (c *checker) same(d uint64, t *truth) error {
+	before := c.opened[d]
+	c.opened[d] = t
+	if before == nil || before.op.Ino == t.op.Ino {
+		return nil
+	}
+	if c.did.any(before.op.T0, t.op.T1, func(o *truth) bool { return o.loose && o.op.Call == "unlink" }) {
+		return nil
+	}
+	return fmt.Errorf("%v and %v opened inodes %d and %d, and nothing was unlinked", before.op, t.op, before.op.Ino, t.op.Ino)
+}
+
+func (c *checker) negative(cl *report.Claim, t *truth, exit *schema.Event) error {
+	s := t.trail.last()
+	switch {
+	case t.op.Errno != enoent || exit.Errno() != enoent:
+		return fmt.Errorf("%v did not fail with ENOENT", t.op)
+	case s == nil || cl.Means != s.name:
+		return fmt.Errorf("%v does not end in %q", t.op, cl.Means)
+	case !c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID):
+		return fmt.Errorf("the address had another life in between")
+	case t.loose:
+		return nil
+	case s.node != nil || t.trail.linked:
+		return fmt.Errorf("%q is there, or is not of the path", s.name)
+	}
+	if err := c.at(cl.Object.Seq, s, t, exit.ID); err != nil {
+		return err
+	}
+	return c.born(cl, s.token)
+}
+
+func (c *checker) absence(cl *report.Claim, t *truth, enter, exit *schema.Event) error {
+	if cl.Means == "no file" {
+		if t.op.Errno == 0 || t.op.Errno != exit.Errno() {
+			return fmt.Errorf("%v, and the event has %d", t.op, exit.Errno())
+		}
+		return nil
+	}
+	for id := enter.ID; id <= exit.ID; id++ {
+		if e := c.tape.event(id); e.TID == exit.TID && e.Role == schema.RoleAlloc {
+			return fmt.Errorf("#%d is an alloc", id)
+		}
+	}
+	return nil
+}
+
+func (c *checker) creation(cl *report.Claim, t *truth, exit *schema.Event) error {
+	if t.op.Errno != 0 || t.op.Flags&oCreat == 0 || !t.loose && !t.created {
+		return fmt.Errorf("%v made nothing", t.op)
+	}
+	if err := c.terms(cl); err != nil {
+		return err
+	}
+	return c.at(cl.Object.Seq, t.trail.last(), t, exit.ID)
+}
+
+func (c *checker) hardLink(cl *report.Claim, t *truth) error {
+	other := c.tape.event(cl.Terms[0].Event)
+	before := c.did.at(other.TID, other.Time)
+	switch {
+	case before == nil:
+		return nil
+	case before.op.Ino != t.op.Ino:
+		return fmt.Errorf("inodes %d and %d", before.op.Ino, t.op.Ino)
+	case t.loose || before.loose:
+		return nil
+	case before.node != t.node:
+		return fmt.Errorf("%v and %v opened two files", before.op, t.op)
+	case cl.Object.Seq == cl.Other.Seq || other.Dentry != cl.Other.Addr || !c.tape.whole(other.Dentry, other.ID, cl.Terms[1].Event):
+		return fmt.Errorf("the other dentry did not live so long")
+	}
+	return nil
+}
+
+func (c *checker) eviction(cl *report.Claim, t *truth, exit *schema.Event) error {
+	s := t.trail.last()
+	kill, alloc := c.tape.event(cl.Terms[0].Event), c.tape.event(cl.Terms[1].Event)
+	switch {
+	case kill.Role != schema.RoleKill || kill.Dentry != cl.Other.Addr || alloc.Role != schema.RoleAlloc || alloc.Dentry != cl.Object.Addr:
+		return fmt.Errorf("#%d and #%d are no kill and alloc of the two", kill.ID, alloc.ID)
+	case kill.ID > alloc.ID || s == nil || alloc.Name != s.name || kill.Name != s.name || t.trail.linked:
+		return fmt.Errorf("#%d killed %q, #%d allocated %q, and %v", kill.ID, kill.Name, alloc.ID, alloc.Name, t.op)
+	case t.loose:
+		return nil
+	}
+	before, seen := c.places[cl.Other.Seq]
+	if !seen {
+		return nil
+	}
+	if before.step.dir != s.dir || before.step.name != s.name || before.event > kill.ID {
+		return fmt.Errorf("it was %q in %s at #%d, and now it is about %q in %s", before.step.name, before.step.dir.what, before.event, s.name, s.dir.what)
+	}
+	ends := func(o *truth) bool { return o.op.Call != "open" && o.op.Call != "hold" && o.op.Call != "mkdir" }
+	if !c.did.any(before.by.op.T0, kill.Time, ends) {
+		return fmt.Errorf("nothing was done that could have ended it")
+	}
+	return c.at(cl.Object.Seq, s, t, exit.ID)
+}
+
+func (c *checker) race(cl *report.Claim, t *truth) error {
+	for _, term := range cl.Terms {
+		e := c.tape.event(term.Event)
+		if e.Role != schema.RoleAlloc {
+			continue
+		}
+		by := c.did.at(e.TID, e.Time)
+		if by == nil || e.Name != cl.Means || by.op.T0 > t.op.T1 || t.op.T0 > by.op.T1 {
+			return fmt.Errorf("#%d is not of an operation at the same time as %v, or of another name than %q", e.ID, t.op, cl.Means)
+		}
+	}
+	if s := t.trail.last(); s == nil || !strings.Contains(t.op.Path, cl.Means) {
+		return fmt.Errorf("%v has no %q", t.op, cl.Means)
+	}
+	return nil
+}
+
+func (c *checker) deleteChain(cl *report.Claim) (bool, error) {
+	e := c.tape.event(cl.Terms[1].Event)
+	t := c.did.at(e.TID, e.Time)
+	if t == nil {
+		return false, nil
+	}
+	switch {
+	case e.Role != schema.RoleDelete || t.op.Call != "unlink" && t.op.Call != "rmdir" || t.op.Errno != 0:
+		return true, fmt.Errorf("%v deleted nothing at #%d", t.op, e.ID)
+	case c.did.at(c.tape.event(cl.Terms[0].Event).TID, c.tape.event(cl.Terms[0].Event).Time) != t:
+		return true, fmt.Errorf("the hit is not of %v", t.op)
+	case t.trail.last().name != e.Name || t.trail.last().name != cl.Subject:
+		return true, fmt.Errorf("%v deleted no %q", t.op, cl.Subject)
+	}
+	if err := c.terms(cl); err != nil {
+		return true, err
+	}
+	return true, c.at(cl.Object.Seq, t.trail.last(), t, e.ID)
+}
+
+func (c *checker) move(cl *report.Claim) (bool, error) {
+	n := len(cl.Terms)
+	enter, exit := c.tape.event(cl.Terms[n-2].Event), c.tape.event(cl.Terms[n-1].Event)
+	t := c.did.at(exit.TID, exit.Time)
+	if t == nil {
+		return false, nil
+	}
+	if err := c.terms(cl); err != nil {
+		return true, err
+	}
+	if t.loose {
+		if t.op.Call == "rename" && t.op.Errno == 0 && strings.HasSuffix(t.op.Path, "/"+cl.From.Name) && strings.HasSuffix(t.op.Path2, "/"+cl.To.Name) {
+			return true, nil
+		}
+		return true, fmt.Errorf("%v did not rename %q to %q", t.op, cl.From.Name, cl.To.Name)
+	}
+	for i := range t.moves {
+		m := &t.moves[i]
+		if m.from.name != cl.From.Name || m.to.name != cl.To.Name {
+			continue
+		}
+		if err := c.under(enter, m.from.dir); err != nil {
+			return true, err
+		}
+		if err := c.under(exit, m.to.dir); err != nil {
+			return true, err
+		}
+		return true, c.at(cl.Object.Seq, &step{dir: m.to.dir, name: m.to.name, token: m.token}, t, exit.ID)
+	}
+	return true, fmt.Errorf("%v did not rename %q to %q", t.op, cl.From.Name, cl.To.Name)
+}
+
+// hash computes the name hash as FORMAT.md has it.
+func (c *checker) hash(e *schema.Event) error {
+	const golden = 0x61C8864680B583EB
+	x, y, name := uint64(0), e.Parent, append([]byte(e.Name), make([]byte, 8)...)
+	for n := len(e.Name); n > 0; n -= 8 {
+		x ^= binary.LittleEndian.Uint64(name)
+		if n < 8 {
+			break
+		}
+		y ^= x
+		x = bits.RotateLeft64(x, 12) + y
+		y = 9 * bits.RotateLeft64(y, 45)
+		name = name[8:]
+	}
+	if want := uint32((y ^ x*golden) * golden >> 32); e.Hash != want {
+		return fmt.Errorf("#%d has hash %#x, not %#x", e.ID, e.Hash, want)
+	}
+	return nil
+}
+
+func (c *checker) bucket(e *schema.Event) error {
+	l := c.header.Layout
+	if want := l.DentryHashtable + 8*(uint64(e.Hash)>>l.DHashShift); e.Bucket != want {
+		return fmt.Errorf("#%d has bucket %#x, not %#x", e.ID, e.Bucket, want)
+	}
+	return nil
+}
+
+func (c *checker) storage(e *schema.Event) error {
+	l := c.header.Layout
+	place, within := e.NameAddr-e.Dentry, len(e.Name)+1 <= int(l.InlineNameSize)
+	if within != (place == uint64(l.InlineName)) || !within && place < uint64(l.DentrySize) {
+		return fmt.Errorf("#%d: %d bytes at %d", e.ID, len(e.Name), place)
+	}
+	return nil
+}
