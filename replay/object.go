@@ -16,11 +16,11 @@ type Object struct {
 	FirstAt  uint64 // its time, nanoseconds since boot
 	Inserted uint64 // last insert into the hash table
 	Bare     bool   // that insert was of a dentry without inode
-	Positive uint64 // event that first showed it with an inode
+	Positive uint64 // event that first showed it with an inode, since it was last seen without
 	Hit      uint64 // last lookup that returned it
 	HitRole  schema.Role
 	HitTID   uint32
-	Moved    uint64 // last __d_move: it has another name or parent since
+	Moved    uint64 // last __d_move of it, or that put another in its place: its name or parent may be another since
 	Dropped  uint64 // last __d_drop that was seen
 	Deleted  uint64 // last d_delete
 	Killed   uint64
@@ -121,6 +121,11 @@ func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
 		d = o.add(e)
 	}
 	d.see(e, evict)
+	if e.Role == schema.RoleMove && e.Target != 0 {
+		if t := o.at[e.Target]; t != nil {
+			t.Moved = e.ID // two that are exchanged have one event
+		}
+	}
 	if o.last = d; e.Role == schema.RoleFree {
 		o.bury(d, e.ID)
 	}
@@ -157,10 +162,10 @@ func (o *Objects) bury(d *Object, by uint64) {
 }
 
 func (d *Object) see(e *schema.Event, evict uint64) {
-	d.Parent, d.Inode, d.Name, d.NameAddr, d.Hash = e.Parent, e.Inode, e.Name, e.NameAddr, e.Hash
-	if e.Inode != 0 && d.Positive == 0 && e.Facts&schema.FactInodeUnknown == 0 {
+	if e.Inode != 0 && (d.Positive == 0 || d.Inode == 0) && e.Facts&schema.FactInodeUnknown == 0 {
 		d.Positive = e.ID
 	}
+	d.Parent, d.Inode, d.Name, d.NameAddr, d.Hash = e.Parent, e.Inode, e.Name, e.NameAddr, e.Hash
 	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
 		d.Unwatched = e.ID
 	}

@@ -36,6 +36,7 @@ type Step struct {
 type Call struct {
 	Enter  schema.Event // a copy of the entry
 	Open   *Call        // the open around it, itself included; nil outside
+	Outer  *Call        // of an open: the open in which it is made; nil mostly
 	Loader bool         // an open made by execve or the dynamic loader, before the program's own
 	Tag    any          // the caller's own; nil at entry
 }
@@ -139,9 +140,9 @@ func (s *State) enter(t *thread) {
 		t = s.begin(e.TID)
 	}
 	c := t.call()
-	c.Enter, c.Open, c.Loader, c.Tag = *e, nil, false, nil
+	c.Enter, c.Open, c.Outer, c.Loader, c.Tag = *e, nil, nil, false, nil
 	if e.Role == schema.RoleOpen {
-		c.Open = c
+		c.Open, c.Outer = c, s.step.Open
 		c.Loader = s.loader(e)
 	} else {
 		c.Open = s.step.Open

@@ -236,6 +236,14 @@ func negativeCases() []cellCase {
 			r.rcu(rootAddr, "f", 0, addrB, 0)
 			r.fail(2)
 		}},
+		{"more events than are looked at, and a name missing", Negative, []Why{TooManyEvents}, func(r *tape) {
+			r.open("d/f")
+			for range maxWalkSteps {
+				r.rcu(rootAddr, "d", 0, addrA, 5)
+			}
+			r.rcu(addrA, "f", 2, 0, 0)
+			r.fail(2)
+		}},
 		{"never inserted", Negative, []Why{NeverInserted}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
@@ -261,6 +269,16 @@ func (r *tape) hit(name string, d, inode uint64) {
 func lifeCases() []cellCase {
 	return []cellCase{
 		{"killed and allocated again", Eviction, []Why{NoDoubt}, func(r *tape) {
+			r.open("/f")
+			r.rcu(rootAddr, "f", 1, addrA, 5)
+			r.opened(addrA, rootAddr, 5, "f")
+			r.kill(addrA, rootAddr, "f")
+			r.open("/f")
+			r.rcu(rootAddr, "f", 1, 0, 0)
+			r.alloc(rootAddr, "f", 1, addrB, 5)
+			r.opened(addrB, rootAddr, 5, "f")
+		}},
+		{"a relative path, and nothing shows from where", Eviction, []Why{OtherStart}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.kill(addrA, rootAddr, "f")
 			r.open("f")
@@ -320,6 +338,12 @@ func lifeCases() []cellCase {
 		{"the other alloc was not recorded", Race, []Why{WinnerUnknown}, func(r *tape) { r.racing(func() {}, func() {}) }},
 		{"the other one's address was handed out again", Race, []Why{MissedEnd}, func(r *tape) {
 			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() { r.alloc(rootAddr, "zzz", 90000, addrE, 8) })
+		}},
+		{"a rename gave the other one the name", Race, []Why{Renamed}, func(r *tape) {
+			r.racing(func() {
+				r.alloc(rootAddr, "g", 90000, addrE, 7)
+				r.move(addrE, rootAddr, 7, "g", "f")
+			}, func() {})
 		}},
 		{"it was there before the open looked", Race, nil, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) })

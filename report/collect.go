@@ -128,6 +128,11 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 	if s.Object != nil {
 		c.life(s)
 	}
+	if s.Open != nil && s.Call == s.Open && s.Open.Outer != nil {
+		if w, ok := s.Open.Outer.Tag.(*walk); ok {
+			w.nests = true
+		}
+	}
 	switch {
 	case s.Open == nil:
 		c.outside(s)

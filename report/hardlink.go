@@ -34,7 +34,7 @@ func (c *collector) hardLink(p *Program, it *Item, w *walk) {
 	if o := other.obj; !met || o == d || o.Killed != 0 || o.Deleted > other.event {
 		return
 	}
-	cl := c.begin(HardLink, w.enter().Name, other.time, exit.Time)
+	cl := c.begin(HardLink, w.enter().Name, min(w.enter().Time, other.time), exit.Time)
 	cl.Object, cl.Other = ref(d), ref(other.obj)
 	cl.alive(other.obj)
 	cl.alive(d)

@@ -6,18 +6,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
-
-// pathState is the dentry a path of one program came to when it was last opened.
-type pathState struct {
-	obj       *replay.Object
-	parent    uint64         // its parent's address then
-	directory *replay.Object // and dentry; nil where no lookup had returned it
-}
 
 // tale is what the report remembers of a dentry.
 type tale struct {
@@ -47,7 +39,7 @@ func (c *collector) equality(p *Program, it *Item, w *walk) {
 		return
 	}
 	taleOf(d).comm = exit.Comm
-	cl := c.begin(Equality, w.enter().Name, d.FirstAt, exit.Time)
+	cl := c.begin(Equality, w.enter().Name, min(w.enter().Time, d.FirstAt), exit.Time)
 	cl.Object = ref(d)
 	shown := c.origin(cl, w, d)
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
@@ -132,6 +124,9 @@ func (c *collector) negative(p *Program, it *Item, w *walk) {
 	}
 	cl := c.begin(Negative, enter.Name, first, exit.Time)
 	cl.Object, cl.Means = ref(last.result), quote(enter.Name, last.offset, last.end)
+	if w.overflow {
+		cl.doubt(TooManyEvents, "")
+	}
 	if d := last.result; d == nil {
 		cl.doubt(NoDentry, "")
 	} else {
@@ -188,7 +183,7 @@ const (
 
 // noAlloc: nothing was allocated inside the open.
 func (c *collector) noAlloc(p *Program, it *Item, w *walk) {
-	if len(c.rows) == 0 || w.overflow {
+	if len(c.rows) == 0 || w.overflow || w.nests {
 		return
 	}
 	for i := range w.steps {
@@ -203,78 +198,6 @@ func (c *collector) noAlloc(p *Program, it *Item, w *walk) {
 	c.term(c.label(schema.RoleOpen, schema.Enter), enter.NameAddr, enter.ID, enter.Comm)
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
 	c.emit(p, it, cl)
-}
-
-// again compares the dentry of this open with that of the program's last open of
-// the same path, if both are of the whole path and under one parent.
-func (c *collector) again(p *Program, it *Item, w *walk) {
-	d, path := w.steps[len(w.steps)-1].obj, w.enter().Name
-	if n := len(c.rows); d == nil && n > 0 && skipped(path, c.rows[n-1].end, len(path)) == "" {
-		d = c.rows[n-1].result
-	}
-	if d == nil {
-		return
-	}
-	before := p.paths[path]
-	if before != nil && before.obj == d {
-		return
-	}
-	now := pathState{d, d.Parent, c.state.Objects.At(d.Parent)}
-	if before == nil {
-		if len(p.paths) < maxPaths {
-			p.paths[path] = &now
-		}
-		return
-	}
-	if old := before.obj; old.Killed != 0 && d.Born > old.Killed && before.sameDirectory(&now) {
-		c.eviction(p, it, w, old, d)
-	}
-	*before = now
-}
-
-// sameDirectory reports whether two dentries have one parent, as far as it was seen.
-func (s *pathState) sameDirectory(t *pathState) bool {
-	return s.parent == t.parent && (s.directory == nil || t.directory == nil || s.directory == t.directory)
-}
-
-// eviction: between two opens of one path the dentry was killed and another one
-// allocated, at whatever address.
-func (c *collector) eviction(p *Program, it *Item, w *walk, old, d *replay.Object) {
-	cl := c.begin(Eviction, w.enter().Name, old.FirstAt, d.BornTime)
-	cl.Object, cl.Other = ref(d), ref(old)
-	kill := c.label(schema.RoleKill, schema.Enter)
-	c.term(kill, old.Addr, old.Killed, "")
-	c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
-	if old.Evict != 0 {
-		c.term(c.label(schema.RoleEvict, schema.Enter), 0, old.Evict, "")
-	}
-	cl.Left = Term{kill, old.Addr, old.Killed, ""}
-	cl.Right = Term{c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, ""}
-	if d.Addr > old.Addr {
-		cl.Left, cl.Right = cl.Right, cl.Left
-	}
-	cl.Result = cl.Left.Value - cl.Right.Value
-	cl.Note = c.slots(old.Addr, d.Addr)
-	cl.alive(old)
-	cl.alive(d)
-	switch {
-	case old.Moved != 0 || d.Moved != 0:
-		cl.doubt(Renamed, "")
-	}
-	c.emit(p, it, cl)
-}
-
-// slots says how far two dentries lie apart in slab slots, when both lie in one page.
-func (c *collector) slots(a, b uint64) string {
-	size, page := uint64(c.layout.DentrySize), uint64(c.layout.PageSize)
-	switch {
-	case a == b:
-		return "the same address again, a new dentry"
-	case size == 0 || page == 0 || a/page != b/page || (max(a, b)-min(a, b))%size != 0:
-		return ""
-	}
-	n := (max(a, b) - min(a, b)) / size
-	return strconv.FormatUint(n, 10) + " slots of " + strconv.FormatUint(size, 10) + " bytes, in one page"
 }
 
 // life follows a dentry from hit to delete to kill.
@@ -309,7 +232,7 @@ func (c *collector) later(s *replay.Step, t *tale) {
 	if e.Comm != last.Comm || d.Killed != 0 || d.Unwatched != 0 {
 		return
 	}
-	if _, hit := c.state.Losses.Touched(d.FirstAt, e.Time, kindTable[Equality].Needs); !hit {
+	if _, hit := c.state.Losses.Touched(d.FirstAt, e.Time, kindTable[Equality].Needs|lives); !hit {
 		cl.Terms = append(cl.Terms, Term{"later " + c.label(e.Role, schema.Exit), e.Dentry, e.ID, e.Comm})
 	}
 }

@@ -56,6 +56,9 @@ func (c *collector) race(p *Program, it *Item, w *walk, lost, won *replay.Object
 	cl.Object, cl.Other, cl.Means = ref(won), ref(lost), lost.Name
 	cl.alive(won)
 	cl.alive(lost)
+	if won.Moved != 0 || lost.Moved != 0 {
+		cl.doubt(Renamed, "")
+	}
 	if won.Born == 0 || won.Inserted == 0 {
 		cl.doubt(WinnerUnknown, "")
 	} else {

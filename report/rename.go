@@ -12,11 +12,11 @@ import (
 // moved judges the end of a __d_move: the dentry is what it was, under another name
 // or parent.
 func (c *collector) moved(s *replay.Step) {
-	if s.Call == nil || s.Object == nil {
+	if s.Call == nil || s.Object == nil || s.Call.Enter.Dentry != s.Event.Dentry {
 		return // its entry, where the old name stands, was not recorded
 	}
 	from, to, d := &s.Call.Enter, s.Event, s.Object
-	cl := c.begin(Move, from.Name, d.FirstAt, to.Time)
+	cl := c.begin(Move, from.Name, min(from.Time, d.FirstAt), to.Time)
 	cl.Object = ref(d)
 	cl.alive(d)
 	if d.Born != 0 {

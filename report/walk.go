@@ -14,6 +14,7 @@ import (
 type walk struct {
 	steps    []walkStep
 	overflow bool // it has more events than are looked at
+	nests    bool // another open is made within it, whose events are not among these
 }
 
 type walkStep struct {
@@ -39,7 +40,7 @@ func (c *collector) walk() *walk {
 	if n := len(c.walks); n > 0 {
 		w := c.walks[n-1]
 		c.walks = c.walks[:n-1]
-		w.steps, w.overflow = w.steps[:0], false
+		w.steps, w.overflow, w.nests = w.steps[:0], false, false
 		return w
 	}
 	return &walk{}

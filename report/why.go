@@ -48,6 +48,7 @@ const (
 	NoDentry
 	GotInode
 	Renamed
+	OtherStart
 	NoHit
 	NotNegative
 	WinnerUnknown
@@ -101,7 +102,7 @@ func Whys() []WhyInfo {
 		{NoHashTable, Unproven, "dentry_hashtable or d_hash_shift is not known", of(Bucket), false},
 		{NoInlineSize, Unproven, "the size of the inline name is not known", of(Storage), false},
 		{NoNameAddress, Unproven, "the name's address was not recorded", of(Storage), false},
-		{TooManyEvents, Unproven, "the open has more events than are looked at", of(Key), false},
+		{TooManyEvents, Unproven, "the open has more events than are looked at", of(Key, Negative), false},
 		{NoResult, Unproven, "what the component before came to was not recorded", of(Key), false},
 		{StillAlive, Unproven, "it was still alive when the recording ended", of(DeleteChain), false},
 
@@ -119,7 +120,8 @@ func Whys() []WhyInfo {
 		{NotInserted, Unproven, "the new dentry was not inserted into the hash table", of(Equality), false},
 		{NoDentry, Unproven, "no lookup or alloc returned a dentry for the missing name", of(Negative), false},
 		{GotInode, Unproven, "it got an inode at #%s", of(Negative), false},
-		{Renamed, Unproven, "a rename gave one of them its name", of(Eviction), false},
+		{Renamed, Unproven, "a rename gave one of them its name", of(Eviction, Race), false},
+		{OtherStart, Unproven, "nothing shows that both opens began in one directory", of(Eviction), false},
 		{NoHit, Unproven, "no lookup of the task that deleted it returned it", of(DeleteChain), false},
 		{NotNegative, Unproven, "nothing shows it without inode before", of(Creation), false},
 		{WinnerUnknown, Unproven, "the alloc or the insert of the other one was not recorded", of(Race), false},
