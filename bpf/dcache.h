@@ -55,9 +55,8 @@ static __always_inline void read_dentry(struct record *r, const struct dentry *d
  * The dentry is in the trace: what happens to it from now on is recorded whoever does
  * it. An event whose dentry finds no room says so.
  */
-static __always_inline void watch_dentry(struct record *r)
+static __always_inline void watch_at(struct record *r, __u64 key)
 {
-	__u64 key = r->dentry;
 	__u8 one = 1;
 
 	if (match_all || !key || bpf_map_lookup_elem(&watch, &key))
@@ -66,6 +65,11 @@ static __always_inline void watch_dentry(struct record *r)
 		r->facts |= FACT_UNWATCHED;
 		lost(LOSS_UNWATCHED, r);
 	}
+}
+
+static __always_inline void watch_dentry(struct record *r)
+{
+	watch_at(r, r->dentry);
 }
 
 static __always_inline bool is_watched(const struct dentry *dentry)
@@ -85,7 +89,8 @@ static __always_inline void forget(const struct dentry *dentry)
 
 /* ---- what the roles have in common ---- */
 
-/* Entry of a lookup or alloc: the key it is about. */
+/* Entry of a lookup or alloc: the key it is about. The parent is watched as well, or another directory
+ * at its address would pass for it. */
 static __always_inline void key_event(enum role role, const struct dentry *parent, const struct qstr *name)
 {
 	struct record r = {};
@@ -94,6 +99,7 @@ static __always_inline void key_event(enum role role, const struct dentry *paren
 		return;
 	begin(&r, role, ENTER);
 	read_parent(&r, parent);
+	watch_at(&r, r.parent);
 	if (name) {
 		r.name_addr = (__u64)READ(name, name);
 		r.name_len = READ(name, len);

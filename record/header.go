@@ -38,6 +38,7 @@ func newHeader(c *Config, s *bpf.Session) (*schema.Header, error) {
 		Target:          c.target(),
 		RingBufferBytes: uint64(c.ringBytes()),
 		WatchLimit:      c.watchLimit(),
+		ParentsWatched:  true,
 	}, nil
 }
 

@@ -150,5 +150,8 @@ func RolesOf(roles ...schema.Role) Roles {
 	return s
 }
 
+// asks are the roles that look a name up in a directory.
+var asks = RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU)
+
 // Has reports whether the set holds r.
 func (s Roles) Has(r schema.Role) bool { return r >= 0 && r < 32 && s&(1<<r) != 0 }

@@ -61,15 +61,17 @@ const maxGhosts = 1 << 16
 
 // Objects knows the dentry behind every address seen.
 type Objects struct {
-	at     map[uint64]*Object
-	last   *Object // the dentry of the event before, if it is still in at
-	ghosts map[uint64]Ghost
-	seq    uint64
-	free   bool // dentry_free is recorded: an address is reused only after it
+	at      map[uint64]*Object
+	last    *Object // the dentry of the event before, if it is still in at
+	parent  *Object // the directory of the lookup before, if it is still in at
+	ghosts  map[uint64]Ghost
+	seq     uint64
+	free    bool // dentry_free is recorded: an address is reused only after it
+	lookups bool // the parents of lookups are watched
 }
 
 func newObjects(h *schema.Header) Objects {
-	o := Objects{at: make(map[uint64]*Object), ghosts: make(map[uint64]Ghost)}
+	o := Objects{at: make(map[uint64]*Object), ghosts: make(map[uint64]Ghost), lookups: h.GetParentsWatched()}
 	for _, p := range h.GetProbe() {
 		if p.Role == schema.RoleFree && p.Attached {
 			o.free = true
@@ -112,13 +114,13 @@ func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
 		if d != nil {
 			o.bury(d, e.ID)
 		}
-		d = o.add(e)
+		d = o.meet(e.Dentry, e)
 		d.Born, d.BornTime = e.ID, e.Time
 	case d == nil:
-		d = o.add(e)
+		d = o.meet(e.Dentry, e)
 	case d.Killed != 0 && !o.free && revives(e.Role):
 		o.bury(d, e.ID)
-		d = o.add(e)
+		d = o.meet(e.Dentry, e)
 	}
 	d.see(e, evict)
 	if e.Role == schema.RoleMove && e.Target != 0 {
@@ -132,6 +134,26 @@ func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
 	return d
 }
 
+// under continues the life of the directory that a lookup is entered for. Nothing but
+// its address is known of one that no event has been about.
+func (o *Objects) under(e *schema.Event) {
+	if !o.lookups || e.Parent == 0 || o.parent != nil && o.parent.Addr == e.Parent && o.parent.Killed == 0 {
+		return
+	}
+	d := o.at[e.Parent]
+	if d != nil && d.Killed != 0 && !o.free {
+		o.bury(d, e.ID)
+		d = nil
+	}
+	if d == nil {
+		d = o.meet(e.Parent, e)
+	}
+	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
+		d.Unwatched = e.ID
+	}
+	o.parent = d
+}
+
 // revives reports whether an event of the role shows a dentry in use.
 func revives(r schema.Role) bool {
 	switch r {
@@ -141,10 +163,11 @@ func revives(r schema.Role) bool {
 	return true
 }
 
-func (o *Objects) add(e *schema.Event) *Object {
+// meet is the first sight of a dentry.
+func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 	o.seq++
-	d := &Object{Seq: o.seq, Addr: e.Dentry, First: e.ID, FirstAt: e.Time, Before: o.ghosts[e.Dentry]}
-	o.at[e.Dentry] = d
+	d := &Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, Before: o.ghosts[addr]}
+	o.at[addr] = d
 	return d
 }
 
@@ -159,6 +182,9 @@ func (o *Objects) bury(d *Object, by uint64) {
 	o.ghosts[d.Addr] = Ghost{Seq: d.Seq, Killed: d.Killed}
 	delete(o.at, d.Addr)
 	o.last = nil
+	if o.parent == d {
+		o.parent = nil
+	}
 }
 
 func (d *Object) see(e *schema.Event, evict uint64) {

@@ -97,6 +97,9 @@ func (s *State) Event(e *schema.Event) *Step {
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
 		s.step.Object = s.Objects.apply(e, s.evicting(t))
 	}
+	if e.Phase == schema.Enter && asks.Has(e.Role) {
+		s.Objects.under(e)
+	}
 	s.program(e)
 	if e.Role == schema.RoleExit && t != nil {
 		t.abandon()

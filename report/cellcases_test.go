@@ -278,7 +278,8 @@ func lifeCases() []cellCase {
 			r.alloc(rootAddr, "f", 1, addrB, 5)
 			r.opened(addrB, rootAddr, 5, "f")
 		}},
-		{"a relative path, and nothing shows from where", Eviction, []Why{OtherStart}, func(r *tape) {
+		{"the directories were not watched", Eviction, []Why{OtherDirectory}, func(r *tape) {
+			r.header.ParentsWatched = false
 			r.hit("f", addrA, 5)
 			r.kill(addrA, rootAddr, "f")
 			r.open("f")

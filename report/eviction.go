@@ -4,7 +4,6 @@ package report
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -14,8 +13,7 @@ import (
 type pathState struct {
 	obj       *replay.Object
 	parent    uint64         // its parent's address then
-	directory *replay.Object // and what shows which directory that was; nil: no dentry does
-	disk      uint32         // block device of which that is the root; 0: it is not, or not known
+	directory *replay.Object // its dentry; nil: not known
 	since     uint64         // when that open began, nanoseconds since boot
 }
 
@@ -30,7 +28,7 @@ func (c *collector) again(p *Program, it *Item, w *walk) {
 	if before != nil && before.obj == d {
 		return
 	}
-	now := pathState{obj: d, parent: d.Parent, directory: c.directory(d), disk: disk(w.exit()), since: w.enter().Time}
+	now := pathState{obj: d, parent: d.Parent, directory: c.state.Objects.At(d.Parent), since: w.enter().Time}
 	if before == nil {
 		if len(p.paths) < maxPaths {
 			p.paths[path] = &now
@@ -57,28 +55,6 @@ func (c *collector) cameTo(w *walk) *replay.Object {
 	return c.rows[n-1].result
 }
 
-// directory returns what shows in which directory the last component was looked up:
-// that directory's dentry, or the one it is mounted on, if its end would be seen.
-func (c *collector) directory(d *replay.Object) *replay.Object {
-	dir := c.state.Objects.At(d.Parent)
-	if n := len(c.rows); dir == nil && n > 1 && c.rows[n-2].mounted {
-		dir = c.rows[n-2].result
-	}
-	if dir == nil || dir.Broken != 0 || dir.Unwatched != 0 {
-		return nil
-	}
-	return dir
-}
-
-// disk returns the block device that the parent of the opened dentry is the root of, 0
-// for other parents. Other devices' numbers are handed out again.
-func disk(exit *schema.Event) uint32 {
-	if exit.Facts&schema.FactParentIsRoot == 0 || exit.Dev>>20 == 0 {
-		return 0
-	}
-	return exit.Dev
-}
-
 // elsewhere reports whether two dentries are known to be of two directories.
 func (s *pathState) elsewhere(t *pathState) bool {
 	return s.parent != t.parent || s.directory != nil && t.directory != nil && s.directory != t.directory
@@ -86,7 +62,7 @@ func (s *pathState) elsewhere(t *pathState) bool {
 
 // together reports whether they are known to be of one.
 func (s *pathState) together(t *pathState) bool {
-	return s.directory != nil && s.directory == t.directory || s.disk != 0 && s.disk == t.disk
+	return s.directory != nil && s.directory == t.directory
 }
 
 // eviction: between two opens of one path the dentry was killed and another one
@@ -113,8 +89,10 @@ func (c *collector) eviction(p *Program, it *Item, w *walk, before, now *pathSta
 	switch {
 	case old.Moved != 0 || d.Moved != 0:
 		cl.doubt(Renamed, "")
-	case !strings.HasPrefix(path, "/") && !before.together(now):
-		cl.doubt(OtherStart, "")
+	case !before.together(now):
+		cl.doubt(OtherDirectory, "")
+	default:
+		cl.alive(now.directory)
 	}
 	c.emit(p, it, cl)
 }

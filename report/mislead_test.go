@@ -117,29 +117,33 @@ func TestNotMisled(t *testing.T) {
 			r.elsewhere(func() { r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 9, "f") })
 			r.fail(2)
 		}, map[Kind]string{Negative: "0/0/1"}},
-		{"one name in two directories that nothing shows, one after the other at an address", func(r *tape) {
+		{"one name in two directories, one after the other at an address", func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.kill(addrA, rootAddr, "f")
+			r.elsewhere(func() { r.kill(rootAddr, addrC, "d"); r.alloc(addrC, "e", 90000, rootAddr, 7) })
 			r.open("f")
-			r.rcu(addrC, "f", 0, addrA, 5)
-			r.opened(addrA, addrC, 5, "f")
-			r.kill(addrA, addrC, "f")
-			r.tid = 200
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}, map[Kind]string{Eviction: "0/0/0"}},
+		{"and nobody watched the directories", func(r *tape) {
+			r.header.ParentsWatched = false
+			r.hit("f", addrA, 5)
+			r.kill(addrA, rootAddr, "f")
 			r.open("f")
-			r.rcu(addrC, "f", 0, 0, 0)
-			r.alloc(addrC, "f", 0, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
 		}, map[Kind]string{Eviction: "0/0/1"}},
-		{"and the second was made in between", func(r *tape) {
+		{"and the second was made where the first had been given back", func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.kill(addrA, rootAddr, "f")
+			r.elsewhere(func() { r.alloc(addrC, "e", 90000, rootAddr, 7) })
 			r.open("f")
-			r.rcu(addrC, "f", 0, addrA, 5)
-			r.opened(addrA, addrC, 5, "f")
-			r.kill(addrA, addrC, "f")
-			r.tid = 200
-			r.alloc(rootAddr, "e", 90000, addrC, 7)
-			r.open("f")
-			r.rcu(addrC, "f", 0, 0, 0)
-			r.alloc(addrC, "f", 0, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}, map[Kind]string{Eviction: "0/0/1"}},
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}, map[Kind]string{Eviction: "0/0/0"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := taped(t, &schema.Footer{}, tt.play)

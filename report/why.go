@@ -48,7 +48,7 @@ const (
 	NoDentry
 	GotInode
 	Renamed
-	OtherStart
+	OtherDirectory
 	NoHit
 	NotNegative
 	WinnerUnknown
@@ -121,7 +121,7 @@ func Whys() []WhyInfo {
 		{NoDentry, Unproven, "no lookup or alloc returned a dentry for the missing name", of(Negative), false},
 		{GotInode, Unproven, "it got an inode at #%s", of(Negative), false},
 		{Renamed, Unproven, "a rename gave one of them its name", of(Eviction, Race), false},
-		{OtherStart, Unproven, "nothing shows that both opens began in one directory", of(Eviction), false},
+		{OtherDirectory, Unproven, "nothing shows that both names were looked up in one directory", of(Eviction), false},
 		{NoHit, Unproven, "no lookup of the task that deleted it returned it", of(DeleteChain), false},
 		{NotNegative, Unproven, "nothing shows it without inode before", of(Creation), false},
 		{WinnerUnknown, Unproven, "the alloc or the insert of the other one was not recorded", of(Race), false},

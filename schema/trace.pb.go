@@ -646,9 +646,12 @@ type Header struct {
 	// Size of the ring buffer, bytes.
 	RingBufferBytes uint64 `protobuf:"varint,12,opt,name=ring_buffer_bytes,json=ringBufferBytes,proto3" json:"ring_buffer_bytes,omitempty"`
 	// Most dentries watched at once.
-	WatchLimit    uint32 `protobuf:"varint,13,opt,name=watch_limit,json=watchLimit,proto3" json:"watch_limit,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	WatchLimit uint32 `protobuf:"varint,13,opt,name=watch_limit,json=watchLimit,proto3" json:"watch_limit,omitempty"`
+	// The directories that names are looked up in are watched like the dentries
+	// found: what ends one is recorded. False in traces of before that.
+	ParentsWatched bool `protobuf:"varint,14,opt,name=parents_watched,json=parentsWatched,proto3" json:"parents_watched,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Header) Reset() {
@@ -770,6 +773,13 @@ func (x *Header) GetWatchLimit() uint32 {
 		return x.WatchLimit
 	}
 	return 0
+}
+
+func (x *Header) GetParentsWatched() bool {
+	if x != nil {
+		return x.ParentsWatched
+	}
+	return false
 }
 
 // Kernel is the machine as uname(2) names it.
@@ -1764,7 +1774,7 @@ const file_trace_proto_rawDesc = "" +
 	"\x06events\x18\x02 \x01(\v2\x14.dtrec.v1.EventBatchR\x06events\x12\"\n" +
 	"\x04loss\x18\x03 \x01(\v2\x0e.dtrec.v1.LossR\x04loss\x12+\n" +
 	"\aprogram\x18\x04 \x01(\v2\x11.dtrec.v1.ProgramR\aprogram\x12(\n" +
-	"\x06footer\x18\x05 \x01(\v2\x10.dtrec.v1.FooterR\x06footer\"\xb9\x03\n" +
+	"\x06footer\x18\x05 \x01(\v2\x10.dtrec.v1.FooterR\x06footer\"\xe2\x03\n" +
 	"\x06Header\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x16\n" +
 	"\x06writer\x18\x02 \x01(\tR\x06writer\x12\x15\n" +
@@ -1780,7 +1790,8 @@ const file_trace_proto_rawDesc = "" +
 	"\x06target\x18\v \x01(\tR\x06target\x12*\n" +
 	"\x11ring_buffer_bytes\x18\f \x01(\x04R\x0fringBufferBytes\x12\x1f\n" +
 	"\vwatch_limit\x18\r \x01(\rR\n" +
-	"watchLimit\"V\n" +
+	"watchLimit\x12'\n" +
+	"\x0fparents_watched\x18\x0e \x01(\bR\x0eparentsWatched\"V\n" +
 	"\x06Kernel\x12\x18\n" +
 	"\arelease\x18\x01 \x01(\tR\arelease\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +

@@ -69,7 +69,7 @@ func (m Machine) Header() *schema.Header {
 			DentryHashtable: m.at(hashtable), DHashShift: hashShift, PageSize: 4096,
 			NameHash: schema.NameHash_NAME_HASH_WORD64_LE,
 		},
-		RingBufferBytes: 16 << 20, WatchLimit: 65536,
+		RingBufferBytes: 16 << 20, WatchLimit: 65536, ParentsWatched: true,
 	}
 	if m.Release != "" {
 		h.Kernel.Release = m.Release
