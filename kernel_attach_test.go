@@ -70,13 +70,17 @@ func compareUncounted(t *testing.T, v report.Verdicts) {
 			if kind == "hash" || kind == "bucket" || kind == "storage" {
 				verdict = "proven"
 			}
+			if kind == "hash" && fits(counts, "some unproven") {
+				continue // for reasons of its own, below
+			}
 			if len(counts) != 1 || counts[verdict] == 0 {
 				t.Errorf("%s: %s is %s, want all %s", p.Program, kind, spell(counts), verdict)
 			}
 		}
 	}
 	for _, d := range v.Doubts {
-		if !strings.Contains(d.Reason, "does not count missed hits") {
+		expected := slices.ContainsFunc(workloadDoubts, func(w doubtful) bool { return w.line == doubtLine(d) })
+		if !strings.Contains(d.Reason, "does not count missed hits") && (d.Kind != "hash" || !expected) {
 			t.Errorf("%s %s of %s: %s", d.Verdict, d.Kind, d.Subject, d.Reason)
 		}
 	}

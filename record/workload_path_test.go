@@ -30,7 +30,7 @@ func TestPathWorkloads(t *testing.T) {
 			if err := os.Chdir(dir); err != nil {
 				t.Fatal(err)
 			}
-			if made, _ := filepath.Glob("*/*"); len(made) == 0 {
+			if made, _ := filepath.Glob("*"); len(made) == 0 {
 				t.Error("it made nothing")
 			}
 			if err := cleanWorkloads([]Workload{w}); err != nil {

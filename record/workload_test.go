@@ -17,7 +17,7 @@ import (
 
 func TestWorkloadNames(t *testing.T) {
 	want := "minimal_open te_miss tm_miss lm_miss a_miss a_miss_enoent hits delete evict rebuild post " +
-		"rename rename_dir links link_loop create at dots names wild_names casefold race"
+		"rename rename_dir links link_loop create tmpfile at dots names wild_names casefold race"
 	if got := strings.Join(WorkloadNames(), " "); got != want {
 		t.Errorf("got %s", got)
 	}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/report"
+)
+
+// onFilesystem is the table of a filesystem: that of ext4, with what differs there.
+func onFilesystem(fs string) map[string]map[string]string {
+	out := make(map[string]map[string]string)
+	for _, table := range []map[string]map[string]string{workloadVerdicts, pathVerdicts, filesystemVerdicts[fs]} {
+		for workload, kinds := range table {
+			if out[workload] == nil {
+				out[workload] = make(map[string]string)
+			}
+			maps.Copy(out[workload], kinds)
+		}
+	}
+	return out
+}
+
+// compareVerdicts holds the verdicts of each workload in a recording on ext4 against
+// the table, and the doubts against theirs.
+func compareVerdicts(t *testing.T, v report.Verdicts) {
+	t.Helper()
+	compareVerdictsOn(t, v, "ext4")
+}
+
+func compareVerdictsOn(t *testing.T, v report.Verdicts, fs string) {
+	t.Helper()
+	table := onFilesystem(fs)
+	for _, p := range v.Programs {
+		for _, k := range report.Kinds() {
+			if want := table[p.Program]; want != nil && !fits(p.Claims[k.Name], want[k.Name]) {
+				t.Errorf("%s on %s: %s is %s, want %s", p.Program, fs, k.Name, spell(p.Claims[k.Name]), want[k.Name])
+			}
+		}
+	}
+	for _, d := range v.Doubts {
+		if line := doubtLine(d); !slices.ContainsFunc(workloadDoubts, func(w doubtful) bool { return w.line == line && w.on(fs) }) {
+			t.Errorf("on %s: %s %v", fs, line, d.Events)
+		}
+	}
+}
+
+// compareAll also wants every workload of the table, and every doubt.
+func compareAll(t *testing.T, v report.Verdicts, fs string) {
+	t.Helper()
+	compareVerdictsOn(t, v, fs)
+	folds := true // on a kernel older than 5.16 Debian had none that does
+	if strings.HasPrefix(v.Kernel, "5.10") {
+		folds = false
+	}
+	for workload := range onFilesystem(fs) {
+		recorded := slices.ContainsFunc(v.Programs, func(p report.ProgramVerdict) bool { return p.Program == workload })
+		if recorded != (workload != "casefold" || folds) {
+			t.Errorf("%s was recorded: %v", workload, recorded)
+		}
+	}
+	for _, want := range workloadDoubts {
+		there := slices.ContainsFunc(v.Doubts, func(d report.DoubtVerdict) bool { return doubtLine(d) == want.line })
+		if !there && want.on(fs) && !want.some && (folds || !want.folded) {
+			t.Errorf("on %s nothing says: %s", fs, want.line)
+		}
+	}
+}
+
+// doubtLine is a doubt without the event ids in its reason, and with NAME for a very long name.
+func doubtLine(d report.DoubtVerdict) string {
+	reason := regexp.MustCompile(`#\d+`).ReplaceAllString(d.Reason, "#")
+	return fmt.Sprintf("%s %s of %s: %s", d.Verdict, d.Kind, regexp.MustCompile(`n{200,}`).ReplaceAllString(d.Subject, "NAME"), reason)
+}
+
+// fits reports whether counts of verdicts are as wanted: "3 proven", "1 proven 2 unproven";
+// "all proven", where kernels differ in how often; "some unproven" among proven ones;
+// alternatives with "or".
+func fits(counts map[string]uint64, want string) bool {
+	for _, one := range strings.Split(want, " or ") {
+		switch one {
+		case "all proven":
+			if len(counts) == 1 && counts["proven"] > 0 {
+				return true
+			}
+		case "some unproven":
+			if counts["proven"] > 0 && counts["unproven"] > 0 && counts["refuted"] == 0 {
+				return true
+			}
+		case "", "-":
+			if len(counts) == 0 {
+				return true
+			}
+		default:
+			if spell(counts) == one {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// spell writes counts as "3 proven 1 unproven", "-" for none.
+func spell(counts map[string]uint64) string {
+	var out []string
+	for _, v := range []string{"proven", "refuted", "unproven"} {
+		if counts[v] > 0 {
+			out = append(out, fmt.Sprintf("%d %s", counts[v], v))
+		}
+	}
+	if len(out) == 0 {
+		return "-"
+	}
+	return strings.Join(out, " ")
+}
+
+// verdicts judges a trace of which nothing is refuted.
+func verdicts(t *testing.T, trace string) report.Verdicts {
+	t.Helper()
+	return verdictsExit(t, trace, 0)
+}
+
+// verdictsExit judges a trace; dtrec check must exit with code.
+func verdictsExit(t *testing.T, trace string, code int) report.Verdicts {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if got := run([]string{"check", "--format", "json", trace}, strings.NewReader(""), &stdout, &stderr); got != code {
+		t.Fatalf("dtrec check: exit %d, want %d\n%s", got, code, stderr.String())
+	}
+	var v report.Verdicts
+	if err := json.Unmarshal(stdout.Bytes(), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// The sample traces have the verdicts that every new recording must have.
+func TestSamplesHaveTheVerdicts(t *testing.T) {
+	for _, f := range samples(t) {
+		t.Run(filepath.Base(f), func(t *testing.T) { compareVerdicts(t, verdicts(t, f)) })
+	}
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+// doubtful is a claim of the workloads that is not proven, with its reason.
+type doubtful struct {
+	line   string // see doubtLine
+	only   string // the filesystem; empty: every one
+	folded bool   // of a directory that folds case
+	some   bool   // not on every kernel
+}
+
+func (d doubtful) on(fs string) bool { return d.only == "" || d.only == fs }
+
+// workloadDoubts are all that may be doubted when all workloads are recorded.
+var workloadDoubts = []doubtful{
+	// The body of a link is a path of its own, and of that only the lookups are seen.
+	{line: "unproven key of links/s: a symbolic link was followed"},
+	{line: "unproven key of links/d: a symbolic link was followed"},
+	{line: "unproven negative of links/d: a symbolic link was followed"},
+	{line: "unproven key of link_loop/a: a symbolic link was followed"},
+	// The walk goes to d_parent without a lookup.
+	{line: "unproven key of dots/sub/../f: not looked up: .."},
+	{line: "unproven key of ../f: not looked up: .."},
+	// A file without a name is in no hash table. Overlayfs has none before 6.3.
+	{line: "unproven equality of tmpfile: the new dentry was not inserted into the hash table", some: true},
+	// Of a component 255 bytes are recorded, which is all that a filesystem takes.
+	{line: "unproven hash of NAME: the name could not be read whole"},
+	{line: "unproven prefix of names/NAME: the name could not be read whole"},
+	// d_delete of the last user's dentry makes it negative, and it stays.
+	{line: "unproven delete chain of f: it was still alive when the recording ended", only: "ext4"},
+	// Where case is folded the new file's dentry stays out of the hash table, and the
+	// hash is of the folded name. Later kernels set d_op for the whole filesystem.
+	{line: "unproven hash of dir: the filesystem has its own hash (d_op->d_hash)", folded: true, some: true},
+	{line: "unproven hash of Name: the filesystem has its own hash (d_op->d_hash)", folded: true},
+	{line: "unproven hash of NAME: the filesystem has its own hash (d_op->d_hash)", folded: true},
+	{line: "unproven equality of /mnt/casefold/dir/Name: the new dentry was not inserted into the hash table", folded: true},
+	// In memory a negative dentry is not kept.
+	{line: "refuted negative of /tmp/t_m.txt: " + killedInside, only: "tmpfs"},
+	{line: "refuted negative of l_m.txt: " + killedInside, only: "tmpfs"},
+	{line: "refuted negative of rename/a/f: " + killedInside, only: "tmpfs"},
+	{line: "refuted negative of rename_dir/old/c: " + killedInside, only: "tmpfs"},
+	{line: "refuted negative of create/f: " + killedInside, only: "tmpfs"},
+}
+
+const killedInside = "the dentry was killed at #, inside the open: nothing stays cached"
