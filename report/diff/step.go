@@ -77,6 +77,9 @@ const (
 // maxPath bounds the distance from the start of a path, bytes: PATH_MAX.
 const maxPath = 4096
 
+// maxGap bounds what lies between two components of a path, bytes: slashes and dots.
+const maxGap = 16
+
 // maxInside is beyond the end of any struct dentry, bytes.
 const maxInside = 1024
 
@@ -166,7 +169,7 @@ func (u *unit) nameAt(e *schema.Event) (base, int32) {
 	if u.path == 0 && e.Role != schema.RoleAlloc {
 		u.path = addr
 	}
-	if off := addr - u.path; u.path != 0 && off < maxPath {
+	if off := addr - u.path; u.path != 0 && off < u.pathLimit() {
 		return inPath, int32(off)
 	}
 	for i := range u.places {
@@ -174,13 +177,16 @@ func (u *unit) nameAt(e *schema.Event) (base, int32) {
 			return inDentry, int32(off)
 		}
 	}
-	if e.Role == schema.RoleAlloc {
-		return elsewhere, 0
+	return elsewhere, 0
+}
+
+// pathLimit bounds the offsets in the unit's path, bytes. Other buffers may lie close
+// behind it.
+func (u *unit) pathLimit() uint64 {
+	if u.kind == opening && u.steps[0].name != "" {
+		return uint64(len(u.steps[0].name))
 	}
-	if off := addr - u.other; u.other == 0 || off >= maxPath {
-		u.other = addr
-	}
-	return elsewhere, int32(addr - u.other)
+	return maxPath
 }
 
 // result fills what a return says, or an event about one dentry.
@@ -257,7 +263,7 @@ func (a *step) text(of func(int16) string) string {
 	case inDentry:
 		fmt.Fprintf(&b, " dentry+%d", a.at)
 	case elsewhere:
-		fmt.Fprintf(&b, " elsewhere+%d", a.at)
+		b.WriteString(" elsewhere")
 	}
 	if a.role == schema.RoleOpen && a.form != tail {
 		fmt.Fprintf(&b, " flags %#x mode %#o", a.value>>32, a.value&0xffffffff)

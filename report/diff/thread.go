@@ -177,22 +177,26 @@ func (t *thread) breaks(s *replay.Step) bool {
 	return false
 }
 
-// leaves reports whether a name does not belong to the path the run walks: it lies
-// elsewhere, or where another name was.
+// leaves reports whether a name does not belong to the path the run walks: it is
+// neither the next component nor, before something came of it, the last one again.
+// The buffer may have been used for another path since, or for the same one by
+// another call.
 func (u *unit) leaves(e *schema.Event) bool {
 	if e.NameAddr == 0 || u.path == 0 && !u.named() {
 		return false
 	}
 	off := e.NameAddr - u.path
-	if off >= maxPath {
-		return true
-	}
 	for i := len(u.steps) - 1; i >= 0; i-- {
-		if st := &u.steps[i]; st.base == inPath && st.at == int32(off) {
-			return st.name != e.Name
+		st := &u.steps[i]
+		if st.role == schema.RoleInsert || st.role == schema.RoleInstantiate {
+			return true // what is looked up after a dentry was made is another call's
+		}
+		if st.base == inPath {
+			end := uint64(st.at) + uint64(len(st.name))
+			return (off != uint64(st.at) || st.name != e.Name) && (off <= end || off > end+maxGap)
 		}
 	}
-	return false
+	return off >= maxPath
 }
 
 // named reports whether the unit has met a name.

@@ -40,7 +40,6 @@ type unit struct {
 	places []place
 	calls  []int // steps entered and not left, innermost last
 	path   uint64
-	other  uint64
 	killed []step   // in drop_caches: dentries the program had used
 	swept  []uint64 // in drop_caches: the names of the others
 

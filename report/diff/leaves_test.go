@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Where one call ends and the next begins must not depend on which buffers the
+// kernel happened to use for their paths.
+func TestLeaves(t *testing.T) {
+	const buffer = 0xffff888300000020
+	looked := step{role: schema.RoleLookupRCU, base: inPath, at: 4, name: "dir"}
+	for _, tt := range []struct {
+		name   string
+		then   []step
+		off    uint64
+		lookup string
+		want   bool
+	}{
+		{"the same component again", nil, 4, "dir", false},
+		{"the next component", nil, 8, "f", false},
+		{"the next one behind slashes and dots", nil, 4 + 3 + 5, "f", false},
+		{"the buffer holds another path", nil, 4, "oth", true},
+		{"inside the last component", nil, 5, "ir", true},
+		{"an earlier component: the walk is another", nil, 0, "top", true},
+		{"a buffer close behind", nil, 192, "f", true},
+		{"a buffer in front", nil, ^uint64(0) - 191, "f", true},
+		{"something was made of it", []step{{role: schema.RoleInsert}}, 4, "dir", true},
+	} {
+		u := unit{path: buffer, steps: append([]step{looked}, tt.then...)}
+		if got := u.leaves(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + tt.off, Name: tt.lookup}); got != tt.want {
+			t.Errorf("%s: leaves is %v", tt.name, got)
+		}
+	}
+}
+
+// A name near the path's buffer and not in it is no part of the path, however far.
+func TestNameBehindThePath(t *testing.T) {
+	const buffer = 0xffff888300000020
+	u := unit{kind: opening, path: buffer, steps: []step{{role: schema.RoleOpen, name: "d/link"}}}
+	for off, want := range map[uint64]base{0: inPath, 2: inPath, 6: elsewhere, 192: elsewhere} {
+		if got, _ := u.nameAt(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + off}); got != want {
+			t.Errorf("%d bytes behind: %d, want %d", off, got, want)
+		}
+	}
+	_, first := u.nameAt(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + 500})
+	_, second := u.nameAt(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + 900})
+	if first != second {
+		t.Errorf("two links' texts are told apart by %d and %d bytes: their distance is the slab's choice", first, second)
+	}
+}
