@@ -286,6 +286,18 @@ ENTER_PROBE(drop_enter, end_event(ROLE_DROP, (const struct dentry *)ARG(0), fals
 /* void __dentry_kill(struct dentry *dentry); it returns the parent from 6.8 */
 ENTER_PROBE(kill_enter, end_event(ROLE_KILL, (const struct dentry *)ARG(0), forget_at_kill))
 
+/*
+ * struct dentry *dentry_kill(struct dentry *dentry), 7.2, which has become part of it: it is also called for a
+ * dentry that is still in use, as by d_make_discardable() when a file of tmpfs is unlinked, and then lets it be.
+ */
+static __always_inline void on_try_kill_enter(const struct dentry *dentry)
+{
+	if (READ(dentry, d_lockref.count) == 0)
+		end_event(ROLE_KILL, dentry, forget_at_kill);
+}
+
+ENTER_PROBE(try_kill_enter, on_try_kill_enter((const struct dentry *)ARG(0)))
+
 /* void dentry_free(struct dentry *dentry) */
 ENTER_PROBE(free_enter, end_event(ROLE_FREE, (const struct dentry *)ARG(0), true))
 

@@ -45,6 +45,7 @@ const (
 	dcacheProgRcuEnter        = "rcu_enter"
 	dcacheProgRcuExit         = "rcu_exit"
 	dcacheProgThreadExit      = "thread_exit"
+	dcacheProgTryKillEnter    = "try_kill_enter"
 	dcacheProgUnlink2Enter    = "unlink2_enter"
 	dcacheProgUnlink2Exit     = "unlink2_exit"
 	dcacheProgUnlink3Enter    = "unlink3_enter"
@@ -139,6 +140,7 @@ type dcacheProgramSpecs struct {
 	RcuEnter        *ebpf.ProgramSpec `ebpf:"rcu_enter"`
 	RcuExit         *ebpf.ProgramSpec `ebpf:"rcu_exit"`
 	ThreadExit      *ebpf.ProgramSpec `ebpf:"thread_exit"`
+	TryKillEnter    *ebpf.ProgramSpec `ebpf:"try_kill_enter"`
 	Unlink2Enter    *ebpf.ProgramSpec `ebpf:"unlink2_enter"`
 	Unlink2Exit     *ebpf.ProgramSpec `ebpf:"unlink2_exit"`
 	Unlink3Enter    *ebpf.ProgramSpec `ebpf:"unlink3_enter"`
@@ -273,6 +275,7 @@ type dcachePrograms struct {
 	RcuEnter        *ebpf.Program `ebpf:"rcu_enter"`
 	RcuExit         *ebpf.Program `ebpf:"rcu_exit"`
 	ThreadExit      *ebpf.Program `ebpf:"thread_exit"`
+	TryKillEnter    *ebpf.Program `ebpf:"try_kill_enter"`
 	Unlink2Enter    *ebpf.Program `ebpf:"unlink2_enter"`
 	Unlink2Exit     *ebpf.Program `ebpf:"unlink2_exit"`
 	Unlink3Enter    *ebpf.Program `ebpf:"unlink3_enter"`
@@ -306,6 +309,7 @@ func (p *dcachePrograms) Close() error {
 		p.RcuEnter,
 		p.RcuExit,
 		p.ThreadExit,
+		p.TryKillEnter,
 		p.Unlink2Enter,
 		p.Unlink2Exit,
 		p.Unlink3Enter,

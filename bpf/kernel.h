@@ -36,6 +36,10 @@ struct super_block {
 	struct file_system_type *s_type;
 };
 
+struct lockref {
+	int count;
+};
+
 struct dentry {
 	unsigned int d_flags;
 	struct hlist_bl_node d_hash;
@@ -43,6 +47,7 @@ struct dentry {
 	struct qstr d_name;
 	struct inode *d_inode;
 	struct super_block *d_sb;
+	struct lockref d_lockref;
 };
 
 struct path {

@@ -45,6 +45,7 @@ const (
 	kprobeProgProcessExit          = "process_exit"
 	kprobeProgRcuEnter             = "rcu_enter"
 	kprobeProgRcuExit              = "rcu_exit"
+	kprobeProgTryKillEnter         = "try_kill_enter"
 	kprobeProgUnlink2Enter         = "unlink2_enter"
 	kprobeProgUnlink2Exit          = "unlink2_exit"
 	kprobeProgUnlink2ExitStash     = "unlink2_exit_stash"
@@ -140,6 +141,7 @@ type kprobeProgramSpecs struct {
 	ProcessExit          *ebpf.ProgramSpec `ebpf:"process_exit"`
 	RcuEnter             *ebpf.ProgramSpec `ebpf:"rcu_enter"`
 	RcuExit              *ebpf.ProgramSpec `ebpf:"rcu_exit"`
+	TryKillEnter         *ebpf.ProgramSpec `ebpf:"try_kill_enter"`
 	Unlink2Enter         *ebpf.ProgramSpec `ebpf:"unlink2_enter"`
 	Unlink2Exit          *ebpf.ProgramSpec `ebpf:"unlink2_exit"`
 	Unlink2ExitStash     *ebpf.ProgramSpec `ebpf:"unlink2_exit_stash"`
@@ -278,6 +280,7 @@ type kprobePrograms struct {
 	ProcessExit          *ebpf.Program `ebpf:"process_exit"`
 	RcuEnter             *ebpf.Program `ebpf:"rcu_enter"`
 	RcuExit              *ebpf.Program `ebpf:"rcu_exit"`
+	TryKillEnter         *ebpf.Program `ebpf:"try_kill_enter"`
 	Unlink2Enter         *ebpf.Program `ebpf:"unlink2_enter"`
 	Unlink2Exit          *ebpf.Program `ebpf:"unlink2_exit"`
 	Unlink2ExitStash     *ebpf.Program `ebpf:"unlink2_exit_stash"`
@@ -312,6 +315,7 @@ func (p *kprobePrograms) Close() error {
 		p.ProcessExit,
 		p.RcuEnter,
 		p.RcuExit,
+		p.TryKillEnter,
 		p.Unlink2Enter,
 		p.Unlink2Exit,
 		p.Unlink2ExitStash,

@@ -166,7 +166,7 @@ func roles() []probe {
 		{RoleDrop, Enter, false, []candidate{{"__d_drop", 0, "drop_enter", dentryParam, ""}}},
 		{RoleKill, Enter, true, []candidate{
 			{"__dentry_kill", 0, "kill_enter", dentryParam, ""},
-			{"dentry_kill", 0, "kill_enter", dentryParam, ""}, // 7.2
+			{"dentry_kill", 0, "try_kill_enter", dentryParam, ""}, // 7.2
 		}},
 		{RoleMove, Enter, false, []candidate{{"__d_move", 0, "move_enter", moveParams, ""}}},
 		{RoleMove, Exit, false, []candidate{{"__d_move", 0, "move_exit", moveParams, ""}}},
