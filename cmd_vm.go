@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -42,6 +43,9 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 			if c.Kernel == "" {
 				return &exitError{code: exitTrouble, err: errors.New("no --kernel given"),
 					hint: `fetch one: --kernel "$(scripts/fetch-kernel 6.12)"`}
+			}
+			if !slices.Contains(vm.Filesystems(), c.FS) {
+				return usageError(cmd, fmt.Errorf("--fs %s: not one of %s", display(c.FS), strings.Join(vm.Filesystems(), ", ")))
 			}
 			for _, f := range files {
 				host, guest, _ := strings.Cut(f, ":")
