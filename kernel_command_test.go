@@ -124,34 +124,3 @@ func TestKernelBusy(t *testing.T) {
 		})
 	}
 }
-
-// A ring buffer much too small: what is lost is counted, stands in the file before
-// what it touches, and takes the certainty from the claims it touches only.
-func TestKernelLoss(t *testing.T) {
-	binary, along := dtrecBinary(t), target(t)
-	for release, kernel := range kernels(t) {
-		t.Run(release, func(t *testing.T) {
-			trace := filepath.Join(t.TempDir(), "loss.pb")
-			_, stderr, code := inGuestWith(t, binary, kernel, along, "record", "--buffer", "16K", "-o", trace, "--", "/target", "walk", "/sys", "1")
-			if code != 0 || !strings.Contains(stderr, " lost") {
-				t.Fatalf("exit %d\n%s", code, stderr)
-			}
-			v := verdicts(t, trace)
-			t.Logf("%d events, %d lost; %d proven, %d refuted, %d unproven", v.Events, v.Lost, v.Proven, v.Refuted, v.Unproven)
-			if v.Lost == 0 || v.Unproven == 0 || v.Refuted > 0 {
-				t.Errorf("%d lost, %d unproven, %d refuted", v.Lost, v.Unproven, v.Refuted)
-			}
-			for _, d := range v.Doubts {
-				if strings.Contains(d.Reason, lateLossWords) {
-					t.Errorf("a loss was recorded too late: %v", d)
-				}
-			}
-			hash := v.Programs[len(v.Programs)-1].Claims["hash"]
-			if hash["proven"] == 0 || hash["refuted"] > 0 {
-				t.Errorf("hash, which no loss touches: %v", hash)
-			}
-		})
-	}
-}
-
-const lateLossWords = "only after later events"

@@ -95,7 +95,9 @@ func (p *page) probeList(r schema.Role) string {
 func (f *Findings) losses() string {
 	switch {
 	case f.Void != NoDoubt:
-		return "of which nothing can be proven: " + f.Void.about("")
+		return fmt.Sprintf("%d lost; nothing can be proven of them: %s", f.Lost, f.Void.about(""))
+	case f.Cut && f.Lost > 0:
+		return fmt.Sprintf("%d lost, and cut before its end", f.Lost)
 	case f.Cut:
 		return "cut before its end"
 	case f.Lost > 0:

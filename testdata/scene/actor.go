@@ -29,14 +29,20 @@ type actor struct {
 func newActor(name string) *actor {
 	cmd := exec.Command("/proc/self/exe", "actor")
 	cmd.Stderr = os.Stderr
+	a := newConversation(cmd)
+	check(cmd.Start())
+	a.PID = cmd.Process.Pid
+	a.do("name", name)
+	return a
+}
+
+// newConversation is an actor behind a command that is yet to be started.
+func newConversation(cmd *exec.Cmd) *actor {
 	told, err := cmd.StdinPipe()
 	check(err)
 	reply, err := cmd.StdoutPipe()
 	check(err)
-	check(cmd.Start())
-	a := &actor{cmd.Process.Pid, cmd, told, bufio.NewReader(reply)}
-	a.do("name", name)
-	return a
+	return &actor{cmd: cmd, told: told, reply: bufio.NewReader(reply)}
 }
 
 // try sends a command, and returns what it gave or why it failed. Words have no spaces.
@@ -84,8 +90,14 @@ func (a *actor) die(words ...string) {
 	_ = a.cmd.Wait() // its end is no failure
 }
 
-// act is an actor's life.
-func act() {
+// act is an actor's life: what its arguments say, or what it is told.
+func act(args []string) {
+	if len(args) > 0 {
+		if _, err := obey(args, new([]int)); err != nil && !errors.Is(err, unix.ENOENT) {
+			fail(err)
+		}
+		return
+	}
 	in := bufio.NewScanner(os.Stdin)
 	var fds []int
 	for in.Scan() {
@@ -112,6 +124,8 @@ func obey(words []string, fds *[]int) (string, error) {
 		}
 		set.Set(cpu)
 		return "", unix.SchedSetaffinity(0, &set)
+	case "miss":
+		return "", one("miss", args[0], fds)
 	case "open", "create":
 		flags := unix.O_RDONLY
 		if words[0] == "create" {
@@ -147,6 +161,18 @@ func obey(words []string, fds *[]int) (string, error) {
 			return "", errno
 		}
 		return "", nil
+	case "spawn": // the rest of the line in a process of its own
+		cmd := exec.Command("/proc/self/exe", append([]string{"actor"}, args...)...)
+		cmd.Stderr = os.Stderr
+		return "", cmd.Run()
+	case "exec": // the rest of the line as another program
+		return "", unix.Exec("/proc/self/exe", append([]string{"scene", "actor"}, args...), os.Environ())
+	case "threads":
+		return "", threads(args[0], args[1])
+	case "daemon":
+		return "", daemon(args)
+	case "linger": // what a daemon does: open one file, wait until it may, open the other
+		return "", linger(args[0], args[1], args[2])
 	case "hog":
 		return "", hog()
 	}

@@ -6,7 +6,13 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
 	"strconv"
+	"sync"
+	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -71,6 +77,64 @@ func one(verb, path string, fds *[]int) error {
 		return unix.Close(fd)
 	}
 	return fmt.Errorf("no verb %q", verb)
+}
+
+// threads opens PREFIXn on so many threads of this process.
+func threads(prefix, count string) error {
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			runtime.LockOSThread() // never unlocked: each has a thread to itself
+			_ = one("miss", fmt.Sprint(prefix, i), nil)
+		})
+	}
+	all.Wait()
+	return nil
+}
+
+// daemon leaves a process behind as daemons do: the child of a child that is gone, in
+// a session of its own, with nothing of ours open. It lingers with the arguments.
+func daemon(args []string) error {
+	if args[0] == "child" {
+		cmd := exec.Command("/proc/self/exe", append([]string{"actor", "linger"}, args[1:]...)...)
+		return cmd.Start()
+	}
+	cmd := exec.Command("/proc/self/exe", append([]string{"actor", "daemon", "child"}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	for { // until it has opened the first
+		if _, err := os.Stat(args[0] + ".lingers"); err == nil {
+			return nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// linger opens a file, says so, and opens the other when somebody writes the FIFO.
+func linger(fifo, first, second string) error {
+	if err := one("miss", first, nil); err != nil {
+		return err
+	}
+	if err := os.WriteFile(fifo+".lingers", nil, 0o600); err != nil {
+		return err
+	}
+	fd, err := unix.Open(fifo, unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	if err := one("miss", second, nil); err != nil {
+		return err
+	}
+	if err := unix.Unlink(fifo + ".lingers"); err != nil {
+		return err
+	}
+	return unix.Close(fd)
 }
 
 // hog takes memory without end. At the limit of its cgroup the kernel takes back all

@@ -22,12 +22,14 @@ func main() {
 	if vm.InGuest() {
 		vm.Init()
 	}
-	if len(os.Args) == 2 && os.Args[1] == "actor" {
-		act()
+	if os.Args[1] == "actor" {
+		act(os.Args[2:])
 		return
 	}
 	play, ok := map[string]func(dir string) any{
 		"lifetime": lifetime,
+		"loss":     loss,
+		"target":   target,
 	}[os.Args[1]]
 	if !ok {
 		fail(fmt.Errorf("no scene %q", os.Args[1]))

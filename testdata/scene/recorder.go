@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 
@@ -21,14 +22,31 @@ type recorder struct {
 	said   strings.Builder
 }
 
-// startRecorder starts dtrec record.
-func startRecorder(args ...string) *recorder {
+// newRecorder is a dtrec record that is yet to be started.
+func newRecorder(args ...string) *recorder {
 	r := &recorder{cmd: exec.Command("/dtrec", append([]string{"record"}, args...)...)}
 	pipe, err := r.cmd.StderrPipe()
 	check(err)
-	check(r.cmd.Start())
 	r.stderr = bufio.NewReader(pipe)
 	return r
+}
+
+// startRecorder starts dtrec record.
+func startRecorder(args ...string) *recorder {
+	r := newRecorder(args...)
+	check(r.cmd.Start())
+	return r
+}
+
+// recordActor has dtrec record an actor, its command, and returns when that answers.
+func recordActor(name string, args ...string) (*recorder, *actor) {
+	self, err := os.Executable()
+	check(err)
+	r := newRecorder(append(args, "--", self, "actor")...)
+	a := newConversation(r.cmd)
+	check(r.cmd.Start())
+	a.do("name", name)
+	return r, a
 }
 
 // record starts dtrec record without a command, and returns when it records.

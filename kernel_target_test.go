@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && kernel
+
+package main
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// targetRun is what the scene says of one recording.
+type targetRun struct {
+	lossRun
+	Want, Not []string
+	Recorder  int
+}
+
+// Who is named is recorded and nobody else, by each way of naming and by several at
+// once, over forks, execs and threads, and also when an open is cut by the beginning or
+// the end.
+func TestKernelTarget(t *testing.T) {
+	dtrec, scene := dtrecBinary(t), sceneBinary(t)
+	for release, kernel := range kernels(t) {
+		t.Run(release, func(t *testing.T) {
+			told := make(map[string]targetRun)
+			dir := playScene(t, scene, dtrec, kernel, "target", &told)
+			extra := map[string]func(*testing.T, string, targetRun, []lifeEvent){
+				"command": checkThreads, "exec": checkExec, "all": checkAll, "inside": checkInside,
+			}
+			for _, name := range slices.Sorted(maps.Keys(told)) {
+				t.Run(name, func(t *testing.T) {
+					trace := filepath.Join(dir, name+".pb")
+					events := lifeEvents(t, trace)
+					checkOpens(t, told[name], events)
+					v := verdicts(t, trace)
+					if !v.Complete || v.Refuted > 0 || v.Lost > 0 && name != "all" {
+						t.Errorf("complete %v, %d refuted, %d lost", v.Complete, v.Refuted, v.Lost)
+					}
+					if check := extra[name]; check != nil {
+						check(t, trace, told[name], events)
+					}
+				})
+			}
+		})
+	}
+}
+
+// checkOpens looks for the paths that have to have been opened, and for those that not.
+func checkOpens(t *testing.T, run targetRun, events []lifeEvent) {
+	t.Helper()
+	opened := make(map[string]bool)
+	for _, e := range events {
+		if e.Role == "open" && e.Phase == "enter" {
+			opened[e.Name] = true
+		}
+	}
+	for _, path := range run.Want {
+		if !opened[path] {
+			t.Errorf("%s is not recorded", path)
+		}
+	}
+	for _, path := range run.Not {
+		if opened[path] {
+			t.Errorf("%s is recorded", path)
+		}
+	}
+}
+
+// checkThreads: a process of many threads; every process forked is there with its end.
+func checkThreads(t *testing.T, _ string, _ targetRun, events []lifeEvent) {
+	threads, forked, ended := make(map[int]bool), 0, make(map[int]bool)
+	process := 0
+	for _, e := range events {
+		switch {
+		case e.Role == "open" && e.Phase == "enter" && strings.Contains(e.Name, "command-thread"):
+			threads[e.TID], process = true, e.PID
+		case e.Role == "fork":
+			forked++
+		case e.Role == "exit":
+			ended[e.PID] = true
+		}
+	}
+	// The command, a child, a child and its child.
+	if len(threads) != 8 || forked != 3 || len(ended) != 4 || !ended[process] {
+		t.Errorf("%d threads, %d forks, ends of %v", len(threads), forked, ended)
+	}
+}
+
+// checkExec: the same process goes on under another program.
+func checkExec(t *testing.T, _ string, run targetRun, events []lifeEvent) {
+	pids := make(map[int]bool)
+	execs := 0
+	for _, e := range events {
+		if e.Role == "exec" {
+			execs++
+		}
+		if e.Role == "open" && slices.Contains(run.Want, e.Name) {
+			pids[e.PID] = true
+		}
+	}
+	if execs != 2 || len(pids) != 1 {
+		t.Errorf("%d execs, opens of processes %v", execs, pids)
+	}
+}
+
+// checkAll: the recorder is not in its own recording, and what it could not keep up
+// with is counted.
+func checkAll(t *testing.T, trace string, run targetRun, events []lifeEvent) {
+	tasks := make(map[int]bool)
+	for _, e := range events {
+		if e.Type != "event" {
+			continue
+		}
+		tasks[e.PID] = true
+		if e.PID == run.Recorder {
+			t.Errorf("#%d: the recorder's own %s", e.ID, e.Role)
+		}
+	}
+	if len(tasks) < 5 {
+		t.Errorf("only %d processes", len(tasks))
+	}
+	s := add(t, trace, "busy")
+	for role := range run.Counts.Calls {
+		agree(t, role, s, run.lossRun)
+	}
+}
+
+// checkInside: opens cut by the beginning show as stray exits, those cut by the end as
+// entries without exit, and the others are whole.
+func checkInside(t *testing.T, trace string, _ targetRun, events []lifeEvent) {
+	stray, first, last, exits := 0, 0, 0, 0
+	for _, e := range events {
+		switch {
+		case e.Role != "open":
+		case e.Phase == "exit" && e.Stray:
+			stray++
+		case e.Phase == "exit":
+			exits++
+		case strings.HasSuffix(e.Name, "inside-first"):
+			first++
+		case strings.HasSuffix(e.Name, "inside-last"):
+			last++
+		}
+	}
+	out := first + stray // each goes on to open another
+	t.Logf("%d whole, %d stray exits, %d without exit", first, stray, last)
+	if stray == 0 || first < 5 || last != 7 || exits < first+out {
+		t.Errorf("%d exits after %d entries, %d stray, %d without exit", exits, first, stray, last)
+	}
+	if got := claimsOf(verdicts(t, trace), "inside"); got["negative"]["proven"] == 0 {
+		t.Errorf("no claim is proven beside the strays: %v", got)
+	}
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// blocked are threads of one name inside open, of a FIFO that nobody writes.
+type blocked struct {
+	name, fifo string
+	then       string // what each opens when it comes out; empty: nothing
+	about      chan int
+	through    chan error
+	n          int
+}
+
+func newBlocked(name, fifo string) *blocked {
+	return &blocked{name: name, fifo: fifo, about: make(chan int), through: make(chan error)}
+}
+
+// block starts n more and returns when all sleep inside open.
+func (b *blocked) block(n int) {
+	b.n += n
+	for range n {
+		go b.open()
+	}
+	for range n {
+		waitAsleep(<-b.about)
+	}
+}
+
+func (b *blocked) open() {
+	runtime.LockOSThread() // and end with it
+	check(setName(b.name))
+	b.about <- unix.Gettid()
+	fd, err := unix.Open(b.fifo, unix.O_RDONLY, 0)
+	if err == nil && b.then != "" {
+		err = one("miss", b.then, nil)
+	}
+	check(setName("through"))
+	if err == nil {
+		err = unix.Close(fd)
+	}
+	b.through <- err
+}
+
+// release lets them through.
+func (b *blocked) release() {
+	fd, err := unix.Open(b.fifo, unix.O_RDWR, 0)
+	check(err)
+	for range b.n {
+		check(<-b.through)
+	}
+	check(unix.Close(fd))
+	b.n = 0
+}
+
+// waitAsleep waits until a thread sleeps inside openat(2).
+func waitAsleep(tid int) {
+	for {
+		call, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", tid))
+		check(err)
+		if strings.HasPrefix(string(call), fmt.Sprint(unix.SYS_OPENAT, " ")) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
