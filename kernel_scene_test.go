@@ -60,6 +60,7 @@ type lifeEvent struct {
 	ID, TimeNs                    uint64
 	PID                           int
 	TID                           int
+	Child                         int // of a fork
 	Dentry, Object, Target        string
 	Ret                           any
 	Stray                         bool

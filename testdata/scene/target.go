@@ -190,6 +190,7 @@ func everything(trace string) targetRun {
 	for _, a := range tasks {
 		a.do("name", "busy")
 	}
+	check(one("miss", at("all-not-busy"), nil))
 	for i, a := range tasks {
 		a.send("many", "miss", targetDir, fmt.Sprintf("all-%d-", i), "1000")
 	}
@@ -204,7 +205,7 @@ func everything(trace string) targetRun {
 	for _, a := range tasks {
 		a.exit()
 	}
-	return targetRun{Said: said, Want: []string{at("all-0-00000"), at("all-3-00999")}, Recorder: r.cmd.Process.Pid, Counts: c.stop()}
+	return targetRun{Said: said, Want: []string{at("all-not-busy"), at("all-0-00000"), at("all-3-00999")}, Recorder: r.cmd.Process.Pid, Counts: c.stop()}
 }
 
 // inside: tasks that are inside open when the recording begins, and others that still
