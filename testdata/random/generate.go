@@ -71,43 +71,48 @@ func (g *generator) next(worker int) request {
 				r.Flags = 0
 			}
 		}
-		if g.recent = append(g.recent, r); len(g.recent) > 40 {
-			g.recent = g.recent[1:]
-		}
+		g.remember(r)
 	}
 	r.Worker, r.Thread = worker, g.rng.IntN(2)
 	return r
 }
 
+// remember keeps what is worth doing again.
+func (g *generator) remember(r request) {
+	if g.recent = append(g.recent, r); len(g.recent) > 30 {
+		g.recent = g.recent[1:]
+	}
+}
+
 func (g *generator) think(worker int) request {
 	two := func(call string, from, to string) request { return request{Call: call, Path: from, Path2: to} }
 	switch n := g.rng.IntN(100); {
-	case n < 40:
+	case n < 36:
 		flags := []int{0, 0, 0, 0, unix.O_PATH, unix.O_NOFOLLOW, unix.O_DIRECTORY, unix.O_RDWR}
 		return g.place(worker, request{Call: "open", Path: g.path(), Flags: flags[g.rng.IntN(len(flags))]})
-	case n < 54:
+	case n < 50:
 		flags := []int{unix.O_CREAT, unix.O_CREAT, unix.O_CREAT | unix.O_EXCL}
 		return g.place(worker, request{Call: "open", Path: g.path(), Flags: unix.O_RDWR | flags[g.rng.IntN(len(flags))]})
-	case n < 62:
+	case n < 60:
 		return g.place(worker, request{Call: "unlink", Path: g.path()})
-	case n < 66:
+	case n < 64:
 		d := g.dir()
 		return two("rename", d+"/"+g.name(), d+"/"+g.name())
-	case n < 70:
+	case n < 68:
 		return two("rename", g.path(), g.path())
-	case n < 73:
+	case n < 71:
 		return two("rename", g.below(), g.path())
-	case n < 75:
+	case n < 74:
 		return two("exchange", g.path(), g.path())
-	case n < 82:
+	case n < 79:
 		return g.place(worker, request{Call: "mkdir", Path: g.path()})
-	case n < 85:
+	case n < 83:
 		return g.place(worker, request{Call: "rmdir", Path: g.below()})
-	case n < 88:
+	case n < 86:
 		return two("symlink", g.target(), g.path())
-	case n < 91:
+	case n < 92:
 		return two("link", g.path(), g.path())
-	case n < 94:
+	case n < 95:
 		return request{Call: "chdir", Path: g.dir()}
 	case n < 98:
 		return request{Call: "hold", Path: g.dir(), Flags: 1 + g.rng.IntN(3)}
@@ -173,6 +178,11 @@ func (g *generator) learn(o op) {
 		g.add(path.Clean(o.Path))
 	case "rmdir":
 		g.forget(o.Path)
+	case "link": // both names are to be opened
+		for _, p := range []string{o.Path, o.Path2} {
+			g.remember(request{Call: "open", Path: p})
+			g.remember(request{Call: "open", Path: p})
+		}
 	case "rename":
 		if slices.Contains(g.dirs, o.Path) {
 			g.forget(o.Path)
