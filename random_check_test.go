@@ -18,13 +18,13 @@ type checker struct {
 	header *schema.Header
 	tape   tape
 
-	places  map[uint64]place    // by D number: where it was seen last
-	opened  map[uint64]*truth   // by D number: the last open of it, where the order is not known
-	holders map[address]*node   // the directory a dentry is of
-	held    map[string]int      // proven claims held against the model, by kind
-	beyond  map[string]int      // proven claims on what the model does not know
-	faults  []string            // proven, and false
-	first   map[string][]uint64 // by kind, the events of the first claim held
+	places  map[uint64]place  // by D number: where it was seen last
+	opened  map[uint64]*truth // by D number: the last open of it, where the order is not known
+	holders map[address]*node // the directory a dentry is of
+	held    map[string]int    // proven claims held against the model, by kind
+	beyond  map[string]int    // proven claims on what the model does not know
+	faults  []string          // proven, and false
+	denied  map[string]int    // refuted claims, by kind
 }
 
 // place is a dentry's name, and when it was seen there.
@@ -89,11 +89,17 @@ func hold(src replay.Source, did *truths) (*checker, *report.Findings, error) {
 		did: did, header: src.Header(),
 		tape:   tape{Source: src, lives: make(map[uint64]int), turns: make(map[uint64][]int)},
 		places: make(map[uint64]place), opened: make(map[uint64]*truth), holders: make(map[address]*node),
-		held: make(map[string]int), beyond: make(map[string]int), first: make(map[string][]uint64),
+		held: make(map[string]int), beyond: make(map[string]int), denied: make(map[string]int),
 	}
 	f, err := report.Each(&c.tape, func(cl *report.Claim) {
-		if cl.Verdict == report.Proven {
+		switch cl.Verdict {
+		case report.Proven:
 			c.claim(cl)
+		case report.Refuted:
+			c.denied[cl.Kind.String()]++
+			if err := c.refuted(cl); err != nil {
+				c.faults = append(c.faults, fmt.Sprintf("%s of %.80q refuted (%s), at #%d: %v", cl.Kind, cl.Subject, cl.Reason, len(c.tape.events)-1, err))
+			}
 		}
 	})
 	if err == io.EOF {
@@ -118,6 +124,20 @@ func (c *checker) claim(cl *report.Claim) {
 	default:
 		c.beyond[kind]++
 	}
+}
+
+// refuted holds a claim that the events contradict: only a negative dentry may have gone
+// as soon as it came, and only while another thread did something that ends dentries.
+func (c *checker) refuted(cl *report.Claim) error {
+	exit := c.tape.event(uint64(len(c.tape.events) - 1))
+	if cl.Kind != report.Negative || cl.Why != report.KilledInside && cl.Why != report.Dropped {
+		return fmt.Errorf("the model knows nothing against it")
+	}
+	enter := c.opening(exit)
+	if !c.did.any(enter.Time, exit.Time, func(o *truth) bool { return o.op.TID != exit.TID && o.ends() }) {
+		return fmt.Errorf("nothing else was done that could have ended it")
+	}
+	return nil
 }
 
 // judge returns an error if the claim is false, and false if the model knows nothing

@@ -159,8 +159,7 @@ func (c *checker) eviction(cl *report.Claim, t *truth, exit *schema.Event) error
 	if before.step.dir != s.dir || before.step.name != s.name || before.event > kill.ID {
 		return fmt.Errorf("it was %q in %s at #%d, and now it is about %q in %s", before.step.name, before.step.dir.what, before.event, s.name, s.dir.what)
 	}
-	ends := func(o *truth) bool { return o.op.Call != "open" && o.op.Call != "hold" && o.op.Call != "mkdir" }
-	if !c.did.any(before.by.op.T0, kill.Time, ends) {
+	if !c.did.any(before.by.op.T0, kill.Time, (*truth).ends) {
 		return fmt.Errorf("nothing was done that could have ended it")
 	}
 	return c.at(cl.Object.Seq, s, t, exit.ID)

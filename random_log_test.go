@@ -86,6 +86,15 @@ func (ts *truths) at(tid uint32, time uint64) *truth {
 	return list[i]
 }
 
+// ends reports whether the operation can have ended dentries.
+func (t *truth) ends() bool {
+	switch t.op.Call {
+	case "drop", "unlink", "rmdir", "rename", "exchange":
+		return true
+	}
+	return false
+}
+
 // any reports whether between two times something was going on that fits.
 func (ts *truths) any(first, last uint64, fits func(*truth) bool) bool {
 	for _, t := range ts.all {

@@ -18,6 +18,7 @@ type State struct {
 	loading map[uint32]bool
 	paired  Roles // roles recorded on entry and on exit
 	logged  bool  // imported: an event without a process is not paired, though it may have a thread
+	marked  bool  // every drop_caches is recorded from its begin to its end, or its loss is
 	now     uint64
 	step    Step
 }
@@ -60,6 +61,8 @@ func New(h *schema.Header) *State {
 			s.paired |= RolesOf(info.Role)
 		}
 	}
+	whole, vague := Recorded(h)
+	s.marked = (whole &^ vague).Has(schema.RoleEvict)
 	return s
 }
 
@@ -218,14 +221,21 @@ func (t *thread) call() *Call {
 	return &Call{}
 }
 
-// evicting returns the id of the drop_caches call in progress on the thread, or 0.
+// evicting returns the id of the drop_caches call in progress on the thread, or 0: also
+// where its end may have gone unseen.
 func (s *State) evicting(t *thread) uint64 {
-	if t != nil {
-		for _, c := range t.calls {
-			if c.Enter.Role == schema.RoleEvict {
-				return c.Enter.ID
-			}
+	if t == nil || !s.marked {
+		return 0
+	}
+	for i := len(t.calls) - 1; i >= 0; i-- {
+		c := t.calls[i]
+		if c.Enter.Role != schema.RoleEvict {
+			continue
 		}
+		if _, lost := s.Losses.Touched(c.Enter.Time, s.now, RolesOf(schema.RoleEvict)); lost {
+			return 0
+		}
+		return c.Enter.ID
 	}
 	return 0
 }

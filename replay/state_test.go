@@ -210,3 +210,27 @@ func (s *State) inProgress() int {
 	}
 	return n
 }
+
+// A drop_caches whose end may have gone unseen is not what killed a dentry later.
+func TestDropCachesEndsWhereItMayHaveEnded(t *testing.T) {
+	const a = 0xffff888100000040
+	f := newFeed()
+	f.do(1, schema.RoleLookup, schema.Exit, a)
+	f.do(2, schema.RoleEvict, schema.Enter, 0)
+	f.Loss(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: schema.RoleEvict, Count: 1, FirstNs: 2500, LastNs: 2600})
+	if d := f.do(2, schema.RoleKill, schema.Enter, a).Object; d.Evict != 0 {
+		t.Errorf("its exit is lost, and it killed: #%d", d.Evict)
+	}
+	h := tracetest.Header()
+	for _, p := range h.Probe {
+		if p.Role == schema.RoleEvict && p.Phase == schema.Exit {
+			p.Attached = false
+		}
+	}
+	f = &feed{State: New(h)}
+	f.do(1, schema.RoleLookup, schema.Exit, a)
+	f.do(2, schema.RoleEvict, schema.Enter, 0)
+	if d := f.do(2, schema.RoleKill, schema.Enter, a).Object; d.Evict != 0 {
+		t.Errorf("its exit is not recorded, and it killed: #%d", d.Evict)
+	}
+}

@@ -244,6 +244,14 @@ func negativeCases() []cellCase {
 			r.rcu(addrA, "f", 2, 0, 0)
 			r.fail(2)
 		}},
+		{"another task's dentry of the name was faster", Negative, []Why{Overtaken}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrC, 0) })
+			r.allocOnly("f", 0, addrB)
+			r.kill(addrB, rootAddr, "f")
+			r.fail(2)
+		}},
 		{"never inserted", Negative, []Why{NeverInserted}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)

@@ -24,6 +24,7 @@ type collector struct {
 	links    int      // names in it that were not of its path
 	inodes   map[uint64]sight
 
+	attached  replay.Roles // roles recorded in all their phases
 	uncounted replay.Roles // roles of which hits may be missed unknown
 	logged    replay.Roles // roles read from a kernel log
 
@@ -97,17 +98,16 @@ func newCollector(h *schema.Header) *collector {
 	if c.layout == nil {
 		c.layout = &schema.Layout{}
 	}
+	c.attached, c.uncounted = replay.Recorded(h)
 	for _, p := range h.GetProbe() {
 		if p.Attached {
 			c.f.Attached |= replay.RolesOf(p.Role)
-			if p.Uncounted {
-				c.uncounted |= replay.RolesOf(p.Role)
-			}
 			if p.Attach == schema.Attach_ATTACH_DMESG {
 				c.logged |= replay.RolesOf(p.Role)
 			}
 		}
 	}
+	c.attached |= c.logged // a log has what it has
 	return c
 }
 

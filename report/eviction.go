@@ -49,10 +49,11 @@ func (c *collector) cameTo(w *walk) *replay.Object {
 		return nil
 	}
 	d := w.steps[len(w.steps)-1].obj
-	if d != nil && d != c.rows[n-1].result {
+	last := c.rows[n-1].result
+	if d != nil && d != last || last != nil && overtaken(last) {
 		return nil
 	}
-	return c.rows[n-1].result
+	return last
 }
 
 // elsewhere reports whether two dentries are known to be of two directories.

@@ -29,7 +29,7 @@ func (c *collector) beginWith(k Kind, needs replay.Roles, subject string, first,
 	c.terms = c.terms[:0]
 	c.claim = Claim{Kind: k, Verdict: Proven, Subject: subject}
 	cl := &c.claim
-	if missing := needs &^ c.f.Attached; missing != 0 {
+	if missing := needs &^ c.attached; missing != 0 {
 		cl.doubt(NotAttached, roleNames(missing))
 	} else if needs&c.logged != 0 {
 		cl.doubt(FromLog, "")

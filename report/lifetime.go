@@ -18,6 +18,7 @@ type tale struct {
 	equal    *Item  // the open whose equality claim a later lookup would lengthen
 	claim    int    // index of the claim in equal.Claims
 	deletion *Program
+	deleted  string // its name then
 	deleter  string
 }
 
@@ -158,6 +159,8 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
 	}
 	cl.alive(d)
 	switch {
+	case overtaken(d):
+		cl.doubt(Overtaken, "")
 	case d.Killed != 0:
 		cl.doubtID(KilledInside, d.Killed)
 	case last.at.ev.Inode != 0 && isLookup(last.at.ev.Role):
@@ -174,6 +177,10 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
 		cl.doubtID(GotInode, d.Positive)
 	}
 }
+
+// overtaken reports whether a dentry was allocated in vain: most of the time another one
+// of the name had come first, and that is the one which the open went on with.
+func overtaken(d *replay.Object) bool { return d.Born != 0 && d.Killed != 0 && d.Inserted == 0 }
 
 // What an absence claim can be about.
 const (
@@ -212,7 +219,7 @@ func (c *collector) life(s *replay.Step) {
 		c.moved(s)
 	case e.Role == schema.RoleDelete:
 		t = taleOf(d)
-		t.deletion, t.deleter = c.program(e), e.Comm
+		t.deletion, t.deleted, t.deleter = c.program(e), e.Name, e.Comm
 	case !told:
 	case isLookup(e.Role):
 		if t.equal != nil && e.Role != schema.RoleLookupChain {
@@ -244,7 +251,7 @@ func (c *collector) deleteChain(p *Program, d *replay.Object, t *tale, kill *sch
 	if kill != nil {
 		last = kill.Time
 	}
-	cl := c.begin(DeleteChain, d.Name, d.FirstAt, last)
+	cl := c.begin(DeleteChain, t.deleted, d.FirstAt, last)
 	cl.Object = ref(d)
 	cl.alive(d)
 	if d.HitBeforeDelete != 0 {

@@ -108,6 +108,18 @@ func TestNotMisled(t *testing.T) {
 			r.opened(addrB, rootAddr, 7, "fw")
 			r.opened(addrA, addrC, 6, "x")
 		}, map[Kind]string{Absence: "0/0/0", Equality: "2/0/0"}},
+		{"a dentry that was allocated in vain is killed", func(r *tape) {
+			r.open("/f")
+			r.rcu(rootAddr, "f", 1, 0, 0)
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrC, 0) })
+			r.allocOnly("f", 1, addrB)
+			r.kill(addrB, rootAddr, "f")
+			r.fail(2)
+			r.open("/f")
+			r.rcu(rootAddr, "f", 1, 0, 0)
+			r.alloc(rootAddr, "f", 1, addrA, 5)
+			r.opened(addrA, rootAddr, 5, "f")
+		}, map[Kind]string{Eviction: "0/0/0"}},
 		{"made, removed, and made again while it is opened", func(r *tape) {
 			r.alloc(rootAddr, "f", 90000, addrA, 0)
 			r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 5, "f")

@@ -114,7 +114,6 @@ func (c *collector) item(p *Program, w *walk) *Item {
 func (c *collector) components(w *walk) {
 	c.rows, c.links = c.rows[:0], 0
 	path, base := w.enter().Name, w.enter().NameAddr
-	at := -1 // the row being filled
 	for i := 1; i < len(w.steps); i++ {
 		s := &w.steps[i]
 		switch s.ev.Role {
@@ -123,20 +122,19 @@ func (c *collector) components(w *walk) {
 			continue
 		}
 		if s.ev.Phase == schema.Exit {
-			if at >= 0 && s.obj != nil {
-				c.rows[at].result, c.rows[at].at = s.obj, s
+			if r := c.entered(w, i); r != nil && s.obj != nil {
+				r.result, r.at = s.obj, s
 			}
 			continue
 		}
 		off := s.ev.NameAddr - base
 		if off >= uint64(len(path)) {
-			if at = -1; s.ev.Role != schema.RoleAlloc && !c.beneath(s) { // an alloc may have no name at all: a directory's cursor
+			if s.ev.Role != schema.RoleAlloc && !c.beneath(s) { // an alloc may have no name at all: a directory's cursor
 				c.links++
 			}
 			continue
 		}
-		at = c.rowAt(int(off), s)
-		switch r := &c.rows[at]; {
+		switch r := c.rowAt(int(off), s); {
 		case s.ev.Role == schema.RoleAlloc:
 			r.alloc = s
 		case r.lookup == nil:
@@ -158,19 +156,36 @@ func (c *collector) beneath(s *walkStep) bool {
 	return d != nil && d.NameAddr == s.ev.NameAddr && (d.Killed == 0 || d.Killed > s.ev.ID)
 }
 
-// rowAt returns the index of the row for the component at offset, the last one. A
+// entered returns the row of the entry that the exit at step n is paired with, if it is
+// still one; nil for a stray.
+func (c *collector) entered(w *walk, n int) *row {
+	for i := n - 1; i > 0; i-- {
+		if w.steps[i].ev.ID != w.steps[n].enter {
+			continue
+		}
+		off := w.steps[i].ev.NameAddr - w.enter().NameAddr
+		for j := len(c.rows) - 1; j >= 0; j-- {
+			if uint64(c.rows[j].offset) == off {
+				return &c.rows[j]
+			}
+		}
+		break
+	}
+	return nil
+}
+
+// rowAt returns the row for the component at offset, the last one. A
 // walk that starts over (rcu-walk to ref-walk) comes back to an earlier component:
 // what it met the first time from there on is dropped.
-func (c *collector) rowAt(offset int, s *walkStep) int {
-	n := len(c.rows)
-	if n > 0 && c.rows[n-1].offset == offset {
-		return n - 1
+func (c *collector) rowAt(offset int, s *walkStep) *row {
+	if n := len(c.rows); n > 0 && c.rows[n-1].offset == offset {
+		return &c.rows[n-1]
 	}
 	for len(c.rows) > 0 && c.rows[len(c.rows)-1].offset >= offset {
 		c.rows = c.rows[:len(c.rows)-1]
 	}
 	c.rows = append(c.rows, row{offset: offset, end: offset + int(s.ev.NameLen)})
-	return len(c.rows) - 1
+	return &c.rows[len(c.rows)-1]
 }
 
 // key: each component was looked up with the dentry of the one before as parent.

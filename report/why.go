@@ -49,6 +49,7 @@ const (
 	GotInode
 	Renamed
 	OtherDirectory
+	Overtaken
 	NoHit
 	NotNegative
 	WinnerUnknown
@@ -122,6 +123,7 @@ func Whys() []WhyInfo {
 		{GotInode, Unproven, "it got an inode at #%s", of(Negative), false},
 		{Renamed, Unproven, "a rename gave one of them its name", of(Eviction, Race), false},
 		{OtherDirectory, Unproven, "nothing shows that both names were looked up in one directory", of(Eviction), false},
+		{Overtaken, Unproven, "the dentry allocated was killed and not inserted: another one may have been faster", of(Negative), false},
 		{NoHit, Unproven, "no lookup of the task that deleted it returned it", of(DeleteChain), false},
 		{NotNegative, Unproven, "nothing shows it without inode before", of(Creation), false},
 		{WinnerUnknown, Unproven, "the alloc or the insert of the other one was not recorded", of(Race), false},

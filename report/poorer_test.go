@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+	"google.golang.org/protobuf/proto"
+)
+
+// Less recorded may only be less certain: whatever is proven of a trace that lacks
+// events, and says so, is proven of the whole one, with the same operands.
+// DTREC_SEED repeats a run, DTREC_CASES makes it so many times longer.
+func TestLossLosesCertaintyOnly(t *testing.T) {
+	seed := rand.Uint64()
+	if s := os.Getenv("DTREC_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events := 60_000 // read for each trace
+	if n, err := strconv.Atoi(os.Getenv("DTREC_CASES")); err == nil {
+		events *= n
+	}
+	t.Logf("DTREC_SEED=%d", seed)
+	for name, whole := range wholeTraces(t) {
+		t.Run(name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 1))
+			want := provenOf(t, whole)
+			fallen := make(map[string]int)
+			cases := events / len(whole.records)
+			for range cases {
+				way := ways[rng.IntN(len(ways))]
+				poor := way.spoil(rng, whole)
+				got := provenOf(t, poor)
+				for at, cl := range got {
+					if err := whole.beyond(cl, want[at]); err != "" {
+						t.Fatalf("%s, DTREC_SEED=%d: %s: %s\nterms %+v", way.name, seed, at, err, cl.Terms)
+					}
+				}
+				if len(got) < len(want) {
+					fallen[way.name]++
+				}
+			}
+			for _, w := range ways {
+				if cases > 20*len(ways) && fallen[w.name] == 0 {
+					t.Errorf("%s: no claim has fallen in any case", w.name)
+				}
+			}
+			t.Logf("%d claims, %d cases, claims fell in %v", len(want), cases, fallen)
+		})
+	}
+}
+
+// memory is a trace in memory.
+type memory struct {
+	header  *schema.Header
+	records []schema.Record
+	next    int
+}
+
+func (m *memory) Header() *schema.Header { return m.header }
+
+func (m *memory) Next() (schema.Record, error) {
+	if m.next == len(m.records) {
+		m.next = 0
+		return nil, io.EOF
+	}
+	m.next++
+	return m.records[m.next-1], nil
+}
+
+// wholeTraces are recordings of real kernels and simulated ones.
+func wholeTraces(t *testing.T) map[string]*memory {
+	out := make(map[string]*memory)
+	files, err := filepath.Glob("../traces/*.pb")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range append(files, "../testdata/random/run.pb") {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		r, err := schema.NewReader(f, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &memory{header: r.Header()}
+		err = feed(r, func(rec schema.Record) {
+			if e, ok := rec.(*schema.Event); ok {
+				kept := *e
+				rec = &kept
+			}
+			m.records = append(m.records, rec)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[filepath.Base(file)] = m
+	}
+	m := &memory{header: tracetest.Header()}
+	tracetest.Generate(2000, func(e *schema.Event) {
+		kept := *e
+		kept.ID = uint64(len(m.records) + 1)
+		m.records = append(m.records, &kept)
+	})
+	m.records = append(m.records, &schema.Footer{})
+	out["generated"] = m
+	return out
+}
+
+// proven is a proven claim, and provenOf those of a trace, by kind and the events where
+// they were judged.
+func provenOf(t *testing.T, m *memory) map[string]Claim {
+	t.Helper()
+	out := make(map[string]Claim)
+	var last uint64
+	f, err := Each(&watched{m, &last}, func(cl *Claim) {
+		if cl.Verdict == Proven {
+			kept := *cl
+			kept.Terms = slices.Clone(cl.Terms)
+			at := last
+			if cl.Kind == Prefix {
+				at = cl.Right.Event // what comes after does not matter
+			}
+			out[fmt.Sprintf("%s %s %q at #%d", cl.Kind, cl.Means, cl.Subject, at)] = kept
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Void != NoDoubt {
+		clear(out)
+	}
+	return out
+}
+
+// watched notes the last event read.
+type watched struct {
+	replay.Source
+	last *uint64
+}
+
+func (w *watched) Next() (schema.Record, error) {
+	rec, err := w.Source.Next()
+	if e, ok := rec.(*schema.Event); ok {
+		*w.last = e.ID
+	}
+	return rec, err
+}
+
+// beyond says what of a claim is not in the one of the whole trace; empty: nothing. It
+// may have fewer operands, where one was lost, or others that show the same dentry.
+func (m *memory) beyond(poor, whole Claim) string {
+	switch {
+	case whole.Verdict != Proven:
+		return "not proven of the whole trace"
+	case poor.Left.Value != whole.Left.Value || poor.Right.Value != whole.Right.Value || poor.Result != whole.Result:
+		return fmt.Sprintf("another subtraction: %+v", whole)
+	case poor.Kind != Prefix && poor.Object.Addr != whole.Object.Addr, poor.Other.Addr != whole.Other.Addr:
+		return fmt.Sprintf("about other dentries: %v %v, not %v %v", poor.Object, poor.Other, whole.Object, whole.Other)
+	case poor.From != whole.From || poor.To != whole.To:
+		return "another rename"
+	}
+	for _, term := range poor.Terms {
+		if slices.ContainsFunc(whole.Terms, func(w Term) bool { return w.Event == term.Event && w.Value == term.Value }) {
+			continue
+		}
+		last, shows := whole.Terms[len(whole.Terms)-1], whole.Object.Addr
+		if poor.Kind == HardLink && term.Value == last.Value {
+			term.Value, shows = whole.Other.Addr, whole.Other.Addr // seen with that inode in another open
+		}
+		if term.Value != shows || !m.lives(shows, term.Event, last.Event) {
+			return fmt.Sprintf("#%d is no operand of it: %+v", term.Event, whole.Terms)
+		}
+	}
+	return ""
+}
+
+// lives reports whether nothing was allocated or killed at the address after one event
+// and before another.
+func (m *memory) lives(addr, after, before uint64) bool {
+	for _, rec := range m.records {
+		e, ok := rec.(*schema.Event)
+		if ok && e.Dentry == addr && e.ID > after && e.ID < before && (e.Role == schema.RoleKill || e.Role == schema.RoleAlloc) {
+			return false
+		}
+	}
+	return true
+}
+
+// way is one in which a trace can have become poorer.
+type way struct {
+	name  string
+	spoil func(*rand.Rand, *memory) *memory
+}
+
+var ways = []way{
+	{"events lost", loseEvents}, {"role not attached", leaveOut}, {"misses not counted", missSilently},
+	{"dentry not watched", stopWatching}, {"file cut", cutFile}, {"frame damaged", damageFrame},
+}
+
+// lostWindow is a loss record being put in its place.
+type lostWindow struct {
+	loss  *schema.Loss
+	begin uint64 // not later than first_ns
+}
+
+// loseEvents drops some events in some windows, and tells of them as the format wants.
+func loseEvents(rng *rand.Rand, m *memory) *memory {
+	var gone = make(map[*schema.Event]bool)
+	var windows []lostWindow
+	for range 1 + rng.IntN(3) {
+		if w, ok := loseWindow(rng, m, gone); ok {
+			windows = append(windows, w)
+		}
+	}
+	out := &memory{header: m.header}
+	for _, rec := range m.records {
+		e, ok := rec.(*schema.Event)
+		for i := 0; i < len(windows); i++ {
+			if w := windows[i]; !ok || e.Time > w.begin {
+				out.records = append(out.records, w.loss)
+				windows = slices.Delete(windows, i, i+1)
+				i--
+			}
+		}
+		if f, isFooter := rec.(*schema.Footer); isFooter {
+			f = proto.CloneOf(f)
+			f.Lost = lostIn(out.records)
+			rec = f
+		}
+		if !ok || !gone[e] {
+			out.records = append(out.records, rec)
+		}
+	}
+	return out
+}
+
+func lostIn(records []schema.Record) uint64 {
+	var n uint64
+	for _, rec := range records {
+		if l, ok := rec.(*schema.Loss); ok {
+			n += l.Count
+		}
+	}
+	return n
+}
+
+func loseWindow(rng *rand.Rand, m *memory, gone map[*schema.Event]bool) (lostWindow, bool) {
+	from := rng.IntN(len(m.records))
+	to := min(len(m.records), from+1+rng.IntN(1+rng.IntN(60)))
+	share := 1 + rng.IntN(3)
+	l := &schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, FirstNs: math.MaxUint64}
+	if rng.IntN(2) == 0 {
+		l.Role = schema.Role(1 + rng.IntN(14))
+	}
+	for _, rec := range m.records[from:to] {
+		e, ok := rec.(*schema.Event)
+		if !ok || gone[e] || l.Role != 0 && e.Role != l.Role || rng.IntN(share) > 0 {
+			continue
+		}
+		gone[e] = true
+		l.Count++
+		l.FirstNs, l.LastNs = min(l.FirstNs, e.Time), max(l.LastNs, e.Time)
+	}
+	return lostWindow{l, l.FirstNs - rng.Uint64N(2)*rng.Uint64N(5000)}, l.Count > 0
+}
+
+// leaveOut drops probes, of whole roles or of a phase.
+func leaveOut(rng *rand.Rand, m *memory) *memory {
+	out := &memory{header: proto.CloneOf(m.header)}
+	type probe struct {
+		role  schema.Role
+		phase schema.Phase
+	}
+	gone := make(map[probe]bool)
+	for range 1 + rng.IntN(3) {
+		role := schema.Role(1 + rng.IntN(14))
+		phases := rng.IntN(3)
+		for _, p := range out.header.Probe {
+			if p.Role == role && (phases == 0 || phases == int(p.Phase)) {
+				p.Attached = false
+				gone[probe{role, p.Phase}] = true
+			}
+		}
+	}
+	for _, rec := range m.records {
+		if e, ok := rec.(*schema.Event); !ok || !gone[probe{e.Role, e.Phase}] {
+			out.records = append(out.records, rec)
+		}
+	}
+	return out
+}
+
+// missSilently drops events of probes whose missed hits nobody counts.
+func missSilently(rng *rand.Rand, m *memory) *memory {
+	out := &memory{header: proto.CloneOf(m.header)}
+	vague := make(map[schema.Role]bool)
+	for range 1 + rng.IntN(3) {
+		vague[schema.Role(1+rng.IntN(14))] = true
+	}
+	for _, p := range out.header.Probe {
+		p.Uncounted = vague[p.Role]
+	}
+	share := 1 + rng.IntN(8)
+	for _, rec := range m.records {
+		if e, ok := rec.(*schema.Event); !ok || !vague[e.Role] || rng.IntN(share) > 0 {
+			out.records = append(out.records, rec)
+		}
+	}
+	return out
+}
+
+// stopWatching drops the ends of some dentries, from an event on that says so.
+func stopWatching(rng *rand.Rand, m *memory) *memory {
+	out := &memory{header: m.header}
+	lost := make(map[uint64]bool) // by address
+	share := 1 + rng.IntN(20)
+	for _, rec := range m.records {
+		e, ok := rec.(*schema.Event)
+		if !ok || e.Dentry == 0 {
+			out.records = append(out.records, rec)
+			continue
+		}
+		ends := e.Role == schema.RoleKill || e.Role == schema.RoleFree || e.Role == schema.RoleDrop
+		switch {
+		case ends && lost[e.Dentry]:
+			if e.Role == schema.RoleFree {
+				delete(lost, e.Dentry)
+			}
+			continue
+		case !ends && rng.IntN(share) == 0:
+			lost[e.Dentry] = true
+			kept := *e
+			kept.Facts |= schema.FactUnwatched
+			rec = &kept
+		}
+		out.records = append(out.records, rec)
+	}
+	return out
+}
+
+// cutFile ends the file early.
+func cutFile(rng *rand.Rand, m *memory) *memory {
+	n := 1 + rng.IntN(len(m.records)-1)
+	return &memory{header: m.header, records: append(slices.Clone(m.records[:n]), &schema.Damage{Cut: true, Offset: 1})}
+}
+
+// damageFrame makes a stretch of the file unreadable.
+func damageFrame(rng *rand.Rand, m *memory) *memory {
+	from := 1 + rng.IntN(len(m.records)-2)
+	to := min(len(m.records)-1, from+1+rng.IntN(80))
+	out := slices.Clone(m.records[:from])
+	var events uint64
+	for _, rec := range m.records[from:to] {
+		if _, ok := rec.(*schema.Event); ok {
+			events++
+		}
+	}
+	out = append(out, &schema.Damage{Offset: 1, Events: events})
+	return &memory{header: m.header, records: append(out, m.records[to:]...)}
+}
