@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -105,23 +106,21 @@ func (w *worker) do(r request) op {
 // race does the same on both threads at once.
 func (w *worker) race(r request) [2]op {
 	var ops [2]op
-	ready, done := make(chan bool, 2), make(chan bool, 2)
-	begin := make(chan bool)
+	var ready atomic.Int32
+	done := make(chan bool, len(ops))
 	for i := range ops {
 		r := r
 		r.Thread = i
 		w.threads[i] <- func() {
-			ready <- true
-			<-begin
+			for ready.Add(1); int(ready.Load()) < len(ops); { // to wake a thread would take too long
+			}
 			ops[i] = w.call(r)
 			done <- true
 		}
 	}
-	<-ready
-	<-ready
-	close(begin)
-	<-done
-	<-done
+	for range ops {
+		<-done
+	}
 	return ops
 }
 
@@ -234,7 +233,7 @@ func (w *worker) free(r request, out *json.Encoder) error {
 		case 1, 2:
 			one(g.contended())
 		case 3:
-			r := request{Call: "open", Path: g.path(), Worker: w.index}
+			r := request{Call: "open", Path: g.base + "/" + strconv.Itoa(len(done)), Worker: w.index} // a name not met before
 			ops := w.race(r)
 			done = append(done, ops[:]...)
 		default:
