@@ -71,10 +71,15 @@ func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findi
 		return nil, err
 	}
 	defer t.Close()
+	return collect(t, without)
+}
+
+// collect judges a source as if the roles had not been recorded.
+func collect(src replay.Source, without []schema.Role) (*report.Findings, error) {
 	if len(without) == 0 {
-		return report.Collect(t)
+		return report.Collect(src)
 	}
-	return report.CollectWithout(t, replay.RolesOf(without...))
+	return report.CollectWithout(src, replay.RolesOf(without...))
 }
 
 // parseRoles finds roles by name; flag is where the names were given.

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package page
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+)
+
+// WriteText prints a line for each finding that is not Found, with all for each, and
+// then how many there are of which.
+func (r *Result) WriteText(w io.Writer, name string, all bool) error {
+	b := bufio.NewWriter(w)
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Verdict == Found && !all {
+			continue
+		}
+		fmt.Fprintf(b, "%s:%d:%d: %s: %s %s", name, f.Line, f.Column, f.Verdict, f.Kind, replay.Printable(f.Text))
+		if f.Note != "" {
+			fmt.Fprintf(b, ": %s", f.Note)
+		} else if len(f.Events) > 0 {
+			fmt.Fprintf(b, ": %s", idWords(f.Events))
+		}
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(b, "%s\n", r.sum())
+	return b.Flush()
+}
+
+func (r *Result) sum() string {
+	var out []string
+	for v, n := range r.Counts {
+		out = append(out, fmt.Sprintf("%d %s", n, Verdict(v)))
+	}
+	return strings.Join(out, ", ")
+}
+
+// WriteJSON prints one object a line: the findings, and last the counts.
+func (r *Result) WriteJSON(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	for _, f := range r.Findings {
+		events := f.Events
+		if events == nil {
+			events = []uint64{}
+		}
+		err := enc.Encode(struct {
+			Type    string   `json:"type"`
+			Line    int      `json:"line"`
+			Column  int      `json:"column"`
+			Kind    string   `json:"kind"`
+			Text    string   `json:"text"`
+			Verdict string   `json:"verdict"`
+			Events  []uint64 `json:"events"`
+			Note    string   `json:"note"`
+		}{"finding", f.Line, f.Column, f.Kind, f.Text, f.Verdict.String(), events, f.Note})
+		if err != nil {
+			return err
+		}
+	}
+	err := enc.Encode(struct {
+		Type      string `json:"type"`
+		Found     int    `json:"found"`
+		Elsewhere int    `json:"elsewhere"`
+		Absent    int    `json:"absent"`
+		Wrong     int    `json:"wrong"`
+	}{"sum", r.Counts[Found], r.Counts[Elsewhere], r.Counts[Absent], r.Counts[Wrong]})
+	if err != nil {
+		return err
+	}
+	return b.Flush()
+}
