@@ -28,6 +28,7 @@ var (
 	numbered = regexp.MustCompile(`\bD(\d+) $`)
 	// operandLabel is what stands between an address and its label in parentheses.
 	operandLabel = regexp.MustCompile(`^ \((?:later |earlier )?$`)
+	lookedUp     = regexp.MustCompile("(`[^`]+`) under $")
 	nameWords    = regexp.MustCompile(`^(?: \| | with )`)
 	// ofName begins a bullet about one name, chainOf a line of one name's addresses.
 	ofName  = regexp.MustCompile(`^\s*[-*] (\S.*) (?:hit|delete|evict): `)
@@ -36,6 +37,9 @@ var (
 
 // addresses judges the addresses on a line but for those already judged.
 func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bool) {
+	for _, m := range brokenToken.FindAllStringIndex(l.text, -1) {
+		j.report(l, span{m[0], m[1]}, "address", Wrong, nil, "this is no address")
+	}
 	last := 0 // end of the address before
 	for _, m := range addressToken.FindAllStringIndex(l.text, -1) {
 		s := span{m[0], m[1]}
@@ -48,6 +52,9 @@ func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bo
 		last = s.to
 		if st.label.text == "under" {
 			j.salt = st.value
+			if m := lookedUp.FindStringSubmatch(l.text[:s.from]); m != nil && strings.HasPrefix(l.text[s.to:], " (#") {
+				st.name, st.label.phase = m[1], schema.Enter // a component's key, and the lookup with it
+			}
 		}
 		if done[s.from] || j.tableAddress(l, s, st.value) {
 			continue

@@ -20,6 +20,7 @@ const (
 type seen struct {
 	schema.Event
 	dentry uint64 // the number of its dentry, D1 …; 0 none
+	enter  uint64 // of a return, its entry; 0 not known
 }
 
 // use is one meaning of a value: it stood in this field of this event, and perhaps of
@@ -84,6 +85,9 @@ func (x *Run) event(s *replay.Step) {
 	e := seen{Event: *s.Event}
 	if s.Object != nil {
 		e.dentry = s.Object.Seq
+	}
+	if s.Call != nil && e.Phase == schema.Exit {
+		e.enter = s.Call.Enter.ID
 	}
 	if x.page.cited[e.ID] {
 		x.cited[e.ID] = e

@@ -231,6 +231,7 @@ func noteIf(yes bool, note string) string {
 var (
 	errnoWords = regexp.MustCompile(`−(\d+)(?: \((E[A-Z0-9]+)\))?(?:, no file)?[ (]+#(\d+)(?:–#(\d+))?`)
 	killedAt   = regexp.MustCompile(`\b(killed|allocated) at #(\d+)`)
+	ofCall     = regexp.MustCompile(`#(\d+)(?:–| and )#(\d+)`)
 	byTask     = regexp.MustCompile(`#(\d+) by ([^()]+)\)`)
 )
 
@@ -259,6 +260,10 @@ func (j *judge) marks(l *line) {
 			want = schema.RoleAlloc
 		}
 		j.mark(l, span{m[0], m[1]}, id, ok && e.Role == want, "that event is "+j.x.labelOf(&e.Event))
+	}
+	for _, m := range ofCall.FindAllStringSubmatchIndex(l.text, -1) {
+		enter, exit := decimal(l.text[m[2]:m[3]]), decimal(l.text[m[4]:m[5]])
+		j.mark(l, span{m[0], m[1]}, exit, j.x.cited[exit].enter == enter, "they are not the entry and the return of one call")
 	}
 	for _, m := range byTask.FindAllStringSubmatchIndex(l.text, -1) {
 		id := decimal(l.text[m[2]:m[3]])

@@ -19,7 +19,7 @@ func plain(name string) string {
 	return name
 }
 
-var hexNumber = regexp.MustCompile(`0x[0-9a-fA-F]+`)
+var hexNumber = regexp.MustCompile(`\b[0-9]x[0-9a-fA-F]+`)
 
 // skeleton is a line without its numbers.
 func skeleton(line string) string {

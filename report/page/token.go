@@ -12,7 +12,10 @@ import (
 type span struct{ from, to int }
 
 // addressToken is a kernel address on a line: more than 32 bits.
-var addressToken = regexp.MustCompile(`0x[0-9a-fA-F]{9,16}\b`)
+var addressToken = regexp.MustCompile(`\b0x[0-9a-fA-F]{9,16}\b`)
+
+// brokenToken is what was to be one.
+var brokenToken = regexp.MustCompile(`\b(?:[1-9a-zA-Z]x[0-9a-fA-F]{9,16}|0x[0-9a-fA-F]{17,})\b`)
 
 // idToken is one event, or the entry and the return of a call.
 var idToken = regexp.MustCompile(`#(\d+)(?:[–-]#(\d+))?`)
