@@ -191,6 +191,9 @@ func (t *trace) notTrace(start []byte, err error) error {
 	if bytes.HasPrefix(start, []byte{0x0a}) && bytes.IndexByte(start, 0x08) > 0 { // Trace.packet, Header.format_version
 		hint = "a trace without its zstd frames: compress it, 'zstd < FILE | " + t.command + " -'"
 	}
+	if t.command == "dtrec check" && len(start) > 0 && isText(start) {
+		hint = "a page? hold it against a trace: 'dtrec check " + t.name + " FILE'"
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		hint = "it is cut within its header, nothing in it can be read: record again"
 	}

@@ -5,6 +5,7 @@ package page
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -14,6 +15,7 @@ const operand = `(0x[0-9a-fA-F]{9,16})(?: \([^()]*\))?`
 
 var (
 	difference = regexp.MustCompile(operand + ` ?[−-] ?` + operand + ` = (?:(0x[0-9a-fA-F]+)(?: = (\d+))?|(\d+))`)
+	minus      = regexp.MustCompile(operand + ` ?[−-] ?` + operand + ` = `)
 	quotient   = regexp.MustCompile(`\(` + operand + ` − ` + operand + `\) / 8 = (\d+), (\d+) >> (\d+) = (\d+)`)
 	unequal    = regexp.MustCompile(operand + ` (?:≠|!=) ` + operand)
 	equal      = regexp.MustCompile(operand + `(?: = ` + operand + `)+`)
@@ -34,6 +36,11 @@ func (j *judge) arithmetic(l *line) {
 			end = all[i+1][0]
 		}
 		j.difference(l, m, l.text[m[1]:end])
+	}
+	for _, m := range minus.FindAllStringIndex(l.text, -1) {
+		if !slices.ContainsFunc(all, func(d []int) bool { return d[0] == m[0] }) {
+			j.report(l, span{m[0], m[1]}, "subtraction", Wrong, nil, "the result is no number")
+		}
 	}
 	for _, m := range quotient.FindAllStringSubmatchIndex(l.text, -1) {
 		n := numbers(l.text, m)
@@ -130,7 +137,9 @@ func (j *judge) layout(l *line) {
 		}
 		j.report(l, s, "layout", v, nil, noteIf(known.GetDentrySize() == 0, "the layout of this run's kernel is not known"))
 	}
+	named := make(map[int]bool) // where the offset of a named field ends
 	for _, m := range atOffset.FindAllStringSubmatchIndex(l.text, -1) {
+		named[m[1]] = true
 		want, ok := offsets[l.text[m[2]:m[3]]]
 		right := ok && decimal(l.text[m[6]:m[7]]) == uint64(want)
 		if m[4] >= 0 {
@@ -139,6 +148,9 @@ func (j *judge) layout(l *line) {
 		one(span{m[0], m[1]}, right)
 	}
 	for _, m := range bareAt.FindAllStringSubmatchIndex(l.text, -1) {
+		if named[m[1]] {
+			continue
+		}
 		one(span{m[2] - 1, m[3]}, isOffset(known, decimal(l.text[m[2]:m[3]])))
 	}
 	for _, m := range sizeWords.FindAllStringSubmatchIndex(l.text, -1) {

@@ -24,7 +24,7 @@ type Finding struct {
 	Line    int      // from 1
 	Column  int      // bytes, from 1
 	Text    string   // as the page has it
-	Kind    string   // address, hash, event, length, subtraction, …
+	Kind    string   // address, key, event, length, subtraction, …
 	Verdict Verdict  // Found, or why not
 	Events  []uint64 // ids of the events that show it
 	Note    string   // what the value was, or what is wrong; empty when all is said

@@ -34,9 +34,12 @@ func (j *judge) hashes(l *line, labels []label, cites []cite) {
 			}
 		}
 		s := span{m[0], m[5]}
+		if pattern == hashParen {
+			s.to++
+		}
 		k.ids = ofSpan(cites, s)
 		v, events, note := j.key(&k)
-		j.report(l, s, "hash", v, events, note)
+		j.report(l, s, "key", v, events, note)
 	}
 }
 

@@ -19,17 +19,10 @@ func plain(name string) string {
 	return name
 }
 
-var hexNumber = regexp.MustCompile(`\b[0-9]x[0-9a-fA-F]+`)
+var anyNumber = regexp.MustCompile(`\b[0-9]x[0-9a-fA-F]+|[0-9]+`)
 
 // skeleton is a line without its numbers.
-func skeleton(line string) string {
-	return strings.Map(func(r rune) rune {
-		if '0' <= r && r <= '9' {
-			return '0'
-		}
-		return r
-	}, hexNumber.ReplaceAllString(line, "0x"))
-}
+func skeleton(line string) string { return anyNumber.ReplaceAllString(line, "0") }
 
 // same compares a page of this run with the reports that the run can give: a line with
 // the same words has the same numbers. It finds what no event can show to be wrong: a
