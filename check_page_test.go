@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // held runs check on a page and a trace; it returns the exit code and what is printed.
@@ -144,4 +147,46 @@ func TestSeedPage(t *testing.T) {
 			t.Errorf("not said: %s", line)
 		}
 	}
+}
+
+// Reports of odd names, of many events, and of runs that lack some hold as well.
+func TestOddReportsHold(t *testing.T) {
+	for name, file := range map[string]string{"odd names": oddNames(t), "hostile names": hostileNames(t), "generated": generatedTrace(t)} {
+		for _, args := range [][]string{{"report", file}, {"report", "--explain", "hash", file}} {
+			if code, said := held(t, output(t, args...), file); code != 0 {
+				t.Errorf("%s: exit %d\n%.3000s", name, code, said)
+			}
+		}
+	}
+}
+
+func generatedTrace(t *testing.T) string {
+	return traceOf(t, func(emit func(*schema.Event)) { tracetest.Generate(20000, emit) })
+}
+
+// hostileNames is a trace of names that look like what a page says.
+func hostileNames(t *testing.T) string {
+	return traceOf(t, func(emit func(*schema.Event)) {
+		k := tracetest.NewKernel(2, emit)
+		k.Task(7, "#3 (x)")
+		for _, name := range []string{"`", "``a`", "0xffff8976c0793c38", "a | b; c", "x (#1)", "x#7", "d_lookup return: NULL", "__d_alloc entry",
+			" → NULL #2–#3", "= 0x5 = 6", "a. b", "under 0xffff8976c0793c38 (#3)", "├─ d_lookup return NULL", "```", "<b>", "a\nb", "\xff", "@57", "x = 0, y = salt", "/tmp/ = 6"} {
+			k.Open(true, "dir", name)
+			k.Open(false, "dir", "no "+name)
+			k.Unlink("dir", name)
+		}
+	})
+}
+
+func traceOf(t *testing.T, gen func(emit func(*schema.Event))) string {
+	t.Helper()
+	b, err := tracetest.Bytes(gen)
+	file := filepath.Join(t.TempDir(), "trace.pb")
+	if err == nil {
+		err = os.WriteFile(file, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,7 +52,7 @@ func firstDifference(a, b string) string {
 // oddNames is a trace of names that lines have trouble with.
 func oddNames(t *testing.T) string {
 	t.Helper()
-	b, err := tracetest.Bytes(func(emit func(*schema.Event)) {
+	return traceOf(t, func(emit func(*schema.Event)) {
 		k := tracetest.NewKernel(1, emit)
 		k.Task(7, "odd")
 		for _, name := range []string{"a b", "a | b", `back\slash`, `\x41`, "new\nline", "\x1b[31m", "caf\xe9", "café", `"quoted"`, " ", "name ", "(____ptrval____)", strings.Repeat("n", 255)} {
@@ -61,14 +60,6 @@ func oddNames(t *testing.T) string {
 			k.Open(false, "dir", "no "+name)
 		}
 	})
-	file := filepath.Join(t.TempDir(), "odd.pb")
-	if err == nil {
-		err = os.WriteFile(file, b, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return file
 }
 
 // Nothing that takes two lines is proven from a log, however good it looks; a hash

@@ -52,7 +52,7 @@ func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bo
 		last = s.to
 		if st.label.text == "under" {
 			j.salt = st.value
-			if m := lookedUp.FindStringSubmatch(l.text[:s.from]); m != nil && strings.HasPrefix(l.text[s.to:], " (#") {
+			if m := lookedUp.FindStringSubmatch(l.name[:s.from]); m != nil && strings.HasPrefix(l.text[s.to:], " (#") {
 				st.name, st.label.phase = m[1], schema.Enter // a component's key, and the lookup with it
 			}
 		}
@@ -71,12 +71,15 @@ func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bo
 // at s; empty where it gives none.
 func nameOf(l *line, s span) string {
 	if n := nameWords.FindString(l.text[s.to:]); n != "" {
-		return l.text[s.to+len(n):]
+		if content, ok := quotation(l.name[s.to+len(n):]); ok && n == " with " {
+			return content
+		}
+		return l.name[s.to+len(n):]
 	}
-	if n := ofName.FindStringSubmatch(l.text); n != nil {
+	if n := ofName.FindStringSubmatch(l.name); n != nil {
 		return n[1]
 	}
-	if n := chainOf.FindStringSubmatch(l.text); n != nil && l.block == code {
+	if n := chainOf.FindStringSubmatch(l.name); n != nil && l.block == code {
 		return n[1]
 	}
 	return ""
@@ -185,7 +188,7 @@ func nameFits(text string, e *schema.Event) bool {
 	}
 	name := replay.Printable(e.Name)
 	if content, ok := codeSpan(text); ok {
-		return content == name
+		return sameName(content, name)
 	}
 	rest, ok := strings.CutPrefix(text, name)
 	return ok && (strings.TrimSpace(rest) == "" || nameEnd.MatchString(rest))

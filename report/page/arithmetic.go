@@ -35,7 +35,7 @@ func (j *judge) arithmetic(l *line) {
 		if i+1 < len(all) {
 			end = all[i+1][0]
 		}
-		j.difference(l, m, l.text[m[1]:end])
+		j.difference(l, m, l.name[m[1]:end])
 	}
 	for _, m := range minus.FindAllStringIndex(l.text, -1) {
 		if !slices.ContainsFunc(all, func(d []int) bool { return d[0] == m[0] }) {
@@ -65,7 +65,7 @@ func (j *judge) arithmetic(l *line) {
 		j.computed(l, span{m[0], m[1]}, "comparison", (a < b) == (l.text[m[4]:m[5]] == "<"), "it is not")
 	}
 	for _, m := range pathLength.FindAllStringSubmatchIndex(l.text, -1) {
-		path := strings.Trim(l.text[m[2]:m[3]], "`")
+		path := strings.Trim(l.name[m[2]:m[3]], "`")
 		j.computed(l, span{m[2], m[1]}, "length", uint64(len(path)) == decimal(l.text[m[4]:m[5]]), fmt.Sprintf("the length is %d", len(path)))
 	}
 }
@@ -103,7 +103,7 @@ func (j *judge) difference(l *line, m []int, after string) {
 	if of == nil {
 		return
 	}
-	name, ok := codeSpan(of[1])
+	name, ok := quotation(of[1])
 	if !ok {
 		return
 	}

@@ -13,6 +13,7 @@ import (
 // Hold holds the page against the run. own are the pages that this run's report can be;
 // with none the page is not compared with any.
 func (x *Run) Hold(own ...[]byte) *Result {
+	x.mask()
 	p, j := x.page, &judge{x: x, v: newVocabulary(x.header), result: &Result{}}
 	for i := 0; i < len(p.lines); i++ {
 		l := &p.lines[i]

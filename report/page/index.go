@@ -60,13 +60,14 @@ type Run struct {
 	open     map[uint64]*window   // by the id of the open's entry, live traces
 	current  *window              // of the lines since the last open, imported traces
 	nulls    []*seen              // the first return of NULL by role and symbol
+	odd      map[string]bool      // names that look like a statement
 }
 
 // Look begins a trace with its header. Give it every record in order.
 func Look(p *Page, h *schema.Header) *Run {
 	return &Run{page: p, header: h, imported: h.Imported(), state: replay.New(h), uses: make(map[uint64][]use),
 		met: make(map[meaning]bool), cited: make(map[uint64]seen), windows: make(map[uint64][]*window),
-		open: make(map[uint64]*window)}
+		open: make(map[uint64]*window), odd: make(map[string]bool)}
 }
 
 // Record takes in what of a record the page is about.
@@ -109,6 +110,7 @@ func (x *Run) event(s *replay.Step) {
 		x.null(&e)
 	}
 	x.window(s, &e)
+	x.name(&e)
 }
 
 // isNull reports whether the event returned NULL.

@@ -26,7 +26,7 @@ func (j *judge) hashes(l *line, labels []label, cites []cite) {
 		}
 		k := key{hash: decimal(l.text[m[2]:m[3]]), length: decimal(l.text[m[4]:m[5]])}
 		if m[6] >= 0 {
-			k.name = l.text[m[6]:m[7]]
+			k.name = l.name[m[6]:m[7]]
 		}
 		for _, lb := range labels {
 			if lb.to <= m[0] && len(strings.Trim(l.text[lb.to:m[0]], ": ")) == 0 {
@@ -59,7 +59,7 @@ func (k *key) is(e *schema.Event) bool {
 func (k *key) begins(e *schema.Event) bool {
 	name := replay.Printable(e.Name)
 	if content, ok := codeSpan(k.name); ok {
-		return content == name
+		return sameName(content, name)
 	}
 	return strings.HasPrefix(k.name, name)
 }

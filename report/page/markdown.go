@@ -27,7 +27,8 @@ type line struct {
 	block  block
 	first  bool // of its code block
 	raw    string
-	text   string // without Markdown's backslashes
+	name   string // without Markdown's backslashes
+	text   string // the same, what is a name and looks like a statement masked
 	at     []int  // where each byte of text stands in raw
 }
 
@@ -47,7 +48,8 @@ func Parse(markdown []byte) *Page {
 		if k, ok := kinds[i]; ok {
 			l.block, l.first = k.block, k.first
 		}
-		l.text, l.at = unescape(l.raw, l.block)
+		l.name, l.at = unescape(l.raw, l.block)
+		l.text = l.name
 		p.want(&l)
 		p.lines = append(p.lines, l)
 	}

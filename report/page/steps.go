@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -53,7 +54,8 @@ func (j *judge) steps(lines []line) {
 		x, y = hexadecimal(m[2]), hexadecimal(m[3])
 		note := fmt.Sprintf("it gives x = %#016x  y = %#016x", wantX, wantY)
 		if b := wordBytes.FindStringSubmatch(l.text); b != nil && ok {
-			ok = strings.HasSuffix(m[1], fmt.Sprintf("%#016x", word(plain(b[1]))))
+			bytes, err := strconv.Unquote(`"` + b[1] + `"`)
+			ok = err == nil && strings.HasSuffix(m[1], fmt.Sprintf("%#016x", word(bytes)))
 			note = "the bytes are another word"
 		}
 		j.computed(l, all, "hash step", ok && x == wantX && y == wantY, note)

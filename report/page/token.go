@@ -72,13 +72,24 @@ func hexadecimal(s string) uint64 {
 	return v
 }
 
-// codeSpan reads a Markdown code span or a quoted text at the start of s. ok is false
+// quotation reads a quoted text or a Markdown code span at the start of s. ok is false
 // where there is none.
-func codeSpan(s string) (content string, ok bool) {
+func quotation(s string) (content string, ok bool) {
 	if strings.HasPrefix(s, `"`) {
 		content, _, ok = strings.Cut(s[1:], `"`)
 		return content, ok
 	}
+	return codeSpan(s)
+}
+
+// sameName reports whether a code span shows the name, which is padded where it begins
+// or ends with a space.
+func sameName(content, name string) bool {
+	return content == name || name != "" && strings.Trim(name, " ") == "" && strings.Trim(content, " ") == ""
+}
+
+// codeSpan reads a Markdown code span at the start of s.
+func codeSpan(s string) (content string, ok bool) {
 	rest := strings.TrimLeft(s, "`")
 	fence := s[:len(s)-len(rest)]
 	if fence == "" {

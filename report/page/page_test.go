@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package page
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+	"github.com/google/go-cmp/cmp"
+)
+
+// Which lines are code, and which are source that states nothing.
+func TestBlocks(t *testing.T) {
+	p := Parse([]byte("---\ntitle: x\n---\n# A\n\ntext\n```c\nint a;\n```\n- item\n\n  ````\n  tree\n  ```\n  ````\n~~~\n\ntwo\n~~~\n\n    indented\n\nB\n--\n"))
+	var got []string
+	for _, l := range p.lines {
+		got = append(got, [...]string{"prose", "heading", "code", "source"}[l.block]+map[bool]string{true: " first"}[l.first]+" "+strings.TrimSpace(l.raw))
+	}
+	want := []string{"prose ---", "prose title: x", "prose ---", "heading first # A", "prose ", "prose text", "prose ```c", "source first int a;", "prose ```",
+		"prose - item", "prose ", "prose ````", "code first tree", "code ```", "prose ````", "prose ~~~", "code first ", "code two", "prose ~~~", "prose ",
+		"code first indented", "prose ", "heading first B", "prose --", "prose "}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestUnescapeKeepsCodeSpansAndPlaces(t *testing.T) {
+	for raw, want := range map[string]string{
+		`\_\_d_add`: `__d_add`, "a `\\_` \\_": "a `\\_` _", "`` ` \\_ `` \\_": "`` ` \\_ `` _", `a\b\`: `a\b\`,
+	} {
+		got, at := unescape(raw, prose)
+		if got != want || len(at) != len(got)+1 {
+			t.Errorf("%q: %q, want %q", raw, got, want)
+		}
+		for i := range got {
+			if raw[at[i]] != got[i] {
+				t.Errorf("%q: byte %d is not at %d", raw, i, at[i])
+			}
+		}
+	}
+	if got, _ := unescape(`\_`, code); got != `\_` {
+		t.Errorf("in a code block: %q", got)
+	}
+}
+
+func TestCodeSpan(t *testing.T) {
+	for s, want := range map[string]string{"`a`": "a", "`` ` ``x": "`", "` a`": " a", "`  `": "  ", "``a`b``": "a`b", "`a": "-", "a": "-", "": "-", "` `` `": "``"} {
+		got, ok := codeSpan(s)
+		if !ok {
+			got = "-"
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", s, got, want)
+		}
+	}
+}
+
+// hold holds a page against what a made-up kernel did.
+func hold(page string, imported bool) *Result {
+	h := tracetest.Header()
+	if imported {
+		for _, p := range h.Probe {
+			p.Attach, p.Uncounted = schema.Attach_ATTACH_DMESG, true
+		}
+	}
+	run := Look(Parse([]byte(page)), h)
+	id := uint64(0)
+	k := tracetest.NewKernel(1, func(e *schema.Event) {
+		id++
+		c := *e
+		if c.ID = id; imported {
+			c.PID, c.TID, c.Comm = 0, 0, ""
+		}
+		run.Record(&c)
+	})
+	k.Task(7, "seven")
+	k.Open(true, "dir", "a")
+	k.Open(false, "dir", "b")
+	k.Unlink("dir", "a")
+	return run.Hold([]byte("run: id `00`\nx 1\n"))
+}
+
+// Whatever the page: no panic, every finding lies in it, and the counts add up.
+func FuzzHold(f *testing.F) {
+	for _, s := range []string{
+		"- do_filp_open entry pointer = 0xffff888300007020 | `/dir/a` (#1)\n```\n/ dir / a\n└─ do_filp_open entry 0xffff888300007020\n   └─ d_lookup return NULL → NULL #2–#3\n```\n",
+		"0xffff888300007025 (__d_alloc entry, #8) − 0xffff888300007020 (do_filp_open entry, #1) = 0x5 = 5, length of `/dir/`; (0xffff888300007025 − 0xffff888300007020) / 8 = 1, 2 >> 99 = 0\n",
+		"same address 0xffff888300007020 appears at __d_add; `x` under 0xffff888300007020 (#2)\n```\nx = 0, y = salt                x = 0x0000000000000000  y = 0xff2d006e01410480  the\ny >>= 99 x = 0x0000000000000000  y = 0xff2d006e01410480\nhash = 0x1 = 1; the kernel's: 1\n```\n",
+		"run: id `30313233343536373839616263646566`\nx 2\n− −2 (ENOENT) (#3) killed at #9 by x (#3 by seven) @56 d_iname[40] @56 hash 1 length 2 name `\n",
+		"do_filp_open return pointer: not printed\n\\_\\_d_add: 0xffff888300007020 ≠ 0xffff888300007020 = 0xffff888300007020\n",
+	} {
+		f.Add(s, false)
+		f.Add(s, true)
+	}
+	f.Fuzz(func(t *testing.T, page string, imported bool) {
+		r := hold(page, imported)
+		lines, sum := strings.Split(page, "\n"), 0
+		for _, f := range r.Findings {
+			if f.Line < 1 || f.Line > len(lines) || f.Column < 1 || f.Column > len(lines[f.Line-1])+1 {
+				t.Fatalf("%+v is not in the page", f)
+			}
+		}
+		for _, n := range r.Counts {
+			sum += n
+		}
+		if sum != len(r.Findings) || r.Holds() != (r.Counts[Found] == sum) {
+			t.Fatalf("%v of %d", r.Counts, len(r.Findings))
+		}
+	})
+}
