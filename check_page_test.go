@@ -17,8 +17,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// held runs check on a page and a trace; it returns the exit code and what is printed.
-func held(t *testing.T, page, trace string) (int, string) {
+// checkPageOf runs check on a page and a trace; it returns the exit code and what is printed.
+func checkPageOf(t *testing.T, page, trace string) (int, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "page.txt") // recognised by what is in it
 	if err := os.WriteFile(file, []byte(page), 0o600); err != nil {
@@ -38,15 +38,15 @@ func TestReportsHoldAgainstTheirTraces(t *testing.T) {
 	for i, f := range files {
 		for _, args := range [][]string{{"report", f}, {"report", "--explain", "hash", f}} {
 			page := output(t, args...)
-			if code, said := held(t, page, f); code != 0 || !strings.Contains(said, ", 0 found elsewhere, 0 not in this run, 0 wrong\n") {
+			if code, said := checkPageOf(t, page, f); code != 0 || !strings.Contains(said, ", 0 found elsewhere, 0 not in this run, 0 wrong\n") {
 				t.Errorf("%v: exit %d\n%.2000s", args, code, said)
 			}
-			if code, said := held(t, page, files[(i+1)%len(files)]); code != 1 || !strings.Contains(said, "not in this run: run ") {
+			if code, said := checkPageOf(t, page, files[(i+1)%len(files)]); code != 1 || !strings.Contains(said, "not in this run: run ") {
 				t.Errorf("%v against another trace: exit %d\n%.2000s", args, code, said)
 			}
 		}
 		log, _ := imported(t, output(t, "replay", "--format", "dmesg", f))
-		if code, said := held(t, output(t, "report", log), log); code != 0 {
+		if code, said := checkPageOf(t, output(t, "report", log), log); code != 0 {
 			t.Errorf("the log of %s: exit %d\n%.2000s", f, code, said)
 		}
 	}
@@ -66,7 +66,7 @@ func TestOneSpoiledDigitIsFound(t *testing.T) {
 		at := digits[r.IntN(len(digits))]
 		spoiled := page[:at] + string('0'+(page[at]-'0'+1+byte(r.IntN(9)))%10) + page[at+1:]
 		line := strings.Count(page[:at], "\n")
-		code, said := held(t, spoiled, trace)
+		code, said := checkPageOf(t, spoiled, trace)
 		if code != 1 || !strings.Contains(said, fmt.Sprintf("page:%d:", line+1)) {
 			t.Errorf("seed %d: exit %d for\n%s\nwhich was\n%s\n%.1000s", seed, code, strings.Split(spoiled, "\n")[line], strings.Split(page, "\n")[line], said)
 		}
@@ -96,7 +96,7 @@ func TestOneSpoiledValueIsFoundByTheEvents(t *testing.T) {
 		if strings.Contains(text, "= 5,") || strings.HasPrefix(text, "Learned") || strings.HasPrefix(text, "- Linux") {
 			continue // a length that is no difference; a count; a version
 		}
-		if code, said := held(t, spoiled, trace); code != 1 || !strings.Contains(said, fmt.Sprintf("page:%d:", line+1)) {
+		if code, said := checkPageOf(t, spoiled, trace); code != 1 || !strings.Contains(said, fmt.Sprintf("page:%d:", line+1)) {
 			t.Errorf("seed %d: exit %d for\n%s\nwhich was\n%s\n%.1000s", seed, code, text, strings.Split(page, "\n")[line], said)
 		}
 	}
@@ -115,7 +115,7 @@ func TestSeedPage(t *testing.T) {
 		t.Skipf("the page is not beside the project: %v", err)
 	}
 	trace, _ := imported(t, string(page))
-	code, said := held(t, string(page), trace)
+	code, said := checkPageOf(t, string(page), trace)
 	if code != 1 || !strings.HasSuffix(said, "153 found, 9 found elsewhere, 28 not in this run, 2 wrong\n") {
 		t.Errorf("exit %d, %s", code, said)
 	}
@@ -153,7 +153,7 @@ func TestSeedPage(t *testing.T) {
 func TestOddReportsHold(t *testing.T) {
 	for name, file := range map[string]string{"odd names": oddNames(t), "hostile names": hostileNames(t), "generated": generatedTrace(t)} {
 		for _, args := range [][]string{{"report", file}, {"report", "--explain", "hash", file}} {
-			if code, said := held(t, output(t, args...), file); code != 0 {
+			if code, said := checkPageOf(t, output(t, args...), file); code != 0 {
 				t.Errorf("%s: exit %d\n%.3000s", name, code, said)
 			}
 		}
