@@ -190,3 +190,27 @@ func traceOf(t *testing.T, gen func(emit func(*schema.Event))) string {
 	}
 	return file
 }
+
+// A tree that cites nothing is held against the open at its root: all its lines are
+// found in it, and one put in from another open is not.
+func TestTreesWithoutIdsAreHeldAgainstTheirOpen(t *testing.T) {
+	trace := filepath.Join("traces", "run1.pb")
+	ids := regexp.MustCompile(`(?m) #\d+(–#\d+)?$`)
+	var page strings.Builder
+	trees := 0
+	for _, block := range strings.Split(output(t, "report", trace), "```\n") {
+		if strings.Contains(block, "\n└─ do_filp_open entry 0x") {
+			trees++
+			page.WriteString("```\n" + ids.ReplaceAllString(block, "") + "```\n\n")
+		}
+	}
+	if code, said := held(t, page.String(), trace); code != 0 || trees < 30 {
+		t.Fatalf("%d trees: exit %d\n%.2000s", trees, code, said)
+	}
+	// The first tree is of an open that made its dentry; a hit is none of it.
+	line := "   ├─ __d_lookup_rcu return 0xff2d006e015b9240\n"
+	spoiled := strings.Replace(page.String(), "   ├─ ", line+"   ├─ ", 1)
+	if code, said := held(t, spoiled, trace); code != 1 || !strings.Contains(said, "page:4:33: found elsewhere: address 0xff2d006e015b9240: outside the open that the tree is of: ") {
+		t.Errorf("exit %d\n%.2000s", code, said)
+	}
+}

@@ -42,10 +42,10 @@ func (j *judge) codeBlock(lines []line) {
 
 // treeOf finds the open that a tree is of: the one whose path has the address at the
 // root, and the path that stands over it; of several the one in which most of the
-// lines are found.
+// lines are found. A tree without such a root is of no open: nil.
 func (j *judge) treeOf(lines []line) *scope {
 	var candidates []*window
-	path := ""
+	path, rooted := "", false
 	for i := range lines {
 		l := &lines[i]
 		if !isBranch(l.text) {
@@ -55,10 +55,13 @@ func (j *judge) treeOf(lines []line) *scope {
 		for _, lb := range j.v.labels(l.text) {
 			at := addressToken.FindString(l.text[lb.to:])
 			if lb.role == schema.RoleOpen && lb.phase == schema.Enter && at != "" {
-				candidates = j.x.windowsOf(hexadecimal(at), path)
+				candidates, rooted = j.x.windowsOf(hexadecimal(at), path), true
 			}
 		}
 		break
+	}
+	if !rooted {
+		return nil
 	}
 	best, most := &scope{}, -1
 	for _, w := range candidates {
