@@ -113,6 +113,14 @@ func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, erro
 			in[i].Name = fmt.Sprintf("%s run %d", t.name, c.runs[i])
 		}
 	}
+	if a, b := in[0].Header().Imported(), in[1].Header().Imported(); a != b {
+		log := in[0].Name
+		if b {
+			log = in[1].Name
+		}
+		return nil, &exitError{exitTrouble, fmt.Errorf("%s is a kernel log, which tells no thread, and the other one is not", log),
+			"compare two logs: 'dtrec replay --format dmesg FILE | dtrec import -o LOG -' makes one of a recording"}
+	}
 	return diff.Compare(in[0], in[1], diff.Options{Latency: c.latency})
 }
 

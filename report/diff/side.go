@@ -21,6 +21,7 @@ type side struct {
 	seed     maphash.Seed
 	names    namer
 	compared probes // recorded in both runs
+	logged   bool   // an imported trace
 	judged   uint32 // kinds of claim that both runs have the probes for, or lack them
 	threads  map[uint32]*thread
 	last     *thread
@@ -45,7 +46,7 @@ type side struct {
 func newSide(src replay.Source, seed maphash.Seed, both probes, judged uint32) *side {
 	return &side{
 		src: src, follow: report.Follow(src.Header()), seed: seed, names: newNamer(seed, src.Header()),
-		compared: both, judged: judged, threads: make(map[uint32]*thread), users: newUsers(seed),
+		compared: both, logged: src.Header().Imported(), judged: judged, threads: make(map[uint32]*thread), users: newUsers(seed),
 	}
 }
 
@@ -115,6 +116,10 @@ func (d *side) event(s *replay.Step, judged []report.Ruling) {
 	e := s.Event
 	d.measure(s)
 	if !d.compared.has(e.Role, e.Phase) {
+		return
+	}
+	if d.logged && e.PID == 0 {
+		d.line(s)
 		return
 	}
 	t := d.thread(e)

@@ -141,7 +141,9 @@ func (d *side) key(u *unit, st *step, e *schema.Event) {
 		st.in = u.placeOf(e.Parent, 0)
 	}
 	if e.Columns.Has(schema.ColumnNameAddr) {
-		st.base, st.at = u.nameAt(e)
+		if st.base, st.at = u.nameAt(e); d.logged && st.base == elsewhere {
+			st.at = 0 // the name of a dentry, which lies wherever it lies
+		}
 	}
 	switch e.Role {
 	case schema.RoleOpen:
