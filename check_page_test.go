@@ -169,7 +169,7 @@ func hostileNames(t *testing.T) string {
 	return traceOf(t, func(emit func(*schema.Event)) {
 		k := tracetest.NewKernel(2, emit)
 		k.Task(7, "#3 (x)")
-		for _, name := range []string{"`", "``a`", "0xffff8976c0793c38", "a | b; c", "x (#1)", "x#7", "d_lookup return: NULL", "__d_alloc entry",
+		for _, name := range []string{"`", "``a`", "0xffff8976c0793c38", "a | b; c", "x (#1)", "x#7", "#25", "d_lookup return: NULL", "__d_alloc entry",
 			" → NULL #2–#3", "= 0x5 = 6", "a. b", "under 0xffff8976c0793c38 (#3)", "├─ d_lookup return NULL", "```", "<b>", "a\nb", "\xff", "@57", "x = 0, y = salt", "/tmp/ = 6"} {
 			k.Open(true, "dir", name)
 			k.Open(false, "dir", "no "+name)
@@ -204,13 +204,13 @@ func TestTreesWithoutIdsAreHeldAgainstTheirOpen(t *testing.T) {
 			page.WriteString("```\n" + ids.ReplaceAllString(block, "") + "```\n\n")
 		}
 	}
-	if code, said := held(t, page.String(), trace); code != 0 || trees < 30 {
+	if code, said := checkPageOf(t, page.String(), trace); code != 0 || trees < 30 {
 		t.Fatalf("%d trees: exit %d\n%.2000s", trees, code, said)
 	}
 	// The first tree is of an open that made its dentry; a hit is none of it.
 	line := "   ├─ __d_lookup_rcu return 0xff2d006e015b9240\n"
 	spoiled := strings.Replace(page.String(), "   ├─ ", line+"   ├─ ", 1)
-	if code, said := held(t, spoiled, trace); code != 1 || !strings.Contains(said, "page:4:33: found elsewhere: address 0xff2d006e015b9240: outside the open that the tree is of: ") {
+	if code, said := checkPageOf(t, spoiled, trace); code != 1 || !strings.Contains(said, "page:4:33: found elsewhere: address 0xff2d006e015b9240: outside the open that the tree is of: ") {
 		t.Errorf("exit %d\n%.2000s", code, said)
 	}
 }

@@ -28,6 +28,7 @@ var (
 	numbered = regexp.MustCompile(`\bD(\d+) $`)
 	// operandLabel is what stands between an address and its label in parentheses.
 	operandLabel = regexp.MustCompile(`^ \((?:later |earlier )?$`)
+	oneInode     = regexp.MustCompile(`\bhave one inode: [^;]*$`)
 	lookedUp     = regexp.MustCompile("(`[^`]+`) under $")
 	nameWords    = regexp.MustCompile(`^(?: \| | with )`)
 	// ofName begins a bullet about one name, chainOf a line of one name's addresses.
@@ -47,6 +48,12 @@ func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bo
 		st.label = labelOf(l.text, labels, s, last)
 		if n := numbered.FindStringSubmatch(l.text[last:s.from]); n != nil {
 			st.dentry = decimal(n[1])
+		}
+		switch {
+		case st.label.symbol != "" && oneInode.MatchString(l.text[:s.from]):
+			st.label.field = inodeField
+		case st.label.text == "" && st.dentry != 0 && !strings.HasPrefix(l.text[s.to:], " (#"):
+			st.ids = allOf(clauseOf(l.text, cites, s)) // of several dentries that a clause tells of, each has its events
 		}
 		st.name = nameOf(l, s)
 		last = s.to

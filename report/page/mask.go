@@ -64,11 +64,12 @@ var (
 	afterName  = regexp.MustCompile("^(?: ?`|$| → | #|,| / )")
 )
 
-// namePlace reports whether a name stands between the two texts. One that begins as a
-// citation does is taken for one after an address, where ids stand too.
+// namePlace reports whether a name stands between the two texts. After an address,
+// where ids stand too, one that begins as they do is a name only if an id follows: an
+// O_TMPFILE file is called "#25".
 func namePlace(before, after, name string) bool {
 	if !afterName.MatchString(after) {
 		return false
 	}
-	return beforeName.MatchString(before) || afterHex.MatchString(before) && !strings.HasPrefix(name, "#")
+	return beforeName.MatchString(before) || afterHex.MatchString(before) && (!strings.HasPrefix(name, "#") || strings.HasPrefix(after, " #"))
 }

@@ -54,6 +54,15 @@ func ofSpan(cites []cite, s span) []uint64 {
 	return nil
 }
 
+// allOf returns the ids of all of them; nil for none.
+func allOf(cites []cite) []uint64 {
+	var out []uint64
+	for _, c := range cites {
+		out = append(out, c.ids...)
+	}
+	return out
+}
+
 // decimal and hexadecimal read numbers that a pattern admitted; too large a one is
 // that of no event.
 func decimal(s string) uint64 {
