@@ -78,7 +78,7 @@ func TestOneSpoiledDigitIsFound(t *testing.T) {
 // id may well be spoiled into that of an event that had the value too.)
 func TestOneSpoiledValueIsFoundByTheEvents(t *testing.T) {
 	trace := filepath.Join("traces", "run1.pb")
-	page := regexp.MustCompile("id `[0-9a-f]{32}`").ReplaceAllString(output(t, "report", trace), "id")
+	page := regexp.MustCompile("id `[0-9a-f]{32}`").ReplaceAllString(output(t, "report", "--explain", "hash", trace), "id")
 	values := regexp.MustCompile(`0x[0-9a-f]+|(?:hash |hash=|length |len=|= |@)\d+`).FindAllStringIndex(page, -1)
 	seed := uint64(os.Getpid())
 	r := rand.New(rand.NewPCG(seed, 2))

@@ -235,6 +235,7 @@ var (
 	errnoWords = regexp.MustCompile(`−(\d+)(?: \((E[A-Z0-9]+)\))?(?:, no file)?[ (]+#(\d+)(?:–#(\d+))?`)
 	killedAt   = regexp.MustCompile(`\b(killed|allocated) at #(\d+)`)
 	ofCall     = regexp.MustCompile(`#(\d+)(?:–| and )#(\d+)`)
+	ofLength   = regexp.MustCompile(`, length (\d+) \([^()]*#(\d+)\)`)
 	byTask     = regexp.MustCompile(`#(\d+) by ([^()]+)\)`)
 )
 
@@ -267,6 +268,11 @@ func (j *judge) marks(l *line) {
 	for _, m := range ofCall.FindAllStringSubmatchIndex(l.text, -1) {
 		enter, exit := decimal(l.text[m[2]:m[3]]), decimal(l.text[m[4]:m[5]])
 		j.mark(l, span{m[0], m[1]}, exit, j.x.cited[exit].enter == enter, "they are not the entry and the return of one call")
+	}
+	for _, m := range ofLength.FindAllStringSubmatchIndex(l.text, -1) {
+		id := decimal(l.text[m[4]:m[5]])
+		e := j.x.cited[id]
+		j.mark(l, span{m[0] + 2, m[3]}, id, uint64(e.NameLen) == decimal(l.text[m[2]:m[3]]), fmt.Sprintf("that event has length %d", e.NameLen))
 	}
 	for _, m := range byTask.FindAllStringSubmatchIndex(l.text, -1) {
 		id := decimal(l.text[m[2]:m[3]])
