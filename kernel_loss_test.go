@@ -63,6 +63,11 @@ func add(t *testing.T, trace, comm string) sums {
 	t.Helper()
 	s := sums{enter: map[string]uint64{}, exit: map[string]uint64{}, noRoom: map[string]uint64{}, missed: map[string]uint64{}}
 	for _, e := range lifeEvents(t, trace) {
+		for _, p := range e.Probes {
+			if p.Uncounted {
+				s.uncounted++
+			}
+		}
 		switch {
 		case e.Type == "loss":
 			s.windows++
@@ -80,7 +85,6 @@ func add(t *testing.T, trace, comm string) sums {
 			s.exit[e.Role]++
 		}
 	}
-	s.uncounted = uncounted(jsonLines(t, trace)[0])
 	return s
 }
 

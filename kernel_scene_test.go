@@ -68,6 +68,8 @@ type lifeEvent struct {
 
 	Cause string // of a loss
 	Count uint64
+
+	Probes []struct{ Uncounted bool } // of the header
 }
 
 // lifeEvents reads a trace.

@@ -29,7 +29,7 @@ func TestKernelTarget(t *testing.T) {
 			told := make(map[string]targetRun)
 			dir := playScene(t, scene, dtrec, kernel, "target", &told)
 			extra := map[string]func(*testing.T, string, targetRun, []lifeEvent){
-				"command": checkThreads, "exec": checkExec, "all": checkAll, "inside": checkInside,
+				"command": checkThreads, "exec": checkExec, "daemon": checkDaemon, "all": checkAll, "inside": checkInside,
 			}
 			for _, name := range slices.Sorted(maps.Keys(told)) {
 				t.Run(name, func(t *testing.T) {
@@ -103,6 +103,13 @@ func checkExec(t *testing.T, _ string, run targetRun, events []lifeEvent) {
 	}
 	if execs != 2 || len(pids) != 1 {
 		t.Errorf("%d execs, opens of processes %v", execs, pids)
+	}
+}
+
+// checkDaemon: that something was left running is said.
+func checkDaemon(t *testing.T, _ string, run targetRun, _ []lifeEvent) {
+	if !strings.Contains(run.Said, "running on: 1 process\n") {
+		t.Errorf("a daemon runs on, and the recorder says %s", run.Said)
 	}
 }
 

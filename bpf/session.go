@@ -275,6 +275,23 @@ func (s *Session) Adopt() error {
 	return nil
 }
 
+// Followed returns the process ids (of the initial namespace) that are targets now:
+// those of Config, and those started by a target, that have not ended. An end the
+// kernel side missed leaves its process among them.
+func (s *Session) Followed() ([]uint32, error) {
+	var pids []uint32
+	var pid uint32
+	var one uint8
+	entries := s.maps["targets"].Iterate()
+	for entries.Next(&pid, &one) {
+		pids = append(pids, pid)
+	}
+	if err := entries.Err(); err != nil {
+		return pids, fmt.Errorf("list the processes followed: %w", err)
+	}
+	return pids, nil
+}
+
 // Disable makes the probes blind again, at once and at the same moment.
 func (s *Session) Disable() error { return s.vars["enabled"].Set(uint32(0)) }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/schema"
+	"golang.org/x/sys/unix"
 )
 
 // Result is what became of a recording.
@@ -27,6 +28,7 @@ type Result struct {
 	Bytes      int64  // size of the file
 	EndedBy    string // as in schema.Footer
 	ExitCode   int    // of the command, or of the first workload that failed
+	Left       int    // processes that the command started and that outlive the recording
 }
 
 // ErrNoTarget says that nothing was named to record.
@@ -40,6 +42,7 @@ type session struct {
 	drain    *drain
 	writer   *writer
 	counters counters
+	left     int // as in Result
 }
 
 // Run records. The result is good also with an error, if anything was recorded: a
@@ -103,6 +106,7 @@ func (s *session) record(ctx context.Context, job job) (Result, error) {
 	return Result{
 		Events: s.output.kept, Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),
 		Bytes: s.output.good, EndedBy: footer.EndedBy, ExitCode: int(footer.ExitCode),
+		Left: s.left,
 	}, err
 }
 
@@ -216,7 +220,24 @@ func (s *session) command(cmd *exec.Cmd) (string, int, error) {
 		return "trouble", 0, err
 	}
 	s.writer.programs <- program
+	s.left = s.running()
 	return "command", int(program.ExitCode), nil
+}
+
+// running counts the processes that the command has left behind. Where others are
+// recorded beside it, whose they are is not known, and it counts none. It is told to
+// the user only, so what a failing list lacks is no trouble.
+func (s *session) running() (n int) {
+	if len(s.config.Targets.PIDs) > 0 {
+		return 0
+	}
+	pids, _ := s.probes.Followed()
+	for _, pid := range pids {
+		if unix.Kill(int(pid), 0) != unix.ESRCH {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *session) workloads(list []Workload) (by string, code int, err error) {
