@@ -109,6 +109,13 @@ func checkFlood(t *testing.T, trace string, run lossRun) {
 		}
 		agree(t, role, s, run)
 	}
+	// What was done is known, too: each name missing was one open and one alloc.
+	const opens = 4*1500 + 2*12
+	for _, role := range []string{"open", "alloc"} {
+		if have := s.enter[role] + s.exit[role] + s.noRoom[role]; have > 2*opens || have+s.missed[role] < 2*opens && s.uncounted == 0 {
+			t.Errorf("%s: %d written or without room, %d missed, of %d", role, have, s.missed[role], 2*opens)
+		}
+	}
 	lost := s.lost()
 	v := verdicts(t, trace)
 	if v.Lost != lost || lost == 0 || s.windows == 0 || !v.Complete {
@@ -134,7 +141,8 @@ func checkTouched(t *testing.T, v report.Verdicts, s sums) {
 	}
 	reasons := make(map[string]uint64)
 	for _, d := range v.Doubts {
-		if strings.Contains(d.Subject, "-quiet") {
+		// The time of missed hits is known to within a poll, which may reach back.
+		if strings.Contains(d.Subject, "-quiet") && !strings.Contains(d.Reason, "hits missed") {
 			t.Errorf("%s %s of %s, which came before all loss: %s", d.Verdict, d.Kind, d.Subject, d.Reason)
 		}
 		if strings.Contains(d.Reason, lateLossWords) {

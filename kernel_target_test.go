@@ -34,12 +34,11 @@ func TestKernelTarget(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(told)) {
 				t.Run(name, func(t *testing.T) {
 					trace := filepath.Join(dir, name+".pb")
-					events := lifeEvents(t, trace)
-					checkOpens(t, told[name], events)
-					v := verdicts(t, trace)
-					if !v.Complete || v.Refuted > 0 || v.Lost > 0 && name != "all" {
-						t.Errorf("complete %v, %d refuted, %d lost", v.Complete, v.Refuted, v.Lost)
+					events, s, v := lifeEvents(t, trace), add(t, trace, ""), verdicts(t, trace)
+					if !v.Complete || v.Refuted > 0 || v.Lost != s.lost() || len(s.noRoom) > 0 {
+						t.Errorf("complete %v, %d refuted, %d lost; %v", v.Complete, v.Refuted, v.Lost, s)
 					}
+					checkOpens(t, told[name], events, s.missed["open"])
 					if check := extra[name]; check != nil {
 						check(t, trace, told[name], events)
 					}
@@ -50,7 +49,9 @@ func TestKernelTarget(t *testing.T) {
 }
 
 // checkOpens looks for the paths that have to have been opened, and for those that not.
-func checkOpens(t *testing.T, run targetRun, events []lifeEvent) {
+// A kernel that preempts inside a program misses some when many tasks open, and says
+// how many.
+func checkOpens(t *testing.T, run targetRun, events []lifeEvent, missed uint64) {
 	t.Helper()
 	opened := make(map[string]bool)
 	for _, e := range events {
@@ -58,10 +59,14 @@ func checkOpens(t *testing.T, run targetRun, events []lifeEvent) {
 			opened[e.Name] = true
 		}
 	}
+	absent := uint64(0)
 	for _, path := range run.Want {
 		if !opened[path] {
-			t.Errorf("%s is not recorded", path)
+			absent++
 		}
+	}
+	if absent > missed {
+		t.Errorf("of %v %d are not recorded, %d missed", run.Want, absent, missed)
 	}
 	for _, path := range run.Not {
 		if opened[path] {
@@ -138,7 +143,8 @@ func checkAll(t *testing.T, trace string, run targetRun, events []lifeEvent) {
 // checkInside: opens cut by the beginning show as stray exits, those cut by the end as
 // entries without exit, and the others are whole.
 func checkInside(t *testing.T, trace string, _ targetRun, events []lifeEvent) {
-	stray, first, last, exits := 0, 0, 0, 0
+	var stray, first, last, exits uint64
+	missed := add(t, trace, "").missed["open"]
 	for _, e := range events {
 		switch {
 		case e.Role != "open":
@@ -154,7 +160,7 @@ func checkInside(t *testing.T, trace string, _ targetRun, events []lifeEvent) {
 	}
 	out := first + stray // each goes on to open another
 	t.Logf("%d whole, %d stray exits, %d without exit", first, stray, last)
-	if stray == 0 || first < 5 || last != 7 || exits < first+out {
+	if stray == 0 || first+missed < 5 || last > 7 || last+missed < 7 || exits+missed < first+out {
 		t.Errorf("%d exits after %d entries, %d stray, %d without exit", exits, first, stray, last)
 	}
 	if got := claimsOf(verdicts(t, trace), "inside"); got["negative"]["proven"] == 0 {
