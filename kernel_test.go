@@ -80,6 +80,7 @@ func TestKernelWorkloads(t *testing.T) {
 				t.Errorf("lost %d, complete %v, kernel %s", v.Lost, v.Complete, v.Kernel)
 			}
 			compareAll(t, v, "ext4")
+			checkNames(t, trace)
 			checkPage(t, trace)
 			keep(t, release, trace)
 			sameAgain(t, binary, kernel, trace)

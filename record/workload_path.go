@@ -31,7 +31,7 @@ func pathWorkloads() []Workload {
 		{Name: "casefold", Doc: "a directory that folds case: the filesystem has its own hash",
 			steps: casefold(), needs: needs(needCasefold), optional: true},
 		{Name: "race", Doc: "two threads open one name at once (not in all: no two runs are alike)",
-			steps: join(race{"race", raceFiles}.create(), dropUsed(), []step{race{"race", raceFiles}}), apart: true},
+			steps: join([]step{raceTrack{race{"race", raceFiles}}}, dropUsed(), []step{race{"race", raceFiles}}), apart: true},
 	}
 }
 

@@ -91,7 +91,7 @@ func tree(t *testing.T, dir string) string {
 // Two threads open every file, at any speed; the names are those of the C.
 func TestRace(t *testing.T) {
 	t.Chdir(t.TempDir())
-	w := Workload{Name: "race", steps: append(race{"race", 4}.create(), race{"race", 4})}
+	w := Workload{Name: "race", steps: []step{raceTrack{race{"race", 4}}, race{"race", 4}}}
 	if err := RunWorkload(&w, 1, nil); err != nil {
 		t.Error(err)
 	}

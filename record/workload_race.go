@@ -51,13 +51,35 @@ func (r race) opener(here *atomic.Int32) error {
 
 func (r race) file(i int) string { return fmt.Sprintf("%s/%02d", r.dir, i) }
 
-// create makes the files.
-func (r race) create() []step {
-	steps := []step{mkdir(r.dir)}
+// raceTrack makes the directory and the files, without an open.
+type raceTrack struct{ race }
+
+func (r raceTrack) run(s *state) error {
+	errs := []error{mkdir(r.dir).run(s)}
 	for i := range r.files {
-		steps = append(steps, creat{r.file(i)})
+		errs = append(errs, failed("mknod", r.file(i), unix.Mknod(r.file(i), unix.S_IFREG|0o644, 0)))
 	}
-	return steps
+	return errors.Join(errs...)
+}
+
+func (r raceTrack) source() []string {
+	return append(mkdir(r.dir).source(),
+		fmt.Sprintf("for (int i = 0; i < %d; i++) {", r.files),
+		"\tchar name[32];",
+		fmt.Sprintf("\tsnprintf(name, sizeof(name), %s, i);", quote(r.dir+"/%02d")),
+		"\tmknod(name, S_IFREG | 0644, 0);",
+		"}")
+}
+
+// before: the threads' function stands before main once.
+func (r raceTrack) before() []string { return nil }
+
+func (r raceTrack) makes() []string {
+	paths := []string{r.dir}
+	for i := range r.files {
+		paths = append(paths, r.file(i))
+	}
+	return paths
 }
 
 func (r race) source() []string {
