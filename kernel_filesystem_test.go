@@ -43,7 +43,7 @@ func TestKernelFilesystems(t *testing.T) {
 }
 
 // raceTries bounds how often the race is recorded until it happens.
-const raceTries = 5
+const raceTries = 10
 
 // Two threads open one name at once. What is claimed holds whether both allocated a
 // dentry or not; that they do is seen at least once.
