@@ -35,8 +35,6 @@ var workloadDoubts = []doubtful{
 	{line: "unproven hash of Name: the filesystem has its own hash (d_op->d_hash)", folded: true},
 	{line: "unproven hash of NAME: the filesystem has its own hash (d_op->d_hash)", folded: true},
 	{line: "unproven equality of /mnt/casefold/dir/Name: the new dentry was not inserted into the hash table", folded: true},
-	// The root of an overlay has no dentry that was looked up, nor a disk of its own.
-	{line: "unproven eviction of l_e.txt: nothing shows that both opens began in one directory", only: "overlay"},
 	// In memory a negative dentry is not kept.
 	{line: "refuted negative of /tmp/t_m.txt: " + killedInside, only: "tmpfs"},
 	{line: "refuted negative of l_m.txt: " + killedInside, only: "tmpfs"},

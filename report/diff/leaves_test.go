@@ -28,6 +28,7 @@ func TestLeaves(t *testing.T) {
 		{"an earlier component: the walk is another", nil, 0, "top", true},
 		{"a buffer close behind", nil, 192, "f", true},
 		{"a buffer in front", nil, ^uint64(0) - 191, "f", true},
+		{"the next component, of a directory not in the cache before", []step{{role: schema.RoleInsert}}, 8, "f", false},
 		{"something was made of it", []step{{role: schema.RoleInsert}}, 4, "dir", true},
 	} {
 		u := unit{path: buffer, steps: append([]step{looked}, tt.then...)}

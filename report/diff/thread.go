@@ -185,16 +185,18 @@ func (u *unit) leaves(e *schema.Event) bool {
 	if e.NameAddr == 0 || u.path == 0 && !u.named() {
 		return false
 	}
-	off := e.NameAddr - u.path
+	off, made := e.NameAddr-u.path, false
 	for i := len(u.steps) - 1; i >= 0; i-- {
 		st := &u.steps[i]
-		if st.role == schema.RoleInsert || st.role == schema.RoleInstantiate {
-			return true // what is looked up after a dentry was made is another call's
+		made = made || st.role == schema.RoleInsert || st.role == schema.RoleInstantiate
+		if st.base != inPath {
+			continue
 		}
-		if st.base == inPath {
-			end := uint64(st.at) + uint64(len(st.name))
-			return (off != uint64(st.at) || st.name != e.Name) && (off <= end || off > end+maxGap)
+		if off == uint64(st.at) {
+			return made || st.name != e.Name
 		}
+		end := uint64(st.at) + uint64(len(st.name))
+		return off <= end || off > end+maxGap
 	}
 	return off >= maxPath
 }
