@@ -72,11 +72,8 @@ type Objects struct {
 
 func newObjects(h *schema.Header) Objects {
 	o := Objects{at: make(map[uint64]*Object), ghosts: make(map[uint64]Ghost), lookups: h.GetParentsWatched()}
-	for _, p := range h.GetProbe() {
-		if p.Role == schema.RoleFree && p.Attached {
-			o.free = true
-		}
-	}
+	whole, vague := Recorded(h)
+	o.free = (whole &^ vague).Has(schema.RoleFree)
 	return o
 }
 

@@ -42,25 +42,25 @@ type KindInfo struct {
 func Kinds() []KindInfo {
 	const (
 		open, alloc, insert = schema.RoleOpen, schema.RoleAlloc, schema.RoleInsert
-		lookup, rcu         = schema.RoleLookup, schema.RoleLookupRCU
+		lookup, rcu, chain  = schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain
 		remove, kill, move  = schema.RoleDelete, schema.RoleKill, schema.RoleMove
 	)
 	roles := replay.RolesOf
 	return []KindInfo{
-		{Key, "key", "each component was looked up under the dentry of the one before it, or behind a mount point under the root of a filesystem", roles(open, lookup, rcu, alloc, kill), 0},
+		{Key, "key", "each component was looked up under the dentry of the one before it, or behind a mount point under the root of a filesystem", roles(open, lookup, chain, rcu, alloc, kill), 0},
 		{Prefix, "prefix", "name pointer − path pointer = length of the path before the component", roles(open, rcu, alloc), 0},
 		{Equality, "equality", "alloc, insert, lookup and open name one dentry, and it did not end in between", roles(open, lookup, rcu, alloc, insert, kill), 0},
 		{Storage, "storage", "a name lies inside its dentry exactly when it fits", roles(alloc), 0},
-		{Hash, "hash", "the hash recomputed from parent address and name is the kernel's", 0, roles(lookup, schema.RoleLookupChain, rcu, insert, move)},
+		{Hash, "hash", "the hash recomputed from parent address and name is the kernel's", 0, roles(lookup, chain, rcu, insert, move)},
 		{Bucket, "bucket", "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift", roles(insert), 0},
-		{Negative, "negative", "a missing name has a dentry without inode: inserted, or found by a lookup", roles(open, rcu, alloc, insert, kill), 0},
+		{Negative, "negative", "a missing name has a dentry without inode: inserted, or found by a lookup", roles(open, rcu, alloc, insert, schema.RoleInstantiate, schema.RoleDrop, kill), 0},
 		{Creation, "creation", "a dentry without inode got one in the open that returned it", roles(open, alloc, schema.RoleInstantiate, kill), 0},
 		{Absence, "absence", "no file was opened; nothing was allocated inside the open", roles(open), roles(alloc)},
 		{Eviction, "eviction", "the dentry was killed and another one allocated for the same path", roles(open, lookup, rcu, alloc, kill, move), 0},
 		{DeleteChain, "delete chain", "hit, delete and kill are of one dentry", roles(lookup, remove, kill), 0},
 		{Move, "move", "one dentry got another name or parent", roles(alloc, kill, move), 0},
 		{HardLink, "hard link", "two dentries alive at once have one inode", roles(open, remove, kill), 0},
-		{Race, "race", "of two dentries allocated for one name one was inserted, the other killed without", roles(open, alloc, insert, kill), 0},
+		{Race, "race", "of two dentries allocated for one name one was inserted, the other killed without", roles(open, alloc, insert, kill, move), 0},
 	}
 }
 

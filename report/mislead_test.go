@@ -120,6 +120,42 @@ func TestNotMisled(t *testing.T) {
 			r.alloc(rootAddr, "f", 1, addrA, 5)
 			r.opened(addrA, rootAddr, 5, "f")
 		}, map[Kind]string{Eviction: "0/0/0"}},
+		{"a symbolic link followed with a lookup that is not recorded", func(r *tape) {
+			for _, p := range r.header.Probe {
+				p.Attached = p.Attached && p.Role != schema.RoleLookupChain
+			}
+			r.keep = func(role schema.Role) bool { return role != schema.RoleLookupChain }
+			r.open("l")
+			r.rcu(rootAddr, "l", 0, addrA, 5)
+			r.look(schema.RoleLookupChain, rootAddr, "f", 90000, addrB, 6)
+			r.opened(addrB, rootAddr, 6, "f")
+		}, map[Kind]string{Key: "0/0/1"}},
+		{"dropped, and no probe sees that", func(r *tape) {
+			for _, p := range r.header.Probe {
+				p.Attached = p.Attached && p.Role != schema.RoleDrop
+			}
+			r.keep = func(role schema.Role) bool { return role != schema.RoleDrop }
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrA, 0)
+			r.on(schema.RoleDrop, schema.Enter, addrA, rootAddr, 0, "f")
+			r.fail(2)
+		}, map[Kind]string{Negative: "0/0/1"}},
+		{"freed without that being seen, and allocated by another task", func(r *tape) {
+			for _, p := range r.header.Probe {
+				p.Uncounted = p.Role == schema.RoleFree
+			}
+			r.alloc(rootAddr, "f", 90000, addrA, 0)
+			r.kill(addrA, rootAddr, "f")
+			r.open("g")
+			r.rcu(rootAddr, "g", 0, addrA, 0)
+			r.fail(2)
+		}, map[Kind]string{Negative: "0/0/1"}},
+		{"the file is there, and its driver says ENOENT", func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 5)
+			r.fail(2)
+		}, map[Kind]string{Negative: "0/0/1"}},
 		{"made, removed, and made again while it is opened", func(r *tape) {
 			r.alloc(rootAddr, "f", 90000, addrA, 0)
 			r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 5, "f")

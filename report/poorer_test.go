@@ -19,8 +19,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Less recorded may only be less certain: whatever is proven of a trace that lacks
-// events, and says so, is proven of the whole one, with the same operands.
+// Less recorded may only be less certain: whatever is proven or refuted of a trace that
+// lacks events, and says so, is so of the whole one, with the same operands.
 // DTREC_SEED repeats a run, DTREC_CASES makes it so many times longer.
 func TestLossLosesCertaintyOnly(t *testing.T) {
 	seed := rand.Uint64()
@@ -38,15 +38,15 @@ func TestLossLosesCertaintyOnly(t *testing.T) {
 	for name, whole := range wholeTraces(t) {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
-			want := provenOf(t, whole)
+			want := certain(t, whole)
 			fallen := make(map[string]int)
 			cases := events / len(whole.records)
 			for range cases {
 				way := ways[rng.IntN(len(ways))]
 				poor := way.spoil(rng, whole)
-				got := provenOf(t, poor)
+				got := certain(t, poor)
 				for at, cl := range got {
-					if err := whole.beyond(cl, want[at]); err != "" {
+					if err := whole.beyond(cl, want[at], want); err != "" {
 						t.Fatalf("%s, DTREC_SEED=%d: %s: %s\nterms %+v", way.name, seed, at, err, cl.Terms)
 					}
 				}
@@ -123,14 +123,14 @@ func wholeTraces(t *testing.T) map[string]*memory {
 	return out
 }
 
-// proven is a proven claim, and provenOf those of a trace, by kind and the events where
+// certain returns the claims of a trace that are in no doubt, by kind and the event where
 // they were judged.
-func provenOf(t *testing.T, m *memory) map[string]Claim {
+func certain(t *testing.T, m *memory) map[string]Claim {
 	t.Helper()
 	out := make(map[string]Claim)
 	var last uint64
 	f, err := Each(&watched{m, &last}, func(cl *Claim) {
-		if cl.Verdict == Proven {
+		if cl.Verdict != Unproven {
 			kept := *cl
 			kept.Terms = slices.Clone(cl.Terms)
 			at := last
@@ -165,10 +165,12 @@ func (w *watched) Next() (schema.Record, error) {
 
 // beyond says what of a claim is not in the one of the whole trace; empty: nothing. It
 // may have fewer operands, where one was lost, or others that show the same dentry.
-func (m *memory) beyond(poor, whole Claim) string {
+func (m *memory) beyond(poor, whole Claim, all map[string]Claim) string {
 	switch {
-	case whole.Verdict != Proven:
-		return "not proven of the whole trace"
+	case whole.Verdict != poor.Verdict:
+		return fmt.Sprintf("%s, and of the whole trace %s", poor.Verdict, whole.Verdict)
+	case poor.Kind == Eviction && poor.Terms[0] != whole.Terms[0]:
+		return killedBefore(poor, whole, all)
 	case poor.Left.Value != whole.Left.Value || poor.Right.Value != whole.Right.Value || poor.Result != whole.Result:
 		return fmt.Sprintf("another subtraction: %+v", whole)
 	case poor.Kind != Prefix && poor.Object.Addr != whole.Object.Addr, poor.Other.Addr != whole.Other.Addr:
@@ -177,18 +179,52 @@ func (m *memory) beyond(poor, whole Claim) string {
 		return "another rename"
 	}
 	for _, term := range poor.Terms {
-		if slices.ContainsFunc(whole.Terms, func(w Term) bool { return w.Event == term.Event && w.Value == term.Value }) {
-			continue
-		}
-		last, shows := whole.Terms[len(whole.Terms)-1], whole.Object.Addr
-		if poor.Kind == HardLink && term.Value == last.Value {
-			term.Value, shows = whole.Other.Addr, whole.Other.Addr // seen with that inode in another open
-		}
-		if term.Value != shows || !m.lives(shows, term.Event, last.Event) {
+		if !hasTerm(whole, term) && !m.shows(term, poor, whole) {
 			return fmt.Sprintf("#%d is no operand of it: %+v", term.Event, whole.Terms)
 		}
 	}
 	return ""
+}
+
+func hasTerm(cl Claim, term Term) bool {
+	return slices.ContainsFunc(cl.Terms, func(w Term) bool { return w.Event == term.Event && w.Value == term.Value })
+}
+
+// killedBefore says what is wrong with an eviction that has passed over an open of the
+// path: the kill must be that of an earlier eviction of it.
+func killedBefore(poor, whole Claim, all map[string]Claim) string {
+	for _, cl := range all {
+		if cl.Kind == Eviction && cl.Subject == poor.Subject && cl.Verdict == Proven && cl.Terms[0] == poor.Terms[0] && poor.Terms[1] == whole.Terms[1] {
+			return ""
+		}
+	}
+	return fmt.Sprintf("#%d killed no dentry that was evicted from the path", poor.Terms[0].Event)
+}
+
+// shows reports whether an operand shows what those of the whole trace do: the same
+// dentry in the same life, or the same component under the same parent.
+func (m *memory) shows(term Term, poor, whole Claim) bool {
+	last := whole.Terms[len(whole.Terms)-1]
+	switch {
+	case poor.Kind == Key:
+		e := m.event(term.Event)
+		return slices.ContainsFunc(whole.Terms, func(w Term) bool {
+			o := m.event(w.Event)
+			return w.Value == term.Value && o.TID == e.TID && o.Name == e.Name && o.NameAddr == e.NameAddr
+		})
+	case poor.Kind == HardLink && term.Value == last.Value: // seen with that inode in another open
+		return m.lives(whole.Other.Addr, term.Event, last.Event)
+	}
+	return term.Value == whole.Object.Addr && m.lives(term.Value, term.Event, last.Event)
+}
+
+func (m *memory) event(id uint64) *schema.Event {
+	for _, rec := range m.records {
+		if e, ok := rec.(*schema.Event); ok && e.ID == id {
+			return e
+		}
+	}
+	return &schema.Event{}
 }
 
 // lives reports whether nothing was allocated or killed at the address after one event

@@ -134,10 +134,10 @@ func Whys() []WhyInfo {
 		{OtherComponent, Refuted, "the path has another component at that offset", of(Prefix), false},
 		{KilledBefore, Refuted, "the dentry was killed at #%s before the open returned it", of(Equality), false},
 		{KilledInside, Refuted, "the dentry was killed at #%s, inside the open: nothing stays cached", of(Negative), false},
-		{HasInode, Refuted, "the dentry has an inode", of(Negative), false},
+		{HasInode, Unproven, "the dentry has an inode", of(Negative), false},
 		{NeverInserted, Refuted, "the dentry was not inserted into the hash table", of(Negative), false},
 		{Dropped, Refuted, "the dentry was dropped at #%s", of(Negative), false},
-		{InsertedPositive, Refuted, "the dentry was inserted with an inode", of(Negative), false},
+		{InsertedPositive, Unproven, "the dentry was inserted with an inode", of(Negative), false},
 		{Unmoved, Refuted, "name and parent are the same after it", of(Move), false},
 	}
 }
