@@ -47,6 +47,8 @@ const (
 	NotInserted
 	NoDentry
 	GotInode
+	HasInode
+	InsertedPositive
 	Renamed
 	OtherDirectory
 	Overtaken
@@ -61,10 +63,8 @@ const (
 	OtherComponent
 	KilledBefore
 	KilledInside
-	HasInode
 	NeverInserted
 	Dropped
-	InsertedPositive
 	Unmoved
 
 	whys
@@ -121,6 +121,8 @@ func Whys() []WhyInfo {
 		{NotInserted, Unproven, "the new dentry was not inserted into the hash table", of(Equality), false},
 		{NoDentry, Unproven, "no lookup or alloc returned a dentry for the missing name", of(Negative), false},
 		{GotInode, Unproven, "it got an inode at #%s", of(Negative), false},
+		{HasInode, Unproven, "the dentry has an inode", of(Negative), false},
+		{InsertedPositive, Unproven, "the dentry was inserted with an inode", of(Negative), false},
 		{Renamed, Unproven, "a rename gave one of them its name", of(Eviction, Race), false},
 		{OtherDirectory, Unproven, "nothing shows that both names were looked up in one directory", of(Eviction), false},
 		{Overtaken, Unproven, "the dentry allocated was killed and not inserted: another one may have been faster", of(Negative), false},
@@ -134,10 +136,8 @@ func Whys() []WhyInfo {
 		{OtherComponent, Refuted, "the path has another component at that offset", of(Prefix), false},
 		{KilledBefore, Refuted, "the dentry was killed at #%s before the open returned it", of(Equality), false},
 		{KilledInside, Refuted, "the dentry was killed at #%s, inside the open: nothing stays cached", of(Negative), false},
-		{HasInode, Unproven, "the dentry has an inode", of(Negative), false},
 		{NeverInserted, Refuted, "the dentry was not inserted into the hash table", of(Negative), false},
 		{Dropped, Refuted, "the dentry was dropped at #%s", of(Negative), false},
-		{InsertedPositive, Unproven, "the dentry was inserted with an inode", of(Negative), false},
 		{Unmoved, Refuted, "name and parent are the same after it", of(Move), false},
 	}
 }
