@@ -50,9 +50,9 @@ func TestDoctorProbes(t *testing.T) {
 		got = append(got, p.Role+" "+string(p.State)+": "+p.describe())
 	}
 	want := []string{
-		"open ok: do_file_open by kprobe; hits it misses are not counted; so no proof of: key, prefix, equality, negative, absence, eviction",
-		"delete missing: d_delete by fentry: load: no; without it no proof of: delete chain",
-		"drop missing: __d_drop by fentry: no such function; no claim needs it",
+		"open ok: do_file_open by kprobe; hits it misses are not counted; so no proof of: key, prefix, equality, negative, creation, absence, eviction, hard link, race",
+		"delete missing: d_delete by fentry: load: no; without it no proof of: delete chain, hard link",
+		"drop missing: __d_drop by fentry: no such function; without it no proof of: negative",
 		"kill unknown: __dentry_kill is in the kernel's BTF; attaching not tried",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -61,6 +61,7 @@ func (j *judge) statements(l *line) {
 	appears := j.appearsAt(l, labels)
 	j.addresses(l, labels, cites, appears)
 	j.hashes(l, labels, cites)
+	j.places(l)
 	j.returns(l, labels, cites)
 	j.silent(l)
 	j.marks(l)

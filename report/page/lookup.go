@@ -14,6 +14,7 @@ import (
 var (
 	hashWords = regexp.MustCompile(`\bhash (\d+) length (\d+) name (.*)$`)
 	hashParen = regexp.MustCompile(`\(hash=(\d+),len=(\d+)\)(?: (.*))?$`)
+	hashUnder = regexp.MustCompile(`\bunder (0x[0-9a-f]+), hash (\d+)`)
 )
 
 // hashes judges the key of a lookup: its hash, its length and its name, which a line
@@ -40,6 +41,26 @@ func (j *judge) hashes(l *line, labels []label, cites []cite) {
 		k.ids = ofSpan(cites, s)
 		v, events, note := j.key(&k)
 		j.report(l, s, "key", v, events, note)
+	}
+}
+
+// places judges the hash of a name under a parent, as a rename gives it.
+func (j *judge) places(l *line) {
+	for _, m := range hashUnder.FindAllStringSubmatchIndex(l.text, -1) {
+		parent, hash := hexadecimal(l.text[m[2]:m[3]]), decimal(l.text[m[4]:m[5]])
+		v, note := Absent, ""
+		var events []uint64
+		for _, u := range j.x.uses[hash] {
+			if u.field != hashField {
+				continue
+			}
+			if u.Parent == parent {
+				v, events, note = Found, []uint64{u.ID}, ""
+				break
+			}
+			v, note = Elsewhere, "it is "+j.x.describe(u)
+		}
+		j.report(l, span{m[4], m[5]}, "hash", v, events, note)
 	}
 }
 

@@ -65,11 +65,11 @@ var (
 )
 
 // namePlace reports whether a name stands between the two texts. After an address,
-// where ids stand too, one that begins as they do is a name only if an id follows: an
-// O_TMPFILE file is called "#25".
+// where ids stand too, one that begins as they do is a name only if an id or a result
+// follows: an O_TMPFILE file is called "#25".
 func namePlace(before, after, name string) bool {
 	if !afterName.MatchString(after) {
 		return false
 	}
-	return beforeName.MatchString(before) || afterHex.MatchString(before) && (!strings.HasPrefix(name, "#") || strings.HasPrefix(after, " #"))
+	return beforeName.MatchString(before) || afterHex.MatchString(before) && (!strings.HasPrefix(name, "#") || strings.HasPrefix(after, " #") || strings.HasPrefix(after, " → "))
 }

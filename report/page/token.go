@@ -137,6 +137,9 @@ func (p *Page) want(l *line) {
 	for _, m := range hashParen.FindAllStringSubmatch(l.text, -1) {
 		p.wanted[decimal(m[1])] = true
 	}
+	for _, m := range hashUnder.FindAllStringSubmatch(l.text, -1) {
+		p.wanted[decimal(m[2])] = true
+	}
 	for _, c := range citesOf(l.text) {
 		for _, id := range c.ids {
 			p.cited[id] = true
