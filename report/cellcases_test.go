@@ -85,6 +85,7 @@ func keyCases() []cellCase {
 			r.rcu(addrC, "f", 2, addrB, 6)
 			r.opened(addrB, addrC, 6, "f")
 		}},
+		{"another thread was faster at the directory", Key, []Why{Replaced}, func(r *tape) { r.racingAbove() }},
 		{"the next component is under another dentry", Key, []Why{OtherParent}, func(r *tape) {
 			r.open("d/f")
 			r.rcu(rootAddr, "d", 0, addrA, 5)
@@ -344,6 +345,7 @@ func lifeCases() []cellCase {
 		{"one of two allocs is killed", Race, []Why{NoDoubt}, func(r *tape) {
 			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() {})
 		}},
+		{"one of two allocs of a directory is killed", Race, []Why{NoDoubt}, func(r *tape) { r.racingAbove() }},
 		{"the other alloc was not recorded", Race, []Why{WinnerUnknown}, func(r *tape) { r.racing(func() {}, func() {}) }},
 		{"the other one's address was handed out again", Race, []Why{MissedEnd}, func(r *tape) {
 			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() { r.alloc(rootAddr, "zzz", 90000, addrE, 8) })
@@ -372,4 +374,15 @@ func (r *tape) racing(meanwhile, then func()) {
 	r.kill(addrF, rootAddr, "f")
 	r.elsewhere(then)
 	r.opened(addrC, rootAddr, 7, "f")
+}
+
+// racingAbove opens d/f, with the same done to d.
+func (r *tape) racingAbove() {
+	r.open("d/f")
+	r.rcu(rootAddr, "d", 0, 0, 0)
+	r.elsewhere(func() { r.alloc(rootAddr, "d", 90000, addrE, 7) })
+	r.allocOnly("d", 0, addrF)
+	r.kill(addrF, rootAddr, "d")
+	r.rcu(addrE, "f", 2, addrB, 6)
+	r.opened(addrB, addrE, 6, "f")
 }

@@ -38,8 +38,8 @@ func (c *collector) rowOf(enter uint64) *row {
 // loser's name and parent and was not in the cache when the open first looked.
 func (c *collector) winner(w *walk, r *row, lost *replay.Object) *replay.Object {
 	won := r.result
-	if won == lost && r == &c.rows[len(c.rows)-1] {
-		won = w.steps[len(w.steps)-1].obj
+	if won == lost {
+		won = c.instead(w, r)
 	}
 	if won == nil || won == lost || won.Name != lost.Name || won.Parent != lost.Parent {
 		return nil
@@ -48,6 +48,24 @@ func (c *collector) winner(w *walk, r *row, lost *replay.Object) *replay.Object 
 		return nil
 	}
 	return won
+}
+
+// instead returns the dentry that the walk had after a component whose lookup did not
+// return it: the parent of the next component, or what the open returned.
+func (c *collector) instead(w *walk, r *row) *replay.Object {
+	if r == &c.rows[len(c.rows)-1] {
+		return w.steps[len(w.steps)-1].obj
+	}
+	for i := range c.rows[1:] {
+		next := c.rows[i+1].lookup
+		if &c.rows[i] != r || next == nil {
+			continue
+		}
+		if d := c.state.Objects.At(next.ev.Parent); d != nil && d.First < next.ev.ID {
+			return d
+		}
+	}
+	return nil
 }
 
 func (c *collector) race(p *Program, it *Item, w *walk, lost, won *replay.Object) {

@@ -244,6 +244,8 @@ func (c *collector) chain(cl *Claim, prev, r *row) {
 		cl.doubt(NoResult, "")
 	case prev.result.Broken != 0 || prev.result.Unwatched != 0:
 		cl.alive(prev.result)
+	case prev.at.ev.Role == schema.RoleAlloc && prev.result.Inserted == 0 && prev.result.Addr != e.Parent:
+		cl.doubt(Replaced, "")
 	case prev.result.Killed != 0 && prev.result.Killed < e.ID:
 		cl.doubt(KilledOnTheWay, "")
 	case prev.result.Addr == e.Parent:
@@ -251,8 +253,6 @@ func (c *collector) chain(cl *Claim, prev, r *row) {
 		prev.mounted = true
 	case c.links > 0:
 		cl.doubt(FollowedLink, "")
-	case prev.at.ev.Role == schema.RoleAlloc && prev.result.Inserted == 0:
-		cl.doubt(Replaced, "")
 	default:
 		cl.doubt(OtherParent, "")
 	}

@@ -114,7 +114,7 @@ func Whys() []WhyInfo {
 		{TwoParents, Unproven, "a component was looked up under two dentries", of(Key), false},
 		{FollowedLink, Unproven, "a symbolic link was followed", of(Key, Negative), false},
 		{KilledOnTheWay, Unproven, "the dentry of the component before was killed on the way", of(Key), false},
-		{Replaced, Unproven, "the filesystem put another dentry in the place of the one allocated", of(Key), false},
+		{Replaced, Unproven, "another dentry was put in the place of the one allocated", of(Key), false},
 		{OtherParent, Unproven, "a component was looked up under another dentry than the one before it came to", of(Key), false},
 		{MountPoint, Unproven, "the last component is a mount point: the open returned the root of what is mounted there", of(Equality), false},
 		{NotShown, Unproven, "no lookup or alloc of this open returned the dentry", of(Equality), false},

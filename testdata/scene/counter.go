@@ -80,8 +80,9 @@ func (c *counter) count(comm string, offset uint32) asm.Instructions {
 	word := func(i int) int64 { return int64(binary.NativeEndian.Uint64(name[8*i:])) }
 	return asm.Instructions{
 		// The helper of 6.1 leaves what is after the name as it was.
-		asm.StoreImm(asm.R10, -16, 0, asm.DWord),
-		asm.StoreImm(asm.R10, -8, 0, asm.DWord),
+		asm.Mov.Imm(asm.R1, 0),
+		asm.StoreMem(asm.R10, -16, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R10, -8, asm.R1, asm.DWord),
 		asm.Mov.Reg(asm.R1, asm.R10),
 		asm.Add.Imm(asm.R1, -16),
 		asm.Mov.Imm(asm.R2, 16),

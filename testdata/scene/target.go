@@ -220,7 +220,7 @@ func inside(trace string) targetRun {
 	r := startRecorder("--comm", "inside", "-o", trace)
 	begun := make(chan bool)
 	go func() { r.begun(); close(begun) }()
-	for waiting := true; waiting && first.n < 500; {
+	for waiting := true; waiting; {
 		first.block(1)
 		select {
 		case <-begun:
