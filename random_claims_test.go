@@ -89,8 +89,8 @@ func (c *checker) negative(cl *report.Claim, t *truth, exit *schema.Event) error
 		return fmt.Errorf("the address had another life in between")
 	case t.loose:
 		return nil
-	case s.node != nil || t.trail.linked:
-		return fmt.Errorf("%q is there, or is not of the path", s.name)
+	case s.node != nil:
+		return fmt.Errorf("%q is there", s.name)
 	}
 	if err := c.at(cl.Object.Seq, s, t, exit.ID); err != nil {
 		return err

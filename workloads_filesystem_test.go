@@ -19,6 +19,7 @@ var inMemory = map[string]map[string]string{
 	"post":       {"storage": "-", "bucket": "-", "absence": "6 proven", "eviction": "-"},
 	"rename":     {"negative": "1 refuted"},
 	"rename_dir": {"negative": "1 refuted"},
+	"links":      {"negative": "1 refuted"},
 	"create":     {"storage": "3 proven", "bucket": "3 proven", "negative": "1 refuted", "absence": "4 proven", "eviction": "1 proven"},
 	"at":         {"delete chain": "1 proven"},
 	"dots":       {"storage": "3 proven or 4 proven"},

@@ -36,7 +36,7 @@ var pathVerdicts = map[string]map[string]string{
 		"storage":   "6 proven",
 		"hash":      "all proven",
 		"bucket":    "6 proven",
-		"negative":  "1 unproven",
+		"negative":  "1 proven",
 		"creation":  "1 proven",
 		"absence":   "7 proven",
 		"hard link": "2 proven",

@@ -219,7 +219,20 @@ func negativeCases() []cellCase {
 	}
 	return []cellCase{
 		missing("inserted without inode", NoDoubt, func(*tape) {}),
-		missing("behind a symbolic link", FollowedLink, func(r *tape) { r.rcu(addrC, "g", 90000, 0, 0) }),
+		missing("a name in a symbolic link, for which there is none", NoDentry, func(r *tape) { r.rcu(addrC, "g", 90000, 0, 0) }),
+		{"a name in a symbolic link, inserted without inode", Negative, []Why{NoDoubt}, func(r *tape) {
+			r.open("l")
+			r.rcu(rootAddr, "l", 0, addrA, 5)
+			r.rcu(rootAddr, "f", 90000, 0, 0)
+			r.alloc(rootAddr, "f", 90000, addrB, 0)
+			r.fail(2)
+		}},
+		{"a symbolic link in which the last name is there", Negative, []Why{HasInode}, func(r *tape) {
+			r.open("l")
+			r.rcu(rootAddr, "l", 0, addrA, 5)
+			r.rcu(rootAddr, "f", 90000, addrB, 6)
+			r.fail(2)
+		}},
 		missing("its address was handed out inside the open", MissedEnd, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "zzz", 90000, addrB, 5) })
 		}),

@@ -22,6 +22,7 @@ type collector struct {
 	terms    []Term   // its operands
 	rows     []row    // scratch of the open being judged
 	links    int      // names in it that were not of its path
+	tail     row      // the last of these, if nothing of the path was looked up after it
 	inodes   map[uint64]sight
 
 	attached  replay.Roles // roles recorded in all their phases

@@ -99,7 +99,7 @@ func (c *collector) noFile(p *Program, it *Item, w *walk) {
 	enter, exit := w.enter(), w.exit()
 	cl := c.begin(Absence, enter.Name, enter.Time, exit.Time)
 	cl.Means = noFile
-	if exit.Errno() == eloop {
+	if exit.Errno() == eloop && c.links > 0 {
 		cl.Note = fmt.Sprintf("after %d lookups of names that stand in symbolic links", c.links)
 	}
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Ret, exit.ID, exit.Comm)
@@ -118,22 +118,19 @@ const (
 // this open or found there by it.
 func (c *collector) negative(p *Program, it *Item, w *walk) {
 	enter, exit := w.enter(), w.exit()
-	last := &c.rows[len(c.rows)-1]
+	last := c.ending()
 	first := enter.Time
 	if last.result != nil {
 		first = min(first, last.result.FirstAt)
 	}
 	cl := c.begin(Negative, enter.Name, first, exit.Time)
-	cl.Object, cl.Means = ref(last.result), quote(enter.Name, last.offset, last.end)
+	cl.Object, cl.Means = ref(last.result), last.name(enter.Name)
 	if w.overflow {
 		cl.doubt(TooManyEvents, "")
 	}
 	if d := last.result; d == nil {
 		cl.doubt(NoDentry, "")
 	} else {
-		if c.links > 0 {
-			cl.doubt(FollowedLink, "")
-		}
 		c.cached(cl, d, last)
 		t := taleOf(d)
 		if t.missing != 0 {

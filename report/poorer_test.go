@@ -149,19 +149,33 @@ func certain(t *testing.T, m *memory) map[string]Claim {
 	return out
 }
 
-// watched notes the last event read.
+// watched notes the last event read, and leaves out what tells the opens of the dynamic
+// loader: of these no claim is made, but where their execve was lost they look like others.
 type watched struct {
 	replay.Source
 	last *uint64
 }
 
 func (w *watched) Next() (schema.Record, error) {
-	rec, err := w.Source.Next()
-	if e, ok := rec.(*schema.Event); ok {
+	for {
+		rec, err := w.Source.Next()
+		e, ok := rec.(*schema.Event)
+		switch {
+		case !ok:
+			return rec, err
+		case e.Role == schema.RoleExec:
+			continue
+		case e.Role == schema.RoleOpen:
+			kept := *e
+			kept.Flags &^= fmodeExec
+			rec = &kept
+		}
 		*w.last = e.ID
+		return rec, err
 	}
-	return rec, err
 }
+
+const fmodeExec = 0x20 // __FMODE_EXEC of include/linux/fs.h
 
 // beyond says what of a claim is not in the one of the whole trace; empty: nothing. It
 // may have fewer operands, where one was lost, or others that show the same dentry.
@@ -179,7 +193,7 @@ func (m *memory) beyond(poor, whole Claim, all map[string]Claim) string {
 		return "another rename"
 	}
 	for _, term := range poor.Terms {
-		if !hasTerm(whole, term) && !m.shows(term, poor, whole) {
+		if !hasTerm(whole, term) && !m.shows(term, poor, whole, all) {
 			return fmt.Sprintf("#%d is no operand of it: %+v", term.Event, whole.Terms)
 		}
 	}
@@ -203,7 +217,7 @@ func killedBefore(poor, whole Claim, all map[string]Claim) string {
 
 // shows reports whether an operand shows what those of the whole trace do: the same
 // dentry in the same life, or the same component under the same parent.
-func (m *memory) shows(term Term, poor, whole Claim) bool {
+func (m *memory) shows(term Term, poor, whole Claim, all map[string]Claim) bool {
 	last := whole.Terms[len(whole.Terms)-1]
 	switch {
 	case poor.Kind == Key:
@@ -212,6 +226,13 @@ func (m *memory) shows(term Term, poor, whole Claim) bool {
 			o := m.event(w.Event)
 			return w.Value == term.Value && o.TID == e.TID && o.Name == e.Name && o.NameAddr == e.NameAddr
 		})
+	case poor.Kind == Negative && isErr(term.Value): // the open before the one before
+		for _, cl := range all {
+			if cl.Kind == Negative && cl.Object.Addr == poor.Object.Addr && hasTerm(cl, term) && cl.Terms[len(cl.Terms)-1].Event == term.Event {
+				return true
+			}
+		}
+		return false
 	case poor.Kind == HardLink && term.Value == last.Value: // seen with that inode in another open
 		return m.lives(whole.Other.Addr, term.Event, last.Event)
 	}

@@ -110,9 +110,9 @@ func (c *collector) item(p *Program, w *walk) *Item {
 
 // components groups the lookups and allocs of the walk by the component of the
 // path their name pointer points at, and counts the names outside the path: those
-// of symbolic links on the way.
+// of symbolic links on the way. Where the walk ended in one of these, tail is its last.
 func (c *collector) components(w *walk) {
-	c.rows, c.links = c.rows[:0], 0
+	c.rows, c.links, c.tail = c.rows[:0], 0, row{}
 	path, base := w.enter().Name, w.enter().NameAddr
 	for i := 1; i < len(w.steps); i++ {
 		s := &w.steps[i]
@@ -129,11 +129,10 @@ func (c *collector) components(w *walk) {
 		}
 		off := s.ev.NameAddr - base
 		if off >= uint64(len(path)) {
-			if s.ev.Role != schema.RoleAlloc && !c.beneath(s) { // an alloc may have no name at all: a directory's cursor
-				c.links++
-			}
+			c.linked(s)
 			continue
 		}
+		c.tail = row{}
 		switch r := c.rowAt(int(off), s); {
 		case s.ev.Role == schema.RoleAlloc:
 			r.alloc = s
@@ -145,6 +144,18 @@ func (c *collector) components(w *walk) {
 	}
 }
 
+// linked takes the entry of a lookup or alloc whose name is not in the path. An alloc
+// may have no name at all: a directory's cursor.
+func (c *collector) linked(s *walkStep) {
+	if s.ev.Role == schema.RoleAlloc || c.beneath(s) {
+		return
+	}
+	c.links++
+	if t := c.tail.lookup; t == nil || t.ev.NameAddr != s.ev.NameAddr || t.ev.Name != s.ev.Name {
+		c.tail = row{lookup: s}
+	}
+}
+
 // beneath reports whether a name outside the path is that of the dentry the last
 // component came to: its filesystem is layered on others, as overlayfs is, and looks
 // the name up in them.
@@ -152,7 +163,7 @@ func (c *collector) beneath(s *walkStep) bool {
 	if len(c.rows) == 0 || s.ev.NameAddr == 0 {
 		return false
 	}
-	d := c.rows[len(c.rows)-1].result
+	d := c.ending().result
 	return d != nil && d.NameAddr == s.ev.NameAddr && (d.Killed == 0 || d.Killed > s.ev.ID)
 }
 
@@ -163,6 +174,9 @@ func (c *collector) entered(w *walk, n int) *row {
 		if w.steps[i].ev.ID != w.steps[n].enter {
 			continue
 		}
+		if t := c.tail.lookup; t != nil && t.ev.NameAddr == w.steps[i].ev.NameAddr {
+			return &c.tail
+		}
 		off := w.steps[i].ev.NameAddr - w.enter().NameAddr
 		for j := len(c.rows) - 1; j >= 0; j-- {
 			if uint64(c.rows[j].offset) == off {
@@ -172,6 +186,23 @@ func (c *collector) entered(w *walk, n int) *row {
 		break
 	}
 	return nil
+}
+
+// ending is the last component that the walk looked up, of the path or of a symbolic
+// link; there is a row.
+func (c *collector) ending() *row {
+	if c.tail.lookup != nil {
+		return &c.tail
+	}
+	return &c.rows[len(c.rows)-1]
+}
+
+// name is the component.
+func (r *row) name(path string) string {
+	if r.end == 0 {
+		return r.lookup.ev.Name
+	}
+	return quote(path, r.offset, r.end)
 }
 
 // rowAt returns the row for the component at offset, the last one. A

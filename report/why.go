@@ -112,7 +112,7 @@ func Whys() []WhyInfo {
 		{NotLookedUp, Unproven, "not looked up: %s", of(Key), false},
 		{AllocOnly, Unproven, "component %s was allocated and not looked up", of(Key), false},
 		{TwoParents, Unproven, "a component was looked up under two dentries", of(Key), false},
-		{FollowedLink, Unproven, "a symbolic link was followed", of(Key, Negative), false},
+		{FollowedLink, Unproven, "a symbolic link was followed", of(Key), false},
 		{KilledOnTheWay, Unproven, "the dentry of the component before was killed on the way", of(Key), false},
 		{Replaced, Unproven, "another dentry was put in the place of the one allocated", of(Key), false},
 		{OtherParent, Unproven, "a component was looked up under another dentry than the one before it came to", of(Key), false},
