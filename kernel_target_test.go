@@ -141,9 +141,10 @@ func checkAll(t *testing.T, trace string, run targetRun, events []lifeEvent) {
 }
 
 // checkInside: opens cut by the beginning show as stray exits, those cut by the end as
-// entries without exit, and the others are whole.
+// entries without exit, and the others are whole; also that of a task which was given
+// another name meanwhile.
 func checkInside(t *testing.T, trace string, _ targetRun, events []lifeEvent) {
-	var stray, first, last, exits uint64
+	var stray, first, last, exits, renamed uint64
 	missed := add(t, trace, "").missed["open"]
 	for _, e := range events {
 		switch {
@@ -151,12 +152,17 @@ func checkInside(t *testing.T, trace string, _ targetRun, events []lifeEvent) {
 		case e.Phase == "exit" && e.Stray:
 			stray++
 		case e.Phase == "exit":
-			exits++
+			if exits++; e.Name == "inside-renamed" {
+				renamed++
+			}
 		case strings.HasSuffix(e.Name, "inside-first"):
 			first++
 		case strings.HasSuffix(e.Name, "inside-last"):
 			last++
 		}
+	}
+	if renamed+missed < 1 {
+		t.Error("the open of a task that got another name has no exit")
 	}
 	out := first + stray // each goes on to open another
 	t.Logf("%d whole, %d stray exits, %d without exit", first, stray, last)

@@ -149,6 +149,23 @@ static __always_inline void end_event(enum role role, const struct dentry *dentr
 
 /* ---- open ---- */
 
+static __always_inline void enter_open(const struct record *r)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u8 one = 1;
+
+	if (may_leave() && bpf_map_update_elem(&opening, &tid, &one, 0))
+		lost(LOSS_WATCH_OVERFLOW, r);
+}
+
+static __always_inline void leave_open(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	if (may_leave())
+		bpf_map_delete_elem(&opening, &tid);
+}
+
 /* struct file *do_filp_open(int dfd, struct filename *pathname, const struct open_flags *op) */
 static __always_inline void on_open_enter(const struct filename *pathname, const struct open_flags *op)
 {
@@ -157,6 +174,7 @@ static __always_inline void on_open_enter(const struct filename *pathname, const
 	if (!enabled || !is_target())
 		return;
 	begin(&r, ROLE_OPEN, ENTER);
+	enter_open(&r);
 	r.name_addr = (__u64)READ(pathname, name);
 	r.flags = READ(op, open_flag);
 	r.mode = READ(op, mode);
@@ -204,6 +222,7 @@ static __always_inline void on_open_exit(const struct file *file)
 	if (!enabled || !is_target())
 		return;
 	begin(&r, ROLE_OPEN, EXIT);
+	leave_open();
 	r.value = (__u64)file;
 	if (r.value - 1 >= (__u64)-4096) { /* NULL or IS_ERR */
 		emit_not_opened(&r);
@@ -289,6 +308,7 @@ ENTER_PROBE(kill_enter, end_event(ROLE_KILL, (const struct dentry *)ARG(0), forg
 /*
  * struct dentry *dentry_kill(struct dentry *dentry), 7.2, which has become part of it: it is also called for a
  * dentry that is still in use, as by d_make_discardable() when a file of tmpfs is unlinked, and then lets it be.
+ * lock_for_kill() in it may let go of d_lock, and give up: the reader waits for dentry_free.
  */
 static __always_inline void on_try_kill_enter(const struct dentry *dentry)
 {

@@ -18,6 +18,7 @@ import (
 const (
 	dcacheMapEvents           = "events"
 	dcacheMapLosses           = "losses"
+	dcacheMapOpening          = "opening"
 	dcacheMapTargets          = "targets"
 	dcacheMapWatch            = "watch"
 	dcacheProgAllocEnter      = "alloc_enter"
@@ -153,6 +154,7 @@ type dcacheProgramSpecs struct {
 type dcacheMapSpecs struct {
 	Events  *ebpf.MapSpec `ebpf:"events"`
 	Losses  *ebpf.MapSpec `ebpf:"losses"`
+	Opening *ebpf.MapSpec `ebpf:"opening"`
 	Targets *ebpf.MapSpec `ebpf:"targets"`
 	Watch   *ebpf.MapSpec `ebpf:"watch"`
 }
@@ -206,6 +208,7 @@ func (o *dcacheObjects) Close() error {
 type dcacheMaps struct {
 	Events  *ebpf.Map `ebpf:"events"`
 	Losses  *ebpf.Map `ebpf:"losses"`
+	Opening *ebpf.Map `ebpf:"opening"`
 	Targets *ebpf.Map `ebpf:"targets"`
 	Watch   *ebpf.Map `ebpf:"watch"`
 }
@@ -214,6 +217,7 @@ func (m *dcacheMaps) Close() error {
 	return _DcacheClose(
 		m.Events,
 		m.Losses,
+		m.Opening,
 		m.Targets,
 		m.Watch,
 	)

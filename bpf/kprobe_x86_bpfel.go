@@ -18,6 +18,7 @@ import (
 const (
 	kprobeMapEvents                = "events"
 	kprobeMapLosses                = "losses"
+	kprobeMapOpening               = "opening"
 	kprobeMapStashed               = "stashed"
 	kprobeMapTargets               = "targets"
 	kprobeMapWatch                 = "watch"
@@ -156,6 +157,7 @@ type kprobeProgramSpecs struct {
 type kprobeMapSpecs struct {
 	Events  *ebpf.MapSpec `ebpf:"events"`
 	Losses  *ebpf.MapSpec `ebpf:"losses"`
+	Opening *ebpf.MapSpec `ebpf:"opening"`
 	Stashed *ebpf.MapSpec `ebpf:"stashed"`
 	Targets *ebpf.MapSpec `ebpf:"targets"`
 	Watch   *ebpf.MapSpec `ebpf:"watch"`
@@ -210,6 +212,7 @@ func (o *kprobeObjects) Close() error {
 type kprobeMaps struct {
 	Events  *ebpf.Map `ebpf:"events"`
 	Losses  *ebpf.Map `ebpf:"losses"`
+	Opening *ebpf.Map `ebpf:"opening"`
 	Stashed *ebpf.Map `ebpf:"stashed"`
 	Targets *ebpf.Map `ebpf:"targets"`
 	Watch   *ebpf.Map `ebpf:"watch"`
@@ -219,6 +222,7 @@ func (m *kprobeMaps) Close() error {
 	return _KprobeClose(
 		m.Events,
 		m.Losses,
+		m.Opening,
 		m.Stashed,
 		m.Targets,
 		m.Watch,

@@ -18,7 +18,7 @@ type Cause uint8
 const (
 	LossRingBuffer     Cause = 1 // no room in the ring buffer
 	LossMissed         Cause = 2 // the probe was hit and its program could not run, or not be completed
-	LossWatchOverflow  Cause = 3 // a process could not be followed
+	LossWatchOverflow  Cause = 3 // a process or thread could not be followed
 	LossUnreadableName Cause = 4 // the event is there, its name is not
 	LossUnwatched      Cause = 6 // the event is there, later ones of its dentry may not be
 )

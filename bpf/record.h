@@ -41,7 +41,7 @@ enum fact {
 enum loss_cause {
 	LOSS_RING_BUFFER = 1,
 	LOSS_MISSED, /* the kernel counts these; here only kretprobes without what their entry kept (stash.h) */
-	LOSS_WATCH_OVERFLOW, /* of processes */
+	LOSS_WATCH_OVERFLOW, /* of processes, and threads in open */
 	LOSS_UNREADABLE_NAME,
 	LOSS_LIMIT, /* user space's own */
 	LOSS_UNWATCHED,

@@ -55,6 +55,13 @@ struct {
 } watch SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32); /* thread in an open that is recorded */
+	__type(value, __u8);
+} opening SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1); /* set before loading: cpus * LOSS_CAUSES * LOSS_ROLES */
@@ -67,14 +74,22 @@ static __always_inline __u32 current_tgid(void)
 	return bpf_get_current_pid_tgid() >> 32;
 }
 
+/* A task may be given another name or cgroup while it is inside an open: that is recorded to its end. */
+static __always_inline bool may_leave(void)
+{
+	return !match_all && (match_comm || match_cgroup);
+}
+
 /* The whole filter: is the current task recorded? */
 static __always_inline bool is_target(void)
 {
-	__u32 tgid = current_tgid();
+	__u32 tgid = current_tgid(), tid = bpf_get_current_pid_tgid();
 
 	if (tgid == recorder_tgid)
 		return false;
 	if (match_all)
+		return true;
+	if (may_leave() && bpf_map_lookup_elem(&opening, &tid))
 		return true;
 	if (match_comm) {
 		__u64 comm[2] = {};

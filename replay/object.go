@@ -14,7 +14,8 @@ type Object struct {
 	BornTime uint64
 	First    uint64 // first event that showed it
 	FirstAt  uint64 // its time, nanoseconds since boot
-	Inserted uint64 // last insert into the hash table
+	Added    uint64 // first insert into the hash table
+	Inserted uint64 // last one
 	Bare     bool   // that insert was of a dentry without inode
 	Positive uint64 // event that first showed it with an inode, since it was last seen without
 	Hit      uint64 // last lookup that returned it
@@ -23,7 +24,7 @@ type Object struct {
 	Moved    uint64 // last __d_move of it, or that put another in its place: its name or parent may be another since
 	Dropped  uint64 // last __d_drop that was seen
 	Deleted  uint64 // last d_delete
-	Killed   uint64
+	Killed   uint64 // see Ended
 	KillTime uint64
 	Evict    uint64 // the drop_caches call that killed it
 	Freed    uint64
@@ -32,7 +33,10 @@ type Object struct {
 	HitBeforeDelete     uint64
 	HitRoleBeforeDelete schema.Role
 
-	// As last seen.
+	tries bool // Killed is an attempt: the kernel's is dentry_kill
+	kills int  // attempts since it was last seen in use
+
+	// As last seen before it was freed.
 	Parent   uint64
 	Inode    uint64 // 0: negative
 	Name     string
@@ -48,6 +52,13 @@ type Object struct {
 	// its end may not have been seen, and what came later may be another dentry.
 	Unwatched uint64
 	Tag       any // the caller's own
+}
+
+// Ended reports whether Killed has ended it. Where the kill is dentry_kill, from 7.2,
+// that may let go of d_lock and find the dentry in use again, or killed by another task:
+// it is certain when the memory was given back after it, and nobody else had tried.
+func (d *Object) Ended() bool {
+	return d.Killed != 0 && (!d.tries || d.Freed != 0 && d.kills == 1)
 }
 
 // Ghost is what remains of a dentry whose memory was given back.
@@ -68,12 +79,16 @@ type Objects struct {
 	seq     uint64
 	free    bool // dentry_free is recorded: an address is reused only after it
 	lookups bool // the parents of lookups are watched
+	tries   bool // a kill may not have been one
 }
 
 func newObjects(h *schema.Header) Objects {
 	o := Objects{at: make(map[uint64]*Object), ghosts: make(map[uint64]Ghost), lookups: h.GetParentsWatched()}
 	whole, vague := Recorded(h)
 	o.free = (whole &^ vague).Has(schema.RoleFree)
+	for _, p := range h.GetProbe() {
+		o.tries = o.tries || p.Attached && p.Role == schema.RoleKill && p.Symbol == "dentry_kill"
+	}
 	return o
 }
 
@@ -85,10 +100,10 @@ func (o *Objects) At(addr uint64) *Object {
 	return nil
 }
 
-// Live calls f for every dentry seen and not killed.
+// Live calls f for every dentry seen that has not ended.
 func (o *Objects) Live(f func(*Object)) {
 	for _, d := range o.at {
-		if d.Killed == 0 {
+		if !d.Ended() {
 			f(d)
 		}
 	}
@@ -100,6 +115,7 @@ func (o *Objects) Live(f func(*Object)) {
 //     was there and was not seen to die is broken.
 //  2. After its kill a dentry may still be dropped, freed, or found by an rcu-walk
 //     that races with the kill: it stays the same object until it is freed.
+//     Where a kill may not have been one, an event that takes a reference shows it alive.
 //  3. After that, an event at the address shows an object whose birth was missed.
 func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
 	d := o.last
@@ -163,7 +179,7 @@ func revives(r schema.Role) bool {
 // meet is the first sight of a dentry.
 func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 	o.seq++
-	d := &Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, Before: o.ghosts[addr]}
+	d := &Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, Before: o.ghosts[addr], tries: o.tries}
 	o.at[addr] = d
 	return d
 }
@@ -184,11 +200,26 @@ func (o *Objects) bury(d *Object, by uint64) {
 	}
 }
 
+// held reports whether somebody has a reference to the dentry when the event is recorded.
+func held(e *schema.Event) bool {
+	switch e.Role {
+	case schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete,
+		schema.RoleMove, schema.RoleUnlink:
+		return true
+	}
+	return false
+}
+
 func (d *Object) see(e *schema.Event, evict uint64) {
-	if e.Inode != 0 && (d.Positive == 0 || d.Inode == 0) && e.Facts&schema.FactInodeUnknown == 0 {
+	if d.tries && d.Killed != 0 && held(e) {
+		d.Killed, d.KillTime, d.Evict, d.kills = 0, 0, 0, 0
+	}
+	if e.Inode != 0 && (d.Positive == 0 || d.Inode == 0 || e.Role == schema.RoleInstantiate) && e.Facts&schema.FactInodeUnknown == 0 {
 		d.Positive = e.ID
 	}
-	d.Parent, d.Inode, d.Name, d.NameAddr, d.Hash = e.Parent, e.Inode, e.Name, e.NameAddr, e.Hash
+	if e.Role != schema.RoleFree {
+		d.Parent, d.Inode, d.Name, d.NameAddr, d.Hash = e.Parent, e.Inode, e.Name, e.NameAddr, e.Hash
+	}
 	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
 		d.Unwatched = e.ID
 	}
@@ -197,6 +228,9 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 		d.Hit, d.HitRole, d.HitTID = e.ID, e.Role, e.TID
 	case schema.RoleInsert:
 		d.Inserted, d.Bare = e.ID, e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0
+		if d.Added == 0 {
+			d.Added = e.ID
+		}
 	case schema.RoleDelete:
 		d.Deleted, d.HitBeforeDelete = e.ID, 0
 		if d.HitTID == e.TID {
@@ -207,7 +241,7 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 	case schema.RoleDrop:
 		d.Dropped = e.ID
 	case schema.RoleKill:
-		if d.Killed == 0 {
+		if d.kills++; d.Killed == 0 {
 			d.Killed, d.KillTime, d.Evict = e.ID, e.Time, evict
 		}
 	case schema.RoleFree:

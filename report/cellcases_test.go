@@ -11,7 +11,7 @@ import (
 
 // cellCases has a recording for every reason that lies in events.
 func cellCases() []cellCase {
-	return slices.Concat(keyCases(), openCases(), singleCases(), negativeCases(), lifeCases())
+	return slices.Concat(keyCases(), openCases(), singleCases(), negativeCases(), lifeCases(), attemptCases())
 }
 
 func keyCases() []cellCase {
@@ -147,6 +147,14 @@ func openCases() []cellCase {
 			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
+		{"negative, killed, and then with an inode", Creation, []Why{AfterItsEnd}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrB, 0)
+			r.elsewhere(func() { r.kill(addrB, rootAddr, "f") })
+			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f")
+			r.opened(addrB, rootAddr, 9, "f")
+		}},
 		{"never seen negative", Creation, []Why{NotNegative}, func(r *tape) {
 			r.open("f")
 			r.look(schema.RoleLookup, rootAddr, "f", 0, 0, 0)
@@ -237,6 +245,22 @@ func negativeCases() []cellCase {
 			r.elsewhere(func() { r.alloc(rootAddr, "zzz", 90000, addrB, 5) })
 		}),
 		missing("killed inside the open", KilledInside, func(r *tape) { r.kill(addrB, rootAddr, "f") }),
+		missing("a rename took its place", MovedAway, func(r *tape) {
+			r.change(func(e *schema.Event) { e.Target = addrB })
+			r.elsewhere(func() { r.on(schema.RoleMove, schema.Enter, addrE, rootAddr, 7, "a") })
+		}),
+		{"killed before the open, and still found by an rcu-walk", Negative, []Why{AfterItsEnd}, func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0); r.kill(addrA, rootAddr, "f") })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.fail(2)
+		}},
+		{"where case is folded, the dentry of another spelling", Negative, []Why{OtherName}, func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
+			r.open("F")
+			r.folded("F", "f", addrA, 0)
+			r.fail(2)
+		}},
 		missing("dropped", Dropped, func(r *tape) { r.on(schema.RoleDrop, schema.Enter, addrB, rootAddr, 0, "f") }),
 		missing("given an inode", GotInode, func(r *tape) { r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f") }),
 		missing("found with an inode", HasInode, func(r *tape) { r.rcu(rootAddr, "f", 0, addrB, 9) }),
@@ -281,6 +305,14 @@ func negativeCases() []cellCase {
 	}
 }
 
+// folded is an rcu-walk that finds, for one name, the dentry of another.
+func (r *tape) folded(name, has string, d, inode uint64) {
+	r.put(schema.RoleLookupRCU, schema.Enter, func(e *schema.Event) {
+		e.Parent, e.Name, e.NameLen, e.NameAddr, e.Facts = rootAddr, name, uint32(len(name)), pathAddr, schema.FactParentOpHash
+	})
+	r.put(schema.RoleLookupRCU, schema.Exit, func(e *schema.Event) { fillDentry(e, d, rootAddr, inode, has) })
+}
+
 // hit opens a file whose dentry is in the cache.
 func (r *tape) hit(name string, d, inode uint64) {
 	r.open(name)
@@ -319,6 +351,17 @@ func lifeCases() []cellCase {
 			r.move(addrB, rootAddr, 6, "g", "f")
 			r.hit("f", addrB, 6)
 		}},
+		{"where case is folded, a dentry allocated for another spelling", Eviction, []Why{OtherName}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.kill(addrA, rootAddr, "f")
+			r.open("F")
+			r.rcu(rootAddr, "F", 0, 0, 0)
+			r.alloc(rootAddr, "F", 0, addrB, 5)
+			r.opened(addrB, rootAddr, 5, "F")
+			r.open("f")
+			r.folded("f", "F", addrB, 5)
+			r.opened(addrB, rootAddr, 5, "F")
+		}},
 		{"hit, deleted and killed", DeleteChain, []Why{NoDoubt}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
@@ -332,6 +375,18 @@ func lifeCases() []cellCase {
 		{"alive at the end", DeleteChain, []Why{StillAlive}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+		}},
+		{"renamed after it was killed", Move, []Why{AfterItsEnd}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.kill(addrA, rootAddr, "f")
+			r.move(addrA, rootAddr, 5, "f", "g")
+		}},
+		{"opened after it was killed, with the inode of another", HardLink, []Why{AfterItsEnd}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.open("g")
+			r.rcu(rootAddr, "g", 0, addrB, 5)
+			r.elsewhere(func() { r.kill(addrB, rootAddr, "g") })
+			r.opened(addrB, rootAddr, 5, "g")
 		}},
 		{"another name", Move, []Why{NoDoubt}, func(r *tape) { r.move(addrA, rootAddr, 5, "f", "g") }},
 		{"the same name again", Move, []Why{Unmoved}, func(r *tape) { r.move(addrA, rootAddr, 5, "f", "f") }},

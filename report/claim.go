@@ -53,7 +53,7 @@ func Kinds() []KindInfo {
 		{Storage, "storage", "a name lies inside its dentry exactly when it fits", roles(alloc), 0},
 		{Hash, "hash", "the hash recomputed from parent address and name is the kernel's", 0, roles(lookup, chain, rcu, insert, move)},
 		{Bucket, "bucket", "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift", roles(insert), 0},
-		{Negative, "negative", "a missing name has a dentry without inode: inserted, or found by a lookup", roles(open, rcu, alloc, insert, schema.RoleInstantiate, schema.RoleDrop, kill), 0},
+		{Negative, "negative", "a missing name has a dentry without inode: inserted, or found by a lookup", roles(open, lookup, chain, rcu, alloc, insert, schema.RoleInstantiate, schema.RoleDrop, kill, move), 0},
 		{Creation, "creation", "a dentry without inode got one in the open that returned it", roles(open, alloc, schema.RoleInstantiate, kill), 0},
 		{Absence, "absence", "no file was opened; nothing was allocated inside the open", roles(open), roles(alloc)},
 		{Eviction, "eviction", "the dentry was killed and another one allocated for the same path", roles(open, lookup, rcu, alloc, kill, move), 0},

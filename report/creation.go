@@ -21,6 +21,7 @@ func (c *collector) creation(p *Program, it *Item, w *walk) {
 	cl := c.begin(Creation, w.enter().Name, w.enter().Time, exit.Time)
 	cl.Object = ref(d)
 	cl.alive(d)
+	cl.before(d, exit.ID)
 	if bare := w.bare(at); bare == nil {
 		cl.doubt(NotNegative, "")
 	} else {

@@ -87,9 +87,12 @@ func (c *collector) eviction(p *Program, it *Item, w *walk, before, now *pathSta
 	cl.Note = c.slots(old.Addr, d.Addr)
 	cl.alive(old)
 	cl.alive(d)
+	cl.ended(old)
 	switch {
 	case old.Moved != 0 || d.Moved != 0:
 		cl.doubt(Renamed, "")
+	case old.Name != d.Name:
+		cl.doubt(OtherName, "")
 	case !before.together(now):
 		cl.doubt(OtherDirectory, "")
 	default:

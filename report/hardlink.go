@@ -11,7 +11,6 @@ import (
 type sight struct {
 	obj   *replay.Object
 	event uint64
-	time  uint64
 	comm  string
 }
 
@@ -30,14 +29,16 @@ func (c *collector) hardLink(p *Program, it *Item, w *walk) {
 	if !met && len(c.inodes) >= maxInodes {
 		clear(c.inodes)
 	}
-	c.inodes[exit.Inode] = sight{d, exit.ID, exit.Time, exit.Comm}
-	if o := other.obj; !met || o == d || o.Killed != 0 || o.Deleted > other.event {
+	c.inodes[exit.Inode] = sight{d, exit.ID, exit.Comm}
+	o := other.obj
+	if !met || o == d || o.Killed != 0 || o.Inode != exit.Inode || o.Deleted > min(other.event, o.Positive) {
 		return
 	}
-	cl := c.begin(HardLink, w.enter().Name, min(w.enter().Time, other.time), exit.Time)
-	cl.Object, cl.Other = ref(d), ref(other.obj)
-	cl.alive(other.obj)
+	cl := c.begin(HardLink, w.enter().Name, min(w.enter().Time, o.FirstAt), exit.Time)
+	cl.Object, cl.Other = ref(d), ref(o)
+	cl.alive(o)
 	cl.alive(d)
+	cl.before(d, exit.ID)
 	label := c.label(schema.RoleOpen, schema.Exit)
 	c.term(label, exit.Inode, other.event, other.comm)
 	c.term(label, exit.Inode, exit.ID, exit.Comm)

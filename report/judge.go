@@ -12,7 +12,7 @@ import (
 
 // lives are the roles that change a dentry, or show that it has ended: a claim on one
 // wants all that happened to it, where they are recorded at all.
-var lives = replay.RolesOf(schema.RoleLookupChain, schema.RoleAlloc, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
+var lives = replay.RolesOf(schema.RoleAlloc, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
 	schema.RoleKill, schema.RoleFree, schema.RoleMove)
 
 // begin starts a claim of the kind whose operands lie between two times. Its
@@ -21,11 +21,16 @@ var lives = replay.RolesOf(schema.RoleLookupChain, schema.RoleAlloc, schema.Role
 //
 // The claim is the collector's: it is good until the next one begins.
 func (c *collector) begin(k Kind, subject string, first, last uint64) *Claim {
-	return c.beginWith(k, kindTable[k].Needs, subject, first, last)
+	return c.beginWith(k, kindTable[k].Needs, subject, span{first, first, last})
 }
 
-// beginWith is begin for a claim that needs other roles than all of its kind do.
-func (c *collector) beginWith(k Kind, needs replay.Roles, subject string, first, last uint64) *Claim {
+// span is where the operands of a claim lie, nanoseconds since boot: what it says of
+// opens and lookups from walk to last, of the lives of dentries from first to last.
+type span struct{ first, walk, last uint64 }
+
+// beginWith is begin for a claim that needs other roles than all of its kind do, or not
+// all of them from the first time on.
+func (c *collector) beginWith(k Kind, needs replay.Roles, subject string, at span) *Claim {
 	c.terms = c.terms[:0]
 	c.claim = Claim{Kind: k, Verdict: Proven, Subject: subject}
 	cl := &c.claim
@@ -35,10 +40,17 @@ func (c *collector) beginWith(k Kind, needs replay.Roles, subject string, first,
 		cl.doubt(FromLog, "")
 	} else if vague := needs & c.uncounted; vague != 0 {
 		cl.doubt(NotCounted, roleNames(vague))
-	} else if w, hit := c.state.Losses.Touched(first, last, needs|lives); hit {
+	} else if w, hit := c.touched(needs, at); hit {
 		cl.doubt(EventsLost, lossReason(w))
 	}
 	return cl
+}
+
+func (c *collector) touched(needs replay.Roles, at span) (replay.Window, bool) {
+	if w, hit := c.state.Losses.Touched(at.first, at.last, lives); hit {
+		return w, hit
+	}
+	return c.state.Losses.Touched(at.walk, at.last, needs|replay.RolesOf(schema.RoleLookupChain))
 }
 
 func lossReason(w replay.Window) string {
@@ -84,6 +96,20 @@ func (cl *Claim) alive(d *replay.Object) {
 		cl.doubtID(MissedEnd, d.Broken)
 	case d.Unwatched != 0:
 		cl.doubtID(Unwatched, d.Unwatched)
+	}
+}
+
+// ended doubts a claim on the end of a dentry, which the kill may not have been.
+func (cl *Claim) ended(d *replay.Object) {
+	if d.Killed != 0 && !d.Ended() {
+		cl.doubtID(MaybeKilled, d.Killed)
+	}
+}
+
+// before doubts a claim in which a dentry is used by event at that was killed already.
+func (cl *Claim) before(d *replay.Object, at uint64) {
+	if d.Killed != 0 && d.Killed < at {
+		cl.doubtID(AfterItsEnd, d.Killed)
 	}
 }
 

@@ -20,6 +20,7 @@ type tale struct {
 	deletion *Program
 	deleted  string // its name then
 	deleter  string
+	killer   string
 }
 
 func taleOf(d *replay.Object) *tale {
@@ -40,7 +41,8 @@ func (c *collector) equality(p *Program, it *Item, w *walk) {
 		return
 	}
 	taleOf(d).comm = exit.Comm
-	cl := c.begin(Equality, w.enter().Name, min(w.enter().Time, d.FirstAt), exit.Time)
+	from := w.enter().Time
+	cl := c.beginWith(Equality, kindTable[Equality].Needs, w.enter().Name, span{min(from, d.FirstAt), from, exit.Time})
 	cl.Object = ref(d)
 	shown := c.origin(cl, w, d)
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
@@ -123,7 +125,7 @@ func (c *collector) negative(p *Program, it *Item, w *walk) {
 	if last.result != nil {
 		first = min(first, last.result.FirstAt)
 	}
-	cl := c.begin(Negative, enter.Name, first, exit.Time)
+	cl := c.beginWith(Negative, kindTable[Negative].Needs, enter.Name, span{first, enter.Time, exit.Time})
 	cl.Object, cl.Means = ref(last.result), last.name(enter.Name)
 	if w.overflow {
 		cl.doubt(TooManyEvents, "")
@@ -131,7 +133,7 @@ func (c *collector) negative(p *Program, it *Item, w *walk) {
 	if d := last.result; d == nil {
 		cl.doubt(NoDentry, "")
 	} else {
-		c.cached(cl, d, last)
+		c.cached(cl, d, last, enter)
 		t := taleOf(d)
 		if t.missing != 0 {
 			c.term("earlier "+c.label(schema.RoleOpen, schema.Exit), exit.Ret, t.missing, t.comm)
@@ -144,7 +146,8 @@ func (c *collector) negative(p *Program, it *Item, w *walk) {
 	c.emit(p, it, cl)
 }
 
-func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
+func (c *collector) cached(cl *Claim, d *replay.Object, last *row, enter *schema.Event) {
+	shown := d.Inserted // the last event that shows it in the hash table
 	if d.Born != 0 {
 		c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
 	}
@@ -153,11 +156,15 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
 	}
 	if isLookup(last.at.ev.Role) {
 		c.term(c.label(last.at.ev.Role, schema.Exit), d.Addr, last.at.ev.ID, last.at.ev.Comm)
+		shown = max(shown, last.at.ev.ID)
 	}
 	cl.alive(d)
+	cl.ended(d)
 	switch {
 	case overtaken(d):
 		cl.doubt(Overtaken, "")
+	case d.Killed != 0 && d.Killed < enter.ID:
+		cl.doubtID(AfterItsEnd, d.Killed)
 	case d.Killed != 0:
 		cl.doubtID(KilledInside, d.Killed)
 	case last.at.ev.Inode != 0 && isLookup(last.at.ev.Role):
@@ -168,10 +175,14 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row) {
 		cl.doubt(NeverInserted, "")
 	case d.Dropped > d.Inserted:
 		cl.doubtID(Dropped, d.Dropped)
+	case d.Moved > shown:
+		cl.doubtID(MovedAway, d.Moved)
 	case !d.Bare && d.Deleted < d.Inserted:
 		cl.doubt(InsertedPositive, "")
-	case d.Positive > d.Inserted && d.Deleted < d.Positive:
+	case d.Positive > d.Inserted && d.Deleted < d.Positive, d.Inode != 0:
 		cl.doubtID(GotInode, d.Positive)
+	case d.Name != cl.Means:
+		cl.doubt(OtherName, "")
 	}
 }
 
@@ -197,14 +208,15 @@ func (c *collector) noAlloc(p *Program, it *Item, w *walk) {
 	}
 	enter, exit := w.enter(), w.exit()
 	info := &kindTable[Absence]
-	cl := c.beginWith(Absence, info.Needs|info.Some, enter.Name, enter.Time, exit.Time)
+	cl := c.beginWith(Absence, info.Needs|info.Some, enter.Name, span{enter.Time, enter.Time, exit.Time})
 	cl.Means = noAlloc
 	c.term(c.label(schema.RoleOpen, schema.Enter), enter.NameAddr, enter.ID, enter.Comm)
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
 	c.emit(p, it, cl)
 }
 
-// life follows a dentry from hit to delete to kill.
+// life follows a dentry from hit to delete to kill; a kill that is not certain waits for
+// the memory to be given back.
 func (c *collector) life(s *replay.Step) {
 	e, d := s.Event, s.Object
 	if e.Role == schema.RoleKill {
@@ -222,8 +234,12 @@ func (c *collector) life(s *replay.Step) {
 		if t.equal != nil && e.Role != schema.RoleLookupChain {
 			c.later(s, t)
 		}
-	case e.Role == schema.RoleKill && d.Killed == e.ID && t.deletion != nil:
-		c.deleteChain(t.deletion, d, t, e)
+	case e.Role == schema.RoleKill && d.Killed == e.ID:
+		if t.killer = e.Comm; d.Ended() {
+			c.deleteChain(d, t, e.Time)
+		}
+	case e.Role == schema.RoleFree && d.Killed != 0:
+		c.deleteChain(d, t, e.Time)
 	}
 }
 
@@ -242,12 +258,13 @@ func (c *collector) later(s *replay.Step, t *tale) {
 }
 
 // deleteChain: what a lookup returned, d_delete deleted and the kill ended is one
-// dentry. kill is nil at the end of the trace.
-func (c *collector) deleteChain(p *Program, d *replay.Object, t *tale, kill *schema.Event) {
-	last := c.state.Now()
-	if kill != nil {
-		last = kill.Time
+// dentry. It is judged once, at its end or that of the trace.
+func (c *collector) deleteChain(d *replay.Object, t *tale, last uint64) {
+	p := t.deletion
+	if p == nil {
+		return
 	}
+	t.deletion = nil
 	cl := c.begin(DeleteChain, t.deleted, d.FirstAt, last)
 	cl.Object = ref(d)
 	cl.alive(d)
@@ -257,8 +274,9 @@ func (c *collector) deleteChain(p *Program, d *replay.Object, t *tale, kill *sch
 		cl.doubt(NoHit, "")
 	}
 	c.term(c.label(schema.RoleDelete, schema.Enter), d.Addr, d.Deleted, t.deleter)
-	if kill != nil {
-		c.term(c.label(schema.RoleKill, schema.Enter), d.Addr, d.Killed, kill.Comm)
+	if d.Killed != 0 {
+		c.term(c.label(schema.RoleKill, schema.Enter), d.Addr, d.Killed, t.killer)
+		cl.ended(d)
 	} else {
 		cl.doubt(StillAlive, "")
 	}
@@ -268,7 +286,7 @@ func (c *collector) deleteChain(p *Program, d *replay.Object, t *tale, kill *sch
 	}
 }
 
-// undead judges the deleted dentries that no kill was seen of.
+// undead judges the deleted dentries that no kill was seen of, or none that is certain.
 func (c *collector) undead() {
 	var deleted []*replay.Object
 	c.state.Objects.Live(func(d *replay.Object) {
@@ -278,6 +296,6 @@ func (c *collector) undead() {
 	})
 	slices.SortFunc(deleted, func(a, b *replay.Object) int { return cmp.Compare(a.Seq, b.Seq) })
 	for _, d := range deleted {
-		c.deleteChain(d.Tag.(*tale).deletion, d, d.Tag.(*tale), nil)
+		c.deleteChain(d, d.Tag.(*tale), c.state.Now())
 	}
 }

@@ -11,11 +11,7 @@ import (
 // What a trace leaves out, or a kernel seldom does, and what must not be made of it.
 // Most of these were proven once, and false.
 func TestNotMisled(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		play func(*tape)
-		want map[Kind]string
-	}{
+	play(t, []scenario{
 		{"a symbolic link points elsewhere the second time", func(r *tape) {
 			r.open("d/l")
 			r.rcu(rootAddr, "d", 0, addrC, 5)
@@ -192,7 +188,122 @@ func TestNotMisled(t *testing.T) {
 			r.alloc(rootAddr, "f", 0, addrB, 6)
 			r.opened(addrB, rootAddr, 6, "f")
 		}, map[Kind]string{Eviction: "0/0/0"}},
-	} {
+		{"a d_lookup that found another dentry is lost", func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.elsewhere(func() {
+				r.kill(addrA, rootAddr, "f")
+				r.alloc(rootAddr, "f", 90000, addrB, 0)
+			})
+			r.lose(schema.RoleLookup, r.now+100, r.now+200)
+			r.now += 1000
+			r.fail(2)
+		}, map[Kind]string{Negative: "0/0/1"}},
+		{"the same with the probe not attached", func(r *tape) {
+			for _, p := range r.header.Probe {
+				p.Attached = p.Attached && p.Role != schema.RoleLookupChain
+			}
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.elsewhere(func() {
+				r.kill(addrA, rootAddr, "f")
+				r.alloc(rootAddr, "f", 90000, addrB, 0)
+			})
+			r.fail(2)
+		}, map[Kind]string{Negative: "0/0/1"}},
+		{"a lookup that is lost before the open matters to nobody", func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
+			r.lose(schema.RoleLookup, r.now+100, r.now+200)
+			r.lose(schema.RoleLookupChain, r.now+100, r.now+200)
+			r.now += 1000
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.fail(2)
+		}, map[Kind]string{Negative: "1/0/0"}},
+		{"made and removed while held open: unhashed, with its inode", func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrA, 0)
+			r.elsewhere(func() {
+				r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 9, "f")
+				r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 9, "f")
+			})
+			r.fail(2)
+		}, map[Kind]string{Negative: "0/0/1"}},
+		{"made, removed and made again", func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrA, 0)
+			r.elsewhere(func() {
+				r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 9, "f")
+				r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 9, "f")
+				r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 10, "f")
+			})
+			r.fail(2)
+		}, map[Kind]string{Negative: "0/0/1"}},
+		{"d_delete entered before the open returned, and done after the close: the inode is another one", func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 5)
+			r.elsewhere(func() { r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f") })
+			r.opened(addrA, rootAddr, 5, "f")
+			r.hit("g", addrB, 5)
+		}, map[Kind]string{HardLink: "0/0/0"}},
+		{"the same, and that delete is lost", func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 5)
+			r.lose(schema.RoleDelete, r.now+100, r.now+200)
+			r.now += 1000
+			r.opened(addrA, rootAddr, 5, "f")
+			r.hit("g", addrB, 5)
+		}, map[Kind]string{HardLink: "0/0/1"}},
+		{"removed, made again in the same dentry, and its old inode is another file's", func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 6, "f")
+			r.hit("g", addrB, 5)
+		}, map[Kind]string{HardLink: "0/0/0"}},
+		{"a file made again in the dentry of one that was removed", func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 6, "f")
+			r.hit("f", addrA, 6)
+			r.hit("g", addrB, 6)
+		}, map[Kind]string{HardLink: "1/0/0"}},
+		{"a lookup that failed, and a dentry allocated after the first was thrown away", func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.allocOnly("f", 0, addrF)
+			r.kill(addrF, rootAddr, "f")
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) })
+			r.look(schema.RoleLookup, rootAddr, "f", 0, addrE, 7)
+			r.opened(addrE, rootAddr, 7, "f")
+		}, map[Kind]string{Race: "0/0/0"}},
+		{"an old dentry put back into the hash table (d_exact_alias)", func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) })
+			r.elsewhere(func() { r.on(schema.RoleDrop, schema.Enter, addrE, rootAddr, 7, "f") })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.allocOnly("f", 0, addrF)
+			r.on(schema.RoleInsert, schema.Exit, addrE, rootAddr, 7, "f")
+			r.kill(addrF, rootAddr, "f")
+			r.opened(addrE, rootAddr, 7, "f")
+		}, map[Kind]string{Race: "0/0/0"}},
+	})
+}
+
+// scenario is a recording, and how many claims of some kinds in it are proven, refuted
+// and unproven.
+type scenario struct {
+	name string
+	play func(*tape)
+	want map[Kind]string
+}
+
+func play(t *testing.T, scenarios []scenario) {
+	t.Helper()
+	for _, tt := range scenarios {
 		t.Run(tt.name, func(t *testing.T) {
 			f := taped(t, &schema.Footer{}, tt.play)
 			for k, want := range tt.want {

@@ -44,7 +44,7 @@ func (c *collector) winner(w *walk, r *row, lost *replay.Object) *replay.Object 
 	if won == nil || won == lost || won.Name != lost.Name || won.Parent != lost.Parent {
 		return nil
 	}
-	if won.Inserted != 0 && won.Inserted < r.lookup.ev.ID {
+	if won.Added != 0 && won.Added < r.lookup.ev.ID || won.Inserted > lost.Killed {
 		return nil
 	}
 	return won
@@ -74,6 +74,7 @@ func (c *collector) race(p *Program, it *Item, w *walk, lost, won *replay.Object
 	cl.Object, cl.Other, cl.Means = ref(won), ref(lost), lost.Name
 	cl.alive(won)
 	cl.alive(lost)
+	cl.ended(lost)
 	if won.Moved != 0 || lost.Moved != 0 {
 		cl.doubt(Renamed, "")
 	}

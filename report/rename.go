@@ -19,6 +19,7 @@ func (c *collector) moved(s *replay.Step) {
 	cl := c.begin(Move, from.Name, min(from.Time, d.FirstAt), to.Time)
 	cl.Object = ref(d)
 	cl.alive(d)
+	cl.before(d, to.ID)
 	if d.Born != 0 {
 		c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
 	}

@@ -86,7 +86,7 @@ func cite(t Term, task bool) string {
 
 func (cl *Claim) absence() string {
 	if len(cl.Terms) == 2 {
-		return fmt.Sprintf("%s between #%d and #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
+		return fmt.Sprintf("%s inside the open, #%d to #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
 	}
 	t := cl.Terms[0]
 	return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event)

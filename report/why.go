@@ -50,11 +50,15 @@ const (
 	HasInode
 	InsertedPositive
 	Renamed
+	MovedAway
 	OtherDirectory
 	Overtaken
 	NoHit
 	NotNegative
 	WinnerUnknown
+	OtherName
+	MaybeKilled
+	AfterItsEnd
 
 	// What was recorded contradicts the claim.
 	WrongHash
@@ -124,11 +128,15 @@ func Whys() []WhyInfo {
 		{HasInode, Unproven, "the dentry has an inode", of(Negative), false},
 		{InsertedPositive, Unproven, "the dentry was inserted with an inode", of(Negative), false},
 		{Renamed, Unproven, "a rename gave one of them its name", of(Eviction, Race), false},
+		{MovedAway, Unproven, "a rename at #%s took it away, or put another in its place", of(Negative), false},
 		{OtherDirectory, Unproven, "nothing shows that both names were looked up in one directory", of(Eviction), false},
 		{Overtaken, Unproven, "the dentry allocated was killed and not inserted: another one may have been faster", of(Negative), false},
 		{NoHit, Unproven, "no lookup of the task that deleted it returned it", of(DeleteChain), false},
 		{NotNegative, Unproven, "nothing shows it without inode before", of(Creation), false},
 		{WinnerUnknown, Unproven, "the alloc or the insert of the other one was not recorded", of(Race), false},
+		{OtherName, Unproven, "the dentry was allocated for another name", of(Negative, Eviction), false},
+		{MaybeKilled, Unproven, "whether dentry_kill at #%s ended it is not known", of(Negative, Eviction, DeleteChain, Race), false},
+		{AfterItsEnd, Unproven, "it was killed at #%s, and this came after", of(Negative, Creation, Move, HardLink), false},
 
 		{WrongHash, Refuted, "recomputed %s", of(Hash), false},
 		{WrongBucket, Refuted, "the bucket is not the one the hash selects", of(Bucket), false},

@@ -90,7 +90,7 @@ func Catalogue() []RoleInfo {
 			shape(ColumnDentry), nil},
 		{RoleDrop, "drop", "a dentry leaves the hash table: __d_drop",
 			shape(ColumnDentry), nil},
-		{RoleKill, "kill", "the life of a dentry ends: __dentry_kill",
+		{RoleKill, "kill", "the life of a dentry ends: __dentry_kill; where the symbol is dentry_kill, from Linux 7.2, an attempt",
 			shape(ColumnDentry), nil},
 		{RoleFree, "free", "the memory of a dentry is given back: dentry_free",
 			shape(ColumnDentry), nil},

@@ -439,7 +439,7 @@ const (
 	LossCause_LOSS_CAUSE_UNSPECIFIED     LossCause = 0
 	LossCause_LOSS_CAUSE_RING_BUFFER     LossCause = 1 // no room in the ring buffer
 	LossCause_LOSS_CAUSE_MISSED          LossCause = 2 // the probe was hit and could not run
-	LossCause_LOSS_CAUSE_WATCH_OVERFLOW  LossCause = 3 // a process could not be followed: anything may lack from there on
+	LossCause_LOSS_CAUSE_WATCH_OVERFLOW  LossCause = 3 // a process or thread could not be followed: anything may lack from there on
 	LossCause_LOSS_CAUSE_UNREADABLE_NAME LossCause = 4 // the event is there, its name is not
 	LossCause_LOSS_CAUSE_LIMIT           LossCause = 5 // --max-size, --max-events or a full disk ended the recording early
 	LossCause_LOSS_CAUSE_UNWATCHED       LossCause = 6 // the event is there and has FACT_UNWATCHED: later ones of its dentry may lack

@@ -21,6 +21,7 @@ type blocked struct {
 	about      chan int
 	through    chan error
 	n          int
+	tids       []int
 }
 
 func newBlocked(name, fifo string) *blocked {
@@ -34,7 +35,16 @@ func (b *blocked) block(n int) {
 		go b.open()
 	}
 	for range n {
-		waitAsleep(<-b.about)
+		tid := <-b.about
+		b.tids = append(b.tids, tid)
+		waitAsleep(tid)
+	}
+}
+
+// rename gives those inside another name.
+func (b *blocked) rename(name string) {
+	for _, tid := range b.tids {
+		check(os.WriteFile(fmt.Sprintf("/proc/self/task/%d/comm", tid), []byte(name), 0))
 	}
 }
 
@@ -61,7 +71,7 @@ func (b *blocked) release() {
 		check(<-b.through)
 	}
 	check(unix.Close(fd))
-	b.n = 0
+	b.n, b.tids = 0, nil
 }
 
 // waitAsleep waits until a thread sleeps inside openat(2).

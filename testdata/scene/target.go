@@ -211,8 +211,9 @@ func everything(trace string) targetRun {
 // inside: tasks that are inside open when the recording begins, and others that still
 // are when it ends. They begin one after the other while the probes are being attached,
 // so some are there between the attaching and the beginning, and their exits alone show.
+// One gets another name while it is inside: its open is recorded to the end.
 func inside(trace string) targetRun {
-	for _, name := range []string{"inside-first", "inside-last"} {
+	for _, name := range []string{"inside-first", "inside-renamed", "inside-last"} {
 		check(unix.Mkfifo(at(name), 0o600))
 	}
 	first, last := newBlocked("inside", at("inside-first")), newBlocked("inside", at("inside-last"))
@@ -231,8 +232,12 @@ func inside(trace string) targetRun {
 	<-begun
 	first.block(5)
 	first.release()
+	renamed := newBlocked("inside", at("inside-renamed"))
+	renamed.block(1)
+	renamed.rename("outside")
+	renamed.release()
 	last.block(7)
 	said := r.end()
 	last.release()
-	return targetRun{Said: said, Want: []string{at("inside-first"), at("inside-out"), at("inside-last")}}
+	return targetRun{Said: said, Want: []string{at("inside-first"), at("inside-out"), at("inside-renamed"), at("inside-last")}}
 }

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// tries makes the kernel one of 7.2 or later: dentry_kill is entered for a dentry without
+// users, lets go of d_lock to get the inode's, and may find it in use by then, or dead.
+func (r *tape) tries() {
+	for _, p := range r.header.Probe {
+		if p.Role == schema.RoleKill {
+			p.Symbol = "dentry_kill"
+		}
+	}
+}
+
+func (r *tape) free(d uint64) { r.on(schema.RoleFree, schema.Enter, d, rootAddr, 0, "") }
+
+// dropCaches is another task's, with what it kills.
+func (r *tape) dropCaches(do func()) {
+	r.elsewhere(func() {
+		r.put(schema.RoleEvict, schema.Enter, func(*schema.Event) {})
+		do()
+		r.put(schema.RoleEvict, schema.Exit, func(*schema.Event) {})
+	})
+}
+
+// made opens f, whose dentry is not there and is allocated.
+func (r *tape) made(d uint64) {
+	r.open("f")
+	r.rcu(rootAddr, "f", 0, 0, 0)
+	r.alloc(rootAddr, "f", 0, d, 5)
+	r.opened(d, rootAddr, 5, "f")
+}
+
+// attemptCases are the claims to which an attempt leaves a doubt.
+func attemptCases() []cellCase {
+	return []cellCase{
+		{"killed, freed and allocated again, on 7.2", Eviction, []Why{NoDoubt}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.dropCaches(func() { r.kill(addrA, rootAddr, "f"); r.free(addrA) })
+			r.made(addrB)
+		}},
+		{"perhaps killed, and another allocated", Eviction, []Why{MaybeKilled}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.dropCaches(func() { r.kill(addrA, rootAddr, "f") })
+			r.made(addrB)
+		}},
+		{"killed by one of two", Eviction, []Why{MaybeKilled}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.dropCaches(func() {
+				r.kill(addrA, rootAddr, "f")
+				r.tid++
+				r.kill(addrA, rootAddr, "f")
+				r.free(addrA)
+				r.tid--
+			})
+			r.made(addrB)
+		}},
+		{"hit, deleted, killed and freed, on 7.2", DeleteChain, []Why{NoDoubt}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.kill(addrA, rootAddr, "f")
+			r.free(addrA)
+		}},
+		{"hit, deleted and perhaps killed", DeleteChain, []Why{MaybeKilled}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.kill(addrA, rootAddr, "f")
+		}},
+		{"hit, deleted and killed by one of two", DeleteChain, []Why{MaybeKilled}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.kill(addrA, rootAddr, "f")
+			r.elsewhere(func() { r.kill(addrA, rootAddr, "f"); r.free(addrA) })
+		}},
+		{"the loser was perhaps killed", Race, []Why{MaybeKilled}, func(r *tape) {
+			r.tries()
+			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() {})
+		}},
+		{"perhaps killed inside the open", Negative, []Why{MaybeKilled}, func(r *tape) {
+			r.tries()
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrB, 0)
+			r.kill(addrB, rootAddr, "f")
+			r.fail(2)
+		}},
+		{"killed and freed inside the open", Negative, []Why{KilledInside}, func(r *tape) {
+			r.tries()
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 0, addrB, 0)
+			r.kill(addrB, rootAddr, "f")
+			r.free(addrB)
+			r.fail(2)
+		}},
+	}
+}
+
+// A dentry that somebody has a reference to was not killed before.
+func TestAttemptThatDidNotKill(t *testing.T) {
+	play(t, []scenario{
+		{"found by the rcu-walk, taken while dentry_kill waits", func(r *tape) {
+			r.tries()
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 5)
+			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
+			r.opened(addrA, rootAddr, 5, "f")
+			r.hit("f", addrA, 5)
+		}, map[Kind]string{Equality: "2/0/0", Eviction: "0/0/0"}},
+		{"held open by another task, unlinked and made again", func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.dropCaches(func() { r.kill(addrA, rootAddr, "f") })
+			r.elsewhere(func() { r.hit("f", addrA, 5) })
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.made(addrB)
+		}, map[Kind]string{Eviction: "0/0/0", DeleteChain: "0/0/1"}},
+		{"killed once after that", func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
+			r.look(schema.RoleLookup, rootAddr, "f", 90000, addrA, 5)
+			r.dropCaches(func() { r.kill(addrA, rootAddr, "f"); r.free(addrA) })
+			r.made(addrB)
+		}, map[Kind]string{Eviction: "1/0/0"}},
+		{"a race for the reference that an rcu-walk lost", func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
+			r.rcu(rootAddr, "f", 90000, addrA, 5)
+			r.free(addrA)
+			r.made(addrB)
+		}, map[Kind]string{Eviction: "1/0/0"}},
+	})
+}
