@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/dtrec/dtrec/report"
 	"github.com/spf13/cobra"
@@ -53,15 +54,8 @@ readable, or nothing in it to look up.`,
 			if err != nil {
 				return err
 			}
-			if err := writeVerdicts(cmd, runs, format); err != nil {
-				return err
-			}
-			for _, v := range runs {
-				if v.Refuted > 0 || strict && v.Unproven > 0 {
-					return &exitError{code: exitNegative}
-				}
-			}
-			return nil
+			no := slices.ContainsFunc(runs, func(v report.Verdicts) bool { return v.Refuted > 0 || strict && v.Unproven > 0 })
+			return answer(no, writeVerdicts(cmd, runs, format))
 		},
 	}
 	o.register(cmd)

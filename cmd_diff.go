@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"github.com/dtrec/dtrec/report/diff"
 	"github.com/dtrec/dtrec/schema"
@@ -72,17 +73,12 @@ func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return whichRun(err)
 	}
-	if err := c.write(cmd.OutOrStdout(), r); err != nil {
-		return err
-	}
-	switch r.Verdict() {
-	case diff.Different:
-		return &exitError{code: exitNegative}
-	case diff.Undecided:
+	written := c.write(cmd.OutOrStdout(), r)
+	if r.Verdict() == diff.Undecided && (written == nil || errors.Is(written, syscall.EPIPE)) {
 		return &exitError{code: exitTrouble, err: fmt.Errorf("no difference found, but %s", strings.Join(r.Doubts, "; ")),
 			hint: "record again, to the end and without loss"}
 	}
-	return nil
+	return answer(r.Verdict() == diff.Different, written)
 }
 
 func (c *diffCmd) check(cmd *cobra.Command, args []string) error {

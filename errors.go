@@ -2,6 +2,11 @@
 
 package main
 
+import (
+	"errors"
+	"syscall"
+)
+
 // Exit codes besides 0.
 const (
 	exitNegative = 1 // the answer is no: refuted, different, not possible here
@@ -14,6 +19,15 @@ type exitError struct {
 	code int
 	err  error
 	hint string // the remedy, printed as the second line
+}
+
+// answer is the error of a command that has written its answer: whether that is no, also
+// where nobody read it to the end.
+func answer(no bool, written error) error {
+	if no && (written == nil || errors.Is(written, syscall.EPIPE)) {
+		return &exitError{code: exitNegative, err: written}
+	}
+	return written
 }
 
 // Error is the cause.

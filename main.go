@@ -106,12 +106,18 @@ func explain(stderr io.Writer, cmd *cobra.Command, err error) int {
 		return 0
 	}
 	exit := &exitError{code: exitTrouble, err: err, hint: seeHelp(cmd)}
+	if errors.Is(err, syscall.ENOSPC) {
+		exit.hint = "free some space there, and call it again"
+	}
 	errors.As(err, &exit)
 	if exit.err == nil {
 		return exit.code
 	}
-	if errors.Is(err, syscall.EPIPE) {
-		return 0 // whoever read our output has seen enough
+	if errors.Is(err, syscall.EPIPE) { // whoever read our output has seen enough
+		if exit.code == exitNegative {
+			return exitNegative
+		}
+		return 0
 	}
 	fmt.Fprintf(stderr, "dtrec: %v\n", err)
 	if exit.hint != "" {

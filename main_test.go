@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -110,3 +111,30 @@ func TestHelpOfEveryCommand(t *testing.T) {
 	}
 	walk(newRootCmd())
 }
+
+// A no is a no, too, when nobody reads the answer to its end.
+func TestClosedPipe(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"check", "traces/run1.pb"}, 0},
+		{[]string{"check", "--strict", "traces/run1.pb"}, exitNegative},
+		{[]string{"diff", "traces/run1.pb", "traces/linux-7.3.pb"}, exitNegative},
+		{[]string{"diff", "traces/run1.pb", "traces/run1.pb"}, 0},
+		{[]string{"report", "traces/run1.pb"}, 0},
+	} {
+		var stderr strings.Builder
+		if code := run(tt.args, strings.NewReader(""), brokenWriter{syscall.EPIPE}, &stderr); code != tt.want || stderr.Len() > 0 {
+			t.Errorf("%v: exit %d, want %d; %s", tt.args, code, tt.want, stderr.String())
+		}
+		if code := run(tt.args, strings.NewReader(""), brokenWriter{syscall.ENOSPC}, &stderr); code != exitTrouble || !strings.Contains(stderr.String(), "remedy: free") {
+			t.Errorf("%v, no space: exit %d; %s", tt.args, code, stderr.String())
+		}
+	}
+}
+
+// brokenWriter fails at each write.
+type brokenWriter struct{ err error }
+
+func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }

@@ -35,6 +35,13 @@ func (f *Filter) Match(s *Step) bool {
 	return true
 }
 
+// program reports whether what a program was is to be shown: not where single events are
+// picked.
+func (f *Filter) program(p *schema.Program) bool {
+	return len(f.Roles)+len(f.Paths)+len(f.Names) == 0 &&
+		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, p.Pid)) && (len(f.Comms) == 0 || slices.Contains(f.Comms, p.Name))
+}
+
 // named looks at the event's name, and for an exit without a dentry at that of the
 // call it leaves.
 func (f *Filter) named(s *Step) bool {

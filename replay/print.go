@@ -90,7 +90,9 @@ func (p *printer) next() error {
 		p.last += rec.Events
 		p.buf = p.format.damage(p.buf, rec, p.last)
 	case *schema.Program:
-		p.buf = p.format.program(p.buf, rec)
+		if p.filter.program(rec) {
+			p.buf = p.format.program(p.buf, rec)
+		}
 	case *schema.Footer:
 		p.complete = true
 		p.buf = p.format.footer(p.buf, rec)

@@ -114,8 +114,12 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 	if n := v.Refuted + v.Unproven; n > named {
 		fmt.Fprintf(b, "… and %d more that are not proven\n", n-named)
 	}
-	fmt.Fprintf(b, "%d proven, %d refuted, %d unproven; %d events, %d lost, Linux %s\n",
-		v.Proven, v.Refuted, v.Unproven, v.Events, v.Lost, replay.Printable(v.Kernel))
+	end := ""
+	if !v.Complete {
+		end = ", without its end"
+	}
+	fmt.Fprintf(b, "%d proven, %d refuted, %d unproven; %d events, %d lost%s, Linux %s\n",
+		v.Proven, v.Refuted, v.Unproven, v.Events, v.Lost, end, replay.Printable(v.Kernel))
 	return b.Flush()
 }
 

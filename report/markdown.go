@@ -68,6 +68,9 @@ func (p *page) introduction() {
 		}
 	}
 	p.line("")
+	if f.Without != 0 {
+		p.line("**Read as if %s had not been recorded**: those events are left out, and \"not attached\" means that.\n", roleNames(f.Without))
+	}
 	p.line("This report uses one run: id `%x`, %d events, %s. Every address, hash and length below was recorded in it by the event cited as #id; differences and quotients are computed from those; offsets and sizes come from the running kernel's BTF. Your run will differ.\n",
 		h.RunId, f.Events, f.losses())
 	p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim; %s.\n", f.verdictLine())
@@ -136,7 +139,7 @@ func (p *page) falls() {
 	if p.f.Without == 0 {
 		return
 	}
-	p.line("Read as if %s had not been recorded:\n", roleNames(p.f.Without))
+	p.line("What falls without %s:\n", roleNames(p.f.Without))
 	for _, f := range p.f.Falls {
 		if f.Program == "" {
 			p.line("- fallen: %s, %d of %d proven: %s", f.Kind, f.With-f.Without, f.With, text(f.Missed))
