@@ -6,6 +6,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,7 @@ func runAccelerated(ctx context.Context, c Config, e emulator, j job, memory kvm
 		accel = memory.recall()
 	}
 	if accel != "" {
-		done, _, err := runOnce(ctx, c, e, j, accel, bootLimit)
+		done, _, err := runTwice(ctx, c, e, j, accel, firstLimit)
 		return done, err
 	}
 	done, alive, err := runOnce(ctx, c, e, j, accelKVM, memory.limit)
@@ -35,12 +36,23 @@ func runAccelerated(ctx context.Context, c Config, e emulator, j job, memory kvm
 	if ctx.Err() != nil {
 		return message{}, err
 	}
-	done, alive, err = runOnce(ctx, c, e, j, accelTCG, bootLimit)
+	done, alive, err = runTwice(ctx, c, e, j, accelTCG, firstLimit)
 	if alive {
 		c.notice("KVM starts no guest on this machine: using TCG, which is slower")
 		memory.remember(accelTCG)
 	}
 	return done, err
+}
+
+// runTwice boots a guest again that stood still within the limit: under TCG that was seen once in some
+// hundred boots of a loaded host, while the CPUs came up.
+func runTwice(ctx context.Context, c Config, e emulator, j job, accel string, limit time.Duration) (message, bool, error) {
+	done, alive, err := runOnce(ctx, c, e, j, accel, limit)
+	if errors.As(err, new(stoodStill)) && ctx.Err() == nil {
+		c.notice("the guest stood still while it booted: booting it again")
+		return runOnce(ctx, c, e, j, accel, bootLimit)
+	}
+	return done, alive, err
 }
 
 // runOnce makes a machine, runs it and brings the outputs home.

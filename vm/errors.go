@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // What can go wrong, for errors.Is. Those about the guest come inside a *GuestError.
@@ -35,6 +36,13 @@ var (
 	// ErrBadOutput: the archive of outputs is damaged, or holds what was not asked for.
 	ErrBadOutput = errors.New("the guest's archive of outputs is not sound")
 )
+
+// stoodStill is ErrNoBoot of a guest that was given so long.
+type stoodStill struct{ limit time.Duration }
+
+func (e stoodStill) Error() string { return fmt.Sprintf("%v within %v", ErrNoBoot, e.limit) }
+
+func (stoodStill) Unwrap() error { return ErrNoBoot }
 
 // GuestError is a failure of the guest, with the last lines of its console.
 type GuestError struct {

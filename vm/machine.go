@@ -22,7 +22,8 @@ import (
 
 // How long a guest may take.
 const (
-	bootLimit     = 2 * time.Minute  // until init speaks; a slow machine under TCG takes some seconds
+	firstLimit    = time.Minute      // until init speaks; a slow machine under TCG takes some seconds
+	bootLimit     = 2 * time.Minute  // the same when it is booted again
 	powerOffLimit = 10 * time.Second // from init's last word until QEMU is gone
 )
 
@@ -96,7 +97,7 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	console := &tail{w: c.Console}
-	watchdog := time.AfterFunc(boot, func() { stop(fmt.Errorf("%w within %v", ErrNoBoot, boot)) })
+	watchdog := time.AfterFunc(boot, func() { stop(stoodStill{boot}) })
 	defer watchdog.Stop()
 	talk := &dialogue{
 		begun: func() { watchdog.Stop() },

@@ -118,6 +118,23 @@ func TestRunNoBootWatchdog(t *testing.T) {
 	}
 }
 
+// A guest that stands still at its first boot is booted again, and its outputs are those
+// of the second.
+func TestRunBootsAgain(t *testing.T) {
+	marker := filepath.Join(t.TempDir(), "booted")
+	c := fakeQEMU(t, "test -e "+marker+" || { touch "+marker+"; exec sleep 60; }\n"+sayAlive+sayExit("3")).withDefaults()
+	var told []string
+	c.Notice = func(text string) { told = append(told, text) }
+	e, err := findQEMU(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, alive, err := runTwice(t.Context(), c, e, job{}, accelTCG, 2*time.Second)
+	if err != nil || !alive || done.Exit != 3 || len(told) != 1 || !strings.Contains(told[0], "booting it again") {
+		t.Errorf("exit %d, alive %v, %v; told %q", done.Exit, alive, err, told)
+	}
+}
+
 func TestRunCancelled(t *testing.T) {
 	c := fakeQEMU(t, sayAlive+`echo up >&4; sleep 60`)
 	ctx, cancel := context.WithCancelCause(t.Context())
