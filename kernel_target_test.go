@@ -169,7 +169,7 @@ func checkInside(t *testing.T, trace string, _ targetRun, events []lifeEvent) {
 	if stray == 0 || first+missed < 5 || last > 7 || last+missed < 7 || exits+missed < first+out {
 		t.Errorf("%d exits after %d entries, %d stray, %d without exit", exits, first, stray, last)
 	}
-	if got := claimsOf(verdicts(t, trace), "inside"); got["negative"]["proven"] == 0 {
+	if got := claimsOf(verdicts(t, trace), "inside"); got["absence"]["proven"] == 0 {
 		t.Errorf("no claim is proven beside the strays: %v", got)
 	}
 }
