@@ -73,18 +73,18 @@ var driverForms = []form{
 // driverStarts begin a line of the module, whole or broken.
 var driverStarts = regexp.MustCompile(`^(?:\[[OAL]\] [A-Z]+:|\[trace_(?:open|lookup|alloc)\]|_{0,2}d[a-z_]+ (?:entry|return)\b|full_name_hash return|optional probe not registered)`)
 
-// match finds the form of a text and makes its event. hidden counts the pointers in
-// it that %p made unreadable.
-func match(forms []form, text string) (e schema.Event, hidden int, ok bool) {
+// match finds the form of a text and makes its event. In the bullet of a list a name
+// may stand in a code span. hidden counts the pointers that %p made unreadable.
+func match(forms []form, text string, listed bool) (e schema.Event, hidden int, ok bool) {
 	for i := range forms {
 		if m := forms[i].pattern.FindStringSubmatch(text); m != nil {
-			return forms[i].event(m)
+			return forms[i].event(m, listed)
 		}
 	}
 	return e, 0, false
 }
 
-func (f *form) event(m []string) (e schema.Event, hidden int, ok bool) {
+func (f *form) event(m []string, listed bool) (e schema.Event, hidden int, ok bool) {
 	e.Role, e.Phase, e.Symbol = f.role, f.phase, f.symbol
 	var length uint64
 	var rest string
@@ -93,6 +93,9 @@ func (f *form) event(m []string) (e schema.Event, hidden int, ok bool) {
 		v, err := m[i], error(nil)
 		if i == 0 || v == "" && group != "rest" {
 			continue
+		}
+		if listed && (group == "name" || group == "rest") {
+			v = unspanned(v)
 		}
 		switch group {
 		case "symbol":

@@ -39,6 +39,41 @@ func plainName(s string) string {
 	return string(out)
 }
 
+// unspanned is the name in a Markdown code span, if the text begins with one that ends
+// where a word does; what follows it is the page's. Else it is the text.
+func unspanned(printed string) string {
+	rest := strings.TrimLeft(printed, "`")
+	fence := printed[:len(printed)-len(rest)]
+	end := spanEnd(rest, fence)
+	if fence == "" || end < 0 {
+		return printed
+	}
+	content, after := rest[:end], rest[end+len(fence):]
+	if after != "" && after[0] != ' ' {
+		return printed
+	}
+	if strings.HasPrefix(content, " ") && strings.HasSuffix(content, " ") && strings.Trim(content, " ") != "" {
+		content = content[1 : len(content)-1]
+	}
+	return content
+}
+
+// spanEnd is where a run of backticks as long as the fence begins, -1: nowhere.
+func spanEnd(text, fence string) int {
+	for at := 0; ; {
+		i := strings.IndexByte(text[at:], '`')
+		if i < 0 {
+			return -1
+		}
+		at += i
+		run := len(text[at:]) - len(strings.TrimLeft(text[at:], "`"))
+		if run == len(fence) {
+			return at
+		}
+		at += run
+	}
+}
+
 // setName gives the event a whole name.
 func setName(e *schema.Event, printed string) {
 	name := plainName(printed)
