@@ -62,9 +62,16 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 		return explainInput(cmd, path, err, "name a log that is there, or - for stdin")
 	}
 	defer in.Close()
+	if o.overwrites(cmd, path, in) {
+		return &exitError{exitTrouble, fmt.Errorf("%s: the trace would overwrite it", inputName(path)), "name another file with -o"}
+	}
 	log, err := dmesg.Read(in, o.skipped(cmd))
 	if err != nil {
 		return explainInput(cmd, path, err, "check the disk, or the pipe the log comes from")
+	}
+	if log.Report != "" {
+		return &exitError{exitTrouble, fmt.Errorf("%s is a report that dtrec wrote, of run %s", inputName(path), log.Report),
+			"the trace it was made from holds what it says, and more: read that"}
 	}
 	if len(log.Runs) == 0 {
 		return o.nothing(path, log)
@@ -74,6 +81,34 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	}
 	o.summarize(cmd.ErrOrStderr(), inputName(path), log)
 	return nil
+}
+
+// overwrites reports whether the trace would go where the log is.
+func (o *importOptions) overwrites(cmd *cobra.Command, path string, in io.Reader) bool {
+	if path == "-" {
+		in = cmd.InOrStdin()
+	}
+	log, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	from, err := log.Stat()
+	if err != nil || !from.Mode().IsRegular() {
+		return false
+	}
+	to, err := o.destination(cmd)
+	return err == nil && os.SameFile(from, to)
+}
+
+// destination is what is at the output's place; an error: nothing.
+func (o *importOptions) destination(cmd *cobra.Command) (fs.FileInfo, error) {
+	if o.output != "-" {
+		return os.Stat(o.output)
+	}
+	if out, ok := cmd.OutOrStdout().(*os.File); ok {
+		return out.Stat()
+	}
+	return nil, fs.ErrNotExist
 }
 
 func (o *importOptions) nothing(path string, log *dmesg.Log) error {

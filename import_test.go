@@ -4,6 +4,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -98,6 +100,94 @@ func TestNothingOfTwoLinesIsProvenFromALog(t *testing.T) {
 		log, _ := imported(t, line)
 		if sum := output(t, "check", log); strings.Contains(sum, "1 proven") {
 			t.Errorf("%s%s", line, sum)
+		}
+	}
+}
+
+// A log whose lines are a little out of order is judged like one in order.
+func TestTimeMayRunBackwardsInALog(t *testing.T) {
+	const lines = `[  100.000005] [O] IN: 0xffff8976c6763020 | /tmp/t_e.txt
+[  100.000007] [A] SRC: 0xffff8976c6763025
+[  100.00000%] [A] DST: 0xffff8976c0793c38
+[  100.000009] __d_add entry: 0xffff8976c0793c38 | t_e.txt
+[  100.000002] full_name_hash return: 1429044786 length 7 salt 0xffff8f29481d6e40 name t_m.txt
+`
+	want, _ := imported(t, strings.Replace(lines, "%", "8", 1))
+	got, _ := imported(t, strings.Replace(lines, "%", "6", 1))
+	sum := output(t, "check", want)
+	if again := output(t, "check", got); again != sum || !strings.Contains(sum, "unproven: equality of /tmp/t_e.txt: ") || !strings.Contains(sum, "\n1 proven, ") {
+		t.Errorf("in order:\n%sout of order:\n%s", sum, again)
+	}
+	if lines := output(t, "replay", "--format", "dmesg", got); !strings.Contains(lines, "100.000006] [A] DST") { // the time printed
+		t.Error(lines)
+	}
+	if code, said := checkPageOf(t, output(t, "report", got), got); code != 0 {
+		t.Errorf("its report: exit %d\n%s", code, said)
+	}
+}
+
+// refused runs import, which must refuse, and returns what it says.
+func refused(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if code := run(append([]string{"import"}, args...), strings.NewReader(stdin), &stdout, &stderr); code != 2 || stdout.Len() > 0 {
+		t.Errorf("%v: exit %d, %d bytes\n%s", args, code, stdout.Len(), stderr.String())
+	}
+	return stderr.String()
+}
+
+// A report by dtrec is no log: its trace is there to be read.
+func TestOwnReportIsNotImported(t *testing.T) {
+	live := samples(t)[0]
+	log, _ := imported(t, output(t, "replay", "--format", "dmesg", live))
+	for _, trace := range []string{live, log} {
+		id := strings.Fields(strings.SplitAfter(output(t, "info", trace), "\nrun ")[1])[0]
+		file := filepath.Join(t.TempDir(), "x.pb")
+		said := refused(t, output(t, "report", trace), "-o", file, "-")
+		if want := "stdin is a report that dtrec wrote, of run " + id; !strings.Contains(said, want) || !strings.Contains(said, "remedy: ") {
+			t.Errorf("%s\nwant %s", said, want)
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Error("a trace was written")
+		}
+	}
+}
+
+// The trace never takes the place of its log, whatever the two are called.
+func TestImportKeepsItsLog(t *testing.T) {
+	dir := t.TempDir()
+	log, link, name := filepath.Join(dir, "log"), filepath.Join(dir, "link"), filepath.Join(dir, "name")
+	const lines = "[A] SRC: 0xffff8976c6763025\n"
+	if err := errors.Join(os.WriteFile(log, []byte(lines), 0o600), os.Symlink(log, link), os.Link(log, name)); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{log, link, name, filepath.Join(dir, ".", "log")} {
+		if said := refused(t, "", "-o", out, log); !strings.Contains(said, "overwrite") {
+			t.Error(said)
+		}
+		if now, err := os.ReadFile(log); err != nil || string(now) != lines {
+			t.Errorf("-o %s: the log is now %q %v", out, now, err)
+		}
+	}
+	in, err := os.Open(log)
+	out, err2 := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer out.Close()
+	var stderr bytes.Buffer
+	if code := run([]string{"import", "-o", "-", "-"}, in, out, &stderr); code != 2 || !strings.Contains(stderr.String(), "stdin: the trace would overwrite it") {
+		t.Errorf("appended to itself: exit %d %s", code, stderr.String())
+	}
+	other := filepath.Join(dir, "other.pb") // of another log: replaced
+	for _, what := range []string{"old", "[A] DST: 0xffff8976c6763025\n"} {
+		if err := os.WriteFile(other, []byte(what), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		output(t, "import", "-o", other, log)
+		if lines := output(t, "replay", "--format", "dmesg", other); !strings.Contains(lines, "[A] SRC: 0xffff8976c6763025") {
+			t.Error(lines)
 		}
 	}
 }
