@@ -86,9 +86,6 @@ func match(forms []form, text string, listed bool) (e schema.Event, hidden int, 
 
 func (f *form) event(m []string, listed bool) (e schema.Event, hidden int, ok bool) {
 	e.Role, e.Phase, e.Symbol = f.role, f.phase, f.symbol
-	var length uint64
-	var rest string
-	var component bool
 	for i, group := range f.pattern.SubexpNames() {
 		v, err := m[i], error(nil)
 		if i == 0 || v == "" && group != "rest" {
@@ -117,16 +114,15 @@ func (f *form) event(m []string, listed bool) (e schema.Event, hidden int, ok bo
 			h, err = number32(v)
 			e.Hash = uint32(h)
 		case "length":
-			length, err = number32(v)
-		case "rest":
-			rest, component = v, true
+			var n uint64
+			n, err = number32(v)
+			e.NameLen = uint32(n)
+		case "rest": // which the length stands before
+			setComponent(&e, v)
 		}
 		if err != nil {
 			return e, 0, false
 		}
-	}
-	if component {
-		setComponent(&e, rest, uint32(length))
 	}
 	if e.Role == schema.Role_ROLE_UNSPECIFIED {
 		e.Role = roleOf(e.Symbol)

@@ -12,8 +12,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxLine bounds a line, bytes; what is longer is not understood. The kernel's own
-// lines end at 1024.
+// maxLine bounds a line, bytes; of a longer one the rest is left out, and the name that
+// ends it is cut. The kernel's own lines end at 1024.
 const maxLine = 64 << 10
 
 // Log is a kernel log as it was read.

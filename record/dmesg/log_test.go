@@ -58,6 +58,12 @@ func TestForms(t *testing.T) {
 		"[O] IN: 0xffff8976c6763020":                                                           {Role: schema.RoleOpen, Phase: schema.Enter, Columns: addr, Symbol: open, NameAddr: a},
 		"[O] IN: 0x00000000c6763020 | x":                                                       {Role: schema.RoleOpen, Phase: schema.Enter, Columns: key, Symbol: open, Name: "x", NameLen: 1},
 		"[O] IN: (____ptrval____) | x":                                                         {Role: schema.RoleOpen, Phase: schema.Enter, Columns: key, Symbol: open, Name: "x", NameLen: 1},
+		"[O] OUT: 0xfffffffffffffffe":                                                          {Role: schema.RoleOpen, Phase: schema.Exit, Columns: columns(schema.ColumnRet), Symbol: open, Ret: ^uint64(1)},
+		"[O] OUT: 0xfffffffffffff001 | x":                                                      {Role: schema.RoleOpen, Phase: schema.Exit, Columns: key | columns(schema.ColumnRet), Symbol: open, Ret: ^uint64(4094), Name: "x", NameLen: 1},
+		"[O] OUT: 0xfffffffffffff000":                                                          {Role: schema.RoleOpen, Phase: schema.Exit, Columns: addr, Symbol: open, NameAddr: ^uint64(4095)},
+		"[trace_open] Result Addr: 0xfffffffffffffffe":                                         {Role: schema.RoleOpen, Phase: schema.Exit, Columns: columns(schema.ColumnRet), Symbol: open, Ret: ^uint64(1)},
+		"[O] IN: 0xfffffffffffffffe | /x":                                                      {Role: schema.RoleOpen, Phase: schema.Enter, Columns: key, Symbol: open, Name: "/x", NameLen: 2},
+		"d_lookup return: 0xfffffffffffffffe":                                                  {Role: schema.RoleLookup, Phase: schema.Exit, Symbol: "d_lookup"},
 		"[A] SRC: 0xffff8976c6763020":                                                          {Role: schema.RoleAlloc, Phase: schema.Enter, Columns: addr, Symbol: alloc, NameAddr: a},
 		"[A] DST: 0xffff8976c6763020":                                                          {Role: schema.RoleAlloc, Phase: schema.Exit, Columns: addr, Symbol: alloc, NameAddr: a},
 		"[A] DST: 0000000000000000":                                                            {Role: schema.RoleAlloc, Phase: schema.Exit, Columns: addr, Symbol: alloc},
@@ -246,5 +252,15 @@ func TestOtherLinesAreCountedAndListed(t *testing.T) {
 	}
 	if d := cmp.Diff(&Log{Lines: 6, Unknown: 4, Broken: 1}, l, cmpopts.IgnoreFields(Log{}, "Runs")); d != "" || len(l.Runs[0].Events) != 2 {
 		t.Error(d)
+	}
+}
+
+// A line cut at its bound leaves a name that says it is cut, as does one beyond PATH_MAX.
+func TestLongNamesAreCut(t *testing.T) {
+	for _, n := range []int{4095, 4096, maxLine - 40, 100_000} {
+		got := one(t, "[O] IN: 0xffff8976c6763020 | "+strings.Repeat("n", n))
+		if len(got) != 1 || got[0].NameCut() != (n > 4095) || len(got[0].Name) != 4095 {
+			t.Errorf("%d bytes: %d events, length %d, cut %v", n, len(got), got[0].NameLen, got[0].NameCut())
+		}
 	}
 }

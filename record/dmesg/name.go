@@ -82,20 +82,23 @@ func setName(e *schema.Event, printed string) {
 	e.Name = name[:min(len(name), maxName)]
 }
 
-// setComponent gives the event the first length bytes of what was printed: a lookup
-// prints the rest of the path.
-func setComponent(e *schema.Event, printed string, length uint32) {
+// setComponent gives the event, whose length is known, as many of the bytes printed: a
+// lookup prints the rest of the path.
+func setComponent(e *schema.Event, printed string) {
 	name := plainName(printed)
 	e.Columns = e.Columns.With(schema.ColumnKey)
-	e.NameLen = length
-	e.Name = name[:min(uint64(len(name)), uint64(length), maxName)]
+	e.Name = name[:min(uint64(len(name)), uint64(e.NameLen), maxName)]
 }
 
-// setAddress gives the event the address of its name. It reports false for what %p
-// makes of a pointer, which is no address.
+// setAddress gives the event the address of its name. An ERR_PTR is none: at the return
+// of an open it is what was returned. It reports false for what %p makes of a pointer.
 func setAddress(e *schema.Event, printed string) bool {
 	v, ok := address(printed)
-	if ok {
+	errno := (&schema.Event{Ret: v}).Errno() != 0
+	switch {
+	case ok && errno && e.Role == schema.RoleOpen && e.Phase == schema.Exit:
+		e.Columns, e.Ret = e.Columns.With(schema.ColumnRet), v
+	case ok && !errno:
 		e.Columns, e.NameAddr = e.Columns.With(schema.ColumnNameAddr), v
 	}
 	return ok

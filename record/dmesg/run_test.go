@@ -134,6 +134,10 @@ func TestRunIsATrace(t *testing.T) {
 	if other := read(t, strings.Replace(log, "| /x", "| /y", 1)); bytes.Equal(other.Runs[0].id(), l.Runs[0].id()) {
 		t.Error("two logs have one run id")
 	}
+	one, two := read(t, "[O] OUT: 0xfffffffffffffffe\n"), read(t, "[O] OUT: 0xffffffffffffffff\n")
+	if bytes.Equal(one.Runs[0].id(), two.Runs[0].id()) {
+		t.Error("two errors have one run id")
+	}
 }
 
 // Whatever the bytes: no panic, every line is counted, and each run reads back whole.
@@ -143,6 +147,7 @@ func FuzzImport(f *testing.F) {
 	f.Add("- before drop_caches: __d_add entry 0xffff8977185a9578 | t, do_filp_open return pointer 0xffff8977185a9578 | t\n- x hit: __d_lookup_rcu return = 0xffff897725f9f0f8\n")
 	f.Add("[    9.000000] cat (7): drop_caches: 2\n[    0.000000] Linux version 6.8.0 (x) #1\n[    0.100000] [A] DST: 0x00000000c6763020\noptional probe not registered: d_drop\n")
 	f.Add("[    9.000000] dput entry from walk: 0xffff8976c6763020 | \\\\\\n\\xff\n1970-01-01T00:00:05,000001+01:00 __dentry_kill entry: (____ptrval____)\n")
+	f.Add("-- Boot 0123456789abcdef0123456789abcdef --\nboot1.log:12:- [    1.000000] [O] OUT: 0xfffffffffffffffe | `a\n12:[sudo] password for r: - d_delete entry: 0xffff8976c6763020 | `` `a ``\n")
 	f.Fuzz(func(t *testing.T, log string) {
 		var skipped uint64
 		l, err := Read(strings.NewReader(log), func(uint64, string, bool) { skipped++ })
