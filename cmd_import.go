@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/dtrec/dtrec/record/dmesg"
+	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -65,22 +68,58 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	if o.overwrites(cmd, path, in) {
 		return &exitError{exitTrouble, fmt.Errorf("%s: the trace would overwrite it", inputName(path)), "name another file with -o"}
 	}
-	log, err := dmesg.Read(in, o.skipped(cmd))
+	buffered := bufio.NewReaderSize(in, 64<<10)
+	if err := noLog(cmd, path, buffered); err != nil {
+		return err
+	}
+	log, err := dmesg.Read(buffered, o.skipped(cmd))
 	if err != nil {
 		return explainInput(cmd, path, err, "check the disk, or the pipe the log comes from")
 	}
-	if log.Report != "" {
-		return &exitError{exitTrouble, fmt.Errorf("%s is a report that dtrec wrote, of run %s", inputName(path), log.Report),
-			"the trace it was made from holds what it says, and more: read that"}
-	}
-	if len(log.Runs) == 0 {
-		return o.nothing(path, log)
+	if err := nothing(path, log); err != nil {
+		return err
 	}
 	if err := o.write(cmd.OutOrStdout(), log); err != nil {
 		return &exitError{exitTrouble, fmt.Errorf("write %s: %w", display(o.output), err), "name another file with -o"}
 	}
 	o.summarize(cmd.ErrOrStderr(), inputName(path), log)
 	return nil
+}
+
+// noLog is the error of a file that begins as no log does: a trace, or compressed.
+func noLog(cmd *cobra.Command, path string, in *bufio.Reader) error {
+	start, _ := in.Peek(8)
+	hint := unpack(start, cmd.CommandPath())
+	if bytes.HasPrefix(start, []byte("\x28\xb5\x2f\xfd")) { // a zstd frame
+		hint = "decompress it first: 'zstdcat FILE | " + cmd.CommandPath() + " -'"
+		r, err := schema.NewReader(in, 0)
+		if err == nil {
+			r.Close()
+		}
+		if !errors.Is(err, schema.ErrNotTrace) {
+			return &exitError{exitTrouble, fmt.Errorf("%s is a trace already", inputName(path)), "read it as it is: 'dtrec report FILE', 'dtrec check FILE'"}
+		}
+	}
+	if hint == "" {
+		return nil
+	}
+	return &exitError{exitTrouble, fmt.Errorf("%s is compressed", inputName(path)), hint}
+}
+
+// nothing is the error of a log that no trace can be made of.
+func nothing(path string, log *dmesg.Log) error {
+	switch {
+	case log.Report != "":
+		return &exitError{exitTrouble, fmt.Errorf("%s is a report that dtrec wrote, of run %s", inputName(path), log.Report),
+			"the trace it was made from holds what it says, and more: read that"}
+	case len(log.Runs) > 0:
+		return nil
+	}
+	hint := "the lines are those of the stage 2 module, such as '[O] IN: 0xffff… | /tmp/x'; --unknown lists what is there"
+	if log.Hidden > 0 {
+		hint = "its pointers are hashed by %p: print them with %px"
+	}
+	return &exitError{exitTrouble, fmt.Errorf("%s: none of %d lines understood", inputName(path), log.Lines), hint}
 }
 
 // overwrites reports whether the trace would go where the log is.
@@ -109,14 +148,6 @@ func (o *importOptions) destination(cmd *cobra.Command) (fs.FileInfo, error) {
 		return out.Stat()
 	}
 	return nil, fs.ErrNotExist
-}
-
-func (o *importOptions) nothing(path string, log *dmesg.Log) error {
-	hint := "the lines are those of the stage 2 module, such as '[O] IN: 0xffff… | /tmp/x'; --unknown lists what is there"
-	if log.Hidden > 0 {
-		hint = "its pointers are hashed by %p: print them with %px"
-	}
-	return &exitError{exitTrouble, fmt.Errorf("%s: none of %d lines understood", inputName(path), log.Lines), hint}
 }
 
 // skipped lists the lines that are not understood, if asked to.
