@@ -125,7 +125,7 @@ func (l *reader) boundary(text string, at stamp) bool {
 	}
 	l.times.see(at)
 	if version != nil {
-		l.run.Release, l.run.Version = version[1], version[3]
+		l.run.Release, l.run.Version = strings.ToValidUTF8(version[1], "�"), strings.ToValidUTF8(version[3], "�") // a header has no other bytes
 	}
 	return version != nil || boot
 }

@@ -134,6 +134,10 @@ func TestRunIsATrace(t *testing.T) {
 	if other := read(t, strings.Replace(log, "| /x", "| /y", 1)); bytes.Equal(other.Runs[0].id(), l.Runs[0].id()) {
 		t.Error("two logs have one run id")
 	}
+	bytewise := read(t, "Linux version 6.8\xff (x) #1 \x80\n"+null).Runs[0]
+	if err := bytewise.Write(io.Discard, "test"); err != nil || bytewise.Release != "6.8�" || bytewise.Version != "#1 �" {
+		t.Errorf("%q %q: %v", bytewise.Release, bytewise.Version, err)
+	}
 	one, two := read(t, "[O] OUT: 0xfffffffffffffffe\n"), read(t, "[O] OUT: 0xffffffffffffffff\n")
 	if bytes.Equal(one.Runs[0].id(), two.Runs[0].id()) {
 		t.Error("two errors have one run id")
