@@ -32,14 +32,15 @@ func newImportCmd() *cobra.Command {
 		Short: "Make a trace of a kernel log",
 		Long: `Reads a kernel log with the lines of the stage 2 kernel module (or of 'dtrec replay
 --format dmesg', or the bullets of a page about them) and writes a trace. LOG may
-be - for stdin. Times, line numbers of rg -n, a sudo prompt and other lines
-between do not matter; what is not understood is counted, with --unknown listed.
+be - for stdin. Times, file names and line numbers of rg -n, a sudo prompt and other
+lines between do not matter; what is not understood is counted, with --unknown listed.
 
 A log does not tell threads apart, nor where a dentry lies, so almost nothing can
 be proven from it: it is for 'dtrec check PAGE.md FILE', replay and diff. Another
 boot in the log begins another run in the file; read one with --run.
 
-Exit status: 0 written, 2 not readable, or no line understood.`,
+Exit status: 0 written, 2 not readable, no line understood, or a trace or a report of
+dtrec itself.`,
 		Example: `  dmesg | dtrec import -o log.pb -
   dtrec import --unknown -o log.pb dmesg.txt
   dtrec import -o page.pb stage2-return.md && dtrec check stage2-return.md page.pb`,
