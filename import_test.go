@@ -229,6 +229,9 @@ func TestWhatIsSaidOfALine(t *testing.T) {
 		if twice := output(t, "replay", "--format", "dmesg", again); twice != lines {
 			t.Errorf("%s: printed and imported again: %s", name, firstDifference(lines, twice))
 		}
+		if strings.Contains(c.lines, "0xfffffffffffffffe") && !strings.Contains(lines, "] [O] OUT: 0xfffffffffffffffe | x\n") {
+			t.Errorf("%s: printed as\n%s", name, lines)
+		}
 	}
 }
 
