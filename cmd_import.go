@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/dtrec/dtrec/record/dmesg"
+	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -29,14 +32,15 @@ func newImportCmd() *cobra.Command {
 		Short: "Make a trace of a kernel log",
 		Long: `Reads a kernel log with the lines of the stage 2 kernel module (or of 'dtrec replay
 --format dmesg', or the bullets of a page about them) and writes a trace. LOG may
-be - for stdin. Times, line numbers of rg -n, a sudo prompt and other lines
-between do not matter; what is not understood is counted, with --unknown listed.
+be - for stdin. Times, file names and line numbers of rg -n, a sudo prompt and other
+lines between do not matter; what is not understood is counted, with --unknown listed.
 
 A log does not tell threads apart, nor where a dentry lies, so almost nothing can
 be proven from it: it is for 'dtrec check PAGE.md FILE', replay and diff. Another
 boot in the log begins another run in the file; read one with --run.
 
-Exit status: 0 written, 2 not readable, or no line understood.`,
+Exit status: 0 written, 2 not readable, no line understood, or a trace or a report of
+dtrec itself.`,
 		Example: `  dmesg | dtrec import -o log.pb -
   dtrec import --unknown -o log.pb dmesg.txt
   dtrec import -o page.pb stage2-return.md && dtrec check stage2-return.md page.pb`,
@@ -62,12 +66,19 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 		return explainInput(cmd, path, err, "name a log that is there, or - for stdin")
 	}
 	defer in.Close()
-	log, err := dmesg.Read(in, o.skipped(cmd))
+	if o.overwrites(cmd, path, in) {
+		return &exitError{exitTrouble, fmt.Errorf("%s: the trace would overwrite it", inputName(path)), "name another file with -o"}
+	}
+	buffered := bufio.NewReaderSize(in, 64<<10)
+	if err := noLog(cmd, path, buffered); err != nil {
+		return err
+	}
+	log, err := dmesg.Read(buffered, o.skipped(cmd))
 	if err != nil {
 		return explainInput(cmd, path, err, "check the disk, or the pipe the log comes from")
 	}
-	if len(log.Runs) == 0 {
-		return o.nothing(path, log)
+	if err := nothing(path, log); err != nil {
+		return err
 	}
 	if err := o.write(cmd.OutOrStdout(), log); err != nil {
 		return &exitError{exitTrouble, fmt.Errorf("write %s: %w", display(o.output), err), "name another file with -o"}
@@ -76,12 +87,68 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	return nil
 }
 
-func (o *importOptions) nothing(path string, log *dmesg.Log) error {
+// noLog is the error of a file that begins as no log does: a trace, or compressed.
+func noLog(cmd *cobra.Command, path string, in *bufio.Reader) error {
+	start, _ := in.Peek(8)
+	hint := unpack(start, cmd.CommandPath())
+	if bytes.HasPrefix(start, []byte("\x28\xb5\x2f\xfd")) { // a zstd frame
+		hint = "decompress it first: 'zstdcat FILE | " + cmd.CommandPath() + " -'"
+		r, err := schema.NewReader(in, 0)
+		if err == nil {
+			r.Close()
+		}
+		if !errors.Is(err, schema.ErrNotTrace) {
+			return &exitError{exitTrouble, fmt.Errorf("%s is a trace already", inputName(path)), "read it as it is: 'dtrec report FILE', 'dtrec check FILE'"}
+		}
+	}
+	if hint == "" {
+		return nil
+	}
+	return &exitError{exitTrouble, fmt.Errorf("%s is compressed", inputName(path)), hint}
+}
+
+// nothing is the error of a log that no trace can be made of.
+func nothing(path string, log *dmesg.Log) error {
+	switch {
+	case log.Report != "":
+		return &exitError{exitTrouble, fmt.Errorf("%s is a report that dtrec wrote, of run %s", inputName(path), log.Report),
+			"the trace it was made from holds what it says, and more: read that"}
+	case len(log.Runs) > 0:
+		return nil
+	}
 	hint := "the lines are those of the stage 2 module, such as '[O] IN: 0xffff… | /tmp/x'; --unknown lists what is there"
 	if log.Hidden > 0 {
 		hint = "its pointers are hashed by %p: print them with %px"
 	}
 	return &exitError{exitTrouble, fmt.Errorf("%s: none of %d lines understood", inputName(path), log.Lines), hint}
+}
+
+// overwrites reports whether the trace would go where the log is.
+func (o *importOptions) overwrites(cmd *cobra.Command, path string, in io.Reader) bool {
+	if path == "-" {
+		in = cmd.InOrStdin()
+	}
+	log, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	from, err := log.Stat()
+	if err != nil || !from.Mode().IsRegular() {
+		return false
+	}
+	to, err := o.destination(cmd)
+	return err == nil && os.SameFile(from, to)
+}
+
+// destination is what is at the output's place; an error: nothing.
+func (o *importOptions) destination(cmd *cobra.Command) (fs.FileInfo, error) {
+	if o.output != "-" {
+		return os.Stat(o.output)
+	}
+	if out, ok := cmd.OutOrStdout().(*os.File); ok {
+		return out.Stat()
+	}
+	return nil, fs.ErrNotExist
 }
 
 // skipped lists the lines that are not understood, if asked to.

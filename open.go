@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -176,11 +177,8 @@ func (t *trace) explain(err error) error {
 
 // notTrace explains a file that is none, from its first bytes.
 func (t *trace) notTrace(start []byte, err error) error {
-	hint := "a trace is a file that 'dtrec record' wrote"
+	hint := cmp.Or(unpack(start, t.command), "a trace is a file that 'dtrec record' wrote")
 	for _, known := range []struct{ magic, hint string }{
-		{"\x1f\x8b", "decompress it first: 'zcat FILE | " + t.command + " -'"},
-		{"\xfd7zXZ", "decompress it first: 'xzcat FILE | " + t.command + " -'"},
-		{"BZh", "decompress it first: 'bzcat FILE | " + t.command + " -'"},
 		{"\x28\xb5\x2f\xfd", "if it is a trace compressed once more, 'zstdcat FILE | " + t.command + " -' reads it"},
 		{"PERFILE2", "it is a recording of perf: 'perf script' reads it"},
 	} {
@@ -198,6 +196,17 @@ func (t *trace) notTrace(start []byte, err error) error {
 		hint = "it is cut within its header, nothing in it can be read: record again"
 	}
 	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, err), hint: hint}
+}
+
+// unpack says how to decompress a file that begins so, for the command to read it;
+// empty: it is not compressed, or as a trace is.
+func unpack(start []byte, command string) string {
+	for _, known := range []struct{ magic, tool string }{{"\x1f\x8b", "zcat"}, {"\xfd7zXZ", "xzcat"}, {"BZh", "bzcat"}} {
+		if bytes.HasPrefix(start, []byte(known.magic)) {
+			return "decompress it first: '" + known.tool + " FILE | " + command + " -'"
+		}
+	}
+	return ""
 }
 
 // display is a name as a message shows it.

@@ -47,7 +47,7 @@ func (d *dmesg) event(dst []byte, s *Step) []byte {
 	case schema.RoleOpen:
 		if enter {
 			return dmesgName(dst, e, "[O] IN: ")
-		} else if e.Errno() == 0 {
+		} else if e.Errno() == 0 || d.imported {
 			return dmesgName(dst, e, "[O] OUT: ")
 		}
 	case schema.RoleLookup:
@@ -117,9 +117,12 @@ func dmesgLookup(dst []byte, e *schema.Event, enter bool, entry, ret string) []b
 // null reports whether the event returned NULL; an imported one without a dentry need not.
 func null(e *schema.Event) bool { return e.Columns.Has(schema.ColumnDentry) && e.Dentry == 0 }
 
-// dmesgAddress appends the address of the name, or what %p prints before it can hash
-// where an imported line had none.
+// dmesgAddress appends the address of the name, the errno that an imported line had for
+// it, or what %p prints before it can hash where such a line had none.
 func dmesgAddress(dst []byte, e *schema.Event) []byte {
+	if e.Errno() != 0 {
+		return appendPointer(dst, e.Ret)
+	}
 	if e.Dentry == 0 && !e.Columns.Has(schema.ColumnNameAddr) {
 		return append(dst, "(____ptrval____)"...)
 	}

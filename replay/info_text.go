@@ -45,6 +45,8 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 	h := i.Header
 	state := "complete"
 	switch {
+	case i.Complete() && h.Imported():
+		state = "made of a kernel log"
 	case i.Footer == nil:
 		state = "cut: its end is missing"
 	case len(i.Damage) > 0:
@@ -71,8 +73,20 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 	rows = append(rows,
 		[]string{"size", fmt.Sprintf("%d bytes, %.1f per event", i.Bytes, i.BytesPerEvent())},
 		[]string{"events", i.span()},
-		[]string{"lost", fmt.Sprintf("%d", i.Lost+i.Damaged)})
+		[]string{"lost", i.lost()})
 	p.table("", filled(rows)...)
+}
+
+// lost counts the events known to be missing; of a log only those that its trace lost.
+func (i *Info) lost() string {
+	n := i.Lost + i.Damaged
+	switch {
+	case !i.Header.Imported():
+		return fmt.Sprintf("%d", n)
+	case n == 0:
+		return "not known: a kernel log does not count"
+	}
+	return fmt.Sprintf("%d of the trace; of the log not known, it does not count", n)
 }
 
 func (i *Info) span() string {

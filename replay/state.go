@@ -68,18 +68,20 @@ func New(h *schema.Header) *State {
 
 // Event applies one event.
 //
-//  1. Time that runs backwards is a loss of certainty between the two moments. An open
-//     that begins within one whose exit may be lost is not taken to be nested in it.
+//  1. Time that runs backwards is a loss of certainty between the two moments, but for
+//     the lines of a log, of which no two are taken together. An open that begins
+//     within one whose exit may be lost is not taken to be nested in it.
 //  2. An exit is paired with the innermost entry of its role on its thread;
 //     entries above that one have lost their exits and are dropped.
 //  3. The dentry of the event is looked up by address and its life goes on,
 //     begins or ends.
 //  4. An entry whose role has exits is pushed.
 func (s *State) Event(e *schema.Event) *Step {
-	if e.Time < s.now {
-		s.Losses.backwards(e.Time, s.now)
-	} else {
+	line := s.logged && e.PID == 0
+	if e.Time >= s.now {
 		s.now = e.Time
+	} else if !line {
+		s.Losses.backwards(e.Time, s.now)
 	}
 	s.Losses.resumed(e.Time)
 	t := s.thread(e.TID)
@@ -87,7 +89,7 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.interrupted(t, e)
 	}
 	s.step = Step{Event: e}
-	paired := s.paired.Has(e.Role) && !(s.logged && e.PID == 0)
+	paired := s.paired.Has(e.Role) && !line
 	if e.Phase == schema.Exit && paired {
 		s.leave(t)
 	}

@@ -17,6 +17,7 @@ type Verdicts struct {
 	Kernel   string           `json:"kernel"`
 	Events   uint64           `json:"events"`
 	Lost     uint64           `json:"lost"`
+	Log      bool             `json:"kernel_log,omitempty"` // imported: what the log lacks is not known
 	Complete bool             `json:"complete"`
 	Programs []ProgramVerdict `json:"programs"`
 	Proven   uint64           `json:"proven"`
@@ -46,7 +47,7 @@ type DoubtVerdict struct {
 // Verdicts sums the findings up.
 func (f *Findings) Verdicts() Verdicts {
 	v := Verdicts{
-		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost,
+		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost, Log: f.Header.Imported(),
 		Complete: f.Footer != nil && !f.Cut,
 		Doubts:   []DoubtVerdict{},
 		Without:  roleNames(f.Without), Falls: f.Falls,
@@ -114,13 +115,20 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 	if n := v.Refuted + v.Unproven; n > named {
 		fmt.Fprintf(b, "… and %d more that are not proven\n", n-named)
 	}
-	end := ""
-	if !v.Complete {
-		end = ", without its end"
-	}
-	fmt.Fprintf(b, "%d proven, %d refuted, %d unproven; %d events, %d lost%s, Linux %s\n",
-		v.Proven, v.Refuted, v.Unproven, v.Events, v.Lost, end, replay.Printable(v.Kernel))
+	fmt.Fprintf(b, "%d proven, %d refuted, %d unproven; %d events, %s, Linux %s\n",
+		v.Proven, v.Refuted, v.Unproven, v.Events, v.losses(), replay.Printable(v.Kernel))
 	return b.Flush()
+}
+
+func (v *Verdicts) losses() string {
+	out := fmt.Sprintf("%d lost", v.Lost)
+	if v.Log && v.Lost == 0 {
+		out = "lost not known"
+	}
+	if !v.Complete {
+		out += ", without its end"
+	}
+	return out
 }
 
 func citeAll(ids []uint64) string {

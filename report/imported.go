@@ -3,6 +3,9 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
+
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -82,17 +85,22 @@ func (c *collector) suggestPrefix(p *Program, it *Item, in, src *schema.Event) {
 	c.emit(p, it, &cl)
 }
 
-// suggestEquality gathers the lines with the address of the copy made at step i.
+// suggestEquality gathers the lines with the address of the copy made at step i. They
+// are about the path; where the open's line has none, about the name that one of them
+// has, or the address.
 func (c *collector) suggestEquality(p *Program, it *Item, i int) {
 	cl := Claim{Kind: Equality, Verdict: Proven, Subject: it.Path}
 	cl.doubt(FromLog, "")
 	c.terms = c.terms[:0]
+	copied := it.Steps[i].Event.NameAddr
 	for k := i; k < len(it.Steps); k++ {
 		e := &it.Steps[k].Event
-		if e.NameAddr == it.Steps[i].Event.NameAddr && e.Columns.Has(schema.ColumnNameAddr) && e.Role != schema.RoleCall {
+		if e.NameAddr == copied && e.Columns.Has(schema.ColumnNameAddr) && e.Role != schema.RoleCall {
 			c.term(c.f.symbolOf(e), e.NameAddr, e.ID, "")
+			cl.Subject = cmp.Or(cl.Subject, e.Name)
 		}
 	}
+	cl.Subject = cmp.Or(cl.Subject, fmt.Sprintf("%#x", copied))
 	if len(c.terms) > 1 {
 		c.emit(p, it, &cl)
 	}

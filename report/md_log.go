@@ -80,11 +80,13 @@ func (p *page) logLine(e *schema.Event) string {
 	case e.Role == schema.RoleEvict:
 		return fmt.Sprintf("%s: %s emptied the slabs (#%d)", text(what), code(e.Comm), e.ID)
 	case e.Role == schema.RoleHash:
-		return fmt.Sprintf("%s: hash %d length %d name %s, salt %s (#%d)%s", what, e.Hash, e.NameLen, code(e.Name), addressOr(e.Parent), e.ID, p.hash(e))
+		return fmt.Sprintf("%s: hash %d length %d name %s, salt %s (#%d)%s", what, e.Hash, e.NameLen, nameOr(e), addressOr(e.Parent), e.ID, p.hash(e))
+	case e.Errno() != 0:
+		return fmt.Sprintf("%s: %s, no file (#%d)", what, errnoText(e.Ret), e.ID)
 	case e.Columns.Has(schema.ColumnDentry):
 		return fmt.Sprintf("%s: NULL (#%d)", what, e.ID)
 	case isLookup(e.Role) && e.Phase == schema.Enter:
-		return fmt.Sprintf("%s: hash %d length %d name %s (#%d)", what, e.Hash, e.NameLen, code(e.Name), e.ID)
+		return fmt.Sprintf("%s: hash %d length %d name %s (#%d)", what, e.Hash, e.NameLen, nameOr(e), e.ID)
 	case e.Role == schema.RoleAlloc && e.Phase == schema.Enter:
 		what = "copy source"
 	case e.Role == schema.RoleAlloc:
@@ -92,12 +94,25 @@ func (p *page) logLine(e *schema.Event) string {
 	}
 	name, at := "", "not an address"
 	if e.Columns.Has(schema.ColumnKey) {
-		name = " | " + code(e.Name)
+		name = " | " + nameOr(e)
 	}
 	if e.Columns.Has(schema.ColumnNameAddr) {
 		at = addressOr(e.NameAddr)
 	}
 	return fmt.Sprintf("%s pointer = %s%s (#%d)", text(what), at, name, e.ID)
+}
+
+// nameOr is the name as the line had it, and whether it had all of it.
+func nameOr(e *schema.Event) string {
+	switch {
+	case e.Name == "" && e.NameLen == 0:
+		return "empty"
+	case e.Name == "":
+		return "not printed"
+	case e.NameCut():
+		return code(e.Name) + " (cut)"
+	}
+	return code(e.Name)
 }
 
 func addressOr(v uint64) string {

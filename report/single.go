@@ -62,6 +62,8 @@ func hashDoubt(l *schema.Layout, e *schema.Event) (why Why, what string) {
 	switch {
 	case e.Role == schema.RoleHash && !e.NameCut() && schema.HashName(e.Parent, e.Name) == e.Hash:
 		return NoDoubt, "" // which hash the kernel has is not known; that it came to this one, is
+	case e.Role == schema.RoleHash && e.NameCut():
+		return CutName, ""
 	case l.GetNameHash() != schema.NameHash_NAME_HASH_WORD64_LE:
 		return NoNameHash, ""
 	case e.Facts&schema.FactParentOpHash != 0:

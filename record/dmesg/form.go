@@ -73,26 +73,26 @@ var driverForms = []form{
 // driverStarts begin a line of the module, whole or broken.
 var driverStarts = regexp.MustCompile(`^(?:\[[OAL]\] [A-Z]+:|\[trace_(?:open|lookup|alloc)\]|_{0,2}d[a-z_]+ (?:entry|return)\b|full_name_hash return|optional probe not registered)`)
 
-// match finds the form of a text and makes its event. hidden counts the pointers in
-// it that %p made unreadable.
-func match(forms []form, text string) (e schema.Event, hidden int, ok bool) {
+// match finds the form of a text and makes its event. In the bullet of a list a name
+// may stand in a code span. hidden counts the pointers that %p made unreadable.
+func match(forms []form, text string, listed bool) (e schema.Event, hidden int, ok bool) {
 	for i := range forms {
 		if m := forms[i].pattern.FindStringSubmatch(text); m != nil {
-			return forms[i].event(m)
+			return forms[i].event(m, listed)
 		}
 	}
 	return e, 0, false
 }
 
-func (f *form) event(m []string) (e schema.Event, hidden int, ok bool) {
+func (f *form) event(m []string, listed bool) (e schema.Event, hidden int, ok bool) {
 	e.Role, e.Phase, e.Symbol = f.role, f.phase, f.symbol
-	var length uint64
-	var rest string
-	var component bool
 	for i, group := range f.pattern.SubexpNames() {
 		v, err := m[i], error(nil)
 		if i == 0 || v == "" && group != "rest" {
 			continue
+		}
+		if listed && (group == "name" || group == "rest") {
+			v = unspanned(v)
 		}
 		switch group {
 		case "symbol":
@@ -114,16 +114,15 @@ func (f *form) event(m []string) (e schema.Event, hidden int, ok bool) {
 			h, err = number32(v)
 			e.Hash = uint32(h)
 		case "length":
-			length, err = number32(v)
-		case "rest":
-			rest, component = v, true
+			var n uint64
+			n, err = number32(v)
+			e.NameLen = uint32(n)
+		case "rest": // which the length stands before
+			setComponent(&e, v)
 		}
 		if err != nil {
 			return e, 0, false
 		}
-	}
-	if component {
-		setComponent(&e, rest, uint32(length))
 	}
 	if e.Role == schema.Role_ROLE_UNSPECIFIED {
 		e.Role = roleOf(e.Symbol)

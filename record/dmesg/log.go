@@ -12,8 +12,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxLine bounds a line, bytes; what is longer is not understood. The kernel's own
-// lines end at 1024.
+// maxLine bounds a line, bytes; of a longer one the rest is left out, and the name that
+// ends it is cut. The kernel's own lines end at 1024.
 const maxLine = 64 << 10
 
 // Log is a kernel log as it was read.
@@ -23,6 +23,7 @@ type Log struct {
 	Unknown uint64 // lines that say nothing known
 	Broken  uint64 // those among them that begin as the module's lines do
 	Hidden  uint64 // pointers that %p made unreadable
+	Report  string // the id of the run that dtrec wrote the page of; empty: it is none
 }
 
 // Run is what one boot of the kernel printed.
@@ -33,7 +34,6 @@ type Run struct {
 	Events  []schema.Event // in the order of the log; ids are not set
 	Missing []string       // symbols the module could not probe
 	Last    uint64         // latest time, nanoseconds
-	Untimed bool           // no line had a time: times count events
 }
 
 // Skipped is told of each line that is not understood.
@@ -83,31 +83,55 @@ type reader struct {
 
 var linuxVersion = regexp.MustCompile(`^Linux version (\S+) ?([^#]*)(#.*)?$`)
 
+// anotherBoot is what journalctl prints between two boots.
+var anotherBoot = regexp.MustCompile(`^-- (?:Boot [0-9a-f]{32}|Reboot) --$`)
+
+// ownPage is the line of a report by dtrec that says which run it is of.
+var ownPage = regexp.MustCompile("^This (?:report uses one run|page uses one run of a kernel log): id `([0-9a-f]{32})`, ")
+
 // line takes one line in.
 //
-//  1. Its time may show that another run has begun; so does the kernel's first line.
+//  1. Its time may show that another run has begun; so do the kernel's first
+//     line and the separator of journalctl.
 //  2. The module's lines, the kernel's drop_caches line and the words of reports are
 //     tried in this order.
 //  3. What remains is counted.
 func (l *reader) line(line string) {
 	l.log.Lines++
 	text, at, listed := undress(line)
-	version := linuxVersion.FindStringSubmatch(text)
-	if l.run == nil || version != nil || l.times.restarted(at) {
-		l.flush()
-		l.run = &Run{Line: l.log.Lines}
-		l.times = times{}
-	}
-	l.times.see(at)
-	if version != nil {
-		l.run.Release, l.run.Version = version[1], version[3]
+	if l.boundary(text, at) {
 		return
+	}
+	if m := ownPage.FindStringSubmatch(text); m != nil && at.clock == noClock {
+		l.log.Report = m[1]
 	}
 	events, known := l.read(text, at, listed)
 	if !known {
 		l.unknown(line, driverStarts.MatchString(text))
 		return
 	}
+	l.keep(events, text)
+}
+
+// boundary begins another run where a line shows one, and reports whether the line says
+// no more than that.
+func (l *reader) boundary(text string, at stamp) bool {
+	version := linuxVersion.FindStringSubmatch(text)
+	boot := at.clock == noClock && anotherBoot.MatchString(text)
+	if l.run == nil || version != nil || boot || l.times.restarted(at) {
+		l.flush()
+		l.run = &Run{Line: l.log.Lines}
+		l.times = times{}
+	}
+	l.times.see(at)
+	if version != nil {
+		l.run.Release, l.run.Version = strings.ToValidUTF8(version[1], "�"), strings.ToValidUTF8(version[3], "�") // a header has no other bytes
+	}
+	return version != nil || boot
+}
+
+// keep gives the events of a line their time, unless it only repeats the one before.
+func (l *reader) keep(events []schema.Event, text string) {
 	if len(events) == 1 && len(l.run.Events) > 0 && saidTwice(text, l.before) &&
 		l.run.Events[len(l.run.Events)-1].NameAddr == events[0].NameAddr {
 		return
@@ -125,7 +149,7 @@ func (l *reader) line(line string) {
 const notRegistered = "optional probe not registered: "
 
 func (l *reader) read(text string, at stamp, listed bool) (events []schema.Event, known bool) {
-	if e, hidden, ok := match(driverForms, text); ok {
+	if e, hidden, ok := match(driverForms, text, listed); ok {
 		l.log.Hidden += uint64(hidden)
 		return []schema.Event{e}, true
 	}
@@ -165,7 +189,6 @@ func (l *reader) unknown(line string, broken bool) {
 // flush ends the run. One without events is none.
 func (l *reader) flush() {
 	if l.run != nil && len(l.run.Events) > 0 {
-		l.run.Untimed = !l.times.any
 		l.log.Runs = append(l.log.Runs, l.run)
 	}
 	l.run = nil

@@ -58,6 +58,12 @@ func TestForms(t *testing.T) {
 		"[O] IN: 0xffff8976c6763020":                                                           {Role: schema.RoleOpen, Phase: schema.Enter, Columns: addr, Symbol: open, NameAddr: a},
 		"[O] IN: 0x00000000c6763020 | x":                                                       {Role: schema.RoleOpen, Phase: schema.Enter, Columns: key, Symbol: open, Name: "x", NameLen: 1},
 		"[O] IN: (____ptrval____) | x":                                                         {Role: schema.RoleOpen, Phase: schema.Enter, Columns: key, Symbol: open, Name: "x", NameLen: 1},
+		"[O] OUT: 0xfffffffffffffffe":                                                          {Role: schema.RoleOpen, Phase: schema.Exit, Columns: columns(schema.ColumnRet), Symbol: open, Ret: ^uint64(1)},
+		"[O] OUT: 0xfffffffffffff001 | x":                                                      {Role: schema.RoleOpen, Phase: schema.Exit, Columns: key | columns(schema.ColumnRet), Symbol: open, Ret: ^uint64(4094), Name: "x", NameLen: 1},
+		"[O] OUT: 0xfffffffffffff000":                                                          {Role: schema.RoleOpen, Phase: schema.Exit, Columns: addr, Symbol: open, NameAddr: ^uint64(4095)},
+		"[trace_open] Result Addr: 0xfffffffffffffffe":                                         {Role: schema.RoleOpen, Phase: schema.Exit, Columns: columns(schema.ColumnRet), Symbol: open, Ret: ^uint64(1)},
+		"[O] IN: 0xfffffffffffffffe | /x":                                                      {Role: schema.RoleOpen, Phase: schema.Enter, Columns: key, Symbol: open, Name: "/x", NameLen: 2},
+		"d_lookup return: 0xfffffffffffffffe":                                                  {Role: schema.RoleLookup, Phase: schema.Exit, Symbol: "d_lookup"},
 		"[A] SRC: 0xffff8976c6763020":                                                          {Role: schema.RoleAlloc, Phase: schema.Enter, Columns: addr, Symbol: alloc, NameAddr: a},
 		"[A] DST: 0xffff8976c6763020":                                                          {Role: schema.RoleAlloc, Phase: schema.Exit, Columns: addr, Symbol: alloc, NameAddr: a},
 		"[A] DST: 0000000000000000":                                                            {Role: schema.RoleAlloc, Phase: schema.Exit, Columns: addr, Symbol: alloc},
@@ -164,6 +170,17 @@ func TestPrefixes(t *testing.T) {
 		"1970-01-01T00:00:05.000001+01:00 vm kernel: ": day(wallClock, 5000001000),
 		"Jan  1 00:00:05 vm kernel: ":                  day(syslog, 5e9+2*365*864e11),
 		"Jan  1 00:00:05 vm kernel: [    1.000000] ":   day(printk, 1e9),
+		"- [    1.000000] ":                            day(printk, 1e9),
+		"12:- [    1.000000] ":                         day(printk, 1e9),
+		"* [Thu Jan  1 00:00:05 1970] ":                day(wallClock, 5e9),
+		"12:[sudo] password for r: [    5.000000] ":    day(printk, 5e9),
+		"12:[sudo] password for r: ":                   {},
+		"boot1.log:12:[    1.000000] ":                 day(printk, 1e9),
+		"var/log/kern.1:12:- [    1.000000] ":          day(printk, 1e9),
+		"b-2.log-12-[    1.000000] ":                   day(printk, 1e9),
+		"boot1.log:[    1.000000] ":                    day(printk, 1e9),
+		"boot1.log:12:":                                {},
+		"boot1.log:12:Jan  1 00:00:05 vm kernel: ":     day(syslog, 5e9+2*365*864e11),
 	} {
 		text, at, listed := undress(before + line)
 		if text != line || at != want || listed {
@@ -171,6 +188,46 @@ func TestPrefixes(t *testing.T) {
 		}
 		if got := one(t, before+line); len(got) != 1 {
 			t.Errorf("%q: events %v", before, got)
+		}
+	}
+}
+
+// A number after the dash of a list is no line's: it may begin a name.
+func TestPlacesStandBeforeTheBullet(t *testing.T) {
+	for line, name := range map[string]string{
+		"- 5-x hit: __d_lookup_rcu return = 0xffff8976c6763020":         "5-x",
+		"12:- 5:7-x hit: __d_lookup_rcu return = 0xffff8976c6763020":    "5:7-x",
+		"12:- a:5:x hit: __d_lookup_rcu return = 0xffff8976c6763020":    "a:5:x",
+		"a b-1-[x] hit: __d_lookup_rcu return = 0xffff8976c6763020":     "",
+		"- do_filp_open entry pointer = 0xffff8976c6763020 | a:1:[x] b": "a:1:[x] b",
+	} {
+		if got := one(t, line); len(got) != 1 && name != "" || len(got) == 1 && got[0].Name != name {
+			t.Errorf("%s: %+v", line, got)
+		}
+	}
+}
+
+// A page's bullet shows a name in a code span; a log's line shows it as it is.
+func TestNamesInCodeSpans(t *testing.T) {
+	for line, name := range map[string]string{
+		"- do_filp_open entry pointer = 0xffff8976c6763020 | `/tmp/a b`":     "/tmp/a b",
+		"- do_filp_open entry pointer = 0xffff8976c6763020 | `/tmp/x` (#10)": "/tmp/x",
+		"- [O] IN: 0xffff8976c6763020 | `/tmp/x`":                            "/tmp/x",
+		"12:* __d_lookup entry: hash 1 length 2 name `tm`":                   "tm",
+		"- __d_lookup entry: hash 1 length 3 name `tmp/x` and so on":         "tmp",
+		"- d_delete entry: 0xffff8976c6763020 | `` `a`b ``":                  "`a`b",
+		"- d_delete entry: 0xffff8976c6763020 | ``a`` b`":                    "a",
+		"- d_delete entry: 0xffff8976c6763020 | `   `":                       "   ",
+		"- d_delete entry: 0xffff8976c6763020 | `a\\n`":                      "a\n",
+		"- `x y` hit: __d_lookup_rcu return = 0xffff8976c6763020":            "x y",
+		"- d_delete entry: 0xffff8976c6763020 | `a`b":                        "`a`b",
+		"- d_delete entry: 0xffff8976c6763020 | ``a`":                        "``a`",
+		"d_delete entry: 0xffff8976c6763020 | `a`":                           "`a`",
+		"- [    1.000000] d_delete entry: 0xffff8976c6763020 | `a`":          "`a`",
+		"[    1.000000] __d_lookup entry: hash 1 length 2 name `tmp`":        "`t",
+	} {
+		if got := one(t, line); len(got) != 1 || got[0].Name != name {
+			t.Errorf("%s: %+v, want %q", line, got, name)
 		}
 	}
 }
@@ -195,5 +252,15 @@ func TestOtherLinesAreCountedAndListed(t *testing.T) {
 	}
 	if d := cmp.Diff(&Log{Lines: 6, Unknown: 4, Broken: 1}, l, cmpopts.IgnoreFields(Log{}, "Runs")); d != "" || len(l.Runs[0].Events) != 2 {
 		t.Error(d)
+	}
+}
+
+// A line cut at its bound leaves a name that says it is cut, as does one beyond PATH_MAX.
+func TestLongNamesAreCut(t *testing.T) {
+	for _, n := range []int{4095, 4096, maxLine - 40, 100_000} {
+		got := one(t, "[O] IN: 0xffff8976c6763020 | "+strings.Repeat("n", n))
+		if len(got) != 1 || got[0].NameCut() != (n > 4095) || len(got[0].Name) != 4095 {
+			t.Errorf("%d bytes: %d events, length %d, cut %v", n, len(got), got[0].NameLen, got[0].NameCut())
+		}
 	}
 }

@@ -39,6 +39,41 @@ func plainName(s string) string {
 	return string(out)
 }
 
+// unspanned is the name in a Markdown code span, if the text begins with one that ends
+// where a word does; what follows it is the page's. Else it is the text.
+func unspanned(printed string) string {
+	rest := strings.TrimLeft(printed, "`")
+	fence := printed[:len(printed)-len(rest)]
+	end := spanEnd(rest, fence)
+	if fence == "" || end < 0 {
+		return printed
+	}
+	content, after := rest[:end], rest[end+len(fence):]
+	if after != "" && after[0] != ' ' {
+		return printed
+	}
+	if strings.HasPrefix(content, " ") && strings.HasSuffix(content, " ") && strings.Trim(content, " ") != "" {
+		content = content[1 : len(content)-1]
+	}
+	return content
+}
+
+// spanEnd is where a run of backticks as long as the fence begins, -1: nowhere.
+func spanEnd(text, fence string) int {
+	for at := 0; ; {
+		i := strings.IndexByte(text[at:], '`')
+		if i < 0 {
+			return -1
+		}
+		at += i
+		run := len(text[at:]) - len(strings.TrimLeft(text[at:], "`"))
+		if run == len(fence) {
+			return at
+		}
+		at += run
+	}
+}
+
 // setName gives the event a whole name.
 func setName(e *schema.Event, printed string) {
 	name := plainName(printed)
@@ -47,20 +82,23 @@ func setName(e *schema.Event, printed string) {
 	e.Name = name[:min(len(name), maxName)]
 }
 
-// setComponent gives the event the first length bytes of what was printed: a lookup
-// prints the rest of the path.
-func setComponent(e *schema.Event, printed string, length uint32) {
+// setComponent gives the event, whose length is known, as many of the bytes printed: a
+// lookup prints the rest of the path.
+func setComponent(e *schema.Event, printed string) {
 	name := plainName(printed)
 	e.Columns = e.Columns.With(schema.ColumnKey)
-	e.NameLen = length
-	e.Name = name[:min(uint64(len(name)), uint64(length), maxName)]
+	e.Name = name[:min(uint64(len(name)), uint64(e.NameLen), maxName)]
 }
 
-// setAddress gives the event the address of its name. It reports false for what %p
-// makes of a pointer, which is no address.
+// setAddress gives the event the address of its name. An ERR_PTR is none: at the return
+// of an open it is what was returned. It reports false for what %p makes of a pointer.
 func setAddress(e *schema.Event, printed string) bool {
 	v, ok := address(printed)
-	if ok {
+	errno := (&schema.Event{Ret: v}).Errno() != 0
+	switch {
+	case ok && errno && e.Role == schema.RoleOpen && e.Phase == schema.Exit:
+		e.Columns, e.Ret = e.Columns.With(schema.ColumnRet), v
+	case ok && !errno:
 		e.Columns, e.NameAddr = e.Columns.With(schema.ColumnNameAddr), v
 	}
 	return ok

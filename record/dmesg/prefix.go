@@ -17,6 +17,7 @@ const (
 	printk          // seconds since boot: [   12.345678]
 	wallClock       // a date with its year: dmesg -T, ISO 8601
 	syslog          // a date without it: Feb  7 12:00:00
+	clocks          // how many there are
 )
 
 // stamp is the time of a line: nanoseconds since boot, or since 1970 as if the date
@@ -26,11 +27,14 @@ type stamp struct {
 	ns    int64
 }
 
-// What terminals and tools put before a line: sudo's prompt, the line number of rg -n
-// (":" matches, "-" context), the priority as dmesg -r and dmesg -x show it.
+// What terminals and tools put before a line: sudo's prompt, the place that rg gives
+// it (":" matches, "-" context; of several files with the name of the file), the
+// priority as dmesg -r and dmesg -x show it.
 var (
 	prompt   = regexp.MustCompile(`^\[sudo\] password for [^:]*: ?`)
 	number   = regexp.MustCompile(`^\d+[:-]`)
+	inFile   = regexp.MustCompile(`^[^\s:\[]+:\d+:`)
+	besideIn = regexp.MustCompile(`^([^\s:\[]+(?::|-\d+-))(?:[-*] )?\[`) // without number, or context: only before a bracket
 	priority = regexp.MustCompile(`^(?:<\d{1,3}>|[a-z]+ *:[a-z]+ *: )`)
 )
 
@@ -43,23 +47,38 @@ var (
 )
 
 // undress takes off a line what does not belong to its text: what tools put before
-// it, its time, and the bullet of a list.
+// it, the bullet of a list, and its time. A line with a time is one of a log, though
+// a list holds it: listed is false.
 func undress(line string) (text string, at stamp, listed bool) {
-	text = line[len(prompt.FindString(line)):]
-	if !iso.MatchString(text) { // which begins as a line number does
-		text = text[len(number.FindString(text)):]
-	}
+	text = unprompted(unplaced(unprompted(line)))
+	b := bullet.FindString(text)
+	text = text[len(b):]
 	text, at = dated(text[len(priority.FindString(text)):])
 	if m := seconds.FindStringSubmatch(text); m != nil {
 		s, _ := strconv.ParseInt(m[1], 10, 64)
 		us, _ := strconv.ParseInt(m[2], 10, 64)
-		return strings.TrimLeft(text[len(m[0]):], " \t"), stamp{printk, s*1e9 + us*1e3}, false // the kernel's own time, whatever stands before
+		text, at = text[len(m[0]):], stamp{printk, s*1e9 + us*1e3} // the kernel's own time, whatever stands before
 	}
-	if at.clock == noClock {
-		b := bullet.FindString(text)
-		text, listed = text[len(b):], b != ""
+	return strings.TrimLeft(text, " \t"), at, b != "" && at.clock == noClock
+}
+
+func unprompted(text string) string { return text[len(prompt.FindString(text)):] }
+
+// unplaced takes off the place that rg gives a line.
+func unplaced(text string) string {
+	if iso.MatchString(text) { // a date begins as a line number does
+		return text
 	}
-	return strings.TrimLeft(text, " \t"), at, listed
+	if n := number.FindString(text); n != "" {
+		return text[len(n):]
+	}
+	if n := inFile.FindString(text); n != "" {
+		return text[len(n):]
+	}
+	if m := besideIn.FindStringSubmatch(text); m != nil {
+		return text[len(m[1]):]
+	}
+	return text
 }
 
 // dated takes a date off the start of the text.

@@ -49,10 +49,30 @@ func TestRunsAndTimes(t *testing.T) {
 		"syslog of two boots":      {"Feb  7 12:00:00 h kernel: " + null + "Feb  6 12:00:00 h kernel: " + null, [][]uint64{{0}, {0}}},
 		// A second clock is not compared with the first.
 		"two clocks": {"[   5.000000] " + null + "[Sat Feb  7 12:00:00 2026] " + null + "[   6.000000] " + null, [][]uint64{{5e9, 5e9, 6e9}}},
+		// But each with itself: a boot shows in one that does not count.
+		"date, then seconds of two boots": {"Feb  7 12:00:00 h kernel: " + null + "Feb  7 12:00:01 h kernel: [   9.000000] " + null + "Feb  7 12:00:05 h kernel: [   1.000000] " + null,
+			[][]uint64{{0, 0}, {1e9}}},
+		"seconds of two boots, dates go on": {"Feb  7 12:00:00 h kernel: [   9.000000] " + null + "Feb  7 12:00:05 h kernel: [   1.000000] " + null, [][]uint64{{9e9}, {1e9}}},
+		"syslog twice over the new year": {"Jul  1 00:00:00 h kernel: " + null + "Jan  1 00:00:00 h kernel: " + null + "Jul  1 00:00:00 h kernel: " + null + "Jan  1 00:00:00 h kernel: " + null,
+			[][]uint64{{0, 184 * 864e11, 366 * 864e11, 550 * 864e11}}},
+		// What journalctl puts between boots; where it begins is none.
+		"journal":         {"-- Journal begins at Sat 2026-02-07. --\n" + null + "-- Boot 0123456789abcdef0123456789abcdef --\n" + null + null, [][]uint64{{1}, {1, 2}}},
+		"older journal":   {"-- Logs begin at Sat 2026-02-07 12:00:00 CET, end at Sat 2026-02-07 13:00:00 CET. --\n" + null + "-- Reboot --\n" + null, [][]uint64{{1}, {1}}},
+		"boot found":      {"1:" + null + "2:-- Reboot --\n3:" + null, [][]uint64{{1}, {1}}},
+		"boot and kernel": {"[   9.000000] " + null + "-- Reboot --\n[   0.000000] Linux version 6.8.0 (x) #1\n[   9.500000] " + null, [][]uint64{{9e9}, {9.5e9}}},
+		"said in a line":  {null + "[   9.000000] -- Reboot --\n" + null, [][]uint64{{1, 9e9}}},
 	} {
 		if d := cmp.Diff(c.want, runsOf(t, c.log)); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
+	}
+}
+
+// The separators of journalctl are known lines; its headings are other lines.
+func TestLinesOfJournalctl(t *testing.T) {
+	l := read(t, "-- Journal begins at Sat 2026-02-07. --\n"+null+"-- Boot 0123456789abcdef0123456789abcdef --\n-- Reboot --\n-- Boot 7 --\n"+null)
+	if l.Lines != 6 || l.Unknown != 2 || l.Broken != 0 || len(l.Runs) != 2 || l.Runs[1].Line != 4 {
+		t.Errorf("%+v", l)
 	}
 }
 
@@ -114,6 +134,14 @@ func TestRunIsATrace(t *testing.T) {
 	if other := read(t, strings.Replace(log, "| /x", "| /y", 1)); bytes.Equal(other.Runs[0].id(), l.Runs[0].id()) {
 		t.Error("two logs have one run id")
 	}
+	bytewise := read(t, "Linux version 6.8\xff (x) #1 \x80\n"+null).Runs[0]
+	if err := bytewise.Write(io.Discard, "test"); err != nil || bytewise.Release != "6.8�" || bytewise.Version != "#1 �" {
+		t.Errorf("%q %q: %v", bytewise.Release, bytewise.Version, err)
+	}
+	one, two := read(t, "[O] OUT: 0xfffffffffffffffe\n"), read(t, "[O] OUT: 0xffffffffffffffff\n")
+	if bytes.Equal(one.Runs[0].id(), two.Runs[0].id()) {
+		t.Error("two errors have one run id")
+	}
 }
 
 // Whatever the bytes: no panic, every line is counted, and each run reads back whole.
@@ -123,6 +151,7 @@ func FuzzImport(f *testing.F) {
 	f.Add("- before drop_caches: __d_add entry 0xffff8977185a9578 | t, do_filp_open return pointer 0xffff8977185a9578 | t\n- x hit: __d_lookup_rcu return = 0xffff897725f9f0f8\n")
 	f.Add("[    9.000000] cat (7): drop_caches: 2\n[    0.000000] Linux version 6.8.0 (x) #1\n[    0.100000] [A] DST: 0x00000000c6763020\noptional probe not registered: d_drop\n")
 	f.Add("[    9.000000] dput entry from walk: 0xffff8976c6763020 | \\\\\\n\\xff\n1970-01-01T00:00:05,000001+01:00 __dentry_kill entry: (____ptrval____)\n")
+	f.Add("-- Boot 0123456789abcdef0123456789abcdef --\nboot1.log:12:- [    1.000000] [O] OUT: 0xfffffffffffffffe | `a\n12:[sudo] password for r: - d_delete entry: 0xffff8976c6763020 | `` `a ``\n")
 	f.Fuzz(func(t *testing.T, log string) {
 		var skipped uint64
 		l, err := Read(strings.NewReader(log), func(uint64, string, bool) { skipped++ })

@@ -16,46 +16,60 @@ const year = int64(366 * 24 * time.Hour)
 
 // times turns the times of lines into those of events.
 type times struct {
-	any    bool // a line had a time
-	clock  clock
-	first  int64 // date of the first line that had one
-	latest int64 // latest stamp
-	years  int64 // turned since the first, nanoseconds
+	clock  clock         // of the first line that had a time; noClock: none had
+	first  int64         // date of that line
+	met    [clocks]bool  // clocks that a line had
+	latest [clocks]int64 // their latest stamps
+	years  int64         // turned since the first syslog date, nanoseconds
 	now    uint64
 }
 
-// restarted reports whether a line of that time belongs to another run.
+// restarted reports whether a line of that time belongs to another run: its clock has
+// gone back, whatever another one says.
 func (t *times) restarted(at stamp) bool {
-	if !t.any || at.clock != t.clock {
+	if !t.met[at.clock] {
 		return false
 	}
-	back := t.latest - (at.ns + t.years)
+	back := t.back(at)
 	return back > newRun && !(at.clock == syslog && back > newYear)
 }
 
+// back is how far the stamp is before the latest of its clock, nanoseconds.
+func (t *times) back(at stamp) int64 {
+	if at.clock == syslog {
+		at.ns += t.years
+	}
+	return t.latest[at.clock] - at.ns
+}
+
 // see takes the time of a line in. The first line with a time decides which clock
-// counts; a line with another one is as a line without.
+// events have; a line with another one is as a line without.
 func (t *times) see(at stamp) {
-	if at.clock == noClock || t.any && at.clock != t.clock {
+	if at.clock == noClock {
 		return
 	}
-	if !t.any {
-		t.any, t.clock, t.first, t.latest = true, at.clock, at.ns, at.ns
-		if at.clock == printk {
-			t.first = 0
+	if t.clock == noClock {
+		if t.clock = at.clock; at.clock != printk {
+			t.first = at.ns
 		}
 	}
-	if at.clock == syslog && t.latest-(at.ns+t.years) > newYear {
-		t.years += year
+	if at.clock == syslog {
+		if t.met[syslog] && t.back(at) > newYear {
+			t.years += year
+		}
+		at.ns += t.years
 	}
-	ns := at.ns + t.years
-	t.latest = max(t.latest, ns)
-	t.now = uint64(max(0, ns-t.first))
+	if !t.met[at.clock] || at.ns > t.latest[at.clock] {
+		t.met[at.clock], t.latest[at.clock] = true, at.ns
+	}
+	if at.clock == t.clock {
+		t.now = uint64(max(0, at.ns-t.first))
+	}
 }
 
 // next is the time of an event on the line seen last, nanoseconds.
 func (t *times) next() uint64 {
-	if !t.any {
+	if t.clock == noClock {
 		t.now++
 	}
 	return t.now

@@ -44,8 +44,8 @@ func (r *Run) id() []byte {
 	fmt.Fprintf(h, "%q\n", r.Release)
 	for i := range r.Events {
 		e := &r.Events[i]
-		fmt.Fprintf(h, "%d %d %d %d %x %q %d %d %x %q %d %q\n", e.Time, e.Role, e.Phase, e.Columns, e.Parent, e.Name, e.NameLen, e.Hash,
-			e.NameAddr, e.Comm, e.TID, e.Symbol)
+		fmt.Fprintf(h, "%d %d %d %d %x %q %d %d %x %x %q %d %q\n", e.Time, e.Role, e.Phase, e.Columns, e.Parent, e.Name, e.NameLen, e.Hash,
+			e.NameAddr, e.Ret, e.Comm, e.TID, e.Symbol)
 	}
 	return h.Sum(nil)[:16]
 }

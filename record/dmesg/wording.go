@@ -38,7 +38,7 @@ func wording(text string, listed bool) (events []schema.Event, hidden int, ok bo
 	if silence.MatchString(text) {
 		return nil, 0, true
 	}
-	if e, n, ok := match(wordingForms, text); ok && (!listed || !nextEvent.MatchString(text)) {
+	if e, n, ok := match(wordingForms, text, listed); ok && (!listed || !nextEvent.MatchString(text)) {
 		return []schema.Event{e}, n, true
 	}
 	if !listed {
@@ -55,12 +55,12 @@ func wording(text string, listed bool) (events []schema.Event, hidden int, ok bo
 		} else {
 			rest = ""
 		}
-		e, n, ok := match(wordingForms, part)
+		e, n, ok := match(wordingForms, part, listed)
 		if !ok {
 			return nil, 0, false
 		}
 		if m := ofName.FindStringSubmatch(before); m != nil && !e.Columns.Has(schema.ColumnKey) {
-			setName(&e, m[1])
+			setName(&e, unspanned(m[1]))
 		}
 		events, hidden = append(events, e), hidden+n
 	}
