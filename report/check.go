@@ -4,6 +4,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -59,7 +60,7 @@ func (f *Findings) Verdicts() Verdicts {
 	v.Programs = append(v.Programs, ProgramVerdict{"", f.Tally.byName()})
 	for i := range f.Doubts {
 		cl := &f.Doubts[i].Claim
-		d := DoubtVerdict{Verdict: cl.Verdict.String(), Kind: cl.Kind.String(), Subject: cl.Subject, Reason: cl.Reason, Count: f.Doubts[i].Count}
+		d := DoubtVerdict{Verdict: cl.Verdict.String(), Kind: f.doubted(cl), Subject: cl.Subject, Reason: cl.Reason, Count: f.Doubts[i].Count}
 		for _, t := range cl.Terms {
 			d.Events = append(d.Events, t.Event)
 		}
@@ -109,7 +110,7 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 	}
 	var named uint64
 	for _, d := range v.Doubts {
-		fmt.Fprintf(b, "%s: %s of %s%s: %s%s\n", d.Verdict, d.Kind, replay.Printable(d.Subject), times(d.Count), d.Reason, citeAll(d.Events))
+		fmt.Fprintf(b, "%s: %s of %s%s: %s%s\n", d.Verdict, d.Kind, cmp.Or(replay.Printable(d.Subject), "an empty name"), times(d.Count), d.Reason, citeAll(d.Events))
 		named += d.Count
 	}
 	if n := v.Refuted + v.Unproven; n > named {

@@ -289,6 +289,14 @@ func (f *Findings) void(why Why) {
 	}
 }
 
+// doubted is the kind of a claim in doubt; where nothing can be proven it is every one.
+func (f *Findings) doubted(cl *Claim) string {
+	if f.Void != NoDoubt {
+		return "every claim"
+	}
+	return cl.Kind.String()
+}
+
 func (t *Tally) void() {
 	for k := range t {
 		t[k][Unproven] += t[k][Proven] + t[k][Refuted]
