@@ -32,6 +32,7 @@ func (x *Run) Hold(own ...[]byte) *Result {
 			j.statements(l)
 		}
 	}
+	j.arithmetic()
 	j.same(own)
 	r := j.result
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
@@ -62,10 +63,10 @@ func (j *judge) statements(l *line) {
 	j.addresses(l, labels, cites, appears)
 	j.hashes(l, labels, cites)
 	j.places(l)
+	j.loneHashes(l)
 	j.returns(l, labels, cites)
 	j.silent(l)
 	j.marks(l)
-	j.arithmetic(l)
 	j.layout(l)
 }
 

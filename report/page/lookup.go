@@ -12,9 +12,11 @@ import (
 )
 
 var (
-	hashWords = regexp.MustCompile(`\bhash (\d+) length (\d+) name (.*)$`)
-	hashParen = regexp.MustCompile(`\(hash=(\d+),len=(\d+)\)(?: (.*))?$`)
-	hashUnder = regexp.MustCompile(`\bunder (0x[0-9a-f]+), hash (\d+)`)
+	hashWords = regexp.MustCompile(`\bhash (0x[0-9a-fA-F]+|\d+) length (\d+) name (.*)$`)
+	hashParen = regexp.MustCompile(`\(hash=(0x[0-9a-fA-F]+|\d+),len=(\d+)\)(?: (.*))?$`)
+	hashUnder = regexp.MustCompile(`\bunder (0x[0-9a-f]+), hash (0x[0-9a-fA-F]+|\d+)`)
+	// hashAlone is a hash wherever it stands; the steps of one have other rules.
+	hashAlone = regexp.MustCompile("\\b[Hh]ash(?: is)?(?: *[=:])? *[`*_]*(0[xX][0-9a-fA-F]{1,8}|\\d+)\\b")
 )
 
 // hashes judges the key of a lookup: its hash, its length and its name, which a line
@@ -25,7 +27,7 @@ func (j *judge) hashes(l *line, labels []label, cites []cite) {
 		if m == nil {
 			continue
 		}
-		k := key{hash: decimal(l.text[m[2]:m[3]]), length: decimal(l.text[m[4]:m[5]])}
+		k := key{hash: number(l.text[m[2]:m[3]]), length: decimal(l.text[m[4]:m[5]])}
 		if m[6] >= 0 {
 			k.name = l.name[m[6]:m[7]]
 		}
@@ -47,7 +49,7 @@ func (j *judge) hashes(l *line, labels []label, cites []cite) {
 // places judges the hash of a name under a parent, as a rename gives it.
 func (j *judge) places(l *line) {
 	for _, m := range hashUnder.FindAllStringSubmatchIndex(l.text, -1) {
-		parent, hash := hexadecimal(l.text[m[2]:m[3]]), decimal(l.text[m[4]:m[5]])
+		parent, hash := hexadecimal(l.text[m[2]:m[3]]), number(l.text[m[4]:m[5]])
 		v, note := Absent, ""
 		var events []uint64
 		for _, u := range j.x.uses[hash] {
@@ -62,6 +64,33 @@ func (j *judge) places(l *line) {
 		}
 		j.report(l, span{m[4], m[5]}, "hash", v, events, note)
 	}
+}
+
+// loneHashes judges the hashes on a line that stand without a name and a parent.
+func (j *judge) loneHashes(l *line) {
+	keys := make(map[int]bool) // where the hashes of others stand
+	for _, pattern := range []*regexp.Regexp{hashWords, hashParen, hashUnder} {
+		for _, m := range pattern.FindAllStringSubmatchIndex(l.text, -1) {
+			keys[m[2]], keys[m[4]] = true, true
+		}
+	}
+	for _, m := range hashAlone.FindAllStringSubmatchIndex(l.text, -1) {
+		if keys[m[2]] {
+			continue
+		}
+		v, events, note := j.anyHash(number(l.text[m[2]:m[3]]))
+		j.report(l, span{m[2], m[3]}, "hash", v, events, note)
+	}
+}
+
+// anyHash looks a hash up in the whole run.
+func (j *judge) anyHash(hash uint64) (Verdict, []uint64, string) {
+	for _, u := range j.x.uses[hash] {
+		if u.field == hashField {
+			return Found, []uint64{u.ID}, j.x.describe(u)
+		}
+	}
+	return Absent, nil, ""
 }
 
 // key is a hash as a page gives it.
