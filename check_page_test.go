@@ -133,7 +133,7 @@ func TestSeedPage(t *testing.T) {
 	for _, line := range []string{
 		`43:62: found elsewhere: address 0xffff8976c6763020: it is do_filp_open entry of "test_file`,
 		`43:151: wrong: prefix 0xffff8976c6763025 − 0xffff8976c6763020 = 0x5 = 5: the path at 0xffff8976c6763020 is "test_file`, // so "/tmp/" is not before it
-		`78:30: found elsewhere: address 0xffff8977eb463eb8: outside the open that the tree is of: d_lookup return`, // after the open: unlink's
+		`78:30: found elsewhere: address 0xffff8977eb463eb8: outside the open that the tree is of: d_lookup return`,             // after the open: unlink's
 		`106:14: found elsewhere: event d_lookup return NULL: no such event in the open`,
 		`111:36: found elsewhere: address 0xffff8976c35ee0f8: outside the open`, // the creat before
 		`148:14: found elsewhere: event d_lookup return NULL: no such event in the open`,

@@ -23,14 +23,16 @@ type stated struct {
 
 var (
 	// between is what may stand between a label and its address.
-	between = regexp.MustCompile(`^(?: pointer| prints| reads| returns)?(?: \([^()]*\))?[:,]?(?: =)?(?: D\d+)? $`)
+	between = regexp.MustCompile(`^(?: pointer| prints| reads| returns)?(?: \([^()]*\))?\**[:,]?\**(?: =)?(?: D\d+)? $`)
 	// numbered is a dentry's number before its address.
 	numbered = regexp.MustCompile(`\bD(\d+) $`)
 	// operandLabel is what stands between an address and its label in parentheses.
 	operandLabel = regexp.MustCompile(`^ \((?:later |earlier )?$`)
-	oneInode     = regexp.MustCompile(`\bhave one inode: [^;]*$`)
-	lookedUp     = regexp.MustCompile("(`[^`]+`) under $")
-	nameWords    = regexp.MustCompile(`^(?: \| | with )`)
+	// resultOf stands before what a call gave; where a clause has two ids, the last is its return.
+	resultOf  = regexp.MustCompile(`(?:→|->) (?:D\d+ )?$`)
+	oneInode  = regexp.MustCompile(`\bhave one inode: [^;]*$`)
+	lookedUp  = regexp.MustCompile("(`[^`]+`) under $")
+	nameWords = regexp.MustCompile(`^(?: \| | with )`)
 	// ofName begins a bullet about one name, chainOf a line of one name's addresses.
 	ofName  = regexp.MustCompile(`^\s*[-*] (\S.*) (?:hit|delete|evict): `)
 	chainOf = regexp.MustCompile(`^(\S.*?): 0x[0-9a-fA-F]+(?: #\d+)? (?:→|->) `)
@@ -54,6 +56,10 @@ func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bo
 			st.label.field = inodeField
 		case st.label.text == "" && st.dentry != 0 && !strings.HasPrefix(l.text[s.to:], " (#"):
 			st.ids = allOf(clauseOf(l.text, cites, s)) // of several dentries that a clause tells of, each has its events
+		}
+		if st.label.text == "" && resultOf.MatchString(l.text[:s.from]) {
+			st.label.field = itself
+			st.ids = st.ids[max(0, len(st.ids)-1):]
 		}
 		st.name = nameOf(l, s)
 		last = s.to

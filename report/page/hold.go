@@ -14,7 +14,9 @@ import (
 // with none the page is not compared with any.
 func (x *Run) Hold(own ...[]byte) *Result {
 	x.mask()
-	p, j := x.page, &judge{x: x, v: newVocabulary(x.header), result: &Result{}}
+	v := newVocabulary(x.header)
+	v.unwrap(x.page.lines)
+	p, j := x.page, &judge{x: x, v: v, result: &Result{}}
 	for i := 0; i < len(p.lines); i++ {
 		l := &p.lines[i]
 		switch {
@@ -33,6 +35,7 @@ func (x *Run) Hold(own ...[]byte) *Result {
 		}
 	}
 	j.arithmetic()
+	j.verdicts(own)
 	j.same(own)
 	r := j.result
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
@@ -67,6 +70,7 @@ func (j *judge) statements(l *line) {
 	j.returns(l, labels, cites)
 	j.silent(l)
 	j.marks(l)
+	j.filesystems(l)
 	j.layout(l)
 }
 

@@ -286,6 +286,7 @@ var (
 	killedAt   = regexp.MustCompile(`\b(killed|allocated) at #(\d+)`)
 	ofCall     = regexp.MustCompile(`#(\d+)(?:–| and )#(\d+)`)
 	ofLength   = regexp.MustCompile(`, length (\d+) \([^()]*#(\d+)\)`)
+	mountedOn  = regexp.MustCompile("`([^`]*)` (\\d+):(\\d+) \\(#(\\d+)\\)")
 	byTask     = regexp.MustCompile(`#(\d+) by ([^()]+)\)`)
 )
 
@@ -328,6 +329,17 @@ func (j *judge) marks(l *line) {
 		id := decimal(l.text[m[2]:m[3]])
 		e, ok := j.x.cited[id]
 		j.mark(l, span{m[0], m[1] - 1}, id, ok && replay.Printable(e.Comm) == l.text[m[4]:m[5]], "that event is by "+replay.Printable(e.Comm))
+	}
+}
+
+// filesystems judges the type and the device of the filesystem that an open gave.
+func (j *judge) filesystems(l *line) {
+	for _, m := range mountedOn.FindAllStringSubmatchIndex(l.text, -1) {
+		id := decimal(l.text[m[8]:m[9]])
+		e := j.x.cited[id]
+		major, minor := uint64(e.Dev>>20), uint64(e.Dev&(1<<20-1))
+		right := replay.Printable(e.FSType) == l.name[m[2]:m[3]] && major == decimal(l.text[m[4]:m[5]]) && minor == decimal(l.text[m[6]:m[7]])
+		j.mark(l, span{m[0], m[7]}, id, right, fmt.Sprintf("that event is on %s %d:%d", replay.Printable(e.FSType), major, minor))
 	}
 }
 
