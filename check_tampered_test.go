@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -80,9 +82,61 @@ func TestPagesOfOnesOwn(t *testing.T) {
 		{"377117722 >> 15 = 11509", false},
 		{"377117722 >> 14 = 23017", false}, // d_hash_shift is 15
 		{"377117723 >> 15 = 11508", false}, // no hash of this run
+		{"do_filp_open entry pointer =\n" + path, true},
+		{"do_filp_open entry pointer =\n" + from, false},
+		{"do_filp_open entry\npointer = " + from, false},
+		{from + "\n(do_filp_open entry, #23)", false},
+		{path + " (do_filp_open entry,\n#23)", true},
+		{"| do_filp_open entry | " + path + " | /tmp/t_e.txt |", true},
+		{"| do_filp_open entry | " + path + " | `/tmp/t_m.txt` |", false},
+		{"| do_filp_open entry | " + path + " | the path |", true},
+		{"| `do_filp_open entry` | `" + from + "` |", false},
+		{"| " + from + " | " + path + " |", true},
+		{"| name | do_filp_open entry | __d_alloc entry |\n|---|---|---|\n| x | " + path + " | " + from + " |", true},
+		{"| name | do_filp_open entry | __d_alloc entry |\n|---|---|---|\n| x | " + from + " | " + path + " |", false},
+		{"| " + path + " | __d_alloc entry |", false},
+		{"do_filp_open entry pointer = " + path + " | `/tmp/t_e.txt` (#23)\n\nSo the basename offset is 5.", true},
+		{"do_filp_open entry pointer = " + path + " | `/tmp/t_e.txt` (#23)\n\nSo the basename offset is 6.", false},
+		{"basename offset of `/tmp/t_e.txt` = 6", false},
+		{"d_iname offset 56", true},
+		{"offset of `d_iname`: 57", false},
+		{"it is at offset 0x39", false},
 	} {
 		if code, said := checkPageOf(t, c.page+"\n", filepath.Join("traces", "run1.pb")); (code == 0) != c.holds {
 			t.Errorf("%q: exit %d\n%s", c.page, code, said)
+		}
+	}
+}
+
+// How a page and a trace are given, and what is refused with a page, is said.
+func TestCheckSaysHowAPageIsGiven(t *testing.T) {
+	trace, dir := filepath.Join("traces", "run1.pb"), t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	page := file("page.md", "0xff3b7f6d41f66020\n")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{filepath.Join(dir, "none.md"), trace}, "name a page that is there"},
+		{[]string{page, trace, trace}, "first the page, then the trace"},
+		{[]string{trace, page}, "first the page, then the trace"},
+		{[]string{page, page}, "first the page, then the trace"},
+		{[]string{file("empty.md", ""), trace}, "is empty"},
+		{[]string{file("wide.md", "\xff\xfea\x00"), trace}, "a page is UTF-8"},
+		{[]string{file("latin.md", "caf\xe9 and more of it"), trace}, "is no text in UTF-8"},
+		{[]string{"--strict", page, trace}, "--strict is for the verdicts of a trace"},
+		{[]string{"--without", "kill", page, trace}, "--without is for the verdicts of a trace"},
+		{[]string{"--all", trace}, "--all is for a page"},
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := run(append([]string{"check"}, c.args...), strings.NewReader(""), &stdout, &stderr); code != 2 || !strings.Contains(stderr.String(), c.want) || stdout.Len() > 0 {
+			t.Errorf("%v: exit %d\n%s%s", c.args, code, stderr.String(), stdout.String())
 		}
 	}
 }

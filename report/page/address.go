@@ -62,6 +62,9 @@ func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bo
 			st.ids = st.ids[max(0, len(st.ids)-1):]
 		}
 		st.name = nameOf(l, s)
+		if isRow(l) && st.label.text == "" {
+			st.label, st.name = j.inRow(l, labels, s)
+		}
 		last = s.to
 		if st.label.text == "under" {
 			j.salt = st.value

@@ -16,6 +16,7 @@ func (x *Run) Hold(own ...[]byte) *Result {
 	x.mask()
 	v := newVocabulary(x.header)
 	v.unwrap(x.page.lines)
+	x.page.rejoin()
 	p, j := x.page, &judge{x: x, v: v, result: &Result{}}
 	for i := 0; i < len(p.lines); i++ {
 		l := &p.lines[i]
@@ -54,12 +55,14 @@ type judge struct {
 	result *Result
 	opens  []*window // the open that the bullets since the last heading are about
 	tree   *scope    // of the tree being judged; nil elsewhere
+	head   *line     // the first row of the table at hand
 	salt   uint64    // the parent that the page named last
 	own    bool      // the page says that it is of this run
 }
 
 // statements judges what a line states.
 func (j *judge) statements(l *line) {
+	j.row(l)
 	j.runID(l)
 	cites, labels := citesOf(l.text), j.v.labels(l.text)
 	appears := j.appearsAt(l, labels)
@@ -72,6 +75,7 @@ func (j *judge) statements(l *line) {
 	j.marks(l)
 	j.filesystems(l)
 	j.layout(l)
+	j.offsets(l)
 }
 
 // report adds a finding about a stretch of the line.

@@ -101,24 +101,24 @@ func newVocabulary(h *schema.Header) *vocabulary {
 const maxWraps = 4
 
 // unwrap takes the markup off the labels, addresses and hashes on lines of prose, but
-// for what stands as a name behind a bar.
+// for what stands as a name behind a bar that is none of a table.
 func (v *vocabulary) unwrap(lines []line) {
 	for i := range lines {
 		if l := &lines[i]; l.block == prose || l.block == heading {
-			for n := 0; n < maxWraps && l.cut(v.wraps(l.text)); n++ {
+			for n := 0; n < maxWraps && l.cut(v.wraps(l.text, isRow(l))); n++ {
 			}
 		}
 	}
 }
 
 // wraps finds what is to be taken off, in order.
-func (v *vocabulary) wraps(text string) []span {
+func (v *vocabulary) wraps(text string, row bool) []span {
 	var out []span
 	for _, m := range v.wrapped.FindAllStringSubmatchIndex(text, -1) {
 		if m[2] < 0 {
 			m = m[6:] // the other alternative
 		}
-		if text[m[2]:m[3]] == text[m[6]:m[7]] && !strings.HasSuffix(text[:m[2]], "| ") {
+		if text[m[2]:m[3]] == text[m[6]:m[7]] && (row || !strings.HasSuffix(text[:m[2]], "| ")) {
 			out = append(out, span{m[2], m[3]}, span{m[6], m[7]})
 		}
 	}

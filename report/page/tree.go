@@ -3,6 +3,7 @@
 package page
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -29,10 +30,14 @@ func (j *judge) codeBlock(lines []line) {
 		j.steps(lines)
 		return
 	}
-	tree := j.treeOf(lines)
+	uncited := func(l line) bool { return isBranch(l.text) && len(citesOf(l.text)) == 0 }
+	var tree *scope
+	if slices.ContainsFunc(lines, uncited) {
+		tree = j.treeOf(lines)
+	}
 	for i := range lines {
 		l := &lines[i]
-		if j.tree = nil; isBranch(l.text) && len(citesOf(l.text)) == 0 {
+		if j.tree = nil; uncited(*l) {
 			j.tree = tree
 		}
 		j.statements(l)
@@ -62,6 +67,9 @@ func (j *judge) treeOf(lines []line) *scope {
 	}
 	if !rooted {
 		return nil
+	}
+	if len(candidates) == 1 {
+		return &scope{candidates[0]}
 	}
 	best, most := &scope{}, -1
 	for _, w := range candidates {
