@@ -98,6 +98,11 @@ func TestPagesOfOnesOwn(t *testing.T) {
 		{"do_filp_open entry pointer = " + path + " | `/tmp/t_e.txt` (#23)\n\nSo the basename offset is 5.", true},
 		{"do_filp_open entry pointer = " + path + " | `/tmp/t_e.txt` (#23)\n\nSo the basename offset is 6.", false},
 		{"basename offset of `/tmp/t_e.txt` = 6", false},
+		{"- do_filp_open entry pointer = " + path + " | `/tmp/t_e.txt`\n- __d_alloc return pointer = 0xff3b7f6d415c7278", true},
+		{"- do_filp_open entry pointer = " + path + " | `/tmp/t_e.txt`\n- __d_alloc return pointer = 0xff3b7f6d414717f0", false}, // of another program
+		{"- __d_alloc return pointer = 0xff3b7f6d414717f0", true},
+		{"```\n/ tmp / t_e.txt\n└─ do_filp_open entry " + path + "\n   ├─ copy source " + from + "\n   └─ copy destination 0xff3b7f6d415c7278\n```", true},
+		{"```\n/ tmp / t_e.txt\n└─ do_filp_open entry " + path + "\n   ├─ copy destination 0xff3b7f6d415c7278\n   └─ copy source " + from + "\n```", false},
 		{"d_iname offset 56", true},
 		{"offset of `d_iname`: 57", false},
 		{"it is at offset 0x39", false},

@@ -19,6 +19,7 @@ type stated struct {
 	name   string   // the text after the value's " | ", from the name on; empty: none
 	ids    []uint64 // nil: no event is cited
 	dentry uint64   // of D1, D2 …; 0 none
+	within bool     // it is inside the open at hand
 }
 
 var (
@@ -75,6 +76,7 @@ func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bo
 		if done[s.from] || j.tableAddress(l, s, st.value) {
 			continue
 		}
+		st.within = isWithin(l, st.label)
 		v, events, note := j.judge(&st)
 		j.report(l, s, "address", v, events, note)
 		if l.block == prose && st.label.role == schema.RoleOpen && st.label.phase == schema.Enter {
@@ -136,10 +138,10 @@ func (j *judge) judge(st *stated) (Verdict, []uint64, string) {
 		return v, events, strings.TrimPrefix("not in "+idWords(st.ids)+"; "+note, "; ")
 	}
 	if j.tree != nil {
-		for i := range j.tree.events() {
-			if e := &j.tree.events()[i]; st.in(e) {
-				return Found, []uint64{e.ID}, ""
-			}
+		if e, ordered := j.tree.find(st.in); ordered {
+			return Found, []uint64{e.ID}, ""
+		} else if e != nil {
+			return Wrong, []uint64{e.ID}, beforeTheLineAbove
 		}
 		v, events, note := j.anywhere(st)
 		if v == Found {
@@ -147,7 +149,43 @@ func (j *judge) judge(st *stated) (Verdict, []uint64, string) {
 		}
 		return v, events, note
 	}
+	if st.within && len(j.opens) > 0 {
+		return j.inOpen(st)
+	}
 	return j.anywhere(st)
+}
+
+// inOpen looks a stated value up in the open that the bullets are about.
+func (j *judge) inOpen(st *stated) (Verdict, []uint64, string) {
+	for _, w := range j.opens {
+		for i := range w.events {
+			if e := &w.events[i]; st.in(e) {
+				return Found, []uint64{e.ID}, ""
+			}
+		}
+	}
+	v, events, note := j.anywhere(st)
+	if v == Found {
+		return Elsewhere, events, "outside the open that the lines before it are of: " + note
+	}
+	return v, events, note
+}
+
+// anotherOpen are words with which a bullet tells of an open that is not at hand.
+var anotherOpen = regexp.MustCompile(`(?i)\b(?:first|second|third|other|another|earlier|later|before|after|again|creat)\b`)
+
+var bullet = regexp.MustCompile(`^\s*[-*+] `)
+
+// isWithin reports whether a bullet gives what is inside the open at hand: what was
+// allocated or inserted, or what the open returned.
+func isWithin(l *line, lb label) bool {
+	switch {
+	case l.block != prose || !bullet.MatchString(l.text) || anotherOpen.MatchString(l.text):
+		return false
+	case lb.role == schema.RoleOpen:
+		return lb.phase == schema.Exit
+	}
+	return lb.role == schema.RoleAlloc || lb.role == schema.RoleInsert
 }
 
 // anywhere looks a stated value up in the whole run.

@@ -122,10 +122,10 @@ func (j *judge) key(k *key) (Verdict, []uint64, string) {
 			}
 		}
 	} else if j.tree != nil {
-		for i := range j.tree.events() {
-			if e := &j.tree.events()[i]; k.is(&e.Event) {
-				return Found, []uint64{e.ID}, ""
-			}
+		if e, ordered := j.tree.find(func(e *seen) bool { return k.is(&e.Event) }); ordered {
+			return Found, []uint64{e.ID}, ""
+		} else if e != nil {
+			return Wrong, []uint64{e.ID}, beforeTheLineAbove
 		}
 	}
 	where := ""
@@ -248,7 +248,13 @@ func (j *judge) nullReturn(l *line, lb label, s span, ids []uint64) {
 			}
 		}
 	case j.tree != nil:
-		among, where = j.tree.events(), "in the open that the tree is of"
+		where = "in the open that the tree is of"
+		if e, ordered := j.tree.find(func(e *seen) bool { return isNull(e) && lb.of(&e.Event) }); ordered {
+			among = append(among, *e)
+		} else if e != nil {
+			j.report(l, s, "event", Wrong, []uint64{e.ID}, beforeTheLineAbove)
+			return
+		}
 	case len(j.opens) > 0 && l.block == prose:
 		where = "in the open that the lines before it are of"
 		for _, w := range j.opens {
