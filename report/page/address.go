@@ -39,6 +39,9 @@ var (
 	chainOf = regexp.MustCompile(`^(\S.*?): 0x[0-9a-fA-F]+(?: #\d+)? (?:→|->) `)
 )
 
+// resultBefore is how far before an address its arrow may begin, bytes.
+const resultBefore = 32
+
 // addresses judges the addresses on a line but for those already judged.
 func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bool) {
 	for _, m := range brokenToken.FindAllStringIndex(l.text, -1) {
@@ -58,7 +61,7 @@ func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bo
 		case st.label.text == "" && st.dentry != 0 && !strings.HasPrefix(l.text[s.to:], " (#"):
 			st.ids = allOf(clauseOf(l.text, cites, s)) // of several dentries that a clause tells of, each has its events
 		}
-		if st.label.text == "" && resultOf.MatchString(l.text[:s.from]) {
+		if st.label.text == "" && resultOf.MatchString(l.text[max(0, s.from-resultBefore):s.from]) {
 			st.label.field = itself
 			st.ids = st.ids[max(0, len(st.ids)-1):]
 		}

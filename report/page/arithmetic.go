@@ -91,7 +91,7 @@ func (j *judge) statement(p *passage, s *statement, end int) {
 	case s.fault != "":
 		j.state(p, s.span(), "arithmetic", Unread, nil, s.fault)
 		return
-	case len(s.relations) == 0 || !s.isHeavy() && !s.computes() && s.counts(p.text):
+	case len(s.relations) == 0 || !s.isHeavy() && !s.computes() && (p.aside || s.counts(p.text)):
 		return
 	}
 	note, right := s.wrong()
@@ -204,7 +204,7 @@ func (j *judge) difference(p *passage, s span, v *value, end int) {
 		right = right && decimal(is[1]) == length
 	}
 	j.redone(p, s, "length", right, fmt.Sprintf("%s has length %d, the difference is %d", quoted(name), length, v.result))
-	if path, begins := j.pathAt(v.numbers[1].value, plain(name)); !begins {
+	if path, begins := j.pathAt(v.numbers[1].value, plain(name)); right && !begins {
 		j.redone(p, s, "prefix", false, fmt.Sprintf("the path at %#x is %s", v.numbers[1].value, quoted(path)))
 	}
 }

@@ -25,6 +25,7 @@ type passage struct {
 	text  string  // the same, what is a name and looks like a statement masked
 	at    []place // of each byte of it, and of its end
 	spans []span  // code spans
+	aside bool    // it is in no block, as front matter is
 }
 
 // passageReader collects the passages of a document.
@@ -179,7 +180,7 @@ func (r *passageReader) rest(lines []line) {
 	}
 	for i := range lines {
 		if l := &lines[i]; l.block == prose && !covered[i] && strings.TrimSpace(l.raw) != "" {
-			p := &passage{bytes: []byte(l.raw)}
+			p := &passage{bytes: []byte(l.raw), aside: true}
 			for c := range len(l.raw) {
 				p.at = append(p.at, place{i, c})
 			}
