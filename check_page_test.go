@@ -171,7 +171,8 @@ func hostileNames(t *testing.T) string {
 		k := tracetest.NewKernel(2, emit)
 		k.Task(7, "#3 (x)")
 		for _, name := range []string{"`", "``a`", "0xffff8976c0793c38", "a | b; c", "x (#1)", "x#7", "#25", "d_lookup return: NULL", "__d_alloc entry",
-			" → NULL #2–#3", "= 0x5 = 6", "a. b", "under 0xffff8976c0793c38 (#3)", "├─ d_lookup return NULL", "```", "<b>", "a\nb", "\xff", "@57", "x = 0, y = salt", "/tmp/ = 6"} {
+			" → NULL #2–#3", "= 0x5 = 6", "a. b", "under 0xffff8976c0793c38 (#3)", "├─ d_lookup return NULL", "```", "<b>", "a\nb", "\xff", "@57", "x = 0, y = salt", "/tmp/ = 6", "1=2", "0x1 − 1 = 5",
+			"**proven** key: x", "hash 5", "offset 7", "ff3b7f6d41f66099", "(", "**", "hash **proven**"} {
 			k.Open(true, "dir", name)
 			k.Open(false, "dir", "no "+name)
 			k.Unlink("dir", name)

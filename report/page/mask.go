@@ -17,7 +17,7 @@ const masked = 0x1a
 const maxOdd = 4096
 
 // oddName is a name that a line's patterns would take for something said.
-var oddName = regexp.MustCompile(`#\d|0x|[→−≠≥├└│"]|NULL|entry|return|@\d|hash|[;.,:] |[=<>]`)
+var oddName = regexp.MustCompile(`#\d|0x|[→−≠≥├└│"]|NULL|entry|return|@\d|hash|[;.,:] |[=<>]|[Oo]ffset|[fF]{2}[0-9a-fA-F]{14}|proven|refuted`)
 
 func (x *Run) name(e *seen) {
 	if e.Name != "" && len(x.odd) < maxOdd && oddName.MatchString(e.Name) {
