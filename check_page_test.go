@@ -38,7 +38,7 @@ func TestReportsHoldAgainstTheirTraces(t *testing.T) {
 	for i, f := range files {
 		for _, args := range [][]string{{"report", f}, {"report", "--explain", "hash", f}} {
 			page := output(t, args...)
-			if code, said := checkPageOf(t, page, f); code != 0 || !strings.Contains(said, ", 0 found elsewhere, 0 not in this run, 0 wrong\n") {
+			if code, said := checkPageOf(t, page, f); code != 0 || !strings.Contains(said, ", 0 found elsewhere, 0 not in this run, 0 wrong, 0 not understood\n") {
 				t.Errorf("%v: exit %d\n%.2000s", args, code, said)
 			}
 			if code, said := checkPageOf(t, page, files[(i+1)%len(files)]); code != 1 || !strings.Contains(said, "not in this run: run ") {
@@ -116,7 +116,7 @@ func TestSeedPage(t *testing.T) {
 	}
 	trace, _ := imported(t, string(page))
 	code, said := checkPageOf(t, string(page), trace)
-	if code != 1 || !strings.HasSuffix(said, "153 found, 9 found elsewhere, 28 not in this run, 2 wrong\n") {
+	if code != 1 || !strings.HasSuffix(said, "155 found, 9 found elsewhere, 28 not in this run, 4 wrong, 0 not understood\n") {
 		t.Errorf("exit %d, %s", code, said)
 	}
 	absent := regexp.MustCompile(`(?m)^page:\d+:\d+: not in this run: .*?(0x[0-9a-f]{16})`)
@@ -132,7 +132,8 @@ func TestSeedPage(t *testing.T) {
 	}
 	for _, line := range []string{
 		`43:62: found elsewhere: address 0xffff8976c6763020: it is do_filp_open entry of "test_file`,
-		`78:30: found elsewhere: address 0xffff8977eb463eb8: outside the open that the tree is of: d_lookup return`, // after the open: unlink's
+		`43:151: wrong: prefix 0xffff8976c6763025 − 0xffff8976c6763020 = 0x5 = 5: the path at 0xffff8976c6763020 is "test_file`, // so "/tmp/" is not before it
+		`78:30: found elsewhere: address 0xffff8977eb463eb8: outside the open that the tree is of: d_lookup return`,             // after the open: unlink's
 		`106:14: found elsewhere: event d_lookup return NULL: no such event in the open`,
 		`111:36: found elsewhere: address 0xffff8976c35ee0f8: outside the open`, // the creat before
 		`148:14: found elsewhere: event d_lookup return NULL: no such event in the open`,
@@ -170,7 +171,8 @@ func hostileNames(t *testing.T) string {
 		k := tracetest.NewKernel(2, emit)
 		k.Task(7, "#3 (x)")
 		for _, name := range []string{"`", "``a`", "0xffff8976c0793c38", "a | b; c", "x (#1)", "x#7", "#25", "d_lookup return: NULL", "__d_alloc entry",
-			" → NULL #2–#3", "= 0x5 = 6", "a. b", "under 0xffff8976c0793c38 (#3)", "├─ d_lookup return NULL", "```", "<b>", "a\nb", "\xff", "@57", "x = 0, y = salt", "/tmp/ = 6"} {
+			" → NULL #2–#3", "= 0x5 = 6", "a. b", "under 0xffff8976c0793c38 (#3)", "├─ d_lookup return NULL", "```", "<b>", "a\nb", "\xff", "@57", "x = 0, y = salt", "/tmp/ = 6", "1=2", "0x1 − 1 = 5",
+			"**proven** key: x", "hash 5", "offset 7", "ff3b7f6d41f66099", "(", "**", "hash **proven**"} {
 			k.Open(true, "dir", name)
 			k.Open(false, "dir", "no "+name)
 			k.Unlink("dir", name)

@@ -26,7 +26,7 @@ With a Markdown page before one trace, it holds the page against the trace: ever
 address, hash, offset, equality and tree line must be in the run with the meaning
 the page gives it, and in the event it cites; every subtraction and length is
 computed again. It prints line and column of what was something else in this run,
-is not in it, or is wrong; with --all what was found as well.
+is not in it, is wrong, or is not understood; with --all what was found as well.
 
 Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven),
 2 not readable. Of a page: 0 all found with its meaning, 1 something was not, 2 not
@@ -45,9 +45,14 @@ readable, or nothing in it to look up.`,
 			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
 				return err
 			}
-			if markdown, given, err := pageGiven(cmd, args); err != nil {
+			markdown, given, err := pageGiven(cmd, args)
+			if err == nil {
+				err = pageFlags(cmd, given)
+			}
+			if err != nil {
 				return err
-			} else if given {
+			}
+			if given {
 				return holdPage(cmd, markdown, args, o, format, all)
 			}
 			runs, err := verdictsOf(cmd, args, o)

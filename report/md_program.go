@@ -302,7 +302,11 @@ func (prog *Program) learned() string {
 func (cl *Claim) lesson(it *Item) string {
 	switch cl.Kind {
 	case Prefix:
-		if cl.Copied && it.Keys != nil && it.Keys[len(it.Keys)-1].Offset == len(cl.Means) {
+		if !cl.Copied || it.Keys == nil {
+			return ""
+		}
+		// An open may end at a missing directory, whose offset is not that of the basename.
+		if k := it.Keys[len(it.Keys)-1]; k.Offset == len(cl.Means) && k.Offset+len(k.Component) == len(it.Path) {
 			return fmt.Sprintf("basename offset of %s = %d", code(it.Path), cl.Result)
 		}
 	case Equality:

@@ -19,22 +19,28 @@ type stated struct {
 	name   string   // the text after the value's " | ", from the name on; empty: none
 	ids    []uint64 // nil: no event is cited
 	dentry uint64   // of D1, D2 …; 0 none
+	within bool     // it is inside the open at hand
 }
 
 var (
 	// between is what may stand between a label and its address.
-	between = regexp.MustCompile(`^(?: pointer| prints| reads| returns)?(?: \([^()]*\))?[:,]?(?: =)?(?: D\d+)? $`)
+	between = regexp.MustCompile(`^(?: pointer| prints| reads| returns)?(?: \([^()]*\))?\**[:,]?\**(?: =)?(?: D\d+)? $`)
 	// numbered is a dentry's number before its address.
 	numbered = regexp.MustCompile(`\bD(\d+) $`)
 	// operandLabel is what stands between an address and its label in parentheses.
 	operandLabel = regexp.MustCompile(`^ \((?:later |earlier )?$`)
-	oneInode     = regexp.MustCompile(`\bhave one inode: [^;]*$`)
-	lookedUp     = regexp.MustCompile("(`[^`]+`) under $")
-	nameWords    = regexp.MustCompile(`^(?: \| | with )`)
+	// resultOf stands before what a call gave; where a clause has two ids, the last is its return.
+	resultOf  = regexp.MustCompile(`(?:→|->) (?:D\d+ )?$`)
+	oneInode  = regexp.MustCompile(`\bhave one inode: [^;]*$`)
+	lookedUp  = regexp.MustCompile("(`[^`]+`) under $")
+	nameWords = regexp.MustCompile(`^(?: \| | with )`)
 	// ofName begins a bullet about one name, chainOf a line of one name's addresses.
 	ofName  = regexp.MustCompile(`^\s*[-*] (\S.*) (?:hit|delete|evict): `)
 	chainOf = regexp.MustCompile(`^(\S.*?): 0x[0-9a-fA-F]+(?: #\d+)? (?:→|->) `)
 )
+
+// resultBefore is how far before an address its arrow may begin, bytes.
+const resultBefore = 32
 
 // addresses judges the addresses on a line but for those already judged.
 func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bool) {
@@ -55,7 +61,14 @@ func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bo
 		case st.label.text == "" && st.dentry != 0 && !strings.HasPrefix(l.text[s.to:], " (#"):
 			st.ids = allOf(clauseOf(l.text, cites, s)) // of several dentries that a clause tells of, each has its events
 		}
+		if st.label.text == "" && resultOf.MatchString(l.text[max(0, s.from-resultBefore):s.from]) {
+			st.label.field = itself
+			st.ids = st.ids[max(0, len(st.ids)-1):]
+		}
 		st.name = nameOf(l, s)
+		if isRow(l) && st.label.text == "" {
+			st.label, st.name = j.inRow(l, labels, s)
+		}
 		last = s.to
 		if st.label.text == "under" {
 			j.salt = st.value
@@ -66,6 +79,7 @@ func (j *judge) addresses(l *line, labels []label, cites []cite, done map[int]bo
 		if done[s.from] || j.tableAddress(l, s, st.value) {
 			continue
 		}
+		st.within = isWithin(l, st.label)
 		v, events, note := j.judge(&st)
 		j.report(l, s, "address", v, events, note)
 		if l.block == prose && st.label.role == schema.RoleOpen && st.label.phase == schema.Enter {
@@ -127,10 +141,10 @@ func (j *judge) judge(st *stated) (Verdict, []uint64, string) {
 		return v, events, strings.TrimPrefix("not in "+idWords(st.ids)+"; "+note, "; ")
 	}
 	if j.tree != nil {
-		for i := range j.tree.events() {
-			if e := &j.tree.events()[i]; st.in(e) {
-				return Found, []uint64{e.ID}, ""
-			}
+		if e, ordered := j.tree.find(st.in); ordered {
+			return Found, []uint64{e.ID}, ""
+		} else if e != nil {
+			return Wrong, []uint64{e.ID}, beforeTheLineAbove
 		}
 		v, events, note := j.anywhere(st)
 		if v == Found {
@@ -138,7 +152,43 @@ func (j *judge) judge(st *stated) (Verdict, []uint64, string) {
 		}
 		return v, events, note
 	}
+	if st.within && len(j.opens) > 0 {
+		return j.inOpen(st)
+	}
 	return j.anywhere(st)
+}
+
+// inOpen looks a stated value up in the open that the bullets are about.
+func (j *judge) inOpen(st *stated) (Verdict, []uint64, string) {
+	for _, w := range j.opens {
+		for i := range w.events {
+			if e := &w.events[i]; st.in(e) {
+				return Found, []uint64{e.ID}, ""
+			}
+		}
+	}
+	v, events, note := j.anywhere(st)
+	if v == Found {
+		return Elsewhere, events, "outside the open that the lines before it are of: " + note
+	}
+	return v, events, note
+}
+
+// anotherOpen are words with which a bullet tells of an open that is not at hand.
+var anotherOpen = regexp.MustCompile(`(?i)\b(?:first|second|third|other|another|earlier|later|before|after|again|creat)\b`)
+
+var bullet = regexp.MustCompile(`^\s*[-*+] `)
+
+// isWithin reports whether a bullet gives what is inside the open at hand: what was
+// allocated or inserted, or what the open returned.
+func isWithin(l *line, lb label) bool {
+	switch {
+	case l.block != prose || !bullet.MatchString(l.text) || anotherOpen.MatchString(l.text):
+		return false
+	case lb.role == schema.RoleOpen:
+		return lb.phase == schema.Exit
+	}
+	return lb.role == schema.RoleAlloc || lb.role == schema.RoleInsert
 }
 
 // anywhere looks a stated value up in the whole run.

@@ -11,12 +11,13 @@ const (
 	Elsewhere                // the value is in the run, and was something else
 	Absent                   // not in this run
 	Wrong                    // it contradicts itself, or the events
+	Unread                   // it says something of an address that is not understood
 	verdicts
 )
 
 // String is the verdict in words.
 func (v Verdict) String() string {
-	return [...]string{"found", "found elsewhere", "not in this run", "wrong"}[v]
+	return [...]string{"found", "found elsewhere", "not in this run", "wrong", "not understood"}[v]
 }
 
 // Finding is one statement of a page and what the trace says of it.

@@ -14,7 +14,10 @@ import (
 // with none the page is not compared with any.
 func (x *Run) Hold(own ...[]byte) *Result {
 	x.mask()
-	p, j := x.page, &judge{x: x, v: newVocabulary(x.header), result: &Result{}}
+	v := newVocabulary(x.header)
+	v.unwrap(x.page.lines)
+	x.page.rejoin()
+	p, j := x.page, &judge{x: x, v: v, result: &Result{}}
 	for i := 0; i < len(p.lines); i++ {
 		l := &p.lines[i]
 		switch {
@@ -32,6 +35,8 @@ func (x *Run) Hold(own ...[]byte) *Result {
 			j.statements(l)
 		}
 	}
+	j.arithmetic()
+	j.verdicts(own)
 	j.same(own)
 	r := j.result
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
@@ -50,23 +55,27 @@ type judge struct {
 	result *Result
 	opens  []*window // the open that the bullets since the last heading are about
 	tree   *scope    // of the tree being judged; nil elsewhere
+	head   *line     // the first row of the table at hand
 	salt   uint64    // the parent that the page named last
 	own    bool      // the page says that it is of this run
 }
 
 // statements judges what a line states.
 func (j *judge) statements(l *line) {
+	j.row(l)
 	j.runID(l)
 	cites, labels := citesOf(l.text), j.v.labels(l.text)
 	appears := j.appearsAt(l, labels)
 	j.addresses(l, labels, cites, appears)
 	j.hashes(l, labels, cites)
 	j.places(l)
+	j.loneHashes(l)
 	j.returns(l, labels, cites)
 	j.silent(l)
 	j.marks(l)
-	j.arithmetic(l)
+	j.filesystems(l)
 	j.layout(l)
+	j.offsets(l)
 }
 
 // report adds a finding about a stretch of the line.

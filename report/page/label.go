@@ -67,6 +67,7 @@ var knownSymbols = map[string]schema.Role{
 // vocabulary finds labels on a line.
 type vocabulary struct {
 	pattern *regexp.Regexp
+	wrapped *regexp.Regexp // a label, an address or a hash in markup
 	roles   map[string]schema.Role
 }
 
@@ -91,7 +92,50 @@ func newVocabulary(h *schema.Header) *vocabulary {
 	// The longest first, since the first that fits is taken.
 	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	v.pattern = regexp.MustCompile(`(?:^|[^\w.>])(` + strings.Join(all, "|") + `)(?:$|[^\w(])`)
+	v.wrapped = regexp.MustCompile("(`+|\\*+|__?)(" + strings.Join(all, "|") + "|0[xX][0-9a-fA-F]+|[fF]{2}[0-9a-fA-F]{14})(`+|\\*+|__?)|" +
+		"\\b(?:hash|length|len)[ =](`+|\\*+|__?)(\\d+)(`+|\\*+|__?)")
 	return v
+}
+
+// maxWraps is how many times one thing may be wrapped: bold code has two.
+const maxWraps = 4
+
+// unwrap takes the markup off the labels, addresses and hashes on lines of prose, but
+// for what stands as a name behind a bar that is none of a table.
+func (v *vocabulary) unwrap(lines []line) {
+	for i := range lines {
+		if l := &lines[i]; l.block == prose || l.block == heading {
+			for n := 0; n < maxWraps && l.cut(v.wraps(l.text, isRow(l))); n++ {
+			}
+		}
+	}
+}
+
+// wraps finds what is to be taken off, in order.
+func (v *vocabulary) wraps(text string, row bool) []span {
+	var out []span
+	for _, m := range v.wrapped.FindAllStringSubmatchIndex(text, -1) {
+		if m[2] < 0 {
+			m = m[6:] // the other alternative
+		}
+		if text[m[2]:m[3]] == text[m[6]:m[7]] && (row || !strings.HasSuffix(text[:m[2]], "| ")) {
+			out = append(out, span{m[2], m[3]}, span{m[6], m[7]})
+		}
+	}
+	return out
+}
+
+// cut takes stretches out of a line; it reports whether there are any.
+func (l *line) cut(out []span) bool {
+	for _, s := range slices.Backward(out) {
+		l.at = slices.Delete(l.at, s.from, s.to)
+	}
+	name, text, from := "", "", 0
+	for _, s := range append(out, span{len(l.text), len(l.text)}) {
+		name, text, from = name+l.name[from:s.from], text+l.text[from:s.from], s.to
+	}
+	l.name, l.text = name, text
+	return len(out) > 0
 }
 
 func (v *vocabulary) labels(text string) []label {

@@ -12,9 +12,11 @@ import (
 )
 
 var (
-	hashWords = regexp.MustCompile(`\bhash (\d+) length (\d+) name (.*)$`)
-	hashParen = regexp.MustCompile(`\(hash=(\d+),len=(\d+)\)(?: (.*))?$`)
-	hashUnder = regexp.MustCompile(`\bunder (0x[0-9a-f]+), hash (\d+)`)
+	hashWords = regexp.MustCompile(`\bhash (0x[0-9a-fA-F]+|\d+) length (\d+) name (.*)$`)
+	hashParen = regexp.MustCompile(`\(hash=(0x[0-9a-fA-F]+|\d+),len=(\d+)\)(?: (.*))?$`)
+	hashUnder = regexp.MustCompile(`\bunder (0x[0-9a-f]+), hash (0x[0-9a-fA-F]+|\d+)`)
+	// hashAlone is a hash wherever it stands; the steps of one have other rules.
+	hashAlone = regexp.MustCompile("\\b[Hh]ash(?: is)?(?: *[=:])? *[`*_]*(0[xX][0-9a-fA-F]{1,8}|\\d+)\\b")
 )
 
 // hashes judges the key of a lookup: its hash, its length and its name, which a line
@@ -25,7 +27,7 @@ func (j *judge) hashes(l *line, labels []label, cites []cite) {
 		if m == nil {
 			continue
 		}
-		k := key{hash: decimal(l.text[m[2]:m[3]]), length: decimal(l.text[m[4]:m[5]])}
+		k := key{hash: number(l.text[m[2]:m[3]]), length: decimal(l.text[m[4]:m[5]])}
 		if m[6] >= 0 {
 			k.name = l.name[m[6]:m[7]]
 		}
@@ -47,7 +49,7 @@ func (j *judge) hashes(l *line, labels []label, cites []cite) {
 // places judges the hash of a name under a parent, as a rename gives it.
 func (j *judge) places(l *line) {
 	for _, m := range hashUnder.FindAllStringSubmatchIndex(l.text, -1) {
-		parent, hash := hexadecimal(l.text[m[2]:m[3]]), decimal(l.text[m[4]:m[5]])
+		parent, hash := hexadecimal(l.text[m[2]:m[3]]), number(l.text[m[4]:m[5]])
 		v, note := Absent, ""
 		var events []uint64
 		for _, u := range j.x.uses[hash] {
@@ -62,6 +64,33 @@ func (j *judge) places(l *line) {
 		}
 		j.report(l, span{m[4], m[5]}, "hash", v, events, note)
 	}
+}
+
+// loneHashes judges the hashes on a line that stand without a name and a parent.
+func (j *judge) loneHashes(l *line) {
+	keys := make(map[int]bool) // where the hashes of others stand
+	for _, pattern := range []*regexp.Regexp{hashWords, hashParen, hashUnder} {
+		for _, m := range pattern.FindAllStringSubmatchIndex(l.text, -1) {
+			keys[m[2]], keys[m[4]] = true, true
+		}
+	}
+	for _, m := range hashAlone.FindAllStringSubmatchIndex(l.text, -1) {
+		if keys[m[2]] {
+			continue
+		}
+		v, events, note := j.anyHash(number(l.text[m[2]:m[3]]))
+		j.report(l, span{m[2], m[3]}, "hash", v, events, note)
+	}
+}
+
+// anyHash looks a hash up in the whole run.
+func (j *judge) anyHash(hash uint64) (Verdict, []uint64, string) {
+	for _, u := range j.x.uses[hash] {
+		if u.field == hashField {
+			return Found, []uint64{u.ID}, j.x.describe(u)
+		}
+	}
+	return Absent, nil, ""
 }
 
 // key is a hash as a page gives it.
@@ -93,10 +122,10 @@ func (j *judge) key(k *key) (Verdict, []uint64, string) {
 			}
 		}
 	} else if j.tree != nil {
-		for i := range j.tree.events() {
-			if e := &j.tree.events()[i]; k.is(&e.Event) {
-				return Found, []uint64{e.ID}, ""
-			}
+		if e, ordered := j.tree.find(func(e *seen) bool { return k.is(&e.Event) }); ordered {
+			return Found, []uint64{e.ID}, ""
+		} else if e != nil {
+			return Wrong, []uint64{e.ID}, beforeTheLineAbove
 		}
 	}
 	where := ""
@@ -219,7 +248,13 @@ func (j *judge) nullReturn(l *line, lb label, s span, ids []uint64) {
 			}
 		}
 	case j.tree != nil:
-		among, where = j.tree.events(), "in the open that the tree is of"
+		where = "in the open that the tree is of"
+		if e, ordered := j.tree.find(func(e *seen) bool { return isNull(e) && lb.of(&e.Event) }); ordered {
+			among = append(among, *e)
+		} else if e != nil {
+			j.report(l, s, "event", Wrong, []uint64{e.ID}, beforeTheLineAbove)
+			return
+		}
 	case len(j.opens) > 0 && l.block == prose:
 		where = "in the open that the lines before it are of"
 		for _, w := range j.opens {
@@ -257,6 +292,7 @@ var (
 	killedAt   = regexp.MustCompile(`\b(killed|allocated) at #(\d+)`)
 	ofCall     = regexp.MustCompile(`#(\d+)(?:–| and )#(\d+)`)
 	ofLength   = regexp.MustCompile(`, length (\d+) \([^()]*#(\d+)\)`)
+	mountedOn  = regexp.MustCompile("`([^`]*)` (\\d+):(\\d+) \\(#(\\d+)\\)")
 	byTask     = regexp.MustCompile(`#(\d+) by ([^()]+)\)`)
 )
 
@@ -299,6 +335,17 @@ func (j *judge) marks(l *line) {
 		id := decimal(l.text[m[2]:m[3]])
 		e, ok := j.x.cited[id]
 		j.mark(l, span{m[0], m[1] - 1}, id, ok && replay.Printable(e.Comm) == l.text[m[4]:m[5]], "that event is by "+replay.Printable(e.Comm))
+	}
+}
+
+// filesystems judges the type and the device of the filesystem that an open gave.
+func (j *judge) filesystems(l *line) {
+	for _, m := range mountedOn.FindAllStringSubmatchIndex(l.text, -1) {
+		id := decimal(l.text[m[8]:m[9]])
+		e := j.x.cited[id]
+		major, minor := uint64(e.Dev>>20), uint64(e.Dev&(1<<20-1))
+		right := replay.Printable(e.FSType) == l.name[m[2]:m[3]] && major == decimal(l.text[m[4]:m[5]]) && minor == decimal(l.text[m[6]:m[7]])
+		j.mark(l, span{m[0], m[7]}, id, right, fmt.Sprintf("that event is on %s %d:%d", replay.Printable(e.FSType), major, minor))
 	}
 }
 

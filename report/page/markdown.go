@@ -17,8 +17,8 @@ type block uint8
 const (
 	prose block = iota // paragraphs, lists, tables
 	heading
-	code   // a code block without a language: output, or a tree
-	source // a code block in a language
+	code   // a code block: output, or a tree
+	source // a code block in a programming language
 )
 
 // line is one line of the page.
@@ -34,15 +34,16 @@ type line struct {
 
 // Page is a page that was read, ready to be held against a trace.
 type Page struct {
-	lines  []line
-	wanted map[uint64]bool // numbers to look for in the events
-	cited  map[uint64]bool // ids of events
+	lines    []line
+	passages []passage
+	wanted   map[uint64]bool // numbers to look for in the events
+	cited    map[uint64]bool // ids of events
 }
 
 // Parse reads a page of Markdown.
 func Parse(markdown []byte) *Page {
 	p := &Page{wanted: make(map[uint64]bool), cited: make(map[uint64]bool)}
-	kinds := blocks(markdown)
+	kinds, passages := blocks(markdown)
 	for i, raw := range strings.Split(string(markdown), "\n") {
 		l := line{number: i + 1, raw: strings.TrimSuffix(raw, "\r")}
 		if k, ok := kinds[i]; ok {
@@ -53,6 +54,8 @@ func Parse(markdown []byte) *Page {
 		p.want(&l)
 		p.lines = append(p.lines, l)
 	}
+	passages.rest(p.lines)
+	p.passages = passages.out
 	return p
 }
 
@@ -61,25 +64,21 @@ type kind struct {
 	first bool
 }
 
-// blocks maps line indices to what is not prose. Front matter is taken off first,
-// which Markdown knows nothing of.
-func blocks(markdown []byte) map[int]kind {
-	body, skipped := markdown, 0
-	if rest, ok := bytes.CutPrefix(markdown, []byte("---\n")); ok {
-		if end := bytes.Index(rest, []byte("\n---\n")); end >= 0 {
-			skipped = len(markdown) - len(rest) + end + len("\n---\n")
-			body = markdown[skipped:]
-		}
-	}
-	starts := bytes.Count(markdown[:skipped], []byte("\n"))
-	lineOf := func(offset int) int { return starts + bytes.Count(body[:offset], []byte("\n")) }
+// blocks maps line indices to what is not prose, and reads the passages. Front matter
+// is taken off first, which Markdown knows nothing of.
+func blocks(markdown []byte) (map[int]kind, *passageReader) {
+	from := frontMatter(markdown)
+	r := &passageReader{source: markdown, from: from, starts: lineStarts(markdown)}
 	out := make(map[int]kind)
 	mark := func(n ast.Node, b block) {
 		for i := range n.Lines().Len() {
-			out[lineOf(n.Lines().At(i).Start)] = kind{b, i == 0}
+			out[placeOf(r.starts, from+n.Lines().At(i).Start).line] = kind{b, i == 0}
+		}
+		if b != source {
+			r.block(n, b)
 		}
 	}
-	document := goldmark.DefaultParser().Parse(text.NewReader(body))
+	document := goldmark.DefaultParser().Parse(text.NewReader(markdown[from:]))
 	ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering || n.Type() != ast.TypeBlock {
 			return ast.WalkContinue, nil
@@ -88,17 +87,39 @@ func blocks(markdown []byte) map[int]kind {
 		case *ast.Heading:
 			mark(n, heading)
 		case *ast.FencedCodeBlock:
-			if n.Info != nil && len(n.Language(body)) > 0 {
+			if isProgram(string(n.Language(markdown[from:]))) {
 				mark(n, source)
 			} else {
 				mark(n, code)
 			}
 		case *ast.CodeBlock:
 			mark(n, code)
+		case *ast.Paragraph, *ast.TextBlock, *ast.HTMLBlock:
+			r.block(n, prose)
 		}
 		return ast.WalkContinue, nil
 	})
-	return out
+	return out, r
+}
+
+// frontMatter returns how many bytes of it a page begins with.
+func frontMatter(markdown []byte) int {
+	if rest, ok := bytes.CutPrefix(markdown, []byte("---\n")); ok {
+		if end := bytes.Index(rest, []byte("\n---\n")); end >= 0 {
+			return len(markdown) - len(rest) + end + len("\n---\n")
+		}
+	}
+	return 0
+}
+
+// isProgram reports whether a block in a language states nothing about a run. What is
+// in no language, or in one that is not known, is output.
+func isProgram(language string) bool {
+	switch strings.ToLower(language) {
+	case "c", "h", "cpp", "c++", "go", "rust", "python", "sh", "bash", "shell", "make", "makefile", "diff", "proto", "console":
+		return true
+	}
+	return false
 }
 
 // unescape takes the backslashes off a line of prose, but for those in code spans.

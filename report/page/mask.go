@@ -10,11 +10,14 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
+// masked stands for a byte of a name that means nothing.
+const masked = 0x1a
+
 // maxOdd bounds the odd names kept.
 const maxOdd = 4096
 
 // oddName is a name that a line's patterns would take for something said.
-var oddName = regexp.MustCompile(`#\d|0x|[→−≠≥├└│"]|NULL|entry|return|@\d|hash|[;.,:] | = `)
+var oddName = regexp.MustCompile(`#\d|0x|[→−≠≥├└│"]|NULL|entry|return|@\d|hash|[;.,:] |[=<>]|[Oo]ffset|[fF]{2}[0-9a-fA-F]{14}|proven|refuted`)
 
 func (x *Run) name(e *seen) {
 	if e.Name != "" && len(x.odd) < maxOdd && oddName.MatchString(e.Name) {
@@ -42,6 +45,9 @@ func (x *Run) mask() {
 			l.text = hide(l.text, n)
 		}
 	}
+	for i := range x.page.passages {
+		x.page.passages[i].mask(x.page.lines)
+	}
 }
 
 // hide replaces the name by bytes that mean nothing, where it stands as one.
@@ -53,7 +59,7 @@ func hide(text, name string) string {
 		}
 		at, end := from+i, from+i+len(name)
 		if from = at + 1; namePlace(text[:at], text[end:], name) {
-			text = text[:at] + strings.Repeat("\x1a", len(name)) + text[end:]
+			text = text[:at] + strings.Repeat(string(rune(masked)), len(name)) + text[end:]
 		}
 	}
 }

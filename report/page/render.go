@@ -71,7 +71,8 @@ func (r *Result) WriteJSON(w io.Writer) error {
 		Elsewhere int    `json:"elsewhere"`
 		Absent    int    `json:"absent"`
 		Wrong     int    `json:"wrong"`
-	}{"sum", r.Counts[Found], r.Counts[Elsewhere], r.Counts[Absent], r.Counts[Wrong]})
+		Unread    int    `json:"not_understood"`
+	}{"sum", r.Counts[Found], r.Counts[Elsewhere], r.Counts[Absent], r.Counts[Wrong], r.Counts[Unread]})
 	if err != nil {
 		return err
 	}

@@ -11,11 +11,12 @@ import (
 // span is a stretch of a line's text, bytes.
 type span struct{ from, to int }
 
-// addressToken is a kernel address on a line: more than 32 bits.
-var addressToken = regexp.MustCompile(`\b0x[0-9a-fA-F]{9,16}\b`)
+// addressToken is a kernel address on a line: more than 32 bits, or without 0x the 16
+// digits of one in the kernel's half.
+var addressToken = regexp.MustCompile(`\b(?:0[xX][0-9a-fA-F]{9,16}|[fF]{2}[0-9a-fA-F]{14})\b`)
 
 // brokenToken is what was to be one.
-var brokenToken = regexp.MustCompile(`\b(?:[1-9a-zA-Z]x[0-9a-fA-F]{9,16}|0x[0-9a-fA-F]{17,})\b`)
+var brokenToken = regexp.MustCompile(`\b(?:[1-9a-zA-Z]x[0-9a-fA-F]{9,16}|0[xX][0-9a-fA-F]{17,})\b`)
 
 // idToken is one event, or the entry and the return of a call.
 var idToken = regexp.MustCompile(`#(\d+)(?:[–-]#(\d+))?`)
@@ -71,6 +72,14 @@ func decimal(s string) uint64 {
 		return 1<<64 - 1
 	}
 	return v
+}
+
+// number reads a decimal number, or a hexadecimal one that begins with 0x.
+func number(s string) uint64 {
+	if strings.HasPrefix(strings.ToLower(s), "0x") {
+		return hexadecimal(s)
+	}
+	return decimal(s)
 }
 
 func hexadecimal(s string) uint64 {
@@ -131,14 +140,10 @@ func (p *Page) want(l *line) {
 	for _, s := range addressToken.FindAllString(l.text, -1) {
 		p.wanted[hexadecimal(s)] = true
 	}
-	for _, m := range hashWords.FindAllStringSubmatch(l.text, -1) {
-		p.wanted[decimal(m[1])] = true
-	}
-	for _, m := range hashParen.FindAllStringSubmatch(l.text, -1) {
-		p.wanted[decimal(m[1])] = true
-	}
-	for _, m := range hashUnder.FindAllStringSubmatch(l.text, -1) {
-		p.wanted[decimal(m[2])] = true
+	for _, pattern := range []*regexp.Regexp{hashAlone, hashUnder, shifted} {
+		for _, m := range pattern.FindAllStringSubmatch(l.text, -1) {
+			p.wanted[number(m[len(m)-1])] = true
+		}
 	}
 	for _, c := range citesOf(l.text) {
 		for _, id := range c.ids {

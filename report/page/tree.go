@@ -3,6 +3,7 @@
 package page
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -10,7 +11,36 @@ import (
 
 // scope is the open that a tree is drawn of. A tree whose open is not in the run has
 // no events to stand for its lines.
-type scope struct{ window *window }
+type scope struct {
+	window *window
+	from   int // the first event on the line before, an index
+	first  int // the first event on the line at hand; −1 for none yet
+}
+
+const beforeTheLineAbove = "it was before what stands above it"
+
+// line is told of each line: what stands on it was not before what stands above it.
+func (s *scope) line() { s.from, s.first = max(s.from, s.first), -1 }
+
+// find returns the first event that fits, of those not before the line above, and
+// whether there is one; ordered is false where it is before that line.
+func (s *scope) find(fits func(e *seen) bool) (e *seen, ordered bool) {
+	all := s.events()
+	for i := s.from; i < len(all); i++ {
+		if fits(&all[i]) {
+			if s.first < 0 || i < s.first {
+				s.first = i
+			}
+			return &all[i], true
+		}
+	}
+	for i := range all[:min(s.from, len(all))] {
+		if fits(&all[i]) {
+			return &all[i], false
+		}
+	}
+	return nil, false
+}
 
 func (s *scope) events() []seen {
 	if s.window == nil {
@@ -29,11 +59,16 @@ func (j *judge) codeBlock(lines []line) {
 		j.steps(lines)
 		return
 	}
-	tree := j.treeOf(lines)
+	uncited := func(l line) bool { return isBranch(l.text) && len(citesOf(l.text)) == 0 }
+	var tree *scope
+	if slices.ContainsFunc(lines, uncited) {
+		tree = j.treeOf(lines)
+	}
 	for i := range lines {
 		l := &lines[i]
-		if j.tree = nil; isBranch(l.text) && len(citesOf(l.text)) == 0 {
+		if j.tree = nil; uncited(*l) && tree != nil {
 			j.tree = tree
+			tree.line()
 		}
 		j.statements(l)
 		j.tree = nil
@@ -63,10 +98,13 @@ func (j *judge) treeOf(lines []line) *scope {
 	if !rooted {
 		return nil
 	}
-	best, most := &scope{}, -1
+	if len(candidates) == 1 {
+		return &scope{window: candidates[0], first: -1}
+	}
+	best, most := &scope{first: -1}, -1
 	for _, w := range candidates {
 		if n := j.lookedUp(lines, w); n > most {
-			best, most = &scope{w}, n
+			best, most = &scope{window: w, first: -1}, n
 		}
 	}
 	return best
@@ -74,9 +112,10 @@ func (j *judge) treeOf(lines []line) *scope {
 
 // lookedUp counts what of a tree is found in an open.
 func (j *judge) lookedUp(lines []line, w *window) int {
-	trial := &judge{x: j.x, v: j.v, result: &Result{}, tree: &scope{w}}
+	trial := &judge{x: j.x, v: j.v, result: &Result{}, tree: &scope{window: w, first: -1}}
 	for i := range lines {
 		if isBranch(lines[i].text) {
+			trial.tree.line()
 			trial.statements(&lines[i])
 		}
 	}
