@@ -14,6 +14,7 @@ import (
 // What was changed in a report is found, also where the page does not say which run it
 // is of, so that it is not compared with the report of the run line by line.
 func TestTamperedReportsAreFound(t *testing.T) {
+	t.Parallel()
 	trace := filepath.Join("traces", "run1.pb")
 	report := regexp.MustCompile("id `[0-9a-f]{32}`").ReplaceAllString(output(t, "report", trace), "id")
 	if code, said := checkPageOf(t, report, trace); code != 0 {

@@ -144,10 +144,7 @@ func holdPage(cmd *cobra.Command, markdown []byte, args []string, o findingsOpti
 	} else {
 		err = r.WriteText(cmd.OutOrStdout(), inputName(args[0]), all)
 	}
-	if err == nil && !r.Holds() {
-		err = &exitError{code: exitNegative}
-	}
-	return err
+	return answer(!r.Holds(), err)
 }
 
 // pageFlags refuses the flags that mean nothing with a page, or only with one.

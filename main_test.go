@@ -114,6 +114,10 @@ func TestHelpOfEveryCommand(t *testing.T) {
 
 // A no is a no, too, when nobody reads the answer to its end.
 func TestClosedPipe(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "stage2.md")
+	if err := os.WriteFile(page, []byte(output(t, "report", "traces/run1.pb")), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args []string
 		want int
@@ -123,6 +127,8 @@ func TestClosedPipe(t *testing.T) {
 		{[]string{"diff", "traces/run1.pb", "traces/linux-7.3.pb"}, exitNegative},
 		{[]string{"diff", "traces/run1.pb", "traces/run1.pb"}, 0},
 		{[]string{"report", "traces/run1.pb"}, 0},
+		{[]string{"check", page, "traces/run1.pb"}, 0},
+		{[]string{"check", page, "traces/linux-6.1.pb"}, exitNegative},
 	} {
 		var stderr strings.Builder
 		if code := run(tt.args, strings.NewReader(""), brokenWriter{syscall.EPIPE}, &stderr); code != tt.want || stderr.Len() > 0 {
