@@ -57,6 +57,10 @@ func TestKernelRace(t *testing.T) {
 					t.Fatalf("record: exit %d\n%s", code, stderr)
 				}
 				v := verdicts(t, trace)
+				if v.Lost > 0 && v.Refuted == 0 { // where a program is preempted, hits are missed, and counted
+					t.Logf("try %d: %d lost", i+1, v.Lost)
+					continue
+				}
 				raced := compareRace(t, v)
 				checkPage(t, trace)
 				if t.Logf("try %d: %d races", i+1, raced); raced > 0 || t.Failed() {

@@ -151,18 +151,27 @@ static __always_inline void end_event(enum role role, const struct dentry *dentr
 
 static __always_inline void enter_open(const struct record *r)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	__u8 one = 1;
+	__u32 tid = bpf_get_current_pid_tgid(), one = 1, *depth;
 
-	if (may_leave() && bpf_map_update_elem(&opening, &tid, &one, 0))
+	if (!may_leave())
+		return;
+	depth = bpf_map_lookup_elem(&opening, &tid);
+	if (depth)
+		(*depth)++;
+	else if (bpf_map_update_elem(&opening, &tid, &one, 0))
 		lost(LOSS_WATCH_OVERFLOW, r);
 }
 
 static __always_inline void leave_open(void)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
+	__u32 tid = bpf_get_current_pid_tgid(), *depth;
 
-	if (may_leave())
+	if (!may_leave())
+		return;
+	depth = bpf_map_lookup_elem(&opening, &tid);
+	if (depth && *depth > 1)
+		(*depth)--;
+	else if (depth)
 		bpf_map_delete_elem(&opening, &tid);
 }
 

@@ -57,8 +57,8 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
-	__type(key, __u32); /* thread in an open that is recorded */
-	__type(value, __u8);
+	__type(key, __u32);   /* thread in an open that is recorded */
+	__type(value, __u32); /* how many, one in the other */
 } opening SEC(".maps");
 
 struct {

@@ -33,8 +33,13 @@ type Object struct {
 	HitBeforeDelete     uint64
 	HitRoleBeforeDelete schema.Role
 
-	tries bool // Killed is an attempt: the kernel's is dentry_kill
-	kills int  // attempts since it was last seen in use
+	// Attempt is the last kill of all, also of a dentry that was in use again after it: where
+	// the kernel's is dentry_kill, it may still be waiting.
+	Attempt uint64
+	tries   bool   // Killed is an attempt
+	killer  uint32 // the thread of all attempts
+	rivals  bool   // several threads made attempts
+	freer   uint32 // the thread that freed it
 
 	// As last seen before it was freed.
 	Parent   uint64
@@ -45,8 +50,8 @@ type Object struct {
 
 	// The dentry that had this address before.
 	Before Ghost
-	// Broken is the event that handed its address out again, or showed another dentry
-	// there, though no kill of it was seen: one was missed.
+	// Broken is the event that gave its memory back, handed its address out again or showed
+	// another dentry there, though no kill of it was seen: one was missed.
 	Broken uint64
 	// Unwatched is the first event of it that others could no longer be followed from:
 	// its end may not have been seen, and what came later may be another dentry.
@@ -56,9 +61,9 @@ type Object struct {
 
 // Ended reports whether Killed has ended it. Where the kill is dentry_kill, from 7.2,
 // that may let go of d_lock and find the dentry in use again, or killed by another task:
-// it is certain when the memory was given back after it, and nobody else had tried.
+// it is certain when the same thread gave the memory back after it, and no other tried.
 func (d *Object) Ended() bool {
-	return d.Killed != 0 && (!d.tries || d.Freed != 0 && d.kills == 1)
+	return d.Killed != 0 && (!d.tries || d.Freed != 0 && !d.rivals && d.freer == d.killer)
 }
 
 // Ghost is what remains of a dentry whose memory was given back.
@@ -136,15 +141,21 @@ func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
 		d = o.meet(e.Dentry, e)
 	}
 	d.see(e, evict)
-	if e.Role == schema.RoleMove && e.Target != 0 {
-		if t := o.at[e.Target]; t != nil {
-			t.Moved = e.ID // two that are exchanged have one event
-		}
+	if e.Role == schema.RoleMove {
+		o.displaced(e.Target, e.ID)
 	}
 	if o.last = d; e.Role == schema.RoleFree {
 		o.bury(d, e.ID)
 	}
 	return d
+}
+
+// displaced notes that __d_move puts another dentry in the place of the one at an address,
+// or in an exchange also that one in another place.
+func (o *Objects) displaced(target, by uint64) {
+	if t := o.at[target]; target != 0 && t != nil {
+		t.Moved = by
+	}
 }
 
 // under continues the life of the directory that a lookup is entered for. Nothing but
@@ -186,7 +197,7 @@ func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 
 // bury ends what the address was until the event by.
 func (o *Objects) bury(d *Object, by uint64) {
-	if d.Killed == 0 && d.Freed == 0 {
+	if d.Killed == 0 {
 		d.Broken = by
 	}
 	if len(o.ghosts) >= maxGhosts {
@@ -212,7 +223,7 @@ func held(e *schema.Event) bool {
 
 func (d *Object) see(e *schema.Event, evict uint64) {
 	if d.tries && d.Killed != 0 && held(e) {
-		d.Killed, d.KillTime, d.Evict, d.kills = 0, 0, 0, 0
+		d.Killed, d.KillTime, d.Evict = 0, 0, 0
 	}
 	if e.Inode != 0 && (d.Positive == 0 || d.Inode == 0 || e.Role == schema.RoleInstantiate) && e.Facts&schema.FactInodeUnknown == 0 {
 		d.Positive = e.ID
@@ -241,10 +252,12 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 	case schema.RoleDrop:
 		d.Dropped = e.ID
 	case schema.RoleKill:
-		if d.kills++; d.Killed == 0 {
+		if d.Killed == 0 {
 			d.Killed, d.KillTime, d.Evict = e.ID, e.Time, evict
 		}
+		d.rivals = d.rivals || d.Attempt != 0 && d.killer != e.TID
+		d.Attempt, d.killer = e.ID, e.TID
 	case schema.RoleFree:
-		d.Freed = e.ID
+		d.Freed, d.freer = e.ID, e.TID
 	}
 }

@@ -102,6 +102,9 @@ func (s *State) Event(e *schema.Event) *Step {
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
 		s.step.Object = s.Objects.apply(e, s.evicting(t))
 	}
+	if c := s.step.Call; c != nil && e.Role == schema.RoleMove && e.Phase == schema.Exit {
+		s.Objects.displaced(c.Enter.Target, e.ID)
+	}
 	if e.Phase == schema.Enter && asks.Has(e.Role) {
 		s.Objects.under(e)
 	}

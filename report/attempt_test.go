@@ -20,6 +20,14 @@ func (r *tape) tries() {
 
 func (r *tape) free(d uint64) { r.on(schema.RoleFree, schema.Enter, d, rootAddr, 0, "") }
 
+// waiting is done by a task whose dentry_kill waits for a lock.
+func (r *tape) waiting(do func()) {
+	tid, comm := r.tid, r.comm
+	r.tid, r.comm = 950, "reclaim"
+	do()
+	r.tid, r.comm = tid, comm
+}
+
 // dropCaches is another task's, with what it kills.
 func (r *tape) dropCaches(do func()) {
 	r.elsewhere(func() {
@@ -63,6 +71,79 @@ func attemptCases() []cellCase {
 				r.tid--
 			})
 			r.made(addrB)
+		}},
+		{"killed by one and freed by another", Eviction, []Why{MaybeKilled}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.dropCaches(func() { r.kill(addrA, rootAddr, "f") })
+			r.waiting(func() { r.free(addrA) })
+			r.made(addrB)
+		}},
+		{"an attempt waits, and another comes", Eviction, []Why{MaybeKilled}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
+			r.look(schema.RoleLookup, rootAddr, "f", 90000, addrA, 5)
+			r.dropCaches(func() { r.kill(addrA, rootAddr, "f"); r.free(addrA) })
+			r.made(addrB)
+		}},
+		{"an attempt waits, and the file is deleted and another comes", DeleteChain, []Why{MaybeKilled}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
+			r.look(schema.RoleLookup, rootAddr, "f", 90000, addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.kill(addrA, rootAddr, "f")
+			r.waiting(func() { r.free(addrA) })
+		}},
+		{"deleted and freed, and no kill but the one that waited", DeleteChain, []Why{MissedEnd}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
+			r.look(schema.RoleLookup, rootAddr, "f", 90000, addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.waiting(func() { r.free(addrA) })
+		}},
+		{"an attempt on the other one waits", HardLink, []Why{MaybeKilled}, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
+			r.hit("f", addrA, 5)
+			r.hit("g", addrB, 5)
+		}},
+		{"the one that waited has freed the other one", HardLink, nil, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
+			r.hit("f", addrA, 5)
+			r.waiting(func() { r.free(addrA) })
+			r.hit("g", addrB, 5)
+		}},
+		{"the other one was freed, and its kill began before it was watched", HardLink, nil, func(r *tape) {
+			r.tries()
+			r.hit("f", addrA, 5)
+			r.waiting(func() { r.free(addrA) })
+			r.hit("g", addrB, 5)
+		}},
+		{"nothing tells which kills were none", HardLink, []Why{NotAttached}, func(r *tape) {
+			r.tries()
+			for _, p := range r.header.Probe {
+				p.Attached = p.Attached && p.Role != schema.RoleFree
+			}
+			r.hit("f", addrA, 5)
+			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
+			r.hit("f", addrA, 5)
+			r.hit("g", addrB, 5)
+		}},
+		{"freed inside the open by the one that waited", Negative, []Why{MissedEnd}, func(r *tape) {
+			r.tries()
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 5) })
+			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
+			r.elsewhere(func() { r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f") })
+			r.open("f")
+			r.look(schema.RoleLookupChain, rootAddr, "f", 0, addrA, 0)
+			r.waiting(func() { r.free(addrA) })
+			r.fail(2)
 		}},
 		{"hit, deleted, killed and freed, on 7.2", DeleteChain, []Why{NoDoubt}, func(r *tape) {
 			r.tries()
@@ -140,7 +221,7 @@ func TestAttemptThatDidNotKill(t *testing.T) {
 			r.hit("f", addrA, 5)
 			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
 			r.rcu(rootAddr, "f", 90000, addrA, 5)
-			r.free(addrA)
+			r.elsewhere(func() { r.free(addrA) })
 			r.made(addrB)
 		}, map[Kind]string{Eviction: "1/0/0"}},
 	})

@@ -2,7 +2,11 @@
 
 package report
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
 
 // negativeCases are the claims on a missing name.
 func negativeCases() []cellCase {
@@ -43,6 +47,78 @@ func negativeCases() []cellCase {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0); r.kill(addrA, rootAddr, "f") })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.fail(2)
+		}},
+		{"found, and killed meanwhile", Negative, []Why{LostMeanwhile}, func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.elsewhere(func() { r.kill(addrA, rootAddr, "f"); r.alloc(rootAddr, "f", 90000, addrC, 0) })
+			r.fail(2)
+		}},
+		{"found, and dropped meanwhile", Negative, []Why{LostMeanwhile}, func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.elsewhere(func() {
+				r.on(schema.RoleDrop, schema.Enter, addrA, rootAddr, 0, "f")
+				r.alloc(rootAddr, "f", 90000, addrC, 0)
+			})
+			r.fail(2)
+		}},
+		{"found before its insertion was recorded", Negative, []Why{InsertUnseen}, func(r *tape) {
+			r.elsewhere(func() { r.allocOnly("f", 90000, addrA) })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.fail(2)
+			r.elsewhere(func() { r.on(schema.RoleInsert, schema.Exit, addrA, rootAddr, 0, "f") })
+		}},
+		{"found, and unhashed by the time the lookup returned", Negative, []Why{Unhashed}, func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
+			r.open("f")
+			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactUnhashed })
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.fail(2)
+		}},
+		{"found while a rename puts another in its place", Negative, []Why{MovedAway}, func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrB, 0) })
+			r.change(func(e *schema.Event) { e.Target = addrB })
+			r.elsewhere(func() { r.on(schema.RoleMove, schema.Enter, addrE, rootAddr, 7, "a") })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrB, 0)
+			r.elsewhere(func() { r.on(schema.RoleMove, schema.Exit, addrE, rootAddr, 7, "f") })
+			r.fail(2)
+		}},
+		{"looked up under two directories", Negative, []Why{TwoParents}, func(r *tape) {
+			r.elsewhere(func() { r.alloc(addrC, "f", 90000, addrA, 0) })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.look(schema.RoleLookup, addrC, "f", 0, addrA, 0)
+			r.fail(2)
+		}},
+		{"found, and not found when the walk began again", Negative, []Why{NoDentry}, func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.look(schema.RoleLookupChain, rootAddr, "f", 0, 0, 0)
+			r.fail(2)
+		}},
+		{"a name of 300 bytes in a symbolic link", Negative, []Why{CutName}, func(r *tape) {
+			long := strings.Repeat("x", 255)
+			r.open("l")
+			r.rcu(rootAddr, "l", 0, addrA, 5)
+			r.change(func(e *schema.Event) { e.NameLen = 300 })
+			r.rcu(rootAddr, long, 90000, 0, 0)
+			r.alloc(rootAddr, long, 90000, addrB, 0)
+			r.fail(2)
+		}},
+		{"another name is looked up beneath, and the dentry of the path's killed", Negative, []Why{Overtaken}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.allocOnly("f", 0, addrA)
+			r.rcu(addrC, "ECRYPTFS_x", 90000, 0, 0)
+			r.alloc(addrC, "ECRYPTFS_x", 90000, addrB, 0)
+			r.kill(addrA, rootAddr, "f")
 			r.fail(2)
 		}},
 		{"where case is folded, the dentry of another spelling", Negative, []Why{OtherName}, func(r *tape) {

@@ -106,6 +106,7 @@ type Claim struct {
 	Means   string // what the result is, e.g. `length of "/tmp/"`
 	Note    string // what else the events show
 	Copied  bool   // prefix: Left is the copy source of a new dentry's name
+	Emptied bool   // negative: it was inserted with an inode, which d_delete took away
 	From    Place  // move: before
 	To      Place  // move: after
 }

@@ -29,6 +29,9 @@ func (c *collector) again(p *Program, it *Item, w *walk) {
 		return
 	}
 	now := pathState{obj: d, parent: d.Parent, directory: c.state.Objects.At(d.Parent), since: w.enter().Time}
+	if now.directory != nil && now.directory.First > c.rows[len(c.rows)-1].asked() {
+		now.directory = nil // another one by now
+	}
 	if before == nil {
 		if len(p.paths) < maxPaths {
 			p.paths[path] = &now

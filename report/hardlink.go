@@ -31,13 +31,14 @@ func (c *collector) hardLink(p *Program, it *Item, w *walk) {
 	}
 	c.inodes[exit.Inode] = sight{d, exit.ID, exit.Comm}
 	o := other.obj
-	if !met || o == d || o.Killed != 0 || o.Inode != exit.Inode || o.Deleted > min(other.event, o.Positive) {
+	if !met || o == d || o.Parent == d.Parent && o.Name == d.Name || o.Killed != 0 || o.Freed != 0 || o.Inode != exit.Inode || o.Deleted > min(other.event, o.Positive) {
 		return
 	}
 	cl := c.begin(HardLink, w.enter().Name, min(w.enter().Time, o.FirstAt), exit.Time)
 	cl.Object, cl.Other = ref(d), ref(o)
 	cl.alive(o)
 	cl.alive(d)
+	cl.ended(o)
 	cl.before(d, exit.ID)
 	label := c.label(schema.RoleOpen, schema.Exit)
 	c.term(label, exit.Inode, other.event, other.comm)

@@ -34,6 +34,9 @@ func (c *collector) beginWith(k Kind, needs replay.Roles, subject string, at spa
 	c.terms = c.terms[:0]
 	c.claim = Claim{Kind: k, Verdict: Proven, Subject: subject}
 	cl := &c.claim
+	if c.tries && needs.Has(schema.RoleKill) {
+		needs |= replay.RolesOf(schema.RoleFree) // without it no kill is certain
+	}
 	if missing := needs &^ c.attached; missing != 0 {
 		cl.doubt(NotAttached, roleNames(missing))
 	} else if needs&c.logged != 0 {
@@ -99,10 +102,11 @@ func (cl *Claim) alive(d *replay.Object) {
 	}
 }
 
-// ended doubts a claim on the end of a dentry, which the kill may not have been.
+// ended doubts a claim on the end of a dentry, or on its going on, which a kill may have
+// been or may yet come to be.
 func (cl *Claim) ended(d *replay.Object) {
-	if d.Killed != 0 && !d.Ended() {
-		cl.doubtID(MaybeKilled, d.Killed)
+	if d.Attempt != 0 && !d.Ended() {
+		cl.doubtID(MaybeKilled, d.Attempt)
 	}
 }
 

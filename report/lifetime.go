@@ -101,7 +101,7 @@ func (c *collector) noFile(p *Program, it *Item, w *walk) {
 	enter, exit := w.enter(), w.exit()
 	cl := c.begin(Absence, enter.Name, enter.Time, exit.Time)
 	cl.Means = noFile
-	if exit.Errno() == eloop && c.links > 0 {
+	if exit.Errno() == eloop && c.links > 0 && c.counted(w) {
 		cl.Note = fmt.Sprintf("after %d lookups of names that stand in symbolic links", c.links)
 	}
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Ret, exit.ID, exit.Comm)
@@ -109,6 +109,13 @@ func (c *collector) noFile(p *Program, it *Item, w *walk) {
 	if exit.Errno() == enoent && len(c.rows) > 0 {
 		c.negative(p, it, w)
 	}
+}
+
+// counted reports whether every lookup of the walk is known.
+func (c *collector) counted(w *walk) bool {
+	lookups := replay.RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU)
+	_, lost := c.state.Losses.Touched(w.enter().Time, w.exit().Time, lookups)
+	return !lost && !w.overflow && lookups&^(c.attached&^c.uncounted) == 0
 }
 
 const (
@@ -130,20 +137,26 @@ func (c *collector) negative(p *Program, it *Item, w *walk) {
 	if w.overflow {
 		cl.doubt(TooManyEvents, "")
 	}
+	if enter.NameCut() || last.lookup != nil && last.lookup.ev.NameCut() {
+		cl.doubt(CutName, "")
+	}
+	if last.torn {
+		cl.doubt(TwoParents, "")
+	}
 	if d := last.result; d == nil {
 		cl.doubt(NoDentry, "")
 	} else {
 		c.cached(cl, d, last, enter)
-		t := taleOf(d)
-		if t.missing != 0 {
+		if t := taleOf(d); t.missing != 0 {
 			c.term("earlier "+c.label(schema.RoleOpen, schema.Exit), exit.Ret, t.missing, t.comm)
-		}
-		if d.Killed == 0 {
-			t.missing, t.comm = exit.ID, exit.Comm
 		}
 	}
 	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Ret, exit.ID, exit.Comm)
 	c.emit(p, it, cl)
+	if cl.Verdict == Proven {
+		t := taleOf(last.result)
+		t.missing, t.comm = exit.ID, exit.Comm
+	}
 }
 
 func (c *collector) cached(cl *Claim, d *replay.Object, last *row, enter *schema.Event) {
@@ -154,23 +167,39 @@ func (c *collector) cached(cl *Claim, d *replay.Object, last *row, enter *schema
 	if d.Inserted != 0 {
 		c.term(c.label(schema.RoleInsert, schema.Exit), d.Addr, d.Inserted, "")
 	}
+	if cl.Emptied = d.Inserted != 0 && !d.Bare && d.Deleted != 0; cl.Emptied {
+		c.term(c.label(schema.RoleDelete, schema.Enter), d.Addr, d.Deleted, "")
+	}
 	if isLookup(last.at.ev.Role) {
 		c.term(c.label(last.at.ev.Role, schema.Exit), d.Addr, last.at.ev.ID, last.at.ev.Comm)
 		shown = max(shown, last.at.ev.ID)
 	}
 	cl.alive(d)
 	cl.ended(d)
+	c.stays(cl, d, last, shown, enter)
+}
+
+// stays doubts that the dentry is in the cache without inode.
+func (c *collector) stays(cl *Claim, d *replay.Object, last *row, shown uint64, enter *schema.Event) {
+	found := isLookup(last.at.ev.Role)
+	gone := max(d.Killed, d.Dropped)
 	switch {
 	case overtaken(d):
 		cl.doubt(Overtaken, "")
 	case d.Killed != 0 && d.Killed < enter.ID:
 		cl.doubtID(AfterItsEnd, d.Killed)
+	case found && gone > shown:
+		cl.doubtID(LostMeanwhile, gone)
 	case d.Killed != 0:
 		cl.doubtID(KilledInside, d.Killed)
-	case last.at.ev.Inode != 0 && isLookup(last.at.ev.Role):
+	case found && last.at.ev.Inode != 0:
 		cl.doubt(HasInode, "")
+	case found && last.at.ev.Facts&schema.FactUnhashed != 0:
+		cl.doubt(Unhashed, "")
 	case d.Born == 0:
 		cl.doubt(OlderDentry, "")
+	case d.Inserted == 0 && found:
+		cl.doubt(InsertUnseen, "")
 	case d.Inserted == 0:
 		cl.doubt(NeverInserted, "")
 	case d.Dropped > d.Inserted:
@@ -219,7 +248,7 @@ func (c *collector) noAlloc(p *Program, it *Item, w *walk) {
 // the memory to be given back.
 func (c *collector) life(s *replay.Step) {
 	e, d := s.Event, s.Object
-	if e.Role == schema.RoleKill {
+	if e.Role == schema.RoleKill || e.Role == schema.RoleFree {
 		c.forget(d)
 	}
 	t, told := d.Tag.(*tale)
@@ -238,7 +267,7 @@ func (c *collector) life(s *replay.Step) {
 		if t.killer = e.Comm; d.Ended() {
 			c.deleteChain(d, t, e.Time)
 		}
-	case e.Role == schema.RoleFree && d.Killed != 0:
+	case e.Role == schema.RoleFree:
 		c.deleteChain(d, t, e.Time)
 	}
 }

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
@@ -271,6 +272,33 @@ func TestNotMisled(t *testing.T) {
 			r.hit("f", addrA, 6)
 			r.hit("g", addrB, 6)
 		}, map[Kind]string{HardLink: "1/0/0"}},
+		{"two dentries of one name, the first never hashed, are no hard link", func(r *tape) {
+			r.open("f")
+			r.look(schema.RoleLookup, rootAddr, "f", 0, 0, 0)
+			r.allocOnly("f", 0, addrA)
+			r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 5, "f")
+			r.opened(addrA, rootAddr, 5, "f")
+			r.made(addrB)
+		}, map[Kind]string{HardLink: "0/0/0"}},
+		{"another directory came to the address of the first inside the open", func(r *tape) {
+			r.elsewhere(func() { r.alloc(addrC, "f", 90000, addrA, 0) })
+			r.open("d/f")
+			r.rcu(rootAddr, "d", 0, addrC, 5)
+			r.rcu(addrC, "f", 2, addrA, 0)
+			r.elsewhere(func() {
+				r.kill(addrA, addrC, "f")
+				r.free(addrA)
+				r.kill(addrC, rootAddr, "d")
+				r.free(addrC)
+				r.alloc(rootAddr, "d", 90000, addrC, 9)
+			})
+			r.fail(2)
+			r.open("d/f")
+			r.rcu(rootAddr, "d", 0, addrC, 9)
+			r.rcu(addrC, "f", 2, 0, 0)
+			r.alloc(addrC, "f", 2, addrB, 0)
+			r.fail(2)
+		}, map[Kind]string{Eviction: "0/0/1"}},
 		{"a lookup that failed, and a dentry allocated after the first was thrown away", func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
@@ -310,6 +338,51 @@ func play(t *testing.T, scenarios []scenario) {
 				if got := f.tally(k); got != want {
 					t.Errorf("%s: %s, want %s; doubts %+v", k, got, want, f.Doubts)
 				}
+			}
+		})
+	}
+}
+
+// What a proven claim says of its operands is so.
+func TestSaidOfTheOperands(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		kind Kind
+		play func(*tape)
+		with string
+		not  string
+	}{
+		{"a file that was deleted did not enter the cache without inode", Negative, func(r *tape) {
+			r.made(addrA)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.fail(2)
+		}, "without inode since d_delete: ", "entered the cache"},
+		{"an open that missed a name whose dentry had an inode is no earlier one", Negative, func(r *tape) {
+			r.made(addrA)
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 5)
+			r.fail(2)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.fail(2)
+		}, "is in the cache", "earlier"},
+		{"lookups that were lost are not counted", Absence, func(r *tape) {
+			r.open("l")
+			r.rcu(rootAddr, "l", 0, addrA, 5)
+			r.rcu(rootAddr, "l", 90000, addrA, 5)
+			r.lose(schema.RoleLookupRCU, r.now+100, r.now+200)
+			r.now += 1000
+			r.fail(40)
+		}, "ELOOP", "lookups of names"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := taped(t, &schema.Footer{}, tt.play)
+			cl, ok := f.first(tt.kind, func(cl *Claim) bool { return cl.Verdict == Proven })
+			if said := cl.Says(code); !ok || !strings.Contains(said, tt.with) || strings.Contains(said, tt.not) {
+				t.Errorf("%v, it says: %s", ok, said)
 			}
 		})
 	}

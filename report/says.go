@@ -26,7 +26,11 @@ func (cl *Claim) Says(q func(string) string) string {
 	case Equality, DeleteChain:
 		fmt.Fprintf(&b, "%s is one dentry: %s", cl.Object, equals(cl.Terms, cl.Kind == DeleteChain))
 	case Negative:
-		fmt.Fprintf(&b, "%s entered the cache as %s, without inode: %s", q(cl.Means), cl.Object, equals(cl.Terms, false))
+		how := "entered the cache as %s, without inode"
+		if cl.Emptied {
+			how = "is in the cache as %s, without inode since d_delete"
+		}
+		fmt.Fprintf(&b, "%s "+how+": %s", q(cl.Means), cl.Object, equals(cl.Terms, false))
 	case Creation:
 		fmt.Fprintf(&b, "%s is one dentry, first without inode: %s", cl.Object, equals(cl.Terms, false))
 	case Move:

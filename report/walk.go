@@ -122,8 +122,8 @@ func (c *collector) components(w *walk) {
 			continue
 		}
 		if s.ev.Phase == schema.Exit {
-			if r := c.entered(w, i); r != nil && s.obj != nil {
-				r.result, r.at = s.obj, s
+			if r := c.entered(w, i); r != nil {
+				r.returned(s)
 			}
 			continue
 		}
@@ -144,6 +144,25 @@ func (c *collector) components(w *walk) {
 	}
 }
 
+// returned takes the exit of a lookup or alloc: a dentry that one lookup found and a later
+// one does not is not what the component came to.
+func (r *row) returned(s *walkStep) {
+	switch {
+	case s.obj != nil:
+		r.result, r.at = s.obj, s
+	case r.at != nil && isLookup(r.at.ev.Role) && isLookup(s.ev.Role):
+		r.result, r.at = nil, nil
+	}
+}
+
+// asked is the event at which the walk first looked the component up, or allocated it.
+func (r *row) asked() uint64 {
+	if r.lookup != nil {
+		return r.lookup.ev.ID
+	}
+	return r.alloc.ev.ID
+}
+
 // linked takes the entry of a lookup or alloc whose name is not in the path. An alloc
 // may have no name at all: a directory's cursor.
 func (c *collector) linked(s *walkStep) {
@@ -151,6 +170,9 @@ func (c *collector) linked(s *walkStep) {
 		return
 	}
 	c.links++
+	if n := len(c.rows); n > 0 && c.rows[n-1].making() {
+		return // its filesystem looks another name up in those it is layered on
+	}
 	if t := c.tail.lookup; t == nil || t.ev.NameAddr != s.ev.NameAddr || t.ev.Name != s.ev.Name {
 		c.tail = row{lookup: s}
 	}
@@ -186,6 +208,11 @@ func (c *collector) entered(w *walk, n int) *row {
 		break
 	}
 	return nil
+}
+
+// making reports whether the component's dentry was allocated and is not inserted yet.
+func (r *row) making() bool {
+	return r.at != nil && r.at.ev.Role == schema.RoleAlloc && r.result.Inserted == 0
 }
 
 // ending is the last component that the walk looked up, of the path or of a symbolic

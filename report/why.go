@@ -56,6 +56,9 @@ const (
 	NoHit
 	NotNegative
 	WinnerUnknown
+	InsertUnseen
+	LostMeanwhile
+	Unhashed
 	OtherName
 	MaybeKilled
 	AfterItsEnd
@@ -100,9 +103,9 @@ func Whys() []WhyInfo {
 		{OtherLosses, Unproven, "the footer counts other losses than the file holds", all, false},
 		{DamagedFile, Unproven, "the file is damaged, and no footer tells what it held", all, false},
 		{OlderDentry, Unproven, "its allocation was not recorded", of(Negative), true},
-		{MissedEnd, Unproven, "its address was handed out again at #%s and no kill was recorded", of(Key, Negative, HardLink, Race), false},
+		{MissedEnd, Unproven, "its memory was given back or handed out again at #%s and no kill was recorded", of(Key, Negative, DeleteChain, HardLink, Race), false},
 		{Unwatched, Unproven, "the watch set had no room for it at #%s: its end may not have been seen", lives, true},
-		{CutName, Unproven, "the name could not be read whole", of(Key, Prefix, Hash, Move), false},
+		{CutName, Unproven, "the name could not be read whole", of(Key, Prefix, Hash, Negative, Move), false},
 		{NoNameHash, Unproven, "this kernel's name hash is not known", of(Hash), false},
 		{NoHashTable, Unproven, "dentry_hashtable or d_hash_shift is not known", of(Bucket), false},
 		{NoInlineSize, Unproven, "the size of the inline name is not known", of(Storage), false},
@@ -115,7 +118,7 @@ func Whys() []WhyInfo {
 		{NotChainHead, Unproven, "another dentry stood before it in the chain by then", of(Bucket), false},
 		{NotLookedUp, Unproven, "not looked up: %s", of(Key), false},
 		{AllocOnly, Unproven, "component %s was allocated and not looked up", of(Key), false},
-		{TwoParents, Unproven, "a component was looked up under two dentries", of(Key), false},
+		{TwoParents, Unproven, "a component was looked up under two dentries", of(Key, Negative), false},
 		{FollowedLink, Unproven, "a symbolic link was followed", of(Key), false},
 		{KilledOnTheWay, Unproven, "the dentry of the component before was killed on the way", of(Key), false},
 		{Replaced, Unproven, "another dentry was put in the place of the one allocated", of(Key), false},
@@ -134,8 +137,11 @@ func Whys() []WhyInfo {
 		{NoHit, Unproven, "no lookup of the task that deleted it returned it", of(DeleteChain), false},
 		{NotNegative, Unproven, "nothing shows it without inode before", of(Creation), false},
 		{WinnerUnknown, Unproven, "the alloc or the insert of the other one was not recorded", of(Race), false},
+		{InsertUnseen, Unproven, "its insertion was not recorded before the lookup that found it", of(Negative), false},
+		{LostMeanwhile, Unproven, "a lookup found it, and it was killed or dropped at #%s", of(Negative), false},
+		{Unhashed, Unproven, "it was out of the hash table by then", of(Negative), false},
 		{OtherName, Unproven, "the dentry was allocated for another name", of(Negative, Eviction), false},
-		{MaybeKilled, Unproven, "whether dentry_kill at #%s ended it is not known", of(Negative, Eviction, DeleteChain, Race), false},
+		{MaybeKilled, Unproven, "whether dentry_kill at #%s ended it is not known", of(Negative, Eviction, DeleteChain, HardLink, Race), false},
 		{AfterItsEnd, Unproven, "it was killed at #%s, and this came after", of(Negative, Creation, Move, HardLink), false},
 
 		{WrongHash, Refuted, "recomputed %s", of(Hash), false},
