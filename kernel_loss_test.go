@@ -205,12 +205,13 @@ func withCommas(n uint64) string {
 // rethook, as up to 6.13, it has room for a few only: the exits it missed are counted.
 func checkMissed(t *testing.T, release, trace string, run lossRun) {
 	s := add(t, trace, "blocked")
-	if run.Counts.Calls["open"] != 40 {
-		t.Fatalf("%d opens", run.Counts.Calls["open"])
+	opens := run.Counts.Calls["open"]
+	if opens < 40 {
+		t.Fatalf("%d opens", opens)
 	}
 	agree(t, "open", s, run)
-	if s.enter["open"] != 40 {
-		t.Errorf("%d entries of 40", s.enter["open"])
+	if s.enter["open"] != opens {
+		t.Errorf("%d entries of %d", s.enter["open"], opens)
 	}
 	if v := verdicts(t, trace); v.Refuted > 0 || v.Lost != s.lost() {
 		t.Errorf("check says %d refuted, %d lost; the loss records %d", v.Refuted, v.Lost, s.lost())
