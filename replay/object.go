@@ -97,6 +97,9 @@ func newObjects(h *schema.Header) Objects {
 	return o
 }
 
+// Tries reports whether a kill may not have been one, as of dentry_kill: see Object.Ended.
+func (o *Objects) Tries() bool { return o.tries }
+
 // At returns the live dentry at an address, nil where none was seen.
 func (o *Objects) At(addr uint64) *Object {
 	if d := o.at[addr]; d != nil && d.Killed == 0 {

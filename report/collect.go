@@ -22,7 +22,6 @@ type collector struct {
 	terms    []Term   // its operands
 	rows     []row    // scratch of the open being judged
 	links    int      // names in it that were not of its path
-	tries    bool     // the kernel's kill is dentry_kill, which may not be one
 	tail     row      // the last of these, if nothing of the path was looked up after it
 	inodes   map[uint64]sight
 
@@ -102,7 +101,6 @@ func newCollector(h *schema.Header) *collector {
 	}
 	c.attached, c.uncounted = replay.Recorded(h)
 	for _, p := range h.GetProbe() {
-		c.tries = c.tries || p.Attached && p.Role == schema.RoleKill && p.Symbol == "dentry_kill"
 		if p.Attached {
 			c.f.Attached |= replay.RolesOf(p.Role)
 			if p.Attach == schema.Attach_ATTACH_DMESG {

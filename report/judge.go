@@ -34,7 +34,7 @@ func (c *collector) beginWith(k Kind, needs replay.Roles, subject string, at spa
 	c.terms = c.terms[:0]
 	c.claim = Claim{Kind: k, Verdict: Proven, Subject: subject}
 	cl := &c.claim
-	if c.tries && needs.Has(schema.RoleKill) {
+	if c.state.Objects.Tries() && needs.Has(schema.RoleKill) {
 		needs |= replay.RolesOf(schema.RoleFree) // without it no kill is certain
 	}
 	if missing := needs &^ c.attached; missing != 0 {
