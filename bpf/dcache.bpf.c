@@ -87,7 +87,9 @@ static __always_inline void on_thread_exit(const struct task_struct *p)
 
 PROBE("tp_btf", thread_exit, on_thread_exit((const struct task_struct *)ctx[0]))
 
-/* ---- asked once, by BPF_PROG_TEST_RUN: who is the recorder, and what do two variables hold ---- */
+/* ---- asked by BPF_PROG_TEST_RUN ---- */
+
+/* Who is the recorder, and what do two variables hold? Asked once. */
 
 SEC("raw_tp")
 int inspect(__u64 *ctx)
@@ -97,5 +99,18 @@ int inspect(__u64 *ctx)
 		bpf_probe_read_kernel(&hashtable, sizeof(hashtable), (const void *)hashtable_addr);
 	if (shift_addr)
 		bpf_probe_read_kernel(&hash_shift, sizeof(hash_shift), (const void *)shift_addr);
+	return 0;
+}
+
+/* What is the file system type at fstype_addr called? Asked once for each. */
+SEC("raw_tp")
+int fstype_of(__u64 *ctx)
+{
+	const struct file_system_type *type = (const struct file_system_type *)fstype_addr;
+	const char *name = NULL;
+
+	fstype_name[0] = 0;
+	bpf_probe_read_kernel(&name, sizeof(name), __builtin_preserve_access_index(&type->name));
+	bpf_probe_read_kernel_str(fstype_name, sizeof(fstype_name), name);
 	return 0;
 }

@@ -51,6 +51,15 @@ static __always_inline void read_dentry(struct record *r, const struct dentry *d
 		r->facts |= FACT_UNHASHED;
 }
 
+/* Which file system a dentry is of; user space asks for the type's name once. */
+static __always_inline void read_filesystem(struct record *r, const struct dentry *dentry)
+{
+	const struct super_block *sb = READ(dentry, d_sb);
+
+	r->flags = READ(sb, s_dev);
+	r->value = (__u64)READ(sb, s_type);
+}
+
 /*
  * The dentry is in the trace: what happens to it from now on is recorded whoever does
  * it. An event whose dentry finds no room says so.
@@ -105,6 +114,8 @@ static __always_inline void key_event(enum role role, const struct dentry *paren
 		r.name_len = READ(name, len);
 		r.hash = READ(name, hash);
 	}
+	if (parent)
+		read_filesystem(&r, parent);
 	emit_name(&r);
 }
 
@@ -116,6 +127,10 @@ static __always_inline void dentry_event(enum role role, enum phase phase, const
 	r.value = value;
 	read_dentry(&r, dentry);
 	watch_dentry(&r);
+	if (role == ROLE_ALLOC && dentry)
+		read_filesystem(&r, dentry);
+	if (role == ROLE_DELETE || role == ROLE_MOVE || role == ROLE_UNLINK)
+		timed(&r);
 	emit_name(&r);
 }
 
@@ -184,6 +199,7 @@ static __always_inline void on_open_enter(const struct filename *pathname, const
 		return;
 	begin(&r, ROLE_OPEN, ENTER);
 	enter_open(&r);
+	enters(&r);
 	r.name_addr = (__u64)READ(pathname, name);
 	r.flags = READ(op, open_flag);
 	r.mode = READ(op, mode);
@@ -232,6 +248,7 @@ static __always_inline void on_open_exit(const struct file *file)
 		return;
 	begin(&r, ROLE_OPEN, EXIT);
 	leave_open();
+	leaves(&r);
 	r.value = (__u64)file;
 	if (r.value - 1 >= (__u64)-4096) { /* NULL or IS_ERR */
 		emit_not_opened(&r);
@@ -296,15 +313,30 @@ EXIT_ARG_PROBE(instantiate_exit, ROLE_INSTANTIATE, 0, done_event(ROLE_INSTANTIAT
 /* void d_delete(struct dentry *dentry) */
 ENTER_PROBE(delete_enter, done_event(ROLE_DELETE, ENTER, (const struct dentry *)ARG(0), 0))
 
+/* The dentry has lost its inode, or where somebody else holds it its place in the hash table. */
+EXIT_ARG_PROBE(delete_exit, ROLE_DELETE, 0, done_event(ROLE_DELETE, EXIT, (const struct dentry *)arg, 0))
+
 /* void __d_move(struct dentry *dentry, struct dentry *target, bool exchange): who takes the place of a watched dentry
  * is recorded, and so watched. */
-static __always_inline void on_move_enter(const struct dentry *dentry, const struct dentry *target)
+static __always_inline void on_move_enter(const struct dentry *dentry, const struct dentry *target, bool exchange)
 {
-	if (enabled && (is_target() || is_watched(dentry) || is_watched(target)))
-		dentry_event(ROLE_MOVE, ENTER, dentry, (__u64)target);
+	struct record r = {};
+
+	if (!enabled || (!is_target() && !is_watched(dentry) && !is_watched(target)))
+		return;
+	begin(&r, ROLE_MOVE, ENTER);
+	enters(&r);
+	r.value = (__u64)target;
+	read_dentry(&r, dentry);
+	if (exchange) {
+		r.facts |= FACT_EXCHANGE;
+		watch_at(&r, (__u64)target);
+	}
+	watch_dentry(&r);
+	emit_name(&r);
 }
 
-ENTER_PROBE(move_enter, on_move_enter((const struct dentry *)ARG(0), (const struct dentry *)ARG(1)))
+ENTER_PROBE(move_enter, on_move_enter((const struct dentry *)ARG(0), (const struct dentry *)ARG(1), (__u8)ARG(2)))
 
 EXIT_ARG_PROBE(move_exit, ROLE_MOVE, 0, done_event(ROLE_MOVE, EXIT, (const struct dentry *)arg, 0))
 
@@ -339,6 +371,7 @@ static __always_inline void unlink_returned(const struct dentry *dentry, __s32 r
 	if (!enabled || (!is_target() && !is_watched(dentry)))
 		return;
 	begin(&r, ROLE_UNLINK, EXIT);
+	leaves(&r);
 	r.value = (__u64)(__s64)ret;
 	emit(&r);
 }
@@ -360,6 +393,7 @@ static __always_inline void evict_event(enum phase phase)
 	if (!enabled)
 		return;
 	begin(&r, ROLE_EVICT, phase);
+	timed(&r);
 	emit(&r);
 }
 

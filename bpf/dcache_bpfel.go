@@ -16,6 +16,7 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	dcacheMapEntered          = "entered"
 	dcacheMapEvents           = "events"
 	dcacheMapLosses           = "losses"
 	dcacheMapOpening          = "opening"
@@ -26,12 +27,14 @@ const (
 	dcacheProgChainEnter      = "chain_enter"
 	dcacheProgChainExit       = "chain_exit"
 	dcacheProgDeleteEnter     = "delete_enter"
+	dcacheProgDeleteExit      = "delete_exit"
 	dcacheProgDropEnter       = "drop_enter"
 	dcacheProgEvictEnter      = "evict_enter"
 	dcacheProgEvictExit       = "evict_exit"
 	dcacheProgExecEnter       = "exec_enter"
 	dcacheProgForkEnter       = "fork_enter"
 	dcacheProgFreeEnter       = "free_enter"
+	dcacheProgFstypeOf        = "fstype_of"
 	dcacheProgInsertExit      = "insert_exit"
 	dcacheProgInspect         = "inspect"
 	dcacheProgInstantiateExit = "instantiate_exit"
@@ -59,6 +62,8 @@ const (
 	dcacheVarEnabled          = "enabled"
 	dcacheVarFollowChildren   = "follow_children"
 	dcacheVarForgetAtKill     = "forget_at_kill"
+	dcacheVarFstypeAddr       = "fstype_addr"
+	dcacheVarFstypeName       = "fstype_name"
 	dcacheVarHashShift        = "hash_shift"
 	dcacheVarHashtable        = "hashtable"
 	dcacheVarHashtableAddr    = "hashtable_addr"
@@ -121,12 +126,14 @@ type dcacheProgramSpecs struct {
 	ChainEnter      *ebpf.ProgramSpec `ebpf:"chain_enter"`
 	ChainExit       *ebpf.ProgramSpec `ebpf:"chain_exit"`
 	DeleteEnter     *ebpf.ProgramSpec `ebpf:"delete_enter"`
+	DeleteExit      *ebpf.ProgramSpec `ebpf:"delete_exit"`
 	DropEnter       *ebpf.ProgramSpec `ebpf:"drop_enter"`
 	EvictEnter      *ebpf.ProgramSpec `ebpf:"evict_enter"`
 	EvictExit       *ebpf.ProgramSpec `ebpf:"evict_exit"`
 	ExecEnter       *ebpf.ProgramSpec `ebpf:"exec_enter"`
 	ForkEnter       *ebpf.ProgramSpec `ebpf:"fork_enter"`
 	FreeEnter       *ebpf.ProgramSpec `ebpf:"free_enter"`
+	FstypeOf        *ebpf.ProgramSpec `ebpf:"fstype_of"`
 	InsertExit      *ebpf.ProgramSpec `ebpf:"insert_exit"`
 	Inspect         *ebpf.ProgramSpec `ebpf:"inspect"`
 	InstantiateExit *ebpf.ProgramSpec `ebpf:"instantiate_exit"`
@@ -152,6 +159,7 @@ type dcacheProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type dcacheMapSpecs struct {
+	Entered *ebpf.MapSpec `ebpf:"entered"`
 	Events  *ebpf.MapSpec `ebpf:"events"`
 	Losses  *ebpf.MapSpec `ebpf:"losses"`
 	Opening *ebpf.MapSpec `ebpf:"opening"`
@@ -171,6 +179,8 @@ type dcacheVariableSpecs struct {
 	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
 	FollowChildren *ebpf.VariableSpec `ebpf:"follow_children"`
 	ForgetAtKill   *ebpf.VariableSpec `ebpf:"forget_at_kill"`
+	FstypeAddr     *ebpf.VariableSpec `ebpf:"fstype_addr"`
+	FstypeName     *ebpf.VariableSpec `ebpf:"fstype_name"`
 	HashShift      *ebpf.VariableSpec `ebpf:"hash_shift"`
 	Hashtable      *ebpf.VariableSpec `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.VariableSpec `ebpf:"hashtable_addr"`
@@ -206,6 +216,7 @@ func (o *dcacheObjects) Close() error {
 //
 // It can be passed to loadDcacheObjects or ebpf.CollectionSpec.LoadAndAssign.
 type dcacheMaps struct {
+	Entered *ebpf.Map `ebpf:"entered"`
 	Events  *ebpf.Map `ebpf:"events"`
 	Losses  *ebpf.Map `ebpf:"losses"`
 	Opening *ebpf.Map `ebpf:"opening"`
@@ -215,6 +226,7 @@ type dcacheMaps struct {
 
 func (m *dcacheMaps) Close() error {
 	return _DcacheClose(
+		m.Entered,
 		m.Events,
 		m.Losses,
 		m.Opening,
@@ -235,6 +247,8 @@ type dcacheVariables struct {
 	Enabled        *ebpf.Variable `ebpf:"enabled"`
 	FollowChildren *ebpf.Variable `ebpf:"follow_children"`
 	ForgetAtKill   *ebpf.Variable `ebpf:"forget_at_kill"`
+	FstypeAddr     *ebpf.Variable `ebpf:"fstype_addr"`
+	FstypeName     *ebpf.Variable `ebpf:"fstype_name"`
 	HashShift      *ebpf.Variable `ebpf:"hash_shift"`
 	Hashtable      *ebpf.Variable `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.Variable `ebpf:"hashtable_addr"`
@@ -259,12 +273,14 @@ type dcachePrograms struct {
 	ChainEnter      *ebpf.Program `ebpf:"chain_enter"`
 	ChainExit       *ebpf.Program `ebpf:"chain_exit"`
 	DeleteEnter     *ebpf.Program `ebpf:"delete_enter"`
+	DeleteExit      *ebpf.Program `ebpf:"delete_exit"`
 	DropEnter       *ebpf.Program `ebpf:"drop_enter"`
 	EvictEnter      *ebpf.Program `ebpf:"evict_enter"`
 	EvictExit       *ebpf.Program `ebpf:"evict_exit"`
 	ExecEnter       *ebpf.Program `ebpf:"exec_enter"`
 	ForkEnter       *ebpf.Program `ebpf:"fork_enter"`
 	FreeEnter       *ebpf.Program `ebpf:"free_enter"`
+	FstypeOf        *ebpf.Program `ebpf:"fstype_of"`
 	InsertExit      *ebpf.Program `ebpf:"insert_exit"`
 	Inspect         *ebpf.Program `ebpf:"inspect"`
 	InstantiateExit *ebpf.Program `ebpf:"instantiate_exit"`
@@ -293,12 +309,14 @@ func (p *dcachePrograms) Close() error {
 		p.ChainEnter,
 		p.ChainExit,
 		p.DeleteEnter,
+		p.DeleteExit,
 		p.DropEnter,
 		p.EvictEnter,
 		p.EvictExit,
 		p.ExecEnter,
 		p.ForkEnter,
 		p.FreeEnter,
+		p.FstypeOf,
 		p.InsertExit,
 		p.Inspect,
 		p.InstantiateExit,

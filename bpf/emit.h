@@ -15,9 +15,15 @@ static __always_inline void lost(__u32 cause, const struct record *r)
 
 	if (!slot)
 		return;
-	if (slot->count == slot->acked)
+	/* Not every loss is counted when it happens: a missed exit by its entry's time (stash.h). */
+	if (slot->count == slot->acked) {
 		slot->first = r->time;
-	slot->last = r->time;
+		slot->last = r->time;
+	}
+	if (r->time < slot->first)
+		slot->first = r->time;
+	if (r->time > slot->last)
+		slot->last = r->time;
 	__sync_fetch_and_add(&slot->count, 1);
 }
 
@@ -32,6 +38,47 @@ static __always_inline void begin(struct record *r, enum role role, enum phase p
 	r->role = role;
 	r->phase = phase;
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
+}
+
+/*
+ * What an entry leaves for the exit of the same call, so that it pairs with no other when events between were lost.
+ * A hit that was missed leaves nothing, or takes another's: the kernel counts those, and the reader looks there.
+ */
+static __always_inline void enters(const struct record *r)
+{
+	__u64 key = (__u64)r->role << 32 | r->tid;
+	struct entries *e = bpf_map_lookup_elem(&entered, &key);
+
+	if (!e) {
+		struct entries first = {};
+
+		bpf_map_update_elem(&entered, &key, &first, 0);
+		e = bpf_map_lookup_elem(&entered, &key);
+		if (!e)
+			return;
+	}
+	e->time[e->depth % MAX_ENTERED] = r->time;
+	e->depth++;
+}
+
+static __always_inline void leaves(struct record *r)
+{
+	__u64 key = (__u64)r->role << 32 | r->tid;
+	struct entries *e = bpf_map_lookup_elem(&entered, &key);
+
+	if (!e || !e->depth)
+		return;
+	e->depth--;
+	r->entered = e->time[e->depth % MAX_ENTERED];
+	e->time[e->depth % MAX_ENTERED] = 0;
+}
+
+static __always_inline void timed(struct record *r)
+{
+	if (r->phase == ENTER)
+		enters(r);
+	else
+		leaves(r);
 }
 
 /* The reader sleeps on a timer; it is woken only when much is waiting, and then once a millisecond. */

@@ -31,6 +31,7 @@ struct task_struct;
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
 
 	BPF_F_MMAPABLE = 1U << 10,

@@ -16,6 +16,7 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	kprobeMapEntered               = "entered"
 	kprobeMapEvents                = "events"
 	kprobeMapLosses                = "losses"
 	kprobeMapOpening               = "opening"
@@ -27,6 +28,8 @@ const (
 	kprobeProgChainEnter           = "chain_enter"
 	kprobeProgChainExit            = "chain_exit"
 	kprobeProgDeleteEnter          = "delete_enter"
+	kprobeProgDeleteExit           = "delete_exit"
+	kprobeProgDeleteExitStash      = "delete_exit_stash"
 	kprobeProgDropEnter            = "drop_enter"
 	kprobeProgEvictEnter           = "evict_enter"
 	kprobeProgEvictExit            = "evict_exit"
@@ -61,6 +64,8 @@ const (
 	kprobeVarEnabled               = "enabled"
 	kprobeVarFollowChildren        = "follow_children"
 	kprobeVarForgetAtKill          = "forget_at_kill"
+	kprobeVarFstypeAddr            = "fstype_addr"
+	kprobeVarFstypeName            = "fstype_name"
 	kprobeVarHashShift             = "hash_shift"
 	kprobeVarHashtable             = "hashtable"
 	kprobeVarHashtableAddr         = "hashtable_addr"
@@ -123,6 +128,8 @@ type kprobeProgramSpecs struct {
 	ChainEnter           *ebpf.ProgramSpec `ebpf:"chain_enter"`
 	ChainExit            *ebpf.ProgramSpec `ebpf:"chain_exit"`
 	DeleteEnter          *ebpf.ProgramSpec `ebpf:"delete_enter"`
+	DeleteExit           *ebpf.ProgramSpec `ebpf:"delete_exit"`
+	DeleteExitStash      *ebpf.ProgramSpec `ebpf:"delete_exit_stash"`
 	DropEnter            *ebpf.ProgramSpec `ebpf:"drop_enter"`
 	EvictEnter           *ebpf.ProgramSpec `ebpf:"evict_enter"`
 	EvictExit            *ebpf.ProgramSpec `ebpf:"evict_exit"`
@@ -155,6 +162,7 @@ type kprobeProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kprobeMapSpecs struct {
+	Entered *ebpf.MapSpec `ebpf:"entered"`
 	Events  *ebpf.MapSpec `ebpf:"events"`
 	Losses  *ebpf.MapSpec `ebpf:"losses"`
 	Opening *ebpf.MapSpec `ebpf:"opening"`
@@ -175,6 +183,8 @@ type kprobeVariableSpecs struct {
 	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
 	FollowChildren *ebpf.VariableSpec `ebpf:"follow_children"`
 	ForgetAtKill   *ebpf.VariableSpec `ebpf:"forget_at_kill"`
+	FstypeAddr     *ebpf.VariableSpec `ebpf:"fstype_addr"`
+	FstypeName     *ebpf.VariableSpec `ebpf:"fstype_name"`
 	HashShift      *ebpf.VariableSpec `ebpf:"hash_shift"`
 	Hashtable      *ebpf.VariableSpec `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.VariableSpec `ebpf:"hashtable_addr"`
@@ -210,6 +220,7 @@ func (o *kprobeObjects) Close() error {
 //
 // It can be passed to loadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kprobeMaps struct {
+	Entered *ebpf.Map `ebpf:"entered"`
 	Events  *ebpf.Map `ebpf:"events"`
 	Losses  *ebpf.Map `ebpf:"losses"`
 	Opening *ebpf.Map `ebpf:"opening"`
@@ -220,6 +231,7 @@ type kprobeMaps struct {
 
 func (m *kprobeMaps) Close() error {
 	return _KprobeClose(
+		m.Entered,
 		m.Events,
 		m.Losses,
 		m.Opening,
@@ -241,6 +253,8 @@ type kprobeVariables struct {
 	Enabled        *ebpf.Variable `ebpf:"enabled"`
 	FollowChildren *ebpf.Variable `ebpf:"follow_children"`
 	ForgetAtKill   *ebpf.Variable `ebpf:"forget_at_kill"`
+	FstypeAddr     *ebpf.Variable `ebpf:"fstype_addr"`
+	FstypeName     *ebpf.Variable `ebpf:"fstype_name"`
 	HashShift      *ebpf.Variable `ebpf:"hash_shift"`
 	Hashtable      *ebpf.Variable `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.Variable `ebpf:"hashtable_addr"`
@@ -265,6 +279,8 @@ type kprobePrograms struct {
 	ChainEnter           *ebpf.Program `ebpf:"chain_enter"`
 	ChainExit            *ebpf.Program `ebpf:"chain_exit"`
 	DeleteEnter          *ebpf.Program `ebpf:"delete_enter"`
+	DeleteExit           *ebpf.Program `ebpf:"delete_exit"`
+	DeleteExitStash      *ebpf.Program `ebpf:"delete_exit_stash"`
 	DropEnter            *ebpf.Program `ebpf:"drop_enter"`
 	EvictEnter           *ebpf.Program `ebpf:"evict_enter"`
 	EvictExit            *ebpf.Program `ebpf:"evict_exit"`
@@ -300,6 +316,8 @@ func (p *kprobePrograms) Close() error {
 		p.ChainEnter,
 		p.ChainExit,
 		p.DeleteEnter,
+		p.DeleteExit,
+		p.DeleteExitStash,
 		p.DropEnter,
 		p.EvictEnter,
 		p.EvictExit,

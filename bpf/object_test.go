@@ -206,7 +206,7 @@ func TestRecordLayout(t *testing.T) {
 	got := map[string]any{
 		"time": r.Time, "parent": r.Parent, "name_addr": r.NameAddr, "dentry": r.Dentry, "inode": r.Inode,
 		"value": r.Value, "tgid": r.PID, "tid": r.TID, "name_len": r.NameLen, "hash": r.Hash,
-		"facts": r.Facts, "flags": r.Flags, "mode": r.Mode, "cpu": r.CPU,
+		"facts": r.Facts, "flags": r.Flags, "mode": r.Mode, "cpu": r.CPU, "entered": r.Entered,
 	}
 	for name, value := range got {
 		var want any
@@ -258,6 +258,7 @@ func TestEnums(t *testing.T) {
 		fmt.Sprintf("FACT_UNHASHED = %d,", FactUnhashed),
 		fmt.Sprintf("FACT_NAME_UNREADABLE = %d,", FactNameUnreadable),
 		fmt.Sprintf("FACT_UNWATCHED = %d,", FactUnwatched),
+		fmt.Sprintf("FACT_EXCHANGE = %d,", FactExchange),
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("record.h has no %q", want)

@@ -163,6 +163,7 @@ func roles() []probe {
 		{RoleInstantiate, Exit, false, []candidate{
 			{"__d_instantiate", 0, "instantiate_exit", []string{"dentry", "inode"}, ""}}},
 		{RoleDelete, Enter, false, []candidate{{"d_delete", 0, "delete_enter", dentryParam, ""}}},
+		{RoleDelete, Exit, false, []candidate{{"d_delete", 0, "delete_exit", dentryParam, ""}}},
 		{RoleDrop, Enter, false, []candidate{{"__d_drop", 0, "drop_enter", dentryParam, ""}}},
 		{RoleKill, Enter, true, []candidate{
 			{"__dentry_kill", 0, "kill_enter", dentryParam, ""},

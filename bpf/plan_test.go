@@ -31,6 +31,7 @@ func TestPlanPrograms(t *testing.T) {
 			unused["kprobe "+name] = true
 		}
 		delete(unused, "trampoline inspect")
+		delete(unused, "trampoline fstype_of")
 		for _, p := range plan(AnyMode) {
 			for _, c := range p.candidates {
 				object, spec := "trampoline ", trampoline

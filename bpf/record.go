@@ -12,7 +12,7 @@ import (
 
 // Sizes of record.h, bytes.
 const (
-	headSize    = 96
+	headSize    = 104
 	fstypeSize  = 16
 	maxRecord   = headSize + fstypeSize + 4096 // the largest size class
 	maxNameSize = 4096
@@ -26,6 +26,7 @@ const (
 	FactUnhashed       = 8
 	FactNameUnreadable = 32
 	FactUnwatched      = 64
+	FactExchange       = 128
 )
 
 // Record is one event as the kernel side wrote it. Which fields mean something
@@ -36,13 +37,14 @@ type Record struct {
 	NameAddr uint64 // address of the name
 	Dentry   uint64
 	Inode    uint64
-	Value    uint64 // open, unlink exit: return value; insert: bucket; move enter: target; exit: wait status
+	Value    uint64 // open, unlink exit: return value; insert: bucket; move enter: target; exit: wait status; lookup enter, alloc exit: see Session.FilesystemType
 	PID      uint32 // tgid, initial pid namespace
 	TID      uint32
 	NameLen  uint32 // qstr.len; larger than len(Name) where the name was cut or unreadable
 	Hash     uint32 // qstr.hash
 	Facts    uint32
-	Flags    uint32 // open enter: open_flag; open exit: s_dev; fork: the child's tgid
+	Flags    uint32 // open enter: open_flag; open exit, lookup enter, alloc exit: s_dev; fork: the child's tgid
+	Entered  uint64 // exits of open, delete, move, unlink, evict: Time of the entry; 0: not known
 	Mode     uint16 // open enter
 	CPU      uint16
 	Role     Role
@@ -88,6 +90,7 @@ func (r *Record) Decode(b []byte) (int, error) {
 	r.Mode, r.CPU = le.Uint16(b[72:]), le.Uint16(b[76:])
 	r.Role, r.Phase = Role(b[78]), Phase(b[79])
 	r.Comm = cString(b[80:96])
+	r.Entered = le.Uint64(b[96:])
 	rest := b[headSize:]
 	r.FSType = nil
 	if hasFSType(b) {

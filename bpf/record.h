@@ -36,6 +36,7 @@ enum fact {
 	FACT_UNHASHED = 8,
 	FACT_NAME_UNREADABLE = 32,
 	FACT_UNWATCHED = 64,
+	FACT_EXCHANGE = 128,
 };
 
 enum loss_cause {
@@ -58,19 +59,21 @@ struct record {
 	__u64 name_addr;
 	__u64 dentry;
 	__u64 inode;
-	__u64 value; /* open, unlink exit: return value; insert: bucket; move enter: target; exit: wait status */
+	__u64 value; /* open, unlink exit: return value; insert: bucket; move enter: target; exit: wait status;
+		      * lookup enter, alloc exit: address of the struct file_system_type */
 	__u32 tgid;
 	__u32 tid;
 	__u32 name_len;
 	__u32 hash;
 	__u32 facts;
-	__u32 flags; /* open enter: open_flag; open exit: s_dev; fork: the child's tgid */
+	__u32 flags; /* open enter: open_flag; open exit, alloc exit, lookup enter: s_dev; fork: the child's tgid */
 	__u16 mode;  /* open enter */
 	__u16 stored;
 	__u16 cpu;
 	__u8 role;
 	__u8 phase;
 	char comm[16];
+	__u64 entered; /* exits of open, delete, move, unlink, evict: `time` of the entry; 0: not known */
 };
 
 /* Lost events of one cpu, cause and role. User space stores in `acked` the count it has reported; the

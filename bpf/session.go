@@ -40,7 +40,7 @@ const (
 )
 
 // Session is a set of attached probes. It is not safe for concurrent use, but for
-// Detach.
+// Disable and FilesystemType.
 type Session struct {
 	mode     Mode
 	maps     map[string]*ebpf.Map
@@ -52,7 +52,8 @@ type Session struct {
 	probes   []*attached
 	attempts []Attempt
 	layout   Layout
-	polled   uint64 // when Losses last looked, nanoseconds since boot
+	ask      *ebpf.Collection // programs that are run to be asked
+	polled   uint64           // when Losses last looked, nanoseconds since boot
 }
 
 // Open loads and attaches the probes; they see nothing before Enable. The error is
@@ -70,14 +71,14 @@ func Open(c Config) (*Session, error) {
 	if err != nil {
 		return nil, &MissingError{Lack: LackBTF, What: "usable kernel type information (BTF)", Err: err}
 	}
-	self, err := inspect(spec, &layout)
+	ask, self, err := inspect(spec, &layout)
 	if err != nil {
 		return nil, refusal(err)
 	}
+	s := &Session{layout: layout, mode: c.Attach, ask: ask}
 	if err := c.constants(spec, self, readFacts(kernel)); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
-	s := &Session{layout: layout, mode: c.Attach}
 	if err := s.open(c, spec, cache); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -98,11 +99,12 @@ func prepare() (*ebpf.CollectionSpec, *btf.Cache, error) {
 	return spec, btf.NewCache(), nil
 }
 
-// inspect runs the program of that name once: it completes the layout with the
-// values of kernel variables, and returns this process's tgid as the kernel counts.
-func inspect(spec *ebpf.CollectionSpec, layout *Layout) (self uint32, err error) {
+// inspect loads the programs that are asked by running them, and runs the one of that
+// name once: it completes the layout with the values of kernel variables, and returns
+// this process's tgid as the kernel counts.
+func inspect(spec *ebpf.CollectionSpec, layout *Layout) (ask *ebpf.Collection, self uint32, err error) {
 	spec = spec.Copy()
-	spec.Programs = map[string]*ebpf.ProgramSpec{"inspect": spec.Programs["inspect"]}
+	spec.Programs = map[string]*ebpf.ProgramSpec{"inspect": spec.Programs["inspect"], "fstype_of": spec.Programs["fstype_of"]}
 	for name := range spec.Maps {
 		if name != ".bss" && name != ".rodata" {
 			delete(spec.Maps, name)
@@ -114,21 +116,41 @@ func inspect(spec *ebpf.CollectionSpec, layout *Layout) (self uint32, err error)
 		table = symbols["__dentry_hashtable"]
 	}
 	if err := setAll(spec, map[string]any{"hashtable_addr": table, "shift_addr": symbols["d_hash_shift"]}); err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	coll, err := ebpf.NewCollection(spec)
+	if ask, err = ebpf.NewCollection(spec); err != nil {
+		return nil, 0, oneLine(err)
+	}
+	if _, err = ask.Programs["inspect"].Run(&ebpf.RunOptions{}); err == nil {
+		err = errors.Join(
+			ask.Variables["self_tgid"].Get(&self),
+			ask.Variables["hashtable"].Get(&layout.DentryHashtable),
+			ask.Variables["hash_shift"].Get(&layout.DHashShift))
+	} else {
+		err = fmt.Errorf("run inspect: %w", err)
+	}
 	if err != nil {
-		return 0, oneLine(err)
+		ask.Close()
+		return nil, 0, err
 	}
-	defer coll.Close()
-	if _, err := coll.Programs["inspect"].Run(&ebpf.RunOptions{}); err != nil {
-		return 0, fmt.Errorf("run inspect: %w", err)
+	return ask, self, nil
+}
+
+// FilesystemType returns the name of the struct file_system_type at an address, cut at 15
+// bytes; empty where it could not be read. One goroutine at a time may call it, beside
+// one that uses the rest.
+func (s *Session) FilesystemType(addr uint64) string {
+	var name [fstypeSize]byte
+	if addr == 0 || s.ask.Variables["fstype_addr"].Set(addr) != nil {
+		return ""
 	}
-	err = errors.Join(
-		coll.Variables["self_tgid"].Get(&self),
-		coll.Variables["hashtable"].Get(&layout.DentryHashtable),
-		coll.Variables["hash_shift"].Get(&layout.DHashShift))
-	return self, err
+	if _, err := s.ask.Programs["fstype_of"].Run(&ebpf.RunOptions{}); err != nil {
+		return ""
+	}
+	if s.ask.Variables["fstype_name"].Get(&name) != nil {
+		return ""
+	}
+	return string(cString(name[:]))
 }
 
 func setAll(spec *ebpf.CollectionSpec, values map[string]any) error {
@@ -354,5 +376,9 @@ func (s *Session) Close() error {
 		errs = append(errs, m.Close())
 	}
 	s.maps = nil
+	if s.ask != nil {
+		s.ask.Close()
+		s.ask = nil
+	}
 	return errors.Join(errs...)
 }

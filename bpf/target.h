@@ -32,6 +32,8 @@ __u32 self_tgid = 0;      /* by inspect */
 __u32 last_child = 0;     /* tgid of the process the recorder started last */
 __u64 hashtable = 0;      /* by inspect */
 __u32 hash_shift = 0;     /* by inspect */
+__u64 fstype_addr = 0;    /* by user space, for fstype_of: a struct file_system_type */
+__u64 fstype_name[2] = {}; /* by fstype_of: its name, NUL-terminated */
 
 struct record *record_btf = NULL; /* keeps the type in the object's BTF, where a test reads it */
 
@@ -60,6 +62,21 @@ struct {
 	__type(key, __u32);   /* thread in an open that is recorded */
 	__type(value, __u32); /* how many, one in the other */
 } opening SEC(".maps");
+
+#define MAX_ENTERED 4 /* a power of two */
+
+/* Calls in progress of one thread and role, innermost last: when they were entered. */
+struct entries {
+	__u64 depth;
+	__u64 time[MAX_ENTERED]; /* ns, CLOCK_BOOTTIME */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH); /* a thread that has ended leaves its row */
+	__uint(max_entries, 16384);
+	__type(key, __u64); /* role << 32 | tid */
+	__type(value, struct entries);
+} entered SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -21,7 +21,7 @@ import (
 
 // raw is a lookup_rcu entry as it comes from the ring buffer.
 func raw(at uint64, tid uint32, name string) []byte {
-	b := make([]byte, 96, 96+(len(name)+7)&^7)
+	b := make([]byte, 104, 104+(len(name)+7)&^7)
 	le := binary.LittleEndian
 	le.PutUint64(b, at)
 	le.PutUint32(b[48:], tid)
@@ -68,7 +68,7 @@ func recordScript(t *testing.T, s *script, l limits, to io.Writer) (*writer, err
 		t.Fatal(err)
 	}
 	d := newDrain(s)
-	w := newWriter(trace, l, &counters{}, d.recycle)
+	w := newWriter(trace, l, &counters{}, d.recycle, func(uint64) string { return "" })
 	stop, drained := make(chan struct{}), make(chan error, 1)
 	go func() { drained <- d.run(stop) }()
 	go func() { <-s.done; close(stop) }()

@@ -85,7 +85,7 @@ func (s *session) create() error {
 	}
 	s.output.events = trace.Events
 	s.drain = newDrain(s.probes)
-	s.writer = newWriter(trace, limits{s.config.MaxEvents, s.config.MaxBytes}, &s.counters, s.drain.recycle)
+	s.writer = newWriter(trace, limits{s.config.MaxEvents, s.config.MaxBytes}, &s.counters, s.drain.recycle, s.probes.FilesystemType)
 	return nil
 }
 

@@ -16,10 +16,24 @@ const maxInterned = 1 << 16
 // that a name seen before costs no allocation.
 type translator struct {
 	strings map[string]string
+	typeOf  func(addr uint64) string // the name of a struct file_system_type
+	types   map[uint64]string        // by address, as typeOf told
 	event   schema.Event
 }
 
-func newTranslator() *translator { return &translator{strings: make(map[string]string)} }
+func newTranslator(typeOf func(uint64) string) *translator {
+	return &translator{strings: make(map[string]string), typeOf: typeOf, types: make(map[uint64]string)}
+}
+
+// fsType returns the name of the filesystem type at an address; a kernel has a few dozen.
+func (t *translator) fsType(addr uint64) string {
+	name, ok := t.types[addr]
+	if !ok && addr != 0 {
+		name = t.typeOf(addr)
+		t.types[addr] = name
+	}
+	return name
+}
 
 func (t *translator) intern(b []byte) string {
 	if len(b) == 0 {
@@ -58,7 +72,14 @@ func (t *translator) translate(r *bpf.Record) *schema.Event {
 		e.Flags, e.Mode = r.Flags, uint32(r.Mode)
 	}
 	if columns.Has(schema.ColumnFilesystem) {
-		e.FSType, e.Dev = t.intern(r.FSType), r.Flags
+		if e.Dev = r.Flags; e.Role == schema.RoleOpen {
+			e.FSType = t.intern(r.FSType)
+		} else {
+			e.FSType = t.fsType(r.Value)
+		}
+	}
+	if columns.Has(schema.ColumnTook) {
+		e.Entered = r.Entered
 	}
 	if columns.Has(schema.ColumnBucket) {
 		e.Bucket = r.Value

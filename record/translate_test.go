@@ -94,25 +94,28 @@ func TestTranslateSharedFields(t *testing.T) {
 		want  schema.Event
 	}{
 		{bpf.RoleOpen, bpf.Enter, schema.Event{Flags: flags, Mode: mode}},
-		{bpf.RoleOpen, bpf.Exit, schema.Event{Ret: value, Dev: flags, FSType: "ext4"}},
+		{bpf.RoleOpen, bpf.Exit, schema.Event{Ret: value, Dev: flags, FSType: "ext4", Entered: 4}},
 		{bpf.RoleInsert, bpf.Exit, schema.Event{Bucket: value}},
 		{bpf.RoleMove, bpf.Enter, schema.Event{Target: value}},
-		{bpf.RoleMove, bpf.Exit, schema.Event{}},
-		{bpf.RoleUnlink, bpf.Exit, schema.Event{Ret: value}},
+		{bpf.RoleMove, bpf.Exit, schema.Event{Entered: 4}},
+		{bpf.RoleDelete, bpf.Exit, schema.Event{Entered: 4}},
+		{bpf.RoleLookup, bpf.Enter, schema.Event{Dev: flags, FSType: "xfs"}},
+		{bpf.RoleAlloc, bpf.Exit, schema.Event{Dev: flags, FSType: "xfs"}},
+		{bpf.RoleUnlink, bpf.Exit, schema.Event{Ret: value, Entered: 4}},
 		{bpf.RoleFork, bpf.Enter, schema.Event{Child: flags}},
 		{bpf.RoleExit, bpf.Enter, schema.Event{Ret: value}},
 		{bpf.RoleLookup, bpf.Exit, schema.Event{}},
 	} {
-		e := newTranslator().translate(&bpf.Record{
+		e := newTranslator(func(uint64) string { return "xfs" }).translate(&bpf.Record{
 			Role: test.role, Phase: test.phase, Value: value, Flags: flags, Mode: mode, FSType: []byte("ext4"),
-			Time: 5, CPU: 3, PID: 7, TID: 8, Comm: []byte("cat"), Name: []byte("x"), NameLen: 1, Dentry: 9, Parent: 10,
+			Time: 5, Entered: 4, CPU: 3, PID: 7, TID: 8, Comm: []byte("cat"), Name: []byte("x"), NameLen: 1, Dentry: 9, Parent: 10,
 		})
 		if e == nil {
 			t.Errorf("role %d phase %d: not translated", test.role, test.phase)
 			continue
 		}
 		got := schema.Event{Ret: e.Ret, Flags: e.Flags, Mode: e.Mode, FSType: e.FSType, Dev: e.Dev,
-			Bucket: e.Bucket, Target: e.Target, Child: e.Child}
+			Entered: e.Entered, Bucket: e.Bucket, Target: e.Target, Child: e.Child}
 		if got != test.want {
 			t.Errorf("role %d phase %d: %+v, want %+v", test.role, test.phase, got, test.want)
 		}
@@ -120,14 +123,14 @@ func TestTranslateSharedFields(t *testing.T) {
 			t.Errorf("role %d phase %d: common fields are %+v", test.role, test.phase, e)
 		}
 	}
-	if newTranslator().translate(&bpf.Record{Role: bpf.RoleInsert, Phase: bpf.Enter}) != nil {
+	if newTranslator(func(uint64) string { return "xfs" }).translate(&bpf.Record{Role: bpf.RoleInsert, Phase: bpf.Enter}) != nil {
 		t.Error("a phase the catalogue does not have is translated")
 	}
 }
 
 // A name seen before costs nothing.
 func TestTranslateDoesNotAllocate(t *testing.T) {
-	tr := newTranslator()
+	tr := newTranslator(func(uint64) string { return "xfs" })
 	r := &bpf.Record{Role: bpf.RoleLookup, Phase: bpf.Enter, Comm: []byte("cat"), Name: []byte("passwd"), NameLen: 6}
 	tr.translate(r)
 	if n := testing.AllocsPerRun(100, func() { tr.translate(r) }); n != 0 {

@@ -61,10 +61,10 @@ type writer struct {
 	err        error
 }
 
-func newWriter(trace *schema.Writer, l limits, c *counters, recycle func(*chunk)) *writer {
+func newWriter(trace *schema.Writer, l limits, c *counters, recycle func(*chunk), typeOf func(uint64) string) *writer {
 	return &writer{
 		trace: trace, recycle: recycle, limits: l, counters: c, full: make(chan struct{}),
-		translator: newTranslator(), programs: make(chan *schema.Program, 16), flushed: time.Now(),
+		translator: newTranslator(typeOf), programs: make(chan *schema.Program, 16), flushed: time.Now(),
 	}
 }
 

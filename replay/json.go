@@ -160,12 +160,15 @@ func (j *jsonLines) rare(dst []byte, e *schema.Event) []byte {
 	if has.Has(schema.ColumnRet) {
 		dst = j.ret(dst, e)
 	}
-	if has.Has(schema.ColumnFilesystem) && e.FSType != "" {
+	if has.Has(schema.ColumnFilesystem) && (e.FSType != "" || e.Dev != 0) {
 		dst = appendText(dst, `,"fs":`, `,"fs_hex":"`, e.FSType)
 		dst = append(appendDev(append(dst, `,"dev":"`...), e.Dev), '"')
 	}
 	if has.Has(schema.ColumnBucket) {
 		dst = appendAddress(dst, `,"bucket":`, e.Bucket)
+	}
+	if e.Entered != 0 {
+		dst = appendNumber(dst, `,"entered_ns":`, e.Entered)
 	}
 	if has.Has(schema.ColumnTarget) {
 		dst = appendAddress(dst, `,"target":`, e.Target)

@@ -23,9 +23,25 @@ func Recorded(h *schema.Header) (whole, vague Roles) {
 		}
 	}
 	for _, info := range schema.Catalogue() {
-		if (info.Enter == nil || enter.Has(info.Role)) && (info.Exit == nil || exit.Has(info.Role)) {
+		if (info.Enter == nil || enter.Has(info.Role)) && (info.Exit == nil || info.Exit.Later || exit.Has(info.Role)) {
 			whole |= RolesOf(info.Role)
 		}
 	}
 	return whole, vague
+}
+
+// paired returns the roles whose calls have an entry and an exit in a trace with the header.
+func paired(h *schema.Header) Roles {
+	var exits, paired Roles
+	for _, p := range h.GetProbe() {
+		if p.Attached && p.Phase == schema.Exit {
+			exits |= RolesOf(p.Role)
+		}
+	}
+	for _, info := range schema.Catalogue() {
+		if info.Enter != nil && info.Exit != nil && (!info.Exit.Later || exits.Has(info.Role)) {
+			paired |= RolesOf(info.Role)
+		}
+	}
+	return paired
 }

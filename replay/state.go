@@ -55,11 +55,7 @@ func New(h *schema.Header) *State {
 		threads: make(map[uint32]*thread),
 		loading: make(map[uint32]bool),
 		logged:  h.Imported(),
-	}
-	for _, info := range schema.Catalogue() {
-		if info.Enter != nil && info.Exit != nil {
-			s.paired |= RolesOf(info.Role)
-		}
+		paired:  paired(h),
 	}
 	whole, vague := Recorded(h)
 	s.marked = (whole &^ vague).Has(schema.RoleEvict)

@@ -201,8 +201,10 @@ func (t *text) rare(dst []byte, e *schema.Event) []byte {
 	if has.Has(schema.ColumnRet) {
 		dst = t.ret(append(dst, " ret="...), e)
 	}
-	if has.Has(schema.ColumnFilesystem) && e.FSType != "" {
-		dst = appendPrintable(append(dst, " fs="...), e.FSType)
+	if has.Has(schema.ColumnFilesystem) && e.Dev != 0 {
+		if e.FSType != "" {
+			dst = appendPrintable(append(dst, " fs="...), e.FSType)
+		}
 		dst = appendDev(append(dst, " dev="...), e.Dev)
 	}
 	if has.Has(schema.ColumnBucket) {
@@ -241,7 +243,7 @@ func appendDev(dst []byte, dev uint32) []byte {
 }
 
 // factNames are the facts in the order of their bits.
-var factNames = [...]string{"parent_is_root", "parent_op_hash", "mountpoint", "unhashed", "inode_unknown", "name_unreadable", "unwatched"}
+var factNames = [...]string{"parent_is_root", "parent_op_hash", "mountpoint", "unhashed", "inode_unknown", "name_unreadable", "unwatched", "exchange"}
 
 // appendFacts appends the names of facts, each in quotes, separated.
 func appendFacts(dst []byte, facts schema.Fact, separator, quote string) []byte {

@@ -18,7 +18,7 @@ var columnOf = [fieldsEnd]int8{
 	fieldRet: int8(ColumnRet), fieldOpenFlags: int8(ColumnOpen), fieldOpenMode: int8(ColumnOpen),
 	fieldFilesystem: int8(ColumnFilesystem), fieldBucket: int8(ColumnBucket),
 	fieldTarget: int8(ColumnTarget), fieldChild: int8(ColumnChild),
-	fieldSymbol: int8(ColumnSymbol),
+	fieldSymbol: int8(ColumnSymbol), fieldTook: int8(ColumnTook),
 }
 
 // batchReader decodes one EventBatch at a time and hands out its events in order.
@@ -274,6 +274,7 @@ func (b *batchReader) next(e *Event) error {
 	e.Role, e.Phase, e.Columns = k.role, k.phase, k.columns
 	e.Parent, e.Name, e.NameLen, e.Hash = 0, "", 0, 0
 	e.NameAddr, e.Dentry, e.Inode, e.Facts = 0, 0, 0, 0
+	e.FSType, e.Dev = "", 0
 	b.done++
 	if k.columns.Has(ColumnKey) && !b.readKey(e, b.raw[fieldKey].uint()) {
 		return errIndex
@@ -285,13 +286,16 @@ func (b *batchReader) next(e *Event) error {
 	if k.columns.Has(ColumnDentry) && !b.readDentry(e, b.raw[fieldDentry].uint()) {
 		return errIndex
 	}
+	if k.columns.Has(ColumnFilesystem) && !b.readFilesystem(e, b.raw[fieldFilesystem].uint()) {
+		return errIndex
+	}
 	if k.columns&rareColumns != 0 {
 		return b.readRare(e)
 	}
 	return nil
 }
 
-const rareColumns = 1<<ColumnRet | 1<<ColumnOpen | 1<<ColumnFilesystem | 1<<ColumnBucket | 1<<ColumnTarget | 1<<ColumnChild | 1<<ColumnSymbol
+const rareColumns = 1<<ColumnRet | 1<<ColumnOpen | 1<<ColumnBucket | 1<<ColumnTarget | 1<<ColumnChild | 1<<ColumnSymbol | 1<<ColumnTook
 
 func (b *batchReader) readRare(e *Event) error {
 	has := e.Columns
@@ -302,13 +306,6 @@ func (b *batchReader) readRare(e *Event) error {
 	if has.Has(ColumnOpen) {
 		e.Flags = uint32(b.raw[fieldOpenFlags].uint())
 		e.Mode = uint32(b.raw[fieldOpenMode].uint())
-	}
-	if has.Has(ColumnFilesystem) {
-		if i := b.raw[fieldFilesystem].uint(); i > uint64(len(b.fs)) {
-			return errIndex
-		} else if i > 0 {
-			e.FSType, e.Dev = b.strings[b.fs[i-1].kind], b.fs[i-1].dev
-		}
 	}
 	if has.Has(ColumnBucket) {
 		b.bucket = b.raw[fieldBucket].delta(b.bucket)
@@ -328,7 +325,24 @@ func (b *batchReader) readRare(e *Event) error {
 		}
 		e.Symbol = b.strings[i]
 	}
+	if has.Has(ColumnTook) {
+		if took := b.raw[fieldTook].uint(); took > 0 && took <= e.Time {
+			e.Entered = e.Time - (took - 1)
+		}
+	}
 	return nil
+}
+
+// readFilesystem takes index + 1; 0 is none.
+func (b *batchReader) readFilesystem(e *Event, i uint64) bool {
+	if i == 0 {
+		return true
+	}
+	if i > uint64(len(b.fs)) {
+		return false
+	}
+	e.FSType, e.Dev = b.strings[b.fs[i-1].kind], b.fs[i-1].dev
+	return true
 }
 
 func (b *batchReader) readKey(e *Event, i uint64) bool {

@@ -136,6 +136,17 @@ func (b *batchWriter) addOptional(e *Event) {
 	if has.Has(ColumnSymbol) {
 		b.columns[fieldSymbol].uint(uint64(b.string(e.Symbol)))
 	}
+	if has.Has(ColumnTook) {
+		b.columns[fieldTook].uint(took(e))
+	}
+}
+
+// took is the duration of the call that the exit ends + 1, ns; 0 where its entry is not known.
+func took(e *Event) uint64 {
+	if e.Entered == 0 || e.Entered > e.Time {
+		return 0
+	}
+	return e.Time - e.Entered + 1
 }
 
 func (b *batchWriter) string(s string) uint32 {
@@ -215,7 +226,7 @@ func (b *batchWriter) dentry(e *Event) uint32 {
 
 // filesystem returns index + 1, 0 for none.
 func (b *batchWriter) filesystem(e *Event) uint32 {
-	if e.FSType == "" {
+	if e.FSType == "" && e.Dev == 0 {
 		return 0
 	}
 	f := filesystemRow{b.string(e.FSType), e.Dev}

@@ -39,6 +39,7 @@ const (
 	ColumnTarget     = Column_COLUMN_TARGET
 	ColumnChild      = Column_COLUMN_CHILD
 	ColumnSymbol     = Column_COLUMN_SYMBOL
+	ColumnTook       = Column_COLUMN_TOOK
 
 	FactParentIsRoot   = Fact_FACT_PARENT_IS_ROOT
 	FactParentOpHash   = Fact_FACT_PARENT_OP_HASH
@@ -47,6 +48,7 @@ const (
 	FactInodeUnknown   = Fact_FACT_INODE_UNKNOWN
 	FactNameUnreadable = Fact_FACT_NAME_UNREADABLE
 	FactUnwatched      = Fact_FACT_UNWATCHED
+	FactExchange       = Fact_FACT_EXCHANGE
 )
 
 // RoleInfo is one row of the catalogue.
@@ -59,7 +61,11 @@ type RoleInfo struct {
 }
 
 // Shape is the columns of one role and phase.
-type Shape struct{ Columns Columns }
+type Shape struct {
+	Columns Columns
+	// Later: recorders of before 0.2 did not have the phase, and the role was whole without.
+	Later bool
+}
 
 func shape(columns ...Column) *Shape {
 	var s Shape
@@ -73,21 +79,21 @@ func shape(columns ...Column) *Shape {
 func Catalogue() []RoleInfo {
 	return []RoleInfo{
 		{RoleOpen, "open", "a path is opened: do_filp_open",
-			shape(ColumnKey, ColumnNameAddr, ColumnOpen), shape(ColumnDentry, ColumnRet, ColumnFilesystem)},
+			shape(ColumnKey, ColumnNameAddr, ColumnOpen), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook)},
 		{RoleLookup, "lookup", "the cache is asked under rename_lock: d_lookup",
-			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry)},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry)},
 		{RoleLookupChain, "lookup_chain", "one hash chain is walked with d_lock: __d_lookup",
-			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry)},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry)},
 		{RoleLookupRCU, "lookup_rcu", "one hash chain is walked in rcu-walk: __d_lookup_rcu",
-			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry)},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry)},
 		{RoleAlloc, "alloc", "a dentry is allocated and its name copied: __d_alloc",
-			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry)},
+			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem)},
 		{RoleInsert, "insert", "a dentry enters its hash bucket: __d_rehash",
 			nil, shape(ColumnDentry, ColumnBucket)},
 		{RoleInstantiate, "instantiate", "a negative dentry gets its inode: __d_instantiate",
 			nil, shape(ColumnDentry)},
 		{RoleDelete, "delete", "the file behind a dentry is deleted: d_delete",
-			shape(ColumnDentry), nil},
+			shape(ColumnDentry), &Shape{shape(ColumnDentry, ColumnTook).Columns, true}},
 		{RoleDrop, "drop", "a dentry leaves the hash table: __d_drop",
 			shape(ColumnDentry), nil},
 		{RoleKill, "kill", "the life of a dentry ends: __dentry_kill; where the symbol is dentry_kill, from Linux 7.2, an attempt",
@@ -95,11 +101,11 @@ func Catalogue() []RoleInfo {
 		{RoleFree, "free", "the memory of a dentry is given back: dentry_free",
 			shape(ColumnDentry), nil},
 		{RoleMove, "move", "a dentry gets another name or parent: __d_move",
-			shape(ColumnDentry, ColumnTarget), shape(ColumnDentry)},
+			shape(ColumnDentry, ColumnTarget), shape(ColumnDentry, ColumnTook)},
 		{RoleEvict, "evict", "drop_caches empties the slabs: drop_slab",
-			shape(), shape()},
+			shape(), shape(ColumnTook)},
 		{RoleUnlink, "unlink", "a name is removed from its directory: vfs_unlink",
-			shape(ColumnDentry), shape(ColumnRet)},
+			shape(ColumnDentry), shape(ColumnRet, ColumnTook)},
 		{RoleFork, "fork", "a traced process makes another",
 			shape(ColumnChild), nil},
 		{RoleExec, "exec", "a traced process runs a program",

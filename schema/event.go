@@ -34,12 +34,14 @@ type Event struct {
 	Ret    uint64 // open exit: struct file or ERR_PTR as returned; exit: wait status
 	Flags  uint32 // open enter: open_flags.open_flag
 	Mode   uint32 // open enter: open_flags.mode
-	FSType string // open exit: s_type->name; empty without a file
-	Dev    uint32 // open exit: s_dev, major << 20 | minor
+	FSType string // open exit, alloc exit: s_type->name; lookup enter: that of the parent; empty: not known, or no file
+	Dev    uint32 // beside FSType: s_dev, major << 20 | minor; 0: none
 	Bucket uint64 // insert exit: d_hash.pprev, the hash bucket itself
 	Target uint64 // move enter: the dentry whose place is taken
-	Child  uint32 // fork: process id of the child
-	Symbol string // the function, where the header names several for role and phase; imported traces only
+	// Entered is the time of the entry this exit belongs to, nanoseconds since boot; 0: not known.
+	Entered uint64
+	Child   uint32 // fork: process id of the child
+	Symbol  string // the function, where the header names several for role and phase; imported traces only
 }
 
 // Columns is a set of Column: what an event of one kind carries.

@@ -310,21 +310,23 @@ const (
 	Column_COLUMN_TARGET       Column = 7
 	Column_COLUMN_CHILD        Column = 8
 	Column_COLUMN_SYMBOL       Column = 9
+	Column_COLUMN_TOOK         Column = 10
 )
 
 // Enum value maps for Column.
 var (
 	Column_name = map[int32]string{
-		0: "COLUMN_KEY",
-		1: "COLUMN_NAME_ADDRESS",
-		2: "COLUMN_DENTRY",
-		3: "COLUMN_RET",
-		4: "COLUMN_OPEN",
-		5: "COLUMN_FILESYSTEM",
-		6: "COLUMN_BUCKET",
-		7: "COLUMN_TARGET",
-		8: "COLUMN_CHILD",
-		9: "COLUMN_SYMBOL",
+		0:  "COLUMN_KEY",
+		1:  "COLUMN_NAME_ADDRESS",
+		2:  "COLUMN_DENTRY",
+		3:  "COLUMN_RET",
+		4:  "COLUMN_OPEN",
+		5:  "COLUMN_FILESYSTEM",
+		6:  "COLUMN_BUCKET",
+		7:  "COLUMN_TARGET",
+		8:  "COLUMN_CHILD",
+		9:  "COLUMN_SYMBOL",
+		10: "COLUMN_TOOK",
 	}
 	Column_value = map[string]int32{
 		"COLUMN_KEY":          0,
@@ -337,6 +339,7 @@ var (
 		"COLUMN_TARGET":       7,
 		"COLUMN_CHILD":        8,
 		"COLUMN_SYMBOL":       9,
+		"COLUMN_TOOK":         10,
 	}
 )
 
@@ -372,26 +375,28 @@ type Fact int32
 
 const (
 	Fact_FACT_NONE            Fact = 0
-	Fact_FACT_PARENT_IS_ROOT  Fact = 1  // the parent is the root of its filesystem (d_parent is itself)
-	Fact_FACT_PARENT_OP_HASH  Fact = 2  // the parent's filesystem hashes names itself (DCACHE_OP_HASH)
-	Fact_FACT_MOUNTPOINT      Fact = 4  // something is mounted on the dentry (DCACHE_MOUNTED)
-	Fact_FACT_UNHASHED        Fact = 8  // the dentry is not in the hash table
-	Fact_FACT_INODE_UNKNOWN   Fact = 16 // d_inode was not read: 0 does not mean negative
-	Fact_FACT_NAME_UNREADABLE Fact = 32 // the name could not be read, its string is empty
-	Fact_FACT_UNWATCHED       Fact = 64 // the dentry could not be watched: what others do to it from here on may lack, its end too
+	Fact_FACT_PARENT_IS_ROOT  Fact = 1   // the parent is the root of its filesystem (d_parent is itself)
+	Fact_FACT_PARENT_OP_HASH  Fact = 2   // the parent's filesystem hashes names itself (DCACHE_OP_HASH)
+	Fact_FACT_MOUNTPOINT      Fact = 4   // something is mounted on the dentry (DCACHE_MOUNTED)
+	Fact_FACT_UNHASHED        Fact = 8   // the dentry is not in the hash table
+	Fact_FACT_INODE_UNKNOWN   Fact = 16  // d_inode was not read: 0 does not mean negative
+	Fact_FACT_NAME_UNREADABLE Fact = 32  // the name could not be read, its string is empty
+	Fact_FACT_EXCHANGE        Fact = 128 // move: the two dentries change places (RENAME_EXCHANGE)
+	Fact_FACT_UNWATCHED       Fact = 64  // the dentry could not be watched: what others do to it from here on may lack, its end too
 )
 
 // Enum value maps for Fact.
 var (
 	Fact_name = map[int32]string{
-		0:  "FACT_NONE",
-		1:  "FACT_PARENT_IS_ROOT",
-		2:  "FACT_PARENT_OP_HASH",
-		4:  "FACT_MOUNTPOINT",
-		8:  "FACT_UNHASHED",
-		16: "FACT_INODE_UNKNOWN",
-		32: "FACT_NAME_UNREADABLE",
-		64: "FACT_UNWATCHED",
+		0:   "FACT_NONE",
+		1:   "FACT_PARENT_IS_ROOT",
+		2:   "FACT_PARENT_OP_HASH",
+		4:   "FACT_MOUNTPOINT",
+		8:   "FACT_UNHASHED",
+		16:  "FACT_INODE_UNKNOWN",
+		32:  "FACT_NAME_UNREADABLE",
+		128: "FACT_EXCHANGE",
+		64:  "FACT_UNWATCHED",
 	}
 	Fact_value = map[string]int32{
 		"FACT_NONE":            0,
@@ -401,6 +406,7 @@ var (
 		"FACT_UNHASHED":        8,
 		"FACT_INODE_UNKNOWN":   16,
 		"FACT_NAME_UNREADABLE": 32,
+		"FACT_EXCHANGE":        128,
 		"FACT_UNWATCHED":       64,
 	}
 )
@@ -1130,7 +1136,7 @@ type EventBatch struct {
 	DentryNameOffset   []int64  `protobuf:"zigzag64,17,rep,packed,name=dentry_name_offset,json=dentryNameOffset,proto3" json:"dentry_name_offset,omitempty"`       // dentries: d_name.name - address, bytes
 	DentryInodeDelta   []int64  `protobuf:"zigzag64,18,rep,packed,name=dentry_inode_delta,json=dentryInodeDelta,proto3" json:"dentry_inode_delta,omitempty"`       // dentries: d_inode, minus the previous dentry's; 0 = negative
 	DentryFacts        []uint32 `protobuf:"varint,19,rep,packed,name=dentry_facts,json=dentryFacts,proto3" json:"dentry_facts,omitempty"`                          // dentries: Fact bits of the dentry
-	FilesystemType     []uint32 `protobuf:"varint,20,rep,packed,name=filesystem_type,json=filesystemType,proto3" json:"filesystem_type,omitempty"`                 // filesystems: index of string
+	FilesystemType     []uint32 `protobuf:"varint,20,rep,packed,name=filesystem_type,json=filesystemType,proto3" json:"filesystem_type,omitempty"`                 // filesystems: index of string; empty: not known
 	FilesystemDev      []uint32 `protobuf:"varint,21,rep,packed,name=filesystem_dev,json=filesystemDev,proto3" json:"filesystem_dev,omitempty"`                    // filesystems: s_dev, major << 20 | minor
 	// Columns of every event.
 	TimeDeltaNs []int64  `protobuf:"zigzag64,32,rep,packed,name=time_delta_ns,json=timeDeltaNs,proto3" json:"time_delta_ns,omitempty"` // minus the previous event's time
@@ -1144,11 +1150,12 @@ type EventBatch struct {
 	RetDelta         []int64  `protobuf:"zigzag64,39,rep,packed,name=ret_delta,json=retDelta,proto3" json:"ret_delta,omitempty"`                           // minus the previous value of this column
 	OpenFlags        []uint32 `protobuf:"varint,40,rep,packed,name=open_flags,json=openFlags,proto3" json:"open_flags,omitempty"`                          // O_* as the kernel saw them
 	OpenMode         []uint32 `protobuf:"varint,41,rep,packed,name=open_mode,json=openMode,proto3" json:"open_mode,omitempty"`                             // permission bits of a creating open
-	Filesystem       []uint32 `protobuf:"varint,42,rep,packed,name=filesystem,proto3" json:"filesystem,omitempty"`                                         // index + 1 of filesystem, 0 = none
+	Filesystem       []uint32 `protobuf:"varint,42,rep,packed,name=filesystem,proto3" json:"filesystem,omitempty"`                                         // index + 1 of filesystem, 0 = none; of a lookup the parent's
 	BucketDelta      []int64  `protobuf:"zigzag64,43,rep,packed,name=bucket_delta,json=bucketDelta,proto3" json:"bucket_delta,omitempty"`                  // minus the previous value of this column
 	TargetDelta      []int64  `protobuf:"zigzag64,44,rep,packed,name=target_delta,json=targetDelta,proto3" json:"target_delta,omitempty"`                  // minus the previous value of this column
 	Child            []uint32 `protobuf:"varint,45,rep,packed,name=child,proto3" json:"child,omitempty"`                                                   // process id of a forked child
 	Symbol           []uint32 `protobuf:"varint,46,rep,packed,name=symbol,proto3" json:"symbol,omitempty"`                                                 // index of string: the function, where the header has several for the role
+	TookNs           []uint64 `protobuf:"varint,47,rep,packed,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`                                   // exits: event time - time of this call's own entry, + 1; 0 = not known
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1431,6 +1438,13 @@ func (x *EventBatch) GetChild() []uint32 {
 func (x *EventBatch) GetSymbol() []uint32 {
 	if x != nil {
 		return x.Symbol
+	}
+	return nil
+}
+
+func (x *EventBatch) GetTookNs() []uint64 {
+	if x != nil {
+		return x.TookNs
 	}
 	return nil
 }
@@ -1824,7 +1838,7 @@ const file_trace_proto_rawDesc = "" +
 	"dHashShift\x12\x1b\n" +
 	"\tpage_size\x18\r \x01(\rR\bpageSize\x12/\n" +
 	"\tname_hash\x18\x0e \x01(\x0e2\x12.dtrec.v1.NameHashR\bnameHash\x12\x15\n" +
-	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\xf2\b\n" +
+	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\x8b\t\n" +
 	"\n" +
 	"EventBatch\x12\x19\n" +
 	"\bfirst_id\x18\x01 \x01(\x04R\afirstId\x12 \n" +
@@ -1870,7 +1884,8 @@ const file_trace_proto_rawDesc = "" +
 	"\fbucket_delta\x18+ \x03(\x12R\vbucketDelta\x12!\n" +
 	"\ftarget_delta\x18, \x03(\x12R\vtargetDelta\x12\x14\n" +
 	"\x05child\x18- \x03(\rR\x05child\x12\x16\n" +
-	"\x06symbol\x18. \x03(\rR\x06symbol\"\xb1\x01\n" +
+	"\x06symbol\x18. \x03(\rR\x06symbol\x12\x17\n" +
+	"\atook_ns\x18/ \x03(\x04R\x06tookNs\"\xb1\x01\n" +
 	"\x04Loss\x12)\n" +
 	"\x05cause\x18\x01 \x01(\x0e2\x13.dtrec.v1.LossCauseR\x05cause\x12\"\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x0e.dtrec.v1.RoleR\x04role\x12\x10\n" +
@@ -1938,7 +1953,7 @@ const file_trace_proto_rawDesc = "" +
 	"PHASE_EXIT\x10\x02*>\n" +
 	"\bNameHash\x12\x19\n" +
 	"\x15NAME_HASH_UNSPECIFIED\x10\x00\x12\x17\n" +
-	"\x13NAME_HASH_WORD64_LE\x10\x01*\xc7\x01\n" +
+	"\x13NAME_HASH_WORD64_LE\x10\x01*\xd8\x01\n" +
 	"\x06Column\x12\x0e\n" +
 	"\n" +
 	"COLUMN_KEY\x10\x00\x12\x17\n" +
@@ -1951,7 +1966,9 @@ const file_trace_proto_rawDesc = "" +
 	"\rCOLUMN_BUCKET\x10\x06\x12\x11\n" +
 	"\rCOLUMN_TARGET\x10\a\x12\x10\n" +
 	"\fCOLUMN_CHILD\x10\b\x12\x11\n" +
-	"\rCOLUMN_SYMBOL\x10\t*\xb5\x01\n" +
+	"\rCOLUMN_SYMBOL\x10\t\x12\x0f\n" +
+	"\vCOLUMN_TOOK\x10\n" +
+	"*\xc9\x01\n" +
 	"\x04Fact\x12\r\n" +
 	"\tFACT_NONE\x10\x00\x12\x17\n" +
 	"\x13FACT_PARENT_IS_ROOT\x10\x01\x12\x17\n" +
@@ -1960,6 +1977,7 @@ const file_trace_proto_rawDesc = "" +
 	"\rFACT_UNHASHED\x10\b\x12\x16\n" +
 	"\x12FACT_INODE_UNKNOWN\x10\x10\x12\x18\n" +
 	"\x14FACT_NAME_UNREADABLE\x10 \x12\x12\n" +
+	"\rFACT_EXCHANGE\x10\x80\x01\x12\x12\n" +
 	"\x0eFACT_UNWATCHED\x10@*\xc9\x01\n" +
 	"\tLossCause\x12\x1a\n" +
 	"\x16LOSS_CAUSE_UNSPECIFIED\x10\x00\x12\x1a\n" +

@@ -226,7 +226,7 @@ func slowEvents(b *schema.EventBatch) []schema.Event {
 		e.PID, e.TID, e.Comm = b.TaskPid[task], b.TaskTid[task], string(b.String_[b.TaskComm[task]])
 		e.Role, e.Phase = schema.Role(b.KindRole[k]), schema.Phase(b.KindPhase[k])
 		e.Columns = schema.Columns(b.KindColumns[k])
-		for c := schema.ColumnKey; c <= schema.ColumnSymbol; c++ {
+		for c := schema.ColumnKey; c <= schema.ColumnTook; c++ {
 			if b.KindColumns[k]>>c&1 == 0 {
 				continue
 			}
@@ -259,6 +259,10 @@ func slowEvents(b *schema.EventBatch) []schema.Event {
 				e.Child = b.Child[n]
 			case schema.ColumnSymbol:
 				e.Symbol = string(b.String_[b.Symbol[n]])
+			case schema.ColumnTook:
+				if took := b.TookNs[n]; took > 0 {
+					e.Entered = e.Time - (took - 1)
+				}
 			}
 		}
 	}

@@ -66,8 +66,9 @@ const (
 	fieldTarget     = 44
 	fieldChild      = 45
 	fieldSymbol     = 46
+	fieldTook       = 47
 
-	fieldsEnd = 47 // one more than the largest
+	fieldsEnd = 48 // one more than the largest
 )
 
 // packed is one column: a packed repeated field being written.

@@ -50,7 +50,7 @@ func TestMarkdownPage(t *testing.T) {
 	for _, want := range []string{
 		"# `a.pb` and `b.pb`: 2 differences\n", "| kernel | `6.12.0-test` | `7.3.0-test` |\n",
 		"## The kernels\n\n| | A | B | |\n|---|---|---|---|\n| offset of name in struct external_name | `24` | `16` |  |\n",
-		"## `sh, calls on one side only`\n\n```diff\n-unlink \"usr/src/new.h\"\t#98-#108\n```\n", "## Latency\n",
+		"## `sh, calls on one side only`\n\n```diff\n-unlink \"usr/src/new.h\"\t#98-#109\n```\n", "## Latency\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())

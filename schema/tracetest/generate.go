@@ -19,6 +19,12 @@ type dentry struct {
 	hash        uint32
 }
 
+// The one filesystem.
+const (
+	fsType = "ext4"
+	fsDev  = 259<<20 | 1
+)
+
 // Kernel simulates tasks opening files. Every event of what it does goes to Emit.
 type Kernel struct {
 	Emit func(*schema.Event) // nil: nobody records
@@ -32,6 +38,8 @@ type Kernel struct {
 	cache map[key]*dentry
 	root  *dentry
 	ev    schema.Event
+
+	entered [schema.RoleCall]([]uint64) // times of the calls in progress
 
 	disturbed bool
 }
@@ -107,7 +115,7 @@ func (k *Kernel) Open(exists bool, components ...string) {
 			return
 		}
 		k.fill(d, e)
-		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, "ext4", 259<<20|1
+		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, fsType, fsDev
 	})
 }
 
@@ -209,6 +217,16 @@ func (k *Kernel) emit(role schema.Role, phase schema.Phase, set func(*schema.Eve
 		e.Columns = info.Exit.Columns
 	}
 	set(&e)
+	if e.Columns.Has(schema.ColumnFilesystem) && role != schema.RoleOpen {
+		e.FSType, e.Dev = fsType, fsDev
+	}
+	switch {
+	case phase == schema.Enter:
+		k.entered[role] = append(k.entered[role], e.Time)
+	case e.Columns.Has(schema.ColumnTook):
+		n := len(k.entered[role]) - 1
+		e.Entered, k.entered[role] = k.entered[role][n], k.entered[role][:n]
+	}
 	if k.Emit != nil {
 		k.Emit(&e)
 	}

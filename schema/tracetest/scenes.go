@@ -19,7 +19,13 @@ func (k *Kernel) Unlink(components ...string) {
 	found := k.cache[key{d, name}]
 	k.lookup(schema.RoleLookup, d, name, k.buffer()+1, found)
 	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
-	found.inode = 0
+	k.deleted(found)
+}
+
+// deleted ends a d_delete: the dentry stays, negative.
+func (k *Kernel) deleted(d *dentry) {
+	d.inode = 0
+	k.emit(schema.RoleDelete, schema.Exit, func(e *schema.Event) { k.fill(d, e) })
 }
 
 // DropCaches kills every dentry that is no directory, inside drop_slab.
@@ -66,7 +72,7 @@ func (k *Kernel) Create(components ...string) {
 	}
 	k.emit(schema.RoleOpen, schema.Exit, func(e *schema.Event) {
 		k.fill(found, e)
-		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, "ext4", 259<<20|1
+		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, fsType, fsDev
 	})
 }
 
@@ -87,7 +93,7 @@ func (k *Kernel) Remove(components ...string) {
 	}
 	k.emit(schema.RoleUnlink, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
 	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
-	found.inode = 0
+	k.deleted(found)
 	k.emit(schema.RoleUnlink, schema.Exit, func(*schema.Event) {})
 }
 
