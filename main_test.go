@@ -30,9 +30,17 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Setup:               caseTraces,
 		UpdateScripts:       os.Getenv("DTREC_UPDATE") != "",
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"twolines": twoLines},
 	})
+}
+
+// caseTraces names the recordings that strangers' bug reports led to.
+func caseTraces(env *testscript.Env) error {
+	dir, err := filepath.Abs(filepath.Join("testdata", "cases"))
+	env.Setenv("CASES", dir)
+	return err
 }
 
 // twoLines checks that the last command's stderr is an error as dtrec prints it:

@@ -114,8 +114,8 @@ func (j *jsonLines) place(dst []byte, s *Step) []byte {
 	}
 	if s.Open != nil {
 		dst = appendNumber(dst, `,"open":`, s.Open.Enter.ID)
-		if s.Open.Loader {
-			dst = append(dst, `,"loader":true`...)
+		if s.Open.Enter.Execute() {
+			dst = append(dst, `,"exec":true`...)
 		}
 	}
 	return dst

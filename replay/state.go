@@ -15,10 +15,9 @@ type State struct {
 	threads map[uint32]*thread
 	idle    []*thread // threads without an open call, for reuse
 	last    *thread   // the thread of the previous event, still in threads
-	loading map[uint32]bool
-	paired  Roles // roles recorded on entry and on exit
-	logged  bool  // imported: an event without a process is not paired, though it may have a thread
-	marked  bool  // every drop_caches is recorded from its begin to its end, or its loss is
+	paired  Roles     // roles recorded on entry and on exit
+	logged  bool      // imported: an event without a process is not paired, though it may have a thread
+	marked  bool      // every drop_caches is recorded from its begin to its end, or its loss is
 	now     uint64
 	step    Step
 }
@@ -35,11 +34,10 @@ type Step struct {
 
 // Call is one function between its entry and its exit on one thread.
 type Call struct {
-	Enter  schema.Event // a copy of the entry
-	Open   *Call        // the open around it, itself included; nil outside
-	Outer  *Call        // of an open: the open in which it is made; nil mostly
-	Loader bool         // an open made by execve or the dynamic loader, before the program's own
-	Tag    any          // the caller's own; nil at entry
+	Enter schema.Event // a copy of the entry
+	Open  *Call        // the open around it, itself included; nil outside
+	Outer *Call        // of an open: the open in which it is made; nil mostly
+	Tag   any          // the caller's own; nil at entry
 }
 
 type thread struct {
@@ -53,7 +51,6 @@ func New(h *schema.Header) *State {
 	s := &State{
 		Objects: newObjects(h),
 		threads: make(map[uint32]*thread),
-		loading: make(map[uint32]bool),
 		logged:  h.Imported(),
 		paired:  paired(h),
 	}
@@ -104,7 +101,6 @@ func (s *State) Event(e *schema.Event) *Step {
 	if e.Phase == schema.Enter && asks.Has(e.Role) {
 		s.Objects.under(e)
 	}
-	s.program(e)
 	if e.Role == schema.RoleExit && t != nil {
 		t.abandon()
 	}
@@ -147,10 +143,9 @@ func (s *State) enter(t *thread) {
 		t = s.begin(e.TID)
 	}
 	c := t.call()
-	c.Enter, c.Open, c.Outer, c.Loader, c.Tag = *e, nil, nil, false, nil
+	c.Enter, c.Open, c.Outer, c.Tag = *e, nil, nil, nil
 	if e.Role == schema.RoleOpen {
 		c.Open, c.Outer = c, s.step.Open
-		c.Loader = s.loader(e)
 	} else {
 		c.Open = s.step.Open
 	}

@@ -178,30 +178,6 @@ func TestDamageLastsUntilTheNextEvent(t *testing.T) {
 	}
 }
 
-func TestLoaderOpensAreKeptApart(t *testing.T) {
-	f := newFeed()
-	open := func(path string, flags uint32) bool {
-		f.id++
-		s := f.Event(&schema.Event{ID: f.id, Time: f.id, PID: 5, TID: 5, Role: schema.RoleOpen, Phase: schema.Enter, Name: path, Flags: flags})
-		loader := s.Call.Loader
-		f.do(5, schema.RoleOpen, schema.Exit, 0)
-		return loader
-	}
-	if !open("/bin/cat", fmodeExec) {
-		t.Error("the open made by execve is not the loader's")
-	}
-	f.id++
-	f.Event(&schema.Event{ID: f.id, Time: f.id, PID: 5, TID: 5, Role: schema.RoleExec, Phase: schema.Enter})
-	for _, lib := range []string{"/etc/ld.so.cache", "/lib/x86_64-linux-gnu/libc.so.6"} {
-		if !open(lib, 0) {
-			t.Errorf("%s is not the loader's", lib)
-		}
-	}
-	if open("/tmp/x", 0) || open("/etc/ld.so.cache", 0) {
-		t.Error("an open after the program's first own one is the loader's")
-	}
-}
-
 // inProgress returns how many calls have been entered and not left.
 func (s *State) inProgress() int {
 	n := 0

@@ -268,8 +268,8 @@ func (t *text) pairing(dst []byte, s *Step) []byte {
 		dst = append(append(append(dst, t.alarm...), " stray"...), t.plain...)
 	case s.Call != nil && s.Event.Phase == schema.Exit:
 		dst = appendID(append(dst, " of "...), s.Call.Enter.ID, 0)
-	case s.Call != nil && s.Call.Loader && s.Event.Role == schema.RoleOpen:
-		dst = append(dst, " loader"...)
+	case s.Event.Role == schema.RoleOpen && s.Event.Execute():
+		dst = append(dst, " exec"...)
 	}
 	return dst
 }

@@ -137,10 +137,6 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 	switch {
 	case s.Open == nil:
 		c.outside(s)
-	case s.Open.Loader:
-		if s.Call == s.Open && e.Phase == schema.Enter {
-			c.program(e).Loader++
-		}
 	case s.Call == s.Open && e.Phase == schema.Enter:
 		w := c.walk()
 		w.add(s)

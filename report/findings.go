@@ -57,7 +57,6 @@ type Program struct {
 	Items   []*Item // in order of time
 	Skipped uint64  // items not kept
 	Opens   uint64
-	Loader  uint64  // opens by execve and the dynamic loader
 	Failed  uint64  // opens that returned an error
 	Claims  []Claim // about dentries across opens: eviction, delete chain
 	Tally   Tally

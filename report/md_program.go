@@ -35,7 +35,7 @@ func (p *page) program(prog *Program) {
 		p.line("stdout")
 		p.WriteString(fenced("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n")))
 	}
-	p.line("pid %d, opens: %d, failed: %d%s.\n", prog.PID, prog.Opens, prog.Failed, loaderText(prog.Loader))
+	p.line("pid %d, opens: %d, failed: %d.\n", prog.PID, prog.Opens, prog.Failed)
 	n := 0
 	for _, it := range prog.Items {
 		if it.Open {
@@ -60,16 +60,13 @@ func (p *page) program(prog *Program) {
 	}
 }
 
-func loaderText(n uint64) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf("; by execve and the loader before its own: %d", n)
-}
-
 // open writes one open: its events as bullets, its claims, its tree.
 func (p *page) open(it *Item, n int) {
-	p.line("open %d of this program, %s:", n, code(it.Path))
+	how := ""
+	if it.Steps[0].Event.Execute() {
+		how = ", to execute"
+	}
+	p.line("open %d of this program, %s%s:", n, code(it.Path), how)
 	if !it.Old {
 		p.bullets(it)
 	}

@@ -149,33 +149,19 @@ func certain(t *testing.T, m *memory) map[string]Claim {
 	return out
 }
 
-// watched notes the last event read, and leaves out what tells the opens of the dynamic
-// loader: of these no claim is made, but where their execve was lost they look like others.
+// watched notes the last event read.
 type watched struct {
 	replay.Source
 	last *uint64
 }
 
 func (w *watched) Next() (schema.Record, error) {
-	for {
-		rec, err := w.Source.Next()
-		e, ok := rec.(*schema.Event)
-		switch {
-		case !ok:
-			return rec, err
-		case e.Role == schema.RoleExec:
-			continue
-		case e.Role == schema.RoleOpen:
-			kept := *e
-			kept.Flags &^= fmodeExec
-			rec = &kept
-		}
+	rec, err := w.Source.Next()
+	if e, ok := rec.(*schema.Event); ok {
 		*w.last = e.ID
-		return rec, err
 	}
+	return rec, err
 }
-
-const fmodeExec = 0x20 // __FMODE_EXEC of include/linux/fs.h
 
 // beyond says what of a claim is not in the one of the whole trace; empty: nothing. It
 // may have fewer operands, where one was lost, or others that show the same dentry.

@@ -64,5 +64,12 @@ func (e *Event) Errno() int {
 	return 0
 }
 
+// fmodeExec is __FMODE_EXEC of include/linux/fs.h. Only the kernel sets it: open(2) takes no such flag.
+const fmodeExec = 0x20
+
+// Execute reports whether the entry of an open is of a file to execute: the program
+// of an execve(2), the interpreter a script names, or the one an ELF header does.
+func (e *Event) Execute() bool { return e.Flags&fmodeExec != 0 }
+
 // NameCut reports whether fewer name bytes were recorded than the name has.
 func (e *Event) NameCut() bool { return uint64(len(e.Name)) < uint64(e.NameLen) }

@@ -27,8 +27,6 @@
 //     path leads to (pipes, sockets): they end with the last of those who share them;
 //   - on one and the same kernel, how often a walk had to ask the cache again, if the
 //     answers agree, a dentry allocated in vain included;
-//   - opens by execve, the dynamic loader and language runtimes before the program's
-//     own: they are counted;
 //   - claims that are open only because of what a recording lacks.
 //
 // What is excused is counted, with an example. What differs because the kernels do

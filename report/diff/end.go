@@ -16,7 +16,7 @@ import (
 func (c *comparison) run(side int) Run {
 	d := c.sides[side]
 	f := d.findings
-	r := Run{Name: c.names[side], Header: f.Header, Events: f.Events, Loader: d.loader,
+	r := Run{Name: c.names[side], Header: f.Header, Events: f.Events,
 		Apart: d.apart, Lost: f.Lost, Complete: f.Footer != nil && !f.Cut}
 	for _, p := range c.order {
 		r.Calls += p.made[side]

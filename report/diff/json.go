@@ -61,7 +61,6 @@ type jsonRun struct {
 	Programs int    `json:"programs"`
 	Calls    uint64 `json:"calls"`
 	Opens    uint64 `json:"opens"`
-	Loader   uint64 `json:"loader_opens"`
 	Apart    uint64 `json:"ends_apart"`
 }
 
@@ -71,7 +70,7 @@ func runJSON(r *Run) jsonRun {
 		File: replay.Printable(r.Name), Run: hex.EncodeToString(r.Header.GetRunId()),
 		Kernel: replay.Printable(k.GetRelease()), Machine: replay.Printable(k.GetMachine()), Command: command(r.Header),
 		Events: r.Events, Lost: r.Lost, Complete: r.Complete, Programs: r.Programs, Calls: r.Calls, Opens: r.Opens,
-		Loader: r.Loader, Apart: r.Apart,
+		Apart: r.Apart,
 	}
 }
 

@@ -44,7 +44,6 @@ func (t *textWriter) runs(r *Result) {
 	row("command", func(r *Run) string { return cell(command(r.Header)) })
 	row("events, lost", func(r *Run) string { return fmt.Sprintf("%d, %d", r.Events, r.Lost) })
 	row("programs, calls, opens compared", func(r *Run) string { return fmt.Sprintf("%d, %d, %d", r.Programs, r.Calls, r.Opens) })
-	row("opens of the loader, not compared", func(r *Run) string { return fmt.Sprint(r.Loader) })
 	t.line("\n%s agree in everything compared.", plural(r.Same, "call"))
 	for _, d := range append(append([]string{}, r.Doubts...), r.Notes...) {
 		t.line("\n- %s", span(d))

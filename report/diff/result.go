@@ -68,7 +68,6 @@ type Run struct {
 	Programs int
 	Opens    uint64 // compared
 	Calls    uint64 // units compared, the opens among them
-	Loader   uint64 // opens by execve and the loader, not compared
 	Apart    uint64 // ends of dentries that were not the program's, not compared
 	Lost     uint64
 	Complete bool

@@ -36,7 +36,6 @@ type side struct {
 
 	findings *report.Findings // at the end
 	programs []*schema.Program
-	loader   uint64 // opens not compared
 	apart    uint64 // ends of dentries that were not the program's
 	waiting  int    // units in the queues of programs
 	done     bool
@@ -108,7 +107,7 @@ func (d *side) take() []*unit {
 
 // event puts an event where it belongs.
 //
-//  1. What only one run records is left out, and so is the loader's.
+//  1. What only one run records is left out.
 //  2. Within an open it is a step of the innermost one; the exit of an open
 //     finishes its unit.
 //  3. Outside it goes to the thread (thread.go).
@@ -125,12 +124,6 @@ func (d *side) event(s *replay.Step, judged []report.Ruling) {
 	t := d.thread(e)
 	if s.Open == nil {
 		d.outside(t, s, judged)
-		return
-	}
-	if s.Open.Loader {
-		if s.Call == s.Open && e.Phase == schema.Enter {
-			d.loader++
-		}
 		return
 	}
 	if s.Call == s.Open && e.Phase == schema.Enter {

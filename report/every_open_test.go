@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Who makes an open, and what its path looks like, is no reason to leave it out: each is
+// counted, judged and on the page.
+func TestEveryOpenIsCounted(t *testing.T) {
+	for _, c := range []struct{ trace, program, counted, line string }{
+		{"sofirst.pb", "sofirst", "opens: 3, failed: 2.", "open 1 of this program, `/tmp/plugins/myplugin.so`:"},
+		{"sofirst.pb", "dtrec", "opens: 1, failed: 0.", "open 1 of this program, `/scn`, to execute:"},
+		{"exec.pb", "ex", "failed: ", "of this program, `/lib/ld-musl-x86_64.so.1`, to execute:"},
+		{"exec.pb", "dash", "failed: ", "open 1 of this program, `/etc/ld.so.cache`:"},
+	} {
+		f, entered := caseFindings(t, c.trace)
+		var opens, absent, failed uint64
+		for _, p := range f.Programs {
+			opens, failed = opens+p.Opens, failed+p.Failed
+			absent += p.Tally[Absence][Proven] + p.Tally[Absence][Unproven]
+		}
+		if opens != entered {
+			t.Errorf("%s: %d opens are counted, of %d", c.trace, opens, entered)
+		}
+		if absent < failed {
+			t.Errorf("%s: %d opens failed, and %d claims of absence are made", c.trace, failed, absent)
+		}
+		var page bytes.Buffer
+		if err := Markdown(&page, f, PageOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		_, section, _ := strings.Cut(page.String(), "\n### "+c.program+"\n")
+		section, _, _ = strings.Cut(section, "\n### ")
+		if !strings.Contains(section, c.counted) || !strings.Contains(section, c.line) {
+			t.Errorf("%s: the section of %s has no %q or no %q", c.trace, c.program, c.counted, c.line)
+		}
+	}
+}
+
+// caseFindings judges a case trace; entered is how many opens it has.
+func caseFindings(t *testing.T, name string) (f *Findings, entered uint64) {
+	t.Helper()
+	file, err := os.Open("../testdata/cases/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r, err := schema.NewReader(file, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCollector(r.Header())
+	err = feed(r, func(rec schema.Record) {
+		if e, ok := rec.(*schema.Event); ok && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
+			entered++
+		}
+		c.record(rec)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.finish()
+	return c.f, entered
+}
