@@ -246,6 +246,9 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 			d.Added = e.ID
 		}
 	case schema.RoleDelete:
+		if e.Phase == schema.Exit {
+			break // of the same call
+		}
 		d.Deleted, d.HitBeforeDelete = e.ID, 0
 		if d.HitTID == e.TID {
 			d.HitBeforeDelete, d.HitRoleBeforeDelete = d.Hit, d.HitRole
