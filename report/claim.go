@@ -95,6 +95,7 @@ type Claim struct {
 	Kind    Kind
 	Verdict Verdict
 	Why     Why    // why unproven or refuted
+	About   string // what the reason is about, a name or roles; empty for none, and for an event
 	Reason  string // the same in words; empty when proven
 	Subject string // the path, or the name of the dentry
 	Object  Ref    // the dentry it is about; Seq 0: none

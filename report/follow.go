@@ -3,6 +3,8 @@
 package report
 
 import (
+	"cmp"
+
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -19,8 +21,12 @@ type Ruling struct {
 	Kind    Kind
 	Verdict Verdict
 	Why     Why    // why unproven or refuted
-	Reason  string // the same in words; empty when proven
+	About   string // what the reason is about; empty for none, and for an event
 }
+
+// Reason is why the claim is unproven or refuted, in words, without the number of an
+// event; empty when proven.
+func (r *Ruling) Reason() string { return r.Why.about(cmp.Or(r.About, "…")) }
 
 // Follow begins a trace with its header.
 func Follow(h *schema.Header) *Follower {

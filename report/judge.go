@@ -80,7 +80,7 @@ func roleNames(set replay.Roles) string {
 // text.
 func (cl *Claim) doubt(why Why, what string) {
 	if cl.Verdict == Proven {
-		cl.Verdict, cl.Why, cl.Reason = why.Verdict(), why, why.about(what)
+		cl.Verdict, cl.Why, cl.About, cl.Reason = why.Verdict(), why, what, why.about(what)
 	}
 }
 
@@ -88,6 +88,7 @@ func (cl *Claim) doubt(why Why, what string) {
 func (cl *Claim) doubtID(why Why, id uint64) {
 	if cl.Verdict == Proven {
 		cl.doubt(why, strconv.FormatUint(id, 10))
+		cl.About = ""
 	}
 }
 
@@ -139,7 +140,7 @@ func (c *collector) count(p *Program, cl *Claim) {
 		p.Tally.add(cl.Kind, cl.Verdict)
 	}
 	if c.watch != nil {
-		c.watch(Ruling{cl.Kind, cl.Verdict, cl.Why, cl.Reason})
+		c.watch(Ruling{cl.Kind, cl.Verdict, cl.Why, cl.About})
 	}
 	if c.each != nil {
 		cl.Terms = c.terms

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
@@ -257,11 +256,11 @@ func claimLines(a, b *unit, older, steps bool) []Line {
 func missing(op byte, a, b *unit, told func(*report.Ruling) bool, steps bool) []Line {
 	left := make(map[report.Ruling]int)
 	for i := range b.claims {
-		left[plain(b.claims[i])]++
+		left[b.claims[i]]++
 	}
 	var out []Line
 	for i := range a.claims {
-		r := plain(a.claims[i])
+		r := a.claims[i]
 		n, some := left[r]
 		left[r]--
 		if !told(&r) || n > 0 || some && steps {
@@ -281,41 +280,10 @@ func missing(op byte, a, b *unit, told func(*report.Ruling) bool, steps bool) []
 
 func flag32(b bool) uint32 { return uint32(flag(b)) }
 
-// plain is a ruling without event ids.
-func plain(r report.Ruling) report.Ruling {
-	if r.Reason != "" {
-		r.Reason = withoutIDs(r.Reason)
-	}
-	return r
-}
-
 func rulingText(r *report.Ruling) string {
 	text := "claim " + r.Kind.String() + ": " + r.Verdict.String()
-	if r.Reason != "" {
-		text += ", " + replay.Printable(r.Reason)
+	if reason := r.Reason(); reason != "" {
+		text += ", " + replay.Printable(reason)
 	}
 	return text
-}
-
-// withoutIDs takes event ids out of a reason: "#17" becomes "#…".
-func withoutIDs(reason string) string {
-	if strings.IndexByte(reason, '#') < 0 {
-		return reason
-	}
-	out := make([]byte, 0, len(reason))
-	for i := 0; i < len(reason); i++ {
-		out = append(out, reason[i])
-		if reason[i] != '#' {
-			continue
-		}
-		digits := i + 1
-		for digits < len(reason) && reason[digits]-'0' <= 9 {
-			digits++
-		}
-		if digits > i+1 {
-			out = append(out, "…"...)
-		}
-		i = digits - 1
-	}
-	return string(out)
 }

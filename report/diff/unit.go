@@ -89,9 +89,9 @@ func (u *unit) sign(seed maphash.Seed) {
 	strict := mix(uint64(u.kind)+1, u.more)
 	for i := range u.claims {
 		if r := &u.claims[i]; !r.Unseen() {
-			strict = mix(strict, uint64(r.Kind)<<8|uint64(r.Verdict))
-			if r.Reason != "" {
-				strict = mix(strict, maphash.String(seed, withoutIDs(r.Reason)))
+			strict = mix(strict, uint64(r.Kind)<<16|uint64(r.Verdict)<<8|uint64(r.Why))
+			if r.About != "" {
+				strict = mix(strict, maphash.String(seed, r.About))
 			}
 		}
 	}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"io"
+	"sort"
+)
+
+// Seeker reads one run of a trace from the middle: from the frame that the seek index
+// names for an event, or from the beginning where there is no index, or a wrong one.
+type Seeker struct {
+	file  io.ReaderAt
+	size  int64
+	run   int
+	index *Index // nil: there is none for this run
+	r     *Reader
+}
+
+// NewSeeker reads run of a file of size bytes, as NewReader counts runs. Close it.
+func NewSeeker(file io.ReaderAt, size int64, run int) *Seeker {
+	s := &Seeker{file: file, size: size, run: run}
+	if run == 0 { // in a file of several runs an index is of the last one
+		s.index, _ = ReadIndex(file, size)
+	}
+	return s
+}
+
+// At returns a reader that goes on at the event, or before it. The reader is good until
+// the next call.
+func (s *Seeker) At(id uint64) (*Reader, error) {
+	if i := s.frame(id); i > 0 && s.r != nil {
+		at := int64(s.index.Offset[i])
+		if s.r.seat(io.NewSectionReader(s.file, at, s.size-at), at, s.index.FirstId[i]) {
+			return s.r, nil
+		}
+		s.index = nil // it is wrong
+	}
+	s.Close()
+	r, err := NewReader(io.NewSectionReader(s.file, 0, s.size), s.run)
+	if err != nil {
+		return nil, err
+	}
+	s.r = r
+	if s.frame(id) > 0 {
+		return s.At(id)
+	}
+	return r, nil
+}
+
+// frame is the number of the frame that holds the event, from 0; -1 where that is not
+// known.
+func (s *Seeker) frame(id uint64) int {
+	if s.index == nil {
+		return -1
+	}
+	return sort.Search(len(s.index.FirstId), func(i int) bool { return s.index.FirstId[i] > id }) - 1
+}
+
+// Close frees the reader.
+func (s *Seeker) Close() {
+	if s.r != nil {
+		s.r.Close()
+		s.r = nil
+	}
+}
+
+// seat makes the reader go on in r, which begins at offset in the file, with a frame
+// of events from firstID on. It reports whether there is one.
+func (t *Reader) seat(r io.Reader, offset int64, firstID uint64) bool {
+	t.frames = frameReader{r: r, off: offset}
+	t.rest, t.ready, t.damage, t.footer, t.stopped = nil, nil, nil, nil, nil
+	t.batch.events, t.batch.done, t.nextID = 0, 0, firstID
+	for t.stopped == nil && t.damage == nil && t.batch.events == 0 && len(t.ready) == 0 {
+		t.advance()
+	}
+	return t.batch.events > 0 && t.batch.firstID == firstID && t.damage == nil && len(t.ready) == 0
+}
