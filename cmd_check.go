@@ -13,20 +13,23 @@ import (
 func newCheckCmd() *cobra.Command {
 	var o findingsOptions
 	var strict, all bool
+	var page string
 	format := textFormat
 	cmd := &cobra.Command{
-		Use:   "check FILE... | check PAGE.md FILE",
+		Use:   "check FILE... | check --page PAGE.md FILE",
 		Short: "Print the verdicts alone, or hold a page against a trace",
 		Long: `Judges every claim a trace supports and prints the verdicts, by program and kind
 of claim; those not proven one by one with the reason. FILE may be - for stdin.
 Of several traces it prints one table, a column each. With --without, as if those
 roles had not been recorded, and which proven claims fall with them.
 
-With a Markdown page before one trace, it holds the page against the trace: every
-address, hash, offset, equality and tree line must be in the run with the meaning
-the page gives it, and in the event it cites; every subtraction and length is
-computed again. It prints line and column of what was something else in this run,
-is not in it, is wrong, or is not understood; with --all what was found as well.
+With --page it holds a Markdown page against the trace. A page that names this run is
+a report of it: every line must stand in the report that the trace gives now. Of any
+other page the numbers are held: every address must be in the run, at the probe and in
+the event the page names, every hash with its length; every subtraction, equality and
+length is computed again. Sentences are not judged. It prints line and column of what
+was something else in this run, is not in it, is wrong, or is not understood; with
+--all what was found as well.
 
 Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven),
 2 not readable. Of a page: 0 all found with its meaning, 1 something was not, 2 not
@@ -34,7 +37,7 @@ readable, or nothing in it to look up.`,
 		Example: `  dtrec check traces/run1.pb
   dtrec check --strict --format json traces/run1.pb
   dtrec check traces/*.pb
-  dtrec check stage2.md traces/run1.pb`,
+  dtrec check --page stage2.md traces/run1.pb`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError(cmd, errors.New("check takes one trace or more, got none"))
@@ -45,15 +48,11 @@ readable, or nothing in it to look up.`,
 			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
 				return err
 			}
-			markdown, given, err := pageGiven(cmd, args)
-			if err == nil {
-				err = pageFlags(cmd, given)
-			}
-			if err != nil {
+			if err := pageFlags(cmd, page, len(args)); err != nil {
 				return err
 			}
-			if given {
-				return holdPage(cmd, markdown, args, o, format, all)
+			if page != "" {
+				return holdPage(cmd, page, args[0], o, format, all)
 			}
 			runs, err := verdictsOf(cmd, args, o)
 			if err != nil {
@@ -66,6 +65,7 @@ readable, or nothing in it to look up.`,
 	o.register(cmd)
 	addFormatFlag(cmd, &format, textFormat, jsonFormat)
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 for an unproven claim as well")
+	cmd.Flags().StringVar(&page, "page", "", "hold this Markdown page against the trace; - for stdin")
 	cmd.Flags().BoolVar(&all, "all", false, "of a page, list what was found as well")
 	return cmd
 }

@@ -3,15 +3,10 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/dtrec/dtrec/replay"
@@ -22,88 +17,29 @@ import (
 )
 
 // maxPage bounds a page, bytes.
-const maxPage = 64 << 20
+const maxPage = 4 << 20
 
-// errOrder is how a page and a trace are to be given.
-var errOrder = errors.New("a page is held against one trace: first the page, then the trace")
-
-// pageGiven returns the first of two files if it is a page and no trace: text, whatever
-// it is called. For stdin, what was looked at is still to be read from the command.
-func pageGiven(cmd *cobra.Command, args []string) (markdown []byte, given bool, err error) {
-	if err := pagesInOrder(cmd, args); err != nil || len(args) != 2 {
-		return nil, false, err
-	}
-	in, err := openInput(cmd, args[0])
-	if err != nil && namedPage(args[0]) {
-		return nil, false, explainInput(cmd, args[0], err, "name a page that is there: 'dtrec report' writes one")
-	} else if err != nil {
-		return nil, false, nil // that it is no trace is said where traces are opened
-	}
-	defer in.Close()
-	buffered := bufio.NewReaderSize(in, 4096)
-	start, _ := buffered.Peek(4096)
-	if err := unreadable(cmd, args[0], start); err != nil {
-		return nil, false, err
-	}
-	if !isText(start) {
-		if args[0] == "-" {
-			cmd.SetIn(buffered)
-		}
-		return nil, false, nil
-	}
-	markdown, err = io.ReadAll(io.LimitReader(buffered, maxPage+1))
-	if err == nil && len(markdown) > maxPage {
-		err = fmt.Errorf("larger than %d MiB", maxPage>>20)
-	}
-	if err != nil {
-		return nil, false, explainInput(cmd, args[0], err, "check the disk, or the pipe the page comes from")
-	}
-	return markdown, true, nil
-}
-
-// pagesInOrder refuses a page that is not the first of two files; one alone is told
-// apart where traces are opened.
-func pagesInOrder(cmd *cobra.Command, args []string) error {
-	for i, arg := range args {
-		if len(args) > 1 && (i > 0 || len(args) > 2) && arg != "-" && beginsAsPage(cmd, arg) {
-			return usageError(cmd, errOrder)
-		}
-	}
-	return nil
-}
-
-// beginsAsPage looks into a file; one that cannot be read is none.
-func beginsAsPage(cmd *cobra.Command, path string) bool {
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return false // what is read from a pipe is gone
-	}
+// readPage reads a page of Markdown, "-" for stdin.
+func readPage(cmd *cobra.Command, path string) ([]byte, error) {
 	in, err := openInput(cmd, path)
 	if err != nil {
-		return false
+		return nil, explainInput(cmd, path, err, "name a page that is there: 'dtrec report' writes one")
 	}
 	defer in.Close()
-	start := make([]byte, 4096)
-	n, _ := io.ReadFull(in, start)
-	return isText(start[:n])
-}
-
-// namedPage reports whether a file is called what pages are called.
-func namedPage(path string) bool {
-	return slices.Contains([]string{".md", ".markdown", ".mdown"}, strings.ToLower(filepath.Ext(path)))
-}
-
-// unreadable says of a page that begins so why it cannot be read; nil for one that can
-// be, and for what is no page.
-func unreadable(cmd *cobra.Command, path string, start []byte) error {
+	markdown, err := io.ReadAll(io.LimitReader(in, maxPage+1))
+	hint := "check the disk, or the pipe the page comes from"
 	switch {
-	case len(start) == 0 && namedPage(path):
-		return explainInput(cmd, path, errors.New("is empty"), "a page has addresses, hashes or subtractions, as 'dtrec report' writes them")
-	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
-		return explainInput(cmd, path, errors.New("is UTF-16, and a page is UTF-8"), "convert it: 'iconv -f UTF-16 -t UTF-8'")
-	case len(start) > 0 && namedPage(path) && !isText(start) && start[0] != 0x28:
-		return explainInput(cmd, path, errors.New("is no text in UTF-8"), "convert it with iconv, or name the trace first if it is one")
+	case err != nil:
+	case len(markdown) > maxPage:
+		err, hint = fmt.Errorf("is larger than %d MiB", maxPage>>20), "hold its parts one by one"
+	case bytes.HasPrefix(markdown, []byte("\x28\xb5\x2f\xfd")):
+		err, hint = errors.New("is a trace, and no page"), "first the page, then the trace: 'dtrec check --page PAGE.md FILE'"
+	case !isText(markdown):
+		err, hint = errors.New("is no text in UTF-8"), "convert it with iconv"
+	default:
+		return markdown, nil
 	}
-	return nil
+	return nil, explainInput(cmd, path, err, hint)
 }
 
 // isText reports whether a file that begins so is text: UTF-8 without a NUL.
@@ -113,13 +49,19 @@ func isText(start []byte) bool {
 			return bytes.IndexByte(start, 0) < 0
 		}
 	}
-	return false
+	return len(start) == 0
 }
 
-// holdPage holds a page against a trace, which is read once: for what the page says,
-// and for what a report of the run would say.
-func holdPage(cmd *cobra.Command, markdown []byte, args []string, o findingsOptions, format outputFormat, all bool) error {
-	t, err := openTrace(cmd, args[1], o.run)
+// holdPage holds a page against a trace, which is read once.
+func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format outputFormat, all bool) error {
+	if path == "-" && file == "-" {
+		return usageError(cmd, errors.New("the page and the trace cannot both be stdin"))
+	}
+	markdown, err := readPage(cmd, path)
+	if err != nil {
+		return err
+	}
+	t, err := openTrace(cmd, file, o.run)
 	if err != nil {
 		return err
 	}
@@ -136,24 +78,29 @@ func holdPage(cmd *cobra.Command, markdown []byte, args []string, o findingsOpti
 	}
 	r := run.Hold(short.Bytes(), long.Bytes())
 	if len(r.Findings) == 0 {
-		return &exitError{exitTrouble, fmt.Errorf("%s: nothing in it can be held against a trace", inputName(args[0])),
+		return &exitError{exitTrouble, fmt.Errorf("%s: nothing in it can be held against a trace", inputName(path)),
 			"a page has addresses, hashes or subtractions, as 'dtrec report' writes them"}
 	}
 	if format == jsonFormat {
 		err = r.WriteJSON(cmd.OutOrStdout())
 	} else {
-		err = r.WriteText(cmd.OutOrStdout(), inputName(args[0]), all)
+		err = r.WriteText(cmd.OutOrStdout(), inputName(path), all)
 	}
 	return answer(!r.Holds(), err)
 }
 
-// pageFlags refuses the flags that mean nothing with a page, or only with one.
-func pageFlags(cmd *cobra.Command, given bool) error {
-	if !given && cmd.Flags().Changed("all") {
+// pageFlags refuses what means nothing with a page, or only with one.
+func pageFlags(cmd *cobra.Command, page string, files int) error {
+	switch {
+	case page == "" && cmd.Flags().Changed("all"):
 		return usageError(cmd, errors.New("--all is for a page: it lists what was found as well"))
+	case page == "":
+		return nil
+	case files != 1:
+		return usageError(cmd, fmt.Errorf("a page is held against one trace, got %d", files))
 	}
 	for _, name := range []string{"strict", "without"} {
-		if given && cmd.Flags().Changed(name) {
+		if cmd.Flags().Changed(name) {
 			return usageError(cmd, fmt.Errorf("--%s is for the verdicts of a trace, not for a page", name))
 		}
 	}

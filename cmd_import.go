@@ -36,14 +36,14 @@ be - for stdin. Times, file names and line numbers of rg -n, a sudo prompt and o
 lines between do not matter; what is not understood is counted, with --unknown listed.
 
 A log does not tell threads apart, nor where a dentry lies, so almost nothing can
-be proven from it: it is for 'dtrec check PAGE.md FILE', replay and diff. Another
+be proven from it: it is for 'dtrec check --page PAGE.md FILE', replay and diff. Another
 boot in the log begins another run in the file; read one with --run.
 
 Exit status: 0 written, 2 not readable, no line understood, or a trace or a report of
 dtrec itself.`,
 		Example: `  dmesg | dtrec import -o log.pb -
   dtrec import --unknown -o log.pb dmesg.txt
-  dtrec import -o page.pb stage2-return.md && dtrec check stage2-return.md page.pb`,
+  dtrec import -o page.pb stage2-return.md && dtrec check --page stage2-return.md page.pb`,
 		Args: exactly(1, "one log"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.importLog(cmd, args[0]) },
 	}

@@ -135,8 +135,8 @@ func TestClosedPipe(t *testing.T) {
 		{[]string{"diff", "traces/run1.pb", "traces/linux-7.3.pb"}, exitNegative},
 		{[]string{"diff", "traces/run1.pb", "traces/run1.pb"}, 0},
 		{[]string{"report", "traces/run1.pb"}, 0},
-		{[]string{"check", page, "traces/run1.pb"}, 0},
-		{[]string{"check", page, "traces/linux-6.1.pb"}, exitNegative},
+		{[]string{"check", "--page", page, "traces/run1.pb"}, 0},
+		{[]string{"check", "--page", page, "traces/linux-6.1.pb"}, exitNegative},
 	} {
 		var stderr strings.Builder
 		if code := run(tt.args, strings.NewReader(""), brokenWriter{syscall.EPIPE}, &stderr); code != tt.want || stderr.Len() > 0 {

@@ -190,7 +190,7 @@ func (t *trace) notTrace(start []byte, err error) error {
 		hint = "a trace without its zstd frames: compress it, 'zstd < FILE | " + t.command + " -'"
 	}
 	if t.command == "dtrec check" && len(start) > 0 && isText(start) {
-		hint = "a page? hold it against a trace: 'dtrec check " + t.name + " FILE'"
+		hint = "a page? hold it against a trace: 'dtrec check --page " + t.name + " FILE'"
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		hint = "it is cut within its header, nothing in it can be read: record again"

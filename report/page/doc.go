@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package page holds a Markdown page about a run against the trace of one: every
-// address, hash, offset, subtraction, equality and tree line is looked up in the
-// events or computed again.
+// Package page holds a Markdown page against the trace of a run.
 //
-// A value that a page calls something ("__d_alloc entry", "copy source") must have
-// been that in an event, one with the name or the id that the page gives. What is
-// computed is read from the page's passages, text without markup, and computed again in
-// 64 bits; what is said of an address and not understood counts as not held. Verdicts are
-// compared with those of the run's own report. Parse reads the page, Look and Record go over the trace once and keep what the page is about, Hold
-// compares.
+// A page that names this run is a report of it: every line must stand in the report that
+// the trace gives now, in that order. Of any other page only numbers are held: an address
+// must have been recorded, at the probe and in the event the page names; a hash with its
+// length; a subtraction, an equality and a length are computed again in 64 bits. What stands
+// beside an address and cannot be computed is "not understood", and counts as not held.
+// Sentences are not judged. Parse reads the page, Look and Record go over the trace once and
+// keep what the page is about, Hold compares.
 package page

@@ -3,8 +3,7 @@
 package page
 
 import (
-	"regexp"
-	"slices"
+	"fmt"
 	"strings"
 )
 
@@ -14,298 +13,297 @@ const (
 	maxAnnotation = 256 // tokens in the parentheses after an operand
 )
 
-// heavy is the smallest number that is an address or a hash rather than a count.
-const heavy = 1 << 20
-
 // value is an expression of a page, computed as the kernel would: 64 bits, what goes
 // beyond is dropped.
 type value struct {
-	span
+	from, to  int // tokens
 	result    uint64
-	numbers   []token
-	operators []string // as they are applied
-	undefined bool     // a division by 0
-}
-
-// relation compares a value of a statement with the next one.
-type relation struct {
-	is    string // ==, !=, <, <=, >, >=
-	right value
+	numbers   []int // tokens
+	operators string
+	undefined bool // a division by 0
 }
 
 // statement is a value and what the page says it is. A fault is what of it is not
 // understood.
 type statement struct {
-	left      value
-	relations []relation
+	values    []value
+	relations []string // between a value and the next
 	fault     string
 }
 
-// span is from the first to the last number.
-func (s *statement) span() span {
-	if n := len(s.relations); n > 0 {
-		return span{s.left.from, s.relations[n-1].right.to}
-	}
-	return s.left.span
-}
-
-// values are the left one and those it is compared with.
-func (s *statement) values() []*value {
-	out := []*value{&s.left}
-	for i := range s.relations {
-		out = append(out, &s.relations[i].right)
-	}
-	return out
-}
-
 func (s *statement) computes() bool {
-	return slices.ContainsFunc(s.values(), func(v *value) bool { return len(v.operators) > 0 })
-}
-
-// isHeavy reports whether an address or a hash is in it.
-func (s *statement) isHeavy() bool {
-	return slices.ContainsFunc(s.values(), func(v *value) bool {
-		return slices.ContainsFunc(v.numbers, func(n token) bool { return n.value >= heavy })
-	})
-}
-
-// parser reads the statements of a passage.
-type parser struct {
-	text   string
-	code   bool // line breaks part what stands on the lines
-	tokens []token
-	i      int
-	inner  []span // annotations, indices of tokens
-	out    []statement
-}
-
-// statementsOf finds all of a text; in code a line ends what it does not leave open.
-func statementsOf(text string, code bool) []statement {
-	p := &parser{text: text, code: code, tokens: scan(text)}
-	p.all(len(p.tokens))
-	for len(p.inner) > 0 {
-		in := p.inner[0]
-		p.inner = p.inner[1:]
-		q := &parser{text: text, code: code, tokens: p.tokens[:in.to], i: in.from}
-		q.all(in.to)
-		p.out, p.inner = append(p.out, q.out...), append(p.inner, q.inner...)
-	}
-	slices.SortStableFunc(p.out, func(a, b statement) int { return a.left.from - b.left.from })
-	return p.out
-}
-
-func (p *parser) all(end int) {
-	first := p.i
-	for p.i < end {
-		if s, ok := p.statement(first); ok {
-			p.out = append(p.out, s)
-		} else {
-			p.i++
+	for _, v := range s.values {
+		if v.operators != "" {
+			return true
 		}
-	}
-}
-
-// at returns a token some places on; a break where there is none.
-func (p *parser) at(on int) token {
-	if i := p.i + on; i >= 0 && i < len(p.tokens) {
-		return p.tokens[i]
-	}
-	return token{sort: breakToken}
-}
-
-// newLine reports whether a line ends before a token, in code.
-func (p *parser) newLine(on int) bool {
-	i := p.i + on
-	return p.code && i > 0 && i < len(p.tokens) && strings.Contains(p.text[p.tokens[i-1].to:p.tokens[i].from], "\n")
-}
-
-// mark is how far a parser has come.
-type mark struct{ i, inner int }
-
-func (p *parser) mark() mark    { return mark{p.i, len(p.inner)} }
-func (p *parser) reset(to mark) { p.i, p.inner = to.i, p.inner[:to.inner] }
-
-// statement reads one that begins at this token. ok is false, and nothing read, where
-// none does, or a number stands alone.
-func (p *parser) statement(first int) (s statement, ok bool) {
-	begin, hangs := p.mark(), p.hangs(first)
-	if p.isCall(first) {
-		return s, false
-	}
-	if s.left, ok = p.value(0); !ok {
-		p.reset(begin)
-		return s, false
-	}
-	for p.compared(&s) {
-	}
-	if s.fault == "" {
-		s.fault = p.faultAfter(&s)
-	}
-	if hangs {
-		sign := p.tokens[begin.i-1]
-		if fault := faultBefore(&s, p.text[sign.from:sign.to]); s.fault == "" {
-			s.fault = fault
-		}
-		hangs = len(s.left.operators) == 0
-	}
-	if ok = s.fault != "" || !hangs && (len(s.relations) > 0 || s.computes()); !ok {
-		p.reset(begin)
-	}
-	return s, ok
-}
-
-// isCall reports whether the arguments of a call begin at this token.
-func (p *parser) isCall(first int) bool {
-	t, before := p.at(0), p.at(-1)
-	return p.i > first && t.sort == openToken && before.sort == wordToken && before.to == t.from
-}
-
-// hangs reports whether the operator before this token lacks its left side: it is no
-// bullet and no sign.
-func (p *parser) hangs(first int) bool {
-	if p.i-2 < first || p.at(-1).sort != operatorToken || p.newLine(-1) {
-		return false
-	}
-	left := p.at(-2)
-	return left.sort == wordToken || left.sort == closeToken || left.sort == numberToken
-}
-
-var meansEqual = []string{"is", "gives", "yields", "makes"}
-
-// compared reads one more relation of a statement.
-func (p *parser) compared(s *statement) bool {
-	t := p.at(0)
-	is := t.text
-	if t.sort == wordToken && slices.Contains(meansEqual, t.text) && s.computes() && len(s.relations) == 0 {
-		is = "=="
-	} else if t.sort != relationToken {
-		return false
-	}
-	begin := p.mark()
-	p.i++
-	right, ok := p.value(0)
-	if ok {
-		s.relations = append(s.relations, relation{is, right})
-		return true
-	}
-	p.reset(begin)
-	if t.sort == relationToken && (is == "==" || is == "!=") && s.isHeavy() {
-		s.fault = "what stands right of " + p.text[t.from:t.to] + " is no number"
 	}
 	return false
 }
 
-// faultBefore says that the operator before a statement has no number at its left. A
-// dash may part a sentence.
-func faultBefore(s *statement, sign string) string {
-	if s.isHeavy() && (!isDash(sign) || len(s.relations) > 0 && len(s.left.operators) == 0) {
-		return "what stands left of " + sign + " is no number"
+// wrong says where the statement is not right; empty: it is.
+func (s *statement) wrong() string {
+	for i, is := range s.relations {
+		switch a, b := s.values[i], s.values[i+1]; {
+		case a.undefined || b.undefined:
+			return "divided by 0"
+		case !compare(a.result, is, b.result):
+			return "the left side is " + spell(a.result) + ", the right " + spell(b.result)
+		}
 	}
 	return ""
 }
 
-// faultAfter says that the operator after a statement has no number at its right, or
-// that a difference has no result.
-func (p *parser) faultAfter(s *statement) string {
-	sign := p.at(0)
-	if sign.sort == operatorToken && s.isHeavy() && !p.newLine(0) && (!isDash(p.text[sign.from:sign.to]) || p.relationAhead()) {
-		return "what stands right of " + p.text[sign.from:sign.to] + " is no number"
+// spell prints a number in hexadecimal, and a small one in decimal too.
+func spell(v uint64) string {
+	if v >= heavy {
+		return fmt.Sprintf("%#x", v)
 	}
-	if len(s.relations) == 0 && s.isHeavy() && slices.ContainsFunc(s.left.operators, func(o string) bool { return o != "/" && o != "&" }) {
+	return fmt.Sprintf("%#x = %d", v, v)
+}
+
+func compare(a uint64, is string, b uint64) bool {
+	switch is {
+	case "==":
+		return a == b
+	case "!=":
+		return a != b
+	case "<":
+		return a < b
+	case "<=":
+		return a <= b
+	case ">":
+		return a > b
+	}
+	return a >= b
+}
+
+// parser reads the statements of a passage.
+type parser struct {
+	tokens []token
+	i      int
+	inner  []span // annotations, tokens
+}
+
+// statements finds all of a passage, also those in the annotations of others.
+func statements(tokens []token) []statement {
+	var out []statement
+	for todo := []span{{0, len(tokens)}}; len(todo) > 0; todo = todo[1:] {
+		p := &parser{tokens: tokens[:todo[0].to], i: todo[0].from}
+		for p.i < len(p.tokens) {
+			if s, ok := p.statement(todo[0].from); ok {
+				out = append(out, s)
+			} else {
+				p.i++
+			}
+		}
+		todo = append(todo, p.inner...)
+	}
+	return out
+}
+
+func (p *parser) at(on int) token {
+	if i := p.i + on; i >= 0 && i < len(p.tokens) {
+		return p.tokens[i]
+	}
+	return token{kind: stop}
+}
+
+// statement reads one that begins at this token. ok is false, and nothing read, where none
+// does, or a number stands alone.
+func (p *parser) statement(first int) (s statement, ok bool) {
+	begin, marked := p.i, len(p.inner)
+	back := func() (statement, bool) {
+		p.i, p.inner = begin, p.inner[:marked]
+		return statement{}, false
+	}
+	if before := p.at(-1); begin > first && p.at(0).kind == open && before.kind == word && before.to == p.at(0).from {
+		return back() // the arguments of a call
+	}
+	left, ok := p.value(1, 0)
+	if !ok {
+		return back()
+	}
+	s.values = []value{left}
+	for p.related(&s) {
+	}
+	dangling := s.fault == "" && begin-2 >= first && p.hangs(&s, begin)
+	if dangling {
+		s.fault = "what stands left of " + p.tokens[begin-1].text + " is no number"
+	}
+	if s.fault == "" {
+		s.fault = p.unfinished(&s)
+	}
+	if s.fault == "" && (len(s.relations) == 0 || !s.computes() && !p.says(&s)) {
+		return back()
+	}
+	return s, true
+}
+
+// related reads one more relation of a statement.
+func (p *parser) related(s *statement) bool {
+	t := p.at(0)
+	verb := t.kind == relation && isVerb(t.text)
+	if t.kind != relation || verb && !s.computes() && t.text != "equals" {
+		return false
+	}
+	p.i++
+	right, ok := p.value(1, 0)
+	if ok {
+		s.values, s.relations = append(s.values, right), append(s.relations, t.sign)
+		return true
+	}
+	p.i--
+	if !verb && (t.sign == "==" || t.sign == "!=") && p.isHeavy(s) {
+		s.fault = "what stands right of " + t.text + " is no number"
+	}
+	return false
+}
+
+// hangs reports whether an operator before the statement lacks its left side; a dash may
+// part a sentence.
+func (p *parser) hangs(s *statement, begin int) bool {
+	sign, left := p.tokens[begin-1], p.tokens[begin-2]
+	if sign.kind != operator || left.kind == stop || left.kind == operator || !p.isHeavy(s) {
+		return false
+	}
+	return !isDash(sign.text) || len(s.relations) > 0 && s.values[0].operators == ""
+}
+
+// unfinished says that the operator after a statement has no number at its right, or that a
+// difference has no result.
+func (p *parser) unfinished(s *statement) string {
+	if !p.isHeavy(s) {
+		return ""
+	}
+	sign := p.at(0)
+	if sign.kind == operator && (!isDash(sign.text) || p.relationAhead()) {
+		return "what stands right of " + sign.text + " is no number"
+	}
+	if len(s.relations) == 0 && strings.Trim(s.values[0].operators, "/& ") != "" {
 		return "it has no result"
 	}
 	return ""
 }
 
-// isDash reports whether an operator is written as something that is found in prose,
-// too.
+// isDash reports whether an operator is written as something that prose has, too.
 func isDash(sign string) bool { return strings.Contains("- – — ‐ ‑ ‒ ― / & · *", sign) }
+
+// isVerb reports whether a relation is a word of prose.
+func isVerb(sign string) bool { return sign[0] >= 'a' && sign[0] <= 'z' }
 
 // relationAhead reports whether the clause goes on to say what something is.
 func (p *parser) relationAhead() bool {
 	for on := 1; on < 12; on++ {
-		switch t := p.at(on); {
-		case t.sort == relationToken && t.text == "==":
+		if t := p.at(on); t.kind == relation && t.sign == "==" && !isVerb(t.text) {
 			return true
-		case t.sort == breakToken || p.newLine(on):
+		} else if t.kind == stop {
 			return false
 		}
 	}
 	return false
 }
 
-// strength orders the operators as C does.
-var strength = map[string]int{"^": 1, "&": 2, "<<": 3, ">>": 3, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
+func (p *parser) isHeavy(s *statement) bool {
+	return p.any(s, func(t token) bool { return t.value >= heavy })
+}
 
-// value reads an expression of operators at least so strong. What was read is given
-// back where it is none.
-func (p *parser) value(depth int) (value, bool) { return p.stronger(1, depth) }
+// says reports whether an equality is one of values: counts and versions are no matter.
+func (p *parser) says(s *statement) bool {
+	return p.any(s, func(t token) bool { return t.bits || t.value >= heavy })
+}
 
-func (p *parser) stronger(least, depth int) (value, bool) {
-	begin := p.mark()
+func (p *parser) any(s *statement, is func(token) bool) bool {
+	for _, v := range s.values {
+		for _, n := range v.numbers {
+			if is(p.tokens[n]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// strength orders the operators as C does; what is none has 0.
+func strength(sign string) int {
+	switch sign {
+	case "^":
+		return 1
+	case "&":
+		return 2
+	case "<<", ">>":
+		return 3
+	case "+", "-":
+		return 4
+	case "*", "/", "%":
+		return 5
+	}
+	return 0
+}
+
+// value reads an expression of operators at least so strong.
+func (p *parser) value(least, depth int) (value, bool) {
+	begin := p.i
 	left, ok := p.operand(depth)
 	if !ok {
-		p.reset(begin)
+		p.i = begin
 		return left, false
 	}
 	for {
 		t := p.at(0)
-		if t.sort != operatorToken || strength[t.text] < least || p.newLine(0) && p.text[t.from:t.to] != "−" {
+		if t.kind != operator || strength(t.sign) < least {
 			return left, true
 		}
-		back := p.mark()
+		back := p.i
 		p.i++
-		right, ok := p.stronger(strength[t.text]+1, depth)
-		if !ok || p.text[t.from:t.to] == "—" && (left.result < heavy || right.result < heavy) {
-			p.reset(back)
+		right, ok := p.value(strength(t.sign)+1, depth)
+		if !ok || t.text == "—" && min(left.result, right.result) < heavy {
+			p.i = back
 			return left, true
 		}
-		left = apply(left, t.text, right)
+		left = apply(left, t.sign, right)
 	}
 }
 
-var dentryWord = regexp.MustCompile(`^D\d+$`)
-
-// operand reads a number or an expression in parentheses, and past what the page says
-// of it.
-func (p *parser) operand(depth int) (value, bool) {
-	for p.at(0).sort == wordToken && dentryWord.MatchString(p.at(0).text) {
+// operand reads a number or an expression in parentheses, and past what the page says of it.
+func (p *parser) operand(depth int) (v value, ok bool) {
+	for p.at(0).kind == word && isDentry(p.at(0).text) {
 		p.i++
 	}
-	t := p.at(0)
-	switch {
-	case t.sort == numberToken:
+	begin, t := p.i, p.at(0)
+	switch next := p.at(1); {
+	case t.kind == number:
+		v = value{result: t.value, numbers: []int{p.i}}
 		p.i++
-		v := value{span: t.span, result: t.value, numbers: []token{t}}
-		p.annotations()
-		return v, true
-	case t.sort == operatorToken && t.text == "-" && p.at(1).sort == numberToken && p.at(1).from == t.to:
-		n := p.at(1)
+	case t.kind == operator && t.sign == "-" && next.kind == number && next.from == t.to:
+		v = value{result: -next.value, numbers: []int{p.i + 1}}
 		p.i += 2
-		p.annotations()
-		return value{span: span{t.from, n.to}, result: -n.value, numbers: []token{n}}, true
-	case t.sort == openToken && depth < maxNested:
+	case t.kind == open && depth < maxNested:
 		p.i++
-		v, ok := p.value(depth + 1)
-		if !ok || p.at(0).sort != closeToken {
+		if v, ok = p.value(1, depth+1); !ok || p.at(0).kind != shut {
 			return v, false
 		}
-		v.from, v.to = t.from, p.at(0).to
 		p.i++
-		p.annotations()
-		return v, true
+	default:
+		return v, false
 	}
-	return value{}, false
+	v.from, v.to = begin, p.i
+	p.annotations()
+	return v, true
 }
 
-// annotations reads past what stands behind an operand and is no part of the
-// expression: a unit, ids of events, words in parentheses.
+// isDentry reports whether a word is the number of a dentry, D17.
+func isDentry(w string) bool {
+	return len(w) > 1 && w[0] == 'D' && strings.Trim(w[1:], "0123456789") == ""
+}
+
+// annotations reads past what stands behind an operand and is no part of the expression:
+// a unit, ids of events, words in parentheses.
 func (p *parser) annotations() {
 	for {
 		switch t := p.at(0); {
-		case t.sort == wordToken && (t.text == "bytes" || t.text == "byte" || t.text == "B" || t.text[:min(1, len(t.text))] == "#"):
+		case t.kind == word && (t.text == "bytes" || t.text == "byte" || t.text[0] == '#'):
 			p.i++
-		case t.sort == openToken:
+		case t.kind == open:
 			end := p.closing()
 			if end < 0 {
 				return
@@ -322,10 +320,10 @@ func (p *parser) annotations() {
 func (p *parser) closing() int {
 	depth := 0
 	for i := p.i; i < min(len(p.tokens), p.i+maxAnnotation); i++ {
-		switch p.tokens[i].sort {
-		case openToken:
+		switch p.tokens[i].kind {
+		case open:
 			depth++
-		case closeToken:
+		case shut:
 			if depth--; depth == 0 {
 				return i
 			}
@@ -335,11 +333,11 @@ func (p *parser) closing() int {
 }
 
 // apply computes one operation.
-func apply(left value, operator string, right value) value {
-	v := value{span: span{left.from, right.to}, numbers: append(slices.Clip(left.numbers), right.numbers...),
-		operators: append(append(slices.Clip(left.operators), right.operators...), operator), undefined: left.undefined || right.undefined}
+func apply(left value, sign string, right value) value {
+	v := value{from: left.from, to: right.to, numbers: append(append([]int{}, left.numbers...), right.numbers...),
+		operators: left.operators + right.operators + sign + " ", undefined: left.undefined || right.undefined}
 	a, b := left.result, right.result
-	switch operator {
+	switch sign {
 	case "+":
 		v.result = a + b
 	case "-":
@@ -354,29 +352,12 @@ func apply(left value, operator string, right value) value {
 		v.result = a & b
 	case "^":
 		v.result = a ^ b
-	case "/", "%":
+	default:
 		if b == 0 {
 			v.undefined = true
-		} else if v.result = a / b; operator == "%" {
+		} else if v.result = a / b; sign == "%" {
 			v.result = a % b
 		}
 	}
 	return v
-}
-
-// holds reports whether a value stands so to another one.
-func holds(a uint64, is string, b uint64) bool {
-	switch is {
-	case "==":
-		return a == b
-	case "!=":
-		return a != b
-	case "<":
-		return a < b
-	case "<=":
-		return a <= b
-	case ">":
-		return a > b
-	}
-	return a >= b
 }

@@ -5,39 +5,73 @@ package page
 import (
 	"cmp"
 	"encoding/hex"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/dtrec/dtrec/schema"
 )
 
-// Hold holds the page against the run. own are the pages that this run's report can be;
-// with none the page is not compared with any.
-func (x *Run) Hold(own ...[]byte) *Result {
-	x.mask()
-	v := newVocabulary(x.header)
-	v.unwrap(x.page.lines)
-	x.page.rejoin()
-	p, j := x.page, &judge{x: x, v: v, result: &Result{}}
-	for i := 0; i < len(p.lines); i++ {
-		l := &p.lines[i]
-		switch {
-		case l.block == heading:
-			j.opens = nil
-			j.statements(l)
-		case l.block == code && l.first:
-			end := i + 1
-			for end < len(p.lines) && p.lines[end].block == code && !p.lines[end].first {
-				end++
-			}
-			j.codeBlock(p.lines[i:end])
-			i = end - 1
-		case l.block != source:
-			j.statements(l)
+// Verdict is how a statement of the page stands against the trace.
+type Verdict uint8
+
+// The verdicts, from good to bad.
+const (
+	Found     Verdict = iota // recorded with the same meaning; or computed again, and right
+	Elsewhere                // the value is in the run, and was something else
+	Absent                   // not in this run
+	Wrong                    // it contradicts itself, the events, or the report of this run
+	Unread                   // it says something of an address that is not understood
+	verdicts
+)
+
+// String is the verdict in words.
+func (v Verdict) String() string {
+	return [...]string{"found", "found elsewhere", "not in this run", "wrong", "not understood"}[v]
+}
+
+// Finding is one statement of a page and what the trace says of it.
+type Finding struct {
+	Line    int      // from 1
+	Column  int      // bytes, from 1
+	Text    string   // as the page has it
+	Kind    string   // line, address, hash, event, length, subtraction, equality, arithmetic
+	Verdict Verdict  // Found, or why not
+	Events  []uint64 // ids of the events that show it
+	Note    string   // what the value was, or what is wrong; empty when all is said
+}
+
+// Result is all that was held against the trace.
+type Result struct {
+	Findings []Finding // in the order of the page
+	Counts   [verdicts]int
+	Own      bool // the page is a report of this run, and was compared line by line
+}
+
+// Holds reports whether everything was found with the same meaning.
+func (r *Result) Holds() bool { return r.Counts[Found] == len(r.Findings) }
+
+// Own reports whether the page says that it is of this run.
+func (x *Run) Own() bool {
+	id := "id `" + hex.EncodeToString(x.header.GetRunId()) + "`"
+	return slices.ContainsFunc(x.page.lines, func(l string) bool { return strings.Contains(l, id) })
+}
+
+// Hold holds the page against the run. reports are those that the run can give: a page
+// that says it is of this run is compared with them.
+func (x *Run) Hold(reports ...[]byte) *Result {
+	j := &judge{x: x, roles: symbolRoles(x.header), known: make(map[string]bool), result: &Result{Own: x.Own()}}
+	for _, r := range reports {
+		for line := range strings.SplitSeq(string(r), "\n") {
+			j.known[line] = true
 		}
 	}
-	j.arithmetic()
-	j.verdicts(own)
-	j.same(own)
+	if j.result.Own {
+		j.lines(reports)
+	} else {
+		for i := range x.page.passages {
+			j.read(&x.page.passages[i])
+		}
+	}
 	r := j.result
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -51,83 +85,23 @@ func (x *Run) Hold(own ...[]byte) *Result {
 // judge goes through the page.
 type judge struct {
 	x      *Run
-	v      *vocabulary
+	roles  map[string]schema.Role
+	known  map[string]bool // the lines of the run's reports
 	result *Result
-	opens  []*window // the open that the bullets since the last heading are about
-	tree   *scope    // of the tree being judged; nil elsewhere
-	head   *line     // the first row of the table at hand
-	salt   uint64    // the parent that the page named last
-	own    bool      // the page says that it is of this run
+	*passage
 }
 
-// statements judges what a line states.
-func (j *judge) statements(l *line) {
-	j.row(l)
-	j.runID(l)
-	cites, labels := citesOf(l.text), j.v.labels(l.text)
-	appears := j.appearsAt(l, labels)
-	j.addresses(l, labels, cites, appears)
-	j.hashes(l, labels, cites)
-	j.places(l)
-	j.loneHashes(l)
-	j.returns(l, labels, cites)
-	j.silent(l)
-	j.marks(l)
-	j.filesystems(l)
-	j.layout(l)
-	j.offsets(l)
-}
-
-// report adds a finding about a stretch of the line.
-func (j *judge) report(l *line, s span, kind string, v Verdict, events []uint64, note string) {
-	j.result.Findings = append(j.result.Findings, Finding{Line: l.number, Column: l.at[s.from] + 1,
-		Text: l.text[s.from:s.to], Kind: kind, Verdict: v, Events: events, Note: note})
+// add adds a finding about a stretch of the passage.
+func (j *judge) add(s span, kind string, v Verdict, events []uint64, note string) {
+	line, column := j.x.page.place(j.at[s.from])
+	j.result.Findings = append(j.result.Findings, Finding{line, column, strings.ReplaceAll(j.text[s.from:s.to], "\n", " "), kind, v, events, note})
 }
 
 // computed adds a finding about arithmetic.
-func (j *judge) computed(l *line, s span, kind string, right bool, note string) {
-	v := Found
+func (j *judge) computed(s span, kind string, right bool, note string) {
 	if right {
-		note = ""
+		j.add(s, kind, Found, nil, "")
 	} else {
-		v = Wrong
+		j.add(s, kind, Wrong, nil, note)
 	}
-	j.report(l, s, kind, v, nil, note)
-}
-
-var runWords = regexp.MustCompile("run[^`]{0,30}: id `([0-9a-f]{32})`")
-
-// runID is where the page says which run it is of.
-func (j *judge) runID(l *line) {
-	m := runWords.FindStringSubmatchIndex(l.text)
-	if m == nil {
-		return
-	}
-	id := hex.EncodeToString(j.x.header.GetRunId())
-	if l.text[m[2]:m[3]] == id {
-		j.own = true
-		j.report(l, span{m[2], m[3]}, "run", Found, nil, "")
-		return
-	}
-	j.report(l, span{m[2], m[3]}, "run", Absent, nil, "the trace is of run "+id)
-}
-
-// clauseOf returns the ids on a line that stand in one clause with a span.
-func clauseOf(text string, cites []cite, s span) []cite {
-	from, to := 0, len(text)
-	for _, end := range []string{"; ", ". "} {
-		if i := strings.LastIndex(text[:s.from], end); i >= 0 {
-			from = max(from, i)
-		}
-		if i := strings.Index(text[s.to:], end); i >= 0 {
-			to = min(to, s.to+i)
-		}
-	}
-	var out []cite
-	for _, c := range cites {
-		if c.from >= from && c.to <= to {
-			out = append(out, c)
-		}
-	}
-	return out
 }

@@ -3,71 +3,98 @@
 package page
 
 import (
-	"regexp"
-	"strconv"
+	"math"
+	"slices"
 	"strings"
 )
 
-// plain undoes the escapes with which reports print names.
-func plain(name string) string {
-	if !strings.Contains(name, `\`) {
-		return name
+// lines compares the page with the reports that the run gives: of the one that has most of
+// its lines, every line of the page must stand there, in that order. What of the report the
+// page leaves out is no fault of it.
+func (j *judge) lines(reports [][]byte) {
+	var best []string
+	most := -1
+	for _, r := range reports {
+		lines := strings.Split(string(r), "\n")
+		if n := common(j.x.page.lines, lines); n > most {
+			best, most = lines, n
+		}
 	}
-	if s, err := strconv.Unquote(`"` + strings.ReplaceAll(name, `"`, `\"`) + `"`); err == nil {
-		return s
+	at := make(map[string][]int) // where each line stands in the report
+	for i, l := range best {
+		at[l] = append(at[l], i)
 	}
-	return name
+	inOrder := ordered(j.x.page.lines, at)
+	for i, l := range j.x.page.lines {
+		l = strings.TrimSuffix(l, "\r")
+		f := Finding{Line: i + 1, Column: 1, Text: l, Kind: "line"}
+		switch {
+		case strings.TrimSpace(l) == "":
+			continue
+		case at[l] == nil:
+			f.Verdict, f.Note = Wrong, "the report of this run has no such line"
+		case !inOrder[i]:
+			f.Verdict, f.Note = Elsewhere, "the report of this run has it at another place"
+		}
+		j.result.Findings = append(j.result.Findings, f)
+	}
 }
 
-var anyNumber = regexp.MustCompile(`\b[0-9]x[0-9a-fA-F]+|[0-9]+`)
-
-// skeleton is a line without its numbers.
-func skeleton(line string) string { return anyNumber.ReplaceAllString(line, "0") }
-
-// same compares a page of this run with the reports that the run can give: a line with
-// the same words has the same numbers. It finds what no event can show to be wrong: a
-// count, a time, a process id. Lines in other words are left alone, since the page may
-// have been edited, or be of another version.
-func (j *judge) same(own [][]byte) {
-	if !j.own || len(own) == 0 {
-		return
+// common counts the lines of a page that a report has.
+func common(page, report []string) (n int) {
+	has := make(map[string]bool, len(report))
+	for _, l := range report {
+		has[l] = true
 	}
-	bad := make(map[int]bool)
-	for _, f := range j.result.Findings {
-		bad[f.Line] = bad[f.Line] || f.Verdict != Found
-	}
-	known, words := make(map[string]bool), make(map[string]bool)
-	var whole []string // the report that has the same words throughout
-	for _, o := range own {
-		report := strings.Split(string(o), "\n")
-		for _, r := range report {
-			known[r], words[skeleton(r)] = true, true
-		}
-		if j.alike(report) {
-			whole = report
+	for _, l := range page {
+		if has[l] {
+			n++
 		}
 	}
-	for i := range j.x.page.lines {
-		l := &j.x.page.lines[i]
-		if bad[l.number] {
+	return n
+}
+
+// ordered says of each line of the page whether it follows the ones before it as it does in
+// the report. Lines that stand there once are put in order by the longest run that rises; one
+// that stands there often must have a place between its neighbours.
+func ordered(page []string, at map[string][]int) []bool {
+	out := make([]bool, len(page))
+	var ends []int // ends[n]: the line that ends the best run of n+1 lines
+	before := make([]int, len(page))
+	pos := func(i int) int { return at[page[i]][0] }
+	for i, l := range page {
+		if len(at[l]) != 1 {
 			continue
 		}
-		if whole != nil && l.raw != whole[i] || whole == nil && !known[l.raw] && words[skeleton(l.raw)] {
-			j.report(l, span{0, len(l.text)}, "line", Wrong, nil, "the report of this run has other numbers in this line")
+		n, _ := slices.BinarySearchFunc(ends, pos(i), func(e, p int) int { return pos(e) - p })
+		if before[i] = -1; n > 0 {
+			before[i] = ends[n-1]
+		}
+		if n == len(ends) {
+			ends = append(ends, i)
+		} else {
+			ends[n] = i
 		}
 	}
-}
-
-// alike reports whether the page has the words of the report, line by line.
-func (j *judge) alike(report []string) bool {
-	lines := j.x.page.lines
-	if len(report) != len(lines) {
-		return false
-	}
-	for i := range lines {
-		if skeleton(report[i]) != skeleton(lines[i].raw) {
-			return false
+	if len(ends) > 0 {
+		for i := ends[len(ends)-1]; i >= 0; i = before[i] {
+			out[i] = true
 		}
 	}
-	return true
+	next := make([]int, len(page)+1) // where the next line in order stands
+	next[len(page)] = math.MaxInt
+	for i := len(page) - 1; i >= 0; i-- {
+		if next[i] = next[i+1]; out[i] {
+			next[i] = pos(i)
+		}
+	}
+	from := 0
+	for i, l := range page {
+		if out[i] {
+			from = pos(i) + 1
+		} else if n, _ := slices.BinarySearch(at[l], from); len(at[l]) > 1 && n < len(at[l]) && at[l][n] < next[i] {
+			out[i], from = true, at[l][n]+1
+		}
+	}
+	return out
 }

@@ -8,54 +8,7 @@ import (
 
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
-	"github.com/google/go-cmp/cmp"
 )
-
-// Which lines are code, and which are source that states nothing.
-func TestBlocks(t *testing.T) {
-	p := Parse([]byte("---\ntitle: x\n---\n# A\n\ntext\n```c\nint a;\n```\n- item\n\n  ````\n  tree\n  ```\n  ````\n~~~\n\ntwo\n~~~\n\n    indented\n\nB\n--\n"))
-	var got []string
-	for _, l := range p.lines {
-		got = append(got, [...]string{"prose", "heading", "code", "source"}[l.block]+map[bool]string{true: " first"}[l.first]+" "+strings.TrimSpace(l.raw))
-	}
-	want := []string{"prose ---", "prose title: x", "prose ---", "heading first # A", "prose ", "prose text", "prose ```c", "source first int a;", "prose ```",
-		"prose - item", "prose ", "prose ````", "code first tree", "code ```", "prose ````", "prose ~~~", "code first ", "code two", "prose ~~~", "prose ",
-		"code first indented", "prose ", "heading first B", "prose --", "prose "}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-}
-
-func TestUnescapeKeepsCodeSpansAndPlaces(t *testing.T) {
-	for raw, want := range map[string]string{
-		`\_\_d_add`: `__d_add`, "a `\\_` \\_": "a `\\_` _", "`` ` \\_ `` \\_": "`` ` \\_ `` _", `a\b\`: `a\b\`,
-	} {
-		got, at := unescape(raw, prose)
-		if got != want || len(at) != len(got)+1 {
-			t.Errorf("%q: %q, want %q", raw, got, want)
-		}
-		for i := range got {
-			if raw[at[i]] != got[i] {
-				t.Errorf("%q: byte %d is not at %d", raw, i, at[i])
-			}
-		}
-	}
-	if got, _ := unescape(`\_`, code); got != `\_` {
-		t.Errorf("in a code block: %q", got)
-	}
-}
-
-func TestCodeSpan(t *testing.T) {
-	for s, want := range map[string]string{"`a`": "a", "`` ` ``x": "`", "` a`": " a", "`  `": "  ", "``a`b``": "a`b", "`a": "-", "a": "-", "": "-", "` `` `": "``"} {
-		got, ok := codeSpan(s)
-		if !ok {
-			got = "-"
-		}
-		if got != want {
-			t.Errorf("%q: %q, want %q", s, got, want)
-		}
-	}
-}
 
 // hold holds a page against what a made-up kernel did.
 func hold(page string, imported bool) *Result {

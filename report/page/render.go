@@ -25,7 +25,7 @@ func (r *Result) WriteText(w io.Writer, name string, all bool) error {
 		if f.Note != "" {
 			fmt.Fprintf(b, ": %s", f.Note)
 		} else if len(f.Events) > 0 {
-			fmt.Fprintf(b, ": %s", idWords(f.Events))
+			fmt.Fprintf(b, ": %s", ids(f.Events))
 		}
 		b.WriteByte('\n')
 	}
@@ -33,12 +33,26 @@ func (r *Result) WriteText(w io.Writer, name string, all bool) error {
 	return b.Flush()
 }
 
-func (r *Result) sum() string {
+// ids cites events.
+func ids(events []uint64) string {
 	var out []string
-	for v, n := range r.Counts {
-		out = append(out, fmt.Sprintf("%d %s", n, Verdict(v)))
+	for _, id := range events {
+		out = append(out, fmt.Sprintf("#%d", id))
 	}
 	return strings.Join(out, ", ")
+}
+
+// sum counts what was held, and says what was not.
+func (r *Result) sum() string {
+	what, rest := "numbers and computations looked up", "; sentences were not judged"
+	if r.Own {
+		what, rest = "lines compared with the report of this run", ""
+	}
+	out := fmt.Sprintf("%d %s: ", len(r.Findings), what)
+	for v, n := range r.Counts {
+		out += fmt.Sprintf("%d %s, ", n, Verdict(v))
+	}
+	return strings.TrimSuffix(out, ", ") + rest
 }
 
 // WriteJSON prints one object a line: the findings, and last the counts.
@@ -67,12 +81,13 @@ func (r *Result) WriteJSON(w io.Writer) error {
 	}
 	err := enc.Encode(struct {
 		Type      string `json:"type"`
+		Own       bool   `json:"report_of_this_run"`
 		Found     int    `json:"found"`
 		Elsewhere int    `json:"elsewhere"`
 		Absent    int    `json:"absent"`
 		Wrong     int    `json:"wrong"`
 		Unread    int    `json:"not_understood"`
-	}{"sum", r.Counts[Found], r.Counts[Elsewhere], r.Counts[Absent], r.Counts[Wrong], r.Counts[Unread]})
+	}{"sum", r.Own, r.Counts[Found], r.Counts[Elsewhere], r.Counts[Absent], r.Counts[Wrong], r.Counts[Unread]})
 	if err != nil {
 		return err
 	}

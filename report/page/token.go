@@ -3,151 +3,157 @@
 package page
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// span is a stretch of a line's text, bytes.
-type span struct{ from, to int }
+// kind is what a token of a passage is.
+type kind uint8
 
-// addressToken is a kernel address on a line: more than 32 bits, or without 0x the 16
-// digits of one in the kernel's half.
-var addressToken = regexp.MustCompile(`\b(?:0[xX][0-9a-fA-F]{9,16}|[fF]{2}[0-9a-fA-F]{14})\b`)
+const (
+	word kind = iota
+	number
+	operator // sign is the operator as C has it
+	relation // sign is ==, !=, <, <=, >, >=
+	open
+	shut
+	stop // ends an expression: a comma, a bar, a full stop, the end of a line of code
+)
 
-// brokenToken is what was to be one.
-var brokenToken = regexp.MustCompile(`\b(?:[1-9a-zA-Z]x[0-9a-fA-F]{9,16}|0[xX][0-9a-fA-F]{17,})\b`)
-
-// idToken is one event, or the entry and the return of a call.
-var idToken = regexp.MustCompile(`#(\d+)(?:[–-]#(\d+))?`)
-
-// cite is ids of events as a line gives them.
-type cite struct {
+// token is a piece of a passage.
+type token struct {
 	span
-	ids []uint64 // the last is the return's
+	kind  kind
+	text  string
+	sign  string
+	value uint64 // of a number
+	bits  bool   // a number in hexadecimal
 }
 
-func citesOf(text string) []cite {
-	var out []cite
-	for _, m := range idToken.FindAllStringSubmatchIndex(text, -1) {
-		c := cite{span: span{m[0], m[1]}}
-		for g := 2; g < len(m); g += 2 {
-			if m[g] >= 0 {
-				c.ids = append(c.ids, decimal(text[m[g]:m[g+1]]))
+// heavy is the smallest number that is an address or a hash rather than a count.
+const heavy = 1 << 20
+
+// isAddress reports whether a number is a kernel address: hexadecimal, more than 32 bits.
+func (t *token) isAddress() bool { return t.kind == number && t.bits && t.value > 1<<32 }
+
+// ids returns the events that "#17" or "#17–#18" names.
+func (t *token) ids() []uint64 {
+	if t.kind != word || !strings.HasPrefix(t.text, "#") {
+		return nil
+	}
+	var out []uint64
+	for part := range strings.FieldsFuncSeq(t.text, func(r rune) bool { return r == '#' || r == '–' || r == '-' }) {
+		if id, err := strconv.ParseUint(part, 10, 64); err == nil {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// signs are the ways to write operators, relations and what parts them; a longer one
+// before what it begins with.
+var signs = []struct {
+	kind kind
+	sign string
+	text string // separated by blanks
+}{
+	{stop, "", "-> => → ... …"},
+	{relation, "==", "=== == := = ＝ ≡"}, {relation, "!=", "!= ≠ ≢"}, {relation, "<=", "<= ≤"}, {relation, ">=", ">= ≥"},
+	{operator, ">>", ">> ≫"}, {operator, "<<", "<< ≪"}, {relation, "<", "<"}, {relation, ">", ">"},
+	{operator, "+", "+ ＋ plus"}, {operator, "-", "− - – — ‐ ‑ ‒ ― ﹣ － minus"}, {operator, "*", "* × · ⋅ ∙ times"},
+	{operator, "/", "/ ÷ ∕ ⁄"}, {operator, "%", "% mod"}, {operator, "&", "&"}, {operator, "^", "^"},
+	{relation, "==", "equals is gives yields makes"},
+	{open, "", "( [ {"}, {shut, "", ") ] }"}, {stop, "", ", ; | . : ?"},
+}
+
+// scan parts a text into tokens; white space and quotes are none. In code a line ends
+// what it does not leave open.
+func scan(text string, code bool) []token {
+	var out []token
+	for from := 0; from < len(text); {
+		r, size := utf8.DecodeRuneInString(text[from:])
+		switch {
+		case r == '\n' && code && len(out) > 0 && out[len(out)-1].kind != operator && out[len(out)-1].kind != relation:
+			out = append(out, token{span: span{from, from + 1}, kind: stop, text: "\n"})
+			fallthrough
+		case unicode.IsSpace(r) || strings.ContainsRune("\"'“”‘’$~`\u200b\u2060\u00ad", r):
+			from += size
+			continue
+		}
+		t := tokenAt(text[from:])
+		t.from, t.to = from, from+len(t.text)
+		out = append(out, t)
+		from = t.to
+	}
+	return out
+}
+
+// tokenAt is the token that a text begins with.
+func tokenAt(text string) token {
+	if n := wordLength(text); n > 0 {
+		t := token{text: text[:n]}
+		if v, bits, ok := numberOf(t.text); ok {
+			t.kind, t.value, t.bits = number, v, bits
+			return t
+		}
+		return signed(t)
+	}
+	for _, s := range signs {
+		for sign := range strings.FieldsSeq(s.text) {
+			if strings.HasPrefix(text, sign) {
+				return token{kind: s.kind, sign: s.sign, text: sign}
 			}
 		}
-		out = append(out, c)
 	}
-	return out
+	_, size := utf8.DecodeRuneInString(text)
+	return token{text: text[:size]}
 }
 
-// ofSpan returns the ids given for what stands at a span: the next ones on the line,
-// else the last ones before it.
-func ofSpan(cites []cite, s span) []uint64 {
-	for _, c := range cites {
-		if c.from >= s.to {
-			return c.ids
+// signed makes a word that means a sign one.
+func signed(t token) token {
+	for _, s := range signs {
+		for sign := range strings.FieldsSeq(s.text) {
+			if strings.EqualFold(sign, t.text) {
+				return token{kind: s.kind, sign: s.sign, text: t.text}
+			}
 		}
 	}
-	if n := len(cites); n > 0 {
-		return cites[n-1].ids
-	}
-	return nil
+	return t
 }
 
-// allOf returns the ids of all of them; nil for none.
-func allOf(cites []cite) []uint64 {
-	var out []uint64
-	for _, c := range cites {
-		out = append(out, c.ids...)
-	}
-	return out
-}
-
-// decimal and hexadecimal read numbers that a pattern admitted; too large a one is
-// that of no event.
-func decimal(s string) uint64 {
-	v, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		return 1<<64 - 1
-	}
-	return v
-}
-
-// number reads a decimal number, or a hexadecimal one that begins with 0x.
-func number(s string) uint64 {
-	if strings.HasPrefix(strings.ToLower(s), "0x") {
-		return hexadecimal(s)
-	}
-	return decimal(s)
-}
-
-func hexadecimal(s string) uint64 {
-	v, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s), "0x"), 16, 64)
-	if err != nil {
-		return 1<<64 - 1
-	}
-	return v
-}
-
-// quotation reads a quoted text or a Markdown code span at the start of s. ok is false
-// where there is none.
-func quotation(s string) (content string, ok bool) {
-	if strings.HasPrefix(s, `"`) {
-		content, _, ok = strings.Cut(s[1:], `"`)
-		return content, ok
-	}
-	return codeSpan(s)
-}
-
-// sameName reports whether a code span shows the name, which is padded where it begins
-// or ends with a space.
-func sameName(content, name string) bool {
-	return content == name || name != "" && strings.Trim(name, " ") == "" && strings.Trim(content, " ") == ""
-}
-
-// codeSpan reads a Markdown code span at the start of s.
-func codeSpan(s string) (content string, ok bool) {
-	rest := strings.TrimLeft(s, "`")
-	fence := s[:len(s)-len(rest)]
-	if fence == "" {
-		return "", false
-	}
-	for from := 0; ; {
-		i := strings.Index(rest[from:], fence)
-		if i < 0 {
-			return "", false
-		}
-		end := from + i
-		run := len(rest[end:]) - len(strings.TrimLeft(rest[end:], "`"))
-		if run == len(fence) {
-			content = rest[:end]
+// wordLength is how many bytes of a word, a name or a number a text begins with: dots and
+// colons count inside one, and dashes between two ids.
+func wordLength(text string) int {
+	n := 0
+	for n < len(text) {
+		r, size := utf8.DecodeRuneInString(text[n:])
+		next, _ := utf8.DecodeRuneInString(text[n+size:])
+		inside := (r == '.' || r == ':') && n > 0 && isWord(next) || (r == '–' || r == '-') && n > 0 && text[0] == '#' && next == '#'
+		if !isWord(r) && !inside {
 			break
 		}
-		from = end + run
+		n += size
 	}
-	if len(content) > 1 && content[0] == ' ' && content[len(content)-1] == ' ' && strings.Trim(content, " ") != "" {
-		content = content[1 : len(content)-1]
-	}
-	return content, true
+	return n
 }
 
-// want remembers what is to be looked for in the events.
-func (p *Page) want(l *line) {
-	if l.block == source {
-		return
+func isWord(r rune) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_#@\\", r))
+}
+
+// numberOf reads 0x1f, 31, or the sixteen digits of an address of the kernel's half without 0x.
+func numberOf(w string) (v uint64, bits, ok bool) {
+	lower := strings.ToLower(w)
+	digits, bits := strings.CutPrefix(lower, "0x")
+	base := 10
+	if !bits && len(w) == 16 && strings.HasPrefix(lower, "ff") {
+		bits = true
 	}
-	for _, s := range addressToken.FindAllString(l.text, -1) {
-		p.wanted[hexadecimal(s)] = true
+	if bits {
+		base = 16
 	}
-	for _, pattern := range []*regexp.Regexp{hashAlone, hashUnder, shifted} {
-		for _, m := range pattern.FindAllStringSubmatch(l.text, -1) {
-			p.wanted[number(m[len(m)-1])] = true
-		}
-	}
-	for _, c := range citesOf(l.text) {
-		for _, id := range c.ids {
-			p.cited[id] = true
-		}
-	}
+	v, err := strconv.ParseUint(digits, base, 64)
+	return v, bits, err == nil
 }

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// read judges what a passage states.
+func (j *judge) read(p *passage) {
+	j.passage = p
+	for i := range j.tokens {
+		switch t := &j.tokens[i]; {
+		case t.isAddress():
+			j.address(i)
+		case t.kind == word && isBroken(t.text):
+			j.add(t.span, "address", Wrong, nil, "this is no address")
+		case t.kind == word && strings.EqualFold(t.text, "hash"):
+			j.hash(i)
+		case t.kind == word && (t.text == "length" || t.text == "len"):
+			j.nameLength(i)
+		case len(t.ids()) > 0 && !j.inSpan(t):
+			j.event(t)
+		}
+	}
+	for _, s := range statements(j.tokens) {
+		j.statement(&s)
+	}
+}
+
+// isBroken reports whether a word was to be an address: a digit is wrong in its 0x, or it has too many.
+func isBroken(w string) bool {
+	digits, ok := strings.CutPrefix(w, w[:1]+"x")
+	return ok && w[0] >= '0' && w[0] <= '9' && len(digits) > 8 && strings.Trim(digits, "0123456789abcdefABCDEF") == ""
+}
+
+// token returns a token; a stop where there is none.
+func (j *judge) token(i int) *token {
+	if i < 0 || i >= len(j.tokens) {
+		return &token{kind: stop}
+	}
+	return &j.tokens[i]
+}
+
+// event holds the ids of events.
+func (j *judge) event(t *token) {
+	for _, id := range t.ids() {
+		if _, ok := j.x.cited[id]; !ok {
+			j.add(t.span, "event", Absent, nil, fmt.Sprintf("the run has no event #%d", id))
+			return
+		}
+	}
+	j.add(t.span, "event", Found, t.ids(), "")
+}
+
+// address holds an address against the events: with what the page calls it, and in the
+// event it names.
+func (j *judge) address(i int) {
+	t, uses := &j.tokens[i], j.x.uses[j.tokens[i].value]
+	if t.value == j.x.header.GetLayout().GetDentryHashtable() {
+		j.add(t.span, "address", Found, nil, "")
+		return
+	}
+	l, ids := j.label(i), j.idsOf(i, false)
+	for _, id := range ids {
+		if e, ok := j.x.cited[id]; ok && has(&e, t.value, l) {
+			j.add(t.span, "address", Found, []uint64{id}, "")
+			j.appears(i, uses)
+			return
+		}
+	}
+	fit := func(u *use) bool { return (l == nil || l.fits(&u.Event, u.field)) && j.named(i, u) }
+	for u := range uses {
+		if len(ids) == 0 && fit(&uses[u]) {
+			j.add(t.span, "address", Found, []uint64{uses[u].ID}, "")
+			j.appears(i, uses)
+			return
+		}
+	}
+	switch {
+	case len(uses) == 0 && j.printed(t):
+		j.add(t.span, "address", Found, nil, "") // an intermediate value of a hash
+	case len(uses) == 0:
+		j.add(t.span, "address", Absent, nil, "")
+	case len(ids) > 0:
+		j.add(t.span, "address", Elsewhere, nil, fmt.Sprintf("not in #%d; it is %s", ids[len(ids)-1], j.says(&uses[0])))
+	default:
+		j.add(t.span, "address", Elsewhere, nil, "it is "+j.says(&uses[0]))
+	}
+}
+
+// printed reports whether the line of a code block that a token is on stands so in a report
+// of this run.
+func (j *judge) printed(t *token) bool {
+	line, _ := j.x.page.place(j.at[t.from])
+	return j.code && j.known[j.x.page.lines[line-1]]
+}
+
+// nameLength holds "length N" against the event that the clause names.
+func (j *judge) nameLength(i int) {
+	n := j.token(i + 1)
+	if n.kind == relation {
+		n = j.token(i + 2)
+	}
+	if n.kind != number || j.code {
+		return
+	}
+	for _, id := range j.idsOf(i, true) {
+		if e, ok := j.x.cited[id]; ok && e.NameLen != 0 && uint64(e.NameLen) != n.value {
+			j.add(n.span, "length", Elsewhere, nil, fmt.Sprintf("the name of #%d has %d bytes", id, e.NameLen))
+			return
+		}
+	}
+}
+
+// says names a use as a page would.
+func (j *judge) says(u *use) string {
+	symbol := u.Symbol
+	for s, r := range j.roles {
+		if symbol == "" && r == u.Role {
+			symbol = s
+		}
+	}
+	where := map[field]string{parentField: "the parent at ", inodeField: "the inode at ", bucketField: "the bucket at ", hashField: "the hash at "}[u.field]
+	when := map[schema.Phase]string{schema.Enter: " entry", schema.Exit: " return"}[u.Phase]
+	return fmt.Sprintf("%s%s%s of %q (#%d)", where, replay.Printable(symbol), when, u.Name, u.ID)
+}
+
+// label is what the page calls the address at token i: in the parentheses after it, else
+// before it in the same clause.
+func (j *judge) label(i int) *label {
+	if next := j.token(i + 1); next.kind == open && next.text == "(" {
+		if l, next := j.labelAt(i + 2); l != nil && !j.token(next).isAddress() {
+			return l
+		}
+	}
+	for k := i - 1; k >= max(0, i-8); k-- {
+		switch t := j.token(k); {
+		case t.kind == stop && t.text != ":" && t.text != ",", t.kind == operator && t.text != "→", t.kind == shut && t.text == ")", t.isAddress():
+			return nil
+		}
+		if l, next := j.labelAt(k); l != nil && next <= i {
+			return l
+		}
+	}
+	return nil
+}
+
+// labelAt reads the label that begins at token k, and returns the token after it.
+func (j *judge) labelAt(k int) (*label, int) {
+	t, next := j.token(k), j.token(k+1)
+	if role, ok := j.roles[t.text]; ok && t.kind == word {
+		l := &label{text: t.text, role: role, symbol: t.text}
+		switch next.text {
+		case "entry":
+			l.phase = schema.Enter
+		case "return":
+			l.phase = schema.Exit
+		default:
+			return l, k + 1
+		}
+		l.text += " " + next.text
+		return l, k + 2
+	}
+	for w := range words {
+		first, second, two := strings.Cut(words[w].text, " ")
+		if t.text == first && (!two || next.text == second) && (first != "parent" || t.kind == word) {
+			if two {
+				return &words[w], k + 2
+			}
+			return &words[w], k + 1
+		}
+	}
+	return nil, k
+}
+
+// idsOf returns the events that the page names for the address at token i: the next ones
+// in its clause, before another address; on a line of a tree the last, behind the name. What
+// stands in a code span may be a name, and counts where nothing else does. With past the
+// clause goes on past addresses, and names do not count.
+func (j *judge) idsOf(i int, past bool) (ids []uint64) {
+	for k := i + 1; k < len(j.tokens); k++ {
+		t := j.token(k)
+		if t.text == "\n" || !j.code && (!past && t.isAddress() || t.text == ";" || t.text == ".") {
+			break
+		}
+		if found := t.ids(); len(found) > 0 && !(past && j.inSpan(t)) {
+			if ids = found; !j.code && !j.inSpan(t) {
+				break
+			}
+		}
+	}
+	return ids
+}
+
+// inSpan reports whether a token stands in a code span.
+func (j *judge) inSpan(t *token) bool {
+	return slices.ContainsFunc(j.spans, func(s span) bool { return s.from <= t.from && t.to <= s.to })
+}
+
+// named reports whether an event has the path or quoted name that the page gives right
+// behind an address, if it gives one.
+func (j *judge) named(i int, u *use) bool {
+	rest := strings.TrimLeft(j.text[j.tokens[i].to:], " ")
+	behind := strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(rest, "| "), "with "), "\"“`")
+	if len(behind) == len(rest) || !strings.HasPrefix(behind, "/") || u.Role != schema.RoleOpen || u.Phase != schema.Enter {
+		return true
+	}
+	end := strings.IndexAny(behind, "\"”`\n")
+	if end < 0 {
+		end = len(behind)
+	}
+	name, printed := behind[:end], replay.Printable(u.Name)
+	return strings.HasPrefix(name, u.Name) || strings.HasPrefix(name, printed) && printed != ""
+}
+
+// appears holds "appears at X, Y and Z" behind an address: an equality takes two places.
+func (j *judge) appears(i int, uses []use) {
+	if !strings.HasPrefix(strings.TrimLeft(j.text[j.tokens[i].to:], "`* "), "appears at ") {
+		return
+	}
+	places, last := 0, i
+	for k := i + 1; k < len(j.tokens) && j.tokens[k].text != "." && j.tokens[k].text != "\n"; k++ {
+		l, next := j.labelAt(k)
+		if l == nil {
+			continue
+		}
+		places, last = places+1, next-1
+		fits := false
+		for u := range uses {
+			fits = fits || l.fits(&uses[u].Event, uses[u].field)
+		}
+		if !fits {
+			j.add(span{j.tokens[k].from, j.tokens[next-1].to}, "equality", Elsewhere, nil, "the address was not recorded at "+l.text)
+		}
+		k = next - 1
+	}
+	j.computed(span{j.tokens[i].from, j.tokens[last].to}, "equality", places > 1, "at one place only")
+}
+
+// hash holds "hash N length L": a key with both was recorded.
+func (j *judge) hash(i int) {
+	k := i + 1
+	for t := j.token(k); t.kind == relation || t.text == ":"; t = j.token(k) {
+		k++
+	}
+	n := j.token(k)
+	if n.kind != number || n.value>>32 != 0 || n.value < heavy {
+		return
+	}
+	var length *token
+	for on := k + 1; on < k+5; on++ {
+		if t := j.token(on); t.text == "length" || t.text == "len" {
+			if length = j.token(on + 1); length.kind == relation {
+				length = j.token(on + 2)
+			}
+			break
+		}
+	}
+	for _, u := range j.x.uses[n.value] {
+		if u.field == hashField && (length == nil || length.kind != number || uint64(u.NameLen) == length.value) {
+			j.add(n.span, "hash", Found, []uint64{u.ID}, "")
+			return
+		}
+	}
+	if uses := j.x.uses[n.value]; len(uses) > 0 {
+		j.add(n.span, "hash", Elsewhere, nil, fmt.Sprintf("with length %d at #%d", uses[0].NameLen, uses[0].ID))
+		return
+	}
+	j.add(n.span, "hash", Absent, nil, "")
+}
+
+// statement holds arithmetic: computed again, a length against its text, a shifted hash
+// against this kernel's.
+func (j *judge) statement(s *statement) {
+	first, last := s.values[0], s.values[len(s.values)-1]
+	at := span{j.tokens[first.from].from, j.tokens[last.to-1].to}
+	switch {
+	case s.fault != "":
+		j.add(at, "arithmetic", Unread, nil, s.fault)
+		return
+	case s.computes():
+		j.computed(at, "arithmetic", s.wrong() == "", s.wrong())
+	default:
+		j.computed(at, "equality", s.wrong() == "", s.wrong())
+	}
+	if strings.HasPrefix(first.operators, ">> ") && len(first.numbers) == 2 {
+		hash, shift := j.tokens[first.numbers[0]], j.tokens[first.numbers[1]]
+		if hash.value >= heavy && (len(j.x.uses[hash.value]) == 0 || shift.value != uint64(j.x.header.GetLayout().GetDHashShift())) {
+			j.add(at, "hash", Wrong, nil, "no hash of this run, or not shifted as this kernel does")
+		}
+	}
+	if first.operators == "- " && len(first.numbers) == 2 {
+		j.length(at, &j.tokens[first.numbers[1]], last.result)
+	}
+}
+
+// length holds what a difference is said to be the length of, in the rest of its sentence:
+// the text is so long, and stands at the start of a path recorded at the right operand.
+func (j *judge) length(s span, right *token, result uint64) {
+	rest := j.text[s.to:]
+	for _, end := range []string{". ", "; ", "\n"} {
+		rest, _, _ = strings.Cut(rest, end)
+	}
+	if !strings.Contains(rest, "length") {
+		return
+	}
+	prefix, found := "", false
+	for _, c := range j.spans {
+		if !found && c.from >= s.to && c.to <= s.to+len(rest) {
+			prefix, found = j.text[c.from:c.to], true
+		}
+	}
+	if _, quoted, ok := strings.Cut(rest, `"`); ok && !found {
+		prefix, _, found = strings.Cut(quoted, `"`)
+	}
+	if !found {
+		return
+	}
+	if uint64(len(plain(prefix))) != result {
+		j.add(s, "length", Wrong, nil, fmt.Sprintf("%q has %d bytes", prefix, len(prefix)))
+		return
+	}
+	path := ""
+	for _, u := range j.x.uses[right.value] {
+		if u.Role == schema.RoleOpen && u.Phase == schema.Enter && u.field == nameField {
+			if path = u.Name; strings.HasPrefix(path, plain(prefix)) {
+				j.add(s, "length", Found, []uint64{u.ID}, "")
+				return
+			}
+		}
+	}
+	if path != "" {
+		j.add(s, "length", Wrong, nil, fmt.Sprintf("the path at %#x is %q", right.value, path))
+	}
+}
+
+// plain undoes the escapes with which reports print names.
+func plain(name string) string {
+	if s, err := strconv.Unquote(`"` + strings.ReplaceAll(name, `"`, `\"`) + `"`); err == nil {
+		return s
+	}
+	return name
+}

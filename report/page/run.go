@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package page
+
+import (
+	"github.com/dtrec/dtrec/schema"
+)
+
+// maxUses bounds the different meanings kept of one value.
+const maxUses = 1024
+
+// field is where in an event a value stands.
+type field uint8
+
+const (
+	itself field = iota // the dentry, or the address of its name or of the path
+	nameField
+	parentField
+	inodeField
+	bucketField
+	hashField
+	retField
+)
+
+// use is one meaning of a value: it stood in this field of this event first.
+type use struct {
+	field
+	schema.Event
+}
+
+// meaning is what makes two uses of one value alike.
+type meaning struct {
+	value  uint64
+	role   schema.Role
+	phase  schema.Phase
+	symbol string
+	field  field
+	name   string
+}
+
+// Run is what a page wants to know of a trace.
+type Run struct {
+	page   *Page
+	header *schema.Header
+	uses   map[uint64][]use
+	met    map[meaning]bool
+	cited  map[uint64]schema.Event
+	last   uint64 // id of the last event
+}
+
+// Look begins a trace with its header. Give it every record in order.
+func Look(p *Page, h *schema.Header) *Run {
+	return &Run{page: p, header: h, uses: make(map[uint64][]use), met: make(map[meaning]bool), cited: make(map[uint64]schema.Event)}
+}
+
+// Record takes in what of a record the page is about.
+func (x *Run) Record(rec schema.Record) {
+	e, ok := rec.(*schema.Event)
+	if !ok {
+		return
+	}
+	x.last = e.ID
+	if x.page.cited[e.ID] {
+		x.cited[e.ID] = *e
+	}
+	for f, v := range values(e) {
+		if v == 0 || !x.page.wanted[v] {
+			continue
+		}
+		m := meaning{v, e.Role, e.Phase, e.Symbol, f, e.Name}
+		if !x.met[m] && len(x.uses[v]) < maxUses {
+			x.met[m] = true
+			x.uses[v] = append(x.uses[v], use{f, *e})
+		}
+	}
+}
+
+// values yields every number of an event that a page may name.
+func values(e *schema.Event) func(func(field, uint64) bool) {
+	return func(yield func(field, uint64) bool) {
+		_ = yield(itself, e.Dentry) && yield(nameField, e.NameAddr) && yield(parentField, e.Parent) && yield(inodeField, e.Inode) &&
+			yield(bucketField, e.Bucket) && yield(retField, e.Target) && yield(retField, e.Ret) &&
+			(e.Columns.Has(schema.ColumnOpen) || yield(hashField, uint64(e.Hash)))
+	}
+}
+
+// has reports whether a number stands in the field of an event that the label names; of
+// no label in any.
+func has(e *schema.Event, v uint64, l *label) bool {
+	for f, got := range values(e) {
+		if got == v && (l == nil || l.fits(e, f)) {
+			return true
+		}
+	}
+	return false
+}
+
+// label is what a page calls a value.
+type label struct {
+	text   string
+	role   schema.Role  // unspecified: any
+	phase  schema.Phase // unspecified: either
+	symbol string
+	field  field // itself: any of the event
+}
+
+// words are the labels that name no function.
+var words = []label{
+	{"copy source", schema.RoleAlloc, schema.Enter, "", nameField},
+	{"copy destination", schema.RoleAlloc, schema.Exit, "", nameField},
+	{"parent", 0, 0, "", parentField},
+	{"under", 0, 0, "", parentField},
+	{"salt", 0, 0, "", parentField},
+	{"bucket", 0, 0, "", bucketField},
+	{"inode", 0, 0, "", inodeField},
+}
+
+// fits reports whether the label names this field of the event. A role that is recorded at
+// one moment only has one phase, whatever a page calls it.
+func (l *label) fits(e *schema.Event, f field) bool {
+	switch info, _ := e.Role.Info(); {
+	case l.role != 0 && e.Role != l.role, e.Symbol != "" && l.symbol != "" && e.Symbol != l.symbol:
+		return false
+	case l.phase != 0 && info.Enter != nil && info.Exit != nil && e.Phase != l.phase:
+		return false
+	}
+	return l.field == itself || f == l.field
+}
+
+// symbolRoles are the roles of the functions that the trace has probes on, by symbol.
+func symbolRoles(h *schema.Header) map[string]schema.Role {
+	out := make(map[string]schema.Role)
+	for _, p := range h.GetProbe() {
+		if p.Attached {
+			out[p.Symbol] = p.Role
+		}
+	}
+	return out
+}
