@@ -10,7 +10,11 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-const maxInterned = 1 << 16 // strings kept for reuse from one batch to the next
+// Strings kept for reuse from one batch to the next: how many, and of how many bytes.
+const (
+	maxInterned      = 1 << 16
+	maxInternedBytes = 4 << 20
+)
 
 // columnOf says which Column of an event kind a field of EventBatch belongs to.
 var columnOf = [fieldsEnd]int8{
@@ -37,6 +41,7 @@ type batchReader struct {
 	time, nameAddr, ret, bucket, target uint64
 
 	interned map[string]string
+	bytes    int // of those
 }
 
 var errTable = errors.New("columns of one table differ in length")
@@ -47,10 +52,10 @@ var errTable = errors.New("columns of one table differ in length")
 func (b *batchReader) load(body []byte) error {
 	*b = batchReader{
 		strings: b.strings[:0], kinds: b.kinds[:0], tasks: b.tasks[:0], keys: b.keys[:0],
-		dentry: b.dentry[:0], fs: b.fs[:0], interned: b.interned,
+		dentry: b.dentry[:0], fs: b.fs[:0], interned: b.interned, bytes: b.bytes,
 	}
-	if b.interned == nil || len(b.interned) > maxInterned {
-		b.interned = make(map[string]string)
+	if b.interned == nil || len(b.interned) > maxInterned || b.bytes > maxInternedBytes {
+		b.interned, b.bytes = make(map[string]string), 0
 	}
 	if err := b.split(body); err != nil {
 		return err
@@ -79,6 +84,9 @@ func (b *batchReader) split(body []byte) error {
 				return protowire.ParseError(n)
 			}
 			if body = body[n:]; num == fieldString {
+				if len(v) > MaxStringBytes || len(b.strings) == MaxTableRows {
+					return fmt.Errorf("event batch: more than %d strings, or one of more than %d bytes", MaxTableRows, MaxStringBytes)
+				}
 				b.strings = append(b.strings, b.intern(v))
 			} else if b.raw[num].b != nil {
 				return fmt.Errorf("field %d of a batch stands twice", num)
@@ -111,6 +119,7 @@ func (b *batchReader) intern(v []byte) string {
 	}
 	s := string(v)
 	b.interned[s] = s
+	b.bytes += len(s)
 	return s
 }
 
@@ -124,6 +133,9 @@ func (b *batchReader) table(fields ...int) (int, error) {
 		}
 		if rows >= 0 && n != rows {
 			return 0, errTable
+		}
+		if n > MaxTableRows {
+			return 0, fmt.Errorf("%d rows, at most %d are allowed", n, MaxTableRows)
 		}
 		rows = n
 	}

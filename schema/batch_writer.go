@@ -150,6 +150,7 @@ func took(e *Event) uint64 {
 }
 
 func (b *batchWriter) string(s string) uint32 {
+	s = s[:min(len(s), MaxStringBytes)]
 	if i, ok := b.stringIndex[s]; ok {
 		return i
 	}

@@ -137,6 +137,14 @@ func TestFormatBoundsAreTheCode(t *testing.T) {
 	for _, want := range []string{
 		fmt.Sprintf("at most %d MiB, compressed and decompressed", schema.MaxFrameBytes>>20),
 		fmt.Sprintf("at most %d.", schema.MaxBatchEvents),
+		fmt.Sprintf("| events of a batch | %d |", schema.MaxBatchEvents),
+		fmt.Sprintf("| rows of a table of a batch, strings included | %d |", schema.MaxTableRows),
+		fmt.Sprintf("| bytes of a string of a batch | %d |", schema.MaxStringBytes),
+		fmt.Sprintf("| probes of a header | %d |", schema.MaxProbes),
+		fmt.Sprintf("| words of a command | %d |", schema.MaxWords),
+		fmt.Sprintf("| lines of a Program's source | %d |", schema.MaxLines),
+		fmt.Sprintf("| bytes of a Program | %d |", schema.MaxProgramBytes),
+		fmt.Sprintf("| bytes of a header | %d |", schema.MaxHeaderBytes),
 		fmt.Sprintf("# The dtrec trace file, version %d\n", schema.FormatVersion),
 	} {
 		if !strings.Contains(text, want) {

@@ -25,6 +25,7 @@ type frameReader struct {
 	buf   []byte // read and not yet handed out
 	off   int64  // file offset of buf[0]
 	frame int    // length of the frame handed out last, still at the start of buf
+	work  int64  // bytes looked at to find the ends of frames; in a damaged file some many times
 	eof   bool
 	err   error // of r, but for io.EOF
 }
@@ -36,50 +37,48 @@ func (f *frameReader) next() (frame []byte, offset int64, err error) {
 	f.drop(f.frame)
 	f.frame = 0
 	for {
-		size, skip, err := f.measure()
-		if err != nil {
-			return nil, f.off, err
+		if !f.fill(1) {
+			return nil, f.off, f.end(io.EOF)
 		}
-		if !skip {
+		if !f.fill(4) {
+			return nil, f.off, f.short(f.buf)
+		}
+		switch magic := binary.LittleEndian.Uint32(f.buf); {
+		case magic&^0xf == skippableBase:
+			if err := f.skip(); err != nil {
+				return nil, f.off, err
+			}
+		case magic != zstdMagic:
+			return nil, f.off, errFraming
+		default:
+			size, err := f.measure()
+			if f.work += int64(size); err != nil {
+				return nil, f.off, err
+			}
 			f.frame = size
 			return f.buf[:size], f.off, nil
 		}
-		f.drop(size)
 	}
 }
 
-// measure walks the frame at the start of buf to its end.
-func (f *frameReader) measure() (size int, skippable bool, err error) {
-	if !f.fill(1) {
-		return 0, false, f.end(io.EOF)
-	}
-	if !f.fill(4) {
-		return 0, false, f.short(f.buf)
-	}
-	magic := binary.LittleEndian.Uint32(f.buf)
-	if magic&^0xf == skippableBase {
-		size, err = f.skippable()
-		return size, true, err
-	}
-	if magic != zstdMagic {
-		return 0, false, errFraming
-	}
+// measure walks the frame at the start of buf to its end, or as far as it is one.
+func (f *frameReader) measure() (size int, err error) {
 	size, checksum, err := f.header()
 	for err == nil {
 		if !f.fill(size + 3) {
-			return 0, false, f.end(io.ErrUnexpectedEOF)
+			return size, f.end(io.ErrUnexpectedEOF)
 		}
 		h := uint32(f.buf[size]) | uint32(f.buf[size+1])<<8 | uint32(f.buf[size+2])<<16
 		length := int(h >> 3)
 		if length > maxBlock || h>>1&3 == 3 {
-			return 0, false, errFraming
+			return size, errFraming
 		}
 		if h>>1&3 == 1 { // RLE: one byte stands for the block
 			length = 1
 		}
 		size += 3 + length
 		if size > MaxFrameBytes {
-			return 0, false, errFraming
+			return size, errFraming
 		}
 		if h&1 == 1 {
 			break
@@ -88,7 +87,7 @@ func (f *frameReader) measure() (size int, skippable bool, err error) {
 	if err == nil && !f.fill(size+checksum) {
 		err = f.end(io.ErrUnexpectedEOF)
 	}
-	return size + checksum, false, err
+	return size + checksum, err
 }
 
 // header returns the size of the frame header and that of the checksum at the end.
@@ -114,18 +113,20 @@ func (f *frameReader) header() (size, checksum int, err error) {
 	return size, checksum, nil
 }
 
-func (f *frameReader) skippable() (int, error) {
+// skip passes over a skippable frame, of whatever size.
+func (f *frameReader) skip() error {
 	if !f.fill(8) {
-		return 0, f.end(io.ErrUnexpectedEOF)
+		return f.end(io.ErrUnexpectedEOF)
 	}
-	n := binary.LittleEndian.Uint32(f.buf[4:])
-	if n > MaxFrameBytes {
-		return 0, errFraming
+	for left := 8 + int64(binary.LittleEndian.Uint32(f.buf[4:])); left > 0; {
+		if !f.fill(1) {
+			return f.end(io.ErrUnexpectedEOF)
+		}
+		n := min(left, int64(len(f.buf)))
+		f.drop(int(n))
+		left -= n
 	}
-	if !f.fill(8 + int(n)) {
-		return 0, f.end(io.ErrUnexpectedEOF)
-	}
-	return 8 + int(n), nil
+	return nil
 }
 
 // short tells a stream cut inside a magic number from one that holds no frame.

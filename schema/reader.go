@@ -18,7 +18,11 @@ var (
 	ErrVersion   = errors.New("trace format not supported")
 	ErrSecondRun = errors.New("more than one run in this file")
 	ErrNoRun     = errors.New("no such run in this file")
+	ErrInflated  = errors.New("it holds far more than its size allows")
 )
+
+// ErrMiscounted is that of a Damage before a footer that counts fewer events than there are.
+var ErrMiscounted = errors.New("the footer counts other events than the file holds")
 
 // Record is one thing read from a trace: *Event, *Loss, *Program, *Damage or
 // *Footer.
@@ -56,6 +60,7 @@ type Reader struct {
 	run     int // the run wanted, from 1; 0: the only one
 	runs    int // headers met
 	offset  int64
+	decoded int64 // bytes, of all frames
 	stopped error
 }
 
@@ -111,6 +116,10 @@ func (t *Reader) Next() (Record, error) {
 
 // advance reads the next packet, or the next frame when this one is used up.
 func (t *Reader) advance() {
+	if t.decoded+t.frames.work > freeBytes+maxInflation*t.frames.off {
+		t.stop(fmt.Errorf("%w: %d bytes in the first %d", ErrInflated, t.decoded+t.frames.work, t.frames.off))
+		return
+	}
 	if len(t.rest) > 0 {
 		if err := t.packet(); err != nil {
 			t.rest = nil
@@ -126,7 +135,8 @@ func (t *Reader) advance() {
 	t.offset = offset
 	switch {
 	case err == nil:
-		if t.raw, err = t.dec.DecodeAll(frame, t.raw[:0]); err != nil {
+		t.raw, err = t.dec.DecodeAll(frame, t.raw[:0])
+		if t.decoded += int64(len(t.raw)); err != nil {
 			t.damaged(err)
 			return
 		}
@@ -140,6 +150,9 @@ func (t *Reader) advance() {
 		t.stop(err)
 	}
 }
+
+// maxID bounds the ids, so that they can be counted on with.
+const maxID = 1 << 62
 
 // damaged passes over the frame last read, to the next one that begins after it.
 func (t *Reader) damaged(cause error) {
@@ -176,7 +189,7 @@ func (t *Reader) stop(err error) {
 // packet reads one Trace.packet from rest.
 func (t *Reader) packet() error {
 	body, err := t.field(&t.rest, fieldTracePacket)
-	for err == nil && len(body) > 0 {
+	for set := false; err == nil && len(body) > 0; {
 		var num protowire.Number
 		var typ protowire.Type
 		var n int
@@ -196,7 +209,13 @@ func (t *Reader) packet() error {
 			return protowire.ParseError(n)
 		}
 		body = body[n:]
-		err = t.content(num, v)
+		if num > fieldPacketFooter {
+			continue
+		}
+		if set {
+			return errors.New("a packet sets two fields")
+		}
+		set, err = true, t.content(num, v)
 	}
 	return err
 }
@@ -224,11 +243,20 @@ func (t *Reader) field(b *[]byte, want protowire.Number) ([]byte, error) {
 // content reads the one field set in a Packet. Before the wanted run's header
 // only headers count.
 func (t *Reader) content(num protowire.Number, body []byte) error {
-	if num == fieldPacketHeader {
-		return t.readHeader(body)
+	if num != fieldPacketEvents {
+		if err := bounded(num, body); err != nil {
+			return err
+		}
 	}
-	if t.header == nil {
+	switch {
+	case num == fieldPacketHeader:
+		return t.readHeader(body)
+	case t.runs == 0:
+		return errors.New("it does not begin with a header")
+	case t.header == nil:
 		return nil
+	case t.footer != nil:
+		return errors.New("it goes on after the footer")
 	}
 	switch num {
 	case fieldPacketEvents:
@@ -238,15 +266,49 @@ func (t *Reader) content(num protowire.Number, body []byte) error {
 	case fieldPacketProgram:
 		return decode(t, body, &Program{})
 	case fieldPacketFooter:
-		t.footer = &Footer{}
-		if err := proto.Unmarshal(body, t.footer); err != nil {
-			return fmt.Errorf("footer: %w", err)
-		}
-		if t.footer.Events >= t.nextID {
-			t.gap(t.footer.Events + 1)
-		}
-		t.ready = append(t.ready, t.footer)
+		return t.end(body)
 	}
+	return nil
+}
+
+// bounded refuses a packet that would take more memory than a reader gives it.
+func bounded(packet protowire.Number, body []byte) error {
+	if most := maxMessage[packet]; len(body) > most {
+		return fmt.Errorf("a packet of %d bytes, at most %d are allowed", len(body), most)
+	}
+	repeated := make(map[protowire.Number]int)
+	for len(body) > 0 {
+		num, _, n := protowire.ConsumeField(body)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		body = body[n:]
+		if most, ok := repeats[packet][num]; ok {
+			if repeated[num]++; repeated[num] > most {
+				return fmt.Errorf("field %d stands more than %d times", num, most)
+			}
+		}
+	}
+	return nil
+}
+
+// end reads the footer.
+func (t *Reader) end(body []byte) error {
+	f := &Footer{}
+	if err := proto.Unmarshal(body, f); err != nil {
+		return fmt.Errorf("footer: %w", err)
+	}
+	switch {
+	case f.Events >= maxID, f.Events+1 < t.nextID:
+		if t.damage != nil {
+			t.gap(t.nextID)
+		}
+		t.ready = append(t.ready, &Damage{Offset: t.offset, Err: ErrMiscounted})
+	case f.Events >= t.nextID:
+		t.gap(f.Events + 1)
+	}
+	t.footer = f
+	t.ready = append(t.ready, f)
 	return nil
 }
 
@@ -265,6 +327,10 @@ func (t *Reader) events(body []byte) error {
 	if err := t.batch.load(body); err != nil {
 		t.batch.events, t.batch.done = 0, 0
 		return err
+	}
+	if id := t.batch.firstID; id < t.nextID || id >= maxID {
+		t.batch.events, t.batch.done = 0, 0
+		return fmt.Errorf("event ids do not grow: #%d comes after #%d", id, t.nextID-1)
 	}
 	if t.damage != nil || t.batch.firstID > t.nextID {
 		t.gap(t.batch.firstID)

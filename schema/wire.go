@@ -9,13 +9,39 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Bounds that hold for every trace; a reader refuses what exceeds them before it
-// allocates.
+// Bounds that hold for every trace (FORMAT.md, section 3); a reader refuses what exceeds
+// them before it allocates.
 const (
 	FormatVersion  = 1
-	MaxFrameBytes  = 64 << 20 // one frame, compressed or not
+	MaxFrameBytes  = 16 << 20 // one frame, compressed or not
 	MaxBatchEvents = 1 << 16
+	MaxTableRows   = 2 * MaxBatchEvents // an event has at most two keys, and one of anything else
+	MaxStringBytes = 4096               // PATH_MAX
+	MaxProbes      = 4096               // in a header
+	MaxWords       = 1 << 16            // of the command
+	MaxLines       = 4096               // of a program
+
+	MaxHeaderBytes  = 1 << 20
+	MaxProgramBytes = 64 << 10
+
+	maxInflation = 64       // a run holds at most so many bytes for each of the file,
+	freeBytes    = 64 << 20 // and these
 )
+
+// maxMessage bounds the packets that are decoded as a whole, bytes.
+var maxMessage = map[protowire.Number]int{
+	fieldPacketHeader:  MaxHeaderBytes,
+	fieldPacketLoss:    1 << 10,
+	fieldPacketProgram: MaxProgramBytes,
+	fieldPacketFooter:  4 << 10,
+}
+
+// repeats bounds the repeated fields of those packets: each is a message or a string,
+// that takes many times the bytes it has in the file.
+var repeats = map[protowire.Number]map[protowire.Number]int{
+	fieldPacketHeader:  {fieldHeaderCommand: MaxWords, fieldHeaderProbe: MaxProbes},
+	fieldPacketProgram: {fieldProgramSource: MaxLines},
+}
 
 // Field numbers of trace.proto that are encoded and decoded by hand; a test holds
 // them against the generated descriptors.
@@ -27,6 +53,10 @@ const (
 	fieldPacketLoss    = 3
 	fieldPacketProgram = 4
 	fieldPacketFooter  = 5
+
+	fieldHeaderCommand = 8
+	fieldHeaderProbe   = 9
+	fieldProgramSource = 3
 
 	fieldFirstID  = 1
 	fieldBaseTime = 2

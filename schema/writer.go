@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -45,6 +46,7 @@ func NewWriter(w io.Writer, h *Header) (*Writer, error) {
 	t := &Writer{w: w, enc: enc, batch: newBatchWriter()}
 	t.batch.start(1)
 	h.FormatVersion = FormatVersion
+	h.Command = cutCommand(h.Command)
 	if err := t.message(fieldPacketHeader, h); err != nil {
 		return nil, fmt.Errorf("write header: %w", err)
 	}
@@ -93,8 +95,25 @@ func (t *Writer) Loss(l *Loss) error {
 	return t.after(fieldPacketLoss, l)
 }
 
-// Program writes a program record after the events so far.
-func (t *Writer) Program(p *Program) error { return t.after(fieldPacketProgram, p) }
+// Program writes a program record after the events so far. Of what it printed no more
+// is kept than a reader takes.
+func (t *Writer) Program(p *Program) error {
+	if len(p.Stdout) > MaxProgramBytes/2 {
+		p.Stdout = p.Stdout[:MaxProgramBytes/2]
+	}
+	return t.after(fieldPacketProgram, p)
+}
+
+// cutCommand leaves of a command line what a reader takes; its last word says so.
+func cutCommand(words []string) []string {
+	size := 0
+	for i, w := range words {
+		if size += len(w) + 8; size > MaxHeaderBytes/2 || i == MaxWords-1 {
+			return append(slices.Clip(words[:i]), fmt.Sprintf("… and %d more words", len(words)-i))
+		}
+	}
+	return words
+}
 
 // Close writes the rest, the footer and the seek index. It fills in Footer.events
 // and Footer.lost. It does not close the underlying writer.
@@ -129,6 +148,9 @@ func (t *Writer) after(field protowire.Number, m proto.Message) error {
 
 func (t *Writer) message(field protowire.Number, m proto.Message) error {
 	body, err := proto.Marshal(m)
+	if err == nil {
+		err = bounded(field, body)
+	}
 	if err != nil {
 		return err
 	}
