@@ -56,7 +56,12 @@ type Object struct {
 	// Unwatched is the first event of it that others could no longer be followed from:
 	// its end may not have been seen, and what came later may be another dentry.
 	Unwatched uint64
+	// Forgotten: it was, or the dentry forgotten at this address may be this one.
+	Forgotten bool
 	Tag       any // the caller's own
+
+	older, younger *Object // see remembered
+	seen           bool    // since it was last looked at there
 }
 
 // Ended reports whether Killed has ended it. Where the kill is dentry_kill, from 7.2,
@@ -78,6 +83,7 @@ const maxGhosts = 1 << 16
 // Objects knows the dentry behind every address seen.
 type Objects struct {
 	at      map[uint64]*Object
+	known   remembered
 	last    *Object // the dentry of the event before, if it is still in at
 	parent  *Object // the directory of the lookup before, if it is still in at
 	ghosts  map[uint64]Ghost
@@ -143,7 +149,9 @@ func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
 		o.bury(d, e.ID)
 		d = o.meet(e.Dentry, e)
 	}
+	o.known.bytes -= len(d.Name)
 	d.see(e, evict)
+	o.known.bytes += len(d.Name)
 	if e.Role == schema.RoleMove {
 		o.displaced(e.Target, e.ID)
 	}
@@ -194,7 +202,10 @@ func revives(r schema.Role) bool {
 func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 	o.seq++
 	d := &Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, Before: o.ghosts[addr], tries: o.tries}
+	o.recall(d, e)
 	o.at[addr] = d
+	o.known.keep(d)
+	o.makeRoom()
 	return d
 }
 
@@ -207,11 +218,8 @@ func (o *Objects) bury(d *Object, by uint64) {
 		clear(o.ghosts)
 	}
 	o.ghosts[d.Addr] = Ghost{Seq: d.Seq, Killed: d.Killed}
-	delete(o.at, d.Addr)
+	o.remove(d)
 	o.last = nil
-	if o.parent == d {
-		o.parent = nil
-	}
 }
 
 // held reports whether somebody has a reference to the dentry when the event is recorded.
@@ -225,6 +233,7 @@ func held(e *schema.Event) bool {
 }
 
 func (d *Object) see(e *schema.Event, evict uint64) {
+	d.seen = true
 	if d.tries && d.Killed != 0 && held(e) {
 		d.Killed, d.KillTime, d.Evict = 0, 0, 0
 	}

@@ -19,6 +19,7 @@ type State struct {
 	logged  bool      // imported: an event without a process is not paired, though it may have a thread
 	marked  bool      // every drop_caches is recorded from its begin to its end, or its loss is
 	now     uint64
+	entries int // since the calls in progress were last counted
 	step    Step
 }
 
@@ -139,6 +140,9 @@ func (s *State) thread(tid uint32) *thread {
 
 func (s *State) enter(t *thread) {
 	e := s.step.Event
+	if s.crowded(t) { // nothing encloses it any more
+		t, s.step.Open, s.step.Depth = s.threads[e.TID], nil, 0
+	}
 	if t == nil {
 		t = s.begin(e.TID)
 	}

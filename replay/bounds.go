@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"math"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Bounds on what is remembered, so that no file takes more memory than there is. No
+// recording of a sound kernel comes near those on calls; one of very many dentries comes
+// to the one on them, and then those not seen for longest are forgotten.
+const (
+	maxDepth      = 128      // calls of one thread within one another
+	callsBudget   = 16 << 20 // bytes of calls in progress
+	callBytes     = 512      // about what one takes, its thread included
+	sweepEvery    = 4096     // entries from one look at them to the next
+	objectsBudget = 48 << 20 // bytes of dentries
+	objectBytes   = 512      // about what one takes with what a report knows of it, but for its name
+)
+
+// crowded makes room for one more call of the thread, which may be nil, and reports
+// whether calls were dropped for it. These have a window of loss, as if the file lacked
+// their exits.
+func (s *State) crowded(t *thread) (dropped bool) {
+	if t != nil && len(t.calls) >= maxDepth {
+		s.Losses.crowded(t.calls[0].Enter.Time, s.now)
+		t.abandon()
+		dropped = true
+	}
+	if s.entries++; s.entries < sweepEvery {
+		return dropped
+	}
+	s.entries = 0
+	bytes, first := 0, uint64(math.MaxUint64)
+	s.InProgress(func(c *Call) {
+		bytes += callBytes + len(c.Enter.Name)
+		first = min(first, c.Enter.Time)
+	})
+	if bytes > callsBudget {
+		s.Losses.crowded(first, s.now)
+		clear(s.threads)
+		s.last, dropped = nil, true
+	}
+	s.idle = nil
+	return dropped
+}
+
+// InProgress calls f for every call whose exit has not been seen.
+func (s *State) InProgress(f func(*Call)) {
+	for _, t := range s.threads {
+		for _, c := range t.calls {
+			f(c)
+		}
+	}
+}
+
+// crowded notes that calls entered between two times were dropped for want of room.
+func (l *Losses) crowded(first, now uint64) {
+	l.add(Window{First: first, Last: now, Why: "more calls in progress than are followed"})
+}
+
+// remembered is the dentries known, as a ring in the order of their first sight.
+type remembered struct {
+	oldest *Object
+	bytes  int
+	gone   []uint64 // a bit for each address, by its hash, whose dentry was forgotten; nil: none was
+	count  uint64   // dentries forgotten
+
+	// Forget is told of each dentry that is forgotten; may be nil.
+	Forget func(*Object)
+}
+
+// keep takes a dentry in. It is the youngest.
+func (r *remembered) keep(d *Object) {
+	r.bytes += objectBytes
+	d.seen = true
+	if r.oldest == nil {
+		d.older, d.younger = d, d
+		r.oldest = d
+		return
+	}
+	d.older, d.younger = r.oldest.older, r.oldest
+	d.older.younger, r.oldest.older = d, d
+}
+
+// leave takes one out.
+func (r *remembered) leave(d *Object) {
+	r.bytes -= objectBytes + len(d.Name)
+	if d.younger == d {
+		r.oldest = nil
+	} else if d.older.younger, d.younger.older = d.younger, d.older; r.oldest == d {
+		r.oldest = d.younger
+	}
+	d.older, d.younger = nil, nil
+}
+
+// surplus returns the dentry to be forgotten next, nil while there is room. One that was
+// seen since it was last looked at stays another round.
+func (r *remembered) surplus() *Object {
+	if r.bytes <= objectsBudget {
+		return nil
+	}
+	for r.oldest.seen {
+		r.oldest.seen = false
+		r.oldest = r.oldest.younger
+	}
+	return r.oldest
+}
+
+const (
+	goneBits  = 1 << 20
+	goneShift = 64 - 20
+)
+
+// bitOf spreads the addresses of dentries, whose lowest bits are all alike.
+func bitOf(addr uint64) (word int, bit uint64) {
+	h := addr * 0x9e3779b97f4a7c15 >> goneShift
+	return int(h / 64), 1 << (h % 64)
+}
+
+// note remembers of a dentry that it was forgotten.
+func (r *remembered) note(d *Object) {
+	if r.gone == nil {
+		r.gone = make([]uint64, goneBits/64)
+	}
+	word, bit := bitOf(d.Addr)
+	r.gone[word] |= bit
+	r.count++
+	if d.Forgotten = true; r.Forget != nil {
+		r.Forget(d)
+	}
+}
+
+// knew reports whether a dentry at the address may have been forgotten.
+func (r *remembered) knew(addr uint64) bool {
+	word, bit := bitOf(addr)
+	return r.gone != nil && r.gone[word]&bit != 0
+}
+
+// Forgotten returns how many dentries were forgotten: more were known at once than are
+// remembered.
+func (o *Objects) Forgotten() uint64 { return o.known.count }
+
+// OnForget has f told of each dentry that is forgotten.
+func (o *Objects) OnForget(f func(*Object)) { o.known.Forget = f }
+
+// makeRoom forgets dentries until the others fit.
+func (o *Objects) makeRoom() {
+	for d := o.known.surplus(); d != nil; d = o.known.surplus() {
+		o.known.note(d)
+		o.remove(d)
+	}
+}
+
+// remove takes a dentry off its address.
+func (o *Objects) remove(d *Object) {
+	delete(o.at, d.Addr)
+	o.known.leave(d)
+	if o.last == d {
+		o.last = nil
+	}
+	if o.parent == d {
+		o.parent = nil
+	}
+}
+
+// recall doubts a dentry met at an address where one may have been forgotten: it may be
+// that one. An alloc begins a new one for certain.
+func (o *Objects) recall(d *Object, e *schema.Event) {
+	d.Forgotten = o.known.knew(d.Addr) && !(e.Role == schema.RoleAlloc && e.Phase == schema.Exit && e.Dentry == d.Addr)
+}
