@@ -13,10 +13,10 @@ import (
 // to the one on them, and then those not seen for longest are forgotten.
 const (
 	maxDepth      = 128      // calls of one thread within one another
-	callsBudget   = 16 << 20 // bytes of calls in progress
+	callsBudget   = 8 << 20  // bytes of calls in progress
 	callBytes     = 512      // about what one takes, its thread included
 	sweepEvery    = 4096     // entries from one look at them to the next
-	objectsBudget = 48 << 20 // bytes of dentries
+	objectsBudget = 32 << 20 // bytes of dentries
 	objectBytes   = 512      // about what one takes with what a report knows of it, but for its name
 )
 
@@ -58,7 +58,13 @@ func (s *State) InProgress(f func(*Call)) {
 
 // crowded notes that calls entered between two times were dropped for want of room.
 func (l *Losses) crowded(first, now uint64) {
-	l.add(Window{First: first, Last: now, Why: "more calls in progress than are followed"})
+	const why = "more calls in progress than are followed"
+	if n := len(l.windows); n > 0 && l.windows[n-1].Why == why {
+		w := &l.windows[n-1]
+		w.First, w.Last = min(w.First, first), max(w.Last, now)
+		return
+	}
+	l.add(Window{First: first, Last: now, Why: why})
 }
 
 // remembered is the dentries known, as a ring in the order of their first sight.
@@ -75,7 +81,6 @@ type remembered struct {
 // keep takes a dentry in. It is the youngest.
 func (r *remembered) keep(d *Object) {
 	r.bytes += objectBytes
-	d.seen = true
 	if r.oldest == nil {
 		d.older, d.younger = d, d
 		r.oldest = d
@@ -99,7 +104,7 @@ func (r *remembered) leave(d *Object) {
 // surplus returns the dentry to be forgotten next, nil while there is room. One that was
 // seen since it was last looked at stays another round.
 func (r *remembered) surplus() *Object {
-	if r.bytes <= objectsBudget {
+	if r.bytes+objectBytes <= objectsBudget || r.oldest == nil {
 		return nil
 	}
 	for r.oldest.seen {
@@ -146,7 +151,7 @@ func (o *Objects) Forgotten() uint64 { return o.known.count }
 // OnForget has f told of each dentry that is forgotten.
 func (o *Objects) OnForget(f func(*Object)) { o.known.Forget = f }
 
-// makeRoom forgets dentries until the others fit.
+// makeRoom forgets dentries until one more fits.
 func (o *Objects) makeRoom() {
 	for d := o.known.surplus(); d != nil; d = o.known.surplus() {
 		o.known.note(d)

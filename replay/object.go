@@ -148,6 +148,8 @@ func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
 	case d.Killed != 0 && !o.free && revives(e.Role):
 		o.bury(d, e.ID)
 		d = o.meet(e.Dentry, e)
+	default:
+		d.seen = true
 	}
 	o.known.bytes -= len(d.Name)
 	d.see(e, evict)
@@ -186,7 +188,7 @@ func (o *Objects) under(e *schema.Event) {
 	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
 		d.Unwatched = e.ID
 	}
-	o.parent = d
+	o.parent, d.seen = d, true
 }
 
 // revives reports whether an event of the role shows a dentry in use.
@@ -203,9 +205,9 @@ func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 	o.seq++
 	d := &Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, Before: o.ghosts[addr], tries: o.tries}
 	o.recall(d, e)
+	o.makeRoom()
 	o.at[addr] = d
 	o.known.keep(d)
-	o.makeRoom()
 	return d
 }
 
@@ -233,7 +235,6 @@ func held(e *schema.Event) bool {
 }
 
 func (d *Object) see(e *schema.Event, evict uint64) {
-	d.seen = true
 	if d.tries && d.Killed != 0 && held(e) {
 		d.Killed, d.KillTime, d.Evict = 0, 0, 0
 	}

@@ -205,7 +205,7 @@ func TestEveryReasonIsReached(t *testing.T) {
 			reached[cell{tt.kind, why}] = true
 		}
 	}
-	recording := []Why{NoDoubt, NotAttached, NotCounted, FromLog, EventsLost, Unwatched, LateLoss, OtherLosses, DamagedFile}
+	recording := []Why{NoDoubt, NotAttached, NotCounted, FromLog, EventsLost, Unwatched, Forgotten, LateLoss, OtherLosses, DamagedFile}
 	for c := range declared() {
 		if !reached[c] && !slices.Contains(recording, c.why) {
 			t.Errorf("no case comes to %v", c)

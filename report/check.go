@@ -18,6 +18,7 @@ type Verdicts struct {
 	Kernel   string           `json:"kernel"`
 	Events   uint64           `json:"events"`
 	Lost     uint64           `json:"lost"`
+	Forgot   uint64           `json:"forgotten,omitempty"`  // dentries, for want of room
 	Log      bool             `json:"kernel_log,omitempty"` // imported: what the log lacks is not known
 	Complete bool             `json:"complete"`
 	Programs []ProgramVerdict `json:"programs"`
@@ -48,7 +49,7 @@ type DoubtVerdict struct {
 // Verdicts sums the findings up.
 func (f *Findings) Verdicts() Verdicts {
 	v := Verdicts{
-		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost, Log: f.Header.Imported(),
+		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost, Forgot: f.Forgotten, Log: f.Header.Imported(),
 		Complete: f.Footer != nil && !f.Cut,
 		Doubts:   []DoubtVerdict{},
 		Without:  roleNames(f.Without), Falls: f.Falls,
@@ -128,6 +129,9 @@ func (v *Verdicts) losses() string {
 	}
 	if !v.Complete {
 		out += ", without its end"
+	}
+	if v.Forgot > 0 {
+		out += fmt.Sprintf(", %d dentries forgotten for want of room", v.Forgot)
 	}
 	return out
 }

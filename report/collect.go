@@ -3,6 +3,7 @@
 package report
 
 import (
+	"errors"
 	"io"
 	"slices"
 
@@ -24,6 +25,7 @@ type collector struct {
 	links    int      // names in it that were not of its path
 	tail     row      // the last of these, if nothing of the path was looked up after it
 	inodes   map[uint64]sight
+	budgets
 
 	attached  replay.Roles // roles recorded in all their phases
 	uncounted replay.Roles // roles of which hits may be missed unknown
@@ -31,6 +33,8 @@ type collector struct {
 
 	imported bool  // the events are lines of a kernel log
 	lines    *Item // of the lines since the last open; nil where they are not kept
+
+	miscounted bool // the footer is wrong about how many events there are
 
 	watch func(Ruling) // told of every claim but proven ones on one event; may be nil
 	each  func(*Claim) // told of every claim; may be nil
@@ -95,7 +99,9 @@ func newCollector(h *schema.Header) *collector {
 		programs: make(map[string]*Program),
 		inodes:   make(map[uint64]sight),
 		imported: h.Imported(),
+		budgets:  newBudgets(),
 	}
+	c.state.Objects.OnForget(c.forgotten)
 	if c.layout == nil {
 		c.layout = &schema.Layout{}
 	}
@@ -139,14 +145,14 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 		c.outside(s)
 	case s.Call == s.Open && e.Phase == schema.Enter:
 		w := c.walk()
-		w.add(s)
+		w.add(s, true)
 		s.Open.Tag = w
 	default:
 		if w, ok := s.Open.Tag.(*walk); ok {
-			w.add(s)
+			w.add(s, c.roomForSteps())
 			if s.Call == s.Open {
 				c.judge(w)
-				c.walks = append(c.walks, w)
+				c.recycle(w)
 				s.Open.Tag = nil
 			}
 		}
@@ -159,6 +165,7 @@ func (c *collector) damage(d *schema.Damage) {
 		c.f.Damage = append(c.f.Damage, *d)
 	}
 	c.f.Cut = c.f.Cut || d.Cut
+	c.miscounted = c.miscounted || errors.Is(d.Err, schema.ErrMiscounted)
 	c.state.Damage(d)
 }
 
@@ -189,7 +196,9 @@ func (c *collector) program(e *schema.Event) *Program {
 
 func (c *collector) source(rec *schema.Program) {
 	p := c.program(&schema.Event{Comm: rec.Name, PID: rec.Pid})
-	p.PID, p.Source, p.Stdout = rec.Pid, slices.Clone(rec.Source), string(rec.Stdout)
+	if p.PID = rec.Pid; p.kept {
+		p.Source, p.Stdout = slices.Clone(rec.Source), string(rec.Stdout)
+	}
 }
 
 // outside keeps what a program does to dentries without an open around it:
@@ -221,11 +230,11 @@ func (c *collector) outside(s *replay.Step) {
 		p.Skipped++
 		return
 	}
-	it.keep(stepOf(s))
+	c.keep(it, stepOf(s))
 }
 
-func (it *Item) keep(s Step) {
-	if len(it.Steps) < maxSteps {
+func (c *collector) keep(it *Item, s Step) {
+	if len(it.Steps) < maxSteps && c.take(stepBytes+len(s.Event.Name)) {
 		it.Steps = append(it.Steps, s)
 	} else {
 		it.More++
@@ -246,6 +255,7 @@ func (c *collector) finish() {
 	if c.lines != nil {
 		c.suggested(c.log())
 	}
+	c.f.Forgotten = c.state.Objects.Forgotten()
 	c.f.Lost, c.f.Windows = c.state.Losses.Total, c.state.Losses.Windows()
 	if c.f.Footer != nil {
 		c.f.Lost = max(c.f.Lost, c.f.Footer.Lost)
@@ -253,7 +263,7 @@ func (c *collector) finish() {
 	switch f := c.f; {
 	case c.state.Losses.Late:
 		f.void(LateLoss)
-	case f.Footer != nil && f.Footer.Lost != c.state.Losses.Recorded:
+	case f.Footer != nil && (f.Footer.Lost != c.state.Losses.Recorded || c.miscounted):
 		f.void(OtherLosses)
 	case f.Footer == nil && !f.Cut && len(f.Damage) > 0:
 		f.void(DamagedFile)

@@ -33,7 +33,8 @@ func (c *collector) again(p *Program, it *Item, w *walk) {
 		now.directory = nil // another one by now
 	}
 	if before == nil {
-		if len(p.paths) < maxPaths {
+		if bytes := pathBytes + len(path) + len(d.Name); len(p.paths) < maxPaths && c.paths >= bytes {
+			c.paths -= bytes
 			p.paths[path] = &now
 		}
 		return

@@ -38,7 +38,10 @@ type Findings struct {
 	Attached replay.Roles
 	Programs []*Program // in order of first event
 	Omitted  uint64     // programs beyond the bound
-	Doubts   []Doubt    // refuted and unproven claims, alike ones together; the first of them
+
+	Forgotten uint64 // dentries forgotten: more were known at once than are remembered
+
+	Doubts []Doubt // refuted and unproven claims, alike ones together; the first of them
 }
 
 // Doubt is a claim that is not proven, and how often the same was found.
@@ -77,6 +80,8 @@ type Item struct {
 	Old    bool   // it opened a file whose dentry was there already, and allocated nothing
 	Claims []Claim
 	Keys   []KeyRow
+
+	Unshown uint64 // claims not kept
 }
 
 // Step is one event kept for the report.

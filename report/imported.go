@@ -37,7 +37,7 @@ func (c *collector) line(s *replay.Step) {
 		p.Items = append(p.Items, c.lines)
 	}
 	if c.lines != nil {
-		c.lines.keep(stepOf(s))
+		c.keep(c.lines, stepOf(s))
 	}
 }
 

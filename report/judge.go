@@ -100,8 +100,14 @@ func (cl *Claim) alive(d *replay.Object) {
 		cl.doubtID(MissedEnd, d.Broken)
 	case d.Unwatched != 0:
 		cl.doubtID(Unwatched, d.Unwatched)
+	case d.Forgotten:
+		cl.doubt(Forgotten, "")
 	}
 }
+
+// followed reports whether all that happened at a dentry's address since its first event
+// is known to be of it.
+func followed(d *replay.Object) bool { return d.Broken == 0 && d.Unwatched == 0 && !d.Forgotten }
 
 // ended doubts a claim on the end of a dentry, or on its going on, which a kill may have
 // been or may yet come to be.
@@ -126,12 +132,19 @@ func (c *collector) term(label string, value uint64, e uint64, comm string) {
 // label names the probe an event was read at, in the kernel's own words.
 func (c *collector) label(r schema.Role, p schema.Phase) string { return c.f.Label(r, p) }
 
-// emit counts the claim, and keeps it with the item if that is kept.
-func (c *collector) emit(p *Program, it *Item, cl *Claim) {
+// emit counts the claim, and keeps it with the item if that is kept and there is room,
+// which it reports.
+func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 	c.count(p, cl)
-	if it != nil {
-		it.Claims = append(it.Claims, c.own(cl))
+	if it == nil {
+		return false
 	}
+	if !c.take(claimBytes + termBytes*len(c.terms)) {
+		it.Unshown++
+		return false
+	}
+	it.Claims = append(it.Claims, c.own(cl))
+	return true
 }
 
 func (c *collector) count(p *Program, cl *Claim) {

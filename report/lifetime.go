@@ -57,8 +57,7 @@ func (c *collector) equality(p *Program, it *Item, w *walk) {
 	case d.Born != 0 && d.Born > w.enter().ID && d.Inserted == 0:
 		cl.doubt(NotInserted, "")
 	}
-	c.emit(p, it, cl)
-	if it != nil && cl.Verdict == Proven {
+	if c.emit(p, it, cl) && cl.Verdict == Proven {
 		t := taleOf(d)
 		t.equal, t.claim = it, len(it.Claims)-1
 	}
@@ -70,7 +69,7 @@ func (c *collector) origin(cl *Claim, w *walk, d *replay.Object) (shown bool) {
 	if d.Born != 0 {
 		c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
 		shown = d.Born > w.enter().ID
-	} else {
+	} else if !d.Forgotten {
 		cl.Note = "its allocation was not recorded"
 	}
 	if d.Inserted != 0 {
@@ -278,7 +277,7 @@ func (c *collector) later(s *replay.Step, t *tale) {
 	e, d, cl := s.Event, s.Object, &t.equal.Claims[t.claim]
 	last := cl.Terms[len(cl.Terms)-1]
 	t.equal = nil
-	if e.Comm != last.Comm || d.Killed != 0 || d.Unwatched != 0 {
+	if e.Comm != last.Comm || d.Killed != 0 || !followed(d) {
 		return
 	}
 	if _, hit := c.state.Losses.Touched(d.FirstAt, e.Time, kindTable[Equality].Needs|lives); !hit {

@@ -74,6 +74,9 @@ func (p *page) introduction() {
 	p.line("This report uses one run: id `%x`, %d events, %s. Every address, hash and length below was recorded in it by the event cited as #id; differences and quotients are computed from those; offsets and sizes come from the running kernel's BTF. Your run will differ.\n",
 		h.RunId, f.Events, f.losses())
 	p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim; %s.\n", f.verdictLine())
+	if f.Forgotten > 0 {
+		p.line("- forgotten: %d dentries, each the one not seen for longest: more were known at once than are remembered. What rests on them is unproven", f.Forgotten)
+	}
 	for _, w := range f.Windows {
 		p.line("- missing: %s, from %d ns to %s", lossText(w.Count, w.Why), w.First, endOf(w.Last))
 	}

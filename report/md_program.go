@@ -76,6 +76,9 @@ func (p *page) open(it *Item, n int) {
 	for i := range it.Claims {
 		p.claim(&it.Claims[i], it)
 	}
+	if it.Unshown > 0 {
+		p.line("- … %d more claims, counted and not shown", it.Unshown)
+	}
 	p.WriteString(fenced("", p.f.tree(it)))
 	p.line("")
 }

@@ -46,8 +46,8 @@ func (c *collector) walk() *walk {
 	return &walk{}
 }
 
-func (w *walk) add(s *replay.Step) {
-	if len(w.steps) >= maxWalkSteps && s.Call != s.Open {
+func (w *walk) add(s *replay.Step, room bool) {
+	if (len(w.steps) >= maxWalkSteps || !room) && s.Call != s.Open {
 		w.overflow = true
 		return
 	}
@@ -102,7 +102,7 @@ func (c *collector) item(p *Program, w *walk) *Item {
 	for i := range w.steps {
 		s := &w.steps[i]
 		it.Old = it.Old && s.ev.Role != schema.RoleAlloc
-		it.keep(Step{Event: s.ev, Depth: s.depth, Enter: s.enter, Ref: ref(s.obj)})
+		c.keep(it, Step{Event: s.ev, Depth: s.depth, Enter: s.enter, Ref: ref(s.obj)})
 	}
 	p.Items = append(p.Items, it)
 	return it
@@ -192,7 +192,7 @@ func (c *collector) beneath(s *walkStep) bool {
 // entered returns the row of the entry that the exit at step n is paired with, if it is
 // still one; nil for a stray.
 func (c *collector) entered(w *walk, n int) *row {
-	for i := n - 1; i > 0; i-- {
+	for i := n - 1; i > 0 && w.steps[n].enter != 0; i-- {
 		if w.steps[i].ev.ID != w.steps[n].enter {
 			continue
 		}
@@ -286,8 +286,7 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 	if c.links > 0 {
 		cl.doubt(FollowedLink, "")
 	}
-	c.emit(p, it, cl)
-	if it != nil {
+	if c.emit(p, it, cl) {
 		it.Keys = c.keyRows(w)
 	}
 }
@@ -300,7 +299,7 @@ func (c *collector) chain(cl *Claim, prev, r *row) {
 	switch {
 	case prev.result == nil:
 		cl.doubt(NoResult, "")
-	case prev.result.Broken != 0 || prev.result.Unwatched != 0:
+	case !followed(prev.result):
 		cl.alive(prev.result)
 	case prev.at.ev.Role == schema.RoleAlloc && prev.result.Inserted == 0 && prev.result.Addr != e.Parent:
 		cl.doubt(Replaced, "")

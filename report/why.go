@@ -23,6 +23,7 @@ const (
 	OlderDentry
 	MissedEnd
 	Unwatched
+	Forgotten
 	CutName
 	NoNameHash
 	NoHashTable
@@ -100,11 +101,12 @@ func Whys() []WhyInfo {
 		{FromLog, Unproven, "a kernel log tells no thread, and not what it lacks", timed, true},
 		{EventsLost, Unproven, "events lost in the window: %s", timed, true},
 		{LateLoss, Unproven, "a loss became known only after later events had been judged", all, true},
-		{OtherLosses, Unproven, "the footer counts other losses than the file holds", all, false},
+		{OtherLosses, Unproven, "the footer counts other events or losses than the file holds", all, false},
 		{DamagedFile, Unproven, "the file is damaged, and no footer tells what it held", all, false},
 		{OlderDentry, Unproven, "its allocation was not recorded", of(Negative), true},
 		{MissedEnd, Unproven, "its memory was given back or handed out again at #%s and no kill was recorded", of(Key, Negative, DeleteChain, HardLink, Race), false},
 		{Unwatched, Unproven, "the watch set had no room for it at #%s: its end may not have been seen", lives, true},
+		{Forgotten, Unproven, "more dentries were known at once than are remembered: it was forgotten, or what was known of it", lives, true},
 		{CutName, Unproven, "the name could not be read whole", of(Key, Prefix, Hash, Negative, Move), false},
 		{NoNameHash, Unproven, "this kernel's name hash is not known", of(Hash), false},
 		{NoHashTable, Unproven, "dentry_hashtable or d_hash_shift is not known", of(Bucket), false},

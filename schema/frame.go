@@ -174,7 +174,7 @@ func (f *frameReader) fill(n int) bool {
 func (f *frameReader) more(n int) {
 	const chunk = 256 << 10
 	if cap(f.buf)-len(f.buf) < chunk/2 {
-		grown := make([]byte, len(f.buf), 2*max(n, len(f.buf))+2*chunk)
+		grown := make([]byte, len(f.buf), max(n, len(f.buf), min(2*max(n, len(f.buf)), MaxFrameBytes))+2*chunk)
 		copy(grown, f.buf)
 		f.buf = grown
 	}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import "github.com/dtrec/dtrec/replay"
+
+// Bounds in bytes on what one pass keeps, beside those in numbers (findings.go) and those
+// on the state (replay): whatever a file holds, a report of it has a size.
+const (
+	keptBudget  = 16 << 20 // events and claims in the findings
+	pathsBudget = 4 << 20  // paths followed from open to open, of all programs
+	stepsBudget = 8 << 20  // events of opens in progress
+
+	stepBytes  = 384 // about what an event takes, without its name
+	claimBytes = 512
+	termBytes  = 64
+	pathBytes  = 640 // its dentry included, which may have been forgotten elsewhere
+
+	lookEvery = 4096 // events from one count of those in progress to the next
+	maxSpare  = 64   // finished walks kept for use again
+)
+
+// budgets is what is left of them.
+type budgets struct {
+	kept    int
+	paths   int
+	crowded bool // the opens in progress have too many events: no more are looked at
+	added   int  // events since they were counted
+}
+
+func newBudgets() budgets { return budgets{kept: keptBudget, paths: pathsBudget} }
+
+// take takes bytes off what may be kept; false: there is no more room.
+func (b *budgets) take(bytes int) bool {
+	if b.kept < bytes {
+		return false
+	}
+	b.kept -= bytes
+	return true
+}
+
+// roomForSteps reports whether one more event of an open in progress may be looked at.
+func (c *collector) roomForSteps() bool {
+	if c.added++; c.added < lookEvery {
+		return !c.crowded
+	}
+	bytes := 0
+	c.state.InProgress(func(call *replay.Call) {
+		if w, ok := call.Tag.(*walk); ok {
+			bytes += stepBytes * cap(w.steps)
+			for i := range w.steps {
+				bytes += len(w.steps[i].ev.Name)
+			}
+		}
+	})
+	c.added, c.crowded = 0, bytes > stepsBudget
+	return !c.crowded
+}
+
+// recycle takes back a walk that was judged.
+func (c *collector) recycle(w *walk) {
+	if len(c.walks) < maxSpare && cap(w.steps) <= maxSteps {
+		c.walks = append(c.walks, w)
+	}
+}
+
+// forgotten judges what can still be said of a dentry that is forgotten.
+func (c *collector) forgotten(d *replay.Object) {
+	c.forget(d)
+	if t, ok := d.Tag.(*tale); ok {
+		c.deleteChain(d, t, c.state.Now())
+	}
+}
