@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	indexMagic   = 0x184D2A5D // zstd skippable frame, the 14th of 16
-	indexHead    = 8          // magic and length
-	indexTail    = 5          // Index.size with its tag, the end of the file
-	fieldIdxSize = 15
+	indexMagic = 0x184D2A5D // zstd skippable frame, the 14th of 16
+	indexHead  = 8          // magic and length
+	indexTail  = 5          // Index.size with its tag, the end of the file
+
+	maxIndexBytes = 4 << 20 // some hundred thousand frames
+	fieldIdxSize  = 15
 )
 
 // ErrNoIndex says that a trace does not end in a seek index: it was cut, or joined
@@ -48,7 +50,7 @@ func ReadIndex(r io.ReaderAt, size int64) (*Index, error) {
 		return nil, fmt.Errorf("read seek index: %w", err)
 	}
 	length := int64(binary.LittleEndian.Uint32(tail[1:]))
-	if length < indexHead+indexTail || length > min(size, MaxFrameBytes) {
+	if length < indexHead+indexTail || length > min(size, maxIndexBytes) {
 		return nil, ErrNoIndex
 	}
 	frame := make([]byte, length)

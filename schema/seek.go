@@ -70,7 +70,7 @@ func (s *Seeker) Close() {
 func (t *Reader) seat(r io.Reader, offset int64, firstID uint64) bool {
 	t.frames = frameReader{r: r, off: offset}
 	t.rest, t.ready, t.damage, t.footer, t.stopped = nil, nil, nil, nil, nil
-	t.batch.events, t.batch.done, t.nextID = 0, 0, firstID
+	t.batch.events, t.batch.done, t.nextID, t.decoded = 0, 0, firstID, 0
 	for t.stopped == nil && t.damage == nil && t.batch.events == 0 && len(t.ready) == 0 {
 		t.advance()
 	}

@@ -6,8 +6,12 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxUses bounds the different meanings kept of one value.
-const maxUses = 1024
+// Bounds on what is kept of a trace: the different meanings of one value, and the bytes of all.
+const (
+	maxUses    = 1024
+	usesBudget = 16 << 20
+	useBytes   = 512 // about what one takes, without its name
+)
 
 // field is where in an event a value stands.
 type field uint8
@@ -46,6 +50,7 @@ type Run struct {
 	met    map[meaning]bool
 	cited  map[uint64]schema.Event
 	last   uint64 // id of the last event
+	bytes  int    // of uses
 }
 
 // Look begins a trace with its header. Give it every record in order.
@@ -68,8 +73,9 @@ func (x *Run) Record(rec schema.Record) {
 			continue
 		}
 		m := meaning{v, e.Role, e.Phase, e.Symbol, f, e.Name}
-		if !x.met[m] && len(x.uses[v]) < maxUses {
+		if !x.met[m] && len(x.uses[v]) < maxUses && x.bytes < usesBudget {
 			x.met[m] = true
+			x.bytes += useBytes + len(e.Name)
 			x.uses[v] = append(x.uses[v], use{f, *e})
 		}
 	}
