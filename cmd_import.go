@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/dtrec/dtrec/record/dmesg"
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -161,7 +162,7 @@ func (o *importOptions) skipped(cmd *cobra.Command) dmesg.Skipped {
 		if broken {
 			word = "broken"
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: line %d: %s\n", word, line, display(text))
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: line %d: %s\n", word, line, replay.PrintableLine(text))
 	}
 }
 

@@ -4,64 +4,104 @@ package replay
 
 import (
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Printable makes a string that came from outside safe for a line of text on a
-// terminal: what is no printable UTF-8, and the backslash, is escaped as in a Go
-// string. So two names never print alike.
+// terminal, and tells apart what a screen does not: what is no glyph of its own is
+// escaped as in a Go string, and so is the backslash. Two names never print alike, and
+// Unescape gives back what was printed.
 func Printable(s string) string {
-	if isPrintable(s) {
-		return s
+	for i := 0; i < len(s); {
+		size, own := glyph(s, i)
+		if !own {
+			return string(appendPrintable(nil, s))
+		}
+		i += size
 	}
-	return string(appendEscaped(nil, s))
+	return s
+}
+
+// PrintableLine is Printable for a line of text, whose blanks are no one's name.
+func PrintableLine(s string) string {
+	words := strings.Split(s, " ")
+	for i, w := range words {
+		words[i] = Printable(w)
+	}
+	return strings.Join(words, " ")
 }
 
 func appendPrintable(dst []byte, s string) []byte {
-	if isPrintable(s) {
-		return append(dst, s...)
-	}
-	return appendEscaped(dst, s)
-}
-
-func isPrintable(s string) bool {
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c >= utf8.RuneSelf:
-			return hasOnlyGlyphs(s[i:])
-		case c < ' ', c == 0x7f, c == '\\':
-			return false
+	from := 0 // s up to here is written
+	for i := 0; i < len(s); {
+		size, own := glyph(s, i)
+		if own {
+			i += size
+			continue
 		}
-	}
-	return true
-}
-
-func hasOnlyGlyphs(s string) bool {
-	for len(s) > 0 {
-		r, size := utf8.DecodeRuneInString(s)
-		if r == utf8.RuneError && size == 1 || r == '\\' || !unicode.IsPrint(r) {
-			return false
-		}
-		s = s[size:]
-	}
-	return true
-}
-
-func appendEscaped(dst []byte, s string) []byte {
-	for len(s) > 0 {
-		r, size := utf8.DecodeRuneInString(s)
-		switch {
-		case r == '"':
-			dst = append(dst, '"')
-		case r == utf8.RuneError && size == 1:
-			dst = append(dst, '\\', 'x', hexDigits[s[0]>>4], hexDigits[s[0]&15])
-		default:
+		dst = append(dst, s[from:i]...)
+		if s[i] == ' ' {
+			dst = append(dst, `\x20`...)
+		} else {
 			var quoted [12]byte
-			q := strconv.AppendQuote(quoted[:0], s[:size])
+			q := strconv.AppendQuoteToASCII(quoted[:0], s[i:i+size])
 			dst = append(dst, q[1:len(q)-1]...)
 		}
-		s = s[size:]
+		i += size
+		from = i
 	}
-	return dst
+	return append(dst, s[from:]...)
+}
+
+// glyph returns the size of the character at s[i], and whether it prints as itself. A
+// space does between two characters that are none.
+func glyph(s string, i int) (size int, own bool) {
+	c := s[i]
+	if c < utf8.RuneSelf {
+		if c == ' ' {
+			own = i > 0 && i+1 < len(s) && s[i-1] != ' ' && s[i+1] != ' '
+		} else {
+			own = c > ' ' && c != '\\' && c != 0x7f
+		}
+		return 1, own
+	}
+	r, size := utf8.DecodeRuneInString(s[i:])
+	return size, (r != utf8.RuneError || size > 1) && distinct(r, s[i:i+size])
+}
+
+// blank are characters with an empty glyph that Unicode does not take for spaces.
+const blank = "\u115f\u2800\U0001d159"
+
+// distinct reports whether a character shows, and shows as no other sequence of
+// characters does: it is visible, it does not combine with the one before it, and it is
+// what all that are equivalent to it are normalized to (NFKC).
+func distinct(r rune, s string) bool {
+	return unicode.IsPrint(r) && !unicode.IsMark(r) && !strings.ContainsRune(blank, r) &&
+		norm.NFKC.IsNormalString(s) && norm.NFKC.PropertiesString(s).BoundaryBefore()
+}
+
+// Unescape returns the string that is printed like that, in text or JSON. What is no
+// escape stands for itself.
+func Unescape(printed string) string {
+	var raw []byte
+	for rest := printed; rest != ""; {
+		if rest[0] == '\\' {
+			r, multibyte, tail, err := strconv.UnquoteChar(rest, '"')
+			if err == nil {
+				if multibyte {
+					raw = utf8.AppendRune(raw, r)
+				} else {
+					raw = append(raw, byte(r))
+				}
+				rest = tail
+				continue
+			}
+		}
+		raw, rest = append(raw, rest[0]), rest[1:]
+	}
+	return string(raw)
 }
