@@ -8,6 +8,7 @@ import (
 
 	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/record"
+	"github.com/dtrec/dtrec/record/workload"
 	"github.com/spf13/cobra"
 )
 
@@ -44,8 +45,8 @@ func explainRecord(cmd *cobra.Command, err error) error {
 		missing *bpf.MissingError
 		command *record.CommandError
 		output  *record.OutputError
-		need    *record.NeedError
-		unknown *record.UnknownWorkloadError
+		need    *workload.NeedError
+		unknown *workload.UnknownError
 	)
 	switch {
 	case errors.As(err, &output) && errors.Is(err, record.ErrTerminal):

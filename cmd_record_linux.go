@@ -11,6 +11,7 @@ import (
 
 	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/record"
+	"github.com/dtrec/dtrec/record/workload"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -62,7 +63,7 @@ func (f *recordFlags) register(cmd *cobra.Command) {
 	flags, c := cmd.Flags(), &f.config
 	flags.SetInterspersed(false)
 	flags.StringVarP(&c.Output, "output", "o", "dtrec.pb", "write the trace to `FILE`; - is stdout")
-	flags.StringSliceVar(&c.Workloads, "workload", nil, "run built-in workloads: all, or `NAMES` of "+strings.Join(record.WorkloadNames(), ", "))
+	flags.StringSliceVar(&c.Workloads, "workload", nil, "run built-in workloads: all, or `NAMES` of "+strings.Join(workload.Names(), ", "))
 	flags.IntSliceVarP(&f.pids, "pid", "p", nil, "record the process `PID` and what it starts")
 	flags.StringVar(&c.Targets.Comm, "comm", "", "record tasks of this `NAME` (at most 15 bytes)")
 	flags.StringVar(&c.Targets.Cgroup, "cgroup", "", "record tasks below the cgroup v2 directory `DIR`")

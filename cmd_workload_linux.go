@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/dtrec/dtrec/record"
+	"github.com/dtrec/dtrec/record/workload"
 	"github.com/spf13/cobra"
 )
 
@@ -29,7 +29,7 @@ Exit status: 0 done, 2 a call failed.`,
 			if len(args) == 0 {
 				return listWorkloads(cmd)
 			}
-			w, err := record.FindWorkload(args[0])
+			w, err := workload.Find(args[0])
 			if err != nil {
 				return explainRecord(cmd, err)
 			}
@@ -47,7 +47,7 @@ Exit status: 0 done, 2 a call failed.`,
 }
 
 func listWorkloads(cmd *cobra.Command) error {
-	for _, w := range record.Workloads() {
+	for _, w := range workload.All() {
 		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-14s %s\n", w.Name, w.Doc); err != nil {
 			return err
 		}
@@ -56,12 +56,12 @@ func listWorkloads(cmd *cobra.Command) error {
 }
 
 // runWorkload writes to file descriptor 1, as the C program would.
-func runWorkload(w *record.Workload, wait bool) error {
+func runWorkload(w *workload.Program, wait bool) error {
 	var gate func() error
 	if wait {
-		gate = record.WaitForRecorder
+		gate = workload.Wait
 	}
-	err := record.RunWorkload(w, 1, gate)
+	err := w.Run(1, gate)
 	if err == nil {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/record/workload"
 	"github.com/dtrec/dtrec/schema"
 	"golang.org/x/sys/unix"
 )
@@ -191,14 +192,14 @@ func newJob(c *Config) (job, error) {
 			return s.command(cmd)
 		}, nil
 	case len(c.Workloads) > 0:
-		list, absent, err := selectWorkloads(c.Workloads)
+		list, absent, err := workload.Select(c.Workloads)
 		if err != nil {
 			return nil, err
 		}
-		if err := prepareWorkloads(list); err != nil {
+		if err := workload.Prepare(list); err != nil {
 			return nil, err
 		}
-		for _, remark := range remarks(list, absent) {
+		for _, remark := range workload.Remarks(list, absent) {
 			fmt.Fprintln(c.Stderr, "dtrec: "+remark)
 		}
 		return func(_ context.Context, s *session, _ <-chan struct{}) (string, int, error) {
@@ -240,7 +241,7 @@ func (s *session) running() (n int) {
 	return n
 }
 
-func (s *session) workloads(list []Workload) (by string, code int, err error) {
+func (s *session) workloads(list []workload.Program) (by string, code int, err error) {
 	for i := range list {
 		program, err := runWorkload(s, &list[i])
 		if err != nil {

@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package record
+package workload
 
 import (
 	"os"
@@ -14,8 +14,8 @@ import (
 )
 
 // rootless are the workloads that run as any user, anywhere.
-func rootless() []Workload {
-	return slices.DeleteFunc(pathWorkloads(), func(w Workload) bool { return w.Name == "race" || w.Name == "casefold" })
+func rootless() []Program {
+	return slices.DeleteFunc(All()[11:], func(w Program) bool { return w.Name == "race" || w.Name == "casefold" })
 }
 
 // Every call comes out as the workload says, and what it makes is what is removed.
@@ -24,7 +24,7 @@ func TestPathWorkloads(t *testing.T) {
 		t.Run(w.Name, func(t *testing.T) {
 			dir := t.TempDir()
 			t.Chdir(dir)
-			if err := RunWorkload(&w, 1, nil); err != nil {
+			if err := w.Run(1, nil); err != nil {
 				t.Error(err)
 			}
 			if err := os.Chdir(dir); err != nil {
@@ -33,7 +33,7 @@ func TestPathWorkloads(t *testing.T) {
 			if made, _ := filepath.Glob("*"); len(made) == 0 {
 				t.Error("it made nothing")
 			}
-			if err := cleanWorkloads([]Workload{w}); err != nil {
+			if err := Clean([]Program{w}); err != nil {
 				t.Error(err)
 			}
 			if left, _ := filepath.Glob("*"); len(left) != 0 {
@@ -60,7 +60,7 @@ func TestPathWorkloadsInC(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Chdir(ours)
-			if err := RunWorkload(&w, 1, nil); err != nil {
+			if err := w.Run(1, nil); err != nil {
 				t.Error(err)
 			}
 			if a, b := tree(t, ours), tree(t, theirs); a != b {
@@ -91,14 +91,15 @@ func tree(t *testing.T, dir string) string {
 // Two threads open every file, at any speed; the names are those of the C.
 func TestRace(t *testing.T) {
 	t.Chdir(t.TempDir())
-	w := Workload{Name: "race", steps: []step{raceTrack{race{"race", 4}}, race{"race", 4}}}
-	if err := RunWorkload(&w, 1, nil); err != nil {
+	w := Program{Name: "race", steps: append(raceTrack("race", 4), race("race", 4))}
+	if err := w.Run(1, nil); err != nil {
 		t.Error(err)
 	}
 	if err := os.Remove("race/03"); err != nil {
 		t.Fatal(err)
 	}
-	err := race{"race", 4}.run(&state{comm: "race"})
+	again := race("race", 4)
+	err := again.execute(&state{comm: "race"})
 	if err == nil || strings.Count(err.Error(), "open race/03: ") != 2 {
 		t.Errorf("a missing file is not told by both threads: %v", err)
 	}

@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package record
+package workload
 
 import (
 	"os"
@@ -18,22 +18,22 @@ import (
 func TestWorkloadNames(t *testing.T) {
 	want := "minimal_open te_miss tm_miss lm_miss a_miss a_miss_enoent hits delete evict rebuild post " +
 		"rename rename_dir links link_loop create tmpfile at dots names wild_names casefold race"
-	if got := strings.Join(WorkloadNames(), " "); got != want {
+	if got := strings.Join(Names(), " "); got != want {
 		t.Errorf("got %s", got)
 	}
-	for _, name := range WorkloadNames() {
+	for _, name := range Names() {
 		if len(name) > 15 {
 			t.Errorf("%s is too long for a comm", name)
 		}
 	}
-	if _, err := FindWorkload("nosuch"); err == nil {
+	if _, err := Find("nosuch"); err == nil {
 		t.Error("nosuch is found")
 	}
-	all, absent, err := selectWorkloads([]string{"hits", "all"})
-	if err != nil || len(all)+len(absent) != len(Workloads()) || all[0].Name != "hits" {
+	all, absent, err := Select([]string{"hits", "all"})
+	if err != nil || len(all)+len(absent) != len(All()) || all[0].Name != "hits" {
 		t.Errorf("%d selected, %d absent, %v", len(all), len(absent), err)
 	}
-	if slices.ContainsFunc(all, func(w Workload) bool { return w.Name == "race" }) {
+	if slices.ContainsFunc(all, func(w Program) bool { return w.Name == "race" }) {
 		t.Error("race is in all")
 	}
 }
@@ -71,7 +71,7 @@ func TestWorkloadSource(t *testing.T) {
 			"close(drop);",
 		},
 	} {
-		w, err := FindWorkload(name)
+		w, err := Find(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +84,7 @@ func TestWorkloadSource(t *testing.T) {
 // What is printed is C.
 func TestWorkloadSourceCompiles(t *testing.T) {
 	cc := compiler(t)
-	for _, w := range Workloads() {
+	for _, w := range All() {
 		cmd := exec.Command(cc, "-x", "c", "-std=gnu11", "-fsyntax-only", "-Wall", "-Werror", "-")
 		cmd.Stdin = strings.NewReader(wholeProgram(w.Source()))
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -128,7 +128,7 @@ func wholeProgram(lines []string) string {
 // A workload that needs no root really runs, under its name, and leaves nothing.
 func TestRunWorkload(t *testing.T) {
 	t.Chdir(t.TempDir())
-	w, err := FindWorkload("minimal_open")
+	w, err := Find("minimal_open")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestRunWorkload(t *testing.T) {
 		comm = strings.TrimSpace(string(b))
 		return err
 	}
-	if err := RunWorkload(&w, 1, gate); err != nil {
+	if err := w.Run(1, gate); err != nil {
 		t.Error(err)
 	}
 	if comm != "minimal_open" {
@@ -158,11 +158,11 @@ func TestRunWorkloadGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	w := Workload{Name: "test", steps: []step{
-		open{path: absent, fd: "fd", errno: unix.ENOENT}, printFD{"%d\n", "fd"},
-		open{path: absent, fd: "fd"}, creat{there}, open{path: there, errno: unix.ENOENT}, unlink{path: there},
+	w := Program{Name: "test", steps: []step{
+		missing(absent).into("fd"), call("printf", "%d\n", variable("fd")),
+		call("open", absent, readOnly).into("fd"), call("creat", there, mode(0o644)).closed(), missing(there), call("unlink", there),
 	}}
-	err = RunWorkload(&w, int(pipe.Fd()), nil)
+	err = w.Run(int(pipe.Fd()), nil)
 	pipe.Close()
 	if err == nil || !strings.Contains(err.Error(), "absent: no such file") || !strings.Contains(err.Error(), "there: it was to fail with") {
 		t.Errorf("got %v", err)
@@ -177,7 +177,7 @@ func TestRunWorkloadGoesOn(t *testing.T) {
 }
 
 func TestWorkloadFiles(t *testing.T) {
-	got := strings.Join(workloadFiles(seedWorkloads()), " ")
+	got := strings.Join(files(All()[:11]), " ")
 	if got != "/mnt/loopfs/none.txt /tmp/t_e.txt /tmp/t_m.txt l_e.txt l_m.txt" {
 		t.Errorf("got %s", got)
 	}
@@ -185,7 +185,7 @@ func TestWorkloadFiles(t *testing.T) {
 
 func TestNeeds(t *testing.T) {
 	if _, err := os.Stat(loopFile); err != nil {
-		if err, ok := needLoop(loopFile)().(*NeedError); !ok || err.Remedy == "" {
+		if err, ok := needLoop().(*NeedError); !ok || err.Remedy == "" {
 			t.Errorf("no file, and the need is met: %v", err)
 		}
 	}
@@ -202,8 +202,8 @@ func TestRemarks(t *testing.T) {
 	if unix.Statfs("/dev/shm", &s) != nil || s.Type != unix.TMPFS_MAGIC {
 		t.Skip("no tmpfs on /dev/shm")
 	}
-	list := []Workload{{steps: []step{creat{"/dev/shm/a"}, creat{"/dev/shm/b"}, creat{"/proc/x"}}}}
-	got := remarks(list, []error{os.ErrInvalid})
+	list := []Program{{steps: create("/dev/shm/a", "/dev/shm/b", "/proc/x")}}
+	got := Remarks(list, []error{os.ErrInvalid})
 	if len(got) != 2 || got[0] != "left out: invalid argument" || !strings.HasPrefix(got[1], "/dev/shm is in memory") {
 		t.Errorf("got %q", got)
 	}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// step is one statement of a program: a call of the table below, or a few lines of C with
+// the Go that does the same.
+type step struct {
+	call  string     // a name of calls
+	args  []any      // a path or text, a variable, flags, a mode, a number
+	to    variable   // takes the result; empty: it is dropped
+	shut  bool       // the descriptor it returns is closed in the same line
+	fails unix.Errno // how it is expected to fail; 0: it is not
+	or    unix.Errno // failing with it is as good, on a filesystem that cannot do it
+	note  string     // a comment behind it
+	made  []string   // files it brings into being, beyond what the table says
+
+	before, source []string // instead of a call: what stands before main, and in it
+	run            func(*state) error
+}
+
+// The arguments of a call that are more than a string or a number in C.
+type (
+	variable string // of a descriptor, or of a name
+	flags    int    // of open
+	mode     uint32
+)
+
+// state is the variables of a running program.
+type state struct {
+	comm   string
+	fds    map[variable]int
+	names  map[variable]string
+	stdout int
+}
+
+// calls are what programs may call: how each is done, and which of its arguments name what
+// it brings into being.
+var calls = map[string]struct {
+	do    func(*arguments) (fd int, err error)
+	makes []int
+}{
+	"open": {func(a *arguments) (int, error) { return unix.Open(a.path(0), a.number(1), uint32(a.number(2))) }, []int{0}},
+	"openat": {func(a *arguments) (int, error) {
+		return unix.Openat(a.fd(0), a.path(1), a.number(2), uint32(a.number(3)))
+	}, nil},
+	"creat":   {func(a *arguments) (int, error) { return unix.Creat(a.path(0), uint32(a.number(1))) }, []int{0}},
+	"close":   {func(a *arguments) (int, error) { return 0, unix.Close(a.fd(0)) }, nil},
+	"mkdir":   {func(a *arguments) (int, error) { return 0, unix.Mkdir(a.path(0), uint32(a.number(1))) }, []int{0}},
+	"rename":  {func(a *arguments) (int, error) { return 0, unix.Rename(a.path(0), a.path(1)) }, []int{0, 1}},
+	"link":    {func(a *arguments) (int, error) { return 0, unix.Link(a.path(0), a.path(1)) }, []int{1}},
+	"symlink": {func(a *arguments) (int, error) { return 0, unix.Symlink(a.path(0), a.path(1)) }, []int{1}},
+	"unlink":  {func(a *arguments) (int, error) { return 0, unix.Unlink(a.path(0)) }, nil},
+	"chdir":   {func(a *arguments) (int, error) { return 0, unix.Chdir(a.path(0)) }, nil},
+	"sync":    {func(*arguments) (int, error) { unix.Sync(); return 0, nil }, nil},
+	"write":   {func(a *arguments) (int, error) { return unix.Write(a.fd(0), []byte(a.path(1))) }, nil},
+	"pwrite":  {func(a *arguments) (int, error) { return unix.Pwrite(a.fd(0), []byte(a.path(1)), int64(a.number(3))) }, nil},
+	"printf": {func(a *arguments) (int, error) {
+		return unix.Write(a.stdout, fmt.Appendf(nil, a.path(0), a.fd(1)))
+	}, nil},
+}
+
+// arguments are those of a step, while it runs.
+type arguments struct {
+	*state
+	args []any
+}
+
+func (a *arguments) at(n int) any {
+	if n < len(a.args) {
+		return a.args[n]
+	}
+	return 0
+}
+
+func (a *arguments) path(n int) string {
+	if v, ok := a.at(n).(variable); ok {
+		return a.names[v]
+	}
+	s, _ := a.at(n).(string)
+	return s
+}
+
+func (a *arguments) fd(n int) int {
+	v, _ := a.at(n).(variable)
+	return a.fds[v]
+}
+
+func (a *arguments) number(n int) int {
+	switch v := a.at(n).(type) {
+	case flags:
+		return int(v)
+	case mode:
+		return int(v)
+	case int:
+		return v
+	}
+	return 0
+}
+
+// call is a step that calls name with the arguments.
+func call(name string, args ...any) step { return step{call: name, args: args} }
+
+// into makes a step's result a variable.
+func (s step) into(v variable) step { s.to = v; return s }
+
+// failing makes a step one that is to fail.
+func (s step) failing(errno unix.Errno) step { s.fails = errno; return s }
+
+// closed makes a step one that closes the descriptor it returns.
+func (s step) closed() step { s.shut = true; return s }
+
+// execute runs a step. Like the C it stands for it sets its variable whatever comes of it.
+func (s *step) execute(state *state) error {
+	if s.run != nil {
+		return s.run(state)
+	}
+	a := &arguments{state, s.args}
+	fd, err := calls[s.call].do(a)
+	if err != nil {
+		fd = -1
+	} else if s.shut {
+		err = unix.Close(fd)
+	}
+	if s.to != "" {
+		state.fds[s.to] = fd
+	}
+	switch what := strings.TrimSpace(s.call + " " + a.path(0)); {
+	case s.fails != 0 && err == nil:
+		return fmt.Errorf("%s: it was to fail with: %w", what, s.fails)
+	case err == nil, s.fails != 0 && errors.Is(err, s.fails), s.or != 0 && errors.Is(err, s.or):
+		return nil
+	default:
+		return fmt.Errorf("%s: %w", what, err)
+	}
+}
+
+// lines is the step in C.
+func (s *step) lines() []string {
+	if s.call == "" {
+		return s.source
+	}
+	var args []string
+	for _, a := range s.args {
+		args = append(args, spell(a))
+	}
+	c := s.call + "(" + strings.Join(args, ", ") + ")"
+	if s.shut {
+		c = "close(" + c + ")"
+	}
+	if s.to != "" {
+		c = "int " + string(s.to) + " = " + c
+	}
+	if c += ";"; s.note != "" {
+		c += " // " + s.note
+	}
+	return []string{c}
+}
+
+// makes lists the files that the step brings into being, or counts on being absent.
+func (s *step) makes() []string {
+	out := s.made
+	for _, n := range calls[s.call].makes {
+		path, ok := s.args[n].(string)
+		if f, opens := (&arguments{args: s.args}).at(1).(flags); opens && int(f)&unix.O_CREAT == 0 && s.fails != unix.ENOENT {
+			continue
+		}
+		if ok {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
+// spell is an argument in C.
+func spell(a any) string {
+	switch a := a.(type) {
+	case string:
+		return quote(a)
+	case flags:
+		return flagNames(int(a))
+	case mode:
+		return fmt.Sprintf("%#o", uint32(a))
+	}
+	return fmt.Sprint(a)
+}
+
+// quote is a C string literal. What is not printable ASCII is in octal, which unlike
+// hexadecimal ends after three digits.
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\%03o`, c)
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String() + `"`
+}
+
+// flagNames spells the flags of open in C. O_TMPFILE holds the bit of O_DIRECTORY.
+func flagNames(flags int) string {
+	names := []string{[]string{"O_RDONLY", "O_WRONLY", "O_RDWR"}[flags&unix.O_ACCMODE]}
+	for _, f := range []struct {
+		bits int
+		name string
+	}{{unix.O_CREAT, "O_CREAT"}, {unix.O_EXCL, "O_EXCL"}, {unix.O_PATH, "O_PATH"}, {unix.O_NOFOLLOW, "O_NOFOLLOW"},
+		{unix.O_TMPFILE, "O_TMPFILE"}, {unix.O_DIRECTORY, "O_DIRECTORY"}} {
+		if flags&f.bits == f.bits {
+			names = append(names, f.name)
+			flags &^= f.bits
+		}
+	}
+	return strings.Join(names, " | ")
+}
