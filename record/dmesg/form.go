@@ -6,14 +6,20 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/dtrec/dtrec/schema"
 )
 
+// pattern is a regular expression that is compiled when it is first used: most commands use none.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 // form is one way to say an event. The groups of its pattern are called after what
 // they hold: at (address), name, hash, length, rest (of the path), null, salt, symbol.
 type form struct {
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 	role    schema.Role // unspecified: that of the symbol
 	phase   schema.Phase
 	symbol  string // empty: the group's
@@ -45,8 +51,8 @@ const (
 	hashed  = `hash (?P<hash>\d{1,10}|0x[0-9a-f]{1,8}) length (?P<length>\d{1,10}) name (?P<rest>.*)`
 )
 
-func shape(pattern string, r schema.Role, p schema.Phase, symbol string) form {
-	return form{regexp.MustCompile(`^` + pattern + `$`), r, p, symbol}
+func shape(text string, r schema.Role, p schema.Phase, symbol string) form {
+	return form{pattern(`^` + text + `$`), r, p, symbol}
 }
 
 // driverForms are the lines of the module, newest version first.
@@ -71,13 +77,13 @@ var driverForms = []form{
 }
 
 // driverStarts begin a line of the module, whole or broken.
-var driverStarts = regexp.MustCompile(`^(?:\[[OAL]\] [A-Z]+:|\[trace_(?:open|lookup|alloc)\]|_{0,2}d[a-z_]+ (?:entry|return)\b|full_name_hash return|optional probe not registered)`)
+var driverStarts = pattern(`^(?:\[[OAL]\] [A-Z]+:|\[trace_(?:open|lookup|alloc)\]|_{0,2}d[a-z_]+ (?:entry|return)\b|full_name_hash return|optional probe not registered)`)
 
 // match finds the form of a text and makes its event. In the bullet of a list a name
 // may stand in a code span. hidden counts the pointers that %p made unreadable.
 func match(forms []form, text string, listed bool) (e schema.Event, hidden int, ok bool) {
 	for i := range forms {
-		if m := forms[i].pattern.FindStringSubmatch(text); m != nil {
+		if m := forms[i].pattern().FindStringSubmatch(text); m != nil {
 			return forms[i].event(m, listed)
 		}
 	}
@@ -86,7 +92,7 @@ func match(forms []form, text string, listed bool) (e schema.Event, hidden int, 
 
 func (f *form) event(m []string, listed bool) (e schema.Event, hidden int, ok bool) {
 	e.Role, e.Phase, e.Symbol = f.role, f.phase, f.symbol
-	for i, group := range f.pattern.SubexpNames() {
+	for i, group := range f.pattern().SubexpNames() {
 		v, err := m[i], error(nil)
 		if i == 0 || v == "" && group != "rest" {
 			continue
@@ -147,14 +153,14 @@ func severalSymbols(r schema.Role) bool {
 }
 
 // dropCaches is the kernel's own line, printed after the work was done.
-var dropCaches = regexp.MustCompile(`^(.{1,15}) \((\d{1,10})\): drop_caches: (\d{1,2})$`)
+var dropCaches = pattern(`^(.{1,15}) \((\d{1,10})\): drop_caches: (\d{1,2})$`)
 
 // evict reads a drop_caches line; slabs is false where only the page cache went.
 func evict(text string) (e schema.Event, slabs, ok bool) {
 	if !strings.Contains(text, "): drop_caches: ") {
 		return e, false, false
 	}
-	m := dropCaches.FindStringSubmatch(text)
+	m := dropCaches().FindStringSubmatch(text)
 	if m == nil {
 		return e, false, false
 	}

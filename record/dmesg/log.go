@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -81,13 +80,13 @@ type reader struct {
 	before  string // the text of the line before, if it said an event
 }
 
-var linuxVersion = regexp.MustCompile(`^Linux version (\S+) ?([^#]*)(#.*)?$`)
+var linuxVersion = pattern(`^Linux version (\S+) ?([^#]*)(#.*)?$`)
 
 // anotherBoot is what journalctl prints between two boots.
-var anotherBoot = regexp.MustCompile(`^-- (?:Boot [0-9a-f]{32}|Reboot) --$`)
+var anotherBoot = pattern(`^-- (?:Boot [0-9a-f]{32}|Reboot) --$`)
 
 // ownPage is the line of a report by dtrec that says which run it is of.
-var ownPage = regexp.MustCompile("^This (?:report uses one run|page uses one run of a kernel log): id `([0-9a-f]{32})`, ")
+var ownPage = pattern("^This (?:report uses one run|page uses one run of a kernel log): id `([0-9a-f]{32})`, ")
 
 // line takes one line in.
 //
@@ -102,12 +101,12 @@ func (l *reader) line(line string) {
 	if l.boundary(text, at) {
 		return
 	}
-	if m := ownPage.FindStringSubmatch(text); m != nil && at.clock == noClock {
+	if m := ownPage().FindStringSubmatch(text); m != nil && at.clock == noClock {
 		l.log.Report = m[1]
 	}
 	events, known := l.read(text, at, listed)
 	if !known {
-		l.unknown(line, driverStarts.MatchString(text))
+		l.unknown(line, driverStarts().MatchString(text))
 		return
 	}
 	l.keep(events, text)
@@ -116,8 +115,8 @@ func (l *reader) line(line string) {
 // boundary begins another run where a line shows one, and reports whether the line says
 // no more than that.
 func (l *reader) boundary(text string, at stamp) bool {
-	version := linuxVersion.FindStringSubmatch(text)
-	boot := at.clock == noClock && anotherBoot.MatchString(text)
+	version := linuxVersion().FindStringSubmatch(text)
+	boot := at.clock == noClock && anotherBoot().MatchString(text)
 	if l.run == nil || version != nil || boot || l.times.restarted(at) {
 		l.flush()
 		l.run = &Run{Line: l.log.Lines}

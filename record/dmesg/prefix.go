@@ -3,7 +3,6 @@
 package dmesg
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -31,19 +30,19 @@ type stamp struct {
 // it (":" matches, "-" context; of several files with the name of the file), the
 // priority as dmesg -r and dmesg -x show it.
 var (
-	prompt   = regexp.MustCompile(`^\[sudo\] password for [^:]*: ?`)
-	number   = regexp.MustCompile(`^\d+[:-]`)
-	inFile   = regexp.MustCompile(`^[^\s:\[]+:\d+:`)
-	besideIn = regexp.MustCompile(`^([^\s:\[]+(?::|-\d+-))(?:[-*] )?\[`) // without number, or context: only before a bracket
-	priority = regexp.MustCompile(`^(?:<\d{1,3}>|[a-z]+ *:[a-z]+ *: )`)
+	prompt   = pattern(`^\[sudo\] password for [^:]*: ?`)
+	number   = pattern(`^\d+[:-]`)
+	inFile   = pattern(`^[^\s:\[]+:\d+:`)
+	besideIn = pattern(`^([^\s:\[]+(?::|-\d+-))(?:[-*] )?\[`) // without number, or context: only before a bracket
+	priority = pattern(`^(?:<\d{1,3}>|[a-z]+ *:[a-z]+ *: )`)
 )
 
 var (
-	bullet    = regexp.MustCompile(`^\s*[-*] `)
-	seconds   = regexp.MustCompile(`^\[ *(\d{1,9})\.(\d{6})\](?:\[ *[TC]\d+\])? ?`)
-	ctime     = regexp.MustCompile(`^\[([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4})\] ?`)
-	iso       = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})[.,](\d{6})(?:Z|[+-]\d{2}:?\d{2}) (?:\S+ kernel: )?`)
-	syslogDay = regexp.MustCompile(`^([A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}) \S+ kernel: ?`)
+	bullet    = pattern(`^\s*[-*] `)
+	seconds   = pattern(`^\[ *(\d{1,9})\.(\d{6})\](?:\[ *[TC]\d+\])? ?`)
+	ctime     = pattern(`^\[([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4})\] ?`)
+	iso       = pattern(`^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})[.,](\d{6})(?:Z|[+-]\d{2}:?\d{2}) (?:\S+ kernel: )?`)
+	syslogDay = pattern(`^([A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}) \S+ kernel: ?`)
 )
 
 // undress takes off a line what does not belong to its text: what tools put before
@@ -51,10 +50,10 @@ var (
 // a list holds it: listed is false.
 func undress(line string) (text string, at stamp, listed bool) {
 	text = unprompted(unplaced(unprompted(line)))
-	b := bullet.FindString(text)
+	b := bullet().FindString(text)
 	text = text[len(b):]
-	text, at = dated(text[len(priority.FindString(text)):])
-	if m := seconds.FindStringSubmatch(text); m != nil {
+	text, at = dated(text[len(priority().FindString(text)):])
+	if m := seconds().FindStringSubmatch(text); m != nil {
 		s, _ := strconv.ParseInt(m[1], 10, 64)
 		us, _ := strconv.ParseInt(m[2], 10, 64)
 		text, at = text[len(m[0]):], stamp{printk, s*1e9 + us*1e3} // the kernel's own time, whatever stands before
@@ -62,20 +61,20 @@ func undress(line string) (text string, at stamp, listed bool) {
 	return strings.TrimLeft(text, " \t"), at, b != "" && at.clock == noClock
 }
 
-func unprompted(text string) string { return text[len(prompt.FindString(text)):] }
+func unprompted(text string) string { return text[len(prompt().FindString(text)):] }
 
 // unplaced takes off the place that rg gives a line.
 func unplaced(text string) string {
-	if iso.MatchString(text) { // a date begins as a line number does
+	if iso().MatchString(text) { // a date begins as a line number does
 		return text
 	}
-	if n := number.FindString(text); n != "" {
+	if n := number().FindString(text); n != "" {
 		return text[len(n):]
 	}
-	if n := inFile.FindString(text); n != "" {
+	if n := inFile().FindString(text); n != "" {
 		return text[len(n):]
 	}
-	if m := besideIn.FindStringSubmatch(text); m != nil {
+	if m := besideIn().FindStringSubmatch(text); m != nil {
 		return text[len(m[1]):]
 	}
 	return text
@@ -83,17 +82,17 @@ func unplaced(text string) string {
 
 // dated takes a date off the start of the text.
 func dated(text string) (string, stamp) {
-	if m := ctime.FindStringSubmatch(text); m != nil {
+	if m := ctime().FindStringSubmatch(text); m != nil {
 		if t, err := time.Parse(time.ANSIC, m[1]); err == nil {
 			return text[len(m[0]):], stamp{wallClock, t.UnixNano()}
 		}
 	}
-	if m := iso.FindStringSubmatch(text); m != nil {
+	if m := iso().FindStringSubmatch(text); m != nil {
 		if t, err := time.Parse("2006-01-02T15:04:05.000000", m[1]+"."+m[2]); err == nil {
 			return text[len(m[0]):], stamp{wallClock, t.UnixNano()}
 		}
 	}
-	if m := syslogDay.FindStringSubmatch(text); m != nil {
+	if m := syslogDay().FindStringSubmatch(text); m != nil {
 		// A leap year, so that Feb 29 is a day.
 		if t, err := time.Parse("2006 Jan _2 15:04:05", "1972 "+m[1]); err == nil {
 			return text[len(m[0]):], stamp{syslog, t.UnixNano()}

@@ -3,7 +3,6 @@
 package dmesg
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -25,20 +24,20 @@ var wordingForms = []form{
 
 var (
 	// silence says that a line is not there. It is no event.
-	silence = regexp.MustCompile(`^do_filp_open return pointer: not printed\b`)
+	silence = pattern(`^do_filp_open return pointer: not printed\b`)
 	// nextEvent is where a bullet with two events goes on.
-	nextEvent = regexp.MustCompile(`, (?:do_filp_open|__d_add|__d_alloc|d_lookup|__d_lookup|__d_lookup_rcu|d_delete|__dentry_kill) (?:entry|return)\b`)
+	nextEvent = pattern(`, (?:do_filp_open|__d_add|__d_alloc|d_lookup|__d_lookup|__d_lookup_rcu|d_delete|__dentry_kill) (?:entry|return)\b`)
 	// ofName is the label of a bullet about one name.
-	ofName = regexp.MustCompile(`^(\S.*) (?:hit|delete|evict)$`)
+	ofName = pattern(`^(\S.*) (?:hit|delete|evict)$`)
 )
 
 // wording reads a line of a report. Only a bullet may have a label before the words,
 // or say two events.
 func wording(text string, listed bool) (events []schema.Event, hidden int, ok bool) {
-	if silence.MatchString(text) {
+	if silence().MatchString(text) {
 		return nil, 0, true
 	}
-	if e, n, ok := match(wordingForms, text, listed); ok && (!listed || !nextEvent.MatchString(text)) {
+	if e, n, ok := match(wordingForms, text, listed); ok && (!listed || !nextEvent().MatchString(text)) {
 		return []schema.Event{e}, n, true
 	}
 	if !listed {
@@ -50,7 +49,7 @@ func wording(text string, listed bool) (events []schema.Event, hidden int, ok bo
 	}
 	for rest != "" {
 		part := rest
-		if at := nextEvent.FindStringIndex(rest); at != nil {
+		if at := nextEvent().FindStringIndex(rest); at != nil {
 			part, rest = rest[:at[0]], rest[at[0]+2:]
 		} else {
 			rest = ""
@@ -59,7 +58,7 @@ func wording(text string, listed bool) (events []schema.Event, hidden int, ok bo
 		if !ok {
 			return nil, 0, false
 		}
-		if m := ofName.FindStringSubmatch(before); m != nil && !e.Columns.Has(schema.ColumnKey) {
+		if m := ofName().FindStringSubmatch(before); m != nil && !e.Columns.Has(schema.ColumnKey) {
 			setName(&e, unspanned(m[1]))
 		}
 		events, hidden = append(events, e), hidden+n
