@@ -39,8 +39,11 @@ enclose them; loss and damage stand in their place. FILE may be - for stdin.
 Formats: text, for people; dmesg, the lines of the stage 2 kernel module; json, one
 object a line, loss and the end of the trace as objects of their own.
 
-Filters choose what is shown; they combine. A time T is in seconds since boot, as
-printed, or with a + in seconds since the start of the recording.
+Filters choose what is shown; they combine. A NAME or PATH is given as it is or as
+dtrec prints it, with escapes such as \r or \u0301; where there is a name of either
+kind, both are shown. Where nothing is shown, stderr has the nearest there is. A time T
+is in seconds since boot, as printed, or with a + in seconds since the start of the
+recording.
 
 Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec replay run1.pb
@@ -85,7 +88,11 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	if filter.To, err = parseTime(o.to, start, math.MaxUint64); err != nil {
 		return usageError(cmd, fmt.Errorf("--to %w", err))
 	}
-	return replay.Print(cmd.OutOrStdout(), t, filter, format)
+	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, format)
+	for _, why := range empty {
+		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", why)
+	}
+	return err
 }
 
 func (o *replayOptions) newFormat(cmd *cobra.Command) (replay.Format, error) {

@@ -4,12 +4,14 @@ package replay
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/dtrec/dtrec/schema"
 )
 
 // Filter picks events to show. The zero Filter picks all; every field set must
-// hold. It filters what is shown, never what is counted or concluded.
+// hold. It filters what is shown, never what is counted or concluded. A string is given
+// as it is, or as it is printed.
 type Filter struct {
 	PIDs  []uint32      // process ids
 	Comms []string      // task names, whole
@@ -26,9 +28,9 @@ func (f *Filter) Match(s *Step) bool {
 	switch {
 	case e.Time < f.From || f.To != 0 && e.Time > f.To,
 		len(f.PIDs) > 0 && !slices.Contains(f.PIDs, e.PID),
-		len(f.Comms) > 0 && !slices.Contains(f.Comms, e.Comm),
+		len(f.Comms) > 0 && !among(f.Comms, e.Comm),
 		len(f.Roles) > 0 && !slices.Contains(f.Roles, e.Role),
-		len(f.Paths) > 0 && (s.Open == nil || !slices.Contains(f.Paths, s.Open.Enter.Name)),
+		len(f.Paths) > 0 && (s.Open == nil || !among(f.Paths, s.Open.Enter.Name)),
 		len(f.Names) > 0 && !f.named(s):
 		return false
 	}
@@ -39,14 +41,25 @@ func (f *Filter) Match(s *Step) bool {
 // picked.
 func (f *Filter) program(p *schema.Program) bool {
 	return len(f.Roles)+len(f.Paths)+len(f.Names) == 0 &&
-		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, p.Pid)) && (len(f.Comms) == 0 || slices.Contains(f.Comms, p.Name))
+		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, p.Pid)) && (len(f.Comms) == 0 || among(f.Comms, p.Name))
 }
 
 // named looks at the event's name, and for an exit without a dentry at that of the
 // call it leaves.
 func (f *Filter) named(s *Step) bool {
-	if slices.Contains(f.Names, s.Event.Name) {
+	if among(f.Names, s.Event.Name) {
 		return true
 	}
-	return s.Event.Phase == schema.Exit && s.Call != nil && slices.Contains(f.Names, s.Call.Enter.Name)
+	return s.Event.Phase == schema.Exit && s.Call != nil && among(f.Names, s.Call.Enter.Name)
+}
+
+// among reports whether a name is one of those given.
+func among(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(g string) bool { return given(g, name) })
+}
+
+// given reports whether a name is the one given: as it is, or as it is printed. Where
+// there are both of these, both are meant.
+func given(g, name string) bool {
+	return g == name || strings.Contains(g, `\`) && Unescape(g) == name
 }

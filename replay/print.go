@@ -30,20 +30,21 @@ type Format interface {
 
 // Print prints a trace to its end: the events that match the filter, and all loss
 // and damage in its place. What was read before an error is printed. Its memory
-// does not depend on the length of the trace.
-func Print(w io.Writer, src Source, filter *Filter, format Format) error {
-	p := printer{src: src, filter: filter, format: format, state: New(src.Header())}
+// does not depend on the length of the trace. Where no event is shown, empty says why
+// in lines: what the filter asks for in vain, and the nearest there is.
+func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []string, err error) {
+	p := printer{src: src, filter: filter, format: format, state: New(src.Header()), unmet: newUnmet(filter)}
 	p.buf = format.begin(make([]byte, 0, printChunk+printChunk/4), src.Header())
 	for {
 		err := p.next()
 		if len(p.buf) >= printChunk || err != nil {
 			if _, werr := w.Write(p.buf); werr != nil {
-				return errors.Join(werr, ignoreEOF(err))
+				return nil, errors.Join(werr, ignoreEOF(err))
 			}
 			p.buf = p.buf[:0]
 		}
 		if err != nil {
-			return ignoreEOF(err)
+			return p.unmet.why(), ignoreEOF(err)
 		}
 	}
 }
@@ -63,6 +64,7 @@ type printer struct {
 	buf      []byte
 	last     uint64 // id of the last event read or known to be missing
 	complete bool
+	unmet    *unmet
 }
 
 // next prints one record. io.EOF: that was all.
@@ -79,8 +81,14 @@ func (p *printer) next() error {
 		p.last = rec.ID
 		step := p.state.Event(rec)
 		p.format.observe(step)
+		if !p.unmet.shown {
+			p.unmet.see(step)
+		}
 		if p.filter.Match(step) {
+			before := len(p.buf)
 			p.buf = p.format.event(p.buf, step)
+			p.unmet.matched++
+			p.unmet.shown = p.unmet.shown || len(p.buf) > before
 		}
 	case *schema.Loss:
 		p.state.Loss(rec)

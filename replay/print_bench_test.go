@@ -28,7 +28,7 @@ func print(t testing.TB, w io.Writer, file []byte, filter *replay.Filter, format
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if err := replay.Print(w, r, filter, format); err != nil {
+	if _, err := replay.Print(w, r, filter, format); err != nil {
 		t.Fatal(err)
 	}
 }
