@@ -15,21 +15,39 @@ import (
 // What a proven claim of each kind says of what was done.
 
 func (c *checker) key(cl *report.Claim, t *truth) error {
-	steps := t.trail.steps
-	switch {
-	case t.trail.linked || t.trail.dotdot:
-		return fmt.Errorf("%v went through a symbolic link or ..", t.op)
-	case len(cl.Terms) != len(steps):
-		return fmt.Errorf("%d components, and %v has %d", len(cl.Terms), t.op, len(steps))
-	}
-	for i, term := range cl.Terms {
-		e := c.tape.event(term.Event)
-		if e.Name != steps[i].name || e.Parent != term.Value {
-			return fmt.Errorf("#%d is about %q, component %d is %q", e.ID, e.Name, i, steps[i].name)
+	n, linked := 0, false
+	for i := range t.trail.steps {
+		s := &t.trail.steps[i]
+		if linked = s.offset < 0; linked {
+			continue
 		}
-		if err := c.under(e, steps[i].dir); err != nil {
+		if n++; n > len(cl.Terms) {
+			return fmt.Errorf("%d components, and %v has more", len(cl.Terms), t.op)
+		}
+		e, k := c.tape.event(cl.Terms[n-1].Event), &cl.Keys[n-1]
+		if e.Name != s.name || e.Parent != k.Parent || k.Offset != s.offset || k.Event != e.ID {
+			return fmt.Errorf("#%d is about %q, component %d is %q", e.ID, e.Name, n, s.name)
+		}
+		if err := c.way(&k.Way, s.up, i > 0 && t.trail.steps[i-1].offset < 0, t); err != nil {
 			return err
 		}
+		if err := c.under(e, s.dir); err != nil {
+			return err
+		}
+	}
+	if n != len(cl.Terms) {
+		return fmt.Errorf("%d components, and %v has %d", len(cl.Terms), t.op, n)
+	}
+	if t.op.Errno != 0 && cl.Stop.Rest != t.trail.rest {
+		return fmt.Errorf("%q was not looked up, and in the model %q", cl.Stop.Rest, t.trail.rest)
+	}
+	return c.way(&cl.Stop.Way, t.trail.up && t.op.Errno == 0, linked, t)
+}
+
+// way holds what a claim says of what lies between two components.
+func (c *checker) way(w *report.Way, up, linked bool, t *truth) error {
+	if w.Up != up || (w.Outside.Count > 0) != linked {
+		return fmt.Errorf("%v: between two components %+v, and in the model ..: %v, a link: %v", t.op, *w, up, linked)
 	}
 	return nil
 }

@@ -66,16 +66,18 @@ type step struct {
 	name   string
 	node   *node // nil: missing
 	token  int
-	offset int // in the path; -1: in that of a symbolic link
+	offset int  // in the path; -1: in that of a symbolic link
+	up     bool // .. stands before it
 }
 
 // trail is the way of a path through the names.
 type trail struct {
 	steps  []step
-	end    *node // what it leads to; nil: nothing
-	linked bool  // a symbolic link was followed
-	dotdot bool
-	errno  int // ENOENT, ENOTDIR or ELOOP
+	end    *node  // what it leads to; nil: nothing
+	linked bool   // a symbolic link was followed
+	up     bool   // the path has .. after the last component
+	rest   string // what of it comes after the last step
+	errno  int    // ENOENT, ENOTDIR or ELOOP
 	links  int
 }
 
@@ -116,14 +118,17 @@ func (w *world) follow(t *trail, at *node, path string, follow, top bool) *node 
 			t.errno = enotdir
 			return nil
 		case name == "..":
-			at, t.dotdot = at.up, true
+			at, t.up = at.up, t.up || top
 			continue
 		}
-		if !top {
+		up := t.up && top
+		if top {
+			t.up, t.rest = false, strings.Trim(path[min(from, len(path)):], "/")
+		} else {
 			offset = -1
 		}
 		s := w.slot(at, name)
-		t.steps = append(t.steps, step{at, name, s.node, s.token, offset})
+		t.steps = append(t.steps, step{at, name, s.node, s.token, offset, up})
 		next := s.node
 		if next == nil {
 			t.errno = enoent

@@ -14,13 +14,6 @@ func (d doubtful) on(fs string) bool { return d.only == "" || d.only == fs }
 
 // workloadDoubts are all that may be doubted when all workloads are recorded.
 var workloadDoubts = []doubtful{
-	// The body of a link is a path of its own, and of that only the lookups are seen.
-	{line: "unproven key of links/s: a symbolic link was followed"},
-	{line: "unproven key of links/d: a symbolic link was followed"},
-	{line: "unproven key of link_loop/a: a symbolic link was followed"},
-	// The walk goes to d_parent without a lookup.
-	{line: "unproven key of dots/sub/../f: not looked up: .."},
-	{line: "unproven key of ../f: not looked up: .."},
 	// A file without a name is in no hash table. Overlayfs refuses to make one on 5.10 and 6.1.
 	{line: "unproven equality of tmpfile: the new dentry was not inserted into the hash table", some: true},
 	// Of a component 255 bytes are recorded, which is all that a filesystem takes.

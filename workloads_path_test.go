@@ -30,7 +30,7 @@ var pathVerdicts = map[string]map[string]string{
 		"move":     "1 proven",
 	},
 	"links": {
-		"key":       "5 proven 2 unproven",
+		"key":       "7 proven",
 		"prefix":    "14 proven",
 		"equality":  "5 proven",
 		"storage":   "6 proven",
@@ -42,7 +42,7 @@ var pathVerdicts = map[string]map[string]string{
 		"hard link": "2 proven",
 	},
 	"link_loop": {
-		"key":     "1 unproven",
+		"key":     "1 proven",
 		"prefix":  "2 proven",
 		"storage": "3 proven",
 		"hash":    "all proven",
@@ -81,7 +81,7 @@ var pathVerdicts = map[string]map[string]string{
 		"delete chain": "1 unproven",
 	},
 	"dots": {
-		"key":      "3 proven 2 unproven",
+		"key":      "5 proven",
 		"prefix":   "10 proven",
 		"equality": "5 proven",
 		"storage":  "3 proven",

@@ -9,7 +9,8 @@ import (
 )
 
 // A layered filesystem looks a name up in those beneath it, by the new dentry's own
-// copy of the name. That is no symbolic link, and proves nothing of the path either.
+// copy of the name. That is no symbolic link: it leads the walk nowhere, and is no missing
+// name of the path's. Of what the path's own names came to nothing is taken away.
 func TestLookupBeneath(t *testing.T) {
 	const own = int(addrA + 56 - pathAddr) // of D1's name
 	missing := func(meanwhile func(*tape)) func(*tape) {
@@ -33,11 +34,11 @@ func TestLookupBeneath(t *testing.T) {
 	}{
 		{"beneath", missing(below), map[Kind]string{Key: "1/0/0", Negative: "1/0/0", Prefix: "1/0/0"}},
 		{"a link's name elsewhere", missing(func(r *tape) { r.rcu(addrC, "f", own+8, 0, 0) }),
-			map[Kind]string{Key: "0/0/1", Negative: "0/0/1"}},
+			map[Kind]string{Key: "1/0/0", Negative: "0/0/1"}},
 		{"the name's memory was given back", missing(func(r *tape) {
 			r.kill(addrA, rootAddr, "f")
 			below(r)
-		}), map[Kind]string{Key: "0/0/1"}},
+		}), map[Kind]string{Key: "1/0/0"}},
 		{"beneath, another directory", func(r *tape) {
 			r.open("d/f")
 			r.rcu(rootAddr, "d", 0, addrA, 5)

@@ -14,6 +14,7 @@ const (
 	stepBytes  = 384 // about what an event takes, without its name
 	claimBytes = 512
 	termBytes  = 64
+	keyBytes   = 192
 	pathBytes  = 640 // its dentry included, which may have been forgotten elsewhere
 
 	lookEvery = 4096 // events from one count of those in progress to the next

@@ -42,10 +42,10 @@ func keyCases() []cellCase {
 			r.opened(addrB, addrA, 6, "f")
 		}},
 		{"a component was passed over", Key, []Why{NotLookedUp}, func(r *tape) {
-			r.open("d/../f")
+			r.open("d/e/f")
 			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.rcu(rootAddr, "f", 5, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "f")
+			r.rcu(addrA, "f", 4, addrB, 6)
+			r.opened(addrB, addrA, 6, "f")
 		}},
 		{"allocated and never looked up", Key, []Why{AllocOnly}, func(r *tape) {
 			r.open("f")
@@ -58,7 +58,7 @@ func keyCases() []cellCase {
 			r.look(schema.RoleLookup, addrC, "f", 0, addrB, 6)
 			r.opened(addrB, addrC, 6, "f")
 		}},
-		{"a name outside the path", Key, []Why{FollowedLink}, func(r *tape) {
+		{"a name outside the path", Key, []Why{NoDoubt}, func(r *tape) {
 			r.open("l")
 			r.rcu(rootAddr, "l", 0, addrA, 5)
 			r.rcu(rootAddr, "f", 90000, addrB, 6)

@@ -47,7 +47,7 @@ func Kinds() []KindInfo {
 	)
 	roles := replay.RolesOf
 	return []KindInfo{
-		{Key, "key", "each component was looked up under the dentry of the one before it, or behind a mount point under the root of a filesystem", roles(open, lookup, chain, rcu, alloc, kill), 0},
+		{Key, "key", "the components looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped", roles(open, lookup, chain, rcu, alloc, kill), 0},
 		{Prefix, "prefix", "name pointer − path pointer = length of the path before the component", roles(open, rcu, alloc), 0},
 		{Equality, "equality", "alloc, insert, lookup and open name one dentry, and it did not end in between", roles(open, lookup, rcu, alloc, insert, kill), 0},
 		{Storage, "storage", "a name lies inside its dentry exactly when it fits", roles(alloc), 0},
@@ -58,7 +58,7 @@ func Kinds() []KindInfo {
 		{Absence, "absence", "no file was opened; nothing was allocated inside the open", roles(open), roles(alloc)},
 		{Eviction, "eviction", "the dentry was killed and another one allocated for the same path", roles(open, lookup, rcu, alloc, kill, move), 0},
 		{DeleteChain, "delete chain", "hit, delete and kill are of one dentry", roles(lookup, remove, kill), 0},
-		{Move, "move", "one dentry got another name or parent", roles(alloc, kill, move), 0},
+		{Move, "move", "one dentry got another name or parent, and displaced another or changed places with it", roles(alloc, insert, kill, move), 0},
 		{HardLink, "hard link", "two dentries alive at once have one inode", roles(open, remove, kill), 0},
 		{Race, "race", "of two dentries allocated for one name one was inserted, the other killed without", roles(open, alloc, insert, kill, move), 0},
 	}
@@ -101,15 +101,18 @@ type Claim struct {
 	Object  Ref    // the dentry it is about; Seq 0: none
 	Other   Ref    // eviction: the dentry before; hard link: the other one; race: the one that lost
 	Terms   []Term
-	Left    Term   // subtraction: Left.Value - Right.Value = Result
-	Right   Term   // zero Label: no subtraction
-	Result  uint64 // bytes, or what Means says
-	Means   string // what the result is, e.g. `length of "/tmp/"`
-	Note    string // what else the events show
-	Copied  bool   // prefix: Left is the copy source of a new dentry's name
-	Emptied bool   // negative: it was inserted with an inode, which d_delete took away
-	From    Place  // move: before
-	To      Place  // move: after
+	Left    Term     // subtraction: Left.Value - Right.Value = Result
+	Right   Term     // zero Label: no subtraction
+	Result  uint64   // bytes, or what Means says
+	Means   string   // what the result is, e.g. `length of "/tmp/"`
+	Note    string   // what else the events show
+	Copied  bool     // prefix: Left is the copy source of a new dentry's name
+	Emptied bool     // negative: it was inserted with an inode, which d_delete took away
+	Keys    []KeyRow // key: the components of the path that were looked up
+	Stop    Stop     // key: what came after the last of these
+	From    Place    // move: before
+	To      Place    // move: after
+	Target  Target   // move: the dentry whose place it took
 }
 
 // Ref names a dentry: D and its number in order of first sight, and its address.

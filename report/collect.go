@@ -21,6 +21,7 @@ type collector struct {
 	walks    []*walk  // for reuse
 	claim    Claim    // the claim being judged
 	terms    []Term   // its operands
+	keys     []KeyRow // the same of one on a key
 	rows     []row    // scratch of the open being judged
 	links    int      // names in it that were not of its path
 	tail     row      // the last of these, if nothing of the path was looked up after it

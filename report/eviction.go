@@ -49,7 +49,7 @@ func (c *collector) again(p *Program, it *Item, w *walk) {
 // symbolic link or a mount leads on from it, or the walk ended before.
 func (c *collector) cameTo(w *walk) *replay.Object {
 	n := len(c.rows)
-	if n == 0 || c.links > 0 || w.overflow || skipped(w.enter().Name, c.rows[n-1].end, len(w.enter().Name)) != "" {
+	if n == 0 || c.links > 0 || w.overflow || rest(w.enter().Name, c.rows[n-1].end) != "" {
 		return nil
 	}
 	d := w.steps[len(w.steps)-1].obj

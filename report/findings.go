@@ -79,7 +79,6 @@ type Item struct {
 	More   uint64 // steps not kept
 	Old    bool   // it opened a file whose dentry was there already, and allocated nothing
 	Claims []Claim
-	Keys   []KeyRow
 
 	Unshown uint64 // claims not kept
 }
@@ -90,18 +89,4 @@ type Step struct {
 	Depth int
 	Enter uint64 // id of the entry, for an exit; 0 none
 	Ref   Ref    // the dentry
-}
-
-// KeyRow is one component of a path as it was looked up.
-type KeyRow struct {
-	Component string
-	Offset    int // in the path, bytes
-	Parent    uint64
-	Hash      uint32
-	Length    uint32
-	Event     uint64 // the lookup's entry
-	Result    Ref    // what it came to; Seq 0: not known
-	ResultAt  uint64 // event that showed the result
-	Mount     bool   // the next component is looked up under the root of a mounted filesystem
-	ParentSeq uint64 // D number of the parent, 0: never seen as a result
 }

@@ -139,7 +139,7 @@ func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 	if it == nil {
 		return false
 	}
-	if !c.take(claimBytes + termBytes*len(c.terms)) {
+	if !c.take(claimBytes + termBytes*len(c.terms) + keyBytes*len(cl.Keys)) {
 		it.Unshown++
 		return false
 	}
@@ -179,9 +179,9 @@ func (c *collector) remember(cl *Claim) {
 	}
 }
 
-// own returns the claim with terms of its own.
+// own returns the claim with operands of its own.
 func (c *collector) own(cl *Claim) Claim {
 	out := *cl
-	out.Terms = slices.Clone(c.terms)
+	out.Terms, out.Keys = slices.Clone(c.terms), slices.Clone(cl.Keys)
 	return out
 }

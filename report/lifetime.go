@@ -252,8 +252,8 @@ func (c *collector) life(s *replay.Step) {
 	}
 	t, told := d.Tag.(*tale)
 	switch {
-	case e.Role == schema.RoleMove && e.Phase == schema.Exit:
-		c.moved(s)
+	case e.Role == schema.RoleMove:
+		c.move(s)
 	case e.Role == schema.RoleDelete:
 		t = taleOf(d)
 		t.deletion, t.deleted, t.deleter = c.program(e), e.Name, e.Comm

@@ -49,7 +49,7 @@ func (p *page) program(prog *Program) {
 		p.line("%d more opens and calls of this program are counted in the verdicts and not shown.\n", prog.Skipped)
 	}
 	for i := range prog.Claims {
-		p.claim(&prog.Claims[i], nil)
+		p.claim(&prog.Claims[i])
 	}
 	if lines := prog.chains(); len(lines) > 0 {
 		p.WriteString(fenced("", lines))
@@ -74,7 +74,7 @@ func (p *page) open(it *Item, n int) {
 		p.line("- … %d more events", it.More)
 	}
 	for i := range it.Claims {
-		p.claim(&it.Claims[i], it)
+		p.claim(&it.Claims[i])
 	}
 	if it.Unshown > 0 {
 		p.line("- … %d more claims, counted and not shown", it.Unshown)
@@ -144,8 +144,20 @@ func (p *page) bullet(s *Step) string {
 		}
 	case schema.RoleFree:
 		return ""
+	case schema.RoleMove:
+		if e.Phase == schema.Enter {
+			return fmt.Sprintf("%s: %s | %s, %s (#%d)", label, s.Ref, code(e.Name), targeted(e), e.ID)
+		}
 	}
 	return fmt.Sprintf("%s: %s | %s (#%d)", label, s.Ref, code(e.Name), e.ID)
+}
+
+// targeted names the dentry whose place a move takes.
+func targeted(e *schema.Event) string {
+	if e.Facts&schema.FactExchange != 0 {
+		return fmt.Sprintf("exchange with target %#x", e.Target)
+	}
+	return fmt.Sprintf("target %#x", e.Target)
 }
 
 func negativeWord(e *schema.Event) string {
@@ -202,41 +214,13 @@ func (p *page) bucket(e *schema.Event) string {
 		(e.Bucket-l.DentryHashtable)/8, e.Hash, l.DHashShift, e.Hash>>l.DHashShift)
 }
 
-// chain spells the components of a path as they were looked up, each under the
-// dentry of the one before.
-func chain(keys []KeyRow) string {
-	var b strings.Builder
-	for i, k := range keys {
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		fmt.Fprintf(&b, "%s under %#x (#%d) → %s", code(k.Component), k.Parent, k.Event, resultText(k))
-		if k.Mount {
-			b.WriteString(", a mount point, so next under the root mounted on it")
-		}
-	}
-	return b.String()
-}
-
-func resultText(k KeyRow) string {
-	if k.Result.Seq == 0 {
-		return "nothing"
-	}
-	return fmt.Sprintf("%s (#%d)", k.Result, k.ResultAt)
-}
-
-// claim writes a claim with its verdict; that on the key of an open shows its chain.
-func (p *page) claim(cl *Claim, it *Item) {
-	says, reason := "", ""
-	if cl.Kind == Key && it != nil {
-		says = chain(it.Keys)
-	} else {
-		says = cl.Says(code)
-	}
+// claim writes a claim with its verdict.
+func (p *page) claim(cl *Claim) {
+	reason := ""
 	if cl.Reason != "" {
 		reason = " — " + text(cl.Reason)
 	}
-	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, says, reason)
+	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
 }
 
 // chains draws the proven evictions and deletions of a program, a line or two each.
@@ -302,11 +286,8 @@ func (prog *Program) learned() string {
 func (cl *Claim) lesson(it *Item) string {
 	switch cl.Kind {
 	case Prefix:
-		if !cl.Copied || it.Keys == nil {
-			return ""
-		}
 		// An open may end at a missing directory, whose offset is not that of the basename.
-		if k := it.Keys[len(it.Keys)-1]; k.Offset == len(cl.Means) && k.Offset+len(k.Component) == len(it.Path) {
+		if cl.Copied && !strings.Contains(it.Path[len(cl.Means):], "/") {
 			return fmt.Sprintf("basename offset of %s = %d", code(it.Path), cl.Result)
 		}
 	case Equality:

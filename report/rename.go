@@ -9,8 +9,26 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
+// moving is what a __d_move finds where it puts the dentry.
+type moving struct {
+	target *replay.Object // nil: no event was about it
+	was    Place          // as last seen
+	inode  uint64
+}
+
+// move remembers at the entry of a __d_move what was known of the target, and judges
+// the move at its exit.
+func (c *collector) move(s *replay.Step) {
+	if s.Event.Phase == schema.Exit {
+		c.moved(s)
+	} else if t := c.state.Objects.At(s.Event.Target); t != nil && s.Call != nil {
+		s.Call.Tag = &moving{t, Place{t.Parent, t.Name, t.Hash}, t.Inode}
+	}
+}
+
 // moved judges the end of a __d_move: the dentry is what it was, under another name
-// or parent.
+// or parent. In an exchange the target enters the hash table inside the call, under the
+// name and parent that the dentry had.
 func (c *collector) moved(s *replay.Step) {
 	if s.Call == nil || s.Object == nil || s.Call.Enter.Dentry != s.Event.Dentry {
 		return // its entry, where the old name stands, was not recorded
@@ -32,11 +50,57 @@ func (c *collector) moved(s *replay.Step) {
 		cl.doubt(Unmoved, "")
 	}
 	cl.From, cl.To = placeOf(from), placeOf(to)
+	cl.Target = Target{Ref: Ref{Addr: from.Target}, Exchange: from.Facts&schema.FactExchange != 0}
+	if m, ok := s.Call.Tag.(*moving); ok {
+		m.judge(cl, from, to)
+	}
 	p := c.program(to)
 	c.count(p, cl)
 	if p.kept && len(p.Claims) < maxClaims {
 		p.Claims = append(p.Claims, c.own(cl))
 	}
+}
+
+// judge adds what the events show of the target.
+func (m *moving) judge(cl *Claim, from, to *schema.Event) {
+	t, now := m.target, Place{m.target.Parent, m.target.Name, m.target.Hash}
+	cl.Target.Ref, cl.Target.Inode = ref(t), m.inode
+	if t.Inserted < from.ID || t.Inserted > to.ID || now.Name != from.Name || now.Parent != from.Parent {
+		return
+	}
+	cl.alive(t)
+	cl.Target.Exchange, cl.Target.Back = true, t.Inserted
+	cl.Target.Known = m.was.Name == to.Name && m.was.Parent == to.Parent
+}
+
+// Target is the dentry whose place a move takes.
+type Target struct {
+	Ref
+	Inode    uint64 // that it had when last seen before; 0: none, or not known
+	Exchange bool   // it took the place of the one moved
+	Back     uint64 // the event that shows it there; 0: none does
+	Known    bool   // it was seen before where the one moved is now
+}
+
+// says spells what became of it, given that the claim is proven or not.
+func (t *Target) says(cl *Claim, q func(string) string) string {
+	name := t.Ref.String()
+	if t.Seq == 0 {
+		name = fmt.Sprintf("%#x", t.Addr)
+	}
+	switch {
+	case t.Addr == 0:
+		return ""
+	case t.Back != 0 && t.Known:
+		return fmt.Sprintf("; exchanged with %s, from %s to %s (#%d)", name, cl.To.says(q), cl.From.says(q), t.Back)
+	case t.Back != 0:
+		return fmt.Sprintf("; exchanged with %s, now %s (#%d)", name, cl.From.says(q), t.Back)
+	case t.Exchange:
+		return fmt.Sprintf("; exchanged with %s, and no event shows that one's new place", name)
+	case t.Inode != 0 && cl.Verdict == Proven:
+		return fmt.Sprintf("; %s, last seen with inode %#x, was displaced", name, t.Inode)
+	}
+	return "; in place of " + name
 }
 
 // Place is a name under a parent, and the hash the kernel has for the two.

@@ -34,7 +34,7 @@ func (cl *Claim) Says(q func(string) string) string {
 	case Creation:
 		fmt.Fprintf(&b, "%s is one dentry, first without inode: %s", cl.Object, equals(cl.Terms, false))
 	case Move:
-		fmt.Fprintf(&b, "%s is one dentry: %s; from %s to %s", cl.Object, equals(cl.Terms, false), cl.From.says(q), cl.To.says(q))
+		fmt.Fprintf(&b, "%s is one dentry: %s; from %s to %s%s", cl.Object, equals(cl.Terms, false), cl.From.says(q), cl.To.says(q), cl.Target.says(cl, q))
 	case HardLink:
 		fmt.Fprintf(&b, "%s and %s have one inode: %s", cl.Other, cl.Object, equals(cl.Terms, false))
 	case Race:
@@ -44,7 +44,7 @@ func (cl *Claim) Says(q func(string) string) string {
 	case Eviction:
 		b.WriteString(cl.eviction())
 	case Key:
-		fmt.Fprintf(&b, "%d components, each looked up under the dentry of the one before, or behind a mount point under a root", len(cl.Terms))
+		b.WriteString(cl.chain(q))
 	default:
 		for _, t := range cl.Terms {
 			fmt.Fprintf(&b, "%s %d (#%d)", t.Label, t.Value, t.Event)

@@ -100,6 +100,10 @@ func (f *Findings) entered(s *Step) string {
 		return fmt.Sprintf("%s, copy source %#x %s", label, e.NameAddr, replay.Printable(e.Name))
 	case schema.RoleInsert:
 		return fmt.Sprintf("%s %s %s, bucket %#x", label, s.Ref, state(e), e.Bucket)
+	case schema.RoleMove:
+		if e.Phase == schema.Enter {
+			return fmt.Sprintf("%s %s %s, %s", label, s.Ref, replay.Printable(e.Name), targeted(e))
+		}
 	case schema.RoleEvict, schema.RoleFork, schema.RoleExec, schema.RoleExit:
 		return label
 	}

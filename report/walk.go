@@ -3,8 +3,6 @@
 package report
 
 import (
-	"strings"
-
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -26,14 +24,14 @@ type walkStep struct {
 
 // row is one component of the path as the walk met it.
 type row struct {
-	offset  int // in the path
-	end     int
-	lookup  *walkStep      // the first lookup's entry
-	alloc   *walkStep      // the alloc's entry: the copy source
-	result  *replay.Object // what the component came to
-	at      *walkStep      // the event that showed it
-	mounted bool           // the next row begins at the root of a mounted filesystem
-	torn    bool           // it was looked up under two parents
+	offset int // in the path
+	end    int
+	lookup *walkStep      // the first lookup's entry
+	alloc  *walkStep      // the alloc's entry: the copy source
+	result *replay.Object // what the component came to
+	at     *walkStep      // the event that showed it
+	after  outside        // names looked up after it that are not in the path
+	torn   bool           // it was looked up under two parents
 }
 
 func (c *collector) walk() *walk {
@@ -170,8 +168,11 @@ func (c *collector) linked(s *walkStep) {
 		return
 	}
 	c.links++
-	if n := len(c.rows); n > 0 && c.rows[n-1].making() {
-		return // its filesystem looks another name up in those it is layered on
+	if n := len(c.rows); n > 0 {
+		if c.rows[n-1].making() {
+			return // its filesystem looks another name up in those it is layered on
+		}
+		c.rows[n-1].after.add(s.ev.ID)
 	}
 	if t := c.tail.lookup; t == nil || t.ev.NameAddr != s.ev.NameAddr || t.ev.Name != s.ev.Name {
 		c.tail = row{lookup: s}
@@ -233,10 +234,10 @@ func (r *row) name(path string) string {
 }
 
 // rowAt returns the row for the component at offset, the last one. A
-// walk that starts over (rcu-walk to ref-walk) comes back to an earlier component:
-// what it met the first time from there on is dropped.
+// walk that starts over (rcu-walk to ref-walk) comes back to an earlier component, or to
+// this one after what a symbolic link had: what it met the first time from there on is dropped.
 func (c *collector) rowAt(offset int, s *walkStep) *row {
-	if n := len(c.rows); n > 0 && c.rows[n-1].offset == offset {
+	if n := len(c.rows); n > 0 && c.rows[n-1].offset == offset && c.rows[n-1].after.Count == 0 {
 		return &c.rows[n-1]
 	}
 	for len(c.rows) > 0 && c.rows[len(c.rows)-1].offset >= offset {
@@ -244,119 +245,6 @@ func (c *collector) rowAt(offset int, s *walkStep) *row {
 	}
 	c.rows = append(c.rows, row{offset: offset, end: offset + int(s.ev.NameLen)})
 	return &c.rows[len(c.rows)-1]
-}
-
-// key: each component was looked up with the dentry of the one before as parent.
-func (c *collector) key(p *Program, it *Item, w *walk) {
-	if len(c.rows) == 0 {
-		return
-	}
-	enter, exit := w.enter(), w.exit()
-	cl := c.begin(Key, enter.Name, enter.Time, exit.Time)
-	if w.overflow {
-		cl.doubt(TooManyEvents, "")
-	}
-	if enter.NameCut() {
-		cl.doubt(CutName, "")
-	}
-	next := 0 // the path is accounted for up to here
-	for i := range c.rows {
-		r := &c.rows[i]
-		if r.lookup == nil {
-			cl.doubt(AllocOnly, quote(enter.Name, r.offset, r.end))
-			continue
-		}
-		if gap := skipped(enter.Name, next, r.offset); gap != "" {
-			cl.doubt(NotLookedUp, gap)
-		}
-		next = r.end
-		if r.torn {
-			cl.doubt(TwoParents, "")
-		}
-		if i > 0 {
-			c.chain(cl, &c.rows[i-1], r)
-		}
-		c.term(c.label(r.lookup.ev.Role, schema.Enter), r.lookup.ev.Parent, r.lookup.ev.ID, r.lookup.ev.Comm)
-	}
-	if exit.Errno() == 0 {
-		if gap := skipped(enter.Name, next, len(enter.Name)); gap != "" {
-			cl.doubt(NotLookedUp, gap)
-		}
-	}
-	if c.links > 0 {
-		cl.doubt(FollowedLink, "")
-	}
-	if c.emit(p, it, cl) {
-		it.Keys = c.keyRows(w)
-	}
-}
-
-// chain holds the parent of one component against the result of the one before.
-// That they differ refutes nothing: a symbolic link to / or .. has no component of
-// its own to be looked up.
-func (c *collector) chain(cl *Claim, prev, r *row) {
-	e := &r.lookup.ev
-	switch {
-	case prev.result == nil:
-		cl.doubt(NoResult, "")
-	case !followed(prev.result):
-		cl.alive(prev.result)
-	case prev.at.ev.Role == schema.RoleAlloc && prev.result.Inserted == 0 && prev.result.Addr != e.Parent:
-		cl.doubt(Replaced, "")
-	case prev.result.Killed != 0 && prev.result.Killed < e.ID:
-		cl.doubt(KilledOnTheWay, "")
-	case prev.result.Addr == e.Parent:
-	case prev.at.ev.Facts&schema.FactMountpoint != 0 && e.Facts&schema.FactParentIsRoot != 0:
-		prev.mounted = true
-	case c.links > 0:
-		cl.doubt(FollowedLink, "")
-	default:
-		cl.doubt(OtherParent, "")
-	}
-}
-
-// skipped returns the first component of path that lies between two offsets; "."
-// is none, since it is never looked up.
-func skipped(path string, from, to int) string {
-	path = path[min(from, to):to]
-	for {
-		path = strings.TrimLeft(path, "/")
-		part, rest, more := strings.Cut(path, "/")
-		if part != "" && part != "." {
-			return part
-		}
-		if !more {
-			return ""
-		}
-		path = rest
-	}
-}
-
-// quote returns path[from:to], bounds clipped.
-func quote(path string, from, to int) string {
-	return path[min(from, len(path)):min(to, len(path))]
-}
-
-// keyRows copies the rows for the report.
-func (c *collector) keyRows(w *walk) []KeyRow {
-	var out []KeyRow
-	for i := range c.rows {
-		r := &c.rows[i]
-		if r.lookup == nil {
-			continue
-		}
-		e := &r.lookup.ev
-		k := KeyRow{Component: e.Name, Offset: r.offset, Parent: e.Parent, Hash: e.Hash, Length: e.NameLen,
-			Event: e.ID, Result: ref(r.result), Mount: r.mounted}
-		if r.at != nil {
-			k.ResultAt = r.at.ev.ID
-		}
-		if parent := c.state.Objects.At(e.Parent); parent != nil {
-			k.ParentSeq = parent.Seq
-		}
-		out = append(out, k)
-	}
-	return out
 }
 
 // prefixes: the name pointer of each component, less the path pointer, is the

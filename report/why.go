@@ -39,7 +39,6 @@ const (
 	NotLookedUp
 	AllocOnly
 	TwoParents
-	FollowedLink
 	KilledOnTheWay
 	Replaced
 	OtherParent
@@ -63,6 +62,7 @@ const (
 	OtherName
 	MaybeKilled
 	AfterItsEnd
+	Unmoved
 
 	// What was recorded contradicts the claim.
 	WrongHash
@@ -73,7 +73,6 @@ const (
 	KilledInside
 	NeverInserted
 	Dropped
-	Unmoved
 
 	whys
 )
@@ -121,10 +120,9 @@ func Whys() []WhyInfo {
 		{NotLookedUp, Unproven, "not looked up: %s", of(Key), false},
 		{AllocOnly, Unproven, "component %s was allocated and not looked up", of(Key), false},
 		{TwoParents, Unproven, "a component was looked up under two dentries", of(Key, Negative), false},
-		{FollowedLink, Unproven, "a symbolic link was followed", of(Key), false},
 		{KilledOnTheWay, Unproven, "the dentry of the component before was killed on the way", of(Key), false},
-		{Replaced, Unproven, "another dentry was put in the place of the one allocated", of(Key), false},
-		{OtherParent, Unproven, "a component was looked up under another dentry than the one before it came to", of(Key), false},
+		{Replaced, Unproven, "the walk went on under another dentry than the one allocated, and no insertion of that was recorded", of(Key), false},
+		{OtherParent, Unproven, "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there", of(Key), false},
 		{MountPoint, Unproven, "the last component is a mount point: the open returned the root of what is mounted there", of(Equality), false},
 		{NotShown, Unproven, "no lookup or alloc of this open returned the dentry", of(Equality), false},
 		{NotInserted, Unproven, "the new dentry was not inserted into the hash table", of(Equality), false},
@@ -145,6 +143,7 @@ func Whys() []WhyInfo {
 		{OtherName, Unproven, "the dentry was allocated for another name", of(Negative, Eviction), false},
 		{MaybeKilled, Unproven, "whether dentry_kill at #%s ended it is not known", of(Negative, Eviction, DeleteChain, HardLink, Race), false},
 		{AfterItsEnd, Unproven, "it was killed at #%s, and this came after", of(Negative, Creation, Move, HardLink), false},
+		{Unmoved, Unproven, "name and parent are the same after it", of(Move), false},
 
 		{WrongHash, Refuted, "recomputed %s", of(Hash), false},
 		{WrongBucket, Refuted, "the bucket is not the one the hash selects", of(Bucket), false},
@@ -154,7 +153,6 @@ func Whys() []WhyInfo {
 		{KilledInside, Refuted, "the dentry was killed at #%s, inside the open: nothing stays cached", of(Negative), false},
 		{NeverInserted, Refuted, "the dentry was not inserted into the hash table", of(Negative), false},
 		{Dropped, Refuted, "the dentry was dropped at #%s", of(Negative), false},
-		{Unmoved, Refuted, "name and parent are the same after it", of(Move), false},
 	}
 }
 

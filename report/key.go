@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// KeyRow is one component of a path as it was looked up.
+type KeyRow struct {
+	Way       Way // what lies between the component before, or the start, and this one
+	Component string
+	Offset    int // in the path, bytes
+	Parent    uint64
+	Hash      uint32
+	Length    uint32
+	Event     uint64 // the lookup's entry
+	Result    Ref    // what it came to; Seq 0: not known
+	ResultAt  uint64 // event that showed the result
+	Making    bool   // that was its alloc, and it was not inserted
+}
+
+// Way is what leads a walk from what one component came to to where it looks the next one
+// up; zero: nothing, the one is the other.
+type Way struct {
+	Up      bool    // the path has .. there, which is never looked up
+	Outside outside // lookups of other names
+	Mount   bool    // the component before is a mount point, and this is under the root of a filesystem
+	Bind    Ref     // it is a mount point, and this is under a directory that is no root
+}
+
+// outside counts lookups of names that do not stand in the path: those of a symbolic
+// link's body, or a filesystem's own.
+type outside struct {
+	Count       int
+	First, Last uint64 // events
+}
+
+func (o *outside) add(id uint64) {
+	if o.Count++; o.First == 0 {
+		o.First = id
+	}
+	o.Last = id
+}
+
+// Stop is the end of a walk.
+type Stop struct {
+	Way   Way    // after the last component
+	Rest  string // what of the path was not looked up
+	Ret   uint64 // the error that the open returned; 0: none
+	Event uint64 // of that
+}
+
+// key: the components of the path that were looked up, one after the other, and how the
+// walk came from each to the next. Where the open failed they end somewhere, and of what
+// was not looked up nothing is said.
+func (c *collector) key(p *Program, it *Item, w *walk) {
+	if len(c.rows) == 0 {
+		return
+	}
+	enter, exit := w.enter(), w.exit()
+	cl := c.begin(Key, enter.Name, enter.Time, exit.Time)
+	if w.overflow {
+		cl.doubt(TooManyEvents, "")
+	}
+	if enter.NameCut() {
+		cl.doubt(CutName, "")
+	}
+	c.keys = c.keys[:0]
+	next, way := 0, Way{} // the path is accounted for up to here
+	for i := range c.rows {
+		r := &c.rows[i]
+		if r.lookup == nil {
+			cl.doubt(AllocOnly, quote(enter.Name, r.offset, r.end))
+			continue
+		}
+		gap, up := skipped(enter.Name, next, r.offset)
+		if gap != "" {
+			cl.doubt(NotLookedUp, gap)
+		}
+		if r.torn {
+			cl.doubt(TwoParents, "")
+		}
+		if way.Up = up; i > 0 {
+			c.chain(cl, &way, &c.rows[i-1], r)
+		}
+		c.term(c.label(r.lookup.ev.Role, schema.Enter), r.lookup.ev.Parent, r.lookup.ev.ID, r.lookup.ev.Comm)
+		c.keys = append(c.keys, r.key(way))
+		next, way = r.end, Way{Outside: r.after}
+	}
+	gap, up := skipped(enter.Name, next, len(enter.Name))
+	if gap != "" && exit.Errno() == 0 {
+		cl.doubt(NotLookedUp, gap)
+	}
+	if cl.Keys = c.keys; exit.Errno() != 0 {
+		cl.Stop = Stop{Rest: rest(enter.Name, next), Ret: exit.Ret, Event: exit.ID}
+	} else {
+		way.Up = up
+	}
+	cl.Stop.Way = way
+	c.emit(p, it, cl)
+}
+
+// key copies the row for the report.
+func (r *row) key(way Way) KeyRow {
+	e := &r.lookup.ev
+	k := KeyRow{Way: way, Component: e.Name, Offset: r.offset, Parent: e.Parent, Hash: e.Hash, Length: e.NameLen, Event: e.ID, Result: ref(r.result)}
+	if r.at != nil {
+		k.ResultAt, k.Making = r.at.ev.ID, r.making()
+	}
+	return k
+}
+
+// chain holds the parent of one component against the result of the one before. Where
+// they differ something recorded must lead from the one to the other; that nothing does
+// refutes nothing: a symbolic link to / or one of /proc has no name to be looked up.
+func (c *collector) chain(cl *Claim, way *Way, prev, r *row) {
+	e := &r.lookup.ev
+	switch {
+	case prev.result == nil:
+		cl.doubt(NoResult, "")
+	case !followed(prev.result):
+		cl.alive(prev.result)
+	case prev.making() && prev.result.Addr != e.Parent:
+		cl.doubt(Replaced, "")
+	case prev.result.Killed != 0 && prev.result.Killed < e.ID:
+		cl.doubt(KilledOnTheWay, "")
+	case prev.result.Addr == e.Parent:
+	case way.Up || way.Outside.Count > 0:
+	case prev.at.ev.Facts&schema.FactMountpoint == 0:
+		cl.doubt(OtherParent, "")
+	case e.Facts&schema.FactParentIsRoot != 0:
+		way.Mount = true
+	default:
+		c.bound(cl, way, e)
+	}
+}
+
+// bound holds that a directory which a mount point led to, and which is no filesystem's root,
+// is one of which the recording knows: as of a bind mount of a directory.
+func (c *collector) bound(cl *Claim, way *Way, e *schema.Event) {
+	d := c.state.Objects.At(e.Parent)
+	if d == nil || d.First > e.ID || d.Name == "" {
+		cl.doubt(OtherParent, "")
+		return
+	}
+	if w, hit := c.state.Losses.Touched(d.FirstAt, e.Time, lives); hit {
+		cl.doubt(EventsLost, lossReason(w))
+	}
+	cl.alive(d)
+	way.Bind = ref(d)
+}
+
+// skipped returns the first component of path that lies between two offsets, and whether
+// .. does. Neither that nor "." is ever looked up.
+func skipped(path string, from, to int) (name string, up bool) {
+	for part := range strings.SplitSeq(path[min(from, to):to], "/") {
+		switch {
+		case part == "..":
+			up = true
+		case part != "" && part != "." && name == "":
+			name = part
+		}
+	}
+	return name, up
+}
+
+// rest is what stands in path from an offset on, without the slashes at either end; empty
+// where that is no component.
+func rest(path string, from int) string {
+	path = strings.Trim(path[min(from, len(path)):], "/")
+	if name, up := skipped(path, 0, len(path)); name == "" && !up {
+		return ""
+	}
+	return path
+}
+
+// quote returns path[from:to], bounds clipped.
+func quote(path string, from, to int) string {
+	return path[min(from, len(path)):min(to, len(path))]
+}
+
+// chain spells the components of a path as they were looked up.
+func (cl *Claim) chain(q func(string) string) string {
+	var b strings.Builder
+	for i, k := range cl.Keys {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		at := fmt.Sprintf("%#x", k.Parent)
+		if k.Way.Bind.Seq != 0 {
+			at = k.Way.Bind.String()
+		}
+		fmt.Fprintf(&b, "%s%s under %s (#%d) → %s", k.Way.says(q), q(k.Component), at, k.Event, k.came())
+	}
+	if then := cl.Stop.Way.between(q); then != "" {
+		b.WriteString("; then " + then)
+	}
+	if s := &cl.Stop; s.Ret != 0 && len(cl.Keys) > 0 {
+		at := "there"
+		if s.Way.Outside.Count == 0 {
+			at = "at " + q(cl.Keys[len(cl.Keys)-1].Component)
+		}
+		fmt.Fprintf(&b, "; stopped %s: %s (#%d)", at, errnoText(s.Ret), s.Event)
+		if s.Rest != "" {
+			b.WriteString(", not looked up: " + q(s.Rest))
+		}
+	}
+	return b.String()
+}
+
+func (w *Way) says(q func(string) string) string {
+	switch {
+	case w.Mount:
+		return "behind that mount point, in the root of a filesystem: "
+	case w.Bind.Seq != 0:
+		return "behind that mount point, in a directory that is no filesystem's root: "
+	case w.Outside.Count == 0 && !w.Up:
+		return ""
+	}
+	return "after " + w.between(q) + ": "
+}
+
+// between names what of a way is neither a component nor a mount point.
+func (w *Way) between(q func(string) string) string {
+	var parts []string
+	if o := w.Outside; o.Count > 0 {
+		at := fmt.Sprintf("#%d", o.First)
+		if o.Count > 1 {
+			at += fmt.Sprintf(" to #%d", o.Last)
+		}
+		parts = append(parts, "lookups of names outside the path, a symbolic link's or a filesystem's own ("+at+")")
+	}
+	if w.Up {
+		parts = append(parts, q(".."))
+	}
+	return strings.Join(parts, " and ")
+}
+
+// came says what the component came to.
+func (k *KeyRow) came() string {
+	switch {
+	case k.Result.Seq == 0:
+		return "nothing"
+	case k.Making:
+		return fmt.Sprintf("%s allocated, not inserted (#%d)", k.Result, k.ResultAt)
+	}
+	return fmt.Sprintf("%s (#%d)", k.Result, k.ResultAt)
+}
