@@ -157,7 +157,10 @@ func (j *jsonLines) rare(dst []byte, e *schema.Event) []byte {
 		dst = appendNumber(dst, `,"flags":`, uint64(e.Flags))
 		dst = appendNumber(dst, `,"mode":`, uint64(e.Mode))
 	}
-	if has.Has(schema.ColumnRet) {
+	switch {
+	case e.Role == schema.RoleExit:
+		dst = j.ended(dst, schema.WaitStatus(e.Ret))
+	case has.Has(schema.ColumnRet):
 		dst = j.ret(dst, e)
 	}
 	if has.Has(schema.ColumnFilesystem) && (e.FSType != "" || e.Dev != 0) {
@@ -189,6 +192,19 @@ func (j *jsonLines) ret(dst []byte, e *schema.Event) []byte {
 	dst = strconv.AppendInt(append(dst, `,"ret":`...), int64(e.Ret), 10)
 	if name := schema.ErrnoName(n); name != "" {
 		dst = append(append(append(dst, `,"errno":"`...), name...), '"')
+	}
+	return dst
+}
+
+// ended is how a process did: what wait(2) returns, and what that means.
+func (j *jsonLines) ended(dst []byte, s schema.WaitStatus) []byte {
+	dst = appendNumber(dst, `,"wait_status":`, uint64(s))
+	if code, ok := s.Code(); ok {
+		return appendNumber(dst, `,"exit_code":`, uint64(code))
+	}
+	if n, core := s.Signal(); n != 0 {
+		dst = appendString(append(dst, `,"signal":`...), schema.SignalName(n))
+		dst = strconv.AppendBool(append(dst, `,"core_dumped":`...), core)
 	}
 	return dst
 }

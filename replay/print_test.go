@@ -231,7 +231,7 @@ func fromJSON(t *testing.T, o map[string]any) schema.Event {
 	e := schema.Event{
 		ID: number("id"), Time: number("time_ns"), CPU: uint32(number("cpu")), PID: uint32(number("pid")), TID: uint32(number("tid")),
 		Comm: text("comm"), Parent: number("parent"), Name: text("name"), NameLen: uint32(number("name_len")), Hash: uint32(number("hash")),
-		NameAddr: number("name_addr"), Dentry: number("dentry"), Inode: number("inode"), Ret: number("ret"), Flags: uint32(number("flags")),
+		NameAddr: number("name_addr"), Dentry: number("dentry"), Inode: number("inode"), Ret: number("ret") | number("wait_status"), Flags: uint32(number("flags")),
 		Mode: uint32(number("mode")), FSType: text("fs"), Bucket: number("bucket"), Target: number("target"), Child: uint32(number("child")),
 	}
 	if dev, ok := o["dev"].(string); ok {

@@ -198,7 +198,10 @@ func (t *text) rare(dst []byte, e *schema.Event) []byte {
 			dst = strconv.AppendUint(append(dst, " mode=0"...), uint64(e.Mode), 8)
 		}
 	}
-	if has.Has(schema.ColumnRet) {
+	switch {
+	case e.Role == schema.RoleExit:
+		dst = append(append(dst, ' '), schema.WaitStatus(e.Ret).String()...)
+	case has.Has(schema.ColumnRet):
 		dst = t.ret(append(dst, " ret="...), e)
 	}
 	if has.Has(schema.ColumnFilesystem) && e.Dev != 0 {
