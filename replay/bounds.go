@@ -53,6 +53,9 @@ func (s *State) InProgress(f func(*Call)) {
 		for _, c := range t.calls {
 			f(c)
 		}
+		for _, c := range t.apart {
+			f(c)
+		}
 	}
 }
 
@@ -64,7 +67,7 @@ func (l *Losses) crowded(first, now uint64) {
 		w.First, w.Last = min(w.First, first), max(w.Last, now)
 		return
 	}
-	l.add(Window{First: first, Last: now, Why: why})
+	l.add(Window{First: first, Last: now, Why: why, begun: true}, now) // they are out already
 }
 
 // remembered is the dentries known, as a ring in the order of their first sight.

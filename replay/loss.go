@@ -16,6 +16,8 @@ type Window struct {
 	Role        schema.Role // 0: any
 	Count       uint64      // events; 0: not known
 	Why         string
+	upsets      bool // an exit's own word on when its entry was may be wrong after it
+	begun       bool // the calls in progress have been told
 }
 
 // maxWindows bounds the windows kept apart; more are joined into wider ones.
@@ -32,15 +34,19 @@ type Losses struct {
 	windows []Window
 	open    int // 1 + index of the window of damage that no event has followed yet
 
+	lost   [32]reach // by role, and of any role at 0: to when events are missing, of the windows that have begun
+	upset  [32]reach // the same of losses after which an exit's own word on its entry may be wrong
+	coming uint64    // when the next window begins that has not; 0: none
+
 	// Of dentries that could not be watched: their events say so, and nothing else is
-	// touched. Count 0: none.
+	// touched. Without Why: none.
 	unwatched Window
 }
 
 // Windows returns the windows in the order they were met; last, as one, those of
 // dentries that could not be watched.
 func (l *Losses) Windows() []Window {
-	if l.unwatched.Count == 0 {
+	if l.unwatched.Why == "" {
 		return l.windows
 	}
 	return append(slices.Clip(l.windows), l.unwatched)
@@ -63,79 +69,169 @@ func (l *Losses) record(r *schema.Loss, now uint64) {
 	if r.Cause == schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME {
 		return // the events are there and say so themselves
 	}
-	l.Total += r.Count
-	l.Recorded += r.Count
+	l.Total = sum(l.Total, r.Count)
+	l.Recorded = sum(l.Recorded, r.Count)
 	if r.Cause == schema.LossCause_LOSS_CAUSE_UNWATCHED {
 		l.watchFull(r) // so do these
 		return
 	}
-	w := Window{First: r.FirstNs, Last: r.LastNs, Role: r.Role, Count: r.Count}
+	w := windowOf(r)
+	l.Late = l.Late || w.First < now
+	l.add(w, now)
+}
+
+// windowOf takes nothing on trust: whatever the record holds, the window is no smaller
+// than what it may mean.
+func windowOf(r *schema.Loss) Window {
+	w := Window{First: min(r.FirstNs, r.LastNs), Last: max(r.FirstNs, r.LastNs), Role: r.Role, Count: r.Count, upsets: true}
+	if _, known := r.Role.Info(); !known {
+		w.Role = 0
+	}
 	switch r.Cause {
 	case schema.LossCause_LOSS_CAUSE_RING_BUFFER:
-		w.Why = "ring buffer full"
+		w.Why, w.upsets = "ring buffer full", false
+	case schema.LossCause_LOSS_CAUSE_UNWATCHED:
+		w.Why = "watch set full"
 	case schema.LossCause_LOSS_CAUSE_MISSED:
 		w.Why = "probe hits missed"
 	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
 		w.Why, w.Last, w.Role = "a process could not be followed", math.MaxUint64, 0
 	case schema.LossCause_LOSS_CAUSE_LIMIT:
-		w.Why, w.Last, w.Role = "recording cut short by a limit", math.MaxUint64, 0
+		w.Why, w.Last, w.Role, w.upsets = "recording cut short by a limit", math.MaxUint64, 0, false
 	default:
 		w.Why, w.Last, w.Role = "lost for a cause not known here", math.MaxUint64, 0
 	}
-	l.Late = l.Late || r.FirstNs < now
-	l.add(w)
+	if r.LastNs < r.FirstNs {
+		w.Why += "; its record ends before it begins"
+	}
+	return w
 }
 
 // watchFull joins a loss of LOSS_CAUSE_UNWATCHED with those before.
 func (l *Losses) watchFull(r *schema.Loss) {
-	w := &l.unwatched
-	if w.Count == 0 {
-		*w = Window{First: r.FirstNs, Last: r.LastNs, Role: r.Role, Why: "watch set full"}
-	}
-	w.First, w.Last, w.Count = min(w.First, r.FirstNs), max(w.Last, r.LastNs), w.Count+r.Count
-	if w.Role != r.Role {
-		w.Role = 0
+	w := windowOf(r)
+	if l.unwatched.Why == "" {
+		l.unwatched = w
+	} else {
+		l.unwatched.join(w)
 	}
 }
 
 // backwards notes an event at time at after one at time now.
 func (l *Losses) backwards(at, now uint64) {
 	l.Late = true
-	l.add(Window{First: at, Last: now, Why: "time runs backwards"})
+	l.add(Window{First: at, Last: now, Why: "time runs backwards"}, now)
 }
 
 func (l *Losses) damage(d *schema.Damage, now uint64) {
-	l.Total += d.Events
-	w := Window{First: now, Last: math.MaxUint64, Count: d.Events, Why: fmt.Sprintf("file damaged at byte %d", d.Offset)}
+	l.Total = sum(l.Total, d.Events)
+	w := Window{First: now, Last: math.MaxUint64, Count: d.Events, Why: fmt.Sprintf("file damaged at byte %d", d.Offset), upsets: true}
 	if d.Cut {
 		w.Why = fmt.Sprintf("file cut at byte %d", d.Offset)
 	}
-	if l.add(w) {
+	switch {
+	case l.open > 0:
+		l.windows[l.open-1].join(w)
+	case len(l.windows) < maxWindows:
+		w.begun = true // these are dropped, and what is called after it is not touched
+		l.windows = append(l.windows, w)
 		l.open = len(l.windows)
+	default:
+		l.add(w, now)
 	}
 }
 
 // resumed ends the window that damage opened: the file goes on at time now.
 func (l *Losses) resumed(now uint64) {
 	if l.open > 0 {
-		l.windows[l.open-1].Last, l.open = now, 0
+		w := &l.windows[l.open-1]
+		w.Last, l.open = max(w.First, now), 0
 	}
 }
 
-// add keeps a window apart, or joins it with the last one and returns false.
-func (l *Losses) add(w Window) bool {
+// add keeps a window apart, or joins it with the last one.
+func (l *Losses) add(w Window, now uint64) {
 	if len(l.windows) < maxWindows {
 		l.windows = append(l.windows, w)
-		return true
+	} else {
+		l.windows[maxWindows-1].join(w)
 	}
-	last := &l.windows[maxWindows-1]
-	last.First, last.Last = min(last.First, w.First), max(last.Last, w.Last)
-	last.Count += w.Count
-	last.Role = 0
-	if last.Why != w.Why {
-		last.Why = "several causes"
+	last := &l.windows[len(l.windows)-1]
+	switch {
+	case w.begun:
+	case last.First <= now:
+		l.begin(last)
+	case l.coming == 0 || last.First < l.coming:
+		l.coming = last.First
 	}
-	return false
+}
+
+// join makes the window cover another as well.
+func (w *Window) join(other Window) {
+	w.First, w.Last = min(w.First, other.First), max(w.Last, other.Last)
+	w.Count = sum(w.Count, other.Count)
+	w.upsets = w.upsets || other.upsets
+	if w.Role != other.Role {
+		w.Role = 0
+	}
+	if w.Why != other.Why {
+		w.Why = "several causes"
+	}
+}
+
+// reach is the time up to which something is missing.
+type reach struct {
+	any  bool
+	last uint64
+}
+
+func (r *reach) extend(last uint64) { r.any, r.last = true, max(r.last, last) }
+
+func (r *reach) covers(time uint64) bool { return r.any && time <= r.last }
+
+// begin makes the window count for the calls in progress.
+func (l *Losses) begin(w *Window) {
+	w.begun = true
+	l.lost[w.Role].extend(w.Last)
+	if w.upsets {
+		l.upset[w.Role].extend(w.Last)
+	}
+}
+
+// pass begins the windows whose time has come.
+func (l *Losses) pass(now uint64) {
+	if l.coming == 0 || now < l.coming {
+		return
+	}
+	l.coming = 0
+	for i := range l.windows {
+		if w := &l.windows[i]; w.begun {
+			continue
+		} else if w.First <= now {
+			l.begin(w)
+		} else if l.coming == 0 || w.First < l.coming {
+			l.coming = w.First
+		}
+	}
+}
+
+// since reports whether events of the role may be missing between a time and now.
+func (l *Losses) since(time uint64, r schema.Role) bool {
+	return l.lost[0].covers(time) || r >= 0 && int(r) < len(l.lost) && l.lost[r].covers(time)
+}
+
+// upsetSince reports whether, between a time and now, the recorder itself may have lost
+// count of which call of the role a thread is in.
+func (l *Losses) upsetSince(time uint64, r schema.Role) bool {
+	return l.upset[0].covers(time) || r >= 0 && int(r) < len(l.upset) && l.upset[r].covers(time)
+}
+
+// sum adds counts that a file may have made up.
+func sum(a, b uint64) uint64 {
+	if a+b < a {
+		return math.MaxUint64
+	}
+	return a + b
 }
 
 // Roles is a set of roles.

@@ -15,6 +15,7 @@ type State struct {
 	threads map[uint32]*thread
 	idle    []*thread // threads without an open call, for reuse
 	last    *thread   // the thread of the previous event, still in threads
+	silent  bool      // an exit of this trace did not say when its entry was, though it might
 	paired  Roles     // roles recorded on entry and on exit
 	logged  bool      // imported: an event without a process is not paired, though it may have a thread
 	marked  bool      // every drop_caches is recorded from its begin to its end, or its loss is
@@ -25,10 +26,13 @@ type State struct {
 
 // Step is what one event means where it stands. It is valid until the next event.
 type Step struct {
-	Event  *schema.Event
-	Depth  int     // how many calls of this thread enclose it
-	Call   *Call   // the call it enters or leaves; nil for a role without exit, or a stray
-	Open   *Call   // the innermost open around it, itself included; nil outside
+	Event *schema.Event
+	Depth int   // how many calls of this thread enclose it
+	Call  *Call // the call it enters or leaves; nil for a role without exit, or a stray
+	Open  *Call // the innermost open around it, itself included; nil outside
+	// Within is Open, or the open around it if that has not ended unseen: whether it had, the
+	// exit tells that says it is this open's.
+	Within *Call
 	Object *Object // what Event.Dentry is; nil for NULL
 	Stray  bool    // an exit whose entry is not there
 }
@@ -44,8 +48,23 @@ type Call struct {
 type thread struct {
 	tid   uint32
 	calls []*Call // innermost last
+	apart []*Call // may have ended unseen: they enclose nothing, and wait for an exit that says it is theirs; oldest first
+	maybe *Call   // of apart, the open that what follows is in if it has not ended; nil: none
 	spare []*Call
 }
+
+// maxApart bounds the calls of a thread that wait for such an exit.
+const maxApart = 16
+
+// knows are the roles whose exits may say when their entry was.
+var knows = func() (set Roles) {
+	for _, info := range schema.Catalogue() {
+		if info.Exit != nil && info.Exit.Columns.Has(schema.ColumnTook) {
+			set |= RolesOf(info.Role)
+		}
+	}
+	return set
+}()
 
 // New returns the state before the first event.
 func New(h *schema.Header) *State {
@@ -63,10 +82,9 @@ func New(h *schema.Header) *State {
 // Event applies one event.
 //
 //  1. Time that runs backwards is a loss of certainty between the two moments, but for
-//     the lines of a log, of which no two are taken together. An open that begins
-//     within one whose exit may be lost is not taken to be nested in it.
-//  2. An exit is paired with the innermost entry of its role on its thread;
-//     entries above that one have lost their exits and are dropped.
+//     the lines of a log, of which no two are taken together.
+//  2. A call whose exit may be among the events lost since encloses nothing more. An exit
+//     is paired with its own entry, or with none: see leave.
 //  3. The dentry of the event is looked up by address and its life goes on,
 //     begins or ends.
 //  4. An entry whose role has exits is pushed.
@@ -78,20 +96,20 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.Losses.backwards(e.Time, s.now)
 	}
 	s.Losses.resumed(e.Time)
+	s.Losses.pass(s.now)
 	t := s.thread(e.TID)
-	if t != nil && e.Role == schema.RoleOpen && e.Phase == schema.Enter && len(s.Losses.windows) > 0 {
-		s.interrupted(t, e)
+	if t != nil && len(s.Losses.windows) > 0 {
+		s.unsettle(t)
 	}
 	s.step = Step{Event: e}
 	paired := s.paired.Has(e.Role) && !line
 	if e.Phase == schema.Exit && paired {
+		s.silent = s.silent || knows.Has(e.Role) && !e.Columns.Has(schema.ColumnTook)
 		s.leave(t)
 	}
 	if t != nil {
 		s.step.Depth = len(t.calls)
-		if s.step.Open == nil && s.step.Depth > 0 {
-			s.step.Open = t.calls[s.step.Depth-1].Open
-		}
+		s.enclose(t)
 	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
 		s.step.Object = s.Objects.apply(e, s.evicting(t))
@@ -107,7 +125,7 @@ func (s *State) Event(e *schema.Event) *Step {
 	}
 	if e.Phase == schema.Enter && paired {
 		s.enter(t)
-	} else if t != nil && len(t.calls) == 0 {
+	} else if t != nil && len(t.calls)+len(t.apart) == 0 {
 		s.retire(t)
 	}
 	return &s.step
@@ -141,7 +159,7 @@ func (s *State) thread(tid uint32) *thread {
 func (s *State) enter(t *thread) {
 	e := s.step.Event
 	if s.crowded(t) { // nothing encloses it any more
-		t, s.step.Open, s.step.Depth = s.threads[e.TID], nil, 0
+		t, s.step.Open, s.step.Within, s.step.Depth = s.threads[e.TID], nil, nil, 0
 	}
 	if t == nil {
 		t = s.begin(e.TID)
@@ -150,40 +168,97 @@ func (s *State) enter(t *thread) {
 	c.Enter, c.Open, c.Outer, c.Tag = *e, nil, nil, nil
 	if e.Role == schema.RoleOpen {
 		c.Open, c.Outer = c, s.step.Open
+		s.step.Open, s.step.Within, t.maybe = c, c, nil
 	} else {
 		c.Open = s.step.Open
 	}
-	s.step.Call, s.step.Open = c, c.Open
+	s.step.Call = c
 	t.calls = append(t.calls, c)
 }
 
-// interrupted drops the calls in progress on a thread that begins another open, if
-// the exit of the open around them may be among the events lost since.
-func (s *State) interrupted(t *thread, e *schema.Event) {
-	for _, c := range t.calls {
-		if c.Enter.Role != schema.RoleOpen {
-			continue
+// enclose finds the open around the event. Within a call since whose entry an open may have
+// begun unseen, it is not known.
+func (s *State) enclose(t *thread) {
+	if n := len(t.calls); s.step.Open == nil && n > 0 {
+		c := t.calls[n-1]
+		if c == c.Open || !s.Losses.since(c.Enter.Time, schema.RoleOpen) {
+			s.step.Open = c.Open
 		}
-		if _, lost := s.Losses.Touched(c.Enter.Time, e.Time, RolesOf(schema.RoleOpen)); lost {
-			t.abandon()
-			return
-		}
+	}
+	if s.step.Within = s.step.Open; s.step.Within == nil {
+		s.step.Within = t.maybe
 	}
 }
 
-// leave pops the innermost call of the event's role.
-func (s *State) leave(t *thread) {
-	if t != nil {
-		for i := len(t.calls) - 1; i >= 0; i-- {
-			if c := t.calls[i]; c.Enter.Role == s.step.Event.Role {
-				s.step.Call, s.step.Open = c, c.Open
-				t.spare = append(t.spare, t.calls[i:]...)
-				t.calls = t.calls[:i]
-				return
+// unsettle takes the calls out of those in progress whose exit may be among the events
+// lost since their entry.
+func (s *State) unsettle(t *thread) {
+	sure := t.calls[:0]
+	for _, c := range t.calls {
+		switch {
+		case !s.Losses.since(c.Enter.Time, c.Enter.Role):
+			sure = append(sure, c)
+		case knows.Has(c.Enter.Role):
+			if len(t.apart) == maxApart {
+				t.apart = append(t.apart[:0], t.apart[1:]...)
 			}
+			t.apart = append(t.apart, c)
+			if c == c.Open && !s.silent {
+				t.maybe = c
+			}
+		default:
+			t.spare = append(t.spare, c)
 		}
 	}
-	s.step.Stray = true
+	t.calls = sure
+}
+
+// leave pops the call that the exit ends. Where the exit says when its entry was, that is
+// the one; else it is the innermost of its role that no loss has come near. What was
+// entered after that one has lost its exit, and is dropped.
+func (s *State) leave(t *thread) {
+	if t == nil {
+		s.step.Stray = true
+		return
+	}
+	e := s.step.Event
+	if e.Role == schema.RoleOpen {
+		t.maybe = nil
+	}
+	c := innermost(t.calls, e)
+	if c == nil && e.Entered != 0 {
+		c = innermost(t.apart, e)
+	}
+	if c == nil || e.Entered != 0 && s.Losses.upsetSince(e.Entered, e.Role) {
+		s.step.Stray = true
+		return
+	}
+	s.step.Call, s.step.Open = c, c.Open
+	t.calls = t.until(t.calls, c)
+	t.apart = t.until(t.apart, c)
+}
+
+// innermost returns the call that the exit may end, nil where there is none.
+func innermost(calls []*Call, exit *schema.Event) *Call {
+	for i := len(calls) - 1; i >= 0; i-- {
+		if c := calls[i]; c.Enter.Role == exit.Role && (exit.Entered == 0 || exit.Entered == c.Enter.Time) {
+			return c
+		}
+	}
+	return nil
+}
+
+// until keeps of some calls those entered before c.
+func (t *thread) until(calls []*Call, c *Call) []*Call {
+	kept := calls[:0]
+	for _, other := range calls {
+		if other.Enter.ID < c.Enter.ID {
+			kept = append(kept, other)
+		} else {
+			t.spare = append(t.spare, other)
+		}
+	}
+	return kept
 }
 
 func (s *State) begin(tid uint32) *thread {
@@ -208,8 +283,8 @@ func (s *State) retire(t *thread) {
 
 // abandon drops the calls in progress: their exits will not come.
 func (t *thread) abandon() {
-	t.spare = append(t.spare, t.calls...)
-	t.calls = t.calls[:0]
+	t.spare = append(append(t.spare, t.calls...), t.apart...)
+	t.calls, t.apart, t.maybe = t.calls[:0], t.apart[:0], nil
 }
 
 func (t *thread) call() *Call {
@@ -221,21 +296,15 @@ func (t *thread) call() *Call {
 	return &Call{}
 }
 
-// evicting returns the id of the drop_caches call in progress on the thread, or 0: also
-// where its end may have gone unseen.
+// evicting returns the id of the drop_caches call in progress on the thread, or 0.
 func (s *State) evicting(t *thread) uint64 {
 	if t == nil || !s.marked {
 		return 0
 	}
 	for i := len(t.calls) - 1; i >= 0; i-- {
-		c := t.calls[i]
-		if c.Enter.Role != schema.RoleEvict {
-			continue
+		if c := t.calls[i]; c.Enter.Role == schema.RoleEvict {
+			return c.Enter.ID
 		}
-		if _, lost := s.Losses.Touched(c.Enter.Time, s.now, RolesOf(schema.RoleEvict)); lost {
-			return 0
-		}
-		return c.Enter.ID
 	}
 	return 0
 }

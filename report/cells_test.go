@@ -142,10 +142,10 @@ func TestEveryKindIsDoubtedByItsRecording(t *testing.T) {
 	}
 	end := &schema.Footer{}
 	lose := func(first, last uint64) func(r *tape) {
-		return func(r *tape) { r.lose(0, first, last) }
+		return func(r *tape) { r.lose(schema.RoleFree, first, last) } // what is paired and nested stays so
 	}
 	all := func(*tape) {}
-	alone := func(r *tape) { r.flush(); r.lose(0, 1, 2); r.flush() } // a loss in a frame of its own
+	alone := func(r *tape) { r.flush(); r.lose(schema.RoleFree, 1, 2); r.flush() } // a loss in a frame of its own
 	spoil := func(r *tape, b []byte) { b[(r.frames[0]+r.frames[1])/2] ^= 0xff }
 	for _, tt := range []struct {
 		why           Why

@@ -142,19 +142,19 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 		}
 	}
 	switch {
-	case s.Open == nil:
+	case s.Within == nil:
 		c.outside(s)
-	case s.Call == s.Open && e.Phase == schema.Enter:
+	case s.Call == s.Within && e.Phase == schema.Enter:
 		w := c.walk()
 		w.add(s, true)
-		s.Open.Tag = w
+		s.Within.Tag = w
 	default:
-		if w, ok := s.Open.Tag.(*walk); ok {
+		if w, ok := s.Within.Tag.(*walk); ok {
 			w.add(s, c.roomForSteps())
-			if s.Call == s.Open {
+			if s.Call == s.Within {
 				c.judge(w)
 				c.recycle(w)
-				s.Open.Tag = nil
+				s.Within.Tag = nil
 			}
 		}
 	}

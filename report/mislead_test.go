@@ -74,7 +74,7 @@ func TestNotMisled(t *testing.T) {
 			r.lose(schema.RoleOpen, r.now+100, r.now+200)
 			r.rcu(addrC, "g", 2, addrB, 7)
 			r.opened(addrB, addrC, 7, "g")
-		}, map[Kind]string{Equality: "0/0/1"}},
+		}, map[Kind]string{Equality: "0/0/0", Key: "0/0/0"}},
 		{"and what the first was said to have opened is evicted", func(r *tape) {
 			r.open("d/f")
 			r.lose(schema.RoleOpen, r.now+100, r.now+200)
@@ -88,7 +88,7 @@ func TestNotMisled(t *testing.T) {
 			r.rcu(addrC, "f", 2, 0, 0)
 			r.alloc(addrC, "f", 2, addrA, 6)
 			r.opened(addrA, addrC, 6, "f")
-		}, map[Kind]string{Eviction: "0/0/1"}},
+		}, map[Kind]string{Eviction: "0/0/0"}},
 		{"the exit of one rename and the entry of the next are lost", func(r *tape) {
 			r.on(schema.RoleMove, schema.Enter, addrA, rootAddr, 5, "a")
 			r.lose(schema.RoleMove, r.now+100, r.now+200)

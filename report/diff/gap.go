@@ -23,7 +23,7 @@ func (p *program) gap(ga, gb []*unit, na, nb *unit) {
 		return
 	}
 	p.gaps++
-	p.lossyGap = [2]bool{p.c.sides[0].lossy(p.reached[0], begins(na)), p.c.sides[1].lossy(p.reached[1], begins(nb))}
+	p.ends = [2]uint64{begins(na), begins(nb)}
 	a, b := 0, 0
 	for _, m := range append(p.pairUp(ga, gb), pair{a: len(ga), b: len(gb)}) {
 		for ; a < m.a; a++ {
@@ -69,9 +69,15 @@ func begins(u *unit) uint64 {
 	return u.from
 }
 
-// alone takes a unit that has no counterpart here; then is what follows on its side.
+// alone takes a unit that has no counterpart here; then is what follows on its side. Of
+// several like it, which one the other side lacks is not known: its loss may be before
+// those that were found.
 func (p *program) alone(side int, u, then *unit) {
-	u.lossy = u.lossy || p.lossyGap[1-side]
+	from := p.reached[1-side]
+	if u.label == p.label {
+		from = p.before[1-side]
+	}
+	u.lossy = u.lossy || p.c.sides[1-side].lossy(from, p.ends[1-side])
 	p.c.upsets(side, u)
 	u.at, u.within = p.matches, p.within
 	u.gap = p.gaps

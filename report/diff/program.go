@@ -17,14 +17,16 @@ type program struct {
 	tid  [2]uint32 // thread of the last unit
 	lone [2]uint64 // position since which it made all units
 
-	matches  uint64 // pairs so far, of any kind
-	within   stretch
-	only     [2][]*unit // on one side only, still to be told: see order.go
-	gaps     int        // told so far
-	reached  [2]uint64  // time of the last match
-	lossyGap [2]bool    // events are missing in the gap being told
-	dropped  [2]uint64  // one-sided units beyond the bound
-	diffs    []placed
+	matches uint64 // pairs so far, of any kind
+	within  stretch
+	only    [2][]*unit // on one side only, still to be told: see order.go
+	gaps    int        // told so far
+	reached [2]uint64  // time of the last match
+	before  [2]uint64  // and of the one before the last ones, if these are of one label
+	label   uint64     // that label
+	ends    [2]uint64  // when the gap being told ends
+	dropped [2]uint64  // one-sided units beyond the bound
+	diffs   []placed
 }
 
 // queue is the units of one side that wait for the other.
@@ -178,9 +180,21 @@ func (p *program) match(a, b *unit) {
 	p.c.sides[1].recycle(b)
 }
 
+// passed is up to when a run is told by the unit; one that lost events may have taken in
+// what came after it.
+func (u *unit) passed() uint64 {
+	if u.lossy {
+		return u.from
+	}
+	return u.to
+}
+
 // pivot takes two counterparts, alike or not, as a point both runs have passed.
 func (p *program) pivot(a, b *unit) {
 	p.matches++
-	p.reached = [2]uint64{a.to, b.to}
+	if p.matches == 1 || a.label != p.label {
+		p.before, p.label = p.reached, a.label
+	}
+	p.reached = [2]uint64{a.passed(), b.passed()}
 	p.within.passed(p.matches, a, b)
 }

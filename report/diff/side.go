@@ -122,11 +122,11 @@ func (d *side) event(s *replay.Step, judged []report.Ruling) {
 		return
 	}
 	t := d.thread(e)
-	if s.Open == nil {
+	if s.Within == nil {
 		d.outside(t, s, judged)
 		return
 	}
-	if s.Call == s.Open && e.Phase == schema.Enter {
+	if s.Call == s.Within && e.Phase == schema.Enter {
 		d.close(t)
 		t.opens = append(t.opens, d.begin(opening, s))
 	}
@@ -135,7 +135,7 @@ func (d *side) event(s *replay.Step, judged []report.Ruling) {
 		return // of an open whose entry was not seen
 	}
 	d.within(u, s, judged)
-	if s.Call == s.Open && e.Phase == schema.Exit {
+	if s.Call == s.Within && e.Phase == schema.Exit {
 		t.opens = t.opens[:len(t.opens)-1]
 		d.finish(u)
 	}

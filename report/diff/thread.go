@@ -62,7 +62,7 @@ func (d *side) sorted() []*thread {
 // innermost returns the open entered at the event; opens above it lost their exits.
 func (d *side) innermost(t *thread, s *replay.Step) *unit {
 	for i := len(t.opens) - 1; i >= 0; i-- {
-		if t.opens[i].first == s.Open.Enter.ID {
+		if t.opens[i].first == s.Within.Enter.ID {
 			d.swallow(t, i+1, s.Event.Time)
 			return t.opens[i]
 		}
