@@ -36,10 +36,12 @@ func makeScene() {
 	var buf bytes.Buffer
 	w, err := schema.NewWriter(&buf, m.Header())
 	scened(err)
-	n := uint64(0)
+	n, moved := uint64(0), make(map[uint64]uint64) // times before and after
 	k := m.NewKernel(uint64(len(m.RunID)+int(m.PIDs)), func(e *schema.Event) {
 		if *slow {
+			was := e.Time
 			e.Time += n * 100_000
+			e.Entered, moved[was] = moved[e.Entered], e.Time
 		}
 		switch n++; {
 		case n == *lose:

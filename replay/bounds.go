@@ -26,7 +26,7 @@ const (
 func (s *State) crowded(t *thread) (dropped bool) {
 	if t != nil && len(t.calls) >= maxDepth {
 		s.Losses.crowded(t.calls[0].Enter.Time, s.now)
-		t.abandon()
+		s.abandon(t)
 		dropped = true
 	}
 	if s.entries++; s.entries < sweepEvery {
@@ -40,6 +40,7 @@ func (s *State) crowded(t *thread) (dropped bool) {
 	})
 	if bytes > callsBudget {
 		s.Losses.crowded(first, s.now)
+		s.InProgress(func(c *Call) { s.giveUp(c) })
 		clear(s.threads)
 		s.last, dropped = nil, true
 	}

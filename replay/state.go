@@ -11,6 +11,8 @@ import (
 type State struct {
 	Objects Objects
 	Losses  Losses
+	// GivenUp is told of a call that is taken out although its exit was not seen; may be nil.
+	GivenUp func(*Call)
 
 	threads map[uint32]*thread
 	idle    []*thread // threads without an open call, for reuse
@@ -121,7 +123,7 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.Objects.under(e)
 	}
 	if e.Role == schema.RoleExit && t != nil {
-		t.abandon()
+		s.abandon(t)
 	}
 	if e.Phase == schema.Enter && paired {
 		s.enter(t)
@@ -140,7 +142,7 @@ func (s *State) Loss(l *schema.Loss) { s.Losses.record(l, s.now) }
 func (s *State) Damage(d *schema.Damage) {
 	s.Losses.damage(d, s.now)
 	for _, t := range s.threads {
-		t.abandon()
+		s.abandon(t)
 		s.retire(t)
 	}
 }
@@ -200,6 +202,7 @@ func (s *State) unsettle(t *thread) {
 			sure = append(sure, c)
 		case knows.Has(c.Enter.Role):
 			if len(t.apart) == maxApart {
+				s.giveUp(t.apart[0])
 				t.apart = append(t.apart[:0], t.apart[1:]...)
 			}
 			t.apart = append(t.apart, c)
@@ -234,8 +237,8 @@ func (s *State) leave(t *thread) {
 		return
 	}
 	s.step.Call, s.step.Open = c, c.Open
-	t.calls = t.until(t.calls, c)
-	t.apart = t.until(t.apart, c)
+	t.calls = s.until(t, t.calls, c)
+	t.apart = s.until(t, t.apart, c)
 }
 
 // innermost returns the call that the exit may end, nil where there is none.
@@ -249,16 +252,27 @@ func innermost(calls []*Call, exit *schema.Event) *Call {
 }
 
 // until keeps of some calls those entered before c.
-func (t *thread) until(calls []*Call, c *Call) []*Call {
+func (s *State) until(t *thread, calls []*Call, c *Call) []*Call {
 	kept := calls[:0]
 	for _, other := range calls {
 		if other.Enter.ID < c.Enter.ID {
 			kept = append(kept, other)
-		} else {
-			t.spare = append(t.spare, other)
+			continue
 		}
+		if other != c {
+			s.giveUp(other)
+		}
+		t.spare = append(t.spare, other)
 	}
 	return kept
+}
+
+func (s *State) giveUp(calls ...*Call) {
+	if s.GivenUp != nil {
+		for _, c := range calls {
+			s.GivenUp(c)
+		}
+	}
 }
 
 func (s *State) begin(tid uint32) *thread {
@@ -282,7 +296,9 @@ func (s *State) retire(t *thread) {
 }
 
 // abandon drops the calls in progress: their exits will not come.
-func (t *thread) abandon() {
+func (s *State) abandon(t *thread) {
+	s.giveUp(t.calls...)
+	s.giveUp(t.apart...)
 	t.spare = append(append(t.spare, t.calls...), t.apart...)
 	t.calls, t.apart, t.maybe = t.calls[:0], t.apart[:0], nil
 }

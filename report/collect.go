@@ -32,6 +32,8 @@ type collector struct {
 	uncounted replay.Roles // roles of which hits may be missed unknown
 	logged    replay.Roles // roles read from a kernel log
 
+	unended []unended // opens that loss has taken the end of
+
 	imported bool  // the events are lines of a kernel log
 	lines    *Item // of the lines since the last open; nil where they are not kept
 
@@ -115,6 +117,7 @@ func newCollector(h *schema.Header) *collector {
 			}
 		}
 	}
+	c.state.GivenUp = c.givenUp
 	c.attached |= c.logged // a log has what it has
 	return c
 }
@@ -253,6 +256,7 @@ func stepOf(s *replay.Step) Step {
 // finish judges what only the end of the trace decides.
 func (c *collector) finish() {
 	c.undead()
+	c.endless()
 	if c.lines != nil {
 		c.suggested(c.log())
 	}
