@@ -74,7 +74,7 @@ func TestNotMisled(t *testing.T) {
 			r.lose(schema.RoleOpen, r.now+100, r.now+200)
 			r.rcu(addrC, "g", 2, addrB, 7)
 			r.opened(addrB, addrC, 7, "g")
-		}, map[Kind]string{Equality: "0/0/0", Key: "0/0/0"}},
+		}, map[Kind]string{Equality: "0/0/0", Key: "0/0/1"}},
 		{"and what the first was said to have opened is evicted", func(r *tape) {
 			r.open("d/f")
 			r.lose(schema.RoleOpen, r.now+100, r.now+200)
