@@ -16,29 +16,28 @@ const (
 	maxInternedBytes = 4 << 20
 )
 
-// columnOf says which Column of an event kind a field of EventBatch belongs to.
-var columnOf = [fieldsEnd]int8{
-	fieldKey: int8(ColumnKey), fieldNameAddr: int8(ColumnNameAddr), fieldDentry: int8(ColumnDentry),
-	fieldRet: int8(ColumnRet), fieldOpenFlags: int8(ColumnOpen), fieldOpenMode: int8(ColumnOpen),
-	fieldFilesystem: int8(ColumnFilesystem), fieldBucket: int8(ColumnBucket),
-	fieldTarget: int8(ColumnTarget), fieldChild: int8(ColumnChild),
-	fieldSymbol: int8(ColumnSymbol), fieldTook: int8(ColumnTook),
-}
-
-// batchReader decodes one EventBatch at a time and hands out its events in order.
+// batchReader decodes one EventBatch at a time and hands out its events in order. A batch
+// is decoded into slices as a whole, which is what checks it: an event is then an index.
 type batchReader struct {
 	firstID, base uint64
 	events, done  int
 
-	raw     [fieldsEnd]cursor // columns still to be read
+	raw     [fieldsEnd][]byte // the fields as they stand in the message
 	strings []string
-	kinds   []kindRow
-	tasks   []taskRow
-	keys    []keyRow
-	dentry  []dentryRow
-	fs      []filesystemRow
 
-	time, nameAddr, ret, bucket, target uint64
+	kinds       []kindRow
+	tasks       []taskRow
+	keys        []keyRow
+	dentries    []dentryRow
+	filesystems []filesystemRow
+
+	time            []uint64
+	kind, cpu, task []uint64
+	values          [columnRows][]uint64
+	at              [columnRows]int // the next value of each
+
+	scratch [5][]uint64 // columns of a table
+	perKind []int
 
 	interned map[string]string
 	bytes    int // of those
@@ -46,26 +45,22 @@ type batchReader struct {
 
 var errTable = errors.New("columns of one table differ in length")
 
-// load decodes the tables of an EventBatch and checks its columns: each has as
-// many values as the kinds ask for, so that next need not look. body must stay
-// unchanged until the last event was handed out.
+// load decodes an EventBatch: when it has succeeded no event of it can fail.
 func (b *batchReader) load(body []byte) error {
-	*b = batchReader{
-		strings: b.strings[:0], kinds: b.kinds[:0], tasks: b.tasks[:0], keys: b.keys[:0],
-		dentry: b.dentry[:0], fs: b.fs[:0], interned: b.interned, bytes: b.bytes,
-	}
+	b.firstID, b.base, b.events, b.done = 0, 0, 0, 0
+	b.raw, b.at, b.strings = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0]
 	if b.interned == nil || len(b.interned) > maxInterned || b.bytes > maxInternedBytes {
 		b.interned, b.bytes = make(map[string]string), 0
 	}
 	if err := b.split(body); err != nil {
 		return err
 	}
-	for _, step := range []func() error{b.loadKinds, b.loadTasks, b.loadKeys, b.loadDentries, b.loadFilesystems, b.check} {
+	for _, step := range []func() error{b.loadKinds, b.loadTasks, b.loadKeys, b.loadDentries, b.loadFilesystems, b.loadEvents, b.loadColumns} {
 		if err := step(); err != nil {
 			return fmt.Errorf("event batch: %w", err)
 		}
 	}
-	b.time = b.base
+	b.events = len(b.kind)
 	return nil
 }
 
@@ -88,10 +83,10 @@ func (b *batchReader) split(body []byte) error {
 					return fmt.Errorf("event batch: more than %d strings, or one of more than %d bytes", MaxTableRows, MaxStringBytes)
 				}
 				b.strings = append(b.strings, b.intern(v))
-			} else if b.raw[num].b != nil {
+			} else if b.raw[num] != nil {
 				return fmt.Errorf("field %d of a batch stands twice", num)
 			} else {
-				b.raw[num].b = v
+				b.raw[num] = v
 			}
 		case typ == protowire.VarintType && (num == fieldFirstID || num == fieldBaseTime):
 			v, n := protowire.ConsumeVarint(body)
@@ -123,45 +118,38 @@ func (b *batchReader) intern(v []byte) string {
 	return s
 }
 
-// table checks that the columns of a table are of one length and returns it.
-func (b *batchReader) table(fields ...int) (int, error) {
-	rows := -1
-	for _, f := range fields {
-		n, err := countVarints(b.raw[f].b)
-		if err != nil {
+// table decodes the columns of a table, which are of one length, into scratch.
+func (b *batchReader) table(fields ...int) (rows int, err error) {
+	for i, f := range fields {
+		if b.scratch[i], err = decode64(b.scratch[i][:0], b.raw[f], MaxTableRows); err != nil {
 			return 0, err
 		}
-		if rows >= 0 && n != rows {
+		if len(b.scratch[i]) != len(b.scratch[0]) {
 			return 0, errTable
 		}
-		if n > MaxTableRows {
-			return 0, fmt.Errorf("%d rows, at most %d are allowed", n, MaxTableRows)
-		}
-		rows = n
 	}
-	return rows, nil
+	return len(b.scratch[0]), nil
 }
 
 func (b *batchReader) loadKinds() error {
 	n, err := b.table(fieldKindRole, fieldKindPhase, fieldKindColumns)
-	for range n {
-		b.kinds = append(b.kinds, kindRow{
-			role:    Role(b.raw[fieldKindRole].uint()),
-			phase:   Phase(b.raw[fieldKindPhase].uint()),
-			columns: Columns(b.raw[fieldKindColumns].uint()),
-		})
+	b.kinds = b.kinds[:0]
+	for i := range n {
+		k := kindRow{role: Role(b.scratch[0][i]), phase: Phase(b.scratch[1][i]), columns: Columns(b.scratch[2][i])}
+		b.kinds = append(b.kinds, k)
 	}
 	return err
 }
 
 func (b *batchReader) loadTasks() error {
 	n, err := b.table(fieldTaskPID, fieldTaskTID, fieldTaskComm)
-	for range n {
-		t := taskRow{pid: uint32(b.raw[fieldTaskPID].uint()), tid: uint32(b.raw[fieldTaskTID].uint())}
-		if t.comm, err = b.stringAt(b.raw[fieldTaskComm].uint()); err != nil {
+	b.tasks = b.tasks[:0]
+	for i := range n {
+		comm, err := b.stringAt(b.scratch[2][i])
+		if err != nil {
 			return err
 		}
-		b.tasks = append(b.tasks, t)
+		b.tasks = append(b.tasks, taskRow{pid: uint32(b.scratch[0][i]), tid: uint32(b.scratch[1][i]), comm: comm})
 	}
 	return err
 }
@@ -178,206 +166,178 @@ func (b *batchReader) loadKeys() error {
 	if err != nil {
 		return err
 	}
-	hashes := b.raw[fieldKeyHash].b
+	hashes := b.raw[fieldKeyHash]
 	if len(hashes) != 4*n {
 		return errTable
 	}
-	var parent uint64
+	undelta(b.scratch[0], 0)
+	b.keys = b.keys[:0]
 	for i := range n {
-		parent = b.raw[fieldKeyParent].delta(parent)
-		k := keyRow{
-			parent: parent,
-			name:   uint32(b.raw[fieldKeyName].uint()),
-			length: uint32(b.raw[fieldKeyLength].uint()),
-			hash:   binary.LittleEndian.Uint32(hashes[4*i:]),
-			facts:  Fact(b.raw[fieldKeyFacts].uint()),
+		if b.scratch[1][i] >= uint64(len(b.strings)) {
+			return fmt.Errorf("key names string %d of %d", b.scratch[1][i], len(b.strings))
 		}
-		if int(k.name) >= len(b.strings) {
-			return fmt.Errorf("key names string %d of %d", k.name, len(b.strings))
-		}
-		b.keys = append(b.keys, k)
+		b.keys = append(b.keys, keyRow{parent: b.scratch[0][i], name: uint32(b.scratch[1][i]), length: uint32(b.scratch[2][i]),
+			hash: binary.LittleEndian.Uint32(hashes[4*i:]), facts: Fact(b.scratch[3][i])})
 	}
 	return nil
 }
 
 func (b *batchReader) loadDentries() error {
 	n, err := b.table(fieldDentryAddress, fieldDentryKey, fieldDentryNameOffset, fieldDentryInode, fieldDentryFacts)
-	var address, inode uint64
-	for range n {
-		address = b.raw[fieldDentryAddress].delta(address)
-		inode = b.raw[fieldDentryInode].delta(inode)
-		d := dentryRow{
-			address: address, inode: inode,
-			key:        uint32(b.raw[fieldDentryKey].uint()),
-			nameOffset: protowire.DecodeZigZag(b.raw[fieldDentryNameOffset].uint()),
-			facts:      Fact(b.raw[fieldDentryFacts].uint()),
+	undelta(b.scratch[0][:n], 0)
+	undelta(b.scratch[3][:n], 0)
+	b.dentries = b.dentries[:0]
+	for i := range n {
+		if b.scratch[1][i] >= uint64(len(b.keys)) {
+			return fmt.Errorf("dentry has key %d of %d", b.scratch[1][i], len(b.keys))
 		}
-		if int(d.key) >= len(b.keys) {
-			return fmt.Errorf("dentry has key %d of %d", d.key, len(b.keys))
-		}
-		b.dentry = append(b.dentry, d)
+		b.dentries = append(b.dentries, dentryRow{address: b.scratch[0][i], key: uint32(b.scratch[1][i]),
+			nameOffset: protowire.DecodeZigZag(b.scratch[2][i]), inode: b.scratch[3][i], facts: Fact(b.scratch[4][i])})
 	}
 	return err
 }
 
 func (b *batchReader) loadFilesystems() error {
 	n, err := b.table(fieldFilesystemType, fieldFilesystemDev)
-	for range n {
-		f := filesystemRow{kind: uint32(b.raw[fieldFilesystemType].uint()), dev: uint32(b.raw[fieldFilesystemDev].uint())}
-		if int(f.kind) >= len(b.strings) {
-			return fmt.Errorf("filesystem names string %d of %d", f.kind, len(b.strings))
+	b.filesystems = b.filesystems[:0]
+	for i := range n {
+		if b.scratch[0][i] >= uint64(len(b.strings)) {
+			return fmt.Errorf("filesystem names string %d of %d", b.scratch[0][i], len(b.strings))
 		}
-		b.fs = append(b.fs, f)
+		b.filesystems = append(b.filesystems, filesystemRow{kind: uint32(b.scratch[0][i]), dev: uint32(b.scratch[1][i])})
 	}
 	return err
 }
 
-// check counts the events of each kind and holds every column against that.
-func (b *batchReader) check() error {
-	n, err := b.table(fieldTimeDelta, fieldKind, fieldCPU, fieldTask)
-	if err != nil {
-		return err
-	}
-	if n > MaxBatchEvents {
-		return fmt.Errorf("%d events, at most %d are allowed", n, MaxBatchEvents)
-	}
-	b.events = n
-	perKind := make([]int, len(b.kinds))
-	kinds := b.raw[fieldKind]
-	for range n {
-		k := kinds.uint()
-		if k >= uint64(len(perKind)) {
-			return fmt.Errorf("event of kind %d of %d", k, len(perKind))
+// loadEvents decodes what every event has, and counts the events of each kind.
+func (b *batchReader) loadEvents() (err error) {
+	for _, c := range []struct {
+		to    *[]uint64
+		field int
+		rows  int // the table it is an index of; -1: none
+	}{{&b.kind, fieldKind, len(b.kinds)}, {&b.time, fieldTimeDelta, -1}, {&b.cpu, fieldCPU, -1}, {&b.task, fieldTask, len(b.tasks)}} {
+		if *c.to, err = decode64((*c.to)[:0], b.raw[c.field], MaxBatchEvents); err != nil {
+			return err
 		}
-		perKind[k]++
+		if len(*c.to) != len(b.kind) {
+			return errTable
+		}
+		if c.rows >= 0 {
+			if err := inTable(*c.to, c.rows); err != nil {
+				return fmt.Errorf("field %d: %w", c.field, err)
+			}
+		}
 	}
-	for f := fieldKey; f < fieldsEnd; f++ {
-		want := 0
-		for k, events := range perKind {
-			if b.kinds[k].columns.Has(Column(columnOf[f])) {
+	undelta(b.time, b.base)
+	b.perKind = append(b.perKind[:0], make([]int, len(b.kinds))...)
+	for _, k := range b.kind {
+		b.perKind[k]++
+	}
+	return nil
+}
+
+// loadColumns decodes what some kinds have: as many values as there are events of them.
+func (b *batchReader) loadColumns() (err error) {
+	for i := range columnTable {
+		c, want := &columnTable[i], 0
+		for k, events := range b.perKind {
+			if b.kinds[k].columns.Has(c.of) {
 				want += events
 			}
 		}
-		if got, err := countVarints(b.raw[f].b); err != nil {
-			return err
-		} else if got != want {
-			return fmt.Errorf("column %d has %d values for %d events", f, got, want)
+		if b.values[i], err = decode64(b.values[i][:0], b.raw[c.field], want); err != nil {
+			return fmt.Errorf("column %d for %d events: %w", c.field, want, err)
+		}
+		if got := len(b.values[i]); got != want {
+			return fmt.Errorf("column %d has %d values for %d events", c.field, got, want)
+		}
+		if c.delta {
+			undelta(b.values[i], 0)
+		}
+		if c.rows != nil {
+			if err := inTable(b.values[i], c.rows(b)); err != nil {
+				return fmt.Errorf("column %d: %w", c.field, err)
+			}
 		}
 	}
 	return nil
 }
 
-var errIndex = errors.New("event batch: an event names a row its table does not have")
+// inTable reports an index that points outside a table.
+func inTable(indices []uint64, rows int) error {
+	for _, v := range indices {
+		if v >= uint64(rows) {
+			return fmt.Errorf("row %d of %d", v, rows)
+		}
+	}
+	return nil
+}
 
 // next fills e, which holds the event before, with the next event; the caller has
 // checked done < events. What few events have is cleared only after one that had it.
-func (b *batchReader) next(e *Event) error {
-	task := b.raw[fieldTask].uint()
-	if task >= uint64(len(b.tasks)) {
-		return errIndex
-	}
-	t, k := &b.tasks[task], &b.kinds[b.raw[fieldKind].uint()]
-	if e.Columns&rareColumns != 0 || e.Columns == 0 {
+func (b *batchReader) next(e *Event) {
+	i := b.done
+	b.done++
+	t, k := &b.tasks[b.task[i]], &b.kinds[b.kind[i]]
+	if e.Columns&^commonColumns != 0 || e.Columns == 0 {
 		*e = Event{}
 	}
-	b.time = b.raw[fieldTimeDelta].delta(b.time)
-	e.ID, e.Time, e.CPU = b.firstID+uint64(b.done), b.time, uint32(b.raw[fieldCPU].uint())
+	e.ID, e.Time, e.CPU = b.firstID+uint64(i), b.time[i], uint32(b.cpu[i])
 	e.PID, e.TID, e.Comm = t.pid, t.tid, t.comm
 	e.Role, e.Phase, e.Columns = k.role, k.phase, k.columns
 	e.Parent, e.Name, e.NameLen, e.Hash = 0, "", 0, 0
 	e.NameAddr, e.Dentry, e.Inode, e.Facts = 0, 0, 0, 0
 	e.FSType, e.Dev = "", 0
-	b.done++
-	if k.columns.Has(ColumnKey) && !b.readKey(e, b.raw[fieldKey].uint()) {
-		return errIndex
+	if k.columns.Has(ColumnKey) {
+		b.setKey(e, b.take(rowKey))
 	}
 	if k.columns.Has(ColumnNameAddr) {
-		b.nameAddr = b.raw[fieldNameAddr].delta(b.nameAddr)
-		e.NameAddr = b.nameAddr
+		e.NameAddr = b.take(rowNameAddr)
 	}
-	if k.columns.Has(ColumnDentry) && !b.readDentry(e, b.raw[fieldDentry].uint()) {
-		return errIndex
+	if k.columns.Has(ColumnDentry) {
+		b.setDentry(e, b.take(rowDentry))
 	}
-	if k.columns.Has(ColumnFilesystem) && !b.readFilesystem(e, b.raw[fieldFilesystem].uint()) {
-		return errIndex
+	if k.columns.Has(ColumnFilesystem) {
+		b.setFilesystem(e, b.take(rowFilesystem))
 	}
-	if k.columns&rareColumns != 0 {
-		return b.readRare(e)
+	if k.columns&^commonColumns == 0 {
+		return
 	}
-	return nil
-}
-
-const rareColumns = 1<<ColumnRet | 1<<ColumnOpen | 1<<ColumnBucket | 1<<ColumnTarget | 1<<ColumnChild | 1<<ColumnSymbol | 1<<ColumnTook
-
-func (b *batchReader) readRare(e *Event) error {
-	has := e.Columns
-	if has.Has(ColumnRet) {
-		b.ret = b.raw[fieldRet].delta(b.ret)
-		e.Ret = b.ret
-	}
-	if has.Has(ColumnOpen) {
-		e.Flags = uint32(b.raw[fieldOpenFlags].uint())
-		e.Mode = uint32(b.raw[fieldOpenMode].uint())
-	}
-	if has.Has(ColumnBucket) {
-		b.bucket = b.raw[fieldBucket].delta(b.bucket)
-		e.Bucket = b.bucket
-	}
-	if has.Has(ColumnTarget) {
-		b.target = b.raw[fieldTarget].delta(b.target)
-		e.Target = b.target
-	}
-	if has.Has(ColumnChild) {
-		e.Child = uint32(b.raw[fieldChild].uint())
-	}
-	if has.Has(ColumnSymbol) {
-		i := b.raw[fieldSymbol].uint()
-		if i >= uint64(len(b.strings)) {
-			return errIndex
-		}
-		e.Symbol = b.strings[i]
-	}
-	if has.Has(ColumnTook) {
-		if took := b.raw[fieldTook].uint(); took > 0 && took <= e.Time {
-			e.Entered = e.Time - (took - 1)
+	for r := rowFilesystem + 1; r < columnRows; r++ {
+		if k.columns.Has(columnTable[r].of) {
+			columnTable[r].set(b, e, b.take(r))
 		}
 	}
-	return nil
 }
 
-// readFilesystem takes index + 1; 0 is none.
-func (b *batchReader) readFilesystem(e *Event, i uint64) bool {
-	if i == 0 {
-		return true
-	}
-	if i > uint64(len(b.fs)) {
-		return false
-	}
-	e.FSType, e.Dev = b.strings[b.fs[i-1].kind], b.fs[i-1].dev
-	return true
+// take returns the next value of a column.
+func (b *batchReader) take(row int) uint64 {
+	v := b.values[row][b.at[row]]
+	b.at[row]++
+	return v
 }
 
-func (b *batchReader) readKey(e *Event, i uint64) bool {
-	if i >= uint64(len(b.keys)) {
-		return false
-	}
+func (b *batchReader) setKey(e *Event, i uint64) {
 	k := &b.keys[i]
 	e.Parent, e.Name, e.NameLen, e.Hash = k.parent, b.strings[k.name], k.length, k.hash
 	e.Facts |= k.facts
-	return true
 }
 
-// readDentry takes index + 1; 0 leaves the event's dentry NULL.
-func (b *batchReader) readDentry(e *Event, i uint64) bool {
+// setDentry takes index + 1; 0 leaves the event's dentry NULL.
+func (b *batchReader) setDentry(e *Event, i uint64) {
 	if i == 0 {
-		return true
+		return
 	}
-	if i > uint64(len(b.dentry)) {
-		return false
-	}
-	d := &b.dentry[i-1]
+	d := &b.dentries[i-1]
 	e.Dentry, e.Inode = d.address, d.inode
 	e.NameAddr = d.address + uint64(d.nameOffset)
 	e.Facts = d.facts
-	return b.readKey(e, uint64(d.key))
+	b.setKey(e, uint64(d.key))
+}
+
+// setFilesystem takes index + 1; 0 is none.
+func (b *batchReader) setFilesystem(e *Event, i uint64) {
+	if i > 0 {
+		e.FSType, e.Dev = b.strings[b.filesystems[i-1].kind], b.filesystems[i-1].dev
+	}
 }

@@ -55,10 +55,11 @@ type batchWriter struct {
 	dentryIndex     map[dentryRow]uint32
 	filesystemIndex map[filesystemRow]uint32
 
-	lastTask                                             taskRow
-	lastTaskIndex                                        uint32
-	time, nameAddr, ret, bucket, target, parent, address uint64 // previous values of delta columns
-	inode                                                uint64
+	lastTask      taskRow
+	lastTaskIndex uint32
+
+	previous                     [columnRows]uint64 // values of delta columns
+	time, parent, address, inode uint64             // the same, of every event and of the tables
 }
 
 func newBatchWriter() *batchWriter {
@@ -99,54 +100,18 @@ func (b *batchWriter) add(e *Event) {
 	b.columns[fieldKind].uint(uint64(b.kind(kindRow{e.Role, e.Phase, e.Columns})))
 	b.columns[fieldCPU].uint(uint64(e.CPU))
 	b.columns[fieldTask].uint(uint64(b.task(e)))
-	b.addOptional(e)
-}
-
-// addOptional fills the columns that the event's kind names, in any order.
-func (b *batchWriter) addOptional(e *Event) {
-	has := e.Columns
-	if has.Has(ColumnKey) {
-		b.columns[fieldKey].uint(uint64(b.key(e, e.Facts)))
+	for i := range columnTable {
+		c := &columnTable[i]
+		if !e.Columns.Has(c.of) {
+			continue
+		}
+		v := c.get(b, e)
+		if c.delta {
+			b.previous[i] = b.columns[c.field].delta(v, b.previous[i])
+		} else {
+			b.columns[c.field].uint(v)
+		}
 	}
-	if has.Has(ColumnNameAddr) {
-		b.nameAddr = b.columns[fieldNameAddr].delta(e.NameAddr, b.nameAddr)
-	}
-	if has.Has(ColumnDentry) {
-		b.columns[fieldDentry].uint(uint64(b.dentry(e)))
-	}
-	if has.Has(ColumnRet) {
-		b.ret = b.columns[fieldRet].delta(e.Ret, b.ret)
-	}
-	if has.Has(ColumnOpen) {
-		b.columns[fieldOpenFlags].uint(uint64(e.Flags))
-		b.columns[fieldOpenMode].uint(uint64(e.Mode))
-	}
-	if has.Has(ColumnFilesystem) {
-		b.columns[fieldFilesystem].uint(uint64(b.filesystem(e)))
-	}
-	if has.Has(ColumnBucket) {
-		b.bucket = b.columns[fieldBucket].delta(e.Bucket, b.bucket)
-	}
-	if has.Has(ColumnTarget) {
-		b.target = b.columns[fieldTarget].delta(e.Target, b.target)
-	}
-	if has.Has(ColumnChild) {
-		b.columns[fieldChild].uint(uint64(e.Child))
-	}
-	if has.Has(ColumnSymbol) {
-		b.columns[fieldSymbol].uint(uint64(b.string(e.Symbol)))
-	}
-	if has.Has(ColumnTook) {
-		b.columns[fieldTook].uint(took(e))
-	}
-}
-
-// took is the duration of the call that the exit ends + 1, ns; 0 where its entry is not known.
-func took(e *Event) uint64 {
-	if e.Entered == 0 || e.Entered > e.Time {
-		return 0
-	}
-	return e.Time - e.Entered + 1
 }
 
 func (b *batchWriter) string(s string) uint32 {

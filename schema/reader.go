@@ -99,13 +99,9 @@ func (t *Reader) Next() (Record, error) {
 			return r, nil
 		}
 		if t.batch.done < t.batch.events {
-			if err := t.batch.next(&t.event); err == nil {
-				t.nextID = t.event.ID + 1
-				return &t.event, nil
-			} else {
-				t.batch.done, t.rest = t.batch.events, nil
-				t.damaged(err)
-			}
+			t.batch.next(&t.event)
+			t.nextID = t.event.ID + 1
+			return &t.event, nil
 		}
 		if t.stopped != nil {
 			return nil, t.stopped

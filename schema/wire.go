@@ -4,7 +4,6 @@ package schema
 
 import (
 	"errors"
-	"math/bits"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -118,76 +117,42 @@ func (p *packed) delta(v, prev uint64) uint64 {
 	return v
 }
 
-// cursor reads a packed column. Its content has been counted beforehand, so a
-// read past the end is a programming error and yields 0.
-type cursor struct {
-	b  []byte
-	at int
-}
+var (
+	errVarint  = errors.New("malformed varint in a column")
+	errTooLong = errors.New("a column has more values than are allowed")
+)
 
-func (c *cursor) uint() uint64 {
-	if i := c.at; i < len(c.b) && c.b[i] < 0x80 {
-		c.at = i + 1
-		return uint64(c.b[i])
+// decode64 appends the varints of a packed column to dst, at most so many.
+func decode64(dst []uint64, b []byte, most int) ([]uint64, error) {
+	if len(b) > 10*most {
+		return dst, errTooLong
 	}
-	return c.long()
-}
-
-// long reads a varint of more than one byte, most often of two.
-func (c *cursor) long() uint64 {
-	b := c.b[min(c.at, len(c.b)):]
-	if len(b) > 1 && b[1] < 0x80 {
-		c.at += 2
-		return uint64(b[0]&0x7f) | uint64(b[1])<<7
-	}
-	v, n := protowire.ConsumeVarint(b)
-	if n < 0 {
-		c.at = len(c.b)
-		return 0
-	}
-	c.at += n
-	return v
-}
-
-func (c *cursor) delta(prev uint64) uint64 {
-	u := c.uint()
-	return prev + (u>>1 ^ -(u & 1))
-}
-
-var errVarint = errors.New("malformed varint in a column")
-
-// countVarints returns how many varints b holds: the bytes without continuation
-// bit. It refuses a varint longer than ten bytes or one that is cut.
-func countVarints(b []byte) (int, error) {
-	if len(b) > 0 && b[len(b)-1] >= 0x80 {
-		return 0, errVarint
-	}
-	n, run := 0, 0
-	for len(b) >= 8 {
-		w := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-		ends := ^w & 0x8080808080808080
-		if ends == 0 {
-			if run += 8; run > 9 {
-				return 0, errVarint
-			}
-		} else {
-			if run+bits.TrailingZeros64(ends)/8 > 9 {
-				return 0, errVarint
-			}
-			run = bits.LeadingZeros64(ends) / 8
-			n += bits.OnesCount64(ends)
+	for at := 0; at < len(b); {
+		if len(dst) == most {
+			return dst, errTooLong
 		}
-		b = b[8:]
-	}
-	for _, c := range b {
-		if c >= 0x80 {
-			if run++; run > 9 {
-				return 0, errVarint
+		v := uint64(b[at])
+		if at++; v >= 0x80 {
+			if at < len(b) && b[at] < 0x80 { // most often of two bytes
+				v = v&0x7f | uint64(b[at])<<7
+				at++
+			} else {
+				long, n := protowire.ConsumeVarint(b[at-1:])
+				if n < 0 {
+					return dst, errVarint
+				}
+				v, at = long, at-1+n
 			}
-			continue
 		}
-		n, run = n+1, 0
+		dst = append(dst, v)
 	}
-	return n, nil
+	return dst, nil
+}
+
+// undelta turns zigzag differences into values that begin at base.
+func undelta(column []uint64, base uint64) {
+	for i, u := range column {
+		base += u>>1 ^ -(u & 1)
+		column[i] = base
+	}
 }
