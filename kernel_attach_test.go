@@ -52,7 +52,7 @@ func TestKernelAttach(t *testing.T) {
 // kprobes before 6.7.
 func uncounted(header map[string]any) int {
 	n := 0
-	for _, p := range header["probes"].([]any) {
+	for _, p := range header["probe"].([]any) {
 		if p.(map[string]any)["uncounted"] == true {
 			n++
 		}
@@ -95,7 +95,7 @@ func checkAttached(t *testing.T, how string, header map[string]any) {
 		"kprobe": {"kprobe", "kretprobe", "kprobe_multi", "kretprobe_multi", "tp_btf"},
 	}[how]
 	attached, used := make(map[string]bool), make(map[string]int)
-	for _, p := range header["probes"].([]any) {
+	for _, p := range header["probe"].([]any) {
 		probe := p.(map[string]any)
 		way, key := probe["attach"].(string), fmt.Sprint(probe["role"], " ", probe["phase"])
 		if !slices.Contains(ways, way) {

@@ -32,21 +32,7 @@ func (j *jsonLines) begin(dst []byte, h *schema.Header) []byte {
 			j.kinds[info.Role][phase] = j.kind(info.Role, phase, j.symbols.of(info.Role, phase))
 		}
 	}
-	return appendDocument(dst, struct {
-		Type string `json:"type"`
-		infoHeader
-		Probes []infoProbe `json:"probes"`
-		Layout infoLayout  `json:"layout"`
-	}{"header", headerDocument(h), probeDocuments(h), layoutDocument(h.GetLayout())})
-}
-
-// appendDocument appends a value that is not an event as a line.
-func appendDocument(dst []byte, v any) []byte {
-	line, err := json.Marshal(v)
-	if err != nil { // these types always encode
-		panic(err)
-	}
-	return append(append(dst, line...), '\n')
+	return appendPacket(dst, "header", h)
 }
 
 func (j *jsonLines) kind(r schema.Role, p schema.Phase, symbol string) string {
@@ -209,33 +195,26 @@ func (j *jsonLines) ended(dst []byte, s schema.WaitStatus) []byte {
 	return dst
 }
 
-func (j *jsonLines) loss(dst []byte, l *schema.Loss) []byte {
-	return appendDocument(dst, struct {
-		Type string `json:"type"`
-		lossDocument
-	}{"loss", newLossDocument(l)})
-}
+func (j *jsonLines) loss(dst []byte, l *schema.Loss) []byte { return appendPacket(dst, "loss", l) }
 
 func (j *jsonLines) damage(dst []byte, d *schema.Damage, last uint64) []byte {
-	return appendDocument(dst, struct {
+	line, err := json.Marshal(struct {
 		Type string `json:"type"`
-		infoDamage
+		damageDocument
 		LastID uint64 `json:"last_id"` // of the last event missing here
 	}{"damage", newDamageDocument(d), last})
+	if err != nil { // numbers and strings always encode
+		panic(err)
+	}
+	return append(append(dst, line...), '\n')
 }
 
 func (j *jsonLines) program(dst []byte, p *schema.Program) []byte {
-	return appendDocument(dst, struct {
-		Type string `json:"type"`
-		infoProgram
-	}{"program", newProgramDocument(p)})
+	return appendPacket(dst, "program", p)
 }
 
 func (j *jsonLines) footer(dst []byte, f *schema.Footer) []byte {
-	return appendDocument(dst, struct {
-		Type string `json:"type"`
-		*footerDocument
-	}{"footer", newFooterDocument(f)})
+	return appendPacket(dst, "footer", f)
 }
 
 func (j *jsonLines) cut(dst []byte, last uint64) []byte {
