@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report_test
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Every claim a trace supports, with its verdict.
+func ExampleEach() {
+	file, err := os.Open("../traces/run1.pb")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer file.Close()
+	r, err := schema.NewReader(file, 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer r.Close()
+	moves := 0
+	findings, err := report.Each(r, func(c *report.Claim) {
+		if c.Kind == report.Move && c.Verdict == report.Proven {
+			moves++
+		}
+	})
+	fmt.Println(moves, findings.Tally.Total(report.Refuted), err)
+	// Output: 4 0 <nil>
+}
