@@ -73,7 +73,7 @@ func TestNothingOfTwoLinesIsProvenFromALog(t *testing.T) {
 	for _, f := range samples(t) {
 		log, _ := imported(t, output(t, "replay", "--format", "dmesg", f))
 		sum := output(t, "check", log)
-		if !strings.Contains(sum, "\n0 proven, 0 refuted, ") || !strings.Contains(sum, "unproven: prefix of /tmp/t_e.txt") {
+		if !strings.Contains(sum, "\n0 proven, 0 refuted, ") || !regexp.MustCompile(`unproven: prefix of .*/tmp/t_e.txt.*, 11 times`).MatchString(sum) {
 			t.Errorf("%s:\n%s", f, sum)
 		}
 		page := output(t, "report", log)

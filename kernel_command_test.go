@@ -119,7 +119,7 @@ func TestKernelBusy(t *testing.T) {
 				t.Errorf("hash: %v", hash)
 			}
 			for _, d := range v.Doubts {
-				t.Logf("%s %s of %s, %d times: %s %v", d.Verdict, d.Kind, d.Subject, d.Count, d.Reason, d.Events)
+				t.Logf("%s %s of %q, %d times: %s %v", d.Verdict, d.Kind, d.Subjects, d.Count, d.Reason, d.Events)
 			}
 		})
 	}

@@ -38,7 +38,7 @@ func TestKernelLifetime(t *testing.T) {
 				t.Errorf("lost %d, refuted %d, complete %v", v.Lost, v.Refuted, v.Complete)
 			}
 			for _, d := range v.Doubts {
-				t.Logf("%s %s of %s, %d times: %s", d.Verdict, d.Kind, d.Subject, d.Count, d.Reason)
+				t.Logf("%s %s of %q, %d times: %s", d.Verdict, d.Kind, d.Subjects, d.Count, d.Reason)
 			}
 			events := lifeEvents(t, trace)
 			reused := 0
@@ -99,8 +99,8 @@ func checkOverflow(t *testing.T, trace string) {
 		}
 	}
 	for _, d := range v.Doubts {
-		if strings.Contains(d.Subject, "/early") || !strings.Contains(d.Reason, "watch set") {
-			t.Errorf("overflow: %s %s of %s: %s", d.Verdict, d.Kind, d.Subject, d.Reason)
+		if strings.Contains(strings.Join(d.Subjects, " "), "/early") || !strings.Contains(d.Reason, "watch set") {
+			t.Errorf("overflow: %s %s of %q: %s", d.Verdict, d.Kind, d.Subjects, d.Reason)
 		}
 	}
 	unwatched := uint64(0)

@@ -128,8 +128,8 @@ func plants() map[report.Kind]func(*plan) bool {
 			p.ops = slices.DeleteFunc(p.ops, func(o operation) bool { return o.Call == "drop" })
 			return true
 		},
-		report.DeleteChain: func(p *plan) bool {
-			return p.each(report.DeleteChain, func(cl *report.Claim) bool {
+		report.Delete: func(p *plan) bool {
+			return p.each(report.Delete, func(cl *report.Claim) bool {
 				p.rename(cl.Terms[0].Event, "z")
 				p.rename(cl.Terms[1].Event, "z")
 				return true

@@ -20,18 +20,15 @@ type Object struct {
 	Positive uint64 // event that first showed it with an inode, since it was last seen without
 	Hit      uint64 // last lookup that returned it
 	HitRole  schema.Role
-	HitTID   uint32
 	Moved    uint64 // last __d_move of it, or that put another in its place: its name or parent may be another since
 	Dropped  uint64 // last __d_drop that was seen
-	Deleted  uint64 // last d_delete
+	Deleted  uint64 // entry of the last d_delete
+	Unread   uint64 // last event that could not read its inode
+	Unhashed uint64 // last event before its end that showed it out of the hash table; its alloc is none
 	Killed   uint64 // see Ended
 	KillTime uint64
 	Evict    uint64 // the drop_caches call that killed it
 	Freed    uint64
-
-	// The lookup that returned it last before Deleted, on the thread that deleted it.
-	HitBeforeDelete     uint64
-	HitRoleBeforeDelete schema.Role
 
 	// Attempt is the last kill of all, also of a dentry that was in use again after it: where
 	// the kernel's is dentry_kill, it may still be waiting.
@@ -247,21 +244,23 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
 		d.Unwatched = e.ID
 	}
+	if e.Facts&schema.FactInodeUnknown != 0 {
+		d.Unread = e.ID
+	}
+	if e.Facts&schema.FactUnhashed != 0 && d.Killed == 0 && e.Role != schema.RoleAlloc {
+		d.Unhashed = e.ID
+	}
 	switch e.Role {
 	case schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU:
-		d.Hit, d.HitRole, d.HitTID = e.ID, e.Role, e.TID
+		d.Hit, d.HitRole = e.ID, e.Role
 	case schema.RoleInsert:
 		d.Inserted, d.Bare = e.ID, e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0
 		if d.Added == 0 {
 			d.Added = e.ID
 		}
 	case schema.RoleDelete:
-		if e.Phase == schema.Exit {
-			break // of the same call
-		}
-		d.Deleted, d.HitBeforeDelete = e.ID, 0
-		if d.HitTID == e.TID {
-			d.HitBeforeDelete, d.HitRoleBeforeDelete = d.Hit, d.HitRole
+		if e.Phase == schema.Enter {
+			d.Deleted = e.ID
 		}
 	case schema.RoleMove:
 		d.Moved = e.ID

@@ -87,7 +87,7 @@ func attemptCases() []cellCase {
 			r.dropCaches(func() { r.kill(addrA, rootAddr, "f"); r.free(addrA) })
 			r.made(addrB)
 		}},
-		{"an attempt waits, and the file is deleted and another comes", DeleteChain, []Why{MaybeKilled}, func(r *tape) {
+		{"an attempt waits, and the file is deleted and another comes", Delete, []Why{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
@@ -96,7 +96,7 @@ func attemptCases() []cellCase {
 			r.kill(addrA, rootAddr, "f")
 			r.waiting(func() { r.free(addrA) })
 		}},
-		{"deleted and freed, and no kill but the one that waited", DeleteChain, []Why{MissedEnd}, func(r *tape) {
+		{"deleted and freed, and no kill but the one that waited", Delete, []Why{MissedEnd}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
@@ -145,20 +145,20 @@ func attemptCases() []cellCase {
 			r.waiting(func() { r.free(addrA) })
 			r.fail(2)
 		}},
-		{"hit, deleted, killed and freed, on 7.2", DeleteChain, []Why{NoDoubt}, func(r *tape) {
+		{"hit, deleted, killed and freed, on 7.2", Delete, []Why{NoDoubt}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.kill(addrA, rootAddr, "f")
 			r.free(addrA)
 		}},
-		{"hit, deleted and perhaps killed", DeleteChain, []Why{MaybeKilled}, func(r *tape) {
+		{"hit, deleted and perhaps killed", Delete, []Why{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.kill(addrA, rootAddr, "f")
 		}},
-		{"hit, deleted and killed by one of two", DeleteChain, []Why{MaybeKilled}, func(r *tape) {
+		{"hit, deleted and killed by one of two", Delete, []Why{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
@@ -177,7 +177,7 @@ func attemptCases() []cellCase {
 			r.kill(addrB, rootAddr, "f")
 			r.fail(2)
 		}},
-		{"killed and freed inside the open", Negative, []Why{KilledInside}, func(r *tape) {
+		{"killed and freed inside the open", Negative, []Why{NoDoubt}, func(r *tape) {
 			r.tries()
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
@@ -207,7 +207,7 @@ func TestAttemptThatDidNotKill(t *testing.T) {
 			r.elsewhere(func() { r.hit("f", addrA, 5) })
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.made(addrB)
-		}, map[Kind]string{Eviction: "0/0/0", DeleteChain: "0/0/1"}},
+		}, map[Kind]string{Eviction: "0/0/0", Delete: "0/0/1"}},
 		{"killed once after that", func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)

@@ -69,6 +69,6 @@ func (c *collector) recycle(w *walk) {
 func (c *collector) forgotten(d *replay.Object) {
 	c.forget(d)
 	if t, ok := d.Tag.(*tale); ok {
-		c.deleteChain(d, t, c.state.Now())
+		c.deleted(d, t, nil, "")
 	}
 }

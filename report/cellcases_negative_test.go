@@ -21,7 +21,7 @@ func negativeCases() []cellCase {
 	}
 	return []cellCase{
 		missing("inserted without inode", NoDoubt, func(*tape) {}),
-		missing("a name in a symbolic link, for which there is none", NoDentry, func(r *tape) { r.rcu(addrC, "g", 90000, 0, 0) }),
+		missing("a name in a symbolic link, for which there is none", NoDoubt, func(r *tape) { r.rcu(addrC, "g", 90000, 0, 0) }),
 		{"a name in a symbolic link, inserted without inode", Negative, []Why{NoDoubt}, func(r *tape) {
 			r.open("l")
 			r.rcu(rootAddr, "l", 0, addrA, 5)
@@ -38,7 +38,7 @@ func negativeCases() []cellCase {
 		missing("its address was handed out inside the open", MissedEnd, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "zzz", 90000, addrB, 5) })
 		}),
-		missing("killed inside the open", KilledInside, func(r *tape) { r.kill(addrB, rootAddr, "f") }),
+		missing("killed inside the open", NoDoubt, func(r *tape) { r.kill(addrB, rootAddr, "f") }),
 		missing("a rename took its place", MovedAway, func(r *tape) {
 			r.change(func(e *schema.Event) { e.Target = addrB })
 			r.elsewhere(func() { r.on(schema.RoleMove, schema.Enter, addrE, rootAddr, 7, "a") })
@@ -66,7 +66,7 @@ func negativeCases() []cellCase {
 			})
 			r.fail(2)
 		}},
-		{"found before its insertion was recorded", Negative, []Why{InsertUnseen}, func(r *tape) {
+		{"found before its insertion was recorded", Negative, []Why{NoDoubt}, func(r *tape) {
 			r.elsewhere(func() { r.allocOnly("f", 90000, addrA) })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrA, 0)
@@ -96,7 +96,7 @@ func negativeCases() []cellCase {
 			r.look(schema.RoleLookup, addrC, "f", 0, addrA, 0)
 			r.fail(2)
 		}},
-		{"found, and not found when the walk began again", Negative, []Why{NoDentry}, func(r *tape) {
+		{"found, and not found when the walk began again", Negative, []Why{NoDoubt}, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrA, 0)
@@ -112,7 +112,7 @@ func negativeCases() []cellCase {
 			r.alloc(rootAddr, long, 90000, addrB, 0)
 			r.fail(2)
 		}},
-		{"another name is looked up beneath, and the dentry of the path's killed", Negative, []Why{Overtaken}, func(r *tape) {
+		{"another name is looked up beneath, and the dentry of the path's killed", Negative, []Why{NoDoubt}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.allocOnly("f", 0, addrA)
@@ -127,15 +127,36 @@ func negativeCases() []cellCase {
 			r.folded("F", "f", addrA, 0)
 			r.fail(2)
 		}},
-		missing("dropped", Dropped, func(r *tape) { r.on(schema.RoleDrop, schema.Enter, addrB, rootAddr, 0, "f") }),
+		{"a lookup found it, and its inode could not be read", Negative, []Why{InodeUnread}, func(r *tape) {
+			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
+			r.open("f")
+			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactInodeUnknown })
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.fail(2)
+		}},
+		{"inserted, and its inode could not be read", Negative, []Why{InodeUnread}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.allocOnly("f", 0, addrA)
+			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactInodeUnknown })
+			r.on(schema.RoleInsert, schema.Exit, addrA, rootAddr, 0, "f")
+			r.fail(2)
+		}},
+		{"a dentry of the name was allocated beside the path", Negative, []Why{WhichDentry}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.alloc(rootAddr, "f", 90000, addrA, 0)
+			r.fail(2)
+		}},
+		missing("dropped", NoDoubt, func(r *tape) { r.on(schema.RoleDrop, schema.Enter, addrB, rootAddr, 0, "f") }),
 		missing("given an inode", GotInode, func(r *tape) { r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f") }),
 		missing("found with an inode", HasInode, func(r *tape) { r.rcu(rootAddr, "f", 0, addrB, 9) }),
-		{"no dentry for it", Negative, []Why{NoDentry}, func(r *tape) {
+		{"no dentry for it", Negative, []Why{NoDoubt}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.fail(2)
 		}},
-		{"older than the recording", Negative, []Why{OlderDentry}, func(r *tape) {
+		{"older than the recording", Negative, []Why{NoDoubt}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrB, 0)
 			r.fail(2)
@@ -156,7 +177,7 @@ func negativeCases() []cellCase {
 			r.kill(addrB, rootAddr, "f")
 			r.fail(2)
 		}},
-		{"never inserted", Negative, []Why{NeverInserted}, func(r *tape) {
+		{"never inserted", Negative, []Why{NoDoubt}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.allocOnly("f", 0, addrB)

@@ -236,7 +236,7 @@ func lifeCases() []cellCase {
 			r.open("/f")
 			r.rcu(rootAddr, "f", 1, addrA, 5)
 			r.opened(addrA, rootAddr, 5, "f")
-			r.kill(addrA, rootAddr, "f")
+			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
 			r.open("/f")
 			r.rcu(rootAddr, "f", 1, 0, 0)
 			r.alloc(rootAddr, "f", 1, addrB, 5)
@@ -245,25 +245,15 @@ func lifeCases() []cellCase {
 		{"the directories were not watched", Eviction, []Why{OtherDirectory}, func(r *tape) {
 			r.header.ParentsWatched = false
 			r.hit("f", addrA, 5)
-			r.kill(addrA, rootAddr, "f")
+			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.alloc(rootAddr, "f", 0, addrB, 5)
 			r.opened(addrB, rootAddr, 5, "f")
 		}},
-		{"a rename gave it the name", Eviction, []Why{Renamed}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.kill(addrA, rootAddr, "f")
-			r.open("g")
-			r.rcu(rootAddr, "g", 0, 0, 0)
-			r.alloc(rootAddr, "g", 0, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "g")
-			r.move(addrB, rootAddr, 6, "g", "f")
-			r.hit("f", addrB, 6)
-		}},
 		{"where case is folded, a dentry allocated for another spelling", Eviction, []Why{OtherName}, func(r *tape) {
 			r.hit("f", addrA, 5)
-			r.kill(addrA, rootAddr, "f")
+			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
 			r.open("F")
 			r.rcu(rootAddr, "F", 0, 0, 0)
 			r.alloc(rootAddr, "F", 0, addrB, 5)
@@ -272,19 +262,25 @@ func lifeCases() []cellCase {
 			r.folded("f", "F", addrB, 5)
 			r.opened(addrB, rootAddr, 5, "F")
 		}},
-		{"hit, deleted and killed", DeleteChain, []Why{NoDoubt}, func(r *tape) {
+		{"hit, deleted and killed", Delete, []Why{NoDoubt}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
 		}},
-		{"no lookup of the task that deleted it", DeleteChain, []Why{NoHit}, func(r *tape) {
+		{"hit by another task, deleted and killed", Delete, []Why{NoDoubt}, func(r *tape) {
 			r.elsewhere(func() { r.hit("f", addrA, 5) })
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.kill(addrA, rootAddr, "f")
 		}},
-		{"alive at the end", DeleteChain, []Why{StillAlive}, func(r *tape) {
+		{"alive at the end, and nothing shows what d_delete left", Delete, []Why{LeftUnseen}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+		}},
+		{"deleted, with an inode that cannot be read when d_delete returns", Delete, []Why{LeftUnseen}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactInodeUnknown })
+			r.on(schema.RoleDelete, schema.Exit, addrA, rootAddr, 0, "f")
 		}},
 		{"renamed after it was killed", Move, []Why{AfterItsEnd}, func(r *tape) {
 			r.hit("f", addrA, 5)

@@ -109,7 +109,7 @@ func everyKind(r *tape) {
 	r.rcu(addrA, "l", 2, addrD, 6)
 	r.opened(addrD, addrA, 6, "l")
 
-	r.move(addrB, addrA, 6, "f", "g") // move, delete chain
+	r.move(addrB, addrA, 6, "f", "g") // move, delete
 	r.look(schema.RoleLookup, addrA, "g", 2, addrB, 6)
 	r.on(schema.RoleDelete, schema.Enter, addrB, addrA, 6, "g")
 	r.kill(addrB, addrA, "g")

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 )
@@ -36,14 +37,15 @@ type ProgramVerdict struct {
 	Claims  map[string]map[string]uint64 `json:"claims"` // kind → verdict → count
 }
 
-// DoubtVerdict is a claim that is not proven.
+// DoubtVerdict is a kind of claim that is not proven for one reason.
 type DoubtVerdict struct {
-	Verdict string   `json:"verdict"`
-	Kind    string   `json:"kind"`
-	Subject string   `json:"subject"`
-	Reason  string   `json:"reason"`
-	Count   uint64   `json:"count"`  // of claims with the same words
-	Events  []uint64 `json:"events"` // cited by the first of them
+	Verdict  string   `json:"verdict"`
+	Kind     string   `json:"kind"`
+	Subjects []string `json:"subjects"`         // different ones, the first of them
+	Others   bool     `json:"others,omitempty"` // there are more
+	Reason   string   `json:"reason"`           // "…" is an event, another one in each
+	Count    uint64   `json:"count"`            // of the claims
+	Events   []uint64 `json:"events"`           // cited by the first of them
 }
 
 // Verdicts sums the findings up.
@@ -60,8 +62,8 @@ func (f *Findings) Verdicts() Verdicts {
 	}
 	v.Programs = append(v.Programs, ProgramVerdict{"", f.Tally.byName()})
 	for i := range f.Doubts {
-		cl := &f.Doubts[i].Claim
-		d := DoubtVerdict{Verdict: cl.Verdict.String(), Kind: f.doubted(cl), Subject: cl.Subject, Reason: cl.Reason, Count: f.Doubts[i].Count}
+		cl, doubt := &f.Doubts[i].Claim, &f.Doubts[i]
+		d := DoubtVerdict{Verdict: cl.Verdict.String(), Kind: f.doubted(cl), Subjects: doubt.Subjects, Others: doubt.Others, Reason: cl.Reason, Count: doubt.Count}
 		for _, t := range cl.Terms {
 			d.Events = append(d.Events, t.Event)
 		}
@@ -111,7 +113,7 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 	}
 	var named uint64
 	for _, d := range v.Doubts {
-		fmt.Fprintf(b, "%s: %s of %s%s: %s%s\n", d.Verdict, d.Kind, cmp.Or(replay.Printable(d.Subject), "an empty name"), times(d.Count), d.Reason, citeAll(d.Events))
+		fmt.Fprintf(b, "%s: %s of %s%s: %s%s\n", d.Verdict, d.Kind, subjects(d.Subjects, d.Others, replay.Printable), times(d.Count), d.Reason, d.cited())
 		named += d.Count
 	}
 	if n := v.Refuted + v.Unproven; n > named {
@@ -136,15 +138,35 @@ func (v *Verdicts) losses() string {
 	return out
 }
 
-func citeAll(ids []uint64) string {
+// subjects names the first three things that claims are of, each quoted by q.
+func subjects(list []string, others bool, q func(string) string) string {
+	var out []string
+	if len(list) > 3 {
+		list, others = list[:3], true
+	}
+	for _, s := range list {
+		out = append(out, cmp.Or(q(s), "an empty name"))
+	}
+	text := strings.Join(out, ", ")
+	if others {
+		text += " and others"
+	}
+	return text
+}
+
+// cited are the events of the first claim.
+func (d *DoubtVerdict) cited() string {
 	out := ""
-	for _, id := range ids {
+	for _, id := range d.Events {
 		out += fmt.Sprintf(" #%d", id)
 	}
-	if out != "" {
-		out = " (" + out[1:] + ")"
+	switch {
+	case out == "":
+		return ""
+	case d.Count > 1:
+		return " (first" + out + ")"
 	}
-	return out
+	return " (" + out[1:] + ")"
 }
 
 // WriteJSON prints the verdicts as one JSON object.

@@ -22,7 +22,7 @@ const (
 	Creation
 	Absence
 	Eviction
-	DeleteChain
+	Delete
 	Move
 	HardLink
 	Race
@@ -53,11 +53,11 @@ func Kinds() []KindInfo {
 		{Storage, "storage", "a name lies inside its dentry exactly when it fits", roles(alloc), 0},
 		{Hash, "hash", "the hash recomputed from parent address and name is the kernel's", 0, roles(lookup, chain, rcu, insert, move)},
 		{Bucket, "bucket", "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift", roles(insert), 0},
-		{Negative, "negative", "a missing name has a dentry without inode: inserted, or found by a lookup", roles(open, lookup, chain, rcu, alloc, insert, schema.RoleInstantiate, schema.RoleDrop, kill, move), 0},
+		{Negative, "negative", "a missing name has a dentry without inode, kept or not when the open returned, or did not enter the cache", roles(open, lookup, chain, rcu, alloc, insert, schema.RoleInstantiate, schema.RoleDrop, kill, move), 0},
 		{Creation, "creation", "a dentry without inode got one in the open that returned it", roles(open, alloc, schema.RoleInstantiate, kill), 0},
 		{Absence, "absence", "no file was opened; nothing was allocated inside the open", roles(open), roles(alloc)},
-		{Eviction, "eviction", "the dentry was killed and another one allocated for the same path", roles(open, lookup, rcu, alloc, kill, move), 0},
-		{DeleteChain, "delete chain", "hit, delete and kill are of one dentry", roles(lookup, remove, kill), 0},
+		{Eviction, "eviction", "a dentry that was cached was killed, and another one allocated for the same path", roles(open, lookup, rcu, alloc, insert, remove, schema.RoleDrop, kill, move), roles(schema.RoleEvict)},
+		{Delete, "delete", "what became of a dentry after d_delete: killed, left without inode, or out of the hash table because somebody held it", roles(schema.RoleInstantiate, remove, kill), 0},
 		{Move, "move", "one dentry got another name or parent, and displaced another or changed places with it", roles(alloc, insert, kill, move), 0},
 		{HardLink, "hard link", "two dentries alive at once have one inode", roles(open, remove, kill), 0},
 		{Race, "race", "of two dentries allocated for one name one was inserted, the other killed without", roles(open, alloc, insert, kill, move), 0},
@@ -101,18 +101,27 @@ type Claim struct {
 	Object  Ref    // the dentry it is about; Seq 0: none
 	Other   Ref    // eviction: the dentry before; hard link: the other one; race: the one that lost
 	Terms   []Term
-	Left    Term     // subtraction: Left.Value - Right.Value = Result
-	Right   Term     // zero Label: no subtraction
-	Result  uint64   // bytes, or what Means says
-	Means   string   // what the result is, e.g. `length of "/tmp/"`
-	Note    string   // what else the events show
-	Copied  bool     // prefix: Left is the copy source of a new dentry's name
-	Emptied bool     // negative: it was inserted with an inode, which d_delete took away
-	Keys    []KeyRow // key: the components of the path that were looked up
-	Stop    Stop     // key: what came after the last of these
-	From    Place    // move: before
-	To      Place    // move: after
-	Target  Target   // move: the dentry whose place it took
+	Left    Term       // subtraction: Left.Value - Right.Value = Result
+	Right   Term       // zero Label: no subtraction
+	Result  uint64     // bytes, or what Means says
+	Means   string     // what the result is, e.g. `length of "/tmp/"`
+	Note    string     // what else the events show
+	Copied  bool       // prefix: Left is the copy source of a new dentry's name
+	Form    form       // negative: what it says of the name
+	Kept    bool       // negative: the name is in the cache without inode when the open returns
+	On      Filesystem // absence of a file: of the directory looked in last
+	Keys    []KeyRow   // key: the components of the path that were looked up
+	Stop    Stop       // key: what came after the last of these
+	From    Place      // move: before
+	To      Place      // move: after
+	Target  Target     // move: the dentry whose place it took
+}
+
+// Filesystem is where an event was.
+type Filesystem struct {
+	Type  string // s_type->name; empty: not known
+	Dev   uint32 // s_dev; 0: not known where
+	Event uint64
 }
 
 // Ref names a dentry: D and its number in order of first sight, and its address.

@@ -26,6 +26,8 @@ type collector struct {
 	links    int      // names in it that were not of its path
 	tail     row      // the last of these, if nothing of the path was looked up after it
 	inodes   map[uint64]sight
+	births   births
+	latest   uint64 // the last event
 	budgets
 
 	attached  replay.Roles // roles recorded in all their phases
@@ -131,6 +133,7 @@ func newCollector(h *schema.Header) *collector {
 func (c *collector) event(e *schema.Event) *replay.Step {
 	s := c.state.Event(e)
 	c.f.Events++
+	c.latest = e.ID
 	if c.imported && e.PID == 0 {
 		c.line(s)
 		return s
@@ -281,9 +284,9 @@ func (c *collector) finish() {
 // void takes back every verdict.
 func (f *Findings) void(why Why) {
 	reason := why.about("")
-	f.Void = why
+	f.Void, f.Kept = why, 0
 	f.Tally.void()
-	f.Doubts = []Doubt{{Claim{Subject: "every path", Why: why, Reason: reason}, f.Tally.Total(Unproven)}}
+	f.Doubts = []Doubt{{Claim: Claim{Why: why, Reason: reason}, Count: f.Tally.Total(Unproven), Subjects: []string{"every path"}}}
 	take := func(claims []Claim) {
 		for i := range claims {
 			if claims[i].Verdict != Unproven {

@@ -16,6 +16,7 @@ const (
 	maxClaims    = 96   // claims of one program about dentries, not about one open
 	maxPaths     = 2048 // paths of one program that are followed from open to open
 	maxDoubts    = 64   // kinds of doubt kept
+	maxSubjects  = 16   // of one kind of doubt
 	maxDamage    = 64   // damaged places named
 	maxWalkSteps = 4096 // events of one open that are looked at
 )
@@ -31,6 +32,7 @@ type Findings struct {
 	Void     Why // why nothing can be proven of the whole run; NoDoubt mostly
 	Cut      bool
 	Tally    Tally
+	Kept     uint64       // opens that left a missing name in the cache without inode, proven
 	Hashes   uint64       // lookups and inserts whose hash was recomputed
 	Without  replay.Roles // left out on request
 	Falls    []Fall       // what was proven with them and is not without
@@ -44,10 +46,12 @@ type Findings struct {
 	Doubts []Doubt // refuted and unproven claims, alike ones together; the first of them
 }
 
-// Doubt is a claim that is not proven, and how often the same was found.
+// Doubt is a claim that is not proven, and how many of its kind are not for the same reason.
 type Doubt struct {
-	Claim Claim // the first of them
-	Count uint64
+	Claim    Claim // the first of them; its reason has "…" for an event that is not the same in all
+	Count    uint64
+	Subjects []string // different ones, the first of them
+	Others   bool     // there are more
 }
 
 // Program is what the tasks of one name did.
@@ -61,7 +65,7 @@ type Program struct {
 	Skipped uint64  // items not kept
 	Opens   uint64
 	Failed  uint64  // opens that returned an error
-	Claims  []Claim // about dentries across opens: eviction, delete chain
+	Claims  []Claim // about dentries across opens: delete, move
 	Tally   Tally
 
 	kept  bool // it has a section

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -165,17 +166,32 @@ func (c *collector) count(p *Program, cl *Claim) {
 	}
 }
 
-// remember keeps a claim that is not proven, or counts it with one like it.
+// remember keeps a claim that is not proven, or counts it with those of its kind that are
+// not for the same reason: an event it is about may be another.
 func (c *collector) remember(cl *Claim) {
 	for i := range c.f.Doubts {
 		d := &c.f.Doubts[i]
-		if d.Claim.Kind == cl.Kind && d.Claim.Verdict == cl.Verdict && d.Claim.Subject == cl.Subject && d.Claim.Reason == cl.Reason {
-			d.Count++
+		if d.Claim.Kind == cl.Kind && d.Claim.Why == cl.Why && d.Claim.About == cl.About {
+			d.add(cl)
 			return
 		}
 	}
 	if len(c.f.Doubts) < maxDoubts {
-		c.f.Doubts = append(c.f.Doubts, Doubt{c.own(cl), 1})
+		c.f.Doubts = append(c.f.Doubts, Doubt{Claim: c.own(cl), Count: 1, Subjects: []string{cl.Subject}})
+	}
+}
+
+func (d *Doubt) add(cl *Claim) {
+	d.Count++
+	if cl.Reason != d.Claim.Reason {
+		d.Claim.Reason = cl.Why.about(cmp.Or(cl.About, "…"))
+	}
+	switch {
+	case slices.Contains(d.Subjects, cl.Subject):
+	case len(d.Subjects) < maxSubjects:
+		d.Subjects = append(d.Subjects, cl.Subject)
+	default:
+		d.Others = true
 	}
 }
 

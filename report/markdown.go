@@ -129,7 +129,7 @@ func (p *page) verdictTable() {
 	p.line("")
 	for i := range p.f.Doubts {
 		d := &p.f.Doubts[i]
-		p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), code(d.Claim.Subject), times(d.Count), text(d.Claim.Reason))
+		p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), subjects(d.Subjects, d.Others, code), times(d.Count), text(d.Claim.Reason))
 	}
 	if len(p.f.Doubts) > 0 {
 		p.line("")

@@ -43,8 +43,8 @@ func (f *Findings) lessons() []string {
 	if l := f.prefixLengths(); l != "" {
 		out = append(out, "Name offsets match path prefix lengths: "+l+".")
 	}
-	if n := f.Tally[Negative][Proven]; n > 0 {
-		out = append(out, fmt.Sprintf("A missing name still has a dentry: proven in %d opens.", n))
+	if f.Kept > 0 {
+		out = append(out, fmt.Sprintf("A missing name still has a dentry: proven in %d opens.", f.Kept))
 	}
 	if n := f.Tally[Hash][Proven]; n > 0 {
 		out = append(out, fmt.Sprintf("%d of %d hashes recomputed from parent address and name equal the kernel's.", n, f.Hashes))
@@ -78,7 +78,7 @@ func (p *page) paragraphs() {
 		"The copy source starts at the component inside the full path.")
 	p.paragraph("Eviction is two events and a subtraction.", Eviction, nil,
 		"The kill and the new allocation prove it; the addresses alone would not, since a slab may hand the same one out again.")
-	p.paragraph("A negative dentry is pointer equality too.", Negative, longest(p.f, Negative),
+	p.paragraph("A negative dentry is pointer equality too.", Negative, kept(p.f),
 		"The name is in the cache although the file is missing.")
 	p.necessity()
 }
@@ -88,6 +88,18 @@ func longest(f *Findings, k Kind) func(*Claim) bool {
 	most := 0
 	f.first(k, func(cl *Claim) bool { most = max(most, len(cl.Terms)); return false })
 	return func(cl *Claim) bool { return len(cl.Terms) == most }
+}
+
+// kept accepts the claim with most operands on a missing name that stayed in the cache.
+func kept(f *Findings) func(*Claim) bool {
+	most := 0
+	f.first(Negative, func(cl *Claim) bool {
+		if cl.Kept {
+			most = max(most, len(cl.Terms))
+		}
+		return false
+	})
+	return func(cl *Claim) bool { return cl.Kept && len(cl.Terms) == most }
 }
 
 func (p *page) paragraph(title string, k Kind, pick func(*Claim) bool, means string) {

@@ -237,14 +237,14 @@ func (prog *Program) chains() []string {
 	}
 	for i := range prog.Claims {
 		cl := &prog.Claims[i]
-		if cl.Kind != DeleteChain || cl.Verdict != Proven {
+		if cl.Kind != Delete || cl.Verdict != Proven {
 			continue
 		}
 		var at []string
 		for _, t := range cl.Terms {
 			at = append(at, fmt.Sprintf("%#x #%d", t.Value, t.Event))
 		}
-		out = append(out, replay.Printable(cl.Subject)+": "+strings.Join(at, " → "))
+		out = append(out, replay.Printable(cl.Subject)+": "+strings.Join(at, " → ")+"; "+cl.Note)
 	}
 	return out
 }
@@ -300,11 +300,14 @@ func (cl *Claim) lesson(it *Item) string {
 		}
 		return fmt.Sprintf("%s is one dentry at %s", cl.Object, strings.Join(at, ", "))
 	case Negative:
+		if !cl.Kept {
+			return ""
+		}
 		return fmt.Sprintf("the missing %s is cached as %s without inode", code(it.Path), cl.Object)
 	case Eviction:
 		return fmt.Sprintf("%s was killed and %s took its place for %s", cl.Other, cl.Object, code(it.Path))
-	case DeleteChain:
-		return fmt.Sprintf("%s is %s from hit to delete to kill", code(cl.Subject), cl.Object)
+	case Delete:
+		return fmt.Sprintf("%s was %s when it was deleted: %s", code(cl.Subject), cl.Object, cl.Note)
 	}
 	return ""
 }

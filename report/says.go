@@ -23,14 +23,10 @@ func (cl *Claim) Says(q func(string) string) string {
 		} else {
 			b.WriteString(", nothing before it")
 		}
-	case Equality, DeleteChain:
-		fmt.Fprintf(&b, "%s is one dentry: %s", cl.Object, equals(cl.Terms, cl.Kind == DeleteChain))
+	case Equality, Delete:
+		fmt.Fprintf(&b, "%s is one dentry: %s", cl.Object, equals(cl.Terms, cl.Kind == Delete))
 	case Negative:
-		how := "entered the cache as %s, without inode"
-		if cl.Emptied {
-			how = "is in the cache as %s, without inode since d_delete"
-		}
-		fmt.Fprintf(&b, "%s "+how+": %s", q(cl.Means), cl.Object, equals(cl.Terms, false))
+		b.WriteString(cl.Form.says(q(cl.Means), cl.Object) + ": " + equals(cl.Terms, false))
 	case Creation:
 		fmt.Fprintf(&b, "%s is one dentry, first without inode: %s", cl.Object, equals(cl.Terms, false))
 	case Move:
@@ -40,7 +36,7 @@ func (cl *Claim) Says(q func(string) string) string {
 	case Race:
 		fmt.Fprintf(&b, "two dentries for %s, %s was inserted, %s killed: %s", q(cl.Means), cl.Object, cl.Other, cl.race())
 	case Absence:
-		b.WriteString(cl.absence())
+		b.WriteString(cl.absence(q))
 	case Eviction:
 		b.WriteString(cl.eviction())
 	case Key:
@@ -67,17 +63,19 @@ func (cl *Claim) Subtraction() string {
 func equals(terms []Term, tasks bool) string {
 	var same, rest []string
 	for _, t := range terms {
-		if isErr(t.Value) {
+		switch {
+		case isErr(t.Value):
 			rest = append(rest, fmt.Sprintf("%s %s (#%d)", t.Label, errnoText(t.Value), t.Event))
-		} else {
+		case t.Value == 0:
+			rest = append(rest, fmt.Sprintf("%s NULL (#%d)", t.Label, t.Event))
+		default:
 			same = append(same, fmt.Sprintf("%#x (%s, %s)", t.Value, t.Label, cite(t, tasks)))
 		}
 	}
-	out := strings.Join(same, " = ")
-	if len(rest) > 0 {
-		out += "; " + strings.Join(rest, "; ")
+	if len(same) > 0 {
+		rest = append([]string{strings.Join(same, " = ")}, rest...)
 	}
-	return out
+	return strings.Join(rest, "; ")
 }
 
 // cite names the event, and with task who caused it.
@@ -88,12 +86,23 @@ func cite(t Term, task bool) string {
 	return "#" + strconv.FormatUint(t.Event, 10) + " by " + replay.Printable(t.Comm)
 }
 
-func (cl *Claim) absence() string {
+func (cl *Claim) absence(q func(string) string) string {
 	if len(cl.Terms) == 2 {
 		return fmt.Sprintf("%s inside the open, #%d to #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
 	}
 	t := cl.Terms[0]
-	return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event)
+	return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event) + cl.On.says(q)
+}
+
+// says is where an open failed, with the type quoted by q.
+func (f Filesystem) says(q func(string) string) string {
+	switch {
+	case f.Dev == 0:
+		return ""
+	case f.Type == "":
+		return fmt.Sprintf(", in a directory on device %s (#%d)", device(f.Dev), f.Event)
+	}
+	return fmt.Sprintf(", in a directory on %s %s (#%d)", q(f.Type), device(f.Dev), f.Event)
 }
 
 // race spells the operands one by one: they are of two dentries.

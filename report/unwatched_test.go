@@ -41,13 +41,13 @@ func TestUnwatchedDentriesOnlyAreInDoubt(t *testing.T) {
 		r.rcu(rootAddr, "f", 0, addrA, 5)
 		r.opened(addrA, rootAddr, 5, "f")
 	})
-	for k, want := range map[Kind]string{Equality: "2/0/1", Key: "2/0/1", DeleteChain: "0/0/1", Hash: "4/0/0", Prefix: "4/0/0"} {
+	for k, want := range map[Kind]string{Equality: "2/0/1", Key: "2/0/1", Delete: "0/0/1", Hash: "4/0/0", Prefix: "4/0/0"} {
 		if got := f.tally(k); got != want {
 			t.Errorf("%s: %s, want %s", k, got, want)
 		}
 	}
 	for _, d := range f.Doubts {
-		if d.Claim.Why != Unwatched && d.Claim.Kind != DeleteChain {
+		if d.Claim.Why != Unwatched && d.Claim.Kind != Delete {
 			t.Errorf("%s of %s: %s", d.Claim.Kind, d.Claim.Subject, d.Claim.Reason)
 		}
 	}

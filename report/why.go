@@ -20,7 +20,6 @@ const (
 	LateLoss
 	OtherLosses
 	DamagedFile
-	OlderDentry
 	MissedEnd
 	Unwatched
 	Forgotten
@@ -31,7 +30,7 @@ const (
 	NoNameAddress
 	TooManyEvents
 	NoResult
-	StillAlive
+	LeftUnseen
 
 	// What was recorded admits another explanation.
 	OwnHash
@@ -45,7 +44,8 @@ const (
 	MountPoint
 	NotShown
 	NotInserted
-	NoDentry
+	WhichDentry
+	InodeUnread
 	GotInode
 	HasInode
 	InsertedPositive
@@ -53,10 +53,8 @@ const (
 	MovedAway
 	OtherDirectory
 	Overtaken
-	NoHit
 	NotNegative
 	WinnerUnknown
-	InsertUnseen
 	LostMeanwhile
 	Unhashed
 	OtherName
@@ -70,9 +68,6 @@ const (
 	WrongPlace
 	OtherComponent
 	KilledBefore
-	KilledInside
-	NeverInserted
-	Dropped
 
 	whys
 )
@@ -90,9 +85,9 @@ type WhyInfo struct {
 
 // Whys lists every reason but NoDoubt, in the order of Why.
 func Whys() []WhyInfo {
-	all := []Kind{Key, Prefix, Equality, Storage, Hash, Bucket, Negative, Creation, Absence, Eviction, DeleteChain, Move, HardLink, Race}
-	timed := []Kind{Key, Prefix, Equality, Negative, Creation, Absence, Eviction, DeleteChain, Move, HardLink, Race}
-	lives := []Kind{Key, Equality, Negative, Creation, Eviction, DeleteChain, Move, HardLink, Race}
+	all := []Kind{Key, Prefix, Equality, Storage, Hash, Bucket, Negative, Creation, Absence, Eviction, Delete, Move, HardLink, Race}
+	timed := []Kind{Key, Prefix, Equality, Negative, Creation, Absence, Eviction, Delete, Move, HardLink, Race}
+	lives := []Kind{Key, Equality, Negative, Creation, Eviction, Delete, Move, HardLink, Race}
 	of := func(k ...Kind) []Kind { return k }
 	return []WhyInfo{
 		{NotAttached, Unproven, "probe not attached: %s", timed, true},
@@ -102,8 +97,7 @@ func Whys() []WhyInfo {
 		{LateLoss, Unproven, "a loss became known only after later events had been judged", all, true},
 		{OtherLosses, Unproven, "the footer counts other events or losses than the file holds", all, false},
 		{DamagedFile, Unproven, "the file is damaged, and no footer tells what it held", all, false},
-		{OlderDentry, Unproven, "its allocation was not recorded", of(Negative), true},
-		{MissedEnd, Unproven, "its memory was given back or handed out again at #%s and no kill was recorded", of(Key, Negative, DeleteChain, HardLink, Race), false},
+		{MissedEnd, Unproven, "its memory was given back or handed out again at #%s and no kill was recorded", of(Key, Negative, Delete, HardLink, Race), false},
 		{Unwatched, Unproven, "the watch set had no room for it at #%s: its end may not have been seen", lives, true},
 		{Forgotten, Unproven, "more dentries were known at once than are remembered: it was forgotten, or what was known of it", lives, true},
 		{CutName, Unproven, "the name could not be read whole", of(Key, Prefix, Hash, Negative, Move), false},
@@ -113,7 +107,7 @@ func Whys() []WhyInfo {
 		{NoNameAddress, Unproven, "the name's address was not recorded", of(Storage), false},
 		{TooManyEvents, Unproven, "the open has more events than are looked at", of(Key, Negative), false},
 		{NoResult, Unproven, "what the component before came to was not recorded", of(Key), false},
-		{StillAlive, Unproven, "it was still alive when the recording ended", of(DeleteChain), false},
+		{LeftUnseen, Unproven, "what d_delete left was not recorded", of(Delete), false},
 
 		{OwnHash, Unproven, "the filesystem has its own hash (d_op->d_hash)", of(Hash), false},
 		{NotChainHead, Unproven, "another dentry stood before it in the chain by then", of(Bucket), false},
@@ -126,22 +120,21 @@ func Whys() []WhyInfo {
 		{MountPoint, Unproven, "the last component is a mount point: the open returned the root of what is mounted there", of(Equality), false},
 		{NotShown, Unproven, "no lookup or alloc of this open returned the dentry", of(Equality), false},
 		{NotInserted, Unproven, "the new dentry was not inserted into the hash table", of(Equality), false},
-		{NoDentry, Unproven, "no lookup or alloc returned a dentry for the missing name", of(Negative), false},
+		{WhichDentry, Unproven, "nothing shows which dentry the missing name came to", of(Negative), false},
+		{InodeUnread, Unproven, "whether it has an inode could not be read", of(Negative), false},
 		{GotInode, Unproven, "it got an inode at #%s", of(Negative), false},
 		{HasInode, Unproven, "the dentry has an inode", of(Negative), false},
 		{InsertedPositive, Unproven, "the dentry was inserted with an inode", of(Negative), false},
-		{Renamed, Unproven, "a rename gave one of them its name", of(Eviction, Race), false},
+		{Renamed, Unproven, "a rename gave one of them its name", of(Race), false},
 		{MovedAway, Unproven, "a rename at #%s took it away, or put another in its place", of(Negative), false},
 		{OtherDirectory, Unproven, "nothing shows that both names were looked up in one directory", of(Eviction), false},
-		{Overtaken, Unproven, "the dentry allocated was killed and not inserted: another one may have been faster", of(Negative), false},
-		{NoHit, Unproven, "no lookup of the task that deleted it returned it", of(DeleteChain), false},
+		{Overtaken, Unproven, "the dentry allocated was not inserted, and that of another thread, allocated at #%s, may have come first", of(Negative), false},
 		{NotNegative, Unproven, "nothing shows it without inode before", of(Creation), false},
 		{WinnerUnknown, Unproven, "the alloc or the insert of the other one was not recorded", of(Race), false},
-		{InsertUnseen, Unproven, "its insertion was not recorded before the lookup that found it", of(Negative), false},
 		{LostMeanwhile, Unproven, "a lookup found it, and it was killed or dropped at #%s", of(Negative), false},
 		{Unhashed, Unproven, "it was out of the hash table by then", of(Negative), false},
 		{OtherName, Unproven, "the dentry was allocated for another name", of(Negative, Eviction), false},
-		{MaybeKilled, Unproven, "whether dentry_kill at #%s ended it is not known", of(Negative, Eviction, DeleteChain, HardLink, Race), false},
+		{MaybeKilled, Unproven, "whether dentry_kill at #%s ended it is not known", of(Negative, Eviction, Delete, HardLink, Race), false},
 		{AfterItsEnd, Unproven, "it was killed at #%s, and this came after", of(Negative, Creation, Move, HardLink), false},
 		{Unmoved, Unproven, "name and parent are the same after it", of(Move), false},
 
@@ -150,9 +143,6 @@ func Whys() []WhyInfo {
 		{WrongPlace, Refuted, "length and place of the name do not agree", of(Storage), false},
 		{OtherComponent, Refuted, "the path has another component at that offset", of(Prefix), false},
 		{KilledBefore, Refuted, "the dentry was killed at #%s before the open returned it", of(Equality), false},
-		{KilledInside, Refuted, "the dentry was killed at #%s, inside the open: nothing stays cached", of(Negative), false},
-		{NeverInserted, Refuted, "the dentry was not inserted into the hash table", of(Negative), false},
-		{Dropped, Refuted, "the dentry was dropped at #%s", of(Negative), false},
 	}
 }
 

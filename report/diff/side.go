@@ -162,7 +162,7 @@ func (d *side) put(u *unit, s *replay.Step, judged []report.Ruling) {
 		switch r := &judged[i]; r.Kind {
 		case report.Hash, report.Bucket, report.Storage:
 			u.refute(r)
-		case report.DeleteChain: // spans calls: whether it ends in time is not this call's
+		case report.Delete: // spans calls: whether it ends in time is not this call's
 		default:
 			if d.judged>>r.Kind&1 != 0 {
 				u.claims = append(u.claims, *r)
