@@ -2,7 +2,11 @@
 
 package replay
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
 
 // Object is a dentry: an address with a lifetime. Another allocation at the same
 // address is another Object. Ids are event ids; 0 means it was not seen.
@@ -239,7 +243,10 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 		d.Positive = e.ID
 	}
 	if e.Role != schema.RoleFree {
-		d.Parent, d.Inode, d.Name, d.NameAddr, d.Hash = e.Parent, e.Inode, e.Name, e.NameAddr, e.Hash
+		d.Parent, d.Inode, d.NameAddr, d.Hash = e.Parent, e.Inode, e.NameAddr, e.Hash
+		if d.Name != e.Name {
+			d.Name = strings.Clone(e.Name) // an event's shares memory with others
+		}
 	}
 	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
 		d.Unwatched = e.ID

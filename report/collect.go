@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -242,6 +243,7 @@ func (c *collector) outside(s *replay.Step) {
 
 func (c *collector) keep(it *Item, s Step) {
 	if len(it.Steps) < maxSteps && c.take(stepBytes+len(s.Event.Name)) {
+		s.Event.Name = strings.Clone(s.Event.Name)
 		it.Steps = append(it.Steps, s)
 	} else {
 		it.More++

@@ -4,6 +4,7 @@ package report
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -54,7 +55,7 @@ func (c *collector) again(p *Program, it *Item, w *walk) {
 	if c.paths >= now.bytes(path) {
 		c.paths -= now.bytes(path)
 		taleOf(d)
-		p.paths[path] = &now
+		p.paths[strings.Clone(path)] = &now
 	} else {
 		delete(p.paths, path)
 	}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -198,6 +199,7 @@ func (d *Doubt) add(cl *Claim) {
 // own returns the claim with operands of its own.
 func (c *collector) own(cl *Claim) Claim {
 	out := *cl
+	out.Subject = strings.Clone(cl.Subject)
 	out.Terms, out.Keys = slices.Clone(c.terms), slices.Clone(cl.Keys)
 	return out
 }

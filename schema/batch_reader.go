@@ -10,12 +10,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Strings kept for reuse from one batch to the next: how many, and of how many bytes.
-const (
-	maxInterned      = 1 << 16
-	maxInternedBytes = 4 << 20
-)
-
 // batchReader decodes one EventBatch at a time and hands out its events in order. A batch
 // is decoded into slices as a whole, which is what checks it: an event is then an index.
 type batchReader struct {
@@ -23,6 +17,8 @@ type batchReader struct {
 	events, done  int
 
 	raw     [fieldsEnd][]byte // the fields as they stand in the message
+	text    []byte            // the strings, joined
+	ends    []int             // where each ends
 	strings []string
 
 	kinds       []kindRow
@@ -38,9 +34,6 @@ type batchReader struct {
 
 	scratch [5][]uint64 // columns of a table
 	perKind []int
-
-	interned map[string]string
-	bytes    int // of those
 }
 
 var errTable = errors.New("columns of one table differ in length")
@@ -48,14 +41,11 @@ var errTable = errors.New("columns of one table differ in length")
 // load decodes an EventBatch: when it has succeeded no event of it can fail.
 func (b *batchReader) load(body []byte) error {
 	b.firstID, b.base, b.events, b.done = 0, 0, 0, 0
-	b.raw, b.at, b.strings = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0]
-	if b.interned == nil || len(b.interned) > maxInterned || b.bytes > maxInternedBytes {
-		b.interned, b.bytes = make(map[string]string), 0
-	}
+	b.raw, b.at, b.strings, b.text, b.ends = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0], b.text[:0], b.ends[:0]
 	if err := b.split(body); err != nil {
 		return err
 	}
-	for _, step := range []func() error{b.loadKinds, b.loadTasks, b.loadKeys, b.loadDentries, b.loadFilesystems, b.loadEvents, b.loadColumns} {
+	for _, step := range []func() error{b.loadStrings, b.loadKinds, b.loadTasks, b.loadKeys, b.loadDentries, b.loadFilesystems, b.loadEvents, b.loadColumns} {
 		if err := step(); err != nil {
 			return fmt.Errorf("event batch: %w", err)
 		}
@@ -79,10 +69,11 @@ func (b *batchReader) split(body []byte) error {
 				return protowire.ParseError(n)
 			}
 			if body = body[n:]; num == fieldString {
-				if len(v) > MaxStringBytes || len(b.strings) == MaxTableRows {
+				if len(v) > MaxStringBytes || len(b.ends) == MaxTableRows {
 					return fmt.Errorf("event batch: more than %d strings, or one of more than %d bytes", MaxTableRows, MaxStringBytes)
 				}
-				b.strings = append(b.strings, b.intern(v))
+				b.text = append(b.text, v...)
+				b.ends = append(b.ends, len(b.text))
 			} else if b.raw[num] != nil {
 				return fmt.Errorf("field %d of a batch stands twice", num)
 			} else {
@@ -108,14 +99,27 @@ func (b *batchReader) split(body []byte) error {
 	return nil
 }
 
-func (b *batchReader) intern(v []byte) string {
-	if s, ok := b.interned[string(v)]; ok {
-		return s
+// chunkBytes is how many bytes of strings are allocated as one: who keeps one of them keeps
+// no more than so much.
+const chunkBytes = 1 << 10
+
+// loadStrings makes the strings of a batch, a few at a time: no map is asked.
+func (b *batchReader) loadStrings() error {
+	chunk, base, from := "", 0, 0
+	for i, to := range b.ends {
+		if to > base+len(chunk) {
+			last := to
+			for _, end := range b.ends[i:] {
+				if end > from+chunkBytes {
+					break
+				}
+				last = end
+			}
+			chunk, base = string(b.text[from:last]), from
+		}
+		b.strings, from = append(b.strings, chunk[from-base:to-base]), to
 	}
-	s := string(v)
-	b.interned[s] = s
-	b.bytes += len(s)
-	return s
+	return nil
 }
 
 // table decodes the columns of a table, which are of one length, into scratch.
