@@ -1,13 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 
+SHELL = /bin/bash
+.SHELLFLAGS = -o pipefail -c
+PREFIX ?= /usr/local
+
 # Kernels that make test boots, and those of the matrix; scripts/fetch-kernel knows more.
 KERNELS ?= 6.1 6.12 newest
 MATRIX  ?= 5.10 6.1 6.12 6.18 7.0 newest
 
-.PHONY: build demo test unit kernel matrix bench samples generate clean
+.PHONY: build install demo test unit kernel matrix bench samples generate clean
 
 build:
+	@scripts/install-go
 	CGO_ENABLED=0 go build -trimpath -o dtrec .
+
+# What was built is copied: so make runs as a user, and make install as root.
+install: dtrec
+	install -D -m 755 dtrec "$(DESTDIR)$(PREFIX)/bin/dtrec"
+
+dtrec:
+	@$(MAKE) build
 
 # Record the workloads, here if this kernel allows it and else in a virtual
 # machine, and show the report.
@@ -18,16 +30,17 @@ demo: build
 test: unit kernel
 
 unit:
+	@scripts/install-go
 	scripts/install-tools
-	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	fmt=$$("$$(go env GOROOT)/bin/gofmt" -l .) && { test -z "$$fmt" || { echo "$$fmt"; exit 1; }; }
 	go vet ./...
 	go vet -tags kernel ./...
-	DTREC_ALL_TOOLS=1 go test ./...
+	DTREC_ALL_TOOLS=1 go test -timeout 30m ./...
 
 kernel: build
 	scripts/install-qemu
 	kernels=$$(scripts/fetch-kernel $(KERNELS)) && \
-	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 1 -timeout 45m -v . ./vm
+	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 1 -parallel 2 -timeout 45m -v . ./vm | scripts/tally
 
 # Every workload on every kernel: the verdicts side by side, and the diffs against 6.12.
 matrix: build

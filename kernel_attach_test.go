@@ -7,7 +7,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,33 +18,26 @@ import (
 // Both ways of attaching tell the same story: nothing lost, in every program the same
 // events in the same order, and the same verdicts where missed hits are counted.
 func TestKernelAttach(t *testing.T) {
-	binary := dtrecBinary(t)
-	for release, kernel := range kernels(t) {
-		t.Run(release, func(t *testing.T) {
-			stories := make(map[string]map[string][]string)
-			for _, how := range []string{"fentry", "kprobe"} {
-				trace := filepath.Join(t.TempDir(), how+".pb")
-				_, stderr, code := inGuest(t, binary, kernel, "record", "--workload", "all", "--attach", how, "-o", trace)
-				if code != 0 {
-					t.Fatalf("%s: exit %d\n%s", how, code, stderr)
-				}
-				v := verdicts(t, trace)
-				if v.Lost != 0 || !v.Complete {
-					t.Errorf("%s: lost %d, complete %v", how, v.Lost, v.Complete)
-				}
-				events := jsonLines(t, trace)
-				if misses := uncounted(events[0]); misses > 0 {
-					t.Logf("--attach %s: missed hits of %d probes are not counted", how, misses)
-					compareUncounted(t, v)
-				} else {
-					compareVerdicts(t, v)
-				}
-				checkAttached(t, how, events[0])
-				stories[how] = storyByProgram(events)
+	onKernels(t, func(t *testing.T, release string) {
+		stories := make(map[string]map[string][]string)
+		for _, how := range []string{"fentry", "kprobe"} {
+			trace := recorded(t, release, how).trace
+			v := verdicts(t, trace)
+			if v.Lost != 0 || !v.Complete {
+				t.Errorf("%s: lost %d, complete %v", how, v.Lost, v.Complete)
 			}
-			compareStories(t, stories["fentry"], stories["kprobe"])
-		})
-	}
+			events := jsonLines(t, trace)
+			if misses := uncounted(events[0]); misses > 0 {
+				t.Logf("--attach %s: missed hits of %d probes are not counted", how, misses)
+				compareUncounted(t, v)
+			} else {
+				compareVerdicts(t, v)
+			}
+			checkAttached(t, how, events[0])
+			stories[how] = storyByProgram(events)
+		}
+		compareStories(t, stories["fentry"], stories["kprobe"])
+	})
 }
 
 // uncounted returns of how many probes this kernel does not tell the missed hits:
@@ -65,6 +57,7 @@ func uncounted(header map[string]any) int {
 func compareUncounted(t *testing.T, v report.Verdicts) {
 	t.Helper()
 	for _, p := range v.Programs {
+		tally.verdicts.Add(int64(len(p.Claims)))
 		for kind, counts := range p.Claims {
 			verdict := "unproven"
 			if kind == "hash" || kind == "bucket" || kind == "storage" {
@@ -78,6 +71,7 @@ func compareUncounted(t *testing.T, v report.Verdicts) {
 			}
 		}
 	}
+	tally.verdicts.Add(int64(len(v.Doubts)))
 	for _, d := range v.Doubts {
 		expected := slices.ContainsFunc(workloadDoubts, func(w doubtful) bool { return slices.Contains(doubtLines(d), w.line) })
 		if !strings.Contains(d.Reason, "does not count missed hits") && (d.Kind != "hash" || !expected) {
@@ -117,10 +111,11 @@ func checkAttached(t *testing.T, how string, header map[string]any) {
 }
 
 // storyByProgram lists the events of each task name in order, without what differs
-// from run to run: times stand in the names of files, and which thread of a program
-// ends last, under its name or still under dtrec's, is chance.
+// from run to run: times stand in the names of files, a file without a name is called
+// by its inode, and which thread of a program ends last, under its name or still under
+// dtrec's, is chance.
 func storyByProgram(events []map[string]any) map[string][]string {
-	seconds := regexp.MustCompile(`\d{9,}`)
+	chance := regexp.MustCompile(`\d{9,}|#\d+$`)
 	story, program := make(map[string][]string), make(map[any]string)
 	for _, e := range events {
 		if e["type"] != "event" {
@@ -135,7 +130,7 @@ func storyByProgram(events []map[string]any) map[string][]string {
 			comm = program[e["pid"]]
 		}
 		program[e["pid"]] = comm
-		line := seconds.ReplaceAllString(fmt.Sprintf("%v %v %s %v", e["role"], e["phase"], dentry, e["name"]), "TIME")
+		line := chance.ReplaceAllString(fmt.Sprintf("%v %v %s %v", e["role"], e["phase"], dentry, e["name"]), "N")
 		if e["role"] == "kill" || e["role"] == "free" {
 			comm += ends
 		}
@@ -180,28 +175,25 @@ func compareStories(t *testing.T, fentry, kprobe map[string][]string) {
 // Doctor says of every kernel that everything can be recorded, in both ways, but for
 // the missed hits of kprobes where the kernel does not count them.
 func TestKernelDoctor(t *testing.T) {
-	binary := dtrecBinary(t)
-	for release, kernel := range kernels(t) {
-		t.Run(release, func(t *testing.T) {
-			for _, how := range []string{"fentry", "kprobe"} {
-				stdout, stderr, code := inGuest(t, binary, kernel, "doctor", "--attach", how, "--format", "json")
-				var d diagnosis
-				if err := json.Unmarshal([]byte(stdout), &d); err != nil {
-					t.Fatalf("%v\n%s%s", err, stdout, stderr)
+	onKernels(t, func(t *testing.T, release string) {
+		for _, how := range []string{"fentry", "kprobe"} {
+			o := ran(t, release, "doctor-"+how)
+			var d diagnosis
+			if err := json.Unmarshal([]byte(o.Stdout), &d); err != nil {
+				t.Fatalf("%v\n%s%s", err, o.Stdout, o.Stderr)
+			}
+			want := 0
+			for _, p := range d.Probes {
+				if p.Uncounted {
+					want = exitNegative
 				}
-				want := 0
-				for _, p := range d.Probes {
-					if p.Uncounted {
-						want = exitNegative
-					}
-					if p.State != stateOK || p.Symbol == "" || p.Attach == "" {
-						t.Errorf("--attach %s: %+v", how, p)
-					}
-				}
-				if code != want || d.Exit != want || !d.Tried || d.Kernel != release || how == "fentry" && want != 0 {
-					t.Errorf("--attach %s: exit %d, want %d, %+v", how, code, want, d)
+				if p.State != stateOK || p.Symbol == "" || p.Attach == "" {
+					t.Errorf("--attach %s: %+v", how, p)
 				}
 			}
-		})
-	}
+			if o.Code != want || d.Exit != want || !d.Tried || d.Kernel != release || how == "fentry" && want != 0 {
+				t.Errorf("--attach %s: exit %d, want %d, %+v", how, o.Code, want, d)
+			}
+		}
+	})
 }

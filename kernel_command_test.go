@@ -7,26 +7,12 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// target builds the program that is recorded, and returns the flag that takes it
-// along as /target.
-func target(t *testing.T) []string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "target")
-	build := exec.Command("go", "build", "-trimpath", "-o", file, "./testdata/target")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the target: %v\n%s", err, out)
-	}
-	return []string{"--file", file + ":/target"}
-}
-
-// lines reads the JSON lines of a trace.
+// jsonLines reads the JSON lines of a trace.
 func jsonLines(t *testing.T, trace string) []map[string]any {
 	t.Helper()
 	var out []map[string]any
@@ -40,44 +26,63 @@ func jsonLines(t *testing.T, trace string) []map[string]any {
 	return out
 }
 
+// commands are recorded, each with its exit code.
+var commands = []struct {
+	name string
+	line []string
+	code int
+}{
+	{"exit", []string{"/target", "exit", "7"}, 7},
+	{"signal", []string{"/target", "signal", "9"}, 137},
+	{"child exit", []string{"/target", "child", "exit", "0"}, 0},
+	{"child open", []string{"/target", "child", "open", "/mnt/loopfs/a.txt", "/tmp/missing"}, 0},
+	{"none", []string{"/nosuch"}, 127},
+}
+
 // A recorded command's exit code is dtrec's, its output its own, and what it and
 // its children open is recorded from their first open on.
 func TestKernelCommand(t *testing.T) {
-	binary, along := dtrecBinary(t), target(t)
-	for release, kernel := range kernels(t) {
-		t.Run(release, func(t *testing.T) {
-			for _, c := range []struct {
-				args string
-				code int
-			}{{"exit 7", 7}, {"signal 9", 137}, {"child exit 0", 0}} {
-				trace := filepath.Join(t.TempDir(), "run.pb")
-				line := append([]string{"record", "-o", trace, "--", "/target"}, strings.Fields(c.args)...)
-				if _, stderr, code := inGuestWith(t, binary, kernel, along, line...); code != c.code {
-					t.Errorf("%s: exit %d, want %d\n%s", c.args, code, c.code, stderr)
+	onKernels(t, func(t *testing.T, release string) {
+		for _, c := range commands {
+			o := ran(t, release, c.name)
+			if o.Code != c.code {
+				t.Errorf("%s: exit %d, want %d\n%s", c.name, o.Code, c.code, o.Stderr)
+			}
+			if c.name == "none" {
+				if strings.Count(o.Stderr, "\n") != 2 || !strings.Contains(o.Stderr, "/nosuch") {
+					t.Errorf("a command that does not exist: %q", o.Stderr)
 				}
-				if v := verdicts(t, trace); !v.Complete || v.Lost > 0 {
-					t.Errorf("%s: complete %v, lost %d", c.args, v.Complete, v.Lost)
-				}
+			} else if v := verdicts(t, o.trace); !v.Complete || v.Lost > 0 {
+				t.Errorf("%s: complete %v, lost %d", c.name, v.Complete, v.Lost)
 			}
-			children(t, binary, kernel, along)
-			_, stderr, code := inGuest(t, binary, kernel, "record", "-o", filepath.Join(t.TempDir(), "x.pb"), "--", "/nosuch")
-			if code != 127 || strings.Count(stderr, "\n") != 2 || !strings.Contains(stderr, "/nosuch") {
-				t.Errorf("a command that does not exist: exit %d, %q", code, stderr)
-			}
-			_, stderr, code = inGuestWith(t, binary, kernel, along, "record", "-o", "/dev/full", "--", "/target", "exit", "0")
-			if code != 2 || !strings.Contains(stderr, "no space left") {
-				t.Errorf("a full disk: exit %d, %q", code, stderr)
-			}
-		})
+		}
+		checkChild(t, ran(t, release, "child open").trace)
+		if o := ran(t, release, "full disk"); o.Code != 2 || !strings.Contains(o.Stderr, "no space left") {
+			t.Errorf("a full disk: exit %d, %q", o.Code, o.Stderr)
+		}
+	})
+}
+
+// A virtual machine hands the exit code on, and brings the trace.
+func TestKernelExitOfVM(t *testing.T) {
+	bin, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := filepath.Join(t.TempDir(), "run.pb")
+	_, stderr, code, err := dtrecVM(bin, kernelFiles()[0], []string{"--file", filepath.Join(bin, "target") + ":/target"},
+		"record", "-o", trace, "--", "/target", "exit", "7")
+	if err != nil || code != 7 {
+		t.Errorf("exit %d, want 7: %v\n%s", code, err, stderr)
+	}
+	if v := verdicts(t, trace); !v.Complete || v.Lost > 0 {
+		t.Errorf("complete %v, lost %d", v.Complete, v.Lost)
 	}
 }
 
-func children(t *testing.T, binary, kernel string, along []string) {
-	trace := filepath.Join(t.TempDir(), "child.pb")
-	line := []string{"record", "-o", trace, "--", "/target", "child", "open", "/mnt/loopfs/a.txt", "/tmp/missing"}
-	if _, stderr, code := inGuestWith(t, binary, kernel, along, line...); code != 0 {
-		t.Fatalf("exit %d\n%s", code, stderr)
-	}
+// checkChild: the process that was forked opened the file.
+func checkChild(t *testing.T, trace string) {
+	t.Helper()
 	var forked, opener any
 	for _, e := range jsonLines(t, trace) {
 		switch {
@@ -95,32 +100,25 @@ func children(t *testing.T, binary, kernel string, along []string) {
 // Real work: much of it, next to nothing lost, every hash recomputed, at most 8
 // bytes an event on disk.
 func TestKernelBusy(t *testing.T) {
-	binary, along := dtrecBinary(t), target(t)
-	for release, kernel := range outerKernels(t) {
-		t.Run(release, func(t *testing.T) {
-			trace := filepath.Join(t.TempDir(), "busy.pb")
-			_, stderr, code := inGuestWith(t, binary, kernel, along, "record", "-o", trace, "--", "/target", "walk", "/sys", "2")
-			if code != 0 {
-				t.Fatalf("exit %d\n%s", code, stderr)
-			}
-			info, err := os.Stat(trace)
-			if err != nil {
-				t.Fatal(err)
-			}
-			v := verdicts(t, trace)
-			perEvent := float64(info.Size()) / float64(v.Events)
-			t.Logf("%d events, %.2f bytes each, %d lost; %d proven, %d refuted, %d unproven", v.Events, perEvent, v.Lost, v.Proven, v.Refuted, v.Unproven)
-			// A kernel that preempts inside a program may miss a hit now and then; it is counted.
-			if v.Lost > v.Events/1000 || v.Events < 50_000 || perEvent > 8 {
-				t.Errorf("%d lost, %d events of %.2f bytes", v.Lost, v.Events, perEvent)
-			}
-			hash := v.Programs[len(v.Programs)-1].Claims["hash"]
-			if hash["refuted"]+hash["unproven"] > 0 {
-				t.Errorf("hash: %v", hash)
-			}
-			for _, d := range v.Doubts {
-				t.Logf("%s %s of %q, %d times: %s %v", d.Verdict, d.Kind, d.Subjects, d.Count, d.Reason, d.Events)
-			}
-		})
-	}
+	onOuterKernels(t, func(t *testing.T, release string) {
+		trace := recorded(t, release, "busy").trace
+		info, err := os.Stat(trace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := verdicts(t, trace)
+		perEvent := float64(info.Size()) / float64(v.Events)
+		t.Logf("%d events, %.2f bytes each, %d lost; %d proven, %d refuted, %d unproven", v.Events, perEvent, v.Lost, v.Proven, v.Refuted, v.Unproven)
+		// A kernel that preempts inside a program may miss a hit now and then; it is counted.
+		if v.Lost > v.Events/1000 || v.Events < 50_000 || perEvent > 8 {
+			t.Errorf("%d lost, %d events of %.2f bytes", v.Lost, v.Events, perEvent)
+		}
+		hash := v.Programs[len(v.Programs)-1].Claims["hash"]
+		if hash["refuted"]+hash["unproven"] > 0 {
+			t.Errorf("hash: %v", hash)
+		}
+		for _, d := range v.Doubts {
+			t.Logf("%s %s of %q, %d times: %s %v", d.Verdict, d.Kind, d.Subjects, d.Count, d.Reason, d.Events)
+		}
+	})
 }

@@ -23,42 +23,39 @@ type death struct {
 // A dentry that a target has opened is followed to its end whoever ends it, and what
 // comes after it, under the same address or another, is another dentry.
 func TestKernelLifetime(t *testing.T) {
-	dtrec, scene := dtrecBinary(t), sceneBinary(t)
-	for release, kernel := range outerKernels(t) {
-		t.Run(release, func(t *testing.T) {
-			var told struct {
-				Deaths []death
-				Said   string
+	onOuterKernels(t, func(t *testing.T, release string) {
+		var told struct {
+			Deaths []death
+			Said   string
+		}
+		dir := played(t, release, "lifetime", &told)
+		trace := filepath.Join(dir, "lifetime.pb")
+		t.Log(strings.TrimSpace(told.Said))
+		v := verdicts(t, trace)
+		if v.Lost != 0 || v.Refuted != 0 || !v.Complete {
+			t.Errorf("lost %d, refuted %d, complete %v", v.Lost, v.Refuted, v.Complete)
+		}
+		for _, d := range v.Doubts {
+			t.Logf("%s %s of %q, %d times: %s", d.Verdict, d.Kind, d.Subjects, d.Count, d.Reason)
+		}
+		events := lifeEvents(t, trace)
+		reused := 0
+		for _, d := range told.Deaths {
+			if followDeath(t, d, events) {
+				reused++
 			}
-			dir := playScene(t, scene, dtrec, kernel, "lifetime", &told)
-			trace := filepath.Join(dir, "lifetime.pb")
-			t.Log(strings.TrimSpace(told.Said))
-			v := verdicts(t, trace)
-			if v.Lost != 0 || v.Refuted != 0 || !v.Complete {
-				t.Errorf("lost %d, refuted %d, complete %v", v.Lost, v.Refuted, v.Complete)
-			}
-			for _, d := range v.Doubts {
-				t.Logf("%s %s of %q, %d times: %s", d.Verdict, d.Kind, d.Subjects, d.Count, d.Reason)
-			}
-			events := lifeEvents(t, trace)
-			reused := 0
-			for _, d := range told.Deaths {
-				if followDeath(t, d, events) {
-					reused++
-				}
-			}
-			t.Logf("%d events; the address of %d dentries of %d was handed out again", v.Events, reused, len(told.Deaths))
-			if reused == 0 {
-				t.Error("no address came back: nothing is shown about that")
-			}
-			// Five times the target itself allocated the dentry that came after.
-			if got := claimsOf(v, "target")["eviction"]; got["proven"] < 5 || len(got) != 1 {
-				t.Errorf("eviction: %v", got)
-			}
-			checkChurn(t, filepath.Join(dir, "churn.pb"))
-			checkOverflow(t, filepath.Join(dir, "overflow.pb"))
-		})
-	}
+		}
+		t.Logf("%d events; the address of %d dentries of %d was handed out again", v.Events, reused, len(told.Deaths))
+		if reused == 0 {
+			t.Error("no address came back: nothing is shown about that")
+		}
+		// Five times the target itself allocated the dentry that came after.
+		if got := claimsOf(v, "target")["eviction"]; got["proven"] < 5 || len(got) != 1 {
+			t.Errorf("eviction: %v", got)
+		}
+		checkChurn(t, filepath.Join(dir, "churn.pb"))
+		checkOverflow(t, filepath.Join(dir, "overflow.pb"))
+	})
 }
 
 func claimsOf(v report.Verdicts, program string) map[string]map[string]uint64 {

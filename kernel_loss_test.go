@@ -26,19 +26,16 @@ type lossRun struct {
 // What is lost is counted: what is written and what is lost are together what another
 // program counted, for each role in which a hit is an event.
 func TestKernelLoss(t *testing.T) {
-	dtrec, scene := dtrecBinary(t), sceneBinary(t)
-	for release, kernel := range kernels(t) {
-		t.Run(release, func(t *testing.T) {
-			told := make(map[string]lossRun)
-			dir := playScene(t, scene, dtrec, kernel, "loss", &told)
-			for _, name := range []string{"flood", "kprobe"} {
-				t.Run(name, func(t *testing.T) { checkFlood(t, filepath.Join(dir, name+".pb"), told[name]) })
-			}
-			t.Run("missed", func(t *testing.T) {
-				checkMissed(t, release, filepath.Join(dir, "missed.pb"), told["missed"])
-			})
+	onKernels(t, func(t *testing.T, release string) {
+		told := make(map[string]lossRun)
+		dir := played(t, release, "loss", &told)
+		for _, name := range []string{"flood", "kprobe"} {
+			t.Run(name, func(t *testing.T) { checkFlood(t, filepath.Join(dir, name+".pb"), told[name]) })
+		}
+		t.Run("missed", func(t *testing.T) {
+			checkMissed(t, release, filepath.Join(dir, "missed.pb"), told["missed"])
 		})
-	}
+	})
 }
 
 // sums are the numbers of a trace by role.

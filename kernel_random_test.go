@@ -7,60 +7,44 @@ package main
 import (
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// random builds the program that does random things, and returns the flag that takes it
-// along as /random.
-func random(t *testing.T) []string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "random")
-	build := exec.Command("go", "build", "-trimpath", "-o", file, "./testdata/random")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the program: %v\n%s", err, out)
+// seed is that of this run. DTREC_SEED repeats one.
+var seed = sync.OnceValue(func() uint64 {
+	if n, err := strconv.ParseUint(os.Getenv("DTREC_SEED"), 10, 64); err == nil {
+		return n
 	}
-	return []string{"--file", file + ":/random"}
-}
+	return uint64(rand.Uint32())
+})
 
 // A few thousand random operations on files by several processes, recorded, and every
 // proven claim held against a model of what was done: none is false, and each kind is
-// met. DTREC_SEED repeats a run.
+// met.
 func TestKernelRandom(t *testing.T) {
-	seed := uint64(rand.Uint32())
-	if s := os.Getenv("DTREC_SEED"); s != "" {
-		var err error
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
+	onKernels(t, func(t *testing.T, release string) {
+		t.Logf("DTREC_SEED=%d", seed())
+		o := recorded(t, release, "random")
+		ops, did := modelled(t, strings.NewReader(o.Stdout))
+		c, f := held(t, o.trace, did)
+		t.Logf("%d operations, %d events, %d lost", ops, f.Events, f.Lost)
+		c.report(t, f)
+		for _, fault := range c.faults {
+			t.Errorf("DTREC_SEED=%d: false: %s", seed(), fault)
 		}
-	}
-	binary, along := dtrecBinary(t), random(t)
-	for release, kernel := range kernels(t) {
-		t.Run(release, func(t *testing.T) {
-			trace := filepath.Join(t.TempDir(), "run.pb")
-			log, stderr, code := inGuestWith(t, binary, kernel, along, "record", "-o", trace, "--",
-				"/random", "--seed", strconv.FormatUint(seed, 10), "--ops", "2000", "--free", "120")
-			if code != 0 {
-				t.Fatalf("DTREC_SEED=%d: exit %d\n%s", seed, code, stderr)
-			}
-			ops, did := modelled(t, strings.NewReader(log))
-			c, f := held(t, trace, did)
-			t.Logf("DTREC_SEED=%d: %d operations, %d events, %d lost", seed, ops, f.Events, f.Lost)
-			c.report(t, f)
-			for _, fault := range c.faults {
-				t.Errorf("DTREC_SEED=%d: false: %s", seed, fault)
-			}
-			c.enough(t, f)
-			if t.Failed() {
-				keepLog(t, release, log)
-				keep(t, release+"-random", trace)
-			}
-		})
-	}
+		c.enough(t, f)
+		for _, n := range c.held {
+			tally.verdicts.Add(int64(n))
+		}
+		if t.Failed() {
+			keepLog(t, release, o.Stdout)
+			keep(t, release+"-random", o.trace)
+		}
+	})
 }
 
 // keepLog copies what the program said beside the trace that keep copies.

@@ -23,29 +23,26 @@ type targetRun struct {
 // once, over forks, execs and threads, and also when an open is cut by the beginning or
 // the end.
 func TestKernelTarget(t *testing.T) {
-	dtrec, scene := dtrecBinary(t), sceneBinary(t)
-	for release, kernel := range outerKernels(t) {
-		t.Run(release, func(t *testing.T) {
-			told := make(map[string]targetRun)
-			dir := playScene(t, scene, dtrec, kernel, "target", &told)
-			extra := map[string]func(*testing.T, string, targetRun, []lifeEvent){
-				"command": checkThreads, "exec": checkExec, "daemon": checkDaemon, "all": checkAll, "inside": checkInside,
-			}
-			for _, name := range slices.Sorted(maps.Keys(told)) {
-				t.Run(name, func(t *testing.T) {
-					trace := filepath.Join(dir, name+".pb")
-					events, s, v := lifeEvents(t, trace), add(t, trace, ""), verdicts(t, trace)
-					if !v.Complete || v.Refuted > 0 || v.Lost != s.lost() || len(s.noRoom) > 0 {
-						t.Errorf("complete %v, %d refuted, %d lost; %v", v.Complete, v.Refuted, v.Lost, s)
-					}
-					checkOpens(t, told[name], events, s.missed["open"])
-					if check := extra[name]; check != nil {
-						check(t, trace, told[name], events)
-					}
-				})
-			}
-		})
-	}
+	onOuterKernels(t, func(t *testing.T, release string) {
+		told := make(map[string]targetRun)
+		dir := played(t, release, "target", &told)
+		extra := map[string]func(*testing.T, string, targetRun, []lifeEvent){
+			"command": checkThreads, "exec": checkExec, "daemon": checkDaemon, "all": checkAll, "inside": checkInside,
+		}
+		for _, name := range slices.Sorted(maps.Keys(told)) {
+			t.Run(name, func(t *testing.T) {
+				trace := filepath.Join(dir, name+".pb")
+				events, s, v := lifeEvents(t, trace), add(t, trace, ""), verdicts(t, trace)
+				if !v.Complete || v.Refuted > 0 || v.Lost != s.lost() || len(s.noRoom) > 0 {
+					t.Errorf("complete %v, %d refuted, %d lost; %v", v.Complete, v.Refuted, v.Lost, s)
+				}
+				checkOpens(t, told[name], events, s.missed["open"])
+				if check := extra[name]; check != nil {
+					check(t, trace, told[name], events)
+				}
+			})
+		}
+	})
 }
 
 // checkOpens looks for the paths that have to have been opened, and for those that not.

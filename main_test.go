@@ -16,7 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(ending{m}, map[string]func(){
 		"dtrec":     main,
 		"maketrace": makeTrace,
 		"makescene": makeScene,

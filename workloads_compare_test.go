@@ -42,11 +42,17 @@ func compareVerdictsOn(t *testing.T, v report.Verdicts, fs string) {
 	table := onFilesystem(fs)
 	for _, p := range v.Programs {
 		for _, k := range report.Kinds() {
-			if want := table[p.Program]; want != nil && !fits(p.Claims[k.Name], want[k.Name]) {
+			want := table[p.Program]
+			if want == nil {
+				continue
+			}
+			tally.verdicts.Add(1)
+			if !fits(p.Claims[k.Name], want[k.Name]) {
 				t.Errorf("%s on %s: %s is %s, want %s", p.Program, fs, k.Name, spell(p.Claims[k.Name]), want[k.Name])
 			}
 		}
 	}
+	tally.verdicts.Add(int64(len(v.Doubts)))
 	for _, d := range v.Doubts {
 		for _, line := range doubtLines(d) {
 			if !slices.ContainsFunc(workloadDoubts, func(w doubtful) bool { return w.line == line && w.on(fs) }) {

@@ -12,35 +12,73 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// bed is what the tests on a real kernel share: one kernel and the program that is built from testdata/guest.
+// What the tests on a real kernel share: the programs built from testdata/guest and testdata/noinit, and a count.
+var (
+	guestProgram, noInitProgram string
+	boots                       atomic.Int64
+)
+
+// TestMain builds the guests' programs, and says at the end how often a kernel was booted.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "dtrec-vm-test")
+	if err == nil {
+		build := exec.Command("go", "build", "-o", dir+"/", "./testdata/guest", "./testdata/noinit")
+		build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
+		err = build.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "build the guests' programs:", err)
+		os.Exit(1)
+	}
+	guestProgram, noInitProgram = filepath.Join(dir, "guest"), filepath.Join(dir, "noinit")
+	code := m.Run()
+	os.RemoveAll(dir)
+	if n := boots.Load(); n > 0 {
+		fmt.Printf("kernel tests: %d boots, %d scenes, 0 verdicts held\n", n, n)
+	}
+	os.Exit(code)
+}
+
+// bed is one kernel and a program for it.
 type bed struct {
 	kernel, program string
 }
 
-// onKernels runs a test on each kernel image that DTREC_KERNELS names (colon separated).
-func onKernels(t *testing.T, test func(t *testing.T, b bed)) {
-	kernels := filepath.SplitList(os.Getenv("DTREC_KERNELS"))
-	if len(kernels) == 0 {
+// kernels are the images that DTREC_KERNELS names (colon separated), the oldest kernel first.
+func kernels(t *testing.T) []string {
+	t.Helper()
+	files := filepath.SplitList(os.Getenv("DTREC_KERNELS"))
+	if len(files) == 0 {
 		t.Fatal("DTREC_KERNELS names no kernel image: set it from scripts/fetch-kernel")
 	}
-	program := filepath.Join(t.TempDir(), "guest")
-	build := exec.Command("go", "build", "-o", program, "./testdata/guest")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the guest's program: %v\n%s", err, out)
-	}
-	for _, kernel := range kernels {
+	return files
+}
+
+// onOuterKernels runs a test on the oldest kernel and the newest: it is about what a kernel does for its guest.
+func onOuterKernels(t *testing.T, test func(t *testing.T, b bed)) {
+	t.Helper()
+	files := kernels(t)
+	for _, kernel := range slices.Compact([]string{files[0], files[len(files)-1]}) {
 		release, err := KernelRelease(kernel)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run(release, func(t *testing.T) { test(t, bed{kernel, program}) })
+		t.Run(release, func(t *testing.T) { test(t, bed{kernel, guestProgram}) })
 	}
+}
+
+// onOne is the bed of a test that would come out the same on any kernel.
+func onOne(t *testing.T) bed {
+	t.Helper()
+	files := kernels(t)
+	return bed{files[len(files)/2], guestProgram}
 }
 
 // result is what came back from a run.
@@ -57,6 +95,7 @@ func (b bed) run(ctx context.Context, c Config, args ...string) (result, error) 
 	if c.Timeout == 0 {
 		c.Timeout = 3 * time.Minute
 	}
+	boots.Add(1)
 	code, err := Run(ctx, c)
 	return result{code, stdout.String(), stderr.String(), console.String()}, err
 }
@@ -74,30 +113,83 @@ func (b bed) must(t *testing.T, code int, c Config, args ...string) result {
 	return r
 }
 
-func TestKernelFacts(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
-		r := b.must(t, 0, Config{}, "facts")
-		release, err := KernelRelease(b.kernel)
-		if err != nil {
+// TestKernelGuest: one job looks at all that it can rely on, uses all that it may, and ends.
+func TestKernelGuest(t *testing.T) {
+	onOuterKernels(t, func(t *testing.T, b bed) {
+		t.Chdir(t.TempDir())
+		if err := os.Mkdir("traces", 0o755); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{
-			"mount /proc proc", "mount /sys sysfs", "mount /dev devtmpfs", "mount /sys/kernel/tracing tracefs",
-			"mount /sys/kernel/debug debugfs", "mount /sys/fs/bpf bpf", "mount /sys/fs/cgroup cgroup2",
-			"mount /tmp ext4", "mount /work ext4", "mount /mnt/loopfs ext2", "hostname dtrec-vm",
-			"release " + release, "cwd /work", "uid 0", `a.txt "x\n"`, "kptr_restrict 0", "stdout p---------", "lo unknown",
-		} {
-			if !strings.Contains(r.stdout, want+"\n") {
-				t.Errorf("no %q in:\n%s", want, r.stdout)
-			}
+		// Also a process that outlives the job and holds its stdout does not keep the guest.
+		r := b.must(t, 255, Config{
+			Files:   []File{{Host: b.program, Guest: "taken/prog"}, {Host: b.program, Guest: "/tmp/prog"}},
+			Env:     []string{"DTREC_TEST=set"},
+			Outputs: []string{"traces/run1.pb", "dir", "facts", "programs"},
+		}, "everything")
+		checkFacts(t, b, read(t, "facts"))
+		checkStreams(t, r)
+		if got := read(t, "traces/run1.pb"); got != strings.Repeat("0123456789abcdef", 1<<18) {
+			t.Errorf("traces/run1.pb: %d bytes", len(got))
+		}
+		if got := read(t, "dir/deep/file"); got != "deep" {
+			t.Errorf("dir/deep/file: %q", got)
+		}
+		if _, err := os.Lstat("dir/link"); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("dir/link: a link came back (%v)", err)
+		}
+		if got, want := read(t, "programs"), strings.Repeat(fmt.Sprintf("%q set\n", []string{"taken"}), 2); got != want {
+			t.Errorf("programs taken along: got %q, want %q", got, want)
 		}
 	})
+}
+
+// read returns what is in a file, nothing if it is not there.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(text)
+}
+
+func checkFacts(t *testing.T, b bed, facts string) {
+	t.Helper()
+	release, err := KernelRelease(b.kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"mount /proc proc", "mount /sys sysfs", "mount /dev devtmpfs", "mount /sys/kernel/tracing tracefs",
+		"mount /sys/kernel/debug debugfs", "mount /sys/fs/bpf bpf", "mount /sys/fs/cgroup cgroup2",
+		"mount /tmp ext4", "mount /work ext4", "mount /mnt/loopfs ext2", "hostname dtrec-vm",
+		"release " + release, "cwd /work", "uid 0", `a.txt "x\n"`, "kptr_restrict 0", "stdout p---------", "lo unknown",
+	} {
+		if !strings.Contains(facts, want+"\n") {
+			t.Errorf("no %q in:\n%s", want, facts)
+		}
+	}
+}
+
+// checkStreams: every byte comes through stdout and stderr.
+func checkStreams(t *testing.T, r result) {
+	t.Helper()
+	up, down := make([]byte, 256), make([]byte, 256)
+	for i := range up {
+		up[i], down[i] = byte(i), byte(255-i)
+	}
+	if r.stdout != strings.Repeat(string(up), 1024) {
+		t.Errorf("stdout: %d bytes, not what was written", len(r.stdout))
+	}
+	if r.stderr != strings.Repeat(string(down), 256) {
+		t.Errorf("stderr: %d bytes, not what was written", len(r.stderr))
+	}
 }
 
 // TestKernelFilesystems: /tmp and the working directory are on what was asked for, and /mnt/casefold is there where the
 // kernel can fold case.
 func TestKernelFilesystems(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
+	onOuterKernels(t, func(t *testing.T, b bed) {
 		for _, fs := range []string{FSTmpfs, FSOverlay} {
 			r := b.must(t, 0, Config{FS: fs}, "facts")
 			for _, want := range []string{"mount /tmp " + fs, "mount /work " + fs, "mount /mnt/loopfs ext2", "cwd /work"} {
@@ -115,147 +207,92 @@ func TestKernelFilesystems(t *testing.T) {
 
 // TestKernelWithoutOverlay: an image alone has no overlayfs on the kernels of a distribution.
 func TestKernelWithoutOverlay(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
-		image, err := os.ReadFile(b.kernel)
-		if err == nil {
-			b.kernel = filepath.Join(t.TempDir(), "vmlinuz")
-			err = os.WriteFile(b.kernel, image, 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := b.run(t.Context(), Config{FS: FSOverlay}, "facts"); !errors.Is(err, ErrNoOverlay) {
-			t.Errorf("got %v, want ErrNoOverlay", err)
-		}
-	})
+	t.Parallel()
+	b := onOne(t)
+	image, err := os.ReadFile(b.kernel)
+	if err == nil {
+		b.kernel = filepath.Join(t.TempDir(), "vmlinuz")
+		err = os.WriteFile(b.kernel, image, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.run(t.Context(), Config{FS: FSOverlay}, "facts"); !errors.Is(err, ErrNoOverlay) {
+		t.Errorf("got %v, want ErrNoOverlay", err)
+	}
 }
 
-func TestKernelStreams(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
-		r := b.must(t, 0, Config{}, "bytes")
-		up, down := make([]byte, 256), make([]byte, 256)
-		for i := range up {
-			up[i], down[i] = byte(i), byte(255-i)
-		}
-		if r.stdout != strings.Repeat(string(up), 1024) {
-			t.Errorf("stdout: %d bytes, not what was written", len(r.stdout))
-		}
-		if r.stderr != strings.Repeat(string(down), 256) {
-			t.Errorf("stderr: %d bytes, not what was written", len(r.stderr))
-		}
-	})
-}
-
-func TestKernelExitCodes(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
-		b.must(t, 255, Config{}, "exit", "255")
-		b.must(t, 128+9, Config{}, "kill")
-	})
-}
-
-func TestKernelOrphan(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) { b.must(t, 0, Config{}, "orphan") })
-}
-
-func TestKernelFilesAndOutputs(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
-		t.Chdir(t.TempDir())
-		if err := os.Mkdir("traces", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		b.must(t, 0, Config{Outputs: []string{"traces/run1.pb", "dir"}}, "outputs")
-		if got, err := os.ReadFile("traces/run1.pb"); err != nil || !bytes.Equal(got, bytes.Repeat([]byte("0123456789abcdef"), 1<<18)) {
-			t.Errorf("traces/run1.pb: %d bytes, %v", len(got), err)
-		}
-		if got, err := os.ReadFile("dir/deep/file"); err != nil || string(got) != "deep" {
-			t.Errorf("dir/deep/file: %q, %v", got, err)
-		}
-		if _, err := os.Lstat("dir/link"); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("dir/link: a link came back (%v)", err)
-		}
-
-		files := []File{{Host: b.program, Guest: "taken/prog"}, {Host: b.program, Guest: "/tmp/prog"}}
-		for _, program := range []string{"taken/prog", "/tmp/prog"} {
-			r := b.must(t, 0, Config{Files: files, Env: []string{"DTREC_TEST=set"}}, "program", program)
-			if want := fmt.Sprintf("%q set\n", []string{"taken"}); r.stdout != want {
-				t.Errorf("%s: got %q, want %q", program, r.stdout, want)
-			}
-		}
-	})
+// TestKernelKilled: a job that a signal ends.
+func TestKernelKilled(t *testing.T) {
+	t.Parallel()
+	onOne(t).must(t, 128+9, Config{}, "kill")
 }
 
 func TestKernelPanic(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
-		_, err := b.run(t.Context(), Config{}, "panic")
-		var guest *GuestError
-		if !errors.Is(err, ErrPanic) || !errors.As(err, &guest) || len(guest.Console) != tailLines {
-			t.Errorf("got %v, want ErrPanic with %d lines of console", err, tailLines)
-		}
-	})
+	t.Parallel()
+	b := onOne(t)
+	_, err := b.run(t.Context(), Config{}, "panic")
+	var guest *GuestError
+	if !errors.Is(err, ErrPanic) || !errors.As(err, &guest) || len(guest.Console) != tailLines {
+		t.Errorf("got %v, want ErrPanic with %d lines of console", err, tailLines)
+	}
 }
 
 func TestKernelHangAndCancel(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
-		tmp := t.TempDir()
-		t.Setenv("TMPDIR", tmp)
-		if _, err := b.run(t.Context(), Config{Timeout: 10 * time.Second}, "sleep"); !errors.Is(err, ErrTimeout) {
-			t.Errorf("got %v, want ErrTimeout", err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(3*time.Second, cancel)
-		if _, err := b.run(ctx, Config{}, "sleep"); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want context.Canceled", err)
-		}
-		if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
-			t.Errorf("left behind: %v, %v", left, err)
-		}
-	})
+	b := onOne(t)
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	if _, err := b.run(t.Context(), Config{Timeout: 10 * time.Second}, "sleep"); !errors.Is(err, ErrTimeout) {
+		t.Errorf("got %v, want ErrTimeout", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(3*time.Second, cancel)
+	if _, err := b.run(ctx, Config{}, "sleep"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }
 
 // TestKernelMountFailure boots with disks that hold no file system.
 func TestKernelMountFailure(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
-		bin := t.TempDir()
-		writeExecutable(t, filepath.Join(bin, "mke2fs"), "#!/bin/sh\n")
-		t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-		_, err := b.run(t.Context(), Config{}, "facts")
-		if !errors.Is(err, ErrInit) || !strings.Contains(err.Error(), "mount ext4 on /tmp") {
-			t.Errorf("got %v, want ErrInit about /tmp", err)
-		}
-	})
+	b := onOne(t)
+	bin := t.TempDir()
+	writeExecutable(t, filepath.Join(bin, "mke2fs"), "#!/bin/sh\n")
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	_, err := b.run(t.Context(), Config{}, "facts")
+	if !errors.Is(err, ErrInit) || !strings.Contains(err.Error(), "mount ext4 on /tmp") {
+		t.Errorf("got %v, want ErrInit about /tmp", err)
+	}
 }
 
 // TestKernelInitEnds runs a program whose main forgot to call Init: it ends where init must not.
 func TestKernelInitEnds(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
-		b.program = filepath.Join(t.TempDir(), "guest")
-		build := exec.Command("go", "build", "-o", b.program, "./testdata/noinit")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build: %v\n%s", err, out)
-		}
-		if _, err := b.run(t.Context(), Config{}); !errors.Is(err, ErrPanic) {
-			t.Errorf("got %v, want ErrPanic", err)
-		}
-	})
+	t.Parallel()
+	b := onOne(t)
+	b.program = noInitProgram
+	if _, err := b.run(t.Context(), Config{}); !errors.Is(err, ErrPanic) {
+		t.Errorf("got %v, want ErrPanic", err)
+	}
 }
 
 // TestKernelUnbootable cuts a real image off in the middle.
 func TestKernelUnbootable(t *testing.T) {
-	onKernels(t, func(t *testing.T, b bed) {
-		image, err := os.ReadFile(b.kernel)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.kernel = filepath.Join(t.TempDir(), "vmlinuz")
-		if err := os.WriteFile(b.kernel, image[:len(image)/2], 0o644); err != nil {
-			t.Fatal(err)
-		}
-		_, err = b.run(t.Context(), Config{Timeout: 20 * time.Second}, "facts")
-		var guest *GuestError
-		if !errors.As(err, &guest) {
-			t.Errorf("got %v, want a GuestError", err)
-		}
-		t.Logf("an image cut in half: %v", err)
-	})
+	t.Parallel()
+	b := onOne(t)
+	image, err := os.ReadFile(b.kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.kernel = filepath.Join(t.TempDir(), "vmlinuz")
+	if err := os.WriteFile(b.kernel, image[:len(image)/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.run(t.Context(), Config{Timeout: 20 * time.Second}, "facts")
+	var guest *GuestError
+	if !errors.As(err, &guest) {
+		t.Errorf("got %v, want a GuestError", err)
+	}
+	t.Logf("an image cut in half: %v", err)
 }

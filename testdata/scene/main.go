@@ -2,9 +2,9 @@
 
 //go:build linux
 
-// Scene is init and job of a guest in the kernel tests. It plays scenes with several
-// processes, has dtrec, taken along as /dtrec, record them, and prints as JSON what was
-// done: the tests hold the traces against that.
+// Scene is init and job of a guest in the kernel tests: it runs errands, some of which
+// are scenes. A scene has several processes, and dtrec, taken along as /dtrec, record
+// them, and prints as JSON what was done: the tests hold the traces against that.
 package main
 
 import (
@@ -22,8 +22,12 @@ func main() {
 	if vm.InGuest() {
 		vm.Init()
 	}
-	if os.Args[1] == "actor" {
+	switch os.Args[1] {
+	case "actor":
 		act(os.Args[2:])
+		return
+	case "errands":
+		errands(os.Args[2], os.Args[3])
 		return
 	}
 	play, ok := map[string]func(dir string) any{

@@ -7,11 +7,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -31,31 +31,15 @@ func main() {
 
 func run(job string, args []string) error {
 	switch job {
+	case "everything":
+		return everything()
 	case "facts":
-		return facts()
-	case "exit":
-		code, err := strconv.Atoi(args[0])
-		if err != nil {
-			return err
-		}
-		os.Exit(code)
-	case "bytes":
-		return writeBytes()
+		return facts(os.Stdout)
 	case "args":
 		_, err := fmt.Printf("%q %s\n", args, os.Getenv("DTREC_TEST"))
 		return err
-	case "outputs":
-		return outputs()
-	case "program":
-		out, err := exec.Command(args[0], "args", "taken").Output()
-		fmt.Printf("%s", out)
-		return err
 	case "kill":
 		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	case "orphan":
-		orphan := exec.Command("/proc/self/exe", "sleep")
-		orphan.Stdout = os.Stdout
-		return orphan.Start()
 	case "sleep":
 		time.Sleep(time.Hour)
 	case "panic":
@@ -64,15 +48,45 @@ func run(job string, args []string) error {
 	return fmt.Errorf("no job %q", job)
 }
 
-// facts prints what a job can rely on, a line each.
-func facts() error {
+// everything writes facts and other outputs, runs the programs taken along, fills stdout and stderr, and ends with
+// exit code 255 while another process holds its stdout.
+func everything() error {
+	f, err := os.Create("facts")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(facts(f), f.Close(), outputs(), writeBytes()); err != nil {
+		return err
+	}
+	var told []byte
+	for _, program := range []string{"taken/prog", "/tmp/prog"} {
+		out, err := exec.Command(program, "args", "taken").Output()
+		if err != nil {
+			return err
+		}
+		told = append(told, out...)
+	}
+	if err := os.WriteFile("programs", told, 0o644); err != nil {
+		return err
+	}
+	orphan := exec.Command("/proc/self/exe", "sleep")
+	orphan.Stdout = os.Stdout
+	if err := orphan.Start(); err != nil {
+		return err
+	}
+	os.Exit(255)
+	return nil
+}
+
+// facts writes what a job can rely on, a line each.
+func facts(w io.Writer) error {
 	mounts, err := os.ReadFile("/proc/mounts")
 	if err != nil {
 		return err
 	}
 	for line := range strings.Lines(string(mounts)) {
 		f := strings.Fields(line)
-		fmt.Printf("mount %s %s\n", f[1], f[2])
+		fmt.Fprintf(w, "mount %s %s\n", f[1], f[2])
 	}
 	var uts syscall.Utsname
 	if err := syscall.Uname(&uts); err != nil {
@@ -99,11 +113,11 @@ func facts() error {
 		return err
 	}
 	if _, err := os.Stat("/sys/fs/ext4/features/casefold"); err == nil {
-		fmt.Println("casefold yes")
+		fmt.Fprintln(w, "casefold yes")
 	}
-	fmt.Printf("hostname %s\nrelease %s\n", text(uts.Nodename), text(uts.Release))
-	fmt.Printf("cwd %s\nuid %d\na.txt %q\nkptr_restrict %s", dir, os.Getuid(), a, restrict)
-	fmt.Printf("stdout %v\nlo %s", info.Mode().Type(), state)
+	fmt.Fprintf(w, "hostname %s\nrelease %s\n", text(uts.Nodename), text(uts.Release))
+	fmt.Fprintf(w, "cwd %s\nuid %d\na.txt %q\nkptr_restrict %s", dir, os.Getuid(), a, restrict)
+	fmt.Fprintf(w, "stdout %v\nlo %s", info.Mode().Type(), state)
 	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("2\n"), 0)
 }
 
