@@ -101,7 +101,7 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	defer watchdog.Stop()
 	talk := &dialogue{
 		begun: func() { watchdog.Stop() },
-		ended: func() { go stopLater(ctx, stop) },
+		ended: func() { go stopLater(ctx, stop, c.powerOff) },
 	}
 	ports := []io.Writer{console, &output{"stdout", c.Stdout, stop}, &output{"stderr", c.Stderr, stop}, talk}
 
@@ -115,10 +115,10 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 }
 
 // stopLater ends a guest that does not end by itself.
-func stopLater(ctx context.Context, stop context.CancelCauseFunc) {
+func stopLater(ctx context.Context, stop context.CancelCauseFunc, limit time.Duration) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(powerOffLimit):
+	case <-time.After(limit):
 		stop(errStillUp)
 	}
 }

@@ -159,10 +159,8 @@ func TestRunNobodyListens(t *testing.T) {
 }
 
 func TestRunGuestThatStaysUp(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes as long as a guest may for powering off")
-	}
 	c := fakeQEMU(t, sayAlive+sayExit("7")+`sleep 60`)
+	c.powerOff = time.Second
 	if code, err := Run(t.Context(), c); code != 7 || err != nil {
 		t.Errorf("got %d, %v, want 7", code, err)
 	}

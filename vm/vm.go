@@ -54,7 +54,8 @@ type Config struct {
 	// Notice, if not nil, is told in one line about what the user may want to know: an old QEMU, KVM that starts no guest.
 	Notice func(string)
 
-	module string // file name of the overlay module taken along
+	module   string        // file name of the overlay module taken along
+	powerOff time.Duration // from init's last word until QEMU is gone
 }
 
 // File is a file or directory of the host and its place in the guest. A program has to be static, or its loader and
@@ -109,6 +110,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
+	}
+	if c.powerOff == 0 {
+		c.powerOff = powerOffLimit
 	}
 	if c.Stdout == nil {
 		c.Stdout = io.Discard
