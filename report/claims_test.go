@@ -241,9 +241,10 @@ func TestVerdicts(t *testing.T) {
 
 func TestSameAddressIsSaidToBeANewDentry(t *testing.T) {
 	f := record(t, func(s *scene) { s.Open(true, "f"); s.DropCaches(); s.Open(true, "f") })
-	cl, ok := f.first(Eviction, nil)
+	e, ok := f.example(Eviction)
+	cl := &e.Claim
 	if !ok || cl.Object.Addr != cl.Other.Addr || cl.Object.Seq == cl.Other.Seq || cl.Result != 0 {
-		t.Fatalf("eviction claim %+v", cl.Claim)
+		t.Fatalf("eviction claim %+v", cl)
 	}
 	if says := cl.Says(code); !strings.Contains(says, "the same address again, a new dentry") || !strings.Contains(says, "by drop_caches") {
 		t.Errorf("it says %q", says)

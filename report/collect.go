@@ -29,6 +29,7 @@ type collector struct {
 	inodes   map[uint64]sight
 	births   births
 	latest   uint64 // the last event
+	crowds   crowds
 	budgets
 
 	attached  replay.Roles // roles recorded in all their phases
@@ -104,6 +105,7 @@ func newCollector(h *schema.Header) *collector {
 		layout:   h.GetLayout(),
 		programs: make(map[string]*Program),
 		inodes:   make(map[uint64]sight),
+		crowds:   newCrowds(),
 		imported: h.Imported(),
 		budgets:  newBudgets(),
 	}
@@ -138,6 +140,10 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 	if c.imported && e.PID == 0 {
 		c.line(s)
 		return s
+	}
+	c.crowds.see(e)
+	if e.Role == schema.RoleOpen && e.Phase == schema.Enter {
+		c.program(e).Opens++
 	}
 	c.alone(s)
 	if s.Object != nil {
@@ -187,10 +193,11 @@ func (c *collector) program(e *schema.Event) *Program {
 		p = &Program{Comm: e.Comm, PID: e.PID, paths: make(map[string]*pathState)}
 		if p.kept = len(c.f.Programs) < maxPrograms; p.kept {
 			c.f.Programs = append(c.f.Programs, p)
-		} else {
+		} else if !c.f.Endless {
 			c.f.Omitted++
 		}
-		if len(c.programs) > 16*maxPrograms { // names without end: count, do not keep
+		if len(c.programs) > 16*maxPrograms { // names without end: from here on they are not told apart
+			c.f.Endless = true
 			clear(c.programs)
 			for _, kept := range c.f.Programs {
 				c.programs[kept.Comm] = kept
@@ -235,7 +242,7 @@ func (c *collector) outside(s *replay.Step) {
 		it = &Item{PID: e.PID, TID: e.TID}
 		p.Items = append(p.Items, it)
 	} else {
-		p.Skipped++
+		p.Beyond++
 		return
 	}
 	c.keep(it, stepOf(s))
@@ -280,6 +287,10 @@ func (c *collector) finish() {
 	}
 	for _, p := range c.f.Programs {
 		p.paths = nil
+		if o := c.crowds.of[p.Comm]; o != nil {
+			p.Processes, p.Exits, p.OtherExits = len(o.members), o.exits, o.others
+		}
+		p.Crowded = c.crowds.full
 	}
 }
 
@@ -288,6 +299,7 @@ func (f *Findings) void(why Why) {
 	reason := why.about("")
 	f.Void, f.Kept = why, 0
 	f.Tally.void()
+	f.examples = [kinds]Example{}
 	f.Doubts = []Doubt{{Claim: Claim{Why: why, Reason: reason}, Count: f.Tally.Total(Unproven), Subjects: []string{"every path"}}}
 	take := func(claims []Claim) {
 		for i := range claims {

@@ -15,7 +15,7 @@ import (
 // counted, judged and on the page.
 func TestEveryOpenIsCounted(t *testing.T) {
 	for _, c := range []struct{ trace, program, counted, line string }{
-		{"sofirst.pb", "sofirst", "opens: 3, failed: 2.", "open 1 of this program, `/tmp/plugins/myplugin.so`:"},
+		{"sofirst.pb", "sofirst", "opens: 3, failed: 2; ended: exit code 0.", "open 1 of this program, `/tmp/plugins/myplugin.so`:"},
 		{"sofirst.pb", "dtrec", "opens: 1, failed: 0.", "open 1 of this program, `/scn`, to execute:"},
 		{"exec.pb", "ex", "failed: ", "of this program, `/lib/ld-musl-x86_64.so.1`, to execute:"},
 		{"exec.pb", "dash", "failed: ", "open 1 of this program, `/etc/ld.so.cache`:"},

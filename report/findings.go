@@ -33,13 +33,14 @@ type Findings struct {
 	Cut      bool
 	Tally    Tally
 	Kept     uint64       // opens that left a missing name in the cache without inode, proven
-	Hashes   uint64       // lookups and inserts whose hash was recomputed
 	Without  replay.Roles // left out on request
 	Falls    []Fall       // what was proven with them and is not without
 	labels   labels
 	Attached replay.Roles
 	Programs []*Program // in order of first event
 	Omitted  uint64     // programs beyond the bound
+	Endless  bool       // there are more of these than could be told apart
+	examples [kinds]Example
 
 	Forgotten uint64 // dentries forgotten: more were known at once than are remembered
 
@@ -57,16 +58,24 @@ type Doubt struct {
 // Program is what the tasks of one name did.
 type Program struct {
 	Comm   string
-	PID    uint32
+	PID    uint32   // of the first of its processes
 	Source []string // its code, line by line; empty when not known
 	Stdout string
 
 	Items   []*Item // in order of time
-	Skipped uint64  // items not kept
 	Opens   uint64
-	Failed  uint64  // opens that returned an error
-	Claims  []Claim // about dentries across opens: delete, move
-	Tally   Tally
+	Ended   uint64 // of the opens
+	Failed  uint64 // of these, with an error
+	Unshown uint64 // of these, not kept
+	Beyond  uint64 // events outside any open, not kept
+
+	Processes  int
+	Crowded    bool // there may be more
+	Exits      []exits
+	OtherExits uint64
+
+	Claims []Claim // about dentries across opens: delete, move
+	Tally  Tally
 
 	kept  bool // it has a section
 	paths map[string]*pathState

@@ -25,12 +25,13 @@ func (c *collector) line(s *replay.Step) {
 	if e.Role == schema.RoleOpen && e.Phase == schema.Enter {
 		c.suggested(p)
 		p.Opens++
+		p.Ended++
 		c.lines = nil
 		if len(p.Items) < maxItems {
 			c.lines = &Item{Open: true, Path: e.Name}
 			p.Items = append(p.Items, c.lines)
 		} else {
-			p.Skipped++
+			p.Unshown++
 		}
 	} else if c.lines == nil && len(p.Items) == 0 {
 		c.lines = &Item{}

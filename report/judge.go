@@ -154,6 +154,7 @@ func (c *collector) count(p *Program, cl *Claim) {
 	if p != nil {
 		p.Tally.add(cl.Kind, cl.Verdict)
 	}
+	c.show(p, cl)
 	if c.watch != nil {
 		c.watch(Ruling{cl.Kind, cl.Verdict, cl.Why, cl.About})
 	}

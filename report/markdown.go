@@ -71,7 +71,7 @@ func (p *page) introduction() {
 	if f.Without != 0 {
 		p.line("**Read as if %s had not been recorded**: those events are left out, and \"not attached\" means that.\n", roleNames(f.Without))
 	}
-	p.line("This report uses one run: id `%x`, %d events, %s. Every address, hash and length below was recorded in it by the event cited as #id; differences and quotients are computed from those; offsets and sizes come from the running kernel's BTF. Your run will differ.\n",
+	p.line("This report uses one run: id `%x`, %d events, %s. The addresses, hashes and lengths below were recorded in it by the events cited as #id; differences and quotients are computed from those; offsets, sizes and the place of the hash table are those of the kernel that ran. Your run will differ.\n",
 		h.RunId, f.Events, f.losses())
 	p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim; %s.\n", f.verdictLine())
 	if f.Forgotten > 0 {
@@ -131,10 +131,22 @@ func (p *page) verdictTable() {
 		d := &p.f.Doubts[i]
 		p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), subjects(d.Subjects, d.Others, code), times(d.Count), text(d.Claim.Reason))
 	}
+	if n := p.f.undoubted(); n > 0 {
+		p.line("- … and %d more that are not proven", n)
+	}
 	if len(p.f.Doubts) > 0 {
 		p.line("")
 	}
 	p.falls()
+}
+
+// undoubted is how many claims are not proven beyond those that the doubts name.
+func (f *Findings) undoubted() uint64 {
+	n := f.Tally.Total(Refuted) + f.Tally.Total(Unproven)
+	for i := range f.Doubts {
+		n -= f.Doubts[i].Count
+	}
+	return n
 }
 
 // falls lists what can no longer be proven without the roles left out.

@@ -9,109 +9,80 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// cited is a kept claim with the program and path it is of.
-type cited struct {
-	*Claim
-	program *Program
-}
-
-// first returns the first kept proven claim of a kind that pick accepts.
-func (f *Findings) first(k Kind, pick func(*Claim) bool) (cited, bool) {
-	for _, p := range f.Programs {
-		for _, it := range p.Items {
-			for i := range it.Claims {
-				if cl := &it.Claims[i]; cl.Kind == k && cl.Verdict == Proven && (pick == nil || pick(cl)) {
-					return cited{cl, p}, true
-				}
-			}
-		}
-		for i := range p.Claims {
-			if cl := &p.Claims[i]; cl.Kind == k && cl.Verdict == Proven && (pick == nil || pick(cl)) {
-				return cited{cl, p}, true
-			}
-		}
-	}
-	return cited{}, false
-}
-
 // lessons are the bullets under the example lines: one per kind with a proven claim.
 func (f *Findings) lessons() []string {
 	var out []string
 	if n := f.Tally[Equality][Proven]; n > 0 {
 		out = append(out, fmt.Sprintf("Pointer equality of one dentry is proven %d times.", n))
 	}
-	if l := f.prefixLengths(); l != "" {
-		out = append(out, "Name offsets match path prefix lengths: "+l+".")
+	if n := f.Tally[Prefix][Proven]; n > 0 {
+		out = append(out, fmt.Sprintf("Name offsets match path prefix lengths %d times%s.", n, f.prefixLengths()))
 	}
 	if f.Kept > 0 {
 		out = append(out, fmt.Sprintf("A missing name still has a dentry: proven in %d opens.", f.Kept))
 	}
 	if n := f.Tally[Hash][Proven]; n > 0 {
-		out = append(out, fmt.Sprintf("%d of %d hashes recomputed from parent address and name equal the kernel's.", n, f.Hashes))
+		out = append(out, fmt.Sprintf("%d of %d hashes recomputed from parent address and name equal the kernel's.", n, n+f.Tally[Hash][Refuted]))
 	}
-	if len(out) == 0 {
+	if f.Tally.Total(Proven) == 0 {
 		out = append(out, "Nothing could be proven; the reasons stand above.")
 	}
 	return out
 }
 
-// prefixLengths lists the different prefixes of proven claims, the first eight.
+// prefixLengths are some of the prefixes, in the order of their first claims.
 func (f *Findings) prefixLengths() string {
-	var out []string
+	var some []string
 	seen := make(map[string]bool)
-	f.first(Prefix, func(cl *Claim) bool {
-		if cl.Result > 0 && !seen[cl.Means] {
-			seen[cl.Means] = true
-			out = append(out, fmt.Sprintf("%s = %d", code(cl.Means), cl.Result))
+	for _, p := range f.Programs {
+		for _, it := range p.Items {
+			for i := range it.Claims {
+				cl := &it.Claims[i]
+				if cl.Kind == Prefix && cl.Verdict == Proven && cl.Result > 0 && !seen[cl.Means] && len(some) < maxLessons {
+					seen[cl.Means] = true
+					some = append(some, fmt.Sprintf("%s = %d", code(cl.Means), cl.Result))
+				}
+			}
 		}
-		return len(out) == 8
-	})
-	return strings.Join(out, ", ")
+	}
+	if len(some) == 0 {
+		return ""
+	}
+	return ", as in " + strings.Join(some, ", ")
 }
 
-// paragraphs tell the five chains of the page, each from the first claim that is
-// proven, and say so where none is.
+// paragraphs tell the chains of the page, each by the proven claim of the run that tells
+// most, and say so where there is none.
 func (p *page) paragraphs() {
-	p.paragraph("Pointer equality.", Equality, longest(p.f, Equality),
-		"The addresses are equal and the dentry did not end between the events, so the inserted dentry is the one that the open returned.")
-	p.paragraph("The component is a subtraction.", Prefix, longPrefix,
-		"The copy source starts at the component inside the full path.")
-	p.paragraph("Eviction is two events and a subtraction.", Eviction, nil,
+	p.paragraph("Pointer equality.", Equality,
+		"The addresses are equal and the dentry did not end between the events, so they are about one dentry.")
+	p.paragraph("The component is a subtraction.", Prefix,
+		"The name starts at the component inside the full path.")
+	p.paragraph("Eviction is two events and a subtraction.", Eviction,
 		"The kill and the new allocation prove it; the addresses alone would not, since a slab may hand the same one out again.")
-	p.paragraph("A negative dentry is pointer equality too.", Negative, kept(p.f),
+	p.paragraph("A negative dentry is pointer equality too.", Negative,
 		"The name is in the cache although the file is missing.")
 	p.necessity()
 }
 
-// longest accepts the claim of the kind with most operands.
-func longest(f *Findings, k Kind) func(*Claim) bool {
-	most := 0
-	f.first(k, func(cl *Claim) bool { most = max(most, len(cl.Terms)); return false })
-	return func(cl *Claim) bool { return len(cl.Terms) == most }
-}
-
-// kept accepts the claim with most operands on a missing name that stayed in the cache.
-func kept(f *Findings) func(*Claim) bool {
-	most := 0
-	f.first(Negative, func(cl *Claim) bool {
-		if cl.Kept {
-			most = max(most, len(cl.Terms))
-		}
-		return false
-	})
-	return func(cl *Claim) bool { return cl.Kept && len(cl.Terms) == most }
-}
-
-func (p *page) paragraph(title string, k Kind, pick func(*Claim) bool, means string) {
-	cl, ok := p.f.first(k, pick)
+func (p *page) paragraph(title string, k Kind, means string) {
+	e, ok := p.f.example(k)
 	if !ok {
-		p.line("%s No such claim is proven in this run.\n", title)
+		p.line("%s %s\n", title, none(k))
 		return
 	}
-	p.line("%s In %s, %s: %s. %s\n", title, text(cl.program.Comm), code(cl.Subject), cl.Says(code), means)
+	p.line("%s In %s, %s: %s. %s\n", title, text(e.Comm), code(e.Claim.Subject), e.Claim.Says(code), means)
 }
 
-// necessity says for each role how many proven claims could not stand without it.
+// none says that a kind has no example.
+func none(k Kind) string {
+	if k == Negative {
+		return "No missing name is proven to stay in the cache in this run."
+	}
+	return "No such claim is proven in this run."
+}
+
+// necessity says for each role how many proven claims are of kinds that cannot stand without it.
 func (p *page) necessity() {
 	var parts []string
 	for _, info := range schema.Catalogue() {
@@ -126,7 +97,7 @@ func (p *page) necessity() {
 		}
 	}
 	if len(parts) > 0 {
-		p.line("What falls when a probe is missing, in proven claims of this run: %s.\n", strings.Join(parts, ", "))
+		p.line("So many proven claims of this run fall at least when a probe is missing: %s.\n", strings.Join(parts, ", "))
 	}
 }
 

@@ -19,8 +19,8 @@ func (p *page) logPage() {
 		for _, it := range prog.Items {
 			p.logItem(it)
 		}
-		if prog.Skipped > 0 {
-			p.line("%d more opens are counted in the verdicts and not shown.\n", prog.Skipped)
+		if prog.Unshown > 0 {
+			p.line("%d more opens are counted in the verdicts and not shown.\n", prog.Unshown)
 		}
 	}
 }

@@ -14,13 +14,17 @@ import (
 func (p *page) programs() {
 	p.line("## User Programs")
 	for _, prog := range p.f.Programs {
-		if len(prog.Items) == 0 && len(prog.Claims) == 0 && len(prog.Source) == 0 {
+		if len(prog.Items) == 0 && len(prog.Claims) == 0 && len(prog.Source) == 0 && prog.Opens == 0 {
 			continue
 		}
 		p.program(prog)
 	}
 	if p.f.Omitted > 0 {
-		p.line("%d more programs are counted in the verdicts and not shown.\n", p.f.Omitted)
+		atLeast := ""
+		if p.f.Endless {
+			atLeast = "at least "
+		}
+		p.line("%s%d more programs are counted in the verdicts and not shown.\n", atLeast, p.f.Omitted)
 	}
 }
 
@@ -35,7 +39,7 @@ func (p *page) program(prog *Program) {
 		p.line("stdout")
 		p.WriteString(fenced("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n")))
 	}
-	p.line("pid %d, opens: %d, failed: %d.\n", prog.PID, prog.Opens, prog.Failed)
+	p.line("%s, opens: %d%s, failed: %d%s.\n", prog.people(), prog.Opens, prog.endless(), prog.Failed, prog.ends())
 	n := 0
 	for _, it := range prog.Items {
 		if it.Open {
@@ -45,8 +49,11 @@ func (p *page) program(prog *Program) {
 			p.other(it)
 		}
 	}
-	if prog.Skipped > 0 {
-		p.line("%d more opens and calls of this program are counted in the verdicts and not shown.\n", prog.Skipped)
+	if prog.Unshown > 0 {
+		p.line("%d more opens of this program are counted in the verdicts and not shown.\n", prog.Unshown)
+	}
+	if prog.Beyond > 0 {
+		p.line("At least %d more events of this program, outside any open, are not shown.\n", prog.Beyond)
 	}
 	for i := range prog.Claims {
 		p.claim(&prog.Claims[i])

@@ -380,8 +380,8 @@ func TestSaidOfTheOperands(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := taped(t, &schema.Footer{}, tt.play)
-			cl, ok := f.first(tt.kind, func(cl *Claim) bool { return cl.Verdict == Proven })
-			if said := cl.Says(code); !ok || !strings.Contains(said, tt.with) || strings.Contains(said, tt.not) {
+			e, ok := f.example(tt.kind)
+			if said := e.Claim.Says(code); !ok || !strings.Contains(said, tt.with) || strings.Contains(said, tt.not) {
 				t.Errorf("%v, it says: %s", ok, said)
 			}
 		})

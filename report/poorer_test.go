@@ -90,37 +90,45 @@ func wholeTraces(t *testing.T) map[string]*memory {
 		t.Fatal(files, err)
 	}
 	for _, file := range append(files, "../testdata/random/run.pb") {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		r, err := schema.NewReader(f, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := &memory{header: r.Header()}
-		err = feed(r, func(rec schema.Record) {
-			if e, ok := rec.(*schema.Event); ok {
-				kept := *e
-				rec = &kept
-			}
-			m.records = append(m.records, rec)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[filepath.Base(file)] = m
+		out[filepath.Base(file)] = inMemory(t, file)
 	}
 	m := &memory{header: tracetest.Header()}
-	tracetest.Generate(2000, func(e *schema.Event) {
-		kept := *e
-		kept.ID = uint64(len(m.records) + 1)
-		m.records = append(m.records, &kept)
-	})
+	tracetest.Generate(2000, m.append)
 	m.records = append(m.records, &schema.Footer{})
 	out["generated"] = m
 	return out
+}
+
+func (m *memory) append(e *schema.Event) {
+	kept := *e
+	kept.ID = uint64(len(m.records) + 1)
+	m.records = append(m.records, &kept)
+}
+
+// inMemory reads a trace.
+func inMemory(t *testing.T, file string) *memory {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := schema.NewReader(f, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &memory{header: r.Header()}
+	err = feed(r, func(rec schema.Record) {
+		if e, ok := rec.(*schema.Event); ok {
+			kept := *e
+			rec = &kept
+		}
+		m.records = append(m.records, rec)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // certain returns the claims of a trace that are in no doubt, by kind and the event where

@@ -35,7 +35,6 @@ func (c *collector) alone(s *replay.Step) {
 
 func (c *collector) hash(s *replay.Step) {
 	if e := s.Event; e.Parent != 0 && e.Parent != e.Dentry {
-		c.f.Hashes++
 		why, what := hashDoubt(c.layout, e)
 		c.single(s, Hash, why, what, uint64(e.Hash))
 	}

@@ -67,7 +67,7 @@ func (w *walk) exit() *schema.Event  { return &w.steps[len(w.steps)-1].ev }
 // judge makes every claim that a finished open supports.
 func (c *collector) judge(w *walk) {
 	p := c.program(w.enter())
-	p.Opens++
+	p.Ended++
 	if w.exit().Errno() != 0 {
 		p.Failed++
 	}
@@ -90,7 +90,7 @@ func (c *collector) judge(w *walk) {
 // item keeps the open for the program's section, nil when that is full.
 func (c *collector) item(p *Program, w *walk) *Item {
 	if !p.kept || len(p.Items) >= maxItems {
-		p.Skipped++
+		p.Unshown++
 		return nil
 	}
 	e := w.enter()

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// maxMembers bounds the processes and names that are told apart.
+const maxMembers = 1 << 17
+
+// crowds count the processes of each name in the whole run.
+type crowds struct {
+	of     map[string]*crowd
+	births map[uint32]uint32 // by process id: how many processes were seen to begin with it
+	size   int
+	full   bool   // no more can be told apart
+	comm   string // of the last event
+	pid    uint32 // of the last event
+}
+
+// crowd is the processes of one name.
+type crowd struct {
+	members map[member]struct{}
+	exits   []exits
+	others  uint64 // that ended in more ways than are told apart
+}
+
+// member is a process: ids are used again.
+type member struct{ pid, birth uint32 }
+
+// exits is how many processes ended in one way.
+type exits struct {
+	Status schema.WaitStatus
+	Count  uint64
+}
+
+// maxExits bounds the ways in which processes of one name end.
+const maxExits = 8
+
+func newCrowds() crowds {
+	return crowds{of: make(map[string]*crowd), births: make(map[uint32]uint32)}
+}
+
+// see counts the process of an event, and what the event says of processes.
+func (c *crowds) see(e *schema.Event) {
+	if e.PID != c.pid || e.Comm != c.comm {
+		c.comm, c.pid = e.Comm, e.PID
+		c.join(c.crowd(e.Comm), member{e.PID, c.births[e.PID]})
+	}
+	switch e.Role {
+	case schema.RoleFork:
+		if _, again := c.births[e.Child]; again || c.room() {
+			c.births[e.Child]++
+		}
+	case schema.RoleExit:
+		c.crowd(e.Comm).ended(schema.WaitStatus(e.Ret))
+	}
+}
+
+func (c *crowds) join(o *crowd, m member) {
+	if o == nil {
+		return
+	}
+	if _, known := o.members[m]; !known && c.room() {
+		o.members[m] = struct{}{}
+	}
+}
+
+// room takes one of the places there are.
+func (c *crowds) room() bool {
+	if c.size++; c.size > maxMembers {
+		c.full = true
+	}
+	return !c.full
+}
+
+// crowd is that of a name, nil where there is no room for it.
+func (c *crowds) crowd(comm string) *crowd {
+	o := c.of[comm]
+	if o == nil && c.room() {
+		o = &crowd{members: make(map[member]struct{})}
+		c.of[comm] = o
+	}
+	return o
+}
+
+func (o *crowd) ended(s schema.WaitStatus) {
+	if o == nil {
+		return
+	}
+	for i := range o.exits {
+		if o.exits[i].Status == s {
+			o.exits[i].Count++
+			return
+		}
+	}
+	if len(o.exits) < maxExits {
+		o.exits = append(o.exits, exits{s, 1})
+	} else {
+		o.others++
+	}
+}
+
+// people says who the program's processes are: the id of one, how many there are of
+// several.
+func (prog *Program) people() string {
+	switch {
+	case prog.Crowded:
+		return fmt.Sprintf("at least %d processes", prog.Processes)
+	case prog.Processes > 1:
+		return fmt.Sprintf("%d processes", prog.Processes)
+	}
+	return fmt.Sprintf("pid %d", prog.PID)
+}
+
+// ends says how its processes ended, as far as that is recorded.
+func (prog *Program) ends() string {
+	var out []string
+	for _, e := range prog.Exits {
+		how := e.Status.String()
+		if prog.Processes > 1 {
+			how += fmt.Sprintf(" (%d)", e.Count)
+		}
+		out = append(out, how)
+	}
+	if prog.OtherExits > 0 {
+		out = append(out, fmt.Sprintf("in other ways (%d)", prog.OtherExits))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "; ended: " + strings.Join(out, ", ")
+}
+
+// endless says how many of its opens have no end in the trace.
+func (prog *Program) endless() string {
+	if n := prog.Opens - prog.Ended; n > 0 {
+		return fmt.Sprintf(" (%d of them without an end in the trace)", n)
+	}
+	return ""
+}

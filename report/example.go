@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+// Example is the proven claim of a kind that tells most, of the whole run.
+type Example struct {
+	Claim Claim
+	Comm  string
+	rank  int // 0: there is none
+}
+
+// rank is how much a proven claim tells; of equals the first is the example.
+func (cl *Claim) rank(terms int) int {
+	switch {
+	case cl.Kind == Negative && !cl.Kept:
+		return 0 // the paragraph is about names that stay
+	case cl.Kind == Prefix && cl.Copied && cl.Result > 1:
+		return 3
+	case cl.Kind == Prefix && cl.Copied:
+		return 2
+	case cl.Kind == Equality || cl.Kind == Negative:
+		return 1 + terms
+	}
+	return 1
+}
+
+// show keeps the claim where it tells more than the example of its kind.
+func (c *collector) show(p *Program, cl *Claim) {
+	if e := &c.f.examples[cl.Kind]; p != nil && cl.Verdict == Proven {
+		if r := cl.rank(len(c.terms)); r > e.rank {
+			*e = Example{c.own(cl), p.Comm, r}
+		}
+	}
+}
+
+// example returns it; false where no claim of the kind is proven in the run.
+func (f *Findings) example(k Kind) (*Example, bool) {
+	e := &f.examples[k]
+	return e, e.rank > 0
+}

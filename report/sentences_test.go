@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// reader reads a page line by line and holds it against the truth.
+type reader struct {
+	*truth
+	title    string // of the part, after ##
+	comm     string // of the section
+	listed   int    // opens in it
+	fence    string // the language of the block; "" outside
+	stdout   bool   // the next block is what a program printed
+	first    bool   // the next line is the first of its block
+	dentries map[string]string
+}
+
+// sentence is a form that a line with a number, or with a word about all there is, may have.
+type sentence struct {
+	form  *regexp.Regexp
+	holds func(r *reader, m []string) bool
+}
+
+// universal are the words that speak of all there is.
+var universal = regexp.MustCompile(`(?i)\b(no|none|nothing|never|only|every|each|all|both|always)\b`)
+
+const (
+	quoted = "`+ ?.*? ?`+"
+	n      = `(\d+)`
+)
+
+// sentences are all forms there are. A new one has to be added with what it is held against.
+var sentences = func() []sentence {
+	var out []sentence
+	add := func(form string, holds func(r *reader, m []string) bool) {
+		out = append(out, sentence{regexp.MustCompile("^" + form + "$"), holds})
+	}
+	is := func(got string, want int) bool { return got == strconv.Itoa(want) }
+	add(`title: "What Linux (.*) did with these path names"`, func(r *reader, m []string) bool { return m[1] == r.header.GetKernel().GetRelease() })
+	add("- Linux `(.*?)` `(.*)`, `(.*?)`", func(r *reader, m []string) bool {
+		k := r.header.GetKernel()
+		return slices.Equal(m[1:], []string{k.GetRelease(), k.GetVersion(), k.GetMachine()})
+	})
+	add("- ([a-z_]+): (.*\\))", func(r *reader, m []string) bool { return r.symbols(m[1], m[2]) })
+	add("This report uses one run: id `([0-9a-f]*)`, "+n+` events, (?:`+n+` lost|without a footer: the recording did not end cleanly)\. The addresses, .* Your run will differ\.`,
+		func(r *reader, m []string) bool {
+			return m[1] == fmt.Sprintf("%x", r.header.RunId) && is(m[2], r.count) && (m[3] == "" || is(m[3], int(r.lost)))
+		})
+	add(`D1, D2 … are dentries in order of first sight: .* A verdict stands beside every claim; in all `+n+` proven, `+n+` refuted, `+n+` unproven\.`,
+		func(r *reader, m []string) bool {
+			return is(m[1], r.total("proven")) && is(m[2], r.total("refuted")) && is(m[3], r.total("unproven"))
+		})
+	add(`- missing: `+n+` events \([^()]*\), from `+n+` ns to `+n+` ns`, func(r *reader, m []string) bool {
+		return r.windows[parse(m[1])] && r.windows[parse(m[2])] && r.windows[parse(m[3])]
+	})
+	add(`\| ([a-z ]+) \| `+n+` \| `+n+` \| `+n+` \| .* \|`, func(r *reader, m []string) bool {
+		v := r.verdicts[m[1]]
+		return is(m[2], v["proven"]) && is(m[3], v["refuted"]) && is(m[4], v["unproven"])
+	})
+	add(`- \*\*(refuted|unproven)\*\* ([a-z ]+) of ((?:`+quoted+`(?:, )?)+(?: and others)?)(?:, `+n+` times)?: (.*)`, func(r *reader, m []string) bool { return r.doubted(m) })
+	add(`- … and `+n+` more that are not proven`, func(r *reader, m []string) bool {
+		return is(m[1], r.total("refuted")+r.total("unproven")-r.named)
+	})
+	add(`- Pointer equality of one dentry is proven `+n+` times\.`, func(r *reader, m []string) bool { return is(m[1], r.proven("equality")) })
+	add(`- Name offsets match path prefix lengths `+n+` times(, as in .*)?\.`, func(r *reader, m []string) bool {
+		return is(m[1], r.proven("prefix")) && r.lengths(m[2])
+	})
+	add(`- A missing name still has a dentry: proven in `+n+` opens\.`, func(r *reader, m []string) bool { return is(m[1], r.kept) })
+	add(`- `+n+` of `+n+` hashes recomputed from parent address and name equal the kernel's\.`, func(r *reader, m []string) bool {
+		right, all := r.hashes()
+		return is(m[1], right) && is(m[2], all)
+	})
+	add(`- Nothing could be proven; the reasons stand above\.`, func(r *reader, m []string) bool { return r.total("proven") == 0 })
+	add(`(Pointer equality|The component is a subtraction|Eviction is two events and a subtraction)\. No such claim is proven in this run\.`,
+		func(r *reader, m []string) bool { return r.proven(kindOf[m[1]]) == 0 })
+	add(`A negative dentry is pointer equality too\. No missing name is proven to stay in the cache in this run\.`, func(r *reader, m []string) bool { return r.kept == 0 })
+	add(`(Start at|Now move forward|Now move backward) .*\. No claim of this kind is proven in this run\.`, func(r *reader, m []string) bool {
+		return r.proven(kindOf[m[1]]) == 0
+	})
+	add(`So many proven claims of this run fall at least when a probe is missing: (.*)\.`, func(r *reader, m []string) bool { return r.falls(m[1]) })
+	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?: \(`+n+` of them without an end in the trace\))?, failed: `+n+`(?:; ended: (.*))?\.`,
+		func(r *reader, m []string) bool { return r.program(m) })
+	add(`open `+n+` of this program, (`+quoted+`)(, to execute)?:`, func(r *reader, m []string) bool { return r.open(m) })
+	add(`- … `+n+` more events`, func(r *reader, m []string) bool { return is(m[1], r.current().events-maxSteps) })
+	add(n+` more opens of this program are counted in the verdicts and not shown\.`, func(r *reader, m []string) bool {
+		return is(m[1], len(r.ended(r.comm))-r.listed)
+	})
+	add(`At least `+n+` more events of this program, outside any open, are not shown\.`, func(r *reader, m []string) bool {
+		return parse(m[1]) > 0 && parse(m[1]) <= uint64(r.outside[r.comm])
+	})
+	add(`Learned: .*`, func(r *reader, m []string) bool { return true }) // each clause is held in clauses
+	for _, fixed := range []string{
+		`Example lines \(from this run\):`, `What we learned \(from this run only\):`,
+		"`dtrec record` attaches eBPF programs to the probes above and writes each hit as an event\\.",
+		"`dtrec report` reads the events, and nothing else, and writes this page\\.",
+		`\|---.*`, `\| probe \| reads \| when \| needed by \|`, "\\| `.*` \\| [^|]* \\| [^|]* \\| [a-z, ]* \\|",
+		`(open|creat|close|unlink|write|sync|proc_sys_vm|mount|bpf)\([258]\): .*`,
+	} {
+		add(fixed, func(*reader, []string) bool { return true })
+	}
+	return out
+}()
+
+var kindOf = map[string]string{"Pointer equality": "equality", "The component is a subtraction": "prefix", "Eviction is two events and a subtraction": "eviction",
+	"Start at": "equality", "Now move forward": "eviction", "Now move backward": "prefix"}
+
+// line holds one line of the page.
+func (r *reader) line(l string) (wrong []string) {
+	if lang, ok := strings.CutPrefix(strings.TrimLeft(l, "`"), ""); ok && strings.HasPrefix(l, "```") && !strings.Contains(lang, "`") {
+		if r.fence != "" {
+			r.fence = ""
+		} else if r.fence, r.first = lang+"x", true; r.stdout {
+			r.fence = "stdout"
+		}
+		r.stdout = false
+		return nil
+	}
+	if r.fence != "" {
+		return r.block(l)
+	}
+	if t, ok := strings.CutPrefix(l, "## "); ok {
+		r.title = t
+		return nil
+	}
+	if t, ok := strings.CutPrefix(l, "### "); ok {
+		return r.heading(t)
+	}
+	if l == "stdout" {
+		r.stdout = true
+	}
+	prose := spanless(l)
+	if r.title == "Why These Probes" && strings.HasSuffix(l, ")") || !number.MatchString(prose) && !universal.MatchString(prose) {
+		return nil
+	}
+	for _, s := range sentences {
+		if m := s.form.FindStringSubmatch(l); m != nil {
+			if !s.holds(r, m) {
+				return []string{"it does not hold"}
+			}
+			if strings.HasPrefix(l, "Learned: ") {
+				return r.clauses(l)
+			}
+			return nil
+		}
+	}
+	if !eventID.MatchString(l) {
+		return []string{"no such sentence is known: add its form and what it is held against"}
+	}
+	return append(r.cited(spanless(l), r.dentries), r.denials(l)...)
+}
+
+// heading begins the section of a program.
+func (r *reader) heading(t string) []string {
+	for comm := range r.people {
+		if h := text(comm); h == t || h+".c" == t {
+			r.comm, r.listed = comm, 0
+			return nil
+		}
+	}
+	return []string{"no task has that name"}
+}
+
+// block holds a line of a code block.
+func (r *reader) block(l string) []string {
+	first := r.first
+	r.first = false
+	switch {
+	case r.fence == "cx" || r.fence == "stdout" || r.title == "Why These Probes":
+		return nil
+	case first && !eventID.MatchString(l):
+		return nil // the path of a tree
+	case strings.HasPrefix(l, "└─ … "):
+		if l != fmt.Sprintf("└─ … %d more events", r.current().events-maxSteps) {
+			return []string{"not so many"}
+		}
+		return nil
+	}
+	return r.cited(l, r.dentries)
+}
+
+// current is the open that the page is at.
+func (r *reader) current() *ownOpen { return r.ended(r.comm)[r.listed-1] }
+
+func (r *reader) open(m []string) bool {
+	r.listed++
+	o := r.current()
+	return m[1] == strconv.Itoa(r.listed) && m[2] == code(o.enter.Name) && (m[3] != "") == (o.enter.Flags&0x20 != 0)
+}
+
+func (r *reader) program(m []string) bool {
+	people, opens, open, failed := len(r.people[r.comm]), 0, 0, 0
+	for _, o := range r.opens {
+		switch {
+		case o.enter.Comm != r.comm:
+			continue
+		case o.exit == nil:
+			open++
+		case o.exit.Errno() != 0:
+			failed++
+		}
+		opens++
+	}
+	if m[1] != "" {
+		pid, _ := strconv.Atoi(m[1])
+		if people > 1 || people == 1 && !r.people[r.comm][[2]int{pid, 0}] && !r.people[r.comm][[2]int{pid, 1}] {
+			return false
+		}
+	}
+	blank := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
+	return (m[1] != "" || m[2] == strconv.Itoa(people)) && m[3] == strconv.Itoa(opens) && m[4] == blank(open) && m[5] == strconv.Itoa(failed) && r.endings(m[6], people)
+}
+
+func (r *reader) endings(said string, people int) bool {
+	var want []string
+	for status, count := range r.exits[r.comm] {
+		how := fmt.Sprintf("exit code %d", status>>8)
+		if status&0x7f != 0 {
+			how = "killed by " + schema.SignalName(int(status&0x7f))
+		}
+		if people > 1 {
+			how += fmt.Sprintf(" (%d)", count)
+		}
+		want = append(want, how)
+	}
+	var got []string
+	if said != "" {
+		got = strings.Split(said, ", ")
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	return slices.Equal(want, got)
+}
+
+// doubted finds the doubt and how often it is, and counts it as named.
+func (r *reader) doubted(m []string) bool {
+	count := 1
+	if m[4] != "" {
+		count, _ = strconv.Atoi(m[4])
+	}
+	r.named += count
+	for _, d := range r.doubts {
+		if d.verdict == m[1] && d.kind == m[2] && d.count == count && d.of(m[3]) && d.because(m[5]) {
+			return true
+		}
+	}
+	return false
+}
+
+// of reports whether the subjects named are of the doubt, and all of it unless there are others.
+func (d *ownDoubt) of(said string) bool {
+	said, others := strings.CutSuffix(said, " and others")
+	left := len(d.subjects)
+	for s := range d.subjects {
+		if rest := strings.Replace(" "+said+",", " "+code(s)+",", "", 1); rest != " "+said+"," {
+			said, left = strings.Trim(rest, " ,"), left-1
+		}
+	}
+	return said == "" && others == (left > 0)
+}
+
+// because reports whether the reason is the doubt's, with … where it is about an event of its own.
+func (d *ownDoubt) because(said string) bool {
+	before, after, several := strings.Cut(said, "…")
+	if several != (len(d.reasons) > 1) {
+		return false
+	}
+	for reason := range d.reasons {
+		if reason = text(reason); !strings.HasPrefix(reason, before) || !strings.HasSuffix(reason, after) || !several && reason != said {
+			return false
+		}
+	}
+	return true
+}
+
+// lengths checks the examples of prefixes.
+func (r *reader) lengths(examples string) bool {
+	for name, length := range r.prefixes {
+		examples = strings.Replace(examples, fmt.Sprintf("%s = %d", code(name), length), "", 1)
+		if length != uint64(len(name)) {
+			return false
+		}
+	}
+	return !number.MatchString(spanless(examples))
+}
+
+// hashes recomputes those that can be.
+func (r *reader) hashes() (right, all int) {
+	if r.header.GetLayout().GetNameHash() != schema.NameHash_NAME_HASH_WORD64_LE {
+		return 0, 0
+	}
+	for _, e := range r.events {
+		switch {
+		case !isLookup(e.Role) && e.Role != schema.RoleInsert && e.Role != schema.RoleMove, isLookup(e.Role) && e.Phase == schema.Exit,
+			e.Parent == 0, e.Parent == e.Dentry, e.Facts&(schema.FactParentOpHash|schema.FactNameUnreadable) != 0, e.NameCut():
+			continue
+		}
+		if all++; schema.HashName(e.Parent, e.Name) == e.Hash {
+			right++
+		}
+	}
+	return right, all
+}
+
+// falls sums up the proven claims of the kinds that need each role.
+func (r *reader) falls(said string) bool {
+	var want []string
+	for _, info := range schema.Catalogue() {
+		sum := 0
+		for _, k := range Kinds() {
+			if k.Needs.Has(info.Role) {
+				sum += r.proven(k.Name)
+			}
+		}
+		if sum > 0 {
+			want = append(want, fmt.Sprintf("%s %d", info.Name, sum))
+		}
+	}
+	return said == strings.Join(want, ", ")
+}
+
+// symbols checks the functions of a role.
+func (r *reader) symbols(role, said string) bool {
+	for _, p := range r.header.GetProbe() {
+		if p.Attached && p.Role.Label() == role && !strings.Contains(said, code(p.Symbol)) {
+			return false
+		}
+	}
+	return true
+}
+
+var nowhere = regexp.MustCompile("the last lookup of (" + quoted + ") returned NULL, and nothing was allocated for it")
+
+// denials holds what a line says is not there.
+func (r *reader) denials(l string) (wrong []string) {
+	var ids []uint64
+	if m := nowhere.FindStringSubmatch(l); m != nil && slices.ContainsFunc(r.current().allocs, func(name string) bool { return code(name) == m[1] }) {
+		wrong = append(wrong, "a dentry was allocated for it")
+	}
+	l = spanless(l)
+	for _, m := range eventID.FindAllStringSubmatch(l, -1) {
+		ids = append(ids, parse(m[1]))
+	}
+	if strings.Contains(l, "no file") && !slices.ContainsFunc(ids, func(id uint64) bool { return r.events[id].Errno() != 0 }) {
+		wrong = append(wrong, "a file was opened")
+	}
+	if strings.Contains(l, "no alloc inside the open") {
+		if o := r.current(); len(o.allocs) != 0 || ids[0] != o.enter.ID || ids[1] != o.exit.ID {
+			wrong = append(wrong, fmt.Sprintf("it allocates for %q", o.allocs))
+		}
+	}
+	if strings.Contains(l, "nothing before it") && !strings.Contains(l, "= 0x0 = 0") {
+		wrong = append(wrong, "something is before it")
+	}
+	return wrong
+}
+
+// clauses holds what was learned.
+func (r *reader) clauses(l string) (wrong []string) {
+	for _, clause := range strings.Split(strings.TrimSuffix(strings.TrimPrefix(l, "Learned: "), "."), "; ") {
+		if m := regexp.MustCompile("^basename offset of (.*) = (\\d+)$").FindStringSubmatch(clause); m != nil {
+			ok := slices.ContainsFunc(r.opens, func(o *ownOpen) bool {
+				return code(o.enter.Name) == m[1] && strconv.Itoa(strings.LastIndex(o.enter.Name, "/")+1) == m[2]
+			})
+			if !ok {
+				wrong = append(wrong, clause)
+			}
+		}
+	}
+	return wrong
+}
+
+// Each number of a page, and each word about all there is, is held against a count of its own.
+func TestEverySentenceHolds(t *testing.T) {
+	traces := wholeTraces(t)
+	for _, pattern := range []string{"../testdata/cases/*.pb", "testdata/*.pb"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, file := range files {
+			traces[filepath.Base(file)] = inMemory(t, file)
+		}
+	}
+	for name, m := range traces {
+		t.Run(name, func(t *testing.T) { m.hold(t) })
+	}
+}
+
+// hold renders the page of a trace and holds each of its sentences.
+func (m *memory) hold(t *testing.T) {
+	t.Helper()
+	x := tell(m.records, m.header)
+	if _, err := Each(m, x.claim); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Collect(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	if err := Markdown(&page, f, PageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	r, bad := &reader{truth: x, dentries: make(map[string]string)}, 0
+	for i, l := range strings.Split(page.String(), "\n") {
+		for _, w := range r.line(l) {
+			if bad++; bad < 20 {
+				t.Errorf("line %d: %s\n\t%s", i+1, w, l)
+			}
+		}
+	}
+}
