@@ -148,10 +148,7 @@ func (c *collector) deleted(d *replay.Object, t *tale, e *schema.Event, then str
 	default:
 		cl.note(fmt.Sprintf("alive at #%d, the last event", c.latest))
 	}
-	c.count(x.by, cl)
-	if x.by.kept && len(x.by.Claims) < maxClaims {
-		x.by.Claims = append(x.by.Claims, c.own(cl))
-	}
+	c.across(x.by, cl)
 }
 
 // note adds to what else the events show.

@@ -74,8 +74,9 @@ type Program struct {
 	Exits      []exits
 	OtherExits uint64
 
-	Claims []Claim // about dentries across opens: delete, move
-	Tally  Tally
+	Claims   []Claim // about dentries across opens: delete, move
+	Unlisted uint64  // of these, not kept
+	Tally    Tally
 
 	kept  bool // it has a section
 	paths map[string]*pathState

@@ -149,6 +149,19 @@ func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 	return true
 }
 
+// across gives its verdict on a claim about a dentry, not about one open.
+func (c *collector) across(p *Program, cl *Claim) {
+	c.count(p, cl)
+	if !p.kept {
+		return
+	}
+	if len(p.Claims) < maxClaims {
+		p.Claims = append(p.Claims, c.own(cl))
+	} else {
+		p.Unlisted++
+	}
+}
+
 func (c *collector) count(p *Program, cl *Claim) {
 	c.f.Tally.add(cl.Kind, cl.Verdict)
 	if p != nil {

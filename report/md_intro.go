@@ -61,7 +61,7 @@ func (p *page) paragraphs() {
 	p.paragraph("Eviction is two events and a subtraction.", Eviction,
 		"The kill and the new allocation prove it; the addresses alone would not, since a slab may hand the same one out again.")
 	p.paragraph("A negative dentry is pointer equality too.", Negative,
-		"The name is in the cache although the file is missing.")
+		"The name was in the cache when the open returned, although the file is missing.")
 	p.necessity()
 }
 

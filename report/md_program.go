@@ -58,6 +58,9 @@ func (p *page) program(prog *Program) {
 	for i := range prog.Claims {
 		p.claim(&prog.Claims[i])
 	}
+	if prog.Unlisted > 0 {
+		p.line("- … %d more claims on what was deleted or moved", prog.Unlisted)
+	}
 	if lines := prog.chains(); len(lines) > 0 {
 		p.WriteString(fenced("", lines))
 		p.line("")
@@ -307,12 +310,12 @@ func (cl *Claim) lesson(it *Item) string {
 		}
 		return fmt.Sprintf("%s is one dentry at %s", cl.Object, strings.Join(at, ", "))
 	case Negative:
-		if !cl.Kept {
-			return ""
+		if cl.Kept {
+			return fmt.Sprintf("the missing %s was cached without inode as %s (#%d) when the open returned (#%d)", code(cl.Means), cl.Object,
+				cl.Terms[0].Event, cl.Terms[len(cl.Terms)-1].Event)
 		}
-		return fmt.Sprintf("the missing %s is cached as %s without inode", code(it.Path), cl.Object)
 	case Eviction:
-		return fmt.Sprintf("%s was killed and %s took its place for %s", cl.Other, cl.Object, code(it.Path))
+		return fmt.Sprintf("%s was killed at #%d, and %s was allocated at #%d, for %s", cl.Other, cl.Terms[0].Event, cl.Object, cl.Terms[1].Event, code(it.Path))
 	case Delete:
 		return fmt.Sprintf("%s was %s when it was deleted: %s", code(cl.Subject), cl.Object, cl.Note)
 	}

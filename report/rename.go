@@ -54,11 +54,7 @@ func (c *collector) moved(s *replay.Step) {
 	if m, ok := s.Call.Tag.(*moving); ok {
 		m.judge(cl, from, to)
 	}
-	p := c.program(to)
-	c.count(p, cl)
-	if p.kept && len(p.Claims) < maxClaims {
-		p.Claims = append(p.Claims, c.own(cl))
-	}
+	c.across(c.program(to), cl)
 }
 
 // judge adds what the events show of the target.

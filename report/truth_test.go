@@ -28,14 +28,18 @@ type truth struct {
 	verdicts map[string]map[string]int // by kind, from every claim as it is judged
 	doubts   map[string]*ownDoubt      // by kind, why and about what
 	prefixes map[string]uint64
-	kept     int // missing names proven to have a dentry
-	named    int // doubts that the page has named so far
+	kept     int               // missing names proven to have a dentry
+	moves    map[string]int    // claims on what a program deleted or moved
+	seq      map[uint64]uint64 // number of an event's dentry, by event
+	layout   map[uint64]bool
+	sections map[string]bool // programs that do more than end dentries
+	named    int             // doubts that the page has named so far
 }
 
 // ownOpen is an open between its entry and its exit, paired by nothing but the thread.
 type ownOpen struct {
 	enter, exit *schema.Event
-	events      int // itself included, those of opens within it not
+	events      int      // itself included, those of opens within it not
 	allocs      []string // names that dentries were allocated for
 }
 
@@ -49,17 +53,22 @@ type ownDoubt struct {
 // tell reads a trace on its own.
 func tell(records []schema.Record, header *schema.Header) *truth {
 	x := &truth{header: header, events: make(map[uint64]*schema.Event), windows: make(map[uint64]bool), people: make(map[string]map[[2]int]bool),
-		exits: make(map[string]map[uint64]int), outside: make(map[string]int), verdicts: make(map[string]map[string]int), doubts: make(map[string]*ownDoubt), prefixes: make(map[string]uint64)}
+		exits: make(map[string]map[uint64]int), outside: make(map[string]int), verdicts: make(map[string]map[string]int), doubts: make(map[string]*ownDoubt), moves: make(map[string]int), sections: make(map[string]bool), seq: make(map[uint64]uint64), layout: offsets(header.GetLayout()), prefixes: make(map[string]uint64)}
+	state := replay.New(header)
 	births, open := make(map[uint32]int), make(map[uint32][]*ownOpen)
 	for _, rec := range records {
 		switch rec := rec.(type) {
 		case *schema.Loss:
+			state.Loss(rec)
 			x.lost += rec.Count
 			for _, n := range []uint64{rec.Count, rec.FirstNs, rec.LastNs} {
 				x.windows[n] = true
 			}
 		case *schema.Event:
 			x.event(rec, births, open)
+			if o := state.Event(rec).Object; o != nil {
+				x.seq[rec.ID] = o.Seq
+			}
 		}
 	}
 	for _, tid := range sortedKeys(open) {
@@ -76,10 +85,13 @@ func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]
 	}
 	x.people[e.Comm][[2]int{int(e.PID), births[e.PID]}] = true
 	switch e.Role {
+	case schema.RoleKill, schema.RoleDrop, schema.RoleFree, schema.RoleExec:
 	case schema.RoleFork:
 		births[e.Child]++
 	case schema.RoleExit:
 		x.exits[e.Comm][e.Ret]++
+	default:
+		x.sections[e.Comm] = true
 	}
 	enters := e.Phase == schema.Enter
 	if e.Role == schema.RoleOpen && enters {
@@ -117,6 +129,14 @@ func (x *truth) claim(cl *Claim) {
 		x.verdicts[kind] = make(map[string]int)
 	}
 	x.verdicts[kind][verdict]++
+	if cl.Kind == Move || cl.Kind == Delete {
+		for _, term := range cl.Terms {
+			if e := x.events[term.Event]; e.Role == schema.RoleDelete || e.Role == schema.RoleMove {
+				x.moves[e.Comm]++
+				break
+			}
+		}
+	}
 	if cl.Verdict != Proven {
 		key := fmt.Sprint(kind, cl.Why, " ", cl.About)
 		if x.doubts[key] == nil {
@@ -157,108 +177,172 @@ var (
 	eventID   = regexp.MustCompile(`\\?#(\d+)`)
 	number    = regexp.MustCompile(`0x[0-9a-f]+|\d+`)
 	dentryRef = regexp.MustCompile(`\bD(\d+) (0x[0-9a-f]+)`)
-	minus     = regexp.MustCompile(`(0x[0-9a-f]+) \([^()]*\) − (0x[0-9a-f]+) \([^()]*\) = (0x[0-9a-f]+) = (\d+)`)
-	placed    = regexp.MustCompile(`(0x[0-9a-f]+) − (0x[0-9a-f]+) = (0x[0-9a-f]+) = (\d+)`)
-	displaced = regexp.MustCompile(`D\d+ (0x[0-9a-f]+), last seen with inode (0x[0-9a-f]+)`)
+	minus     = regexp.MustCompile(`(0x[0-9a-f]+)( \([^()]*\))? − (0x[0-9a-f]+)( \([^()]*\))? = (0x[0-9a-f]+) = (\d+)`)
+	label     = regexp.MustCompile(`(?:^|[ (])([^\s(]\S*) (entry|return)\b`)
+	displaced = regexp.MustCompile(`last seen with inode (0x[0-9a-f]+)`)
+	lostCount = regexp.MustCompile(`events lost in the window: (\d+) `)
+	inProgram = regexp.MustCompile(`\. In (.*?), `)
+	ofPath    = regexp.MustCompile(`(?:before|after ) the kill: (.*?) D`)
 	bucketed  = regexp.MustCompile(`\((0x[0-9a-f]+) − (0x[0-9a-f]+)\) / 8 = (\d+), (\d+) >> (\d+) = (\d+)`)
 )
 
 func parse(s string) uint64 { n, _ := strconv.ParseUint(s, 0, 64); return n }
 
-// cited holds the numbers of a line that cites events against what these recorded, and
-// against what follows from that.
-func (x *truth) cited(line string, dentries map[string]string) (wrong []string) {
-	allowed, last := x.layoutNumbers(), uint64(0)
-	line = " " + line
+// cited holds the numbers of a line that cites events: each is of the event cited next, or of
+// the one before, or follows from them.
+func (x *truth) cited(line string) (wrong []string) {
+	line = " " + x.known(line) + " "
+	var all []uint64
 	for _, m := range eventID.FindAllStringSubmatch(line, -1) {
-		e := x.events[parse(m[1])]
-		if e == nil {
+		if id := parse(m[1]); x.events[id] != nil {
+			all = append(all, id)
+		} else {
 			wrong = append(wrong, "no event #"+m[1])
-			continue
-		}
-		last = max(last, e.ID)
-		line = strings.ReplaceAll(line, fmt.Sprintf("[%d.%06d]", e.Time/1e9, e.Time%1e9/1e3), "")
-		for _, name := range []string{e.Name, e.Comm, e.FSType} {
-			if s := replay.Printable(name); s != "" {
-				line = strings.ReplaceAll(line, " "+s, " ")
-			}
-		}
-		for _, n := range []uint64{e.Parent, e.NameAddr, e.Dentry, e.Inode, e.Ret, e.Bucket, e.Target, uint64(e.Hash), uint64(e.NameLen),
-			uint64(e.Errno()), uint64(e.Dev >> 20), uint64(e.Dev & (1<<20 - 1)), uint64(schema.HashName(e.Parent, e.Name))} {
-			allowed[n] = true
 		}
 	}
-	for _, m := range displaced.FindAllStringSubmatch(line, -1) {
-		if x.inode(parse(m[1]), last) == parse(m[2]) {
-			allowed[parse(m[2])] = true
-		}
-	}
+	line = x.nameless(line, all)
 	for _, m := range dentryRef.FindAllStringSubmatch(line, -1) {
-		if at, known := dentries[m[1]]; known && at != m[2] {
-			wrong = append(wrong, "D"+m[1]+" is at "+at)
+		if !slices.ContainsFunc(all, func(id uint64) bool { return x.seq[id] == parse(m[1]) && x.events[id].Dentry == parse(m[2]) }) && !x.target(m, all, line) {
+			wrong = append(wrong, "none of the events is of D"+m[1])
 		}
-		dentries[m[1]] = m[2]
 	}
-	line, bad := computed(line, allowed)
+	line, computed, bad := arithmetic(dentryRef.ReplaceAllString(line, ""))
 	wrong = append(wrong, bad...)
-	line = dentryRef.ReplaceAllString(eventID.ReplaceAllString(line, ""), "$2")
-	for _, p := range x.header.GetProbe() {
-		line = strings.ReplaceAll(line, p.Symbol, "")
+	if m := displaced.FindStringSubmatch(line); m != nil { // held by target
+		computed[parse(m[1])] = true
 	}
-	for _, n := range number.FindAllString(line, -1) {
-		if !allowed[parse(n)] {
-			wrong = append(wrong, n+" is in none of the events cited")
+	parts, ids := eventID.Split(line, -1), eventID.FindAllStringSubmatch(line, -1)
+	for i, part := range parts {
+		near := all // what follows the last citation is of any of them
+		if i < len(ids) {
+			near = nil
+			for k := max(i-1, 0); k <= i+1 && k < len(ids); k++ {
+				if k <= i || parts[k] == "–" {
+					near = append(near, parse(ids[k][1]))
+				}
+			}
+			wrong = append(wrong, x.labelled(part, parse(ids[i][1]))...)
+		}
+		for _, n := range number.FindAllString(part, -1) {
+			if !computed[parse(n)] && !x.layout[parse(n)] && !x.recorded(near, parse(n)) {
+				wrong = append(wrong, n+" is of none of the events")
+			}
 		}
 	}
 	return wrong
 }
 
-// computed checks the arithmetic of a line and takes out its results.
-func computed(line string, allowed map[uint64]bool) (rest string, wrong []string) {
-	for _, form := range []*regexp.Regexp{minus, placed} {
-		line = form.ReplaceAllStringFunc(line, func(s string) string {
-			m := form.FindStringSubmatch(s)
-			if d := parse(m[1]) - parse(m[2]); d != parse(m[3]) || d != parse(m[4]) {
-				wrong = append(wrong, s)
-			} else if allowed[d] = true; d%192 == 0 {
-				allowed[d/192] = true
+// nameless is the line without the names, times and functions of the events.
+func (x *truth) nameless(line string, ids []uint64) string {
+	for _, id := range ids {
+		e := x.events[id]
+		line = strings.ReplaceAll(line, fmt.Sprintf("[%d.%06d]", e.Time/1e9, e.Time%1e9/1e3), "")
+		for _, name := range []string{e.Name, e.Comm, e.FSType} {
+			if s := replay.Printable(name); s != "" {
+				line = without(line, s)
 			}
-			return m[1] + " " + m[2]
-		})
+		}
 	}
+	return line
+}
+
+// without takes a name out of a line where it stands as a word.
+func without(line, name string) string {
+	for at := 0; ; {
+		i := strings.Index(line[at:], " "+name)
+		if i < 0 {
+			return line
+		}
+		end := at + i + 1 + len(name)
+		if at += i + 1; end == len(line) || !alphanumeric(line[end]) && line[end] != '_' {
+			line = line[:at] + line[end:]
+		}
+	}
+}
+
+// recorded reports whether one of the events has a number.
+func (x *truth) recorded(ids []uint64, n uint64) bool {
+	return slices.ContainsFunc(ids, func(id uint64) bool {
+		e := x.events[id]
+		return e != nil && slices.Contains([]uint64{e.Parent, e.NameAddr, e.Dentry, e.Inode, e.Ret, e.Bucket, e.Target, uint64(e.Hash), uint64(e.NameLen),
+			uint64(e.Errno()), uint64(e.Dev >> 20), uint64(e.Dev & (1<<20 - 1)), uint64(schema.HashName(e.Parent, e.Name))}, n)
+	})
+}
+
+// labelled holds the function and the phase that stand before a citation.
+func (x *truth) labelled(before string, id uint64) []string {
+	m := label.FindAllStringSubmatch(before, -1)
+	if e := x.events[id]; e != nil && m != nil {
+		said := m[len(m)-1]
+		for _, p := range x.header.GetProbe() {
+			if p.Role == e.Role && p.Attached && p.Symbol == said[1] && (e.Phase == schema.Exit) == (said[2] == "return") {
+				return nil
+			}
+		}
+		return []string{fmt.Sprintf("#%d is not %s %s", id, said[1], said[2])}
+	}
+	return nil
+}
+
+// target reports whether a dentry is what a move took the place of, of which no event is cited.
+func (x *truth) target(ref []string, ids []uint64, line string) bool {
+	last := slices.Max(append(ids, 0))
+	for id := last; id > 0; id-- {
+		e := x.events[id]
+		if e == nil || e.Dentry != parse(ref[2]) || e.Role == schema.RoleFree {
+			continue
+		}
+		m := displaced.FindStringSubmatch(line)
+		return x.seq[id] == parse(ref[1]) && (m == nil || parse(m[1]) == e.Inode)
+	}
+	return false
+}
+
+// known takes out of a line what is not a number of the events cited: how many a loss
+// record counts, the program, the path of an open.
+func (x *truth) known(line string) string {
+	if m := lostCount.FindStringSubmatch(line); m != nil && x.windows[parse(m[1])] {
+		line = strings.Replace(line, m[0], "", 1)
+	}
+	if m := inProgram.FindStringSubmatch(line); m != nil && x.people[m[1]] != nil {
+		line = strings.Replace(line, m[0], " ", 1)
+	}
+	if m := ofPath.FindStringSubmatch(line); m != nil && slices.ContainsFunc(x.opens, func(o *ownOpen) bool { return replay.Printable(o.enter.Name) == m[1] }) {
+		line = strings.Replace(line, m[0], " D", 1)
+	}
+	return line
+}
+
+// arithmetic checks the computations of a line and takes out their results.
+func arithmetic(line string) (rest string, computed map[uint64]bool, wrong []string) {
+	computed = make(map[uint64]bool)
+	line = minus.ReplaceAllStringFunc(line, func(s string) string {
+		m := minus.FindStringSubmatch(s)
+		d := parse(m[1]) - parse(m[3])
+		if d != parse(m[5]) || d != parse(m[6]) {
+			wrong = append(wrong, s)
+		} else if d%192 == 0 {
+			computed[d/192] = true
+		}
+		return m[1] + m[2] + " " + m[3] + m[4]
+	})
 	line = bucketed.ReplaceAllStringFunc(line, func(s string) string {
 		m := bucketed.FindStringSubmatch(s)
-		n := make([]uint64, len(m))
-		for i := range m {
-			n[i] = parse(m[i])
-		}
-		if (n[1]-n[2])/8 != n[3] || n[4]>>n[5] != n[6] || n[3] != n[6] {
+		if (parse(m[1])-parse(m[2]))/8 != parse(m[3]) || parse(m[4])>>parse(m[5]) != parse(m[6]) || m[3] != m[6] {
 			wrong = append(wrong, s)
 		}
 		return strings.Join([]string{m[1], m[2], m[4], m[5]}, " ")
 	})
-	return line, wrong
+	return line, computed, wrong
 }
 
-// layoutNumbers are the offsets and sizes of the kernel.
-func (x *truth) layoutNumbers() map[uint64]bool {
-	l, out := x.header.GetLayout(), make(map[uint64]bool)
-	for _, n := range []uint32{l.GetDentrySize(), l.GetDHash(), l.GetDParent(), l.GetDName(), l.GetDInode(), l.GetInlineName(), l.GetInlineNameSize(),
-		l.GetExternalName(), l.GetFilenameName(), l.GetFilenameIname(), l.GetDHashShift()} {
+// offsets are the offsets and sizes of the kernel.
+func offsets(l *schema.Layout) map[uint64]bool {
+	out := map[uint64]bool{l.GetDentryHashtable(): true}
+	for _, n := range []uint32{l.GetDentrySize(), l.GetInlineName(), l.GetInlineNameSize(), l.GetDHashShift()} {
 		out[uint64(n)] = true
 	}
-	out[l.GetDentryHashtable()] = true
 	return out
-}
-
-// inode is what the last event about a dentry up to one showed as its inode.
-func (x *truth) inode(dentry, until uint64) uint64 {
-	for id := until; id > 0; id-- {
-		if e := x.events[id]; e != nil && e.Dentry == dentry && e.Role != schema.RoleFree {
-			return e.Inode
-		}
-	}
-	return 0
 }
 
 var ticks = regexp.MustCompile("`+")

@@ -120,6 +120,11 @@ func (k *Kernel) Exec(components ...string) {
 	})
 }
 
+// Fork says that the task has begun another process.
+func (k *Kernel) Fork(child uint32) {
+	k.emit(schema.RoleFork, schema.Enter, func(e *schema.Event) { e.Child = child })
+}
+
 // Exit ends the task with a wait status.
 func (k *Kernel) Exit(status uint64) {
 	k.emit(schema.RoleExit, schema.Enter, func(e *schema.Event) { e.Ret = status })

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+)
+
+// Each number of a page, and each word about all there is, is held against a count of its own.
+func TestEverySentenceHolds(t *testing.T) {
+	traces := wholeTraces(t)
+	for _, pattern := range []string{"../testdata/cases/*.pb", "testdata/*.pb"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, file := range files {
+			traces[filepath.Base(file)] = inMemory(t, file)
+		}
+	}
+	for name, m := range traces {
+		t.Run(name, func(t *testing.T) { m.hold(t) })
+	}
+}
+
+// Random runs: with many programs, processes whose ids come again, opens without an end, more
+// of everything than a page keeps, and losses.
+func TestEverySentenceHoldsOfRandomRuns(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomRun(seed).hold(t) })
+	}
+}
+
+func randomRun(seed uint64) *memory {
+	machine := tracetest.Machine{Unlink: true}
+	m := &memory{header: machine.Header()}
+	rng := rand.New(rand.NewPCG(seed, 10))
+	at := uint64(0)
+	k := machine.NewKernel(seed, func(e *schema.Event) { at = e.Time; m.append(e) })
+	programs, names, lost := 1+rng.IntN(90), 1+rng.IntN(40), uint64(0)
+	for range 100 + rng.IntN(900) {
+		pid := 100 + uint32(rng.IntN(3*programs))
+		comm := fmt.Sprintf("p%d", pid%uint32(programs))
+		k.Task(pid, comm)
+		path := []string{"usr", fmt.Sprintf("d%d", rng.IntN(3)), fmt.Sprintf("f%d", rng.IntN(names))}
+		switch rng.IntN(24) {
+		case 0:
+			k.Exit(uint64(rng.IntN(3) << 8))
+		case 1:
+			k.Fork(100 + uint32(rng.IntN(3*programs)))
+		case 2:
+			k.DropCaches()
+		case 3, 4:
+			k.Create(path...)
+		case 5, 6, 7:
+			k.Remove(path...)
+		case 8:
+			if lost += 7; seed%3 == 0 {
+				m.records = append(m.records, &schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: schema.RoleAlloc, Count: 7, FirstNs: at + 1, LastNs: at + 2})
+			}
+		default:
+			k.Open(rng.IntN(3) > 0, path...)
+		}
+	}
+	if seed%3 != 0 {
+		lost = 0
+	}
+	m.records = append(m.records, &schema.Footer{Lost: lost})
+	return m
+}
+
+// What is wrong by one is found.
+func TestAWrongNumberIsFound(t *testing.T) {
+	for _, name := range []string{"../testdata/cases/exec.pb", "../testdata/cases/sofirst.pb"} {
+		inMemory(t, name).spoil(t)
+	}
+}
+
+// hold renders the page of a trace and holds each of its sentences.
+func (m *memory) hold(t *testing.T) {
+	t.Helper()
+	page, r := m.read(t)
+	bad := 0
+	for i, l := range page {
+		for _, w := range r.line(l) {
+			if bad++; bad < 20 {
+				t.Errorf("line %d: %s\n\t%s", i+1, w, l)
+			}
+		}
+	}
+}
+
+// read renders the page of a trace, and gathers what it is held against.
+func (m *memory) read(t *testing.T) (page []string, r *reader) {
+	t.Helper()
+	x := tell(m.records, m.header)
+	if _, err := Each(m, x.claim); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Collect(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Markdown(&out, f, PageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(out.String(), "\n"), &reader{truth: x}
+}
+
+// spoil adds one to each number of the page in turn, but for those of names, times and layout.
+func (m *memory) spoil(t *testing.T) {
+	t.Helper()
+	page, r := m.read(t)
+	spoiled, found := 0, 0
+	for _, l := range page {
+		before := *r
+		wrong := r.line(l)
+		after := *r
+		if len(wrong) > 0 || r.fence != "" || r.title == "Why These Probes" || r.title == "Man Pages Used (parts)" || strings.HasPrefix(l, "layout") {
+			continue
+		}
+		for _, at := range number.FindAllStringIndex(l, -1) {
+			if strings.Count(l[:at[0]], "`")%2 != 0 || at[0] > 0 && strings.ContainsAny(l[at[0]-1:at[0]], "`_/.abcdefghijklmnopqrstuvwxyz") {
+				continue
+			}
+			n := l[at[0]:at[1]]
+			more := strconv.FormatUint(parse(n)+1, 10)
+			if strings.HasPrefix(n, "0x") {
+				more = fmt.Sprintf("%#x", parse(n)+1)
+			}
+			*r = before
+			spoiled++
+			if len(r.line(l[:at[0]]+more+l[at[1]:])) > 0 {
+				found++
+			} else {
+				t.Logf("not found: %s for %s in %s", more, n, l)
+			}
+		}
+		*r = after
+	}
+	if t.Logf("%d of %d spoiled numbers are found", found, spoiled); found < spoiled*95/100 {
+		t.Errorf("%d of %d spoiled numbers are found", found, spoiled)
+	}
+}
