@@ -59,7 +59,11 @@ type Object struct {
 	Unwatched uint64
 	// Forgotten: it was, or the dentry forgotten at this address may be this one.
 	Forgotten bool
-	Tag       any // the caller's own
+	// Contradicted: what its events say does not fit together.
+	Contradicted Contradiction
+	Tag          any // the caller's own
+
+	self self
 
 	older, younger *Object // see remembered
 	seen           bool    // since it was last looked at there
@@ -92,11 +96,15 @@ type Objects struct {
 	free    bool // dentry_free is recorded: an address is reused only after it
 	lookups bool // the parents of lookups are watched
 	tries   bool // a kill may not have been one
+	checks  checks
+	move    move
+	losses  *Losses
 }
 
-func newObjects(h *schema.Header) Objects {
-	o := Objects{at: make(map[uint64]*Object), ghosts: make(map[uint64]Ghost), lookups: h.GetParentsWatched()}
+func newObjects(h *schema.Header, losses *Losses) Objects {
+	o := Objects{at: make(map[uint64]*Object), ghosts: make(map[uint64]Ghost), lookups: h.GetParentsWatched(), losses: losses}
 	whole, vague := Recorded(h)
+	o.checks = checksOf(whole &^ vague)
 	o.free = (whole &^ vague).Has(schema.RoleFree)
 	for _, p := range h.GetProbe() {
 		o.tries = o.tries || p.Attached && p.Role == schema.RoleKill && p.Symbol == "dentry_kill"
@@ -132,7 +140,7 @@ func (o *Objects) Live(f func(*Object)) {
 //     that races with the kill: it stays the same object until it is freed.
 //     Where a kill may not have been one, an event that takes a reference shows it alive.
 //  3. After that, an event at the address shows an object whose birth was missed.
-func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
+func (o *Objects) apply(e, key *schema.Event, evict uint64) *Object {
 	d := o.last
 	if d == nil || d.Addr != e.Dentry {
 		d = o.at[e.Dentry]
@@ -152,11 +160,13 @@ func (o *Objects) apply(e *schema.Event, evict uint64) *Object {
 	default:
 		d.seen = true
 	}
+	o.agree(d, e, key)
 	o.known.bytes -= len(d.Name)
 	d.see(e, evict)
 	o.known.bytes += len(d.Name)
 	if e.Role == schema.RoleMove {
 		o.displaced(e.Target, e.ID)
+		o.moving(d, e)
 	}
 	if o.last = d; e.Role == schema.RoleFree {
 		o.bury(d, e.ID)
@@ -175,9 +185,17 @@ func (o *Objects) displaced(target, by uint64) {
 // under continues the life of the directory that a lookup is entered for. Nothing but
 // its address is known of one that no event has been about.
 func (o *Objects) under(e *schema.Event) {
-	if !o.lookups || e.Parent == 0 || o.parent != nil && o.parent.Addr == e.Parent && o.parent.Killed == 0 {
+	if !o.lookups || e.Parent == 0 {
 		return
 	}
+	d := o.parent
+	if d == nil || d.Addr != e.Parent || d.Killed != 0 {
+		d = o.directory(e)
+	}
+	o.home(d, e)
+}
+
+func (o *Objects) directory(e *schema.Event) *Object {
 	d := o.at[e.Parent]
 	if d != nil && d.Killed != 0 && !o.free {
 		o.bury(d, e.ID)
@@ -190,6 +208,7 @@ func (o *Objects) under(e *schema.Event) {
 		d.Unwatched = e.ID
 	}
 	o.parent, d.seen = d, true
+	return d
 }
 
 // revives reports whether an event of the role shows a dentry in use.

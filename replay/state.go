@@ -71,11 +71,11 @@ var knows = func() (set Roles) {
 // New returns the state before the first event.
 func New(h *schema.Header) *State {
 	s := &State{
-		Objects: newObjects(h),
 		threads: make(map[uint32]*thread),
 		logged:  h.Imported(),
 		paired:  paired(h),
 	}
+	s.Objects = newObjects(h, &s.Losses)
 	whole, vague := Recorded(h)
 	s.marked = (whole &^ vague).Has(schema.RoleEvict)
 	return s
@@ -114,7 +114,11 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.enclose(t)
 	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
-		s.step.Object = s.Objects.apply(e, s.evicting(t))
+		var key *schema.Event // what the lookup that returned it was asked for
+		if s.step.Call != nil && asks.Has(e.Role) {
+			key = &s.step.Call.Enter
+		}
+		s.step.Object = s.Objects.apply(e, key, s.evicting(t))
 	}
 	if c := s.step.Call; c != nil && e.Role == schema.RoleMove && e.Phase == schema.Exit {
 		s.Objects.displaced(c.Enter.Target, e.ID)

@@ -150,7 +150,10 @@ func negativeCases() []cellCase {
 		}},
 		missing("dropped", NoDoubt, func(r *tape) { r.on(schema.RoleDrop, schema.Enter, addrB, rootAddr, 0, "f") }),
 		missing("given an inode", GotInode, func(r *tape) { r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f") }),
-		missing("found with an inode", HasInode, func(r *tape) { r.rcu(rootAddr, "f", 0, addrB, 9) }),
+		missing("found with an inode", HasInode, func(r *tape) {
+			r.elsewhere(func() { r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f") })
+			r.rcu(rootAddr, "f", 0, addrB, 9)
+		}),
 		{"no dentry for it", Negative, []Why{NoDoubt}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)

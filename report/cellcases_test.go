@@ -11,7 +11,7 @@ import (
 
 // cellCases has a recording for every reason that lies in events.
 func cellCases() []cellCase {
-	return slices.Concat(keyCases(), openCases(), singleCases(), negativeCases(), lifeCases(), attemptCases())
+	return slices.Concat(keyCases(), openCases(), singleCases(), negativeCases(), lifeCases(), attemptCases(), contradictedCases())
 }
 
 func keyCases() []cellCase {

@@ -99,7 +99,7 @@ func everyKind(r *tape) {
 	r.open("d/f") // creation, key, prefix, storage, hash, bucket, equality
 	r.rcu(rootAddr, "d", 0, addrA, 5)
 	r.look(schema.RoleLookup, addrA, "f", 2, 0, 0)
-	r.alloc(addrA, "f", 2, addrB, 0)
+	r.allocOnly("f", 2, addrB)
 	r.bucketed(addrA, "f", addrB)
 	r.on(schema.RoleInstantiate, schema.Exit, addrB, addrA, 6, "f")
 	r.opened(addrB, addrA, 6, "f")

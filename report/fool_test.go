@@ -23,6 +23,7 @@ type tape struct {
 	file   bytes.Buffer
 	frames []int // where they end
 
+	inodes          map[uint64]uint64   // of dentries
 	onEnter, onExit func(*schema.Event) // change the next event of the phase
 	every           func(*schema.Event) // changes all that carry a dentry
 }
@@ -48,6 +49,7 @@ func (r *tape) put(role schema.Role, phase schema.Phase, set func(*schema.Event)
 		e.Columns = info.Exit.Columns
 	}
 	set(&e)
+	r.keepInode(&e)
 	if phase == schema.Enter && r.onEnter != nil {
 		r.onEnter(&e)
 		r.onEnter = nil
@@ -64,6 +66,22 @@ func (r *tape) put(role schema.Role, phase schema.Phase, set func(*schema.Event)
 	}
 	if err := r.writer().Append(&e); err != nil {
 		r.t.Fatal(err)
+	}
+}
+
+// keepInode has a dentry keep its inode until it is deleted, whatever the scene says at its end.
+func (r *tape) keepInode(e *schema.Event) {
+	if r.inodes == nil {
+		r.inodes = make(map[uint64]uint64)
+	}
+	switch e.Role {
+	case schema.RoleKill, schema.RoleDrop:
+		e.Inode = r.inodes[e.Dentry]
+	case schema.RoleDelete:
+		r.inodes[e.Dentry] = 0
+	case schema.RoleFree:
+	default:
+		r.inodes[e.Dentry] = e.Inode
 	}
 }
 

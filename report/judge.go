@@ -4,6 +4,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,12 +105,29 @@ func (cl *Claim) alive(d *replay.Object) {
 		cl.doubtID(Unwatched, d.Unwatched)
 	case d.Forgotten:
 		cl.doubt(Forgotten, "")
+	case d.Contradicted.Event != 0:
+		cl.contradicted(&d.Contradicted)
+	}
+}
+
+// contradicted doubts a claim on a dentry that may be two; a change that may have been lost
+// is no contradiction.
+func (cl *Claim) contradicted(at *replay.Contradiction) {
+	switch {
+	case cl.Verdict != Proven:
+	case at.Over != nil:
+		cl.doubt(EventsLost, lossReason(*at.Over))
+	default:
+		cl.doubt(Contradicted, fmt.Sprintf("at #%d %s", at.Event, at.What))
+		cl.About = at.What
 	}
 }
 
 // followed reports whether all that happened at a dentry's address since its first event
 // is known to be of it.
-func followed(d *replay.Object) bool { return d.Broken == 0 && d.Unwatched == 0 && !d.Forgotten }
+func followed(d *replay.Object) bool {
+	return d.Broken == 0 && d.Unwatched == 0 && !d.Forgotten && d.Contradicted.Event == 0
+}
 
 // ended doubts a claim on the end of a dentry, or on its going on, which a kill may have
 // been or may yet come to be.

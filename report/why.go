@@ -33,6 +33,7 @@ const (
 	LeftUnseen
 
 	// What was recorded admits another explanation.
+	Contradicted
 	OwnHash
 	NotChainHead
 	NotLookedUp
@@ -109,6 +110,7 @@ func Whys() []WhyInfo {
 		{NoResult, Unproven, "what the component before came to was not recorded", of(Key), false},
 		{LeftUnseen, Unproven, "what d_delete left was not recorded", of(Delete), false},
 
+		{Contradicted, Unproven, "the events contradict each other: %s", lives, false},
 		{OwnHash, Unproven, "the filesystem has its own hash (d_op->d_hash)", of(Hash), false},
 		{NotChainHead, Unproven, "another dentry stood before it in the chain by then", of(Bucket), false},
 		{NotLookedUp, Unproven, "not looked up: %s", of(Key), false},

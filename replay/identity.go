@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import "github.com/dtrec/dtrec/schema"
+
+// Contradiction is where the events of a dentry contradict each other.
+type Contradiction struct {
+	Event uint64  // the one that does not fit those before; 0: they agree
+	What  string  // what it shows
+	Over  *Window // events were lost in between, which may explain it; nil: none
+}
+
+// What an event can show that those before it do not explain.
+const (
+	otherName   = "it has another name, and no event gave it that"
+	otherParent = "it has another parent, and no event moved it there"
+	otherInode  = "it has another inode, and no event gave it that"
+	noInode     = "it has no inode, and no event took it"
+	otherDevice = "it is on another filesystem"
+	otherKey    = "a lookup of another name or parent returned it"
+	twice       = "it was inserted a second time, and no event took it out"
+	outlived    = "its directory was allocated after it"
+)
+
+// identity is what a dentry says of itself.
+type identity struct {
+	name          string
+	parent, inode uint64
+	named, filled bool // name, inode are known
+}
+
+func identityOf(e *schema.Event) identity {
+	return identity{e.Name, e.Parent, e.Inode, e.NameLen > 0 && !e.NameCut() && e.Facts&schema.FactNameUnreadable == 0, e.Facts&schema.FactInodeUnknown == 0}
+}
+
+// at reports whether name and parent are those of another, where both are known.
+func (i *identity) at(o *identity) bool {
+	return (i.name == o.name || !i.named || !o.named) && (i.parent == o.parent || i.parent == 0 || o.parent == 0)
+}
+
+// learn takes over what another knows.
+func (i *identity) learn(o *identity) {
+	if o.named {
+		i.name, i.named = o.name, true
+	}
+	if o.parent != 0 {
+		i.parent = o.parent
+	}
+	if o.filled {
+		i.inode, i.filled = o.inode, true
+	}
+}
+
+// self is what the state remembers of a dentry's identity.
+type self struct {
+	is     identity // as of shown
+	shown  uint64   // the last event that showed it; 0: none
+	at     uint64   // its time
+	dev    uint32   // of its filesystem; 0: not known
+	loose  bool     // a move has begun since: name and parent may be others
+	out    uint64   // the last event that took it out of the hash table, or may have
+	taken  bool     // a delete has begun since it had its inode: it may have lost it
+	doubt  identity // what Contradicted showed, if it was read by a task that nothing kept still
+	racing bool     // then an event that comes later in the trace may yet explain it
+}
+
+// move is the __d_move in progress: rename_lock lets one in at a time.
+type move struct {
+	tid           uint32 // 0: none
+	dentry, other *Object
+	from          identity // of dentry, before
+}
+
+// inMove are the roles of what a thread can do inside __d_move.
+var inMove = RolesOf(schema.RoleMove, schema.RoleInsert, schema.RoleDrop)
+
+// racy reports whether an event is read while others may change the dentry: what it shows
+// may be younger than its time.
+func racy(r schema.Role) bool { return asks.Has(r) || r == schema.RoleOpen }
+
+// checks are the contradictions that can be told, since every event is recorded that
+// could explain them.
+type checks struct{ place, inode, table bool }
+
+func checksOf(recorded Roles) checks {
+	life := RolesOf(schema.RoleAlloc, schema.RoleKill, schema.RoleFree, schema.RoleMove)
+	inode := life | RolesOf(schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete)
+	all := func(want Roles) bool { return recorded&want == want }
+	return checks{all(life), all(inode), all(inode | RolesOf(schema.RoleDrop))}
+}
+
+// agree holds an event of a dentry against what those before it said, and remembers what
+// it says. key is the entry of the lookup that returned it, nil for other events.
+func (o *Objects) agree(d *Object, e, key *schema.Event) {
+	now := identityOf(e)
+	if o.move.tid == e.TID && !inMove.Has(e.Role) {
+		o.move = move{} // its exit was lost
+	}
+	if d.self.shown != 0 && d.Unwatched == 0 && o.checks.place {
+		o.compare(d, e, &now)
+	}
+	if key != nil && d.Killed == 0 && d.Unwatched == 0 && o.checks.place {
+		o.asked(d, e, key, &now)
+	}
+	o.remember(d, e, &now)
+}
+
+// compare finds what the event shows that cannot be.
+func (o *Objects) compare(d *Object, e *schema.Event, now *identity) {
+	was := &d.self.is
+	if e.Dev != 0 && d.self.dev != 0 && e.Dev != d.self.dev {
+		o.contradict(d, e, now, otherDevice, d.self.at)
+	}
+	if d.Killed != 0 && racy(e.Role) {
+		return
+	}
+	if !d.self.loose {
+		switch {
+		case was.named && now.named && was.name != now.name && !d.tmpfile(now.name):
+			o.contradict(d, e, now, otherName, d.self.at)
+		case was.parent != 0 && now.parent != 0 && was.parent != now.parent && !d.fresh():
+			o.contradict(d, e, now, otherParent, d.self.at)
+		}
+	}
+	if o.checks.inode && was.filled && now.filled && was.inode != now.inode && e.Role != schema.RoleFree {
+		switch given := e.Role == schema.RoleInstantiate || e.Role == schema.RoleInsert; {
+		case now.inode == 0 && (d.self.taken || d.Killed != 0):
+		case now.inode == 0:
+			o.contradict(d, e, now, noInode, d.self.at)
+		case was.inode == 0 && (given || d.Born != 0 && d.Inserted == 0):
+		case given && d.self.taken:
+		default:
+			o.contradict(d, e, now, otherInode, d.self.at)
+		}
+	}
+	if o.checks.table && e.Role == schema.RoleInsert && d.Inserted > d.self.out && !o.moves(d, e.TID) {
+		o.contradict(d, e, now, twice, d.self.at)
+	}
+}
+
+// home holds what a lookup reads of the directory it asks against what is known of it.
+func (o *Objects) home(d *Object, e *schema.Event) {
+	s := &d.self
+	if d.Unwatched != 0 || d.Killed != 0 || !o.checks.place {
+		return
+	}
+	now, root := s.is, e.Facts&schema.FactParentIsRoot != 0
+	switch {
+	case e.Dev == 0:
+	case s.dev == 0:
+		s.dev = e.Dev
+	case s.dev != e.Dev:
+		o.contradict(d, e, &now, otherDevice, s.at)
+	}
+	if s.is.parent == 0 || s.loose || d.fresh() || root == (s.is.parent == d.Addr) {
+		return
+	}
+	if now.parent = d.Addr; !root {
+		now.parent = 0
+	}
+	o.contradict(d, e, &now, otherParent, s.at)
+}
+
+// fresh reports whether the dentry still is its own parent, as __d_alloc leaves it.
+func (d *Object) fresh() bool { return d.Born != 0 && d.self.is.parent == d.Addr }
+
+// tmpfile reports whether a name is that which O_TMPFILE gives to a dentry never inserted.
+func (d *Object) tmpfile(name string) bool {
+	return d.self.is.name == "/" && d.Inserted == 0 && len(name) > 1 && name[0] == '#'
+}
+
+// asked holds what a lookup returned against what it was asked for. It was found under
+// that name; until it was read it may have been moved.
+func (o *Objects) asked(d *Object, e, key *schema.Event, now *identity) {
+	want := identityOf(key)
+	if dir := o.at[key.Parent]; dir != nil && dir.Born > d.self.shown && d.self.shown != 0 && d.self.is.parent == key.Parent && now.parent == key.Parent {
+		o.contradict(d, e, now, outlived, d.self.at)
+	}
+	if (key.Facts|e.Facts)&schema.FactParentOpHash != 0 || want.at(now) {
+		return
+	}
+	if d.self.loose || d.Moved > key.ID || d.self.shown != 0 && want.at(&d.self.is) {
+		return // moved meanwhile; or the change itself is the contradiction
+	}
+	o.contradict(d, e, now, otherKey, key.Time)
+}
+
+// contradict notes the first contradiction of a dentry.
+func (o *Objects) contradict(d *Object, e *schema.Event, now *identity, what string, since uint64) {
+	if c := &d.Contradicted; c.Event != 0 {
+		if c.Event != e.ID && d.self.racing && !now.at(&d.self.doubt) {
+			d.self.racing = false // nothing explains both
+		}
+		return
+	}
+	d.Contradicted = Contradiction{Event: e.ID, What: what}
+	d.self.doubt, d.self.racing = *now, racy(e.Role) && what != otherDevice
+	if w, lost := o.losses.Touched(min(since, e.Time), e.Time, changes); lost {
+		d.Contradicted.Over, d.self.racing = &w, false
+	}
+}
+
+// changes are the roles whose events may explain a change.
+var changes = RolesOf(schema.RoleAlloc, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
+	schema.RoleKill, schema.RoleFree, schema.RoleMove)
+
+// remember takes what the event says for what the dentry is. What was read by a task that
+// nothing kept still, and is not explained, waits.
+func (o *Objects) remember(d *Object, e *schema.Event, now *identity) {
+	s := &d.self
+	if e.Dev != 0 && s.dev == 0 {
+		s.dev = e.Dev
+	}
+	if d.Contradicted.Event != 0 && s.racing {
+		if racy(e.Role) {
+			return
+		}
+		o.explain(d, e, now)
+	}
+	if e.Role == schema.RoleFree || d.Killed != 0 && racy(e.Role) {
+		return
+	}
+	switch e.Role {
+	case schema.RoleDelete:
+		s.out = e.ID
+		s.taken = s.taken || e.Phase == schema.Enter
+	case schema.RoleInstantiate, schema.RoleInsert:
+		s.taken = s.taken && now.inode == 0
+	case schema.RoleDrop:
+		s.out = e.ID
+	}
+	if e.Facts&schema.FactUnhashed != 0 {
+		s.out = e.ID
+	}
+	if s.loose && o.move.tid != 0 && (o.move.dentry == d || o.move.other == d) && (e.Role != schema.RoleMove || e.Phase != schema.Exit) {
+		now.named, now.parent = false, 0 // on the way from one place to the other
+	} else {
+		s.loose = false
+	}
+	s.is.learn(now)
+	s.shown, s.at = e.ID, e.Time
+}
+
+// explain ends a contradiction that a later event explains: the one that was read before
+// its time. What stays as it was read, without one, is a contradiction for good.
+func (o *Objects) explain(d *Object, e *schema.Event, now *identity) {
+	s := &d.self
+	switch {
+	case (e.Role == schema.RoleInstantiate || e.Role == schema.RoleInsert) && s.doubt.inode != 0 && now.inode == s.doubt.inode && now.at(&s.doubt),
+		(e.Role == schema.RoleDelete || e.Role == schema.RoleKill) && s.doubt.inode == 0 && now.at(&s.doubt) && now.inode == s.is.inode:
+		d.Contradicted, s.racing = Contradiction{}, false
+	case !now.at(&s.is) && !s.loose:
+		s.racing = false
+	}
+}
+
+// moves reports whether the thread is in a __d_move of the dentry.
+func (o *Objects) moves(d *Object, tid uint32) bool {
+	return o.move.tid != 0 && o.move.tid == tid && (o.move.dentry == d || o.move.other == d)
+}
+
+// moving follows __d_move: from its entry to its exit name and parent of both dentries are
+// on the way. Without an exchange the other one keeps its own, and leaves the hash table.
+func (o *Objects) moving(d *Object, e *schema.Event) {
+	if e.Phase == schema.Enter {
+		o.move = move{tid: e.TID, dentry: d, other: o.at[e.Target], from: d.self.is}
+		d.self.loose = true
+		if t := o.move.other; t != nil {
+			t.self.loose = true
+			if e.Facts&schema.FactExchange == 0 {
+				t.self.out = e.ID
+			}
+		}
+		return
+	}
+	m := o.move
+	if o.move = (move{}); m.tid != e.TID || m.dentry != d {
+		return
+	}
+	d.arrived(&m.from, &d.self.is)
+	if t := m.other; t != nil {
+		t.arrived(&t.self.is, &m.from)
+	}
+}
+
+// arrived ends a contradiction of name or parent that a move explains: what was read is, each
+// for itself, that from before it or that from after.
+func (d *Object) arrived(from, to *identity) {
+	s := &d.self
+	if d.Contradicted.Event == 0 || !s.racing {
+		return
+	}
+	name := s.doubt.name == from.name || s.doubt.name == to.name
+	parent := s.doubt.parent == 0 || s.doubt.parent == from.parent || s.doubt.parent == to.parent
+	if s.racing = false; name && parent {
+		d.Contradicted = Contradiction{}
+	}
+}
