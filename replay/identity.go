@@ -59,7 +59,6 @@ type self struct {
 	at     uint64   // its time
 	dev    uint32   // of its filesystem; 0: not known
 	loose  bool     // a move has begun since: name and parent may be others
-	out    uint64   // the last event that took it out of the hash table, or may have
 	taken  bool     // a delete has begun since it had its inode: it may have lost it
 	doubt  identity // what Contradicted showed, if it was read by a task that nothing kept still
 	racing bool     // then an event that comes later in the trace may yet explain it
@@ -134,7 +133,7 @@ func (o *Objects) compare(d *Object, e *schema.Event, now *identity) {
 			o.contradict(d, e, now, otherInode, d.self.at)
 		}
 	}
-	if o.checks.table && e.Role == schema.RoleInsert && d.Inserted > d.self.out && !o.moves(d, e.TID) {
+	if o.checks.table && e.Role == schema.RoleInsert && d.Inserted > max(d.Dropped, d.Unhashed, d.Deleted) && !o.moves(d, e.TID) {
 		o.contradict(d, e, now, twice, d.self.at)
 	}
 }
@@ -223,15 +222,9 @@ func (o *Objects) remember(d *Object, e *schema.Event, now *identity) {
 	}
 	switch e.Role {
 	case schema.RoleDelete:
-		s.out = e.ID
 		s.taken = s.taken || e.Phase == schema.Enter
 	case schema.RoleInstantiate, schema.RoleInsert:
 		s.taken = s.taken && now.inode == 0
-	case schema.RoleDrop:
-		s.out = e.ID
-	}
-	if e.Facts&schema.FactUnhashed != 0 {
-		s.out = e.ID
 	}
 	if s.loose && o.move.tid != 0 && (o.move.dentry == d || o.move.other == d) && (e.Role != schema.RoleMove || e.Phase != schema.Exit) {
 		now.named, now.parent = false, 0 // on the way from one place to the other
@@ -269,7 +262,7 @@ func (o *Objects) moving(d *Object, e *schema.Event) {
 		if t := o.move.other; t != nil {
 			t.self.loose = true
 			if e.Facts&schema.FactExchange == 0 {
-				t.self.out = e.ID
+				t.Unhashed = e.ID
 			}
 		}
 		return

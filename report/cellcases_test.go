@@ -301,6 +301,52 @@ func lifeCases() []cellCase {
 			r.move(addrA, rootAddr, 5, "f", "g")
 		}},
 		{"two names, one inode", HardLink, []Why{NoDoubt}, func(r *tape) { r.hit("f", addrA, 5); r.hit("g", addrB, 5) }},
+		{"opened by its descriptor alone, and nothing shows that it is a name", HardLink, []Why{NameUnseen}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.open("/proc/self/fd/4")
+			r.opened(addrB, rootAddr, 5, "g")
+		}},
+		{"a file without a name, as O_TMPFILE makes it", HardLink, nil, func(r *tape) {
+			r.open(".")
+			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactUnhashed })
+			r.opened(addrA, rootAddr, 5, "#16")
+			r.hit("g", addrB, 5)
+		}},
+		{"a disconnected alias, as a file handle makes it", HardLink, nil, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.open("/proc/self/fd/4")
+			r.opened(addrB, addrB, 5, "/")
+			r.hit("f", addrA, 5)
+		}},
+		{"another was renamed over the first, and a descriptor holds it", HardLink, nil, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.hit("h", addrC, 7)
+			r.change(func(e *schema.Event) { e.Target = addrA })
+			r.move(addrC, rootAddr, 7, "h", "f")
+			r.hit("g", addrB, 5)
+		}},
+		{"the first was dropped", HardLink, nil, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.elsewhere(func() { r.on(schema.RoleDrop, schema.Enter, addrA, rootAddr, 5, "f") })
+			r.hit("g", addrB, 5)
+		}},
+		{"the first changed places with another", HardLink, []Why{NoDoubt}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.hit("h", addrC, 7)
+			r.change(func(e *schema.Event) { e.Target, e.Facts = addrA, schema.FactExchange })
+			r.move(addrC, rootAddr, 7, "h", "f")
+			r.hit("g", addrB, 5)
+		}},
+		{"and nothing says that it did, but that it was inserted again", HardLink, []Why{NoDoubt}, func(r *tape) {
+			r.hit("f", addrA, 5)
+			r.hit("h", addrC, 7)
+			r.change(func(e *schema.Event) { e.Target = addrA })
+			r.on(schema.RoleMove, schema.Enter, addrC, rootAddr, 7, "h")
+			r.on(schema.RoleInsert, schema.Exit, addrA, rootAddr, 5, "h")
+			r.on(schema.RoleInsert, schema.Exit, addrC, rootAddr, 7, "f")
+			r.on(schema.RoleMove, schema.Exit, addrC, rootAddr, 7, "f")
+			r.hit("g", addrB, 5)
+		}},
 		{"the first was killed", HardLink, nil, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleKill, schema.Enter, addrA, rootAddr, 5, "f")

@@ -59,7 +59,7 @@ func Kinds() []KindInfo {
 		{Eviction, "eviction", "a dentry that was cached was killed, and another one allocated for the same path", roles(open, lookup, rcu, alloc, insert, remove, schema.RoleDrop, kill, move), roles(schema.RoleEvict)},
 		{Delete, "delete", "what became of a dentry after d_delete: killed, left without inode, or out of the hash table because somebody held it", roles(schema.RoleInstantiate, remove, kill), 0},
 		{Move, "move", "one dentry got another name or parent, and displaced another or changed places with it", roles(alloc, insert, kill, move), 0},
-		{HardLink, "hard link", "two dentries alive at once have one inode", roles(open, remove, kill), 0},
+		{HardLink, "hard link", "two names in the hash table at once have one inode", roles(open, remove, schema.RoleDrop, kill, move), 0},
 		{Race, "race", "of two dentries allocated for one name one was inserted, the other killed without", roles(open, alloc, insert, kill, move), 0},
 	}
 }

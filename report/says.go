@@ -32,7 +32,7 @@ func (cl *Claim) Says(q func(string) string) string {
 	case Move:
 		fmt.Fprintf(&b, "%s is one dentry: %s; from %s to %s%s", cl.Object, equals(cl.Terms, false), cl.From.says(q), cl.To.says(q), cl.Target.says(cl, q))
 	case HardLink:
-		fmt.Fprintf(&b, "%s and %s have one inode: %s", cl.Other, cl.Object, equals(cl.Terms, false))
+		fmt.Fprintf(&b, "%s and %s are two names of one inode: %s", cl.Other, cl.Object, equals(cl.Terms, false))
 	case Race:
 		fmt.Fprintf(&b, "two dentries for %s, %s was inserted, %s killed: %s", q(cl.Means), cl.Object, cl.Other, cl.race())
 	case Absence:

@@ -34,6 +34,7 @@ const (
 
 	// What was recorded admits another explanation.
 	Contradicted
+	NameUnseen
 	OwnHash
 	NotChainHead
 	NotLookedUp
@@ -111,6 +112,7 @@ func Whys() []WhyInfo {
 		{LeftUnseen, Unproven, "what d_delete left was not recorded", of(Delete), false},
 
 		{Contradicted, Unproven, "the events contradict each other: %s", lives, false},
+		{NameUnseen, Unproven, "nothing shows both names in the hash table", of(HardLink), false},
 		{OwnHash, Unproven, "the filesystem has its own hash (d_op->d_hash)", of(Hash), false},
 		{NotChainHead, Unproven, "another dentry stood before it in the chain by then", of(Bucket), false},
 		{NotLookedUp, Unproven, "not looked up: %s", of(Key), false},

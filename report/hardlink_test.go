@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// In this recording of 6.16 files have names and dentries without one: made by O_TMPFILE and
+// linked, opened by a handle, renamed over and held open. Two names of one inode are only what
+// link(2) made of "b" and "z", once "b" is "y".
+func TestOnlyNamesAreHardLinks(t *testing.T) {
+	file, err := os.Open("../testdata/cases/nameless.pb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r, err := schema.NewReader(file, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if _, err := Each(r, func(cl *Claim) {
+		if cl.Kind == HardLink {
+			got = append(got, fmt.Sprintf("%s %s #%d", cl.Verdict, cl.Subject, cl.Terms[1].Event))
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"proven /tmp/s30_hrover/z #1779", "proven /tmp/s30_hrover/y #1787"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
