@@ -141,7 +141,7 @@ func (c *checker) judge(cl *report.Claim) (known bool, err error) {
 		return c.move(cl)
 	}
 	t := c.did.at(now.TID, now.Time)
-	if t == nil || t.op.Call != "open" && t.op.Call != "hold" {
+	if t == nil || t.op.Call != "open" && t.op.Call != "hold" && t.op.Call != "tmpfile" {
 		return false, nil
 	}
 	enter := c.opening(now)

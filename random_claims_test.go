@@ -16,10 +16,11 @@ import (
 // What a proven claim of each kind says of what was done.
 
 func (c *checker) key(cl *report.Claim, t *truth) error {
-	n, linked := 0, false
+	n, linked, mounted := 0, false, false
 	for i := range t.trail.steps {
 		s := &t.trail.steps[i]
-		if linked = s.offset < 0; linked {
+		if s.offset < 0 {
+			linked = true
 			continue
 		}
 		if n++; n > len(cl.Terms) {
@@ -29,12 +30,17 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 		if e.Name != s.name || e.Parent != k.Parent || k.Offset != s.offset || k.Event != e.ID {
 			return fmt.Errorf("#%d is about %q, component %d is %q", e.ID, e.Name, n, s.name)
 		}
-		if err := c.way(&k.Way, s.up, i > 0 && t.trail.steps[i-1].offset < 0, t); err != nil {
+		if err := c.way(&k.Way, s.up, linked, t); err != nil {
 			return err
+		}
+		mounted = mounted && !s.up && !linked // else it is those that are named
+		if k.Way.Mount != (mounted && s.dir.up == s.dir) || (k.Way.Bind.Addr == e.Parent) != (mounted && s.dir.up != s.dir) {
+			return fmt.Errorf("%v: %+v, and in the model a mount point: %v", t.op, k.Way, mounted)
 		}
 		if err := c.under(e, s.dir); err != nil {
 			return err
 		}
+		linked, mounted = false, s.mounted
 	}
 	if n != len(cl.Terms) {
 		return fmt.Errorf("%d components, and %v has %d", len(cl.Terms), t.op, n)
@@ -76,11 +82,26 @@ func (c *checker) equality(cl *report.Claim, t *truth, exit *schema.Event) error
 	if t.loose {
 		return c.same(cl.Object.Seq, t)
 	}
-	s := t.trail.last()
+	s := t.opened()
+	if s == nil {
+		return nil
+	}
 	if err := c.at(cl.Object.Seq, s, t, exit.ID); err != nil {
 		return err
 	}
 	return c.born(cl, s.token)
+}
+
+// opened is the name of what an open came to; nil where it has none that is known.
+func (t *truth) opened() *step {
+	switch s := t.trail.last(); {
+	case t.op.Call == "tmpfile":
+		return nil
+	case s != nil && s.mounted:
+		return t.home
+	default:
+		return s
+	}
 }
 
 // same holds, where others work too, that one dentry has one inode unless it was taken
@@ -137,13 +158,13 @@ func (c *checker) absence(cl *report.Claim, t *truth, enter, exit *schema.Event)
 }
 
 func (c *checker) creation(cl *report.Claim, t *truth, exit *schema.Event) error {
-	if t.op.Errno != 0 || t.op.Flags&oCreat == 0 || !t.loose && !t.created {
+	if t.op.Errno != 0 || t.op.Call != "tmpfile" && t.op.Flags&oCreat == 0 || !t.loose && !t.created {
 		return fmt.Errorf("%v made nothing", t.op)
 	}
-	if err := c.terms(cl); err != nil {
+	if err := c.terms(cl); err != nil || t.opened() == nil {
 		return err
 	}
-	return c.at(cl.Object.Seq, t.trail.last(), t, exit.ID)
+	return c.at(cl.Object.Seq, t.opened(), t, exit.ID)
 }
 
 func (c *checker) hardLink(cl *report.Claim, t *truth) error {
@@ -158,6 +179,8 @@ func (c *checker) hardLink(cl *report.Claim, t *truth) error {
 		return nil
 	case before.node != t.node:
 		return fmt.Errorf("%v and %v opened two files", before.op, t.op)
+	case t.links < 2 || before.op.Call == "tmpfile" || t.op.Call == "tmpfile":
+		return fmt.Errorf("%v and %v: the file has %d names", before.op, t.op, t.links)
 	case cl.Object.Seq == cl.Other.Seq || other.Dentry != cl.Other.Addr || !c.tape.whole(other.Dentry, other.ID, cl.Terms[1].Event):
 		return fmt.Errorf("the other dentry did not live so long")
 	}
@@ -256,9 +279,28 @@ func (c *checker) move(cl *report.Claim) (bool, error) {
 		if err := c.under(exit, m.to.dir); err != nil {
 			return true, err
 		}
+		if err := c.target(cl, t, m, exit.ID); err != nil {
+			return true, err
+		}
 		return true, c.at(cl.Object.Seq, &step{dir: m.to.dir, name: m.to.name, token: m.token}, t, exit.ID)
 	}
 	return true, fmt.Errorf("%v did not rename %q to %q", t.op, cl.From.Name, cl.To.Name)
+}
+
+// target holds what a claim says of the dentry whose place was taken.
+func (c *checker) target(cl *report.Claim, t *truth, m *move, event uint64) error {
+	target := &cl.Target
+	switch {
+	case target.Exchange != (t.op.Call == "exchange"):
+		return fmt.Errorf("%v: an exchange: %v", t.op, target.Exchange)
+	case target.Back == 0:
+		return nil
+	}
+	back := t.moves[len(t.moves)-1]
+	if m == &t.moves[1] {
+		back = t.moves[0]
+	}
+	return c.at(target.Seq, &step{dir: back.to.dir, name: back.to.name, token: back.token}, t, event)
 }
 
 // hash computes the name hash as FORMAT.md has it.

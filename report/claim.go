@@ -47,7 +47,7 @@ func Kinds() []KindInfo {
 	)
 	roles := replay.RolesOf
 	return []KindInfo{
-		{Key, "key", "the components looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped", roles(open, lookup, chain, rcu, alloc, kill), 0},
+		{Key, "key", "the components looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped", roles(open, lookup, chain, rcu, alloc, insert, kill), 0},
 		{Prefix, "prefix", "name pointer − path pointer = length of the path before the component", roles(open, rcu, alloc), 0},
 		{Equality, "equality", "alloc, insert, lookup and open name one dentry, and it did not end in between", roles(open, lookup, rcu, alloc, insert, kill), 0},
 		{Storage, "storage", "a name lies inside its dentry exactly when it fits", roles(alloc), 0},

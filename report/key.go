@@ -246,7 +246,7 @@ func (k *KeyRow) came() string {
 	case k.Result.Seq == 0:
 		return "nothing"
 	case k.Making:
-		return fmt.Sprintf("%s allocated, not inserted (#%d)", k.Result, k.ResultAt)
+		return fmt.Sprintf("%s allocated (#%d)", k.Result, k.ResultAt)
 	}
 	return fmt.Sprintf("%s (#%d)", k.Result, k.ResultAt)
 }

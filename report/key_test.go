@@ -203,7 +203,7 @@ func TestKeySays(t *testing.T) {
 			r.rcu(addrC, "f", 2, addrB, 6)
 			r.opened(addrB, addrC, 6, "f")
 		}},
-		{"its dentry was not inserted", "proven: f under (#2) → D2 allocated, not inserted (#5); stopped at f: −12 (ENOMEM) (#6)", func(r *tape) {
+		{"all that is known of its dentry is that it was allocated", "proven: f under (#2) → D2 allocated (#5); stopped at f: −12 (ENOMEM) (#6)", func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.allocOnly("f", 0, addrA)
@@ -256,8 +256,8 @@ func TestMoveSays(t *testing.T) {
 		name, want string
 		play       func(*tape)
 	}{
-		{"over a file", fg + "; D3, last seen with inode, was displaced", func(r *tape) { seen(r, 6); onto(r, 0, func() {}) }},
-		{"to a missing name", fg + "; in place of D3", func(r *tape) { seen(r, 0); onto(r, 0, func() {}) }},
+		{"over a file", fg + "; it displaced D3", func(r *tape) { seen(r, 6); onto(r, 0, func() {}) }},
+		{"to a missing name", fg + "; it displaced D3", func(r *tape) { seen(r, 0); onto(r, 0, func() {}) }},
 		{"over one of which no event is", fg + "; in place of", func(r *tape) { onto(r, 0, func() {}) }},
 		{"an exchange", fg + "; exchanged with D3, from g under, hash 0 to f under, hash 0 (#6)", func(r *tape) { seen(r, 6); onto(r, schema.FactExchange, back(r)) }},
 		{"an exchange, recorded by a recorder that did not say so", fg + "; exchanged with D3, from g under, hash 0 to f under, hash 0 (#6)", func(r *tape) { seen(r, 6); onto(r, 0, back(r)) }},

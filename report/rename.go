@@ -13,7 +13,6 @@ import (
 type moving struct {
 	target *replay.Object // nil: no event was about it
 	was    Place          // as last seen
-	inode  uint64
 }
 
 // move remembers at the entry of a __d_move what was known of the target, and judges
@@ -22,7 +21,7 @@ func (c *collector) move(s *replay.Step) {
 	if s.Event.Phase == schema.Exit {
 		c.moved(s)
 	} else if t := c.state.Objects.At(s.Event.Target); t != nil && s.Call != nil {
-		s.Call.Tag = &moving{t, Place{t.Parent, t.Name, t.Hash}, t.Inode}
+		s.Call.Tag = &moving{t, Place{t.Parent, t.Name, t.Hash}}
 	}
 }
 
@@ -60,7 +59,7 @@ func (c *collector) moved(s *replay.Step) {
 // judge adds what the events show of the target.
 func (m *moving) judge(cl *Claim, from, to *schema.Event) {
 	t, now := m.target, Place{m.target.Parent, m.target.Name, m.target.Hash}
-	cl.Target.Ref, cl.Target.Inode = ref(t), m.inode
+	cl.Target.Ref, cl.Target.Seen = ref(t), followed(t)
 	if t.Inserted < from.ID || t.Inserted > to.ID || now.Name != from.Name || now.Parent != from.Parent {
 		return
 	}
@@ -72,7 +71,7 @@ func (m *moving) judge(cl *Claim, from, to *schema.Event) {
 // Target is the dentry whose place a move takes.
 type Target struct {
 	Ref
-	Inode    uint64 // that it had when last seen before; 0: none, or not known
+	Seen     bool   // what happens to it is recorded whoever does it
 	Exchange bool   // it took the place of the one moved
 	Back     uint64 // the event that shows it there; 0: none does
 	Known    bool   // it was seen before where the one moved is now
@@ -93,8 +92,8 @@ func (t *Target) says(cl *Claim, q func(string) string) string {
 		return fmt.Sprintf("; exchanged with %s, now %s (#%d)", name, cl.From.says(q), t.Back)
 	case t.Exchange:
 		return fmt.Sprintf("; exchanged with %s, and no event shows that one's new place", name)
-	case t.Inode != 0 && cl.Verdict == Proven:
-		return fmt.Sprintf("; %s, last seen with inode %#x, was displaced", name, t.Inode)
+	case t.Seen && cl.Verdict == Proven: // an exchange would have inserted it
+		return "; it displaced " + name
 	}
 	return "; in place of " + name
 }

@@ -23,6 +23,8 @@ type generator struct {
 	cwd    [workers + 1]string
 	held   [workers + 1][4]string
 	recent []request
+	due    []request           // to be done next
+	roots  [workers + 1]string // of the jailed threads
 }
 
 func newGenerator(rng *rand.Rand, base string) *generator {
@@ -63,6 +65,11 @@ func (g *generator) path() string { return g.dir() + "/" + g.name() }
 
 // next is something for a worker to do.
 func (g *generator) next(worker int) request {
+	if len(g.due) > 0 {
+		r := g.due[0]
+		g.due = g.due[1:]
+		return r
+	}
 	r := g.think(worker)
 	if r.Call == "open" {
 		if len(g.recent) > 0 && g.rng.IntN(3) == 0 {
@@ -73,8 +80,52 @@ func (g *generator) next(worker int) request {
 		}
 		g.remember(r)
 	}
-	r.Worker, r.Thread = worker, g.rng.IntN(2)
+	r.Worker = worker
+	switch g.rng.IntN(7) {
+	case 0:
+		return g.jail(r)
+	default:
+		r.Thread = g.rng.IntN(2)
+	}
+	g.follow(r)
 	return r
+}
+
+// jail lets the thread do it that has a root of its own, below which the paths mean much
+// the same as they do outside.
+func (g *generator) jail(r request) request {
+	if r.Call == "drop" || r.Call == "bind" || r.Call == "unbind" {
+		return r // these need what is not there
+	}
+	r.Thread = jailed
+	if g.roots[r.Worker] == "" || g.rng.IntN(8) == 0 {
+		return request{Call: "chroot", Worker: r.Worker, Thread: jailed, Path: g.dir()}
+	}
+	for _, p := range []*string{&r.Path, &r.Path2} {
+		if below, ok := strings.CutPrefix(*p, g.roots[r.Worker]); ok && r.Call != "symlink" {
+			*p = "/" + strings.TrimPrefix(below, "/")
+		}
+	}
+	return r
+}
+
+// follow puts on the list what is worth doing after it.
+func (g *generator) follow(r request) {
+	open := func(path string) request { return request{Call: "open", Worker: r.Worker, Path: path} }
+	switch r.Call {
+	case "tmpfile":
+		name := g.path()
+		g.due = append(g.due, request{Call: "give", Worker: r.Worker, Path2: name}, open(name))
+		if g.rng.IntN(2) == 0 {
+			g.due = append(g.due, request{Call: "link", Worker: r.Worker, Path: name, Path2: g.path()}, open(name))
+		}
+	case "bind":
+		for range 1 + g.rng.IntN(3) {
+			between := []string{"/", "/../" + path.Base(r.Path2) + "/", "//./"}
+			name := between[g.rng.IntN(len(between))] + g.name()
+			g.due = append(g.due, open(r.Path2+name), open(r.Path+name))
+		}
+	}
 }
 
 // remember keeps what is worth doing again.
@@ -86,7 +137,7 @@ func (g *generator) remember(r request) {
 
 func (g *generator) think(worker int) request {
 	two := func(call string, from, to string) request { return request{Call: call, Path: from, Path2: to} }
-	switch n := g.rng.IntN(100); {
+	switch n := g.rng.IntN(112); {
 	case n < 36:
 		flags := []int{0, 0, 0, 0, unix.O_PATH, unix.O_NOFOLLOW, unix.O_DIRECTORY, unix.O_RDWR}
 		return g.place(worker, request{Call: "open", Path: g.path(), Flags: flags[g.rng.IntN(len(flags))]})
@@ -116,6 +167,14 @@ func (g *generator) think(worker int) request {
 		return request{Call: "chdir", Path: g.dir()}
 	case n < 98:
 		return request{Call: "hold", Path: g.dir(), Flags: 1 + g.rng.IntN(3)}
+	case n < 101:
+		return g.place(worker, request{Call: "tmpfile", Path: g.dir(), Flags: unix.O_TMPFILE | unix.O_RDWR})
+	case n < 104:
+		return two("bind", g.dir(), g.below())
+	case n < 107:
+		return request{Call: "unbind", Path: g.below()}
+	case n < 110 && len(g.recent) > 0: // over a file that may be there
+		return two("rename", g.path(), g.recent[g.rng.IntN(len(g.recent))].Path)
 	}
 	return request{Call: "drop"}
 }
@@ -170,7 +229,10 @@ func (g *generator) contended() request {
 
 // learn notes which directories there may be.
 func (g *generator) learn(o op) {
-	if o.Errno != 0 || o.Mark || o.At > 0 || !path.IsAbs(o.Path) {
+	if o.Call == "chroot" {
+		g.roots[o.Worker] = ""
+	}
+	if o.Errno != 0 || o.Mark || o.At > 0 || !path.IsAbs(o.Path) || o.Thread == jailed && o.Call != "chroot" {
 		return
 	}
 	switch o.Call {
@@ -188,6 +250,8 @@ func (g *generator) learn(o op) {
 			g.forget(o.Path)
 			g.add(o.Path2)
 		}
+	case "chroot":
+		g.roots[o.Worker] = o.Path
 	case "chdir":
 		g.cwd[o.Worker] = o.Path
 	case "hold":

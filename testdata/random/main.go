@@ -5,8 +5,8 @@
 //
 //	random --seed N --ops N --free N
 //
-// One process hands out operations, four do them, on two threads each, and so does one
-// that is not in its process tree, and so not recorded. First they are done one after
+// One process hands out operations, four do them, on three threads each and a fourth in a
+// chroot, and so does one that is not in its process tree, and so not recorded. First they are done one after
 // the other; then all workers work at once, each below a directory of its own and in
 // one directory that all share. Stdout is a gzip of JSON lines, an op each.
 package main

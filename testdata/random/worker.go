@@ -24,8 +24,8 @@ type request struct {
 	Worker int
 	Thread int    // of the worker
 	At     int    // 0: the working directory; else the directory held under that number
-	Path   string // open, unlink …: the path; symlink, link: what it is made to point at
-	Path2  string // rename, link, symlink: the new name
+	Path   string // open, unlink …: the path; symlink, link: what it is made to point at; bind: what is mounted
+	Path2  string // rename, link, symlink, give: the new name; bind: where
 	Flags  int    // open: O_*
 	Mark   bool   // done while others work in the same directory
 	Seed   uint64 // free
@@ -47,8 +47,13 @@ type op struct {
 type worker struct {
 	index   int
 	held    [4]int // file descriptors of directories; 0 is none
-	threads [2]chan func()
+	tmp     int    // that of the last file made without a name; 0 is none
+	root    int    // that of the root
+	threads [jailed + 1]chan func()
 }
+
+// jailed is the thread that has a root and a working directory of its own.
+const jailed = 3
 
 // work connects to the coordinator and works until it hangs up.
 func work(index string) error {
@@ -64,6 +69,14 @@ func work(index string) error {
 	for i := range w.threads {
 		w.threads[i] = make(chan func())
 		go serve(w.threads[i])
+	}
+	if w.root, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
+		return err
+	}
+	alone := make(chan error)
+	w.threads[jailed] <- func() { alone <- unix.Unshare(unix.CLONE_FS) }
+	if err := <-alone; err != nil {
+		return err
 	}
 	in, out := json.NewDecoder(bufio.NewReader(conn)), json.NewEncoder(conn)
 	if err := out.Encode(n); err != nil {
@@ -103,7 +116,24 @@ func (w *worker) do(r request) op {
 	return <-done
 }
 
-// race does the same on both threads at once.
+// crowd does something else on each thread at once.
+func (w *worker) crowd(list []request) []op {
+	ops := make([]op, len(list))
+	done := make(chan bool, len(list))
+	for i, r := range list {
+		r.Thread = i
+		w.threads[i] <- func() {
+			ops[i] = w.call(r)
+			done <- true
+		}
+	}
+	for range list {
+		<-done
+	}
+	return ops
+}
+
+// race does the same on two threads at once.
 func (w *worker) race(r request) [2]op {
 	var ops [2]op
 	var ready atomic.Int32
@@ -182,6 +212,16 @@ func (w *worker) system(o *op) error {
 		return unix.Linkat(at, o.Path, at, o.Path2, 0)
 	case "chdir":
 		return unix.Chdir(o.Path)
+	case "tmpfile":
+		return w.tmpfile(at, o)
+	case "give":
+		return unix.Linkat(w.tmp, "", unix.AT_FDCWD, o.Path2, unix.AT_EMPTY_PATH)
+	case "bind":
+		return unix.Mount(o.Path, o.Path2, "", unix.MS_BIND, "")
+	case "unbind":
+		return unix.Unmount(o.Path, 0)
+	case "chroot":
+		return w.chroot(o.Path)
 	case "drop":
 		unix.Sync()
 		return os.WriteFile("/proc/sys/vm/drop_caches", []byte("2"), 0)
@@ -196,6 +236,34 @@ func (w *worker) open(at int, o *op) error {
 	}
 	defer unix.Close(fd)
 	return o.stat(fd)
+}
+
+// tmpfile opens a file without a name, and keeps it open.
+func (w *worker) tmpfile(at int, o *op) error {
+	fd, err := unix.Openat(at, o.Path, o.Flags, 0o644)
+	if err != nil {
+		return err
+	}
+	if w.tmp > 0 {
+		unix.Close(w.tmp)
+	}
+	w.tmp = fd
+	return o.stat(fd)
+}
+
+// chroot makes a directory the root of this thread; where there is none, it is the root
+// of all again. The working directory is the root then.
+func (w *worker) chroot(dir string) error {
+	if err := unix.Fchdir(w.root); err != nil {
+		return err
+	}
+	if err := unix.Chroot("."); err != nil {
+		return err
+	}
+	if err := unix.Chroot(dir); err != nil {
+		return err
+	}
+	return unix.Chdir("/")
 }
 
 func (o *op) stat(fd int) error {
@@ -224,7 +292,13 @@ func (w *worker) free(r request, out *json.Encoder) error {
 		one(r)
 	}
 	for range r.Ops {
-		switch rng.IntN(8) {
+		switch rng.IntN(9) {
+		case 8:
+			list := []request{g.contended(), g.contended(), g.contended()}
+			for i := range list {
+				list[i].Worker = w.index
+			}
+			done = append(done, w.crowd(list)...)
 		case 0:
 			r := g.contended()
 			r.Worker = w.index
