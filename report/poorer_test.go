@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/dtrec/dtrec/replay"
@@ -47,7 +48,7 @@ func TestLossLosesCertaintyOnly(t *testing.T) {
 				poor := way.spoil(rng, whole)
 				got := certain(t, poor)
 				for at, cl := range got {
-					if err := whole.beyond(cl, want[at], want); err != "" {
+					if err := whole.beyond(cl, want[at], want, at); err != "" {
 						t.Fatalf("%s, DTREC_SEED=%d: %s: %s\nterms %+v", way.name, seed, at, err, cl.Terms)
 					}
 				}
@@ -176,8 +177,12 @@ func (w *watched) Next() (schema.Record, error) {
 
 // beyond says what of a claim is not in the one of the whole trace; empty: nothing. It
 // may have fewer operands, where one was lost, or others that show the same dentry.
-func (m *memory) beyond(poor, whole Claim, all map[string]Claim) string {
+func (m *memory) beyond(poor, whole Claim, all map[string]Claim, key string) string {
 	switch {
+	case poor.Kind == Delete && poor.Verdict == Proven && whole.Kind == 0 && m.left(poor.Terms, key):
+		return "" // told at the end of the recording, which came before the dentry's
+	case poor.Kind == Eviction && poor.Verdict == Proven && m.evicted(poor.Terms[0], poor.Terms[1]):
+		return "" // of another pair, where an open between was not recorded
 	case whole.Verdict != poor.Verdict:
 		return fmt.Sprintf("%s, and of the whole trace %s", poor.Verdict, whole.Verdict)
 	case poor.Kind == Eviction && poor.Terms[0] != whole.Terms[0]:
@@ -256,6 +261,37 @@ func (m *memory) shows(term Term, poor, whole Claim, all map[string]Claim) bool 
 		return m.lives(whole.Other.Addr, term.Event, last.Event)
 	}
 	return term.Value == whole.Object.Addr && m.lives(term.Value, term.Event, last.Event)
+}
+
+// evicted reports whether the dentry killed and the one allocated after it were of one path.
+func (m *memory) evicted(kill, alloc Term) bool {
+	was, born := m.event(kill.Event), m.event(alloc.Event)
+	for _, rec := range m.records {
+		e, ok := rec.(*schema.Event)
+		if ok && e.Role == schema.RoleInsert && e.Dentry == born.Dentry && e.ID > born.ID {
+			return was.Role == schema.RoleKill && was.ID < born.ID && was.Name == e.Name && m.path(was.Parent, was.ID) == m.path(e.Parent, e.ID)
+		}
+	}
+	return false
+}
+
+// left reports whether a dentry that was deleted had not ended where the claim was judged.
+func (m *memory) left(terms []Term, key string) bool {
+	at, err := strconv.ParseUint(key[strings.LastIndexByte(key, '#')+1:], 10, 64)
+	last := terms[len(terms)-1]
+	return err == nil && m.event(last.Event).Role == schema.RoleDelete && m.lives(last.Value, terms[0].Event, at+1)
+}
+
+// path is the way to the dentry at an address at an event, as far as the events before tell it.
+func (m *memory) path(addr, at uint64) string {
+	for _, rec := range slices.Backward(m.records[:min(uint64(len(m.records)), at)]) {
+		e, ok := rec.(*schema.Event)
+		if !ok || e.Dentry != addr || e.ID > at || e.Name == "" || e.Parent == addr {
+			continue
+		}
+		return m.path(e.Parent, e.ID) + "/" + e.Name
+	}
+	return fmt.Sprintf("%#x", addr)
 }
 
 func (m *memory) event(id uint64) *schema.Event {

@@ -61,6 +61,16 @@ func (g *generator) below() string {
 	return g.path()
 }
 
+// known is a path that was made or opened not long ago.
+func (g *generator) known() string {
+	if n := len(g.recent); n > 0 {
+		if r := g.recent[g.rng.IntN(n)]; r.At == 0 && path.IsAbs(r.Path) {
+			return r.Path
+		}
+	}
+	return g.path()
+}
+
 func (g *generator) path() string { return g.dir() + "/" + g.name() }
 
 // next is something for a worker to do.
@@ -114,16 +124,20 @@ func (g *generator) follow(r request) {
 	open := func(path string) request { return request{Call: "open", Worker: r.Worker, Path: path} }
 	switch r.Call {
 	case "tmpfile":
-		name := g.path()
+		name := path.Clean(r.Path) + "/" + g.name()
 		g.due = append(g.due, request{Call: "give", Worker: r.Worker, Path2: name}, open(name))
 		if g.rng.IntN(2) == 0 {
-			g.due = append(g.due, request{Call: "link", Worker: r.Worker, Path: name, Path2: g.path()}, open(name))
+			other := path.Clean(r.Path) + "/" + g.name()
+			g.due = append(g.due, request{Call: "link", Worker: r.Worker, Path: name, Path2: other}, open(other), open(name))
 		}
 	case "bind":
 		for range 1 + g.rng.IntN(3) {
 			between := []string{"/", "/../" + path.Base(r.Path2) + "/", "//./"}
 			name := between[g.rng.IntN(len(between))] + g.name()
 			g.due = append(g.due, open(r.Path2+name), open(r.Path+name))
+		}
+		if g.rng.IntN(4) > 0 {
+			g.due = append(g.due, request{Call: "unbind", Worker: r.Worker, Path: r.Path2})
 		}
 	}
 }
@@ -154,7 +168,7 @@ func (g *generator) think(worker int) request {
 	case n < 71:
 		return two("rename", g.below(), g.path())
 	case n < 74:
-		return two("exchange", g.path(), g.path())
+		return two("exchange", g.known(), g.known())
 	case n < 79:
 		return g.place(worker, request{Call: "mkdir", Path: g.path()})
 	case n < 83:
@@ -168,13 +182,13 @@ func (g *generator) think(worker int) request {
 	case n < 98:
 		return request{Call: "hold", Path: g.dir(), Flags: 1 + g.rng.IntN(3)}
 	case n < 101:
-		return g.place(worker, request{Call: "tmpfile", Path: g.dir(), Flags: unix.O_TMPFILE | unix.O_RDWR})
+		return request{Call: "tmpfile", Path: g.dir(), Flags: unix.O_TMPFILE | unix.O_RDWR}
 	case n < 104:
 		return two("bind", g.dir(), g.below())
 	case n < 107:
 		return request{Call: "unbind", Path: g.below()}
-	case n < 110 && len(g.recent) > 0: // over a file that may be there
-		return two("rename", g.path(), g.recent[g.rng.IntN(len(g.recent))].Path)
+	case n < 110: // over a file that may be there
+		return two("rename", g.known(), g.known())
 	}
 	return request{Call: "drop"}
 }
