@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -91,7 +92,11 @@ func Unescape(printed string) string {
 	for rest := printed; rest != ""; {
 		if rest[0] == '\\' {
 			r, multibyte, tail, err := strconv.UnquoteChar(rest, '"')
-			if err == nil {
+			if err != nil {
+				r, tail = surrogates(rest)
+				multibyte = true
+			}
+			if r >= 0 {
 				if multibyte {
 					raw = utf8.AppendRune(raw, r)
 				} else {
@@ -104,4 +109,20 @@ func Unescape(printed string) string {
 		raw, rest = append(raw, rest[0]), rest[1:]
 	}
 	return string(raw)
+}
+
+// surrogates reads the pair of escapes that JSON has for one character; -1: s begins with
+// none.
+func surrogates(s string) (r rune, rest string) {
+	const size = len(`\ud83d\ude00`)
+	if len(s) < size || s[:2] != `\u` || s[6:8] != `\u` {
+		return -1, s
+	}
+	high, err1 := strconv.ParseUint(s[2:6], 16, 16)
+	low, err2 := strconv.ParseUint(s[8:size], 16, 16)
+	r = utf16.DecodeRune(rune(high), rune(low))
+	if err1 != nil || err2 != nil || r == utf8.RuneError {
+		return -1, s
+	}
+	return r, s[size:]
 }

@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -52,6 +53,12 @@ func holds(t *testing.T, name string) {
 	}
 	if string(appendPrintable([]byte("x"), name)) != "x"+printed {
 		t.Errorf("%q is appended otherwise than %s", name, printed)
+	}
+	if quoted := string(appendString(nil, name)); utf8.ValidString(name) {
+		var back string
+		if err := json.Unmarshal([]byte(quoted), &back); err != nil || back != name || Unescape(quoted[1:len(quoted)-1]) != name {
+			t.Errorf("%q is %s in JSON, which is %q, %v", name, quoted, back, err)
+		}
 	}
 	hidden := func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsMark(r) }
 	if !utf8.ValidString(printed) || strings.ContainsFunc(printed, hidden) || !norm.NFKC.IsNormalString(printed) ||

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/dtrec/dtrec/schema"
@@ -246,7 +247,8 @@ func appendText(dst []byte, member, hexMember, s string) []byte {
 	return dst
 }
 
-// appendString appends a JSON string; what is not UTF-8 becomes U+FFFD.
+// appendString appends a JSON string. What Printable escapes of other than ASCII is escaped
+// here too; what is not UTF-8 becomes U+FFFD.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	plain := 0 // s up to here is written
@@ -256,27 +258,29 @@ func appendString(dst []byte, s string) []byte {
 			i++
 			continue
 		}
-		size := 1
+		size, r := 1, rune(c)
 		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if size = n; r != utf8.RuneError || n > 1 {
-				i += n
+			var own bool
+			if size, own = glyph(s, i); own {
+				i += size
 				continue
 			}
+			r, _ = utf8.DecodeRuneInString(s[i:])
 		}
-		dst = appendJSONEscape(append(dst, s[plain:i]...), c)
+		dst = appendJSONEscape(append(dst, s[plain:i]...), r)
 		i += size
 		plain = i
 	}
 	return append(append(dst, s[plain:]...), '"')
 }
 
-func appendJSONEscape(dst []byte, c byte) []byte {
+func appendJSONEscape(dst []byte, r rune) []byte {
 	switch {
-	case c == '"' || c == '\\':
-		return append(dst, '\\', c)
-	case c >= utf8.RuneSelf:
-		return append(dst, `\ufffd`...)
+	case r == '"' || r == '\\':
+		return append(dst, '\\', byte(r))
+	case r > 0xffff:
+		high, low := utf16.EncodeRune(r)
+		return appendJSONEscape(appendJSONEscape(dst, high), low)
 	}
-	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+	return append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 }
