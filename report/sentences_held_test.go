@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
@@ -85,10 +86,38 @@ func TestAWrongNumberIsFound(t *testing.T) {
 	}
 }
 
+// The page of a run as if a role had not been recorded, and what the page of the whole run
+// says of that.
+func TestEverySentenceHoldsWithoutARole(t *testing.T) {
+	m := inMemory(t, "../traces/run1.pb")
+	_, whole := m.read(t, 0)
+	for _, info := range schema.Catalogue() {
+		t.Run(info.Name, func(t *testing.T) {
+			page, r := m.read(t, replay.RolesOf(info.Role))
+			r.whole = whole.truth
+			r.hold(t, page)
+			needed := 0
+			for _, k := range Kinds() {
+				if k.Needs.Has(info.Role) {
+					needed += whole.proven(k.Name)
+				}
+			}
+			if fell := whole.total("proven") - r.total("proven"); fell < needed {
+				t.Errorf("%d proven claims fall, and the page says at least %d", fell, needed)
+			}
+		})
+	}
+}
+
 // hold renders the page of a trace and holds each of its sentences.
 func (m *memory) hold(t *testing.T) {
 	t.Helper()
-	page, r := m.read(t)
+	page, r := m.read(t, 0)
+	r.hold(t, page)
+}
+
+func (r *reader) hold(t *testing.T, page []string) {
+	t.Helper()
 	bad := 0
 	for i, l := range page {
 		for _, w := range r.line(l) {
@@ -99,14 +128,24 @@ func (m *memory) hold(t *testing.T) {
 	}
 }
 
-// read renders the page of a trace, and gathers what it is held against.
-func (m *memory) read(t *testing.T) (page []string, r *reader) {
+// read renders the page of a trace as if roles had not been recorded, and gathers what it is
+// held against.
+func (m *memory) read(t *testing.T, without replay.Roles) (page []string, r *reader) {
 	t.Helper()
-	x := tell(m.records, m.header)
-	if _, err := Each(m, x.claim); err != nil {
+	poor := &memory{header: replay.Without(m.header, without)}
+	for _, rec := range m.records {
+		if e, ok := rec.(*schema.Event); !ok || !without.Has(e.Role) {
+			poor.records = append(poor.records, rec)
+		}
+	}
+	x := tell(poor.records, poor.header)
+	if _, err := Each(poor, x.claim); err != nil {
 		t.Fatal(err)
 	}
 	f, err := Collect(m)
+	if without != 0 {
+		f, err = CollectWithout(m, without)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +159,7 @@ func (m *memory) read(t *testing.T) (page []string, r *reader) {
 // spoil adds one to each number of the page in turn, but for those of names, times and layout.
 func (m *memory) spoil(t *testing.T) {
 	t.Helper()
-	page, r := m.read(t)
+	page, r := m.read(t, 0)
 	spoiled, found := 0, 0
 	for _, l := range page {
 		before := *r

@@ -15,6 +15,7 @@ import (
 // reader reads a page line by line and holds it against the truth.
 type reader struct {
 	*truth
+	whole  *truth // with the roles that the page is without; nil mostly
 	title  string // of the part, after ##
 	comm   string // of the section
 	listed int    // opens in it
@@ -78,6 +79,14 @@ var sentences = func() []sentence {
 		right, all := r.hashes()
 		return is(m[1], right) && is(m[2], all)
 	})
+	add(`\*\*Read as if [a-z_]+ had not been recorded\*\*: those events are left out, and "not attached" means that\.`, func(r *reader, m []string) bool {
+		return r.whole != nil
+	})
+	add(`- fallen: ([a-z ]+), `+n+` of `+n+` proven: (?:(.*?; )?`+n+` have no event to stand on)?.*`, func(r *reader, m []string) bool {
+		with, without := r.whole.proven(m[1]), r.proven(m[1])
+		return is(m[2], with-without) && is(m[3], with) && (m[5] == "" || is(m[5], r.whole.made(m[1])-r.made(m[1])))
+	})
+	add(`- nothing falls`, func(r *reader, m []string) bool { return r.total("proven") >= r.whole.total("proven") })
 	add(`- Nothing could be proven; the reasons stand above\.`, func(r *reader, m []string) bool { return r.total("proven") == 0 })
 	add(`(Pointer equality|The component is a subtraction|Eviction is two events and a subtraction)\. No such claim is proven in this run\.`,
 		func(r *reader, m []string) bool { return r.proven(kindOf[m[1]]) == 0 })

@@ -156,6 +156,14 @@ func (x *truth) claim(cl *Claim) {
 
 func (x *truth) proven(kind string) int { return x.verdicts[kind]["proven"] }
 
+// made is how many claims of a kind there are.
+func (x *truth) made(kind string) (n int) {
+	for _, of := range x.verdicts[kind] {
+		n += of
+	}
+	return n
+}
+
 func (x *truth) total(verdict string) (n int) {
 	for _, of := range x.verdicts {
 		n += of[verdict]
@@ -177,6 +185,7 @@ var (
 	eventID   = regexp.MustCompile(`\\?#(\d+)`)
 	number    = regexp.MustCompile(`0x[0-9a-f]+|\d+`)
 	dentryRef = regexp.MustCompile(`\bD(\d+) (0x[0-9a-f]+)`)
+	lastIDs   = regexp.MustCompile(`#\d+(–#\d+)? $`)
 	minus     = regexp.MustCompile(`(0x[0-9a-f]+)( \([^()]*\))? − (0x[0-9a-f]+)( \([^()]*\))? = (0x[0-9a-f]+) = (\d+)`)
 	label     = regexp.MustCompile(`(?:^|[ (])([^\s(]\S*) (entry|return)\b`)
 	displaced = regexp.MustCompile(`last seen with inode (0x[0-9a-f]+)`)
@@ -192,6 +201,11 @@ func parse(s string) uint64 { n, _ := strconv.ParseUint(s, 0, 64); return n }
 // the one before, or follows from them.
 func (x *truth) cited(line string) (wrong []string) {
 	line = " " + x.known(line) + " "
+	for _, m := range eventID.FindAllStringSubmatch(lastIDs.FindString(line), -1) { // a name may read like a citation
+		if id := parse(m[1]); x.events[id] != nil {
+			line = x.nameless(line, []uint64{id})
+		}
+	}
 	var all []uint64
 	for _, m := range eventID.FindAllStringSubmatch(line, -1) {
 		if id := parse(m[1]); x.events[id] != nil {
