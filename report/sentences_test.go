@@ -18,6 +18,7 @@ type reader struct {
 	whole  *truth // with the roles that the page is without; nil mostly
 	title  string // of the part, after ##
 	comm   string // of the section
+	within bool   // the page is at an open, not at what is outside any
 	listed int    // opens in it
 	fence  string // the language of the block; "" outside
 	stdout bool   // the next block is what a program printed
@@ -146,6 +147,9 @@ func (r *reader) line(l string) (wrong []string) {
 	if t, ok := strings.CutPrefix(l, "### "); ok {
 		return r.heading(t)
 	}
+	if l == "outside any open:" {
+		r.within = false
+	}
 	if l == "stdout" {
 		r.stdout = true
 	}
@@ -191,7 +195,8 @@ func (r *reader) block(l string) []string {
 	case first && !eventID.MatchString(l):
 		return nil // the path of a tree
 	case strings.HasPrefix(l, "└─ … "):
-		if l != fmt.Sprintf("└─ … %d more events", r.current().events-maxSteps) {
+		more := int(parse(number.FindString(l)))
+		if r.within && more != r.current().events-maxSteps || more > r.outside[r.comm]-maxSteps && !r.within {
 			return []string{"not so many"}
 		}
 		return nil
@@ -203,7 +208,7 @@ func (r *reader) block(l string) []string {
 func (r *reader) current() *ownOpen { return r.ended(r.comm)[r.listed-1] }
 
 func (r *reader) open(m []string) bool {
-	r.listed++
+	r.listed, r.within = r.listed+1, true
 	o := r.current()
 	return m[1] == strconv.Itoa(r.listed) && m[2] == code(o.enter.Name) && (m[3] != "") == (o.enter.Flags&0x20 != 0)
 }

@@ -190,7 +190,6 @@ var (
 	label     = regexp.MustCompile(`(?:^|[ (])([^\s(]\S*) (entry|return)\b`)
 	displaced = regexp.MustCompile(`last seen with inode (0x[0-9a-f]+)`)
 	lostCount = regexp.MustCompile(`events lost in the window: (\d+) `)
-	inProgram = regexp.MustCompile(`\. In (.*?), `)
 	ofPath    = regexp.MustCompile(`(?:before|after ) the kill: (.*?) D`)
 	bucketed  = regexp.MustCompile(`\((0x[0-9a-f]+) − (0x[0-9a-f]+)\) / 8 = (\d+), (\d+) >> (\d+) = (\d+)`)
 )
@@ -318,8 +317,8 @@ func (x *truth) known(line string) string {
 	if m := lostCount.FindStringSubmatch(line); m != nil && x.windows[parse(m[1])] {
 		line = strings.Replace(line, m[0], "", 1)
 	}
-	if m := inProgram.FindStringSubmatch(line); m != nil && x.people[m[1]] != nil {
-		line = strings.Replace(line, m[0], " ", 1)
+	for comm := range x.people {
+		line = strings.Replace(line, ". In "+text(comm)+",", " ", 1)
 	}
 	if m := ofPath.FindStringSubmatch(line); m != nil && slices.ContainsFunc(x.opens, func(o *ownOpen) bool { return replay.Printable(o.enter.Name) == m[1] }) {
 		line = strings.Replace(line, m[0], " D", 1)
