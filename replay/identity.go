@@ -6,9 +6,12 @@ import "github.com/dtrec/dtrec/schema"
 
 // Contradiction is where the events of a dentry contradict each other.
 type Contradiction struct {
-	Event uint64  // the one that does not fit those before; 0: they agree
+	Event uint64  // the one that does not fit those before
 	What  string  // what it shows
 	Over  *Window // events were lost in between, which may explain it; nil: none
+
+	read   identity // what it said
+	racing bool     // it was read by a task that nothing kept still: an event that comes later may explain it
 }
 
 // What an event can show that those before it do not explain.
@@ -54,14 +57,12 @@ func (i *identity) learn(o *identity) {
 
 // self is what the state remembers of a dentry's identity.
 type self struct {
-	is     identity // as of shown
-	shown  uint64   // the last event that showed it; 0: none
-	at     uint64   // its time
-	dev    uint32   // of its filesystem; 0: not known
-	loose  bool     // a move has begun since: name and parent may be others
-	taken  bool     // a delete has begun since it had its inode: it may have lost it
-	doubt  identity // what Contradicted showed, if it was read by a task that nothing kept still
-	racing bool     // then an event that comes later in the trace may yet explain it
+	is    identity // as of shown
+	shown uint64   // the last event that showed it; 0: none
+	at    uint64   // its time
+	dev   uint32   // of its filesystem; 0: not known
+	loose bool     // a move has begun since: name and parent may be others
+	taken bool     // a delete has begun since it had its inode: it may have lost it
 }
 
 // move is the __d_move in progress: rename_lock lets one in at a time.
@@ -187,17 +188,17 @@ func (o *Objects) asked(d *Object, e, key *schema.Event, now *identity) {
 
 // contradict notes the first contradiction of a dentry.
 func (o *Objects) contradict(d *Object, e *schema.Event, now *identity, what string, since uint64) {
-	if c := &d.Contradicted; c.Event != 0 {
-		if c.Event != e.ID && d.self.racing && !now.at(&d.self.doubt) {
-			d.self.racing = false // nothing explains both
+	if c := d.Contradicted; c != nil {
+		if c.Event != e.ID && !now.at(&c.read) {
+			c.racing = false // nothing explains both
 		}
 		return
 	}
-	d.Contradicted = Contradiction{Event: e.ID, What: what}
-	d.self.doubt, d.self.racing = *now, racy(e.Role) && what != otherDevice
+	c := &Contradiction{Event: e.ID, What: what, read: *now, racing: racy(e.Role) && what != otherDevice}
 	if w, lost := o.losses.Touched(min(since, e.Time), e.Time, changes); lost {
-		d.Contradicted.Over, d.self.racing = &w, false
+		c.Over, c.racing = &w, false
 	}
+	d.Contradicted = c
 }
 
 // changes are the roles whose events may explain a change.
@@ -211,7 +212,7 @@ func (o *Objects) remember(d *Object, e *schema.Event, now *identity) {
 	if e.Dev != 0 && s.dev == 0 {
 		s.dev = e.Dev
 	}
-	if d.Contradicted.Event != 0 && s.racing {
+	if c := d.Contradicted; c != nil && c.racing {
 		if racy(e.Role) {
 			return
 		}
@@ -238,13 +239,13 @@ func (o *Objects) remember(d *Object, e *schema.Event, now *identity) {
 // explain ends a contradiction that a later event explains: the one that was read before
 // its time. What stays as it was read, without one, is a contradiction for good.
 func (o *Objects) explain(d *Object, e *schema.Event, now *identity) {
-	s := &d.self
+	s, c := &d.self, d.Contradicted
 	switch {
-	case (e.Role == schema.RoleInstantiate || e.Role == schema.RoleInsert) && s.doubt.inode != 0 && now.inode == s.doubt.inode && now.at(&s.doubt),
-		(e.Role == schema.RoleDelete || e.Role == schema.RoleKill) && s.doubt.inode == 0 && now.at(&s.doubt) && now.inode == s.is.inode:
-		d.Contradicted, s.racing = Contradiction{}, false
+	case (e.Role == schema.RoleInstantiate || e.Role == schema.RoleInsert) && c.read.inode != 0 && now.inode == c.read.inode && now.at(&c.read),
+		(e.Role == schema.RoleDelete || e.Role == schema.RoleKill) && c.read.inode == 0 && now.at(&c.read) && now.inode == s.is.inode:
+		d.Contradicted = nil
 	case !now.at(&s.is) && !s.loose:
-		s.racing = false
+		c.racing = false
 	}
 }
 
@@ -280,13 +281,13 @@ func (o *Objects) moving(d *Object, e *schema.Event) {
 // arrived ends a contradiction of name or parent that a move explains: what was read is, each
 // for itself, that from before it or that from after.
 func (d *Object) arrived(from, to *identity) {
-	s := &d.self
-	if d.Contradicted.Event == 0 || !s.racing {
+	c := d.Contradicted
+	if c == nil || !c.racing {
 		return
 	}
-	name := s.doubt.name == from.name || s.doubt.name == to.name
-	parent := s.doubt.parent == 0 || s.doubt.parent == from.parent || s.doubt.parent == to.parent
-	if s.racing = false; name && parent {
-		d.Contradicted = Contradiction{}
+	name := c.read.name == from.name || c.read.name == to.name
+	parent := c.read.parent == 0 || c.read.parent == from.parent || c.read.parent == to.parent
+	if c.racing = false; name && parent {
+		d.Contradicted = nil
 	}
 }

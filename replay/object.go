@@ -59,8 +59,8 @@ type Object struct {
 	Unwatched uint64
 	// Forgotten: it was, or the dentry forgotten at this address may be this one.
 	Forgotten bool
-	// Contradicted: what its events say does not fit together.
-	Contradicted Contradiction
+	// Contradicted is where its events do not fit together; nil: they do.
+	Contradicted *Contradiction
 	Tag          any // the caller's own
 
 	self self

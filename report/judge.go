@@ -105,8 +105,8 @@ func (cl *Claim) alive(d *replay.Object) {
 		cl.doubtID(Unwatched, d.Unwatched)
 	case d.Forgotten:
 		cl.doubt(Forgotten, "")
-	case d.Contradicted.Event != 0:
-		cl.contradicted(&d.Contradicted)
+	case d.Contradicted != nil:
+		cl.contradicted(d.Contradicted)
 	}
 }
 
@@ -126,7 +126,7 @@ func (cl *Claim) contradicted(at *replay.Contradiction) {
 // followed reports whether all that happened at a dentry's address since its first event
 // is known to be of it.
 func followed(d *replay.Object) bool {
-	return d.Broken == 0 && d.Unwatched == 0 && !d.Forgotten && d.Contradicted.Event == 0
+	return d.Broken == 0 && d.Unwatched == 0 && !d.Forgotten && d.Contradicted == nil
 }
 
 // ended doubts a claim on the end of a dentry, or on its going on, which a kill may have
