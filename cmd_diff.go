@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/diff"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
@@ -27,19 +28,22 @@ func newDiffCmd() *cobra.Command {
 between any two runs, so a dentry is known by its place: D1, D2 … in the order a
 call met them. Opens, unlinks and other calls are aligned program by program and
 compared: their steps, outcome and claims. What differs because the kernels do
-(symbols, layout) is told apart. One of A and B may be - for stdin.
+(symbols, layout) is told apart. One of A and B may be - for stdin; what comes
+through a pipe is kept in a temporary file, since what differs is read twice.
 
 Text is like that of diff(1): what only A has after -, what only B has after +,
 with the ids of the events. --format json is one object per line: "runs", then
 "kernel", "difference", "follows", "excused" and "latency", and "verdict" last.
 
 Two recordings of one workload on one kernel are the same; what may differ between
-them by chance is not counted, and said with how often it was met.
+them by chance (process ids and temporary names, the order of threads, what the
+cache held before) is not counted, and said with how often it was met.
 
 Exit status: 0 the same, 1 different, 2 not readable or not known, because events
 are missing and no difference was found in the rest.`,
 		Example: `  dtrec diff run1.pb run2.pb
   dtrec diff --format markdown traces/6.1.pb traces/6.12.pb > changes.md
+  dtrec diff --rename sh=bash old.pb new.pb
   dtrec diff --run-b 2 both.pb both.pb`,
 		Args: exactly(2, "two traces"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
@@ -48,6 +52,7 @@ are missing and no difference was found in the rest.`,
 	f := cmd.Flags()
 	f.Float64Var(&c.latency, "latency", 0, "count a role whose median or 99th percentile differs by more than `PERCENT`")
 	f.Lookup("latency").NoOptDefVal = defaultLatency
+	f.StringToStringVar(&c.rename, "rename", nil, "take the program `OLD=NEW` of A for the one of that name in B")
 	f.IntVar(&c.runs[0], "run-a", 0, "which of several runs in A to read, from 1")
 	f.IntVar(&c.runs[1], "run-b", 0, "which of several runs in B to read, from 1")
 	return cmd
@@ -60,6 +65,7 @@ type diffCmd struct {
 	format  outputFormat
 	latency float64
 	runs    [2]int
+	rename  map[string]string
 }
 
 func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
@@ -88,6 +94,11 @@ func (c *diffCmd) check(cmd *cobra.Command, args []string) error {
 	case args[0] == "-" && args[1] == "-":
 		return usageError(cmd, errors.New("both traces from stdin"))
 	}
+	for old, name := range c.rename {
+		if old == "" || name == "" {
+			return usageError(cmd, fmt.Errorf("--rename %s=%s: not OLD=NEW", old, name))
+		}
+	}
 	for i, run := range c.runs {
 		if run < 0 {
 			return usageError(cmd, fmt.Errorf("--run-%c %d: runs are counted from 1", 'a'+i, run))
@@ -99,12 +110,17 @@ func (c *diffCmd) check(cmd *cobra.Command, args []string) error {
 func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, error) {
 	var in [2]diff.Input
 	for i, path := range args {
-		t, err := openTrace(cmd, path, c.runs[i])
+		t, err := openSeekable(cmd, path, c.runs[i])
 		if err != nil {
 			return nil, err
 		}
 		defer t.Close()
-		in[i] = diff.Input{Name: t.name, Source: t}
+		again, err := t.again(c.runs[i])
+		if err != nil {
+			return nil, err
+		}
+		defer again.Close()
+		in[i] = diff.Input{Name: t.name, Source: t, Again: func(id uint64) (replay.Source, error) { return again.At(id) }}
 		if c.runs[i] > 0 {
 			in[i].Name = fmt.Sprintf("%s run %d", t.name, c.runs[i])
 		}
@@ -117,7 +133,7 @@ func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, erro
 		return nil, &exitError{exitTrouble, fmt.Errorf("%s is a kernel log, which tells no thread, and the other one is not", log),
 			"compare two logs: 'dtrec replay --format dmesg FILE | dtrec import -o LOG -' makes one of a recording"}
 	}
-	return diff.Compare(in[0], in[1], diff.Options{Latency: c.latency})
+	return diff.Compare(in[0], in[1], diff.Options{Latency: c.latency, Rename: c.rename})
 }
 
 func (c *diffCmd) write(w io.Writer, r *diff.Result) error {

@@ -28,7 +28,7 @@ type trace struct {
 	*schema.Reader
 	name    string // as messages call it
 	command string // the command that reads it
-	file    io.Closer
+	file    *os.File
 	bytes   *countReader
 	stderr  io.Writer
 	last    uint64 // id of the last event read or known to be missing
@@ -39,6 +39,16 @@ type trace struct {
 // openTrace opens a file, or stdin for "-", and reads the header of the wanted run
 // (see schema.NewReader). Close it.
 func openTrace(cmd *cobra.Command, path string, run int) (*trace, error) {
+	return open(cmd, path, run, false)
+}
+
+// openSeekable is openTrace for a command that reads the trace twice: what comes through
+// a pipe is spooled.
+func openSeekable(cmd *cobra.Command, path string, run int) (*trace, error) {
+	return open(cmd, path, run, true)
+}
+
+func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) {
 	t := &trace{name: display(path), command: cmd.CommandPath(), stderr: cmd.ErrOrStderr()}
 	if run < 0 {
 		return nil, usageError(cmd, fmt.Errorf("--run %d: runs are counted from 1", run))
@@ -46,6 +56,12 @@ func openTrace(cmd *cobra.Command, path string, run int) (*trace, error) {
 	in, err := t.source(cmd, path)
 	if err != nil {
 		return nil, t.explain(err)
+	}
+	if twice {
+		if in, err = t.spool(in); err != nil {
+			t.closeFile()
+			return nil, t.explain(err)
+		}
 	}
 	t.bytes = &countReader{r: in}
 	buffered := bufio.NewReaderSize(t.bytes, 64<<10)
@@ -84,6 +100,37 @@ func (t *trace) source(cmd *cobra.Command, path string) (io.Reader, error) {
 	}
 	t.file = f
 	return f, nil
+}
+
+// spool makes sure that the trace is in a file: what is none goes into a temporary one
+// that has no name.
+func (t *trace) spool(in io.Reader) (io.Reader, error) {
+	if t.file != nil {
+		if info, err := t.file.Stat(); err == nil && info.Mode().IsRegular() {
+			return t.file, nil
+		}
+	}
+	f, err := os.CreateTemp("", "dtrec-*")
+	if err != nil {
+		return nil, err
+	}
+	os.Remove(f.Name())
+	_, err = io.Copy(f, in)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	t.closeFile()
+	t.file = f
+	return f, err
+}
+
+// again reads the run once more, from any event on.
+func (t *trace) again(run int) (*schema.Seeker, error) {
+	info, err := t.file.Stat()
+	if err != nil {
+		return nil, t.explain(err)
+	}
+	return schema.NewSeeker(t.file, info.Size(), run), nil
 }
 
 // Next is Reader.Next; damage and a missing end are reported on stderr as well.

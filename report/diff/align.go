@@ -10,12 +10,13 @@ type pair struct {
 
 // Bounds on what is solved exactly.
 const (
-	maxTable  = 1 << 20                 // cells
-	maxLength = (1<<16 - 1) / sameScore // elements, so that a score fits its cell
+	maxTable  = 1 << 20 // cells
+	maxLength = (1<<16 - 1) / sameWorth
+	window    = 512 // elements of each sequence that are looked at together
 )
 
-// aligner finds what two sequences have in common, in order. Its tables are used
-// again and again.
+// aligner finds what two sequences have in common, in order. Its table is used again
+// and again.
 type aligner struct {
 	score []uint16
 	pairs []pair
@@ -24,16 +25,18 @@ type aligner struct {
 // sequence compares element i of one sequence with j of the other; the keys are
 // equal where the elements are, and help to find anchors in long sequences.
 type sequence struct {
-	same       func(i, j int) bool
-	kin        func(i, j int) bool // not the same, but worth standing side by side; may be nil
+	worth      func(i, j int) int
 	keyA, keyB func(int) uint64
 }
 
-// What a pair is worth: two of the same more than two pairs of kin, so that kin
-// only decide between answers that are as good.
+func (s *sequence) same(i, j int) bool { return s.worth(i, j) == sameWorth }
+
+// What a pair is worth. Two of the same are worth more than any two other pairs, so
+// that the others only decide between answers that are as good.
 const (
-	sameScore = 5
-	kinScore  = 2
+	sameWorth = 7
+	nearWorth = 3
+	kinWorth  = 2
 )
 
 // align returns the pairs of a best common subsequence of a[0:n] and b[0:m], or of one
@@ -43,16 +46,16 @@ const (
 //  2. If the table fits, the rest is solved exactly.
 //  3. Else elements that occur once on each side are anchors, in the longest order
 //     both sides share, and the stretches between are aligned on their own.
-//  4. Without an anchor both are cut in half.
+//  4. Without an anchor a window slides over both.
 //
 // The pairs are valid until the next call.
 func (al *aligner) align(n, m int, s sequence) []pair {
 	al.pairs = al.pairs[:0]
-	al.stretch(0, n, 0, m, s)
+	al.stretch(0, n, 0, m, &s)
 	return al.pairs
 }
 
-func (al *aligner) stretch(a0, a1, b0, b1 int, s sequence) {
+func (al *aligner) stretch(a0, a1, b0, b1 int, s *sequence) {
 	for a0 < a1 && b0 < b1 && s.same(a0, b0) {
 		al.pairs = append(al.pairs, pair{a: a0, b: b0})
 		a0, b0 = a0+1, b0+1
@@ -73,12 +76,10 @@ func (al *aligner) stretch(a0, a1, b0, b1 int, s sequence) {
 	}
 }
 
-// between aligns the stretches between anchors; without any, the halves.
-func (al *aligner) between(a0, a1, b0, b1 int, s sequence, at []pair) {
+// between aligns the stretches between anchors.
+func (al *aligner) between(a0, a1, b0, b1 int, s *sequence, at []pair) {
 	if len(at) == 0 {
-		ma, mb := (a0+a1)/2, (b0+b1)/2
-		al.stretch(a0, ma, b0, mb, s)
-		al.stretch(ma, a1, mb, b1, s)
+		al.slide(a0, a1, b0, b1, s)
 		return
 	}
 	for _, p := range at {
@@ -89,8 +90,29 @@ func (al *aligner) between(a0, a1, b0, b1 int, s sequence, at []pair) {
 	al.stretch(a0, a1, b0, b1, s)
 }
 
+// slide aligns a window of both sequences after the other. Of the pairs in a window the
+// last quarter may be better ones in the next, which begins before them.
+func (al *aligner) slide(a0, a1, b0, b1 int, s *sequence) {
+	for a0 < a1 && b0 < b1 {
+		a, b := min(a0+window, a1), min(b0+window, b1)
+		from := len(al.pairs)
+		al.exact(a0, a, b0, b, s)
+		if a == a1 && b == b1 {
+			return
+		}
+		n := ((len(al.pairs)-from)*3 + 3) / 4
+		if n == 0 { // nothing in common here
+			al.pairs, a0, b0 = al.pairs[:from], a0+(a-a0+1)/2, b0+(b-b0+1)/2
+			continue
+		}
+		al.pairs = al.pairs[:from+n]
+		last := al.pairs[from+n-1]
+		a0, b0 = last.a+1, last.b+1
+	}
+}
+
 // exact solves a stretch by the table of the best scores of all ends.
-func (al *aligner) exact(a0, a1, b0, b1 int, s sequence) {
+func (al *aligner) exact(a0, a1, b0, b1 int, s *sequence) {
 	n, m := a1-a0, b1-b0
 	w := m + 1
 	if need := (n + 1) * w; cap(al.score) < need {
@@ -102,16 +124,16 @@ func (al *aligner) exact(a0, a1, b0, b1 int, s sequence) {
 		t[i*w+m] = 0
 		for j := m - 1; j >= 0; j-- {
 			best := max(t[(i+1)*w+j], t[i*w+j+1])
-			if v := s.worth(a0+i, b0+j); v > 0 {
+			if v := uint16(s.worth(a0+i, b0+j)); v > 0 {
 				best = max(best, t[(i+1)*w+j+1]+v)
 			}
 			t[i*w+j] = best
 		}
 	}
 	for i, j := 0, 0; i < n && j < m; {
-		switch v := s.worth(a0+i, b0+j); {
+		switch v := uint16(s.worth(a0+i, b0+j)); {
 		case v > 0 && t[i*w+j] == t[(i+1)*w+j+1]+v:
-			al.pairs = append(al.pairs, pair{a0 + i, b0 + j, v == kinScore})
+			al.pairs = append(al.pairs, pair{a0 + i, b0 + j, v < sameWorth})
 			i, j = i+1, j+1
 		case t[(i+1)*w+j] >= t[i*w+j+1]:
 			i++
@@ -121,19 +143,9 @@ func (al *aligner) exact(a0, a1, b0, b1 int, s sequence) {
 	}
 }
 
-func (s *sequence) worth(i, j int) uint16 {
-	switch {
-	case s.same(i, j):
-		return sameScore
-	case s.kin != nil && s.kin(i, j):
-		return kinScore
-	}
-	return 0
-}
-
 // anchors pairs the elements that occur exactly once on each side and keeps the
 // longest chain that runs forward on both.
-func anchors(a0, a1, b0, b1 int, s sequence) []pair {
+func anchors(a0, a1, b0, b1 int, s *sequence) []pair {
 	type seen struct{ a, b, na, nb int }
 	by := make(map[uint64]seen)
 	for i := a0; i < a1; i++ {

@@ -15,9 +15,9 @@ func common(t *testing.T, a, b string) string {
 	var out strings.Builder
 	last := pair{a: -1, b: -1}
 	for _, p := range al.align(len(a), len(b), sequence{
-		same: func(i, j int) bool { return a[i] == b[j] },
-		keyA: func(i int) uint64 { return uint64(a[i]) },
-		keyB: func(j int) uint64 { return uint64(b[j]) },
+		worth: worth(func(i, j int) bool { return a[i] == b[j] }, nil),
+		keyA:  func(i int) uint64 { return uint64(a[i]) },
+		keyB:  func(j int) uint64 { return uint64(b[j]) },
 	}) {
 		if p.a <= last.a || p.b <= last.b || a[p.a] != b[p.b] {
 			t.Fatalf("%q, %q: pair %v after %v", a, b, p, last)
@@ -26,6 +26,19 @@ func common(t *testing.T, a, b string) string {
 		out.WriteByte(a[p.a])
 	}
 	return out.String()
+}
+
+// worth makes a sequence's worth of who is the same and who is kin.
+func worth(same, kin func(i, j int) bool) func(i, j int) int {
+	return func(i, j int) int {
+		switch {
+		case same(i, j):
+			return sameWorth
+		case kin != nil && kin(i, j):
+			return kinWorth
+		}
+		return 0
+	}
 }
 
 func TestAlign(t *testing.T) {
@@ -63,8 +76,7 @@ func TestAlignKin(t *testing.T) {
 	a, b := "xY", "Yx" // X and x are kin
 	var al aligner
 	pairs := al.align(2, 2, sequence{
-		same: func(i, j int) bool { return a[i] == b[j] },
-		kin:  func(i, j int) bool { return a[i]|32 == b[j]|32 },
+		worth: worth(func(i, j int) bool { return a[i] == b[j] }, func(i, j int) bool { return a[i]|32 == b[j]|32 }),
 	})
 	if len(pairs) != 1 {
 		t.Errorf("%v", pairs)

@@ -4,6 +4,7 @@ package diff
 
 import (
 	"bytes"
+	"hash/maphash"
 	"io"
 	"math/rand/v2"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
@@ -54,10 +56,15 @@ func open(t testing.TB, file []byte) *schema.Reader {
 
 func compareOnce(t testing.TB, a, b []byte) *Result {
 	t.Helper()
-	x, y := open(t, a), open(t, b)
-	defer x.Close()
-	defer y.Close()
-	r, err := Compare(Input{"a", x}, Input{"b", y}, Options{})
+	var in [2]Input
+	for i, file := range [][]byte{a, b} {
+		r := open(t, file)
+		defer r.Close()
+		again := schema.NewSeeker(bytes.NewReader(file), int64(len(file)), 0)
+		defer again.Close()
+		in[i] = Input{"ab"[i : i+1], r, func(id uint64) (replay.Source, error) { return again.At(id) }}
+	}
+	r, err := Compare(in[0], in[1], Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +116,62 @@ func BenchmarkRatio(b *testing.B) {
 	b.ReportMetric(float64(compared)/float64(reported), "diff/report")
 }
 
-// What a diff allocates is what two reports do, and little more.
+// perCall is what a diff may keep of a call of one side, bytes.
+const perCall = 100
+
+// watched is an input that measures the live heap when it was read to its end.
+type watched struct {
+	*schema.Reader
+	heap *uint64
+}
+
+func (h *watched) Next() (schema.Record, error) {
+	rec, err := h.Reader.Next()
+	if err != nil {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		*h.heap = max(*h.heap, m.HeapAlloc)
+	}
+	return rec, err
+}
+
+// Runs ten times as long take so many bytes a call more to compare, and nothing else.
+func TestMemoryIsSomeBytesACall(t *testing.T) {
+	peak := func(events int) (heap, calls uint64) {
+		var in [2]Input
+		for i, m := range []tracetest.Machine{here(), there()} {
+			r, w := io.Pipe()
+			go func() { w.CloseWithError(stream(w, m, events)) }()
+			src, err := schema.NewReader(r, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer src.Close()
+			in[i] = Input{Source: &watched{src, &heap}, Again: func(uint64) (replay.Source, error) { return nil, io.EOF }}
+		}
+		c := comparison{result: &Result{}, runs: [2]*run{}}
+		for side := range in {
+			pa := probesOf(in[side].Header())
+			d := newCutter(in[side], maphash.MakeSeed(), pa, 0)
+			if err := d.read(); err != nil {
+				t.Fatal(err)
+			}
+			c.runs[side] = d.run
+			calls += d.run.Calls
+		}
+		return heap, calls
+	}
+	short, few := peak(200_000)
+	long, many := peak(2_000_000)
+	each := (int64(long) - int64(short)) / int64(many-few)
+	t.Logf("live heap: %d KiB for %d calls, %d KiB for %d: %d bytes a call", short>>10, few, long>>10, many, each)
+	if each > perCall {
+		t.Errorf("%d bytes a call, want at most %d", each, perCall)
+	}
+}
+
+// What a diff allocates is what two reports do, and little more than what it keeps.
 func TestAllocations(t *testing.T) {
 	x, y := generated(t, 200_000)
 	allocated := func(do func()) uint64 {
@@ -126,55 +188,11 @@ func TestAllocations(t *testing.T) {
 			}
 		}
 	})
-	diff := allocated(func() { compareOnce(t, x, y) })
-	t.Logf("two reports allocate %d KiB, a diff %d", reports>>10, diff>>10)
-	if diff > reports+reports/4 {
-		t.Errorf("two reports allocate %d bytes, a diff %d", reports, diff)
-	}
-}
-
-// heapWatch is a source that measures the live heap now and then.
-type heapWatch struct {
-	*schema.Reader
-	n    int
-	peak *uint64
-}
-
-func (h *heapWatch) Next() (schema.Record, error) {
-	if h.n++; h.n%100_000 == 0 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		*h.peak = max(*h.peak, m.HeapAlloc)
-	}
-	return h.Reader.Next()
-}
-
-// Runs ten times as long must not take more memory to compare.
-func TestMemoryDoesNotGrowWithTheRuns(t *testing.T) {
-	peak := func(events int) uint64 {
-		var high uint64
-		var in [2]Input
-		for i, m := range []tracetest.Machine{here(), there()} {
-			r, w := io.Pipe()
-			go func() { w.CloseWithError(stream(w, m, events)) }()
-			src, err := schema.NewReader(r, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer src.Close()
-			in[i] = Input{Source: &heapWatch{Reader: src, peak: &high}}
-		}
-		r, err := Compare(in[0], in[1], Options{})
-		if err != nil || r.Verdict() != Same {
-			t.Fatal(err, text(t, r))
-		}
-		return high
-	}
-	short, long := peak(200_000), peak(2_000_000)
-	t.Logf("live heap: %d KiB at most in 200,000 events a side, %d KiB in 2,000,000", short>>10, long>>10)
-	if long > short+short/2 {
-		t.Errorf("live heap grew from %d to %d bytes", short, long)
+	var calls uint64
+	diff := allocated(func() { r := compareOnce(t, x, y); calls = r.A.Calls + r.B.Calls })
+	t.Logf("two reports allocate %d KiB, a diff of %d calls %d", reports>>10, calls, diff>>10)
+	if limit := reports + reports/4 + 3*perCall*calls; diff > limit {
+		t.Errorf("two reports allocate %d bytes, a diff %d, want at most %d", reports, diff, limit)
 	}
 }
 

@@ -3,287 +3,350 @@
 package diff
 
 import (
-	"cmp"
 	"fmt"
+	"hash/maphash"
+	"math"
+	"math/bits"
 	"slices"
-	"strconv"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
-	"github.com/dtrec/dtrec/schema"
 )
 
-// finding is what two variants of one call differ in.
-type finding struct {
-	excuse string // not empty: nothing that counts
-	edits  []edit // in order; both sides' steps where they agree
-	claims []Line
+// Options say what counts.
+type Options struct {
+	// Latency makes a difference of a role's median or 99th percentile by more than
+	// so many percent one that counts; 0: latency never counts.
+	Latency float64
+	// Rename says which program of A is taken for which of B.
+	Rename map[string]string
 }
 
-// edit is a step of one side, or one that both have.
-type edit struct {
-	op   byte // '-', '+', ' '
-	a, b *step
+// Input is one run to compare.
+type Input struct {
+	Name string // as the result calls it
+	replay.Source
+	// Again reads the run once more, from the event or from one before it.
+	Again func(id uint64) (replay.Source, error)
 }
 
-func (f *finding) none() bool { return f.excuse == "" && f.changed() == 0 && len(f.claims) == 0 }
+// comparison is two runs that were read, and what comes of them.
+type comparison struct {
+	runs        [2]*run
+	sameKernel  bool
+	align       aligner // of calls
+	inner       aligner // of lines
+	programs    int     // looked at
+	singles     []*single
+	pairs       []couple
+	moved       [][2]*single
+	upset       map[uint64]upset // names, by hash
+	groups      map[uint64]*Difference
+	differences []*Difference
+	unread      uint64 // calls that could not be read again
+	excuses     []*excuse
+	result      *Result
+}
 
-// changed counts the steps that one side alone has.
-func (f *finding) changed() int {
-	n := 0
-	for i := range f.edits {
-		if f.edits[i].op != ' ' {
-			n++
+// couple is two calls of one label that are not the same.
+type couple struct {
+	program string
+	a, b    *brief
+	gap     gap
+	moved   bool // they stand in different places
+}
+
+// gap is where calls of a program stand: between which of those that both sides have.
+type gap struct {
+	program, number int
+	a, b            int // index of the first call in it on each side
+}
+
+// single is a call that one side made and the other did not, in its place.
+type single struct {
+	*brief
+	program string
+	side    int
+	index   int    // among the calls of its program and side
+	next    *brief // the call after it on its side; nil at the end
+	gap     gap
+	missing bool   // events are missing around it on the other side, or in it
+	told    bool   // it was found elsewhere, or told with its program
+	title   string // read later
+	before  string // title of next
+}
+
+// excuse is an Excuse whose example is still to be named.
+type excuse struct {
+	Excuse
+	a, b *brief
+}
+
+// maxSingles bounds the calls on one side only that are looked at between two pairs.
+const maxSingles = 4096
+
+// Compare reads two runs, one after the other, and then again what they differ in. The
+// error is that of the source that failed.
+func Compare(a, b Input, o Options) (*Result, error) {
+	ha, hb := a.Header(), b.Header()
+	c := &comparison{
+		sameKernel: ha.GetKernel().GetRelease() == hb.GetKernel().GetRelease() && ha.GetKernel().GetVersion() == hb.GetKernel().GetVersion(),
+		upset:      make(map[uint64]upset),
+		groups:     make(map[uint64]*Difference),
+		result:     &Result{Kernel: kernelChanges(ha, hb)},
+	}
+	pa, pb := probesOf(ha), probesOf(hb)
+	seed, both, judged := maphash.MakeSeed(), pa.and(&pb), judgedIn(&pa, &pb)
+	for side, in := range []Input{a, b} {
+		d := newCutter(in, seed, both, judged)
+		if side == 0 {
+			d.run.rename = o.Rename
+		}
+		if err := d.read(); err != nil {
+			return nil, err
+		}
+		c.runs[side] = d.run
+	}
+	for _, comm := range c.order() {
+		c.program(comm)
+	}
+	if err := c.tell(); err != nil {
+		return nil, err
+	}
+	c.finish(o)
+	return c.result, c.examples()
+}
+
+func newCutter(in Input, seed maphash.Seed, both probes, judged uint32) *cutter {
+	h := in.Header()
+	follow := report.Follow(h)
+	r := &run{Run: runOf(in.Name, h), in: in, losses: follow.Losses(), calls: make(map[string][]brief), claims: make(map[uint64][]report.Ruling),
+		builder: builder{names: newNamer(seed, h), both: both, logged: h.Imported()}}
+	return &cutter{builder: &r.builder, run: r, follow: follow, judged: judged,
+		threads: make(map[uint32]*thread), atWork: make(map[uint32]string)}
+}
+
+// order lists the programs of both runs, in order of the first call.
+func (c *comparison) order() []string {
+	all := slices.Clone(c.runs[0].order)
+	for _, comm := range c.runs[1].order {
+		if c.runs[0].calls[comm] == nil {
+			all = append(all, comm)
 		}
 	}
-	return n
+	return all
 }
 
-// distance is what a pair of variants leaves to tell.
-func (c *comparison) distance(a, b *unit) int {
-	f := c.compare(a, b)
-	if f.excuse != "" {
-		return 0
+func (a *brief) same(b *brief) bool {
+	return a.exact == b.exact || a.coarse == b.coarse && a.judged == b.judged
+}
+
+// worth is what it is worth to see two calls side by side.
+func (a *brief) worth(b *brief) int {
+	switch {
+	case a.same(b):
+		return sameWorth
+	case a.coarse == b.coarse:
+		return nearWorth
+	case a.label == b.label:
+		return kinWorth
 	}
-	return f.changed() + len(f.claims)
+	return 0
 }
 
-// compare looks inside two variants of one call.
+// program aligns the calls of one program.
 //
-//  1. Components that one side had in its cache before the recording are taken out.
-//  2. Steps that say the same but for their dentries are aligned; the dentries of
-//     the two sides are then held one against one, in order.
-//  3. What is left is excused where only the number of attempts differs, on one
-//     kernel; else it is the difference, with the claims it changed.
-func (c *comparison) compare(a, b *unit) finding {
-	sa, sb, older := c.younger(a, b)
-	f := finding{edits: c.edits(sa, sb)}
-	f.claims = claimLines(a, b, older, f.changed() > 0)
-	switch n := f.changed(); {
-	case n == 0 && len(f.claims) == 0 && older:
-		f.excuse = whyOlder
-	case n > 0 && c.sameKernel && asksAgain(sa, sb):
-		f.excuse = whyAgain
-	}
-	if f.excuse == "" && a.more != b.more {
-		f.claims = append(f.claims, countLine('-', a.more), countLine('+', b.more))
-	}
-	return f
-}
-
-func countLine(op byte, n uint64) Line {
-	return Line{Op: op, Text: fmt.Sprintf("%d further events, not looked at one by one", n)}
-}
-
-// edits aligns two lists of steps.
-func (c *comparison) edits(sa, sb []*step) []edit {
-	pairs := c.inner.align(len(sa), len(sb), sequence{
-		same: func(i, j int) bool { return sa[i].like(sb[j]) },
-		keyA: func(i int) uint64 { return sa[i].hash.folded ^ uint64(sa[i].role) },
-		keyB: func(j int) uint64 { return sb[j].hash.folded ^ uint64(sb[j].role) },
-	})
-	var out []edit
-	var m mapping
-	a, b := 0, 0
-	for _, p := range append(pairs, pair{a: len(sa), b: len(sb)}) {
-		for ; a < p.a; a++ {
-			out = append(out, edit{op: '-', a: sa[a]})
+//  1. Calls that are the same in both runs, and in one order, are paired off.
+//  2. Between them calls of one label are paired, in order.
+//  3. The others are on one side only, or elsewhere on the other.
+func (c *comparison) program(comm string) {
+	a, b := c.runs[0].calls[comm], c.runs[1].calls[comm]
+	c.programs++
+	from := len(c.singles)
+	g := gap{program: c.programs}
+	for _, p := range append(c.align.align(len(a), len(b), sequence{
+		worth: func(i, j int) int { return a[i].worth(&b[j]) },
+		keyA:  func(i int) uint64 { return a[i].coarse },
+		keyB:  func(j int) uint64 { return b[j].coarse },
+	}), pair{a: len(a), b: len(b)}) {
+		last := p.a == len(a) || p.b == len(b)
+		if p.a > g.a || p.b > g.b || p.kin {
+			g.number++
+			c.between(comm, g, p, last)
 		}
-		for ; b < p.b; b++ {
-			out = append(out, edit{op: '+', b: sb[b]})
-		}
-		if a == len(sa) || b == len(sb) {
-			continue
-		}
-		if x, y := sa[a], sb[b]; m.agree(x.in, y.in) && m.agree(x.out, y.out) {
-			out = append(out, edit{' ', x, y})
-		} else {
-			out = append(out, edit{op: '-', a: x}, edit{op: '+', b: y})
-		}
-		a, b = a+1, b+1
-	}
-	return out
-}
-
-// mapping holds the places of one side against those of the other, one to one.
-type mapping struct{ ab, ba map[int16]int16 }
-
-// agree reports whether two places may be the same dentry, and takes them for it.
-func (m *mapping) agree(a, b int16) bool {
-	if a == 0 || b == 0 {
-		return a == b
-	}
-	if m.ab == nil {
-		m.ab, m.ba = make(map[int16]int16), make(map[int16]int16)
-	}
-	y, ok := m.ab[a]
-	if x, met := m.ba[b]; ok || met {
-		return ok && met && y == b && x == a
-	}
-	m.ab[a], m.ba[b] = b, a
-	return true
-}
-
-// lines spells a finding out: what one side alone has, with the step before it.
-// Dentries of B are called by the number A has for them.
-func (f *finding) lines() []Line {
-	var m mapping
-	names := func(p int16) string { return placeName(int(p)) }
-	nextName := 0
-	for _, e := range f.edits {
-		if e.op == ' ' {
-			m.agree(e.a.in, e.b.in)
-			m.agree(e.a.out, e.b.out)
-		}
-		if e.a != nil {
-			nextName = max(nextName, int(e.a.in), int(e.a.out))
-		}
-	}
-	f.guess(&m)
-	own := make(map[int16]int)
-	namesB := func(p int16) string {
-		if x, ok := m.ba[p]; ok {
-			return placeName(int(x))
-		}
-		if own[p] == 0 {
-			nextName++
-			own[p] = nextName
-		}
-		return placeName(own[p])
-	}
-	var out []Line
-	for i, e := range f.edits {
 		switch {
-		case e.op == '-':
-			out = append(out, Line{Op: '-', Text: e.a.text(names), A: e.a.span()})
-		case e.op == '+':
-			out = append(out, Line{Op: '+', Text: e.b.text(namesB), B: e.b.span()})
-		case i+1 < len(f.edits) && f.edits[i+1].op != ' ':
-			out = append(out, Line{Op: ' ', Text: e.a.text(names), A: e.a.span(), B: e.b.span()})
+		case last:
+		case p.kin:
+			c.pairs = append(c.pairs, couple{comm, &a[p.a], &b[p.b], g, false})
+		default:
+			c.matched(comm, &a[p.a], &b[p.b], g)
 		}
+		g.a, g.b = p.a+1, p.b+1
 	}
-	return append(out, f.claims...)
+	if len(a) == 0 || len(b) == 0 {
+		c.lonely(comm, c.singles[from:])
+		return
+	}
+	c.moves(comm, c.singles[from:])
 }
 
-// guess takes the dentries of steps that differ for the same where the steps are
-// about one name, so that a line is not told apart by a number alone.
-func (f *finding) guess(m *mapping) {
-	for i := range f.edits {
-		for j := i + 1; j < len(f.edits) && f.edits[i].op == '-' && f.edits[j].op != ' '; j++ {
-			if x, y := f.edits[i].a, f.edits[j].b; y != nil && isLookup(x.role) == isLookup(y.role) && x.hash.folded == y.hash.folded {
-				m.agree(x.in, y.in)
-				m.agree(x.out, y.out)
+// matched takes two calls that are the same, but for what chance may explain.
+func (c *comparison) matched(comm string, a, b *brief, g gap) {
+	if a.exact == b.exact {
+		c.result.Same++
+		return
+	}
+	chances := a.chance | b.chance
+	if chances&temporary != 0 || bits.OnesCount8(uint8(chances)) != 1 {
+		c.pairs = append(c.pairs, couple{comm, a, b, g, false}) // the names decide
+		return
+	}
+	c.result.Same++
+	why := whyNumber
+	if chances == killed {
+		why = whyKills
+	}
+	c.excuse(why, comm, a, b)
+}
+
+// between takes the calls of each side that stand between two pairs, or after the last
+// one: there, what comes after the end of a run that was cut is not compared.
+func (c *comparison) between(comm string, g gap, p pair, last bool) {
+	from, to := [2]int{g.a, g.b}, [2]int{p.a, p.b}
+	for side, r := range c.runs {
+		list, kept := r.calls[comm], 0
+		for i := from[side]; i < to[side]; i++ {
+			switch rec := &list[i]; {
+			case last && c.runs[1-side].short() && i-from[side] >= to[1-side]-from[1-side]:
+				c.excuseOne(whyShort, comm, side, rec)
+			case kept >= maxSingles:
+				c.result.Omitted++
+			default:
+				missing := rec.lossy || c.lostBetween(comm, 1-side, from[1-side]-1, to[1-side], rec.label)
+				s := &single{brief: rec, program: comm, side: side, index: i, gap: g, missing: missing}
+				if i+1 < len(list) {
+					s.next = &list[i+1]
+				}
+				c.singles = append(c.singles, s)
+				kept++
 			}
 		}
 	}
 }
 
-func placeName(n int) string {
-	if n < 0 {
-		return "D?"
+// lostBetween reports whether a run lost events between two calls of a program. Of
+// several calls of one label, which one the run lacks is not known: its loss may be
+// before those that were found.
+func (c *comparison) lostBetween(comm string, side, first, next int, label uint64) bool {
+	r, from, to := c.runs[side], uint64(0), uint64(math.MaxUint64)
+	list := r.calls[comm]
+	for len(r.losses.Windows()) > 0 && first >= 0 && first < len(list) && list[first].label == label {
+		first--
 	}
-	return "D" + strconv.Itoa(n)
+	if first >= 0 && first < len(list) {
+		from = list[first].from
+	}
+	if next < len(list) {
+		to = list[next].from
+	}
+	return r.lost(from, to)
 }
 
-func (a *step) span() Span { return Span{a.enter, a.exit} }
-
-// shape identifies a finding whatever the names and places: the same finding in
-// other calls is told together. last are the names the two units came to.
-func (f *finding) shape(k kind, lastA, lastB uint64) uint64 {
-	h := uint64(k) + 1
-	for i := range f.edits {
-		e := &f.edits[i]
-		st, last := e.a, lastA
-		switch e.op {
-		case ' ':
-			continue
-		case '+':
-			st, last = e.b, lastB
-		}
-		h = mix(h, uint64(e.op)<<56|uint64(st.role)<<40|uint64(st.form)<<36|uint64(st.state)<<32|uint64(st.marks)<<24|
-			uint64(st.base)<<16|uint64(st.depth)<<8|flag(st.hash.folded == last))
-		h = mix(h, uint64(st.errno))
-		switch st.role {
-		case schema.RoleOpen:
-			h = mix(h, st.value)
-		case schema.RoleKill:
-			h = mix(h, st.hash.folded)
+// lonely tells that a program ran on one side only, once.
+func (c *comparison) lonely(comm string, singles []*single) {
+	if len(singles) == 0 {
+		return // the other run ended before it
+	}
+	s := singles[0]
+	if !slices.ContainsFunc(singles, func(s *single) bool { return !s.missing }) {
+		c.excuseOne(whyLost, comm, s.side, s.brief)
+		return
+	}
+	opens, list := 0, c.runs[s.side].calls[comm]
+	for i := range list {
+		if list[i].kind == opening {
+			opens++
 		}
 	}
-	for _, l := range f.claims {
-		for _, c := range []byte(l.Text) {
-			h = mix(h, uint64(c))
-		}
+	l := s.line(fmt.Sprintf("%d opens, %d other calls", opens, len(list)-opens))
+	c.add(&Difference{Kind: ProgramOnly, Program: comm, A: l.A, B: l.B, Lines: []Line{l}, gap: s.gap})
+	for _, s := range singles {
+		s.told = true
 	}
-	return h
 }
 
-func flag(b bool) uint64 {
-	if b {
-		return 1
+// moves finds the calls of a program that both sides have, in different places: first
+// those that are the same, then those that are of one label. Only within one thread is
+// order the program's; else it is the scheduler's.
+func (c *comparison) moves(comm string, singles []*single) {
+	var since [2][]int
+	for _, key := range []func(*single) uint64{
+		func(s *single) uint64 { return s.coarse },
+		func(s *single) uint64 { return s.label },
+	} {
+		there := make(map[uint64][]*single)
+		for _, s := range singles {
+			if s.side == 1 && !s.told {
+				there[key(s)] = append(there[key(s)], s)
+			}
+		}
+		for _, a := range singles {
+			list := there[key(a)]
+			if a.side != 0 || a.told || len(list) == 0 {
+				continue
+			}
+			b := list[0]
+			there[key(a)] = list[1:]
+			a.told, b.told = true, true
+			if since[0] == nil {
+				since = [2][]int{alone(c.runs[0].calls[comm]), alone(c.runs[1].calls[comm])}
+			}
+			switch {
+			case passedAlone(since[0], a.index, b.gap.a) && passedAlone(since[1], b.index, a.gap.b):
+				c.moved = append(c.moved, [2]*single{a, b})
+			case a.same(b.brief):
+				c.result.Same++
+				c.excuse(whyOrder, comm, a.brief, b.brief)
+			default:
+				c.pairs = append(c.pairs, couple{comm, a.brief, b.brief, a.gap, true})
+			}
+		}
 	}
-	return 0
 }
 
-// claimLines compares the rulings of two variants as sets. Where the steps differ
-// only what both have a claim on, or one refutes, is told: the others follow from
-// the steps. Where one side's cache was older than its recording only what is
-// refuted counts.
-func claimLines(a, b *unit, older, steps bool) []Line {
-	if slices.Equal(a.claims, b.claims) {
-		return nil
-	}
-	var open, hasA, hasB uint32 // sets of kinds
-	for i := range a.claims {
-		hasA |= 1 << a.claims[i].Kind
-		open |= flag32(a.claims[i].Unseen()) << a.claims[i].Kind
-	}
-	for i := range b.claims {
-		hasB |= 1 << b.claims[i].Kind
-		open |= flag32(b.claims[i].Unseen()) << b.claims[i].Kind
-	}
-	told := func(r *report.Ruling) bool {
-		if r.Verdict == report.Refuted {
-			return true
+// alone returns for each call the index of the first one since which its thread made
+// all calls of the program.
+func alone(list []brief) []int {
+	since := make([]int, len(list))
+	for i := range list {
+		if since[i] = i; i > 0 && list[i].tid == list[i-1].tid {
+			since[i] = since[i-1]
 		}
-		return open>>r.Kind&1 == 0 && !older && (!steps || hasA&hasB>>r.Kind&1 != 0)
 	}
-	return append(missing('-', a, b, told, steps), missing('+', b, a, told, steps)...)
+	return since
 }
 
-// missing lists the rulings of a that b has fewer of. Where the steps differ, how
-// many claims of one verdict there are follows from them.
-func missing(op byte, a, b *unit, told func(*report.Ruling) bool, steps bool) []Line {
-	left := make(map[report.Ruling]int)
-	for i := range b.claims {
-		left[b.claims[i]]++
-	}
-	var out []Line
-	for i := range a.claims {
-		r := a.claims[i]
-		n, some := left[r]
-		left[r]--
-		if !told(&r) || n > 0 || some && steps {
-			continue
-		}
-		l := Line{Op: op, Text: rulingText(&r)}
-		if op == '-' {
-			l.A = a.span()
-		} else {
-			l.B = a.span()
-		}
-		out = append(out, l)
-	}
-	slices.SortStableFunc(out, func(x, y Line) int { return cmp.Compare(x.Text, y.Text) })
-	return slices.CompactFunc(out, func(x, y Line) bool { return x.Text == y.Text })
+// passedAlone reports whether one thread made all calls that stand between the one at
+// index and the place at.
+func passedAlone(since []int, index, at int) bool {
+	lo, hi := min(index, at), max(index, at-1)
+	return since[hi] <= lo
 }
 
-func flag32(b bool) uint32 { return uint32(flag(b)) }
-
-func rulingText(r *report.Ruling) string {
-	text := "claim " + r.Kind.String() + ": " + r.Verdict.String()
-	if reason := r.Reason(); reason != "" {
-		text += ", " + replay.Printable(reason)
+// excuse counts a difference that is none.
+func (c *comparison) excuse(why, comm string, a, b *brief) {
+	for _, e := range c.excuses {
+		if e.Why == why {
+			e.Count++
+			return
+		}
 	}
-	return text
+	c.excuses = append(c.excuses, &excuse{Excuse{Why: why, Count: 1, First: pairOf(comm, "", a, b)}, a, b})
+}
+
+// excuseOne is excuse for a call of one side.
+func (c *comparison) excuseOne(why, comm string, side int, rec *brief) {
+	of := [2]*brief{}
+	of[side] = rec
+	c.excuse(why, comm, of[0], of[1])
 }

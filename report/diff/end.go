@@ -4,7 +4,10 @@ package diff
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,124 +15,130 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// run sums a side up.
-func (c *comparison) run(side int) Run {
-	d := c.sides[side]
-	f := d.findings
-	r := Run{Name: c.names[side], Header: f.Header, Events: f.Events,
-		Apart: d.apart, Lost: f.Lost, Complete: f.Footer != nil && !f.Cut}
-	for _, p := range c.order {
-		r.Calls += p.made[side]
-		r.Opens += p.open[side]
-		r.Programs += int(flag(p.made[side] > 0))
+// finish adds what is said of the runs as wholes.
+func (c *comparison) finish(o Options) {
+	r := c.result
+	for _, d := range c.differences {
+		r.Differences = append(r.Differences, d)
 	}
-	return r
+	c.outcomes()
+	for side, run := range c.runs {
+		f := run.findings
+		run.Events, run.Lost, run.Complete = f.Events, f.Lost, f.Footer != nil && !f.Cut
+		c.doubts(run)
+		*[]*Run{&r.A, &r.B}[side] = run.Run
+	}
+	r.Timed = o.Latency > 0
+	r.Latency = latencies(&c.runs[0].took, &c.runs[1].took, o.Latency)
+	if c.unread > 0 {
+		r.Doubts = append(r.Doubts, plural(c.unread, "call")+" could not be read again")
+	}
+	c.notes()
+}
+
+func runOf(name string, h *schema.Header) Run {
+	command := "no command"
+	if len(h.GetCommand()) > 0 {
+		command = replay.Printable(strings.Join(h.GetCommand(), " "))
+	}
+	return Run{File: replay.Printable(name), ID: hex.EncodeToString(h.GetRunId()), Kernel: replay.Printable(h.GetKernel().GetRelease()),
+		Machine: replay.Printable(h.GetKernel().GetMachine()), Command: command}
 }
 
 // outcomes compares how the programs that both runs recorded ended, and what they
 // printed, the n-th of a name with the n-th.
 func (c *comparison) outcomes() {
 	others := make(map[string][]*schema.Program)
-	for _, p := range c.sides[1].programs {
+	for _, p := range c.runs[1].programs {
 		others[p.Name] = append(others[p.Name], p)
 	}
-	for _, a := range c.sides[0].programs {
-		list := others[a.Name]
+	for _, a := range c.runs[0].programs {
+		name := cmp.Or(c.runs[0].rename[a.Name], a.Name)
+		list := others[name]
 		if len(list) == 0 {
 			continue
 		}
 		b := list[0]
-		others[a.Name] = list[1:]
+		others[name] = list[1:]
 		var lines []Line
 		if a.ExitCode != b.ExitCode {
-			lines = append(lines, Line{Op: '-', Text: fmt.Sprintf("exit code %d", a.ExitCode)},
-				Line{Op: '+', Text: fmt.Sprintf("exit code %d", b.ExitCode)})
+			lines = []Line{{Op: "-", Text: fmt.Sprintf("exit code %d", a.ExitCode)}, {Op: "+", Text: fmt.Sprintf("exit code %d", b.ExitCode)}}
 		}
-		if oa, ob := c.printed(0, a), c.printed(1, b); !bytes.Equal(oa, ob) && !bytes.Equal(a.Stdout, b.Stdout) {
-			lines = append(lines, printedLines(a.Stdout, b.Stdout)...)
+		if c.runs[0].printed(a) != c.runs[1].printed(b) && !bytes.Equal(a.Stdout, b.Stdout) {
+			lines = append(lines, printedLines(string(a.Stdout), string(b.Stdout))...)
 		}
 		if len(lines) > 0 {
-			c.result.Differences = append(c.result.Differences, Difference{Kind: Outcome, Program: a.Name, Lines: lines})
+			c.result.Differences = append(c.result.Differences, &Difference{Kind: Outcome, Program: replay.Printable(name), Lines: lines})
 		}
 	}
 }
 
-// printed is what a program printed, with the numbers of the run folded.
-func (c *comparison) printed(side int, p *schema.Program) []byte {
-	n := &c.sides[side].names
-	if folded := n.fold(string(p.Stdout), &schema.Event{PID: p.Pid, TID: p.Pid, Time: p.EndNs}); folded != nil {
-		return slices.Clone(folded)
-	}
-	return p.Stdout
+// printed is what a program printed, without the numbers of the run.
+func (r *run) printed(p *schema.Program) string {
+	text, _ := r.builder.names.fold(string(p.Stdout), &schema.Event{PID: p.Pid, TID: p.Pid, Time: p.EndNs})
+	return text
 }
 
 // printedLines returns the first line in which two outputs differ.
-func printedLines(a, b []byte) []Line {
-	la, lb := strings.Split(string(a), "\n"), strings.Split(string(b), "\n")
+func printedLines(a, b string) []Line {
+	la, lb := strings.Split(a, "\n"), strings.Split(b, "\n")
 	n := 0
 	for n < len(la) && n < len(lb) && la[n] == lb[n] {
 		n++
 	}
-	line := func(op byte, lines []string) Line {
+	line := func(op string, lines []string) Line {
 		if n >= len(lines) {
 			return Line{Op: op, Text: "printed nothing more"}
 		}
 		return Line{Op: op, Text: "printed " + quote(lines[n])}
 	}
-	return []Line{line('-', la), line('+', lb)}
+	return []Line{line("-", la), line("+", lb)}
 }
 
 // doubts says why the runs may differ although no difference was found.
-func (c *comparison) doubts() {
-	for side, d := range c.sides {
-		f, name := d.findings, c.names[side]
-		doubt := func(format string, args ...any) {
-			c.result.Doubts = append(c.result.Doubts, name+fmt.Sprintf(format, args...))
-		}
-		switch {
-		case d.err != nil:
-			doubt(" could not be read to its end")
-		case f.Footer == nil:
-			doubt(" is cut: what came after its %s is not known", plural(f.Events, "event"))
-		case c.short(side):
-			doubt(" ended early (%s)", f.Footer.EndedBy)
-		}
-		if f.Lost > 0 {
-			doubt(" lost %s", plural(f.Lost, "event"))
-		} else if len(f.Damage) > 0 && f.Footer != nil {
-			doubt(" is damaged")
-		}
+func (c *comparison) doubts(r *run) {
+	doubt := func(format string, args ...any) {
+		c.result.Doubts = append(c.result.Doubts, r.File+fmt.Sprintf(format, args...))
+	}
+	switch f := r.findings; {
+	case f.Footer == nil:
+		doubt(" is cut: what came after its %s is not known", plural(f.Events, "event"))
+	case r.short():
+		doubt(" ended early (%s)", f.Footer.EndedBy)
+	}
+	if r.left > 0 {
+		doubt(" has more than %d calls: the last %d were not compared", uint64(maxCalls), r.left)
+	}
+	if r.Lost > 0 {
+		doubt(" lost %s", plural(r.Lost, "event"))
+	} else if len(r.findings.Damage) > 0 && r.findings.Footer != nil {
+		doubt(" is damaged")
 	}
 }
 
 // notes says what else explains differences, or their absence.
 func (c *comparison) notes() {
-	note := func(format string, args ...any) {
-		c.result.Notes = append(c.result.Notes, fmt.Sprintf(format, args...))
+	r := c.result
+	note := func(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
+	if r.A.ID == r.B.ID && r.A.ID != "" {
+		note("both files are of one run, %s", r.A.ID)
 	}
-	a, b := c.result.A.Header, c.result.B.Header
-	if bytes.Equal(a.RunId, b.RunId) && len(a.RunId) > 0 {
-		note("both files are of one run, %x", a.RunId)
+	if r.A.Kernel != r.B.Kernel && r.Count() == 0 {
+		note("the kernels differ: %s and %s", r.A.Kernel, r.B.Kernel)
 	}
-	if ka, kb := a.GetKernel().GetRelease(), b.GetKernel().GetRelease(); ka != kb && c.result.Count() == 0 {
-		note("the kernels differ: %s and %s", replay.Printable(ka), replay.Printable(kb))
+	if r.A.Command != r.B.Command {
+		note("the commands differ: %s and %s", r.A.Command, r.B.Command)
 	}
-	if ca, cb := command(a), command(b); ca != cb {
-		note("the commands differ: %s and %s", ca, cb)
-	}
-	if wa, wb := attached(a), attached(b); wa != wb {
+	if wa, wb := attached(c.runs[0].in.Header()), attached(c.runs[1].in.Header()); wa != wb {
 		note("the probes were attached by %s and by %s", wa, wb)
 	}
-	if c.result.A.Calls == 0 || c.result.B.Calls == 0 {
+	for _, old := range slices.Sorted(maps.Keys(c.runs[0].rename)) {
+		name := c.runs[0].rename[old]
+		note("%s of A is taken for %s of B: %s", replay.Printable(old), replay.Printable(name), plural(uint64(len(c.runs[0].calls[name])), "call"))
+	}
+	if r.A.Calls == 0 || r.B.Calls == 0 {
 		note("a run without calls: there is nothing to compare")
 	}
-}
-
-func command(h *schema.Header) string {
-	if len(h.GetCommand()) == 0 {
-		return "no command"
-	}
-	return replay.Printable(strings.Join(h.GetCommand(), " "))
 }
 
 // attached lists the ways the probes were attached.

@@ -54,28 +54,32 @@ func (h *histogram) quantile(q float64) uint64 {
 	return 0
 }
 
+// durations is how long the calls of each role took.
+type durations [roles]histogram
+
 // measure takes the time of a call that ends.
-func (d *side) measure(s *replay.Step) {
+func (d *durations) measure(s *replay.Step) {
 	if s.Call == nil || s.Event.Phase != schema.Exit {
 		return
 	}
 	if r, t := s.Event.Role, s.Call.Enter.Time; r >= 0 && r < roles && s.Event.Time >= t {
-		d.took[r].add(s.Event.Time - t)
+		d[r].add(s.Event.Time - t)
 	}
 }
 
 // Latency is how long the calls of one role took in the two runs.
 type Latency struct {
-	Role string
-	A, B Spread
-	// Differs: beyond the threshold of Options.Latency.
-	Differs bool
+	Role    string `json:"role"`
+	A       Spread `json:"a"`
+	B       Spread `json:"b"`
+	Differs bool   `json:"differs"` // beyond the threshold of Options.Latency
 }
 
 // Spread is what is said of durations, nanoseconds.
 type Spread struct {
-	Count       uint64
-	Median, P99 uint64
+	Count  uint64 `json:"calls"`
+	Median uint64 `json:"median_ns"`
+	P99    uint64 `json:"p99_ns"`
 }
 
 // The least numbers of calls on each side from which a median and a 99th percentile
@@ -85,7 +89,7 @@ const (
 	minP99    = 1000
 )
 
-func latencies(a, b *[roles]histogram, percent float64) []Latency {
+func latencies(a, b *durations, percent float64) []Latency {
 	var rows []Latency
 	for r := range a {
 		ha, hb := &a[r], &b[r]
@@ -94,8 +98,8 @@ func latencies(a, b *[roles]histogram, percent float64) []Latency {
 		}
 		l := Latency{Role: schema.Role(r).Label(), A: ha.spread(), B: hb.spread()}
 		n := min(ha.count, hb.count)
-		l.Differs = percent > 0 && (n >= minMedian && apart(l.A.Median, l.B.Median, percent) ||
-			n >= minP99 && apart(l.A.P99, l.B.P99, percent))
+		l.Differs = percent > 0 && (n >= minMedian && beyond(l.A.Median, l.B.Median, percent) ||
+			n >= minP99 && beyond(l.A.P99, l.B.P99, percent))
 		rows = append(rows, l)
 	}
 	return rows
@@ -105,8 +109,8 @@ func (h *histogram) spread() Spread {
 	return Spread{h.count, h.quantile(0.5), h.quantile(0.99)}
 }
 
-// apart reports whether the larger value exceeds the smaller by more than percent.
-func apart(a, b uint64, percent float64) bool {
+// beyond reports whether the larger value exceeds the smaller by more than percent.
+func beyond(a, b uint64, percent float64) bool {
 	low, high := float64(min(a, b)), float64(max(a, b))
 	return high > low*(1+percent/100)
 }

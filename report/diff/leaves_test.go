@@ -12,10 +12,10 @@ import (
 // kernel happened to use for their paths.
 func TestLeaves(t *testing.T) {
 	const buffer = 0xffff888300000020
-	looked := step{role: schema.RoleLookupRCU, base: inPath, at: 4, name: "dir"}
+	looked := line{role: schema.RoleLookupRCU, base: inPath, at: 4, name: name{text: "dir"}}
 	for _, tt := range []struct {
-		name   string
-		then   []step
+		what   string
+		then   []line
 		off    uint64
 		lookup string
 		want   bool
@@ -28,12 +28,12 @@ func TestLeaves(t *testing.T) {
 		{"an earlier component: the walk is another", nil, 0, "top", true},
 		{"a buffer close behind", nil, 192, "f", true},
 		{"a buffer in front", nil, ^uint64(0) - 191, "f", true},
-		{"the next component, of a directory not in the cache before", []step{{role: schema.RoleInsert}}, 8, "f", false},
-		{"something was made of it", []step{{role: schema.RoleInsert}}, 4, "dir", true},
+		{"the next component, of a directory not in the cache before", []line{{role: schema.RoleInsert}}, 8, "f", false},
+		{"something was made of it", []line{{role: schema.RoleInsert}}, 4, "dir", true},
 	} {
-		u := unit{path: buffer, steps: append([]step{looked}, tt.then...)}
+		u := call{path: buffer, lines: append([]line{looked}, tt.then...)}
 		if got := u.leaves(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + tt.off, Name: tt.lookup}); got != tt.want {
-			t.Errorf("%s: leaves is %v", tt.name, got)
+			t.Errorf("%s: leaves is %v", tt.what, got)
 		}
 	}
 }
@@ -41,7 +41,7 @@ func TestLeaves(t *testing.T) {
 // A name near the path's buffer and not in it is no part of the path, however far.
 func TestNameBehindThePath(t *testing.T) {
 	const buffer = 0xffff888300000020
-	u := unit{kind: opening, path: buffer, steps: []step{{role: schema.RoleOpen, name: "d/link"}}}
+	u := call{kind: opening, path: buffer, lines: []line{{role: schema.RoleOpen, name: name{text: "d/link"}}}}
 	for off, want := range map[uint64]base{0: inPath, 2: inPath, 6: elsewhere, 192: elsewhere} {
 		if got, _ := u.nameAt(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + off}); got != want {
 			t.Errorf("%d bytes behind: %d, want %d", off, got, want)

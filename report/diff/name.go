@@ -9,69 +9,97 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// namer knows which numbers in names come from the run and not from the program.
+// chance is a set of ways in which two runs of one program differ by chance, as far as
+// one call alone can tell.
+type chance uint8
+
+const (
+	numbers   chance = 1 << iota // a name holds a process id or a moment
+	temporary                    // a name may have been made up for the run
+	killed                       // drop_caches killed dentries
+)
+
+// name is a name with its hashes: as it is, and without what may differ by chance.
+type name struct {
+	text          string
+	exact, coarse uint64
+	chance        chance // what coarse leaves out
+}
+
+// same reports whether two names are the same, or differ by chance alone.
+func (n *name) same(m *name) bool {
+	return n.exact == m.exact || n.coarse == m.coarse && ((n.chance|m.chance)&temporary == 0 || madeUp(n.text, m.text))
+}
+
+// namer knows what in names comes from the run and not from the program.
 type namer struct {
 	seed  maphash.Seed // the same for both runs
 	boot  int64        // when the kernel booted, nanoseconds since 1970
-	last  string
-	of    [2]uint32 // process and thread the last name was hashed for
-	lastH nameHash
+	temps map[string]string
+	last  name
+	by    [2]uint32 // process and thread the last name was met by
 	buf   []byte
 }
 
-// nameHash identifies a name as it is, and with the numbers of the run folded.
-type nameHash struct{ strict, folded uint64 }
-
 func newNamer(seed maphash.Seed, h *schema.Header) namer {
-	return namer{seed: seed, boot: h.GetStartUnixNs() - int64(h.GetStartBootNs())}
+	return namer{seed: seed, boot: h.GetStartUnixNs() - int64(h.GetStartBootNs()), temps: make(map[string]string)}
 }
 
-// hash identifies a name used by the event.
-func (n *namer) hash(name string, e *schema.Event) nameHash {
-	if name == n.last && e.PID == n.of[0] && e.TID == n.of[1] {
-		return n.lastH
+// of returns the name as the task of the event uses it.
+func (n *namer) of(text string, e *schema.Event) name {
+	if text == n.last.text && n.by == [2]uint32{e.PID, e.TID} {
+		return n.last
 	}
-	h := nameHash{strict: maphash.String(n.seed, name)}
-	h.folded = h.strict
-	if folded := n.fold(name, e); folded != nil {
-		h.folded = maphash.Bytes(n.seed, folded)
+	h := maphash.String(n.seed, text)
+	n.last, n.by = name{text: text, exact: h, coarse: h}, [2]uint32{e.PID, e.TID}
+	if folded, chance := n.fold(text, e); chance != 0 {
+		n.last.coarse, n.last.chance = maphash.String(n.seed, folded), chance
 	}
-	n.last, n.of, n.lastH = name, [2]uint32{e.PID, e.TID}, h
-	return h
+	return n.last
 }
 
-// fold replaces the numbers of the run in a name by NUL; nil: there are none. The
-// result is valid until the next call.
-func (n *namer) fold(name string, e *schema.Event) []byte {
+// fold takes out of a name what is of the run.
+func (n *namer) fold(text string, e *schema.Event) (string, chance) {
+	var chance chance
+	if len(n.temps) > 0 {
+		if folded, some := n.withoutTemps(text); some {
+			text, chance = folded, temporary
+		}
+	}
+	if n.withoutNumbers(text, e) {
+		text, chance = string(n.buf), chance|numbers
+	}
+	return text, chance
+}
+
+// withoutNumbers puts the name into buf with NUL for each number of the run, and
+// reports whether there is one.
+func (n *namer) withoutNumbers(text string, e *schema.Event) bool {
 	n.buf = n.buf[:0]
-	done, found := 0, false
-	for i := 0; i < len(name); {
-		if name[i]-'0' > 9 {
+	done := 0
+	for i := 0; i < len(text); {
+		if text[i]-'0' > 9 {
 			i++
 			continue
 		}
-		from := i
-		value, digits := uint64(0), 0
-		for ; i < len(name) && name[i]-'0' <= 9; i++ {
-			value, digits = value*10+uint64(name[i]-'0'), digits+1
+		from, value := i, uint64(0)
+		for ; i < len(text) && text[i]-'0' <= 9; i++ {
+			value = value*10 + uint64(text[i]-'0')
 		}
-		if digits < 20 && (n.ofRun(value, digits, e) || belowProc(name[:from], name[i:])) {
-			n.buf = append(append(n.buf, name[done:from]...), 0)
-			done, found = i, true
+		if i-from < 20 && (n.ofRun(value, i-from, e) || belowProc(text[:from], text[i:])) {
+			n.buf = append(append(n.buf, text[done:from]...), 0)
+			done = i
 		}
 	}
-	if !found {
-		return nil
-	}
-	n.buf = append(n.buf, name[done:]...)
-	return n.buf
+	n.buf = append(n.buf, text[done:]...)
+	return done > 0
 }
 
 // ofRun reports whether a number is the task's id or a moment between the boot of
 // this kernel and the event, in seconds, milli-, micro- or nanoseconds since 1970.
 func (n *namer) ofRun(v uint64, digits int, e *schema.Event) bool {
-	if v == uint64(e.PID) || v == uint64(e.TID) {
-		return v != 0
+	if e.PID != 0 && (v == uint64(e.PID) || v == uint64(e.TID)) {
+		return true
 	}
 	var unit int64
 	switch digits {
@@ -92,5 +120,90 @@ func (n *namer) ofRun(v uint64, digits int, e *schema.Event) bool {
 // belowProc reports whether a number between two parts of a path is a process's
 // directory.
 func belowProc(before, after string) bool {
-	return before == "/proc/" && (after == "" || strings.HasPrefix(after, "/"))
+	return before == "/proc/" && (after == "" || after[0] == '/')
+}
+
+// Bounds on temporary names.
+const (
+	minRandom = 6       // letters and digits that mkstemp(3) makes up
+	maxTemps  = 1 << 16 // remembered
+)
+
+// made takes the last component of a path that the program creates: if it may be made
+// up for the run, all that comes of it is of a temporary name.
+func (n *namer) made(path string) {
+	base := path[strings.LastIndexByte(path, '/')+1:]
+	if _, met := n.temps[base]; met || len(n.temps) >= maxTemps {
+		return
+	}
+	if folded := withoutRandom(base); folded != base {
+		n.temps[base], n.last = folded, name{}
+	}
+}
+
+// withoutTemps replaces the components of a path that are temporary names.
+func (n *namer) withoutTemps(path string) (string, bool) {
+	if folded, ok := n.temps[path]; ok || !strings.Contains(path, "/") {
+		return folded, ok
+	}
+	some := false
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		if folded, ok := n.temps[part]; ok {
+			parts[i], some = folded, true
+		}
+	}
+	return strings.Join(parts, "/"), some
+}
+
+// withoutRandom puts NULs for each run of letters and digits that may be random: it is
+// long enough, and of more than one kind.
+func withoutRandom(s string) string {
+	out := []byte(s)
+	for from := 0; from < len(s); {
+		to, kinds := from, 0
+		for ; to < len(s) && kindOf(s[to]) != 0; to++ {
+			kinds |= kindOf(s[to])
+		}
+		if to-from >= minRandom && kinds&(kinds-1) != 0 {
+			clear(out[from:to])
+		}
+		from = to + 1
+	}
+	return string(out)
+}
+
+// kindOf tells small letters, capitals and digits apart; 0: none of them.
+func kindOf(c byte) int {
+	switch {
+	case c >= 'a' && c <= 'z', c == '_':
+		return 1
+	case c >= 'A' && c <= 'Z':
+		return 2
+	case c >= '0' && c <= '9':
+		return 4
+	}
+	return 0
+}
+
+// madeUp reports whether two names of one length differ as mkstemp(3) makes them
+// differ: in one place of letters and digits, and there nearly everywhere.
+func madeUp(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	first, last, differ := -1, 0, 0
+	for i := range len(a) {
+		if a[i] == b[i] {
+			continue
+		}
+		if first < 0 {
+			first = i
+		}
+		if last = i; kindOf(a[i]) == 0 || kindOf(b[i]) == 0 {
+			return false
+		}
+		differ++
+	}
+	return differ >= minRandom-1 && differ+2 >= last-first+1
 }

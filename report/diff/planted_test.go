@@ -27,7 +27,7 @@ func TestPlantedInOneEvent(t *testing.T) {
 		{"a mount", in(schema.RoleLookupRCU, schema.Exit, "src"), func(e *schema.Event) { e.Facts |= schema.FactMountpoint },
 			[]string{`+  lookup_rcu "src" path+5 in D2 → D3 positive, mountpoint`}},
 		{"another error", func(e *schema.Event) bool { return e.Role == schema.RoleOpen && e.Errno() == 2 }, func(e *schema.Event) { e.Ret = ^uint64(12) },
-			[]string{`@@ cat, open "/usr/src/none.h" → −2 (ENOENT)`, `→ −13 (EACCES)`}},
+			[]string{`@@ cat, open "/usr/src/none.h": ENOENT → EACCES, #`, `→ −13 (EACCES)`}},
 		{"other flags", in(schema.RoleOpen, schema.Enter, "/usr/src/b.h"), func(e *schema.Event) { e.Flags |= 0x800 },
 			[]string{`flags 0x8000`, `flags 0x8800`}},
 		{"another filesystem", in(schema.RoleOpen, schema.Exit, "b.h"), func(e *schema.Event) { e.FSType = "xfs" }, []string{`on ext4`, `on xfs`}},

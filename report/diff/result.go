@@ -3,15 +3,17 @@
 package diff
 
 import (
-	"github.com/dtrec/dtrec/schema"
+	"encoding/json"
+	"fmt"
 )
 
-// Result is how two runs differ, computed once; renderers print it.
+// Result is how two runs differ, computed once; renderers print it. No text in it can
+// end a line or a quote.
 type Result struct {
 	A, B Run
 	// Kernel is what differs because the kernels do, or the probes they allowed.
 	Kernel      []Change
-	Differences []Difference
+	Differences []*Difference
 	Omitted     uint64 // differences beyond the bound
 	// Follows: calls that differ in what they found of names which a call on one
 	// side only, or an earlier difference, had changed.
@@ -19,11 +21,10 @@ type Result struct {
 	FollowsMore uint64
 	Excused     []Excuse // differences that are none (see the package comment)
 	Latency     []Latency
-	Timed       bool // latency was asked to count
-	// Doubts: why nothing can be concluded from finding no difference.
-	Doubts []string
-	Notes  []string // what else whoever compares should know
-	Same   uint64   // calls that agree in everything compared
+	Timed       bool     // latency was asked to count
+	Doubts      []string // why nothing can be concluded from finding no difference
+	Notes       []string // what else whoever compares should know
+	Same        uint64   // calls that agree in everything compared
 }
 
 // Verdict is what a comparison comes to.
@@ -62,23 +63,27 @@ func (r *Result) Count() uint64 {
 
 // Run is one side.
 type Run struct {
-	Name     string // of the file
-	Header   *schema.Header
-	Events   uint64
-	Programs int
-	Opens    uint64 // compared
-	Calls    uint64 // units compared, the opens among them
-	Apart    uint64 // ends of dentries that were not the program's, not compared
-	Lost     uint64
-	Complete bool
+	File     string `json:"file"`
+	ID       string `json:"run"` // hexadecimal
+	Kernel   string `json:"kernel"`
+	Machine  string `json:"machine"`
+	Command  string `json:"command"`
+	Events   uint64 `json:"events"`
+	Lost     uint64 `json:"lost"`
+	Complete bool   `json:"complete"`
+	Programs int    `json:"programs"`
+	Calls    uint64 `json:"calls"` // compared, the opens among them
+	Opens    uint64 `json:"opens"`
+	Apart    uint64 `json:"ends_apart"` // ends of dentries that were not the program's, not compared
 }
 
 // Change is one thing the headers say differently.
 type Change struct {
-	About  string // a role, or a layout number
-	A, B   string
-	Symbol bool // About is a role, A and B are kernel symbols
-	Note   string
+	About  string `json:"about"` // a role, or a layout number
+	A      string `json:"a"`
+	B      string `json:"b"`
+	Symbol bool   `json:"symbol"` // About is a role, A and B are kernel symbols
+	Note   string `json:"note,omitempty"`
 }
 
 // Kind is what a difference is in.
@@ -96,37 +101,66 @@ const (
 
 // Difference is one difference in what programs met.
 type Difference struct {
-	Kind    Kind
-	Program string
-	Call    string // the call, "open "/tmp/x""; empty where Lines name them
-	A, B    Span
-	Lines   []Line
+	Kind    Kind   `json:"kind"`
+	Program string `json:"program"`
+	Call    string `json:"call,omitempty"` // as in "open "/tmp/x""; empty where Lines name them
+	A       Span   `json:"a,omitzero"`
+	B       Span   `json:"b,omitzero"`
+	Lines   []Line `json:"lines"`
 	// Also: the same difference in other calls.
-	Also     []Pair
-	AlsoMore uint64
+	Also     []Pair `json:"also,omitempty"`
+	AlsoMore uint64 `json:"also_more,omitempty"`
+
+	gap gap
 }
 
-// Span is the events a call or step consists of, by id: first and last. Zero: the
-// side has none.
-type Span struct{ First, Last uint64 }
-
-// Line is one line of a difference: Op '-' is of A only, '+' of B only, ' ' of both.
+// Line is one line of a difference: Op "-" is of A only, "+" of B only, " " of both.
 type Line struct {
-	Op   byte
-	Text string
-	A, B Span
+	Op   string `json:"op"`
+	Text string `json:"text"`
+	A    Span   `json:"a,omitzero"`
+	B    Span   `json:"b,omitzero"`
 }
 
 // Pair is a call on both sides.
 type Pair struct {
-	Program string
-	Call    string
-	A, B    Span
+	Program string `json:"program"`
+	Call    string `json:"call,omitempty"`
+	A       Span   `json:"a,omitzero"`
+	B       Span   `json:"b,omitzero"`
 }
 
 // Excuse is a kind of difference that is none, with how often it was met.
 type Excuse struct {
-	Why   string
 	Count uint64
+	Why   string
 	First Pair // an example
+}
+
+// Span is the events a call or line consists of, by id: first and last. Zero: the
+// side has none.
+type Span struct{ First, Last uint64 }
+
+// MarshalJSON makes it [first,last].
+func (s Span) MarshalJSON() ([]byte, error) { return json.Marshal([2]uint64{s.First, s.Last}) }
+
+func (s Span) String() string {
+	switch {
+	case s == Span{}:
+		return ""
+	case s.First == s.Last:
+		return fmt.Sprintf("#%d", s.First)
+	}
+	return fmt.Sprintf("#%d-#%d", s.First, s.Last)
+}
+
+// join is the span from the first of both to the last.
+func (s Span) join(t Span) Span {
+	switch {
+	case s == Span{}:
+		return t
+	case t == Span{}:
+		return s
+	}
+	return Span{min(s.First, t.First), max(s.Last, t.Last)}
 }

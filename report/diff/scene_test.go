@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
@@ -53,9 +54,17 @@ func reader(t testing.TB, file []byte) *schema.Reader {
 	return r
 }
 
+// input is a trace that can be read again.
+func input(t testing.TB, name string, file []byte) Input {
+	t.Helper()
+	again := schema.NewSeeker(bytes.NewReader(file), int64(len(file)), 0)
+	t.Cleanup(again.Close)
+	return Input{name, reader(t, file), func(id uint64) (replay.Source, error) { return again.At(id) }}
+}
+
 func compare(t testing.TB, a, b []byte) *Result {
 	t.Helper()
-	r, err := Compare(Input{"a.pb", reader(t, a)}, Input{"b.pb", reader(t, b)}, Options{})
+	r, err := Compare(input(t, "a.pb", a), input(t, "b.pb", b), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

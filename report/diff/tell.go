@@ -6,7 +6,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/dtrec/dtrec/replay"
 )
 
 // Bounds on what a result holds in full; what goes beyond is counted.
@@ -14,22 +15,116 @@ const (
 	maxDifferences = 2000
 	maxAlso        = 32
 	maxFollows     = 64
-	maxLines       = 200
+	maxTold        = 200 // lines of a difference
 )
 
-// tell takes a pair of variants with what they differ in.
+// atOnce is how many calls of each run are read again together.
+const atOnce = 4096
+
+// tell reads again what differs, and says what it is.
 //
-//  1. The same finding in another call joins the first one.
+//  1. The calls of one side only get their titles; what they did to names is noted.
+//  2. Calls of one label are compared line by line, in order of time: one difference
+//     may follow from another.
+//  3. Calls in other places, and on one side only, are told by what stands around them.
+func (c *comparison) tell() error {
+	for some := range slices.Chunk(c.singles, atOnce) {
+		if err := c.titles(some); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(c.pairs, func(x, y couple) int { return cmp.Compare(x.a.from, y.a.from) })
+	for some := range slices.Chunk(c.pairs, atOnce) {
+		var a, b []*brief
+		for _, p := range some {
+			a, b = append(a, p.a), append(b, p.b)
+		}
+		calls, err := c.again(a, b)
+		if err != nil {
+			return err
+		}
+		for _, p := range some {
+			c.look(p, calls[0][p.a.first], calls[1][p.b.first])
+		}
+	}
+	c.elsewhere()
+	c.alone()
+	slices.SortStableFunc(c.differences, func(x, y *Difference) int {
+		return cmp.Or(cmp.Compare(x.gap.program, y.gap.program), cmp.Compare(x.gap.number, y.gap.number))
+	})
+	c.unfollowed()
+	return nil
+}
+
+// again reads calls of both runs once more.
+func (c *comparison) again(a, b []*brief) (calls [2]map[uint64]*call, err error) {
+	for side, wanted := range [][]*brief{a, b} {
+		if calls[side], err = c.runs[side].again(wanted); err != nil {
+			return calls, err
+		}
+	}
+	return calls, nil
+}
+
+// titles reads the calls of one side only.
+func (c *comparison) titles(singles []*single) error {
+	var wanted [2][]*brief
+	for _, s := range singles {
+		wanted[s.side] = append(wanted[s.side], s.brief)
+		if s.next != nil {
+			wanted[s.side] = append(wanted[s.side], s.next)
+		}
+	}
+	calls, err := c.again(wanted[0], wanted[1])
+	if err != nil {
+		return err
+	}
+	for _, s := range singles {
+		if u := calls[s.side][s.first]; u != nil {
+			s.title = u.title()
+			c.upsets(s.side, u)
+		}
+		if s.next != nil && calls[s.side][s.next.first] != nil {
+			s.before = calls[s.side][s.next.first].words()
+		}
+	}
+	return nil
+}
+
+// look compares two calls of one label.
+func (c *comparison) look(p couple, a, b *call) {
+	if a == nil || b == nil {
+		c.unread++
+		return
+	}
+	h := c.compare(a, b)
+	switch changed := h.changed(); {
+	case h.why == "" && changed == 0 && len(h.claims) == 0:
+		c.result.Same++
+	case h.why != "":
+		c.result.Same++
+		c.excuse(h.why, p.program, p.a, p.b)
+	case a.lossy, b.lossy, changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
+		c.excuse(whyLost, p.program, p.a, p.b) // a claim may rest on what was lost
+	default:
+		c.differ(p, &h, a, b)
+	}
+}
+
+// differ takes two calls with what they differ in.
+//
+//  1. The same hunk in another call joins the first one.
 //  2. One that is all about names an earlier difference has changed follows from it.
 //  3. Else it is a difference of its own.
-func (c *comparison) tell(v variant, f *finding, at Pair) {
-	last := v.a.lastName()
-	shape := f.shape(v.a.kind, last, last)
+func (c *comparison) differ(p couple, h *hunk, a, b *call) {
+	last := a.lastName()
+	shape := h.shape(a.kind, last)
+	at := pairOf(p.program, a.words(), p.a, p.b)
 	if d := c.groups[shape]; d != nil {
 		d.also(at)
 		return
 	}
-	if c.follows(v, f, last) {
+	if c.follows(p, h, last) {
 		if len(c.result.Follows) < maxFollows {
 			c.result.Follows = append(c.result.Follows, at)
 		} else {
@@ -37,161 +132,113 @@ func (c *comparison) tell(v variant, f *finding, at Pair) {
 		}
 		return
 	}
-	c.disturbs(v, f)
-	k := Steps
-	if f.changed() == 0 {
-		k = Claims
+	for i := range h.edits {
+		if e := &h.edits[i]; e.op == '-' && changes.Has(e.a.role) {
+			c.upsetName(0, e.a.name.coarse, a.from)
+		} else if e.op == '+' && changes.Has(e.b.role) {
+			c.upsetName(1, e.b.name.coarse, b.from)
+		}
 	}
-	d := &Difference{Kind: k, Program: v.p.comm, Call: v.a.title(), A: at.A, B: at.B, Lines: bounded(f.lines())}
-	if v.p.add(v.gap, d) {
+	d := &Difference{Kind: Steps, Program: p.program, Call: titles(a, b), A: at.A, B: at.B, Lines: bounded(h.lines()), gap: p.gap}
+	if h.changed() == 0 {
+		d.Kind = Claims
+	}
+	if c.add(d) {
 		c.groups[shape] = d
 	}
 }
 
-// title is the unit's label with its outcome.
-func (u *unit) title() string {
-	u.spell()
-	if u.outcome == "" {
-		return u.words
-	}
-	return u.words + " → " + u.outcome
-}
-
-func bounded(lines []Line) []Line {
-	if n := len(lines) - maxLines; n > 0 {
-		return append(lines[:maxLines], Line{Op: ' ', Text: fmt.Sprintf("… %d more lines", n)})
-	}
-	return lines
-}
-
-// placed is a difference with the gap it belongs to.
-type placed struct {
-	gap int
-	d   *Difference
-}
-
-// add keeps a difference of the program unless there are too many.
-func (p *program) add(gap int, d *Difference) bool {
-	if p.c.told++; p.c.told > maxDifferences {
-		p.c.result.Omitted++
+// add keeps a difference unless there are too many.
+func (c *comparison) add(d *Difference) bool {
+	if len(c.differences) >= maxDifferences {
+		c.result.Omitted++
 		return false
 	}
-	p.diffs = append(p.diffs, placed{gap, d})
+	d.Program = replay.Printable(d.Program)
+	c.differences = append(c.differences, d)
 	return true
 }
 
-// settle tells what only the end decides: which calls are elsewhere on the other
-// side, and which are not there at all.
-func (p *program) settle() {
-	if p.made[0] == 0 || p.made[1] == 0 {
-		p.lonely()
-		return
-	}
-	told := make(map[[2]int]*Difference)
-	for _, m := range p.moves() {
-		p.moved(m[0], m[1], told)
-	}
-	p.rest()
-	if n := p.dropped[0] + p.dropped[1]; n > 0 {
-		p.c.result.Omitted += n
-	}
-}
-
-// lonely tells that a program ran on one side only, once.
-func (p *program) lonely() {
-	side := int(flag(p.made[0] == 0))
-	if p.c.short(1-side) && len(p.only[side]) == 0 {
-		return // excused one by one: the other run ended before it
-	}
-	d := &Difference{Kind: ProgramOnly, Program: p.comm}
-	l := Line{Op: '-', Text: fmt.Sprintf("%d opens, %d other calls", p.open[side], p.made[side]-p.open[side])}
-	if len(p.only[side]) > 0 {
-		l.A = p.only[side][0].span()
-	}
-	if d.A = l.A; side == 1 {
-		l.Op, l.A, l.B = '+', Span{}, l.A
-		d.A, d.B = Span{}, d.A
-	}
-	d.Lines = []Line{l}
-	p.add(0, d)
-}
-
-// moved tells a call that both sides made at different places, unless only the
-// order of threads differs. Calls moved from one gap to another are told together.
-func (p *program) moved(a, b *unit, told map[[2]int]*Difference) {
-	at := Pair{p.comm, a.words, a.span(), b.span()}
-	switch {
-	case !swapped(a, b):
-		p.c.result.Same++
-		p.c.excuse(whyOrder, at)
-	case a.lossy || b.lossy:
-		p.c.excuse(whyLost, at)
-	case told[[2]int{a.gap, b.gap}] != nil:
-		told[[2]int{a.gap, b.gap}].also(at)
-	default:
-		d := &Difference{Kind: Order, Program: p.comm, Call: a.title(), A: at.A, B: at.B, Lines: []Line{
-			{Op: '-', Text: position(a), A: at.A}, {Op: '+', Text: position(b), B: at.B}}}
-		if a.folded != b.folded && a.strict != b.strict {
-			d.Lines = append(d.Lines, Line{Op: ' ', Text: "and its steps differ"})
+// elsewhere tells the calls that both sides made at different places, those moved from
+// one gap to another together.
+func (c *comparison) elsewhere() {
+	told := make(map[[2]gap]*Difference)
+	for _, m := range c.moved {
+		a, b := m[0], m[1]
+		at := pairOf(a.program, a.title, a.brief, b.brief)
+		if d := told[[2]gap{a.gap, b.gap}]; d != nil {
+			d.also(at)
+			continue
 		}
-		if p.add(a.gap, d) {
-			told[[2]int{a.gap, b.gap}] = d
+		if a.missing || b.missing {
+			c.excuse(whyLost, a.program, a.brief, b.brief)
+			continue
+		}
+		d := &Difference{Kind: Order, Program: a.program, Call: a.title, A: at.A, B: at.B, gap: a.gap,
+			Lines: []Line{a.line(a.position()), b.line(b.position())}}
+		if !a.same(b.brief) {
+			d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
+		}
+		if c.add(d) {
+			told[[2]gap{a.gap, b.gap}] = d
 		}
 	}
 }
 
-// position says what a unit stands before.
-func position(u *unit) string {
-	if u.then == "" {
+// position says what a call stands before.
+func (s *single) position() string {
+	if s.next == nil {
 		return "the last call"
 	}
-	return "before " + u.then
+	return "before " + s.before
 }
 
-// rest tells the calls on one side only, those of one gap together.
-func (p *program) rest() {
-	by := make(map[int]*Difference)
-	var gaps []int
-	for side, units := range p.only {
-		for _, u := range units {
-			if u.lossy {
-				p.c.excuse(whyLost, p.only1(side, u))
-				continue
-			}
-			d := by[u.gap]
-			if d == nil {
-				d = &Difference{Kind: CallsOnly, Program: p.comm}
-				by[u.gap] = d
-				gaps = append(gaps, u.gap)
-			}
-			d.line(side, u)
-		}
+// line is a line that one side alone has.
+func (s *single) line(text string) Line {
+	if s.side == 0 {
+		return Line{Op: "-", Text: text, A: Span{s.first, s.last}}
 	}
-	slices.Sort(gaps)
+	return Line{Op: "+", Text: text, B: Span{s.first, s.last}}
+}
+
+// alone tells the calls on one side only, those of one gap together, and what is said
+// in one gap as in another once.
+func (c *comparison) alone() {
+	by := make(map[gap]*Difference)
+	var order []*Difference
+	for _, s := range c.singles {
+		switch {
+		case s.told:
+			continue
+		case s.missing:
+			c.excuseOne(whyLost, s.program, s.side, s.brief)
+			continue
+		}
+		d := by[s.gap]
+		if d == nil {
+			d = &Difference{Kind: CallsOnly, Program: s.program, gap: s.gap}
+			by[s.gap] = d
+			order = append(order, d)
+		}
+		l := s.line(s.title)
+		d.A, d.B = d.A.join(l.A), d.B.join(l.B)
+		d.Lines = append(d.Lines, l)
+	}
 	first := make(map[string]*Difference)
-	for _, g := range gaps {
-		d := by[g]
-		key := d.wording()
+	for _, d := range order {
+		key := d.Program + "\n"
+		for _, l := range d.Lines {
+			key += l.Op + l.Text + "\n"
+		}
 		if same := first[key]; same != nil {
-			same.also(Pair{Program: p.comm, A: d.A, B: d.B})
+			same.also(Pair{Program: replay.Printable(d.Program), A: d.A, B: d.B})
 			continue
 		}
 		d.Lines = bounded(d.Lines)
-		if p.add(g, d) {
+		if c.add(d) {
 			first[key] = d
 		}
 	}
-}
-
-// wording is what the lines of a difference say, without the events.
-func (d *Difference) wording() string {
-	var b strings.Builder
-	for _, l := range d.Lines {
-		b.WriteByte(l.Op)
-		b.WriteString(l.Text)
-		b.WriteByte('\n')
-	}
-	return b.String()
 }
 
 // also takes the same difference in another place.
@@ -203,54 +250,46 @@ func (d *Difference) also(at Pair) {
 	}
 }
 
-// line adds a call that a side made alone.
-func (d *Difference) line(side int, u *unit) {
-	l := Line{Op: '-', Text: u.title(), A: u.span()}
-	s := &d.A
-	if side == 1 {
-		l.Op, l.A, l.B = '+', Span{}, u.span()
-		s = &d.B
+func bounded(lines []Line) []Line {
+	if n := len(lines) - maxTold; n > 0 {
+		return append(lines[:maxTold], Line{Op: " ", Text: fmt.Sprintf("… %d more lines", n)})
 	}
-	if s.First == 0 {
-		s.First = u.first
-	}
-	s.Last = max(s.Last, u.last)
-	d.Lines = append(d.Lines, l)
+	return lines
 }
 
-// finish tells what only the end of both runs decides.
-func (c *comparison) finish(o Options) {
-	for _, p := range c.order {
-		p.drain(true)
+// pairOf is a call on both sides, or on one: the other is nil.
+func pairOf(program, call string, a, b *brief) Pair {
+	p := Pair{Program: replay.Printable(program), Call: call}
+	if a != nil {
+		p.A = Span{a.first, a.last}
 	}
-	c.lookInto(len(c.variants))
-	for _, p := range c.order {
-		p.settle()
+	if b != nil {
+		p.B = Span{b.first, b.last}
 	}
-	for _, p := range c.order {
-		slices.SortStableFunc(p.diffs, func(a, b placed) int { return cmp.Compare(a.gap, b.gap) })
-		for _, pl := range p.diffs {
-			c.result.Differences = append(c.result.Differences, *pl.d)
-		}
-	}
-	c.outcomes()
-	c.unfollowed()
-	c.result.A, c.result.B = c.run(0), c.run(1)
-	c.result.Timed = o.Latency > 0
-	c.result.Latency = latencies(&c.sides[0].took, &c.sides[1].took, o.Latency)
-	c.doubts()
-	c.notes()
+	return p
 }
 
-// unfollowed excuses what follows from calls that turned out to be elsewhere: with
-// no difference left, it follows from the order of threads.
-func (c *comparison) unfollowed() {
-	if r := c.result; len(r.Differences) == 0 && r.Omitted == 0 {
-		for _, at := range r.Follows {
-			r.Same++
-			c.excuse(whyFound, at)
+// examples names the calls that stand for what was excused.
+func (c *comparison) examples() error {
+	var wanted [2][]*brief
+	for _, e := range c.excuses {
+		for side, r := range []*brief{e.a, e.b} {
+			if r != nil {
+				wanted[side] = append(wanted[side], r)
+			}
 		}
-		r.Same += r.FollowsMore
-		r.Follows, r.FollowsMore = nil, 0
 	}
+	calls, err := c.again(wanted[0], wanted[1])
+	if err != nil {
+		return err
+	}
+	for _, e := range c.excuses {
+		for side, r := range []*brief{e.a, e.b} {
+			if r != nil && calls[side][r.first] != nil && e.First.Call == "" {
+				e.First.Call = calls[side][r.first].words()
+			}
+		}
+		c.result.Excused = append(c.result.Excused, e.Excuse)
+	}
+	return nil
 }

@@ -60,21 +60,21 @@ func judgedIn(a, b *probes) uint32 {
 	return set
 }
 
-// headers compares what the two headers say of the kernels.
-func headers(a, b *schema.Header) []Change {
+// kernelChanges compares what the two headers say of the kernels.
+func kernelChanges(a, b *schema.Header) []Change {
 	changes := symbols(a, b)
 	return append(changes, layouts(a.GetLayout(), b.GetLayout())...)
 }
 
 // symbols compares which symbol played which role; a role that one run did not
-// record is told here, once.
+// brief is told here, once.
 func symbols(a, b *schema.Header) []Change {
 	var changes []Change
 	pa, pb := probesOf(a), probesOf(b)
 	for _, info := range schema.Catalogue() {
 		sa, sb := symbolsOf(a, info.Role), symbolsOf(b, info.Role)
 		if sa != sb {
-			c := Change{About: info.Name, A: sa, B: sb, Symbol: true}
+			c := Change{About: info.Name, A: replay.Printable(sa), B: replay.Printable(sb), Symbol: true}
 			if pa[info.Role] != pb[info.Role] {
 				c.Note = "left out of the comparison where only one run recorded it"
 			}

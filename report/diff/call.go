@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"slices"
+
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// call is one thing a program did, with all that came of it in the kernel: an open, an
+// unlink with the walk that leads to it, a write to drop_caches.
+type call struct {
+	kind   kind
+	comm   string
+	pid    uint32
+	tid    uint32
+	lines  []line
+	more   uint64 // events beyond the bound
+	claims []report.Ruling
+	lossy  bool // events are missing in the time it took
+
+	first, last uint64 // event ids
+	from, to    uint64 // their times
+
+	// While it is made.
+	path    uint64   // where its path lies
+	places  []uint64 // addresses of dentries in order of appearance: place n is that of places[n-1]
+	entered []int    // lines entered and not left, innermost last
+	over    bool     // what decided its kind has returned
+	swept   []uint64 // names of the dentries that drop_caches ended, as hashes
+}
+
+// kind is what a call is.
+type kind uint8
+
+const (
+	looking   kind = iota // names were looked up outside of opens, as stat(2) does
+	opening               // open(2)
+	unlinking             // unlink(2)
+	renaming              // rename(2)
+	creating              // a name got an inode outside of opens: mkdir, mknod, symlink, link
+	deleting              // a name lost it without vfs_unlink: rmdir
+	dropping              // a write to drop_caches
+	execing
+	forking
+	exiting
+)
+
+func (k kind) String() string {
+	return [...]string{"lookup", "open", "unlink", "rename", "create", "delete", "drop_caches", "exec", "fork", "exit"}[k]
+}
+
+// deciding says which call an event outside of opens makes of what it stands in.
+var deciding = [roles]kind{
+	schema.RoleUnlink: unlinking, schema.RoleMove: renaming, schema.RoleInstantiate: creating, schema.RoleDelete: deleting,
+	schema.RoleEvict: dropping, schema.RoleExec: execing, schema.RoleFork: forking, schema.RoleExit: exiting,
+}
+
+// start makes the call one that begins at an event.
+func (c *call) start(k kind, e *schema.Event) {
+	c.kind, c.comm, c.pid, c.tid = k, e.Comm, e.PID, e.TID
+	c.first, c.from, c.last, c.to = e.ID, e.Time, e.ID, e.Time
+}
+
+// reset makes the call ready for use again.
+func (c *call) reset() {
+	*c = call{lines: c.lines[:0], claims: c.claims[:0], places: c.places[:0], entered: c.entered[:0], swept: c.swept[:0]}
+}
+
+// place returns the number of the dentry at addr; 0: there is none.
+func (c *call) place(addr uint64) int16 {
+	if addr == 0 {
+		return 0
+	}
+	for i := len(c.places) - 1; i >= 0; i-- {
+		if c.places[i] == addr {
+			return int16(i + 1)
+		}
+	}
+	return c.meet(addr)
+}
+
+// meet numbers a dentry that is new to the call; those beyond the bound share a number.
+func (c *call) meet(addr uint64) int16 {
+	if len(c.places) < maxPlaces {
+		c.places = append(c.places, addr)
+	}
+	return int16(len(c.places))
+}
+
+// takes reports whether an event is a matter of the call: the end of a dentry is where
+// the call has met the dentry, or empties the caches.
+func (c *call) takes(e *schema.Event) bool {
+	return !ends.Has(e.Role) || slices.Contains(c.places, e.Dentry) || c.kind == dropping && len(c.entered) > 0
+}
+
+// leave ends the innermost call entered at the id and returns its line.
+func (c *call) leave(enter uint64) *line {
+	for i := len(c.entered) - 1; i >= 0; i-- {
+		if l := &c.lines[c.entered[i]]; l.enter == enter {
+			c.entered = c.entered[:i]
+			return l
+		}
+	}
+	return nil
+}
+
+// nameAt says where a name lies: in the path, in a dentry of the call, or in another
+// buffer. Outside of opens the first name looked up begins the path; an alloc may be of
+// a name of the kernel's own.
+func (c *call) nameAt(e *schema.Event) (base, int32) {
+	addr := e.NameAddr
+	if addr == 0 {
+		return nowhere, 0
+	}
+	if c.path == 0 && e.Role != schema.RoleAlloc {
+		c.path = addr
+	}
+	limit := uint64(maxPath) // other buffers may lie close behind the path
+	if c.kind == opening && c.lines[0].name.text != "" {
+		limit = uint64(len(c.lines[0].name.text))
+	}
+	if off := addr - c.path; c.path != 0 && off < limit {
+		return inPath, int32(off)
+	}
+	for _, dentry := range c.places {
+		if off := addr - dentry; off < maxInside {
+			return inDentry, int32(off)
+		}
+	}
+	return elsewhere, 0
+}
+
+// leaves reports whether a name does not belong to the path that is being walked: it is
+// neither the next component nor, before something came of it, the last one again. The
+// buffer may have been used for another path since, or for the same one by another call.
+func (c *call) leaves(e *schema.Event) bool {
+	named := func(l line) bool { return l.base != nowhere }
+	if e.NameAddr == 0 || c.path == 0 && !slices.ContainsFunc(c.lines, named) {
+		return false
+	}
+	off, made := e.NameAddr-c.path, false
+	for i := len(c.lines) - 1; i >= 0; i-- {
+		l := &c.lines[i]
+		made = made || l.role == schema.RoleInsert || l.role == schema.RoleInstantiate
+		if l.base != inPath {
+			continue
+		}
+		if off == uint64(l.at) {
+			return made || l.name.text != e.Name
+		}
+		end := uint64(l.at) + uint64(len(l.name.text))
+		return off <= end || off > end+maxGap
+	}
+	return off >= maxPath
+}
+
+// signature is a call as numbers that are equal where calls are.
+type signature struct {
+	exact  uint64 // everything that is compared
+	coarse uint64 // without what differs by chance, and without claims
+	label  uint64 // what the call is of: calls of one label may be one call that went otherwise
+	judged uint64 // the claims
+	chance chance // what coarse leaves out
+}
+
+// mix is one step of a hash.
+func mix(h, v uint64) uint64 {
+	hi, lo := bits.Mul64(h^v, 0x9e3779b97f4a7c15)
+	return hi ^ lo ^ h<<1
+}
+
+// sign computes the signature of a finished call.
+func (c *call) sign(seed maphash.Seed) signature {
+	s := signature{coarse: mix(uint64(c.kind)+1, c.more)}
+	for i := range c.claims {
+		s.judged = mix(s.judged, hashRuling(seed, &c.claims[i]))
+	}
+	s.exact = mix(s.coarse, s.judged)
+	for _, name := range c.swept {
+		s.exact, s.chance = mix(s.exact, name), killed
+	}
+	for i := range c.lines {
+		l := &c.lines[i]
+		h := mix(l.shape(), uint64(uint32(l.at))<<32|uint64(uint16(l.in))<<16|uint64(uint16(l.out)))
+		if l.value != 0 || l.errno != 0 {
+			h = mix(mix(h, l.value), uint64(l.errno))
+		}
+		s.exact = mix(mix(mix(s.exact, h), l.name.exact), l.detail.exact)
+		s.coarse = mix(mix(mix(s.coarse, h), l.name.coarse), l.detail.coarse)
+		s.chance |= l.name.chance | l.detail.chance
+	}
+	s.label = c.label()
+	return s
+}
+
+func hashRuling(seed maphash.Seed, r *report.Ruling) uint64 {
+	h := uint64(r.Kind)<<16 | uint64(r.Verdict)<<8 | uint64(r.Why)
+	if r.About != "" {
+		h = mix(h, maphash.String(seed, r.About))
+	}
+	return h
+}
+
+// label identifies what the call is of: its kind, and the path or the names.
+func (c *call) label() uint64 {
+	h := uint64(c.kind) + 1
+	switch c.kind {
+	case dropping, forking, exiting:
+		return h
+	case opening:
+		return mix(mix(h, c.lines[0].name.coarse), c.openFlags())
+	}
+	var last uint64
+	for i := range c.lines {
+		if l := &c.lines[i]; l.depth == 0 && l.name.coarse != last {
+			last = l.name.coarse
+			h = mix(h, last)
+		}
+	}
+	return h
+}
+
+// lastName identifies the component the call came to: the last one in its path.
+func (c *call) lastName() uint64 {
+	var name uint64
+	at := int32(-1)
+	for i := range c.lines {
+		if l := &c.lines[i]; l.base == inPath && l.at > at && l.role != schema.RoleOpen {
+			name, at = l.name.coarse, l.at
+		}
+	}
+	return name
+}

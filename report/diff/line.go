@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// line is one step of a call as two runs can compare it: no address, no time. It is a
+// call of the kernel's with its return, or one event.
+type line struct {
+	role   schema.Role
+	form   form
+	depth  uint8 // calls of the kernel's around it
+	state  state // of out
+	marks  marks
+	base   base  // what at counts from
+	at     int32 // where the name lies, bytes
+	in     int16 // place looked in; of a move: the place that is taken
+	out    int16 // place returned, or the one it is about
+	older  bool  // out is older than the recording, and seen here first
+	errno  int32 // returned, positive
+	name   name
+	detail name   // open: the filesystem; move: the new name
+	value  uint64 // open: flags << 32 | mode; unlink: what it returned; exit: wait status
+	inner  int64  // alloc: from the dentry to its name, bytes; for the eye
+
+	enter, exit uint64 // event ids; equal for a single event
+}
+
+// form is how much of a step was recorded.
+type form uint8
+
+const (
+	event form = iota // an event without a return
+	whole             // entry and return
+	torn              // entry without its return
+	tail              // return without its entry
+)
+
+// state is what a dentry is.
+type state uint8
+
+const (
+	noState state = iota
+	null
+	negative
+	positive
+	unread // d_inode was not read
+)
+
+// marks is what else is to be seen of a step.
+type marks uint8
+
+const (
+	mountpoint marks = 1 << iota
+	badHash
+	badBucket
+	badStorage
+	cutName
+)
+
+// base is what the address of a name is near.
+type base uint8
+
+const (
+	nowhere base = iota // no address
+	inPath              // the path, or the first name of the call
+	inDentry
+	elsewhere // another buffer: the text of a symbolic link
+)
+
+// Bounds on distances between addresses, bytes.
+const (
+	maxPath   = 4096 // from the start of a path: PATH_MAX
+	maxGap    = 16   // between two components of a path: slashes and dots
+	maxInside = 1024 // beyond the end of any struct dentry
+)
+
+// Bounds on one call; what goes beyond is counted and compared as a count.
+const (
+	maxLines  = 4096
+	maxPlaces = 1024
+)
+
+var (
+	lookups = replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain) // ask the cache
+	ends    = replay.RolesOf(schema.RoleKill, schema.RoleFree, schema.RoleDrop)               // belong to the end of a dentry
+	walks   = lookups | replay.RolesOf(schema.RoleAlloc, schema.RoleInsert)                   // find a component or make it
+	changes = ends | replay.RolesOf(schema.RoleAlloc, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete,
+		schema.RoleMove, schema.RoleUnlink) // change what the cache has of a name
+)
+
+// note is what only a reading from the start of the run tells of an event.
+type note uint8
+
+const (
+	wrongHash         = note(badHash) // a claim on it alone is refuted
+	wrongBucket       = note(badBucket)
+	wrongStorage      = note(badStorage)
+	spansCalls   note = 1 << 6 // never noted: see apart
+	firstSeen    note = 1 << 7 // its dentry is older than the recording
+)
+
+// builder puts events into calls, as lines.
+type builder struct {
+	names  namer
+	both   probes // recorded in both runs
+	logged bool   // the run is a kernel log
+}
+
+// add puts an event into a call: as a new line, or as the return of one.
+func (b *builder) add(c *call, s *replay.Step, n note) {
+	e := s.Event
+	c.last, c.to = e.ID, e.Time
+	if c.kind == dropping && ends.Has(e.Role) {
+		if len(c.swept) < maxLines {
+			c.swept = append(c.swept, b.names.of(e.Name, e).coarse)
+		}
+		return
+	}
+	l := (*line)(nil)
+	if e.Phase == schema.Exit && s.Call != nil {
+		if l = c.leave(s.Call.Enter.ID); l != nil {
+			l.form, l.exit = whole, e.ID
+		}
+	}
+	if l == nil {
+		if len(c.lines) >= maxLines {
+			c.more++
+			return
+		}
+		c.lines = append(c.lines, line{role: e.Role, depth: uint8(min(len(c.entered), 255)), enter: e.ID, exit: e.ID})
+		l = &c.lines[len(c.lines)-1]
+		switch {
+		case s.Stray:
+			l.form = tail
+		case s.Call != nil && e.Phase == schema.Enter && b.both.has(e.Role, schema.Exit):
+			l.form = torn
+			c.entered = append(c.entered, len(c.lines)-1)
+		}
+	}
+	if l.form == whole || e.Columns.Has(schema.ColumnDentry) {
+		b.result(c, l, e)
+	} else {
+		b.key(c, l, e)
+	}
+	l.older = l.older || n&firstSeen != 0
+	l.marks |= marks(n) & (badHash | badBucket | badStorage)
+}
+
+// complete ends a call: names in it that turned out to be temporary are such.
+func (b *builder) complete(c *call) {
+	if c.kind == creating && len(c.lines) > 0 {
+		b.names.made(c.lines[len(c.lines)-1].name.text)
+		for i := range c.lines {
+			c.lines[i].name = b.names.of(c.lines[i].name.text, &schema.Event{PID: c.pid, TID: c.tid, Time: c.to})
+		}
+	}
+}
+
+// key fills what an entry says: the name, where it lies and where it is looked for.
+func (b *builder) key(c *call, l *line, e *schema.Event) {
+	if e.Columns.Has(schema.ColumnKey) {
+		b.name(l, e)
+		l.in = c.place(e.Parent)
+	}
+	if e.Columns.Has(schema.ColumnNameAddr) {
+		if l.base, l.at = c.nameAt(e); b.logged && l.base == elsewhere {
+			l.at = 0 // the name of a dentry, which lies wherever it lies
+		}
+	}
+	switch e.Role {
+	case schema.RoleOpen:
+		if e.Flags&(oCreat|oExcl) == oCreat|oExcl {
+			b.names.made(e.Name)
+			b.name(l, e)
+		}
+		l.value = uint64(e.Flags)<<32 | uint64(e.Mode)
+	case schema.RoleExit:
+		l.value = e.Ret
+	}
+}
+
+func (b *builder) name(l *line, e *schema.Event) {
+	l.name = b.names.of(e.Name, e)
+	if e.NameCut() {
+		l.marks |= cutName
+	}
+}
+
+// result fills what a return says, or an event about one dentry.
+func (b *builder) result(c *call, l *line, e *schema.Event) {
+	if e.Columns.Has(schema.ColumnRet) {
+		switch l.errno = int32(e.Errno()); {
+		case e.Role != schema.RoleOpen:
+			l.value = e.Ret
+		case l.errno == 0:
+			l.detail = b.names.of(e.FSType, e)
+		}
+	}
+	if !e.Columns.Has(schema.ColumnDentry) {
+		return
+	}
+	if e.Dentry == 0 {
+		l.state = null
+		return
+	}
+	if e.Role == schema.RoleAlloc && e.Phase == schema.Exit {
+		c.meet(e.Dentry) // whatever was there, this is another dentry
+		l.inner = int64(e.NameAddr - e.Dentry)
+	}
+	l.out, l.state = c.place(e.Dentry), stateOf(e)
+	if e.Facts&schema.FactMountpoint != 0 {
+		l.marks |= mountpoint
+	}
+	switch {
+	case e.Role == schema.RoleInsert:
+		l.in = c.place(e.Parent)
+	case e.Role == schema.RoleMove && l.form == whole:
+		l.detail = b.names.of(e.Name, e)
+	case e.Role == schema.RoleMove:
+		l.in = c.place(e.Target)
+	}
+	if l.form != whole {
+		b.name(l, e)
+	}
+}
+
+func stateOf(e *schema.Event) state {
+	switch {
+	case e.Facts&schema.FactInodeUnknown != 0:
+		return unread
+	case e.Inode == 0:
+		return negative
+	}
+	return positive
+}
+
+// like reports whether two lines say the same but for which dentries they are of.
+func (l *line) like(m *line) bool {
+	return l.shape() == m.shape() && l.at == m.at && l.value == m.value && l.errno == m.errno &&
+		(l.in == 0) == (m.in == 0) && (l.out == 0) == (m.out == 0) && l.name.same(&m.name) && l.detail.same(&m.detail)
+}
+
+// shape is what a line is, whatever it is about, as a number.
+func (l *line) shape() uint64 {
+	return uint64(l.role)<<32 | uint64(l.form)<<28 | uint64(l.state)<<24 | uint64(l.marks)<<16 | uint64(l.base)<<8 | uint64(l.depth)
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"slices"
+	"sort"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// run is what is kept of one of the two runs while they are compared.
+type run struct {
+	Run
+	in       Input
+	builder  builder
+	programs []*schema.Program
+	calls    map[string][]brief         // by program, in the order in which they ended
+	order    []string                   // programs in order of their first call
+	claims   map[uint64][]report.Ruling // every set of claims that a call has, by its hash
+	notes    []noted                    // in order of their events
+	took     durations
+	blind    [][2]uint64 // times in which calls of a thread went unseen
+	losses   *replay.Losses
+	findings *report.Findings // at the end
+	rename   map[string]string
+	renamed  uint64 // calls of programs that were renamed
+	left     uint64 // calls beyond the bound
+}
+
+// brief is what is kept of a call: 64 bytes.
+type brief struct {
+	signature
+	first, last uint64 // event ids
+	from        uint64 // time
+	tid         uint32
+	kind        kind
+	lossy       bool
+}
+
+// maxCalls bounds the calls of a run that are compared.
+const maxCalls = 1 << 23
+
+// noted is a note on an event.
+type noted struct {
+	id   uint64
+	note note
+}
+
+// keep takes a finished call.
+func (r *run) keep(c *call) {
+	if r.Calls == maxCalls {
+		r.left++
+		return
+	}
+	if name, ok := r.rename[c.comm]; ok {
+		c.comm, r.renamed = name, r.renamed+1
+	}
+	r.Calls++
+	if c.kind == opening {
+		r.Opens++
+	}
+	list := r.calls[c.comm]
+	if list == nil {
+		r.order = append(r.order, c.comm)
+		r.Programs++
+	}
+	b := brief{signature: c.sign(r.builder.names.seed), first: c.first, last: c.last, from: c.from, tid: c.tid, kind: c.kind, lossy: c.lossy}
+	if _, known := r.claims[b.judged]; !known {
+		r.claims[b.judged] = slices.Clone(c.claims)
+	}
+	r.calls[c.comm] = append(list, b)
+}
+
+// note returns what was noted of an event.
+func (r *run) note(id uint64) note {
+	i := sort.Search(len(r.notes), func(i int) bool { return r.notes[i].id >= id })
+	if i < len(r.notes) && r.notes[i].id == id {
+		return r.notes[i].note
+	}
+	return 0
+}
+
+// lost reports whether events are missing between two times.
+func (r *run) lost(from, to uint64) bool {
+	if l := r.losses; len(l.Windows()) == 0 {
+		return false
+	}
+	if _, hit := r.losses.Touched(from, to, ^replay.Roles(0)); hit {
+		return true
+	}
+	return slices.ContainsFunc(r.blind, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] })
+}
+
+// short reports whether the run ends before what it recorded did.
+func (r *run) short() bool {
+	f := r.findings.Footer
+	return f == nil || f.EndedBy == "limit"
+}
+
+// far is how many events are read over before the seek index is asked instead.
+const far = 1 << 13
+
+// again reads calls of the run once more, with their lines: those frames of the file
+// that hold them.
+func (r *run) again(wanted []*brief) (map[uint64]*call, error) {
+	slices.SortFunc(wanted, func(a, b *brief) int { return cmp.Compare(a.first, b.first) })
+	wanted = slices.CompactFunc(wanted, func(a, b *brief) bool { return a.first == b.first })
+	calls := make(map[uint64]*call, len(wanted))
+	var reading []*brief
+	var src replay.Source
+	var state *replay.State
+	var at, sought uint64
+	for len(wanted) > 0 || len(reading) > 0 {
+		if src == nil || len(reading) == 0 && wanted[0].first > max(at, sought)+far {
+			var err error
+			if src, err = r.in.Again(wanted[0].first); err != nil {
+				return nil, err
+			}
+			state, sought = replay.New(src.Header()), wanted[0].first
+		}
+		rec, err := src.Next()
+		if errors.Is(err, io.EOF) {
+			return calls, nil
+		} else if err != nil {
+			return nil, err
+		}
+		switch rec := rec.(type) {
+		case *schema.Event:
+			at = rec.ID
+			s := state.Event(rec)
+			for ; len(wanted) > 0 && wanted[0].first <= at; wanted = wanted[1:] {
+				if wanted[0].first == at {
+					calls[at] = r.restart(wanted[0], rec)
+					reading = append(reading, wanted[0])
+				}
+			}
+			for _, w := range reading {
+				r.rebuild(calls[w.first], w, s)
+			}
+			reading = slices.DeleteFunc(reading, func(w *brief) bool { return w.last <= at })
+		case *schema.Loss:
+			state.Loss(rec)
+		case *schema.Damage:
+			state.Damage(rec)
+		}
+	}
+	return calls, nil
+}
+
+func (r *run) restart(w *brief, e *schema.Event) *call {
+	c := &call{}
+	c.start(w.kind, e)
+	c.tid, c.lossy, c.claims = w.tid, w.lossy, r.claims[w.judged]
+	return c
+}
+
+// rebuild adds an event to a call that is read again, if it was part of it.
+func (r *run) rebuild(c *call, w *brief, s *replay.Step) {
+	e, n := s.Event, r.note(s.Event.ID)
+	switch line := r.builder.logged && e.PID == 0; {
+	case line:
+	case e.TID != w.tid, !r.builder.both.has(e.Role, e.Phase), !c.takes(e):
+		return
+	case w.kind == opening && (s.Within == nil || s.Within.Enter.ID != w.first), w.kind != opening && s.Within != nil:
+		return
+	}
+	r.builder.add(c, s, n)
+	if e.ID == w.last {
+		r.builder.complete(c)
+	}
+}
