@@ -98,7 +98,7 @@ func functionChecks(m bpf.Machine) []doctorCheck {
 		case m.FunctionsErr != nil:
 			c.State, c.Value = stateUnknown, m.FunctionsErr.Error()
 		case !m.Functions[f.function] && f.fallback:
-			c.State, c.Value = stateNote, "not in this kernel ("+f.config+"); only a fallback where fentry fails"
+			c.State, c.Value = stateNote, "not in this kernel ("+f.config+"); fentry comes before it, but where the kernel preempts"
 		case !m.Functions[f.function]:
 			c.State, c.Value, c.Remedy = stateMissing, "no "+f.function, "a kernel built with "+f.config+"=y has it"
 		}
@@ -110,6 +110,15 @@ func functionChecks(m bpf.Machine) []doctorCheck {
 		tracefs.Value = "not mounted, or not to be read: kretprobes have room for few calls at once; fentry does not need it"
 	}
 	return append(checks, tracefs)
+}
+
+// preemptionCheck says what decides which way of attaching is tried first.
+func preemptionCheck(p bpf.Preemption) doctorCheck {
+	c := doctorCheck{Name: "preemption", State: stateNote, Value: string(p) + ": fentry comes first, it costs least"}
+	if p.Interrupts() {
+		c.Value = string(p) + ": fentry programs may be preempted and miss hits, so kprobe.multi comes first"
+	}
+	return c
 }
 
 const hashTableName = "hash table"

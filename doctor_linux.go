@@ -75,7 +75,7 @@ func diagnose(mode bpf.Mode) diagnosis {
 	}
 	layout := session.Layout()
 	d.Tried, d.Probes = true, probesOf(session.Attempts())
-	d.Checks = append(d.Checks, hashTableCheck(layout.DentryHashtable != 0 && layout.DHashShift != 0))
+	d.Checks = append(d.Checks, preemptionCheck(session.Preemption()), hashTableCheck(layout.DentryHashtable != 0 && layout.DHashShift != 0))
 	if err := session.Close(); err != nil {
 		d.Reason = fmt.Sprintf("detach: %v", err)
 		return d
@@ -124,7 +124,7 @@ func (d *diagnosis) conclude() {
 	}
 	if uncounted > 0 {
 		reasons = append(reasons, fmt.Sprintf("missed hits of %d probes are not counted", uncounted))
-		d.Remedy = "kernels with fentry, and those since 6.7, count them; without --attach kprobe fentry is tried first"
+		d.Remedy = "kernels with fentry, and those since 6.7, count them; without --attach kprobe fentry is tried before single kprobes"
 	}
 	if len(reasons) > 0 {
 		d.Exit, d.Reason = exitNegative, strings.Join(reasons, "; ")

@@ -30,9 +30,9 @@ type Attempt struct {
 }
 
 // Plan returns what would be tried, in order, with nothing attached.
-func Plan(mode Mode) []Attempt {
+func Plan(mode Mode, preempts bool) []Attempt {
 	var attempts []Attempt
-	for _, p := range plan(mode) {
+	for _, p := range plan(mode, preempts) {
 		for _, c := range p.candidates {
 			attempts = append(attempts, newAttempt(p, c))
 		}
@@ -74,6 +74,7 @@ type attacher struct {
 	kprobe     object // kprobe.bpf.c, once needed
 	cache      *btf.Cache
 	counts     bool // the kernel tells what kprobes missed
+	preemption Preemption
 }
 
 // attachAll tries the plan in order. Every candidate is in the attempts, those
@@ -85,7 +86,7 @@ func (a *attacher) attachAll(plan []probe) (all []*attached, attempts []Attempt)
 		for _, c := range p.candidates {
 			try := newAttempt(p, c)
 			if taken != nil {
-				try.Err = fmt.Errorf("not tried: %s is attached", by.Symbol)
+				try.Err = a.notTried(by, try)
 				attempts = append(attempts, try)
 				continue
 			}
@@ -100,6 +101,15 @@ func (a *attacher) attachAll(plan []probe) (all []*attached, attempts []Attempt)
 		}
 	}
 	return all, attempts
+}
+
+// notTried says why a candidate was left out: another one is attached, which came first
+// for a reason of this kernel or because it stands first in the table.
+func (a *attacher) notTried(by, try Attempt) error {
+	if !a.preemption.Interrupts() || try.Attach.kprobes() || !by.Attach.kprobes() {
+		return fmt.Errorf("not tried: %s is attached", by.Symbol)
+	}
+	return fmt.Errorf("not tried: %s is attached; preemption is %s, so such a program would miss hits", by.Symbol, a.preemption)
 }
 
 func (a *attacher) attach(role Role, c candidate) (*attached, error) {

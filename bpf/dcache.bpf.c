@@ -34,47 +34,13 @@
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
-/* ---- processes ---- */
+/* ---- processes, by the tracepoints that tell of them; dcache.h has what is done, and the functions ---- */
 
 /* sched_process_fork(struct task_struct *parent, struct task_struct *child), in the parent */
-static __always_inline void on_fork_enter(__u64 *ctx)
-{
-	const struct task_struct *parent = (const struct task_struct *)ctx[0];
-	const struct task_struct *child = (const struct task_struct *)ctx[1];
-	__u32 from = READ(parent, tgid), to = READ(child, tgid);
-	struct record r = {};
-	__u8 one = 1;
-
-	if (!enabled || from == to)
-		return;
-	if (from == recorder_tgid)
-		last_child = to;
-	begin(&r, ROLE_FORK, ENTER);
-	if ((from == recorder_tgid && follow_children) || bpf_map_lookup_elem(&targets, &from)) {
-		if (bpf_map_update_elem(&targets, &to, &one, 0))
-			lost(LOSS_WATCH_OVERFLOW, &r);
-	}
-	if (!is_target())
-		return;
-	r.flags = to;
-	emit(&r);
-}
-
-PROBE("tp_btf", fork_enter, on_fork_enter(ctx))
+PROBE("tp_btf", fork_enter, fork_event((const struct task_struct *)ctx[0], (const struct task_struct *)ctx[1]))
 
 /* sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm) */
-static __always_inline void on_exec_enter(__u64 *ctx)
-{
-	const struct linux_binprm *bprm = (const struct linux_binprm *)ctx[2];
-	struct record r = {};
-
-	if (!enabled || !is_target())
-		return;
-	begin(&r, ROLE_EXEC, ENTER);
-	emit_path(&r, READ(bprm, filename));
-}
-
-PROBE("tp_btf", exec_enter, on_exec_enter(ctx))
+PROBE("tp_btf", exec_enter, exec_event((const struct linux_binprm *)ctx[2]))
 
 /* sched_process_exit(struct task_struct *p): called by every thread */
 static __always_inline void on_thread_exit(const struct task_struct *p)
@@ -89,7 +55,7 @@ PROBE("tp_btf", thread_exit, on_thread_exit((const struct task_struct *)ctx[0]))
 
 /* ---- asked by BPF_PROG_TEST_RUN ---- */
 
-/* Who is the recorder, and what do two variables hold? Asked once. */
+/* Who is the recorder, and what do three variables hold? Asked once. */
 
 SEC("raw_tp")
 int inspect(__u64 *ctx)
@@ -99,6 +65,8 @@ int inspect(__u64 *ctx)
 		bpf_probe_read_kernel(&hashtable, sizeof(hashtable), (const void *)hashtable_addr);
 	if (shift_addr)
 		bpf_probe_read_kernel(&hash_shift, sizeof(hash_shift), (const void *)shift_addr);
+	if (preempt_addr && !bpf_probe_read_kernel(&preempt_mode, sizeof(preempt_mode), (const void *)preempt_addr))
+		preempt_mode++;
 	return 0;
 }
 

@@ -402,7 +402,44 @@ ENTER_PROBE(evict_enter, evict_event(ENTER))
 
 EXIT_PROBE(evict_exit, evict_event(EXIT))
 
-/* ---- the end of a process; the rest of its life is in dcache.bpf.c ---- */
+/* ---- processes; the tracepoints that tell of them are in dcache.bpf.c ---- */
+
+static __always_inline void fork_event(const struct task_struct *parent, const struct task_struct *child)
+{
+	__u32 from = READ(parent, tgid), to = READ(child, tgid);
+	struct record r = {};
+	__u8 one = 1;
+
+	if (!enabled || from == to)
+		return;
+	if (from == recorder_tgid)
+		last_child = to;
+	begin(&r, ROLE_FORK, ENTER);
+	if ((from == recorder_tgid && follow_children) || bpf_map_lookup_elem(&targets, &from)) {
+		if (bpf_map_update_elem(&targets, &to, &one, 0))
+			lost(LOSS_WATCH_OVERFLOW, &r);
+	}
+	if (!is_target())
+		return;
+	r.flags = to;
+	emit(&r);
+}
+
+/* void wake_up_new_task(struct task_struct *p), in the parent: the child has not run yet */
+ENTER_PROBE(process_fork, fork_event(CURRENT_TASK(), (const struct task_struct *)ARG(0)))
+
+static __always_inline void exec_event(const struct linux_binprm *bprm)
+{
+	struct record r = {};
+
+	if (!enabled || !is_target())
+		return;
+	begin(&r, ROLE_EXEC, ENTER);
+	emit_path(&r, READ(bprm, filename));
+}
+
+/* void security_bprm_committed_creds(const struct linux_binprm *bprm): the old program is gone, the task has its new name */
+ENTER_PROBE(process_exec, exec_event((const struct linux_binprm *)ARG(0)))
 
 #define SIGNAL_GROUP_EXIT 4
 

@@ -45,7 +45,9 @@ const (
 	dcacheProgMoveExit        = "move_exit"
 	dcacheProgOpenEnter       = "open_enter"
 	dcacheProgOpenExit        = "open_exit"
+	dcacheProgProcessExec     = "process_exec"
 	dcacheProgProcessExit     = "process_exit"
+	dcacheProgProcessFork     = "process_fork"
 	dcacheProgRcuEnter        = "rcu_enter"
 	dcacheProgRcuExit         = "rcu_exit"
 	dcacheProgThreadExit      = "thread_exit"
@@ -72,6 +74,8 @@ const (
 	dcacheVarMatchAll         = "match_all"
 	dcacheVarMatchCgroup      = "match_cgroup"
 	dcacheVarMatchComm        = "match_comm"
+	dcacheVarPreemptAddr      = "preempt_addr"
+	dcacheVarPreemptMode      = "preempt_mode"
 	dcacheVarRecordBtf        = "record_btf"
 	dcacheVarRecorderTgid     = "recorder_tgid"
 	dcacheVarSelfTgid         = "self_tgid"
@@ -144,7 +148,9 @@ type dcacheProgramSpecs struct {
 	MoveExit        *ebpf.ProgramSpec `ebpf:"move_exit"`
 	OpenEnter       *ebpf.ProgramSpec `ebpf:"open_enter"`
 	OpenExit        *ebpf.ProgramSpec `ebpf:"open_exit"`
+	ProcessExec     *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit     *ebpf.ProgramSpec `ebpf:"process_exit"`
+	ProcessFork     *ebpf.ProgramSpec `ebpf:"process_fork"`
 	RcuEnter        *ebpf.ProgramSpec `ebpf:"rcu_enter"`
 	RcuExit         *ebpf.ProgramSpec `ebpf:"rcu_exit"`
 	ThreadExit      *ebpf.ProgramSpec `ebpf:"thread_exit"`
@@ -189,6 +195,8 @@ type dcacheVariableSpecs struct {
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
+	PreemptAddr    *ebpf.VariableSpec `ebpf:"preempt_addr"`
+	PreemptMode    *ebpf.VariableSpec `ebpf:"preempt_mode"`
 	RecordBtf      *ebpf.VariableSpec `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
@@ -257,6 +265,8 @@ type dcacheVariables struct {
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
+	PreemptAddr    *ebpf.Variable `ebpf:"preempt_addr"`
+	PreemptMode    *ebpf.Variable `ebpf:"preempt_mode"`
 	RecordBtf      *ebpf.Variable `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
@@ -291,7 +301,9 @@ type dcachePrograms struct {
 	MoveExit        *ebpf.Program `ebpf:"move_exit"`
 	OpenEnter       *ebpf.Program `ebpf:"open_enter"`
 	OpenExit        *ebpf.Program `ebpf:"open_exit"`
+	ProcessExec     *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit     *ebpf.Program `ebpf:"process_exit"`
+	ProcessFork     *ebpf.Program `ebpf:"process_fork"`
 	RcuEnter        *ebpf.Program `ebpf:"rcu_enter"`
 	RcuExit         *ebpf.Program `ebpf:"rcu_exit"`
 	ThreadExit      *ebpf.Program `ebpf:"thread_exit"`
@@ -327,7 +339,9 @@ func (p *dcachePrograms) Close() error {
 		p.MoveExit,
 		p.OpenEnter,
 		p.OpenExit,
+		p.ProcessExec,
 		p.ProcessExit,
+		p.ProcessFork,
 		p.RcuEnter,
 		p.RcuExit,
 		p.ThreadExit,

@@ -12,7 +12,8 @@
 //
 // Both ways of attaching give the same events. They differ in cost (a kprobe costs
 // more) and in what may be missed, which is loss: a trampoline misses hits of its
-// function while another task was preempted inside it; a kretprobe misses calls beyond
+// function while another task is preempted inside its program, so where the kernel
+// preempts kprobe.multi is tried first (preempt.go); a kretprobe misses calls beyond
 // those it has room for (kretprobeCalls at once). Kernels tell of both since 6.7;
 // where they do not Attempt.Uncounted is set. A kretprobe attached through tracefs is
 // an event named dtrec_*/SYMBOL in kprobe_events; it stays there, asleep, if dtrec is

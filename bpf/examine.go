@@ -130,7 +130,8 @@ func functionsIn(path string, names ...string) (map[string]bool, error) {
 var ErrNotTried = errors.New("attaching not tried")
 
 // Look returns the plan without trying it: the error of an attempt is ErrNotTried, or
-// what the kernel's type information has against the candidate.
+// what the kernel's type information has against the candidate. The order is that of
+// what the kernel's version says of its preemption.
 func Look(mode Mode) ([]Attempt, error) {
 	a := attacher{cache: btf.NewCache()}
 	kernel, err := a.cache.Kernel()
@@ -138,7 +139,7 @@ func Look(mode Mode) ([]Attempt, error) {
 		return nil, fmt.Errorf("read the kernel's type information: %w", err)
 	}
 	var attempts []Attempt
-	for _, p := range plan(mode) {
+	for _, p := range plan(mode, preemption(kernelVersion(), 0, false).Interrupts()) {
 		for _, c := range p.candidates {
 			try := newAttempt(p, c)
 			if try.Err = a.checkPrototype(c); c.attach == TPBTF {

@@ -46,7 +46,9 @@ const (
 	kprobeProgMoveExitStash        = "move_exit_stash"
 	kprobeProgOpenEnter            = "open_enter"
 	kprobeProgOpenExit             = "open_exit"
+	kprobeProgProcessExec          = "process_exec"
 	kprobeProgProcessExit          = "process_exit"
+	kprobeProgProcessFork          = "process_fork"
 	kprobeProgRcuEnter             = "rcu_enter"
 	kprobeProgRcuExit              = "rcu_exit"
 	kprobeProgTryKillEnter         = "try_kill_enter"
@@ -74,6 +76,8 @@ const (
 	kprobeVarMatchAll              = "match_all"
 	kprobeVarMatchCgroup           = "match_cgroup"
 	kprobeVarMatchComm             = "match_comm"
+	kprobeVarPreemptAddr           = "preempt_addr"
+	kprobeVarPreemptMode           = "preempt_mode"
 	kprobeVarRecordBtf             = "record_btf"
 	kprobeVarRecorderTgid          = "recorder_tgid"
 	kprobeVarSelfTgid              = "self_tgid"
@@ -146,7 +150,9 @@ type kprobeProgramSpecs struct {
 	MoveExitStash        *ebpf.ProgramSpec `ebpf:"move_exit_stash"`
 	OpenEnter            *ebpf.ProgramSpec `ebpf:"open_enter"`
 	OpenExit             *ebpf.ProgramSpec `ebpf:"open_exit"`
+	ProcessExec          *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit          *ebpf.ProgramSpec `ebpf:"process_exit"`
+	ProcessFork          *ebpf.ProgramSpec `ebpf:"process_fork"`
 	RcuEnter             *ebpf.ProgramSpec `ebpf:"rcu_enter"`
 	RcuExit              *ebpf.ProgramSpec `ebpf:"rcu_exit"`
 	TryKillEnter         *ebpf.ProgramSpec `ebpf:"try_kill_enter"`
@@ -193,6 +199,8 @@ type kprobeVariableSpecs struct {
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
+	PreemptAddr    *ebpf.VariableSpec `ebpf:"preempt_addr"`
+	PreemptMode    *ebpf.VariableSpec `ebpf:"preempt_mode"`
 	RecordBtf      *ebpf.VariableSpec `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
@@ -263,6 +271,8 @@ type kprobeVariables struct {
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
+	PreemptAddr    *ebpf.Variable `ebpf:"preempt_addr"`
+	PreemptMode    *ebpf.Variable `ebpf:"preempt_mode"`
 	RecordBtf      *ebpf.Variable `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
@@ -297,7 +307,9 @@ type kprobePrograms struct {
 	MoveExitStash        *ebpf.Program `ebpf:"move_exit_stash"`
 	OpenEnter            *ebpf.Program `ebpf:"open_enter"`
 	OpenExit             *ebpf.Program `ebpf:"open_exit"`
+	ProcessExec          *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit          *ebpf.Program `ebpf:"process_exit"`
+	ProcessFork          *ebpf.Program `ebpf:"process_fork"`
 	RcuEnter             *ebpf.Program `ebpf:"rcu_enter"`
 	RcuExit              *ebpf.Program `ebpf:"rcu_exit"`
 	TryKillEnter         *ebpf.Program `ebpf:"try_kill_enter"`
@@ -334,7 +346,9 @@ func (p *kprobePrograms) Close() error {
 		p.MoveExitStash,
 		p.OpenEnter,
 		p.OpenExit,
+		p.ProcessExec,
 		p.ProcessExit,
+		p.ProcessFork,
 		p.RcuEnter,
 		p.RcuExit,
 		p.TryKillEnter,

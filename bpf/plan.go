@@ -60,13 +60,15 @@ type Mode uint8
 
 // The modes.
 const (
-	AnyMode    Mode = iota // fentry and fexit, then kprobe.multi, then kprobes one at a time
+	AnyMode    Mode = iota // fentry and fexit, then kprobe.multi, then kprobes one at a time; kprobe.multi first where the kernel preempts
 	FentryMode             // fentry and fexit only
 	KprobeMode             // kprobe.multi, then kprobes one at a time
 )
 
-// ways lists how a function may be attached to in this mode, in the order tried.
-func (m Mode) ways(phase Phase) []Attach {
+// ways lists how a function may be attached to in this mode, in the order tried. Where the
+// kernel preempts a task inside a trampoline's program, the hits of others on that cpu are
+// missed; programs of kprobe.multi run without preemption.
+func (m Mode) ways(phase Phase, preempts bool) []Attach {
 	ways := []Attach{Fentry, KprobeMulti, Kprobe}
 	if phase == Exit {
 		ways = []Attach{Fexit, KretprobeMulti, Kretprobe}
@@ -76,9 +78,11 @@ func (m Mode) ways(phase Phase) []Attach {
 		return ways[:1]
 	case KprobeMode:
 		return ways[1:]
-	default:
-		return ways
 	}
+	if preempts {
+		ways[0], ways[1] = ways[1], ways[0]
+	}
+	return ways
 }
 
 // probe is one role and phase, and where it can be observed.
@@ -103,12 +107,17 @@ type candidate struct {
 }
 
 // plan lists every probe with its candidates in the order tried: every way of the
-// mode, and for each every symbol; tracepoints last.
-func plan(mode Mode) []probe {
+// mode, and for each every symbol. A tracepoint is the last way, but for one that stands
+// first in the table, where the kernel does not preempt its programs (from 7.0 on some do).
+func plan(mode Mode, preempts bool) []probe {
 	probes := roles()
 	for i, p := range probes {
+		ways := append(mode.ways(p.phase, preempts), TPBTF)
+		if p.candidates[0].attach == TPBTF && !preempts {
+			ways = append([]Attach{TPBTF}, mode.ways(p.phase, preempts)...)
+		}
 		var tried []candidate
-		for _, way := range append(mode.ways(p.phase), TPBTF) {
+		for _, way := range ways {
 			for _, c := range p.candidates {
 				if (c.attach == TPBTF) == (way == TPBTF) {
 					c.attach = way
@@ -181,8 +190,14 @@ func roles() []probe {
 			{"vfs_unlink", 0, "unlink3_exit", unlink3, ""},
 			{"vfs_unlink", 0, "unlink2_exit", unlink2, ""},
 		}},
-		{RoleFork, Enter, true, []candidate{{"sched_process_fork", TPBTF, "fork_enter", nil, ""}}},
-		{RoleExec, Enter, false, []candidate{{"sched_process_exec", TPBTF, "exec_enter", nil, ""}}},
+		{RoleFork, Enter, true, []candidate{
+			{"sched_process_fork", TPBTF, "fork_enter", nil, ""},
+			{"wake_up_new_task", 0, "process_fork", []string{"task_struct"}, ""},
+		}},
+		{RoleExec, Enter, false, []candidate{
+			{"sched_process_exec", TPBTF, "exec_enter", nil, ""},
+			{"security_bprm_committed_creds", 0, "process_exec", []string{"linux_binprm"}, ""},
+		}},
 		{RoleExit, Enter, false, []candidate{
 			{"acct_process", 0, "process_exit", []string{}, ""}, // a helper of 5.11, CONFIG_BSD_PROCESS_ACCT
 			{"sched_process_exit", TPBTF, "thread_exit", nil, ""},

@@ -32,7 +32,7 @@ func TestPlanPrograms(t *testing.T) {
 		}
 		delete(unused, "trampoline inspect")
 		delete(unused, "trampoline fstype_of")
-		for _, p := range plan(AnyMode) {
+		for _, p := range plan(AnyMode, true) {
 			for _, c := range p.candidates {
 				object, spec := "trampoline ", trampoline
 				if c.attach.kprobes() {
@@ -75,12 +75,13 @@ func TestObjectsShareMemory(t *testing.T) {
 	}
 }
 
-// Trampolines are tried first, then kprobe.multi, then single kprobes; a mode leaves
-// out the others and never a tracepoint.
+// Trampolines are tried first, then kprobe.multi, then single kprobes; where the kernel
+// preempts, kprobe.multi before both trampolines and tracepoints. A mode leaves out the
+// others and never a tracepoint.
 func TestPlanModes(t *testing.T) {
-	order := func(mode Mode, role Role, phase Phase) string {
+	order := func(mode Mode, preempts bool, role Role, phase Phase) string {
 		var out []string
-		for _, a := range Plan(mode) {
+		for _, a := range Plan(mode, preempts) {
 			if a.Role == role && a.Phase == phase {
 				out = append(out, fmt.Sprint(a.Symbol, " ", a.Attach))
 			}
@@ -88,18 +89,23 @@ func TestPlanModes(t *testing.T) {
 		return strings.Join(out, ", ")
 	}
 	for _, test := range []struct {
-		mode Mode
-		want string
+		mode       Mode
+		preempts   bool
+		open, fork string
 	}{
-		{AnyMode, "do_filp_open 2, do_file_open 2, do_filp_open 8, do_file_open 8, do_filp_open 4, do_file_open 4"},
-		{FentryMode, "do_filp_open 2, do_file_open 2"},
-		{KprobeMode, "do_filp_open 8, do_file_open 8, do_filp_open 4, do_file_open 4"},
+		{AnyMode, false, "do_filp_open 2, do_file_open 2, do_filp_open 8, do_file_open 8, do_filp_open 4, do_file_open 4",
+			"sched_process_fork 5, wake_up_new_task 1, wake_up_new_task 7, wake_up_new_task 3"},
+		{AnyMode, true, "do_filp_open 8, do_file_open 8, do_filp_open 2, do_file_open 2, do_filp_open 4, do_file_open 4",
+			"wake_up_new_task 7, wake_up_new_task 1, wake_up_new_task 3, sched_process_fork 5"},
+		{FentryMode, true, "do_filp_open 2, do_file_open 2", "wake_up_new_task 1, sched_process_fork 5"},
+		{KprobeMode, false, "do_filp_open 8, do_file_open 8, do_filp_open 4, do_file_open 4",
+			"sched_process_fork 5, wake_up_new_task 7, wake_up_new_task 3"},
 	} {
-		if got := order(test.mode, RoleOpen, Exit); got != test.want {
-			t.Errorf("mode %d: open exit is tried as %s, want %s", test.mode, got, test.want)
+		if got := order(test.mode, test.preempts, RoleOpen, Exit); got != test.open {
+			t.Errorf("mode %d, preempts %v: open exit is tried as %s, want %s", test.mode, test.preempts, got, test.open)
 		}
-		if got := order(test.mode, RoleFork, Enter); got != "sched_process_fork 5" {
-			t.Errorf("mode %d: fork is tried as %s", test.mode, got)
+		if got := order(test.mode, test.preempts, RoleFork, Enter); got != test.fork {
+			t.Errorf("mode %d, preempts %v: fork is tried as %s, want %s", test.mode, test.preempts, got, test.fork)
 		}
 	}
 }
@@ -111,7 +117,7 @@ func TestPlanTable(t *testing.T) {
 	}
 	seen := make(map[key]bool)
 	required := make(map[Role]bool)
-	for i, p := range plan(AnyMode) {
+	for i, p := range plan(AnyMode, true) {
 		k := key{p.role, p.phase}
 		if seen[k] {
 			t.Errorf("role %d phase %d is there twice", p.role, p.phase)
@@ -140,8 +146,8 @@ func TestPlanTable(t *testing.T) {
 			t.Errorf("role %d is not required", role)
 		}
 	}
-	if len(Plan(AnyMode)) < len(seen) {
-		t.Errorf("Plan lists %d attempts for %d probes", len(Plan(AnyMode)), len(seen))
+	if len(Plan(AnyMode, true)) < len(seen) {
+		t.Errorf("Plan lists %d attempts for %d probes", len(Plan(AnyMode, true)), len(seen))
 	}
 }
 
@@ -181,7 +187,7 @@ func TestMatchPrototype(t *testing.T) {
 // the first role.
 func TestCheckRequired(t *testing.T) {
 	s := &Session{}
-	for _, a := range Plan(AnyMode) {
+	for _, a := range Plan(AnyMode, true) {
 		a.Attached = a.Symbol != "__d_rehash" && a.Symbol != "do_file_open"
 		if !a.Attached {
 			a.Err = errNoFunction()
@@ -195,5 +201,53 @@ func TestCheckRequired(t *testing.T) {
 	}
 	if !s.has(RoleOpen, Enter) || s.has(RoleInsert, Exit) {
 		t.Error("has is wrong about open or insert")
+	}
+}
+
+// The variable is what a kernel does; without it the version tells what it was built for.
+func TestPreemption(t *testing.T) {
+	const debian = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.1-1 (2026-01-01)"
+	for _, test := range []struct {
+		version  string
+		mode     int32
+		read     bool
+		want     Preemption
+		preempts bool
+	}{
+		{debian, 0, true, PreemptNone, false},
+		{debian, 1, true, PreemptVoluntary, false},
+		{debian, 2, true, PreemptFull, true},
+		{debian, 3, true, PreemptLazy, true},
+		{debian, -1, true, PreemptUnknown, true},
+		{debian, 4, true, PreemptUnknown, true},
+		{debian, 0, false, PreemptUnknown, true},
+		{"#1 SMP Debian 5.10.1-1 (2026-01-01)", 0, false, PreemptBuiltOff, false},
+		{"#1 SMP PREEMPT Thu Jan 1", 0, false, PreemptBuiltOn, true},
+		{"#1 SMP PREEMPT_RT Debian 6.1.1-1", 0, false, PreemptBuiltOn, true},
+	} {
+		if got := preemption(test.version, test.mode, test.read); got != test.want || got.Interrupts() != test.preempts {
+			t.Errorf("%s, mode %d %v: %s, %v; want %s, %v", test.version, test.mode, test.read, got, got.Interrupts(), test.want, test.preempts)
+		}
+	}
+}
+
+// The header says why a trampoline was not tried where the kernel preempts.
+func TestNotTriedSaysWhy(t *testing.T) {
+	for _, test := range []struct {
+		preemption Preemption
+		by, try    Attach
+		want       string
+	}{
+		{PreemptLazy, KprobeMulti, Fentry, "not tried: d_lookup is attached; preemption is lazy, so such a program would miss hits"},
+		{PreemptLazy, KprobeMulti, TPBTF, "not tried: d_lookup is attached; preemption is lazy, so such a program would miss hits"},
+		{PreemptLazy, KprobeMulti, Kprobe, "not tried: d_lookup is attached"},
+		{PreemptLazy, Fentry, Kprobe, "not tried: d_lookup is attached"},
+		{PreemptVoluntary, Fentry, KprobeMulti, "not tried: d_lookup is attached"},
+	} {
+		a := &attacher{preemption: test.preemption}
+		got := a.notTried(Attempt{Symbol: "d_lookup", Attach: test.by}, Attempt{Symbol: "d_lookup", Attach: test.try})
+		if got.Error() != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
 	}
 }

@@ -52,6 +52,7 @@ type Session struct {
 	probes   []*attached
 	attempts []Attempt
 	layout   Layout
+	preempt  Preemption
 	ask      *ebpf.Collection // programs that are run to be asked
 	polled   uint64           // when Losses last looked, nanoseconds since boot
 }
@@ -71,11 +72,11 @@ func Open(c Config) (*Session, error) {
 	if err != nil {
 		return nil, &MissingError{Lack: LackBTF, What: "usable kernel type information (BTF)", Err: err}
 	}
-	ask, self, err := inspect(spec, &layout)
+	s := &Session{layout: layout, mode: c.Attach}
+	self, err := s.inspect(spec)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, errors.Join(refusal(err), s.Close())
 	}
-	s := &Session{layout: layout, mode: c.Attach, ask: ask}
 	if err := c.constants(spec, self, readFacts(kernel)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -100,9 +101,9 @@ func prepare() (*ebpf.CollectionSpec, *btf.Cache, error) {
 }
 
 // inspect loads the programs that are asked by running them, and runs the one of that
-// name once: it completes the layout with the values of kernel variables, and returns
-// this process's tgid as the kernel counts.
-func inspect(spec *ebpf.CollectionSpec, layout *Layout) (ask *ebpf.Collection, self uint32, err error) {
+// name once: it completes the layout with the values of kernel variables, tells when the
+// kernel preempts, and returns this process's tgid as the kernel counts.
+func (s *Session) inspect(spec *ebpf.CollectionSpec) (self uint32, err error) {
 	spec = spec.Copy()
 	spec.Programs = map[string]*ebpf.ProgramSpec{"inspect": spec.Programs["inspect"], "fstype_of": spec.Programs["fstype_of"]}
 	for name := range spec.Maps {
@@ -110,31 +111,33 @@ func inspect(spec *ebpf.CollectionSpec, layout *Layout) (ask *ebpf.Collection, s
 			delete(spec.Maps, name)
 		}
 	}
-	symbols := symbolAddresses("/proc/kallsyms", "dentry_hashtable", "__dentry_hashtable", "d_hash_shift")
+	symbols := symbolAddresses("/proc/kallsyms", "dentry_hashtable", "__dentry_hashtable", "d_hash_shift", "preempt_dynamic_mode")
 	table := symbols["dentry_hashtable"]
 	if table == 0 {
 		table = symbols["__dentry_hashtable"]
 	}
-	if err := setAll(spec, map[string]any{"hashtable_addr": table, "shift_addr": symbols["d_hash_shift"]}); err != nil {
-		return nil, 0, err
+	addresses := map[string]any{"hashtable_addr": table, "shift_addr": symbols["d_hash_shift"], "preempt_addr": symbols["preempt_dynamic_mode"]}
+	if err := setAll(spec, addresses); err != nil {
+		return 0, err
 	}
-	if ask, err = ebpf.NewCollection(spec); err != nil {
-		return nil, 0, oneLine(err)
+	if s.ask, err = ebpf.NewCollection(spec); err != nil {
+		return 0, oneLine(err)
 	}
-	if _, err = ask.Programs["inspect"].Run(&ebpf.RunOptions{}); err == nil {
-		err = errors.Join(
-			ask.Variables["self_tgid"].Get(&self),
-			ask.Variables["hashtable"].Get(&layout.DentryHashtable),
-			ask.Variables["hash_shift"].Get(&layout.DHashShift))
-	} else {
-		err = fmt.Errorf("run inspect: %w", err)
+	if _, err := s.ask.Programs["inspect"].Run(&ebpf.RunOptions{}); err != nil {
+		return 0, fmt.Errorf("run inspect: %w", err)
 	}
-	if err != nil {
-		ask.Close()
-		return nil, 0, err
-	}
-	return ask, self, nil
+	var mode int32
+	err = errors.Join(
+		s.ask.Variables["self_tgid"].Get(&self),
+		s.ask.Variables["hashtable"].Get(&s.layout.DentryHashtable),
+		s.ask.Variables["hash_shift"].Get(&s.layout.DHashShift),
+		s.ask.Variables["preempt_mode"].Get(&mode))
+	s.preempt = preemption(kernelVersion(), mode-1, mode != 0)
+	return self, err
 }
+
+// Preemption tells when this kernel preempts; it decides which way of attaching comes first.
+func (s *Session) Preemption() Preemption { return s.preempt }
 
 // FilesystemType returns the name of the struct file_system_type at an address, cut at 15
 // bytes; empty where it could not be read. One goroutine at a time may call it, beside
@@ -196,15 +199,15 @@ func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 	if err != nil {
 		return err
 	}
-	a := &attacher{trampoline: object{spec, s.maps}, cache: cache, counts: countsMissed(kernel)}
-	s.probes, s.attempts = a.attachAll(plan(s.mode))
+	a := &attacher{trampoline: object{spec, s.maps}, cache: cache, counts: countsMissed(kernel), preemption: s.preempt}
+	s.probes, s.attempts = a.attachAll(plan(s.mode, s.preempt.Interrupts()))
 	s.kprobe = a.kprobe
 	return s.checkRequired()
 }
 
 // checkRequired returns what is missing, a role at a time.
 func (s *Session) checkRequired() error {
-	for _, p := range plan(s.mode) {
+	for _, p := range plan(s.mode, s.preempt.Interrupts()) {
 		if !p.required || s.has(p.role, p.phase) {
 			continue
 		}

@@ -23,6 +23,7 @@ const volatile __u32 dcache_op_hash = 0;
 const volatile __u64 wakeup_bytes = 0;        /* wake the reader when so much is waiting */
 const volatile __u64 hashtable_addr = 0;      /* &dentry_hashtable, 0 unknown */
 const volatile __u64 shift_addr = 0;          /* &d_hash_shift, 0 unknown */
+const volatile __u64 preempt_addr = 0;        /* &preempt_dynamic_mode, 0 unknown */
 
 /* Written while running. */
 __u32 enabled = 0;        /* by user space: all probes are attached */
@@ -32,6 +33,7 @@ __u32 self_tgid = 0;      /* by inspect */
 __u32 last_child = 0;     /* tgid of the process the recorder started last */
 __u64 hashtable = 0;      /* by inspect */
 __u32 hash_shift = 0;     /* by inspect */
+__s32 preempt_mode = 0;   /* by inspect: preempt_dynamic_mode + 1, 0 unknown */
 __u64 fstype_addr = 0;    /* by user space, for fstype_of: a struct file_system_type */
 __u64 fstype_name[2] = {}; /* by fstype_of: its name, NUL-terminated */
 

@@ -15,7 +15,7 @@ import (
 // the other way round.
 func TestPlanFitsCatalogue(t *testing.T) {
 	planned := make(map[schema.Role]map[schema.Phase]bool)
-	for _, a := range bpf.Plan(bpf.AnyMode) {
+	for _, a := range bpf.Plan(bpf.AnyMode, true) {
 		role, phase := schema.Role(a.Role), schema.Phase(a.Phase)
 		if _, ok := shapeOf(role, phase); !ok {
 			t.Errorf("%s: the catalogue has no %s %s", a.Symbol, role.Label(), phase)

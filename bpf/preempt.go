@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Preemption says when this kernel takes the cpu from a task that is inside it.
+type Preemption string
+
+// What there is. "preempt=" on the kernel's command line chooses, where it is dynamic.
+const (
+	PreemptUnknown   Preemption = "not known"
+	PreemptNone      Preemption = "none"
+	PreemptVoluntary Preemption = "voluntary"
+	PreemptFull      Preemption = "full"
+	PreemptLazy      Preemption = "lazy"
+	PreemptBuiltOff  Preemption = "none or voluntary"
+	PreemptBuiltOn   Preemption = "full or lazy"
+)
+
+// Interrupts reports whether a program may be preempted; where it is not known it may.
+func (p Preemption) Interrupts() bool {
+	return p != PreemptNone && p != PreemptVoluntary && p != PreemptBuiltOff
+}
+
+// preemption tells it from the variable preempt_dynamic_mode, where that could be read,
+// or else from the words that a kernel's build puts into its version.
+func preemption(version string, mode int32, read bool) Preemption {
+	modes := []Preemption{PreemptNone, PreemptVoluntary, PreemptFull, PreemptLazy}
+	words := strings.Fields(version)
+	switch {
+	case read && mode >= 0 && int(mode) < len(modes):
+		return modes[mode]
+	case read, slices.Contains(words, "PREEMPT_DYNAMIC"):
+		return PreemptUnknown
+	case slices.Contains(words, "PREEMPT"), slices.Contains(words, "PREEMPT_RT"):
+		return PreemptBuiltOn
+	}
+	return PreemptBuiltOff
+}
+
+// kernelVersion is the version of uname(2).
+func kernelVersion() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return "PREEMPT_DYNAMIC" // and so not known
+	}
+	return unix.ByteSliceToString(u.Version[:])
+}
