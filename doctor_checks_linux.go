@@ -109,6 +109,10 @@ func functionChecks(m bpf.Machine) []doctorCheck {
 		tracefs.State = stateNote
 		tracefs.Value = "not mounted, or not to be read: kretprobes have room for few calls at once; fentry does not need it"
 	}
+	if len(m.Leftovers) > 0 {
+		tracefs.State = stateNote
+		tracefs.Value = "mounted; left there by a killed recorder: " + strings.Join(m.Leftovers, ", ") + "; the next recording removes it"
+	}
 	return append(checks, tracefs)
 }
 

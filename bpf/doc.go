@@ -16,8 +16,8 @@
 // preempts kprobe.multi is tried first (preempt.go); a kretprobe misses calls beyond
 // those it has room for (kretprobeCalls at once). Kernels tell of both since 6.7;
 // where they do not Attempt.Uncounted is set. A kretprobe attached through tracefs is
-// an event named dtrec_*/SYMBOL in kprobe_events; it stays there, asleep, if dtrec is
-// killed by SIGKILL.
+// an event named dtrec_PID_*/SYMBOL in kprobe_events; it stays there, asleep, if dtrec is
+// killed by SIGKILL, until the next recording removes it (leftover.go).
 package bpf
 
 //go:generate go tool bpf2go -cc clang-16 -strip llvm-strip-16 -target bpfel -tags linux -no-global-types -cflags "-mcpu=v2 -Wall -Werror" dcache dcache.bpf.c

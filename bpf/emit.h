@@ -8,23 +8,25 @@
 
 #include "target.h"
 
-static __always_inline void lost(__u32 cause, const struct record *r)
+/* What was lost happened between r->time and `until`. Of several times the window keeps the least and the largest; the
+ * largest is never set back, so that a program that is preempted in here cannot hide what another one counts meanwhile. */
+static __always_inline void lost_within(__u32 cause, const struct record *r, __u64 until)
 {
 	__u32 i = ((__u32)r->cpu * LOSS_CAUSES + cause) * LOSS_ROLES + r->role;
 	struct loss_slot *slot = bpf_map_lookup_elem(&losses, &i);
 
 	if (!slot)
 		return;
-	/* Not every loss is counted when it happens: a missed exit by its entry's time (stash.h). */
-	if (slot->count == slot->acked) {
+	if (slot->count == slot->acked || r->time < slot->first)
 		slot->first = r->time;
-		slot->last = r->time;
-	}
-	if (r->time < slot->first)
-		slot->first = r->time;
-	if (r->time > slot->last)
-		slot->last = r->time;
+	if (until > slot->last)
+		slot->last = until;
 	__sync_fetch_and_add(&slot->count, 1);
+}
+
+static __always_inline void lost(__u32 cause, const struct record *r)
+{
+	lost_within(cause, r, r->time);
 }
 
 static __always_inline void begin(struct record *r, enum role role, enum phase phase)

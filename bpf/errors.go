@@ -44,6 +44,21 @@ func (e *MissingError) Error() string {
 // Unwrap returns what the kernel answered.
 func (e *MissingError) Unwrap() error { return e.Err }
 
+// SizeError says that the kernel gives no memory for so much as was asked for.
+type SizeError struct {
+	Flag  string // of record
+	Value uint32
+	Err   error
+}
+
+// Error names the value.
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("%s %d is more than this kernel gives: %v", e.Flag, e.Value, e.Err)
+}
+
+// Unwrap returns what the kernel answered.
+func (e *SizeError) Unwrap() error { return e.Err }
+
 const (
 	capSysAdmin = 21
 	capPerfmon  = 38

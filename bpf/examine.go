@@ -29,6 +29,7 @@ type Machine struct {
 	UnprivilegedBPF string   // kernel.unprivileged_bpf_disabled; empty where unknown
 	JIT             string   // net.core.bpf_jit_enable; empty where unknown
 	TraceFS         bool     // mounted and readable
+	Leftovers       []string // events in it of recorders that were killed
 	Functions       map[string]bool
 	FunctionsErr    error // why kallsyms could not be read
 }
@@ -60,7 +61,8 @@ func Examine() Machine {
 	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) == nil {
 		m.Memlock = limit.Cur
 	}
-	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
+	_, m.Leftovers = findLeftovers()
+	for _, dir := range tracefsDirs() {
 		_, err := os.Stat(dir + "/kprobe_events")
 		m.TraceFS = m.TraceFS || err == nil
 	}

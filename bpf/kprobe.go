@@ -132,7 +132,7 @@ func attachSymbol(prog *ebpf.Program, c candidate) (link.Link, error) {
 		return link.Kprobe(c.symbol, prog, nil)
 	case Kretprobe:
 		// Only tracefs takes a number of calls; it may not be mounted.
-		l, err := link.Kretprobe(c.symbol, prog, &link.KprobeOptions{RetprobeMaxActive: kretprobeCalls, TraceFSPrefix: "dtrec"})
+		l, err := link.Kretprobe(c.symbol, prog, &link.KprobeOptions{RetprobeMaxActive: kretprobeCalls, TraceFSPrefix: tracefsGroup()})
 		if err != nil {
 			l, err = link.Kretprobe(c.symbol, prog, nil)
 		}

@@ -5,8 +5,11 @@
 package bpf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/cilium/ebpf"
 )
@@ -40,7 +43,10 @@ type Loss struct {
 
 // lossMemory is the array of struct loss_slot, mapped.
 type lossMemory struct {
-	memory *ebpf.Memory
+	memory interface {
+		io.ReaderAt
+		io.WriterAt
+	}
 	buf    []byte   // a copy of it
 	told   []uint64 // by slot: the latest loss reported, nanoseconds since boot
 	looked uint64   // when take last looked, nanoseconds since boot
@@ -54,47 +60,58 @@ func newLossMemory(m *ebpf.Map) (*lossMemory, error) {
 	return &lossMemory{memory, make([]byte, m.MaxEntries()*slotSize), make([]uint64, m.MaxEntries()), 0}, nil
 }
 
+// Lag is how far a record's time, or a loss's, may lie behind the moment in which it can be
+// read: a program takes the time first, and a place in the buffer or the counters after that.
+// In between the CPU of a virtual machine may stand still; on a host with ten times the load
+// it can carry, 41 ms were seen.
+const Lag = 120 * time.Millisecond
+
 // take appends what was lost since the last call, and acknowledges it: the next
 // loss in a slot opens a new window. A loss that comes between the reading and the
 // acknowledging finds the older window open; it came after the last look, and its
-// window begins there.
+// window begins there, less the lag. Only of exits that were never seen nobody knows
+// since when they are missing: their window is as long as it is.
 func (l *lossMemory) take(dst []Loss) ([]Loss, error) {
-	since := l.looked
+	since := l.looked - min(l.looked, uint64(Lag))
 	l.looked = Now()
 	if _, err := l.memory.ReadAt(l.buf, 0); err != nil {
 		return dst, fmt.Errorf("read loss counters: %w", err)
 	}
-	for off := 0; off < len(l.buf); off += slotSize {
-		loss, count := slotLoss(l.buf[off:], off/slotSize)
-		if loss.Count == 0 {
+	for i := range l.told {
+		slot := l.buf[i*slotSize:][:slotSize]
+		if bytes.Equal(slot[:8], slot[8:16]) {
 			continue
 		}
-		i := off / slotSize
-		if loss.First <= l.told[i] {
+		// The count first: what it counts is within the window read after it.
+		if _, err := l.memory.ReadAt(slot[:8], int64(i*slotSize)); err != nil {
+			return dst, fmt.Errorf("read loss counters: %w", err)
+		}
+		if _, err := l.memory.ReadAt(slot[16:], int64(i*slotSize)+16); err != nil {
+			return dst, fmt.Errorf("read loss counters: %w", err)
+		}
+		loss := slotLoss(slot, i)
+		if loss.First <= l.told[i] && loss.Cause != LossMissed {
 			loss.First = min(max(loss.First, since), loss.Last)
 		}
 		l.told[i] = loss.Last
 		dst = append(dst, loss)
-		var acked [8]byte
-		binary.LittleEndian.PutUint64(acked[:], count)
-		if _, err := l.memory.WriteAt(acked[:], int64(off)+8); err != nil {
+		if _, err := l.memory.WriteAt(slot[:8], int64(i*slotSize)+8); err != nil {
 			return dst, fmt.Errorf("acknowledge loss: %w", err)
 		}
 	}
 	return dst, nil
 }
 
-// slotLoss reads slot i, whose bytes b starts with: the loss not yet acknowledged,
-// and the count to acknowledge.
-func slotLoss(b []byte, i int) (loss Loss, count uint64) {
+// slotLoss reads slot i: the loss not yet acknowledged.
+func slotLoss(b []byte, i int) Loss {
 	le := binary.LittleEndian
-	count = le.Uint64(b)
+	first := le.Uint64(b[16:])
 	return Loss{
 		Cause: Cause(i / lossRoles % lossCauses),
 		Role:  Role(i % lossRoles),
 		CPU:   uint32(i / lossRoles / lossCauses),
-		Count: count - le.Uint64(b[8:]),
-		First: le.Uint64(b[16:]),
-		Last:  le.Uint64(b[24:]),
-	}, count
+		Count: le.Uint64(b) - le.Uint64(b[8:]),
+		First: first,
+		Last:  max(first, le.Uint64(b[24:])),
+	}
 }

@@ -146,10 +146,86 @@ func TestSlotLoss(t *testing.T) {
 	for i, v := range []uint64{10, 4, 1000, 2000} {
 		binary.LittleEndian.PutUint64(slot[8*i:], v)
 	}
-	loss, count := slotLoss(slot, (cpu*lossCauses+int(cause))*lossRoles+int(role))
-	want := Loss{Cause: cause, Role: role, CPU: cpu, Count: 6, First: 1000, Last: 2000}
-	if loss != want || count != 10 {
-		t.Errorf("got %+v, acknowledge %d; want %+v, 10", loss, count, want)
+	loss := slotLoss(slot, (cpu*lossCauses+int(cause))*lossRoles+int(role))
+	if want := (Loss{Cause: cause, Role: role, CPU: cpu, Count: 6, First: 1000, Last: 2000}); loss != want {
+		t.Errorf("got %+v, want %+v", loss, want)
+	}
+}
+
+// slots are struct loss_slot of one cpu, as the kernel side writes them.
+type slots struct {
+	b     []byte
+	onAck func() // what is lost just before an acknowledgement is there
+}
+
+func (s *slots) ReadAt(p []byte, off int64) (int, error) { return copy(p, s.b[off:]), nil }
+
+func (s *slots) WriteAt(p []byte, off int64) (int, error) {
+	if s.onAck != nil {
+		s.onAck()
+		s.onAck = nil
+	}
+	return copy(s.b[off:], p), nil
+}
+
+// lose is lost_within of emit.h.
+func (s *slots) lose(cause Cause, role Role, first, last uint64) {
+	le := binary.LittleEndian
+	slot := s.b[(int(cause)*lossRoles+int(role))*slotSize:]
+	if le.Uint64(slot) == le.Uint64(slot[8:]) || first < le.Uint64(slot[16:]) {
+		le.PutUint64(slot[16:], first)
+	}
+	le.PutUint64(slot[24:], max(last, le.Uint64(slot[24:])))
+	le.PutUint64(slot, le.Uint64(slot)+1)
+}
+
+// A loss in the moment between reading and acknowledging is told the next time, in a
+// window that has it in it and reaches back no further than it need; that of an exit
+// which was never seen reaches back to the entry.
+func TestLossWindows(t *testing.T) {
+	newLosses := func() (*slots, *lossMemory) {
+		s := &slots{b: make([]byte, lossCauses*lossRoles*slotSize)}
+		return s, &lossMemory{memory: s, buf: make([]byte, len(s.b)), told: make([]uint64, lossCauses*lossRoles)}
+	}
+	take := func(l *lossMemory) []Loss {
+		got, err := l.take(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for _, cause := range []Cause{LossRingBuffer, LossMissed} {
+		s, l := newLosses()
+		start := Now()
+		s.lose(cause, RoleOpen, start, start)
+		var raced uint64
+		s.onAck = func() { raced = Now(); s.lose(cause, RoleOpen, raced, raced) }
+		if got := take(l); len(got) != 1 || got[0].Count != 1 || got[0].First != start || got[0].Last != start {
+			t.Errorf("cause %d, the first look: %+v", cause, got)
+		}
+		looked := l.looked
+		got := take(l)
+		if len(got) != 1 || got[0].Count != 1 || got[0].First > raced || got[0].Last < raced || got[0].First > looked {
+			t.Errorf("cause %d, lost at %d, looked at %d: %+v", cause, raced, looked, got)
+		}
+		if cause == LossMissed && got[0].First != start {
+			t.Errorf("an exit may be missing since %d: %+v", start, got)
+		}
+		if got := take(l); len(got) != 0 {
+			t.Errorf("cause %d, nothing lost: %+v", cause, got)
+		}
+		later := Now()
+		s.lose(cause, RoleOpen, later, later)
+		if got := take(l); len(got) != 1 || got[0].First != later || got[0].Last != later {
+			t.Errorf("cause %d, another window, at %d: %+v", cause, later, got)
+		}
+	}
+	s, l := newLosses()
+	now := Now()
+	s.lose(LossMissed, RoleUnlink, now, now)
+	s.lose(LossMissed, RoleUnlink, 5, now-1) // entered before, found missing before
+	if got := take(l); len(got) != 1 || got[0].First != 5 || got[0].Last != now {
+		t.Errorf("the older one found later: %+v", got)
 	}
 }
 
@@ -167,5 +243,26 @@ func TestDecodeShort(t *testing.T) {
 	raw[74] = 200 // more name than there is
 	if _, err := r.Decode(raw); err == nil {
 		t.Error("a name beyond the end is decoded")
+	}
+}
+
+// A fork missed where the child would be followed hides all that the child does.
+func TestCauseOfMiss(t *testing.T) {
+	for _, test := range []struct {
+		config Config
+		role   Role
+		want   Cause
+	}{
+		{Config{FollowChildren: true}, RoleFork, LossWatchOverflow},
+		{Config{FollowChildren: true}, RoleOpen, LossMissed},
+		{Config{PIDs: []uint32{1}, Comm: "x"}, RoleFork, LossWatchOverflow},
+		{Config{}, RoleFork, LossWatchOverflow}, // to adopt what it starts
+		{Config{All: true}, RoleFork, LossMissed},
+		{Config{Comm: "x"}, RoleFork, LossMissed},
+	} {
+		s := &Session{follows: test.config.follows()}
+		if got := s.causeOfMiss(test.role); got != test.want {
+			t.Errorf("%+v, role %d: cause %d, want %d", test.config, test.role, got, test.want)
+		}
 	}
 }

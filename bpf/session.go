@@ -33,6 +33,12 @@ type Config struct {
 	WatchLimit uint32 // most dentries watched at once; 0: 65536
 }
 
+// follows reports whether some target is one because of who started it, also one that is
+// yet to be adopted.
+func (c *Config) follows() bool {
+	return c.FollowChildren || len(c.PIDs) > 0 || !c.All && c.Comm == "" && c.Cgroup == ""
+}
+
 // Defaults of Config.
 const (
 	DefaultRingBytes  = 16 << 20
@@ -53,6 +59,7 @@ type Session struct {
 	attempts []Attempt
 	layout   Layout
 	preempt  Preemption
+	follows  bool             // what a target starts is a target
 	ask      *ebpf.Collection // programs that are run to be asked
 	polled   uint64           // when Losses last looked, nanoseconds since boot
 }
@@ -72,7 +79,7 @@ func Open(c Config) (*Session, error) {
 	if err != nil {
 		return nil, &MissingError{Lack: LackBTF, What: "usable kernel type information (BTF)", Err: err}
 	}
-	s := &Session{layout: layout, mode: c.Attach}
+	s := &Session{layout: layout, mode: c.Attach, follows: c.follows()}
 	self, err := s.inspect(spec)
 	if err != nil {
 		return nil, errors.Join(refusal(err), s.Close())
@@ -170,9 +177,18 @@ func setAll(spec *ebpf.CollectionSpec, values map[string]any) error {
 }
 
 func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) error {
+	sized, err := sizedMaps(spec)
+	defer func() {
+		for _, m := range sized {
+			m.Close() // the collection has its own descriptors
+		}
+	}()
+	if err != nil {
+		return err
+	}
 	shared := spec.Copy()
 	shared.Programs = nil
-	coll, err := ebpf.NewCollection(shared)
+	coll, err := ebpf.NewCollectionWithOptions(shared, ebpf.CollectionOptions{MapReplacements: sized})
 	if err != nil {
 		return refusal(err)
 	}
@@ -190,7 +206,42 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 			return fmt.Errorf("target process %d: %w", pid, err)
 		}
 	}
-	return s.attach(spec, cache)
+	if err := s.attach(spec, cache); err != nil {
+		return err
+	}
+	return s.closeUnused()
+}
+
+// sizedMaps creates the maps whose sizes a user chooses.
+func sizedMaps(spec *ebpf.CollectionSpec) (map[string]*ebpf.Map, error) {
+	maps := make(map[string]*ebpf.Map)
+	for name, flag := range map[string]string{"events": "--buffer", "watch": "--watch"} {
+		m, err := ebpf.NewMap(spec.Maps[name])
+		var errno unix.Errno
+		if errors.As(err, &errno) && (errno == unix.ENOMEM || errno == unix.E2BIG || errno == unix.EINVAL) {
+			return maps, &SizeError{Flag: flag, Value: spec.Maps[name].MaxEntries, Err: errno}
+		}
+		if err != nil {
+			return maps, refusal(err)
+		}
+		maps[name] = m
+	}
+	return maps, nil
+}
+
+// closeUnused closes what was only needed to attach: the programs in the kernel hold
+// their maps themselves.
+func (s *Session) closeUnused() error {
+	errs := []error{s.kprobe.closeStash(), s.ask.Programs["inspect"].Close()}
+	s.kprobe = object{}
+	delete(s.ask.Programs, "inspect")
+	for name, m := range s.maps {
+		if name != "events" && name != "targets" && name != "losses" {
+			errs = append(errs, m.Close())
+			delete(s.maps, name)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // attach tries the plan.
@@ -355,11 +406,20 @@ func (s *Session) Losses(dst []Loss) ([]Loss, error) {
 			break
 		}
 		if n > 0 {
-			dst = append(dst, Loss{Cause: LossMissed, Role: p.role, Count: n, First: s.polled, Last: now})
+			dst = append(dst, Loss{Cause: s.causeOfMiss(p.role), Role: p.role, Count: n, First: s.polled, Last: Now()})
 		}
 	}
 	s.polled = now
 	return dst, err
+}
+
+// causeOfMiss: who is followed by its parent's fork is not where that was missed, and then
+// all it does is missing.
+func (s *Session) causeOfMiss(role Role) Cause {
+	if role == RoleFork && s.follows {
+		return LossWatchOverflow
+	}
+	return LossMissed
 }
 
 // Close detaches everything and gives the memory back. Drain first.

@@ -34,15 +34,17 @@ static __always_inline __u64 stash_key(enum role role)
 	return (__u64)role << 32 | (__u32)bpf_get_current_pid_tgid();
 }
 
-/* An exit that is not in the trace, of a call entered at `time`; 0: now. */
+/* An exit that is not in the trace, of a call entered at `time`; 0: now. It was some time since. */
 static __always_inline void lost_exit(enum role role, __u64 time)
 {
 	struct record r = {};
+	__u64 now;
 
 	begin(&r, role, EXIT);
+	now = r.time;
 	if (time)
 		r.time = time;
-	lost(LOSS_MISSED, &r);
+	lost_within(LOSS_MISSED, &r, now);
 }
 
 /*
@@ -65,7 +67,10 @@ static __always_inline __u64 drop_returned(struct calls *calls, enum role role, 
 	return depth;
 }
 
-/* Keeps arg, a dentry, for the exit, if that will be recorded. */
+/*
+ * Keeps arg, a dentry, for the exit, if that will be recorded, or is inside a call of which
+ * it will be: whose exit would take this one's for its own.
+ */
 static __always_inline void stash(enum role role, __u64 arg, __u64 sp)
 {
 	__u64 key = stash_key(role), depth = 0;
@@ -75,9 +80,9 @@ static __always_inline void stash(enum role role, __u64 arg, __u64 sp)
 	if (!enabled)
 		return;
 	target = is_target();
-	if (!target && !match_all && !bpf_map_lookup_elem(&watch, &arg))
-		return;
 	calls = bpf_map_lookup_elem(&stashed, &key);
+	if (!calls && !target && !match_all && !bpf_map_lookup_elem(&watch, &arg))
+		return;
 	if (!calls) {
 		struct calls first = {};
 
@@ -89,7 +94,9 @@ static __always_inline void stash(enum role role, __u64 arg, __u64 sp)
 	}
 	depth = drop_returned(calls, role, sp);
 	if (depth >= MAX_NESTED) {
-		lost_exit(role, calls->call[0].time);
+#pragma unroll
+		for (int i = 0; i < MAX_NESTED; i++)
+			lost_exit(role, calls->call[i].time);
 		depth = 0;
 	}
 	calls->call[depth % MAX_NESTED].arg = arg;

@@ -12,7 +12,7 @@ import (
 
 const (
 	drainEvery = 25 * time.Millisecond
-	lossEvery  = 20 * time.Millisecond
+	lossEvery  = 20 * time.Millisecond // less than drainEvery: where nothing is in a hurry, at every turn
 	chunkBytes = 1 << 20
 	maxChunks  = 64 // read and not yet written; then the ring buffer fills, and loss is counted
 )
@@ -70,11 +70,11 @@ func (d *drain) finish() error {
 	}
 }
 
-// turn reads until the deadline, and sends what it found. More says that the chunk
-// was full before the ring buffer was empty.
+// turn reads until the deadline, and sends what it found: unless the chunk was full
+// before the ring buffer was empty (more), all that happened before the deadline.
 func (d *drain) turn(deadline time.Time) (more bool, err error) {
 	c := d.chunk()
-	b := batch{horizon: bpf.Now()}
+	b := batch{horizon: bpf.Now() + uint64(max(0, time.Until(deadline)))}
 	c.raw, more, err = d.src.Drain(c.raw, deadline)
 	if err != nil {
 		return false, err

@@ -11,11 +11,8 @@ import (
 	"github.com/dtrec/dtrec/bpf"
 )
 
-// slack is how far, in nanoseconds, a record may lie behind a later one of the ring
-// buffer: a program takes the time first and its place in the buffer after that. In
-// between the CPU of a virtual machine may stand still; on a host with ten times the
-// load it can carry, 41 ms were seen.
-const slack = 200_000_000
+// slack is how far, in nanoseconds, a record may lie behind a later one of the ring buffer.
+const slack = uint64(bpf.Lag)
 
 // chunk is a piece of memory the drain fills with raw records.
 type chunk struct {

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -237,7 +239,7 @@ func TestSorter(t *testing.T) {
 		now += uint64(rng.IntN(1_000_000))
 		at := now
 		if rng.IntN(3) == 0 {
-			at -= min(at, uint64(rng.IntN(slack)))
+			at -= min(at, uint64(rng.IntN(int(slack))))
 		}
 		c := &chunk{raw: raw(at, 1, "x")}
 		ids[c] = i
@@ -259,6 +261,23 @@ func TestSorter(t *testing.T) {
 		if a.time > b.time || a.time == b.time && ids[a.in] > ids[b.in] {
 			t.Fatalf("record %d: %d after %d", i, b.time, a.time)
 		}
+	}
+}
+
+// What a kill -9 costs is what FORMAT.md says: the sum of what an event waits for.
+func TestKillCosts(t *testing.T) {
+	if cost := bpf.Lag + flushEvery + drainEvery; cost > 250*time.Millisecond || lossEvery >= drainEvery {
+		t.Errorf("an event waits up to %v to be written, and for a look at the losses", cost)
+	}
+	format, err := os.ReadFile("../schema/FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(string(format)), " ")
+	want := fmt.Sprintf("at most the last %d ms, and what a busy machine adds: the events wait %d ms to be read, %d ms to be put in order and %d ms for their frame to end",
+		(bpf.Lag + flushEvery + drainEvery).Milliseconds(), drainEvery.Milliseconds(), bpf.Lag.Milliseconds(), flushEvery.Milliseconds())
+	if !strings.Contains(text, want) {
+		t.Errorf("FORMAT.md does not say %q", want)
 	}
 }
 

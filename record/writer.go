@@ -15,8 +15,10 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// flushEvery bounds what a kill -9 costs.
-const flushEvery = 250 * time.Millisecond
+// flushEvery is how long an event waits for its frame to be written. What a kill -9 costs
+// is at most that, the slack before it, and a turn of the drain before that: 245 ms, and
+// what a busy machine adds.
+const flushEvery = 100 * time.Millisecond
 
 // smallFrame is how many events a frame has at most when the file's size is limited.
 const smallFrame = 2048
@@ -78,7 +80,8 @@ func (w *writer) run(in <-chan batch) {
 		if limit := min(b.horizon, w.settled); limit > slack {
 			w.writeNotes(limit - slack)
 		}
-		if now := time.Now(); now.Sub(w.flushed) >= flushEvery {
+		// Now, unless there is a turn to come before it is time.
+		if now := time.Now(); now.Sub(w.flushed) > flushEvery-drainEvery {
 			w.flushed = now
 			w.fail(w.trace.Flush())
 		}
