@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 
 # Kernels that make test boots, and those of the matrix; scripts/fetch-kernel knows more.
 KERNELS ?= 6.1 6.12 newest
-MATRIX  ?= 5.10 6.1 6.12 6.18 7.0 newest
+MATRIX  ?= 5.10 6.1 6.12 6.18 6.19 7.0 7.1 newest
 
 .PHONY: build install demo test unit kernel matrix bench samples generate clean
 

@@ -10,8 +10,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"syscall"
 
+	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/record/dmesg"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -22,6 +23,7 @@ import (
 // importOptions are the flags of import as given.
 type importOptions struct {
 	output  string
+	force   bool
 	format  outputFormat
 	unknown bool
 }
@@ -50,6 +52,7 @@ dtrec itself.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "dtrec.pb", "write the trace to `FILE`, - for stdout")
+	addForceFlag(cmd, &o.force)
 	f.StringVar((*string)(&o.format), "format", string(o.format), "`FORMAT` of the log: dmesg")
 	f.BoolVar(&o.unknown, "unknown", false, "list the lines not understood on stderr")
 	return cmd
@@ -61,6 +64,9 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	}
 	if out, ok := cmd.OutOrStdout().(*os.File); ok && o.output == "-" && term.IsTerminal(int(out.Fd())) {
 		return &exitError{exitTrouble, errors.New("a trace is binary and stdout is a terminal"), "name a file: -o FILE"}
+	}
+	if o.output == "" {
+		return usageError(cmd, errors.New("--output: empty"))
 	}
 	in, err := openInput(cmd, path)
 	if err != nil {
@@ -82,7 +88,7 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 		return err
 	}
 	if err := o.write(cmd.OutOrStdout(), log); err != nil {
-		return &exitError{exitTrouble, fmt.Errorf("write %s: %w", display(o.output), err), "name another file with -o"}
+		return explainOutput(display(o.output), err)
 	}
 	o.summarize(cmd.ErrOrStderr(), inputName(path), log)
 	return nil
@@ -166,31 +172,36 @@ func (o *importOptions) skipped(cmd *cobra.Command) dmesg.Skipped {
 	}
 }
 
+// addForceFlag is for commands that write a trace.
+func addForceFlag(cmd *cobra.Command, force *bool) {
+	cmd.Flags().BoolVar(force, "force", false, "replace the file also where it is not a trace")
+}
+
+// explainOutput gives an error of writing a trace its remedy.
+func explainOutput(name string, err error) error {
+	hint := "name another file with -o"
+	var refused *tracefile.RefusedError
+	if errors.As(err, &refused) {
+		hint = refused.Remedy
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		hint = "its reader must read to the end; or name a file with -o"
+	}
+	return &exitError{exitTrouble, &tracefile.LostError{Path: name, Err: err}, hint}
+}
+
+// place is where the trace goes.
+func (o *importOptions) place() tracefile.Place {
+	return tracefile.Place{Path: o.output, Force: o.force, User: -1}
+}
+
 // write writes the runs one after another. A file of that name is replaced once the
 // trace is whole; its mode is 0600, since addresses defeat KASLR.
 func (o *importOptions) write(stdout io.Writer, log *dmesg.Log) error {
 	if o.output == "-" {
 		return writeRuns(stdout, log)
 	}
-	if info, err := os.Stat(o.output); err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(o.output, os.O_WRONLY, 0)
-		if err != nil {
-			return bareError(err)
-		}
-		return errors.Join(writeRuns(f, log), f.Close())
-	}
-	f, err := os.CreateTemp(filepath.Dir(o.output), ".dtrec-*")
-	if err != nil {
-		return bareError(err)
-	}
-	err = errors.Join(writeRuns(f, log), f.Close())
-	if err == nil {
-		err = bareError(os.Rename(f.Name(), o.output))
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return o.place().Replace(func(w io.Writer) error { return writeRuns(w, log) })
 }
 
 func writeRuns(w io.Writer, log *dmesg.Log) error {
@@ -225,12 +236,8 @@ func (o *importOptions) summarize(w io.Writer, name string, log *dmesg.Log) {
 // bareError takes the path off an error that is named with it again.
 func bareError(err error) error {
 	var p *fs.PathError
-	var l *os.LinkError
-	switch {
-	case errors.As(err, &p):
+	if errors.As(err, &p) {
 		return p.Err
-	case errors.As(err, &l):
-		return l.Err
 	}
 	return err
 }

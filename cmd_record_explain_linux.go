@@ -5,8 +5,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/record"
 	"github.com/dtrec/dtrec/record/workload"
 	"github.com/spf13/cobra"
@@ -44,17 +46,25 @@ func explainRecord(cmd *cobra.Command, err error) error {
 	var (
 		missing *bpf.MissingError
 		command *record.CommandError
-		output  *record.OutputError
+		lost    *tracefile.LostError
+		refused *tracefile.RefusedError
+		size    *bpf.SizeError
 		need    *workload.NeedError
 		unknown *workload.UnknownError
 	)
 	switch {
-	case errors.As(err, &output) && errors.Is(err, record.ErrTerminal):
+	case errors.Is(err, record.ErrTerminal):
 		exit.err, exit.hint = record.ErrTerminal, "redirect it, or name a file with -o"
-	case errors.As(err, &output) && output.Kept > 0:
-		exit.hint = fmt.Sprintf("the %s events written so far are kept and can be read", record.Count(output.Kept))
-	case errors.As(err, &output):
+	case errors.As(err, &refused):
+		exit.hint = refused.Remedy
+	case errors.As(err, &lost) && errors.Is(err, syscall.EPIPE):
+		exit.hint = "its reader must read to the end; or name a file with -o"
+	case errors.As(err, &lost) && lost.Kept > 0:
+		exit.hint = fmt.Sprintf("the %s events written so far are kept and can be read", record.Count(lost.Kept))
+	case errors.As(err, &lost):
 		exit.hint = "name another file with -o"
+	case errors.As(err, &size):
+		exit.hint = "give " + size.Flag + " a smaller value"
 	case errors.As(err, &command):
 		exit.code, exit.err = command.Code, command
 		exit.hint = "check its name and PATH"

@@ -5,14 +5,18 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"math"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/record"
 	"github.com/dtrec/dtrec/record/workload"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
@@ -33,17 +37,20 @@ func newRecordCmd() *cobra.Command {
 		Long: `Records the dcache's work for a command and everything it starts, for built-in
 workloads, or for tasks that run already. It takes root, or CAP_BPF and
 CAP_PERFMON. Under sudo the command runs as the invoking user and the file belongs
-to that user. The file gives kernel addresses away; its mode is 0600.
+to that user. The file gives kernel addresses away; its mode is 0600. It is made anew:
+a trace of that name is replaced, another file only with --force, and what is a link,
+FIFO or device, or another user's in a directory like /tmp, is refused (but /dev/null).
+Once attached, dtrec gives up the capabilities it needs no more.
 
 What is recorded is joined by or: each process of -p and what it starts from then
 on, tasks of the name --comm for as long as they have it, those below --cgroup, the
 command and what it starts, all with -a. dtrec itself is left out.
 
 A command's recording ends with it, also when it leaves a daemon behind: record that
-by -p or --cgroup. Ctrl-C is the command's; SIGTERM is handed on to it. A command
-outlives a limit or a full disk; what was recorded until then is kept. Recordings
+by -p or --cgroup. Ctrl-C is the command's; SIGTERM and SIGQUIT are handed on to it. A
+command outlives a limit or a full disk; what was recorded until then is kept. Recordings
 without a command say on stderr when they have begun, and end on Ctrl-C, SIGTERM,
---duration or a limit.
+SIGQUIT, --duration or a limit.
 
 Exit status: the command's own (128+n for signal n, 127 not found, 126 not
 executable); 2 the recording failed.`,
@@ -72,6 +79,7 @@ func (f *recordFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&c.Duration, "duration", 0, "end after this `TIME`, e.g. 10s")
 	flags.StringVar(&f.maxSize, "max-size", "", "end when the file has `SIZE` bytes, e.g. 100M")
 	flags.Uint64Var(&c.MaxEvents, "max-events", 0, "end after `N` events")
+	addForceFlag(cmd, &c.Force)
 	addAttachFlag(cmd, &f.attach)
 	flags.StringVar(&f.buffer, "buffer", "16M", "`SIZE` of the ring buffer, a power of two")
 	flags.Uint32Var(&c.WatchLimit, "watch", bpf.DefaultWatchLimit, "watch at most `N` dentries")
@@ -80,7 +88,7 @@ func (f *recordFlags) register(cmd *cobra.Command) {
 func runRecord(cmd *cobra.Command, f *recordFlags, args []string) error {
 	c := f.config
 	c.Command = args
-	if err := f.finish(&c); err != nil {
+	if err := f.finish(cmd.Flags(), &c); err != nil {
 		return usageError(cmd, err)
 	}
 	c.Writer = "dtrec " + version
@@ -107,22 +115,25 @@ func runRecord(cmd *cobra.Command, f *recordFlags, args []string) error {
 }
 
 // finish checks the flags together and parses those with units.
-func (f *recordFlags) finish(c *record.Config) error {
+func (f *recordFlags) finish(flags *pflag.FlagSet, c *record.Config) error {
 	if len(c.Command) > 0 && len(c.Workloads) > 0 {
 		return errors.New("a command and --workload exclude each other")
 	}
+	if err := noneEmpty(flags); err != nil {
+		return err
+	}
 	for _, pid := range f.pids {
-		if pid <= 0 {
-			return fmt.Errorf("--pid %d: not a process id", pid)
+		if err := checkProcess(pid); err != nil {
+			return err
 		}
 		c.Targets.PIDs = append(c.Targets.PIDs, uint32(pid))
 	}
 	if len(c.Targets.Comm) > 15 {
-		return fmt.Errorf("--comm %q: a task's name has at most 15 bytes", c.Targets.Comm)
+		return fmt.Errorf("--comm %s: a task's name has at most 15 bytes", display(c.Targets.Comm))
 	}
 	buffer, err := parseSize(f.buffer)
 	if err != nil || buffer < 4096 || buffer > 1<<30 || buffer&(buffer-1) != 0 {
-		return fmt.Errorf("--buffer %s: not a power of two from 4K to 1G", f.buffer)
+		return fmt.Errorf("--buffer %s: not a power of two from 4K to 1G", display(f.buffer))
 	}
 	c.RingBytes = uint32(buffer)
 	if c.Attach, err = attachMode(f.attach); err != nil {
@@ -130,14 +141,49 @@ func (f *recordFlags) finish(c *record.Config) error {
 	}
 	if f.maxSize != "" {
 		if c.MaxBytes, err = parseSize(f.maxSize); err != nil || c.MaxBytes <= 0 {
-			return fmt.Errorf("--max-size %s: not a size", f.maxSize)
+			return fmt.Errorf("--max-size %s: not a size", display(f.maxSize))
 		}
 	}
 	return nil
 }
 
+// noneEmpty wants a value of each flag that was given: nothing, or nothing more than none, is
+// no answer to how much.
+func noneEmpty(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		value := f.Value.String()
+		switch duration, parsed := time.ParseDuration(value); {
+		case err != nil:
+		case value == "" || value == "[]":
+			err = fmt.Errorf("--%s: empty", f.Name)
+		case parsed == nil && duration <= 0 && f.Value.Type() == "duration":
+			err = fmt.Errorf("--%s %s: not more than 0", f.Name, value)
+		case value == "0" && strings.HasPrefix(f.Value.Type(), "uint"):
+			err = fmt.Errorf("--%s 0: not more than 0", f.Name)
+		}
+	})
+	return err
+}
+
+// checkProcess wants a process of that id. What is recorded is looked up by it, so a
+// thread's would record nothing.
+func checkProcess(pid int) error {
+	if pid <= 0 || pid > math.MaxInt32 {
+		return fmt.Errorf("--pid %d: not a process id", pid)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--pid %d: no such process", pid)
+	}
+	_, rest, ok := strings.Cut(string(status), "\nTgid:\t")
+	if tgid, _, _ := strings.Cut(rest, "\n"); ok && tgid != strconv.Itoa(pid) {
+		return fmt.Errorf("--pid %d: a thread of process %s: name that", pid, tgid)
+	}
+	return nil
+}
+
 func addAttachFlag(cmd *cobra.Command, attach *string) {
-	cmd.Flags().StringVar(attach, "attach", "", "attach to kernel functions `HOW`: fentry or kprobe only; by default what works first")
+	cmd.Flags().StringVar(attach, "attach", "", "attach to kernel functions `HOW`: fentry or kprobe only; by default fentry first, kprobe.multi where the kernel preempts")
 }
 
 // attachMode reads the value of --attach.

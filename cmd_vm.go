@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/vm"
 	"github.com/spf13/cobra"
 )
@@ -85,7 +86,12 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 		return &exitError{code: exitTrouble, err: fmt.Errorf("the command line for the guest: %w", err), hint: seeHelp(cmd)}
 	}
 	if out := inner.Flags().Lookup("output"); out != nil && out.Value.String() != "-" {
-		c.Outputs = []string{out.Value.String()}
+		force, _ := inner.Flags().GetBool("force")
+		place := tracefile.Place{Path: out.Value.String(), Force: force, User: -1}
+		if err := place.Check(); err != nil {
+			return explainOutput(display(place.Path), err)
+		}
+		c.Outputs = []string{place.Path}
 	}
 	if c.Program, err = os.Executable(); err != nil {
 		return err

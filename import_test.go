@@ -182,12 +182,12 @@ func TestImportKeepsItsLog(t *testing.T) {
 	if code := run([]string{"import", "-o", "-", "-"}, in, out, &stderr); code != 2 || !strings.Contains(stderr.String(), "stdin: the trace would overwrite it") {
 		t.Errorf("appended to itself: exit %d %s", code, stderr.String())
 	}
-	other := filepath.Join(dir, "other.pb") // of another log: replaced
+	other := filepath.Join(dir, "other.pb") // of another log: replaced, by force since it is no trace
 	for _, what := range []string{"old", "[A] DST: 0xffff8976c6763025\n"} {
 		if err := os.WriteFile(other, []byte(what), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		output(t, "import", "-o", other, log)
+		output(t, "import", "--force", "-o", other, log)
 		if lines := output(t, "replay", "--format", "dmesg", other); !strings.Contains(lines, "[A] SRC: 0xffff8976c6763025") {
 			t.Error(lines)
 		}

@@ -56,6 +56,7 @@ func schedule() []errand {
 		{test: "TestKernelDoctor", name: "doctor-kprobe", line: []string{"/dtrec", "doctor", "--attach", "kprobe", "--format", "json"}},
 		{test: "TestKernelLoss", name: "loss", line: scene("loss")},
 		{test: "TestKernelRandom", name: "random", line: recording("--", "/random", "--seed", fmt.Sprint(seed()), "--ops", "2000", "--free", "120")},
+		{test: "TestKernelRecording", name: "record", line: scene("record")},
 		{test: "TestKernelLifetime", name: "lifetime", line: scene("lifetime"), outer: true},
 		{test: "TestKernelTarget", name: "target", line: scene("target"), outer: true},
 		{test: "TestKernelBusy", name: "busy", line: recording("--", "/target", "walk", "/sys", "2"), outer: true},
@@ -69,8 +70,7 @@ func schedule() []errand {
 	for _, c := range commands {
 		e = append(e, errand{test: "TestKernelCommand", name: c.name, line: append(recording("--"), c.line...)})
 	}
-	return append(e, errand{test: "TestKernelCommand", name: "full disk",
-		line: []string{"/dtrec", "record", "-o", "/dev/full", "--", "/target", "exit", "0"}})
+	return e
 }
 
 // outcome is what came of an errand.

@@ -31,12 +31,15 @@ func played(t *testing.T, release, name string, told any) (dir string) {
 // lifeEvent is what the tests on scenes look at in an event of 'replay --format json'.
 type lifeEvent struct {
 	Type, Comm, Role, Phase, Name string
-	ID, TimeNs                    uint64
+	ID                            uint64
+	TimeNs                        uint64 `json:"time_ns"`
 	PID                           int
 	TID                           int
 	Child                         int // of a fork
 	Dentry, Object, Target        string
 	Ret                           any
+	Inode, FS, Dev                string
+	EnteredNs                     uint64 `json:"entered_ns"`
 	Stray                         bool
 	Facts                         []string
 

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"syscall"
 
+	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/spf13/cobra"
 )
 
@@ -113,7 +114,8 @@ func explain(stderr io.Writer, cmd *cobra.Command, err error) int {
 	if exit.err == nil {
 		return exit.code
 	}
-	if errors.Is(err, syscall.EPIPE) { // whoever read our output has seen enough
+	var lost *tracefile.LostError
+	if errors.Is(err, syscall.EPIPE) && !errors.As(err, &lost) { // whoever read our output has seen enough
 		if exit.code == exitNegative {
 			return exitNegative
 		}

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"syscall"
 
@@ -72,27 +71,21 @@ func newCommand(c *Config) (*exec.Cmd, error) {
 }
 
 // runCommand starts the command and waits for its end. Signals of the terminal are
-// the command's, which has them from the terminal itself; SIGTERM and SIGHUP are
-// handed on, so that the recording ends when the command has. Started, if not nil,
-// is called when it has been started.
-func runCommand(cmd *exec.Cmd, started func() error) (*schema.Program, error) {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
+// the command's, which has them from the terminal itself; SIGTERM, SIGHUP and SIGQUIT are
+// handed on, so that the recording ends when the command has. Started is called when it
+// has been started.
+func runCommand(cmd *exec.Cmd, signals <-chan os.Signal, started func() error) (*schema.Program, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, commandError(cmd.Args[0], err)
 	}
-	var startErr error
-	if started != nil {
-		startErr = started()
-	}
+	startErr := started()
 	done := make(chan struct{})
 	go func() {
 		for {
 			select {
-			case s := <-signals:
-				if s == syscall.SIGTERM || s == syscall.SIGHUP {
-					_ = cmd.Process.Signal(s)
+			case sig := <-signals:
+				if sig != os.Interrupt {
+					_ = cmd.Process.Signal(sig)
 				}
 			case <-done:
 				return

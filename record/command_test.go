@@ -10,15 +10,19 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"syscall"
 	"testing"
+
+	"github.com/dtrec/dtrec/internal/tracefile"
+	"github.com/dtrec/dtrec/schema"
 )
 
 func TestRunCommandExitCode(t *testing.T) {
 	for script, want := range map[string]int32{"exit 0": 0, "exit 7": 7, "exit 255": 255, "kill -9 $$": 137, "kill -15 $$": 143} {
-		program, err := runCommand(exec.Command("sh", "-c", script), nil)
+		program, err := runShell(t, script)
 		if err != nil {
 			t.Errorf("%s: %v", script, err)
 			continue
@@ -29,16 +33,26 @@ func TestRunCommandExitCode(t *testing.T) {
 	}
 }
 
-// Neither the recorder nor the command ends when the terminal's signal reaches the
-// recorder; SIGTERM is handed on.
+// runShell runs a script as a recorded command.
+func runShell(t *testing.T, script string) (*schema.Program, error) {
+	t.Helper()
+	signals := endings()
+	defer signal.Stop(signals)
+	return runCommand(exec.Command("sh", "-c", script), signals, func() error { return nil })
+}
+
+// Neither the recorder nor the command ends when the terminal's Ctrl-C reaches the
+// recorder; what else would end a recording is handed on.
 func TestRunCommandSignals(t *testing.T) {
-	program, err := runCommand(exec.Command("sh", "-c", "kill -INT $PPID; kill -QUIT $PPID; exit 3"), nil)
+	program, err := runShell(t, "kill -INT $PPID; exit 3")
 	if err != nil || program.ExitCode != 3 {
-		t.Errorf("SIGINT and SIGQUIT: %v, %v", program, err)
+		t.Errorf("SIGINT: %v, %v", program, err)
 	}
-	program, err = runCommand(exec.Command("sh", "-c", "trap 'exit 4' TERM; kill -TERM $PPID; while :; do sleep 0.01; done"), nil)
-	if err != nil || program.ExitCode != 4 {
-		t.Errorf("SIGTERM: %v, %v", program, err)
+	for _, name := range []string{"TERM", "HUP", "QUIT"} {
+		program, err := runShell(t, "trap 'exit 4' "+name+"; kill -"+name+" $PPID; while :; do sleep 0.01; done")
+		if err != nil || program.ExitCode != 4 {
+			t.Errorf("SIG%s: %v, %v", name, program, err)
+		}
 	}
 }
 
@@ -64,7 +78,7 @@ func TestNewCommandErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = runCommand(cmd, nil)
+	_, err = runCommand(cmd, nil, nil)
 	if e := (*CommandError)(nil); !errors.As(err, &e) || e.Code != 127 {
 		t.Errorf("no interpreter: %v", err)
 	}
@@ -89,42 +103,36 @@ func TestRunLeavesNothing(t *testing.T) {
 	}
 }
 
+// What may not be written is known before anything is attached, and /dev/null is never
+// removed.
 func TestCreateOutput(t *testing.T) {
 	dir := t.TempDir()
-	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
-	if err := os.WriteFile(target, []byte("precious"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(target, link); err != nil {
-		t.Fatal(err)
-	}
-	o, err := createOutput(link, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := o.Write([]byte("frame")); err != nil {
-		t.Fatal(err)
-	}
-	if err := o.close(); err != nil {
-		t.Fatal(err)
-	}
-	if b, _ := os.ReadFile(target); string(b) != "precious" {
-		t.Errorf("what the link points at was written to: %q", b)
-	}
-	if info, err := os.Lstat(link); err != nil || info.Mode() != 0o600 {
-		t.Errorf("mode is %v, %v", info.Mode(), err)
-	}
-	if _, err := createOutput(dir, nil, nil); !errors.Is(err, syscall.EISDIR) {
+	if err := (&Config{Output: dir}).checkOutput(); !errors.Is(err, syscall.EISDIR) {
 		t.Errorf("a directory: %v", err)
 	}
-	if _, err := createOutput(filepath.Join(dir, "no", "such"), nil, nil); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no directory: %v", err)
+	notes := filepath.Join(dir, "notes")
+	if err := os.WriteFile(notes, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
 	}
-	null, err := createOutput(os.DevNull, nil, nil)
+	var refused *tracefile.RefusedError
+	if err := (&Config{Output: notes}).checkOutput(); !errors.As(err, &refused) {
+		t.Errorf("a file that is no trace: %v", err)
+	}
+	o, err := (&Config{Output: notes, Force: true}).createOutput()
+	if err != nil || o.remove() != nil {
+		t.Errorf("by force: %v", err)
+	}
+	if _, err := os.Stat(notes); err == nil {
+		t.Error("the file removed is there")
+	}
+	null, err := (&Config{Output: os.DevNull}).createOutput()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(null.close(), null.remove()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(os.DevNull); err != nil {
 		t.Error(err)
 	}
 }
@@ -132,7 +140,7 @@ func TestCreateOutput(t *testing.T) {
 // A frame cut short is taken back, and the events of whole frames are counted.
 func TestOutputCutsToWholeFrames(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
-	o, err := createOutput(path, nil, nil)
+	o, err := (&Config{Output: path}).createOutput()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ type Config struct {
 	Targets   Targets
 
 	Output     string // path of the trace; "-" is Stdout
+	Force      bool   // replace a file that is not a trace
 	User       string // name or uid Command runs as; empty: who called sudo, else nobody else
 	Attach     bpf.Mode
 	RingBytes  uint32 // size of the ring buffer, a power of two; 0: bpf.DefaultRingBytes

@@ -6,97 +6,65 @@ package record
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"github.com/dtrec/dtrec/internal/tracefile"
 	"golang.org/x/sys/unix"
 )
 
-// output is the file being written. Each Write is one frame.
-type output struct {
-	file    *os.File
-	path    string // empty for stdout and special files: nothing to remove or cut
-	good    int64  // bytes of whole frames
-	created bool
-	events  func() uint64 // how many events were appended to the trace so far
-	kept    uint64        // how many of them are in whole frames
+// traceFile is the file being written. Each Write is one frame.
+type traceFile struct {
+	file   *os.File
+	path   string        // empty for stdout and /dev/null: nothing to remove or cut
+	good   int64         // bytes of whole frames
+	events func() uint64 // how many events were appended to the trace so far
+	kept   uint64        // how many of them are in whole frames
 }
-
-// OutputError says that the trace could not be written. What was written before is
-// kept, cut to whole frames.
-type OutputError struct {
-	Path string
-	Kept uint64 // events in the file
-	Err  error
-}
-
-// Error names the file and the cause.
-func (e *OutputError) Error() string {
-	var errno unix.Errno
-	if errors.As(e.Err, &errno) {
-		return fmt.Sprintf("write %s: %v", e.Path, errno) // whatever was being written
-	}
-	return fmt.Sprintf("write %s: %v", e.Path, e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *OutputError) Unwrap() error { return e.Err }
 
 // ErrTerminal says that a trace would go to a terminal.
 var ErrTerminal = errors.New("a trace is binary and stdout is a terminal")
 
-// checkOutput finds what is wrong with an output path before anything is attached.
-func checkOutput(path string) error {
-	if path == "-" {
-		return nil
+// place is where the trace goes. Under sudo files of who called it are the caller's own.
+func (c *Config) place() tracefile.Place {
+	p := tracefile.Place{Path: c.Output, Force: c.Force, User: -1}
+	if owner := invoker(os.Getenv); owner != nil {
+		p.User = int(owner.uid)
 	}
-	if info, err := os.Stat(path); err == nil {
-		if info.IsDir() {
-			return unix.EISDIR
-		}
-		return nil
-	}
-	return bare(unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK))
+	return p
 }
 
-// createOutput makes the file anew, mode 0600, for the user behind sudo. A regular
-// file or link of that name is replaced, never written through: with root's rights
-// that would write wherever the link points. A device or pipe is written to.
-func createOutput(path string, stdout *os.File, owner *identity) (*output, error) {
-	if path == "-" {
-		if isTerminal(stdout) {
-			return nil, ErrTerminal
-		}
-		return &output{file: stdout}, nil
+// checkOutput finds what is wrong with the output before anything is attached.
+func (c *Config) checkOutput() error {
+	if c.Output != "-" {
+		return c.place().Check()
 	}
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, bare(err)
-	case info.IsDir():
-		return nil, unix.EISDIR
-	case info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe) != 0:
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		return &output{file: f}, bare(err)
-	default:
-		if err := os.Remove(path); err != nil {
-			return nil, bare(err)
-		}
+	if isTerminal(c.Stdout) {
+		return ErrTerminal
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	return nil
+}
+
+// createOutput makes the file, for the user behind sudo.
+func (c *Config) createOutput() (*traceFile, error) {
+	if c.Output == "-" {
+		return &traceFile{file: c.Stdout}, nil
+	}
+	f, made, err := c.place().Create()
 	if err != nil {
-		return nil, bare(err)
+		return nil, err
 	}
-	if owner != nil {
+	o := &traceFile{file: f}
+	if !made {
+		return o, nil
+	}
+	o.path = c.Output
+	if owner := invoker(os.Getenv); owner != nil {
 		if err := f.Chown(int(owner.uid), int(owner.gid)); err != nil {
-			f.Close()
-			return nil, errors.Join(bare(err), os.Remove(path))
+			return nil, errors.Join(bare(err), o.remove())
 		}
 	}
-	return &output{file: f, path: path, created: true}, nil
+	return o, nil
 }
 
 // bare takes the path off an error that will be named with it again.
@@ -117,7 +85,7 @@ func isTerminal(f *os.File) bool {
 }
 
 // Write writes one frame. A frame that was cut short is taken back.
-func (o *output) Write(frame []byte) (int, error) {
+func (o *traceFile) Write(frame []byte) (int, error) {
 	n, err := o.file.Write(frame)
 	if err == nil {
 		o.good += int64(n)
@@ -133,15 +101,15 @@ func (o *output) Write(frame []byte) (int, error) {
 }
 
 // close ends the file. Without events worth keeping, remove it instead.
-func (o *output) close() error {
-	if o.path == "" && !o.created {
+func (o *traceFile) close() error {
+	if o.path == "" {
 		return nil
 	}
 	return bare(o.file.Close())
 }
 
-func (o *output) remove() error {
-	if !o.created {
+func (o *traceFile) remove() error {
+	if o.path == "" {
 		return nil
 	}
 	return errors.Join(o.file.Close(), os.Remove(o.path))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/record/workload"
 	"github.com/dtrec/dtrec/schema"
 	"golang.org/x/sys/unix"
@@ -39,7 +40,8 @@ var ErrNoTarget = errors.New("nothing to record: no command, workload or target"
 type session struct {
 	config   *Config
 	probes   *bpf.Session
-	output   *output
+	output   *traceFile
+	signals  <-chan os.Signal // those that end a recording, from its very beginning
 	drain    *drain
 	writer   *writer
 	counters counters
@@ -48,27 +50,37 @@ type session struct {
 
 // Run records. The result is good also with an error, if anything was recorded: a
 // *CommandError (the command could not be started; the file holds the attempt),
-// an *OutputError, or one of package bpf. An error before the file was created
+// an *tracefile.LostError, or one of package bpf. An error before the file was created
 // comes with a zero result.
 func Run(ctx context.Context, c Config) (Result, error) {
+	signals := endings()
+	defer signal.Stop(signals)
 	job, err := newJob(&c)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := checkOutput(c.Output); err != nil {
-		return Result{}, &OutputError{Path: c.Output, Err: err}
+	if err := c.checkOutput(); err != nil {
+		return Result{}, &tracefile.LostError{Path: c.Output, Err: err}
 	}
+	bpf.RemoveLeftovers()
 	// Some Go releases start a child once, to see whether they can; not while recording.
 	_, _ = os.FindProcess(os.Getpid())
 	probes, err := bpf.Open(c.bpf())
 	if err != nil {
 		return Result{}, err
 	}
-	s := &session{config: &c, probes: probes}
+	s := &session{config: &c, probes: probes, signals: signals}
 	if err := s.create(); err != nil {
 		return Result{}, errors.Join(err, probes.Close())
 	}
 	return s.record(ctx, job)
+}
+
+// endings receives the signals that end a recording.
+func endings() chan os.Signal {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
+	return signals
 }
 
 // create makes the file and writes its header.
@@ -77,12 +89,12 @@ func (s *session) create() error {
 	if err != nil {
 		return err
 	}
-	if s.output, err = createOutput(s.config.Output, s.config.Stdout, invoker(os.Getenv)); err != nil {
-		return &OutputError{Path: s.config.Output, Err: err}
+	if s.output, err = s.config.createOutput(); err != nil {
+		return &tracefile.LostError{Path: s.config.Output, Err: err}
 	}
 	trace, err := schema.NewWriter(s.output, header)
 	if err != nil {
-		return errors.Join(&OutputError{Path: s.config.Output, Err: err}, s.output.remove())
+		return errors.Join(&tracefile.LostError{Path: s.config.Output, Err: err}, s.output.remove())
 	}
 	s.output.events = trace.Events
 	s.drain = newDrain(s.probes)
@@ -121,7 +133,7 @@ func (s *session) finish(footer *schema.Footer) error {
 		err = closeErr
 	}
 	if err != nil {
-		return &OutputError{Path: s.config.Output, Kept: s.output.kept, Err: err}
+		return &tracefile.LostError{Path: s.config.Output, Kept: s.output.kept, Err: err}
 	}
 	return nil
 }
@@ -213,7 +225,12 @@ func newJob(c *Config) (job, error) {
 }
 
 func (s *session) command(cmd *exec.Cmd) (string, int, error) {
-	program, err := runCommand(cmd, nil)
+	select {
+	case sig := <-s.signals: // before there was a command to have it
+		return "interrupt", exitSignal + int(sig.(syscall.Signal)), nil
+	default:
+	}
+	program, err := runCommand(cmd, s.signals, s.dropPrivileges)
 	if e := (*CommandError)(nil); errors.As(err, &e) {
 		return "command not started", e.Code, err
 	}
@@ -242,6 +259,9 @@ func (s *session) running() (n int) {
 }
 
 func (s *session) workloads(list []workload.Program) (by string, code int, err error) {
+	if err := s.dropPrivileges(); err != nil {
+		return "trouble", 0, err
+	}
 	for i := range list {
 		program, err := runWorkload(s, &list[i])
 		if err != nil {
@@ -260,14 +280,14 @@ func (s *session) workloads(list []workload.Program) (by string, code int, err e
 
 // wait is the job without a command: it ends by a signal, or when the recording has.
 func wait(ctx context.Context, s *session, ended <-chan struct{}) (string, int, error) {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
+	if err := s.dropPrivileges(); err != nil {
+		return "trouble", 0, err
+	}
 	if s.config.Begun != nil {
 		s.config.Begun()
 	}
 	select {
-	case <-signals:
+	case <-s.signals:
 	case <-ended:
 	case <-ctx.Done():
 	}

@@ -34,7 +34,7 @@ func runWorkload(s *session, p *workload.Program) (*schema.Program, error) {
 	cmd := exec.Command(s.config.Self, "workload", "--wait", p.Name)
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&printed, s.config.commandStdout()), s.config.Stderr
 	cmd.ExtraFiles = []*os.File{readyChild, startChild} // 3 and 4
-	program, err := runCommand(cmd, func() error {
+	program, err := runCommand(cmd, s.signals, func() error {
 		err := errors.Join(readyChild.Close(), startChild.Close())
 		_, readErr := io.Copy(io.Discard, ready)
 		return errors.Join(err, readErr, s.probes.Adopt(), start.Close())

@@ -107,18 +107,14 @@ func unpackEntry(t *tar.Reader, header *tar.Header, output, below string) error 
 }
 
 // writeOutput writes an output that is a file. What stands there already is replaced at once and as a whole; what is
-// no regular file, such as /dev/null, is written to. A link there is the host's own, and followed.
+// no regular file is refused, but for /dev/null. The caller has asked its user's questions before the boot.
 func writeOutput(output string, mode fs.FileMode, r io.Reader) error {
-	if resolved, err := filepath.EvalSymlinks(output); err == nil {
-		output = resolved
-	}
-	if info, err := os.Stat(output); err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(output, os.O_WRONLY, 0)
-		if err != nil {
+	if info, err := os.Lstat(output); err == nil && !info.Mode().IsRegular() {
+		if null, err := os.Stat(os.DevNull); err == nil && os.SameFile(info, null) {
+			_, err := io.Copy(io.Discard, r)
 			return err
 		}
-		_, err = io.Copy(f, r)
-		return errors.Join(err, f.Close())
+		return fmt.Errorf("%s: is not a regular file", output)
 	}
 	root, err := os.OpenRoot(filepath.Dir(output))
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -146,10 +147,21 @@ func obey(words []string, fds *[]int) (string, error) {
 		return "", nil
 	case "many":
 		return "", many(args, fds)
+	case "clock": // one after the other, until it is killed
+		for i := 0; ; i++ {
+			if err := one("miss", fmt.Sprint(args[0], i), fds); err != nil {
+				return "", err
+			}
+			time.Sleep(time.Millisecond)
+		}
 	case "unlink":
 		return "", unix.Unlink(args[0])
 	case "rename":
 		return "", unix.Rename(args[0], args[1])
+	case "pid":
+		return strconv.Itoa(os.Getpid()), nil
+	case "exchange":
+		return "", unix.Renameat2(unix.AT_FDCWD, args[0], unix.AT_FDCWD, args[1], unix.RENAME_EXCHANGE)
 	case "mount":
 		return "", unix.Mount("scene", args[0], args[1], 0, "")
 	case "umount":

@@ -33,6 +33,7 @@ func main() {
 	play, ok := map[string]func(dir string) any{
 		"lifetime": lifetime,
 		"loss":     loss,
+		"record":   recording,
 		"target":   target,
 	}[os.Args[1]]
 	if !ok {

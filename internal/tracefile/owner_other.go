@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !unix
+
+package tracefile
+
+import (
+	"io/fs"
+	"os"
+)
+
+func foreign(fs.FileInfo, string, int) bool { return false }
+
+func open(path string) (*os.File, error) { return os.Open(path) }
+
+func writable(dir string) error {
+	_, err := os.Stat(dir)
+	return bare(err)
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// recordingRun is what recorders did to the machine, and what was done to them.
+type recordingRun struct {
+	Capabilities []string // of each thread of a recorder that records
+	Descriptors  int      // it has open
+
+	Killed uint64              // when one was killed, CLOCK_BOOTTIME
+	Events map[string][]string // in tracefs, by moment
+	Doctor string              // what it said while those of a killed recorder were left
+
+	Full, Closed, Watch exitRun // no room in the file; nobody at the other end of the pipe; more than the kernel gives
+	Sudo                sudoRun
+}
+
+// sudoRun is a recording for who called sudo, ended by SIGTERM.
+type sudoRun struct {
+	Capabilities []string
+	Owner        uint32 // of the file
+	User         string // of the command, as its status has it
+	Code         int
+}
+
+// exitRun is how a recording ended.
+type exitRun struct {
+	Code int
+	Said string
+}
+
+const recordingDir = "/tmp/recording"
+
+// recording has recorders record, killed and refused.
+func recording(dir string) any {
+	check(os.MkdirAll(recordingDir, 0o755))
+	told := recordingRun{Events: map[string][]string{}}
+	for _, how := range []string{"fentry", "kprobe"} {
+		deeds(filepath.Join(dir, how+".pb"), how)
+	}
+	told.Killed = killed(filepath.Join(dir, "killed.pb"), &told)
+	busyTasks(filepath.Join(dir, "busy.pb"))
+	quit(filepath.Join(dir, "quit.pb"), &told)
+	told.Full = full()
+	told.Closed = closed()
+	told.Watch = ended(exec.Command("/dtrec", "record", "--watch", "4294967295", "-o", recordingDir+"/watch.pb", "-a"))
+	told.Sudo = sudo(filepath.Join(recordingDir, "sudo.pb"))
+	return told
+}
+
+// deeds does what has an exit, one thing of each kind.
+func deeds(trace, how string) {
+	_, a := recordActor("deeds", "--attach", how, "-o", trace)
+	at := func(name string) string { return filepath.Join(recordingDir, how+name) }
+	a.do("many", "create", recordingDir, how, "2")
+	a.do("exchange", at("00000"), at("00001"))
+	a.do("rename", at("00000"), at("moved"))
+	a.do("unlink", at("moved")) // nobody holds it: its dentry stays, without inode
+	a.do("open", at("00001"))
+	a.do("unlink", at("00001")) // held open: its dentry leaves the hash table
+	a.do("close")
+	a.do("miss", at("missing"))
+	a.exit()
+}
+
+// killed kills a recorder in the middle of its work, beside another one that stays.
+func killed(trace string, told *recordingRun) uint64 {
+	other := record("--comm", "nobody", "--attach", "kprobe", "-o", trace+".other")
+	r := record("--comm", "clock", "--attach", "kprobe", "-o", trace)
+	a := newActor("clock")
+	a.send("clock", recordingDir+"/tick")
+	time.Sleep(time.Second)
+	var now unix.Timespec
+	check(unix.ClockGettime(unix.CLOCK_BOOTTIME, &now))
+	check(r.cmd.Process.Kill())
+	_ = r.cmd.Wait() // killed
+	check(a.cmd.Process.Kill())
+	_ = a.cmd.Wait()
+	told.Events["killed"] = tracefsEvents()
+	said, _ := exec.Command("/dtrec", "doctor").CombinedOutput() // its status is about gaps
+	told.Doctor = string(said)
+	next := record("--comm", "nobody", "--attach", "kprobe", "-o", trace+".next")
+	told.Events["next"] = tracefsEvents()
+	next.end()
+	told.Events["other"] = tracefsEvents()
+	other.end()
+	told.Events["end"] = tracefsEvents()
+	return uint64(now.Nano())
+}
+
+// tracefsEvents are those that recorders have made.
+func tracefsEvents() []string {
+	events := []string{}
+	text, err := os.ReadFile("/sys/kernel/tracing/kprobe_events")
+	check(err)
+	for _, line := range strings.Split(string(text), "\n") {
+		if strings.Contains(line, "dtrec") {
+			events = append(events, line)
+		}
+	}
+	return events
+}
+
+// busyTasks are more than the machine has cpus, and in each other's way.
+func busyTasks(trace string) {
+	const name, tasks = "busy", 4
+	r := record("--comm", name, "--buffer", "64M", "-o", trace)
+	var all []*actor
+	for i := range tasks {
+		a := newActor(name)
+		all = append(all, a)
+		a.send("many", "churn", recordingDir, fmt.Sprint("busy", i, "-"), "500")
+	}
+	for _, a := range all {
+		_, err := a.answer()
+		check(err)
+		a.do("spawn", "miss", recordingDir+"/spawned")
+		a.exit()
+	}
+	r.end()
+}
+
+// quit looks at a recorder that records, and ends it by SIGQUIT.
+func quit(trace string, told *recordingRun) {
+	r := record("--comm", "nobody", "-o", trace)
+	told.Capabilities = capabilities(r.cmd.Process.Pid)
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", r.cmd.Process.Pid))
+	check(err)
+	told.Descriptors = len(fds)
+	check(r.cmd.Process.Signal(unix.SIGQUIT))
+	r.wait()
+}
+
+// capabilities are those of each thread, permitted and effective.
+func capabilities(pid int) (caps []string) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	check(err)
+	for _, file := range threads {
+		status, err := os.ReadFile(file)
+		if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) {
+			continue // it has ended
+		}
+		check(err)
+		_, of, _ := strings.Cut(string(status), "CapPrm:")
+		of, _, _ = strings.Cut(of, "CapBnd:")
+		caps = append(caps, strings.Join(strings.Fields(of), " "))
+	}
+	return caps
+}
+
+// sudo records a command for another user, who has no right to signal root's processes, nor
+// root without capabilities the user's.
+func sudo(trace string) sudoRun {
+	self, err := os.Executable()
+	check(err)
+	r := newRecorder("-o", trace, "--", self, "actor")
+	r.cmd.Env = append(os.Environ(), "SUDO_UID=65534", "SUDO_GID=65534")
+	a := newConversation(r.cmd)
+	check(r.cmd.Start())
+	a.do("name", "nobody")
+	run := sudoRun{Capabilities: capabilities(r.cmd.Process.Pid)}
+	var stat unix.Stat_t
+	check(unix.Stat(trace, &stat))
+	run.Owner = stat.Uid
+	status, err := os.ReadFile("/proc/" + a.do("pid") + "/status")
+	check(err)
+	_, uids, _ := strings.Cut(string(status), "\nUid:\t")
+	run.User, _, _ = strings.Cut(uids, "\n")
+	check(r.cmd.Process.Signal(unix.SIGTERM))
+	_ = r.cmd.Wait() // its status is the command's
+	run.Code = r.cmd.ProcessState.ExitCode()
+	return run
+}
+
+// full records into a filesystem that has no room.
+func full() exitRun {
+	const dir = recordingDir + "/full"
+	check(os.MkdirAll(dir, 0o755))
+	check(unix.Mount("scene", dir, "tmpfs", 0, "size=4k"))
+	check(os.WriteFile(dir+"/filler", make([]byte, 4096), 0o600))
+	run := ended(exec.Command("/dtrec", "record", "-o", dir+"/full.pb", "--", "/dtrec", "workload"))
+	check(unix.Unmount(dir, 0))
+	return run
+}
+
+// closed records into a pipe that nobody reads.
+func closed() exitRun {
+	reader, writer, err := os.Pipe()
+	check(err)
+	check(reader.Close())
+	cmd := exec.Command("/dtrec", "record", "-o", "-", "--", "/dtrec", "workload")
+	cmd.Stdout = writer
+	defer writer.Close()
+	return ended(cmd)
+}
+
+func ended(cmd *exec.Cmd) exitRun {
+	var said strings.Builder
+	cmd.Stderr = &said
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		fail(err)
+	}
+	return exitRun{cmd.ProcessState.ExitCode(), said.String()}
+}
