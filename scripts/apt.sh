@@ -18,7 +18,7 @@ need_debian() {
 	[ -r "$KEYRING" ] || die "$KEYRING not found: install debian-archive-keyring"
 }
 
-# need_root PACKAGE...: somebody here may install them. Asked before anything is done in silence.
+# need_root WHAT...: somebody here may install that. Asked before anything is done in silence.
 need_root() {
 	need_debian
 	[ "$(id -u)" != 0 ] || return 0
@@ -89,7 +89,7 @@ install_packages() {
 install_recent() {
 	local minimum=$1 candidate
 	shift
-	need_root "$@"
+	need_root "$1 ($minimum or later, from $(codename)-backports if need be)" "${@:2}"
 	add_suite "$(codename)-backports"
 	candidate=$(apt-cache "${apt_options[@]}" policy "$1" | sed -n 's/^ *Candidate: *//p')
 	if [ -z "$candidate" ] || dpkg --compare-versions "${candidate#*:}" lt "$minimum"; then
