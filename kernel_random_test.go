@@ -16,10 +16,15 @@ import (
 
 // seed is that of this run. DTREC_SEED repeats one.
 var seed = sync.OnceValue(func() uint64 {
-	if n, err := strconv.ParseUint(os.Getenv("DTREC_SEED"), 10, 64); err == nil {
-		return n
+	given := os.Getenv("DTREC_SEED")
+	if given == "" {
+		return uint64(rand.Uint32())
 	}
-	return uint64(rand.Uint32())
+	n, err := strconv.ParseUint(given, 10, 64)
+	if err != nil {
+		panic("DTREC_SEED: " + err.Error())
+	}
+	return n
 })
 
 // A few thousand random operations on files by several processes, recorded, and every
