@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -45,11 +47,11 @@ func errands(file, dir string) {
 	var list []errand
 	check(json.Unmarshal(text, &list))
 	check(os.MkdirAll(outDir, 0o755))
-	first := there()
+	first, mounted := there(), len(mounts())
 	done := make(map[string]outcome)
 	for _, e := range list {
 		done[e.Name] = e.run()
-		tidy(first)
+		tidy(first, mounted)
 	}
 	text, err = json.Marshal(done)
 	check(err)
@@ -94,8 +96,23 @@ func there() map[string]bool {
 	return names
 }
 
-// tidy removes what was not there at first, and empties the caches.
-func tidy(first map[string]bool) {
+// mounts are the mount points, in the order they were mounted.
+func mounts() []string {
+	text, err := os.ReadFile("/proc/self/mounts")
+	check(err)
+	var points []string
+	for line := range strings.Lines(string(text)) {
+		points = append(points, strings.Fields(line)[1])
+	}
+	return points
+}
+
+// tidy takes away what was not there at first, mounted or made, and empties the caches.
+func tidy(first map[string]bool, mounted int) {
+	points := mounts()[mounted:]
+	for _, point := range slices.Backward(points) {
+		check(unix.Unmount(point, unix.MNT_DETACH))
+	}
 	for name := range there() {
 		if !first[name] {
 			check(os.RemoveAll(name))
