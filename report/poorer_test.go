@@ -92,7 +92,7 @@ func wholeTraces(t *testing.T) map[string]*memory {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	files = append(files, "../testdata/random/run.pb")
+	files = append(files, "../testdata/random/run.pb", "../testdata/cases/mkrm.pb")
 	for _, file := range append(files, filepath.SplitList(os.Getenv("DTREC_TRACES"))...) {
 		out[filepath.Base(file)] = inMemory(t, file)
 	}
@@ -146,8 +146,11 @@ func certain(t *testing.T, m *memory) map[string]Claim {
 			kept := *cl
 			kept.Terms, kept.Keys = slices.Clone(cl.Terms), slices.Clone(cl.Keys)
 			at := last
-			if cl.Kind == Prefix {
+			switch cl.Kind {
+			case Prefix:
 				at = cl.Right.Event // what comes after does not matter
+			case Delete: // it is judged when more is known, or nothing more comes
+				at = cl.Terms[slices.IndexFunc(cl.Terms, func(t Term) bool { return t.Label == "d_delete entry" })].Event
 			}
 			out[fmt.Sprintf("%s %s %q at #%d", cl.Kind, cl.Means, cl.Subject, at)] = kept
 		}
