@@ -27,6 +27,14 @@ func contradictedCases() []cellCase {
 			r.rcu(addrA, "f", 2, addrB, 6)
 			r.opened(addrB, addrA, 6, "f")
 		}),
+		at(Key, "the last lookup returned another name", func(r *tape) {
+			r.open("f")
+			r.put(schema.RoleLookupRCU, schema.Enter, func(e *schema.Event) {
+				e.Parent, e.Name, e.NameLen, e.NameAddr, e.Hash = rootAddr, "f", 1, pathAddr, schema.HashName(rootAddr, "f")
+			})
+			r.put(schema.RoleLookupRCU, schema.Exit, func(e *schema.Event) { fillDentry(e, addrB, rootAddr, 6, "z") })
+			r.fail(13)
+		}),
 		at(Equality, "the open returns another name", func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrB, 6)

@@ -261,7 +261,11 @@ func TestMoveSays(t *testing.T) {
 		{"over one of which no event is", fg + "; in place of", func(r *tape) { onto(r, 0, func() {}) }},
 		{"an exchange", fg + "; exchanged with D3, from g under, hash 0 to f under, hash 0 (#6)", func(r *tape) { seen(r, 6); onto(r, schema.FactExchange, back(r)) }},
 		{"an exchange, recorded by a recorder that did not say so", fg + "; exchanged with D3, from g under, hash 0 to f under, hash 0 (#6)", func(r *tape) { seen(r, 6); onto(r, 0, back(r)) }},
-		{"an exchange with one of which nothing shows where it went", fg + "; exchanged with D3, and no event shows that one's new place", func(r *tape) { seen(r, 6); onto(r, schema.FactExchange, func() {}) }},
+		{"an exchange with one of which nothing shows where it went", fg + "; exchanged with D3, and no event of the call shows where that one went", func(r *tape) { seen(r, 6); onto(r, schema.FactExchange, func() {}) }},
+		{"an exchange with one that was not seen before", fg + "; exchanged with D3, now f under, hash 0 (#4)", func(r *tape) {
+			r.look(schema.RoleLookup, rootAddr, "f", 90000, addrA, 5)
+			onto(r, schema.FactExchange, back(r))
+		}},
 		{"an exchange with one last seen elsewhere", fg + "; exchanged with D3, now f under, hash 0 (#6)", func(r *tape) {
 			r.look(schema.RoleLookup, rootAddr, "f", 90000, addrA, 5)
 			r.look(schema.RoleLookup, rootAddr, "zzz", 90000, addrB, 6)

@@ -186,6 +186,8 @@ func (m *memory) beyond(poor, whole Claim, all map[string]Claim, key string) str
 		return "" // told at the end of the recording, which came before the dentry's
 	case poor.Kind == Eviction && poor.Verdict == Proven && m.evicted(poor.Terms[0], poor.Terms[1]):
 		return "" // of another pair, where an open between was not recorded
+	case poor.Kind == HardLink && poor.Verdict == Proven && whole.Kind == 0 && m.linked(poor, all):
+		return "" // an open between had shown it, and was not recorded
 	case whole.Verdict != poor.Verdict:
 		return fmt.Sprintf("%s, and of the whole trace %s", poor.Verdict, whole.Verdict)
 	case poor.Kind == Eviction && poor.Terms[0] != whole.Terms[0]:
@@ -195,7 +197,7 @@ func (m *memory) beyond(poor, whole Claim, all map[string]Claim, key string) str
 	case poor.Kind != Prefix && poor.Object.Addr != whole.Object.Addr, poor.Other.Addr != whole.Other.Addr:
 		return fmt.Sprintf("about other dentries: %v %v, not %v %v", poor.Object, poor.Other, whole.Object, whole.Other)
 	case poor.From != whole.From || poor.To != whole.To || !sameTarget(poor.Target, whole.Target):
-		return fmt.Sprintf("another rename: %+v", whole.Target)
+		return fmt.Sprintf("another rename: %s, and of the whole trace %s", said(&poor), said(&whole))
 	case poor.Kind == Key && !sameWalk(&poor, &whole):
 		return fmt.Sprintf("another walk: %s, and of the whole trace %s", said(&poor), said(&whole))
 	}
@@ -273,6 +275,23 @@ func (m *memory) evicted(kill, alloc Term) bool {
 		e, ok := rec.(*schema.Event)
 		if ok && e.Role == schema.RoleInsert && e.Dentry == born.Dentry && e.ID > born.ID {
 			return was.Role == schema.RoleKill && was.ID < born.ID && was.Name == e.Name && m.path(was.Parent, was.ID) == m.path(e.Parent, e.ID)
+		}
+	}
+	return false
+}
+
+// linked reports whether the two names were shown to be of one inode in another open, and
+// neither dentry has ended between that and this one.
+func (m *memory) linked(poor Claim, all map[string]Claim) bool {
+	now := poor.Terms[1].Event
+	for _, cl := range all {
+		a, b := cl.Object.Addr, cl.Other.Addr
+		if cl.Kind != HardLink || a != poor.Other.Addr && a != poor.Object.Addr || b != poor.Other.Addr && b != poor.Object.Addr {
+			continue
+		}
+		first, last := min(cl.Terms[0].Event, poor.Terms[0].Event), max(cl.Terms[1].Event, now)
+		if m.lives(a, first, last) && m.lives(b, first, last) {
+			return true
 		}
 	}
 	return false
@@ -496,31 +515,39 @@ func damageFrame(rng *rand.Rand, m *memory) *memory {
 // processes, begins later or ends earlier: of the others it has only what happens to a
 // dentry that was seen.
 func recordLess(rng *rand.Rand, m *memory) *memory {
-	var events []*schema.Event
 	targets := make(map[uint32]bool)
 	share := 1 + rng.IntN(4)
+	lossy := lostIn(m.records) > 0 // a dentry met later may have been met after a loss: it ends earlier alone
 	for _, rec := range m.records {
 		if e, ok := rec.(*schema.Event); ok {
-			events = append(events, e)
 			if _, met := targets[e.PID]; !met {
-				targets[e.PID] = rng.IntN(4) < share
+				targets[e.PID] = lossy || rng.IntN(4) < share
 			}
 		}
 	}
-	if rng.IntN(2) == 0 {
-		events = events[rng.IntN(len(events)):]
+	from, to := 0, len(m.records)
+	if !lossy && rng.IntN(2) == 0 {
+		from = rng.IntN(to)
 	}
 	if rng.IntN(2) == 0 {
-		events = events[:rng.IntN(len(events)+1)]
+		to = from + rng.IntN(to-from)
 	}
-	out := &memory{header: m.header}
+	out, footer := &memory{header: m.header}, &schema.Footer{}
 	r := less{targets, make(map[uint64]bool), make(map[uint32]bool)}
-	for _, e := range events {
-		if r.records(e) {
-			out.records = append(out.records, e)
+	for _, rec := range m.records[from:to] {
+		switch rec := rec.(type) {
+		case *schema.Event:
+			if r.records(rec) {
+				out.records = append(out.records, rec)
+				footer.Events++
+			}
+		case *schema.Loss:
+			out.records = append(out.records, rec)
 		}
 	}
-	return &memory{header: m.header, records: append(out.records, &schema.Footer{Events: uint64(len(out.records))})}
+	footer.Lost = lostIn(out.records)
+	out.records = append(out.records, footer)
+	return out
 }
 
 // less decides as bpf/dcache.h does.

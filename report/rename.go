@@ -50,22 +50,23 @@ func (c *collector) moved(s *replay.Step) {
 	}
 	cl.From, cl.To = placeOf(from), placeOf(to)
 	cl.Target = Target{Ref: Ref{Addr: from.Target}, Exchange: from.Facts&schema.FactExchange != 0}
-	if m, ok := s.Call.Tag.(*moving); ok {
-		m.judge(cl, from, to)
+	if t := c.state.Objects.At(from.Target); t != nil {
+		before, _ := s.Call.Tag.(*moving)
+		cl.takes(t, before, from, to)
 	}
 	c.across(c.program(to), cl)
 }
 
-// judge adds what the events show of the target.
-func (m *moving) judge(cl *Claim, from, to *schema.Event) {
-	t, now := m.target, Place{m.target.Parent, m.target.Name, m.target.Hash}
-	cl.Target.Ref, cl.Target.Seen = ref(t), followed(t)
-	if t.Inserted < from.ID || t.Inserted > to.ID || now.Name != from.Name || now.Parent != from.Parent {
+// takes adds what the events show of the target, and what they had shown before; nil: nothing.
+func (cl *Claim) takes(t *replay.Object, before *moving, from, to *schema.Event) {
+	known := before != nil && before.target == t
+	cl.Target.Ref, cl.Target.Seen = ref(t), known && followed(t)
+	if t.Inserted < from.ID || t.Inserted > to.ID || t.Name != from.Name || t.Parent != from.Parent {
 		return
 	}
 	cl.alive(t)
 	cl.Target.Exchange, cl.Target.Back = true, t.Inserted
-	cl.Target.Known = m.was.Name == to.Name && m.was.Parent == to.Parent
+	cl.Target.Known = known && before.was.Name == to.Name && before.was.Parent == to.Parent
 }
 
 // Target is the dentry whose place a move takes.
@@ -91,7 +92,7 @@ func (t *Target) says(cl *Claim, q func(string) string) string {
 	case t.Back != 0:
 		return fmt.Sprintf("; exchanged with %s, now %s (#%d)", name, cl.From.says(q), t.Back)
 	case t.Exchange:
-		return fmt.Sprintf("; exchanged with %s, and no event shows that one's new place", name)
+		return fmt.Sprintf("; exchanged with %s, and no event of the call shows where that one went", name)
 	case t.Seen && cl.Verdict == Proven: // an exchange would have inserted it
 		return "; it displaced " + name
 	}

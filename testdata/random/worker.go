@@ -217,7 +217,7 @@ func (w *worker) system(o *op) error {
 	case "give":
 		return unix.Linkat(w.tmp, "", unix.AT_FDCWD, o.Path2, unix.AT_EMPTY_PATH)
 	case "bind":
-		return unix.Mount(o.Path, o.Path2, "", unix.MS_BIND, "")
+		return unix.Mount(o.Path+"/.", o.Path2+"/.", "", unix.MS_BIND, "") // directories alone
 	case "unbind":
 		return unix.Unmount(o.Path, 0)
 	case "chroot":
