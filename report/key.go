@@ -91,7 +91,7 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 		c.keys = append(c.keys, r.key(way))
 		next, way = r.end, Way{Outside: r.after}
 	}
-	if d := c.rows[len(c.rows)-1].result; d != nil && d.Contradicted.Event != 0 {
+	if d := c.rows[len(c.rows)-1].result; d != nil && d.Contradicted != nil {
 		cl.alive(d)
 	}
 	gap, up := skipped(enter.Name, next, len(enter.Name))
