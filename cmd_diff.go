@@ -120,7 +120,13 @@ func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, erro
 			return nil, err
 		}
 		defer again.Close()
-		in[i] = diff.Input{Name: t.name, Source: t, Again: func(id uint64) (replay.Source, error) { return again.At(id) }}
+		in[i] = diff.Input{Name: t.name, Source: t, Again: func(id uint64) (replay.Source, error) {
+			r, err := again.At(id)
+			if err != nil {
+				return nil, t.explain(err)
+			}
+			return r, nil
+		}}
 		if c.runs[i] > 0 {
 			in[i].Name = fmt.Sprintf("%s run %d", t.name, c.runs[i])
 		}

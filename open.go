@@ -29,6 +29,7 @@ type trace struct {
 	name    string // as messages call it
 	command string // the command that reads it
 	file    *os.File
+	spooled bool // file is a temporary one
 	bytes   *countReader
 	stderr  io.Writer
 	last    uint64 // id of the last event read or known to be missing
@@ -114,13 +115,13 @@ func (t *trace) spool(in io.Reader) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	os.Remove(f.Name())
+	os.Remove(f.Name()) // where an open file has to keep its name, closeFile does it
 	_, err = io.Copy(f, in)
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}
 	t.closeFile()
-	t.file = f
+	t.file, t.spooled = f, true
 	return f, err
 }
 
@@ -191,8 +192,12 @@ func (t *trace) Close() {
 }
 
 func (t *trace) closeFile() {
-	if t.file != nil {
-		t.file.Close()
+	if t.file == nil {
+		return
+	}
+	t.file.Close()
+	if t.spooled {
+		os.Remove(t.file.Name())
 	}
 }
 

@@ -44,7 +44,6 @@ type comparison struct {
 	groups      map[uint64]*Difference
 	differences []*Difference
 	unread      uint64 // calls that could not be read again
-	excuses     []*excuse
 	result      *Result
 }
 
@@ -76,12 +75,6 @@ type single struct {
 	before  string // title of next
 }
 
-// excuse is an Excuse whose example is still to be named.
-type excuse struct {
-	Excuse
-	a, b *brief
-}
-
 // maxSingles bounds the calls on one side only that are looked at between two pairs.
 const maxSingles = 4096
 
@@ -96,7 +89,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		result:     &Result{Kernel: kernelChanges(ha, hb)},
 	}
 	pa, pb := probesOf(ha), probesOf(hb)
-	seed, both, judged := maphash.MakeSeed(), pa.and(&pb), judgedIn(&pa, &pb)
+	seed, both, judged := maphash.MakeSeed(), pa.in(pb), judgedIn(pa, pb)
 	for side, in := range []Input{a, b} {
 		d := newCutter(in, seed, both, judged)
 		if side == 0 {
@@ -216,13 +209,16 @@ func (c *comparison) between(comm string, g gap, p pair, last bool) {
 	for side, r := range c.runs {
 		list, kept := r.calls[comm], 0
 		for i := from[side]; i < to[side]; i++ {
-			switch rec := &list[i]; {
+			rec := &list[i]
+			missing := rec.lossy || c.lostBetween(comm, 1-side, from[1-side]-1, to[1-side], rec.label)
+			switch {
 			case last && c.runs[1-side].short() && i-from[side] >= to[1-side]-from[1-side]:
 				c.excuseOne(whyShort, comm, side, rec)
+			case kept >= maxSingles && missing:
+				c.excuseOne(whyLost, comm, side, rec)
 			case kept >= maxSingles:
 				c.result.Omitted++
 			default:
-				missing := rec.lossy || c.lostBetween(comm, 1-side, from[1-side]-1, to[1-side], rec.label)
 				s := &single{brief: rec, program: comm, side: side, index: i, gap: g, missing: missing}
 				if i+1 < len(list) {
 					s.next = &list[i+1]
@@ -335,13 +331,13 @@ func passedAlone(since []int, index, at int) bool {
 
 // excuse counts a difference that is none.
 func (c *comparison) excuse(why, comm string, a, b *brief) {
-	for _, e := range c.excuses {
-		if e.Why == why {
+	for i := range c.result.Excused {
+		if e := &c.result.Excused[i]; e.Why == why {
 			e.Count++
 			return
 		}
 	}
-	c.excuses = append(c.excuses, &excuse{Excuse{Why: why, Count: 1, First: pairOf(comm, "", a, b)}, a, b})
+	c.result.Excused = append(c.result.Excused, Excuse{Why: why, Count: 1, First: pairOf(comm, "", a, b), of: [2]*brief{a, b}})
 }
 
 // excuseOne is excuse for a call of one side.

@@ -53,9 +53,7 @@ func (d *cutter) read() error {
 	for {
 		rec, err := d.run.in.Next()
 		if err != nil {
-			for _, t := range d.sorted() {
-				d.abandon(t, math.MaxUint64)
-			}
+			d.giveUp(math.MaxUint64)
 			d.run.findings = d.follow.Finish()
 			if errors.Is(err, io.EOF) {
 				err = nil
@@ -69,9 +67,7 @@ func (d *cutter) read() error {
 			d.run.took.measure(s)
 			d.event(s)
 		case *schema.Damage:
-			for _, t := range d.threads {
-				d.abandon(t, d.now)
-			}
+			d.giveUp(d.now)
 		case *schema.Program:
 			if len(d.run.programs) < maxPrograms {
 				d.run.programs = append(d.run.programs, rec)
@@ -122,26 +118,26 @@ func (d *cutter) event(s *replay.Step) {
 // apart says which kinds of claim are not compared with the call they are judged in. On
 // one event a refuted claim is told in its line, and one that is merely unproven is no
 // matter of the program; whether one that spans calls ends in time is not one call's.
-var apart = [32]note{report.Hash: wrongHash, report.Bucket: wrongBucket, report.Storage: wrongStorage, report.Delete: spansCalls}
+var apart = [32]marks{report.Hash: badHash, report.Bucket: badBucket, report.Storage: badStorage, report.Delete: spansCalls}
 
 // put adds an event to a call, with the rulings that came with it.
 func (d *cutter) put(c *call, s *replay.Step) {
-	var n note
+	var m marks
 	if o := s.Object; o != nil && o.Born == 0 && o.First == s.Event.ID {
-		n |= firstSeen
+		m |= older
 	}
 	for _, r := range d.rulings {
 		switch mark := apart[r.Kind]; {
 		case mark == 0 && d.judged>>r.Kind&1 != 0 && !ends.Has(s.Event.Role):
 			c.claims = append(c.claims, r)
 		case r.Verdict == report.Refuted:
-			n |= mark
+			m |= mark
 		}
 	}
-	if n &^= spansCalls; n != 0 {
-		d.run.notes = append(d.run.notes, noted{s.Event.ID, n})
+	if m &^= spansCalls; m != 0 {
+		d.run.notes = append(d.run.notes, noted{s.Event.ID, m})
 	}
-	d.add(c, s, n)
+	d.add(c, s, m)
 }
 
 // begin starts a call at an event.
@@ -180,7 +176,7 @@ func (d *cutter) thread(e *schema.Event) *thread {
 	t := d.threads[e.TID]
 	if t == nil {
 		if len(d.threads) >= maxThreads {
-			d.prune()
+			d.giveUp(d.now)
 		}
 		t = &thread{tid: e.TID, pid: e.PID}
 		d.threads[e.TID] = t
@@ -189,14 +185,13 @@ func (d *cutter) thread(e *schema.Event) *thread {
 	return t
 }
 
-// prune forgets the threads that are in the middle of no open.
-func (d *cutter) prune() {
+// giveUp abandons what all threads are in the middle of.
+func (d *cutter) giveUp(now uint64) {
 	for _, t := range d.sorted() {
-		if len(t.opens) == 0 {
-			d.close(t)
-			delete(d.threads, t.tid)
-		}
+		d.abandon(t, now)
 	}
+	clear(d.threads)
+	d.last = nil
 }
 
 // sorted lists the threads in a fixed order.

@@ -78,6 +78,6 @@ func (c *comparison) unfollowed() {
 	}
 	n := uint64(len(r.Follows)) + r.FollowsMore
 	r.Same += n
-	c.excuses = append(c.excuses, &excuse{Excuse: Excuse{Why: whyFound, Count: n, First: r.Follows[0]}})
+	r.Excused = append(r.Excused, Excuse{Why: whyFound, Count: n, First: r.Follows[0]})
 	r.Follows, r.FollowsMore = nil, 0
 }

@@ -38,23 +38,16 @@ func (h *hunk) changed() int {
 
 // compare looks inside two calls of one label.
 //
-//  1. Components that one side had in its cache before the recording are taken out.
+//  1. Names that the two met otherwise by chance are taken out.
 //  2. Lines that say the same but for their dentries are aligned; the dentries of
 //     the two sides are then held one against one, in order.
-//  3. What is left is none where chance explains it, or on one kernel where only the
-//     number of questions differs; else it is the difference, with the claims it changed.
+//  3. What is left is the difference, with the claims it changed.
 func (c *comparison) compare(a, b *call) hunk {
-	la, lb, older := younger(a, b)
+	la, lb, why := c.projected(a, b)
 	h := hunk{}
 	h.align(&c.inner, la, lb)
-	h.claims = claimLines(a, b, older, h.changed() > 0)
-	switch n := h.changed(); {
-	case n == 0 && len(h.claims) == 0 && older:
-		h.why = whyOlder
-	case n == 0 && len(h.claims) == 0:
-		h.why = byChance(a, b)
-	case n > 0 && c.sameKernel && asksAgain(la, lb):
-		h.why = whyAgain
+	if h.claims = claimLines(a, b, why == whyOlder, h.changed() > 0 || why == whyAgain); h.changed() == 0 && len(h.claims) == 0 {
+		h.why = cmp.Or(why, byChance(a, b))
 	}
 	if h.why == "" && a.more != b.more {
 		h.claims = append(h.claims, countLine("-", a.more), countLine("+", b.more))

@@ -14,42 +14,37 @@ import (
 
 const roles = schema.RoleCall + 1
 
-// probes is which roles and phases a run recorded.
-type probes [roles][schema.Exit + 1]bool
+// probes is the roles that a run recorded, by phase.
+type probes [schema.Exit + 1]replay.Roles
 
 func probesOf(h *schema.Header) probes {
 	var p probes
 	for _, pr := range h.GetProbe() {
 		if pr.Attached && pr.Role >= 0 && pr.Role < roles && pr.Phase >= 0 && pr.Phase <= schema.Exit {
-			p[pr.Role][pr.Phase] = true
+			p[pr.Phase] |= replay.RolesOf(pr.Role)
 		}
 	}
 	return p
 }
 
 func (p *probes) has(r schema.Role, ph schema.Phase) bool {
-	return r >= 0 && r < roles && ph >= 0 && ph <= schema.Exit && p[r][ph]
+	return ph >= 0 && ph <= schema.Exit && p[ph].Has(r)
 }
 
-// and returns what both runs recorded.
-func (p *probes) and(q *probes) probes {
-	var both probes
-	for r := range p {
-		for ph := range p[r] {
-			both[r][ph] = p[r][ph] && q[r][ph]
-		}
+// in returns what both runs recorded.
+func (p probes) in(q probes) probes {
+	for ph := range p {
+		p[ph] &= q[ph]
 	}
-	return both
+	return p
 }
 
 // judgedIn returns the kinds of claim, as a set, that do not rest on a role only one
 // of the runs recorded.
-func judgedIn(a, b *probes) uint32 {
+func judgedIn(a, b probes) uint32 {
 	var apart replay.Roles
-	for r := range a {
-		if a[r] != b[r] {
-			apart |= replay.RolesOf(schema.Role(r))
-		}
+	for ph := range a {
+		apart |= a[ph] ^ b[ph]
 	}
 	var set uint32
 	for _, k := range report.Kinds() {
@@ -75,7 +70,7 @@ func symbols(a, b *schema.Header) []Change {
 		sa, sb := symbolsOf(a, info.Role), symbolsOf(b, info.Role)
 		if sa != sb {
 			c := Change{About: info.Name, A: replay.Printable(sa), B: replay.Printable(sb), Symbol: true}
-			if pa[info.Role] != pb[info.Role] {
+			if r := info.Role; pa.has(r, schema.Enter) != pb.has(r, schema.Enter) || pa.has(r, schema.Exit) != pb.has(r, schema.Exit) {
 				c.Note = "left out of the comparison where only one run recorded it"
 			}
 			changes = append(changes, c)

@@ -19,7 +19,6 @@ type line struct {
 	at     int32 // where the name lies, bytes
 	in     int16 // place looked in; of a move: the place that is taken
 	out    int16 // place returned, or the one it is about
-	older  bool  // out is older than the recording, and seen here first
 	errno  int32 // returned, positive
 	name   name
 	detail name   // open: the filesystem; move: the new name
@@ -59,6 +58,8 @@ const (
 	badBucket
 	badStorage
 	cutName
+	older      // its dentry is older than the recording, and seen here first; not compared
+	spansCalls // of no line: see apart
 )
 
 // base is what the address of a name is near.
@@ -92,17 +93,6 @@ var (
 		schema.RoleMove, schema.RoleUnlink) // change what the cache has of a name
 )
 
-// note is what only a reading from the start of the run tells of an event.
-type note uint8
-
-const (
-	wrongHash         = note(badHash) // a claim on it alone is refuted
-	wrongBucket       = note(badBucket)
-	wrongStorage      = note(badStorage)
-	spansCalls   note = 1 << 6 // never noted: see apart
-	firstSeen    note = 1 << 7 // its dentry is older than the recording
-)
-
 // builder puts events into calls, as lines.
 type builder struct {
 	names  namer
@@ -111,7 +101,7 @@ type builder struct {
 }
 
 // add puts an event into a call: as a new line, or as the return of one.
-func (b *builder) add(c *call, s *replay.Step, n note) {
+func (b *builder) add(c *call, s *replay.Step, m marks) {
 	e := s.Event
 	c.last, c.to = e.ID, e.Time
 	if c.kind == dropping && ends.Has(e.Role) {
@@ -146,8 +136,7 @@ func (b *builder) add(c *call, s *replay.Step, n note) {
 	} else {
 		b.key(c, l, e)
 	}
-	l.older = l.older || n&firstSeen != 0
-	l.marks |= marks(n) & (badHash | badBucket | badStorage)
+	l.marks |= m
 }
 
 // complete ends a call: names in it that turned out to be temporary are such.
@@ -246,5 +235,5 @@ func (l *line) like(m *line) bool {
 
 // shape is what a line is, whatever it is about, as a number.
 func (l *line) shape() uint64 {
-	return uint64(l.role)<<32 | uint64(l.form)<<28 | uint64(l.state)<<24 | uint64(l.marks)<<16 | uint64(l.base)<<8 | uint64(l.depth)
+	return uint64(l.role)<<32 | uint64(l.form)<<28 | uint64(l.state)<<24 | uint64(l.marks&^older)<<16 | uint64(l.base)<<8 | uint64(l.depth)
 }

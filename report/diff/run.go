@@ -46,10 +46,10 @@ type brief struct {
 // maxCalls bounds the calls of a run that are compared.
 const maxCalls = 1 << 23
 
-// noted is a note on an event.
+// noted is marks that an event leaves.
 type noted struct {
-	id   uint64
-	note note
+	id    uint64
+	marks marks
 }
 
 // keep takes a finished call.
@@ -77,11 +77,11 @@ func (r *run) keep(c *call) {
 	r.calls[c.comm] = append(list, b)
 }
 
-// note returns what was noted of an event.
-func (r *run) note(id uint64) note {
+// noted returns the marks of an event that only a reading from the start tells.
+func (r *run) noted(id uint64) marks {
 	i := sort.Search(len(r.notes), func(i int) bool { return r.notes[i].id >= id })
 	if i < len(r.notes) && r.notes[i].id == id {
-		return r.notes[i].note
+		return r.notes[i].marks
 	}
 	return 0
 }
@@ -162,7 +162,7 @@ func (r *run) restart(w *brief, e *schema.Event) *call {
 
 // rebuild adds an event to a call that is read again, if it was part of it.
 func (r *run) rebuild(c *call, w *brief, s *replay.Step) {
-	e, n := s.Event, r.note(s.Event.ID)
+	e := s.Event
 	switch line := r.builder.logged && e.PID == 0; {
 	case line:
 	case e.TID != w.tid, !r.builder.both.has(e.Role, e.Phase), !c.takes(e):
@@ -170,7 +170,7 @@ func (r *run) rebuild(c *call, w *brief, s *replay.Step) {
 	case w.kind == opening && (s.Within == nil || s.Within.Enter.ID != w.first), w.kind != opening && s.Within != nil:
 		return
 	}
-	r.builder.add(c, s, n)
+	r.builder.add(c, s, r.noted(e.ID))
 	if e.ID == w.last {
 		r.builder.complete(c)
 	}

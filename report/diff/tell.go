@@ -271,25 +271,20 @@ func pairOf(program, call string, a, b *brief) Pair {
 
 // examples names the calls that stand for what was excused.
 func (c *comparison) examples() error {
-	var wanted [2][]*brief
-	for _, e := range c.excuses {
-		for side, r := range []*brief{e.a, e.b} {
-			if r != nil {
-				wanted[side] = append(wanted[side], r)
+	for i := range c.result.Excused {
+		e := &c.result.Excused[i]
+		for side, b := range e.of {
+			if b == nil || e.First.Call != "" {
+				continue
+			}
+			calls, err := c.runs[side].again([]*brief{b})
+			if err != nil {
+				return err
+			}
+			if read := calls[b.first]; read != nil {
+				e.First.Call = read.words()
 			}
 		}
-	}
-	calls, err := c.again(wanted[0], wanted[1])
-	if err != nil {
-		return err
-	}
-	for _, e := range c.excuses {
-		for side, r := range []*brief{e.a, e.b} {
-			if r != nil && calls[side][r.first] != nil && e.First.Call == "" {
-				e.First.Call = calls[side][r.first].words()
-			}
-		}
-		c.result.Excused = append(c.result.Excused, e.Excuse)
 	}
 	return nil
 }

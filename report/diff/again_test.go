@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"hash/maphash"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A call that is read again from the middle of the file is the one that was read from
+// its beginning.
+func TestReadAgainIsTheSame(t *testing.T) {
+	files := make(map[string][]byte)
+	paths, err := filepath.Glob("../../traces/*.pb")
+	if err != nil || len(paths) < 6 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		if files[path], err = os.ReadFile(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files["a scene"] = record(t, here(), 1, randomScene(rand.New(rand.NewPCG(5, 5)), 6000))
+	for name, file := range files {
+		in := input(t, name, file)
+		d := newCutter(in, maphash.MakeSeed(), probesOf(in.Header()), 0)
+		if err := d.read(); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for comm, list := range d.run.calls {
+			for step := 1; step <= 7; step += 6 { // all of them, and some
+				var wanted []*brief
+				for i := 0; i < len(list); i += step {
+					wanted = append(wanted, &list[i])
+				}
+				calls, err := d.run.again(wanted)
+				if err != nil {
+					t.Fatal(name, err)
+				}
+				for _, b := range wanted {
+					c := calls[b.first]
+					if c == nil {
+						t.Fatalf("%s: #%d-#%d of %s is not there", name, b.first, b.last, comm)
+					}
+					if got := c.sign(d.run.builder.names.seed); got != b.signature || c.last != b.last {
+						t.Errorf("%s: %s, #%d-#%d: %+v, want %+v", name, c.title(), b.first, b.last, got, b.signature)
+					}
+					n++
+				}
+			}
+		}
+		if n == 0 {
+			t.Errorf("%s: no calls", name)
+		}
+	}
+}
