@@ -8,11 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"unsafe"
 )
 
 // A call that is read again from the middle of the file is the one that was read from
 // its beginning.
 func TestReadAgainIsTheSame(t *testing.T) {
+	if size := unsafe.Sizeof(brief{}); size != 64 {
+		t.Errorf("%d bytes of a call are kept", size)
+	}
 	files := make(map[string][]byte)
 	paths, err := filepath.Glob("../../traces/*.pb")
 	if err != nil || len(paths) < 6 {
@@ -46,7 +50,7 @@ func TestReadAgainIsTheSame(t *testing.T) {
 					if c == nil {
 						t.Fatalf("%s: #%d-#%d of %s is not there", name, b.first, b.last, comm)
 					}
-					if got := c.sign(d.run.builder.names.seed); got != b.signature || c.last != b.last {
+					if got, left := c.sign(d.run.builder.names.seed); got != b.signature || left != b.chance || c.last != b.last {
 						t.Errorf("%s: %s, #%d-#%d: %+v, want %+v", name, c.title(), b.first, b.last, got, b.signature)
 					}
 					n++

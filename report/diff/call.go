@@ -165,7 +165,6 @@ type signature struct {
 	coarse uint64 // without what differs by chance, and without claims
 	label  uint64 // what the call is of: calls of one label may be one call that went otherwise
 	judged uint64 // the claims
-	chance chance // what coarse leaves out
 }
 
 // mix is one step of a hash.
@@ -174,15 +173,15 @@ func mix(h, v uint64) uint64 {
 	return hi ^ lo ^ h<<1
 }
 
-// sign computes the signature of a finished call.
-func (c *call) sign(seed maphash.Seed) signature {
-	s := signature{coarse: mix(uint64(c.kind)+1, c.more)}
+// sign computes the signature of a finished call, and what coarse leaves out.
+func (c *call) sign(seed maphash.Seed) (s signature, left chance) {
+	s = signature{coarse: mix(uint64(c.kind)+1, c.more)}
 	for i := range c.claims {
 		s.judged = mix(s.judged, hashRuling(seed, &c.claims[i]))
 	}
 	s.exact = mix(s.coarse, s.judged)
 	for _, name := range c.swept {
-		s.exact, s.chance = mix(s.exact, name), killed
+		s.exact, left = mix(s.exact, name), killed
 	}
 	for i := range c.lines {
 		l := &c.lines[i]
@@ -192,10 +191,10 @@ func (c *call) sign(seed maphash.Seed) signature {
 		}
 		s.exact = mix(mix(mix(s.exact, h), l.name.exact), l.detail.exact)
 		s.coarse = mix(mix(mix(s.coarse, h), l.name.coarse), l.detail.coarse)
-		s.chance |= l.name.chance | l.detail.chance
+		left |= l.name.chance | l.detail.chance
 	}
 	s.label = c.label()
-	return s
+	return s, left
 }
 
 func hashRuling(seed maphash.Seed, r *report.Ruling) uint64 {

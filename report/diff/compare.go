@@ -295,7 +295,7 @@ func (c *comparison) moves(comm string, singles []*single) {
 			there[key(a)] = list[1:]
 			a.told, b.told = true, true
 			if since[0] == nil {
-				since = [2][]int{alone(c.runs[0].calls[comm]), alone(c.runs[1].calls[comm])}
+				since = [2][]int{aloneSince(c.runs[0].calls[comm]), aloneSince(c.runs[1].calls[comm])}
 			}
 			switch {
 			case passedAlone(since[0], a.index, b.gap.a) && passedAlone(since[1], b.index, a.gap.b):
@@ -310,9 +310,9 @@ func (c *comparison) moves(comm string, singles []*single) {
 	}
 }
 
-// alone returns for each call the index of the first one since which its thread made
+// aloneSince returns for each call the index of the first one since which its thread made
 // all calls of the program.
-func alone(list []brief) []int {
+func aloneSince(list []brief) []int {
 	since := make([]int, len(list))
 	for i := range list {
 		if since[i] = i; i > 0 && list[i].tid == list[i-1].tid {

@@ -11,8 +11,7 @@ type upset [2]uint64
 // maxUpset bounds the names remembered as changed by a difference.
 const maxUpset = 1 << 16
 
-// used tells the names a call used from those it changed: whether the end of a dentry
-// is looked at depends on who has used it.
+// used tells the names a call used from those it changed: claims look back at either.
 const used = 0x75736564
 
 // upsets takes down the names that a call on one side only has changed or used: what
@@ -62,7 +61,7 @@ func (c *comparison) follows(p couple, h *hunk, last uint64) bool {
 		if l.role == schema.RoleOpen {
 			name = last
 		}
-		if !before(name) && !(ends.Has(l.role) && before(name^used)) {
+		if !before(name) {
 			return false
 		}
 	}

@@ -29,7 +29,6 @@ type run struct {
 	losses   *replay.Losses
 	findings *report.Findings // at the end
 	rename   map[string]string
-	renamed  uint64 // calls of programs that were renamed
 	left     uint64 // calls beyond the bound
 }
 
@@ -39,6 +38,7 @@ type brief struct {
 	first, last uint64 // event ids
 	from        uint64 // time
 	tid         uint32
+	chance      chance // what the signature's coarse hash leaves out
 	kind        kind
 	lossy       bool
 }
@@ -59,7 +59,7 @@ func (r *run) keep(c *call) {
 		return
 	}
 	if name, ok := r.rename[c.comm]; ok {
-		c.comm, r.renamed = name, r.renamed+1
+		c.comm = name
 	}
 	r.Calls++
 	if c.kind == opening {
@@ -70,7 +70,8 @@ func (r *run) keep(c *call) {
 		r.order = append(r.order, c.comm)
 		r.Programs++
 	}
-	b := brief{signature: c.sign(r.builder.names.seed), first: c.first, last: c.last, from: c.from, tid: c.tid, kind: c.kind, lossy: c.lossy}
+	s, left := c.sign(r.builder.names.seed)
+	b := brief{signature: s, chance: left, first: c.first, last: c.last, from: c.from, tid: c.tid, kind: c.kind, lossy: c.lossy}
 	if _, known := r.claims[b.judged]; !known {
 		r.claims[b.judged] = slices.Clone(c.claims)
 	}

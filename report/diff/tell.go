@@ -48,7 +48,7 @@ func (c *comparison) tell() error {
 		}
 	}
 	c.elsewhere()
-	c.alone()
+	c.onOneSide()
 	slices.SortStableFunc(c.differences, func(x, y *Difference) int {
 		return cmp.Or(cmp.Compare(x.gap.program, y.gap.program), cmp.Compare(x.gap.number, y.gap.number))
 	})
@@ -201,9 +201,9 @@ func (s *single) line(text string) Line {
 	return Line{Op: "+", Text: text, B: Span{s.first, s.last}}
 }
 
-// alone tells the calls on one side only, those of one gap together, and what is said
+// onOneSide tells the calls on one side only, those of one gap together, and what is said
 // in one gap as in another once.
-func (c *comparison) alone() {
+func (c *comparison) onOneSide() {
 	by := make(map[gap]*Difference)
 	var order []*Difference
 	for _, s := range c.singles {
