@@ -61,8 +61,8 @@ func kernelChanges(a, b *schema.Header) []Change {
 	return append(changes, layouts(a.GetLayout(), b.GetLayout())...)
 }
 
-// symbols compares which symbol played which role; a role that one run did not
-// brief is told here, once.
+// symbols compares which symbol played which role; a role that one run did not record
+// is told here, once.
 func symbols(a, b *schema.Header) []Change {
 	var changes []Change
 	pa, pb := probesOf(a), probesOf(b)
@@ -109,39 +109,41 @@ func symbolsOf(h *schema.Header, r schema.Role) string {
 
 // layouts compares the layout numbers, but for addresses.
 func layouts(a, b *schema.Layout) []Change {
-	number := func(get func(*schema.Layout) uint32) [2]string {
-		return [2]string{fmt.Sprint(get(a)), fmt.Sprint(get(b))}
-	}
 	var changes []Change
-	for _, row := range []struct {
-		about string
-		is    [2]string
-	}{
-		{"sizeof(struct dentry)", number((*schema.Layout).GetDentrySize)},
-		{"offset of d_hash", number((*schema.Layout).GetDHash)},
-		{"offset of d_parent", number((*schema.Layout).GetDParent)},
-		{"offset of d_name", number((*schema.Layout).GetDName)},
-		{"offset of d_inode", number((*schema.Layout).GetDInode)},
-		{"field of the inline name", [2]string{a.GetInlineNameField(), b.GetInlineNameField()}},
-		{"offset of the inline name", number((*schema.Layout).GetInlineName)},
-		{"size of the inline name", number((*schema.Layout).GetInlineNameSize)},
-		{"offset of name in struct external_name", number((*schema.Layout).GetExternalName)},
-		{"offset of name in struct filename", number((*schema.Layout).GetFilenameName)},
-		{"offset of iname in struct filename", number((*schema.Layout).GetFilenameIname)},
-		{"d_hash_shift", number((*schema.Layout).GetDHashShift)},
-		{"page size", number((*schema.Layout).GetPageSize)},
-		{"hash of names", [2]string{hashLabel(a), hashLabel(b)}},
-	} {
-		if row.is[0] != row.is[1] {
-			changes = append(changes, Change{About: row.about, A: row.is[0], B: row.is[1]})
+	numbers := layoutNumbers(b)
+	for i, n := range layoutNumbers(a) {
+		if m := numbers[i]; n.value != m.value {
+			changes = append(changes, Change{About: n.about, A: replay.Printable(fmt.Sprint(n.value)), B: replay.Printable(fmt.Sprint(m.value))})
 		}
 	}
 	return changes
 }
 
-func hashLabel(l *schema.Layout) string {
-	if l.GetNameHash() == schema.NameHash_NAME_HASH_UNSPECIFIED {
-		return "not known"
+// layoutNumber is one thing a header says of the kernel's structures.
+type layoutNumber struct {
+	about string
+	value any
+}
+
+func layoutNumbers(l *schema.Layout) []layoutNumber {
+	hash := "not known"
+	if h := l.GetNameHash(); h != schema.NameHash_NAME_HASH_UNSPECIFIED {
+		hash = h.Label()
 	}
-	return l.GetNameHash().Label()
+	return []layoutNumber{
+		{"sizeof(struct dentry)", l.GetDentrySize()},
+		{"offset of d_hash", l.GetDHash()},
+		{"offset of d_parent", l.GetDParent()},
+		{"offset of d_name", l.GetDName()},
+		{"offset of d_inode", l.GetDInode()},
+		{"field of the inline name", l.GetInlineNameField()},
+		{"offset of the inline name", l.GetInlineName()},
+		{"size of the inline name", l.GetInlineNameSize()},
+		{"offset of name in struct external_name", l.GetExternalName()},
+		{"offset of name in struct filename", l.GetFilenameName()},
+		{"offset of iname in struct filename", l.GetFilenameIname()},
+		{"d_hash_shift", l.GetDHashShift()},
+		{"page size", l.GetPageSize()},
+		{"hash of names", hash},
+	}
 }
