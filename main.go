@@ -21,6 +21,7 @@ const version = "0.1.0"
 
 func main() {
 	guest()
+	limitMemory()
 	// A closed pipe is an error of the write, not the end of the process: a
 	// recording must live on when nobody reads its status line any more.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)

@@ -32,6 +32,7 @@ type trace struct {
 	spooled bool // file is a temporary one
 	bytes   *countReader
 	stderr  io.Writer
+	records uint64 // given out
 	last    uint64 // id of the last event read or known to be missing
 	warned  int    // damaged places met
 	end     error  // what the end of the reading was said to be
@@ -136,6 +137,9 @@ func (t *trace) again(run int) (*schema.Seeker, error) {
 
 // Next is Reader.Next; damage and a missing end are reported on stderr as well.
 func (t *trace) Next() (schema.Record, error) {
+	if t.records++; t.records%lookEvery == 0 && tooLarge() {
+		return nil, t.finish(errMemory)
+	}
 	rec, err := t.Reader.Next()
 	if err != nil {
 		return nil, t.finish(err)
@@ -221,6 +225,10 @@ func (t *trace) explain(err error) error {
 		hint = "read it with the dtrec that wrote it, or a newer one"
 	case errors.Is(err, schema.ErrSecondRun):
 		hint = "pick one: --run 1 is the first, --run 2 the second, and so on"
+	case errors.Is(err, schema.ErrInflated):
+		hint = "no recording is like that: do not trust the file"
+	case errors.Is(err, errMemory):
+		hint = "record less at once: one command, or one process with -p"
 	case errors.Is(err, schema.ErrNoRun):
 		hint = "--run counts from 1"
 	}

@@ -11,9 +11,12 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxListed bounds how many losses, damaged places and programs Info keeps one by
+// Bounds on how many losses and damaged places, and how many programs, Info keeps one by
 // one; the totals count them all.
-const maxListed = 4096
+const (
+	maxListed   = 4096
+	maxPrograms = 128
+)
 
 // Source is a trace being read: a schema.Reader, or what stands around one.
 type Source interface {
@@ -86,20 +89,20 @@ func ReadInfo(src Source) (*Info, error) {
 			if rec.Cause != schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME {
 				i.Lost += rec.Count
 			}
-			i.Loss = list(i, i.Loss, rec)
+			i.Loss = list(i, i.Loss, rec, maxListed)
 		case *schema.Damage:
 			i.Damaged += rec.Events
-			i.Damage = list(i, i.Damage, *rec)
+			i.Damage = list(i, i.Damage, *rec, maxListed)
 		case *schema.Program:
-			i.Programs = list(i, i.Programs, rec)
+			i.Programs = list(i, i.Programs, rec, maxPrograms)
 		case *schema.Footer:
 			i.Footer = rec
 		}
 	}
 }
 
-func list[T any](i *Info, to []T, v T) []T {
-	if len(to) >= maxListed {
+func list[T any](i *Info, to []T, v T, most int) []T {
+	if len(to) >= most {
 		i.Unlisted++
 		return to
 	}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tracetest
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/klauspost/compress/zstd"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// Attack is a file that was made to cost its reader memory or time.
+type Attack struct {
+	Name string
+	Make func() ([]byte, error)
+}
+
+// Attacks lists files of every kind; n is how many events, rows or packets each makes of
+// what it makes too many of.
+func Attacks(n int) []Attack {
+	return append(shapes(n), histories(n)...)
+}
+
+// packet is a Trace.packet with one field set.
+func packet(field protowire.Number, body []byte) []byte {
+	inner := protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), body)
+	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), inner)
+}
+
+// file is a header, and frames of what follows.
+func file(frames ...[]byte) ([]byte, error) {
+	h := Header()
+	h.FormatVersion = schema.FormatVersion
+	body, err := proto.Marshal(h)
+	if err != nil {
+		return nil, err
+	}
+	return compressed(append([][]byte{packet(1, body)}, frames...)...)
+}
+
+func compressed(frames ...[]byte) ([]byte, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true))
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	for _, f := range frames {
+		out = enc.EncodeAll(f, out)
+	}
+	return out, nil
+}
+
+// repeated is a message with a field of some bytes n times.
+func repeated(field protowire.Number, value []byte, n int) []byte {
+	one := protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), value)
+	return bytes.Repeat(one, n)
+}
+
+// shapes are files whose packets are not what they ought to be.
+func shapes(n int) []Attack {
+	rows := func(fields ...protowire.Number) []byte {
+		var batch []byte
+		for _, f := range fields {
+			batch = append(batch, repeated(f, make([]byte, n), 1)...)
+		}
+		return packet(2, batch)
+	}
+	loss, _ := proto.Marshal(&schema.Loss{Cause: 1, Count: 1, FirstNs: 1, LastNs: 2})
+	program := func(p *schema.Program) []byte { b, _ := proto.Marshal(p); return packet(4, b) }
+	small := program(&schema.Program{Name: "p", Source: strings.Split(strings.Repeat("x\n", 4000), "\n")})
+	zeros := make([]byte, 50<<20)
+	header, _ := file()
+	return []Attack{
+		{"bomb-first", func() ([]byte, error) { return compressed(zeros) }},
+		{"bomb-later", func() ([]byte, error) { return file(zeros, zeros) }},
+		{"strings-empty", func() ([]byte, error) { return file(packet(2, repeated(3, nil, n))) }},
+		{"rows-of-kinds", func() ([]byte, error) { return file(rows(4, 5, 6)) }},
+		{"rows-of-dentries", func() ([]byte, error) { return file(rows(15, 16, 17, 18, 19)) }},
+		{"rows-of-events", func() ([]byte, error) { return file(rows(32, 33, 34, 35)) }},
+		{"probes", func() ([]byte, error) { return compressed(packet(1, repeated(9, nil, n))) }},
+		{"words", func() ([]byte, error) { return compressed(packet(1, repeated(8, nil, n))) }},
+		{"header-of-50-MB", func() ([]byte, error) { return compressed(packet(1, repeated(8, zeros[:15<<20], 1))) }},
+		{"program-of-50-MB", func() ([]byte, error) { return file(program(&schema.Program{Name: "p", Stdout: zeros[:15<<20]})) }},
+		{"program-of-lines", func() ([]byte, error) { return file(packet(4, repeated(3, nil, n))) }},
+		{"programs", func() ([]byte, error) { return file(manyTimes(small, n/200)...) }},
+		{"losses-in-one-packet", func() ([]byte, error) { return file(packet(0, nil), repeated(1, repeated(3, loss, n/4), 1)) }},
+		{"losses", func() ([]byte, error) { return file(bytes.Repeat(packet(3, loss), n)) }},
+		{"footers", func() ([]byte, error) { return file(bytes.Repeat(packet(5, nil), n)) }},
+		{"empty-packets", func() ([]byte, error) { return file(bytes.Repeat(packet(0, nil), n)) }},
+		{"headers", func() ([]byte, error) { return append(header, bytes.Repeat(header, n/1000)...), nil }},
+		{"frames-in-frames", func() ([]byte, error) { return append(header, nested(n)...), nil }},
+	}
+}
+
+func manyTimes(frame []byte, n int) [][]byte {
+	out := make([][]byte, n)
+	for i := range out {
+		out[i] = frame
+	}
+	return out
+}
+
+// nested is a run of frames each of whose only block holds the beginning of the next: from
+// each, all that follow are walked before it is found to be none.
+func nested(n int) []byte {
+	unit := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0, 6 << 3, 0, 0} // header, raw block of 6 bytes
+	return bytes.Repeat(unit, n)
+}
+
+// events is a whole trace of what emit is given.
+func events(name string, play func(emit func(schema.Event))) Attack {
+	return Attack{name, func() ([]byte, error) {
+		var now uint64
+		return Bytes(func(emit func(*schema.Event)) {
+			play(func(e schema.Event) {
+				now++
+				e.Time = 1e9 + now*977
+				if info, ok := e.Role.Info(); ok && e.Columns == 0 {
+					if e.Phase == schema.Exit && info.Exit != nil {
+						e.Columns = info.Exit.Columns
+					} else if info.Enter != nil {
+						e.Columns = info.Enter.Columns
+					}
+				}
+				if e.PID == 0 {
+					e.PID, e.TID, e.Comm = 7, 7, "seven"
+				}
+				emit(&e)
+			})
+		})
+	}}
+}
