@@ -16,8 +16,38 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// maxPage bounds a page, bytes.
-const maxPage = 4 << 20
+// Bounds on a page: bytes of it and of a line, and the marks between two blank lines that
+// may begin or end an emphasis, a link or a quotation: reading takes their square.
+const (
+	maxPage  = 4 << 20
+	maxLine  = 32 << 10
+	maxMarks = 32 << 10
+)
+
+// isDense reports whether a page is beyond what a reader of Markdown takes in good time.
+func isDense(markdown []byte) bool {
+	marks := 0
+	for line := range bytes.Lines(markdown) {
+		if len(line) > maxLine {
+			return true
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			marks = 0
+		}
+		for _, c := range line {
+			if c == '*' || c == '[' || c == '!' || c == '>' || c == '<' {
+				marks++
+			}
+		}
+		if marks > maxMarks || bytes.HasPrefix(bytes.ReplaceAll(line, []byte(" "), nil), bytes.Repeat([]byte(">"), maxQuoted)) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxQuoted bounds how deep a line may be quoted.
+const maxQuoted = 64
 
 // readPage reads a page of Markdown, "-" for stdin.
 func readPage(cmd *cobra.Command, path string) ([]byte, error) {
@@ -34,6 +64,8 @@ func readPage(cmd *cobra.Command, path string) ([]byte, error) {
 		err, hint = fmt.Errorf("is larger than %d MiB", maxPage>>20), "hold its parts one by one"
 	case bytes.HasPrefix(markdown, []byte("\x28\xb5\x2f\xfd")):
 		err, hint = errors.New("is a trace, and no page"), "first the page, then the trace: 'dtrec check --page PAGE.md FILE'"
+	case isDense(markdown):
+		err, hint = fmt.Errorf("has a line of more than %d KiB, or more than %d marks in a paragraph", maxLine>>10, maxMarks), "hold its parts one by one"
 	case !isText(markdown):
 		err, hint = errors.New("is no text in UTF-8"), "convert it with iconv"
 	default:

@@ -62,7 +62,7 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	if err := o.format.check(cmd, dmesgFormat); err != nil {
 		return err
 	}
-	if out, ok := cmd.OutOrStdout().(*os.File); ok && o.output == "-" && term.IsTerminal(int(out.Fd())) {
+	if out, ok := rawOut(cmd).(*os.File); ok && o.output == "-" && term.IsTerminal(int(out.Fd())) {
 		return &exitError{exitTrouble, errors.New("a trace is binary and stdout is a terminal"), "name a file: -o FILE"}
 	}
 	if o.output == "" {
@@ -81,13 +81,15 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 		return err
 	}
 	log, err := dmesg.Read(buffered, o.skipped(cmd))
-	if err != nil {
+	if errors.Is(err, dmesg.ErrTooLong) {
+		return explainInput(cmd, path, err, "cut it into parts, and import each")
+	} else if err != nil {
 		return explainInput(cmd, path, err, "check the disk, or the pipe the log comes from")
 	}
 	if err := nothing(path, log); err != nil {
 		return err
 	}
-	if err := o.write(cmd.OutOrStdout(), log); err != nil {
+	if err := o.write(rawOut(cmd), log); err != nil {
 		return explainOutput(display(o.output), err)
 	}
 	o.summarize(cmd.ErrOrStderr(), inputName(path), log)
@@ -152,7 +154,7 @@ func (o *importOptions) destination(cmd *cobra.Command) (fs.FileInfo, error) {
 	if o.output != "-" {
 		return os.Stat(o.output)
 	}
-	if out, ok := cmd.OutOrStdout().(*os.File); ok {
+	if out, ok := rawOut(cmd).(*os.File); ok {
 		return out.Stat()
 	}
 	return nil, fs.ErrNotExist

@@ -99,7 +99,7 @@ func (o *replayOptions) newFormat(cmd *cobra.Command) (replay.Format, error) {
 	if err := o.format.check(cmd, textFormat, dmesgFormat, jsonFormat); err != nil {
 		return nil, err
 	}
-	color, err := useColor(o.color, cmd.OutOrStdout())
+	color, err := useColor(o.color, rawOut(cmd))
 	if err != nil {
 		return nil, usageError(cmd, err)
 	}

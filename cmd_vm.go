@@ -96,7 +96,7 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 	if c.Program, err = os.Executable(); err != nil {
 		return err
 	}
-	c.Args, c.Stdout, c.Stderr = args, cmd.OutOrStdout(), cmd.ErrOrStderr()
+	c.Args, c.Stdout, c.Stderr = args, rawOut(cmd), raw(cmd.ErrOrStderr()) // as the guest has written them
 	c.Notice = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "dtrec: "+s) }
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -33,10 +33,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCmd()
 	root.SetArgs(append([]string{}, args...))
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	out, errs := &door{w: stdout}, &door{w: stderr}
+	root.SetOut(out)
+	root.SetErr(errs)
 	cmd, err := root.ExecuteC()
-	return explain(stderr, cmd, err)
+	err = errors.Join(err, out.close())
+	code := explain(errs, cmd, err)
+	errs.close()
+	return code
 }
 
 func newRootCmd() *cobra.Command {
@@ -122,9 +126,9 @@ func explain(stderr io.Writer, cmd *cobra.Command, err error) int {
 		}
 		return 0
 	}
-	fmt.Fprintf(stderr, "dtrec: %v\n", err)
+	fmt.Fprintf(stderr, "dtrec: %s\n", oneLine(err.Error()))
 	if exit.hint != "" {
-		fmt.Fprintf(stderr, "  remedy: %s\n", exit.hint)
+		fmt.Fprintf(stderr, "  remedy: %s\n", oneLine(exit.hint))
 	}
 	return exit.code
 }

@@ -12,6 +12,7 @@ import (
 // recording of a sound kernel comes near those on calls; one of very many dentries comes
 // to the one on them, and then those not seen for longest are forgotten.
 const (
+	maxThreads    = 1 << 16  // whose state a printer keeps
 	maxDepth      = 128      // calls of one thread within one another
 	callsBudget   = 8 << 20  // bytes of calls in progress
 	callBytes     = 512      // about what one takes, its thread included

@@ -31,6 +31,9 @@ func (d *dmesg) observe(s *Step) {
 	d.now = s.Event.Time
 	switch move := s.Event.Role == schema.RoleMove; {
 	case move && s.Event.Phase == schema.Enter:
+		if len(d.moving) > maxThreads {
+			clear(d.moving)
+		}
 		d.moving[s.Event.TID] = true
 	case len(d.moving) > 0 && (move || s.Depth == 0):
 		delete(d.moving, s.Event.TID)
@@ -41,7 +44,7 @@ func (d *dmesg) event(dst []byte, s *Step) []byte {
 	e := s.Event
 	enter := e.Phase == schema.Enter
 	if e.Symbol != "" && enter { // a log that was imported
-		return dmesgName(dst, e, e.Symbol+" entry: ")
+		return dmesgName(dst, e, Printable(e.Symbol)+" entry: ")
 	}
 	switch e.Role {
 	case schema.RoleOpen:

@@ -27,6 +27,20 @@ func Printable(s string) string {
 	return s
 }
 
+// Symbol makes what a trace calls a function one word that nothing acts on: the name of a
+// function has letters, digits, _, . and $, and what else stands there is escaped.
+func Symbol(s string) string {
+	var b []byte
+	for i := range len(s) {
+		if c := s[i]; c == '_' || c == '.' || c == '$' || c == ':' || c == ' ' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' {
+			b = append(b, c)
+		} else {
+			b = append(b, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
+		}
+	}
+	return string(b)
+}
+
 // PrintableLine is Printable for a line of text, whose blanks are no one's name.
 func PrintableLine(s string) string {
 	words := strings.Split(s, " ")

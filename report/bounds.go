@@ -2,7 +2,10 @@
 
 package report
 
-import "github.com/dtrec/dtrec/replay"
+import (
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
 
 // Bounds in bytes on what one pass keeps, beside those in numbers (findings.go) and those
 // on the state (replay): whatever a file holds, a report of it has a size.
@@ -14,6 +17,7 @@ const (
 	stepBytes  = 384 // about what an event takes, without its name
 	claimBytes = 512
 	termBytes  = 64
+	nameCost   = 4 // times that a name is printed, and more
 	keyBytes   = 192
 	pathBytes  = 640 // its dentry included, which may have been forgotten elsewhere
 
@@ -39,6 +43,9 @@ func (b *budgets) take(bytes int) bool {
 	b.kept -= bytes
 	return true
 }
+
+// roomForItem reports whether another call may be kept, with its first event at least.
+func (b *budgets) roomForItem() bool { return b.kept >= stepBytes+nameCost*schema.MaxStringBytes }
 
 // roomForSteps reports whether one more event of an open in progress may be looked at.
 func (c *collector) roomForSteps() bool {

@@ -238,7 +238,7 @@ func (c *collector) outside(s *replay.Step) {
 	var it *Item
 	if n := len(p.Items); n > 0 && !p.Items[n-1].Open && p.Items[n-1].TID == e.TID {
 		it = p.Items[n-1]
-	} else if n < maxItems {
+	} else if n < maxItems && c.roomForItem() {
 		it = &Item{PID: e.PID, TID: e.TID}
 		p.Items = append(p.Items, it)
 	} else {
@@ -249,7 +249,7 @@ func (c *collector) outside(s *replay.Step) {
 }
 
 func (c *collector) keep(it *Item, s Step) {
-	if len(it.Steps) < maxSteps && c.take(stepBytes+len(s.Event.Name)) {
+	if len(it.Steps) < maxSteps && c.take(stepBytes+nameCost*len(s.Event.Name)) {
 		s.Event.Name = strings.Clone(s.Event.Name)
 		it.Steps = append(it.Steps, s)
 	} else {

@@ -27,7 +27,7 @@ func (c *collector) line(s *replay.Step) {
 		p.Opens++
 		p.Ended++
 		c.lines = nil
-		if len(p.Items) < maxItems {
+		if len(p.Items) < maxItems && c.roomForItem() {
 			c.lines = &Item{Open: true, Path: e.Name}
 			p.Items = append(p.Items, c.lines)
 		} else {
@@ -110,7 +110,7 @@ func (c *collector) suggestEquality(p *Program, it *Item, i int) {
 // symbolOf is the function of an event and which side of it, as the line had it.
 func (f *Findings) symbolOf(e *schema.Event) string {
 	if e.Symbol != "" {
-		return e.Symbol + phaseWord(e.Phase)
+		return replay.Symbol(e.Symbol) + phaseWord(e.Phase)
 	}
 	return f.Label(e.Role, e.Phase)
 }

@@ -159,7 +159,7 @@ func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 	if it == nil {
 		return false
 	}
-	if !c.take(claimBytes + termBytes*len(c.terms) + keyBytes*len(cl.Keys)) {
+	if !c.take(claimBytes + termBytes*len(c.terms) + keyBytes*len(cl.Keys) + nameCost*len(cl.Subject)) {
 		it.Unshown++
 		return false
 	}

@@ -2,7 +2,10 @@
 
 package report
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
 
 // labels names every probe, by role and phase; empty where none was attached.
 type labels [schema.RoleCall + 1][schema.Exit + 1]string
@@ -11,7 +14,7 @@ func newLabels(h *schema.Header) labels {
 	var l labels
 	for _, p := range h.GetProbe() {
 		if p.Attached && l.known(p.Role, p.Phase) {
-			l[p.Role][p.Phase] = p.Symbol + phaseWord(p.Phase)
+			l[p.Role][p.Phase] = replay.Symbol(p.Symbol) + phaseWord(p.Phase)
 		}
 	}
 	return l

@@ -3,25 +3,22 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report/md"
 	"github.com/dtrec/dtrec/schema"
 )
 
 // page writes Markdown and remembers the first error.
 type page struct {
-	*bufio.Writer
+	*md.Writer
 	f *Findings
 }
 
-func (p *page) line(format string, args ...any) {
-	fmt.Fprintf(p, format, args...)
-	p.WriteByte('\n')
-}
+func (p *page) line(format md.Literal, args ...any) { p.Line(format, args...) }
 
 // PageOptions choose what a page has beyond the proof.
 type PageOptions struct {
@@ -30,7 +27,7 @@ type PageOptions struct {
 
 // Markdown writes the report as a page of GitHub Markdown.
 func Markdown(w io.Writer, f *Findings, o PageOptions) error {
-	p := &page{bufio.NewWriterSize(w, 64<<10), f}
+	p := &page{md.NewWriter(w), f}
 	if f.Header.Imported() {
 		p.logPage()
 		return p.Flush()
@@ -49,12 +46,7 @@ func Markdown(w io.Writer, f *Findings, o PageOptions) error {
 }
 
 func (p *page) frontMatter() {
-	p.line("---\nlayout: default\ntitle: \"What Linux %s did with these path names\"\n---\n", yaml(p.f.Header.GetKernel().GetRelease()))
-}
-
-// yaml makes a text safe inside double quotes of the front matter.
-func yaml(s string) string {
-	return strings.ReplaceAll(replay.Printable(s), `"`, `\"`)
+	p.line("---\nlayout: default\ntitle: \"What Linux %s did with these path names\"\n---\n", md.Title(p.f.Header.GetKernel().GetRelease()))
 }
 
 func (p *page) introduction() {
@@ -89,7 +81,7 @@ func (p *page) probeList(r schema.Role) string {
 	for _, symbol := range p.symbols(r) {
 		var by []string
 		for _, b := range p.f.Header.GetProbe() {
-			if b.Role == r && b.Attached && b.Symbol == symbol {
+			if b.Role == r && b.Attached && replay.Symbol(b.Symbol) == symbol {
 				by = append(by, b.Attach.Label())
 			}
 		}
@@ -181,7 +173,7 @@ func (p *page) tools() {
 	p.line("Example lines (from this run):")
 	example := p.f.exampleItem()
 	if example != nil {
-		p.WriteString(fenced("", p.f.driverLines(example)))
+		p.Fence("", p.f.driverLines(example))
 	}
 	p.line("\nWhat we learned (from this run only):")
 	for _, l := range p.f.lessons() {

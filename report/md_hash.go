@@ -73,6 +73,6 @@ func (p *page) explainHash(e *schema.Event) {
 		lines = append(lines, fmt.Sprintf("bucket = %#x + 8 * (%d >> %d) = %#x + 8 * %d = %#x", l.DentryHashtable, e.Hash, l.DHashShift,
 			l.DentryHashtable, bucket, l.DentryHashtable+8*bucket))
 	}
-	p.WriteString(fenced("", lines))
+	p.Fence("", lines)
 	p.line("")
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report/md"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -24,7 +26,7 @@ func (p *page) whyTheseProbes() {
 			continue
 		}
 		p.line("%s (%s)", strings.Join(t.symbols, " and "), text(t.role))
-		p.WriteString(fenced("", t.lines))
+		p.Fence("", t.lines)
 		p.line("")
 	}
 	p.fieldTable()
@@ -101,7 +103,7 @@ func (p *page) symbols(r schema.Role) []string {
 	for _, b := range p.f.Header.GetProbe() {
 		if b.Role == r && b.Attached && !seen[b.Symbol] {
 			seen[b.Symbol] = true
-			out = append(out, b.Symbol)
+			out = append(out, replay.Symbol(b.Symbol))
 		}
 	}
 	return out
@@ -132,7 +134,7 @@ func (p *page) fieldTable() {
 	}
 	for _, r := range rows {
 		if p.f.recorded(r.role, r.phase) {
-			p.line("| %s | %s | %s | %s |", code(p.f.Label(r.role, r.phase)), text(r.reads), text(r.when), needed(r.role))
+			p.line("| %s | %s | %s | %s |", md.Cell(p.f.Label(r.role, r.phase)), text(r.reads), text(r.when), needed(r.role))
 		}
 	}
 	p.line("")

@@ -31,13 +31,13 @@ func (p *page) programs() {
 func (p *page) program(prog *Program) {
 	if len(prog.Source) > 0 {
 		p.line("### %s.c", text(prog.Comm))
-		p.WriteString(fenced("c", prog.Source))
+		p.Fence("c", prog.Source)
 	} else {
 		p.line("### %s", text(prog.Comm))
 	}
 	if prog.Stdout != "" {
 		p.line("stdout")
-		p.WriteString(fenced("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n")))
+		p.Fence("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n"))
 	}
 	p.line("%s, opens: %d%s, failed: %d%s.\n", prog.people(), prog.Opens, prog.endless(), prog.Failed, prog.ends())
 	n := 0
@@ -62,7 +62,7 @@ func (p *page) program(prog *Program) {
 		p.line("- … %d more claims on what was deleted or moved", prog.Unlisted)
 	}
 	if lines := prog.chains(); len(lines) > 0 {
-		p.WriteString(fenced("", lines))
+		p.Fence("", lines)
 		p.line("")
 	}
 	if l := prog.learned(); l != "" {
@@ -89,7 +89,7 @@ func (p *page) open(it *Item, n int) {
 	if it.Unshown > 0 {
 		p.line("- … %d more claims, counted and not shown", it.Unshown)
 	}
-	p.WriteString(fenced("", p.f.tree(it)))
+	p.Fence("", p.f.tree(it))
 	p.line("")
 }
 
@@ -97,7 +97,7 @@ func (p *page) open(it *Item, n int) {
 func (p *page) other(it *Item) {
 	p.line("outside any open:")
 	p.bullets(it)
-	p.WriteString(fenced("", p.f.tree(it)))
+	p.Fence("", p.f.tree(it))
 	p.line("")
 }
 

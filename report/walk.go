@@ -89,7 +89,7 @@ func (c *collector) judge(w *walk) {
 
 // item keeps the open for the program's section, nil when that is full.
 func (c *collector) item(p *Program, w *walk) *Item {
-	if !p.kept || len(p.Items) >= maxItems {
+	if !p.kept || len(p.Items) >= maxItems || !c.roomForItem() {
 		p.Unshown++
 		return nil
 	}

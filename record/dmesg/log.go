@@ -5,6 +5,7 @@ package dmesg
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -14,6 +15,13 @@ import (
 // maxLine bounds a line, bytes; of a longer one the rest is left out, and the name that
 // ends it is cut. The kernel's own lines end at 1024.
 const maxLine = 64 << 10
+
+// maxEvents bounds the events of a log, all of which are kept. The kernel's own buffer has
+// some thousand lines.
+const maxEvents = 1 << 17
+
+// ErrTooLong says that a log has more.
+var ErrTooLong = fmt.Errorf("it says more than %d events", maxEvents)
 
 // Log is a kernel log as it was read.
 type Log struct {
@@ -50,7 +58,9 @@ func Read(r io.Reader, skipped Skipped) (*Log, error) {
 			}
 			return l.log, err
 		}
-		l.line(line)
+		if l.line(line); l.events > maxEvents {
+			return l.log, ErrTooLong
+		}
 	}
 }
 
@@ -77,6 +87,7 @@ type reader struct {
 	skipped Skipped
 	run     *Run
 	times   times
+	events  int    // of all runs
 	before  string // the text of the line before, if it said an event
 }
 
@@ -143,6 +154,7 @@ func (l *reader) keep(events []schema.Event, text string) {
 		l.run.Last = max(l.run.Last, events[i].Time)
 	}
 	l.run.Events = append(l.run.Events, events...)
+	l.events += len(events)
 }
 
 const notRegistered = "optional probe not registered: "

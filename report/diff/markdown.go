@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/dtrec/dtrec/report/md"
 )
 
 // WriteMarkdown prints the result as a page for GitHub: each difference is a block
@@ -64,7 +66,7 @@ func (p *printer) block(d *Difference) {
 	var lines []string
 	longest := 2
 	for i := range d.Lines {
-		lines = append(lines, d.Lines[i].text())
+		lines = append(lines, md.Block(d.Lines[i].text()))
 		longest = max(longest, backticks(lines[i]))
 	}
 	fence := strings.Repeat("`", longest+1)
@@ -86,13 +88,7 @@ func (p *printer) bullets(pairs []Pair, more uint64, says string) {
 }
 
 // code puts text into a code span it cannot leave.
-func code(s string) string {
-	fence := strings.Repeat("`", backticks(s)+1)
-	if s == "" || s[0] == '`' || s[len(s)-1] == '`' {
-		s = " " + s + " "
-	}
-	return fence + s + fence
-}
+func code(s string) string { return md.Span(s) }
 
 // cell is code for a table, where a bar would end the cell even in code.
 func cell(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
