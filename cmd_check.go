@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/dtrec/dtrec/report"
@@ -31,7 +32,7 @@ length is computed again. Sentences are not judged. It prints line and column of
 was something else in this run, is not in it, is wrong, or is not understood; with
 --all what was found as well.
 
-Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven),
+Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven, or the trace cut or damaged),
 2 not readable. Of a page: 0 all found with its meaning, 1 something was not, 2 not
 readable, or nothing in it to look up.`,
 		Example: `  dtrec check traces/run1.pb
@@ -54,20 +55,33 @@ readable, or nothing in it to look up.`,
 			if page != "" {
 				return holdPage(cmd, page, args[0], o, format, all)
 			}
+			if twice := repeated(args); twice != "" {
+				return usageError(cmd, fmt.Errorf("%s is given twice", inputName(twice)))
+			}
 			runs, err := verdictsOf(cmd, args, o)
 			if err != nil {
 				return err
 			}
-			no := slices.ContainsFunc(runs, func(v report.Verdicts) bool { return v.Refuted > 0 || strict && v.Unproven > 0 })
+			no := slices.ContainsFunc(runs, func(v report.Verdicts) bool { return v.Refuted > 0 || strict && !v.Whole() })
 			return answer(no, writeVerdicts(cmd, runs, format))
 		},
 	}
 	o.register(cmd)
 	addFormatFlag(cmd, &format, textFormat, jsonFormat)
-	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 for an unproven claim as well")
+	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 for an unproven claim, a cut or a damaged trace as well")
 	cmd.Flags().StringVar(&page, "page", "", "hold this Markdown page against the trace; - for stdin")
 	cmd.Flags().BoolVar(&all, "all", false, "of a page, list what was found as well")
 	return cmd
+}
+
+// repeated returns the first file that is given twice, empty where none is.
+func repeated(files []string) string {
+	for i, f := range files {
+		if slices.Contains(files[:i], f) {
+			return f
+		}
+	}
+	return ""
 }
 
 func verdictsOf(cmd *cobra.Command, files []string, o findingsOptions) ([]report.Verdicts, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/dtrec/dtrec/replay"
@@ -16,30 +17,35 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Bounds on a page: bytes of it and of a line, and the marks between two blank lines that
-// may begin or end an emphasis, a link or a quotation: reading takes their square.
+// Bounds on a page: bytes of it and of a line, lines, and marks that may begin or end an
+// emphasis, a link or a quotation. Reading takes memory for each, and time for the square of
+// the marks between two blank lines.
 const (
 	maxPage  = 4 << 20
 	maxLine  = 32 << 10
-	maxMarks = 32 << 10
+	maxLines = 256 << 10
+	maxMarks = 32 << 10 // between two blank lines
+	allMarks = 256 << 10
 )
 
 // isDense reports whether a page is beyond what a reader of Markdown takes in good time.
 func isDense(markdown []byte) bool {
-	marks := 0
+	lines, marks, all := 0, 0, 0
 	for line := range bytes.Lines(markdown) {
-		if len(line) > maxLine {
+		if lines++; len(line) > maxLine || lines > maxLines {
 			return true
 		}
 		if len(bytes.TrimSpace(line)) == 0 {
 			marks = 0
 		}
-		for _, c := range line {
-			if c == '*' || c == '[' || c == '!' || c == '>' || c == '<' {
-				marks++
+		for i, c := range line {
+			if strings.IndexByte("*[!><`~", c) >= 0 || c == '_' && (i == 0 || i+1 == len(line) || line[i-1] == ' ' || line[i+1] == ' ') {
+				if all++; c != '`' {
+					marks++
+				}
 			}
 		}
-		if marks > maxMarks || bytes.HasPrefix(bytes.ReplaceAll(line, []byte(" "), nil), bytes.Repeat([]byte(">"), maxQuoted)) {
+		if marks > maxMarks || all > allMarks || bytes.HasPrefix(bytes.ReplaceAll(line, []byte(" "), nil), bytes.Repeat([]byte(">"), maxQuoted)) {
 			return true
 		}
 	}
@@ -65,7 +71,7 @@ func readPage(cmd *cobra.Command, path string) ([]byte, error) {
 	case bytes.HasPrefix(markdown, []byte("\x28\xb5\x2f\xfd")):
 		err, hint = errors.New("is a trace, and no page"), "first the page, then the trace: 'dtrec check --page PAGE.md FILE'"
 	case isDense(markdown):
-		err, hint = fmt.Errorf("has a line of more than %d KiB, or more than %d marks in a paragraph", maxLine>>10, maxMarks), "hold its parts one by one"
+		err, hint = fmt.Errorf("has a line of more than %d KiB, more than %d lines, or too many marks", maxLine>>10, maxLines), "hold its parts one by one"
 	case !isText(markdown):
 		err, hint = errors.New("is no text in UTF-8"), "convert it with iconv"
 	default:

@@ -91,19 +91,12 @@ func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
 
 func (c *diffCmd) check(cmd *cobra.Command, args []string) error {
 	switch {
-	case c.latency < 0:
-		return usageError(cmd, fmt.Errorf("--latency %g: not a share in percent", c.latency))
 	case args[0] == "-" && args[1] == "-":
 		return usageError(cmd, errors.New("both traces from stdin"))
 	}
 	for old, name := range c.rename {
 		if old == "" || name == "" {
 			return usageError(cmd, fmt.Errorf("--rename %s=%s: not OLD=NEW", old, name))
-		}
-	}
-	for i, run := range c.runs {
-		if run < 0 {
-			return usageError(cmd, fmt.Errorf("--run-%c %d: runs are counted from 1", 'a'+i, run))
 		}
 	}
 	return nil

@@ -68,6 +68,9 @@ Exit status: 0 printed, 2 not readable.`,
 }
 
 func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
+	if err := readable(cmd); err != nil {
+		return err
+	}
 	format, err := o.newFormat(cmd)
 	if err != nil {
 		return err

@@ -30,6 +30,9 @@ Exit status: 0 written, 2 not readable.`,
   dtrec report --explain hash traces/run1.pb`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := readable(cmd); err != nil {
+				return err
+			}
 			var page report.PageOptions
 			for _, what := range explain {
 				if what != "hash" {

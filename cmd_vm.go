@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -48,8 +49,14 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 			if !slices.Contains(vm.Filesystems(), c.FS) {
 				return usageError(cmd, fmt.Errorf("--fs %s: not one of %s", display(c.FS), strings.Join(vm.Filesystems(), ", ")))
 			}
+			if !memorySize.MatchString(c.Memory) {
+				return usageError(cmd, fmt.Errorf("--mem %s: not a size such as 512M or 1G", display(c.Memory)))
+			}
 			for _, f := range files {
 				host, guest, _ := strings.Cut(f, ":")
+				if _, err := os.Stat(host); err != nil {
+					return &exitError{exitTrouble, fmt.Errorf("--file %s: %w", display(host), bareError(err)), "name a program or a directory that is there"}
+				}
 				c.Files = append(c.Files, vm.File{Host: host, Guest: guest})
 			}
 			if console {
@@ -69,6 +76,9 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 	return cmd
 }
 
+// memorySize is what QEMU's -m takes, without its other parameters.
+var memorySize = regexp.MustCompile(`^[1-9][0-9]*[kKmMgG]?$`)
+
 // runVM runs a dtrec command line in the guest. The line is parsed here first, so
 // that a wrong flag needs no boot to be found.
 func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
@@ -81,6 +91,9 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 	}
 	if err == nil {
 		err = inner.ParseFlags(rest)
+	}
+	if err == nil {
+		err = checkFlags(inner)
 	}
 	if err != nil {
 		return &exitError{code: exitTrouble, err: fmt.Errorf("the command line for the guest: %w", err), hint: seeHelp(cmd)}

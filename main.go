@@ -69,6 +69,8 @@ status is handed on.`,
 	})
 	root.AddCommand(newInfoCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd(), newImportCmd())
 	root.AddCommand(platformCommands()...)
+	root.SetHelpCommand(newHelpCmd(root))
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd) }
 	return root
 }
 

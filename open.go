@@ -52,9 +52,6 @@ func openSeekable(cmd *cobra.Command, path string, run int) (*trace, error) {
 
 func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) {
 	t := &trace{name: display(path), command: cmd.CommandPath(), stderr: cmd.ErrOrStderr()}
-	if run < 0 {
-		return nil, usageError(cmd, fmt.Errorf("--run %d: runs are counted from 1", run))
-	}
 	in, err := t.source(cmd, path)
 	if err != nil {
 		return nil, t.explain(err)

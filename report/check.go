@@ -22,6 +22,7 @@ type Verdicts struct {
 	Forgot   uint64           `json:"forgotten,omitempty"`  // dentries, for want of room
 	Log      bool             `json:"kernel_log,omitempty"` // imported: what the log lacks is not known
 	Complete bool             `json:"complete"`
+	Damaged  bool             `json:"damaged,omitempty"` // a part of the file could not be read
 	Programs []ProgramVerdict `json:"programs"`
 	Proven   uint64           `json:"proven"`
 	Refuted  uint64           `json:"refuted"`
@@ -52,9 +53,9 @@ type DoubtVerdict struct {
 func (f *Findings) Verdicts() Verdicts {
 	v := Verdicts{
 		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost, Forgot: f.Forgotten, Log: f.Header.Imported(),
-		Complete: f.Footer != nil && !f.Cut,
-		Doubts:   []DoubtVerdict{},
-		Without:  roleNames(f.Without), Falls: f.Falls,
+		Complete: f.Footer != nil && !f.Cut, Damaged: len(f.Damage) > 0 && !f.Cut,
+		Doubts:  []DoubtVerdict{},
+		Without: roleNames(f.Without), Falls: f.Falls,
 		Proven: f.Tally.Total(Proven), Refuted: f.Tally.Total(Refuted), Unproven: f.Tally.Total(Unproven),
 	}
 	for _, p := range f.Programs {
@@ -124,6 +125,9 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 	return b.Flush()
 }
 
+// Whole reports whether everything is proven, of all of the run.
+func (v *Verdicts) Whole() bool { return v.Refuted+v.Unproven == 0 && v.Complete && !v.Damaged }
+
 func (v *Verdicts) losses() string {
 	out := fmt.Sprintf("%d lost", v.Lost)
 	if v.Log && v.Lost == 0 {
@@ -131,6 +135,9 @@ func (v *Verdicts) losses() string {
 	}
 	if !v.Complete {
 		out += ", without its end"
+	}
+	if v.Damaged {
+		out += ", damaged"
 	}
 	if v.Forgot > 0 {
 		out += fmt.Sprintf(", %d dentries forgotten for want of room", v.Forgot)

@@ -21,7 +21,7 @@ func WriteMatrix(w io.Writer, runs []Verdicts) error {
 	for i := range runs {
 		release, _, _ := strings.Cut(runs[i].Kernel, "-")
 		head = append(head, replay.Printable(release))
-		lost = append(lost, fmt.Sprint(runs[i].Lost))
+		lost = append(lost, runs[i].missing())
 	}
 	row(head...)
 	for _, program := range programsOf(runs) {
@@ -38,6 +38,18 @@ func WriteMatrix(w io.Writer, runs []Verdicts) error {
 	}
 	row(lost...)
 	return t.Flush()
+}
+
+// missing is how many events a run lost, and what else it lacks.
+func (v *Verdicts) missing() string {
+	out := fmt.Sprint(v.Lost)
+	if !v.Complete {
+		out += ", cut"
+	}
+	if v.Damaged {
+		out += ", damaged"
+	}
+	return out
 }
 
 // programsOf lists the programs of all runs in order of first sight.

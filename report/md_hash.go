@@ -11,6 +11,9 @@ import (
 // maxExplained bounds how many hashes are shown step by step.
 const maxExplained = 256
 
+// nameMax is NAME_MAX: what is longer is no component's name.
+const nameMax = 255
+
 // hashed is what a hash is made of.
 type hashed struct {
 	parent uint64
@@ -43,6 +46,9 @@ func (p *page) hashSteps() {
 
 // madeHash reports whether the event carries a hash of a name under a parent.
 func madeHash(e *schema.Event) bool {
+	if len(e.Name) > nameMax {
+		return false
+	}
 	switch e.Role {
 	case schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain:
 		return e.Phase == schema.Enter && e.Parent != 0

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package md
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// What stands in a page reads as it is meant, and is no more than text.
+func TestWhatAPageIsMadeOf(t *testing.T) {
+	for _, tt := range []struct{ got, want string }{
+		{Code("a.txt"), "`a.txt`"},
+		{Code("a`b"), "``a`b``"},
+		{Code("<b>{{x}}"), "`\\x3cb>\\x7b{x}}`"},
+		{Code("a<5"), "`a\\x3c5`"},
+		{Code("[x](y)"), "`\\x5bx]\\x28y)`"},
+		{Code("x[1](y)"), "`x[1]\\x28y)`"},
+		{Cell("a|b"), "`a\\x7cb`"},
+		{Text("a_b _c_ *d*"), "a_b \\_c\\_ \\*d\\*"},
+		{Text("<i>&{{"), "&#60;i&#62;&#38;&#123;&#123;"},
+		{Text("http://e www.e a@b"), "http&#58;//e www&#46;e a&#64;b"},
+		{Title(`6.12 "<b>`), "6.12 &#34;&#60;b&#62;"},
+		{Block("a {{ b }} \x1b <i>"), "a {\\x7b b }} \\x1b <i>"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s, want %s", tt.got, tt.want)
+		}
+	}
+	var b strings.Builder
+	w := NewWriter(&b)
+	w.Line("## %s, %d < %d: %v, %s", "<script>", 1, 2, errors.New("[a](b)\n{% c %}"), Code("d"))
+	w.Fence("", []string{"```", "x"})
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if want := "## &#60;script>, 1 < 2: [a]&#40;b)\\n&#123;% c %}, `d`\n````\n```\nx\n````\n"; b.String() != want {
+		t.Errorf("wrote\n%s, want\n%s", b.String(), want)
+	}
+}
