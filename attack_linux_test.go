@@ -40,9 +40,9 @@ func attackCommands(file, page string) [][]string {
 // TestNoFileTakesAllMemory runs the commands, each in a process of its own, over files made
 // to cost them memory or time: what they take of either has a bound.
 func TestNoFileTakesAllMemory(t *testing.T) {
-	n := 150_000
-	if os.Getenv("DTREC_ALL_TOOLS") != "" {
-		n = 500_000
+	n, all := 20_000, os.Getenv("DTREC_ALL_TOOLS") != ""
+	if all {
+		n = 150_000
 	}
 	dir := t.TempDir()
 	dtrec := filepath.Join(dir, "dtrec")
@@ -64,7 +64,10 @@ func TestNoFileTakesAllMemory(t *testing.T) {
 		}
 		t.Run(a.Name, func(t *testing.T) {
 			t.Parallel()
-			for _, args := range attackCommands(file, page) {
+			for i, args := range attackCommands(file, page) {
+				if !all && i%2 == 0 {
+					continue // make test runs them all
+				}
 				peakOf(t, append([]string{dtrec}, args...))
 			}
 		})

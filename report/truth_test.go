@@ -259,6 +259,10 @@ func (x *truth) nameless(line string, ids []uint64) string {
 	return line
 }
 
+func wordByte(c byte) bool {
+	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
 // without takes a name out of a line where it stands as a word.
 func without(line, name string) string {
 	for at := 0; ; {
@@ -267,7 +271,7 @@ func without(line, name string) string {
 			return line
 		}
 		end := at + i + 1 + len(name)
-		if at += i + 1; end == len(line) || !alphanumeric(line[end]) && line[end] != '_' {
+		if at += i + 1; end == len(line) || !wordByte(line[end]) {
 			line = line[:at] + line[end:]
 		}
 	}

@@ -18,10 +18,10 @@ type Attack struct {
 	Make func() ([]byte, error)
 }
 
-// Attacks lists files of every kind; n is how many events, rows or packets each makes of
-// what it makes too many of.
+// Attacks lists files of every kind; n is how many events, or packets that are read, each
+// makes of what it makes too many of.
 func Attacks(n int) []Attack {
-	return append(shapes(n), histories(n)...)
+	return append(shapes(1_000_000, n), histories(n)...)
 }
 
 // packet is a Trace.packet with one field set.
@@ -59,8 +59,9 @@ func repeated(field protowire.Number, value []byte, n int) []byte {
 	return bytes.Repeat(one, n)
 }
 
-// shapes are files whose packets are not what they ought to be.
-func shapes(n int) []Attack {
+// shapes are files whose packets are not what they ought to be: n too many where that is
+// refused, and fewer where it is read.
+func shapes(n, fewer int) []Attack {
 	rows := func(fields ...protowire.Number) []byte {
 		var batch []byte
 		for _, f := range fields {
@@ -85,7 +86,7 @@ func shapes(n int) []Attack {
 		{"header-of-50-MB", func() ([]byte, error) { return compressed(packet(1, repeated(8, zeros[:15<<20], 1))) }},
 		{"program-of-50-MB", func() ([]byte, error) { return file(program(&schema.Program{Name: "p", Stdout: zeros[:15<<20]})) }},
 		{"program-of-lines", func() ([]byte, error) { return file(packet(4, repeated(3, nil, n))) }},
-		{"programs", func() ([]byte, error) { return file(manyTimes(small, n/200)...) }},
+		{"programs", func() ([]byte, error) { return file(manyTimes(small, fewer/40)...) }},
 		{"losses-in-one-packet", func() ([]byte, error) { return file(packet(0, nil), repeated(1, repeated(3, loss, n/4), 1)) }},
 		{"losses", func() ([]byte, error) { return file(bytes.Repeat(packet(3, loss), n)) }},
 		{"footers", func() ([]byte, error) { return file(bytes.Repeat(packet(5, nil), n)) }},
