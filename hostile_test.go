@@ -125,7 +125,7 @@ func TestHostileTextStaysText(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"hostile.pb", "symbol-01.pb"} {
-		t.Run(name, func(t *testing.T) { holdHostile(t, filepath.Join("testdata", "cases", name)) })
+		t.Run(name, func(t *testing.T) { holdHostile(t, filepath.Join("testdata", "hostile", name)) })
 	}
 }
 

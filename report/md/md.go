@@ -87,16 +87,27 @@ func Text(s string) string {
 	s = replay.Printable(s)
 	for i, r := range s {
 		switch {
-		case strings.ContainsRune("\\`*[]#!|~", r) || r == '_' && !within(s, i):
+		case strings.ContainsRune("\\`*[]>#!|~", r) || r == '_' && !within(s, i):
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r == '@', strings.ContainsRune("<>&{", r), strings.HasPrefix(s[i:], "://"), r == '.' && strings.HasSuffix(strings.ToLower(s[:i]), "www"):
-			fmt.Fprintf(&b, "&#%d;", r)
+		case r == '@', strings.ContainsRune("<&{", r), strings.HasPrefix(s[i:], "://"), r == '.' && strings.HasSuffix(strings.ToLower(s[:i]), "www"):
+			b.WriteString(entity(r))
 		default:
 			b.WriteRune(r)
 		}
 	}
 	return b.String()
+}
+
+// entity is a character that nothing reads but as itself.
+func entity(r rune) string {
+	switch r {
+	case '<':
+		return "&lt;"
+	case '&':
+		return "&amp;"
+	}
+	return "&#" + strconv.Itoa(int(r)) + ";"
 }
 
 // within reports whether the byte at i stands between two letters or digits, where an
@@ -115,7 +126,7 @@ func Title(s string) string {
 	var b strings.Builder
 	for _, r := range replay.Printable(s) {
 		if r < utf8.RuneSelf && !alphanumeric(byte(r)) && !strings.ContainsRune(" .,+-/()", r) {
-			fmt.Fprintf(&b, "&#%d;", r)
+			b.WriteString(entity(r))
 		} else {
 			b.WriteRune(r)
 		}
@@ -168,7 +179,7 @@ func escape(s string) string {
 
 // harmless is for prose, and leaves what Code and Text made as it is.
 func harmless(s string) string {
-	return rewrite(printable(s), func(c byte) string { return "&#" + strconv.Itoa(int(c)) + ";" })
+	return rewrite(printable(s), func(c byte) string { return entity(rune(c)) })
 }
 
 // Block is a line of a code block. Only Liquid reads in there.

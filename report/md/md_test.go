@@ -19,9 +19,9 @@ func TestWhatAPageIsMadeOf(t *testing.T) {
 		{Code("x[1](y)"), "`x[1]\\x28y)`"},
 		{Cell("a|b"), "`a\\x7cb`"},
 		{Text("a_b _c_ *d*"), "a_b \\_c\\_ \\*d\\*"},
-		{Text("<i>&{{"), "&#60;i&#62;&#38;&#123;&#123;"},
+		{Text("<i>&{{"), "&lt;i\\>&amp;&#123;&#123;"},
 		{Text("http://e www.e a@b"), "http&#58;//e www&#46;e a&#64;b"},
-		{Title(`6.12 "<b>`), "6.12 &#34;&#60;b&#62;"},
+		{Title(`6.12 "<b>`), "6.12 &#34;&lt;b&#62;"},
 		{Block("a {{ b }} \x1b <i>"), "a {\\x7b b }} \\x1b <i>"},
 	} {
 		if tt.got != tt.want {
@@ -35,7 +35,7 @@ func TestWhatAPageIsMadeOf(t *testing.T) {
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if want := "## &#60;script>, 1 < 2: [a]&#40;b)\\n&#123;% c %}, `d`\n````\n```\nx\n````\n"; b.String() != want {
+	if want := "## &lt;script>, 1 < 2: [a]&#40;b)\\n&#123;% c %}, `d`\n````\n```\nx\n````\n"; b.String() != want {
 		t.Errorf("wrote\n%s, want\n%s", b.String(), want)
 	}
 }
