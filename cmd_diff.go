@@ -96,7 +96,7 @@ func (c *diffCmd) check(cmd *cobra.Command, args []string) error {
 	}
 	for old, name := range c.rename {
 		if old == "" || name == "" {
-			return usageError(cmd, fmt.Errorf("--rename %s=%s: not OLD=NEW", old, name))
+			return usageError(cmd, fmt.Errorf("--rename %s=%s: not OLD=NEW", display(old), display(name)))
 		}
 	}
 	return nil
