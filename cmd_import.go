@@ -65,9 +65,6 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	if out, ok := rawOut(cmd).(*os.File); ok && o.output == "-" && term.IsTerminal(int(out.Fd())) {
 		return &exitError{exitTrouble, errors.New("a trace is binary and stdout is a terminal"), "name a file: -o FILE"}
 	}
-	if o.output == "" {
-		return usageError(cmd, errors.New("--output: empty"))
-	}
 	in, err := openInput(cmd, path)
 	if err != nil {
 		return explainInput(cmd, path, err, "name a log that is there, or - for stdin")

@@ -18,7 +18,7 @@ func checkFlags(cmd *cobra.Command) error {
 	var wrong error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if why := meaningless(f); why != "" && wrong == nil {
-			wrong = usageError(cmd, fmt.Errorf("--%s %s", f.Name, why))
+			wrong = usageError(cmd, fmt.Errorf("--%s%s", f.Name, why))
 		}
 	})
 	return wrong
@@ -31,19 +31,19 @@ func meaningless(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "string":
 		if value == "" {
-			return "is empty"
+			return ": empty"
 		}
 	case "stringSlice":
 		if words, ok := f.Value.(pflag.SliceValue); ok && (len(words.GetSlice()) == 0 || slices.Contains(words.GetSlice(), "")) {
-			return "is empty"
+			return ": empty"
 		}
 	case "duration":
 		if d, err := time.ParseDuration(value); err == nil && d <= 0 {
-			return value + ": not more than 0"
+			return " " + value + ": not more than 0"
 		}
 	case "int", "int64", "uint", "uint32", "uint64", "float64":
 		if n, err := strconv.ParseFloat(value, 64); err != nil || !(n > 0) || n > 1e300 {
-			return value + ": not a number more than 0"
+			return " " + value + ": not more than 0"
 		}
 	}
 	return ""
