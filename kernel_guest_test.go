@@ -226,8 +226,11 @@ func boot(list []errand, kernel, dir string) (done map[string]told, err error) {
 	})
 	tally.boots.Add(1)
 	tally.scenes.Add(int64(len(list)))
-	if err != nil || code != 0 {
-		return nil, fmt.Errorf("guest: exit %d, %w\n%s", code, err, stderr.String())
+	if err == nil && code != 0 {
+		err = fmt.Errorf("exit %d", code)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("guest: %w\n%s", err, stderr.String())
 	}
 	if text, err = os.ReadFile(filepath.Join(dir, "done.json")); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,13 +97,15 @@ func there() map[string]bool {
 	return names
 }
 
-// mounts are the mount points, in the order they were mounted.
+// mounts are the mount points, in the order they were mounted. What is no part of a word
+// stands there in octal.
 func mounts() []string {
 	text, err := os.ReadFile("/proc/self/mounts")
 	check(err)
+	plain := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`, `\043`, "#")
 	var points []string
 	for line := range strings.Lines(string(text)) {
-		points = append(points, strings.Fields(line)[1])
+		points = append(points, plain.Replace(strings.Fields(line)[1]))
 	}
 	return points
 }
@@ -111,7 +114,9 @@ func mounts() []string {
 func tidy(first map[string]bool, mounted int) {
 	points := mounts()[mounted:]
 	for _, point := range slices.Backward(points) {
-		check(unix.Unmount(point, unix.MNT_DETACH))
+		if err := unix.Unmount(point, unix.MNT_DETACH); err != nil {
+			fail(fmt.Errorf("unmount %q: %w", point, err))
+		}
 	}
 	for name := range there() {
 		if !first[name] {
