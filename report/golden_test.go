@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+)
+
+// What is printed of the committed traces, and of the recordings that reach each reason,
+// is what it was: a change to it is meant, and the commit says why. DTREC_UPDATE=1 writes
+// the hashes anew.
+func TestOutputsAreWhatTheyWere(t *testing.T) {
+	const file = "testdata/golden.txt"
+	var got strings.Builder
+	for _, pattern := range []string{"../traces/*.pb", "../testdata/cases/*.pb", "testdata/*.pb", "testdata/contradictions/*.pb"} {
+		traces, err := filepath.Glob(pattern)
+		if err != nil || len(traces) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, trace := range traces {
+			b, err := os.ReadFile(trace)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, &got, strings.TrimPrefix(filepath.ToSlash(trace), "../"), b)
+		}
+	}
+	for _, c := range cellCases() {
+		golden(t, &got, "case: "+c.kind.String()+", "+c.name, fileOf(t, c.play))
+	}
+	golden(t, &got, "case: every kind", fileOf(t, everyKind))
+	if os.Getenv("DTREC_UPDATE") != "" {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make(map[string]bool)
+	for line := range strings.Lines(string(old)) {
+		want[line] = true
+	}
+	n := 0
+	for line := range strings.Lines(got.String()) {
+		if n++; !want[line] {
+			t.Errorf("another output: %s", line)
+		}
+	}
+	if n != len(want) {
+		t.Errorf("%d outputs, %d hashes", n, len(want))
+	}
+}
+
+// golden adds the hashes of what is printed of a trace, one a line.
+func golden(t *testing.T, to io.Writer, name string, trace []byte) {
+	t.Helper()
+	add := func(output string, print func(io.Writer) error) {
+		h := sha256.New()
+		if err := print(h); err != nil {
+			t.Fatal(name, output, err)
+		}
+		fmt.Fprintf(to, "%x %s: %s\n", h.Sum(nil)[:6], name, output)
+	}
+	f := collect(t, trace)
+	v := f.Verdicts()
+	add("page", func(w io.Writer) error { return Markdown(w, f, PageOptions{ExplainHash: true}) })
+	add("verdicts", v.WriteText)
+	if add("verdicts as JSON", v.WriteJSON); strings.HasPrefix(name, "case:") {
+		return // small and many
+	}
+	add("without each role", func(w io.Writer) error {
+		for _, info := range schema.Catalogue() {
+			if err := printWithout(w, trace, info.Role); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func printWithout(w io.Writer, trace []byte, role schema.Role) error {
+	r, err := schema.NewReader(bytes.NewReader(trace), 0)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f, err := CollectWithout(r, replay.RolesOf(role))
+	if err != nil {
+		return err
+	}
+	v := f.Verdicts()
+	if err := v.WriteText(w); err != nil {
+		return err
+	}
+	return Markdown(w, f, PageOptions{})
+}
+
+// fileOf is the trace of what a tape was played.
+func fileOf(t *testing.T, play func(*tape)) []byte {
+	t.Helper()
+	r := &tape{t: t, now: 1e9, tid: 100, comm: "prog", header: tracetest.Header()}
+	play(r)
+	r.flush()
+	if err := r.w.Close(&schema.Footer{}); err != nil {
+		t.Fatal(err)
+	}
+	return r.file.Bytes()
+}
