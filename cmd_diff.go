@@ -134,7 +134,11 @@ func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, erro
 		return nil, &exitError{exitTrouble, fmt.Errorf("%s is a kernel log, which tells no thread, and the other one is not", log),
 			"compare two logs: 'dtrec replay --format dmesg FILE | dtrec import -o LOG -' makes one of a recording"}
 	}
-	return diff.Compare(in[0], in[1], diff.Options{Latency: c.latency, Rename: c.rename})
+	rename := make(map[string]string)
+	for old, name := range c.rename {
+		rename[comm(old)] = comm(name)
+	}
+	return diff.Compare(in[0], in[1], diff.Options{Latency: c.latency, Rename: rename})
 }
 
 func (c *diffCmd) write(w io.Writer, r *diff.Result) error {
@@ -146,6 +150,9 @@ func (c *diffCmd) write(w io.Writer, r *diff.Result) error {
 	}
 	return r.WriteText(w)
 }
+
+// comm is what the kernel keeps of a program's name: TASK_COMM_LEN less one.
+func comm(name string) string { return name[:min(len(name), 15)] }
 
 // whichRun names the flags that pick a run here.
 func whichRun(err error) error {

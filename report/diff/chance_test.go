@@ -23,6 +23,9 @@ func TestRenamedProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if r, err := Compare(input(t, "a.pb", a), input(t, "b.pb", a), Options{Rename: map[string]string{"nobody": "cat"}}); err != nil || r.Notes[1] != "nobody of A is taken for cat of B: 0 calls" {
+		t.Error(err, text(t, r))
+	}
 	if r.Verdict() != Same || len(r.Notes) != 1 || r.Notes[0] != "cat of A is taken for bat of B: 5 calls" {
 		t.Errorf("%s", text(t, r))
 	}
@@ -40,6 +43,7 @@ func TestTemporaryNames(t *testing.T) {
 		{"ccA1b2C3.s", "ccZ9y8X7.o", false},
 		{"ccA1b2C3.s", "ccZ9y8X7Q.s", false},
 		{"report.txt", "budget.txt", false},
+		{"out_000123", "out_987654", false}, // numbers are the program's
 	} {
 		uses := func(m tracetest.Machine, seed uint64, name string) []byte {
 			file := record(t, m, seed, scene(strings.ReplaceAll("cc create tmp/NAME\ncc open tmp/NAME\nas open tmp/NAME\ncc remove tmp/NAME", "NAME", name)))

@@ -255,9 +255,12 @@ func (d *cutter) outside(t *thread, s *replay.Step) {
 		d.process(t, s, k)
 		return
 	case ends.Has(e.Role):
-		if c := t.other; c != nil && c.comm == e.Comm && c.takes(e) {
+		c := t.other
+		taken := c != nil && c.comm == e.Comm && c.takes(e)
+		if taken {
 			d.put(c, s)
-		} else {
+		}
+		if !taken || c.kind == dropping {
 			d.run.Apart++
 		}
 		return

@@ -133,8 +133,7 @@ func (c *comparison) notes() {
 		note("the probes were attached by %s and by %s", wa, wb)
 	}
 	for _, old := range slices.Sorted(maps.Keys(c.runs[0].rename)) {
-		name := c.runs[0].rename[old]
-		note("%s of A is taken for %s of B: %s", replay.Printable(old), replay.Printable(name), plural(uint64(len(c.runs[0].calls[name])), "call"))
+		note("%s of A is taken for %s of B: %s", replay.Printable(old), replay.Printable(c.runs[0].rename[old]), plural(c.runs[0].renamed[old], "call"))
 	}
 	if r.A.Calls == 0 || r.B.Calls == 0 {
 		note("a run without calls: there is nothing to compare")

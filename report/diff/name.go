@@ -187,23 +187,23 @@ func kindOf(c byte) int {
 }
 
 // madeUp reports whether two names of one length differ as mkstemp(3) makes them
-// differ: in one place of letters and digits, and there nearly everywhere.
+// differ: in one place, nearly everywhere there, and in letters of more than one kind.
 func madeUp(a, b string) bool {
 	if len(a) != len(b) {
 		return false
 	}
-	first, last, differ := -1, 0, 0
+	first, last, differ, kinds := -1, 0, 0, 0
 	for i := range len(a) {
 		if a[i] == b[i] {
 			continue
 		}
+		if kindOf(a[i]) == 0 || kindOf(b[i]) == 0 {
+			return false
+		}
 		if first < 0 {
 			first = i
 		}
-		if last = i; kindOf(a[i]) == 0 || kindOf(b[i]) == 0 {
-			return false
-		}
-		differ++
+		last, differ, kinds = i, differ+1, kinds|kindOf(a[i])|kindOf(b[i])
 	}
-	return differ >= minRandom-1 && differ+2 >= last-first+1
+	return differ >= minRandom-1 && differ+2 >= last-first+1 && kinds&(kinds-1) != 0
 }

@@ -74,7 +74,7 @@ type Run struct {
 	Programs int    `json:"programs"`
 	Calls    uint64 `json:"calls"` // compared, the opens among them
 	Opens    uint64 `json:"opens"`
-	Apart    uint64 `json:"ends_apart"` // ends of dentries that were not the program's, not compared
+	Apart    uint64 `json:"ends_apart"` // ends of dentries outside the calls that used them, not compared
 }
 
 // Change is one thing the headers say differently.

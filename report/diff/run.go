@@ -27,9 +27,10 @@ type run struct {
 	took     durations
 	blind    [][2]uint64 // times in which calls of a thread went unseen
 	losses   *replay.Losses
-	findings *report.Findings // at the end
-	rename   map[string]string
-	left     uint64 // calls beyond the bound
+	findings *report.Findings  // at the end
+	rename   map[string]string // programs that are taken for others
+	renamed  map[string]uint64 // how many calls they made
+	left     uint64            // calls beyond the bound
 }
 
 // brief is what is kept of a call: 64 bytes.
@@ -59,6 +60,7 @@ func (r *run) keep(c *call) {
 		return
 	}
 	if name, ok := r.rename[c.comm]; ok {
+		r.renamed[c.comm]++
 		c.comm = name
 	}
 	r.Calls++
