@@ -173,15 +173,15 @@ func mix(h, v uint64) uint64 {
 	return hi ^ lo ^ h<<1
 }
 
-// sign computes the signature of a finished call, and what coarse leaves out.
-func (c *call) sign(seed maphash.Seed) (s signature, left chance) {
-	s = signature{coarse: mix(uint64(c.kind)+1, c.more)}
+// sign computes the signature of a finished call.
+func (c *call) sign(seed maphash.Seed) signature {
+	s := signature{coarse: mix(uint64(c.kind)+1, c.more)}
 	for i := range c.claims {
 		s.judged = mix(s.judged, hashRuling(seed, &c.claims[i]))
 	}
 	s.exact = mix(s.coarse, s.judged)
 	for _, name := range c.swept {
-		s.exact, left = mix(s.exact, name), killed
+		s.exact = mix(s.exact, name)
 	}
 	for i := range c.lines {
 		l := &c.lines[i]
@@ -191,10 +191,9 @@ func (c *call) sign(seed maphash.Seed) (s signature, left chance) {
 		}
 		s.exact = mix(mix(mix(s.exact, h), l.name.exact), l.detail.exact)
 		s.coarse = mix(mix(mix(s.coarse, h), l.name.coarse), l.detail.coarse)
-		left |= l.name.chance | l.detail.chance
 	}
 	s.label = c.label()
-	return s, left
+	return s
 }
 
 func hashRuling(seed maphash.Seed, r *report.Ruling) uint64 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
-	"math/bits"
 	"slices"
 
 	"github.com/dtrec/dtrec/replay"
@@ -64,15 +63,16 @@ type gap struct {
 // single is a call that one side made and the other did not, in its place.
 type single struct {
 	*brief
-	program string
-	side    int
-	index   int    // among the calls of its program and side
-	next    *brief // the call after it on its side; nil at the end
-	gap     gap
-	missing bool   // events are missing around it on the other side, or in it
-	told    bool   // it was found elsewhere, or told with its program
-	title   string // read later
-	before  string // title of next
+	program   string
+	side      int
+	index     int    // among the calls of its program and side
+	next      *brief // the call after it on its side; nil at the end
+	gap       gap
+	missing   bool   // events are missing around it on the other side, or in it
+	told      bool   // it was found elsewhere, or told with its program
+	scheduled bool   // it was, and other threads made calls meanwhile
+	title     string // read later
+	before    string // title of next
 }
 
 // maxSingles bounds the calls on one side only that are looked at between two pairs.
@@ -107,7 +107,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		return nil, err
 	}
 	c.finish(o)
-	return c.result, c.examples()
+	return c.result, nil
 }
 
 func newCutter(in Input, seed maphash.Seed, both probes, judged uint32) *cutter {
@@ -170,10 +170,10 @@ func (c *comparison) program(comm string) {
 		}
 		switch {
 		case last:
-		case p.kin:
+		case a[p.a].exact == b[p.b].exact:
+			c.result.Same++
+		default: // also where chance may explain it: the lines tell how
 			c.pairs = append(c.pairs, couple{comm, &a[p.a], &b[p.b], g, false})
-		default:
-			c.matched(comm, &a[p.a], &b[p.b], g)
 		}
 		g.a, g.b = p.a+1, p.b+1
 	}
@@ -182,25 +182,6 @@ func (c *comparison) program(comm string) {
 		return
 	}
 	c.moves(comm, c.singles[from:])
-}
-
-// matched takes two calls that are the same, but for what chance may explain.
-func (c *comparison) matched(comm string, a, b *brief, g gap) {
-	if a.exact == b.exact {
-		c.result.Same++
-		return
-	}
-	chances := a.chance | b.chance
-	if chances&temporary != 0 || bits.OnesCount8(uint8(chances)) != 1 {
-		c.pairs = append(c.pairs, couple{comm, a, b, g, false}) // the names decide
-		return
-	}
-	c.result.Same++
-	why := whyNumber
-	if chances == killed {
-		why = whyKills
-	}
-	c.excuse(why, comm, a, b)
 }
 
 // between takes the calls of each side that stand between two pairs, or after the last
@@ -214,9 +195,9 @@ func (c *comparison) between(comm string, g gap, p pair, last bool) {
 			missing := rec.lossy || c.lostBetween(comm, 1-side, from[1-side]-1, to[1-side], rec.label)
 			switch {
 			case last && c.runs[1-side].short() && i-from[side] >= to[1-side]-from[1-side]:
-				c.excuseOne(whyShort, comm, side, rec)
+				c.excuse(whyShort, only(comm, "", side, rec))
 			case kept >= maxSingles && missing:
-				c.excuseOne(whyLost, comm, side, rec)
+				c.excuse(whyLost, only(comm, "", side, rec))
 			case kept >= maxSingles:
 				c.result.Omitted++
 			default:
@@ -256,7 +237,7 @@ func (c *comparison) lonely(comm string, singles []*single) {
 	}
 	s := singles[0]
 	if !slices.ContainsFunc(singles, func(s *single) bool { return !s.missing }) {
-		c.excuseOne(whyLost, comm, s.side, s.brief)
+		c.excuse(whyLost, only(comm, "", s.side, s.brief))
 		return
 	}
 	opens, list := 0, c.runs[s.side].calls[comm]
@@ -302,8 +283,8 @@ func (c *comparison) moves(comm string, singles []*single) {
 			case passedAlone(since[0], a.index, b.gap.a) && passedAlone(since[1], b.index, a.gap.b):
 				c.moved = append(c.moved, [2]*single{a, b})
 			case a.same(b.brief):
-				c.result.Same++
-				c.excuse(whyOrder, comm, a.brief, b.brief)
+				a.scheduled = true
+				c.moved = append(c.moved, [2]*single{a, b})
 			default:
 				c.pairs = append(c.pairs, couple{comm, a.brief, b.brief, a.gap, true})
 			}
@@ -330,20 +311,13 @@ func passedAlone(since []int, index, at int) bool {
 	return since[hi] <= lo
 }
 
-// excuse counts a difference that is none.
-func (c *comparison) excuse(why, comm string, a, b *brief) {
+// excuse counts a difference that is none, met at a call.
+func (c *comparison) excuse(why string, at Pair) {
 	for i := range c.result.Excused {
 		if e := &c.result.Excused[i]; e.Why == why {
 			e.Count++
 			return
 		}
 	}
-	c.result.Excused = append(c.result.Excused, Excuse{Why: why, Count: 1, First: pairOf(comm, "", a, b), of: [2]*brief{a, b}})
-}
-
-// excuseOne is excuse for a call of one side.
-func (c *comparison) excuseOne(why, comm string, side int, rec *brief) {
-	of := [2]*brief{}
-	of[side] = rec
-	c.excuse(why, comm, of[0], of[1])
+	c.result.Excused = append(c.result.Excused, Excuse{Why: why, Count: 1, First: at})
 }

@@ -9,26 +9,16 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// chance is a set of ways in which two runs of one program differ by chance, as far as
-// one call alone can tell.
-type chance uint8
-
-const (
-	numbers   chance = 1 << iota // a name holds a process id or a moment
-	temporary                    // a name may have been made up for the run
-	killed                       // drop_caches killed dentries
-)
-
 // name is a name with its hashes: as it is, and without what may differ by chance.
 type name struct {
 	text          string
 	exact, coarse uint64
-	chance        chance // what coarse leaves out
+	temporary     bool // coarse leaves out what may have been made up for the run
 }
 
 // same reports whether two names are the same, or differ by chance alone.
 func (n *name) same(m *name) bool {
-	return n.exact == m.exact || n.coarse == m.coarse && ((n.chance|m.chance)&temporary == 0 || madeUp(n.text, m.text))
+	return n.exact == m.exact || n.coarse == m.coarse && (!n.temporary && !m.temporary || madeUp(n.text, m.text))
 }
 
 // namer knows what in names comes from the run and not from the program.
@@ -52,24 +42,22 @@ func (n *namer) of(text string, e *schema.Event) name {
 	}
 	h := maphash.String(n.seed, text)
 	n.last, n.by = name{text: text, exact: h, coarse: h}, [2]uint32{e.PID, e.TID}
-	if folded, chance := n.fold(text, e); chance != 0 {
-		n.last.coarse, n.last.chance = maphash.String(n.seed, folded), chance
+	folded, temporary := n.fold(text, e)
+	if n.last.temporary = temporary; folded != text {
+		n.last.coarse = maphash.String(n.seed, folded)
 	}
 	return n.last
 }
 
 // fold takes out of a name what is of the run.
-func (n *namer) fold(text string, e *schema.Event) (string, chance) {
-	var chance chance
+func (n *namer) fold(text string, e *schema.Event) (folded string, temporary bool) {
 	if len(n.temps) > 0 {
-		if folded, some := n.withoutTemps(text); some {
-			text, chance = folded, temporary
-		}
+		text, temporary = n.withoutTemps(text)
 	}
 	if n.withoutNumbers(text, e) {
-		text, chance = string(n.buf), chance|numbers
+		text = string(n.buf)
 	}
-	return text, chance
+	return text, temporary
 }
 
 // withoutNumbers puts the name into buf with NUL for each number of the run, and
@@ -143,9 +131,6 @@ func (n *namer) made(path string) {
 
 // withoutTemps replaces the components of a path that are temporary names.
 func (n *namer) withoutTemps(path string) (string, bool) {
-	if folded, ok := n.temps[path]; ok || !strings.Contains(path, "/") {
-		return folded, ok
-	}
 	some := false
 	parts := strings.Split(path, "/")
 	for i, part := range parts {

@@ -110,10 +110,13 @@ func byChance(a, b *call) string {
 	made := false
 	for i := range min(len(a.lines), len(b.lines)) {
 		for _, n := range [][2]*name{{&a.lines[i].name, &b.lines[i].name}, {&a.lines[i].detail, &b.lines[i].detail}} {
-			if n[0].exact != n[1].exact && (n[0].chance|n[1].chance)&temporary == 0 {
+			switch {
+			case n[0].exact == n[1].exact:
+			case n[0].temporary || n[1].temporary:
+				made = true
+			default:
 				return whyNumber
 			}
-			made = made || n[0].exact != n[1].exact
 		}
 	}
 	switch {

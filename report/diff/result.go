@@ -135,7 +135,6 @@ type Excuse struct {
 	Count uint64
 	Why   string
 	First Pair // an example
-	of    [2]*brief
 }
 
 // Span is the events a call or line consists of, by id: first and last. Zero: the

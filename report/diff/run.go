@@ -39,7 +39,6 @@ type brief struct {
 	first, last uint64 // event ids
 	from        uint64 // time
 	tid         uint32
-	chance      chance // what the signature's coarse hash leaves out
 	kind        kind
 	lossy       bool
 }
@@ -72,8 +71,7 @@ func (r *run) keep(c *call) {
 		r.order = append(r.order, c.comm)
 		r.Programs++
 	}
-	s, left := c.sign(r.builder.names.seed)
-	b := brief{signature: s, chance: left, first: c.first, last: c.last, from: c.from, tid: c.tid, kind: c.kind, lossy: c.lossy}
+	b := brief{signature: c.sign(r.builder.names.seed), first: c.first, last: c.last, from: c.from, tid: c.tid, kind: c.kind, lossy: c.lossy}
 	if _, known := r.claims[b.judged]; !known {
 		r.claims[b.judged] = slices.Clone(c.claims)
 	}

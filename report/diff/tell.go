@@ -103,9 +103,9 @@ func (c *comparison) look(p couple, a, b *call) {
 		c.result.Same++
 	case h.why != "":
 		c.result.Same++
-		c.excuse(h.why, p.program, p.a, p.b)
+		c.excuse(h.why, pairOf(p.program, a.words(), p.a, p.b))
 	case a.lossy, b.lossy, changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
-		c.excuse(whyLost, p.program, p.a, p.b) // a claim may rest on what was lost
+		c.excuse(whyLost, pairOf(p.program, a.words(), p.a, p.b)) // a claim may rest on what was lost
 	default:
 		c.differ(p, &h, a, b)
 	}
@@ -166,15 +166,20 @@ func (c *comparison) elsewhere() {
 	for _, m := range c.moved {
 		a, b := m[0], m[1]
 		at := pairOf(a.program, a.title, a.brief, b.brief)
-		if d := told[[2]gap{a.gap, b.gap}]; d != nil {
+		d := told[[2]gap{a.gap, b.gap}]
+		switch {
+		case a.scheduled:
+			c.result.Same++
+			c.excuse(whyOrder, at)
+			continue
+		case a.missing, b.missing:
+			c.excuse(whyLost, at)
+			continue
+		case d != nil:
 			d.also(at)
 			continue
 		}
-		if a.missing || b.missing {
-			c.excuse(whyLost, a.program, a.brief, b.brief)
-			continue
-		}
-		d := &Difference{Kind: Order, Program: a.program, Call: a.title, A: at.A, B: at.B, gap: a.gap,
+		d = &Difference{Kind: Order, Program: a.program, Call: a.title, A: at.A, B: at.B, gap: a.gap,
 			Lines: []Line{a.line(a.position()), b.line(b.position())}}
 		if !a.same(b.brief) {
 			d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
@@ -211,7 +216,7 @@ func (c *comparison) onOneSide() {
 		case s.told:
 			continue
 		case s.missing:
-			c.excuseOne(whyLost, s.program, s.side, s.brief)
+			c.excuse(whyLost, only(s.program, s.title, s.side, s.brief))
 			continue
 		}
 		d := by[s.gap]
@@ -257,34 +262,14 @@ func bounded(lines []Line) []Line {
 	return lines
 }
 
-// pairOf is a call on both sides, or on one: the other is nil.
+// pairOf is a call on both sides.
 func pairOf(program, call string, a, b *brief) Pair {
-	p := Pair{Program: replay.Printable(program), Call: call}
-	if a != nil {
-		p.A = Span{a.first, a.last}
-	}
-	if b != nil {
-		p.B = Span{b.first, b.last}
-	}
-	return p
+	return Pair{replay.Printable(program), call, Span{a.first, a.last}, Span{b.first, b.last}}
 }
 
-// examples names the calls that stand for what was excused.
-func (c *comparison) examples() error {
-	for i := range c.result.Excused {
-		e := &c.result.Excused[i]
-		for side, b := range e.of {
-			if b == nil || e.First.Call != "" {
-				continue
-			}
-			calls, err := c.runs[side].again([]*brief{b})
-			if err != nil {
-				return err
-			}
-			if read := calls[b.first]; read != nil {
-				e.First.Call = read.words()
-			}
-		}
-	}
-	return nil
+// only is a call on one side.
+func only(program, call string, side int, b *brief) Pair {
+	p := Pair{Program: replay.Printable(program), Call: call}
+	*[]*Span{&p.A, &p.B}[side] = Span{b.first, b.last}
+	return p
 }
