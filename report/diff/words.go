@@ -107,10 +107,7 @@ func flagNames(flags uint64) string {
 
 // exitText spells a wait status.
 func exitText(status uint64) string {
-	if signal := status & 0x7f; signal != 0 {
-		return "signal " + strconv.FormatUint(signal, 10)
-	}
-	return "code " + strconv.FormatUint(status>>8&0xff, 10)
+	return strings.TrimPrefix(schema.WaitStatus(status).String(), "exit ")
 }
 
 // text spells a line out; places are numbered by of.
