@@ -79,10 +79,7 @@ func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findi
 
 // collect judges a source as if the roles had not been recorded.
 func collect(src replay.Source, without []schema.Role) (*report.Findings, error) {
-	if len(without) == 0 {
-		return report.Collect(src)
-	}
-	return report.CollectWithout(src, replay.RolesOf(without...))
+	return report.Judge(src, report.Options{Without: replay.RolesOf(without...)})
 }
 
 // parseRoles finds roles by name; flag is where the names were given.

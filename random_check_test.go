@@ -91,7 +91,7 @@ func hold(src replay.Source, did *truths) (*checker, *report.Findings, error) {
 		places: make(map[uint64]place), opened: make(map[uint64]*truth), holders: make(map[address]*node),
 		held: make(map[string]int), beyond: make(map[string]int), denied: make(map[string]int),
 	}
-	f, err := report.Each(&c.tape, func(cl *report.Claim) {
+	f, err := report.Judge(&c.tape, report.Options{Each: func(cl *report.Claim) {
 		switch cl.Verdict {
 		case report.Proven:
 			c.claim(cl)
@@ -99,7 +99,7 @@ func hold(src replay.Source, did *truths) (*checker, *report.Findings, error) {
 			c.denied[cl.Kind.String()]++
 			c.faults = append(c.faults, fmt.Sprintf("%s of %.80q refuted (%s), at #%d: the model knows nothing against it", cl.Kind, cl.Subject, cl.Reason, len(c.tape.events)-1))
 		}
-	})
+	}})
 	if err == io.EOF {
 		err = nil
 	}

@@ -180,13 +180,13 @@ func TestRandomModelNoticesPlantedFaults(t *testing.T) {
 			f, ops := sample(t)
 			unfreed(f)
 			p := &plan{forged: f, ops: ops, proven: make(map[report.Kind][]report.Claim)}
-			if _, err := report.Each(f, func(cl *report.Claim) {
+			if _, err := report.Judge(f, report.Options{Each: func(cl *report.Claim) {
 				if cl.Verdict == report.Proven {
 					kept := *cl
 					kept.Terms = slices.Clone(cl.Terms)
 					p.proven[cl.Kind] = append(p.proven[cl.Kind], kept)
 				}
-			}); err != nil {
+			}}); err != nil {
 				t.Fatal(err)
 			}
 			if f.next = 0; !plant(p) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/dtrec/dtrec/replay"
-	"github.com/dtrec/dtrec/schema"
 )
 
 // Fall is what one program loses of one kind of claim when roles are left out.
@@ -16,22 +15,6 @@ type Fall struct {
 	With    uint64 `json:"with"`    // claims proven when everything that was recorded is read
 	Without uint64 `json:"without"` // claims still proven
 	Missed  string `json:"missed"`  // what the fallen ones lack
-}
-
-// CollectWithout is Collect of the same run as if the roles had not been recorded;
-// the Findings say which claims have fallen.
-func CollectWithout(r replay.Source, roles replay.Roles) (*Findings, error) {
-	whole, part := newCollector(r.Header()), newCollector(replay.Without(r.Header(), roles))
-	err := feed(r, func(rec schema.Record) {
-		whole.record(rec)
-		if e, ok := rec.(*schema.Event); !ok || !roles.Has(e.Role) {
-			part.record(rec)
-		}
-	})
-	whole.finish()
-	part.finish()
-	part.f.Without, part.f.Falls = roles, falls(whole.f, part.f, roles)
-	return part.f, err
 }
 
 // falls compares the tallies, program by program and in all.

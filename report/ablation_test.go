@@ -29,7 +29,7 @@ func TestWithoutARole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := CollectWithout(r, replay.RolesOf(role))
+		f, err := Judge(r, Options{Without: replay.RolesOf(role)})
 		if r.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestWhatFellIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	f, err := CollectWithout(r, replay.RolesOf(schema.RoleInsert))
+	f, err := Judge(r, Options{Without: replay.RolesOf(schema.RoleInsert)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func collect(t testing.TB, b []byte) *Findings {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	f, err := Collect(r)
+	f, err := Judge(r, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestMemoryDoesNotGrowWithTheTrace(t *testing.T) {
 		}
 		defer r.Close()
 		h := &heapWatch{Reader: r}
-		f, err := Collect(h)
+		f, err := Judge(h, Options{})
 		if err != nil || f.Events < uint64(events) {
 			t.Fatalf("%d events, %v", f.Events, err)
 		}

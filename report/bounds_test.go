@@ -26,12 +26,15 @@ func TestAForgottenDentryIsInDoubt(t *testing.T) {
 	c := newCollector(in.Header())
 	doubted := make(map[Kind]bool)
 	c.each = func(cl *Claim) { doubted[cl.Kind] = doubted[cl.Kind] || cl.Why == Forgotten }
-	err = feed(in, func(rec schema.Record) {
+	for {
+		rec, err := in.Next()
+		if err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
 		c.record(rec)
 		c.state.Objects.Live(func(d *replay.Object) { d.Forgotten = true })
-	})
-	if err != nil && err != io.EOF {
-		t.Fatal(err)
 	}
 	c.finish()
 	for _, k := range Kinds() {

@@ -72,12 +72,12 @@ func tabled(t *testing.T, header func(*schema.Header), footer *schema.Footer, sp
 	}
 	defer in.Close()
 	got := make(map[Kind][]Why)
-	f, err := Each(in, func(cl *Claim) {
+	f, err := Judge(in, Options{Each: func(cl *Claim) {
 		if cl.Verdict != cl.Why.Verdict() || (cl.Reason == "") != (cl.Why == NoDoubt) {
 			t.Errorf("%s is %s because of %q (%d)", cl.Kind, cl.Verdict, cl.Reason, cl.Why)
 		}
 		got[cl.Kind] = append(got[cl.Kind], cl.Why)
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

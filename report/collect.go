@@ -4,7 +4,6 @@ package report
 
 import (
 	"errors"
-	"io"
 	"slices"
 	"strings"
 
@@ -43,42 +42,9 @@ type collector struct {
 
 	miscounted bool // the footer is wrong about how many events there are
 
-	watch func(Ruling) // told of every claim but proven ones on one event; may be nil
-	each  func(*Claim) // told of every claim; may be nil
-}
-
-// Collect reads a trace to its end and judges every claim it can make of it. The
-// error is the source's; what was read before it is in the Findings.
-func Collect(r replay.Source) (*Findings, error) {
-	return newCollector(r.Header()).read(r)
-}
-
-func (c *collector) read(r replay.Source) (*Findings, error) {
-	err := feed(r, func(rec schema.Record) { c.record(rec) })
-	c.finish()
-	return c.f, err
-}
-
-// feed hands every record to take, to the end of the source or its error.
-func feed(r replay.Source, take func(schema.Record)) error {
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		take(rec)
-	}
-}
-
-// Each is Collect, and calls each with every claim as it is judged, also with those
-// that a report has no room for. The claim is valid until each returns. What Void
-// says at the end takes every verdict back.
-func Each(r replay.Source, each func(*Claim)) (*Findings, error) {
-	c := newCollector(r.Header())
-	c.each = each
-	return c.read(r)
+	each   func(*Claim)  // told of every claim; may be nil
+	follow func(*Moment) // told of every record; may be nil
+	moment Moment        // the one it was told of last
 }
 
 // record applies one record; of an event it returns where it stands.

@@ -228,11 +228,11 @@ func TestTracesThatContradictThemselves(t *testing.T) {
 // Recordings of sound kernels contradict themselves nowhere.
 func TestNoRecordingContradictsItself(t *testing.T) {
 	for name, m := range wholeTraces(t) {
-		if _, err := Each(m, func(cl *Claim) {
+		if _, err := Judge(m, Options{Each: func(cl *Claim) {
 			if cl.Why == Contradicted {
 				t.Errorf("%s: %s of %q: %s", name, cl.Kind, cl.Subject, cl.Reason)
 			}
-		}); err != nil {
+		}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -56,16 +56,13 @@ func caseFindings(t *testing.T, name string) (f *Findings, entered uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCollector(r.Header())
-	err = feed(r, func(rec schema.Record) {
-		if e, ok := rec.(*schema.Event); ok && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
+	f, err = Judge(r, Options{Follow: func(m *Moment) {
+		if e, ok := m.Record.(*schema.Event); ok && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
 			entered++
 		}
-		c.record(rec)
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.finish()
-	return c.f, entered
+	return f, entered
 }

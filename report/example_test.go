@@ -11,7 +11,7 @@ import (
 )
 
 // Every claim a trace supports, with its verdict.
-func ExampleEach() {
+func ExampleJudge() {
 	file, err := os.Open("../traces/run1.pb")
 	if err != nil {
 		fmt.Println(err)
@@ -25,11 +25,11 @@ func ExampleEach() {
 	}
 	defer r.Close()
 	moves := 0
-	findings, err := report.Each(r, func(c *report.Claim) {
+	findings, err := report.Judge(r, report.Options{Each: func(c *report.Claim) {
 		if c.Kind == report.Move && c.Verdict == report.Proven {
 			moves++
 		}
-	})
+	}})
 	fmt.Println(moves, findings.Tally.Total(report.Refuted), err)
 	// Output: 4 0 <nil>
 }

@@ -4,16 +4,31 @@ package report
 
 import (
 	"cmp"
+	"io"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Follower judges a trace one record at a time, for a caller that looks at the
-// records as well.
-type Follower struct {
-	c      *collector
-	judged []Ruling
+// Options say how a trace is judged. The zero value leaves nothing out and tells nobody.
+type Options struct {
+	// Without are roles to leave out, as if they had not been recorded: the Findings say
+	// which claims have fallen.
+	Without replay.Roles
+	// Each is told of every claim as it is judged, also of those that a report has no room
+	// for. The claim is valid until it returns. What Void says at the end takes every
+	// verdict back.
+	Each func(*Claim)
+	// Follow is told of every record when it was applied.
+	Follow func(*Moment)
+}
+
+// Moment is one record of a trace and what was judged with it. It is valid until the next.
+type Moment struct {
+	Record  schema.Record
+	Step    *replay.Step   // where an event stands; nil for another record
+	Rulings []Ruling       // every claim on opens and dentries, and what one event alone does not prove
+	Losses  *replay.Losses // where events are missing so far
 }
 
 // Ruling is a claim as it was judged, without its operands.
@@ -28,33 +43,43 @@ type Ruling struct {
 // event; empty when proven.
 func (r *Ruling) Reason() string { return r.Why.about(cmp.Or(r.About, "…")) }
 
-// Follow begins a trace with its header.
-func Follow(h *schema.Header) *Follower {
-	f := &Follower{c: newCollector(h)}
-	f.c.watch = func(r Ruling) { f.judged = append(f.judged, r) }
-	return f
-}
-
-// Record applies a record. Of an event it returns where it stands, and what could
-// be judged with it: every claim about opens and dentries, and what one event
-// alone does not prove. Both are valid until the next record.
-func (f *Follower) Record(rec schema.Record) (*replay.Step, []Ruling) {
-	f.judged = f.judged[:0]
-	s := f.c.record(rec)
-	return s, f.judged
-}
-
-// Losses knows where events are missing so far.
-func (f *Follower) Losses() *replay.Losses { return &f.c.state.Losses }
-
-// Finish judges what only the end of the trace decides and returns everything.
-func (f *Follower) Finish() *Findings {
-	f.c.watch = nil
-	f.c.finish()
-	return f.c.f
-}
-
 // Unseen reports whether the claim is unproven only because of what the recording
 // lacks: a probe, a count of what it missed, events that were lost, or what happened
 // before it began.
 func (r *Ruling) Unseen() bool { return whyTable[r.Why].Unseen }
+
+// Judge reads a trace to its end and judges every claim it can make of it. The error is
+// the source's; what was read before it is in the Findings.
+func Judge(r replay.Source, o Options) (*Findings, error) {
+	c := newCollector(replay.Without(r.Header(), o.Without))
+	c.each, c.follow = o.Each, o.Follow
+	var whole *collector
+	if o.Without != 0 {
+		whole = newCollector(r.Header())
+	}
+	for {
+		rec, err := r.Next()
+		if err != nil {
+			c.finish()
+			if whole != nil {
+				whole.finish()
+				c.f.Without, c.f.Falls = o.Without, falls(whole.f, c.f, o.Without)
+			}
+			if err == io.EOF {
+				err = nil
+			}
+			return c.f, err
+		}
+		if whole != nil {
+			whole.record(rec)
+		}
+		if e, ok := rec.(*schema.Event); !ok || !o.Without.Has(e.Role) {
+			c.moment.Rulings = c.moment.Rulings[:0]
+			s := c.record(rec)
+			if c.follow != nil {
+				c.moment.Record, c.moment.Step, c.moment.Losses = rec, s, &c.state.Losses
+				c.follow(&c.moment)
+			}
+		}
+	}
+}

@@ -4,8 +4,6 @@ package report
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
@@ -21,22 +19,17 @@ func TestFollowTellsEveryRuling(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	f := Follow(r.Header())
 	var got Tally
-	for {
-		rec, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
+	f, err := Judge(r, Options{Follow: func(m *Moment) {
+		if _, ok := m.Record.(*schema.Event); ok != (m.Step != nil) {
+			t.Fatalf("step %v of %T", m.Step, m.Record)
 		}
-		s, rulings := f.Record(rec)
-		if _, ok := rec.(*schema.Event); ok != (s != nil) {
-			t.Fatalf("step %v of %T", s, rec)
-		}
-		for _, r := range rulings {
+		for _, r := range m.Rulings {
 			got.add(r.Kind, r.Verdict)
 		}
+	}})
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, k := range []Kind{Hash, Bucket, Storage} {
 		want[k][Proven] = 0
@@ -44,7 +37,7 @@ func TestFollowTellsEveryRuling(t *testing.T) {
 	if got != want {
 		t.Errorf("told %v, counted %v", got, want)
 	}
-	if f.Finish().Events < 20_000 {
+	if f.Events < 20_000 {
 		t.Error("not all events")
 	}
 }

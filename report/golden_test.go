@@ -97,7 +97,7 @@ func printWithout(w io.Writer, trace []byte, role schema.Role) error {
 		return err
 	}
 	defer r.Close()
-	f, err := CollectWithout(r, replay.RolesOf(role))
+	f, err := Judge(r, Options{Without: replay.RolesOf(role)})
 	if err != nil {
 		return err
 	}

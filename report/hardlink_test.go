@@ -25,11 +25,11 @@ func TestOnlyNamesAreHardLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	if _, err := Each(r, func(cl *Claim) {
+	if _, err := Judge(r, Options{Each: func(cl *Claim) {
 		if cl.Kind == HardLink {
 			got = append(got, fmt.Sprintf("%s %s #%d", cl.Verdict, cl.Subject, cl.Terms[1].Event))
 		}
-	}); err != nil {
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"proven /tmp/s30_hrover/z #1779", "proven /tmp/s30_hrover/y #1787"}; !slices.Equal(got, want) {

@@ -186,8 +186,8 @@ func (c *collector) count(p *Program, cl *Claim) {
 		p.Tally.add(cl.Kind, cl.Verdict)
 	}
 	c.show(p, cl)
-	if c.watch != nil {
-		c.watch(Ruling{cl.Kind, cl.Verdict, cl.Why, cl.About})
+	if c.follow != nil {
+		c.moment.Rulings = append(c.moment.Rulings, Ruling{cl.Kind, cl.Verdict, cl.Why, cl.About})
 	}
 	if c.each != nil {
 		cl.Terms = c.terms

@@ -29,11 +29,11 @@ func inKind(t *testing.T, name string, k Kind) [][2]string {
 	}
 	defer r.Close()
 	var out [][2]string
-	if _, err := Each(r, func(cl *Claim) {
+	if _, err := Judge(r, Options{Each: func(cl *Claim) {
 		if cl.Kind == k {
 			out = append(out, [2]string{cl.Subject, said(cl)})
 		}
-	}); err != nil && !errors.Is(err, io.EOF) {
+	}}); err != nil && !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	return out

@@ -122,17 +122,19 @@ func inMemory(t *testing.T, file string) *memory {
 		t.Fatal(err)
 	}
 	m := &memory{header: r.Header()}
-	err = feed(r, func(rec schema.Record) {
+	for {
+		rec, err := r.Next()
+		if err == io.EOF {
+			return m
+		} else if err != nil {
+			t.Fatal(err)
+		}
 		if e, ok := rec.(*schema.Event); ok {
 			kept := *e
 			rec = &kept
 		}
 		m.records = append(m.records, rec)
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	return m
 }
 
 // certain returns the claims of a trace that are in no doubt, by kind and the event where
@@ -141,7 +143,7 @@ func certain(t *testing.T, m *memory) map[string]Claim {
 	t.Helper()
 	out := make(map[string]Claim)
 	var last uint64
-	f, err := Each(&watched{m, &last}, func(cl *Claim) {
+	f, err := Judge(&watched{m, &last}, Options{Each: func(cl *Claim) {
 		if cl.Verdict != Unproven {
 			kept := *cl
 			kept.Terms, kept.Keys = slices.Clone(cl.Terms), slices.Clone(cl.Keys)
@@ -154,7 +156,7 @@ func certain(t *testing.T, m *memory) map[string]Claim {
 			}
 			out[fmt.Sprintf("%s %s %q at #%d", cl.Kind, cl.Means, cl.Subject, at)] = kept
 		}
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

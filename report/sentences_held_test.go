@@ -139,12 +139,12 @@ func (m *memory) read(t *testing.T, without replay.Roles) (page []string, r *rea
 		}
 	}
 	x := tell(poor.records, poor.header)
-	if _, err := Each(poor, x.claim); err != nil {
+	if _, err := Judge(poor, Options{Each: x.claim}); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Collect(m)
+	f, err := Judge(m, Options{})
 	if without != 0 {
-		f, err = CollectWithout(m, without)
+		f, err = Judge(m, Options{Without: without})
 	}
 	if err != nil {
 		t.Fatal(err)

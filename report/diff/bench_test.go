@@ -100,7 +100,7 @@ func BenchmarkRatio(b *testing.B) {
 	for b.Loop() {
 		start := time.Now()
 		r := open(b, x)
-		f, err := report.Collect(r)
+		f, err := report.Judge(r, report.Options{})
 		if err == nil {
 			err = report.Markdown(io.Discard, f, report.PageOptions{})
 		}
@@ -183,7 +183,7 @@ func TestAllocations(t *testing.T) {
 	}
 	reports := allocated(func() {
 		for _, file := range [][]byte{x, y} {
-			if _, err := report.Collect(reader(t, file)); err != nil {
+			if _, err := report.Judge(reader(t, file), report.Options{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -4,8 +4,6 @@ package diff
 
 import (
 	"cmp"
-	"errors"
-	"io"
 	"math"
 	"slices"
 
@@ -18,7 +16,6 @@ import (
 type cutter struct {
 	*builder
 	run     *run
-	follow  *report.Follower
 	judged  uint32 // kinds of claim that are compared
 	threads map[uint32]*thread
 	last    *thread
@@ -50,28 +47,24 @@ const logName = "kernel log"
 
 // read cuts the whole run; the error is the source's.
 func (d *cutter) read() error {
-	for {
-		rec, err := d.run.in.Next()
-		if err != nil {
-			d.giveUp(math.MaxUint64)
-			d.run.findings = d.follow.Finish()
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
-			return err
-		}
-		s, rulings := d.follow.Record(rec)
-		switch rec := rec.(type) {
-		case *schema.Event:
-			d.now, d.rulings = rec.Time, rulings
-			d.run.took.measure(s)
-			d.event(s)
-		case *schema.Damage:
-			d.giveUp(d.now)
-		case *schema.Program:
-			if len(d.run.programs) < maxPrograms {
-				d.run.programs = append(d.run.programs, rec)
-			}
+	findings, err := report.Judge(d.run.in, report.Options{Follow: d.record})
+	d.giveUp(math.MaxUint64)
+	d.run.findings = findings
+	return err
+}
+
+func (d *cutter) record(m *report.Moment) {
+	d.run.losses = m.Losses
+	switch rec := m.Record.(type) {
+	case *schema.Event:
+		d.now, d.rulings = rec.Time, m.Rulings
+		d.run.took.measure(m.Step)
+		d.event(m.Step)
+	case *schema.Damage:
+		d.giveUp(d.now)
+	case *schema.Program:
+		if len(d.run.programs) < maxPrograms {
+			d.run.programs = append(d.run.programs, rec)
 		}
 	}
 }
