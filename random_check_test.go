@@ -25,7 +25,12 @@ type checker struct {
 	beyond  map[string]int    // proven claims on what the model does not know
 	faults  []string          // proven, and false
 	denied  map[string]int    // refuted claims, by kind
+	met     map[string]bool   // what proven claims that were held spoke of, see things
 }
+
+// things are what the programs must have done for a run to count.
+var things = []string{"a bind mount", "a mount point", "..", "a symbolic link", "a walk that stopped", "an exchange", "one displaced", "a chroot",
+	"a file without a name"}
 
 // place is a dentry's name, and when it was seen there.
 type place struct {
@@ -89,7 +94,7 @@ func hold(src replay.Source, did *truths) (*checker, *report.Findings, error) {
 		did: did, header: src.Header(),
 		tape:   tape{Source: src, lives: make(map[uint64]int), turns: make(map[uint64][]int)},
 		places: make(map[uint64]place), opened: make(map[uint64]*truth), holders: make(map[address]*node),
-		held: make(map[string]int), beyond: make(map[string]int), denied: make(map[string]int),
+		held: make(map[string]int), beyond: make(map[string]int), denied: make(map[string]int), met: make(map[string]bool),
 	}
 	f, err := report.Judge(&c.tape, report.Options{Each: func(cl *report.Claim) {
 		switch cl.Verdict {

@@ -40,6 +40,7 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 		if err := c.under(e, s.dir); err != nil {
 			return err
 		}
+		c.meet(&k.Way)
 		linked, mounted = false, s.mounted
 	}
 	if n != len(cl.Terms) {
@@ -48,7 +49,18 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 	if t.op.Errno != 0 && cl.Stop.Rest != t.trail.rest {
 		return fmt.Errorf("%q was not looked up, and in the model %q", cl.Stop.Rest, t.trail.rest)
 	}
+	for what, met := range map[string]bool{"a walk that stopped": cl.Stop.Rest != "", "a chroot": t.op.Thread == jailed, "a file without a name": t.op.Call == "tmpfile" && t.op.Errno == 0} {
+		c.met[what] = c.met[what] || met
+	}
+	c.meet(&cl.Stop.Way)
 	return c.way(&cl.Stop.Way, t.trail.up && t.op.Errno == 0, linked, t)
+}
+
+// meet notes what a claim says of a way.
+func (c *checker) meet(w *report.Way) {
+	for what, met := range map[string]bool{"a bind mount": w.Bind.Seq != 0, "a mount point": w.Mount, "..": w.Up, "a symbolic link": w.Outside.Count > 0} {
+		c.met[what] = c.met[what] || met
+	}
 }
 
 // way holds what a claim says of what lies between two components.
@@ -82,7 +94,7 @@ func (c *checker) equality(cl *report.Claim, t *truth, exit *schema.Event) error
 	if t.loose {
 		return c.same(cl.Object.Seq, t)
 	}
-	s := t.opened()
+	s := t.opened(cl.Object.Seq)
 	if s == nil {
 		return nil
 	}
@@ -92,11 +104,12 @@ func (c *checker) equality(cl *report.Claim, t *truth, exit *schema.Event) error
 	return c.born(cl, s.token)
 }
 
-// opened is the name of what an open came to; nil where it has none that is known.
-func (t *truth) opened() *step {
+// opened is the name of what an open came to; nil where that is not known. A file without
+// one has a dentry that no name ever has.
+func (t *truth) opened(d uint64) *step {
 	switch s := t.trail.last(); {
 	case t.op.Call == "tmpfile":
-		return nil
+		return &step{dir: t.node, token: -int(d)}
 	case s != nil && s.mounted:
 		return t.home
 	default:
@@ -161,10 +174,11 @@ func (c *checker) creation(cl *report.Claim, t *truth, exit *schema.Event) error
 	if t.op.Errno != 0 || t.op.Call != "tmpfile" && t.op.Flags&oCreat == 0 || !t.loose && !t.created {
 		return fmt.Errorf("%v made nothing", t.op)
 	}
-	if err := c.terms(cl); err != nil || t.opened() == nil {
+	s := t.opened(cl.Object.Seq)
+	if err := c.terms(cl); err != nil || s == nil {
 		return err
 	}
-	return c.at(cl.Object.Seq, t.opened(), t, exit.ID)
+	return c.at(cl.Object.Seq, s, t, exit.ID)
 }
 
 func (c *checker) hardLink(cl *report.Claim, t *truth) error {
@@ -294,8 +308,10 @@ func (c *checker) target(cl *report.Claim, t *truth, m *move, event uint64) erro
 	case target.Exchange != (t.op.Call == "exchange"):
 		return fmt.Errorf("%v: an exchange: %v", t.op, target.Exchange)
 	case target.Back == 0:
+		c.met["one displaced"] = c.met["one displaced"] || target.Seen && m.to.node != nil
 		return nil
 	}
+	c.met["an exchange"] = true
 	back := t.moves[len(t.moves)-1]
 	if m == &t.moves[1] {
 		back = t.moves[0]

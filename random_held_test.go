@@ -61,6 +61,11 @@ func (c *checker) enough(t *testing.T, f *report.Findings) {
 			t.Errorf("no %s claim was held against the model", k.Name)
 		}
 	}
+	for _, what := range things {
+		if !c.met[what] {
+			t.Errorf("no proven claim is about %s", what)
+		}
+	}
 	proven, unproven := f.Tally.Total(report.Proven), f.Tally.Total(report.Unproven)
 	if f.Lost == 0 && unproven*9 > proven {
 		t.Errorf("%d proven, %d unproven", proven, unproven)

@@ -285,13 +285,12 @@ func (m *memory) evicted(kill, alloc Term) bool {
 // linked reports whether the two names were shown to be of one inode in another open, and
 // neither dentry has ended between that and this one.
 func (m *memory) linked(poor Claim, all map[string]Claim) bool {
-	now := poor.Terms[1].Event
 	for _, cl := range all {
 		a, b := cl.Object.Addr, cl.Other.Addr
 		if cl.Kind != HardLink || a != poor.Other.Addr && a != poor.Object.Addr || b != poor.Other.Addr && b != poor.Object.Addr {
 			continue
 		}
-		first, last := min(cl.Terms[0].Event, poor.Terms[0].Event), max(cl.Terms[1].Event, now)
+		first, last := min(cl.Terms[1].Event, poor.Terms[1].Event), max(cl.Terms[1].Event, poor.Terms[1].Event)
 		if m.lives(a, first, last) && m.lives(b, first, last) {
 			return true
 		}

@@ -23,6 +23,7 @@ type generator struct {
 	cwd    [workers + 1]string
 	held   [workers + 1][4]string
 	recent []request
+	files  []string
 	due    []request           // to be done next
 	roots  [workers + 1]string // of the jailed threads
 }
@@ -61,12 +62,10 @@ func (g *generator) below() string {
 	return g.path()
 }
 
-// known is a path that was made or opened not long ago.
+// known is a file that was opened not long ago.
 func (g *generator) known() string {
-	if n := len(g.recent); n > 0 {
-		if r := g.recent[g.rng.IntN(n)]; r.At == 0 && path.IsAbs(r.Path) {
-			return r.Path
-		}
+	if n := len(g.files); n > 0 {
+		return g.files[g.rng.IntN(n)]
 	}
 	return g.path()
 }
@@ -250,10 +249,18 @@ func (g *generator) learn(o op) {
 		return
 	}
 	switch o.Call {
+	case "open":
+		if g.files = append(g.files, o.Path); len(g.files) > 12 {
+			g.files = g.files[1:]
+		}
 	case "mkdir":
 		g.add(path.Clean(o.Path))
 	case "rmdir":
 		g.forget(o.Path)
+	case "symlink":
+		if slices.Contains(g.dirs, o.Path) {
+			g.add(o.Path2)
+		}
 	case "link": // both names are to be opened
 		for _, p := range []string{o.Path, o.Path2} {
 			g.remember(request{Call: "open", Path: p})
