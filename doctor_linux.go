@@ -134,8 +134,8 @@ func (d *diagnosis) conclude() {
 // probesOf makes one row of the attempts of each role and phase.
 func probesOf(attempts []bpf.Attempt) []doctorProbe {
 	type key struct {
-		role  bpf.Role
-		phase bpf.Phase
+		role  schema.Role
+		phase schema.Phase
 	}
 	var order []key
 	tries := make(map[key][]bpf.Attempt)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // Whatever this machine is, doctor ends with the exit code it names, and where it
@@ -34,12 +35,12 @@ func TestDoctorHere(t *testing.T) {
 // out by the kernel.
 func attempts() []bpf.Attempt {
 	return []bpf.Attempt{
-		{Role: bpf.RoleDelete, Phase: bpf.Enter, Symbol: "d_delete", Attach: bpf.Fentry, Err: errors.New("load: no")},
-		{Role: bpf.RoleDelete, Phase: bpf.Enter, Symbol: "d_erase", Attach: bpf.Fentry, Err: &bpf.UnfitError{What: "no such function"}},
-		{Role: bpf.RoleDrop, Phase: bpf.Enter, Symbol: "__d_drop", Attach: bpf.Fentry, Err: &bpf.UnfitError{What: "no such function"}},
-		{Role: bpf.RoleOpen, Phase: bpf.Enter, Symbol: "do_filp_open", Attach: bpf.Fentry, Required: true, Err: &bpf.UnfitError{What: "no such function"}},
-		{Role: bpf.RoleOpen, Phase: bpf.Enter, Symbol: "do_file_open", Attach: bpf.Kprobe, Required: true, Attached: true, Uncounted: true},
-		{Role: bpf.RoleKill, Phase: bpf.Enter, Symbol: "__dentry_kill", Attach: bpf.Fentry, Required: true, Err: bpf.ErrNotTried},
+		{Probe: &schema.Probe{Role: schema.RoleDelete, Phase: schema.Enter, Symbol: "d_delete", Attach: schema.Fentry}, Err: errors.New("load: no")},
+		{Probe: &schema.Probe{Role: schema.RoleDelete, Phase: schema.Enter, Symbol: "d_erase", Attach: schema.Fentry}, Err: &bpf.UnfitError{What: "no such function"}},
+		{Probe: &schema.Probe{Role: schema.RoleDrop, Phase: schema.Enter, Symbol: "__d_drop", Attach: schema.Fentry}, Err: &bpf.UnfitError{What: "no such function"}},
+		{Probe: &schema.Probe{Role: schema.RoleOpen, Phase: schema.Enter, Symbol: "do_filp_open", Attach: schema.Fentry, Required: true}, Err: &bpf.UnfitError{What: "no such function"}},
+		{Probe: &schema.Probe{Role: schema.RoleOpen, Phase: schema.Enter, Symbol: "do_file_open", Attach: schema.Kprobe, Required: true, Attached: true, Uncounted: true}},
+		{Probe: &schema.Probe{Role: schema.RoleKill, Phase: schema.Enter, Symbol: "__dentry_kill", Attach: schema.Fentry, Required: true}, Err: bpf.ErrNotTried},
 	}
 }
 

@@ -26,13 +26,12 @@ func TestImportRules(t *testing.T) {
 	recording := []string{module + "/bpf", module + "/record", module + "/vm", "github.com/cilium/ebpf"}
 	forbidden := map[string][]string{
 		module + "/schema": {module},
-		module + "/bpf":    {module},
 		module + "/vm":     {module},
 		module + "/replay": append(recording, module+"/report"),
 		module + "/report": recording,
 		module + "/record": {module + "/vm", module + "/replay", module + "/report"},
 	}
-	schemaAlone := []string{module + "/schema/tracetest", module + "/record/dmesg"}
+	schemaAlone := []string{module + "/schema/tracetest", module + "/record/dmesg", module + "/bpf"}
 	packages := listPackages(t)
 	for _, p := range packages {
 		for _, dep := range p.Deps {

@@ -12,22 +12,18 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"github.com/dtrec/dtrec/schema"
 	"golang.org/x/sys/unix"
 )
 
-// Attempt is one try to tie a role and phase to a kernel symbol.
+// Attempt is one try to tie a role and phase to a kernel symbol, and why it was not attached.
 type Attempt struct {
-	Role     Role
-	Phase    Phase
-	Symbol   string
-	Attach   Attach
-	Required bool
-	Attached bool
-	Err      error // why not attached
-
-	// Uncounted: the kernel does not tell how many hits such a probe missed.
-	Uncounted bool
+	*schema.Probe
+	Err error
 }
+
+// fail notes why.
+func (a *Attempt) fail(err error) { a.Err, a.Error = err, err.Error() }
 
 // Plan returns what would be tried, in order, with nothing attached.
 func Plan(mode Mode, preempts bool) []Attempt {
@@ -41,12 +37,12 @@ func Plan(mode Mode, preempts bool) []Attempt {
 }
 
 func newAttempt(p probe, c candidate) Attempt {
-	return Attempt{Role: p.role, Phase: p.phase, Symbol: c.symbol, Attach: c.attach, Required: p.required}
+	return Attempt{Probe: &schema.Probe{Role: p.role, Phase: p.phase, Symbol: c.symbol, Attach: c.attach, Required: p.required}}
 }
 
 // attached is a program in the kernel and what holds it there.
 type attached struct {
-	role    Role
+	role    schema.Role
 	prog    *ebpf.Program
 	link    link.Link
 	counted bool      // the link knows what it missed
@@ -86,13 +82,16 @@ func (a *attacher) attachAll(plan []probe) (all []*attached, attempts []Attempt)
 		for _, c := range p.candidates {
 			try := newAttempt(p, c)
 			if taken != nil {
-				try.Err = a.notTried(by, try)
+				try.fail(a.notTried(by, try))
 				attempts = append(attempts, try)
 				continue
 			}
-			taken, try.Err = a.attach(p.role, c)
+			var err error
+			if taken, err = a.attach(p.role, c); err != nil {
+				try.fail(err)
+			}
 			try.Attached = taken != nil
-			try.Uncounted = try.Attached && c.attach.kprobes() && !a.counts
+			try.Uncounted = try.Attached && kprobes(c.attach) && !a.counts
 			by = try
 			attempts = append(attempts, try)
 		}
@@ -106,17 +105,17 @@ func (a *attacher) attachAll(plan []probe) (all []*attached, attempts []Attempt)
 // notTried says why a candidate was left out: another one is attached, which came first
 // for a reason of this kernel or because it stands first in the table.
 func (a *attacher) notTried(by, try Attempt) error {
-	if !a.preemption.Interrupts() || try.Attach.kprobes() || !by.Attach.kprobes() {
+	if !a.preemption.Interrupts() || kprobes(try.Attach) || !kprobes(by.Attach) {
 		return fmt.Errorf("not tried: %s is attached", by.Symbol)
 	}
 	return fmt.Errorf("not tried: %s is attached; preemption is %s, so such a program would miss hits", by.Symbol, a.preemption)
 }
 
-func (a *attacher) attach(role Role, c candidate) (*attached, error) {
+func (a *attacher) attach(role schema.Role, c candidate) (*attached, error) {
 	if err := a.checkPrototype(c); err != nil {
 		return nil, err
 	}
-	if c.attach.kprobes() {
+	if kprobes(c.attach) {
 		return a.attachKprobe(role, c)
 	}
 	prog, err := a.load(a.trampoline, c.program, func(p *ebpf.ProgramSpec) { p.AttachTo = c.symbol })

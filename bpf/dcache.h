@@ -76,9 +76,11 @@ static __always_inline void watch_at(struct record *r, __u64 key)
 	}
 }
 
-static __always_inline void watch_dentry(struct record *r)
+/* Watched first and read then: what another task changes in between is recorded. */
+static __always_inline void watch_and_read(struct record *r, const struct dentry *dentry)
 {
-	watch_at(r, r->dentry);
+	watch_at(r, (__u64)dentry);
+	read_dentry(r, dentry);
 }
 
 static __always_inline bool is_watched(const struct dentry *dentry)
@@ -125,8 +127,7 @@ static __always_inline void dentry_event(enum role role, enum phase phase, const
 
 	begin(&r, role, phase);
 	r.value = value;
-	read_dentry(&r, dentry);
-	watch_dentry(&r);
+	watch_and_read(&r, dentry);
 	if (role == ROLE_ALLOC && dentry)
 		read_filesystem(&r, dentry);
 	if (role == ROLE_DELETE || role == ROLE_MOVE || role == ROLE_UNLINK)
@@ -255,11 +256,10 @@ static __always_inline void on_open_exit(const struct file *file)
 		return;
 	}
 	dentry = READ(file, f_path.dentry);
-	read_dentry(&r, dentry);
+	watch_and_read(&r, dentry);
 	sb = READ(dentry, d_sb);
 	type = READ(sb, s_type);
 	r.flags = READ(sb, s_dev);
-	watch_dentry(&r);
 	emit_opened(&r, READ(type, name));
 }
 
@@ -327,12 +327,11 @@ static __always_inline void on_move_enter(const struct dentry *dentry, const str
 	begin(&r, ROLE_MOVE, ENTER);
 	enters(&r);
 	r.value = (__u64)target;
-	read_dentry(&r, dentry);
+	watch_and_read(&r, dentry);
 	if (exchange) {
 		r.facts |= FACT_EXCHANGE;
 		watch_at(&r, (__u64)target);
 	}
-	watch_dentry(&r);
 	emit_name(&r);
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
+	"github.com/dtrec/dtrec/schema"
 	"golang.org/x/sys/unix"
 )
 
@@ -144,7 +145,7 @@ func Look(mode Mode) ([]Attempt, error) {
 	for _, p := range plan(mode, preemption(kernelVersion(), 0, false).Interrupts()) {
 		for _, c := range p.candidates {
 			try := newAttempt(p, c)
-			if try.Err = a.checkPrototype(c); c.attach == TPBTF {
+			if try.Err = a.checkPrototype(c); c.attach == schema.TPBTF {
 				try.Err = checkTracepoint(kernel, c.symbol)
 			}
 			if try.Err == nil {

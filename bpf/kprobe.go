@@ -15,6 +15,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // kretprobeCalls is how many calls of a function a kretprobe can have open at once. By
@@ -63,7 +64,7 @@ func (o *object) closeStash() error {
 
 // attachKprobe attaches the program and, if its exit needs an argument, the one that
 // keeps it on entry.
-func (a *attacher) attachKprobe(role Role, c candidate) (*attached, error) {
+func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error) {
 	if a.kprobe.spec == nil {
 		var err error
 		if a.kprobe, err = newKprobes(a.trampoline); err != nil {
@@ -79,10 +80,10 @@ func (a *attacher) attachKprobe(role Role, c candidate) (*attached, error) {
 		return exit, nil
 	}
 	switch c.attach {
-	case KretprobeMulti:
-		c.attach = KprobeMulti
-	case Kretprobe:
-		c.attach = Kprobe
+	case schema.KretprobeMulti:
+		c.attach = schema.KprobeMulti
+	case schema.Kretprobe:
+		c.attach = schema.Kprobe
 	}
 	if exit.stash, err = a.attachOne(role, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("on entry: %w", err), exit.close())
@@ -90,9 +91,9 @@ func (a *attacher) attachKprobe(role Role, c candidate) (*attached, error) {
 	return exit, nil
 }
 
-func (a *attacher) attachOne(role Role, c candidate) (*attached, error) {
+func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
 	prog, err := a.load(a.kprobe, c.program, func(p *ebpf.ProgramSpec) {
-		if c.attach == KprobeMulti || c.attach == KretprobeMulti {
+		if c.attach == schema.KprobeMulti || c.attach == schema.KretprobeMulti {
 			p.AttachType = ebpf.AttachTraceKprobeMulti
 		}
 	})
@@ -108,10 +109,10 @@ func (a *attacher) attachOne(role Role, c candidate) (*attached, error) {
 }
 
 // bareCause is the kernel's answer, without the ways the library went.
-func bareCause(attach Attach, err error) error {
+func bareCause(attach schema.Attach, err error) error {
 	var errno syscall.Errno
 	switch {
-	case errors.Is(err, ebpf.ErrNotSupported) && (attach == KprobeMulti || attach == KretprobeMulti):
+	case errors.Is(err, ebpf.ErrNotSupported) && (attach == schema.KprobeMulti || attach == schema.KretprobeMulti):
 		return errNoMulti
 	case errors.As(err, &errno):
 		return errno
@@ -124,13 +125,13 @@ func bareCause(attach Attach, err error) error {
 
 func attachSymbol(prog *ebpf.Program, c candidate) (link.Link, error) {
 	switch c.attach {
-	case KprobeMulti:
+	case schema.KprobeMulti:
 		return link.KprobeMulti(prog, link.KprobeMultiOptions{Symbols: []string{c.symbol}})
-	case KretprobeMulti:
+	case schema.KretprobeMulti:
 		return link.KretprobeMulti(prog, link.KprobeMultiOptions{Symbols: []string{c.symbol}})
-	case Kprobe:
+	case schema.Kprobe:
 		return link.Kprobe(c.symbol, prog, nil)
-	case Kretprobe:
+	case schema.Kretprobe:
 		// Only tracefs takes a number of calls; it may not be mounted.
 		l, err := link.Kretprobe(c.symbol, prog, &link.KprobeOptions{RetprobeMaxActive: kretprobeCalls, TraceFSPrefix: tracefsGroup()})
 		if err != nil {

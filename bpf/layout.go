@@ -14,27 +14,8 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
+	"github.com/dtrec/dtrec/schema"
 )
-
-// Layout is what the running kernel's BTF and symbols say of its structures.
-// Offsets and sizes are bytes; 0 size or value means unknown.
-type Layout struct {
-	DentrySize      uint32
-	DHash           uint32 // offsets in struct dentry
-	DParent         uint32
-	DName           uint32
-	DInode          uint32
-	InlineName      uint32 // offset of d_iname or d_shortname
-	InlineNameSize  uint32
-	InlineNameField string
-	ExternalName    uint32 // offset of name in struct external_name
-	FilenameName    uint32 // offsets in struct filename
-	FilenameIname   uint32
-	DentryHashtable uint64 // values of the variables
-	DHashShift      uint32
-	PageSize        uint32
-	NameHashWord64  bool // hashes are made by DCACHE_WORD_ACCESS, 64 bit, little endian
-}
 
 // kernelFacts is what the programs must be told of the kernel.
 type kernelFacts struct {
@@ -42,10 +23,10 @@ type kernelFacts struct {
 }
 
 // readLayout asks BTF. Only struct dentry must be there.
-func readLayout(spec *btf.Spec) (Layout, error) {
-	l := Layout{
-		PageSize:       uint32(os.Getpagesize()),
-		NameHashWord64: slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH),
+func readLayout(spec *btf.Spec) (*schema.Layout, error) {
+	l := &schema.Layout{PageSize: uint32(os.Getpagesize())}
+	if slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH) {
+		l.NameHash = schema.NameHash_NAME_HASH_WORD64_LE // DCACHE_WORD_ACCESS, 64 bit, little endian
 	}
 	var dentry *btf.Struct
 	if err := spec.TypeByName("dentry", &dentry); err != nil {

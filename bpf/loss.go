@@ -12,18 +12,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-)
-
-// Cause says how events were lost. Values are those of schema.LossCause.
-type Cause uint8
-
-// The causes of loss.
-const (
-	LossRingBuffer     Cause = 1 // no room in the ring buffer
-	LossMissed         Cause = 2 // the probe was hit and its program could not run, or not be completed
-	LossWatchOverflow  Cause = 3 // a process or thread could not be followed
-	LossUnreadableName Cause = 4 // the event is there, its name is not
-	LossUnwatched      Cause = 6 // the event is there, later ones of its dentry may not be
+	"github.com/dtrec/dtrec/schema"
 )
 
 const (
@@ -31,15 +20,6 @@ const (
 	lossRoles  = 32
 	slotSize   = 32
 )
-
-// Loss is events that happened and were not read, not wholly, or not with what follows from them.
-type Loss struct {
-	Cause       Cause
-	Role        Role
-	CPU         uint32 // 0 where the kernel counted, which tells no cpu
-	Count       uint64
-	First, Last uint64 // window in nanoseconds since boot, both ends included
-}
 
 // lossMemory is the array of struct loss_slot, mapped.
 type lossMemory struct {
@@ -71,7 +51,7 @@ const Lag = 120 * time.Millisecond
 // acknowledging finds the older window open; it came after the last look, and its
 // window begins there, less the lag. Only of exits that were never seen nobody knows
 // since when they are missing: their window is as long as it is.
-func (l *lossMemory) take(dst []Loss) ([]Loss, error) {
+func (l *lossMemory) take(dst []*schema.Loss) ([]*schema.Loss, error) {
 	since := l.looked - min(l.looked, uint64(Lag))
 	l.looked = Now()
 	if _, err := l.memory.ReadAt(l.buf, 0); err != nil {
@@ -90,10 +70,10 @@ func (l *lossMemory) take(dst []Loss) ([]Loss, error) {
 			return dst, fmt.Errorf("read loss counters: %w", err)
 		}
 		loss := slotLoss(slot, i)
-		if loss.First <= l.told[i] && loss.Cause != LossMissed {
-			loss.First = min(max(loss.First, since), loss.Last)
+		if loss.FirstNs <= l.told[i] && loss.Cause != schema.LossMissed {
+			loss.FirstNs = min(max(loss.FirstNs, since), loss.LastNs)
 		}
-		l.told[i] = loss.Last
+		l.told[i] = loss.LastNs
 		dst = append(dst, loss)
 		if _, err := l.memory.WriteAt(slot[:8], int64(i*slotSize)+8); err != nil {
 			return dst, fmt.Errorf("acknowledge loss: %w", err)
@@ -103,15 +83,15 @@ func (l *lossMemory) take(dst []Loss) ([]Loss, error) {
 }
 
 // slotLoss reads slot i: the loss not yet acknowledged.
-func slotLoss(b []byte, i int) Loss {
+func slotLoss(b []byte, i int) *schema.Loss {
 	le := binary.LittleEndian
 	first := le.Uint64(b[16:])
-	return Loss{
-		Cause: Cause(i / lossRoles % lossCauses),
-		Role:  Role(i % lossRoles),
-		CPU:   uint32(i / lossRoles / lossCauses),
-		Count: le.Uint64(b) - le.Uint64(b[8:]),
-		First: first,
-		Last:  max(first, le.Uint64(b[24:])),
+	return &schema.Loss{
+		Cause:   schema.LossCause(i / lossRoles % lossCauses),
+		Role:    schema.Role(i % lossRoles),
+		Cpu:     uint32(i / lossRoles / lossCauses),
+		Count:   le.Uint64(b) - le.Uint64(b[8:]),
+		FirstNs: first,
+		LastNs:  max(first, le.Uint64(b[24:])),
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
+	"github.com/dtrec/dtrec/schema"
+	"google.golang.org/protobuf/proto"
 )
 
 func writeFile(t *testing.T, text string) string {
@@ -141,13 +143,13 @@ func TestCgroupIDRefusesOthers(t *testing.T) {
 
 // A slot's position says whose loss it is, and only what was not acknowledged counts.
 func TestSlotLoss(t *testing.T) {
-	const cpu, cause, role = 3, LossWatchOverflow, RoleAlloc
+	const cpu, cause, role = 3, schema.LossWatchOverflow, schema.RoleAlloc
 	slot := make([]byte, slotSize)
 	for i, v := range []uint64{10, 4, 1000, 2000} {
 		binary.LittleEndian.PutUint64(slot[8*i:], v)
 	}
 	loss := slotLoss(slot, (cpu*lossCauses+int(cause))*lossRoles+int(role))
-	if want := (Loss{Cause: cause, Role: role, CPU: cpu, Count: 6, First: 1000, Last: 2000}); loss != want {
+	if want := (&schema.Loss{Cause: cause, Role: role, Cpu: cpu, Count: 6, FirstNs: 1000, LastNs: 2000}); !proto.Equal(loss, want) {
 		t.Errorf("got %+v, want %+v", loss, want)
 	}
 }
@@ -169,7 +171,7 @@ func (s *slots) WriteAt(p []byte, off int64) (int, error) {
 }
 
 // lose is lost_within of emit.h.
-func (s *slots) lose(cause Cause, role Role, first, last uint64) {
+func (s *slots) lose(cause schema.LossCause, role schema.Role, first, last uint64) {
 	le := binary.LittleEndian
 	slot := s.b[(int(cause)*lossRoles+int(role))*slotSize:]
 	if le.Uint64(slot) == le.Uint64(slot[8:]) || first < le.Uint64(slot[16:]) {
@@ -187,62 +189,61 @@ func TestLossWindows(t *testing.T) {
 		s := &slots{b: make([]byte, lossCauses*lossRoles*slotSize)}
 		return s, &lossMemory{memory: s, buf: make([]byte, len(s.b)), told: make([]uint64, lossCauses*lossRoles)}
 	}
-	take := func(l *lossMemory) []Loss {
+	take := func(l *lossMemory) []*schema.Loss {
 		got, err := l.take(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
-	for _, cause := range []Cause{LossRingBuffer, LossMissed} {
+	for _, cause := range []schema.LossCause{schema.LossRingBuffer, schema.LossMissed} {
 		s, l := newLosses()
 		start := Now()
-		s.lose(cause, RoleOpen, start, start)
+		s.lose(cause, schema.RoleOpen, start, start)
 		var raced uint64
-		s.onAck = func() { raced = Now(); s.lose(cause, RoleOpen, raced, raced) }
-		if got := take(l); len(got) != 1 || got[0].Count != 1 || got[0].First != start || got[0].Last != start {
+		s.onAck = func() { raced = Now(); s.lose(cause, schema.RoleOpen, raced, raced) }
+		if got := take(l); len(got) != 1 || got[0].Count != 1 || got[0].FirstNs != start || got[0].LastNs != start {
 			t.Errorf("cause %d, the first look: %+v", cause, got)
 		}
 		looked := l.looked
 		got := take(l)
-		if len(got) != 1 || got[0].Count != 1 || got[0].First > raced || got[0].Last < raced || got[0].First > looked {
+		if len(got) != 1 || got[0].Count != 1 || got[0].FirstNs > raced || got[0].LastNs < raced || got[0].FirstNs > looked {
 			t.Errorf("cause %d, lost at %d, looked at %d: %+v", cause, raced, looked, got)
 		}
-		if cause == LossMissed && got[0].First != start {
+		if cause == schema.LossMissed && got[0].FirstNs != start {
 			t.Errorf("an exit may be missing since %d: %+v", start, got)
 		}
 		if got := take(l); len(got) != 0 {
 			t.Errorf("cause %d, nothing lost: %+v", cause, got)
 		}
 		later := Now()
-		s.lose(cause, RoleOpen, later, later)
-		if got := take(l); len(got) != 1 || got[0].First != later || got[0].Last != later {
+		s.lose(cause, schema.RoleOpen, later, later)
+		if got := take(l); len(got) != 1 || got[0].FirstNs != later || got[0].LastNs != later {
 			t.Errorf("cause %d, another window, at %d: %+v", cause, later, got)
 		}
 	}
 	s, l := newLosses()
 	now := Now()
-	s.lose(LossMissed, RoleUnlink, now, now)
-	s.lose(LossMissed, RoleUnlink, 5, now-1) // entered before, found missing before
-	if got := take(l); len(got) != 1 || got[0].First != 5 || got[0].Last != now {
+	s.lose(schema.LossMissed, schema.RoleUnlink, now, now)
+	s.lose(schema.LossMissed, schema.RoleUnlink, 5, now-1) // entered before, found missing before
+	if got := take(l); len(got) != 1 || got[0].FirstNs != 5 || got[0].LastNs != now {
 		t.Errorf("the older one found later: %+v", got)
 	}
 }
 
-func TestDecodeShort(t *testing.T) {
-	var r Record
+func TestSizeOfShortRecords(t *testing.T) {
 	raw := make([]byte, headSize)
 	for n := range headSize {
-		if _, err := r.Decode(raw[:n]); err == nil {
+		if _, err := Size(raw[:n]); err == nil {
 			t.Fatalf("%d bytes are taken for a record", n)
 		}
 	}
-	if n, err := r.Decode(raw); n != headSize || err != nil {
+	if n, err := Size(raw); n != headSize || err != nil {
 		t.Errorf("a record without a name: %d, %v", n, err)
 	}
 	raw[74] = 200 // more name than there is
-	if _, err := r.Decode(raw); err == nil {
-		t.Error("a name beyond the end is decoded")
+	if _, err := Size(raw); err == nil {
+		t.Error("a name beyond the end is taken")
 	}
 }
 
@@ -250,15 +251,15 @@ func TestDecodeShort(t *testing.T) {
 func TestCauseOfMiss(t *testing.T) {
 	for _, test := range []struct {
 		config Config
-		role   Role
-		want   Cause
+		role   schema.Role
+		want   schema.LossCause
 	}{
-		{Config{FollowChildren: true}, RoleFork, LossWatchOverflow},
-		{Config{FollowChildren: true}, RoleOpen, LossMissed},
-		{Config{PIDs: []uint32{1}, Comm: "x"}, RoleFork, LossWatchOverflow},
-		{Config{}, RoleFork, LossWatchOverflow}, // to adopt what it starts
-		{Config{All: true}, RoleFork, LossMissed},
-		{Config{Comm: "x"}, RoleFork, LossMissed},
+		{Config{FollowChildren: true}, schema.RoleFork, schema.LossWatchOverflow},
+		{Config{FollowChildren: true}, schema.RoleOpen, schema.LossMissed},
+		{Config{PIDs: []uint32{1}, Comm: "x"}, schema.RoleFork, schema.LossWatchOverflow},
+		{Config{}, schema.RoleFork, schema.LossWatchOverflow}, // to adopt what it starts
+		{Config{All: true}, schema.RoleFork, schema.LossMissed},
+		{Config{Comm: "x"}, schema.RoleFork, schema.LossMissed},
 	} {
 		s := &Session{follows: test.config.follows()}
 		if got := s.causeOfMiss(test.role); got != test.want {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+	"github.com/dtrec/dtrec/schema"
 )
 
 func loadSpec(t *testing.T) *ebpf.CollectionSpec {
@@ -171,20 +172,25 @@ func TestRegistersInOnePlace(t *testing.T) {
 	}
 }
 
-// Decode finds each field where the C compiler put it.
-func TestRecordLayout(t *testing.T) {
+// rawRecord is a record of the role and phase in which every field of struct record holds
+// a number of its own, with a filesystem type where it has one, and a name; and what each
+// field holds.
+func rawRecord(t *testing.T, role schema.Role, phase schema.Phase) (raw []byte, field func(string) uint64) {
+	t.Helper()
 	s := structOf(t, "record")
 	if s.Size != headSize {
 		t.Fatalf("struct record has %d bytes, headSize is %d", s.Size, headSize)
 	}
-	raw := make([]byte, headSize+fstypeSize+8)
+	raw = make([]byte, headSize+fstypeSize+8)
+	values := make(map[string]uint64)
 	for i, m := range s.Members {
 		size, err := btf.Sizeof(m.Type)
 		if err != nil {
 			t.Fatal(err)
 		}
 		value := binary.LittleEndian.AppendUint64(nil, uint64(0x1111111111111111)*uint64(i+1))
-		copy(raw[m.Offset.Bytes():], value[:min(size, 8)])
+		n := copy(raw[m.Offset.Bytes():], value[:min(size, 8)])
+		values[m.Name] = binary.LittleEndian.Uint64(append(value[:n:n], make([]byte, 8)...))
 	}
 	at := func(name string) []byte {
 		_, off, ok := member(s.Members, name)
@@ -194,39 +200,81 @@ func TestRecordLayout(t *testing.T) {
 		return raw[off:]
 	}
 	binary.LittleEndian.PutUint16(at("stored"), 5)
-	at("role")[0], at("phase")[0] = byte(RoleOpen), byte(Exit)
+	at("role")[0], at("phase")[0] = byte(role), byte(phase)
 	copy(at("comm"), "task\x00junk")
-	copy(raw[headSize:], "ext4\x00")
-	copy(raw[headSize+fstypeSize:], "hello...")
-	var r Record
-	n, err := r.Decode(raw)
-	if err != nil {
-		t.Fatal(err)
+	name := raw[headSize:]
+	if hasFSType(raw) {
+		copy(name, "ext4\x00")
+		name = name[fstypeSize:]
 	}
-	got := map[string]any{
-		"time": r.Time, "parent": r.Parent, "name_addr": r.NameAddr, "dentry": r.Dentry, "inode": r.Inode,
-		"value": r.Value, "tgid": r.PID, "tid": r.TID, "name_len": r.NameLen, "hash": r.Hash,
-		"facts": r.Facts, "flags": r.Flags, "mode": r.Mode, "cpu": r.CPU, "entered": r.Entered,
-	}
-	for name, value := range got {
-		var want any
-		switch value.(type) {
-		case uint64:
-			want = binary.LittleEndian.Uint64(at(name))
-		case uint32:
-			want = binary.LittleEndian.Uint32(at(name))
-		case uint16:
-			want = binary.LittleEndian.Uint16(at(name))
+	copy(name, "hello...")
+	return raw, func(name string) uint64 { return values[name] }
+}
+
+// Decode finds each field where the C compiler put it, and those that several roles share
+// mean what each role says.
+func TestDecode(t *testing.T) {
+	d := NewDecoder(func(addr uint64) string { return fmt.Sprintf("%#x", addr) })
+	for _, info := range schema.Catalogue() {
+		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
+			shape := info.Role.Shape(phase)
+			raw, field := rawRecord(t, info.Role, phase)
+			var e schema.Event
+			if d.Decode(raw, &e) != (shape != nil) {
+				t.Errorf("%s %s: decoded or not, against the catalogue", info.Name, phase)
+			}
+			if shape == nil {
+				continue
+			}
+			want := schema.Event{Time: field("time"), CPU: uint32(field("cpu")), PID: uint32(field("tgid")), TID: uint32(field("tid")), Comm: "task",
+				Role: info.Role, Phase: phase, Columns: shape.Columns, Parent: field("parent"), NameAddr: field("name_addr"), Name: "hello",
+				NameLen: uint32(field("name_len")), Hash: uint32(field("hash")), Dentry: field("dentry"), Inode: field("inode"), Facts: schema.Fact(field("facts"))}
+			for c := schema.ColumnKey; c <= schema.ColumnTook; c++ {
+				if !shape.Columns.Has(c) {
+					continue
+				}
+				switch c {
+				case schema.ColumnRet:
+					want.Ret = field("value")
+				case schema.ColumnBucket:
+					want.Bucket = field("value")
+				case schema.ColumnTarget:
+					want.Target = field("value")
+				case schema.ColumnOpen:
+					want.Flags, want.Mode = uint32(field("flags")), uint32(field("mode"))
+				case schema.ColumnChild:
+					want.Child = uint32(field("flags"))
+				case schema.ColumnTook:
+					want.Entered = field("entered")
+				case schema.ColumnFilesystem:
+					want.FSType, want.Dev = fmt.Sprintf("%#x", field("value")), uint32(field("flags"))
+					if info.Role == schema.RoleOpen {
+						want.FSType = "ext4"
+					}
+				}
+			}
+			if e != want {
+				t.Errorf("%s %s:\n%+v, want\n%+v", info.Name, phase, e, want)
+			}
 		}
-		if value != want {
-			t.Errorf("%s: decoded %#x, the record holds %#x", name, value, want)
-		}
 	}
-	if n != headSize+fstypeSize+8 || r.Role != RoleOpen || r.Phase != Exit {
-		t.Errorf("decoded %d bytes, role %d, phase %d", n, r.Role, r.Phase)
+	raw, _ := rawRecord(t, schema.RoleOpen, schema.Exit)
+	if n, err := Size(raw); n != headSize+fstypeSize+8 || err != nil {
+		t.Errorf("%d bytes, %v", n, err)
 	}
-	if string(r.Comm) != "task" || string(r.FSType) != "ext4" || string(r.Name) != "hello" {
-		t.Errorf("decoded comm %q, file system %q, name %q", r.Comm, r.FSType, r.Name)
+	if _, err := Size(raw[:headSize+fstypeSize+4]); err == nil {
+		t.Error("a cut record has a size")
+	}
+}
+
+// A name seen before costs nothing.
+func TestDecodeDoesNotAllocate(t *testing.T) {
+	d := NewDecoder(func(uint64) string { return "xfs" })
+	raw, _ := rawRecord(t, schema.RoleLookup, schema.Enter)
+	var e schema.Event
+	d.Decode(raw, &e)
+	if n := testing.AllocsPerRun(100, func() { d.Decode(raw, &e) }); n != 0 {
+		t.Errorf("%v allocations for each event", n)
 	}
 }
 
@@ -252,27 +300,27 @@ func TestEnums(t *testing.T) {
 	for _, want := range []string{
 		fmt.Sprintf("#define LOSS_ROLES %d\n", lossRoles),
 		fmt.Sprintf("#define FSTYPE_BYTES %d\n", fstypeSize),
-		fmt.Sprintf("FACT_PARENT_IS_ROOT = %d,", FactParentIsRoot),
-		fmt.Sprintf("FACT_PARENT_OP_HASH = %d,", FactParentOpHash),
-		fmt.Sprintf("FACT_MOUNTPOINT = %d,", FactMountpoint),
-		fmt.Sprintf("FACT_UNHASHED = %d,", FactUnhashed),
-		fmt.Sprintf("FACT_NAME_UNREADABLE = %d,", FactNameUnreadable),
-		fmt.Sprintf("FACT_UNWATCHED = %d,", FactUnwatched),
-		fmt.Sprintf("FACT_EXCHANGE = %d,", FactExchange),
+		fmt.Sprintf("FACT_PARENT_IS_ROOT = %d,", schema.FactParentIsRoot),
+		fmt.Sprintf("FACT_PARENT_OP_HASH = %d,", schema.FactParentOpHash),
+		fmt.Sprintf("FACT_MOUNTPOINT = %d,", schema.FactMountpoint),
+		fmt.Sprintf("FACT_UNHASHED = %d,", schema.FactUnhashed),
+		fmt.Sprintf("FACT_NAME_UNREADABLE = %d,", schema.FactNameUnreadable),
+		fmt.Sprintf("FACT_UNWATCHED = %d,", schema.FactUnwatched),
+		fmt.Sprintf("FACT_EXCHANGE = %d,", schema.FactExchange),
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("record.h has no %q", want)
 		}
 	}
-	checkOrder(t, text, "enum role {", int(RoleOpen), "ROLE_OPEN", "ROLE_LOOKUP", "ROLE_LOOKUP_CHAIN", "ROLE_LOOKUP_RCU",
+	checkOrder(t, text, "enum role {", int(schema.RoleOpen), "ROLE_OPEN", "ROLE_LOOKUP", "ROLE_LOOKUP_CHAIN", "ROLE_LOOKUP_RCU",
 		"ROLE_ALLOC", "ROLE_INSERT", "ROLE_INSTANTIATE", "ROLE_DELETE", "ROLE_DROP", "ROLE_KILL", "ROLE_FREE",
 		"ROLE_MOVE", "ROLE_EVICT", "ROLE_UNLINK", "ROLE_FORK", "ROLE_EXEC", "ROLE_EXIT")
-	if RoleExit != 17 {
-		t.Errorf("RoleExit is %d", RoleExit)
+	if schema.RoleExit != 17 {
+		t.Errorf("schema.RoleExit is %d", schema.RoleExit)
 	}
-	checkOrder(t, text, "enum loss_cause {", int(LossRingBuffer), "LOSS_RING_BUFFER", "LOSS_MISSED",
+	checkOrder(t, text, "enum loss_cause {", int(schema.LossRingBuffer), "LOSS_RING_BUFFER", "LOSS_MISSED",
 		"LOSS_WATCH_OVERFLOW", "LOSS_UNREADABLE_NAME", "LOSS_LIMIT", "LOSS_UNWATCHED", "LOSS_CAUSES")
-	if LossUnwatched+1 != lossCauses {
+	if schema.LossUnwatched+1 != lossCauses {
 		t.Errorf("lossCauses is %d", lossCauses)
 	}
 }

@@ -4,56 +4,12 @@
 
 package bpf
 
-// Role is what an event means, the same on every kernel. Values are those of
-// schema.Role and of record.h.
-type Role uint8
-
-// The roles a probe can have.
-const (
-	RoleOpen Role = iota + 1
-	RoleLookup
-	RoleLookupChain
-	RoleLookupRCU
-	RoleAlloc
-	RoleInsert
-	RoleInstantiate
-	RoleDelete
-	RoleDrop
-	RoleKill
-	RoleFree
-	RoleMove
-	RoleEvict
-	RoleUnlink
-	RoleFork
-	RoleExec
-	RoleExit
-)
-
-// Phase is when a probe fires. Values are those of schema.Phase.
-type Phase uint8
-
-// The two phases of a call.
-const (
-	Enter Phase = iota + 1
-	Exit
-)
-
-// Attach is how a probe is tied to its symbol. Values are those of schema.Attach.
-type Attach uint8
-
-// The attach types in use.
-const (
-	Fentry         Attach = 1
-	Fexit          Attach = 2
-	Kprobe         Attach = 3
-	Kretprobe      Attach = 4
-	TPBTF          Attach = 5
-	KprobeMulti    Attach = 7
-	KretprobeMulti Attach = 8
-)
+import "github.com/dtrec/dtrec/schema"
 
 // kprobes reports whether the program comes from kprobe.bpf.c.
-func (a Attach) kprobes() bool { return a != Fentry && a != Fexit && a != TPBTF }
+func kprobes(a schema.Attach) bool {
+	return a != schema.Fentry && a != schema.Fexit && a != schema.TPBTF
+}
 
 // Mode says which ways of attaching to functions may be tried. Tracepoints have one.
 type Mode uint8
@@ -68,10 +24,10 @@ const (
 // ways lists how a function may be attached to in this mode, in the order tried. Where the
 // kernel preempts a task inside a trampoline's program, the hits of others on that cpu are
 // missed; programs of kprobe.multi run without preemption.
-func (m Mode) ways(phase Phase, preempts bool) []Attach {
-	ways := []Attach{Fentry, KprobeMulti, Kprobe}
-	if phase == Exit {
-		ways = []Attach{Fexit, KretprobeMulti, Kretprobe}
+func (m Mode) ways(phase schema.Phase, preempts bool) []schema.Attach {
+	ways := []schema.Attach{schema.Fentry, schema.KprobeMulti, schema.Kprobe}
+	if phase == schema.Exit {
+		ways = []schema.Attach{schema.Fexit, schema.KretprobeMulti, schema.Kretprobe}
 	}
 	switch m {
 	case FentryMode:
@@ -87,8 +43,8 @@ func (m Mode) ways(phase Phase, preempts bool) []Attach {
 
 // probe is one role and phase, and where it can be observed.
 type probe struct {
-	role       Role
-	phase      Phase
+	role       schema.Role
+	phase      schema.Phase
 	required   bool // a recording without it proves too little to be worth starting
 	candidates []candidate
 }
@@ -96,7 +52,7 @@ type probe struct {
 // candidate is one way to observe a role and phase.
 type candidate struct {
 	symbol  string // kernel function, or tracepoint
-	attach  Attach
+	attach  schema.Attach
 	program string // in dcache.bpf.c and, but for tracepoints, in kprobe.bpf.c
 
 	// What the program takes for granted, compared with the kernel's BTF: as many
@@ -112,14 +68,14 @@ type candidate struct {
 func plan(mode Mode, preempts bool) []probe {
 	probes := roles()
 	for i, p := range probes {
-		ways := append(mode.ways(p.phase, preempts), TPBTF)
-		if p.candidates[0].attach == TPBTF && !preempts {
-			ways = append([]Attach{TPBTF}, mode.ways(p.phase, preempts)...)
+		ways := append(mode.ways(p.phase, preempts), schema.TPBTF)
+		if p.candidates[0].attach == schema.TPBTF && !preempts {
+			ways = append([]schema.Attach{schema.TPBTF}, mode.ways(p.phase, preempts)...)
 		}
 		var tried []candidate
 		for _, way := range ways {
 			for _, c := range p.candidates {
-				if (c.attach == TPBTF) == (way == TPBTF) {
+				if (c.attach == schema.TPBTF) == (way == schema.TPBTF) {
 					c.attach = way
 					tried = append(tried, c)
 				}
@@ -151,56 +107,56 @@ func roles() []probe {
 		unlink3      = []string{"", "inode", "dentry", ""}
 	)
 	return []probe{
-		{RoleFree, Enter, false, []candidate{{"dentry_free", 0, "free_enter", dentryParam, ""}}},
-		{RoleOpen, Enter, true, []candidate{
+		{schema.RoleFree, schema.Enter, false, []candidate{{"dentry_free", 0, "free_enter", dentryParam, ""}}},
+		{schema.RoleOpen, schema.Enter, true, []candidate{
 			{"do_filp_open", 0, "open_enter", openParams, "file"},
 			{"do_file_open", 0, "open_enter", openParams, "file"}, // 7.0
 		}},
-		{RoleOpen, Exit, true, []candidate{
+		{schema.RoleOpen, schema.Exit, true, []candidate{
 			{"do_filp_open", 0, "open_exit", openParams, "file"},
 			{"do_file_open", 0, "open_exit", openParams, "file"},
 		}},
-		{RoleLookup, Enter, true, []candidate{{"d_lookup", 0, "lookup_enter", lookupParams, "dentry"}}},
-		{RoleLookup, Exit, true, []candidate{{"d_lookup", 0, "lookup_exit", lookupParams, "dentry"}}},
-		{RoleLookupChain, Enter, false, []candidate{{"__d_lookup", 0, "chain_enter", lookupParams, "dentry"}}},
-		{RoleLookupChain, Exit, false, []candidate{{"__d_lookup", 0, "chain_exit", lookupParams, "dentry"}}},
-		{RoleLookupRCU, Enter, true, []candidate{{"__d_lookup_rcu", 0, "rcu_enter", rcuParams, "dentry"}}},
-		{RoleLookupRCU, Exit, true, []candidate{{"__d_lookup_rcu", 0, "rcu_exit", rcuParams, "dentry"}}},
-		{RoleAlloc, Enter, true, []candidate{{"__d_alloc", 0, "alloc_enter", allocParams, "dentry"}}},
-		{RoleAlloc, Exit, true, []candidate{{"__d_alloc", 0, "alloc_exit", allocParams, "dentry"}}},
-		{RoleInsert, Exit, true, []candidate{{"__d_rehash", 0, "insert_exit", dentryParam, ""}}},
-		{RoleInstantiate, Exit, false, []candidate{
+		{schema.RoleLookup, schema.Enter, true, []candidate{{"d_lookup", 0, "lookup_enter", lookupParams, "dentry"}}},
+		{schema.RoleLookup, schema.Exit, true, []candidate{{"d_lookup", 0, "lookup_exit", lookupParams, "dentry"}}},
+		{schema.RoleLookupChain, schema.Enter, false, []candidate{{"__d_lookup", 0, "chain_enter", lookupParams, "dentry"}}},
+		{schema.RoleLookupChain, schema.Exit, false, []candidate{{"__d_lookup", 0, "chain_exit", lookupParams, "dentry"}}},
+		{schema.RoleLookupRCU, schema.Enter, true, []candidate{{"__d_lookup_rcu", 0, "rcu_enter", rcuParams, "dentry"}}},
+		{schema.RoleLookupRCU, schema.Exit, true, []candidate{{"__d_lookup_rcu", 0, "rcu_exit", rcuParams, "dentry"}}},
+		{schema.RoleAlloc, schema.Enter, true, []candidate{{"__d_alloc", 0, "alloc_enter", allocParams, "dentry"}}},
+		{schema.RoleAlloc, schema.Exit, true, []candidate{{"__d_alloc", 0, "alloc_exit", allocParams, "dentry"}}},
+		{schema.RoleInsert, schema.Exit, true, []candidate{{"__d_rehash", 0, "insert_exit", dentryParam, ""}}},
+		{schema.RoleInstantiate, schema.Exit, false, []candidate{
 			{"__d_instantiate", 0, "instantiate_exit", []string{"dentry", "inode"}, ""}}},
-		{RoleDelete, Enter, false, []candidate{{"d_delete", 0, "delete_enter", dentryParam, ""}}},
-		{RoleDelete, Exit, false, []candidate{{"d_delete", 0, "delete_exit", dentryParam, ""}}},
-		{RoleDrop, Enter, false, []candidate{{"__d_drop", 0, "drop_enter", dentryParam, ""}}},
-		{RoleKill, Enter, true, []candidate{
+		{schema.RoleDelete, schema.Enter, false, []candidate{{"d_delete", 0, "delete_enter", dentryParam, ""}}},
+		{schema.RoleDelete, schema.Exit, false, []candidate{{"d_delete", 0, "delete_exit", dentryParam, ""}}},
+		{schema.RoleDrop, schema.Enter, false, []candidate{{"__d_drop", 0, "drop_enter", dentryParam, ""}}},
+		{schema.RoleKill, schema.Enter, true, []candidate{
 			{"__dentry_kill", 0, "kill_enter", dentryParam, ""},
 			{"dentry_kill", 0, "try_kill_enter", dentryParam, ""}, // 7.2
 		}},
-		{RoleMove, Enter, false, []candidate{{"__d_move", 0, "move_enter", moveParams, ""}}},
-		{RoleMove, Exit, false, []candidate{{"__d_move", 0, "move_exit", moveParams, ""}}},
-		{RoleEvict, Enter, false, []candidate{{"drop_slab", 0, "evict_enter", []string{}, ""}}},
-		{RoleEvict, Exit, false, []candidate{{"drop_slab", 0, "evict_exit", []string{}, ""}}},
-		{RoleUnlink, Enter, false, []candidate{
+		{schema.RoleMove, schema.Enter, false, []candidate{{"__d_move", 0, "move_enter", moveParams, ""}}},
+		{schema.RoleMove, schema.Exit, false, []candidate{{"__d_move", 0, "move_exit", moveParams, ""}}},
+		{schema.RoleEvict, schema.Enter, false, []candidate{{"drop_slab", 0, "evict_enter", []string{}, ""}}},
+		{schema.RoleEvict, schema.Exit, false, []candidate{{"drop_slab", 0, "evict_exit", []string{}, ""}}},
+		{schema.RoleUnlink, schema.Enter, false, []candidate{
 			{"vfs_unlink", 0, "unlink3_enter", unlink3, ""},
 			{"vfs_unlink", 0, "unlink2_enter", unlink2, ""}, // until 5.11
 		}},
-		{RoleUnlink, Exit, false, []candidate{
+		{schema.RoleUnlink, schema.Exit, false, []candidate{
 			{"vfs_unlink", 0, "unlink3_exit", unlink3, ""},
 			{"vfs_unlink", 0, "unlink2_exit", unlink2, ""},
 		}},
-		{RoleFork, Enter, true, []candidate{
-			{"sched_process_fork", TPBTF, "fork_enter", nil, ""},
+		{schema.RoleFork, schema.Enter, true, []candidate{
+			{"sched_process_fork", schema.TPBTF, "fork_enter", nil, ""},
 			{"wake_up_new_task", 0, "process_fork", []string{"task_struct"}, ""},
 		}},
-		{RoleExec, Enter, false, []candidate{
-			{"sched_process_exec", TPBTF, "exec_enter", nil, ""},
+		{schema.RoleExec, schema.Enter, false, []candidate{
+			{"sched_process_exec", schema.TPBTF, "exec_enter", nil, ""},
 			{"security_bprm_committed_creds", 0, "process_exec", []string{"linux_binprm"}, ""},
 		}},
-		{RoleExit, Enter, false, []candidate{
+		{schema.RoleExit, schema.Enter, false, []candidate{
 			{"acct_process", 0, "process_exit", []string{}, ""}, // a helper of 5.11, CONFIG_BSD_PROCESS_ACCT
-			{"sched_process_exit", TPBTF, "thread_exit", nil, ""},
+			{"sched_process_exit", schema.TPBTF, "thread_exit", nil, ""},
 		}},
 	}
 }

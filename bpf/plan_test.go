@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // sections are the ELF sections a program of an attach type may be in.
-var sections = map[Attach]string{
-	Fentry: "fentry", Fexit: "fexit", TPBTF: "tp_btf",
-	Kprobe: "kprobe", KprobeMulti: "kprobe", Kretprobe: "kretprobe", KretprobeMulti: "kretprobe",
+var sections = map[schema.Attach]string{
+	schema.Fentry: "fentry", schema.Fexit: "fexit", schema.TPBTF: "tp_btf",
+	schema.Kprobe: "kprobe", schema.KprobeMulti: "kprobe", schema.Kretprobe: "kretprobe", schema.KretprobeMulti: "kretprobe",
 }
 
 // Every program of the plan is in its object, in the section of the attach type the
@@ -35,7 +36,7 @@ func TestPlanPrograms(t *testing.T) {
 		for _, p := range plan(AnyMode, true) {
 			for _, c := range p.candidates {
 				object, spec := "trampoline ", trampoline
-				if c.attach.kprobes() {
+				if kprobes(c.attach) {
 					object, spec = "kprobe ", kprobe
 				}
 				prog := spec.Programs[c.program]
@@ -79,11 +80,11 @@ func TestObjectsShareMemory(t *testing.T) {
 // preempts, kprobe.multi before both trampolines and tracepoints. A mode leaves out the
 // others and never a tracepoint.
 func TestPlanModes(t *testing.T) {
-	order := func(mode Mode, preempts bool, role Role, phase Phase) string {
+	order := func(mode Mode, preempts bool, role schema.Role, phase schema.Phase) string {
 		var out []string
 		for _, a := range Plan(mode, preempts) {
 			if a.Role == role && a.Phase == phase {
-				out = append(out, fmt.Sprint(a.Symbol, " ", a.Attach))
+				out = append(out, fmt.Sprint(a.Symbol, " ", int(a.Attach)))
 			}
 		}
 		return strings.Join(out, ", ")
@@ -101,10 +102,10 @@ func TestPlanModes(t *testing.T) {
 		{KprobeMode, false, "do_filp_open 8, do_file_open 8, do_filp_open 4, do_file_open 4",
 			"sched_process_fork 5, wake_up_new_task 7, wake_up_new_task 3"},
 	} {
-		if got := order(test.mode, test.preempts, RoleOpen, Exit); got != test.open {
+		if got := order(test.mode, test.preempts, schema.RoleOpen, schema.Exit); got != test.open {
 			t.Errorf("mode %d, preempts %v: open exit is tried as %s, want %s", test.mode, test.preempts, got, test.open)
 		}
-		if got := order(test.mode, test.preempts, RoleFork, Enter); got != test.fork {
+		if got := order(test.mode, test.preempts, schema.RoleFork, schema.Enter); got != test.fork {
 			t.Errorf("mode %d, preempts %v: fork is tried as %s, want %s", test.mode, test.preempts, got, test.fork)
 		}
 	}
@@ -112,11 +113,11 @@ func TestPlanModes(t *testing.T) {
 
 func TestPlanTable(t *testing.T) {
 	type key struct {
-		role  Role
-		phase Phase
+		role  schema.Role
+		phase schema.Phase
 	}
 	seen := make(map[key]bool)
-	required := make(map[Role]bool)
+	required := make(map[schema.Role]bool)
 	for i, p := range plan(AnyMode, true) {
 		k := key{p.role, p.phase}
 		if seen[k] {
@@ -127,21 +128,21 @@ func TestPlanTable(t *testing.T) {
 		if len(p.candidates) == 0 {
 			t.Errorf("role %d phase %d has no candidate", p.role, p.phase)
 		}
-		if i == 0 && p.role != RoleFree {
+		if i == 0 && p.role != schema.RoleFree {
 			t.Error("free is not the first: kill would not know whether to forget")
 		}
 		for _, c := range p.candidates {
-			if (c.attach == TPBTF) != (c.params == nil) {
+			if (c.attach == schema.TPBTF) != (c.params == nil) {
 				t.Errorf("%s: prototype %v with attach type %d", c.symbol, c.params, c.attach)
 			}
 		}
 	}
-	for role := RoleOpen; role <= RoleExit; role++ {
-		if !seen[key{role, Enter}] && !seen[key{role, Exit}] {
+	for role := schema.RoleOpen; role <= schema.RoleExit; role++ {
+		if !seen[key{role, schema.Enter}] && !seen[key{role, schema.Exit}] {
 			t.Errorf("role %d has no probe", role)
 		}
 	}
-	for _, role := range []Role{RoleOpen, RoleLookup, RoleLookupRCU, RoleAlloc, RoleInsert, RoleKill} {
+	for _, role := range []schema.Role{schema.RoleOpen, schema.RoleLookup, schema.RoleLookupRCU, schema.RoleAlloc, schema.RoleInsert, schema.RoleKill} {
 		if !required[role] {
 			t.Errorf("role %d is not required", role)
 		}
@@ -199,7 +200,7 @@ func TestCheckRequired(t *testing.T) {
 		strings.Count(err.Error(), "__d_rehash: no such") != 1 {
 		t.Errorf("got %v", err)
 	}
-	if !s.has(RoleOpen, Enter) || s.has(RoleInsert, Exit) {
+	if !s.has(schema.RoleOpen, schema.Enter) || s.has(schema.RoleInsert, schema.Exit) {
 		t.Error("has is wrong about open or insert")
 	}
 }
@@ -235,17 +236,17 @@ func TestPreemption(t *testing.T) {
 func TestNotTriedSaysWhy(t *testing.T) {
 	for _, test := range []struct {
 		preemption Preemption
-		by, try    Attach
+		by, try    schema.Attach
 		want       string
 	}{
-		{PreemptLazy, KprobeMulti, Fentry, "not tried: d_lookup is attached; preemption is lazy, so such a program would miss hits"},
-		{PreemptLazy, KprobeMulti, TPBTF, "not tried: d_lookup is attached; preemption is lazy, so such a program would miss hits"},
-		{PreemptLazy, KprobeMulti, Kprobe, "not tried: d_lookup is attached"},
-		{PreemptLazy, Fentry, Kprobe, "not tried: d_lookup is attached"},
-		{PreemptVoluntary, Fentry, KprobeMulti, "not tried: d_lookup is attached"},
+		{PreemptLazy, schema.KprobeMulti, schema.Fentry, "not tried: d_lookup is attached; preemption is lazy, so such a program would miss hits"},
+		{PreemptLazy, schema.KprobeMulti, schema.TPBTF, "not tried: d_lookup is attached; preemption is lazy, so such a program would miss hits"},
+		{PreemptLazy, schema.KprobeMulti, schema.Kprobe, "not tried: d_lookup is attached"},
+		{PreemptLazy, schema.Fentry, schema.Kprobe, "not tried: d_lookup is attached"},
+		{PreemptVoluntary, schema.Fentry, schema.KprobeMulti, "not tried: d_lookup is attached"},
 	} {
 		a := &attacher{preemption: test.preemption}
-		got := a.notTried(Attempt{Symbol: "d_lookup", Attach: test.by}, Attempt{Symbol: "d_lookup", Attach: test.try})
+		got := a.notTried(Attempt{Probe: &schema.Probe{Symbol: "d_lookup", Attach: test.by}}, Attempt{Probe: &schema.Probe{Symbol: "d_lookup", Attach: test.try}})
 		if got.Error() != test.want {
 			t.Errorf("%+v: %v", test, got)
 		}

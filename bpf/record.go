@@ -8,6 +8,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+
+	"github.com/dtrec/dtrec/schema"
 )
 
 // Sizes of record.h, bytes.
@@ -18,48 +20,11 @@ const (
 	maxNameSize = 4096
 )
 
-// Fact bits beside a dentry or its parent. Values are those of schema.Fact.
-const (
-	FactParentIsRoot   = 1
-	FactParentOpHash   = 2
-	FactMountpoint     = 4
-	FactUnhashed       = 8
-	FactNameUnreadable = 32
-	FactUnwatched      = 64
-	FactExchange       = 128
-)
-
-// Record is one event as the kernel side wrote it. Which fields mean something
-// follows from role and phase; the others are zero.
-type Record struct {
-	Time     uint64 // nanoseconds since boot (CLOCK_BOOTTIME)
-	Parent   uint64 // address of the parent dentry
-	NameAddr uint64 // address of the name
-	Dentry   uint64
-	Inode    uint64
-	Value    uint64 // open, unlink exit: return value; insert: bucket; move enter: target; exit: wait status; lookup enter, alloc exit: see Session.FilesystemType
-	PID      uint32 // tgid, initial pid namespace
-	TID      uint32
-	NameLen  uint32 // qstr.len; larger than len(Name) where the name was cut or unreadable
-	Hash     uint32 // qstr.hash
-	Facts    uint32
-	Flags    uint32 // open enter: open_flag; open exit, lookup enter, alloc exit: s_dev; fork: the child's tgid
-	Entered  uint64 // exits of open, delete, move, unlink, evict: Time of the entry; 0: not known
-	Mode     uint16 // open enter
-	CPU      uint16
-	Role     Role
-	Phase    Phase
-
-	// These point into the buffer decoded from.
-	Comm   []byte
-	Name   []byte
-	FSType []byte // open exit
-}
-
 var errShortRecord = errors.New("record is cut short")
 
-// size returns how many of b's bytes the record at its start uses, a multiple of 8.
-func size(b []byte) (int, error) {
+// Size returns how many of b's bytes the record at its start uses, a multiple of 8; the
+// error is that it is cut.
+func Size(b []byte) (int, error) {
 	if len(b) < headSize {
 		return 0, errShortRecord
 	}
@@ -73,31 +38,97 @@ func size(b []byte) (int, error) {
 	return min((n+7)&^7, len(b)), nil
 }
 
-func hasFSType(b []byte) bool { return Role(b[78]) == RoleOpen && Phase(b[79]) == Exit }
+// Time returns when the record at the start of b was made, nanoseconds since boot.
+func Time(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
-// Decode reads the record at the start of b, which Drain filled, and returns how
-// many bytes it takes there.
-func (r *Record) Decode(b []byte) (int, error) {
-	n, err := size(b)
-	if err != nil {
-		return 0, err
-	}
+func hasFSType(b []byte) bool {
+	return schema.Role(b[78]) == schema.RoleOpen && schema.Phase(b[79]) == schema.Exit
+}
+
+// maxInterned bounds how many strings a Decoder keeps.
+const maxInterned = 1 << 16
+
+// Decoder turns records into events. Strings are kept and handed out again, so that a name
+// seen before costs no allocation.
+type Decoder struct {
+	strings map[string]string
+	typeOf  func(addr uint64) string // the name of a struct file_system_type
+	types   map[uint64]string        // by address, as typeOf told
+}
+
+// NewDecoder returns a decoder that asks typeOf once for the name of each struct
+// file_system_type: see Session.FilesystemType.
+func NewDecoder(typeOf func(addr uint64) string) *Decoder {
+	return &Decoder{strings: make(map[string]string), typeOf: typeOf, types: make(map[uint64]string)}
+}
+
+// Decode reads the record at the start of b, which Drain filled and Size has found to be
+// whole, into e. It returns false for a role and phase that the catalogue does not have.
+func (d *Decoder) Decode(b []byte, e *schema.Event) bool {
 	le := binary.LittleEndian
-	r.Time, r.Parent, r.NameAddr = le.Uint64(b), le.Uint64(b[8:]), le.Uint64(b[16:])
-	r.Dentry, r.Inode, r.Value = le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:])
-	r.PID, r.TID, r.NameLen = le.Uint32(b[48:]), le.Uint32(b[52:]), le.Uint32(b[56:])
-	r.Hash, r.Facts, r.Flags = le.Uint32(b[60:]), le.Uint32(b[64:]), le.Uint32(b[68:])
-	r.Mode, r.CPU = le.Uint16(b[72:]), le.Uint16(b[76:])
-	r.Role, r.Phase = Role(b[78]), Phase(b[79])
-	r.Comm = cString(b[80:96])
-	r.Entered = le.Uint64(b[96:])
-	rest := b[headSize:]
-	r.FSType = nil
-	if hasFSType(b) {
-		r.FSType, rest = cString(rest[:fstypeSize]), rest[fstypeSize:]
+	role, phase := schema.Role(b[78]), schema.Phase(b[79])
+	shape := role.Shape(phase)
+	if shape == nil {
+		return false
 	}
-	r.Name = rest[:le.Uint16(b[74:])]
-	return n, nil
+	value, flags := le.Uint64(b[40:]), le.Uint32(b[68:])
+	*e = schema.Event{
+		Time: le.Uint64(b), CPU: uint32(le.Uint16(b[76:])), PID: le.Uint32(b[48:]), TID: le.Uint32(b[52:]), Comm: d.intern(cString(b[80:96])),
+		Role: role, Phase: phase, Columns: shape.Columns,
+		Parent: le.Uint64(b[8:]), NameAddr: le.Uint64(b[16:]), Dentry: le.Uint64(b[24:]), Inode: le.Uint64(b[32:]),
+		NameLen: le.Uint32(b[56:]), Hash: le.Uint32(b[60:]), Facts: schema.Fact(le.Uint32(b[64:])),
+	}
+	name := b[headSize:]
+	has := shape.Columns
+	if hasFSType(b) {
+		e.FSType, e.Dev, name = d.intern(cString(name[:fstypeSize])), flags, name[fstypeSize:]
+	} else if has.Has(schema.ColumnFilesystem) {
+		e.FSType, e.Dev = d.fsType(value), flags
+	}
+	e.Name = d.intern(name[:le.Uint16(b[74:])])
+	switch { // one of these has the value
+	case has.Has(schema.ColumnRet):
+		e.Ret = value
+	case has.Has(schema.ColumnBucket):
+		e.Bucket = value
+	case has.Has(schema.ColumnTarget):
+		e.Target = value
+	}
+	switch { // and one the flags
+	case has.Has(schema.ColumnOpen):
+		e.Flags, e.Mode = flags, uint32(le.Uint16(b[72:]))
+	case has.Has(schema.ColumnChild):
+		e.Child = flags
+	}
+	if has.Has(schema.ColumnTook) {
+		e.Entered = le.Uint64(b[96:])
+	}
+	return true
+}
+
+func (d *Decoder) intern(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if s, ok := d.strings[string(b)]; ok {
+		return s
+	}
+	if len(d.strings) >= maxInterned {
+		clear(d.strings)
+	}
+	s := string(b)
+	d.strings[s] = s
+	return s
+}
+
+// fsType returns the name of the filesystem type at an address; a kernel has a few dozen.
+func (d *Decoder) fsType(addr uint64) string {
+	name, ok := d.types[addr]
+	if !ok && addr != 0 {
+		name = d.typeOf(addr)
+		d.types[addr] = name
+	}
+	return name
 }
 
 // cString cuts b before its first NUL.

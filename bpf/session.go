@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
+	"github.com/dtrec/dtrec/schema"
 	"golang.org/x/sys/unix"
 )
 
@@ -57,7 +58,7 @@ type Session struct {
 	losses   *lossMemory
 	probes   []*attached
 	attempts []Attempt
-	layout   Layout
+	layout   *schema.Layout
 	preempt  Preemption
 	follows  bool             // what a target starts is a target
 	ask      *ebpf.Collection // programs that are run to be asked
@@ -297,14 +298,14 @@ func (s *Session) why(p probe) (err error) {
 // refuses tracing as such, and the first role is not to blame.
 func (s *Session) traces() bool {
 	for _, a := range s.attempts {
-		if a.Attached && a.Attach != TPBTF {
+		if a.Attached && a.Attach != schema.TPBTF {
 			return true
 		}
 	}
 	return false
 }
 
-func (s *Session) has(role Role, phase Phase) bool {
+func (s *Session) has(role schema.Role, phase schema.Phase) bool {
 	for _, a := range s.attempts {
 		if a.Role == role && a.Phase == phase && a.Attached {
 			return true
@@ -317,7 +318,7 @@ func (s *Session) has(role Role, phase Phase) bool {
 func (s *Session) Attempts() []Attempt { return s.attempts }
 
 // Layout returns the structures of the running kernel.
-func (s *Session) Layout() Layout { return s.layout }
+func (s *Session) Layout() *schema.Layout { return s.layout }
 
 // Now is the clock of Record.Time: nanoseconds since boot.
 func Now() uint64 {
@@ -331,7 +332,7 @@ func Now() uint64 {
 // Enable lets the probes see.
 func (s *Session) Enable() error {
 	var forget uint32
-	if !s.has(RoleFree, Enter) {
+	if !s.has(schema.RoleFree, schema.Enter) {
 		forget = 1
 	}
 	s.polled = Now()
@@ -385,7 +386,7 @@ func (s *Session) Drain(buf []byte, deadline time.Time) (filled []byte, full boo
 		if err != nil {
 			return buf, false, fmt.Errorf("read the ring buffer: %w", err)
 		}
-		n, err := size(s.record.RawSample)
+		n, err := Size(s.record.RawSample)
 		if err != nil {
 			return buf, false, err
 		}
@@ -396,7 +397,7 @@ func (s *Session) Drain(buf []byte, deadline time.Time) (filled []byte, full boo
 
 // Losses appends what was lost since the last call. Call it a few times a second:
 // the windows of LossMissed are the time between two calls.
-func (s *Session) Losses(dst []Loss) ([]Loss, error) {
+func (s *Session) Losses(dst []*schema.Loss) ([]*schema.Loss, error) {
 	now := Now()
 	dst, err := s.losses.take(dst)
 	for _, p := range s.probes {
@@ -406,7 +407,7 @@ func (s *Session) Losses(dst []Loss) ([]Loss, error) {
 			break
 		}
 		if n > 0 {
-			dst = append(dst, Loss{Cause: s.causeOfMiss(p.role), Role: p.role, Count: n, First: s.polled, Last: Now()})
+			dst = append(dst, &schema.Loss{Cause: s.causeOfMiss(p.role), Role: p.role, Count: n, FirstNs: s.polled, LastNs: Now()})
 		}
 	}
 	s.polled = now
@@ -415,11 +416,11 @@ func (s *Session) Losses(dst []Loss) ([]Loss, error) {
 
 // causeOfMiss: who is followed by its parent's fork is not where that was missed, and then
 // all it does is missing.
-func (s *Session) causeOfMiss(role Role) Cause {
-	if role == RoleFork && s.follows {
-		return LossWatchOverflow
+func (s *Session) causeOfMiss(role schema.Role) schema.LossCause {
+	if role == schema.RoleFork && s.follows {
+		return schema.LossWatchOverflow
 	}
-	return LossMissed
+	return schema.LossMissed
 }
 
 // Close detaches everything and gives the memory back. Drain first.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/schema"
 )
 
 const (
@@ -20,14 +21,14 @@ const (
 // source is where records come from: a bpf.Session, or a test's.
 type source interface {
 	Drain(buf []byte, deadline time.Time) (filled []byte, full bool, err error)
-	Losses(dst []bpf.Loss) ([]bpf.Loss, error)
+	Losses(dst []*schema.Loss) ([]*schema.Loss, error)
 }
 
 // batch is what one turn of the drain found.
 type batch struct {
 	chunk   *chunk // nil: no records
 	horizon uint64 // everything that happened before it, less the slack, has been read; 0: more is waiting
-	losses  []bpf.Loss
+	losses  []*schema.Loss
 	settled uint64 // losses of times before it, less the slack, are known; 0: not looked
 }
 

@@ -25,6 +25,10 @@ func newHeader(c *Config, s *bpf.Session) (*schema.Header, error) {
 	id := make([]byte, 16)
 	rand.Read(id) // never fails
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	var probes []*schema.Probe
+	for _, a := range s.Attempts() {
+		probes = append(probes, a.Probe)
+	}
 	return &schema.Header{
 		Writer:          c.Writer,
 		RunId:           id,
@@ -33,8 +37,8 @@ func newHeader(c *Config, s *bpf.Session) (*schema.Header, error) {
 		StartBootNs:     bpf.Now(),
 		Kernel:          kernel,
 		Command:         c.words(),
-		Probe:           translateProbes(s.Attempts()),
-		Layout:          translateLayout(s.Layout()),
+		Probe:           probes,
+		Layout:          s.Layout(),
 		Target:          c.target(),
 		RingBufferBytes: uint64(c.ringBytes()),
 		WatchLimit:      c.watchLimit(),
@@ -52,32 +56,4 @@ func uname() (*schema.Kernel, error) {
 		Version: unix.ByteSliceToString(u.Version[:]),
 		Machine: unix.ByteSliceToString(u.Machine[:]),
 	}, nil
-}
-
-func translateProbes(attempts []bpf.Attempt) []*schema.Probe {
-	var probes []*schema.Probe
-	for _, a := range attempts {
-		p := &schema.Probe{
-			Role: schema.Role(a.Role), Phase: schema.Phase(a.Phase), Symbol: a.Symbol,
-			Attach: schema.Attach(a.Attach), Attached: a.Attached, Required: a.Required, Uncounted: a.Uncounted,
-		}
-		if a.Err != nil {
-			p.Error = a.Err.Error()
-		}
-		probes = append(probes, p)
-	}
-	return probes
-}
-
-func translateLayout(l bpf.Layout) *schema.Layout {
-	layout := &schema.Layout{
-		DentrySize: l.DentrySize, DHash: l.DHash, DParent: l.DParent, DName: l.DName, DInode: l.DInode,
-		InlineName: l.InlineName, InlineNameSize: l.InlineNameSize, InlineNameField: l.InlineNameField,
-		ExternalName: l.ExternalName, FilenameName: l.FilenameName, FilenameIname: l.FilenameIname,
-		DentryHashtable: l.DentryHashtable, DHashShift: l.DHashShift, PageSize: l.PageSize,
-	}
-	if l.NameHashWord64 {
-		layout.NameHash = schema.NameHash_NAME_HASH_WORD64_LE
-	}
-	return layout
 }

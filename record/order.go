@@ -37,14 +37,14 @@ type sorter struct {
 
 // add takes the records of a chunk.
 func (s *sorter) add(c *chunk) error {
-	var r bpf.Record
 	for at := 0; at < len(c.raw); {
-		n, err := r.Decode(c.raw[at:])
+		n, err := bpf.Size(c.raw[at:])
 		if err != nil {
 			return err
 		}
-		s.pending = append(s.pending, entry{r.Time, at, c})
-		s.newest = max(s.newest, r.Time)
+		time := bpf.Time(c.raw[at:])
+		s.pending = append(s.pending, entry{time, at, c})
+		s.newest = max(s.newest, time)
 		c.left++
 		at += n
 	}

@@ -30,7 +30,7 @@ func raw(at uint64, tid uint32, name string) []byte {
 	le.PutUint32(b[52:], tid)
 	le.PutUint32(b[56:], uint32(len(name)))
 	le.PutUint16(b[74:], uint16(len(name)))
-	b[78], b[79] = byte(bpf.RoleLookupRCU), byte(bpf.Enter)
+	b[78], b[79] = byte(schema.RoleLookupRCU), byte(schema.Enter)
 	copy(b[80:], "task")
 	b = append(b, name...)
 	return append(b, make([]byte, -len(b)&7)...)
@@ -39,7 +39,7 @@ func raw(at uint64, tid uint32, name string) []byte {
 // script is a source that hands out prepared turns.
 type script struct {
 	turns  [][]byte
-	losses map[int][]bpf.Loss // by turn
+	losses map[int][]*schema.Loss // by turn
 	turn   int
 	done   chan struct{} // closed when all turns were read
 }
@@ -55,7 +55,7 @@ func (s *script) Drain(buf []byte, _ time.Time) ([]byte, bool, error) {
 	return buf, false, nil
 }
 
-func (s *script) Losses(dst []bpf.Loss) ([]bpf.Loss, error) {
+func (s *script) Losses(dst []*schema.Loss) ([]*schema.Loss, error) {
 	l := s.losses[s.turn]
 	delete(s.losses, s.turn)
 	return append(dst, l...), nil
@@ -126,8 +126,8 @@ func TestPipelineOrder(t *testing.T) {
 			append(raw(now+3000, 1, "c"), raw(now+1000, 2, "a")...),
 			append(raw(now+2000, 2, "b"), raw(now+4000, 1, "d")...),
 		},
-		losses: map[int][]bpf.Loss{2: {
-			{Cause: bpf.LossRingBuffer, Role: bpf.RoleAlloc, Count: 7, First: now + 2500, Last: now + 3500},
+		losses: map[int][]*schema.Loss{2: {
+			{Cause: schema.LossRingBuffer, Role: schema.RoleAlloc, Count: 7, FirstNs: now + 2500, LastNs: now + 3500},
 		}},
 	}
 	var out bytes.Buffer

@@ -52,21 +52,22 @@ type writer struct {
 	counters *counters
 	full     chan struct{} // closed when a limit was reached or writing failed
 
-	sorter     sorter
-	settled    uint64 // losses of times before it, less the slack, are among the notes
-	translator *translator
-	notes      []note
-	programs   chan *schema.Program // programs that ended, from the goroutine that ran them
-	flushed    time.Time
-	dropped    schema.Loss // events after a limit; Count 0: none
-	stopped    bool        // full is closed
-	err        error
+	sorter   sorter
+	settled  uint64 // losses of times before it, less the slack, are among the notes
+	decoder  *bpf.Decoder
+	event    schema.Event // being written
+	notes    []note
+	programs chan *schema.Program // programs that ended, from the goroutine that ran them
+	flushed  time.Time
+	dropped  schema.Loss // events after a limit; Count 0: none
+	stopped  bool        // full is closed
+	err      error
 }
 
 func newWriter(trace *schema.Writer, l limits, c *counters, recycle func(*chunk), typeOf func(uint64) string) *writer {
 	return &writer{
 		trace: trace, recycle: recycle, limits: l, counters: c, full: make(chan struct{}),
-		translator: newTranslator(typeOf), programs: make(chan *schema.Program, 16), flushed: time.Now(),
+		decoder: bpf.NewDecoder(typeOf), programs: make(chan *schema.Program, 16), flushed: time.Now(),
 	}
 }
 
@@ -110,13 +111,12 @@ func (w *writer) close(f *schema.Footer) error {
 func (w *writer) take(b batch) {
 	w.takePrograms()
 	for _, l := range b.losses {
-		loss := translateLoss(l)
-		if l.Cause == bpf.LossUnreadableName {
+		if l.Cause == schema.LossUnreadableName {
 			w.counters.unreadable.Add(l.Count)
 		} else {
 			w.counters.lost.Add(l.Count)
 		}
-		w.note(l.First, func(t *schema.Writer) error { return t.Loss(loss) })
+		w.note(l.FirstNs, func(t *schema.Writer) error { return t.Loss(l) })
 	}
 	if b.chunk != nil {
 		w.fail(w.sorter.add(b.chunk))
@@ -141,14 +141,9 @@ func (w *writer) note(at uint64, write func(*schema.Writer) error) {
 
 // writeAll writes events, and the notes that come before them.
 func (w *writer) writeAll(entries []entry) {
-	var r bpf.Record
 	for _, e := range entries {
 		w.writeNotes(e.time)
-		if _, err := r.Decode(e.in.raw[e.at:]); err != nil {
-			w.fail(err)
-		} else {
-			w.event(&r)
-		}
+		w.write(e.in.raw[e.at:], e.time)
 		if e.in.left--; e.in.left == 0 {
 			w.recycle(e.in)
 		}
@@ -167,13 +162,14 @@ func (w *writer) writeNotes(t uint64) {
 	}
 }
 
-func (w *writer) event(r *bpf.Record) {
+// write writes the record at the start of raw, of that time.
+func (w *writer) write(raw []byte, time uint64) {
 	if w.stopped || w.reached() {
-		w.drop(r.Time)
+		w.drop(time)
 		return
 	}
-	if e := w.translator.translate(r); e != nil {
-		w.fail(w.trace.Append(e))
+	if w.decoder.Decode(raw, &w.event) {
+		w.fail(w.trace.Append(&w.event))
 	}
 	if w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 {
 		w.fail(w.trace.Flush()) // or the size would be known too late
@@ -188,7 +184,7 @@ func (w *writer) reached() bool {
 // drop counts an event that the limit, or the failed file, has no room for.
 func (w *writer) drop(t uint64) {
 	if w.dropped.Count == 0 {
-		w.dropped = schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_LIMIT, FirstNs: t}
+		w.dropped = schema.Loss{Cause: schema.LossLimit, FirstNs: t}
 	}
 	w.dropped.Count++
 	w.stop()

@@ -29,6 +29,21 @@ const (
 	Enter = Phase_PHASE_ENTER
 	Exit  = Phase_PHASE_EXIT
 
+	Fentry         = Attach_ATTACH_FENTRY
+	Fexit          = Attach_ATTACH_FEXIT
+	Kprobe         = Attach_ATTACH_KPROBE
+	Kretprobe      = Attach_ATTACH_KRETPROBE
+	TPBTF          = Attach_ATTACH_TP_BTF
+	KprobeMulti    = Attach_ATTACH_KPROBE_MULTI
+	KretprobeMulti = Attach_ATTACH_KRETPROBE_MULTI
+
+	LossRingBuffer     = LossCause_LOSS_CAUSE_RING_BUFFER
+	LossMissed         = LossCause_LOSS_CAUSE_MISSED
+	LossWatchOverflow  = LossCause_LOSS_CAUSE_WATCH_OVERFLOW
+	LossUnreadableName = LossCause_LOSS_CAUSE_UNREADABLE_NAME
+	LossLimit          = LossCause_LOSS_CAUSE_LIMIT
+	LossUnwatched      = LossCause_LOSS_CAUSE_UNWATCHED
+
 	ColumnKey        = Column_COLUMN_KEY
 	ColumnNameAddr   = Column_COLUMN_NAME_ADDRESS
 	ColumnDentry     = Column_COLUMN_DENTRY
@@ -124,6 +139,17 @@ func (r Role) Info() (info RoleInfo, ok bool) {
 		return RoleInfo{}, false
 	}
 	return catalogue[r-1], true
+}
+
+// Shape returns what a live probe of r records in a phase; nil: nothing.
+func (r Role) Shape(p Phase) *Shape {
+	switch info, _ := r.Info(); p {
+	case Enter:
+		return info.Enter
+	case Exit:
+		return info.Exit
+	}
+	return nil
 }
 
 // catalogue is Catalogue made once; nothing writes to it.

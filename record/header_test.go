@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import (
+	"testing"
+
+	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// What the kernel side records is what the catalogue says a live probe records, and
+// the other way round.
+func TestPlanFitsCatalogue(t *testing.T) {
+	planned := make(map[schema.Role]map[schema.Phase]bool)
+	for _, a := range bpf.Plan(bpf.AnyMode, true) {
+		role, phase := a.Role, a.Phase
+		if role.Shape(phase) == nil {
+			t.Errorf("%s: the catalogue has no %s %s", a.Symbol, role.Label(), phase)
+		}
+		if planned[role] == nil {
+			planned[role] = make(map[schema.Phase]bool)
+		}
+		planned[role][phase] = true
+		if schema.Attach_name[int32(a.Attach)] == "" {
+			t.Errorf("%s: attach type %d is not in the schema", a.Symbol, a.Attach)
+		}
+	}
+	for _, info := range schema.Catalogue() {
+		if info.Enter != nil && !planned[info.Role][schema.Enter] || info.Exit != nil && !planned[info.Role][schema.Exit] {
+			t.Errorf("%s: the catalogue has a phase without a probe", info.Name)
+		}
+	}
+}
