@@ -4,6 +4,7 @@ package diff
 
 import (
 	"bytes"
+	"hash/maphash"
 	"strings"
 	"testing"
 
@@ -61,6 +62,25 @@ func TestTemporaryNames(t *testing.T) {
 		case !test.same && r.Verdict() != Different:
 			t.Errorf("%s and %s are not told apart:\n%s", test.a, test.b, text(t, r))
 		}
+	}
+}
+
+// The dentry of a file without a name is called by its inode's number; a file that a
+// program calls so is not.
+func TestNumberOfAnInode(t *testing.T) {
+	n := newNamer(maphash.MakeSeed(), here().Header())
+	of := func(text string, columns schema.Columns) name {
+		n.last = name{}
+		return n.of(text, &schema.Event{PID: 5, TID: 5, Columns: columns})
+	}
+	dentry := schema.Columns(0).With(schema.ColumnDentry)
+	a, b := of("#27", dentry), of("#26", dentry)
+	if !a.same(&b) {
+		t.Error("two inodes are told apart by their numbers")
+	}
+	a, b = of("#27", 0), of("#26", 0)
+	if c := of("x#26", dentry); a.same(&b) || c.exact != c.coarse {
+		t.Error("a program's own names are taken for one")
 	}
 }
 

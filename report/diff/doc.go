@@ -30,7 +30,8 @@
 // same. How often each was needed is counted, with an example:
 //
 //   - a number in a name that is the id of the process or thread using it, a process
-//     below /proc, or a moment since this kernel booted, if it is one on both sides;
+//     below /proc, the inode of a file without a name (O_TMPFILE), or a moment since this
+//     kernel booted, if it is one on both sides;
 //   - a name that the program creates (O_CREAT|O_EXCL, mkdir) and that differs in six
 //     or more random letters, as those of mkstemp(3);
 //   - which dentries drop_caches ended, and in which order;

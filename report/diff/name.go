@@ -61,7 +61,8 @@ func (n *namer) fold(text string, e *schema.Event) (folded string, temporary boo
 }
 
 // withoutNumbers puts the name into buf with NUL for each number of the run, and
-// reports whether there is one.
+// reports whether there is one. The kernel calls the dentry of a file without a name
+// (O_TMPFILE) by the number of its inode: #27.
 func (n *namer) withoutNumbers(text string, e *schema.Event) bool {
 	n.buf = n.buf[:0]
 	done := 0
@@ -74,7 +75,7 @@ func (n *namer) withoutNumbers(text string, e *schema.Event) bool {
 		for ; i < len(text) && text[i]-'0' <= 9; i++ {
 			value = value*10 + uint64(text[i]-'0')
 		}
-		if i-from < 20 && (n.ofRun(value, i-from, e) || belowProc(text[:from], text[i:])) {
+		if i-from < 20 && (n.ofRun(value, i-from, e) || belowProc(text[:from], text[i:]) || text[:from] == "#" && i == len(text) && e.Columns.Has(schema.ColumnDentry)) {
 			n.buf = append(append(n.buf, text[done:from]...), 0)
 			done = i
 		}

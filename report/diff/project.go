@@ -11,7 +11,7 @@ import (
 
 // Why a difference is none.
 const (
-	whyNumber = "a name holds a process id, or a time of the run"
+	whyNumber = "a name holds a process id, an inode number, or a time of the run"
 	whyTemp   = "a name made up for the run, as mkstemp does"
 	whyKills  = "drop_caches ended other dentries, or in another order"
 	whyOlder  = "one run found a dentry in the cache that is older than its recording, the other allocated it"
