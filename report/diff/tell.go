@@ -83,6 +83,9 @@ func (c *comparison) titles(singles []*single) error {
 		if u := calls[s.side][s.first]; u != nil {
 			s.title = u.title()
 			c.upsets(s.side, u)
+		} else {
+			s.title = "a call"
+			c.unread++
 		}
 		if s.next != nil && calls[s.side][s.next.first] != nil {
 			s.before = calls[s.side][s.next.first].words()
