@@ -25,6 +25,4 @@ var workloadDoubts = []doubtful{
 	{line: "unproven hash of Name: the filesystem has its own hash (d_op->d_hash)", folded: true},
 	{line: "unproven hash of NAME: the filesystem has its own hash (d_op->d_hash)", folded: true},
 	{line: "unproven equality of /mnt/casefold/dir/Name: the new dentry was not inserted into the hash table", folded: true},
-	// Recordings of before 0.2 do not have what d_delete left.
-	{line: "unproven delete of f: what d_delete left was not recorded", only: "ext4", some: true},
 }

@@ -78,7 +78,7 @@ var pathVerdicts = map[string]map[string]string{
 		"bucket":   "5 proven",
 		"creation": "2 proven",
 		"absence":  "5 proven",
-		"delete":   "1 proven or 1 unproven",
+		"delete":   "1 proven",
 	},
 	"dots": {
 		"key":      "5 proven",
