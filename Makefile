@@ -40,7 +40,7 @@ unit:
 kernel: build
 	scripts/install-qemu
 	kernels=$$(scripts/fetch-kernel $(KERNELS)) && \
-	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 1 -parallel 2 -timeout 45m -v . ./vm | scripts/tally
+	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 1 -parallel 2 -timeout 45m -v ./test ./internal/vm | scripts/tally
 
 # Every workload on every kernel: the verdicts side by side, and the diffs against 6.12.
 matrix: build
@@ -58,7 +58,7 @@ samples: build
 		./dtrec vm --kernel $$k -- record --workload all -o traces/$${s#*:}.pb; \
 	done
 	chmod 644 traces/*.pb
-	DTREC_UPDATE=1 go test -count=1 -run Readme .
+	DTREC_UPDATE=1 go test -count=1 -run Readme ./test
 
 # The generated code: trace.pb.go and the eBPF objects.
 generate:

@@ -37,7 +37,7 @@ func (j *judge) read(p *passage) {
 // isBroken reports whether a word was to be an address: a digit is wrong in its 0x, or it has too many.
 func isBroken(w string) bool {
 	digits, ok := strings.CutPrefix(w, w[:1]+"x")
-	return ok && w[0] >= '0' && w[0] <= '9' && len(digits) > 8 && strings.Trim(digits, "0123456789abcdefABCDEF") == ""
+	return ok && w[0] >= '0' && w[0] <= '9' && len(digits) > 5 && strings.Trim(digits, "0123456789abcdefABCDEF") == ""
 }
 
 // token returns a token; a stop where there is none.
@@ -145,11 +145,22 @@ func (j *judge) label(i int) *label {
 		case t.kind == stop && t.text != ":" && t.text != ",", t.kind == operator && t.text != "→", t.kind == shut && t.text == ")", t.isAddress():
 			return nil
 		}
-		if l, next := j.labelAt(k); l != nil && next <= i {
+		if l, next := j.labelAt(k); l != nil && next <= i && (l.symbol != "" || j.adjoins(next, i)) {
 			return l
 		}
 	}
 	return nil
+}
+
+// adjoins reports whether nothing but "=", ":" or words that name no other thing stand from
+// token k up to token i.
+func (j *judge) adjoins(k, i int) bool {
+	for ; k < i; k++ {
+		if t := j.token(k); t.kind != relation && !slices.Contains([]string{":", "pointer", "address", "at", "dentry"}, t.text) {
+			return false
+		}
+	}
+	return true
 }
 
 // labelAt reads the label that begins at token k, and returns the token after it.
@@ -181,22 +192,28 @@ func (j *judge) labelAt(k int) (*label, int) {
 }
 
 // idsOf returns the events that the page names for the address at token i: the next ones
-// in its clause, before another address; on a line of a tree the last, behind the name. What
-// stands in a code span may be a name, and counts where nothing else does. With past the
-// clause goes on past addresses, and names do not count.
-func (j *judge) idsOf(i int, past bool) (ids []uint64) {
+// in its clause, before another address; on a line of a tree also the last ones, which stand
+// behind the names of what the line is about. What stands in a code span may be a name, and
+// counts where nothing else does. With past the clause goes on past addresses, and names do
+// not count.
+func (j *judge) idsOf(i int, past bool) []uint64 {
+	var near, last []uint64
+	open := true // no other address yet
 	for k := i + 1; k < len(j.tokens); k++ {
 		t := j.token(k)
-		if t.text == "\n" || !j.code && (!past && t.isAddress() || t.text == ";" || t.text == ".") {
+		if open = open && (past || !t.isAddress()); t.text == "\n" || !j.code && (!open || t.text == ";" || t.text == ".") {
 			break
 		}
 		if found := t.ids(); len(found) > 0 && !(past && j.inSpan(t)) {
-			if ids = found; !j.code && !j.inSpan(t) {
+			if last = found; open {
+				near = found
+			}
+			if !j.code && !j.inSpan(t) {
 				break
 			}
 		}
 	}
-	return ids
+	return append(near, last...)
 }
 
 // inSpan reports whether a token stands in a code span.

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/dtrec/dtrec/report"
+	"github.com/spf13/cobra"
+)
+
+func newCheckCmd() *cobra.Command {
+	var o findingsOptions
+	var strict, all bool
+	var page string
+	format := textFormat
+	cmd := &cobra.Command{
+		Use:   "check FILE... | check --page PAGE.md FILE",
+		Short: "Print the verdicts alone, or hold a page against a trace",
+		Long: `Judges every claim a trace supports and prints the verdicts, by program and kind
+of claim; those not proven one by one with the reason. FILE may be - for stdin.
+Of several traces it prints one table, a column each. With --without, as if those
+roles had not been recorded, and which proven claims fall with them.
+
+With --page it holds a Markdown page against the trace. A page that names this run is
+a report of it: every line must stand in the report that the trace gives now. Of any
+other page the numbers are held: every address must be in the run, at the probe and in
+the event the page names, every hash with its length; every subtraction, equality and
+length is computed again. Sentences are not judged. It prints line and column of what
+was something else in this run, is not in it, is wrong, or is not understood; with
+--all what was found as well.
+
+Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven, or the trace cut or damaged),
+2 not readable. Of a page: 0 all found with its meaning, 1 something was not, 2 not
+readable, or nothing in it to look up.`,
+		Example: `  dtrec check traces/run1.pb
+  dtrec check --strict --format json traces/run1.pb
+  dtrec check traces/*.pb
+  dtrec check --page stage2.md traces/run1.pb`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError(cmd, errors.New("check takes one trace or more, got none"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
+				return err
+			}
+			if err := pageFlags(cmd, page, len(args)); err != nil {
+				return err
+			}
+			if page != "" {
+				return holdPage(cmd, page, args[0], o, format, all)
+			}
+			if twice := repeated(args); twice != "" {
+				return usageError(cmd, fmt.Errorf("%s is given twice", inputName(twice)))
+			}
+			runs, err := verdictsOf(cmd, args, o)
+			if err != nil {
+				return err
+			}
+			no := slices.ContainsFunc(runs, func(v report.Verdicts) bool { return v.Refuted > 0 || strict && !v.Whole() })
+			return answer(no, writeVerdicts(cmd, runs, format))
+		},
+	}
+	o.register(cmd)
+	addFormatFlag(cmd, &format, textFormat, jsonFormat)
+	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 for an unproven claim, a cut or a damaged trace as well")
+	cmd.Flags().StringVar(&page, "page", "", "hold this Markdown page against the trace; - for stdin")
+	cmd.Flags().BoolVar(&all, "all", false, "of a page, list what was found as well")
+	return cmd
+}
+
+// repeated returns the first file that is given twice, empty where none is.
+func repeated(files []string) string {
+	for i, f := range files {
+		if slices.Contains(files[:i], f) {
+			return f
+		}
+	}
+	return ""
+}
+
+func verdictsOf(cmd *cobra.Command, files []string, o findingsOptions) ([]report.Verdicts, error) {
+	var runs []report.Verdicts
+	for _, file := range files {
+		f, err := findings(cmd, file, o)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, f.Verdicts())
+	}
+	return runs, nil
+}
+
+// writeVerdicts prints one run in full, several as a table; as JSON one object each.
+func writeVerdicts(cmd *cobra.Command, runs []report.Verdicts, format outputFormat) error {
+	out := cmd.OutOrStdout()
+	switch {
+	case format == jsonFormat:
+		for i := range runs {
+			if err := runs[i].WriteJSON(out); err != nil {
+				return err
+			}
+		}
+		return nil
+	case len(runs) == 1:
+		return runs[0].WriteText(out)
+	}
+	return report.WriteMatrix(out, runs)
+}

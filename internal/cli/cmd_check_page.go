@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/report/page"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/spf13/cobra"
+)
+
+// Bounds on a page: bytes of it and of a line, lines, and marks that may begin or end an
+// emphasis, a link or a quotation. Reading takes memory for each, and time for the square of
+// the marks between two blank lines.
+const (
+	maxPage  = 4 << 20
+	maxLine  = 32 << 10
+	maxLines = 256 << 10
+	maxMarks = 32 << 10 // between two blank lines
+	allMarks = 256 << 10
+)
+
+// isDense reports whether a page is beyond what a reader of Markdown takes in good time.
+func isDense(markdown []byte) bool {
+	lines, marks, all := 0, 0, 0
+	for line := range bytes.Lines(markdown) {
+		if lines++; len(line) > maxLine || lines > maxLines {
+			return true
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			marks = 0
+		}
+		for i, c := range line {
+			if strings.IndexByte("*[!><`~", c) >= 0 || c == '_' && (i == 0 || i+1 == len(line) || line[i-1] == ' ' || line[i+1] == ' ') {
+				if all++; c != '`' {
+					marks++
+				}
+			}
+		}
+		if marks > maxMarks || all > allMarks || bytes.HasPrefix(bytes.ReplaceAll(line, []byte(" "), nil), bytes.Repeat([]byte(">"), maxQuoted)) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxQuoted bounds how deep a line may be quoted.
+const maxQuoted = 64
+
+// readPage reads a page of Markdown, "-" for stdin.
+func readPage(cmd *cobra.Command, path string) ([]byte, error) {
+	in, err := openInput(cmd, path)
+	if err != nil {
+		return nil, explainInput(cmd, path, err, "name a page that is there: 'dtrec report' writes one")
+	}
+	defer in.Close()
+	markdown, err := io.ReadAll(io.LimitReader(in, maxPage+1))
+	hint := "check the disk, or the pipe the page comes from"
+	switch {
+	case err != nil:
+	case len(markdown) > maxPage:
+		err, hint = fmt.Errorf("is larger than %d MiB", maxPage>>20), "hold its parts one by one"
+	case bytes.HasPrefix(markdown, []byte("\x28\xb5\x2f\xfd")):
+		err, hint = errors.New("is a trace, and no page"), "first the page, then the trace: 'dtrec check --page PAGE.md FILE'"
+	case isDense(markdown):
+		err, hint = fmt.Errorf("has a line of more than %d KiB, more than %d lines, or too many marks", maxLine>>10, maxLines), "hold its parts one by one"
+	case !isText(markdown):
+		err, hint = errors.New("is no text in UTF-8"), "convert it with iconv"
+	default:
+		return markdown, nil
+	}
+	return nil, explainInput(cmd, path, err, hint)
+}
+
+// isText reports whether a file that begins so is text: UTF-8 without a NUL.
+func isText(start []byte) bool {
+	for cut := 0; cut < utf8.UTFMax && cut < len(start); cut++ { // the last rune may be cut
+		if utf8.Valid(start[:len(start)-cut]) {
+			return bytes.IndexByte(start, 0) < 0
+		}
+	}
+	return len(start) == 0
+}
+
+// holdPage holds a page against a trace, which is read once.
+func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format outputFormat, all bool) error {
+	if path == "-" && file == "-" {
+		return usageError(cmd, errors.New("the page and the trace cannot both be stdin"))
+	}
+	markdown, err := readPage(cmd, path)
+	if err != nil {
+		return err
+	}
+	t, err := openTrace(cmd, file, o.run)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	run := page.Look(page.Parse(markdown), t.Header())
+	f, err := collect(looked{t, run}, nil)
+	if err != nil {
+		return err
+	}
+	var short, long bytes.Buffer
+	err = errors.Join(report.Markdown(&short, f, report.PageOptions{}), report.Markdown(&long, f, report.PageOptions{ExplainHash: true}))
+	if err != nil {
+		return err
+	}
+	r := run.Hold(short.Bytes(), long.Bytes())
+	if len(r.Findings) == 0 {
+		return &exitError{exitTrouble, fmt.Errorf("%s: nothing in it can be held against a trace", inputName(path)),
+			"a page has addresses, hashes or subtractions, as 'dtrec report' writes them"}
+	}
+	if format == jsonFormat {
+		err = r.WriteJSON(cmd.OutOrStdout())
+	} else {
+		err = r.WriteText(cmd.OutOrStdout(), inputName(path), all)
+	}
+	return answer(!r.Holds(), err)
+}
+
+// pageFlags refuses what means nothing with a page, or only with one.
+func pageFlags(cmd *cobra.Command, page string, files int) error {
+	switch {
+	case page == "" && cmd.Flags().Changed("all"):
+		return usageError(cmd, errors.New("--all is for a page: it lists what was found as well"))
+	case page == "":
+		return nil
+	case files != 1:
+		return usageError(cmd, fmt.Errorf("a page is held against one trace, got %d", files))
+	}
+	for _, name := range []string{"strict", "without"} {
+		if cmd.Flags().Changed(name) {
+			return usageError(cmd, fmt.Errorf("--%s is for the verdicts of a trace, not for a page", name))
+		}
+	}
+	return nil
+}
+
+// looked is a trace that a page looks at while it is read for a report.
+type looked struct {
+	replay.Source
+	run *page.Run
+}
+
+func (l looked) Next() (schema.Record, error) {
+	rec, err := l.Source.Next()
+	if err == nil {
+		l.run.Record(rec)
+	}
+	return rec, err
+}

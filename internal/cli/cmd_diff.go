@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report/diff"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/spf13/cobra"
+)
+
+// defaultLatency is what --latency without a value takes for a difference, percent.
+const defaultLatency = "50"
+
+func newDiffCmd() *cobra.Command {
+	var c diffCmd
+	c.format = textFormat
+	cmd := &cobra.Command{
+		Use:   "diff A B",
+		Short: "Say where two runs differ, whatever their addresses",
+		Long: `Compares two traces by what happened in them. Addresses, times and ids differ
+between any two runs, so a dentry is known by its place: D1, D2 … in the order a
+call met them. Opens, unlinks and other calls are aligned program by program and
+compared: their steps, outcome and claims. What differs because the kernels do
+(symbols, layout) is told apart. What a program does beside opens is called by what
+the events bear: lookup (of names, as by stat), create (mkdir, symlink, link), delete
+(rmdir), unlink, rename, drop_caches. One of A and B may be - for stdin; what comes
+through a pipe is kept in a temporary file, since what differs is read twice.
+
+Text is like that of diff(1): what only A has after -, what only B has after +,
+with the ids of the events. --format json is one object per line: "runs", then
+"kernel", "difference", "follows", "excused" and "latency", and "verdict" last.
+
+Two recordings of one workload on one kernel are the same; what may differ between
+them by chance (process ids and temporary names, the order of threads, what the
+cache held before) is not counted, and said with how often it was met.
+
+Exit status: 0 the same, 1 different, 2 not readable or not known, because events
+are missing and no difference was found in the rest.`,
+		Example: `  dtrec diff run1.pb run2.pb
+  dtrec diff --format markdown traces/6.1.pb traces/6.12.pb > changes.md
+  dtrec diff --rename sh=bash old.pb new.pb
+  dtrec diff --run-b 2 both.pb both.pb`,
+		Args: exactly(2, "two traces"),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+	}
+	addFormatFlag(cmd, &c.format, textFormat, markdownFormat, jsonFormat)
+	f := cmd.Flags()
+	f.Float64Var(&c.latency, "latency", 0, "count a role whose median or 99th percentile differs by more than `PERCENT`")
+	f.Lookup("latency").NoOptDefVal = defaultLatency
+	f.StringToStringVar(&c.rename, "rename", nil, "take the program `OLD=NEW` of A for the one of that name in B")
+	f.IntVar(&c.runs[0], "run-a", 0, "which of several runs in A to read, from 1")
+	f.IntVar(&c.runs[1], "run-b", 0, "which of several runs in B to read, from 1")
+	return cmd
+}
+
+const markdownFormat outputFormat = "markdown"
+
+// diffCmd is the flags of dtrec diff.
+type diffCmd struct {
+	format  outputFormat
+	latency float64
+	runs    [2]int
+	rename  map[string]string
+}
+
+func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
+	if err := c.format.check(cmd, textFormat, markdownFormat, jsonFormat); err != nil {
+		return err
+	}
+	if err := c.check(cmd, args); err != nil {
+		return err
+	}
+	r, err := c.compare(cmd, args)
+	if err != nil {
+		return whichRun(err)
+	}
+	written := c.write(cmd.OutOrStdout(), r)
+	if r.Verdict() == diff.Undecided && (written == nil || errors.Is(written, syscall.EPIPE)) {
+		return &exitError{code: exitTrouble, err: fmt.Errorf("no difference found, but %s", strings.Join(r.Doubts, "; ")),
+			hint: "record again, to the end and without loss"}
+	}
+	return answer(r.Verdict() == diff.Different, written)
+}
+
+func (c *diffCmd) check(cmd *cobra.Command, args []string) error {
+	switch {
+	case args[0] == "-" && args[1] == "-":
+		return usageError(cmd, errors.New("both traces from stdin"))
+	}
+	for old, name := range c.rename {
+		if old == "" || name == "" {
+			return usageError(cmd, fmt.Errorf("--rename %s=%s: not OLD=NEW", display(old), display(name)))
+		}
+	}
+	return nil
+}
+
+func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, error) {
+	var in [2]diff.Input
+	for i, path := range args {
+		t, err := openSeekable(cmd, path, c.runs[i])
+		if err != nil {
+			return nil, err
+		}
+		defer t.Close()
+		again, err := t.again(c.runs[i])
+		if err != nil {
+			return nil, err
+		}
+		defer again.Close()
+		in[i] = diff.Input{Name: t.name, Source: t, Again: func(id uint64) (replay.Source, error) {
+			r, err := again.At(id)
+			if err != nil {
+				return nil, t.explain(err)
+			}
+			return r, nil
+		}}
+		if c.runs[i] > 0 {
+			in[i].Name = fmt.Sprintf("%s run %d", t.name, c.runs[i])
+		}
+	}
+	if a, b := in[0].Header().Imported(), in[1].Header().Imported(); a != b {
+		log := in[0].Name
+		if b {
+			log = in[1].Name
+		}
+		return nil, &exitError{exitTrouble, fmt.Errorf("%s is a kernel log, which tells no thread, and the other one is not", log),
+			"compare two logs: 'dtrec replay --format dmesg FILE | dtrec import -o LOG -' makes one of a recording"}
+	}
+	rename := make(map[string]string)
+	for old, name := range c.rename {
+		rename[comm(old)] = comm(name)
+	}
+	return diff.Compare(in[0], in[1], diff.Options{Latency: c.latency, Rename: rename})
+}
+
+func (c *diffCmd) write(w io.Writer, r *diff.Result) error {
+	switch c.format {
+	case markdownFormat:
+		return r.WriteMarkdown(w)
+	case jsonFormat:
+		return r.WriteJSON(w)
+	}
+	return r.WriteText(w)
+}
+
+// comm is what the kernel keeps of a program's name: TASK_COMM_LEN less one.
+func comm(name string) string { return name[:min(len(name), 15)] }
+
+// whichRun names the flags that pick a run here.
+func whichRun(err error) error {
+	var exit *exitError
+	if errors.As(err, &exit) && (errors.Is(err, schema.ErrSecondRun) || errors.Is(err, schema.ErrNoRun)) {
+		return &exitError{code: exit.code, err: exit.err, hint: "--run-a picks a run of A, --run-b one of B, from 1"}
+	}
+	return err
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"github.com/dtrec/dtrec/internal/doctor"
+	"github.com/spf13/cobra"
+)
+
+func newDoctorCmd() *cobra.Command {
+	var attach string
+	format := textFormat
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say whether this machine can record, and what it would miss",
+		Long: `Looks at the kernel, its type information, this process's capabilities, lockdown and
+limits, then attaches every probe and detaches it again, where the kernel lets it.
+Prints for each role the kernel function and the attach type it got, or the reason
+it has none and the kinds of claim that costs, and the remedy. Nothing is recorded.
+Without privileges it says what it could not try.
+
+Exit status: 0 everything can be recorded, 1 with gaps (optional roles are missing,
+or missed hits are not counted), 2 this machine, or this user, cannot record.`,
+		Example: `  sudo dtrec doctor
+  sudo dtrec doctor --format json | jq .probes
+  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- doctor`,
+		Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
+				return err
+			}
+			mode, err := attachMode(attach)
+			if err != nil {
+				return usageError(cmd, err)
+			}
+			d := doctor.Diagnose(mode)
+			write := d.WriteText
+			if format == jsonFormat {
+				write = d.WriteJSON
+			}
+			if err := write(cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			if d.Exit != 0 {
+				return &exitError{code: d.Exit}
+			}
+			return nil
+		},
+	}
+	addFormatFlag(cmd, &format, textFormat, jsonFormat)
+	addAttachFlag(cmd, &attach)
+	return cmd
+}

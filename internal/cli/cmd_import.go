@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/dtrec/dtrec/internal/tracefile"
+	"github.com/dtrec/dtrec/record/dmesg"
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// importOptions are the flags of import as given.
+type importOptions struct {
+	output  string
+	force   bool
+	format  outputFormat
+	unknown bool
+}
+
+func newImportCmd() *cobra.Command {
+	o := importOptions{format: dmesgFormat}
+	cmd := &cobra.Command{
+		Use:   "import [-o FILE] LOG",
+		Short: "Make a trace of a kernel log",
+		Long: `Reads a kernel log with the lines of the stage 2 kernel module (or of 'dtrec replay
+--format dmesg', or the bullets of a page about them) and writes a trace. LOG may
+be - for stdin. Times, file names and line numbers of rg -n, a sudo prompt and other
+lines between do not matter; what is not understood is counted, with --unknown listed.
+
+A log does not tell threads apart, nor where a dentry lies, so almost nothing can
+be proven from it: it is for 'dtrec check --page PAGE.md FILE', replay and diff. Another
+boot in the log begins another run in the file; read one with --run.
+
+Exit status: 0 written, 2 not readable, no line understood, or a trace or a report of
+dtrec itself.`,
+		Example: `  dmesg | dtrec import -o log.pb -
+  dtrec import --unknown -o log.pb dmesg.txt
+  dtrec import -o page.pb stage2-return.md && dtrec check --page stage2-return.md page.pb`,
+		Args: exactly(1, "one log"),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.importLog(cmd, args[0]) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.output, "output", "o", "dtrec.pb", "write the trace to `FILE`, - for stdout")
+	addForceFlag(cmd, &o.force)
+	f.StringVar((*string)(&o.format), "format", string(o.format), "`FORMAT` of the log: dmesg")
+	f.BoolVar(&o.unknown, "unknown", false, "list the lines not understood on stderr")
+	return cmd
+}
+
+func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
+	if err := o.format.check(cmd, dmesgFormat); err != nil {
+		return err
+	}
+	if out, ok := rawOut(cmd).(*os.File); ok && o.output == "-" && term.IsTerminal(int(out.Fd())) {
+		return &exitError{exitTrouble, errors.New("a trace is binary and stdout is a terminal"), "name a file: -o FILE"}
+	}
+	in, err := openInput(cmd, path)
+	if err != nil {
+		return explainInput(cmd, path, err, "name a log that is there, or - for stdin")
+	}
+	defer in.Close()
+	if o.overwrites(cmd, path, in) {
+		return &exitError{exitTrouble, fmt.Errorf("%s: the trace would overwrite it", inputName(path)), "name another file with -o"}
+	}
+	buffered := bufio.NewReaderSize(in, 64<<10)
+	if err := noLog(cmd, path, buffered); err != nil {
+		return err
+	}
+	log, err := dmesg.Read(buffered, o.skipped(cmd))
+	if errors.Is(err, dmesg.ErrTooLong) {
+		return explainInput(cmd, path, err, "cut it into parts, and import each")
+	} else if err != nil {
+		return explainInput(cmd, path, err, "check the disk, or the pipe the log comes from")
+	}
+	if err := nothing(path, log); err != nil {
+		return err
+	}
+	if err := o.write(rawOut(cmd), log); err != nil {
+		return explainOutput(display(o.output), err)
+	}
+	o.summarize(cmd.ErrOrStderr(), inputName(path), log)
+	return nil
+}
+
+// noLog is the error of a file that begins as no log does: a trace, or compressed.
+func noLog(cmd *cobra.Command, path string, in *bufio.Reader) error {
+	start, _ := in.Peek(8)
+	hint := unpack(start, cmd.CommandPath())
+	if bytes.HasPrefix(start, []byte("\x28\xb5\x2f\xfd")) { // a zstd frame
+		hint = "decompress it first: 'zstdcat FILE | " + cmd.CommandPath() + " -'"
+		r, err := schema.NewReader(in, 0)
+		if err == nil {
+			r.Close()
+		}
+		if !errors.Is(err, schema.ErrNotTrace) {
+			return &exitError{exitTrouble, fmt.Errorf("%s is a trace already", inputName(path)), "read it as it is: 'dtrec report FILE', 'dtrec check FILE'"}
+		}
+	}
+	if hint == "" {
+		return nil
+	}
+	return &exitError{exitTrouble, fmt.Errorf("%s is compressed", inputName(path)), hint}
+}
+
+// nothing is the error of a log that no trace can be made of.
+func nothing(path string, log *dmesg.Log) error {
+	switch {
+	case log.Report != "":
+		return &exitError{exitTrouble, fmt.Errorf("%s is a report that dtrec wrote, of run %s", inputName(path), log.Report),
+			"the trace it was made from holds what it says, and more: read that"}
+	case len(log.Runs) > 0:
+		return nil
+	}
+	hint := "the lines are those of the stage 2 module, such as '[O] IN: 0xffff… | /tmp/x'; --unknown lists what is there"
+	if log.Hidden > 0 {
+		hint = "its pointers are hashed by %p: print them with %px"
+	}
+	return &exitError{exitTrouble, fmt.Errorf("%s: none of %d lines understood", inputName(path), log.Lines), hint}
+}
+
+// overwrites reports whether the trace would go where the log is.
+func (o *importOptions) overwrites(cmd *cobra.Command, path string, in io.Reader) bool {
+	if path == "-" {
+		in = cmd.InOrStdin()
+	}
+	log, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	from, err := log.Stat()
+	if err != nil || !from.Mode().IsRegular() {
+		return false
+	}
+	to, err := o.destination(cmd)
+	return err == nil && os.SameFile(from, to)
+}
+
+// destination is what is at the output's place; an error: nothing.
+func (o *importOptions) destination(cmd *cobra.Command) (fs.FileInfo, error) {
+	if o.output != "-" {
+		return os.Stat(o.output)
+	}
+	if out, ok := rawOut(cmd).(*os.File); ok {
+		return out.Stat()
+	}
+	return nil, fs.ErrNotExist
+}
+
+// skipped lists the lines that are not understood, if asked to.
+func (o *importOptions) skipped(cmd *cobra.Command) dmesg.Skipped {
+	if !o.unknown {
+		return nil
+	}
+	return func(line uint64, text string, broken bool) {
+		word := "unknown"
+		if broken {
+			word = "broken"
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: line %d: %s\n", word, line, replay.PrintableLine(text))
+	}
+}
+
+// addForceFlag is for commands that write a trace.
+func addForceFlag(cmd *cobra.Command, force *bool) {
+	cmd.Flags().BoolVar(force, "force", false, "replace the file also where it is not a trace")
+}
+
+// explainOutput gives an error of writing a trace its remedy.
+func explainOutput(name string, err error) error {
+	hint := "name another file with -o"
+	var refused *tracefile.RefusedError
+	if errors.As(err, &refused) {
+		hint = refused.Remedy
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		hint = "its reader must read to the end; or name a file with -o"
+	}
+	return &exitError{exitTrouble, &tracefile.LostError{Path: name, Err: err}, hint}
+}
+
+// place is where the trace goes.
+func (o *importOptions) place() tracefile.Place {
+	return tracefile.Place{Path: o.output, Force: o.force, User: -1}
+}
+
+// write writes the runs one after another. A file of that name is replaced once the
+// trace is whole; its mode is 0600, since addresses defeat KASLR.
+func (o *importOptions) write(stdout io.Writer, log *dmesg.Log) error {
+	if o.output == "-" {
+		return writeRuns(stdout, log)
+	}
+	return o.place().Replace(func(w io.Writer) error { return writeRuns(w, log) })
+}
+
+func writeRuns(w io.Writer, log *dmesg.Log) error {
+	for _, r := range log.Runs {
+		if err := r.Write(w, "dtrec "+version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *importOptions) summarize(w io.Writer, name string, log *dmesg.Log) {
+	events := 0
+	for _, r := range log.Runs {
+		events += len(r.Events)
+	}
+	fmt.Fprintf(w, "dtrec: %s: %d lines, %d events, %d lines not understood\n", name, log.Lines, events, log.Unknown)
+	if log.Broken > 0 {
+		fmt.Fprintf(w, "dtrec: warning: %d of them begin as a line of the module and go on otherwise\n", log.Broken)
+	}
+	if log.Hidden > 0 {
+		fmt.Fprintf(w, "dtrec: warning: %d pointers are hashed by %%p: they are no addresses and left out\n", log.Hidden)
+	}
+	if len(log.Runs) > 1 {
+		fmt.Fprintf(w, "dtrec: warning: %d runs, kept apart: read one with --run N\n", len(log.Runs))
+		for i, r := range log.Runs {
+			fmt.Fprintf(w, "dtrec: run %d begins at line %d, %d events\n", i+1, r.Line, len(r.Events))
+		}
+	}
+}
+
+// bareError takes the path off an error that is named with it again.
+func bareError(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

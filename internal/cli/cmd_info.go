@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/spf13/cobra"
+)
+
+func newInfoCmd() *cobra.Command {
+	var run int
+	format := textFormat
+	cmd := &cobra.Command{
+		Use:   "info FILE",
+		Short: "Show what a trace is and holds",
+		Long: `Shows where and how a trace was made (kernel, command, the probes as attached and
+those tried in vain, structure layout), what it holds (events by role, programs,
+time span, size) and what it lacks (loss, damage, a missing end). FILE may be -
+for stdin.
+
+Exit status: 0 read, 2 not readable.`,
+		Example: `  dtrec info run1.pb
+  dtrec info --format json run1.pb | jq .counts`,
+		Args: exactly(1, "one trace"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
+				return err
+			}
+			t, err := openTrace(cmd, args[0], run)
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			return showInfo(cmd, t, format)
+		},
+	}
+	addRunFlag(cmd, &run)
+	addFormatFlag(cmd, &format, textFormat, jsonFormat)
+	return cmd
+}
+
+func showInfo(cmd *cobra.Command, t *trace, format outputFormat) error {
+	info, err := replay.ReadInfo(t)
+	if err != nil {
+		return err
+	}
+	info.Bytes = t.bytes.n
+	if format == jsonFormat {
+		return info.WriteJSON(cmd.OutOrStdout(), t.name)
+	}
+	return info.WriteText(cmd.OutOrStdout(), t.name)
+}
+
+// outputFormat is a value of --format.
+type outputFormat string
+
+const (
+	textFormat  outputFormat = "text"
+	jsonFormat  outputFormat = "json"
+	dmesgFormat outputFormat = "dmesg"
+)
+
+func (f outputFormat) check(cmd *cobra.Command, known ...outputFormat) error {
+	if slices.Contains(known, f) {
+		return nil
+	}
+	return usageError(cmd, fmt.Errorf("--format %s: not one of %s", display(string(f)), joinFormats(known)))
+}
+
+func joinFormats(known []outputFormat) string {
+	names := make([]string, len(known))
+	for i, f := range known {
+		names[i] = string(f)
+	}
+	return strings.Join(names, ", ")
+}
+
+func addFormatFlag(cmd *cobra.Command, f *outputFormat, known ...outputFormat) {
+	cmd.Flags().StringVar((*string)(f), "format", string(*f), "output `FORMAT`: "+joinFormats(known))
+}
+
+func addRunFlag(cmd *cobra.Command, run *int) {
+	cmd.Flags().IntVar(run, "run", 0, "which of several runs in one file to read, from 1")
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/dtrec/dtrec/internal/tracefile"
+	"github.com/dtrec/dtrec/internal/vm"
+	"github.com/spf13/cobra"
+)
+
+func newVMCmd() *cobra.Command {
+	var c vm.Config
+	var files []string
+	var console bool
+	cmd := &cobra.Command{
+		Use:   "vm --kernel VMLINUZ [flags] -- COMMAND [ARGS…]",
+		Short: "Run a dtrec command line on another kernel, in a virtual machine",
+		Long: `Boots a kernel in QEMU with dtrec as init, runs the dtrec command line in it and
+brings its output, the file it wrote and its exit code back. No root, no network,
+nothing mounted on the host. In the guest, /tmp and the working directory are on
+the filesystem of --fs, and an ext2 disk with a.txt is mounted on /mnt/loopfs. Where
+the kernel can fold case, an ext4 disk on /mnt/casefold can too.
+
+Exit status: that of the command; 2 where the guest did not run it to its end.`,
+		Example: `  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- record --workload all -o run1.pb`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError(cmd, errors.New("vm takes a dtrec command line after '--'"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if c.Kernel == "" {
+				return &exitError{code: exitTrouble, err: errors.New("no --kernel given"),
+					hint: `fetch one: --kernel "$(scripts/fetch-kernel 6.12)"`}
+			}
+			if !slices.Contains(vm.Filesystems(), c.FS) {
+				return usageError(cmd, fmt.Errorf("--fs %s: not one of %s", display(c.FS), strings.Join(vm.Filesystems(), ", ")))
+			}
+			if !memorySize.MatchString(c.Memory) {
+				return usageError(cmd, fmt.Errorf("--mem %s: not a size such as 512M or 1G", display(c.Memory)))
+			}
+			for _, f := range files {
+				host, guest, _ := strings.Cut(f, ":")
+				if _, err := os.Stat(host); err != nil {
+					return &exitError{exitTrouble, fmt.Errorf("--file %s: %w", display(host), bareError(err)), "name a program or a directory that is there"}
+				}
+				c.Files = append(c.Files, vm.File{Host: host, Guest: guest})
+			}
+			if console {
+				c.Console = cmd.ErrOrStderr()
+			}
+			return runVM(cmd, c, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&c.Kernel, "kernel", "", "`VMLINUZ` to boot")
+	flags.StringVar(&c.FS, "fs", vm.FSExt4, "`NAME` of the filesystem of /tmp and the working directory: "+strings.Join(vm.Filesystems(), ", "))
+	flags.IntVar(&c.SMP, "smp", 2, "virtual CPUs")
+	flags.StringVar(&c.Memory, "mem", "1G", "memory, as QEMU's -m takes it")
+	flags.StringArrayVar(&files, "file", nil, "`HOST[:GUEST]`: take a static program or a directory along; may be repeated")
+	flags.DurationVar(&c.Timeout, "timeout", vm.DefaultTimeout, "longest a run may take")
+	flags.BoolVar(&console, "console", false, "show the kernel's console on stderr")
+	return cmd
+}
+
+// memorySize is what QEMU's -m takes, without its other parameters.
+var memorySize = regexp.MustCompile(`^[1-9][0-9]*[kKmMgG]?$`)
+
+// runVM runs a dtrec command line in the guest. The line is parsed here first, so
+// that a wrong flag needs no boot to be found.
+func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
+	if cmd.ArgsLenAtDash() != 0 {
+		return usageError(cmd, errors.New("the command line for the guest goes after '--'"))
+	}
+	inner, rest, err := newRootCmd().Find(args)
+	if err == nil && inner.Parent() == nil {
+		err = fmt.Errorf("unknown command %q", args[0])
+	}
+	if err == nil {
+		err = inner.ParseFlags(rest)
+	}
+	if err == nil {
+		err = checkFlags(inner)
+	}
+	if err != nil {
+		return &exitError{code: exitTrouble, err: fmt.Errorf("the command line for the guest: %w", err), hint: seeHelp(cmd)}
+	}
+	if out := inner.Flags().Lookup("output"); out != nil && out.Value.String() != "-" {
+		force, _ := inner.Flags().GetBool("force")
+		place := tracefile.Place{Path: out.Value.String(), Force: force, User: -1}
+		if err := place.Check(); err != nil {
+			return explainOutput(display(place.Path), err)
+		}
+		c.Outputs = []string{place.Path}
+	}
+	if c.Program, err = os.Executable(); err != nil {
+		return err
+	}
+	c.Args, c.Stdout, c.Stderr = args, rawOut(cmd), raw(cmd.ErrOrStderr()) // as the guest has written them
+	c.Notice = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "dtrec: "+s) }
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	code, err := vm.Run(ctx, c)
+	if err != nil {
+		return &exitError{code: exitTrouble, err: err, hint: vmRemedy(err)}
+	}
+	if code != 0 {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+func vmRemedy(err error) string {
+	switch {
+	case errors.Is(err, vm.ErrNoQEMU):
+		return "run scripts/install-qemu"
+	case errors.Is(err, vm.ErrNotStatic):
+		return "build it static: CGO_ENABLED=0 go build"
+	case errors.Is(err, vm.ErrNotBootable), errors.Is(err, os.ErrNotExist):
+		return "fetch a kernel with scripts/fetch-kernel VERSION"
+	case errors.Is(err, vm.ErrNoOverlay):
+		return "scripts/fetch-kernel keeps the module beside the kernel; for a kernel of your own, copy its overlay.ko there"
+	case errors.Is(err, vm.ErrTimeout):
+		return "give it longer with --timeout, or look at it with --console"
+	case errors.Is(err, context.Canceled):
+		return "interrupted; run it again"
+	}
+	return "look at the boot with --console"
+}

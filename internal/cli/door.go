@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+)
+
+// door is what stands before stdout and stderr: whatever is written, a terminal is given
+// nothing to act on but line ends, tabs and the colors of replay. What comes from a trace, a
+// kernel or an argument is escaped where it is printed; this is for where that was
+// forgotten. It writes escapes that JSON has as well.
+type door struct {
+	w    io.Writer
+	held []byte // the beginning of a character, or of a color
+}
+
+// colors are what NewText of replay writes between names.
+var colors = []string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m"}
+
+func (d *door) Write(p []byte) (int, error) {
+	if len(d.held) == 0 && isPlain(p) {
+		return d.w.Write(p)
+	}
+	out := make([]byte, 0, len(p)+len(p)/4)
+	in := append(d.held, p...)
+	d.held = nil
+	for len(in) > 0 {
+		n, whole := d.next(in)
+		if !whole {
+			d.held = slices.Clone(in)
+			break
+		}
+		out = appendShown(out, in[:n])
+		in = in[n:]
+	}
+	if _, err := d.w.Write(out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// isPlain reports whether there is nothing but ASCII that every terminal shows.
+func isPlain(p []byte) bool {
+	for _, c := range p {
+		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// next returns the size of the character or color that in begins with; whole is false
+// where more may follow that belongs to it.
+func (d *door) next(in []byte) (n int, whole bool) {
+	if in[0] == 0x1b {
+		for _, c := range colors {
+			if strings.HasPrefix(string(in[:min(len(in), len(c))]), c) {
+				return len(c), true
+			} else if len(in) < len(c) && strings.HasPrefix(c, string(in)) {
+				return 0, false
+			}
+		}
+		return 1, true
+	}
+	if !utf8.FullRune(in) {
+		return 0, false
+	}
+	_, n = utf8.DecodeRune(in)
+	return n, true
+}
+
+// appendShown appends a character, a color, or the escape of what is neither.
+func appendShown(out, c []byte) []byte {
+	r, size := utf8.DecodeRune(c)
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return append(out, "�"...)
+	case size < len(c), r == '\n', r == '\t', unicode.IsPrint(r):
+		return append(out, c...)
+	case r > 0xffff:
+		r -= 0x10000
+		return fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+	}
+	return fmt.Appendf(out, `\u%04x`, r)
+}
+
+// close writes what is held: it was whole.
+func (d *door) close() error {
+	if len(d.held) == 0 {
+		return nil
+	}
+	var out []byte
+	for range d.held {
+		out = append(out, "�"...)
+	}
+	d.held = nil
+	_, err := d.w.Write(out)
+	return err
+}
+
+// readable refuses a stdout that is closed, for a command that has nothing else to give.
+func readable(cmd *cobra.Command) error {
+	if f, ok := rawOut(cmd).(*os.File); ok && isClosed(f) {
+		return &exitError{exitTrouble, errors.New("stdout is closed: what is printed would be lost"), "give it a file: '" + cmd.CommandPath() + " … > FILE'"}
+	}
+	return nil
+}
+
+// rawOut is stdout itself: for a trace, which is no text, and to be asked whether it is a
+// terminal.
+func rawOut(cmd *cobra.Command) io.Writer { return raw(cmd.OutOrStdout()) }
+
+func raw(w io.Writer) io.Writer {
+	if d, ok := w.(*door); ok {
+		return d.w
+	}
+	return w
+}
+
+// oneLine makes an error's text a line of its own, whatever stands in it.
+func oneLine(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			q := strconv.QuoteRuneToASCII(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+	}
+	return b.String()
+}

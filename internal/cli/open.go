@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// maxWarnings is how many damaged places are named one by one on stderr.
+const maxWarnings = 5
+
+// trace is a trace being read for a command: what is wrong with it is said on
+// stderr, and its errors carry a remedy.
+type trace struct {
+	*schema.Reader
+	name    string // as messages call it
+	command string // the command that reads it
+	file    *os.File
+	spooled bool // file is a temporary one
+	bytes   *countReader
+	stderr  io.Writer
+	records uint64 // given out
+	last    uint64 // id of the last event read or known to be missing
+	warned  int    // damaged places met
+	end     error  // what the end of the reading was said to be
+}
+
+// openTrace opens a file, or stdin for "-", and reads the header of the wanted run
+// (see schema.NewReader). Close it.
+func openTrace(cmd *cobra.Command, path string, run int) (*trace, error) {
+	return open(cmd, path, run, false)
+}
+
+// openSeekable is openTrace for a command that reads the trace twice: what comes through
+// a pipe is spooled.
+func openSeekable(cmd *cobra.Command, path string, run int) (*trace, error) {
+	return open(cmd, path, run, true)
+}
+
+func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) {
+	t := &trace{name: display(path), command: cmd.CommandPath(), stderr: cmd.ErrOrStderr()}
+	in, err := t.source(cmd, path)
+	if err != nil {
+		return nil, t.explain(err)
+	}
+	if twice {
+		if in, err = t.spool(in); err != nil {
+			t.closeFile()
+			return nil, t.explain(err)
+		}
+	}
+	t.bytes = &countReader{r: in}
+	buffered := bufio.NewReaderSize(t.bytes, 64<<10)
+	start, _ := buffered.Peek(8)
+	if t.Reader, err = schema.NewReader(buffered, run); err != nil {
+		t.closeFile()
+		if errors.Is(err, schema.ErrNotTrace) {
+			return nil, t.notTrace(start, err)
+		}
+		return nil, t.explain(err)
+	}
+	return t, nil
+}
+
+var (
+	errDirectory = errors.New("is a directory")
+	errTerminal  = errors.New("is a terminal")
+)
+
+func (t *trace) source(cmd *cobra.Command, path string) (io.Reader, error) {
+	if path == "-" {
+		t.name = "stdin"
+		in := cmd.InOrStdin()
+		if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			return nil, errTerminal
+		}
+		return in, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, errDirectory
+	}
+	t.file = f
+	return f, nil
+}
+
+// spool makes sure that the trace is in a file: what is none goes into a temporary one
+// that has no name.
+func (t *trace) spool(in io.Reader) (io.Reader, error) {
+	if t.file != nil {
+		if info, err := t.file.Stat(); err == nil && info.Mode().IsRegular() {
+			return t.file, nil
+		}
+	}
+	f, err := os.CreateTemp("", "dtrec-*")
+	if err != nil {
+		return nil, err
+	}
+	os.Remove(f.Name()) // where an open file has to keep its name, closeFile does it
+	_, err = io.Copy(f, in)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	t.closeFile()
+	t.file, t.spooled = f, true
+	return f, err
+}
+
+// again reads the run once more, from any event on.
+func (t *trace) again(run int) (*schema.Seeker, error) {
+	info, err := t.file.Stat()
+	if err != nil {
+		return nil, t.explain(err)
+	}
+	return schema.NewSeeker(t.file, info.Size(), run), nil
+}
+
+// Next is Reader.Next; damage and a missing end are reported on stderr as well.
+func (t *trace) Next() (schema.Record, error) {
+	if t.records++; t.records%lookEvery == 0 && tooLarge() {
+		return nil, t.finish(errMemory)
+	}
+	rec, err := t.Reader.Next()
+	if err != nil {
+		return nil, t.finish(err)
+	}
+	switch rec := rec.(type) {
+	case *schema.Event:
+		t.last = rec.ID
+	case *schema.Damage:
+		t.damaged(rec)
+	}
+	return rec, nil
+}
+
+func (t *trace) damaged(d *schema.Damage) {
+	if t.last += d.Events; d.Cut {
+		return // the end says it
+	}
+	t.warned++
+	if t.warned > maxWarnings {
+		return
+	}
+	missing := "nothing known is missing"
+	if d.Events > 0 {
+		missing = fmt.Sprintf("events #%d to #%d are missing", t.last-d.Events+1, t.last)
+	}
+	t.warn("%s is damaged at byte %d (%v): %s", t.name, d.Offset, d.Err, missing)
+}
+
+// finish turns the end of the reading into what a command returns, and says what
+// the end lacks, once.
+func (t *trace) finish(err error) error {
+	if t.end != nil {
+		return t.end
+	}
+	if t.warned > maxWarnings {
+		t.warn("%s is damaged in %d more places", t.name, t.warned-maxWarnings)
+	}
+	if t.end = err; err != io.EOF {
+		t.end = t.explain(err)
+	} else if !t.Complete() {
+		t.warn("%s is cut: events after #%d are missing", t.name, t.last)
+	}
+	return t.end
+}
+
+func (t *trace) warn(format string, args ...any) {
+	fmt.Fprintf(t.stderr, "dtrec: warning: "+format+"\n", args...)
+}
+
+// Close frees the reader and closes the file.
+func (t *trace) Close() {
+	t.Reader.Close()
+	t.closeFile()
+}
+
+func (t *trace) closeFile() {
+	if t.file == nil {
+		return
+	}
+	t.file.Close()
+	if t.spooled {
+		os.Remove(t.file.Name())
+	}
+}
+
+// explain gives an error of opening or reading a trace its remedy.
+func (t *trace) explain(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err // the name stands before it already
+	}
+	hint := "check the disk, or the pipe the trace comes from"
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		hint = "make one with 'dtrec record -o " + t.name + " -- COMMAND'"
+	case errors.Is(err, fs.ErrPermission):
+		hint = "a trace belongs to the user who recorded it: read it as that user"
+	case errors.Is(err, errDirectory):
+		hint = "name a trace file in it"
+	case errors.Is(err, errTerminal):
+		hint = "give it a trace: '" + t.command + " - < FILE'"
+	case errors.Is(err, schema.ErrVersion):
+		hint = "read it with the dtrec that wrote it, or a newer one"
+	case errors.Is(err, schema.ErrSecondRun):
+		hint = "pick one: --run 1 is the first, --run 2 the second, and so on"
+	case errors.Is(err, schema.ErrInflated):
+		hint = "no recording is like that: do not trust the file"
+	case errors.Is(err, errMemory):
+		hint = "record less at once: one command, or one process with -p"
+	case errors.Is(err, schema.ErrNoRun):
+		hint = "--run counts from 1"
+	}
+	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, err), hint: hint}
+}
+
+// notTrace explains a file that is none, from its first bytes.
+func (t *trace) notTrace(start []byte, err error) error {
+	hint := cmp.Or(unpack(start, t.command), "a trace is a file that 'dtrec record' wrote")
+	for _, known := range []struct{ magic, hint string }{
+		{"\x28\xb5\x2f\xfd", "if it is a trace compressed once more, 'zstdcat FILE | " + t.command + " -' reads it"},
+		{"PERFILE2", "it is a recording of perf: 'perf script' reads it"},
+	} {
+		if bytes.HasPrefix(start, []byte(known.magic)) {
+			hint = known.hint
+		}
+	}
+	if bytes.HasPrefix(start, []byte{0x0a}) && bytes.IndexByte(start, 0x08) > 0 { // Trace.packet, Header.format_version
+		hint = "a trace without its zstd frames: compress it, 'zstd < FILE | " + t.command + " -'"
+	}
+	if t.command == "dtrec check" && len(start) > 0 && isText(start) {
+		hint = "a page? hold it against a trace: 'dtrec check --page " + t.name + " FILE'"
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		hint = "it is cut within its header, nothing in it can be read: record again"
+	}
+	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, err), hint: hint}
+}
+
+// unpack says how to decompress a file that begins so, for the command to read it;
+// empty: it is not compressed, or as a trace is.
+func unpack(start []byte, command string) string {
+	for _, known := range []struct{ magic, tool string }{{"\x1f\x8b", "zcat"}, {"\xfd7zXZ", "xzcat"}, {"BZh", "bzcat"}} {
+		if bytes.HasPrefix(start, []byte(known.magic)) {
+			return "decompress it first: '" + known.tool + " FILE | " + command + " -'"
+		}
+	}
+	return ""
+}
+
+// display is a name as a message shows it.
+func display(name string) string { return replay.Printable(name) }
+
+type countReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package cli
+
+import "github.com/spf13/cobra"
+
+func guest() {}
+
+// platformCommands: recording needs Linux, reading does not.
+func platformCommands() []*cobra.Command { return nil }

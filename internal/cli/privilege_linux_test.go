@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+const nobody = 65534
+
+// Without privilege a recording ends before it begins: two lines, exit code 2, no
+// file.
+func TestRecordWithoutPrivilege(t *testing.T) {
+	dir, err := os.MkdirTemp("", "dtrec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	binary := filepath.Join(dir, "dtrec")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	cmd := exec.Command(binary, "record", "-o", filepath.Join(dir, "run.pb"), "--", "true")
+	if os.Geteuid() == 0 {
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	var exit *exec.ExitError
+	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitTrouble {
+		t.Errorf("ended with %v, want exit code %d", err, exitTrouble)
+	}
+	if got := stderr.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "\n  remedy: ") {
+		t.Errorf("stderr is not two lines, cause and remedy:\n%s", got)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "run.pb")); err == nil {
+		t.Error("a file was left")
+	}
+	t.Log(stderr.String())
+}

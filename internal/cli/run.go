@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cli is the command line: one file a command, and what they share: how a trace or
+// a text is opened, how an error becomes two lines, what may reach a terminal.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+
+	"github.com/dtrec/dtrec/internal/tracefile"
+	"github.com/spf13/cobra"
+)
+
+const version = "0.1.0"
+
+// Main is the whole process: the init of a virtual machine where it is one, else Run with
+// what a process needs around it. It returns the exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	guest()
+	limitMemory()
+	// A closed pipe is an error of the write, not the end of the process: a
+	// recording must live on when nobody reads its status line any more.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return Run(args, stdin, stdout, stderr)
+}
+
+// Run is dtrec without the process around it. It returns the exit code.
+func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRootCmd()
+	root.SetArgs(append([]string{}, args...))
+	root.SetIn(stdin)
+	out, errs := &door{w: stdout}, &door{w: stderr}
+	root.SetOut(out)
+	root.SetErr(errs)
+	cmd, err := root.ExecuteC()
+	err = errors.Join(err, out.close())
+	code := explain(errs, cmd, err)
+	errs.close()
+	return code
+}
+
+func newRootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "dtrec",
+		Short: "Prove what happened to a path name inside the dcache",
+		Long: `Dtrec records what the kernel's dentry cache does with path names, and proves
+from the recording, with addresses and event ids, what happened.
+
+Exit status: 0 done, 1 the answer is no, 2 trouble. A recorded command's own
+status is handed on.`,
+		Example: `  sudo dtrec record -o run1.pb -- cat /etc/hostname
+  dtrec info run1.pb
+  dtrec replay run1.pb`,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          noSuchCommand,
+
+		SuggestionsMinimumDistance: 2,
+	}
+	root.SetVersionTemplate("dtrec {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(cmd, errors.New(plainValue.ReplaceAllString(err.Error(), ": $1")))
+	})
+	root.AddCommand(newInfoCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd(), newImportCmd())
+	root.AddCommand(platformCommands()...)
+	root.SetHelpCommand(newHelpCmd(root))
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd) }
+	return root
+}
+
+// plainValue matches what strconv adds to an error about a flag's value.
+var plainValue = regexp.MustCompile(`: strconv\.\w+: parsing "[^"]*": (.*)$`)
+
+// noSuchCommand is what the root does: a command is always needed.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usageError(cmd, errors.New("no command given"))
+	}
+	err := &exitError{code: exitTrouble, err: fmt.Errorf("unknown command %q", args[0]), hint: seeHelp(cmd)}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err.hint = fmt.Sprintf("did you mean 'dtrec %s'?", near[0])
+	}
+	return err
+}
+
+// usageError is an error in how a command was called.
+func usageError(cmd *cobra.Command, err error) error {
+	return &exitError{code: exitTrouble, err: err, hint: seeHelp(cmd)}
+}
+
+func seeHelp(cmd *cobra.Command) string {
+	return fmt.Sprintf("see '%s --help'", cmd.CommandPath())
+}
+
+// exactly accepts n arguments, which a usage error calls what.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		return usageError(cmd, fmt.Errorf("%s takes %s, got %d arguments", cmd.Name(), what, len(args)))
+	}
+}
+
+// explain prints an error as two lines, cause and remedy, and returns the exit code.
+func explain(stderr io.Writer, cmd *cobra.Command, err error) int {
+	if err == nil {
+		return 0
+	}
+	exit := &exitError{code: exitTrouble, err: err, hint: seeHelp(cmd)}
+	if errors.Is(err, syscall.ENOSPC) {
+		exit.hint = "free some space there, and call it again"
+	}
+	errors.As(err, &exit)
+	if exit.err == nil {
+		return exit.code
+	}
+	var lost *tracefile.LostError
+	if errors.Is(err, syscall.EPIPE) && !errors.As(err, &lost) { // whoever read our output has seen enough
+		if exit.code == exitNegative {
+			return exitNegative
+		}
+		return 0
+	}
+	fmt.Fprintf(stderr, "dtrec: %s\n", oneLine(err.Error()))
+	if exit.hint != "" {
+		fmt.Fprintf(stderr, "  remedy: %s\n", oneLine(exit.hint))
+	}
+	return exit.code
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Package doctor says what this machine could record, what it would miss, and what would help.
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+	"golang.org/x/sys/unix"
+)
+
+// What Diagnosis.Exit may be, beside 0.
+const (
+	Gaps   = 1 // some claims cannot be proven
+	Cannot = 2 // nothing can be recorded
+)
+
+// State is what doctor says of one thing.
+type State string
+
+// The states. A machine that lacks an optional thing records less.
+const (
+	OK      State = "ok"
+	Missing State = "missing"
+	Unknown State = "unknown" // could not be looked at
+	Note    State = "note"    // neither good nor bad
+)
+
+// Diagnosis is this machine's answer before anything is recorded.
+type Diagnosis struct {
+	Type    string  `json:"type"` // "doctor"
+	Kernel  string  `json:"kernel_release"`
+	Machine string  `json:"machine"`
+	Exit    int     `json:"exit"` // 0 all, 1 some claims cannot be proven, 2 cannot record
+	Reason  string  `json:"reason,omitempty"`
+	Remedy  string  `json:"remedy,omitempty"`
+	Tried   bool    `json:"tried"` // probes were really attached, and detached again
+	Checks  []Check `json:"checks"`
+	Probes  []Probe `json:"probes"`
+}
+
+// Check is one thing recording needs or profits from.
+type Check struct {
+	Name   string `json:"name"`
+	State  State  `json:"state"`
+	Value  string `json:"value"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Probe is how one role and phase would be recorded.
+type Probe struct {
+	Role      string   `json:"role"`
+	Phase     string   `json:"phase"`
+	Required  bool     `json:"required"`
+	State     State    `json:"state"`
+	Symbol    string   `json:"symbol,omitempty"` // of the probe attached, or of the first that could be tried
+	Attach    string   `json:"attach,omitempty"`
+	Uncounted bool     `json:"uncounted,omitempty"` // hits it misses are not counted
+	Reason    string   `json:"reason,omitempty"`    // why there is none
+	Costs     []string `json:"costs,omitempty"`     // kinds of claim unproven without it, or without the hits it misses
+}
+
+// Diagnose looks at the machine and, where the kernel lets it, attaches every probe
+// and detaches it again.
+func Diagnose(mode bpf.Mode) Diagnosis {
+	d := Diagnosis{Type: "doctor", Exit: Cannot}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		d.Kernel, d.Machine = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
+	}
+	d.Checks = machineChecks(bpf.Examine())
+	session, err := bpf.Open(bpf.Config{Attach: mode, RingBytes: 1 << 16, WatchLimit: 1})
+	if err != nil {
+		d.refused(mode, err)
+		return d
+	}
+	layout := session.Layout()
+	d.Tried, d.Probes = true, probesOf(session.Attempts())
+	d.Checks = append(d.Checks, preemptionCheck(session.Preemption()), hashTableCheck(layout.DentryHashtable != 0 && layout.DHashShift != 0))
+	if err := session.Close(); err != nil {
+		d.Reason = fmt.Sprintf("detach: %v", err)
+		return d
+	}
+	d.conclude()
+	return d
+}
+
+// refused fills in a Diagnosis where no session could be opened.
+func (d *Diagnosis) refused(mode bpf.Mode, err error) {
+	d.Reason, d.Remedy = strings.ReplaceAll(err.Error(), "\n", "; "), ""
+	var missing *bpf.MissingError
+	if errors.As(err, &missing) {
+		d.Reason, d.Remedy = strings.ReplaceAll(missing.Error(), "\n", "; "), Remedy(missing.Lack)
+		if len(missing.Attempts) > 0 {
+			d.Tried, d.Probes = true, probesOf(missing.Attempts)
+			return
+		}
+	}
+	if attempts, err := bpf.Look(mode); err == nil {
+		d.Probes = probesOf(attempts)
+	}
+}
+
+// conclude sums up where recording is possible.
+func (d *Diagnosis) conclude() {
+	d.Exit = 0
+	var gaps []string
+	uncounted := 0
+	for _, p := range d.Probes {
+		if p.Uncounted && len(p.Costs) > 0 {
+			uncounted++
+		}
+		if p.State != OK {
+			gaps = append(gaps, p.Role+" "+p.Phase)
+		}
+	}
+	for _, c := range d.Checks {
+		if c.Name == hashTableName && c.State != OK {
+			gaps, d.Remedy = append(gaps, c.Name), c.Remedy
+		}
+	}
+	var reasons []string
+	if len(gaps) > 0 {
+		reasons = append(reasons, "not recorded here: "+strings.Join(gaps, ", "))
+	}
+	if uncounted > 0 {
+		reasons = append(reasons, fmt.Sprintf("missed hits of %d probes are not counted", uncounted))
+		d.Remedy = "kernels with fentry, and those since 6.7, count them; without --attach kprobe fentry is tried before single kprobes"
+	}
+	if len(reasons) > 0 {
+		d.Exit, d.Reason = Gaps, strings.Join(reasons, "; ")
+	}
+}
+
+// probesOf makes one row of the attempts of each role and phase.
+func probesOf(attempts []bpf.Attempt) []Probe {
+	type key struct {
+		role  schema.Role
+		phase schema.Phase
+	}
+	var order []key
+	tries := make(map[key][]bpf.Attempt)
+	for _, a := range attempts {
+		k := key{a.Role, a.Phase}
+		if tries[k] == nil {
+			order = append(order, k)
+		}
+		tries[k] = append(tries[k], a)
+	}
+	slices.SortStableFunc(order, func(a, b key) int { return int(a.role) - int(b.role) })
+	rows := make([]Probe, len(order))
+	for i, k := range order {
+		rows[i] = probeOf(tries[k])
+	}
+	return rows
+}
+
+// probeOf sums up the attempts of one role and phase: the one attached, else the
+// first that only was not tried, else why each failed.
+func probeOf(attempts []bpf.Attempt) Probe {
+	p := Probe{
+		Role: schema.Role(attempts[0].Role).Label(), Phase: schema.Phase(attempts[0].Phase).Label(),
+		Required: attempts[0].Required, State: Missing,
+	}
+	for _, a := range attempts {
+		untried := errors.Is(a.Err, bpf.ErrNotTried)
+		if a.Attached || untried {
+			p.Symbol, p.Attach, p.Uncounted = a.Symbol, schema.Attach(a.Attach).Label(), a.Uncounted
+			p.State, p.Reason = OK, ""
+			if p.Uncounted {
+				p.Costs = claimsNeeding(schema.Role(a.Role), report.Bucket, report.Storage)
+			}
+			if untried {
+				p.State, p.Reason, p.Attach = Unknown, a.Err.Error(), ""
+			}
+			return p
+		}
+	}
+	p.Reason = whyMissing(attempts)
+	p.Costs = claimsNeeding(schema.Role(attempts[0].Role))
+	return p
+}
+
+// whyMissing joins the reasons, but leaves out symbols of other kernels where there
+// is one of this kernel.
+func whyMissing(attempts []bpf.Attempt) string {
+	var unfit *bpf.UnfitError
+	other := func(a bpf.Attempt) bool { return errors.As(a.Err, &unfit) }
+	if rest := slices.DeleteFunc(slices.Clone(attempts), other); len(rest) > 0 {
+		attempts = rest
+	}
+	var reasons []string
+	for i, a := range attempts {
+		reason := fmt.Sprintf("by %s: %v", schema.Attach(a.Attach).Label(), a.Err)
+		if i == 0 || a.Symbol != attempts[i-1].Symbol {
+			reason = a.Symbol + " " + reason
+		}
+		reasons = append(reasons, strings.ReplaceAll(reason, "\n", " "))
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// claimsNeeding names the kinds of claim that cannot be proven without all events of a
+// role, but for some kinds.
+func claimsNeeding(role schema.Role, spared ...report.Kind) []string {
+	var kinds []string
+	for _, k := range report.Kinds() {
+		if k.Needs.Has(role) && !slices.Contains(spared, k.Kind) {
+			kinds = append(kinds, k.Name)
+		}
+	}
+	return kinds
+}
+
+// Remedy says what would help where something is lacking.
+func Remedy(lack bpf.Lack) string {
+	const vm = "or record in a virtual machine: 'dtrec vm --kernel VMLINUZ -- record ...'"
+	switch lack {
+	case bpf.LackPrivilege:
+		return "run it with sudo, or give dtrec the capabilities: setcap cap_bpf,cap_perfmon+ep"
+	case bpf.LackBTF:
+		return "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, " + vm
+	case bpf.LackLockdown:
+		return "boot without lockdown (Secure Boot turns it on), " + vm
+	case bpf.LackProbe:
+		return "this kernel lacks a function dtrec knows, " + vm
+	default:
+		return "use a kernel with CONFIG_BPF_SYSCALL, CONFIG_FTRACE and CONFIG_DYNAMIC_FTRACE, " + vm
+	}
+}

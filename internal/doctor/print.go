@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dtrec/dtrec/replay"
+)
+
+// WriteJSON prints the diagnosis as one object.
+func (d *Diagnosis) WriteJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(d)
+}
+
+// WriteText prints the verdict last, where it is seen.
+func (d *Diagnosis) WriteText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintf(t, "Linux %s, %s\n\nMachine\n", replay.Printable(d.Kernel), replay.Printable(d.Machine))
+	for _, c := range d.Checks {
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", c.Name, c.State, replay.Printable(c.Value))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprint(t, "\nProbes\n")
+	for _, p := range d.Probes {
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", p.Role, p.Phase, p.State, replay.Printable(p.describe()))
+	}
+	if len(d.Probes) == 0 {
+		fmt.Fprint(t, "  could not be looked at\n")
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, d.verdict())
+	return err
+}
+
+// describe says how the probe is attached, or why not and what that costs.
+func (p *Probe) describe() string {
+	var out []string
+	switch {
+	case p.State == OK && p.Uncounted:
+		out = append(out, p.Symbol+" by "+p.Attach+"; hits it misses are not counted")
+		if len(p.Costs) > 0 {
+			out = append(out, "so no proof of: "+strings.Join(p.Costs, ", "))
+		}
+	case p.State == OK:
+		out = append(out, p.Symbol+" by "+p.Attach)
+	case p.Symbol != "":
+		out = append(out, p.Symbol+" is in the kernel's BTF; "+p.Reason)
+	default:
+		out = append(out, p.Reason)
+		if p.Required {
+			out = append(out, "required: nothing can be recorded without it")
+		} else if len(p.Costs) > 0 {
+			out = append(out, "without it no proof of: "+strings.Join(p.Costs, ", "))
+		} else {
+			out = append(out, "no claim needs it")
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// verdict is the sum, with the remedies.
+func (d *Diagnosis) verdict() string {
+	var b strings.Builder
+	switch d.Exit {
+	case 0:
+		b.WriteString("\nThis machine can record everything.\n")
+	case Gaps:
+		fmt.Fprintf(&b, "\nThis machine can record, with gaps: %s.\n", replay.Printable(d.Reason))
+	default:
+		fmt.Fprintf(&b, "\nThis machine cannot record: %s.\n", replay.Printable(d.Reason))
+	}
+	said := make(map[string]bool)
+	remedy := func(of, text string) {
+		if text != "" && !said[text] {
+			said[text] = true
+			fmt.Fprintf(&b, "  remedy%s: %s\n", of, text)
+		}
+	}
+	remedy("", d.Remedy)
+	if d.Exit != 0 {
+		for _, c := range d.Checks {
+			remedy(" for "+c.Name, c.Remedy)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && kernel
+
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"github.com/dtrec/dtrec/internal/doctor"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/report"
+)
+
+// Both ways of attaching tell the same story: nothing lost, in every program the same
+// events in the same order, and the same verdicts where missed hits are counted.
+func TestKernelAttach(t *testing.T) {
+	onKernels(t, func(t *testing.T, release string) {
+		stories := make(map[string]map[string][]string)
+		for _, how := range []string{"fentry", "kprobe"} {
+			trace := recorded(t, release, how).trace
+			v := verdicts(t, trace)
+			if v.Lost != 0 || !v.Complete {
+				t.Errorf("%s: lost %d, complete %v", how, v.Lost, v.Complete)
+			}
+			events := jsonLines(t, trace)
+			if misses := uncounted(events[0]); misses > 0 {
+				t.Logf("--attach %s: missed hits of %d probes are not counted", how, misses)
+				compareUncounted(t, v)
+			} else {
+				compareVerdicts(t, v)
+			}
+			checkAttached(t, how, events[0])
+			stories[how] = storyByProgram(events)
+		}
+		compareStories(t, stories["fentry"], stories["kprobe"])
+	})
+}
+
+// uncounted returns of how many probes this kernel does not tell the missed hits:
+// kprobes before 6.7.
+func uncounted(header map[string]any) int {
+	n := 0
+	for _, p := range header["probe"].([]any) {
+		if p.(map[string]any)["uncounted"] == true {
+			n++
+		}
+	}
+	return n
+}
+
+// compareUncounted: where a hit may be missed unknown, what rests on one event alone
+// is proven as ever, and nothing else is, for that reason.
+func compareUncounted(t *testing.T, v report.Verdicts) {
+	t.Helper()
+	for _, p := range v.Programs {
+		tally.verdicts.Add(int64(len(p.Claims)))
+		for kind, counts := range p.Claims {
+			verdict := "unproven"
+			if kind == "hash" || kind == "bucket" || kind == "storage" {
+				verdict = "proven"
+			}
+			if kind == "hash" && fits(counts, "some unproven") {
+				continue // for reasons of its own, below
+			}
+			if len(counts) != 1 || counts[verdict] == 0 {
+				t.Errorf("%s: %s is %s, want all %s", p.Program, kind, spell(counts), verdict)
+			}
+		}
+	}
+	tally.verdicts.Add(int64(len(v.Doubts)))
+	for _, d := range v.Doubts {
+		expected := slices.ContainsFunc(workloadDoubts, func(w doubtful) bool { return slices.Contains(doubtLines(d), w.line) })
+		if !strings.Contains(d.Reason, "does not count missed hits") && (d.Kind != "hash" || !expected) {
+			t.Errorf("%s %s of %q: %s", d.Verdict, d.Kind, d.Subjects, d.Reason)
+		}
+	}
+}
+
+// checkAttached holds the probes of a header against --attach: functions in the way
+// forced, everything attached.
+func checkAttached(t *testing.T, how string, header map[string]any) {
+	t.Helper()
+	ways := map[string][]string{
+		"fentry": {"fentry", "fexit", "tp_btf"},
+		"kprobe": {"kprobe", "kretprobe", "kprobe_multi", "kretprobe_multi", "tp_btf"},
+	}[how]
+	attached, used := make(map[string]bool), make(map[string]int)
+	for _, p := range header["probe"].([]any) {
+		probe := p.(map[string]any)
+		way, key := probe["attach"].(string), fmt.Sprint(probe["role"], " ", probe["phase"])
+		if !slices.Contains(ways, way) {
+			t.Errorf("--attach %s tried %s", how, way)
+		}
+		attached[key] = attached[key] || probe["attached"].(bool)
+		if probe["attached"].(bool) {
+			used[way]++
+		} else if probe["error"] == "" {
+			t.Errorf("%s of %v is not attached, without a reason", way, probe["symbol"])
+		}
+	}
+	for key, ok := range attached {
+		if !ok {
+			t.Errorf("--attach %s: no probe for %s", how, key)
+		}
+	}
+	t.Logf("--attach %s: %v", how, used)
+}
+
+// storyByProgram lists the events of each task name in order, without what differs
+// from run to run: times stand in the names of files, a file without a name is called
+// by its inode, and which thread of a program ends last, under its name or still under
+// dtrec's, is chance.
+func storyByProgram(events []map[string]any) map[string][]string {
+	chance := regexp.MustCompile(`\d{9,}|#\d+$`)
+	story, program := make(map[string][]string), make(map[any]string)
+	for _, e := range events {
+		if e["type"] != "event" {
+			continue
+		}
+		dentry := "NULL"
+		if e["dentry"] != nil {
+			dentry = "dentry"
+		}
+		comm := e["comm"].(string)
+		if e["role"] == "exit" {
+			comm = program[e["pid"]]
+		}
+		program[e["pid"]] = comm
+		line := chance.ReplaceAllString(fmt.Sprintf("%v %v %s %v", e["role"], e["phase"], dentry, e["name"]), "N")
+		if e["role"] == "kill" || e["role"] == "free" {
+			comm += ends
+		}
+		story[comm] = append(story[comm], line)
+	}
+	for comm := range story {
+		if strings.HasSuffix(comm, ends) {
+			slices.Sort(story[comm])
+		}
+	}
+	return story
+}
+
+// ends marks the ends of dentries, kept apart and sorted: in which of two passes
+// drop_caches takes one is the kernel's choice.
+const ends = ", ends"
+
+func compareStories(t *testing.T, fentry, kprobe map[string][]string) {
+	t.Helper()
+	for workload := range workloadVerdicts {
+		if len(fentry[workload]) == 0 {
+			t.Errorf("%s: no events", workload)
+		}
+	}
+	for comm, want := range fentry {
+		got := kprobe[comm]
+		for i := range max(len(got), len(want)) {
+			if i >= len(got) || i >= len(want) || got[i] != want[i] {
+				t.Errorf("%s, event %d of %d and %d:\nfentry %s\nkprobe %s", comm, i+1, len(want), len(got),
+					strings.Join(want[i:min(i+3, len(want))], ", "), strings.Join(got[min(i, len(got)):min(i+3, len(got))], ", "))
+				break
+			}
+		}
+	}
+	for comm := range kprobe {
+		if fentry[comm] == nil {
+			t.Errorf("%s: recorded by kprobe only", comm)
+		}
+	}
+}
+
+// Doctor says of every kernel that everything can be recorded, in both ways, but for
+// the missed hits of kprobes where the kernel does not count them.
+func TestKernelDoctor(t *testing.T) {
+	onKernels(t, func(t *testing.T, release string) {
+		for _, how := range []string{"fentry", "kprobe"} {
+			o := ran(t, release, "doctor-"+how)
+			var d doctor.Diagnosis
+			if err := json.Unmarshal([]byte(o.Stdout), &d); err != nil {
+				t.Fatalf("%v\n%s%s", err, o.Stdout, o.Stderr)
+			}
+			want := 0
+			for _, p := range d.Probes {
+				if p.Uncounted {
+					want = doctor.Gaps
+				}
+				if p.State != doctor.OK || p.Symbol == "" || p.Attach == "" {
+					t.Errorf("--attach %s: %+v", how, p)
+				}
+			}
+			if o.Code != want || d.Exit != want || !d.Tried || d.Kernel != release || how == "fentry" && want != 0 {
+				t.Errorf("--attach %s: exit %d, want %d, %+v", how, o.Code, want, d)
+			}
+		}
+	})
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && kernel
+
+package test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/internal/vm"
+	"github.com/dtrec/dtrec/report"
+)
+
+// The same workloads on a filesystem in memory and on one layered on another: what
+// the kernel does differs, and so do the verdicts.
+func TestKernelFilesystems(t *testing.T) {
+	onKernels(t, func(t *testing.T, release string) {
+		for _, fs := range []string{"tmpfs", "overlay"} {
+			t.Run(fs, func(t *testing.T) {
+				o := recorded(t, release, fs)
+				if told := strings.Contains(o.Stderr, "/tmp is in memory"); told != (fs == "tmpfs") {
+					t.Errorf("it says that /tmp is in memory: %v\n%s", told, o.Stderr)
+				}
+				v := verdicts(t, o.trace)
+				if v.Lost != 0 || !v.Complete {
+					t.Errorf("lost %d, complete %v", v.Lost, v.Complete)
+				}
+				compareAll(t, v, fs)
+				checkPage(t, o.trace)
+			})
+		}
+	})
+}
+
+const (
+	racesPlanned = 2  // times that the race is recorded in any case
+	raceTries    = 10 // times that it is at most, until it happens
+)
+
+// Two threads open one name at once. What is claimed holds whether both allocated a
+// dentry or not; that they do is seen at least once.
+func TestKernelRace(t *testing.T) {
+	onKernels(t, func(t *testing.T, release string) {
+		raced := uint64(0)
+		for i := 0; i < racesPlanned || i < raceTries && raced == 0 && !t.Failed(); i++ {
+			trace := ""
+			if i < racesPlanned {
+				trace = recorded(t, release, fmt.Sprint("race", i)).trace
+			} else {
+				trace = raceAgain(t, release)
+			}
+			v := verdicts(t, trace)
+			if v.Lost > 0 && v.Refuted == 0 { // where a program is preempted, hits are missed, and counted
+				t.Logf("try %d: %d lost", i+1, v.Lost)
+				continue
+			}
+			n := compareRace(t, v)
+			checkPage(t, trace)
+			t.Logf("try %d: %d races", i+1, n)
+			raced += n
+		}
+		if raced == 0 {
+			t.Errorf("not one race in %d recordings", raceTries)
+		}
+	})
+}
+
+// raceAgain records the race once more.
+func raceAgain(t *testing.T, release string) string {
+	t.Helper()
+	trace := filepath.Join(t.TempDir(), "race.pb")
+	bin, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kernel := kernelFiles()[slices.IndexFunc(kernelFiles(), func(file string) bool {
+		r, _ := vm.KernelRelease(file)
+		return r == release
+	})]
+	if _, stderr, code, err := dtrecVM(bin, kernel, nil, "record", "--workload", "race", "-o", trace); err != nil || code != 0 {
+		t.Fatalf("record: exit %d, %v\n%s", code, err, stderr)
+	}
+	return trace
+}
+
+// compareRace: every open is explained, but that of a thread which waited for the
+// other's lookup to end; the loser's dentry is accounted for in each case.
+func compareRace(t *testing.T, v report.Verdicts) (raced uint64) {
+	t.Helper()
+	claims := v.Programs[0].Claims
+	if v.Programs[0].Program != "race" || v.Lost != 0 || !v.Complete {
+		t.Errorf("program %q, lost %d, complete %v", v.Programs[0].Program, v.Lost, v.Complete)
+	}
+	raced = claims["race"]["proven"]
+	const files = 48
+	const opens = 2 * files
+	if n := claims["equality"]; n["proven"]+n["unproven"] < opens || n["unproven"] > raced || n["refuted"] > 0 {
+		t.Errorf("equality is %s, with %d races", spell(n), raced)
+	}
+	if n := claims["storage"]["proven"]; n != 1+2*files+raced { // the directory, each file twice, the losers
+		t.Errorf("%d dentries were allocated, with %d races", n, raced)
+	}
+	// Of each open, and of drop_caches; the first two may race for the directory, too.
+	if n := claims["key"]; n["proven"]+n["unproven"] != opens+1 || n["unproven"] > 1 || n["refuted"] > 0 {
+		t.Errorf("key is %s", spell(n))
+	}
+	for _, kind := range []string{"prefix", "storage", "hash", "bucket", "absence"} {
+		if !fits(claims[kind], "all proven") {
+			t.Errorf("%s is %s", kind, spell(claims[kind]))
+		}
+	}
+	tally.verdicts.Add(int64(8 + len(v.Doubts))) // kinds above, and these
+	for _, d := range v.Doubts {
+		if !(d.Kind == "equality" && d.Reason == "no lookup or alloc of this open returned the dentry" ||
+			d.Kind == "key" && d.Reason == "another dentry was put in the place of the one allocated") {
+			t.Errorf("%s %v", strings.Join(doubtLines(d), "; "), d.Events)
+		}
+	}
+	return raced
+}
+
+// checkNames: each length of name was recorded, and lies in its dentry where the
+// header's layout has room for it and a zero; read from the events alone.
+func checkNames(t *testing.T, trace string) {
+	t.Helper()
+	lines := jsonLines(t, trace)
+	layout := lines[0]["layout"].(map[string]any)
+	place, room := layout["inline_name"].(float64), layout["inline_name_size"].(float64)
+	inside := make(map[float64]bool)
+	for _, e := range lines {
+		if e["comm"] == "names" && e["role"] == "alloc" && e["phase"] == "exit" {
+			inside[e["name_len"].(float64)] = number(e["name_addr"].(string))-number(e["dentry"].(string)) == uint64(place)
+		}
+	}
+	for _, length := range []float64{31, 32, 39, 40, 41, 255, 256} {
+		if in, ok := inside[length]; !ok || in != (length < room) {
+			t.Errorf("a name of %v bytes: recorded %v, inside its dentry %v, which has room for %v", length, ok, in, room)
+		}
+	}
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && kernel
+
+package test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dtrec/dtrec/internal/vm"
+)
+
+// errand is a command line for a guest. A kernel boots once for all its errands but
+// those that go alone; each finds a guest like one that has just booted.
+type errand struct {
+	test  string   // whose it is
+	name  string   // of the trace it leaves, too
+	line  []string // outPlace in it is where that trace, or the traces of a scene, go
+	alone []string // flags of a dtrec vm of its own; nil: with the others
+	outer bool     // on the oldest kernel and the newest only
+}
+
+const outPlace = "OUT"
+
+// recording is dtrec record with these arguments.
+func recording(args ...string) []string {
+	return append([]string{"/dtrec", "record", "-o", outPlace}, args...)
+}
+
+// scene plays a scene, see test/scene.
+func scene(name string) []string { return []string{"/proc/self/exe", name, outPlace} }
+
+// schedule is all that is done on a kernel, in order.
+func schedule() []errand {
+	everything := []string{"--workload", "all"}
+	e := []errand{
+		{test: "TestKernelWorkloads", name: "all", line: recording(everything...)},
+		{test: "TestKernelAttach", name: "fentry", line: recording(append(everything, "--attach", "fentry")...)},
+		{test: "TestKernelAttach", name: "kprobe", line: recording(append(everything, "--attach", "kprobe")...)},
+		{test: "TestKernelDoctor", name: "doctor-fentry", line: []string{"/dtrec", "doctor", "--attach", "fentry", "--format", "json"}},
+		{test: "TestKernelDoctor", name: "doctor-kprobe", line: []string{"/dtrec", "doctor", "--attach", "kprobe", "--format", "json"}},
+		{test: "TestKernelLoss", name: "loss", line: scene("loss")},
+		{test: "TestKernelRandom", name: "random", line: recording("--", "/random", "--seed", fmt.Sprint(seed()), "--ops", "2000", "--free", "120")},
+		{test: "TestKernelRecording", name: "record", line: scene("record")},
+		{test: "TestKernelLifetime", name: "lifetime", line: scene("lifetime"), outer: true},
+		{test: "TestKernelTarget", name: "target", line: scene("target"), outer: true},
+		{test: "TestKernelBusy", name: "busy", line: recording("--", "/target", "walk", "/sys", "2"), outer: true},
+		{test: "TestKernelWorkloads", name: "again", line: recording(everything...), alone: []string{"--fs", "ext4"}},
+		{test: "TestKernelFilesystems", name: "tmpfs", line: recording(everything...), alone: []string{"--fs", "tmpfs"}},
+		{test: "TestKernelFilesystems", name: "overlay", line: recording(everything...), alone: []string{"--fs", "overlay"}},
+	}
+	for i := range racesPlanned {
+		e = append(e, errand{test: "TestKernelRace", name: fmt.Sprint("race", i), line: recording("--workload", "race")})
+	}
+	for _, c := range commands {
+		e = append(e, errand{test: "TestKernelCommand", name: c.name, line: append(recording("--"), c.line...)})
+	}
+	return e
+}
+
+// outcome is what came of an errand.
+type outcome struct {
+	Stdout, Stderr string
+	Code           int
+
+	trace string // the file, or the directory of a scene
+	ready chan struct{}
+	err   error // of the guest
+}
+
+// ran waits for an errand, which the first call for any sends on their ways, and
+// returns what came of it.
+func ran(t *testing.T, release, name string) *outcome {
+	t.Helper()
+	all, err := errands()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := all[release+" "+name]
+	if o == nil {
+		t.Fatalf("no errand %s on %s", name, release)
+	}
+	if <-o.ready; o.err != nil {
+		t.Fatal(o.err)
+	}
+	return o
+}
+
+// sideBySide is how many guests run at once. One keeps little more than one CPU busy.
+const sideBySide = 2
+
+// errands runs those of the tests that were asked for, on every kernel.
+var errands = sync.OnceValues(func() (map[string]*outcome, error) {
+	bin, err := programs()
+	if err != nil {
+		return nil, err
+	}
+	dir, files := filepath.Dir(bin), kernelFiles()
+	all, guests := make(map[string]*outcome), make([]func(), 0)
+	var alone []func()
+	for i, kernel := range files {
+		release, err := vm.KernelRelease(kernel)
+		if err != nil {
+			return nil, err
+		}
+		var together []errand
+		for _, e := range schedule() {
+			if !asked(e.test) || e.outer && i > 0 && i < len(files)-1 {
+				continue
+			}
+			o := &outcome{ready: make(chan struct{})}
+			all[release+" "+e.name] = o
+			if e.alone == nil {
+				together = append(together, e)
+				continue
+			}
+			alone = append(alone, func() { e.runAlone(kernel, filepath.Join(dir, release), o) })
+		}
+		if len(together) > 0 {
+			guests = append(guests, func() { runTogether(together, kernel, filepath.Join(dir, release, "out"), release, all) })
+		}
+	}
+	queue := make(chan func())
+	for range sideBySide {
+		go func() {
+			for run := range queue {
+				run()
+			}
+		}()
+	}
+	go func() {
+		for _, run := range append(guests, alone...) { // the longest first
+			queue <- run
+		}
+		close(queue)
+	}()
+	return all, nil
+})
+
+// asked reports whether -run asks for a test.
+func asked(test string) bool {
+	pattern, _, _ := strings.Cut(flag.Lookup("test.run").Value.String(), "/")
+	ok, err := regexp.MatchString(pattern, test)
+	return ok || err != nil
+}
+
+// at is the command line with its place.
+func (e *errand) at(place string) []string {
+	line := slices.Clone(e.line)
+	if i := slices.Index(line, outPlace); i >= 0 {
+		line[i] = place
+	}
+	return line
+}
+
+// place is where an errand leaves what is brought home, below a directory.
+func (e *errand) place(dir string) string {
+	if e.line[0] == "/dtrec" {
+		return filepath.Join(dir, e.name+".pb")
+	}
+	return filepath.Join(dir, e.name)
+}
+
+// runTogether boots a kernel for the errands. If that fails it does for each of them.
+func runTogether(list []errand, kernel, dir, release string, all map[string]*outcome) {
+	done, err := boot(list, kernel, dir)
+	for _, e := range list {
+		o := all[release+" "+e.name]
+		if came, ok := done[e.name]; ok {
+			o.Stdout, o.Stderr, o.Code, o.trace = string(came.Stdout), string(came.Stderr), came.Code, e.place(dir)
+		} else if o.err = err; err == nil {
+			o.err = fmt.Errorf("errand %s was not run", e.name)
+		}
+		close(o.ready)
+	}
+}
+
+// told is what the guest says came of an errand: bytes, which need not be UTF-8.
+type told struct {
+	Stdout, Stderr []byte
+	Code           int
+	Took           time.Duration
+}
+
+func boot(list []errand, kernel, dir string) (done map[string]told, err error) {
+	type order struct {
+		Name string
+		Line []string
+	}
+	var orders []order
+	for _, e := range list {
+		orders = append(orders, order{e.name, e.at(e.place("/out"))})
+	}
+	text, err := json.Marshal(orders)
+	if err != nil {
+		return nil, err
+	}
+	bin, _ := programs()
+	file := dir + ".json"
+	if err := errors.Join(os.MkdirAll(filepath.Dir(dir), 0o755), os.WriteFile(file, text, 0o644)); err != nil {
+		return nil, err
+	}
+	files := []vm.File{{Host: file, Guest: "/errands.json"}}
+	for _, name := range []string{"dtrec", "target", "random"} {
+		files = append(files, vm.File{Host: filepath.Join(bin, name), Guest: "/" + name})
+	}
+	var stderr bytes.Buffer
+	code, err := vm.Run(context.Background(), vm.Config{
+		Kernel: kernel, Program: filepath.Join(bin, "scene"), Args: []string{"errands", "/errands.json", dir},
+		Files: files, Outputs: []string{dir}, Timeout: guestLimit, Stdout: io.Discard, Stderr: &stderr,
+	})
+	tally.boots.Add(1)
+	tally.scenes.Add(int64(len(list)))
+	if err == nil && code != 0 {
+		err = fmt.Errorf("exit %d", code)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("guest: %w\n%s", err, stderr.String())
+	}
+	if text, err = os.ReadFile(filepath.Join(dir, "done.json")); err != nil {
+		return nil, err
+	}
+	err = json.Unmarshal(text, &done)
+	for _, e := range list {
+		fmt.Printf("%s: %s took %v\n", filepath.Base(filepath.Dir(dir)), e.name, done[e.name].Took.Round(10*time.Millisecond))
+	}
+	return done, err
+}
+
+// guestLimit is for all errands of a kernel, on a machine that is busy with others.
+const guestLimit = 20 * time.Minute
+
+// runAlone has dtrec vm run the errand, as a user would.
+func (e *errand) runAlone(kernel, dir string, o *outcome) {
+	defer close(o.ready)
+	bin, _ := programs()
+	o.trace = e.place(dir)
+	if o.err = os.MkdirAll(dir, 0o755); o.err == nil {
+		o.Stdout, o.Stderr, o.Code, o.err = dtrecVM(bin, kernel, e.alone, e.at(o.trace)[1:]...)
+	}
+}
+
+func dtrecVM(bin, kernel string, flags []string, args ...string) (stdout, stderr string, code int, err error) {
+	tally.boots.Add(1)
+	tally.scenes.Add(1)
+	line := slices.Concat([]string{"vm", "--kernel", kernel}, flags, []string{"--"}, args)
+	cmd := exec.Command(filepath.Join(bin, "dtrec"), line...)
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		return "", "", 0, err
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode(), nil
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && kernel
+
+package test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// recordingRun is what the scene says of its recorders.
+type recordingRun struct {
+	Capabilities        []string
+	Descriptors         int
+	Killed              uint64
+	Events              map[string][]string
+	Doctor              string
+	Full, Closed, Watch struct {
+		Code int
+		Said string
+	}
+	Sudo struct {
+		Capabilities []string
+		Owner        uint32
+		User         string
+		Code         int
+	}
+}
+
+// A recorder tells of each call what it should, misses nothing that need not be missed,
+// and leaves nothing behind, however it ends.
+func TestKernelRecording(t *testing.T) {
+	onKernels(t, func(t *testing.T, release string) {
+		var told recordingRun
+		dir := played(t, release, "record", &told)
+		for _, how := range []string{"fentry", "kprobe"} {
+			checkDeeds(t, filepath.Join(dir, how+".pb"))
+		}
+		checkKilled(t, filepath.Join(dir, "killed.pb"), told.Killed)
+		checkTracefs(t, told)
+		if v := verdicts(t, filepath.Join(dir, "busy.pb")); v.Lost != 0 || !v.Complete {
+			t.Errorf("four busy tasks: %d of %d events lost", v.Lost, v.Events)
+		}
+		if v := verdicts(t, filepath.Join(dir, "quit.pb")); !v.Complete {
+			t.Error("SIGQUIT: the trace is cut")
+		}
+		checkPrivileges(t, told)
+		for _, ended := range []struct {
+			code       int
+			said, want string
+		}{
+			{told.Full.Code, told.Full.Said, "no space left"},
+			{told.Closed.Code, told.Closed.Said, "write stdout: broken pipe"},
+			{told.Watch.Code, told.Watch.Said, "--watch 4294967295 is more than this kernel gives"},
+		} {
+			if ended.code != 2 || !strings.Contains(ended.said, ended.want) {
+				t.Errorf("exit %d, want 2 and %q: %s", ended.code, ended.want, ended.said)
+			}
+		}
+	})
+}
+
+// checkDeeds: an exit says when its own entry was, an exchange is told from a move, d_delete
+// tells what it left, lookups and allocs where they were.
+func checkDeeds(t *testing.T, trace string) {
+	t.Helper()
+	type call struct {
+		role string
+		tid  int
+	}
+	entered := make(map[call][]uint64)
+	told := make(map[string]int)
+	for _, e := range lifeEvents(t, trace) {
+		if e.Type != "event" || e.Comm != "deeds" {
+			continue
+		}
+		key := call{e.Role, e.TID}
+		fs := e.Role == "alloc" && e.Phase == "exit" || strings.HasPrefix(e.Role, "lookup") && e.Phase == "enter"
+		switch {
+		case fs && (e.FS == "" || e.Dev == ""):
+			t.Errorf("%s: #%d, %s of %s, has filesystem %q, device %q", trace, e.ID, e.Role, e.Name, e.FS, e.Dev)
+		case fs:
+			told[e.FS]++
+		case e.Phase == "exit" && slices.Contains([]string{"open", "delete", "move", "unlink", "evict"}, e.Role):
+			open := entered[key]
+			if len(open) == 0 || e.EnteredNs != open[len(open)-1] {
+				t.Errorf("%s: #%d, %s: entered at %d, the entries still open are of %v", trace, e.ID, e.Role, e.EnteredNs, open)
+				continue
+			}
+			entered[key] = open[:len(open)-1]
+			told[e.Role+" exit"]++
+			if e.Role == "delete" && slices.Contains(e.Facts, "unhashed") {
+				told["delete unhashed"]++
+			} else if e.Role == "delete" && e.Inode == "" {
+				told["delete negative"]++
+			}
+		case e.Phase == "enter":
+			entered[key] = append(entered[key], e.TimeNs)
+			if slices.Contains(e.Facts, "exchange") {
+				told["exchange"]++
+			}
+		}
+	}
+	for what, least := range map[string]int{"open exit": 4, "move exit": 2, "unlink exit": 2, "delete exit": 2,
+		"exchange": 1, "delete unhashed": 1, "delete negative": 1, "ext4": 5} {
+		if told[what] < least {
+			t.Errorf("%s: %d %s, want %d: %v", trace, told[what], what, least, told)
+		}
+	}
+}
+
+// checkKilled: what a kill -9 costs is said, and whatever it costs the rest is read.
+func checkKilled(t *testing.T, trace string, killed uint64) {
+	t.Helper()
+	var last uint64
+	for _, e := range lifeEvents(t, trace) {
+		if e.Type == "event" {
+			last = max(last, e.TimeNs)
+		}
+	}
+	if v := verdicts(t, trace); v.Complete || last == 0 || last > killed || v.Refuted > 0 {
+		t.Errorf("%s: complete %v, last event at %d, killed at %d, %d refuted", trace, v.Complete, last, killed, v.Refuted)
+	}
+	t.Logf("%s: the last event is %d ms before the kill", filepath.Base(trace), (killed-last)/1e6)
+}
+
+// checkTracefs: what a killed recorder left in tracefs is named by doctor and removed by
+// the next recorder; what a living one has there stays.
+func checkTracefs(t *testing.T, told recordingRun) {
+	t.Helper()
+	left, next, other := told.Events["killed"], told.Events["next"], told.Events["other"]
+	t.Logf("%d events in tracefs after the kill, %d with the next recorder, %d after it", len(left), len(next), len(other))
+	if len(told.Events["end"]) > 0 || len(next) != len(left) || 2*len(other) != len(left) {
+		t.Errorf("left %v\nnext %v\nother %v\nend %v", left, next, other, told.Events["end"])
+	}
+	for _, line := range left {
+		name, _, _ := strings.Cut(line, " ")
+		_, name, _ = strings.Cut(name, ":")
+		if strings.Contains(told.Doctor, name) == slices.Contains(other, line) {
+			t.Errorf("doctor names the living, or not the dead: %s in\n%s", name, told.Doctor)
+		}
+	}
+}
+
+// checkPrivileges: CAP_BPF alone is left, on every thread, and CAP_KILL where the command is
+// another user's; that command ends as ever.
+func checkPrivileges(t *testing.T, told recordingRun) {
+	t.Helper()
+	for _, have := range []struct {
+		capabilities []string
+		want         string
+	}{
+		{told.Capabilities, "0000008000000000 CapEff: 0000008000000000"},
+		{told.Sudo.Capabilities, "0000008000000020 CapEff: 0000008000000020"},
+	} {
+		if len(have.capabilities) == 0 || slices.ContainsFunc(have.capabilities, func(c string) bool { return c != have.want }) {
+			t.Errorf("capabilities %q, want %q on each thread", have.capabilities, have.want)
+		}
+	}
+	s := told.Sudo
+	if s.Owner != 65534 || s.User != "65534\t65534\t65534\t65534" || s.Code != 128+15 {
+		t.Errorf("for the user behind sudo: file of %d, command of %q, exit %d", s.Owner, s.User, s.Code)
+	}
+	t.Logf("%d descriptors", told.Descriptors)
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && kernel
+
+package test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// played fills told with what the scene of that name says it did. The traces it made are
+// in the directory returned.
+func played(t *testing.T, release, name string, told any) (dir string) {
+	t.Helper()
+	o := recorded(t, release, name)
+	if err := json.Unmarshal([]byte(o.Stdout), told); err != nil {
+		t.Fatalf("scene %s: %v in %q", name, err, o.Stdout)
+	}
+	if to := os.Getenv("DTREC_KEEP"); to != "" {
+		if err := os.CopyFS(filepath.Join(to, name), os.DirFS(o.trace)); err != nil {
+			t.Log(err)
+		}
+	}
+	return o.trace
+}
+
+// lifeEvent is what the tests on scenes look at in an event of 'replay --format json'.
+type lifeEvent struct {
+	Type, Comm, Role, Phase, Name string
+	ID                            uint64
+	TimeNs                        uint64 `json:"time_ns"`
+	PID                           int
+	TID                           int
+	Child                         int // of a fork
+	Dentry, Object, Target        string
+	Ret                           any
+	Inode, FS, Dev                string
+	EnteredNs                     uint64 `json:"entered_ns"`
+	Stray                         bool
+	Facts                         []string
+
+	Cause string // of a loss
+	Count uint64
+
+	Probes []struct{ Uncounted bool } // of the header
+}
+
+// lifeEvents reads a trace.
+func lifeEvents(t *testing.T, trace string) []lifeEvent {
+	t.Helper()
+	var out []lifeEvent
+	dec := json.NewDecoder(strings.NewReader(output(t, "replay", "--format", "json", trace)))
+	for dec.More() {
+		var e lifeEvent
+		if err := dec.Decode(&e); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, e)
+	}
+	return out
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && kernel
+
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/dtrec/dtrec/internal/vm"
+)
+
+// programs builds what the guests run, static, and returns the directory of it. Beside
+// it there is room for what they bring home.
+var programs = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "dtrec-kernel")
+	if err != nil {
+		return "", err
+	}
+	atEnd = append(atEnd, func() { os.RemoveAll(dir) })
+	bin := filepath.Join(dir, "bin")
+	build := exec.Command("go", "build", "-trimpath", "-o", bin+"/", ".", "./test/scene", "./test/target", "./test/random")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the guests' programs: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+// kernelFiles are the images that DTREC_KERNELS names, the oldest kernel first.
+func kernelFiles() []string { return filepath.SplitList(os.Getenv("DTREC_KERNELS")) }
+
+// onKernels runs a test on each kernel.
+func onKernels(t *testing.T, test func(t *testing.T, release string)) {
+	t.Helper()
+	onThese(t, kernelFiles(), test)
+}
+
+// onOuterKernels runs it on the oldest and the newest: for what takes a minute on each.
+func onOuterKernels(t *testing.T, test func(t *testing.T, release string)) {
+	t.Helper()
+	files := kernelFiles()
+	if len(files) > 2 {
+		files = []string{files[0], files[len(files)-1]}
+	}
+	onThese(t, files, test)
+}
+
+func onThese(t *testing.T, files []string, test func(t *testing.T, release string)) {
+	t.Helper()
+	if len(files) == 0 {
+		t.Fatal("DTREC_KERNELS names no kernel image: set it from scripts/fetch-kernel")
+	}
+	for _, file := range files {
+		release, err := vm.KernelRelease(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(release, func(t *testing.T) { test(t, release) })
+	}
+}
+
+// All workloads but race, recorded on every kernel: nothing is lost, every claim has
+// the verdict expected, for the reason expected, and every number on the page stands
+// in the trace. Recorded once more in another guest, every address, id, time and hash
+// is another, and the diff finds nothing.
+func TestKernelWorkloads(t *testing.T) {
+	onKernels(t, func(t *testing.T, release string) {
+		o := recorded(t, release, "all")
+		t.Logf("%s", o.Stderr)
+		v := verdicts(t, o.trace)
+		if v.Lost != 0 || !v.Complete || !strings.HasPrefix(v.Kernel, strings.SplitN(release, "-", 2)[0]) {
+			t.Errorf("lost %d, complete %v, kernel %s", v.Lost, v.Complete, v.Kernel)
+		}
+		compareAll(t, v, "ext4")
+		checkNames(t, o.trace)
+		checkPage(t, o.trace)
+		keep(t, release, o.trace)
+		t.Log(output(t, "diff", o.trace, recorded(t, release, "again").trace))
+	})
+}
+
+// recorded is an errand that must have exit code 0.
+func recorded(t *testing.T, release, name string) *outcome {
+	t.Helper()
+	o := ran(t, release, name)
+	if o.Code != 0 {
+		t.Fatalf("%s: exit %d\n%s", name, o.Code, o.Stderr)
+	}
+	return o
+}
+
+// keep copies the trace to the directory DTREC_KEEP, if that is set: so are the
+// samples made.
+func keep(t *testing.T, release, trace string) {
+	dir := os.Getenv("DTREC_KEEP")
+	if dir == "" {
+		return
+	}
+	b, err := os.ReadFile(trace)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, release+".pb"), b, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// sample is a short recording of test/random, and what it said that it did.
+func sample(t *testing.T) (*forged, []operation) {
+	t.Helper()
+	trace, err := os.Open("test/random/run.pb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trace.Close()
+	r, err := schema.NewReader(trace, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &forged{header: r.Header()}
+	for {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := rec.(*schema.Event); ok {
+			kept := *e
+			rec = &kept
+			f.events = append(f.events, &kept)
+		}
+		f.records = append(f.records, rec)
+	}
+	log, err := os.ReadFile("test/random/ops.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops, err := readLog(bytes.NewReader(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, ops
+}
+
+// forged is a trace in memory, to be altered.
+type forged struct {
+	header  *schema.Header
+	records []schema.Record
+	events  []*schema.Event
+	next    int
+}
+
+func (f *forged) Header() *schema.Header { return f.header }
+
+func (f *forged) Next() (schema.Record, error) {
+	if f.next == len(f.records) {
+		return nil, io.EOF
+	}
+	f.next++
+	return f.records[f.next-1], nil
+}
+
+func judged(t *testing.T, src replay.Source, ops []operation) *checker {
+	t.Helper()
+	did, err := replayLog(ops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := hold(src, did)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// The recording that is kept passes, without a virtual machine.
+func TestRandomSample(t *testing.T) {
+	f, ops := sample(t)
+	did, err := replayLog(ops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, findings, err := hold(f, did)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.report(t, findings)
+	for _, fault := range c.faults {
+		t.Error(fault)
+	}
+	c.enough(t, findings)
+}
+
+// The model says no to a log that cannot have been.
+func TestRandomModelRefusesNonsense(t *testing.T) {
+	for _, o := range []operation{
+		{Call: "unlink", Path: "/tmp/x"},
+		{Call: "mkdir", Path: "/tmp"},
+		{Call: "rename", Path: "/tmp/x", Path2: "/tmp/y"},
+		{Call: "open", Path: "/tmp/x"},
+		{Call: "open", Path: "/tmp", Errno: enoent},
+	} {
+		if _, err := replayLog([]operation{o}); err == nil {
+			t.Errorf("%v is taken for possible", &o)
+		}
+	}
+	ops := []operation{{Call: "open", Path: "/tmp/x", Flags: oCreat, Ino: 5}, {Call: "open", Path: "/tmp/x", Ino: 6}}
+	if _, err := replayLog(ops); err == nil || !strings.Contains(err.Error(), "inode 6") {
+		t.Errorf("another inode: %v", err)
+	}
+}

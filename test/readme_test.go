@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"github.com/dtrec/dtrec/internal/cli"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Every "$ dtrec …" in a console block of the README is run, and what stands below
+// it is what dtrec prints; a line of "…" stands for any number of lines. With
+// DTREC_UPDATE=1 an output without one is written anew.
+func TestReadmeExamplesAreTrue(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := bytes.Count(readme, []byte("\n")); lines > 150 {
+		t.Errorf("README.md has %d lines, at most 150 are wanted", lines)
+	}
+	ran := 0
+	for _, block := range strings.Split(string(readme), "```console\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		for _, shown := range strings.Split("\n"+block, "\n$ ")[1:] {
+			line, want, _ := strings.Cut(shown, "\n")
+			args := strings.Fields(line)
+			if args[0] != "dtrec" {
+				continue
+			}
+			ran++
+			args, toFile := redirected(args[1:])
+			got := example(t, args)
+			switch {
+			case toFile:
+			case os.Getenv("DTREC_UPDATE") != "" && !strings.Contains(want, "…"):
+				readme = bytes.Replace(readme, []byte("$ "+shown), []byte("$ "+line+"\n"+strings.TrimRight(got, "\n")+trailing(want)), 1)
+				if err := os.WriteFile("README.md", readme, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				matchLines(t, line, got, want)
+			}
+		}
+	}
+	if ran == 0 {
+		t.Error("README.md has no example that was run")
+	}
+}
+
+// example runs dtrec and returns its stdout; a diff that differs exits with 1.
+func example(t *testing.T, args []string) string {
+	if args[0] != "diff" {
+		return output(t, args...)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := cli.Run(args, strings.NewReader(""), &stdout, &stderr); code != 1 {
+		t.Fatalf("dtrec %s: exit %d\n%s", strings.Join(args, " "), code, stderr.String())
+	}
+	return stdout.String()
+}
+
+// trailing is the white space a block ends with.
+func trailing(s string) string { return s[len(strings.TrimRight(s, "\n")):] }
+
+// redirected takes "> FILE" off a command line.
+func redirected(args []string) ([]string, bool) {
+	for i, a := range args {
+		if a == ">" {
+			return args[:i], true
+		}
+	}
+	return args, false
+}
+
+// matchLines holds the printed lines against the wanted ones.
+func matchLines(t *testing.T, command, got, want string) {
+	t.Helper()
+	have := strings.Split(strings.TrimRight(got, "\n"), "\n")
+	at, skip := 0, false
+	for _, w := range strings.Split(strings.TrimRight(want, "\n"), "\n") {
+		if strings.TrimSpace(w) == "…" {
+			skip = true
+			continue
+		}
+		for skip && at < len(have) && have[at] != w {
+			at++
+		}
+		if skip = false; at >= len(have) || have[at] != w {
+			t.Errorf("$ %s\nprints no line %q there", command, w)
+			return
+		}
+		at++
+	}
+}
+
+// The excerpt of a report at the top of the README is what the report of the sample
+// says of the last open of te_miss. DTREC_UPDATE=1 writes it anew.
+func TestReadmeExcerptIsReal(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(readme), "<!-- from traces/run1.pb -->\n")
+	excerpt, after, closed := strings.Cut(rest, "<!-- end -->")
+	if !found || !closed {
+		t.Fatal("README.md has no excerpt between its marks")
+	}
+	want := excerptOf(t, output(t, "report", filepath.Join("traces", "run1.pb")))
+	if os.Getenv("DTREC_UPDATE") != "" {
+		page := before + "<!-- from traces/run1.pb -->\n" + want + "<!-- end -->" + after
+		if err := os.WriteFile("README.md", []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if excerpt != want {
+		t.Errorf("the excerpt is\n%s\nthe report says\n%s", excerpt, want)
+	}
+}
+
+// The table of claims is that of the code, and its numbers are what falls in the
+// sample without a role. DTREC_UPDATE=1 writes it anew.
+func TestReadmeClaimsAreMeasured(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(readme), "| claim | says |")
+	table, after, ends := strings.Cut(rest, "\n\n")
+	if !found || !ends {
+		t.Fatal("README.md has no table of claims")
+	}
+	want := ablationTable(t, filepath.Join("traces", "run1.pb"))
+	if os.Getenv("DTREC_UPDATE") != "" {
+		if err := os.WriteFile("README.md", []byte(before+want+"\n\n"+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if table = "| claim | says |" + table; table != want {
+		t.Errorf("the table is\n%s\nmeasured is\n%s", table, want)
+	}
+}
+
+// The reasons in docs/claims.md are those of the code. DTREC_UPDATE=1 writes them anew.
+func TestDocumentedReasonsAreThoseOfTheCode(t *testing.T) {
+	const file, mark = "docs/claims.md", "## Every reason\n\n"
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	intro, table, found := strings.Cut(string(page), mark)
+	if !found {
+		t.Fatalf("%s has no %q", file, mark)
+	}
+	want := "| verdict | reason | claims |\n|---|---|---|\n"
+	for _, w := range report.Whys() {
+		var of []string
+		for _, k := range w.Kinds {
+			of = append(of, k.String())
+		}
+		if len(of) == len(report.Kinds()) {
+			of = []string{"all"}
+		}
+		want += fmt.Sprintf("| %s | %s | %s |\n", w.Verdict, strings.ReplaceAll(w.Text, "%s", "…"), strings.Join(of, ", "))
+	}
+	if os.Getenv("DTREC_UPDATE") != "" {
+		if err := os.WriteFile(file, []byte(intro+mark+want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if table != want {
+		t.Errorf("%s has\n%s\nthe code has\n%s", file, table, want)
+	}
+}
+
+// ablationTable has a row per kind of claim and a column per role that something
+// falls without: how many of the proven claims of the trace.
+func ablationTable(t *testing.T, trace string) string {
+	all := report.Kinds()
+	head, rule := "| claim | says | proven |", "|---|---|--:|"
+	rows := make([]string, len(all))
+	whole := verdictsWithout(t, trace, "")
+	for i, k := range all {
+		rows[i] = fmt.Sprintf("| %s | %s | %d |", k.Name, k.Says, provenOf(whole, k.Name))
+	}
+	for _, info := range schema.Catalogue() {
+		part := verdictsWithout(t, trace, info.Name)
+		if part.Proven == whole.Proven {
+			continue
+		}
+		head, rule = head+" "+info.Name+" |", rule+"--:|"
+		for i, k := range all {
+			a, b := provenOf(whole, k.Name), provenOf(part, k.Name)
+			switch {
+			case a == b:
+				rows[i] += " |"
+			case b == 0:
+				rows[i] += " all |"
+			default:
+				rows[i] += fmt.Sprintf(" %d |", a-b)
+			}
+		}
+	}
+	return head + "\n" + rule + "\n" + strings.Join(rows, "\n")
+}
+
+func verdictsWithout(t *testing.T, trace, role string) report.Verdicts {
+	t.Helper()
+	args := []string{"check", "--format", "json", trace}
+	if role != "" {
+		args = append(args, "--without", role)
+	}
+	var v report.Verdicts
+	if err := json.Unmarshal([]byte(output(t, args...)), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// provenOf is how many claims of a kind are proven, of all programs.
+func provenOf(v report.Verdicts, kind string) uint64 {
+	return v.Programs[len(v.Programs)-1].Claims[kind]["proven"]
+}
+
+// excerptOf picks from a report the claims on the copy of the name, on the dentry
+// and on its eviction, and the tree, of the last open of te_miss.
+func excerptOf(t *testing.T, page string) string {
+	_, section, _ := strings.Cut(page, "### te_miss.c\n")
+	section, _, _ = strings.Cut(section, "\nLearned: ")
+	_, last, found := strings.Cut(section, "\nopen 3 of this program")
+	if !found {
+		t.Fatal("the report has no third open of te_miss")
+	}
+	var out strings.Builder
+	for _, line := range strings.SplitAfter(last, "\n") {
+		if strings.HasPrefix(line, "- **proven** prefix: ") && strings.Contains(line, "__d_alloc") ||
+			strings.HasPrefix(line, "- **proven** equality: ") || strings.HasPrefix(line, "- **proven** eviction: ") {
+			out.WriteString(line)
+		}
+	}
+	_, tree, _ := strings.Cut(last, "```\n")
+	tree, _, _ = strings.Cut(tree, "```\n")
+	return out.String() + "```\n" + tree + "```\n"
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+)
+
+// tally counts what the kernel tests do; one line at their end says it.
+var tally struct {
+	boots, scenes atomic.Int64
+	verdicts      atomic.Int64 // that were held against what they must be
+}
+
+// atEnd is called when all tests have run.
+var atEnd []func()
+
+// TestMain runs the tests in the root of the tree, and then says what they did.
+func TestMain(m *testing.M) {
+	if err := os.Chdir(".."); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	for _, f := range atEnd {
+		f()
+	}
+	if n := tally.boots.Load(); n > 0 {
+		fmt.Printf("kernel tests: %d boots, %d scenes, %d verdicts held\n", n, tally.scenes.Load(), tally.verdicts.Load())
+	}
+	os.Exit(code)
+}
