@@ -205,7 +205,7 @@ func (j *judge) idsOf(i int, past bool) []uint64 {
 			break
 		}
 		if found := t.ids(); len(found) > 0 && !(past && j.inSpan(t)) {
-			if last = found; open {
+			if last = found; open && near == nil {
 				near = found
 			}
 			if !j.code && !j.inSpan(t) {
