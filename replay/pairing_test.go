@@ -141,7 +141,7 @@ func complete(t *testing.T) map[string]*recording {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	for _, file := range append(files, "../testdata/random/run.pb") {
+	for _, file := range append(files, "../test/random/run.pb") {
 		f, err := os.Open(file)
 		if err != nil {
 			t.Fatal(err)

@@ -20,7 +20,7 @@ func TestNoLossRecordProvesAnything(t *testing.T) {
 	if err != nil || len(odd) == 0 {
 		t.Fatal(odd, err)
 	}
-	for _, file := range append(odd, "../testdata/cases/nameless.pb") {
+	for _, file := range append(odd, "../test/cases/nameless.pb") {
 		traces[filepath.Base(file)] = inMemory(t, file)
 	}
 	for name, whole := range traces {

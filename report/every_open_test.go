@@ -47,7 +47,7 @@ func TestEveryOpenIsCounted(t *testing.T) {
 // caseFindings judges a case trace; entered is how many opens it has.
 func caseFindings(t *testing.T, name string) (f *Findings, entered uint64) {
 	t.Helper()
-	file, err := os.Open("../testdata/cases/" + name)
+	file, err := os.Open("../test/cases/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}

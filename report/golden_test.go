@@ -23,7 +23,7 @@ import (
 func TestOutputsAreWhatTheyWere(t *testing.T) {
 	const file = "testdata/golden.txt"
 	var got strings.Builder
-	for _, pattern := range []string{"../traces/*.pb", "../testdata/cases/*.pb", "testdata/*.pb", "testdata/contradictions/*.pb"} {
+	for _, pattern := range []string{"../traces/*.pb", "../test/cases/*.pb", "testdata/*.pb", "testdata/contradictions/*.pb"} {
 		traces, err := filepath.Glob(pattern)
 		if err != nil || len(traces) == 0 {
 			t.Fatal(pattern, err)

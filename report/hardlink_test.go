@@ -15,7 +15,7 @@ import (
 // linked, opened by a handle, renamed over and held open. Two names of one inode are only what
 // link(2) made of "b" and "z", once "b" is "y".
 func TestOnlyNamesAreHardLinks(t *testing.T) {
-	file, err := os.Open("../testdata/cases/nameless.pb")
+	file, err := os.Open("../test/cases/nameless.pb")
 	if err != nil {
 		t.Fatal(err)
 	}

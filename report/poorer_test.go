@@ -92,7 +92,7 @@ func wholeTraces(t *testing.T) map[string]*memory {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	files = append(files, "../testdata/random/run.pb", "../testdata/cases/mkrm.pb")
+	files = append(files, "../test/random/run.pb", "../test/cases/mkrm.pb")
 	for _, file := range append(files, filepath.SplitList(os.Getenv("DTREC_TRACES"))...) {
 		out[filepath.Base(file)] = inMemory(t, file)
 	}

@@ -19,7 +19,7 @@ import (
 // Each number of a page, and each word about all there is, is held against a count of its own.
 func TestEverySentenceHolds(t *testing.T) {
 	traces := wholeTraces(t)
-	for _, pattern := range []string{"../testdata/cases/*.pb", "testdata/*.pb"} {
+	for _, pattern := range []string{"../test/cases/*.pb", "testdata/*.pb"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatal(files, err)
@@ -81,7 +81,7 @@ func randomRun(seed uint64) *memory {
 
 // What is wrong by one is found.
 func TestAWrongNumberIsFound(t *testing.T) {
-	for _, name := range []string{"../testdata/cases/exec.pb", "../testdata/cases/sofirst.pb"} {
+	for _, name := range []string{"../test/cases/exec.pb", "../test/cases/sofirst.pb"} {
 		inMemory(t, name).spoil(t)
 	}
 }
