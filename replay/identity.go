@@ -11,6 +11,8 @@ type Contradiction struct {
 	Over  *Window // events were lost in between, which may explain it; nil: none
 
 	read   identity // what it said
+	key    identity // what the lookup that returned it was asked for, where that is what does not fit
+	tid    uint32   // who read it
 	racing bool     // it was read by a task that nothing kept still: an event that comes later may explain it
 }
 
@@ -24,6 +26,7 @@ const (
 	otherKey    = "a lookup of another name or parent returned it"
 	twice       = "it was inserted a second time, and no event took it out"
 	outlived    = "its directory was allocated after it"
+	otherPlace  = "it was moved, and not to where the dentry was whose place it took"
 )
 
 // identity is what a dentry says of itself.
@@ -69,7 +72,8 @@ type self struct {
 type move struct {
 	tid           uint32 // 0: none
 	dentry, other *Object
-	from          identity // of dentry, before
+	from, to      identity // of dentry and other, before
+	began         uint64   // its time
 }
 
 // inMove are the roles of what a thread can do inside __d_move.
@@ -183,22 +187,26 @@ func (o *Objects) asked(d *Object, e, key *schema.Event, now *identity) {
 	if d.self.loose || d.Moved > key.ID || d.self.shown != 0 && want.at(&d.self.is) {
 		return // moved meanwhile; or the change itself is the contradiction
 	}
-	o.contradict(d, e, now, otherKey, key.Time)
+	if o.contradict(d, e, now, otherKey, key.Time) {
+		d.Contradicted.key = want
+	}
 }
 
-// contradict notes the first contradiction of a dentry.
-func (o *Objects) contradict(d *Object, e *schema.Event, now *identity, what string, since uint64) {
+// contradict notes the first contradiction of a dentry, and reports whether this is that.
+func (o *Objects) contradict(d *Object, e *schema.Event, now *identity, what string, since uint64) bool {
 	if c := d.Contradicted; c != nil {
-		if c.Event != e.ID && !now.at(&c.read) {
-			c.racing = false // nothing explains both
+		if !racy(e.Role) || c.Event != e.ID && !now.at(&c.read) {
+			c.racing = false // it stays as it was read, or nothing explains both
 		}
-		return
+		return false
 	}
-	c := &Contradiction{Event: e.ID, What: what, read: *now, racing: racy(e.Role) && what != otherDevice}
+	c := &Contradiction{Event: e.ID, What: what, read: *now, tid: e.TID}
+	c.racing = racy(e.Role) && what != otherDevice && what != outlived
 	if w, lost := o.losses.Touched(min(since, e.Time), e.Time, changes); lost {
 		c.Over, c.racing = &w, false
 	}
 	d.Contradicted = c
+	return true
 }
 
 // changes are the roles whose events may explain a change.
@@ -236,16 +244,22 @@ func (o *Objects) remember(d *Object, e *schema.Event, now *identity) {
 	s.shown, s.at = e.ID, e.Time
 }
 
-// explain ends a contradiction that a later event explains: the one that was read before
-// its time. What stays as it was read, without one, is a contradiction for good.
+// explain ends a contradiction about the inode that a later event of another task explains:
+// the one that was read before its time.
 func (o *Objects) explain(d *Object, e *schema.Event, now *identity) {
-	s, c := &d.self, d.Contradicted
-	switch {
-	case (e.Role == schema.RoleInstantiate || e.Role == schema.RoleInsert) && c.read.inode != 0 && now.inode == c.read.inode && now.at(&c.read),
-		(e.Role == schema.RoleDelete || e.Role == schema.RoleKill) && c.read.inode == 0 && now.at(&c.read) && now.inode == s.is.inode:
-		d.Contradicted = nil
-	case !now.at(&s.is) && !s.loose:
-		c.racing = false
+	c := d.Contradicted
+	if c.What != otherInode && c.What != noInode || e.TID == c.tid || !now.at(&c.read) {
+		return
+	}
+	switch e.Role {
+	case schema.RoleInstantiate, schema.RoleInsert:
+		if c.read.inode != 0 && now.inode == c.read.inode {
+			d.Contradicted = nil
+		}
+	case schema.RoleDelete, schema.RoleKill:
+		if c.read.inode == 0 && now.inode == d.self.is.inode {
+			d.Contradicted = nil
+		}
 	}
 }
 
@@ -258,9 +272,10 @@ func (o *Objects) moves(d *Object, tid uint32) bool {
 // on the way. Without an exchange the other one keeps its own, and leaves the hash table.
 func (o *Objects) moving(d *Object, e *schema.Event) {
 	if e.Phase == schema.Enter {
-		o.move = move{tid: e.TID, dentry: d, other: o.at[e.Target], from: d.self.is}
+		o.move = move{tid: e.TID, dentry: d, other: o.at[e.Target], from: d.self.is, began: e.Time}
 		d.self.loose = true
 		if t := o.move.other; t != nil {
+			o.move.to = t.place()
 			t.self.loose = true
 			if e.Facts&schema.FactExchange == 0 {
 				t.Unhashed = e.ID
@@ -272,22 +287,43 @@ func (o *Objects) moving(d *Object, e *schema.Event) {
 	if o.move = (move{}); m.tid != e.TID || m.dentry != d {
 		return
 	}
-	d.arrived(&m.from, &d.self.is)
+	if now := identityOf(e); o.checks.place && d.Unwatched == 0 && !now.at(&m.to) {
+		o.contradict(d, e, &now, otherPlace, m.began)
+	}
+	d.arrived(e.TID, &m.from, &d.self.is)
 	if t := m.other; t != nil {
-		t.arrived(&t.self.is, &m.from)
+		t.arrived(e.TID, &t.self.is, &m.from)
 	}
 }
 
-// arrived ends a contradiction of name or parent that a move explains: what was read is, each
-// for itself, that from before it or that from after.
-func (d *Object) arrived(from, to *identity) {
+// place is where a dentry is, as far as that is certain.
+func (d *Object) place() identity {
+	s := &d.self
+	if s.loose || d.Unwatched != 0 || d.Killed != 0 || d.Forgotten || d.Contradicted != nil {
+		return identity{}
+	}
+	at := s.is
+	if d.fresh() {
+		at.parent = 0
+	}
+	return at
+}
+
+// arrived ends a contradiction of name or parent that a move of another task explains: what
+// was read, or asked for, is, each for itself, that from before it or that from after.
+func (d *Object) arrived(tid uint32, from, to *identity) {
 	c := d.Contradicted
-	if c == nil || !c.racing {
+	if c == nil || !c.racing || c.tid == tid || c.What == otherInode || c.What == noInode {
 		return
 	}
-	name := c.read.name == from.name || c.read.name == to.name
-	parent := c.read.parent == 0 || c.read.parent == from.parent || c.read.parent == to.parent
-	if c.racing = false; name && parent {
+	c.racing = false
+	same := !c.read.filled || !from.filled || c.read.inode == from.inode
+	if same && c.read.between(from, to) && c.key.between(from, to) {
 		d.Contradicted = nil
 	}
+}
+
+// between reports whether name and parent, where they are known, are each one of two.
+func (i *identity) between(from, to *identity) bool {
+	return (!i.named || i.name == from.name || i.name == to.name) && (i.parent == 0 || i.parent == from.parent || i.parent == to.parent)
 }

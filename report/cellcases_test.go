@@ -130,6 +130,12 @@ func openCases() []cellCase {
 			r.rcu(rootAddr, "m", 0, addrA, 5)
 			r.opened(addrB, addrB, 2, "/")
 		}},
+		{"a mount point, and .. after it", Equality, []Why{NotShown}, func(r *tape) {
+			r.open("m/..")
+			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactMountpoint })
+			r.rcu(rootAddr, "m", 0, addrA, 5)
+			r.opened(rootAddr, rootAddr, 2, "/")
+		}},
 		{"nothing returned the dentry", Equality, []Why{NotShown}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrA, 5)

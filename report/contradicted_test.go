@@ -142,6 +142,49 @@ func TestContradictions(t *testing.T) {
 			r.move(addrB, rootAddr, 6, "f", "h")
 			look(r, schema.RoleLookup, addrB, rootAddr, 6, "f")
 		}},
+		{"moved to another place than that of the one it displaced", "it was moved, and not to where the dentry was whose place it took", func(r *tape) {
+			look(r, schema.RoleLookup, addrC, rootAddr, 8, "g")
+			r.change(func(e *schema.Event) { e.Target = addrC })
+			r.move(addrB, rootAddr, 6, "f", "h")
+			r.move(addrB, rootAddr, 6, "h", "f")
+		}},
+		{"another inode, read by the task that gave it that later", "it has another inode, and no event gave it that", func(r *tape) {
+			look(r, schema.RoleLookupRCU, addrB, rootAddr, 7, "f")
+			r.on(schema.RoleDelete, schema.Enter, addrB, rootAddr, 6, "f")
+			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 7, "f")
+			r.on(schema.RoleDelete, schema.Enter, addrB, rootAddr, 7, "f")
+			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
+		}},
+		{"another inode, and still when nothing could change it", "it has another inode, and no event gave it that", func(r *tape) {
+			r.elsewhere(func() { look(r, schema.RoleLookupRCU, addrB, rootAddr, 7, "f") })
+			r.on(schema.RoleDelete, schema.Enter, addrB, rootAddr, 7, "f")
+			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 7, "f")
+			r.on(schema.RoleDelete, schema.Enter, addrB, rootAddr, 7, "f")
+			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
+		}},
+		{"a lookup of another name, and then an inode", "a lookup of another name or parent returned it", func(r *tape) {
+			r.put(schema.RoleLookup, schema.Enter, func(e *schema.Event) { e.Parent, e.Name, e.NameLen = rootAddr, "z", 1 })
+			r.put(schema.RoleLookup, schema.Exit, func(e *schema.Event) { fillDentry(e, addrB, rootAddr, 6, "f") })
+			r.elsewhere(func() {
+				r.on(schema.RoleDelete, schema.Enter, addrB, rootAddr, 6, "f")
+				r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
+			})
+		}},
+		{"a lookup of another name, and then a move to a third", "a lookup of another name or parent returned it", func(r *tape) {
+			r.put(schema.RoleLookup, schema.Enter, func(e *schema.Event) { e.Parent, e.Name, e.NameLen = rootAddr, "z", 1 })
+			r.put(schema.RoleLookup, schema.Exit, func(e *schema.Event) { fillDentry(e, addrB, rootAddr, 6, "f") })
+			r.elsewhere(func() {
+				r.move(addrB, rootAddr, 6, "f", "h")
+				r.move(addrB, rootAddr, 6, "h", "f")
+			})
+		}},
+		{"another name and inode, and then a move", "it has another name, and no event gave it that", func(r *tape) {
+			look(r, schema.RoleLookup, addrB, rootAddr, 7, "h")
+			r.elsewhere(func() {
+				r.move(addrB, rootAddr, 6, "f", "h")
+				r.move(addrB, rootAddr, 6, "h", "f")
+			})
+		}},
 
 		{"moved there and back", "", func(r *tape) {
 			r.move(addrB, rootAddr, 6, "f", "h")

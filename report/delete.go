@@ -88,6 +88,9 @@ func (c *collector) later(s *replay.Step, t *tale) {
 // unless somebody held the dentry, which then keeps it and leaves the hash table.
 func (x *deletion) see(s *replay.Step) {
 	e := s.Event
+	if x.exit != 0 {
+		return // that is what it left
+	}
 	if e.Role == schema.RoleDelete && s.Call != nil && s.Call.Enter.ID == x.at && e.ID != x.at {
 		x.exit = e.ID
 	}

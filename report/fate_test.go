@@ -158,6 +158,12 @@ func TestWhatBecomesOfADeletedDentry(t *testing.T) {
 			[]string{"proven since somebody held it, killed at #7"}},
 		{"it is killed at once", Delete, func(r *tape) { remove(r, 0, 0); r.kill(addrA, rootAddr, "f") },
 			[]string{"proven without inode at #6, killed at #7"}},
+		{"its exit shows it untouched, and it leaves the hash table later", Delete, func(r *tape) {
+			remove(r, 5, 0)
+			r.on(schema.RoleDrop, schema.Enter, addrA, rootAddr, 5, "f")
+			r.change(func(e *schema.Event) { e.Facts |= schema.FactUnhashed })
+			r.kill(addrA, rootAddr, "f")
+		}, []string{"proven (__dentry_kill entry, #8 by prog); killed at #8 "}},
 		{"the name is made again", Delete, func(r *tape) {
 			remove(r, 0, 0)
 			r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 7, "f")
@@ -274,6 +280,22 @@ func TestAFailedOpenSaysWhere(t *testing.T) {
 	}
 	told(t, []fate{
 		{"its type and device", Absence, on("tmpfs", 25), []string{"proven in a directory on `tmpfs` 0:25 (#2)", "proven "}},
+		{"two devices, of the directory and of what was made in it", Absence, func(r *tape) {
+			r.open("f")
+			r.change(func(e *schema.Event) { e.FSType, e.Dev = "ext4", 8 })
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.changeExit(func(e *schema.Event) { e.FSType, e.Dev = "ext4", 9 })
+			r.alloc(rootAddr, "f", 0, addrA, 0)
+			r.fail(13)
+		}, []string{"proven −13 (EACCES) (#7) "}},
+		{"a device that the directory was not on before", Absence, func(r *tape) {
+			for _, dev := range []uint32{8, 9} {
+				r.open("f")
+				r.change(func(e *schema.Event) { e.FSType, e.Dev = "ext4", dev })
+				r.rcu(rootAddr, "f", 0, 0, 0)
+				r.fail(13)
+			}
+		}, []string{"proven in a directory on `ext4` 0:8 (#2)", "proven ", "proven −13 (EACCES) (#8) ", "proven "}},
 		{"its device alone", Absence, on("", 8<<20|1), []string{"proven in a directory on device 8:1 (#2)", "proven "}},
 		{"an older recording", Absence, on("", 0), []string{"proven −13 (EACCES) (#4) ", "proven "}},
 	})

@@ -81,6 +81,9 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 		if gap != "" {
 			cl.doubt(NotLookedUp, gap)
 		}
+		if has := quote(enter.Name, r.offset, r.end); has != r.lookup.ev.Name && !r.lookup.ev.NameCut() {
+			cl.doubt(NotLookedUp, has)
+		}
 		if r.torn {
 			cl.doubt(TwoParents, "")
 		}
@@ -95,8 +98,13 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 		cl.alive(d)
 	}
 	gap, up := skipped(enter.Name, next, len(enter.Name))
-	if gap != "" && exit.Errno() == 0 {
-		cl.doubt(NotLookedUp, gap)
+	if exit.Errno() == 0 {
+		if gap != "" {
+			cl.doubt(NotLookedUp, gap)
+		}
+		if c.ending().result == nil {
+			cl.doubt(NoResult, "")
+		}
 	}
 	if cl.Keys = c.keys; exit.Errno() != 0 {
 		cl.Stop = Stop{Rest: rest(enter.Name, next), Ret: exit.Ret, Event: exit.ID}
@@ -218,9 +226,9 @@ func (cl *Claim) chain(q func(string) string) string {
 func (w *Way) says(q func(string) string) string {
 	switch {
 	case w.Mount:
-		return "behind that mount point, in the root of a filesystem: "
+		return "after that mount point, in the root of a filesystem: "
 	case w.Bind.Seq != 0:
-		return "behind that mount point, in a directory that is no filesystem's root: "
+		return "after that mount point, in a directory that is no filesystem's root: "
 	case w.Outside.Count == 0 && !w.Up:
 		return ""
 	}

@@ -47,7 +47,7 @@ func (c *collector) equality(p *Program, it *Item, w *walk) {
 	switch {
 	case d.Killed != 0 && d.Killed < exit.ID:
 		cl.doubtID(KilledBefore, d.Killed)
-	case !shown && c.throughMount():
+	case !shown && c.throughMount(w.enter().Name):
 		cl.doubt(MountPoint, "")
 	case !shown:
 		cl.doubt(NotShown, "")
@@ -86,10 +86,10 @@ func isLookup(r schema.Role) bool {
 	return r == schema.RoleLookup || r == schema.RoleLookupRCU || r == schema.RoleLookupChain
 }
 
-// throughMount reports whether the last component looked up is a mount point.
-func (c *collector) throughMount() bool {
+// throughMount reports whether the path ends in a component that is a mount point.
+func (c *collector) throughMount(path string) bool {
 	r := &c.rows[len(c.rows)-1]
-	return r.at != nil && r.at.ev.Facts&schema.FactMountpoint != 0
+	return r.at != nil && r.at.ev.Facts&schema.FactMountpoint != 0 && r.after.Count == 0 && rest(path, r.end) == ""
 }
 
 // noFile: the open returned an error, and for ENOENT the missing name is cached.
@@ -109,18 +109,27 @@ func (c *collector) noFile(p *Program, it *Item, w *walk) {
 }
 
 // failedOn is the filesystem of the directory that the walk looked in last; none where no
-// event of it has that.
+// event of it has that, or they contradict each other.
 func (c *collector) failedOn() Filesystem {
 	if len(c.rows) == 0 {
 		return Filesystem{}
 	}
-	r := c.ending()
-	for _, s := range []*walkStep{r.at, r.lookup} {
-		if s != nil && s.ev.Dev != 0 && s.ev.Role != schema.RoleOpen {
-			return Filesystem{s.ev.FSType, s.ev.Dev, s.ev.ID}
+	r, fs := c.ending(), Filesystem{}
+	for _, s := range []*walkStep{r.lookup, r.at} {
+		switch {
+		case s == nil || s.ev.Dev == 0 || s.ev.Role == schema.RoleOpen:
+		case fs.Dev != 0 && fs.Dev != s.ev.Dev:
+			return Filesystem{}
+		default:
+			fs = Filesystem{s.ev.FSType, s.ev.Dev, s.ev.ID}
 		}
 	}
-	return Filesystem{}
+	if r.lookup != nil {
+		if dir := c.state.Objects.At(r.lookup.ev.Parent); dir != nil && dir.Contradicted != nil {
+			return Filesystem{}
+		}
+	}
+	return fs
 }
 
 // counted reports whether every lookup of the walk is known.

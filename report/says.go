@@ -28,7 +28,7 @@ func (cl *Claim) Says(q func(string) string) string {
 	case Negative:
 		b.WriteString(cl.Form.says(q(cl.Means), cl.Object) + ": " + equals(cl.Terms, false))
 	case Creation:
-		fmt.Fprintf(&b, "%s is one dentry, first without inode: %s", cl.Object, equals(cl.Terms, false))
+		fmt.Fprintf(&b, "%s is one dentry, without inode and then with one: %s", cl.Object, equals(cl.Terms, false))
 	case Move:
 		fmt.Fprintf(&b, "%s is one dentry: %s; from %s to %s%s", cl.Object, equals(cl.Terms, false), cl.From.says(q), cl.To.says(q), cl.Target.says(cl, q))
 	case HardLink:

@@ -123,6 +123,8 @@ var sentences = func() []sentence {
 	return out
 }()
 
+var noFileWords = regexp.MustCompile(`\bno file\b`)
+
 var kindOf = map[string]string{"Pointer equality": "equality", "The component is a subtraction": "prefix", "Eviction is two events and a subtraction": "eviction",
 	"Start at": "equality", "Now move forward": "eviction", "Now move backward": "prefix"}
 
@@ -371,7 +373,7 @@ func (r *reader) denials(l string) (wrong []string) {
 	for _, m := range eventID.FindAllStringSubmatch(l, -1) {
 		ids = append(ids, parse(m[1]))
 	}
-	if strings.Contains(l, "no file") && !slices.ContainsFunc(ids, func(id uint64) bool { return r.events[id] != nil && r.events[id].Errno() != 0 }) {
+	if noFileWords.MatchString(l) && !slices.ContainsFunc(ids, func(id uint64) bool { return r.events[id] != nil && r.events[id].Errno() != 0 }) {
 		wrong = append(wrong, "a file was opened")
 	}
 	if strings.Contains(l, "no alloc inside the open") {

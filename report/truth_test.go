@@ -271,7 +271,7 @@ func without(line, name string) string {
 			return line
 		}
 		end := at + i + 1 + len(name)
-		if at += i + 1; end == len(line) || !wordByte(line[end]) {
+		if at += i + 1; end == len(line) || !wordByte(line[end]) && !strings.HasPrefix(line[end:], " =") {
 			line = line[:at] + line[end:]
 		}
 	}

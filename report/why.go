@@ -108,7 +108,7 @@ func Whys() []WhyInfo {
 		{NoInlineSize, Unproven, "the size of the inline name is not known", of(Storage), false},
 		{NoNameAddress, Unproven, "the name's address was not recorded", of(Storage), false},
 		{TooManyEvents, Unproven, "the open has more events than are looked at", of(Key, Negative), false},
-		{NoResult, Unproven, "what the component before came to was not recorded", of(Key), false},
+		{NoResult, Unproven, "what a component came to was not recorded", of(Key), false},
 		{LeftUnseen, Unproven, "what d_delete left was not recorded", of(Delete), false},
 
 		{Contradicted, Unproven, "the events contradict each other: %s", lives, false},
@@ -121,7 +121,7 @@ func Whys() []WhyInfo {
 		{KilledOnTheWay, Unproven, "the dentry of the component before was killed on the way", of(Key), false},
 		{Replaced, Unproven, "the walk went on under another dentry than the one allocated, and no insertion of that was recorded", of(Key), false},
 		{OtherParent, Unproven, "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there", of(Key), false},
-		{MountPoint, Unproven, "the last component is a mount point: the open returned the root of what is mounted there", of(Equality), false},
+		{MountPoint, Unproven, "the last component is a mount point, and the open returned another dentry", of(Equality), false},
 		{NotShown, Unproven, "no lookup or alloc of this open returned the dentry", of(Equality), false},
 		{NotInserted, Unproven, "the new dentry was not inserted into the hash table", of(Equality), false},
 		{WhichDentry, Unproven, "nothing shows which dentry the missing name came to", of(Negative), false},
