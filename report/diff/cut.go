@@ -37,8 +37,9 @@ type thread struct {
 const (
 	maxThreads   = 1 << 14
 	maxProcesses = 1 << 16
-	maxBlind     = 1024 // times in which calls may have gone unseen
-	maxPrograms  = 4096 // programs whose exit code and output are kept
+	maxBlind     = 1024    // times in which calls may have gone unseen
+	maxPrograms  = 4096    // programs whose exit code and output are kept,
+	printedBytes = 4 << 20 // and of how much output
 	maxSpare     = 1024
 )
 
@@ -63,9 +64,7 @@ func (d *cutter) record(m *report.Moment) {
 	case *schema.Damage:
 		d.giveUp(d.now)
 	case *schema.Program:
-		if len(d.run.programs) < maxPrograms {
-			d.run.programs = append(d.run.programs, rec)
-		}
+		d.run.ended(rec)
 	}
 }
 

@@ -106,6 +106,9 @@ func (c *comparison) doubts(r *run) {
 	case r.short():
 		doubt(" ended early (%s)", f.Footer.EndedBy)
 	}
+	if r.unkept > 0 {
+		doubt(": what the last %s printed, and how they ended, was not compared", plural(r.unkept, "program"))
+	}
 	if r.left > 0 {
 		doubt(" has more than %d calls: the last %d were not compared", uint64(maxCalls), r.left)
 	}

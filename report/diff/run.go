@@ -19,7 +19,9 @@ type run struct {
 	Run
 	in       Input
 	builder  builder
-	programs []*schema.Program
+	programs []*schema.Program          // without their source
+	printing int                        // bytes that those printed
+	unkept   uint64                     // programs beyond the bounds
 	calls    map[string][]brief         // by program, in the order in which they ended
 	order    []string                   // programs in order of their first call
 	claims   map[uint64][]report.Ruling // every set of claims that a call has, by its hash
@@ -31,6 +33,16 @@ type run struct {
 	rename   map[string]string // programs that are taken for others
 	renamed  map[string]uint64 // how many calls they made
 	left     uint64            // calls beyond the bound
+}
+
+// ended keeps how a program ended and what it printed, within bounds.
+func (r *run) ended(p *schema.Program) {
+	if len(r.programs) >= maxPrograms || r.printing+len(p.Stdout) > printedBytes {
+		r.unkept++
+		return
+	}
+	r.printing += len(p.Stdout)
+	r.programs = append(r.programs, &schema.Program{Name: p.Name, Pid: p.Pid, EndNs: p.EndNs, ExitCode: p.ExitCode, Stdout: p.Stdout})
 }
 
 // brief is what is kept of a call: 64 bytes.
