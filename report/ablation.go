@@ -49,11 +49,11 @@ func missed(k KindInfo, whole, part [verdicts]uint64, roles replay.Roles) string
 	needs := (k.Needs | k.Some) & roles
 	switch {
 	case unmade > 0 && needs != 0:
-		return fmt.Sprintf("%s; %d have no event to stand on", NotAttached.about(roleNames(needs)), unmade)
+		return fmt.Sprintf("%s; %d have no event to stand on", NotAttached.about(About{Text: roleNames(needs)}, false), unmade)
 	case unmade > 0:
 		return fmt.Sprintf("%d have no event to stand on", unmade)
 	case needs != 0:
-		return NotAttached.about(roleNames(needs))
+		return NotAttached.about(About{Text: roleNames(needs)}, false)
 	}
 	return "events of " + roleNames(roles)
 }

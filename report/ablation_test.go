@@ -36,7 +36,8 @@ func TestWithoutARole(t *testing.T) {
 		if f.Tally != poor.Tally {
 			t.Errorf("without %s: %v, recorded without it: %v", info.Name, f.Tally, poor.Tally)
 		}
-		for k := range kinds {
+		for _, info := range Kinds() {
+			k := info.Kind
 			i := slices.IndexFunc(f.Falls, func(fall Fall) bool { return fall.Program == "" && fall.Kind == k.String() })
 			with, without := full.Tally[k][Proven], poor.Tally[k][Proven]
 			if i < 0 && with != without || i >= 0 && (f.Falls[i].With != with || f.Falls[i].Without != without || f.Falls[i].Missed == "") {

@@ -48,19 +48,19 @@ func (r *tape) made(d uint64) {
 // attemptCases are the claims to which an attempt leaves a doubt.
 func attemptCases() []cellCase {
 	return []cellCase{
-		{"killed, freed and allocated again, on 7.2", Eviction, []Why{NoDoubt}, func(r *tape) {
+		{"killed, freed and allocated again, on 7.2", Eviction, []*Reason{nil}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.dropCaches(func() { r.kill(addrA, rootAddr, "f"); r.free(addrA) })
 			r.made(addrB)
 		}},
-		{"perhaps killed, and another allocated", Eviction, []Why{MaybeKilled}, func(r *tape) {
+		{"perhaps killed, and another allocated", Eviction, []*Reason{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.dropCaches(func() { r.kill(addrA, rootAddr, "f") })
 			r.made(addrB)
 		}},
-		{"killed by one of two", Eviction, []Why{MaybeKilled}, func(r *tape) {
+		{"killed by one of two", Eviction, []*Reason{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.dropCaches(func() {
@@ -72,14 +72,14 @@ func attemptCases() []cellCase {
 			})
 			r.made(addrB)
 		}},
-		{"killed by one and freed by another", Eviction, []Why{MaybeKilled}, func(r *tape) {
+		{"killed by one and freed by another", Eviction, []*Reason{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.dropCaches(func() { r.kill(addrA, rootAddr, "f") })
 			r.waiting(func() { r.free(addrA) })
 			r.made(addrB)
 		}},
-		{"an attempt waits, and another comes", Eviction, []Why{MaybeKilled}, func(r *tape) {
+		{"an attempt waits, and another comes", Eviction, []*Reason{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
@@ -87,7 +87,7 @@ func attemptCases() []cellCase {
 			r.dropCaches(func() { r.kill(addrA, rootAddr, "f"); r.free(addrA) })
 			r.made(addrB)
 		}},
-		{"an attempt waits, and the file is deleted and another comes", Delete, []Why{MaybeKilled}, func(r *tape) {
+		{"an attempt waits, and the file is deleted and another comes", Delete, []*Reason{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
@@ -96,7 +96,7 @@ func attemptCases() []cellCase {
 			r.kill(addrA, rootAddr, "f")
 			r.waiting(func() { r.free(addrA) })
 		}},
-		{"deleted and freed, and no kill but the one that waited", Delete, []Why{MissedEnd}, func(r *tape) {
+		{"deleted and freed, and no kill but the one that waited", Delete, []*Reason{MissedEnd}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
@@ -104,7 +104,7 @@ func attemptCases() []cellCase {
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.waiting(func() { r.free(addrA) })
 		}},
-		{"an attempt on the other one waits", HardLink, []Why{MaybeKilled}, func(r *tape) {
+		{"an attempt on the other one waits", HardLink, []*Reason{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
@@ -125,7 +125,7 @@ func attemptCases() []cellCase {
 			r.waiting(func() { r.free(addrA) })
 			r.hit("g", addrB, 5)
 		}},
-		{"nothing tells which kills were none", HardLink, []Why{NotAttached}, func(r *tape) {
+		{"nothing tells which kills were none", HardLink, []*Reason{NotAttached}, func(r *tape) {
 			r.tries()
 			for _, p := range r.header.Probe {
 				p.Attached = p.Attached && p.Role != schema.RoleFree
@@ -135,7 +135,7 @@ func attemptCases() []cellCase {
 			r.hit("f", addrA, 5)
 			r.hit("g", addrB, 5)
 		}},
-		{"freed inside the open by the one that waited", Negative, []Why{MissedEnd}, func(r *tape) {
+		{"freed inside the open by the one that waited", Negative, []*Reason{MissedEnd}, func(r *tape) {
 			r.tries()
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 5) })
 			r.waiting(func() { r.kill(addrA, rootAddr, "f") })
@@ -145,31 +145,31 @@ func attemptCases() []cellCase {
 			r.waiting(func() { r.free(addrA) })
 			r.fail(2)
 		}},
-		{"hit, deleted, killed and freed, on 7.2", Delete, []Why{NoDoubt}, func(r *tape) {
+		{"hit, deleted, killed and freed, on 7.2", Delete, []*Reason{nil}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.kill(addrA, rootAddr, "f")
 			r.free(addrA)
 		}},
-		{"hit, deleted and perhaps killed", Delete, []Why{MaybeKilled}, func(r *tape) {
+		{"hit, deleted and perhaps killed", Delete, []*Reason{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.kill(addrA, rootAddr, "f")
 		}},
-		{"hit, deleted and killed by one of two", Delete, []Why{MaybeKilled}, func(r *tape) {
+		{"hit, deleted and killed by one of two", Delete, []*Reason{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.kill(addrA, rootAddr, "f")
 			r.elsewhere(func() { r.kill(addrA, rootAddr, "f"); r.free(addrA) })
 		}},
-		{"the loser was perhaps killed", Race, []Why{MaybeKilled}, func(r *tape) {
+		{"the loser was perhaps killed", Race, []*Reason{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() {})
 		}},
-		{"perhaps killed inside the open", Negative, []Why{MaybeKilled}, func(r *tape) {
+		{"perhaps killed inside the open", Negative, []*Reason{MaybeKilled}, func(r *tape) {
 			r.tries()
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
@@ -177,7 +177,7 @@ func attemptCases() []cellCase {
 			r.kill(addrB, rootAddr, "f")
 			r.fail(2)
 		}},
-		{"killed and freed inside the open", Negative, []Why{NoDoubt}, func(r *tape) {
+		{"killed and freed inside the open", Negative, []*Reason{nil}, func(r *tape) {
 			r.tries()
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)

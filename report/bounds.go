@@ -75,7 +75,5 @@ func (c *collector) recycle(w *walk) {
 // forgotten judges what can still be said of a dentry that is forgotten.
 func (c *collector) forgotten(d *replay.Object) {
 	c.forget(d)
-	if t, ok := d.Tag.(*tale); ok {
-		c.deleted(d, t, nil, "")
-	}
+	c.deleted(d, nil, "")
 }

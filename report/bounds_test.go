@@ -38,7 +38,7 @@ func TestAForgottenDentryIsInDoubt(t *testing.T) {
 	}
 	c.finish()
 	for _, k := range Kinds() {
-		if want := slices.Contains(whyTable[Forgotten].Kinds, k.Kind); doubted[k.Kind] != want {
+		if want := slices.Contains(k.Reasons, Forgotten); doubted[k.Kind] != want {
 			t.Errorf("%s: in doubt %v, want %v", k.Name, doubted[k.Kind], want)
 		}
 	}

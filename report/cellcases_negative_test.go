@@ -10,8 +10,8 @@ import (
 
 // negativeCases are the claims on a missing name.
 func negativeCases() []cellCase {
-	missing := func(name string, why Why, between func(*tape)) cellCase {
-		return cellCase{name, Negative, []Why{why}, func(r *tape) {
+	missing := func(name string, why *Reason, between func(*tape)) cellCase {
+		return cellCase{name, Negative, []*Reason{why}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.alloc(rootAddr, "f", 0, addrB, 0)
@@ -20,16 +20,16 @@ func negativeCases() []cellCase {
 		}}
 	}
 	return []cellCase{
-		missing("inserted without inode", NoDoubt, func(*tape) {}),
-		missing("a name in a symbolic link, for which there is none", NoDoubt, func(r *tape) { r.rcu(addrC, "g", 90000, 0, 0) }),
-		{"a name in a symbolic link, inserted without inode", Negative, []Why{NoDoubt}, func(r *tape) {
+		missing("inserted without inode", nil, func(*tape) {}),
+		missing("a name in a symbolic link, for which there is none", nil, func(r *tape) { r.rcu(addrC, "g", 90000, 0, 0) }),
+		{"a name in a symbolic link, inserted without inode", Negative, []*Reason{nil}, func(r *tape) {
 			r.open("l")
 			r.rcu(rootAddr, "l", 0, addrA, 5)
 			r.rcu(rootAddr, "f", 90000, 0, 0)
 			r.alloc(rootAddr, "f", 90000, addrB, 0)
 			r.fail(2)
 		}},
-		{"a symbolic link in which the last name is there", Negative, []Why{HasInode}, func(r *tape) {
+		{"a symbolic link in which the last name is there", Negative, []*Reason{HasInode}, func(r *tape) {
 			r.open("l")
 			r.rcu(rootAddr, "l", 0, addrA, 5)
 			r.rcu(rootAddr, "f", 90000, addrB, 6)
@@ -38,25 +38,25 @@ func negativeCases() []cellCase {
 		missing("its address was handed out inside the open", MissedEnd, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "zzz", 90000, addrB, 5) })
 		}),
-		missing("killed inside the open", NoDoubt, func(r *tape) { r.kill(addrB, rootAddr, "f") }),
+		missing("killed inside the open", nil, func(r *tape) { r.kill(addrB, rootAddr, "f") }),
 		missing("a rename took its place", MovedAway, func(r *tape) {
 			r.change(func(e *schema.Event) { e.Target = addrB })
 			r.elsewhere(func() { r.on(schema.RoleMove, schema.Enter, addrE, rootAddr, 7, "a") })
 		}),
-		{"killed before the open, and still found by an rcu-walk", Negative, []Why{AfterItsEnd}, func(r *tape) {
+		{"killed before the open, and still found by an rcu-walk", Negative, []*Reason{AfterItsEnd}, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0); r.kill(addrA, rootAddr, "f") })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrA, 0)
 			r.fail(2)
 		}},
-		{"found, and killed meanwhile", Negative, []Why{LostMeanwhile}, func(r *tape) {
+		{"found, and killed meanwhile", Negative, []*Reason{LostMeanwhile}, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrA, 0)
 			r.elsewhere(func() { r.kill(addrA, rootAddr, "f"); r.alloc(rootAddr, "f", 90000, addrC, 0) })
 			r.fail(2)
 		}},
-		{"found, and dropped meanwhile", Negative, []Why{LostMeanwhile}, func(r *tape) {
+		{"found, and dropped meanwhile", Negative, []*Reason{LostMeanwhile}, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrA, 0)
@@ -66,21 +66,21 @@ func negativeCases() []cellCase {
 			})
 			r.fail(2)
 		}},
-		{"found before its insertion was recorded", Negative, []Why{NoDoubt}, func(r *tape) {
+		{"found before its insertion was recorded", Negative, []*Reason{nil}, func(r *tape) {
 			r.elsewhere(func() { r.allocOnly("f", 90000, addrA) })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrA, 0)
 			r.fail(2)
 			r.elsewhere(func() { r.on(schema.RoleInsert, schema.Exit, addrA, rootAddr, 0, "f") })
 		}},
-		{"found, and unhashed by the time the lookup returned", Negative, []Why{Unhashed}, func(r *tape) {
+		{"found, and unhashed by the time the lookup returned", Negative, []*Reason{Unhashed}, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
 			r.open("f")
 			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactUnhashed })
 			r.rcu(rootAddr, "f", 0, addrA, 0)
 			r.fail(2)
 		}},
-		{"found while a rename puts another in its place", Negative, []Why{MovedAway}, func(r *tape) {
+		{"found while a rename puts another in its place", Negative, []*Reason{MovedAway}, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrB, 0) })
 			r.change(func(e *schema.Event) { e.Target = addrB })
 			r.elsewhere(func() { r.on(schema.RoleMove, schema.Enter, addrE, rootAddr, 7, "a") })
@@ -89,21 +89,21 @@ func negativeCases() []cellCase {
 			r.elsewhere(func() { r.on(schema.RoleMove, schema.Exit, addrE, rootAddr, 7, "f") })
 			r.fail(2)
 		}},
-		{"looked up under two directories", Negative, []Why{TwoParents}, func(r *tape) {
+		{"looked up under two directories", Negative, []*Reason{TwoParents}, func(r *tape) {
 			r.elsewhere(func() { r.alloc(addrC, "f", 90000, addrA, 0) })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.look(schema.RoleLookup, addrC, "f", 0, addrA, 0)
 			r.fail(2)
 		}},
-		{"found, and not found when the walk began again", Negative, []Why{NoDoubt}, func(r *tape) {
+		{"found, and not found when the walk began again", Negative, []*Reason{nil}, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrA, 0)
 			r.look(schema.RoleLookupChain, rootAddr, "f", 0, 0, 0)
 			r.fail(2)
 		}},
-		{"a name of 300 bytes in a symbolic link", Negative, []Why{CutName}, func(r *tape) {
+		{"a name of 300 bytes in a symbolic link", Negative, []*Reason{CutName}, func(r *tape) {
 			long := strings.Repeat("x", 255)
 			r.open("l")
 			r.rcu(rootAddr, "l", 0, addrA, 5)
@@ -112,7 +112,7 @@ func negativeCases() []cellCase {
 			r.alloc(rootAddr, long, 90000, addrB, 0)
 			r.fail(2)
 		}},
-		{"another name is looked up beneath, and the dentry of the path's killed", Negative, []Why{NoDoubt}, func(r *tape) {
+		{"another name is looked up beneath, and the dentry of the path's killed", Negative, []*Reason{nil}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.allocOnly("f", 0, addrA)
@@ -121,20 +121,20 @@ func negativeCases() []cellCase {
 			r.kill(addrA, rootAddr, "f")
 			r.fail(2)
 		}},
-		{"where case is folded, the dentry of another spelling", Negative, []Why{OtherName}, func(r *tape) {
+		{"where case is folded, the dentry of another spelling", Negative, []*Reason{OtherName}, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
 			r.open("F")
 			r.folded("F", "f", addrA, 0)
 			r.fail(2)
 		}},
-		{"a lookup found it, and its inode could not be read", Negative, []Why{InodeUnread}, func(r *tape) {
+		{"a lookup found it, and its inode could not be read", Negative, []*Reason{InodeUnread}, func(r *tape) {
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrA, 0) })
 			r.open("f")
 			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactInodeUnknown })
 			r.rcu(rootAddr, "f", 0, addrA, 0)
 			r.fail(2)
 		}},
-		{"inserted, and its inode could not be read", Negative, []Why{InodeUnread}, func(r *tape) {
+		{"inserted, and its inode could not be read", Negative, []*Reason{InodeUnread}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.allocOnly("f", 0, addrA)
@@ -142,29 +142,29 @@ func negativeCases() []cellCase {
 			r.on(schema.RoleInsert, schema.Exit, addrA, rootAddr, 0, "f")
 			r.fail(2)
 		}},
-		{"a dentry of the name was allocated beside the path", Negative, []Why{WhichDentry}, func(r *tape) {
+		{"a dentry of the name was allocated beside the path", Negative, []*Reason{WhichDentry}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.alloc(rootAddr, "f", 90000, addrA, 0)
 			r.fail(2)
 		}},
-		missing("dropped", NoDoubt, func(r *tape) { r.on(schema.RoleDrop, schema.Enter, addrB, rootAddr, 0, "f") }),
+		missing("dropped", nil, func(r *tape) { r.on(schema.RoleDrop, schema.Enter, addrB, rootAddr, 0, "f") }),
 		missing("given an inode", GotInode, func(r *tape) { r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f") }),
 		missing("found with an inode", HasInode, func(r *tape) {
 			r.elsewhere(func() { r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f") })
 			r.rcu(rootAddr, "f", 0, addrB, 9)
 		}),
-		{"no dentry for it", Negative, []Why{NoDoubt}, func(r *tape) {
+		{"no dentry for it", Negative, []*Reason{nil}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.fail(2)
 		}},
-		{"older than the recording", Negative, []Why{NoDoubt}, func(r *tape) {
+		{"older than the recording", Negative, []*Reason{nil}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrB, 0)
 			r.fail(2)
 		}},
-		{"more events than are looked at, and a name missing", Negative, []Why{TooManyEvents}, func(r *tape) {
+		{"more events than are looked at, and a name missing", Negative, []*Reason{TooManyEvents}, func(r *tape) {
 			r.open("d/f")
 			for range maxWalkSteps {
 				r.rcu(rootAddr, "d", 0, addrA, 5)
@@ -172,7 +172,7 @@ func negativeCases() []cellCase {
 			r.rcu(addrA, "f", 2, 0, 0)
 			r.fail(2)
 		}},
-		{"another task's dentry of the name was faster", Negative, []Why{Overtaken}, func(r *tape) {
+		{"another task's dentry of the name was faster", Negative, []*Reason{Overtaken}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrC, 0) })
@@ -180,13 +180,13 @@ func negativeCases() []cellCase {
 			r.kill(addrB, rootAddr, "f")
 			r.fail(2)
 		}},
-		{"never inserted", Negative, []Why{NoDoubt}, func(r *tape) {
+		{"never inserted", Negative, []*Reason{nil}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.allocOnly("f", 0, addrB)
 			r.fail(2)
 		}},
-		{"inserted with an inode", Negative, []Why{InsertedPositive}, func(r *tape) {
+		{"inserted with an inode", Negative, []*Reason{InsertedPositive}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.alloc(rootAddr, "f", 0, addrB, 9)

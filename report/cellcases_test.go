@@ -16,77 +16,77 @@ func cellCases() []cellCase {
 
 func keyCases() []cellCase {
 	return []cellCase{
-		{"a component is looked up under the one before", Key, []Why{NoDoubt}, func(r *tape) {
+		{"a component is looked up under the one before", Key, []*Reason{nil}, func(r *tape) {
 			r.open("d/f")
 			r.rcu(rootAddr, "d", 0, addrA, 5)
 			r.rcu(addrA, "f", 2, addrB, 6)
 			r.opened(addrB, addrA, 6, "f")
 		}},
-		{"the path could not be read whole", Key, []Why{CutName}, func(r *tape) {
+		{"the path could not be read whole", Key, []*Reason{CutName}, func(r *tape) {
 			r.change(func(e *schema.Event) { e.NameLen = 9000 })
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrB, 6)
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"more events than are looked at", Key, []Why{TooManyEvents}, func(r *tape) {
+		{"more events than are looked at", Key, []*Reason{TooManyEvents}, func(r *tape) {
 			r.open("f")
 			for range maxWalkSteps {
 				r.rcu(rootAddr, "f", 0, addrB, 6)
 			}
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"a directory came to nothing", Key, []Why{NoResult}, func(r *tape) {
+		{"a directory came to nothing", Key, []*Reason{NoResult}, func(r *tape) {
 			r.open("d/f")
 			r.rcu(rootAddr, "d", 0, 0, 0)
 			r.rcu(addrA, "f", 2, addrB, 6)
 			r.opened(addrB, addrA, 6, "f")
 		}},
-		{"a component was passed over", Key, []Why{NotLookedUp}, func(r *tape) {
+		{"a component was passed over", Key, []*Reason{NotLookedUp}, func(r *tape) {
 			r.open("d/e/f")
 			r.rcu(rootAddr, "d", 0, addrA, 5)
 			r.rcu(addrA, "f", 4, addrB, 6)
 			r.opened(addrB, addrA, 6, "f")
 		}},
-		{"allocated and never looked up", Key, []Why{AllocOnly}, func(r *tape) {
+		{"allocated and never looked up", Key, []*Reason{AllocOnly}, func(r *tape) {
 			r.open("f")
 			r.alloc(rootAddr, "f", 0, addrB, 6)
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"looked up under two dentries", Key, []Why{TwoParents}, func(r *tape) {
+		{"looked up under two dentries", Key, []*Reason{TwoParents}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.look(schema.RoleLookup, addrC, "f", 0, addrB, 6)
 			r.opened(addrB, addrC, 6, "f")
 		}},
-		{"a name outside the path", Key, []Why{NoDoubt}, func(r *tape) {
+		{"a name outside the path", Key, []*Reason{nil}, func(r *tape) {
 			r.open("l")
 			r.rcu(rootAddr, "l", 0, addrA, 5)
 			r.rcu(rootAddr, "f", 90000, addrB, 6)
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"the directory was killed on the way", Key, []Why{KilledOnTheWay}, func(r *tape) {
+		{"the directory was killed on the way", Key, []*Reason{KilledOnTheWay}, func(r *tape) {
 			r.open("d/f")
 			r.rcu(rootAddr, "d", 0, addrA, 5)
 			r.elsewhere(func() { r.kill(addrA, rootAddr, "d") })
 			r.rcu(addrA, "f", 2, addrB, 6)
 			r.opened(addrB, addrA, 6, "f")
 		}},
-		{"the directory's address was handed out on the way", Key, []Why{MissedEnd}, func(r *tape) {
+		{"the directory's address was handed out on the way", Key, []*Reason{MissedEnd}, func(r *tape) {
 			r.open("d/f")
 			r.rcu(rootAddr, "d", 0, addrA, 5)
 			r.elsewhere(func() { r.alloc(rootAddr, "zzz", 90000, addrA, 5) })
 			r.rcu(addrA, "f", 2, addrB, 6)
 			r.opened(addrB, addrA, 6, "f")
 		}},
-		{"the filesystem had a dentry already", Key, []Why{Replaced}, func(r *tape) {
+		{"the filesystem had a dentry already", Key, []*Reason{Replaced}, func(r *tape) {
 			r.open("d/f")
 			r.rcu(rootAddr, "d", 0, 0, 0)
 			r.allocOnly("d", 0, addrA)
 			r.rcu(addrC, "f", 2, addrB, 6)
 			r.opened(addrB, addrC, 6, "f")
 		}},
-		{"another thread was faster at the directory", Key, []Why{Replaced}, func(r *tape) { r.racingAbove() }},
-		{"the next component is under another dentry", Key, []Why{OtherParent}, func(r *tape) {
+		{"another thread was faster at the directory", Key, []*Reason{Replaced}, func(r *tape) { r.racingAbove() }},
+		{"the next component is under another dentry", Key, []*Reason{OtherParent}, func(r *tape) {
 			r.open("d/f")
 			r.rcu(rootAddr, "d", 0, addrA, 5)
 			r.rcu(addrC, "f", 2, addrB, 6)
@@ -97,63 +97,63 @@ func keyCases() []cellCase {
 
 func openCases() []cellCase {
 	return []cellCase{
-		{"the name is where the path has it", Prefix, []Why{NoDoubt}, func(r *tape) {
+		{"the name is where the path has it", Prefix, []*Reason{nil}, func(r *tape) {
 			r.open("/tmp/f")
 			r.rcu(rootAddr, "f", 5, addrB, 6)
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"the name is cut", Prefix, []Why{CutName}, func(r *tape) {
+		{"the name is cut", Prefix, []*Reason{CutName}, func(r *tape) {
 			r.open("f")
 			r.change(func(e *schema.Event) { e.Name = "" })
 			r.rcu(rootAddr, "f", 0, addrB, 6)
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"the path has another component there", Prefix, []Why{OtherComponent}, func(r *tape) {
+		{"the path has another component there", Prefix, []*Reason{OtherComponent}, func(r *tape) {
 			r.open("/tmp/f")
 			r.rcu(rootAddr, "f", 4, addrB, 6)
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"the open returned what its lookup found", Equality, []Why{NoDoubt}, func(r *tape) {
+		{"the open returned what its lookup found", Equality, []*Reason{nil}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrB, 6)
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"killed before it was returned", Equality, []Why{KilledBefore}, func(r *tape) {
+		{"killed before it was returned", Equality, []*Reason{KilledBefore}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrB, 6)
 			r.elsewhere(func() { r.kill(addrB, rootAddr, "f") })
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"a mount point", Equality, []Why{MountPoint}, func(r *tape) {
+		{"a mount point", Equality, []*Reason{MountPoint}, func(r *tape) {
 			r.open("m")
 			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactMountpoint })
 			r.rcu(rootAddr, "m", 0, addrA, 5)
 			r.opened(addrB, addrB, 2, "/")
 		}},
-		{"a mount point, and .. after it", Equality, []Why{NotShown}, func(r *tape) {
+		{"a mount point, and .. after it", Equality, []*Reason{NotShown}, func(r *tape) {
 			r.open("m/..")
 			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactMountpoint })
 			r.rcu(rootAddr, "m", 0, addrA, 5)
 			r.opened(rootAddr, rootAddr, 2, "/")
 		}},
-		{"nothing returned the dentry", Equality, []Why{NotShown}, func(r *tape) {
+		{"nothing returned the dentry", Equality, []*Reason{NotShown}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrA, 5)
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"allocated and not inserted", Equality, []Why{NotInserted}, func(r *tape) {
+		{"allocated and not inserted", Equality, []*Reason{NotInserted}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.allocOnly("f", 0, addrB)
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"negative, then with an inode", Creation, []Why{NoDoubt}, func(r *tape) {
+		{"negative, then with an inode", Creation, []*Reason{nil}, func(r *tape) {
 			r.open("f")
 			r.look(schema.RoleLookup, rootAddr, "f", 0, addrB, 0)
 			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"negative, killed, and then with an inode", Creation, []Why{AfterItsEnd}, func(r *tape) {
+		{"negative, killed, and then with an inode", Creation, []*Reason{AfterItsEnd}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.alloc(rootAddr, "f", 0, addrB, 0)
@@ -161,18 +161,18 @@ func openCases() []cellCase {
 			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f")
 			r.opened(addrB, rootAddr, 9, "f")
 		}},
-		{"never seen negative", Creation, []Why{NotNegative}, func(r *tape) {
+		{"never seen negative", Creation, []*Reason{NotNegative}, func(r *tape) {
 			r.open("f")
 			r.look(schema.RoleLookup, rootAddr, "f", 0, 0, 0)
 			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
 			r.opened(addrB, rootAddr, 6, "f")
 		}},
-		{"no file and no alloc", Absence, []Why{NoDoubt, NoDoubt}, func(r *tape) {
+		{"no file and no alloc", Absence, []*Reason{nil, nil}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrB, 0)
 			r.fail(2)
 		}},
-		{"an alloc in the open", Absence, []Why{NoDoubt}, func(r *tape) {
+		{"an alloc in the open", Absence, []*Reason{nil}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.alloc(rootAddr, "f", 0, addrB, 0)
@@ -204,20 +204,20 @@ func singleCases() []cellCase {
 	}
 	same := func(*schema.Event) {}
 	return []cellCase{
-		{"the hash is recomputed", Hash, []Why{NoDoubt}, hash(same)},
-		{"the kernel's algorithm is not known", Hash, []Why{NoNameHash}, layout(func(l *schema.Layout) { l.NameHash = 0 }, hash(same))},
-		{"the filesystem has its own hash", Hash, []Why{OwnHash}, hash(func(e *schema.Event) { e.Hash++; e.Facts |= schema.FactParentOpHash })},
-		{"a name that could not be read", Hash, []Why{CutName}, hash(func(e *schema.Event) { e.Name, e.Facts = "", schema.FactNameUnreadable })},
-		{"another hash", Hash, []Why{WrongHash}, hash(func(e *schema.Event) { e.Hash++ })},
-		{"the hash selects the bucket", Bucket, []Why{NoDoubt}, bucket(same)},
-		{"the hash table is not known", Bucket, []Why{NoHashTable}, layout(func(l *schema.Layout) { l.DentryHashtable = 0 }, bucket(same))},
-		{"another dentry before it", Bucket, []Why{NotChainHead}, bucket(func(e *schema.Event) { e.Bucket = addrB + 8 })},
-		{"another bucket", Bucket, []Why{WrongBucket}, bucket(func(e *schema.Event) { e.Bucket += 8 })},
-		{"a short name inside", Storage, []Why{NoDoubt}, storage(same)},
-		{"the size is not known", Storage, []Why{NoInlineSize}, layout(func(l *schema.Layout) { l.InlineNameSize = 0 }, storage(same))},
-		{"the address of the name is not known", Storage, []Why{NoNameAddress}, storage(func(e *schema.Event) { e.NameAddr = 0 })},
-		{"a short name outside", Storage, []Why{WrongPlace}, storage(func(e *schema.Event) { e.NameAddr += 4096 })},
-		{"a long name inside", Storage, []Why{WrongPlace}, storage(func(e *schema.Event) { e.Name, e.NameLen = strings.Repeat("x", 40), 40 })},
+		{"the hash is recomputed", Hash, []*Reason{nil}, hash(same)},
+		{"the kernel's algorithm is not known", Hash, []*Reason{NoNameHash}, layout(func(l *schema.Layout) { l.NameHash = 0 }, hash(same))},
+		{"the filesystem has its own hash", Hash, []*Reason{OwnHash}, hash(func(e *schema.Event) { e.Hash++; e.Facts |= schema.FactParentOpHash })},
+		{"a name that could not be read", Hash, []*Reason{CutName}, hash(func(e *schema.Event) { e.Name, e.Facts = "", schema.FactNameUnreadable })},
+		{"another hash", Hash, []*Reason{WrongHash}, hash(func(e *schema.Event) { e.Hash++ })},
+		{"the hash selects the bucket", Bucket, []*Reason{nil}, bucket(same)},
+		{"the hash table is not known", Bucket, []*Reason{NoHashTable}, layout(func(l *schema.Layout) { l.DentryHashtable = 0 }, bucket(same))},
+		{"another dentry before it", Bucket, []*Reason{NotChainHead}, bucket(func(e *schema.Event) { e.Bucket = addrB + 8 })},
+		{"another bucket", Bucket, []*Reason{WrongBucket}, bucket(func(e *schema.Event) { e.Bucket += 8 })},
+		{"a short name inside", Storage, []*Reason{nil}, storage(same)},
+		{"the size is not known", Storage, []*Reason{NoInlineSize}, layout(func(l *schema.Layout) { l.InlineNameSize = 0 }, storage(same))},
+		{"the address of the name is not known", Storage, []*Reason{NoNameAddress}, storage(func(e *schema.Event) { e.NameAddr = 0 })},
+		{"a short name outside", Storage, []*Reason{WrongPlace}, storage(func(e *schema.Event) { e.NameAddr += 4096 })},
+		{"a long name inside", Storage, []*Reason{WrongPlace}, storage(func(e *schema.Event) { e.Name, e.NameLen = strings.Repeat("x", 40), 40 })},
 	}
 }
 
@@ -238,7 +238,7 @@ func (r *tape) hit(name string, d, inode uint64) {
 
 func lifeCases() []cellCase {
 	return []cellCase{
-		{"killed and allocated again", Eviction, []Why{NoDoubt}, func(r *tape) {
+		{"killed and allocated again", Eviction, []*Reason{nil}, func(r *tape) {
 			r.open("/f")
 			r.rcu(rootAddr, "f", 1, addrA, 5)
 			r.opened(addrA, rootAddr, 5, "f")
@@ -248,7 +248,7 @@ func lifeCases() []cellCase {
 			r.alloc(rootAddr, "f", 1, addrB, 5)
 			r.opened(addrB, rootAddr, 5, "f")
 		}},
-		{"the directories were not watched", Eviction, []Why{OtherDirectory}, func(r *tape) {
+		{"the directories were not watched", Eviction, []*Reason{OtherDirectory}, func(r *tape) {
 			r.header.ParentsWatched = false
 			r.hit("f", addrA, 5)
 			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
@@ -257,7 +257,7 @@ func lifeCases() []cellCase {
 			r.alloc(rootAddr, "f", 0, addrB, 5)
 			r.opened(addrB, rootAddr, 5, "f")
 		}},
-		{"where case is folded, a dentry allocated for another spelling", Eviction, []Why{OtherName}, func(r *tape) {
+		{"where case is folded, a dentry allocated for another spelling", Eviction, []*Reason{OtherName}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
 			r.open("F")
@@ -268,46 +268,46 @@ func lifeCases() []cellCase {
 			r.folded("f", "F", addrB, 5)
 			r.opened(addrB, rootAddr, 5, "F")
 		}},
-		{"hit, deleted and killed", Delete, []Why{NoDoubt}, func(r *tape) {
+		{"hit, deleted and killed", Delete, []*Reason{nil}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
 		}},
-		{"hit by another task, deleted and killed", Delete, []Why{NoDoubt}, func(r *tape) {
+		{"hit by another task, deleted and killed", Delete, []*Reason{nil}, func(r *tape) {
 			r.elsewhere(func() { r.hit("f", addrA, 5) })
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.kill(addrA, rootAddr, "f")
 		}},
-		{"alive at the end, and nothing shows what d_delete left", Delete, []Why{LeftUnseen}, func(r *tape) {
+		{"alive at the end, and nothing shows what d_delete left", Delete, []*Reason{LeftUnseen}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 		}},
-		{"deleted, with an inode that cannot be read when d_delete returns", Delete, []Why{LeftUnseen}, func(r *tape) {
+		{"deleted, with an inode that cannot be read when d_delete returns", Delete, []*Reason{LeftUnseen}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactInodeUnknown })
 			r.on(schema.RoleDelete, schema.Exit, addrA, rootAddr, 0, "f")
 		}},
-		{"renamed after it was killed", Move, []Why{AfterItsEnd}, func(r *tape) {
+		{"renamed after it was killed", Move, []*Reason{AfterItsEnd}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.kill(addrA, rootAddr, "f")
 			r.move(addrA, rootAddr, 5, "f", "g")
 		}},
-		{"opened after it was killed, with the inode of another", HardLink, []Why{AfterItsEnd}, func(r *tape) {
+		{"opened after it was killed, with the inode of another", HardLink, []*Reason{AfterItsEnd}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.open("g")
 			r.rcu(rootAddr, "g", 0, addrB, 5)
 			r.elsewhere(func() { r.kill(addrB, rootAddr, "g") })
 			r.opened(addrB, rootAddr, 5, "g")
 		}},
-		{"another name", Move, []Why{NoDoubt}, func(r *tape) { r.move(addrA, rootAddr, 5, "f", "g") }},
-		{"the same name again", Move, []Why{Unmoved}, func(r *tape) { r.move(addrA, rootAddr, 5, "f", "f") }},
-		{"a new name that could not be read", Move, []Why{CutName}, func(r *tape) {
+		{"another name", Move, []*Reason{nil}, func(r *tape) { r.move(addrA, rootAddr, 5, "f", "g") }},
+		{"the same name again", Move, []*Reason{Unmoved}, func(r *tape) { r.move(addrA, rootAddr, 5, "f", "f") }},
+		{"a new name that could not be read", Move, []*Reason{CutName}, func(r *tape) {
 			r.changeExit(func(e *schema.Event) { e.Name = "" })
 			r.move(addrA, rootAddr, 5, "f", "g")
 		}},
-		{"two names, one inode", HardLink, []Why{NoDoubt}, func(r *tape) { r.hit("f", addrA, 5); r.hit("g", addrB, 5) }},
-		{"opened by its descriptor alone, and nothing shows that it is a name", HardLink, []Why{NameUnseen}, func(r *tape) {
+		{"two names, one inode", HardLink, []*Reason{nil}, func(r *tape) { r.hit("f", addrA, 5); r.hit("g", addrB, 5) }},
+		{"opened by its descriptor alone, and nothing shows that it is a name", HardLink, []*Reason{NameUnseen}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.open("/proc/self/fd/4")
 			r.opened(addrB, rootAddr, 5, "g")
@@ -336,14 +336,14 @@ func lifeCases() []cellCase {
 			r.elsewhere(func() { r.on(schema.RoleDrop, schema.Enter, addrA, rootAddr, 5, "f") })
 			r.hit("g", addrB, 5)
 		}},
-		{"the first changed places with another", HardLink, []Why{NoDoubt}, func(r *tape) {
+		{"the first changed places with another", HardLink, []*Reason{nil}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.hit("h", addrC, 7)
 			r.change(func(e *schema.Event) { e.Target, e.Facts = addrA, schema.FactExchange })
 			r.move(addrC, rootAddr, 7, "h", "f")
 			r.hit("g", addrB, 5)
 		}},
-		{"and nothing says that it did, but that it was inserted again", HardLink, []Why{NoDoubt}, func(r *tape) {
+		{"and nothing says that it did, but that it was inserted again", HardLink, []*Reason{nil}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.hit("h", addrC, 7)
 			r.change(func(e *schema.Event) { e.Target = addrA })
@@ -363,20 +363,20 @@ func lifeCases() []cellCase {
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
 			r.hit("g", addrB, 5)
 		}},
-		{"the first one's address was handed out again", HardLink, []Why{MissedEnd}, func(r *tape) {
+		{"the first one's address was handed out again", HardLink, []*Reason{MissedEnd}, func(r *tape) {
 			r.hit("f", addrA, 5)
 			r.alloc(rootAddr, "zzz", 90000, addrA, 7)
 			r.hit("g", addrB, 5)
 		}},
-		{"one of two allocs is killed", Race, []Why{NoDoubt}, func(r *tape) {
+		{"one of two allocs is killed", Race, []*Reason{nil}, func(r *tape) {
 			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() {})
 		}},
-		{"one of two allocs of a directory is killed", Race, []Why{NoDoubt}, func(r *tape) { r.racingAbove() }},
-		{"the other alloc was not recorded", Race, []Why{WinnerUnknown}, func(r *tape) { r.racing(func() {}, func() {}) }},
-		{"the other one's address was handed out again", Race, []Why{MissedEnd}, func(r *tape) {
+		{"one of two allocs of a directory is killed", Race, []*Reason{nil}, func(r *tape) { r.racingAbove() }},
+		{"the other alloc was not recorded", Race, []*Reason{WinnerUnknown}, func(r *tape) { r.racing(func() {}, func() {}) }},
+		{"the other one's address was handed out again", Race, []*Reason{MissedEnd}, func(r *tape) {
 			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() { r.alloc(rootAddr, "zzz", 90000, addrE, 8) })
 		}},
-		{"a rename gave the other one the name", Race, []Why{Renamed}, func(r *tape) {
+		{"a rename gave the other one the name", Race, []*Reason{Renamed}, func(r *tape) {
 			r.racing(func() {
 				r.alloc(rootAddr, "g", 90000, addrE, 7)
 				r.move(addrE, rootAddr, 7, "g", "f")

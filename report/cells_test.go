@@ -13,27 +13,28 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// cell is one way a claim can come out: a kind and the reason against it, NoDoubt
+// cell is one way a claim can come out: a kind and the reason against it, nil
 // for proven.
 type cell struct {
 	kind Kind
-	why  Why
+	why  *Reason
 }
 
 func (c cell) String() string {
-	return fmt.Sprintf("%s: %s %s", c.kind, c.why.Verdict(), c.why.about("…"))
+	return fmt.Sprintf("%s: %s %s", c.kind, c.why.verdict(), c.why.about(About{}, true))
 }
 
 // declared are the cells of the table: every kind proven, and every reason with its
 // kinds.
 func declared() map[cell]bool {
 	out := make(map[cell]bool)
-	for k := range kinds {
-		out[cell{k, NoDoubt}] = true
+	for _, info := range Kinds() {
+		k := info.Kind
+		out[cell{k, nil}] = true
 	}
-	for _, w := range Whys() {
-		for _, k := range w.Kinds {
-			out[cell{k, w.Why}] = true
+	for _, k := range Kinds() {
+		for _, why := range k.Reasons {
+			out[cell{k.Kind, why}] = true
 		}
 	}
 	return out
@@ -43,13 +44,13 @@ func declared() map[cell]bool {
 type cellCase struct {
 	name string
 	kind Kind
-	want []Why
+	want []*Reason
 	play func(*tape)
 }
 
 // tabled plays a tape and returns the claims made of it, by kind, in order. With a
 // void run every claim has that reason.
-func tabled(t *testing.T, header func(*schema.Header), footer *schema.Footer, spoil func(*tape, []byte), play func(*tape)) map[Kind][]Why {
+func tabled(t *testing.T, header func(*schema.Header), footer *schema.Footer, spoil func(*tape, []byte), play func(*tape)) map[Kind][]*Reason {
 	t.Helper()
 	h := tracetest.Header()
 	if header != nil {
@@ -71,17 +72,17 @@ func tabled(t *testing.T, header func(*schema.Header), footer *schema.Footer, sp
 		t.Fatal(err)
 	}
 	defer in.Close()
-	got := make(map[Kind][]Why)
+	got := make(map[Kind][]*Reason)
 	f, err := Judge(in, Options{Each: func(cl *Claim) {
-		if cl.Verdict != cl.Why.Verdict() || (cl.Reason == "") != (cl.Why == NoDoubt) {
-			t.Errorf("%s is %s because of %q (%d)", cl.Kind, cl.Verdict, cl.Reason, cl.Why)
+		if cl.Verdict != cl.Why.verdict() || (cl.Reason() == "") != (cl.Why == nil) {
+			t.Errorf("%s is %s because of %q (%v)", cl.Kind, cl.Verdict, cl.Reason(), cl.Why)
 		}
 		got[cl.Kind] = append(got[cl.Kind], cl.Why)
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Void != NoDoubt {
+	if f.Void != nil {
 		for k := range got {
 			for i := range got[k] {
 				got[k][i] = f.Void
@@ -148,13 +149,13 @@ func TestEveryKindIsDoubtedByItsRecording(t *testing.T) {
 	alone := func(r *tape) { r.flush(); r.lose(schema.RoleFree, 1, 2); r.flush() } // a loss in a frame of its own
 	spoil := func(r *tape, b []byte) { b[(r.frames[0]+r.frames[1])/2] ^= 0xff }
 	for _, tt := range []struct {
-		why           Why
+		why           *Reason
 		header        func(*schema.Header)
 		before, after func(*tape)
 		footer        *schema.Footer
 		spoil         func(*tape, []byte)
 	}{
-		{NoDoubt, nil, all, all, end, nil},
+		{nil, nil, all, all, end, nil},
 		{NotAttached, probes(func(p *schema.Probe) { p.Attached = false }), all, all, end, nil},
 		{NotCounted, probes(func(p *schema.Probe) { p.Uncounted = true }), all, all, end, nil},
 		{FromLog, probes(func(p *schema.Probe) { p.Attach, p.Uncounted = schema.Attach_ATTACH_DMESG, true }), all, all, end, nil},
@@ -164,10 +165,11 @@ func TestEveryKindIsDoubtedByItsRecording(t *testing.T) {
 		{OtherLosses, nil, alone, all, end, spoil},
 		{DamagedFile, nil, all, func(r *tape) { r.flush(); r.kill(addrA, rootAddr, "d"); r.flush() }, nil, spoil},
 	} {
-		t.Run(fmt.Sprint(tt.why.Verdict(), " ", tt.why.about("…")), func(t *testing.T) {
+		t.Run(fmt.Sprint(tt.why.verdict(), " ", tt.why.about(About{}, true)), func(t *testing.T) {
 			got := tabled(t, tt.header, tt.footer, tt.spoil, func(r *tape) { tt.before(r); everyKind(r); tt.after(r) })
-			for k := range kinds {
-				want := NoDoubt
+			for _, info := range Kinds() {
+				k := info.Kind
+				var want *Reason
 				if declared()[cell{k, tt.why}] {
 					want = tt.why
 				}
@@ -205,7 +207,7 @@ func TestEveryReasonIsReached(t *testing.T) {
 			reached[cell{tt.kind, why}] = true
 		}
 	}
-	recording := []Why{NoDoubt, NotAttached, NotCounted, FromLog, EventsLost, Unwatched, Forgotten, LateLoss, OtherLosses, DamagedFile}
+	recording := []*Reason{nil, NotAttached, NotCounted, FromLog, EventsLost, Unwatched, Forgotten, LateLoss, OtherLosses, DamagedFile}
 	for c := range declared() {
 		if !reached[c] && !slices.Contains(recording, c.why) {
 			t.Errorf("no case comes to %v", c)
@@ -213,7 +215,7 @@ func TestEveryReasonIsReached(t *testing.T) {
 	}
 }
 
-func cellsOf(k Kind, list []Why) string {
+func cellsOf(k Kind, list []*Reason) string {
 	var out []string
 	for _, why := range list {
 		out = append(out, cell{k, why}.String())
@@ -221,14 +223,13 @@ func cellsOf(k Kind, list []Why) string {
 	return strings.Join(out, " | ")
 }
 
-// The table is in the order of Why, whole, and says what each reason needs to say.
-func TestReasonsAreATable(t *testing.T) {
-	for i, w := range Whys() {
-		if w.Why != Why(i+1) || w.Text == "" || len(w.Kinds) == 0 || w.Verdict == Proven || w.Unseen && w.Verdict != Unproven {
-			t.Errorf("row %d: %+v", i+1, w)
+// Every reason says what it needs to say.
+func TestReasonsAreWhole(t *testing.T) {
+	for _, k := range Kinds() {
+		for _, r := range k.Reasons {
+			if r.Text == "" || r.Verdict == Proven || r.Unseen && r.Verdict != Unproven {
+				t.Errorf("%s: %+v", k.Name, r)
+			}
 		}
-	}
-	if n := len(Whys()); n != int(whys)-1 {
-		t.Errorf("%d rows for %d reasons", n, whys-1)
 	}
 }

@@ -64,7 +64,7 @@ func (f *Findings) Verdicts() Verdicts {
 	v.Programs = append(v.Programs, ProgramVerdict{"", f.Tally.byName()})
 	for i := range f.Doubts {
 		cl, doubt := &f.Doubts[i].Claim, &f.Doubts[i]
-		d := DoubtVerdict{Verdict: cl.Verdict.String(), Kind: f.doubted(cl), Subjects: doubt.Subjects, Others: doubt.Others, Reason: cl.Reason, Count: doubt.Count}
+		d := DoubtVerdict{Verdict: cl.Verdict.String(), Kind: f.doubted(cl), Subjects: doubt.Subjects, Others: doubt.Others, Reason: doubt.Reason(), Count: doubt.Count}
 		for _, t := range cl.Terms {
 			d.Events = append(d.Events, t.Event)
 		}

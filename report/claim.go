@@ -2,71 +2,7 @@
 
 package report
 
-import (
-	"github.com/dtrec/dtrec/replay"
-	"github.com/dtrec/dtrec/schema"
-)
-
-// Kind is what a claim is about.
-type Kind uint8
-
-// The kinds of claim, in the order they are printed.
-const (
-	Key Kind = iota
-	Prefix
-	Equality
-	Storage
-	Hash
-	Bucket
-	Negative
-	Creation
-	Absence
-	Eviction
-	Delete
-	Move
-	HardLink
-	Race
-	kinds
-)
-
-// KindInfo is one row of the table of claims.
-type KindInfo struct {
-	Kind  Kind
-	Name  string
-	Says  string       // what a proven claim of the kind says
-	Needs replay.Roles // without one of these it cannot be proven
-	Some  replay.Roles // without one of these some of them cannot be proven
-}
-
-// Kinds lists every kind of claim and the roles it stands on.
-func Kinds() []KindInfo {
-	const (
-		open, alloc, insert = schema.RoleOpen, schema.RoleAlloc, schema.RoleInsert
-		lookup, rcu, chain  = schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain
-		remove, kill, move  = schema.RoleDelete, schema.RoleKill, schema.RoleMove
-	)
-	roles := replay.RolesOf
-	return []KindInfo{
-		{Key, "key", "the components looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped", roles(open, lookup, chain, rcu, alloc, insert, kill), 0},
-		{Prefix, "prefix", "name pointer − path pointer = length of the path before the component", roles(open, rcu, alloc), 0},
-		{Equality, "equality", "alloc, insert, lookup and open name one dentry, and it did not end in between", roles(open, lookup, rcu, alloc, insert, kill), 0},
-		{Storage, "storage", "a name lies inside its dentry exactly when it fits", roles(alloc), 0},
-		{Hash, "hash", "the hash recomputed from parent address and name is the kernel's", 0, roles(lookup, chain, rcu, insert, move)},
-		{Bucket, "bucket", "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift", roles(insert), 0},
-		{Negative, "negative", "a missing name has a dentry without inode, kept or not when the open returned, or did not enter the cache", roles(open, lookup, chain, rcu, alloc, insert, schema.RoleInstantiate, schema.RoleDrop, kill, move), 0},
-		{Creation, "creation", "a dentry without inode got one in the open that returned it", roles(open, alloc, schema.RoleInstantiate, kill), 0},
-		{Absence, "absence", "no file was opened; nothing was allocated inside the open", roles(open), roles(alloc)},
-		{Eviction, "eviction", "a dentry that was cached was killed, and another one allocated for the same path", roles(open, lookup, rcu, alloc, insert, remove, schema.RoleDrop, kill, move), roles(schema.RoleEvict)},
-		{Delete, "delete", "what became of a dentry after d_delete: killed, left without inode, or out of the hash table because somebody held it", roles(schema.RoleInstantiate, remove, kill), 0},
-		{Move, "move", "one dentry got another name or parent, and displaced another or changed places with it", roles(alloc, insert, kill, move), 0},
-		{HardLink, "hard link", "two names in the hash table at once have one inode", roles(open, remove, schema.RoleDrop, kill, move), 0},
-		{Race, "race", "of two dentries allocated for one name one was inserted, the other killed without", roles(open, alloc, insert, kill, move), 0},
-	}
-}
-
-var kindTable = Kinds()
-
-func (k Kind) String() string { return kindTable[k].Name }
+import "github.com/dtrec/dtrec/replay"
 
 // Verdict is what the events allow to say of a claim.
 type Verdict uint8
@@ -94,12 +30,11 @@ type Term struct {
 type Claim struct {
 	Kind    Kind
 	Verdict Verdict
-	Why     Why    // why unproven or refuted
-	About   string // what the reason is about, a name or roles; empty for none, and for an event
-	Reason  string // the same in words; empty when proven
-	Subject string // the path, or the name of the dentry
-	Object  Ref    // the dentry it is about; Seq 0: none
-	Other   Ref    // eviction: the dentry before; hard link: the other one; race: the one that lost
+	Why     *Reason // why unproven or refuted; nil when proven
+	About   About   // what the reason is about
+	Subject string  // the path, or the name of the dentry
+	Object  Ref     // the dentry it is about; Seq 0: none
+	Other   Ref     // eviction: the dentry before; hard link: the other one; race: the one that lost
 	Terms   []Term
 	Left    Term       // subtraction: Left.Value - Right.Value = Result
 	Right   Term       // zero Label: no subtraction
@@ -138,7 +73,7 @@ func ref(d *replay.Object) Ref {
 }
 
 // Tally counts verdicts by kind of claim.
-type Tally [kinds][verdicts]uint64
+type Tally [maxKinds][verdicts]uint64
 
 func (t *Tally) add(k Kind, v Verdict) { t[k][v]++ }
 

@@ -216,7 +216,7 @@ func TestVerdicts(t *testing.T) {
 			s.Open(true, "f")
 		}, map[Kind]string{Eviction: "0/0/1", Equality: "2/0/0"}, "events lost in the window"},
 		{"loss told too late", func(s *scene) { s.Open(true, "f"); s.lose(0, 1, 2) },
-			map[Kind]string{Equality: "0/0/1", Hash: "0/0/4", Prefix: "0/0/1"}, LateLoss.about("")},
+			map[Kind]string{Equality: "0/0/1", Hash: "0/0/4", Prefix: "0/0/1"}, LateLoss.Text},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -228,7 +228,7 @@ func TestVerdicts(t *testing.T) {
 			}
 			reason := ""
 			for _, d := range f.Doubts {
-				if reason += d.Claim.Reason + "; "; d.Claim.Verdict == Proven {
+				if reason += d.Reason() + "; "; d.Claim.Verdict == Proven {
 					t.Errorf("a proven claim among the doubts: %+v", d)
 				}
 			}

@@ -17,14 +17,16 @@ type collector struct {
 	state    *replay.State
 	layout   *schema.Layout
 	programs map[string]*Program
-	last     *Program // of the previous event that asked
-	walks    []*walk  // for reuse
-	claim    Claim    // the claim being judged
-	terms    []Term   // its operands
-	keys     []KeyRow // the same of one on a key
-	rows     []row    // scratch of the open being judged
-	links    int      // names in it that were not of its path
-	tail     row      // the last of these, if nothing of the path was looked up after it
+	last     *Program         // of the previous event that asked
+	walks    []*walk          // for reuse
+	view     view             // what a claim is being made of
+	claim    Claim            // the claim being judged
+	terms    []Term           // its operands
+	keys     []KeyRow         // the same of one on a key
+	rows     []row            // scratch of the open being judged
+	links    int              // names in it that were not of its path
+	tail     row              // the last of these, if nothing of the path was looked up after it
+	lost     []*replay.Object // scratch of an eviction
 	inodes   map[uint64]sight
 	births   births
 	latest   uint64 // the last event
@@ -42,7 +44,10 @@ type collector struct {
 
 	miscounted bool // the footer is wrong about how many events there are
 
-	each   func(*Claim)  // told of every claim; may be nil
+	each  func(*Claim)                                  // told of every claim; may be nil
+	opens []*kind                                       // kinds that look at an open that has ended
+	looks [schema.RoleCall + 1][schema.Exit + 1][]*kind // kinds that look at an event
+
 	follow func(*Moment) // told of every record; may be nil
 	moment Moment        // the one it was told of last
 }
@@ -88,6 +93,13 @@ func newCollector(h *schema.Header) *collector {
 			}
 		}
 	}
+	for _, k := range table {
+		if k != nil && k.open != nil {
+			c.opens = append(c.opens, k)
+		}
+	}
+	c.view.collector = c
+	c.looks = looking()
 	c.state.GivenUp = c.givenUp
 	c.attached |= c.logged // a log has what it has
 	return c
@@ -96,7 +108,8 @@ func newCollector(h *schema.Header) *collector {
 // event applies one event.
 //
 //  1. The state says where it stands and of which dentry it is.
-//  2. What can be judged from the event alone is judged: hash, bucket, storage.
+//  2. The kinds of claim that look at events of its role do, and judge what can be
+//     judged from the event alone.
 //  3. It joins the open around it; the exit of that open is judged as a whole.
 //  4. What happens outside any open is kept for the program's section.
 func (c *collector) event(e *schema.Event) *replay.Step {
@@ -111,10 +124,7 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 	if e.Role == schema.RoleOpen && e.Phase == schema.Enter {
 		c.program(e).Opens++
 	}
-	c.alone(s)
-	if s.Object != nil {
-		c.life(s)
-	}
+	c.look(s)
 	if s.Open != nil && s.Call == s.Open && s.Open.Outer != nil {
 		if w, ok := s.Open.Outer.Tag.(*walk); ok {
 			w.nests = true
@@ -131,13 +141,26 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 		if w, ok := s.Within.Tag.(*walk); ok {
 			w.add(s, c.roomForSteps())
 			if s.Call == s.Within {
-				c.judge(w)
+				c.ended(w)
 				c.recycle(w)
 				s.Within.Tag = nil
 			}
 		}
 	}
 	return s
+}
+
+// look shows the event to the kinds of claim that look at its role.
+func (c *collector) look(s *replay.Step) {
+	e := s.Event
+	if !c.f.labels.known(e.Role, e.Phase) {
+		return
+	}
+	v := &c.view
+	v.step = s
+	for _, v.kind = range c.looks[e.Role][e.Phase] {
+		v.kind.event(v)
+	}
 }
 
 func (c *collector) damage(d *schema.Damage) {
@@ -261,16 +284,15 @@ func (c *collector) finish() {
 }
 
 // void takes back every verdict.
-func (f *Findings) void(why Why) {
-	reason := why.about("")
+func (f *Findings) void(why *Reason) {
 	f.Void, f.Kept = why, 0
 	f.Tally.void()
-	f.examples = [kinds]Example{}
-	f.Doubts = []Doubt{{Claim: Claim{Why: why, Reason: reason}, Count: f.Tally.Total(Unproven), Subjects: []string{"every path"}}}
+	f.examples = [maxKinds]Example{}
+	f.Doubts = []Doubt{{Claim: Claim{Why: why}, Count: f.Tally.Total(Unproven), Subjects: []string{"every path"}}}
 	take := func(claims []Claim) {
 		for i := range claims {
 			if claims[i].Verdict != Unproven {
-				claims[i].Verdict, claims[i].Why, claims[i].Reason = Unproven, why, reason
+				claims[i].Verdict, claims[i].Why, claims[i].About = Unproven, why, About{}
 			}
 		}
 	}
@@ -285,7 +307,7 @@ func (f *Findings) void(why Why) {
 
 // doubted is the kind of a claim in doubt; where nothing can be proven it is every one.
 func (f *Findings) doubted(cl *Claim) string {
-	if f.Void != NoDoubt {
+	if f.Void != nil {
 		return "every claim"
 	}
 	return cl.Kind.String()

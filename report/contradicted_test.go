@@ -16,7 +16,7 @@ import (
 // other; in each it is another event, or another thing that it shows.
 func contradictedCases() []cellCase {
 	at := func(k Kind, name string, play func(*tape)) cellCase {
-		return cellCase{name, k, []Why{Contradicted}, play}
+		return cellCase{name, k, []*Reason{Contradicted}, play}
 	}
 	return []cellCase{
 		at(Key, "a directory was inserted twice", func(r *tape) {
@@ -231,7 +231,7 @@ func TestContradictions(t *testing.T) {
 			var got []string
 			for _, d := range f.Doubts {
 				if d.Claim.Kind == Equality {
-					got = append(got, d.Claim.Reason)
+					got = append(got, d.Reason())
 				}
 			}
 			if tt.want == "" {
@@ -260,7 +260,7 @@ func TestTracesThatContradictThemselves(t *testing.T) {
 		}
 		var got []string
 		for _, d := range collect(t, b).Doubts {
-			got = append(got, d.Claim.Kind.String()+": "+d.Claim.Reason)
+			got = append(got, d.Claim.Kind.String()+": "+d.Reason())
 		}
 		if !slices.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
@@ -273,7 +273,7 @@ func TestNoRecordingContradictsItself(t *testing.T) {
 	for name, m := range wholeTraces(t) {
 		if _, err := Judge(m, Options{Each: func(cl *Claim) {
 			if cl.Why == Contradicted {
-				t.Errorf("%s: %s of %q: %s", name, cl.Kind, cl.Subject, cl.Reason)
+				t.Errorf("%s: %s of %q: %s", name, cl.Kind, cl.Subject, cl.Reason())
 			}
 		}}); err != nil {
 			t.Fatal(err)

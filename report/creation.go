@@ -5,33 +5,52 @@ package report
 import (
 	"fmt"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
-// creation: the dentry that the open returned had no inode before this open gave it
-// one.
-func (c *collector) creation(p *Program, it *Item, w *walk) {
-	exit := w.exit()
-	d := w.steps[len(w.steps)-1].obj
-	at := w.instantiated()
-	if d == nil || at < 0 {
-		return
-	}
-	got := &w.steps[at].ev
-	cl := c.begin(Creation, w.enter().Name, w.enter().Time, exit.Time)
-	cl.Object = ref(d)
-	cl.alive(d)
-	cl.before(d, exit.ID)
-	if bare := w.bare(at); bare == nil {
-		cl.doubt(NotNegative, "")
-	} else {
-		c.term(c.label(bare.Role, bare.Phase), d.Addr, bare.ID, bare.Comm)
-		cl.Note = fmt.Sprintf("no inode at #%d, inode %#x at #%d", bare.ID, got.Inode, got.ID)
-	}
-	c.term(c.label(got.Role, got.Phase), d.Addr, got.ID, got.Comm)
-	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Dentry, exit.ID, exit.Comm)
-	c.emit(p, it, cl)
-}
+const Creation Kind = 7
+
+var _ = register(kind{
+	number: Creation,
+	name:   "creation",
+	says:   "a dentry without inode got one in the open that returned it",
+	open: func(v *view) {
+		d, at := v.w.steps[len(v.w.steps)-1].obj, v.w.instantiated()
+		if v.exit.Errno() != 0 || d == nil || at < 0 {
+			return
+		}
+		v.one, v.at = d, whole(v.enter.Time, v.exit.Time)
+		v.found, v.before = &v.w.steps[at], v.w.bare(at)
+		v.judge()
+	},
+	shows: []operand{
+		{term: func(v *view) (Term, bool) {
+			if v.before == nil {
+				return Term{}, false
+			}
+			t := v.shown(&v.before.ev)
+			t.Value = v.one.Addr
+			return t, true
+		}},
+		{replay.RolesOf(schema.RoleInstantiate), func(v *view) (Term, bool) { return v.shown(&v.found.ev), true }},
+		{replay.RolesOf(schema.RoleOpen), openReturned},
+	},
+	fails: []test{
+		unfollowedLive(one), afterItsEnd(one),
+		when(NotNegative, func(v *view) bool { return v.before == nil }, schema.RoleAlloc),
+	},
+	fill: func(v *view, cl *Claim) {
+		if v.before != nil {
+			cl.Note = fmt.Sprintf("no inode at #%d, inode %#x at #%d", v.before.ev.ID, v.found.ev.Inode, v.found.ev.ID)
+		}
+	},
+	tell: func(cl *Claim, _ func(string) string) string {
+		return fmt.Sprintf("%s is one dentry, without inode and then with one: %s", cl.Object, equals(cl.Terms, false))
+	},
+})
+
+var NotNegative = &Reason{Unproven, "nothing shows it without inode before", false}
 
 // instantiated returns the step that gave the dentry an inode which the open
 // returned; -1 where there is none.
@@ -47,14 +66,14 @@ func (w *walk) instantiated() int {
 
 // bare returns the last event of the open before step n that showed that step's
 // dentry without inode; nil where none did.
-func (w *walk) bare(n int) *schema.Event {
+func (w *walk) bare(n int) *walkStep {
 	for i := n - 1; i > 0; i-- {
 		s := &w.steps[i]
 		if s.obj == w.steps[n].obj && s.obj != nil && s.ev.Columns.Has(schema.ColumnDentry) {
 			if s.ev.Inode != 0 || s.ev.Facts&schema.FactInodeUnknown != 0 {
 				return nil
 			}
-			return &s.ev
+			return s
 		}
 	}
 	return nil

@@ -11,6 +11,61 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
+const Delete Kind = 10
+
+var _ = register(kind{
+	number: Delete,
+	name:   "delete",
+	says:   "what became of a dentry after d_delete: killed, left without inode, or out of the hash table because somebody held it",
+	enters: allRoles,
+	exits:  allRoles,
+	event:  (*view).deletes,
+	across: true,
+	needs:  replay.RolesOf(schema.RoleInstantiate), // which would undo it
+	shows: []operand{
+		{term: func(v *view) (Term, bool) {
+			if x := v.deletion; x.hit != 0 {
+				return Term{v.label(x.role, schema.Exit), v.one.Addr, x.hit, ""}, true
+			}
+			return v.birth(v.one)
+		}},
+		{replay.RolesOf(schema.RoleDelete), func(v *view) (Term, bool) {
+			return Term{v.label(schema.RoleDelete, schema.Enter), v.one.Addr, v.deletion.at, v.deletion.comm}, true
+		}},
+		{term: func(v *view) (Term, bool) {
+			x := v.deletion
+			return Term{v.label(schema.RoleDelete, schema.Exit), v.one.Addr, x.exit, x.comm}, x.exit != 0
+		}},
+		{replay.RolesOf(schema.RoleKill), func(v *view) (Term, bool) {
+			t, ok := v.kill(v.one)
+			t.Comm = taleOf(v.one).killer.comm
+			return t, ok && v.what == ""
+		}},
+	},
+	fails: []test{
+		unfollowed(one), maybeKilled(one),
+		when(LeftUnseen, func(v *view) bool { return v.what == "" && v.one.Killed == 0 && v.deletion.left == 0 }),
+	},
+	fill: func(v *view, cl *Claim) {
+		switch cl.Note = v.deletion.says(); {
+		case v.what != "":
+			cl.note(v.what)
+		case v.one.Killed != 0:
+			cl.note(fmt.Sprintf("killed at #%d", v.one.Killed))
+		case v.deletion.left != 0:
+			cl.note(fmt.Sprintf("alive at #%d, the last event", v.latest))
+		}
+	},
+	tell: func(cl *Claim, _ func(string) string) string {
+		return fmt.Sprintf("%s is one dentry: %s", cl.Object, equals(cl.Terms, true))
+	},
+	lesson: func(cl *Claim, _ *Item) string {
+		return fmt.Sprintf("%s was %s when it was deleted: %s", code(cl.Subject), cl.Object, cl.Note)
+	},
+})
+
+var LeftUnseen = &Reason{Unproven, "what d_delete left was not recorded", false}
+
 // deletion is a d_delete whose consequence is not told yet.
 type deletion struct {
 	by   *Program
@@ -26,60 +81,27 @@ type deletion struct {
 	unhashed bool   // that is a dentry with its inode, out of the hash table
 }
 
-// killer is who killed a dentry.
-type killer struct {
-	comm   string
-	pid    uint32
-	inside bool // an open
-}
-
-// life follows a dentry to its deletion and what becomes of it, and to its kill; one that
+// followed follows a dentry to its deletion and what becomes of it, and to its kill; one that
 // is not certain waits for the memory to be given back.
-func (c *collector) life(s *replay.Step) {
-	e, d := s.Event, s.Object
-	if e.Role == schema.RoleKill || e.Role == schema.RoleFree {
-		c.forget(d)
-	}
-	t, told := d.Tag.(*tale)
-	if told && t.deletion != nil {
-		t.deletion.see(s)
-	}
-	switch {
-	case e.Role == schema.RoleMove:
-		c.move(s)
-	case e.Role == schema.RoleAlloc && e.Phase == schema.Exit:
-		c.births.add(s)
-	case e.Role == schema.RoleDelete && e.Phase == schema.Enter:
-		t = taleOf(d)
-		c.deleted(d, t, e, "deleted again at #%d")
-		t.deletion = &deletion{by: c.program(e), name: e.Name, comm: e.Comm, tid: e.TID, at: e.ID, hit: d.Hit, role: d.HitRole}
-	case !told:
-	case isLookup(e.Role):
-		if t.equal != nil && e.Role != schema.RoleLookupChain {
-			c.later(s, t)
-		}
-	case e.Role == schema.RoleInstantiate:
-		c.deleted(d, t, e, "given an inode again at #%d")
-	case e.Role == schema.RoleKill && d.Killed == e.ID:
-		if t.killer = (killer{e.Comm, e.PID, s.Open != nil}); d.Ended() {
-			c.deleted(d, t, e, "")
-		}
-	case e.Role == schema.RoleFree:
-		c.deleted(d, t, e, "")
-	}
-}
-
-// later lengthens the equality claim of an open by the next lookup of the same
-// program, outside that open, that returns the dentry.
-func (c *collector) later(s *replay.Step, t *tale) {
-	e, d, cl := s.Event, s.Object, &t.equal.Claims[t.claim]
-	last := cl.Terms[len(cl.Terms)-1]
-	t.equal = nil
-	if e.Comm != last.Comm || d.Killed != 0 || !followed(d) {
+func (v *view) deletes() {
+	e, d := v.step.Event, v.step.Object
+	if d == nil {
 		return
 	}
-	if _, hit := c.state.Losses.Touched(d.FirstAt, e.Time, kindTable[Equality].Needs|lives); !hit {
-		cl.Terms = append(cl.Terms, Term{"later " + c.label(e.Role, schema.Exit), e.Dentry, e.ID, e.Comm})
+	t, told := d.Tag.(*tale)
+	pending := told && t.deletion != nil
+	if pending {
+		t.deletion.see(v.step)
+	}
+	switch {
+	case e.Role == schema.RoleDelete && e.Phase == schema.Enter:
+		v.deleted(d, e, "deleted again at #%d")
+		taleOf(d).deletion = &deletion{by: v.program(e), name: e.Name, comm: e.Comm, tid: e.TID, at: e.ID, hit: d.Hit, role: d.HitRole}
+	case !pending:
+	case e.Role == schema.RoleInstantiate:
+		v.deleted(d, e, "given an inode again at #%d")
+	case e.Role == schema.RoleKill && d.Killed == e.ID && d.Ended(), e.Role == schema.RoleFree:
+		v.deleted(d, e, "")
 	}
 }
 
@@ -116,42 +138,23 @@ func (x *deletion) says() string {
 
 // deleted tells what became of a dentry after d_delete, once: that it was killed, or what
 // then says of the event e, or nil at the end of the recording.
-func (c *collector) deleted(d *replay.Object, t *tale, e *schema.Event, then string) {
-	x := t.deletion
-	if x == nil {
+func (c *collector) deleted(d *replay.Object, e *schema.Event, then string) {
+	t, told := d.Tag.(*tale)
+	if !told || t.deletion == nil {
 		return
 	}
+	x := t.deletion
 	t.deletion = nil
 	now := c.state.Now()
 	if e != nil {
 		now = e.Time
 	}
-	cl := c.begin(Delete, x.name, d.FirstAt, now)
-	cl.Object = ref(d)
-	cl.alive(d)
-	if x.hit != 0 {
-		c.term(c.label(x.role, schema.Exit), d.Addr, x.hit, "")
-	} else if d.Born != 0 {
-		c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
+	if then != "" {
+		then = fmt.Sprintf(then, e.ID)
 	}
-	c.term(c.label(schema.RoleDelete, schema.Enter), d.Addr, x.at, x.comm)
-	if x.exit != 0 {
-		c.term(c.label(schema.RoleDelete, schema.Exit), d.Addr, x.exit, x.comm)
-	}
-	cl.ended(d)
-	cl.Note = x.says()
-	switch {
-	case then != "":
-		cl.note(fmt.Sprintf(then, e.ID))
-	case d.Killed != 0:
-		c.term(c.label(schema.RoleKill, schema.Enter), d.Addr, d.Killed, t.killer.comm)
-		cl.note(fmt.Sprintf("killed at #%d", d.Killed))
-	case x.left == 0:
-		cl.doubt(LeftUnseen, "")
-	default:
-		cl.note(fmt.Sprintf("alive at #%d, the last event", c.latest))
-	}
-	c.across(x.by, cl)
+	v := &c.view
+	v.kind, v.p, v.subject, v.at, v.one, v.deletion, v.what = table[Delete], x.by, x.name, whole(d.FirstAt, now), d, x, then
+	v.judge()
 }
 
 // note adds to what else the events show.
@@ -172,6 +175,6 @@ func (c *collector) undead() {
 	})
 	slices.SortFunc(left, func(a, b *replay.Object) int { return cmp.Compare(a.Seq, b.Seq) })
 	for _, d := range left {
-		c.deleted(d, d.Tag.(*tale), nil, "")
+		c.deleted(d, nil, "")
 	}
 }

@@ -3,12 +3,77 @@
 package report
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
+
+const Eviction Kind = 9
+
+var _ = register(kind{
+	number: Eviction,
+	name:   "eviction",
+	says:   "a dentry that was cached was killed, and another one allocated for the same path",
+	open:   (*view).again,
+	enters: replay.RolesOf(schema.RoleKill),
+	exits:  replay.RolesOf(schema.RoleKill),
+	event:  (*view).killedBy,
+	needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleDelete, schema.RoleDrop,
+		schema.RoleMove), // by which it was in the cache, under this path
+	some: replay.RolesOf(schema.RoleEvict),
+	shows: []operand{
+		killed(two), allocated(one, schema.RoleAlloc),
+		{term: func(v *view) (Term, bool) {
+			return Term{v.label(schema.RoleEvict, schema.Enter), 0, v.two.Evict, ""}, v.two.Evict != 0
+		}},
+	},
+	fails: []test{
+		{[]*Reason{Unwatched, Forgotten, EventsLost, Contradicted, MaybeKilled}, replay.RolesOf(schema.RoleKill), (*view).unsure},
+		when(OtherName, func(v *view) bool { return v.two.Name != v.one.Name }),
+		when(OtherDirectory, func(v *view) bool { return v.where == unknown }),
+	},
+	fill: (*view).distance,
+	tell: func(cl *Claim, _ func(string) string) string { return cl.eviction() },
+	lesson: func(cl *Claim, it *Item) string {
+		return fmt.Sprintf("%s was killed at #%d, and %s was allocated at #%d, for %s", cl.Other, cl.Terms[0].Event, cl.Object, cl.Terms[1].Event, code(it.Path))
+	},
+})
+
+var OtherDirectory = &Reason{Unproven, "nothing shows that both names were looked up in one directory", false}
+
+// unsure: of one of the two dentries or their directories it is not known what became of it.
+func (v *view) unsure() (*Reason, About) {
+	for _, d := range v.gone {
+		if !followed(d) {
+			return lack(d)
+		}
+		if d.Killed != 0 && !d.Ended() {
+			return MaybeKilled, About{Event: d.Attempt}
+		}
+	}
+	return nil, About{}
+}
+
+// killer is who killed a dentry.
+type killer struct {
+	comm   string
+	pid    uint32
+	inside bool // an open
+}
+
+// killedBy remembers who killed a dentry that the report knows of.
+func (v *view) killedBy() {
+	s := v.step
+	if s.Object == nil || s.Object.Killed != s.Event.ID {
+		return
+	}
+	if t, told := s.Object.Tag.(*tale); told {
+		t.killer = killer{s.Event.Comm, s.Event.PID, s.Open != nil}
+	}
+}
 
 // pathState is the dentry a path of one program came to when it was last opened, and was
 // in the cache under when that open returned.
@@ -24,7 +89,8 @@ type pathState struct {
 
 // again compares the dentry of this open with that of the program's last open of the
 // same path, if both are of the whole path.
-func (c *collector) again(p *Program, it *Item, w *walk) {
+func (v *view) again() {
+	c, p, w := v.collector, v.p, v.w
 	d, path := c.cameTo(w), w.enter().Name
 	if d == nil {
 		return
@@ -37,7 +103,7 @@ func (c *collector) again(p *Program, it *Item, w *walk) {
 	now := pathState{obj: d, dir: c.directories(), pid: w.exit().PID, since: w.enter().Time, exit: w.exit().ID, bare: bare(d)}
 	if before != nil {
 		if old := before.obj; old.Killed != 0 && d.Born > old.Killed && before.cached() {
-			c.eviction(p, it, w, before, &now)
+			v.eviction(before, &now)
 		}
 	}
 	if d.Killed != 0 || out(d) != 0 || d.Born != 0 && d.Inserted == 0 { // it is not in the cache
@@ -154,43 +220,29 @@ func compare(old, d *replay.Object, gone []*replay.Object) (place, []*replay.Obj
 
 // eviction: between two opens of one path the dentry was killed and another one
 // allocated, at whatever address.
-func (c *collector) eviction(p *Program, it *Item, w *walk, before, now *pathState) {
-	where, gone := compare(before.dir, now.dir, []*replay.Object{before.obj, now.obj})
+func (v *view) eviction(before, now *pathState) {
+	where, gone := compare(before.dir, now.dir, append(v.lost[:0], before.obj, now.obj))
+	v.lost = gone
 	if where == elsewhere || now.obj.Moved != 0 {
 		return
 	}
-	old, d := before.obj, now.obj
+	v.one, v.two, v.where, v.gone = now.obj, before.obj, where, gone
 	first := min(before.since, now.since)
 	for _, o := range gone {
 		first = min(first, o.FirstAt)
 	}
-	cl := c.begin(Eviction, w.enter().Name, first, w.exit().Time)
-	cl.Object, cl.Other = ref(d), ref(old)
-	kill := c.label(schema.RoleKill, schema.Enter)
-	c.term(kill, old.Addr, old.Killed, "")
-	c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
-	if old.Evict != 0 {
-		c.term(c.label(schema.RoleEvict, schema.Enter), 0, old.Evict, "")
-	}
-	cl.Left = Term{kill, old.Addr, old.Killed, ""}
-	cl.Right = Term{c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, ""}
-	if d.Addr > old.Addr {
+	v.at = whole(first, v.exit.Time)
+	v.judge()
+}
+
+// distance is the subtraction of the two addresses, of which the lower one is on the right.
+func (v *view) distance(cl *Claim) {
+	cl.Left, cl.Right = v.terms[0], v.terms[1]
+	if v.one.Addr > v.two.Addr {
 		cl.Left, cl.Right = cl.Right, cl.Left
 	}
 	cl.Result = cl.Left.Value - cl.Right.Value
-	cl.Note = c.slots(old.Addr, d.Addr)
-	for _, o := range gone {
-		if cl.alive(o); o.Killed != 0 {
-			cl.ended(o)
-		}
-	}
-	switch {
-	case old.Name != d.Name:
-		cl.doubt(OtherName, "")
-	case where == unknown:
-		cl.doubt(OtherDirectory, "")
-	}
-	c.emit(p, it, cl)
+	cl.Note = v.slots(v.two.Addr, v.one.Addr)
 }
 
 // slots says how far two dentries lie apart in slab slots, when both lie in one page.
@@ -204,4 +256,15 @@ func (c *collector) slots(a, b uint64) string {
 	}
 	n := (max(a, b) - min(a, b)) / size
 	return strconv.FormatUint(n, 10) + " slots of " + strconv.FormatUint(size, 10) + " bytes, in one page"
+}
+
+func (cl *Claim) eviction() string {
+	kill, born := cl.Terms[0], cl.Terms[1]
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s was killed at #%d", cl.Other, kill.Event)
+	if len(cl.Terms) > 2 {
+		fmt.Fprintf(&b, " by drop_caches (%s, #%d)", cl.Terms[2].Label, cl.Terms[2].Event)
+	}
+	fmt.Fprintf(&b, ", %s was allocated at #%d: %s", cl.Object, born.Event, cl.Subtraction())
+	return b.String()
 }

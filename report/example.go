@@ -11,15 +11,8 @@ type Example struct {
 
 // rank is how much a proven claim tells; of equals the first is the example.
 func (cl *Claim) rank(terms int) int {
-	switch {
-	case cl.Kind == Negative && !cl.Kept:
-		return 0 // the paragraph is about names that stay
-	case cl.Kind == Prefix && cl.Copied && cl.Result > 1:
-		return 3
-	case cl.Kind == Prefix && cl.Copied:
-		return 2
-	case cl.Kind == Equality || cl.Kind == Negative:
-		return 1 + terms
+	if rank := table[cl.Kind].rank; rank != nil {
+		return rank(cl, terms)
 	}
 	return 1
 }

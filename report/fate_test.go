@@ -45,7 +45,7 @@ func (f *Findings) said(k Kind) (out []string) {
 		}
 		for i := range claims {
 			if cl := &claims[i]; cl.Kind == k {
-				out = append(out, cl.Verdict.String()+" "+cl.Says(code)+" "+cl.Reason)
+				out = append(out, cl.Verdict.String()+" "+cl.Says(code)+" "+cl.Reason())
 			}
 		}
 	}

@@ -29,7 +29,7 @@ type Findings struct {
 	Lost     uint64
 	Windows  []replay.Window
 	Damage   []schema.Damage
-	Void     Why // why nothing can be proven of the whole run; NoDoubt mostly
+	Void     *Reason // why nothing can be proven of the whole run; nil mostly
 	Cut      bool
 	Tally    Tally
 	Kept     uint64       // opens that left a missing name in the cache without inode, proven
@@ -40,7 +40,7 @@ type Findings struct {
 	Programs []*Program // in order of first event
 	Omitted  uint64     // programs beyond the bound
 	Endless  bool       // there are more of these than could be told apart
-	examples [kinds]Example
+	examples [maxKinds]Example
 
 	Forgotten uint64 // dentries forgotten: more were known at once than are remembered
 
@@ -49,10 +49,12 @@ type Findings struct {
 
 // Doubt is a claim that is not proven, and how many of its kind are not for the same reason.
 type Doubt struct {
-	Claim    Claim // the first of them; its reason has "…" for an event that is not the same in all
+	Claim    Claim // the first of them
 	Count    uint64
 	Subjects []string // different ones, the first of them
 	Others   bool     // there are more
+
+	several bool // the event that the reason is about is not the same in all
 }
 
 // Program is what the tasks of one name did.

@@ -3,7 +3,6 @@
 package report
 
 import (
-	"cmp"
 	"io"
 
 	"github.com/dtrec/dtrec/replay"
@@ -35,18 +34,18 @@ type Moment struct {
 type Ruling struct {
 	Kind    Kind
 	Verdict Verdict
-	Why     Why    // why unproven or refuted
-	About   string // what the reason is about; empty for none, and for an event
+	Why     *Reason // why unproven or refuted; nil when proven
+	About   string  // what the reason is about; empty for none, and for an event
 }
 
 // Reason is why the claim is unproven or refuted, in words, without the number of an
 // event; empty when proven.
-func (r *Ruling) Reason() string { return r.Why.about(cmp.Or(r.About, "…")) }
+func (r *Ruling) Reason() string { return r.Why.about(About{Text: r.About}, true) }
 
 // Unseen reports whether the claim is unproven only because of what the recording
 // lacks: a probe, a count of what it missed, events that were lost, or what happened
 // before it began.
-func (r *Ruling) Unseen() bool { return whyTable[r.Why].Unseen }
+func (r *Ruling) Unseen() bool { return r.Why != nil && r.Why.Unseen }
 
 // Judge reads a trace to its end and judges every claim it can make of it. The error is
 // the source's; what was read before it is in the Findings.

@@ -3,9 +3,47 @@
 package report
 
 import (
+	"fmt"
+
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
+
+const HardLink Kind = 12
+
+var _ = register(kind{
+	number: HardLink,
+	name:   "hard link",
+	says:   "two names in the hash table at once have one inode",
+	open:   (*view).hardLink,
+	enters: replay.RolesOf(schema.RoleKill, schema.RoleFree),
+	exits:  replay.RolesOf(schema.RoleKill, schema.RoleFree),
+	event: func(v *view) {
+		if v.step.Object != nil {
+			v.forget(v.step.Object)
+		}
+	},
+	needs: replay.RolesOf(schema.RoleDelete, schema.RoleDrop, schema.RoleMove), // after which it is no name
+	shows: []operand{
+		{replay.RolesOf(schema.RoleOpen), func(v *view) (Term, bool) {
+			return Term{v.label(schema.RoleOpen, schema.Exit), v.exit.Inode, v.seen.event, v.seen.comm}, true
+		}},
+		{replay.RolesOf(schema.RoleOpen), func(v *view) (Term, bool) {
+			return Term{v.label(schema.RoleOpen, schema.Exit), v.exit.Inode, v.exit.ID, v.exit.Comm}, true
+		}},
+	},
+	fails: []test{
+		unfollowed(two),
+		unfollowedLive(one),
+		maybeKilled(two), afterItsEnd(one),
+		when(NameUnseen, func(v *view) bool { return unseen(v.two) || unseen(v.one) }),
+	},
+	tell: func(cl *Claim, _ func(string) string) string {
+		return fmt.Sprintf("%s and %s are two names of one inode: %s", cl.Other, cl.Object, equals(cl.Terms, false))
+	},
+})
+
+var NameUnseen = &Reason{Unproven, "nothing shows both names in the hash table", false}
 
 // sight is a dentry seen with an inode at the exit of an open.
 type sight struct {
@@ -21,37 +59,28 @@ const maxInodes = 1 << 16
 // returned, and both are names: in the hash table, where no disconnected alias, no file
 // without a name and no name that another was renamed over is. While the other is alive and
 // not deleted it holds the inode, whose address cannot have been handed out again.
-func (c *collector) hardLink(p *Program, it *Item, w *walk) {
-	exit, d := w.exit(), w.steps[len(w.steps)-1].obj
-	if d == nil || exit.Inode == 0 || exit.Facts&schema.FactInodeUnknown != 0 || nameless(d) {
+func (v *view) hardLink() {
+	exit, d := v.exit, v.w.steps[len(v.w.steps)-1].obj
+	if exit.Errno() != 0 || d == nil || exit.Inode == 0 || exit.Facts&schema.FactInodeUnknown != 0 || nameless(d) {
 		return
 	}
-	other, met := c.inodes[exit.Inode]
-	if !met && len(c.inodes) >= maxInodes {
-		clear(c.inodes)
+	other, met := v.inodes[exit.Inode]
+	if !met && len(v.inodes) >= maxInodes {
+		clear(v.inodes)
 	}
-	c.inodes[exit.Inode] = sight{d, exit.ID, exit.Comm}
+	v.inodes[exit.Inode] = sight{d, exit.ID, exit.Comm}
 	o := other.obj
 	if !met || o == d || o.Parent == d.Parent && o.Name == d.Name || o.Killed != 0 || o.Freed != 0 || o.Inode != exit.Inode ||
 		o.Deleted > min(other.event, o.Positive) || nameless(o) {
 		return
 	}
-	cl := c.begin(HardLink, w.enter().Name, min(w.enter().Time, o.FirstAt), exit.Time)
-	cl.Object, cl.Other = ref(d), ref(o)
-	cl.alive(o)
-	cl.alive(d)
-	cl.ended(o)
-	cl.before(d, exit.ID)
-	for _, name := range []*replay.Object{o, d} {
-		if name.Inserted == 0 && name.Hit == 0 {
-			cl.doubt(NameUnseen, "")
-		}
-	}
-	label := c.label(schema.RoleOpen, schema.Exit)
-	c.term(label, exit.Inode, other.event, other.comm)
-	c.term(label, exit.Inode, exit.ID, exit.Comm)
-	c.emit(p, it, cl)
+	v.one, v.two, v.seen = d, o, other
+	v.at = whole(min(v.enter.Time, o.FirstAt), exit.Time)
+	v.judge()
 }
+
+// unseen reports whether no event shows the dentry in the hash table.
+func unseen(d *replay.Object) bool { return d.Inserted == 0 && d.Hit == 0 }
 
 // nameless reports whether the events show a dentry to be nobody's name: it is not in a
 // directory, or out of the hash table.

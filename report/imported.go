@@ -20,7 +20,8 @@ func (c *collector) line(s *replay.Step) {
 	e := s.Event
 	p := c.log()
 	if e.Role == schema.RoleHash {
-		c.hash(s)
+		c.view.kind, c.view.step = table[Hash], s
+		c.view.hash()
 	}
 	if e.Role == schema.RoleOpen && e.Phase == schema.Enter {
 		c.suggested(p)
@@ -81,7 +82,7 @@ func (c *collector) suggestPrefix(p *Program, it *Item, in, src *schema.Event) {
 	cl := Claim{Kind: Prefix, Verdict: Proven, Subject: in.Name, Result: off, Means: in.Name[:off], Copied: true,
 		Left:  Term{c.label(src.Role, src.Phase), src.NameAddr, src.ID, ""},
 		Right: Term{c.label(in.Role, in.Phase), in.NameAddr, in.ID, ""}}
-	cl.doubt(FromLog, "")
+	cl.doubt(FromLog, About{})
 	c.terms = append(c.terms[:0], cl.Left, cl.Right)
 	c.emit(p, it, &cl)
 }
@@ -91,7 +92,7 @@ func (c *collector) suggestPrefix(p *Program, it *Item, in, src *schema.Event) {
 // has, or the address.
 func (c *collector) suggestEquality(p *Program, it *Item, i int) {
 	cl := Claim{Kind: Equality, Verdict: Proven, Subject: it.Path}
-	cl.doubt(FromLog, "")
+	cl.doubt(FromLog, About{})
 	c.terms = c.terms[:0]
 	copied := it.Steps[i].Event.NameAddr
 	for k := i; k < len(it.Steps); k++ {

@@ -3,8 +3,6 @@
 package report
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,36 +16,100 @@ import (
 var lives = replay.RolesOf(schema.RoleAlloc, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
 	schema.RoleKill, schema.RoleFree, schema.RoleMove)
 
-// begin starts a claim of the kind whose operands lie between two times. Its
-// verdict is Proven when nothing is known against it yet: every role it needs was
-// attached, its missed hits would be known, and none was lost in the window.
-//
-// The claim is the collector's: it is good until the next one begins.
-func (c *collector) begin(k Kind, subject string, first, last uint64) *Claim {
-	return c.beginWith(k, kindTable[k].Needs, subject, span{first, first, last})
+// view is what a claim is being made of.
+type view struct {
+	*collector
+	kind *kind
+	p    *Program     // whose claim it is
+	it   *Item        // where it is shown; nil: nowhere
+	step *replay.Step // the event at hand; nil for an open
+	w    *walk        // the open
+
+	enter, exit *schema.Event // of the open, or of the call at hand
+	subject     string        // the path, or the name of the dentry
+
+	parts
+}
+
+// parts are what one claim is made of; judge clears them.
+type parts struct {
+	at       span
+	also     replay.Roles   // needed beside what the kind needs
+	one, two *replay.Object // the dentry it is about, and the other one; nil: none
+
+	// What claims of some kinds are made of besides.
+	row      *row             // negative: the component
+	form     form             // negative
+	what     string           // negative: the name; absence: of what; delete: what came later
+	found    *walkStep        // the event of the open that shows the dentry
+	before   *walkStep        // creation: the one before
+	gone     []*replay.Object // eviction
+	where    place            // eviction
+	seen     sight            // hard link
+	deletion *deletion
+	target   Target         // move
+	taken    *replay.Object // move
 }
 
 // span is where the operands of a claim lie, nanoseconds since boot: what it says of
 // opens and lookups from walk to last, of the lives of dentries from first to last.
 type span struct{ first, walk, last uint64 }
 
-// beginWith is begin for a claim that needs other roles than all of its kind do, or not
-// all of them from the first time on.
-func (c *collector) beginWith(k Kind, needs replay.Roles, subject string, at span) *Claim {
+// whole is a span of which everything is said from its first time on.
+func whole(first, last uint64) span { return span{first, first, last} }
+
+// judge makes the claim that the view is of.
+//
+//  1. It is proven if every role it needs was attached, its missed hits would be known,
+//     and none was lost in its window.
+//  2. Its operands are gathered.
+//  3. Of what speaks against it the first is the reason.
+func (v *view) judge() {
+	c, k := v.collector, v.kind
+	cl := c.begin(k, k.needs|v.also, v.subject, v.at)
+	cl.Object, cl.Other = ref(v.one), ref(v.two)
+	for i := range k.shows {
+		if t, ok := k.shows[i].term(v); ok {
+			c.terms = append(c.terms, t)
+		}
+	}
+	for i := 0; i < len(k.fails) && cl.Verdict == Proven; i++ {
+		cl.doubt(k.fails[i].fails(v))
+	}
+	if k.fill != nil {
+		k.fill(v, cl)
+	}
+	kept := false
+	if k.across {
+		c.across(v.p, cl)
+	} else {
+		kept = c.emit(v.p, v.it, cl)
+	}
+	if k.then != nil {
+		k.then(v, cl, kept)
+	}
+	v.parts = parts{}
+}
+
+// begin starts a claim of the kind that needs some roles. Its verdict is Proven when
+// nothing is known against it yet.
+//
+// The claim is the collector's: it is good until the next one begins.
+func (c *collector) begin(k *kind, needs replay.Roles, subject string, at span) *Claim {
 	c.terms = c.terms[:0]
-	c.claim = Claim{Kind: k, Verdict: Proven, Subject: subject}
+	c.claim = Claim{Kind: k.number, Verdict: Proven, Subject: subject}
 	cl := &c.claim
 	if c.state.Objects.Tries() && needs.Has(schema.RoleKill) {
 		needs |= replay.RolesOf(schema.RoleFree) // without it no kill is certain
 	}
 	if missing := needs &^ c.attached; missing != 0 {
-		cl.doubt(NotAttached, roleNames(missing))
+		cl.doubt(NotAttached, About{Text: roleNames(missing)})
 	} else if needs&c.logged != 0 {
-		cl.doubt(FromLog, "")
+		cl.doubt(FromLog, About{})
 	} else if vague := needs & c.uncounted; vague != 0 {
-		cl.doubt(NotCounted, roleNames(vague))
+		cl.doubt(NotCounted, About{Text: roleNames(vague)})
 	} else if w, hit := c.touched(needs, at); hit {
-		cl.doubt(EventsLost, lossReason(w))
+		cl.doubt(EventsLost, About{Text: lossReason(w)})
 	}
 	return cl
 }
@@ -79,70 +141,15 @@ func roleNames(set replay.Roles) string {
 	return out
 }
 
-// doubt gives the reason's verdict unless one came first. What fills the reason's
-// text.
-func (cl *Claim) doubt(why Why, what string) {
-	if cl.Verdict == Proven {
-		cl.Verdict, cl.Why, cl.About, cl.Reason = why.Verdict(), why, what, why.about(what)
+// doubt gives the reason's verdict unless one came first.
+func (cl *Claim) doubt(why *Reason, about About) {
+	if cl.Verdict == Proven && why != nil {
+		cl.Verdict, cl.Why, cl.About = why.Verdict, why, about
 	}
 }
 
-// doubtID is doubt about an event.
-func (cl *Claim) doubtID(why Why, id uint64) {
-	if cl.Verdict == Proven {
-		cl.doubt(why, strconv.FormatUint(id, 10))
-		cl.About = ""
-	}
-}
-
-// alive doubts a claim on a dentry whose end may have gone unseen: not all events at
-// its address need be of it.
-func (cl *Claim) alive(d *replay.Object) {
-	switch {
-	case d.Broken != 0:
-		cl.doubtID(MissedEnd, d.Broken)
-	case d.Unwatched != 0:
-		cl.doubtID(Unwatched, d.Unwatched)
-	case d.Forgotten:
-		cl.doubt(Forgotten, "")
-	case d.Contradicted != nil:
-		cl.contradicted(d.Contradicted)
-	}
-}
-
-// contradicted doubts a claim on a dentry that may be two; a change that may have been lost
-// is no contradiction.
-func (cl *Claim) contradicted(at *replay.Contradiction) {
-	switch {
-	case cl.Verdict != Proven:
-	case at.Over != nil:
-		cl.doubt(EventsLost, lossReason(*at.Over))
-	default:
-		cl.doubt(Contradicted, fmt.Sprintf("at #%d %s", at.Event, at.What))
-		cl.About = at.What
-	}
-}
-
-// followed reports whether all that happened at a dentry's address since its first event
-// is known to be of it.
-func followed(d *replay.Object) bool {
-	return d.Broken == 0 && d.Unwatched == 0 && !d.Forgotten && d.Contradicted == nil
-}
-
-// ended doubts a claim on the end of a dentry, or on its going on, which a kill may have
-// been or may yet come to be.
-func (cl *Claim) ended(d *replay.Object) {
-	if d.Attempt != 0 && !d.Ended() {
-		cl.doubtID(MaybeKilled, d.Attempt)
-	}
-}
-
-// before doubts a claim in which a dentry is used by event at that was killed already.
-func (cl *Claim) before(d *replay.Object, at uint64) {
-	if d.Killed != 0 && d.Killed < at {
-		cl.doubtID(AfterItsEnd, d.Killed)
-	}
-}
+// Reason is why the claim is unproven or refuted, in words; empty when proven.
+func (cl *Claim) Reason() string { return cl.Why.about(cl.About, false) }
 
 // term adds an operand.
 func (c *collector) term(label string, value uint64, e uint64, comm string) {
@@ -187,7 +194,7 @@ func (c *collector) count(p *Program, cl *Claim) {
 	}
 	c.show(p, cl)
 	if c.follow != nil {
-		c.moment.Rulings = append(c.moment.Rulings, Ruling{cl.Kind, cl.Verdict, cl.Why, cl.About})
+		c.moment.Rulings = append(c.moment.Rulings, Ruling{cl.Kind, cl.Verdict, cl.Why, cl.About.Text})
 	}
 	if c.each != nil {
 		cl.Terms = c.terms
@@ -204,7 +211,7 @@ func (c *collector) count(p *Program, cl *Claim) {
 func (c *collector) remember(cl *Claim) {
 	for i := range c.f.Doubts {
 		d := &c.f.Doubts[i]
-		if d.Claim.Kind == cl.Kind && d.Claim.Why == cl.Why && d.Claim.About == cl.About {
+		if d.Claim.Kind == cl.Kind && d.Claim.Why == cl.Why && d.Claim.About.Text == cl.About.Text {
 			d.add(cl)
 			return
 		}
@@ -216,9 +223,7 @@ func (c *collector) remember(cl *Claim) {
 
 func (d *Doubt) add(cl *Claim) {
 	d.Count++
-	if cl.Reason != d.Claim.Reason {
-		d.Claim.Reason = cl.Why.about(cmp.Or(cl.About, "…"))
-	}
+	d.several = d.several || cl.About.Event != d.Claim.About.Event
 	switch {
 	case slices.Contains(d.Subjects, cl.Subject):
 	case len(d.Subjects) < maxSubjects:
@@ -227,6 +232,10 @@ func (d *Doubt) add(cl *Claim) {
 		d.Others = true
 	}
 }
+
+// Reason is why the claims are unproven or refuted, in words; "…" is an event, another one
+// in each.
+func (d *Doubt) Reason() string { return d.Claim.Why.about(d.Claim.About, d.several) }
 
 // own returns the claim with operands of its own.
 func (c *collector) own(cl *Claim) Claim {

@@ -6,7 +6,32 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
+)
+
+const Key Kind = 0
+
+var _ = register(kind{
+	number: Key,
+	name:   "key",
+	says:   "the components looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped",
+	open:   (*view).key,
+	needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleAlloc,
+		schema.RoleInsert, schema.RoleKill),
+	reasons: []*Reason{TooManyEvents, CutName, AllocOnly, NotLookedUp, TwoParents, NoResult, MissedEnd, Unwatched, Forgotten, Contradicted,
+		Replaced, KilledOnTheWay, OtherParent},
+	tell: (*Claim).chain,
+})
+
+// Why a key claim is not proven, besides what other kinds have too.
+var (
+	NotLookedUp    = &Reason{Unproven, "not looked up: %s", false}
+	AllocOnly      = &Reason{Unproven, "component %s was allocated and not looked up", false}
+	NoResult       = &Reason{Unproven, "what a component came to was not recorded", false}
+	KilledOnTheWay = &Reason{Unproven, "the dentry of the component before was killed on the way", false}
+	Replaced       = &Reason{Unproven, "the walk went on under another dentry than the one allocated, and no insertion of that was recorded", false}
+	OtherParent    = &Reason{Unproven, "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there", false}
 )
 
 // KeyRow is one component of a path as it was looked up.
@@ -57,53 +82,53 @@ type Stop struct {
 // key: the components of the path that were looked up, one after the other, and how the
 // walk came from each to the next. Where the open failed they end somewhere, and of what
 // was not looked up nothing is said.
-func (c *collector) key(p *Program, it *Item, w *walk) {
+func (v *view) key() {
+	c, enter, exit := v.collector, v.enter, v.exit
 	if len(c.rows) == 0 {
 		return
 	}
-	enter, exit := w.enter(), w.exit()
-	cl := c.begin(Key, enter.Name, enter.Time, exit.Time)
-	if w.overflow {
-		cl.doubt(TooManyEvents, "")
+	cl := c.begin(v.kind, v.kind.needs, enter.Name, whole(enter.Time, exit.Time))
+	if v.w.overflow {
+		cl.doubt(TooManyEvents, About{})
 	}
 	if enter.NameCut() {
-		cl.doubt(CutName, "")
+		cl.doubt(CutName, About{})
 	}
 	c.keys = c.keys[:0]
 	next, way := 0, Way{} // the path is accounted for up to here
 	for i := range c.rows {
 		r := &c.rows[i]
 		if r.lookup == nil {
-			cl.doubt(AllocOnly, quote(enter.Name, r.offset, r.end))
+			cl.doubt(AllocOnly, About{Text: quote(enter.Name, r.offset, r.end)})
 			continue
 		}
 		gap, up := skipped(enter.Name, next, r.offset)
 		if gap != "" {
-			cl.doubt(NotLookedUp, gap)
+			cl.doubt(NotLookedUp, About{Text: gap})
 		}
 		if has := quote(enter.Name, r.offset, r.end); has != r.lookup.ev.Name && !r.lookup.ev.NameCut() {
-			cl.doubt(NotLookedUp, has)
+			cl.doubt(NotLookedUp, About{Text: has})
 		}
 		if r.torn {
-			cl.doubt(TwoParents, "")
+			cl.doubt(TwoParents, About{})
 		}
 		if way.Up = up; i > 0 {
-			c.chain(cl, &way, &c.rows[i-1], r)
+			v.chain(cl, &way, &c.rows[i-1], r)
 		}
 		c.term(c.label(r.lookup.ev.Role, schema.Enter), r.lookup.ev.Parent, r.lookup.ev.ID, r.lookup.ev.Comm)
 		c.keys = append(c.keys, r.key(way))
 		next, way = r.end, Way{Outside: r.after}
 	}
 	if d := c.rows[len(c.rows)-1].result; d != nil && d.Contradicted != nil {
-		cl.alive(d)
+		cl.doubt(lack(d))
 	}
 	gap, up := skipped(enter.Name, next, len(enter.Name))
 	if exit.Errno() == 0 {
 		if gap != "" {
-			cl.doubt(NotLookedUp, gap)
+			cl.doubt(NotLookedUp, About{Text: gap})
 		}
 		if c.ending().result == nil {
-			cl.doubt(NoResult, "")
+			cl.doubt(NoResult, About{})
 		}
 	}
 	if cl.Keys = c.keys; exit.Errno() != 0 {
@@ -112,7 +137,7 @@ func (c *collector) key(p *Program, it *Item, w *walk) {
 		way.Up = up
 	}
 	cl.Stop.Way = way
-	c.emit(p, it, cl)
+	c.emit(v.p, v.it, cl)
 }
 
 // key copies the row for the report.
@@ -128,40 +153,42 @@ func (r *row) key(way Way) KeyRow {
 // chain holds the parent of one component against the result of the one before. Where
 // they differ something recorded must lead from the one to the other; that nothing does
 // refutes nothing: a symbolic link to / or one of /proc has no name to be looked up.
-func (c *collector) chain(cl *Claim, way *Way, prev, r *row) {
+func (v *view) chain(cl *Claim, way *Way, prev, r *row) {
 	e := &r.lookup.ev
 	switch {
 	case prev.result == nil:
-		cl.doubt(NoResult, "")
+		cl.doubt(NoResult, About{})
 	case !followed(prev.result):
-		cl.alive(prev.result)
+		cl.doubt(lack(prev.result))
 	case prev.making() && prev.result.Addr != e.Parent:
-		cl.doubt(Replaced, "")
+		cl.doubt(Replaced, About{})
 	case prev.result.Killed != 0 && prev.result.Killed < e.ID:
-		cl.doubt(KilledOnTheWay, "")
+		cl.doubt(KilledOnTheWay, About{})
 	case prev.result.Addr == e.Parent:
 	case way.Up || way.Outside.Count > 0:
 	case prev.at.ev.Facts&schema.FactMountpoint == 0:
-		cl.doubt(OtherParent, "")
+		cl.doubt(OtherParent, About{})
 	case e.Facts&schema.FactParentIsRoot != 0:
 		way.Mount = true
 	default:
-		c.bound(cl, way, e)
+		v.bound(cl, way, e)
 	}
 }
 
 // bound holds that a directory which a mount point led to, and which is no filesystem's root,
 // is one of which the recording knows: as of a bind mount of a directory.
-func (c *collector) bound(cl *Claim, way *Way, e *schema.Event) {
-	d := c.state.Objects.At(e.Parent)
+func (v *view) bound(cl *Claim, way *Way, e *schema.Event) {
+	d := v.state.Objects.At(e.Parent)
 	if d == nil || d.First > e.ID || d.Name == "" {
-		cl.doubt(OtherParent, "")
+		cl.doubt(OtherParent, About{})
 		return
 	}
-	if w, hit := c.state.Losses.Touched(d.FirstAt, e.Time, lives); hit {
-		cl.doubt(EventsLost, lossReason(w))
+	if w, hit := v.state.Losses.Touched(d.FirstAt, e.Time, lives); hit {
+		cl.doubt(EventsLost, About{Text: lossReason(w)})
 	}
-	cl.alive(d)
+	if !followed(d) {
+		cl.doubt(lack(d))
+	}
 	way.Bind = ref(d)
 }
 

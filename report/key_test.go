@@ -45,8 +45,8 @@ var addresses = regexp.MustCompile(`( D\d+)? 0x[0-9a-f]+`)
 // said is a claim without addresses and numbers of dentries.
 func said(cl *Claim) string {
 	s := cl.Verdict.String() + ": " + cl.Says(func(s string) string { return s })
-	if cl.Reason != "" {
-		s += " — " + cl.Reason
+	if cl.Reason() != "" {
+		s += " — " + cl.Reason()
 	}
 	return addresses.ReplaceAllString(s, "$1")
 }

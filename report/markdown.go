@@ -92,8 +92,8 @@ func (p *page) probeList(r schema.Role) string {
 
 func (f *Findings) losses() string {
 	switch {
-	case f.Void != NoDoubt:
-		return fmt.Sprintf("%d lost; nothing can be proven of them: %s", f.Lost, f.Void.about(""))
+	case f.Void != nil:
+		return fmt.Sprintf("%d lost; nothing can be proven of them: %s", f.Lost, f.Void.about(About{}, false))
 	case f.Cut && f.Lost > 0:
 		return fmt.Sprintf("%d lost, and cut before its end", f.Lost)
 	case f.Cut:
@@ -121,7 +121,7 @@ func (p *page) verdictTable() {
 	p.line("")
 	for i := range p.f.Doubts {
 		d := &p.f.Doubts[i]
-		p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), subjects(d.Subjects, d.Others, code), times(d.Count), text(d.Claim.Reason))
+		p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), subjects(d.Subjects, d.Others, code), times(d.Count), text(d.Reason()))
 	}
 	if n := p.f.undoubted(); n > 0 {
 		p.line("- … and %d more that are not proven", n)

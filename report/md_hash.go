@@ -61,7 +61,7 @@ func madeHash(e *schema.Event) bool {
 func (p *page) explainHash(e *schema.Event) {
 	p.line("%s under %#x, length %d (%s, #%d)%s:", code(e.Name), e.Parent, e.NameLen, p.f.Label(e.Role, e.Phase), e.ID, p.hash(e))
 	l := p.f.Header.GetLayout()
-	if why, _ := hashDoubt(l, e); why.Verdict() == Unproven {
+	if why, _ := hashDoubt(l, e); why.verdict() == Unproven {
 		p.line("the kernel's hash is %d.\n", e.Hash)
 		return
 	}

@@ -184,25 +184,25 @@ func (p *page) hash(e *schema.Event) string {
 	if e.Parent == 0 || e.Parent == e.Dentry {
 		return ""
 	}
-	why, what := hashDoubt(p.f.Header.GetLayout(), e)
-	return ", hash " + p.verdict(why, what)
+	why, about := hashDoubt(p.f.Header.GetLayout(), e)
+	return ", hash " + p.verdict(why, about)
 }
 
 // verdict spells a verdict; unproven where nothing can be.
-func (p *page) verdict(why Why, what string) string {
+func (p *page) verdict(why *Reason, about About) string {
 	switch {
-	case p.f.Void != NoDoubt:
-		why, what = p.f.Void, ""
-	case why == NoDoubt:
+	case p.f.Void != nil:
+		why, about = p.f.Void, About{}
+	case why == nil:
 		return "**" + Proven.String() + "**"
 	}
-	return "**" + why.Verdict().String() + "** (" + text(why.about(what)) + ")"
+	return "**" + why.Verdict.String() + "** (" + text(why.about(about, false)) + ")"
 }
 
 // place says where the name of a new dentry lies.
 func (p *page) place(e *schema.Event) string {
 	l := p.f.Header.GetLayout()
-	verdict := p.verdict(storageDoubt(l, e), "")
+	verdict := p.verdict(storageDoubt(l, e), About{})
 	if inline(l, e) {
 		return fmt.Sprintf("; storage %s: %#x − %#x = %#x = %d, offset of %s, and %d < %d", verdict,
 			e.NameAddr, e.Dentry, l.GetInlineName(), l.GetInlineName(), code(l.GetInlineNameField()), e.NameLen, l.GetInlineNameSize())
@@ -217,18 +217,18 @@ func (p *page) bucket(e *schema.Event) string {
 	}
 	l := p.f.Header.GetLayout()
 	why := bucketDoubt(l, e)
-	if why.Verdict() == Unproven {
-		return "; bucket " + p.verdict(why, "")
+	if why.verdict() == Unproven {
+		return "; bucket " + p.verdict(why, About{})
 	}
-	return fmt.Sprintf("; bucket %s: (%#x − %#x) / 8 = %d, %d >> %d = %d", p.verdict(why, ""), e.Bucket, l.DentryHashtable,
+	return fmt.Sprintf("; bucket %s: (%#x − %#x) / 8 = %d, %d >> %d = %d", p.verdict(why, About{}), e.Bucket, l.DentryHashtable,
 		(e.Bucket-l.DentryHashtable)/8, e.Hash, l.DHashShift, e.Hash>>l.DHashShift)
 }
 
 // claim writes a claim with its verdict.
 func (p *page) claim(cl *Claim) {
 	reason := ""
-	if cl.Reason != "" {
-		reason = " — " + text(cl.Reason)
+	if cl.Verdict != Proven {
+		reason = " — " + text(cl.Reason())
 	}
 	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
 }
@@ -294,30 +294,8 @@ func (prog *Program) learned() string {
 
 // lesson is one clause of the Learned line; empty for a claim that is no news.
 func (cl *Claim) lesson(it *Item) string {
-	switch cl.Kind {
-	case Prefix:
-		// An open may end at a missing directory, whose offset is not that of the basename.
-		if cl.Copied && !strings.Contains(it.Path[len(cl.Means):], "/") {
-			return fmt.Sprintf("basename offset of %s = %d", code(it.Path), cl.Result)
-		}
-	case Equality:
-		if len(cl.Terms) < 3 {
-			return ""
-		}
-		var at []string
-		for _, t := range cl.Terms {
-			at = append(at, fmt.Sprintf("%s #%d", t.Label, t.Event))
-		}
-		return fmt.Sprintf("%s is one dentry at %s", cl.Object, strings.Join(at, ", "))
-	case Negative:
-		if cl.Kept {
-			return fmt.Sprintf("the missing %s was cached without inode as %s (#%d) when the open returned (#%d)", code(cl.Means), cl.Object,
-				cl.Terms[0].Event, cl.Terms[len(cl.Terms)-1].Event)
-		}
-	case Eviction:
-		return fmt.Sprintf("%s was killed at #%d, and %s was allocated at #%d, for %s", cl.Other, cl.Terms[0].Event, cl.Object, cl.Terms[1].Event, code(it.Path))
-	case Delete:
-		return fmt.Sprintf("%s was %s when it was deleted: %s", code(cl.Subject), cl.Object, cl.Note)
+	if lesson := table[cl.Kind].lesson; lesson != nil {
+		return lesson(cl, it)
 	}
 	return ""
 }

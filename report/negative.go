@@ -9,6 +9,110 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
+const Negative Kind = 6
+
+var _ = register(kind{
+	number: Negative,
+	name:   "negative",
+	says:   "a missing name has a dentry without inode, kept or not when the open returned, or did not enter the cache",
+	open:   (*view).negative,
+	needs:  lookups | replay.RolesOf(schema.RoleDrop),
+	exits:  replay.RolesOf(schema.RoleAlloc),
+	event: func(v *view) {
+		if v.step.Object != nil {
+			v.births.add(v.step)
+		}
+	},
+	shows: []operand{
+		allocated(one, schema.RoleAlloc), inserted(one),
+		whereAs(schema.RoleDelete, schema.Enter, func(v *view) uint64 {
+			if v.form == negEmptied {
+				return v.one.Deleted
+			}
+			return 0
+		}),
+		{term: (*view).answer},
+		whereAs(schema.RoleDrop, schema.Enter, (*view).wasDropped),
+		whereAs(schema.RoleKill, schema.Enter, (*view).wasKilled),
+		{term: (*view).earlier},
+		{replay.RolesOf(schema.RoleOpen), openReturned},
+	},
+	fails: []test{
+		when(TooManyEvents, func(v *view) bool { return v.w.overflow }),
+		when(CutName, func(v *view) bool {
+			return v.enter.NameCut() || v.row.lookup != nil && v.row.lookup.ev.NameCut()
+		}),
+		when(TwoParents, func(v *view) bool { return v.row.torn }),
+		when(WhichDentry, func(v *view) bool { return v.form == negNowhere && (v.found == nil || v.w.allocs(v.what)) }),
+
+		unfollowed(one), maybeKilled(one),
+		by(AfterItsEnd, ifFound(func(v *view) uint64 { return before(v.one.Killed, v.found.ev.ID) })),
+		by(LostMeanwhile, ifFound(func(v *view) uint64 {
+			return after(max(v.one.Killed, v.one.Dropped), max(v.one.Inserted, v.found.ev.ID))
+		})),
+		when(InodeUnread, func(v *view) bool {
+			return v.isFound() && v.found.ev.Facts&schema.FactInodeUnknown != 0 || v.form == negEntered && v.one.Inserted == v.one.Unread
+		}),
+		when(HasInode, func(v *view) bool { return v.isFound() && v.found.ev.Inode != 0 }),
+		when(Unhashed, func(v *view) bool { return v.isFound() && v.found.ev.Facts&schema.FactUnhashed != 0 }),
+		when(InsertedPositive, func(v *view) bool { return v.form == negEntered && !v.one.Bare }),
+		by(MovedAway, func(v *view) uint64 {
+			switch {
+			case v.isFound():
+				return after(v.one.Moved, max(v.one.Inserted, v.found.ev.ID))
+			case v.form == negEntered:
+				return after(v.one.Moved, v.one.Inserted)
+			}
+			return 0
+		}, schema.RoleMove),
+		{[]*Reason{GotInode}, replay.RolesOf(schema.RoleInstantiate), (*view).filled},
+		by(Overtaken, func(v *view) uint64 {
+			if v.form != negOutside {
+				return 0
+			}
+			return v.births.rival(v.one, v.row, v.exit.TID)
+		}),
+		when(OtherName, func(v *view) bool { return v.one != nil && v.one.Name != v.what }),
+	},
+	fill: (*view).fate,
+	then: func(v *view, cl *Claim, _ bool) {
+		if cl.Kept {
+			v.f.Kept++
+			t := taleOf(v.one)
+			t.missing, t.comm = v.exit.ID, v.exit.Comm
+		}
+	},
+	tell: func(cl *Claim, q func(string) string) string {
+		return cl.Form.says(q(cl.Means), cl.Object) + ": " + equals(cl.Terms, false)
+	},
+	lesson: func(cl *Claim, _ *Item) string {
+		if !cl.Kept {
+			return ""
+		}
+		return fmt.Sprintf("the missing %s was cached without inode as %s (#%d) when the open returned (#%d)", code(cl.Means), cl.Object,
+			cl.Terms[0].Event, cl.Terms[len(cl.Terms)-1].Event)
+	},
+	rank: func(cl *Claim, terms int) int {
+		if !cl.Kept {
+			return 0 // the example is of a name that stays
+		}
+		return 1 + terms
+	},
+})
+
+// Why a negative claim is not proven, besides what other kinds have too.
+var (
+	WhichDentry      = &Reason{Unproven, "nothing shows which dentry the missing name came to", false}
+	InodeUnread      = &Reason{Unproven, "whether it has an inode could not be read", false}
+	GotInode         = &Reason{Unproven, "it got an inode at #%s", false}
+	HasInode         = &Reason{Unproven, "the dentry has an inode", false}
+	InsertedPositive = &Reason{Unproven, "the dentry was inserted with an inode", false}
+	MovedAway        = &Reason{Unproven, "a rename at #%s took it away, or put another in its place", false}
+	Overtaken        = &Reason{Unproven, "the dentry allocated was not inserted, and that of another thread, allocated at #%s, may have come first", false}
+	LostMeanwhile    = &Reason{Unproven, "a lookup found it, and it was killed or dropped at #%s", false}
+	Unhashed         = &Reason{Unproven, "it was out of the hash table by then", false}
+)
+
 // form is what a negative claim says of the missing name.
 type form uint8
 
@@ -37,162 +141,173 @@ func (f form) says(name string, d Ref) string {
 
 // negative: what became in the cache of a name that an open found missing. Where it has
 // a dentry without inode the claim says whether that stayed when the open returned.
-func (c *collector) negative(p *Program, it *Item, w *walk) {
-	enter, exit := w.enter(), w.exit()
-	last := c.ending()
-	first := enter.Time
-	if last.result != nil {
-		first = min(first, last.result.FirstAt)
-	}
-	cl := c.beginWith(Negative, kindTable[Negative].Needs, enter.Name, span{first, enter.Time, exit.Time})
-	cl.Object, cl.Means = ref(last.result), last.name(enter.Name)
-	if w.overflow {
-		cl.doubt(TooManyEvents, "")
-	}
-	if enter.NameCut() || last.lookup != nil && last.lookup.ev.NameCut() {
-		cl.doubt(CutName, "")
-	}
-	if last.torn {
-		cl.doubt(TwoParents, "")
-	}
-	if d := last.result; d == nil {
-		c.nowhere(cl, w, last)
-	} else {
-		c.missing(cl, d, last, w)
-		if t := taleOf(d); t.missing != 0 {
-			c.term("earlier "+c.label(schema.RoleOpen, schema.Exit), exit.Ret, t.missing, t.comm)
-		}
-	}
-	c.term(c.label(schema.RoleOpen, schema.Exit), exit.Ret, exit.ID, exit.Comm)
-	if cl.Verdict != Proven {
-		cl.Kept, cl.Note = false, ""
-	}
-	c.emit(p, it, cl)
-	if cl.Kept {
-		c.f.Kept++
-		t := taleOf(last.result)
-		t.missing, t.comm = exit.ID, exit.Comm
-	}
-}
-
-// missing judges the dentry that the missing name came to.
-func (c *collector) missing(cl *Claim, d *replay.Object, last *row, w *walk) {
-	if d.Born != 0 {
-		c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
-	}
-	if d.Inserted != 0 {
-		c.term(c.label(schema.RoleInsert, schema.Exit), d.Addr, d.Inserted, "")
-	}
-	cl.alive(d)
-	cl.ended(d)
-	switch at := &last.at.ev; {
-	case isLookup(at.Role):
-		c.found(cl, d, at, w.enter())
-	case d.Inserted == 0:
-		c.notInserted(cl, d, last, w)
-	default:
-		c.inserted(cl, d)
-	}
-	if d.Name != cl.Means {
-		cl.doubt(OtherName, "")
-	}
-}
-
-// found judges a dentry that a lookup of this open returned.
-func (c *collector) found(cl *Claim, d *replay.Object, at, enter *schema.Event) {
-	cl.Form, cl.Kept, cl.Note = negFound, true, "kept"
-	if d.Inserted != 0 && d.Inserted != d.Unread && !d.Bare && d.Deleted != 0 {
-		cl.Form = negEmptied
-		c.term(c.label(schema.RoleDelete, schema.Enter), d.Addr, d.Deleted, "")
-	}
-	c.term(c.label(at.Role, schema.Exit), d.Addr, at.ID, at.Comm)
-	switch gone := max(d.Killed, d.Dropped); {
-	case d.Killed != 0 && d.Killed < at.ID:
-		cl.doubtID(AfterItsEnd, d.Killed)
-	case gone > max(d.Inserted, at.ID):
-		cl.doubtID(LostMeanwhile, gone)
-	case at.Facts&schema.FactInodeUnknown != 0:
-		cl.doubt(InodeUnread, "")
-	case at.Inode != 0:
-		cl.doubt(HasInode, "")
-	case at.Facts&schema.FactUnhashed != 0:
-		cl.doubt(Unhashed, "")
-	case d.Moved > max(d.Inserted, at.ID):
-		cl.doubtID(MovedAway, d.Moved)
-	}
-	cl.filled(d)
-}
-
-// inserted judges a dentry that this open allocated and inserted.
-func (c *collector) inserted(cl *Claim, d *replay.Object) {
-	cl.Form, cl.Kept, cl.Note = negEntered, true, "kept"
-	switch {
-	case d.Inserted == d.Unread:
-		cl.doubt(InodeUnread, "")
-	case !d.Bare:
-		cl.doubt(InsertedPositive, "")
-	case d.Moved > d.Inserted:
-		cl.doubtID(MovedAway, d.Moved)
-	}
-	cl.filled(d)
-	switch {
-	case d.Dropped > d.Inserted && (d.Killed == 0 || d.Dropped < d.Killed):
-		cl.Kept, cl.Note = false, fmt.Sprintf("not kept: dropped at #%d", d.Dropped)
-		c.term(c.label(schema.RoleDrop, schema.Enter), d.Addr, d.Dropped, "")
-	case d.Killed != 0:
-		cl.Kept, cl.Note = false, fmt.Sprintf("not kept: killed at #%d", d.Killed)
-		c.term(c.label(schema.RoleKill, schema.Enter), d.Addr, d.Killed, "")
-	}
-}
-
-// filled doubts that a dentry is still without inode.
-func (cl *Claim) filled(d *replay.Object) {
-	if d.Positive > d.Inserted && d.Deleted < d.Positive || d.Inode != 0 {
-		cl.doubtID(GotInode, d.Positive)
-	}
-}
-
-// notInserted judges a dentry that this open allocated and nobody inserted: a filesystem
-// need not, or another task's for the same name has come first.
-func (c *collector) notInserted(cl *Claim, d *replay.Object, last *row, w *walk) {
-	cl.Form = negOutside
-	if by := c.births.rival(d, last, w.exit().TID); by != 0 {
-		cl.doubtID(Overtaken, by)
-	}
-	if d.Killed == 0 {
-		cl.Note = fmt.Sprintf("not inserted, alive at #%d", w.exit().ID)
+func (v *view) negative() {
+	if v.exit.Errno() != enoent || len(v.rows) == 0 {
 		return
 	}
-	cl.Note = fmt.Sprintf("not inserted, killed at #%d", d.Killed)
-	c.term(c.label(schema.RoleKill, schema.Enter), d.Addr, d.Killed, "")
+	last := v.ending()
+	v.row, v.one, v.what = last, last.result, last.name(v.enter.Name)
+	first := v.enter.Time
+	switch d := v.one; {
+	case d == nil:
+		v.form, v.found = negNowhere, v.w.nothing(last)
+	case isLookup(last.at.ev.Role):
+		v.form, v.found = negFound, last.at
+		if d.Inserted != 0 && d.Inserted != d.Unread && !d.Bare && d.Deleted != 0 {
+			v.form = negEmptied
+		}
+	case d.Inserted == 0:
+		v.form = negOutside
+	default:
+		v.form = negEntered
+	}
+	if v.one != nil {
+		first = min(first, v.one.FirstAt)
+	}
+	v.at = span{first, v.enter.Time, v.exit.Time}
+	v.judge()
 }
 
-// nowhere judges an open whose last lookup found nothing, and that allocated nothing for
-// the name, as in a directory that was removed.
-func (c *collector) nowhere(cl *Claim, w *walk, last *row) {
-	cl.Form = negNowhere
-	var null *walkStep
+// nothing is the last lookup of the missing name, if it returned NULL: nil where none did.
+func (w *walk) nothing(last *row) (null *walkStep) {
 	for i := range w.steps {
-		switch s := &w.steps[i]; {
-		case s.ev.Phase != schema.Exit:
-		case s.ev.Role == schema.RoleAlloc && s.ev.Name == cl.Means:
-			cl.doubt(WhichDentry, "")
-		case isLookup(s.ev.Role) && s.obj == nil && last.lookup != nil && s.ev.ID > last.lookup.ev.ID:
+		s := &w.steps[i]
+		if s.ev.Phase == schema.Exit && isLookup(s.ev.Role) && s.obj == nil && last.lookup != nil && s.ev.ID > last.lookup.ev.ID {
 			null = s
 		}
 	}
-	if null == nil {
-		cl.doubt(WhichDentry, "")
+	return null
+}
+
+// allocs reports whether a dentry of the name was allocated within the open.
+func (w *walk) allocs(name string) bool {
+	for i := range w.steps {
+		if s := &w.steps[i]; s.ev.Role == schema.RoleAlloc && s.ev.Phase == schema.Exit && s.ev.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// isFound reports whether a lookup of this open returned the dentry.
+func (v *view) isFound() bool { return v.form == negFound || v.form == negEmptied }
+
+func ifFound(event func(*view) uint64) func(*view) uint64 {
+	return func(v *view) uint64 {
+		if !v.isFound() {
+			return 0
+		}
+		return event(v)
+	}
+}
+
+// before is the event if it came before another; 0: it did not, or is none.
+func before(event, other uint64) uint64 {
+	if event < other {
+		return event
+	}
+	return 0
+}
+
+// after is the event if it came after another.
+func after(event, other uint64) uint64 {
+	if event > other {
+		return event
+	}
+	return 0
+}
+
+// filled: the dentry is no longer without inode.
+func (v *view) filled() (*Reason, About) {
+	d := v.one
+	if d != nil && v.form != negOutside && (d.Positive > d.Inserted && d.Deleted < d.Positive || d.Inode != 0) {
+		return GotInode, About{Event: d.Positive}
+	}
+	return nil, About{}
+}
+
+// wasDropped is the event that took a new dentry out of the hash table before it was killed.
+func (v *view) wasDropped() uint64 {
+	if d := v.one; v.form == negEntered && d.Dropped > d.Inserted && (d.Killed == 0 || d.Dropped < d.Killed) {
+		return d.Dropped
+	}
+	return 0
+}
+
+// wasKilled is the event that ended a new dentry.
+func (v *view) wasKilled() uint64 {
+	if v.form == negOutside || v.form == negEntered && v.wasDropped() == 0 {
+		return v.one.Killed
+	}
+	return 0
+}
+
+// whereAs is an operand that some forms have: the event of the role, about the dentry.
+func whereAs(role schema.Role, phase schema.Phase, event func(*view) uint64) operand {
+	return operand{term: func(v *view) (Term, bool) {
+		id := event(v)
+		if id == 0 {
+			return Term{}, false
+		}
+		return Term{v.label(role, phase), v.one.Addr, id, ""}, true
+	}}
+}
+
+// answer is what the last lookup of the name said.
+func (v *view) answer() (Term, bool) {
+	if v.found == nil {
+		return Term{}, false
+	}
+	return v.shown(&v.found.ev), true
+}
+
+// earlier is an open before this one that found the same dentry.
+func (v *view) earlier() (Term, bool) {
+	if v.one == nil {
+		return Term{}, false
+	}
+	t := taleOf(v.one)
+	if t.missing == 0 {
+		return Term{}, false
+	}
+	return Term{"earlier " + v.label(schema.RoleOpen, schema.Exit), v.exit.Ret, t.missing, t.comm}, true
+}
+
+// fate says what became of the dentry until the open returned.
+func (v *view) fate(cl *Claim) {
+	cl.Form, cl.Means = v.form, v.what
+	if cl.Verdict != Proven {
 		return
 	}
-	c.term(c.label(null.ev.Role, schema.Exit), 0, null.ev.ID, null.ev.Comm)
-	dir := c.state.Objects.At(last.lookup.ev.Parent)
-	if dir == nil || dir.First > last.lookup.ev.ID || !followed(dir) {
-		return
+	killed, dropped := v.wasKilled(), v.wasDropped()
+	switch {
+	case v.form == negNowhere:
+		cl.Note = v.removed()
+	case v.form == negOutside && killed == 0:
+		cl.Note = fmt.Sprintf("not inserted, alive at #%d", v.exit.ID)
+	case v.form == negOutside:
+		cl.Note = fmt.Sprintf("not inserted, killed at #%d", killed)
+	case dropped != 0:
+		cl.Note = fmt.Sprintf("not kept: dropped at #%d", dropped)
+	case killed != 0:
+		cl.Note = fmt.Sprintf("not kept: killed at #%d", killed)
+	default:
+		cl.Kept, cl.Note = true, "kept"
 	}
-	if out := out(dir); out != 0 && out < null.ev.ID {
-		cl.Note = fmt.Sprintf("the directory %s was out of the hash table at #%d", ref(dir), out)
+}
+
+// removed says that the directory was out of the hash table when the name was looked for;
+// empty where that is not known.
+func (v *view) removed() string {
+	asked := &v.row.lookup.ev
+	dir := v.state.Objects.At(asked.Parent)
+	if dir == nil || dir.First > asked.ID || !followed(dir) {
+		return ""
 	}
+	if out := out(dir); out != 0 && out < v.found.ev.ID {
+		return fmt.Sprintf("the directory %s was out of the hash table at #%d", ref(dir), out)
+	}
+	return ""
 }
 
 // out is the event that showed a dentry out of the hash table, or dropped it from there,
@@ -200,41 +315,6 @@ func (c *collector) nowhere(cl *Claim, w *walk, last *row) {
 func out(d *replay.Object) uint64 {
 	if at := max(d.Dropped, d.Unhashed); at > d.Inserted {
 		return at
-	}
-	return 0
-}
-
-// birth is an alloc of a dentry.
-type birth struct {
-	at  uint64 // its exit
-	tid uint32
-	obj *replay.Object
-}
-
-// births are the last allocs of all threads.
-type births struct {
-	ring [64]birth
-	next int
-}
-
-func (b *births) add(s *replay.Step) {
-	b.ring[b.next%len(b.ring)] = birth{s.Event.ID, s.Event.TID, s.Object}
-	b.next++
-}
-
-// rival returns the alloc by another thread of a dentry that may have come first for the
-// name: it was made before ours was thrown away, had not ended and was not in the hash
-// table when this open looked, and is not known to be of another directory.
-func (b *births) rival(d *replay.Object, r *row, tid uint32) uint64 {
-	for i := range b.ring {
-		other := &b.ring[i]
-		switch o := other.obj; {
-		case o == nil, other.tid == tid, o.Name != d.Name, d.Killed != 0 && other.at > d.Killed:
-		case o.Killed != 0 && o.Killed < r.asked(), o.Added != 0 && o.Added < r.asked():
-		case o.Added != 0 && r.lookup != nil && o.Parent != r.lookup.ev.Parent:
-		default:
-			return other.at
-		}
 	}
 	return 0
 }

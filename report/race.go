@@ -3,13 +3,55 @@
 package report
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
+const Race Kind = 13
+
+var _ = register(kind{
+	number: Race,
+	name:   "race",
+	says:   "of two dentries allocated for one name one was inserted, the other killed without",
+	open:   (*view).races,
+	needs:  replay.RolesOf(schema.RoleOpen), // it is looked for at the end of one
+	shows: []operand{
+		{replay.RolesOf(schema.RoleAlloc), func(v *view) (Term, bool) {
+			t, ok := v.birth(v.one)
+			return t, ok && v.one.Inserted != 0
+		}},
+		{replay.RolesOf(schema.RoleInsert), func(v *view) (Term, bool) {
+			t, ok := v.insertion(v.one)
+			return t, ok && v.one.Born != 0
+		}},
+		allocated(two, schema.RoleAlloc), killed(two),
+	},
+	fails: []test{
+		unfollowed(one),
+		unfollowed(two),
+		maybeKilled(two),
+		when(Renamed, func(v *view) bool { return v.one.Moved != 0 || v.two.Moved != 0 }, schema.RoleMove),
+		when(WinnerUnknown, func(v *view) bool { return v.one.Born == 0 || v.one.Inserted == 0 }),
+	},
+	fill: func(v *view, cl *Claim) { cl.Means = v.two.Name },
+	tell: func(cl *Claim, q func(string) string) string {
+		return fmt.Sprintf("two dentries for %s, %s was inserted, %s killed: %s", q(cl.Means), cl.Object, cl.Other, cl.race())
+	},
+})
+
+// Why a race claim is not proven, besides what other kinds have too.
+var (
+	Renamed       = &Reason{Unproven, "a rename gave one of them its name", false}
+	WinnerUnknown = &Reason{Unproven, "the alloc or the insert of the other one was not recorded", false}
+)
+
 // races: a dentry that this open allocated was killed without having been inserted,
 // because another one for the same name had been faster.
-func (c *collector) races(p *Program, it *Item, w *walk) {
+func (v *view) races() {
+	c, w := v.collector, v.w
 	for i := range w.steps {
 		s := &w.steps[i]
 		lost := s.obj
@@ -18,7 +60,9 @@ func (c *collector) races(p *Program, it *Item, w *walk) {
 		}
 		if r := c.rowOf(s.enter); r != nil {
 			if won := c.winner(w, r, lost); won != nil {
-				c.race(p, it, w, lost, won)
+				v.one, v.two = won, lost
+				v.at = whole(min(v.enter.Time, won.FirstAt), v.exit.Time)
+				v.judge()
 			}
 		}
 	}
@@ -68,23 +112,11 @@ func (c *collector) instead(w *walk, r *row) *replay.Object {
 	return nil
 }
 
-func (c *collector) race(p *Program, it *Item, w *walk, lost, won *replay.Object) {
-	exit := w.exit()
-	cl := c.begin(Race, w.enter().Name, min(w.enter().Time, won.FirstAt), exit.Time)
-	cl.Object, cl.Other, cl.Means = ref(won), ref(lost), lost.Name
-	cl.alive(won)
-	cl.alive(lost)
-	cl.ended(lost)
-	if won.Moved != 0 || lost.Moved != 0 {
-		cl.doubt(Renamed, "")
+// race spells the operands one by one: they are of two dentries.
+func (cl *Claim) race() string {
+	var at []string
+	for _, t := range cl.Terms {
+		at = append(at, fmt.Sprintf("%#x (%s, #%d)", t.Value, t.Label, t.Event))
 	}
-	if won.Born == 0 || won.Inserted == 0 {
-		cl.doubt(WinnerUnknown, "")
-	} else {
-		c.term(c.label(schema.RoleAlloc, schema.Exit), won.Addr, won.Born, "")
-		c.term(c.label(schema.RoleInsert, schema.Exit), won.Addr, won.Inserted, "")
-	}
-	c.term(c.label(schema.RoleAlloc, schema.Exit), lost.Addr, lost.Born, "")
-	c.term(c.label(schema.RoleKill, schema.Enter), lost.Addr, lost.Killed, "")
-	c.emit(p, it, cl)
+	return strings.Join(at, ", ")
 }

@@ -15,37 +15,7 @@ import (
 // arithmetic, in plain text with names quoted by q.
 func (cl *Claim) Says(q func(string) string) string {
 	var b strings.Builder
-	switch cl.Kind {
-	case Prefix:
-		b.WriteString(cl.Subtraction())
-		if cl.Means != "" {
-			b.WriteString(", length of " + q(cl.Means))
-		} else {
-			b.WriteString(", nothing before it")
-		}
-	case Equality, Delete:
-		fmt.Fprintf(&b, "%s is one dentry: %s", cl.Object, equals(cl.Terms, cl.Kind == Delete))
-	case Negative:
-		b.WriteString(cl.Form.says(q(cl.Means), cl.Object) + ": " + equals(cl.Terms, false))
-	case Creation:
-		fmt.Fprintf(&b, "%s is one dentry, without inode and then with one: %s", cl.Object, equals(cl.Terms, false))
-	case Move:
-		fmt.Fprintf(&b, "%s is one dentry: %s; from %s to %s%s", cl.Object, equals(cl.Terms, false), cl.From.says(q), cl.To.says(q), cl.Target.says(cl, q))
-	case HardLink:
-		fmt.Fprintf(&b, "%s and %s are two names of one inode: %s", cl.Other, cl.Object, equals(cl.Terms, false))
-	case Race:
-		fmt.Fprintf(&b, "two dentries for %s, %s was inserted, %s killed: %s", q(cl.Means), cl.Object, cl.Other, cl.race())
-	case Absence:
-		b.WriteString(cl.absence(q))
-	case Eviction:
-		b.WriteString(cl.eviction())
-	case Key:
-		b.WriteString(cl.chain(q))
-	default:
-		for _, t := range cl.Terms {
-			fmt.Fprintf(&b, "%s %d (#%d)", t.Label, t.Value, t.Event)
-		}
-	}
+	b.WriteString(table[cl.Kind].tell(cl, q))
 	if cl.Note != "" {
 		b.WriteString("; " + cl.Note)
 	}
@@ -86,14 +56,6 @@ func cite(t Term, task bool) string {
 	return "#" + strconv.FormatUint(t.Event, 10) + " by " + replay.Printable(t.Comm)
 }
 
-func (cl *Claim) absence(q func(string) string) string {
-	if len(cl.Terms) == 2 {
-		return fmt.Sprintf("%s inside the open, #%d to #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
-	}
-	t := cl.Terms[0]
-	return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event) + cl.On.says(q)
-}
-
 // says is where an open failed, with the type quoted by q.
 func (f Filesystem) says(q func(string) string) string {
 	switch {
@@ -103,26 +65,6 @@ func (f Filesystem) says(q func(string) string) string {
 		return fmt.Sprintf(", in a directory on device %s (#%d)", device(f.Dev), f.Event)
 	}
 	return fmt.Sprintf(", in a directory on %s %s (#%d)", q(f.Type), device(f.Dev), f.Event)
-}
-
-// race spells the operands one by one: they are of two dentries.
-func (cl *Claim) race() string {
-	var at []string
-	for _, t := range cl.Terms {
-		at = append(at, fmt.Sprintf("%#x (%s, #%d)", t.Value, t.Label, t.Event))
-	}
-	return strings.Join(at, ", ")
-}
-
-func (cl *Claim) eviction() string {
-	kill, born := cl.Terms[0], cl.Terms[1]
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s was killed at #%d", cl.Other, kill.Event)
-	if len(cl.Terms) > 2 {
-		fmt.Fprintf(&b, " by drop_caches (%s, #%d)", cl.Terms[2].Label, cl.Terms[2].Event)
-	}
-	fmt.Fprintf(&b, ", %s was allocated at #%d: %s", cl.Object, born.Event, cl.Subtraction())
-	return b.String()
 }
 
 // String is the dentry's number and address, "D3 0xffff…".

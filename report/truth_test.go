@@ -143,7 +143,7 @@ func (x *truth) claim(cl *Claim) {
 			x.doubts[key] = &ownDoubt{verdict, kind, make(map[string]bool), make(map[string]bool), 0}
 		}
 		d := x.doubts[key]
-		d.subjects[cl.Subject], d.reasons[cl.Reason] = true, true
+		d.subjects[cl.Subject], d.reasons[cl.Reason()] = true, true
 		d.count++
 	}
 	if cl.Kind == Negative && cl.Verdict == Proven && cl.Kept {

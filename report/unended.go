@@ -39,7 +39,7 @@ func (c *collector) endless() {
 	c.state.InProgress(c.givenUp)
 	slices.SortFunc(c.unended, func(a, b unended) int { return cmp.Compare(a.at, b.at) })
 	for _, u := range c.unended {
-		if cl := c.begin(Key, u.path, u.first, u.end); cl.Why == EventsLost {
+		if cl := c.begin(table[Key], table[Key].needs, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
 			c.count(u.program, cl)
 		}
 	}

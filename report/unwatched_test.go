@@ -48,7 +48,7 @@ func TestUnwatchedDentriesOnlyAreInDoubt(t *testing.T) {
 	}
 	for _, d := range f.Doubts {
 		if d.Claim.Why != Unwatched && d.Claim.Kind != Delete {
-			t.Errorf("%s of %s: %s", d.Claim.Kind, d.Claim.Subject, d.Claim.Reason)
+			t.Errorf("%s of %s: %s", d.Claim.Kind, d.Claim.Subject, d.Reason())
 		}
 	}
 	if f.Lost != 3 || len(f.Windows) != 1 || !strings.Contains(f.Windows[0].Why, "watch set full") {

@@ -64,8 +64,8 @@ func (w *walk) add(s *replay.Step, room bool) {
 func (w *walk) enter() *schema.Event { return &w.steps[0].ev }
 func (w *walk) exit() *schema.Event  { return &w.steps[len(w.steps)-1].ev }
 
-// judge makes every claim that a finished open supports.
-func (c *collector) judge(w *walk) {
+// ended makes every claim that a finished open supports.
+func (c *collector) ended(w *walk) {
 	p := c.program(w.enter())
 	p.Ended++
 	if w.exit().Errno() != 0 {
@@ -73,18 +73,11 @@ func (c *collector) judge(w *walk) {
 	}
 	it := c.item(p, w)
 	c.components(w)
-	c.key(p, it, w)
-	c.prefixes(p, it, w)
-	if w.exit().Errno() == 0 {
-		c.equality(p, it, w)
-		c.creation(p, it, w)
-		c.hardLink(p, it, w)
-	} else {
-		c.noFile(p, it, w)
+	v := &c.view
+	v.p, v.it, v.w, v.enter, v.exit, v.subject = p, it, w, w.enter(), w.exit(), w.enter().Name
+	for _, v.kind = range c.opens {
+		v.kind.open(v)
 	}
-	c.noAlloc(p, it, w)
-	c.races(p, it, w)
-	c.again(p, it, w)
 }
 
 // item keeps the open for the program's section, nil when that is full.
@@ -245,29 +238,4 @@ func (c *collector) rowAt(offset int, s *walkStep) *row {
 	}
 	c.rows = append(c.rows, row{offset: offset, end: offset + int(s.ev.NameLen)})
 	return &c.rows[len(c.rows)-1]
-}
-
-// prefixes: the name pointer of each component, less the path pointer, is the
-// length of what stands before it.
-func (c *collector) prefixes(p *Program, it *Item, w *walk) {
-	enter := w.enter()
-	for i := range c.rows {
-		r := &c.rows[i]
-		s := r.alloc // the copy source
-		if s == nil {
-			s = r.lookup
-		}
-		cl := c.begin(Prefix, enter.Name, enter.Time, s.ev.Time)
-		cl.Copied = r.alloc != nil
-		cl.Left = Term{c.label(s.ev.Role, schema.Enter), s.ev.NameAddr, s.ev.ID, s.ev.Comm}
-		cl.Right = Term{c.label(schema.RoleOpen, schema.Enter), enter.NameAddr, enter.ID, enter.Comm}
-		cl.Result, cl.Means, cl.Object = s.ev.NameAddr-enter.NameAddr, enter.Name[:r.offset], ref(r.result)
-		switch {
-		case s.ev.NameCut() || enter.NameCut():
-			cl.doubt(CutName, "")
-		case quote(enter.Name, r.offset, r.end) != s.ev.Name || r.offset > 0 && enter.Name[r.offset-1] != '/':
-			cl.doubt(OtherComponent, "")
-		}
-		c.emit(p, it, cl)
-	}
 }

@@ -102,7 +102,7 @@ func hold(src replay.Source, did *truths) (*checker, *report.Findings, error) {
 			c.claim(cl)
 		case report.Refuted:
 			c.denied[cl.Kind.String()]++
-			c.faults = append(c.faults, fmt.Sprintf("%s of %.80q refuted (%s), at #%d: the model knows nothing against it", cl.Kind, cl.Subject, cl.Reason, len(c.tape.events)-1))
+			c.faults = append(c.faults, fmt.Sprintf("%s of %.80q refuted (%s), at #%d: the model knows nothing against it", cl.Kind, cl.Subject, cl.Reason(), len(c.tape.events)-1))
 		}
 	}})
 	if err == io.EOF {

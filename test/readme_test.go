@@ -4,11 +4,13 @@ package test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"github.com/dtrec/dtrec/internal/cli"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -163,15 +165,23 @@ func TestDocumentedReasonsAreThoseOfTheCode(t *testing.T) {
 		t.Fatalf("%s has no %q", file, mark)
 	}
 	want := "| verdict | reason | claims |\n|---|---|---|\n"
-	for _, w := range report.Whys() {
-		var of []string
-		for _, k := range w.Kinds {
-			of = append(of, k.String())
+	of := make(map[*report.Reason][]string)
+	var reasons []*report.Reason
+	for _, k := range report.Kinds() {
+		for _, r := range k.Reasons {
+			if of[r] == nil {
+				reasons = append(reasons, r)
+			}
+			of[r] = append(of[r], k.Name)
 		}
-		if len(of) == len(report.Kinds()) {
-			of = []string{"all"}
+	}
+	slices.SortStableFunc(reasons, func(a, b *report.Reason) int { return cmp.Compare(a.Verdict, b.Verdict) })
+	for _, r := range reasons {
+		kinds := strings.Join(of[r], ", ")
+		if len(of[r]) == len(report.Kinds()) {
+			kinds = "all"
 		}
-		want += fmt.Sprintf("| %s | %s | %s |\n", w.Verdict, strings.ReplaceAll(w.Text, "%s", "…"), strings.Join(of, ", "))
+		want += fmt.Sprintf("| %s | %s | %s |\n", r.Verdict, strings.ReplaceAll(r.Text, "%s", "…"), kinds)
 	}
 	if os.Getenv("DTREC_UPDATE") != "" {
 		if err := os.WriteFile(file, []byte(intro+mark+want), 0o644); err != nil {

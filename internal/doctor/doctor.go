@@ -176,7 +176,7 @@ func probeOf(attempts []bpf.Attempt) Probe {
 			p.Symbol, p.Attach, p.Uncounted = a.Symbol, schema.Attach(a.Attach).Label(), a.Uncounted
 			p.State, p.Reason = OK, ""
 			if p.Uncounted {
-				p.Costs = claimsNeeding(schema.Role(a.Role), report.Bucket, report.Storage)
+				p.Costs = claimsNeeding(schema.Role(a.Role), true)
 			}
 			if untried {
 				p.State, p.Reason, p.Attach = Unknown, a.Err.Error(), ""
@@ -185,7 +185,7 @@ func probeOf(attempts []bpf.Attempt) Probe {
 		}
 	}
 	p.Reason = whyMissing(attempts)
-	p.Costs = claimsNeeding(schema.Role(attempts[0].Role))
+	p.Costs = claimsNeeding(schema.Role(attempts[0].Role), false)
 	return p
 }
 
@@ -208,12 +208,12 @@ func whyMissing(attempts []bpf.Attempt) string {
 	return strings.Join(reasons, "; ")
 }
 
-// claimsNeeding names the kinds of claim that cannot be proven without all events of a
-// role, but for some kinds.
-func claimsNeeding(role schema.Role, spared ...report.Kind) []string {
+// claimsNeeding names the kinds of claim that cannot be proven without a role, or only
+// without all its events, as those can that stand on one.
+func claimsNeeding(role schema.Role, all bool) []string {
 	var kinds []string
 	for _, k := range report.Kinds() {
-		if k.Needs.Has(role) && !slices.Contains(spared, k.Kind) {
+		if k.Needs.Has(role) && !(all && k.Alone) {
 			kinds = append(kinds, k.Name)
 		}
 	}

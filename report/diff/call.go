@@ -197,11 +197,7 @@ func (c *call) sign(seed maphash.Seed) signature {
 }
 
 func hashRuling(seed maphash.Seed, r *report.Ruling) uint64 {
-	h := uint64(r.Kind)<<16 | uint64(r.Verdict)<<8 | uint64(r.Why)
-	if r.About != "" {
-		h = mix(h, maphash.String(seed, r.About))
-	}
-	return h
+	return maphash.Comparable(seed, *r)
 }
 
 // label identifies what the call is of: its kind, and the path or the names.

@@ -9,6 +9,42 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
+const Move Kind = 11
+
+var _ = register(kind{
+	number: Move,
+	name:   "move",
+	says:   "one dentry got another name or parent, and displaced another or changed places with it",
+	enters: replay.RolesOf(schema.RoleMove),
+	exits:  replay.RolesOf(schema.RoleMove),
+	event:  (*view).move,
+	across: true,
+	shows: []operand{
+		allocated(one, schema.RoleAlloc),
+		{replay.RolesOf(schema.RoleMove), func(v *view) (Term, bool) { return v.shown(v.enter), true }},
+		{replay.RolesOf(schema.RoleMove), func(v *view) (Term, bool) { return v.shown(v.exit), true }},
+	},
+	fails: []test{
+		unfollowedLive(one), afterItsEnd(one),
+		when(CutName, func(v *view) bool { return v.enter.NameCut() || v.exit.NameCut() }),
+		when(Unmoved, func(v *view) bool { return v.enter.Name == v.exit.Name && v.enter.Parent == v.exit.Parent }),
+		unfollowedLive(taken),
+	},
+	needs: replay.RolesOf(schema.RoleInsert), // which an exchange makes of the other one
+	fill: func(v *view, cl *Claim) {
+		cl.From, cl.To, cl.Target = placeOf(v.enter), placeOf(v.exit), v.target
+	},
+	tell: func(cl *Claim, q func(string) string) string {
+		return fmt.Sprintf("%s is one dentry: %s; from %s to %s%s", cl.Object, equals(cl.Terms, false), cl.From.says(q), cl.To.says(q),
+			cl.Target.says(cl, q))
+	},
+})
+
+var Unmoved = &Reason{Unproven, "name and parent are the same after it", false}
+
+// taken is the dentry that an exchange put in the place of the one moved.
+func taken(v *view) *replay.Object { return v.taken }
+
 // moving is what a __d_move finds where it puts the dentry.
 type moving struct {
 	target *replay.Object // nil: no event was about it
@@ -17,10 +53,11 @@ type moving struct {
 
 // move remembers at the entry of a __d_move what was known of the target, and judges
 // the move at its exit.
-func (c *collector) move(s *replay.Step) {
+func (v *view) move() {
+	s := v.step
 	if s.Event.Phase == schema.Exit {
-		c.moved(s)
-	} else if t := c.state.Objects.At(s.Event.Target); t != nil && s.Call != nil {
+		v.moved()
+	} else if t := v.state.Objects.At(s.Event.Target); t != nil && s.Object != nil && s.Call != nil {
 		s.Call.Tag = &moving{t, Place{t.Parent, t.Name, t.Hash}}
 	}
 }
@@ -28,45 +65,31 @@ func (c *collector) move(s *replay.Step) {
 // moved judges the end of a __d_move: the dentry is what it was, under another name
 // or parent. In an exchange the target enters the hash table inside the call, under the
 // name and parent that the dentry had.
-func (c *collector) moved(s *replay.Step) {
+func (v *view) moved() {
+	s := v.step
 	if s.Call == nil || s.Object == nil || s.Call.Enter.Dentry != s.Event.Dentry {
 		return // its entry, where the old name stands, was not recorded
 	}
 	from, to, d := &s.Call.Enter, s.Event, s.Object
-	cl := c.begin(Move, from.Name, min(from.Time, d.FirstAt), to.Time)
-	cl.Object = ref(d)
-	cl.alive(d)
-	cl.before(d, to.ID)
-	if d.Born != 0 {
-		c.term(c.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
-	}
-	c.term(c.label(schema.RoleMove, schema.Enter), from.Dentry, from.ID, from.Comm)
-	c.term(c.label(schema.RoleMove, schema.Exit), to.Dentry, to.ID, to.Comm)
-	switch {
-	case from.NameCut() || to.NameCut():
-		cl.doubt(CutName, "")
-	case from.Name == to.Name && from.Parent == to.Parent:
-		cl.doubt(Unmoved, "")
-	}
-	cl.From, cl.To = placeOf(from), placeOf(to)
-	cl.Target = Target{Ref: Ref{Addr: from.Target}, Exchange: from.Facts&schema.FactExchange != 0}
-	if t := c.state.Objects.At(from.Target); t != nil {
+	v.p, v.enter, v.exit, v.subject, v.one = v.program(to), from, to, from.Name, d
+	v.at = whole(min(from.Time, d.FirstAt), to.Time)
+	v.target = Target{Ref: Ref{Addr: from.Target}, Exchange: from.Facts&schema.FactExchange != 0}
+	if t := v.state.Objects.At(from.Target); t != nil {
 		before, _ := s.Call.Tag.(*moving)
-		cl.takes(t, before, from, to)
+		v.takes(t, before)
 	}
-	c.across(c.program(to), cl)
+	v.judge()
 }
 
 // takes adds what the events show of the target, and what they had shown before; nil: nothing.
-func (cl *Claim) takes(t *replay.Object, before *moving, from, to *schema.Event) {
+func (v *view) takes(t *replay.Object, before *moving) {
 	known := before != nil && before.target == t
-	cl.Target.Ref, cl.Target.Seen = ref(t), known && followed(t)
-	if t.Inserted < from.ID || t.Inserted > to.ID || t.Name != from.Name || t.Parent != from.Parent {
+	v.target.Ref, v.target.Seen = ref(t), known && followed(t)
+	if t.Inserted < v.enter.ID || t.Inserted > v.exit.ID || t.Name != v.enter.Name || t.Parent != v.enter.Parent {
 		return
 	}
-	cl.alive(t)
-	cl.Target.Exchange, cl.Target.Back = true, t.Inserted
-	cl.Target.Known = known && before.was.Name == to.Name && before.was.Parent == to.Parent
+	v.taken, v.target.Exchange, v.target.Back = t, true, t.Inserted
+	v.target.Known = known && before.was.Name == v.exit.Name && before.was.Parent == v.exit.Parent
 }
 
 // Target is the dentry whose place a move takes.

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+const Absence Kind = 8
+
+var _ = register(kind{
+	number: Absence,
+	name:   "absence",
+	says:   "no file was opened; nothing was allocated inside the open",
+	needs:  replay.RolesOf(schema.RoleOpen),
+	some:   replay.RolesOf(schema.RoleAlloc),
+	open: func(v *view) {
+		if v.exit.Errno() != 0 {
+			v.what, v.at = noFile, whole(v.enter.Time, v.exit.Time)
+			v.judge()
+		}
+		if len(v.rows) > 0 && !v.w.overflow && !v.w.nests && !v.w.allocates() {
+			v.what, v.at, v.also = noAlloc, whole(v.enter.Time, v.exit.Time), v.kind.some
+			v.judge()
+		}
+	},
+	shows: []operand{
+		{term: func(v *view) (Term, bool) {
+			return Term{v.label(schema.RoleOpen, schema.Enter), v.enter.NameAddr, v.enter.ID, v.enter.Comm}, v.what == noAlloc
+		}},
+		{term: func(v *view) (Term, bool) {
+			t, _ := openReturned(v)
+			if v.what == noAlloc {
+				t.Value = v.exit.Dentry
+			}
+			return t, true
+		}},
+	},
+	fill: func(v *view, cl *Claim) {
+		if cl.Means = v.what; v.what == noAlloc {
+			return
+		}
+		if v.exit.Errno() == eloop && v.links > 0 && v.counted(v.w) {
+			cl.Note = fmt.Sprintf("after %d lookups of names that stand in symbolic links", v.links)
+		}
+		cl.On = v.failedOn()
+	},
+	tell: func(cl *Claim, q func(string) string) string {
+		if cl.Means == noAlloc {
+			return fmt.Sprintf("%s inside the open, #%d to #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
+		}
+		t := cl.Terms[0]
+		return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event) + cl.On.says(q)
+	},
+})
+
+// What an absence claim can be about.
+const (
+	noAlloc = "no alloc"
+	noFile  = "no file"
+)
+
+const (
+	enoent = 2
+	eloop  = 40
+)
+
+// allocates reports whether a dentry was allocated within the open.
+func (w *walk) allocates() bool {
+	for i := range w.steps {
+		if w.steps[i].ev.Role == schema.RoleAlloc {
+			return true
+		}
+	}
+	return false
+}
+
+// failedOn is the filesystem of the directory that the walk looked in last; none where no
+// event of it has that, or they contradict each other.
+func (c *collector) failedOn() Filesystem {
+	if len(c.rows) == 0 {
+		return Filesystem{}
+	}
+	r, fs := c.ending(), Filesystem{}
+	for _, s := range []*walkStep{r.lookup, r.at} {
+		switch {
+		case s == nil || s.ev.Dev == 0 || s.ev.Role == schema.RoleOpen:
+		case fs.Dev != 0 && fs.Dev != s.ev.Dev:
+			return Filesystem{}
+		default:
+			fs = Filesystem{s.ev.FSType, s.ev.Dev, s.ev.ID}
+		}
+	}
+	if r.lookup != nil {
+		if dir := c.state.Objects.At(r.lookup.ev.Parent); dir != nil && dir.Contradicted != nil {
+			return Filesystem{}
+		}
+	}
+	return fs
+}
+
+// counted reports whether every lookup of the walk is known.
+func (c *collector) counted(w *walk) bool {
+	lookups := replay.RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU)
+	_, lost := c.state.Losses.Touched(w.enter().Time, w.exit().Time, lookups)
+	return !lost && !w.overflow && lookups&^(c.attached&^c.uncounted) == 0
+}

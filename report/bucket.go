@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+const Bucket Kind = 5
+
+var _ = register(kind{
+	number: Bucket,
+	name:   "bucket",
+	says:   "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift",
+	alone:  true,
+	needs:  replay.RolesOf(schema.RoleInsert),
+	enters: replay.RolesOf(schema.RoleInsert),
+	exits:  replay.RolesOf(schema.RoleInsert),
+	event: func(v *view) {
+		if e := v.step.Event; e.Bucket != 0 {
+			v.single(bucketDoubt(v.layout, e), About{}, e.Bucket)
+		}
+	},
+	reasons: []*Reason{NoHashTable, NotChainHead, WrongBucket},
+	tell:    values,
+})
+
+// Why a bucket claim is not proven.
+var (
+	NoHashTable  = &Reason{Unproven, "dentry_hashtable or d_hash_shift is not known", false}
+	NotChainHead = &Reason{Unproven, "another dentry stood before it in the chain by then", false}
+	WrongBucket  = &Reason{Refuted, "the bucket is not the one the hash selects", false}
+)
+
+// bucketDoubt finds the bucket of an insert from the hash alone.
+func bucketDoubt(l *schema.Layout, e *schema.Event) *Reason {
+	if l.GetDentryHashtable() == 0 || l.GetDHashShift() == 0 {
+		return NoHashTable
+	}
+	off := e.Bucket - l.DentryHashtable
+	if off >= 8<<(32-l.DHashShift) {
+		return NotChainHead
+	}
+	if off%8 != 0 || off/8 != uint64(e.Hash)>>l.DHashShift {
+		return WrongBucket
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+const Equality Kind = 2
+
+var _ = register(kind{
+	number: Equality,
+	name:   "equality",
+	says:   "alloc, insert, lookup and open name one dentry, and it did not end in between",
+	open: func(v *view) {
+		d := v.w.steps[len(v.w.steps)-1].obj
+		if v.exit.Errno() != 0 || d == nil || len(v.rows) == 0 {
+			return
+		}
+		taleOf(d).comm = v.exit.Comm
+		v.one, v.found = d, v.w.lookedUp(d)
+		v.at = span{min(v.enter.Time, d.FirstAt), v.enter.Time, v.exit.Time}
+		v.judge()
+	},
+	exits: lookups,
+	event: (*view).later,
+	shows: []operand{
+		allocated(one, schema.RoleAlloc), inserted(one),
+		{replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU), func(v *view) (Term, bool) {
+			if v.found == nil {
+				return Term{}, false
+			}
+			return v.shown(&v.found.ev), true
+		}},
+		{replay.RolesOf(schema.RoleOpen), openReturned},
+	},
+	fails: []test{
+		unfollowedLive(one),
+		by(KilledBefore, func(v *view) uint64 {
+			if v.one.Killed < v.exit.ID {
+				return v.one.Killed
+			}
+			return 0
+		}, schema.RoleKill),
+		when(MountPoint, func(v *view) bool { return !v.shownHere() && v.throughMount() }),
+		when(NotShown, func(v *view) bool { return !v.shownHere() }),
+		when(NotInserted, func(v *view) bool { return v.one.Born > v.enter.ID && v.one.Inserted == 0 }),
+	},
+	fill: func(v *view, cl *Claim) {
+		if v.one.Born == 0 && !v.one.Forgotten {
+			cl.Note = "its allocation was not recorded"
+		}
+	},
+	then: func(v *view, cl *Claim, kept bool) {
+		if kept && cl.Verdict == Proven {
+			t := taleOf(v.one)
+			t.equal, t.claim = v.it, len(v.it.Claims)-1
+		}
+	},
+	tell: func(cl *Claim, q func(string) string) string {
+		return fmt.Sprintf("%s is one dentry: %s", cl.Object, equals(cl.Terms, false))
+	},
+	lesson: func(cl *Claim, it *Item) string {
+		if len(cl.Terms) < 3 {
+			return ""
+		}
+		var at []string
+		for _, t := range cl.Terms {
+			at = append(at, fmt.Sprintf("%s #%d", t.Label, t.Event))
+		}
+		return fmt.Sprintf("%s is one dentry at %s", cl.Object, strings.Join(at, ", "))
+	},
+	rank: func(_ *Claim, terms int) int { return 1 + terms },
+})
+
+// Why an equality claim is not proven, besides what other kinds have too.
+var (
+	KilledBefore = &Reason{Refuted, "the dentry was killed at #%s before the open returned it", false}
+	MountPoint   = &Reason{Unproven, "the last component is a mount point, and the open returned another dentry", false}
+	NotShown     = &Reason{Unproven, "no lookup or alloc of this open returned the dentry", false}
+	NotInserted  = &Reason{Unproven, "the new dentry was not inserted into the hash table", false}
+)
+
+// shownHere reports whether an alloc or a lookup of the open came to the dentry.
+func (v *view) shownHere() bool { return v.one.Born > v.enter.ID || v.found != nil }
+
+// lookedUp is the last lookup of the open that returned the dentry; nil where none did.
+func (w *walk) lookedUp(d *replay.Object) *walkStep {
+	for i := len(w.steps) - 2; i > 0; i-- {
+		if s := &w.steps[i]; s.obj == d && s.ev.Phase == schema.Exit && isLookup(s.ev.Role) {
+			return s
+		}
+	}
+	return nil
+}
+
+// throughMount reports whether the path ends in a component that is a mount point.
+func (v *view) throughMount() bool {
+	r := &v.rows[len(v.rows)-1]
+	return r.at != nil && r.at.ev.Facts&schema.FactMountpoint != 0 && r.after.Count == 0 && rest(v.enter.Name, r.end) == ""
+}
+
+// later lengthens the equality claim of an open by the next lookup of the same
+// program, outside that open, that returns the dentry.
+func (v *view) later() {
+	e, d := v.step.Event, v.step.Object
+	if e.Role == schema.RoleLookupChain || d == nil {
+		return
+	}
+	t, told := d.Tag.(*tale)
+	if !told || t.equal == nil {
+		return
+	}
+	cl := &t.equal.Claims[t.claim]
+	last := cl.Terms[len(cl.Terms)-1]
+	t.equal = nil
+	if e.Comm != last.Comm || d.Killed != 0 || !followed(d) {
+		return
+	}
+	if _, hit := v.state.Losses.Touched(d.FirstAt, e.Time, v.kind.needs|lives); !hit {
+		cl.Terms = append(cl.Terms, Term{"later " + v.label(e.Role, schema.Exit), e.Dentry, e.ID, e.Comm})
+	}
+}
