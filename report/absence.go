@@ -43,9 +43,6 @@ var _ = register(kind{
 		if cl.Means = v.what; v.what == noAlloc {
 			return
 		}
-		if v.exit.Errno() == eloop && v.links > 0 && v.counted(v.w) {
-			cl.Note = fmt.Sprintf("after %d lookups of names that stand in symbolic links", v.links)
-		}
 		cl.On = v.failedOn()
 	},
 	tell: func(cl *Claim, q func(string) string) string {
@@ -63,10 +60,7 @@ const (
 	noFile  = "no file"
 )
 
-const (
-	enoent = 2
-	eloop  = 40
-)
+const enoent = 2
 
 // allocates reports whether a dentry was allocated within the open.
 func (w *walk) allocates() bool {
@@ -100,11 +94,4 @@ func (c *collector) failedOn() Filesystem {
 		}
 	}
 	return fs
-}
-
-// counted reports whether every lookup of the walk is known.
-func (c *collector) counted(w *walk) bool {
-	lookups := replay.RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU)
-	_, lost := c.state.Losses.Touched(w.enter().Time, w.exit().Time, lookups)
-	return !lost && !w.overflow && lookups&^(c.attached&^c.uncounted) == 0
 }

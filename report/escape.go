@@ -7,3 +7,5 @@ import "github.com/dtrec/dtrec/report/md"
 func code(name string) string { return md.Code(name) }
 
 func text(s string) string { return md.Text(s) }
+
+func prose(s string) string { return md.Prose(s) }

@@ -321,6 +321,41 @@ func TestDoubtsAlikeAreOne(t *testing.T) {
 	}
 }
 
+// A reason names what of a path was not looked up, and which event it is about where that is
+// not the same in all: what came from outside is escaped in it, and its own words are not.
+func TestReasonsAreEscaped(t *testing.T) {
+	f := taped(t, &schema.Footer{}, func(r *tape) {
+		r.open("\x1b[31m<b>/f")
+		r.rcu(rootAddr, "f", 9, addrA, 5)
+		r.opened(addrA, rootAddr, 5, "f")
+		for range 2 {
+			r.elsewhere(func() { r.allocOnly("g", 90000, addrB) })
+			r.open("g")
+			r.rcu(rootAddr, "g", 0, 0, 0)
+			r.allocOnly("g", 0, addrC)
+			r.kill(addrC, rootAddr, "g")
+			r.fail(2)
+			r.elsewhere(func() { r.kill(addrB, rootAddr, "g") })
+		}
+	})
+	v := f.Verdicts()
+	var check, page strings.Builder
+	if err := v.WriteText(&check); err != nil {
+		t.Fatal(err)
+	}
+	if err := Markdown(&page, f, PageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, out, looked, event string }{
+		{"check", check.String(), `: not looked up: \x1b[31m<b> (#2)`, ", 2 times: the dentry allocated was not inserted, and that of another thread, allocated at #…, may"},
+		{"page", page.String(), `: not looked up: \\x1b\[31m&lt;b\>`, `, 2 times: the dentry allocated was not inserted, and that of another thread, allocated at \#…, may`},
+	} {
+		if !strings.Contains(tt.out, tt.looked+"\n") || !strings.Contains(tt.out, tt.event) || strings.Contains(tt.out, "\x1b") {
+			t.Errorf("%s has not %q and %q:\n%s", tt.name, tt.looked, tt.event, tt.out)
+		}
+	}
+}
+
 // The cases that were told wrong.
 func TestFatesOfCases(t *testing.T) {
 	for _, tt := range []struct {

@@ -99,15 +99,15 @@ func (v *view) key() {
 	for i := range c.rows {
 		r := &c.rows[i]
 		if r.lookup == nil {
-			cl.doubt(AllocOnly, About{Text: quote(enter.Name, r.offset, r.end)})
+			cl.doubt(AllocOnly, named(quote(enter.Name, r.offset, r.end)))
 			continue
 		}
 		gap, up := skipped(enter.Name, next, r.offset)
 		if gap != "" {
-			cl.doubt(NotLookedUp, About{Text: gap})
+			cl.doubt(NotLookedUp, named(gap))
 		}
 		if has := quote(enter.Name, r.offset, r.end); has != r.lookup.ev.Name && !r.lookup.ev.NameCut() {
-			cl.doubt(NotLookedUp, About{Text: has})
+			cl.doubt(NotLookedUp, named(has))
 		}
 		if r.torn {
 			cl.doubt(TwoParents, About{})
@@ -125,7 +125,7 @@ func (v *view) key() {
 	gap, up := skipped(enter.Name, next, len(enter.Name))
 	if exit.Errno() == 0 {
 		if gap != "" {
-			cl.doubt(NotLookedUp, About{Text: gap})
+			cl.doubt(NotLookedUp, named(gap))
 		}
 		if c.ending().result == nil {
 			cl.doubt(NoResult, About{})
@@ -191,6 +191,9 @@ func (v *view) bound(cl *Claim, way *Way, e *schema.Event) {
 	}
 	way.Bind = ref(d)
 }
+
+// named is what of a path a reason is about.
+func named(s string) About { return About{Text: replay.Printable(s)} }
 
 // skipped returns the first component of path that lies between two offsets, and whether
 // .. does. Neither that nor "." is ever looked up.

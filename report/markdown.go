@@ -121,7 +121,7 @@ func (p *page) verdictTable() {
 	p.line("")
 	for i := range p.f.Doubts {
 		d := &p.f.Doubts[i]
-		p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), subjects(d.Subjects, d.Others, code), times(d.Count), text(d.Reason()))
+		p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), subjects(d.Subjects, d.Others, code), times(d.Count), prose(d.Reason()))
 	}
 	if n := p.f.undoubted(); n > 0 {
 		p.line("- … and %d more that are not proven", n)

@@ -68,7 +68,7 @@ func (p *page) logItem(it *Item) {
 		if cl.Kind == Equality {
 			says = equals(cl.Terms, false) // without a dentry, which Says names
 		}
-		p.line("- **%s** %s: %s — %s", cl.Verdict, cl.Kind, says, text(cl.Reason()))
+		p.line("- **%s** %s: %s — %s", cl.Verdict, cl.Kind, says, prose(cl.Reason()))
 	}
 	p.line("")
 }

@@ -196,7 +196,7 @@ func (p *page) verdict(why *Reason, about About) string {
 	case why == nil:
 		return "**" + Proven.String() + "**"
 	}
-	return "**" + why.Verdict.String() + "** (" + text(why.about(about, false)) + ")"
+	return "**" + why.Verdict.String() + "** (" + prose(why.about(about, false)) + ")"
 }
 
 // place says where the name of a new dentry lies.
@@ -228,7 +228,7 @@ func (p *page) bucket(e *schema.Event) string {
 func (p *page) claim(cl *Claim) {
 	reason := ""
 	if cl.Verdict != Proven {
-		reason = " — " + text(cl.Reason())
+		reason = " — " + prose(cl.Reason())
 	}
 	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
 }

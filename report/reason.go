@@ -47,7 +47,7 @@ var (
 // About is what a reason is about: an event, a name or the like, or both.
 type About struct {
 	Event uint64 // 0: none
-	Text  string
+	Text  string // as printed: a name is escaped
 }
 
 // about is the reason as printed, and with no event where that is not the same in all

@@ -60,7 +60,9 @@ func tell(records []schema.Record, header *schema.Header) *truth {
 		switch rec := rec.(type) {
 		case *schema.Loss:
 			state.Loss(rec)
-			x.lost += rec.Count
+			if rec.Cause != schema.LossUnreadableName { // those events are there
+				x.lost += rec.Count
+			}
 			for _, n := range []uint64{rec.Count, rec.FirstNs, rec.LastNs} {
 				x.windows[n] = true
 			}

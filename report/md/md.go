@@ -82,9 +82,11 @@ func Span(s string) string {
 func Cell(name string) string { return strings.ReplaceAll(Code(name), "|", `\x7c`) }
 
 // Text is a name in running text, a heading or a table cell.
-func Text(s string) string {
+func Text(s string) string { return Prose(replay.Printable(s)) }
+
+// Prose is Text of words whose names are escaped already.
+func Prose(s string) string {
 	var b strings.Builder
-	s = replay.Printable(s)
 	for i, r := range s {
 		switch {
 		case strings.ContainsRune("\\`*[]>#!|~", r) || r == '_' && !within(s, i):
