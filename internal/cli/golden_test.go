@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What replay, info and diff print of the committed traces is what it was: a hash each, so
+// that what is rebuilt behind them can be seen to have changed nothing. DTREC_UPDATE=1
+// writes them anew, and the commit says why.
+func TestOutputsAreWhatTheyWere(t *testing.T) {
+	var lines strings.Builder
+	add := func(args ...string) {
+		var out, errs strings.Builder
+		code := Run(args, strings.NewReader(""), &out, &errs)
+		fmt.Fprintf(&lines, "%x %d %s\n", sha256.Sum256([]byte(out.String()+errs.String())), code, strings.Join(args, " "))
+	}
+	files := samples(t)
+	cases, err := filepath.Glob("test/cases/*.pb")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, f := range append(append([]string{}, files...), cases...) {
+		for _, format := range []string{"text", "json", "dmesg"} {
+			add("replay", "--format", format, f)
+		}
+		add("info", f)
+		add("info", "--format", "json", f)
+	}
+	for i, a := range files {
+		for _, b := range files[i:] {
+			for _, format := range []string{"text", "json", "markdown"} {
+				add("diff", "--format", format, a, b)
+			}
+		}
+	}
+	const golden = "internal/cli/testdata/golden.txt"
+	if os.Getenv("DTREC_UPDATE") != "" {
+		if err := os.WriteFile(golden, []byte(lines.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := strings.Split(string(want), "\n")
+	for i, line := range strings.Split(lines.String(), "\n") {
+		if i >= len(was) || line != was[i] {
+			t.Errorf("it prints something else: %s", line)
+		}
+	}
+}
