@@ -28,15 +28,17 @@ var _ = register(kind{
 		}
 	},
 	shows: []operand{
-		{term: func(v *view) (Term, bool) {
-			return Term{v.label(schema.RoleOpen, schema.Enter), v.enter.NameAddr, v.enter.ID, v.enter.Comm}, v.what == noAlloc
-		}},
-		{term: func(v *view) (Term, bool) {
-			t, _ := openReturned(v)
+		{show: func(v *view) {
 			if v.what == noAlloc {
-				t.Value = v.exit.Dentry
+				v.term(v.label(schema.RoleOpen, schema.Enter), v.enter.NameAddr, v.enter.ID, v.enter.Comm)
 			}
-			return t, true
+		}},
+		{show: func(v *view) {
+			value := v.exit.Dentry
+			if v.what == noFile {
+				value = v.exit.Ret
+			}
+			v.term(v.label(schema.RoleOpen, schema.Exit), value, v.exit.ID, v.exit.Comm)
 		}},
 	},
 	fill: func(v *view, cl *Claim) {

@@ -25,16 +25,13 @@ var _ = register(kind{
 		v.judge()
 	},
 	shows: []operand{
-		{term: func(v *view) (Term, bool) {
-			if v.before == nil {
-				return Term{}, false
+		{show: func(v *view) {
+			if v.before != nil {
+				v.shown(&v.before.ev)
 			}
-			t := v.shown(&v.before.ev)
-			t.Value = v.one.Addr
-			return t, true
 		}},
-		{replay.RolesOf(schema.RoleInstantiate), func(v *view) (Term, bool) { return v.shown(&v.found.ev), true }},
-		{replay.RolesOf(schema.RoleOpen), openReturned},
+		{replay.RolesOf(schema.RoleInstantiate), func(v *view) { v.shown(&v.found.ev) }},
+		openReturned,
 	},
 	fails: []test{
 		unfollowedLive(one), afterItsEnd(one),

@@ -23,23 +23,25 @@ var _ = register(kind{
 	across: true,
 	needs:  replay.RolesOf(schema.RoleInstantiate), // which would undo it
 	shows: []operand{
-		{term: func(v *view) (Term, bool) {
+		{show: func(v *view) {
 			if x := v.deletion; x.hit != 0 {
-				return Term{v.label(x.role, schema.Exit), v.one.Addr, x.hit, ""}, true
+				v.term(v.label(x.role, schema.Exit), v.one.Addr, x.hit, "")
+			} else {
+				v.birth(v.one)
 			}
-			return v.birth(v.one)
 		}},
-		{replay.RolesOf(schema.RoleDelete), func(v *view) (Term, bool) {
-			return Term{v.label(schema.RoleDelete, schema.Enter), v.one.Addr, v.deletion.at, v.deletion.comm}, true
+		{replay.RolesOf(schema.RoleDelete), func(v *view) {
+			v.term(v.label(schema.RoleDelete, schema.Enter), v.one.Addr, v.deletion.at, v.deletion.comm)
 		}},
-		{term: func(v *view) (Term, bool) {
-			x := v.deletion
-			return Term{v.label(schema.RoleDelete, schema.Exit), v.one.Addr, x.exit, x.comm}, x.exit != 0
+		{show: func(v *view) {
+			if x := v.deletion; x.exit != 0 {
+				v.term(v.label(schema.RoleDelete, schema.Exit), v.one.Addr, x.exit, x.comm)
+			}
 		}},
-		{replay.RolesOf(schema.RoleKill), func(v *view) (Term, bool) {
-			t, ok := v.kill(v.one)
-			t.Comm = taleOf(v.one).killer.comm
-			return t, ok && v.what == ""
+		{replay.RolesOf(schema.RoleKill), func(v *view) {
+			if v.what == "" {
+				v.kill(v.one, taleOf(v.one).killer.comm)
+			}
 		}},
 	},
 	fails: []test{

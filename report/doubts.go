@@ -81,47 +81,43 @@ func afterItsEnd(of dentry) test {
 
 // allocated is the event a dentry was born at, if that was recorded.
 func allocated(of dentry, needs ...schema.Role) operand {
-	return operand{replay.RolesOf(needs...), func(v *view) (Term, bool) { return v.birth(of(v)) }}
+	return operand{replay.RolesOf(needs...), func(v *view) { v.birth(of(v)) }}
 }
 
-func (v *view) birth(d *replay.Object) (Term, bool) {
-	if d == nil || d.Born == 0 {
-		return Term{}, false
+func (v *view) birth(d *replay.Object) {
+	if d != nil && d.Born != 0 {
+		v.term(v.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, "")
 	}
-	return Term{v.label(schema.RoleAlloc, schema.Exit), d.Addr, d.Born, ""}, true
 }
 
 // inserted is the event that put it into the hash table.
 func inserted(of dentry) operand {
-	return operand{replay.RolesOf(schema.RoleInsert), func(v *view) (Term, bool) { return v.insertion(of(v)) }}
-}
-
-func (v *view) insertion(d *replay.Object) (Term, bool) {
-	if d == nil || d.Inserted == 0 {
-		return Term{}, false
-	}
-	return Term{v.label(schema.RoleInsert, schema.Exit), d.Addr, d.Inserted, ""}, true
+	return operand{replay.RolesOf(schema.RoleInsert), func(v *view) {
+		if d := of(v); d != nil && d.Inserted != 0 {
+			v.term(v.label(schema.RoleInsert, schema.Exit), d.Addr, d.Inserted, "")
+		}
+	}}
 }
 
 // killed is the event that ended it.
 func killed(of dentry) operand {
-	return operand{replay.RolesOf(schema.RoleKill), func(v *view) (Term, bool) { return v.kill(of(v)) }}
+	return operand{replay.RolesOf(schema.RoleKill), func(v *view) { v.kill(of(v), "") }}
 }
 
-func (v *view) kill(d *replay.Object) (Term, bool) {
-	return Term{v.label(schema.RoleKill, schema.Enter), d.Addr, d.Killed, ""}, d.Killed != 0
+func (v *view) kill(d *replay.Object, by string) {
+	if d.Killed != 0 {
+		v.term(v.label(schema.RoleKill, schema.Enter), d.Addr, d.Killed, by)
+	}
 }
 
 // openReturned is what the open came to.
-func openReturned(v *view) (Term, bool) {
+var openReturned = operand{replay.RolesOf(schema.RoleOpen), func(v *view) {
 	value := v.exit.Dentry
 	if v.exit.Errno() != 0 {
 		value = v.exit.Ret
 	}
-	return Term{v.label(schema.RoleOpen, schema.Exit), value, v.exit.ID, v.exit.Comm}, true
-}
+	v.term(v.label(schema.RoleOpen, schema.Exit), value, v.exit.ID, v.exit.Comm)
+}}
 
 // shown is what an event showed of the dentry that it is about.
-func (v *view) shown(e *schema.Event) Term {
-	return Term{v.label(e.Role, e.Phase), e.Dentry, e.ID, e.Comm}
-}
+func (v *view) shown(e *schema.Event) { v.term(v.label(e.Role, e.Phase), e.Dentry, e.ID, e.Comm) }

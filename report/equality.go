@@ -30,13 +30,12 @@ var _ = register(kind{
 	event: (*view).later,
 	shows: []operand{
 		allocated(one, schema.RoleAlloc), inserted(one),
-		{replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU), func(v *view) (Term, bool) {
-			if v.found == nil {
-				return Term{}, false
+		{replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU), func(v *view) {
+			if v.found != nil {
+				v.shown(&v.found.ev)
 			}
-			return v.shown(&v.found.ev), true
 		}},
-		{replay.RolesOf(schema.RoleOpen), openReturned},
+		openReturned,
 	},
 	fails: []test{
 		unfollowedLive(one),

@@ -26,8 +26,10 @@ var _ = register(kind{
 	some: replay.RolesOf(schema.RoleEvict),
 	shows: []operand{
 		killed(two), allocated(one, schema.RoleAlloc),
-		{term: func(v *view) (Term, bool) {
-			return Term{v.label(schema.RoleEvict, schema.Enter), 0, v.two.Evict, ""}, v.two.Evict != 0
+		{show: func(v *view) {
+			if at := v.two.Evict; at != 0 {
+				v.term(v.label(schema.RoleEvict, schema.Enter), 0, at, "")
+			}
 		}},
 	},
 	fails: []test{

@@ -25,11 +25,10 @@ var _ = register(kind{
 	},
 	needs: replay.RolesOf(schema.RoleDelete, schema.RoleDrop, schema.RoleMove), // after which it is no name
 	shows: []operand{
-		{replay.RolesOf(schema.RoleOpen), func(v *view) (Term, bool) {
-			return Term{v.label(schema.RoleOpen, schema.Exit), v.exit.Inode, v.seen.event, v.seen.comm}, true
-		}},
-		{replay.RolesOf(schema.RoleOpen), func(v *view) (Term, bool) {
-			return Term{v.label(schema.RoleOpen, schema.Exit), v.exit.Inode, v.exit.ID, v.exit.Comm}, true
+		{replay.RolesOf(schema.RoleOpen), func(v *view) {
+			label := v.label(schema.RoleOpen, schema.Exit)
+			v.term(label, v.exit.Inode, v.seen.event, v.seen.comm)
+			v.term(label, v.exit.Inode, v.exit.ID, v.exit.Comm)
 		}},
 	},
 	fails: []test{

@@ -69,9 +69,7 @@ func (v *view) judge() {
 	cl := c.begin(k, k.needs|v.also, v.subject, v.at)
 	cl.Object, cl.Other = ref(v.one), ref(v.two)
 	for i := range k.shows {
-		if t, ok := k.shows[i].term(v); ok {
-			c.terms = append(c.terms, t)
-		}
+		k.shows[i].show(v)
 	}
 	for i := 0; i < len(k.fails) && cl.Verdict == Proven; i++ {
 		cl.doubt(k.fails[i].fails(v))

@@ -53,7 +53,7 @@ type kind struct {
 // operand is an event that shows what a claim says.
 type operand struct {
 	needs replay.Roles // where it is recorded; 0: the claim can do without
-	term  func(*view) (Term, bool)
+	show  func(*view)  // adds it, by term, where there is one
 }
 
 // test is something that speaks against a claim.

@@ -21,8 +21,8 @@ var _ = register(kind{
 	across: true,
 	shows: []operand{
 		allocated(one, schema.RoleAlloc),
-		{replay.RolesOf(schema.RoleMove), func(v *view) (Term, bool) { return v.shown(v.enter), true }},
-		{replay.RolesOf(schema.RoleMove), func(v *view) (Term, bool) { return v.shown(v.exit), true }},
+		{replay.RolesOf(schema.RoleMove), func(v *view) { v.shown(v.enter) }},
+		{replay.RolesOf(schema.RoleMove), func(v *view) { v.shown(v.exit) }},
 	},
 	fails: []test{
 		unfollowedLive(one), afterItsEnd(one),

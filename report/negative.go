@@ -31,11 +31,11 @@ var _ = register(kind{
 			}
 			return 0
 		}),
-		{term: (*view).answer},
+		{show: (*view).answer},
 		whereAs(schema.RoleDrop, schema.Enter, (*view).wasDropped),
 		whereAs(schema.RoleKill, schema.Enter, (*view).wasKilled),
-		{term: (*view).earlier},
-		{replay.RolesOf(schema.RoleOpen), openReturned},
+		{show: (*view).earlier},
+		openReturned,
 	},
 	fails: []test{
 		when(TooManyEvents, func(v *view) bool { return v.w.overflow }),
@@ -244,33 +244,28 @@ func (v *view) wasKilled() uint64 {
 
 // whereAs is an operand that some forms have: the event of the role, about the dentry.
 func whereAs(role schema.Role, phase schema.Phase, event func(*view) uint64) operand {
-	return operand{term: func(v *view) (Term, bool) {
-		id := event(v)
-		if id == 0 {
-			return Term{}, false
+	return operand{show: func(v *view) {
+		if id := event(v); id != 0 {
+			v.term(v.label(role, phase), v.one.Addr, id, "")
 		}
-		return Term{v.label(role, phase), v.one.Addr, id, ""}, true
 	}}
 }
 
 // answer is what the last lookup of the name said.
-func (v *view) answer() (Term, bool) {
-	if v.found == nil {
-		return Term{}, false
+func (v *view) answer() {
+	if v.found != nil {
+		v.shown(&v.found.ev)
 	}
-	return v.shown(&v.found.ev), true
 }
 
 // earlier is an open before this one that found the same dentry.
-func (v *view) earlier() (Term, bool) {
+func (v *view) earlier() {
 	if v.one == nil {
-		return Term{}, false
+		return
 	}
-	t := taleOf(v.one)
-	if t.missing == 0 {
-		return Term{}, false
+	if t := taleOf(v.one); t.missing != 0 {
+		v.term("earlier "+v.label(schema.RoleOpen, schema.Exit), v.exit.Ret, t.missing, t.comm)
 	}
-	return Term{"earlier " + v.label(schema.RoleOpen, schema.Exit), v.exit.Ret, t.missing, t.comm}, true
 }
 
 // fate says what became of the dentry until the open returned.

@@ -19,13 +19,11 @@ var _ = register(kind{
 	open:   (*view).races,
 	needs:  replay.RolesOf(schema.RoleOpen), // it is looked for at the end of one
 	shows: []operand{
-		{replay.RolesOf(schema.RoleAlloc), func(v *view) (Term, bool) {
-			t, ok := v.birth(v.one)
-			return t, ok && v.one.Inserted != 0
-		}},
-		{replay.RolesOf(schema.RoleInsert), func(v *view) (Term, bool) {
-			t, ok := v.insertion(v.one)
-			return t, ok && v.one.Born != 0
+		{replay.RolesOf(schema.RoleAlloc, schema.RoleInsert), func(v *view) {
+			if d := v.one; d.Born != 0 && d.Inserted != 0 {
+				v.birth(d)
+				inserted(one).show(v)
+			}
 		}},
 		allocated(two, schema.RoleAlloc), killed(two),
 	},
