@@ -22,7 +22,6 @@ type cutter struct {
 	now     uint64 // time of the last event
 	spare   []*call
 	atWork  map[uint32]string // the name under which a process was last seen to make a call
-	ownEnd  bool              // the event at hand ends a dentry outside of opens
 	rulings []report.Ruling   // that came with it
 }
 

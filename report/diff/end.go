@@ -18,9 +18,7 @@ import (
 // finish adds what is said of the runs as wholes.
 func (c *comparison) finish(o Options) {
 	r := c.result
-	for _, d := range c.differences {
-		r.Differences = append(r.Differences, d)
-	}
+	r.Differences = append(r.Differences, c.differences...)
 	c.outcomes()
 	for side, run := range c.runs {
 		f := run.findings
