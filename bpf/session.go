@@ -108,62 +108,6 @@ func prepare() (*ebpf.CollectionSpec, *btf.Cache, error) {
 	return spec, btf.NewCache(), nil
 }
 
-// inspect loads the programs that are asked by running them, and runs the one of that
-// name once: it completes the layout with the values of kernel variables, tells when the
-// kernel preempts, and returns this process's tgid as the kernel counts.
-func (s *Session) inspect(spec *ebpf.CollectionSpec) (self uint32, err error) {
-	spec = spec.Copy()
-	spec.Programs = map[string]*ebpf.ProgramSpec{"inspect": spec.Programs["inspect"], "fstype_of": spec.Programs["fstype_of"]}
-	for name := range spec.Maps {
-		if name != ".bss" && name != ".rodata" {
-			delete(spec.Maps, name)
-		}
-	}
-	symbols := symbolAddresses("/proc/kallsyms", "dentry_hashtable", "__dentry_hashtable", "d_hash_shift", "preempt_dynamic_mode")
-	table := symbols["dentry_hashtable"]
-	if table == 0 {
-		table = symbols["__dentry_hashtable"]
-	}
-	addresses := map[string]any{"hashtable_addr": table, "shift_addr": symbols["d_hash_shift"], "preempt_addr": symbols["preempt_dynamic_mode"]}
-	if err := setAll(spec, addresses); err != nil {
-		return 0, err
-	}
-	if s.ask, err = ebpf.NewCollection(spec); err != nil {
-		return 0, oneLine(err)
-	}
-	if _, err := s.ask.Programs["inspect"].Run(&ebpf.RunOptions{}); err != nil {
-		return 0, fmt.Errorf("run inspect: %w", err)
-	}
-	var mode int32
-	err = errors.Join(
-		s.ask.Variables["self_tgid"].Get(&self),
-		s.ask.Variables["hashtable"].Get(&s.layout.DentryHashtable),
-		s.ask.Variables["hash_shift"].Get(&s.layout.DHashShift),
-		s.ask.Variables["preempt_mode"].Get(&mode))
-	s.preempt = preemption(kernelVersion(), mode-1, mode != 0)
-	return self, err
-}
-
-// Preemption tells when this kernel preempts; it decides which way of attaching comes first.
-func (s *Session) Preemption() Preemption { return s.preempt }
-
-// FilesystemType returns the name of the struct file_system_type at an address, cut at 15
-// bytes; empty where it could not be read. One goroutine at a time may call it, beside
-// one that uses the rest.
-func (s *Session) FilesystemType(addr uint64) string {
-	var name [fstypeSize]byte
-	if addr == 0 || s.ask.Variables["fstype_addr"].Set(addr) != nil {
-		return ""
-	}
-	if _, err := s.ask.Programs["fstype_of"].Run(&ebpf.RunOptions{}); err != nil {
-		return ""
-	}
-	if s.ask.Variables["fstype_name"].Get(&name) != nil {
-		return ""
-	}
-	return string(cString(name[:]))
-}
-
 func setAll(spec *ebpf.CollectionSpec, values map[string]any) error {
 	for name, value := range values {
 		v := spec.Variables[name]
