@@ -44,7 +44,7 @@ type Call struct {
 	Enter schema.Event // a copy of the entry
 	Open  *Call        // the open around it, itself included; nil outside
 	Outer *Call        // of an open: the open in which it is made; nil mostly
-	Tag   any          // the caller's own; nil at entry
+	Tag   int          // the caller's own; 0 at entry
 }
 
 type thread struct {
@@ -171,7 +171,7 @@ func (s *State) enter(t *thread) {
 		t = s.begin(e.TID)
 	}
 	c := t.call()
-	c.Enter, c.Open, c.Outer, c.Tag = *e, nil, nil, nil
+	c.Enter, c.Open, c.Outer, c.Tag = *e, nil, nil, 0
 	if e.Role == schema.RoleOpen {
 		c.Open, c.Outer = c, s.step.Open
 		s.step.Open, s.step.Within, t.maybe = c, c, nil

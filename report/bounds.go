@@ -54,7 +54,7 @@ func (c *collector) roomForSteps() bool {
 	}
 	bytes := 0
 	c.state.InProgress(func(call *replay.Call) {
-		if w, ok := call.Tag.(*walk); ok {
+		if w := c.within[call.Tag]; w != nil {
 			bytes += stepBytes * cap(w.steps)
 			for i := range w.steps {
 				bytes += len(w.steps[i].ev.Name)
@@ -65,8 +65,22 @@ func (c *collector) roomForSteps() bool {
 	return !c.crowded
 }
 
-// recycle takes back a walk that was judged.
-func (c *collector) recycle(w *walk) {
+// begins gives an open in progress a walk.
+func (c *collector) begins(call *replay.Call) *walk {
+	if n := len(c.free); n > 0 {
+		call.Tag, c.free = c.free[n-1], c.free[:n-1]
+	} else {
+		call.Tag, c.within = len(c.within), append(c.within, nil)
+	}
+	w := c.walk()
+	c.within[call.Tag] = w
+	return w
+}
+
+// recycle takes the walk back from an open that was judged, or given up.
+func (c *collector) recycle(call *replay.Call) {
+	w := c.within[call.Tag]
+	c.within[call.Tag], c.free, call.Tag = nil, append(c.free, call.Tag), 0
 	if len(c.walks) < maxSpare && cap(w.steps) <= maxSteps {
 		c.walks = append(c.walks, w)
 	}

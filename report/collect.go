@@ -19,6 +19,9 @@ type collector struct {
 	programs map[string]*Program
 	last     *Program         // of the previous event that asked
 	walks    []*walk          // for reuse
+	within   []*walk          // of the opens in progress, by Call.Tag; nil at 0 and where there is none
+	free     []int            // of these
+	moving   moving           // the __d_move entered last
 	view     view             // what a claim is being made of
 	claim    Claim            // the claim being judged
 	terms    []Term           // its operands
@@ -75,6 +78,7 @@ func newCollector(h *schema.Header) *collector {
 		state:    replay.New(h),
 		layout:   h.GetLayout(),
 		programs: make(map[string]*Program),
+		within:   make([]*walk, 1),
 		inodes:   make(map[uint64]sight),
 		crowds:   newCrowds(),
 		imported: h.Imported(),
@@ -126,7 +130,7 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 	}
 	c.look(s)
 	if s.Open != nil && s.Call == s.Open && s.Open.Outer != nil {
-		if w, ok := s.Open.Outer.Tag.(*walk); ok {
+		if w := c.within[s.Open.Outer.Tag]; w != nil {
 			w.nests = true
 		}
 	}
@@ -134,16 +138,13 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 	case s.Within == nil:
 		c.outside(s)
 	case s.Call == s.Within && e.Phase == schema.Enter:
-		w := c.walk()
-		w.add(s, true)
-		s.Within.Tag = w
+		c.begins(s.Within).add(s, true)
 	default:
-		if w, ok := s.Within.Tag.(*walk); ok {
+		if w := c.within[s.Within.Tag]; w != nil {
 			w.add(s, c.roomForSteps())
 			if s.Call == s.Within {
 				c.ended(w)
-				c.recycle(w)
-				s.Within.Tag = nil
+				c.recycle(s.Within)
 			}
 		}
 	}

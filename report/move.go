@@ -47,18 +47,19 @@ func taken(v *view) *replay.Object { return v.taken }
 
 // moving is what a __d_move finds where it puts the dentry.
 type moving struct {
-	target *replay.Object // nil: no event was about it
+	entry  uint64         // of the call; 0: none
+	target *replay.Object // that events were about
 	was    Place          // as last seen
 }
 
 // move remembers at the entry of a __d_move what was known of the target, and judges
-// the move at its exit.
+// the move at its exit. The kernel makes one at a time.
 func (v *view) move() {
 	s := v.step
 	if s.Event.Phase == schema.Exit {
 		v.moved()
 	} else if t := v.state.Objects.At(s.Event.Target); t != nil && s.Object != nil && s.Call != nil {
-		s.Call.Tag = &moving{t, Place{t.Parent, t.Name, t.Hash}}
+		v.moving = moving{s.Call.Enter.ID, t, Place{t.Parent, t.Name, t.Hash}}
 	}
 }
 
@@ -75,15 +76,15 @@ func (v *view) moved() {
 	v.at = whole(min(from.Time, d.FirstAt), to.Time)
 	v.target = Target{Ref: Ref{Addr: from.Target}, Exchange: from.Facts&schema.FactExchange != 0}
 	if t := v.state.Objects.At(from.Target); t != nil {
-		before, _ := s.Call.Tag.(*moving)
-		v.takes(t, before)
+		v.takes(t)
 	}
 	v.judge()
 }
 
-// takes adds what the events show of the target, and what they had shown before; nil: nothing.
-func (v *view) takes(t *replay.Object, before *moving) {
-	known := before != nil && before.target == t
+// takes adds what the events show of the target, and what they had shown before.
+func (v *view) takes(t *replay.Object) {
+	before := &v.moving
+	known := before.entry == v.enter.ID && before.target == t
 	v.target.Ref, v.target.Seen = ref(t), known && followed(t)
 	if t.Inserted < v.enter.ID || t.Inserted > v.exit.ID || t.Name != v.enter.Name || t.Parent != v.enter.Parent {
 		return

@@ -22,15 +22,14 @@ const maxUnended = 4096
 
 // givenUp takes an open that ends without an exit.
 func (c *collector) givenUp(call *replay.Call) {
-	w, ok := call.Tag.(*walk)
-	if !ok {
+	w := c.within[call.Tag]
+	if w == nil {
 		return
 	}
-	call.Tag = nil
 	if e := w.enter(); len(c.unended) < maxUnended {
 		c.unended = append(c.unended, unended{c.program(e), e.Name, e.ID, e.Time, c.state.Now()})
 	}
-	c.recycle(w)
+	c.recycle(call)
 }
 
 // endless says of the opens whose exit may be among the events lost that nothing is known
