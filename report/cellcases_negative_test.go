@@ -142,6 +142,13 @@ func negativeCases() []cellCase {
 			r.on(schema.RoleInsert, schema.Exit, addrA, rootAddr, 0, "f")
 			r.fail(2)
 		}},
+		{"one dentry was allocated for the name, and another inserted", Negative, []*Reason{WhichDentry}, func(r *tape) {
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, 0, 0)
+			r.allocOnly("f", 0, addrA)
+			r.on(schema.RoleInsert, schema.Exit, addrB, rootAddr, 0, "f")
+			r.fail(2)
+		}},
 		{"a dentry of the name was allocated beside the path", Negative, []*Reason{WhichDentry}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, 0, 0)

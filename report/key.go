@@ -127,9 +127,9 @@ func (v *view) key() {
 		if gap != "" {
 			cl.doubt(NotLookedUp, named(gap))
 		}
-		if c.ending().result == nil {
-			cl.doubt(NoResult, About{})
-		}
+	}
+	if last := &c.rows[len(c.rows)-1]; last.result == nil && (exit.Errno() == 0 || last.after.Count > 0) || exit.Errno() == 0 && c.ending().result == nil {
+		cl.doubt(NoResult, About{}) // the walk went on from there
 	}
 	if cl.Keys = c.keys; exit.Errno() != 0 {
 		cl.Stop = Stop{Rest: rest(enter.Name, next), Ret: exit.Ret, Event: exit.ID}

@@ -172,6 +172,12 @@ func TestKeySays(t *testing.T) {
 			r.rcu(rootAddr, "f", 0, 0, 0)
 			r.opened(addrA, rootAddr, 5, "f")
 		}},
+		{"a link that was not found leads on", "unproven: l under (#2) → nothing; then lookups of names outside the path, a symbolic link's or a filesystem's own (#4); stopped there: −2 (ENOENT) (#6) — what a component came to was not recorded", func(r *tape) {
+			r.open("l")
+			r.rcu(rootAddr, "l", 0, 0, 0)
+			r.rcu(rootAddr, "x", 90000, 0, 0)
+			r.fail(2)
+		}},
 		{"a link to /", "unproven: l under (#2) → D2 (#3); etc under (#4) → D4 (#5) — " + nothing, func(r *tape) {
 			r.open("l/etc")
 			r.rcu(rootAddr, "l", 0, addrA, 5)

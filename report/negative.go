@@ -43,7 +43,9 @@ var _ = register(kind{
 			return v.enter.NameCut() || v.row.lookup != nil && v.row.lookup.ev.NameCut()
 		}),
 		when(TwoParents, func(v *view) bool { return v.row.torn }),
-		when(WhichDentry, func(v *view) bool { return v.form == negNowhere && (v.found == nil || v.w.allocs(v.what)) }),
+		when(WhichDentry, func(v *view) bool {
+			return v.form == negNowhere && (v.found == nil || v.w.allocs(v.what)) || v.form == negOutside && v.w.inserts(v.one)
+		}),
 
 		unfollowed(one), maybeKilled(one),
 		by(AfterItsEnd, ifFound(func(v *view) uint64 { return before(v.one.Killed, v.found.ev.ID) })),
@@ -183,6 +185,16 @@ func (w *walk) nothing(last *row) (null *walkStep) {
 func (w *walk) allocs(name string) bool {
 	for i := range w.steps {
 		if s := &w.steps[i]; s.ev.Role == schema.RoleAlloc && s.ev.Phase == schema.Exit && s.ev.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// inserts reports whether another dentry of the name was inserted within the open.
+func (w *walk) inserts(d *replay.Object) bool {
+	for i := range w.steps {
+		if s := &w.steps[i]; s.ev.Role == schema.RoleInsert && s.obj != d && s.ev.Name == d.Name {
 			return true
 		}
 	}
