@@ -97,3 +97,21 @@ func (c *collector) failedOn() Filesystem {
 	}
 	return fs
 }
+
+// Filesystem is where an event was.
+type Filesystem struct {
+	Type  string // s_type->name; empty: not known
+	Dev   uint32 // s_dev; 0: not known where
+	Event uint64
+}
+
+// says is where an open failed, with the type quoted by q.
+func (f Filesystem) says(q func(string) string) string {
+	switch {
+	case f.Dev == 0:
+		return ""
+	case f.Type == "":
+		return fmt.Sprintf(", in a directory on device %s (#%d)", device(f.Dev), f.Event)
+	}
+	return fmt.Sprintf(", in a directory on %s %s (#%d)", q(f.Type), device(f.Dev), f.Event)
+}

@@ -52,13 +52,6 @@ type Claim struct {
 	Target  Target     // move: the dentry whose place it took
 }
 
-// Filesystem is where an event was.
-type Filesystem struct {
-	Type  string // s_type->name; empty: not known
-	Dev   uint32 // s_dev; 0: not known where
-	Event uint64
-}
-
 // Ref names a dentry: D and its number in order of first sight, and its address.
 type Ref struct {
 	Seq  uint64

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -60,6 +61,13 @@ var _ = register(kind{
 	},
 	tell: func(cl *Claim, _ func(string) string) string {
 		return fmt.Sprintf("%s is one dentry: %s", cl.Object, equals(cl.Terms, true))
+	},
+	draw: func(cl *Claim, _ *Item) []string {
+		var at []string
+		for _, t := range cl.Terms {
+			at = append(at, fmt.Sprintf("%#x #%d", t.Value, t.Event))
+		}
+		return []string{replay.Printable(cl.Subject) + ": " + strings.Join(at, " → ") + "; " + cl.Note}
 	},
 	lesson: func(cl *Claim, _ *Item) string {
 		return fmt.Sprintf("%s was %s when it was deleted: %s", code(cl.Subject), cl.Object, cl.Note)

@@ -39,6 +39,12 @@ var _ = register(kind{
 	},
 	fill: (*view).distance,
 	tell: func(cl *Claim, _ func(string) string) string { return cl.eviction() },
+	draw: func(cl *Claim, it *Item) []string {
+		return []string{
+			fmt.Sprintf("before the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Other, cl.Terms[0].Label, cl.Terms[0].Event),
+			fmt.Sprintf("after  the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Object, cl.Terms[1].Label, cl.Terms[1].Event),
+		}
+	},
 	lesson: func(cl *Claim, it *Item) string {
 		return fmt.Sprintf("%s was killed at #%d, and %s was allocated at #%d, for %s", cl.Other, cl.Terms[0].Event, cl.Object, cl.Terms[1].Event, code(it.Path))
 	},

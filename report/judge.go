@@ -31,7 +31,8 @@ type view struct {
 	parts
 }
 
-// parts are what one claim is made of; judge clears them.
+// parts are what one claim is made of. judge clears them: a kind that sets one makes the
+// claim.
 type parts struct {
 	at       span
 	also     replay.Roles   // needed beside what the kind needs

@@ -40,6 +40,7 @@ type kind struct {
 	then  func(*view, *Claim, bool) // what it leaves for later; whether it was kept in the report
 
 	tell   func(*Claim, func(string) string) string // the sentence, with names quoted
+	draw   func(*Claim, *Item) []string             // lines of a drawing; nil for none
 	lesson func(*Claim, *Item) string               // a clause of what was learned; empty for no news
 	rank   func(*Claim, int) int                    // how much a proven one tells, with so many operands; 1 where there is none
 

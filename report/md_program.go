@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -233,28 +232,21 @@ func (p *page) claim(cl *Claim) {
 	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
 }
 
-// chains draws the proven evictions and deletions of a program, a line or two each.
+// chains draws the proven claims of a program that are drawn, a line or two each.
 func (prog *Program) chains() []string {
 	var out []string
+	add := func(cl *Claim, it *Item) {
+		if draw := table[cl.Kind].draw; draw != nil && cl.Verdict == Proven {
+			out = append(out, draw(cl, it)...)
+		}
+	}
 	for _, it := range prog.Items {
 		for i := range it.Claims {
-			if cl := &it.Claims[i]; cl.Kind == Eviction && cl.Verdict == Proven {
-				out = append(out,
-					fmt.Sprintf("before the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Other, cl.Terms[0].Label, cl.Terms[0].Event),
-					fmt.Sprintf("after  the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Object, cl.Terms[1].Label, cl.Terms[1].Event))
-			}
+			add(&it.Claims[i], it)
 		}
 	}
 	for i := range prog.Claims {
-		cl := &prog.Claims[i]
-		if cl.Kind != Delete || cl.Verdict != Proven {
-			continue
-		}
-		var at []string
-		for _, t := range cl.Terms {
-			at = append(at, fmt.Sprintf("%#x #%d", t.Value, t.Event))
-		}
-		out = append(out, replay.Printable(cl.Subject)+": "+strings.Join(at, " → ")+"; "+cl.Note)
+		add(&prog.Claims[i], nil)
 	}
 	return out
 }

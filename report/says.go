@@ -56,17 +56,6 @@ func cite(t Term, task bool) string {
 	return "#" + strconv.FormatUint(t.Event, 10) + " by " + replay.Printable(t.Comm)
 }
 
-// says is where an open failed, with the type quoted by q.
-func (f Filesystem) says(q func(string) string) string {
-	switch {
-	case f.Dev == 0:
-		return ""
-	case f.Type == "":
-		return fmt.Sprintf(", in a directory on device %s (#%d)", device(f.Dev), f.Event)
-	}
-	return fmt.Sprintf(", in a directory on %s %s (#%d)", q(f.Type), device(f.Dev), f.Event)
-}
-
 // String is the dentry's number and address, "D3 0xffff…".
 func (r Ref) String() string {
 	if r.Seq == 0 {

@@ -78,6 +78,7 @@ func (c *collector) ended(w *walk) {
 	for _, v.kind = range c.opens {
 		v.kind.open(v)
 	}
+	v.it, v.w = nil, nil
 }
 
 // item keeps the open for the program's section, nil when that is full.
