@@ -61,7 +61,7 @@ func add(t *testing.T, trace, comm string) sums {
 	t.Helper()
 	s := sums{enter: map[string]uint64{}, exit: map[string]uint64{}, noRoom: map[string]uint64{}, missed: map[string]uint64{}}
 	for _, e := range lifeEvents(t, trace) {
-		for _, p := range e.Probes {
+		for _, p := range e.Probe {
 			if p.Uncounted {
 				s.uncounted++
 			}

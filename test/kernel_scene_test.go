@@ -46,7 +46,7 @@ type lifeEvent struct {
 	Cause string // of a loss
 	Count uint64
 
-	Probes []struct{ Uncounted bool } // of the header
+	Probe []struct{ Uncounted bool } // of the header
 }
 
 // lifeEvents reads a trace.
