@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"reflect"
+	"testing"
+)
+
+// A kind has what the engine and the printers ask of it.
+func TestKindsAreWhole(t *testing.T) {
+	for _, info := range Kinds() {
+		k := table[info.Kind]
+		if k.name == "" || k.says == "" || k.tell == nil || k.needs|k.some == 0 || k.open == nil && k.event == nil {
+			t.Errorf("kind %d, %q, lacks something", k.number, k.name)
+		}
+		if (k.event == nil) != (k.enters|k.exits == 0) {
+			t.Errorf("%s looks at events of no role, or not at all", k.name)
+		}
+	}
+}
+
+// What one claim was made of is not found by the next: a kind that sets a part makes the
+// claim, which clears it.
+func TestNoPartIsLeftOver(t *testing.T) {
+	for _, trace := range []string{"../traces/run1.pb", "testdata/misc.pb", "testdata/xch.pb"} {
+		m := inMemory(t, trace)
+		c := newCollector(m.header)
+		for i, k := range c.opens {
+			checked := *k
+			checked.open = func(v *view) {
+				if k.open(v); !reflect.ValueOf(v.parts).IsZero() {
+					t.Errorf("%s leaves %+v", k.name, v.parts)
+				}
+			}
+			c.opens[i] = &checked
+		}
+		for _, rec := range m.records {
+			if c.record(rec); !reflect.ValueOf(c.view.parts).IsZero() {
+				t.Fatalf("left after %+v", rec)
+			}
+		}
+	}
+}
