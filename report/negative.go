@@ -48,9 +48,9 @@ var _ = register(kind{
 		}),
 
 		unfollowed(one), maybeKilled(one),
-		by(AfterItsEnd, ifFound(func(v *view) uint64 { return before(v.one.Killed, v.found.ev.ID) })),
+		by(AfterItsEnd, ifFound(func(v *view) uint64 { return ifBefore(v.one.Killed, v.found.ev.ID) })),
 		by(LostMeanwhile, ifFound(func(v *view) uint64 {
-			return after(max(v.one.Killed, v.one.Dropped), max(v.one.Inserted, v.found.ev.ID))
+			return ifAfter(max(v.one.Killed, v.one.Dropped), max(v.one.Inserted, v.found.ev.ID))
 		})),
 		when(InodeUnread, func(v *view) bool {
 			return v.isFound() && v.found.ev.Facts&schema.FactInodeUnknown != 0 || v.form == negEntered && v.one.Inserted == v.one.Unread
@@ -61,9 +61,9 @@ var _ = register(kind{
 		by(MovedAway, func(v *view) uint64 {
 			switch {
 			case v.isFound():
-				return after(v.one.Moved, max(v.one.Inserted, v.found.ev.ID))
+				return ifAfter(v.one.Moved, max(v.one.Inserted, v.found.ev.ID))
 			case v.form == negEntered:
-				return after(v.one.Moved, v.one.Inserted)
+				return ifAfter(v.one.Moved, v.one.Inserted)
 			}
 			return 0
 		}, schema.RoleMove),
@@ -213,16 +213,16 @@ func ifFound(event func(*view) uint64) func(*view) uint64 {
 	}
 }
 
-// before is the event if it came before another; 0: it did not, or is none.
-func before(event, other uint64) uint64 {
+// ifBefore is the event if it came before another; 0: it did not, or is none.
+func ifBefore(event, other uint64) uint64 {
 	if event < other {
 		return event
 	}
 	return 0
 }
 
-// after is the event if it came after another.
-func after(event, other uint64) uint64 {
+// ifAfter is the event if it came after another.
+func ifAfter(event, other uint64) uint64 {
 	if event > other {
 		return event
 	}
