@@ -2,7 +2,11 @@
 
 package replay
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"slices"
+
+	"github.com/dtrec/dtrec/schema"
+)
 
 // Contradiction is where the events of a dentry contradict each other.
 type Contradiction struct {
@@ -10,21 +14,29 @@ type Contradiction struct {
 	What  string  // what it shows
 	Over  *Window // events were lost in between, which may explain it; nil: none
 
-	read   identity // what it said
-	key    identity // what the lookup that returned it was asked for, where that is what does not fit
-	tid    uint32   // who read it
-	racing bool     // it was read by a task that nothing kept still: an event that comes later may explain it
+	read   identity   // what it said
+	key    identity   // what the lookup that returned it was asked for, where that is what does not fit
+	tid    uint32     // who read it
+	racing bool       // it was read by a task that nothing kept still: an event that comes later may explain it
+	over   bool       // that task has gone on since, so the read is over
+	places []identity // where moves have taken it from and to since
 }
+
+// How many moves a read that takes its time is held against, and how many reads at once.
+const (
+	maxMoves   = 64
+	maxReading = 64
+)
 
 // What an event can show that those before it do not explain.
 const (
-	otherName   = "it has another name, and no event gave it that"
-	otherParent = "it has another parent, and no event moved it there"
-	otherInode  = "it has another inode, and no event gave it that"
-	noInode     = "it has no inode, and no event took it"
+	otherName   = "it has another name, and no event before gave it that"
+	otherParent = "it has another parent, and no event before moved it there"
+	otherInode  = "it has another inode, and no event before gave it that"
+	noInode     = "it has no inode, and no event before took it"
 	otherDevice = "it is on another filesystem"
 	otherKey    = "a lookup of another name or parent returned it"
-	twice       = "it was inserted a second time, and no event took it out"
+	twice       = "it was inserted a second time, and no event before took it out"
 	outlived    = "its directory was allocated after it"
 	otherPlace  = "it was moved, and not to where the dentry was whose place it took"
 )
@@ -205,8 +217,22 @@ func (o *Objects) contradict(d *Object, e *schema.Event, now *identity, what str
 	if w, lost := o.losses.Touched(min(since, e.Time), e.Time, changes); lost {
 		c.Over, c.racing = &w, false
 	}
-	d.Contradicted = c
+	if d.Contradicted = c; c.racing {
+		if len(o.reading) == maxReading {
+			o.reading[0].over = true
+			o.reading = slices.Delete(o.reading, 0, 1)
+		}
+		o.reading = append(o.reading, c)
+	}
 	return true
+}
+
+// readOver notes that a thread has gone on: what it read before, it has read by now.
+func (o *Objects) readOver(e *schema.Event) {
+	o.reading = slices.DeleteFunc(o.reading, func(c *Contradiction) bool {
+		c.over = c.tid == e.TID && c.Event != e.ID
+		return c.over || !c.racing
+	})
 }
 
 // changes are the roles whose events may explain a change.
@@ -309,21 +335,28 @@ func (d *Object) place() identity {
 	return at
 }
 
-// arrived ends a contradiction of name or parent that a move of another task explains: what
-// was read, or asked for, is, each for itself, that from before it or that from after.
+// arrived ends a contradiction of name or parent that moves of another task explain: what
+// was read, or asked for, is, each for itself, that from before one or that from after. A
+// task may be interrupted between the time of its event and the read, for several moves.
 func (d *Object) arrived(tid uint32, from, to *identity) {
 	c := d.Contradicted
 	if c == nil || !c.racing || c.tid == tid || c.What == otherInode || c.What == noInode {
 		return
 	}
-	c.racing = false
+	c.places = append(c.places, *from, *to)
 	same := !c.read.filled || !from.filled || c.read.inode == from.inode
-	if same && c.read.between(from, to) && c.key.between(from, to) {
-		d.Contradicted = nil
+	if same && c.read.among(c.places) && c.key.among(c.places) {
+		d.Contradicted, c.racing = nil, false
+	} else if !same || c.over || len(c.places) >= 2*maxMoves {
+		c.racing = false
 	}
 }
 
-// between reports whether name and parent, where they are known, are each one of two.
-func (i *identity) between(from, to *identity) bool {
-	return (!i.named || i.name == from.name || i.name == to.name) && (i.parent == 0 || i.parent == from.parent || i.parent == to.parent)
+// among reports whether name and parent, where they are known, are each those of a place.
+func (i *identity) among(places []identity) bool {
+	name, parent := !i.named, i.parent == 0
+	for _, p := range places {
+		name, parent = name || i.name == p.name, parent || i.parent == p.parent
+	}
+	return name && parent
 }

@@ -98,6 +98,7 @@ type Objects struct {
 	tries   bool // a kill may not have been one
 	checks  checks
 	move    move
+	reading []*Contradiction // those that were read by a task not seen since
 	losses  *Losses
 }
 

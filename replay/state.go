@@ -103,6 +103,9 @@ func (s *State) Event(e *schema.Event) *Step {
 	if t != nil && len(s.Losses.windows) > 0 {
 		s.unsettle(t)
 	}
+	if len(s.Objects.reading) > 0 {
+		s.Objects.readOver(e)
+	}
 	s.step = Step{Event: e}
 	paired := s.paired.Has(e.Role) && !line
 	if e.Phase == schema.Exit && paired {

@@ -102,16 +102,16 @@ func TestContradictions(t *testing.T) {
 		play func(*tape)
 	}{
 		{"nothing changes", "", func(r *tape) { look(r, schema.RoleLookup, addrB, rootAddr, 6, "f") }},
-		{"another name", "it has another name, and no event gave it that", func(r *tape) { r.on(schema.RoleInsert, schema.Exit, addrB, rootAddr, 6, "g") }},
-		{"another name at a lookup of that", "it has another name, and no event gave it that", func(r *tape) { look(r, schema.RoleLookupRCU, addrB, rootAddr, 6, "g") }},
-		{"another parent", "it has another parent, and no event moved it there", func(r *tape) { look(r, schema.RoleLookupChain, addrB, addrA, 6, "f") }},
-		{"another inode", "it has another inode, and no event gave it that", func(r *tape) { look(r, schema.RoleLookup, addrB, rootAddr, 7, "f") }},
-		{"no inode", "it has no inode, and no event took it", func(r *tape) { look(r, schema.RoleLookup, addrB, rootAddr, 0, "f") }},
-		{"another inode without losing the first", "it has another inode, and no event gave it that", func(r *tape) {
+		{"another name", "it has another name, and no event before gave it that", func(r *tape) { r.on(schema.RoleInsert, schema.Exit, addrB, rootAddr, 6, "g") }},
+		{"another name at a lookup of that", "it has another name, and no event before gave it that", func(r *tape) { look(r, schema.RoleLookupRCU, addrB, rootAddr, 6, "g") }},
+		{"another parent", "it has another parent, and no event before moved it there", func(r *tape) { look(r, schema.RoleLookupChain, addrB, addrA, 6, "f") }},
+		{"another inode", "it has another inode, and no event before gave it that", func(r *tape) { look(r, schema.RoleLookup, addrB, rootAddr, 7, "f") }},
+		{"no inode", "it has no inode, and no event before took it", func(r *tape) { look(r, schema.RoleLookup, addrB, rootAddr, 0, "f") }},
+		{"another inode without losing the first", "it has another inode, and no event before gave it that", func(r *tape) {
 			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 7, "f")
 			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
 		}},
-		{"inserted twice", "it was inserted a second time, and no event took it out", func(r *tape) {
+		{"inserted twice", "it was inserted a second time, and no event before took it out", func(r *tape) {
 			r.on(schema.RoleDrop, schema.Enter, addrB, rootAddr, 6, "f")
 			r.on(schema.RoleInsert, schema.Exit, addrB, rootAddr, 6, "f")
 			r.on(schema.RoleInsert, schema.Exit, addrB, rootAddr, 6, "f")
@@ -130,7 +130,7 @@ func TestContradictions(t *testing.T) {
 				r.put(schema.RoleLookup, schema.Exit, func(e *schema.Event) {})
 			}
 		}},
-		{"the root of a filesystem, and in a directory", "it has another parent, and no event moved it there", func(r *tape) {
+		{"the root of a filesystem, and in a directory", "it has another parent, and no event before moved it there", func(r *tape) {
 			r.put(schema.RoleLookup, schema.Enter, func(e *schema.Event) { e.Parent, e.Name, e.NameLen, e.Facts = addrB, "x", 1, schema.FactParentIsRoot })
 			r.put(schema.RoleLookup, schema.Exit, func(e *schema.Event) {})
 		}},
@@ -138,7 +138,7 @@ func TestContradictions(t *testing.T) {
 			r.elsewhere(func() { r.allocOnly("d", 90000, rootAddr) })
 			look(r, schema.RoleLookup, addrB, rootAddr, 6, "f")
 		}},
-		{"moved, but to another name than it has then", "it has another name, and no event gave it that", func(r *tape) {
+		{"moved, but to another name than it has then", "it has another name, and no event before gave it that", func(r *tape) {
 			r.move(addrB, rootAddr, 6, "f", "h")
 			look(r, schema.RoleLookup, addrB, rootAddr, 6, "f")
 		}},
@@ -148,14 +148,14 @@ func TestContradictions(t *testing.T) {
 			r.move(addrB, rootAddr, 6, "f", "h")
 			r.move(addrB, rootAddr, 6, "h", "f")
 		}},
-		{"another inode, read by the task that gave it that later", "it has another inode, and no event gave it that", func(r *tape) {
+		{"another inode, read by the task that gave it that later", "it has another inode, and no event before gave it that", func(r *tape) {
 			look(r, schema.RoleLookupRCU, addrB, rootAddr, 7, "f")
 			r.on(schema.RoleDelete, schema.Enter, addrB, rootAddr, 6, "f")
 			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 7, "f")
 			r.on(schema.RoleDelete, schema.Enter, addrB, rootAddr, 7, "f")
 			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
 		}},
-		{"another inode, and still when nothing could change it", "it has another inode, and no event gave it that", func(r *tape) {
+		{"another inode, and still when nothing could change it", "it has another inode, and no event before gave it that", func(r *tape) {
 			r.elsewhere(func() { look(r, schema.RoleLookupRCU, addrB, rootAddr, 7, "f") })
 			r.on(schema.RoleDelete, schema.Enter, addrB, rootAddr, 7, "f")
 			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 7, "f")
@@ -178,7 +178,7 @@ func TestContradictions(t *testing.T) {
 				r.move(addrB, rootAddr, 6, "h", "f")
 			})
 		}},
-		{"another name and inode, and then a move", "it has another name, and no event gave it that", func(r *tape) {
+		{"another name and inode, and then a move", "it has another name, and no event before gave it that", func(r *tape) {
 			look(r, schema.RoleLookup, addrB, rootAddr, 7, "h")
 			r.elsewhere(func() {
 				r.move(addrB, rootAddr, 6, "f", "h")
@@ -195,6 +195,25 @@ func TestContradictions(t *testing.T) {
 			r.elsewhere(func() { look(r, schema.RoleLookupRCU, addrB, rootAddr, 6, "h") })
 			r.tid = 901
 			r.move(addrB, rootAddr, 6, "f", "h")
+			r.move(addrB, rootAddr, 6, "h", "f")
+			r.tid = 100
+		}},
+		{"read by a lookup that was interrupted for two moves", "", func(r *tape) {
+			r.elsewhere(func() { look(r, schema.RoleLookupRCU, addrB, rootAddr, 6, "h") })
+			r.tid = 901
+			r.move(addrB, rootAddr, 6, "f", "g")
+			r.move(addrB, rootAddr, 6, "g", "h")
+			r.move(addrB, rootAddr, 6, "h", "f")
+			r.tid = 100
+		}},
+		{"read by a lookup, and moved there twice since its task went on", "it has another name, and no event before gave it that", func(r *tape) {
+			r.elsewhere(func() {
+				look(r, schema.RoleLookupRCU, addrB, rootAddr, 6, "h")
+				look(r, schema.RoleLookupRCU, addrC, rootAddr, 7, "k")
+			})
+			r.tid = 901
+			r.move(addrB, rootAddr, 6, "f", "g")
+			r.move(addrB, rootAddr, 6, "g", "h")
 			r.move(addrB, rootAddr, 6, "h", "f")
 			r.tid = 100
 		}},
@@ -249,8 +268,8 @@ func TestContradictions(t *testing.T) {
 // record hides itself.
 func TestTracesThatContradictThemselves(t *testing.T) {
 	for name, want := range map[string]string{
-		"H01-delete-chain-reused":       "delete: the events contradict each other: at #11 it has another name, and no event gave it that",
-		"H02-equality-other-name":       "equality: the events contradict each other: at #10 it has another name, and no event gave it that",
+		"H01-delete-chain-reused":       "delete: the events contradict each other: at #11 it has another name, and no event before gave it that",
+		"H02-equality-other-name":       "equality: the events contradict each other: at #10 it has another name, and no event before gave it that",
 		"H03-lookup-returns-other-name": "equality: the events contradict each other: at #3 a lookup of another name or parent returned it",
 		"H13-loss-window-inverted":      "equality: events lost in the window: 3 (ring buffer full; its record ends before it begins)",
 	} {
