@@ -39,7 +39,7 @@ var (
 	MaybeKilled   = &Reason{Unproven, "whether dentry_kill at #%s ended it is not known", false}
 	AfterItsEnd   = &Reason{Unproven, "it was killed at #%s, and this came after", false}
 	CutName       = &Reason{Unproven, "the name could not be read whole", false}
-	OtherName     = &Reason{Unproven, "the dentry was allocated for another name", false}
+	OtherName     = &Reason{Unproven, "the dentry has another name", false}
 	TooManyEvents = &Reason{Unproven, "the open has more events than are looked at", false}
 	TwoParents    = &Reason{Unproven, "a component was looked up under two dentries", false}
 )
