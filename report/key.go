@@ -30,7 +30,7 @@ var (
 	AllocOnly      = &Reason{Unproven, "component %s was allocated and not looked up", false}
 	NoResult       = &Reason{Unproven, "what a component came to was not recorded", false}
 	KilledOnTheWay = &Reason{Unproven, "the dentry of the component before was killed on the way", false}
-	Replaced       = &Reason{Unproven, "the walk went on under another dentry than the one allocated, and no insertion of that was recorded", false}
+	Replaced       = &Reason{Unproven, "the walk went on under another dentry than the one allocated, and no insertion of that was recorded in this open", false}
 	OtherParent    = &Reason{Unproven, "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there", false}
 )
 

@@ -115,8 +115,8 @@ func compareRace(t *testing.T, v report.Verdicts) (raced uint64) {
 	}
 	tally.verdicts.Add(int64(8 + len(v.Doubts))) // kinds above, and these
 	for _, d := range v.Doubts {
-		if !(d.Kind == "equality" && d.Reason == "no lookup or alloc of this open returned the dentry" ||
-			d.Kind == "key" && d.Reason == "another dentry was put in the place of the one allocated") {
+		if !(d.Kind == "equality" && d.Reason == report.NotShown.Text ||
+			d.Kind == "key" && d.Reason == report.Replaced.Text) {
 			t.Errorf("%s %v", strings.Join(doubtLines(d), "; "), d.Events)
 		}
 	}
