@@ -11,49 +11,53 @@ import (
 
 const Absence Kind = 8
 
-var _ = register(kind{
-	number: Absence,
-	name:   "absence",
-	says:   "no file was opened; nothing was allocated inside the open",
-	needs:  replay.RolesOf(schema.RoleOpen),
-	some:   replay.RolesOf(schema.RoleAlloc),
-	open: func(v *view) {
-		if v.exit.Errno() != 0 {
-			v.what, v.at = noFile, whole(v.enter.Time, v.exit.Time)
-			v.judge()
-		}
-		if len(v.rows) > 0 && !v.w.overflow && !v.w.nests && !v.w.allocates() {
-			v.what, v.at, v.also = noAlloc, whole(v.enter.Time, v.exit.Time), v.kind.some
-			v.judge()
-		}
-	},
-	shows: []operand{
-		{show: func(v *view) {
-			if v.what == noAlloc {
-				v.term(v.label(schema.RoleOpen, schema.Enter), v.enter.NameAddr, v.enter.ID, v.enter.Comm)
+var _ = register(func() kind {
+	var of string // what is absent
+	var where Filesystem
+	return kind{
+		number: Absence,
+		name:   "absence",
+		says:   "no file was opened; nothing was allocated inside the open",
+		needs:  replay.RolesOf(schema.RoleOpen),
+		some:   replay.RolesOf(schema.RoleAlloc),
+		open: func(v *view) {
+			if v.exit.Errno() != 0 {
+				of, v.at = noFile, whole(v.enter.Time, v.exit.Time)
+				v.judge()
 			}
-		}},
-		{show: func(v *view) {
-			value := v.exit.Dentry
-			if v.what == noFile {
-				value = v.exit.Ret
+			if len(v.rows) > 0 && !v.w.overflow && !v.w.nests && !v.w.allocates() {
+				of, v.at, v.also = noAlloc, whole(v.enter.Time, v.exit.Time), v.kind.some
+				v.judge()
 			}
-			v.term(v.label(schema.RoleOpen, schema.Exit), value, v.exit.ID, v.exit.Comm)
-		}},
-	},
-	fill: func(v *view, cl *Claim) {
-		if cl.Means = v.what; v.what == noAlloc {
-			return
-		}
-		cl.On = v.failedOn()
-	},
-	tell: func(cl *Claim, q func(string) string) string {
-		if cl.Means == noAlloc {
-			return fmt.Sprintf("%s inside the open, #%d to #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
-		}
-		t := cl.Terms[0]
-		return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event) + cl.On.says(q)
-	},
+		},
+		shows: []operand{
+			{show: func(v *view) {
+				if of == noAlloc {
+					v.term(v.label(schema.RoleOpen, schema.Enter), v.enter.NameAddr, v.enter.ID, v.enter.Comm)
+				}
+			}},
+			{show: func(v *view) {
+				value := v.exit.Dentry
+				if of == noFile {
+					value = v.exit.Ret
+				}
+				v.term(v.label(schema.RoleOpen, schema.Exit), value, v.exit.ID, v.exit.Comm)
+			}},
+		},
+		fill: func(v *view, cl *Claim) {
+			if cl.Means = of; of == noFile {
+				where = v.failedOn()
+				cl.Detail = &where
+			}
+		},
+		tell: func(cl *Claim, q func(string) string) string {
+			if cl.Means == noAlloc {
+				return fmt.Sprintf("%s inside the open, #%d to #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
+			}
+			t := cl.Terms[0]
+			return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event) + cl.Detail.(*Filesystem).says(q)
+		},
+	}
 })
 
 // What an absence claim can be about.
@@ -98,15 +102,18 @@ func (c *collector) failedOn() Filesystem {
 	return fs
 }
 
-// Filesystem is where an event was.
+// Filesystem is where an open failed: that of the directory looked in last.
 type Filesystem struct {
 	Type  string // s_type->name; empty: not known
 	Dev   uint32 // s_dev; 0: not known where
 	Event uint64
 }
 
+func (f *Filesystem) clone() Detail { g := *f; return &g }
+func (f *Filesystem) bytes() int    { return 0 }
+
 // says is where an open failed, with the type quoted by q.
-func (f Filesystem) says(q func(string) string) string {
+func (f *Filesystem) says(q func(string) string) string {
 	switch {
 	case f.Dev == 0:
 		return ""

@@ -11,7 +11,6 @@ import (
 // on the state (replay): whatever a file holds, a report of it has a size.
 const (
 	keptBudget  = 16 << 20 // events and claims in the findings
-	pathsBudget = 4 << 20  // paths followed from open to open, of all programs
 	stepsBudget = 8 << 20  // events of opens in progress
 
 	stepBytes  = 384 // about what an event takes, without its name
@@ -19,7 +18,6 @@ const (
 	termBytes  = 64
 	nameCost   = 4 // times that a name is printed, and more
 	keyBytes   = 192
-	pathBytes  = 640 // its dentry included, which may have been forgotten elsewhere
 
 	lookEvery = 4096 // events from one count of those in progress to the next
 	maxSpare  = 64   // finished walks kept for use again
@@ -28,12 +26,11 @@ const (
 // budgets is what is left of them.
 type budgets struct {
 	kept    int
-	paths   int
 	crowded bool // the opens in progress have too many events: no more are looked at
 	added   int  // events since they were counted
 }
 
-func newBudgets() budgets { return budgets{kept: keptBudget, paths: pathsBudget} }
+func newBudgets() budgets { return budgets{kept: keptBudget} }
 
 // take takes bytes off what may be kept; false: there is no more room.
 func (b *budgets) take(bytes int) bool {
@@ -86,8 +83,12 @@ func (c *collector) recycle(call *replay.Call) {
 	}
 }
 
-// forgotten judges what can still be said of a dentry that is forgotten.
+// forgotten tells every kind of a dentry that is forgotten.
 func (c *collector) forgotten(d *replay.Object) {
-	c.forget(d)
-	c.deleted(d, nil, "")
+	v := &c.view
+	for _, k := range c.kinds {
+		if v.kind = k; k.forget != nil {
+			k.forget(v, d)
+		}
+	}
 }

@@ -3,27 +3,43 @@
 package report
 
 import (
+	"fmt"
+
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
 const Bucket Kind = 5
 
-var _ = register(kind{
-	number: Bucket,
-	name:   "bucket",
-	says:   "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift",
-	alone:  true,
-	needs:  replay.RolesOf(schema.RoleInsert),
-	enters: replay.RolesOf(schema.RoleInsert),
-	exits:  replay.RolesOf(schema.RoleInsert),
-	event: func(v *view) {
-		if e := v.step.Event; e.Bucket != 0 {
-			v.single(bucketDoubt(v.layout, e), About{}, e.Bucket)
-		}
-	},
-	reasons: []*Reason{NoHashTable, NotChainHead, WrongBucket},
-	tell:    values,
+var _ = register(func() kind {
+	return kind{
+		number: Bucket,
+		name:   "bucket",
+		says:   "(bucket − dentry_hashtable) / 8 = hash >> d_hash_shift",
+		alone:  true,
+		needs:  replay.RolesOf(schema.RoleInsert),
+		enters: replay.RolesOf(schema.RoleInsert),
+		exits:  replay.RolesOf(schema.RoleInsert),
+		event: func(v *view) {
+			if e := v.step.Event; e.Bucket != 0 {
+				v.single(bucketDoubt(v.layout, e), About{}, e.Bucket)
+			}
+		},
+		reasons: []*Reason{NoHashTable, NotChainHead, WrongBucket},
+		tell:    values,
+		beside: func(p *page, e *schema.Event) string {
+			if e.Bucket == 0 {
+				return ""
+			}
+			l := p.f.Header.GetLayout()
+			why := bucketDoubt(l, e)
+			if why.verdict() == Unproven {
+				return "; bucket " + p.verdict(why, About{})
+			}
+			return fmt.Sprintf("; bucket %s: (%#x − %#x) / 8 = %d, %d >> %d = %d", p.verdict(why, About{}), e.Bucket, l.DentryHashtable,
+				(e.Bucket-l.DentryHashtable)/8, e.Hash, l.DHashShift, e.Hash>>l.DHashShift)
+		},
+	}
 })
 
 // Why a bucket claim is not proven.

@@ -2,7 +2,12 @@
 
 package report
 
-import "github.com/dtrec/dtrec/replay"
+import (
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+)
 
 // Verdict is what the events allow to say of a claim.
 type Verdict uint8
@@ -36,20 +41,28 @@ type Claim struct {
 	Object  Ref     // the dentry it is about; Seq 0: none
 	Other   Ref     // eviction: the dentry before; hard link: the other one; race: the one that lost
 	Terms   []Term
-	Left    Term       // subtraction: Left.Value - Right.Value = Result
-	Right   Term       // zero Label: no subtraction
-	Result  uint64     // bytes, or what Means says
-	Means   string     // what the result is, e.g. `length of "/tmp/"`
-	Note    string     // what else the events show
-	Copied  bool       // prefix: Left is the copy source of a new dentry's name
-	Form    form       // negative: what it says of the name
-	Kept    bool       // negative: the name is in the cache without inode when the open returns
-	On      Filesystem // absence of a file: of the directory looked in last
-	Keys    []KeyRow   // key: the components of the path that were looked up
-	Stop    Stop       // key: what came after the last of these
-	From    Place      // move: before
-	To      Place      // move: after
-	Target  Target     // move: the dentry whose place it took
+	Left    Term   // subtraction: Left.Value - Right.Value = Result
+	Right   Term   // zero Label: no subtraction
+	Result  uint64 // bytes, or what Means says
+	Means   string // what the result is, e.g. `length of "/tmp/"`
+	Note    string // what else the events show
+	Detail  Detail // what claims of its kind have besides; nil: nothing
+}
+
+// Detail is what the claims of one kind have besides. Its type is the kind's.
+type Detail interface {
+	clone() Detail // that of a claim which is kept
+	bytes() int    // about what that takes
+}
+
+// Clone returns a claim that stays what it is when the next one is judged.
+func (cl *Claim) Clone() Claim {
+	out := *cl
+	out.Subject, out.Terms = strings.Clone(cl.Subject), slices.Clone(cl.Terms)
+	if out.Detail != nil {
+		out.Detail = out.Detail.clone()
+	}
+	return out
 }
 
 // Ref names a dentry: D and its number in order of first sight, and its address.

@@ -17,22 +17,17 @@ type collector struct {
 	state    *replay.State
 	layout   *schema.Layout
 	programs map[string]*Program
-	last     *Program         // of the previous event that asked
-	walks    []*walk          // for reuse
-	within   []*walk          // of the opens in progress, by Call.Tag; nil at 0 and where there is none
-	free     []int            // of these
-	moving   moving           // the __d_move entered last
-	view     view             // what a claim is being made of
-	claim    Claim            // the claim being judged
-	terms    []Term           // its operands
-	keys     []KeyRow         // the same of one on a key
-	rows     []row            // scratch of the open being judged
-	links    int              // names in it that were not of its path
-	tail     row              // the last of these, if nothing of the path was looked up after it
-	lost     []*replay.Object // scratch of an eviction
-	inodes   map[uint64]sight
-	births   births
-	latest   uint64 // the last event
+	last     *Program // of the previous event that asked
+	walks    []*walk  // for reuse
+	within   []*walk  // of the opens in progress, by Call.Tag; nil at 0 and where there is none
+	free     []int    // of these
+	view     view     // what a claim is being made of
+	claim    Claim    // the claim being judged
+	terms    []Term   // its operands
+	rows     []row    // scratch of the open being judged
+	links    int      // names in it that were not of its path
+	tail     row      // the last of these, if nothing of the path was looked up after it
+	latest   uint64   // the last event
 	crowds   crowds
 	budgets
 
@@ -47,9 +42,9 @@ type collector struct {
 
 	miscounted bool // the footer is wrong about how many events there are
 
-	each  func(*Claim)                                  // told of every claim; may be nil
-	opens []*kind                                       // kinds that look at an open that has ended
-	looks [schema.RoleCall + 1][schema.Exit + 1][]*kind // kinds that look at an event
+	each  func(*Claim) // told of every claim; may be nil
+	kinds []*kind      // every kind, by number
+	looks byRole       // those that look at an event
 
 	follow func(*Moment) // told of every record; may be nil
 	moment Moment        // the one it was told of last
@@ -79,7 +74,6 @@ func newCollector(h *schema.Header) *collector {
 		layout:   h.GetLayout(),
 		programs: make(map[string]*Program),
 		within:   make([]*walk, 1),
-		inodes:   make(map[uint64]sight),
 		crowds:   newCrowds(),
 		imported: h.Imported(),
 		budgets:  newBudgets(),
@@ -97,13 +91,13 @@ func newCollector(h *schema.Header) *collector {
 			}
 		}
 	}
-	for _, k := range table {
-		if k != nil && k.open != nil {
-			c.opens = append(c.opens, k)
+	for _, make := range makers {
+		if make != nil {
+			c.kinds = append(c.kinds, made(make))
 		}
 	}
 	c.view.collector = c
-	c.looks = looking()
+	c.looks = looking(c.kinds)
 	c.state.GivenUp = c.givenUp
 	c.attached |= c.logged // a log has what it has
 	return c
@@ -180,7 +174,7 @@ func (c *collector) program(e *schema.Event) *Program {
 	}
 	p, ok := c.programs[e.Comm]
 	if !ok {
-		p = &Program{Comm: e.Comm, PID: e.PID, paths: make(map[string]*pathState)}
+		p = &Program{Comm: e.Comm, PID: e.PID}
 		if p.kept = len(c.f.Programs) < maxPrograms; p.kept {
 			c.f.Programs = append(c.f.Programs, p)
 		} else if !c.f.Endless {
@@ -257,7 +251,11 @@ func stepOf(s *replay.Step) Step {
 
 // finish judges what only the end of the trace decides.
 func (c *collector) finish() {
-	c.undead()
+	for _, k := range c.kinds {
+		if c.view.kind = k; k.end != nil {
+			k.end(&c.view)
+		}
+	}
 	c.endless()
 	if c.lines != nil {
 		c.suggested(c.log())
@@ -276,7 +274,6 @@ func (c *collector) finish() {
 		f.void(DamagedFile)
 	}
 	for _, p := range c.f.Programs {
-		p.paths = nil
 		if o := c.crowds.of[p.Comm]; o != nil {
 			p.Processes, p.Exits, p.OtherExits = len(o.members), o.exits, o.others
 		}
@@ -286,7 +283,7 @@ func (c *collector) finish() {
 
 // void takes back every verdict.
 func (f *Findings) void(why *Reason) {
-	f.Void, f.Kept = why, 0
+	f.Void, f.kept = why, 0
 	f.Tally.void()
 	f.examples = [maxKinds]Example{}
 	f.Doubts = []Doubt{{Claim: Claim{Why: why}, Count: f.Tally.Total(Unproven), Subjects: []string{"every path"}}}

@@ -11,40 +11,43 @@ import (
 
 const Creation Kind = 7
 
-var _ = register(kind{
-	number: Creation,
-	name:   "creation",
-	says:   "a dentry without inode got one in the open that returned it",
-	open: func(v *view) {
-		d, at := v.w.steps[len(v.w.steps)-1].obj, v.w.instantiated()
-		if v.exit.Errno() != 0 || d == nil || at < 0 {
-			return
-		}
-		v.one, v.at = d, whole(v.enter.Time, v.exit.Time)
-		v.found, v.before = &v.w.steps[at], v.w.bare(at)
-		v.judge()
-	},
-	shows: []operand{
-		{show: func(v *view) {
-			if v.before != nil {
-				v.shown(&v.before.ev)
+var _ = register(func() kind {
+	var before, got *walkStep // the event that showed the dentry without inode, and with one
+	return kind{
+		number: Creation,
+		name:   "creation",
+		says:   "a dentry without inode got one in the open that returned it",
+		open: func(v *view) {
+			d, at := v.w.steps[len(v.w.steps)-1].obj, v.w.instantiated()
+			if v.exit.Errno() != 0 || d == nil || at < 0 {
+				return
 			}
-		}},
-		{replay.RolesOf(schema.RoleInstantiate), func(v *view) { v.shown(&v.found.ev) }},
-		openReturned,
-	},
-	fails: []test{
-		unfollowedLive(one), afterItsEnd(one),
-		when(NotNegative, func(v *view) bool { return v.before == nil }, schema.RoleAlloc),
-	},
-	fill: func(v *view, cl *Claim) {
-		if v.before != nil {
-			cl.Note = fmt.Sprintf("no inode at #%d, inode %#x at #%d", v.before.ev.ID, v.found.ev.Inode, v.found.ev.ID)
-		}
-	},
-	tell: func(cl *Claim, _ func(string) string) string {
-		return fmt.Sprintf("%s is one dentry, without inode and then with one: %s", cl.Object, equals(cl.Terms, false))
-	},
+			v.one, v.at = d, whole(v.enter.Time, v.exit.Time)
+			got, before = &v.w.steps[at], v.w.bare(at)
+			v.judge()
+		},
+		shows: []operand{
+			{show: func(v *view) {
+				if before != nil {
+					v.shown(&before.ev)
+				}
+			}},
+			{replay.RolesOf(schema.RoleInstantiate), func(v *view) { v.shown(&got.ev) }},
+			openReturned,
+		},
+		fails: []test{
+			unfollowedLive(one), afterItsEnd(one),
+			when(NotNegative, func(v *view) bool { return before == nil }, schema.RoleAlloc),
+		},
+		fill: func(v *view, cl *Claim) {
+			if before != nil {
+				cl.Note = fmt.Sprintf("no inode at #%d, inode %#x at #%d", before.ev.ID, got.ev.Inode, got.ev.ID)
+			}
+		},
+		tell: func(cl *Claim, _ func(string) string) string {
+			return fmt.Sprintf("%s is one dentry, without inode and then with one: %s", cl.Object, equals(cl.Terms, false))
+		},
+	}
 })
 
 var NotNegative = &Reason{Unproven, "nothing shows it without inode before", false}

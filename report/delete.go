@@ -14,67 +14,78 @@ import (
 
 const Delete Kind = 10
 
-var _ = register(kind{
-	number: Delete,
-	name:   "delete",
-	says:   "what became of a dentry after d_delete: killed, left without inode, or out of the hash table because somebody held it",
-	enters: allRoles,
-	exits:  allRoles,
-	event:  (*view).deletes,
-	across: true,
-	needs:  replay.RolesOf(schema.RoleInstantiate), // which would undo it
-	shows: []operand{
-		{show: func(v *view) {
-			if x := v.deletion; x.hit != 0 {
-				v.term(v.label(x.role, schema.Exit), v.one.Addr, x.hit, "")
-			} else {
-				v.birth(v.one)
+var _ = register(func() kind {
+	var x deletions
+	return kind{
+		number: Delete,
+		name:   "delete",
+		says:   "what became of a dentry after d_delete: killed, left without inode, or out of the hash table because somebody held it",
+		enters: allRoles,
+		exits:  allRoles,
+		event:  x.event,
+		forget: func(v *view, d *replay.Object) { x.became(v, d, nil, "") },
+		end:    x.end,
+		across: true,
+		needs:  replay.RolesOf(schema.RoleInstantiate), // which would undo it
+		shows: []operand{
+			{show: func(v *view) {
+				if x := x.deletion; x.hit != 0 {
+					v.term(v.label(x.role, schema.Exit), v.one.Addr, x.hit, "")
+				} else {
+					v.birth(v.one)
+				}
+			}},
+			{replay.RolesOf(schema.RoleDelete), func(v *view) {
+				v.term(v.label(schema.RoleDelete, schema.Enter), v.one.Addr, x.at, x.comm)
+			}},
+			{show: func(v *view) {
+				if x := x.deletion; x.exit != 0 {
+					v.term(v.label(schema.RoleDelete, schema.Exit), v.one.Addr, x.exit, x.comm)
+				}
+			}},
+			{replay.RolesOf(schema.RoleKill), func(v *view) {
+				if x.then == "" {
+					v.kill(v.one, x.killer)
+				}
+			}},
+		},
+		fails: []test{
+			unfollowed(one), maybeKilled(one),
+			when(LeftUnseen, func(v *view) bool { return x.then == "" && v.one.Killed == 0 && x.left == 0 }),
+		},
+		fill: func(v *view, cl *Claim) {
+			switch cl.Note = x.says(); {
+			case x.then != "":
+				cl.note(x.then)
+			case v.one.Killed != 0:
+				cl.note(fmt.Sprintf("killed at #%d", v.one.Killed))
+			case x.left != 0:
+				cl.note(fmt.Sprintf("alive at #%d, the last event", v.latest))
 			}
-		}},
-		{replay.RolesOf(schema.RoleDelete), func(v *view) {
-			v.term(v.label(schema.RoleDelete, schema.Enter), v.one.Addr, v.deletion.at, v.deletion.comm)
-		}},
-		{show: func(v *view) {
-			if x := v.deletion; x.exit != 0 {
-				v.term(v.label(schema.RoleDelete, schema.Exit), v.one.Addr, x.exit, x.comm)
+		},
+		tell: func(cl *Claim, _ func(string) string) string {
+			return fmt.Sprintf("%s is one dentry: %s", cl.Object, equals(cl.Terms, true))
+		},
+		draw: func(cl *Claim, _ *Item) []string {
+			var at []string
+			for _, t := range cl.Terms {
+				at = append(at, fmt.Sprintf("%#x #%d", t.Value, t.Event))
 			}
-		}},
-		{replay.RolesOf(schema.RoleKill), func(v *view) {
-			if v.what == "" {
-				v.kill(v.one, taleOf(v.one).killer.comm)
-			}
-		}},
-	},
-	fails: []test{
-		unfollowed(one), maybeKilled(one),
-		when(LeftUnseen, func(v *view) bool { return v.what == "" && v.one.Killed == 0 && v.deletion.left == 0 }),
-	},
-	fill: func(v *view, cl *Claim) {
-		switch cl.Note = v.deletion.says(); {
-		case v.what != "":
-			cl.note(v.what)
-		case v.one.Killed != 0:
-			cl.note(fmt.Sprintf("killed at #%d", v.one.Killed))
-		case v.deletion.left != 0:
-			cl.note(fmt.Sprintf("alive at #%d, the last event", v.latest))
-		}
-	},
-	tell: func(cl *Claim, _ func(string) string) string {
-		return fmt.Sprintf("%s is one dentry: %s", cl.Object, equals(cl.Terms, true))
-	},
-	draw: func(cl *Claim, _ *Item) []string {
-		var at []string
-		for _, t := range cl.Terms {
-			at = append(at, fmt.Sprintf("%#x #%d", t.Value, t.Event))
-		}
-		return []string{replay.Printable(cl.Subject) + ": " + strings.Join(at, " → ") + "; " + cl.Note}
-	},
-	lesson: func(cl *Claim, _ *Item) string {
-		return fmt.Sprintf("%s was %s when it was deleted: %s", code(cl.Subject), cl.Object, cl.Note)
-	},
+			return []string{replay.Printable(cl.Subject) + ": " + strings.Join(at, " → ") + "; " + cl.Note}
+		},
+		lesson: func(cl *Claim, _ *Item) string {
+			return fmt.Sprintf("%s was %s when it was deleted: %s", code(cl.Subject), cl.Object, cl.Note)
+		},
+	}
 })
 
 var LeftUnseen = &Reason{Unproven, "what d_delete left was not recorded", false}
+
+// deletions are what the claim at hand is made of.
+type deletions struct {
+	*deletion
+	then string // what came later; empty: nothing, or the kill
+}
 
 // deletion is a d_delete whose consequence is not told yet.
 type deletion struct {
@@ -87,31 +98,39 @@ type deletion struct {
 	hit  uint64 // the lookup that had returned the dentry last; 0: none
 	role schema.Role
 
+	killer   string // who killed it last
 	left     uint64 // the event that shows what it left; 0: none
 	unhashed bool   // that is a dentry with its inode, out of the hash table
 }
 
-// followed follows a dentry to its deletion and what becomes of it, and to its kill; one that
+// pendingOf is the d_delete of a dentry that nothing is told of yet; nil: none.
+func pendingOf(d *replay.Object) *deletion {
+	if t, told := d.Tag.(*tale); told {
+		return t.deletion
+	}
+	return nil
+}
+
+// event follows a dentry to its deletion and what becomes of it, and to its kill; one that
 // is not certain waits for the memory to be given back.
-func (v *view) deletes() {
+func (x *deletions) event(v *view) {
 	e, d := v.step.Event, v.step.Object
 	if d == nil {
 		return
 	}
-	t, told := d.Tag.(*tale)
-	pending := told && t.deletion != nil
-	if pending {
-		t.deletion.see(v.step)
+	before := pendingOf(d)
+	if before != nil {
+		before.see(v.step)
 	}
 	switch {
 	case e.Role == schema.RoleDelete && e.Phase == schema.Enter:
-		v.deleted(d, e, "deleted again at #%d")
+		x.became(v, d, e, "deleted again at #%d")
 		taleOf(d).deletion = &deletion{by: v.program(e), name: e.Name, comm: e.Comm, tid: e.TID, at: e.ID, hit: d.Hit, role: d.HitRole}
-	case !pending:
+	case before == nil:
 	case e.Role == schema.RoleInstantiate:
-		v.deleted(d, e, "given an inode again at #%d")
+		x.became(v, d, e, "given an inode again at #%d")
 	case e.Role == schema.RoleKill && d.Killed == e.ID && d.Ended(), e.Role == schema.RoleFree:
-		v.deleted(d, e, "")
+		x.became(v, d, e, "")
 	}
 }
 
@@ -120,6 +139,9 @@ func (v *view) deletes() {
 // unless somebody held the dentry, which then keeps it and leaves the hash table.
 func (x *deletion) see(s *replay.Step) {
 	e := s.Event
+	if e.Role == schema.RoleKill && s.Object.Killed == e.ID {
+		x.killer = e.Comm
+	}
 	if x.exit != 0 {
 		return // that is what it left
 	}
@@ -146,24 +168,21 @@ func (x *deletion) says() string {
 	return fmt.Sprintf("without inode at #%d", x.left)
 }
 
-// deleted tells what became of a dentry after d_delete, once: that it was killed, or what
+// became says what became of a dentry after d_delete, once: that it was killed, or what
 // then says of the event e, or nil at the end of the recording.
-func (c *collector) deleted(d *replay.Object, e *schema.Event, then string) {
-	t, told := d.Tag.(*tale)
-	if !told || t.deletion == nil {
+func (x *deletions) became(v *view, d *replay.Object, e *schema.Event, then string) {
+	if x.deletion = pendingOf(d); x.deletion == nil {
 		return
 	}
-	x := t.deletion
-	t.deletion = nil
-	now := c.state.Now()
+	taleOf(d).deletion = nil
+	now := v.state.Now()
 	if e != nil {
 		now = e.Time
 	}
-	if then != "" {
-		then = fmt.Sprintf(then, e.ID)
+	if x.then = then; then != "" {
+		x.then = fmt.Sprintf(then, e.ID)
 	}
-	v := &c.view
-	v.kind, v.p, v.subject, v.at, v.one, v.deletion, v.what = table[Delete], x.by, x.name, whole(d.FirstAt, now), d, x, then
+	v.p, v.subject, v.at, v.one = x.by, x.name, whole(d.FirstAt, now), d
 	v.judge()
 }
 
@@ -175,16 +194,16 @@ func (cl *Claim) note(more string) {
 	cl.Note += more
 }
 
-// undead tells of the deleted dentries that no kill was seen of, or none that is certain.
-func (c *collector) undead() {
+// end tells of the deleted dentries that no kill was seen of, or none that is certain.
+func (x *deletions) end(v *view) {
 	var left []*replay.Object
-	c.state.Objects.Live(func(d *replay.Object) {
-		if t, ok := d.Tag.(*tale); ok && t.deletion != nil {
+	v.state.Objects.Live(func(d *replay.Object) {
+		if pendingOf(d) != nil {
 			left = append(left, d)
 		}
 	})
 	slices.SortFunc(left, func(a, b *replay.Object) int { return cmp.Compare(a.Seq, b.Seq) })
 	for _, d := range left {
-		c.deleted(d, nil, "")
+		x.became(v, d, nil, "")
 	}
 }

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -12,68 +13,89 @@ import (
 
 const Equality Kind = 2
 
-var _ = register(kind{
-	number: Equality,
-	name:   "equality",
-	says:   "alloc, insert, lookup and open name one dentry, and it did not end in between",
-	open: func(v *view) {
-		d := v.w.steps[len(v.w.steps)-1].obj
-		if v.exit.Errno() != 0 || d == nil || len(v.rows) == 0 {
-			return
-		}
-		taleOf(d).comm = v.exit.Comm
-		v.one, v.found = d, v.w.lookedUp(d)
-		v.at = span{min(v.enter.Time, d.FirstAt), v.enter.Time, v.exit.Time}
-		v.judge()
-	},
-	exits: lookups,
-	event: (*view).later,
-	shows: []operand{
-		allocated(one, schema.RoleAlloc), inserted(one),
-		{replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU), func(v *view) {
-			if v.found != nil {
-				v.shown(&v.found.ev)
+var _ = register(func() kind {
+	var found *walkStep // the lookup of the open that returned the dentry; nil: none
+	shownHere := func(v *view) bool { return v.one.Born > v.enter.ID || found != nil }
+	return kind{
+		number: Equality,
+		name:   "equality",
+		says:   "alloc, insert, lookup and open name one dentry, and it did not end in between",
+		open: func(v *view) {
+			d := v.w.steps[len(v.w.steps)-1].obj
+			if v.exit.Errno() != 0 || d == nil || len(v.rows) == 0 {
+				return
 			}
-		}},
-		openReturned,
-	},
-	fails: []test{
-		unfollowedLive(one),
-		by(KilledBefore, func(v *view) uint64 {
-			if v.one.Killed < v.exit.ID {
-				return v.one.Killed
+			taleOf(d).comm = v.exit.Comm
+			v.one, found = d, v.w.lookedUp(d)
+			v.at = span{min(v.enter.Time, d.FirstAt), v.enter.Time, v.exit.Time}
+			v.judge()
+		},
+		exits: lookups,
+		event: (*view).later,
+		shows: []operand{
+			allocated(one, schema.RoleAlloc), inserted(one),
+			{replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU), func(v *view) {
+				if found != nil {
+					v.shown(&found.ev)
+				}
+			}},
+			openReturned,
+		},
+		fails: []test{
+			unfollowedLive(one),
+			by(KilledBefore, func(v *view) uint64 {
+				if v.one.Killed < v.exit.ID {
+					return v.one.Killed
+				}
+				return 0
+			}, schema.RoleKill),
+			when(MountPoint, func(v *view) bool { return !shownHere(v) && v.throughMount() }),
+			when(NotShown, func(v *view) bool { return !shownHere(v) }),
+			when(NotInserted, func(v *view) bool { return v.one.Born > v.enter.ID && v.one.Inserted == 0 }),
+		},
+		fill: func(v *view, cl *Claim) {
+			if v.one.Born == 0 && !v.one.Forgotten {
+				cl.Note = "its allocation was not recorded"
 			}
-			return 0
-		}, schema.RoleKill),
-		when(MountPoint, func(v *view) bool { return !v.shownHere() && v.throughMount() }),
-		when(NotShown, func(v *view) bool { return !v.shownHere() }),
-		when(NotInserted, func(v *view) bool { return v.one.Born > v.enter.ID && v.one.Inserted == 0 }),
-	},
-	fill: func(v *view, cl *Claim) {
-		if v.one.Born == 0 && !v.one.Forgotten {
-			cl.Note = "its allocation was not recorded"
-		}
-	},
-	then: func(v *view, cl *Claim, kept bool) {
-		if kept && cl.Verdict == Proven {
-			t := taleOf(v.one)
-			t.equal, t.claim = v.it, len(v.it.Claims)-1
-		}
-	},
-	tell: func(cl *Claim, q func(string) string) string {
-		return fmt.Sprintf("%s is one dentry: %s", cl.Object, equals(cl.Terms, false))
-	},
-	lesson: func(cl *Claim, it *Item) string {
-		if len(cl.Terms) < 3 {
-			return ""
-		}
-		var at []string
-		for _, t := range cl.Terms {
-			at = append(at, fmt.Sprintf("%s #%d", t.Label, t.Event))
-		}
-		return fmt.Sprintf("%s is one dentry at %s", cl.Object, strings.Join(at, ", "))
-	},
-	rank: func(_ *Claim, terms int) int { return 1 + terms },
+		},
+		then: func(v *view, cl *Claim, kept bool) {
+			if kept && cl.Verdict == Proven {
+				t := taleOf(v.one)
+				t.equal, t.claim = v.it, len(v.it.Claims)-1
+			}
+		},
+		line: suggestEquality,
+		tell: func(cl *Claim, q func(string) string) string {
+			if cl.Object.Seq == 0 { // a log knows no dentry
+				return equals(cl.Terms, false)
+			}
+			return fmt.Sprintf("%s is one dentry: %s", cl.Object, equals(cl.Terms, false))
+		},
+		lesson: func(cl *Claim, it *Item) string {
+			if len(cl.Terms) < 3 {
+				return ""
+			}
+			var at []string
+			for _, t := range cl.Terms {
+				at = append(at, fmt.Sprintf("%s #%d", t.Label, t.Event))
+			}
+			return fmt.Sprintf("%s is one dentry at %s", cl.Object, strings.Join(at, ", "))
+		},
+		rank: func(_ *Claim, terms int) int { return 1 + terms },
+		page: chapter{
+			learnedAt: 1,
+			learned: func(f *Findings) string {
+				if n := f.Tally[Equality][Proven]; n > 0 {
+					return fmt.Sprintf("Pointer equality of one dentry is proven %d times.", n)
+				}
+				return ""
+			},
+			told: telling{at: 1, before: "Pointer equality.",
+				after: "The addresses are equal and the dentry did not end between the events, so they are about one dentry."},
+			probes: telling{at: 1, before: "Start at the equality that closes the loop.",
+				after: "The insert fixes the dentry that entered the cache, the open's return the one the file was given; the kill probe shows that it did not end in between."},
+		},
+	}
 })
 
 // Why an equality claim is not proven, besides what other kinds have too.
@@ -83,9 +105,6 @@ var (
 	NotShown     = &Reason{Unproven, "no lookup or alloc of this open returned the dentry", false}
 	NotInserted  = &Reason{Unproven, "the new dentry was not inserted into the hash table", false}
 )
-
-// shownHere reports whether an alloc or a lookup of the open came to the dentry.
-func (v *view) shownHere() bool { return v.one.Born > v.enter.ID || v.found != nil }
 
 // lookedUp is the last lookup of the open that returned the dentry; nil where none did.
 func (w *walk) lookedUp(d *replay.Object) *walkStep {
@@ -122,5 +141,29 @@ func (v *view) later() {
 	}
 	if _, hit := v.state.Losses.Touched(d.FirstAt, e.Time, v.kind.needs|lives); !hit {
 		cl.Terms = append(cl.Terms, Term{"later " + v.label(e.Role, schema.Exit), e.Dentry, e.ID, e.Comm})
+	}
+}
+
+// suggestEquality gathers the lines of a log from the one of a copy on that have its address.
+// They are about the path; where the open's line has none, about the name that one of them
+// has, or the address.
+func suggestEquality(v *view, it *Item, i int) {
+	if e := &it.Steps[i].Event; e.Role != schema.RoleAlloc || e.Phase == schema.Enter || !e.Columns.Has(schema.ColumnNameAddr) {
+		return
+	}
+	cl := Claim{Kind: Equality, Verdict: Proven, Subject: it.Path}
+	cl.doubt(FromLog, About{})
+	v.terms = v.terms[:0]
+	copied := it.Steps[i].Event.NameAddr
+	for k := i; k < len(it.Steps); k++ {
+		e := &it.Steps[k].Event
+		if e.NameAddr == copied && e.Columns.Has(schema.ColumnNameAddr) && e.Role != schema.RoleCall {
+			v.term(v.f.symbolOf(e), e.NameAddr, e.ID, "")
+			cl.Subject = cmp.Or(cl.Subject, e.Name)
+		}
+	}
+	cl.Subject = cmp.Or(cl.Subject, fmt.Sprintf("%#x", copied))
+	if len(v.terms) > 1 {
+		v.emit(v.p, it, &cl)
 	}
 }

@@ -13,48 +13,73 @@ import (
 
 const Eviction Kind = 9
 
-var _ = register(kind{
-	number: Eviction,
-	name:   "eviction",
-	says:   "a dentry that was cached was killed, and another one allocated for the same path",
-	open:   (*view).again,
-	enters: replay.RolesOf(schema.RoleKill),
-	exits:  replay.RolesOf(schema.RoleKill),
-	event:  (*view).killedBy,
-	needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleDelete, schema.RoleDrop,
-		schema.RoleMove), // by which it was in the cache, under this path
-	some: replay.RolesOf(schema.RoleEvict),
-	shows: []operand{
-		killed(two), allocated(one, schema.RoleAlloc),
-		{show: func(v *view) {
-			if at := v.two.Evict; at != 0 {
-				v.term(v.label(schema.RoleEvict, schema.Enter), 0, at, "")
+var _ = register(func() kind {
+	e := evictions{paths: make(map[*Program]map[string]*pathState), room: pathsBudget}
+	return kind{
+		number: Eviction,
+		name:   "eviction",
+		says:   "a dentry that was cached was killed, and another one allocated for the same path",
+		open:   e.open,
+		enters: replay.RolesOf(schema.RoleKill),
+		exits:  replay.RolesOf(schema.RoleKill),
+		event:  killedBy,
+		needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleDelete, schema.RoleDrop,
+			schema.RoleMove), // by which it was in the cache, under this path
+		some: replay.RolesOf(schema.RoleEvict),
+		shows: []operand{
+			killed(two), allocated(one, schema.RoleAlloc),
+			{show: func(v *view) {
+				if at := v.two.Evict; at != 0 {
+					v.term(v.label(schema.RoleEvict, schema.Enter), 0, at, "")
+				}
+			}},
+		},
+		fails: []test{
+			{[]*Reason{Unwatched, Forgotten, EventsLost, Contradicted, MaybeKilled}, replay.RolesOf(schema.RoleKill), e.unsure},
+			when(OtherName, func(v *view) bool { return v.two.Name != v.one.Name }),
+			when(OtherDirectory, func(v *view) bool { return e.where == unknown }),
+		},
+		fill: distance,
+		tell: func(cl *Claim, _ func(string) string) string { return cl.eviction() },
+		draw: func(cl *Claim, it *Item) []string {
+			return []string{
+				fmt.Sprintf("before the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Other, cl.Terms[0].Label, cl.Terms[0].Event),
+				fmt.Sprintf("after  the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Object, cl.Terms[1].Label, cl.Terms[1].Event),
 			}
-		}},
-	},
-	fails: []test{
-		{[]*Reason{Unwatched, Forgotten, EventsLost, Contradicted, MaybeKilled}, replay.RolesOf(schema.RoleKill), (*view).unsure},
-		when(OtherName, func(v *view) bool { return v.two.Name != v.one.Name }),
-		when(OtherDirectory, func(v *view) bool { return v.where == unknown }),
-	},
-	fill: (*view).distance,
-	tell: func(cl *Claim, _ func(string) string) string { return cl.eviction() },
-	draw: func(cl *Claim, it *Item) []string {
-		return []string{
-			fmt.Sprintf("before the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Other, cl.Terms[0].Label, cl.Terms[0].Event),
-			fmt.Sprintf("after  the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Object, cl.Terms[1].Label, cl.Terms[1].Event),
-		}
-	},
-	lesson: func(cl *Claim, it *Item) string {
-		return fmt.Sprintf("%s was killed at #%d, and %s was allocated at #%d, for %s", cl.Other, cl.Terms[0].Event, cl.Object, cl.Terms[1].Event, code(it.Path))
-	},
+		},
+		lesson: func(cl *Claim, it *Item) string {
+			return fmt.Sprintf("%s was killed at #%d, and %s was allocated at #%d, for %s", cl.Other, cl.Terms[0].Event, cl.Object, cl.Terms[1].Event, code(it.Path))
+		},
+		page: chapter{
+			told: telling{at: 3, before: "Eviction is two events and a subtraction.",
+				after: "The kill and the new allocation prove it; the addresses alone would not, since a slab may hand the same one out again."},
+			probes: telling{at: 2, before: "Now move forward to eviction and rebuild.",
+				after: "This is why the kill is probed: without it two addresses say nothing about one lifetime or two."},
+		},
+	}
 })
+
+// Bounds on the paths followed from open to open.
+const (
+	maxPaths    = 2048    // of one program
+	pathsBudget = 4 << 20 // bytes, of all programs
+	pathBytes   = 640     // of one without its name, its dentry included, which may have been forgotten elsewhere
+)
+
+// evictions are the paths of every program that are followed, and what the claim at hand is
+// made of.
+type evictions struct {
+	paths map[*Program]map[string]*pathState
+	room  int              // bytes left for more
+	where place            // how the two directories lie
+	gone  []*replay.Object // both dentries, and the directories above that are not the same
+}
 
 var OtherDirectory = &Reason{Unproven, "nothing shows that both names were looked up in one directory", false}
 
 // unsure: of one of the two dentries or their directories it is not known what became of it.
-func (v *view) unsure() (*Reason, About) {
-	for _, d := range v.gone {
+func (e *evictions) unsure(*view) (*Reason, About) {
+	for _, d := range e.gone {
 		if !followed(d) {
 			return lack(d)
 		}
@@ -73,7 +98,7 @@ type killer struct {
 }
 
 // killedBy remembers who killed a dentry that the report knows of.
-func (v *view) killedBy() {
+func killedBy(v *view) {
 	s := v.step
 	if s.Object == nil || s.Object.Killed != s.Event.ID {
 		return
@@ -95,15 +120,20 @@ type pathState struct {
 	hit   bool           // another open came to it later
 }
 
-// again compares the dentry of this open with that of the program's last open of the
+// open compares the dentry of this open with that of the program's last open of the
 // same path, if both are of the whole path.
-func (v *view) again() {
-	c, p, w := v.collector, v.p, v.w
+func (e *evictions) open(v *view) {
+	c, w := v.collector, v.w
 	d, path := c.cameTo(w), w.enter().Name
 	if d == nil {
 		return
 	}
-	before := p.paths[path]
+	paths := e.paths[v.p]
+	if paths == nil {
+		paths = make(map[string]*pathState)
+		e.paths[v.p] = paths
+	}
+	before := paths[path]
 	if before != nil && before.obj == d && d.Killed == 0 {
 		before.hit, before.pid, before.exit, before.bare = true, w.exit().PID, w.exit().ID, bare(d)
 		return
@@ -111,27 +141,27 @@ func (v *view) again() {
 	now := pathState{obj: d, dir: c.directories(), pid: w.exit().PID, since: w.enter().Time, exit: w.exit().ID, bare: bare(d)}
 	if before != nil {
 		if old := before.obj; old.Killed != 0 && d.Born > old.Killed && before.cached() {
-			v.eviction(before, &now)
+			e.judge(v, before, &now)
 		}
 	}
 	if d.Killed != 0 || out(d) != 0 || d.Born != 0 && d.Inserted == 0 { // it is not in the cache
 		if before != nil {
-			c.paths += before.bytes(path)
-			delete(p.paths, path)
+			e.room += before.bytes(path)
+			delete(paths, path)
 		}
 		return
 	}
 	if before != nil {
-		c.paths += before.bytes(path)
-	} else if len(p.paths) >= maxPaths {
+		e.room += before.bytes(path)
+	} else if len(paths) >= maxPaths {
 		return
 	}
-	if c.paths >= now.bytes(path) {
-		c.paths -= now.bytes(path)
+	if e.room >= now.bytes(path) {
+		e.room -= now.bytes(path)
 		taleOf(d)
-		p.paths[strings.Clone(path)] = &now
+		paths[strings.Clone(path)] = &now
 	} else {
-		delete(p.paths, path)
+		delete(paths, path)
 	}
 }
 
@@ -226,17 +256,16 @@ func compare(old, d *replay.Object, gone []*replay.Object) (place, []*replay.Obj
 	return unknown, gone
 }
 
-// eviction: between two opens of one path the dentry was killed and another one
+// judge: between two opens of one path the dentry was killed and another one
 // allocated, at whatever address.
-func (v *view) eviction(before, now *pathState) {
-	where, gone := compare(before.dir, now.dir, append(v.lost[:0], before.obj, now.obj))
-	v.lost = gone
-	if where == elsewhere || now.obj.Moved != 0 {
+func (e *evictions) judge(v *view, before, now *pathState) {
+	e.where, e.gone = compare(before.dir, now.dir, append(e.gone[:0], before.obj, now.obj))
+	if e.where == elsewhere || now.obj.Moved != 0 {
 		return
 	}
-	v.one, v.two, v.where, v.gone = now.obj, before.obj, where, gone
+	v.one, v.two = now.obj, before.obj
 	first := min(before.since, now.since)
-	for _, o := range gone {
+	for _, o := range e.gone {
 		first = min(first, o.FirstAt)
 	}
 	v.at = whole(first, v.exit.Time)
@@ -244,7 +273,7 @@ func (v *view) eviction(before, now *pathState) {
 }
 
 // distance is the subtraction of the two addresses, of which the lower one is on the right.
-func (v *view) distance(cl *Claim) {
+func distance(v *view, cl *Claim) {
 	cl.Left, cl.Right = v.terms[0], v.terms[1]
 	if v.one.Addr > v.two.Addr {
 		cl.Left, cl.Right = cl.Right, cl.Left

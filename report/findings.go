@@ -14,7 +14,6 @@ const (
 	maxItems     = 24   // opens and other calls of one program
 	maxSteps     = 400  // events of one item
 	maxClaims    = 96   // claims of one program about dentries, not about one open
-	maxPaths     = 2048 // paths of one program that are followed from open to open
 	maxDoubts    = 64   // kinds of doubt kept
 	maxSubjects  = 16   // of one kind of doubt
 	maxDamage    = 64   // damaged places named
@@ -32,7 +31,7 @@ type Findings struct {
 	Void     *Reason // why nothing can be proven of the whole run; nil mostly
 	Cut      bool
 	Tally    Tally
-	Kept     uint64       // opens that left a missing name in the cache without inode, proven
+	kept     uint64       // opens that left a missing name in the cache without inode, proven
 	Without  replay.Roles // left out on request
 	Falls    []Fall       // what was proven with them and is not without
 	labels   labels
@@ -80,8 +79,7 @@ type Program struct {
 	Unlisted uint64  // of these, not kept
 	Tally    Tally
 
-	kept  bool // it has a section
-	paths map[string]*pathState
+	kept bool // it has a section
 }
 
 // Item is one open with all within it, or a run of events outside any open.

@@ -15,7 +15,7 @@ type Options struct {
 	// which claims have fallen.
 	Without replay.Roles
 	// Each is told of every claim as it is judged, also of those that a report has no room
-	// for. The claim is valid until it returns. What Void says at the end takes every
+	// for. The claim is valid until it returns, a Clone of it for good. What Void says at the end takes every
 	// verdict back.
 	Each func(*Claim)
 	// Follow is told of every record when it was applied.

@@ -11,38 +11,49 @@ import (
 
 const HardLink Kind = 12
 
-var _ = register(kind{
-	number: HardLink,
-	name:   "hard link",
-	says:   "two names in the hash table at once have one inode",
-	open:   (*view).hardLink,
-	enters: replay.RolesOf(schema.RoleKill, schema.RoleFree),
-	exits:  replay.RolesOf(schema.RoleKill, schema.RoleFree),
-	event: func(v *view) {
-		if v.step.Object != nil {
-			v.forget(v.step.Object)
-		}
-	},
-	needs: replay.RolesOf(schema.RoleDelete, schema.RoleDrop, schema.RoleMove), // after which it is no name
-	shows: []operand{
-		{replay.RolesOf(schema.RoleOpen), func(v *view) {
-			label := v.label(schema.RoleOpen, schema.Exit)
-			v.term(label, v.exit.Inode, v.seen.event, v.seen.comm)
-			v.term(label, v.exit.Inode, v.exit.ID, v.exit.Comm)
-		}},
-	},
-	fails: []test{
-		unfollowed(two),
-		unfollowedLive(one),
-		maybeKilled(two), afterItsEnd(one),
-		when(NameUnseen, func(v *view) bool { return unseen(v.two) || unseen(v.one) }),
-	},
-	tell: func(cl *Claim, _ func(string) string) string {
-		return fmt.Sprintf("%s and %s are two names of one inode: %s", cl.Other, cl.Object, equals(cl.Terms, false))
-	},
+var _ = register(func() kind {
+	l := links{seen: make(map[uint64]sight)}
+	return kind{
+		number: HardLink,
+		name:   "hard link",
+		says:   "two names in the hash table at once have one inode",
+		open:   l.open,
+		forget: l.forget,
+		enters: replay.RolesOf(schema.RoleKill, schema.RoleFree),
+		exits:  replay.RolesOf(schema.RoleKill, schema.RoleFree),
+		event: func(v *view) {
+			if v.step.Object != nil {
+				l.forget(v, v.step.Object)
+			}
+		},
+		needs: replay.RolesOf(schema.RoleDelete, schema.RoleDrop, schema.RoleMove), // after which it is no name
+		shows: []operand{
+			{replay.RolesOf(schema.RoleOpen), func(v *view) {
+				label := v.label(schema.RoleOpen, schema.Exit)
+				v.term(label, v.exit.Inode, l.other.event, l.other.comm)
+				v.term(label, v.exit.Inode, v.exit.ID, v.exit.Comm)
+			}},
+		},
+		fails: []test{
+			unfollowed(two),
+			unfollowedLive(one),
+			maybeKilled(two), afterItsEnd(one),
+			when(NameUnseen, func(v *view) bool { return unseen(v.two) || unseen(v.one) }),
+		},
+		tell: func(cl *Claim, _ func(string) string) string {
+			return fmt.Sprintf("%s and %s are two names of one inode: %s", cl.Other, cl.Object, equals(cl.Terms, false))
+		},
+	}
 })
 
 var NameUnseen = &Reason{Unproven, "nothing shows both names in the hash table", false}
+
+// links are the dentries seen with each inode, by its address, and the one that the claim at
+// hand is about.
+type links struct {
+	seen  map[uint64]sight
+	other sight
+}
 
 // sight is a dentry seen with an inode at the exit of an open.
 type sight struct {
@@ -54,26 +65,26 @@ type sight struct {
 // maxInodes bounds the inodes remembered.
 const maxInodes = 1 << 16
 
-// hardLink: another dentry, opened before, still has the inode of the one that this open
+// open: another dentry, opened before, still has the inode of the one that this open
 // returned, and both are names: in the hash table, where no disconnected alias, no file
 // without a name and no name that another was renamed over is. While the other is alive and
 // not deleted it holds the inode, whose address cannot have been handed out again.
-func (v *view) hardLink() {
+func (l *links) open(v *view) {
 	exit, d := v.exit, v.w.steps[len(v.w.steps)-1].obj
 	if exit.Errno() != 0 || d == nil || exit.Inode == 0 || exit.Facts&schema.FactInodeUnknown != 0 || nameless(d) {
 		return
 	}
-	other, met := v.inodes[exit.Inode]
-	if !met && len(v.inodes) >= maxInodes {
-		clear(v.inodes)
+	other, met := l.seen[exit.Inode]
+	if !met && len(l.seen) >= maxInodes {
+		clear(l.seen)
 	}
-	v.inodes[exit.Inode] = sight{d, exit.ID, exit.Comm}
+	l.seen[exit.Inode] = sight{d, exit.ID, exit.Comm}
 	o := other.obj
 	if !met || o == d || o.Parent == d.Parent && o.Name == d.Name || o.Killed != 0 || o.Freed != 0 || o.Inode != exit.Inode ||
 		o.Deleted > min(other.event, o.Positive) || nameless(o) {
 		return
 	}
-	v.one, v.two, v.seen = d, o, other
+	v.one, v.two, l.other = d, o, other
 	v.at = whole(min(v.enter.Time, o.FirstAt), exit.Time)
 	v.judge()
 }
@@ -86,8 +97,8 @@ func unseen(d *replay.Object) bool { return d.Inserted == 0 && d.Hit == 0 }
 func nameless(d *replay.Object) bool { return d.Parent == d.Addr || out(d) != 0 }
 
 // forget forgets a dentry that was killed.
-func (c *collector) forget(d *replay.Object) {
-	if s, ok := c.inodes[d.Inode]; ok && s.obj == d {
-		delete(c.inodes, d.Inode)
+func (l *links) forget(_ *view, d *replay.Object) {
+	if s, ok := l.seen[d.Inode]; ok && s.obj == d {
+		delete(l.seen, d.Inode)
 	}
 }

@@ -5,7 +5,6 @@ package report
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -37,19 +36,6 @@ type parts struct {
 	at       span
 	also     replay.Roles   // needed beside what the kind needs
 	one, two *replay.Object // the dentry it is about, and the other one; nil: none
-
-	// What claims of some kinds are made of besides.
-	row      *row             // negative: the component
-	form     form             // negative
-	what     string           // negative: the name; absence: of what; delete: what came later
-	found    *walkStep        // the event of the open that shows the dentry
-	before   *walkStep        // creation: the one before
-	gone     []*replay.Object // eviction
-	where    place            // eviction
-	seen     sight            // hard link
-	deletion *deletion
-	target   Target         // move
-	taken    *replay.Object // move
 }
 
 // span is where the operands of a claim lie, nanoseconds since boot: what it says of
@@ -165,7 +151,11 @@ func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 	if it == nil {
 		return false
 	}
-	if !c.take(claimBytes + termBytes*len(c.terms) + keyBytes*len(cl.Keys) + nameCost*len(cl.Subject)) {
+	size := 0
+	if cl.Detail != nil {
+		size = cl.Detail.bytes()
+	}
+	if !c.take(size + claimBytes + termBytes*len(c.terms) + nameCost*len(cl.Subject)) {
 		it.Unshown++
 		return false
 	}
@@ -239,7 +229,6 @@ func (d *Doubt) Reason() string { return d.Claim.Why.about(d.Claim.About, d.seve
 // own returns the claim with operands of its own.
 func (c *collector) own(cl *Claim) Claim {
 	out := *cl
-	out.Subject = strings.Clone(cl.Subject)
-	out.Terms, out.Keys = slices.Clone(c.terms), slices.Clone(cl.Keys)
-	return out
+	out.Terms = c.terms
+	return out.Clone()
 }

@@ -4,6 +4,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
@@ -12,16 +13,30 @@ import (
 
 const Key Kind = 0
 
-var _ = register(kind{
-	number: Key,
-	name:   "key",
-	says:   "the components looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped",
-	open:   (*view).key,
-	needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleAlloc,
-		schema.RoleInsert, schema.RoleKill),
-	reasons: []*Reason{TooManyEvents, CutName, AllocOnly, NotLookedUp, TwoParents, NoResult, MissedEnd, Unwatched, Forgotten, Contradicted,
-		Replaced, KilledOnTheWay, OtherParent},
-	tell: (*Claim).chain,
+var _ = register(func() kind {
+	var k PathWalk
+	return kind{
+		number: Key,
+		name:   "key",
+		says:   "the components looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped",
+		open:   k.open,
+		// Of those of a task that was killed, or that the recording ended in, nothing is said.
+		unended: func(v *view, u *unended) {
+			if cl := v.begin(v.kind, v.kind.needs, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
+				v.count(u.program, cl)
+			}
+		},
+		needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleAlloc,
+			schema.RoleInsert, schema.RoleKill),
+		reasons: []*Reason{TooManyEvents, CutName, AllocOnly, NotLookedUp, TwoParents, NoResult, MissedEnd, Unwatched, Forgotten, Contradicted,
+			Replaced, KilledOnTheWay, OtherParent},
+		tell: func(cl *Claim, q func(string) string) string {
+			if cl.Detail == nil {
+				return "" // of an open without an end
+			}
+			return cl.Detail.(*PathWalk).says(q)
+		},
+	}
 })
 
 // Why a key claim is not proven, besides what other kinds have too.
@@ -33,6 +48,15 @@ var (
 	Replaced       = &Reason{Unproven, "the walk went on under another dentry than the one allocated, and no insertion of that was recorded in this open", false}
 	OtherParent    = &Reason{Unproven, "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there", false}
 )
+
+// PathWalk is the components of a path in the order in which they were looked up.
+type PathWalk struct {
+	Keys []KeyRow
+	Stop Stop // what came after the last of these
+}
+
+func (k *PathWalk) clone() Detail { return &PathWalk{slices.Clone(k.Keys), k.Stop} }
+func (k *PathWalk) bytes() int    { return keyBytes * len(k.Keys) }
 
 // KeyRow is one component of a path as it was looked up.
 type KeyRow struct {
@@ -79,10 +103,10 @@ type Stop struct {
 	Event uint64 // of that
 }
 
-// key: the components of the path that were looked up, one after the other, and how the
+// open: the components of the path that were looked up, one after the other, and how the
 // walk came from each to the next. Where the open failed they end somewhere, and of what
 // was not looked up nothing is said.
-func (v *view) key() {
+func (k *PathWalk) open(v *view) {
 	c, enter, exit := v.collector, v.enter, v.exit
 	if len(c.rows) == 0 {
 		return
@@ -94,7 +118,7 @@ func (v *view) key() {
 	if enter.NameCut() {
 		cl.doubt(CutName, About{})
 	}
-	c.keys = c.keys[:0]
+	k.Keys, k.Stop = k.Keys[:0], Stop{}
 	next, way := 0, Way{} // the path is accounted for up to here
 	for i := range c.rows {
 		r := &c.rows[i]
@@ -116,7 +140,7 @@ func (v *view) key() {
 			v.chain(cl, &way, &c.rows[i-1], r)
 		}
 		c.term(c.label(r.lookup.ev.Role, schema.Enter), r.lookup.ev.Parent, r.lookup.ev.ID, r.lookup.ev.Comm)
-		c.keys = append(c.keys, r.key(way))
+		k.Keys = append(k.Keys, r.key(way))
 		next, way = r.end, Way{Outside: r.after}
 	}
 	if d := c.rows[len(c.rows)-1].result; d != nil && d.Contradicted != nil {
@@ -131,12 +155,12 @@ func (v *view) key() {
 	if last := &c.rows[len(c.rows)-1]; last.result == nil && (exit.Errno() == 0 || last.after.Count > 0) || exit.Errno() == 0 && c.ending().result == nil {
 		cl.doubt(NoResult, About{}) // the walk went on from there
 	}
-	if cl.Keys = c.keys; exit.Errno() != 0 {
-		cl.Stop = Stop{Rest: rest(enter.Name, next), Ret: exit.Ret, Event: exit.ID}
+	if cl.Detail = k; exit.Errno() != 0 {
+		k.Stop = Stop{Rest: rest(enter.Name, next), Ret: exit.Ret, Event: exit.ID}
 	} else {
 		way.Up = up
 	}
-	cl.Stop.Way = way
+	k.Stop.Way = way
 	c.emit(v.p, v.it, cl)
 }
 
@@ -224,26 +248,27 @@ func quote(path string, from, to int) string {
 	return path[min(from, len(path)):min(to, len(path))]
 }
 
-// chain spells the components of a path as they were looked up.
-func (cl *Claim) chain(q func(string) string) string {
+// says spells the components of a path as they were looked up.
+func (k *PathWalk) says(q func(string) string) string {
 	var b strings.Builder
-	for i, k := range cl.Keys {
+	for i := range k.Keys {
 		if i > 0 {
 			b.WriteString("; ")
 		}
-		at := fmt.Sprintf("%#x", k.Parent)
-		if k.Way.Bind.Seq != 0 {
-			at = k.Way.Bind.String()
+		r := &k.Keys[i]
+		at := fmt.Sprintf("%#x", r.Parent)
+		if r.Way.Bind.Seq != 0 {
+			at = r.Way.Bind.String()
 		}
-		fmt.Fprintf(&b, "%s%s under %s (#%d) → %s", k.Way.says(q), q(k.Component), at, k.Event, k.came())
+		fmt.Fprintf(&b, "%s%s under %s (#%d) → %s", r.Way.says(q), q(r.Component), at, r.Event, r.came())
 	}
-	if then := cl.Stop.Way.between(q); then != "" {
+	if then := k.Stop.Way.between(q); then != "" {
 		b.WriteString("; then " + then)
 	}
-	if s := &cl.Stop; s.Ret != 0 && len(cl.Keys) > 0 {
+	if s := &k.Stop; s.Ret != 0 && len(k.Keys) > 0 {
 		at := "there"
 		if s.Way.Outside.Count == 0 {
-			at = "at " + q(cl.Keys[len(cl.Keys)-1].Component)
+			at = "at " + q(k.Keys[len(k.Keys)-1].Component)
 		}
 		fmt.Fprintf(&b, "; stopped %s: %s (#%d)", at, errnoText(s.Ret), s.Event)
 		if s.Rest != "" {

@@ -28,11 +28,14 @@ type kind struct {
 	name   string
 	says   string // what a proven claim of the kind says
 
-	// It makes a claim, by view.judge, of every open that has ended, or of an event: the
-	// entry or the exit of one of the roles.
-	open          func(*view)
-	event         func(*view)
-	enters, exits replay.Roles
+	// When it makes a claim, by view.judge. Each may be nil.
+	open          func(*view)                 // an open has ended
+	event         func(*view)                 // the entry or the exit of one of the roles
+	enters, exits replay.Roles                // these
+	line          func(*view, *Item, int)     // a line of a kernel log, one of an item that is whole
+	unended       func(*view, *unended)       // an open has no exit in the trace
+	forget        func(*view, *replay.Object) // the state is about to forget a dentry
+	end           func(*view)                 // the trace has ended
 
 	shows []operand
 	fails []test
@@ -43,6 +46,8 @@ type kind struct {
 	draw   func(*Claim, *Item) []string             // lines of a drawing; nil for none
 	lesson func(*Claim, *Item) string               // a clause of what was learned; empty for no news
 	rank   func(*Claim, int) int                    // how much a proven one tells, with so many operands; 1 where there is none
+	beside func(*page, *schema.Event) string        // its verdict beside an event of the roles it looks at
+	page   chapter
 
 	across  bool         // it is about a dentry, not about one open
 	alone   bool         // it stands on one event, and no loss touches it
@@ -64,15 +69,44 @@ type test struct {
 	fails func(*view) (*Reason, About)
 }
 
-// table is every kind by number. Each adds itself while the program starts, and nothing
-// writes to it later.
-var table [maxKinds]*kind
+// chapter is what a page says of a kind as a whole, each in its place among those of other
+// kinds; 0: the page does not have it.
+type chapter struct {
+	learnedAt int
+	learned   func(*Findings) string // what the run shows; empty: nothing
+	told      telling                // a paragraph
+	probes    telling                // why it needs its probes
+}
 
-// register adds a kind to the table.
-func register(k kind) Kind {
+// telling is an example, the proven claim of the kind that tells most, with a sentence on
+// either side.
+type telling struct {
+	at            int
+	before, after string
+	none          string // instead, where no claim is proven
+}
+
+// table is every kind by number, and makers what makes it. Each adds itself while the program
+// starts, and nothing writes to them later.
+var (
+	table  [maxKinds]*kind
+	makers [maxKinds]func() kind
+)
+
+// register adds a kind. It is made anew for every pass over a trace: what it remembers from
+// one event to the next are variables of the function.
+func register(make func() kind) Kind {
+	k := made(make)
 	if table[k.number] != nil {
 		panic(fmt.Sprintf("%s and %s have one number", k.name, table[k.number].name))
 	}
+	table[k.number], makers[k.number] = k, make
+	return k.number
+}
+
+// made makes a kind, and adds what its operands and tests need.
+func made(make func() kind) *kind {
+	k := make()
 	for _, o := range k.shows {
 		k.needs |= o.needs
 	}
@@ -80,8 +114,12 @@ func register(k kind) Kind {
 		k.needs |= t.needs
 		k.reasons = append(k.reasons, t.whys...)
 	}
-	table[k.number] = &k
-	return k.number
+	return &k
+}
+
+// allKinds is every kind, by number.
+func allKinds() []*kind {
+	return slices.DeleteFunc(slices.Clone(table[:]), func(k *kind) bool { return k == nil })
 }
 
 // KindInfo is one row of the table of claims.
@@ -98,10 +136,7 @@ type KindInfo struct {
 // Kinds lists every kind of claim, in the order they are printed.
 func Kinds() []KindInfo {
 	var out []KindInfo
-	for _, k := range table {
-		if k == nil {
-			continue
-		}
+	for _, k := range allKinds() {
 		reasons := []*Reason{LateLoss, OtherLosses, DamagedFile}
 		if !k.alone {
 			reasons = append(reasons, NotAttached, NotCounted, FromLog, EventsLost)
@@ -118,14 +153,17 @@ func Kinds() []KindInfo {
 
 func (k Kind) String() string { return table[k].name }
 
-// looking lists the kinds that look at events, by role and phase.
-func looking() (out [schema.RoleCall + 1][schema.Exit + 1][]*kind) {
-	for _, k := range table {
+// byRole are kinds by the role and phase of the events that they look at.
+type byRole [schema.RoleCall + 1][schema.Exit + 1][]*kind
+
+// looking lists the kinds that look at events.
+func looking(kinds []*kind) (out byRole) {
+	for _, k := range kinds {
 		for role := range out {
-			if k != nil && k.enters.Has(schema.Role(role)) {
+			if k.enters.Has(schema.Role(role)) {
 				out[role][schema.Enter] = append(out[role][schema.Enter], k)
 			}
-			if k != nil && k.exits.Has(schema.Role(role)) {
+			if k.exits.Has(schema.Role(role)) {
 				out[role][schema.Exit] = append(out[role][schema.Exit], k)
 			}
 		}

@@ -15,7 +15,8 @@ import (
 // page writes Markdown and remembers the first error.
 type page struct {
 	*md.Writer
-	f *Findings
+	f     *Findings
+	looks byRole // kinds by the events that they look at
 }
 
 func (p *page) line(format md.Literal, args ...any) { p.Line(format, args...) }
@@ -27,7 +28,7 @@ type PageOptions struct {
 
 // Markdown writes the report as a page of GitHub Markdown.
 func Markdown(w io.Writer, f *Findings, o PageOptions) error {
-	p := &page{md.NewWriter(w), f}
+	p := &page{md.NewWriter(w), f, looking(allKinds())}
 	if f.Header.Imported() {
 		p.logPage()
 		return p.Flush()

@@ -3,26 +3,33 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
 )
 
-// lessons are the bullets under the example lines: one per kind with a proven claim.
+// inPlace is the kinds whose page has something, in the order of its places.
+func inPlace(at func(*chapter) int) []*kind {
+	var out []*kind
+	for _, k := range table {
+		if k != nil && at(&k.page) > 0 {
+			out = append(out, k)
+		}
+	}
+	slices.SortFunc(out, func(a, b *kind) int { return cmp.Compare(at(&a.page), at(&b.page)) })
+	return out
+}
+
+// lessons are the bullets under the example lines.
 func (f *Findings) lessons() []string {
 	var out []string
-	if n := f.Tally[Equality][Proven]; n > 0 {
-		out = append(out, fmt.Sprintf("Pointer equality of one dentry is proven %d times.", n))
-	}
-	if n := f.Tally[Prefix][Proven]; n > 0 {
-		out = append(out, fmt.Sprintf("Name offsets match path prefix lengths %d times%s.", n, f.prefixLengths()))
-	}
-	if f.Kept > 0 {
-		out = append(out, fmt.Sprintf("A missing name still has a dentry: proven in %d opens.", f.Kept))
-	}
-	if n := f.Tally[Hash][Proven]; n > 0 {
-		out = append(out, fmt.Sprintf("%d of %d hashes recomputed from parent address and name equal the kernel's.", n, n+f.Tally[Hash][Refuted]))
+	for _, k := range inPlace(func(c *chapter) int { return c.learnedAt }) {
+		if l := k.page.learned(f); l != "" {
+			out = append(out, l)
+		}
 	}
 	if f.Tally.Total(Proven) == 0 {
 		out = append(out, "Nothing could be proven; the reasons stand above.")
@@ -30,56 +37,18 @@ func (f *Findings) lessons() []string {
 	return out
 }
 
-// prefixLengths are some of the prefixes, in the order of their first claims.
-func (f *Findings) prefixLengths() string {
-	var some []string
-	seen := make(map[string]bool)
-	for _, p := range f.Programs {
-		for _, it := range p.Items {
-			for i := range it.Claims {
-				cl := &it.Claims[i]
-				if cl.Kind == Prefix && cl.Verdict == Proven && cl.Result > 0 && !seen[cl.Means] && len(some) < maxLessons {
-					seen[cl.Means] = true
-					some = append(some, fmt.Sprintf("%s = %d", code(cl.Means), cl.Result))
-				}
-			}
-		}
-	}
-	if len(some) == 0 {
-		return ""
-	}
-	return ", as in " + strings.Join(some, ", ")
-}
-
 // paragraphs tell the chains of the page, each by the proven claim of the run that tells
 // most, and say so where there is none.
 func (p *page) paragraphs() {
-	p.paragraph("Pointer equality.", Equality,
-		"The addresses are equal and the dentry did not end between the events, so they are about one dentry.")
-	p.paragraph("The component is a subtraction.", Prefix,
-		"The name starts at the component inside the full path.")
-	p.paragraph("Eviction is two events and a subtraction.", Eviction,
-		"The kill and the new allocation prove it; the addresses alone would not, since a slab may hand the same one out again.")
-	p.paragraph("A negative dentry is pointer equality too.", Negative,
-		"The name was in the cache when the open returned, although the file is missing.")
+	for _, k := range inPlace(func(c *chapter) int { return c.told.at }) {
+		t := &k.page.told
+		if e, ok := p.f.example(k.number); ok {
+			p.line("%s In %s, %s: %s. %s\n", t.before, text(e.Comm), code(e.Claim.Subject), e.Claim.Says(code), t.after)
+		} else {
+			p.line("%s %s\n", t.before, cmp.Or(t.none, "No such claim is proven in this run."))
+		}
+	}
 	p.necessity()
-}
-
-func (p *page) paragraph(title string, k Kind, means string) {
-	e, ok := p.f.example(k)
-	if !ok {
-		p.line("%s %s\n", title, none(k))
-		return
-	}
-	p.line("%s In %s, %s: %s. %s\n", title, text(e.Comm), code(e.Claim.Subject), e.Claim.Says(code), means)
-}
-
-// none says that a kind has no example.
-func none(k Kind) string {
-	if k == Negative {
-		return "No missing name is proven to stay in the cache in this run."
-	}
-	return "No such claim is proven in this run."
 }
 
 // necessity says for each role how many proven claims are of kinds that cannot stand without it.

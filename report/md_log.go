@@ -64,11 +64,7 @@ func (p *page) logItem(it *Item) {
 	}
 	for i := range it.Claims {
 		cl := &it.Claims[i]
-		says := cl.Says(code)
-		if cl.Kind == Equality {
-			says = equals(cl.Terms, false) // without a dentry, which Says names
-		}
-		p.line("- **%s** %s: %s — %s", cl.Verdict, cl.Kind, says, prose(cl.Reason()))
+		p.line("- **%s** %s: %s — %s", cl.Verdict, cl.Kind, cl.Says(code), prose(cl.Reason()))
 	}
 	p.line("")
 }
@@ -80,7 +76,7 @@ func (p *page) logLine(e *schema.Event) string {
 	case e.Role == schema.RoleEvict:
 		return fmt.Sprintf("%s: %s emptied the slabs (#%d)", text(what), code(e.Comm), e.ID)
 	case e.Role == schema.RoleHash:
-		return fmt.Sprintf("%s: hash %d length %d name %s, salt %s (#%d)%s", what, e.Hash, e.NameLen, nameOr(e), addressOr(e.Parent), e.ID, p.hash(e))
+		return fmt.Sprintf("%s: hash %d length %d name %s, salt %s (#%d)%s", what, e.Hash, e.NameLen, nameOr(e), addressOr(e.Parent), e.ID, p.beside(e))
 	case e.Errno() != 0:
 		return fmt.Sprintf("%s: %s, no file (#%d)", what, errnoText(e.Ret), e.ID)
 	case e.Columns.Has(schema.ColumnDentry):

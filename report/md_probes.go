@@ -15,12 +15,14 @@ import (
 // this kernel, and which claims need it.
 func (p *page) whyTheseProbes() {
 	p.line("## Why These Probes")
-	p.why("Start at the equality that closes the loop.", Equality,
-		"The insert fixes the dentry that entered the cache, the open's return the one the file was given; the kill probe shows that it did not end in between.")
-	p.why("Now move forward to eviction and rebuild.", Eviction,
-		"This is why the kill is probed: without it two addresses say nothing about one lifetime or two.")
-	p.why("Now move backward to the copy source.", Prefix,
-		"The open's entry fixes the full path pointer, that of the alloc or lookup the component pointer.")
+	for _, k := range inPlace(func(c *chapter) int { return c.probes.at }) {
+		t := &k.page.probes
+		if e, ok := p.f.example(k.number); ok {
+			p.line("%s In %s, %s. %s\n", t.before, text(e.Comm), e.Claim.Says(code), t.after)
+		} else {
+			p.line("%s No claim of this kind is proven in this run.\n", t.before)
+		}
+	}
 	for _, t := range p.structures() {
 		if len(t.symbols) == 0 {
 			continue
@@ -30,15 +32,6 @@ func (p *page) whyTheseProbes() {
 		p.line("")
 	}
 	p.fieldTable()
-}
-
-func (p *page) why(start string, k Kind, end string) {
-	e, ok := p.f.example(k)
-	if !ok {
-		p.line("%s No claim of this kind is proven in this run.\n", start)
-		return
-	}
-	p.line("%s In %s, %s. %s\n", start, text(e.Comm), e.Claim.Says(code), end)
 }
 
 // structure is the tree of one function: its arguments, the fields read, and the

@@ -113,7 +113,7 @@ func (p *page) bullets(it *Item) {
 			continue
 		}
 		if b := p.bullet(s); b != "" {
-			p.line("- %s", b)
+			p.line("- %s%s", b, p.beside(&s.Event))
 		}
 	}
 }
@@ -135,16 +135,16 @@ func (p *page) bullet(s *Step) string {
 			code(e.FSType), device(e.Dev), e.ID)
 	case schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain:
 		if e.Phase == schema.Enter {
-			return fmt.Sprintf("%s: hash %d length %d name %s, parent %#x (#%d)%s", label, e.Hash, e.NameLen, code(e.Name), e.Parent, e.ID, p.hash(e))
+			return fmt.Sprintf("%s: hash %d length %d name %s, parent %#x (#%d)", label, e.Hash, e.NameLen, code(e.Name), e.Parent, e.ID)
 		}
 		return fmt.Sprintf("%s: %s%s (#%d)", label, outcome(s), negativeWord(e), e.ID)
 	case schema.RoleAlloc:
 		if e.Phase == schema.Enter {
 			return fmt.Sprintf("copy source pointer = %#x (%s, #%d)", e.NameAddr, label, e.ID)
 		}
-		return fmt.Sprintf("copy destination pointer = %#x of %s (%s, #%d)%s", e.NameAddr, s.Ref, label, e.ID, p.place(e))
+		return fmt.Sprintf("copy destination pointer = %#x of %s (%s, #%d)", e.NameAddr, s.Ref, label, e.ID)
 	case schema.RoleInsert:
-		return fmt.Sprintf("%s: %s | %s, %s (#%d)%s%s", label, s.Ref, code(e.Name), state(e), e.ID, p.hash(e), p.bucket(e))
+		return fmt.Sprintf("%s: %s | %s, %s (#%d)", label, s.Ref, code(e.Name), state(e), e.ID)
 	case schema.RoleEvict:
 		return fmt.Sprintf("%s (#%d)", label, e.ID)
 	case schema.RoleUnlink:
@@ -178,13 +178,17 @@ func negativeWord(e *schema.Event) string {
 
 func device(dev uint32) string { return fmt.Sprintf("%d:%d", dev>>20, dev&(1<<20-1)) }
 
-// hash gives the verdict on a hash beside it.
-func (p *page) hash(e *schema.Event) string {
-	if e.Parent == 0 || e.Parent == e.Dentry {
-		return ""
+// beside is the verdicts on what the event alone shows.
+func (p *page) beside(e *schema.Event) string {
+	out := ""
+	if p.f.labels.known(e.Role, e.Phase) {
+		for _, k := range p.looks[e.Role][e.Phase] {
+			if k.beside != nil {
+				out += k.beside(p, e)
+			}
+		}
 	}
-	why, about := hashDoubt(p.f.Header.GetLayout(), e)
-	return ", hash " + p.verdict(why, about)
+	return out
 }
 
 // verdict spells a verdict; unproven where nothing can be.
@@ -196,31 +200,6 @@ func (p *page) verdict(why *Reason, about About) string {
 		return "**" + Proven.String() + "**"
 	}
 	return "**" + why.Verdict.String() + "** (" + prose(why.about(about, false)) + ")"
-}
-
-// place says where the name of a new dentry lies.
-func (p *page) place(e *schema.Event) string {
-	l := p.f.Header.GetLayout()
-	verdict := p.verdict(storageDoubt(l, e), About{})
-	if inline(l, e) {
-		return fmt.Sprintf("; storage %s: %#x − %#x = %#x = %d, offset of %s, and %d < %d", verdict,
-			e.NameAddr, e.Dentry, l.GetInlineName(), l.GetInlineName(), code(l.GetInlineNameField()), e.NameLen, l.GetInlineNameSize())
-	}
-	return fmt.Sprintf("; storage %s: outside the dentry, since %d ≥ %d", verdict, e.NameLen, l.GetInlineNameSize())
-}
-
-// bucket shows the arithmetic from the bucket pointer to the hash.
-func (p *page) bucket(e *schema.Event) string {
-	if e.Bucket == 0 {
-		return ""
-	}
-	l := p.f.Header.GetLayout()
-	why := bucketDoubt(l, e)
-	if why.verdict() == Unproven {
-		return "; bucket " + p.verdict(why, About{})
-	}
-	return fmt.Sprintf("; bucket %s: (%#x − %#x) / 8 = %d, %d >> %d = %d", p.verdict(why, About{}), e.Bucket, l.DentryHashtable,
-		(e.Bucket-l.DentryHashtable)/8, e.Hash, l.DHashShift, e.Hash>>l.DHashShift)
 }
 
 // claim writes a claim with its verdict.

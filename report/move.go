@@ -4,6 +4,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -11,39 +12,63 @@ import (
 
 const Move Kind = 11
 
-var _ = register(kind{
-	number: Move,
-	name:   "move",
-	says:   "one dentry got another name or parent, and displaced another or changed places with it",
-	enters: replay.RolesOf(schema.RoleMove),
-	exits:  replay.RolesOf(schema.RoleMove),
-	event:  (*view).move,
-	across: true,
-	shows: []operand{
-		allocated(one, schema.RoleAlloc),
-		{replay.RolesOf(schema.RoleMove), func(v *view) { v.shown(v.enter) }},
-		{replay.RolesOf(schema.RoleMove), func(v *view) { v.shown(v.exit) }},
-	},
-	fails: []test{
-		unfollowedLive(one), afterItsEnd(one),
-		when(CutName, func(v *view) bool { return v.enter.NameCut() || v.exit.NameCut() }),
-		when(Unmoved, func(v *view) bool { return v.enter.Name == v.exit.Name && v.enter.Parent == v.exit.Parent }),
-		unfollowedLive(taken),
-	},
-	needs: replay.RolesOf(schema.RoleInsert), // which an exchange makes of the other one
-	fill: func(v *view, cl *Claim) {
-		cl.From, cl.To, cl.Target = placeOf(v.enter), placeOf(v.exit), v.target
-	},
-	tell: func(cl *Claim, q func(string) string) string {
-		return fmt.Sprintf("%s is one dentry: %s; from %s to %s%s", cl.Object, equals(cl.Terms, false), cl.From.says(q), cl.To.says(q),
-			cl.Target.says(cl, q))
-	},
+var _ = register(func() kind {
+	var m moves
+	taken := func(*view) *replay.Object { return m.taken }
+	return kind{
+		number: Move,
+		name:   "move",
+		says:   "one dentry got another name or parent, and displaced another or changed places with it",
+		enters: replay.RolesOf(schema.RoleMove),
+		exits:  replay.RolesOf(schema.RoleMove),
+		event:  m.event,
+		across: true,
+		shows: []operand{
+			allocated(one, schema.RoleAlloc),
+			{replay.RolesOf(schema.RoleMove), func(v *view) { v.shown(v.enter) }},
+			{replay.RolesOf(schema.RoleMove), func(v *view) { v.shown(v.exit) }},
+		},
+		fails: []test{
+			unfollowedLive(one), afterItsEnd(one),
+			when(CutName, func(v *view) bool { return v.enter.NameCut() || v.exit.NameCut() }),
+			when(Unmoved, func(v *view) bool { return v.enter.Name == v.exit.Name && v.enter.Parent == v.exit.Parent }),
+			unfollowedLive(taken),
+		},
+		needs: replay.RolesOf(schema.RoleInsert), // which an exchange makes of the other one
+		fill: func(v *view, cl *Claim) {
+			m.From, m.To = placeOf(v.enter), placeOf(v.exit)
+			cl.Detail = &m.Moved
+		},
+		tell: func(cl *Claim, q func(string) string) string {
+			m := cl.Detail.(*Moved)
+			return fmt.Sprintf("%s is one dentry: %s; from %s to %s%s", cl.Object, equals(cl.Terms, false), m.From.says(q), m.To.says(q),
+				m.target(cl.Verdict == Proven, q))
+		},
+	}
 })
 
 var Unmoved = &Reason{Unproven, "name and parent are the same after it", false}
 
-// taken is the dentry that an exchange put in the place of the one moved.
-func taken(v *view) *replay.Object { return v.taken }
+// Moved is where a dentry was before and after a move.
+type Moved struct {
+	From, To Place
+	Target   Target
+}
+
+func (m *Moved) clone() Detail {
+	out := *m
+	out.From.Name, out.To.Name = strings.Clone(m.From.Name), strings.Clone(m.To.Name)
+	return &out
+}
+
+func (m *Moved) bytes() int { return len(m.From.Name) + len(m.To.Name) }
+
+// moves is the claim at hand, and what was known before it.
+type moves struct {
+	Moved
+	taken  *replay.Object // what an exchange put in the place of the one moved; nil: nothing
+	before moving
+}
 
 // moving is what a __d_move finds where it puts the dentry.
 type moving struct {
@@ -52,21 +77,21 @@ type moving struct {
 	was    Place          // as last seen
 }
 
-// move remembers at the entry of a __d_move what was known of the target, and judges
+// event remembers at the entry of a __d_move what was known of the target, and judges
 // the move at its exit. The kernel makes one at a time.
-func (v *view) move() {
+func (m *moves) event(v *view) {
 	s := v.step
 	if s.Event.Phase == schema.Exit {
-		v.moved()
+		m.moved(v)
 	} else if t := v.state.Objects.At(s.Event.Target); t != nil && s.Object != nil && s.Call != nil {
-		v.moving = moving{s.Call.Enter.ID, t, Place{t.Parent, t.Name, t.Hash}}
+		m.before = moving{s.Call.Enter.ID, t, Place{t.Parent, t.Name, t.Hash}}
 	}
 }
 
 // moved judges the end of a __d_move: the dentry is what it was, under another name
 // or parent. In an exchange the target enters the hash table inside the call, under the
 // name and parent that the dentry had.
-func (v *view) moved() {
+func (m *moves) moved(v *view) {
 	s := v.step
 	if s.Call == nil || s.Object == nil || s.Call.Enter.Dentry != s.Event.Dentry {
 		return // its entry, where the old name stands, was not recorded
@@ -74,23 +99,23 @@ func (v *view) moved() {
 	from, to, d := &s.Call.Enter, s.Event, s.Object
 	v.p, v.enter, v.exit, v.subject, v.one = v.program(to), from, to, from.Name, d
 	v.at = whole(min(from.Time, d.FirstAt), to.Time)
-	v.target = Target{Ref: Ref{Addr: from.Target}, Exchange: from.Facts&schema.FactExchange != 0}
+	m.taken, m.Target = nil, Target{Ref: Ref{Addr: from.Target}, Exchange: from.Facts&schema.FactExchange != 0}
 	if t := v.state.Objects.At(from.Target); t != nil {
-		v.takes(t)
+		m.takes(v, t)
 	}
 	v.judge()
 }
 
 // takes adds what the events show of the target, and what they had shown before.
-func (v *view) takes(t *replay.Object) {
-	before := &v.moving
+func (m *moves) takes(v *view, t *replay.Object) {
+	before := &m.before
 	known := before.entry == v.enter.ID && before.target == t
-	v.target.Ref, v.target.Seen = ref(t), known && followed(t)
+	m.Target.Ref, m.Target.Seen = ref(t), known && followed(t)
 	if t.Inserted < v.enter.ID || t.Inserted > v.exit.ID || t.Name != v.enter.Name || t.Parent != v.enter.Parent {
 		return
 	}
-	v.taken, v.target.Exchange, v.target.Back = t, true, t.Inserted
-	v.target.Known = known && before.was.Name == v.exit.Name && before.was.Parent == v.exit.Parent
+	m.taken, m.Target.Exchange, m.Target.Back = t, true, t.Inserted
+	m.Target.Known = known && before.was.Name == v.exit.Name && before.was.Parent == v.exit.Parent
 }
 
 // Target is the dentry whose place a move takes.
@@ -102,8 +127,9 @@ type Target struct {
 	Known    bool   // it was seen before where the one moved is now
 }
 
-// says spells what became of it, given that the claim is proven or not.
-func (t *Target) says(cl *Claim, q func(string) string) string {
+// target spells what became of the target, given that the claim is proven or not.
+func (m *Moved) target(proven bool, q func(string) string) string {
+	t := &m.Target
 	name := t.Ref.String()
 	if t.Seq == 0 {
 		name = fmt.Sprintf("%#x", t.Addr)
@@ -112,12 +138,12 @@ func (t *Target) says(cl *Claim, q func(string) string) string {
 	case t.Addr == 0:
 		return ""
 	case t.Back != 0 && t.Known:
-		return fmt.Sprintf("; exchanged with %s, from %s to %s (#%d)", name, cl.To.says(q), cl.From.says(q), t.Back)
+		return fmt.Sprintf("; exchanged with %s, from %s to %s (#%d)", name, m.To.says(q), m.From.says(q), t.Back)
 	case t.Back != 0:
-		return fmt.Sprintf("; exchanged with %s, now %s (#%d)", name, cl.From.says(q), t.Back)
+		return fmt.Sprintf("; exchanged with %s, now %s (#%d)", name, m.From.says(q), t.Back)
 	case t.Exchange:
 		return fmt.Sprintf("; exchanged with %s, and no event of the call shows where that one went", name)
-	case t.Seen && cl.Verdict == Proven: // an exchange would have inserted it
+	case t.Seen && proven: // an exchange would have inserted it
 		return "; it displaced " + name
 	}
 	return "; in place of " + name

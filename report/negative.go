@@ -11,95 +11,110 @@ import (
 
 const Negative Kind = 6
 
-var _ = register(kind{
-	number: Negative,
-	name:   "negative",
-	says:   "a missing name has a dentry without inode, kept or not when the open returned, or did not enter the cache",
-	open:   (*view).negative,
-	needs:  lookups | replay.RolesOf(schema.RoleDrop),
-	exits:  replay.RolesOf(schema.RoleAlloc),
-	event: func(v *view) {
-		if v.step.Object != nil {
-			v.births.add(v.step)
-		}
-	},
-	shows: []operand{
-		allocated(one, schema.RoleAlloc), inserted(one),
-		whereAs(schema.RoleDelete, schema.Enter, func(v *view) uint64 {
-			if v.form == negEmptied {
-				return v.one.Deleted
+var _ = register(func() kind {
+	var n missing
+	return kind{
+		number: Negative,
+		name:   "negative",
+		says:   "a missing name has a dentry without inode, kept or not when the open returned, or did not enter the cache",
+		open:   n.open,
+		needs:  lookups | replay.RolesOf(schema.RoleDrop),
+		exits:  replay.RolesOf(schema.RoleAlloc),
+		event: func(v *view) {
+			if v.step.Object != nil {
+				n.births.add(v.step)
 			}
-			return 0
-		}),
-		{show: (*view).answer},
-		whereAs(schema.RoleDrop, schema.Enter, (*view).wasDropped),
-		whereAs(schema.RoleKill, schema.Enter, (*view).wasKilled),
-		{show: (*view).earlier},
-		openReturned,
-	},
-	fails: []test{
-		when(TooManyEvents, func(v *view) bool { return v.w.overflow }),
-		when(CutName, func(v *view) bool {
-			return v.enter.NameCut() || v.row.lookup != nil && v.row.lookup.ev.NameCut()
-		}),
-		when(TwoParents, func(v *view) bool { return v.row.torn }),
-		when(WhichDentry, func(v *view) bool {
-			return v.form == negNowhere && (v.found == nil || v.w.allocs(v.what)) || v.form == negOutside && v.w.inserts(v.one)
-		}),
-
-		unfollowed(one), maybeKilled(one),
-		by(AfterItsEnd, ifFound(func(v *view) uint64 { return ifBefore(v.one.Killed, v.found.ev.ID) })),
-		by(LostMeanwhile, ifFound(func(v *view) uint64 {
-			return ifAfter(max(v.one.Killed, v.one.Dropped), max(v.one.Inserted, v.found.ev.ID))
-		})),
-		when(InodeUnread, func(v *view) bool {
-			return v.isFound() && v.found.ev.Facts&schema.FactInodeUnknown != 0 || v.form == negEntered && v.one.Inserted == v.one.Unread
-		}),
-		when(HasInode, func(v *view) bool { return v.isFound() && v.found.ev.Inode != 0 }),
-		when(Unhashed, func(v *view) bool { return v.isFound() && v.found.ev.Facts&schema.FactUnhashed != 0 }),
-		when(InsertedPositive, func(v *view) bool { return v.form == negEntered && !v.one.Bare }),
-		by(MovedAway, func(v *view) uint64 {
-			switch {
-			case v.isFound():
-				return ifAfter(v.one.Moved, max(v.one.Inserted, v.found.ev.ID))
-			case v.form == negEntered:
-				return ifAfter(v.one.Moved, v.one.Inserted)
-			}
-			return 0
-		}, schema.RoleMove),
-		{[]*Reason{GotInode}, replay.RolesOf(schema.RoleInstantiate), (*view).filled},
-		by(Overtaken, func(v *view) uint64 {
-			if v.form != negOutside {
+		},
+		shows: []operand{
+			allocated(one, schema.RoleAlloc), inserted(one),
+			whereAs(schema.RoleDelete, schema.Enter, func(v *view) uint64 {
+				if n.form == negEmptied {
+					return v.one.Deleted
+				}
 				return 0
+			}),
+			{show: n.answer},
+			whereAs(schema.RoleDrop, schema.Enter, n.dropped),
+			whereAs(schema.RoleKill, schema.Enter, n.killed),
+			{show: earlierOpen},
+			openReturned,
+		},
+		fails: []test{
+			when(TooManyEvents, func(v *view) bool { return v.w.overflow }),
+			when(CutName, func(v *view) bool {
+				return v.enter.NameCut() || n.row.lookup != nil && n.row.lookup.ev.NameCut()
+			}),
+			when(TwoParents, func(v *view) bool { return n.row.torn }),
+			when(WhichDentry, func(v *view) bool {
+				return n.form == negNowhere && (n.found == nil || v.w.allocs(n.what)) || n.form == negOutside && v.w.inserts(v.one)
+			}),
+
+			unfollowed(one), maybeKilled(one),
+			by(AfterItsEnd, n.ifFound(func(v *view) uint64 { return ifBefore(v.one.Killed, n.found.ev.ID) })),
+			by(LostMeanwhile, n.ifFound(func(v *view) uint64 {
+				return ifAfter(max(v.one.Killed, v.one.Dropped), max(v.one.Inserted, n.found.ev.ID))
+			})),
+			when(InodeUnread, func(v *view) bool {
+				return n.isFound() && n.found.ev.Facts&schema.FactInodeUnknown != 0 || n.form == negEntered && v.one.Inserted == v.one.Unread
+			}),
+			when(HasInode, func(v *view) bool { return n.isFound() && n.found.ev.Inode != 0 }),
+			when(Unhashed, func(v *view) bool { return n.isFound() && n.found.ev.Facts&schema.FactUnhashed != 0 }),
+			when(InsertedPositive, func(v *view) bool { return n.form == negEntered && !v.one.Bare }),
+			by(MovedAway, func(v *view) uint64 {
+				switch {
+				case n.isFound():
+					return ifAfter(v.one.Moved, max(v.one.Inserted, n.found.ev.ID))
+				case n.form == negEntered:
+					return ifAfter(v.one.Moved, v.one.Inserted)
+				}
+				return 0
+			}, schema.RoleMove),
+			{[]*Reason{GotInode}, replay.RolesOf(schema.RoleInstantiate), n.filled},
+			by(Overtaken, func(v *view) uint64 {
+				if n.form != negOutside {
+					return 0
+				}
+				return n.births.rival(v.one, n.row, v.exit.TID)
+			}),
+			when(OtherName, func(v *view) bool { return v.one != nil && v.one.Name != n.what }),
+		},
+		fill: n.fate,
+		then: func(v *view, cl *Claim, _ bool) {
+			if n.detail.Kept {
+				v.f.kept++
+				t := taleOf(v.one)
+				t.missing, t.comm = v.exit.ID, v.exit.Comm
 			}
-			return v.births.rival(v.one, v.row, v.exit.TID)
-		}),
-		when(OtherName, func(v *view) bool { return v.one != nil && v.one.Name != v.what }),
-	},
-	fill: (*view).fate,
-	then: func(v *view, cl *Claim, _ bool) {
-		if cl.Kept {
-			v.f.Kept++
-			t := taleOf(v.one)
-			t.missing, t.comm = v.exit.ID, v.exit.Comm
-		}
-	},
-	tell: func(cl *Claim, q func(string) string) string {
-		return cl.Form.says(q(cl.Means), cl.Object) + ": " + equals(cl.Terms, false)
-	},
-	lesson: func(cl *Claim, _ *Item) string {
-		if !cl.Kept {
-			return ""
-		}
-		return fmt.Sprintf("the missing %s was cached without inode as %s (#%d) when the open returned (#%d)", code(cl.Means), cl.Object,
-			cl.Terms[0].Event, cl.Terms[len(cl.Terms)-1].Event)
-	},
-	rank: func(cl *Claim, terms int) int {
-		if !cl.Kept {
-			return 0 // the example is of a name that stays
-		}
-		return 1 + terms
-	},
+		},
+		tell: func(cl *Claim, q func(string) string) string {
+			return cl.Detail.(*Missing).form.says(q(cl.Means), cl.Object) + ": " + equals(cl.Terms, false)
+		},
+		lesson: func(cl *Claim, _ *Item) string {
+			if !cl.Detail.(*Missing).Kept {
+				return ""
+			}
+			return fmt.Sprintf("the missing %s was cached without inode as %s (#%d) when the open returned (#%d)", code(cl.Means), cl.Object,
+				cl.Terms[0].Event, cl.Terms[len(cl.Terms)-1].Event)
+		},
+		rank: func(cl *Claim, terms int) int {
+			if !cl.Detail.(*Missing).Kept {
+				return 0 // the example is of a name that stays
+			}
+			return 1 + terms
+		},
+		page: chapter{
+			learnedAt: 3,
+			learned: func(f *Findings) string {
+				if f.kept == 0 {
+					return ""
+				}
+				return fmt.Sprintf("A missing name still has a dentry: proven in %d opens.", f.kept)
+			},
+			told: telling{at: 4, before: "A negative dentry is pointer equality too.",
+				after: "The name was in the cache when the open returned, although the file is missing.",
+				none:  "No missing name is proven to stay in the cache in this run."},
+		},
+	}
 })
 
 // Why a negative claim is not proven, besides what other kinds have too.
@@ -114,6 +129,25 @@ var (
 	LostMeanwhile    = &Reason{Unproven, "a lookup found it, and it was killed or dropped at #%s", false}
 	Unhashed         = &Reason{Unproven, "it was out of the hash table by then", false}
 )
+
+// Missing is what a negative claim says besides.
+type Missing struct {
+	form form
+	Kept bool // the name is in the cache without inode when the open returns
+}
+
+func (m *Missing) clone() Detail { out := *m; return &out }
+func (m *Missing) bytes() int    { return 0 }
+
+// missing is the claim at hand, and the last allocs.
+type missing struct {
+	row    *row // the component
+	what   string
+	form   form
+	found  *walkStep // the lookup that showed the dentry, or that there is none
+	detail Missing
+	births births
+}
 
 // form is what a negative claim says of the missing name.
 type form uint8
@@ -141,27 +175,27 @@ func (f form) says(name string, d Ref) string {
 	return fmt.Sprintf("the last lookup of %s returned NULL, and nothing was allocated for it", name)
 }
 
-// negative: what became in the cache of a name that an open found missing. Where it has
+// open: what became in the cache of a name that an open found missing. Where it has
 // a dentry without inode the claim says whether that stayed when the open returned.
-func (v *view) negative() {
+func (n *missing) open(v *view) {
 	if v.exit.Errno() != enoent || len(v.rows) == 0 {
 		return
 	}
 	last := v.ending()
-	v.row, v.one, v.what = last, last.result, last.name(v.enter.Name)
+	n.row, v.one, n.what, n.found = last, last.result, last.name(v.enter.Name), nil
 	first := v.enter.Time
 	switch d := v.one; {
 	case d == nil:
-		v.form, v.found = negNowhere, v.w.nothing(last)
+		n.form, n.found = negNowhere, v.w.nothing(last)
 	case isLookup(last.at.ev.Role):
-		v.form, v.found = negFound, last.at
+		n.form, n.found = negFound, last.at
 		if d.Inserted != 0 && d.Inserted != d.Unread && !d.Bare && d.Deleted != 0 {
-			v.form = negEmptied
+			n.form = negEmptied
 		}
 	case d.Inserted == 0:
-		v.form = negOutside
+		n.form = negOutside
 	default:
-		v.form = negEntered
+		n.form = negEntered
 	}
 	if v.one != nil {
 		first = min(first, v.one.FirstAt)
@@ -202,11 +236,11 @@ func (w *walk) inserts(d *replay.Object) bool {
 }
 
 // isFound reports whether a lookup of this open returned the dentry.
-func (v *view) isFound() bool { return v.form == negFound || v.form == negEmptied }
+func (n *missing) isFound() bool { return n.form == negFound || n.form == negEmptied }
 
-func ifFound(event func(*view) uint64) func(*view) uint64 {
+func (n *missing) ifFound(event func(*view) uint64) func(*view) uint64 {
 	return func(v *view) uint64 {
-		if !v.isFound() {
+		if !n.isFound() {
 			return 0
 		}
 		return event(v)
@@ -230,25 +264,25 @@ func ifAfter(event, other uint64) uint64 {
 }
 
 // filled: the dentry is no longer without inode.
-func (v *view) filled() (*Reason, About) {
+func (n *missing) filled(v *view) (*Reason, About) {
 	d := v.one
-	if d != nil && v.form != negOutside && (d.Positive > d.Inserted && d.Deleted < d.Positive || d.Inode != 0) {
+	if d != nil && n.form != negOutside && (d.Positive > d.Inserted && d.Deleted < d.Positive || d.Inode != 0) {
 		return GotInode, About{Event: d.Positive}
 	}
 	return nil, About{}
 }
 
-// wasDropped is the event that took a new dentry out of the hash table before it was killed.
-func (v *view) wasDropped() uint64 {
-	if d := v.one; v.form == negEntered && d.Dropped > d.Inserted && (d.Killed == 0 || d.Dropped < d.Killed) {
+// dropped is the event that took a new dentry out of the hash table before it was killed.
+func (n *missing) dropped(v *view) uint64 {
+	if d := v.one; n.form == negEntered && d.Dropped > d.Inserted && (d.Killed == 0 || d.Dropped < d.Killed) {
 		return d.Dropped
 	}
 	return 0
 }
 
-// wasKilled is the event that ended a new dentry.
-func (v *view) wasKilled() uint64 {
-	if v.form == negOutside || v.form == negEntered && v.wasDropped() == 0 {
+// killed is the event that ended a new dentry.
+func (n *missing) killed(v *view) uint64 {
+	if n.form == negOutside || n.form == negEntered && n.dropped(v) == 0 {
 		return v.one.Killed
 	}
 	return 0
@@ -264,14 +298,14 @@ func whereAs(role schema.Role, phase schema.Phase, event func(*view) uint64) ope
 }
 
 // answer is what the last lookup of the name said.
-func (v *view) answer() {
-	if v.found != nil {
-		v.shown(&v.found.ev)
+func (n *missing) answer(v *view) {
+	if n.found != nil {
+		v.shown(&n.found.ev)
 	}
 }
 
-// earlier is an open before this one that found the same dentry.
-func (v *view) earlier() {
+// earlierOpen is an open before this one that found the same dentry.
+func earlierOpen(v *view) {
 	if v.one == nil {
 		return
 	}
@@ -281,37 +315,38 @@ func (v *view) earlier() {
 }
 
 // fate says what became of the dentry until the open returned.
-func (v *view) fate(cl *Claim) {
-	cl.Form, cl.Means = v.form, v.what
+func (n *missing) fate(v *view, cl *Claim) {
+	n.detail = Missing{form: n.form}
+	cl.Detail, cl.Means = &n.detail, n.what
 	if cl.Verdict != Proven {
 		return
 	}
-	killed, dropped := v.wasKilled(), v.wasDropped()
+	killed, dropped := n.killed(v), n.dropped(v)
 	switch {
-	case v.form == negNowhere:
-		cl.Note = v.removed()
-	case v.form == negOutside && killed == 0:
+	case n.form == negNowhere:
+		cl.Note = n.removed(v)
+	case n.form == negOutside && killed == 0:
 		cl.Note = fmt.Sprintf("not inserted, alive at #%d", v.exit.ID)
-	case v.form == negOutside:
+	case n.form == negOutside:
 		cl.Note = fmt.Sprintf("not inserted, killed at #%d", killed)
 	case dropped != 0:
 		cl.Note = fmt.Sprintf("not kept: dropped at #%d", dropped)
 	case killed != 0:
 		cl.Note = fmt.Sprintf("not kept: killed at #%d", killed)
 	default:
-		cl.Kept, cl.Note = true, "kept"
+		n.detail.Kept, cl.Note = true, "kept"
 	}
 }
 
 // removed says that the directory was out of the hash table when the name was looked for;
 // empty where that is not known.
-func (v *view) removed() string {
-	asked := &v.row.lookup.ev
+func (n *missing) removed(v *view) string {
+	asked := &n.row.lookup.ev
 	dir := v.state.Objects.At(asked.Parent)
 	if dir == nil || dir.First > asked.ID || !followed(dir) {
 		return ""
 	}
-	if out := out(dir); out != 0 && out < v.found.ev.ID {
+	if out := out(dir); out != 0 && out < n.found.ev.ID {
 		return fmt.Sprintf("the directory %s was out of the hash table at #%d", ref(dir), out)
 	}
 	return ""
@@ -322,6 +357,41 @@ func (v *view) removed() string {
 func out(d *replay.Object) uint64 {
 	if at := max(d.Dropped, d.Unhashed); at > d.Inserted {
 		return at
+	}
+	return 0
+}
+
+// birth is an alloc of a dentry.
+type birth struct {
+	at  uint64 // its exit
+	tid uint32
+	obj *replay.Object
+}
+
+// births are the last allocs of all threads.
+type births struct {
+	ring [64]birth
+	next int
+}
+
+func (b *births) add(s *replay.Step) {
+	b.ring[b.next%len(b.ring)] = birth{s.Event.ID, s.Event.TID, s.Object}
+	b.next++
+}
+
+// rival returns the alloc by another thread of a dentry that may have come first for the
+// name: it was made before ours was thrown away, had not ended and was not in the hash
+// table when this open looked, and is not known to be of another directory.
+func (b *births) rival(d *replay.Object, r *row, tid uint32) uint64 {
+	for i := range b.ring {
+		other := &b.ring[i]
+		switch o := other.obj; {
+		case o == nil, other.tid == tid, o.Name != d.Name, d.Killed != 0 && other.at > d.Killed:
+		case o.Killed != 0 && o.Killed < r.asked(), o.Added != 0 && o.Added < r.asked():
+		case o.Added != 0 && r.lookup != nil && o.Parent != r.lookup.ev.Parent:
+		default:
+			return other.at
+		}
 	}
 	return 0
 }

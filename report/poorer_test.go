@@ -145,8 +145,7 @@ func certain(t *testing.T, m *memory) map[string]Claim {
 	var last uint64
 	f, err := Judge(&watched{m, &last}, Options{Each: func(cl *Claim) {
 		if cl.Verdict != Unproven {
-			kept := *cl
-			kept.Terms, kept.Keys = slices.Clone(cl.Terms), slices.Clone(cl.Keys)
+			kept := cl.Clone()
 			at := last
 			switch cl.Kind {
 			case Prefix:
@@ -198,9 +197,9 @@ func (m *memory) beyond(poor, whole Claim, all map[string]Claim, key string) str
 		return fmt.Sprintf("another subtraction: %+v", whole)
 	case poor.Kind != Prefix && poor.Object.Addr != whole.Object.Addr, poor.Other.Addr != whole.Other.Addr:
 		return fmt.Sprintf("about other dentries: %v %v, not %v %v", poor.Object, poor.Other, whole.Object, whole.Other)
-	case poor.From != whole.From || poor.To != whole.To || !sameTarget(poor.Target, whole.Target):
+	case poor.Kind == Move && !sameMove(poor.Detail.(*Moved), whole.Detail.(*Moved)):
 		return fmt.Sprintf("another rename: %s, and of the whole trace %s", said(&poor), said(&whole))
-	case poor.Kind == Key && !sameWalk(&poor, &whole):
+	case poor.Kind == Key && !sameWalk(poor.Detail.(*PathWalk), whole.Detail.(*PathWalk)):
 		return fmt.Sprintf("another walk: %s, and of the whole trace %s", said(&poor), said(&whole))
 	}
 	for _, term := range poor.Terms {
@@ -211,13 +210,14 @@ func (m *memory) beyond(poor, whole Claim, all map[string]Claim, key string) str
 	return ""
 }
 
-// sameTarget reports whether no more is said of it; less may be.
-func sameTarget(poor, whole Target) bool {
-	return poor.Addr == whole.Addr && poor.Exchange == whole.Exchange && poor.Back == whole.Back && (!poor.Known || whole.Known)
+// sameMove reports whether no more is said of the target; less may be.
+func sameMove(p, w *Moved) bool {
+	poor, whole := &p.Target, &w.Target
+	return p.From == w.From && p.To == w.To && poor.Addr == whole.Addr && poor.Exchange == whole.Exchange && poor.Back == whole.Back && (!poor.Known || whole.Known)
 }
 
 // sameWalk reports whether two claims say the same of a walk, but for the numbers of dentries.
-func sameWalk(poor, whole *Claim) bool {
+func sameWalk(poor, whole *PathWalk) bool {
 	plain := func(w Way) Way { w.Bind.Seq = 0; return w }
 	if len(poor.Keys) != len(whole.Keys) || poor.Stop.Rest != whole.Stop.Rest || poor.Stop.Ret != whole.Stop.Ret || plain(poor.Stop.Way) != plain(whole.Stop.Way) {
 		return false

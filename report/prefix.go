@@ -12,35 +12,50 @@ import (
 
 const Prefix Kind = 1
 
-var _ = register(kind{
-	number:  Prefix,
-	name:    "prefix",
-	says:    "name pointer − path pointer = length of the path before the component",
-	open:    (*view).prefixes,
-	needs:   replay.RolesOf(schema.RoleOpen, schema.RoleLookupRCU, schema.RoleAlloc),
-	reasons: []*Reason{CutName, OtherComponent},
-	tell: func(cl *Claim, q func(string) string) string {
-		if cl.Means == "" {
-			return cl.Subtraction() + ", nothing before it"
-		}
-		return cl.Subtraction() + ", length of " + q(cl.Means)
-	},
-	lesson: func(cl *Claim, it *Item) string {
-		// An open may end at a missing directory, whose offset is not that of the basename.
-		if !cl.Copied || strings.Contains(it.Path[len(cl.Means):], "/") {
-			return ""
-		}
-		return fmt.Sprintf("basename offset of %s = %d", code(it.Path), cl.Result)
-	},
-	rank: func(cl *Claim, _ int) int {
-		switch {
-		case !cl.Copied:
-			return 1
-		case cl.Result > 1:
-			return 3
-		}
-		return 2
-	},
+var _ = register(func() kind {
+	return kind{
+		number:  Prefix,
+		name:    "prefix",
+		says:    "name pointer − path pointer = length of the path before the component",
+		open:    (*view).prefixes,
+		line:    suggestPrefix,
+		needs:   replay.RolesOf(schema.RoleOpen, schema.RoleLookupRCU, schema.RoleAlloc),
+		reasons: []*Reason{CutName, OtherComponent},
+		tell: func(cl *Claim, q func(string) string) string {
+			if cl.Means == "" {
+				return cl.Subtraction() + ", nothing before it"
+			}
+			return cl.Subtraction() + ", length of " + q(cl.Means)
+		},
+		lesson: func(cl *Claim, it *Item) string {
+			// An open may end at a missing directory, whose offset is not that of the basename.
+			if !cl.copied() || strings.Contains(it.Path[len(cl.Means):], "/") {
+				return ""
+			}
+			return fmt.Sprintf("basename offset of %s = %d", code(it.Path), cl.Result)
+		},
+		rank: func(cl *Claim, _ int) int {
+			switch {
+			case !cl.copied():
+				return 1
+			case cl.Result > 1:
+				return 3
+			}
+			return 2
+		},
+		page: chapter{
+			learnedAt: 2,
+			learned: func(f *Findings) string {
+				if n := f.Tally[Prefix][Proven]; n > 0 {
+					return fmt.Sprintf("Name offsets match path prefix lengths %d times%s.", n, f.prefixLengths())
+				}
+				return ""
+			},
+			told: telling{at: 2, before: "The component is a subtraction.", after: "The name starts at the component inside the full path."},
+			probes: telling{at: 3, before: "Now move backward to the copy source.",
+				after: "The open's entry fixes the full path pointer, that of the alloc or lookup the component pointer."},
+		},
+	}
 })
 
 var OtherComponent = &Reason{Refuted, "the path has another component at that offset", false}
@@ -56,7 +71,9 @@ func (v *view) prefixes() {
 			s = r.lookup
 		}
 		cl := c.begin(v.kind, v.kind.needs, enter.Name, whole(enter.Time, s.ev.Time))
-		cl.Copied = r.alloc != nil
+		if r.alloc != nil {
+			cl.Detail = fromSource{}
+		}
 		cl.Left = Term{c.label(s.ev.Role, schema.Enter), s.ev.NameAddr, s.ev.ID, s.ev.Comm}
 		cl.Right = Term{c.label(schema.RoleOpen, schema.Enter), enter.NameAddr, enter.ID, enter.Comm}
 		cl.Result, cl.Means, cl.Object = s.ev.NameAddr-enter.NameAddr, enter.Name[:r.offset], ref(r.result)
@@ -68,4 +85,49 @@ func (v *view) prefixes() {
 		}
 		c.emit(v.p, v.it, cl)
 	}
+}
+
+// fromSource says that Left of a prefix claim is the copy source of a new dentry's name.
+type fromSource struct{}
+
+func (d fromSource) clone() Detail { return d }
+func (fromSource) bytes() int      { return 0 }
+
+func (cl *Claim) copied() bool { return cl.Detail != nil }
+
+// suggestPrefix: a line of a log that has a copy source, and the open's.
+func suggestPrefix(v *view, it *Item, i int) {
+	in, src := &it.Steps[0].Event, &it.Steps[i].Event
+	off := src.NameAddr - in.NameAddr
+	if src.Role != schema.RoleAlloc || src.Phase != schema.Enter || !src.Columns.Has(schema.ColumnNameAddr) ||
+		!in.Columns.Has(schema.ColumnNameAddr) || off >= uint64(len(in.Name)) || off > 0 && in.Name[off-1] != '/' {
+		return
+	}
+	cl := Claim{Kind: Prefix, Verdict: Proven, Subject: in.Name, Result: off, Means: in.Name[:off], Detail: fromSource{},
+		Left:  Term{v.label(src.Role, src.Phase), src.NameAddr, src.ID, ""},
+		Right: Term{v.label(in.Role, in.Phase), in.NameAddr, in.ID, ""}}
+	cl.doubt(FromLog, About{})
+	v.terms = append(v.terms[:0], cl.Left, cl.Right)
+	v.emit(v.p, it, &cl)
+}
+
+// prefixLengths are some of the prefixes, in the order of their first claims.
+func (f *Findings) prefixLengths() string {
+	var some []string
+	seen := make(map[string]bool)
+	for _, p := range f.Programs {
+		for _, it := range p.Items {
+			for i := range it.Claims {
+				cl := &it.Claims[i]
+				if cl.Kind == Prefix && cl.Verdict == Proven && cl.Result > 0 && !seen[cl.Means] && len(some) < maxLessons {
+					seen[cl.Means] = true
+					some = append(some, fmt.Sprintf("%s = %d", code(cl.Means), cl.Result))
+				}
+			}
+		}
+	}
+	if len(some) == 0 {
+		return ""
+	}
+	return ", as in " + strings.Join(some, ", ")
 }

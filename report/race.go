@@ -12,32 +12,34 @@ import (
 
 const Race Kind = 13
 
-var _ = register(kind{
-	number: Race,
-	name:   "race",
-	says:   "of two dentries allocated for one name one was inserted, the other killed without",
-	open:   (*view).races,
-	needs:  replay.RolesOf(schema.RoleOpen), // it is looked for at the end of one
-	shows: []operand{
-		{replay.RolesOf(schema.RoleAlloc, schema.RoleInsert), func(v *view) {
-			if d := v.one; d.Born != 0 && d.Inserted != 0 {
-				v.birth(d)
-				inserted(one).show(v)
-			}
-		}},
-		allocated(two, schema.RoleAlloc), killed(two),
-	},
-	fails: []test{
-		unfollowed(one),
-		unfollowed(two),
-		maybeKilled(two),
-		when(Renamed, func(v *view) bool { return v.one.Moved != 0 || v.two.Moved != 0 }, schema.RoleMove),
-		when(WinnerUnknown, func(v *view) bool { return v.one.Born == 0 || v.one.Inserted == 0 }),
-	},
-	fill: func(v *view, cl *Claim) { cl.Means = v.two.Name },
-	tell: func(cl *Claim, q func(string) string) string {
-		return fmt.Sprintf("two dentries for %s, %s was inserted, %s killed: %s", q(cl.Means), cl.Object, cl.Other, cl.race())
-	},
+var _ = register(func() kind {
+	return kind{
+		number: Race,
+		name:   "race",
+		says:   "of two dentries allocated for one name one was inserted, the other killed without",
+		open:   (*view).races,
+		needs:  replay.RolesOf(schema.RoleOpen), // it is looked for at the end of one
+		shows: []operand{
+			{replay.RolesOf(schema.RoleAlloc, schema.RoleInsert), func(v *view) {
+				if d := v.one; d.Born != 0 && d.Inserted != 0 {
+					v.birth(d)
+					inserted(one).show(v)
+				}
+			}},
+			allocated(two, schema.RoleAlloc), killed(two),
+		},
+		fails: []test{
+			unfollowed(one),
+			unfollowed(two),
+			maybeKilled(two),
+			when(Renamed, func(v *view) bool { return v.one.Moved != 0 || v.two.Moved != 0 }, schema.RoleMove),
+			when(WinnerUnknown, func(v *view) bool { return v.one.Born == 0 || v.one.Inserted == 0 }),
+		},
+		fill: func(v *view, cl *Claim) { cl.Means = v.two.Name },
+		tell: func(cl *Claim, q func(string) string) string {
+			return fmt.Sprintf("two dentries for %s, %s was inserted, %s killed: %s", q(cl.Means), cl.Object, cl.Other, cl.race())
+		},
+	}
 })
 
 // Why a race claim is not proven, besides what other kinds have too.

@@ -148,7 +148,7 @@ func (x *truth) claim(cl *Claim) {
 		d.subjects[cl.Subject], d.reasons[cl.Reason()] = true, true
 		d.count++
 	}
-	if cl.Kind == Negative && cl.Verdict == Proven && cl.Kept {
+	if cl.Kind == Negative && cl.Verdict == Proven && cl.Detail.(*Missing).Kept {
 		x.kept++
 	}
 	if cl.Kind == Prefix && cl.Verdict == Proven {

@@ -32,14 +32,17 @@ func (c *collector) givenUp(call *replay.Call) {
 	c.recycle(call)
 }
 
-// endless says of the opens whose exit may be among the events lost that nothing is known
-// of them. Those of a task that was killed, or that the recording ended in, have none.
+// endless tells every kind of the opens that have no exit in the trace: it may be among the
+// events lost, or the task was killed, or the recording ended in it.
 func (c *collector) endless() {
 	c.state.InProgress(c.givenUp)
 	slices.SortFunc(c.unended, func(a, b unended) int { return cmp.Compare(a.at, b.at) })
-	for _, u := range c.unended {
-		if cl := c.begin(table[Key], table[Key].needs, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
-			c.count(u.program, cl)
+	v := &c.view
+	for i := range c.unended {
+		for _, k := range c.kinds {
+			if v.kind = k; k.unended != nil {
+				k.unended(v, &c.unended[i])
+			}
 		}
 	}
 }

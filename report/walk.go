@@ -75,8 +75,10 @@ func (c *collector) ended(w *walk) {
 	c.components(w)
 	v := &c.view
 	v.p, v.it, v.w, v.enter, v.exit, v.subject = p, it, w, w.enter(), w.exit(), w.enter().Name
-	for _, v.kind = range c.opens {
-		v.kind.open(v)
+	for _, k := range c.kinds {
+		if v.kind = k; k.open != nil {
+			k.open(v)
+		}
 	}
 	v.it, v.w = nil, nil
 }

@@ -16,7 +16,7 @@ import (
 // What a proven claim of each kind says of what was done.
 
 func (c *checker) key(cl *report.Claim, t *truth) error {
-	n, linked, mounted := 0, false, false
+	walk, n, linked, mounted := cl.Detail.(*report.PathWalk), 0, false, false
 	for i := range t.trail.steps {
 		s := &t.trail.steps[i]
 		if s.offset < 0 {
@@ -26,7 +26,7 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 		if n++; n > len(cl.Terms) {
 			return fmt.Errorf("%d components, and %v has more", len(cl.Terms), t.op)
 		}
-		e, k := c.tape.event(cl.Terms[n-1].Event), &cl.Keys[n-1]
+		e, k := c.tape.event(cl.Terms[n-1].Event), &walk.Keys[n-1]
 		if e.Name != s.name || e.Parent != k.Parent || k.Offset != s.offset || k.Event != e.ID {
 			return fmt.Errorf("#%d is about %q, component %d is %q", e.ID, e.Name, n, s.name)
 		}
@@ -46,14 +46,14 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 	if n != len(cl.Terms) {
 		return fmt.Errorf("%d components, and %v has %d", len(cl.Terms), t.op, n)
 	}
-	if t.op.Errno != 0 && cl.Stop.Rest != t.trail.rest {
-		return fmt.Errorf("%q was not looked up, and in the model %q", cl.Stop.Rest, t.trail.rest)
+	if t.op.Errno != 0 && walk.Stop.Rest != t.trail.rest {
+		return fmt.Errorf("%q was not looked up, and in the model %q", walk.Stop.Rest, t.trail.rest)
 	}
-	for what, met := range map[string]bool{"a walk that stopped": cl.Stop.Rest != "", "a chroot": t.op.Thread == jailed, "a file without a name": t.op.Call == "tmpfile" && t.op.Errno == 0} {
+	for what, met := range map[string]bool{"a walk that stopped": walk.Stop.Rest != "", "a chroot": t.op.Thread == jailed, "a file without a name": t.op.Call == "tmpfile" && t.op.Errno == 0} {
 		c.met[what] = c.met[what] || met
 	}
-	c.meet(&cl.Stop.Way)
-	return c.way(&cl.Stop.Way, t.trail.up && t.op.Errno == 0, linked, t)
+	c.meet(&walk.Stop.Way)
+	return c.way(&walk.Stop.Way, t.trail.up && t.op.Errno == 0, linked, t)
 }
 
 // meet notes what a claim says of a way.
@@ -132,7 +132,7 @@ func (c *checker) same(d uint64, t *truth) error {
 }
 
 func (c *checker) negative(cl *report.Claim, t *truth, exit *schema.Event) error {
-	s := t.trail.last()
+	s, kept := t.trail.last(), cl.Detail.(*report.Missing).Kept
 	switch {
 	case t.op.Errno != enoent || exit.Errno() != enoent:
 		return fmt.Errorf("%v did not fail with ENOENT", t.op)
@@ -142,9 +142,9 @@ func (c *checker) negative(cl *report.Claim, t *truth, exit *schema.Event) error
 		return fmt.Errorf("%q is there", s.name)
 	case cl.Object.Addr == 0:
 		return nil // no lookup found one, and none was made: there is nothing to hold it against
-	case cl.Kept && !c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID):
+	case kept && !c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID):
 		return fmt.Errorf("the address had another life in between")
-	case !cl.Kept && c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID) && strings.Contains(cl.Note, "killed"):
+	case !kept && c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID) && strings.Contains(cl.Note, "killed"):
 		return fmt.Errorf("nothing killed it")
 	case t.loose:
 		return nil
@@ -267,7 +267,7 @@ func (c *checker) deletion(cl *report.Claim) (bool, error) {
 }
 
 func (c *checker) move(cl *report.Claim) (bool, error) {
-	n := len(cl.Terms)
+	n, moved := len(cl.Terms), cl.Detail.(*report.Moved)
 	enter, exit := c.tape.event(cl.Terms[n-2].Event), c.tape.event(cl.Terms[n-1].Event)
 	t := c.did.at(exit.TID, exit.Time)
 	if t == nil {
@@ -277,14 +277,14 @@ func (c *checker) move(cl *report.Claim) (bool, error) {
 		return true, err
 	}
 	if t.loose {
-		if t.op.Call == "rename" && t.op.Errno == 0 && strings.HasSuffix(t.op.Path, "/"+cl.From.Name) && strings.HasSuffix(t.op.Path2, "/"+cl.To.Name) {
+		if t.op.Call == "rename" && t.op.Errno == 0 && strings.HasSuffix(t.op.Path, "/"+moved.From.Name) && strings.HasSuffix(t.op.Path2, "/"+moved.To.Name) {
 			return true, nil
 		}
-		return true, fmt.Errorf("%v did not rename %q to %q", t.op, cl.From.Name, cl.To.Name)
+		return true, fmt.Errorf("%v did not rename %q to %q", t.op, moved.From.Name, moved.To.Name)
 	}
 	for i := range t.moves {
 		m := &t.moves[i]
-		if m.from.name != cl.From.Name || m.to.name != cl.To.Name {
+		if m.from.name != moved.From.Name || m.to.name != moved.To.Name {
 			continue
 		}
 		if err := c.under(enter, m.from.dir); err != nil {
@@ -298,12 +298,12 @@ func (c *checker) move(cl *report.Claim) (bool, error) {
 		}
 		return true, c.at(cl.Object.Seq, &step{dir: m.to.dir, name: m.to.name, token: m.token}, t, exit.ID)
 	}
-	return true, fmt.Errorf("%v did not rename %q to %q", t.op, cl.From.Name, cl.To.Name)
+	return true, fmt.Errorf("%v did not rename %q to %q", t.op, moved.From.Name, moved.To.Name)
 }
 
 // target holds what a claim says of the dentry whose place was taken.
 func (c *checker) target(cl *report.Claim, t *truth, m *move, event uint64) error {
-	target := &cl.Target
+	target := &cl.Detail.(*report.Moved).Target
 	switch {
 	case target.Exchange != (t.op.Call == "exchange"):
 		return fmt.Errorf("%v: an exchange: %v", t.op, target.Exchange)
