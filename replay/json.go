@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"encoding/json"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -130,53 +131,56 @@ func (j *jsonLines) key(dst []byte, e *schema.Event) []byte {
 	}
 	dst = appendText(dst, `,"name":`, `,"name_hex":"`, e.Name)
 	dst = appendNumber(dst, `,"name_len":`, uint64(e.NameLen))
-	path := e.Role == schema.RoleExec || e.Role == schema.RoleOpen && e.Phase == schema.Enter
+	path := e.Role.Is(schema.Walks) && e.Columns.Has(schema.ColumnKey)
 	if e.Hash != 0 || !path && !j.imported { // a path has none
 		dst = appendNumber(dst, `,"hash":`, uint64(e.Hash))
 	}
 	return dst
 }
 
-// rare appends the columns that few kinds of event have.
+// rare appends the fields that few kinds of event have.
 func (j *jsonLines) rare(dst []byte, e *schema.Event) []byte {
-	has := e.Columns
-	if has.Has(schema.ColumnOpen) {
-		dst = appendNumber(dst, `,"flags":`, uint64(e.Flags))
-		dst = appendNumber(dst, `,"mode":`, uint64(e.Mode))
-	}
-	switch {
-	case e.Role == schema.RoleExit:
-		dst = j.ended(dst, schema.WaitStatus(e.Ret))
-	case has.Has(schema.ColumnRet):
-		dst = j.ret(dst, e)
-	}
-	if has.Has(schema.ColumnFilesystem) && (e.FSType != "" || e.Dev != 0) {
-		dst = appendText(dst, `,"fs":`, `,"fs_hex":"`, e.FSType)
-		dst = append(appendDev(append(dst, `,"dev":"`...), e.Dev), '"')
-	}
-	if has.Has(schema.ColumnBucket) {
-		dst = appendAddress(dst, `,"bucket":`, e.Bucket)
-	}
-	if e.Entered != 0 {
-		dst = appendNumber(dst, `,"entered_ns":`, e.Entered)
-	}
-	if has.Has(schema.ColumnTarget) {
-		dst = appendAddress(dst, `,"target":`, e.Target)
-	}
-	if has.Has(schema.ColumnChild) {
-		dst = appendNumber(dst, `,"child":`, uint64(e.Child))
+	for rest := uint32(e.Columns &^ usual); rest != 0; rest &= rest - 1 {
+		of := fields[bits.TrailingZeros32(rest)]
+		for i := range of {
+			dst = j.field(dst, e, &of[i])
+		}
 	}
 	return dst
 }
 
-// ret is the file of an open as an address, a negative errno or another return
-// value as a number.
-func (j *jsonLines) ret(dst []byte, e *schema.Event) []byte {
-	n := e.Errno()
-	if n == 0 && e.Role == schema.RoleOpen {
-		return appendAddress(dst, `,"ret":`, e.Ret)
+func (j *jsonLines) field(dst []byte, e *schema.Event, f *field) []byte {
+	switch f.Form {
+	case schema.Number, schema.Hex, schema.Octal:
+		return appendNumber(dst, f.json, f.Of(e))
+	case schema.Address:
+		return appendAddress(dst, f.json, f.Of(e))
+	case schema.Return:
+		return j.returned(dst, e, f)
+	case schema.Moment:
+		if v := f.Of(e); v != 0 {
+			return appendNumber(dst, f.json, v)
+		}
+	case schema.Filesystem:
+		if e.FSType != "" || e.Dev != 0 {
+			dst = appendText(dst, f.json, `,"fs_hex":"`, e.FSType)
+			return append(appendDev(append(dst, `,"dev":"`...), e.Dev), '"')
+		}
 	}
-	dst = strconv.AppendInt(append(dst, `,"ret":`...), int64(e.Ret), 10)
+	return dst
+}
+
+// returned is an address, a negative errno or another number; a wait status says what it
+// means.
+func (j *jsonLines) returned(dst []byte, e *schema.Event, f *field) []byte {
+	v, n := f.Of(e), e.Errno()
+	switch {
+	case e.Role.Is(schema.ReturnsStatus):
+		return j.ended(dst, schema.WaitStatus(v))
+	case n == 0 && e.Role.Is(schema.ReturnsAddress):
+		return appendAddress(dst, f.json, v)
+	}
+	dst = strconv.AppendInt(append(dst, f.json...), int64(v), 10)
 	if name := schema.ErrnoName(n); name != "" {
 		dst = append(append(append(dst, `,"errno":"`...), name...), '"')
 	}

@@ -108,6 +108,24 @@ func (p *printer) next() error {
 	return nil
 }
 
+// field is a row of the columns table and what stands before its value.
+type field struct {
+	schema.Field
+	text, json string
+}
+
+// fields are those of each column but the usual ones.
+var fields = func() (out [32][]field) {
+	for c, of := range schema.Fields() {
+		for _, f := range of {
+			out[c] = append(out[c], field{f, " " + f.Name + "=", `,"` + f.Name + `":`})
+		}
+	}
+	return out
+}()
+
+const usual = 1<<schema.ColumnKey | 1<<schema.ColumnNameAddr | 1<<schema.ColumnDentry
+
 // symbols is which kernel symbol plays a role in a phase.
 type symbols [maxRole][3]string
 

@@ -5,6 +5,7 @@ package replay
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"strconv"
 
 	"github.com/dtrec/dtrec/schema"
@@ -189,41 +190,47 @@ func (t *text) dentry(dst []byte, s *Step) []byte {
 	return append(dst, " negative"...)
 }
 
-// rare appends the columns that few kinds of event have.
+// rare appends the fields that few kinds of event have.
 func (t *text) rare(dst []byte, e *schema.Event) []byte {
-	has := e.Columns
-	if has.Has(schema.ColumnOpen) {
-		dst = appendField(dst, " flags=", uint64(e.Flags))
-		if e.Mode != 0 {
-			dst = strconv.AppendUint(append(dst, " mode=0"...), uint64(e.Mode), 8)
+	for rest := uint32(e.Columns &^ usual); rest != 0; rest &= rest - 1 {
+		of := fields[bits.TrailingZeros32(rest)]
+		for i := range of {
+			dst = t.field(dst, e, &of[i])
 		}
-	}
-	switch {
-	case e.Role == schema.RoleExit:
-		dst = append(append(dst, ' '), schema.WaitStatus(e.Ret).String()...)
-	case has.Has(schema.ColumnRet):
-		dst = t.ret(append(dst, " ret="...), e)
-	}
-	if has.Has(schema.ColumnFilesystem) && e.Dev != 0 {
-		if e.FSType != "" {
-			dst = appendPrintable(append(dst, " fs="...), e.FSType)
-		}
-		dst = appendDev(append(dst, " dev="...), e.Dev)
-	}
-	if has.Has(schema.ColumnBucket) {
-		dst = appendField(dst, " bucket=", e.Bucket)
-	}
-	if has.Has(schema.ColumnTarget) {
-		dst = appendField(dst, " target=", e.Target)
-	}
-	if has.Has(schema.ColumnChild) {
-		dst = append(dst, " child="...)
-		dst = strconv.AppendUint(dst, uint64(e.Child), 10)
 	}
 	return dst
 }
 
-func (t *text) ret(dst []byte, e *schema.Event) []byte {
+func (t *text) field(dst []byte, e *schema.Event, f *field) []byte {
+	switch f.Form {
+	case schema.Number:
+		return strconv.AppendUint(append(dst, f.text...), f.Of(e), 10)
+	case schema.Hex, schema.Address:
+		return appendHex(append(dst, f.text...), f.Of(e))
+	case schema.Octal:
+		if v := f.Of(e); v != 0 {
+			return strconv.AppendUint(append(append(dst, f.text...), '0'), v, 8)
+		}
+	case schema.Return:
+		return t.returned(dst, e, f)
+	case schema.Filesystem:
+		if e.Dev == 0 {
+			return dst
+		}
+		if e.FSType != "" {
+			dst = appendPrintable(append(dst, f.text...), e.FSType)
+		}
+		return appendDev(append(dst, " dev="...), e.Dev)
+	}
+	return dst
+}
+
+func (t *text) returned(dst []byte, e *schema.Event, f *field) []byte {
+	v := f.Of(e)
+	if e.Role.Is(schema.ReturnsStatus) {
+		return append(append(dst, ' '), schema.WaitStatus(v).String()...)
+	}
+	dst = append(dst, f.text...)
 	if n := e.Errno(); n != 0 {
 		dst = append(append(dst, t.bold...), '-')
 		dst = strconv.AppendUint(dst, uint64(n), 10)
@@ -232,10 +239,10 @@ func (t *text) ret(dst []byte, e *schema.Event) []byte {
 		}
 		return append(dst, t.plain...)
 	}
-	if e.Role == schema.RoleOpen {
-		return appendHex(dst, e.Ret)
+	if e.Role.Is(schema.ReturnsAddress) {
+		return appendHex(dst, v)
 	}
-	return strconv.AppendInt(dst, int64(e.Ret), 10)
+	return strconv.AppendInt(dst, int64(v), 10)
 }
 
 // appendDev appends a device as "major:minor".
@@ -271,7 +278,7 @@ func (t *text) pairing(dst []byte, s *Step) []byte {
 		dst = append(append(append(dst, t.alarm...), " stray"...), t.plain...)
 	case s.Call != nil && s.Event.Phase == schema.Exit:
 		dst = appendID(append(dst, " of "...), s.Call.Enter.ID, 0)
-	case s.Event.Role == schema.RoleOpen && s.Event.Execute():
+	case s.Event.Execute():
 		dst = append(dst, " exec"...)
 	}
 	return dst

@@ -245,7 +245,7 @@ func (b *batchReader) loadColumns() (err error) {
 	for i := range columnTable {
 		c, want := &columnTable[i], 0
 		for k, events := range b.perKind {
-			if b.kinds[k].columns.Has(c.of) {
+			if b.kinds[k].columns.Has(c.Column) {
 				want += events
 			}
 		}
@@ -308,7 +308,7 @@ func (b *batchReader) next(e *Event) {
 		return
 	}
 	for r := rowFilesystem + 1; r < columnRows; r++ {
-		if k.columns.Has(columnTable[r].of) {
+		if k.columns.Has(columnTable[r].Column) {
 			columnTable[r].set(b, e, b.take(r))
 		}
 	}
@@ -343,5 +343,11 @@ func (b *batchReader) setDentry(e *Event, i uint64) {
 func (b *batchReader) setFilesystem(e *Event, i uint64) {
 	if i > 0 {
 		e.FSType, e.Dev = b.strings[b.filesystems[i-1].kind], b.filesystems[i-1].dev
+	}
+}
+
+func (b *batchReader) setTook(e *Event, v uint64) {
+	if v > 0 && v <= e.Time {
+		e.Entered = e.Time - (v - 1)
 	}
 }

@@ -102,10 +102,15 @@ func (b *batchWriter) add(e *Event) {
 	b.columns[fieldTask].uint(uint64(b.task(e)))
 	for i := range columnTable {
 		c := &columnTable[i]
-		if !e.Columns.Has(c.of) {
+		if !e.Columns.Has(c.Column) {
 			continue
 		}
-		v := c.get(b, e)
+		var v uint64
+		if c.put != nil {
+			v = c.put(b, e)
+		} else {
+			v = c.Of(e)
+		}
 		if c.delta {
 			b.previous[i] = b.columns[c.field].delta(v, b.previous[i])
 		} else {

@@ -44,18 +44,6 @@ const (
 	LossLimit          = LossCause_LOSS_CAUSE_LIMIT
 	LossUnwatched      = LossCause_LOSS_CAUSE_UNWATCHED
 
-	ColumnKey        = Column_COLUMN_KEY
-	ColumnNameAddr   = Column_COLUMN_NAME_ADDRESS
-	ColumnDentry     = Column_COLUMN_DENTRY
-	ColumnRet        = Column_COLUMN_RET
-	ColumnOpen       = Column_COLUMN_OPEN
-	ColumnFilesystem = Column_COLUMN_FILESYSTEM
-	ColumnBucket     = Column_COLUMN_BUCKET
-	ColumnTarget     = Column_COLUMN_TARGET
-	ColumnChild      = Column_COLUMN_CHILD
-	ColumnSymbol     = Column_COLUMN_SYMBOL
-	ColumnTook       = Column_COLUMN_TOOK
-
 	FactParentIsRoot   = Fact_FACT_PARENT_IS_ROOT
 	FactParentOpHash   = Fact_FACT_PARENT_OP_HASH
 	FactMountpoint     = Fact_FACT_MOUNTPOINT
@@ -73,6 +61,29 @@ type RoleInfo struct {
 	Doc  string // what one event of it says
 	// What a live probe records in each phase; nil: the phase is not recorded.
 	Enter, Exit *Shape
+	Traits      Trait
+}
+
+// Trait is what holds of every event of a role. What a role does to the dentry that its
+// events carry, and how they are printed, follows from these.
+type Trait uint16
+
+const (
+	Begins         Trait = 1 << iota // its exit hands out a new object
+	Ends                             // the object's life is over
+	Frees                            // its memory is given back
+	Holds                            // somebody has a reference to it
+	Leaves                           // it leaves the hash table
+	Asks                             // a name is looked up in a directory, and it is the answer
+	Walks                            // the key is a path, which has no hash
+	ReturnsAddress                   // RET is an address or an ERR_PTR; an int where the role has neither this
+	ReturnsStatus                    // nor that: RET is a wait status
+)
+
+// Is reports whether the role has a trait; a role this version does not know has none.
+func (r Role) Is(t Trait) bool {
+	info, _ := r.Info()
+	return info.Traits&t != 0
 }
 
 // Shape is the columns of one role and phase.
@@ -94,41 +105,41 @@ func shape(columns ...Column) *Shape {
 func Catalogue() []RoleInfo {
 	return []RoleInfo{
 		{RoleOpen, "open", "a path is opened: do_filp_open",
-			shape(ColumnKey, ColumnNameAddr, ColumnOpen), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook)},
+			shape(ColumnKey, ColumnNameAddr, ColumnOpen), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook), Holds | Walks | ReturnsAddress},
 		{RoleLookup, "lookup", "the cache is asked under rename_lock: d_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry)},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds},
 		{RoleLookupChain, "lookup_chain", "one hash chain is walked with d_lock: __d_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry)},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds},
 		{RoleLookupRCU, "lookup_rcu", "one hash chain is walked in rcu-walk: __d_lookup_rcu",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry)},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks},
 		{RoleAlloc, "alloc", "a dentry is allocated and its name copied: __d_alloc",
-			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem)},
+			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem), Begins},
 		{RoleInsert, "insert", "a dentry enters its hash bucket: __d_rehash",
-			nil, shape(ColumnDentry, ColumnBucket)},
+			nil, shape(ColumnDentry, ColumnBucket), Holds},
 		{RoleInstantiate, "instantiate", "a negative dentry gets its inode: __d_instantiate",
-			nil, shape(ColumnDentry)},
+			nil, shape(ColumnDentry), Holds},
 		{RoleDelete, "delete", "the file behind a dentry is deleted: d_delete",
-			shape(ColumnDentry), &Shape{shape(ColumnDentry, ColumnTook).Columns, true}},
+			shape(ColumnDentry), &Shape{shape(ColumnDentry, ColumnTook).Columns, true}, Holds},
 		{RoleDrop, "drop", "a dentry leaves the hash table: __d_drop",
-			shape(ColumnDentry), nil},
+			shape(ColumnDentry), nil, Leaves},
 		{RoleKill, "kill", "the life of a dentry ends: __dentry_kill; where the symbol is dentry_kill, from Linux 7.2, an attempt",
-			shape(ColumnDentry), nil},
+			shape(ColumnDentry), nil, Ends},
 		{RoleFree, "free", "the memory of a dentry is given back: dentry_free",
-			shape(ColumnDentry), nil},
+			shape(ColumnDentry), nil, Frees},
 		{RoleMove, "move", "a dentry gets another name or parent: __d_move",
-			shape(ColumnDentry, ColumnTarget), shape(ColumnDentry, ColumnTook)},
+			shape(ColumnDentry, ColumnTarget), shape(ColumnDentry, ColumnTook), Holds},
 		{RoleEvict, "evict", "drop_caches empties the slabs: drop_slab",
-			shape(), shape(ColumnTook)},
+			shape(), shape(ColumnTook), 0},
 		{RoleUnlink, "unlink", "a name is removed from its directory: vfs_unlink",
-			shape(ColumnDentry), shape(ColumnRet, ColumnTook)},
+			shape(ColumnDentry), shape(ColumnRet, ColumnTook), Holds},
 		{RoleFork, "fork", "a traced process makes another",
-			shape(ColumnChild), nil},
+			shape(ColumnChild), nil, 0},
 		{RoleExec, "exec", "a traced process runs a program",
-			shape(ColumnKey), nil},
+			shape(ColumnKey), nil, Walks},
 		{RoleExit, "exit", "a traced process ends",
-			shape(ColumnRet), nil},
-		{RoleHash, "hash", "a name is hashed: full_name_hash; imported traces only", nil, nil},
-		{RoleCall, "call", "a function without a role of its own is called; imported traces only", nil, nil},
+			shape(ColumnRet), nil, ReturnsStatus},
+		{RoleHash, "hash", "a name is hashed: full_name_hash; imported traces only", nil, nil, 0},
+		{RoleCall, "call", "a function without a role of its own is called; imported traces only", nil, nil, 0},
 	}
 }
 

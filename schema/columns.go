@@ -4,60 +4,130 @@ package schema
 
 import "google.golang.org/protobuf/encoding/protowire"
 
+// Short names for the columns.
+const (
+	ColumnKey        = Column_COLUMN_KEY
+	ColumnNameAddr   = Column_COLUMN_NAME_ADDRESS
+	ColumnDentry     = Column_COLUMN_DENTRY
+	ColumnRet        = Column_COLUMN_RET
+	ColumnOpen       = Column_COLUMN_OPEN
+	ColumnFilesystem = Column_COLUMN_FILESYSTEM
+	ColumnBucket     = Column_COLUMN_BUCKET
+	ColumnTarget     = Column_COLUMN_TARGET
+	ColumnChild      = Column_COLUMN_CHILD
+	ColumnSymbol     = Column_COLUMN_SYMBOL
+	ColumnTook       = Column_COLUMN_TOOK
+)
+
+// Event is one hit of a probe. Which fields were recorded follows from Columns;
+// a field whose column is absent is zero and says nothing.
+//
+// A Reader hands out the same Event again and again; copy it to keep it. The
+// strings stay valid.
+type Event struct {
+	ID   uint64 // position in the run, from 1; cited as #ID
+	Time uint64 // nanoseconds since boot (CLOCK_BOOTTIME)
+	CPU  uint32
+	PID  uint32 // process (the kernel's tgid), initial pid namespace
+	TID  uint32 // thread (the kernel's pid), initial pid namespace
+	Comm string // task_struct.comm, at most 15 bytes
+
+	Role    Role
+	Phase   Phase
+	Columns Columns
+
+	// Key, on entry of a lookup or alloc: the arguments. With a Dentry: as read
+	// from it, d_parent and d_name. On open and exec: the path alone.
+	Parent  uint64 // parent dentry; 0 not known
+	Name    string // raw bytes of the component or path, cut at NameLen
+	NameLen uint32 // qstr.len in bytes; larger than len(Name) where the name was cut or unreadable
+	Hash    uint32 // qstr.hash
+
+	NameAddr uint64 // address of the name: qstr.name, filename.name, or the dentry's d_name.name
+	Dentry   uint64 // argument or return value; 0 = NULL
+	Inode    uint64 // the dentry's d_inode; 0 = negative, unless FactInodeUnknown
+	Facts    Fact
+
+	Ret    uint64 // open exit: struct file or ERR_PTR as returned; exit: wait status
+	Flags  uint32 // open enter: open_flags.open_flag
+	Mode   uint32 // open enter: open_flags.mode
+	FSType string // open exit, alloc exit: s_type->name; lookup enter: that of the parent; empty: not known, or no file
+	Dev    uint32 // beside FSType: s_dev, major << 20 | minor; 0: none
+	Bucket uint64 // insert exit: d_hash.pprev, the hash bucket itself
+	Target uint64 // move enter: the dentry whose place is taken
+	// Entered is the time of the entry this exit belongs to, nanoseconds since boot; 0: not known.
+	Entered uint64
+	Child   uint32 // fork: process id of the child
+	Symbol  string // the function, where the header names several for role and phase; imported traces only
+}
+
+// Field is a value that events of some kinds have. Printers are loops over the fields.
+type Field struct {
+	Column Column
+	Name   string // as printed
+	Form   Form
+	Of     func(*Event) uint64
+}
+
+// Form is how the value of a field is printed, as text and in JSON.
+type Form uint8
+
+const (
+	Apart      Form = iota // it is no number, and what prints it knows it: names, dentries
+	Number                 // decimal
+	Hex                    // hexadecimal; in JSON a number
+	Octal                  // as Hex, and in text only where it is not 0
+	Address                // hexadecimal; in JSON a string, null for 0
+	Return                 // by the traits of the role: an address, a wait status, or a number, and an errno by its name
+	Filesystem             // FSType and Dev
+	Moment                 // nanoseconds since boot, in JSON where it is not 0
+)
+
 // column is one row of the table of columns: a field of EventBatch, which events take from
-// it, and where in an Event the value goes. The writer, the reader and its checks are loops
-// over the rows, in this order; what is new is one more row.
+// it, where in an Event the value goes, and how it is printed. The writer, the reader and
+// its checks, and the printers are loops over the rows, in this order; what is new is one
+// more row.
 type column struct {
-	of    Column           // the bit of kind_columns
+	Field
 	field protowire.Number // of EventBatch
 	delta bool             // the file holds the difference to the value before
-	get   func(*batchWriter, *Event) uint64
 	set   func(*batchReader, *Event, uint64)
-	rows  func(*batchReader) int // the table that a value is an index of; nil: it is none
+	// What stands in the file where that is not Of: an index of a table, mostly.
+	put  func(*batchWriter, *Event) uint64
+	rows func(*batchReader) int // of that table; nil: it is no index
 }
 
 // columnTable is the table. A dentry stands after the key, and gives what both have.
 var columnTable = [columnRows]column{
-	{ColumnKey, fieldKey, false,
-		func(b *batchWriter, e *Event) uint64 { return uint64(b.key(e, e.Facts)) },
-		(*batchReader).setKey, func(b *batchReader) int { return len(b.keys) }},
-	{ColumnNameAddr, fieldNameAddr, true,
-		func(_ *batchWriter, e *Event) uint64 { return e.NameAddr },
-		func(_ *batchReader, e *Event, v uint64) { e.NameAddr = v }, nil},
-	{ColumnDentry, fieldDentry, false,
-		func(b *batchWriter, e *Event) uint64 { return uint64(b.dentry(e)) },
-		(*batchReader).setDentry, func(b *batchReader) int { return len(b.dentries) + 1 }},
-	{ColumnFilesystem, fieldFilesystem, false,
-		func(b *batchWriter, e *Event) uint64 { return uint64(b.filesystem(e)) },
-		(*batchReader).setFilesystem, func(b *batchReader) int { return len(b.filesystems) + 1 }},
-	{ColumnRet, fieldRet, true,
-		func(_ *batchWriter, e *Event) uint64 { return e.Ret },
-		func(_ *batchReader, e *Event, v uint64) { e.Ret = v }, nil},
-	{ColumnOpen, fieldOpenFlags, false,
-		func(_ *batchWriter, e *Event) uint64 { return uint64(e.Flags) },
-		func(_ *batchReader, e *Event, v uint64) { e.Flags = uint32(v) }, nil},
-	{ColumnOpen, fieldOpenMode, false,
-		func(_ *batchWriter, e *Event) uint64 { return uint64(e.Mode) },
-		func(_ *batchReader, e *Event, v uint64) { e.Mode = uint32(v) }, nil},
-	{ColumnBucket, fieldBucket, true,
-		func(_ *batchWriter, e *Event) uint64 { return e.Bucket },
-		func(_ *batchReader, e *Event, v uint64) { e.Bucket = v }, nil},
-	{ColumnTarget, fieldTarget, true,
-		func(_ *batchWriter, e *Event) uint64 { return e.Target },
-		func(_ *batchReader, e *Event, v uint64) { e.Target = v }, nil},
-	{ColumnChild, fieldChild, false,
-		func(_ *batchWriter, e *Event) uint64 { return uint64(e.Child) },
-		func(_ *batchReader, e *Event, v uint64) { e.Child = uint32(v) }, nil},
-	{ColumnSymbol, fieldSymbol, false,
-		func(b *batchWriter, e *Event) uint64 { return uint64(b.string(e.Symbol)) },
-		func(b *batchReader, e *Event, v uint64) { e.Symbol = b.strings[v] }, func(b *batchReader) int { return len(b.strings) }},
-	{ColumnTook, fieldTook, false,
-		func(_ *batchWriter, e *Event) uint64 { return took(e) },
-		func(_ *batchReader, e *Event, v uint64) {
-			if v > 0 && v <= e.Time {
-				e.Entered = e.Time - (v - 1)
-			}
-		}, nil},
+	{Field: Field{Column: ColumnKey}, field: fieldKey, set: (*batchReader).setKey,
+		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.key(e, e.Facts)) },
+		rows: func(b *batchReader) int { return len(b.keys) }},
+	{Field: Field{ColumnNameAddr, "name_addr", Apart, func(e *Event) uint64 { return e.NameAddr }}, field: fieldNameAddr, delta: true,
+		set: func(_ *batchReader, e *Event, v uint64) { e.NameAddr = v }},
+	{Field: Field{Column: ColumnDentry}, field: fieldDentry, set: (*batchReader).setDentry,
+		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.dentry(e)) },
+		rows: func(b *batchReader) int { return len(b.dentries) + 1 }},
+	{Field: Field{ColumnFilesystem, "fs", Filesystem, nil}, field: fieldFilesystem, set: (*batchReader).setFilesystem,
+		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.filesystem(e)) },
+		rows: func(b *batchReader) int { return len(b.filesystems) + 1 }},
+	{Field: Field{ColumnOpen, "flags", Hex, func(e *Event) uint64 { return uint64(e.Flags) }}, field: fieldOpenFlags,
+		set: func(_ *batchReader, e *Event, v uint64) { e.Flags = uint32(v) }},
+	{Field: Field{ColumnOpen, "mode", Octal, func(e *Event) uint64 { return uint64(e.Mode) }}, field: fieldOpenMode,
+		set: func(_ *batchReader, e *Event, v uint64) { e.Mode = uint32(v) }},
+	{Field: Field{ColumnRet, "ret", Return, func(e *Event) uint64 { return e.Ret }}, field: fieldRet, delta: true,
+		set: func(_ *batchReader, e *Event, v uint64) { e.Ret = v }},
+	{Field: Field{ColumnBucket, "bucket", Address, func(e *Event) uint64 { return e.Bucket }}, field: fieldBucket, delta: true,
+		set: func(_ *batchReader, e *Event, v uint64) { e.Bucket = v }},
+	{Field: Field{ColumnTook, "entered_ns", Moment, func(e *Event) uint64 { return e.Entered }}, field: fieldTook,
+		set: (*batchReader).setTook, put: took},
+	{Field: Field{ColumnTarget, "target", Address, func(e *Event) uint64 { return e.Target }}, field: fieldTarget, delta: true,
+		set: func(_ *batchReader, e *Event, v uint64) { e.Target = v }},
+	{Field: Field{ColumnChild, "child", Number, func(e *Event) uint64 { return uint64(e.Child) }}, field: fieldChild,
+		set: func(_ *batchReader, e *Event, v uint64) { e.Child = uint32(v) }},
+	{Field: Field{Column: ColumnSymbol}, field: fieldSymbol,
+		set:  func(b *batchReader, e *Event, v uint64) { e.Symbol = b.strings[v] },
+		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.string(e.Symbol)) },
+		rows: func(b *batchReader) int { return len(b.strings) }},
 }
 
 const columnRows = 12
@@ -69,8 +139,18 @@ const (
 	commonColumns = 1<<ColumnKey | 1<<ColumnNameAddr | 1<<ColumnDentry | 1<<ColumnFilesystem
 )
 
+// Fields returns what events have besides task, key and dentry, by Column.
+func Fields() (of [32][]Field) {
+	for i := range columnTable {
+		if f := columnTable[i].Field; f.Form != Apart {
+			of[f.Column] = append(of[f.Column], f)
+		}
+	}
+	return of
+}
+
 // took is the duration of the call that the exit ends + 1, ns; 0 where its entry is not known.
-func took(e *Event) uint64 {
+func took(_ *batchWriter, e *Event) uint64 {
 	if e.Entered == 0 || e.Entered > e.Time {
 		return 0
 	}
