@@ -29,56 +29,52 @@ func (d *dmesg) begin(dst []byte, h *schema.Header) []byte {
 
 func (d *dmesg) observe(s *Step) {
 	d.now = s.Event.Time
-	switch move := s.Event.Role == schema.RoleMove; {
-	case move && s.Event.Phase == schema.Enter:
+	move := s.Event.Role == schema.RoleMove
+	if move && s.Event.Phase == schema.Enter {
 		if len(d.moving) > maxThreads {
 			clear(d.moving)
 		}
 		d.moving[s.Event.TID] = true
-	case len(d.moving) > 0 && (move || s.Depth == 0):
+	} else if len(d.moving) > 0 && (move || s.Depth == 0) {
 		delete(d.moving, s.Event.TID)
 	}
 }
 
 func (d *dmesg) event(dst []byte, s *Step) []byte {
 	e := s.Event
-	enter := e.Phase == schema.Enter
-	if e.Symbol != "" && enter { // a log that was imported
+	if e.Symbol != "" && e.Phase == schema.Enter { // a log that was imported
 		return dmesgName(dst, e, Printable(e.Symbol)+" entry: ")
 	}
-	switch e.Role {
-	case schema.RoleOpen:
-		if enter {
-			return dmesgName(dst, e, "[O] IN: ")
-		} else if e.Errno() == 0 || d.imported {
-			return dmesgName(dst, e, "[O] OUT: ")
+	for i := range dmesgLines {
+		if l := &dmesgLines[i]; l.role == e.Role && (l.phase == e.Phase || l.phase == 0) && (l.when == nil || l.when(d, e)) {
+			return l.form(dst, e, l.says)
 		}
-	case schema.RoleLookup:
-		return dmesgLookup(dst, e, enter, "d_lookup entry: hash ", "d_lookup return: ")
-	case schema.RoleLookupRCU:
-		return dmesgLookup(dst, e, enter, "__d_lookup_rcu entry: hash ", "__d_lookup_rcu return: ")
-	case schema.RoleLookupChain:
-		if enter || d.imported {
-			return dmesgLookup(dst, e, enter, "__d_lookup entry: hash ", "__d_lookup return: ")
-		}
-	case schema.RoleAlloc:
-		if enter {
-			return dmesgPointer(dst, e, "[A] SRC: ")
-		} else if !null(e) {
-			return dmesgPointer(dst, e, "[A] DST: ")
-		}
-	case schema.RoleInsert:
-		if !d.moving[e.TID] {
-			return dmesgName(dst, e, "__d_add entry: ")
-		}
-	case schema.RoleDelete:
-		return dmesgName(dst, e, "d_delete entry: ")
-	case schema.RoleKill:
-		return dmesgName(dst, e, "__dentry_kill entry: ")
-	case schema.RoleHash:
-		return dmesgHash(dst, e)
 	}
 	return dst
+}
+
+// dmesgLines are the lines the module had.
+var dmesgLines = []struct {
+	role  schema.Role
+	phase schema.Phase // 0: any
+	says  string
+	form  func(dst []byte, e *schema.Event, says string) []byte
+	when  func(*dmesg, *schema.Event) bool // nil: always
+}{
+	{schema.RoleLookupRCU, schema.Enter, "__d_lookup_rcu entry: hash ", dmesgKey, nil},
+	{schema.RoleLookupRCU, schema.Exit, "__d_lookup_rcu return: ", dmesgFound, nil},
+	{schema.RoleLookup, schema.Enter, "d_lookup entry: hash ", dmesgKey, nil},
+	{schema.RoleLookup, schema.Exit, "d_lookup return: ", dmesgFound, nil},
+	{schema.RoleLookupChain, schema.Enter, "__d_lookup entry: hash ", dmesgKey, nil},
+	{schema.RoleLookupChain, schema.Exit, "__d_lookup return: ", dmesgFound, func(d *dmesg, _ *schema.Event) bool { return d.imported }},
+	{schema.RoleOpen, schema.Enter, "[O] IN: ", dmesgName, nil},
+	{schema.RoleOpen, schema.Exit, "[O] OUT: ", dmesgName, func(d *dmesg, e *schema.Event) bool { return e.Errno() == 0 || d.imported }},
+	{schema.RoleAlloc, schema.Enter, "[A] SRC: ", dmesgPointer, nil},
+	{schema.RoleAlloc, schema.Exit, "[A] DST: ", dmesgPointer, func(_ *dmesg, e *schema.Event) bool { return !null(e) }},
+	{schema.RoleInsert, 0, "__d_add entry: ", dmesgName, func(d *dmesg, e *schema.Event) bool { return !d.moving[e.TID] }},
+	{schema.RoleDelete, schema.Enter, "d_delete entry: ", dmesgName, nil},
+	{schema.RoleKill, schema.Enter, "__dentry_kill entry: ", dmesgName, nil},
+	{schema.RoleHash, 0, "full_name_hash return: ", dmesgHash, nil},
 }
 
 // dmesgTime appends "[    5.000123] ": whole seconds in five places, microseconds.
@@ -104,15 +100,15 @@ func dmesgName(dst []byte, e *schema.Event, what string) []byte {
 	return append(dst, '\n')
 }
 
-func dmesgLookup(dst []byte, e *schema.Event, enter bool, entry, ret string) []byte {
-	if !enter {
-		if !null(e) {
-			return dmesgName(dst, e, ret)
-		}
-		return append(append(dmesgTime(dst, e.Time), ret...), "NULL\n"...)
+func dmesgFound(dst []byte, e *schema.Event, says string) []byte {
+	if null(e) {
+		return append(append(dmesgTime(dst, e.Time), says...), "NULL\n"...)
 	}
-	dst = append(dmesgTime(dst, e.Time), entry...)
-	dst = strconv.AppendUint(dst, uint64(e.Hash), 10)
+	return dmesgName(dst, e, says)
+}
+
+func dmesgKey(dst []byte, e *schema.Event, says string) []byte {
+	dst = strconv.AppendUint(append(dmesgTime(dst, e.Time), says...), uint64(e.Hash), 10)
 	dst = strconv.AppendUint(append(dst, " length "...), uint64(e.NameLen), 10)
 	return append(appendPrintable(append(dst, " name "...), e.Name), '\n')
 }
@@ -132,9 +128,8 @@ func dmesgAddress(dst []byte, e *schema.Event) []byte {
 	return appendPointer(dst, e.NameAddr)
 }
 
-func dmesgHash(dst []byte, e *schema.Event) []byte {
-	dst = append(dmesgTime(dst, e.Time), "full_name_hash return: "...)
-	dst = strconv.AppendUint(dst, uint64(e.Hash), 10)
+func dmesgHash(dst []byte, e *schema.Event, says string) []byte {
+	dst = strconv.AppendUint(append(dmesgTime(dst, e.Time), says...), uint64(e.Hash), 10)
 	dst = strconv.AppendUint(append(dst, " length "...), uint64(e.NameLen), 10)
 	if dst = append(dst, " salt "...); e.Parent != 0 {
 		dst = appendPointer(dst, e.Parent)

@@ -71,12 +71,13 @@ func TestDmesgPrintsTheSeedsLines(t *testing.T) {
 		event(schema.RoleKill, schema.Enter, found),
 		event(schema.RoleFree, schema.Enter, found),
 		event(schema.RoleLookupRCU, schema.Exit, schema.Event{}),
-		// Not printed by the module: a failed open's end, a rename's insert.
+		// Not printed by the module: a failed open's end, a rename's insert, the end of a d_delete.
 		event(schema.RoleOpen, schema.Enter, schema.Event{Name: "x\n", NameAddr: path}),
 		event(schema.RoleOpen, schema.Exit, schema.Event{Ret: ^uint64(1)}),
 		event(schema.RoleMove, schema.Enter, found),
 		event(schema.RoleInsert, schema.Exit, found),
 		event(schema.RoleMove, schema.Exit, found),
+		event(schema.RoleDelete, schema.Exit, found),
 	}
 	want := `[    5.000123] [O] IN: 0xffff8976c6763020 | /tmp/t_e.txt
 [    5.001123] d_lookup entry: hash 210259851 length 7 name t_e.txt
