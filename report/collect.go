@@ -200,14 +200,21 @@ func (c *collector) source(rec *schema.Program) {
 	}
 }
 
+// Roles of which not every event is told outside an open: those of processes, which the head
+// of a section sums up, and what may be reclaim.
+var (
+	untold   = replay.RolesOf(schema.RoleFork, schema.RoleExec, schema.RoleExit, schema.RoleFree)
+	reclaims = replay.RolesOf(schema.RoleKill, schema.RoleDrop)
+)
+
 // outside keeps what a program does to dentries without an open around it:
 // unlink, rename, drop_caches.
 func (c *collector) outside(s *replay.Step) {
 	e := s.Event
-	switch e.Role {
-	case schema.RoleFork, schema.RoleExec, schema.RoleExit, schema.RoleFree:
+	if untold.Has(e.Role) {
 		return
-	case schema.RoleKill, schema.RoleDrop:
+	}
+	if reclaims.Has(e.Role) {
 		if s.Object == nil || s.Object.Tag == nil {
 			return // of no open in this report
 		}

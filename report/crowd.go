@@ -51,12 +51,12 @@ func (c *crowds) see(e *schema.Event) {
 		c.comm, c.pid = e.Comm, e.PID
 		c.join(c.crowd(e.Comm), member{e.PID, c.births[e.PID]})
 	}
-	switch e.Role {
-	case schema.RoleFork:
+	if e.Columns.Has(schema.ColumnChild) {
 		if _, again := c.births[e.Child]; again || c.room() {
 			c.births[e.Child]++
 		}
-	case schema.RoleExit:
+	}
+	if e.Role == schema.RoleExit {
 		c.crowd(e.Comm).ended(schema.WaitStatus(e.Ret))
 	}
 }

@@ -11,15 +11,18 @@ import (
 
 const Hash Kind = 4
 
+// rehashes are the roles that show a dentry with the hash it has from then on.
+var rehashes = replay.RolesOf(schema.RoleInsert, schema.RoleMove)
+
 var _ = register(func() kind {
 	return kind{
 		number:  Hash,
 		name:    "hash",
 		says:    "the hash recomputed from parent address and name is the kernel's",
 		alone:   true,
-		some:    lookups | replay.RolesOf(schema.RoleInsert, schema.RoleMove),
-		enters:  lookups | replay.RolesOf(schema.RoleInsert, schema.RoleMove),
-		exits:   replay.RolesOf(schema.RoleInsert, schema.RoleMove, schema.RoleHash),
+		some:    lookups | rehashes,
+		enters:  lookups | rehashes,
+		exits:   rehashes | replay.RolesOf(schema.RoleHash),
 		event:   (*view).hash,
 		reasons: []*Reason{CutName, NoNameHash, OwnHash, WrongHash},
 		tell:    values,
@@ -124,13 +127,10 @@ func madeHash(e *schema.Event) bool {
 	if len(e.Name) > nameMax {
 		return false
 	}
-	switch e.Role {
-	case schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain:
+	if isLookup(e.Role) {
 		return e.Phase == schema.Enter && e.Parent != 0
-	case schema.RoleInsert, schema.RoleMove:
-		return e.Parent != 0 && e.Parent != e.Dentry
 	}
-	return false
+	return rehashes.Has(e.Role) && e.Parent != 0 && e.Parent != e.Dentry
 }
 
 func (p *page) explainHash(e *schema.Event) {

@@ -154,7 +154,7 @@ func Kinds() []KindInfo {
 func (k Kind) String() string { return table[k].name }
 
 // byRole are kinds by the role and phase of the events that they look at.
-type byRole [schema.RoleCall + 1][schema.Exit + 1][]*kind
+type byRole [len(labels{})][schema.Exit + 1][]*kind
 
 // looking lists the kinds that look at events.
 func looking(kinds []*kind) (out byRole) {

@@ -196,7 +196,7 @@ func (f *Findings) exampleItem() *Item {
 				first = it
 			}
 			for i := range it.Steps {
-				if it.Steps[i].Event.Role == schema.RoleAlloc {
+				if begins(it.Steps[i].Event.Role) {
 					return it
 				}
 			}
@@ -212,17 +212,17 @@ func (f *Findings) driverLines(it *Item) []string {
 		s := &it.Steps[i]
 		e := &s.Event
 		head := fmt.Sprintf("#%d [%d.%06d] %s", e.ID, e.Time/1e9, e.Time%1e9/1e3, f.Label(e.Role, e.Phase))
-		switch {
-		case e.Phase == schema.Exit && e.Role != schema.RoleInsert:
+		switch has := e.Columns.Has; {
+		case e.Phase == schema.Exit && paired(e.Role):
 			head += ": " + outcome(s)
-		case e.Role == schema.RoleOpen:
-			head += fmt.Sprintf(": %#x | %s", e.NameAddr, replay.Printable(e.Name))
-		case e.Role == schema.RoleAlloc:
-			head += fmt.Sprintf(": %#x", e.NameAddr)
-		case e.Columns.Has(schema.ColumnKey):
+		case has(schema.ColumnDentry) && has(schema.ColumnKey), isLookup(e.Role):
 			head += fmt.Sprintf(": hash %d length %d name %s", e.Hash, e.NameLen, replay.Printable(e.Name))
-		default:
+		case has(schema.ColumnDentry):
 			head += fmt.Sprintf(": %s | %s", s.Ref, replay.Printable(e.Name))
+		case isPath(e.Role):
+			head += fmt.Sprintf(": %#x | %s", e.NameAddr, replay.Printable(e.Name))
+		case has(schema.ColumnNameAddr):
+			head += fmt.Sprintf(": %#x", e.NameAddr)
 		}
 		out = append(out, head)
 	}

@@ -72,20 +72,22 @@ func (p *page) logItem(it *Item) {
 // logLine spells one line of the log in the words of the seed.
 func (p *page) logLine(e *schema.Event) string {
 	what := p.f.symbolOf(e)
-	switch {
-	case e.Role == schema.RoleEvict:
+	if e.Role == schema.RoleEvict {
 		return fmt.Sprintf("%s: %s emptied the slabs (#%d)", text(what), code(e.Comm), e.ID)
-	case e.Role == schema.RoleHash:
+	}
+	if e.Role == schema.RoleHash {
 		return fmt.Sprintf("%s: hash %d length %d name %s, salt %s (#%d)%s", what, e.Hash, e.NameLen, nameOr(e), addressOr(e.Parent), e.ID, p.beside(e))
+	}
+	switch {
 	case e.Errno() != 0:
 		return fmt.Sprintf("%s: %s, no file (#%d)", what, errnoText(e.Ret), e.ID)
 	case e.Columns.Has(schema.ColumnDentry):
 		return fmt.Sprintf("%s: NULL (#%d)", what, e.ID)
 	case isLookup(e.Role) && e.Phase == schema.Enter:
 		return fmt.Sprintf("%s: hash %d length %d name %s (#%d)", what, e.Hash, e.NameLen, nameOr(e), e.ID)
-	case e.Role == schema.RoleAlloc && e.Phase == schema.Enter:
+	case begins(e.Role) && e.Phase == schema.Enter:
 		what = "copy source"
-	case e.Role == schema.RoleAlloc:
+	case begins(e.Role):
 		what = "copy destination"
 	}
 	name, at := "", "not an address"

@@ -122,43 +122,36 @@ func (p *page) bullets(it *Item) {
 // alone shows.
 func (p *page) bullet(s *Step) string {
 	e := &s.Event
-	label := p.f.Label(e.Role, e.Phase)
-	switch e.Role {
-	case schema.RoleOpen:
-		if e.Phase == schema.Enter {
-			return fmt.Sprintf("%s pointer = %#x | %s (#%d)", label, e.NameAddr, code(e.Name), e.ID)
-		}
-		if e.Errno() != 0 {
-			return fmt.Sprintf("%s: %s, no file (#%d)", label, errnoText(e.Ret), e.ID)
-		}
-		return fmt.Sprintf("%s: %s, name pointer = %#x | %s, %s %s (#%d)", label, s.Ref, e.NameAddr, code(e.Name),
-			code(e.FSType), device(e.Dev), e.ID)
-	case schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain:
-		if e.Phase == schema.Enter {
-			return fmt.Sprintf("%s: hash %d length %d name %s, parent %#x (#%d)", label, e.Hash, e.NameLen, code(e.Name), e.Parent, e.ID)
-		}
-		return fmt.Sprintf("%s: %s%s (#%d)", label, outcome(s), negativeWord(e), e.ID)
-	case schema.RoleAlloc:
-		if e.Phase == schema.Enter {
-			return fmt.Sprintf("copy source pointer = %#x (%s, #%d)", e.NameAddr, label, e.ID)
-		}
-		return fmt.Sprintf("copy destination pointer = %#x of %s (%s, #%d)", e.NameAddr, s.Ref, label, e.ID)
-	case schema.RoleInsert:
-		return fmt.Sprintf("%s: %s | %s, %s (#%d)", label, s.Ref, code(e.Name), state(e), e.ID)
-	case schema.RoleEvict:
-		return fmt.Sprintf("%s (#%d)", label, e.ID)
-	case schema.RoleUnlink:
-		if e.Phase == schema.Exit {
-			return fmt.Sprintf("%s: %s (#%d)", label, outcome(s), e.ID)
-		}
-	case schema.RoleFree:
+	label, has := p.f.Label(e.Role, e.Phase), e.Columns.Has
+	of := fmt.Sprintf("%s | %s", s.Ref, code(e.Name))
+	switch {
+	case frees(e.Role):
 		return ""
-	case schema.RoleMove:
-		if e.Phase == schema.Enter {
-			return fmt.Sprintf("%s: %s | %s, %s (#%d)", label, s.Ref, code(e.Name), targeted(e), e.ID)
+	case e.Phase == schema.Exit && has(schema.ColumnRet) && (e.Errno() != 0 || !has(schema.ColumnDentry)):
+		if of = outcome(s); has(schema.ColumnDentry) {
+			of += ", no file"
 		}
+	case has(schema.ColumnRet) && has(schema.ColumnFilesystem):
+		of = fmt.Sprintf("%s, name pointer = %#x | %s, %s %s", s.Ref, e.NameAddr, code(e.Name), code(e.FSType), device(e.Dev))
+	case has(schema.ColumnDentry) && begins(e.Role):
+		return fmt.Sprintf("copy destination pointer = %#x of %s (%s, #%d)", e.NameAddr, s.Ref, label, e.ID)
+	case has(schema.ColumnDentry) && isLookup(e.Role):
+		of = outcome(s) + negativeWord(e)
+	case has(schema.ColumnBucket):
+		of += ", " + state(e)
+	case has(schema.ColumnTarget):
+		of += ", " + targeted(e)
+	case has(schema.ColumnDentry):
+	case isPath(e.Role) && has(schema.ColumnNameAddr):
+		return fmt.Sprintf("%s pointer = %#x | %s (#%d)", label, e.NameAddr, code(e.Name), e.ID)
+	case isLookup(e.Role):
+		of = fmt.Sprintf("hash %d length %d name %s, parent %#x", e.Hash, e.NameLen, code(e.Name), e.Parent)
+	case has(schema.ColumnNameAddr):
+		return fmt.Sprintf("copy source pointer = %#x (%s, #%d)", e.NameAddr, label, e.ID)
+	default:
+		return fmt.Sprintf("%s (#%d)", label, e.ID)
 	}
-	return fmt.Sprintf("%s: %s | %s (#%d)", label, s.Ref, code(e.Name), e.ID)
+	return fmt.Sprintf("%s: %s (#%d)", label, of, e.ID)
 }
 
 // targeted names the dentry whose place a move takes.

@@ -31,3 +31,8 @@ func taleOf(d *replay.Object) *tale {
 var lookups = replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain)
 
 func isLookup(r schema.Role) bool { return lookups.Has(r) }
+
+// What a role is, as far as it is told differently.
+func isPath(r schema.Role) bool { return r == schema.RoleOpen || r == schema.RoleExec } // its key is a path
+func begins(r schema.Role) bool { return r == schema.RoleAlloc }
+func frees(r schema.Role) bool  { return r == schema.RoleFree }

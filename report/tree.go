@@ -72,11 +72,11 @@ func (f *Findings) draw(lines []string, n *node, indent string, last bool) []str
 	if last {
 		branch, below = "└─ ", "   "
 	}
+	head := indent + branch + f.Label(n.enter.Event.Role, n.enter.Event.Phase) + entered(n.enter)
 	if len(n.children) == 0 && n.exit != nil {
-		return append(lines, fmt.Sprintf("%s%s%s → %s #%d–#%d", indent, branch, f.entered(n.enter), outcome(n.exit),
-			n.enter.Event.ID, n.exit.Event.ID))
+		return append(lines, fmt.Sprintf("%s → %s #%d–#%d", head, outcome(n.exit), n.enter.Event.ID, n.exit.Event.ID))
 	}
-	lines = append(lines, fmt.Sprintf("%s%s%s #%d", indent, branch, f.entered(n.enter), n.enter.Event.ID))
+	lines = append(lines, fmt.Sprintf("%s #%d", head, n.enter.Event.ID))
 	for i, c := range n.children {
 		lines = f.draw(lines, c, indent+below, i == len(n.children)-1 && n.exit == nil)
 	}
@@ -87,53 +87,46 @@ func (f *Findings) draw(lines []string, n *node, indent string, last bool) []str
 	return lines
 }
 
-// entered describes an entry, or the one event of a probe without exit.
-func (f *Findings) entered(s *Step) string {
+// entered describes an entry, the one event of a role that has only one, or an exit whose
+// entry is not known, after its label.
+func entered(s *Step) string {
 	e := &s.Event
-	label := f.Label(e.Role, e.Phase)
-	switch e.Role {
-	case schema.RoleOpen:
-		return fmt.Sprintf("%s %#x", label, e.NameAddr)
-	case schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU:
-		return fmt.Sprintf("%s (hash=%d,len=%d) %s", label, e.Hash, e.NameLen, replay.Printable(e.Name))
-	case schema.RoleAlloc:
-		return fmt.Sprintf("%s, copy source %#x %s", label, e.NameAddr, replay.Printable(e.Name))
-	case schema.RoleInsert:
-		return fmt.Sprintf("%s %s %s, bucket %#x", label, s.Ref, state(e), e.Bucket)
-	case schema.RoleMove:
-		if e.Phase == schema.Enter {
-			return fmt.Sprintf("%s %s %s, %s", label, s.Ref, replay.Printable(e.Name), targeted(e))
-		}
-	case schema.RoleEvict, schema.RoleFork, schema.RoleExec, schema.RoleExit:
-		return label
+	has := e.Columns.Has
+	switch {
+	case e.Phase == schema.Exit && paired(e.Role):
+		return " " + outcome(s)
+	case has(schema.ColumnBucket):
+		return fmt.Sprintf(" %s %s, bucket %#x", s.Ref, state(e), e.Bucket)
+	case has(schema.ColumnTarget):
+		return fmt.Sprintf(" %s %s, %s", s.Ref, replay.Printable(e.Name), targeted(e))
+	case has(schema.ColumnDentry):
+		return fmt.Sprintf(" %s %s", s.Ref, replay.Printable(e.Name))
+	case !has(schema.ColumnNameAddr):
+		return ""
+	case isPath(e.Role):
+		return fmt.Sprintf(" %#x", e.NameAddr)
+	case isLookup(e.Role):
+		return fmt.Sprintf(" (hash=%d,len=%d) %s", e.Hash, e.NameLen, replay.Printable(e.Name))
 	}
-	return fmt.Sprintf("%s %s %s", label, s.Ref, replay.Printable(e.Name))
+	return fmt.Sprintf(", copy source %#x %s", e.NameAddr, replay.Printable(e.Name))
 }
 
 // outcome describes what an exit returned.
 func outcome(s *Step) string {
 	e := &s.Event
-	switch {
-	case e.Role == schema.RoleOpen && e.Errno() != 0:
+	switch has := e.Columns.Has; {
+	case has(schema.ColumnRet) && e.Errno() != 0:
 		return errnoText(e.Ret)
-	case e.Role == schema.RoleUnlink:
-		return returned(e.Ret)
-	case e.Role == schema.RoleEvict:
+	case has(schema.ColumnRet) && !has(schema.ColumnDentry):
+		return fmt.Sprint(e.Ret)
+	case !has(schema.ColumnDentry):
 		return "done"
 	case e.Dentry == 0:
 		return "NULL"
-	case e.Role == schema.RoleAlloc:
+	case begins(e.Role):
 		return fmt.Sprintf("%s, copy destination %#x", s.Ref, e.NameAddr)
 	}
 	return s.Ref.String()
-}
-
-// returned spells the result of a call that returns 0 or a negative errno.
-func returned(ret uint64) string {
-	if isErr(ret) {
-		return errnoText(ret)
-	}
-	return fmt.Sprint(ret)
 }
 
 // state says whether the dentry has an inode.

@@ -95,7 +95,7 @@ func (c *collector) item(p *Program, w *walk) *Item {
 	it.Old = d != nil && d.Born == 0
 	for i := range w.steps {
 		s := &w.steps[i]
-		it.Old = it.Old && s.ev.Role != schema.RoleAlloc
+		it.Old = it.Old && !begins(s.ev.Role)
 		c.keep(it, Step{Event: s.ev, Depth: s.depth, Enter: s.enter, Ref: ref(s.obj)})
 	}
 	p.Items = append(p.Items, it)
@@ -110,9 +110,7 @@ func (c *collector) components(w *walk) {
 	path, base := w.enter().Name, w.enter().NameAddr
 	for i := 1; i < len(w.steps); i++ {
 		s := &w.steps[i]
-		switch s.ev.Role {
-		case schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain, schema.RoleAlloc:
-		default:
+		if !isLookup(s.ev.Role) && !begins(s.ev.Role) {
 			continue
 		}
 		if s.ev.Phase == schema.Exit {
@@ -128,7 +126,7 @@ func (c *collector) components(w *walk) {
 		}
 		c.tail = row{}
 		switch r := c.rowAt(int(off), s); {
-		case s.ev.Role == schema.RoleAlloc:
+		case begins(s.ev.Role):
 			r.alloc = s
 		case r.lookup == nil:
 			r.lookup = s
@@ -160,7 +158,7 @@ func (r *row) asked() uint64 {
 // linked takes the entry of a lookup or alloc whose name is not in the path. An alloc
 // may have no name at all: a directory's cursor.
 func (c *collector) linked(s *walkStep) {
-	if s.ev.Role == schema.RoleAlloc || c.beneath(s) {
+	if begins(s.ev.Role) || c.beneath(s) {
 		return
 	}
 	c.links++
@@ -209,7 +207,7 @@ func (c *collector) entered(w *walk, n int) *row {
 
 // making reports whether the component's dentry was allocated and is not inserted yet.
 func (r *row) making() bool {
-	return r.at != nil && r.at.ev.Role == schema.RoleAlloc && r.result.Inserted == 0
+	return r.at != nil && begins(r.at.ev.Role) && r.result.Inserted == 0
 }
 
 // ending is the last component that the walk looked up, of the path or of a symbolic
