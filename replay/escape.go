@@ -41,6 +41,14 @@ func Symbol(s string) string {
 	return string(b)
 }
 
+// PrintablePath is Printable for what Model.Path returns, whose first … is no one's name.
+func PrintablePath(path string) string {
+	if rest, ok := strings.CutPrefix(path, above); ok {
+		return above + Printable(rest)
+	}
+	return Printable(path)
+}
+
 // PrintableLine is Printable for a line of text, whose blanks are no one's name.
 func PrintableLine(s string) string {
 	words := strings.Split(s, " ")

@@ -3,8 +3,10 @@
 package replay_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -39,4 +41,38 @@ func ExampleState() {
 	// Output:
 	// /tmp/t_m.txt ENOENT
 	// /tmp/t_m.txt ENOENT
+}
+
+// Calls tells every use of a path as a value: this prints the five opens that took longest.
+func ExampleCalls() {
+	file, err := os.Open("../traces/run1.pb")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer file.Close()
+	r, err := schema.NewReader(file, 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer r.Close()
+	var opens []*replay.PathCall
+	for c, err := range replay.Calls(r) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		opens = append(opens, c)
+	}
+	slices.SortFunc(opens, func(a, b *replay.PathCall) int { return cmp.Compare(b.Took, a.Took) })
+	for _, c := range opens[:5] {
+		fmt.Printf("%d ns, %d of them the filesystem: %s of %s, #%d\n", c.Took, c.Filesystem, c.Class, replay.Printable(c.Path), c.ID)
+	}
+	// Output:
+	// 21569056 ns, 0 of them the filesystem: rcu of tmpfile, #1060
+	// 11752568 ns, 9804962 of them the filesystem: miss of test_file_very_long_name_to_force_external_allocation_1795680803, #1
+	// 10623562 ns, 0 of them the filesystem: ref of l_e.txt, #325
+	// 9643936 ns, 103936 of them the filesystem: miss of /tmp/t_e.txt, #214
+	// 3940439 ns, 2304439 of them the filesystem: miss of /tmp/t_e.txt, #24
 }

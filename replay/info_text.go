@@ -60,7 +60,7 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 		{"started", started(h)},
 		{"kernel", Printable(h.GetKernel().GetRelease()) + " " + Printable(h.GetKernel().GetMachine())},
 		{"", Printable(h.GetKernel().GetVersion())},
-		{"command", words(h.Command)},
+		{"command", CommandLine(h.Command)},
 		{"recorded", orElse(Printable(h.Target), "all tasks")},
 	}
 	if !h.Imported() {
@@ -209,8 +209,8 @@ func filled(rows [][]string) [][]string {
 	return kept
 }
 
-// words joins a command line so that a shell would read it again.
-func words(command []string) string {
+// CommandLine joins a command line so that a shell would read it again.
+func CommandLine(command []string) string {
 	quoted := make([]string, len(command))
 	for i, w := range command {
 		switch quoted[i] = Printable(w); {

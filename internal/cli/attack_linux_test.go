@@ -34,6 +34,7 @@ func attackCommands(file, page string) [][]string {
 		{"report", "--explain", "hash", file},
 		{"replay", "--format", "json", file},
 		{"diff", file, file},
+		{"summary", file},
 	}
 }
 

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"io"
+	"iter"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Model is what a trace tells, in one pass: path calls, tasks, and dentries without inode.
+// Give it every record in order, then call End. What it remembers is bounded by what is in
+// progress and alive, not by the length of the trace.
+//
+// Its hooks are told of each thing when it has ended, or the trace has; each may be nil.
+type Model struct {
+	State    *State
+	Call     func(*PathCall)
+	Task     func(*Task)
+	Negative func(*Negative)
+
+	whole     bool // the roles are recorded that tell the class of a call
+	chains    bool // __d_lookup is recorded: a d_lookup is told by it
+	threads   map[uint32]*strand
+	last      *strand // the thread of the event before
+	tasks     map[uint32]*Task
+	negatives map[uint64]*Negative // by address
+	mounts    map[uint64]*Object   // by the number of the root: what it is mounted on
+	roots     map[uint64]bool      // numbers of dentries that absolute paths began at
+	spare     []*walker
+	pool      []Component
+	walking   int // path calls in progress
+	held      int // what walkers hold of components, and of addresses
+	taskBytes int // of the strings that tasks hold
+	dirBytes  int // of those that negatives do
+	scratch   []byte
+}
+
+// strand is what the model knows of a thread.
+type strand struct {
+	tid   uint32
+	task  *Task
+	calls []*walker // innermost last
+}
+
+// NewModel returns the model of a trace with the header.
+func NewModel(h *schema.Header) *Model {
+	m := &Model{
+		State:     New(h),
+		threads:   make(map[uint32]*strand),
+		tasks:     make(map[uint32]*Task),
+		negatives: make(map[uint64]*Negative),
+		mounts:    make(map[uint64]*Object),
+		roots:     make(map[uint64]bool),
+	}
+	recorded, vague := Recorded(h)
+	m.whole = (recorded&^vague)&classified == classified
+	m.chains = recorded.Has(schema.RoleLookupChain)
+	m.State.GivenUp = m.givenUp
+	m.State.Objects.OnForget(m.forgotten)
+	return m
+}
+
+// hooks are what the model does with an event of a role, after its path call and its dentry
+// have been looked at.
+var hooks = [maxRole]func(*Model, *strand, *Step){
+	schema.RoleLookup:      (*Model).asked,
+	schema.RoleLookupChain: (*Model).asked,
+	schema.RoleLookupRCU:   (*Model).asked,
+	schema.RoleAlloc:       (*Model).allocated,
+	schema.RoleInsert:      (*Model).inserted,
+	schema.RoleInstantiate: (*Model).instantiated,
+	schema.RoleDelete:      (*Model).deleted,
+	schema.RoleDrop:        (*Model).dropped,
+	schema.RoleKill:        (*Model).killed,
+	schema.RoleFree:        (*Model).freed,
+	schema.RoleMove:        (*Model).moved,
+	schema.RoleFork:        (*Model).forked,
+	schema.RoleExec:        (*Model).executed,
+	schema.RoleExit:        (*Model).exited,
+}
+
+// Record applies a record; of an event it returns where it stands, until the next one.
+func (m *Model) Record(rec schema.Record) *Step {
+	switch rec := rec.(type) {
+	case *schema.Event:
+		return m.event(rec)
+	case *schema.Loss:
+		m.State.Loss(rec)
+	case *schema.Damage:
+		m.State.Damage(rec)
+	}
+	return nil
+}
+
+// event applies an event.
+//
+//  1. The state says where it stands; calls that have lost their exit are told.
+//  2. An entry with a path begins a path call of its thread, an exit ends it.
+//  3. What its role means is added to the call around it, and to what is known of its
+//     dentry and its task.
+func (m *Model) event(e *schema.Event) *Step {
+	s := m.State.Event(e)
+	t := m.strand(e)
+	if e.Phase == schema.Enter {
+		if op := operation(e); op != "" {
+			m.begin(t, e, op)
+			return s
+		}
+	} else if c := s.Call; c != nil && len(t.calls) > 0 && c.Enter.Role == e.Role {
+		if i := t.of(c.Enter.ID); i >= 0 {
+			m.end(t, i, s)
+			return s
+		}
+	}
+	if e.Role > 0 && e.Role < maxRole && hooks[e.Role] != nil {
+		hooks[e.Role](m, t, s)
+	}
+	return s
+}
+
+// strand returns the thread of an event.
+func (m *Model) strand(e *schema.Event) *strand {
+	t := m.last
+	if t == nil || t.tid != e.TID {
+		if t = m.threads[e.TID]; t == nil {
+			if len(m.threads) >= maxThreads {
+				m.restart()
+			}
+			t = &strand{tid: e.TID}
+			m.threads[e.TID] = t
+		}
+		m.last = t
+	}
+	if t.task == nil || t.task.PID != e.PID {
+		t.task = m.task(e.PID)
+	}
+	m.see(t.task, e)
+	return t
+}
+
+// restart forgets threads, since there are more than are followed.
+func (m *Model) restart() {
+	for _, t := range m.threads {
+		if len(t.calls) == 0 {
+			delete(m.threads, t.tid)
+		}
+	}
+	if len(m.threads) < maxThreads/2 {
+		return
+	}
+	for _, t := range m.threads {
+		m.unfinished(t, 0)
+	}
+	clear(m.threads)
+}
+
+// of finds a path call in progress by the id of its entry; -1: it is none.
+func (t *strand) of(id uint64) int {
+	for i := len(t.calls) - 1; i >= 0; i-- {
+		if t.calls[i].call.ID == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// inner is the path call around an event, nil where none is.
+func (t *strand) inner() *walker {
+	if n := len(t.calls); n > 0 {
+		return t.calls[n-1]
+	}
+	return nil
+}
+
+// End tells what has not ended when the trace has.
+func (m *Model) End() {
+	for _, t := range m.threads {
+		m.unfinished(t, 0)
+	}
+	for _, n := range m.negatives {
+		m.over(n)
+	}
+	for pid := range m.tasks {
+		m.leaves(pid)
+	}
+}
+
+// follow reads a source to its end, for as long as more says.
+func (m *Model) follow(src Source, more func() bool) error {
+	for more() {
+		rec, err := src.Next()
+		if err != nil {
+			m.End()
+			return ignoreEOF(err)
+		}
+		m.Record(rec)
+	}
+	return nil
+}
+
+// Calls yields each path call of a trace when it has returned, those without an exit at
+// the end. An error of the source comes last.
+func Calls(src Source) iter.Seq2[*PathCall, error] {
+	return each(src, func(m *Model, tell func(*PathCall)) { m.Call = tell })
+}
+
+// Tasks yields each process of a trace when it has ended, the others at the end.
+func Tasks(src Source) iter.Seq2[*Task, error] {
+	return each(src, func(m *Model, tell func(*Task)) { m.Task = tell })
+}
+
+// Negatives yields each stretch of a dentry's life in the cache without an inode when it
+// has ended, the others at the end.
+func Negatives(src Source) iter.Seq2[*Negative, error] {
+	return each(src, func(m *Model, tell func(*Negative)) { m.Negative = tell })
+}
+
+func each[T any](src Source, hook func(*Model, func(*T))) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		m, more := NewModel(src.Header()), true
+		hook(m, func(v *T) { more = more && yield(v, nil) })
+		if err := m.follow(src, func() bool { return more }); more && err != nil && err != io.EOF {
+			yield(nil, err)
+		}
+	}
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import "github.com/dtrec/dtrec/schema"
+
+// Negative is a stretch of the life of a dentry in which it was in the cache without an
+// inode. Ids are event ids.
+type Negative struct {
+	Dentry *Object
+	Name   string
+	Dir    string // the path of its directory when it came to be, see Model.Path
+	FSType string // where its call or its alloc said; empty: not known
+
+	Birth     Birth
+	Born      uint64 // the event that showed it so first
+	BornAt    uint64 // nanoseconds since boot
+	Operation string // of the path call that made it; empty: made in none that is recorded
+	Call      uint64 // that call's entry; 0: none
+	Program   string // that made it
+	PID       uint32
+	Hits      uint64 // lookups that it answered
+
+	Fate  Fate
+	End   uint64 // the event that ended it; 0: none did
+	EndAt uint64
+	EndBy string // the program that did
+	Evict uint64 // the drop_caches call that did; 0: it was none
+}
+
+// Birth says how a dentry came to be in the cache without an inode.
+type Birth uint8
+
+const (
+	BirthLookup Birth = iota // a name was looked up that is not there
+	BirthUnlink              // vfs_unlink took its inode
+	BirthRmdir               // rmdir did
+	BirthDelete              // d_delete did, called by neither as far as is recorded
+)
+
+// Births are the births by name, in their order.
+var Births = []string{"lookup", "unlink", "rmdir", "delete"}
+
+func (b Birth) String() string { return Births[b] }
+
+// Fate says what became of a dentry without inode.
+type Fate uint8
+
+const (
+	FateAlive   Fate = iota // the trace ended first
+	FateKilled              // it was killed
+	FateReused              // it got an inode: a file was made of that name
+	FateMade                // the same, by the path call that had looked the name up
+	FateDropped             // it left the hash table, and nothing else was seen of it
+	FateUnknown             // it was forgotten, or its memory was seen to be another's
+)
+
+// Fates are the fates by name, in their order.
+var Fates = []string{"alive", "killed", "reused", "made", "dropped", "unknown"}
+
+func (f Fate) String() string { return Fates[f] }
+
+// dirsBudget bounds the bytes of the directories of negatives.
+const dirsBudget = 8 << 20
+
+// negativeAt returns the stretch that a dentry is in, nil for none.
+func (m *Model) negativeAt(d *Object) *Negative {
+	n := m.negatives[d.Addr]
+	if n != nil && n.Dentry != d {
+		if n.Fate == FateAlive {
+			n.Fate = FateUnknown
+		}
+		m.over(n)
+		n = nil
+	}
+	return n
+}
+
+// over tells a stretch and forgets it.
+func (m *Model) over(n *Negative) {
+	delete(m.negatives, n.Dentry.Addr)
+	m.dirBytes -= len(n.Dir)
+	if m.Negative != nil {
+		m.Negative(n)
+	}
+}
+
+// emptied begins a stretch.
+func (m *Model) emptied(t *strand, s *Step, birth Birth) {
+	d, e := s.Object, s.Event
+	if m.negativeAt(d) != nil {
+		return
+	}
+	n := &Negative{Dentry: d, Name: d.Name, Dir: m.pathAt(d.Parent), Birth: birth, Born: e.ID, BornAt: e.Time,
+		Program: t.task.Program, PID: e.PID, FSType: e.FSType}
+	if m.dirBytes += len(n.Dir); m.dirBytes > dirsBudget {
+		m.dirBytes -= len(n.Dir) - len(above)
+		n.Dir = above
+	}
+	if w := t.inner(); w != nil {
+		n.Operation, n.Call = w.call.Operation, w.call.ID
+		if m.held < maxAllParts {
+			m.held++
+			w.born = append(w.born, d.Addr)
+		}
+	}
+	m.negatives[d.Addr] = n
+}
+
+// ends gives a stretch its fate. Another event may still give it another.
+func (n *Negative) ends(fate Fate, t *strand, e *schema.Event) {
+	n.Fate, n.End, n.EndAt, n.EndBy = fate, e.ID, e.Time, t.task.Program
+}
+
+// filled ends a stretch: the dentry has an inode.
+func (m *Model) filled(t *strand, s *Step) {
+	n := m.negativeAt(s.Object)
+	if n == nil {
+		return
+	}
+	n.ends(FateReused, t, s.Event)
+	if w := t.inner(); w != nil && w.call.ID == n.Call {
+		n.Fate = FateMade
+	}
+	m.over(n)
+}
+
+// found takes a lookup that returned a dentry.
+func (m *Model) found(d *Object, e *schema.Event) {
+	n := m.negativeAt(d)
+	switch {
+	case n == nil:
+	case negative(e):
+		if n.Hits++; d.Killed == 0 && n.Fate == FateKilled {
+			n.Fate, n.End, n.EndAt, n.EndBy = FateAlive, 0, 0, "" // the kill was an attempt
+		}
+	case e.Inode != 0:
+		n.Fate, n.End, n.EndAt = FateReused, e.ID, e.Time
+		m.over(n)
+	}
+}
+
+func (m *Model) inserted(t *strand, s *Step) {
+	d, e := s.Object, s.Event
+	if d == nil {
+		return
+	}
+	if w := t.inner(); w != nil {
+		w.inserted(d, e)
+	}
+	switch {
+	case !negative(e):
+		m.filled(t, s)
+	case !m.State.Objects.moves(d, e.TID):
+		m.emptied(t, s, BirthLookup)
+	}
+}
+
+// inserted notes that the filesystem has answered for the last component.
+func (w *walker) inserted(d *Object, e *schema.Event) {
+	for i := len(w.parts) - 1; i >= 0; i-- {
+		if p := &w.parts[i]; p.Dentry == d {
+			if p.allocated != 0 && p.inserted == 0 {
+				p.Filesystem, p.inserted, p.Negative = e.Time-p.allocated, e.Time, negative(e)
+			}
+			return
+		}
+	}
+}
+
+func (m *Model) instantiated(t *strand, s *Step) {
+	if s.Object == nil {
+		return
+	}
+	m.filled(t, s)
+	if w := t.inner(); w != nil && len(w.parts) > 0 {
+		if p := &w.parts[len(w.parts)-1]; p.Dentry == s.Object && p.inserted != 0 && p.Create == 0 {
+			p.Create = s.Event.Time - p.inserted
+		}
+	}
+}
+
+func (m *Model) deleted(t *strand, s *Step) {
+	e := s.Event
+	if s.Object == nil || e.Phase != schema.Exit || !negative(e) || e.Facts&schema.FactUnhashed != 0 {
+		return
+	}
+	birth := BirthDelete
+	if m.State.within(e.TID, schema.RoleUnlink) != nil {
+		birth = BirthUnlink
+	}
+	m.emptied(t, s, birth)
+}
+
+// within returns the call of a role that a thread is in, nil for none.
+func (s *State) within(tid uint32, role schema.Role) *Call {
+	if t := s.thread(tid); t != nil {
+		for i := len(t.calls) - 1; i >= 0; i-- {
+			if t.calls[i].Enter.Role == role {
+				return t.calls[i]
+			}
+		}
+	}
+	return nil
+}
+
+func (m *Model) dropped(t *strand, s *Step) {
+	if s.Object == nil {
+		return
+	}
+	if n := m.negativeAt(s.Object); n != nil && n.Fate == FateAlive {
+		n.ends(FateDropped, t, s.Event)
+	}
+}
+
+func (m *Model) killed(t *strand, s *Step) {
+	if s.Object == nil {
+		return
+	}
+	if n := m.negativeAt(s.Object); n != nil && n.Fate != FateKilled {
+		n.ends(FateKilled, t, s.Event)
+		n.Evict = s.Object.Evict
+	}
+}
+
+func (m *Model) freed(_ *strand, s *Step) {
+	if s.Object == nil {
+		return
+	}
+	if n := m.negativeAt(s.Object); n != nil {
+		if n.Fate == FateAlive {
+			n.Fate = FateUnknown // its kill was not seen
+		}
+		m.over(n)
+	}
+}
+
+// moved ends the stretch of a dentry whose place another takes.
+func (m *Model) moved(t *strand, s *Step) {
+	e := s.Event
+	if n := m.negatives[e.Target]; e.Phase == schema.Enter && e.Target != 0 && n != nil && n.Fate == FateAlive && e.Facts&schema.FactExchange == 0 {
+		n.ends(FateDropped, t, e)
+	}
+}
+
+// forgotten is told of a dentry that is forgotten.
+func (m *Model) forgotten(d *Object) {
+	if n := m.negativeAt(d); n != nil {
+		if n.Fate == FateAlive {
+			n.Fate = FateUnknown
+		}
+		m.over(n)
+	}
+}

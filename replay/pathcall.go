@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import "github.com/dtrec/dtrec/schema"
+
+// PathCall is one use of a path by a task, from the moment the kernel has the string until
+// the answer. Ids are event ids; times are nanoseconds. It may be kept: nothing writes to
+// it later, but for what its dentries become.
+type PathCall struct {
+	ID, End   uint64 // its entry and its exit; End 0: the exit is not in the trace
+	Operation string // what it was for: open, exec, stat …
+	PID, TID  uint32
+	Comm      string // of the thread
+	Program   string // see Task.Program
+	Outer     uint64 // the call in which it was made, 0: none
+
+	Path    string // as given; PathLen bytes of it where it is cut
+	PathLen uint32
+	// Resolved is the path of the dentry it came to, or of the component it stopped at; as
+	// far as the run tells: what is above the topmost directory known is …
+	Resolved string
+	// Start is the directory that the first component was looked up in, nil where none was.
+	Start      *Object
+	Components []Component // of its last walk, in the order looked up
+	Class      Class
+	Restarts   int  // how often the walk began anew
+	Whole      bool // nothing of it is known to be missing, so that what is not here did not happen
+
+	Errno  int     // positive; 0: it succeeded, where End is not 0
+	Dentry *Object // what it came to; nil: an error, or its exit says none
+	Inode  uint64  // of Dentry, when the call returned
+	FSType string  // of Dentry, or of the directory asked last; empty: not known
+	Dev    uint32  // beside FSType, major << 20 | minor
+
+	At         uint64 // its entry, since boot
+	Took       uint64 // 0 where End is 0
+	Filesystem uint64 // of Took, what Components say of the filesystem
+	Allocs     int    // dentries allocated
+	Negatives  int    // of the dentries without inode that it made, those left in the cache when it returned
+}
+
+// Failed reports whether the call returned an error.
+func (c *PathCall) Failed() bool { return c.Errno != 0 }
+
+// Component is a name that a path call looked up.
+type Component struct {
+	Name     string
+	ID       uint64  // the event that asked for it first
+	Found    Found   // how it was answered
+	Dentry   *Object // what it came to; nil: nothing
+	Negative bool    // that had no inode, when the walk met it
+	// Beside: not of the path as given, but of a symbolic link's target, or looked up by the
+	// filesystem.
+	Beside bool
+	// Mount: the walk went on in what is mounted on the dentry.
+	Mount bool
+	// Link: the walk went on elsewhere, as a symbolic link led it.
+	Link bool
+	// Filesystem is the time from the alloc of its dentry until that was inserted; 0: not known,
+	// or the filesystem was not asked. Create is the time from then until it got an inode.
+	Filesystem, Create uint64
+	// Path is where the filesystem was asked for it, see Model.Path; empty where it was not.
+	Path string
+
+	offset    uint64 // in the path; of those beside it the address of the name
+	parent    uint64
+	mountable bool // something was mounted on the dentry
+	looked    Roles
+	allocated uint64 // the time of it, 0: it was not
+	inserted  uint64
+}
+
+// Found says how a component was answered.
+type Found uint8
+
+const (
+	FoundNothing Found = iota // the cache had nothing, and no dentry was allocated for it
+	FoundRCU                  // a dentry of the cache, by an rcu-walk: __d_lookup_rcu
+	FoundRef                  // a dentry of the cache, by a ref-walk: __d_lookup, d_lookup
+	FoundMiss                 // a dentry was allocated for it, and the filesystem asked
+)
+
+func (f Found) String() string { return [...]string{"nothing", "rcu", "ref", "miss"}[f] }
+
+// Class says what a path call had to do for its answer.
+type Class uint8
+
+const (
+	ClassUnknown Class = iota // events that would tell are not recorded, or lost
+	ClassRCU                  // every component was answered by the cache in rcu-walk
+	ClassRef                  // the cache answered, and the walk went on or started over in ref-walk
+	ClassMiss                 // a filesystem was asked for a component
+)
+
+// Classes are the classes by name, as filters take them.
+var Classes = []string{"unknown", "rcu", "ref", "miss"}
+
+func (c Class) String() string { return Classes[c] }
+
+// classified are the roles whose events tell the class of a call.
+var classified = asks | RolesOf(schema.RoleAlloc)
+
+// operation returns what the path call that begins with the event is for, empty where the
+// event begins none.
+func operation(e *schema.Event) string {
+	if e.Role != schema.RoleOpen {
+		return ""
+	}
+	if e.Execute() {
+		return "exec"
+	}
+	return "open"
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+)
+
+// Finding is something that stands out in a trace, with the command to see more.
+type Finding struct {
+	Rule    string   `json:"rule"`    // its name, see Rules
+	What    string   `json:"what"`    // a sentence
+	Command []string `json:"command"` // the words after dtrec; FILE stands for the trace
+}
+
+// Rule says what stands out: docs/answers.md has the table.
+type Rule struct {
+	Name string
+	Says string // when something does
+	find func(*summarizer) []Finding
+}
+
+// What a rule wants at least, and how many findings it makes at most.
+const (
+	perRule      = 2
+	someFailures = 5
+	someMisses   = 20
+	someAsked    = 3
+	someDirs     = 3
+	someLeft     = 10
+	someCalls    = 10
+)
+
+// Rules are the rules, in the order of their findings.
+var Rules = []Rule{
+	{"failing path", "a path failed with one errno 5 times or more, and in 10 % of all failures", (*summarizer).failingPaths},
+	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more", (*summarizer).missingNames},
+	{"asked again", "filesystems were asked for one path 3 times or more", (*summarizer).askedAgain},
+	{"missed directory", "20 dentries or more were allocated for names of one directory, and 20 % of all that a walk missed", (*summarizer).missedDirectories},
+	{"slow call", "one call took 10 % or more of the time of 10 calls or more", (*summarizer).slowCall},
+	{"negatives left", "10 dentries without inode or more were left in one directory, and 20 % of all that were left", (*summarizer).negativesLeft},
+	{"other target", "an absolute path led to one place, and at another time to another; the first ones", (*summarizer).otherTargets},
+	{"restart", "a walk started over", (*summarizer).restarts},
+}
+
+func (s *summarizer) failingPaths() (out []Finding) {
+	for _, e := range s.failures.top(perRule) {
+		if e.Amount < someFailures || !share(e.Amount, s.Total.Failed, 10) {
+			break
+		}
+		errno, path, _ := strings.Cut(e.Key, " ")
+		out = append(out, Finding{
+			What:    fmt.Sprintf("%s is %s %s, first at #%d", replay.Printable(path), errno, ofAll(e.Amount, s.Total.Failed, "failures"), e.What.call),
+			Command: []string{"replay", "--errno", errno, "--path", path, "FILE"},
+		})
+	}
+	return named("failing path", out)
+}
+
+func (s *summarizer) missingNames() (out []Finding) {
+	for _, e := range s.names.sorted() {
+		if e.Amount < someFailures || len(out) == perRule {
+			break
+		}
+		n := e.What.n
+		if n < someDirs {
+			continue
+		}
+		where := fmt.Sprintf("%d directories", n)
+		if n == maxDirs {
+			where += " or more"
+		}
+		out = append(out, Finding{
+			What:    fmt.Sprintf("%s is missing in %s, %d times, first at #%d in %s", replay.Printable(e.Key), where, e.Amount, e.What.call, replay.PrintablePath(e.What.dir)),
+			Command: []string{"show", "FILE", e.Key},
+		})
+	}
+	return named("missing name", out)
+}
+
+func (s *summarizer) askedAgain() (out []Finding) {
+	for _, e := range s.again.top(4 * perRule) {
+		if e.Amount < someAsked || len(out) == perRule {
+			break
+		}
+		if !known(e.Key) {
+			continue
+		}
+		out = append(out, Finding{
+			What:    fmt.Sprintf("a filesystem was asked for %s %d times, first at #%d", replay.PrintablePath(e.Key), e.Amount, e.What.call),
+			Command: []string{"show", "FILE", e.Key},
+		})
+	}
+	return named("asked again", out)
+}
+
+func (s *summarizer) missedDirectories() (out []Finding) {
+	for _, e := range s.misses.top(perRule) {
+		if e.Amount < someMisses || !share(e.Amount, s.misses.total, 20) {
+			break
+		}
+		out = append(out, Finding{
+			What:    fmt.Sprintf("%s allocated by walks are for names in %s, first at #%d", ofAll(e.Amount, s.misses.total, "dentries"), replay.PrintablePath(e.Key), e.What.call),
+			Command: []string{"top", "--by", "name", "--of", "misses", "FILE"},
+		})
+	}
+	return named("missed directory", out)
+}
+
+func (s *summarizer) slowCall() []Finding {
+	c := s.Total.Slowest
+	if s.Total.Calls < someCalls || c == nil || !share(c.Took, s.Total.Took, 10) {
+		return nil
+	}
+	what := fmt.Sprintf("%s of %s by %s took %s, %s of all time", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), duration(c.Took), percent(c.Took, s.Total.Took))
+	if c.Filesystem > 0 {
+		what += fmt.Sprintf("; %s of it the filesystem, from alloc to insert and inode", duration(c.Filesystem))
+	}
+	return named("slow call", []Finding{{What: what, Command: []string{"show", "FILE", fmt.Sprintf("#%d", c.ID)}}})
+}
+
+func (s *summarizer) negativesLeft() (out []Finding) {
+	for _, e := range s.left.top(perRule) {
+		if e.Amount < someLeft || !share(e.Amount, s.Negatives.Left, 20) {
+			break
+		}
+		out = append(out, Finding{
+			What: fmt.Sprintf("%s left without inode are in %s: by %s", ofAll(e.Amount, s.Negatives.Left, "dentries"), replay.PrintablePath(e.Key),
+				list(counted(replay.Births, e.What[:]))),
+			Command: []string{"top", "--by", "dir", "--of", "negatives", "FILE"},
+		})
+	}
+	return named("negatives left", out)
+}
+
+func (s *summarizer) otherTargets() (out []Finding) {
+	var led []*entry[destinations]
+	for _, e := range s.leads.entries {
+		if e.What.otherID != 0 {
+			led = append(led, e)
+		}
+	}
+	slices.SortFunc(led, func(a, b *entry[destinations]) int { return int(a.What.firstID) - int(b.What.firstID) })
+	for _, e := range led[:min(len(led), perRule)] {
+		out = append(out, Finding{
+			What: fmt.Sprintf("%s led to %s at #%d, and to %s at #%d", replay.Printable(e.Key), replay.PrintablePath(e.What.first), e.What.firstID,
+				replay.PrintablePath(e.What.other), e.What.otherID),
+			Command: []string{"show", "FILE", e.Key},
+		})
+	}
+	return named("other target", out)
+}
+
+func (s *summarizer) restarts() []Finding {
+	if s.restart.count == 0 {
+		return nil
+	}
+	return named("restart", []Finding{{
+		What:    fmt.Sprintf("%s began in rcu-walk and started over, first #%d", plural(s.restart.count, "walk"), s.restart.call),
+		Command: []string{"show", "FILE", fmt.Sprintf("#%d", s.restart.call)},
+	}})
+}
+
+// known reports whether all of a path is known: two that are not may look alike.
+func known(path string) bool { return strings.HasPrefix(path, "/") }
+
+// named gives findings the name of their rule.
+func named(rule string, found []Finding) []Finding {
+	for i := range found {
+		found[i].Rule = rule
+	}
+	return found
+}
+
+// share reports whether a part is as many hundredths of the whole.
+func share(part, whole, hundredths uint64) bool {
+	return whole > 0 && float64(part)*100 >= float64(whole)*float64(hundredths)
+}

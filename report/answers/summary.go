@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"cmp"
+	"hash/maphash"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// maxPrograms bounds the programs told apart; the calls of more are counted as those of
+// one, called "".
+const maxPrograms = 1024
+
+// Summary is what happened in a trace. Times are nanoseconds; names are as Printable has
+// them.
+type Summary struct {
+	Kernel   string `json:"kernel"`
+	Events   uint64 `json:"events"`
+	Lost     uint64 `json:"lost"`
+	Complete bool   `json:"complete"`
+	Log      bool   `json:"kernel_log,omitempty"` // imported: it tells of no calls
+
+	Total     Row            `json:"total"`
+	Programs  []*Row         `json:"programs"` // those with most time first
+	Errnos    []Count        `json:"errnos"`   // of calls that failed, the most frequent first
+	Negatives NegativeCounts `json:"negatives"`
+	Findings  []Finding      `json:"findings"` // what stands out, see Rules
+}
+
+// Row is the calls of one program, or of all.
+type Row struct {
+	Program    string  `json:"program"`   // empty: all, or those beyond the bound
+	Processes  uint64  `json:"processes"` // that were called so, at least for a while
+	Calls      uint64  `json:"calls"`
+	Operations []Count `json:"operations"` // the most frequent first
+	Failed     uint64  `json:"failed"`
+	Unfinished uint64  `json:"unfinished"` // the trace has no return of them
+	RCU        uint64  `json:"rcu"`        // by class, see replay.Class
+	Ref        uint64  `json:"ref"`
+	Miss       uint64  `json:"miss"`
+	Unknown    uint64  `json:"unknown"`
+	Restarted  uint64  `json:"restarted"`
+	Allocs     uint64  `json:"allocs"`
+	Took       uint64  `json:"took_ns"` // of calls within calls once
+	Slowest    *Slow   `json:"slowest,omitempty"`
+
+	operations map[string]uint64
+}
+
+// Slow is one call.
+type Slow struct {
+	ID         uint64 `json:"id"`
+	Operation  string `json:"operation"`
+	Path       string `json:"path"`
+	Program    string `json:"program"`
+	Took       uint64 `json:"took_ns"`
+	Filesystem uint64 `json:"filesystem_ns"`
+}
+
+// Count is how many there are of something.
+type Count struct {
+	Name  string `json:"name"`
+	Count uint64 `json:"count"`
+}
+
+// NegativeCounts is how many dentries without inode there were in the cache, but for those
+// of files that the same call then made.
+type NegativeCounts struct {
+	Made   uint64  `json:"made"`
+	Left   uint64  `json:"left"` // alive when the trace ended
+	Hits   uint64  `json:"hits"` // lookups they answered
+	Births []Count `json:"births"`
+	Fates  []Count `json:"fates"`
+}
+
+// summarizer makes a Summary.
+type summarizer struct {
+	Summary
+	model    *replay.Model
+	programs map[string]*Row
+	last     *Row
+	births   [8]uint64
+	fates    [8]uint64
+	footer   *schema.Footer
+	cut      bool
+
+	failures *tally[example]      // by errno and path
+	names    *tally[spread]       // by missing name
+	again    *tally[example]      // by the path of what a filesystem was asked for
+	misses   *tally[example]      // by directory
+	left     *tally[[8]uint64]    // by directory, of negatives left: by birth
+	leads    *tally[destinations] // by path as given
+	restart  example              // of a walk that started over
+}
+
+// example is one call of many, the first.
+type example struct {
+	call  uint64
+	count uint64
+}
+
+func (x *example) add(c *replay.PathCall) {
+	if x.count++; x.call == 0 {
+		x.call = c.ID
+	}
+}
+
+// spread is the directories that a name was missing in.
+type spread struct {
+	example
+	dir  string          // the first one
+	dirs [maxDirs]uint64 // hashes of different ones, the first of them
+	n    int             // of dirs
+}
+
+// Bounds on what is kept of a missing name, and of a path that led somewhere.
+const (
+	maxDirs     = 8
+	fewKeys     = 1 << 12
+	maxResolved = 512 // bytes
+)
+
+var seed = maphash.MakeSeed()
+
+// destinations is what a path led to, the first two that differ.
+type destinations struct {
+	first, other     string
+	firstID, otherID uint64
+	changes          uint64
+	last             string
+}
+
+// Summarize reads a trace to its end and sums it up. After an error of the source it
+// returns what it has read so far, and the error.
+func Summarize(src replay.Source) (*Summary, error) {
+	s := &summarizer{
+		model: replay.NewModel(src.Header()), programs: make(map[string]*Row),
+		failures: newTally[example](maxKeys), names: newTally[spread](fewKeys), again: newTally[example](maxKeys), misses: newTally[example](maxKeys),
+		left: newTally[[8]uint64](maxKeys), leads: newTally[destinations](fewKeys),
+	}
+	s.Kernel, s.Log = src.Header().GetKernel().GetRelease(), src.Header().Imported()
+	s.model.Call, s.model.Task, s.model.Negative = s.call, s.task, s.negative
+	for {
+		rec, err := src.Next()
+		if err != nil {
+			s.end()
+			if err == io.EOF {
+				err = nil
+			}
+			return &s.Summary, err
+		}
+		switch rec := rec.(type) {
+		case *schema.Event:
+			s.Events++
+		case *schema.Damage:
+			s.cut = true
+		case *schema.Footer:
+			s.footer = rec
+		}
+		s.model.Record(rec)
+	}
+}
+
+// row is the row of a program.
+func (s *summarizer) row(program string) *Row {
+	if s.last != nil && s.last.Program == program {
+		return s.last
+	}
+	r := s.programs[program]
+	if r == nil {
+		if len(s.programs) >= maxPrograms {
+			program = ""
+		}
+		if r = s.programs[program]; r == nil {
+			r = &Row{Program: program}
+			s.programs[program] = r
+		}
+	}
+	s.last = r
+	return r
+}
+
+func (s *summarizer) call(c *replay.PathCall) {
+	s.row(c.Program).add(c)
+	s.Total.add(c)
+	if c.Failed() {
+		s.failures.add(errnoName(c.Errno)+" "+c.Path, 1).add(c)
+	} else if c.End != 0 && strings.HasPrefix(c.Path, "/") && len(c.Resolved) <= maxResolved {
+		s.leads.add(c.Path, 1).add(c)
+	}
+	if c.Restarts > 0 {
+		s.restart.add(c)
+	}
+	for i := range c.Components {
+		p := &c.Components[i]
+		if p.Found != replay.FoundMiss {
+			continue
+		}
+		s.again.add(p.Path, 1).add(c)
+		s.misses.add(dirOf(p.Path), 1).add(c)
+	}
+	if n := len(c.Components); n > 0 && errnoName(c.Errno) == "ENOENT" {
+		s.names.add(c.Components[n-1].Name, 1).add(c, dirOf(c.Resolved))
+	}
+}
+
+func (x *spread) add(c *replay.PathCall, dir string) {
+	if x.example.add(c); x.n == 0 {
+		x.dir = dir
+	}
+	if h := maphash.String(seed, dir); x.n < maxDirs && !slices.Contains(x.dirs[:x.n], h) {
+		x.dirs[x.n] = h
+		x.n++
+	}
+}
+
+func (d *destinations) add(c *replay.PathCall) {
+	switch {
+	case d.firstID == 0:
+		d.first, d.firstID = c.Resolved, c.ID
+	case d.last != c.Resolved:
+		d.changes++
+		if d.otherID == 0 && d.first != c.Resolved {
+			d.other, d.otherID = c.Resolved, c.ID
+		}
+	}
+	d.last = c.Resolved
+}
+
+// add takes a call.
+func (r *Row) add(c *replay.PathCall) {
+	r.Calls++
+	if r.operations == nil {
+		r.operations = make(map[string]uint64)
+	}
+	r.operations[c.Operation]++
+	switch c.Class {
+	case replay.ClassRCU:
+		r.RCU++
+	case replay.ClassRef:
+		r.Ref++
+	case replay.ClassMiss:
+		r.Miss++
+	default:
+		r.Unknown++
+	}
+	if c.Restarts > 0 {
+		r.Restarted++
+	}
+	r.Allocs += uint64(c.Allocs)
+	switch {
+	case c.End == 0:
+		r.Unfinished++
+		return
+	case c.Failed():
+		r.Failed++
+	}
+	if c.Outer == 0 {
+		r.Took += c.Took
+	}
+	if r.Slowest == nil || c.Took > r.Slowest.Took {
+		r.Slowest = &Slow{c.ID, c.Operation, c.Path, c.Program, c.Took, c.Filesystem}
+	}
+}
+
+func (s *summarizer) task(t *replay.Task) {
+	for _, name := range t.Programs {
+		s.row(name).Processes++
+	}
+	s.Total.Processes++
+}
+
+func (s *summarizer) negative(n *replay.Negative) {
+	if n.Fate == replay.FateMade {
+		return
+	}
+	s.Negatives.Made++
+	s.Negatives.Hits += n.Hits
+	s.births[n.Birth]++
+	s.fates[n.Fate]++
+	if n.Fate == replay.FateAlive {
+		s.Negatives.Left++
+		s.left.add(n.Dir, 1)[n.Birth]++
+	}
+}
+
+// end completes the summary.
+func (s *summarizer) end() {
+	s.model.End()
+	s.Lost, s.Complete = s.model.State.Losses.Total, s.footer != nil && !s.cut
+	if s.footer != nil {
+		s.Lost = max(s.Lost, s.footer.Lost)
+	}
+	s.Negatives.Births = counted(replay.Births, s.births[:])
+	s.Negatives.Fates = counted(replay.Fates, s.fates[:])
+	errnos := make(map[string]uint64)
+	for _, e := range s.failures.entries {
+		name, _, _ := strings.Cut(e.Key, " ")
+		errnos[name] += e.Amount
+	}
+	s.Errnos = mostFirst(errnos)
+	s.Total.finish()
+	for _, r := range s.programs {
+		r.finish()
+		s.Programs = append(s.Programs, r)
+	}
+	slices.SortFunc(s.Programs, func(a, b *Row) int {
+		return cmp.Or(cmp.Compare(b.Took, a.Took), cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Program, b.Program))
+	})
+	for _, rule := range Rules {
+		s.Findings = append(s.Findings, rule.find(s)...)
+	}
+	s.printable()
+}
+
+func (r *Row) finish() { r.Operations = mostFirst(r.operations) }
+
+// printable makes the names of a summary such that nothing acts on them.
+func (s *Summary) printable() {
+	s.Kernel = replay.Printable(s.Kernel)
+	for _, r := range append(slices.Clip(s.Programs), &s.Total) {
+		r.Program = replay.Printable(r.Program)
+		if r.Slowest != nil {
+			r.Slowest.Path, r.Slowest.Program = replay.Printable(r.Slowest.Path), replay.Printable(r.Slowest.Program)
+		}
+	}
+}
+
+// counted names counts, without those that are 0.
+func counted(names []string, counts []uint64) []Count {
+	out := []Count{}
+	for i, name := range names {
+		if counts[i] > 0 {
+			out = append(out, Count{name, counts[i]})
+		}
+	}
+	return out
+}
+
+func mostFirst(counts map[string]uint64) []Count {
+	out := []Count{}
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, Count{name, counts[name]})
+	}
+	slices.SortStableFunc(out, func(a, b Count) int { return cmp.Compare(b.Count, a.Count) })
+	return out
+}

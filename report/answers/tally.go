@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// tally adds up amounts by key, in bounded memory at any length: when there are more keys
+// than it keeps, the half with the least is forgotten. What a forgotten key had at most is
+// the error of every key that comes after: the true amount of an entry lies between Amount
+// and Amount + Error, and a key with more than the largest error is there.
+//
+// That is the bound of Space-Saving (Metwally, Agrawal, El Abbadi 2005), kept with a map
+// that is halved now and then, in place of a heap.
+type tally[V any] struct {
+	entries map[string]*entry[V]
+	most    int
+	bytes   int    // of the keys
+	floor   uint64 // the most that a forgotten key may have had
+	gone    uint64 // how often keys were forgotten
+	total   uint64
+}
+
+// entry is what is known of a key. What has is of those amounts alone that Amount is of.
+type entry[V any] struct {
+	Key           string
+	Amount, Error uint64
+	What          V
+}
+
+// Bounds on the keys of a tally.
+const (
+	maxKeys     = 1 << 14
+	maxKeyBytes = 4 << 20
+)
+
+func newTally[V any](most int) *tally[V] {
+	return &tally[V]{entries: make(map[string]*entry[V]), most: most}
+}
+
+// add adds an amount to a key, and returns what else is kept of that.
+func (t *tally[V]) add(key string, amount uint64) *V {
+	t.total += amount
+	e := t.entries[key]
+	if e == nil {
+		if len(t.entries) >= t.most || t.bytes+len(key) > maxKeyBytes {
+			t.halve()
+		}
+		e = &entry[V]{Key: strings.Clone(key), Error: t.floor}
+		t.entries[e.Key] = e
+		t.bytes += len(key)
+	}
+	e.Amount += amount
+	return &e.What
+}
+
+// halve forgets the half of the keys with the least.
+func (t *tally[V]) halve() {
+	all := t.sorted()
+	for _, e := range all[len(all)/2:] {
+		t.floor = max(t.floor, e.Amount+e.Error)
+		t.bytes -= len(e.Key)
+		delete(t.entries, e.Key)
+		t.gone++
+	}
+}
+
+// sorted returns the entries, those that may have most first.
+func (t *tally[V]) sorted() []*entry[V] {
+	all := make([]*entry[V], 0, len(t.entries))
+	for _, e := range t.entries {
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b *entry[V]) int {
+		return cmp.Or(cmp.Compare(b.Amount+b.Error, a.Amount+a.Error), cmp.Compare(b.Amount, a.Amount), cmp.Compare(a.Key, b.Key))
+	})
+	return all
+}
+
+// top returns the n entries that have most.
+func (t *tally[V]) top(n int) []*entry[V] {
+	all := t.sorted()
+	return all[:min(n, len(all))]
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// A tally of more keys than it keeps holds its bound: what a key really had lies between
+// its amount and that and its error, a key that had more than the error is there, and the
+// error is no more than twice the total over the keys kept.
+func TestTallyHoldsItsBound(t *testing.T) {
+	const keep = 64
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		zipf := rand.NewZipf(rng, 1.1, 1, 5000)
+		got, want, total := newTally[int](keep), map[string]uint64{}, uint64(0)
+		for range 20000 {
+			key, amount := fmt.Sprint(zipf.Uint64()), uint64(1+rng.IntN(3))
+			*got.add(key, amount)++
+			want[key] += amount
+			total += amount
+		}
+		if len(got.entries) > keep {
+			t.Fatalf("it keeps %d keys, %d are wanted", len(got.entries), keep)
+		}
+		if got.total != total || got.floor == 0 || got.floor > 2*total/keep {
+			t.Errorf("seed %d: total %d (want %d), error %d", seed, got.total, total, got.floor)
+		}
+		for _, e := range got.sorted() {
+			if n := want[e.Key]; n < e.Amount || n > e.Amount+e.Error {
+				t.Errorf("seed %d: %s had %d, the tally says %d to %d", seed, e.Key, n, e.Amount, e.Amount+e.Error)
+			}
+		}
+		for key, n := range want {
+			if n > got.floor && got.entries[key] == nil {
+				t.Errorf("seed %d: %s had %d, more than the error %d, and is not there", seed, key, n, got.floor)
+			}
+		}
+	}
+}
+
+// A tally of no more keys than it keeps is exact.
+func TestTallyIsExactWhereItHasRoom(t *testing.T) {
+	tally := newTally[int](64)
+	for i := range 64 * 100 {
+		tally.add(fmt.Sprint(i%64), uint64(i%64))
+	}
+	for i, e := range tally.sorted() {
+		if want := uint64(63-i) * 100; e.Error != 0 || e.Amount != want {
+			t.Errorf("place %d: %d, error %d, want %d exactly", i, e.Amount, e.Error, want)
+		}
+	}
+}

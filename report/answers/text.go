@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// maxRows is how many programs the first screen has.
+const maxRows = 12
+
+// WriteJSON prints an answer as one JSON object on a line.
+func WriteJSON(w io.Writer, answer any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(answer)
+}
+
+// WriteText prints the summary for people. file is what commands call the trace.
+func (s *Summary) WriteText(w io.Writer, file string) error {
+	b := bufio.NewWriter(w)
+	s.writeHead(b)
+	if len(s.Programs) > 0 {
+		fmt.Fprintln(b)
+		s.writePrograms(b, file)
+	}
+	if len(s.Errnos) > 0 {
+		fmt.Fprintf(b, "\nfailed: %s\n", list(s.Errnos))
+	}
+	if n := s.Negatives; n.Made > 0 {
+		fmt.Fprintf(b, "without inode: %s made (by %s), %d left, %s answered by them\n", plural(n.Made, "dentry"), list(n.Births), n.Left, plural(n.Hits, "lookup"))
+	}
+	if len(s.Findings) > 0 {
+		fmt.Fprintf(b, "\nwhat stands out\n")
+		for _, f := range s.Findings {
+			fmt.Fprintf(b, "  %s\n      dtrec %s\n", f.What, f.commandLine(file))
+		}
+	}
+	return b.Flush()
+}
+
+func (s *Summary) writeHead(b *bufio.Writer) {
+	t := &s.Total
+	fmt.Fprintf(b, "%s, %d failed, %s in them; %s; %d events, %d lost, Linux %s\n",
+		plural(t.Calls, "path call"), t.Failed, duration(t.Took), plural(t.Processes, "process"), s.Events, s.Lost, s.Kernel)
+	if len(t.Operations) > 1 {
+		fmt.Fprintf(b, "%s\n", list(t.Operations))
+	}
+	switch {
+	case s.Log:
+		fmt.Fprintf(b, "made of a kernel log, which tells of lines, not of calls\n")
+	case !s.Complete:
+		fmt.Fprintf(b, "the trace is cut or damaged: this is of what could be read\n")
+	}
+	if t.Unfinished > 0 {
+		fmt.Fprintf(b, "%s did not return in the trace\n", plural(t.Unfinished, "call"))
+	}
+	if t.Unknown > 0 {
+		fmt.Fprintf(b, "%s not told to be rcu, ref or miss: the events are not recorded, or lost\n", plural(t.Unknown, "call"))
+	}
+}
+
+func (s *Summary) writePrograms(b *bufio.Writer, file string) {
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "processes\tcalls\tfailed\trcu\tref\tmiss\ttime\tslowest\t\t  program")
+	calling := s.Programs[:slices.IndexFunc(append(slices.Clip(s.Programs), &Row{}), func(r *Row) bool { return r.Calls == 0 })]
+	for _, r := range calling[:min(len(calling), maxRows)] {
+		slow, id := "", ""
+		if r.Slowest != nil {
+			slow, id = duration(r.Slowest.Took), fmt.Sprintf("#%d", r.Slowest.ID)
+		}
+		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t  %s\n", r.Processes, r.Calls, r.Failed, r.RCU, r.Ref, r.Miss, duration(r.Took), slow, id, r.label())
+	}
+	t.Flush()
+	if n := len(calling) - maxRows; n > 0 {
+		fmt.Fprintf(b, "  … and %s: dtrec %s\n", plural(uint64(n), "more program"), replay.CommandLine([]string{"top", "--by", "program", "--of", "time", file}))
+	}
+}
+
+func (r *Row) label() string {
+	if r.Program == "" {
+		return "(others)"
+	}
+	if len(r.Operations) > 1 {
+		return r.Program + ": " + list(r.Operations)
+	}
+	return r.Program
+}
+
+// commandLine is the words after dtrec as a shell takes them, of the trace in a file.
+func (f *Finding) commandLine(file string) string {
+	words := make([]string, len(f.Command))
+	for i, w := range f.Command {
+		if words[i] = w; w == "FILE" {
+			words[i] = file
+		}
+	}
+	return replay.CommandLine(words)
+}
+
+// list is counts in a line: "3 open, 1 stat".
+func list(counts []Count) string {
+	words := make([]string, len(counts))
+	for i, c := range counts {
+		words[i] = fmt.Sprintf("%s %d", c.Name, c.Count)
+	}
+	return strings.Join(words, ", ")
+}
+
+// plural is a number of things.
+func plural(n uint64, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "ry"):
+		thing = strings.TrimSuffix(thing, "y") + "ie"
+	case strings.HasSuffix(thing, "s"):
+		thing += "e"
+	}
+	return strconv.FormatUint(n, 10) + " " + thing + "s"
+}
+
+// ofAll is a part of all things: "12 of 30 failures (40 %)".
+func ofAll(part, whole uint64, things string) string {
+	return fmt.Sprintf("%d of %d %s (%s)", part, whole, things, percent(part, whole))
+}
+
+func percent(part, whole uint64) string {
+	if whole == 0 {
+		return "0 %"
+	}
+	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(whole))
+}
+
+// duration is nanoseconds with three digits that count.
+func duration(ns uint64) string {
+	switch v := float64(ns); {
+	case ns < 1e3:
+		return fmt.Sprintf("%d ns", ns)
+	case ns < 1e6:
+		return three(v/1e3) + " µs"
+	case ns < 1e9:
+		return three(v/1e6) + " ms"
+	default:
+		return three(v/1e9) + " s"
+	}
+}
+
+func three(v float64) string {
+	switch {
+	case v < 9.995:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	case v < 99.95:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 0, 64)
+}
+
+// errnoName is the name of an errno, its number where it has none.
+func errnoName(n int) string {
+	if name := schema.ErrnoName(n); name != "" || n == 0 {
+		return name
+	}
+	return strconv.Itoa(n)
+}
+
+// dirOf is the directory of a path.
+func dirOf(path string) string {
+	i := strings.LastIndexByte(path, '/')
+	switch {
+	case i < 0:
+		return ""
+	case i == 0:
+		return "/"
+	}
+	return path[:i]
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// told is a line of 'dtrec replay --format json', as far as it is looked at here.
+type told struct {
+	Type     string
+	ID       uint64
+	PID, TID uint32
+	Comm     string
+	Role     string
+	Phase    string
+	Call     uint64 // of an exit, its entry
+	Open     uint64 // the entry of the open around it
+	Name     string
+	NameAddr string `json:"name_addr"`
+	Len      uint64 `json:"name_len"`
+	TimeNs   uint64 `json:"time_ns"`
+	Errno    string
+	Ret      any
+	Dentry   *string
+	Inode    *string
+	Facts    []string
+	Child    uint32
+}
+
+// reckoned is what this test makes of them, by itself.
+type reckoned struct {
+	calls, failed, rcu, ref, miss, took uint64
+	made, left                          uint64
+	births                              map[string]uint64
+	errnos                              map[string]uint64
+	failures                            map[string]uint64 // by errno and path
+	missing                             map[string]uint64 // by last name, of ENOENT
+	programs                            map[string]uint64 // calls by program
+	processes                           map[uint32]bool
+	slowest                             []uint64 // ids, the slowest first
+}
+
+func replayed(t *testing.T, trace string) (events []told) {
+	t.Helper()
+	for dec := json.NewDecoder(bytes.NewReader([]byte(output(t, "replay", "--format", "json", trace)))); dec.More(); {
+		var e told
+		if err := dec.Decode(&e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Type == "event" {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+// reckon counts calls by what stands between their entry and their exit.
+func reckon(events []told) reckoned {
+	r := reckoned{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missing: map[string]uint64{},
+		programs: map[string]uint64{}, processes: map[uint32]bool{}}
+	type open struct {
+		told
+		asked       map[string]bool
+		slow, alloc bool
+		last        string
+		program     string
+	}
+	opens := map[uint64]*open{}
+	comm := map[uint32]string{}
+	took := map[uint64]uint64{}
+	for _, e := range events {
+		r.processes[e.PID] = true
+		if e.Role == "fork" {
+			r.processes[e.Child] = true
+		}
+		if e.TID == e.PID || comm[e.PID] == "" {
+			comm[e.PID] = e.Comm
+		}
+		if e.Role == "open" && e.Phase == "enter" {
+			opens[e.ID] = &open{told: e, asked: map[string]bool{}, program: comm[e.PID]}
+			continue
+		}
+		o := opens[e.Open]
+		if o == nil {
+			continue
+		}
+		switch {
+		case e.Role == "open":
+			r.calls++
+			r.programs[o.program]++
+			took[o.ID] = e.TimeNs - o.TimeNs
+			r.took += took[o.ID]
+			r.slowest = append(r.slowest, o.ID)
+			if e.Errno != "" {
+				r.failed++
+				r.errnos[e.Errno]++
+				r.failures[e.Errno+" "+o.Name]++
+			}
+			if e.Errno == "ENOENT" && o.last != "" {
+				r.missing[o.last]++
+			}
+			switch {
+			case o.alloc:
+				r.miss++
+			case o.slow:
+				r.ref++
+			default:
+				r.rcu++
+			}
+		case strings.HasPrefix(e.Role, "lookup") && e.Phase == "enter":
+			o.asked[e.NameAddr] = true
+			o.slow = o.slow || e.Role != "lookup_rcu"
+			o.last = e.Name
+		case e.Role == "alloc" && e.Phase == "enter":
+			o.alloc = o.alloc || o.asked[e.NameAddr]
+		}
+	}
+	slices.SortStableFunc(r.slowest, func(a, b uint64) int { return int(took[b]) - int(took[a]) })
+	r.negatives(events)
+	return r
+}
+
+// negatives follows every address through inserts without inode, and deletes that leave none.
+func (r *reckoned) negatives(events []told) {
+	type state struct{ open uint64 }
+	empty := map[string]*state{}
+	unlinking, moving := map[uint32]bool{}, map[uint32]bool{}
+	begin := func(e *told, birth string) {
+		if empty[*e.Dentry] == nil {
+			empty[*e.Dentry] = &state{e.Open}
+			r.made++
+			r.births[birth]++
+		}
+	}
+	for _, e := range events {
+		switch e.Role {
+		case "unlink":
+			unlinking[e.TID] = e.Phase == "enter"
+		case "move":
+			moving[e.TID] = e.Phase == "enter"
+		}
+		if e.Dentry == nil {
+			continue
+		}
+		none := e.Inode == nil && !slices.Contains(e.Facts, "inode_unknown")
+		s := empty[*e.Dentry]
+		switch {
+		case e.Role == "alloc" || e.Role == "kill" || e.Role == "free" || e.Role == "drop":
+			delete(empty, *e.Dentry)
+		case e.Inode != nil && s != nil:
+			if delete(empty, *e.Dentry); e.Open != 0 && e.Open == s.open { // made by the same call: not counted
+				r.made--
+				r.births["lookup"]--
+			}
+		case e.Role == "insert" && none && !moving[e.TID]:
+			begin(&e, "lookup")
+		case e.Role == "delete" && e.Phase == "exit" && none && !slices.Contains(e.Facts, "unhashed"):
+			birth := "delete"
+			if unlinking[e.TID] {
+				birth = "unlink"
+			}
+			begin(&e, birth)
+		}
+	}
+	r.left = uint64(len(empty))
+}
+
+// summary is what 'dtrec summary --format json' says, as far as it is looked at here.
+type summary struct {
+	Total    programRow
+	Programs []programRow
+	Errnos   []nameCount
+	Negative struct {
+		Made, Left uint64
+		Births     []nameCount
+	} `json:"negatives"`
+}
+
+type programRow struct {
+	Program                                           string
+	Processes, Calls, Failed, RCU, Ref, Miss, Unknown uint64
+	Unfinished                                        uint64
+	Took                                              uint64 `json:"took_ns"`
+	Slowest                                           *struct{ ID uint64 }
+}
+
+type nameCount struct {
+	Name  string
+	Count uint64
+}
+
+func counts(of []nameCount) map[string]uint64 {
+	m := map[string]uint64{}
+	for _, c := range of {
+		m[c.Name] = c.Count
+	}
+	return m
+}
+
+// What summary says of every trace in the tree is what the lines of replay add up to.
+func TestSummaryIsWhatReplayAddsUpTo(t *testing.T) {
+	for _, trace := range answered(t) {
+		t.Run(filepath.Base(trace), func(t *testing.T) {
+			var s summary
+			if err := json.Unmarshal([]byte(output(t, "summary", "--format", "json", trace)), &s); err != nil {
+				t.Fatal(err)
+			}
+			want := reckon(replayed(t, trace))
+			same := func(what string, got, want uint64) {
+				if got != want {
+					t.Errorf("%s: summary says %d, the lines of replay %d", what, got, want)
+				}
+			}
+			same("calls", s.Total.Calls-s.Total.Unfinished, want.calls)
+			same("failed", s.Total.Failed, want.failed)
+			same("rcu", s.Total.RCU, want.rcu)
+			same("ref", s.Total.Ref, want.ref)
+			same("miss", s.Total.Miss, want.miss)
+			same("processes", s.Total.Processes, uint64(len(want.processes)))
+			same("made", s.Negative.Made, want.made)
+			same("left", s.Negative.Left, want.left)
+			for errno, n := range want.errnos {
+				same(errno, counts(s.Errnos)[errno], n)
+			}
+			for birth, n := range want.births {
+				same("born by "+birth, counts(s.Negative.Births)[birth], n)
+			}
+			for _, p := range s.Programs {
+				same("calls of "+p.Program, p.Calls-p.Unfinished, want.programs[p.Program])
+			}
+			if len(want.slowest) > 0 {
+				same("slowest", s.Total.Slowest.ID, want.slowest[0])
+			}
+		})
+	}
+}
+
+// answered are the traces of the tree that tell of calls.
+func answered(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"traces/*.pb", "test/cases/*.pb"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: none (%v)", pattern, err)
+		}
+		all = append(all, files...)
+	}
+	return all
+}
