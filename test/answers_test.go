@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// told is a line of 'dtrec replay --format json', as far as it is looked at here.
-type told struct {
+// spoken is a line of 'dtrec replay --format json', as far as it is looked at here.
+type spoken struct {
 	Type     string
 	ID       uint64
 	PID, TID uint32
@@ -46,10 +46,10 @@ type reckoned struct {
 	slowest                             []uint64 // ids, the slowest first
 }
 
-func replayed(t *testing.T, trace string) (events []told) {
+func replayed(t *testing.T, trace string) (events []spoken) {
 	t.Helper()
 	for dec := json.NewDecoder(bytes.NewReader([]byte(output(t, "replay", "--format", "json", trace)))); dec.More(); {
-		var e told
+		var e spoken
 		if err := dec.Decode(&e); err != nil {
 			t.Fatal(err)
 		}
@@ -61,11 +61,11 @@ func replayed(t *testing.T, trace string) (events []told) {
 }
 
 // reckon counts calls by what stands between their entry and their exit.
-func reckon(events []told) reckoned {
+func reckon(events []spoken) reckoned {
 	r := reckoned{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missing: map[string]uint64{},
 		programs: map[string]uint64{}, processes: map[uint32]bool{}}
 	type open struct {
-		told
+		spoken
 		asked       map[string]bool
 		slow, alloc bool
 		last        string
@@ -83,7 +83,7 @@ func reckon(events []told) reckoned {
 			comm[e.PID] = e.Comm
 		}
 		if e.Role == "open" && e.Phase == "enter" {
-			opens[e.ID] = &open{told: e, asked: map[string]bool{}, program: comm[e.PID]}
+			opens[e.ID] = &open{spoken: e, asked: map[string]bool{}, program: comm[e.PID]}
 			continue
 		}
 		o := opens[e.Open]
@@ -127,11 +127,11 @@ func reckon(events []told) reckoned {
 }
 
 // negatives follows every address through inserts without inode, and deletes that leave none.
-func (r *reckoned) negatives(events []told) {
+func (r *reckoned) negatives(events []spoken) {
 	type state struct{ open uint64 }
 	empty := map[string]*state{}
 	unlinking, moving := map[uint32]bool{}, map[uint32]bool{}
-	begin := func(e *told, birth string) {
+	begin := func(e *spoken, birth string) {
 		if empty[*e.Dentry] == nil {
 			empty[*e.Dentry] = &state{e.Open}
 			r.made++
