@@ -4,6 +4,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -18,9 +19,9 @@ const (
 type value struct {
 	from, to  int // tokens
 	result    uint64
-	numbers   []int // tokens
-	operators string
-	undefined bool // a division by 0
+	numbers   []int    // tokens
+	operators []string // as C has them, in the order in which they are applied
+	undefined bool     // a division by 0
 }
 
 // statement is a value and what the page says it is. A fault is what of it is not
@@ -32,12 +33,7 @@ type statement struct {
 }
 
 func (s *statement) computes() bool {
-	for _, v := range s.values {
-		if v.operators != "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.values, func(v value) bool { return len(v.operators) > 0 })
 }
 
 // wrong says where the statement is not right; empty: it is.
@@ -84,17 +80,18 @@ type parser struct {
 	inner  []span // annotations, tokens
 }
 
-// statements finds all of a passage, also those in the annotations of others.
+// statements finds all of a passage, also those in the annotations of others. What was read
+// as an expression and states nothing is passed over: no end of it states more.
 func statements(tokens []token) []statement {
 	var out []statement
 	for todo := []span{{0, len(tokens)}}; len(todo) > 0; todo = todo[1:] {
 		p := &parser{tokens: tokens[:todo[0].to], i: todo[0].from}
 		for p.i < len(p.tokens) {
+			begin := p.i
 			if s, ok := p.statement(todo[0].from); ok {
 				out = append(out, s)
-			} else {
-				p.i++
 			}
+			p.i = max(p.i, begin+1)
 		}
 		todo = append(todo, p.inner...)
 	}
@@ -108,35 +105,28 @@ func (p *parser) at(on int) token {
 	return token{kind: stop}
 }
 
-// statement reads one that begins at this token. ok is false, and nothing read, where none
-// does, or a number stands alone.
+// statement reads one that begins at this token. ok is false where none does, or a number
+// or an expression stands alone.
 func (p *parser) statement(first int) (s statement, ok bool) {
 	begin, marked := p.i, len(p.inner)
-	back := func() (statement, bool) {
-		p.i, p.inner = begin, p.inner[:marked]
-		return statement{}, false
-	}
 	if before := p.at(-1); begin > first && p.at(0).kind == open && before.kind == word && before.to == p.at(0).from {
-		return back() // the arguments of a call
+		return s, false // the arguments of a call
 	}
 	left, ok := p.value(1, 0)
 	if !ok {
-		return back()
+		p.inner = p.inner[:marked]
+		return s, false
 	}
 	s.values = []value{left}
 	for p.related(&s) {
 	}
-	dangling := s.fault == "" && begin-2 >= first && p.hangs(&s, begin)
-	if dangling {
+	if s.fault == "" && begin-2 >= first && p.hangs(&s, begin) {
 		s.fault = "what stands left of " + p.tokens[begin-1].text + " is no number"
 	}
 	if s.fault == "" {
 		s.fault = p.unfinished(&s)
 	}
-	if s.fault == "" && (len(s.relations) == 0 || !s.computes() && !p.says(&s)) {
-		return back()
-	}
-	return s, true
+	return s, s.fault != "" || len(s.relations) > 0 && (s.computes() || p.says(&s))
 }
 
 // related reads one more relation of a statement.
@@ -166,7 +156,7 @@ func (p *parser) hangs(s *statement, begin int) bool {
 	if sign.kind != operator || left.kind == stop || left.kind == operator || !p.isHeavy(s) {
 		return false
 	}
-	return !isDash(sign.text) || len(s.relations) > 0 && s.values[0].operators == ""
+	return !isDash(sign.text) || len(s.relations) > 0 && len(s.values[0].operators) == 0
 }
 
 // unfinished says that the operator after a statement has no number at its right, or that a
@@ -179,7 +169,7 @@ func (p *parser) unfinished(s *statement) string {
 	if sign.kind == operator && (!isDash(sign.text) || p.relationAhead()) {
 		return "what stands right of " + sign.text + " is no number"
 	}
-	if len(s.relations) == 0 && strings.Trim(s.values[0].operators, "/& ") != "" {
+	if len(s.relations) == 0 && slices.ContainsFunc(s.values[0].operators, func(o string) bool { return o != "/" && o != "&" }) {
 		return "it has no result"
 	}
 	return ""
@@ -266,7 +256,7 @@ func (p *parser) value(least, depth int) (value, bool) {
 
 // operand reads a number or an expression in parentheses, and past what the page says of it.
 func (p *parser) operand(depth int) (v value, ok bool) {
-	for p.at(0).kind == word && isDentry(p.at(0).text) {
+	if p.at(0).kind == word && isDentry(p.at(0).text) {
 		p.i++
 	}
 	begin, t := p.i, p.at(0)
@@ -332,32 +322,33 @@ func (p *parser) closing() int {
 	return -1
 }
 
-// apply computes one operation.
+// apply computes one operation; left is used up.
 func apply(left value, sign string, right value) value {
-	v := value{from: left.from, to: right.to, numbers: append(append([]int{}, left.numbers...), right.numbers...),
-		operators: left.operators + right.operators + sign + " ", undefined: left.undefined || right.undefined}
 	a, b := left.result, right.result
+	left.to, left.undefined = right.to, left.undefined || right.undefined
+	left.numbers = append(left.numbers, right.numbers...)
+	left.operators = append(append(left.operators, right.operators...), sign)
 	switch sign {
 	case "+":
-		v.result = a + b
+		left.result = a + b
 	case "-":
-		v.result = a - b
+		left.result = a - b
 	case "*":
-		v.result = a * b
+		left.result = a * b
 	case "<<":
-		v.result = a << b
+		left.result = a << b
 	case ">>":
-		v.result = a >> b
+		left.result = a >> b
 	case "&":
-		v.result = a & b
+		left.result = a & b
 	case "^":
-		v.result = a ^ b
+		left.result = a ^ b
 	default:
 		if b == 0 {
-			v.undefined = true
-		} else if v.result = a / b; sign == "%" {
-			v.result = a % b
+			left.undefined = true
+		} else if left.result = a / b; sign == "%" {
+			left.result = a % b
 		}
 	}
-	return v
+	return left
 }

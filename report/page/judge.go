@@ -12,6 +12,10 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
+// maxAhead bounds how far the page is read on from an address, in tokens, for what it says of
+// it; one that goes on for longer is not understood.
+const maxAhead = 512
+
 // read judges what a passage states.
 func (j *judge) read(p *passage) {
 	j.passage = p
@@ -199,7 +203,7 @@ func (j *judge) labelAt(k int) (*label, int) {
 func (j *judge) idsOf(i int, past bool) []uint64 {
 	var near, last []uint64
 	open := true // no other address yet
-	for k := i + 1; k < len(j.tokens); k++ {
+	for k := i + 1; k < min(len(j.tokens), i+maxAhead); k++ {
 		t := j.token(k)
 		if open = open && (past || !t.isAddress()); t.text == "\n" || !j.code && (!open || t.text == ";" || t.text == ".") {
 			break
@@ -218,7 +222,14 @@ func (j *judge) idsOf(i int, past bool) []uint64 {
 
 // inSpan reports whether a token stands in a code span.
 func (j *judge) inSpan(t *token) bool {
-	return slices.ContainsFunc(j.spans, func(s span) bool { return s.from <= t.from && t.to <= s.to })
+	i := j.spanFrom(t.from + 1)
+	return i > 0 && t.to <= j.spans[i-1].to
+}
+
+// spanFrom is the first code span that begins at the byte or behind it.
+func (j *judge) spanFrom(at int) int {
+	i, _ := slices.BinarySearchFunc(j.spans, at, func(s span, at int) int { return s.from - at })
+	return i
 }
 
 // named reports whether an event has the path or quoted name that the page gives right
@@ -243,7 +254,11 @@ func (j *judge) appears(i int, uses []use) {
 		return
 	}
 	places, last := 0, i
-	for k := i + 1; k < len(j.tokens) && j.tokens[k].text != "." && j.tokens[k].text != "\n"; k++ {
+	for k := i + 1; k < len(j.tokens) && j.tokens[k].text != "." && j.tokens[k].text != "\n" && !j.tokens[k].isAddress(); k++ {
+		if k == i+maxAhead {
+			j.add(span{j.tokens[i].from, j.tokens[last].to}, "equality", Unread, nil, "it goes on for too long")
+			return
+		}
 		l, next := j.labelAt(k)
 		if l == nil {
 			continue
@@ -307,21 +322,25 @@ func (j *judge) statement(s *statement) {
 	default:
 		j.computed(at, "equality", s.wrong() == "", s.wrong())
 	}
-	if strings.HasPrefix(first.operators, ">> ") && len(first.numbers) == 2 {
+	if len(first.operators) == 1 && first.operators[0] == ">>" {
 		hash, shift := j.tokens[first.numbers[0]], j.tokens[first.numbers[1]]
 		if hash.value >= heavy && (len(j.x.uses[hash.value]) == 0 || shift.value != uint64(j.x.header.GetLayout().GetDHashShift())) {
 			j.add(at, "hash", Wrong, nil, "no hash of this run, or not shifted as this kernel does")
 		}
 	}
-	if first.operators == "- " && len(first.numbers) == 2 {
+	if len(first.operators) == 1 && first.operators[0] == "-" {
 		j.length(at, &j.tokens[first.numbers[1]], last.result)
 	}
 }
 
+// maxLength bounds the rest of a sentence that says what a difference is, bytes: more than a
+// path may have, each byte escaped.
+const maxLength = 20 << 10
+
 // length holds what a difference is said to be the length of, in the rest of its sentence:
 // the text is so long, and stands at the start of a path recorded at the right operand.
 func (j *judge) length(s span, right *token, result uint64) {
-	rest := j.text[s.to:]
+	rest := j.text[s.to:min(len(j.text), s.to+maxLength)]
 	for _, end := range []string{". ", "; ", "\n"} {
 		rest, _, _ = strings.Cut(rest, end)
 	}
@@ -329,10 +348,8 @@ func (j *judge) length(s span, right *token, result uint64) {
 		return
 	}
 	prefix, found := "", false
-	for _, c := range j.spans {
-		if !found && c.from >= s.to && c.to <= s.to+len(rest) {
-			prefix, found = j.text[c.from:c.to], true
-		}
+	if c := j.spanFrom(s.to); c < len(j.spans) && j.spans[c].to <= s.to+len(rest) {
+		prefix, found = j.text[j.spans[c].from:j.spans[c].to], true
 	}
 	if _, quoted, ok := strings.Cut(rest, `"`); ok && !found {
 		prefix, _, found = strings.Cut(quoted, `"`)

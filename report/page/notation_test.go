@@ -123,3 +123,31 @@ func TestProseIsNoArithmetic(t *testing.T) {
 		}
 	}
 }
+
+// A passage without end is read in one go: what it takes is no square of its length, or this
+// would not come to its end. What goes on for too long is not understood.
+func TestLongPassages(t *testing.T) {
+	for _, c := range []struct {
+		repeated string
+		want     string // the first verdict
+		findings int
+	}{
+		{"A /\n", "", 0},
+		{"A & ", "", 0},
+		{"A + ", "arithmetic not understood", 1},
+		{"A − B = 5\n", "arithmetic found", 20_000},
+		{"A − B = 5, length\n", "arithmetic found", 20_000},
+		{"(A − (", "arithmetic not understood", 20_000},
+		{"D1 ", "", 0},
+		{"B appears at do_filp_open entry and d_lookup entry.\n", "equality found", 40_000},
+	} {
+		got := verdictsOn(t, strings.Repeat(c.repeated, 20_000))
+		first, _, _ := strings.Cut(got, ";")
+		if n := strings.Count(got, ";"); first != c.want || c.findings > 0 && n+1 != c.findings {
+			t.Errorf("%q: %s … %d", c.repeated, first, n+1)
+		}
+	}
+	if got := verdictsOn(t, "B appears at do_filp_open entry"+strings.Repeat(" and so on", maxAhead)); got != "equality not understood" {
+		t.Error(got)
+	}
+}
