@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report/suite"
 )
 
 // Verdicts is a report without its prose: how many claims of each kind came out
@@ -114,7 +115,7 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 	}
 	var named uint64
 	for _, d := range v.Doubts {
-		fmt.Fprintf(b, "%s: %s of %s%s: %s%s\n", d.Verdict, d.Kind, subjects(d.Subjects, d.Others, replay.Printable), times(d.Count), d.Reason, d.cited())
+		fmt.Fprintf(b, "%s\n", d.line())
 		named += d.Count
 	}
 	if n := v.Refuted + v.Unproven; n > named {
@@ -123,6 +124,44 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 	fmt.Fprintf(b, "%d proven, %d refuted, %d unproven; %d events, %s, Linux %s\n",
 		v.Proven, v.Refuted, v.Unproven, v.Events, v.losses(), replay.Printable(v.Kernel))
 	return b.Flush()
+}
+
+func (d *DoubtVerdict) line() string {
+	return fmt.Sprintf("%s: %s of %s%s: %s%s", d.Verdict, d.Kind, subjects(d.Subjects, d.Others, replay.Printable), times(d.Count), d.Reason, d.cited())
+}
+
+// Tests are the verdicts as tests, one for each program and kind of claim: failed where one
+// is refuted, undecided where one is unproven; strict makes that a failure. Details are the
+// reasons that claims of the kind have, in all programs.
+func (v *Verdicts) Tests(strict bool) []suite.Test {
+	var tests []suite.Test
+	add := func(t suite.Test, refuted, unproven bool) {
+		if refuted || strict && unproven {
+			t.Outcome = suite.Failed
+		} else if unproven {
+			t.Outcome = suite.Undecided
+		}
+		tests = append(tests, t)
+	}
+	for _, p := range v.Programs {
+		for _, k := range Kinds() {
+			n := p.Claims[k.Name]
+			if p.Program == "" || len(n) == 0 {
+				continue
+			}
+			t := suite.Test{Class: replay.Printable(p.Program), Name: k.Name}
+			t.Why = fmt.Sprintf("proven %d, refuted %d, unproven %d", n["proven"], n["refuted"], n["unproven"])
+			for i := range v.Doubts {
+				if d := &v.Doubts[i]; d.Kind == k.Name && n["refuted"]+n["unproven"] > 0 {
+					t.Details = append(t.Details, d.line())
+				}
+			}
+			add(t, n["refuted"] > 0, n["unproven"] > 0)
+		}
+	}
+	whole := v.Complete && !v.Damaged && v.Lost == 0
+	add(suite.Test{Class: "trace", Name: "complete", Why: v.losses()}, false, !whole)
+	return tests
 }
 
 // Whole reports whether everything is proven, of all of the run.

@@ -18,10 +18,13 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Every "$ dtrec …" in a console block of the README is run, and what stands below
-// it is what dtrec prints; a line of "…" stands for any number of lines. With
-// DTREC_UPDATE=1 an output without one is written anew.
+// Every "$ dtrec …" in a console block of the README and of docs/bisect.md is run, and
+// what stands below it is what dtrec prints; a line of "…" stands for any number of lines.
+// With DTREC_UPDATE=1 an output without one is written anew.
 func TestReadmeExamplesAreTrue(t *testing.T) {
+	for _, page := range []string{"README.md", "docs/bisect.md"} {
+		runExamples(t, page)
+	}
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -29,8 +32,16 @@ func TestReadmeExamplesAreTrue(t *testing.T) {
 	if lines := bytes.Count(readme, []byte("\n")); lines > 150 {
 		t.Errorf("README.md has %d lines, at most 150 are wanted", lines)
 	}
+}
+
+func runExamples(t *testing.T, page string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ran := 0
-	for _, block := range strings.Split(string(readme), "```console\n")[1:] {
+	for _, block := range strings.Split(string(text), "```console\n")[1:] {
 		block, _, _ = strings.Cut(block, "```")
 		for _, shown := range strings.Split("\n"+block, "\n$ ")[1:] {
 			line, want, _ := strings.Cut(shown, "\n")
@@ -44,8 +55,8 @@ func TestReadmeExamplesAreTrue(t *testing.T) {
 			switch {
 			case toFile:
 			case os.Getenv("DTREC_UPDATE") != "" && !strings.Contains(want, "…"):
-				readme = bytes.Replace(readme, []byte("$ "+shown), []byte("$ "+line+"\n"+strings.TrimRight(got, "\n")+trailing(want)), 1)
-				if err := os.WriteFile("README.md", readme, 0o644); err != nil {
+				text = bytes.Replace(text, []byte("$ "+shown), []byte("$ "+line+"\n"+strings.TrimRight(got, "\n")+trailing(want)), 1)
+				if err := os.WriteFile(page, text, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			default:
@@ -54,17 +65,18 @@ func TestReadmeExamplesAreTrue(t *testing.T) {
 		}
 	}
 	if ran == 0 {
-		t.Error("README.md has no example that was run")
+		t.Errorf("%s has no example that was run", page)
 	}
 }
 
-// example runs dtrec and returns its stdout; a diff that differs exits with 1.
+// example runs dtrec and returns its stdout; a diff exits with 1 where it says that the runs
+// differ.
 func example(t *testing.T, args []string) string {
 	if args[0] != "diff" {
 		return output(t, args...)
 	}
 	var stdout, stderr bytes.Buffer
-	if code := cli.Run(args, strings.NewReader(""), &stdout, &stderr); code != 1 {
+	if code := cli.Run(args, strings.NewReader(""), &stdout, &stderr); code != 0 && code != 1 || (code == 0) != strings.HasPrefix(stdout.String(), "the same: ") {
 		t.Fatalf("dtrec %s: exit %d\n%s", strings.Join(args, " "), code, stderr.String())
 	}
 	return stdout.String()

@@ -5,9 +5,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/report/suite"
 	"github.com/spf13/cobra"
 )
 
@@ -22,7 +24,9 @@ func newCheckCmd() *cobra.Command {
 		Long: `Judges every claim a trace supports and prints the verdicts, by program and kind
 of claim; those not proven one by one with the reason. FILE may be - for stdin.
 Of several traces it prints one table, a column each. With --without, as if those
-roles had not been recorded, and which proven claims fall with them.
+roles had not been recorded, and which proven claims fall with them. ktap and junit
+have a test for each program and kind of claim: failed where one is refuted, skipped
+where one is unproven, with --strict failed.
 
 With --page it holds a Markdown page against the trace. A page that names this run is
 a report of it: every line must stand in the report that the trace gives now. Of any
@@ -46,13 +50,16 @@ readable, or nothing in it to look up.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
+			if err := format.check(cmd, checkFormats...); err != nil {
 				return err
 			}
 			if err := pageFlags(cmd, page, len(args)); err != nil {
 				return err
 			}
 			if page != "" {
+				if err := format.check(cmd, textFormat, jsonFormat); err != nil {
+					return err
+				}
 				return holdPage(cmd, page, args[0], o, format, all)
 			}
 			if twice := repeated(args); twice != "" {
@@ -63,15 +70,38 @@ readable, or nothing in it to look up.`,
 				return err
 			}
 			no := slices.ContainsFunc(runs, func(v report.Verdicts) bool { return v.Refuted > 0 || strict && !v.Whole() })
+			if format == ktapFormat || format == junitFormat {
+				return answer(no, writeTests(cmd.OutOrStdout(), args, runs, strict, format))
+			}
 			return answer(no, writeVerdicts(cmd, runs, format))
 		},
 	}
 	o.register(cmd)
-	addFormatFlag(cmd, &format, textFormat, jsonFormat)
+	addFormatFlag(cmd, &format, checkFormats...)
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 for an unproven claim, a cut or a damaged trace as well")
 	cmd.Flags().StringVar(&page, "page", "", "hold this Markdown page against the trace; - for stdin")
 	cmd.Flags().BoolVar(&all, "all", false, "of a page, list what was found as well")
 	return cmd
+}
+
+var checkFormats = []outputFormat{textFormat, jsonFormat, ktapFormat, junitFormat}
+
+// writeTests prints the verdicts of all runs as tests; of several runs the file is part of
+// their names.
+func writeTests(w io.Writer, files []string, runs []report.Verdicts, strict bool, format outputFormat) error {
+	var tests []suite.Test
+	for i := range runs {
+		for _, t := range runs[i].Tests(strict) {
+			if len(runs) > 1 {
+				t.Class = inputName(files[i]) + ": " + t.Class
+			}
+			tests = append(tests, t)
+		}
+	}
+	if format == ktapFormat {
+		return suite.WriteKTAP(w, tests)
+	}
+	return suite.WriteJUnit(w, "dtrec check", tests)
 }
 
 // repeated returns the first file that is given twice, empty where none is.

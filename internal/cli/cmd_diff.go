@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -35,32 +36,58 @@ through a pipe is kept in a temporary file, since what differs is read twice.
 
 Text is like that of diff(1): what only A has after -, what only B has after +,
 with the ids of the events. --format json is one object per line: "runs", then
-"kernel", "difference", "follows", "excused" and "latency", and "verdict" last.
+"kernel", "difference", "accepted", "unused", "follows", "excused" and "latency", and
+"verdict" last. ktap and junit have a test for each program and kind of difference:
+failed, passed, or skipped where events are missing and nothing can be concluded.
 
 Two recordings of one workload on one kernel are the same; what may differ between
 them by chance (process ids and temporary names, the order of threads, what the
 cache held before) is not counted, and said with how often it was met.
 
+With --allow the differences in a file are accepted: lines that diff printed, a
+heading (@@ … @@) and what is below it; a heading alone accepts whatever differs
+there. Numbers of events do not count, # begins a comment. What the file has and the
+runs do not is said. --only counts some kinds of difference: ` + strings.Join(kinds(), ", ") + `.
+
 Exit status: 0 the same, 1 different, 2 not readable or not known, because events
-are missing and no difference was found in the rest.`,
+are missing and no difference was found in the rest. With --bisect 125 instead of 2,
+which makes 'git bisect run' skip a kernel that cannot be judged (docs/bisect.md).`,
 		Example: `  dtrec diff run1.pb run2.pb
   dtrec diff --format markdown traces/6.1.pb traces/6.12.pb > changes.md
   dtrec diff --rename sh=bash old.pb new.pb
+  dtrec diff --allow accepted.txt --format ktap baseline.pb new.pb
   dtrec diff --run-b 2 both.pb both.pb`,
 		Args: exactly(2, "two traces"),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return c.code(c.run(cmd, args)) },
 	}
-	addFormatFlag(cmd, &c.format, textFormat, markdownFormat, jsonFormat)
+	addFormatFlag(cmd, &c.format, diffFormats...)
 	f := cmd.Flags()
 	f.Float64Var(&c.latency, "latency", 0, "count a role whose median or 99th percentile differs by more than `PERCENT`")
 	f.Lookup("latency").NoOptDefVal = defaultLatency
 	f.StringToStringVar(&c.rename, "rename", nil, "take the program `OLD=NEW` of A for the one of that name in B")
+	f.StringVar(&c.allow, "allow", "", "accept the differences in this `FILE`; - for stdin")
+	f.StringSliceVar(&c.only, "only", nil, "count differences of these `KINDS` only, e.g. steps,calls")
+	f.BoolVar(&c.bisect, "bisect", false, "exit 125, not 2, where the runs cannot be judged")
 	f.IntVar(&c.runs[0], "run-a", 0, "which of several runs in A to read, from 1")
 	f.IntVar(&c.runs[1], "run-b", 0, "which of several runs in B to read, from 1")
 	return cmd
 }
 
-const markdownFormat outputFormat = "markdown"
+const (
+	markdownFormat outputFormat = "markdown"
+	ktapFormat     outputFormat = "ktap"
+	junitFormat    outputFormat = "junit"
+)
+
+var diffFormats = []outputFormat{textFormat, markdownFormat, jsonFormat, ktapFormat, junitFormat}
+
+// kinds are those of a difference, as --only takes them.
+func kinds() (out []string) {
+	for _, k := range diff.Kinds() {
+		out = append(out, string(k))
+	}
+	return out
+}
 
 // diffCmd is the flags of dtrec diff.
 type diffCmd struct {
@@ -68,18 +95,51 @@ type diffCmd struct {
 	latency float64
 	runs    [2]int
 	rename  map[string]string
+	allow   string
+	only    []string
+	bisect  bool
+}
+
+// exitSkip is what makes git bisect run skip a commit.
+const exitSkip = 125
+
+// code is the error with the exit code that was asked for.
+func (c *diffCmd) code(err error) error {
+	var exit *exitError
+	if c.bisect && err != nil && !(errors.As(err, &exit) && exit.code == exitNegative) {
+		skip := exitError{code: exitSkip, err: err}
+		if exit != nil {
+			skip.hint = exit.hint
+		}
+		return &skip
+	}
+	return err
 }
 
 func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
-	if err := c.format.check(cmd, textFormat, markdownFormat, jsonFormat); err != nil {
+	if err := c.format.check(cmd, diffFormats...); err != nil {
 		return err
 	}
 	if err := c.check(cmd, args); err != nil {
 		return err
 	}
+	allowed, err := c.allowed(cmd)
+	if err != nil {
+		return err
+	}
 	r, err := c.compare(cmd, args)
 	if err != nil {
 		return whichRun(err)
+	}
+	if c.only != nil {
+		var asked []diff.Kind
+		for _, k := range c.only {
+			asked = append(asked, diff.Kind(k))
+		}
+		r.Only(asked...)
+	}
+	if allowed != nil {
+		r.Accept(allowed)
 	}
 	written := c.write(cmd.OutOrStdout(), r)
 	if r.Verdict() == diff.Undecided && (written == nil || errors.Is(written, syscall.EPIPE)) {
@@ -94,12 +154,37 @@ func (c *diffCmd) check(cmd *cobra.Command, args []string) error {
 	case args[0] == "-" && args[1] == "-":
 		return usageError(cmd, errors.New("both traces from stdin"))
 	}
+	if c.allow == "-" && (args[0] == "-" || args[1] == "-") {
+		return usageError(cmd, errors.New("a trace and what is allowed cannot both be stdin"))
+	}
+	for _, k := range c.only {
+		if !slices.Contains(kinds(), k) {
+			return usageError(cmd, fmt.Errorf("--only %s: not one of %s", display(k), strings.Join(kinds(), ", ")))
+		}
+	}
 	for old, name := range c.rename {
 		if old == "" || name == "" {
 			return usageError(cmd, fmt.Errorf("--rename %s=%s: not OLD=NEW", display(old), display(name)))
 		}
 	}
 	return nil
+}
+
+// allowed reads the file of differences that are accepted, nil without one.
+func (c *diffCmd) allowed(cmd *cobra.Command) (*diff.Allowed, error) {
+	if c.allow == "" {
+		return nil, nil
+	}
+	in, err := openInput(cmd, c.allow)
+	if err != nil {
+		return nil, explainInput(cmd, c.allow, err, "make one with: dtrec diff A B > "+display(c.allow))
+	}
+	defer in.Close()
+	allowed, err := diff.ReadAllowed(inputName(c.allow), in)
+	if err != nil {
+		return nil, explainInput(cmd, c.allow, err, "it has lines that diff printed: a heading, and what is below it")
+	}
+	return allowed, nil
 }
 
 func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, error) {
@@ -147,6 +232,10 @@ func (c *diffCmd) write(w io.Writer, r *diff.Result) error {
 		return r.WriteMarkdown(w)
 	case jsonFormat:
 		return r.WriteJSON(w)
+	case ktapFormat:
+		return r.WriteKTAP(w)
+	case junitFormat:
+		return r.WriteJUnit(w)
 	}
 	return r.WriteText(w)
 }

@@ -73,6 +73,7 @@ type single struct {
 	scheduled bool   // it was, and other threads made calls meanwhile
 	title     string // read later
 	before    string // title of next
+	varies    []string
 }
 
 // maxSingles bounds the calls on one side only that are looked at between two pairs.
@@ -101,6 +102,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		c.runs[side] = d.run
 	}
 	for _, comm := range c.order() {
+		c.result.programs = append(c.result.programs, replay.Printable(comm))
 		c.program(comm)
 	}
 	if err := c.tell(); err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // WriteJSON prints the result as one object per line, told apart by "type": "runs"
-// first, then "kernel", "difference", "follows", "excused" and "latency" as there
-// are, and "verdict" last. Event ids are numbers; a span is [first, last].
+// first, then "kernel", "difference", "accepted", "unused", "follows", "excused" and
+// "latency" as there are, and "verdict" last. Event ids are numbers; a span is [first, last].
 func (r *Result) WriteJSON(w io.Writer) error {
 	var err error
 	line := func(kind string, v any) { // an object, its type before its own fields
@@ -31,6 +31,12 @@ func (r *Result) WriteJSON(w io.Writer) error {
 	for _, d := range r.Differences {
 		line("difference", d)
 	}
+	for _, d := range r.Accepted {
+		line("accepted", d)
+	}
+	for i := range r.Unused {
+		line("unused", &r.Unused[i])
+	}
 	for i := range r.Follows {
 		line("follows", &r.Follows[i])
 	}
@@ -49,9 +55,12 @@ func (r *Result) WriteJSON(w io.Writer) error {
 		Differences uint64   `json:"differences"`
 		Same        uint64   `json:"same_calls"`
 		Omitted     uint64   `json:"omitted,omitempty"`
+		NotAsked    int      `json:"not_asked,omitempty"`
+		Accepted    int      `json:"accepted,omitempty"`
+		Unused      int      `json:"unused,omitempty"`
 		FollowsMore uint64   `json:"follows_more,omitempty"`
 		Doubts      []string `json:"doubts"`
 		Notes       []string `json:"notes"`
-	}{r.Verdict().String(), r.Count(), r.Same, r.Omitted, r.FollowsMore, append([]string{}, r.Doubts...), append([]string{}, r.Notes...)})
+	}{r.Verdict().String(), r.Count(), r.Same, r.Omitted, r.NotAsked, len(r.Accepted), len(r.Unused), r.FollowsMore, append([]string{}, r.Doubts...), append([]string{}, r.Notes...)})
 	return err
 }

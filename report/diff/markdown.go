@@ -35,6 +35,15 @@ func (r *Result) WriteMarkdown(w io.Writer) error {
 		p.Line("\n## What follows")
 		markdownPairs(p, r.Follows, r.FollowsMore, "Calls that find names otherwise because of the above.")
 	}
+	for i, d := range r.Accepted {
+		if i == 0 {
+			p.Line("\n## Accepted\n")
+		}
+		p.Line("- %s", md.Span(d.heading()))
+	}
+	for _, u := range r.Unused {
+		p.Line("\n- not met: %s (%s, line %d)", md.Span(u.Text), md.Span(u.File), u.Line)
+	}
 	if len(r.Excused) > 0 {
 		p.Line("\n## Not counted\n\n| why | how often | for example |\n|---|---|---|")
 	}

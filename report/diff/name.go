@@ -4,8 +4,11 @@ package diff
 
 import (
 	"hash/maphash"
+	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -58,6 +61,28 @@ func (n *namer) fold(text string, e *schema.Event) (folded string, temporary boo
 		text = string(n.buf)
 	}
 	return text, temporary
+}
+
+// varies lists the names in a call that hold what is of the run, as they are printed, each
+// with a pattern that such a name of another run matches.
+func (n *namer) varies(c *call) (out []string) {
+	e := &schema.Event{PID: c.pid, TID: c.tid, Time: c.to, Columns: schema.Columns(0).With(schema.ColumnDentry)}
+	for i := range c.lines {
+		text := c.lines[i].name.text
+		folded, _ := n.fold(text, e)
+		if folded == text || slices.Contains(out, regexp.QuoteMeta(replay.Printable(text))) {
+			continue
+		}
+		pattern := ""
+		for i, part := range strings.Split(folded, "\x00") {
+			if i > 0 && !strings.HasSuffix(pattern, `\w+`) {
+				pattern += `\w+`
+			}
+			pattern += regexp.QuoteMeta(replay.Printable(part))
+		}
+		out = append(out, regexp.QuoteMeta(replay.Printable(text)), pattern)
+	}
+	return out
 }
 
 // withoutNumbers puts the name into buf with NUL for each number of the run, and

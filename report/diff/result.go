@@ -5,6 +5,7 @@ package diff
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Result is how two runs differ, computed once; renderers print it. No text in it can
@@ -21,10 +22,16 @@ type Result struct {
 	FollowsMore uint64
 	Excused     []Excuse // differences that are none (see the package comment)
 	Latency     []Latency
-	Timed       bool     // latency was asked to count
-	Doubts      []string // why nothing can be concluded from finding no difference
-	Notes       []string // what else whoever compares should know
-	Same        uint64   // calls that agree in everything compared
+	Timed       bool          // latency was asked to count
+	Doubts      []string      // why nothing can be concluded from finding no difference
+	Notes       []string      // what else whoever compares should know
+	Same        uint64        // calls that agree in everything compared
+	Accepted    []*Difference // that Accept took out, those of the kernels included
+	Unused      []Unused      // what it accepts and did not meet
+	NotAsked    int           // differences that Only left out
+
+	programs []string // of both runs, as printed
+	asked    []Kind   // by Only; nil: all
 }
 
 // Verdict is what a comparison comes to.
@@ -86,11 +93,33 @@ type Change struct {
 	Note   string `json:"note,omitempty"`
 }
 
+// difference is the change as two lines.
+func (c Change) difference() *Difference {
+	d := &Difference{Kind: Kernel, Program: string(Kernel), Call: map[bool]string{true: "symbols", false: "layout"}[c.Symbol]}
+	note := ""
+	if c.Note != "" {
+		note = " (" + c.Note + ")"
+	}
+	d.Lines = []Line{{Op: "-", Text: c.About + ": " + c.A}, {Op: "+", Text: c.About + ": " + c.B + note}}
+	return d
+}
+
+// told lists what counts as a difference, but for latency, in the order in which it is
+// printed.
+func (r *Result) told() []*Difference {
+	var all []*Difference
+	for _, c := range r.Kernel {
+		all = append(all, c.difference())
+	}
+	return append(all, r.Differences...)
+}
+
 // Kind is what a difference is in.
 type Kind string
 
 // The kinds of difference.
 const (
+	Kernel      Kind = "kernel"  // the headers say something else of the kernels
 	ProgramOnly Kind = "program" // a program ran on one side only
 	CallsOnly   Kind = "calls"   // calls that one side made and the other did not, in one place
 	Order       Kind = "order"   // a call came before another one on one side and after it on the other
@@ -98,6 +127,18 @@ const (
 	Claims      Kind = "claims"  // the steps of a call agree, the verdicts do not
 	Outcome     Kind = "outcome" // a program ended or printed otherwise
 )
+
+// Kinds lists them.
+func Kinds() []Kind { return []Kind{Kernel, ProgramOnly, CallsOnly, Order, Steps, Claims, Outcome} }
+
+// join is the kinds as a list.
+func join(kinds []Kind) string {
+	var out []string
+	for _, k := range kinds {
+		out = append(out, string(k))
+	}
+	return strings.Join(out, ", ")
+}
 
 // Difference is one difference in what programs met.
 type Difference struct {
@@ -111,7 +152,8 @@ type Difference struct {
 	Also     []Pair `json:"also,omitempty"`
 	AlsoMore uint64 `json:"also_more,omitempty"`
 
-	gap gap
+	gap    gap
+	varies []string // names that other runs have otherwise, and patterns of them; see namer.varies
 }
 
 // Line is one line of a difference: Op "-" is of A only, "+" of B only, " " of both.

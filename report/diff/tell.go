@@ -81,7 +81,7 @@ func (c *comparison) titles(singles []*single) error {
 	}
 	for _, s := range singles {
 		if u := calls[s.side][s.first]; u != nil {
-			s.title = u.title()
+			s.title, s.varies = u.title(), c.varies(s.side, u, nil)
 			c.upsets(s.side, u)
 		} else {
 			s.title = "a call"
@@ -114,6 +114,11 @@ func (c *comparison) look(p couple, a, b *call) {
 	}
 }
 
+// varies adds the names of a call that another run may have otherwise.
+func (c *comparison) varies(side int, u *call, to []string) []string {
+	return append(to, c.runs[side].builder.names.varies(u)...)
+}
+
 // differ takes two calls with what they differ in.
 //
 //  1. The same hunk in another call joins the first one.
@@ -142,7 +147,7 @@ func (c *comparison) differ(p couple, h *hunk, a, b *call) {
 			c.upsetName(1, e.b.name.coarse, b.from)
 		}
 	}
-	d := &Difference{Kind: Steps, Program: p.program, Call: titles(a, b), A: at.A, B: at.B, Lines: bounded(h.lines()), gap: p.gap}
+	d := &Difference{Kind: Steps, Program: p.program, Call: titles(a, b), A: at.A, B: at.B, Lines: bounded(h.lines()), gap: p.gap, varies: c.varies(0, a, c.varies(1, b, nil))}
 	if h.changed() == 0 {
 		d.Kind = Claims
 	}
@@ -182,7 +187,7 @@ func (c *comparison) elsewhere() {
 			d.also(at)
 			continue
 		}
-		d = &Difference{Kind: Order, Program: a.program, Call: a.title, A: at.A, B: at.B, gap: a.gap,
+		d = &Difference{Kind: Order, Program: a.program, Call: a.title, A: at.A, B: at.B, gap: a.gap, varies: append(a.varies, b.varies...),
 			Lines: []Line{a.line(a.position()), b.line(b.position())}}
 		if !a.same(b.brief) {
 			d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
@@ -229,7 +234,7 @@ func (c *comparison) onOneSide() {
 			order = append(order, d)
 		}
 		l := s.line(s.title)
-		d.A, d.B = d.A.join(l.A), d.B.join(l.B)
+		d.A, d.B, d.varies = d.A.join(l.A), d.B.join(l.B), append(d.varies, s.varies...)
 		d.Lines = append(d.Lines, l)
 	}
 	first := make(map[string]*Difference)

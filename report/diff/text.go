@@ -17,18 +17,18 @@ func (r *Result) WriteText(w io.Writer) error {
 	if r.Count() > 0 {
 		p.line("--- %s", r.A.title())
 		p.line("+++ %s", r.B.title())
-		p.kernel(r.Kernel)
-		for _, d := range r.Differences {
-			p.line("@@ %s @@", d.heading())
-			for _, l := range d.Lines[:min(len(d.Lines), maxShown)] {
-				p.line("%s", l.text())
+		last := ""
+		for _, d := range r.told() {
+			if h := d.heading(); d.Kind != Kernel || h != last {
+				p.line("@@ %s @@", h)
+				last = h
 			}
-			if n := len(d.Lines) - maxShown; n > 0 {
-				p.line("  … %d more lines", n)
+			for _, l := range d.shown() {
+				p.line("%s", l.text())
 			}
 			p.pairs(d.Also, d.AlsoMore, "  and "+plural(uint64(len(d.Also))+d.AlsoMore, "time")+" more:")
 		}
-		p.pairs(r.Follows, r.FollowsMore, "@@ what follows: calls that find names otherwise because of the above @@")
+		p.pairs(r.Follows, r.FollowsMore, "@@ "+followsHeading+" @@")
 	}
 	if r.Timed {
 		p.latency(r.Latency)
@@ -37,11 +37,27 @@ func (r *Result) WriteText(w io.Writer) error {
 	return p.w.Flush()
 }
 
+// Headings of what is no difference.
+const (
+	followsHeading = "what follows: calls that find names otherwise because of the above"
+	latencyHeading = "latency: calls, median and 99th percentile in ns"
+)
+
 // Bounds on what text shows; JSON has more.
 const (
 	maxShown = 32 // lines of a difference
 	maxPairs = 6  // calls of a kind
+	more     = "  … "
 )
+
+// shown are the lines of a difference that text has room for.
+func (d *Difference) shown() []Line {
+	n := len(d.Lines) - maxShown
+	if n <= 0 {
+		return d.Lines
+	}
+	return append(slices.Clone(d.Lines[:maxShown]), Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more[1:], n)})
+}
 
 type printer struct{ w *bufio.Writer }
 
@@ -50,20 +66,6 @@ func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n
 // title names a run: the file, the kernel, and what it holds.
 func (r *Run) title() string {
 	return fmt.Sprintf("%s\t%s %s, %s, %s", r.File, r.Kernel, r.Machine, plural(r.Events, "event"), plural(r.Opens, "open"))
-}
-
-func (p *printer) kernel(changes []Change) {
-	for i, c := range changes {
-		if i == 0 || c.Symbol != changes[i-1].Symbol {
-			p.line("@@ kernel: %s @@", map[bool]string{true: "symbols", false: "layout"}[c.Symbol])
-		}
-		p.line("-%s: %s", c.About, c.A)
-		note := ""
-		if c.Note != "" {
-			note = " (" + c.Note + ")"
-		}
-		p.line("+%s: %s%s", c.About, c.B, note)
-	}
 }
 
 // pairs lists calls under a heading.
@@ -82,12 +84,19 @@ func (p *printer) pairs(list []Pair, more uint64, heading string) {
 
 // heading says where a difference is and of which kind.
 func (d *Difference) heading() string {
-	kind := map[Kind]string{ProgramOnly: "on one side only", CallsOnly: "calls on one side only", Order: "order", Claims: "claims"}[d.Kind]
-	ids := spans(d.A, d.B)
 	if d.Kind == CallsOnly || d.Kind == ProgramOnly {
-		ids = "" // the lines have them
+		return d.title() // the lines have the events
 	}
-	return commas(d.Program, d.Call, kind, ids)
+	return commas(d.title(), spans(d.A, d.B))
+}
+
+// title is the heading without the events.
+func (d *Difference) title() string {
+	if d.Kind == Kernel {
+		return d.Program + ": " + d.Call
+	}
+	kind := map[Kind]string{ProgramOnly: "on one side only", CallsOnly: "calls on one side only", Order: "order", Claims: "claims"}[d.Kind]
+	return commas(d.Program, d.Call, kind)
 }
 
 func (p Pair) String() string { return commas(p.Program, p.Call, spans(p.A, p.B)) }
@@ -113,18 +122,19 @@ func spans(a, b Span) string {
 	return a.String() + " / " + b.String()
 }
 
+func (s Spread) String() string { return fmt.Sprintf("%d × %d, %d", s.Count, s.Median, s.P99) }
+
 func (p *printer) latency(rows []Latency) {
-	text := func(s Spread) string { return fmt.Sprintf("%d × %d, %d", s.Count, s.Median, s.P99) }
 	for i, l := range rows {
 		if i == 0 {
-			p.line("@@ latency: calls, median and 99th percentile in ns @@")
+			p.line("@@ %s @@", latencyHeading)
 		}
 		if !l.Differs {
-			p.line(" %-12s %s | %s", l.Role, text(l.A), text(l.B))
+			p.line(" %-12s %s | %s", l.Role, l.A, l.B)
 			continue
 		}
-		p.line("-%-12s %s", l.Role, text(l.A))
-		p.line("+%-12s %s", l.Role, text(l.B))
+		p.line("-%-12s %s", l.Role, l.A)
+		p.line("+%-12s %s", l.Role, l.B)
 	}
 }
 
@@ -142,6 +152,12 @@ func (p *printer) summary(r *Result) {
 	p.line("%s%s of %d and %d (%d and %d opens)", line, plural(r.Same, "call"), r.A.Calls, r.B.Calls, r.A.Opens, r.B.Opens)
 	if r.Omitted > 0 {
 		p.line("differences not shown: %d", r.Omitted)
+	}
+	if n := uint64(len(r.Accepted)); n > 0 {
+		p.line("accepted: %s", plural(n, "difference"))
+	}
+	for _, u := range r.Unused {
+		p.line("not met: %s (%s, line %d)", u.Text, u.File, u.Line)
 	}
 	for _, d := range r.Doubts {
 		p.line("not known: %s", d)

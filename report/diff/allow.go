@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+)
+
+// Allowed is differences that were looked at and accepted: a file of what WriteText printed
+// of them. An entry is a heading (@@ … @@) with the lines below it, and accepts what differs
+// there in these lines and no other; a heading alone accepts whatever differs there. The
+// numbers of events do not count. Lines that begin with # are comments.
+type Allowed struct {
+	name    string
+	entries []entry
+}
+
+type entry struct {
+	allowedLine // its heading, without events
+	lines       []allowedLine
+}
+
+type allowedLine struct {
+	at   int // line of the file
+	text string
+	used bool
+}
+
+// Unused is an entry that met no difference, or a line of one that met another.
+type Unused struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Text string `json:"text"`
+}
+
+var (
+	headingLine = regexp.MustCompile(`^@@ (.*?)(?:, #\d+(?:-#\d+)?(?: / #\d+(?:-#\d+)?)?)? @@$`)
+	// What a diff prints around its differences.
+	aroundLine = regexp.MustCompile(`^(|#.*|--- .*\t.*|\+\+\+ .*\t.*|(?:\d+ differences?|the same|no difference found|differences not shown|not known|note|not counted|accepted|not met|not asked for)[:;] .*)$`)
+)
+
+// maxAllowed bounds the lines of a file of accepted differences, bytes of each.
+const maxAllowed = 1 << 20
+
+// ReadAllowed reads a file of accepted differences. An error names the line that no diff
+// prints.
+func ReadAllowed(name string, r io.Reader) (*Allowed, error) {
+	a := &Allowed{name: replay.Printable(name)}
+	in := bufio.NewScanner(r)
+	in.Buffer(nil, maxAllowed)
+	for n := 1; in.Scan(); n++ {
+		line := strings.TrimSuffix(in.Text(), "\r")
+		within := len(a.entries) > 0
+		switch m := headingLine.FindStringSubmatch(line); {
+		case m != nil:
+			a.entries = append(a.entries, entry{allowedLine: allowedLine{at: n, text: m[1]}})
+		case aroundLine.MatchString(line):
+		case within && strings.ContainsRune("-+ ", rune(line[0])):
+			if e := &a.entries[len(a.entries)-1]; counts(line) {
+				line, _, _ = strings.Cut(line, "\t")
+				e.lines = append(e.lines, allowedLine{at: n, text: line})
+			}
+		default:
+			return nil, fmt.Errorf("line %d: %s: not what a diff prints", n, quote(line[:min(len(line), 64)]))
+		}
+	}
+	return a, in.Err()
+}
+
+// counts reports whether a printed line says what differs: not one that both sides have, nor
+// one of the other calls that differ so.
+func counts(line string) bool { return line[0] != ' ' || strings.HasPrefix(line, more) }
+
+// Accept takes the differences that are allowed out of the result, and says which entries
+// met none.
+func (r *Result) Accept(a *Allowed) {
+	accept := func(d *Difference) bool {
+		ok := a.takes(d)
+		if ok {
+			r.Accepted = append(r.Accepted, d)
+		}
+		return ok
+	}
+	r.Kernel = slices.DeleteFunc(r.Kernel, func(c Change) bool { return accept(c.difference()) })
+	r.Differences = slices.DeleteFunc(r.Differences, accept)
+	for i := range a.entries {
+		e := &a.entries[i]
+		switch {
+		case e.text == followsHeading, e.text == latencyHeading:
+		case !e.used:
+			r.Unused = append(r.Unused, Unused{a.name, e.at, "@@ " + replay.Printable(e.text) + " @@"})
+		default:
+			for _, l := range e.lines {
+				if !l.used {
+					r.Unused = append(r.Unused, Unused{a.name, l.at, replay.Printable(l.text)})
+				}
+			}
+		}
+	}
+}
+
+// takes reports whether an entry accepts the difference.
+func (a *Allowed) takes(d *Difference) bool {
+	title := d.like(d.title())
+	for i := range a.entries {
+		if e := &a.entries[i]; title(e.text) && e.accepts(d) {
+			return true
+		}
+	}
+	return false
+}
+
+// like returns what tells whether a text is one of the difference's, whatever it has for
+// names that are of the run.
+func (d *Difference) like(text string) func(string) bool {
+	if d.varies == nil {
+		return func(other string) bool { return other == text }
+	}
+	pattern := regexp.QuoteMeta(text)
+	for i := 0; i < len(d.varies); i += 2 {
+		for _, around := range []string{`""`, `"/`, `//`, `/"`} {
+			pattern = strings.ReplaceAll(pattern, around[:1]+d.varies[i]+around[1:], around[:1]+d.varies[i+1]+around[1:])
+		}
+	}
+	return regexp.MustCompile("^" + pattern + "$").MatchString
+}
+
+// accepts reports whether the entry has every line of a difference that it has the heading
+// of, as often, or none at all.
+func (e *entry) accepts(d *Difference) bool {
+	met := make(map[int]bool)
+	for _, l := range d.shown() {
+		if len(e.lines) == 0 || !counts(l.Op+l.Text) {
+			continue
+		}
+		like := d.like(l.Op + l.Text)
+		i := 0
+		for i < len(e.lines) && (met[i] || !like(e.lines[i].text)) {
+			i++
+		}
+		if i == len(e.lines) {
+			return false
+		}
+		met[i] = true
+	}
+	e.used = true
+	for i := range met {
+		e.lines[i].used = true
+	}
+	return true
+}
+
+// Only leaves of a result what differs in the kinds asked for. It is said how much is left
+// out.
+func (r *Result) Only(kinds ...Kind) {
+	asked := func(k Kind) bool { return slices.Contains(kinds, k) }
+	n := len(r.Kernel) + len(r.Differences)
+	if !asked(Kernel) {
+		r.Kernel = nil
+	}
+	r.Differences = slices.DeleteFunc(r.Differences, func(d *Difference) bool { return !asked(d.Kind) })
+	r.NotAsked = n - len(r.Kernel) - len(r.Differences)
+	r.asked = kinds
+	r.Notes = append(r.Notes, fmt.Sprintf("asked for %s only: %s left out", join(kinds), plural(uint64(r.NotAsked), "difference")))
+}

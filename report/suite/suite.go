@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package suite prints results as tests, for what runs tests and shows them: KTAP, as the
+// kernel's own tests do (Documentation/dev-tools/ktap.rst), and JUnit's XML.
+package suite
+
+import (
+	"bufio"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Outcome is how a test ended.
+type Outcome uint8
+
+// Of these only Failed is a failure. Accepted is a failure that was expected, Undecided one of
+// which nothing is known: it was not passed.
+const (
+	Passed Outcome = iota
+	Failed
+	Accepted
+	Undecided
+)
+
+// Test is one test. Its names are the same in every run, and no other test has both.
+type Test struct {
+	Class, Name string
+	Outcome     Outcome
+	Why         string   // one line; may be empty for one that passed
+	Details     []string // lines; nil mostly
+}
+
+// WriteKTAP prints tests as KTAP 1: a line each, with its details as diagnostic lines before it.
+func WriteKTAP(w io.Writer, tests []Test) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "KTAP version 1\n1..%d\n", len(tests))
+	for i, t := range tests {
+		for _, line := range t.Details {
+			fmt.Fprintf(b, "# %s\n", line)
+		}
+		ok, directive := "ok", ""
+		switch t.Outcome {
+		case Failed:
+			ok = "not ok"
+			if t.Why != "" {
+				fmt.Fprintf(b, "# %s\n", t.Why)
+			}
+		case Accepted:
+			directive = " # XFAIL " + t.Why
+		case Undecided:
+			directive = " # SKIP " + t.Why
+		}
+		fmt.Fprintf(b, "%s %d %s%s\n", ok, i+1, unsharp(t.Class+": "+t.Name), unsharp(directive))
+	}
+	return b.Flush()
+}
+
+// unsharp escapes the sign that ends a name in KTAP, but for that of a directive.
+func unsharp(s string) string {
+	rest, directive := strings.CutPrefix(s, " # ")
+	rest = strings.ReplaceAll(rest, "#", `\x23`)
+	if directive {
+		return " # " + rest
+	}
+	return rest
+}
+
+type message struct {
+	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
+}
+
+type testcase struct {
+	Class   string   `xml:"classname,attr"`
+	Name    string   `xml:"name,attr"`
+	Failure *message `xml:"failure"`
+	Skipped *message `xml:"skipped"`
+}
+
+type testsuite struct {
+	XMLName  xml.Name   `xml:"testsuite"`
+	Name     string     `xml:"name,attr"`
+	Tests    int        `xml:"tests,attr"`
+	Failures int        `xml:"failures,attr"`
+	Errors   int        `xml:"errors,attr"`
+	Skipped  int        `xml:"skipped,attr"`
+	Cases    []testcase `xml:"testcase"`
+}
+
+// WriteJUnit prints tests as one suite of JUnit's XML. What was accepted or is undecided is
+// skipped, and says which.
+func WriteJUnit(w io.Writer, name string, tests []Test) error {
+	s := testsuite{Name: name, Tests: len(tests)}
+	for _, t := range tests {
+		c := testcase{Class: t.Class, Name: t.Name}
+		m := &message{t.Why, strings.Join(t.Details, "\n")}
+		switch t.Outcome {
+		case Failed:
+			s.Failures++
+			c.Failure = m
+		case Accepted:
+			m.Message = "accepted: " + m.Message
+			fallthrough
+		case Undecided:
+			s.Skipped++
+			c.Skipped = m
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	enc := xml.NewEncoder(w)
+	enc.Indent("", " ")
+	if err := enc.Encode(&s); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
