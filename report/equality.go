@@ -109,7 +109,7 @@ var (
 // lookedUp is the last lookup of the open that returned the dentry; nil where none did.
 func (w *walk) lookedUp(d *replay.Object) *walkStep {
 	for i := len(w.steps) - 2; i > 0; i-- {
-		if s := &w.steps[i]; s.obj == d && s.ev.Phase == schema.Exit && isLookup(s.ev.Role) {
+		if s := &w.steps[i]; s.obj == d && s.ev.Phase == schema.Exit && s.ev.Role.Is(schema.Asks) {
 			return s
 		}
 	}

@@ -127,7 +127,7 @@ func madeHash(e *schema.Event) bool {
 	if len(e.Name) > nameMax {
 		return false
 	}
-	if isLookup(e.Role) {
+	if e.Role.Is(schema.Asks) {
 		return e.Phase == schema.Enter && e.Parent != 0
 	}
 	return rehashes.Has(e.Role) && e.Parent != 0 && e.Parent != e.Dentry

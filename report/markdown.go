@@ -196,7 +196,7 @@ func (f *Findings) exampleItem() *Item {
 				first = it
 			}
 			for i := range it.Steps {
-				if begins(it.Steps[i].Event.Role) {
+				if it.Steps[i].Event.Role.Is(schema.Begins) {
 					return it
 				}
 			}
@@ -215,11 +215,11 @@ func (f *Findings) driverLines(it *Item) []string {
 		switch has := e.Columns.Has; {
 		case e.Phase == schema.Exit && paired(e.Role):
 			head += ": " + outcome(s)
-		case has(schema.ColumnDentry) && has(schema.ColumnKey), isLookup(e.Role):
+		case has(schema.ColumnDentry) && has(schema.ColumnKey), e.Role.Is(schema.Asks):
 			head += fmt.Sprintf(": hash %d length %d name %s", e.Hash, e.NameLen, replay.Printable(e.Name))
 		case has(schema.ColumnDentry):
 			head += fmt.Sprintf(": %s | %s", s.Ref, replay.Printable(e.Name))
-		case isPath(e.Role):
+		case e.Role.Is(schema.Walks):
 			head += fmt.Sprintf(": %#x | %s", e.NameAddr, replay.Printable(e.Name))
 		case has(schema.ColumnNameAddr):
 			head += fmt.Sprintf(": %#x", e.NameAddr)

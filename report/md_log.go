@@ -83,11 +83,11 @@ func (p *page) logLine(e *schema.Event) string {
 		return fmt.Sprintf("%s: %s, no file (#%d)", what, errnoText(e.Ret), e.ID)
 	case e.Columns.Has(schema.ColumnDentry):
 		return fmt.Sprintf("%s: NULL (#%d)", what, e.ID)
-	case isLookup(e.Role) && e.Phase == schema.Enter:
+	case e.Role.Is(schema.Asks) && e.Phase == schema.Enter:
 		return fmt.Sprintf("%s: hash %d length %d name %s (#%d)", what, e.Hash, e.NameLen, nameOr(e), e.ID)
-	case begins(e.Role) && e.Phase == schema.Enter:
+	case e.Role.Is(schema.Begins) && e.Phase == schema.Enter:
 		what = "copy source"
-	case begins(e.Role):
+	case e.Role.Is(schema.Begins):
 		what = "copy destination"
 	}
 	name, at := "", "not an address"

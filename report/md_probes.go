@@ -11,8 +11,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// whyTheseProbes tells what each probe reads, from which field at which offset of
-// this kernel, and which claims need it.
+// whyTheseProbes tells by examples what the probes are for, what each reads, and which
+// claims need it.
 func (p *page) whyTheseProbes() {
 	p.line("## Why These Probes")
 	for _, k := range inPlace(func(c *chapter) int { return c.probes.at }) {
@@ -23,70 +23,19 @@ func (p *page) whyTheseProbes() {
 			p.line("%s No claim of this kind is proven in this run.\n", t.before)
 		}
 	}
-	for _, t := range p.structures() {
-		if len(t.symbols) == 0 {
-			continue
-		}
-		p.line("%s (%s)", strings.Join(t.symbols, " and "), text(t.role))
-		p.Fence("", t.lines)
-		p.line("")
-	}
-	p.fieldTable()
+	p.Fence("", structures(p.f.Header.GetLayout()))
+	p.line("")
+	p.probeTable()
 }
 
-// structure is the tree of one function: its arguments, the fields read, and the
-// probes that read them.
-type structure struct {
-	role    string
-	symbols []string
-	lines   []string
-}
-
-// structures draws one tree per role with the offsets of the recorded kernel.
-func (p *page) structures() []structure {
-	l := p.f.Header.GetLayout()
-	qstr := "qstr { name, len, hash }"
-	dentry := fmt.Sprintf("struct dentry, %d bytes { d_parent @%d, d_name @%d, d_inode @%d, %s[%d] @%d }",
-		l.GetDentrySize(), l.GetDParent(), l.GetDName(), l.GetDInode(), l.GetInlineNameField(), l.GetInlineNameSize(), l.GetInlineName())
-	shapes := []struct {
-		role  schema.Role
-		args  string
-		reads []string
-	}{
-		{schema.RoleOpen, "(dfd, struct filename *, struct open_flags *)", []string{
-			fmt.Sprintf("struct filename { name @%d, iname @%d }", l.GetFilenameName(), l.GetFilenameIname()),
-			"entry → filename->name, its bytes; open_flags->open_flag, mode",
-			"return → ERR_PTR, or file->f_path.dentry, its d_name.name, d_inode, d_sb->s_type->name, d_sb->s_dev"}},
-		{schema.RoleLookup, "(parent, qstr *)", []string{qstr, "entry → parent, name, len, hash", "return → dentry or NULL"}},
-		{schema.RoleLookupChain, "(parent, qstr *)", []string{qstr, "entry → parent, name, len, hash", "return → dentry or NULL"}},
-		{schema.RoleLookupRCU, "(parent, qstr *, …)", []string{qstr, "entry → parent, name, len, hash", "return → dentry or NULL"}},
-		{schema.RoleAlloc, "(sb, qstr *)", []string{"entry → name: the copy source", "memcpy(dname, name->name, name->len)",
-			"return → dentry, d_name.name: the copy destination", dentry}},
-		{schema.RoleInsert, "(dentry)", []string{fmt.Sprintf("struct hlist_bl_node d_hash { next, pprev } @%d", l.GetDHash()),
-			"return → d_hash.pprev: the bucket",
-			fmt.Sprintf("dentry_hashtable = %#x, d_hash_shift = %d", l.GetDentryHashtable(), l.GetDHashShift())}},
-		{schema.RoleInstantiate, "(dentry, inode)", []string{"return → dentry, d_inode"}},
-		{schema.RoleDelete, "(dentry)", []string{"entry → dentry, d_name.name"}},
-		{schema.RoleDrop, "(dentry)", []string{"entry → dentry, d_name.name"}},
-		{schema.RoleKill, "(dentry)", []string{"entry → dentry, d_name.name: the end of its life"}},
-		{schema.RoleFree, "(dentry)", []string{"entry → dentry: its memory goes back to the slab"}},
-		{schema.RoleMove, "(dentry, target, …)", []string{"entry → dentry, target", "return → its new parent and name"}},
-		{schema.RoleEvict, "()", []string{"entry and return → what drop_caches kills lies between them"}},
+// structures are those that the probes read, with the offsets of the recorded kernel.
+func structures(l *schema.Layout) []string {
+	return []string{
+		fmt.Sprintf("struct dentry, %d bytes { d_parent @%d, d_name @%d, d_inode @%d, %s[%d] @%d, d_hash @%d }", l.GetDentrySize(), l.GetDParent(),
+			l.GetDName(), l.GetDInode(), l.GetInlineNameField(), l.GetInlineNameSize(), l.GetInlineName(), l.GetDHash()),
+		fmt.Sprintf("struct filename { name @%d, iname @%d }", l.GetFilenameName(), l.GetFilenameIname()),
+		fmt.Sprintf("dentry_hashtable = %#x, d_hash_shift = %d", l.GetDentryHashtable(), l.GetDHashShift()),
 	}
-	var out []structure
-	for _, s := range shapes {
-		t := structure{role: s.role.Label(), symbols: p.symbols(s.role)}
-		t.lines = append(t.lines, strings.Join(t.symbols, " / ")+s.args)
-		for i, r := range s.reads {
-			branch := "├─ "
-			if i == len(s.reads)-1 {
-				branch = "└─ "
-			}
-			t.lines = append(t.lines, branch+r)
-		}
-		out = append(out, t)
-	}
-	return out
 }
 
 // symbols lists the attached symbols of a role, each once.
@@ -102,32 +51,22 @@ func (p *page) symbols(r schema.Role) []string {
 	return out
 }
 
-// fieldTable lists probe → fields; function; when, and the claims that need it.
-func (p *page) fieldTable() {
-	p.line("| probe | reads | when | needed by |\n|---|---|---|---|")
-	rows := []struct {
-		role  schema.Role
-		phase schema.Phase
-		reads string
-		when  string
-	}{
-		{schema.RoleOpen, schema.Enter, "struct filename.name; open_flags", "after getname(), before the walk"},
-		{schema.RoleOpen, schema.Exit, "file->f_path.dentry->d_name.name, or the error", "return time"},
-		{schema.RoleLookup, schema.Enter, "parent; qstr.name, len, hash", "before the lookup"},
-		{schema.RoleLookup, schema.Exit, "dentry->d_name.name, or NULL", "after the lookup"},
-		{schema.RoleLookupChain, schema.Enter, "parent; qstr.name, len, hash", "inside d_lookup(), and alone in ref-walk"},
-		{schema.RoleLookupChain, schema.Exit, "dentry->d_name.name, or NULL", "after the lookup"},
-		{schema.RoleLookupRCU, schema.Enter, "parent; qstr.name, len, hash (computed by hash_name() in link_path_walk())", "each component of an rcu-walk"},
-		{schema.RoleLookupRCU, schema.Exit, "dentry->d_name.name, or NULL", "after the lookup"},
-		{schema.RoleAlloc, schema.Enter, "qstr.name", "before the name is copied"},
-		{schema.RoleAlloc, schema.Exit, "dentry->d_name.name", "after the name was copied"},
-		{schema.RoleInsert, schema.Exit, "dentry->d_name.name; d_hash.pprev", "insert time"},
-		{schema.RoleDelete, schema.Enter, "dentry->d_name.name", "unlink time"},
-		{schema.RoleKill, schema.Enter, "dentry->d_name.name", "the end: drop_caches, dput, reclaim, umount"},
-	}
-	for _, r := range rows {
-		if p.f.recorded(r.role, r.phase) {
-			p.line("| %s | %s | %s | %s |", md.Cell(p.f.Label(r.role, r.phase)), text(r.reads), text(r.when), needed(r.role))
+// probeTable says of each role what its probes read, what an event of it says, and which
+// claims need it.
+func (p *page) probeTable() {
+	p.line("| probe | reads | one event says | needed by |\n|---|---|---|---|")
+	for _, info := range schema.Catalogue() {
+		var labels, reads []string
+		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
+			if shape := info.Role.Shape(phase); shape != nil && p.f.recorded(info.Role, phase) {
+				labels = append(labels, md.Cell(p.f.Label(info.Role, phase)))
+				if fields := shape.Columns.Read(info.Role); len(fields) > 0 {
+					reads = append(reads, strings.TrimSpace(phaseWord(phase))+": "+strings.Join(fields, "; "))
+				}
+			}
+		}
+		if len(labels) > 0 {
+			p.line("| %s | %s | %s | %s |", strings.Join(labels, ", "), strings.Join(reads, ". "), text(info.Doc), needed(info.Role))
 		}
 	}
 	p.line("")

@@ -125,7 +125,7 @@ func (p *page) bullet(s *Step) string {
 	label, has := p.f.Label(e.Role, e.Phase), e.Columns.Has
 	of := fmt.Sprintf("%s | %s", s.Ref, code(e.Name))
 	switch {
-	case frees(e.Role):
+	case e.Role.Is(schema.Frees):
 		return ""
 	case e.Phase == schema.Exit && has(schema.ColumnRet) && (e.Errno() != 0 || !has(schema.ColumnDentry)):
 		if of = outcome(s); has(schema.ColumnDentry) {
@@ -133,18 +133,18 @@ func (p *page) bullet(s *Step) string {
 		}
 	case has(schema.ColumnRet) && has(schema.ColumnFilesystem):
 		of = fmt.Sprintf("%s, name pointer = %#x | %s, %s %s", s.Ref, e.NameAddr, code(e.Name), code(e.FSType), device(e.Dev))
-	case has(schema.ColumnDentry) && begins(e.Role):
+	case has(schema.ColumnDentry) && e.Role.Is(schema.Begins):
 		return fmt.Sprintf("copy destination pointer = %#x of %s (%s, #%d)", e.NameAddr, s.Ref, label, e.ID)
-	case has(schema.ColumnDentry) && isLookup(e.Role):
+	case has(schema.ColumnDentry) && e.Role.Is(schema.Asks):
 		of = outcome(s) + negativeWord(e)
 	case has(schema.ColumnBucket):
 		of += ", " + state(e)
 	case has(schema.ColumnTarget):
 		of += ", " + targeted(e)
 	case has(schema.ColumnDentry):
-	case isPath(e.Role) && has(schema.ColumnNameAddr):
+	case e.Role.Is(schema.Walks) && has(schema.ColumnNameAddr):
 		return fmt.Sprintf("%s pointer = %#x | %s (#%d)", label, e.NameAddr, code(e.Name), e.ID)
-	case isLookup(e.Role):
+	case e.Role.Is(schema.Asks):
 		of = fmt.Sprintf("hash %d length %d name %s, parent %#x", e.Hash, e.NameLen, code(e.Name), e.Parent)
 	case has(schema.ColumnNameAddr):
 		return fmt.Sprintf("copy source pointer = %#x (%s, #%d)", e.NameAddr, label, e.ID)

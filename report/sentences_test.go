@@ -323,7 +323,7 @@ func (r *reader) hashes() (right, all int) {
 	}
 	for _, e := range r.events {
 		switch {
-		case !isLookup(e.Role) && e.Role != schema.RoleInsert && e.Role != schema.RoleMove, isLookup(e.Role) && e.Phase == schema.Exit,
+		case !e.Role.Is(schema.Asks) && e.Role != schema.RoleInsert && e.Role != schema.RoleMove, e.Role.Is(schema.Asks) && e.Phase == schema.Exit,
 			e.Parent == 0, e.Parent == e.Dentry, e.Facts&(schema.FactParentOpHash|schema.FactNameUnreadable) != 0, e.NameCut():
 			continue
 		}

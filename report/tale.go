@@ -28,11 +28,14 @@ func taleOf(d *replay.Object) *tale {
 }
 
 // lookups are the roles that look a name up in the hash table.
-var lookups = replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain)
+var lookups = having(schema.Asks)
 
-func isLookup(r schema.Role) bool { return lookups.Has(r) }
-
-// What a role is, as far as it is told differently.
-func isPath(r schema.Role) bool { return r == schema.RoleOpen || r == schema.RoleExec } // its key is a path
-func begins(r schema.Role) bool { return r == schema.RoleAlloc }
-func frees(r schema.Role) bool  { return r == schema.RoleFree }
+// having is the roles that have a trait.
+func having(t schema.Trait) (roles replay.Roles) {
+	for _, info := range schema.Catalogue() {
+		if info.Traits&t != 0 {
+			roles |= replay.RolesOf(info.Role)
+		}
+	}
+	return roles
+}

@@ -103,9 +103,9 @@ func entered(s *Step) string {
 		return fmt.Sprintf(" %s %s", s.Ref, replay.Printable(e.Name))
 	case !has(schema.ColumnNameAddr):
 		return ""
-	case isPath(e.Role):
+	case e.Role.Is(schema.Walks):
 		return fmt.Sprintf(" %#x", e.NameAddr)
-	case isLookup(e.Role):
+	case e.Role.Is(schema.Asks):
 		return fmt.Sprintf(" (hash=%d,len=%d) %s", e.Hash, e.NameLen, replay.Printable(e.Name))
 	}
 	return fmt.Sprintf(", copy source %#x %s", e.NameAddr, replay.Printable(e.Name))
@@ -123,7 +123,7 @@ func outcome(s *Step) string {
 		return "done"
 	case e.Dentry == 0:
 		return "NULL"
-	case begins(e.Role):
+	case e.Role.Is(schema.Begins):
 		return fmt.Sprintf("%s, copy destination %#x", s.Ref, e.NameAddr)
 	}
 	return s.Ref.String()

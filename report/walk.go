@@ -95,7 +95,7 @@ func (c *collector) item(p *Program, w *walk) *Item {
 	it.Old = d != nil && d.Born == 0
 	for i := range w.steps {
 		s := &w.steps[i]
-		it.Old = it.Old && !begins(s.ev.Role)
+		it.Old = it.Old && !s.ev.Role.Is(schema.Begins)
 		c.keep(it, Step{Event: s.ev, Depth: s.depth, Enter: s.enter, Ref: ref(s.obj)})
 	}
 	p.Items = append(p.Items, it)
@@ -110,7 +110,7 @@ func (c *collector) components(w *walk) {
 	path, base := w.enter().Name, w.enter().NameAddr
 	for i := 1; i < len(w.steps); i++ {
 		s := &w.steps[i]
-		if !isLookup(s.ev.Role) && !begins(s.ev.Role) {
+		if !s.ev.Role.Is(schema.Asks) && !s.ev.Role.Is(schema.Begins) {
 			continue
 		}
 		if s.ev.Phase == schema.Exit {
@@ -126,7 +126,7 @@ func (c *collector) components(w *walk) {
 		}
 		c.tail = row{}
 		switch r := c.rowAt(int(off), s); {
-		case begins(s.ev.Role):
+		case s.ev.Role.Is(schema.Begins):
 			r.alloc = s
 		case r.lookup == nil:
 			r.lookup = s
@@ -142,7 +142,7 @@ func (r *row) returned(s *walkStep) {
 	switch {
 	case s.obj != nil:
 		r.result, r.at = s.obj, s
-	case r.at != nil && isLookup(r.at.ev.Role) && isLookup(s.ev.Role):
+	case r.at != nil && r.at.ev.Role.Is(schema.Asks) && s.ev.Role.Is(schema.Asks):
 		r.result, r.at = nil, nil
 	}
 }
@@ -158,7 +158,7 @@ func (r *row) asked() uint64 {
 // linked takes the entry of a lookup or alloc whose name is not in the path. An alloc
 // may have no name at all: a directory's cursor.
 func (c *collector) linked(s *walkStep) {
-	if begins(s.ev.Role) || c.beneath(s) {
+	if s.ev.Role.Is(schema.Begins) || c.beneath(s) {
 		return
 	}
 	c.links++
@@ -207,7 +207,7 @@ func (c *collector) entered(w *walk, n int) *row {
 
 // making reports whether the component's dentry was allocated and is not inserted yet.
 func (r *row) making() bool {
-	return r.at != nil && begins(r.at.ev.Role) && r.result.Inserted == 0
+	return r.at != nil && r.at.ev.Role.Is(schema.Begins) && r.result.Inserted == 0
 }
 
 // ending is the last component that the walk looked up, of the path or of a symbolic

@@ -149,6 +149,36 @@ func Fields() (of [32][]Field) {
 	return of
 }
 
+// Read names what a probe of the role reads of the kernel for a set of columns, a text each.
+func (s Columns) Read(r Role) []string {
+	texts := [...]string{
+		ColumnKey:        "qstr: name, len, hash",
+		ColumnNameAddr:   "the address of the name",
+		ColumnDentry:     "dentry: d_parent, d_name, d_inode, d_flags",
+		ColumnRet:        "what it returns",
+		ColumnOpen:       "open_flags: open_flag, mode",
+		ColumnFilesystem: "d_sb: s_type->name, s_dev",
+		ColumnBucket:     "d_hash.pprev, the bucket",
+		ColumnTarget:     "target",
+		ColumnChild:      "the child's tgid",
+	}
+	switch {
+	case r.Is(Walks):
+		texts[ColumnKey] = "the path"
+	case r.Is(Asks):
+		texts[ColumnKey] = "parent; qstr: name, len, hash"
+	case r.Is(ReturnsStatus):
+		texts[ColumnRet] = "the wait status"
+	}
+	var out []string
+	for c, text := range texts {
+		if s.Has(Column(c)) && text != "" {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
 // took is the duration of the call that the exit ends + 1, ns; 0 where its entry is not known.
 func took(_ *batchWriter, e *Event) uint64 {
 	if e.Entered == 0 || e.Entered > e.Time {
