@@ -179,5 +179,5 @@ func (o *Objects) remove(d *Object) {
 // recall doubts a dentry met at an address where one may have been forgotten: it may be
 // that one. An alloc begins a new one for certain.
 func (o *Objects) recall(d *Object, e *schema.Event) {
-	d.Forgotten = o.known.knew(d.Addr) && !(e.Role == schema.RoleAlloc && e.Phase == schema.Exit && e.Dentry == d.Addr)
+	d.Forgotten = o.known.knew(d.Addr) && !(begins.Has(e.Role) && e.Phase == schema.Exit && e.Dentry == d.Addr)
 }

@@ -88,12 +88,18 @@ type move struct {
 	began         uint64   // its time
 }
 
+// gives and takes are the roles that give a dentry its inode, and take it.
+var (
+	gives = RolesOf(schema.RoleInsert, schema.RoleInstantiate)
+	takes = RolesOf(schema.RoleDelete, schema.RoleKill)
+)
+
 // inMove are the roles of what a thread can do inside __d_move.
 var inMove = RolesOf(schema.RoleMove, schema.RoleInsert, schema.RoleDrop)
 
 // racy reports whether an event is read while others may change the dentry: what it shows
 // may be younger than its time.
-func racy(r schema.Role) bool { return asks.Has(r) || r == schema.RoleOpen }
+func racy(r schema.Role) bool { return (asks | walks).Has(r) }
 
 // checks are the contradictions that can be told, since every event is recorded that
 // could explain them.
@@ -139,8 +145,8 @@ func (o *Objects) compare(d *Object, e *schema.Event, now *identity) {
 			o.contradict(d, e, now, otherParent, d.self.at)
 		}
 	}
-	if o.checks.inode && was.filled && now.filled && was.inode != now.inode && e.Role != schema.RoleFree {
-		switch given := e.Role == schema.RoleInstantiate || e.Role == schema.RoleInsert; {
+	if o.checks.inode && was.filled && now.filled && was.inode != now.inode && !frees.Has(e.Role) {
+		switch given := gives.Has(e.Role); {
 		case now.inode == 0 && (d.self.taken || d.Killed != 0):
 		case now.inode == 0:
 			o.contradict(d, e, now, noInode, d.self.at)
@@ -252,15 +258,13 @@ func (o *Objects) remember(d *Object, e *schema.Event, now *identity) {
 		}
 		o.explain(d, e, now)
 	}
-	if e.Role == schema.RoleFree || d.Killed != 0 && racy(e.Role) {
+	if frees.Has(e.Role) || d.Killed != 0 && racy(e.Role) {
 		return
 	}
-	switch e.Role {
-	case schema.RoleDelete:
-		s.taken = s.taken || e.Phase == schema.Enter
-	case schema.RoleInstantiate, schema.RoleInsert:
+	if gives.Has(e.Role) {
 		s.taken = s.taken && now.inode == 0
 	}
+	s.taken = s.taken || e.Role == schema.RoleDelete && e.Phase == schema.Enter
 	if s.loose && o.move.tid != 0 && (o.move.dentry == d || o.move.other == d) && (e.Role != schema.RoleMove || e.Phase != schema.Exit) {
 		now.named, now.parent = false, 0 // on the way from one place to the other
 	} else {
@@ -277,15 +281,9 @@ func (o *Objects) explain(d *Object, e *schema.Event, now *identity) {
 	if c.What != otherInode && c.What != noInode || e.TID == c.tid || !now.at(&c.read) {
 		return
 	}
-	switch e.Role {
-	case schema.RoleInstantiate, schema.RoleInsert:
-		if c.read.inode != 0 && now.inode == c.read.inode {
-			d.Contradicted = nil
-		}
-	case schema.RoleDelete, schema.RoleKill:
-		if c.read.inode == 0 && now.inode == d.self.is.inode {
-			d.Contradicted = nil
-		}
+	if gives.Has(e.Role) && c.read.inode != 0 && now.inode == c.read.inode ||
+		takes.Has(e.Role) && c.read.inode == 0 && now.inode == d.self.is.inode {
+		d.Contradicted = nil
 	}
 }
 

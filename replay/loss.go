@@ -246,8 +246,25 @@ func RolesOf(roles ...schema.Role) Roles {
 	return s
 }
 
-// asks are the roles that look a name up in a directory.
-var asks = RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU)
+// The roles by what they do to an object; see schema.Trait.
+var (
+	begins = rolesThat(schema.Begins)
+	ends   = rolesThat(schema.Ends)
+	frees  = rolesThat(schema.Frees)
+	held   = rolesThat(schema.Holds)
+	leaves = rolesThat(schema.Leaves)
+	asks   = rolesThat(schema.Asks)
+	walks  = rolesThat(schema.Walks)
+)
+
+func rolesThat(t schema.Trait) (s Roles) {
+	for _, info := range schema.Catalogue() {
+		if info.Traits&t != 0 {
+			s |= RolesOf(info.Role)
+		}
+	}
+	return s
+}
 
 // Has reports whether the set holds r.
 func (s Roles) Has(r schema.Role) bool { return r >= 0 && r < 32 && s&(1<<r) != 0 }

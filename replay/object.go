@@ -61,7 +61,7 @@ type Object struct {
 	Forgotten bool
 	// Contradicted is where its events do not fit together; nil: they do.
 	Contradicted *Contradiction
-	Tag          any // the caller's own
+	Notes        *Notes // nil: there are none
 
 	self self
 
@@ -74,6 +74,24 @@ type Object struct {
 // it is certain when the same thread gave the memory back after it, and no other tried.
 func (d *Object) Ended() bool {
 	return d.Killed != 0 && (!d.tries || d.Freed != 0 && !d.rivals && d.freer == d.killer)
+}
+
+// Notes are what whoever judges opens keeps of a dentry. The state does not look at them.
+type Notes struct {
+	Missing      uint64  // exit of the open that returned ENOENT and left it in the cache without inode
+	Comm         string  // the program that opened it last
+	Dir          *Object // the directory it was looked up in
+	KillerPID    uint32  // the process that killed it
+	KilledInside bool    // that was inside an open
+	Claim        int     // what a later lookup would add to, as the owner numbers it; 0: nothing
+}
+
+// Note returns the notes on the dentry, to write in.
+func (d *Object) Note() *Notes {
+	if d.Notes == nil {
+		d.Notes = &Notes{}
+	}
+	return d.Notes
 }
 
 // Ghost is what remains of a dentry whose memory was given back.
@@ -147,7 +165,7 @@ func (o *Objects) apply(e, key *schema.Event, evict uint64) *Object {
 		d = o.at[e.Dentry]
 	}
 	switch {
-	case e.Role == schema.RoleAlloc && e.Phase == schema.Exit:
+	case begins.Has(e.Role) && e.Phase == schema.Exit:
 		if d != nil {
 			o.bury(d, e.ID)
 		}
@@ -155,7 +173,7 @@ func (o *Objects) apply(e, key *schema.Event, evict uint64) *Object {
 		d.Born, d.BornTime = e.ID, e.Time
 	case d == nil:
 		d = o.meet(e.Dentry, e)
-	case d.Killed != 0 && !o.free && revives(e.Role):
+	case d.Killed != 0 && !o.free && !(ends | frees | leaves).Has(e.Role):
 		o.bury(d, e.ID)
 		d = o.meet(e.Dentry, e)
 	default:
@@ -169,7 +187,7 @@ func (o *Objects) apply(e, key *schema.Event, evict uint64) *Object {
 		o.displaced(e.Target, e.ID)
 		o.moving(d, e)
 	}
-	if o.last = d; e.Role == schema.RoleFree {
+	if o.last = d; frees.Has(e.Role) {
 		o.bury(d, e.ID)
 	}
 	return d
@@ -212,15 +230,6 @@ func (o *Objects) directory(e *schema.Event) *Object {
 	return d
 }
 
-// revives reports whether an event of the role shows a dentry in use.
-func revives(r schema.Role) bool {
-	switch r {
-	case schema.RoleKill, schema.RoleDrop, schema.RoleFree:
-		return false
-	}
-	return true
-}
-
 // meet is the first sight of a dentry.
 func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 	o.seq++
@@ -245,24 +254,14 @@ func (o *Objects) bury(d *Object, by uint64) {
 	o.last = nil
 }
 
-// held reports whether somebody has a reference to the dentry when the event is recorded.
-func held(e *schema.Event) bool {
-	switch e.Role {
-	case schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete,
-		schema.RoleMove, schema.RoleUnlink:
-		return true
-	}
-	return false
-}
-
 func (d *Object) see(e *schema.Event, evict uint64) {
-	if d.tries && d.Killed != 0 && held(e) {
+	if d.tries && d.Killed != 0 && held.Has(e.Role) {
 		d.Killed, d.KillTime, d.Evict = 0, 0, 0
 	}
 	if e.Inode != 0 && (d.Positive == 0 || d.Inode == 0 || e.Role == schema.RoleInstantiate) && e.Facts&schema.FactInodeUnknown == 0 {
 		d.Positive = e.ID
 	}
-	if e.Role != schema.RoleFree {
+	if !frees.Has(e.Role) {
 		d.Parent, d.Inode, d.NameAddr, d.Hash = e.Parent, e.Inode, e.NameAddr, e.Hash
 		if d.Name != e.Name {
 			d.Name = strings.Clone(e.Name) // an event's shares memory with others
@@ -274,32 +273,45 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 	if e.Facts&schema.FactInodeUnknown != 0 {
 		d.Unread = e.ID
 	}
-	if e.Facts&schema.FactUnhashed != 0 && d.Killed == 0 && e.Role != schema.RoleAlloc {
+	if e.Facts&schema.FactUnhashed != 0 && d.Killed == 0 && !begins.Has(e.Role) {
 		d.Unhashed = e.ID
 	}
-	switch e.Role {
-	case schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU:
-		d.Hit, d.HitRole = e.ID, e.Role
-	case schema.RoleInsert:
+	if e.Role >= 0 && e.Role < maxRole && marks[e.Role] != nil {
+		marks[e.Role](d, e)
+	}
+	if ends.Has(e.Role) {
+		d.kill(e, evict)
+	}
+}
+
+// marks are what the object keeps of the last event of a role, besides what all show.
+var marks = [maxRole]func(*Object, *schema.Event){
+	schema.RoleLookup:      (*Object).hit,
+	schema.RoleLookupChain: (*Object).hit,
+	schema.RoleLookupRCU:   (*Object).hit,
+	schema.RoleInsert: func(d *Object, e *schema.Event) {
 		d.Inserted, d.Bare = e.ID, e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0
 		if d.Added == 0 {
 			d.Added = e.ID
 		}
-	case schema.RoleDelete:
+	},
+	schema.RoleDelete: func(d *Object, e *schema.Event) {
 		if e.Phase == schema.Enter {
 			d.Deleted = e.ID
 		}
-	case schema.RoleMove:
-		d.Moved = e.ID
-	case schema.RoleDrop:
-		d.Dropped = e.ID
-	case schema.RoleKill:
-		if d.Killed == 0 {
-			d.Killed, d.KillTime, d.Evict = e.ID, e.Time, evict
-		}
-		d.rivals = d.rivals || d.Attempt != 0 && d.killer != e.TID
-		d.Attempt, d.killer = e.ID, e.TID
-	case schema.RoleFree:
-		d.Freed, d.freer = e.ID, e.TID
+	},
+	schema.RoleMove: func(d *Object, e *schema.Event) { d.Moved = e.ID },
+	schema.RoleDrop: func(d *Object, e *schema.Event) { d.Dropped = e.ID },
+	schema.RoleFree: func(d *Object, e *schema.Event) { d.Freed, d.freer = e.ID, e.TID },
+}
+
+func (d *Object) hit(e *schema.Event) { d.Hit, d.HitRole = e.ID, e.Role }
+
+// kill is the end of the dentry, or an attempt at it: see Ended.
+func (d *Object) kill(e *schema.Event, evict uint64) {
+	if d.Killed == 0 {
+		d.Killed, d.KillTime, d.Evict = e.ID, e.Time, evict
 	}
+	d.rivals = d.rivals || d.Attempt != 0 && d.killer != e.TID
+	d.Attempt, d.killer = e.ID, e.TID
 }

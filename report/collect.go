@@ -215,7 +215,7 @@ func (c *collector) outside(s *replay.Step) {
 		return
 	}
 	if reclaims.Has(e.Role) {
-		if s.Object == nil || s.Object.Tag == nil {
+		if s.Object == nil || s.Object.Notes == nil {
 			return // of no open in this report
 		}
 		if _, known := c.programs[e.Comm]; !known {

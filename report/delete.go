@@ -15,7 +15,7 @@ import (
 const Delete Kind = 10
 
 var _ = register(func() kind {
-	var x deletions
+	x := deletions{pending: make(map[uint64]*deletion)}
 	return kind{
 		number: Delete,
 		name:   "delete",
@@ -84,11 +84,13 @@ var LeftUnseen = &Reason{Unproven, "what d_delete left was not recorded", false}
 // deletions are what the claim at hand is made of.
 type deletions struct {
 	*deletion
-	then string // what came later; empty: nothing, or the kill
+	pending map[uint64]*deletion // those that nothing is told of yet, by the address of the dentry
+	then    string               // what came later; empty: nothing, or the kill
 }
 
 // deletion is a d_delete whose consequence is not told yet.
 type deletion struct {
+	of   *replay.Object
 	by   *Program
 	name string
 	comm string
@@ -103,12 +105,15 @@ type deletion struct {
 	unhashed bool   // that is a dentry with its inode, out of the hash table
 }
 
-// pendingOf is the d_delete of a dentry that nothing is told of yet; nil: none.
-func pendingOf(d *replay.Object) *deletion {
-	if t, told := d.Tag.(*tale); told {
-		return t.deletion
+// pendingOf is the d_delete of a dentry that nothing is told of yet; nil: none. That of
+// another one at its address, whose end was not seen, is dropped.
+func (x *deletions) pendingOf(d *replay.Object) *deletion {
+	p := x.pending[d.Addr]
+	if p != nil && p.of != d {
+		delete(x.pending, d.Addr)
+		return nil
 	}
-	return nil
+	return p
 }
 
 // event follows a dentry to its deletion and what becomes of it, and to its kill; one that
@@ -118,14 +123,18 @@ func (x *deletions) event(v *view) {
 	if d == nil {
 		return
 	}
-	before := pendingOf(d)
+	if d.Deleted == 0 && !e.Role.Is(schema.Begins) {
+		return
+	}
+	before := x.pendingOf(d)
 	if before != nil {
 		before.see(v.step)
 	}
 	switch {
 	case e.Role == schema.RoleDelete && e.Phase == schema.Enter:
 		x.became(v, d, e, "deleted again at #%d")
-		taleOf(d).deletion = &deletion{by: v.program(e), name: e.Name, comm: e.Comm, tid: e.TID, at: e.ID, hit: d.Hit, role: d.HitRole}
+		d.Note() // its kill is shown
+		x.pending[d.Addr] = &deletion{of: d, by: v.program(e), name: e.Name, comm: e.Comm, tid: e.TID, at: e.ID, hit: d.Hit, role: d.HitRole}
 	case before == nil:
 	case e.Role == schema.RoleInstantiate:
 		x.became(v, d, e, "given an inode again at #%d")
@@ -171,10 +180,10 @@ func (x *deletion) says() string {
 // became says what became of a dentry after d_delete, once: that it was killed, or what
 // then says of the event e, or nil at the end of the recording.
 func (x *deletions) became(v *view, d *replay.Object, e *schema.Event, then string) {
-	if x.deletion = pendingOf(d); x.deletion == nil {
+	if x.deletion = x.pendingOf(d); x.deletion == nil {
 		return
 	}
-	taleOf(d).deletion = nil
+	delete(x.pending, d.Addr)
 	now := v.state.Now()
 	if e != nil {
 		now = e.Time
@@ -198,7 +207,7 @@ func (cl *Claim) note(more string) {
 func (x *deletions) end(v *view) {
 	var left []*replay.Object
 	v.state.Objects.Live(func(d *replay.Object) {
-		if pendingOf(d) != nil {
+		if x.pendingOf(d) != nil {
 			left = append(left, d)
 		}
 	})

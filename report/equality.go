@@ -15,6 +15,7 @@ const Equality Kind = 2
 
 var _ = register(func() kind {
 	var found *walkStep // the lookup of the open that returned the dentry; nil: none
+	var shown []shownClaim
 	shownHere := func(v *view) bool { return v.one.Born > v.enter.ID || found != nil }
 	return kind{
 		number: Equality,
@@ -25,13 +26,13 @@ var _ = register(func() kind {
 			if v.exit.Errno() != 0 || d == nil || len(v.rows) == 0 {
 				return
 			}
-			taleOf(d).comm = v.exit.Comm
+			d.Note().Comm = v.exit.Comm
 			v.one, found = d, v.w.lookedUp(d)
 			v.at = span{min(v.enter.Time, d.FirstAt), v.enter.Time, v.exit.Time}
 			v.judge()
 		},
 		exits: lookups,
-		event: (*view).later,
+		event: func(v *view) { v.later(shown) },
 		shows: []operand{
 			allocated(one, schema.RoleAlloc), inserted(one),
 			{replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU), func(v *view) {
@@ -60,8 +61,8 @@ var _ = register(func() kind {
 		},
 		then: func(v *view, cl *Claim, kept bool) {
 			if kept && cl.Verdict == Proven {
-				t := taleOf(v.one)
-				t.equal, t.claim = v.it, len(v.it.Claims)-1
+				shown = append(shown, shownClaim{v.it, len(v.it.Claims) - 1})
+				v.one.Note().Claim = len(shown)
 			}
 		},
 		line: suggestEquality,
@@ -122,20 +123,27 @@ func (v *view) throughMount() bool {
 	return r.at != nil && r.at.ev.Facts&schema.FactMountpoint != 0 && r.after.Count == 0 && rest(v.enter.Name, r.end) == ""
 }
 
+// shownClaim is a claim that a page has room for.
+type shownClaim struct {
+	item  *Item
+	claim int // index in its Claims
+}
+
 // later lengthens the equality claim of an open by the next lookup of the same
 // program, outside that open, that returns the dentry.
-func (v *view) later() {
+func (v *view) later(shown []shownClaim) {
 	e, d := v.step.Event, v.step.Object
 	if e.Role == schema.RoleLookupChain || d == nil {
 		return
 	}
-	t, told := d.Tag.(*tale)
-	if !told || t.equal == nil {
+	n := d.Notes
+	if n == nil || n.Claim == 0 {
 		return
 	}
-	cl := &t.equal.Claims[t.claim]
+	at := shown[n.Claim-1]
+	cl := &at.item.Claims[at.claim]
 	last := cl.Terms[len(cl.Terms)-1]
-	t.equal = nil
+	n.Claim = 0
 	if e.Comm != last.Comm || d.Killed != 0 || !followed(d) {
 		return
 	}

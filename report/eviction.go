@@ -90,21 +90,14 @@ func (e *evictions) unsure(*view) (*Reason, About) {
 	return nil, About{}
 }
 
-// killer is who killed a dentry.
-type killer struct {
-	comm   string
-	pid    uint32
-	inside bool // an open
-}
-
 // killedBy remembers who killed a dentry that the report knows of.
 func killedBy(v *view) {
 	s := v.step
 	if s.Object == nil || s.Object.Killed != s.Event.ID {
 		return
 	}
-	if t, told := s.Object.Tag.(*tale); told {
-		t.killer = killer{s.Event.Comm, s.Event.PID, s.Open != nil}
+	if n := s.Object.Notes; n != nil {
+		n.KillerPID, n.KilledInside = s.Event.PID, s.Open != nil
 	}
 }
 
@@ -158,7 +151,7 @@ func (e *evictions) open(v *view) {
 	}
 	if e.room >= now.bytes(path) {
 		e.room -= now.bytes(path)
-		taleOf(d)
+		d.Note()
 		paths[strings.Clone(path)] = &now
 	} else {
 		delete(paths, path)
@@ -182,7 +175,7 @@ func (c *collector) directories() (dir *replay.Object) {
 			dir = nil // another one by now
 		}
 		if r.result != nil && dir != nil {
-			taleOf(r.result).dir = dir
+			r.result.Note().Dir = dir
 		}
 	}
 	return dir
@@ -211,7 +204,7 @@ func overtaken(d *replay.Object) bool { return d.Born != 0 && d.Killed != 0 && d
 // drop_caches killed it: not where it was unhashed or renamed before, where it ended with
 // its file, or where the process that had it open may have let go of it.
 func (s *pathState) cached() bool {
-	d, by := s.obj, taleOf(s.obj).killer
+	d, by := s.obj, s.obj.Note()
 	switch {
 	case d.Moved != 0 || out(d) != 0 && out(d) <= d.Killed:
 		return false
@@ -220,7 +213,7 @@ func (s *pathState) cached() bool {
 	case d.Deleted > s.exit && d.Deleted > d.Hit:
 		return false
 	}
-	return s.bare || s.hit || by.inside || by.pid != s.pid
+	return s.bare || s.hit || by.KilledInside || by.KillerPID != s.pid
 }
 
 // place is what is known of two directories.
@@ -251,7 +244,7 @@ func compare(old, d *replay.Object, gone []*replay.Object) (place, []*replay.Obj
 			return unknown, gone
 		}
 		gone = append(gone, old, d)
-		old, d = taleOf(old).dir, taleOf(d).dir
+		old, d = old.Note().Dir, d.Note().Dir
 	}
 	return unknown, gone
 }

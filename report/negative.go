@@ -82,8 +82,8 @@ var _ = register(func() kind {
 		then: func(v *view, cl *Claim, _ bool) {
 			if n.detail.Kept {
 				v.f.kept++
-				t := taleOf(v.one)
-				t.missing, t.comm = v.exit.ID, v.exit.Comm
+				t := v.one.Note()
+				t.Missing, t.Comm = v.exit.ID, v.exit.Comm
 			}
 		},
 		tell: func(cl *Claim, q func(string) string) string {
@@ -309,8 +309,8 @@ func earlierOpen(v *view) {
 	if v.one == nil {
 		return
 	}
-	if t := taleOf(v.one); t.missing != 0 {
-		v.term("earlier "+v.label(schema.RoleOpen, schema.Exit), v.exit.Ret, t.missing, t.comm)
+	if t := v.one.Note(); t.Missing != 0 {
+		v.term("earlier "+v.label(schema.RoleOpen, schema.Exit), v.exit.Ret, t.Missing, t.Comm)
 	}
 }
 
