@@ -23,7 +23,7 @@ type dmesg struct {
 }
 
 func (d *dmesg) begin(dst []byte, h *schema.Header) []byte {
-	d.imported = h.Imported()
+	d.imported = h.Logged()
 	return dst
 }
 

@@ -46,7 +46,7 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 	state := "complete"
 	switch {
 	case i.Complete() && h.Imported():
-		state = "made of a kernel log"
+		state = "made of " + i.text()
 	case i.Footer == nil:
 		state = "cut: its end is missing"
 	case len(i.Damage) > 0:
@@ -77,6 +77,14 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 	p.table("", filled(rows)...)
 }
 
+// text is what an imported trace was made of.
+func (i *Info) text() string {
+	if i.Header.Logged() {
+		return "a kernel log"
+	}
+	return "the text of a trace buffer"
+}
+
 // lost counts the events known to be missing; of a log only those that its trace lost.
 func (i *Info) lost() string {
 	n := i.Lost + i.Damaged
@@ -84,9 +92,9 @@ func (i *Info) lost() string {
 	case !i.Header.Imported():
 		return fmt.Sprintf("%d", n)
 	case n == 0:
-		return "not known: a kernel log does not count"
+		return "not known: " + i.text() + " does not count"
 	}
-	return fmt.Sprintf("%d of the trace; of the log not known, it does not count", n)
+	return fmt.Sprintf("%d of the trace; of %s not known, it does not count", n, i.text())
 }
 
 func (i *Info) span() string {

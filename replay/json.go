@@ -28,7 +28,7 @@ type jsonLines struct {
 }
 
 func (j *jsonLines) begin(dst []byte, h *schema.Header) []byte {
-	j.symbols, j.imported = newSymbols(h), h.Imported()
+	j.symbols, j.imported = newSymbols(h), h.Logged()
 	for _, info := range schema.Catalogue() {
 		for phase := schema.Enter; phase <= schema.Exit; phase++ {
 			j.kinds[info.Role][phase] = j.kind(info.Role, phase, j.symbols.of(info.Role, phase))

@@ -32,14 +32,18 @@ func Recorded(h *schema.Header) (whole, vague Roles) {
 
 // paired returns the roles whose calls have an entry and an exit in a trace with the header.
 func paired(h *schema.Header) Roles {
-	var exits, paired Roles
+	var enters, exits, paired Roles
 	for _, p := range h.GetProbe() {
-		if p.Attached && p.Phase == schema.Exit {
+		switch {
+		case p.Attached && p.Phase == schema.Enter:
+			enters |= RolesOf(p.Role)
+		case p.Attached && p.Phase == schema.Exit:
 			exits |= RolesOf(p.Role)
 		}
 	}
+	both := enters & exits
 	for _, info := range schema.Catalogue() {
-		if info.Enter != nil && info.Exit != nil && (!info.Exit.Later || exits.Has(info.Role)) {
+		if info.Enter != nil && info.Exit != nil && (!info.Exit.Later || exits.Has(info.Role)) && (!h.Imported() || both.Has(info.Role)) {
 			paired |= RolesOf(info.Role)
 		}
 	}

@@ -19,7 +19,7 @@ type State struct {
 	last    *thread   // the thread of the previous event, still in threads
 	silent  bool      // an exit of this trace did not say when its entry was, though it might
 	paired  Roles     // roles recorded on entry and on exit
-	logged  bool      // imported: an event without a process is not paired, though it may have a thread
+	logged  bool      // of a kernel log: an event without a thread is not paired
 	marked  bool      // every drop_caches is recorded from its begin to its end, or its loss is
 	now     uint64
 	entries int // since the calls in progress were last counted
@@ -72,7 +72,7 @@ var knows = func() (set Roles) {
 func New(h *schema.Header) *State {
 	s := &State{
 		threads: make(map[uint32]*thread),
-		logged:  h.Imported(),
+		logged:  h.Logged(),
 		paired:  paired(h),
 	}
 	s.Objects = newObjects(h, &s.Losses)
@@ -91,7 +91,7 @@ func New(h *schema.Header) *State {
 //     begins or ends.
 //  4. An entry whose role has exits is pushed.
 func (s *State) Event(e *schema.Event) *Step {
-	line := s.logged && e.PID == 0
+	line := s.logged && e.TID == 0
 	if e.Time >= s.now {
 		s.now = e.Time
 	} else if !line {

@@ -158,6 +158,7 @@ func TestEveryKindIsDoubtedByItsRecording(t *testing.T) {
 		{nil, nil, all, all, end, nil},
 		{NotAttached, probes(func(p *schema.Probe) { p.Attached = false }), all, all, end, nil},
 		{NotCounted, probes(func(p *schema.Probe) { p.Uncounted = true }), all, all, end, nil},
+		{FromText, probes(func(p *schema.Probe) { p.Attach, p.Uncounted = schema.Attach_ATTACH_TEXT, true }), all, all, end, nil},
 		{FromLog, probes(func(p *schema.Probe) { p.Attach, p.Uncounted = schema.Attach_ATTACH_DMESG, true }), all, all, end, nil},
 		{EventsLost, nil, lose(1e9+1, 1e10), all, end, nil},
 		{Unwatched, nil, func(r *tape) { r.every = func(e *schema.Event) { e.Facts |= schema.FactUnwatched } }, all, end, nil},
@@ -207,7 +208,7 @@ func TestEveryReasonIsReached(t *testing.T) {
 			reached[cell{tt.kind, why}] = true
 		}
 	}
-	recording := []*Reason{nil, NotAttached, NotCounted, FromLog, EventsLost, Unwatched, Forgotten, LateLoss, OtherLosses, DamagedFile}
+	recording := []*Reason{nil, NotAttached, NotCounted, FromLog, FromText, EventsLost, Unwatched, Forgotten, LateLoss, OtherLosses, DamagedFile}
 	for c := range declared() {
 		if !reached[c] && !slices.Contains(recording, c.why) {
 			t.Errorf("no case comes to %v", c)

@@ -75,7 +75,7 @@ func newCollector(h *schema.Header) *collector {
 		programs: make(map[string]*Program),
 		within:   make([]*walk, 1),
 		crowds:   newCrowds(),
-		imported: h.Imported(),
+		imported: h.Logged(),
 		budgets:  newBudgets(),
 	}
 	c.state.Objects.OnForget(c.forgotten)

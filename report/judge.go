@@ -92,7 +92,11 @@ func (c *collector) begin(k *kind, needs replay.Roles, subject string, at span) 
 	} else if needs&c.logged != 0 {
 		cl.doubt(FromLog, About{})
 	} else if vague := needs & c.uncounted; vague != 0 {
-		cl.doubt(NotCounted, About{Text: roleNames(vague)})
+		if c.f.Header.Imported() {
+			cl.doubt(FromText, About{})
+		} else {
+			cl.doubt(NotCounted, About{Text: roleNames(vague)})
+		}
 	} else if w, hit := c.touched(needs, at); hit {
 		cl.doubt(EventsLost, About{Text: lossReason(w)})
 	}

@@ -29,7 +29,7 @@ type PageOptions struct {
 // Markdown writes the report as a page of GitHub Markdown.
 func Markdown(w io.Writer, f *Findings, o PageOptions) error {
 	p := &page{md.NewWriter(w), f, looking(allKinds())}
-	if f.Header.Imported() {
+	if f.Header.Logged() {
 		p.logPage()
 		return p.Flush()
 	}
@@ -95,6 +95,8 @@ func (f *Findings) losses() string {
 	switch {
 	case f.Void != nil:
 		return fmt.Sprintf("%d lost; nothing can be proven of them: %s", f.Lost, f.Void.about(About{}, false))
+	case f.Header.Imported() && f.Lost == 0 && !f.Cut:
+		return "of hits that the text lacks nothing is known"
 	case f.Cut && f.Lost > 0:
 		return fmt.Sprintf("%d lost, and cut before its end", f.Lost)
 	case f.Cut:
@@ -168,7 +170,11 @@ func times(n uint64) string {
 
 func (p *page) tools() {
 	p.line("## Tools")
-	p.line("`dtrec record` attaches eBPF programs to the probes above and writes each hit as an event.")
+	if p.f.Header.Imported() {
+		p.line("`dtrec import` made an event of each line of a text that perf or trace-cmd printed of their probes.")
+	} else {
+		p.line("`dtrec record` attaches eBPF programs to the probes above and writes each hit as an event.")
+	}
 	p.line("`dtrec report` reads the events, and nothing else, and writes this page.")
 	p.line("`dtrec check` prints the verdicts alone; `dtrec replay` prints the events.\n")
 	p.line("Example lines (from this run):")

@@ -23,6 +23,7 @@ var (
 	NotAttached = &Reason{Unproven, "probe not attached: %s", true}
 	NotCounted  = &Reason{Unproven, "this kernel does not count missed hits: %s", true}
 	FromLog     = &Reason{Unproven, "a kernel log tells no thread, and not what it lacks", true}
+	FromText    = &Reason{Unproven, "the text of a trace buffer does not say which hits it lacks", true}
 	EventsLost  = &Reason{Unproven, "events lost in the window: %s", true}
 
 	LateLoss    = &Reason{Unproven, "a loss became known only after later events had been judged", true}

@@ -2,15 +2,21 @@
 
 package schema
 
-// Unknown is the kernel release and machine of an imported trace whose log does not
+// Unknown is the kernel release and machine of an imported trace whose text does not
 // name them.
 const Unknown = "unknown"
 
-// Imported reports whether the trace was made from a kernel log (FORMAT.md, section
-// 13): nothing in it tells one thread from another, or where a dentry lies.
-func (h *Header) Imported() bool {
+// Imported reports whether the trace was made from a text (FORMAT.md, section 13), which
+// does not say when the recording began, how the kernel lays a dentry out, or what it lacks.
+func (h *Header) Imported() bool { return h.has(Attach_ATTACH_DMESG) || h.has(Attach_ATTACH_TEXT) }
+
+// Logged reports whether the trace was made from a kernel log: nothing in it tells where a
+// dentry lies, and mostly nothing one thread from another.
+func (h *Header) Logged() bool { return h.has(Attach_ATTACH_DMESG) }
+
+func (h *Header) has(a Attach) bool {
 	for _, p := range h.GetProbe() {
-		if p.Attach == Attach_ATTACH_DMESG {
+		if p.Attach == a {
 			return true
 		}
 	}

@@ -43,6 +43,7 @@ const (
 	Attach_ATTACH_DMESG           Attach = 6 // a line of a kernel log, not a live probe
 	Attach_ATTACH_KPROBE_MULTI    Attach = 7
 	Attach_ATTACH_KRETPROBE_MULTI Attach = 8
+	Attach_ATTACH_TEXT            Attach = 9 // a line of the text that perf or trace-cmd printed of a probe of theirs
 )
 
 // Enum value maps for Attach.
@@ -57,6 +58,7 @@ var (
 		6: "ATTACH_DMESG",
 		7: "ATTACH_KPROBE_MULTI",
 		8: "ATTACH_KRETPROBE_MULTI",
+		9: "ATTACH_TEXT",
 	}
 	Attach_value = map[string]int32{
 		"ATTACH_UNSPECIFIED":     0,
@@ -68,6 +70,7 @@ var (
 		"ATTACH_DMESG":           6,
 		"ATTACH_KPROBE_MULTI":    7,
 		"ATTACH_KRETPROBE_MULTI": 8,
+		"ATTACH_TEXT":            9,
 	}
 )
 
@@ -1911,7 +1914,7 @@ const file_trace_proto_rawDesc = "" +
 	"\bfirst_id\x18\x02 \x03(\x04R\afirstId\x12\x19\n" +
 	"\bfirst_ns\x18\x03 \x03(\x04R\afirstNs\x12\x17\n" +
 	"\alast_ns\x18\x04 \x03(\x04R\x06lastNs\x12\x12\n" +
-	"\x04size\x18\x0f \x01(\aR\x04size*\xc8\x01\n" +
+	"\x04size\x18\x0f \x01(\aR\x04size*\xd9\x01\n" +
 	"\x06Attach\x12\x16\n" +
 	"\x12ATTACH_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rATTACH_FENTRY\x10\x01\x12\x10\n" +
@@ -1921,7 +1924,8 @@ const file_trace_proto_rawDesc = "" +
 	"\rATTACH_TP_BTF\x10\x05\x12\x10\n" +
 	"\fATTACH_DMESG\x10\x06\x12\x17\n" +
 	"\x13ATTACH_KPROBE_MULTI\x10\a\x12\x1a\n" +
-	"\x16ATTACH_KRETPROBE_MULTI\x10\b*\xd8\x02\n" +
+	"\x16ATTACH_KRETPROBE_MULTI\x10\b\x12\x0f\n" +
+	"\vATTACH_TEXT\x10\t*\xd8\x02\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_OPEN\x10\x01\x12\x0f\n" +

@@ -211,7 +211,7 @@ func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, erro
 			in[i].Name = fmt.Sprintf("%s run %d", t.name, c.runs[i])
 		}
 	}
-	if a, b := in[0].Header().Imported(), in[1].Header().Imported(); a != b {
+	if a, b := in[0].Header().Logged(), in[1].Header().Logged(); a != b {
 		log := in[0].Name
 		if b {
 			log = in[1].Name

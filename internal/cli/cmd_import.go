@@ -32,11 +32,14 @@ func newImportCmd() *cobra.Command {
 	o := importOptions{format: dmesgFormat}
 	cmd := &cobra.Command{
 		Use:   "import [-o FILE] LOG",
-		Short: "Make a trace of a kernel log",
+		Short: "Make a trace of a kernel log, or of what perf or trace-cmd printed",
 		Long: `Reads a kernel log with the lines of the stage 2 kernel module (or of 'dtrec replay
 --format dmesg', or the bullets of a page about them) and writes a trace. LOG may
-be - for stdin. Times, file names and line numbers of rg -n, a sudo prompt and other
-lines between do not matter; what is not understood is counted, with --unknown listed.
+be - for stdin; dmesg's and the journal's JSON, /dev/kmsg, colours and UTF-16 are
+taken. Times, file names and line numbers of rg -n, a sudo prompt and other lines
+between do not matter; what is not understood is counted, with --unknown listed.
+
+So is the text of trace-cmd report or perf script, of the probes in docs/peers.md.
 
 A log does not tell threads apart, nor where a dentry lies, so almost nothing can
 be proven from it: it is for 'dtrec check --page PAGE.md FILE', replay and diff. Another
@@ -53,7 +56,7 @@ dtrec itself.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.output, "output", "o", "dtrec.pb", "write the trace to `FILE`, - for stdout")
 	addForceFlag(cmd, &o.force)
-	f.StringVar((*string)(&o.format), "format", string(o.format), "`FORMAT` of the log: dmesg")
+	f.StringVar((*string)(&o.format), "format", string(o.format), "`FORMAT` of the log: dmesg, in whatever a kernel log comes")
 	f.BoolVar(&o.unknown, "unknown", false, "list the lines not understood on stderr")
 	return cmd
 }

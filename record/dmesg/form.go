@@ -47,12 +47,13 @@ const (
 	dentry  = `(?P<symbol>d_add|__d_add|d_add_ci|d_rehash|d_delete|d_drop|dput|__dentry_kill)`
 	pointer = `(?P<at>(?:0x)?[0-9a-f]{16}|\(____ptrval____\)|\(ptrval\))`
 	named   = `(?: \| (?P<name>.*))?`
+	noted   = `(?: \([a-z][a-z ,]*\))?` // a reader's, as "(later cache hit)"
 	from    = `(?: from [a-z_]+)?`
 	hashed  = `hash (?P<hash>\d{1,10}|0x[0-9a-f]{1,8}) length (?P<length>\d{1,10}) name (?P<rest>.*)`
 )
 
 func shape(text string, r schema.Role, p schema.Phase, symbol string) form {
-	return form{pattern(`^` + text + `$`), r, p, symbol}
+	return form{pattern(`^` + text + noted + `$`), r, p, symbol}
 }
 
 // driverForms are the lines of the module, newest version first.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -38,9 +39,18 @@ type Run struct {
 	Line    uint64 // where it begins, from 1
 	Release string // of the kernel; empty: the log does not name it
 	Version string
+	Machine string         // its architecture, as uname(2) has it; empty: the log does not name it
 	Events  []schema.Event // in the order of the log; ids are not set
+	Lost    []Lost         // in order
+	Printed bool           // a line of it was printed by printk; else it is all perf's or trace-cmd's probes
 	Missing []string       // symbols the module could not probe
 	Last    uint64         // latest time, nanoseconds
+}
+
+// Lost is what the text of a trace buffer says is missing.
+type Lost struct {
+	Before int // how many events of the run stand before it
+	Loss   *schema.Loss
 }
 
 // Skipped is told of each line that is not understood.
@@ -49,7 +59,10 @@ type Skipped func(line uint64, text string, broken bool)
 // Read reads a log to its end. It keeps every event. The error is the reader's.
 func Read(r io.Reader, skipped Skipped) (*Log, error) {
 	l := &reader{log: &Log{}, skipped: skipped}
-	in := bufio.NewReaderSize(r, maxLine)
+	in := bufio.NewReaderSize(plainText(r), maxLine)
+	if records := structured(in); records != nil {
+		return l.log, l.records(records)
+	}
 	for {
 		line, err := nextLine(in)
 		if err != nil && line == "" {
@@ -58,8 +71,8 @@ func Read(r io.Reader, skipped Skipped) (*Log, error) {
 			}
 			return l.log, err
 		}
-		if l.line(line); l.events > maxEvents {
-			return l.log, ErrTooLong
+		if err := l.line(line, undress(line)); err != nil {
+			return l.log, err
 		}
 	}
 }
@@ -87,8 +100,11 @@ type reader struct {
 	skipped Skipped
 	run     *Run
 	times   times
-	events  int    // of all runs
-	before  string // the text of the line before, if it said an event
+	events  int               // of all runs
+	names   map[uint64]string // of the run: what was last said to be at an address
+	heard   map[uint32]uint64 // of the run: the time of the latest event of a CPU, nanoseconds
+	boot    string            // of the run, as the journal calls it; empty: not told
+	before  string            // the text of the line before, if it said an event
 }
 
 var linuxVersion = pattern(`^Linux version (\S+) ?([^#]*)(#.*)?$`)
@@ -99,41 +115,49 @@ var anotherBoot = pattern(`^-- (?:Boot [0-9a-f]{32}|Reboot) --$`)
 // ownPage is the line of a report by dtrec that says which run it is of.
 var ownPage = pattern("^This (?:report uses one run|page uses one run of a kernel log): id `([0-9a-f]{32})`, ")
 
-// line takes one line in.
+// line takes one line in: as it stands in the log, and what it says.
 //
 //  1. Its time may show that another run has begun; so do the kernel's first
 //     line and the separator of journalctl.
 //  2. The module's lines, the kernel's drop_caches line and the words of reports are
 //     tried in this order.
 //  3. What remains is counted.
-func (l *reader) line(line string) {
+//
+// The error is ErrTooLong.
+func (l *reader) line(line string, s said) error {
 	l.log.Lines++
-	text, at, listed := undress(line)
-	if l.boundary(text, at) {
-		return
+	if l.boundary(s) {
+		return nil
 	}
-	if m := ownPage().FindStringSubmatch(text); m != nil && at.clock == noClock {
+	if m := ownPage().FindStringSubmatch(s.text); m != nil && s.at.clock == noClock {
 		l.log.Report = m[1]
 	}
-	events, known := l.read(text, at, listed)
-	if !known {
-		l.unknown(line, driverStarts().MatchString(text))
-		return
+	events, known := l.read(s)
+	if !known && !l.lost(s.text) && !l.machine(s.text) {
+		l.unknown(line, s.event == "" && driverStarts().MatchString(s.text) || isProbe(s.event))
 	}
-	l.keep(events, text)
+	if !known {
+		return nil
+	}
+	if l.keep(events, s); l.events > maxEvents {
+		return ErrTooLong
+	}
+	return nil
 }
 
 // boundary begins another run where a line shows one, and reports whether the line says
 // no more than that.
-func (l *reader) boundary(text string, at stamp) bool {
-	version := linuxVersion().FindStringSubmatch(text)
-	boot := at.clock == noClock && anotherBoot().MatchString(text)
-	if l.run == nil || version != nil || boot || l.times.restarted(at) {
+func (l *reader) boundary(s said) bool {
+	version := linuxVersion().FindStringSubmatch(s.text)
+	boot := s.at.clock == noClock && anotherBoot().MatchString(s.text)
+	if l.run == nil || version != nil || boot || l.boot != s.boot || l.times.restarted(s.at) {
 		l.flush()
 		l.run = &Run{Line: l.log.Lines}
 		l.times = times{}
+		l.names, l.heard = make(map[uint64]string), make(map[uint32]uint64)
 	}
-	l.times.see(at)
+	l.boot = s.boot
+	l.times.see(s.at)
 	if version != nil {
 		l.run.Release, l.run.Version = strings.ToValidUTF8(version[1], "�"), strings.ToValidUTF8(version[3], "�") // a header has no other bytes
 	}
@@ -141,17 +165,23 @@ func (l *reader) boundary(text string, at stamp) bool {
 }
 
 // keep gives the events of a line their time, unless it only repeats the one before.
-func (l *reader) keep(events []schema.Event, text string) {
-	if len(events) == 1 && len(l.run.Events) > 0 && saidTwice(text, l.before) &&
+func (l *reader) keep(events []schema.Event, s said) {
+	if len(events) == 1 && len(l.run.Events) > 0 && saidTwice(s.text, l.before) &&
 		l.run.Events[len(l.run.Events)-1].NameAddr == events[0].NameAddr {
 		return
 	}
-	if l.before = text; len(events) == 0 {
+	if l.before = s.text; len(events) == 0 {
 		l.before = ""
 	}
+	l.run.Printed = l.run.Printed || s.event == "" && len(events) > 0
 	for i := range events {
 		events[i].Time = l.times.next()
+		if events[i].TID == 0 { // drop_caches names its own
+			events[i].PID, events[i].TID, events[i].Comm, events[i].CPU = s.pid, s.tid, s.comm, s.cpu
+		}
 		l.run.Last = max(l.run.Last, events[i].Time)
+		l.heard[events[i].CPU] = events[i].Time
+		l.unnoted(&events[i])
 	}
 	l.run.Events = append(l.run.Events, events...)
 	l.events += len(events)
@@ -159,8 +189,13 @@ func (l *reader) keep(events []schema.Event, text string) {
 
 const notRegistered = "optional probe not registered: "
 
-func (l *reader) read(text string, at stamp, listed bool) (events []schema.Event, known bool) {
-	if e, hidden, ok := match(driverForms, text, listed); ok {
+func (l *reader) read(s said) (events []schema.Event, known bool) {
+	text := s.text
+	if s.event != "" {
+		e, ok := probed(s.event, text)
+		return []schema.Event{e}, ok
+	}
+	if e, hidden, ok := match(driverForms, text, s.listed); ok {
 		l.log.Hidden += uint64(hidden)
 		return []schema.Event{e}, true
 	}
@@ -174,12 +209,72 @@ func (l *reader) read(text string, at stamp, listed bool) (events []schema.Event
 		}
 		return []schema.Event{e}, true
 	}
-	if at.clock != noClock {
+	if s.at.clock != noClock {
 		return nil, false
 	}
-	events, hidden, ok := wording(text, listed)
+	events, hidden, ok := wording(text, s.listed)
 	l.log.Hidden += uint64(hidden)
 	return events, ok
+}
+
+var (
+	// lostEvents is what tracefs and trace-cmd report print where a CPU's buffer was full.
+	lostEvents = pattern(`^CPU:(\d{1,9}) \[(?:LOST )?(?:(\d{1,18}) )?EVENTS(?: DROPPED)?\]$`)
+	// perfLost is what perf script --show-lost-events prints.
+	perfLost = pattern(`PERF_RECORD_LOST(?:_SAMPLES)?()\s+lost (\d{1,18})$`)
+	// perfHeader is what perf script --header prints of the machine.
+	perfHeader = pattern(`^# (os release|arch) : (\S{1,64})$`)
+)
+
+// lost takes in that events are missing: of a CPU since its latest one, or in perf's words
+// since the run began, until now.
+func (l *reader) lost(text string) bool {
+	first := uint64(0)
+	m := lostEvents().FindStringSubmatch(text)
+	if m == nil {
+		m = perfLost().FindStringSubmatch(text)
+	}
+	if m == nil {
+		return false
+	}
+	cpu, _ := strconv.ParseUint(m[1], 10, 32)
+	if m[1] != "" {
+		first = l.heard[uint32(cpu)]
+	}
+	count, _ := strconv.ParseUint(m[2], 10, 64) // without a number: at least one
+	l.run.Lost = append(l.run.Lost, Lost{len(l.run.Events), &schema.Loss{Cause: schema.LossRingBuffer,
+		Cpu: uint32(cpu), Count: max(count, 1), FirstNs: first, LastNs: max(first, l.times.now)}})
+	return true
+}
+
+// machine takes in what a header says of the kernel.
+func (l *reader) machine(text string) bool {
+	m := perfHeader().FindStringSubmatch(text)
+	if m == nil {
+		return false
+	}
+	if m[1] == "arch" {
+		l.run.Machine = m[2]
+	} else {
+		l.run.Release = m[2]
+	}
+	return true
+}
+
+// note is what a reader of a log writes behind a line of it: "(later cache hit)".
+var note = pattern(`^ \([^()]+\)$`)
+
+// unnoted takes a note off the name of an event. It may be part of the name: it is a note
+// only where the log has said the name without it to be at the same address.
+func (l *reader) unnoted(e *schema.Event) {
+	if !e.Columns.Has(schema.ColumnKey) || !e.Columns.Has(schema.ColumnNameAddr) {
+		return
+	}
+	before, known := l.names[e.NameAddr]
+	if rest, ok := strings.CutPrefix(e.Name, before); known && ok && note().MatchString(rest) {
+		e.Name, e.NameLen = before, uint32(len(before))
+	}
+	l.names[e.NameAddr] = e.Name
 }
 
 func isSymbol(s string) bool {

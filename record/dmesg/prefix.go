@@ -39,27 +39,122 @@ var (
 
 var (
 	bullet    = pattern(`^\s*[-*] `)
-	seconds   = pattern(`^\[ *(\d{1,9})\.(\d{6})\](?:\[ *[TC]\d+\])? ?`)
+	seconds   = pattern(`^\[ *(\d{1,9})\.(\d{6})\](?:\[ *([TC]\d+)\])? ?`)
 	ctime     = pattern(`^\[([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4})\] ?`)
 	iso       = pattern(`^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})[.,](\d{6})(?:Z|[+-]\d{2}:?\d{2}) (?:\S+ kernel: )?`)
+	kmsg      = pattern(`^\d{1,4},\d+,(\d{1,18}),[-a-z+]+(?:,caller=([TC]\d+))?[^;]*;(.*)$`)
+	ftrace    = pattern(`^ *(\S.{0,14}?)(?: +|-)(?:(\d{1,10})/)?(\d{1,10}) +(?:\( *[-\d]+\) +)?\[(\d{3,})\] +(?:[^\s:]{4,6} +)?(\d{1,9})\.(\d{6}(?:\d{3})?): +(?:\w+:)?(\w+): +(.*)$`)
+	colour    = pattern("\x1b\\[[0-9;]*m")
 	syslogDay = pattern(`^([A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}) \S+ kernel: ?`)
 )
 
-// undress takes off a line what does not belong to its text: what tools put before
-// it, the bullet of a list, and its time. A line with a time is one of a log, though
-// a list holds it: listed is false.
-func undress(line string) (text string, at stamp, listed bool) {
-	text = unprompted(unplaced(unprompted(line)))
+// said is what a line of a log says: its text, and who said it when.
+type said struct {
+	text   string
+	at     stamp
+	event  string // of the trace buffer, whose arguments the text is; empty: it is a message
+	pid    uint32 // the process that printed it; 0: the line does not tell
+	tid    uint32 // the thread that did; 0: the line does not tell, or an interrupt did
+	cpu    uint32
+	comm   string // of that thread; empty: the line does not tell
+	boot   string // the boot it is of, as the journal calls it; empty: the line does not tell
+	listed bool   // in the bullet of a list
+}
+
+// undress takes off a line what does not belong to its text: colours, what tools put before
+// it, the bullet of a list, its time and its thread. A line with a time is one of a log,
+// though a list holds it.
+func undress(line string) said {
+	if strings.Contains(line, "\x1b") {
+		line = colour().ReplaceAllString(line, "")
+	}
+	if s, ok := traced(line); ok {
+		return s
+	}
+	if s, ok := device(line); ok {
+		return s
+	}
+	text := unprompted(unplaced(unprompted(line)))
 	b := bullet().FindString(text)
 	text = text[len(b):]
-	text, at = dated(text[len(priority().FindString(text)):])
-	if m := seconds().FindStringSubmatch(text); m != nil {
-		s, _ := strconv.ParseInt(m[1], 10, 64)
-		us, _ := strconv.ParseInt(m[2], 10, 64)
-		text, at = text[len(m[0]):], stamp{printk, s*1e9 + us*1e3} // the kernel's own time, whatever stands before
+	var s said
+	s.text, s.at = dated(text[len(priority().FindString(text)):])
+	if m := seconds().FindStringSubmatch(s.text); m != nil { // the kernel's own time, whatever stands before
+		s.text, s.at, s.tid = s.text[len(m[0]):], printkTime(m[1], m[2]+"000"), caller(m[3])
 	}
-	return strings.TrimLeft(text, " \t"), at, b != "" && at.clock == noClock
+	s.text = strings.TrimLeft(s.text, " \t")
+	s.listed = b != "" && s.at.clock == noClock
+	return s
 }
+
+// printkTime makes a stamp of seconds and the nine digits behind their point.
+func printkTime(whole, fraction string) stamp {
+	s, _ := strconv.ParseInt(whole, 10, 64)
+	ns, _ := strconv.ParseInt(fraction, 10, 64)
+	return stamp{printk, s*1e9 + ns}
+}
+
+// caller is the thread of what CONFIG_PRINTK_CALLER prints: T and a thread, or C and the CPU
+// of an interrupt, which is no thread.
+func caller(printed string) uint32 {
+	digits, ok := strings.CutPrefix(printed, "T")
+	if !ok {
+		return 0
+	}
+	tid, _ := strconv.ParseUint(digits, 10, 32)
+	return uint32(tid)
+}
+
+// device reads a record of /dev/kmsg: priority, sequence, microseconds, flags, perhaps the
+// caller; then the text, in which the kernel has escaped what does not print.
+func device(line string) (said, bool) {
+	m := kmsg().FindStringSubmatch(line)
+	if m == nil {
+		return said{}, false
+	}
+	us, err := strconv.ParseInt(m[1], 10, 64)
+	if err != nil || us > maxMicroseconds {
+		return said{}, false
+	}
+	return said{text: m[3], at: stamp{printk, us * 1e3}, tid: caller(m[2])}, true
+}
+
+// maxMicroseconds keeps a stamp inside 64 bits of nanoseconds.
+const maxMicroseconds = 1<<63/1000 - 1
+
+// traced reads a line of the trace buffer, as tracefs, trace-cmd report and perf script
+// print it: comm-thread [cpu] flags seconds: event: text. perf has a blank for the dash, and
+// may have the process before the thread.
+func traced(line string) (said, bool) {
+	if !strings.Contains(line, "] ") {
+		return said{}, false
+	}
+	m := ftrace().FindStringSubmatch(line)
+	if m == nil {
+		return said{}, false
+	}
+	s := said{event: m[7], text: m[8], at: printkTime(m[5], (m[6] + "000")[:9])}
+	for _, n := range []struct {
+		printed string
+		to      *uint32
+	}{{m[2], &s.pid}, {m[3], &s.tid}, {m[4], &s.cpu}} {
+		v, err := strconv.ParseUint(n.printed, 10, 32)
+		if err != nil && n.printed != "" {
+			return said{}, false
+		}
+		*n.to = uint32(v)
+	}
+	if m[1] != unnamed {
+		s.comm = m[1]
+	}
+	if s.event == "bpf_trace_printk" || strings.HasPrefix(s.event, "0x") { // before 5.6 an address stands for the event
+		s.event = ""
+	}
+	return s, true
+}
+
+// unnamed is what the trace buffer prints for a thread whose comm it no longer knows.
+const unnamed = "<...>"
 
 func unprompted(text string) string { return text[len(prompt().FindString(text)):] }
 

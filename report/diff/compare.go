@@ -116,7 +116,7 @@ func newCutter(in Input, seed maphash.Seed, both probes, judged uint32) *cutter 
 	h := in.Header()
 	r := &run{Run: runOf(in.Name, h), in: in, losses: new(replay.Losses), calls: make(map[string][]brief), claims: make(map[uint64][]report.Ruling),
 		renamed: make(map[string]uint64),
-		builder: builder{names: newNamer(seed, h), both: both, logged: h.Imported()}}
+		builder: builder{names: newNamer(seed, h), both: both, logged: h.Logged()}}
 	return &cutter{builder: &r.builder, run: r, judged: judged,
 		threads: make(map[uint32]*thread), atWork: make(map[uint32]string)}
 }
