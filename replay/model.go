@@ -174,6 +174,28 @@ func (t *strand) inner() *walker {
 	return nil
 }
 
+// Around is what the event applied last happened in.
+type Around struct {
+	Task *Task
+	Call *PathCall // in progress: what its exit says is not known yet; nil: none
+	Dir  string    // where the component that the call has asked for is, see Path
+}
+
+// Around returns what the event applied last happened in.
+func (m *Model) Around() Around {
+	a := Around{Dir: above}
+	if m.last == nil {
+		return a
+	}
+	a.Task = m.last.task
+	if w := m.last.inner(); w != nil {
+		if a.Call = w.call; w.at >= 0 {
+			a.Dir = m.pathAt(w.parts[w.at].parent)
+		}
+	}
+	return a
+}
+
 // End tells what has not ended when the trace has.
 func (m *Model) End() {
 	for _, t := range m.threads {

@@ -96,8 +96,8 @@ func (m *Model) pathAt(addr uint64) string {
 	return above
 }
 
-// inDir is a name in a directory.
-func inDir(dir, name string) string {
+// InDir is a name in a directory.
+func InDir(dir, name string) string {
 	if dir == "/" {
 		return dir + name
 	}

@@ -123,7 +123,7 @@ func (m *Model) tell(w *walker, last uint64) {
 	for i := range w.parts {
 		p := &w.parts[i]
 		if c.Filesystem += p.Filesystem + p.Create; p.Found == FoundMiss {
-			p.Path = inDir(m.pathAt(p.parent), p.Name)
+			p.Path = InDir(m.pathAt(p.parent), p.Name)
 		}
 	}
 	c.Components = m.keep(w.parts)
@@ -154,7 +154,7 @@ func (m *Model) resolved(c *PathCall) string {
 		return m.Path(c.Components[n-1].Dentry)
 	}
 	last := &c.Components[n-1]
-	return inDir(m.pathAt(last.parent), last.Name)
+	return InDir(m.pathAt(last.parent), last.Name)
 }
 
 // asked adds the entry or the exit of a lookup to the call around it.

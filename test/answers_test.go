@@ -4,11 +4,15 @@ package test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/replay"
 )
 
 // spoken is a line of 'dtrec replay --format json', as far as it is looked at here.
@@ -22,6 +26,7 @@ type spoken struct {
 	Call     uint64 // of an exit, its entry
 	Open     uint64 // the entry of the open around it
 	Name     string
+	NameHex  string `json:"name_hex"` // its bytes where they are not UTF-8
 	NameAddr string `json:"name_addr"`
 	Len      uint64 `json:"name_len"`
 	TimeNs   uint64 `json:"time_ns"`
@@ -40,7 +45,7 @@ type reckoned struct {
 	births                              map[string]uint64
 	errnos                              map[string]uint64
 	failures                            map[string]uint64 // by errno and path
-	missing                             map[string]uint64 // by last name, of ENOENT
+	missed                              map[string]uint64 // allocs for names asked for, by name
 	programs                            map[string]uint64 // calls by program
 	processes                           map[uint32]bool
 	slowest                             []uint64 // ids, the slowest first
@@ -53,6 +58,9 @@ func replayed(t *testing.T, trace string) (events []spoken) {
 		if err := dec.Decode(&e); err != nil {
 			t.Fatal(err)
 		}
+		if raw, err := hex.DecodeString(e.NameHex); err == nil && len(raw) > 0 {
+			e.Name = string(raw)
+		}
 		if e.Type == "event" {
 			events = append(events, e)
 		}
@@ -62,13 +70,12 @@ func replayed(t *testing.T, trace string) (events []spoken) {
 
 // reckon counts calls by what stands between their entry and their exit.
 func reckon(events []spoken) reckoned {
-	r := reckoned{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missing: map[string]uint64{},
+	r := reckoned{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missed: map[string]uint64{},
 		programs: map[string]uint64{}, processes: map[uint32]bool{}}
 	type open struct {
 		spoken
 		asked       map[string]bool
 		slow, alloc bool
-		last        string
 		program     string
 	}
 	opens := map[uint64]*open{}
@@ -102,9 +109,6 @@ func reckon(events []spoken) reckoned {
 				r.errnos[e.Errno]++
 				r.failures[e.Errno+" "+o.Name]++
 			}
-			if e.Errno == "ENOENT" && o.last != "" {
-				r.missing[o.last]++
-			}
 			switch {
 			case o.alloc:
 				r.miss++
@@ -116,9 +120,11 @@ func reckon(events []spoken) reckoned {
 		case strings.HasPrefix(e.Role, "lookup") && e.Phase == "enter":
 			o.asked[e.NameAddr] = true
 			o.slow = o.slow || e.Role != "lookup_rcu"
-			o.last = e.Name
 		case e.Role == "alloc" && e.Phase == "enter":
-			o.alloc = o.alloc || o.asked[e.NameAddr]
+			if o.asked[e.NameAddr] {
+				o.alloc = true
+				r.missed[e.Name]++
+			}
 		}
 	}
 	slices.SortStableFunc(r.slowest, func(a, b uint64) int { return int(took[b]) - int(took[a]) })
@@ -176,6 +182,7 @@ type summary struct {
 	Total    programRow
 	Programs []programRow
 	Errnos   []nameCount
+	Slowest  []struct{ ID uint64 }
 	Negative struct {
 		Made, Left uint64
 		Births     []nameCount
@@ -234,8 +241,51 @@ func TestSummaryIsWhatReplayAddsUpTo(t *testing.T) {
 			for _, p := range s.Programs {
 				same("calls of "+p.Program, p.Calls-p.Unfinished, want.programs[p.Program])
 			}
-			if len(want.slowest) > 0 {
-				same("slowest", s.Total.Slowest.ID, want.slowest[0])
+			for i, id := range want.slowest[:min(len(want.slowest), 10)] {
+				same("slowest", s.Slowest[i].ID, id)
+			}
+		})
+	}
+}
+
+// What top counts of every trace in the tree is what the lines of replay add up to.
+func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
+	for _, trace := range answered(t) {
+		t.Run(filepath.Base(trace), func(t *testing.T) {
+			want := reckon(replayed(t, trace))
+			byPath := map[string]uint64{}
+			for key, n := range want.failures {
+				_, path, _ := strings.Cut(key, " ")
+				byPath[path] += n
+			}
+			for _, c := range []struct {
+				of, by string
+				want   map[string]uint64
+			}{
+				{"failures", "path", byPath}, {"failures", "errno", want.errnos}, {"misses", "name", want.missed}, {"calls", "program", want.programs},
+			} {
+				var top struct {
+					Total, Error uint64
+					Rows         []struct {
+						Key    string
+						Amount uint64
+					}
+				}
+				if err := json.Unmarshal([]byte(output(t, "top", "--format", "json", "--of", c.of, "--by", c.by, "-n", "10000", trace)), &top); err != nil {
+					t.Fatal(err)
+				}
+				got := map[string]uint64{}
+				for _, r := range top.Rows {
+					got[r.Key] = r.Amount
+				}
+				printed, total := map[string]uint64{}, uint64(0)
+				for key, n := range c.want {
+					printed[replay.Printable(key)] = n
+					total += n
+				}
+				if !maps.Equal(got, printed) || top.Total != total || top.Error != 0 {
+					t.Errorf("%s by %s: %d in all, %v; the lines of replay: %d, %v", c.of, c.by, top.Total, got, total, printed)
+				}
 			}
 		})
 	}

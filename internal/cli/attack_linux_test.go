@@ -35,6 +35,7 @@ func attackCommands(file, page string) [][]string {
 		{"replay", "--format", "json", file},
 		{"diff", file, file},
 		{"summary", file},
+		{"top", "--of", "negatives", "--by", "path", file},
 	}
 }
 

@@ -37,7 +37,7 @@ func FuzzReading(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		trace := string(enc.EncodeAll(raw, nil))
-		for _, args := range [][]string{{"info"}, {"summary"}, {"check"}, {"check", "--without", "insert"}, {"report", "--explain", "hash"}, {"replay"}, {"replay", "--format", "json"}, {"replay", "--format", "dmesg"}} {
+		for _, args := range [][]string{{"info"}, {"summary"}, {"top", "--of", "misses"}, {"check"}, {"check", "--without", "insert"}, {"report", "--explain", "hash"}, {"replay"}, {"replay", "--format", "json"}, {"replay", "--format", "dmesg"}} {
 			var out bytes.Buffer
 			Run(append(args, "-"), strings.NewReader(trace), &out, io.Discard)
 			plainText(t, strings.Join(args, " "), out.String())

@@ -138,7 +138,7 @@ func holdHostile(t *testing.T, trace string) {
 		plainText(t, fmt.Sprint(args[:2]), out.String()+errs.String())
 		return out.String()
 	}
-	for _, args := range [][]string{{"info"}, {"summary"}, {"check"}, {"check", "--without", "insert"}, {"check", "traces/run1.pb"}, {"replay"}, {"replay", "--format", "dmesg"}, {"diff", trace}, {"diff", "traces/run1.pb"}} {
+	for _, args := range [][]string{{"info"}, {"summary"}, {"top"}, {"top", "--of", "misses", "--by", "dir"}, {"top", "--by", "task"}, {"check"}, {"check", "--without", "insert"}, {"check", "traces/run1.pb"}, {"replay"}, {"replay", "--format", "dmesg"}, {"diff", trace}, {"diff", "traces/run1.pb"}} {
 		said(append(args, trace)...)
 	}
 	for _, args := range [][]string{{"info"}, {"summary"}, {"check"}, {"replay"}, {"diff", trace}} {
@@ -209,7 +209,7 @@ func TestHostileArgumentsStayText(t *testing.T) {
 	for _, text := range hostile() {
 		text = strings.ReplaceAll(text, "\x00", "")
 		for _, args := range [][]string{
-			{"info", text}, {"summary", text}, {"check", text}, {"report", text}, {"replay", text}, {"diff", text, text}, {"import", text}, {text}, {"help", text},
+			{"info", text}, {"summary", text}, {"top", "--of", text, "traces/run1.pb"}, {"top", "--by", text, "traces/run1.pb"}, {"check", text}, {"report", text}, {"replay", text}, {"diff", text, text}, {"import", text}, {text}, {"help", text},
 			{"info", "--" + text}, {"info", "--format", text, "traces/run1.pb"}, {"replay", "--role", text, "traces/run1.pb"}, {"replay", "--from", text, "traces/run1.pb"},
 			{"replay", "--pid", text, "traces/run1.pb"}, {"check", "--without", text, "traces/run1.pb"}, {"report", "--explain", text, "traces/run1.pb"},
 			{"diff", "--latency=" + text, "a", "b"}, {"check", "--page", text, "traces/run1.pb"}, {"info", "-" + text},

@@ -116,10 +116,8 @@ func (s *summarizer) slowCall() []Finding {
 	if s.Total.Calls < someCalls || c == nil || !share(c.Took, s.Total.Took, 10) {
 		return nil
 	}
-	what := fmt.Sprintf("%s of %s by %s took %s, %s of all time", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), duration(c.Took), percent(c.Took, s.Total.Took))
-	if c.Filesystem > 0 {
-		what += fmt.Sprintf("; %s of it the filesystem, from alloc to insert and inode", duration(c.Filesystem))
-	}
+	what := fmt.Sprintf("%s of %s by %s took %s of %s (%s)%s", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), duration(c.Took),
+		duration(s.Total.Took), percent(c.Took, s.Total.Took), c.inFilesystem())
 	return named("slow call", []Finding{{What: what, Command: []string{"show", "FILE", fmt.Sprintf("#%d", c.ID)}}})
 }
 

@@ -30,6 +30,7 @@ type Summary struct {
 	Total     Row            `json:"total"`
 	Programs  []*Row         `json:"programs"` // those with most time first
 	Errnos    []Count        `json:"errnos"`   // of calls that failed, the most frequent first
+	Slowest   []Slow         `json:"slowest"`  // the ten slowest calls, the slowest first
 	Negatives NegativeCounts `json:"negatives"`
 	Findings  []Finding      `json:"findings"` // what stands out, see Rules
 }
@@ -190,6 +191,7 @@ func (s *summarizer) row(program string) *Row {
 func (s *summarizer) call(c *replay.PathCall) {
 	s.row(c.Program).add(c)
 	s.Total.add(c)
+	s.slow(c)
 	if c.Failed() {
 		s.failures.add(errnoName(c.Errno)+" "+c.Path, 1).add(c)
 	} else if c.End != 0 && strings.HasPrefix(c.Path, "/") && len(c.Resolved) <= maxResolved {
@@ -209,6 +211,27 @@ func (s *summarizer) call(c *replay.PathCall) {
 	if n := len(c.Components); n > 0 && errnoName(c.Errno) == "ENOENT" {
 		s.names.add(c.Components[n-1].Name, 1).add(c, dirOf(c.Resolved))
 	}
+}
+
+// maxSlowest is how many of the slowest calls are kept.
+const maxSlowest = 10
+
+// slow keeps a call if it is one of the slowest.
+func (s *summarizer) slow(c *replay.PathCall) {
+	n := len(s.Slowest)
+	if c.End == 0 || n == maxSlowest && c.Took <= s.Slowest[n-1].Took {
+		return
+	}
+	i := n
+	for i > 0 && s.Slowest[i-1].Took < c.Took {
+		i--
+	}
+	s.Slowest = slices.Insert(s.Slowest, i, slowOf(c))
+	s.Slowest = s.Slowest[:min(len(s.Slowest), maxSlowest)]
+}
+
+func slowOf(c *replay.PathCall) Slow {
+	return Slow{c.ID, c.Operation, c.Path, c.Program, c.Took, c.Filesystem}
 }
 
 func (x *spread) add(c *replay.PathCall, dir string) {
@@ -266,7 +289,8 @@ func (r *Row) add(c *replay.PathCall) {
 		r.Took += c.Took
 	}
 	if r.Slowest == nil || c.Took > r.Slowest.Took {
-		r.Slowest = &Slow{c.ID, c.Operation, c.Path, c.Program, c.Took, c.Filesystem}
+		slow := slowOf(c)
+		r.Slowest = &slow
 	}
 }
 
@@ -325,6 +349,9 @@ func (r *Row) finish() { r.Operations = mostFirst(r.operations) }
 // printable makes the names of a summary such that nothing acts on them.
 func (s *Summary) printable() {
 	s.Kernel = replay.Printable(s.Kernel)
+	for i := range s.Slowest {
+		s.Slowest[i].Path, s.Slowest[i].Program = replay.Printable(s.Slowest[i].Path), replay.Printable(s.Slowest[i].Program)
+	}
 	for _, r := range append(slices.Clip(s.Programs), &s.Total) {
 		r.Program = replay.Printable(r.Program)
 		if r.Slowest != nil {

@@ -34,6 +34,7 @@ func (s *Summary) WriteText(w io.Writer, file string) error {
 		fmt.Fprintln(b)
 		s.writePrograms(b, file)
 	}
+	s.writeSlowest(b)
 	if len(s.Errnos) > 0 {
 		fmt.Fprintf(b, "\nfailed: %s\n", list(s.Errnos))
 	}
@@ -85,6 +86,29 @@ func (s *Summary) writePrograms(b *bufio.Writer, file string) {
 	if n := len(calling) - maxRows; n > 0 {
 		fmt.Fprintf(b, "  … and %s: dtrec %s\n", plural(uint64(n), "more program"), replay.CommandLine([]string{"top", "--by", "program", "--of", "time", file}))
 	}
+}
+
+// maxSlow is how many of the slowest calls the first screen has.
+const maxSlow = 3
+
+func (s *Summary) writeSlowest(b *bufio.Writer) {
+	if s.Total.Calls < someCalls {
+		return
+	}
+	fmt.Fprintln(b, "\nslowest")
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, c := range s.Slowest[:min(len(s.Slowest), maxSlow)] {
+		fmt.Fprintf(t, "%s\t#%d\t  %s %s by %s%s\n", duration(c.Took), c.ID, c.Operation, c.Path, c.Program, c.inFilesystem())
+	}
+	t.Flush()
+}
+
+// inFilesystem says how much of a call's time the filesystem had, empty where that is not known.
+func (c *Slow) inFilesystem() string {
+	if c.Filesystem == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s of it the filesystem", duration(c.Filesystem))
 }
 
 func (r *Row) label() string {
@@ -172,6 +196,15 @@ func errnoName(n int) string {
 		return name
 	}
 	return strconv.Itoa(n)
+}
+
+// baseOf is the last component of a path, the path itself where it has none.
+func baseOf(path string) string {
+	trimmed := strings.TrimRight(path, "/")
+	if i := strings.LastIndexByte(trimmed, '/'); trimmed != "" {
+		return trimmed[i+1:]
+	}
+	return path
 }
 
 // dirOf is the directory of a path.

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Top is what there is most of in a trace. Names and paths are as Printable has them.
+type Top struct {
+	Of    string   `json:"of"`
+	By    string   `json:"by"`
+	Unit  string   `json:"unit,omitempty"` // of amounts: ns; empty: a count
+	Total uint64   `json:"total"`          // of all keys
+	Keys  int      `json:"keys"`           // different ones; where Error is not 0, those kept
+	Error uint64   `json:"error"`          // an amount may be so much too low, and a key of no more may lack; 0: exact
+	Rows  []TopRow `json:"rows"`
+
+	negatives bool
+}
+
+// TopRow is one key.
+type TopRow struct {
+	Key    string `json:"key"`
+	Amount uint64 `json:"amount"`
+	Error  uint64 `json:"error,omitempty"` // the true amount is no more than Amount + Error
+	First  uint64 `json:"first"`           // the first event of it that is counted
+
+	// Of dentries without inode only.
+	Births []Count `json:"births,omitempty"` // how they came to be
+	Fates  []Count `json:"fates,omitempty"`  // what became of them
+	Hits   uint64  `json:"hits,omitempty"`   // lookups they answered
+	Killer []Count `json:"killers,omitempty"`
+}
+
+// thing is what is counted: a call, a component of one, an allocation, or a dentry without
+// inode.
+type thing struct {
+	call     *replay.PathCall  // nil: none around it
+	part     *replay.Component // nil: it is the call itself
+	negative *replay.Negative
+	task     *replay.Task // of an allocation
+	name     string       // of an allocation
+	dir      string       // of an allocation
+	fs       string       // of an allocation
+}
+
+// measure is one row of what there can be most of.
+type measure struct {
+	name, says string
+	unit       string
+	amount     func(*replay.PathCall) uint64 // of a call; nil: it is not calls that are counted
+}
+
+// measures are what --of takes.
+var measures = []measure{
+	{"calls", "path calls", "", func(*replay.PathCall) uint64 { return 1 }},
+	{"failures", "path calls that returned an error", "", func(c *replay.PathCall) uint64 {
+		if c.Failed() {
+			return 1
+		}
+		return 0
+	}},
+	{"time", "time in path calls", "ns", func(c *replay.PathCall) uint64 { return c.Took }},
+	{"misses", "names that a filesystem was asked for by a walk", "", nil},
+	{"allocs", "dentries allocated", "", nil},
+	{"negatives", "dentries that were in the cache without inode", "", nil},
+}
+
+// dimension is one row of what it can be told apart by.
+type dimension struct {
+	name, says string
+	key        func(*thing) string // as it is printed; empty: there is none
+}
+
+// dimensions are what --by takes.
+var dimensions = []dimension{
+	{"name", "the last component of the path, or the component", func(t *thing) string {
+		switch {
+		case t.negative != nil:
+			return replay.Printable(t.negative.Name)
+		case t.part != nil:
+			return replay.Printable(t.part.Name)
+		case t.task != nil:
+			return replay.Printable(t.name)
+		}
+		return replay.Printable(baseOf(t.call.Path))
+	}},
+	{"path", "the path as given; of a component or a dentry where it is", func(t *thing) string {
+		switch {
+		case t.negative != nil:
+			return replay.PrintablePath(replay.InDir(t.negative.Dir, t.negative.Name))
+		case t.part != nil:
+			return replay.PrintablePath(t.part.Path)
+		case t.task != nil:
+			return replay.PrintablePath(replay.InDir(t.dir, t.name))
+		}
+		return replay.Printable(t.call.Path)
+	}},
+	{"dir", "the directory it is in, as far as the run tells", func(t *thing) string {
+		switch {
+		case t.negative != nil:
+			return replay.PrintablePath(t.negative.Dir)
+		case t.part != nil:
+			return replay.PrintablePath(dirOf(t.part.Path))
+		case t.task != nil:
+			return replay.PrintablePath(t.dir)
+		}
+		return replay.PrintablePath(dirOf(t.call.Resolved))
+	}},
+	{"program", "the program that made it", func(t *thing) string {
+		switch {
+		case t.negative != nil:
+			return replay.Printable(t.negative.Program)
+		case t.task != nil:
+			return replay.Printable(t.task.Program)
+		}
+		return replay.Printable(t.call.Program)
+	}},
+	{"task", "the process, and its program", func(t *thing) string {
+		switch {
+		case t.negative != nil:
+			return taskKey(t.negative.PID, t.negative.Program)
+		case t.task != nil:
+			return taskKey(t.task.PID, t.task.Program)
+		}
+		return taskKey(t.call.PID, t.call.Program)
+	}},
+	{"op", "the operation", func(t *thing) string {
+		switch {
+		case t.negative != nil:
+			return t.negative.Operation
+		case t.call != nil:
+			return t.call.Operation
+		}
+		return ""
+	}},
+	{"fs", "the filesystem", func(t *thing) string {
+		switch {
+		case t.negative != nil:
+			return replay.Printable(t.negative.FSType)
+		case t.task != nil:
+			return replay.Printable(t.fs)
+		}
+		return replay.Printable(t.call.FSType)
+	}},
+	{"errno", "the errno that the call returned", func(t *thing) string {
+		if t.call == nil {
+			return ""
+		}
+		return errnoName(t.call.Errno)
+	}},
+}
+
+func taskKey(pid uint32, program string) string {
+	return strconv.FormatUint(uint64(pid), 10) + " " + replay.Printable(program)
+}
+
+// Names lists what --of and --by take, and what they say.
+func Names() (of, by []Choice) {
+	for _, m := range measures {
+		of = append(of, Choice{m.name, m.says})
+	}
+	for _, d := range dimensions {
+		by = append(by, Choice{d.name, d.says})
+	}
+	return of, by
+}
+
+// Choice is a word that an option takes, and what it says.
+type Choice struct{ Name, Says string }
+
+// topper makes a Top.
+type topper struct {
+	model   *replay.Model
+	of      *measure
+	by      *dimension
+	tally   *tally[born]
+	calling thing
+}
+
+// born is what else is known of a key: of dentries without inode what they were.
+type born struct {
+	first         uint64
+	births, fates [8]uint64
+	hits          uint64
+	killers       map[string]uint64
+}
+
+// maxKillers bounds the programs that are told apart as those that killed, of one key.
+const maxKillers = 8
+
+// TopOf reads a trace to its end and returns the n keys with most. of and by are names of
+// Names. After an error of the source it returns what it has read so far, and the error.
+func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
+	t := &topper{model: replay.NewModel(src.Header()), tally: newTally[born](maxKeys)}
+	for i := range measures {
+		if measures[i].name == of {
+			t.of = &measures[i]
+		}
+	}
+	for i := range dimensions {
+		if dimensions[i].name == by {
+			t.by = &dimensions[i]
+		}
+	}
+	if t.of == nil || t.by == nil {
+		return nil, fmt.Errorf("no top of %s by %s", of, by)
+	}
+	switch of {
+	case "negatives":
+		t.model.Negative = t.negative
+	case "misses":
+		t.model.Call = t.parts
+	case "allocs":
+	default:
+		t.model.Call = t.call
+	}
+	for {
+		rec, err := src.Next()
+		if err != nil {
+			t.model.End()
+			if err == io.EOF {
+				err = nil
+			}
+			return t.top(n), err
+		}
+		s := t.model.Record(rec)
+		if of == "allocs" && s != nil && s.Event.Role == schema.RoleAlloc && s.Event.Phase == schema.Exit {
+			t.alloc(s)
+		}
+	}
+}
+
+func (t *topper) count(amount, id uint64) *born {
+	b := t.tally.add(t.by.key(&t.calling), amount)
+	if b.first == 0 {
+		b.first = id
+	}
+	return b
+}
+
+func (t *topper) call(c *replay.PathCall) {
+	if n := t.of.amount(c); n > 0 {
+		t.calling = thing{call: c}
+		t.count(n, c.ID)
+	}
+}
+
+func (t *topper) parts(c *replay.PathCall) {
+	for i := range c.Components {
+		if c.Components[i].Found == replay.FoundMiss {
+			t.calling = thing{call: c, part: &c.Components[i]}
+			t.count(1, c.Components[i].ID)
+		}
+	}
+}
+
+func (t *topper) alloc(s *replay.Step) {
+	around := t.model.Around()
+	t.calling = thing{call: around.Call, task: around.Task, dir: around.Dir, fs: s.Event.FSType, name: s.Event.Name}
+	t.count(1, s.Event.ID)
+}
+
+func (t *topper) negative(n *replay.Negative) {
+	if n.Fate == replay.FateMade {
+		return
+	}
+	t.calling = thing{negative: n}
+	b := t.count(1, n.Born)
+	b.births[n.Birth]++
+	b.fates[n.Fate]++
+	b.hits += n.Hits
+	b.first = min(b.first, n.Born)
+	if n.Fate == replay.FateKilled {
+		if b.killers == nil {
+			b.killers = make(map[string]uint64)
+		}
+		by := replay.Printable(n.EndBy)
+		if _, known := b.killers[by]; known || len(b.killers) < maxKillers {
+			b.killers[by]++
+		}
+	}
+}
+
+func (t *topper) top(n int) *Top {
+	top := &Top{Of: t.of.name, By: t.by.name, Unit: t.of.unit, Total: t.tally.total, Keys: len(t.tally.entries), Error: t.tally.floor, Rows: []TopRow{},
+		negatives: t.of.name == "negatives"}
+	for _, e := range t.tally.top(n) {
+		row := TopRow{Key: e.Key, Amount: e.Amount, Error: e.Error, First: e.What.first, Hits: e.What.hits}
+		if top.negatives {
+			row.Births, row.Fates = counted(replay.Births, e.What.births[:]), counted(replay.Fates, e.What.fates[:])
+			row.Killer = mostFirst(e.What.killers)
+		}
+		top.Rows = append(top.Rows, row)
+	}
+	return top
+}
