@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 
 # Kernels that make test boots, and those of the matrix; scripts/fetch-kernel knows more.
 KERNELS ?= 6.1 6.12 newest
+MODULAR ?= 6.12/amd64
 MATRIX  ?= 5.10 6.1 6.12 6.18 6.19 7.0 7.1 newest
 
 .PHONY: build install demo test unit kernel matrix bench samples generate clean
@@ -13,6 +14,10 @@ MATRIX  ?= 5.10 6.1 6.12 6.18 6.19 7.0 7.1 newest
 build:
 	@scripts/install-go
 	CGO_ENABLED=0 go build -trimpath -o dtrec .
+
+# dtrec for guests of another architecture lies beside dtrec.
+dtrec-arm64 dtrec-amd64: dtrec-%: build
+	CGO_ENABLED=0 GOARCH=$* go build -trimpath -o $@ .
 
 # What was built is copied: so make runs as a user, and make install as root.
 install: dtrec
@@ -39,7 +44,7 @@ unit:
 
 kernel: build
 	scripts/install-qemu
-	kernels=$$(scripts/fetch-kernel $(KERNELS)) && \
+	kernels=$$(scripts/fetch-kernel $(KERNELS)) && export DTREC_MODULAR=$$(scripts/fetch-kernel $(MODULAR)) && \
 	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 1 -parallel 2 -timeout 45m -v ./test ./internal/vm | scripts/tally
 
 # Every workload on every kernel: the verdicts side by side, and the diffs against 6.12.

@@ -25,16 +25,23 @@ func newVMCmd() *cobra.Command {
 	var files []string
 	var console bool
 	cmd := &cobra.Command{
-		Use:   "vm --kernel VMLINUZ [flags] -- COMMAND [ARGS…]",
+		Use:   "vm --kernel KERNEL [flags] -- COMMAND [ARGS…]",
 		Short: "Run a dtrec command line on another kernel, in a virtual machine",
 		Long: `Boots a kernel in QEMU with dtrec as init, runs the dtrec command line in it and
 brings its output, the file it wrote and its exit code back. No root, no network,
-nothing mounted on the host. In the guest, /tmp and the working directory are on
-the filesystem of --fs, and an ext2 disk with a.txt is mounted on /mnt/loopfs. Where
-the kernel can fold case, an ext4 disk on /mnt/casefold can too.
+nothing mounted on the host. KERNEL is an image (bzImage, Image, vmlinuz), a build
+tree, the directory a distribution's package was unpacked to, or a .deb; of x86-64
+or of arm64, for which a dtrec-arm64 lies beside dtrec. Modules the guest needs are
+found around it or in --modules.
+
+In the guest, /tmp and the working directory are on the filesystem of --fs, and an
+ext2 disk with a.txt is mounted on /mnt/loopfs. Where the kernel can fold case, an
+ext4 disk on /mnt/casefold can too. A kernel that can have no ext4 or no disk gets
+tmpfs, and a line says so; with --fs ext4 that is an error.
 
 Exit status: that of the command; 2 where the guest did not run it to its end.`,
-		Example: `  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- record --workload all -o run1.pb`,
+		Example: `  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- record --workload all -o run1.pb
+  dtrec vm --kernel ~/linux -- doctor`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError(cmd, errors.New("vm takes a dtrec command line after '--'"))
@@ -46,7 +53,10 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 				return &exitError{code: exitTrouble, err: errors.New("no --kernel given"),
 					hint: `fetch one: --kernel "$(scripts/fetch-kernel 6.12)"`}
 			}
-			if !slices.Contains(vm.Filesystems(), c.FS) {
+			if c.Accel != "" && !slices.Contains(vm.Accelerators(), c.Accel) {
+				return usageError(cmd, fmt.Errorf("--accel %s: not one of %s", display(c.Accel), strings.Join(vm.Accelerators(), ", ")))
+			}
+			if c.FS != "" && !slices.Contains(vm.Filesystems(), c.FS) {
 				return usageError(cmd, fmt.Errorf("--fs %s: not one of %s", display(c.FS), strings.Join(vm.Filesystems(), ", ")))
 			}
 			if !memorySize.MatchString(c.Memory) {
@@ -66,8 +76,10 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.Kernel, "kernel", "", "`VMLINUZ` to boot")
-	flags.StringVar(&c.FS, "fs", vm.FSExt4, "`NAME` of the filesystem of /tmp and the working directory: "+strings.Join(vm.Filesystems(), ", "))
+	flags.StringVar(&c.Kernel, "kernel", "", "`KERNEL` to boot")
+	flags.StringVar(&c.Modules, "modules", "", "`DIR` or .deb with its modules, as modules_install lays them")
+	flags.StringVar(&c.FS, "fs", "", "`NAME` of the filesystem of /tmp and the working directory: "+strings.Join(vm.Filesystems(), ", ")+" (default ext4 where the kernel can)")
+	flags.StringVar(&c.Accel, "accel", "", "`NAME` of QEMU's accelerator: "+strings.Join(vm.Accelerators(), ", ")+" (default kvm where it starts a guest, else tcg)")
 	flags.IntVar(&c.SMP, "smp", 2, "virtual CPUs")
 	flags.StringVar(&c.Memory, "mem", "1G", "memory, as QEMU's -m takes it")
 	flags.StringArrayVar(&files, "file", nil, "`HOST[:GUEST]`: take a static program or a directory along; may be repeated")
@@ -126,13 +138,17 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 func vmRemedy(err error) string {
 	switch {
 	case errors.Is(err, vm.ErrNoQEMU):
-		return "run scripts/install-qemu"
+		return "run scripts/install-qemu; elsewhere than on Debian install QEMU for that architecture, and e2fsprogs"
 	case errors.Is(err, vm.ErrNotStatic):
 		return "build it static: CGO_ENABLED=0 go build"
 	case errors.Is(err, vm.ErrNotBootable), errors.Is(err, os.ErrNotExist):
 		return "fetch a kernel with scripts/fetch-kernel VERSION"
-	case errors.Is(err, vm.ErrNoOverlay):
-		return "scripts/fetch-kernel keeps the module beside the kernel; for a kernel of your own, copy its overlay.ko there"
+	case errors.Is(err, vm.ErrLacks):
+		return "build one of the options in, or name the modules with --modules DIR; --fs tmpfs needs no disk"
+	case errors.Is(err, vm.ErrModules):
+		return "name the modules of this very build with --modules DIR (make modules_install INSTALL_MOD_PATH=DIR)"
+	case errors.Is(err, vm.ErrNoProgram):
+		return "build it: make dtrec-arm64, or CGO_ENABLED=0 GOARCH=arm64 go build -o dtrec-arm64"
 	case errors.Is(err, vm.ErrTimeout):
 		return "give it longer with --timeout, or look at it with --console"
 	case errors.Is(err, context.Canceled):

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -19,16 +20,16 @@ const kvmLimit = 20 * time.Second
 
 // runAccelerated runs the guest with KVM where that works and with TCG elsewhere. A machine's KVM is tried once:
 // what came out is remembered until it boots anew. Guests that fail under both say nothing about KVM.
-func runAccelerated(ctx context.Context, c Config, e emulator, j job, memory kvmMemory) (message, error) {
+func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kvmMemory) (message, error) {
 	accel := c.Accel
 	if accel == "" {
 		accel = memory.recall()
 	}
 	if accel != "" {
-		done, _, err := runTwice(ctx, c, e, j, accel, firstLimit)
+		done, _, err := runTwice(ctx, c, e, p, accel, firstLimit)
 		return done, err
 	}
-	done, alive, err := runOnce(ctx, c, e, j, accelKVM, memory.limit)
+	done, alive, err := runOnce(ctx, c, e, p, accelKVM, memory.limit)
 	if alive {
 		memory.remember(accelKVM)
 		return done, err
@@ -36,7 +37,7 @@ func runAccelerated(ctx context.Context, c Config, e emulator, j job, memory kvm
 	if ctx.Err() != nil {
 		return message{}, err
 	}
-	done, alive, err = runTwice(ctx, c, e, j, accelTCG, firstLimit)
+	done, alive, err = runTwice(ctx, c, e, p, accelTCG, firstLimit)
 	if alive {
 		c.notice("KVM starts no guest on this machine: using TCG, which is slower")
 		memory.remember(accelTCG)
@@ -46,18 +47,18 @@ func runAccelerated(ctx context.Context, c Config, e emulator, j job, memory kvm
 
 // runTwice boots a guest again that stood still within the limit: under TCG that was seen once in some
 // hundred boots of a loaded host, while the CPUs came up.
-func runTwice(ctx context.Context, c Config, e emulator, j job, accel string, limit time.Duration) (message, bool, error) {
-	done, alive, err := runOnce(ctx, c, e, j, accel, limit)
+func runTwice(ctx context.Context, c Config, e emulator, p plan, accel string, limit time.Duration) (message, bool, error) {
+	done, alive, err := runOnce(ctx, c, e, p, accel, limit)
 	if errors.As(err, new(stoodStill)) && ctx.Err() == nil {
 		c.notice("the guest stood still while it booted: booting it again")
-		return runOnce(ctx, c, e, j, accel, bootLimit)
+		return runOnce(ctx, c, e, p, accel, bootLimit)
 	}
 	return done, alive, err
 }
 
 // runOnce makes a machine, runs it and brings the outputs home.
-func runOnce(ctx context.Context, c Config, e emulator, j job, accel string, boot time.Duration) (message, bool, error) {
-	m, err := newMachine(ctx, c, j)
+func runOnce(ctx context.Context, c Config, e emulator, p plan, accel string, boot time.Duration) (message, bool, error) {
+	m, err := newMachine(ctx, p)
 	if err != nil {
 		return message{}, false, err
 	}
@@ -81,9 +82,13 @@ type kvmMemory struct {
 	limit time.Duration
 }
 
-// thisKVM is what is known of the machine this process runs on.
-func thisKVM() kvmMemory {
-	return kvmMemory{device: "/dev/kvm", file: kvmFile(), limit: kvmLimit}
+// thisKVM is what is known of the machine this process runs on. Guests of other architectures have no KVM.
+func thisKVM(a *arch) kvmMemory {
+	m := kvmMemory{file: kvmFile(), limit: kvmLimit}
+	if a.goarch == runtime.GOARCH {
+		m.device = "/dev/kvm"
+	}
+	return m
 }
 
 // kvmFile is where the decision is kept, empty when there is no place.

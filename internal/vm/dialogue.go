@@ -16,12 +16,16 @@ import (
 
 // dialogue is the host's ear at the control port, an io.Writer that takes init's messages as they come.
 type dialogue struct {
-	begun func() // called when init first speaks
-	ended func() // called when init said its last word
-	alive bool
-	last  message // the last word: Done or Error
-	bad   error   // the first thing not understood
-	line  []byte
+	begun func(message) // called when init first speaks
+	told  func(string)  // called for each notice; nil: nobody listens
+	ended func()        // called when init said its last word
+	// outputs takes what is said of them, size is how much that is.
+	outputs io.WriterAt
+	size    int64
+	alive   bool
+	last    message // the last word: Done or Error
+	bad     error   // the first thing not understood
+	line    []byte
 }
 
 // Write takes bytes from the port. It never fails: what is not understood is kept for the verdict.
@@ -55,18 +59,39 @@ func (d *dialogue) take(line []byte) {
 		}
 	case m.Alive:
 		d.alive = true
-		d.begun()
+		d.begun(m)
+	case m.Notice != "" && d.told != nil:
+		d.told(printable(m.Notice))
+	case len(m.Chunk) > 0:
+		d.takeChunk(m.Chunk)
 	case m.Done || m.Error != "":
 		d.last = m
 		d.ended()
 	}
 }
 
+// takeChunk puts what is said of the outputs where the output disk has them.
+func (d *dialogue) takeChunk(chunk []byte) {
+	if d.size += int64(len(chunk)); d.size > outputSize {
+		d.bad = fmt.Errorf("%w: more than %d bytes", ErrBadOutput, int64(outputSize))
+		return
+	}
+	if d.outputs == nil {
+		return
+	}
+	if _, err := d.outputs.WriteAt(chunk, d.size-int64(len(chunk))); err != nil && d.bad == nil {
+		d.bad = err
+	}
+}
+
 // verdict makes an error of how the guest ended, nil when its job ran to the end. complaint is QEMU's stderr, exit
 // its end.
 func (d *dialogue) verdict(ctx context.Context, console *tail, exit error, complaint string) error {
-	if d.last.Done {
+	if d.last.Done && d.size == 0 {
 		return nil
+	}
+	if d.last.Done {
+		return d.bad // the outputs were said, and may not have been understood
 	}
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errStillUp) {
@@ -74,7 +99,7 @@ func (d *dialogue) verdict(ctx context.Context, console *tail, exit error, compl
 	}
 	switch {
 	case d.last.Lacks:
-		return fmt.Errorf("%w: %w", ErrInit, ErrNoOverlay)
+		return fmt.Errorf("%w: %w", ErrLacks, errors.New(printable(d.last.Error)))
 	case d.last.Error != "":
 		return console.blame(fmt.Errorf("%w: %s", ErrInit, printable(d.last.Error)))
 	case errors.Is(cause, ErrTimeout), errors.Is(cause, ErrNoBoot):

@@ -15,8 +15,12 @@ import (
 var (
 	// ErrNoQEMU: there is no QEMU, or no mke2fs, on this machine.
 	ErrNoQEMU = errors.New("not found on this machine")
-	// ErrNotBootable: the kernel file is not an x86 Linux image.
-	ErrNotBootable = errors.New("not a bootable x86 kernel image (vmlinuz)")
+	// ErrNotBootable: the kernel file is not a Linux image that can be booted here, or not a whole one.
+	ErrNotBootable = errors.New("not a bootable kernel image")
+	// ErrModules: the kernel's modules are not to be used: of another release, or damaged.
+	ErrModules = errors.New("not this kernel's modules")
+	// ErrNoProgram: there is no program for the kernel's architecture.
+	ErrNoProgram = errors.New("not there")
 	// ErrNotStatic: a program to run in the guest needs a dynamic loader.
 	ErrNotStatic = errors.New("dynamically linked, and the guest has no loader")
 	// ErrNoBoot: the kernel did not come as far as starting init.
@@ -27,8 +31,8 @@ var (
 	ErrTimeout = errors.New("the guest did not end in time")
 	// ErrInit: the guest's init could not mount, start the job or write the outputs.
 	ErrInit = errors.New("in the guest")
-	// ErrNoOverlay: the guest's kernel has no overlayfs, neither in itself nor as a module that was found.
-	ErrNoOverlay = errors.New("overlayfs is not in this kernel, and no overlay module was found for it")
+	// ErrLacks: the guest's kernel has no driver for what the run needs, neither in itself nor as a module that was found.
+	ErrLacks = errors.New("the kernel cannot do it")
 	// ErrDied: the guest ended without a word.
 	ErrDied = errors.New("the guest ended without a result")
 	// ErrNoOutput: the job ended with exit code 0 and left out an output.

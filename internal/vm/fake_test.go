@@ -29,7 +29,7 @@ echo "booting" >&3
 func fakeQEMU(t *testing.T, body string) Config {
 	t.Helper()
 	bin, tmp := t.TempDir(), t.TempDir()
-	writeExecutable(t, filepath.Join(bin, qemuName), fmt.Sprintf(fakeScript, body))
+	writeExecutable(t, filepath.Join(bin, arches[0].qemu), fmt.Sprintf(fakeScript, body))
 	writeExecutable(t, filepath.Join(bin, "mke2fs"), "#!/bin/sh\n")
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	t.Setenv("TMPDIR", tmp)
@@ -49,11 +49,27 @@ func writeExecutable(t *testing.T, name, text string) {
 	}
 }
 
+// fakePlan is what a fake guest boots.
+func fakePlan(t *testing.T, c Config) plan {
+	t.Helper()
+	k, err := openKernel(c.Kernel, c.Modules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Close)
+	p, err := c.plan(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // fakeKernel is a file with no more than the header of a kernel image.
 func fakeKernel(t *testing.T) string {
 	t.Helper()
-	image := make([]byte, 0x400)
-	copy(image[0x202:], "HdrS")
+	image := make([]byte, 5*512)
+	copy(image[0x202:], "HdrS\x0f\x02")
+	image[0x236] = 1
 	binary.LittleEndian.PutUint16(image[0x20e:], 0x100)
 	copy(image[0x300:], "6.1.0-99-cloud-amd64 (someone@somewhere) #1 SMP\x00")
 	name := filepath.Join(t.TempDir(), "vmlinuz")

@@ -46,7 +46,16 @@ func serve() error {
 	if err := mountBasics(); err != nil {
 		return err
 	}
-	control, err := openPort(controlPort)
+	var j job
+	text, err := os.ReadFile(jobPath)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &j); err != nil || len(j.Ports) <= controlPort {
+		return fmt.Errorf("%s: not a job: %w", jobPath, err)
+	}
+	refused := loadModules(j.Modules.Load)
+	control, err := openPort(j.Ports[controlPort])
 	if err != nil {
 		return err
 	}
@@ -54,9 +63,9 @@ func serve() error {
 	if err := say(control, message{Alive: true, Uptime: uptime()}); err != nil {
 		return err
 	}
-	done, err := runJob()
+	done, err := runJob(j, refused, control)
 	if err != nil {
-		return errors.Join(err, say(control, message{Error: err.Error(), Lacks: errors.Is(err, ErrNoOverlay)}))
+		return errors.Join(err, say(control, message{Error: err.Error(), Lacks: errors.Is(err, ErrLacks)}))
 	}
 	return say(control, done)
 }
@@ -73,23 +82,28 @@ func say(control *os.File, m message) error {
 	return drain(control)
 }
 
-func runJob() (message, error) {
-	var j job
-	text, err := os.ReadFile(jobPath)
-	if err != nil {
+// runJob does the job with what the kernel has. Nobody who did not ask for ext4 is refused for want of it.
+func runJob(j job, refused []string, control *os.File) (message, error) {
+	e, err := survey(j, refused)
+	switch {
+	case err != nil:
 		return message{}, err
+	case e.lacking != "" && j.FS != "":
+		return message{}, fmt.Errorf("%s is not possible: %s: %w", j.FS, e.lacking, ErrLacks)
+	case e.lacking != "":
+		if err := say(control, message{Notice: "/tmp and the working directory are on tmpfs: " + e.lacking}); err != nil {
+			return message{}, err
+		}
+		j.FS = FSTmpfs
 	}
-	if err := json.Unmarshal(text, &j); err != nil {
-		return message{}, fmt.Errorf("%s: %w", jobPath, err)
-	}
-	if err := prepare(j); err != nil {
+	if err := prepare(j, e); err != nil {
 		return message{}, err
 	}
 	exit, err := execute(j)
 	if err != nil {
 		return message{}, err
 	}
-	size, err := writeOutputs(j.Outputs)
+	size, err := writeOutputs(j.Outputs, e, control)
 	return message{Done: true, Exit: exit, Size: size}, err
 }
 
@@ -101,7 +115,7 @@ func execute(j job) (exit int, err error) {
 	}
 	defer files[0].Close()
 	ends := make(chan error, 2)
-	for i, port := range []string{stdoutPort, stderrPort} {
+	for i, port := range j.Ports[:controlPort] {
 		// A pipe in between: the job must not take its stdout for a terminal.
 		r, w, err := os.Pipe()
 		if err != nil {
@@ -200,10 +214,18 @@ func drain(port *os.File) error {
 	}
 }
 
-// writeOutputs writes the archive of outputs to its disk and returns its size in bytes.
-func writeOutputs(outputs []string) (int64, error) {
+// writeOutputs writes the archive of outputs to its disk, or says it where there is none, and returns its size in bytes.
+func writeOutputs(outputs []string, e equipment, control *os.File) (int64, error) {
 	if len(outputs) == 0 {
 		return 0, nil
+	}
+	if !e.disks {
+		c := &chunks{port: control}
+		w := bufio.NewWriterSize(c, chunkBytes)
+		if err := errors.Join(packOutputs(w, outputs), w.Flush()); err != nil {
+			return 0, fmt.Errorf("say outputs: %w", err)
+		}
+		return c.size, nil
 	}
 	device, err := findDisk(outputDisk)
 	if err != nil {
@@ -222,6 +244,26 @@ func writeOutputs(outputs []string) (int64, error) {
 		return 0, fmt.Errorf("write outputs: %w", err)
 	}
 	return f.Seek(0, io.SeekCurrent)
+}
+
+// chunkBytes is how much of the outputs a message says at most; in base64 it fits maxMessage.
+const chunkBytes = 32 << 10
+
+// chunks is a writer that says what it gets on the control port.
+type chunks struct {
+	port *os.File
+	size int64
+}
+
+func (c *chunks) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		n := min(len(rest), chunkBytes)
+		if err := say(c.port, message{Chunk: rest[:n]}); err != nil {
+			return 0, err
+		}
+		c.size, rest = c.size+int64(n), rest[n:]
+	}
+	return len(p), nil
 }
 
 // uptime is how long the kernel has been running, in seconds.

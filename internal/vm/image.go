@@ -29,6 +29,9 @@ type disk struct {
 	files   map[string]string
 }
 
+// loopFiles is what is on /mnt/loopfs.
+var loopFiles = map[string]string{"a.txt": "x\n"}
+
 // disks lists what the guest gets.
 func disks() []disk {
 	// A sparse file has its zeros already: the inode tables need not be written, here or by the kernel (ext4Options).
@@ -37,7 +40,7 @@ func disks() []disk {
 		{serial: tmpDisk, size: ext4Size, options: ext4},
 		{serial: workDisk, size: ext4Size, options: ext4},
 		{
-			serial: loopDisk, size: loopSize, files: map[string]string{"a.txt": "x\n"},
+			serial: loopDisk, size: loopSize, files: loopFiles,
 			options: []string{"-t", "ext2", "-E", "root_owner=0:0,nodiscard"},
 		},
 		{serial: outputDisk, size: outputSize},
@@ -86,12 +89,16 @@ func (d disk) writeFiles(dir string) (string, error) {
 	if err := os.Mkdir(content, 0o755); err != nil {
 		return "", err
 	}
-	for name, text := range d.files {
-		if err := os.WriteFile(filepath.Join(content, name), []byte(text), 0o644); err != nil {
-			return "", err
+	return content, writeFiles(content, d.files)
+}
+
+func writeFiles(dir string, files map[string]string) error {
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
 		}
 	}
-	return content, nil
+	return nil
 }
 
 // findMke2fs looks in the PATH and where a user's PATH does not go.

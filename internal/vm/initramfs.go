@@ -27,8 +27,12 @@ const (
 
 // initramfs writes the guest's first file system: devices for the kernel to start init with, the program, the job,
 // and the files taken along, which Init moves to their places once the disks are mounted.
-func initramfs(w io.Writer, program string, files []File, j job) error {
-	a := &archive{w: cpio.Newc.Writer(w), has: map[string]bool{}}
+func initramfs(w io.Writer, l load) error {
+	a := &archive{w: cpio.Newc.Writer(w), has: map[string]bool{}, arch: l.arch}
+	j := l.job
+	for _, m := range l.modules {
+		j.Modules.Load = append(j.Modules.Load, path.Join(modulesPath, m.name+".ko"))
+	}
 	text, err := json.Marshal(j)
 	if err != nil {
 		return err
@@ -36,13 +40,14 @@ func initramfs(w io.Writer, program string, files []File, j job) error {
 	steps := []func() error{
 		func() error { return a.add(cpio.CharDev("dev/console", 0o600, 5, 1)) },
 		func() error { return a.add(cpio.CharDev("dev/null", 0o666, 1, 3)) },
-		func() error { return a.file(program, j.Program, 0o755) },
+		func() error { return a.file(l.program, j.Program, 0o755) },
 		func() error { return a.add(cpio.Symlink("init", j.Program)) },
 		func() error { return a.add(cpio.StaticFile(trimRoot(jobPath), string(text), 0o600)) },
 		func() error { return a.add(cpio.Directory(trimRoot(homeDir), 0o700)) },
 		func() error { return a.add(cpio.StaticFile("etc/passwd", passwd, 0o644)) },
 		func() error { return a.add(cpio.StaticFile("etc/group", group, 0o644)) },
-		func() error { return a.addFiles(files) },
+		func() error { return a.addFiles(l.files) },
+		func() error { return a.addModules(l.modules) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -52,11 +57,21 @@ func initramfs(w io.Writer, program string, files []File, j job) error {
 	return cpio.WriteTrailer(a.w)
 }
 
+// load is what goes into the initramfs.
+type load struct {
+	arch    *arch
+	program string
+	files   []File
+	modules []module
+	job     job
+}
+
 // archive is a cpio archive in the making. Directories come before what is in them, and nothing comes twice.
 type archive struct {
-	w   cpio.RecordWriter
-	has map[string]bool // names written, without a leading slash
-	ino uint64
+	w    cpio.RecordWriter
+	has  map[string]bool // names written, without a leading slash
+	ino  uint64
+	arch *arch
 }
 
 // add writes one record and, before it, the directories it is in.
@@ -123,6 +138,15 @@ func (a *archive) addFiles(files []File) error {
 	return nil
 }
 
+func (a *archive) addModules(list []module) error {
+	for _, m := range list {
+		if err := a.add(cpio.StaticFile(trimRoot(path.Join(modulesPath, m.name+".ko")), string(m.text), 0o600)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // place is the file's path in the guest.
 func (f File) place() (string, error) {
 	guest := f.Guest
@@ -178,7 +202,7 @@ func (a *archive) entry(host, guest string, info fs.FileInfo) error {
 
 // checkRuns refuses a program taken along whose dynamic loader is not. What is no program at all is data, and welcome.
 func (a *archive) checkRuns(host string) error {
-	loader, err := interpreter(host)
+	loader, err := interpreter(host, a.arch)
 	if err != nil || loader == "" || a.has[trimRoot(stagingPath+path.Clean(loader))] {
 		return nil
 	}
@@ -189,9 +213,9 @@ func (a *archive) checkRuns(host string) error {
 func trimRoot(p string) string { return strings.TrimPrefix(path.Clean(p), "/") }
 
 // initramfsFile writes the initramfs to a file.
-func initramfsFile(name, program string, files []File, j job) error {
+func initramfsFile(name string, l load) error {
 	var b bytes.Buffer
-	if err := initramfs(&b, program, files, j); err != nil {
+	if err := initramfs(&b, l); err != nil {
 		return err
 	}
 	return os.WriteFile(name, b.Bytes(), 0o600)

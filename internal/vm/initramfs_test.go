@@ -19,10 +19,10 @@ import (
 )
 
 // records reads an initramfs back, in order.
-func records(t *testing.T, program string, files []File, j job) []cpio.Record {
+func records(t *testing.T, l load) []cpio.Record {
 	t.Helper()
 	var b bytes.Buffer
-	if err := initramfs(&b, program, files, j); err != nil {
+	if err := initramfs(&b, l); err != nil {
 		t.Fatal(err)
 	}
 	rs, err := cpio.ReadAllRecords(cpio.Newc.Reader(bytes.NewReader(b.Bytes())))
@@ -54,7 +54,11 @@ func TestInitramfs(t *testing.T) {
 	}
 	program := fakeELF(t, "")
 	j := job{Program: "/bin/prog", Args: []string{"record", "-o", "x\ny"}, Outputs: []string{"/work/run1.pb"}}
-	rs := records(t, program, []File{{Host: "data"}, {Host: program, Guest: "/tmp/stage2"}}, j)
+	rs := records(t, load{
+		arch: arches[0], program: program, files: []File{{Host: "data"}, {Host: program, Guest: "/tmp/stage2"}}, job: j,
+		modules: []module{{"jbd2", []byte("one")}, {"ext4", []byte("two")}},
+	})
+	j.Modules.Load = []string{"/.dtrec/modules/jbd2.ko", "/.dtrec/modules/ext4.ko"}
 
 	byName, seen := map[string]cpio.Record{}, map[string]bool{".": true}
 	for _, r := range rs {
@@ -71,6 +75,7 @@ func TestInitramfs(t *testing.T) {
 		"init": cpio.S_IFLNK | 0o777, ".dtrec/job.json": cpio.S_IFREG | 0o600,
 		".dtrec/files/work/data":           cpio.S_IFDIR | 0o755,
 		".dtrec/files/work/data/deep/file": cpio.S_IFREG | 0o640,
+		".dtrec/modules/ext4.ko":           cpio.S_IFREG | 0o600,
 		".dtrec/files/work/data/link":      cpio.S_IFLNK | 0o777, ".dtrec/files/tmp/stage2": cpio.S_IFREG | 0o755,
 	}
 	for name, mode := range want {
@@ -106,7 +111,7 @@ func TestInitramfsRefuses(t *testing.T) {
 		{"nameless", []File{{"", "/bin/x"}}, "without a name"},
 	}
 	for _, tt := range tests {
-		err := initramfs(io.Discard, static, tt.files, job{Program: "/bin/prog"})
+		err := initramfs(io.Discard, load{arch: arches[0], program: static, files: tt.files, job: job{Program: "/bin/prog"}})
 		if tt.want == "" && err == nil {
 			continue
 		}

@@ -205,23 +205,6 @@ func TestKernelFilesystems(t *testing.T) {
 	})
 }
 
-// TestKernelWithoutOverlay: an image alone has no overlayfs on the kernels of a distribution.
-func TestKernelWithoutOverlay(t *testing.T) {
-	t.Parallel()
-	b := onOne(t)
-	image, err := os.ReadFile(b.kernel)
-	if err == nil {
-		b.kernel = filepath.Join(t.TempDir(), "vmlinuz")
-		err = os.WriteFile(b.kernel, image, 0o644)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.run(t.Context(), Config{FS: FSOverlay}, "facts"); !errors.Is(err, ErrNoOverlay) {
-		t.Errorf("got %v, want ErrNoOverlay", err)
-	}
-}
-
 // TestKernelKilled: a job that a signal ends.
 func TestKernelKilled(t *testing.T) {
 	t.Parallel()
@@ -275,24 +258,4 @@ func TestKernelInitEnds(t *testing.T) {
 	if _, err := b.run(t.Context(), Config{}); !errors.Is(err, ErrPanic) {
 		t.Errorf("got %v, want ErrPanic", err)
 	}
-}
-
-// TestKernelUnbootable cuts a real image off in the middle.
-func TestKernelUnbootable(t *testing.T) {
-	t.Parallel()
-	b := onOne(t)
-	image, err := os.ReadFile(b.kernel)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.kernel = filepath.Join(t.TempDir(), "vmlinuz")
-	if err := os.WriteFile(b.kernel, image[:len(image)/2], 0o644); err != nil {
-		t.Fatal(err)
-	}
-	_, err = b.run(t.Context(), Config{Timeout: 20 * time.Second}, "facts")
-	var guest *GuestError
-	if !errors.As(err, &guest) {
-		t.Errorf("got %v, want a GuestError", err)
-	}
-	t.Logf("an image cut in half: %v", err)
 }

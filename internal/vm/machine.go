@@ -29,13 +29,14 @@ const (
 
 // machine is a guest about to run: the files QEMU gets as open descriptors, their names already gone from the disk.
 type machine struct {
-	kernel, initrd *os.File
-	disks          map[string]*os.File // by serial number
+	plan
+	image, initrd *os.File
+	disks         map[string]*os.File // by serial number; without a bus for them only the output disk
 }
 
 // newMachine makes the initramfs and the disks. Nothing of them is left in the temporary directory afterwards, so
 // that a kill leaves nothing either.
-func newMachine(ctx context.Context, c Config, j job) (m *machine, err error) {
+func newMachine(ctx context.Context, p plan) (m *machine, err error) {
 	mke2fs, err := findMke2fs()
 	if err != nil {
 		return nil, err
@@ -49,27 +50,30 @@ func newMachine(ctx context.Context, c Config, j job) (m *machine, err error) {
 			err = e
 		}
 	}()
-	m = &machine{disks: map[string]*os.File{}}
-	if err := m.fill(ctx, c, j, dir, mke2fs); err != nil {
+	m = &machine{plan: p, disks: map[string]*os.File{}}
+	if err := m.fill(ctx, dir, mke2fs); err != nil {
 		m.Close()
 		return nil, err
 	}
 	return m, nil
 }
 
-func (m *machine) fill(ctx context.Context, c Config, j job, dir, mke2fs string) error {
+func (m *machine) fill(ctx context.Context, dir, mke2fs string) error {
 	var err error
-	if m.kernel, err = os.Open(c.Kernel); err != nil {
+	if m.image, err = os.Open(m.kernel); err != nil {
 		return fmt.Errorf("kernel: %w", err)
 	}
 	initrd := filepath.Join(dir, "initrd")
-	if err := initramfsFile(initrd, c.Program, c.Files, j); err != nil {
+	if err := initramfsFile(initrd, m.load); err != nil {
 		return err
 	}
 	if m.initrd, err = os.Open(initrd); err != nil {
 		return err
 	}
 	for _, d := range disks() {
+		if len(m.buses) == 0 && d.serial != outputDisk {
+			continue
+		}
 		if err := d.make(ctx, mke2fs, dir); err != nil {
 			return fmt.Errorf("disk %s: %w", d.serial, err)
 		}
@@ -85,7 +89,7 @@ func (m *machine) Close() {
 	for _, f := range m.disks {
 		f.Close()
 	}
-	for _, f := range []*os.File{m.kernel, m.initrd} {
+	for _, f := range []*os.File{m.image, m.initrd} {
 		if f != nil {
 			f.Close()
 		}
@@ -100,7 +104,11 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	watchdog := time.AfterFunc(boot, func() { stop(stoodStill{boot}) })
 	defer watchdog.Stop()
 	talk := &dialogue{
-		begun: func() { watchdog.Stop() },
+		begun: func(said message) {
+			watchdog.Stop()
+			c.notice(fmt.Sprintf("%s in QEMU %s, %s: up after %.1f s", m.what, e.version, accel, said.Uptime))
+		},
+		told: c.notice, outputs: m.disks[outputDisk],
 		ended: func() { go stopLater(ctx, stop, c.powerOff) },
 	}
 	ports := []io.Writer{console, &output{"stdout", c.Stdout, stop}, &output{"stderr", c.Stderr, stop}, talk}
@@ -163,11 +171,13 @@ func (m *machine) start(ctx context.Context, c Config, e emulator, accel string,
 			_, _ = io.Copy(port, r) // the ports' writers take everything and keep their own errors
 		})
 	}
-	p.kernel, p.initrd, p.disks = pass(m.kernel), pass(m.initrd), map[string]string{}
+	p.kernel, p.initrd, p.disks = pass(m.image), pass(m.initrd), map[string]string{}
 	for _, d := range disks() {
-		p.disks[d.serial] = pass(m.disks[d.serial])
+		if len(m.buses) > 0 {
+			p.disks[d.serial] = pass(m.disks[d.serial])
+		}
 	}
-	cmd.Args = append(cmd.Args, arguments(c, accel, p)...)
+	cmd.Args = append(cmd.Args, arguments(c, m.plan, accel, p)...)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", e.path, err)
 	}

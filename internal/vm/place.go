@@ -5,9 +5,7 @@
 package vm
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -19,20 +17,31 @@ import (
 const ext4Options = "noinit_itable"
 
 // mountPlaces mounts the directories the job works in.
-func mountPlaces(j job) error {
+func mountPlaces(j job, e equipment) error {
 	tmp, work := place{tmpDir, tmpDisk, "/.dtrec/tmp"}, place{workDir, workDisk, "/.dtrec/work"}
 	for _, p := range []place{tmp, work} {
-		if err := p.mount(j); err != nil {
+		if err := p.mount(j.FS); err != nil {
 			return err
 		}
 	}
-	if err := mountDisk(loopDisk, mount{target: loopDir, kind: "ext2"}); err != nil {
+	if !e.disks {
+		if err := mountAll([]mount{{source: "tmpfs", target: loopDir, kind: "tmpfs"}}); err != nil {
+			return err
+		}
+		return writeFiles(loopDir, loopFiles)
+	}
+	// ext4 takes ext2 too, under that name where CONFIG_EXT4_USE_FOR_EXT2 says so.
+	err := mountDisk(loopDisk, mount{target: loopDir, kind: "ext2"})
+	if errors.Is(err, unix.ENODEV) {
+		err = mountDisk(loopDisk, mount{target: loopDir, kind: "ext4"})
+	}
+	if err != nil {
 		return err
 	}
 	if _, err := os.Stat("/sys/fs/ext4/features/casefold"); errors.Is(err, fs.ErrNotExist) {
 		return nil // a kernel without CONFIG_UNICODE mounts no such disk
 	}
-	return mountDisk(casefoldDisk, mount{target: casefoldDir, kind: "ext4", options: ext4Options})
+	return mountDisk(casefoldDisk, mount{target: casefoldDir, kind: "ext4", options: ext4Options, optional: true})
 }
 
 // place is a directory on the file system that was asked for.
@@ -43,15 +52,12 @@ type place struct {
 
 // mount mounts it without access times: whether one is due is a matter of clock ticks, and a walk that has to write
 // it leaves RCU mode. Two recordings would differ.
-func (p place) mount(j job) error {
+func (p place) mount(kind string) error {
 	ext4 := mount{target: p.dir, kind: "ext4", options: ext4Options, flags: unix.MS_NOATIME}
-	switch j.FS {
+	switch kind {
 	case FSTmpfs:
 		return mountAll([]mount{{source: "tmpfs", target: p.dir, kind: "tmpfs", options: "mode=0755", flags: unix.MS_NOATIME}})
 	case FSOverlay:
-		if err := loadOverlay(j.Module); err != nil {
-			return err
-		}
 		ext4.target = p.layers
 		if err := mountDisk(p.disk, ext4); err != nil {
 			return err
@@ -72,22 +78,4 @@ func mountDisk(serial string, m mount) (err error) {
 		return err
 	}
 	return mountAll([]mount{m})
-}
-
-// loadOverlay makes sure that the kernel knows overlayfs, from the module if need be.
-func loadOverlay(module string) error {
-	known, err := os.ReadFile("/proc/filesystems")
-	if err != nil {
-		return err
-	}
-	if bytes.Contains(known, []byte("\toverlay\n")) {
-		return nil
-	}
-	if module == "" {
-		return ErrNoOverlay
-	}
-	if err := loadModule(stagingPath + module); err != nil {
-		return fmt.Errorf("load the overlay module: %w", err)
-	}
-	return nil
 }

@@ -9,9 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,7 +31,7 @@ func mountBasics() error {
 
 // prepare makes the system the job finds: file systems, files taken along, directories for outputs, and a dcache
 // without a trace of all that.
-func prepare(j job) error {
+func prepare(j job, e equipment) error {
 	if err := mountAll([]mount{
 		{source: "devpts", target: "/dev/pts", kind: "devpts", optional: true},
 		{source: "tmpfs", target: "/dev/shm", kind: "tmpfs", optional: true},
@@ -46,7 +43,7 @@ func prepare(j job) error {
 	}); err != nil {
 		return err
 	}
-	if err := mountPlaces(j); err != nil {
+	if err := mountPlaces(j, e); err != nil {
 		return err
 	}
 	steps := []func() error{
@@ -80,30 +77,6 @@ func mountAll(mounts []mount) error {
 		}
 	}
 	return nil
-}
-
-// diskLimit is how long a disk may take to appear: the kernel looks for disks while init starts.
-const diskLimit = 30 * time.Second
-
-// findDisk waits for the NVMe disk with a serial number and returns its device.
-func findDisk(serial string) (string, error) {
-	for start := time.Now(); time.Since(start) < diskLimit; time.Sleep(10 * time.Millisecond) {
-		names, err := filepath.Glob("/sys/block/nvme*/device/serial")
-		if err != nil {
-			return "", err
-		}
-		for _, name := range names {
-			text, err := os.ReadFile(name)
-			if err != nil || strings.TrimSpace(string(text)) != serial {
-				continue
-			}
-			device := filepath.Join("/dev", strings.Split(name, "/")[3])
-			if _, err := os.Stat(device); err == nil {
-				return device, nil
-			}
-		}
-	}
-	return "", fmt.Errorf("disk %s: not seen by the kernel", serial)
 }
 
 // loopbackUp brings the network interface lo up. A kernel without a network has none.

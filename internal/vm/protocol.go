@@ -15,6 +15,7 @@ import (
 const (
 	jobPath     = "/.dtrec/job.json" // what to do; that it is there is how InGuest knows
 	stagingPath = "/.dtrec/files"    // the files taken along, until the disks are mounted
+	modulesPath = "/.dtrec/modules"  // the kernel's
 	workDir     = "/work"
 	tmpDir      = "/tmp"
 	loopDir     = "/mnt/loopfs"
@@ -23,14 +24,14 @@ const (
 	homeDir     = "/root"
 )
 
-// The serial ports, in the order QEMU gets them. The console is the kernel's.
+// The ports of a job, in the order that arch.ports has them; QEMU gets the console, the kernel's, before them.
 const (
-	stdoutPort  = "/dev/ttyS1"
-	stderrPort  = "/dev/ttyS2"
-	controlPort = "/dev/ttyS3"
+	stdoutPort = iota
+	stderrPort
+	controlPort
 )
 
-// The disks, by the serial number of their NVMe controllers. The order in which the kernel names them is not fixed.
+// The disks, by serial number. The order in which the kernel names them is not fixed.
 const (
 	tmpDisk      = "dtrec-tmp"
 	workDisk     = "dtrec-work"
@@ -45,19 +46,26 @@ type job struct {
 	Args    []string // without argv[0]
 	Env     []string
 	FS      string   // of /tmp and the working directory, as in Config
-	Module  string   // guest path of the overlay module taken along; empty: none
+	Ports   []string // devices
+	Buses   []string // names of those that there are disks on
+	Modules struct {
+		Load  []string // guest paths of modules to load, in order
+		Notes []string // what is not there, for who reads of it in an error
+	}
 	Dirs    []string // guest paths of directories to make before the job starts
 	Outputs []string // guest paths to bring back
 }
 
 // message is a line of JSON from the guest's init on the control port. First comes {"Alive":true}; then either
-// a message with Error, or, after the last byte of stdout and stderr is out and the outputs are on their disk,
-// one with Done. Nothing is said in the other direction.
+// a message with Error, or, after the last byte of stdout and stderr is out and the outputs are on their disk or said in
+// Chunks, one with Done. Nothing is said in the other direction.
 type message struct {
 	Alive  bool    `json:",omitempty"`
 	Uptime float64 `json:",omitempty"` // with Alive: seconds since the kernel started
 	Error  string  `json:",omitempty"` // why init gave up
-	Lacks  bool    `json:",omitempty"` // with Error: it is ErrNoOverlay
+	Lacks  bool    `json:",omitempty"` // with Error: it is ErrLacks
+	Notice string  `json:",omitempty"` // for the user; the run goes on
+	Chunk  []byte  `json:",omitempty"` // before Done: the next bytes of tar, where there is no output disk
 	Done   bool    `json:",omitempty"`
 	Exit   int     `json:",omitempty"` // with Done: the job's exit code, 128+N when killed by signal N
 	Size   int64   `json:",omitempty"` // with Done: bytes of tar on the output disk, 0 when there are no outputs
@@ -78,7 +86,7 @@ func (m message) check() error {
 
 // newJob translates what the configuration asks for into the guest's terms.
 func newJob(c Config) (job, error) {
-	j := job{Program: path.Join(binDir, filepath.Base(c.Program)), Args: c.Args, Env: c.Env, FS: c.FS, Module: c.modulePlace()}
+	j := job{Program: path.Join(binDir, filepath.Base(c.Program)), Args: c.Args, Env: c.Env, FS: c.FS}
 	for _, output := range c.Outputs {
 		if output == "" {
 			return job{}, fmt.Errorf("an output without a name")

@@ -14,7 +14,6 @@ import (
 )
 
 const (
-	qemuName = "qemu-system-x86_64"
 	// qemuMinimum is the oldest major version that runs guests reliably: 7.2 crashes them at random under TCG.
 	qemuMinimum = 9
 )
@@ -28,16 +27,20 @@ const (
 	accelCount = "icount"
 )
 
+// Accelerators lists what Config.Accel may be: "kvm", "tcg", or "icount", TCG with a clock of one nanosecond per guest
+// instruction, so that measurements repeat.
+func Accelerators() []string { return []string{accelKVM, accelTCG, accelCount} }
+
 // emulator is the QEMU of this machine.
 type emulator struct {
 	path    string
 	version string // such as 10.0.2
 }
 
-func findQEMU(ctx context.Context) (emulator, error) {
-	name, err := exec.LookPath(qemuName)
+func findQEMU(ctx context.Context, a *arch) (emulator, error) {
+	name, err := exec.LookPath(a.qemu)
 	if err != nil {
-		return emulator{}, fmt.Errorf("%s: %w", qemuName, ErrNoQEMU)
+		return emulator{}, fmt.Errorf("%s: %w", a.qemu, ErrNoQEMU)
 	}
 	out, err := exec.CommandContext(ctx, name, "--version").Output()
 	if err != nil {
@@ -73,33 +76,27 @@ type parts struct {
 }
 
 // arguments is QEMU's command line, without argv[0].
-func arguments(c Config, accel string, p parts) []string {
-	args := []string{
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-machine", "q35", "-smp", strconv.Itoa(c.SMP), "-m", c.Memory,
-		"-kernel", p.kernel, "-initrd", p.initrd, "-append", commandLine,
-	}
+func arguments(c Config, g plan, accel string, p parts) []string {
+	args := append([]string{"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}, g.arch.board...)
+	args = append(args, "-smp", strconv.Itoa(c.SMP), "-m", c.Memory,
+		"-kernel", p.kernel, "-initrd", p.initrd, "-append", commandLine+" "+g.arch.command)
 	switch accel {
 	case accelKVM:
 		args = append(args, "-accel", "kvm", "-cpu", "host")
 	case accelCount:
-		args = append(args, "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max")
+		args = append(args, "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", g.arch.cpu)
 	default:
-		args = append(args, "-accel", "tcg,thread=multi", "-cpu", "max")
+		args = append(args, "-accel", "tcg,thread=multi", "-cpu", g.arch.cpu)
 	}
 	for i, file := range p.serials {
-		args = append(args,
-			"-chardev", fmt.Sprintf("file,id=port%d,path=%s", i, file),
-			"-device", fmt.Sprintf("isa-serial,index=%d,chardev=port%d", i, i))
+		args = append(args, "-chardev", fmt.Sprintf("file,id=port%d,path=%s", i, file))
+		args = append(args, g.arch.serial(i)...)
 	}
-	for i, d := range disks() {
-		args = append(args,
-			"-blockdev", fmt.Sprintf("driver=raw,node-name=disk%d,cache.no-flush=on,file.driver=file,file.locking=off,file.filename=%s", i, p.disks[d.serial]),
-			"-device", fmt.Sprintf("nvme,drive=disk%d,serial=%s", i, d.serial))
+	for _, b := range g.buses {
+		args = append(args, b.arguments(p.disks)...)
 	}
 	return args
 }
 
-// commandLine is the kernel's: its messages on the first port, a panic ends QEMU, and a
-// timer that is late on a loaded host is no broken one.
-const commandLine = "console=ttyS0 panic=-1 rdinit=/init no_timer_check"
+// commandLine is the kernel's on every architecture: a panic ends QEMU.
+const commandLine = "panic=-1 rdinit=/init"

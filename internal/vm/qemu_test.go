@@ -18,10 +18,11 @@ func TestArguments(t *testing.T) {
 		disks: map[string]string{tmpDisk: "/d0", workDisk: "/d1", loopDisk: "/d2", outputDisk: "/d3"},
 	}
 	c := Config{SMP: 3, Memory: "2G"}
-	tcg, kvm := arguments(c, accelTCG, p), arguments(c, accelKVM, p)
+	g := plan{load: load{arch: arches[0]}, buses: buses[1:2]}
+	tcg, kvm := arguments(c, g, accelTCG, p), arguments(c, g, accelKVM, p)
 	for _, want := range [][2]string{
-		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-append", commandLine},
-		{"-accel", "tcg,thread=multi"}, {"-cpu", "max"}, {"-device", "nvme,drive=disk3,serial=dtrec-output"},
+		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-append", commandLine + " " + arches[0].command},
+		{"-accel", "tcg,thread=multi"}, {"-cpu", "max"}, {"-device", "nvme,drive=nvme3,serial=dtrec-output"},
 	} {
 		if !hasPair(tcg, want) {
 			t.Errorf("no %q in %q", want, tcg)
@@ -73,6 +74,24 @@ func TestQEMUVersion(t *testing.T) {
 	}
 }
 
+// Every architecture has a console and three ports, and every bus brings each disk under its serial number.
+func TestArgumentsOfAll(t *testing.T) {
+	p := parts{serials: []string{"/s0", "/s1", "/s2", "/s3"}}
+	for _, a := range arches {
+		all := strings.Join(arguments(Config{}, plan{load: load{arch: a}, buses: buses}, accelTCG, p), " ")
+		for _, port := range []string{"port0", "port1", "port2", "port3"} {
+			if strings.Count(all, port) != 2 {
+				t.Errorf("%s: %s is not made and used: %s", a.name, port, all)
+			}
+		}
+		for _, d := range disks() {
+			if strings.Count(all, "serial="+d.serial) != len(buses) {
+				t.Errorf("%s: disk %s is not on every bus: %s", a.name, d.serial, all)
+			}
+		}
+	}
+}
+
 func TestKernelRelease(t *testing.T) {
 	if got, err := KernelRelease(fakeKernel(t)); got != "6.1.0-99-cloud-amd64" || err != nil {
 		t.Errorf("got %q, %v", got, err)
@@ -85,19 +104,19 @@ func TestKernelRelease(t *testing.T) {
 }
 
 func TestInterpreter(t *testing.T) {
-	if got, err := interpreter(fakeELF(t, "")); got != "" || err != nil {
+	if got, err := interpreter(fakeELF(t, ""), arches[0]); got != "" || err != nil {
 		t.Errorf("static: got %q, %v", got, err)
 	}
-	if got, err := interpreter(fakeELF(t, "/lib64/ld.so")); got != "/lib64/ld.so" || err != nil {
+	if got, err := interpreter(fakeELF(t, "/lib64/ld.so"), arches[0]); got != "/lib64/ld.so" || err != nil {
 		t.Errorf("dynamic: got %q, %v", got, err)
 	}
-	if _, err := interpreter(fakeKernel(t)); err == nil {
+	if _, err := interpreter(fakeKernel(t), arches[0]); err == nil {
 		t.Error("a kernel image is taken for an executable")
 	}
 }
 
 func TestDialogueBoundsLines(t *testing.T) {
-	d := &dialogue{begun: func() {}, ended: func() {}}
+	d := &dialogue{begun: func(message) {}, ended: func() {}}
 	for range 100 {
 		if _, err := d.Write(make([]byte, 10<<10)); err != nil {
 			t.Fatal(err)

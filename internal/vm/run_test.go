@@ -108,11 +108,11 @@ func TestRunFailures(t *testing.T) {
 
 func TestRunNoBootWatchdog(t *testing.T) {
 	c := fakeQEMU(t, `sleep 60`).withDefaults()
-	e, err := findQEMU(t.Context())
+	e, err := findQEMU(t.Context(), arches[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, alive, err := runOnce(t.Context(), c, e, job{}, accelTCG, 2*time.Second)
+	_, alive, err := runOnce(t.Context(), c, e, fakePlan(t, c), accelTCG, 2*time.Second)
 	if alive || !errors.Is(err, ErrNoBoot) {
 		t.Errorf("got alive %v, %v, want ErrNoBoot", alive, err)
 	}
@@ -124,12 +124,16 @@ func TestRunBootsAgain(t *testing.T) {
 	marker := filepath.Join(t.TempDir(), "booted")
 	c := fakeQEMU(t, "test -e "+marker+" || { touch "+marker+"; exec sleep 60; }\n"+sayAlive+sayExit("3")).withDefaults()
 	var told []string
-	c.Notice = func(text string) { told = append(told, text) }
-	e, err := findQEMU(t.Context())
+	c.Notice = func(text string) {
+		if !strings.Contains(text, ": up after ") {
+			told = append(told, text)
+		}
+	}
+	e, err := findQEMU(t.Context(), arches[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, alive, err := runTwice(t.Context(), c, e, job{}, accelTCG, 2*time.Second)
+	done, alive, err := runTwice(t.Context(), c, e, fakePlan(t, c), accelTCG, 2*time.Second)
 	if err != nil || !alive || done.Exit != 3 || len(told) != 1 || !strings.Contains(told[0], "booting it again") {
 		t.Errorf("exit %d, alive %v, %v; told %q", done.Exit, alive, err, told)
 	}
@@ -181,7 +185,7 @@ func TestRunRefuses(t *testing.T) {
 		{"no kernel", func(c *Config) { c.Kernel = "/nonexistent/vmlinuz" }, os.ErrNotExist, "kernel"},
 		{"not a kernel", func(c *Config) { c.Kernel = text }, ErrNotBootable, text},
 		{"no program", func(c *Config) { c.Program = "/nonexistent/dtrec" }, os.ErrNotExist, "program"},
-		{"not a program", func(c *Config) { c.Program = text }, nil, "not an x86-64 executable"},
+		{"not a program", func(c *Config) { c.Program = text }, nil, "not an executable"},
 		{"dynamic program", func(c *Config) { c.Program = fakeELF(t, "/lib64/ld.so") }, ErrNotStatic, "CGO_ENABLED=0"},
 		{"dynamic file", func(c *Config) { c.Files = []File{{fakeELF(t, "/lib64/ld.so"), "/bin/x"}} }, ErrNotStatic, "-static"},
 		{"no file", func(c *Config) { c.Files = []File{{"/nonexistent/x", ""}} }, os.ErrNotExist, "take along"},
@@ -217,8 +221,11 @@ func TestRunOldQEMU(t *testing.T) {
 	if _, err := Run(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	if len(notices) != 1 || !strings.Contains(notices[0], "7.2.15") {
+	if len(notices) != 2 || !strings.Contains(notices[0], "7.2.15") {
 		t.Errorf("got notices %q, want one about 7.2.15", notices)
+	}
+	if want := "Linux 6.1.0-99-cloud-amd64 x86_64 in QEMU 7.2.15, tcg: up after 1.5 s"; notices[1] != want {
+		t.Errorf("got notice %q, want %q", notices[1], want)
 	}
 }
 
@@ -260,14 +267,19 @@ func decide(t *testing.T, c Config, dir string, patience time.Duration) (accels 
 	device := filepath.Join(dir, "kvm-device")
 	writeExecutable(t, device, "")
 	memory := kvmMemory{device: device, file: filepath.Join(dir, "cache", "kvm"), limit: 2 * time.Second}
-	c.Notice = func(string) { notices++ }
-	e, err := findQEMU(t.Context())
+	c.Notice = func(text string) {
+		if !strings.Contains(text, ": up after ") {
+			notices++
+		}
+	}
+	e, err := findQEMU(t.Context(), arches[0])
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := fakePlan(t, c)
 	for range 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		_, _ = runAccelerated(ctx, c.withDefaults(), e, job{}, memory)
+		_, _ = runAccelerated(ctx, c.withDefaults(), e, p, memory)
 		cancel()
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "log"))

@@ -19,16 +19,20 @@ const DefaultTimeout = 10 * time.Minute
 
 // Config says which kernel to boot and what to run in it. Only Kernel and Program must be given.
 type Config struct {
-	// Kernel is the path of a bootable x86-64 kernel image (vmlinuz).
+	// Kernel is the path of a kernel image for x86-64 or arm64 (bzImage, Image, vmlinuz), of a build tree, of a directory
+	// that a distribution's package was unpacked to, or of a .deb.
 	Kernel string
-	// Program is the path of a static x86-64 executable. It is both the guest's init, where it has to call Init when
-	// InGuest says so, and the job, started as /bin/NAME with Args.
+	// Modules is where the kernel's modules are: the directory that modules_install was given or its lib/modules/RELEASE, a
+	// build tree, or a .deb. Empty: around Kernel and in the host's /lib/modules. Of them the guest gets what it needs.
+	Modules string
+	// Program is the path of a static executable. Where the kernel is for another architecture it is the one beside it
+	// whose name ends in -arm64 or -amd64. It is both the guest's init, where it has to call Init when InGuest says so,
+	// and the job, started as /bin/NAME with Args.
 	Program string
 	// Args is the job's command line without argv[0].
 	Args []string
-	// FS is the file system of /tmp and of the job's working directory: FSExt4, FSTmpfs or FSOverlay; empty means FSExt4.
-	// For FSOverlay, a kernel that has overlayfs as a module needs the module beside its image, as overlay.ko, .ko.xz
-	// or .ko.zst, or in the host's /lib/modules (ErrNoOverlay).
+	// FS is the file system of /tmp and of the job's working directory: FSExt4, FSTmpfs or FSOverlay. It is an error
+	// (ErrLacks) where the kernel has no driver for it, or for a disk. Empty means FSExt4 and, there, FSTmpfs with a notice.
 	FS string
 	// Env is added to the guest's small environment (PATH, HOME, TMPDIR, USER), as "NAME=value".
 	Env []string
@@ -42,8 +46,7 @@ type Config struct {
 	SMP int
 	// Memory is the guest's memory as QEMU's -m takes it; empty means 1G.
 	Memory string
-	// Accel is "kvm", "tcg", "icount" (TCG with a clock of one nanosecond per guest instruction, so that measurements
-	// repeat), or empty to use KVM where a guest was seen to start under it and TCG elsewhere.
+	// Accel is one of Accelerators, or empty to use KVM where a guest was seen to start under it and TCG elsewhere.
 	Accel string
 	// Timeout bounds the whole run; 0 means DefaultTimeout.
 	Timeout time.Duration
@@ -51,10 +54,10 @@ type Config struct {
 	Stdout, Stderr io.Writer
 	// Console, if not nil, receives the kernel's console while it runs.
 	Console io.Writer
-	// Notice, if not nil, is told in one line about what the user may want to know: an old QEMU, KVM that starts no guest.
+	// Notice, if not nil, is told in one line about what the user may want to know: what was booted and how, an old QEMU,
+	// KVM that starts no guest.
 	Notice func(string)
 
-	module   string        // file name of the overlay module taken along
 	powerOff time.Duration // from init's last word until QEMU is gone
 }
 
@@ -75,21 +78,25 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	if err := c.check(); err != nil {
 		return 0, err
 	}
-	emulator, err := findQEMU(ctx)
+	k, err := openKernel(c.Kernel, c.Modules)
+	if err != nil {
+		return 0, err
+	}
+	defer k.Close()
+	emulator, err := findQEMU(ctx, k.arch)
 	if err != nil {
 		return 0, err
 	}
 	if old := emulator.tooOld(); old != "" {
 		c.notice(old)
 	}
-	c = c.takeModule()
-	limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout))
-	defer cancel()
-	job, err := newJob(c)
+	plan, err := c.plan(k)
 	if err != nil {
 		return 0, err
 	}
-	done, err := runAccelerated(limited, c, emulator, job, thisKVM())
+	limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout))
+	defer cancel()
+	done, err := runAccelerated(limited, c, emulator, plan, thisKVM(k.arch))
 	for _, ended := range []error{context.Cause(limited), ctx.Err()} {
 		if err != nil && ended != nil && !errors.Is(err, ended) {
 			err = fmt.Errorf("%w: %w", ended, err)
@@ -101,9 +108,6 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 func (c Config) withDefaults() Config {
 	if c.SMP == 0 {
 		c.SMP = 2
-	}
-	if c.FS == "" {
-		c.FS = FSExt4
 	}
 	if c.Memory == "" {
 		c.Memory = "1G"
@@ -131,25 +135,45 @@ func (c Config) check() error {
 	if c.SMP < 1 {
 		return fmt.Errorf("%d virtual CPUs: at least 1 is needed", c.SMP)
 	}
-	switch c.Accel {
-	case "", accelKVM, accelTCG, accelCount:
-	default:
-		return fmt.Errorf("accelerator %q: not kvm, tcg or icount", c.Accel)
+	if c.Accel != "" && !slices.Contains(Accelerators(), c.Accel) {
+		return fmt.Errorf("accelerator %q: not %s", c.Accel, strings.Join(Accelerators(), ", "))
 	}
-	if !slices.Contains(Filesystems(), c.FS) {
+	if c.FS != "" && !slices.Contains(Filesystems(), c.FS) {
 		return fmt.Errorf("file system %q: not %s", c.FS, strings.Join(Filesystems(), ", "))
 	}
-	if _, err := KernelRelease(c.Kernel); err != nil {
-		return err
-	}
-	loader, err := interpreter(c.Program)
-	if err != nil {
-		return fmt.Errorf("program %s: %w", c.Program, err)
-	}
-	if loader != "" {
-		return fmt.Errorf("%s: %w: build it with CGO_ENABLED=0", c.Program, ErrNotStatic)
-	}
 	return nil
+}
+
+// plan is what a run boots.
+type plan struct {
+	load
+	kernel string // the image
+	buses  []*bus
+	what   string // is booted, in words
+}
+
+// plan puts together what the guest of a kernel gets.
+func (c Config) plan(k *kernel) (plan, error) {
+	p := plan{kernel: k.file, buses: busesFor(k.modules), what: "Linux " + k.release + " " + k.arch.name}
+	program, err := k.program(c.Program)
+	if err != nil {
+		return p, err
+	}
+	p.load = load{arch: k.arch, program: program, files: c.Files}
+	if p.job, err = newJob(c); err != nil {
+		return p, err
+	}
+	p.job.Ports, p.job.Buses = k.arch.ports, names(p.buses)
+	if k.modules == nil {
+		p.job.Modules.Notes = []string{"no modules of " + k.release + " were found in " + strings.Join(k.looked, ", ")}
+		return p, nil
+	}
+	taken, err := k.modules.collect(k.release, wanted(p.buses, c.FS))
+	if err != nil {
+		return p, err
+	}
+	p.modules, p.job.Modules.Notes = taken.list, append(taken.lacking, "modules were looked for in "+k.modules.dir)
+	return p, nil
 }
 
 func (c Config) notice(text string) {

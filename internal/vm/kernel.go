@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// kernel is what Config.Kernel names: an image and, where they were found, its modules.
+type kernel struct {
+	image
+	file    string   // the image, as QEMU gets it
+	modules *modules // nil: none were found
+	looked  []string // where, then
+	scratch string   // what had to be unpacked
+}
+
+// openKernel finds out what a path is: an image, a build tree, a directory that a package was unpacked to, or a .deb.
+// modules, if not empty, is where the modules are: the directory that modules_install was given or its lib/modules/RELEASE,
+// a build tree, or a .deb. Close the kernel.
+func openKernel(name, modules string) (k *kernel, err error) {
+	k = &kernel{}
+	defer func() {
+		if err != nil {
+			k.Close()
+		}
+	}()
+	if k.scratch, err = os.MkdirTemp("", "dtrec-kernel-"); err != nil {
+		return k, err
+	}
+	if name, err = k.unpacked(name, "kernel"); err != nil {
+		return k, err
+	}
+	if k.file, err = findImage(name); err != nil {
+		return k, err
+	}
+	if k.image, err = readImage(k.file); err != nil {
+		return k, err
+	}
+	if k.image.unpacked != nil {
+		k.file = filepath.Join(k.scratch, "Image")
+		if err := os.WriteFile(k.file, k.image.unpacked, 0o600); err != nil {
+			return k, err
+		}
+		k.image.unpacked = nil
+	}
+	return k, k.findModules(name, modules)
+}
+
+// Close removes what was unpacked.
+func (k *kernel) Close() { _ = os.RemoveAll(k.scratch) }
+
+// unpacked is the directory that a .deb was unpacked to, or the name as it is.
+func (k *kernel) unpacked(name, as string) (string, error) {
+	if !isDeb(name) {
+		return name, nil
+	}
+	dir := filepath.Join(k.scratch, as)
+	if err := unpackDeb(name, dir); err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return dir, nil
+}
+
+// packaged is where packages have their image, below the directory they were unpacked to or a directory of modules.
+var packaged = []string{
+	"vmlinuz", "vmlinuz-*", "boot/vmlinuz-*", "lib/modules/*/vmlinuz", "usr/lib/modules/*/vmlinuz", "Image", "bzImage",
+}
+
+// findImage returns the one image in a directory, or the file.
+func findImage(name string) (string, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return "", fmt.Errorf("kernel: %w", err)
+	}
+	if !info.IsDir() {
+		return name, nil
+	}
+	var found []string
+	var seen []os.FileInfo
+	for _, pattern := range append(builtImages(name), packaged...) {
+		files, err := filepath.Glob(filepath.Join(escapeGlob(name), pattern))
+		if err != nil {
+			return "", err
+		}
+		for _, file := range files {
+			info, err := os.Stat(file)
+			if err == nil && info.Mode().IsRegular() && !known(seen, info) {
+				found, seen = append(found, file), append(seen, info)
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("%s: %w: neither a build tree with an image nor an unpacked package", name, ErrNotBootable)
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("%s: several kernels, name one: %s", name, strings.Join(found, ", "))
+}
+
+// builtImages is where a build tree has its image: one of each architecture, or of the one it is configured for.
+func builtImages(tree string) []string {
+	config, _ := os.ReadFile(filepath.Join(tree, ".config"))
+	if a := archOf(func(a *arch) bool { return strings.Contains(string(config), "\n"+a.config+"\n") }); a != nil {
+		return firstOf(tree, a.images)
+	}
+	var images []string
+	for _, a := range arches {
+		images = append(images, firstOf(tree, a.images)...)
+	}
+	return images
+}
+
+// firstOf keeps the first of the names that is there.
+func firstOf(dir string, names []string) []string {
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return []string{name}
+		}
+	}
+	return nil
+}
+
+func known(seen []os.FileInfo, info os.FileInfo) bool {
+	for _, s := range seen {
+		if os.SameFile(s, info) {
+			return true
+		}
+	}
+	return false
+}
+
+// escapeGlob makes a pattern that matches the name alone.
+func escapeGlob(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
+}
+
+// findModules looks where the user says, or around the image and on this machine.
+func (k *kernel) findModules(name, said string) (err error) {
+	if said == "" {
+		k.modules, k.looked, err = openAny(append(k.around(name), "/lib/modules/"+k.release))
+		return err
+	}
+	if _, err := os.Stat(said); err != nil {
+		return fmt.Errorf("modules: %w", err)
+	}
+	if said, err = k.unpacked(said, "modules"); err != nil {
+		return err
+	}
+	if k.modules, _, err = openAny(k.below(said)); err != nil || k.modules != nil {
+		return err
+	}
+	others, _ := filepath.Glob(filepath.Join(escapeGlob(said), "lib/modules/*"))
+	if len(others) > 0 {
+		return fmt.Errorf("%s: %w: of %s, and the kernel is %s", said, ErrModules, filepath.Base(others[0]), k.release)
+	}
+	return fmt.Errorf("%s: %w: no modules.builtin, modules.order or .ko file for %s in it", said, ErrModules, k.release)
+}
+
+// below is where a directory may have this kernel's modules.
+func (k *kernel) below(dir string) []string {
+	return []string{filepath.Join(dir, "lib/modules", k.release), filepath.Join(dir, "usr/lib/modules", k.release), dir}
+}
+
+// around is where an image's modules may be without being named.
+func (k *kernel) around(name string) []string {
+	dir := filepath.Dir(k.file)
+	if name != k.file {
+		return k.below(name)
+	}
+	for _, built := range k.arch.images {
+		if tree, ok := strings.CutSuffix(k.file, built); ok {
+			return []string{filepath.Clean("./" + tree)}
+		}
+	}
+	return append(k.below(dir), k.below(filepath.Dir(dir))[:2]...)
+}
+
+// openAny opens the first of the directories that has modules.
+func openAny(dirs []string) (*modules, []string, error) {
+	for _, dir := range dirs {
+		m, err := openModules(dir)
+		if err == nil || !errors.Is(err, os.ErrNotExist) {
+			return m, nil, err
+		}
+	}
+	return nil, dirs, nil
+}
+
+// program is the executable for this kernel's architecture: the one that is given, or beside it NAME-GOARCH.
+func (k *kernel) program(given string) (string, error) {
+	machine, err := machineOf(given)
+	if err != nil {
+		return "", fmt.Errorf("program %s: %w", given, err)
+	}
+	file := given
+	if machine != k.arch.machine {
+		file = given + "-" + k.arch.goarch
+		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+			return "", fmt.Errorf("%s: %w: the kernel is for %s, this program for %s", file, ErrNoProgram, k.arch.name, runtime.GOARCH)
+		}
+	}
+	loader, err := interpreter(file, k.arch)
+	if err != nil {
+		return "", fmt.Errorf("program %s: %w", file, err)
+	}
+	if loader != "" {
+		return "", fmt.Errorf("%s: %w: build it with CGO_ENABLED=0", file, ErrNotStatic)
+	}
+	return file, nil
+}

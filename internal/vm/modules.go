@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// modules is a tree of kernel modules, as modules_install or the build itself leaves it.
+type modules struct {
+	dir   string
+	files map[string]string // by name: the path below dir, without .xz and the like
+	// builtin names what is in the image itself, and would be a module otherwise; nil: not known.
+	builtin map[string]bool
+}
+
+// module is one to load.
+type module struct {
+	name string
+	text []byte // an ELF object
+}
+
+// openModules reads what is in a tree: modules.dep or, without depmod, modules.order says; else the directory itself. The
+// error wraps os.ErrNotExist where there are no modules.
+func openModules(dir string) (*modules, error) {
+	m := &modules{dir: dir, files: map[string]string{}}
+	if lines, err := readLines(dir, "modules.builtin"); err == nil {
+		m.builtin = map[string]bool{}
+		for _, line := range lines {
+			m.builtin[moduleName(line)] = true
+		}
+	}
+	for _, list := range []string{"modules.dep", "modules.order"} {
+		lines, err := readLines(dir, list)
+		if err != nil {
+			continue
+		}
+		for _, line := range lines {
+			file, _, _ := strings.Cut(line, ":")
+			m.add(file)
+		}
+		return m, nil
+	}
+	err := filepath.WalkDir(filepath.Join(dir, "kernel"), func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && strings.Contains(entry.Name(), ".ko") {
+			m.add(strings.TrimPrefix(name, dir+"/"))
+		}
+		return err
+	})
+	if err != nil && m.builtin == nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func readLines(dir, name string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	return strings.Fields(string(text)), err
+}
+
+// add takes a line of a list: kernel/fs/ext4/ext4.ko.xz or, of a build, fs/ext4/ext4.o.
+func (m *modules) add(file string) {
+	stem, _, _ := strings.Cut(filepath.Base(file), ".")
+	m.files[moduleName(file)] = filepath.Join(filepath.Dir(file), stem+".ko")
+}
+
+// moduleName is the kernel's name of a module's file.
+func moduleName(file string) string {
+	name, _, _ := strings.Cut(filepath.Base(file), ".")
+	return strings.ReplaceAll(name, "-", "_")
+}
+
+// read returns a module; nil where the tree has none of that name.
+func (m *modules) read(name string) ([]byte, error) {
+	file, ok := m.files[name]
+	if !ok {
+		return nil, nil
+	}
+	for _, below := range []string{file, strings.TrimPrefix(file, "kernel/")} {
+		for _, packed := range []string{"", ".xz", ".zst", ".gz"} {
+			full := filepath.Join(m.dir, below+packed)
+			text, err := os.ReadFile(full)
+			if os.IsNotExist(err) {
+				continue
+			}
+			if err == nil {
+				text, err = decompress(text)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w: %w", full, ErrModules, err)
+			}
+			return text, nil
+		}
+	}
+	return nil, nil
+}
+
+// has tells whether the kernel can have a module, in its image or from the tree.
+func (m *modules) has(name string) bool {
+	_, listed := m.files[name]
+	return m.builtin[name] || listed
+}
+
+// collector gathers modules in the order in which they can be loaded.
+type collector struct {
+	from    *modules
+	release string
+	seen    map[string]bool
+	list    []module
+	lacking []string // modules that another one needs and the tree does not have
+}
+
+// collect returns the modules of these names that the tree has, each after those it depends on.
+func (m *modules) collect(release string, names []string) (*collector, error) {
+	c := &collector{from: m, release: release, seen: map[string]bool{}}
+	for _, name := range names {
+		if err := c.take(name, ""); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *collector) take(name, by string) error {
+	if c.seen[name] || c.from.builtin[name] {
+		return nil
+	}
+	c.seen[name] = true
+	text, err := c.from.read(name)
+	if err != nil {
+		return err
+	}
+	if text == nil {
+		if by != "" && c.from.builtin != nil {
+			c.lacking = append(c.lacking, fmt.Sprintf("%s, which %s needs", name, by))
+		}
+		return nil
+	}
+	info, err := modinfo(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s: %w", c.from.dir, ErrModules, name, err)
+	}
+	if magic, _, _ := strings.Cut(info["vermagic"], " "); magic != c.release {
+		return fmt.Errorf("%s: %w: of %s, and the kernel is %s", c.from.dir, ErrModules, magic, c.release)
+	}
+	for _, needed := range strings.Split(info["depends"], ",") {
+		if needed == "" {
+			continue
+		}
+		if err := c.take(moduleName(needed), name); err != nil {
+			return err
+		}
+	}
+	c.list = append(c.list, module{name, text})
+	return nil
+}
+
+// modinfo reads what a module says of itself.
+func modinfo(text []byte) (map[string]string, error) {
+	f, err := elf.NewFile(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	section := f.Section(".modinfo")
+	if section == nil {
+		return nil, fmt.Errorf("no .modinfo")
+	}
+	data, err := section.Data()
+	if err != nil {
+		return nil, err
+	}
+	info := map[string]string{}
+	for _, entry := range strings.Split(string(data), "\x00") {
+		if key, value, ok := strings.Cut(entry, "="); ok {
+			info[key] = value
+		}
+	}
+	return info, nil
+}
