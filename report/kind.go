@@ -51,6 +51,7 @@ type kind struct {
 
 	across  bool         // it is about a dentry, not about one open
 	alone   bool         // it stands on one event, and no loss touches it
+	later   bool         // a later event decides it, which may be no part of what it is about
 	needs   replay.Roles // without one of these it cannot be proven; those of operands and tests are added
 	some    replay.Roles // without one of these some of them cannot be proven
 	reasons []*Reason    // beside those of tests
@@ -130,6 +131,7 @@ type KindInfo struct {
 	Needs   replay.Roles // without one of these it cannot be proven
 	Some    replay.Roles // without one of these some of them cannot be proven
 	Alone   bool         // it stands on one event, and no loss touches it
+	Later   bool         // a later event decides it, which may be no part of what it is about
 	Reasons []*Reason    // why it may not be proven, in the order in which that is looked at
 }
 
@@ -146,7 +148,7 @@ func Kinds() []KindInfo {
 				reasons = append(reasons, r)
 			}
 		}
-		out = append(out, KindInfo{k.number, k.name, k.says, k.needs, k.some, k.alone, reasons})
+		out = append(out, KindInfo{k.number, k.name, k.says, k.needs, k.some, k.alone, k.later, reasons})
 	}
 	return out
 }

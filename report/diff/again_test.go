@@ -30,7 +30,7 @@ func TestReadAgainIsTheSame(t *testing.T) {
 	files["a scene"] = record(t, here(), 1, randomScene(rand.New(rand.NewPCG(5, 5)), 6000))
 	for name, file := range files {
 		in := input(t, name, file)
-		d := newCutter(in, maphash.MakeSeed(), probesOf(in.Header()), 0)
+		d := newCutter(in, probesOf(in.Header()), judging{}, newNamer(maphash.MakeSeed(), in.Header()))
 		if err := d.read(); err != nil {
 			t.Fatal(err)
 		}

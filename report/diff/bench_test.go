@@ -152,8 +152,8 @@ func TestMemoryIsSomeBytesACall(t *testing.T) {
 		}
 		c := comparison{result: &Result{}, runs: [2]*run{}}
 		for side := range in {
-			pa := probesOf(in[side].Header())
-			d := newCutter(in[side], maphash.MakeSeed(), pa, 0)
+			h := in[side].Header()
+			d := newCutter(in[side], probesOf(h), judging{}, newNamer(maphash.MakeSeed(), h))
 			if err := d.read(); err != nil {
 				t.Fatal(err)
 			}

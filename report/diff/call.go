@@ -14,50 +14,24 @@ import (
 // call is one thing a program did, with all that came of it in the kernel: an open, an
 // unlink with the walk that leads to it, a write to drop_caches.
 type call struct {
-	kind   kind
-	comm   string
-	pid    uint32
-	tid    uint32
-	lines  []line
-	more   uint64 // events beyond the bound
-	claims []report.Ruling
-	lossy  bool // events are missing in the time it took
+	kind     kind
+	comm     string
+	pid, tid uint32
+	lines    []line
+	more     uint64 // events beyond the bound
+	claims   []report.Ruling
+	swept    []uint64 // names of the dentries that drop_caches ended, as hashes
+	lossy    bool     // events are missing in the time it took
 
 	first, last uint64 // event ids
 	from, to    uint64 // their times
 
 	// While it is made.
-	path    uint64   // where its path lies
+	path    uint64   // where its path lies,
+	length  uint64   // and how long it may be
 	places  []uint64 // addresses of dentries in order of appearance: place n is that of places[n-1]
 	entered []int    // lines entered and not left, innermost last
 	over    bool     // what decided its kind has returned
-	swept   []uint64 // names of the dentries that drop_caches ended, as hashes
-}
-
-// kind is what a call is.
-type kind uint8
-
-const (
-	looking   kind = iota // names were looked up outside of opens, as stat(2) does
-	opening               // open(2)
-	unlinking             // unlink(2)
-	renaming              // rename(2)
-	creating              // a name got an inode outside of opens: mkdir, mknod, symlink, link
-	deleting              // a name lost it without vfs_unlink: rmdir
-	dropping              // a write to drop_caches
-	execing
-	forking
-	exiting
-)
-
-func (k kind) String() string {
-	return [...]string{"lookup", "open", "unlink", "rename", "create", "delete", "drop_caches", "exec", "fork", "exit"}[k]
-}
-
-// deciding says which call an event outside of opens makes of what it stands in.
-var deciding = [roles]kind{
-	schema.RoleUnlink: unlinking, schema.RoleMove: renaming, schema.RoleInstantiate: creating, schema.RoleDelete: deleting,
-	schema.RoleEvict: dropping, schema.RoleExec: execing, schema.RoleFork: forking, schema.RoleExit: exiting,
 }
 
 // start makes the call one that begins at an event.
@@ -95,7 +69,7 @@ func (c *call) meet(addr uint64) int16 {
 // takes reports whether an event is a matter of the call: the end of a dentry is where
 // the call has met the dentry, or empties the caches.
 func (c *call) takes(e *schema.Event) bool {
-	return !ends.Has(e.Role) || slices.Contains(c.places, e.Dentry) || c.kind == dropping && len(c.entered) > 0
+	return !ends.Has(e.Role) || slices.Contains(c.places, e.Dentry) || c.kind.in(evicts) && len(c.entered) > 0
 }
 
 // leave ends the innermost call entered at the id and returns its line.
@@ -110,21 +84,20 @@ func (c *call) leave(enter uint64) *line {
 }
 
 // nameAt says where a name lies: in the path, in a dentry of the call, or in another
-// buffer. Outside of opens the first name looked up begins the path; an alloc may be of
-// a name of the kernel's own.
+// buffer. Where no event gives a whole path the first name looked up begins it; an alloc may
+// be of a name of the kernel's own.
 func (c *call) nameAt(e *schema.Event) (base, int32) {
 	addr := e.NameAddr
 	if addr == 0 {
 		return nowhere, 0
 	}
-	if c.path == 0 && e.Role != schema.RoleAlloc {
-		c.path = addr
+	switch whole := paths.Has(e.Role); {
+	case whole && e.Name != "":
+		c.path, c.length = addr, uint64(len(e.Name)) // other buffers may lie close behind
+	case whole, c.path == 0 && !begins.Has(e.Role):
+		c.path, c.length = addr, maxPath
 	}
-	limit := uint64(maxPath) // other buffers may lie close behind the path
-	if c.kind == opening && c.lines[0].name.text != "" {
-		limit = uint64(len(c.lines[0].name.text))
-	}
-	if off := addr - c.path; c.path != 0 && off < limit {
+	if off := addr - c.path; c.path != 0 && off < c.length {
 		return inPath, int32(off)
 	}
 	for _, dentry := range c.places {
@@ -139,14 +112,13 @@ func (c *call) nameAt(e *schema.Event) (base, int32) {
 // neither the next component nor, before something came of it, the last one again. The
 // buffer may have been used for another path since, or for the same one by another call.
 func (c *call) leaves(e *schema.Event) bool {
-	named := func(l line) bool { return l.base != nowhere }
-	if e.NameAddr == 0 || c.path == 0 && !slices.ContainsFunc(c.lines, named) {
+	if e.NameAddr == 0 || c.path == 0 && !slices.ContainsFunc(c.lines, func(l line) bool { return l.base != nowhere }) {
 		return false
 	}
 	off, made := e.NameAddr-c.path, false
 	for i := len(c.lines) - 1; i >= 0; i-- {
 		l := &c.lines[i]
-		made = made || l.role == schema.RoleInsert || l.role == schema.RoleInstantiate
+		made = made || (inserts | makes).Has(l.role)
 		if l.base != inPath {
 			continue
 		}
@@ -175,7 +147,7 @@ func mix(h, v uint64) uint64 {
 
 // sign computes the signature of a finished call.
 func (c *call) sign(seed maphash.Seed) signature {
-	s := signature{coarse: mix(uint64(c.kind)+1, c.more)}
+	s := signature{coarse: mix(uint64(c.kind)+1, c.more), label: uint64(c.kind) + 1}
 	for i := range c.claims {
 		s.judged = mix(s.judged, hashRuling(seed, &c.claims[i]))
 	}
@@ -192,31 +164,41 @@ func (c *call) sign(seed maphash.Seed) signature {
 		s.exact = mix(mix(mix(s.exact, h), l.name.exact), l.detail.exact)
 		s.coarse = mix(mix(mix(s.coarse, h), l.name.coarse), l.detail.coarse)
 	}
-	s.label = c.label()
+	for l := range c.named {
+		s.label = mix(s.label, l.name.coarse)
+	}
+	s.label = mix(s.label, c.openFlags())
 	return s
 }
 
+// hashRuling is a hash of a claim as it was judged. One that is proven has no reason.
 func hashRuling(seed maphash.Seed, r *report.Ruling) uint64 {
+	if r.Why == nil {
+		return uint64(r.Kind)<<8 | uint64(r.Verdict)
+	}
 	return maphash.Comparable(seed, *r)
 }
 
-// label identifies what the call is of: its kind, and the path or the names.
-func (c *call) label() uint64 {
-	h := uint64(c.kind) + 1
-	switch c.kind {
-	case dropping, forking, exiting:
-		return h
-	case opening:
-		return mix(mix(h, c.lines[0].name.coarse), c.openFlags())
-	}
-	var last uint64
+// named yields the lines that say what the call is of: its paths, or the names it looked up.
+func (c *call) named(yield func(*line) bool) {
+	last := uint64(0)
 	for i := range c.lines {
-		if l := &c.lines[i]; l.depth == 0 && l.name.coarse != last {
-			last = l.name.coarse
-			h = mix(h, last)
+		switch l := &c.lines[i]; {
+		case c.kind.in(nameless):
+			return
+		case c.kind.in(opens):
+			yield(l)
+			return
+		case c.kind.in(encloses):
+			if paths.Has(l.role) && !yield(l) {
+				return
+			}
+		case l.depth == 0 && l.name.exact != 0 && l.name.exact != last:
+			if last = l.name.exact; !yield(l) {
+				return
+			}
 		}
 	}
-	return h
 }
 
 // lastName identifies the component the call came to: the last one in its path.
@@ -224,7 +206,7 @@ func (c *call) lastName() uint64 {
 	var name uint64
 	at := int32(-1)
 	for i := range c.lines {
-		if l := &c.lines[i]; l.base == inPath && l.at > at && l.role != schema.RoleOpen {
+		if l := &c.lines[i]; l.base == inPath && l.at > at && !paths.Has(l.role) {
 			name, at = l.name.coarse, l.at
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/dtrec/dtrec/replay"
-	"github.com/dtrec/dtrec/report"
 )
 
 // Options say what counts.
@@ -90,9 +89,9 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		result:     &Result{Kernel: kernelChanges(ha, hb)},
 	}
 	pa, pb := probesOf(ha), probesOf(hb)
-	seed, both, judged := maphash.MakeSeed(), pa.in(pb), judgedIn(pa, pb)
+	seed := maphash.MakeSeed()
 	for side, in := range []Input{a, b} {
-		d := newCutter(in, seed, both, judged)
+		d := newCutter(in, pa.in(pb), judgingOf(pa, pb), newNamer(seed, in.Header()))
 		if side == 0 {
 			d.run.rename = o.Rename
 		}
@@ -110,15 +109,6 @@ func Compare(a, b Input, o Options) (*Result, error) {
 	}
 	c.finish(o)
 	return c.result, nil
-}
-
-func newCutter(in Input, seed maphash.Seed, both probes, judged uint32) *cutter {
-	h := in.Header()
-	r := &run{Run: runOf(in.Name, h), in: in, losses: new(replay.Losses), calls: make(map[string][]brief), claims: make(map[uint64][]report.Ruling),
-		renamed: make(map[string]uint64),
-		builder: builder{names: newNamer(seed, h), both: both, logged: h.Logged()}}
-	return &cutter{builder: &r.builder, run: r, judged: judged,
-		threads: make(map[uint32]*thread), atWork: make(map[uint32]string)}
 }
 
 // order lists the programs of both runs, in order of the first call.
@@ -241,13 +231,13 @@ func (c *comparison) lonely(comm string, singles []*single) {
 		c.excuse(whyLost, only(comm, "", s.side, s.brief))
 		return
 	}
-	opens, list := 0, c.runs[s.side].calls[comm]
+	n, list := 0, c.runs[s.side].calls[comm]
 	for i := range list {
-		if list[i].kind == opening {
-			opens++
+		if list[i].kind.in(opens) {
+			n++
 		}
 	}
-	l := s.line(fmt.Sprintf("%d opens, %d other calls", opens, len(list)-opens))
+	l := s.line(fmt.Sprintf("%d opens, %d other calls", n, len(list)-n))
 	c.add(&Difference{Kind: ProgramOnly, Program: comm, A: l.A, B: l.B, Lines: []Line{l}, gap: s.gap})
 	for _, s := range singles {
 		s.told = true

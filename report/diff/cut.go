@@ -4,6 +4,7 @@ package diff
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -16,7 +17,7 @@ import (
 type cutter struct {
 	*builder
 	run     *run
-	judged  uint32 // kinds of claim that are compared
+	judging judging
 	threads map[uint32]*thread
 	last    *thread
 	now     uint64 // time of the last event
@@ -28,8 +29,8 @@ type cutter struct {
 // thread is what one thread is in the middle of.
 type thread struct {
 	tid, pid uint32
-	opens    []*call // innermost last
-	other    *call   // what it does outside of opens; nil: nothing
+	calls    []*call // that enclose what it does, innermost last
+	other    *call   // what it does outside of those; nil: nothing
 }
 
 // Bounds on what is remembered of tasks.
@@ -44,6 +45,13 @@ const (
 
 // logName is what the one program of an imported trace is called.
 const logName = "kernel log"
+
+func newCutter(in Input, both probes, j judging, names namer) *cutter {
+	h := in.Header()
+	r := &run{Run: runOf(in.Name, h), in: in, losses: new(replay.Losses), calls: make(map[string][]brief), claims: make(map[uint64][]report.Ruling),
+		renamed: make(map[string]uint64), builder: builder{names: names, both: both, logged: h.Logged()}}
+	return &cutter{builder: &r.builder, run: r, judging: j, threads: make(map[uint32]*thread), atWork: make(map[uint32]string)}
+}
 
 // read cuts the whole run; the error is the source's.
 func (d *cutter) read() error {
@@ -70,10 +78,10 @@ func (d *cutter) record(m *report.Moment) {
 // event puts an event where it belongs.
 //
 //  1. What only one run records is left out.
-//  2. Within an open it is a line of the innermost one, but for the end of a dentry
-//     the open does not otherwise touch: a reclaim that happened to run there. The exit
-//     of an open finishes the call.
-//  3. Outside it goes to the thread.
+//  2. What is entered and encloses what follows begins a call.
+//  3. Within a call an event is a line of it, but for the end of a dentry that the call
+//     does not otherwise touch: a reclaim that happened to run there. The exit finishes it.
+//  4. Outside it goes to the thread.
 func (d *cutter) event(s *replay.Step) {
 	e := s.Event
 	if !d.both.has(e.Role, e.Phase) {
@@ -84,48 +92,68 @@ func (d *cutter) event(s *replay.Step) {
 		return
 	}
 	t := d.thread(e)
-	if s.Within == nil {
-		d.outside(t, s)
-		return
-	}
-	if s.Call == s.Within && e.Phase == schema.Enter {
+	if s.Call != nil && e.Phase == schema.Enter && encloses.Has(e.Role) && t.operation() == nil {
 		d.close(t)
-		t.opens = append(t.opens, d.begin(opening, e))
+		t.calls = append(t.calls, d.begin(kind(e.Role), e))
 	}
-	c := d.innermost(t, s)
-	switch {
-	case c == nil: // of an open whose entry was not seen
+	switch c, within := d.around(t, s); {
+	case !within:
+		d.outside(t, s)
+	case c == nil: // the entry of the call was not seen
 	case !c.takes(e):
 		d.run.Apart++
 	default:
 		d.put(c, s)
-		if s.Call == s.Within && e.Phase == schema.Exit {
-			t.opens = t.opens[:len(t.opens)-1]
+		if e.Phase == schema.Exit && s.Call != nil && s.Call.Enter.ID == c.first {
+			t.calls = t.calls[:len(t.calls)-1]
 			d.finish(c)
 		}
 	}
 }
 
-// apart says which kinds of claim are not compared with the call they are judged in. On
-// one event a refuted claim is told in its line, and one that is merely unproven is no
-// matter of the program; whether one that spans calls ends in time is not one call's.
-var apart = [32]marks{report.Hash: badHash, report.Bucket: badBucket, report.Storage: badStorage, report.Delete: spansCalls}
+// operation is the call in progress that has all to itself, opens within it too; nil: none.
+func (t *thread) operation() *call {
+	if n := len(t.calls); n > 0 && !t.calls[n-1].kind.in(opens) {
+		return t.calls[n-1]
+	}
+	return nil
+}
+
+// around returns the call around an event, if there is one; nil where its entry was not
+// seen. Calls that it does not leave in progress have lost their exits, and so may have an
+// operation since whose entry events were lost.
+func (d *cutter) around(t *thread, s *replay.Step) (c *call, within bool) {
+	if c = t.operation(); c != nil && !d.run.lost(c.from, s.Event.Time) {
+		return c, true
+	}
+	if s.Within == nil {
+		d.swallow(t, 0, s.Event.Time)
+		return nil, false
+	}
+	for i := len(t.calls) - 1; i >= 0; i-- {
+		if t.calls[i].first == s.Within.Enter.ID {
+			d.swallow(t, i+1, s.Event.Time)
+			return t.calls[i], true
+		}
+	}
+	return nil, true
+}
 
 // put adds an event to a call, with the rulings that came with it.
 func (d *cutter) put(c *call, s *replay.Step) {
-	var m marks
+	var m mark
 	if o := s.Object; o != nil && o.Born == 0 && o.First == s.Event.ID {
-		m |= older
+		m.older = true
 	}
-	for _, r := range d.rulings {
-		switch mark := apart[r.Kind]; {
-		case mark == 0 && d.judged>>r.Kind&1 != 0 && !ends.Has(s.Event.Role):
-			c.claims = append(c.claims, r)
-		case r.Verdict == report.Refuted:
-			m |= mark
+	for i := range d.rulings {
+		switch r := &d.rulings[i]; {
+		case d.judging.calls.has(r.Kind) && !ends.Has(s.Event.Role):
+			c.claims = append(c.claims, *r)
+		case d.judging.lines.has(r.Kind) && r.Verdict == report.Refuted:
+			m.refuted |= 1 << r.Kind
 		}
 	}
-	if m &^= spansCalls; m != 0 {
+	if m != (mark{}) {
 		d.run.notes = append(d.run.notes, noted{s.Event.ID, m})
 	}
 	d.add(c, s, m)
@@ -133,15 +161,13 @@ func (d *cutter) put(c *call, s *replay.Step) {
 
 // begin starts a call at an event.
 func (d *cutter) begin(k kind, e *schema.Event) *call {
-	var c *call
+	c := &call{}
 	if n := len(d.spare); n > 0 {
 		c, d.spare = d.spare[n-1], d.spare[:n-1]
 		c.reset()
-	} else {
-		c = &call{}
 	}
 	c.start(k, e)
-	if k != exiting && d.atWork[e.PID] != e.Comm {
+	if !k.in(quits) && d.atWork[e.PID] != e.Comm {
 		if len(d.atWork) >= maxProcesses {
 			clear(d.atWork)
 		}
@@ -181,47 +207,32 @@ func (d *cutter) giveUp(now uint64) {
 	for _, t := range d.sorted() {
 		d.abandon(t, now)
 	}
-	clear(d.threads)
-	d.last = nil
 }
 
 // sorted lists the threads in a fixed order.
 func (d *cutter) sorted() []*thread {
-	var all []*thread
-	for _, t := range d.threads {
-		all = append(all, t)
-	}
-	slices.SortFunc(all, func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
-	return all
+	return slices.SortedFunc(maps.Values(d.threads), func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
 }
 
-// innermost returns the open entered at the event; opens above it lost their exits.
-func (d *cutter) innermost(t *thread, s *replay.Step) *call {
-	for i := len(t.opens) - 1; i >= 0; i-- {
-		if t.opens[i].first == s.Within.Enter.ID {
-			d.swallow(t, i+1, s.Event.Time)
-			return t.opens[i]
-		}
-	}
-	return nil
-}
-
-// abandon gives up the opens in progress and finishes what is outside of them.
+// abandon gives up the calls in progress, finishes what is outside of them, and forgets the
+// thread.
 func (d *cutter) abandon(t *thread, now uint64) {
 	d.swallow(t, 0, now)
 	d.close(t)
+	delete(d.threads, t.tid)
+	d.last = nil
 }
 
-// swallow gives up the opens from the n-th on, whose exits were lost: what the thread
+// swallow gives up the calls from the n-th on, whose exits were lost: what the thread
 // did since went unseen for all that is known.
 func (d *cutter) swallow(t *thread, n int, now uint64) {
-	if n < len(t.opens) && len(d.run.blind) < maxBlind {
-		d.run.blind = append(d.run.blind, [2]uint64{t.opens[n].from, now})
+	if n < len(t.calls) && len(d.run.blind) < maxBlind {
+		d.run.blind = append(d.run.blind, [2]uint64{t.calls[n].from, now})
 	}
-	t.opens = t.opens[:n]
+	t.calls = t.calls[:n]
 }
 
-// close finishes what the thread did outside of opens.
+// close finishes what the thread did outside of what encloses.
 func (d *cutter) close(t *thread) {
 	c := t.other
 	if t.other = nil; c == nil || len(c.lines) == 0 {
@@ -233,17 +244,16 @@ func (d *cutter) close(t *thread) {
 	d.finish(c)
 }
 
-// outside adds an event that no open encloses.
+// outside adds an event that no call encloses.
 //
 //  1. Program starts and ends are calls of their own.
 //  2. The end of a dentry joins the call that has met the dentry.
 //  3. Anything else goes on with what the thread does, or begins the next call.
 func (d *cutter) outside(t *thread, s *replay.Step) {
-	d.swallow(t, 0, s.Event.Time)
-	e, k := s.Event, deciding[s.Event.Role]
+	e := s.Event
 	switch {
-	case k == execing, k == forking, k == exiting:
-		d.process(t, s, k)
+	case whole.Has(e.Role):
+		d.process(t, s)
 		return
 	case ends.Has(e.Role):
 		c := t.other
@@ -251,7 +261,7 @@ func (d *cutter) outside(t *thread, s *replay.Step) {
 		if taken {
 			d.put(c, s)
 		}
-		if !taken || c.kind == dropping {
+		if !taken || c.kind.in(evicts) {
 			d.run.Apart++
 		}
 		return
@@ -259,14 +269,14 @@ func (d *cutter) outside(t *thread, s *replay.Step) {
 		d.close(t)
 	}
 	if t.other == nil {
-		t.other = d.begin(looking, e)
+		t.other = d.begin(0, e)
 	}
 	c := t.other
-	if c.kind == looking {
-		c.kind = k
+	if c.kind == 0 && decides.Has(e.Role) {
+		c.kind = kind(e.Role)
 	}
 	d.put(c, s)
-	c.over = c.kind != looking && len(c.entered) == 0
+	c.over = c.kind != 0 && len(c.entered) == 0
 }
 
 // breaks reports whether an event begins another call than the one in progress: after
@@ -280,33 +290,31 @@ func (t *thread) breaks(s *replay.Step) bool {
 		return true
 	case len(c.entered) > 0 || e.Phase == schema.Exit && s.Call != nil:
 		return false
-	case e.Role == schema.RoleEvict:
-		return c.kind != dropping
+	case evicts.Has(e.Role):
+		return !c.kind.in(evicts)
 	case c.over:
 		return true
 	}
-	return walks.Has(e.Role) && e.Role != schema.RoleInsert && c.leaves(e)
+	return (asks | begins).Has(e.Role) && c.leaves(e)
 }
 
 // process makes calls of program starts and ends. What a thread looked up on the way
 // into a new program belongs to execve, as its opens do.
-func (d *cutter) process(t *thread, s *replay.Step, k kind) {
+func (d *cutter) process(t *thread, s *replay.Step) {
 	e := s.Event
-	if k == execing && t.other != nil && t.other.kind == looking {
+	if execs.Has(e.Role) && t.other != nil && t.other.kind == 0 {
 		t.other = nil
 	}
 	d.close(t)
-	c := d.begin(k, e)
-	if k == exiting { // told by whichever of its threads is last
+	c := d.begin(kind(e.Role), e)
+	if quits.Has(e.Role) { // told by whichever of its threads is last
 		c.comm = cmp.Or(d.atWork[e.PID], e.Comm)
 		delete(d.atWork, e.PID)
 		for _, other := range d.sorted() {
 			if other.pid == e.PID {
 				d.abandon(other, d.now)
-				delete(d.threads, other.tid)
 			}
 		}
-		d.last = nil
 	}
 	d.rulings = nil
 	d.put(c, s)
@@ -319,10 +327,10 @@ func (d *cutter) line(s *replay.Step) {
 	e, step := *s.Event, *s
 	e.Comm, e.TID, step.Event = logName, 0, &e
 	t := d.thread(&e)
-	k := looking
-	if e.Role == schema.RoleOpen && e.Phase == schema.Enter {
+	k := kind(0)
+	if opens.Has(e.Role) && e.Phase == schema.Enter {
 		d.close(t)
-		k = opening
+		k = kind(e.Role)
 	}
 	if t.other == nil {
 		t.other = d.begin(k, &e)

@@ -2,8 +2,6 @@
 
 package diff
 
-import "github.com/dtrec/dtrec/schema"
-
 // upset is when a difference first changed what the cache has of a name, on each side;
 // 0: never.
 type upset [2]uint64
@@ -58,7 +56,7 @@ func (c *comparison) follows(p couple, h *hunk, last uint64) bool {
 			l = e.b
 		}
 		name := l.name.coarse
-		if l.role == schema.RoleOpen {
+		if paths.Has(l.role) {
 			name = last
 		}
 		if !before(name) {

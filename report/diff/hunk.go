@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/dtrec/dtrec/report"
-	"github.com/dtrec/dtrec/schema"
 )
 
 // hunk is what two calls of one label differ in.
@@ -149,7 +148,7 @@ func (h *hunk) lines() []Line {
 func (h *hunk) guess() {
 	for i := range h.edits {
 		for j := i + 1; j < len(h.edits) && h.edits[i].op == '-' && h.edits[j].op != ' '; j++ {
-			if x, y := h.edits[i].a, h.edits[j].b; y != nil && lookups.Has(x.role) == lookups.Has(y.role) && x.name.coarse == y.name.coarse {
+			if x, y := h.edits[i].a, h.edits[j].b; y != nil && asks.Has(x.role) == asks.Has(y.role) && x.name.coarse == y.name.coarse {
 				h.places.agree(x.in, y.in)
 				h.places.agree(x.out, y.out)
 			}
@@ -171,11 +170,8 @@ func (h *hunk) shape(k kind, last uint64) uint64 {
 		if l.name.coarse == last {
 			s++
 		}
-		s = mix(s, uint64(l.errno))
-		switch l.role {
-		case schema.RoleOpen:
-			s = mix(s, l.value)
-		case schema.RoleKill:
+		s = mix(mix(s, uint64(l.errno)), l.value)
+		if ends.Has(l.role) {
 			s = mix(s, l.name.coarse)
 		}
 	}

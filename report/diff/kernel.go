@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
-	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -37,22 +36,6 @@ func (p probes) in(q probes) probes {
 		p[ph] &= q[ph]
 	}
 	return p
-}
-
-// judgedIn returns the kinds of claim, as a set, that do not rest on a role only one
-// of the runs recorded.
-func judgedIn(a, b probes) uint32 {
-	var apart replay.Roles
-	for ph := range a {
-		apart |= a[ph] ^ b[ph]
-	}
-	var set uint32
-	for _, k := range report.Kinds() {
-		if (k.Needs|k.Some)&apart == 0 {
-			set |= 1 << k.Kind
-		}
-	}
-	return set
 }
 
 // kernelChanges compares what the two headers say of the kernels.

@@ -10,12 +10,14 @@ import (
 // line is one step of a call as two runs can compare it: no address, no time. It is a
 // call of the kernel's with its return, or one event.
 type line struct {
-	role   schema.Role
-	form   form
-	depth  uint8 // calls of the kernel's around it
-	state  state // of out
-	marks  marks
-	base   base  // what at counts from
+	role  schema.Role
+	form  form
+	depth uint8 // calls of the kernel's around it
+	state state // of out
+	base  base  // what at counts from
+	mark
+	mount  bool  // out is a mount point
+	cut    bool  // its name was not read whole
 	at     int32 // where the name lies, bytes
 	in     int16 // place looked in; of a move: the place that is taken
 	out    int16 // place returned, or the one it is about
@@ -32,10 +34,10 @@ type line struct {
 type form uint8
 
 const (
-	event form = iota // an event without a return
-	whole             // entry and return
-	torn              // entry without its return
-	tail              // return without its entry
+	event    form = iota // an event without a return
+	returned             // entry and return
+	torn                 // entry without its return
+	tail                 // return without its entry
 )
 
 // state is what a dentry is.
@@ -49,18 +51,11 @@ const (
 	unread // d_inode was not read
 )
 
-// marks is what else is to be seen of a step.
-type marks uint8
-
-const (
-	mountpoint marks = 1 << iota
-	badHash
-	badBucket
-	badStorage
-	cutName
-	older      // its dentry is older than the recording, and seen here first; not compared
-	spansCalls // of no line: see apart
-)
+// mark is what only a reading from the start tells of a step.
+type mark struct {
+	refuted kindSet // claims that stand on it
+	older   bool    // its dentry is older than the recording, and seen here first; not compared
+}
 
 // base is what the address of a name is near.
 type base uint8
@@ -85,14 +80,6 @@ const (
 	maxPlaces = 1024
 )
 
-var (
-	lookups = replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU, schema.RoleLookupChain) // ask the cache
-	ends    = replay.RolesOf(schema.RoleKill, schema.RoleFree, schema.RoleDrop)               // belong to the end of a dentry
-	walks   = lookups | replay.RolesOf(schema.RoleAlloc, schema.RoleInsert)                   // find a component or make it
-	changes = ends | replay.RolesOf(schema.RoleAlloc, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete,
-		schema.RoleMove, schema.RoleUnlink) // change what the cache has of a name
-)
-
 // builder puts events into calls, as lines.
 type builder struct {
 	names  namer
@@ -101,10 +88,10 @@ type builder struct {
 }
 
 // add puts an event into a call: as a new line, or as the return of one.
-func (b *builder) add(c *call, s *replay.Step, m marks) {
+func (b *builder) add(c *call, s *replay.Step, m mark) {
 	e := s.Event
 	c.last, c.to = e.ID, e.Time
-	if c.kind == dropping && ends.Has(e.Role) {
+	if c.kind.in(evicts) && ends.Has(e.Role) {
 		if len(c.swept) < maxLines {
 			c.swept = append(c.swept, b.names.of(e.Name, e).coarse)
 		}
@@ -113,7 +100,7 @@ func (b *builder) add(c *call, s *replay.Step, m marks) {
 	l := (*line)(nil)
 	if e.Phase == schema.Exit && s.Call != nil {
 		if l = c.leave(s.Call.Enter.ID); l != nil {
-			l.form, l.exit = whole, e.ID
+			l.form, l.exit = returned, e.ID
 		}
 	}
 	if l == nil {
@@ -131,88 +118,84 @@ func (b *builder) add(c *call, s *replay.Step, m marks) {
 			c.entered = append(c.entered, len(c.lines)-1)
 		}
 	}
-	if l.form == whole || e.Columns.Has(schema.ColumnDentry) {
+	if l.form == returned || e.Columns.Has(schema.ColumnDentry) {
 		b.result(c, l, e)
 	} else {
 		b.key(c, l, e)
 	}
-	l.marks |= m
+	l.refuted, l.older = l.refuted|m.refuted, l.older || m.older
 }
 
 // complete ends a call: names in it that turned out to be temporary are such.
 func (b *builder) complete(c *call) {
-	if c.kind == creating && len(c.lines) > 0 {
-		b.names.made(c.lines[len(c.lines)-1].name.text)
-		for i := range c.lines {
-			c.lines[i].name = b.names.of(c.lines[i].name.text, &schema.Event{PID: c.pid, TID: c.tid, Time: c.to})
-		}
+	if !c.kind.in(makes) || len(c.lines) == 0 {
+		return
+	}
+	b.names.made(c.lines[len(c.lines)-1].name.text)
+	for i := range c.lines {
+		c.lines[i].name = b.names.of(c.lines[i].name.text, &schema.Event{PID: c.pid, TID: c.tid, Time: c.to})
 	}
 }
 
 // key fills what an entry says: the name, where it lies and where it is looked for.
 func (b *builder) key(c *call, l *line, e *schema.Event) {
-	if e.Columns.Has(schema.ColumnKey) {
+	has := e.Columns.Has
+	if has(schema.ColumnOpen) && e.Flags&(oCreat|oExcl) == oCreat|oExcl {
+		b.names.made(e.Name)
+	}
+	if has(schema.ColumnKey) {
 		b.name(l, e)
 		l.in = c.place(e.Parent)
 	}
-	if e.Columns.Has(schema.ColumnNameAddr) {
+	if has(schema.ColumnNameAddr) {
 		if l.base, l.at = c.nameAt(e); b.logged && l.base == elsewhere {
 			l.at = 0 // the name of a dentry, which lies wherever it lies
 		}
 	}
-	switch e.Role {
-	case schema.RoleOpen:
-		if e.Flags&(oCreat|oExcl) == oCreat|oExcl {
-			b.names.made(e.Name)
-			b.name(l, e)
-		}
+	if l.value = e.Ret; has(schema.ColumnOpen) {
 		l.value = uint64(e.Flags)<<32 | uint64(e.Mode)
-	case schema.RoleExit:
-		l.value = e.Ret
 	}
 }
 
 func (b *builder) name(l *line, e *schema.Event) {
 	l.name = b.names.of(e.Name, e)
-	if e.NameCut() {
-		l.marks |= cutName
-	}
+	l.cut = l.cut || e.NameCut()
 }
 
 // result fills what a return says, or an event about one dentry.
 func (b *builder) result(c *call, l *line, e *schema.Event) {
-	if e.Columns.Has(schema.ColumnRet) {
-		switch l.errno = int32(e.Errno()); {
-		case e.Role != schema.RoleOpen:
+	has := e.Columns.Has
+	if has(schema.ColumnRet) {
+		l.errno = int32(e.Errno())
+		if !e.Role.Is(schema.ReturnsAddress) {
 			l.value = e.Ret
-		case l.errno == 0:
+		}
+		if l.errno == 0 && has(schema.ColumnFilesystem) {
 			l.detail = b.names.of(e.FSType, e)
 		}
 	}
-	if !e.Columns.Has(schema.ColumnDentry) {
+	if !has(schema.ColumnDentry) {
 		return
 	}
 	if e.Dentry == 0 {
 		l.state = null
 		return
 	}
-	if e.Role == schema.RoleAlloc && e.Phase == schema.Exit {
+	if begins.Has(e.Role) && e.Phase == schema.Exit {
 		c.meet(e.Dentry) // whatever was there, this is another dentry
 		l.inner = int64(e.NameAddr - e.Dentry)
 	}
 	l.out, l.state = c.place(e.Dentry), stateOf(e)
-	if e.Facts&schema.FactMountpoint != 0 {
-		l.marks |= mountpoint
-	}
+	l.mount = l.mount || e.Facts&schema.FactMountpoint != 0
 	switch {
-	case e.Role == schema.RoleInsert:
+	case has(schema.ColumnBucket):
 		l.in = c.place(e.Parent)
-	case e.Role == schema.RoleMove && l.form == whole:
-		l.detail = b.names.of(e.Name, e)
-	case e.Role == schema.RoleMove:
+	case has(schema.ColumnTarget):
 		l.in = c.place(e.Target)
+	case moves.Has(e.Role) && l.form == returned:
+		l.detail = b.names.of(e.Name, e)
 	}
-	if l.form != whole {
+	if l.form != returned {
 		b.name(l, e)
 	}
 }
@@ -235,5 +218,12 @@ func (l *line) like(m *line) bool {
 
 // shape is what a line is, whatever it is about, as a number.
 func (l *line) shape() uint64 {
-	return uint64(l.role)<<32 | uint64(l.form)<<28 | uint64(l.state)<<24 | uint64(l.marks&^older)<<16 | uint64(l.base)<<8 | uint64(l.depth)
+	s := uint64(l.role)<<32 | uint64(l.form)<<28 | uint64(l.state)<<24 | uint64(l.base)<<8 | uint64(l.depth)
+	if l.mount {
+		s |= 1 << 16
+	}
+	if l.cut {
+		s |= 1 << 17
+	}
+	return s ^ uint64(l.refuted)<<40
 }

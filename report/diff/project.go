@@ -5,8 +5,6 @@ package diff
 import (
 	"cmp"
 	"slices"
-
-	"github.com/dtrec/dtrec/schema"
 )
 
 // Why a difference is none.
@@ -24,11 +22,17 @@ const (
 
 // met is how a call met one name in the cache.
 type met struct {
-	older        bool  // first as a dentry that is older than the recording
-	made, killed bool  // allocated and kept; killed
-	state        state // the last answer
-	marks        marks
+	older        bool // first as a dentry that is older than the recording
+	made, killed bool // allocated and kept; killed
+	last         answer
 	times        int // the cache was asked, and a dentry allocated in vain
+}
+
+// answer is what the cache said of a name.
+type answer struct {
+	state      state
+	mount, cut bool
+	refuted    kindSet
 }
 
 // metIn is how a call met every name, by hash.
@@ -38,18 +42,18 @@ func metIn(c *call) map[uint64]met {
 		l := &c.lines[i]
 		m, known := by[l.name.coarse]
 		switch {
-		case lookups.Has(l.role):
-			m.times, m.state, m.marks = m.times+1, l.state, l.marks&^older
-		case l.role == schema.RoleAlloc && c.thrown(l):
+		case asks.Has(l.role):
+			m.times, m.last = m.times+1, answer{l.state, l.mount, l.cut, l.refuted}
+		case begins.Has(l.role) && c.thrown(l):
 			m.times++
-		case l.role == schema.RoleAlloc:
+		case begins.Has(l.role):
 			m.made = true
-		case l.role == schema.RoleKill && known:
+		case kills.Has(l.role) && known:
 			m.killed = m.killed || !c.thrown(l)
-		case l.role != schema.RoleInsert:
+		case !inserts.Has(l.role):
 			continue
 		}
-		m.older = m.older || l.marks&older != 0
+		m.older = m.older || l.older
 		by[l.name.coarse] = m
 	}
 	return by
@@ -61,7 +65,7 @@ func (c *call) thrown(l *line) bool {
 	var made, kept, killed bool
 	for i := range c.lines {
 		if m := &c.lines[i]; m.out == l.out {
-			made, kept, killed = made || m.role == schema.RoleAlloc, kept || m.role == schema.RoleInsert, killed || m.role == schema.RoleKill
+			made, kept, killed = made || begins.Has(m.role), kept || inserts.Has(m.role), killed || kills.Has(m.role)
 		}
 	}
 	return made && killed && !kept
@@ -84,7 +88,7 @@ func (c *comparison) projected(a, b *call) (la, lb []*line, why string) {
 		case !both:
 		case !x.killed && !y.killed && x.made != y.made && (x.older && !x.made || y.older && !y.made):
 			found[name], why = true, whyOlder
-		case c.sameKernel && x.times != y.times && x.state == y.state && x.marks == y.marks && x.made == y.made:
+		case c.sameKernel && x.times != y.times && x.last == y.last && x.made == y.made:
 			asked[name] = true
 			why = cmp.Or(why, whyAgain)
 		}
@@ -94,7 +98,7 @@ func (c *comparison) projected(a, b *call) (la, lb []*line, why string) {
 			l := &c.lines[i]
 			switch name := l.name.coarse; {
 			case found[name] && walks.Has(l.role):
-			case asked[name] && (lookups.Has(l.role) || (l.role == schema.RoleAlloc || ends.Has(l.role)) && c.thrown(l)):
+			case asked[name] && (asks.Has(l.role) || (begins.Has(l.role) || ends.Has(l.role)) && c.thrown(l)):
 			default:
 				list = append(list, l)
 			}

@@ -58,10 +58,10 @@ type brief struct {
 // maxCalls bounds the calls of a run that are compared.
 const maxCalls = 1 << 23
 
-// noted is marks that an event leaves.
+// noted is the mark of an event.
 type noted struct {
-	id    uint64
-	marks marks
+	id   uint64
+	mark mark
 }
 
 // keep takes a finished call.
@@ -75,7 +75,7 @@ func (r *run) keep(c *call) {
 		c.comm = name
 	}
 	r.Calls++
-	if c.kind == opening {
+	if c.kind.in(opens) {
 		r.Opens++
 	}
 	list := r.calls[c.comm]
@@ -90,13 +90,13 @@ func (r *run) keep(c *call) {
 	r.calls[c.comm] = append(list, b)
 }
 
-// noted returns the marks of an event that only a reading from the start tells.
-func (r *run) noted(id uint64) marks {
+// noted returns the mark of an event.
+func (r *run) noted(id uint64) mark {
 	i := sort.Search(len(r.notes), func(i int) bool { return r.notes[i].id >= id })
 	if i < len(r.notes) && r.notes[i].id == id {
-		return r.notes[i].marks
+		return r.notes[i].mark
 	}
-	return 0
+	return mark{}
 }
 
 // lost reports whether events are missing between two times.
@@ -180,7 +180,7 @@ func (r *run) rebuild(c *call, w *brief, s *replay.Step) {
 	case line:
 	case e.TID != w.tid, !r.builder.both.has(e.Role, e.Phase), !c.takes(e):
 		return
-	case w.kind == opening && (s.Within == nil || s.Within.Enter.ID != w.first), w.kind != opening && s.Within != nil:
+	case w.kind.in(opens) && (s.Within == nil || s.Within.Enter.ID != w.first), !w.kind.in(encloses) && s.Within != nil:
 		return
 	}
 	r.builder.add(c, s, r.noted(e.ID))

@@ -3,7 +3,9 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,66 +24,67 @@ const (
 )
 
 func (c *call) openFlags() uint64 {
+	if len(c.lines) == 0 || !c.kind.in(opens) {
+		return 0
+	}
 	return c.lines[0].value >> 32 & (oAccess | oCreat | oExcl | oTrunc)
 }
 
 // words is what the call is of.
 func (c *call) words() string {
-	switch c.kind {
-	case dropping, forking, exiting:
+	if c.kind.in(nameless) {
 		return c.kind.String()
-	case opening:
-		return c.kind.String() + " " + quote(c.lines[0].name.text) + flagNames(c.openFlags())
 	}
-	var parts []string
-	for i := range c.lines {
-		l := &c.lines[i]
-		if l.depth == 0 && l.name.exact != 0 && (len(parts) == 0 || parts[len(parts)-1] != l.name.text) {
-			parts = append(parts, l.name.text)
-		}
+	var names []string
+	for l := range c.named {
+		names = append(names, l.name.text)
 	}
-	return c.kind.String() + " " + quote(strings.Join(parts, "/"))
+	if !c.kind.in(encloses) { // components of a path
+		names = []string{strings.Join(names, "/")}
+	}
+	out := c.kind.String()
+	for _, name := range names {
+		out += " " + quote(name)
+	}
+	return out + flagNames(c.openFlags())
 }
 
-// outcome is what the call came to; empty: nothing else than what it is of.
-func (c *call) outcome() string {
-	if len(c.lines) == 0 {
-		return ""
+// outcome is what the call came to, with the short word for it; empty: nothing else than
+// what it is of.
+func (c *call) outcome() (text, short string) {
+	i := slices.IndexFunc(c.lines, func(l line) bool { return kind(l.role) == c.kind })
+	if i < 0 {
+		return "", ""
 	}
-	switch l := &c.lines[0]; {
-	case c.kind == opening && l.errno != 0:
-		return errnoText(l.errno)
-	case c.kind == opening && l.state == null:
-		return "NULL"
-	case c.kind == exiting:
-		return exitText(l.value)
+	switch l := &c.lines[i]; {
+	case l.errno != 0:
+		text = errnoText(l.errno)
+		return text, cmp.Or(schema.ErrnoName(int(l.errno)), text)
+	case opens.Has(l.role) && l.state == null:
+		return "NULL", "NULL"
+	case l.role.Is(schema.ReturnsStatus):
+		text = exitText(l.value)
+		return text, text
 	}
-	return ""
+	return "", ""
 }
 
 // title is what the call is of and came to.
 func (c *call) title() string {
-	if o := c.outcome(); o != "" {
-		return c.words() + " → " + o
+	if text, _ := c.outcome(); text != "" {
+		return c.words() + " → " + text
 	}
 	return c.words()
 }
 
 // titles is the title of a call that came to two things.
 func titles(a, b *call) string {
-	oa, ob := a.outcome(), b.outcome()
-	if oa == ob || a.kind != opening {
+	ta, sa := a.outcome()
+	tb, sb := b.outcome()
+	if ta == tb {
 		return a.title()
 	}
-	short := func(c *call, o string) string {
-		if o == "" {
-			return "success"
-		} else if name := schema.ErrnoName(int(c.lines[0].errno)); name != "" {
-			return name
-		}
-		return o
-	}
-	return a.words() + ": " + short(a, oa) + " → " + short(b, ob)
+	return a.words() + ": " + cmp.Or(sa, "success") + " → " + cmp.Or(sb, "success")
 }
 
 func (c *call) span() Span { return Span{c.first, c.last} }
@@ -127,13 +130,13 @@ func (l *line) text(of func(int16) int) string {
 	case elsewhere:
 		b.WriteString(" elsewhere")
 	}
-	if l.role == schema.RoleOpen && l.form != tail {
+	if opens.Has(l.role) && l.form != tail {
 		fmt.Fprintf(&b, " flags %#x mode %#o", l.value>>32, l.value&0xffffffff)
 	}
 	if l.in != 0 {
 		b.WriteString(" in " + place(l.in))
 	}
-	if l.role == schema.RoleExit {
+	if l.role.Is(schema.ReturnsStatus) {
 		b.WriteString(" " + exitText(l.value))
 	}
 	l.outcome(&b, place)
@@ -144,33 +147,31 @@ func (l *line) text(of func(int16) int) string {
 // outcome spells what the line returned, or the dentry it is about.
 func (l *line) outcome(b *strings.Builder, place func(int16) string) {
 	arrow := " "
-	if l.form == whole || l.form == tail {
+	if l.form == returned || l.form == tail {
 		arrow = " → "
 	}
 	switch {
 	case l.errno != 0:
 		b.WriteString(arrow + errnoText(l.errno))
 		return
-	case l.role == schema.RoleUnlink:
-		b.WriteString(" " + place(l.out) + arrow + strconv.FormatUint(l.value, 10))
+	case answers.Has(l.role):
+		if l.out != 0 {
+			b.WriteString(" " + place(l.out))
+		}
+		b.WriteString(arrow + strconv.FormatUint(l.value, 10))
 		return
 	case l.state == null:
 		b.WriteString(arrow + "NULL")
 	case l.out != 0:
 		b.WriteString(arrow + place(l.out))
 	}
-	switch l.state {
-	case negative:
-		b.WriteString(" negative")
-	case positive:
-		b.WriteString(" positive")
-	}
+	b.WriteString([...]string{negative: " negative", positive: " positive", unread: ""}[l.state])
 	switch {
-	case l.role == schema.RoleAlloc && l.form == whole && uint64(l.inner) < maxInside:
+	case begins.Has(l.role) && l.form == returned && uint64(l.inner) < maxInside:
 		fmt.Fprintf(b, ", name at +%d", l.inner)
-	case l.role == schema.RoleAlloc && l.form == whole:
+	case begins.Has(l.role) && l.form == returned:
 		b.WriteString(", name outside")
-	case l.role == schema.RoleMove && l.detail.text != "":
+	case moves.Has(l.role) && l.detail.text != "":
 		b.WriteString(" now " + quote(l.detail.text))
 	case l.detail.text != "":
 		b.WriteString(" on " + replay.Printable(l.detail.text))
@@ -179,12 +180,18 @@ func (l *line) outcome(b *strings.Builder, place func(int16) string) {
 
 // remarks spells what else is to be seen of the line.
 func (l *line) remarks(b *strings.Builder) {
-	for i, text := range [...]string{"mountpoint", "hash refuted", "bucket refuted", "storage refuted", "name cut"} {
-		if l.marks>>i&1 != 0 {
-			b.WriteString(", " + text)
+	if l.mount {
+		b.WriteString(", mountpoint")
+	}
+	for k := range report.Kind(32) {
+		if l.refuted.has(k) {
+			b.WriteString(", " + k.String() + " refuted")
 		}
 	}
-	b.WriteString([...]string{event: "", whole: "", torn: ", no return", tail: ", no entry"}[l.form])
+	if l.cut {
+		b.WriteString(", name cut")
+	}
+	b.WriteString([...]string{event: "", returned: "", torn: ", no return", tail: ", no entry"}[l.form])
 }
 
 func errnoText(n int32) string {

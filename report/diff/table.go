@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// What the comparison knows of roles beside the catalogue. No role is named elsewhere.
+var (
+	asks    = having(schema.Asks)                                // for a name in the cache
+	begins  = having(schema.Begins)                              // a dentry's life
+	ends    = having(schema.Ends | schema.Frees | schema.Leaves) // belong to the end of one
+	kills   = having(schema.Ends)
+	inserts = replay.RolesOf(schema.RoleInsert)
+	makes   = replay.RolesOf(schema.RoleInstantiate) // give a name an inode
+	moves   = replay.RolesOf(schema.RoleMove)        // give a dentry another name
+	evicts  = replay.RolesOf(schema.RoleEvict)       // empty the caches
+	execs   = replay.RolesOf(schema.RoleExec)
+	quits   = replay.RolesOf(schema.RoleExit)
+	opens   = replay.RolesOf(schema.RoleOpen)
+
+	walks    = asks | begins | inserts                                                                        // find a component or make it
+	changes  = ends | begins | inserts | makes | moves | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // change what the cache has of a name
+	paths    = having(schema.Walks) &^ execs                                                                  // a path begins
+	encloses = opens                                                                                          // all that the thread does until it returns is one call
+	answers  = replay.RolesOf(schema.RoleUnlink)                                                              // return an int that says what came of it
+	decides  = makes | moves | evicts | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink)                  // outside of those: make a call what it is
+	whole    = execs | quits | replay.RolesOf(schema.RoleFork)                                                // are a call on their own
+	nameless = evicts | quits | replay.RolesOf(schema.RoleFork)                                               // are of no name
+)
+
+func having(t schema.Trait) (set replay.Roles) {
+	for _, info := range schema.Catalogue() {
+		if info.Role.Is(t) {
+			set |= replay.RolesOf(info.Role)
+		}
+	}
+	return set
+}
+
+// kind is what a call is: the role of the event that decides it. 0: names were looked up
+// and nothing came of it, as stat(2) does.
+type kind uint8
+
+// called are the kinds in words.
+var called = [roles]string{
+	0:                      "lookup",
+	schema.RoleOpen:        "open",
+	schema.RoleUnlink:      "unlink",
+	schema.RoleMove:        "rename",
+	schema.RoleInstantiate: "create", // mkdir, mknod, symlink, link
+	schema.RoleDelete:      "delete", // without vfs_unlink: rmdir
+	schema.RoleEvict:       "drop_caches",
+	schema.RoleExec:        "exec",
+	schema.RoleFork:        "fork",
+	schema.RoleExit:        "exit",
+}
+
+func (k kind) String() string { return called[k] }
+
+func (k kind) in(set replay.Roles) bool { return set.Has(schema.Role(k)) }
+
+// kindSet is a set of kinds of claim.
+type kindSet uint32
+
+func (s kindSet) has(k report.Kind) bool { return s>>k&1 != 0 }
+
+// judging says how claims are compared, by kind.
+type judging struct {
+	calls kindSet // with the call they are made of
+	lines kindSet // where refuted, with the event they stand on: one that is merely unproven is no matter of the program
+}
+
+// judgingOf returns what can be compared of two runs: not what rests on a role that only one
+// of them recorded, nor what is decided by a later call.
+func judgingOf(a, b probes) (j judging) {
+	var apart replay.Roles
+	for ph := range a {
+		apart |= a[ph] ^ b[ph]
+	}
+	for _, k := range report.Kinds() {
+		switch {
+		case k.Alone:
+			j.lines |= 1 << k.Kind
+		case (k.Needs|k.Some)&apart == 0 && !k.Later:
+			j.calls |= 1 << k.Kind
+		}
+	}
+	return j
+}
