@@ -32,7 +32,7 @@ func TestImportRules(t *testing.T) {
 		module + "/record":          {module + "/internal/vm", module + "/internal/doctor", module + "/internal/cli", module + "/replay", module + "/report"},
 		module + "/internal/doctor": {module + "/record", module + "/internal/vm", module + "/internal/cli"},
 	}
-	schemaAlone := []string{module + "/schema/tracetest", module + "/record/dmesg", module + "/bpf"}
+	schemaAlone := []string{module + "/schema/tracetest", module + "/record/dmesg", module + "/bpf", module + "/redact"}
 	packages := listPackages(t)
 	for _, p := range packages {
 		for _, dep := range p.Deps {

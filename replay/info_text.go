@@ -108,13 +108,15 @@ func (i *Info) span() string {
 func (i *Info) since() string {
 	if i.Header.Imported() {
 		return " as the log counts"
+	} else if i.Header.Redacted() {
+		return " after the begin of the recording"
 	}
 	return " after boot"
 }
 
 // started is empty where it is not known.
 func started(h *schema.Header) string {
-	if h.StartUnixNs == 0 && h.Imported() {
+	if h.StartUnixNs == 0 && (h.Imported() || h.Redacted()) {
 		return ""
 	}
 	return fmt.Sprintf("%s, %s s after boot", wallClock(h.StartUnixNs), seconds(h.StartBootNs))

@@ -24,11 +24,12 @@ func NewJSON() Format { return &jsonLines{} }
 type jsonLines struct {
 	symbols  *symbols
 	imported bool               // tasks and CPUs are not known
+	redacted bool               // hashes are gone
 	kinds    [maxRole][3]string // the members that follow from role and phase
 }
 
 func (j *jsonLines) begin(dst []byte, h *schema.Header) []byte {
-	j.symbols, j.imported = newSymbols(h), h.Logged()
+	j.symbols, j.imported, j.redacted = newSymbols(h), h.Logged(), h.Redacted()
 	for _, info := range schema.Catalogue() {
 		for phase := schema.Enter; phase <= schema.Exit; phase++ {
 			j.kinds[info.Role][phase] = j.kind(info.Role, phase, j.symbols.of(info.Role, phase))
@@ -132,7 +133,7 @@ func (j *jsonLines) key(dst []byte, e *schema.Event) []byte {
 	dst = appendText(dst, `,"name":`, `,"name_hex":"`, e.Name)
 	dst = appendNumber(dst, `,"name_len":`, uint64(e.NameLen))
 	path := e.Role.Is(schema.Walks) && e.Columns.Has(schema.ColumnKey)
-	if e.Hash != 0 || !path && !j.imported { // a path has none
+	if e.Hash != 0 || !path && !j.imported && !j.redacted { // a path has none
 		dst = appendNumber(dst, `,"hash":`, uint64(e.Hash))
 	}
 	return dst

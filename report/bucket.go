@@ -21,11 +21,11 @@ var _ = register(func() kind {
 		enters: replay.RolesOf(schema.RoleInsert),
 		exits:  replay.RolesOf(schema.RoleInsert),
 		event: func(v *view) {
-			if e := v.step.Event; e.Bucket != 0 {
+			if e := v.step.Event; e.Bucket != 0 || v.layout.GetNameHash() == schema.NameHash_NAME_HASH_REDACTED {
 				v.single(bucketDoubt(v.layout, e), About{}, e.Bucket)
 			}
 		},
-		reasons: []*Reason{NoHashTable, NotChainHead, WrongBucket},
+		reasons: []*Reason{Redacted, NoHashTable, NotChainHead, WrongBucket},
 		tell:    values,
 		beside: func(p *page, e *schema.Event) string {
 			if e.Bucket == 0 {
@@ -51,6 +51,9 @@ var (
 
 // bucketDoubt finds the bucket of an insert from the hash alone.
 func bucketDoubt(l *schema.Layout, e *schema.Event) *Reason {
+	if l.GetNameHash() == schema.NameHash_NAME_HASH_REDACTED {
+		return Redacted
+	}
 	if l.GetDentryHashtable() == 0 || l.GetDHashShift() == 0 {
 		return NoHashTable
 	}

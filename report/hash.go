@@ -24,7 +24,7 @@ var _ = register(func() kind {
 		enters:  lookups | rehashes,
 		exits:   rehashes | replay.RolesOf(schema.RoleHash),
 		event:   (*view).hash,
-		reasons: []*Reason{CutName, NoNameHash, OwnHash, WrongHash},
+		reasons: []*Reason{CutName, Redacted, NoNameHash, OwnHash, WrongHash},
 		tell:    values,
 		beside: func(p *page, e *schema.Event) string {
 			if e.Role == schema.RoleMove {
@@ -44,6 +44,7 @@ var _ = register(func() kind {
 
 // Why a hash claim is not proven, besides what other kinds have too.
 var (
+	Redacted   = &Reason{Unproven, "redacted", false}
 	NoNameHash = &Reason{Unproven, "this kernel's name hash is not known", false}
 	OwnHash    = &Reason{Unproven, "the filesystem has its own hash (d_op->d_hash)", false}
 	WrongHash  = &Reason{Refuted, "recomputed %s", false}
@@ -64,6 +65,8 @@ func hashDoubt(l *schema.Layout, e *schema.Event) (why *Reason, about About) {
 		return nil, About{} // which hash the kernel has is not known; that it came to this one, is
 	case e.Role == schema.RoleHash && e.NameCut():
 		return CutName, About{}
+	case l.GetNameHash() == schema.NameHash_NAME_HASH_REDACTED:
+		return Redacted, About{}
 	case l.GetNameHash() != schema.NameHash_NAME_HASH_WORD64_LE:
 		return NoNameHash, About{}
 	case e.Facts&schema.FactParentOpHash != 0:

@@ -64,8 +64,12 @@ func (p *page) introduction() {
 	if f.Without != 0 {
 		p.line("**Read as if %s had not been recorded**: those events are left out, and \"not attached\" means that.\n", roleNames(f.Without))
 	}
-	p.line("This report uses one run: id `%x`, %d events, %s. The addresses, hashes and lengths below were recorded in it by the events cited as #id; differences and quotients are computed from those; offsets, sizes and the place of the hash table are those of the kernel that ran. Your run will differ.\n",
-		h.RunId, f.Events, f.losses())
+	if h.Redacted() {
+		p.line("This report uses one run: id `%x`, %d events, %s. `dtrec redact` made it: names are tokens of the same length, addresses lie elsewhere and keep their differences inside a run of pages, and hashes and buckets are gone. Lengths and times are those of the run, times since its begin.\n", h.RunId, f.Events, f.losses())
+	} else {
+		p.line("This report uses one run: id `%x`, %d events, %s. The addresses, hashes and lengths below were recorded in it by the events cited as #id; differences and quotients are computed from those; offsets, sizes and the place of the hash table are those of the kernel that ran. Your run will differ.\n",
+			h.RunId, f.Events, f.losses())
+	}
 	p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim; %s.\n", f.verdictLine())
 	if f.Forgotten > 0 {
 		p.line("- forgotten: %d dentries, each the one not seen for longest: more were known at once than are remembered. What rests on them is unproven", f.Forgotten)
@@ -222,7 +226,7 @@ func (f *Findings) driverLines(it *Item) []string {
 		case e.Phase == schema.Exit && paired(e.Role):
 			head += ": " + outcome(s)
 		case has(schema.ColumnDentry) && has(schema.ColumnKey), e.Role.Is(schema.Asks):
-			head += fmt.Sprintf(": hash %d length %d name %s", e.Hash, e.NameLen, replay.Printable(e.Name))
+			head += fmt.Sprintf(": %slength %d name %s", hashText("hash %d ", e), e.NameLen, replay.Printable(e.Name))
 		case has(schema.ColumnDentry):
 			head += fmt.Sprintf(": %s | %s", s.Ref, replay.Printable(e.Name))
 		case e.Role.Is(schema.Walks):

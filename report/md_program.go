@@ -145,7 +145,7 @@ func (p *page) bullet(s *Step) string {
 	case e.Role.Is(schema.Walks) && has(schema.ColumnNameAddr):
 		return fmt.Sprintf("%s pointer = %#x | %s (#%d)", label, e.NameAddr, code(e.Name), e.ID)
 	case e.Role.Is(schema.Asks):
-		of = fmt.Sprintf("hash %d length %d name %s, parent %#x", e.Hash, e.NameLen, code(e.Name), e.Parent)
+		of = fmt.Sprintf("%slength %d name %s, parent %#x", hashText("hash %d ", e), e.NameLen, code(e.Name), e.Parent)
 	case has(schema.ColumnNameAddr):
 		return fmt.Sprintf("copy source pointer = %#x (%s, #%d)", e.NameAddr, label, e.ID)
 	default:

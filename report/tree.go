@@ -106,9 +106,17 @@ func entered(s *Step) string {
 	case e.Role.Is(schema.Walks):
 		return fmt.Sprintf(" %#x", e.NameAddr)
 	case e.Role.Is(schema.Asks):
-		return fmt.Sprintf(" (hash=%d,len=%d) %s", e.Hash, e.NameLen, replay.Printable(e.Name))
+		return fmt.Sprintf(" (%slen=%d) %s", hashText("hash=%d,", e), e.NameLen, replay.Printable(e.Name))
 	}
 	return fmt.Sprintf(", copy source %#x %s", e.NameAddr, replay.Printable(e.Name))
+}
+
+// hashText is the hash of a name; empty where the trace was redacted, and has none.
+func hashText(format string, e *schema.Event) string {
+	if e.Hash == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, e.Hash)
 }
 
 // outcome describes what an exit returned.

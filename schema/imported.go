@@ -22,3 +22,7 @@ func (h *Header) has(a Attach) bool {
 	}
 	return false
 }
+
+// Redacted reports whether dtrec redact made the trace: names are tokens, addresses lie
+// elsewhere, and there are no hashes and no buckets.
+func (h *Header) Redacted() bool { return h.GetLayout().GetNameHash() == NameHash_NAME_HASH_REDACTED }

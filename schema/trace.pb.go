@@ -258,6 +258,7 @@ type NameHash int32
 const (
 	NameHash_NAME_HASH_UNSPECIFIED NameHash = 0 // not known: hashes cannot be recomputed
 	NameHash_NAME_HASH_WORD64_LE   NameHash = 1 // DCACHE_WORD_ACCESS, 64 bit, little endian; FORMAT.md
+	NameHash_NAME_HASH_REDACTED    NameHash = 2 // hashes and buckets were taken out of the trace: each is 0
 )
 
 // Enum value maps for NameHash.
@@ -265,10 +266,12 @@ var (
 	NameHash_name = map[int32]string{
 		0: "NAME_HASH_UNSPECIFIED",
 		1: "NAME_HASH_WORD64_LE",
+		2: "NAME_HASH_REDACTED",
 	}
 	NameHash_value = map[string]int32{
 		"NAME_HASH_UNSPECIFIED": 0,
 		"NAME_HASH_WORD64_LE":   1,
+		"NAME_HASH_REDACTED":    2,
 	}
 )
 
@@ -1954,10 +1957,11 @@ const file_trace_proto_rawDesc = "" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_ENTER\x10\x01\x12\x0e\n" +
 	"\n" +
-	"PHASE_EXIT\x10\x02*>\n" +
+	"PHASE_EXIT\x10\x02*V\n" +
 	"\bNameHash\x12\x19\n" +
 	"\x15NAME_HASH_UNSPECIFIED\x10\x00\x12\x17\n" +
-	"\x13NAME_HASH_WORD64_LE\x10\x01*\xd8\x01\n" +
+	"\x13NAME_HASH_WORD64_LE\x10\x01\x12\x16\n" +
+	"\x12NAME_HASH_REDACTED\x10\x02*\xd8\x01\n" +
 	"\x06Column\x12\x0e\n" +
 	"\n" +
 	"COLUMN_KEY\x10\x00\x12\x17\n" +

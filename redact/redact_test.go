@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// traces are recordings of real kernels.
+func traces(t *testing.T) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob("../traces/*.pb")
+	more, err2 := filepath.Glob("../test/cases/*.pb")
+	if err := errors.Join(err, err2); err != nil || len(files) < 6 || len(more) < 10 {
+		t.Fatal(len(files), len(more), err)
+	}
+	out := make(map[string][]byte)
+	for _, f := range append(files, more...) {
+		if out[f], err = os.ReadFile(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+func opener(trace []byte) Source {
+	return func() (*schema.Reader, error) { return schema.NewReader(bytes.NewReader(trace), 0) }
+}
+
+func redacted(t *testing.T, trace []byte, o Options) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := Trace(&out, opener(trace), "test", o); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// records reads a trace to its end; events are copies.
+func records(t *testing.T, trace []byte) (h *schema.Header, all []schema.Record) {
+	t.Helper()
+	r, err := opener(trace)()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for {
+		record, err := r.Next()
+		if err == io.EOF {
+			return r.Header(), all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := record.(*schema.Event); ok {
+			copied := *e
+			record = &copied
+		}
+		all = append(all, record)
+	}
+}
+
+func judged(t *testing.T, trace []byte) *report.Findings {
+	t.Helper()
+	r, err := opener(trace)()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	f, err := report.Judge(r, report.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// What needs no hash keeps its verdict; what does is unproven.
+func TestVerdictsStay(t *testing.T) {
+	for name, trace := range traces(t) {
+		before, after := judged(t, trace), judged(t, redacted(t, trace, Options{}))
+		for _, k := range report.Kinds() {
+			want := before.Tally[k.Kind]
+			if k.Kind == report.Hash || k.Kind == report.Bucket {
+				want[report.Unproven] += want[report.Proven] + want[report.Refuted]
+				want[report.Proven], want[report.Refuted] = 0, 0
+			}
+			if got := after.Tally[k.Kind]; got != want {
+				t.Errorf("%s: %s: %v, want %v", name, k.Name, got, want)
+			}
+		}
+		if before.Events != after.Events || before.Lost != after.Lost {
+			t.Errorf("%s: %d events, %d lost; were %d, %d", name, after.Events, after.Lost, before.Events, before.Lost)
+		}
+	}
+}
+
+// attack is what a stranger who knows the kernel, and which names are usual, gets out of a trace.
+type attack struct {
+	bases   map[uint64]int // where dentry_hashtable may lie, by bucket − 8 × (hash >> shift)
+	parents int            // addresses that a known name and its hash confirm
+}
+
+func attacked(t *testing.T, trace []byte) attack {
+	a := attack{bases: make(map[uint64]int)}
+	_, all := records(t, trace)
+	usual := []string{"tmp", "etc", "usr", "lib", "proc", "t_e.txt", "a.txt", "ld.so.cache"}
+	for _, r := range all {
+		e, ok := r.(*schema.Event)
+		if !ok {
+			continue
+		}
+		for shift := uint(8); shift < 24 && e.Bucket != 0 && e.Hash != 0; shift++ { // the shift is a guess
+			a.bases[e.Bucket-8*uint64(e.Hash>>shift)]++
+		}
+		for _, name := range usual {
+			if e.Parent != 0 && e.Hash != 0 && schema.HashName(e.Parent, name) == e.Hash {
+				a.parents++
+			}
+		}
+	}
+	for base, n := range a.bases {
+		if n < 3 {
+			delete(a.bases, base) // three inserts that agree are no chance
+		}
+	}
+	return a
+}
+
+// An attacker finds the hash table and the directories in a trace, and nothing in its redaction.
+func TestAttack(t *testing.T) {
+	trace := traces(t)["../traces/run1.pb"]
+	if a := attacked(t, trace); len(a.bases) == 0 || a.parents < 20 {
+		t.Fatalf("the attack finds nothing where there is something: %+v", a)
+	}
+	if a := attacked(t, redacted(t, trace, Options{Extensions: true})); len(a.bases) != 0 || a.parents != 0 {
+		t.Errorf("%+v", a)
+	}
+}
+
+// values calls back for every number and every text in a record or a header.
+func values(v reflect.Value, number func(uint64), text func(string)) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if m, ok := v.Interface().(proto.Message); ok && !v.IsNil() {
+			messageValues(m.ProtoReflect(), number, text)
+		} else if !v.IsNil() {
+			values(v.Elem(), number, text)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			values(v.Field(i), number, text)
+		}
+	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
+		number(v.Uint())
+	case reflect.Int32, reflect.Int64:
+		number(uint64(v.Int()))
+	case reflect.String:
+		text(v.String())
+	}
+}
+
+func messageValues(m protoreflect.Message, number func(uint64), text func(string)) {
+	one := func(f protoreflect.FieldDescriptor, v protoreflect.Value) {
+		switch x := v.Interface().(type) {
+		case protoreflect.Message:
+			messageValues(x, number, text)
+		case string:
+			text(x)
+		case []byte:
+			text(string(x))
+		default:
+			values(reflect.ValueOf(x), number, text)
+		}
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if !f.IsList() {
+			one(f, v)
+			return true
+		}
+		for i := range v.List().Len() {
+			one(f, v.List().Get(i))
+		}
+		return true
+	})
+}
+
+// Nothing that was an address, a hash, a name, or a date is anywhere in the redaction.
+func TestNothingIsLeft(t *testing.T) {
+	for file, trace := range traces(t) {
+		pages, hashes, names := make(map[uint64]bool), make(map[uint64]bool), make(map[string]bool)
+		h, all := records(t, trace)
+		for _, r := range all {
+			e, ok := r.(*schema.Event)
+			if !ok {
+				continue
+			}
+			for _, a := range append(pointers(e), &e.Bucket) {
+				if !stays(*a) {
+					pages[*a>>pageShift] = true
+				}
+			}
+			if e.Hash > 1<<20 {
+				hashes[uint64(e.Hash)] = true
+			}
+			for _, name := range strings.Split(e.Name+"/"+e.Comm, "/") {
+				if len(name) > 4 {
+					names[name] = true
+				}
+			}
+		}
+		pages[h.GetLayout().GetDentryHashtable()>>pageShift] = true
+		secret := append([]string{h.BootId, string(h.RunId), h.GetKernel().GetVersion()}, h.Command...)
+		out, left := records(t, redacted(t, trace, Options{}))
+		number := func(v uint64) {
+			if pages[v>>pageShift] && !stays(v) || hashes[v] {
+				t.Errorf("%s: %#x is left", file, v)
+			}
+		}
+		text := func(s string) {
+			for _, name := range append(strings.Split(s, "/"), s) {
+				if names[name] && !isTemporary(name) {
+					t.Errorf("%s: %q is left", file, name)
+				}
+			}
+			for _, word := range secret {
+				if len(word) > 4 && strings.Contains(s, word) {
+					t.Errorf("%s: %q is left", file, word)
+				}
+			}
+		}
+		values(reflect.ValueOf(out), number, func(s string) {
+			if k := out.GetKernel(); s != k.GetRelease() && s != k.GetMachine() {
+				text(s)
+			}
+		})
+		if out.StartUnixNs != 0 || out.StartBootNs != 0 || len(pages) < 2 || len(names) < 2 {
+			t.Errorf("%s: %v", file, out)
+		}
+		for _, r := range left {
+			values(reflect.ValueOf(r), number, text)
+		}
+	}
+}
+
+// A field that is added to events is redacted, or stands here because it gives nothing away.
+func TestEveryFieldIsLookedAt(t *testing.T) {
+	harmless := []string{"ID", "CPU", "Role", "Phase", "Columns", "NameLen", "Facts", "Flags", "Mode", "FSType", "Symbol"}
+	redacted := []string{"Time", "PID", "TID", "Comm", "Parent", "Name", "Hash", "NameAddr", "Dentry", "Inode", "Ret", "Dev", "Bucket", "Target", "Entered", "Child"}
+	known := make(map[string]bool)
+	for _, f := range append(harmless, redacted...) {
+		known[f] = true
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[schema.Event]()) {
+		if !known[f.Name] {
+			t.Errorf("schema.Event.%s: what does it give away?", f.Name)
+		}
+	}
+}
+
+// Equal names have equal tokens of their length, different ones different tokens, also where
+// there are more of them than letters.
+func TestNames(t *testing.T) {
+	n := newNames(Options{})
+	seen := make(map[string]string)
+	check := func(name string) {
+		token, err := n.component(name)
+		again, _ := n.component(name)
+		if err != nil || token != again || len(token) != len(name) || token == name && len(name) > 4 || strings.ContainsAny(token, "/\x00") {
+			t.Errorf("%q: %q, %q, %v", name, token, again, err)
+		}
+		if before, ok := seen[token]; ok && before != name {
+			t.Errorf("%q and %q are both %q", before, name, token)
+		}
+		seen[token] = name
+	}
+	for c := 1; c < 256; c++ {
+		if c != '/' && c != '.' {
+			check(string([]byte{byte(c)}))
+		}
+	}
+	for i := range 5000 {
+		check(fmt.Sprint(i))
+		check(fmt.Sprintf("a rather long name %d", i))
+	}
+	for _, name := range []string{"", "/", ".", ".."} {
+		if got, _ := n.component(name); got != name {
+			t.Errorf("%q: %q", name, got)
+		}
+	}
+	if got, _ := n.component("#123"); !isTemporary(got) {
+		t.Errorf("#123: %q", got)
+	}
+	path, _ := n.path("/usr/lib/x.so")
+	lib, _ := n.path("/usr/lib/")
+	if !strings.HasPrefix(path, lib) {
+		t.Errorf("%q does not begin with %q", path, lib)
+	}
+	n.Extensions = true
+	for name, want := range map[string]string{"x.so": ".so", "libc.so.6": ".6", ".bashrc": "", "a.verylongone": ""} {
+		if got, _ := n.component(name); len(got) != len(name) || !strings.HasSuffix(got, want) || want == "" && strings.HasSuffix(got, name[1:]) {
+			t.Errorf("%s: %q, want one that ends with %q", name, got, want)
+		}
+	}
+}
+
+// Two traces redacted with one key have the same tokens; without, not.
+func TestKey(t *testing.T) {
+	trace := traces(t)["../traces/run1.pb"]
+	named := func(o Options) (names []string) {
+		_, all := records(t, redacted(t, trace, o))
+		for _, r := range all {
+			if e, ok := r.(*schema.Event); ok {
+				names = append(names, e.Name)
+			}
+		}
+		return names
+	}
+	one := named(Options{Key: []byte("0123456789abcdef")})
+	if d := cmp.Diff(one, named(Options{Key: []byte("0123456789abcdef")})); d != "" {
+		t.Error(d)
+	}
+	if reflect.DeepEqual(one, named(Options{})) {
+		t.Error("a key that nobody knows made the same names")
+	}
+}
+
+// A difference inside a run of pages stays, and one between runs does not.
+func TestAddresses(t *testing.T) {
+	p := newAddresses()
+	const a, b, far = 0xffff888012345fc0, 0xffff888012346040, 0xffff888099999000
+	for _, v := range []uint64{a, b, far, 0, 5, ^uint64(1)} {
+		if err := p.see(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.place()
+	if p.of(b)-p.of(a) != b-a || p.of(a) == a || p.of(a)&0xfff != a&0xfff || p.of(far)-p.of(a) == far-a {
+		t.Errorf("%#x %#x %#x", p.of(a), p.of(b), p.of(far))
+	}
+	for _, v := range []uint64{0, 5, ^uint64(1), ^uint64(4094)} {
+		if p.of(v) != v {
+			t.Errorf("%#x became %#x", v, p.of(v))
+		}
+	}
+	for i := uint64(0); ; i++ {
+		if err := p.see(i << 13 << pageShift); err != nil {
+			if !errors.Is(err, ErrTooMuch) || i < maxPages/2 {
+				t.Errorf("%d: %v", i, err)
+			}
+			break
+		}
+	}
+}
+
+// A cut trace makes a cut one; of a damaged one nothing is made.
+func TestCutAndDamaged(t *testing.T) {
+	trace := traces(t)["../traces/run1.pb"]
+	cut := redacted(t, trace[:len(trace)*2/3], Options{})
+	if f := judged(t, cut); f.Footer != nil || f.Events == 0 {
+		t.Errorf("%d events, footer %v", f.Events, f.Footer)
+	}
+	broken := bytes.Clone(trace)
+	copy(broken[len(broken)/2:], make([]byte, 200))
+	var damaged *DamagedError
+	if err := Trace(io.Discard, opener(broken), "test", Options{}); !errors.As(err, &damaged) {
+		t.Errorf("%v", err)
+	}
+	full := errors.New("full")
+	if err := Trace(writer(func([]byte) (int, error) { return 0, full }), opener(trace), "test", Options{}); !errors.Is(err, full) {
+		t.Errorf("%v", err)
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
