@@ -3,11 +3,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -111,6 +117,51 @@ func TestRecordingBuilds(t *testing.T) {
 	goTool(t, "linux/arm64", "build", "./...")
 	goTool(t, "linux/arm64", "vet", "./bpf")
 	goTool(t, "linux/riscv64", "build", "./bpf")
+}
+
+// No file is longer than 400 lines, and no function longer than 60, tests too.
+func TestNothingIsLong(t *testing.T) {
+	const maxFile, maxFunc = 400, 60
+	for file, src := range goFiles(t) {
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, file, src, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ast.IsGenerated(f) {
+			continue
+		}
+		if n := bytes.Count(src, []byte("\n")); n > maxFile {
+			t.Errorf("%s has %d lines, at most %d are wanted", file, n, maxFile)
+		}
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if n := set.Position(fn.End()).Line - set.Position(fn.Pos()).Line + 1; n > maxFunc {
+				t.Errorf("%s: %s has %d lines, at most %d are wanted", file, fn.Name.Name, n, maxFunc)
+			}
+		}
+	}
+}
+
+// goFiles is every Go file of the tree.
+func goFiles(t *testing.T) map[string][]byte {
+	t.Helper()
+	files := make(map[string][]byte)
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" {
+			return err
+		}
+		src, err := os.ReadFile(path)
+		files[filepath.ToSlash(path)] = src
+		return err
+	})
+	if err != nil || len(files) < 100 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	return files
 }
 
 // goTool runs the go command for a platform, as in "linux/arm64", and returns its stdout.

@@ -86,6 +86,18 @@ func plan(mode Mode, preempts bool) []probe {
 	return probes
 }
 
+// What functions are given: pointers to these structs, "" where it is not looked at.
+var (
+	openParams   = []string{"", "filename", "open_flags"}
+	lookupParams = []string{"dentry", "qstr"}
+	rcuParams    = []string{"dentry", "qstr", ""}
+	allocParams  = []string{"super_block", "qstr"}
+	dentryParam  = []string{"dentry"}
+	moveParams   = []string{"dentry", "dentry", ""}
+	unlink2      = []string{"inode", "dentry", ""}
+	unlink3      = []string{"", "inode", "dentry", ""}
+)
+
 // roles lists the probes, with the symbols that have played each role. Freeing comes
 // first: what is attached there decides when kill forgets a dentry. How functions are
 // attached to is not in it.
@@ -96,16 +108,6 @@ func plan(mode Mode, preempts bool) []probe {
 // role that has no probe is a gap: the header names it, the claims that need it are
 // unproven, and the rest is recorded.
 func roles() []probe {
-	var (
-		openParams   = []string{"", "filename", "open_flags"}
-		lookupParams = []string{"dentry", "qstr"}
-		rcuParams    = []string{"dentry", "qstr", ""}
-		allocParams  = []string{"super_block", "qstr"}
-		dentryParam  = []string{"dentry"}
-		moveParams   = []string{"dentry", "dentry", ""}
-		unlink2      = []string{"inode", "dentry", ""}
-		unlink3      = []string{"", "inode", "dentry", ""}
-	)
 	return []probe{
 		{schema.RoleFree, schema.Enter, false, []candidate{{"dentry_free", 0, "free_enter", dentryParam, ""}}},
 		{schema.RoleOpen, schema.Enter, true, []candidate{

@@ -11,174 +11,170 @@ import (
 
 // cellCases has a recording for every reason that lies in events.
 func cellCases() []cellCase {
-	return slices.Concat(keyCases(), openCases(), singleCases(), negativeCases(), lifeCases(), attemptCases(), contradictedCases())
+	return slices.Concat(keyCases, openCases, singleCases(), negativeCases, lifeCases, attemptCases, contradictedCases)
 }
 
-func keyCases() []cellCase {
-	return []cellCase{
-		{"a component is looked up under the one before", Key, []*Reason{nil}, func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.rcu(addrA, "f", 2, addrB, 6)
-			r.opened(addrB, addrA, 6, "f")
-		}},
-		{"the path could not be read whole", Key, []*Reason{CutName}, func(r *tape) {
-			r.change(func(e *schema.Event) { e.NameLen = 9000 })
-			r.open("f")
+var keyCases = []cellCase{
+	{"a component is looked up under the one before", Key, []*Reason{nil}, func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.rcu(addrA, "f", 2, addrB, 6)
+		r.opened(addrB, addrA, 6, "f")
+	}},
+	{"the path could not be read whole", Key, []*Reason{CutName}, func(r *tape) {
+		r.change(func(e *schema.Event) { e.NameLen = 9000 })
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrB, 6)
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"more events than are looked at", Key, []*Reason{TooManyEvents}, func(r *tape) {
+		r.open("f")
+		for range maxWalkSteps {
 			r.rcu(rootAddr, "f", 0, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"more events than are looked at", Key, []*Reason{TooManyEvents}, func(r *tape) {
-			r.open("f")
-			for range maxWalkSteps {
-				r.rcu(rootAddr, "f", 0, addrB, 6)
-			}
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"a directory came to nothing", Key, []*Reason{NoResult}, func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, 0, 0)
-			r.rcu(addrA, "f", 2, addrB, 6)
-			r.opened(addrB, addrA, 6, "f")
-		}},
-		{"a component was passed over", Key, []*Reason{NotLookedUp}, func(r *tape) {
-			r.open("d/e/f")
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.rcu(addrA, "f", 4, addrB, 6)
-			r.opened(addrB, addrA, 6, "f")
-		}},
-		{"allocated and never looked up", Key, []*Reason{AllocOnly}, func(r *tape) {
-			r.open("f")
-			r.alloc(rootAddr, "f", 0, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"looked up under two dentries", Key, []*Reason{TwoParents}, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.look(schema.RoleLookup, addrC, "f", 0, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}},
-		{"a name outside the path", Key, []*Reason{nil}, func(r *tape) {
-			r.open("l")
-			r.rcu(rootAddr, "l", 0, addrA, 5)
-			r.rcu(rootAddr, "f", 90000, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"the directory was killed on the way", Key, []*Reason{KilledOnTheWay}, func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.elsewhere(func() { r.kill(addrA, rootAddr, "d") })
-			r.rcu(addrA, "f", 2, addrB, 6)
-			r.opened(addrB, addrA, 6, "f")
-		}},
-		{"the directory's address was handed out on the way", Key, []*Reason{MissedEnd}, func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.elsewhere(func() { r.alloc(rootAddr, "zzz", 90000, addrA, 5) })
-			r.rcu(addrA, "f", 2, addrB, 6)
-			r.opened(addrB, addrA, 6, "f")
-		}},
-		{"the filesystem had a dentry already", Key, []*Reason{Replaced}, func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, 0, 0)
-			r.allocOnly("d", 0, addrA)
-			r.rcu(addrC, "f", 2, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}},
-		{"another thread was faster at the directory", Key, []*Reason{Replaced}, func(r *tape) { r.racingAbove() }},
-		{"the next component is under another dentry", Key, []*Reason{OtherParent}, func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.rcu(addrC, "f", 2, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}},
-	}
+		}
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"a directory came to nothing", Key, []*Reason{NoResult}, func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, 0, 0)
+		r.rcu(addrA, "f", 2, addrB, 6)
+		r.opened(addrB, addrA, 6, "f")
+	}},
+	{"a component was passed over", Key, []*Reason{NotLookedUp}, func(r *tape) {
+		r.open("d/e/f")
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.rcu(addrA, "f", 4, addrB, 6)
+		r.opened(addrB, addrA, 6, "f")
+	}},
+	{"allocated and never looked up", Key, []*Reason{AllocOnly}, func(r *tape) {
+		r.open("f")
+		r.alloc(rootAddr, "f", 0, addrB, 6)
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"looked up under two dentries", Key, []*Reason{TwoParents}, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.look(schema.RoleLookup, addrC, "f", 0, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}},
+	{"a name outside the path", Key, []*Reason{nil}, func(r *tape) {
+		r.open("l")
+		r.rcu(rootAddr, "l", 0, addrA, 5)
+		r.rcu(rootAddr, "f", 90000, addrB, 6)
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"the directory was killed on the way", Key, []*Reason{KilledOnTheWay}, func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.elsewhere(func() { r.kill(addrA, rootAddr, "d") })
+		r.rcu(addrA, "f", 2, addrB, 6)
+		r.opened(addrB, addrA, 6, "f")
+	}},
+	{"the directory's address was handed out on the way", Key, []*Reason{MissedEnd}, func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.elsewhere(func() { r.alloc(rootAddr, "zzz", 90000, addrA, 5) })
+		r.rcu(addrA, "f", 2, addrB, 6)
+		r.opened(addrB, addrA, 6, "f")
+	}},
+	{"the filesystem had a dentry already", Key, []*Reason{Replaced}, func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, 0, 0)
+		r.allocOnly("d", 0, addrA)
+		r.rcu(addrC, "f", 2, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}},
+	{"another thread was faster at the directory", Key, []*Reason{Replaced}, func(r *tape) { r.racingAbove() }},
+	{"the next component is under another dentry", Key, []*Reason{OtherParent}, func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.rcu(addrC, "f", 2, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}},
 }
 
-func openCases() []cellCase {
-	return []cellCase{
-		{"the name is where the path has it", Prefix, []*Reason{nil}, func(r *tape) {
-			r.open("/tmp/f")
-			r.rcu(rootAddr, "f", 5, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"the name is cut", Prefix, []*Reason{CutName}, func(r *tape) {
-			r.open("f")
-			r.change(func(e *schema.Event) { e.Name = "" })
-			r.rcu(rootAddr, "f", 0, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"the path has another component there", Prefix, []*Reason{OtherComponent}, func(r *tape) {
-			r.open("/tmp/f")
-			r.rcu(rootAddr, "f", 4, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"the open returned what its lookup found", Equality, []*Reason{nil}, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"killed before it was returned", Equality, []*Reason{KilledBefore}, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, addrB, 6)
-			r.elsewhere(func() { r.kill(addrB, rootAddr, "f") })
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"a mount point", Equality, []*Reason{MountPoint}, func(r *tape) {
-			r.open("m")
-			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactMountpoint })
-			r.rcu(rootAddr, "m", 0, addrA, 5)
-			r.opened(addrB, addrB, 2, "/")
-		}},
-		{"a mount point, and .. after it", Equality, []*Reason{NotShown}, func(r *tape) {
-			r.open("m/..")
-			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactMountpoint })
-			r.rcu(rootAddr, "m", 0, addrA, 5)
-			r.opened(rootAddr, rootAddr, 2, "/")
-		}},
-		{"nothing returned the dentry", Equality, []*Reason{NotShown}, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, addrA, 5)
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"allocated and not inserted", Equality, []*Reason{NotInserted}, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.allocOnly("f", 0, addrB)
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"negative, then with an inode", Creation, []*Reason{nil}, func(r *tape) {
-			r.open("f")
-			r.look(schema.RoleLookup, rootAddr, "f", 0, addrB, 0)
-			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"negative, killed, and then with an inode", Creation, []*Reason{AfterItsEnd}, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.alloc(rootAddr, "f", 0, addrB, 0)
-			r.elsewhere(func() { r.kill(addrB, rootAddr, "f") })
-			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f")
-			r.opened(addrB, rootAddr, 9, "f")
-		}},
-		{"never seen negative", Creation, []*Reason{NotNegative}, func(r *tape) {
-			r.open("f")
-			r.look(schema.RoleLookup, rootAddr, "f", 0, 0, 0)
-			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"no file and no alloc", Absence, []*Reason{nil, nil}, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, addrB, 0)
-			r.fail(2)
-		}},
-		{"an alloc in the open", Absence, []*Reason{nil}, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.alloc(rootAddr, "f", 0, addrB, 0)
-			r.fail(2)
-		}},
-	}
+var openCases = []cellCase{
+	{"the name is where the path has it", Prefix, []*Reason{nil}, func(r *tape) {
+		r.open("/tmp/f")
+		r.rcu(rootAddr, "f", 5, addrB, 6)
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"the name is cut", Prefix, []*Reason{CutName}, func(r *tape) {
+		r.open("f")
+		r.change(func(e *schema.Event) { e.Name = "" })
+		r.rcu(rootAddr, "f", 0, addrB, 6)
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"the path has another component there", Prefix, []*Reason{OtherComponent}, func(r *tape) {
+		r.open("/tmp/f")
+		r.rcu(rootAddr, "f", 4, addrB, 6)
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"the open returned what its lookup found", Equality, []*Reason{nil}, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrB, 6)
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"killed before it was returned", Equality, []*Reason{KilledBefore}, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrB, 6)
+		r.elsewhere(func() { r.kill(addrB, rootAddr, "f") })
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"a mount point", Equality, []*Reason{MountPoint}, func(r *tape) {
+		r.open("m")
+		r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactMountpoint })
+		r.rcu(rootAddr, "m", 0, addrA, 5)
+		r.opened(addrB, addrB, 2, "/")
+	}},
+	{"a mount point, and .. after it", Equality, []*Reason{NotShown}, func(r *tape) {
+		r.open("m/..")
+		r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactMountpoint })
+		r.rcu(rootAddr, "m", 0, addrA, 5)
+		r.opened(rootAddr, rootAddr, 2, "/")
+	}},
+	{"nothing returned the dentry", Equality, []*Reason{NotShown}, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrA, 5)
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"allocated and not inserted", Equality, []*Reason{NotInserted}, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.allocOnly("f", 0, addrB)
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"negative, then with an inode", Creation, []*Reason{nil}, func(r *tape) {
+		r.open("f")
+		r.look(schema.RoleLookup, rootAddr, "f", 0, addrB, 0)
+		r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"negative, killed, and then with an inode", Creation, []*Reason{AfterItsEnd}, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.alloc(rootAddr, "f", 0, addrB, 0)
+		r.elsewhere(func() { r.kill(addrB, rootAddr, "f") })
+		r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f")
+		r.opened(addrB, rootAddr, 9, "f")
+	}},
+	{"never seen negative", Creation, []*Reason{NotNegative}, func(r *tape) {
+		r.open("f")
+		r.look(schema.RoleLookup, rootAddr, "f", 0, 0, 0)
+		r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 6, "f")
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"no file and no alloc", Absence, []*Reason{nil, nil}, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrB, 0)
+		r.fail(2)
+	}},
+	{"an alloc in the open", Absence, []*Reason{nil}, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.alloc(rootAddr, "f", 0, addrB, 0)
+		r.fail(2)
+	}},
 }
 
 func singleCases() []cellCase {
@@ -234,181 +230,4 @@ func (r *tape) hit(name string, d, inode uint64) {
 	r.open(name)
 	r.rcu(rootAddr, name, 0, d, inode)
 	r.opened(d, rootAddr, inode, name)
-}
-
-func lifeCases() []cellCase {
-	return []cellCase{
-		{"killed and allocated again", Eviction, []*Reason{nil}, func(r *tape) {
-			r.open("/f")
-			r.rcu(rootAddr, "f", 1, addrA, 5)
-			r.opened(addrA, rootAddr, 5, "f")
-			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
-			r.open("/f")
-			r.rcu(rootAddr, "f", 1, 0, 0)
-			r.alloc(rootAddr, "f", 1, addrB, 5)
-			r.opened(addrB, rootAddr, 5, "f")
-		}},
-		{"the directories were not watched", Eviction, []*Reason{OtherDirectory}, func(r *tape) {
-			r.header.ParentsWatched = false
-			r.hit("f", addrA, 5)
-			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.alloc(rootAddr, "f", 0, addrB, 5)
-			r.opened(addrB, rootAddr, 5, "f")
-		}},
-		{"where case is folded, a dentry allocated for another spelling", Eviction, []*Reason{OtherName}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
-			r.open("F")
-			r.rcu(rootAddr, "F", 0, 0, 0)
-			r.alloc(rootAddr, "F", 0, addrB, 5)
-			r.opened(addrB, rootAddr, 5, "F")
-			r.open("f")
-			r.folded("f", "F", addrB, 5)
-			r.opened(addrB, rootAddr, 5, "F")
-		}},
-		{"hit, deleted and killed", Delete, []*Reason{nil}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
-			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
-		}},
-		{"hit by another task, deleted and killed", Delete, []*Reason{nil}, func(r *tape) {
-			r.elsewhere(func() { r.hit("f", addrA, 5) })
-			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
-			r.kill(addrA, rootAddr, "f")
-		}},
-		{"alive at the end, and nothing shows what d_delete left", Delete, []*Reason{LeftUnseen}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
-		}},
-		{"deleted, with an inode that cannot be read when d_delete returns", Delete, []*Reason{LeftUnseen}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
-			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactInodeUnknown })
-			r.on(schema.RoleDelete, schema.Exit, addrA, rootAddr, 0, "f")
-		}},
-		{"renamed after it was killed", Move, []*Reason{AfterItsEnd}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.kill(addrA, rootAddr, "f")
-			r.move(addrA, rootAddr, 5, "f", "g")
-		}},
-		{"opened after it was killed, with the inode of another", HardLink, []*Reason{AfterItsEnd}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.open("g")
-			r.rcu(rootAddr, "g", 0, addrB, 5)
-			r.elsewhere(func() { r.kill(addrB, rootAddr, "g") })
-			r.opened(addrB, rootAddr, 5, "g")
-		}},
-		{"another name", Move, []*Reason{nil}, func(r *tape) { r.move(addrA, rootAddr, 5, "f", "g") }},
-		{"the same name again", Move, []*Reason{Unmoved}, func(r *tape) { r.move(addrA, rootAddr, 5, "f", "f") }},
-		{"a new name that could not be read", Move, []*Reason{CutName}, func(r *tape) {
-			r.changeExit(func(e *schema.Event) { e.Name = "" })
-			r.move(addrA, rootAddr, 5, "f", "g")
-		}},
-		{"two names, one inode", HardLink, []*Reason{nil}, func(r *tape) { r.hit("f", addrA, 5); r.hit("g", addrB, 5) }},
-		{"opened by its descriptor alone, and nothing shows that it is a name", HardLink, []*Reason{NameUnseen}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.open("/proc/self/fd/4")
-			r.opened(addrB, rootAddr, 5, "g")
-		}},
-		{"a file without a name, as O_TMPFILE makes it", HardLink, nil, func(r *tape) {
-			r.open(".")
-			r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactUnhashed })
-			r.opened(addrA, rootAddr, 5, "#16")
-			r.hit("g", addrB, 5)
-		}},
-		{"a disconnected alias, as a file handle makes it", HardLink, nil, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.open("/proc/self/fd/4")
-			r.opened(addrB, addrB, 5, "/")
-			r.hit("f", addrA, 5)
-		}},
-		{"another was renamed over the first, and a descriptor holds it", HardLink, nil, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.hit("h", addrC, 7)
-			r.change(func(e *schema.Event) { e.Target = addrA })
-			r.move(addrC, rootAddr, 7, "h", "f")
-			r.hit("g", addrB, 5)
-		}},
-		{"the first was dropped", HardLink, nil, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.elsewhere(func() { r.on(schema.RoleDrop, schema.Enter, addrA, rootAddr, 5, "f") })
-			r.hit("g", addrB, 5)
-		}},
-		{"the first changed places with another", HardLink, []*Reason{nil}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.hit("h", addrC, 7)
-			r.change(func(e *schema.Event) { e.Target, e.Facts = addrA, schema.FactExchange })
-			r.move(addrC, rootAddr, 7, "h", "f")
-			r.hit("g", addrB, 5)
-		}},
-		{"and nothing says that it did, but that it was inserted again", HardLink, []*Reason{nil}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.hit("h", addrC, 7)
-			r.change(func(e *schema.Event) { e.Target = addrA })
-			r.on(schema.RoleMove, schema.Enter, addrC, rootAddr, 7, "h")
-			r.on(schema.RoleInsert, schema.Exit, addrA, rootAddr, 5, "h")
-			r.on(schema.RoleInsert, schema.Exit, addrC, rootAddr, 7, "f")
-			r.on(schema.RoleMove, schema.Exit, addrC, rootAddr, 7, "f")
-			r.hit("g", addrB, 5)
-		}},
-		{"the first was killed", HardLink, nil, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.on(schema.RoleKill, schema.Enter, addrA, rootAddr, 5, "f")
-			r.hit("g", addrB, 5)
-		}},
-		{"the first was deleted", HardLink, nil, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
-			r.hit("g", addrB, 5)
-		}},
-		{"the first one's address was handed out again", HardLink, []*Reason{MissedEnd}, func(r *tape) {
-			r.hit("f", addrA, 5)
-			r.alloc(rootAddr, "zzz", 90000, addrA, 7)
-			r.hit("g", addrB, 5)
-		}},
-		{"one of two allocs is killed", Race, []*Reason{nil}, func(r *tape) {
-			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() {})
-		}},
-		{"one of two allocs of a directory is killed", Race, []*Reason{nil}, func(r *tape) { r.racingAbove() }},
-		{"the other alloc was not recorded", Race, []*Reason{WinnerUnknown}, func(r *tape) { r.racing(func() {}, func() {}) }},
-		{"the other one's address was handed out again", Race, []*Reason{MissedEnd}, func(r *tape) {
-			r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() { r.alloc(rootAddr, "zzz", 90000, addrE, 8) })
-		}},
-		{"a rename gave the other one the name", Race, []*Reason{Renamed}, func(r *tape) {
-			r.racing(func() {
-				r.alloc(rootAddr, "g", 90000, addrE, 7)
-				r.move(addrE, rootAddr, 7, "g", "f")
-			}, func() {})
-		}},
-		{"it was there before the open looked", Race, nil, func(r *tape) {
-			r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) })
-			r.racing(func() {}, func() {})
-		}},
-	}
-}
-
-// racing opens f, whose dentry another thread may make in the meantime; after that
-// it throws its own away.
-func (r *tape) racing(meanwhile, then func()) {
-	r.open("f")
-	r.rcu(rootAddr, "f", 0, 0, 0)
-	r.elsewhere(meanwhile)
-	r.allocOnly("f", 0, addrF)
-	r.rcu(rootAddr, "f", 0, addrE, 7)
-	r.kill(addrF, rootAddr, "f")
-	r.elsewhere(then)
-	r.opened(addrC, rootAddr, 7, "f")
-}
-
-// racingAbove opens d/f, with the same done to d.
-func (r *tape) racingAbove() {
-	r.open("d/f")
-	r.rcu(rootAddr, "d", 0, 0, 0)
-	r.elsewhere(func() { r.alloc(rootAddr, "d", 90000, addrE, 7) })
-	r.allocOnly("d", 0, addrF)
-	r.kill(addrF, rootAddr, "d")
-	r.rcu(addrE, "f", 2, addrB, 6)
-	r.opened(addrB, addrE, 6, "f")
 }

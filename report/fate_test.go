@@ -61,85 +61,87 @@ func (r *tape) missing(then func()) {
 	r.fail(2)
 }
 
+// missingNames are opens of names that are not there, and what is said of the names.
+var missingNames = []fate{
+	{"it stays", Negative, func(r *tape) { r.missing(func() {}) },
+		[]string{"proven `f` entered the cache as D"}},
+	{"it is killed in the same call, as in memory", Negative, func(r *tape) { r.missing(func() { killA(r) }) },
+		[]string{"proven not kept: killed at #7"}},
+	{"it is dropped in the same call", Negative, func(r *tape) {
+		r.missing(func() { r.on(schema.RoleDrop, schema.Enter, addrA, rootAddr, 0, "f") })
+	}, []string{"proven not kept: dropped at #7"}},
+	{"the filesystem inserts none, as where case is folded", Negative, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.allocOnly("f", 0, addrA)
+		killA(r)
+		r.fail(2)
+	}, []string{"proven did not enter the cache"}},
+	{"the same, and another thread has allocated the name in another directory", Negative, func(r *tape) {
+		r.elsewhere(func() { r.alloc(addrC, "f", 90000, addrB, 0) })
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.allocOnly("f", 0, addrA)
+		killA(r)
+		r.fail(2)
+	}, []string{"proven not inserted, killed at #9"}},
+	{"the same, and another thread's was over before", Negative, func(r *tape) {
+		r.elsewhere(func() { r.allocOnly("f", 90000, addrB); r.kill(addrB, rootAddr, "f") })
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.allocOnly("f", 0, addrA)
+		killA(r)
+		r.fail(2)
+	}, []string{"proven not inserted, killed at #9"}},
+	{"the same, and another thread's for the name is not over", Negative, func(r *tape) {
+		r.elsewhere(func() { r.allocOnly("f", 90000, addrB) })
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.allocOnly("f", 0, addrA)
+		killA(r)
+		r.fail(2)
+	}, []string{"unproven that of another thread, allocated at #2, may have come first"}},
+	{"it was cached before the recording began", Negative, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrA, 0)
+		r.fail(2)
+	}, []string{"proven `f` is in the cache as D"}},
+	{"a directory of the path is missing", Negative, func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, 0, 0)
+		r.alloc(rootAddr, "d", 0, addrA, 0)
+		r.fail(2)
+	}, []string{"proven `d` entered the cache as D"}},
+	{"the directory was removed", Negative, func(r *tape) {
+		r.open("d")
+		r.rcu(rootAddr, "d", 0, addrC, 5)
+		r.opened(addrC, rootAddr, 5, "d")
+		r.on(schema.RoleDrop, schema.Enter, addrC, rootAddr, 5, "d")
+		r.open("f")
+		r.rcu(addrC, "f", 0, 0, 0)
+		r.fail(2)
+	}, []string{"proven the last lookup of `f` returned NULL, and nothing was allocated for it: __d_lookup_rcu return NULL (#8); do_filp_open return −2 (ENOENT) (#9); the directory D2 0xffff888100001180 was out of the hash table at #5"}},
+	{"permission is denied", Negative, func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, addrC, 5)
+		r.fail(13)
+	}, nil},
+	{"it must not exist, and does", Negative, func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrC, 5)
+		r.fail(17)
+	}, nil},
+	{"it is made afterwards, on the same dentry", Creation, func(r *tape) {
+		r.missing(func() {})
+		r.open("f")
+		r.look(schema.RoleLookup, rootAddr, "f", 0, addrA, 0)
+		r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 5, "f")
+		r.opened(addrA, rootAddr, 5, "f")
+	}, []string{"proven no inode at #10, inode 0x5 at #11"}},
+}
+
 func TestWhatBecomesOfAMissingName(t *testing.T) {
-	killed := func(r *tape) { r.kill(addrA, rootAddr, "f") }
-	told(t, []fate{
-		{"it stays", Negative, func(r *tape) { r.missing(func() {}) },
-			[]string{"proven `f` entered the cache as D"}},
-		{"it is killed in the same call, as in memory", Negative, func(r *tape) { r.missing(func() { killed(r) }) },
-			[]string{"proven not kept: killed at #7"}},
-		{"it is dropped in the same call", Negative, func(r *tape) {
-			r.missing(func() { r.on(schema.RoleDrop, schema.Enter, addrA, rootAddr, 0, "f") })
-		}, []string{"proven not kept: dropped at #7"}},
-		{"the filesystem inserts none, as where case is folded", Negative, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.allocOnly("f", 0, addrA)
-			killed(r)
-			r.fail(2)
-		}, []string{"proven did not enter the cache"}},
-		{"the same, and another thread has allocated the name in another directory", Negative, func(r *tape) {
-			r.elsewhere(func() { r.alloc(addrC, "f", 90000, addrB, 0) })
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.allocOnly("f", 0, addrA)
-			killed(r)
-			r.fail(2)
-		}, []string{"proven not inserted, killed at #9"}},
-		{"the same, and another thread's was over before", Negative, func(r *tape) {
-			r.elsewhere(func() { r.allocOnly("f", 90000, addrB); r.kill(addrB, rootAddr, "f") })
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.allocOnly("f", 0, addrA)
-			killed(r)
-			r.fail(2)
-		}, []string{"proven not inserted, killed at #9"}},
-		{"the same, and another thread's for the name is not over", Negative, func(r *tape) {
-			r.elsewhere(func() { r.allocOnly("f", 90000, addrB) })
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.allocOnly("f", 0, addrA)
-			killed(r)
-			r.fail(2)
-		}, []string{"unproven that of another thread, allocated at #2, may have come first"}},
-		{"it was cached before the recording began", Negative, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, addrA, 0)
-			r.fail(2)
-		}, []string{"proven `f` is in the cache as D"}},
-		{"a directory of the path is missing", Negative, func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, 0, 0)
-			r.alloc(rootAddr, "d", 0, addrA, 0)
-			r.fail(2)
-		}, []string{"proven `d` entered the cache as D"}},
-		{"the directory was removed", Negative, func(r *tape) {
-			r.open("d")
-			r.rcu(rootAddr, "d", 0, addrC, 5)
-			r.opened(addrC, rootAddr, 5, "d")
-			r.on(schema.RoleDrop, schema.Enter, addrC, rootAddr, 5, "d")
-			r.open("f")
-			r.rcu(addrC, "f", 0, 0, 0)
-			r.fail(2)
-		}, []string{"proven the last lookup of `f` returned NULL, and nothing was allocated for it: __d_lookup_rcu return NULL (#8); do_filp_open return −2 (ENOENT) (#9); the directory D2 0xffff888100001180 was out of the hash table at #5"}},
-		{"permission is denied", Negative, func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, addrC, 5)
-			r.fail(13)
-		}, nil},
-		{"it must not exist, and does", Negative, func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, addrC, 5)
-			r.fail(17)
-		}, nil},
-		{"it is made afterwards, on the same dentry", Creation, func(r *tape) {
-			r.missing(func() {})
-			r.open("f")
-			r.look(schema.RoleLookup, rootAddr, "f", 0, addrA, 0)
-			r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 5, "f")
-			r.opened(addrA, rootAddr, 5, "f")
-		}, []string{"proven no inode at #10, inode 0x5 at #11"}},
-	})
+	told(t, missingNames)
 }
 
 func TestWhatBecomesOfADeletedDentry(t *testing.T) {
@@ -187,85 +189,93 @@ func TestWhatBecomesOfADeletedDentry(t *testing.T) {
 	})
 }
 
-func TestWhatIsAnEviction(t *testing.T) {
-	beneath := func(r *tape, d, f uint64) {
-		r.open("/d/f")
-		r.rcu(rootAddr, "d", 1, 0, 0)
-		r.alloc(rootAddr, "d", 1, d, 7)
-		r.rcu(d, "f", 3, 0, 0)
-		r.alloc(d, "f", 3, f, 8)
-		r.opened(f, d, 8, "f")
-	}
-	again := func(r *tape) { r.made(addrE) }
-	told(t, []fate{
-		{"with the directory it is in", Eviction, func(r *tape) {
-			beneath(r, addrA, addrB)
-			r.dropCaches(func() { r.kill(addrB, addrA, "f"); r.kill(addrA, rootAddr, "d") })
-			beneath(r, addrC, addrD)
-		}, []string{"proven was killed at #14 by drop_caches"}},
-		{"the directory was removed and made again", Eviction, func(r *tape) {
-			beneath(r, addrA, addrB)
-			r.elsewhere(func() { r.kill(addrB, addrA, "f") })
-			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 7, "d")
-			r.kill(addrA, rootAddr, "d")
-			beneath(r, addrC, addrD)
-		}, nil},
-		{"the directory was renamed, and another has its name", Eviction, func(r *tape) {
-			beneath(r, addrA, addrB)
-			r.move(addrA, rootAddr, 7, "d", "e")
-			r.dropCaches(func() { r.kill(addrB, addrA, "f"); r.kill(addrA, rootAddr, "e") })
-			beneath(r, addrC, addrD)
-		}, nil},
-		{"a missing name that ended in its own open", Eviction, func(r *tape) {
-			r.missing(func() { r.kill(addrA, rootAddr, "f") })
-			again(r)
-		}, nil},
-		{"a missing name that was left behind", Eviction, func(r *tape) {
-			r.missing(func() {})
-			r.kill(addrA, rootAddr, "f")
-			again(r)
-		}, []string{"proven was killed at #8"}},
-		{"a file that its own process let go of", Eviction, func(r *tape) {
-			r.made(addrA)
-			r.kill(addrA, rootAddr, "f")
-			again(r)
-		}, nil},
-		{"the same, which had been hit", Eviction, func(r *tape) {
-			r.made(addrA)
-			r.hit("f", addrA, 5)
-			r.kill(addrA, rootAddr, "f")
-			again(r)
-		}, []string{"proven was killed at #12"}},
-		{"a file that was deleted", Eviction, func(r *tape) {
-			r.made(addrA)
-			r.elsewhere(func() {
-				r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
-				r.kill(addrA, rootAddr, "f")
-			})
-			again(r)
-		}, nil},
-		{"a file that was deleted, whose dentry stayed", Eviction, func(r *tape) {
-			r.made(addrA)
+func killA(r *tape) { r.kill(addrA, rootAddr, "f") }
+
+func madeAgain(r *tape) { r.made(addrE) }
+
+// beneath opens /d/f, both of them new.
+func beneath(r *tape, d, f uint64) {
+	r.open("/d/f")
+	r.rcu(rootAddr, "d", 1, 0, 0)
+	r.alloc(rootAddr, "d", 1, d, 7)
+	r.rcu(d, "f", 3, 0, 0)
+	r.alloc(d, "f", 3, f, 8)
+	r.opened(f, d, 8, "f")
+}
+
+// evictionCases are ends of dentries, and whether they are evictions.
+var evictionCases = []fate{
+	{"with the directory it is in", Eviction, func(r *tape) {
+		beneath(r, addrA, addrB)
+		r.dropCaches(func() { r.kill(addrB, addrA, "f"); r.kill(addrA, rootAddr, "d") })
+		beneath(r, addrC, addrD)
+	}, []string{"proven was killed at #14 by drop_caches"}},
+	{"the directory was removed and made again", Eviction, func(r *tape) {
+		beneath(r, addrA, addrB)
+		r.elsewhere(func() { r.kill(addrB, addrA, "f") })
+		r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 7, "d")
+		r.kill(addrA, rootAddr, "d")
+		beneath(r, addrC, addrD)
+	}, nil},
+	{"the directory was renamed, and another has its name", Eviction, func(r *tape) {
+		beneath(r, addrA, addrB)
+		r.move(addrA, rootAddr, 7, "d", "e")
+		r.dropCaches(func() { r.kill(addrB, addrA, "f"); r.kill(addrA, rootAddr, "e") })
+		beneath(r, addrC, addrD)
+	}, nil},
+	{"a missing name that ended in its own open", Eviction, func(r *tape) {
+		r.missing(func() { r.kill(addrA, rootAddr, "f") })
+		madeAgain(r)
+	}, nil},
+	{"a missing name that was left behind", Eviction, func(r *tape) {
+		r.missing(func() {})
+		r.kill(addrA, rootAddr, "f")
+		madeAgain(r)
+	}, []string{"proven was killed at #8"}},
+	{"a file that its own process let go of", Eviction, func(r *tape) {
+		r.made(addrA)
+		r.kill(addrA, rootAddr, "f")
+		madeAgain(r)
+	}, nil},
+	{"the same, which had been hit", Eviction, func(r *tape) {
+		r.made(addrA)
+		r.hit("f", addrA, 5)
+		r.kill(addrA, rootAddr, "f")
+		madeAgain(r)
+	}, []string{"proven was killed at #12"}},
+	{"a file that was deleted", Eviction, func(r *tape) {
+		r.made(addrA)
+		r.elsewhere(func() {
 			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
-			r.on(schema.RoleDelete, schema.Exit, addrA, rootAddr, 0, "f")
-			r.dropCaches(func() { r.kill(addrA, rootAddr, "f") })
-			again(r)
-		}, []string{"proven by drop_caches"}},
-		{"a file out of the hash table", Eviction, func(r *tape) {
-			r.made(addrA)
-			r.change(func(e *schema.Event) { e.Facts |= schema.FactUnhashed })
-			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
-			again(r)
-		}, nil},
-		{"a file that a rename took the place of", Eviction, func(r *tape) {
-			r.made(addrA)
-			r.alloc(rootAddr, "g", 90000, addrE, 6)
-			r.change(func(e *schema.Event) { e.Target = addrA })
-			r.move(addrE, rootAddr, 6, "g", "f")
-			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
-			r.hit("f", addrE, 6)
-		}, nil},
-	})
+			r.kill(addrA, rootAddr, "f")
+		})
+		madeAgain(r)
+	}, nil},
+	{"a file that was deleted, whose dentry stayed", Eviction, func(r *tape) {
+		r.made(addrA)
+		r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+		r.on(schema.RoleDelete, schema.Exit, addrA, rootAddr, 0, "f")
+		r.dropCaches(func() { r.kill(addrA, rootAddr, "f") })
+		madeAgain(r)
+	}, []string{"proven by drop_caches"}},
+	{"a file out of the hash table", Eviction, func(r *tape) {
+		r.made(addrA)
+		r.change(func(e *schema.Event) { e.Facts |= schema.FactUnhashed })
+		r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
+		madeAgain(r)
+	}, nil},
+	{"a file that a rename took the place of", Eviction, func(r *tape) {
+		r.made(addrA)
+		r.alloc(rootAddr, "g", 90000, addrE, 6)
+		r.change(func(e *schema.Event) { e.Target = addrA })
+		r.move(addrE, rootAddr, 6, "g", "f")
+		r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
+		r.hit("f", addrE, 6)
+	}, nil},
+}
+
+func TestWhatIsAnEviction(t *testing.T) {
+	told(t, evictionCases)
 }
 
 // A failed open says on which filesystem it looked last.

@@ -207,112 +207,115 @@ func taped(t *testing.T, footer *schema.Footer, play func(*tape)) *Findings {
 	return collect(t, r.file.Bytes())
 }
 
+// fooling are recordings with two dentries that might be taken for one.
+var fooling = []struct {
+	name string
+	play func(*tape)
+	want map[Kind]string
+}{
+	{"a directory that was missing is not the file that is there now", func(r *tape) {
+		r.open("/d/f")
+		r.rcu(rootAddr, "d", 1, 0, 0)
+		r.alloc(rootAddr, "d", 1, addrA, 0)
+		r.fail(2)
+		r.kill(addrA, rootAddr, "d")
+		r.open("/d/f")
+		r.rcu(rootAddr, "d", 1, 0, 0)
+		r.alloc(rootAddr, "d", 1, addrB, 7)
+		r.rcu(addrB, "f", 3, 0, 0)
+		r.alloc(addrB, "f", 3, addrC, 8)
+		r.opened(addrC, addrB, 8, "f")
+	}, map[Kind]string{Eviction: "0/0/0", Negative: "1/0/0"}},
+	{"allocated as another name, renamed", func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrA, 5)
+		r.opened(addrA, rootAddr, 5, "f")
+		r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
+		r.open("g")
+		r.rcu(rootAddr, "g", 0, 0, 0)
+		r.alloc(rootAddr, "g", 0, addrB, 6)
+		r.opened(addrB, rootAddr, 6, "g")
+		r.on(schema.RoleMove, schema.Enter, addrB, rootAddr, 6, "g")
+		r.on(schema.RoleMove, schema.Exit, addrB, rootAddr, 6, "f")
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrB, 6)
+		r.opened(addrB, rootAddr, 6, "f")
+	}, map[Kind]string{Eviction: "0/0/0"}},
+	{"one relative path in two directories", func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrA, 5)
+		r.opened(addrA, rootAddr, 5, "f")
+		r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
+		r.tid = 200
+		r.open("f")
+		r.rcu(addrC, "f", 0, 0, 0)
+		r.alloc(addrC, "f", 0, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}, map[Kind]string{Eviction: "0/0/0"}},
+	{"dropped before the open returned", func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.alloc(rootAddr, "f", 0, addrA, 0)
+		r.on(schema.RoleDrop, schema.Enter, addrA, rootAddr, 0, "f")
+		r.fail(2)
+	}, map[Kind]string{Negative: "1/0/0"}},
+	{"given an inode before the open returned", func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.alloc(rootAddr, "f", 0, addrA, 0)
+		r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 9, "f")
+		r.fail(2)
+	}, map[Kind]string{Negative: "0/0/1"}},
+	{"the hit before the delete was another task's", func(r *tape) {
+		r.tid, r.comm = 300, "other"
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, addrA, 5)
+		r.opened(addrA, rootAddr, 5, "f")
+		r.tid, r.comm = 100, "prog"
+		r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+		r.kill(addrA, rootAddr, "f")
+	}, map[Kind]string{Delete: "1/0/0"}},
+	{"the parent's address was handed out in between", func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.tid = 400
+		r.alloc(rootAddr, "zzz", 9999, addrA, 5)
+		r.tid = 100
+		r.rcu(addrA, "f", 2, addrB, 6)
+		r.opened(addrB, addrA, 6, "f")
+	}, map[Kind]string{Key: "0/0/1"}},
+	{"the second pass went another way", func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.rcu(addrA, "f", 2, 0, 0)
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.rcu(addrC, "f", 2, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}, map[Kind]string{Key: "0/0/1"}},
+	{"one component under two dentries", func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.look(schema.RoleLookup, addrC, "f", 0, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}, map[Kind]string{Key: "0/0/1"}},
+	{"a symbolic link to / has no component", func(r *tape) {
+		r.open("/d/l/etc")
+		r.rcu(rootAddr, "d", 1, addrA, 5)
+		r.rcu(addrA, "l", 3, addrB, 6)
+		r.rcu(rootAddr, "etc", 5, addrC, 7)
+		r.opened(addrC, rootAddr, 7, "etc")
+	}, map[Kind]string{Key: "0/0/1"}},
+	{"a bucket between two buckets", func(r *tape) {
+		r.put(schema.RoleInsert, schema.Exit, func(e *schema.Event) {
+			fillDentry(e, addrA, rootAddr, 5, "f")
+			e.Bucket = 0xffff888000200000 + 8*uint64(e.Hash>>14) + 5
+		})
+	}, map[Kind]string{Bucket: "0/1/0"}},
+}
+
 // What looks like proof and is none.
 func TestNotFooled(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		play func(*tape)
-		want map[Kind]string
-	}{
-		{"a directory that was missing is not the file that is there now", func(r *tape) {
-			r.open("/d/f")
-			r.rcu(rootAddr, "d", 1, 0, 0)
-			r.alloc(rootAddr, "d", 1, addrA, 0)
-			r.fail(2)
-			r.kill(addrA, rootAddr, "d")
-			r.open("/d/f")
-			r.rcu(rootAddr, "d", 1, 0, 0)
-			r.alloc(rootAddr, "d", 1, addrB, 7)
-			r.rcu(addrB, "f", 3, 0, 0)
-			r.alloc(addrB, "f", 3, addrC, 8)
-			r.opened(addrC, addrB, 8, "f")
-		}, map[Kind]string{Eviction: "0/0/0", Negative: "1/0/0"}},
-		{"allocated as another name, renamed", func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, addrA, 5)
-			r.opened(addrA, rootAddr, 5, "f")
-			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
-			r.open("g")
-			r.rcu(rootAddr, "g", 0, 0, 0)
-			r.alloc(rootAddr, "g", 0, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "g")
-			r.on(schema.RoleMove, schema.Enter, addrB, rootAddr, 6, "g")
-			r.on(schema.RoleMove, schema.Exit, addrB, rootAddr, 6, "f")
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "f")
-		}, map[Kind]string{Eviction: "0/0/0"}},
-		{"one relative path in two directories", func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, addrA, 5)
-			r.opened(addrA, rootAddr, 5, "f")
-			r.elsewhere(func() { r.kill(addrA, rootAddr, "f") })
-			r.tid = 200
-			r.open("f")
-			r.rcu(addrC, "f", 0, 0, 0)
-			r.alloc(addrC, "f", 0, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}, map[Kind]string{Eviction: "0/0/0"}},
-		{"dropped before the open returned", func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.alloc(rootAddr, "f", 0, addrA, 0)
-			r.on(schema.RoleDrop, schema.Enter, addrA, rootAddr, 0, "f")
-			r.fail(2)
-		}, map[Kind]string{Negative: "1/0/0"}},
-		{"given an inode before the open returned", func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.alloc(rootAddr, "f", 0, addrA, 0)
-			r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 9, "f")
-			r.fail(2)
-		}, map[Kind]string{Negative: "0/0/1"}},
-		{"the hit before the delete was another task's", func(r *tape) {
-			r.tid, r.comm = 300, "other"
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, addrA, 5)
-			r.opened(addrA, rootAddr, 5, "f")
-			r.tid, r.comm = 100, "prog"
-			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
-			r.kill(addrA, rootAddr, "f")
-		}, map[Kind]string{Delete: "1/0/0"}},
-		{"the parent's address was handed out in between", func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.tid = 400
-			r.alloc(rootAddr, "zzz", 9999, addrA, 5)
-			r.tid = 100
-			r.rcu(addrA, "f", 2, addrB, 6)
-			r.opened(addrB, addrA, 6, "f")
-		}, map[Kind]string{Key: "0/0/1"}},
-		{"the second pass went another way", func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.rcu(addrA, "f", 2, 0, 0)
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.rcu(addrC, "f", 2, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}, map[Kind]string{Key: "0/0/1"}},
-		{"one component under two dentries", func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.look(schema.RoleLookup, addrC, "f", 0, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}, map[Kind]string{Key: "0/0/1"}},
-		{"a symbolic link to / has no component", func(r *tape) {
-			r.open("/d/l/etc")
-			r.rcu(rootAddr, "d", 1, addrA, 5)
-			r.rcu(addrA, "l", 3, addrB, 6)
-			r.rcu(rootAddr, "etc", 5, addrC, 7)
-			r.opened(addrC, rootAddr, 7, "etc")
-		}, map[Kind]string{Key: "0/0/1"}},
-		{"a bucket between two buckets", func(r *tape) {
-			r.put(schema.RoleInsert, schema.Exit, func(e *schema.Event) {
-				fillDentry(e, addrA, rootAddr, 5, "f")
-				e.Bucket = 0xffff888000200000 + 8*uint64(e.Hash>>14) + 5
-			})
-		}, map[Kind]string{Bucket: "0/1/0"}},
-	} {
+	for _, tt := range fooling {
 		t.Run(tt.name, func(t *testing.T) {
 			f := taped(t, &schema.Footer{}, tt.play)
 			for k, want := range tt.want {

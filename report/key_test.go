@@ -121,123 +121,128 @@ func (r *tape) rooted(parent uint64, name string, off int, d, inode uint64) {
 	r.rcu(parent, name, off, d, inode)
 }
 
+// nothing is the reason of a step that no event leads to.
+const nothing = "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there"
+
+// keySays are walks and what a key claim says of them.
+var keySays = []struct {
+	name, want string
+	play       func(*tape)
+}{
+	{"slashes and dots", "proven: d under (#2) → D2 (#3); f under (#4) → D3 (#5)", func(r *tape) {
+		r.open("//./d//.//f/.")
+		r.rcu(rootAddr, "d", 4, addrA, 5)
+		r.rcu(addrA, "f", 10, addrB, 6)
+		r.opened(addrB, addrA, 6, "f")
+	}},
+	{"a path of dots alone looks nothing up", "none", func(r *tape) {
+		r.open("./../..")
+		r.opened(rootAddr, rootAddr, 2, "/")
+	}},
+	{"it ends in ..", "proven: d under (#2) → D2 (#3); then ..", func(r *tape) {
+		r.open("d/..")
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.opened(rootAddr, rootAddr, 2, "/")
+	}},
+	{"it fails before ..", "proven: d under (#2) → D2 (#3); stopped at d: −20 (ENOTDIR) (#4), not looked up: ../f", func(r *tape) {
+		r.open("d/../f")
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.fail(20)
+	}},
+	{"a link and then ..", "proven: l under (#2) → D2 (#3); after lookups of names outside the path, a symbolic link's or a filesystem's own (#4) and ..: f under (#6) → D4 (#7)", func(r *tape) {
+		r.open("l/../f")
+		r.rcu(rootAddr, "l", 0, addrA, 5)
+		r.rcu(rootAddr, "d", 90000, addrC, 6)
+		r.rcu(rootAddr, "f", 5, addrB, 6)
+		r.opened(addrB, rootAddr, 6, "f")
+	}},
+	{"the second pass had no link any more", "proven: l under (#6) → D2 (#7); f under (#8) → D4 (#9)", func(r *tape) {
+		r.open("l/f")
+		r.rcu(rootAddr, "l", 0, addrA, 5)
+		r.rcu(rootAddr, "d", 90000, addrC, 6)
+		r.rcu(rootAddr, "l", 0, addrA, 5)
+		r.rcu(addrA, "f", 2, addrB, 6)
+		r.opened(addrB, addrA, 6, "f")
+	}},
+	{"a lookup of a name that does not stand there", "unproven: g under (#2) → D2 (#3) — not looked up: f", func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "g", 0, addrA, 5)
+		r.opened(addrA, rootAddr, 5, "g")
+	}},
+	{"a file was opened, and its name was not found", "unproven: f under (#2) → nothing — what a component came to was not recorded", func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.opened(addrA, rootAddr, 5, "f")
+	}},
+	{"a link that was not found leads on", "unproven: l under (#2) → nothing; then lookups of names outside the path, a symbolic link's or a filesystem's own (#4); stopped there: −2 (ENOENT) (#6) — what a component came to was not recorded", func(r *tape) {
+		r.open("l")
+		r.rcu(rootAddr, "l", 0, 0, 0)
+		r.rcu(rootAddr, "x", 90000, 0, 0)
+		r.fail(2)
+	}},
+	{"a link to /", "unproven: l under (#2) → D2 (#3); etc under (#4) → D4 (#5) — " + nothing, func(r *tape) {
+		r.open("l/etc")
+		r.rcu(rootAddr, "l", 0, addrA, 5)
+		r.rooted(addrC, "etc", 2, addrB, 6)
+		r.opened(addrB, addrC, 6, "etc")
+	}},
+	{"a root, and no mount point was seen: an automount, or a link to /", "unproven: m under (#2) → D2 (#3); f under (#4) → D4 (#5) — " + nothing, func(r *tape) {
+		r.open("m/f")
+		r.rcu(rootAddr, "m", 0, addrA, 5)
+		r.rooted(addrC, "f", 2, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}},
+	{"two filesystems on one mount point", "proven: m under (#2) → D2 (#3); after that mount point, in the root of a filesystem: f under (#4) → D4 (#5)", func(r *tape) {
+		r.open("m/f")
+		r.mounted(rootAddr, "m", 0, addrA)
+		r.rooted(addrC, "f", 2, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}},
+	{"a mount point of another namespace", "proven: m under (#2) → D2 (#3); f under (#4) → D3 (#5)", func(r *tape) {
+		r.open("m/f")
+		r.mounted(rootAddr, "m", 0, addrA)
+		r.rcu(addrA, "f", 2, addrB, 6)
+		r.opened(addrB, addrA, 6, "f")
+	}},
+	{"a mount point to a directory of which no event is", "unproven: m under (#2) → D2 (#3); f under (#4) → D4 (#5) — " + nothing, func(r *tape) {
+		r.open("m/f")
+		r.mounted(rootAddr, "m", 0, addrA)
+		r.rcu(addrC, "f", 2, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}},
+	{"a mount point to a directory seen before", "proven: m under (#4) → D3 (#5); after that mount point, in a directory that is no filesystem's root: f under D2 (#6) → D4 (#7)", func(r *tape) {
+		r.elsewhere(func() { r.rcu(rootAddr, "src", 90000, addrC, 7) })
+		r.open("m/f")
+		r.mounted(rootAddr, "m", 0, addrA)
+		r.rcu(addrC, "f", 2, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}},
+	{"a mount point to a directory that was another since", "unproven: m under (#4) → D3 (#5); f under (#6) → D4 (#7) — " + nothing, func(r *tape) {
+		r.elsewhere(func() { r.rcu(rootAddr, "src", 90000, addrC, 7) })
+		r.open("m/f")
+		r.mounted(rootAddr, "m", 0, addrA)
+		r.rcu(addrC, "f", 2, addrB, 6)
+		r.elsewhere(func() { r.kill(addrC, rootAddr, "src"); r.alloc(rootAddr, "new", 90000, addrC, 8) })
+		r.opened(addrB, addrC, 6, "f")
+	}},
+	{"the directory was renamed between the passes", "proven: d under (#6) → D3 (#7); f under (#8) → D4 (#9)", func(r *tape) {
+		r.open("d/f")
+		r.rcu(rootAddr, "d", 0, addrA, 5)
+		r.rcu(addrA, "f", 2, 0, 0)
+		r.rcu(rootAddr, "d", 0, addrC, 5)
+		r.rcu(addrC, "f", 2, addrB, 6)
+		r.opened(addrB, addrC, 6, "f")
+	}},
+	{"all that is known of its dentry is that it was allocated", "proven: f under (#2) → D2 allocated (#5); stopped at f: −12 (ENOMEM) (#6)", func(r *tape) {
+		r.open("f")
+		r.rcu(rootAddr, "f", 0, 0, 0)
+		r.allocOnly("f", 0, addrA)
+		r.fail(12)
+	}},
+}
+
 func TestKeySays(t *testing.T) {
-	const nothing = "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there"
-	for _, tt := range []struct {
-		name, want string
-		play       func(*tape)
-	}{
-		{"slashes and dots", "proven: d under (#2) → D2 (#3); f under (#4) → D3 (#5)", func(r *tape) {
-			r.open("//./d//.//f/.")
-			r.rcu(rootAddr, "d", 4, addrA, 5)
-			r.rcu(addrA, "f", 10, addrB, 6)
-			r.opened(addrB, addrA, 6, "f")
-		}},
-		{"a path of dots alone looks nothing up", "none", func(r *tape) {
-			r.open("./../..")
-			r.opened(rootAddr, rootAddr, 2, "/")
-		}},
-		{"it ends in ..", "proven: d under (#2) → D2 (#3); then ..", func(r *tape) {
-			r.open("d/..")
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.opened(rootAddr, rootAddr, 2, "/")
-		}},
-		{"it fails before ..", "proven: d under (#2) → D2 (#3); stopped at d: −20 (ENOTDIR) (#4), not looked up: ../f", func(r *tape) {
-			r.open("d/../f")
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.fail(20)
-		}},
-		{"a link and then ..", "proven: l under (#2) → D2 (#3); after lookups of names outside the path, a symbolic link's or a filesystem's own (#4) and ..: f under (#6) → D4 (#7)", func(r *tape) {
-			r.open("l/../f")
-			r.rcu(rootAddr, "l", 0, addrA, 5)
-			r.rcu(rootAddr, "d", 90000, addrC, 6)
-			r.rcu(rootAddr, "f", 5, addrB, 6)
-			r.opened(addrB, rootAddr, 6, "f")
-		}},
-		{"the second pass had no link any more", "proven: l under (#6) → D2 (#7); f under (#8) → D4 (#9)", func(r *tape) {
-			r.open("l/f")
-			r.rcu(rootAddr, "l", 0, addrA, 5)
-			r.rcu(rootAddr, "d", 90000, addrC, 6)
-			r.rcu(rootAddr, "l", 0, addrA, 5)
-			r.rcu(addrA, "f", 2, addrB, 6)
-			r.opened(addrB, addrA, 6, "f")
-		}},
-		{"a lookup of a name that does not stand there", "unproven: g under (#2) → D2 (#3) — not looked up: f", func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "g", 0, addrA, 5)
-			r.opened(addrA, rootAddr, 5, "g")
-		}},
-		{"a file was opened, and its name was not found", "unproven: f under (#2) → nothing — what a component came to was not recorded", func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.opened(addrA, rootAddr, 5, "f")
-		}},
-		{"a link that was not found leads on", "unproven: l under (#2) → nothing; then lookups of names outside the path, a symbolic link's or a filesystem's own (#4); stopped there: −2 (ENOENT) (#6) — what a component came to was not recorded", func(r *tape) {
-			r.open("l")
-			r.rcu(rootAddr, "l", 0, 0, 0)
-			r.rcu(rootAddr, "x", 90000, 0, 0)
-			r.fail(2)
-		}},
-		{"a link to /", "unproven: l under (#2) → D2 (#3); etc under (#4) → D4 (#5) — " + nothing, func(r *tape) {
-			r.open("l/etc")
-			r.rcu(rootAddr, "l", 0, addrA, 5)
-			r.rooted(addrC, "etc", 2, addrB, 6)
-			r.opened(addrB, addrC, 6, "etc")
-		}},
-		{"a root, and no mount point was seen: an automount, or a link to /", "unproven: m under (#2) → D2 (#3); f under (#4) → D4 (#5) — " + nothing, func(r *tape) {
-			r.open("m/f")
-			r.rcu(rootAddr, "m", 0, addrA, 5)
-			r.rooted(addrC, "f", 2, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}},
-		{"two filesystems on one mount point", "proven: m under (#2) → D2 (#3); after that mount point, in the root of a filesystem: f under (#4) → D4 (#5)", func(r *tape) {
-			r.open("m/f")
-			r.mounted(rootAddr, "m", 0, addrA)
-			r.rooted(addrC, "f", 2, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}},
-		{"a mount point of another namespace", "proven: m under (#2) → D2 (#3); f under (#4) → D3 (#5)", func(r *tape) {
-			r.open("m/f")
-			r.mounted(rootAddr, "m", 0, addrA)
-			r.rcu(addrA, "f", 2, addrB, 6)
-			r.opened(addrB, addrA, 6, "f")
-		}},
-		{"a mount point to a directory of which no event is", "unproven: m under (#2) → D2 (#3); f under (#4) → D4 (#5) — " + nothing, func(r *tape) {
-			r.open("m/f")
-			r.mounted(rootAddr, "m", 0, addrA)
-			r.rcu(addrC, "f", 2, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}},
-		{"a mount point to a directory seen before", "proven: m under (#4) → D3 (#5); after that mount point, in a directory that is no filesystem's root: f under D2 (#6) → D4 (#7)", func(r *tape) {
-			r.elsewhere(func() { r.rcu(rootAddr, "src", 90000, addrC, 7) })
-			r.open("m/f")
-			r.mounted(rootAddr, "m", 0, addrA)
-			r.rcu(addrC, "f", 2, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}},
-		{"a mount point to a directory that was another since", "unproven: m under (#4) → D3 (#5); f under (#6) → D4 (#7) — " + nothing, func(r *tape) {
-			r.elsewhere(func() { r.rcu(rootAddr, "src", 90000, addrC, 7) })
-			r.open("m/f")
-			r.mounted(rootAddr, "m", 0, addrA)
-			r.rcu(addrC, "f", 2, addrB, 6)
-			r.elsewhere(func() { r.kill(addrC, rootAddr, "src"); r.alloc(rootAddr, "new", 90000, addrC, 8) })
-			r.opened(addrB, addrC, 6, "f")
-		}},
-		{"the directory was renamed between the passes", "proven: d under (#6) → D3 (#7); f under (#8) → D4 (#9)", func(r *tape) {
-			r.open("d/f")
-			r.rcu(rootAddr, "d", 0, addrA, 5)
-			r.rcu(addrA, "f", 2, 0, 0)
-			r.rcu(rootAddr, "d", 0, addrC, 5)
-			r.rcu(addrC, "f", 2, addrB, 6)
-			r.opened(addrB, addrC, 6, "f")
-		}},
-		{"all that is known of its dentry is that it was allocated", "proven: f under (#2) → D2 allocated (#5); stopped at f: −12 (ENOMEM) (#6)", func(r *tape) {
-			r.open("f")
-			r.rcu(rootAddr, "f", 0, 0, 0)
-			r.allocOnly("f", 0, addrA)
-			r.fail(12)
-		}},
-	} {
+	for _, tt := range keySays {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := keyOf(t, tt.play); got != tt.want {
 				t.Errorf("\n got %s\nwant %s", got, tt.want)

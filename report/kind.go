@@ -141,7 +141,7 @@ func Kinds() []KindInfo {
 	for _, k := range allKinds() {
 		reasons := []*Reason{LateLoss, OtherLosses, DamagedFile}
 		if !k.alone {
-			reasons = append(reasons, NotAttached, NotCounted, FromLog, EventsLost)
+			reasons = append(reasons, NotAttached, NotCounted, FromLog, FromText, EventsLost)
 		}
 		for _, r := range k.reasons {
 			if !slices.Contains(reasons, r) {

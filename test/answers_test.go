@@ -68,6 +68,18 @@ func replayed(t *testing.T, trace string) (events []spoken) {
 	return events
 }
 
+// class counts a call by how its walk went.
+func (r *reckoned) class(alloc, slow bool) {
+	switch {
+	case alloc:
+		r.miss++
+	case slow:
+		r.ref++
+	default:
+		r.rcu++
+	}
+}
+
 // reckon counts calls by what stands between their entry and their exit.
 func reckon(events []spoken) reckoned {
 	r := reckoned{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missed: map[string]uint64{},
@@ -109,14 +121,7 @@ func reckon(events []spoken) reckoned {
 				r.errnos[e.Errno]++
 				r.failures[e.Errno+" "+o.Name]++
 			}
-			switch {
-			case o.alloc:
-				r.miss++
-			case o.slow:
-				r.ref++
-			default:
-				r.rcu++
-			}
+			r.class(o.alloc, o.slow)
 		case strings.HasPrefix(e.Role, "lookup") && e.Phase == "enter":
 			o.asked[e.NameAddr] = true
 			o.slow = o.slow || e.Role != "lookup_rcu"

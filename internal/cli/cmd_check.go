@@ -13,11 +13,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
+type checkOptions struct {
+	findingsOptions
+	format      outputFormat
+	page        string // a page to hold against the trace; empty: none
+	strict, all bool
+}
+
 func newCheckCmd() *cobra.Command {
-	var o findingsOptions
-	var strict, all bool
-	var page string
-	format := textFormat
+	o := checkOptions{format: textFormat}
 	cmd := &cobra.Command{
 		Use:   "check FILE... | check --page PAGE.md FILE",
 		Short: "Print the verdicts alone, or hold a page against a trace",
@@ -49,39 +53,41 @@ readable, or nothing in it to look up.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := format.check(cmd, checkFormats...); err != nil {
-				return err
-			}
-			if err := pageFlags(cmd, page, len(args)); err != nil {
-				return err
-			}
-			if page != "" {
-				if err := format.check(cmd, textFormat, jsonFormat); err != nil {
-					return err
-				}
-				return holdPage(cmd, page, args[0], o, format, all)
-			}
-			if twice := repeated(args); twice != "" {
-				return usageError(cmd, fmt.Errorf("%s is given twice", inputName(twice)))
-			}
-			runs, err := verdictsOf(cmd, args, o)
-			if err != nil {
-				return err
-			}
-			no := slices.ContainsFunc(runs, func(v report.Verdicts) bool { return v.Refuted > 0 || strict && !v.Whole() })
-			if format == ktapFormat || format == junitFormat {
-				return answer(no, writeTests(cmd.OutOrStdout(), args, runs, strict, format))
-			}
-			return answer(no, writeVerdicts(cmd, runs, format))
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runCheck(cmd, args, &o) },
 	}
 	o.register(cmd)
-	addFormatFlag(cmd, &format, checkFormats...)
-	cmd.Flags().BoolVar(&strict, "strict", false, "exit 1 for an unproven claim, a cut or a damaged trace as well")
-	cmd.Flags().StringVar(&page, "page", "", "hold this Markdown page against the trace; - for stdin")
-	cmd.Flags().BoolVar(&all, "all", false, "of a page, list what was found as well")
+	addFormatFlag(cmd, &o.format, checkFormats...)
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit 1 for an unproven claim, a cut or a damaged trace as well")
+	cmd.Flags().StringVar(&o.page, "page", "", "hold this Markdown page against the trace; - for stdin")
+	cmd.Flags().BoolVar(&o.all, "all", false, "of a page, list what was found as well")
 	return cmd
+}
+
+func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
+	if err := o.format.check(cmd, checkFormats...); err != nil {
+		return err
+	}
+	if err := pageFlags(cmd, o.page, len(args)); err != nil {
+		return err
+	}
+	if o.page != "" {
+		if err := o.format.check(cmd, textFormat, jsonFormat); err != nil {
+			return err
+		}
+		return holdPage(cmd, o.page, args[0], o.findingsOptions, o.format, o.all)
+	}
+	if twice := repeated(args); twice != "" {
+		return usageError(cmd, fmt.Errorf("%s is given twice", inputName(twice)))
+	}
+	runs, err := verdictsOf(cmd, args, o.findingsOptions)
+	if err != nil {
+		return err
+	}
+	no := slices.ContainsFunc(runs, func(v report.Verdicts) bool { return v.Refuted > 0 || o.strict && !v.Whole() })
+	if o.format == ktapFormat || o.format == junitFormat {
+		return answer(no, writeTests(cmd.OutOrStdout(), args, runs, o.strict, o.format))
+	}
+	return answer(no, writeVerdicts(cmd, runs, o.format))
 }
 
 var checkFormats = []outputFormat{textFormat, jsonFormat, ktapFormat, junitFormat}

@@ -49,25 +49,8 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if c.Kernel == "" {
-				return &exitError{code: exitTrouble, err: errors.New("no --kernel given"),
-					hint: `fetch one: --kernel "$(scripts/fetch-kernel 6.12)"`}
-			}
-			if c.Accel != "" && !slices.Contains(vm.Accelerators(), c.Accel) {
-				return usageError(cmd, fmt.Errorf("--accel %s: not one of %s", display(c.Accel), strings.Join(vm.Accelerators(), ", ")))
-			}
-			if c.FS != "" && !slices.Contains(vm.Filesystems(), c.FS) {
-				return usageError(cmd, fmt.Errorf("--fs %s: not one of %s", display(c.FS), strings.Join(vm.Filesystems(), ", ")))
-			}
-			if !memorySize.MatchString(c.Memory) {
-				return usageError(cmd, fmt.Errorf("--mem %s: not a size such as 512M or 1G", display(c.Memory)))
-			}
-			for _, f := range files {
-				host, guest, _ := strings.Cut(f, ":")
-				if _, err := os.Stat(host); err != nil {
-					return &exitError{exitTrouble, fmt.Errorf("--file %s: %w", display(host), bareError(err)), "name a program or a directory that is there"}
-				}
-				c.Files = append(c.Files, vm.File{Host: host, Guest: guest})
+			if err := checkVM(cmd, &c, files); err != nil {
+				return err
 			}
 			if console {
 				c.Console = cmd.ErrOrStderr()
@@ -86,6 +69,31 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 	flags.DurationVar(&c.Timeout, "timeout", vm.DefaultTimeout, "longest a run may take")
 	flags.BoolVar(&console, "console", false, "show the kernel's console on stderr")
 	return cmd
+}
+
+// checkVM looks at what was asked for before anything boots, and takes the files in.
+func checkVM(cmd *cobra.Command, c *vm.Config, files []string) error {
+	if c.Kernel == "" {
+		return &exitError{code: exitTrouble, err: errors.New("no --kernel given"),
+			hint: `fetch one: --kernel "$(scripts/fetch-kernel 6.12)"`}
+	}
+	if c.Accel != "" && !slices.Contains(vm.Accelerators(), c.Accel) {
+		return usageError(cmd, fmt.Errorf("--accel %s: not one of %s", display(c.Accel), strings.Join(vm.Accelerators(), ", ")))
+	}
+	if c.FS != "" && !slices.Contains(vm.Filesystems(), c.FS) {
+		return usageError(cmd, fmt.Errorf("--fs %s: not one of %s", display(c.FS), strings.Join(vm.Filesystems(), ", ")))
+	}
+	if !memorySize.MatchString(c.Memory) {
+		return usageError(cmd, fmt.Errorf("--mem %s: not a size such as 512M or 1G", display(c.Memory)))
+	}
+	for _, f := range files {
+		host, guest, _ := strings.Cut(f, ":")
+		if _, err := os.Stat(host); err != nil {
+			return &exitError{exitTrouble, fmt.Errorf("--file %s: %w", display(host), bareError(err)), "name a program or a directory that is there"}
+		}
+		c.Files = append(c.Files, vm.File{Host: host, Guest: guest})
+	}
+	return nil
 }
 
 // memorySize is what QEMU's -m takes, without its other parameters.

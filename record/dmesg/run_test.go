@@ -76,6 +76,10 @@ func TestLinesOfJournalctl(t *testing.T) {
 	}
 }
 
+// theProbes are those of the log of TestRunIsATrace.
+var theProbes = []string{"open enter do_filp_open ", "insert enter d_add ", "insert enter __d_add ", "call enter dput ",
+	"call enter d_add_ci optional probe not registered, the log says", "call enter nosuch optional probe not registered, the log says"}
+
 // A run that is written reads back, and its header invents nothing.
 func TestRunIsATrace(t *testing.T) {
 	log := "[  0.000000] Linux version 6.8.0-51-generic (b@h) (gcc 13) #52-Ubuntu SMP Thu\n" +
@@ -106,8 +110,7 @@ func TestRunIsATrace(t *testing.T) {
 		}
 		probes = append(probes, p.Role.Label()+" "+p.Phase.Label()+" "+p.Symbol+" "+p.Error)
 	}
-	if d := cmp.Diff([]string{"open enter do_filp_open ", "insert enter d_add ", "insert enter __d_add ", "call enter dput ",
-		"call enter d_add_ci optional probe not registered, the log says", "call enter nosuch optional probe not registered, the log says"}, probes); d != "" {
+	if d := cmp.Diff(theProbes, probes); d != "" {
 		t.Error(d)
 	}
 	var symbols []string
@@ -134,6 +137,9 @@ func TestRunIsATrace(t *testing.T) {
 	if other := read(t, strings.Replace(log, "| /x", "| /y", 1)); bytes.Equal(other.Runs[0].id(), l.Runs[0].id()) {
 		t.Error("two logs have one run id")
 	}
+}
+
+func TestRunIDsTellErrorsApart(t *testing.T) {
 	bytewise := read(t, "Linux version 6.8\xff (x) #1 \x80\n"+null).Runs[0]
 	if err := bytewise.Write(io.Discard, "test"); err != nil || bytewise.Release != "6.8�" || bytewise.Version != "#1 �" {
 		t.Errorf("%q %q: %v", bytewise.Release, bytewise.Version, err)

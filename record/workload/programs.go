@@ -32,10 +32,11 @@ const (
 	directory = flags(unix.O_PATH | unix.O_DIRECTORY)
 )
 
-// All lists the programs in the order --workload all runs them. The first eleven are those
-// of the seed page and their like; the others show more of the path, in directories of
-// their own.
-func All() []Program {
+// All lists the programs in the order --workload all runs them.
+func All() []Program { return slices.Concat(seed(), walks()) }
+
+// seed are the programs of the seed page and their like.
+func seed() []Program {
 	both := []string{fileLocal, fileTmp}
 	return []Program{
 		{Name: "minimal_open", Doc: "a name too long for the dentry: created, closed, removed",
@@ -61,7 +62,12 @@ func All() []Program {
 			steps: join(create(both...), openBoth(""), dropUsed(), openClose("fd", fileTmp))},
 		{Name: "post", Doc: "the other of two evicted files is opened again: a new dentry",
 			steps: join(create(both...), openBoth(""), dropUsed(), openClose("fd", fileLocal))},
+	}
+}
 
+// walks show more of the path, in directories of their own.
+func walks() []Program {
+	return []Program{
 		{Name: "rename", Doc: "a file is renamed in its directory, to another one, and onto another file: one dentry",
 			steps: join(dirs("rename", "rename/a", "rename/b"), create("rename/a/f"), openClose("f", "rename/a/f"),
 				steps(call("rename", "rename/a/f", "rename/a/g")), openClose("g", "rename/a/g"), steps(missing("rename/a/f"),

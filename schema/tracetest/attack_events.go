@@ -4,6 +4,7 @@ package tracetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -33,16 +34,25 @@ func shown(role schema.Role, phase schema.Phase, i int, name string) schema.Even
 	return schema.Event{Role: role, Phase: phase, Dentry: at(i), Name: name, NameLen: uint32(len(name)), NameAddr: at(i) + 56, Parent: at(0), Inode: uint64(i)}
 }
 
+type emit = func(schema.Event)
+
+// by is the event as one of a task of its own.
+func by(e schema.Event, task int) schema.Event {
+	e.PID, e.TID, e.Comm = uint32(task+1), uint32(task+1), fmt.Sprintf("task-%d", task)
+	return e
+}
+
+// step is a lookup of what stands at an offset in the path.
+func step(name string, offset int) schema.Event {
+	return schema.Event{Role: schema.RoleLookupRCU, Phase: enter, Name: name, NameLen: uint32(len(name)), NameAddr: 0xffff999900000000 + uint64(offset), Parent: at(0)}
+}
+
 // histories are traces whose form is right and whose events nobody recorded.
 func histories(n int) []Attack {
-	type emit = func(schema.Event)
-	by := func(e schema.Event, task int) schema.Event {
-		e.PID, e.TID, e.Comm = uint32(task+1), uint32(task+1), fmt.Sprintf("task-%d", task)
-		return e
-	}
-	step := func(name string, offset int) schema.Event {
-		return schema.Event{Role: schema.RoleLookupRCU, Phase: enter, Name: name, NameLen: uint32(len(name)), NameAddr: 0xffff999900000000 + uint64(offset), Parent: at(0)}
-	}
+	return slices.Concat(opens(n), dentries(n), paths(n), tasks(n))
+}
+
+func opens(n int) []Attack {
 	return []Attack{
 		events("opens-on-one-thread", func(emit emit) {
 			for i := range n {
@@ -77,6 +87,11 @@ func histories(n int) []Attack {
 			}
 			emit(shown(schema.RoleOpen, exit, 1, "x"))
 		}),
+	}
+}
+
+func dentries(n int) []Attack {
+	return []Attack{
 		events("dentries", func(emit emit) {
 			for i := range n {
 				emit(shown(schema.RoleAlloc, exit, i, long(i, 24)))
@@ -98,6 +113,11 @@ func histories(n int) []Attack {
 				emit(shown(schema.RoleDelete, enter, i, long(i, 40)))
 			}
 		}),
+	}
+}
+
+func paths(n int) []Attack {
+	return []Attack{
 		events("files", func(emit emit) {
 			for i := range n / 4 {
 				emit(opening("/" + long(i, 60)))
@@ -136,6 +156,11 @@ func histories(n int) []Attack {
 				emit(schema.Event{Role: schema.RoleOpen, Phase: exit, Ret: ^uint64(1)})
 			}
 		}),
+	}
+}
+
+func tasks(n int) []Attack {
+	return []Attack{
 		events("programs-by-name", func(emit emit) {
 			for i := range n {
 				emit(by(shown(schema.RoleUnlink, enter, i%9, "x"), i))

@@ -117,43 +117,23 @@ func obey(words []string, fds *[]int) (string, error) {
 	switch words[0] {
 	case "name":
 		return "", setName(args[0])
-	case "pin": // to one cpu
-		var set unix.CPUSet
-		cpu, err := strconv.Atoi(args[0])
-		if err != nil {
-			return "", err
-		}
-		set.Set(cpu)
-		return "", unix.SchedSetaffinity(0, &set)
+	case "pin":
+		return "", pin(args[0])
 	case "miss":
 		return "", one("miss", args[0], fds)
 	case "open", "create":
-		flags := unix.O_RDONLY
-		if words[0] == "create" {
-			flags = unix.O_RDWR | unix.O_CREAT
-		}
-		fd, err := unix.Open(args[0], flags, 0o644)
+		flags := map[string]int{"open": unix.O_RDONLY, "create": unix.O_RDWR | unix.O_CREAT}
+		fd, err := unix.Open(args[0], flags[words[0]], 0o644)
 		if err == nil {
 			*fds = append(*fds, fd)
 		}
 		return "", err
 	case "close":
-		for _, fd := range *fds {
-			if err := unix.Close(fd); err != nil {
-				return "", err
-			}
-		}
-		*fds = nil
-		return "", nil
+		return "", closeAll(fds)
 	case "many":
 		return "", many(args, fds)
 	case "clock": // one after the other, until it is killed
-		for i := 0; ; i++ {
-			if err := one("miss", fmt.Sprint(args[0], i), fds); err != nil {
-				return "", err
-			}
-			time.Sleep(time.Millisecond)
-		}
+		return "", clock(args[0], fds)
 	case "unlink":
 		return "", unix.Unlink(args[0])
 	case "rename":
@@ -169,7 +149,8 @@ func obey(words []string, fds *[]int) (string, error) {
 	case "write": // text into a file that is there
 		return "", os.WriteFile(args[0], []byte(args[1]+"\n"), 0)
 	case "grace": // what is freed by RCU is free
-		if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
+		_, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0)
+		if errno != 0 {
 			return "", errno
 		}
 		return "", nil
@@ -189,4 +170,34 @@ func obey(words []string, fds *[]int) (string, error) {
 		return "", hog()
 	}
 	return "", fmt.Errorf("no command %q", words[0])
+}
+
+// pin keeps the process on one cpu.
+func pin(cpu string) error {
+	n, err := strconv.Atoi(cpu)
+	if err != nil {
+		return err
+	}
+	var set unix.CPUSet
+	set.Set(n)
+	return unix.SchedSetaffinity(0, &set)
+}
+
+func closeAll(fds *[]int) error {
+	for _, fd := range *fds {
+		if err := unix.Close(fd); err != nil {
+			return err
+		}
+	}
+	*fds = nil
+	return nil
+}
+
+func clock(path string, fds *[]int) error {
+	for i := 0; ; i++ {
+		if err := one("miss", fmt.Sprint(path, i), fds); err != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
