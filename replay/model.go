@@ -190,7 +190,7 @@ func (m *Model) Around() Around {
 	a.Task = m.last.task
 	if w := m.last.inner(); w != nil {
 		if a.Call = w.call; w.at >= 0 {
-			a.Dir = m.pathAt(w.parts[w.at].parent)
+			a.Dir = m.PathAt(w.parts[w.at].Parent)
 		}
 	}
 	return a

@@ -91,7 +91,7 @@ func (m *Model) emptied(t *strand, s *Step, birth Birth) {
 	if m.negativeAt(d) != nil {
 		return
 	}
-	n := &Negative{Dentry: d, Name: d.Name, Dir: m.pathAt(d.Parent), Birth: birth, Born: e.ID, BornAt: e.Time,
+	n := &Negative{Dentry: d, Name: d.Name, Dir: m.PathAt(d.Parent), Birth: birth, Born: e.ID, BornAt: e.Time,
 		Program: t.task.Program, PID: e.PID, FSType: e.FSType}
 	if m.dirBytes += len(n.Dir); m.dirBytes > dirsBudget {
 		m.dirBytes -= len(n.Dir) - len(above)

@@ -47,6 +47,7 @@ func (c *PathCall) Failed() bool { return c.Errno != 0 }
 type Component struct {
 	Name     string
 	ID       uint64  // the event that asked for it first
+	Parent   uint64  // address of the directory it was asked for in; 0: not known
 	Found    Found   // how it was answered
 	Dentry   *Object // what it came to; nil: nothing
 	Negative bool    // that had no inode, when the walk met it
@@ -64,8 +65,7 @@ type Component struct {
 	Path string
 
 	offset    uint64 // in the path; of those beside it the address of the name
-	parent    uint64
-	mountable bool // something was mounted on the dentry
+	mountable bool   // something was mounted on the dentry
 	looked    Roles
 	allocated uint64 // the time of it, 0: it was not
 	inserted  uint64

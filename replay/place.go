@@ -88,8 +88,8 @@ func appendReversed(dst []byte, name string) []byte {
 	return append(dst, '/')
 }
 
-// pathAt is the path of what is at an address.
-func (m *Model) pathAt(addr uint64) string {
+// PathAt is the path of what is at an address.
+func (m *Model) PathAt(addr uint64) string {
 	if d := m.State.Objects.at[addr]; d != nil {
 		return m.Path(d)
 	}

@@ -141,9 +141,10 @@ func (m *Model) forked(t *strand, s *Step) {
 			}
 		}
 	}
+	program := t.task.Program
 	child := m.task(e.Child)
 	child.Parent, child.Forked, child.FirstAt, child.LastAt = e.PID, e.ID, e.Time, e.Time
-	child.Program = t.task.Program
+	child.Program = program
 }
 
 func (m *Model) executed(t *strand, s *Step) {

@@ -123,7 +123,7 @@ func (m *Model) tell(w *walker, last uint64) {
 	for i := range w.parts {
 		p := &w.parts[i]
 		if c.Filesystem += p.Filesystem + p.Create; p.Found == FoundMiss {
-			p.Path = InDir(m.pathAt(p.parent), p.Name)
+			p.Path = InDir(m.PathAt(p.Parent), p.Name)
 		}
 	}
 	c.Components = m.keep(w.parts)
@@ -150,11 +150,11 @@ func (m *Model) resolved(c *PathCall) string {
 		return m.Path(c.Dentry)
 	case n == 0:
 		return ""
-	case c.Components[n-1].Dentry != nil && c.Components[n-1].Dentry.Parent == c.Components[n-1].parent:
+	case c.Components[n-1].Dentry != nil && c.Components[n-1].Dentry.Parent == c.Components[n-1].Parent:
 		return m.Path(c.Components[n-1].Dentry)
 	}
 	last := &c.Components[n-1]
-	return InDir(m.pathAt(last.parent), last.Name)
+	return InDir(m.PathAt(last.Parent), last.Name)
 }
 
 // asked adds the entry or the exit of a lookup to the call around it.
@@ -202,8 +202,8 @@ func (m *Model) ask(w *walker, e *schema.Event) {
 		if p := &w.parts[n-1]; !p.again(e) {
 			w.at = n - 1
 			p.looked |= RolesOf(e.Role)
-			if p.parent == 0 {
-				p.parent = e.Parent
+			if p.Parent == 0 {
+				p.Parent = e.Parent
 			}
 			return
 		}
@@ -212,7 +212,7 @@ func (m *Model) ask(w *walker, e *schema.Event) {
 		m.startOver(w, off)
 	}
 	m.goOn(w, e)
-	m.add(w, Component{Name: e.Name, ID: e.ID, Beside: beside, offset: off, parent: e.Parent, looked: RolesOf(e.Role)})
+	m.add(w, Component{Name: e.Name, ID: e.ID, Beside: beside, offset: off, Parent: e.Parent, looked: RolesOf(e.Role)})
 }
 
 // holds reports whether an offset is within the path.

@@ -155,6 +155,9 @@ func Kinds() []KindInfo {
 
 func (k Kind) String() string { return table[k].name }
 
+// Alone reports whether a claim of the kind stands on one event, and no loss touches it.
+func (k Kind) Alone() bool { return table[k].alone }
+
 // byRole are kinds by the role and phase of the events that they look at.
 type byRole [len(labels{})][schema.Exit + 1][]*kind
 

@@ -36,6 +36,7 @@ func attackCommands(file, page string) [][]string {
 		{"diff", file, file},
 		{"summary", file},
 		{"top", "--of", "negatives", "--by", "path", file},
+		{"show", file, "a"},
 	}
 }
 

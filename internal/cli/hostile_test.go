@@ -209,7 +209,7 @@ func TestHostileArgumentsStayText(t *testing.T) {
 	for _, text := range hostile() {
 		text = strings.ReplaceAll(text, "\x00", "")
 		for _, args := range [][]string{
-			{"info", text}, {"summary", text}, {"top", "--of", text, "traces/run1.pb"}, {"top", "--by", text, "traces/run1.pb"}, {"check", text}, {"report", text}, {"replay", text}, {"diff", text, text}, {"import", text}, {text}, {"help", text},
+			{"info", text}, {"summary", text}, {"top", "--of", text, "traces/run1.pb"}, {"show", "traces/run1.pb", text}, {"top", "--by", text, "traces/run1.pb"}, {"check", text}, {"report", text}, {"replay", text}, {"diff", text, text}, {"import", text}, {text}, {"help", text},
 			{"info", "--" + text}, {"info", "--format", text, "traces/run1.pb"}, {"replay", "--role", text, "traces/run1.pb"}, {"replay", "--from", text, "traces/run1.pb"},
 			{"replay", "--pid", text, "traces/run1.pb"}, {"check", "--without", text, "traces/run1.pb"}, {"report", "--explain", text, "traces/run1.pb"},
 			{"diff", "--latency=" + text, "a", "b"}, {"check", "--page", text, "traces/run1.pb"}, {"info", "-" + text},

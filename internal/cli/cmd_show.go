@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report/answers"
+	"github.com/spf13/cobra"
+)
+
+func newShowCmd() *cobra.Command {
+	var run int
+	format := textFormat
+	cmd := &cobra.Command{
+		Use:   "show FILE WHAT",
+		Short: "Say what is known of one dentry, path, name, process or event",
+		Long: `Says what is known of one thing in a trace, each line with the event behind it. FILE
+may be - for stdin. WHAT is as dtrec prints it:
+
+  D12         a dentry: its life, who found it, how it ended, and the claims about it
+  0xffff…     what was at an address: each dentry that had it, the calls to an inode
+  '#17'       an event, and the path call it is in, component by component
+  /a/path     every call on a path, given or led to, and everything it led to
+  name        where a name was looked up, and how that was answered
+  1234        a process: who made it, what it ran, its path calls, how it ended
+
+Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
+		Example: `  dtrec show run1.pb D12
+  dtrec show run1.pb /tmp/t_e.txt
+  dtrec show run1.pb '#56'`,
+		Args: exactly(2, "a trace and what to show of it"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
+				return err
+			}
+			target, err := answers.ParseTarget(args[1])
+			if err != nil {
+				return usageError(cmd, err)
+			}
+			t, err := openTrace(cmd, args[0], run)
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			shown, err := answers.Show(t, target)
+			if err != nil {
+				return err
+			}
+			return writeShown(cmd, shown, args[1], format)
+		},
+	}
+	addRunFlag(cmd, &run)
+	addFormatFlag(cmd, &format, textFormat, jsonFormat)
+	return cmd
+}
+
+func writeShown(cmd *cobra.Command, shown *answers.Shown, what string, format outputFormat) error {
+	none := len(shown.Sections) == 0
+	if none {
+		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s is not in the trace\n", display(replay.Unescape(what)))
+	}
+	if format == jsonFormat {
+		return answer(none, answers.WriteJSON(cmd.OutOrStdout(), shown))
+	}
+	return answer(none, shown.WriteText(cmd.OutOrStdout()))
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Shown is what is known of one thing. Texts are printable.
+type Shown struct {
+	What     string    `json:"what"`
+	Sections []Section `json:"sections"` // none: it is not in the trace
+}
+
+// Section is what is known of one side of it.
+type Section struct {
+	Title string `json:"title"`
+	Lines []Line `json:"lines"`
+	More  uint64 `json:"more,omitempty"` // lines left out in the middle
+}
+
+// Line is one thing that happened.
+type Line struct {
+	ID   uint64 `json:"id,omitempty"`      // its event; 0: it stands for none
+	At   uint64 `json:"time_ns,omitempty"` // since boot
+	Text string `json:"text"`
+}
+
+// Bounds on what is shown: lines at the beginning and at the end of a section, and sections
+// of a kind.
+const (
+	maxFirst    = 60
+	maxLast     = 30
+	maxSections = 8
+)
+
+// lines gathers the lines of a section.
+type lines struct {
+	first, last []*Line
+	total       uint64
+}
+
+func (l *lines) add(id, at uint64, format string, args ...any) *Line {
+	line := &Line{id, at, fmt.Sprintf(format, args...)}
+	if l.total++; len(l.first) < maxFirst {
+		l.first = append(l.first, line)
+		return line
+	}
+	if len(l.last) >= maxLast {
+		l.last = slices.Delete(l.last, 0, 1)
+	}
+	l.last = append(l.last, line)
+	return line
+}
+
+func (l *lines) section(title string) Section {
+	s := Section{Title: title, Lines: []Line{}, More: l.total - uint64(len(l.first)+len(l.last))}
+	for _, line := range append(slices.Clip(l.first), l.last...) {
+		s.Lines = append(s.Lines, *line)
+	}
+	return s
+}
+
+// exhibit gathers what is known of one thing. Each of its hooks may be nil.
+type exhibit struct {
+	step     func(*replay.Model, *replay.Step)
+	call     func(*replay.Model, *replay.PathCall)
+	task     func(*replay.Task)
+	negative func(*replay.Negative)
+	claim    func(*report.Claim)
+	sections func() []Section
+}
+
+// Target is what show is asked for.
+type Target struct {
+	given  string
+	object uint64 // D125
+	addr   uint64 // 0x…
+	event  uint64 // #17
+	pid    uint32 // 1234
+}
+
+// ParseTarget reads a word as dtrec prints it: D12, an address, #17, the number of a
+// process, a path, or else a name.
+func ParseTarget(word string) (Target, error) {
+	t := Target{given: word}
+	var err error
+	switch rest := word[min(1, len(word)):]; {
+	case word == "":
+		return t, fmt.Errorf("empty")
+	case strings.HasPrefix(word, "0x"):
+		t.addr, err = strconv.ParseUint(word[2:], 16, 64)
+	case digits(rest) && word[0] == 'D':
+		t.object, err = strconv.ParseUint(rest, 10, 64)
+	case digits(rest) && word[0] == '#':
+		t.event, err = strconv.ParseUint(rest, 10, 64)
+	case digits(word):
+		var pid uint64
+		pid, err = strconv.ParseUint(word, 10, 32)
+		t.pid = uint32(pid)
+	}
+	if err != nil {
+		return t, fmt.Errorf("%s: no number that a trace can have", replay.Printable(word))
+	}
+	return t, nil
+}
+
+// Event is the event that is asked for, 0: it is none.
+func (t *Target) Event() uint64 { return t.event }
+
+func digits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// Show reads a trace to its end and returns what is known of the target. After an error of
+// the source it returns what it has read so far, and the error.
+func Show(src replay.Source, t Target) (*Shown, error) {
+	tee := &tee{Source: src, model: replay.NewModel(src.Header()), exhibits: t.exhibits(src.Header())}
+	m := tee.model
+	m.Call = func(c *replay.PathCall) {
+		tee.each(func(x *exhibit) {
+			if x.call != nil {
+				x.call(m, c)
+			}
+		})
+	}
+	m.Task = func(k *replay.Task) { tee.each(func(x *exhibit) { tell(x.task, k) }) }
+	m.Negative = func(n *replay.Negative) { tee.each(func(x *exhibit) { tell(x.negative, n) }) }
+	_, err := report.Judge(tee, report.Options{Each: func(c *report.Claim) { tee.each(func(x *exhibit) { tell(x.claim, c) }) }})
+	m.End()
+	s := &Shown{What: replay.Printable(replay.Unescape(t.given)), Sections: []Section{}}
+	tee.each(func(x *exhibit) { s.Sections = append(s.Sections, x.sections()...) })
+	return s, err
+}
+
+func tell[T any](hook func(T), v T) {
+	if hook != nil {
+		hook(v)
+	}
+}
+
+// exhibits are what tells of the target.
+func (t *Target) exhibits(h *schema.Header) []*exhibit {
+	switch {
+	case t.object != 0:
+		return []*exhibit{livesOf(h, func(d *replay.Object) bool { return d.Seq == t.object })}
+	case t.addr != 0:
+		return []*exhibit{livesOf(h, func(d *replay.Object) bool { return d.Addr == t.addr }), inodeAt(t.addr)}
+	case t.event != 0:
+		return []*exhibit{around(t.event)}
+	case t.pid != 0:
+		return []*exhibit{processOf(t.pid), nameOf(t.given)}
+	case strings.Contains(t.given, "/") || strings.HasPrefix(t.given, "…"):
+		return []*exhibit{pathOf(t.given)}
+	}
+	return []*exhibit{nameOf(t.given)}
+}
+
+// tee is a source whose records the model is given before they are handed on.
+type tee struct {
+	replay.Source
+	model    *replay.Model
+	exhibits []*exhibit
+}
+
+func (t *tee) Next() (schema.Record, error) {
+	rec, err := t.Source.Next()
+	if err != nil {
+		return rec, err
+	}
+	if s := t.model.Record(rec); s != nil {
+		t.each(func(x *exhibit) {
+			if x.step != nil {
+				x.step(t.model, s)
+			}
+		})
+	}
+	return rec, nil
+}
+
+func (t *tee) each(f func(*exhibit)) {
+	for _, x := range t.exhibits {
+		f(x)
+	}
+}
+
+// WriteText prints what is known for people.
+func (s *Shown) WriteText(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	for i, sec := range s.Sections {
+		if i > 0 {
+			fmt.Fprintln(b)
+		}
+		fmt.Fprintln(b, sec.Title)
+		for j, l := range sec.Lines {
+			if j == maxFirst && sec.More > 0 {
+				fmt.Fprintf(b, "  … %s\n", plural(sec.More, "more line"))
+			}
+			id, at := "", ""
+			if l.ID != 0 {
+				id = fmt.Sprintf("#%d", l.ID)
+			}
+			if l.At != 0 {
+				at = fmt.Sprintf("%d.%09d", l.At/1e9, l.At%1e9)
+			}
+			fmt.Fprintf(b, "  %8s %16s  %s\n", id, at, l.Text)
+		}
+	}
+	return b.Flush()
+}
+
+// by says which program did something, and in which path call.
+func by(m *replay.Model) string {
+	a := m.Around()
+	if a.Task == nil {
+		return ""
+	}
+	s := " by " + replay.Printable(a.Task.Program) + "/" + strconv.FormatUint(uint64(a.Task.PID), 10)
+	if c := a.Call; c != nil {
+		s += fmt.Sprintf(", in %s of %s #%d", c.Operation, replay.Printable(c.Path), c.ID)
+	}
+	return s
+}
+
+// dentry names a dentry: number, path and address.
+func dentry(m *replay.Model, d *replay.Object) string {
+	if d == nil {
+		return "NULL"
+	}
+	return fmt.Sprintf("D%d %s", d.Seq, replay.PrintablePath(m.Path(d)))
+}
+
+// outcome says what a call came to.
+func outcome(c *replay.PathCall) string {
+	switch {
+	case c.End == 0:
+		return "did not return in the trace"
+	case c.Failed():
+		return errnoName(c.Errno)
+	case c.Dentry != nil && c.Inode != 0:
+		return fmt.Sprintf("D%d, inode %#x", c.Dentry.Seq, c.Inode)
+	case c.Dentry != nil:
+		return fmt.Sprintf("D%d", c.Dentry.Seq)
+	}
+	return "ok"
+}
+
+// callLine is a call in a line.
+func callLine(c *replay.PathCall) string {
+	s := fmt.Sprintf("%s %s by %s/%d: %s", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), c.PID, outcome(c))
+	if c.Resolved != c.Path && c.Resolved != "" {
+		s += ", at " + replay.PrintablePath(c.Resolved)
+	}
+	if c.FSType != "" {
+		s += " on " + replay.Printable(c.FSType)
+	}
+	s += "; " + c.Class.String()
+	if c.Restarts > 0 {
+		s += fmt.Sprintf(", started over %s", times(uint64(c.Restarts)))
+	}
+	if c.End != 0 {
+		s += ", " + duration(c.Took)
+	}
+	return s
+}
+
+func times(n uint64) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return strconv.FormatUint(n, 10) + " times"
+}

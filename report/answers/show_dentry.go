@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"fmt"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// life is what is known of one dentry.
+type life struct {
+	lines
+	dentry  *replay.Object
+	path    string
+	found   finds
+	opened  finds
+	claims  lines
+	next    *replay.Object // that had its address after it
+	nextID  uint64
+	chains  bool
+	inserts uint64
+}
+
+// finds is lookups in a row that are alike: they make one line.
+type finds struct {
+	line *Line
+	what string
+	n    uint64
+}
+
+// livesOf shows the dentries that are wanted.
+func livesOf(h *schema.Header, wanted func(*replay.Object) bool) *exhibit {
+	recorded, _ := replay.Recorded(h)
+	var lives []*life
+	var more, latest uint64
+	of := make(map[*replay.Object]*life)
+	at := make(map[uint64]*life) // the one that had the address last
+	begin := func(m *replay.Model, d *replay.Object, e *schema.Event) *life {
+		if len(lives) >= maxSections {
+			if d.Seq != latest {
+				more, latest = more+1, d.Seq
+			}
+			return nil
+		}
+		l := &life{dentry: d, path: m.Path(d), chains: recorded.Has(schema.RoleLookupChain)}
+		if before := at[d.Addr]; before != nil {
+			before.next, before.nextID = d, e.ID
+		}
+		if b := d.Before; b.Seq != 0 {
+			l.add(b.Killed, 0, "before it, D%d had this address%s", b.Seq, killedAt(b.Killed))
+		}
+		of[d], at[d.Addr] = l, l
+		lives = append(lives, l)
+		return l
+	}
+	return &exhibit{
+		step: func(m *replay.Model, s *replay.Step) {
+			d := s.Object
+			if d == nil {
+				return
+			}
+			l, known := of[d]
+			if !known {
+				if l = at[d.Addr]; l != nil && l.next == nil && l.dentry != d {
+					l.next, l.nextID = d, s.Event.ID
+				}
+				if !wanted(d) {
+					return
+				}
+				l = begin(m, d, s.Event)
+			}
+			if l != nil {
+				l.step(m, s)
+			}
+		},
+		claim: func(c *report.Claim) {
+			for _, l := range lives {
+				if c.Object.Seq == l.dentry.Seq || c.Other.Seq == l.dentry.Seq {
+					addClaim(&l.claims, c)
+				}
+			}
+		},
+		sections: func() (out []Section) {
+			for _, l := range lives {
+				out = append(out, l.sections()...)
+			}
+			if more > 0 {
+				out = append(out, Section{Title: plural(more, "more dentry") + " had this address"})
+			}
+			return out
+		},
+	}
+}
+
+func killedAt(id uint64) string {
+	if id == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", killed at #%d", id)
+}
+
+// happens is what a role means in the life of a dentry, on entry and on exit. Lookups and
+// opens are not among them: many are alike.
+var happens = map[schema.Role][3]func(*life, *replay.Model, *replay.Step) string{
+	schema.RoleAlloc: {schema.Exit: func(_ *life, m *replay.Model, _ *replay.Step) string { return "allocated" + by(m) }},
+	schema.RoleInsert: {schema.Exit: func(l *life, m *replay.Model, s *replay.Step) string {
+		l.inserts++
+		l.path = m.Path(s.Object)
+		return "in the hash table as " + replay.PrintablePath(l.path) + state(s.Event) + by(m)
+	}},
+	schema.RoleInstantiate: {schema.Exit: func(_ *life, m *replay.Model, s *replay.Step) string {
+		return fmt.Sprintf("gets inode %#x", s.Event.Inode) + by(m)
+	}},
+	schema.RoleUnlink: {schema.Enter: func(_ *life, m *replay.Model, _ *replay.Step) string { return "vfs_unlink" + by(m) }},
+	schema.RoleDelete: {
+		schema.Enter: func(_ *life, m *replay.Model, _ *replay.Step) string { return "d_delete" + by(m) },
+		schema.Exit: func(_ *life, _ *replay.Model, s *replay.Step) string {
+			if s.Event.Facts&schema.FactUnhashed != 0 {
+				return "out of the hash table: somebody holds it" + state(s.Event)
+			}
+			return "left in the hash table" + state(s.Event)
+		}},
+	schema.RoleDrop: {schema.Enter: func(_ *life, m *replay.Model, _ *replay.Step) string { return "dropped from the hash table" + by(m) }},
+	schema.RoleKill: {schema.Enter: func(l *life, m *replay.Model, s *replay.Step) string {
+		text := "killed"
+		if m.State.Objects.Tries() {
+			text = "killed, if nobody took it again"
+		}
+		if text += state(s.Event) + by(m); l.dentry.Evict != 0 {
+			text += fmt.Sprintf(", in drop_caches #%d", l.dentry.Evict)
+		}
+		return text
+	}},
+	schema.RoleFree: {schema.Enter: func(_ *life, m *replay.Model, _ *replay.Step) string { return "its memory is given back" + by(m) }},
+	schema.RoleMove: {
+		schema.Enter: func(_ *life, m *replay.Model, s *replay.Step) string {
+			return "moved from " + replay.PrintablePath(m.Path(s.Object)) + by(m)
+		},
+		schema.Exit: func(l *life, m *replay.Model, s *replay.Step) string {
+			l.path = m.Path(s.Object)
+			return "to " + replay.PrintablePath(l.path)
+		}},
+}
+
+// walks are the lookups, by the way of walking that asks them.
+var walks = map[schema.Role]string{schema.RoleLookup: "ref-walk", schema.RoleLookupChain: "ref-walk", schema.RoleLookupRCU: "rcu-walk"}
+
+// state says whether the event shows the dentry with an inode.
+func state(e *schema.Event) string {
+	switch {
+	case e.Inode != 0:
+		return fmt.Sprintf(", inode %#x", e.Inode)
+	case e.Facts&schema.FactInodeUnknown != 0:
+		return ""
+	}
+	return ", without inode"
+}
+
+// step adds an event of the dentry.
+func (l *life) step(m *replay.Model, s *replay.Step) {
+	e := s.Event
+	if way := walks[e.Role]; way != "" {
+		if e.Phase == schema.Exit && (e.Role != schema.RoleLookup || !l.chains) { // __d_lookup within d_lookup tells it
+			l.found.add(&l.lines, e, "found in "+way+state(e)+by1(m))
+		}
+		return
+	}
+	text := happens[e.Role]
+	if e.Phase <= schema.Exit && text[e.Phase] != nil {
+		l.found, l.opened = finds{}, finds{}
+		l.add(e.ID, e.Time, "%s", text[e.Phase](l, m, s))
+		return
+	}
+	if e.Columns.Has(schema.ColumnRet) && e.Phase == schema.Exit && s.Call != nil {
+		l.opened.add(&l.lines, e, "returned by "+e.Role.Label()+" of "+replay.Printable(s.Call.Enter.Name)+by1(m))
+	}
+}
+
+// by1 is by without the call, which differs from event to event.
+func by1(m *replay.Model) string {
+	if t := m.Around().Task; t != nil {
+		return " by " + replay.Printable(t.Program)
+	}
+	return ""
+}
+
+// add adds an event to those like it before, or begins a line.
+func (f *finds) add(to *lines, e *schema.Event, what string) {
+	if f.line != nil && f.what == what {
+		f.n++
+		f.line.Text = fmt.Sprintf("%s, %s until #%d", what, times(f.n), e.ID)
+		return
+	}
+	*f = finds{to.add(e.ID, e.Time, "%s", what), what, 1}
+}
+
+func (l *life) sections() []Section {
+	d := l.dentry
+	switch {
+	case d.Killed == 0 && d.Freed == 0:
+		l.add(0, 0, "alive when the trace ended, as far as is recorded")
+	case l.next != nil:
+		l.add(l.nextID, 0, "after it, D%d has this address", l.next.Seq)
+	}
+	born := ""
+	if d.Born == 0 {
+		born = ", older than what was recorded"
+	}
+	out := []Section{l.section(fmt.Sprintf("D%d %s %#x%s", d.Seq, replay.PrintablePath(l.path), d.Addr, born))}
+	if l.claims.total > 0 {
+		out = append(out, l.claims.section(fmt.Sprintf("claims about D%d", d.Seq)))
+	}
+	return out
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// processOf shows a process: who made it, what it ran and made, its calls, how it ended.
+func processOf(pid uint32) *exhibit {
+	var calls, deeds lines
+	var own *replay.Task
+	var row Row
+	thread := false
+	return &exhibit{
+		step: func(m *replay.Model, s *replay.Step) {
+			e := s.Event
+			if e.Columns.Has(schema.ColumnChild) && e.Child == pid {
+				deeds.add(e.ID, e.Time, "made%s", by(m))
+			}
+			if e.PID != pid {
+				thread = thread || e.TID == pid
+			} else if does := deedOf[e.Role]; does != nil {
+				deeds.add(e.ID, e.Time, "%s", does(e))
+			}
+		},
+		call: func(_ *replay.Model, c *replay.PathCall) {
+			if c.PID == pid || c.TID == pid {
+				row.add(c)
+				calls.add(c.ID, c.At, "%s", callLine(c))
+			}
+		},
+		task: func(t *replay.Task) {
+			if t.PID == pid {
+				own = t
+			}
+		},
+		sections: func() (out []Section) {
+			if own == nil && !thread {
+				return nil
+			}
+			title := fmt.Sprintf("thread %d", pid)
+			if own != nil {
+				title = fmt.Sprintf("process %d %s", pid, strings.Join(printables(own.Programs), ", then "))
+				if own.Parent != 0 {
+					title += fmt.Sprintf(", of process %d", own.Parent)
+				}
+			}
+			out = append(out, deeds.section(title))
+			if row.Calls > 0 {
+				row.finish()
+				out = append(out, calls.section(fmt.Sprintf("%s (%s), %d failed, %s in them: %d rcu, %d ref, %d miss",
+					plural(row.Calls, "path call"), list(row.Operations), row.Failed, duration(row.Took), row.RCU, row.Ref, row.Miss)))
+			}
+			return out
+		},
+	}
+}
+
+// deedOf is what an event of a role says that its process does.
+var deedOf = map[schema.Role]func(*schema.Event) string{
+	schema.RoleFork: func(e *schema.Event) string { return fmt.Sprintf("makes process %d", e.Child) },
+	schema.RoleExec: func(e *schema.Event) string { return "runs " + replay.Printable(e.Name) },
+	schema.RoleExit: func(e *schema.Event) string { return "ends: " + schema.WaitStatus(e.Ret).String() },
+}
+
+func printables(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = replay.Printable(n)
+	}
+	return out
+}
+
+// inodeAt shows the calls that came to the inode at an address.
+func inodeAt(addr uint64) *exhibit {
+	var calls lines
+	return &exhibit{
+		call: func(_ *replay.Model, c *replay.PathCall) {
+			if c.Inode == addr {
+				calls.add(c.ID, c.At, "%s", callLine(c))
+			}
+		},
+		sections: func() []Section {
+			if calls.total == 0 {
+				return nil
+			}
+			return []Section{calls.section(fmt.Sprintf("%s to the inode at %#x", plural(calls.total, "call"), addr))}
+		},
+	}
+}
+
+// around shows an event: the path call that it is in, component by component.
+func around(id uint64) *exhibit {
+	var event *lines
+	var out []Section
+	var tid uint32
+	return &exhibit{
+		step: func(m *replay.Model, s *replay.Step) {
+			if e := s.Event; e.ID == id {
+				event, tid = &lines{}, e.TID
+				text := e.Role.Label() + " " + e.Phase.Label() + by(m)
+				if e.Name != "" {
+					text += ", name " + replay.Printable(e.Name)
+				}
+				if s.Object != nil {
+					text += ", " + dentry(m, s.Object) + state(e)
+				}
+				event.add(e.ID, e.Time, "%s", text)
+			}
+		},
+		call: func(_ *replay.Model, c *replay.PathCall) {
+			if c.ID <= id && (id <= c.End || c.End == 0) && (event != nil && tid == c.TID) {
+				out = append(out, callSection(c))
+			}
+		},
+		sections: func() []Section {
+			if event == nil {
+				return nil
+			}
+			return append([]Section{event.section("the event")}, out...)
+		},
+	}
+}
+
+// callSection is a call, component by component.
+func callSection(c *replay.PathCall) Section {
+	var l lines
+	l.add(c.ID, c.At, "%s %s by %s/%d", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), c.PID)
+	for i := range c.Components {
+		p := &c.Components[i]
+		l.add(p.ID, 0, "%s", componentText(p))
+	}
+	end := outcome(c)
+	if c.Resolved != "" {
+		end += ", at " + replay.PrintablePath(c.Resolved)
+	}
+	if c.FSType != "" {
+		end += " on " + replay.Printable(c.FSType)
+	}
+	if c.Filesystem > 0 {
+		end += fmt.Sprintf("; %s of %s the filesystem", duration(c.Filesystem), duration(c.Took))
+	}
+	if c.Restarts > 0 {
+		end += "; the walk started over " + times(uint64(c.Restarts)) + ", this is its last"
+	}
+	at := c.At + c.Took
+	if c.End == 0 {
+		at = 0
+	}
+	l.add(c.End, at, "%s; %s, %d allocated, %d left without inode", end, c.Class, c.Allocs, c.Negatives)
+	return l.section(fmt.Sprintf("its path call, %s", duration(c.Took)))
+}
+
+// componentText says how a component was answered.
+func componentText(p *replay.Component) string {
+	text := replay.Printable(p.Name)
+	switch p.Found {
+	case replay.FoundNothing:
+		text += ": not in the cache"
+	case replay.FoundMiss:
+		text += ": missed, the filesystem was asked"
+	default:
+		text += ": in the cache, " + p.Found.String() + "-walk"
+	}
+	if p.Dentry != nil {
+		text += fmt.Sprintf(": D%d", p.Dentry.Seq)
+	}
+	if p.Negative {
+		text += ", without inode"
+	}
+	if p.Filesystem > 0 {
+		text += fmt.Sprintf(", %s from alloc to insert", duration(p.Filesystem))
+	}
+	if p.Create > 0 {
+		text += fmt.Sprintf(", %s until it had an inode", duration(p.Create))
+	}
+	for _, f := range []struct {
+		is   bool
+		text string
+	}{{p.Beside, "not of the path itself"}, {p.Mount, "a filesystem is mounted there"}, {p.Link, "a link, followed"}} {
+		if f.is {
+			text += " (" + f.text + ")"
+		}
+	}
+	return text
+}
