@@ -4,8 +4,8 @@ package diff
 
 // pair is a position in each of two sequences.
 type pair struct {
-	a, b int
-	kin  bool // the two are kin only
+	a, b    int
+	partial bool // the two are not the same
 }
 
 // Bounds on what is solved exactly.
@@ -34,9 +34,9 @@ func (s *sequence) same(i, j int) bool { return s.worth(i, j) == sameWorth }
 // What a pair is worth. Two of the same are worth more than any two other pairs, so
 // that the others only decide between answers that are as good.
 const (
-	sameWorth = 7
-	nearWorth = 3
-	kinWorth  = 2
+	sameWorth  = 7
+	nearWorth  = 3
+	labelWorth = 2
 )
 
 // align returns the pairs of a best common subsequence of a[0:n] and b[0:m], or of one

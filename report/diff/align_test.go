@@ -35,7 +35,7 @@ func worth(same, kin func(i, j int) bool) func(i, j int) int {
 		case same(i, j):
 			return sameWorth
 		case kin != nil && kin(i, j):
-			return kinWorth
+			return labelWorth
 		}
 		return 0
 	}

@@ -134,7 +134,7 @@ func (a *brief) worth(b *brief) int {
 	case a.coarse == b.coarse:
 		return nearWorth
 	case a.label == b.label:
-		return kinWorth
+		return labelWorth
 	}
 	return 0
 }
@@ -155,7 +155,7 @@ func (c *comparison) program(comm string) {
 		keyB:  func(j int) uint64 { return b[j].coarse },
 	}), pair{a: len(a), b: len(b)}) {
 		last := p.a == len(a) || p.b == len(b)
-		if p.a > g.a || p.b > g.b || p.kin {
+		if p.a > g.a || p.b > g.b || p.partial {
 			g.number++
 			c.between(comm, g, p, last)
 		}

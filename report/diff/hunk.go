@@ -37,16 +37,18 @@ func (h *hunk) changed() int {
 
 // compare looks inside two calls of one label.
 //
-//  1. Names that the two met otherwise by chance are taken out.
+//  1. What a projection hides is taken out.
 //  2. Lines that say the same but for their dentries are aligned; the dentries of
 //     the two sides are then held one against one, in order.
 //  3. What is left is the difference, with the claims it changed.
 func (c *comparison) compare(a, b *call) hunk {
-	la, lb, why := c.projected(a, b)
+	la, lb, under := c.projected(a, b)
 	h := hunk{}
 	h.align(&c.inner, la, lb)
-	if h.claims = claimLines(a, b, why == whyOlder, h.changed() > 0 || why == whyAgain); h.changed() == 0 && len(h.claims) == 0 {
-		h.why = cmp.Or(why, byChance(a, b))
+	lines := h.changed() > 0 || under != nil && under.followed
+	h.claims = claimLines(a, b, under != nil && under.refuted, lines)
+	if h.changed() == 0 && len(h.claims) == 0 {
+		h.why = byChance(a, b, under)
 	}
 	if h.why == "" && a.more != b.more {
 		h.claims = append(h.claims, countLine("-", a.more), countLine("+", b.more))
@@ -185,8 +187,8 @@ func (h *hunk) shape(k kind, last uint64) uint64 {
 
 // claimLines compares the claims of two calls as sets. Where the lines differ only what
 // both have a claim on, or one refutes, is told: the others follow from the lines.
-// Where one side's cache was older than its recording only what is refuted counts.
-func claimLines(a, b *call, older, lines bool) []Line {
+// refuted says that of all only what is refuted counts.
+func claimLines(a, b *call, refuted, lines bool) []Line {
 	if slices.Equal(a.claims, b.claims) {
 		return nil
 	}
@@ -201,7 +203,7 @@ func claimLines(a, b *call, older, lines bool) []Line {
 	}
 	told := func(r *report.Ruling) bool {
 		return r.Verdict == report.Refuted ||
-			(open[0]|open[1])>>r.Kind&1 == 0 && !older && (!lines || has[0]&has[1]>>r.Kind&1 != 0)
+			(open[0]|open[1])>>r.Kind&1 == 0 && !refuted && (!lines || has[0]&has[1]>>r.Kind&1 != 0)
 	}
 	return append(missing("-", a, b, told, lines), missing("+", b, a, told, lines)...)
 }

@@ -105,7 +105,9 @@ func (n *namer) withoutNumbers(text string, e *schema.Event) bool {
 			done = i
 		}
 	}
-	n.buf = append(n.buf, text[done:]...)
+	if done > 0 {
+		n.buf = append(n.buf, text[done:]...)
+	}
 	return done > 0
 }
 

@@ -3,9 +3,23 @@
 package diff
 
 import (
-	"cmp"
 	"slices"
 )
+
+// projection is a way to look at two calls that leaves something out. Calls that differ, and
+// agree under projections, are the same but for a reason, which is counted and said.
+type projection struct {
+	why string
+
+	// Of names: it hides lines about a name that the two calls met as told.
+	applies  func(c *comparison, x, y *met) bool
+	hides    func(c *call, l *line) bool
+	refuted  bool // where it hides lines, of the claims only what is refuted counts,
+	followed bool // or what both calls have a claim on
+
+	// Of calls whose lines agree: whether they differ in what it leaves out.
+	differs func(a, b *call) bool
+}
 
 // Why a difference is none.
 const (
@@ -19,6 +33,101 @@ const (
 	whyLost   = "events were lost there"
 	whyShort  = "one run ends before it"
 )
+
+// projections are looked under in this order; the first that applies is the reason.
+var projections = []projection{
+	{
+		// One side first met a dentry older than its recording, while the other allocated it
+		// and kept it: whether it was cached then is no matter of the run.
+		why: whyOlder,
+		applies: func(_ *comparison, x, y *met) bool {
+			return !x.killed && !y.killed && x.made != y.made && (x.older && !x.made || y.older && !y.made)
+		},
+		hides:   func(_ *call, l *line) bool { return walks.Has(l.role) },
+		refuted: true,
+	},
+	{
+		// On one kernel, the cache was asked more often, or by another lookup, and the last
+		// answers are alike: one walk was disturbed, and how often that happens depends on
+		// what else runs.
+		why: whyAgain,
+		applies: func(c *comparison, x, y *met) bool {
+			return c.sameKernel && x.times != y.times && x.last == y.last && x.made == y.made
+		},
+		hides: func(c *call, l *line) bool {
+			return asks.Has(l.role) || (begins|ends).Has(l.role) && c.thrown(l)
+		},
+		followed: true,
+	},
+	{
+		why:     whyNumber,
+		differs: func(a, b *call) bool { return nameDiffers(a, b, false) },
+	},
+	{
+		why:     whyTemp,
+		differs: func(a, b *call) bool { return nameDiffers(a, b, true) },
+	},
+	{
+		why:     whyKills,
+		differs: func(a, b *call) bool { return !slices.Equal(a.swept, b.swept) },
+	},
+}
+
+// projected returns the lines of two calls that no projection hides, and the first that
+// hides some; nil: none does.
+func (c *comparison) projected(a, b *call) (la, lb []*line, under *projection) {
+	ma, mb := metIn(a), metIn(b)
+	hidden := make(map[uint64]int) // by name: which projection hides lines about it
+	first := len(projections)
+	for name, x := range ma {
+		if y, both := mb[name]; both {
+			i := slices.IndexFunc(projections, func(p projection) bool { return p.applies != nil && p.applies(c, x, y) })
+			if i >= 0 {
+				hidden[name], first = i, min(first, i)
+			}
+		}
+	}
+	rest := func(c *call) (list []*line) {
+		for i := range c.lines {
+			if p, some := hidden[c.lines[i].name.coarse]; !some || !projections[p].hides(c, &c.lines[i]) {
+				list = append(list, &c.lines[i])
+			}
+		}
+		return list
+	}
+	if first < len(projections) {
+		under = &projections[first]
+	}
+	return rest(a), rest(b), under
+}
+
+// byChance says why two calls are the same whose lines agree; empty: nothing had to be left
+// out.
+func byChance(a, b *call, under *projection) string {
+	if under != nil {
+		return under.why
+	}
+	for i := range projections {
+		if p := &projections[i]; p.differs != nil && p.differs(a, b) {
+			return p.why
+		}
+	}
+	return ""
+}
+
+// nameDiffers reports whether a name in the lines of two calls differs in what is of the run:
+// a temporary name, or another one.
+func nameDiffers(a, b *call, temporary bool) bool {
+	for i := range min(len(a.lines), len(b.lines)) {
+		x, y := &a.lines[i], &b.lines[i]
+		for _, n := range [][2]*name{{&x.name, &y.name}, {&x.detail, &y.detail}} {
+			if n[0].exact != n[1].exact && (n[0].temporary || n[1].temporary) == temporary {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // met is how a call met one name in the cache.
 type met struct {
@@ -36,11 +145,14 @@ type answer struct {
 }
 
 // metIn is how a call met every name, by hash.
-func metIn(c *call) map[uint64]met {
-	by := make(map[uint64]met)
+func metIn(c *call) map[uint64]*met {
+	by := make(map[uint64]*met)
 	for i := range c.lines {
 		l := &c.lines[i]
 		m, known := by[l.name.coarse]
+		if !known {
+			m = &met{}
+		}
 		switch {
 		case asks.Has(l.role):
 			m.times, m.last = m.times+1, answer{l.state, l.mount, l.cut, l.refuted}
@@ -69,65 +181,4 @@ func (c *call) thrown(l *line) bool {
 		}
 	}
 	return made && killed && !kept
-}
-
-// projected returns the lines of two calls without those in which they differ by chance,
-// name by name, and why they do; empty: they do not.
-//
-//  1. One side first met a dentry older than its recording, while the other allocated it
-//     and kept it: whether it was cached then is no matter of the run.
-//  2. On one kernel, the cache was asked more often, or by another lookup, and the last
-//     answers are alike: one walk was disturbed, and how often that happens depends on
-//     what else runs.
-func (c *comparison) projected(a, b *call) (la, lb []*line, why string) {
-	ma, mb := metIn(a), metIn(b)
-	found, asked := make(map[uint64]bool), make(map[uint64]bool)
-	for name, x := range ma {
-		y, both := mb[name]
-		switch {
-		case !both:
-		case !x.killed && !y.killed && x.made != y.made && (x.older && !x.made || y.older && !y.made):
-			found[name], why = true, whyOlder
-		case c.sameKernel && x.times != y.times && x.last == y.last && x.made == y.made:
-			asked[name] = true
-			why = cmp.Or(why, whyAgain)
-		}
-	}
-	rest := func(c *call) (list []*line) {
-		for i := range c.lines {
-			l := &c.lines[i]
-			switch name := l.name.coarse; {
-			case found[name] && walks.Has(l.role):
-			case asked[name] && (asks.Has(l.role) || (begins.Has(l.role) || ends.Has(l.role)) && c.thrown(l)):
-			default:
-				list = append(list, l)
-			}
-		}
-		return list
-	}
-	return rest(a), rest(b), why
-}
-
-// byChance says in what two calls differ whose lines agree; empty: in nothing that
-// chance explains.
-func byChance(a, b *call) string {
-	made := false
-	for i := range min(len(a.lines), len(b.lines)) {
-		for _, n := range [][2]*name{{&a.lines[i].name, &b.lines[i].name}, {&a.lines[i].detail, &b.lines[i].detail}} {
-			switch {
-			case n[0].exact == n[1].exact:
-			case n[0].temporary || n[1].temporary:
-				made = true
-			default:
-				return whyNumber
-			}
-		}
-	}
-	switch {
-	case made:
-		return whyTemp
-	case !slices.Equal(a.swept, b.swept):
-		return whyKills
-	}
-	return ""
 }
