@@ -28,13 +28,13 @@ func common(t *testing.T, a, b string) string {
 	return out.String()
 }
 
-// worth makes a sequence's worth of who is the same and who is kin.
-func worth(same, kin func(i, j int) bool) func(i, j int) int {
+// worth makes a sequence's worth of who is the same and who is like it.
+func worth(same, like func(i, j int) bool) func(i, j int) int {
 	return func(i, j int) int {
 		switch {
 		case same(i, j):
 			return sameWorth
-		case kin != nil && kin(i, j):
+		case like != nil && like(i, j):
 			return labelWorth
 		}
 		return 0
@@ -73,7 +73,7 @@ func TestAlignLong(t *testing.T) {
 
 // Kin decide between answers that are as good, and never against more of the same.
 func TestAlignKin(t *testing.T) {
-	a, b := "xY", "Yx" // X and x are kin
+	a, b := "xY", "Yx" // X and x are alike
 	var al aligner
 	pairs := al.align(2, 2, sequence{
 		worth: worth(func(i, j int) bool { return a[i] == b[j] }, func(i, j int) bool { return a[i]|32 == b[j]|32 }),
