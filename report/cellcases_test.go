@@ -199,7 +199,10 @@ func singleCases() []cellCase {
 		}
 	}
 	same := func(*schema.Event) {}
+	redacted := func(l *schema.Layout) { l.NameHash = schema.NameHash_NAME_HASH_REDACTED }
 	return []cellCase{
+		{"hashes are redacted", Hash, []*Reason{Redacted}, layout(redacted, hash(same))},
+		{"buckets are redacted", Bucket, []*Reason{Redacted}, layout(redacted, bucket(same))},
 		{"the hash is recomputed", Hash, []*Reason{nil}, hash(same)},
 		{"the kernel's algorithm is not known", Hash, []*Reason{NoNameHash}, layout(func(l *schema.Layout) { l.NameHash = 0 }, hash(same))},
 		{"the filesystem has its own hash", Hash, []*Reason{OwnHash}, hash(func(e *schema.Event) { e.Hash++; e.Facts |= schema.FactParentOpHash })},
