@@ -35,6 +35,7 @@ func TestImportRules(t *testing.T) {
 		module + "/internal/vm":     {module},
 		module + "/replay":          append(recording, module+"/report", module+"/internal/cli"),
 		module + "/report":          append(recording, module+"/internal/cli"),
+		module + "/export":          append(recording, module+"/internal/cli"),
 		module + "/record":          {module + "/internal/vm", module + "/internal/doctor", module + "/internal/cli", module + "/replay", module + "/report"},
 		module + "/internal/doctor": {module + "/record", module + "/internal/vm", module + "/internal/cli"},
 	}

@@ -3,8 +3,11 @@
 package replay
 
 import (
+	"cmp"
 	"io"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/dtrec/dtrec/schema"
 )
@@ -18,6 +21,7 @@ type Model struct {
 	State    *State
 	Call     func(*PathCall)
 	Task     func(*Task)
+	Object   func(*Object) // when its memory was given back or used again, or it is forgotten
 	Negative func(*Negative)
 
 	whole     bool // the roles are recorded that tell the class of a call
@@ -59,6 +63,7 @@ func NewModel(h *schema.Header) *Model {
 	m.chains = recorded.Has(schema.RoleLookupChain)
 	m.State.GivenUp = m.givenUp
 	m.State.Objects.OnForget(m.forgotten)
+	m.State.Objects.ended = m.gone
 	return m
 }
 
@@ -206,6 +211,18 @@ func (m *Model) End() {
 	}
 	for pid := range m.tasks {
 		m.leaves(pid)
+	}
+	if m.Object != nil {
+		for _, d := range slices.SortedFunc(maps.Values(m.State.Objects.at), func(a, b *Object) int { return cmp.Compare(a.Seq, b.Seq) }) {
+			m.Object(d)
+		}
+	}
+}
+
+// gone tells of a dentry whose address is free for another, or that is forgotten.
+func (m *Model) gone(d *Object) {
+	if m.Object != nil {
+		m.Object(d)
 	}
 }
 

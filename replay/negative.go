@@ -245,6 +245,7 @@ func (m *Model) moved(t *strand, s *Step) {
 
 // forgotten is told of a dentry that is forgotten.
 func (m *Model) forgotten(d *Object) {
+	m.gone(d)
 	if n := m.negativeAt(d); n != nil {
 		if n.Fate == FateAlive {
 			n.Fate = FateUnknown

@@ -118,6 +118,7 @@ type Objects struct {
 	move    move
 	reading []*Contradiction // those that were read by a task not seen since
 	losses  *Losses
+	ended   func(*Object) // told of each whose address is free for another; may be nil
 }
 
 func newObjects(h *schema.Header, losses *Losses) Objects {
@@ -252,6 +253,9 @@ func (o *Objects) bury(d *Object, by uint64) {
 	o.ghosts[d.Addr] = Ghost{Seq: d.Seq, Killed: d.Killed}
 	o.remove(d)
 	o.last = nil
+	if o.ended != nil {
+		o.ended(d)
+	}
 }
 
 func (d *Object) see(e *schema.Event, evict uint64) {

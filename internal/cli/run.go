@@ -69,7 +69,7 @@ status is handed on.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(cmd, errors.New(plainValue.ReplaceAllString(err.Error(), ": $1")))
 	})
-	root.AddCommand(newInfoCmd(), newSummaryCmd(), newTopCmd(), newShowCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd(), newImportCmd(), newRedactCmd())
+	root.AddCommand(newInfoCmd(), newSummaryCmd(), newTopCmd(), newShowCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd(), newImportCmd(), newExportCmd(), newRedactCmd())
 	root.AddCommand(platformCommands()...)
 	root.SetHelpCommand(newHelpCmd(root))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd) }

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package export
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/google/pprof/profile"
+)
+
+func traces(t *testing.T) map[string][]byte {
+	t.Helper()
+	out := make(map[string][]byte)
+	for _, pattern := range []string{"../traces/*.pb", "../test/cases/*.pb", "../test/random/run.pb"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, f := range files {
+			if out[f], err = os.ReadFile(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return out
+}
+
+func open(t testing.TB, trace []byte) *schema.Reader {
+	t.Helper()
+	r, err := schema.NewReader(bytes.NewReader(trace), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+func exported(t testing.TB, trace []byte, format string, o Options) []byte {
+	t.Helper()
+	i := slices.IndexFunc(Formats(), func(f Format) bool { return f.Name == format })
+	var out bytes.Buffer
+	if err := Formats()[i].Write(&out, open(t, trace), o); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// lines are the objects that dtrec replay --format json prints, which the exports are held against.
+func lines(t *testing.T, trace []byte) (out []map[string]any) {
+	t.Helper()
+	var text bytes.Buffer
+	if _, err := replay.Print(&text, open(t, trace), &replay.Filter{}, replay.NewJSON()); err != nil {
+		t.Fatal(err)
+	}
+	for s := bufio.NewScanner(&text); s.Scan(); {
+		var line map[string]any
+		if err := json.Unmarshal(s.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// rows reads a table as CSV, held against the same as NDJSON.
+func rows(t *testing.T, trace []byte, table string) (out []map[string]string) {
+	t.Helper()
+	all, err := csv.NewReader(bytes.NewReader(exported(t, trace, "csv", Options{Table: table}))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := json.NewDecoder(bytes.NewReader(exported(t, trace, "ndjson", Options{Table: table})))
+	objects.UseNumber()
+	for _, cells := range all[1:] {
+		row, object := make(map[string]string), make(map[string]any)
+		if err := objects.Decode(&object); err != nil {
+			t.Fatal(err)
+		}
+		for i, name := range all[0] {
+			row[name] = cells[i]
+			if v, there := object[name]; fmt.Sprint(v) != cells[i] && (there || cells[i] != "") {
+				t.Errorf("%s: %s is %q as CSV, %v as NDJSON", table, name, cells[i], v)
+			}
+		}
+		out = append(out, row)
+	}
+	if err := objects.Decode(new(any)); err != io.EOF {
+		t.Errorf("%s: NDJSON has more rows: %v", table, err)
+	}
+	return out
+}
+
+// Calls and dentries are those that the events show.
+func TestTablesAreTheEvents(t *testing.T) {
+	for name, trace := range traces(t) {
+		want := make(map[string]string)
+		dentries := make(map[string]bool)
+		errnos := make(map[string]int)
+		for _, l := range lines(t, trace) {
+			if l["role"] == "open" && l["phase"] == "enter" {
+				path := fmt.Sprint(l["name"])
+				if raw, ok := l["name_hex"].(string); ok {
+					b, _ := hex.DecodeString(raw)
+					path = string(b)
+				}
+				want[fmt.Sprint(l["id"])] = replay.Printable(path)
+			}
+			if l["role"] == "open" && l["phase"] == "exit" && l["errno"] != nil && l["stray"] == nil {
+				errnos[fmt.Sprint(l["errno"])]++
+			}
+			if d, ok := l["object"].(string); ok {
+				dentries[d] = true
+			}
+		}
+		opens := 0
+		for _, row := range rows(t, trace, "calls") {
+			if path, ok := want[row["id"]]; ok {
+				opens++
+				if path != row["path"] {
+					t.Errorf("%s: #%s is %s, want %s", name, row["id"], row["path"], path)
+				}
+				if row["errno"] != "" {
+					errnos[row["errno"]]--
+				}
+			}
+		}
+		if opens != len(want) {
+			t.Errorf("%s: %d of %d opens", name, opens, len(want))
+		}
+		for errno, left := range errnos {
+			if left != 0 {
+				t.Errorf("%s: %d × %s differ", name, left, errno)
+			}
+		}
+		seen := make(map[string]bool)
+		for _, row := range rows(t, trace, "objects") {
+			if seen[row["object"]] {
+				t.Errorf("%s: %s twice", name, row["object"])
+			}
+			seen[row["object"]] = true
+		}
+		for d := range dentries {
+			if !seen[d] {
+				t.Errorf("%s: no %s", name, d)
+			}
+		}
+	}
+}
+
+// Verdicts are as many of each as dtrec check counts.
+func TestVerdictsAreTheClaims(t *testing.T) {
+	for name, trace := range traces(t) {
+		f, err := report.Judge(open(t, trace), report.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(map[string]uint64)
+		for _, row := range rows(t, trace, "verdicts") {
+			got[row["kind"]+row["verdict"]]++
+			if (row["verdict"] == "proven") != (row["reason"] == "") {
+				t.Errorf("%s: %v", name, row)
+			}
+		}
+		for _, k := range report.Kinds() {
+			for _, v := range []report.Verdict{report.Proven, report.Refuted, report.Unproven} {
+				if f.Void == nil && got[k.Name+v.String()] != f.Tally[k.Kind][v] {
+					t.Errorf("%s: %d × %s %s, want %d", name, got[k.Name+v.String()], v, k.Name, f.Tally[k.Kind][v])
+				}
+			}
+		}
+	}
+}
+
+// Every value is of the type of its column, and no column but those that say so has an address.
+func TestColumns(t *testing.T) {
+	address := regexp.MustCompile(`0x[0-9a-f]{16}`)
+	for name, trace := range traces(t) {
+		for _, table := range Tables() {
+			err := table.Read(open(t, trace), func(row []any) error {
+				for i, v := range row {
+					c := table.Columns[i]
+					ok := v == nil
+					switch v := v.(type) {
+					case string:
+						ok = c.Type == Text && (c.Address || c.Name == "reason" || !address.MatchString(v))
+					case uint64:
+						ok = c.Type == Number
+					case bool:
+						ok = c.Type == Flag
+					}
+					if !ok {
+						t.Errorf("%s: %s.%s is %v", name, table.Name, c.Name, v)
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// A profile is one to the library and to the tool, and each of its values is the sum over the calls.
+func TestPprof(t *testing.T) {
+	for name, trace := range traces(t) {
+		p, err := profile.ParseData(exported(t, trace, "pprof", Options{}))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		sums := make([]uint64, len(Measures()))
+		if err := readCalls(open(t, trace), func(c *replay.PathCall) error {
+			for i, m := range Measures() {
+				sums[i] += m.of(c)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range Measures() {
+			var got int64
+			for _, s := range p.Sample {
+				got += s.Value[i]
+			}
+			if p.SampleType[i].Type != m.Name || uint64(got) != sums[i] {
+				t.Errorf("%s: %s: %d, want %d", name, m.Name, got, sums[i])
+			}
+			folded := exported(t, trace, "folded", Options{Of: m.Name})
+			var total uint64
+			for line := range strings.Lines(string(folded)) {
+				at := strings.LastIndexByte(line, ' ')
+				n, err := strconv.ParseUint(strings.TrimSpace(line[at:]), 10, 64)
+				if err != nil || n == 0 {
+					t.Errorf("%s: %q", name, line)
+				}
+				total += n
+			}
+			if total != sums[i] {
+				t.Errorf("%s: folded %s: %d, want %d", name, m.Name, total, sums[i])
+			}
+		}
+	}
+}
+
+// go tool pprof reads a profile, and compares two kernels.
+func TestPprofTool(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go command")
+	}
+	dir := t.TempDir()
+	all := traces(t)
+	for _, name := range []string{"run1", "linux-7.3"} {
+		if err := os.WriteFile(filepath.Join(dir, name), exported(t, all["../traces/"+name+".pb"], "pprof", Options{}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(args ...string) string {
+		cmd := exec.Command("go", append([]string{"tool", "pprof"}, args...)...)
+		cmd.Env = append(os.Environ(), "PPROF_TMPDIR="+dir)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	one, two := filepath.Join(dir, "run1"), filepath.Join(dir, "linux-7.3")
+	if top := run("-top", "-sample_index=failures", one); !regexp.MustCompile(`(?m)^ +\d+ .* t_m\.txt$`).MatchString(top) {
+		t.Error(top)
+	}
+	if diff := run("-top", "-diff_base", one, two); !strings.Contains(diff, "Type: calls") {
+		t.Error(diff)
+	}
+}
+
+// What cannot be written is an error of every format, and so is a source that fails.
+func TestErrors(t *testing.T) {
+	trace := traces(t)["../traces/run1.pb"]
+	full := errors.New("full")
+	for _, f := range Formats() {
+		if err := f.Write(failing{full}, open(t, trace), Options{}); !errors.Is(err, full) {
+			t.Errorf("%s: %v", f.Name, err)
+		}
+		if err := f.Write(io.Discard, broken{open(t, trace)}, Options{}); !errors.Is(err, errBroken) {
+			t.Errorf("%s: %v", f.Name, err)
+		}
+	}
+	if err := writeCSV(io.Discard, open(t, trace), Options{Table: "nosuch"}); err == nil {
+		t.Error("a table that is none")
+	}
+	if err := writeFolded(io.Discard, open(t, trace), Options{Of: "nosuch"}); err == nil {
+		t.Error("a measure that is none")
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+var errBroken = errors.New("broken")
+
+// broken is a source that fails after a while.
+type broken struct{ *schema.Reader }
+
+func (b broken) Next() (schema.Record, error) {
+	r, err := b.Reader.Next()
+	if e, ok := r.(*schema.Event); ok && e.ID > 100 {
+		return nil, errBroken
+	}
+	return r, err
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package export
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Field numbers of Perfetto's trace.proto and what it imports.
+const (
+	tracePacket = 1 // Trace
+
+	packetTime       = 8 // TracePacket
+	packetSequence   = 10
+	packetTrackEvent = 11
+	packetClock      = 58
+	packetTrack      = 60
+
+	trackUUID    = 1 // TrackDescriptor
+	trackName    = 2
+	trackProcess = 3
+	trackThread  = 4
+
+	processPID  = 1 // ProcessDescriptor
+	processName = 6
+	threadPID   = 1 // ThreadDescriptor
+	threadTID   = 2
+	threadName  = 5
+
+	eventAnnotation  = 4 // TrackEvent
+	eventType        = 9
+	eventTrack       = 11
+	eventCategory    = 22
+	eventName        = 23
+	eventFlow        = 47
+	eventTerminating = 48
+
+	annotationUint   = 3 // DebugAnnotation
+	annotationString = 6
+	annotationName   = 10
+
+	sliceBegin = 1 // TrackEvent.Type
+	sliceEnd   = 2
+	instant    = 3
+
+	bootTime = 6 // BUILTIN_CLOCK_BOOTTIME
+)
+
+// lossTrack is the track of what was lost; those of threads are their numbers from tracks on.
+const (
+	lossTrack = 1
+	tracks    = 1 << 32
+)
+
+// writePerfetto writes a timeline: a track for each thread with a slice for each path call, the
+// alloc, insert and kill of a dentry as instants joined by a flow, and losses as instants on
+// a track of their own. Times are those of CLOCK_BOOTTIME.
+func writePerfetto(w io.Writer, src replay.Source, _ Options) error {
+	p := &perfetto{out: bufio.NewWriterSize(w, 64<<10), m: replay.NewModel(src.Header()), threads: make(map[uint64]string)}
+	p.m.Call = p.call
+	for {
+		record, err := src.Next()
+		if err == io.EOF {
+			p.m.End()
+			return p.out.Flush()
+		} else if err != nil {
+			p.out.Flush()
+			return err
+		}
+		switch r := record.(type) {
+		case *schema.Loss:
+			p.loss(r)
+		case *schema.Damage:
+			p.instant(p.m.State.Now(), p.named(lossTrack, "lost"), fmt.Sprintf("%d bytes of the trace are damaged", r.Bytes))
+		}
+		if step := p.m.Record(record); step != nil {
+			p.step(step)
+		}
+		if p.err != nil {
+			return p.err
+		}
+	}
+}
+
+type perfetto struct {
+	out     *bufio.Writer
+	m       *replay.Model
+	threads map[uint64]string // by track: what it was called last
+	packet  []byte
+	event   []byte
+	err     error
+}
+
+// write ends a packet.
+func (p *perfetto) write() {
+	p.packet = protowire.AppendTag(p.packet, packetSequence, protowire.VarintType)
+	p.packet = protowire.AppendVarint(p.packet, 1)
+	head := protowire.AppendVarint(protowire.AppendTag(nil, tracePacket, protowire.BytesType), uint64(len(p.packet)))
+	if _, err := p.out.Write(head); err != nil {
+		p.err = err
+	}
+	if _, err := p.out.Write(p.packet); err != nil {
+		p.err = err
+	}
+	p.packet = p.packet[:0]
+}
+
+func varint(b []byte, n protowire.Number, v uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
+}
+
+func words(b []byte, n protowire.Number, s string) []byte {
+	return protowire.AppendString(protowire.AppendTag(b, n, protowire.BytesType), s)
+}
+
+func message(b []byte, n protowire.Number, m []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, n, protowire.BytesType), m)
+}
+
+// named describes a track that has only a name, once.
+func (p *perfetto) named(track uint64, name string) uint64 {
+	if p.threads[track] != name {
+		p.threads[track] = name
+		p.packet = message(p.packet, packetTrack, words(varint(nil, trackUUID, track), trackName, name))
+		p.write()
+	}
+	return track
+}
+
+// maxThreads bounds the threads whose names are remembered; one that comes again is described again.
+const maxThreads = 1 << 16
+
+// thread describes the track of a thread, again when it is called otherwise.
+func (p *perfetto) thread(pid, tid uint32, comm string) uint64 {
+	track := tracks + uint64(tid)
+	comm = replay.Printable(comm)
+	if known, ok := p.threads[track]; ok && known == comm {
+		return track
+	}
+	if len(p.threads) >= maxThreads {
+		clear(p.threads)
+	}
+	p.threads[track] = comm
+	d := varint(nil, trackUUID, track)
+	if pid == tid {
+		d = message(d, trackProcess, words(varint(nil, processPID, uint64(pid)), processName, comm))
+	}
+	d = message(d, trackThread, words(varint(varint(nil, threadPID, uint64(pid)), threadTID, uint64(tid)), threadName, comm))
+	p.packet = message(p.packet, packetTrack, d)
+	p.write()
+	return track
+}
+
+// begin makes p.event one of that type; at ends it.
+func (p *perfetto) begin(kind, track uint64) {
+	p.event = varint(varint(p.event[:0], eventType, kind), eventTrack, track)
+}
+
+func (p *perfetto) at(ns uint64) {
+	p.packet = varint(varint(p.packet, packetTime, ns), packetClock, bootTime)
+	p.packet = message(p.packet, packetTrackEvent, p.event)
+	p.write()
+}
+
+func (p *perfetto) instant(ns, track uint64, name string) {
+	p.begin(instant, track)
+	p.event = words(p.event, eventName, name)
+	p.at(ns)
+}
+
+func (p *perfetto) note(name, value string) {
+	if value != "" {
+		p.event = message(p.event, eventAnnotation, words(words(nil, annotationName, name), annotationString, value))
+	}
+}
+
+func (p *perfetto) count(name string, value uint64) {
+	p.event = message(p.event, eventAnnotation, varint(words(nil, annotationName, name), annotationUint, value))
+}
+
+// call is a slice. One without an exit has no end, which Perfetto shows.
+func (p *perfetto) call(c *replay.PathCall) {
+	track := p.thread(c.PID, c.TID, c.Comm)
+	p.begin(sliceBegin, track)
+	p.event = words(words(p.event, eventCategory, c.Class.String()), eventName, c.Operation+" "+replay.Printable(c.Path))
+	p.note("class", c.Class.String())
+	if c.Failed() {
+		p.note("errno", schema.ErrnoName(c.Errno))
+	}
+	p.note("resolved", replay.PrintablePath(c.Resolved))
+	p.note("fs", replay.Printable(c.FSType))
+	p.note("dentry", objectName(c.Dentry))
+	p.count("event", c.ID)
+	p.count("allocs", uint64(c.Allocs))
+	p.count("restarts", uint64(c.Restarts))
+	p.at(c.At)
+	if c.End != 0 {
+		p.begin(sliceEnd, track)
+		p.at(c.At + c.Took)
+	}
+}
+
+// step is an instant where a dentry begins, enters the hash table, or ends; the flow is its number.
+func (p *perfetto) step(s *replay.Step) {
+	e, d := s.Event, s.Object
+	begins := e.Role.Is(schema.Begins) && e.Phase == schema.Exit
+	ends := e.Role.Is(schema.Ends)
+	if d == nil || !begins && !ends && !e.Columns.Has(schema.ColumnBucket) {
+		return
+	}
+	p.begin(instant, p.thread(e.PID, e.TID, e.Comm))
+	p.event = words(words(p.event, eventCategory, "dentry"), eventName, fmt.Sprintf("%s D%d %s", e.Role.Label(), d.Seq, replay.Printable(d.Name)))
+	p.count("event", e.ID)
+	flow := protowire.Number(eventFlow)
+	if ends && d.Ended() {
+		flow = eventTerminating
+	}
+	p.event = protowire.AppendFixed64(protowire.AppendTag(p.event, flow, protowire.Fixed64Type), d.Seq)
+	p.at(e.Time)
+}
+
+func (p *perfetto) loss(l *schema.Loss) {
+	what := "events"
+	if l.Role != schema.Role_ROLE_UNSPECIFIED {
+		what = l.Role.Label()
+	}
+	p.instant(l.FirstNs, p.named(lossTrack, "lost"), fmt.Sprintf("%d × %s lost: %s", l.Count, what, l.Cause.Label()))
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package export
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+)
+
+// Measure is what is summed up of the calls on a path.
+type Measure struct {
+	Name, Unit string
+	of         func(*replay.PathCall) uint64
+}
+
+// Measures lists what profiles and stacks count.
+func Measures() []Measure {
+	return []Measure{
+		{"calls", "count", func(*replay.PathCall) uint64 { return 1 }},
+		{"failures", "count", func(c *replay.PathCall) uint64 { return one(c.Failed()) }},
+		{"misses", "count", func(c *replay.PathCall) uint64 { return one(c.Class == replay.ClassMiss) }},
+		{"allocs", "count", func(c *replay.PathCall) uint64 { return uint64(c.Allocs) }},
+		{"negatives", "count", func(c *replay.PathCall) uint64 { return uint64(c.Negatives) }},
+		{"time", "nanoseconds", func(c *replay.PathCall) uint64 { return c.Took }},
+		{"filesystem", "nanoseconds", func(c *replay.PathCall) uint64 { return c.Filesystem }},
+	}
+}
+
+func one(is bool) uint64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// maxStacks bounds the different stacks of a profile; calls on paths beyond that are summed
+// up under their program.
+const maxStacks = 1 << 17
+
+// otherPaths stands for the paths beyond maxStacks.
+const otherPaths = "(other paths)"
+
+// stack is the program, and below it the path, outermost first: "/", "usr", "lib". A path that
+// is not known up to the root begins with "…".
+func stack(c *replay.PathCall) []string {
+	path := c.Resolved
+	if path == "" {
+		path = c.Path
+	}
+	out := []string{replay.Printable(c.Program)}
+	if strings.HasPrefix(path, "/") {
+		out = append(out, "/")
+	} else if rest, ok := strings.CutPrefix(path, "…/"); ok {
+		path, out = rest, append(out, "…")
+	}
+	for _, name := range strings.Split(path, "/") {
+		if name != "" {
+			out = append(out, replay.Printable(name))
+		}
+	}
+	return out
+}
+
+// writeFolded sums one measure up over equal stacks, and prints them sorted.
+func writeFolded(w io.Writer, src replay.Source, o Options) error {
+	all := Measures()
+	at := slices.IndexFunc(all, func(m Measure) bool { return m.Name == o.Of || o.Of == "" })
+	if at < 0 {
+		return fmt.Errorf("no measure %q", o.Of)
+	}
+	sums := make(map[string]uint64)
+	err := readCalls(src, func(c *replay.PathCall) error {
+		n := all[at].of(c)
+		if n == 0 {
+			return nil
+		}
+		frames := stack(c)
+		for i, f := range frames { // what separates frames is part of none
+			frames[i] = strings.ReplaceAll(f, ";", `\x3b`)
+		}
+		key := strings.Join(frames, ";")
+		if _, known := sums[key]; !known && len(sums) >= maxStacks {
+			key = frames[0] + ";" + otherPaths
+		}
+		sums[key] += n
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(w)
+	for _, key := range slices.Sorted(maps.Keys(sums)) {
+		fmt.Fprintf(out, "%s %d\n", key, sums[key])
+	}
+	return out.Flush()
+}
