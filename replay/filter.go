@@ -16,31 +16,92 @@ type Filter struct {
 	PIDs  []uint32      // process ids
 	Comms []string      // task names, whole
 	Roles []schema.Role // roles
-	Paths []string      // paths of an open: the open and all within it
+	Paths []string      // paths of a path call: the call and all within it
 	Names []string      // names of a component, or of the dentry
 	From  uint64        // nanoseconds since boot; 0: from the start
 	To    uint64        // nanoseconds since boot; 0: to the end
+
+	Objects []Ref    // dentries: all events of one
+	Ops     []string // operations of a path call: the call and all within it
+	Calls   []uint64 // entries of path calls: the call and all within it
+
+	// Of how a path call ended. With one of these an event is shown only if such a call ends
+	// with it.
+	Failed  bool
+	Errnos  []int // positive
+	Slower  uint64
+	Classes []Class
 }
 
-// Match reports whether the step is to be shown.
-func (f *Filter) Match(s *Step) bool {
+// Ref names a dentry: by its number, or where that is 0 by its address, which several may
+// have had.
+type Ref struct{ Seq, Addr uint64 }
+
+func (r Ref) is(d *Object) bool {
+	return d != nil && (r.Seq == d.Seq || r.Seq == 0 && r.Addr == d.Addr)
+}
+
+// Match reports whether the step is to be shown. The call is the path call that it ends, or
+// else the one it is in; nil for none.
+func (f *Filter) Match(s *Step, c *PathCall) bool {
 	e := s.Event
 	switch {
 	case e.Time < f.From || f.To != 0 && e.Time > f.To,
 		len(f.PIDs) > 0 && !slices.Contains(f.PIDs, e.PID),
 		len(f.Comms) > 0 && !among(f.Comms, e.Comm),
 		len(f.Roles) > 0 && !slices.Contains(f.Roles, e.Role),
-		len(f.Paths) > 0 && (s.Open == nil || !among(f.Paths, s.Open.Enter.Name)),
-		len(f.Names) > 0 && !f.named(s):
+		len(f.Paths) > 0 && !f.onPath(s, c),
+		len(f.Names) > 0 && !f.named(s),
+		len(f.Objects) > 0 && !slices.ContainsFunc(f.Objects, func(r Ref) bool { return r.is(s.Object) }),
+		len(f.Ops) > 0 && (c == nil || !slices.Contains(f.Ops, c.Operation)),
+		len(f.Calls) > 0 && (c == nil || !slices.Contains(f.Calls, c.ID)),
+		f.ends() && (c == nil || c.End != e.ID || !f.ended(c)):
 		return false
 	}
 	return true
 }
 
+// onPath reports whether the event is of a path call on a path that is asked for.
+func (f *Filter) onPath(s *Step, c *PathCall) bool {
+	if c != nil {
+		return among(f.Paths, c.Path)
+	}
+	return s.Open != nil && among(f.Paths, s.Open.Enter.Name)
+}
+
+// ends reports whether it is asked for how a path call ended.
+func (f *Filter) ends() bool {
+	return f.Failed || len(f.Errnos)+len(f.Classes) > 0 || f.Slower > 0
+}
+
+// ended reports whether a path call ended as is asked for.
+func (f *Filter) ended(c *PathCall) bool {
+	return (!f.Failed || c.Failed()) && (len(f.Errnos) == 0 || slices.Contains(f.Errnos, c.Errno)) &&
+		(len(f.Classes) == 0 || slices.Contains(f.Classes, c.Class)) && c.Took >= f.Slower
+}
+
+// ofCalls reports whether the filter asks for what only the model of path calls tells.
+func (f *Filter) ofCalls() bool { return f.ends() || len(f.Ops)+len(f.Calls) > 0 }
+
+// MatchCall reports whether a path call is one that the filter asks for, as far as calls can
+// be told by it: roles are not.
+func (f *Filter) MatchCall(c *PathCall) bool {
+	return c.At >= f.From && (f.To == 0 || c.At <= f.To) &&
+		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, c.PID)) &&
+		(len(f.Comms) == 0 || among(f.Comms, c.Comm)) &&
+		(len(f.Paths) == 0 || among(f.Paths, c.Path)) &&
+		(len(f.Names) == 0 || slices.ContainsFunc(c.Components, func(p Component) bool { return among(f.Names, p.Name) })) &&
+		(len(f.Objects) == 0 || slices.ContainsFunc(f.Objects, func(r Ref) bool {
+			return r.is(c.Dentry) || slices.ContainsFunc(c.Components, func(p Component) bool { return r.is(p.Dentry) })
+		})) &&
+		(len(f.Ops) == 0 || slices.Contains(f.Ops, c.Operation)) && (len(f.Calls) == 0 || slices.Contains(f.Calls, c.ID)) &&
+		(!f.ends() || c.End != 0 && f.ended(c))
+}
+
 // program reports whether what a program was is to be shown: not where single events are
 // picked.
 func (f *Filter) program(p *schema.Program) bool {
-	return len(f.Roles)+len(f.Paths)+len(f.Names) == 0 &&
+	return !f.ofCalls() && len(f.Roles)+len(f.Paths)+len(f.Names)+len(f.Objects) == 0 &&
 		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, p.Pid)) && (len(f.Comms) == 0 || among(f.Comms, p.Name))
 }
 

@@ -112,3 +112,6 @@ func operation(e *schema.Event) string {
 	}
 	return "open"
 }
+
+// Operations lists the operations that a path call can be for.
+func Operations() []string { return []string{"open", "exec"} }

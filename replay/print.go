@@ -33,7 +33,14 @@ type Format interface {
 // does not depend on the length of the trace. Where no event is shown, empty says why
 // in lines: what the filter asks for in vain, and the nearest there is.
 func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []string, err error) {
-	p := printer{src: src, filter: filter, format: format, state: New(src.Header()), unmet: newUnmet(filter)}
+	p := printer{src: src, filter: filter, format: format, unmet: newUnmet(filter)}
+	if filter.ofCalls() {
+		p.model = NewModel(src.Header())
+		p.model.Call = func(c *PathCall) { p.ended = c }
+		p.state = p.model.State
+	} else {
+		p.state = New(src.Header())
+	}
 	p.buf = format.begin(make([]byte, 0, printChunk+printChunk/4), src.Header())
 	for {
 		err := p.next()
@@ -61,6 +68,8 @@ type printer struct {
 	filter   *Filter
 	format   Format
 	state    *State
+	model    *Model    // where the filter asks for calls, else nil
+	ended    *PathCall // by the last event; nil: none
 	buf      []byte
 	last     uint64 // id of the last event read or known to be missing
 	complete bool
@@ -79,12 +88,12 @@ func (p *printer) next() error {
 	switch rec := rec.(type) {
 	case *schema.Event:
 		p.last = rec.ID
-		step := p.state.Event(rec)
+		step, call := p.apply(rec)
 		p.format.observe(step)
 		if !p.unmet.shown {
 			p.unmet.see(step)
 		}
-		if p.filter.Match(step) {
+		if p.filter.Match(step, call) {
 			before := len(p.buf)
 			p.buf = p.format.event(p.buf, step)
 			p.unmet.matched++
@@ -125,6 +134,20 @@ var fields = func() (out [32][]field) {
 }()
 
 const usual = 1<<schema.ColumnKey | 1<<schema.ColumnNameAddr | 1<<schema.ColumnDentry
+
+// apply applies an event, and returns the path call that it ends, or else the one it is in, if
+// the filter asks for calls.
+func (p *printer) apply(e *schema.Event) (*Step, *PathCall) {
+	if p.model == nil {
+		return p.state.Event(e), nil
+	}
+	p.ended = nil
+	step := p.model.Record(e)
+	if p.ended != nil && p.ended.End == e.ID {
+		return step, p.ended
+	}
+	return step, p.model.Around().Call
+}
 
 // symbols is which kernel symbol plays a role in a phase.
 type symbols [maxRole][3]string

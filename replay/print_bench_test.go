@@ -45,7 +45,7 @@ func BenchmarkPrint(b *testing.B) {
 		name string
 		make func() replay.Format
 	}{
-		{"text", func() replay.Format { return replay.NewText(false) }},
+		{"text", func() replay.Format { return replay.NewText(replay.TextOptions{Wide: true}) }},
 		{"dmesg", replay.NewDmesg},
 		{"json", replay.NewJSON},
 	} {

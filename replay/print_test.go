@@ -138,7 +138,7 @@ func everyKind() []schema.Event {
 func TestTextIsSafeToPrint(t *testing.T) {
 	events := everyKind()
 	file := traceOf(t, events)
-	for _, format := range []replay.Format{replay.NewText(false), replay.NewDmesg()} {
+	for _, format := range []replay.Format{replay.NewText(replay.TextOptions{Wide: true}), replay.NewDmesg()} {
 		var out bytes.Buffer
 		print(t, &out, file, &replay.Filter{}, format)
 		for _, r := range out.String() {
@@ -273,7 +273,7 @@ func TestPrintingDoesNotAllocate(t *testing.T) {
 	}
 	nothing := &replay.Filter{PIDs: []uint32{4_000_000_000}}
 	for name, format := range map[string]func() replay.Format{
-		"text": func() replay.Format { return replay.NewText(true) }, "dmesg": replay.NewDmesg, "json": replay.NewJSON,
+		"text": func() replay.Format { return replay.NewText(replay.TextOptions{Wide: true, Color: true}) }, "dmesg": replay.NewDmesg, "json": replay.NewJSON,
 	} {
 		without, with := measure(format, nothing), measure(format, &replay.Filter{})
 		if with > without+200 {

@@ -19,15 +19,24 @@ const (
 	readyDepths = 4 // depths for which calls are prepared
 )
 
-// NewText prints one line an event: id, seconds since boot, cpu, comm/tid, the
-// role and symbol (nested in the calls that enclose it; > enters, < leaves), the
-// values and the name. color: with escape sequences for a terminal.
-func NewText(color bool) Format {
-	t := &text{}
-	if color {
+// TextOptions say how NewText prints.
+type TextOptions struct {
+	Color bool // with escape sequences for a terminal
+	Wide  bool // with all that was recorded, however long a line gets
+}
+
+// NewText prints one line an event: id, seconds since boot, comm/tid, the role (nested in
+// the calls that enclose it; > enters, < leaves), the values and the name, in 120 columns. A
+// wide line has the cpu, the symbol, and every address and hash besides.
+func NewText(o TextOptions) Format {
+	t := text{}
+	if o.Color {
 		t.dim, t.bold, t.alarm, t.plain = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[0m"
 	}
-	return t
+	if o.Wide {
+		return &t
+	}
+	return &narrow{t}
 }
 
 type text struct {
@@ -58,20 +67,24 @@ func (t *text) begin(dst []byte, h *schema.Header) []byte {
 
 // call is the middle of a line: nested, a mark, the role and the symbol, padded.
 func (t *text) call(r schema.Role, p schema.Phase, depth int, symbol string) string {
-	mark := "? "
-	switch info, known := r.Info(); {
-	case known && (info.Enter == nil || info.Exit == nil):
-		mark = "- " // one moment, not a call
-	case p == schema.Enter:
-		mark = "> "
-	case p == schema.Exit:
-		mark = "< "
-	}
-	call := spaces[:2*min(depth, maxIndent)] + mark + r.Label()
+	call := spaces[:2*min(depth, maxIndent)] + mark(r, p) + r.Label()
 	if symbol != "" {
 		call += " " + Printable(symbol)
 	}
 	return fmt.Sprintf("%-*s", callWidth, call)
+}
+
+// mark says whether a line enters a call, leaves it, or is of one moment.
+func mark(r schema.Role, p schema.Phase) string {
+	switch info, known := r.Info(); {
+	case known && (info.Enter == nil || info.Exit == nil):
+		return "- " // one moment, not a call
+	case p == schema.Enter:
+		return "> "
+	case p == schema.Exit:
+		return "< "
+	}
+	return "? "
 }
 
 func (t *text) observe(*Step) {}
@@ -92,8 +105,8 @@ func (t *text) event(dst []byte, s *Step) []byte {
 		dst = append(dst, t.call(e.Role, e.Phase, s.Depth, cmp.Or(e.Symbol, t.symbols.of(e.Role, e.Phase)))...)
 	}
 	dst = t.values(dst, s)
-	if e.Name != "" {
-		dst = t.name(dst, e)
+	if e.Name != "" || s.name() != "" {
+		dst = t.name(dst, s)
 	}
 	return append(dst, '\n')
 }
@@ -284,10 +297,11 @@ func (t *text) pairing(dst []byte, s *Step) []byte {
 	return dst
 }
 
-func (t *text) name(dst []byte, e *schema.Event) []byte {
+func (t *text) name(dst []byte, s *Step) []byte {
+	e, name := s.Event, s.name()
 	dst = append(dst, " | "...)
 	dst = append(dst, t.bold...)
-	dst = appendPrintable(dst, e.Name)
+	dst = appendPrintable(dst, name)
 	dst = append(dst, t.plain...)
 	if e.NameCut() {
 		dst = append(dst, "... (cut)"...)

@@ -2,6 +2,11 @@
 
 package schema
 
+import (
+	"slices"
+	"strconv"
+)
+
 // ErrnoName returns the name of a positive errno on Linux, wherever the trace is
 // read; empty where it has none. Source: include/uapi/asm-generic/errno-base.h and
 // errno.h.
@@ -10,6 +15,17 @@ func ErrnoName(n int) string {
 		return ""
 	}
 	return errnoNames[n]
+}
+
+// ErrnoNumber returns the errno of a name, or of a positive number in decimal; 0: it is none.
+func ErrnoNumber(name string) int {
+	if n, err := strconv.ParseUint(name, 10, 12); err == nil {
+		return int(n)
+	}
+	if n := slices.Index(errnoNames[:], name); name != "" && n > 0 {
+		return n
+	}
+	return 0
 }
 
 var errnoNames = [...]string{

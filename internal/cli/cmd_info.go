@@ -8,11 +8,13 @@ import (
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report/answers"
 	"github.com/spf13/cobra"
 )
 
 func newInfoCmd() *cobra.Command {
 	var run int
+	var tasks bool
 	format := textFormat
 	cmd := &cobra.Command{
 		Use:   "info FILE",
@@ -20,7 +22,8 @@ func newInfoCmd() *cobra.Command {
 		Long: `Shows where and how a trace was made (kernel, command, the probes as attached and
 those tried in vain, structure layout), what it holds (events by role, programs,
 time span, size) and what it lacks (loss, damage, a missing end). FILE may be -
-for stdin.
+for stdin. With --tasks it lists its processes instead: who made them, what they ran,
+their path calls, and how they ended.
 
 Exit status: 0 read, 2 not readable.`,
 		Example: `  dtrec info run1.pb
@@ -35,12 +38,27 @@ Exit status: 0 read, 2 not readable.`,
 				return err
 			}
 			defer t.Close()
+			if tasks {
+				return listTasks(cmd, t, format)
+			}
 			return showInfo(cmd, t, format)
 		},
 	}
 	addRunFlag(cmd, &run)
 	addFormatFlag(cmd, &format, textFormat, jsonFormat)
+	cmd.Flags().BoolVar(&tasks, "tasks", false, "list the processes instead")
 	return cmd
+}
+
+func listTasks(cmd *cobra.Command, t *trace, format outputFormat) error {
+	p, err := answers.ListProcesses(t)
+	if err != nil {
+		return err
+	}
+	if format == jsonFormat {
+		return answers.WriteJSON(cmd.OutOrStdout(), p)
+	}
+	return p.WriteText(cmd.OutOrStdout())
 }
 
 func showInfo(cmd *cobra.Command, t *trace, format outputFormat) error {

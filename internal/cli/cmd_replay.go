@@ -5,10 +5,7 @@ package cli
 import (
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"strconv"
-	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/spf13/cobra"
@@ -17,15 +14,12 @@ import (
 
 // replayOptions are the flags of replay as given.
 type replayOptions struct {
-	run      int
-	format   outputFormat
-	color    string
-	pids     []uint
-	comms    []string
-	roles    []string
-	paths    []string
-	names    []string
-	from, to string
+	filterOptions
+	run    int
+	format outputFormat
+	color  string
+	wide   bool
+	roles  []string
 }
 
 func newReplayCmd() *cobra.Command {
@@ -34,7 +28,8 @@ func newReplayCmd() *cobra.Command {
 		Use:   "replay FILE",
 		Short: "Print the events of a trace, one line each",
 		Long: `Prints the events of a trace in order, one line each, nested in the calls that
-enclose them; loss and damage stand in their place. FILE may be - for stdin.
+enclose them; loss and damage stand in their place. FILE may be - for stdin. A line
+fits in 120 columns; with --wide it has all that was recorded.
 
 Formats: text, for people; dmesg, the lines of the stage 2 kernel module; json, one
 object a line, loss and the end of the trace as objects of their own.
@@ -49,6 +44,7 @@ Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec replay run1.pb
   dtrec replay --comm tm_miss --role open,alloc run1.pb
   dtrec replay --path /tmp/t_e.txt --format dmesg run1.pb
+  dtrec replay --errno ENOENT --slower 100us run1.pb
   dtrec replay --format json run1.pb | jq 'select(.type == "loss")'`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.replay(cmd, args[0]) },
@@ -57,13 +53,9 @@ Exit status: 0 printed, 2 not readable.`,
 	addRunFlag(cmd, &o.run)
 	addFormatFlag(cmd, &o.format, textFormat, dmesgFormat, jsonFormat)
 	f.StringVar(&o.color, "color", o.color, "`WHEN` to color text: auto, always, never")
-	f.UintSliceVar(&o.pids, "pid", nil, "only events of process `N`")
-	f.StringArrayVar(&o.comms, "comm", nil, "only events of tasks called `NAME`")
+	f.BoolVar(&o.wide, "wide", false, "with symbols, addresses and hashes, however long a line gets")
 	f.StringSliceVar(&o.roles, "role", nil, "only events of these `ROLES`, e.g. open,alloc")
-	f.StringArrayVar(&o.paths, "path", nil, "only opens of this `PATH`, and what happens in them")
-	f.StringArrayVar(&o.names, "name", nil, "only events about this `NAME` of a component")
-	f.StringVar(&o.from, "from", "", "only events from this `TIME` on")
-	f.StringVar(&o.to, "to", "", "only events up to this `TIME`")
+	o.register(cmd)
 	return cmd
 }
 
@@ -79,17 +71,16 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return err
 	}
+	if filter.Roles, err = parseRoles("--role", o.roles); err != nil {
+		return err
+	}
 	t, err := openTrace(cmd, path, o.run)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	start := t.Header().StartBootNs
-	if filter.From, err = parseTime(o.from, start, 0); err != nil {
-		return usageError(cmd, fmt.Errorf("--from %w", err))
-	}
-	if filter.To, err = parseTime(o.to, start, math.MaxUint64); err != nil {
-		return usageError(cmd, fmt.Errorf("--to %w", err))
+	if err := o.window(cmd, filter, t.Header()); err != nil {
+		return err
 	}
 	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, format)
 	for _, why := range empty {
@@ -112,7 +103,7 @@ func (o *replayOptions) newFormat(cmd *cobra.Command) (replay.Format, error) {
 	case jsonFormat:
 		return replay.NewJSON(), nil
 	}
-	return replay.NewText(color), nil
+	return replay.NewText(replay.TextOptions{Color: color, Wide: o.wide}), nil
 }
 
 // useColor decides whether text for w is colored (see no-color.org).
@@ -127,39 +118,4 @@ func useColor(when string, w io.Writer) (bool, error) {
 		return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", nil
 	}
 	return false, fmt.Errorf("--color %s: not one of auto, always, never", display(when))
-}
-
-// filter is the filter but for its times, which need the trace.
-func (o *replayOptions) filter(cmd *cobra.Command) (*replay.Filter, error) {
-	f := &replay.Filter{Comms: o.comms, Paths: o.paths, Names: o.names}
-	for _, pid := range o.pids {
-		if pid > math.MaxUint32 {
-			return nil, usageError(cmd, fmt.Errorf("--pid %d: too large", pid))
-		}
-		f.PIDs = append(f.PIDs, uint32(pid))
-	}
-	var err error
-	f.Roles, err = parseRoles("--role", o.roles)
-	return f, err
-}
-
-// parseTime reads seconds with up to nine decimals, counted from boot or, after a
-// +, from start. It returns nanoseconds since boot; for "", otherwise.
-func parseTime(s string, start, otherwise uint64) (uint64, error) {
-	if s == "" {
-		return otherwise, nil
-	}
-	number, relative := strings.CutPrefix(s, "+")
-	whole, decimals, _ := strings.Cut(number, ".")
-	seconds, err := strconv.ParseUint(whole, 10, 32)
-	if err == nil && len(decimals) <= 9 {
-		var ns uint64
-		if ns, err = strconv.ParseUint((decimals + "000000000")[:9], 10, 64); err == nil {
-			if ns += seconds * 1e9; relative {
-				ns += start
-			}
-			return ns, nil
-		}
-	}
-	return 0, fmt.Errorf("%s: not a time in seconds, such as 12.5 or +0.25", display(s))
 }

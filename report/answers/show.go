@@ -114,8 +114,8 @@ func ParseTarget(word string) (Target, error) {
 	return t, nil
 }
 
-// Event is the event that is asked for, 0: it is none.
-func (t *Target) Event() uint64 { return t.event }
+// Dentry is the dentry that is asked for, the zero Ref: it is none.
+func (t *Target) Dentry() replay.Ref { return replay.Ref{Seq: t.object, Addr: t.addr} }
 
 func digits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
