@@ -26,7 +26,7 @@ var _ = register(func() kind {
 		forget: func(v *view, d *replay.Object) { x.became(v, d, nil, "") },
 		end:    x.end,
 		across: true,
-	later:  true,
+		later:  true,
 		needs:  replay.RolesOf(schema.RoleInstantiate), // which would undo it
 		shows: []operand{
 			{show: func(v *view) {

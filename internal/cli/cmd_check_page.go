@@ -109,12 +109,11 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 	if err != nil {
 		return err
 	}
-	var short, long bytes.Buffer
-	err = errors.Join(report.Markdown(&short, f, report.PageOptions{}), report.Markdown(&long, f, report.PageOptions{ExplainHash: true}))
-	if err != nil {
+	var whole bytes.Buffer
+	if err := report.Markdown(&whole, f, report.PageOptions{ExplainHash: true}); err != nil {
 		return err
 	}
-	r := run.Hold(short.Bytes(), long.Bytes())
+	r := run.Hold(whole.Bytes())
 	if len(r.Findings) == 0 {
 		return &exitError{exitTrouble, fmt.Errorf("%s: nothing in it can be held against a trace", inputName(path)),
 			"a page has addresses, hashes or subtractions, as 'dtrec report' writes them"}

@@ -29,15 +29,18 @@ func (v Verdict) String() string {
 	return [...]string{"found", "found elsewhere", "not in this run", "wrong", "not understood"}[v]
 }
 
+// MarshalText is the verdict in words.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
 // Finding is one statement of a page and what the trace says of it.
 type Finding struct {
-	Line    int      // from 1
-	Column  int      // bytes, from 1
-	Text    string   // as the page has it
-	Kind    string   // line, address, hash, event, length, subtraction, equality, arithmetic
-	Verdict Verdict  // Found, or why not
-	Events  []uint64 // ids of the events that show it
-	Note    string   // what the value was, or what is wrong; empty when all is said
+	Line    int      `json:"line"`   // from 1
+	Column  int      `json:"column"` // bytes, from 1
+	Kind    string   `json:"kind"`   // line, address, hash, event, length, subtraction, equality, arithmetic
+	Text    string   `json:"text"`   // as the page has it
+	Verdict Verdict  `json:"verdict"`
+	Events  []uint64 `json:"events"` // ids of the events that show it; not nil
+	Note    string   `json:"note"`   // what the value was, or what is wrong; empty when all is said
 }
 
 // Result is all that was held against the trace.
@@ -56,17 +59,15 @@ func (x *Run) Own() bool {
 	return slices.ContainsFunc(x.page.lines, func(l string) bool { return strings.Contains(l, id) })
 }
 
-// Hold holds the page against the run. reports are those that the run can give: a page
-// that says it is of this run is compared with them.
-func (x *Run) Hold(reports ...[]byte) *Result {
-	j := &judge{x: x, roles: symbolRoles(x.header), known: make(map[string]bool), result: &Result{Own: x.Own()}}
-	for _, r := range reports {
-		for line := range strings.SplitSeq(string(r), "\n") {
-			j.known[line] = true
-		}
+// Hold holds the page against the run. report is the longest one that the run can give: a
+// page that says it is of this run is compared with it.
+func (x *Run) Hold(report []byte) *Result {
+	j := &judge{x: x, roles: symbolRoles(x.header), report: make(map[string][]int), result: &Result{Own: x.Own()}}
+	for i, line := range strings.Split(string(report), "\n") {
+		j.report[line] = append(j.report[line], i)
 	}
 	if j.result.Own {
-		j.lines(reports)
+		j.lines()
 	} else {
 		for i := range x.page.passages {
 			j.read(&x.page.passages[i])
@@ -86,7 +87,7 @@ func (x *Run) Hold(reports ...[]byte) *Result {
 type judge struct {
 	x      *Run
 	roles  map[string]schema.Role
-	known  map[string]bool // the lines of the run's reports
+	report map[string][]int // where each line of the run's report stands in it
 	result *Result
 	*passage
 }
@@ -94,7 +95,8 @@ type judge struct {
 // add adds a finding about a stretch of the passage.
 func (j *judge) add(s span, kind string, v Verdict, events []uint64, note string) {
 	line, column := j.x.page.place(j.at[s.from])
-	j.result.Findings = append(j.result.Findings, Finding{line, column, strings.ReplaceAll(j.text[s.from:s.to], "\n", " "), kind, v, events, note})
+	text := strings.ReplaceAll(j.text[s.from:s.to], "\n", " ")
+	j.result.Findings = append(j.result.Findings, Finding{line, column, kind, text, v, append([]uint64{}, events...), note})
 }
 
 // computed adds a finding about arithmetic.

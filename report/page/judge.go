@@ -99,11 +99,11 @@ func (j *judge) address(i int) {
 	}
 }
 
-// printed reports whether the line of a code block that a token is on stands so in a report
-// of this run.
+// printed reports whether the line of a code block that a token is on stands so in the
+// report of this run.
 func (j *judge) printed(t *token) bool {
 	line, _ := j.x.page.place(j.at[t.from])
-	return j.code && j.known[j.x.page.lines[line-1]]
+	return j.code && j.report[j.x.page.lines[line-1]] != nil
 }
 
 // nameLength holds "length N" against the event that the clause names.

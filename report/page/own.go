@@ -8,50 +8,23 @@ import (
 	"strings"
 )
 
-// lines compares the page with the reports that the run gives: of the one that has most of
-// its lines, every line of the page must stand there, in that order. What of the report the
-// page leaves out is no fault of it.
-func (j *judge) lines(reports [][]byte) {
-	var best []string
-	most := -1
-	for _, r := range reports {
-		lines := strings.Split(string(r), "\n")
-		if n := common(j.x.page.lines, lines); n > most {
-			best, most = lines, n
-		}
-	}
-	at := make(map[string][]int) // where each line stands in the report
-	for i, l := range best {
-		at[l] = append(at[l], i)
-	}
-	inOrder := ordered(j.x.page.lines, at)
+// lines compares the page with the report that the run gives: every line of it must stand
+// there, in that order. What of the report the page leaves out is no fault of it.
+func (j *judge) lines() {
+	inOrder := ordered(j.x.page.lines, j.report)
 	for i, l := range j.x.page.lines {
 		l = strings.TrimSuffix(l, "\r")
-		f := Finding{Line: i + 1, Column: 1, Text: l, Kind: "line"}
+		f := Finding{Line: i + 1, Column: 1, Text: l, Kind: "line", Events: []uint64{}}
 		switch {
 		case strings.TrimSpace(l) == "":
 			continue
-		case at[l] == nil:
+		case j.report[l] == nil:
 			f.Verdict, f.Note = Wrong, "the report of this run has no such line"
 		case !inOrder[i]:
 			f.Verdict, f.Note = Elsewhere, "the report of this run has it at another place"
 		}
 		j.result.Findings = append(j.result.Findings, f)
 	}
-}
-
-// common counts the lines of a page that a report has.
-func common(page, report []string) (n int) {
-	has := make(map[string]bool, len(report))
-	for _, l := range report {
-		has[l] = true
-	}
-	for _, l := range page {
-		if has[l] {
-			n++
-		}
-	}
-	return n
 }
 
 // ordered says of each line of the page whether it follows the ones before it as it does in

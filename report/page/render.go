@@ -60,22 +60,11 @@ func (r *Result) WriteJSON(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
-	for _, f := range r.Findings {
-		events := f.Events
-		if events == nil {
-			events = []uint64{}
-		}
-		err := enc.Encode(struct {
-			Type    string   `json:"type"`
-			Line    int      `json:"line"`
-			Column  int      `json:"column"`
-			Kind    string   `json:"kind"`
-			Text    string   `json:"text"`
-			Verdict string   `json:"verdict"`
-			Events  []uint64 `json:"events"`
-			Note    string   `json:"note"`
-		}{"finding", f.Line, f.Column, f.Kind, f.Text, f.Verdict.String(), events, f.Note})
-		if err != nil {
+	for i := range r.Findings {
+		if err := enc.Encode(struct {
+			Type string `json:"type"`
+			*Finding
+		}{"finding", &r.Findings[i]}); err != nil {
 			return err
 		}
 	}
