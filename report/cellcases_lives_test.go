@@ -136,24 +136,6 @@ var lifeCases = []cellCase{
 		r.alloc(rootAddr, "zzz", 90000, addrA, 7)
 		r.hit("g", addrB, 5)
 	}},
-	{"one of two allocs is killed", Race, []*Reason{nil}, func(r *tape) {
-		r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() {})
-	}},
-	{"one of two allocs of a directory is killed", Race, []*Reason{nil}, func(r *tape) { r.racingAbove() }},
-	{"the other alloc was not recorded", Race, []*Reason{WinnerUnknown}, func(r *tape) { r.racing(func() {}, func() {}) }},
-	{"the other one's address was handed out again", Race, []*Reason{MissedEnd}, func(r *tape) {
-		r.racing(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) }, func() { r.alloc(rootAddr, "zzz", 90000, addrE, 8) })
-	}},
-	{"a rename gave the other one the name", Race, []*Reason{Renamed}, func(r *tape) {
-		r.racing(func() {
-			r.alloc(rootAddr, "g", 90000, addrE, 7)
-			r.move(addrE, rootAddr, 7, "g", "f")
-		}, func() {})
-	}},
-	{"it was there before the open looked", Race, nil, func(r *tape) {
-		r.elsewhere(func() { r.alloc(rootAddr, "f", 90000, addrE, 7) })
-		r.racing(func() {}, func() {})
-	}},
 }
 
 // racing opens f, whose dentry another thread may make in the meantime; after that

@@ -11,7 +11,11 @@ import (
 
 // cellCases has a recording for every reason that lies in events.
 func cellCases() []cellCase {
-	return slices.Concat(keyCases, openCases, singleCases(), negativeCases, lifeCases, attemptCases, contradictedCases)
+	all := slices.Concat(keyCases, openCases, singleCases(), negativeCases, lifeCases, attemptCases, contradictedCases)
+	for _, t := range kindTests {
+		all = append(all, t.cases...)
+	}
+	return all
 }
 
 var keyCases = []cellCase{

@@ -58,7 +58,7 @@ func (p *page) program(prog *Program) {
 		p.claim(&prog.Claims[i])
 	}
 	if prog.Unlisted > 0 {
-		p.line("- … %d more claims on what was deleted or moved", prog.Unlisted)
+		p.line("- … %d more claims on dentries, across opens", prog.Unlisted)
 	}
 	if lines := prog.chains(); len(lines) > 0 {
 		p.Fence("", lines)

@@ -107,8 +107,8 @@ var sentences = func() []sentence {
 	add(`At least `+n+` more events of this program, outside any open, are not shown\.`, func(r *reader, m []string) bool {
 		return parse(m[1]) > 0 && parse(m[1]) <= uint64(r.outside[r.comm])
 	})
-	add(`- … `+n+` more claims on what was deleted or moved`, func(r *reader, m []string) bool {
-		return is(m[1], r.moves[r.comm]-maxClaims)
+	add(`- … `+n+` more claims on dentries, across opens`, func(r *reader, m []string) bool {
+		return is(m[1], r.across[r.comm]-maxClaims)
 	})
 	add(`Learned: .*`, func(r *reader, m []string) bool { return true }) // each clause is held in clauses
 	for _, fixed := range []string{

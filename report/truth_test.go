@@ -29,7 +29,7 @@ type truth struct {
 	doubts   map[string]*ownDoubt      // by kind, why and about what
 	prefixes map[string]uint64
 	kept     int               // missing names proven to have a dentry
-	moves    map[string]int    // claims on what a program deleted or moved
+	across   map[string]int    // claims on dentries, across opens, of a program
 	seq      map[uint64]uint64 // number of an event's dentry, by event
 	layout   map[uint64]bool
 	sections map[string]bool // programs that do more than end dentries
@@ -53,7 +53,7 @@ type ownDoubt struct {
 // tell reads a trace on its own.
 func tell(records []schema.Record, header *schema.Header) *truth {
 	x := &truth{header: header, events: make(map[uint64]*schema.Event), windows: make(map[uint64]bool), people: make(map[string]map[[2]int]bool),
-		exits: make(map[string]map[uint64]int), outside: make(map[string]int), verdicts: make(map[string]map[string]int), doubts: make(map[string]*ownDoubt), moves: make(map[string]int), sections: make(map[string]bool), seq: make(map[uint64]uint64), layout: offsets(header.GetLayout()), prefixes: make(map[string]uint64)}
+		exits: make(map[string]map[uint64]int), outside: make(map[string]int), verdicts: make(map[string]map[string]int), doubts: make(map[string]*ownDoubt), across: make(map[string]int), sections: make(map[string]bool), seq: make(map[uint64]uint64), layout: offsets(header.GetLayout()), prefixes: make(map[string]uint64)}
 	state := replay.New(header)
 	births, open := make(map[uint32]int), make(map[uint32][]*ownOpen)
 	for _, rec := range records {
@@ -131,12 +131,9 @@ func (x *truth) claim(cl *Claim) {
 		x.verdicts[kind] = make(map[string]int)
 	}
 	x.verdicts[kind][verdict]++
-	if cl.Kind == Move || cl.Kind == Delete {
-		for _, term := range cl.Terms {
-			if e := x.events[term.Event]; e.Role == schema.RoleDelete || e.Role == schema.RoleMove {
-				x.moves[e.Comm]++
-				break
-			}
+	if table[cl.Kind].across {
+		if i := slices.IndexFunc(cl.Terms, func(term Term) bool { return term.Comm != "" }); i >= 0 {
+			x.across[x.events[cl.Terms[i].Event].Comm]++
 		}
 	}
 	if cl.Verdict != Proven {
