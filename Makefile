@@ -9,7 +9,7 @@ KERNELS ?= 6.1 6.12 newest
 MODULAR ?= 6.12/amd64
 MATRIX  ?= 5.10 6.1 6.12 6.18 6.19 7.0 7.1 newest
 
-.PHONY: build install demo test unit kernel matrix bench samples generate clean
+.PHONY: build install demo test unit kernel matrix bench samples generate clean fleet FORCE
 
 build:
 	@scripts/install-go
@@ -41,6 +41,8 @@ unit:
 	go vet ./...
 	go vet -tags kernel ./...
 	DTREC_ALL_TOOLS=1 go test -timeout 30m ./...
+	go -C export/parquet vet ./...
+	go -C export/parquet test ./...
 
 kernel: build
 	scripts/install-qemu
@@ -60,6 +62,19 @@ bench: build
 	scripts/install-qemu
 	scripts/install-peers
 	scripts/bench "$(PART)" $(BENCH)
+
+# Parquet tables of many recordings: a module of its own.
+dtrec-parquet: FORCE
+	@scripts/install-go
+	CGO_ENABLED=0 go -C export/parquet build -trimpath -o ../../dtrec-parquet .
+
+# The queries of docs/fleet.md, by DuckDB.
+fleet:
+	@scripts/install-go
+	scripts/install-duckdb .duckdb
+	DTREC_DUCKDB="$$PWD/.duckdb" go -C export/parquet test -count=1 -run Queries -v .
+
+FORCE:
 
 # The recordings in traces/, anew.
 samples: build
