@@ -13,7 +13,7 @@ import (
 
 // inspect loads the programs that are asked by running them, and runs the one of that
 // name once: it completes the layout with the values of kernel variables, tells when the
-// kernel preempts, and returns this process's tgid as the kernel counts.
+// kernel preempts and what this process's root directory is, and returns this process's tgid as the kernel counts.
 func (s *Session) inspect(spec *ebpf.CollectionSpec) (self uint32, err error) {
 	spec = spec.Copy()
 	spec.Programs = map[string]*ebpf.ProgramSpec{"inspect": spec.Programs["inspect"], "fstype_of": spec.Programs["fstype_of"]}
@@ -42,6 +42,7 @@ func (s *Session) inspect(spec *ebpf.CollectionSpec) (self uint32, err error) {
 		s.ask.Variables["self_tgid"].Get(&self),
 		s.ask.Variables["hashtable"].Get(&s.layout.DentryHashtable),
 		s.ask.Variables["hash_shift"].Get(&s.layout.DHashShift),
+		s.ask.Variables["root_seen"].Get(&s.root),
 		s.ask.Variables["preempt_mode"].Get(&mode))
 	s.preempt = preemption(kernelVersion(), mode-1, mode != 0)
 	return self, err

@@ -19,7 +19,7 @@ const commSize = 16 // TASK_COMM_LEN
 
 // constants writes the configuration into the object before it is loaded. Self is
 // the calling process's tgid.
-func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, kernel kernelFacts) error {
+func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint64, kernel kernelFacts) error {
 	if len(c.PIDs) > 0 && int(self) != os.Getpid() {
 		return fmt.Errorf("process ids of a pid namespace mean nothing to the kernel side: run in the initial one")
 	}
@@ -39,6 +39,7 @@ func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, kernel kernel
 		"comm_words":      commWords(c.Comm),
 		"dcache_mounted":  kernel.mounted,
 		"dcache_op_hash":  kernel.opHash,
+		"own_root":        root,
 		"wakeup_bytes":    uint64(ring / 4),
 	}
 	if c.Cgroup != "" {

@@ -60,6 +60,9 @@ PROBE("tp_btf", thread_exit, on_thread_exit((const struct task_struct *)ctx[0]))
 SEC("raw_tp")
 int inspect(__u64 *ctx)
 {
+	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
+	const struct fs_struct *fs;
+
 	self_tgid = current_tgid();
 	if (hashtable_addr)
 		bpf_probe_read_kernel(&hashtable, sizeof(hashtable), (const void *)hashtable_addr);
@@ -67,6 +70,9 @@ int inspect(__u64 *ctx)
 		bpf_probe_read_kernel(&hash_shift, sizeof(hash_shift), (const void *)shift_addr);
 	if (preempt_addr && !bpf_probe_read_kernel(&preempt_mode, sizeof(preempt_mode), (const void *)preempt_addr))
 		preempt_mode++;
+	fs = PEEK(task, fs);
+	root_seen[0] = (__u64)PEEK(fs, root.mnt);
+	root_seen[1] = (__u64)PEEK(fs, root.dentry);
 	return 0;
 }
 

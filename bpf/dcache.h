@@ -163,6 +163,71 @@ static __always_inline void end_event(enum role role, const struct dentry *dentr
 		forget(dentry);
 }
 
+/* ---- where the walk of a path starts ---- */
+
+/* A member of memory that no program has a typed pointer to. */
+#define PEEK(p, member)                                                          \
+	({                                                                       \
+		typeof(((void)0, (p)->member)) peeked_ = 0;                      \
+		bpf_probe_read_kernel(&peeked_, sizeof(peeked_),                 \
+				      __builtin_preserve_access_index(&(p)->member)); \
+		peeked_;                                                         \
+	})
+
+static __always_inline const struct dentry *directory_of(const struct task_struct *task, __s32 dfd)
+{
+	const struct files_struct *files = PEEK(task, files);
+	const struct fdtable *fdt = PEEK(files, fdt);
+	struct file **fds = PEEK(fdt, fd);
+	const struct file *file = NULL;
+
+	if (dfd < 0 || (__u32)dfd >= PEEK(fdt, max_fds))
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), fds + dfd);
+	return file ? PEEK(file, f_path.dentry) : NULL;
+}
+
+#define AT_FDCWD -100
+
+/* The path is at r->name_addr; given is a root that the kernel chose, or NULL. */
+static __always_inline void read_start(struct record *r, __s32 dfd, const struct path *given)
+{
+	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
+	const struct fs_struct *fs = PEEK(task, fs);
+	char first = 0;
+
+	r->hash = dfd;
+	if (given && PEEK(given, dentry)) {
+		r->dentry = (__u64)PEEK(given, dentry);
+		return;
+	}
+	bpf_probe_read_kernel(&first, sizeof(first), (const void *)r->name_addr);
+	if (first == '/')
+		r->dentry = (__u64)PEEK(fs, root.dentry);
+	else if (dfd == AT_FDCWD)
+		r->dentry = (__u64)PEEK(fs, pwd.dentry);
+	else
+		r->dentry = (__u64)directory_of(task, dfd);
+	if ((__u64)PEEK(fs, root.mnt) != own_root[0] || (__u64)PEEK(fs, root.dentry) != own_root[1])
+		r->facts |= FACT_OTHER_ROOT;
+}
+
+#define IS_ERR_OR_NULL(value) ((__u64)(value) - 1 >= (__u64)-4096)
+
+/* Entry of what walks a path: the path and where it starts. Where the kernel could not take it from the caller there is
+ * an error in place of the struct filename. */
+static __always_inline void path_event(struct record *r, __s32 dfd, const struct filename *pathname, const struct path *given)
+{
+	if (IS_ERR_OR_NULL(pathname)) {
+		r->hash = dfd;
+		emit(r);
+		return;
+	}
+	r->name_addr = (__u64)READ(pathname, name);
+	read_start(r, dfd, given);
+	emit_path(r, (const char *)r->name_addr);
+}
+
 /* ---- open ---- */
 
 static __always_inline void enter_open(const struct record *r)
@@ -192,7 +257,7 @@ static __always_inline void leave_open(void)
 }
 
 /* struct file *do_filp_open(int dfd, struct filename *pathname, const struct open_flags *op) */
-static __always_inline void on_open_enter(const struct filename *pathname, const struct open_flags *op)
+static __always_inline void on_open_enter(__s32 dfd, const struct filename *pathname, const struct open_flags *op)
 {
 	struct record r = {};
 
@@ -201,13 +266,12 @@ static __always_inline void on_open_enter(const struct filename *pathname, const
 	begin(&r, ROLE_OPEN, ENTER);
 	enter_open(&r);
 	enters(&r);
-	r.name_addr = (__u64)READ(pathname, name);
 	r.flags = READ(op, open_flag);
 	r.mode = READ(op, mode);
-	emit_path(&r, (const char *)r.name_addr);
+	path_event(&r, dfd, pathname, NULL);
 }
 
-ENTER_PROBE(open_enter, on_open_enter((const struct filename *)ARG(1), (const struct open_flags *)ARG(2)))
+ENTER_PROBE(open_enter, on_open_enter(ARG(0), (const struct filename *)ARG(1), (const struct open_flags *)ARG(2)))
 
 /* The last component's name may be of any length; 255 covers every dentry. */
 static __always_inline void emit_opened(const struct record *r, const char *fstype)
@@ -251,7 +315,7 @@ static __always_inline void on_open_exit(const struct file *file)
 	leave_open();
 	leaves(&r);
 	r.value = (__u64)file;
-	if (r.value - 1 >= (__u64)-4096) { /* NULL or IS_ERR */
+	if (IS_ERR_OR_NULL(r.value)) {
 		emit_not_opened(&r);
 		return;
 	}
@@ -264,6 +328,97 @@ static __always_inline void on_open_exit(const struct file *file)
 }
 
 EXIT_PROBE(open_exit, on_open_exit((const struct file *)RET(3)))
+
+/* ---- walks that open nothing ---- */
+
+static __always_inline void walk_entered(enum role role, __s32 dfd, const struct filename *pathname, const struct path *given)
+{
+	struct record r = {};
+
+	if (!enabled || !is_target())
+		return;
+	begin(&r, role, ENTER);
+	enter_open(&r);
+	enters(&r);
+	path_event(&r, dfd, pathname, given);
+}
+
+static __always_inline void walk_returned(enum role role, const struct path *path, __s32 ret)
+{
+	struct record r = {};
+	const struct dentry *dentry;
+
+	if (!enabled || !is_target())
+		return;
+	begin(&r, role, EXIT);
+	leave_open();
+	leaves(&r);
+	if (ret) {
+		r.value = (__u64)(__s64)ret;
+		emit(&r);
+		return;
+	}
+	dentry = READ(path, dentry);
+	watch_and_read(&r, dentry);
+	read_filesystem(&r, dentry);
+	emit_name(&r);
+}
+
+/* int filename_lookup(int dfd, struct filename *name, unsigned flags, struct path *path, struct path *root) */
+ENTER_PROBE(walk_enter, walk_entered(ROLE_WALK, ARG(0), (const struct filename *)ARG(1), (const struct path *)ARG(4)))
+
+EXIT_ARG_PROBE(walk_exit, ROLE_WALK, 3, walk_returned(ROLE_WALK, (const struct path *)arg, RET(5)))
+
+/* int __filename_parentat(int dfd, struct filename *name, unsigned int flags, struct path *parent, struct qstr *last,
+ * int *type, const struct path *root) */
+ENTER_PROBE(parent_enter, walk_entered(ROLE_WALK_PARENT, ARG(0), (const struct filename *)ARG(1), NULL))
+
+EXIT_ARG_PROBE(parent_exit, ROLE_WALK_PARENT, 3, walk_returned(ROLE_WALK_PARENT, (const struct path *)arg, RET(7)))
+
+/* struct filename *filename_parentat(int dfd, struct filename *name, unsigned int flags, struct path *parent, struct qstr
+ * *last, int *type), 5.10: the name, or an error */
+static __always_inline __s32 error_in(__u64 value)
+{
+	return IS_ERR_OR_NULL(value) ? (__s32)value : 0;
+}
+
+EXIT_ARG_PROBE(parent6_exit, ROLE_WALK_PARENT, 3, walk_returned(ROLE_WALK_PARENT, (const struct path *)arg, error_in(RET(6))))
+
+/* ---- operations on paths: what they came to ---- */
+
+static __always_inline void operation_event(enum role role, enum phase phase, __u64 ret)
+{
+	struct record r = {};
+
+	if (!enabled || !is_target())
+		return;
+	begin(&r, role, phase);
+	if (phase == ENTER)
+		enter_open(&r);
+	else
+		leave_open();
+	timed(&r);
+	r.value = (__u64)(__s64)(__s32)ret;
+	emit(&r);
+}
+
+#define OPERATION(name, role, args)                                              \
+	ENTER_PROBE(name##_enter, operation_event(role, ENTER, 0))               \
+	EXIT_PROBE(name##_exit, operation_event(role, EXIT, RET(args)))
+
+OPERATION(stat, ROLE_STAT, 5)
+OPERATION(access, ROLE_ACCESS, 4)
+OPERATION(readlink, ROLE_READLINK, 4)
+OPERATION(chdir, ROLE_CHDIR, 1)
+OPERATION(execve, ROLE_EXECVE, 1)
+OPERATION(mkdir, ROLE_MKDIR, 3)
+OPERATION(mknod, ROLE_MKNOD, 4)
+OPERATION(unlinkat, ROLE_UNLINKAT, 2)
+OPERATION(rmdir, ROLE_RMDIR, 2)
+OPERATION(rename, ROLE_RENAME, 5)
+OPERATION(link, ROLE_LINK, 5)
+OPERATION(symlink, ROLE_SYMLINK, 3)
+OPERATION(mount, ROLE_MOUNT, 5)
 
 /* ---- lookup ---- */
 

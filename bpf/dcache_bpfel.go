@@ -22,16 +22,22 @@ const (
 	dcacheMapOpening          = "opening"
 	dcacheMapTargets          = "targets"
 	dcacheMapWatch            = "watch"
+	dcacheProgAccessEnter     = "access_enter"
+	dcacheProgAccessExit      = "access_exit"
 	dcacheProgAllocEnter      = "alloc_enter"
 	dcacheProgAllocExit       = "alloc_exit"
 	dcacheProgChainEnter      = "chain_enter"
 	dcacheProgChainExit       = "chain_exit"
+	dcacheProgChdirEnter      = "chdir_enter"
+	dcacheProgChdirExit       = "chdir_exit"
 	dcacheProgDeleteEnter     = "delete_enter"
 	dcacheProgDeleteExit      = "delete_exit"
 	dcacheProgDropEnter       = "drop_enter"
 	dcacheProgEvictEnter      = "evict_enter"
 	dcacheProgEvictExit       = "evict_exit"
 	dcacheProgExecEnter       = "exec_enter"
+	dcacheProgExecveEnter     = "execve_enter"
+	dcacheProgExecveExit      = "execve_exit"
 	dcacheProgForkEnter       = "fork_enter"
 	dcacheProgFreeEnter       = "free_enter"
 	dcacheProgFstypeOf        = "fstype_of"
@@ -39,23 +45,48 @@ const (
 	dcacheProgInspect         = "inspect"
 	dcacheProgInstantiateExit = "instantiate_exit"
 	dcacheProgKillEnter       = "kill_enter"
+	dcacheProgLinkEnter       = "link_enter"
+	dcacheProgLinkExit        = "link_exit"
 	dcacheProgLookupEnter     = "lookup_enter"
 	dcacheProgLookupExit      = "lookup_exit"
+	dcacheProgMkdirEnter      = "mkdir_enter"
+	dcacheProgMkdirExit       = "mkdir_exit"
+	dcacheProgMknodEnter      = "mknod_enter"
+	dcacheProgMknodExit       = "mknod_exit"
+	dcacheProgMountEnter      = "mount_enter"
+	dcacheProgMountExit       = "mount_exit"
 	dcacheProgMoveEnter       = "move_enter"
 	dcacheProgMoveExit        = "move_exit"
 	dcacheProgOpenEnter       = "open_enter"
 	dcacheProgOpenExit        = "open_exit"
+	dcacheProgParent6Exit     = "parent6_exit"
+	dcacheProgParentEnter     = "parent_enter"
+	dcacheProgParentExit      = "parent_exit"
 	dcacheProgProcessExec     = "process_exec"
 	dcacheProgProcessExit     = "process_exit"
 	dcacheProgProcessFork     = "process_fork"
 	dcacheProgRcuEnter        = "rcu_enter"
 	dcacheProgRcuExit         = "rcu_exit"
+	dcacheProgReadlinkEnter   = "readlink_enter"
+	dcacheProgReadlinkExit    = "readlink_exit"
+	dcacheProgRenameEnter     = "rename_enter"
+	dcacheProgRenameExit      = "rename_exit"
+	dcacheProgRmdirEnter      = "rmdir_enter"
+	dcacheProgRmdirExit       = "rmdir_exit"
+	dcacheProgStatEnter       = "stat_enter"
+	dcacheProgStatExit        = "stat_exit"
+	dcacheProgSymlinkEnter    = "symlink_enter"
+	dcacheProgSymlinkExit     = "symlink_exit"
 	dcacheProgThreadExit      = "thread_exit"
 	dcacheProgTryKillEnter    = "try_kill_enter"
 	dcacheProgUnlink2Enter    = "unlink2_enter"
 	dcacheProgUnlink2Exit     = "unlink2_exit"
 	dcacheProgUnlink3Enter    = "unlink3_enter"
 	dcacheProgUnlink3Exit     = "unlink3_exit"
+	dcacheProgUnlinkatEnter   = "unlinkat_enter"
+	dcacheProgUnlinkatExit    = "unlinkat_exit"
+	dcacheProgWalkEnter       = "walk_enter"
+	dcacheProgWalkExit        = "walk_exit"
 	dcacheVarCgroupId         = "cgroup_id"
 	dcacheVarCgroupLevel      = "cgroup_level"
 	dcacheVarCommWords        = "comm_words"
@@ -74,10 +105,12 @@ const (
 	dcacheVarMatchAll         = "match_all"
 	dcacheVarMatchCgroup      = "match_cgroup"
 	dcacheVarMatchComm        = "match_comm"
+	dcacheVarOwnRoot          = "own_root"
 	dcacheVarPreemptAddr      = "preempt_addr"
 	dcacheVarPreemptMode      = "preempt_mode"
 	dcacheVarRecordBtf        = "record_btf"
 	dcacheVarRecorderTgid     = "recorder_tgid"
+	dcacheVarRootSeen         = "root_seen"
 	dcacheVarSelfTgid         = "self_tgid"
 	dcacheVarShiftAddr        = "shift_addr"
 	dcacheVarWakeupBytes      = "wakeup_bytes"
@@ -125,16 +158,22 @@ type dcacheSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type dcacheProgramSpecs struct {
+	AccessEnter     *ebpf.ProgramSpec `ebpf:"access_enter"`
+	AccessExit      *ebpf.ProgramSpec `ebpf:"access_exit"`
 	AllocEnter      *ebpf.ProgramSpec `ebpf:"alloc_enter"`
 	AllocExit       *ebpf.ProgramSpec `ebpf:"alloc_exit"`
 	ChainEnter      *ebpf.ProgramSpec `ebpf:"chain_enter"`
 	ChainExit       *ebpf.ProgramSpec `ebpf:"chain_exit"`
+	ChdirEnter      *ebpf.ProgramSpec `ebpf:"chdir_enter"`
+	ChdirExit       *ebpf.ProgramSpec `ebpf:"chdir_exit"`
 	DeleteEnter     *ebpf.ProgramSpec `ebpf:"delete_enter"`
 	DeleteExit      *ebpf.ProgramSpec `ebpf:"delete_exit"`
 	DropEnter       *ebpf.ProgramSpec `ebpf:"drop_enter"`
 	EvictEnter      *ebpf.ProgramSpec `ebpf:"evict_enter"`
 	EvictExit       *ebpf.ProgramSpec `ebpf:"evict_exit"`
 	ExecEnter       *ebpf.ProgramSpec `ebpf:"exec_enter"`
+	ExecveEnter     *ebpf.ProgramSpec `ebpf:"execve_enter"`
+	ExecveExit      *ebpf.ProgramSpec `ebpf:"execve_exit"`
 	ForkEnter       *ebpf.ProgramSpec `ebpf:"fork_enter"`
 	FreeEnter       *ebpf.ProgramSpec `ebpf:"free_enter"`
 	FstypeOf        *ebpf.ProgramSpec `ebpf:"fstype_of"`
@@ -142,23 +181,48 @@ type dcacheProgramSpecs struct {
 	Inspect         *ebpf.ProgramSpec `ebpf:"inspect"`
 	InstantiateExit *ebpf.ProgramSpec `ebpf:"instantiate_exit"`
 	KillEnter       *ebpf.ProgramSpec `ebpf:"kill_enter"`
+	LinkEnter       *ebpf.ProgramSpec `ebpf:"link_enter"`
+	LinkExit        *ebpf.ProgramSpec `ebpf:"link_exit"`
 	LookupEnter     *ebpf.ProgramSpec `ebpf:"lookup_enter"`
 	LookupExit      *ebpf.ProgramSpec `ebpf:"lookup_exit"`
+	MkdirEnter      *ebpf.ProgramSpec `ebpf:"mkdir_enter"`
+	MkdirExit       *ebpf.ProgramSpec `ebpf:"mkdir_exit"`
+	MknodEnter      *ebpf.ProgramSpec `ebpf:"mknod_enter"`
+	MknodExit       *ebpf.ProgramSpec `ebpf:"mknod_exit"`
+	MountEnter      *ebpf.ProgramSpec `ebpf:"mount_enter"`
+	MountExit       *ebpf.ProgramSpec `ebpf:"mount_exit"`
 	MoveEnter       *ebpf.ProgramSpec `ebpf:"move_enter"`
 	MoveExit        *ebpf.ProgramSpec `ebpf:"move_exit"`
 	OpenEnter       *ebpf.ProgramSpec `ebpf:"open_enter"`
 	OpenExit        *ebpf.ProgramSpec `ebpf:"open_exit"`
+	Parent6Exit     *ebpf.ProgramSpec `ebpf:"parent6_exit"`
+	ParentEnter     *ebpf.ProgramSpec `ebpf:"parent_enter"`
+	ParentExit      *ebpf.ProgramSpec `ebpf:"parent_exit"`
 	ProcessExec     *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit     *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork     *ebpf.ProgramSpec `ebpf:"process_fork"`
 	RcuEnter        *ebpf.ProgramSpec `ebpf:"rcu_enter"`
 	RcuExit         *ebpf.ProgramSpec `ebpf:"rcu_exit"`
+	ReadlinkEnter   *ebpf.ProgramSpec `ebpf:"readlink_enter"`
+	ReadlinkExit    *ebpf.ProgramSpec `ebpf:"readlink_exit"`
+	RenameEnter     *ebpf.ProgramSpec `ebpf:"rename_enter"`
+	RenameExit      *ebpf.ProgramSpec `ebpf:"rename_exit"`
+	RmdirEnter      *ebpf.ProgramSpec `ebpf:"rmdir_enter"`
+	RmdirExit       *ebpf.ProgramSpec `ebpf:"rmdir_exit"`
+	StatEnter       *ebpf.ProgramSpec `ebpf:"stat_enter"`
+	StatExit        *ebpf.ProgramSpec `ebpf:"stat_exit"`
+	SymlinkEnter    *ebpf.ProgramSpec `ebpf:"symlink_enter"`
+	SymlinkExit     *ebpf.ProgramSpec `ebpf:"symlink_exit"`
 	ThreadExit      *ebpf.ProgramSpec `ebpf:"thread_exit"`
 	TryKillEnter    *ebpf.ProgramSpec `ebpf:"try_kill_enter"`
 	Unlink2Enter    *ebpf.ProgramSpec `ebpf:"unlink2_enter"`
 	Unlink2Exit     *ebpf.ProgramSpec `ebpf:"unlink2_exit"`
 	Unlink3Enter    *ebpf.ProgramSpec `ebpf:"unlink3_enter"`
 	Unlink3Exit     *ebpf.ProgramSpec `ebpf:"unlink3_exit"`
+	UnlinkatEnter   *ebpf.ProgramSpec `ebpf:"unlinkat_enter"`
+	UnlinkatExit    *ebpf.ProgramSpec `ebpf:"unlinkat_exit"`
+	WalkEnter       *ebpf.ProgramSpec `ebpf:"walk_enter"`
+	WalkExit        *ebpf.ProgramSpec `ebpf:"walk_exit"`
 }
 
 // dcacheMapSpecs contains maps before they are loaded into the kernel.
@@ -195,10 +259,12 @@ type dcacheVariableSpecs struct {
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
+	OwnRoot        *ebpf.VariableSpec `ebpf:"own_root"`
 	PreemptAddr    *ebpf.VariableSpec `ebpf:"preempt_addr"`
 	PreemptMode    *ebpf.VariableSpec `ebpf:"preempt_mode"`
 	RecordBtf      *ebpf.VariableSpec `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
+	RootSeen       *ebpf.VariableSpec `ebpf:"root_seen"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.VariableSpec `ebpf:"shift_addr"`
 	WakeupBytes    *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
@@ -265,10 +331,12 @@ type dcacheVariables struct {
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
+	OwnRoot        *ebpf.Variable `ebpf:"own_root"`
 	PreemptAddr    *ebpf.Variable `ebpf:"preempt_addr"`
 	PreemptMode    *ebpf.Variable `ebpf:"preempt_mode"`
 	RecordBtf      *ebpf.Variable `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
+	RootSeen       *ebpf.Variable `ebpf:"root_seen"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.Variable `ebpf:"shift_addr"`
 	WakeupBytes    *ebpf.Variable `ebpf:"wakeup_bytes"`
@@ -278,16 +346,22 @@ type dcacheVariables struct {
 //
 // It can be passed to loadDcacheObjects or ebpf.CollectionSpec.LoadAndAssign.
 type dcachePrograms struct {
+	AccessEnter     *ebpf.Program `ebpf:"access_enter"`
+	AccessExit      *ebpf.Program `ebpf:"access_exit"`
 	AllocEnter      *ebpf.Program `ebpf:"alloc_enter"`
 	AllocExit       *ebpf.Program `ebpf:"alloc_exit"`
 	ChainEnter      *ebpf.Program `ebpf:"chain_enter"`
 	ChainExit       *ebpf.Program `ebpf:"chain_exit"`
+	ChdirEnter      *ebpf.Program `ebpf:"chdir_enter"`
+	ChdirExit       *ebpf.Program `ebpf:"chdir_exit"`
 	DeleteEnter     *ebpf.Program `ebpf:"delete_enter"`
 	DeleteExit      *ebpf.Program `ebpf:"delete_exit"`
 	DropEnter       *ebpf.Program `ebpf:"drop_enter"`
 	EvictEnter      *ebpf.Program `ebpf:"evict_enter"`
 	EvictExit       *ebpf.Program `ebpf:"evict_exit"`
 	ExecEnter       *ebpf.Program `ebpf:"exec_enter"`
+	ExecveEnter     *ebpf.Program `ebpf:"execve_enter"`
+	ExecveExit      *ebpf.Program `ebpf:"execve_exit"`
 	ForkEnter       *ebpf.Program `ebpf:"fork_enter"`
 	FreeEnter       *ebpf.Program `ebpf:"free_enter"`
 	FstypeOf        *ebpf.Program `ebpf:"fstype_of"`
@@ -295,37 +369,68 @@ type dcachePrograms struct {
 	Inspect         *ebpf.Program `ebpf:"inspect"`
 	InstantiateExit *ebpf.Program `ebpf:"instantiate_exit"`
 	KillEnter       *ebpf.Program `ebpf:"kill_enter"`
+	LinkEnter       *ebpf.Program `ebpf:"link_enter"`
+	LinkExit        *ebpf.Program `ebpf:"link_exit"`
 	LookupEnter     *ebpf.Program `ebpf:"lookup_enter"`
 	LookupExit      *ebpf.Program `ebpf:"lookup_exit"`
+	MkdirEnter      *ebpf.Program `ebpf:"mkdir_enter"`
+	MkdirExit       *ebpf.Program `ebpf:"mkdir_exit"`
+	MknodEnter      *ebpf.Program `ebpf:"mknod_enter"`
+	MknodExit       *ebpf.Program `ebpf:"mknod_exit"`
+	MountEnter      *ebpf.Program `ebpf:"mount_enter"`
+	MountExit       *ebpf.Program `ebpf:"mount_exit"`
 	MoveEnter       *ebpf.Program `ebpf:"move_enter"`
 	MoveExit        *ebpf.Program `ebpf:"move_exit"`
 	OpenEnter       *ebpf.Program `ebpf:"open_enter"`
 	OpenExit        *ebpf.Program `ebpf:"open_exit"`
+	Parent6Exit     *ebpf.Program `ebpf:"parent6_exit"`
+	ParentEnter     *ebpf.Program `ebpf:"parent_enter"`
+	ParentExit      *ebpf.Program `ebpf:"parent_exit"`
 	ProcessExec     *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit     *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork     *ebpf.Program `ebpf:"process_fork"`
 	RcuEnter        *ebpf.Program `ebpf:"rcu_enter"`
 	RcuExit         *ebpf.Program `ebpf:"rcu_exit"`
+	ReadlinkEnter   *ebpf.Program `ebpf:"readlink_enter"`
+	ReadlinkExit    *ebpf.Program `ebpf:"readlink_exit"`
+	RenameEnter     *ebpf.Program `ebpf:"rename_enter"`
+	RenameExit      *ebpf.Program `ebpf:"rename_exit"`
+	RmdirEnter      *ebpf.Program `ebpf:"rmdir_enter"`
+	RmdirExit       *ebpf.Program `ebpf:"rmdir_exit"`
+	StatEnter       *ebpf.Program `ebpf:"stat_enter"`
+	StatExit        *ebpf.Program `ebpf:"stat_exit"`
+	SymlinkEnter    *ebpf.Program `ebpf:"symlink_enter"`
+	SymlinkExit     *ebpf.Program `ebpf:"symlink_exit"`
 	ThreadExit      *ebpf.Program `ebpf:"thread_exit"`
 	TryKillEnter    *ebpf.Program `ebpf:"try_kill_enter"`
 	Unlink2Enter    *ebpf.Program `ebpf:"unlink2_enter"`
 	Unlink2Exit     *ebpf.Program `ebpf:"unlink2_exit"`
 	Unlink3Enter    *ebpf.Program `ebpf:"unlink3_enter"`
 	Unlink3Exit     *ebpf.Program `ebpf:"unlink3_exit"`
+	UnlinkatEnter   *ebpf.Program `ebpf:"unlinkat_enter"`
+	UnlinkatExit    *ebpf.Program `ebpf:"unlinkat_exit"`
+	WalkEnter       *ebpf.Program `ebpf:"walk_enter"`
+	WalkExit        *ebpf.Program `ebpf:"walk_exit"`
 }
 
 func (p *dcachePrograms) Close() error {
 	return _DcacheClose(
+		p.AccessEnter,
+		p.AccessExit,
 		p.AllocEnter,
 		p.AllocExit,
 		p.ChainEnter,
 		p.ChainExit,
+		p.ChdirEnter,
+		p.ChdirExit,
 		p.DeleteEnter,
 		p.DeleteExit,
 		p.DropEnter,
 		p.EvictEnter,
 		p.EvictExit,
 		p.ExecEnter,
+		p.ExecveEnter,
+		p.ExecveExit,
 		p.ForkEnter,
 		p.FreeEnter,
 		p.FstypeOf,
@@ -333,23 +438,48 @@ func (p *dcachePrograms) Close() error {
 		p.Inspect,
 		p.InstantiateExit,
 		p.KillEnter,
+		p.LinkEnter,
+		p.LinkExit,
 		p.LookupEnter,
 		p.LookupExit,
+		p.MkdirEnter,
+		p.MkdirExit,
+		p.MknodEnter,
+		p.MknodExit,
+		p.MountEnter,
+		p.MountExit,
 		p.MoveEnter,
 		p.MoveExit,
 		p.OpenEnter,
 		p.OpenExit,
+		p.Parent6Exit,
+		p.ParentEnter,
+		p.ParentExit,
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,
 		p.RcuEnter,
 		p.RcuExit,
+		p.ReadlinkEnter,
+		p.ReadlinkExit,
+		p.RenameEnter,
+		p.RenameExit,
+		p.RmdirEnter,
+		p.RmdirExit,
+		p.StatEnter,
+		p.StatExit,
+		p.SymlinkEnter,
+		p.SymlinkExit,
 		p.ThreadExit,
 		p.TryKillEnter,
 		p.Unlink2Enter,
 		p.Unlink2Exit,
 		p.Unlink3Enter,
 		p.Unlink3Exit,
+		p.UnlinkatEnter,
+		p.UnlinkatExit,
+		p.WalkEnter,
+		p.WalkExit,
 	)
 }
 

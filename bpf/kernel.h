@@ -50,12 +50,28 @@ struct dentry {
 	struct lockref d_lockref;
 };
 
+struct vfsmount;
+
 struct path {
+	struct vfsmount *mnt;
 	struct dentry *dentry;
 };
 
 struct file {
 	struct path f_path;
+};
+
+struct fs_struct {
+	struct path root, pwd;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct filename {
@@ -86,6 +102,8 @@ struct task_struct {
 	int pid;
 	int tgid;
 	struct signal_struct *signal;
+	struct fs_struct *fs;
+	struct files_struct *files;
 };
 
 #pragma clang attribute pop

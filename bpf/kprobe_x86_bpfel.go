@@ -23,34 +23,63 @@ const (
 	kprobeMapStashed               = "stashed"
 	kprobeMapTargets               = "targets"
 	kprobeMapWatch                 = "watch"
+	kprobeProgAccessEnter          = "access_enter"
+	kprobeProgAccessExit           = "access_exit"
 	kprobeProgAllocEnter           = "alloc_enter"
 	kprobeProgAllocExit            = "alloc_exit"
 	kprobeProgChainEnter           = "chain_enter"
 	kprobeProgChainExit            = "chain_exit"
+	kprobeProgChdirEnter           = "chdir_enter"
+	kprobeProgChdirExit            = "chdir_exit"
 	kprobeProgDeleteEnter          = "delete_enter"
 	kprobeProgDeleteExit           = "delete_exit"
 	kprobeProgDeleteExitStash      = "delete_exit_stash"
 	kprobeProgDropEnter            = "drop_enter"
 	kprobeProgEvictEnter           = "evict_enter"
 	kprobeProgEvictExit            = "evict_exit"
+	kprobeProgExecveEnter          = "execve_enter"
+	kprobeProgExecveExit           = "execve_exit"
 	kprobeProgFreeEnter            = "free_enter"
 	kprobeProgInsertExit           = "insert_exit"
 	kprobeProgInsertExitStash      = "insert_exit_stash"
 	kprobeProgInstantiateExit      = "instantiate_exit"
 	kprobeProgInstantiateExitStash = "instantiate_exit_stash"
 	kprobeProgKillEnter            = "kill_enter"
+	kprobeProgLinkEnter            = "link_enter"
+	kprobeProgLinkExit             = "link_exit"
 	kprobeProgLookupEnter          = "lookup_enter"
 	kprobeProgLookupExit           = "lookup_exit"
+	kprobeProgMkdirEnter           = "mkdir_enter"
+	kprobeProgMkdirExit            = "mkdir_exit"
+	kprobeProgMknodEnter           = "mknod_enter"
+	kprobeProgMknodExit            = "mknod_exit"
+	kprobeProgMountEnter           = "mount_enter"
+	kprobeProgMountExit            = "mount_exit"
 	kprobeProgMoveEnter            = "move_enter"
 	kprobeProgMoveExit             = "move_exit"
 	kprobeProgMoveExitStash        = "move_exit_stash"
 	kprobeProgOpenEnter            = "open_enter"
 	kprobeProgOpenExit             = "open_exit"
+	kprobeProgParent6Exit          = "parent6_exit"
+	kprobeProgParent6ExitStash     = "parent6_exit_stash"
+	kprobeProgParentEnter          = "parent_enter"
+	kprobeProgParentExit           = "parent_exit"
+	kprobeProgParentExitStash      = "parent_exit_stash"
 	kprobeProgProcessExec          = "process_exec"
 	kprobeProgProcessExit          = "process_exit"
 	kprobeProgProcessFork          = "process_fork"
 	kprobeProgRcuEnter             = "rcu_enter"
 	kprobeProgRcuExit              = "rcu_exit"
+	kprobeProgReadlinkEnter        = "readlink_enter"
+	kprobeProgReadlinkExit         = "readlink_exit"
+	kprobeProgRenameEnter          = "rename_enter"
+	kprobeProgRenameExit           = "rename_exit"
+	kprobeProgRmdirEnter           = "rmdir_enter"
+	kprobeProgRmdirExit            = "rmdir_exit"
+	kprobeProgStatEnter            = "stat_enter"
+	kprobeProgStatExit             = "stat_exit"
+	kprobeProgSymlinkEnter         = "symlink_enter"
+	kprobeProgSymlinkExit          = "symlink_exit"
 	kprobeProgTryKillEnter         = "try_kill_enter"
 	kprobeProgUnlink2Enter         = "unlink2_enter"
 	kprobeProgUnlink2Exit          = "unlink2_exit"
@@ -58,6 +87,11 @@ const (
 	kprobeProgUnlink3Enter         = "unlink3_enter"
 	kprobeProgUnlink3Exit          = "unlink3_exit"
 	kprobeProgUnlink3ExitStash     = "unlink3_exit_stash"
+	kprobeProgUnlinkatEnter        = "unlinkat_enter"
+	kprobeProgUnlinkatExit         = "unlinkat_exit"
+	kprobeProgWalkEnter            = "walk_enter"
+	kprobeProgWalkExit             = "walk_exit"
+	kprobeProgWalkExitStash        = "walk_exit_stash"
 	kprobeVarCgroupId              = "cgroup_id"
 	kprobeVarCgroupLevel           = "cgroup_level"
 	kprobeVarCommWords             = "comm_words"
@@ -76,10 +110,12 @@ const (
 	kprobeVarMatchAll              = "match_all"
 	kprobeVarMatchCgroup           = "match_cgroup"
 	kprobeVarMatchComm             = "match_comm"
+	kprobeVarOwnRoot               = "own_root"
 	kprobeVarPreemptAddr           = "preempt_addr"
 	kprobeVarPreemptMode           = "preempt_mode"
 	kprobeVarRecordBtf             = "record_btf"
 	kprobeVarRecorderTgid          = "recorder_tgid"
+	kprobeVarRootSeen              = "root_seen"
 	kprobeVarSelfTgid              = "self_tgid"
 	kprobeVarShiftAddr             = "shift_addr"
 	kprobeVarWakeupBytes           = "wakeup_bytes"
@@ -127,34 +163,63 @@ type kprobeSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kprobeProgramSpecs struct {
+	AccessEnter          *ebpf.ProgramSpec `ebpf:"access_enter"`
+	AccessExit           *ebpf.ProgramSpec `ebpf:"access_exit"`
 	AllocEnter           *ebpf.ProgramSpec `ebpf:"alloc_enter"`
 	AllocExit            *ebpf.ProgramSpec `ebpf:"alloc_exit"`
 	ChainEnter           *ebpf.ProgramSpec `ebpf:"chain_enter"`
 	ChainExit            *ebpf.ProgramSpec `ebpf:"chain_exit"`
+	ChdirEnter           *ebpf.ProgramSpec `ebpf:"chdir_enter"`
+	ChdirExit            *ebpf.ProgramSpec `ebpf:"chdir_exit"`
 	DeleteEnter          *ebpf.ProgramSpec `ebpf:"delete_enter"`
 	DeleteExit           *ebpf.ProgramSpec `ebpf:"delete_exit"`
 	DeleteExitStash      *ebpf.ProgramSpec `ebpf:"delete_exit_stash"`
 	DropEnter            *ebpf.ProgramSpec `ebpf:"drop_enter"`
 	EvictEnter           *ebpf.ProgramSpec `ebpf:"evict_enter"`
 	EvictExit            *ebpf.ProgramSpec `ebpf:"evict_exit"`
+	ExecveEnter          *ebpf.ProgramSpec `ebpf:"execve_enter"`
+	ExecveExit           *ebpf.ProgramSpec `ebpf:"execve_exit"`
 	FreeEnter            *ebpf.ProgramSpec `ebpf:"free_enter"`
 	InsertExit           *ebpf.ProgramSpec `ebpf:"insert_exit"`
 	InsertExitStash      *ebpf.ProgramSpec `ebpf:"insert_exit_stash"`
 	InstantiateExit      *ebpf.ProgramSpec `ebpf:"instantiate_exit"`
 	InstantiateExitStash *ebpf.ProgramSpec `ebpf:"instantiate_exit_stash"`
 	KillEnter            *ebpf.ProgramSpec `ebpf:"kill_enter"`
+	LinkEnter            *ebpf.ProgramSpec `ebpf:"link_enter"`
+	LinkExit             *ebpf.ProgramSpec `ebpf:"link_exit"`
 	LookupEnter          *ebpf.ProgramSpec `ebpf:"lookup_enter"`
 	LookupExit           *ebpf.ProgramSpec `ebpf:"lookup_exit"`
+	MkdirEnter           *ebpf.ProgramSpec `ebpf:"mkdir_enter"`
+	MkdirExit            *ebpf.ProgramSpec `ebpf:"mkdir_exit"`
+	MknodEnter           *ebpf.ProgramSpec `ebpf:"mknod_enter"`
+	MknodExit            *ebpf.ProgramSpec `ebpf:"mknod_exit"`
+	MountEnter           *ebpf.ProgramSpec `ebpf:"mount_enter"`
+	MountExit            *ebpf.ProgramSpec `ebpf:"mount_exit"`
 	MoveEnter            *ebpf.ProgramSpec `ebpf:"move_enter"`
 	MoveExit             *ebpf.ProgramSpec `ebpf:"move_exit"`
 	MoveExitStash        *ebpf.ProgramSpec `ebpf:"move_exit_stash"`
 	OpenEnter            *ebpf.ProgramSpec `ebpf:"open_enter"`
 	OpenExit             *ebpf.ProgramSpec `ebpf:"open_exit"`
+	Parent6Exit          *ebpf.ProgramSpec `ebpf:"parent6_exit"`
+	Parent6ExitStash     *ebpf.ProgramSpec `ebpf:"parent6_exit_stash"`
+	ParentEnter          *ebpf.ProgramSpec `ebpf:"parent_enter"`
+	ParentExit           *ebpf.ProgramSpec `ebpf:"parent_exit"`
+	ParentExitStash      *ebpf.ProgramSpec `ebpf:"parent_exit_stash"`
 	ProcessExec          *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit          *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork          *ebpf.ProgramSpec `ebpf:"process_fork"`
 	RcuEnter             *ebpf.ProgramSpec `ebpf:"rcu_enter"`
 	RcuExit              *ebpf.ProgramSpec `ebpf:"rcu_exit"`
+	ReadlinkEnter        *ebpf.ProgramSpec `ebpf:"readlink_enter"`
+	ReadlinkExit         *ebpf.ProgramSpec `ebpf:"readlink_exit"`
+	RenameEnter          *ebpf.ProgramSpec `ebpf:"rename_enter"`
+	RenameExit           *ebpf.ProgramSpec `ebpf:"rename_exit"`
+	RmdirEnter           *ebpf.ProgramSpec `ebpf:"rmdir_enter"`
+	RmdirExit            *ebpf.ProgramSpec `ebpf:"rmdir_exit"`
+	StatEnter            *ebpf.ProgramSpec `ebpf:"stat_enter"`
+	StatExit             *ebpf.ProgramSpec `ebpf:"stat_exit"`
+	SymlinkEnter         *ebpf.ProgramSpec `ebpf:"symlink_enter"`
+	SymlinkExit          *ebpf.ProgramSpec `ebpf:"symlink_exit"`
 	TryKillEnter         *ebpf.ProgramSpec `ebpf:"try_kill_enter"`
 	Unlink2Enter         *ebpf.ProgramSpec `ebpf:"unlink2_enter"`
 	Unlink2Exit          *ebpf.ProgramSpec `ebpf:"unlink2_exit"`
@@ -162,6 +227,11 @@ type kprobeProgramSpecs struct {
 	Unlink3Enter         *ebpf.ProgramSpec `ebpf:"unlink3_enter"`
 	Unlink3Exit          *ebpf.ProgramSpec `ebpf:"unlink3_exit"`
 	Unlink3ExitStash     *ebpf.ProgramSpec `ebpf:"unlink3_exit_stash"`
+	UnlinkatEnter        *ebpf.ProgramSpec `ebpf:"unlinkat_enter"`
+	UnlinkatExit         *ebpf.ProgramSpec `ebpf:"unlinkat_exit"`
+	WalkEnter            *ebpf.ProgramSpec `ebpf:"walk_enter"`
+	WalkExit             *ebpf.ProgramSpec `ebpf:"walk_exit"`
+	WalkExitStash        *ebpf.ProgramSpec `ebpf:"walk_exit_stash"`
 }
 
 // kprobeMapSpecs contains maps before they are loaded into the kernel.
@@ -199,10 +269,12 @@ type kprobeVariableSpecs struct {
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
+	OwnRoot        *ebpf.VariableSpec `ebpf:"own_root"`
 	PreemptAddr    *ebpf.VariableSpec `ebpf:"preempt_addr"`
 	PreemptMode    *ebpf.VariableSpec `ebpf:"preempt_mode"`
 	RecordBtf      *ebpf.VariableSpec `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
+	RootSeen       *ebpf.VariableSpec `ebpf:"root_seen"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.VariableSpec `ebpf:"shift_addr"`
 	WakeupBytes    *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
@@ -271,10 +343,12 @@ type kprobeVariables struct {
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
+	OwnRoot        *ebpf.Variable `ebpf:"own_root"`
 	PreemptAddr    *ebpf.Variable `ebpf:"preempt_addr"`
 	PreemptMode    *ebpf.Variable `ebpf:"preempt_mode"`
 	RecordBtf      *ebpf.Variable `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
+	RootSeen       *ebpf.Variable `ebpf:"root_seen"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.Variable `ebpf:"shift_addr"`
 	WakeupBytes    *ebpf.Variable `ebpf:"wakeup_bytes"`
@@ -284,34 +358,63 @@ type kprobeVariables struct {
 //
 // It can be passed to loadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kprobePrograms struct {
+	AccessEnter          *ebpf.Program `ebpf:"access_enter"`
+	AccessExit           *ebpf.Program `ebpf:"access_exit"`
 	AllocEnter           *ebpf.Program `ebpf:"alloc_enter"`
 	AllocExit            *ebpf.Program `ebpf:"alloc_exit"`
 	ChainEnter           *ebpf.Program `ebpf:"chain_enter"`
 	ChainExit            *ebpf.Program `ebpf:"chain_exit"`
+	ChdirEnter           *ebpf.Program `ebpf:"chdir_enter"`
+	ChdirExit            *ebpf.Program `ebpf:"chdir_exit"`
 	DeleteEnter          *ebpf.Program `ebpf:"delete_enter"`
 	DeleteExit           *ebpf.Program `ebpf:"delete_exit"`
 	DeleteExitStash      *ebpf.Program `ebpf:"delete_exit_stash"`
 	DropEnter            *ebpf.Program `ebpf:"drop_enter"`
 	EvictEnter           *ebpf.Program `ebpf:"evict_enter"`
 	EvictExit            *ebpf.Program `ebpf:"evict_exit"`
+	ExecveEnter          *ebpf.Program `ebpf:"execve_enter"`
+	ExecveExit           *ebpf.Program `ebpf:"execve_exit"`
 	FreeEnter            *ebpf.Program `ebpf:"free_enter"`
 	InsertExit           *ebpf.Program `ebpf:"insert_exit"`
 	InsertExitStash      *ebpf.Program `ebpf:"insert_exit_stash"`
 	InstantiateExit      *ebpf.Program `ebpf:"instantiate_exit"`
 	InstantiateExitStash *ebpf.Program `ebpf:"instantiate_exit_stash"`
 	KillEnter            *ebpf.Program `ebpf:"kill_enter"`
+	LinkEnter            *ebpf.Program `ebpf:"link_enter"`
+	LinkExit             *ebpf.Program `ebpf:"link_exit"`
 	LookupEnter          *ebpf.Program `ebpf:"lookup_enter"`
 	LookupExit           *ebpf.Program `ebpf:"lookup_exit"`
+	MkdirEnter           *ebpf.Program `ebpf:"mkdir_enter"`
+	MkdirExit            *ebpf.Program `ebpf:"mkdir_exit"`
+	MknodEnter           *ebpf.Program `ebpf:"mknod_enter"`
+	MknodExit            *ebpf.Program `ebpf:"mknod_exit"`
+	MountEnter           *ebpf.Program `ebpf:"mount_enter"`
+	MountExit            *ebpf.Program `ebpf:"mount_exit"`
 	MoveEnter            *ebpf.Program `ebpf:"move_enter"`
 	MoveExit             *ebpf.Program `ebpf:"move_exit"`
 	MoveExitStash        *ebpf.Program `ebpf:"move_exit_stash"`
 	OpenEnter            *ebpf.Program `ebpf:"open_enter"`
 	OpenExit             *ebpf.Program `ebpf:"open_exit"`
+	Parent6Exit          *ebpf.Program `ebpf:"parent6_exit"`
+	Parent6ExitStash     *ebpf.Program `ebpf:"parent6_exit_stash"`
+	ParentEnter          *ebpf.Program `ebpf:"parent_enter"`
+	ParentExit           *ebpf.Program `ebpf:"parent_exit"`
+	ParentExitStash      *ebpf.Program `ebpf:"parent_exit_stash"`
 	ProcessExec          *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit          *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork          *ebpf.Program `ebpf:"process_fork"`
 	RcuEnter             *ebpf.Program `ebpf:"rcu_enter"`
 	RcuExit              *ebpf.Program `ebpf:"rcu_exit"`
+	ReadlinkEnter        *ebpf.Program `ebpf:"readlink_enter"`
+	ReadlinkExit         *ebpf.Program `ebpf:"readlink_exit"`
+	RenameEnter          *ebpf.Program `ebpf:"rename_enter"`
+	RenameExit           *ebpf.Program `ebpf:"rename_exit"`
+	RmdirEnter           *ebpf.Program `ebpf:"rmdir_enter"`
+	RmdirExit            *ebpf.Program `ebpf:"rmdir_exit"`
+	StatEnter            *ebpf.Program `ebpf:"stat_enter"`
+	StatExit             *ebpf.Program `ebpf:"stat_exit"`
+	SymlinkEnter         *ebpf.Program `ebpf:"symlink_enter"`
+	SymlinkExit          *ebpf.Program `ebpf:"symlink_exit"`
 	TryKillEnter         *ebpf.Program `ebpf:"try_kill_enter"`
 	Unlink2Enter         *ebpf.Program `ebpf:"unlink2_enter"`
 	Unlink2Exit          *ebpf.Program `ebpf:"unlink2_exit"`
@@ -319,38 +422,72 @@ type kprobePrograms struct {
 	Unlink3Enter         *ebpf.Program `ebpf:"unlink3_enter"`
 	Unlink3Exit          *ebpf.Program `ebpf:"unlink3_exit"`
 	Unlink3ExitStash     *ebpf.Program `ebpf:"unlink3_exit_stash"`
+	UnlinkatEnter        *ebpf.Program `ebpf:"unlinkat_enter"`
+	UnlinkatExit         *ebpf.Program `ebpf:"unlinkat_exit"`
+	WalkEnter            *ebpf.Program `ebpf:"walk_enter"`
+	WalkExit             *ebpf.Program `ebpf:"walk_exit"`
+	WalkExitStash        *ebpf.Program `ebpf:"walk_exit_stash"`
 }
 
 func (p *kprobePrograms) Close() error {
 	return _KprobeClose(
+		p.AccessEnter,
+		p.AccessExit,
 		p.AllocEnter,
 		p.AllocExit,
 		p.ChainEnter,
 		p.ChainExit,
+		p.ChdirEnter,
+		p.ChdirExit,
 		p.DeleteEnter,
 		p.DeleteExit,
 		p.DeleteExitStash,
 		p.DropEnter,
 		p.EvictEnter,
 		p.EvictExit,
+		p.ExecveEnter,
+		p.ExecveExit,
 		p.FreeEnter,
 		p.InsertExit,
 		p.InsertExitStash,
 		p.InstantiateExit,
 		p.InstantiateExitStash,
 		p.KillEnter,
+		p.LinkEnter,
+		p.LinkExit,
 		p.LookupEnter,
 		p.LookupExit,
+		p.MkdirEnter,
+		p.MkdirExit,
+		p.MknodEnter,
+		p.MknodExit,
+		p.MountEnter,
+		p.MountExit,
 		p.MoveEnter,
 		p.MoveExit,
 		p.MoveExitStash,
 		p.OpenEnter,
 		p.OpenExit,
+		p.Parent6Exit,
+		p.Parent6ExitStash,
+		p.ParentEnter,
+		p.ParentExit,
+		p.ParentExitStash,
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,
 		p.RcuEnter,
 		p.RcuExit,
+		p.ReadlinkEnter,
+		p.ReadlinkExit,
+		p.RenameEnter,
+		p.RenameExit,
+		p.RmdirEnter,
+		p.RmdirExit,
+		p.StatEnter,
+		p.StatExit,
+		p.SymlinkEnter,
+		p.SymlinkExit,
 		p.TryKillEnter,
 		p.Unlink2Enter,
 		p.Unlink2Exit,
@@ -358,6 +495,11 @@ func (p *kprobePrograms) Close() error {
 		p.Unlink3Enter,
 		p.Unlink3Exit,
 		p.Unlink3ExitStash,
+		p.UnlinkatEnter,
+		p.UnlinkatExit,
+		p.WalkEnter,
+		p.WalkExit,
+		p.WalkExitStash,
 	)
 }
 

@@ -17,7 +17,7 @@ import (
 
 const (
 	lossCauses = 7 // LOSS_CAUSES of record.h
-	lossRoles  = 32
+	lossRoles  = 64
 	slotSize   = 32
 )
 

@@ -4,7 +4,11 @@
 
 package bpf
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"slices"
+
+	"github.com/dtrec/dtrec/schema"
+)
 
 // kprobes reports whether the program comes from kprobe.bpf.c.
 func kprobes(a schema.Attach) bool {
@@ -66,7 +70,7 @@ type candidate struct {
 // mode, and for each every symbol. A tracepoint is the last way, but for one that stands
 // first in the table, where the kernel does not preempt its programs (from 7.0 on some do).
 func plan(mode Mode, preempts bool) []probe {
-	probes := roles()
+	probes := slices.Concat(roles(), walks(), operations())
 	for i, p := range probes {
 		ways := append(mode.ways(p.phase, preempts), schema.TPBTF)
 		if p.candidates[0].attach == schema.TPBTF && !preempts {

@@ -137,7 +137,10 @@ func TestPlanTable(t *testing.T) {
 			}
 		}
 	}
-	for role := schema.RoleOpen; role <= schema.RoleExit; role++ {
+	for role := schema.RoleOpen; role < schema.RoleEnd; role++ {
+		if info, _ := role.Info(); info.Enter == nil && info.Exit == nil {
+			continue // imported only
+		}
 		if !seen[key{role, schema.Enter}] && !seen[key{role, schema.Exit}] {
 			t.Errorf("role %d has no probe", role)
 		}

@@ -82,12 +82,12 @@ func (d *Decoder) Decode(b []byte, e *schema.Event) bool {
 	has := shape.Columns
 	if hasFSType(b) {
 		e.FSType, e.Dev, name = d.intern(cString(name[:fstypeSize])), flags, name[fstypeSize:]
-	} else if has.Has(schema.ColumnFilesystem) {
+	} else if has.Has(schema.ColumnFilesystem) && (e.Dentry != 0 || !has.Has(schema.ColumnRet)) {
 		e.FSType, e.Dev = d.fsType(value), flags
 	}
 	e.Name = d.intern(name[:le.Uint16(b[74:])])
 	switch { // one of these has the value
-	case has.Has(schema.ColumnRet):
+	case has.Has(schema.ColumnRet) && (e.Dentry == 0 || !has.Has(schema.ColumnFilesystem) || hasFSType(b)):
 		e.Ret = value
 	case has.Has(schema.ColumnBucket):
 		e.Bucket = value
@@ -102,6 +102,10 @@ func (d *Decoder) Decode(b []byte, e *schema.Event) bool {
 	}
 	if has.Has(schema.ColumnTook) {
 		e.Entered = le.Uint64(b[96:])
+	}
+	if has.Has(schema.ColumnStart) { // no argument is a dentry or a hash
+		e.Start, e.DirFD = e.Dentry, int32(e.Hash)
+		e.Dentry, e.Hash = 0, 0
 	}
 	return true
 }

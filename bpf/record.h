@@ -25,6 +25,23 @@ enum role {
 	ROLE_FORK,
 	ROLE_EXEC,
 	ROLE_EXIT,
+	ROLE_HASH, /* imported traces only, and the next */
+	ROLE_CALL,
+	ROLE_WALK,
+	ROLE_WALK_PARENT,
+	ROLE_STAT,
+	ROLE_ACCESS,
+	ROLE_READLINK,
+	ROLE_CHDIR,
+	ROLE_EXECVE,
+	ROLE_MKDIR,
+	ROLE_MKNOD,
+	ROLE_UNLINKAT,
+	ROLE_RMDIR,
+	ROLE_RENAME,
+	ROLE_LINK,
+	ROLE_SYMLINK,
+	ROLE_MOUNT,
 };
 
 enum phase { ENTER = 1, EXIT = 2 };
@@ -37,6 +54,7 @@ enum fact {
 	FACT_NAME_UNREADABLE = 32,
 	FACT_UNWATCHED = 64,
 	FACT_EXCHANGE = 128,
+	FACT_OTHER_ROOT = 256,
 };
 
 enum loss_cause {
@@ -49,7 +67,7 @@ enum loss_cause {
 	LOSS_CAUSES,
 };
 
-#define LOSS_ROLES 32
+#define LOSS_ROLES 64
 #define FSTYPE_BYTES 16
 
 /* One event. On open exit FSTYPE_BYTES follow with the NUL-terminated file system type; then `stored` name bytes. */
@@ -57,14 +75,15 @@ struct record {
 	__u64 time; /* ns, CLOCK_BOOTTIME */
 	__u64 parent;
 	__u64 name_addr;
-	__u64 dentry;
+	__u64 dentry; /* open, walk enter: where the walk starts */
 	__u64 inode;
-	__u64 value; /* open, unlink exit: return value; insert: bucket; move enter: target; exit: wait status;
+	__u64 value; /* open, unlink, walk, operation exit: return value, where it is no error of a walk 0 and here the
+		      * address of the struct file_system_type; insert: bucket; move enter: target; exit: wait status;
 		      * lookup enter, alloc exit: address of the struct file_system_type */
 	__u32 tgid;
 	__u32 tid;
 	__u32 name_len;
-	__u32 hash;
+	__u32 hash;  /* open, walk enter: the dfd argument */
 	__u32 facts;
 	__u32 flags; /* open enter: open_flag; open exit, alloc exit, lookup enter: s_dev; fork: the child's tgid */
 	__u16 mode;  /* open enter */

@@ -16,6 +16,8 @@ struct pt_regs {
 #define REGS_ARG0(at) ((at)->di)
 #define REGS_ARG1(at) ((at)->si)
 #define REGS_ARG2(at) ((at)->dx)
+#define REGS_ARG3(at) ((at)->cx)
+#define REGS_ARG4(at) ((at)->r8)
 #define REGS_RET(at) ((at)->ax)
 #define REGS_STACK(at) ((at)->sp)
 
@@ -28,6 +30,8 @@ struct pt_regs {
 #define REGS_ARG0(at) ((at)->regs[0])
 #define REGS_ARG1(at) ((at)->regs[1])
 #define REGS_ARG2(at) ((at)->regs[2])
+#define REGS_ARG3(at) ((at)->regs[3])
+#define REGS_ARG4(at) ((at)->regs[4])
 #define REGS_RET(at) ((at)->regs[0])
 #define REGS_STACK(at) ((at)->sp)
 

@@ -60,6 +60,7 @@ type Session struct {
 	attempts []Attempt
 	layout   *schema.Layout
 	preempt  Preemption
+	root     [2]uint64        // the recorder's root directory: addresses of mount and dentry
 	follows  bool             // what a target starts is a target
 	ask      *ebpf.Collection // programs that are run to be asked
 	polled   uint64           // when Losses last looked, nanoseconds since boot
@@ -85,7 +86,7 @@ func Open(c Config) (*Session, error) {
 	if err != nil {
 		return nil, errors.Join(refusal(err), s.Close())
 	}
-	if err := c.constants(spec, self, readFacts(kernel)); err != nil {
+	if err := c.constants(spec, self, s.root, readFacts(kernel)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.open(c, spec, cache); err != nil {

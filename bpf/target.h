@@ -20,6 +20,7 @@ const volatile __u64 cgroup_id = 0;
 const volatile __u32 cgroup_level = 0;
 const volatile __u32 dcache_mounted = 0;
 const volatile __u32 dcache_op_hash = 0;
+const volatile __u64 own_root[2] = {};        /* the recorder's root directory: mount and dentry */
 const volatile __u64 wakeup_bytes = 0;        /* wake the reader when so much is waiting */
 const volatile __u64 hashtable_addr = 0;      /* &dentry_hashtable, 0 unknown */
 const volatile __u64 shift_addr = 0;          /* &d_hash_shift, 0 unknown */
@@ -34,6 +35,7 @@ __u32 last_child = 0;     /* tgid of the process the recorder started last */
 __u64 hashtable = 0;      /* by inspect */
 __u32 hash_shift = 0;     /* by inspect */
 __s32 preempt_mode = 0;   /* by inspect: preempt_dynamic_mode + 1, 0 unknown */
+__u64 root_seen[2] = {};  /* by inspect: the root directory of who runs it, mount and dentry */
 __u64 fstype_addr = 0;    /* by user space, for fstype_of: a struct file_system_type */
 __u64 fstype_name[2] = {}; /* by fstype_of: its name, NUL-terminated */
 
@@ -61,7 +63,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
-	__type(key, __u32);   /* thread in an open that is recorded */
+	__type(key, __u32);   /* thread in an open, walk or operation that is recorded */
 	__type(value, __u32); /* how many, one in the other */
 } opening SEC(".maps");
 
@@ -93,7 +95,7 @@ static __always_inline __u32 current_tgid(void)
 	return bpf_get_current_pid_tgid() >> 32;
 }
 
-/* A task may be given another name or cgroup while it is inside an open: that is recorded to its end. */
+/* A task may be given another name or cgroup while it is inside an open, or an execve: that is recorded to its end. */
 static __always_inline bool may_leave(void)
 {
 	return !match_all && (match_comm || match_cgroup);

@@ -161,6 +161,8 @@ func (j *jsonLines) field(dst []byte, e *schema.Event, f *field) []byte {
 		return appendAddress(dst, f.json, f.Of(e))
 	case schema.Return:
 		return j.returned(dst, e, f)
+	case schema.Descriptor:
+		return strconv.AppendInt(append(dst, f.json...), int64(f.Of(e)), 10)
 	case schema.Moment:
 		if v := f.Of(e); v != 0 {
 			return appendNumber(dst, f.json, v)

@@ -34,9 +34,9 @@ type Losses struct {
 	windows []Window
 	open    int // 1 + index of the window of damage that no event has followed yet
 
-	lost   [32]reach // by role, and of any role at 0: to when events are missing, of the windows that have begun
-	upset  [32]reach // the same of losses after which an exit's own word on its entry may be wrong
-	coming uint64    // when the next window begins that has not; 0: none
+	lost   [maxRole]reach // by role, and of any role at 0: to when events are missing, of the windows that have begun
+	upset  [maxRole]reach // the same of losses after which an exit's own word on its entry may be wrong
+	coming uint64         // when the next window begins that has not; 0: none
 
 	// Of dentries that could not be watched: their events say so, and nothing else is
 	// touched. Without Why: none.
@@ -235,7 +235,7 @@ func sum(a, b uint64) uint64 {
 }
 
 // Roles is a set of roles.
-type Roles uint32
+type Roles uint64
 
 // RolesOf returns the set of the given roles.
 func RolesOf(roles ...schema.Role) Roles {
@@ -267,4 +267,4 @@ func rolesThat(t schema.Trait) (s Roles) {
 }
 
 // Has reports whether the set holds r.
-func (s Roles) Has(r schema.Role) bool { return r >= 0 && r < 32 && s&(1<<r) != 0 }
+func (s Roles) Has(r schema.Role) bool { return r >= 0 && r < maxRole && s&(1<<r) != 0 }

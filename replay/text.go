@@ -224,6 +224,10 @@ func (t *text) field(dst []byte, e *schema.Event, f *field) []byte {
 		if v := f.Of(e); v != 0 {
 			return strconv.AppendUint(append(append(dst, f.text...), '0'), v, 8)
 		}
+	case schema.Descriptor:
+		if v := int64(f.Of(e)); v != schema.ATFDCWD {
+			return strconv.AppendInt(append(dst, f.text...), v, 10)
+		}
 	case schema.Return:
 		return t.returned(dst, e, f)
 	case schema.Filesystem:
@@ -266,7 +270,7 @@ func appendDev(dst []byte, dev uint32) []byte {
 }
 
 // factNames are the facts in the order of their bits.
-var factNames = [...]string{"parent_is_root", "parent_op_hash", "mountpoint", "unhashed", "inode_unknown", "name_unreadable", "unwatched", "exchange"}
+var factNames = [...]string{"parent_is_root", "parent_op_hash", "mountpoint", "unhashed", "inode_unknown", "name_unreadable", "unwatched", "exchange", "other_root"}
 
 // appendFacts appends the names of facts, each in quotes, separated.
 func appendFacts(dst []byte, facts schema.Fact, separator, quote string) []byte {

@@ -315,10 +315,13 @@ func (w *walker) answered(s *Step) {
 	}
 	p.Dentry, p.Negative = s.Object, s.Object != nil && negative(e)
 	p.mountable = e.Facts&schema.FactMountpoint != 0
-	if p.Found = FoundRef; s.Object == nil {
+	switch {
+	case s.Object == nil:
 		p.Found = FoundNothing
-	} else if e.Role == schema.RoleLookupRCU && p.allocated == 0 {
+	case e.Role == schema.RoleLookupRCU && p.allocated == 0:
 		p.Found = FoundRCU
+	default:
+		p.Found = FoundRef
 	}
 }
 

@@ -114,6 +114,9 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 	s := c.state.Event(e)
 	c.f.Events++
 	c.latest = e.ID
+	if c.f.labels.known(e.Role, e.Phase) {
+		c.f.columns[e.Role][e.Phase] |= e.Columns
+	}
 	if c.imported && e.PID == 0 {
 		c.line(s)
 		return s

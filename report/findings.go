@@ -35,6 +35,7 @@ type Findings struct {
 	Without  replay.Roles // left out on request
 	Falls    []Fall       // what was proven with them and is not without
 	labels   labels
+	columns  [len(labels{})][schema.Exit + 1]schema.Columns // what the events have
 	Attached replay.Roles
 	Programs []*Program // in order of first event
 	Omitted  uint64     // programs beyond the bound

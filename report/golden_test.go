@@ -82,8 +82,8 @@ func golden(t *testing.T, to io.Writer, name string, trace []byte) {
 		return // small and many
 	}
 	add("without each role", func(w io.Writer) error {
-		for _, info := range schema.Catalogue() {
-			if err := printWithout(w, trace, info.Role); err != nil {
+		for role := schema.RoleOpen; role <= schema.RoleCall; role++ { // those that the committed traces have
+			if err := printWithout(w, trace, role); err != nil {
 				return err
 			}
 		}

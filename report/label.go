@@ -8,7 +8,7 @@ import (
 )
 
 // labels names every probe, by role and phase; empty where none was attached.
-type labels [schema.RoleCall + 1][schema.Exit + 1]string
+type labels [schema.RoleEnd][schema.Exit + 1]string
 
 func newLabels(h *schema.Header) labels {
 	var l labels

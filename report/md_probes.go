@@ -60,7 +60,11 @@ func (p *page) probeTable() {
 		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
 			if shape := info.Role.Shape(phase); shape != nil && p.f.recorded(info.Role, phase) {
 				labels = append(labels, md.Cell(p.f.Label(info.Role, phase)))
-				if fields := shape.Columns.Read(info.Role); len(fields) > 0 {
+				columns := p.f.columns[info.Role][phase] // an older recorder may have read less
+				if columns == 0 {
+					columns = shape.Columns
+				}
+				if fields := columns.Read(info.Role); len(fields) > 0 {
 					reads = append(reads, strings.TrimSpace(phaseWord(phase))+": "+strings.Join(fields, "; "))
 				}
 			}

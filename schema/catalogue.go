@@ -25,6 +25,24 @@ const (
 	RoleExit        = Role_ROLE_EXIT
 	RoleHash        = Role_ROLE_HASH
 	RoleCall        = Role_ROLE_CALL
+	RoleWalk        = Role_ROLE_WALK
+	RoleWalkParent  = Role_ROLE_WALK_PARENT
+	RoleStat        = Role_ROLE_STAT
+	RoleAccess      = Role_ROLE_ACCESS
+	RoleReadlink    = Role_ROLE_READLINK
+	RoleChdir       = Role_ROLE_CHDIR
+	RoleExecve      = Role_ROLE_EXECVE
+	RoleMkdir       = Role_ROLE_MKDIR
+	RoleMknod       = Role_ROLE_MKNOD
+	RoleUnlinkat    = Role_ROLE_UNLINKAT
+	RoleRmdir       = Role_ROLE_RMDIR
+	RoleRename      = Role_ROLE_RENAME
+	RoleLink        = Role_ROLE_LINK
+	RoleSymlink     = Role_ROLE_SYMLINK
+	RoleMount       = Role_ROLE_MOUNT
+
+	// RoleEnd is one more than the largest role of the catalogue.
+	RoleEnd = RoleMount + 1
 
 	Enter = Phase_PHASE_ENTER
 	Exit  = Phase_PHASE_EXIT
@@ -52,6 +70,7 @@ const (
 	FactNameUnreadable = Fact_FACT_NAME_UNREADABLE
 	FactUnwatched      = Fact_FACT_UNWATCHED
 	FactExchange       = Fact_FACT_EXCHANGE
+	FactOtherRoot      = Fact_FACT_OTHER_ROOT
 )
 
 // RoleInfo is one row of the catalogue.
@@ -62,6 +81,14 @@ type RoleInfo struct {
 	// What a live probe records in each phase; nil: the phase is not recorded.
 	Enter, Exit *Shape
 	Traits      Trait
+	// Op is the operation of a path call whose entry and exit these are, e.g. "stat"; empty: none.
+	// A walk is none: it is the part of an operation that finds what a path leads to.
+	Op string
+}
+
+// operation is the row of an operation on paths. The paths are those of the walks in it.
+func operation(r Role, name, op, doc string) RoleInfo {
+	return RoleInfo{r, name, doc, shape(), shape(ColumnRet, ColumnTook), 0, op}
 }
 
 // Trait is what holds of every event of a role. What a role does to the dentry that its
@@ -105,41 +132,58 @@ func shape(columns ...Column) *Shape {
 func Catalogue() []RoleInfo {
 	return []RoleInfo{
 		{RoleOpen, "open", "a path is opened: do_filp_open",
-			shape(ColumnKey, ColumnNameAddr, ColumnOpen), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook), Holds | Walks | ReturnsAddress},
+			shape(ColumnKey, ColumnNameAddr, ColumnOpen, ColumnStart), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook), Holds | Walks | ReturnsAddress, "open"},
 		{RoleLookup, "lookup", "the cache is asked under rename_lock: d_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds, ""},
 		{RoleLookupChain, "lookup_chain", "one hash chain is walked with d_lock: __d_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds, ""},
 		{RoleLookupRCU, "lookup_rcu", "one hash chain is walked in rcu-walk: __d_lookup_rcu",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks, ""},
 		{RoleAlloc, "alloc", "a dentry is allocated and its name copied: __d_alloc",
-			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem), Begins},
+			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem), Begins, ""},
 		{RoleInsert, "insert", "a dentry enters its hash bucket: __d_rehash",
-			nil, shape(ColumnDentry, ColumnBucket), Holds},
+			nil, shape(ColumnDentry, ColumnBucket), Holds, ""},
 		{RoleInstantiate, "instantiate", "a negative dentry gets its inode: __d_instantiate",
-			nil, shape(ColumnDentry), Holds},
+			nil, shape(ColumnDentry), Holds, ""},
 		{RoleDelete, "delete", "the file behind a dentry is deleted: d_delete",
-			shape(ColumnDentry), &Shape{shape(ColumnDentry, ColumnTook).Columns, true}, Holds},
+			shape(ColumnDentry), &Shape{shape(ColumnDentry, ColumnTook).Columns, true}, Holds, ""},
 		{RoleDrop, "drop", "a dentry leaves the hash table: __d_drop",
-			shape(ColumnDentry), nil, Leaves},
+			shape(ColumnDentry), nil, Leaves, ""},
 		{RoleKill, "kill", "the life of a dentry ends: __dentry_kill; where the symbol is dentry_kill, from Linux 7.2, an attempt",
-			shape(ColumnDentry), nil, Ends},
+			shape(ColumnDentry), nil, Ends, ""},
 		{RoleFree, "free", "the memory of a dentry is given back: dentry_free",
-			shape(ColumnDentry), nil, Frees},
+			shape(ColumnDentry), nil, Frees, ""},
 		{RoleMove, "move", "a dentry gets another name or parent: __d_move",
-			shape(ColumnDentry, ColumnTarget), shape(ColumnDentry, ColumnTook), Holds},
+			shape(ColumnDentry, ColumnTarget), shape(ColumnDentry, ColumnTook), Holds, ""},
 		{RoleEvict, "evict", "drop_caches empties the slabs: drop_slab",
-			shape(), shape(ColumnTook), 0},
+			shape(), shape(ColumnTook), 0, ""},
 		{RoleUnlink, "unlink", "a name is removed from its directory: vfs_unlink",
-			shape(ColumnDentry), shape(ColumnRet, ColumnTook), Holds},
+			shape(ColumnDentry), shape(ColumnRet, ColumnTook), Holds, ""},
 		{RoleFork, "fork", "a traced process makes another",
-			shape(ColumnChild), nil, 0},
+			shape(ColumnChild), nil, 0, ""},
 		{RoleExec, "exec", "a traced process runs a program",
-			shape(ColumnKey), nil, Walks},
+			shape(ColumnKey), nil, Walks, ""},
 		{RoleExit, "exit", "a traced process ends",
-			shape(ColumnRet), nil, ReturnsStatus},
-		{RoleHash, "hash", "a name is hashed: full_name_hash; imported traces only", nil, nil, 0},
-		{RoleCall, "call", "a function without a role of its own is called; imported traces only", nil, nil, 0},
+			shape(ColumnRet), nil, ReturnsStatus, ""},
+		{RoleHash, "hash", "a name is hashed: full_name_hash; imported traces only", nil, nil, 0, ""},
+		{RoleCall, "call", "a function without a role of its own is called; imported traces only", nil, nil, 0, ""},
+		{RoleWalk, "walk", "a path is walked to its end, and nothing opened: filename_lookup",
+			shape(ColumnKey, ColumnNameAddr, ColumnStart), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook), Holds | Walks, ""},
+		{RoleWalkParent, "walk_parent", "a path is walked to its last component but one: filename_parentat",
+			shape(ColumnKey, ColumnNameAddr, ColumnStart), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook), Holds | Walks, ""},
+		operation(RoleStat, "stat", "stat", "a file is asked for its attributes by path: vfs_statx"),
+		operation(RoleAccess, "access", "access", "may the caller use a file: do_faccessat"),
+		operation(RoleReadlink, "readlink", "readlink", "a symbolic link is read: do_readlinkat"),
+		operation(RoleChdir, "chdir", "chdir", "the working directory changes: the system call chdir"),
+		operation(RoleExecve, "execve", "exec", "a program is to be run: the system call execve; that it was, the role exec says"),
+		operation(RoleMkdir, "mkdir", "mkdir", "a directory is to be made: do_mkdirat"),
+		operation(RoleMknod, "mknod", "mknod", "a special file is to be made: do_mknodat"),
+		operation(RoleUnlinkat, "unlinkat", "unlink", "a name is to be removed: do_unlinkat; in it vfs_unlink, the role unlink"),
+		operation(RoleRmdir, "rmdir", "rmdir", "a directory is to be removed: do_rmdir"),
+		operation(RoleRename, "rename", "rename", "a name is to become another: do_renameat2; in it __d_move, the role move"),
+		operation(RoleLink, "link", "link", "a file is to get another name: do_linkat"),
+		operation(RoleSymlink, "symlink", "symlink", "a symbolic link is to be made: do_symlinkat"),
+		operation(RoleMount, "mount", "mount", "a filesystem is to be mounted: do_mount"),
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	ColumnChild      = Column_COLUMN_CHILD
 	ColumnSymbol     = Column_COLUMN_SYMBOL
 	ColumnTook       = Column_COLUMN_TOOK
+	ColumnStart      = Column_COLUMN_START
 )
 
 // Event is one hit of a probe. Which fields were recorded follows from Columns;
@@ -37,7 +38,7 @@ type Event struct {
 	Columns Columns
 
 	// Key, on entry of a lookup or alloc: the arguments. With a Dentry: as read
-	// from it, d_parent and d_name. On open and exec: the path alone.
+	// from it, d_parent and d_name. With the trait Walks: the path alone.
 	Parent  uint64 // parent dentry; 0 not known
 	Name    string // raw bytes of the component or path, cut at NameLen
 	NameLen uint32 // qstr.len in bytes; larger than len(Name) where the name was cut or unreadable
@@ -48,7 +49,7 @@ type Event struct {
 	Inode    uint64 // the dentry's d_inode; 0 = negative, unless FactInodeUnknown
 	Facts    Fact
 
-	Ret    uint64 // open exit: struct file or ERR_PTR as returned; exit: wait status
+	Ret    uint64 // open exit: struct file or ERR_PTR as returned; exit: wait status; else an int, sign-extended
 	Flags  uint32 // open enter: open_flags.open_flag
 	Mode   uint32 // open enter: open_flags.mode
 	FSType string // open exit, alloc exit: s_type->name; lookup enter: that of the parent; empty: not known, or no file
@@ -58,6 +59,8 @@ type Event struct {
 	// Entered is the time of the entry this exit belongs to, nanoseconds since boot; 0: not known.
 	Entered uint64
 	Child   uint32 // fork: process id of the child
+	Start   uint64 // entry of a walk or open: the dentry the walk starts from; 0: not known
+	DirFD   int32  // beside Start: the dfd argument, a descriptor or ATFDCWD
 	Symbol  string // the function, where the header names several for role and phase; imported traces only
 }
 
@@ -81,6 +84,7 @@ const (
 	Return                 // by the traits of the role: an address, a wait status, or a number, and an errno by its name
 	Filesystem             // FSType and Dev
 	Moment                 // nanoseconds since boot, in JSON where it is not 0
+	Descriptor             // an int, in text where it is not ATFDCWD
 )
 
 // column is one row of the table of columns: a field of EventBatch, which events take from
@@ -124,13 +128,18 @@ var columnTable = [columnRows]column{
 		set: func(_ *batchReader, e *Event, v uint64) { e.Target = v }},
 	{Field: Field{ColumnChild, "child", Number, func(e *Event) uint64 { return uint64(e.Child) }}, field: fieldChild,
 		set: func(_ *batchReader, e *Event, v uint64) { e.Child = uint32(v) }},
+	{Field: Field{ColumnStart, "start", Address, func(e *Event) uint64 { return e.Start }}, field: fieldStart, delta: true,
+		set: func(_ *batchReader, e *Event, v uint64) { e.Start = v }},
+	{Field: Field{ColumnStart, "dirfd", Descriptor, func(e *Event) uint64 { return uint64(e.DirFD) }}, field: fieldDirFD,
+		set: func(_ *batchReader, e *Event, v uint64) { e.DirFD = int32(protowire.DecodeZigZag(v)) },
+		put: func(_ *batchWriter, e *Event) uint64 { return protowire.EncodeZigZag(int64(e.DirFD)) }},
 	{Field: Field{Column: ColumnSymbol}, field: fieldSymbol,
 		set:  func(b *batchReader, e *Event, v uint64) { e.Symbol = b.strings[v] },
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.string(e.Symbol)) },
 		rows: func(b *batchReader) int { return len(b.strings) }},
 }
 
-const columnRows = 12
+const columnRows = 14
 
 // Rows of the table that nearly every event has; see batchReader.next.
 const (
@@ -161,6 +170,7 @@ func (s Columns) Read(r Role) []string {
 		ColumnBucket:     "d_hash.pprev, the bucket",
 		ColumnTarget:     "target",
 		ColumnChild:      "the child's tgid",
+		ColumnStart:      "where the walk starts: fs->root, fs->pwd or the file of dfd",
 	}
 	switch {
 	case r.Is(Walks):

@@ -11,6 +11,9 @@ func (s Columns) Has(c Column) bool { return s&(1<<c) != 0 }
 // With returns the set with c added.
 func (s Columns) With(c Column) Columns { return s | 1<<c }
 
+// ATFDCWD is AT_FDCWD of include/uapi/linux/fcntl.h: a relative path starts in the working directory.
+const ATFDCWD = -100
+
 // maxErrno is MAX_ERRNO of include/linux/err.h: the last 4095 addresses are errors.
 const maxErrno = 4095
 

@@ -124,7 +124,7 @@ func columns(s *schema.Shape) string {
 		return " none "
 	}
 	out := " "
-	for c := schema.ColumnKey; c <= schema.ColumnTook; c++ {
+	for c := schema.ColumnKey; c <= schema.ColumnStart; c++ {
 		if s.Columns.Has(c) {
 			out += strings.TrimPrefix(c.String(), "COLUMN_") + " "
 		}

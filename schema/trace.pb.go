@@ -125,6 +125,21 @@ const (
 	Role_ROLE_EXIT         Role = 17
 	Role_ROLE_HASH         Role = 18 // imported traces only
 	Role_ROLE_CALL         Role = 19 // imported traces only
+	Role_ROLE_WALK         Role = 20
+	Role_ROLE_WALK_PARENT  Role = 21
+	Role_ROLE_STAT         Role = 22
+	Role_ROLE_ACCESS       Role = 23
+	Role_ROLE_READLINK     Role = 24
+	Role_ROLE_CHDIR        Role = 25
+	Role_ROLE_EXECVE       Role = 26
+	Role_ROLE_MKDIR        Role = 27
+	Role_ROLE_MKNOD        Role = 28
+	Role_ROLE_UNLINKAT     Role = 29
+	Role_ROLE_RMDIR        Role = 30
+	Role_ROLE_RENAME       Role = 31
+	Role_ROLE_LINK         Role = 32
+	Role_ROLE_SYMLINK      Role = 33
+	Role_ROLE_MOUNT        Role = 34
 )
 
 // Enum value maps for Role.
@@ -150,6 +165,21 @@ var (
 		17: "ROLE_EXIT",
 		18: "ROLE_HASH",
 		19: "ROLE_CALL",
+		20: "ROLE_WALK",
+		21: "ROLE_WALK_PARENT",
+		22: "ROLE_STAT",
+		23: "ROLE_ACCESS",
+		24: "ROLE_READLINK",
+		25: "ROLE_CHDIR",
+		26: "ROLE_EXECVE",
+		27: "ROLE_MKDIR",
+		28: "ROLE_MKNOD",
+		29: "ROLE_UNLINKAT",
+		30: "ROLE_RMDIR",
+		31: "ROLE_RENAME",
+		32: "ROLE_LINK",
+		33: "ROLE_SYMLINK",
+		34: "ROLE_MOUNT",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":  0,
@@ -172,6 +202,21 @@ var (
 		"ROLE_EXIT":         17,
 		"ROLE_HASH":         18,
 		"ROLE_CALL":         19,
+		"ROLE_WALK":         20,
+		"ROLE_WALK_PARENT":  21,
+		"ROLE_STAT":         22,
+		"ROLE_ACCESS":       23,
+		"ROLE_READLINK":     24,
+		"ROLE_CHDIR":        25,
+		"ROLE_EXECVE":       26,
+		"ROLE_MKDIR":        27,
+		"ROLE_MKNOD":        28,
+		"ROLE_UNLINKAT":     29,
+		"ROLE_RMDIR":        30,
+		"ROLE_RENAME":       31,
+		"ROLE_LINK":         32,
+		"ROLE_SYMLINK":      33,
+		"ROLE_MOUNT":        34,
 	}
 )
 
@@ -317,6 +362,7 @@ const (
 	Column_COLUMN_CHILD        Column = 8
 	Column_COLUMN_SYMBOL       Column = 9
 	Column_COLUMN_TOOK         Column = 10
+	Column_COLUMN_START        Column = 11 // start_delta and start_dirfd
 )
 
 // Enum value maps for Column.
@@ -333,6 +379,7 @@ var (
 		8:  "COLUMN_CHILD",
 		9:  "COLUMN_SYMBOL",
 		10: "COLUMN_TOOK",
+		11: "COLUMN_START",
 	}
 	Column_value = map[string]int32{
 		"COLUMN_KEY":          0,
@@ -346,6 +393,7 @@ var (
 		"COLUMN_CHILD":        8,
 		"COLUMN_SYMBOL":       9,
 		"COLUMN_TOOK":         10,
+		"COLUMN_START":        11,
 	}
 )
 
@@ -388,6 +436,7 @@ const (
 	Fact_FACT_INODE_UNKNOWN   Fact = 16  // d_inode was not read: 0 does not mean negative
 	Fact_FACT_NAME_UNREADABLE Fact = 32  // the name could not be read, its string is empty
 	Fact_FACT_EXCHANGE        Fact = 128 // move: the two dentries change places (RENAME_EXCHANGE)
+	Fact_FACT_OTHER_ROOT      Fact = 256 // path: the task's root directory is not the recorder's (chroot, or another mount namespace)
 	Fact_FACT_UNWATCHED       Fact = 64  // the dentry could not be watched: what others do to it from here on may lack, its end too
 )
 
@@ -402,6 +451,7 @@ var (
 		16:  "FACT_INODE_UNKNOWN",
 		32:  "FACT_NAME_UNREADABLE",
 		128: "FACT_EXCHANGE",
+		256: "FACT_OTHER_ROOT",
 		64:  "FACT_UNWATCHED",
 	}
 	Fact_value = map[string]int32{
@@ -413,6 +463,7 @@ var (
 		"FACT_INODE_UNKNOWN":   16,
 		"FACT_NAME_UNREADABLE": 32,
 		"FACT_EXCHANGE":        128,
+		"FACT_OTHER_ROOT":      256,
 		"FACT_UNWATCHED":       64,
 	}
 )
@@ -1162,6 +1213,8 @@ type EventBatch struct {
 	Child            []uint32 `protobuf:"varint,45,rep,packed,name=child,proto3" json:"child,omitempty"`                                                   // process id of a forked child
 	Symbol           []uint32 `protobuf:"varint,46,rep,packed,name=symbol,proto3" json:"symbol,omitempty"`                                                 // index of string: the function, where the header has several for the role
 	TookNs           []uint64 `protobuf:"varint,47,rep,packed,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`                                   // exits: event time - time of this call's own entry, + 1; 0 = not known
+	StartDelta       []int64  `protobuf:"zigzag64,48,rep,packed,name=start_delta,json=startDelta,proto3" json:"start_delta,omitempty"`                     // dentry a path's walk starts from, 0 not known; minus the previous value of this column
+	StartDirfd       []int64  `protobuf:"zigzag64,49,rep,packed,name=start_dirfd,json=startDirfd,proto3" json:"start_dirfd,omitempty"`                     // the dfd argument: a file descriptor, or AT_FDCWD (-100)
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1451,6 +1504,20 @@ func (x *EventBatch) GetSymbol() []uint32 {
 func (x *EventBatch) GetTookNs() []uint64 {
 	if x != nil {
 		return x.TookNs
+	}
+	return nil
+}
+
+func (x *EventBatch) GetStartDelta() []int64 {
+	if x != nil {
+		return x.StartDelta
+	}
+	return nil
+}
+
+func (x *EventBatch) GetStartDirfd() []int64 {
+	if x != nil {
+		return x.StartDirfd
 	}
 	return nil
 }
@@ -1844,7 +1911,7 @@ const file_trace_proto_rawDesc = "" +
 	"dHashShift\x12\x1b\n" +
 	"\tpage_size\x18\r \x01(\rR\bpageSize\x12/\n" +
 	"\tname_hash\x18\x0e \x01(\x0e2\x12.dtrec.v1.NameHashR\bnameHash\x12\x15\n" +
-	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\x8b\t\n" +
+	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\xcd\t\n" +
 	"\n" +
 	"EventBatch\x12\x19\n" +
 	"\bfirst_id\x18\x01 \x01(\x04R\afirstId\x12 \n" +
@@ -1891,7 +1958,11 @@ const file_trace_proto_rawDesc = "" +
 	"\ftarget_delta\x18, \x03(\x12R\vtargetDelta\x12\x14\n" +
 	"\x05child\x18- \x03(\rR\x05child\x12\x16\n" +
 	"\x06symbol\x18. \x03(\rR\x06symbol\x12\x17\n" +
-	"\atook_ns\x18/ \x03(\x04R\x06tookNs\"\xb1\x01\n" +
+	"\atook_ns\x18/ \x03(\x04R\x06tookNs\x12\x1f\n" +
+	"\vstart_delta\x180 \x03(\x12R\n" +
+	"startDelta\x12\x1f\n" +
+	"\vstart_dirfd\x181 \x03(\x12R\n" +
+	"startDirfd\"\xb1\x01\n" +
 	"\x04Loss\x12)\n" +
 	"\x05cause\x18\x01 \x01(\x0e2\x13.dtrec.v1.LossCauseR\x05cause\x12\"\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x0e.dtrec.v1.RoleR\x04role\x12\x10\n" +
@@ -1928,7 +1999,7 @@ const file_trace_proto_rawDesc = "" +
 	"\fATTACH_DMESG\x10\x06\x12\x17\n" +
 	"\x13ATTACH_KPROBE_MULTI\x10\a\x12\x1a\n" +
 	"\x16ATTACH_KRETPROBE_MULTI\x10\b\x12\x0f\n" +
-	"\vATTACH_TEXT\x10\t*\xd8\x02\n" +
+	"\vATTACH_TEXT\x10\t*\xd6\x04\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_OPEN\x10\x01\x12\x0f\n" +
@@ -1952,7 +2023,27 @@ const file_trace_proto_rawDesc = "" +
 	"\tROLE_EXEC\x10\x10\x12\r\n" +
 	"\tROLE_EXIT\x10\x11\x12\r\n" +
 	"\tROLE_HASH\x10\x12\x12\r\n" +
-	"\tROLE_CALL\x10\x13*?\n" +
+	"\tROLE_CALL\x10\x13\x12\r\n" +
+	"\tROLE_WALK\x10\x14\x12\x14\n" +
+	"\x10ROLE_WALK_PARENT\x10\x15\x12\r\n" +
+	"\tROLE_STAT\x10\x16\x12\x0f\n" +
+	"\vROLE_ACCESS\x10\x17\x12\x11\n" +
+	"\rROLE_READLINK\x10\x18\x12\x0e\n" +
+	"\n" +
+	"ROLE_CHDIR\x10\x19\x12\x0f\n" +
+	"\vROLE_EXECVE\x10\x1a\x12\x0e\n" +
+	"\n" +
+	"ROLE_MKDIR\x10\x1b\x12\x0e\n" +
+	"\n" +
+	"ROLE_MKNOD\x10\x1c\x12\x11\n" +
+	"\rROLE_UNLINKAT\x10\x1d\x12\x0e\n" +
+	"\n" +
+	"ROLE_RMDIR\x10\x1e\x12\x0f\n" +
+	"\vROLE_RENAME\x10\x1f\x12\r\n" +
+	"\tROLE_LINK\x10 \x12\x10\n" +
+	"\fROLE_SYMLINK\x10!\x12\x0e\n" +
+	"\n" +
+	"ROLE_MOUNT\x10\"*?\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_ENTER\x10\x01\x12\x0e\n" +
@@ -1961,7 +2052,7 @@ const file_trace_proto_rawDesc = "" +
 	"\bNameHash\x12\x19\n" +
 	"\x15NAME_HASH_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13NAME_HASH_WORD64_LE\x10\x01\x12\x16\n" +
-	"\x12NAME_HASH_REDACTED\x10\x02*\xd8\x01\n" +
+	"\x12NAME_HASH_REDACTED\x10\x02*\xea\x01\n" +
 	"\x06Column\x12\x0e\n" +
 	"\n" +
 	"COLUMN_KEY\x10\x00\x12\x17\n" +
@@ -1976,7 +2067,8 @@ const file_trace_proto_rawDesc = "" +
 	"\fCOLUMN_CHILD\x10\b\x12\x11\n" +
 	"\rCOLUMN_SYMBOL\x10\t\x12\x0f\n" +
 	"\vCOLUMN_TOOK\x10\n" +
-	"*\xc9\x01\n" +
+	"\x12\x10\n" +
+	"\fCOLUMN_START\x10\v*\xdf\x01\n" +
 	"\x04Fact\x12\r\n" +
 	"\tFACT_NONE\x10\x00\x12\x17\n" +
 	"\x13FACT_PARENT_IS_ROOT\x10\x01\x12\x17\n" +
@@ -1985,7 +2077,8 @@ const file_trace_proto_rawDesc = "" +
 	"\rFACT_UNHASHED\x10\b\x12\x16\n" +
 	"\x12FACT_INODE_UNKNOWN\x10\x10\x12\x18\n" +
 	"\x14FACT_NAME_UNREADABLE\x10 \x12\x12\n" +
-	"\rFACT_EXCHANGE\x10\x80\x01\x12\x12\n" +
+	"\rFACT_EXCHANGE\x10\x80\x01\x12\x14\n" +
+	"\x0fFACT_OTHER_ROOT\x10\x80\x02\x12\x12\n" +
 	"\x0eFACT_UNWATCHED\x10@*\xc9\x01\n" +
 	"\tLossCause\x12\x1a\n" +
 	"\x16LOSS_CAUSE_UNSPECIFIED\x10\x00\x12\x1a\n" +

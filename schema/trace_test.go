@@ -218,7 +218,7 @@ func slowEvents(batch *schema.EventBatch) []schema.Event {
 		e.PID, e.TID, e.Comm = b.TaskPid[task], b.TaskTid[task], string(b.String_[b.TaskComm[task]])
 		e.Role, e.Phase = schema.Role(b.KindRole[k]), schema.Phase(b.KindPhase[k])
 		e.Columns = schema.Columns(b.KindColumns[k])
-		for c := schema.ColumnKey; c <= schema.ColumnTook; c++ {
+		for c := schema.ColumnKey; c <= schema.ColumnStart; c++ {
 			if b.KindColumns[k]>>c&1 != 0 {
 				b.set(e, c, used[c])
 				used[c]++
@@ -273,6 +273,8 @@ func (b *slowBatch) set(e *schema.Event, c schema.Column, n int) {
 		e.Target = b.delta("target", b.TargetDelta[n])
 	case schema.ColumnChild:
 		e.Child = b.Child[n]
+	case schema.ColumnStart:
+		e.Start, e.DirFD = b.delta("start", b.StartDelta[n]), int32(b.StartDirfd[n])
 	case schema.ColumnSymbol:
 		e.Symbol = string(b.String_[b.Symbol[n]])
 	case schema.ColumnTook:

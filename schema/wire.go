@@ -96,8 +96,10 @@ const (
 	fieldChild      = 45
 	fieldSymbol     = 46
 	fieldTook       = 47
+	fieldStart      = 48
+	fieldDirFD      = 49
 
-	fieldsEnd = 48 // one more than the largest
+	fieldsEnd = 50 // one more than the largest
 )
 
 // packed is one column: a packed repeated field being written.

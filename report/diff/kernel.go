@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-const roles = schema.RoleCall + 1
+const roles = schema.RoleEnd
 
 // probes is the roles that a run recorded, by phase.
 type probes [schema.Exit + 1]replay.Roles

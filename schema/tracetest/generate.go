@@ -102,6 +102,7 @@ func (k *Kernel) Open(exists bool, components ...string) {
 	buffer := k.buffer()
 	k.emit(schema.RoleOpen, schema.Enter, func(e *schema.Event) {
 		e.Name, e.NameLen, e.NameAddr, e.Flags = path, uint32(len(path)), buffer, 0x8000
+		e.Start, e.DirFD = k.root.addr, schema.ATFDCWD
 	})
 	d := k.root
 	at := buffer + 1

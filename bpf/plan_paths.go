@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import "github.com/dtrec/dtrec/schema"
+
+// walks lists the probes of what walks a path and opens nothing.
+func walks() []probe {
+	var (
+		walkParams   = []string{"", "filename", "", "path", "path"}
+		parentParams = []string{"", "filename", "", "path", "qstr", "", "path"}
+	)
+	return []probe{
+		{schema.RoleWalk, schema.Enter, false, []candidate{{"filename_lookup", 0, "walk_enter", walkParams, ""}}},
+		{schema.RoleWalk, schema.Exit, false, []candidate{{"filename_lookup", 0, "walk_exit", walkParams, ""}}},
+		{schema.RoleWalkParent, schema.Enter, false, []candidate{
+			{"__filename_parentat", 0, "parent_enter", parentParams, ""},
+			{"filename_parentat", 0, "parent_enter", parentParams[:6], "filename"}, // until 5.14
+		}},
+		{schema.RoleWalkParent, schema.Exit, false, []candidate{
+			{"__filename_parentat", 0, "parent_exit", parentParams, ""},
+			{"filename_parentat", 0, "parent6_exit", parentParams[:6], "filename"},
+		}},
+	}
+}
+
+// operations lists the probes of what is done with paths: functions of so many parameters
+// that return an int, or an error in it. Those of 7.0 on come last.
+func operations() []probe {
+	var probes []probe
+	for _, o := range []struct {
+		role    schema.Role
+		program string
+		params  int
+		symbols []string
+	}{
+		{schema.RoleStat, "stat", 5, []string{"vfs_statx"}},
+		{schema.RoleAccess, "access", 4, []string{"do_faccessat"}},
+		{schema.RoleReadlink, "readlink", 4, []string{"do_readlinkat"}},
+		{schema.RoleChdir, "chdir", 1, []string{"__x64_sys_chdir", "__arm64_sys_chdir"}},
+		{schema.RoleExecve, "execve", 1, []string{"__x64_sys_execve", "__arm64_sys_execve"}},
+		{schema.RoleMkdir, "mkdir", 3, []string{"do_mkdirat", "filename_mkdirat"}},
+		{schema.RoleMknod, "mknod", 4, []string{"do_mknodat", "filename_mknodat"}},
+		{schema.RoleUnlinkat, "unlinkat", 2, []string{"do_unlinkat", "filename_unlinkat"}},
+		{schema.RoleRmdir, "rmdir", 2, []string{"do_rmdir", "filename_rmdir"}},
+		{schema.RoleRename, "rename", 5, []string{"do_renameat2", "filename_renameat2"}},
+		{schema.RoleLink, "link", 5, []string{"do_linkat", "filename_linkat"}},
+		{schema.RoleSymlink, "symlink", 3, []string{"do_symlinkat", "filename_symlinkat"}},
+		{schema.RoleMount, "mount", 5, []string{"do_mount"}},
+	} {
+		var enter, exit []candidate
+		for _, symbol := range o.symbols {
+			enter = append(enter, candidate{symbol, 0, o.program + "_enter", make([]string, o.params), ""})
+			exit = append(exit, candidate{symbol, 0, o.program + "_exit", make([]string, o.params), ""})
+		}
+		probes = append(probes, probe{o.role, schema.Enter, false, enter}, probe{o.role, schema.Exit, false, exit})
+	}
+	return probes
+}
