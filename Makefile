@@ -54,8 +54,14 @@ matrix: build
 	scripts/install-qemu
 	scripts/matrix $(MATRIX)
 
-bench:
-	go test -run '^$$' -bench . -benchmem ./schema ./replay ./report/...
+# dtrec beside perf, trace-cmd and bpftrace: bench/README.md. PART is record, loss, read or go, or several with commas;
+# BENCH are flags of the program, such as "-rounds 4000".
+PART  ?= record,loss,read,go
+BENCH ?=
+bench: build
+	scripts/install-qemu
+	scripts/install-peers
+	scripts/bench "$(PART)" $(BENCH)
 
 # Parquet tables of many recordings: a module of its own.
 dtrec-parquet: FORCE

@@ -315,13 +315,10 @@ func (w *walker) answered(s *Step) {
 	}
 	p.Dentry, p.Negative = s.Object, s.Object != nil && negative(e)
 	p.mountable = e.Facts&schema.FactMountpoint != 0
-	switch {
-	case s.Object == nil:
+	if p.Found = FoundRef; s.Object == nil {
 		p.Found = FoundNothing
-	case e.Role == schema.RoleLookupRCU && p.allocated == 0:
+	} else if e.Role == schema.RoleLookupRCU && p.allocated == 0 {
 		p.Found = FoundRCU
-	default:
-		p.Found = FoundRef
 	}
 }
 

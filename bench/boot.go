@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dtrec/dtrec/internal/vm"
+)
+
+// boot runs the recordings in one guest. accel is as in vm.Config. What the guest recorded lies in the bench's directory
+// afterwards, under the part's name.
+func (b *bench) boot(ctx context.Context, part, accel string, smp int, list []recording) ([]result, error) {
+	if err := os.Chdir(b.dir); err != nil { // outputs come back to relative paths
+		return nil, err
+	}
+	if err := os.RemoveAll(outDir); err != nil {
+		return nil, err
+	}
+	if err := writeJSON(planFile, list); err != nil {
+		return nil, err
+	}
+	files, err := b.files()
+	if err != nil {
+		return nil, err
+	}
+	exit, err := vm.Run(ctx, vm.Config{
+		Kernel: b.kernel, Program: b.self, Args: []string{"guest", planFile}, Files: files,
+		Outputs: []string{outDir}, SMP: smp, Memory: "3G", Accel: accel, Timeout: time.Hour,
+		Env:    []string{"GODEBUG=asyncpreemptoff=1", "PERF_CONFIG=/dev/null"},
+		Stdout: os.Stderr, Stderr: os.Stderr,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if exit != 0 {
+		return nil, fmt.Errorf("the guest's job: exit code %d", exit)
+	}
+	if err := errors.Join(os.RemoveAll(part), os.Rename(outDir, part)); err != nil {
+		return nil, err
+	}
+	return b.results(part)
+}
+
+// results are those of a part that was recorded.
+func (b *bench) results(part string) (results []result, err error) {
+	return results, readJSON(filepath.Join(b.dir, part, resultsFile), &results)
+}
+
+// path is where a recording lies on the host.
+func (b *bench) path(part string, r recording) string {
+	return filepath.Join(b.dir, part, r.Name+"."+toolNamed(r.Tool).file)
+}
+
+// hits counts what a recording holds.
+func (b *bench) hits(part string, r result) (counts, error) {
+	return toolNamed(r.Tool).count(b.path(part, r.recording), r.Said)
+}
+
+// files are the programs the guest needs, each with the libraries it is linked with.
+func (b *bench) files() ([]vm.File, error) {
+	files := []vm.File{{Host: filepath.Join(b.dir, planFile), Guest: planFile},
+		{Host: b.self, Guest: workProgram}, {Host: b.dtrec, Guest: "/bin/dtrec"}}
+	seen := map[string]bool{"dtrec": true, "": true}
+	add := func(host, guest string) {
+		if !seen[guest] {
+			seen[guest] = true
+			files = append(files, vm.File{Host: host, Guest: guest})
+		}
+	}
+	for _, t := range tools() {
+		if seen[t.program] {
+			continue
+		}
+		seen[t.program] = true
+		path, err := exec.LookPath(t.program)
+		if err != nil {
+			return nil, fmt.Errorf("%w: run scripts/install-peers", err)
+		}
+		libraries, err := linkedWith(path)
+		if err != nil {
+			return nil, err
+		}
+		add(path, "/usr/bin/"+t.program)
+		for _, library := range libraries {
+			add(library, library)
+		}
+	}
+	return files, nil
+}
+
+// linkedWith lists the loader and the libraries of a program, as its loader finds them.
+func linkedWith(program string) (paths []string, err error) {
+	out, err := exec.Command("ldd", program).Output()
+	if err != nil {
+		return nil, fmt.Errorf("ldd %s: %w", program, err)
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
+		for _, word := range strings.Fields(lines.Text()) {
+			if strings.HasPrefix(word, "/") {
+				paths = append(paths, word)
+			}
+		}
+	}
+	return paths, nil
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// counts is what a recording holds.
+type counts struct {
+	hits map[string]uint64 // by probe
+	lost uint64            // as the tool itself says
+}
+
+func (c counts) total() (n uint64) {
+	for _, hits := range c.hits {
+		n += hits
+	}
+	return n
+}
+
+// countTrace counts with dtrec's own reader. A role's return without its entry stands for both.
+func countTrace(path, _ string) (counts, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return counts{}, err
+	}
+	defer f.Close()
+	r, err := schema.NewReader(f, 0)
+	if err != nil {
+		return counts{}, err
+	}
+	defer r.Close()
+	c := counts{hits: map[string]uint64{}}
+	for {
+		record, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return c, nil
+		}
+		if err != nil {
+			return c, err
+		}
+		switch v := record.(type) {
+		case *schema.Event:
+			c.hits[probeName(v)]++
+		case *schema.Footer:
+			c.lost = v.Lost
+		}
+	}
+}
+
+func probeName(e *schema.Event) string {
+	if e.Phase == schema.Exit && e.Role != schema.RoleInsert { // recorded once, whichever phase
+		return e.Role.Label() + "_exit"
+	}
+	return e.Role.Label() + "_enter"
+}
+
+// countMaps reads the maps that a counting bpftrace prints at its end.
+func countMaps(path, _ string) (counts, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return counts{}, err
+	}
+	c := counts{hits: map[string]uint64{}}
+	for _, m := range regexp.MustCompile(`(?m)^@(\w+): (\d+)$`).FindAllSubmatch(text, -1) {
+		n, err := strconv.ParseUint(string(m[2]), 10, 64)
+		if err != nil {
+			return c, err
+		}
+		c.hits[string(m[1])] = n
+	}
+	return c, nil
+}
+
+// countPerf counts what perf script finds, and the losses that it shows.
+func countPerf(path, _ string) (counts, error) {
+	c := counts{}
+	var err error
+	c.hits, err = countWords(func(line []byte) []byte {
+		if bytes.Contains(line, []byte("PERF_RECORD_LOST")) {
+			c.lost += lastNumber(line)
+			return nil
+		}
+		return perfLine(line)
+	}, "perf", "script", "-i", path, "-F", "event", "--show-lost-events")
+	return c, err
+}
+
+// countTraceCmd counts what trace-cmd report finds; what was overwritten it said when it ended.
+func countTraceCmd(path, said string) (counts, error) {
+	c := counts{}
+	for _, m := range regexp.MustCompile(`(?m)^(?:commit )?overrun: (\d+)$|^dropped events: (\d+)$`).FindAllStringSubmatch(said, -1) {
+		n, _ := strconv.ParseUint(m[1]+m[2], 10, 64)
+		c.lost += n
+	}
+	var err error
+	c.hits, err = countWords(reportLine, "trace-cmd", "report", "-i", path)
+	return c, err
+}
+
+// perfLine is the event in a line such as "dtbench:open_enter: ".
+func perfLine(line []byte) []byte {
+	_, name, _ := bytes.Cut(bytes.TrimSpace(line), []byte(":"))
+	return bytes.TrimSuffix(name, []byte(":"))
+}
+
+// reportLine is the event in a line of trace-cmd report: the fourth word, after task, CPU and time.
+func reportLine(line []byte) []byte {
+	if fields := bytes.Fields(line); len(fields) > 3 {
+		return bytes.TrimSuffix(fields[3], []byte(":"))
+	}
+	return nil
+}
+
+// countLines counts the lines that bpftrace printed.
+func countLines(path, said string) (counts, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return counts{}, err
+	}
+	defer f.Close()
+	var c counts
+	c.hits = countIn(f, func(line []byte) []byte { word, _, _ := bytes.Cut(line, []byte(" ")); return word })
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return c, err
+	}
+	for _, m := range regexp.MustCompile(`Lost (\d+) events`).FindAllStringSubmatch(said+string(text), -1) {
+		n, _ := strconv.ParseUint(m[1], 10, 64)
+		c.lost += n
+	}
+	return c, nil
+}
+
+// countWords counts the probes that the lines of a command's output are about.
+func countWords(about func(line []byte) []byte, command ...string) (map[string]uint64, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	hits := countIn(out, about)
+	if err := cmd.Wait(); err != nil {
+		return hits, fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, complaint.String())
+	}
+	return hits, nil
+}
+
+func countIn(r io.Reader, about func(line []byte) []byte) map[string]uint64 {
+	known := map[string]*uint64{}
+	for _, p := range probes() {
+		known[p.name] = new(uint64)
+	}
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		if n := known[string(about(lines.Bytes()))]; n != nil {
+			*n++
+		}
+	}
+	hits := map[string]uint64{}
+	for name, n := range known {
+		hits[name] = *n
+	}
+	return hits
+}
+
+// lastNumber is the last number of a line, 0 without one.
+func lastNumber(line []byte) uint64 {
+	all := regexp.MustCompile(`\d+`).FindAll(line, -1)
+	if len(all) == 0 {
+		return 0
+	}
+	n, _ := strconv.ParseUint(string(all[len(all)-1]), 10, 64)
+	return n
+}

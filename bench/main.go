@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dtrec/dtrec/internal/vm"
+)
+
+func main() {
+	if vm.InGuest() {
+		vm.Init()
+	}
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the host's part, or, by the first word, what the program starts itself as: the job in the guest, the work
+// that is recorded, a reader of one trace, and who runs a reader.
+func run(args []string) error {
+	if len(args) > 1 {
+		switch args[0] {
+		case "guest":
+			return guest(args[1])
+		case "work":
+			return work(args[1])
+		case "iterate":
+			return iterate(args[1])
+		case "once":
+			return once(args[1:])
+		}
+	}
+	return host(args)
+}
+
+// bench is one call of the program on the host.
+type bench struct {
+	self, dtrec string // absolute paths
+	kernel      string
+	dir         string // recordings and results; they stay there
+	rounds      int    // of the work, per recording
+	long        int    // rounds of the long run
+	repeat      int    // of each reading, and of the recordings on two CPUs
+	bars        []bar
+}
+
+// parts can be measured alone; they are measured in this order.
+var parts = []struct {
+	name    string
+	measure func(*bench, context.Context) ([]*table, error)
+}{
+	{"record", (*bench).record},
+	{"loss", (*bench).loss},
+	{"read", (*bench).read},
+}
+
+func host(args []string) error {
+	b := &bench{}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&b.dtrec, "dtrec", "dtrec", "the `PROGRAM` measured, static")
+	flags.StringVar(&b.kernel, "kernel", "", "`VMLINUZ` to record on")
+	flags.StringVar(&b.dir, "dir", "", "`DIRECTORY` of recordings and results")
+	flags.IntVar(&b.rounds, "rounds", 24_000, "rounds of five system calls per recording")
+	flags.IntVar(&b.long, "long", 110_000, "rounds of the long run")
+	flags.IntVar(&b.repeat, "repeat", 5, "how often each reading, and each recording on two CPUs")
+	part := flags.String("part", "", "measure these `PARTS` alone: record, loss, read")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if b.kernel == "" || b.dir == "" || flags.NArg() > 0 {
+		return fmt.Errorf("-kernel and -dir are needed, and nothing else: run make bench")
+	}
+	if err := b.resolve(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return b.measure(ctx, os.Stdout, *part)
+}
+
+// resolve makes every path absolute and the directory.
+func (b *bench) resolve() (err error) {
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
+	if b.dtrec, err = exec.LookPath(b.dtrec); err != nil {
+		return fmt.Errorf("the program to measure: %w: run make", err)
+	}
+	for _, path := range []*string{&b.dtrec, &b.kernel, &b.dir} {
+		if *path, err = filepath.Abs(*path); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(b.dir, 0o755)
+}
+
+// measure runs the parts and prints their tables as they are ready, the bars last.
+func (b *bench) measure(ctx context.Context, out io.Writer, wanted string) error {
+	began := time.Now()
+	release, err := vm.KernelRelease(b.kernel)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s, Linux %s in the guest\n\n", began.Format(time.DateOnly), release)
+	for _, program := range []string{b.dtrec, "perf", "trace-cmd", "bpftrace"} {
+		fmt.Fprintf(out, "- %s\n", version(program))
+	}
+	ran := false
+	for _, p := range parts {
+		if wanted != "" && !slices.Contains(strings.Split(wanted, ","), p.name) {
+			continue
+		}
+		ran = true
+		tables, err := p.measure(b, ctx)
+		for _, t := range tables {
+			t.print(out)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	if !ran {
+		return fmt.Errorf("no part %q: there are record, loss and read", wanted)
+	}
+	barTable(b.bars).print(out)
+	fmt.Fprintf(out, "\n%s in all.\n", time.Since(began).Round(time.Second))
+	return nil
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// probe is one kernel function's entry or return, as every tool records it. dtrec has these roles built in; the peers
+// are told. They record less than dtrec does: no identity of the dentry that a lookup returns, no filesystem.
+type probe struct {
+	name   string // role and phase, such as lookup_rcu_exit
+	symbol string // on Linux 6.1
+	// What is read: for the kernel's kprobe events, and for bpftrace (a format and its values).
+	fetch  string
+	format string
+	values string
+}
+
+// exit reports whether it is on return.
+func (p probe) exit() bool { return strings.HasSuffix(p.name, "_exit") }
+
+// What the probes read. The offsets are those of Linux 5.10 to 7.1: qstr {hash_len, name}, filename {name},
+// dentry d_parent 24, d_name 32, d_inode 48.
+const (
+	pathFetch   = `name=+0(+0(%si)):string flags=+0(%dx):x32`
+	keyFetch    = `parent=%di hash=+0(%si):x64 name=+0(+8(%si)):string`
+	dentryFetch = `dentry=%di parent=+24(%di):x64 hash=+32(%di):x64 inode=+48(%di):x64 name=+0(+40(%di)):string`
+	retFetch    = `ret=$retval inode=+48($retval):x64`
+
+	// Words at an offset: bpftrace 0.17 dies of the kernel's own struct qstr and struct dentry.
+	pathValues   = `str(*(arg1))`
+	keyValues    = `arg0, *(arg1), str(*(arg1+8))`
+	dentryValues = `arg0, *(arg0+24), *(arg0+32), *(arg0+48), str(*(arg0+40))`
+	retValues    = `retval`
+)
+
+// probes lists what the work passes. insert is the entry of __d_rehash for the peers, its return for dtrec: a return
+// probe of theirs has no arguments.
+func probes() []probe {
+	path := func(name, symbol string) probe { return probe{name, symbol, pathFetch, "%s", pathValues} }
+	key := func(name, symbol string) probe { return probe{name, symbol, keyFetch, "%llx %llx %s", keyValues} }
+	dentry := func(name, symbol string) probe {
+		return probe{name, symbol, dentryFetch, "%llx %llx %llx %llx %s", dentryValues}
+	}
+	ret := func(name, symbol string) probe { return probe{name, symbol, retFetch, "%llx", retValues} }
+	return []probe{
+		path("open_enter", "do_filp_open"), ret("open_exit", "do_filp_open"),
+		key("lookup_enter", "d_lookup"), ret("lookup_exit", "d_lookup"),
+		key("lookup_chain_enter", "__d_lookup"), ret("lookup_chain_exit", "__d_lookup"),
+		key("lookup_rcu_enter", "__d_lookup_rcu"), ret("lookup_rcu_exit", "__d_lookup_rcu"),
+		key("alloc_enter", "__d_alloc"), ret("alloc_exit", "__d_alloc"),
+		dentry("insert_enter", "__d_rehash"),
+		dentry("drop_enter", "__d_drop"), dentry("kill_enter", "__dentry_kill"), dentry("free_enter", "dentry_free"),
+	}
+}
+
+const (
+	tracefs = "/sys/kernel/tracing"
+	group   = "dtbench" // of the kprobe events
+)
+
+// defineEvents makes a kprobe event of each probe, for perf and trace-cmd.
+func defineEvents() error {
+	var lines strings.Builder
+	for _, p := range probes() {
+		kind := "p"
+		if p.exit() {
+			kind = "r"
+		}
+		fmt.Fprintf(&lines, "%s:%s/%s %s %s\n", kind, group, p.name, p.symbol, p.fetch)
+	}
+	return os.WriteFile(filepath.Join(tracefs, "kprobe_events"), []byte(lines.String()), 0o644)
+}
+
+// missedHits is how many hits the kernel's kprobe events missed since they were made.
+func missedHits() (missed uint64) {
+	text, err := os.ReadFile(filepath.Join(tracefs, "kprobe_profile"))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		var name string
+		var hits, misses uint64
+		if n, _ := fmt.Sscan(line, &name, &hits, &misses); n == 3 {
+			missed += misses
+		}
+	}
+	return missed
+}
+
+// bpftraceScript prints a line per hit, or with counting counts them in maps, which loses nothing.
+func bpftraceScript(filter string, counting bool) string {
+	var s strings.Builder
+	for _, p := range probes() {
+		kind := "kprobe"
+		if p.exit() {
+			kind = "kretprobe"
+		}
+		action := fmt.Sprintf(`printf("%s %%llu %%d %s\n", nsecs, tid, %s);`, p.name, p.format, p.values)
+		if counting {
+			action = fmt.Sprintf("@%s = count();", p.name)
+		}
+		fmt.Fprintf(&s, "%s:%s /%s/ { %s }\n", kind, p.symbol, filter, action)
+	}
+	return s.String()
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// reader is one way to read a recording to the end.
+type reader struct {
+	name    string
+	command []string
+	finds   bool            // exit status 1 is an answer: something is refuted, or different
+	cpu     []time.Duration // of each round
+	peak    int64           // KiB
+}
+
+// iterate reads every record of a trace, and nothing more.
+func iterate(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r, err := schema.NewReader(f, 0)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		if _, err := r.Next(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// captures finds what the part record left behind on tmpfs, or records it.
+func (b *bench) captures(ctx context.Context) (part string, hits uint64, err error) {
+	part = "record"
+	results, err := b.results(part)
+	if err != nil {
+		part = "read"
+		list := []recording{b.second()}
+		for _, tool := range []string{counter, dtrecTool, traceCmd, perfZ} {
+			list = append(list, recording{Name: "tmpfs", Tool: tool, Dir: places[1].dir, Rounds: b.rounds, Procs: 1, Bring: true})
+		}
+		if results, err = b.boot(ctx, part, "icount", 1, list); err != nil {
+			return part, 0, err
+		}
+	}
+	counted, err := find(results, "tmpfs", counter)
+	if err != nil {
+		return part, 0, err
+	}
+	there, err := b.hits(part, counted)
+	return part, there.total(), err
+}
+
+func (b *bench) readers(part string) []*reader {
+	file := func(name, tool string) string { return b.path(part, recording{Name: name, Tool: tool}) }
+	trace := file("tmpfs", dtrecTool)
+	return []*reader{
+		{name: "dtrec: iterate", command: []string{b.self, "iterate", trace}},
+		{name: "dtrec info", command: []string{b.dtrec, "info", trace}},
+		{name: "dtrec check", finds: true, command: []string{b.dtrec, "check", trace}},
+		{name: "dtrec report", command: []string{b.dtrec, "report", trace}},
+		{name: "dtrec diff", finds: true, command: []string{b.dtrec, "diff", trace, file("second", dtrecTool)}},
+		{name: "dtrec replay", command: []string{b.dtrec, "replay", trace}},
+		{name: "dtrec replay json", command: []string{b.dtrec, "replay", "--format", "json", trace}},
+		{name: "perf script", command: []string{"perf", "script", "-i", file("tmpfs", perfZ)}},
+		{name: "trace-cmd report", command: []string{"trace-cmd", "report", "-i", file("tmpfs", traceCmd)}},
+	}
+}
+
+// read reads the same work's recordings with every tool in turn, one thread each, output thrown away.
+func (b *bench) read(ctx context.Context) ([]*table, error) {
+	part, hits, err := b.captures(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := b.readers(part)
+	for range b.repeat {
+		for _, r := range all {
+			if err := r.once(ctx, b.self); err != nil {
+				return nil, err
+			}
+		}
+	}
+	t := &table{title: fmt.Sprintf("Reading %s hits, one thread, CPU time, median of %d interleaved", thousands(int64(hits)), b.repeat),
+		head: []string{"", "ns a hit", "peak, MB"}}
+	b.readBars(all, hits)
+	for _, r := range all {
+		ns := r.nanoseconds(hits)
+		t.add(r.name, figure(ns), figure(float64(r.peak)*1024/mega))
+	}
+	return []*table{t}, nil
+}
+
+// used is what one run of a command took.
+type used struct {
+	CPU  time.Duration // user and system
+	Peak int64         // largest resident set, KiB
+	Exit int
+}
+
+// once runs a command by a process of its own: a child's peak begins with that of who forked it, and this one may
+// have held a whole guest's files.
+func (r *reader) once(ctx context.Context, self string) error {
+	cmd := exec.CommandContext(ctx, self, append([]string{"once"}, r.command...)...)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "PERF_CONFIG=/dev/null")
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%v: %w", r.command, err)
+	}
+	var u used
+	if err := json.Unmarshal(out, &u); err != nil {
+		return err
+	}
+	if u.Exit != 0 && !(r.finds && u.Exit == 1) {
+		return fmt.Errorf("%v: exit status %d", r.command, u.Exit)
+	}
+	r.cpu = append(r.cpu, u.CPU)
+	r.peak = max(r.peak, u.Peak)
+	return nil
+}
+
+// once runs a command, throws its output away, and says what it used.
+func once(command []string) error {
+	cmd := exec.Command(command[0], command[1:]...)
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		return err
+	}
+	state := cmd.ProcessState
+	return json.NewEncoder(os.Stdout).Encode(used{state.UserTime() + state.SystemTime(),
+		state.SysUsage().(*syscall.Rusage).Maxrss, state.ExitCode()})
+}
+
+func (r *reader) nanoseconds(hits uint64) float64 {
+	sorted := slices.Sorted(slices.Values(r.cpu))
+	return float64(sorted[len(sorted)/2]) / float64(hits)
+}
+
+func (b *bench) readBars(all []*reader, hits uint64) {
+	ns := map[string]float64{}
+	for _, r := range all {
+		ns[r.name] = r.nanoseconds(hits)
+	}
+	faster := func(peer, what string, times float64) {
+		b.bars = append(b.bars, bar{what: fmt.Sprintf("%s over %s", peer, what), value: ns[peer] / ns[what], limit: times, least: true})
+	}
+	faster("perf script", "dtrec: iterate", 35)
+	faster("perf script", "dtrec report", 13)
+	faster("perf script", "dtrec check", 13)
+	faster("perf script", "dtrec replay", 15)
+	faster("perf script", "dtrec replay json", 10)
+	faster("trace-cmd report", "dtrec replay", 20)
+	b.bars = append(b.bars, bar{what: "dtrec diff over dtrec report", value: ns["dtrec diff"] / ns["dtrec report"], limit: 2})
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// place is a filesystem that the work is done on.
+type place struct{ name, dir string }
+
+var places = []place{{"ext4", "/tmp/b"}, {"tmpfs", "/ram/b"}}
+
+const mega = 1e6
+
+// recordings are those of the part record: each tool on each filesystem, and once with nothing to do, which is what it
+// costs to start and to end. The second of dtrec is what diff compares.
+func (b *bench) recordings() (list []recording) {
+	for _, t := range tools() {
+		if t.count != nil && t.name != counter {
+			list = append(list, recording{Name: "idle", Tool: t.name, Dir: places[1].dir, Procs: 1})
+		}
+		for _, p := range places {
+			list = append(list, recording{Name: p.name, Tool: t.name, Dir: p.dir, Rounds: b.rounds, Procs: 1, Bring: true})
+		}
+	}
+	return append(list, b.second())
+}
+
+func (b *bench) second() recording {
+	return recording{Name: "second", Tool: dtrecTool, Dir: places[1].dir, Rounds: b.rounds, Procs: 1, Bring: true}
+}
+
+// measured is the cost of recording the work with one tool on one filesystem. Instructions but for the ratios.
+type measured struct {
+	tool      string
+	slowdown  float64
+	kernel    float64 // per hit, in the task that works
+	own       float64 // per hit, in the recorder's process
+	start     float64
+	end       float64
+	peak      float64 // MB
+	bytes     float64 // per hit
+	hits      uint64  // that there were
+	recorded  loss
+	atMostMem bool
+}
+
+func (b *bench) record(ctx context.Context) ([]*table, error) {
+	results, err := b.boot(ctx, "record", "icount", 1, b.recordings())
+	if err != nil {
+		return nil, err
+	}
+	var tables []*table
+	cost := map[string]map[string]measured{} // by filesystem and tool
+	for _, p := range places {
+		cost[p.name] = map[string]measured{}
+		t := &table{title: fmt.Sprintf("Recording on %s, %s system calls, one virtual CPU", p.name, thousands(int64(b.rounds)*roundCalls)),
+			head: []string{"", "slowdown", "instructions a hit, kernel", "own process", "start, M", "end, M", "peak, MB", "bytes a hit", "lost"}}
+		for _, tool := range tools()[2:] {
+			m, err := b.cost(results, p.name, tool.name)
+			if err != nil {
+				t.add(tool.name, "failed: "+firstLine(err.Error()), "", "", "", "", "", "", "")
+				continue
+			}
+			cost[p.name][tool.name] = m
+			t.add(m.cells()...)
+			t.notes = append(t.notes, m.recorded.notes...)
+		}
+		reference, err := find(results, p.name, bare)
+		if err != nil {
+			return tables, err
+		}
+		hits := cost[p.name][dtrecTool].hits
+		t.note("Without a recorder: %s instructions, %s a hit; %s hits of the %d probes.", thousands(span(reference)),
+			figure(float64(span(reference))/float64(hits)), thousands(int64(hits)), len(probes()))
+		tables = append(tables, t)
+	}
+	b.recordBars(cost)
+	return tables, nil
+}
+
+// find is the result of a recording that did not fail.
+func find(results []result, name, tool string) (result, error) {
+	for _, r := range results {
+		if r.Name == name && r.Tool == tool {
+			if r.Failed != "" {
+				return r, fmt.Errorf("%s on %s: %s", tool, name, r.Failed)
+			}
+			return r, nil
+		}
+	}
+	return result{}, fmt.Errorf("%s on %s was not recorded", tool, name)
+}
+
+// span is how long the work took, nanoseconds.
+func span(r result) int64 { return r.Work.End - r.Work.Begin }
+
+// cost works out what a tool cost on one filesystem.
+func (b *bench) cost(results []result, name, tool string) (m measured, err error) {
+	alone, err := find(results, name, bare)
+	if err != nil {
+		return m, err
+	}
+	r, err := find(results, name, tool)
+	if err != nil {
+		return m, err
+	}
+	counted, err := find(results, name, counter)
+	if err != nil {
+		return m, err
+	}
+	there, err := b.hits("record", counted)
+	if err != nil {
+		return m, err
+	}
+	m = measured{tool: tool, hits: there.total(), slowdown: float64(span(r)) / float64(span(alone))}
+	hits := float64(m.hits)
+	m.kernel = float64(r.Work.CPU-alone.Work.CPU) / hits
+	m.peak, m.atMostMem = float64(r.Peak)*1024/mega, r.AtMost
+	m.own, m.start, m.end, m.bytes = math.NaN(), math.NaN(), math.NaN(), math.NaN()
+	if toolNamed(tool).ready != "" {
+		return m, nil
+	}
+	idle, err := find(results, "idle", tool)
+	if err != nil {
+		return m, err
+	}
+	m.own = float64(r.ToolCPU-idle.ToolCPU) / hits
+	m.start = float64((idle.Work.Main-idle.Spawned)-(alone.Work.Main-alone.Spawned)) / mega
+	m.end = float64((r.Gone-r.Work.Done)-(alone.Gone-alone.Work.Done)) / mega
+	m.bytes = float64(r.Bytes) / hits
+	held, err := b.hits("record", r)
+	if err != nil {
+		return m, err
+	}
+	m.recorded = compare(tool, there, held, r.Missed)
+	return m, nil
+}
+
+func (m measured) cells() []string {
+	peak := figure(m.peak)
+	if m.atMostMem {
+		peak = "≤ " + peak
+	}
+	cells := []string{m.tool, fmt.Sprintf("%.2f", m.slowdown)}
+	for _, v := range []float64{m.kernel, m.own, m.start, m.end} {
+		cells = append(cells, number(v))
+	}
+	return append(cells, peak, number(m.bytes), m.recorded.String())
+}
+
+// number is a figure, empty where there is none.
+func number(v float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return figure(v)
+}
+
+// recordBars holds dtrec against the peers, on both filesystems.
+func (b *bench) recordBars(cost map[string]map[string]measured) {
+	hold := func(what string, value, limit float64) {
+		b.bars = append(b.bars, bar{what: what, value: value, limit: limit})
+	}
+	for _, p := range places {
+		c := cost[p.name]
+		ours, ok := c[dtrecTool]
+		if !ok {
+			hold(p.name+": dtrec recorded", 1, 0)
+			continue
+		}
+		for _, peer := range []struct {
+			tool  string
+			share float64
+		}{{traceCmd, 4}, {perfZ, 5}, {bpftraceTool, 5}} {
+			if theirs, ok := c[peer.tool]; ok {
+				hold(fmt.Sprintf("%s: added cost over that of %s", p.name, peer.tool),
+					(ours.slowdown-1)/(theirs.slowdown-1), 1/peer.share)
+			}
+		}
+		if theirs, ok := c[perfZ]; ok {
+			hold(p.name+": bytes over those of perf -z", ours.bytes/theirs.bytes, 0.5)
+		}
+		hold(p.name+": instructions a hit in dtrec's own process", ours.own, 1000)
+		hold(p.name+": peak memory, MB", ours.peak, 48)
+		hold(p.name+": lost", float64(ours.recorded.lost()), 0)
+		hold(p.name+": from start to attached, M instructions", ours.start, 700)
+		hold(p.name+": from the command's end to dtrec's, M instructions", ours.end, 300)
+	}
+	if none, ok := cost["ext4"][dtrecNoMatch]; ok {
+		hold("ext4: slowdown where nothing matches", none.slowdown, 1.05)
+	}
+}

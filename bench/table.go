@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// table is printed as Markdown.
+type table struct {
+	title string
+	head  []string
+	rows  [][]string
+	notes []string
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) note(format string, args ...any) {
+	t.notes = append(t.notes, fmt.Sprintf(format, args...))
+}
+
+func (t *table) print(w io.Writer) {
+	width := make([]int, len(t.head))
+	all := append([][]string{t.head}, t.rows...)
+	for _, row := range all {
+		for i, cell := range row {
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	fmt.Fprintf(w, "\n### %s\n\n", t.title)
+	for n, row := range all {
+		for i, cell := range row {
+			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				fmt.Fprintf(w, "| %s%s |", cell, pad)
+			} else {
+				fmt.Fprintf(w, " %s%s |", pad, cell)
+			}
+		}
+		fmt.Fprintln(w)
+		if n == 0 {
+			for i := range row {
+				rule := strings.Repeat("-", width[i]+1)
+				if i == 0 {
+					fmt.Fprintf(w, "|%s-|", rule)
+				} else {
+					fmt.Fprintf(w, "%s:|", rule)
+				}
+			}
+			fmt.Fprintln(w)
+		}
+	}
+	for _, note := range t.notes {
+		fmt.Fprintf(w, "\n%s\n", note)
+	}
+}
+
+// bar is one line that dtrec is held to: at most, or with least at least, that much.
+type bar struct {
+	what         string
+	value, limit float64
+	least        bool
+}
+
+func (b bar) held() bool {
+	if b.least {
+		return b.value >= b.limit
+	}
+	return b.value <= b.limit
+}
+
+func barTable(bars []bar) *table {
+	t := &table{title: "The bars of dtrec", head: []string{"bar", "measured", "limit", ""}}
+	for _, b := range bars {
+		verdict, sign := "**missed**", "≤ "
+		if b.held() {
+			verdict = "held"
+		}
+		if b.least {
+			sign = "≥ "
+		}
+		t.add(b.what, figure(b.value), sign+figure(b.limit), verdict)
+	}
+	return t
+}
+
+// figure prints a number with three digits that count, and thousands apart.
+func figure(v float64) string {
+	switch {
+	case v >= 100 || v == float64(int64(v)):
+		return thousands(int64(v + 0.5))
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func thousands(n int64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	workFiles  = 2000 // of its directory, which it goes round
+	fileSize   = 4096 // bytes of each
+	roundCalls = 5    // system calls of a round
+)
+
+// Where the work stands in the guest, and its comm.
+const (
+	workName    = "benchwork"
+	workProgram = "/bin/" + workName
+)
+
+// workPlan is what the work does, and where it says how that went.
+type workPlan struct {
+	Dir    string // with the files of prepareWork
+	Rounds int
+	Procs  int    // 1, or as many processes as that, each on a CPU of its own
+	First  int    // number of the first name that is asked for once
+	Report string // file for the workReport
+}
+
+// workReport is the work as it measured itself: times of CLOCK_MONOTONIC and of CPU, nanoseconds.
+type workReport struct {
+	Main, Begin, End, Done int64
+	CPU                    int64 // of the thread, from Begin to End
+	ProcessCPU             int64 // of the process, all of it
+	Peak                   int64 // its largest resident set, KiB
+}
+
+// prepareWork makes the files the work opens, and brings the dcache to where each recording finds it.
+func prepareWork(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for i := range workFiles {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("e%06d", i)), make([]byte, fileSize), 0o644); err != nil {
+			return err
+		}
+	}
+	unix.Sync()
+	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("2\n"), 0); err != nil {
+		return err
+	}
+	for i := range workFiles {
+		if _, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("e%06d", i))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// work is the program that is recorded. A round is five system calls: a file is opened, read and closed, a name
+// is opened that is missing again and again, and one that nobody asked for before.
+func work(plan string) error {
+	r := workReport{Main: now(unix.CLOCK_MONOTONIC)}
+	var p workPlan
+	err := readJSON(plan, &p)
+	if err != nil {
+		return err
+	}
+	if p.Procs > 1 {
+		err = p.both(&r)
+	} else {
+		err = p.loop(&r)
+	}
+	if err != nil || p.Report == "" {
+		return err
+	}
+	r.Peak = peak()
+	r.ProcessCPU, r.Done = now(unix.CLOCK_PROCESS_CPUTIME_ID), now(unix.CLOCK_MONOTONIC)
+	return writeJSON(p.Report, r)
+}
+
+func (p workPlan) loop(r *workReport) error {
+	runtime.LockOSThread()
+	existing, missing, fresh := newName(p.Dir, 'e'), newName(p.Dir, 'm'), newName(p.Dir, 'f')
+	buffer := make([]byte, fileSize)
+	cpu := now(unix.CLOCK_THREAD_CPUTIME_ID)
+	r.Begin = now(unix.CLOCK_MONOTONIC)
+	for i := range p.Rounds {
+		existing.set(i % workFiles)
+		missing.set(i % workFiles)
+		fresh.set(p.First + i)
+		fd, errno := existing.open()
+		if errno != 0 {
+			return fmt.Errorf("open %s: %w", existing, errno)
+		}
+		if n, err := unix.Read(fd, buffer); n != fileSize || err != nil {
+			return fmt.Errorf("read %s: %d bytes, %w", existing, n, err)
+		}
+		if err := unix.Close(fd); err != nil {
+			return err
+		}
+		for _, name := range []name{missing, fresh} {
+			if _, errno := name.open(); errno != unix.ENOENT {
+				return fmt.Errorf("open %s: %w, not %w", name, errno, unix.ENOENT)
+			}
+		}
+	}
+	r.End = now(unix.CLOCK_MONOTONIC)
+	r.CPU = now(unix.CLOCK_THREAD_CPUTIME_ID) - cpu
+	return nil
+}
+
+// both does the work in several processes at once, each on its CPU.
+func (p workPlan) both(r *workReport) error {
+	r.Begin = now(unix.CLOCK_MONOTONIC)
+	var started []*exec.Cmd
+	for i := range p.Procs {
+		one := p
+		one.Procs, one.First, one.Report = 1, p.First+i*p.Rounds, ""
+		plan := fmt.Sprintf("plan-%d.json", i)
+		if err := writeJSON(plan, one); err != nil {
+			return err
+		}
+		cmd := exec.Command(workProgram, "work", plan)
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		var set unix.CPUSet
+		set.Set(i)
+		if err := unix.SchedSetaffinity(cmd.Process.Pid, &set); err != nil {
+			return err
+		}
+		started = append(started, cmd)
+	}
+	for _, cmd := range started {
+		if err := cmd.Wait(); err != nil {
+			return err
+		}
+	}
+	r.End = now(unix.CLOCK_MONOTONIC)
+	return nil
+}
+
+// name is a path ending in a letter and six digits, NUL-terminated, changed in place: making it costs next to nothing
+// beside the open.
+type name []byte
+
+func newName(dir string, letter byte) name {
+	return name(dir + "/" + string(letter) + "000000\x00")
+}
+
+func (n name) set(number int) {
+	for i := len(n) - 2; i > len(n)-8; i-- {
+		n[i] = '0' + byte(number%10)
+		number /= 10
+	}
+}
+
+func (n name) open() (fd int, errno unix.Errno) {
+	at := unix.AT_FDCWD
+	r, _, errno := unix.RawSyscall6(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(&n[0])), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
+	return int(r), errno
+}
+
+func (n name) String() string { return string(n[:len(n)-1]) }
+
+func readJSON(file string, v any) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, v)
+}
+
+func writeJSON(file string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, text, 0o644)
+}
+
+// now reads a clock, in nanoseconds.
+func now(clock int32) int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(clock, &t); err != nil {
+		return 0
+	}
+	return t.Nano()
+}
+
+// peak is the largest resident set this process had, KiB.
+func peak() int64 {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return usage.Maxrss
+}
