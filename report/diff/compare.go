@@ -95,6 +95,9 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		if side == 0 {
 			d.run.rename = o.Rename
 		}
+		if ma, mb := ha.GetKernel().GetMachine(), hb.GetKernel().GetMachine(); ma != mb {
+			d.machine = in.Header().GetKernel().GetMachine()
+		}
 		if err := d.read(); err != nil {
 			return nil, err
 		}

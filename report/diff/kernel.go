@@ -40,7 +40,12 @@ func (p probes) in(q probes) probes {
 
 // kernelChanges compares what the two headers say of the kernels.
 func kernelChanges(a, b *schema.Header) []Change {
-	changes := symbols(a, b)
+	var changes []Change
+	if ma, mb := a.GetKernel().GetMachine(), b.GetKernel().GetMachine(); ma != mb {
+		changes = append(changes, Change{About: "machine", A: replay.Printable(ma), B: replay.Printable(mb),
+			Note: "flags of opens are told in the numbers of include/uapi/asm-generic/fcntl.h"})
+	}
+	changes = append(changes, symbols(a, b)...)
 	return append(changes, layouts(a.GetLayout(), b.GetLayout())...)
 }
 

@@ -85,6 +85,8 @@ type builder struct {
 	names  namer
 	both   probes // recorded in both runs
 	logged bool   // the run is a kernel log
+	// machine is whose numbers the flags of an open are in, where the other run's are another's; else empty.
+	machine string
 }
 
 // add puts an event into a call: as a new line, or as the return of one.
@@ -153,7 +155,7 @@ func (b *builder) key(c *call, l *line, e *schema.Event) {
 		}
 	}
 	if l.value = e.Ret; has(schema.ColumnOpen) {
-		l.value = uint64(e.Flags)<<32 | uint64(e.Mode)
+		l.value = uint64(schema.OpenFlags(b.machine, e.Flags))<<32 | uint64(e.Mode)
 	}
 }
 
