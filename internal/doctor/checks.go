@@ -130,10 +130,13 @@ func preemptionCheck(p bpf.Preemption) Check {
 const hashTableName = "hash table"
 
 // hashTableCheck says whether buckets can be recomputed.
-func hashTableCheck(known bool) Check {
+func hashTableCheck(known bool, h host) Check {
 	if known {
 		return Check{Name: hashTableName, State: OK, Value: "dentry_hashtable and d_hash_shift are known"}
 	}
-	return Check{hashTableName, Missing, "kallsyms does not tell where dentry_hashtable and d_hash_shift are: no bucket claims",
-		"sysctl kernel.kptr_restrict=1, and run it as root or with CAP_SYSLOG"}
+	remedy := h.pointerCheck().Remedy
+	if remedy == "" {
+		remedy = "sysctl kernel.kptr_restrict=1, and run it as root or with CAP_SYSLOG"
+	}
+	return Check{hashTableName, Missing, "kallsyms does not tell where dentry_hashtable and d_hash_shift are: no bucket claims", remedy}
 }

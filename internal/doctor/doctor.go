@@ -76,7 +76,8 @@ func Diagnose(mode bpf.Mode) Diagnosis {
 	if unix.Uname(&u) == nil {
 		d.Kernel, d.Machine = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
 	}
-	d.Checks = machineChecks(bpf.Examine())
+	here := lookAt("/")
+	d.Checks = append(here.checks(), machineChecks(bpf.Examine())...)
 	session, err := bpf.Open(bpf.Config{Attach: mode, RingBytes: 1 << 16, WatchLimit: 1})
 	if err != nil {
 		d.refused(mode, err)
@@ -84,7 +85,7 @@ func Diagnose(mode bpf.Mode) Diagnosis {
 	}
 	layout := session.Layout()
 	d.Tried, d.Probes = true, probesOf(session.Attempts())
-	d.Checks = append(d.Checks, preemptionCheck(session.Preemption()), hashTableCheck(layout.DentryHashtable != 0 && layout.DHashShift != 0))
+	d.Checks = append(d.Checks, preemptionCheck(session.Preemption()), hashTableCheck(layout.DentryHashtable != 0 && layout.DHashShift != 0, here))
 	if err := session.Close(); err != nil {
 		d.Reason = fmt.Sprintf("detach: %v", err)
 		return d
@@ -218,21 +219,4 @@ func claimsNeeding(role schema.Role, all bool) []string {
 		}
 	}
 	return kinds
-}
-
-// Remedy says what would help where something is lacking.
-func Remedy(lack bpf.Lack) string {
-	const vm = "or record in a virtual machine: 'dtrec vm --kernel VMLINUZ -- record ...'"
-	switch lack {
-	case bpf.LackPrivilege:
-		return "run it with sudo, or give dtrec the capabilities: setcap cap_bpf,cap_perfmon+ep"
-	case bpf.LackBTF:
-		return "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, " + vm
-	case bpf.LackLockdown:
-		return "boot without lockdown (Secure Boot turns it on), " + vm
-	case bpf.LackProbe:
-		return "this kernel lacks a function dtrec knows, " + vm
-	default:
-		return "use a kernel with CONFIG_BPF_SYSCALL, CONFIG_FTRACE and CONFIG_DYNAMIC_FTRACE, " + vm
-	}
 }

@@ -60,7 +60,7 @@ func TestDoctorConcludes(t *testing.T) {
 		{"missed hits", uncounted, true, 1, "missed hits of 1 probes are not counted"},
 		{"no hash table", tried[4:], false, 1, "not recorded here: hash table"},
 	} {
-		d := Diagnosis{Exit: Cannot, Probes: probesOf(test.attempts), Checks: []Check{hashTableCheck(test.table)}}
+		d := Diagnosis{Exit: Cannot, Probes: probesOf(test.attempts), Checks: []Check{hashTableCheck(test.table, host{})}}
 		d.conclude()
 		if d.Exit != test.exit || d.Reason != test.reason {
 			t.Errorf("%s: exit %d, %q; want %d, %q", test.name, d.Exit, d.Reason, test.exit, test.reason)

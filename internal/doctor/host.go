@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// host is what a machine's distribution and configuration say of it: settings that the kernel has from outside.
+type host struct {
+	name         string // such as "Debian GNU/Linux 12 (bookworm)"; empty where it is not known
+	distribution *distribution
+	secureBoot   string // "on", "off"; empty where there is no UEFI, or it cannot be read
+	paranoid     string // kernel.perf_event_paranoid
+	kptr         string // kernel.kptr_restrict
+	bounded      []string
+	effective    uint64
+	container    string // what of: docker, podman, lxc …; empty for none
+	filtered     bool   // seccomp filters this process's system calls
+	nested       bool   // in a PID namespace of its own
+	variables    bool   // kallsyms lists variables, not functions only
+	addresses    bool   // and tells addresses
+}
+
+// initialPIDs is the inode of the initial PID namespace, PROC_PID_INIT_INO.
+const initialPIDs = "pid:[4026531836]"
+
+// useful are the capabilities that recording may use, by number.
+var useful = []struct {
+	bit  int
+	name string
+}{{39, "CAP_BPF"}, {38, "CAP_PERFMON"}, {34, "CAP_SYSLOG"}, {21, "CAP_SYS_ADMIN"}}
+
+// lookAt reads the files of a machine below a root, which is / but in tests.
+func lookAt(root string) host {
+	read := func(name string) string {
+		text, _ := os.ReadFile(filepath.Join(root, name))
+		return strings.TrimSpace(string(text))
+	}
+	release := assignments(read("etc/os-release"))
+	h := host{
+		name: release["PRETTY_NAME"], distribution: distributionOf(release["ID"], release["ID_LIKE"]),
+		paranoid: read("proc/sys/kernel/perf_event_paranoid"), kptr: read("proc/sys/kernel/kptr_restrict"),
+	}
+	status := fields(read("proc/self/status"))
+	h.effective, _ = strconv.ParseUint(status["CapEff"], 16, 64)
+	h.filtered = status["Seccomp"] == "2"
+	if bounding, err := strconv.ParseUint(status["CapBnd"], 16, 64); err == nil {
+		for _, c := range useful {
+			if bounding&(1<<c.bit) == 0 {
+				h.bounded = append(h.bounded, c.name)
+			}
+		}
+	}
+	if variable, err := filepath.Glob(filepath.Join(root, "sys/firmware/efi/efivars/SecureBoot-*")); err == nil && len(variable) > 0 {
+		if value, err := os.ReadFile(variable[0]); err == nil && len(value) == 5 { // 4 bytes of attributes
+			h.secureBoot = map[byte]string{0: "off", 1: "on"}[value[4]]
+		}
+	}
+	h.container = containerOf(root, read)
+	if ns, err := os.Readlink(filepath.Join(root, "proc/self/ns/pid")); err == nil {
+		h.nested = ns != initialPIDs
+	}
+	h.variables, h.addresses = symbolsOf(filepath.Join(root, "proc/kallsyms"))
+	return h
+}
+
+// containerOf names the kind of container that these files are in.
+func containerOf(root string, read func(string) string) string {
+	for _, mark := range [][2]string{{".dockerenv", "docker"}, {"run/.containerenv", "podman"}} {
+		if _, err := os.Stat(filepath.Join(root, mark[0])); err == nil {
+			return mark[1]
+		}
+	}
+	for _, entry := range strings.Split(read("proc/1/environ"), "\x00") {
+		if kind, ok := strings.CutPrefix(entry, "container="); ok {
+			return kind
+		}
+	}
+	return read("run/systemd/container")
+}
+
+// assignments reads NAME=value lines, as a shell would those of os-release.
+func assignments(text string) map[string]string {
+	found := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			found[name] = strings.Trim(value, `"'`)
+		}
+	}
+	return found
+}
+
+// fields reads "Name:\tvalue" lines.
+func fields(text string) map[string]string {
+	found := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			found[name] = strings.TrimSpace(value)
+		}
+	}
+	return found
+}
+
+// has tells whether a capability is effective.
+func (h host) has(name string) bool {
+	i := slices.IndexFunc(useful, func(c struct {
+		bit  int
+		name string
+	}) bool {
+		return c.name == name
+	})
+	return h.effective&(1<<useful[i].bit) != 0
+}
+
+// checks turns what was seen into lines of a Diagnosis.
+func (h host) checks() []Check {
+	list := []Check{h.boundingCheck(), h.paranoidCheck(), h.pointerCheck()}
+	if h.name != "" {
+		said := Check{Name: "distribution", State: Note, Value: h.name + "; remedies are in the words of " + h.distribution.name}
+		list = append([]Check{said}, list...)
+	}
+	if h.secureBoot != "" {
+		list = append(list, Check{Name: "Secure Boot", State: Note, Value: h.secureBoot + "; it may turn lockdown on, see there"})
+	}
+	var said []string
+	if h.container != "" {
+		said = append(said, h.container)
+	}
+	if h.nested {
+		said = append(said, "in a PID namespace: the pids in a trace are the host's")
+	}
+	if h.filtered {
+		said = append(said, "seccomp filters system calls, and may refuse bpf(2)")
+	}
+	if len(said) > 0 {
+		list = append(list, Check{Name: "container", State: Note, Value: strings.Join(said, "; ")})
+	}
+	return list
+}
+
+func (h host) boundingCheck() Check {
+	lacks := func(name string) bool { return slices.Contains(h.bounded, name) }
+	c := Check{Name: "bounding set", State: OK, Value: "recording's capabilities are within it"}
+	switch {
+	case lacks("CAP_SYS_ADMIN") && (lacks("CAP_BPF") || lacks("CAP_PERFMON")):
+		c.State, c.Value = Missing, "without "+strings.Join(h.bounded, ", ")+": not even root gets them here"
+		c.Remedy = "run the container with --cap-add BPF --cap-add PERFMON --cap-add SYSLOG (or --privileged)"
+	case len(h.bounded) > 0:
+		c.State, c.Value = Note, "without "+strings.Join(h.bounded, ", ")
+	}
+	return c
+}
+
+// paranoidCheck: a level above 2 is Debian's and Ubuntu's own. It is about who lacks CAP_PERFMON.
+func (h host) paranoidCheck() Check {
+	c := Check{Name: "perf events", State: Note, Value: "kernel.perf_event_paranoid=" + h.paranoid + " (nothing to recording, which has CAP_PERFMON)"}
+	if h.paranoid == "" {
+		c.State, c.Value = Unknown, "no kernel.perf_event_paranoid: the kernel has no perf events, and kprobes want them (CONFIG_PERF_EVENTS)"
+	}
+	return c
+}
+
+func (h host) pointerCheck() Check {
+	c := Check{Name: "kernel addresses", State: OK, Value: fmt.Sprintf("kernel.kptr_restrict=%s, and kallsyms tells them", h.kptr)}
+	switch {
+	case h.addresses && !h.variables:
+		c.State, c.Value = Missing, "kallsyms lists functions only: no bucket claims"
+		c.Remedy = "a kernel built with CONFIG_KALLSYMS_ALL=y lists variables"
+	case h.addresses:
+	case h.kptr == "2":
+		c.State, c.Value = Missing, "kernel.kptr_restrict=2 hides them from everybody: no bucket claims"
+		c.Remedy = "sysctl kernel.kptr_restrict=1; " + h.distribution.persist("kernel.kptr_restrict=1")
+	case !h.has("CAP_SYSLOG"):
+		c.State, c.Value = Missing, "hidden from who has no CAP_SYSLOG (kernel.kptr_restrict="+h.kptr+"): no bucket claims"
+		c.Remedy = "run it with sudo, or setcap cap_bpf,cap_perfmon,cap_syslog+ep"
+	default:
+		c.State, c.Value = Unknown, "kernel.kptr_restrict="+h.kptr+", and kallsyms tells none"
+	}
+	return c
+}
