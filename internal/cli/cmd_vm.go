@@ -149,18 +149,21 @@ func vmRemedy(err error) string {
 		return "run scripts/install-qemu; elsewhere than on Debian install QEMU for that architecture, and e2fsprogs"
 	case errors.Is(err, vm.ErrNotStatic):
 		return "build it static: CGO_ENABLED=0 go build"
-	case errors.Is(err, vm.ErrNotBootable), errors.Is(err, os.ErrNotExist):
-		return "fetch a kernel with scripts/fetch-kernel VERSION"
-	case errors.Is(err, vm.ErrLacks):
-		return "build one of the options in, or name the modules with --modules DIR; --fs tmpfs needs no disk"
 	case errors.Is(err, vm.ErrModules):
 		return "name the modules of this very build with --modules DIR (make modules_install INSTALL_MOD_PATH=DIR)"
+	case errors.Is(err, vm.ErrNotBootable), errors.Is(err, os.ErrNotExist):
+		return "name a bzImage, an Image, a build tree or a package; scripts/fetch-kernel VERSION has one of Debian's"
+	case errors.Is(err, vm.ErrLacks):
+		return "build one of the options in, or name the modules with --modules DIR; --fs tmpfs needs no disk"
 	case errors.Is(err, vm.ErrNoProgram):
 		return "build it: make dtrec-arm64, or CGO_ENABLED=0 GOARCH=arm64 go build -o dtrec-arm64"
 	case errors.Is(err, vm.ErrTimeout):
 		return "give it longer with --timeout, or look at it with --console"
 	case errors.Is(err, context.Canceled):
 		return "interrupted; run it again"
+	}
+	if !errors.As(err, new(*vm.GuestError)) {
+		return "look at the file it names"
 	}
 	return "look at the boot with --console"
 }

@@ -17,9 +17,10 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(fromRoot{m}, map[string]func(){
-		"dtrec":     func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
-		"maketrace": makeTrace,
-		"makescene": makeScene,
+		"dtrec":      func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"maketrace":  makeTrace,
+		"makescene":  makeScene,
+		"makekernel": makeKernel,
 	})
 }
 

@@ -24,17 +24,17 @@ type bus struct {
 var buses = []*bus{
 	{
 		"virtio-blk", []string{"virtio_pci", "virtio_blk"}, []string{"pci/drivers/virtio-pci", "virtio/drivers/virtio_blk"},
-		"CONFIG_VIRTIO_PCI, CONFIG_VIRTIO_BLK", "", "virtio-blk-pci",
+		"CONFIG_VIRTIO_BLK and CONFIG_VIRTIO_PCI", "", "virtio-blk-pci",
 	},
 	{"NVMe", []string{"nvme"}, []string{"pci/drivers/nvme"}, "CONFIG_BLK_DEV_NVME", "", "nvme"},
 	{
 		"virtio-scsi", []string{"virtio_pci", "virtio_scsi", "sd_mod"},
 		[]string{"pci/drivers/virtio-pci", "virtio/drivers/virtio_scsi", "scsi/drivers/sd"},
-		"CONFIG_VIRTIO_PCI, CONFIG_SCSI_VIRTIO, CONFIG_BLK_DEV_SD", "virtio-scsi-pci,id=scsi", "scsi-hd,bus=scsi.0",
+		"CONFIG_SCSI_VIRTIO, CONFIG_VIRTIO_PCI and CONFIG_BLK_DEV_SD", "virtio-scsi-pci,id=scsi", "scsi-hd,bus=scsi.0",
 	},
 	{
 		"SATA", []string{"ahci", "sd_mod"}, []string{"pci/drivers/ahci", "scsi/drivers/sd"},
-		"CONFIG_SATA_AHCI, CONFIG_BLK_DEV_SD", "ahci,id=sata", "ide-hd,bus=sata.%d",
+		"CONFIG_SATA_AHCI and CONFIG_BLK_DEV_SD", "ahci,id=sata", "ide-hd,bus=sata.%d",
 	},
 }
 

@@ -99,7 +99,7 @@ func (d *dialogue) verdict(ctx context.Context, console *tail, exit error, compl
 	}
 	switch {
 	case d.last.Lacks:
-		return fmt.Errorf("%w: %w", ErrLacks, errors.New(printable(d.last.Error)))
+		return lacks(printable(d.last.Error))
 	case d.last.Error != "":
 		return console.blame(fmt.Errorf("%w: %s", ErrInit, printable(d.last.Error)))
 	case errors.Is(cause, ErrTimeout), errors.Is(cause, ErrNoBoot):

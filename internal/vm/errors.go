@@ -32,7 +32,7 @@ var (
 	// ErrInit: the guest's init could not mount, start the job or write the outputs.
 	ErrInit = errors.New("in the guest")
 	// ErrLacks: the guest's kernel has no driver for what the run needs, neither in itself nor as a module that was found.
-	ErrLacks = errors.New("the kernel cannot do it")
+	ErrLacks = errors.New("the kernel has no driver for it")
 	// ErrDied: the guest ended without a word.
 	ErrDied = errors.New("the guest ended without a result")
 	// ErrNoOutput: the job ended with exit code 0 and left out an output.
@@ -47,6 +47,13 @@ type stoodStill struct{ limit time.Duration }
 func (e stoodStill) Error() string { return fmt.Sprintf("%v within %v", ErrNoBoot, e.limit) }
 
 func (stoodStill) Unwrap() error { return ErrNoBoot }
+
+// lacks is ErrLacks in words.
+type lacks string
+
+func (l lacks) Error() string { return string(l) }
+
+func (lacks) Is(target error) bool { return target == ErrLacks }
 
 // GuestError is a failure of the guest, with the last lines of its console.
 type GuestError struct {

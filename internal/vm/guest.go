@@ -89,7 +89,7 @@ func runJob(j job, refused []string, control *os.File) (message, error) {
 	case err != nil:
 		return message{}, err
 	case e.lacking != "" && j.FS != "":
-		return message{}, fmt.Errorf("%s is not possible: %s: %w", j.FS, e.lacking, ErrLacks)
+		return message{}, lacks(j.FS + " is not possible: " + e.lacking)
 	case e.lacking != "":
 		if err := say(control, message{Notice: "/tmp and the working directory are on tmpfs: " + e.lacking}); err != nil {
 			return message{}, err

@@ -18,7 +18,6 @@ type kernel struct {
 	image
 	file    string   // the image, as QEMU gets it
 	modules *modules // nil: none were found
-	looked  []string // where, then
 	scratch string   // what had to be unpacked
 }
 
@@ -146,16 +145,16 @@ func escapeGlob(name string) string {
 // findModules looks where the user says, or around the image and on this machine.
 func (k *kernel) findModules(name, said string) (err error) {
 	if said == "" {
-		k.modules, k.looked, err = openAny(append(k.around(name), "/lib/modules/"+k.release))
+		k.modules, err = openAny(append(k.around(name), "/lib/modules/"+k.release))
 		return err
 	}
 	if _, err := os.Stat(said); err != nil {
-		return fmt.Errorf("modules: %w", err)
+		return fmt.Errorf("%w: %w", ErrModules, err)
 	}
 	if said, err = k.unpacked(said, "modules"); err != nil {
 		return err
 	}
-	if k.modules, _, err = openAny(k.below(said)); err != nil || k.modules != nil {
+	if k.modules, err = openAny(k.below(said)); err != nil || k.modules != nil {
 		return err
 	}
 	others, _ := filepath.Glob(filepath.Join(escapeGlob(said), "lib/modules/*"))
@@ -184,15 +183,15 @@ func (k *kernel) around(name string) []string {
 	return append(k.below(dir), k.below(filepath.Dir(dir))[:2]...)
 }
 
-// openAny opens the first of the directories that has modules.
-func openAny(dirs []string) (*modules, []string, error) {
+// openAny opens the first of the directories that has modules; nil where none has.
+func openAny(dirs []string) (*modules, error) {
 	for _, dir := range dirs {
 		m, err := openModules(dir)
 		if err == nil || !errors.Is(err, os.ErrNotExist) {
-			return m, nil, err
+			return m, err
 		}
 	}
-	return nil, dirs, nil
+	return nil, nil
 }
 
 // program is the executable for this kernel's architecture: the one that is given, or beside it NAME-GOARCH.

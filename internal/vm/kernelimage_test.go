@@ -175,3 +175,25 @@ func TestFindImageConfigured(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+// A kernel of another architecture is booted with the program beside the one given.
+func TestProgramOfAnotherArchitecture(t *testing.T) {
+	k, err := openKernel(put(t, armImage(), t.TempDir(), "Image"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	given := fakeELF(t, "")
+	if _, err := k.program(given); !errors.Is(err, ErrNoProgram) || !strings.Contains(err.Error(), given+"-arm64") {
+		t.Errorf("got %v, want ErrNoProgram", err)
+	}
+	text, err := os.ReadFile(given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[18], text[19] = 183, 0 // EM_AARCH64
+	put(t, text, given+"-arm64")
+	if got, err := k.program(given); got != given+"-arm64" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

@@ -69,9 +69,9 @@ func survey(j job, refused []string) (equipment, error) {
 	if !e.disks {
 		var ways []string
 		for _, b := range buses {
-			ways = append(ways, b.name+" ("+b.options+")")
+			ways = append(ways, b.options)
 		}
-		reasons = append(reasons, "no driver for a disk: "+strings.Join(ways, ", "))
+		reasons = append(reasons, "no driver for a disk ("+strings.Join(ways, ", or ")+")")
 	}
 	known, err := os.ReadFile("/proc/filesystems")
 	if err != nil {

@@ -165,7 +165,7 @@ func (c Config) plan(k *kernel) (plan, error) {
 	}
 	p.job.Ports, p.job.Buses = k.arch.ports, names(p.buses)
 	if k.modules == nil {
-		p.job.Modules.Notes = []string{"no modules of " + k.release + " were found in " + strings.Join(k.looked, ", ")}
+		p.job.Modules.Notes = []string{"no modules of " + k.release + " were found around " + c.Kernel + " or in /lib/modules"}
 		return p, nil
 	}
 	taken, err := k.modules.collect(k.release, wanted(p.buses, c.FS))

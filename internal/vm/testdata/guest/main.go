@@ -35,6 +35,12 @@ func run(job string, args []string) error {
 		return everything()
 	case "facts":
 		return facts(os.Stdout)
+	case "facts-file":
+		f, err := os.Create("facts")
+		if err != nil {
+			return err
+		}
+		return errors.Join(facts(f), f.Close())
 	case "args":
 		_, err := fmt.Printf("%q %s\n", args, os.Getenv("DTREC_TEST"))
 		return err
