@@ -6,10 +6,10 @@ PREFIX ?= /usr/local
 
 # Kernels that make test boots, and those of the matrix; scripts/fetch-kernel knows more.
 KERNELS ?= 6.1 6.12 newest
-MODULAR ?= 6.12/amd64
-MATRIX  ?= 5.10 6.1 6.12 6.18 6.19 7.0 7.1 newest
+OTHERS  ?= 6.12/amd64 6.12/cloud-arm64
+MATRIX  ?= 6.12 5.10 6.1 6.18 6.19 7.0 7.1 newest $(foreach v,6.1 6.12 newest,$v/amd64 $v/rt-amd64) 6.12/cloud-arm64 6.1/cloud-arm64 newest/cloud-arm64
 
-.PHONY: build install demo test unit kernel matrix bench samples generate clean fleet FORCE
+.PHONY: build install demo test unit kernel matrix kernel-build bench samples generate clean
 
 build:
 	@scripts/install-go
@@ -41,16 +41,14 @@ unit:
 	go vet ./...
 	go vet -tags kernel ./...
 	DTREC_ALL_TOOLS=1 go test -timeout 30m ./...
-	go -C export/parquet vet ./...
-	go -C export/parquet test ./...
 
 kernel: build
 	scripts/install-qemu
-	kernels=$$(scripts/fetch-kernel $(KERNELS)) && export DTREC_MODULAR=$$(scripts/fetch-kernel $(MODULAR)) && \
-	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 1 -parallel 2 -timeout 45m -v ./test ./internal/vm | scripts/tally
+	kernels=$$(scripts/fetch-kernel $(KERNELS)) && others=$$(scripts/fetch-kernel $(OTHERS)) && \
+	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') DTREC_OTHER_KERNELS=$$(echo $$others | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 1 -parallel 2 -timeout 45m -v ./test ./internal/vm | scripts/tally
 
-# Every workload on every kernel: the verdicts side by side, and the diffs against 6.12.
-matrix: build
+# Every workload on every kernel: the verdicts side by side, in docs/kernels.md too, and the diffs against the first of each architecture.
+matrix: build dtrec-arm64
 	scripts/install-qemu
 	scripts/matrix $(MATRIX)
 
@@ -62,19 +60,6 @@ bench: build
 	scripts/install-qemu
 	scripts/install-peers
 	scripts/bench "$(PART)" $(BENCH)
-
-# Parquet tables of many recordings: a module of its own.
-dtrec-parquet: FORCE
-	@scripts/install-go
-	CGO_ENABLED=0 go -C export/parquet build -trimpath -o ../../dtrec-parquet .
-
-# The queries of docs/fleet.md, by DuckDB.
-fleet:
-	@scripts/install-go
-	scripts/install-duckdb .duckdb
-	DTREC_DUCKDB="$$PWD/.duckdb" go -C export/parquet test -count=1 -run Queries -v .
-
-FORCE:
 
 # The recordings in traces/, anew.
 samples: build
@@ -90,6 +75,11 @@ samples: build
 generate:
 	scripts/install-tools
 	go generate ./schema ./bpf
+
+# The smallest kernel that dtrec can record, built from Debian's source, booted and recorded.
+kernel-build: build
+	scripts/install-qemu
+	scripts/kernel-build
 
 clean:
 	rm -rf dtrec demo.pb stage2.md matrix
