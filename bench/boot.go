@@ -31,7 +31,7 @@ func (b *bench) boot(ctx context.Context, part, accel string, smp int, list []re
 	if err := writeJSON(planFile, list); err != nil {
 		return nil, err
 	}
-	files, err := b.files()
+	files, err := b.files(list)
 	if err != nil {
 		return nil, err
 	}
@@ -63,13 +63,16 @@ func (b *bench) path(part string, r recording) string {
 	return filepath.Join(b.dir, part, r.Name+"."+toolNamed(r.Tool).file)
 }
 
-// hits counts what a recording holds.
+// hits counts what a recording holds; the counter's are those that there were.
 func (b *bench) hits(part string, r result) (counts, error) {
+	if r.Tool == counter {
+		return counts{hits: r.Hits}, nil
+	}
 	return toolNamed(r.Tool).count(b.path(part, r.recording), r.Said)
 }
 
-// files are the programs the guest needs, each with the libraries it is linked with.
-func (b *bench) files() ([]vm.File, error) {
+// files are the programs the recordings need, each with the libraries it is linked with.
+func (b *bench) files(list []recording) ([]vm.File, error) {
 	files := []vm.File{{Host: filepath.Join(b.dir, planFile), Guest: planFile},
 		{Host: b.self, Guest: workProgram}, {Host: b.dtrec, Guest: "/bin/dtrec"}}
 	seen := map[string]bool{"dtrec": true, "": true}
@@ -79,7 +82,8 @@ func (b *bench) files() ([]vm.File, error) {
 			files = append(files, vm.File{Host: host, Guest: guest})
 		}
 	}
-	for _, t := range tools() {
+	for _, r := range list {
+		t := toolNamed(r.Tool)
 		if seen[t.program] {
 			continue
 		}

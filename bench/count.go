@@ -69,23 +69,6 @@ func probeName(e *schema.Event) string {
 	return e.Role.Label() + "_enter"
 }
 
-// countMaps reads the maps that a counting bpftrace prints at its end.
-func countMaps(path, _ string) (counts, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return counts{}, err
-	}
-	c := counts{hits: map[string]uint64{}}
-	for _, m := range regexp.MustCompile(`(?m)^@(\w+): (\d+)$`).FindAllSubmatch(text, -1) {
-		n, err := strconv.ParseUint(string(m[2]), 10, 64)
-		if err != nil {
-			return c, err
-		}
-		c.hits[string(m[1])] = n
-	}
-	return c, nil
-}
-
 // countPerf counts what perf script finds, and the losses that it shows.
 func countPerf(path, _ string) (counts, error) {
 	c := counts{}

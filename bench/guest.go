@@ -7,6 +7,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,9 +38,10 @@ type result struct {
 	ToolCPU       int64 // of the tool and all it started, but for the work
 	Peak          int64 // the tool's largest resident set, KiB; an upper bound where AtMost
 	AtMost        bool
-	Bytes         int64  // of the file
-	Missed        uint64 // hits that the kernel's kprobe events missed
-	Said          string // its stdout and stderr
+	Bytes         int64             // of the file
+	Hits          map[string]uint64 // by probe, as the kernel counts them: what the counter is for
+	Missed        uint64            // hits that the kernel's kprobe events missed
+	Said          string            // its stdout and stderr
 	Failed        string
 }
 
@@ -93,7 +95,11 @@ func (r recording) run() (result, error) {
 	if err := defineEvents(); err != nil {
 		return out, fmt.Errorf("kprobe events: %w", err)
 	}
-	defer os.WriteFile(filepath.Join(tracefs, "kprobe_events"), nil, 0o644)
+	if r.Tool == counter {
+		if err := countHits(); err != nil {
+			return out, err
+		}
+	}
 	work := []string{workProgram, "work", workFile}
 	file := filepath.Join(outDir, r.Name+"."+t.file)
 	argv := work
@@ -101,9 +107,15 @@ func (r recording) run() (result, error) {
 		argv = t.argv(file, r.Procs, work)
 	}
 	if err := out.start(t, argv, work); err != nil {
+		return out, errors.Join(err, removeEvents())
+	}
+	var err error
+	if out.Hits, out.Missed, err = profile(); err != nil {
 		return out, err
 	}
-	out.Missed = missedHits()
+	if err := removeEvents(); err != nil {
+		return out, err
+	}
 	if err := readJSON(reportFile, &out.Work); err != nil {
 		return out, fmt.Errorf("the work said nothing: %w; %s", err, out.Said)
 	}

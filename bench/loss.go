@@ -9,9 +9,6 @@ import (
 	"fmt"
 )
 
-// flatOut are the tools that are asked to lose nothing.
-var flatOut = []string{dtrecTool, traceCmd, perfZ, bpftraceTool}
-
 // loss records as much as there is, without a pause: on one CPU with counted instructions, and with two processes on
 // two CPUs, by the host's clock, again and again.
 func (b *bench) loss(ctx context.Context) ([]*table, error) {
@@ -20,28 +17,31 @@ func (b *bench) loss(ctx context.Context) ([]*table, error) {
 		return nil, err
 	}
 	two, err := b.twoCPUs(ctx)
-	return []*table{one, two}, err
+	if err != nil {
+		return []*table{one}, err
+	}
+	return []*table{one, two}, nil
 }
 
 func (b *bench) longRun(ctx context.Context) (*table, error) {
 	list := []recording{{Name: "long", Tool: counter, Dir: places[1].dir, Rounds: b.long, Procs: 1, Bring: true}}
-	for _, tool := range flatOut {
-		list = append(list, recording{Name: "long", Tool: tool, Dir: places[1].dir, Rounds: b.long, Procs: 1, Bring: true})
+	for _, tool := range b.flatOut() {
+		list = append(list, recording{Name: "long", Tool: tool.name, Dir: places[1].dir, Rounds: b.long, Procs: 1, Bring: true})
 	}
 	results, err := b.boot(ctx, "long", "icount", 1, list)
 	if err != nil {
 		return nil, err
 	}
 	t := &table{title: "A long run on tmpfs, one virtual CPU, flat out", head: []string{"", "hits", "lost", "said", "peak, MB", "bytes a hit"}}
-	for _, tool := range flatOut {
-		r, l, err := b.held("long", results, "long", tool)
+	for _, tool := range b.flatOut() {
+		r, l, err := b.held("long", results, "long", tool.name)
 		if err != nil {
-			t.add(tool, "failed: "+firstLine(err.Error()), "", "", "", "")
+			t.add(tool.name, "failed: "+firstLine(err.Error()), "", "", "", "")
 			continue
 		}
 		peak := float64(r.Peak) * 1024 / mega
-		t.add(tool, thousands(int64(l.there)), l.String(), thousands(int64(l.said)), figure(peak), figure(float64(r.Bytes)/float64(l.there)))
-		if tool == dtrecTool {
+		t.add(tool.name, thousands(int64(l.there)), l.String(), thousands(int64(l.said)), figure(peak), figure(float64(r.Bytes)/float64(l.there)))
+		if tool.name == dtrecTool {
 			b.bars = append(b.bars, bar{what: fmt.Sprintf("lost of %s hits on one CPU", thousands(int64(l.there))), value: float64(l.lost())},
 				bar{what: "the long run's peak memory, MB", value: peak, limit: 48})
 		}
@@ -54,8 +54,8 @@ func (b *bench) twoCPUs(ctx context.Context) (*table, error) {
 	name := func(i int) string { return fmt.Sprintf("two%d", i) }
 	list := []recording{{Name: name(0), Tool: counter, Dir: places[1].dir, Rounds: rounds, Procs: 2, Bring: true}}
 	for i := range b.repeat {
-		for _, tool := range flatOut {
-			list = append(list, recording{Name: name(i), Tool: tool, Dir: places[1].dir, Rounds: rounds, Procs: 2, Bring: true})
+		for _, tool := range b.flatOut() {
+			list = append(list, recording{Name: name(i), Tool: tool.name, Dir: places[1].dir, Rounds: rounds, Procs: 2, Bring: true})
 		}
 	}
 	results, err := b.boot(ctx, "two", "", 2, list)
@@ -64,13 +64,13 @@ func (b *bench) twoCPUs(ctx context.Context) (*table, error) {
 	}
 	t := &table{title: fmt.Sprintf("Two processes on two virtual CPUs, flat out, %d rounds by the host's clock", b.repeat),
 		head: []string{"", "hits", "rounds with loss", "lost, worst round"}}
-	for _, tool := range flatOut {
+	for _, tool := range b.flatOut() {
 		var worst loss
 		lossy := 0
 		for i := range b.repeat {
-			_, l, err := b.held("two", results, name(i), tool)
+			_, l, err := b.held("two", results, name(i), tool.name)
 			if err != nil {
-				return t, err
+				return nil, err
 			}
 			if l.lost() > 0 {
 				lossy++
@@ -79,8 +79,8 @@ func (b *bench) twoCPUs(ctx context.Context) (*table, error) {
 				worst = l
 			}
 		}
-		t.add(tool, thousands(int64(worst.there)), fmt.Sprint(lossy), worst.String())
-		if tool == dtrecTool {
+		t.add(tool.name, thousands(int64(worst.there)), fmt.Sprint(lossy), worst.String())
+		if tool.name == dtrecTool {
 			b.bars = append(b.bars, bar{what: "rounds with loss on two CPUs", value: float64(lossy)})
 		}
 	}

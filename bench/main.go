@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -57,14 +58,18 @@ type bench struct {
 	rounds      int    // of the work, per recording
 	long        int    // rounds of the long run
 	repeat      int    // of each reading, and of the recordings on two CPUs
+	alone       bool   // record with dtrec only
 	bars        []bar
 }
 
-// parts can be measured alone; they are measured in this order.
-var parts = []struct {
+// benchPart can be measured alone.
+type benchPart struct {
 	name    string
 	measure func(*bench, context.Context) ([]*table, error)
-}{
+}
+
+// parts are in the order in which they are measured.
+var parts = []benchPart{
 	{"record", (*bench).record},
 	{"loss", (*bench).loss},
 	{"read", (*bench).read},
@@ -79,12 +84,18 @@ func host(args []string) error {
 	flags.IntVar(&b.rounds, "rounds", 24_000, "rounds of five system calls per recording")
 	flags.IntVar(&b.long, "long", 110_000, "rounds of the long run")
 	flags.IntVar(&b.repeat, "repeat", 5, "how often each reading, and each recording on two CPUs")
-	part := flags.String("part", "", "measure these `PARTS` alone: record, loss, read")
+	flags.BoolVar(&b.alone, "alone", false, "record with dtrec only, not with its peers: what a change to it costs")
+	part := flags.String("part", "record,loss,read", "measure these `PARTS`")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if b.kernel == "" || b.dir == "" || flags.NArg() > 0 {
-		return fmt.Errorf("-kernel and -dir are needed, and nothing else: run make bench")
+		return errors.New("-kernel and -dir are needed, and nothing else: run make bench")
+	}
+	for _, name := range strings.Split(*part, ",") {
+		if !slices.ContainsFunc(parts, func(p benchPart) bool { return p.name == name }) {
+			return fmt.Errorf("no part %q: there are record, loss, read and go", name)
+		}
 	}
 	if err := b.resolve(); err != nil {
 		return err
@@ -121,24 +132,20 @@ func (b *bench) measure(ctx context.Context, out io.Writer, wanted string) error
 	for _, program := range []string{b.dtrec, "perf", "trace-cmd", "bpftrace"} {
 		fmt.Fprintf(out, "- %s\n", version(program))
 	}
-	ran := false
+	var failed []error
 	for _, p := range parts {
-		if wanted != "" && !slices.Contains(strings.Split(wanted, ","), p.name) {
+		if !slices.Contains(strings.Split(wanted, ","), p.name) {
 			continue
 		}
-		ran = true
 		tables, err := p.measure(b, ctx)
 		for _, t := range tables {
 			t.print(out)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+			failed = append(failed, fmt.Errorf("%s: %w", p.name, err))
 		}
-	}
-	if !ran {
-		return fmt.Errorf("no part %q: there are record, loss and read", wanted)
 	}
 	barTable(b.bars).print(out)
 	fmt.Fprintf(out, "\n%s in all.\n", time.Since(began).Round(time.Second))
-	return nil
+	return errors.Join(failed...)
 }

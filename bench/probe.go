@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -78,24 +79,41 @@ func defineEvents() error {
 	return os.WriteFile(filepath.Join(tracefs, "kprobe_events"), []byte(lines.String()), 0o644)
 }
 
-// missedHits is how many hits the kernel's kprobe events missed since they were made.
-func missedHits() (missed uint64) {
-	text, err := os.ReadFile(filepath.Join(tracefs, "kprobe_profile"))
-	if err != nil {
-		return 0
+// countHits has the kernel's kprobe events count and record nothing: no record passes the filter.
+func countHits() error {
+	events := filepath.Join(tracefs, "events", group)
+	if err := os.WriteFile(filepath.Join(events, "filter"), []byte("common_pid == 0"), 0o644); err != nil {
+		return err
 	}
-	for line := range strings.Lines(string(text)) {
-		var name string
-		var hits, misses uint64
-		if n, _ := fmt.Sscan(line, &name, &hits, &misses); n == 3 {
-			missed += misses
-		}
-	}
-	return missed
+	return os.WriteFile(filepath.Join(events, "enable"), []byte("1"), 0o644)
 }
 
-// bpftraceScript prints a line per hit, or with counting counts them in maps, which loses nothing.
-func bpftraceScript(filter string, counting bool) string {
+// removeEvents undoes defineEvents and countHits.
+func removeEvents() error {
+	err := os.WriteFile(filepath.Join(tracefs, "events", group, "enable"), []byte("0"), 0o644)
+	return errors.Join(err, os.WriteFile(filepath.Join(tracefs, "kprobe_events"), nil, 0o644))
+}
+
+// profile is how often the kprobe events were hit since they were made, and how many hits they missed.
+func profile() (hits map[string]uint64, missed uint64, err error) {
+	text, err := os.ReadFile(filepath.Join(tracefs, "kprobe_profile"))
+	if err != nil {
+		return nil, 0, err
+	}
+	hits = map[string]uint64{}
+	for line := range strings.Lines(string(text)) {
+		var name string
+		var hit, miss uint64
+		if n, _ := fmt.Sscan(line, &name, &hit, &miss); n == 3 {
+			hits[name] = hit
+			missed += miss
+		}
+	}
+	return hits, missed, nil
+}
+
+// bpftraceScript prints a line per hit.
+func bpftraceScript(filter string) string {
 	var s strings.Builder
 	for _, p := range probes() {
 		kind := "kprobe"
@@ -103,9 +121,6 @@ func bpftraceScript(filter string, counting bool) string {
 			kind = "kretprobe"
 		}
 		action := fmt.Sprintf(`printf("%s %%llu %%d %s\n", nsecs, tid, %s);`, p.name, p.format, p.values)
-		if counting {
-			action = fmt.Sprintf("@%s = count();", p.name)
-		}
 		fmt.Fprintf(&s, "%s:%s /%s/ { %s }\n", kind, p.symbol, filter, action)
 	}
 	return s.String()

@@ -49,16 +49,17 @@ func iterate(path string) error {
 	}
 }
 
-// captures finds what the part record left behind on tmpfs, or records it.
+// captures finds what an earlier part or run left behind on tmpfs, or records it.
 func (b *bench) captures(ctx context.Context) (part string, hits uint64, err error) {
-	part = "record"
-	results, err := b.results(part)
-	if err != nil {
-		part = "read"
-		list := []recording{b.second()}
-		for _, tool := range []string{counter, dtrecTool, traceCmd, perfZ} {
-			list = append(list, recording{Name: "tmpfs", Tool: tool, Dir: places[1].dir, Rounds: b.rounds, Procs: 1, Bring: true})
-		}
+	list := []recording{b.second()}
+	for _, tool := range []string{counter, dtrecTool, traceCmd, perfZ} {
+		list = append(list, recording{Name: "tmpfs", Tool: tool, Dir: places[1].dir, Rounds: b.rounds, Procs: 1, Bring: true})
+	}
+	results, part := b.recorded(list, "record"), "record"
+	if results == nil {
+		results, part = b.recorded(list, "read"), "read"
+	}
+	if results == nil {
 		if results, err = b.boot(ctx, part, "icount", 1, list); err != nil {
 			return part, 0, err
 		}
@@ -69,6 +70,21 @@ func (b *bench) captures(ctx context.Context) (part string, hits uint64, err err
 	}
 	there, err := b.hits(part, counted)
 	return part, there.total(), err
+}
+
+// recorded are the results of a part where it holds these recordings of this many rounds, else nil.
+func (b *bench) recorded(list []recording, part string) []result {
+	results, err := b.results(part)
+	if err != nil {
+		return nil
+	}
+	for _, want := range list {
+		r, err := find(results, want.Name, want.Tool)
+		if err != nil || r.Rounds != want.Rounds {
+			return nil
+		}
+	}
+	return results
 }
 
 func (b *bench) readers(part string) []*reader {

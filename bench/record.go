@@ -20,8 +20,8 @@ const mega = 1e6
 // recordings are those of the part record: each tool on each filesystem, and once with nothing to do, which is what it
 // costs to start and to end. The second of dtrec is what diff compares.
 func (b *bench) recordings() (list []recording) {
-	for _, t := range tools() {
-		if t.count != nil && t.name != counter {
+	for _, t := range append([]tool{toolNamed(bare), toolNamed(counter)}, b.recorders()...) {
+		if t.count != nil {
 			list = append(list, recording{Name: "idle", Tool: t.name, Dir: places[1].dir, Procs: 1})
 		}
 		for _, p := range places {
@@ -61,7 +61,7 @@ func (b *bench) record(ctx context.Context) ([]*table, error) {
 		cost[p.name] = map[string]measured{}
 		t := &table{title: fmt.Sprintf("Recording on %s, %s system calls, one virtual CPU", p.name, thousands(int64(b.rounds)*roundCalls)),
 			head: []string{"", "slowdown", "instructions a hit, kernel", "own process", "start, M", "end, M", "peak, MB", "bytes a hit", "lost"}}
-		for _, tool := range tools()[2:] {
+		for _, tool := range b.recorders() {
 			m, err := b.cost(results, p.name, tool.name)
 			if err != nil {
 				t.add(tool.name, "failed: "+firstLine(err.Error()), "", "", "", "", "", "", "")

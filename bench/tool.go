@@ -6,6 +6,7 @@ package main
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -38,10 +39,7 @@ const (
 func tools() []tool {
 	return []tool{
 		{name: bare},
-		{name: counter, program: "bpftrace", file: "count", count: countMaps,
-			argv: func(out string, procs int, work []string) []string {
-				return []string{"bpftrace", "-o", out, "-e", bpftraceScript(bpftraceFilter(procs), true), "-c", commandLine(work)}
-			}},
+		{name: counter},
 		{name: dtrecTool, program: "dtrec", file: "pb", count: countTrace,
 			argv: func(out string, _ int, work []string) []string {
 				return append([]string{"dtrec", "record", "-o", out, "--"}, work...)
@@ -56,18 +54,33 @@ func tools() []tool {
 			}},
 		{name: perfPlain, program: "perf", file: "data", count: countPerf,
 			argv: func(out string, _ int, work []string) []string {
-				return append([]string{"perf", "record", "-o", out, "-e", group + ":*", "--"}, work...)
+				return append([]string{"perf", "record", "-N", "-o", out, "-e", group + ":*", "--"}, work...)
 			}},
 		{name: perfZ, program: "perf", file: "z.data", count: countPerf,
 			argv: func(out string, _ int, work []string) []string {
-				return append([]string{"perf", "record", "-z", "-m", "16M", "-o", out, "-e", group + ":*", "--"}, work...)
+				return append([]string{"perf", "record", "-N", "-z", "-m", "16M", "-o", out, "-e", group + ":*", "--"}, work...)
 			}},
 		{name: bpftraceTool, program: "bpftrace", file: "txt", count: countLines,
 			env: []string{"BPFTRACE_PERF_RB_PAGES=16384"}, // 64 MiB a CPU; by default it loses most
 			argv: func(out string, procs int, work []string) []string {
-				return []string{"bpftrace", "-o", out, "-e", bpftraceScript(bpftraceFilter(procs), false), "-c", commandLine(work)}
+				return []string{"bpftrace", "-o", out, "-e", bpftraceScript(bpftraceFilter(procs)), "-c", commandLine(work)}
 			}},
 	}
+}
+
+// recorders are the tools of this call that record the work.
+func (b *bench) recorders() (list []tool) {
+	for _, t := range tools() {
+		if t.program == "dtrec" || t.program != "" && !b.alone {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// flatOut are those that are asked to lose nothing.
+func (b *bench) flatOut() (list []tool) {
+	return slices.DeleteFunc(b.recorders(), func(t tool) bool { return t.ready != "" || t.name == perfPlain })
 }
 
 // toolNamed finds a row; the names are constants.
