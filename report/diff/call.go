@@ -11,8 +11,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// call is one thing a program did, with all that came of it in the kernel: an open, an
-// unlink with the walk that leads to it, a write to drop_caches.
+// call is one thing a program did, with all that came of it in the kernel: an operation on
+// paths, what it looked up outside of these, a write to drop_caches.
 type call struct {
 	kind     kind
 	comm     string
@@ -179,26 +179,27 @@ func hashRuling(seed maphash.Seed, r *report.Ruling) uint64 {
 	return maphash.Comparable(seed, *r)
 }
 
-// named yields the lines that say what the call is of: its paths, or the names it looked up.
+// named yields the lines that say what the call is of: its paths, of a program to be run the
+// first; where none is recorded the names it looked up. A walk that is made again is one.
 func (c *call) named(yield func(*line) bool) {
-	last := uint64(0)
+	last, whole := uint64(0), c.hasPaths()
 	for i := range c.lines {
-		switch l := &c.lines[i]; {
-		case c.kind.in(nameless):
+		l := &c.lines[i]
+		if c.kind.in(nameless) {
 			return
-		case c.kind.in(opens):
-			yield(l)
+		}
+		if whole && !paths.Has(l.role) || !whole && l.depth > 0 || l.name.exact == 0 || l.name.exact == last {
+			continue
+		}
+		if last = l.name.exact; !yield(l) || opens.Has(l.role) {
 			return
-		case c.kind.in(encloses):
-			if paths.Has(l.role) && !yield(l) {
-				return
-			}
-		case l.depth == 0 && l.name.exact != 0 && l.name.exact != last:
-			if last = l.name.exact; !yield(l) {
-				return
-			}
 		}
 	}
+}
+
+// hasPaths reports whether the call has a line that gives a whole path.
+func (c *call) hasPaths() bool {
+	return slices.ContainsFunc(c.lines, func(l line) bool { return paths.Has(l.role) })
 }
 
 // lastName identifies the component the call came to: the last one in its path.

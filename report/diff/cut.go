@@ -84,7 +84,7 @@ func (d *cutter) record(m *report.Moment) {
 //  4. Outside it goes to the thread.
 func (d *cutter) event(s *replay.Step) {
 	e := s.Event
-	if !d.both.has(e.Role, e.Phase) {
+	if !d.both.has(e.Role, e.Phase) || isAstray(s) {
 		return
 	}
 	if d.logged && e.PID == 0 {
@@ -103,6 +103,9 @@ func (d *cutter) event(s *replay.Step) {
 	case !c.takes(e):
 		d.run.Apart++
 	default:
+		if execs.Has(e.Role) {
+			d.working(e)
+		}
 		d.put(c, s)
 		if e.Phase == schema.Exit && s.Call != nil && s.Call.Enter.ID == c.first {
 			t.calls = t.calls[:len(t.calls)-1]
@@ -110,6 +113,10 @@ func (d *cutter) event(s *replay.Step) {
 		}
 	}
 }
+
+// isAstray reports whether an event is the exit of an operation whose entry is not there:
+// what it ends is not known.
+func isAstray(s *replay.Step) bool { return s.Stray && (encloses &^ opens).Has(s.Event.Role) }
 
 // operation is the call in progress that has all to itself, opens within it too; nil: none.
 func (t *thread) operation() *call {
@@ -167,13 +174,21 @@ func (d *cutter) begin(k kind, e *schema.Event) *call {
 		c.reset()
 	}
 	c.start(k, e)
-	if !k.in(quits) && d.atWork[e.PID] != e.Comm {
-		if len(d.atWork) >= maxProcesses {
-			clear(d.atWork)
-		}
-		d.atWork[e.PID] = e.Comm
+	if !k.in(quits) {
+		d.working(e)
 	}
 	return c
+}
+
+// working notes the name under which a process makes a call.
+func (d *cutter) working(e *schema.Event) {
+	if d.atWork[e.PID] == e.Comm {
+		return
+	}
+	if len(d.atWork) >= maxProcesses {
+		clear(d.atWork)
+	}
+	d.atWork[e.PID] = e.Comm
 }
 
 // finish hands a call out.
@@ -279,8 +294,8 @@ func (d *cutter) outside(t *thread, s *replay.Step) {
 	c.over = c.kind != 0 && len(c.entered) == 0
 }
 
-// breaks reports whether an event begins another call than the one in progress: after
-// the operation has returned, for another program, or for another path. Drops of the
+// breaks reports whether an event begins another call than the one in progress: after what
+// decides it has returned, for another program, or for another path. Drops of the
 // caches that follow one another are one call: whether a dentry goes at the first or
 // the second is the kernel's choice.
 func (t *thread) breaks(s *replay.Step) bool {
@@ -292,7 +307,7 @@ func (t *thread) breaks(s *replay.Step) bool {
 		return false
 	case evicts.Has(e.Role):
 		return !c.kind.in(evicts)
-	case c.over:
+	case c.over, paths.Has(e.Role):
 		return true
 	}
 	return (asks | begins).Has(e.Role) && c.leaves(e)

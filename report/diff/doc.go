@@ -2,17 +2,18 @@
 
 // Package diff compares two runs by what happened in them, not by addresses.
 //
-// Each trace is read once from front to back and cut into calls: an open with all
-// within it, an unlink with the walk that leads to it, a write to drop_caches. A call
-// becomes lines without addresses and times, in which a dentry is known by its place
-// (D1, D2 … in order of appearance). Of the lines only a hash is kept, 64 bytes a call.
-// Calls are aligned program by program, by their hashes. What differs is read again, by
-// the seek index of the file, compared line by line, and told in hunks as diff(1) does:
-// the same hunk in many calls once.
+// Each trace is read once from front to back and cut into calls: an operation on paths
+// (open, stat, mkdir, rename) with all within it, where the recording has them; else what
+// a thread looked up, with what came of it; a write to drop_caches. A call becomes lines
+// without addresses and times, in which a dentry is known by its place (D1, D2 … in order
+// of appearance). Of the lines only a hash is kept, 64 bytes a call. Calls are aligned
+// program by program, by their hashes. What differs is read again, by the seek index of
+// the file, compared line by line, and told in hunks as diff(1) does: the same hunk in
+// many calls once.
 //
-// A call outside of opens is called by what the events bear: unlink (vfs_unlink), rename
-// (__d_move), create (a name got an inode: mkdir, mknod, symlink, link), delete (it lost
-// it: rmdir), and lookup where names were looked up and nothing came of it, as stat does.
+// A call outside of operations is called by what the events bear: unlink (vfs_unlink),
+// rename (__d_move), create (a name got an inode: mkdir, mknod, symlink, link), delete (it
+// lost it: rmdir), and lookup where names were looked up and nothing came of it.
 //
 // # What is not a difference
 //

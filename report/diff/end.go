@@ -130,7 +130,13 @@ func (c *comparison) notes() {
 	if r.A.Command != r.B.Command {
 		note("the commands differ: %s and %s", r.A.Command, r.B.Command)
 	}
-	if wa, wb := attached(c.runs[0].in.Header()), attached(c.runs[1].in.Header()); wa != wb {
+	ha, hb := c.runs[0].in.Header(), c.runs[1].in.Header()
+	for i, list := range [][]string{untried(ha, hb), untried(hb, ha)} {
+		if len(list) > 0 {
+			note("%s was made by a recorder without %s: left out", []string{r.A.File, r.B.File}[i], strings.Join(list, ", "))
+		}
+	}
+	if wa, wb := attached(ha), attached(hb); wa != wb {
 		note("the probes were attached by %s and by %s", wa, wb)
 	}
 	for _, old := range slices.Sorted(maps.Keys(c.runs[0].rename)) {

@@ -49,14 +49,32 @@ func kernelChanges(a, b *schema.Header) []Change {
 	return append(changes, layouts(a.GetLayout(), b.GetLayout())...)
 }
 
-// symbols compares which symbol played which role; a role that one run did not record
-// is told here, once.
+// tried reports whether a recorder knew the role: it lists what it attached, and what it
+// could not. What a kernel log lacks is said of the log.
+func tried(h *schema.Header, r schema.Role) bool {
+	return h.Logged() || slices.ContainsFunc(h.GetProbe(), func(p *schema.Probe) bool { return p.Role == r })
+}
+
+// untried names the roles that the recorder of b knew, and that of a did not.
+func untried(a, b *schema.Header) (names []string) {
+	for _, info := range schema.Catalogue() {
+		if !tried(a, info.Role) && symbolsOf(b, info.Role) != notRecorded {
+			names = append(names, info.Name)
+		}
+	}
+	return names
+}
+
+const notRecorded = "not recorded"
+
+// symbols compares which symbol played which role; a role that the kernel of one run had
+// nothing for is told here, once.
 func symbols(a, b *schema.Header) []Change {
 	var changes []Change
 	pa, pb := probesOf(a), probesOf(b)
 	for _, info := range schema.Catalogue() {
 		sa, sb := symbolsOf(a, info.Role), symbolsOf(b, info.Role)
-		if sa != sb {
+		if sa != sb && tried(a, info.Role) && tried(b, info.Role) {
 			c := Change{About: info.Name, A: replay.Printable(sa), B: replay.Printable(sb), Symbol: true}
 			if r := info.Role; pa.has(r, schema.Enter) != pb.has(r, schema.Enter) || pa.has(r, schema.Exit) != pb.has(r, schema.Exit) {
 				c.Note = "left out of the comparison where only one run recorded it"
@@ -81,7 +99,7 @@ func symbolsOf(h *schema.Header, r schema.Role) string {
 		by[p.Symbol] = append(by[p.Symbol], p.Phase.Label())
 	}
 	if len(parts) == 0 {
-		return "not recorded"
+		return notRecorded
 	}
 	info, _ := r.Info()
 	both := info.Enter != nil && info.Exit != nil

@@ -130,12 +130,16 @@ func (b *builder) add(c *call, s *replay.Step, m mark) {
 
 // complete ends a call: names in it that turned out to be temporary are such.
 func (b *builder) complete(c *call) {
-	if !c.kind.in(makes) || len(c.lines) == 0 {
+	if !c.kind.in(creates) {
 		return
 	}
-	b.names.made(c.lines[len(c.lines)-1].name.text)
+	for l := range c.named {
+		b.names.made(l.name.text)
+	}
 	for i := range c.lines {
-		c.lines[i].name = b.names.of(c.lines[i].name.text, &schema.Event{PID: c.pid, TID: c.tid, Time: c.to})
+		if n := &c.lines[i].name; n.exact != 0 {
+			*n = b.names.of(n.text, &schema.Event{PID: c.pid, TID: c.tid, Time: c.to})
+		}
 	}
 }
 

@@ -178,7 +178,7 @@ func (r *run) rebuild(c *call, w *brief, s *replay.Step) {
 	e := s.Event
 	switch line := r.builder.logged && e.PID == 0; {
 	case line:
-	case e.TID != w.tid, !r.builder.both.has(e.Role, e.Phase), !c.takes(e):
+	case e.TID != w.tid, !r.builder.both.has(e.Role, e.Phase), isAstray(s), !c.takes(e):
 		return
 	case w.kind.in(opens) && (s.Within == nil || s.Within.Enter.ID != w.first), !w.kind.in(encloses) && s.Within != nil:
 		return

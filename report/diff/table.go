@@ -25,12 +25,23 @@ var (
 	walks    = asks | begins | inserts                                                                        // find a component or make it
 	changes  = ends | begins | inserts | makes | moves | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // change what the cache has of a name
 	paths    = having(schema.Walks) &^ execs                                                                  // a path begins
-	encloses = opens                                                                                          // all that the thread does until it returns is one call
-	answers  = replay.RolesOf(schema.RoleUnlink)                                                              // return an int that says what came of it
-	decides  = makes | moves | evicts | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink)                  // outside of those: make a call what it is
-	whole    = execs | quits | replay.RolesOf(schema.RoleFork)                                                // are a call on their own
-	nameless = evicts | quits | replay.RolesOf(schema.RoleFork)                                               // are of no name
+	encloses = operations()                                                                                   // all that the thread does until it returns is one call
+	creates  = makes | replay.RolesOf(schema.RoleMkdir, schema.RoleMknod, schema.RoleSymlink, schema.RoleLink)
+	answers  = encloses&^opens | replay.RolesOf(schema.RoleUnlink)                           // return an int that says what came of it
+	decides  = makes | moves | evicts | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // outside of those: make a call what it is
+	whole    = execs | quits | replay.RolesOf(schema.RoleFork)                               // are a call on their own
+	nameless = evicts | quits | replay.RolesOf(schema.RoleFork)                              // are of no name
 )
+
+// operations are the roles of what a system call does with paths, open among them.
+func operations() (set replay.Roles) {
+	for _, info := range schema.Catalogue() {
+		if info.Op != "" {
+			set |= replay.RolesOf(info.Role)
+		}
+	}
+	return set
+}
 
 func having(t schema.Trait) (set replay.Roles) {
 	for _, info := range schema.Catalogue() {
@@ -42,13 +53,12 @@ func having(t schema.Trait) (set replay.Roles) {
 }
 
 // kind is what a call is: the role of the event that decides it. 0: names were looked up
-// and nothing came of it, as stat(2) does.
+// and nothing came of it.
 type kind uint8
 
-// called are the kinds in words.
+// called are the kinds in words, but for operations, which are called so.
 var called = [roles]string{
 	0:                      "lookup",
-	schema.RoleOpen:        "open",
 	schema.RoleUnlink:      "unlink",
 	schema.RoleMove:        "rename",
 	schema.RoleInstantiate: "create", // mkdir, mknod, symlink, link
@@ -59,7 +69,12 @@ var called = [roles]string{
 	schema.RoleExit:        "exit",
 }
 
-func (k kind) String() string { return called[k] }
+func (k kind) String() string {
+	if info, _ := schema.Role(k).Info(); info.Op != "" {
+		return info.Op
+	}
+	return called[k]
+}
 
 func (k kind) in(set replay.Roles) bool { return set.Has(schema.Role(k)) }
 

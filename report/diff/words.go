@@ -39,7 +39,7 @@ func (c *call) words() string {
 	for l := range c.named {
 		names = append(names, l.name.text)
 	}
-	if !c.kind.in(encloses) { // components of a path
+	if !c.hasPaths() { // components of one
 		names = []string{strings.Join(names, "/")}
 	}
 	out := c.kind.String()
