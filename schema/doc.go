@@ -5,3 +5,11 @@
 package schema
 
 //go:generate sh -c "protoc --plugin=protoc-gen-go=$(go tool -n protoc-gen-go) --go_out=. --go_opt=paths=source_relative trace.proto"
+
+import _ "embed"
+
+//go:embed FORMAT.md
+var formatText string
+
+// Format is the text of FORMAT.md.
+func Format() string { return formatText }

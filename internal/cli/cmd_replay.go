@@ -4,12 +4,10 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // replayOptions are the flags of replay as given.
@@ -93,7 +91,7 @@ func (o *replayOptions) newFormat(cmd *cobra.Command) (replay.Format, error) {
 	if err := o.format.check(cmd, textFormat, dmesgFormat, jsonFormat); err != nil {
 		return nil, err
 	}
-	color, err := useColor(o.color, rawOut(cmd))
+	color, err := useColor(o.color, onTerminal(cmd))
 	if err != nil {
 		return nil, usageError(cmd, err)
 	}
@@ -106,16 +104,15 @@ func (o *replayOptions) newFormat(cmd *cobra.Command) (replay.Format, error) {
 	return replay.NewText(replay.TextOptions{Color: color, Wide: o.wide}), nil
 }
 
-// useColor decides whether text for w is colored (see no-color.org).
-func useColor(when string, w io.Writer) (bool, error) {
+// useColor decides whether text is colored (see no-color.org).
+func useColor(when string, terminal bool) (bool, error) {
 	switch when {
 	case "always":
 		return true, nil
 	case "never":
 		return false, nil
 	case "auto":
-		f, ok := w.(*os.File)
-		return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", nil
+		return terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", nil
 	}
 	return false, fmt.Errorf("--color %s: not one of auto, always, never", display(when))
 }

@@ -21,8 +21,9 @@ import (
 // kernel or an argument is escaped where it is printed; this is for where that was
 // forgotten. It writes escapes that JSON has as well.
 type door struct {
-	w    io.Writer
-	held []byte // the beginning of a character, or of a color
+	w        io.Writer
+	held     []byte // the beginning of a character, or of a color
+	terminal bool   // w is a pager that writes to one
 }
 
 // colors are what NewText of replay writes between names.

@@ -62,7 +62,7 @@ func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) 
 			return nil, t.explain(err)
 		}
 	}
-	t.bytes = &countReader{r: in}
+	t.bytes = &countReader{r: in, progress: newProgress(cmd, t)}
 	buffered := bufio.NewReaderSize(t.bytes, 64<<10)
 	start, _ := buffered.Peek(8)
 	if t.Reader, err = schema.NewReader(buffered, run); err != nil {
@@ -193,6 +193,9 @@ func (t *trace) Close() {
 }
 
 func (t *trace) closeFile() {
+	if t.bytes != nil {
+		t.bytes.progress.clear()
+	}
 	if t.file == nil {
 		return
 	}
@@ -268,14 +271,3 @@ func unpack(start []byte, command string) string {
 
 // display is a name as a message shows it.
 func display(name string) string { return replay.Printable(name) }
-
-type countReader struct {
-	r io.Reader
-	n int64
-}
-
-func (c *countReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}

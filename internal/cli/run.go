@@ -69,8 +69,12 @@ status is handed on.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(cmd, errors.New(plainValue.ReplaceAllString(err.Error(), ": $1")))
 	})
-	root.AddCommand(newInfoCmd(), newSummaryCmd(), newTopCmd(), newShowCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd(), newImportCmd(), newExportCmd(), newRedactCmd())
+	for _, cmd := range []*cobra.Command{newInfoCmd(), newSummaryCmd(), newTopCmd(), newShowCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd()} {
+		root.AddCommand(reading(cmd))
+	}
+	root.AddCommand(newImportCmd(), newExportCmd(), newRedactCmd())
 	root.AddCommand(platformCommands()...)
+	root.AddCommand(topics()...)
 	root.SetHelpCommand(newHelpCmd(root))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd) }
 	return root

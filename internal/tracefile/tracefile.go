@@ -83,15 +83,15 @@ func (p Place) look() (fs.FileInfo, error) {
 		return nil, &RefusedError{"is neither a file nor /dev/null", elsewhere}
 	case foreign(info, filepath.Dir(p.Path), p.User):
 		return nil, &RefusedError{"belongs to another user, in a directory others can write to", elsewhere}
-	case !p.Force && !isTrace(p.Path, info):
+	case !p.Force && !IsTrace(p.Path, info):
 		return nil, &RefusedError{"is there and is not a trace", elsewhere + ", or replace it with --force"}
 	}
 	return info, writable(filepath.Dir(p.Path))
 }
 
-// isTrace reports whether a file is one that dtrec wrote, or empty, so that nothing is
-// lost with it. A trace that is damaged, cut or of a later version is one.
-func isTrace(path string, info fs.FileInfo) bool {
+// IsTrace reports whether the file at a path is the one of info, and one that dtrec wrote, or
+// empty, so that nothing is lost with it. A trace that is damaged, cut or of a later version is one.
+func IsTrace(path string, info fs.FileInfo) bool {
 	f, err := open(path)
 	if err != nil {
 		return false

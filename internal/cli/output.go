@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+
+	"github.com/dtrec/dtrec/internal/tracefile"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// reading gives a command that reads traces and prints text what all of them have: -o, a
+// pager on a terminal, and -i for those who are used to it.
+func reading(cmd *cobra.Command) *cobra.Command {
+	var o outlet
+	var inputs []string
+	f := cmd.Flags()
+	f.StringVarP(&o.path, "output", "o", "-", "write to `FILE`, - for stdout")
+	f.BoolVar(&o.noPager, "no-pager", false, "do not page the output on a terminal with $DTREC_PAGER, $PAGER or less")
+	f.StringArrayVarP(&inputs, "input", "i", nil, "read `FILE`, as if it stood among the arguments")
+	f.Lookup("input").Hidden = true
+	check, run := cmd.Args, cmd.RunE
+	cmd.Args = func(cmd *cobra.Command, args []string) error { return check(cmd, append(args, inputs...)) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := o.open(cmd); err != nil {
+			return err
+		}
+		return o.close(run(cmd, append(args, inputs...)))
+	}
+	return cmd
+}
+
+// outlet is where a command's text goes: stdout, a file, or a pager in front of a terminal.
+type outlet struct {
+	path    string
+	noPager bool
+
+	door  *door
+	file  *os.File // it is written to; nil: stdout is
+	pager *exec.Cmd
+}
+
+// open puts the file or the pager behind the command's door.
+func (o *outlet) open(cmd *cobra.Command) (err error) {
+	var ok bool
+	if o.door, ok = cmd.OutOrStdout().(*door); !ok {
+		return nil
+	}
+	if o.path != "-" {
+		if o.file, err = o.create(); err != nil {
+			return &exitError{exitTrouble, fmt.Errorf("write %s: %w", display(o.path), bareError(err)), "name another file with -o"}
+		}
+		o.door.w = o.file
+		return nil
+	}
+	out, ok := o.door.w.(*os.File)
+	pager := cmp.Or(os.Getenv("DTREC_PAGER"), os.Getenv("PAGER"), "less")
+	if !ok || o.noPager || pager == "cat" || !term.IsTerminal(int(out.Fd())) || os.Getenv("TERM") == "dumb" {
+		return nil
+	}
+	o.page(cmd, pager, out)
+	return nil
+}
+
+// page starts the pager. Where it cannot be, the terminal gets the text as it is.
+func (o *outlet) page(cmd *cobra.Command, pager string, out *os.File) {
+	p := exec.Command("sh", "-c", pager)
+	p.Stdout, p.Stderr = out, raw(cmd.ErrOrStderr())
+	p.Env = os.Environ()
+	if _, set := os.LookupEnv("LESS"); !set {
+		p.Env = append(p.Env, "LESS=FRX") // quit if it fits, colors as they are, and leave it on the screen
+	}
+	in, err := p.StdinPipe()
+	if err != nil || p.Start() != nil {
+		return
+	}
+	o.pager, o.door.w, o.door.terminal = p, in, true
+}
+
+// errIsTrace says that a recording would be replaced by a text about it.
+var errIsTrace = errors.New("is a trace, and would be lost")
+
+// create makes the file beside the one it becomes when all is written. What is no file, as
+// /dev/null, is written to.
+func (o *outlet) create() (*os.File, error) {
+	info, err := os.Stat(o.path)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return os.OpenFile(o.path, os.O_WRONLY, 0)
+	case err == nil && info.Size() > 0 && tracefile.IsTrace(o.path, info):
+		return nil, errIsTrace
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	dir, name := filepath.Split(o.path)
+	return os.OpenFile(fmt.Sprintf("%s.%s.%d.part", dir, name, os.Getpid()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+}
+
+// close ends it, after the command. A file that is not whole is taken away; what was there stays.
+func (o *outlet) close(err error) error {
+	if o.pager != nil {
+		o.door.w.(io.Closer).Close()
+		o.pager.Wait() // it is the reader's: how it ended says nothing of the answer
+		return err
+	}
+	if o.file == nil {
+		return err
+	}
+	var exit *exitError
+	whole := err == nil || errors.As(err, &exit) && (exit.err == nil || exit.code == exitNegative) // a no is an answer
+	if failed := errors.Join(o.door.close(), o.file.Close()); failed != nil && whole {
+		err, whole = failed, false
+	}
+	if part := o.file.Name(); part != o.path {
+		if whole {
+			if failed := os.Rename(part, o.path); failed != nil {
+				err = bareError(failed)
+			}
+		} else {
+			os.Remove(part)
+		}
+	}
+	if errno := syscall.Errno(0); !errors.As(err, &exit) && errors.As(err, &errno) {
+		return &exitError{exitTrouble, fmt.Errorf("write %s: %w", display(o.path), errno), "name another file with -o"}
+	}
+	return err
+}
+
+// onTerminal reports whether somebody looks at what the command prints, be it through a pager.
+func onTerminal(cmd *cobra.Command) bool {
+	d, ok := cmd.OutOrStdout().(*door)
+	if ok && d.terminal {
+		return true
+	}
+	f, ok := rawOut(cmd).(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"github.com/dtrec/dtrec/docs"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/spf13/cobra"
+)
+
+// topics are what 'dtrec help TOPIC' prints beside the commands.
+func topics() []*cobra.Command {
+	return []*cobra.Command{
+		{Use: "claims", Short: "What is claimed, and every reason why a claim is not proven", Long: docs.Page("claims")},
+		{Use: "format", Short: "The trace file", Long: schema.Format()},
+		{Use: "kernels", Short: "What each role is, from kernel to kernel", Long: docs.Page("kernels")},
+		{Use: "peers", Short: "How to report on what perf or trace-cmd recorded", Long: docs.Page("peers")},
+	}
+}
