@@ -17,21 +17,25 @@ func newInfoCmd() *cobra.Command {
 	var tasks bool
 	format := textFormat
 	cmd := &cobra.Command{
-		Use:   "info FILE",
+		Use:   "info FILE…",
 		Short: "Show what a trace is and holds",
 		Long: `Shows where and how a trace was made (kernel, command, the probes as attached and
 those tried in vain, structure layout), what it holds (events by role, programs,
 time span, size) and what it lacks (loss, damage, a missing end). FILE may be -
 for stdin. With --tasks it lists its processes instead: who made them, what they ran,
-their path calls, and how they ended.
+their path calls, and how they ended. Of several files it prints a table.
 
 Exit status: 0 read, 2 not readable.`,
 		Example: `  dtrec info run1.pb
-  dtrec info --format json run1.pb | jq .counts`,
-		Args: exactly(1, "one trace"),
+  dtrec info --format json run1.pb | jq .counts
+  dtrec info traces/*.pb`,
+		Args: atLeastOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
 				return err
+			}
+			if len(args) > 1 {
+				return infoTable(cmd, args, run, tasks, format)
 			}
 			t, err := openTrace(cmd, args[0], run)
 			if err != nil {

@@ -114,7 +114,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 		for _, sub := range cmd.Commands() {
 			walk(sub)
 		}
-		if cmd.Hidden {
+		if cmd.Hidden || cmd.IsAdditionalHelpTopicCommand() {
 			return
 		}
 		var out, errs bytes.Buffer
