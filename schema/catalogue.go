@@ -4,46 +4,50 @@ package schema
 
 import "strconv"
 
-// Short names for the generated enum values.
+// The roles, of which each has a row in the catalogue. What else has the numbers is written
+// from these: see TestRolesStandOnce.
 const (
-	RoleOpen        = Role_ROLE_OPEN
-	RoleLookup      = Role_ROLE_LOOKUP
-	RoleLookupChain = Role_ROLE_LOOKUP_CHAIN
-	RoleLookupRCU   = Role_ROLE_LOOKUP_RCU
-	RoleAlloc       = Role_ROLE_ALLOC
-	RoleInsert      = Role_ROLE_INSERT
-	RoleInstantiate = Role_ROLE_INSTANTIATE
-	RoleDelete      = Role_ROLE_DELETE
-	RoleDrop        = Role_ROLE_DROP
-	RoleKill        = Role_ROLE_KILL
-	RoleFree        = Role_ROLE_FREE
-	RoleMove        = Role_ROLE_MOVE
-	RoleEvict       = Role_ROLE_EVICT
-	RoleUnlink      = Role_ROLE_UNLINK
-	RoleFork        = Role_ROLE_FORK
-	RoleExec        = Role_ROLE_EXEC
-	RoleExit        = Role_ROLE_EXIT
-	RoleHash        = Role_ROLE_HASH
-	RoleCall        = Role_ROLE_CALL
-	RoleWalk        = Role_ROLE_WALK
-	RoleWalkParent  = Role_ROLE_WALK_PARENT
-	RoleStat        = Role_ROLE_STAT
-	RoleAccess      = Role_ROLE_ACCESS
-	RoleReadlink    = Role_ROLE_READLINK
-	RoleChdir       = Role_ROLE_CHDIR
-	RoleExecve      = Role_ROLE_EXECVE
-	RoleMkdir       = Role_ROLE_MKDIR
-	RoleMknod       = Role_ROLE_MKNOD
-	RoleUnlinkat    = Role_ROLE_UNLINKAT
-	RoleRmdir       = Role_ROLE_RMDIR
-	RoleRename      = Role_ROLE_RENAME
-	RoleLink        = Role_ROLE_LINK
-	RoleSymlink     = Role_ROLE_SYMLINK
-	RoleMount       = Role_ROLE_MOUNT
+	RoleOpen        Role = 1
+	RoleLookup      Role = 2
+	RoleLookupChain Role = 3
+	RoleLookupRCU   Role = 4
+	RoleAlloc       Role = 5
+	RoleInsert      Role = 6
+	RoleInstantiate Role = 7
+	RoleDelete      Role = 8
+	RoleDrop        Role = 9
+	RoleKill        Role = 10
+	RoleFree        Role = 11
+	RoleMove        Role = 12
+	RoleEvict       Role = 13
+	RoleUnlink      Role = 14
+	RoleFork        Role = 15
+	RoleExec        Role = 16
+	RoleExit        Role = 17
+	RoleHash        Role = 18
+	RoleCall        Role = 19
+	RoleWalk        Role = 20
+	RoleWalkParent  Role = 21
+	RoleStat        Role = 22
+	RoleAccess      Role = 23
+	RoleReadlink    Role = 24
+	RoleChdir       Role = 25
+	RoleExecve      Role = 26
+	RoleMkdir       Role = 27
+	RoleMknod       Role = 28
+	RoleUnlinkat    Role = 29
+	RoleRmdir       Role = 30
+	RoleRename      Role = 31
+	RoleLink        Role = 32
+	RoleSymlink     Role = 33
+	RoleMount       Role = 34
 
 	// RoleEnd is one more than the largest role of the catalogue.
 	RoleEnd = RoleMount + 1
+)
 
+// Short names for the generated enum values.
+const (
 	Enter = Phase_PHASE_ENTER
 	Exit  = Phase_PHASE_EXIT
 
@@ -159,11 +163,11 @@ func Catalogue() []RoleInfo {
 			shape(), shape(ColumnTook), 0, ""},
 		{RoleUnlink, "unlink", "a name is removed from its directory: vfs_unlink",
 			shape(ColumnDentry), shape(ColumnRet, ColumnTook), Holds, ""},
-		{RoleFork, "fork", "a traced process makes another",
+		{RoleFork, "fork", "a traced process makes another: sched_process_fork",
 			shape(ColumnChild), nil, 0, ""},
-		{RoleExec, "exec", "a traced process runs a program",
+		{RoleExec, "exec", "a traced process runs a program: sched_process_exec",
 			shape(ColumnKey), nil, Walks, ""},
-		{RoleExit, "exit", "a traced process ends",
+		{RoleExit, "exit", "a traced process ends: sched_process_exit",
 			shape(ColumnRet), nil, ReturnsStatus, ""},
 		{RoleHash, "hash", "a name is hashed: full_name_hash; imported traces only", nil, nil, 0, ""},
 		{RoleCall, "call", "a function without a role of its own is called; imported traces only", nil, nil, 0, ""},

@@ -4,6 +4,7 @@ package tracetest
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/dtrec/dtrec/schema"
 )
@@ -101,16 +102,15 @@ func (m Machine) symbol(r schema.Role) string {
 	return Symbol(r)
 }
 
-// Symbol is the symbol the zero Machine has for a role.
+// Symbol is the symbol the zero Machine has for a role: the one that the catalogue names.
 func Symbol(r schema.Role) string {
-	return map[schema.Role]string{
-		schema.RoleOpen: "do_filp_open", schema.RoleLookup: "d_lookup", schema.RoleLookupChain: "__d_lookup",
-		schema.RoleLookupRCU: "__d_lookup_rcu", schema.RoleAlloc: "__d_alloc", schema.RoleInsert: "__d_rehash",
-		schema.RoleInstantiate: "__d_instantiate", schema.RoleDelete: "d_delete", schema.RoleDrop: "__d_drop",
-		schema.RoleKill: "__dentry_kill", schema.RoleFree: "dentry_free", schema.RoleMove: "__d_move",
-		schema.RoleEvict: "drop_slab", schema.RoleUnlink: "vfs_unlink", schema.RoleFork: "sched_process_fork",
-		schema.RoleExec: "sched_process_exec", schema.RoleExit: "sched_process_exit",
-	}[r]
+	info, _ := r.Info()
+	_, symbol, _ := strings.Cut(info.Doc, ": ")
+	symbol, _, _ = strings.Cut(symbol, ";")
+	if strings.Contains(symbol, " ") {
+		return info.Name // words, not a symbol
+	}
+	return symbol
 }
 
 // Bytes writes what gen does on a kernel of the machine as a complete trace. The
