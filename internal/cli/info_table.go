@@ -5,6 +5,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -26,6 +27,9 @@ func atLeastOne(cmd *cobra.Command, args []string) error {
 func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format outputFormat) error {
 	if tasks {
 		return usageError(cmd, errors.New("--tasks: takes one trace"))
+	}
+	if slices.Contains(paths, "-") {
+		return usageError(cmd, errors.New("stdin is one trace: name files, or it alone"))
 	}
 	out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	if format == textFormat {

@@ -30,7 +30,7 @@ func TestWrongUseIsTwoLines(t *testing.T) {
 	}
 	lines := `
 		|nosuch|inof|--loud|-x|help nosuch|help info nosuch|--version=2
-		info|info a b|info --loud T|info --format yaml T|info --format= T|info --run 0 T|info --run -1 T|info --run x T|info --run 99999999999999999999 T|info --run 2 T|info --run T
+		info|info a -|info --loud T|info --format yaml T|info --format= T|info --run 0 T|info --run -1 T|info --run x T|info --run 99999999999999999999 T|info --run 2 T|info --run T
 		info $D/none|info $D|info $D/empty|info $D/text|info $D/header-cut.pb|info $D/gzip|info $D/none/x|info $D/text/x|info traces/run1.pb/|info - -|info --format JSON T
 		check|check $D/none|check $D|check $D/text|check T T|check - -|check --format yaml T|check --without nosuch T|check --without= T|check --without insert,, T|check --run 0 T
 		check --all T|check --page $D/none T|check --page $D T|check --page= T|check --page T T|check --page $D/nothing.md T|check --page $D/utf16.md T|check --page $D/binary.md T
