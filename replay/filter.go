@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -96,6 +97,39 @@ func (f *Filter) MatchCall(c *PathCall) bool {
 		})) &&
 		(len(f.Ops) == 0 || slices.Contains(f.Ops, c.Operation)) && (len(f.Calls) == 0 || slices.Contains(f.Calls, c.ID)) &&
 		(!f.ends() || c.End != 0 && f.ended(c))
+}
+
+// skips reports whether the filter can tell from a seek index that a frame has nothing for it.
+func (f *Filter) skips() bool {
+	return !f.ofCalls() && len(f.Objects) == 0 &&
+		(f.From != 0 || f.To != 0 && f.To != math.MaxUint64 || len(f.Comms)+len(f.PIDs)+len(f.Paths) > 0)
+}
+
+// over reports whether a frame lies after all that the filter asks for.
+func (f *Filter) over(x *schema.Index, frame int) bool { return f.To != 0 && x.FirstNs[frame] > f.To }
+
+// mayBeIn reports whether a frame may hold events that match, or the entry of an open of which
+// what is in it matches, wherever that stands.
+func (f *Filter) mayBeIn(x *schema.Index, frame int) bool {
+	switch {
+	case f.over(x, frame):
+		return false
+	case len(f.Paths) > 0:
+		return x.MayHoldPath(frame, either(f.Paths))
+	}
+	return x.LastNs[frame] >= f.From && x.MayHoldPID(frame, f.PIDs) && x.MayHoldComm(frame, either(f.Comms))
+}
+
+// either is the names as given, and what they stand for if they are as printed.
+func either(names []string) []string {
+	var all []string
+	for _, g := range names {
+		all = append(all, g)
+		if strings.Contains(g, `\`) {
+			all = append(all, Unescape(g))
+		}
+	}
+	return all
 }
 
 // program reports whether what a program was is to be shown: not where single events are

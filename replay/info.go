@@ -39,6 +39,7 @@ type Info struct {
 	Damaged  uint64 // events known to be missing at Damage
 	Unlisted uint64 // programs, losses and damaged places counted and not listed
 	Bytes    int64  // of the file read; set by the caller
+	Indexed  bool   // the events were not read: what is said of them is from the seek index
 }
 
 // Count is how many events of one role and phase there are.
@@ -64,11 +65,15 @@ type kind struct {
 	phase schema.Phase
 }
 
-// ReadInfo reads a trace to its end. After an error of the source it returns what
+// ReadInfo reads a trace to its end; of a Seekable one nothing but what its index does not have. After an error of the source it returns what
 // it has read so far, and the error.
 func ReadInfo(src Source) (*Info, error) {
 	i := &Info{Header: src.Header()}
 	counts := make(map[kind]uint64)
+	if s, ok := src.(Seekable); ok && s.Index() != nil {
+		i.index(s.Index(), counts)
+		s.Skip(func(int) bool { return !i.Indexed })
+	}
 	for {
 		rec, err := src.Next()
 		if err != nil {
@@ -99,6 +104,24 @@ func ReadInfo(src Source) (*Info, error) {
 			i.Footer = rec
 		}
 	}
+}
+
+// index takes from the seek index what it has of the events.
+func (i *Info) index(x *schema.Index, counts map[kind]uint64) {
+	if len(x.KindEvents) == 0 || len(x.KindRole) != len(x.KindEvents) || len(x.KindPhase) != len(x.KindEvents) {
+		return
+	}
+	last := len(x.Offset) - 1
+	for k, n := range x.KindEvents {
+		counts[kind{schema.Role(x.KindRole[k]), schema.Phase(x.KindPhase[k])}] += n
+		i.Events += n
+	}
+	if i.Indexed = last >= 0 && i.Events == x.FirstId[last]+uint64(x.Events[last])-1; !i.Indexed {
+		i.Events = 0
+		clear(counts)
+		return
+	}
+	i.First, i.Last = slices.Min(x.FirstNs), slices.Max(x.LastNs)
 }
 
 func list[T any](i *Info, to []T, v T, most int) []T {

@@ -21,6 +21,7 @@ func (i *Info) WriteJSON(w io.Writer, name string) error {
 	document := struct {
 		File          string            `json:"file"`
 		Complete      bool              `json:"complete"`
+		Indexed       bool              `json:"indexed,omitempty"` // the events were not looked at
 		Bytes         int64             `json:"bytes"`
 		BytesPerEvent float64           `json:"bytes_per_event"`
 		Header        json.RawMessage   `json:"header"`
@@ -35,7 +36,7 @@ func (i *Info) WriteJSON(w io.Writer, name string) error {
 		Unlisted      uint64            `json:"unlisted"`
 		Footer        json.RawMessage   `json:"footer"`
 	}{
-		File: name, Complete: i.Complete(), Bytes: i.Bytes, BytesPerEvent: i.BytesPerEvent(), Header: appendMessage(nil, i.Header),
+		File: name, Complete: i.Complete(), Indexed: i.Indexed, Bytes: i.Bytes, BytesPerEvent: i.BytesPerEvent(), Header: appendMessage(nil, i.Header),
 		Events: i.Events, FirstNs: i.First, LastNs: i.Last, Counts: []roleCount{}, Programs: messages(i.Programs),
 		Lost: i.Lost + i.Damaged, Loss: messages(i.Loss), Damage: []damageDocument{}, Unlisted: i.Unlisted,
 	}

@@ -45,6 +45,8 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 	h := i.Header
 	state := "complete"
 	switch {
+	case i.Complete() && i.Indexed:
+		state = "complete by its index"
 	case i.Complete() && h.Imported():
 		state = "made of " + i.text()
 	case i.Footer == nil:
@@ -74,6 +76,9 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 		[]string{"size", fmt.Sprintf("%d bytes, %.1f per event", i.Bytes, i.BytesPerEvent())},
 		[]string{"events", i.span()},
 		[]string{"lost", i.lost()})
+	if i.Indexed {
+		rows = append(rows, []string{"read", "header, footer and seek index; the events were not looked at"})
+	}
 	p.table("", filled(rows)...)
 }
 

@@ -119,7 +119,7 @@ func (j *jsonLines) dentry(dst []byte, s *Step) []byte {
 	if e.Dentry == 0 {
 		return dst
 	}
-	if s.Object != nil {
+	if s.Object != nil && s.Object.Seq != 0 {
 		dst = appendNumber(dst, `,"object":"D`, s.Object.Seq)
 		dst = append(dst, '"')
 	}

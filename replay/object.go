@@ -11,7 +11,7 @@ import (
 // Object is a dentry: an address with a lifetime. Another allocation at the same
 // address is another Object. Ids are event ids; 0 means it was not seen.
 type Object struct {
-	Seq  uint64 // D1, D2 … in order of birth or first sight
+	Seq  uint64 // D1, D2 … in order of birth or first sight; 0 after events were passed over
 	Addr uint64
 
 	Born     uint64 // exit of the alloc; 0: older than what was recorded
@@ -114,6 +114,7 @@ type Objects struct {
 	free    bool // dentry_free is recorded: an address is reused only after it
 	lookups bool // the parents of lookups are watched
 	tries   bool // a kill may not have been one
+	passed  bool // events were passed over: what is met has no number
 	checks  checks
 	move    move
 	reading []*Contradiction // those that were read by a task not seen since
@@ -130,6 +131,16 @@ func newObjects(h *schema.Header, losses *Losses) Objects {
 		o.tries = o.tries || p.Attached && p.Role == schema.RoleKill && p.Symbol == "dentry_kill"
 	}
 	return o
+}
+
+// restart forgets all dentries, as if the trace began here.
+func (o *Objects) restart() {
+	clear(o.at)
+	clear(o.ghosts)
+	forget := o.known.Forget
+	o.known = remembered{Forget: forget}
+	o.last, o.parent, o.move, o.reading = nil, nil, move{}, nil
+	o.seq, o.passed = 0, true
 }
 
 // Tries reports whether a kill may not have been one, as of dentry_kill: see Object.Ended.
@@ -233,7 +244,9 @@ func (o *Objects) directory(e *schema.Event) *Object {
 
 // meet is the first sight of a dentry.
 func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
-	o.seq++
+	if !o.passed {
+		o.seq++
+	}
 	d := &Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, Before: o.ghosts[addr], tries: o.tries}
 	o.recall(d, e)
 	o.makeRoom()

@@ -31,7 +31,8 @@ type Format interface {
 // Print prints a trace to its end: the events that match the filter, and all loss
 // and damage in its place. What was read before an error is printed. Its memory
 // does not depend on the length of the trace. Where no event is shown, empty says why
-// in lines: what the filter asks for in vain, and the nearest there is.
+// in lines: what the filter asks for in vain, and the nearest there is. Of a Seekable source
+// only those frames are read that may hold what the filter asks for, and the ones before them.
 func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []string, err error) {
 	p := printer{src: src, filter: filter, format: format, unmet: newUnmet(filter)}
 	if filter.ofCalls() {
@@ -40,6 +41,9 @@ func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []stri
 		p.state = p.model.State
 	} else {
 		p.state = New(src.Header())
+	}
+	if s, ok := src.(Seekable); ok && s.Index() != nil && filter.skips() {
+		s.Skip(p.wanted)
 	}
 	p.buf = format.begin(make([]byte, 0, printChunk+printChunk/4), src.Header())
 	for {
@@ -61,6 +65,30 @@ func ignoreEOF(err error) error {
 		return nil
 	}
 	return err
+}
+
+// Seekable is a source that can pass over frames: a schema.Reader of a file.
+type Seekable interface {
+	Source
+	Index() *schema.Index // nil: it can not
+	Skip(wanted func(frame int) bool)
+}
+
+// wanted reports whether a frame is to be read: what the filter asks for may be in it, or in
+// the next one, so that its calls have their entries, or calls that it asks for go on.
+func (p *printer) wanted(frame int) bool {
+	x := p.src.(Seekable).Index()
+	if p.filter.mayBeIn(x, frame) || frame+1 < len(x.Offset) && p.filter.mayBeIn(x, frame+1) {
+		return true
+	}
+	if len(p.filter.Paths) == 0 || p.filter.over(x, frame) {
+		return false
+	}
+	goesOn := false
+	p.state.InProgress(func(c *Call) {
+		goesOn = goesOn || c.Open == c && among(p.filter.Paths, c.Enter.Name)
+	})
+	return goesOn
 }
 
 type printer struct {
@@ -99,6 +127,9 @@ func (p *printer) next() error {
 			p.unmet.matched++
 			p.unmet.shown = p.unmet.shown || len(p.buf) > before
 		}
+	case *schema.Skipped:
+		p.last += rec.Events
+		p.state.Skipped()
 	case *schema.Loss:
 		p.state.Loss(rec)
 		p.buf = p.format.loss(p.buf, rec)

@@ -22,7 +22,9 @@ type State struct {
 	logged  bool      // of a kernel log: an event without a thread is not paired
 	marked  bool      // every drop_caches is recorded from its begin to its end, or its loss is
 	now     uint64
-	entries int // since the calls in progress were last counted
+	passed  bool   // events before joined were passed over: an exit from before it has its entry there
+	joined  uint64 // the time of the first event after those
+	entries int    // since the calls in progress were last counted
 	step    Step
 }
 
@@ -91,6 +93,9 @@ func New(h *schema.Header) *State {
 //     begins or ends.
 //  4. An entry whose role has exits is pushed.
 func (s *State) Event(e *schema.Event) *Step {
+	if s.passed && s.joined == 0 {
+		s.joined = e.Time
+	}
 	line := s.logged && e.TID == 0
 	if e.Time >= s.now {
 		s.now = e.Time
@@ -152,6 +157,17 @@ func (s *State) Damage(d *schema.Damage) {
 		s.abandon(t)
 		s.retire(t)
 	}
+}
+
+// Skipped applies a stretch of events that were passed over. Calls in progress and dentries
+// are forgotten; since others are not known, no dentry has a number from here on.
+func (s *State) Skipped() {
+	for _, t := range s.threads {
+		s.abandon(t)
+		s.retire(t)
+	}
+	s.passed, s.joined = true, 0
+	s.Objects.restart()
 }
 
 func (s *State) thread(tid uint32) *thread {
@@ -227,11 +243,11 @@ func (s *State) unsettle(t *thread) {
 // the one; else it is the innermost of its role that no loss has come near. What was
 // entered after that one has lost its exit, and is dropped.
 func (s *State) leave(t *thread) {
+	e := s.step.Event
 	if t == nil {
-		s.step.Stray = true
+		s.step.Stray = !s.before(e)
 		return
 	}
-	e := s.step.Event
 	if e.Role == schema.RoleOpen {
 		t.maybe = nil
 	}
@@ -240,12 +256,17 @@ func (s *State) leave(t *thread) {
 		c = innermost(t.apart, e)
 	}
 	if c == nil || e.Entered != 0 && s.Losses.upsetSince(e.Entered, e.Role) {
-		s.step.Stray = true
+		s.step.Stray = !s.before(e)
 		return
 	}
 	s.step.Call, s.step.Open = c, c.Open
 	t.calls = s.until(t, t.calls, c)
 	t.apart = s.until(t, t.apart, c)
+}
+
+// before reports whether the entry of an exit may be among the events passed over.
+func (s *State) before(exit *schema.Event) bool {
+	return s.passed && (exit.Entered == 0 || exit.Entered < s.joined)
 }
 
 // innermost returns the call that the exit may end, nil where there is none.

@@ -189,7 +189,7 @@ func (t *text) dentry(dst []byte, s *Step) []byte {
 		return append(dst, " dentry=NULL"...)
 	}
 	dst = appendField(dst, " dentry=", e.Dentry)
-	if s.Object != nil {
+	if s.Object != nil && s.Object.Seq != 0 {
 		dst = append(dst, " D"...)
 		dst = appendPadded(dst, s.Object.Seq, 0)
 	}

@@ -43,6 +43,7 @@ type batchWriter struct {
 	events  int
 	firstID uint64
 	base    uint64
+	holds   []mark // of tasks and paths
 
 	columns [fieldsEnd]packed
 	strings []byte // the repeated field, tags and lengths included
@@ -50,6 +51,7 @@ type batchWriter struct {
 
 	stringIndex     map[string]uint32
 	kindIndex       map[kindRow]uint32
+	kindEvents      []uint64 // by kind
 	taskIndex       map[taskRow]uint32
 	keyIndex        map[keyRow]uint32
 	dentryIndex     map[dentryRow]uint32
@@ -85,8 +87,8 @@ func (b *batchWriter) start(id uint64) {
 	clear(b.dentryIndex)
 	clear(b.filesystemIndex)
 	*b = batchWriter{
-		firstID: id, columns: b.columns, strings: b.strings[:0], hashes: b.hashes[:0],
-		stringIndex: b.stringIndex, kindIndex: b.kindIndex, taskIndex: b.taskIndex,
+		firstID: id, holds: b.holds[:0], columns: b.columns, strings: b.strings[:0], hashes: b.hashes[:0],
+		stringIndex: b.stringIndex, kindIndex: b.kindIndex, kindEvents: b.kindEvents[:0], taskIndex: b.taskIndex,
 		keyIndex: b.keyIndex, dentryIndex: b.dentryIndex, filesystemIndex: b.filesystemIndex,
 	}
 }
@@ -97,7 +99,9 @@ func (b *batchWriter) add(e *Event) {
 	}
 	b.events++
 	b.time = b.columns[fieldTimeDelta].delta(e.Time, b.time)
-	b.columns[fieldKind].uint(uint64(b.kind(kindRow{e.Role, e.Phase, e.Columns})))
+	kind := b.kind(kindRow{e.Role, e.Phase, e.Columns})
+	b.kindEvents[kind]++
+	b.columns[fieldKind].uint(uint64(kind))
 	b.columns[fieldCPU].uint(uint64(e.CPU))
 	b.columns[fieldTask].uint(uint64(b.task(e)))
 	for i := range columnTable {
@@ -137,6 +141,7 @@ func (b *batchWriter) kind(k kindRow) uint32 {
 	}
 	i := uint32(len(b.kindIndex))
 	b.kindIndex[k] = i
+	b.kindEvents = append(b.kindEvents, 0)
 	b.columns[fieldKindRole].uint(uint64(k.role))
 	b.columns[fieldKindPhase].uint(uint64(k.phase))
 	b.columns[fieldKindColumns].uint(uint64(k.columns))
@@ -152,6 +157,7 @@ func (b *batchWriter) task(e *Event) uint32 {
 	if !ok {
 		i = uint32(len(b.taskIndex))
 		b.taskIndex[t] = i
+		b.holds = append(b.holds, markComm(e.Comm), markPID(e.PID))
 		b.columns[fieldTaskPID].uint(uint64(e.PID))
 		b.columns[fieldTaskTID].uint(uint64(e.TID))
 		b.columns[fieldTaskComm].uint(uint64(b.string(e.Comm)))
@@ -167,6 +173,9 @@ func (b *batchWriter) key(e *Event, facts Fact) uint32 {
 	}
 	i := uint32(len(b.keyIndex))
 	b.keyIndex[k] = i
+	if k.parent == 0 && k.hash == 0 {
+		b.holds = append(b.holds, markPath(e.Name))
+	}
 	b.parent = b.columns[fieldKeyParent].delta(k.parent, b.parent)
 	b.columns[fieldKeyName].uint(uint64(k.name))
 	b.columns[fieldKeyLength].uint(uint64(k.length))

@@ -21,13 +21,14 @@ var errFraming = errors.New("no zstd frame here")
 // frameReader cuts a stream into zstd frames without decompressing them, and finds
 // its way back to a frame after damage.
 type frameReader struct {
-	r     io.Reader
-	buf   []byte // read and not yet handed out
-	off   int64  // file offset of buf[0]
-	frame int    // length of the frame handed out last, still at the start of buf
-	work  int64  // bytes looked at to find the ends of frames; in a damaged file some many times
-	eof   bool
-	err   error // of r, but for io.EOF
+	r       io.Reader
+	buf     []byte // read and not yet handed out
+	off     int64  // file offset of buf[0]
+	frame   int    // length of the frame handed out last, still at the start of buf
+	work    int64  // bytes looked at to find the ends of frames; in a damaged file some many times
+	eof     bool
+	sparing bool  // no more is read than is needed, nearly
+	err     error // of r, but for io.EOF
 }
 
 // next returns the next data frame, valid until the next call, and its offset.
@@ -171,6 +172,9 @@ func (f *frameReader) fill(n int) bool {
 	return len(f.buf) >= n
 }
 
+// sparingChunk is how much is read at once where frames are passed over, bytes.
+const sparingChunk = 16 << 10
+
 func (f *frameReader) more(n int) {
 	const chunk = 256 << 10
 	if cap(f.buf)-len(f.buf) < chunk/2 {
@@ -178,7 +182,11 @@ func (f *frameReader) more(n int) {
 		copy(grown, f.buf)
 		f.buf = grown
 	}
-	got, err := f.r.Read(f.buf[len(f.buf):cap(f.buf)])
+	room := cap(f.buf)
+	if f.sparing {
+		room = min(room, max(n, len(f.buf)+sparingChunk))
+	}
+	got, err := f.r.Read(f.buf[len(f.buf):room])
 	f.buf = f.buf[:len(f.buf)+got]
 	if err != nil {
 		f.eof = true

@@ -24,25 +24,6 @@ var (
 // ErrMiscounted is that of a Damage before a footer that counts fewer events than there are.
 var ErrMiscounted = errors.New("the footer counts other events than the file holds")
 
-// Record is one thing read from a trace: *Event, *Loss, *Program, *Damage or
-// *Footer.
-type Record interface{ record() }
-
-func (*Event) record()   {}
-func (*Loss) record()    {}
-func (*Program) record() {}
-func (*Damage) record()  {}
-func (*Footer) record()  {}
-
-// Damage is a stretch of the file that could not be read. Events after it are.
-type Damage struct {
-	Offset int64  // where it begins in the file, bytes
-	Bytes  int64  // how many bytes were passed over
-	Events uint64 // how many events it took, from the gap in the ids; 0 where not known
-	Cut    bool   // the file ends inside it
-	Err    error  // what was wrong
-}
-
 // Reader reads one run of a trace from front to back, in memory bounded by the
 // largest frame.
 type Reader struct {
@@ -62,17 +43,22 @@ type Reader struct {
 	offset  int64
 	decoded int64 // bytes, of all frames
 	stopped error
+	skip    *skipper // nil: no frame is passed over
 }
 
 // NewReader reads the header. run picks one of several concatenated runs, from 1;
 // 0 means the file must hold one only, else Next ends with ErrSecondRun.
 // Errors: ErrNotTrace, ErrVersion, ErrNoRun, or that of r.
 func NewReader(r io.Reader, run int) (*Reader, error) {
+	return newReader(frameReader{r: r}, run)
+}
+
+func newReader(frames frameReader, run int) (*Reader, error) {
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxFrameBytes))
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
 	}
-	t := &Reader{frames: frameReader{r: r}, dec: dec, run: run, nextID: 1}
+	t := &Reader{frames: frames, dec: dec, run: run, nextID: 1}
 	if err := t.findHeader(); err != nil {
 		dec.Close()
 		return nil, err
@@ -119,13 +105,18 @@ func (t *Reader) advance() {
 	if len(t.rest) > 0 {
 		if err := t.packet(); err != nil {
 			t.rest = nil
-			if errors.Is(err, ErrSecondRun) || errors.Is(err, ErrVersion) || err == io.EOF {
+			if errors.Is(err, ErrSecondRun) || errors.Is(err, ErrVersion) || errors.Is(err, ErrIndex) || err == io.EOF {
 				t.stop(err)
 			} else {
 				t.damaged(err)
 			}
 		}
 		return
+	}
+	if t.skip != nil && t.skip.wanted != nil && t.damage == nil {
+		if t.passOver(); len(t.ready) > 0 || t.stopped != nil {
+			return
+		}
 	}
 	frame, offset, err := t.frames.next()
 	t.offset = offset
@@ -323,6 +314,10 @@ func (t *Reader) events(body []byte) error {
 	if err := t.batch.load(body); err != nil {
 		t.batch.events, t.batch.done = 0, 0
 		return err
+	}
+	if t.skip != nil && t.skip.wanted != nil && !t.skip.agrees(t.offset, &t.batch) {
+		t.batch.events, t.batch.done = 0, 0
+		return ErrIndex
 	}
 	if id := t.batch.firstID; id < t.nextID || id >= maxID {
 		t.batch.events, t.batch.done = 0, 0

@@ -1772,11 +1772,17 @@ func (x *Footer) GetExitCode() int32 {
 // Index is the payload of the zstd skippable frame (magic 0x184D2A5D) that may
 // follow the footer; the joined message never contains it.
 type Index struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Offset  []uint64               `protobuf:"varint,1,rep,packed,name=offset,proto3" json:"offset,omitempty"`                  // of each event frame in the file, bytes
-	FirstId []uint64               `protobuf:"varint,2,rep,packed,name=first_id,json=firstId,proto3" json:"first_id,omitempty"` // of the frame's first event
-	FirstNs []uint64               `protobuf:"varint,3,rep,packed,name=first_ns,json=firstNs,proto3" json:"first_ns,omitempty"` // earliest time in the frame
-	LastNs  []uint64               `protobuf:"varint,4,rep,packed,name=last_ns,json=lastNs,proto3" json:"last_ns,omitempty"`    // latest time in the frame
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Offset     []uint64               `protobuf:"varint,1,rep,packed,name=offset,proto3" json:"offset,omitempty"`                            // of each event frame in the file, bytes
+	FirstId    []uint64               `protobuf:"varint,2,rep,packed,name=first_id,json=firstId,proto3" json:"first_id,omitempty"`           // of the frame's first event
+	FirstNs    []uint64               `protobuf:"varint,3,rep,packed,name=first_ns,json=firstNs,proto3" json:"first_ns,omitempty"`           // earliest time in the frame
+	LastNs     []uint64               `protobuf:"varint,4,rep,packed,name=last_ns,json=lastNs,proto3" json:"last_ns,omitempty"`              // latest time in the frame
+	Bytes      []uint64               `protobuf:"varint,5,rep,packed,name=bytes,proto3" json:"bytes,omitempty"`                              // length of the frame
+	Events     []uint32               `protobuf:"varint,6,rep,packed,name=events,proto3" json:"events,omitempty"`                            // in the frame
+	Holds      [][]byte               `protobuf:"bytes,7,rep,name=holds,proto3" json:"holds,omitempty"`                                      // a Bloom filter of comms, process ids and paths; FORMAT.md. Empty: not known
+	KindRole   []uint32               `protobuf:"varint,8,rep,packed,name=kind_role,json=kindRole,proto3" json:"kind_role,omitempty"`        // kinds of the whole run: Role
+	KindPhase  []uint32               `protobuf:"varint,9,rep,packed,name=kind_phase,json=kindPhase,proto3" json:"kind_phase,omitempty"`     // kinds: Phase
+	KindEvents []uint64               `protobuf:"varint,10,rep,packed,name=kind_events,json=kindEvents,proto3" json:"kind_events,omitempty"` // kinds: how many events
 	// Must be there, written last: bytes of the whole skippable frame, so that the
 	// last five bytes of the file (tag 0x7d, size) tell where it begins.
 	Size          uint32 `protobuf:"fixed32,15,opt,name=size,proto3" json:"size,omitempty"`
@@ -1838,6 +1844,48 @@ func (x *Index) GetFirstNs() []uint64 {
 func (x *Index) GetLastNs() []uint64 {
 	if x != nil {
 		return x.LastNs
+	}
+	return nil
+}
+
+func (x *Index) GetBytes() []uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return nil
+}
+
+func (x *Index) GetEvents() []uint32 {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *Index) GetHolds() [][]byte {
+	if x != nil {
+		return x.Holds
+	}
+	return nil
+}
+
+func (x *Index) GetKindRole() []uint32 {
+	if x != nil {
+		return x.KindRole
+	}
+	return nil
+}
+
+func (x *Index) GetKindPhase() []uint32 {
+	if x != nil {
+		return x.KindPhase
+	}
+	return nil
+}
+
+func (x *Index) GetKindEvents() []uint64 {
+	if x != nil {
+		return x.KindEvents
 	}
 	return nil
 }
@@ -1982,12 +2030,21 @@ const file_trace_proto_rawDesc = "" +
 	"\x06end_ns\x18\x02 \x01(\x04R\x05endNs\x12\x12\n" +
 	"\x04lost\x18\x03 \x01(\x04R\x04lost\x12\x19\n" +
 	"\bended_by\x18\x04 \x01(\tR\aendedBy\x12\x1b\n" +
-	"\texit_code\x18\x05 \x01(\x05R\bexitCode\"\x82\x01\n" +
+	"\texit_code\x18\x05 \x01(\x05R\bexitCode\"\xa3\x02\n" +
 	"\x05Index\x12\x16\n" +
 	"\x06offset\x18\x01 \x03(\x04R\x06offset\x12\x19\n" +
 	"\bfirst_id\x18\x02 \x03(\x04R\afirstId\x12\x19\n" +
 	"\bfirst_ns\x18\x03 \x03(\x04R\afirstNs\x12\x17\n" +
-	"\alast_ns\x18\x04 \x03(\x04R\x06lastNs\x12\x12\n" +
+	"\alast_ns\x18\x04 \x03(\x04R\x06lastNs\x12\x14\n" +
+	"\x05bytes\x18\x05 \x03(\x04R\x05bytes\x12\x16\n" +
+	"\x06events\x18\x06 \x03(\rR\x06events\x12\x14\n" +
+	"\x05holds\x18\a \x03(\fR\x05holds\x12\x1b\n" +
+	"\tkind_role\x18\b \x03(\rR\bkindRole\x12\x1d\n" +
+	"\n" +
+	"kind_phase\x18\t \x03(\rR\tkindPhase\x12\x1f\n" +
+	"\vkind_events\x18\n" +
+	" \x03(\x04R\n" +
+	"kindEvents\x12\x12\n" +
 	"\x04size\x18\x0f \x01(\aR\x04size*\xd9\x01\n" +
 	"\x06Attach\x12\x16\n" +
 	"\x12ATTACH_UNSPECIFIED\x10\x00\x12\x11\n" +

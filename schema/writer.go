@@ -3,9 +3,11 @@
 package schema
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
@@ -25,7 +27,9 @@ type Writer struct {
 	enc    *zstd.Encoder
 	batch  *batchWriter
 	index  Index
-	first  uint64 // earliest and latest time in the batch
+	holds  int                // bytes of the filters in it
+	kinds  map[kindRow]uint64 // events of each role and phase
+	first  uint64             // earliest and latest time in the batch
 	last   uint64
 	events uint64
 	lost   uint64
@@ -43,7 +47,7 @@ func NewWriter(w io.Writer, h *Header) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
 	}
-	t := &Writer{w: w, enc: enc, batch: newBatchWriter()}
+	t := &Writer{w: w, enc: enc, batch: newBatchWriter(), kinds: make(map[kindRow]uint64)}
 	t.batch.start(1)
 	h.FormatVersion = FormatVersion
 	h.Command = cutCommand(h.Command)
@@ -81,8 +85,16 @@ func (t *Writer) Flush() error {
 	t.index.FirstId = append(t.index.FirstId, t.batch.firstID)
 	t.index.FirstNs = append(t.index.FirstNs, t.first)
 	t.index.LastNs = append(t.index.LastNs, t.last)
+	for k, i := range t.batch.kindIndex {
+		t.kinds[kindRow{role: k.role, phase: k.phase}] += t.batch.kindEvents[i]
+	}
+	t.index.Events = append(t.index.Events, uint32(t.batch.events))
+	t.index.Holds = append(t.index.Holds, filterOf(t.batch.holds))
+	t.holds += len(t.index.Holds[len(t.index.Holds)-1])
 	t.body = t.batch.appendTo(t.body[:0])
+	before := t.bytes
 	err := t.write(fieldPacketEvents, t.body)
+	t.index.Bytes = append(t.index.Bytes, uint64(t.bytes-before))
 	t.batch.start(t.events + 1)
 	return err
 }
@@ -122,6 +134,7 @@ func (t *Writer) Close(f *Footer) error {
 	if err := t.after(fieldPacketFooter, f); err != nil {
 		return err
 	}
+	t.close(&t.index)
 	frame, err := indexFrame(&t.index)
 	if err == nil {
 		err = t.out(frame)
@@ -130,6 +143,21 @@ func (t *Writer) Close(f *Footer) error {
 		t.err = errors.New("trace is closed")
 	}
 	return err
+}
+
+// close completes the index.
+func (t *Writer) close(x *Index) {
+	if t.holds > holdsBudget {
+		x.Holds = nil
+	}
+	kinds := slices.SortedFunc(maps.Keys(t.kinds), func(a, b kindRow) int {
+		return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(a.phase, b.phase))
+	})
+	for _, k := range kinds {
+		x.KindRole = append(x.KindRole, uint32(k.role))
+		x.KindPhase = append(x.KindPhase, uint32(k.phase))
+		x.KindEvents = append(x.KindEvents, t.kinds[k])
+	}
 }
 
 // Events returns how many events were appended.

@@ -23,7 +23,9 @@ func newInfoCmd() *cobra.Command {
 those tried in vain, structure layout), what it holds (events by role, programs,
 time span, size) and what it lacks (loss, damage, a missing end). FILE may be -
 for stdin. With --tasks it lists its processes instead: who made them, what they ran,
-their path calls, and how they ended. Of several files it prints a table.
+their path calls, and how they ended. Of several files it prints a table. Of a large file
+with a seek index header, footer and index are read, and that is said: damage of its
+events is seen by other commands, or through a pipe.
 
 Exit status: 0 read, 2 not readable.`,
 		Example: `  dtrec info run1.pb
@@ -37,7 +39,7 @@ Exit status: 0 read, 2 not readable.`,
 			if len(args) > 1 {
 				return infoTable(cmd, args, run, tasks, format)
 			}
-			t, err := openTrace(cmd, args[0], run)
+			t, err := openIndexed(cmd, args[0], run)
 			if err != nil {
 				return err
 			}

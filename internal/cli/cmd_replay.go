@@ -36,7 +36,8 @@ Filters choose what is shown; they combine. A NAME or PATH is given as it is or 
 dtrec prints it, with escapes such as \r or \u0301; where there is a name of either
 kind, both are shown. Where nothing is shown, stderr has the nearest there is. A time T
 is in seconds since boot, as printed, or with a + in seconds since the start of the
-recording.
+recording. Of a large file with a seek index --from, --to, --pid, --comm and --path
+read only the frames that may hold what they ask for, and say so.
 
 Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec replay run1.pb
@@ -72,7 +73,7 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	if filter.Roles, err = parseRoles("--role", o.roles); err != nil {
 		return err
 	}
-	t, err := openTrace(cmd, path, o.run)
+	t, err := openIndexed(cmd, path, o.run)
 	if err != nil {
 		return err
 	}
@@ -81,6 +82,27 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 		return err
 	}
 	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, format)
+	if err == nil && t.skipped > 0 {
+		if empty != nil { // what is nearest may stand in what was passed over
+			return o.nearest(cmd, path, filter)
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %d events were passed over by the seek index: after the first of them dentries have no D numbers, and calls entered there no entry; '%s … - < FILE' reads all\n", t.skipped, t.command)
+	}
+	for _, why := range empty {
+		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", why)
+	}
+	return err
+}
+
+// nearest reads all of a trace of which nothing is shown, and says why.
+func (o *replayOptions) nearest(cmd *cobra.Command, path string, filter *replay.Filter) error {
+	t, err := openTrace(cmd, path, o.run)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	t.stderr = io.Discard // it was said
+	empty, err := replay.Print(io.Discard, t, filter, replay.NewText(false))
 	for _, why := range empty {
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", why)
 	}

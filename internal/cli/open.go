@@ -34,6 +34,7 @@ type trace struct {
 	stderr  io.Writer
 	records uint64 // given out
 	last    uint64 // id of the last event read or known to be missing
+	skipped uint64 // events passed over
 	warned  int    // damaged places met
 	end     error  // what the end of the reading was said to be
 }
@@ -42,6 +43,29 @@ type trace struct {
 // (see schema.NewReader). Close it.
 func openTrace(cmd *cobra.Command, path string, run int) (*trace, error) {
 	return open(cmd, path, run, false)
+}
+
+// wholeBytes is the size up to which a file is read whole: it is as fast, and tells more.
+const wholeBytes = 1 << 20
+
+// openIndexed is openTrace for a command that may pass over frames of a large file.
+func openIndexed(cmd *cobra.Command, path string, run int) (*trace, error) {
+	t, err := openTrace(cmd, path, run)
+	if err != nil || t.file == nil {
+		return t, err
+	}
+	info, err := t.file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() <= wholeBytes {
+		return t, nil
+	}
+	indexed, err := schema.NewReaderAt(t.file, info.Size(), run)
+	if err != nil {
+		t.Close()
+		return nil, t.explain(err)
+	}
+	t.Reader.Close()
+	t.Reader, t.bytes.n = indexed, info.Size()
+	return t, nil
 }
 
 // openSeekable is openTrace for a command that reads the trace twice: what comes through
@@ -144,6 +168,9 @@ func (t *trace) Next() (schema.Record, error) {
 	switch rec := rec.(type) {
 	case *schema.Event:
 		t.last = rec.ID
+	case *schema.Skipped:
+		t.last += rec.Events
+		t.skipped += rec.Events
 	case *schema.Damage:
 		t.damaged(rec)
 	}
@@ -225,6 +252,8 @@ func (t *trace) explain(err error) error {
 		hint = "read it with the dtrec that wrote it, or a newer one"
 	case errors.Is(err, schema.ErrSecondRun):
 		hint = "pick one: --run 1 is the first, --run 2 the second, and so on"
+	case errors.Is(err, schema.ErrIndex):
+		hint = "read it without: '" + t.command + " - < FILE'"
 	case errors.Is(err, schema.ErrInflated):
 		hint = "no recording is like that: do not trust the file"
 	case errors.Is(err, errMemory):

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"sort"
+)
+
+// ErrIndex ends a reading that passed over frames, where the seek index turns out to be wrong.
+var ErrIndex = errors.New("its seek index names other events than the frames hold")
+
+// skipper passes over frames.
+type skipper struct {
+	file   io.ReaderAt
+	size   int64
+	index  *Index
+	wanted func(frame int) bool
+}
+
+// NewReaderAt is NewReader of a file of size bytes, of which Skip may leave frames out.
+func NewReaderAt(file io.ReaderAt, size int64, run int) (*Reader, error) {
+	whole := io.NewSectionReader(file, 0, size)
+	x, err := ReadIndex(file, size)
+	if run != 0 || err != nil || !x.names(file, size) { // in a file of several runs an index is of the last one
+		return NewReader(whole, run)
+	}
+	t, err := newReader(frameReader{r: whole, sparing: true}, run)
+	if err == nil {
+		t.skip = &skipper{file: file, size: size, index: x}
+	}
+	return t, err
+}
+
+// Index returns the seek index by which frames may be passed over; nil: there is none.
+func (t *Reader) Index() *Index {
+	if t.skip == nil {
+		return nil
+	}
+	return t.skip.index
+}
+
+// Skip makes the reader ask of every frame with events, in order, whether it is wanted; those
+// that are not are passed over unread. What stands between frames is read. It needs an Index.
+func (t *Reader) Skip(wanted func(frame int) bool) {
+	t.skip.wanted = wanted
+}
+
+// names reports whether the frames are where the index says, as far as their first bytes tell.
+func (x *Index) names(file io.ReaderAt, size int64) bool {
+	if len(x.Bytes) != len(x.Offset) || len(x.Events) != len(x.Offset) || len(x.Holds) != 0 && len(x.Holds) != len(x.Offset) {
+		return false
+	}
+	end, id := uint64(0), uint64(1)
+	for i, at := range x.Offset {
+		var magic [4]byte
+		if at < end || x.Bytes[i] > MaxFrameBytes || at+x.Bytes[i] > uint64(size) || x.FirstId[i] < id || x.FirstId[i] >= maxID {
+			return false
+		}
+		if _, err := file.ReadAt(magic[:], int64(at)); err != nil || binary.LittleEndian.Uint32(magic[:]) != zstdMagic {
+			return false
+		}
+		end, id = at+x.Bytes[i], x.FirstId[i]+uint64(x.Events[i])
+	}
+	return true
+}
+
+// at is the number of the frame that begins at an offset, or after it.
+func (x *Index) at(offset int64) int {
+	return sort.Search(len(x.Offset), func(i int) bool { return x.Offset[i] >= uint64(offset) })
+}
+
+// agrees reports whether a batch is the one that the index names there.
+func (s *skipper) agrees(offset int64, b *batchReader) bool {
+	x, i := s.index, s.index.at(offset)
+	return i == len(x.Offset) || x.Offset[i] != uint64(offset) || x.FirstId[i] == b.firstID && int(x.Events[i]) == b.events
+}
+
+// passOver goes on behind the frames that are not wanted, if some stand here.
+func (t *Reader) passOver() {
+	s, x := t.skip, t.skip.index
+	at := t.frames.off + int64(t.frames.frame)
+	first, passed := x.at(at), uint64(0)
+	i := first
+	for ; i < len(x.Offset) && x.Offset[i] == uint64(at) && !s.wanted(i); i++ {
+		passed += uint64(x.Events[i])
+		at += int64(x.Bytes[i])
+	}
+	if i == first {
+		return
+	}
+	if x.FirstId[first] < t.nextID {
+		t.stop(ErrIndex)
+		return
+	}
+	if x.FirstId[first] > t.nextID {
+		t.gap(x.FirstId[first])
+	}
+	t.nextID = x.FirstId[i-1] + uint64(x.Events[i-1])
+	t.ready = append(t.ready, &Skipped{Events: passed})
+	t.frames = frameReader{r: io.NewSectionReader(s.file, at, s.size-at), off: at, work: t.frames.work, sparing: true}
+}
