@@ -79,7 +79,11 @@ func (t *narrow) object(dst []byte, s *Step) []byte {
 	case s.Object == nil:
 		dst = append(dst, " ?"...)
 	default:
-		dst = strconv.AppendUint(append(dst, " D"...), s.Object.Seq, 10)
+		if s.Object.Seq != 0 {
+			dst = strconv.AppendUint(append(dst, " D"...), s.Object.Seq, 10)
+		} else {
+			dst = appendHex(append(dst, ' '), e.Dentry)
+		}
 		if negative(e) {
 			dst = append(dst, " negative"...)
 		}

@@ -50,7 +50,7 @@ func TestSkippingShowsTheSame(t *testing.T) {
 		"path and time":  {Paths: []string{"/usr/tab\there"}, To: 1e9 + 500e6},
 		"path and roles": {Paths: []string{"/usr/tab\there"}, Roles: []schema.Role{schema.RoleAlloc}},
 	} {
-		for _, format := range []func() replay.Format{replay.NewJSON, func() replay.Format { return replay.NewText(false) }} {
+		for _, format := range []func() replay.Format{replay.NewJSON, func() replay.Format { return replay.NewText(replay.TextOptions{Wide: true}) }} {
 			var whole, skimmed bytes.Buffer
 			print(t, &whole, file, &filter, format())
 			r, err := schema.NewReaderAt(bytes.NewReader(file), int64(len(file)), 0)

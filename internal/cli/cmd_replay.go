@@ -4,6 +4,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/dtrec/dtrec/replay"
@@ -102,7 +103,7 @@ func (o *replayOptions) nearest(cmd *cobra.Command, path string, filter *replay.
 	}
 	defer t.Close()
 	t.stderr = io.Discard // it was said
-	empty, err := replay.Print(io.Discard, t, filter, replay.NewText(false))
+	empty, err := replay.Print(io.Discard, t, filter, replay.NewText(replay.TextOptions{}))
 	for _, why := range empty {
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", why)
 	}
