@@ -21,6 +21,7 @@ import (
 // Machine is what can be seen, without attaching anything and by anyone, of what
 // recording needs.
 type Machine struct {
+	BPF             error    // why there is no bpf(2); nil: there is
 	BTF             error    // why the kernel's type information cannot be read; nil: it can
 	Capabilities    []string // those effective, of CAP_SYS_ADMIN, CAP_PERFMON and CAP_BPF
 	CapabilitiesErr error    // why they are not known
@@ -56,6 +57,7 @@ func Examine() Machine {
 		JIT:             setting("/proc/sys/net/core/bpf_jit_enable"),
 		Lacking:         missingCapabilities("/proc/self/status"),
 	}
+	m.BPF = haveBPF()
 	_, m.BTF = btf.LoadKernelSpec()
 	m.Capabilities, m.CapabilitiesErr = effectiveCapabilities("/proc/self/status")
 	var limit unix.Rlimit
@@ -69,6 +71,14 @@ func Examine() Machine {
 	}
 	m.Functions, m.FunctionsErr = functionsIn("/proc/kallsyms", FuncTrampoline, FuncFtrace, FuncKprobe, FuncKretprobe, FuncFprobe)
 	return m
+}
+
+// haveBPF asks for no command that there is. A kernel without bpf(2) has no types either, and lacks more than those.
+func haveBPF() error {
+	if _, _, errno := unix.Syscall(unix.SYS_BPF, ^uintptr(0), 0, 0); errno == unix.ENOSYS {
+		return &MissingError{Lack: LackTracing, What: "bpf(2), CONFIG_BPF_SYSCALL", Err: errno}
+	}
+	return nil
 }
 
 func setting(path string) string {

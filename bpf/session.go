@@ -96,6 +96,9 @@ func Open(c Config) (*Session, error) {
 }
 
 func prepare() (*ebpf.CollectionSpec, *btf.Cache, error) {
+	if err := haveBPF(); err != nil {
+		return nil, nil, err
+	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
 		return nil, nil, &MissingError{Lack: LackBTF, What: "kernel type information (BTF)", Err: err}
 	}

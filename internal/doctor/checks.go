@@ -13,8 +13,15 @@ import (
 
 // machineChecks turns what was seen of the machine into lines of a Diagnosis.
 func machineChecks(m bpf.Machine) []Check {
-	return append([]Check{btfCheck(m), capabilityCheck(m), lockdownCheck(m), memlockCheck(m), unprivilegedCheck(m), jitCheck(m)},
+	return append([]Check{bpfCheck(m), btfCheck(m), capabilityCheck(m), lockdownCheck(m), memlockCheck(m), unprivilegedCheck(m), jitCheck(m)},
 		functionChecks(m)...)
+}
+
+func bpfCheck(m bpf.Machine) Check {
+	if m.BPF != nil {
+		return Check{"bpf(2)", Missing, m.BPF.Error(), Remedy(bpf.LackTracing)}
+	}
+	return Check{Name: "bpf(2)", State: OK, Value: "the kernel has it"}
 }
 
 func btfCheck(m bpf.Machine) Check {
