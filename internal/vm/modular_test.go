@@ -31,6 +31,16 @@ func TestKernelModular(t *testing.T) {
 	checkMounts(t, r.stdout, "/tmp overlay", "/work overlay", "/.dtrec/tmp ext4", "/mnt/loopfs ext2", "/mnt/casefold ext4")
 }
 
+// TestKernelBuses: disks come by the ways that no kernel here prefers, too, and where all are on offer.
+func TestKernelBuses(t *testing.T) {
+	t.Parallel()
+	b := modular(t)
+	for _, list := range [][]*bus{buses[2:3], buses[3:4], buses} {
+		r := b.must(t, 0, Config{buses: list}, "facts")
+		checkMounts(t, r.stdout, "/tmp ext4", "/work ext4", "/mnt/loopfs ext2")
+	}
+}
+
 func checkMounts(t *testing.T, facts string, mounts ...string) {
 	t.Helper()
 	for _, want := range mounts {

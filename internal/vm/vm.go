@@ -58,6 +58,7 @@ type Config struct {
 	// KVM that starts no guest.
 	Notice func(string)
 
+	buses    []*bus        // instead of those the kernel has
 	powerOff time.Duration // from init's last word until QEMU is gone
 }
 
@@ -154,7 +155,10 @@ type plan struct {
 
 // plan puts together what the guest of a kernel gets.
 func (c Config) plan(k *kernel) (plan, error) {
-	p := plan{kernel: k.file, buses: busesFor(k.modules), what: "Linux " + k.release + " " + k.arch.name}
+	p := plan{kernel: k.file, buses: c.buses, what: "Linux " + k.release + " " + k.arch.name}
+	if p.buses == nil {
+		p.buses = busesFor(k.modules)
+	}
 	program, err := k.program(c.Program)
 	if err != nil {
 		return p, err
