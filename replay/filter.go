@@ -51,7 +51,7 @@ func (f *Filter) Match(s *Step, c *PathCall) bool {
 		len(f.PIDs) > 0 && !slices.Contains(f.PIDs, e.PID),
 		len(f.Comms) > 0 && !among(f.Comms, e.Comm),
 		len(f.Roles) > 0 && !slices.Contains(f.Roles, e.Role),
-		len(f.Paths) > 0 && !f.onPath(s, c),
+		len(f.Paths) > 0 && !among(f.Paths, s.path),
 		len(f.Names) > 0 && !f.named(s),
 		len(f.Objects) > 0 && !slices.ContainsFunc(f.Objects, func(r Ref) bool { return r.is(s.Object) }),
 		len(f.Ops) > 0 && (c == nil || !slices.Contains(f.Ops, c.Operation)),
@@ -60,14 +60,6 @@ func (f *Filter) Match(s *Step, c *PathCall) bool {
 		return false
 	}
 	return true
-}
-
-// onPath reports whether the event is of a path call on a path that is asked for.
-func (f *Filter) onPath(s *Step, c *PathCall) bool {
-	if c != nil {
-		return among(f.Paths, c.Path)
-	}
-	return s.Open != nil && among(f.Paths, s.Open.Enter.Name)
 }
 
 // ends reports whether it is asked for how a path call ended.
@@ -90,7 +82,7 @@ func (f *Filter) MatchCall(c *PathCall) bool {
 	return c.At >= f.From && (f.To == 0 || c.At <= f.To) &&
 		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, c.PID)) &&
 		(len(f.Comms) == 0 || among(f.Comms, c.Comm)) &&
-		(len(f.Paths) == 0 || among(f.Paths, c.Path)) &&
+		(len(f.Paths) == 0 || among(f.Paths, c.Path) || c.Target != "" && among(f.Paths, c.Target)) &&
 		(len(f.Names) == 0 || slices.ContainsFunc(c.Components, func(p Component) bool { return among(f.Names, p.Name) })) &&
 		(len(f.Objects) == 0 || slices.ContainsFunc(f.Objects, func(r Ref) bool {
 			return r.is(c.Dentry) || slices.ContainsFunc(c.Components, func(p Component) bool { return r.is(p.Dentry) })

@@ -100,8 +100,8 @@ func (j *jsonLines) place(dst []byte, s *Step) []byte {
 		dst = append(dst, `,"stray":true`...)
 	case s.Call != nil && s.Event.Phase == schema.Exit:
 		dst = appendNumber(dst, `,"call":`, s.Call.Enter.ID)
-		if s.Event.Role.Is(schema.Walks) {
-			dst = appendText(dst, `,"path":`, `,"path_hex":"`, s.Call.Enter.Name)
+		if callRoles.Has(s.Event.Role) {
+			dst = appendText(dst, `,"path":`, `,"path_hex":"`, s.Call.Path)
 		}
 	}
 	if s.Open != nil {

@@ -108,16 +108,21 @@ func (m *Model) Record(rec schema.Record) *Step {
 func (m *Model) event(e *schema.Event) *Step {
 	s := m.State.Event(e)
 	t := m.strand(e)
+	if len(t.calls) > 0 && len(m.State.Losses.windows) > 0 {
+		m.unsettle(t)
+	}
 	if e.Phase == schema.Enter {
-		if op := operation(e); op != "" {
-			m.begin(t, e, op)
+		if callRoles.Has(e.Role) {
+			m.begin(t, e)
 			return s
 		}
-	} else if c := s.Call; c != nil && len(t.calls) > 0 && c.Enter.Role == e.Role {
+	} else if c := s.Call; c != nil && callRoles.Has(e.Role) {
 		if i := t.of(c.Enter.ID); i >= 0 {
 			m.end(t, i, s)
-			return s
+		} else {
+			m.walked(t, s)
 		}
+		return s
 	}
 	if e.Role > 0 && e.Role < maxRole && hooks[e.Role] != nil {
 		hooks[e.Role](m, t, s)
@@ -171,12 +176,23 @@ func (t *strand) of(id uint64) int {
 	return -1
 }
 
-// inner is the path call around an event, nil where none is.
+// inner is the path call around an event, nil where none is, or where its exit may be lost.
 func (t *strand) inner() *walker {
-	if n := len(t.calls); n > 0 {
+	if n := len(t.calls); n > 0 && !t.calls[n-1].apart {
 		return t.calls[n-1]
 	}
 	return nil
+}
+
+// unsettle finds the path calls that the state no longer knows to be in progress: their exits
+// may be among what was lost.
+func (m *Model) unsettle(t *strand) {
+	in := m.State.threads[t.tid]
+	for _, w := range t.calls {
+		if !w.apart && (in == nil || !slices.ContainsFunc(in.calls, func(c *Call) bool { return c.Enter.ID == w.call.ID })) {
+			w.apart, w.part = true, true
+		}
+	}
 }
 
 // Around is what the event applied last happened in.
@@ -194,8 +210,9 @@ func (m *Model) Around() Around {
 	}
 	a.Task = m.last.task
 	if w := m.last.inner(); w != nil {
-		if a.Call = w.call; w.at >= 0 {
-			a.Dir = m.PathAt(w.parts[w.at].Parent)
+		a.Call = w.call
+		if p := w.asking(); p != nil {
+			a.Dir = m.PathAt(p.Parent)
 		}
 	}
 	return a

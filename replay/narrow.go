@@ -133,8 +133,8 @@ func (t *narrow) facts(dst []byte, e *schema.Event) []byte {
 // name is the name or path that a line ends with: that of the event, at the end of a path
 // call its path.
 func (s *Step) name() string {
-	if s.Call != nil && s.Event.Phase == schema.Exit && s.Event.Role.Is(schema.Walks) {
-		return s.Call.Enter.Name
+	if s.Call != nil && s.Event.Phase == schema.Exit && callRoles.Has(s.Event.Role) {
+		return s.Call.Path
 	}
 	return s.Event.Name
 }

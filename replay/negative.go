@@ -158,14 +158,26 @@ func (m *Model) inserted(t *strand, s *Step) {
 
 // inserted notes that the filesystem has answered for the last component.
 func (w *walker) inserted(d *Object, e *schema.Event) {
-	for i := len(w.parts) - 1; i >= 0; i-- {
-		if p := &w.parts[i]; p.Dentry == d {
-			if p.allocated != 0 && p.inserted == 0 {
-				p.Filesystem, p.inserted, p.Negative = e.Time-p.allocated, e.Time, negative(e)
+	if p := w.partOf(d); p != nil && p.allocated != 0 && p.inserted == 0 {
+		p.Filesystem, p.inserted, p.Negative = e.Time-p.allocated, e.Time, negative(e)
+	}
+}
+
+// lately is how many components of a path are looked at, the last ones: a filesystem answers
+// before the walk goes on.
+const lately = 4
+
+// partOf is the last component that came to a dentry, nil for none.
+func (w *walker) partOf(d *Object) *Component {
+	for k := range w.used {
+		parts := w.routes[k].parts
+		for i := len(parts) - 1; i >= max(0, len(parts)-lately); i-- {
+			if parts[i].Dentry == d {
+				return &parts[i]
 			}
-			return
 		}
 	}
+	return nil
 }
 
 func (m *Model) instantiated(t *strand, s *Step) {
@@ -173,8 +185,8 @@ func (m *Model) instantiated(t *strand, s *Step) {
 		return
 	}
 	m.filled(t, s)
-	if w := t.inner(); w != nil && len(w.parts) > 0 {
-		if p := &w.parts[len(w.parts)-1]; p.Dentry == s.Object && p.inserted != 0 && p.Create == 0 {
+	if w := t.inner(); w != nil {
+		if p := w.partOf(s.Object); p != nil && p.inserted != 0 && p.Create == 0 {
 			p.Create = s.Event.Time - p.inserted
 		}
 	}
@@ -188,6 +200,8 @@ func (m *Model) deleted(t *strand, s *Step) {
 	birth := BirthDelete
 	if m.State.within(e.TID, schema.RoleUnlink) != nil {
 		birth = BirthUnlink
+	} else if m.State.within(e.TID, schema.RoleRmdir) != nil {
+		birth = BirthRmdir
 	}
 	m.emptied(t, s, birth)
 }

@@ -2,7 +2,12 @@
 
 package replay
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/dtrec/dtrec/schema"
+)
 
 // PathCall is one use of a path by a task, from the moment the kernel has the string until
 // the answer. Ids are event ids; times are nanoseconds. It may be kept: nothing writes to
@@ -17,11 +22,17 @@ type PathCall struct {
 
 	Path    string // as given; PathLen bytes of it where it is cut
 	PathLen uint32
+	Target  string // the other path of an operation on two: rename, link, mount
 	// Resolved is the path of the dentry it came to, or of the component it stopped at; as
 	// far as the run tells: what is above the topmost directory known is …
 	Resolved string
-	// Start is the directory that the first component was looked up in, nil where none was.
-	Start      *Object
+	// Start is where the walk began, nil where that is not known: the root directory of the
+	// task, its working directory, or what DirFD is open on.
+	Start     *Object
+	StartAddr uint64 // address of Start, as recorded; 0: not recorded
+	DirFD     int32  // as given, AT_FDCWD (-100) for none; 0 where StartAddr is
+	OtherRoot bool   // the root directory of the task is not the recorder's
+
 	Components []Component // of its last walk, in the order looked up
 	Class      Class
 	Restarts   int  // how often the walk began anew
@@ -53,7 +64,8 @@ type Component struct {
 	Negative bool    // that had no inode, when the walk met it
 	// Beside: not of the path as given, but of a symbolic link's target, or looked up by the
 	// filesystem.
-	Beside bool
+	Beside   bool
+	OfTarget bool // of Target, not of Path
 	// Mount: the walk went on in what is mounted on the dentry.
 	Mount bool
 	// Link: the walk went on elsewhere, as a symbolic link led it.
@@ -101,17 +113,29 @@ func (c Class) String() string { return Classes[c] }
 // classified are the roles whose events tell the class of a call.
 var classified = asks | RolesOf(schema.RoleAlloc)
 
-// operation returns what the path call that begins with the event is for, empty where the
-// event begins none.
-func operation(e *schema.Event) string {
-	if e.Role != schema.RoleOpen {
-		return ""
+// operation returns what the path call is for that begins with the event, in the call outer;
+// nil for none.
+func operation(e *schema.Event, outer *walker) string {
+	info, _ := e.Role.Info()
+	if e.Execute() && outer == nil {
+		return execute // the kernel's own open, for an execve that is not recorded
 	}
-	if e.Execute() {
-		return "exec"
-	}
-	return "open"
+	return cmp.Or(info.Op, otherWalk)
 }
 
+// otherWalk is a walk in an operation that has no role. execute is the name of an execve.
+const (
+	otherWalk = "walk"
+	execute   = "exec"
+)
+
 // Operations lists the operations that a path call can be for.
-func Operations() []string { return []string{"open", "exec"} }
+func Operations() []string {
+	ops := []string{otherWalk, execute}
+	for _, info := range schema.Catalogue() {
+		if info.Op != "" && !slices.Contains(ops, info.Op) {
+			ops = append(ops, info.Op)
+		}
+	}
+	return ops
+}

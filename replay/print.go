@@ -168,16 +168,20 @@ const usual = 1<<schema.ColumnKey | 1<<schema.ColumnNameAddr | 1<<schema.ColumnD
 
 // apply applies an event, and returns the path call that it ends, or else the one it is in, if
 // the filter asks for calls.
-func (p *printer) apply(e *schema.Event) (*Step, *PathCall) {
+func (p *printer) apply(e *schema.Event) (step *Step, call *PathCall) {
 	if p.model == nil {
-		return p.state.Event(e), nil
+		step = p.state.Event(e)
+	} else {
+		p.ended = nil
+		step = p.model.Record(e)
+		if call = p.ended; call == nil || call.End != e.ID {
+			call = p.model.Around().Call
+		}
 	}
-	p.ended = nil
-	step := p.model.Record(e)
-	if p.ended != nil && p.ended.End == e.ID {
-		return step, p.ended
+	if len(p.filter.Paths) > 0 {
+		step.path = p.state.walking(step)
 	}
-	return step, p.model.Around().Call
+	return step, call
 }
 
 // symbols is which kernel symbol plays a role in a phase.

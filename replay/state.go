@@ -39,6 +39,7 @@ type Step struct {
 	Within *Call
 	Object *Object // what Event.Dentry is; nil for NULL
 	Stray  bool    // an exit whose entry is not there
+	path   string  // see walking; where it is asked for
 }
 
 // Call is one function between its entry and its exit on one thread.
@@ -46,6 +47,7 @@ type Call struct {
 	Enter schema.Event // a copy of the entry
 	Open  *Call        // the open around it, itself included; nil outside
 	Outer *Call        // of an open: the open in which it is made; nil mostly
+	Path  string       // the path walked: its own, or of an operation that of the first walk in it
 	Tag   int          // the caller's own; 0 at entry
 }
 
@@ -190,7 +192,13 @@ func (s *State) enter(t *thread) {
 		t = s.begin(e.TID)
 	}
 	c := t.call()
-	c.Enter, c.Open, c.Outer, c.Tag = *e, nil, nil, 0
+	c.Enter, c.Open, c.Outer, c.Path, c.Tag = *e, nil, nil, "", 0
+	if walkRoles.Has(e.Role) {
+		c.Path = e.Name
+		if n := len(t.calls); n > 0 && t.calls[n-1].Path == "" && callRoles.Has(t.calls[n-1].Enter.Role) {
+			t.calls[n-1].Path = e.Name
+		}
+	}
 	if e.Role == schema.RoleOpen {
 		c.Open, c.Outer = c, s.step.Open
 		s.step.Open, s.step.Within, t.maybe = c, c, nil
@@ -301,6 +309,22 @@ func (s *State) giveUp(calls ...*Call) {
 			s.GivenUp(c)
 		}
 	}
+}
+
+// walking is the path of the path call that the step is in, or ends; of an operation's entry,
+// whose walk is still to come, empty.
+func (s *State) walking(step *Step) string {
+	if c := step.Call; c != nil && callRoles.Has(c.Enter.Role) {
+		return c.Path
+	}
+	if t := s.thread(step.Event.TID); t != nil {
+		for i := len(t.calls) - 1; i >= 0; i-- {
+			if callRoles.Has(t.calls[i].Enter.Role) {
+				return t.calls[i].Path
+			}
+		}
+	}
+	return ""
 }
 
 func (s *State) begin(tid uint32) *thread {

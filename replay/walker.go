@@ -8,20 +8,32 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// walker is a path call in progress.
+// walker is a path call in progress: an operation with the walks in it, or one walk alone.
 type walker struct {
-	call     *PathCall
-	nameAddr uint64 // of the path
-	parts    []Component
-	at       int    // of parts, what is being asked for; -1: nothing of the path
-	entered  uint64 // the entry that asked
-	fs       string // of the directory asked last
-	dev      uint32
-	within   uint64 // the d_lookup in progress, whose __d_lookup says no more
-	slow     bool   // it went on in ref-walk
-	missed   bool
-	more     bool     // there were more components than are kept
-	born     []uint64 // addresses of the dentries without inode that it made
+	call    *PathCall
+	role    schema.Role
+	routes  [2]route
+	used    int // of routes
+	cur     int // of routes, the one walked last
+	at      int // of its parts, what is being asked for; -1: nothing of the path
+	entered uint64
+	fs      string // of the directory asked last
+	dev     uint32
+	within  uint64 // the d_lookup in progress, whose __d_lookup says no more
+	slow    bool   // it went on in ref-walk
+	missed  bool
+	apart   bool     // its exit may be lost: what follows may not be in it
+	part    bool     // not all of it is known: components beyond the bound, a walk without an end
+	born    []uint64 // addresses of the dentries without inode that it made
+}
+
+// route is one path of a path call, and what the walk of it has met.
+type route struct {
+	path  string
+	bytes uint32 // its length
+	addr  uint64 // of the string
+	walk  uint64 // the entry of its walk; 0: none
+	parts []Component
 }
 
 // Bounds on the components of a call, of which a path of PATH_MAX bytes has at most half as
@@ -33,25 +45,114 @@ const (
 	spareParts  = 64
 )
 
-func (m *Model) begin(t *strand, e *schema.Event, op string) {
+// callRoles are the roles whose entry begins a path call, or a walk in one: those of
+// operations, and those that walk a path. opening is those of them that walk where they are
+// told by another what for.
+var callRoles, walkRoles = func() (calls, walks Roles) {
+	for _, info := range schema.Catalogue() {
+		switch {
+		case info.Exit == nil:
+		case info.Traits&schema.Walks != 0:
+			walks |= RolesOf(info.Role)
+			calls |= RolesOf(info.Role)
+		case info.Op != "":
+			calls |= RolesOf(info.Role)
+		}
+	}
+	return calls, walks
+}()
+
+// begin begins a path call, or a walk in the one around it.
+func (m *Model) begin(t *strand, e *schema.Event) {
+	outer := t.inner()
+	if outer != nil && walkRoles.Has(e.Role) && m.joins(outer, e) {
+		return
+	}
 	if m.walking >= callsBudget/callBytes || len(t.calls) >= maxDepth {
 		m.unfinished(t, 0)
+		outer = nil
 	}
-	var w *walker
+	w := &walker{}
 	if n := len(m.spare); n > 0 {
 		w, m.spare = m.spare[n-1], m.spare[:n-1]
-		*w = walker{parts: w.parts[:0], born: w.born[:0]}
-	} else {
-		w = &walker{}
 	}
-	w.at, w.nameAddr = -1, e.NameAddr
-	w.call = &PathCall{ID: e.ID, Operation: op, PID: e.PID, TID: e.TID, Comm: e.Comm, Program: t.task.Program,
-		Path: e.Name, PathLen: e.NameLen, At: e.Time}
-	if outer := t.inner(); outer != nil {
+	w.role, w.at = e.Role, -1
+	w.call = &PathCall{ID: e.ID, Operation: operation(e, outer), PID: e.PID, TID: e.TID, Comm: e.Comm, Program: t.task.Program, At: e.Time}
+	if outer != nil {
 		w.call.Outer = outer.call.ID
+	}
+	if walkRoles.Has(e.Role) {
+		m.walks(w, e)
 	}
 	t.calls = append(t.calls, w)
 	m.walking++
+}
+
+// joins reports whether a walk is of the operation around it. An open is where that is an
+// execve that has none yet.
+func (m *Model) joins(w *walker, e *schema.Event) bool {
+	if walkRoles.Has(w.role) || e.Role == schema.RoleOpen && (w.role != schema.RoleExecve || w.used > 0) {
+		return false
+	}
+	for i := range w.used {
+		if r := &w.routes[i]; r.addr == e.NameAddr && r.path == e.Name { // tried once more
+			m.held -= len(r.parts)
+			r.walk, r.parts, w.cur, w.at = e.ID, r.parts[:0], i, -1
+			w.call.Restarts++
+			return true
+		}
+	}
+	if w.used == len(w.routes) {
+		return false
+	}
+	m.walks(w, e)
+	return true
+}
+
+// walks begins the walk of a path.
+func (m *Model) walks(w *walker, e *schema.Event) {
+	r, c := &w.routes[w.used], w.call
+	r.path, r.bytes, r.addr, r.walk = e.Name, e.NameLen, e.NameAddr, e.ID
+	start := m.State.Objects.at[e.Start]
+	if w.used == 0 {
+		c.Path, c.PathLen, c.Start, c.StartAddr, c.DirFD, c.OtherRoot = e.Name, e.NameLen, start, e.Start, e.DirFD, e.Facts&schema.FactOtherRoot != 0
+	} else {
+		c.Target = e.Name
+	}
+	if start != nil && strings.HasPrefix(e.Name, "/") && e.Facts&schema.FactOtherRoot == 0 {
+		m.rooted(start)
+	}
+	w.cur, w.at = w.used, -1
+	w.used++
+}
+
+// walked ends a walk in an operation, if the step is its exit.
+func (m *Model) walked(t *strand, s *Step) bool {
+	w := t.inner()
+	if w == nil || walkRoles.Has(w.role) {
+		return false
+	}
+	for i := range w.used {
+		if r := &w.routes[i]; r.walk == s.Call.Enter.ID {
+			r.walk = 0
+			if s.Event.Role != schema.RoleWalkParent && i == 0 {
+				m.arrives(w, s)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// arrives takes what the first path of a call led to.
+func (m *Model) arrives(w *walker, s *Step) {
+	c, e := w.call, s.Event
+	c.Dentry, c.Inode, c.FSType, c.Dev = s.Object, e.Inode, e.FSType, e.Dev
+	parts := w.routes[0].parts
+	if n := len(parts); n > 0 && c.Dentry != nil && parts[n-1].mountable && root(e) && parts[n-1].Dentry != c.Dentry {
+		parts[n-1].Mount = true
+		m.mounted(c.Dentry, parts[n-1].Dentry)
+	}
 }
 
 // end tells the path call that the step leaves. Those entered after it have lost their exit.
@@ -60,14 +161,18 @@ func (m *Model) end(t *strand, i int, s *Step) {
 	w, e := t.calls[i], s.Event
 	t.calls = t.calls[:i]
 	c := w.call
-	c.End, c.Took = e.ID, e.Time-min(c.At, e.Time)
-	c.Errno, c.Dentry, c.Inode, c.FSType, c.Dev = e.Errno(), s.Object, e.Inode, e.FSType, e.Dev
+	c.End, c.Took, c.Errno = e.ID, e.Time-min(c.At, e.Time), e.Errno()
+	if walkRoles.Has(w.role) {
+		m.arrives(w, s)
+	} else if c.Failed() {
+		c.Dentry, c.Inode = nil, 0
+	} else if parts := w.routes[max(w.used-1, 0)].parts; c.Dentry == nil && len(parts) > 0 {
+		if c.Dentry = parts[len(parts)-1].Dentry; c.Dentry != nil {
+			c.Inode = c.Dentry.Inode
+		}
+	}
 	if c.FSType == "" {
 		c.FSType, c.Dev = w.fs, w.dev
-	}
-	if n := len(w.parts); n > 0 && c.Dentry != nil && w.parts[n-1].mountable && root(e) && w.parts[n-1].Dentry != c.Dentry {
-		w.parts[n-1].Mount = true
-		m.mounted(c.Dentry, w.parts[n-1].Dentry)
 	}
 	for _, addr := range w.born {
 		if n := m.negatives[addr]; n != nil && n.Call == c.ID && n.Fate == FateAlive {
@@ -88,263 +193,85 @@ func (m *Model) unfinished(t *strand, i int) {
 
 // givenUp is told by the state of a call that is taken out.
 func (m *Model) givenUp(c *Call) {
-	if t := m.threads[c.Enter.TID]; t != nil {
-		if i := t.of(c.Enter.ID); i >= 0 {
-			m.unfinished(t, i)
+	t := m.threads[c.Enter.TID]
+	if t == nil || !callRoles.Has(c.Enter.Role) {
+		return
+	}
+	if i := t.of(c.Enter.ID); i >= 0 {
+		m.unfinished(t, i)
+		return
+	}
+	for _, w := range t.calls {
+		for i := range w.used {
+			w.part = w.part || w.routes[i].walk == c.Enter.ID
 		}
 	}
 }
 
 // tell gives the call its class, and tells it.
 func (m *Model) tell(w *walker, last uint64) {
+	c := w.call
 	m.walking--
-	m.held -= len(w.parts) + len(w.born)
-	if cap(w.parts)+cap(w.born) <= spareParts {
+	m.held -= len(w.routes[0].parts) + len(w.routes[1].parts) + len(w.born)
+	if m.Call != nil {
+		c.Whole = m.whole && c.End != 0 && !w.part
+		if c.Whole && len(m.State.Losses.windows) > 0 {
+			_, lost := m.State.Losses.Touched(c.At, last, classified)
+			c.Whole = !lost
+		}
+		switch {
+		case w.missed:
+			c.Class = ClassMiss
+		case !c.Whole:
+		case w.slow || c.Restarts > 0:
+			c.Class = ClassRef
+		default:
+			c.Class = ClassRCU
+		}
+		m.keep(w)
+		c.Resolved = m.resolved(c)
+		m.Call(c)
+	}
+	if cap(w.routes[0].parts)+cap(w.routes[1].parts)+cap(w.born) <= spareParts {
+		*w = walker{routes: [2]route{{parts: w.routes[0].parts[:0]}, {parts: w.routes[1].parts[:0]}}, born: w.born[:0]}
 		m.spare = append(m.spare, w)
 	}
-	if m.Call == nil {
-		return
-	}
-	c := w.call
-	c.Whole = m.whole && c.End != 0 && !w.more
-	if c.Whole && len(m.State.Losses.windows) > 0 {
-		_, lost := m.State.Losses.Touched(c.At, last, classified)
-		c.Whole = !lost
-	}
-	switch {
-	case w.missed:
-		c.Class = ClassMiss
-	case !c.Whole:
-	case w.slow || c.Restarts > 0:
-		c.Class = ClassRef
-	default:
-		c.Class = ClassRCU
-	}
-	for i := range w.parts {
-		p := &w.parts[i]
-		if c.Filesystem += p.Filesystem + p.Create; p.Found == FoundMiss {
-			p.Path = InDir(m.PathAt(p.Parent), p.Name)
-		}
-	}
-	c.Components = m.keep(w.parts)
-	c.Resolved = m.resolved(c)
-	m.Call(c)
 }
 
 // keep copies components out of a walker, of which there is one for many calls.
-func (m *Model) keep(parts []Component) []Component {
-	n := len(parts)
+func (m *Model) keep(w *walker) {
+	n := len(w.routes[0].parts) + len(w.routes[1].parts)
 	if n > cap(m.pool)-len(m.pool) {
 		m.pool = make([]Component, 0, max(n, 256))
 	}
 	from := len(m.pool)
-	m.pool = append(m.pool, parts...)
-	return m.pool[from : from+n : from+n]
+	for i := range w.routes {
+		for _, p := range w.routes[i].parts {
+			w.call.Filesystem += p.Filesystem + p.Create
+			if p.OfTarget = i == 1; p.Found == FoundMiss {
+				p.Path = InDir(m.PathAt(p.Parent), p.Name)
+			}
+			m.pool = append(m.pool, p)
+		}
+	}
+	w.call.Components = m.pool[from : from+n : from+n]
 }
 
-// resolved is the path that a call came to.
+// resolved is the path that the first path of a call came to.
 func (m *Model) resolved(c *PathCall) string {
-	n := len(c.Components)
-	switch {
-	case c.Dentry != nil:
+	if c.Dentry != nil {
 		return m.Path(c.Dentry)
-	case n == 0:
+	}
+	n := len(c.Components)
+	for n > 0 && c.Components[n-1].OfTarget {
+		n--
+	}
+	if n == 0 {
 		return ""
-	case c.Components[n-1].Dentry != nil && c.Components[n-1].Dentry.Parent == c.Components[n-1].Parent:
-		return m.Path(c.Components[n-1].Dentry)
 	}
 	last := &c.Components[n-1]
+	if last.Dentry != nil && last.Dentry.Parent == last.Parent {
+		return m.Path(last.Dentry)
+	}
 	return InDir(m.PathAt(last.Parent), last.Name)
-}
-
-// asked adds the entry or the exit of a lookup to the call around it.
-func (m *Model) asked(t *strand, s *Step) {
-	e, w := s.Event, t.inner()
-	if e.Phase == schema.Exit {
-		if s.Object != nil && s.Call != nil && (e.Role != schema.RoleLookup || !m.chains) {
-			m.found(s.Object, e)
-		}
-		if w != nil && s.Call != nil {
-			w.answered(s)
-		}
-		return
-	}
-	if w == nil || w.within != 0 && e.Role == schema.RoleLookupChain { // it says what the d_lookup does
-		return
-	}
-	if w.within = 0; e.Role == schema.RoleLookup {
-		w.within = e.ID
-	}
-	w.slow = w.slow || e.Role != schema.RoleLookupRCU
-	m.ask(w, e)
-}
-
-// ask finds the component that a lookup or an alloc is entered for, or begins it.
-//
-// Where the name lies in the path, it is that component. A walk never goes back in its
-// path: where it does, or looks a name up by __d_lookup that it had from an rcu-walk, it has
-// started over. A name elsewhere belongs to a symbolic link, or to what a filesystem asks
-// for itself.
-func (m *Model) ask(w *walker, e *schema.Event) {
-	if w.entered = e.ID; e.FSType != "" {
-		w.fs, w.dev = e.FSType, e.Dev
-	}
-	off := e.NameAddr - w.nameAddr
-	beside := !w.call.holds(off)
-	n := len(w.parts)
-	if beside {
-		if off = e.NameAddr; e.Role == schema.RoleAlloc && (n == 0 || w.parts[n-1].offset != off) || n > 0 && w.parts[n-1].beneath(e) {
-			w.at = -1
-			return
-		}
-	}
-	if n > 0 && w.parts[n-1].Beside == beside && w.parts[n-1].offset == off && w.parts[n-1].Name == e.Name {
-		if p := &w.parts[n-1]; !p.again(e) {
-			w.at = n - 1
-			p.looked |= RolesOf(e.Role)
-			if p.Parent == 0 {
-				p.Parent = e.Parent
-			}
-			return
-		}
-	}
-	if !beside {
-		m.startOver(w, off)
-	}
-	m.goOn(w, e)
-	m.add(w, Component{Name: e.Name, ID: e.ID, Beside: beside, offset: off, Parent: e.Parent, looked: RolesOf(e.Role)})
-}
-
-// holds reports whether an offset is within the path.
-func (c *PathCall) holds(off uint64) bool { return off < max(uint64(c.PathLen), uint64(len(c.Path))) }
-
-// again reports whether the lookup shows that the walk has started over, at this
-// component: __d_lookup is for a walk that is in ref-walk already, and what follows on an
-// rcu-walk of the same walk is d_lookup or an alloc.
-func (p *Component) again(e *schema.Event) bool {
-	return e.Role == schema.RoleLookupChain && p.looked != 0 && p.allocated == 0
-}
-
-// beneath reports whether a name that is not in the path is asked for by the filesystem on
-// behalf of the component: its dentry has been allocated and not yet inserted, or it is the
-// name of that dentry.
-func (p *Component) beneath(e *schema.Event) bool {
-	return p.allocated != 0 && p.inserted == 0 && p.Found == FoundMiss || p.Dentry != nil && p.Dentry.NameAddr == e.NameAddr && e.NameAddr != 0
-}
-
-// startOver drops what a walk met before it came back to an offset of its path.
-func (m *Model) startOver(w *walker, off uint64) {
-	for i := range w.parts {
-		if p := &w.parts[i]; !p.Beside && p.offset >= off {
-			m.held -= len(w.parts) - i
-			w.parts = w.parts[:i]
-			w.call.Restarts++
-			return
-		}
-	}
-}
-
-// goOn notes where the walk went from its last component: into what is mounted there, or
-// where a link led it.
-func (m *Model) goOn(w *walker, e *schema.Event) {
-	n := len(w.parts)
-	if n == 0 {
-		m.starts(w, e)
-		return
-	}
-	p := &w.parts[n-1]
-	if p.Dentry == nil || e.Parent == 0 || e.Parent == p.Dentry.Addr {
-		return
-	}
-	switch {
-	case w.upward(p, e):
-	case p.mountable:
-		p.Mount = true
-		if e.Facts&schema.FactParentIsRoot != 0 {
-			m.mounted(m.State.Objects.at[e.Parent], p.Dentry)
-		}
-	default:
-		p.Link = true
-	}
-}
-
-// upward reports whether .. stands in the path between a component and the next name.
-func (w *walker) upward(p *Component, e *schema.Event) bool {
-	next := e.NameAddr - w.nameAddr
-	if p.Beside || next >= uint64(len(w.call.Path)) || next < p.offset {
-		return false
-	}
-	for _, word := range strings.Split(w.call.Path[p.offset:next], "/") {
-		if word == ".." {
-			return true
-		}
-	}
-	return false
-}
-
-// starts notes where the first component is looked up.
-func (m *Model) starts(w *walker, e *schema.Event) {
-	w.call.Start = m.State.Objects.at[e.Parent]
-	if d := w.call.Start; d != nil && strings.HasPrefix(w.call.Path, "/") {
-		m.rooted(d)
-	}
-}
-
-func (m *Model) add(w *walker, p Component) {
-	if len(w.parts) >= maxParts || m.held >= maxAllParts {
-		w.at, w.more = -1, true
-		return
-	}
-	m.held++
-	w.parts = append(w.parts, p)
-	w.at = len(w.parts) - 1
-}
-
-// answered adds the exit of a lookup to its component.
-func (w *walker) answered(s *Step) {
-	id := s.Call.Enter.ID
-	if w.within == id {
-		w.within = 0
-	}
-	if w.entered != id || w.at < 0 {
-		return
-	}
-	p, e := &w.parts[w.at], s.Event
-	if s.Object == nil && p.allocated != 0 {
-		return // d_alloc_parallel looks once more
-	}
-	p.Dentry, p.Negative = s.Object, s.Object != nil && negative(e)
-	p.mountable = e.Facts&schema.FactMountpoint != 0
-	if p.Found = FoundRef; s.Object == nil {
-		p.Found = FoundNothing
-	} else if e.Role == schema.RoleLookupRCU && p.allocated == 0 {
-		p.Found = FoundRCU
-	}
-}
-
-// negative reports whether the event shows a dentry without inode.
-func negative(e *schema.Event) bool {
-	return e.Dentry != 0 && e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0
-}
-
-// root reports whether the event shows the root of a filesystem.
-func root(e *schema.Event) bool { return e.Dentry != 0 && e.Parent == e.Dentry }
-
-// allocated adds the entry or the exit of an alloc to the call around it.
-func (m *Model) allocated(t *strand, s *Step) {
-	e, w := s.Event, t.inner()
-	if w == nil {
-		return
-	}
-	if e.Phase == schema.Enter {
-		m.ask(w, e)
-		return
-	}
-	w.call.Allocs++
-	if s.Call == nil || w.entered != s.Call.Enter.ID || w.at < 0 {
-		return
-	}
-	p := &w.parts[w.at]
-	p.Dentry, p.Found, p.allocated, p.inserted = s.Object, FoundMiss, e.Time, 0
-	w.missed = true
 }

@@ -24,7 +24,6 @@ type spoken struct {
 	Role     string
 	Phase    string
 	Call     uint64 // of an exit, its entry
-	Open     uint64 // the entry of the open around it
 	Name     string
 	NameHex  string `json:"name_hex"` // its bytes where they are not UTF-8
 	NameAddr string `json:"name_addr"`
@@ -48,7 +47,8 @@ type reckoned struct {
 	missed                              map[string]uint64 // allocs for names asked for, by name
 	programs                            map[string]uint64 // calls by program
 	processes                           map[uint32]bool
-	slowest                             []uint64 // ids, the slowest first
+	slowest                             []uint64          // ids, the slowest first
+	around                              map[uint64]uint64 // of an event, the path call it is in
 }
 
 func replayed(t *testing.T, trace string) (events []spoken) {
@@ -68,83 +68,14 @@ func replayed(t *testing.T, trace string) (events []spoken) {
 	return events
 }
 
-// class counts a call by how its walk went.
-func (r *reckoned) class(alloc, slow bool) {
-	switch {
-	case alloc:
-		r.miss++
-	case slow:
-		r.ref++
-	default:
-		r.rcu++
-	}
-}
-
-// reckon counts calls by what stands between their entry and their exit.
-func reckon(events []spoken) reckoned {
-	r := reckoned{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missed: map[string]uint64{},
-		programs: map[string]uint64{}, processes: map[uint32]bool{}}
-	type open struct {
-		spoken
-		asked       map[string]bool
-		slow, alloc bool
-		program     string
-	}
-	opens := map[uint64]*open{}
-	comm := map[uint32]string{}
-	took := map[uint64]uint64{}
-	for _, e := range events {
-		r.processes[e.PID] = true
-		if e.Role == "fork" {
-			r.processes[e.Child] = true
-		}
-		if e.TID == e.PID || comm[e.PID] == "" {
-			comm[e.PID] = e.Comm
-		}
-		if e.Role == "open" && e.Phase == "enter" {
-			opens[e.ID] = &open{spoken: e, asked: map[string]bool{}, program: comm[e.PID]}
-			continue
-		}
-		o := opens[e.Open]
-		if o == nil {
-			continue
-		}
-		switch {
-		case e.Role == "open":
-			r.calls++
-			r.programs[o.program]++
-			took[o.ID] = e.TimeNs - o.TimeNs
-			r.took += took[o.ID]
-			r.slowest = append(r.slowest, o.ID)
-			if e.Errno != "" {
-				r.failed++
-				r.errnos[e.Errno]++
-				r.failures[e.Errno+" "+o.Name]++
-			}
-			r.class(o.alloc, o.slow)
-		case strings.HasPrefix(e.Role, "lookup") && e.Phase == "enter":
-			o.asked[e.NameAddr] = true
-			o.slow = o.slow || e.Role != "lookup_rcu"
-		case e.Role == "alloc" && e.Phase == "enter":
-			if o.asked[e.NameAddr] {
-				o.alloc = true
-				r.missed[e.Name]++
-			}
-		}
-	}
-	slices.SortStableFunc(r.slowest, func(a, b uint64) int { return int(took[b]) - int(took[a]) })
-	r.negatives(events)
-	return r
-}
-
 // negatives follows every address through inserts without inode, and deletes that leave none.
 func (r *reckoned) negatives(events []spoken) {
-	type state struct{ open uint64 }
+	type state struct{ call uint64 }
 	empty := map[string]*state{}
-	unlinking, moving := map[uint32]bool{}, map[uint32]bool{}
+	unlinking, removing, moving := map[uint32]bool{}, map[uint32]bool{}, map[uint32]bool{}
 	begin := func(e *spoken, birth string) {
 		if empty[*e.Dentry] == nil {
-			empty[*e.Dentry] = &state{e.Open}
+			empty[*e.Dentry] = &state{r.around[e.ID]}
 			r.made++
 			r.births[birth]++
 		}
@@ -153,6 +84,8 @@ func (r *reckoned) negatives(events []spoken) {
 		switch e.Role {
 		case "unlink":
 			unlinking[e.TID] = e.Phase == "enter"
+		case "rmdir":
+			removing[e.TID] = e.Phase == "enter"
 		case "move":
 			moving[e.TID] = e.Phase == "enter"
 		}
@@ -165,7 +98,7 @@ func (r *reckoned) negatives(events []spoken) {
 		case e.Role == "alloc" || e.Role == "kill" || e.Role == "free" || e.Role == "drop":
 			delete(empty, *e.Dentry)
 		case e.Inode != nil && s != nil:
-			if delete(empty, *e.Dentry); e.Open != 0 && e.Open == s.open { // made by the same call: not counted
+			if delete(empty, *e.Dentry); r.around[e.ID] != 0 && r.around[e.ID] == s.call { // made by the same call: not counted
 				r.made--
 				r.births["lookup"]--
 			}
@@ -175,6 +108,8 @@ func (r *reckoned) negatives(events []spoken) {
 			birth := "delete"
 			if unlinking[e.TID] {
 				birth = "unlink"
+			} else if removing[e.TID] {
+				birth = "rmdir"
 			}
 			begin(&e, birth)
 		}

@@ -31,68 +31,77 @@ type finds struct {
 	n    uint64
 }
 
+// lives are the dentries that are shown.
+type lives struct {
+	all    []*life
+	of     map[*replay.Object]*life
+	at     map[uint64]*life // the one that had the address last
+	more   uint64           // beyond the bound
+	latest uint64           // of these, the number
+	chains bool             // __d_lookup is recorded
+	wanted func(*replay.Object) bool
+}
+
 // livesOf shows the dentries that are wanted.
 func livesOf(h *schema.Header, wanted func(*replay.Object) bool) *exhibit {
 	recorded, _ := replay.Recorded(h)
-	var lives []*life
-	var more, latest uint64
-	of := make(map[*replay.Object]*life)
-	at := make(map[uint64]*life) // the one that had the address last
-	begin := func(m *replay.Model, d *replay.Object, e *schema.Event) *life {
-		if len(lives) >= maxSections {
-			if d.Seq != latest {
-				more, latest = more+1, d.Seq
-			}
-			return nil
-		}
-		l := &life{dentry: d, path: m.Path(d), chains: recorded.Has(schema.RoleLookupChain)}
-		if before := at[d.Addr]; before != nil {
-			before.next, before.nextID = d, e.ID
-		}
-		if b := d.Before; b.Seq != 0 {
-			l.add(b.Killed, 0, "before it, D%d had this address%s", b.Seq, killedAt(b.Killed))
-		}
-		of[d], at[d.Addr] = l, l
-		lives = append(lives, l)
-		return l
+	x := &lives{of: make(map[*replay.Object]*life), at: make(map[uint64]*life), chains: recorded.Has(schema.RoleLookupChain), wanted: wanted}
+	return &exhibit{step: x.step, claim: x.claim, sections: x.sections}
+}
+
+func (x *lives) step(m *replay.Model, s *replay.Step) {
+	d := s.Object
+	if d == nil {
+		return
 	}
-	return &exhibit{
-		step: func(m *replay.Model, s *replay.Step) {
-			d := s.Object
-			if d == nil {
-				return
-			}
-			l, known := of[d]
-			if !known {
-				if l = at[d.Addr]; l != nil && l.next == nil && l.dentry != d {
-					l.next, l.nextID = d, s.Event.ID
-				}
-				if !wanted(d) {
-					return
-				}
-				l = begin(m, d, s.Event)
-			}
-			if l != nil {
-				l.step(m, s)
-			}
-		},
-		claim: func(c *report.Claim) {
-			for _, l := range lives {
-				if c.Object.Seq == l.dentry.Seq || c.Other.Seq == l.dentry.Seq {
-					addClaim(&l.claims, c)
-				}
-			}
-		},
-		sections: func() (out []Section) {
-			for _, l := range lives {
-				out = append(out, l.sections()...)
-			}
-			if more > 0 {
-				out = append(out, Section{Title: plural(more, "more dentry") + " had this address"})
-			}
-			return out
-		},
+	l := x.of[d]
+	if l == nil {
+		if before := x.at[d.Addr]; before != nil && before.next == nil {
+			before.next, before.nextID = d, s.Event.ID
+		}
+		if !x.wanted(d) {
+			return
+		}
+		l = x.begin(m, d)
 	}
+	if l != nil {
+		l.step(m, s)
+	}
+}
+
+// begin begins to follow a dentry, nil beyond the bound.
+func (x *lives) begin(m *replay.Model, d *replay.Object) *life {
+	if len(x.all) >= maxSections {
+		if d.Seq != x.latest {
+			x.more, x.latest = x.more+1, d.Seq
+		}
+		return nil
+	}
+	l := &life{dentry: d, path: m.Path(d), chains: x.chains}
+	if b := d.Before; b.Seq != 0 {
+		l.add(b.Killed, 0, "before it, D%d had this address%s", b.Seq, killedAt(b.Killed))
+	}
+	x.of[d], x.at[d.Addr] = l, l
+	x.all = append(x.all, l)
+	return l
+}
+
+func (x *lives) claim(c *report.Claim) {
+	for _, l := range x.all {
+		if c.Object.Seq == l.dentry.Seq || c.Other.Seq == l.dentry.Seq {
+			addClaim(&l.claims, c)
+		}
+	}
+}
+
+func (x *lives) sections() (out []Section) {
+	for _, l := range x.all {
+		out = append(out, l.sections()...)
+	}
+	if x.more > 0 {
+		out = append(out, Section{Title: plural(x.more, "more dentry") + " had this address"})
+	}
+	return out
 }
 
 func killedAt(id uint64) string {

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// asked adds the entry or the exit of a lookup to the call around it.
+func (m *Model) asked(t *strand, s *Step) {
+	e, w := s.Event, t.inner()
+	if e.Phase == schema.Exit {
+		if s.Object != nil && s.Call != nil && (e.Role != schema.RoleLookup || !m.chains) {
+			m.found(s.Object, e)
+		}
+		if w != nil && s.Call != nil {
+			w.answered(s)
+		}
+		return
+	}
+	if w == nil || w.within != 0 && e.Role == schema.RoleLookupChain { // it says what the d_lookup does
+		return
+	}
+	if w.within = 0; e.Role == schema.RoleLookup {
+		w.within = e.ID
+	}
+	w.slow = w.slow || e.Role != schema.RoleLookupRCU
+	m.ask(w, e)
+}
+
+// ask finds the component that a lookup or an alloc is entered for, or begins it.
+//
+// Where the name lies in a path, it is that component. A walk never goes back in its path:
+// where it does, or looks a name up by __d_lookup that it had from an rcu-walk, it has
+// started over. A name elsewhere belongs to a symbolic link, or to what a filesystem asks
+// for itself.
+func (m *Model) ask(w *walker, e *schema.Event) {
+	if w.entered = e.ID; e.FSType != "" {
+		w.fs, w.dev = e.FSType, e.Dev
+	}
+	off, beside := w.locate(e)
+	r := &w.routes[w.cur]
+	n := len(r.parts)
+	if beside && (e.Role == schema.RoleAlloc && (n == 0 || r.parts[n-1].offset != off) || n > 0 && r.parts[n-1].beneath(e)) {
+		w.at = -1
+		return
+	}
+	if n > 0 && r.parts[n-1].Beside == beside && r.parts[n-1].offset == off && r.parts[n-1].Name == e.Name {
+		if p := &r.parts[n-1]; !p.again(e) {
+			w.at = n - 1
+			p.looked |= RolesOf(e.Role)
+			if p.Parent == 0 {
+				p.Parent = e.Parent
+			}
+			return
+		}
+	}
+	if !beside {
+		m.startOver(w, off)
+	}
+	m.goOn(w, e)
+	m.add(w, Component{Name: e.Name, ID: e.ID, Beside: beside, offset: off, Parent: e.Parent, looked: RolesOf(e.Role)})
+}
+
+// locate finds the path that a name lies in, and where; or that it lies in none, and then its
+// address.
+func (w *walker) locate(e *schema.Event) (off uint64, beside bool) {
+	for i := range w.used {
+		if r := &w.routes[i]; e.NameAddr-r.addr < max(uint64(r.bytes), uint64(len(r.path))) {
+			w.cur = i
+			return e.NameAddr - r.addr, false
+		}
+	}
+	return e.NameAddr, true
+}
+
+// again reports whether the lookup shows that the walk has started over, at this
+// component: __d_lookup is for a walk that is in ref-walk already, and what follows on an
+// rcu-walk of the same walk is d_lookup or an alloc.
+func (p *Component) again(e *schema.Event) bool {
+	return e.Role == schema.RoleLookupChain && p.looked != 0 && p.allocated == 0
+}
+
+// beneath reports whether a name that is not in the path is asked for by the filesystem on
+// behalf of the component: its dentry has been allocated and not yet inserted, or it is the
+// name of that dentry.
+func (p *Component) beneath(e *schema.Event) bool {
+	return p.allocated != 0 && p.inserted == 0 && p.Found == FoundMiss || p.Dentry != nil && p.Dentry.NameAddr == e.NameAddr && e.NameAddr != 0
+}
+
+// startOver drops what a walk met before it came back to an offset of its path.
+func (m *Model) startOver(w *walker, off uint64) {
+	r := &w.routes[w.cur]
+	for i := range r.parts {
+		if p := &r.parts[i]; !p.Beside && p.offset >= off {
+			m.held -= len(r.parts) - i
+			r.parts = r.parts[:i]
+			w.call.Restarts++
+			return
+		}
+	}
+}
+
+// goOn notes where the walk went from its last component: into what is mounted there, or
+// where a link led it.
+func (m *Model) goOn(w *walker, e *schema.Event) {
+	r := &w.routes[w.cur]
+	n := len(r.parts)
+	if n == 0 {
+		m.starts(w, e)
+		return
+	}
+	p := &r.parts[n-1]
+	if p.Dentry == nil || e.Parent == 0 || e.Parent == p.Dentry.Addr {
+		return
+	}
+	switch {
+	case r.upward(p, e):
+	case p.mountable:
+		p.Mount = true
+		if e.Facts&schema.FactParentIsRoot != 0 {
+			m.mounted(m.State.Objects.at[e.Parent], p.Dentry)
+		}
+	default:
+		p.Link = true
+	}
+}
+
+// upward reports whether .. stands in the path between a component and the next name.
+func (r *route) upward(p *Component, e *schema.Event) bool {
+	next := e.NameAddr - r.addr
+	if p.Beside || next >= uint64(len(r.path)) || next < p.offset {
+		return false
+	}
+	for _, word := range strings.Split(r.path[p.offset:next], "/") {
+		if word == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// starts notes where the first component is looked up, where the walk did not say.
+func (m *Model) starts(w *walker, e *schema.Event) {
+	d := m.State.Objects.at[e.Parent]
+	if w.cur != 0 || w.used == 0 {
+		return
+	}
+	if w.call.Start == nil {
+		w.call.Start = d
+	}
+	if d != nil && strings.HasPrefix(w.call.Path, "/") && !w.call.OtherRoot {
+		m.rooted(d)
+	}
+}
+
+func (m *Model) add(w *walker, p Component) {
+	r := &w.routes[w.cur]
+	if len(r.parts) >= maxParts || m.held >= maxAllParts {
+		w.at, w.part = -1, true
+		return
+	}
+	m.held++
+	r.parts = append(r.parts, p)
+	w.at = len(r.parts) - 1
+}
+
+// asking is the component that is being asked for, nil for none of the path.
+func (w *walker) asking() *Component {
+	if parts := w.routes[w.cur].parts; w.at >= 0 && w.at < len(parts) {
+		return &parts[w.at]
+	}
+	return nil
+}
+
+// answered adds the exit of a lookup to its component.
+func (w *walker) answered(s *Step) {
+	id := s.Call.Enter.ID
+	if w.within == id {
+		w.within = 0
+	}
+	p, e := w.asking(), s.Event
+	if w.entered != id || p == nil || s.Object == nil && p.allocated != 0 { // d_alloc_parallel looks once more
+		return
+	}
+	p.Dentry, p.Negative = s.Object, s.Object != nil && negative(e)
+	p.mountable = e.Facts&schema.FactMountpoint != 0
+	if p.Found = FoundRef; s.Object == nil {
+		p.Found = FoundNothing
+	} else if e.Role == schema.RoleLookupRCU && p.allocated == 0 {
+		p.Found = FoundRCU
+	}
+}
+
+// negative reports whether the event shows a dentry without inode.
+func negative(e *schema.Event) bool {
+	return e.Dentry != 0 && e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0
+}
+
+// root reports whether the event shows the root of a filesystem.
+func root(e *schema.Event) bool { return e.Dentry != 0 && e.Parent == e.Dentry }
+
+// allocated adds the entry or the exit of an alloc to the call around it.
+func (m *Model) allocated(t *strand, s *Step) {
+	e, w := s.Event, t.inner()
+	if w == nil {
+		return
+	}
+	if e.Phase == schema.Enter {
+		m.ask(w, e)
+		return
+	}
+	w.call.Allocs++
+	p := w.asking()
+	if s.Call == nil || w.entered != s.Call.Enter.ID || p == nil {
+		return
+	}
+	p.Dentry, p.Found, p.allocated, p.inserted = s.Object, FoundMiss, e.Time, 0
+	w.missed = true
+}
