@@ -3,10 +3,12 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
 	"hash/maphash"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/dtrec/dtrec/replay"
 )
@@ -78,8 +80,8 @@ type single struct {
 // maxSingles bounds the calls on one side only that are looked at between two pairs.
 const maxSingles = 4096
 
-// Compare reads two runs, one after the other, and then again what they differ in. The
-// error is that of the source that failed.
+// Compare reads two runs, each on its own, and then again what they differ in. The error is
+// that of the source that failed.
 func Compare(a, b Input, o Options) (*Result, error) {
 	ha, hb := a.Header(), b.Header()
 	c := &comparison{
@@ -90,18 +92,22 @@ func Compare(a, b Input, o Options) (*Result, error) {
 	}
 	pa, pb := probesOf(ha), probesOf(hb)
 	seed := maphash.MakeSeed()
+	var cutters [2]*cutter
+	var errs [2]error
+	var reading sync.WaitGroup
 	for side, in := range []Input{a, b} {
 		d := newCutter(in, pa.in(pb), judgingOf(pa, pb), newNamer(seed, in.Header()))
-		if side == 0 {
-			d.run.rename = o.Rename
-		}
 		if ma, mb := ha.GetKernel().GetMachine(), hb.GetKernel().GetMachine(); ma != mb {
 			d.machine = in.Header().GetKernel().GetMachine()
 		}
-		if err := d.read(); err != nil {
-			return nil, err
-		}
-		c.runs[side] = d.run
+		cutters[side], c.runs[side] = d, d.run
+	}
+	c.runs[0].rename = o.Rename
+	for side, d := range cutters {
+		reading.Go(func() { errs[side] = d.read() })
+	}
+	if reading.Wait(); errs[0] != nil || errs[1] != nil {
+		return nil, cmp.Or(errs[0], errs[1])
 	}
 	for _, comm := range c.order() {
 		c.result.programs = append(c.result.programs, replay.Printable(comm))
