@@ -40,6 +40,7 @@ func openKernel(name, modules string) (k *kernel, err error) {
 	if k.file, err = findImage(name); err != nil {
 		return k, err
 	}
+	named := k.file == name
 	if k.image, err = readImage(k.file); err != nil {
 		return k, err
 	}
@@ -50,7 +51,15 @@ func openKernel(name, modules string) (k *kernel, err error) {
 		}
 		k.image.unpacked = nil
 	}
-	return k, k.findModules(name, modules)
+	if modules != "" {
+		return k, k.takeModules(modules)
+	}
+	near := k.below(name)
+	if named {
+		near = k.around(name)
+	}
+	k.modules, err = openAny(append(near, "/lib/modules/"+k.release))
+	return k, err
 }
 
 // Close removes what was unpacked.
@@ -142,12 +151,8 @@ func escapeGlob(name string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
 }
 
-// findModules looks where the user says, or around the image and on this machine.
-func (k *kernel) findModules(name, said string) (err error) {
-	if said == "" {
-		k.modules, err = openAny(append(k.around(name), "/lib/modules/"+k.release))
-		return err
-	}
+// takeModules takes them from where the user says.
+func (k *kernel) takeModules(said string) (err error) {
 	if _, err := os.Stat(said); err != nil {
 		return fmt.Errorf("%w: %w", ErrModules, err)
 	}
@@ -169,17 +174,21 @@ func (k *kernel) below(dir string) []string {
 	return []string{filepath.Join(dir, "lib/modules", k.release), filepath.Join(dir, "usr/lib/modules", k.release), dir}
 }
 
-// around is where an image's modules may be without being named.
-func (k *kernel) around(name string) []string {
-	dir := filepath.Dir(k.file)
-	if name != k.file {
-		return k.below(name)
+// around is where an image's modules may be without being named: in the build tree it lies in, or beside it as packages and
+// modules_install have them.
+func (k *kernel) around(image string) []string {
+	if resolved, err := filepath.EvalSymlinks(image); err == nil {
+		image = resolved // such as arch/x86_64/boot/bzImage
+	}
+	if absolute, err := filepath.Abs(image); err == nil {
+		image = absolute
 	}
 	for _, built := range k.arch.images {
-		if tree, ok := strings.CutSuffix(k.file, built); ok {
-			return []string{filepath.Clean("./" + tree)}
+		if tree, ok := strings.CutSuffix(image, built); ok {
+			return []string{filepath.Clean(tree)}
 		}
 	}
+	dir := filepath.Dir(image)
 	return append(k.below(dir), k.below(filepath.Dir(dir))[:2]...)
 }
 

@@ -111,6 +111,40 @@ func TestModulesInstalled(t *testing.T) {
 	}
 }
 
+// Modules of a build tree are found from the tree, and from an image in it, by whatever name and packing.
+func TestModulesBuilt(t *testing.T) {
+	tree := t.TempDir()
+	put(t, []byte("fs/ext4/ext4.o\n"), tree, "modules.order")
+	put(t, object(t, release, ""), tree, "fs/ext4/ext4.ko")
+	image := put(t, whole(1, 1), tree, "arch/x86/boot/bzImage")
+	link := filepath.Join(tree, "arch/x86_64/boot/bzImage")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(link), 0o755), os.Symlink("../../x86/boot/bzImage", link)); err != nil {
+		t.Fatal(err)
+	}
+	arm := t.TempDir()
+	put(t, []byte("kernel/fs/ext4/ext4.ko\n"), arm, "modules.order") // as trees had it before 6.3
+	put(t, object(t, "6.12.9-arm", ""), arm, "fs/ext4/ext4.ko")
+	packed := put(t, zipped(t, armImage()), arm, "arch/arm64/boot/Image.gz")
+	for _, name := range []string{tree, image, link, arm, packed} {
+		k, err := openKernel(name, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k.modules == nil {
+			t.Errorf("%s: no modules", name)
+		} else if c, err := k.modules.collect(k.release, []string{"ext4"}); err != nil || loadOrder(c) != "ext4" {
+			t.Errorf("%s: got %q, %v", name, loadOrder(c), err)
+		}
+		k.Close()
+	}
+	t.Chdir(filepath.Dir(image))
+	k, err := openKernel("bzImage", "")
+	if err != nil || k.modules == nil {
+		t.Errorf("by a relative path: %v", err)
+	}
+	k.Close()
+}
+
 // Whether depmod, the build or the directory lists the modules, they are found.
 func TestModulesListed(t *testing.T) {
 	for list, text := range map[string]string{
