@@ -20,6 +20,26 @@ const (
 	ColumnStart      = Column_COLUMN_START
 )
 
+// Their field numbers of EventBatch.
+const (
+	fieldKey        = 36
+	fieldNameAddr   = 37
+	fieldDentry     = 38
+	fieldRet        = 39
+	fieldOpenFlags  = 40
+	fieldOpenMode   = 41
+	fieldFilesystem = 42
+	fieldBucket     = 43
+	fieldTarget     = 44
+	fieldChild      = 45
+	fieldSymbol     = 46
+	fieldTook       = 47
+	fieldStart      = 48
+	fieldDirFD      = 49
+
+	fieldsEnd = 50 // one more than the largest
+)
+
 // Event is one hit of a probe. Which fields were recorded follows from Columns;
 // a field whose column is absent is zero and says nothing.
 //

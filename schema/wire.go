@@ -80,26 +80,10 @@ const (
 	fieldFilesystemType   = 20
 	fieldFilesystemDev    = 21
 
-	fieldTimeDelta  = 32
-	fieldKind       = 33
-	fieldCPU        = 34
-	fieldTask       = 35
-	fieldKey        = 36
-	fieldNameAddr   = 37
-	fieldDentry     = 38
-	fieldRet        = 39
-	fieldOpenFlags  = 40
-	fieldOpenMode   = 41
-	fieldFilesystem = 42
-	fieldBucket     = 43
-	fieldTarget     = 44
-	fieldChild      = 45
-	fieldSymbol     = 46
-	fieldTook       = 47
-	fieldStart      = 48
-	fieldDirFD      = 49
-
-	fieldsEnd = 50 // one more than the largest
+	fieldTimeDelta = 32
+	fieldKind      = 33
+	fieldCPU       = 34
+	fieldTask      = 35
 )
 
 // packed is one column: a packed repeated field being written.
