@@ -26,6 +26,13 @@ type narrow struct{ text }
 
 func (t *narrow) begin(dst []byte, h *schema.Header) []byte {
 	t.symbols = newSymbols(h)
+	for _, info := range schema.Catalogue() {
+		for phase := schema.Enter; phase <= schema.Exit; phase++ {
+			for depth := range readyDepths {
+				t.calls[info.Role][phase][depth] = string(t.call(nil, info.Role, phase, depth))
+			}
+		}
+	}
 	dst = append(append(dst, t.dim...), "      id       seconds task             call                   values | name"...)
 	return append(append(dst, t.plain...), '\n')
 }
@@ -38,18 +45,23 @@ func (t *narrow) event(dst []byte, s *Step) []byte {
 	dst = append(append(dst, '.'), 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	putDigits(dst[len(dst)-9:], e.Time%1e9)
 	dst = append(dst[:len(dst)-3], ' ')
-	dst = t.column(dst, narrowTask, func(dst []byte) []byte {
-		if e.Comm == "" && e.TID == 0 {
-			return append(dst, '-')
-		}
-		return strconv.AppendUint(append(appendPrintable(dst, e.Comm), '/'), uint64(e.TID), 10)
-	})
-	dst = t.column(dst, narrowCall, func(dst []byte) []byte {
-		dst = append(appendSpaces(dst, 2*min(s.Depth, narrowIndent)), mark(e.Role, e.Phase)...)
-		return append(dst, e.Role.Label()...)
-	})
+	if e.TID != t.tid || e.Comm != t.comm || t.task == nil {
+		t.setTask(e)
+	}
+	dst = append(dst, t.task...)
+	if e.Role > 0 && e.Role < maxRole && e.Phase > 0 && e.Phase <= schema.Exit && s.Depth < readyDepths && t.calls[e.Role][e.Phase][s.Depth] != "" {
+		dst = append(dst, t.calls[e.Role][e.Phase][s.Depth]...)
+	} else {
+		dst = t.call(dst, e.Role, e.Phase, s.Depth)
+	}
 	dst = t.facts(t.pairing(t.result(t.object(dst, s), s), s), e)
 	if name := s.name(); name != "" {
+		line := len(dst) // up to the name
+		dst = append(append(dst, " | "...), t.bold...)
+		if dst = append(appendPrintable(dst, name), t.plain...); !e.NameCut() && len(dst)-from <= lineWidth {
+			return append(dst, '\n') // no character has less than a byte
+		}
+		dst = dst[:line]
 		room := lineWidth - utf8.RuneCount(dst[from:]) + len("\x1b[1m")*bytes.Count(dst[from:], []byte("\x1b")) - len(" | ")
 		dst = append(append(dst, " | "...), t.bold...)
 		dst = appendFitting(dst, name, max(room, leastName))
@@ -58,6 +70,22 @@ func (t *narrow) event(dst []byte, s *Step) []byte {
 		}
 	}
 	return append(dst, '\n')
+}
+
+func (t *narrow) setTask(e *schema.Event) {
+	t.comm, t.tid = e.Comm, e.TID
+	t.task = t.column(t.task[:0], narrowTask, func(dst []byte) []byte {
+		if e.Comm == "" && e.TID == 0 {
+			return append(dst, '-')
+		}
+		return strconv.AppendUint(append(appendPrintable(dst, e.Comm), '/'), uint64(e.TID), 10)
+	})
+}
+
+func (t *narrow) call(dst []byte, r schema.Role, p schema.Phase, depth int) []byte {
+	return t.column(dst, narrowCall, func(dst []byte) []byte {
+		return append(append(appendSpaces(dst, 2*min(depth, narrowIndent)), mark(r, p)...), r.Label()...)
+	})
 }
 
 // column appends what add does, and spaces up to a width.
@@ -107,7 +135,12 @@ func (t *narrow) result(dst []byte, s *Step) []byte {
 		dst = strconv.AppendUint(append(dst, " child "...), uint64(e.Child), 10)
 	}
 	if e.Entered != 0 && e.Entered <= e.Time {
-		dst = strconv.AppendFloat(append(dst, ' '), float64(e.Time-e.Entered)/1e3, 'f', 1, 64)
+		if d := e.Time - e.Entered; d%100 == 50 || d > 1e15 {
+			dst = strconv.AppendFloat(append(dst, ' '), float64(d)/1e3, 'f', 1, 64)
+		} else {
+			d = (d + 50) / 100
+			dst = append(appendPadded(append(dst, ' '), d/10, 0), '.', byte('0'+d%10))
+		}
 		dst = append(dst, " µs"...)
 	}
 	return dst

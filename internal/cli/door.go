@@ -30,13 +30,18 @@ type door struct {
 var colors = []string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m"}
 
 func (d *door) Write(p []byte) (int, error) {
-	if len(d.held) == 0 && isPlain(p) {
+	if len(d.held) == 0 && plainRun(p) == len(p) {
 		return d.w.Write(p)
 	}
 	out := make([]byte, 0, len(p)+len(p)/4)
 	in := append(d.held, p...)
 	d.held = nil
 	for len(in) > 0 {
+		plain := plainRun(in)
+		out, in = append(out, in[:plain]...), in[plain:]
+		if len(in) == 0 {
+			break
+		}
 		n, whole := d.next(in)
 		if !whole {
 			d.held = slices.Clone(in)
@@ -51,14 +56,14 @@ func (d *door) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// isPlain reports whether there is nothing but ASCII that every terminal shows.
-func isPlain(p []byte) bool {
-	for _, c := range p {
+// plainRun is how many bytes p begins with of ASCII that every terminal shows.
+func plainRun(p []byte) int {
+	for i, c := range p {
 		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
-			return false
+			return i
 		}
 	}
-	return true
+	return len(p)
 }
 
 // next returns the size of the character or color that in begins with; whole is false
