@@ -73,14 +73,19 @@ type attacher struct {
 	preemption Preemption
 }
 
-// attachAll tries the plan in order. Every candidate is in the attempts, those
-// after the one that worked as not tried.
-func (a *attacher) attachAll(plan []probe) (all []*attached, attempts []Attempt) {
+// attachAll tries those of the plan that are wanted, in order. Every candidate is in the
+// attempts, those not wanted and those after the one that worked as not tried.
+func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*attached, attempts []Attempt) {
 	for _, p := range plan {
 		var taken *attached
 		var by Attempt
 		for _, c := range p.candidates {
 			try := newAttempt(p, c)
+			if !wanted(p) {
+				try.fail(errNotWanted)
+				attempts = append(attempts, try)
+				continue
+			}
 			if taken != nil {
 				try.fail(a.notTried(by, try))
 				attempts = append(attempts, try)
@@ -160,6 +165,8 @@ func oneLine(err error) error {
 	tail := v.Log[max(0, len(v.Log)-4):]
 	return fmt.Errorf("%w: %s", v.Cause, strings.Join(tail, "; "))
 }
+
+var errNotWanted = errors.New("not tried: not among the roles asked for")
 
 // UnfitError says that a symbol is not there, or not what its program takes for granted.
 type UnfitError struct{ What string }

@@ -29,9 +29,10 @@ type Config struct {
 	Comm           string   // tasks of this name (cut at 15 bytes)
 	Cgroup         string   // tasks below this cgroup v2 directory
 
-	Attach     Mode   // ways of attaching to try
-	RingBytes  uint32 // size of the ring buffer, a power of two; 0: 16 MiB
-	WatchLimit uint32 // most dentries watched at once; 0: 65536
+	Attach     Mode          // ways of attaching to try
+	Only       []schema.Role // roles to record besides those required; nil: all
+	RingBytes  uint32        // size of the ring buffer, a power of two; 0: 16 MiB
+	WatchLimit uint32        // most dentries watched at once; 0: 65536
 }
 
 // follows reports whether some target is one because of who started it, also one that is
@@ -61,6 +62,7 @@ type Session struct {
 	layout   *schema.Layout
 	preempt  Preemption
 	root     [2]uint64        // the recorder's root directory: addresses of mount and dentry
+	only     []schema.Role    // as in Config
 	follows  bool             // what a target starts is a target
 	ask      *ebpf.Collection // programs that are run to be asked
 	polled   uint64           // when Losses last looked, nanoseconds since boot
@@ -81,7 +83,7 @@ func Open(c Config) (*Session, error) {
 	if err != nil {
 		return nil, &MissingError{Lack: LackBTF, What: "usable kernel type information (BTF)", Err: err}
 	}
-	s := &Session{layout: layout, mode: c.Attach, follows: c.follows()}
+	s := &Session{layout: layout, mode: c.Attach, only: c.Only, follows: c.follows()}
 	self, err := s.inspect(spec)
 	if err != nil {
 		return nil, errors.Join(refusal(err), s.Close())
@@ -200,7 +202,9 @@ func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 		return err
 	}
 	a := &attacher{trampoline: object{spec, s.maps}, cache: cache, counts: countsMissed(kernel), preemption: s.preempt}
-	s.probes, s.attempts = a.attachAll(plan(s.mode, s.preempt.Interrupts()))
+	s.probes, s.attempts = a.attachAll(plan(s.mode, s.preempt.Interrupts()), func(p probe) bool {
+		return s.only == nil || p.required || slices.Contains(s.only, p.role)
+	})
 	s.kprobe = a.kprobe
 	return s.checkRequired()
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // Config says what is recorded, where to, and for how long. Command, Workloads or
@@ -25,8 +26,9 @@ type Config struct {
 	Force      bool   // replace a file that is not a trace
 	User       string // name or uid Command runs as; empty: who called sudo, else nobody else
 	Attach     bpf.Mode
-	RingBytes  uint32 // size of the ring buffer, a power of two; 0: bpf.DefaultRingBytes
-	WatchLimit uint32 // most dentries watched; 0: bpf.DefaultWatchLimit
+	Only       []schema.Role // roles recorded besides those that a recording needs; nil: all
+	RingBytes  uint32        // size of the ring buffer, a power of two; 0: bpf.DefaultRingBytes
+	WatchLimit uint32        // most dentries watched; 0: bpf.DefaultWatchLimit
 
 	// Without Command and Workloads a recording ends by these, or by a signal. With
 	// them, events after a limit are lost and counted, and the command runs on.
@@ -58,7 +60,7 @@ func (c *Config) bpf() bpf.Config {
 	return bpf.Config{
 		FollowChildren: len(c.Command) > 0, // a workload is adopted when it is about to begin
 		All:            c.Targets.All, PIDs: c.Targets.PIDs, Comm: c.Targets.Comm, Cgroup: c.Targets.Cgroup,
-		Attach: c.Attach, RingBytes: c.RingBytes, WatchLimit: c.WatchLimit,
+		Attach: c.Attach, Only: c.Only, RingBytes: c.RingBytes, WatchLimit: c.WatchLimit,
 	}
 }
 

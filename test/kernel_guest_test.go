@@ -64,6 +64,9 @@ func schedule() []errand {
 		{test: "TestKernelFilesystems", name: "tmpfs", line: recording(everything...), alone: []string{"--fs", "tmpfs"}},
 		{test: "TestKernelFilesystems", name: "overlay", line: recording(everything...), alone: []string{"--fs", "overlay"}},
 	}
+	if asked("TestKernelStrace") {
+		e = append(e, straces()...)
+	}
 	for i := range racesPlanned {
 		e = append(e, errand{test: "TestKernelRace", name: fmt.Sprint("race", i), line: recording("--workload", "race")})
 	}

@@ -26,6 +26,7 @@ type recordFlags struct {
 	maxSize string
 	buffer  string
 	attach  string
+	only    []string
 	pids    []int
 }
 
@@ -81,6 +82,7 @@ func (f *recordFlags) register(cmd *cobra.Command) {
 	flags.Uint64Var(&c.MaxEvents, "max-events", 0, "end after `N` events")
 	addForceFlag(cmd, &c.Force)
 	addAttachFlag(cmd, &f.attach)
+	flags.StringSliceVar(&f.only, "only", nil, "leave out every role but these `ROLES` and those no recording is without")
 	flags.StringVar(&f.buffer, "buffer", "16M", "`SIZE` of the ring buffer, a power of two")
 	flags.Uint32Var(&c.WatchLimit, "watch", bpf.DefaultWatchLimit, "watch at most `N` dentries")
 }
@@ -137,6 +139,9 @@ func (f *recordFlags) finish(flags *pflag.FlagSet, c *record.Config) error {
 	}
 	c.RingBytes = uint32(buffer)
 	if c.Attach, err = attachMode(f.attach); err != nil {
+		return err
+	}
+	if c.Only, err = parseRoles("--only", f.only); err != nil {
 		return err
 	}
 	if f.maxSize != "" {
