@@ -39,7 +39,7 @@ type PathCall struct {
 	Whole      bool // nothing of it is known to be missing, so that what is not here did not happen
 
 	Errno  int     // positive; 0: it succeeded, where End is not 0
-	Dentry *Object // what it came to; nil: an error, or its exit says none
+	Dentry *Object // what it came to; of an operation that failed, what its path led to; nil: nothing
 	Inode  uint64  // of Dentry, when the call returned
 	FSType string  // of Dentry, or of the directory asked last; empty: not known
 	Dev    uint32  // beside FSType, major << 20 | minor

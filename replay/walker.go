@@ -164,9 +164,7 @@ func (m *Model) end(t *strand, i int, s *Step) {
 	c.End, c.Took, c.Errno = e.ID, e.Time-min(c.At, e.Time), e.Errno()
 	if walkRoles.Has(w.role) {
 		m.arrives(w, s)
-	} else if c.Failed() {
-		c.Dentry, c.Inode = nil, 0
-	} else if parts := w.routes[max(w.used-1, 0)].parts; c.Dentry == nil && len(parts) > 0 {
+	} else if parts := w.routes[max(w.used-1, 0)].parts; c.Dentry == nil && !c.Failed() && len(parts) > 0 {
 		if c.Dentry = parts[len(parts)-1].Dentry; c.Dentry != nil {
 			c.Inode = c.Dentry.Inode
 		}

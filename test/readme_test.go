@@ -18,11 +18,11 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Every "$ dtrec …" in a console block of the README and of docs/bisect.md is run, and
+// Every "$ dtrec …" in a console block of the README, docs/bisect.md and docs/questions.md is run, and
 // what stands below it is what dtrec prints; a line of "…" stands for any number of lines.
 // With DTREC_UPDATE=1 an output without one is written anew.
 func TestReadmeExamplesAreTrue(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/bisect.md"} {
+	for _, page := range []string{"README.md", "docs/bisect.md", "docs/questions.md"} {
 		runExamples(t, page)
 	}
 	readme, err := os.ReadFile("README.md")
@@ -45,7 +45,7 @@ func runExamples(t *testing.T, page string) {
 		block, _, _ = strings.Cut(block, "```")
 		for _, shown := range strings.Split("\n"+block, "\n$ ")[1:] {
 			line, want, _ := strings.Cut(shown, "\n")
-			args := strings.Fields(line)
+			args := strings.Fields(strings.ReplaceAll(line, "'", "")) // a # is quoted for the shell
 			if args[0] != "dtrec" {
 				continue
 			}

@@ -38,6 +38,7 @@ const (
 // Rules are the rules, in the order of their findings.
 var Rules = []Rule{
 	{"failing path", "a path failed with one errno 5 times or more, and in 10 % of all failures", (*summarizer).failingPaths},
+	{"file that is there", "an exec failed with ENOENT although its own path led to a file: another path that it opened is missing, an interpreter or a loader", (*summarizer).others},
 	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more", (*summarizer).missingNames},
 	{"asked again", "filesystems were asked for one path 3 times or more", (*summarizer).askedAgain},
 	{"missed directory", "20 dentries or more were allocated for names of one directory, and 20 % of all that a walk missed", (*summarizer).missedDirectories},
@@ -59,6 +60,33 @@ func (s *summarizer) failingPaths() (out []Finding) {
 		})
 	}
 	return named("failing path", out)
+}
+
+// interpreter is an exec that failed although its file is there.
+type interpreter struct {
+	path, missing, program string
+	exec, call             uint64 // ids, of the exec and of the open that failed in it
+}
+
+// exec takes a call that may be an exec which failed although its file is there.
+func (s *summarizer) exec(c *replay.PathCall) {
+	if c.Failed() && c.Outer != 0 {
+		s.inner = *c
+	}
+	if errnoName(c.Errno) == "ENOENT" && c.Dentry != nil && s.inner.Outer == c.ID && s.inner.Errno == c.Errno && len(s.execs) < perRule {
+		s.execs = append(s.execs, interpreter{c.Path, s.inner.Path, c.Program, c.ID, s.inner.ID})
+	}
+}
+
+func (s *summarizer) others() (out []Finding) {
+	for _, x := range s.execs {
+		out = append(out, Finding{
+			What: fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", replay.Printable(x.path), replay.Printable(x.program),
+				x.exec, replay.Printable(x.missing), x.call),
+			Command: []string{"show", "FILE", x.path},
+		})
+	}
+	return named("file that is there", out)
 }
 
 func (s *summarizer) missingNames() (out []Finding) {

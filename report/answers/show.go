@@ -244,6 +244,8 @@ func outcome(c *replay.PathCall) string {
 	switch {
 	case c.End == 0:
 		return "did not return in the trace"
+	case c.Failed() && c.Dentry != nil:
+		return fmt.Sprintf("%s, though its path led to D%d", errnoName(c.Errno), c.Dentry.Seq)
 	case c.Failed():
 		return errnoName(c.Errno)
 	case c.Dentry != nil && c.Inode != 0:

@@ -99,6 +99,8 @@ type summarizer struct {
 	left     *tally[[8]uint64]    // by directory, of negatives left: by birth
 	leads    *tally[destinations] // by path as given
 	restart  example              // of a walk that started over
+	inner    replay.PathCall      // the last call that failed within another
+	execs    []interpreter        // the first execs that failed for want of what their file names
 }
 
 // example is one call of many, the first.
@@ -200,6 +202,7 @@ func (s *summarizer) call(c *replay.PathCall) {
 	if c.Restarts > 0 {
 		s.restart.add(c)
 	}
+	s.exec(c)
 	for i := range c.Components {
 		p := &c.Components[i]
 		if p.Found != replay.FoundMiss {
