@@ -114,7 +114,18 @@ func TestTablesAreTheEvents(t *testing.T) {
 		want := make(map[string]string)
 		dentries := make(map[string]bool)
 		errnos := make(map[string]int)
+		execs := make(map[any]bool)   // threads in an execve that has opened nothing yet
+		program := make(map[any]bool) // opens that are such an execve's own
 		for _, l := range lines(t, trace) {
+			if l["role"] == "execve" {
+				execs[l["tid"]] = l["phase"] == "enter"
+			}
+			if l["role"] == "open" && execs[l["tid"]] {
+				execs[l["tid"]], program[l["id"]] = false, true
+			}
+			if program[l["id"]] || program[l["call"]] {
+				continue
+			}
 			if l["role"] == "open" && l["phase"] == "enter" {
 				path := fmt.Sprint(l["name"])
 				if raw, ok := l["name_hex"].(string); ok {

@@ -235,7 +235,7 @@ func (x *truth) cited(line string) (wrong []string) {
 			}
 			wrong = append(wrong, x.labelled(part, parse(ids[i][1]))...)
 		}
-		for _, n := range number.FindAllString(part, -1) {
+		for _, n := range number.FindAllString(systemCall.ReplaceAllString(part, ""), -1) {
 			if !computed[parse(n)] && !x.layout[parse(n)] && !x.recorded(near, parse(n)) {
 				wrong = append(wrong, n+" is of none of the events")
 			}
@@ -243,6 +243,9 @@ func (x *truth) cited(line string) (wrong []string) {
 	}
 	return wrong
 }
+
+// systemCall is the function of a system call, whose name has digits.
+var systemCall = regexp.MustCompile(`\b__\w+_sys_\w+`)
 
 // nameless is the line without the names, times and functions of the events.
 func (x *truth) nameless(line string, ids []uint64) string {
