@@ -9,7 +9,7 @@ KERNELS ?= 6.1 6.12 newest
 OTHERS  ?= 6.12/amd64 6.12/cloud-arm64
 MATRIX  ?= 6.12 5.10 6.1 6.18 6.19 7.0 7.1 newest $(foreach v,6.1 6.12 newest,$v/amd64 $v/rt-amd64) 6.12/cloud-arm64 6.1/cloud-arm64 newest/cloud-arm64
 
-.PHONY: build install demo test unit kernel matrix kernel-build bench samples generate clean
+.PHONY: build install demo test unit kernel matrix kernel-build bench release release-test samples generate clean
 
 build:
 	@scripts/install-go
@@ -61,6 +61,18 @@ bench: build
 	scripts/install-peers
 	scripts/bench "$(PART)" $(BENCH)
 
+# Archives, packages and checksums, in dist/: the same bytes for the same commit.
+RELEASE_GO = $(shell sed -n 's/.*goRelease *= "\(.*\)"/\1/p' release/main.go)
+release:
+	@scripts/install-go
+	GOTOOLCHAIN=$(RELEASE_GO) go run ./release -o dist
+
+# Two builds have one hash, and the .deb works in a bare Debian.
+release-test:
+	@scripts/install-go
+	scripts/install-packagers
+	GOTOOLCHAIN=$(RELEASE_GO) go test -tags release -count=1 -timeout 30m -v ./release
+
 # The recordings in traces/, anew.
 samples: build
 	scripts/install-qemu
@@ -82,4 +94,4 @@ kernel-build: build
 	scripts/kernel-build
 
 clean:
-	rm -rf dtrec demo.pb stage2.md matrix
+	rm -rf dtrec demo.pb stage2.md matrix dist

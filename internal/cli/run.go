@@ -17,8 +17,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const version = "0.1.0"
-
 // Main is the whole process: the init of a virtual machine where it is one, else Run with
 // what a process needs around it. It returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -44,6 +42,9 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	errs.close()
 	return code
 }
+
+// Command is the whole command line, for who writes its manual pages and completions.
+func Command() *cobra.Command { return newRootCmd() }
 
 func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
