@@ -235,6 +235,19 @@ func TestPreemption(t *testing.T) {
 	}
 }
 
+// What is not wanted is in the header, and nothing is attached for it.
+func TestNotWanted(t *testing.T) {
+	all, attempts := (&attacher{}).attachAll(plan(AnyMode, false), func(probe) bool { return false })
+	if len(all) != 0 || len(attempts) != len(Plan(AnyMode, false)) {
+		t.Errorf("%d attached, %d attempts", len(all), len(attempts))
+	}
+	for _, a := range attempts {
+		if a.Attached || a.Err != errNotWanted {
+			t.Errorf("%s: attached %v, %v", a.Symbol, a.Attached, a.Err)
+		}
+	}
+}
+
 // The header says why a trampoline was not tried where the kernel preempts.
 func TestNotTriedSaysWhy(t *testing.T) {
 	for _, test := range []struct {
