@@ -62,6 +62,7 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 	flags.StringVar(&c.Kernel, "kernel", "", "`KERNEL` to boot")
 	flags.StringVar(&c.Modules, "modules", "", "`DIR` or .deb with its modules, as modules_install lays them")
 	flags.StringVar(&c.FS, "fs", "", "`NAME` of the filesystem of /tmp and the working directory: "+strings.Join(vm.Filesystems(), ", ")+" (default ext4 where the kernel can)")
+	flags.StringVar(&c.Append, "append", "", "`PARAMETERS` added to the kernel's command line")
 	flags.StringVar(&c.Accel, "accel", "", "`NAME` of QEMU's accelerator: "+strings.Join(vm.Accelerators(), ", ")+" (default kvm where it starts a guest, else tcg)")
 	flags.IntVar(&c.SMP, "smp", 2, "virtual CPUs")
 	flags.StringVar(&c.Memory, "mem", "1G", "memory, as QEMU's -m takes it")

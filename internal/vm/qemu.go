@@ -79,7 +79,7 @@ type parts struct {
 func arguments(c Config, g plan, accel string, p parts) []string {
 	args := append([]string{"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}, g.arch.board...)
 	args = append(args, "-smp", strconv.Itoa(c.SMP), "-m", c.Memory,
-		"-kernel", p.kernel, "-initrd", p.initrd, "-append", commandLine+" "+g.arch.command)
+		"-kernel", p.kernel, "-initrd", p.initrd, "-append", strings.TrimSpace(commandLine+" "+g.arch.command+" "+c.Append))
 	switch accel {
 	case accelKVM:
 		args = append(args, "-accel", "kvm", "-cpu", "host")

@@ -17,11 +17,11 @@ func TestArguments(t *testing.T) {
 		kernel: "/k", initrd: "/i", serials: []string{"/s0", "/s1", "/s2", "/s3"},
 		disks: map[string]string{tmpDisk: "/d0", workDisk: "/d1", loopDisk: "/d2", outputDisk: "/d3"},
 	}
-	c := Config{SMP: 3, Memory: "2G"}
+	c := Config{SMP: 3, Memory: "2G", Append: "preempt=full"}
 	g := plan{load: load{arch: arches[0]}, buses: buses[1:2]}
 	tcg, kvm := arguments(c, g, accelTCG, p), arguments(c, g, accelKVM, p)
 	for _, want := range [][2]string{
-		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-append", commandLine + " " + arches[0].command},
+		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-append", commandLine + " " + arches[0].command + " preempt=full"},
 		{"-accel", "tcg,thread=multi"}, {"-cpu", "max"}, {"-device", "nvme,drive=nvme3,serial=dtrec-output"},
 	} {
 		if !hasPair(tcg, want) {

@@ -46,6 +46,8 @@ type Config struct {
 	SMP int
 	// Memory is the guest's memory as QEMU's -m takes it; empty means 1G.
 	Memory string
+	// Append is added to the kernel's command line, such as "preempt=full lockdown=confidentiality".
+	Append string
 	// Accel is one of Accelerators, or empty to use KVM where a guest was seen to start under it and TCG elsewhere.
 	Accel string
 	// Timeout bounds the whole run; 0 means DefaultTimeout.
