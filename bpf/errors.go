@@ -74,8 +74,11 @@ func refusal(err error) *MissingError {
 	if missing := missingCapabilities("/proc/self/status"); missing != "" {
 		return &MissingError{Lack: LackPrivilege, What: missing, Err: err}
 	}
-	if mode := lockdown("/sys/kernel/security/lockdown"); mode != "" && mode != "none" {
-		return &MissingError{Lack: LackLockdown, What: "BPF tracing under lockdown=" + mode, Err: err}
+	if lockdown("/sys/kernel/security/lockdown") == "confidentiality" { // integrity forbids none of what is done here
+		if errno := unix.Errno(0); errors.As(err, &errno) {
+			err = errno // the verifier's log tells of a helper that is not there
+		}
+		return &MissingError{Lack: LackLockdown, What: "BPF tracing under lockdown=confidentiality", Err: err}
 	}
 	return &MissingError{Lack: LackTracing, What: "BPF tracing on this kernel", Err: err}
 }
