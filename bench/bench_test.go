@@ -43,6 +43,8 @@ func TestCompare(t *testing.T) {
 		{"said loss", withLost(hits(100_000, 100_000, 70_000), 29_000), 0, 30_000, "10.0 %", ""},
 		{"loss that the counts hide", withLost(there, 3000), 0, 3000, "1.0 %", ""},
 		{"missed by the kernel", there, 3000, 3000, "1.0 %", ""},
+		{"another function", counts{hits: map[string]uint64{"lookup_rcu_enter": 100_000, "lookup_rcu_exit": 100_000, "kill_enter": 100_000, "move_exit": 900}},
+			0, 0, "0", "900 events of other functions"},
 		{"too many", hits(100_000, 100_000, 120_000), 0, 0, "0", "kill_enter 120000 of 100000"},
 	} {
 		l := compare("tool", there, c.held, c.missed)

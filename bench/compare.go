@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// tolerance is by how much counts of one probe may differ unremarked: tools begin and end at different instructions of
-// the process they start.
+// tolerance is by how much counts may differ unremarked: tools begin and end at different instructions of the process
+// they start.
 func tolerance(there uint64) uint64 { return 100 + there/1000 }
 
 // loss is what is not in a recording.
@@ -35,26 +35,43 @@ func (l loss) String() string {
 	return fmt.Sprintf("%.1f %%", 100*float64(l.lost())/float64(l.there))
 }
 
-// compare holds the counts of a recording against those that cannot be lost.
+// compare holds the counts of a recording against those that there were, probe by probe of the latter.
 func compare(tool string, there, held counts, missedHits uint64) loss {
 	l := loss{there: there.total(), said: held.lost + missedHits}
 	var wrong []string
 	for _, p := range probes() {
-		n, want := held.hits[p.name], there.hits[p.name]
+		want, counted := there.hits[p.name]
+		if !counted {
+			continue
+		}
+		n := held.hits[p.name]
 		if role, ok := strings.CutSuffix(p.name, "_enter"); ok && n == 0 {
 			n = held.hits[role+"_exit"] // dtrec records a leaf once, on return, for both
 		}
-		if n+tolerance(want) < want {
-			l.missing += want - n
-		}
+		l.missing += want - min(n, want)
 		if n > want+tolerance(want) {
 			wrong = append(wrong, fmt.Sprintf("%s %d of %d", p.name, n, want))
 		}
+	}
+	if l.missing <= tolerance(l.there) {
+		l.missing = 0
+	}
+	if other := held.other(); other > tolerance(l.there) {
+		l.notes = append(l.notes, fmt.Sprintf("%s recorded %d events of other functions.", tool, other))
 	}
 	if len(wrong) > 0 {
 		l.notes = append(l.notes, fmt.Sprintf("%s recorded more than there was: %s.", tool, strings.Join(wrong, ", ")))
 	}
 	return l
+}
+
+// other is how many events are of none of the probes.
+func (c counts) other() uint64 {
+	n := c.total()
+	for _, p := range probes() {
+		n -= c.hits[p.name]
+	}
+	return n
 }
 
 func firstLine(s string) string {
