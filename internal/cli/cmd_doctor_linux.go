@@ -13,8 +13,8 @@ func newDoctorCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say whether this machine can record, and what it would miss",
-		Long: `Looks at the kernel, its type information, this process's capabilities, lockdown and
-limits, then attaches every probe and detaches it again, where the kernel lets it.
+		Long: `Looks at the kernel, its type information, this process's capabilities, lockdown,
+container and limits, then attaches every probe and detaches it again, where the kernel lets it.
 Prints for each role the kernel function and the attach type it got, or the reason
 it has none and the kinds of claim that costs, and the remedy. Nothing is recorded.
 Without privileges it says what it could not try.
