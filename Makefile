@@ -80,6 +80,7 @@ samples: build
 		k=$$(scripts/fetch-kernel $${s%:*}); \
 		./dtrec vm --kernel $$k -- record --workload all -o traces/$${s#*:}.pb; \
 	done
+	scripts/record-git 6.12 test/git.pb
 	chmod 644 traces/*.pb
 	DTREC_UPDATE=1 go test -count=1 -run Readme ./test
 

@@ -393,10 +393,10 @@ static __always_inline void operation_event(enum role role, enum phase phase, __
 	if (!enabled || !is_target())
 		return;
 	begin(&r, role, phase);
-	if (phase == ENTER)
-		enter_open(&r);
-	else
+	if (phase == EXIT)
 		leave_open();
+	else if (role != ROLE_EXECVE || r.tid == r.tgid) /* another thread than the first leaves it with the first one's id */
+		enter_open(&r);
 	timed(&r);
 	r.value = (__u64)(__s64)(__s32)ret;
 	emit(&r);
