@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,23 +16,38 @@ import (
 func newReportCmd() *cobra.Command {
 	var o findingsOptions
 	var explain []string
+	format := markdownFormat
 	cmd := &cobra.Command{
 		Use:   "report FILE",
-		Short: "Write the proof as a Markdown page",
+		Short: "Write the proof as a page",
 		Long: `Writes what the kernel did with each path as a page of Markdown, made from the
 events of the trace alone: every number cites its event, every claim has a
 verdict. FILE may be - for stdin. With --without, as if those roles had not been
 recorded: what can no longer be proven says what it lacks. With --explain hash the
 page ends with every hash computed step by step, for a reader with a calculator.
 
+With --format html it is one file for a browser, which needs no network: a timeline of
+calls, the lives of dentries, the tree of paths, claims with their proof, and the run to
+step through. With --format json it is the value that this page shows.
+
 Exit status: 0 written, 2 not readable.`,
 		Example: `  dtrec report traces/run1.pb > stage2.md
   dtrec report --without insert traces/run1.pb
-  dtrec report --explain hash traces/run1.pb`,
+  dtrec report --explain hash traces/run1.pb
+  dtrec report --format html -o run1.html traces/run1.pb`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := readable(cmd); err != nil {
 				return err
+			}
+			if err := format.check(cmd, markdownFormat, htmlFormat, jsonFormat); err != nil {
+				return err
+			}
+			if format != markdownFormat {
+				if len(explain)+len(o.without) > 0 {
+					return usageError(cmd, errors.New("--without and --explain are for Markdown"))
+				}
+				return visible(cmd, args[0], o.run, format)
 			}
 			var page report.PageOptions
 			for _, what := range explain {
@@ -48,6 +64,7 @@ Exit status: 0 written, 2 not readable.`,
 		},
 	}
 	o.register(cmd)
+	addFormatFlag(cmd, &format, markdownFormat, htmlFormat, jsonFormat)
 	cmd.Flags().StringSliceVar(&explain, "explain", nil, "show `WHAT` step by step: hash")
 	return cmd
 }

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package html
+
+import (
+	"cmp"
+	"io"
+	"slices"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/report/answers"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Bounds of what a page shows one by one, so that it stays below 2 MB. What is beyond is in
+// the sums, and the page says how many it leaves out.
+const (
+	maxCalls   = 6000  // the first that failed, a third of them at most, and the longest
+	maxObjects = 6000  // the first
+	maxEvents  = 16000 // to step through: the first
+	maxClaims  = 4000  // refuted, then unproven, then proven ones, the first of each
+	maxProven  = 200   // of one kind
+)
+
+// data is what the page has of a trace; its script reads it. Texts are indices of Strings,
+// and printable. Ids are event ids, times nanoseconds since boot. A column stands for a
+// field, so that the page is small.
+type data struct {
+	Name    string           `json:"name"`
+	Run     string           `json:"run"`
+	Command string           `json:"command"`
+	Writer  string           `json:"writer"`
+	Table   uint64           `json:"table,string"` // dentry_hashtable; 0: not known
+	Shift   uint32           `json:"shift"`
+	Summary *answers.Summary `json:"summary"`
+	Verdict report.Verdicts  `json:"verdicts"`
+	Strings []string         `json:"strings"`
+	Tasks   []task           `json:"tasks"`
+	Calls   columns          `json:"calls"`
+	Objects columns          `json:"objects"`
+	Events  columns          `json:"events"`
+	Claims  columns          `json:"claims"`
+	Roles   []string         `json:"roles"`
+	All     totals           `json:"all"`
+
+	text map[string]int
+}
+
+// columns is a table by its fields; all have one length.
+type columns map[string][]any
+
+func (c columns) add(row map[string]any) {
+	for name, v := range row {
+		c[name] = append(c[name], v)
+	}
+}
+
+type task struct {
+	PID     uint32 `json:"pid"`
+	Parent  uint32 `json:"parent"`
+	Program int    `json:"program"`
+	First   uint64 `json:"first"`
+	Last    uint64 `json:"last"`
+	Ended   int    `json:"ended"`
+	Calls   uint64 `json:"calls"`
+	Failed  uint64 `json:"failed"`
+}
+
+// totals are how many there are, shown or not.
+type totals struct {
+	Calls   int `json:"calls"`
+	Objects int `json:"objects"`
+	Events  int `json:"events"`
+	Claims  int `json:"claims"`
+}
+
+// str is the index of a text.
+func (d *data) str(s string) int {
+	if i, ok := d.text[s]; ok {
+		return i
+	}
+	d.text[s] = len(d.Strings)
+	d.Strings = append(d.Strings, s)
+	return d.text[s]
+}
+
+// Source opens the trace; it is read three times.
+type Source func() (replay.Source, error)
+
+// collect reads the trace: for the sums, for what happened, and for the claims.
+func collect(name string, open Source) (*data, error) {
+	d := &data{Name: replay.Printable(name), text: make(map[string]int), Calls: columns{}, Objects: columns{}, Events: columns{}, Claims: columns{}}
+	src, err := open()
+	if err != nil {
+		return nil, err
+	}
+	if d.Summary, err = answers.Summarize(src); err != nil {
+		return nil, err
+	}
+	for _, pass := range []func(replay.Source) error{d.happened, d.judged} {
+		if src, err = open(); err != nil {
+			return nil, err
+		}
+		if err := pass(src); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// gathering is what happened, while it is read.
+type gathering struct {
+	*data
+	m         *replay.Model
+	calls     []*replay.PathCall
+	failed    int
+	objects   map[uint64]*replay.Object
+	negatives map[uint64][]uint64 // begin and end of stretches without inode, by dentry
+}
+
+func (d *data) happened(src replay.Source) error {
+	h := src.Header()
+	d.header(h)
+	g := &gathering{data: d, m: replay.NewModel(h), objects: make(map[uint64]*replay.Object), negatives: make(map[uint64][]uint64)}
+	g.m.Call, g.m.Task, g.m.Negative, g.m.Object = g.call, g.task, g.negative, g.object
+	for {
+		record, err := src.Next()
+		if err == io.EOF {
+			break
+		} else if err != nil {
+			return err
+		}
+		if step := g.m.Record(record); step != nil {
+			g.event(step)
+		}
+	}
+	g.m.End()
+	g.finish()
+	return nil
+}
+
+func (d *data) header(h *schema.Header) {
+	d.Run = hexadecimal(h.RunId)
+	d.Command, d.Writer = replay.CommandLine(h.Command), replay.Printable(h.Writer)
+	d.Table, d.Shift = h.GetLayout().GetDentryHashtable(), h.GetLayout().GetDHashShift()
+	for _, info := range schema.Catalogue() {
+		for len(d.Roles) <= int(info.Role) {
+			d.Roles = append(d.Roles, "")
+		}
+		d.Roles[info.Role] = info.Name
+	}
+}
+
+func (g *gathering) call(c *replay.PathCall) {
+	if g.All.Calls++; c.Failed() && g.failed < maxCalls/3 {
+		g.failed++
+		g.emit(c)
+		return
+	}
+	if g.calls = append(g.calls, c); len(g.calls) >= 2*maxCalls {
+		g.longest()
+	}
+}
+
+// longest keeps the longest calls of those that are not emitted.
+func (g *gathering) longest() {
+	slices.SortFunc(g.calls, func(a, b *replay.PathCall) int { return cmp.Or(cmp.Compare(b.Took, a.Took), cmp.Compare(a.ID, b.ID)) })
+	if room := maxCalls - g.failed; len(g.calls) > room {
+		g.calls = g.calls[:room]
+	}
+}
+
+func (g *gathering) emit(c *replay.PathCall) {
+	errno := -1
+	if c.Failed() {
+		errno = g.str(schema.ErrnoName(c.Errno))
+	}
+	parts := []any{}
+	for _, p := range c.Components {
+		parts = append(parts, []any{g.str(replay.Printable(p.Name)), p.Found, p.ID, seq(p.Dentry), p.Negative, p.Mount, p.Link})
+	}
+	g.Calls.add(map[string]any{
+		"id": c.ID, "end": c.End, "op": g.str(c.Operation), "pid": c.PID, "tid": c.TID, "program": g.str(replay.Printable(c.Program)),
+		"path": g.str(replay.Printable(c.Path)), "resolved": g.str(replay.PrintablePath(c.Resolved)), "class": c.Class, "errno": errno, "at": c.At, "took": c.Took,
+		"fs": g.str(replay.Printable(c.FSType)), "asked": c.Filesystem, "restarts": c.Restarts, "allocs": c.Allocs, "negatives": c.Negatives,
+		"object": seq(c.Dentry), "parts": parts,
+	})
+}
+
+func seq(d *replay.Object) uint64 {
+	if d == nil {
+		return 0
+	}
+	return d.Seq
+}
+
+func (g *gathering) task(t *replay.Task) {
+	ended := ""
+	if t.Exited != 0 {
+		ended = t.Status.String()
+	}
+	if len(g.Tasks) < maxObjects {
+		g.Tasks = append(g.Tasks, task{t.PID, t.Parent, g.str(replay.Printable(t.Program)), t.FirstAt, t.LastAt, g.str(ended), t.Calls, t.Failed})
+	}
+}
+
+func (g *gathering) negative(n *replay.Negative) {
+	if len(g.negatives) < maxObjects {
+		g.negatives[n.Dentry.Seq] = append(g.negatives[n.Dentry.Seq], n.BornAt, n.EndAt)
+	}
+}
+
+func (g *gathering) object(d *replay.Object) {
+	if g.All.Objects++; d.Seq > maxObjects {
+		return
+	}
+	g.Objects.add(map[string]any{
+		"seq": d.Seq, "address": hex(d.Addr), "name": g.str(replay.Printable(d.Name)), "path": g.str(replay.PrintablePath(g.m.Path(d))),
+		"born": d.Born, "first": d.First, "firstAt": d.FirstAt, "inserted": d.Inserted, "hit": d.Hit, "killed": d.Killed, "killedAt": d.KillTime,
+		"sure": d.Ended(), "hash": d.Hash, "positive": d.Inode != 0,
+	})
+}
+
+// event is a moment to step to.
+func (g *gathering) event(s *replay.Step) {
+	e := s.Event
+	if g.All.Events++; g.All.Events > maxEvents {
+		return
+	}
+	parent := uint64(0)
+	if d := g.m.State.Objects.At(e.Parent); d != nil {
+		parent = d.Seq
+	}
+	call := uint64(0)
+	if around := g.m.Around(); around.Call != nil {
+		call = around.Call.ID
+	}
+	g.Events.add(map[string]any{
+		"id": e.ID, "at": e.Time, "role": e.Role, "exit": e.Phase == schema.Exit, "tid": e.TID, "depth": s.Depth, "object": seq(s.Object), "parent": parent,
+		"name": g.str(replay.Printable(e.Name)), "inode": e.Inode != 0, "call": call, "null": e.Columns.Has(schema.ColumnDentry) && e.Dentry == 0,
+		"out": e.Facts&schema.FactUnhashed != 0, "bucket": hex(e.Bucket), "path": e.Role.Is(schema.Walks) && e.Columns.Has(schema.ColumnKey),
+	})
+}
+
+// finish puts the calls in order, and gives each dentry its stretches without inode.
+func (g *gathering) finish() {
+	g.longest()
+	slices.SortFunc(g.calls, func(a, b *replay.PathCall) int { return cmp.Compare(a.ID, b.ID) })
+	for _, c := range g.calls {
+		g.emit(c)
+	}
+	for _, s := range g.Objects["seq"] {
+		g.Objects["negative"] = append(g.Objects["negative"], g.negatives[s.(uint64)])
+	}
+}
+
+// judged keeps claims: what is not proven first.
+func (d *data) judged(src replay.Source) error {
+	var kept [3][]report.Claim
+	proven := make(map[report.Kind]int)
+	f, err := report.Judge(src, report.Options{Each: func(c *report.Claim) {
+		if d.All.Claims++; len(kept[c.Verdict]) >= maxClaims {
+			return
+		}
+		if c.Verdict == report.Proven {
+			if proven[c.Kind]++; proven[c.Kind] > maxProven {
+				return
+			}
+		}
+		kept[c.Verdict] = append(kept[c.Verdict], c.Clone())
+	}})
+	if err != nil {
+		return err
+	}
+	d.Verdict = f.Verdicts()
+	if f.Void != nil {
+		return nil // each verdict is taken back
+	}
+	all := slices.Concat(kept[report.Refuted], kept[report.Unproven], kept[report.Proven])
+	for i := range all[:min(len(all), maxClaims)] {
+		d.claim(&all[i])
+	}
+	return nil
+}
+
+func (d *data) claim(c *report.Claim) {
+	var ids []uint64
+	for _, t := range append(c.Terms, c.Left, c.Right) {
+		if t.Event != 0 && !slices.Contains(ids, t.Event) {
+			ids = append(ids, t.Event)
+		}
+	}
+	d.Claims.add(map[string]any{
+		"kind": d.str(c.Kind.String()), "verdict": d.str(c.Verdict.String()), "subject": d.str(replay.Printable(c.Subject)),
+		"object": c.Object.Seq, "other": c.Other.Seq, "reason": d.str(c.Reason()), "says": d.str(c.Says(replay.Printable)), "sum": d.str(c.Subtraction()), "ids": ids,
+	})
+}

@@ -1,0 +1,38 @@
+// Claims, what is not proven first, each with its proof one fold away.
+// SPDX-License-Identifier: Apache-2.0
+
+views.push({id: "claims", title: "Claims", render() {
+  const all = claims.map((c, i) => ({...c, i}));
+  const holder = el("div");
+  const choose = (label, values) => {
+    const s = el("select", {onchange: fill}, el("option", {value: ""}, "all"), values.map(v => el("option", {}, v)));
+    return {select: s, part: el("label", {}, label + " ", s, " ")};
+  };
+  const kind = choose("Kind", [...new Set(all.map(c => text(c.kind)))].sort()), verdict = choose("Verdict", ["refuted", "unproven", "proven"]);
+  function fill() {
+    const some = all.filter(c => (!kind.select.value || text(c.kind) === kind.select.value) && (!verdict.select.value || text(c.verdict) === verdict.select.value));
+    holder.replaceChildren(el("p", {}, plural(some.length, "claim") + (some.length > 500 ? ", the first 500 are shown" : "")), ...some.slice(0, 500).map(claimLine));
+  }
+  fill();
+  const v = data.verdicts;
+  return [el("p", {}, `In all ${v.proven} proven, ${v.refuted} refuted, ${v.unproven} unproven.`), el("p", {}, kind.part, verdict.part), holder,
+    leftOut(claims.length, data.all.claims, "claims", "those that are not proven, and the first proven ones of each kind")];
+}});
+
+const signs = {proven: "✓", refuted: "✗", unproven: "?"};
+
+function claimLine(c) {
+  const v = text(c.verdict);
+  return el("details", {class: "claim " + v}, el("summary", {}, el("span", {class: "verdict"}, `${signs[v]} ${v}`), ` ${text(c.kind)} `, el("code", {}, text(c.subject)), " ", dentry(c.object), " ", dentry(c.other)),
+    el("p", {}, linked(text(c.says))), c.sum >= 0 && text(c.sum) ? el("p", {}, linked(text(c.sum))) : "", text(c.reason) ? el("p", {}, "because: ", linked(text(c.reason))) : "",
+    el("p", {}, "events: ", (c.ids || []).flatMap(id => [event(id), " "])));
+}
+
+// linked makes tokens of the D12, #17 and addresses in a sentence.
+function linked(s) {
+  return s.split(/(\bD\d+\b|#\d+\b|0x[0-9a-f]{16}\b)/).map((part, i) => {
+    if (i % 2 === 0) return part;
+    const o = objectByAddress.get(part);
+    return o ? token("D" + o.seq, part) : part.startsWith("0x") ? el("code", {}, part) : token(part);
+  });
+}

@@ -1,0 +1,113 @@
+"use strict";
+// What all views share: elements, texts, times, and tokens that light up wherever they occur.
+// SPDX-License-Identifier: Apache-2.0
+
+const byId = id => document.getElementById(id);
+let data; // what the page has of the trace, see data.go
+let calls = [], objects = [], events = [], claims = []; // its tables, an object a row
+const objectBySeq = new Map(), objectByAddress = new Map(), eventById = new Map(), callById = new Map();
+
+const text = i => i < 0 ? "" : data.strings[i];
+
+// el makes an element; a child that is no node is text, so nothing of a trace is markup.
+function el(tag, attributes, ...children) {
+  const e = document.createElement(tag);
+  for (const [k, v] of Object.entries(attributes || {})) {
+    if (v === false || v === undefined || v === null) continue;
+    if (k.startsWith("on")) e.addEventListener(k.slice(2), v);
+    else e.setAttribute(k, v === true ? "" : v);
+  }
+  e.append(...children.flat(Infinity).filter(c => c !== null && c !== undefined && c !== ""));
+  return e;
+}
+
+function svg(tag, attributes, ...children) {
+  const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [k, v] of Object.entries(attributes || {})) e.setAttribute(k, v);
+  e.append(...children);
+  return e;
+}
+
+// rows makes objects of a table by columns.
+function rows(columns) {
+  const names = Object.keys(columns);
+  if (!names.length) return [];
+  return columns[names[0]].map((_, i) => Object.fromEntries(names.map(n => [n, columns[n][i]])));
+}
+
+function duration(ns) {
+  if (ns >= 1e9) return (ns / 1e9).toFixed(3) + " s";
+  if (ns >= 1e6) return (ns / 1e6).toFixed(3) + " ms";
+  return (ns / 1e3).toFixed(1) + " µs";
+}
+
+const seconds = ns => (ns / 1e9).toFixed(6);
+const plural = (n, one, many) => n + " " + (n === 1 ? one : many || one + "s");
+
+// token is a word that stands for a dentry, an event or a process: D12, #17, p99.
+function token(key, label) {
+  return el("span", {class: "token", "data-key": key, tabindex: 0, role: "button"}, label === undefined ? key : label);
+}
+const dentry = seq => seq ? token("D" + seq) : "";
+const event = id => id ? token("#" + id) : "";
+const process = (pid, label) => token("p" + pid, label === undefined ? "p" + pid : label);
+
+const classes = ["unknown", "rcu", "ref", "miss"];
+const classSays = {
+  unknown: "events that would tell are not there",
+  rcu: "the cache answered all of it in rcu-walk",
+  ref: "the cache answered, and the walk went on or started over in ref-walk",
+  miss: "a filesystem was asked for a name",
+};
+
+// light marks every place where a key occurs; "" none.
+let lit = "";
+function light(key) {
+  if (key === lit) return;
+  lit = key;
+  for (const e of document.querySelectorAll(".lit")) e.classList.remove("lit");
+  if (!key) return;
+  for (const e of document.querySelectorAll(`[data-key="${CSS.escape(key)}"], [data-also~="${CSS.escape(key)}"]`)) e.classList.add("lit");
+}
+
+const keyOf = target => {
+  const e = target.closest && target.closest("[data-key]");
+  return e ? e.dataset.key : "";
+};
+
+document.addEventListener("pointerover", e => light(keyOf(e.target)));
+document.addEventListener("focusin", e => light(keyOf(e.target)));
+document.addEventListener("click", e => { const k = keyOf(e.target); if (k) open(k); });
+document.addEventListener("keydown", e => {
+  if (e.key === "Escape") close();
+  const k = (e.key === "Enter" || e.key === " ") && e.target.classList && e.target.classList.contains("token") && keyOf(e.target);
+  if (k) { e.preventDefault(); open(k); }
+});
+
+// table makes a table whose columns sort: each is {title, of, show, number}.
+function table(columns, all, caption) {
+  const body = el("tbody");
+  let sorted = -1, down = false;
+  const fill = list => body.replaceChildren(...list.map(r => el("tr", {"data-key": r.key}, columns.map(c =>
+    el(c.head ? "th" : "td", {class: c.number ? "number" : null, scope: c.head ? "row" : null}, c.show ? c.show(r) : String(c.of(r)))))));
+  const heads = columns.map((c, i) => {
+    const button = el("button", {type: "button", onclick: () => {
+      down = sorted === i ? !down : !!c.number;
+      sorted = i;
+      const value = c.of;
+      fill([...all].sort((a, b) => {
+        const x = value(a), y = value(b);
+        return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1);
+      }));
+      heads.forEach((h, j) => h.setAttribute("aria-sort", j === i ? (down ? "descending" : "ascending") : "none"));
+    }}, c.title);
+    return el("th", {scope: "col", "aria-sort": "none", class: c.number ? "number" : null}, button);
+  });
+  fill(all);
+  return el("div", {class: "scroll"}, el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads)), body));
+}
+
+// leftOut says what a view does not show one by one.
+const leftOut = (shown, all, what, rule) => shown >= all ? "" : el("p", {class: "note"}, `${shown} of ${all} ${what} are here one by one: ${rule}. The sums count all.`);
+
+const views = []; // each {id, title, render}

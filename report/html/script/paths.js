@@ -1,0 +1,46 @@
+// The tree of paths, with what came of the calls below each directory.
+// SPDX-License-Identifier: Apache-2.0
+
+views.push({id: "paths", title: "Paths", render() {
+  const root = node("");
+  for (const c of calls) {
+    let at = root;
+    count(at, c);
+    const path = text(c.resolved) || text(c.path);
+    for (const name of (path.startsWith("/") ? ["/", ...path.slice(1).split("/")] : path.split("/")).filter(n => n)) {
+      if (!at.below.has(name)) at.below.set(name, node(name));
+      count(at = at.below.get(name), c);
+    }
+    at.calls.push(c);
+  }
+  return [el("p", {}, "Calls below each directory: how many, × failed, and by class."), el("div", {class: "tree", role: "tree"}, branches(root, true)),
+    leftOut(calls.length, data.all.calls, "calls", "the first that failed, and the longest")];
+}});
+
+const node = name => ({name, total: 0, failed: 0, kinds: [0, 0, 0, 0], negatives: 0, took: 0, below: new Map(), calls: []});
+
+function count(n, c) {
+  n.total++;
+  n.took += c.took;
+  n.kinds[c.class]++;
+  n.negatives += c.negatives;
+  if (c.errno >= 0) n.failed++;
+}
+
+// branches makes what is below a node; what is closed is made when it is opened.
+function branches(n, wide) {
+  return [...n.below.values()].sort((a, b) => b.total - a.total || (a.name < b.name ? -1 : 1)).map(b => {
+    const says = `${b.total}` + (b.failed ? `, × ${b.failed}` : "") + b.kinds.map((k, i) => k && i ? `, ${k} ${classes[i]}` : "").join("") + (b.negatives ? `, ${plural(b.negatives, "negative")} left` : "") + `, ${duration(b.took)}`;
+    const line = [el("code", {}, b.name), " ", el("small", {}, says)];
+    if (!b.below.size && !b.calls.length) return el("div", {role: "treeitem"}, line);
+    const d = el("details", {role: "treeitem", open: wide && b.below.size > 0 && n.below.size < 4}, el("summary", {}, line));
+    const fill = () => {
+      if (d.children.length > 1) return;
+      d.append(...branches(b, n.below.size < 4), ...b.calls.slice(0, 100).map(c => el("div", {class: "leaf"}, event(c.id), ` ${text(c.op)} ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${duration(c.took)} `, dentry(c.object), " ", process(c.pid, text(c.program)))),
+        b.calls.length > 100 ? el("div", {class: "leaf"}, `and ${b.calls.length - 100} more`) : "");
+    };
+    if (d.open) fill();
+    d.addEventListener("toggle", fill);
+    return d;
+  });
+}

@@ -1,0 +1,62 @@
+// What is known of one thing: D12, an address, #17, a path, a name, a process.
+// SPDX-License-Identifier: Apache-2.0
+
+// find gives what a word stands for, as 'dtrec show' reads it.
+function find(word) {
+  let m;
+  if ((m = /^D(\d+)$/.exec(word))) return aboutDentry(objectBySeq.get(+m[1]));
+  if (/^0x[0-9a-f]+$/i.test(word)) return objects.filter(o => o.address === word.toLowerCase()).flatMap(aboutDentry);
+  if ((m = /^#(\d+)$/.exec(word))) return aboutEvent(+m[1]);
+  if ((m = /^p?(\d+)$/.exec(word))) return aboutProcess(+m[1]);
+  const dir = word.endsWith("/") ? word : word + "/";
+  const there = path => path === word || path.startsWith(dir) || path.split("/").includes(word);
+  return aboutCalls(calls.filter(c => there(text(c.path)) || there(text(c.resolved))))
+    .concat(...objects.filter(o => text(o.name) === word || text(o.path) === word).slice(0, 20).map(aboutDentry));
+}
+
+function aboutCalls(some) {
+  if (!some.length) return [];
+  return [el("h3", {}, plural(some.length, "call")), el("ul", {}, some.slice(0, 60).map(c => el("li", {}, event(c.id), ` ${text(c.op)} `, el("code", {}, text(c.path)), ` ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${c.end ? duration(c.took) : "no return"} `, dentry(c.object), " ", process(c.pid, text(c.program))))),
+    some.length > 60 ? el("p", {}, `and ${some.length - 60} more`) : ""];
+}
+
+function aboutClaims(some) {
+  return some.length ? [el("h3", {}, plural(some.length, "claim")), ...some.slice(0, 40).map(claimLine)] : [];
+}
+
+function aboutDentry(o) {
+  if (!o) return [];
+  const seen = events.filter(e => e.object === o.seq || e.parent === o.seq);
+  return [el("h2", {}, dentry(o.seq), " ", el("code", {}, text(o.path) || text(o.name))),
+    el("dl", {}, ...[["address", o.address], ["name", text(o.name)], ["born", o.born ? event(o.born) : "before the recording"], ["first seen", event(o.first)], ["inserted", event(o.inserted)], ["last hit", event(o.hit)],
+      ["end", o.killed ? [event(o.killed), o.sure ? "" : " perhaps: it may have been in use"] : "alive when the trace ended"], ["inode", o.positive ? "it has one" : "none when last seen"]]
+      .flatMap(([k, v]) => v === "" ? [] : [el("dt", {}, k), el("dd", {}, v)])),
+    el("h3", {}, plural(seen.length, "event")), el("ul", {}, seen.slice(0, 40).map(e => el("li", {}, eventLine(e)))), seen.length > 40 ? el("p", {}, `and ${seen.length - 40} more`) : "",
+    ...aboutCalls(calls.filter(c => c.object === o.seq)), ...aboutClaims(claims.filter(c => c.object === o.seq || c.other === o.seq))];
+}
+
+function aboutEvent(id) {
+  const e = eventById.get(id), c = callById.get(e ? e.call : id) || calls.find(c => c.end === id);
+  if (!e && !c) return [];
+  return [el("h2", {}, event(id)), e ? el("p", {}, eventLine(e), " ", el("button", {type: "button", onclick: () => { select("step"); goTo(id); }}, "Step to it")) : "",
+    ...(c ? [...aboutCalls([c]), el("ol", {class: "parts"}, c.parts.map(([name, , at, object]) => el("li", {}, el("code", {}, text(name)), " ", event(at), " ", dentry(object))))] : []),
+    ...aboutClaims(claims.filter(x => (x.ids || []).includes(id)))];
+}
+
+function aboutProcess(pid) {
+  const t = data.tasks.find(t => t.pid === pid), mine = calls.filter(c => c.pid === pid);
+  if (!t && !mine.length) return [];
+  const children = data.tasks.filter(c => c.parent === pid);
+  return [el("h2", {}, process(pid), " ", t ? text(t.program) : ""), t ? el("p", {}, t.parent ? ["made by ", process(t.parent), "; "] : "", `${plural(t.calls, "call")}, ${t.failed} failed; ${text(t.ended) || "its end is not in the trace"}`) : "",
+    children.length ? el("p", {}, "made ", children.flatMap(c => [process(c.pid, text(c.program) + " " + c.pid), " "])) : "", ...aboutCalls(mine)];
+}
+
+// open shows what a key stands for.
+function open(key) {
+  const found = find(key), box = byId("details");
+  box.replaceChildren(el("button", {type: "button", class: "close", onclick: close, "aria-label": "Close"}, "×"), ...(found.length ? found : [el("p", {}, `${key} is not among what this page shows.`)]));
+  box.hidden = false;
+  light(key);
+}
+
+function close() { byId("details").hidden = true; light(""); }
