@@ -90,7 +90,7 @@ type Source func() (replay.Source, error)
 
 // collect reads the trace: for the sums, for what happened, and for the claims.
 func collect(name string, open Source) (*data, error) {
-	d := &data{Name: replay.Printable(name), text: make(map[string]int), Calls: columns{}, Objects: columns{}, Events: columns{}, Claims: columns{}}
+	d := &data{Name: replay.Printable(name), text: make(map[string]int), Strings: []string{}, Tasks: []task{}, Calls: columns{}, Objects: columns{}, Events: columns{}, Claims: columns{}}
 	src, err := open()
 	if err != nil {
 		return nil, err

@@ -28,8 +28,8 @@ function aboutDentry(o) {
   if (!o) return [];
   const seen = events.filter(e => e.object === o.seq || e.parent === o.seq);
   return [el("h2", {}, dentry(o.seq), " ", el("code", {}, text(o.path) || text(o.name))),
-    el("dl", {}, ...[["address", o.address], ["name", text(o.name)], ["born", o.born ? event(o.born) : "before the recording"], ["first seen", event(o.first)], ["inserted", event(o.inserted)], ["last hit", event(o.hit)],
-      ["end", o.killed ? [event(o.killed), o.sure ? "" : " perhaps: it may have been in use"] : "alive when the trace ended"], ["inode", o.positive ? "it has one" : "none when last seen"]]
+    el("dl", {}, ...[["address", token("D" + o.seq, o.address)], ["name", text(o.name)], ["born", o.born ? event(o.born) : "before the recording"], ["first seen", event(o.first)], ["inserted", event(o.inserted)], ["last hit", event(o.hit)],
+      ["end", o.killed ? [o.sure ? "killed at " : "perhaps killed at ", event(o.killed)] : "alive when the trace ended"], ["inode", o.positive ? "it has one" : "none when last seen"]]
       .flatMap(([k, v]) => v === "" ? [] : [el("dt", {}, k), el("dd", {}, v)])),
     el("h3", {}, plural(seen.length, "event")), el("ul", {}, seen.slice(0, 40).map(e => el("li", {}, eventLine(e)))), seen.length > 40 ? el("p", {}, `and ${seen.length - 40} more`) : "",
     ...aboutCalls(calls.filter(c => c.object === o.seq)), ...aboutClaims(claims.filter(c => c.object === o.seq || c.other === o.seq))];

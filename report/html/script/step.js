@@ -27,7 +27,7 @@ views.push({id: "step", title: "Step", render() {
   const moves = {ArrowRight: () => show(at + 1), ArrowLeft: () => show(at - 1), ArrowDown: () => otherCall(1), ArrowUp: () => otherCall(-1), Home: () => show(0), End: () => show(events.length - 1)};
   const box = el("div", {class: "stepper", tabindex: 0, role: "application", "aria-label": "Left and right: an event; up and down: a call", onkeydown: e => {
     if (moves[e.key] && e.target !== slider) { e.preventDefault(); moves[e.key](); }
-  }}, el("p", {}, [["⏮ call", -1, otherCall], ["◀ event", -1, by => show(at + by)], ["event ▶", 1, by => show(at + by)], ["call ⏭", 1, otherCall]].map(([label, by, move]) =>
+  }}, el("p", {}, [["« call", -1, otherCall], ["◀ event", -1, by => show(at + by)], ["event ▶", 1, by => show(at + by)], ["call »", 1, otherCall]].map(([label, by, move]) =>
     [el("button", {type: "button", onclick: () => move(by)}, label), " "]), slider), el("div", {class: "columns"}, around, el("div", {}, call, dir)));
   goTo = id => {
     const i = events.findIndex(e => e.id >= id);
