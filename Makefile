@@ -9,7 +9,7 @@ KERNELS ?= 6.1 6.12 newest
 OTHERS  ?= 6.12/amd64 6.12/cloud-arm64
 MATRIX  ?= 6.12 5.10 6.1 6.18 6.19 7.0 7.1 newest $(foreach v,6.1 6.12 newest,$v/amd64 $v/rt-amd64) 6.12/cloud-arm64 6.1/cloud-arm64 newest/cloud-arm64
 
-.PHONY: build install demo test unit kernel matrix kernel-build bench release release-test samples generate clean
+.PHONY: build install demo test unit kernel matrix kernel-build bench release release-test samples generate clean fleet screens FORCE
 
 build:
 	@scripts/install-go
@@ -41,6 +41,8 @@ unit:
 	go vet ./...
 	go vet -tags kernel ./...
 	DTREC_ALL_TOOLS=1 go test -timeout 30m ./...
+	go -C export/parquet vet ./...
+	go -C export/parquet test ./...
 
 kernel: build
 	scripts/install-qemu
@@ -72,6 +74,24 @@ release-test:
 	@scripts/install-go
 	scripts/install-packagers
 	GOTOOLCHAIN=$(RELEASE_GO) go test -tags release -count=1 -timeout 30m -v ./release
+# Parquet tables of many recordings: a module of its own.
+dtrec-parquet: FORCE
+	@scripts/install-go
+	CGO_ENABLED=0 go -C export/parquet build -trimpath -o ../../dtrec-parquet .
+
+# The queries of docs/fleet.md, by DuckDB.
+fleet:
+	@scripts/install-go
+	scripts/install-duckdb .duckdb
+	DTREC_DUCKDB="$$PWD/.duckdb" go -C export/parquet test -count=1 -run Queries -v .
+
+# Pictures of the page for a browser, as the tests see it, below screens/.
+screens:
+	scripts/install-tools
+	mkdir -p screens
+	DTREC_ALL_TOOLS=1 DTREC_SCREENS="$$PWD/screens" go test -count=1 -run Browser ./report/html
+
+FORCE:
 
 # The recordings in traces/, anew.
 samples: build

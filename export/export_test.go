@@ -108,55 +108,55 @@ func rows(t *testing.T, trace []byte, table string) (out []map[string]string) {
 	return out
 }
 
+// shown is what the events show of opens and dentries.
+type shown struct {
+	opens    map[string]string // the paths, by event
+	errnos   map[string]int
+	dentries map[string]bool
+}
+
+func shownBy(t *testing.T, trace []byte) shown {
+	t.Helper()
+	s := shown{make(map[string]string), make(map[string]int), make(map[string]bool)}
+	for _, l := range lines(t, trace) {
+		if l["role"] == "open" && l["phase"] == "enter" && l["exec"] == nil { // the open of an execve is the execve's
+			path := fmt.Sprint(l["name"])
+			if raw, ok := l["name_hex"].(string); ok {
+				b, _ := hex.DecodeString(raw)
+				path = string(b)
+			}
+			s.opens[fmt.Sprint(l["id"])] = replay.Printable(path)
+		}
+		if l["role"] == "open" && l["phase"] == "exit" && l["errno"] != nil && l["stray"] == nil && l["exec"] == nil {
+			s.errnos[fmt.Sprint(l["errno"])]++
+		}
+		if d, ok := l["object"].(string); ok {
+			s.dentries[d] = true
+		}
+	}
+	return s
+}
+
 // Calls and dentries are those that the events show.
 func TestTablesAreTheEvents(t *testing.T) {
 	for name, trace := range traces(t) {
-		want := make(map[string]string)
-		dentries := make(map[string]bool)
-		errnos := make(map[string]int)
-		execs := make(map[any]bool)   // threads in an execve that has opened nothing yet
-		program := make(map[any]bool) // opens that are such an execve's own
-		for _, l := range lines(t, trace) {
-			if l["role"] == "execve" {
-				execs[l["tid"]] = l["phase"] == "enter"
-			}
-			if l["role"] == "open" && execs[l["tid"]] {
-				execs[l["tid"]], program[l["id"]] = false, true
-			}
-			if program[l["id"]] || program[l["call"]] {
-				continue
-			}
-			if l["role"] == "open" && l["phase"] == "enter" {
-				path := fmt.Sprint(l["name"])
-				if raw, ok := l["name_hex"].(string); ok {
-					b, _ := hex.DecodeString(raw)
-					path = string(b)
-				}
-				want[fmt.Sprint(l["id"])] = replay.Printable(path)
-			}
-			if l["role"] == "open" && l["phase"] == "exit" && l["errno"] != nil && l["stray"] == nil {
-				errnos[fmt.Sprint(l["errno"])]++
-			}
-			if d, ok := l["object"].(string); ok {
-				dentries[d] = true
-			}
-		}
+		want := shownBy(t, trace)
 		opens := 0
 		for _, row := range rows(t, trace, "calls") {
-			if path, ok := want[row["id"]]; ok {
+			if path, ok := want.opens[row["id"]]; ok {
 				opens++
 				if path != row["path"] {
 					t.Errorf("%s: #%s is %s, want %s", name, row["id"], row["path"], path)
 				}
 				if row["errno"] != "" {
-					errnos[row["errno"]]--
+					want.errnos[row["errno"]]--
 				}
 			}
 		}
-		if opens != len(want) {
-			t.Errorf("%s: %d of %d opens", name, opens, len(want))
+		if opens != len(want.opens) {
+			t.Errorf("%s: %d of %d opens", name, opens, len(want.opens))
 		}
-		for errno, left := range errnos {
+		for errno, left := range want.errnos {
 			if left != 0 {
 				t.Errorf("%s: %d × %s differ", name, left, errno)
 			}
@@ -168,7 +168,7 @@ func TestTablesAreTheEvents(t *testing.T) {
 			}
 			seen[row["object"]] = true
 		}
-		for d := range dentries {
+		for d := range want.dentries {
 			if !seen[d] {
 				t.Errorf("%s: no %s", name, d)
 			}

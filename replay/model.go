@@ -218,16 +218,16 @@ func (m *Model) Around() Around {
 	return a
 }
 
-// End tells what has not ended when the trace has.
+// End tells what has not ended when the trace has, each kind in the order in which it began.
 func (m *Model) End() {
-	for _, t := range m.threads {
-		m.unfinished(t, 0)
+	for _, tid := range slices.Sorted(maps.Keys(m.threads)) {
+		m.unfinished(m.threads[tid], 0)
 	}
-	for _, n := range m.negatives {
+	for _, n := range slices.SortedFunc(maps.Values(m.negatives), func(a, b *Negative) int { return cmp.Compare(a.Born, b.Born) }) {
 		m.over(n)
 	}
-	for pid := range m.tasks {
-		m.leaves(pid)
+	for _, t := range slices.SortedFunc(maps.Values(m.tasks), func(a, b *Task) int { return cmp.Compare(a.First, b.First) }) {
+		m.leaves(t.PID)
 	}
 	if m.Object != nil {
 		for _, d := range slices.SortedFunc(maps.Values(m.State.Objects.at), func(a, b *Object) int { return cmp.Compare(a.Seq, b.Seq) }) {
