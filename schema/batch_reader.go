@@ -3,7 +3,6 @@
 package schema
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -16,9 +15,11 @@ type batchReader struct {
 	firstID, base uint64
 	events, done  int
 
-	raw     [fieldsEnd][]byte // the fields as they stand in the message
-	text    []byte            // the strings, joined
-	ends    []int             // where each ends
+	raw     [fieldsEnd][]byte          // the fields as they stand in the message
+	numbers [fieldHashShift + 1]uint64 // those that are a number
+	follows follows
+	text    []byte // the strings, joined
+	ends    []int  // where each ends
 	strings []string
 
 	kinds       []kindRow
@@ -33,6 +34,7 @@ type batchReader struct {
 	at              [columnRows]int // the next value of each
 
 	scratch [5][]uint64 // columns of a table
+	codes   follower
 	perKind []int
 }
 
@@ -40,11 +42,13 @@ var errTable = errors.New("columns of one table differ in length")
 
 // load decodes an EventBatch: when it has succeeded no event of it can fail.
 func (b *batchReader) load(body []byte) error {
-	b.firstID, b.base, b.events, b.done = 0, 0, 0, 0
+	b.events, b.done, b.numbers = 0, 0, [fieldHashShift + 1]uint64{}
 	b.raw, b.at, b.strings, b.text, b.ends = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0], b.text[:0], b.ends[:0]
 	if err := b.split(body); err != nil {
 		return err
 	}
+	b.firstID, b.base = b.numbers[fieldFirstID], b.numbers[fieldBaseTime]
+	b.follows = follows{NameHash(b.numbers[fieldNameHash]), b.numbers[fieldHashtable], uint32(b.numbers[fieldHashShift])}
 	for _, step := range []func() error{b.loadStrings, b.loadKinds, b.loadTasks, b.loadKeys, b.loadDentries, b.loadFilesystems, b.loadEvents, b.loadColumns} {
 		if err := step(); err != nil {
 			return fmt.Errorf("event batch: %w", err)
@@ -79,16 +83,12 @@ func (b *batchReader) split(body []byte) error {
 			} else {
 				b.raw[num] = v
 			}
-		case typ == protowire.VarintType && (num == fieldFirstID || num == fieldBaseTime):
+		case typ == protowire.VarintType && int(num) < len(b.numbers):
 			v, n := protowire.ConsumeVarint(body)
 			if n < 0 {
 				return protowire.ParseError(n)
 			}
-			if body = body[n:]; num == fieldFirstID {
-				b.firstID = v
-			} else {
-				b.base = v
-			}
+			body, b.numbers[num] = body[n:], v
 		default:
 			if n = protowire.ConsumeFieldValue(num, typ, body); n < 0 {
 				return protowire.ParseError(n)
@@ -170,20 +170,15 @@ func (b *batchReader) loadKeys() error {
 	if err != nil {
 		return err
 	}
-	hashes := b.raw[fieldKeyHash]
-	if len(hashes) != 4*n {
-		return errTable
-	}
 	undelta(b.scratch[0], 0)
 	b.keys = b.keys[:0]
 	for i := range n {
 		if b.scratch[1][i] >= uint64(len(b.strings)) {
 			return fmt.Errorf("key names string %d of %d", b.scratch[1][i], len(b.strings))
 		}
-		b.keys = append(b.keys, keyRow{parent: b.scratch[0][i], name: uint32(b.scratch[1][i]), length: uint32(b.scratch[2][i]),
-			hash: binary.LittleEndian.Uint32(hashes[4*i:]), facts: Fact(b.scratch[3][i])})
+		b.keys = append(b.keys, keyRow{parent: b.scratch[0][i], name: uint32(b.scratch[1][i]), length: uint32(b.scratch[2][i]), facts: Fact(b.scratch[3][i])})
 	}
-	return nil
+	return b.loadHashes()
 }
 
 func (b *batchReader) loadDentries() error {
@@ -219,7 +214,7 @@ func (b *batchReader) loadEvents() (err error) {
 		to    *[]uint64
 		field int
 		rows  int // the table it is an index of; -1: none
-	}{{&b.kind, fieldKind, len(b.kinds)}, {&b.time, fieldTimeDelta, -1}, {&b.cpu, fieldCPU, -1}, {&b.task, fieldTask, len(b.tasks)}} {
+	}{{&b.kind, fieldKind, len(b.kinds)}, {&b.time, b.timeField(), -1}, {&b.cpu, fieldCPU, -1}, {&b.task, fieldTask, len(b.tasks)}} {
 		if *c.to, err = decode64((*c.to)[:0], b.raw[c.field], MaxBatchEvents); err != nil {
 			return err
 		}
@@ -232,7 +227,9 @@ func (b *batchReader) loadEvents() (err error) {
 			}
 		}
 	}
-	undelta(b.time, b.base)
+	if err := b.loadTimes(); err != nil {
+		return err
+	}
 	b.perKind = append(b.perKind[:0], make([]int, len(b.kinds))...)
 	for _, k := range b.kind {
 		b.perKind[k]++
@@ -249,19 +246,27 @@ func (b *batchReader) loadColumns() (err error) {
 				want += events
 			}
 		}
-		if b.values[i], err = decode64(b.values[i][:0], b.raw[c.field], want); err != nil {
-			return fmt.Errorf("column %d for %d events: %w", c.field, want, err)
+		field, codes := c.field, c.codes
+		if b.raw[field] == nil && c.old != 0 {
+			field, codes = c.old, false
+		}
+		if b.values[i], err = decode64(b.values[i][:0], b.raw[field], want); err != nil {
+			return fmt.Errorf("column %d for %d events: %w", field, want, err)
 		}
 		if got := len(b.values[i]); got != want {
-			return fmt.Errorf("column %d has %d values for %d events", c.field, got, want)
+			return fmt.Errorf("column %d has %d values for %d events", field, got, want)
 		}
 		if c.delta {
 			undelta(b.values[i], 0)
 		}
-		if c.rows != nil {
-			if err := inTable(b.values[i], c.rows(b)); err != nil {
-				return fmt.Errorf("column %d: %w", c.field, err)
-			}
+		switch {
+		case codes:
+			err = b.codes.rows(b.values[i], c.rows(b))
+		case c.rows != nil:
+			err = inTable(b.values[i], c.rows(b))
+		}
+		if err != nil {
+			return fmt.Errorf("column %d: %w", field, err)
 		}
 	}
 	return nil

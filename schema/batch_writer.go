@@ -4,6 +4,8 @@ package schema
 
 import (
 	"encoding/binary"
+	"hash/maphash"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -38,40 +40,63 @@ type filesystemRow struct{ kind, dev uint32 } // kind: index of string
 // the dentry.
 const keyFacts = FactParentIsRoot | FactParentOpHash
 
-// batchWriter gathers events into the columns of one EventBatch.
+// batchWriter gathers events into the columns of one EventBatch. It keeps none of their strings.
 type batchWriter struct {
 	events  int
 	firstID uint64
 	base    uint64
-	holds   []mark // of tasks and paths
 
 	columns [fieldsEnd]packed
 	strings []byte // the repeated field, tags and lengths included
 	hashes  []byte // key_hash, packed fixed32
+	follows follows
+	codes   [columnRows]follower
+	holds   []mark // of tasks and paths
 
-	stringIndex     map[string]uint32
-	kindIndex       map[kindRow]uint32
-	kindEvents      []uint64 // by kind
-	taskIndex       map[taskRow]uint32
-	keyIndex        map[keyRow]uint32
-	dentryIndex     map[dentryRow]uint32
-	filesystemIndex map[filesystemRow]uint32
+	// The rows of the tables. The large ones are found by a hash of what is in them.
+	texts       []span // of strings
+	keys        []keyRow
+	dentries    []dentryRow
+	textSlots   slots
+	taskSlots   slots
+	keySlots    slots
+	dentrySlots slots
+	kinds       []kindRow
+	kindEvents  []uint64 // by kind
+	tasks       []taskTexts
+	filesystems []filesystemRow
 
-	lastTask      taskRow
-	lastTaskIndex uint32
+	kindOf   [256]uint8 // a row of kinds, by role and phase
+	lastTask uint32     // the row of the event before
 
 	previous                     [columnRows]uint64 // values of delta columns
 	time, parent, address, inode uint64             // the same, of every event and of the tables
+	ownHash                      uint64             // one more than the last key with a hash of its own
 }
 
-func newBatchWriter() *batchWriter {
+// span is where the bytes of a string stand in batchWriter.strings.
+type span struct{ from, to uint32 }
+
+type taskTexts struct{ pid, tid, comm uint32 } // comm: index of string
+
+// slots is a hash table of the rows of a table: a row + 1 stands at its hash, or in the first
+// slot after that which was free. There are more slots than a batch has rows.
+type slots []uint32
+
+const slotBits = 17
+
+func (s slots) at(hash uint64) *uint32 { return &s[hash>>(64-slotBits)&(1<<slotBits-1)] }
+
+const oddBits = 0x9E3779B97F4A7C15 // of the golden ratio: multiplied with it, the high bits depend on all
+
+// nextSlot is the hash of the slot after.
+const nextSlot = 1 << (64 - slotBits)
+
+func newBatchWriter(f follows) *batchWriter {
+	all := make(slots, 4<<slotBits)
 	return &batchWriter{
-		stringIndex:     make(map[string]uint32),
-		kindIndex:       make(map[kindRow]uint32),
-		taskIndex:       make(map[taskRow]uint32),
-		keyIndex:        make(map[keyRow]uint32),
-		dentryIndex:     make(map[dentryRow]uint32),
-		filesystemIndex: make(map[filesystemRow]uint32),
+		follows: f, textSlots: all[:1<<slotBits], taskSlots: all[1<<slotBits : 2<<slotBits],
+		keySlots: all[2<<slotBits : 3<<slotBits], dentrySlots: all[3<<slotBits:],
 	}
 }
 
@@ -80,16 +105,16 @@ func (b *batchWriter) start(id uint64) {
 	for i := range b.columns {
 		b.columns[i] = b.columns[i][:0]
 	}
-	clear(b.stringIndex)
-	clear(b.kindIndex)
-	clear(b.taskIndex)
-	clear(b.keyIndex)
-	clear(b.dentryIndex)
-	clear(b.filesystemIndex)
+	for _, s := range []slots{b.textSlots, b.taskSlots, b.keySlots, b.dentrySlots} {
+		clear(s)
+	}
+	for i := range b.codes {
+		b.codes[i].reset()
+	}
 	*b = batchWriter{
-		firstID: id, holds: b.holds[:0], columns: b.columns, strings: b.strings[:0], hashes: b.hashes[:0],
-		stringIndex: b.stringIndex, kindIndex: b.kindIndex, kindEvents: b.kindEvents[:0], taskIndex: b.taskIndex,
-		keyIndex: b.keyIndex, dentryIndex: b.dentryIndex, filesystemIndex: b.filesystemIndex,
+		firstID: id, holds: b.holds[:0], kindEvents: b.kindEvents[:0], columns: b.columns, strings: b.strings[:0], hashes: b.hashes[:0], follows: b.follows, codes: b.codes,
+		texts: b.texts[:0], keys: b.keys[:0], dentries: b.dentries[:0], kinds: b.kinds[:0], tasks: b.tasks[:0], filesystems: b.filesystems[:0],
+		textSlots: b.textSlots, taskSlots: b.taskSlots, keySlots: b.keySlots, dentrySlots: b.dentrySlots,
 	}
 }
 
@@ -98,90 +123,171 @@ func (b *batchWriter) add(e *Event) {
 		b.base, b.time = e.Time, e.Time
 	}
 	b.events++
-	b.time = b.columns[fieldTimeDelta].delta(e.Time, b.time)
-	kind := b.kind(kindRow{e.Role, e.Phase, e.Columns})
+	b.columns[fieldTimeLow] = append(b.columns[fieldTimeLow], byte(e.Time-b.time))
+	b.columns[fieldTimeHigh].uint((e.Time - b.time) >> 8)
+	b.time = e.Time
+	kind := b.kind(e)
 	b.kindEvents[kind]++
 	b.columns[fieldKind].uint(uint64(kind))
 	b.columns[fieldCPU].uint(uint64(e.CPU))
 	b.columns[fieldTask].uint(uint64(b.task(e)))
-	for i := range columnTable {
-		c := &columnTable[i]
-		if !e.Columns.Has(c.Column) {
-			continue
-		}
-		var v uint64
-		if c.put != nil {
-			v = c.put(b, e)
-		} else {
-			v = c.Of(e)
-		}
-		if c.delta {
-			b.previous[i] = b.columns[c.field].delta(v, b.previous[i])
-		} else {
-			b.columns[c.field].uint(v)
+	if e.Columns.Has(ColumnKey) { // the rows that nearly every event has; the loop does the same
+		b.columns[fieldKeyCode].uint(b.codes[rowKey].code(uint64(b.key(e, e.Facts))))
+	}
+	if e.Columns.Has(ColumnNameAddr) {
+		b.previous[rowNameAddr] = b.columns[fieldNameAddr].delta(e.NameAddr, b.previous[rowNameAddr])
+	}
+	if e.Columns.Has(ColumnDentry) {
+		b.columns[fieldDentryCode].uint(b.codes[rowDentry].code(uint64(b.dentry(e))))
+	}
+	if e.Columns.Has(ColumnFilesystem) {
+		b.columns[fieldFilesystem].uint(uint64(b.filesystem(e)))
+	}
+	if e.Columns&^commonColumns == 0 {
+		return
+	}
+	for i := rowFilesystem + 1; i < columnRows; i++ {
+		if e.Columns.Has(columnTable[i].Column) {
+			b.put(i, e)
 		}
 	}
 }
+
+// put writes the event's value of a row of the table of columns.
+func (b *batchWriter) put(row int, e *Event) {
+	c := &columnTable[row]
+	var v uint64
+	if c.put != nil {
+		v = c.put(b, e)
+	} else {
+		v = c.Of(e)
+	}
+	switch {
+	case c.delta:
+		b.previous[row] = b.columns[c.field].delta(v, b.previous[row])
+	case c.codes:
+		b.columns[c.field].uint(b.codes[row].code(v))
+	default:
+		b.columns[c.field].uint(v)
+	}
+}
+
+func (b *batchWriter) text(i uint32) []byte { return b.strings[b.texts[i].from:b.texts[i].to] }
 
 func (b *batchWriter) string(s string) uint32 {
 	s = s[:min(len(s), MaxStringBytes)]
-	if i, ok := b.stringIndex[s]; ok {
-		return i
+	hash := maphash.String(textSeed, s)
+	slot := b.textSlots.at(hash)
+	for ; *slot != 0; slot = b.textSlots.at(hash) {
+		if string(b.text(*slot-1)) == s {
+			return *slot - 1
+		}
+		hash += nextSlot
 	}
-	i := uint32(len(b.stringIndex))
-	b.stringIndex[s] = i
 	b.strings = protowire.AppendTag(b.strings, fieldString, protowire.BytesType)
 	b.strings = protowire.AppendString(b.strings, s)
-	return i
+	b.texts = append(b.texts, span{uint32(len(b.strings) - len(s)), uint32(len(b.strings))})
+	*slot = uint32(len(b.texts))
+	return *slot - 1
 }
 
-func (b *batchWriter) kind(k kindRow) uint32 {
-	if i, ok := b.kindIndex[k]; ok {
-		return i
+var textSeed = maphash.MakeSeed()
+
+// kind finds the row of the event's kind; those of one role and phase have the same columns, mostly.
+func (b *batchWriter) kind(e *Event) uint32 {
+	k := kindRow{e.Role, e.Phase, e.Columns}
+	near := &b.kindOf[uint8(e.Role<<2)|uint8(e.Phase&3)]
+	if n := int(*near); n < len(b.kinds) && b.kinds[n] == k {
+		return uint32(n)
 	}
-	i := uint32(len(b.kindIndex))
-	b.kindIndex[k] = i
-	b.kindEvents = append(b.kindEvents, 0)
-	b.columns[fieldKindRole].uint(uint64(k.role))
-	b.columns[fieldKindPhase].uint(uint64(k.phase))
-	b.columns[fieldKindColumns].uint(uint64(k.columns))
-	return i
+	i := slices.Index(b.kinds, k)
+	if i < 0 {
+		i = len(b.kinds)
+		b.kinds, b.kindEvents = append(b.kinds, k), append(b.kindEvents, 0)
+		b.columns[fieldKindRole].uint(uint64(k.role))
+		b.columns[fieldKindPhase].uint(uint64(k.phase))
+		b.columns[fieldKindColumns].uint(uint64(k.columns))
+	}
+	*near = uint8(i)
+	return uint32(i)
 }
 
 func (b *batchWriter) task(e *Event) uint32 {
-	t := taskRow{e.PID, e.TID, e.Comm}
-	if len(b.taskIndex) > 0 && t == b.lastTask {
-		return b.lastTaskIndex
+	is := func(i uint32) bool {
+		t := &b.tasks[i]
+		return t.tid == e.TID && t.pid == e.PID && string(b.text(t.comm)) == e.Comm
 	}
-	i, ok := b.taskIndex[t]
-	if !ok {
-		i = uint32(len(b.taskIndex))
-		b.taskIndex[t] = i
+	if len(b.tasks) > 0 && is(b.lastTask) {
+		return b.lastTask
+	}
+	hash := (uint64(e.TID) | uint64(e.PID)<<32) * oddBits
+	slot := b.taskSlots.at(hash)
+	for *slot != 0 && !is(*slot-1) {
+		hash += nextSlot
+		slot = b.taskSlots.at(hash)
+	}
+	if *slot == 0 {
+		t := taskTexts{e.PID, e.TID, b.string(e.Comm)}
+		b.tasks = append(b.tasks, t)
 		b.holds = append(b.holds, markComm(e.Comm), markPID(e.PID))
-		b.columns[fieldTaskPID].uint(uint64(e.PID))
-		b.columns[fieldTaskTID].uint(uint64(e.TID))
-		b.columns[fieldTaskComm].uint(uint64(b.string(e.Comm)))
+		*slot = uint32(len(b.tasks))
+		b.columns[fieldTaskPID].uint(uint64(t.pid))
+		b.columns[fieldTaskTID].uint(uint64(t.tid))
+		b.columns[fieldTaskComm].uint(uint64(t.comm))
 	}
-	b.lastTask, b.lastTaskIndex = t, i
-	return i
+	b.lastTask = *slot - 1
+	return b.lastTask
+}
+
+// isKey reports whether row i is the key of e: the kernel's hash tells nearly all apart, and the
+// name is compared once.
+func (b *batchWriter) isKey(i uint32, e *Event, facts Fact) bool {
+	k := &b.keys[i]
+	return k.hash == e.Hash && k.parent == e.Parent && k.length == e.NameLen && k.facts == facts && string(b.text(k.name)) == e.Name
 }
 
 func (b *batchWriter) key(e *Event, facts Fact) uint32 {
-	k := keyRow{parent: e.Parent, name: b.string(e.Name), length: e.NameLen, hash: e.Hash, facts: facts}
-	if i, ok := b.keyIndex[k]; ok {
-		return i
+	hash := (e.Parent + uint64(e.Hash)) * oddBits
+	if e.Hash == 0 { // a path
+		hash = maphash.String(textSeed, e.Name)
 	}
-	i := uint32(len(b.keyIndex))
-	b.keyIndex[k] = i
-	if k.parent == 0 && k.hash == 0 {
-		b.holds = append(b.holds, markPath(e.Name))
+	slot := b.keySlots.at(hash)
+	for *slot != 0 && !b.isKey(*slot-1, e, facts) {
+		hash += nextSlot
+		slot = b.keySlots.at(hash)
 	}
-	b.parent = b.columns[fieldKeyParent].delta(k.parent, b.parent)
-	b.columns[fieldKeyName].uint(uint64(k.name))
-	b.columns[fieldKeyLength].uint(uint64(k.length))
+	if *slot == 0 {
+		k := keyRow{parent: e.Parent, name: b.string(e.Name), length: e.NameLen, hash: e.Hash, facts: facts}
+		b.keys = append(b.keys, k)
+		if k.parent == 0 && k.hash == 0 {
+			b.holds = append(b.holds, markPath(e.Name))
+		}
+		*slot = uint32(len(b.keys))
+		b.parent = b.columns[fieldKeyParent].delta(k.parent, b.parent)
+		b.columns[fieldKeyName].uint(uint64(k.name))
+		b.columns[fieldKeyLength].uint(uint64(k.length))
+		b.keyHash(&k, e.Name)
+		b.columns[fieldKeyFacts].uint(uint64(k.facts))
+	}
+	return *slot - 1
+}
+
+// keyHash writes the hash of the key added last, if it does not follow.
+func (b *batchWriter) keyHash(k *keyRow, name string) {
+	if b.follows.nameHash != NameHash_NAME_HASH_UNSPECIFIED {
+		if k.hash == b.follows.hash(k.parent, name) {
+			return
+		}
+		row := uint64(len(b.keys) - 1)
+		skipped := row - b.ownHash
+		b.ownHash = row + 1
+		if row > 0 && k.hash == b.keys[row-1].hash { // a dentry allocated for a name just looked up
+			b.columns[fieldKeyOwnHash].uint(2*skipped + 1)
+			return
+		}
+		b.columns[fieldKeyOwnHash].uint(2 * skipped)
+	}
 	b.hashes = binary.LittleEndian.AppendUint32(b.hashes, k.hash)
-	b.columns[fieldKeyFacts].uint(uint64(k.facts))
-	return i
 }
 
 // dentry returns index + 1, 0 for NULL.
@@ -189,19 +295,30 @@ func (b *batchWriter) dentry(e *Event) uint32 {
 	if e.Dentry == 0 {
 		return 0
 	}
-	d := dentryRow{address: e.Dentry, key: b.key(e, e.Facts&keyFacts), facts: e.Facts &^ keyFacts,
-		nameOffset: int64(e.NameAddr - e.Dentry), inode: e.Inode}
-	if i, ok := b.dentryIndex[d]; ok {
-		return i + 1
+	hash := (e.Dentry + e.Inode) * oddBits
+	slot := b.dentrySlots.at(hash)
+	for *slot != 0 && !b.isDentry(*slot-1, e) {
+		hash += nextSlot
+		slot = b.dentrySlots.at(hash)
 	}
-	i := uint32(len(b.dentryIndex))
-	b.dentryIndex[d] = i
-	b.address = b.columns[fieldDentryAddress].delta(d.address, b.address)
-	b.columns[fieldDentryKey].uint(uint64(d.key))
-	b.columns[fieldDentryNameOffset].uint(protowire.EncodeZigZag(d.nameOffset))
-	b.inode = b.columns[fieldDentryInode].delta(d.inode, b.inode)
-	b.columns[fieldDentryFacts].uint(uint64(d.facts))
-	return i + 1
+	if *slot == 0 {
+		d := dentryRow{address: e.Dentry, key: b.key(e, e.Facts&keyFacts), facts: e.Facts &^ keyFacts,
+			nameOffset: int64(e.NameAddr - e.Dentry), inode: e.Inode}
+		b.dentries = append(b.dentries, d)
+		*slot = uint32(len(b.dentries))
+		b.address = b.columns[fieldDentryAddress].delta(d.address, b.address)
+		b.columns[fieldDentryKey].uint(uint64(d.key))
+		b.columns[fieldDentryNameOffset].uint(protowire.EncodeZigZag(d.nameOffset))
+		b.inode = b.columns[fieldDentryInode].delta(d.inode, b.inode)
+		b.columns[fieldDentryFacts].uint(uint64(d.facts))
+	}
+	return *slot
+}
+
+func (b *batchWriter) isDentry(i uint32, e *Event) bool {
+	d := &b.dentries[i]
+	return d.address == e.Dentry && d.inode == e.Inode && d.facts == e.Facts&^keyFacts && d.nameOffset == int64(e.NameAddr-e.Dentry) &&
+		b.isKey(d.key, e, e.Facts&keyFacts)
 }
 
 // filesystem returns index + 1, 0 for none.
@@ -209,15 +326,16 @@ func (b *batchWriter) filesystem(e *Event) uint32 {
 	if e.FSType == "" && e.Dev == 0 {
 		return 0
 	}
-	f := filesystemRow{b.string(e.FSType), e.Dev}
-	if i, ok := b.filesystemIndex[f]; ok {
-		return i + 1
+	for i, f := range b.filesystems {
+		if f.dev == e.Dev && string(b.text(f.kind)) == e.FSType {
+			return uint32(i + 1)
+		}
 	}
-	i := uint32(len(b.filesystemIndex))
-	b.filesystemIndex[f] = i
+	f := filesystemRow{b.string(e.FSType), e.Dev}
+	b.filesystems = append(b.filesystems, f)
 	b.columns[fieldFilesystemType].uint(uint64(f.kind))
 	b.columns[fieldFilesystemDev].uint(uint64(f.dev))
-	return i + 1
+	return uint32(len(b.filesystems))
 }
 
 // size is about how many bytes the batch takes before compression.
@@ -231,10 +349,14 @@ func (b *batchWriter) size() int {
 
 // appendTo appends the EventBatch message to dst.
 func (b *batchWriter) appendTo(dst []byte) []byte {
-	dst = protowire.AppendTag(dst, fieldFirstID, protowire.VarintType)
-	dst = protowire.AppendVarint(dst, b.firstID)
-	dst = protowire.AppendTag(dst, fieldBaseTime, protowire.VarintType)
-	dst = protowire.AppendVarint(dst, b.base)
+	numbers := [...]uint64{fieldFirstID: b.firstID, fieldBaseTime: b.base,
+		fieldNameHash: uint64(b.follows.nameHash), fieldHashtable: b.follows.hashtable, fieldHashShift: uint64(b.follows.shift)}
+	for n, v := range numbers {
+		if v != 0 {
+			dst = protowire.AppendTag(dst, protowire.Number(n), protowire.VarintType)
+			dst = protowire.AppendVarint(dst, v)
+		}
+	}
 	dst = append(dst, b.strings...)
 	for n, c := range b.columns {
 		if n == fieldKeyHash {

@@ -37,7 +37,11 @@ const (
 	fieldStart      = 48
 	fieldDirFD      = 49
 
-	fieldsEnd = 50 // one more than the largest
+	fieldKeyCode      = 58
+	fieldDentryCode   = 59
+	fieldBucketOffset = 60
+
+	fieldsEnd = 61 // one more than the largest
 )
 
 // Event is one hit of a probe. Which fields were recorded follows from Columns;
@@ -114,7 +118,9 @@ const (
 type column struct {
 	Field
 	field protowire.Number // of EventBatch
+	old   protowire.Number // of version 1, if that was another: without what is new here
 	delta bool             // the file holds the difference to the value before
+	codes bool             // the file holds codes of follower
 	set   func(*batchReader, *Event, uint64)
 	// What stands in the file where that is not Of: an index of a table, mostly.
 	put  func(*batchWriter, *Event) uint64
@@ -123,12 +129,12 @@ type column struct {
 
 // columnTable is the table. A dentry stands after the key, and gives what both have.
 var columnTable = [columnRows]column{
-	{Field: Field{Column: ColumnKey}, field: fieldKey, set: (*batchReader).setKey,
+	{Field: Field{Column: ColumnKey}, field: fieldKeyCode, old: fieldKey, codes: true, set: (*batchReader).setKey,
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.key(e, e.Facts)) },
 		rows: func(b *batchReader) int { return len(b.keys) }},
 	{Field: Field{ColumnNameAddr, "name_addr", Apart, func(e *Event) uint64 { return e.NameAddr }}, field: fieldNameAddr, delta: true,
 		set: func(_ *batchReader, e *Event, v uint64) { e.NameAddr = v }},
-	{Field: Field{Column: ColumnDentry}, field: fieldDentry, set: (*batchReader).setDentry,
+	{Field: Field{Column: ColumnDentry}, field: fieldDentryCode, old: fieldDentry, codes: true, set: (*batchReader).setDentry,
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.dentry(e)) },
 		rows: func(b *batchReader) int { return len(b.dentries) + 1 }},
 	{Field: Field{ColumnFilesystem, "fs", Filesystem, nil}, field: fieldFilesystem, set: (*batchReader).setFilesystem,
@@ -140,8 +146,9 @@ var columnTable = [columnRows]column{
 		set: func(_ *batchReader, e *Event, v uint64) { e.Mode = uint32(v) }},
 	{Field: Field{ColumnRet, "ret", Return, func(e *Event) uint64 { return e.Ret }}, field: fieldRet, delta: true,
 		set: func(_ *batchReader, e *Event, v uint64) { e.Ret = v }},
-	{Field: Field{ColumnBucket, "bucket", Address, func(e *Event) uint64 { return e.Bucket }}, field: fieldBucket, delta: true,
-		set: func(_ *batchReader, e *Event, v uint64) { e.Bucket = v }},
+	{Field: Field{ColumnBucket, "bucket", Address, func(e *Event) uint64 { return e.Bucket }}, field: fieldBucketOffset, old: fieldBucket, delta: true,
+		put: func(b *batchWriter, e *Event) uint64 { return e.Bucket - b.follows.bucket(e.Hash) },
+		set: func(b *batchReader, e *Event, v uint64) { e.Bucket = v + b.follows.bucket(e.Hash) }},
 	{Field: Field{ColumnTook, "entered_ns", Moment, func(e *Event) uint64 { return e.Entered }}, field: fieldTook,
 		set: (*batchReader).setTook, put: took},
 	{Field: Field{ColumnTarget, "target", Address, func(e *Event) uint64 { return e.Target }}, field: fieldTarget, delta: true,

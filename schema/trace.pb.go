@@ -1195,6 +1195,10 @@ type EventBatch struct {
 	DentryFacts        []uint32 `protobuf:"varint,19,rep,packed,name=dentry_facts,json=dentryFacts,proto3" json:"dentry_facts,omitempty"`                          // dentries: Fact bits of the dentry
 	FilesystemType     []uint32 `protobuf:"varint,20,rep,packed,name=filesystem_type,json=filesystemType,proto3" json:"filesystem_type,omitempty"`                 // filesystems: index of string; empty: not known
 	FilesystemDev      []uint32 `protobuf:"varint,21,rep,packed,name=filesystem_dev,json=filesystemDev,proto3" json:"filesystem_dev,omitempty"`                    // filesystems: s_dev, major << 20 | minor
+	NameHash           NameHash `protobuf:"varint,22,opt,name=name_hash,json=nameHash,proto3,enum=dtrec.v1.NameHash" json:"name_hash,omitempty"`                   // how key_hash follows from parent and name; unspecified: not
+	KeyOwnHash         []uint32 `protobuf:"varint,23,rep,packed,name=key_own_hash,json=keyOwnHash,proto3" json:"key_own_hash,omitempty"`                           // with name_hash: keys whose hash does not follow; 2 * keys skipped, + 1: it is that of the key before
+	DentryHashtable    uint64   `protobuf:"varint,24,opt,name=dentry_hashtable,json=dentryHashtable,proto3" json:"dentry_hashtable,omitempty"`                     // what bucket_offset_delta counts from, with d_hash_shift; 0: from 0
+	DHashShift         uint32   `protobuf:"varint,25,opt,name=d_hash_shift,json=dHashShift,proto3" json:"d_hash_shift,omitempty"`
 	// Columns of every event.
 	TimeDeltaNs []int64  `protobuf:"zigzag64,32,rep,packed,name=time_delta_ns,json=timeDeltaNs,proto3" json:"time_delta_ns,omitempty"` // minus the previous event's time
 	Kind        []uint32 `protobuf:"varint,33,rep,packed,name=kind,proto3" json:"kind,omitempty"`                                      // index of kind
@@ -1215,8 +1219,14 @@ type EventBatch struct {
 	TookNs           []uint64 `protobuf:"varint,47,rep,packed,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`                                   // exits: event time - time of this call's own entry, + 1; 0 = not known
 	StartDelta       []int64  `protobuf:"zigzag64,48,rep,packed,name=start_delta,json=startDelta,proto3" json:"start_delta,omitempty"`                     // dentry a path's walk starts from, 0 not known; minus the previous value of this column
 	StartDirfd       []int64  `protobuf:"zigzag64,49,rep,packed,name=start_dirfd,json=startDirfd,proto3" json:"start_dirfd,omitempty"`                     // the dfd argument: a file descriptor, or AT_FDCWD (-100)
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What has taken the place of time_delta_ns, key, dentry and bucket_delta since version 2.
+	TimeLow           []byte   `protobuf:"bytes,56,opt,name=time_low,json=timeLow,proto3" json:"time_low,omitempty"`                                           // a byte for each event: the lowest of its time minus the previous event's
+	TimeHigh          []uint64 `protobuf:"varint,57,rep,packed,name=time_high,json=timeHigh,proto3" json:"time_high,omitempty"`                                // the rest of that difference, >> 8
+	KeyCode           []uint32 `protobuf:"varint,58,rep,packed,name=key_code,json=keyCode,proto3" json:"key_code,omitempty"`                                   // code of a row of keys
+	DentryCode        []uint32 `protobuf:"varint,59,rep,packed,name=dentry_code,json=dentryCode,proto3" json:"dentry_code,omitempty"`                          // code of a row of dentries + 1; 0 = NULL
+	BucketOffsetDelta []int64  `protobuf:"zigzag64,60,rep,packed,name=bucket_offset_delta,json=bucketOffsetDelta,proto3" json:"bucket_offset_delta,omitempty"` // bucket - its place by the hash, minus the previous value of this column
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *EventBatch) Reset() {
@@ -1396,6 +1406,34 @@ func (x *EventBatch) GetFilesystemDev() []uint32 {
 	return nil
 }
 
+func (x *EventBatch) GetNameHash() NameHash {
+	if x != nil {
+		return x.NameHash
+	}
+	return NameHash_NAME_HASH_UNSPECIFIED
+}
+
+func (x *EventBatch) GetKeyOwnHash() []uint32 {
+	if x != nil {
+		return x.KeyOwnHash
+	}
+	return nil
+}
+
+func (x *EventBatch) GetDentryHashtable() uint64 {
+	if x != nil {
+		return x.DentryHashtable
+	}
+	return 0
+}
+
+func (x *EventBatch) GetDHashShift() uint32 {
+	if x != nil {
+		return x.DHashShift
+	}
+	return 0
+}
+
 func (x *EventBatch) GetTimeDeltaNs() []int64 {
 	if x != nil {
 		return x.TimeDeltaNs
@@ -1518,6 +1556,41 @@ func (x *EventBatch) GetStartDelta() []int64 {
 func (x *EventBatch) GetStartDirfd() []int64 {
 	if x != nil {
 		return x.StartDirfd
+	}
+	return nil
+}
+
+func (x *EventBatch) GetTimeLow() []byte {
+	if x != nil {
+		return x.TimeLow
+	}
+	return nil
+}
+
+func (x *EventBatch) GetTimeHigh() []uint64 {
+	if x != nil {
+		return x.TimeHigh
+	}
+	return nil
+}
+
+func (x *EventBatch) GetKeyCode() []uint32 {
+	if x != nil {
+		return x.KeyCode
+	}
+	return nil
+}
+
+func (x *EventBatch) GetDentryCode() []uint32 {
+	if x != nil {
+		return x.DentryCode
+	}
+	return nil
+}
+
+func (x *EventBatch) GetBucketOffsetDelta() []int64 {
+	if x != nil {
+		return x.BucketOffsetDelta
 	}
 	return nil
 }
@@ -1959,7 +2032,7 @@ const file_trace_proto_rawDesc = "" +
 	"dHashShift\x12\x1b\n" +
 	"\tpage_size\x18\r \x01(\rR\bpageSize\x12/\n" +
 	"\tname_hash\x18\x0e \x01(\x0e2\x12.dtrec.v1.NameHashR\bnameHash\x12\x15\n" +
-	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\xcd\t\n" +
+	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\x91\f\n" +
 	"\n" +
 	"EventBatch\x12\x19\n" +
 	"\bfirst_id\x18\x01 \x01(\x04R\afirstId\x12 \n" +
@@ -1987,7 +2060,13 @@ const file_trace_proto_rawDesc = "" +
 	"\x12dentry_inode_delta\x18\x12 \x03(\x12R\x10dentryInodeDelta\x12!\n" +
 	"\fdentry_facts\x18\x13 \x03(\rR\vdentryFacts\x12'\n" +
 	"\x0ffilesystem_type\x18\x14 \x03(\rR\x0efilesystemType\x12%\n" +
-	"\x0efilesystem_dev\x18\x15 \x03(\rR\rfilesystemDev\x12\"\n" +
+	"\x0efilesystem_dev\x18\x15 \x03(\rR\rfilesystemDev\x12/\n" +
+	"\tname_hash\x18\x16 \x01(\x0e2\x12.dtrec.v1.NameHashR\bnameHash\x12 \n" +
+	"\fkey_own_hash\x18\x17 \x03(\rR\n" +
+	"keyOwnHash\x12)\n" +
+	"\x10dentry_hashtable\x18\x18 \x01(\x04R\x0fdentryHashtable\x12 \n" +
+	"\fd_hash_shift\x18\x19 \x01(\rR\n" +
+	"dHashShift\x12\"\n" +
 	"\rtime_delta_ns\x18  \x03(\x12R\vtimeDeltaNs\x12\x12\n" +
 	"\x04kind\x18! \x03(\rR\x04kind\x12\x10\n" +
 	"\x03cpu\x18\" \x03(\rR\x03cpu\x12\x12\n" +
@@ -2010,7 +2089,13 @@ const file_trace_proto_rawDesc = "" +
 	"\vstart_delta\x180 \x03(\x12R\n" +
 	"startDelta\x12\x1f\n" +
 	"\vstart_dirfd\x181 \x03(\x12R\n" +
-	"startDirfd\"\xb1\x01\n" +
+	"startDirfd\x12\x19\n" +
+	"\btime_low\x188 \x01(\fR\atimeLow\x12\x1b\n" +
+	"\ttime_high\x189 \x03(\x04R\btimeHigh\x12\x19\n" +
+	"\bkey_code\x18: \x03(\rR\akeyCode\x12\x1f\n" +
+	"\vdentry_code\x18; \x03(\rR\n" +
+	"dentryCode\x12.\n" +
+	"\x13bucket_offset_delta\x18< \x03(\x12R\x11bucketOffsetDelta\"\xb1\x01\n" +
 	"\x04Loss\x12)\n" +
 	"\x05cause\x18\x01 \x01(\x0e2\x13.dtrec.v1.LossCauseR\x05cause\x12\"\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x0e.dtrec.v1.RoleR\x04role\x12\x10\n" +
@@ -2194,13 +2279,14 @@ var file_trace_proto_depIdxs = []int32{
 	2,  // 10: dtrec.v1.Probe.phase:type_name -> dtrec.v1.Phase
 	0,  // 11: dtrec.v1.Probe.attach:type_name -> dtrec.v1.Attach
 	3,  // 12: dtrec.v1.Layout.name_hash:type_name -> dtrec.v1.NameHash
-	6,  // 13: dtrec.v1.Loss.cause:type_name -> dtrec.v1.LossCause
-	1,  // 14: dtrec.v1.Loss.role:type_name -> dtrec.v1.Role
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	3,  // 13: dtrec.v1.EventBatch.name_hash:type_name -> dtrec.v1.NameHash
+	6,  // 14: dtrec.v1.Loss.cause:type_name -> dtrec.v1.LossCause
+	1,  // 15: dtrec.v1.Loss.role:type_name -> dtrec.v1.Role
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_trace_proto_init() }

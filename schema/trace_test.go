@@ -154,7 +154,7 @@ func TestTwoRunsAreNotMixed(t *testing.T) {
 
 func TestWhatIsNoTraceIsRefused(t *testing.T) {
 	enc, _ := zstd.NewWriter(nil)
-	future, _ := proto.Marshal(&schema.Trace{Packet: []*schema.Packet{{Header: &schema.Header{FormatVersion: 2}}}})
+	future, _ := proto.Marshal(&schema.Trace{Packet: []*schema.Packet{{Header: &schema.Header{FormatVersion: schema.FormatVersion + 1}}}})
 	for name, c := range map[string]struct {
 		in   []byte
 		want error
@@ -204,94 +204,6 @@ func TestFileIsOneProtobufMessage(t *testing.T) {
 	if d := cmp.Diff(read(t, b, 0).events, got); d != "" {
 		t.Fatalf("hand-written reader and generated code differ:\n%.3000s", d)
 	}
-}
-
-// slowEvents decodes a batch from the generated message, after FORMAT.md only.
-func slowEvents(batch *schema.EventBatch) []schema.Event {
-	b := &slowBatch{batch, map[string]uint64{"time": batch.BaseTimeNs}, prefix(batch.KeyParentDelta), prefix(batch.DentryAddressDelta), prefix(batch.DentryInodeDelta)}
-	used := map[schema.Column]int{}
-	out := make([]schema.Event, len(b.Kind))
-	for i, k := range b.Kind {
-		e := &out[i]
-		task := b.Task[i]
-		e.ID, e.Time, e.CPU = b.FirstId+uint64(i), b.delta("time", b.TimeDeltaNs[i]), b.Cpu[i]
-		e.PID, e.TID, e.Comm = b.TaskPid[task], b.TaskTid[task], string(b.String_[b.TaskComm[task]])
-		e.Role, e.Phase = schema.Role(b.KindRole[k]), schema.Phase(b.KindPhase[k])
-		e.Columns = schema.Columns(b.KindColumns[k])
-		for c := schema.ColumnKey; c <= schema.ColumnStart; c++ {
-			if b.KindColumns[k]>>c&1 != 0 {
-				b.set(e, c, used[c])
-				used[c]++
-			}
-		}
-	}
-	return out
-}
-
-// slowBatch is a batch with its deltas added up.
-type slowBatch struct {
-	*schema.EventBatch
-	sum                       map[string]uint64
-	keyParent, address, inode []uint64
-}
-
-func (b *slowBatch) delta(name string, d int64) uint64 {
-	b.sum[name] += uint64(d)
-	return b.sum[name]
-}
-
-func (b *slowBatch) setKey(e *schema.Event, i uint32) {
-	e.Parent, e.Name = b.keyParent[i], string(b.String_[b.KeyName[i]])
-	e.NameLen, e.Hash, e.Facts = b.KeyLength[i], b.KeyHash[i], e.Facts|schema.Fact(b.KeyFacts[i])
-}
-
-// set gives an event the n-th value of a column.
-func (b *slowBatch) set(e *schema.Event, c schema.Column, n int) {
-	switch c {
-	case schema.ColumnKey:
-		b.setKey(e, b.Key[n])
-	case schema.ColumnNameAddr:
-		e.NameAddr = b.delta("name", b.NameAddressDelta[n])
-	case schema.ColumnDentry:
-		if b.Dentry[n] > 0 {
-			d := b.Dentry[n] - 1
-			e.Dentry, e.Inode, e.Facts = b.address[d], b.inode[d], schema.Fact(b.DentryFacts[d])
-			e.NameAddr = e.Dentry + uint64(b.DentryNameOffset[d])
-			b.setKey(e, b.DentryKey[d])
-		}
-	case schema.ColumnRet:
-		e.Ret = b.delta("ret", b.RetDelta[n])
-	case schema.ColumnOpen:
-		e.Flags, e.Mode = b.OpenFlags[n], b.OpenMode[n]
-	case schema.ColumnFilesystem:
-		if f := b.Filesystem[n]; f > 0 {
-			e.FSType, e.Dev = string(b.String_[b.FilesystemType[f-1]]), b.FilesystemDev[f-1]
-		}
-	case schema.ColumnBucket:
-		e.Bucket = b.delta("bucket", b.BucketDelta[n])
-	case schema.ColumnTarget:
-		e.Target = b.delta("target", b.TargetDelta[n])
-	case schema.ColumnChild:
-		e.Child = b.Child[n]
-	case schema.ColumnStart:
-		e.Start, e.DirFD = b.delta("start", b.StartDelta[n]), int32(b.StartDirfd[n])
-	case schema.ColumnSymbol:
-		e.Symbol = string(b.String_[b.Symbol[n]])
-	case schema.ColumnTook:
-		if took := b.TookNs[n]; took > 0 {
-			e.Entered = e.Time - (took - 1)
-		}
-	}
-}
-
-func prefix(deltas []int64) []uint64 {
-	out := make([]uint64, len(deltas))
-	var v uint64
-	for i, d := range deltas {
-		v += uint64(d)
-		out[i] = v
-	}
-	return out
 }
 
 // What the spec promises to any user: zstdcat and protoc read the file.

@@ -11,7 +11,7 @@ import (
 // Bounds that hold for every trace (FORMAT.md, section 3); a reader refuses what exceeds
 // them before it allocates.
 const (
-	FormatVersion  = 1
+	FormatVersion  = 2
 	MaxFrameBytes  = 16 << 20 // one frame, compressed or not
 	MaxBatchEvents = 1 << 16
 	MaxTableRows   = 2 * MaxBatchEvents // an event has at most two keys, and one of anything else
@@ -79,11 +79,17 @@ const (
 	fieldDentryFacts      = 19
 	fieldFilesystemType   = 20
 	fieldFilesystemDev    = 21
+	fieldNameHash         = 22
+	fieldKeyOwnHash       = 23
+	fieldHashtable        = 24
+	fieldHashShift        = 25
 
 	fieldTimeDelta = 32
 	fieldKind      = 33
 	fieldCPU       = 34
 	fieldTask      = 35
+	fieldTimeLow   = 56
+	fieldTimeHigh  = 57
 )
 
 // packed is one column: a packed repeated field being written.

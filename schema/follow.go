@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// follows is how values of a batch follow from others, so that they need not stand there.
+type follows struct {
+	nameHash  NameHash // of keys; NAME_HASH_UNSPECIFIED: none follows
+	hashtable uint64   // address of bucket 0; 0: buckets follow from nothing
+	shift     uint32
+}
+
+// followsFrom is what holds on a kernel.
+func followsFrom(l *Layout) follows {
+	var f follows
+	if l.GetNameHash() == NameHash_NAME_HASH_WORD64_LE {
+		f.nameHash = l.GetNameHash()
+	}
+	if l.GetDHashShift() != 0 {
+		f.hashtable, f.shift = l.GetDentryHashtable(), l.GetDHashShift()
+	}
+	return f
+}
+
+// hash is what the hash of a key is, unless it has one of its own.
+func (f *follows) hash(parent uint64, name string) uint32 {
+	if parent == 0 || len(name) > maxComponent {
+		return 0
+	}
+	return HashName(parent, name)
+}
+
+// maxComponent is NAME_MAX of include/uapi/linux/limits.h.
+const maxComponent = 255
+
+// bucket is where a dentry of a hash has its place.
+func (f *follows) bucket(hash uint32) uint64 {
+	if f.hashtable == 0 || f.shift > 31 {
+		return 0
+	}
+	return f.hashtable + 8*uint64(hash>>f.shift)
+}
+
+// follower tells the rows of a table that a column names by what followed the same row before,
+// and by their order: tasks go the same ways again, and a table's rows stand in the order in
+// which they are first named.
+type follower struct {
+	after []uint32 // by row: what followed it last, + 1; 0: nothing has
+	last  uint64
+	next  uint64 // one more than the largest so far
+}
+
+// The codes: what followed the row before when that was named last, the next new row, and from
+// here on the row itself.
+const (
+	codeAgain = iota
+	codeNew
+	codeRow
+)
+
+var errFollows = errors.New("nothing has followed this row yet")
+
+func (f *follower) reset() { *f = follower{after: f.after[:0]} }
+
+// code is what stands in the file for a row.
+func (f *follower) code(row uint64) uint64 {
+	for uint64(len(f.after)) <= max(row, f.last) {
+		f.after = append(f.after, 0)
+	}
+	code := row + codeRow
+	if f.after[f.last] == uint32(row+1) {
+		code = codeAgain
+	} else if row == f.next {
+		code = codeNew
+	}
+	f.step(row)
+	return code
+}
+
+func (f *follower) step(row uint64) {
+	f.after[f.last] = uint32(row + 1)
+	f.last, f.next = row, max(f.next, row+1)
+}
+
+// rows replaces the codes of a column by rows of a table that has so many.
+func (f *follower) rows(column []uint64, rows int) error {
+	f.reset()
+	f.after = append(f.after, make([]uint32, max(rows, 1))...)
+	for i, code := range column {
+		row := code - codeRow
+		switch code {
+		case codeAgain:
+			if f.after[f.last] == 0 {
+				return errFollows
+			}
+			row = uint64(f.after[f.last] - 1)
+		case codeNew:
+			row = f.next
+		}
+		if row >= uint64(rows) {
+			return inTable([]uint64{row}, rows)
+		}
+		f.step(row)
+		column[i] = row
+	}
+	return nil
+}
+
+// loadHashes gives the keys their hashes: those that follow, and those of their own.
+func (b *batchReader) loadHashes() (err error) {
+	hashes := b.raw[fieldKeyHash]
+	switch b.follows.nameHash {
+	case NameHash_NAME_HASH_UNSPECIFIED:
+		if len(hashes) != 4*len(b.keys) {
+			return errTable
+		}
+		for i := range b.keys {
+			b.keys[i].hash = binary.LittleEndian.Uint32(hashes[4*i:])
+		}
+		return nil
+	case NameHash_NAME_HASH_WORD64_LE:
+	default:
+		return fmt.Errorf("hashes that follow by name_hash %d", b.follows.nameHash)
+	}
+	for i := range b.keys {
+		k := &b.keys[i]
+		k.hash = b.follows.hash(k.parent, b.strings[k.name])
+	}
+	own, err := decode64(b.scratch[0][:0], b.raw[fieldKeyOwnHash], len(b.keys))
+	if b.scratch[0] = own; err != nil {
+		return err
+	}
+	row := uint64(0)
+	for _, code := range own {
+		skipped, same := code>>1, code&1 == 1
+		switch {
+		case skipped >= uint64(len(b.keys))-row, same && row+skipped == 0:
+			return fmt.Errorf("a hash for key %d of %d", row+skipped, len(b.keys))
+		case !same && len(hashes) < 4:
+			return errTable
+		}
+		row += skipped
+		if same {
+			b.keys[row].hash = b.keys[row-1].hash
+		} else {
+			b.keys[row].hash, hashes = binary.LittleEndian.Uint32(hashes), hashes[4:]
+		}
+		row++
+	}
+	if len(hashes) > 0 {
+		return errTable
+	}
+	return nil
+}
+
+// timeField is the field that has the times, or their high parts.
+func (b *batchReader) timeField() int {
+	if b.raw[fieldTimeHigh] != nil {
+		return fieldTimeHigh
+	}
+	return fieldTimeDelta
+}
+
+func (b *batchReader) loadTimes() error {
+	if b.raw[fieldTimeHigh] == nil {
+		undelta(b.time, b.base)
+		return nil
+	}
+	low, time := b.raw[fieldTimeLow], b.base
+	if len(low) != len(b.time) {
+		return errTable
+	}
+	for i, high := range b.time {
+		time += high<<8 | uint64(low[i])
+		b.time[i] = time
+	}
+	return nil
+}
