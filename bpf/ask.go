@@ -9,12 +9,13 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 )
 
 // inspect loads the programs that are asked by running them, and runs the one of that
 // name once: it completes the layout with the values of kernel variables, tells when the
 // kernel preempts and what this process's root directory is, and returns this process's tgid as the kernel counts.
-func (s *Session) inspect(spec *ebpf.CollectionSpec) (self uint32, err error) {
+func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uint32, err error) {
 	spec = spec.Copy()
 	spec.Programs = map[string]*ebpf.ProgramSpec{"inspect": spec.Programs["inspect"], "fstype_of": spec.Programs["fstype_of"]}
 	for name := range spec.Maps {
@@ -31,7 +32,7 @@ func (s *Session) inspect(spec *ebpf.CollectionSpec) (self uint32, err error) {
 	if err := setAll(spec, addresses); err != nil {
 		return 0, err
 	}
-	if s.ask, err = ebpf.NewCollection(spec); err != nil {
+	if s.ask, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache}); err != nil {
 		return 0, oneLine(err)
 	}
 	if _, err := s.ask.Programs["inspect"].Run(&ebpf.RunOptions{}); err != nil {

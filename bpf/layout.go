@@ -6,6 +6,7 @@ package bpf
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -111,14 +112,18 @@ func symbolAddresses(path string, names ...string) map[string]uint64 {
 		return found
 	}
 	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan() && len(found) < len(names); {
-		addr, rest, _ := strings.Cut(lines.Text(), " ")
-		_, name, _ := strings.Cut(rest, " ")
-		if !slices.Contains(names, name) {
+	lines := bufio.NewScanner(f)
+	lines.Buffer(make([]byte, 64<<10), 64<<10)
+	for lines.Scan() && len(found) < len(names) { // "ffffffff81000000 T _text"; a hundred thousand of them
+		line := lines.Bytes()
+		name := line[bytes.LastIndexByte(line, ' ')+1:]
+		at := slices.IndexFunc(names, func(n string) bool { return n == string(name) })
+		if at < 0 {
 			continue
 		}
+		addr, _, _ := strings.Cut(string(line), " ")
 		if value, err := strconv.ParseUint(addr, 16, 64); err == nil && value != 0 {
-			found[name] = value
+			found[names[at]] = value
 		}
 	}
 	return found

@@ -84,7 +84,7 @@ func Open(c Config) (*Session, error) {
 		return nil, &MissingError{Lack: LackBTF, What: "usable kernel type information (BTF)", Err: err}
 	}
 	s := &Session{layout: layout, mode: c.Attach, only: c.Only, follows: c.follows()}
-	self, err := s.inspect(spec)
+	self, err := s.inspect(spec, cache)
 	if err != nil {
 		return nil, errors.Join(refusal(err), s.Close())
 	}
@@ -139,7 +139,7 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 	}
 	shared := spec.Copy()
 	shared.Programs = nil
-	coll, err := ebpf.NewCollectionWithOptions(shared, ebpf.CollectionOptions{MapReplacements: sized})
+	coll, err := ebpf.NewCollectionWithOptions(shared, ebpf.CollectionOptions{MapReplacements: sized, Cache: cache})
 	if err != nil {
 		return refusal(err)
 	}
