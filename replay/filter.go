@@ -124,6 +124,49 @@ func either(names []string) []string {
 	return all
 }
 
+// Picker is a source that is handed on, and knows whether its last event is one that a filter
+// asks for.
+type Picker struct {
+	Source
+	filter *Filter
+	model  *Model
+	ended  *PathCall
+	picks  bool
+}
+
+// Pick returns a Picker of the source.
+func Pick(src Source, f *Filter) *Picker {
+	p := &Picker{Source: src, filter: f, model: NewModel(src.Header())}
+	p.model.Call = func(c *PathCall) { p.ended = c }
+	return p
+}
+
+// Next is that of the source.
+func (p *Picker) Next() (schema.Record, error) {
+	rec, err := p.Source.Next()
+	if err != nil {
+		return rec, err
+	}
+	p.ended = nil
+	if s := p.model.Record(rec); s != nil {
+		c := p.ended
+		if c == nil || c.End != s.Event.ID {
+			c = p.model.Around().Call
+		}
+		s.path = p.model.State.walking(s)
+		p.picks = p.filter.Match(s, c)
+	}
+	return rec, nil
+}
+
+// Picks reports whether the filter asks for the last event.
+func (p *Picker) Picks() bool { return p.picks }
+
+// IsZero reports whether the filter picks all.
+func (f *Filter) IsZero() bool {
+	return !f.ofCalls() && len(f.PIDs)+len(f.Comms)+len(f.Roles)+len(f.Paths)+len(f.Names)+len(f.Objects) == 0 && f.From == 0 && (f.To == 0 || f.To == math.MaxUint64)
+}
+
 // program reports whether what a program was is to be shown: not where single events are
 // picked.
 func (f *Filter) program(p *schema.Program) bool {

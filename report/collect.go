@@ -46,6 +46,9 @@ type collector struct {
 	kinds []*kind      // every kind, by number
 	looks byRole       // those that look at an event
 
+	only func() bool // whether what is made with an event counts; nil: all does
+	mute bool        // it does not
+
 	follow func(*Moment) // told of every record; may be nil
 	moment Moment        // the one it was told of last
 }
@@ -122,7 +125,7 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 		return s
 	}
 	c.crowds.see(e)
-	if e.Role == schema.RoleOpen && e.Phase == schema.Enter {
+	if c.mute = c.only != nil && !c.only(); !c.mute && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
 		c.program(e).Opens++
 	}
 	c.look(s)
@@ -132,6 +135,7 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 		}
 	}
 	switch {
+	case s.Within == nil && c.mute:
 	case s.Within == nil:
 		c.outside(s)
 	case s.Call == s.Within && e.Phase == schema.Enter:
@@ -261,6 +265,7 @@ func stepOf(s *replay.Step) Step {
 
 // finish judges what only the end of the trace decides.
 func (c *collector) finish() {
+	c.mute = c.only != nil
 	for _, k := range c.kinds {
 		if c.view.kind = k; k.end != nil {
 			k.end(&c.view)

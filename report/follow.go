@@ -18,6 +18,9 @@ type Options struct {
 	// for. The claim is valid until it returns, a Clone of it for good. What Void says at the end takes every
 	// verdict back.
 	Each func(*Claim)
+	// Only is asked after each event was given out whether the claims count that are made with
+	// it; nil: all do. Those that only the end of the trace decides do not then.
+	Only func() bool
 	// Follow is told of every record when it was applied.
 	Follow func(*Moment)
 }
@@ -51,10 +54,11 @@ func (r *Ruling) Unseen() bool { return r.Why != nil && r.Why.Unseen }
 // the source's; what was read before it is in the Findings.
 func Judge(r replay.Source, o Options) (*Findings, error) {
 	c := newCollector(replay.Without(r.Header(), o.Without))
-	c.each, c.follow = o.Each, o.Follow
+	c.each, c.follow, c.only = o.Each, o.Follow, o.Only
 	var whole *collector
 	if o.Without != 0 {
 		whole = newCollector(r.Header())
+		whole.only = o.Only
 	}
 	for {
 		rec, err := r.Next()

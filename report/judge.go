@@ -151,6 +151,9 @@ func (c *collector) label(r schema.Role, p schema.Phase) string { return c.f.Lab
 // emit counts the claim, and keeps it with the item if that is kept and there is room,
 // which it reports.
 func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
+	if c.mute {
+		return false
+	}
 	c.count(p, cl)
 	if it == nil {
 		return false
@@ -169,6 +172,9 @@ func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 
 // across gives its verdict on a claim about a dentry, not about one open.
 func (c *collector) across(p *Program, cl *Claim) {
+	if c.mute {
+		return
+	}
 	c.count(p, cl)
 	if !p.kept {
 		return

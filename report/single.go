@@ -7,6 +7,9 @@ import "fmt"
 // single counts a claim that stands on the event at hand alone. No loss touches it.
 func (v *view) single(why *Reason, about About, value uint64) {
 	c, e, k := v.collector, v.step.Event, v.kind
+	if c.mute {
+		return
+	}
 	p := c.program(e)
 	if why == nil && c.each == nil {
 		c.f.Tally.add(k.number, Proven)

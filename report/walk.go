@@ -66,7 +66,10 @@ func (w *walk) exit() *schema.Event  { return &w.steps[len(w.steps)-1].ev }
 
 // ended makes every claim that a finished open supports.
 func (c *collector) ended(w *walk) {
-	p := c.program(w.enter())
+	p := &Program{}
+	if !c.mute {
+		p = c.program(w.enter())
+	}
 	p.Ended++
 	if w.exit().Errno() != 0 {
 		p.Failed++
@@ -85,6 +88,9 @@ func (c *collector) ended(w *walk) {
 
 // item keeps the open for the program's section, nil when that is full.
 func (c *collector) item(p *Program, w *walk) *Item {
+	if c.mute {
+		return nil
+	}
 	if !p.kept || len(p.Items) >= maxItems || !c.roomForItem() {
 		p.Unshown++
 		return nil

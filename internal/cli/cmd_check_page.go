@@ -105,7 +105,7 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 	}
 	defer t.Close()
 	run := page.Look(page.Parse(markdown), t.Header())
-	f, err := collect(looked{t, run}, nil)
+	f, err := report.Judge(looked{t, run}, report.Options{})
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func pageFlags(cmd *cobra.Command, page string, files int) error {
 	case files != 1:
 		return usageError(cmd, fmt.Errorf("a page is held against one trace, got %d", files))
 	}
-	for _, name := range []string{"strict", "without"} {
+	for _, name := range append([]string{"strict", "without"}, filterFlags...) {
 		if cmd.Flags().Changed(name) {
 			return usageError(cmd, fmt.Errorf("--%s is for the verdicts of a trace, not for a page", name))
 		}

@@ -25,6 +25,8 @@ events of the trace alone: every number cites its event, every claim has a
 verdict. FILE may be - for stdin. With --without, as if those roles had not been
 recorded: what can no longer be proven says what it lacks. With --explain hash the
 page ends with every hash computed step by step, for a reader with a calculator.
+The filters are those of replay: claims made with an event that is not picked are
+neither shown nor counted, nor are those that only the end of the trace decides.
 
 With --format html it is one file for a browser, which needs no network: a timeline of
 calls, the lives of dentries, the tree of paths, claims with their proof, and the run to
@@ -71,6 +73,7 @@ Exit status: 0 written, 2 not readable.`,
 
 // findingsOptions are the flags of the commands that judge a trace.
 type findingsOptions struct {
+	filterOptions
 	run     int
 	without []string
 }
@@ -78,6 +81,7 @@ type findingsOptions struct {
 func (o *findingsOptions) register(cmd *cobra.Command) {
 	addRunFlag(cmd, &o.run)
 	cmd.Flags().StringSliceVar(&o.without, "without", nil, "judge as if these `ROLES` had not been recorded, e.g. insert,kill")
+	o.filterOptions.register(cmd)
 }
 
 // findings reads a trace to its end and judges it.
@@ -91,12 +95,20 @@ func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findi
 		return nil, err
 	}
 	defer t.Close()
-	return collect(t, without)
-}
-
-// collect judges a source as if the roles had not been recorded.
-func collect(src replay.Source, without []schema.Role) (*report.Findings, error) {
-	return report.Judge(src, report.Options{Without: replay.RolesOf(without...)})
+	filter, err := o.filter(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.window(cmd, filter, t.Header()); err != nil {
+		return nil, err
+	}
+	judged := report.Options{Without: replay.RolesOf(without...)}
+	if filter.IsZero() {
+		return report.Judge(t, judged)
+	}
+	picker := replay.Pick(t, filter)
+	judged.Only = picker.Picks
+	return report.Judge(picker, judged)
 }
 
 // parseRoles finds roles by name; flag is where the names were given.

@@ -32,6 +32,9 @@ type filterOptions struct {
 	from, to string
 }
 
+// filterFlags are their names.
+var filterFlags = []string{"pid", "comm", "path", "name", "object", "op", "call", "failed", "errno", "slower", "class", "from", "to"}
+
 func (o *filterOptions) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.UintSliceVar(&o.pids, "pid", nil, "only of process `N`")
