@@ -46,8 +46,9 @@ type collector struct {
 	kinds []*kind      // every kind, by number
 	looks byRole       // those that look at an event
 
-	only func() bool // whether what is made with an event counts; nil: all does
-	mute bool        // it does not
+	only   func() bool // whether what is made with an event counts; nil: all does
+	mute   bool        // it does not
+	nobody Program     // whose that is, then
 
 	follow func(*Moment) // told of every record; may be nil
 	moment Moment        // the one it was told of last

@@ -66,7 +66,7 @@ func (w *walk) exit() *schema.Event  { return &w.steps[len(w.steps)-1].ev }
 
 // ended makes every claim that a finished open supports.
 func (c *collector) ended(w *walk) {
-	p := &Program{}
+	p := &c.nobody
 	if !c.mute {
 		p = c.program(w.enter())
 	}
