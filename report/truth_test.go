@@ -283,7 +283,7 @@ func without(line, name string) string {
 func (x *truth) recorded(ids []uint64, n uint64) bool {
 	return slices.ContainsFunc(ids, func(id uint64) bool {
 		e := x.events[id]
-		return e != nil && slices.Contains([]uint64{e.Parent, e.NameAddr, e.Dentry, e.Inode, e.Ret, e.Bucket, e.Target, uint64(e.Hash), uint64(e.NameLen),
+		return e != nil && slices.Contains([]uint64{e.Parent, e.NameAddr, e.Dentry, e.Inode, e.Ret, e.Bucket, e.Target, e.Start, uint64(e.Hash), uint64(e.NameLen),
 			uint64(e.Errno()), uint64(e.Dev >> 20), uint64(e.Dev & (1<<20 - 1)), uint64(schema.HashName(e.Parent, e.Name))}, n)
 	})
 }

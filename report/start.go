@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+const Start Kind = 15
+
+var _ = register(func() kind {
+	var first *walkStep // the lookup of the first component
+	return kind{
+		number: Start,
+		name:   "start",
+		says:   "the first component was looked up in the root directory, the working directory or the open directory that the path starts from",
+		needs:  replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU),
+		open: func(v *view) {
+			if v.enter.Start == 0 || v.enter.NameCut() {
+				return
+			}
+			if first = v.firstLookup(); first != nil {
+				v.at = whole(v.enter.Time, first.ev.Time)
+				v.judge()
+			}
+		},
+		shows: []operand{{show: func(v *view) {
+			v.term(v.label(schema.RoleOpen, schema.Enter), v.enter.Start, v.enter.ID, v.enter.Comm)
+			v.term(v.label(first.ev.Role, first.ev.Phase), first.ev.Parent, first.ev.ID, first.ev.Comm)
+		}}},
+		fails: []test{
+			when(StartElsewhere, func(v *view) bool { return v.enter.Start != first.ev.Parent }),
+		},
+		fill: func(v *view, cl *Claim) { cl.Means = startOf(v.enter) },
+		tell: func(cl *Claim, _ func(string) string) string {
+			return "the walk started in " + cl.Means + ": " + equals(cl.Terms, false)
+		},
+	}
+})
+
+// StartElsewhere is why a start claim is not proven, besides what other kinds have too.
+var StartElsewhere = &Reason{Unproven, "the first component was looked up under another dentry: a mount on that directory leads there, or a flag of openat2", false}
+
+// startOf says what directory the path of an open starts from.
+func startOf(e *schema.Event) string {
+	switch {
+	case strings.HasPrefix(e.Name, "/"):
+		return "the root directory"
+	case e.DirFD == schema.ATFDCWD:
+		return "the working directory"
+	}
+	return fmt.Sprintf("the directory that descriptor %d is open on", e.DirFD)
+}
+
+// firstLookup is the lookup of the first component of the path, nil where none was made or ..
+// stands before it.
+func (v *view) firstLookup() *walkStep {
+	if len(v.rows) == 0 || v.rows[0].lookup == nil {
+		return nil
+	}
+	r := &v.rows[0]
+	for before := v.enter.Name[:min(r.offset, len(v.enter.Name))]; before != ""; {
+		word, rest, _ := strings.Cut(before, "/")
+		if word != "" && word != "." {
+			return nil
+		}
+		before = rest
+	}
+	return r.lookup
+}
