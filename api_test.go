@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// public are the packages that a program outside may import; all of them are v0.
+var public = []string{"schema", "replay", "report", "report/answers", "export", "redact"}
+
+// TestPublicNames: what a program outside can name stands in testdata/api.txt, so that a change of
+// it is seen. DTREC_UPDATE=1 writes it.
+func TestPublicNames(t *testing.T) {
+	var names []string
+	for _, dir := range public {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(dir, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") || strings.HasSuffix(file, ".pb.go") {
+				continue
+			}
+			names = append(names, exported(t, filepath.ToSlash(dir), file)...)
+		}
+	}
+	slices.Sort(names)
+	text := strings.Join(names, "\n") + "\n"
+	const golden = "testdata/api.txt"
+	if os.Getenv("DTREC_UPDATE") != "" {
+		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := strings.Split(strings.TrimSpace(string(want)), "\n")
+	for _, name := range names {
+		if !slices.Contains(listed, name) {
+			t.Errorf("new: %s; is there a reason that it is public? DTREC_UPDATE=1 go test -run PublicNames .", name)
+		}
+	}
+	for _, name := range listed {
+		if !slices.Contains(names, name) {
+			t.Errorf("gone: %s; programs that use it break. DTREC_UPDATE=1 go test -run PublicNames .", name)
+		}
+	}
+}
+
+// exported lists what a file lets others name: "schema.Reader", "schema.Reader.Next".
+func exported(t *testing.T, pkg, file string) (names []string) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(id *ast.Ident, of string) {
+		if id.IsExported() {
+			names = append(names, pkg+"."+of+id.Name)
+		}
+	}
+	for _, d := range parsed.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			of := ""
+			if d.Recv != nil {
+				kind := d.Recv.List[0].Type
+				if star, ok := kind.(*ast.StarExpr); ok {
+					kind = star.X
+				}
+				id, ok := kind.(*ast.Ident)
+				if !ok || !id.IsExported() {
+					continue
+				}
+				of = id.Name + "."
+			}
+			add(d.Name, of)
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				switch s := s.(type) {
+				case *ast.TypeSpec:
+					add(s.Name, "")
+				case *ast.ValueSpec:
+					for _, id := range s.Names {
+						add(id, "")
+					}
+				}
+			}
+		}
+	}
+	return names
+}
