@@ -24,7 +24,7 @@ views.push({id: "timeline", title: "Timeline", render() {
     }
     lanes.forEach((lane, i) => {
       const y = rowHeight * (i + 1);
-      marks.push(svg("text", {class: "lane", x: 0, y: y + 16, "data-key": "p" + lane.pid}, `${text(lane.calls[0].program)} ${lane.pid}`.slice(0, 24)));
+      marks.push(svg("text", {class: "lane", x: 0, y: y + 16, "data-key": "p" + lane.pid}, `${mostly(lane.calls)} ${lane.pid}`.slice(0, 24)));
       let edge = -1;
       lane.calls.forEach((c, j) => {
         const left = x(c.at), right = x(c.at + c.took);
@@ -93,6 +93,13 @@ views.push({id: "timeline", title: "Timeline", render() {
     leftOut(calls.length, data.all.calls, "calls", "the first that failed, and the longest"),
   ];
 }});
+
+// mostly is what the process was called in most of its calls.
+function mostly(some) {
+  const times = new Map();
+  for (const c of some) times.set(c.program, (times.get(c.program) || 0) + 1);
+  return text([...times].sort((a, b) => b[1] - a[1])[0][0]);
+}
 
 function callLine(c) {
   return `#${c.id} ${text(c.op)} ${text(c.path)} ${c.errno < 0 ? (c.end ? "" : "has no return in the trace") : text(c.errno)} ${classes[c.class]} ${c.end ? duration(c.took) : ""}`;
