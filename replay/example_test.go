@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -75,4 +76,31 @@ func ExampleCalls() {
 	// 10623562 ns, 0 of them the filesystem: ref of l_e.txt, #325
 	// 9643936 ns, 103936 of them the filesystem: miss of /tmp/t_e.txt, #214
 	// 3940439 ns, 2304439 of them the filesystem: miss of /tmp/t_e.txt, #24
+}
+
+// Negatives tells every dentry without an inode: this prints those that lookups made
+// below /mnt, how many lookups they answered, and what became of them.
+func ExampleNegatives() {
+	file, err := os.Open("../traces/run1.pb")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer file.Close()
+	r, err := schema.NewReader(file, 0)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer r.Close()
+	for n, err := range replay.Negatives(r) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if strings.HasPrefix(n.Dir, "/mnt") && n.Birth == replay.BirthLookup {
+			fmt.Println(n.Dir, n.Name, n.Hits, n.Fate)
+		}
+	}
+	// Output: /mnt/loopfs none.txt 0 killed
 }
