@@ -144,6 +144,8 @@ func (c *checker) judge(cl *report.Claim) (known bool, err error) {
 		return c.deletion(cl)
 	case report.Move:
 		return c.move(cl)
+	case report.Restart, report.Start:
+		return false, nil // the model does not say how a walk goes
 	}
 	t := c.did.at(now.TID, now.Time)
 	if t == nil || t.op.Call != "open" && t.op.Call != "hold" && t.op.Call != "tmpfile" {

@@ -48,6 +48,12 @@ func compareVerdictsOn(t *testing.T, v report.Verdicts, fs string) {
 				continue
 			}
 			tally.verdicts.Add(1)
+			if k.Kind == report.Start { // older recordings have none; where they are, each is proven
+				if n := p.Claims[k.Name]; n["refuted"]+n["unproven"] > 0 {
+					t.Errorf("%s on %s: %s is %s", p.Program, fs, k.Name, spell(n))
+				}
+				continue
+			}
 			if !fits(p.Claims[k.Name], want[k.Name]) {
 				t.Errorf("%s on %s: %s is %s, want %s", p.Program, fs, k.Name, spell(p.Claims[k.Name]), want[k.Name])
 			}
