@@ -15,8 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const commSize = 16 // TASK_COMM_LEN
-
 // constants writes the configuration into the object before it is loaded. Self is
 // the calling process's tgid.
 func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint64, kernel kernelFacts) error {
@@ -37,6 +35,7 @@ func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint6
 		"match_all":       c.All,
 		"match_comm":      c.Comm != "",
 		"comm_words":      commWords(c.Comm),
+		"comm_mask":       commWords(strings.Repeat("\xff", len(c.Comm)+1)),
 		"dcache_mounted":  kernel.mounted,
 		"dcache_op_hash":  kernel.opHash,
 		"own_root":        root,

@@ -30,6 +30,34 @@
 		__VA_ARGS__;                                                     \
 	})
 
+#include "helpers.h"
+#include "kernel.h"
+
+/* Kernels of before 5.11 do not have the first way, and are not shown it. */
+static __always_inline void current_comm(__u64 to[2])
+{
+	if (__builtin_preserve_enum_value(*(enum bpf_func_id *)BPF_FUNC_get_current_task_btf, 0)) {
+		const struct task_struct *task = bpf_get_current_task_btf();
+		const __u64 *comm = (const void *)&task->comm;
+
+		to[0] = comm[0];
+		to[1] = comm[1];
+	} else {
+		to[0] = to[1] = 0;
+		bpf_get_current_comm(to, 16);
+	}
+}
+
+#define CURRENT_COMM(to) current_comm(to)
+
+/* The verifier allows no arithmetic on a typed pointer but this. */
+#define DISTANCE(p)                                                              \
+	({                                                                       \
+		__u64 distance_ = (__u64)(p);                                    \
+		asm volatile("%0 -= %1" : "+r"(distance_) : "r"(&anchor));       \
+		distance_;                                                       \
+	})
+
 #include "dcache.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
@@ -48,7 +76,7 @@ static __always_inline void on_thread_exit(const struct task_struct *p)
 	const struct signal_struct *signal = READ(p, signal);
 
 	if (READ(signal, live.counter) == 0)
-		exit_event(p);
+		process_ended(p);
 }
 
 PROBE("tp_btf", thread_exit, on_thread_exit((const struct task_struct *)ctx[0]))

@@ -15,6 +15,8 @@
  *   EXIT_ARG_PROBE(name, role, n, ...)  a program on return, in which
  *     arg                             is the n-th argument as it was on entry
  *   CURRENT_TASK()                    the task_struct, in any
+ *   CURRENT_COMM(to)                  its name, in two words
+ *   DISTANCE(p)                       from anchor to where p points, as a number one can calculate with; the same in both
  */
 #ifndef DTREC_DCACHE_H
 #define DTREC_DCACHE_H
@@ -24,141 +26,165 @@
 
 /* ---- dentries ---- */
 
-static __always_inline void read_parent(struct record *r, const struct dentry *parent)
+static __always_inline __u16 parent_facts(const struct dentry *parent)
 {
-	r->parent = (__u64)parent;
-	if (!parent)
-		return;
+	__u16 facts = 0;
+
 	if (READ(parent, d_parent) == parent)
-		r->facts |= FACT_PARENT_IS_ROOT;
+		facts |= FACT_PARENT_IS_ROOT;
 	if (READ(parent, d_flags) & dcache_op_hash)
-		r->facts |= FACT_PARENT_OP_HASH;
+		facts |= FACT_PARENT_OP_HASH;
+	return facts;
 }
 
-static __always_inline void read_dentry(struct record *r, const struct dentry *dentry)
+/* The arguments of a lookup or an alloc, with the address of the name. */
+static __always_inline void put_qstr(struct event *e, const struct dentry *parent, const struct qstr *name)
 {
-	r->dentry = (__u64)dentry;
-	if (!dentry)
-		return;
-	read_parent(r, READ(dentry, d_parent));
-	r->inode = (__u64)READ(dentry, d_inode);
-	r->name_addr = (__u64)READ(dentry, d_name.name);
-	r->name_len = READ(dentry, d_name.len);
-	r->hash = READ(dentry, d_name.hash);
+	if (parent)
+		e->rec->head.facts |= parent_facts(parent);
+	e->name = READ(name, name);
+	e->name_len = READ(name, len);
+	put_key(e, (__u64)parent, e->name_len, READ(name, hash));
+	put(e, (__u64)e->name);
+}
+
+static __always_inline void put_dentry(struct event *e, const struct dentry *dentry)
+{
+	const struct dentry *parent = READ(dentry, d_parent);
+
+	put(e, (__u64)dentry);
+	put(e, (__u64)READ(dentry, d_inode));
+	e->name = READ(dentry, d_name.name);
+	e->name_len = READ(dentry, d_name.len);
+	put(e, (__u64)e->name);
+	put_key(e, (__u64)parent, e->name_len, READ(dentry, d_name.hash));
+	if (parent)
+		e->rec->head.facts |= parent_facts(parent);
 	if (READ(dentry, d_flags) & dcache_mounted)
-		r->facts |= FACT_MOUNTPOINT;
+		e->rec->head.facts |= FACT_MOUNTPOINT;
 	if (!READ(dentry, d_hash.pprev))
-		r->facts |= FACT_UNHASHED;
+		e->rec->head.facts |= FACT_UNHASHED;
 }
 
 /* Which file system a dentry is of; user space asks for the type's name once. */
-static __always_inline void read_filesystem(struct record *r, const struct dentry *dentry)
+static __always_inline void put_filesystem(struct event *e, const struct dentry *dentry)
 {
 	const struct super_block *sb = READ(dentry, d_sb);
 
-	r->flags = READ(sb, s_dev);
-	r->value = (__u64)READ(sb, s_type);
+	put(e, (__u64)READ(sb, s_type));
+	put(e, READ(sb, s_dev));
 }
 
 /*
  * The dentry is in the trace: what happens to it from now on is recorded whoever does
  * it. An event whose dentry finds no room says so.
  */
-static __always_inline void watch_at(struct record *r, __u64 key)
+static __always_inline void watch_at(struct event *e, const void *dentry)
 {
+	__u64 key = (__u64)dentry;
+	struct near *near;
 	__u8 one = 1;
+	long err;
 
-	if (match_all || !key || bpf_map_lookup_elem(&watch, &key))
+	if (match_all || !key)
 		return;
-	if (bpf_map_update_elem(&watch, &key, &one, 0)) {
-		r->facts |= FACT_UNWATCHED;
-		lost(LOSS_UNWATCHED, r);
-	}
+	near = near_watched(dentry);
+	if (!near || near->last == key)
+		return;
+	near->last = key; /* before the map is asked: who forgets it meanwhile looks there after that */
+	if (bpf_map_lookup_elem(&watch, &key))
+		return;
+	__sync_fetch_and_add(&near->count, 1);
+	err = bpf_map_update_elem(&watch, &key, &one, BPF_NOEXIST);
+	if (!err)
+		return;
+	__sync_fetch_and_add(&near->count, -1);
+	if (err == -EEXIST)
+		return;
+	near->last = 0;
+	e->rec->head.facts |= FACT_UNWATCHED;
+	lost_now(LOSS_UNWATCHED, e);
 }
 
-/* Watched first and read then: what another task changes in between is recorded. */
-static __always_inline void watch_and_read(struct record *r, const struct dentry *dentry)
-{
-	watch_at(r, (__u64)dentry);
-	read_dentry(r, dentry);
-}
-
-static __always_inline bool is_watched(const struct dentry *dentry)
-{
-	__u64 key = (__u64)dentry;
-
-	return match_all || bpf_map_lookup_elem(&watch, &key) != NULL;
-}
-
-static __always_inline void forget(const struct dentry *dentry)
-{
-	__u64 key = (__u64)dentry;
-
-	if (!match_all)
-		bpf_map_delete_elem(&watch, &key);
-}
 
 /* ---- what the roles have in common ---- */
 
-/* Entry of a lookup or alloc: the key it is about. The parent is watched as well, or another directory
- * at its address would pass for it. */
-static __always_inline void key_event(enum role role, const struct dentry *parent, const struct qstr *name)
+/* Entry of a lookup: the key it is about. The parent is watched as well, or another directory at its address would pass
+ * for it. */
+static __always_inline void lookup_event(enum role role, const struct dentry *parent, const struct qstr *name)
 {
-	struct record r = {};
-
 	if (!enabled || !is_target())
 		return;
-	begin(&r, role, ENTER);
-	read_parent(&r, parent);
-	watch_at(&r, r.parent);
-	if (name) {
-		r.name_addr = (__u64)READ(name, name);
-		r.name_len = READ(name, len);
-		r.hash = READ(name, hash);
-	}
-	if (parent)
-		read_filesystem(&r, parent);
-	emit_name(&r);
-}
-
-static __always_inline void dentry_event(enum role role, enum phase phase, const struct dentry *dentry, __u64 value)
-{
-	struct record r = {};
-
-	begin(&r, role, phase);
-	r.value = value;
-	watch_and_read(&r, dentry);
-	if (role == ROLE_ALLOC && dentry)
-		read_filesystem(&r, dentry);
-	if (role == ROLE_DELETE || role == ROLE_MOVE || role == ROLE_UNLINK)
-		timed(&r);
-	emit_name(&r);
+	EVENT(e, role, ENTER);
+	watch_at(&e, parent);
+	put_qstr(&e, parent, name);
+	put_filesystem(&e, parent);
+	emit_name(&e);
 }
 
 /* Exit of a lookup: the dentry it returned, or NULL. */
 static __always_inline void found_event(enum role role, const struct dentry *dentry)
 {
-	if (enabled && is_target())
-		dentry_event(role, EXIT, dentry, 0);
+	if (!enabled || !is_target())
+		return;
+	EVENT(e, role, EXIT);
+	watch_at(&e, dentry);
+	if (!dentry) {
+		put(&e, 0);
+		emit(&e);
+		return;
+	}
+	put_dentry(&e, dentry);
+	emit_name(&e);
 }
 
 /* Something done to a dentry by a target, or by anyone to a watched one. */
-static __always_inline void done_event(enum role role, enum phase phase, const struct dentry *dentry, __u64 value)
+static __always_inline bool is_done(const struct dentry *dentry)
 {
-	if (enabled && (is_target() || is_watched(dentry)))
-		dentry_event(role, phase, dentry, value);
+	return enabled && (is_target() || is_watched(dentry));
+}
+
+static __always_inline void done_event(enum role role, enum phase phase, const struct dentry *dentry)
+{
+	if (!is_done(dentry))
+		return;
+	EVENT(e, role, phase);
+	watch_at(&e, dentry);
+	put_dentry(&e, dentry);
+	emit_name(&e);
+}
+
+/* The same of a call that takes time: its exit says when it was entered. */
+static __always_inline void entry_event(enum role role, const struct dentry *dentry)
+{
+	if (!is_done(dentry))
+		return;
+	EVENT(e, role, ENTER);
+	watch_at(&e, dentry);
+	put_dentry(&e, dentry);
+	emit_name(&e);
+	enters(&e);
+}
+
+static __always_inline void exit_event(enum role role, const struct dentry *dentry)
+{
+	if (!is_done(dentry))
+		return;
+	EVENT(e, role, EXIT);
+	watch_at(&e, dentry);
+	put_dentry(&e, dentry);
+	put(&e, leaves(&e));
+	emit_name(&e);
 }
 
 /* The end of a dentry that was seen before; drop_caches ends thousands that were not. */
 static __always_inline void end_event(enum role role, const struct dentry *dentry, bool last)
 {
-	struct record r = {};
-
 	if (!enabled || !is_watched(dentry))
 		return;
-	begin(&r, role, ENTER);
-	read_dentry(&r, dentry);
-	emit_name(&r);
+	EVENT(e, role, ENTER);
+	put_dentry(&e, dentry);
+	emit_name(&e);
 	if (last)
 		forget(dentry);
 }
@@ -189,50 +215,49 @@ static __always_inline const struct dentry *directory_of(const struct task_struc
 
 #define AT_FDCWD -100
 
-/* The path is at r->name_addr; given is a root that the kernel chose, or NULL. */
-static __always_inline void read_start(struct record *r, __s32 dfd, const struct path *given)
+#define IS_ERR_OR_NULL(value) ((__u64)(value) - 1 >= (__u64)-4096)
+
+/* Where the walk of the path at name starts; given is a root that the kernel chose, or NULL. */
+static __always_inline const struct dentry *start_of(struct event *e, __s32 dfd, const char *name, const struct path *given)
 {
 	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
 	const struct fs_struct *fs = PEEK(task, fs);
 	char first = 0;
 
-	r->hash = dfd;
-	if (given && PEEK(given, dentry)) {
-		r->dentry = (__u64)PEEK(given, dentry);
-		return;
-	}
-	bpf_probe_read_kernel(&first, sizeof(first), (const void *)r->name_addr);
-	if (first == '/')
-		r->dentry = (__u64)PEEK(fs, root.dentry);
-	else if (dfd == AT_FDCWD)
-		r->dentry = (__u64)PEEK(fs, pwd.dentry);
-	else
-		r->dentry = (__u64)directory_of(task, dfd);
+	if (given && PEEK(given, dentry))
+		return PEEK(given, dentry);
 	if ((__u64)PEEK(fs, root.mnt) != own_root[0] || (__u64)PEEK(fs, root.dentry) != own_root[1])
-		r->facts |= FACT_OTHER_ROOT;
+		e->rec->head.facts |= FACT_OTHER_ROOT;
+	bpf_probe_read_kernel(&first, sizeof(first), name);
+	if (first == '/')
+		return PEEK(fs, root.dentry);
+	if (dfd == AT_FDCWD)
+		return PEEK(fs, pwd.dentry);
+	return directory_of(task, dfd);
 }
 
-#define IS_ERR_OR_NULL(value) ((__u64)(value) - 1 >= (__u64)-4096)
-
-/* Entry of what walks a path: the path and where it starts. Where the kernel could not take it from the caller there is
- * an error in place of the struct filename. */
-static __always_inline void path_event(struct record *r, __s32 dfd, const struct filename *pathname, const struct path *given)
+/* The key of a path: its length is found by reading it. Where the kernel could not take it from the caller there is an
+ * error in place of the struct filename. */
+static __always_inline const char *put_path(struct event *e, const struct filename *pathname)
 {
-	if (IS_ERR_OR_NULL(pathname)) {
-		r->hash = dfd;
-		emit(r);
-		return;
-	}
-	r->name_addr = (__u64)READ(pathname, name);
-	read_start(r, dfd, given);
-	emit_path(r, (const char *)r->name_addr);
+	const char *name = IS_ERR_OR_NULL(pathname) ? NULL : READ(pathname, name);
+
+	put_key(e, 0, 0, 0);
+	put(e, (__u64)name);
+	return name;
+}
+
+static __always_inline void put_start(struct event *e, __s32 dfd, const char *name, const struct path *given)
+{
+	put(e, name ? (__u64)start_of(e, dfd, name, given) : 0);
+	put(e, (__u32)dfd);
 }
 
 /* ---- open ---- */
 
-static __always_inline void enter_open(const struct record *r)
+static __always_inline void enter_open(struct event *e)
 {
-	__u32 tid = bpf_get_current_pid_tgid(), one = 1, *depth;
+	__u32 tid = e->rec->head.tid, one = 1, *depth;
 
 	if (!may_leave())
 		return;
@@ -240,7 +265,9 @@ static __always_inline void enter_open(const struct record *r)
 	if (depth)
 		(*depth)++;
 	else if (bpf_map_update_elem(&opening, &tid, &one, 0))
-		lost(LOSS_WATCH_OVERFLOW, r);
+		lost_now(LOSS_WATCH_OVERFLOW, e);
+	else
+		__sync_fetch_and_add(&inside, 1);
 }
 
 static __always_inline void leave_open(void)
@@ -252,79 +279,59 @@ static __always_inline void leave_open(void)
 	depth = bpf_map_lookup_elem(&opening, &tid);
 	if (depth && *depth > 1)
 		(*depth)--;
-	else if (depth)
-		bpf_map_delete_elem(&opening, &tid);
+	else if (depth && !bpf_map_delete_elem(&opening, &tid))
+		__sync_fetch_and_add(&inside, -1);
 }
 
 /* struct file *do_filp_open(int dfd, struct filename *pathname, const struct open_flags *op) */
 static __always_inline void on_open_enter(__s32 dfd, const struct filename *pathname, const struct open_flags *op)
 {
-	struct record r = {};
+	const char *name;
 
 	if (!enabled || !is_target())
 		return;
-	begin(&r, ROLE_OPEN, ENTER);
-	enter_open(&r);
-	enters(&r);
-	r.flags = READ(op, open_flag);
-	r.mode = READ(op, mode);
-	path_event(&r, dfd, pathname, NULL);
+	EVENT(e, ROLE_OPEN, ENTER);
+	enter_open(&e);
+	name = put_path(&e, pathname);
+	put(&e, (__u32)READ(op, open_flag) | (__u64)READ(op, mode) << 32);
+	put_start(&e, dfd, name, NULL);
+	emit_path(&e, name);
+	enters(&e);
 }
 
 ENTER_PROBE(open_enter, on_open_enter(ARG(0), (const struct filename *)ARG(1), (const struct open_flags *)ARG(2)))
 
-/* The last component's name may be of any length; 255 covers every dentry. */
-static __always_inline void emit_opened(const struct record *r, const char *fstype)
+/* Exit of what led nowhere, with no dentry and file system. */
+static __always_inline void failed_event(struct event *e, __u64 ret)
 {
-	const void *src = (const void *)r->name_addr;
-	__u64 n = r->name_len; /* 64 bits: compared and passed on as one register */
-
-	if (n > 255)
-		n = 255;
-	barrier_var(n);
-	EMIT_NAMED(r, src, n & 255, FSTYPE_BYTES, 256,
-		   bpf_probe_read_kernel_str(rec->name, FSTYPE_BYTES, fstype));
+	put(e, 0);
+	put(e, ret);
+	put(e, 0);
+	put(e, 0);
+	put(e, leaves(e));
+	emit(e);
 }
 
-static __always_inline void emit_not_opened(const struct record *r)
+static __always_inline void led_event(struct event *e, const struct dentry *dentry, __u64 ret)
 {
-	struct {
-		struct record head;
-		char fstype[FSTYPE_BYTES];
-	} *rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
-
-	if (!rec) {
-		lost(LOSS_RING_BUFFER, r);
-		return;
-	}
-	copy_head(&rec->head, r);
-	rec->fstype[0] = 0;
-	submit(rec, r->time);
+	watch_at(e, dentry);
+	put_dentry(e, dentry);
+	put(e, ret);
+	put_filesystem(e, dentry);
+	put(e, leaves(e));
+	emit_name(e);
 }
 
 static __always_inline void on_open_exit(const struct file *file)
 {
-	struct record r = {};
-	const struct dentry *dentry;
-	const struct super_block *sb;
-	const struct file_system_type *type;
-
 	if (!enabled || !is_target())
 		return;
-	begin(&r, ROLE_OPEN, EXIT);
+	EVENT(e, ROLE_OPEN, EXIT);
 	leave_open();
-	leaves(&r);
-	r.value = (__u64)file;
-	if (IS_ERR_OR_NULL(r.value)) {
-		emit_not_opened(&r);
-		return;
-	}
-	dentry = READ(file, f_path.dentry);
-	watch_and_read(&r, dentry);
-	sb = READ(dentry, d_sb);
-	type = READ(sb, s_type);
-	r.flags = READ(sb, s_dev);
-	emit_opened(&r, READ(type, name));
+	if (IS_ERR_OR_NULL(file))
+		failed_event(&e, (__u64)file);
+	else
+		led_event(&e, READ(file, f_path.dentry), (__u64)file);
 }
 
 EXIT_PROBE(open_exit, on_open_exit((const struct file *)RET(3)))
@@ -333,35 +340,28 @@ EXIT_PROBE(open_exit, on_open_exit((const struct file *)RET(3)))
 
 static __always_inline void walk_entered(enum role role, __s32 dfd, const struct filename *pathname, const struct path *given)
 {
-	struct record r = {};
+	const char *name;
 
 	if (!enabled || !is_target())
 		return;
-	begin(&r, role, ENTER);
-	enter_open(&r);
-	enters(&r);
-	path_event(&r, dfd, pathname, given);
+	EVENT(e, role, ENTER);
+	enter_open(&e);
+	name = put_path(&e, pathname);
+	put_start(&e, dfd, name, given);
+	emit_path(&e, name);
+	enters(&e);
 }
 
 static __always_inline void walk_returned(enum role role, const struct path *path, __s32 ret)
 {
-	struct record r = {};
-	const struct dentry *dentry;
-
 	if (!enabled || !is_target())
 		return;
-	begin(&r, role, EXIT);
+	EVENT(e, role, EXIT);
 	leave_open();
-	leaves(&r);
-	if (ret) {
-		r.value = (__u64)(__s64)ret;
-		emit(&r);
-		return;
-	}
-	dentry = READ(path, dentry);
-	watch_and_read(&r, dentry);
-	read_filesystem(&r, dentry);
-	emit_name(&r);
+	if (ret)
+		failed_event(&e, (__u64)(__s64)ret);
+	else
+		led_event(&e, READ(path, dentry), 0);
 }
 
 /* int filename_lookup(int dfd, struct filename *name, unsigned flags, struct path *path, struct path *root) */
@@ -386,25 +386,31 @@ EXIT_ARG_PROBE(parent6_exit, ROLE_WALK_PARENT, 3, walk_returned(ROLE_WALK_PARENT
 
 /* ---- operations on paths: what they came to ---- */
 
-static __always_inline void operation_event(enum role role, enum phase phase, __u64 ret)
+static __always_inline void operation_entered(enum role role)
 {
-	struct record r = {};
-
 	if (!enabled || !is_target())
 		return;
-	begin(&r, role, phase);
-	if (phase == EXIT)
-		leave_open();
-	else if (role != ROLE_EXECVE || r.tid == r.tgid) /* another thread than the first leaves it with the first one's id */
-		enter_open(&r);
-	timed(&r);
-	r.value = (__u64)(__s64)(__s32)ret;
-	emit(&r);
+	EVENT(e, role, ENTER);
+	if (role != ROLE_EXECVE || e.rec->head.tid == e.rec->head.tgid) /* another thread than the first leaves it with the first one's id */
+		enter_open(&e);
+	emit(&e);
+	enters(&e);
+}
+
+static __always_inline void operation_returned(enum role role, __s32 ret)
+{
+	if (!enabled || !is_target())
+		return;
+	EVENT(e, role, EXIT);
+	leave_open();
+	put(&e, (__u64)(__s64)ret);
+	put(&e, leaves(&e));
+	emit(&e);
 }
 
 #define OPERATION(name, role, args)                                              \
-	ENTER_PROBE(name##_enter, operation_event(role, ENTER, 0))               \
-	EXIT_PROBE(name##_exit, operation_event(role, EXIT, RET(args)))
+	ENTER_PROBE(name##_enter, operation_entered(role))                       \
+	EXIT_PROBE(name##_exit, operation_returned(role, RET(args)))
 
 OPERATION(stat, ROLE_STAT, 5)
 OPERATION(access, ROLE_ACCESS, 4)
@@ -423,24 +429,38 @@ OPERATION(mount, ROLE_MOUNT, 5)
 /* ---- lookup ---- */
 
 /* struct dentry *d_lookup(const struct dentry *parent, const struct qstr *name) */
-ENTER_PROBE(lookup_enter, key_event(ROLE_LOOKUP, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
+ENTER_PROBE(lookup_enter, lookup_event(ROLE_LOOKUP, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
 
 EXIT_PROBE(lookup_exit, found_event(ROLE_LOOKUP, (const struct dentry *)RET(2)))
 
 /* struct dentry *__d_lookup(const struct dentry *parent, const struct qstr *name) */
-ENTER_PROBE(chain_enter, key_event(ROLE_LOOKUP_CHAIN, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
+ENTER_PROBE(chain_enter, lookup_event(ROLE_LOOKUP_CHAIN, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
 
 EXIT_PROBE(chain_exit, found_event(ROLE_LOOKUP_CHAIN, (const struct dentry *)RET(2)))
 
 /* struct dentry *__d_lookup_rcu(const struct dentry *parent, const struct qstr *name, unsigned *seqp) */
-ENTER_PROBE(rcu_enter, key_event(ROLE_LOOKUP_RCU, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
+ENTER_PROBE(rcu_enter, lookup_event(ROLE_LOOKUP_RCU, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
 
 EXIT_PROBE(rcu_exit, found_event(ROLE_LOOKUP_RCU, (const struct dentry *)RET(3)))
 
 /* ---- the life of a dentry ---- */
 
-/* struct dentry *__d_alloc(struct super_block *sb, const struct qstr *name) */
-ENTER_PROBE(alloc_enter, key_event(ROLE_ALLOC, NULL, (const struct qstr *)ARG(1)))
+/* struct dentry *__d_alloc(struct super_block *sb, const struct qstr *name): the root of a filesystem has no name */
+static __always_inline void on_alloc_enter(const struct qstr *name)
+{
+	if (!enabled || !is_target())
+		return;
+	EVENT(e, ROLE_ALLOC, ENTER);
+	if (name) {
+		put_qstr(&e, NULL, name);
+	} else {
+		put_key(&e, 0, 0, 0);
+		put(&e, 0);
+	}
+	emit_name(&e);
+}
+
+ENTER_PROBE(alloc_enter, on_alloc_enter((const struct qstr *)ARG(1)))
 
 /*
  * A dentry that rcu-walk finds may be killed before it is watched. Its memory stays
@@ -448,8 +468,27 @@ ENTER_PROBE(alloc_enter, key_event(ROLE_ALLOC, NULL, (const struct qstr *)ARG(1)
  */
 static __always_inline void on_alloc_exit(const struct dentry *dentry)
 {
-	if (enabled && (is_target() || (!match_all && is_watched(dentry))))
-		dentry_event(ROLE_ALLOC, EXIT, dentry, 0);
+	struct near *near;
+
+	if (!enabled)
+		return;
+	near = near_watched(dentry);
+	if (near && near->last == (__u64)dentry)
+		near->last = 0; /* another dentry: it is watched if the map says so */
+	if (!is_target() && (match_all || !is_watched(dentry)))
+		return;
+	EVENT(e, ROLE_ALLOC, EXIT);
+	if (!dentry) {
+		put(&e, 0);
+		put(&e, 0);
+		put(&e, 0);
+		emit(&e);
+		return;
+	}
+	watch_at(&e, dentry);
+	put_dentry(&e, dentry);
+	put_filesystem(&e, dentry);
+	emit_name(&e);
 }
 
 EXIT_PROBE(alloc_exit, on_alloc_exit((const struct dentry *)RET(2)))
@@ -457,42 +496,47 @@ EXIT_PROBE(alloc_exit, on_alloc_exit((const struct dentry *)RET(2)))
 /* void __d_rehash(struct dentry *entry): afterwards d_hash.pprev is the bucket itself */
 static __always_inline void on_insert_exit(const struct dentry *dentry)
 {
-	done_event(ROLE_INSERT, EXIT, dentry, (__u64)READ(dentry, d_hash.pprev));
+	if (!is_done(dentry))
+		return;
+	EVENT(e, ROLE_INSERT, EXIT);
+	watch_at(&e, dentry);
+	put_dentry(&e, dentry);
+	put(&e, (__u64)READ(dentry, d_hash.pprev));
+	emit_name(&e);
 }
 
 EXIT_ARG_PROBE(insert_exit, ROLE_INSERT, 0, on_insert_exit((const struct dentry *)arg))
 
 /* void __d_instantiate(struct dentry *dentry, struct inode *inode) */
-EXIT_ARG_PROBE(instantiate_exit, ROLE_INSTANTIATE, 0, done_event(ROLE_INSTANTIATE, EXIT, (const struct dentry *)arg, 0))
+EXIT_ARG_PROBE(instantiate_exit, ROLE_INSTANTIATE, 0, done_event(ROLE_INSTANTIATE, EXIT, (const struct dentry *)arg))
 
 /* void d_delete(struct dentry *dentry) */
-ENTER_PROBE(delete_enter, done_event(ROLE_DELETE, ENTER, (const struct dentry *)ARG(0), 0))
+ENTER_PROBE(delete_enter, entry_event(ROLE_DELETE, (const struct dentry *)ARG(0)))
 
 /* The dentry has lost its inode, or where somebody else holds it its place in the hash table. */
-EXIT_ARG_PROBE(delete_exit, ROLE_DELETE, 0, done_event(ROLE_DELETE, EXIT, (const struct dentry *)arg, 0))
+EXIT_ARG_PROBE(delete_exit, ROLE_DELETE, 0, exit_event(ROLE_DELETE, (const struct dentry *)arg))
 
 /* void __d_move(struct dentry *dentry, struct dentry *target, bool exchange): who takes the place of a watched dentry
  * is recorded, and so watched. */
 static __always_inline void on_move_enter(const struct dentry *dentry, const struct dentry *target, bool exchange)
 {
-	struct record r = {};
-
 	if (!enabled || (!is_target() && !is_watched(dentry) && !is_watched(target)))
 		return;
-	begin(&r, ROLE_MOVE, ENTER);
-	enters(&r);
-	r.value = (__u64)target;
-	watch_and_read(&r, dentry);
+	EVENT(e, ROLE_MOVE, ENTER);
+	watch_at(&e, dentry);
+	put_dentry(&e, dentry);
+	put(&e, (__u64)target);
 	if (exchange) {
-		r.facts |= FACT_EXCHANGE;
-		watch_at(&r, (__u64)target);
+		e.rec->head.facts |= FACT_EXCHANGE;
+		watch_at(&e, target);
 	}
-	emit_name(&r);
+	emit_name(&e);
+	enters(&e);
 }
 
 ENTER_PROBE(move_enter, on_move_enter((const struct dentry *)ARG(0), (const struct dentry *)ARG(1), (__u8)ARG(2)))
 
-EXIT_ARG_PROBE(move_exit, ROLE_MOVE, 0, done_event(ROLE_MOVE, EXIT, (const struct dentry *)arg, 0))
+EXIT_ARG_PROBE(move_exit, ROLE_MOVE, 0, exit_event(ROLE_MOVE, (const struct dentry *)arg))
 
 /* void __d_drop(struct dentry *dentry) */
 ENTER_PROBE(drop_enter, end_event(ROLE_DROP, (const struct dentry *)ARG(0), false))
@@ -520,63 +564,67 @@ ENTER_PROBE(free_enter, end_event(ROLE_FREE, (const struct dentry *)ARG(0), true
 
 static __always_inline void unlink_returned(const struct dentry *dentry, __s32 ret)
 {
-	struct record r = {};
-
-	if (!enabled || (!is_target() && !is_watched(dentry)))
+	if (!is_done(dentry))
 		return;
-	begin(&r, ROLE_UNLINK, EXIT);
-	leaves(&r);
-	r.value = (__u64)(__s64)ret;
-	emit(&r);
+	EVENT(e, ROLE_UNLINK, EXIT);
+	put(&e, (__u64)(__s64)ret);
+	put(&e, leaves(&e));
+	emit(&e);
 }
 
-ENTER_PROBE(unlink2_enter, done_event(ROLE_UNLINK, ENTER, (const struct dentry *)ARG(1), 0))
+ENTER_PROBE(unlink2_enter, entry_event(ROLE_UNLINK, (const struct dentry *)ARG(1)))
 
 EXIT_ARG_PROBE(unlink2_exit, ROLE_UNLINK, 1, unlink_returned((const struct dentry *)arg, (__s32)RET(3)))
 
-ENTER_PROBE(unlink3_enter, done_event(ROLE_UNLINK, ENTER, (const struct dentry *)ARG(2), 0))
+ENTER_PROBE(unlink3_enter, entry_event(ROLE_UNLINK, (const struct dentry *)ARG(2)))
 
 EXIT_ARG_PROBE(unlink3_exit, ROLE_UNLINK, 2, unlink_returned((const struct dentry *)arg, (__s32)RET(4)))
 
 /* ---- drop_caches: recorded whoever asks for it ---- */
 
-static __always_inline void evict_event(enum phase phase)
+/* void drop_slab(void) */
+static __always_inline void on_evict_enter(void)
 {
-	struct record r = {};
-
 	if (!enabled)
 		return;
-	begin(&r, ROLE_EVICT, phase);
-	timed(&r);
-	emit(&r);
+	EVENT(e, ROLE_EVICT, ENTER);
+	emit(&e);
+	enters(&e);
 }
 
-/* void drop_slab(void) */
-ENTER_PROBE(evict_enter, evict_event(ENTER))
+ENTER_PROBE(evict_enter, on_evict_enter())
 
-EXIT_PROBE(evict_exit, evict_event(EXIT))
+static __always_inline void on_evict_exit(void)
+{
+	if (!enabled)
+		return;
+	EVENT(e, ROLE_EVICT, EXIT);
+	put(&e, leaves(&e));
+	emit(&e);
+}
+
+EXIT_PROBE(evict_exit, on_evict_exit())
 
 /* ---- processes; the tracepoints that tell of them are in dcache.bpf.c ---- */
 
 static __always_inline void fork_event(const struct task_struct *parent, const struct task_struct *child)
 {
 	__u32 from = READ(parent, tgid), to = READ(child, tgid);
-	struct record r = {};
-	__u8 one = 1;
 
 	if (!enabled || from == to)
 		return;
-	if (from == recorder_tgid)
+	if (from == recorder_tgid) {
 		last_child = to;
-	begin(&r, ROLE_FORK, ENTER);
-	if ((from == recorder_tgid && follow_children) || bpf_map_lookup_elem(&targets, &from)) {
-		if (bpf_map_update_elem(&targets, &to, &one, 0))
-			lost(LOSS_WATCH_OVERFLOW, &r);
+		expect_target(to);
+	}
+	EVENT(e, ROLE_FORK, ENTER);
+	if (((from == recorder_tgid && follow_children) || is_listed(from)) && add_target(to)) {
+		lost_now(LOSS_WATCH_OVERFLOW, &e);
 	}
 	if (!is_target())
 		return;
-	r.flags = to;
-	emit(&r);
+	put(&e, to);
+	emit(&e);
 }
 
 /* void wake_up_new_task(struct task_struct *p), in the parent: the child has not run yet */
@@ -584,12 +632,11 @@ ENTER_PROBE(process_fork, fork_event(CURRENT_TASK(), (const struct task_struct *
 
 static __always_inline void exec_event(const struct linux_binprm *bprm)
 {
-	struct record r = {};
-
 	if (!enabled || !is_target())
 		return;
-	begin(&r, ROLE_EXEC, ENTER);
-	emit_path(&r, READ(bprm, filename));
+	EVENT(e, ROLE_EXEC, ENTER);
+	put_key(&e, 0, 0, 0);
+	emit_path(&e, READ(bprm, filename));
 }
 
 /* void security_bprm_committed_creds(const struct linux_binprm *bprm): the old program is gone, the task has its new name */
@@ -597,23 +644,21 @@ ENTER_PROBE(process_exec, exec_event((const struct linux_binprm *)ARG(0)))
 
 #define SIGNAL_GROUP_EXIT 4
 
-static __always_inline void exit_event(const struct task_struct *p)
+static __always_inline void process_ended(const struct task_struct *p)
 {
 	const struct signal_struct *signal = READ(p, signal);
-	__u32 tgid = READ(p, tgid);
-	struct record r = {};
 
 	if (!enabled || !is_target())
 		return;
-	if (bpf_map_delete_elem(&targets, &tgid) && !match_all && !match_comm && !match_cgroup)
+	if (remove_target(READ(p, tgid)) && !match_all && !match_comm && !match_cgroup)
 		return;
-	begin(&r, ROLE_EXIT, ENTER);
-	r.value = (__u32)(READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code) : READ(p, exit_code));
-	emit(&r);
+	EVENT(e, ROLE_EXIT, ENTER);
+	put(&e, (__u32)(READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code) : READ(p, exit_code)));
+	emit(&e);
 }
 
 /* void acct_process(void): called by the last thread only. When a process ends its threads come through
  * the tracepoint all at once, and miss each other. */
-ENTER_PROBE(process_exit, exit_event(CURRENT_TASK()))
+ENTER_PROBE(process_exit, process_ended(CURRENT_TASK()))
 
 #endif

@@ -21,7 +21,9 @@ const (
 	dcacheMapLosses           = "losses"
 	dcacheMapOpening          = "opening"
 	dcacheMapTargets          = "targets"
+	dcacheMapTargetsNear      = "targets_near"
 	dcacheMapWatch            = "watch"
+	dcacheMapWatchNear        = "watch_near"
 	dcacheProgAccessEnter     = "access_enter"
 	dcacheProgAccessExit      = "access_exit"
 	dcacheProgAllocEnter      = "alloc_enter"
@@ -87,8 +89,10 @@ const (
 	dcacheProgUnlinkatExit    = "unlinkat_exit"
 	dcacheProgWalkEnter       = "walk_enter"
 	dcacheProgWalkExit        = "walk_exit"
+	dcacheVarAnchor           = "anchor"
 	dcacheVarCgroupId         = "cgroup_id"
 	dcacheVarCgroupLevel      = "cgroup_level"
+	dcacheVarCommMask         = "comm_mask"
 	dcacheVarCommWords        = "comm_words"
 	dcacheVarDcacheMounted    = "dcache_mounted"
 	dcacheVarDcacheOpHash     = "dcache_op_hash"
@@ -100,15 +104,16 @@ const (
 	dcacheVarHashShift        = "hash_shift"
 	dcacheVarHashtable        = "hashtable"
 	dcacheVarHashtableAddr    = "hashtable_addr"
+	dcacheVarHeadBtf          = "head_btf"
+	dcacheVarInside           = "inside"
 	dcacheVarLastChild        = "last_child"
-	dcacheVarLastWakeup       = "last_wakeup"
 	dcacheVarMatchAll         = "match_all"
 	dcacheVarMatchCgroup      = "match_cgroup"
 	dcacheVarMatchComm        = "match_comm"
+	dcacheVarNextLook         = "next_look"
 	dcacheVarOwnRoot          = "own_root"
 	dcacheVarPreemptAddr      = "preempt_addr"
 	dcacheVarPreemptMode      = "preempt_mode"
-	dcacheVarRecordBtf        = "record_btf"
 	dcacheVarRecorderTgid     = "recorder_tgid"
 	dcacheVarRootSeen         = "root_seen"
 	dcacheVarSelfTgid         = "self_tgid"
@@ -229,20 +234,24 @@ type dcacheProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type dcacheMapSpecs struct {
-	Entered *ebpf.MapSpec `ebpf:"entered"`
-	Events  *ebpf.MapSpec `ebpf:"events"`
-	Losses  *ebpf.MapSpec `ebpf:"losses"`
-	Opening *ebpf.MapSpec `ebpf:"opening"`
-	Targets *ebpf.MapSpec `ebpf:"targets"`
-	Watch   *ebpf.MapSpec `ebpf:"watch"`
+	Entered     *ebpf.MapSpec `ebpf:"entered"`
+	Events      *ebpf.MapSpec `ebpf:"events"`
+	Losses      *ebpf.MapSpec `ebpf:"losses"`
+	Opening     *ebpf.MapSpec `ebpf:"opening"`
+	Targets     *ebpf.MapSpec `ebpf:"targets"`
+	TargetsNear *ebpf.MapSpec `ebpf:"targets_near"`
+	Watch       *ebpf.MapSpec `ebpf:"watch"`
+	WatchNear   *ebpf.MapSpec `ebpf:"watch_near"`
 }
 
 // dcacheVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type dcacheVariableSpecs struct {
+	Anchor         *ebpf.VariableSpec `ebpf:"anchor"`
 	CgroupId       *ebpf.VariableSpec `ebpf:"cgroup_id"`
 	CgroupLevel    *ebpf.VariableSpec `ebpf:"cgroup_level"`
+	CommMask       *ebpf.VariableSpec `ebpf:"comm_mask"`
 	CommWords      *ebpf.VariableSpec `ebpf:"comm_words"`
 	DcacheMounted  *ebpf.VariableSpec `ebpf:"dcache_mounted"`
 	DcacheOpHash   *ebpf.VariableSpec `ebpf:"dcache_op_hash"`
@@ -254,15 +263,16 @@ type dcacheVariableSpecs struct {
 	HashShift      *ebpf.VariableSpec `ebpf:"hash_shift"`
 	Hashtable      *ebpf.VariableSpec `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.VariableSpec `ebpf:"hashtable_addr"`
+	HeadBtf        *ebpf.VariableSpec `ebpf:"head_btf"`
+	Inside         *ebpf.VariableSpec `ebpf:"inside"`
 	LastChild      *ebpf.VariableSpec `ebpf:"last_child"`
-	LastWakeup     *ebpf.VariableSpec `ebpf:"last_wakeup"`
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
+	NextLook       *ebpf.VariableSpec `ebpf:"next_look"`
 	OwnRoot        *ebpf.VariableSpec `ebpf:"own_root"`
 	PreemptAddr    *ebpf.VariableSpec `ebpf:"preempt_addr"`
 	PreemptMode    *ebpf.VariableSpec `ebpf:"preempt_mode"`
-	RecordBtf      *ebpf.VariableSpec `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
 	RootSeen       *ebpf.VariableSpec `ebpf:"root_seen"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
@@ -290,12 +300,14 @@ func (o *dcacheObjects) Close() error {
 //
 // It can be passed to loadDcacheObjects or ebpf.CollectionSpec.LoadAndAssign.
 type dcacheMaps struct {
-	Entered *ebpf.Map `ebpf:"entered"`
-	Events  *ebpf.Map `ebpf:"events"`
-	Losses  *ebpf.Map `ebpf:"losses"`
-	Opening *ebpf.Map `ebpf:"opening"`
-	Targets *ebpf.Map `ebpf:"targets"`
-	Watch   *ebpf.Map `ebpf:"watch"`
+	Entered     *ebpf.Map `ebpf:"entered"`
+	Events      *ebpf.Map `ebpf:"events"`
+	Losses      *ebpf.Map `ebpf:"losses"`
+	Opening     *ebpf.Map `ebpf:"opening"`
+	Targets     *ebpf.Map `ebpf:"targets"`
+	TargetsNear *ebpf.Map `ebpf:"targets_near"`
+	Watch       *ebpf.Map `ebpf:"watch"`
+	WatchNear   *ebpf.Map `ebpf:"watch_near"`
 }
 
 func (m *dcacheMaps) Close() error {
@@ -305,7 +317,9 @@ func (m *dcacheMaps) Close() error {
 		m.Losses,
 		m.Opening,
 		m.Targets,
+		m.TargetsNear,
 		m.Watch,
+		m.WatchNear,
 	)
 }
 
@@ -313,8 +327,10 @@ func (m *dcacheMaps) Close() error {
 //
 // It can be passed to loadDcacheObjects or ebpf.CollectionSpec.LoadAndAssign.
 type dcacheVariables struct {
+	Anchor         *ebpf.Variable `ebpf:"anchor"`
 	CgroupId       *ebpf.Variable `ebpf:"cgroup_id"`
 	CgroupLevel    *ebpf.Variable `ebpf:"cgroup_level"`
+	CommMask       *ebpf.Variable `ebpf:"comm_mask"`
 	CommWords      *ebpf.Variable `ebpf:"comm_words"`
 	DcacheMounted  *ebpf.Variable `ebpf:"dcache_mounted"`
 	DcacheOpHash   *ebpf.Variable `ebpf:"dcache_op_hash"`
@@ -326,15 +342,16 @@ type dcacheVariables struct {
 	HashShift      *ebpf.Variable `ebpf:"hash_shift"`
 	Hashtable      *ebpf.Variable `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.Variable `ebpf:"hashtable_addr"`
+	HeadBtf        *ebpf.Variable `ebpf:"head_btf"`
+	Inside         *ebpf.Variable `ebpf:"inside"`
 	LastChild      *ebpf.Variable `ebpf:"last_child"`
-	LastWakeup     *ebpf.Variable `ebpf:"last_wakeup"`
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
+	NextLook       *ebpf.Variable `ebpf:"next_look"`
 	OwnRoot        *ebpf.Variable `ebpf:"own_root"`
 	PreemptAddr    *ebpf.Variable `ebpf:"preempt_addr"`
 	PreemptMode    *ebpf.Variable `ebpf:"preempt_mode"`
-	RecordBtf      *ebpf.Variable `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
 	RootSeen       *ebpf.Variable `ebpf:"root_seen"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package bpf puts the probes into a running kernel and reads what they see. It
-// knows kernels and nothing of trace files: package record translates.
+// knows kernels and nothing of trace files: what it hands out is schema's events, whose bytes stand in
+// the ring buffer's records (record.h; Decoder reads them, once).
 //
 // Which kernel function stands for which role, and how it is attached to, is a table
 // (plan.go), tried by attaching; nothing here tests a kernel version. What a program

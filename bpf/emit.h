@@ -8,47 +8,81 @@
 
 #include "target.h"
 
-/* What was lost happened between r->time and `until`. Of several times the window keeps the least and the largest; the
+struct record {
+	struct head head;
+	__u64 word[MAX_WORDS];
+};
+
+/* An event as it is put together. The record is beside it, or the compiler would not know how many words it has, and
+ * copy them one by one. */
+struct event {
+	struct record *rec;
+	__u32 words;
+	const void *name; /* the bytes that follow */
+	__u64 name_len;
+};
+
+#define EVENT(e, role, phase)                                                    \
+	struct record e##_record;                                                \
+	struct event e = {.rec = &e##_record};                                   \
+	begin(&e##_record.head, role, phase)
+
+/* What was lost happened between `from` and `until`. Of several times the window keeps the least and the largest; the
  * largest is never set back, so that a program that is preempted in here cannot hide what another one counts meanwhile. */
-static __always_inline void lost_within(__u32 cause, const struct record *r, __u64 until)
+static __always_inline void lost_within(__u32 cause, const struct head *h, __u64 from, __u64 until)
 {
-	__u32 i = ((__u32)r->cpu * LOSS_CAUSES + cause) * LOSS_ROLES + r->role;
+	__u32 i = ((__u32)h->cpu * LOSS_CAUSES + cause) * LOSS_ROLES + h->role;
 	struct loss_slot *slot = bpf_map_lookup_elem(&losses, &i);
 
 	if (!slot)
 		return;
-	if (slot->count == slot->acked || r->time < slot->first)
-		slot->first = r->time;
+	if (slot->count == slot->acked || from < slot->first)
+		slot->first = from;
 	if (until > slot->last)
 		slot->last = until;
 	__sync_fetch_and_add(&slot->count, 1);
 }
 
-static __always_inline void lost(__u32 cause, const struct record *r)
+static __always_inline void lost(__u32 cause, const struct head *h)
 {
-	lost_within(cause, r, r->time);
+	lost_within(cause, h, h->time, h->time);
 }
 
-static __always_inline void begin(struct record *r, enum role role, enum phase phase)
+/* The time is taken later, see reserve. */
+static __always_inline void begin(struct head *h, enum role role, enum phase phase)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = bpf_get_current_pid_tgid(), comm[2];
 
-	r->time = bpf_ktime_get_boot_ns();
-	r->tgid = id >> 32;
-	r->tid = id;
-	r->cpu = bpf_get_smp_processor_id();
-	r->role = role;
-	r->phase = phase;
-	bpf_get_current_comm(r->comm, sizeof(r->comm));
+	CURRENT_COMM(comm); /* no helper is given the address of the record itself: the compiler would not know it any more */
+	h->tgid = id >> 32;
+	h->tid = id;
+	h->comm[0] = comm[0];
+	h->comm[1] = comm[1];
+	h->facts = 0;
+	h->stored = 0;
+	h->cpu = bpf_get_smp_processor_id();
+	h->role = role;
+	h->phase = phase;
+}
+
+static __always_inline void put(struct event *e, __u64 value)
+{
+	e->rec->word[e->words++] = value;
+}
+
+static __always_inline void put_key(struct event *e, __u64 parent, __u32 length, __u32 hash)
+{
+	put(e, parent);
+	put(e, length | (__u64)hash << 32);
 }
 
 /*
  * What an entry leaves for the exit of the same call, so that it pairs with no other when events between were lost.
  * A hit that was missed leaves nothing, or takes another's: the kernel counts those, and the reader looks there.
  */
-static __always_inline void enters(const struct record *r)
+static __always_inline void enters(const struct event *ev)
 {
-	__u64 key = (__u64)r->role << 32 | r->tid;
+	__u64 key = (__u64)ev->rec->head.role << 32 | ev->rec->head.tid;
 	struct entries *e = bpf_map_lookup_elem(&entered, &key);
 
 	if (!e) {
@@ -59,145 +93,164 @@ static __always_inline void enters(const struct record *r)
 		if (!e)
 			return;
 	}
-	e->time[e->depth % MAX_ENTERED] = r->time;
+	e->time[e->depth % MAX_ENTERED] = ev->rec->head.time;
 	e->depth++;
 }
 
-static __always_inline void leaves(struct record *r)
+/* When this call was entered; 0: not known. */
+static __always_inline __u64 leaves(const struct event *ev)
 {
-	__u64 key = (__u64)r->role << 32 | r->tid;
+	__u64 key = (__u64)ev->rec->head.role << 32 | ev->rec->head.tid, time;
 	struct entries *e = bpf_map_lookup_elem(&entered, &key);
 
 	if (!e || !e->depth)
-		return;
+		return 0;
 	e->depth--;
-	r->entered = e->time[e->depth % MAX_ENTERED];
+	time = e->time[e->depth % MAX_ENTERED];
 	e->time[e->depth % MAX_ENTERED] = 0;
+	return time;
 }
 
-static __always_inline void timed(struct record *r)
-{
-	if (r->phase == ENTER)
-		enters(r);
-	else
-		leaves(r);
-}
-
-/* The reader sleeps on a timer; it is woken only when much is waiting, and then once a millisecond. */
+/* The reader sleeps on a timer; it is woken only when much is waiting, which is looked at ten times a millisecond, and
+ * then once a millisecond. */
 static __always_inline void submit(void *rec, __u64 now)
 {
 	__u64 flags = BPF_RB_NO_WAKEUP;
 
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > wakeup_bytes && now - last_wakeup > 1000000) {
-		last_wakeup = now;
-		flags = BPF_RB_FORCE_WAKEUP;
+	if (now > next_look) {
+		next_look = now + 100000;
+		if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > wakeup_bytes) {
+			next_look = now + 1000000;
+			flags = BPF_RB_FORCE_WAKEUP;
+		}
 	}
 	bpf_ringbuf_submit(rec, flags);
 }
 
-static __always_inline void copy_head(struct record *to, const struct record *from)
+/*
+ * Takes a place in the ring buffer, with `extra` bytes (known when compiled) behind the words, and the time after that:
+ * what finds its place later has a later time, or that of a program which ran beside this one.
+ */
+static __always_inline struct record *reserve(struct event *e, __u32 extra)
 {
-	__builtin_memcpy(to, from, sizeof(*to));
-}
+	struct record *from = e->rec, *rec = bpf_ringbuf_reserve(&events, sizeof(*from) - 8 * (MAX_WORDS - e->words) + extra, 0);
 
-static __always_inline void emit(const struct record *r)
-{
-	struct record *rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);
-
+	e->rec->head.time = bpf_ktime_get_boot_ns();
 	if (!rec) {
-		lost(LOSS_RING_BUFFER, r);
-		return;
+		lost(LOSS_RING_BUFFER, &e->rec->head);
+		return NULL;
 	}
-	copy_head(rec, r);
-	submit(rec, r->time);
+	rec->head = from->head;
+#pragma unroll
+	for (int i = 0; i < MAX_WORDS; i++)
+		if (i < e->words)
+			rec->word[i] = from->word[i];
+	return rec;
 }
 
-/* Reserves one size class (a constant, as the verifier wants it), with `extra` bytes before the name. Name bytes
- * that cannot be read are counted, and the event is kept without them. */
-#define EMIT_NAMED(r, src, n, extra, class, fill)                                \
-	do {                                                                     \
-		struct {                                                         \
-			struct record head;                                      \
-			char name[(extra) + (class)];                            \
-		} *rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);          \
-		if (!rec) {                                                      \
-			lost(LOSS_RING_BUFFER, r);                               \
-			break;                                                   \
-		}                                                                \
-		copy_head(&rec->head, r);                                        \
-		fill;                                                            \
-		rec->head.stored = n;                                            \
-		if (bpf_probe_read_kernel(rec->name + (extra), n, src)) {        \
-			rec->head.stored = 0;                                    \
-			rec->head.facts |= FACT_NAME_UNREADABLE;                 \
-			lost(LOSS_UNREADABLE_NAME, r);                           \
-		}                                                                \
-		submit(rec, (r)->time);                                          \
-	} while (0)
-
-/* A record and r->name_len bytes of the component at r->name_addr, at most 255. */
-static __always_inline void emit_name(const struct record *r)
+/* The name bytes of a record. */
+static __always_inline void *name_of(struct record *rec, const struct event *e)
 {
-	const void *src = (const void *)r->name_addr;
-	__u64 n = r->name_len; /* 64 bits: compared and passed on as one register */
+	return (void *)rec + sizeof(rec->head) + 8 * e->words;
+}
+
+static __always_inline void unreadable(struct record *rec, const struct event *e)
+{
+	rec->head.stored = 0;
+	rec->head.facts |= FACT_NAME_UNREADABLE;
+	lost(LOSS_UNREADABLE_NAME, &e->rec->head);
+}
+
+/* What is lost with an event that has no time yet. */
+static __always_inline void lost_now(__u32 cause, struct event *e)
+{
+	e->rec->head.time = bpf_ktime_get_boot_ns();
+	lost(cause, &e->rec->head);
+}
+
+/* An event without a name. */
+static __always_inline void emit(struct event *e)
+{
+	struct record *rec = reserve(e, 0);
+
+	if (rec)
+		submit(rec, e->rec->head.time);
+}
+
+static __always_inline void emit_sized(struct event *e, const void *src, __u64 n, __u32 class)
+{
+	struct record *rec = reserve(e, class);
+
+	if (!rec)
+		return;
+	rec->head.stored = n;
+	if (bpf_probe_read_kernel(name_of(rec, e), n, src))
+		unreadable(rec, e);
+	submit(rec, e->rec->head.time);
+}
+
+/* An event with the bytes of a component, at most 255. Name bytes that cannot be read are counted, and the event is
+ * kept without them. */
+static __always_inline void emit_name(struct event *e)
+{
+	const void *src = e->name;
+	__u64 n = e->name_len;
 
 	if (!src || !n) {
-		emit(r);
+		emit(e);
 		return;
 	}
-	barrier_var(n);
+	barrier_var(n); /* compared and passed on as one register */
 	if (n <= 32) {
-		EMIT_NAMED(r, src, n, 0, 32, );
+		emit_sized(e, src, n, 32);
 		return;
 	}
 	if (n > 255)
 		n = 255;
 	barrier_var(n);
-	EMIT_NAMED(r, src, n & 255, 0, 256, );
+	emit_sized(e, src, n & 255, 256);
 }
 
-/* A record and the path at src, up to the 4095 bytes a path can have; sets name_len. The length is found by reading:
- * first into a few bytes of stack, then into a record of 256, then into one of 4096. */
-#define EMIT_PATH(r, src, class, too_long)                                       \
-	do {                                                                     \
-		struct {                                                         \
-			struct record head;                                      \
-			char name[class];                                        \
-		} *rec = bpf_ringbuf_reserve(&events, sizeof(*rec), 0);          \
-		long got;                                                        \
-		if (!rec) {                                                      \
-			lost(LOSS_RING_BUFFER, r);                               \
-			break;                                                   \
-		}                                                                \
-		got = bpf_probe_read_kernel_str(rec->name, class, src);          \
-		if (got == (class) && (too_long)) {                              \
-			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);              \
-			more = true;                                             \
-			break;                                                   \
-		}                                                                \
-		copy_head(&rec->head, r);                                        \
-		if (got > 0) {                                                   \
-			rec->head.stored = rec->head.name_len = got - 1;         \
-		} else {                                                         \
-			rec->head.facts |= FACT_NAME_UNREADABLE;                 \
-			lost(LOSS_UNREADABLE_NAME, r);                           \
-		}                                                                \
-		submit(rec, (r)->time);                                          \
-	} while (0)
+/* False: the path is longer. */
+static __always_inline bool emit_path_sized(struct event *e, const char *src, __u32 class, bool last)
+{
+	struct record *rec = reserve(e, class);
+	long got;
 
-static __always_inline void emit_path(const struct record *r, const char *src)
+	if (!rec)
+		return true;
+	got = bpf_probe_read_kernel_str(name_of(rec, e), class, src);
+	if (got == class && !last) {
+		bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);
+		return false;
+	}
+	if (got > 0) {
+		rec->head.stored = got - 1;
+	} else {
+		unreadable(rec, e);
+	}
+	submit(rec, e->rec->head.time);
+	return true;
+}
+
+/* An event with the path at src, up to the 4095 bytes a path can have. The length is found by reading: first into a few
+ * bytes of stack, then into a record of 256, then into one of 4096; the key's is 0. NULL: there is none. */
+static __always_inline void emit_path(struct event *e, const char *src)
 {
 	char probe[33];
-	bool more = false;
-	long got = bpf_probe_read_kernel_str(probe, sizeof(probe), src);
+	long got;
 
-	if (got > 0 && got < sizeof(probe)) {
-		EMIT_PATH(r, src, 32, false);
+	if (!src) {
+		emit(e);
 		return;
 	}
-	EMIT_PATH(r, src, 256, true);
-	if (more)
-		EMIT_PATH(r, src, 4096, false);
+	got = bpf_probe_read_kernel_str(probe, sizeof(probe), src);
+	if (got > 0 && got < sizeof(probe)) {
+		emit_path_sized(e, src, 32, true);
+		return;
+	}
+	if (!emit_path_sized(e, src, 256, false))
+		emit_path_sized(e, src, 4096, true);
 }
 
 #endif

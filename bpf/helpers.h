@@ -28,6 +28,8 @@ struct task_struct;
 /* Keeps the compiler from reasoning about var, so that a bound stays where the verifier sees it. */
 #define barrier_var(var) asm volatile("" : "+r"(var))
 
+#define EEXIST 17
+
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
@@ -35,6 +37,7 @@ enum {
 	BPF_MAP_TYPE_RINGBUF = 27,
 
 	BPF_F_MMAPABLE = 1U << 10,
+	BPF_NOEXIST = 1,
 
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,

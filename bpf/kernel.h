@@ -101,9 +101,14 @@ struct task_struct {
 	int exit_code;
 	int pid;
 	int tgid;
+	char comm[16];
 	struct signal_struct *signal;
 	struct fs_struct *fs;
 	struct files_struct *files;
+};
+
+enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158,
 };
 
 #pragma clang attribute pop

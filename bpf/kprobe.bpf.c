@@ -17,6 +17,18 @@
 #define ARG(n) REGS_ARG##n(ctx)
 #define RET(args) REGS_RET(ctx)
 #define CURRENT_TASK() ((const struct task_struct *)bpf_get_current_task())
+#define CURRENT_COMM(to)                                                         \
+	({                                                                       \
+		(to)[0] = (to)[1] = 0; /* 6.1 leaves what is behind the NUL as it was */ \
+		bpf_get_current_comm(to, 16);                                    \
+	})
+#define DISTANCE(p)                                                              \
+	({                                                                       \
+		volatile __u64 *anchor_ = &anchor;                               \
+		if (!*anchor_)                                                   \
+			*anchor_ = (__u64)anchor_;                               \
+		(__u64)(p) - *anchor_;                                           \
+	})
 
 #define PROBE(section, name, ...)                                                \
 	SEC(section)                                                             \

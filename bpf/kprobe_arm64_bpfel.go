@@ -22,7 +22,9 @@ const (
 	kprobeMapOpening               = "opening"
 	kprobeMapStashed               = "stashed"
 	kprobeMapTargets               = "targets"
+	kprobeMapTargetsNear           = "targets_near"
 	kprobeMapWatch                 = "watch"
+	kprobeMapWatchNear             = "watch_near"
 	kprobeProgAccessEnter          = "access_enter"
 	kprobeProgAccessExit           = "access_exit"
 	kprobeProgAllocEnter           = "alloc_enter"
@@ -92,8 +94,10 @@ const (
 	kprobeProgWalkEnter            = "walk_enter"
 	kprobeProgWalkExit             = "walk_exit"
 	kprobeProgWalkExitStash        = "walk_exit_stash"
+	kprobeVarAnchor                = "anchor"
 	kprobeVarCgroupId              = "cgroup_id"
 	kprobeVarCgroupLevel           = "cgroup_level"
+	kprobeVarCommMask              = "comm_mask"
 	kprobeVarCommWords             = "comm_words"
 	kprobeVarDcacheMounted         = "dcache_mounted"
 	kprobeVarDcacheOpHash          = "dcache_op_hash"
@@ -105,15 +109,16 @@ const (
 	kprobeVarHashShift             = "hash_shift"
 	kprobeVarHashtable             = "hashtable"
 	kprobeVarHashtableAddr         = "hashtable_addr"
+	kprobeVarHeadBtf               = "head_btf"
+	kprobeVarInside                = "inside"
 	kprobeVarLastChild             = "last_child"
-	kprobeVarLastWakeup            = "last_wakeup"
 	kprobeVarMatchAll              = "match_all"
 	kprobeVarMatchCgroup           = "match_cgroup"
 	kprobeVarMatchComm             = "match_comm"
+	kprobeVarNextLook              = "next_look"
 	kprobeVarOwnRoot               = "own_root"
 	kprobeVarPreemptAddr           = "preempt_addr"
 	kprobeVarPreemptMode           = "preempt_mode"
-	kprobeVarRecordBtf             = "record_btf"
 	kprobeVarRecorderTgid          = "recorder_tgid"
 	kprobeVarRootSeen              = "root_seen"
 	kprobeVarSelfTgid              = "self_tgid"
@@ -238,21 +243,25 @@ type kprobeProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kprobeMapSpecs struct {
-	Entered *ebpf.MapSpec `ebpf:"entered"`
-	Events  *ebpf.MapSpec `ebpf:"events"`
-	Losses  *ebpf.MapSpec `ebpf:"losses"`
-	Opening *ebpf.MapSpec `ebpf:"opening"`
-	Stashed *ebpf.MapSpec `ebpf:"stashed"`
-	Targets *ebpf.MapSpec `ebpf:"targets"`
-	Watch   *ebpf.MapSpec `ebpf:"watch"`
+	Entered     *ebpf.MapSpec `ebpf:"entered"`
+	Events      *ebpf.MapSpec `ebpf:"events"`
+	Losses      *ebpf.MapSpec `ebpf:"losses"`
+	Opening     *ebpf.MapSpec `ebpf:"opening"`
+	Stashed     *ebpf.MapSpec `ebpf:"stashed"`
+	Targets     *ebpf.MapSpec `ebpf:"targets"`
+	TargetsNear *ebpf.MapSpec `ebpf:"targets_near"`
+	Watch       *ebpf.MapSpec `ebpf:"watch"`
+	WatchNear   *ebpf.MapSpec `ebpf:"watch_near"`
 }
 
 // kprobeVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kprobeVariableSpecs struct {
+	Anchor         *ebpf.VariableSpec `ebpf:"anchor"`
 	CgroupId       *ebpf.VariableSpec `ebpf:"cgroup_id"`
 	CgroupLevel    *ebpf.VariableSpec `ebpf:"cgroup_level"`
+	CommMask       *ebpf.VariableSpec `ebpf:"comm_mask"`
 	CommWords      *ebpf.VariableSpec `ebpf:"comm_words"`
 	DcacheMounted  *ebpf.VariableSpec `ebpf:"dcache_mounted"`
 	DcacheOpHash   *ebpf.VariableSpec `ebpf:"dcache_op_hash"`
@@ -264,15 +273,16 @@ type kprobeVariableSpecs struct {
 	HashShift      *ebpf.VariableSpec `ebpf:"hash_shift"`
 	Hashtable      *ebpf.VariableSpec `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.VariableSpec `ebpf:"hashtable_addr"`
+	HeadBtf        *ebpf.VariableSpec `ebpf:"head_btf"`
+	Inside         *ebpf.VariableSpec `ebpf:"inside"`
 	LastChild      *ebpf.VariableSpec `ebpf:"last_child"`
-	LastWakeup     *ebpf.VariableSpec `ebpf:"last_wakeup"`
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
+	NextLook       *ebpf.VariableSpec `ebpf:"next_look"`
 	OwnRoot        *ebpf.VariableSpec `ebpf:"own_root"`
 	PreemptAddr    *ebpf.VariableSpec `ebpf:"preempt_addr"`
 	PreemptMode    *ebpf.VariableSpec `ebpf:"preempt_mode"`
-	RecordBtf      *ebpf.VariableSpec `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
 	RootSeen       *ebpf.VariableSpec `ebpf:"root_seen"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
@@ -300,13 +310,15 @@ func (o *kprobeObjects) Close() error {
 //
 // It can be passed to loadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kprobeMaps struct {
-	Entered *ebpf.Map `ebpf:"entered"`
-	Events  *ebpf.Map `ebpf:"events"`
-	Losses  *ebpf.Map `ebpf:"losses"`
-	Opening *ebpf.Map `ebpf:"opening"`
-	Stashed *ebpf.Map `ebpf:"stashed"`
-	Targets *ebpf.Map `ebpf:"targets"`
-	Watch   *ebpf.Map `ebpf:"watch"`
+	Entered     *ebpf.Map `ebpf:"entered"`
+	Events      *ebpf.Map `ebpf:"events"`
+	Losses      *ebpf.Map `ebpf:"losses"`
+	Opening     *ebpf.Map `ebpf:"opening"`
+	Stashed     *ebpf.Map `ebpf:"stashed"`
+	Targets     *ebpf.Map `ebpf:"targets"`
+	TargetsNear *ebpf.Map `ebpf:"targets_near"`
+	Watch       *ebpf.Map `ebpf:"watch"`
+	WatchNear   *ebpf.Map `ebpf:"watch_near"`
 }
 
 func (m *kprobeMaps) Close() error {
@@ -317,7 +329,9 @@ func (m *kprobeMaps) Close() error {
 		m.Opening,
 		m.Stashed,
 		m.Targets,
+		m.TargetsNear,
 		m.Watch,
+		m.WatchNear,
 	)
 }
 
@@ -325,8 +339,10 @@ func (m *kprobeMaps) Close() error {
 //
 // It can be passed to loadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kprobeVariables struct {
+	Anchor         *ebpf.Variable `ebpf:"anchor"`
 	CgroupId       *ebpf.Variable `ebpf:"cgroup_id"`
 	CgroupLevel    *ebpf.Variable `ebpf:"cgroup_level"`
+	CommMask       *ebpf.Variable `ebpf:"comm_mask"`
 	CommWords      *ebpf.Variable `ebpf:"comm_words"`
 	DcacheMounted  *ebpf.Variable `ebpf:"dcache_mounted"`
 	DcacheOpHash   *ebpf.Variable `ebpf:"dcache_op_hash"`
@@ -338,15 +354,16 @@ type kprobeVariables struct {
 	HashShift      *ebpf.Variable `ebpf:"hash_shift"`
 	Hashtable      *ebpf.Variable `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.Variable `ebpf:"hashtable_addr"`
+	HeadBtf        *ebpf.Variable `ebpf:"head_btf"`
+	Inside         *ebpf.Variable `ebpf:"inside"`
 	LastChild      *ebpf.Variable `ebpf:"last_child"`
-	LastWakeup     *ebpf.Variable `ebpf:"last_wakeup"`
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
+	NextLook       *ebpf.Variable `ebpf:"next_look"`
 	OwnRoot        *ebpf.Variable `ebpf:"own_root"`
 	PreemptAddr    *ebpf.Variable `ebpf:"preempt_addr"`
 	PreemptMode    *ebpf.Variable `ebpf:"preempt_mode"`
-	RecordBtf      *ebpf.Variable `ebpf:"record_btf"`
 	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
 	RootSeen       *ebpf.Variable `ebpf:"root_seen"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -231,19 +232,82 @@ func TestLossWindows(t *testing.T) {
 	}
 }
 
-func TestSizeOfShortRecords(t *testing.T) {
-	raw := make([]byte, headSize)
-	for n := range headSize {
-		if _, err := Size(raw[:n]); err == nil {
+// Split goes from record to record, over those taken back, and stops at one that is cut.
+func TestSplit(t *testing.T) {
+	one := make([]byte, ringHeader+headSize+8)
+	binary.LittleEndian.PutUint32(one, headSize+5)
+	back := make([]byte, ringHeader+16)
+	binary.LittleEndian.PutUint32(back, 16|ringDiscard)
+	filled := slices.Concat(one, back, one)
+	var lengths []int
+	for at := 0; at < len(filled); {
+		record, next, err := Split(filled, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lengths, at = append(lengths, len(record)), next
+	}
+	if want := []int{headSize + 8, 0, headSize + 8}; !slices.Equal(lengths, want) {
+		t.Errorf("records of %v bytes, want %v", lengths, want)
+	}
+	for n := range one {
+		if _, _, err := Split(one[:n], 0); err == nil {
 			t.Fatalf("%d bytes are taken for a record", n)
 		}
 	}
-	if n, err := Size(raw); n != headSize || err != nil {
-		t.Errorf("a record without a name: %d, %v", n, err)
+}
+
+// What is taken from a ring buffer is whole records up to the first that is not done, in the order
+// of the ring, also over its end; and all that happened before the horizon.
+func TestRing(t *testing.T) {
+	const size = 256
+	r := &ring{consumer: make([]byte, 8), producer: make([]byte, 8), data: make([]byte, size)}
+	written := uint64(0)
+	write := func(bits uint32) {
+		binary.LittleEndian.PutUint32(r.data[written%size:], 24|bits)
+		for i := written + ringHeader; i < written+32; i++ {
+			r.data[i%size] = byte(written / 32)
+		}
+		written += 32
+		binary.LittleEndian.PutUint64(r.producer, written)
 	}
-	raw[74] = 200 // more name than there is
-	if _, err := Size(raw); err == nil {
-		t.Error("a name beyond the end is taken")
+	var got []byte
+	for i := range 40 {
+		write(0)
+		if i%3 == 0 {
+			write(ringBusy)
+		}
+		before := Now()
+		b, more := r.take(make([]byte, 0, 512))
+		if more {
+			t.Fatal("there is room, and it says there is not")
+		}
+		if i%3 == 0 {
+			if r.horizon >= before {
+				t.Fatal("the horizon is beyond a record that is not done")
+			}
+			binary.LittleEndian.PutUint32(r.data[(written-32)%size:], 24)
+			var rest []byte
+			rest, _ = r.take(make([]byte, 0, 512))
+			b = append(b, rest...)
+		}
+		if b, _ := r.take(nil); len(b) != 0 || r.horizon < before {
+			t.Fatalf("%d bytes more, horizon %d of %d", len(b), r.horizon, before)
+		}
+		got = append(got, b...)
+	}
+	if len(got) != int(written) || binary.LittleEndian.Uint64(r.consumer) != written {
+		t.Fatalf("%d bytes of %d", len(got), written)
+	}
+	for i := range int(written) / 32 {
+		if got[32*i+ringHeader] != byte(i) || got[32*i+31] != byte(i) {
+			t.Fatalf("record %d is %v", i, got[32*i:][:32])
+		}
+	}
+	write(0)
+	write(0)
+	if b, more := r.take(make([]byte, 0, 40)); len(b) != 32 || !more {
+		t.Errorf("%d bytes, more %t", len(b), more)
 	}
 }
 

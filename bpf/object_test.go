@@ -172,112 +172,133 @@ func TestRegistersInOnePlace(t *testing.T) {
 	}
 }
 
-// rawRecord is a record of the role and phase in which every field of struct record holds
-// a number of its own, with a filesystem type where it has one, and a name; and what each
-// field holds.
-func rawRecord(t *testing.T, role schema.Role, phase schema.Phase) (raw []byte, field func(string) uint64) {
+// fieldsOfWords are the words of each column, as record.h has them, by what they give the event.
+var fieldsOfWords = map[schema.Column][]func(*schema.Event, uint64){
+	schema.ColumnKey: {
+		func(e *schema.Event, v uint64) { e.Parent = v },
+		func(e *schema.Event, v uint64) { e.NameLen, e.Hash = uint32(v), uint32(v>>32) }},
+	schema.ColumnNameAddr: {func(e *schema.Event, v uint64) { e.NameAddr = v }},
+	schema.ColumnDentry: {
+		func(e *schema.Event, v uint64) { e.Dentry = v },
+		func(e *schema.Event, v uint64) { e.Inode = v },
+		func(e *schema.Event, v uint64) { e.NameAddr = v },
+		func(e *schema.Event, v uint64) { e.Parent = v },
+		func(e *schema.Event, v uint64) { e.NameLen, e.Hash = uint32(v), uint32(v>>32) }},
+	schema.ColumnRet:  {func(e *schema.Event, v uint64) { e.Ret = v }},
+	schema.ColumnOpen: {func(e *schema.Event, v uint64) { e.Flags, e.Mode = uint32(v), uint32(v>>32) }},
+	schema.ColumnFilesystem: {
+		func(e *schema.Event, v uint64) { e.FSType = fmt.Sprintf("%#x", v) },
+		func(e *schema.Event, v uint64) { e.Dev = uint32(v) }},
+	schema.ColumnBucket: {func(e *schema.Event, v uint64) { e.Bucket = v }},
+	schema.ColumnTarget: {func(e *schema.Event, v uint64) { e.Target = v }},
+	schema.ColumnChild:  {func(e *schema.Event, v uint64) { e.Child = uint32(v) }},
+	schema.ColumnTook:   {func(e *schema.Event, v uint64) { e.Entered = v }},
+	schema.ColumnStart: {
+		func(e *schema.Event, v uint64) { e.Start = v },
+		func(e *schema.Event, v uint64) { e.DirFD = int32(v) }},
+}
+
+// rawRecord is a record of the role and phase in which each field and word holds a number of its
+// own, with a name; and the event that it is.
+func rawRecord(t *testing.T, role schema.Role, phase schema.Phase, columns schema.Columns) ([]byte, schema.Event) {
 	t.Helper()
-	s := structOf(t, "record")
-	if s.Size != headSize {
-		t.Fatalf("struct record has %d bytes, headSize is %d", s.Size, headSize)
+	head := structOf(t, "head")
+	if head.Size != headSize {
+		t.Fatalf("struct head has %d bytes, headSize is %d", head.Size, headSize)
 	}
-	raw = make([]byte, headSize+fstypeSize+8)
-	values := make(map[string]uint64)
-	for i, m := range s.Members {
+	raw := make([]byte, headSize)
+	field := func(name string, value uint64) uint64 {
+		m, at, ok := member(head.Members, name)
+		if !ok {
+			t.Fatalf("struct head has no %s", name)
+		}
 		size, err := btf.Sizeof(m.Type)
 		if err != nil {
 			t.Fatal(err)
 		}
-		value := binary.LittleEndian.AppendUint64(nil, uint64(0x1111111111111111)*uint64(i+1))
-		n := copy(raw[m.Offset.Bytes():], value[:min(size, 8)])
-		values[m.Name] = binary.LittleEndian.Uint64(append(value[:n:n], make([]byte, 8)...))
+		var b [8]byte
+		binary.LittleEndian.PutUint64(b[:], value)
+		n := copy(raw[at:], b[:min(size, 8)])
+		clear(b[n:])
+		return binary.LittleEndian.Uint64(b[:])
 	}
-	at := func(name string) []byte {
-		_, off, ok := member(s.Members, name)
-		if !ok {
-			t.Fatalf("struct record has no %s", name)
+	number := uint64(0x1111111111111111)
+	e := schema.Event{Time: field("time", number), PID: uint32(field("tgid", 2*number)), TID: uint32(field("tid", 3*number)), CPU: uint32(field("cpu", 4*number)),
+		Facts: schema.Fact(field("facts", 5*number)), Comm: "task", Name: "hello", Role: role, Phase: phase, Columns: columns}
+	field("role", uint64(role))
+	field("phase", uint64(phase))
+	field("stored", 5)
+	_, at, _ := member(head.Members, "comm")
+	copy(raw[at:], "task\x00junk")
+	for c := schema.ColumnKey; c < 32; c++ {
+		if !columns.Has(c) {
+			continue
 		}
-		return raw[off:]
+		if fieldsOfWords[c] == nil {
+			t.Fatalf("column %s is not known here", c)
+		}
+		for i, set := range fieldsOfWords[c] {
+			v := number * uint64(6+int(c)+i)
+			raw = binary.LittleEndian.AppendUint64(raw, v)
+			set(&e, v)
+		}
 	}
-	binary.LittleEndian.PutUint16(at("stored"), 5)
-	at("role")[0], at("phase")[0] = byte(role), byte(phase)
-	copy(at("comm"), "task\x00junk")
-	name := raw[headSize:]
-	if hasFSType(raw) {
-		copy(name, "ext4\x00")
-		name = name[fstypeSize:]
+	if !columns.Has(schema.ColumnKey) && !columns.Has(schema.ColumnDentry) {
+		e.NameLen = 5
 	}
-	copy(name, "hello...")
-	return raw, func(name string) uint64 { return values[name] }
+	return append(raw, "hello..."...), e
 }
 
-// Decode finds each field where the C compiler put it, and those that several roles share
-// mean what each role says.
+// Decode finds each field of the head where the C compiler put it, and the words of each column.
 func TestDecode(t *testing.T) {
 	d := NewDecoder(func(addr uint64) string { return fmt.Sprintf("%#x", addr) })
 	for _, info := range schema.Catalogue() {
 		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
 			shape := info.Role.Shape(phase)
-			raw, field := rawRecord(t, info.Role, phase)
 			var e schema.Event
-			if d.Decode(raw, &e) != (shape != nil) {
-				t.Errorf("%s %s: decoded or not, against the catalogue", info.Name, phase)
-			}
 			if shape == nil {
+				raw, _ := rawRecord(t, info.Role, phase, 0)
+				if d.Decode(raw, &e) == nil {
+					t.Errorf("%s %s: decoded, against the catalogue", info.Name, phase)
+				}
 				continue
 			}
-			want := schema.Event{Time: field("time"), CPU: uint32(field("cpu")), PID: uint32(field("tgid")), TID: uint32(field("tid")), Comm: "task",
-				Role: info.Role, Phase: phase, Columns: shape.Columns, Parent: field("parent"), NameAddr: field("name_addr"), Name: "hello",
-				NameLen: uint32(field("name_len")), Hash: uint32(field("hash")), Dentry: field("dentry"), Inode: field("inode"), Facts: schema.Fact(field("facts"))}
-			for c := schema.ColumnKey; c <= schema.ColumnStart; c++ {
-				if !shape.Columns.Has(c) {
-					continue
-				}
-				switch c {
-				case schema.ColumnStart:
-					want.Start, want.DirFD, want.Dentry, want.Hash = want.Dentry, int32(want.Hash), 0, 0
-				case schema.ColumnRet:
-					if info.Role == schema.RoleOpen || !shape.Columns.Has(schema.ColumnFilesystem) { // a walk that led somewhere returned 0
-						want.Ret = field("value")
-					}
-				case schema.ColumnBucket:
-					want.Bucket = field("value")
-				case schema.ColumnTarget:
-					want.Target = field("value")
-				case schema.ColumnOpen:
-					want.Flags, want.Mode = uint32(field("flags")), uint32(field("mode"))
-				case schema.ColumnChild:
-					want.Child = uint32(field("flags"))
-				case schema.ColumnTook:
-					want.Entered = field("entered")
-				case schema.ColumnFilesystem:
-					want.FSType, want.Dev = fmt.Sprintf("%#x", field("value")), uint32(field("flags"))
-					if info.Role == schema.RoleOpen {
-						want.FSType = "ext4"
-					}
-				}
+			raw, want := rawRecord(t, info.Role, phase, shape.Columns)
+			if err := d.Decode(raw, &e); err != nil || e != want {
+				t.Errorf("%s %s: %v\n%+v, want\n%+v", info.Name, phase, err, e, want)
 			}
-			if e != want {
-				t.Errorf("%s %s:\n%+v, want\n%+v", info.Name, phase, e, want)
+			for n := range len(raw) - len("...") {
+				if d.Decode(raw[:n], &e) == nil {
+					t.Fatalf("%s %s: %d bytes are taken for a record", info.Name, phase, n)
+				}
 			}
 		}
 	}
-	raw, _ := rawRecord(t, schema.RoleOpen, schema.Exit)
-	if n, err := Size(raw); n != headSize+fstypeSize+8 || err != nil {
-		t.Errorf("%d bytes, %v", n, err)
+}
+
+// A dentry that is NULL takes one word, and a path has the length of its bytes.
+func TestDecodeShort(t *testing.T) {
+	d := NewDecoder(func(uint64) string { return "" })
+	raw, _ := rawRecord(t, schema.RoleLookup, schema.Exit, schema.RoleLookup.Shape(schema.Exit).Columns)
+	raw = append(raw[:headSize], make([]byte, 8)...)
+	binary.LittleEndian.PutUint16(raw[headStored:], 0)
+	var e schema.Event
+	if err := d.Decode(raw, &e); err != nil || e.Dentry != 0 || e.Name != "" {
+		t.Errorf("a lookup that found nothing: %v, %+v", err, e)
 	}
-	if _, err := Size(raw[:headSize+fstypeSize+4]); err == nil {
-		t.Error("a cut record has a size")
+	raw, _ = rawRecord(t, schema.RoleExec, schema.Enter, schema.RoleExec.Shape(schema.Enter).Columns)
+	clear(raw[headSize+8 : headSize+16])
+	if err := d.Decode(raw, &e); err != nil || e.Name != "hello" || e.NameLen != 5 {
+		t.Errorf("a path: %v, %+v", err, e)
 	}
 }
 
-// A name seen before costs nothing.
+// An event costs no memory.
 func TestDecodeDoesNotAllocate(t *testing.T) {
 	d := NewDecoder(func(uint64) string { return "xfs" })
-	raw, _ := rawRecord(t, schema.RoleLookup, schema.Enter)
+	raw, _ := rawRecord(t, schema.RoleLookup, schema.Enter, schema.RoleLookup.Shape(schema.Enter).Columns)
 	var e schema.Event
-	d.Decode(raw, &e)
-	if n := testing.AllocsPerRun(100, func() { d.Decode(raw, &e) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { _ = d.Decode(raw, &e) }); n != 0 {
 		t.Errorf("%v allocations for each event", n)
 	}
 }
@@ -303,7 +324,6 @@ func TestEnums(t *testing.T) {
 	text := string(header)
 	for _, want := range []string{
 		fmt.Sprintf("#define LOSS_ROLES %d\n", lossRoles),
-		fmt.Sprintf("#define FSTYPE_BYTES %d\n", fstypeSize),
 		fmt.Sprintf("FACT_PARENT_IS_ROOT = %d,", schema.FactParentIsRoot),
 		fmt.Sprintf("FACT_PARENT_OP_HASH = %d,", schema.FactParentOpHash),
 		fmt.Sprintf("FACT_MOUNTPOINT = %d,", schema.FactMountpoint),

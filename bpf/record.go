@@ -8,130 +8,164 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"math/bits"
 
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Sizes of record.h, bytes.
+// What stands where in struct head of record.h, bytes.
 const (
-	headSize    = 104
-	fstypeSize  = 16
-	maxRecord   = headSize + fstypeSize + 4096 // the largest size class
-	maxNameSize = 4096
+	headTGID, headTID, headComm    = 8, 12, 16
+	headFacts, headStored, headCPU = 32, 34, 36
+	headRole, headPhase            = 38, 39
+	headSize                       = 40
+	commSize                       = 16 // TASK_COMM_LEN
+	fstypeSize                     = 16
+	maxRecord                      = ringHeader + headSize + 10*8 + 4096 // MAX_WORDS, and the largest name
 )
 
 var errShortRecord = errors.New("record is cut short")
 
-// Size returns how many of b's bytes the record at its start uses, a multiple of 8; the
-// error is that it is cut.
-func Size(b []byte) (int, error) {
-	if len(b) < headSize {
-		return 0, errShortRecord
+// Split returns the record at a place of what Drain filled, and where the next one begins.
+// The record is nil where a program has taken it back.
+func Split(filled []byte, at int) (record []byte, next int, err error) {
+	if len(filled)-at < ringHeader {
+		return nil, 0, errShortRecord
 	}
-	n := headSize + int(binary.LittleEndian.Uint16(b[74:]))
-	if hasFSType(b) {
-		n += fstypeSize
+	header := binary.LittleEndian.Uint32(filled[at:])
+	next = at + int(recordSize(header))
+	switch {
+	case next > len(filled):
+		return nil, 0, errShortRecord
+	case header&ringDiscard != 0:
+		return nil, next, nil
+	case next < at+ringHeader+headSize:
+		return nil, 0, errShortRecord
 	}
-	if n > len(b) {
-		return 0, errShortRecord
-	}
-	return min((n+7)&^7, len(b)), nil
+	return filled[at+ringHeader : next], next, nil
 }
 
-// Time returns when the record at the start of b was made, nanoseconds since boot.
-func Time(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+// Time returns when a record was made, nanoseconds since boot.
+func Time(record []byte) uint64 { return binary.LittleEndian.Uint64(record) }
 
-func hasFSType(b []byte) bool {
-	return schema.Role(b[78]) == schema.RoleOpen && schema.Phase(b[79]) == schema.Exit
-}
-
-// maxInterned bounds how many strings a Decoder keeps.
-const maxInterned = 1 << 16
-
-// Decoder turns records into events. Strings are kept and handed out again, so that a name
-// seen before costs no allocation.
+// Decoder turns records into events.
 type Decoder struct {
-	strings map[string]string
-	typeOf  func(addr uint64) string // the name of a struct file_system_type
-	types   map[uint64]string        // by address, as typeOf told
+	shapes [256][4]*schema.Shape    // by role and phase
+	typeOf func(addr uint64) string // the name of a struct file_system_type
+	types  map[uint64]string        // by address, as typeOf told
+	typ    uint64                   // asked for last
+	name   string                   // its name
 }
 
 // NewDecoder returns a decoder that asks typeOf once for the name of each struct
 // file_system_type: see Session.FilesystemType.
 func NewDecoder(typeOf func(addr uint64) string) *Decoder {
-	return &Decoder{strings: make(map[string]string), typeOf: typeOf, types: make(map[uint64]string)}
+	d := &Decoder{typeOf: typeOf, types: make(map[uint64]string)}
+	for _, info := range schema.Catalogue() {
+		d.shapes[info.Role][schema.Enter], d.shapes[info.Role][schema.Exit] = info.Enter, info.Exit
+	}
+	return d
 }
 
-// Decode reads the record at the start of b, which Drain filled and Size has found to be
-// whole, into e. It returns false for a role and phase that the catalogue does not have.
-func (d *Decoder) Decode(b []byte, e *schema.Event) bool {
+// Decode reads a record into e, whose strings are the record's own bytes: they are good for as
+// long as those. An error is a record that the catalogue does not have so.
+func (d *Decoder) Decode(record []byte, e *schema.Event) error {
 	le := binary.LittleEndian
-	role, phase := schema.Role(b[78]), schema.Phase(b[79])
-	shape := role.Shape(phase)
+	if len(record) < headSize {
+		return errShortRecord
+	}
+	shape := d.shapes[record[headRole]][record[headPhase]&3]
 	if shape == nil {
-		return false
+		return fmt.Errorf("record of role %d and phase %d", record[headRole], record[headPhase])
 	}
-	value, flags := le.Uint64(b[40:]), le.Uint32(b[68:])
-	*e = schema.Event{
-		Time: le.Uint64(b), CPU: uint32(le.Uint16(b[76:])), PID: le.Uint32(b[48:]), TID: le.Uint32(b[52:]), Comm: d.intern(cString(b[80:96])),
-		Role: role, Phase: phase, Columns: shape.Columns,
-		Parent: le.Uint64(b[8:]), NameAddr: le.Uint64(b[16:]), Dentry: le.Uint64(b[24:]), Inode: le.Uint64(b[32:]),
-		NameLen: le.Uint32(b[56:]), Hash: le.Uint32(b[60:]), Facts: schema.Fact(le.Uint32(b[64:])),
+	if e.Columns != shape.Columns { // or what is set in the same columns takes the place of all
+		*e = schema.Event{Columns: shape.Columns}
 	}
-	name := b[headSize:]
-	has := shape.Columns
-	if hasFSType(b) {
-		e.FSType, e.Dev, name = d.intern(cString(name[:fstypeSize])), flags, name[fstypeSize:]
-	} else if has.Has(schema.ColumnFilesystem) && (e.Dentry != 0 || !has.Has(schema.ColumnRet)) {
-		e.FSType, e.Dev = d.fsType(value), flags
+	e.Time, e.PID, e.TID = le.Uint64(record), le.Uint32(record[headTGID:]), le.Uint32(record[headTID:])
+	e.Comm, e.CPU = view(cString(record[headComm:][:commSize])), uint32(le.Uint16(record[headCPU:]))
+	e.Facts, e.Role, e.Phase = schema.Fact(le.Uint16(record[headFacts:])), schema.Role(record[headRole]), schema.Phase(record[headPhase])
+	w := words{left: record[headSize:]}
+	for columns := uint32(shape.Columns); columns != 0; columns &= columns - 1 {
+		d.column(schema.Column(bits.TrailingZeros32(columns)), &w, e)
 	}
-	e.Name = d.intern(name[:le.Uint16(b[74:])])
-	switch { // one of these has the value
-	case has.Has(schema.ColumnRet) && (e.Dentry == 0 || !has.Has(schema.ColumnFilesystem) || hasFSType(b)):
-		e.Ret = value
-	case has.Has(schema.ColumnBucket):
-		e.Bucket = value
-	case has.Has(schema.ColumnTarget):
-		e.Target = value
+	stored := int(le.Uint16(record[headStored:]))
+	if w.short || stored > len(w.left) {
+		return errShortRecord
 	}
-	switch { // and one the flags
-	case has.Has(schema.ColumnOpen):
-		e.Flags, e.Mode = flags, uint32(le.Uint16(b[72:]))
-	case has.Has(schema.ColumnChild):
-		e.Child = flags
+	e.Name = view(w.left[:stored])
+	if e.NameLen == 0 { // a path: its length is found by reading it
+		e.NameLen = uint32(stored)
 	}
-	if has.Has(schema.ColumnTook) {
-		e.Entered = le.Uint64(b[96:])
-	}
-	if has.Has(schema.ColumnStart) { // no argument is a dentry or a hash
-		e.Start, e.DirFD = e.Dentry, int32(e.Hash)
-		e.Dentry, e.Hash = 0, 0
-	}
-	return true
+	return nil
 }
 
-func (d *Decoder) intern(b []byte) string {
-	if len(b) == 0 {
-		return ""
+// words are what is left of a record's.
+type words struct {
+	left  []byte
+	short bool
+}
+
+func (w *words) next() uint64 {
+	if len(w.left) < 8 {
+		w.short = true
+		return 0
 	}
-	if s, ok := d.strings[string(b)]; ok {
-		return s
+	v := binary.LittleEndian.Uint64(w.left)
+	w.left = w.left[8:]
+	return v
+}
+
+// column reads the words of a column, as record.h has them.
+func (d *Decoder) column(c schema.Column, w *words, e *schema.Event) {
+	switch c {
+	case schema.ColumnKey:
+		w.key(e)
+	case schema.ColumnNameAddr:
+		e.NameAddr = w.next()
+	case schema.ColumnDentry:
+		e.Inode, e.NameAddr, e.Parent, e.NameLen, e.Hash = 0, 0, 0, 0, 0
+		if e.Dentry = w.next(); e.Dentry != 0 {
+			e.Inode, e.NameAddr = w.next(), w.next()
+			w.key(e)
+		}
+	case schema.ColumnRet:
+		e.Ret = w.next()
+	case schema.ColumnOpen:
+		v := w.next()
+		e.Flags, e.Mode = uint32(v), uint32(v>>32)
+	case schema.ColumnFilesystem:
+		e.FSType, e.Dev = d.fsType(w.next()), uint32(w.next())
+	case schema.ColumnBucket:
+		e.Bucket = w.next()
+	case schema.ColumnTarget:
+		e.Target = w.next()
+	case schema.ColumnChild:
+		e.Child = uint32(w.next())
+	case schema.ColumnTook:
+		e.Entered = w.next()
+	case schema.ColumnStart:
+		e.Start, e.DirFD = w.next(), int32(w.next())
 	}
-	if len(d.strings) >= maxInterned {
-		clear(d.strings)
-	}
-	s := string(b)
-	d.strings[s] = s
-	return s
+}
+
+func (w *words) key(e *schema.Event) {
+	e.Parent = w.next()
+	v := w.next()
+	e.NameLen, e.Hash = uint32(v), uint32(v>>32)
 }
 
 // fsType returns the name of the filesystem type at an address; a kernel has a few dozen.
 func (d *Decoder) fsType(addr uint64) string {
+	if addr == d.typ {
+		return d.name
+	}
 	name, ok := d.types[addr]
-	if !ok && addr != 0 {
+	if !ok {
 		name = d.typeOf(addr)
 		d.types[addr] = name
 	}
+	d.typ, d.name = addr, name
 	return name
 }
 

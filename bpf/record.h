@@ -66,32 +66,33 @@ enum loss_cause {
 };
 
 #define LOSS_ROLES 64
-#define FSTYPE_BYTES 16
 
-/* One event. On open exit FSTYPE_BYTES follow with the NUL-terminated file system type; then `stored` name bytes. */
-struct record {
+/*
+ * One event: the head, then the columns its role and phase have in schema's catalogue, in the order of Column, in words
+ * of 64 bits, then `stored` name bytes. The words of a column:
+ *
+ *   KEY           parent, length | hash << 32
+ *   NAME_ADDRESS  address
+ *   DENTRY        address, and unless that is 0: inode, name address, parent, length | hash << 32
+ *   OPEN          open_flag | mode << 32
+ *   FILESYSTEM    address of the struct file_system_type, s_dev
+ *   TOOK          time of the entry; 0: not known
+ *   START         address, dfd
+ *   others        the value
+ */
+struct head {
 	__u64 time; /* ns, CLOCK_BOOTTIME */
-	__u64 parent;
-	__u64 name_addr;
-	__u64 dentry; /* open, walk enter: where the walk starts */
-	__u64 inode;
-	__u64 value; /* open, unlink, walk, operation exit: return value, where it is no error of a walk 0 and here the
-		      * address of the struct file_system_type; insert: bucket; move enter: target; exit: wait status;
-		      * lookup enter, alloc exit: address of the struct file_system_type */
 	__u32 tgid;
 	__u32 tid;
-	__u32 name_len;
-	__u32 hash;  /* open, walk enter: the dfd argument */
-	__u32 facts;
-	__u32 flags; /* open enter: open_flag; open exit, alloc exit, lookup enter: s_dev; fork: the child's tgid */
-	__u16 mode;  /* open enter */
+	__u64 comm[2];
+	__u16 facts;
 	__u16 stored;
 	__u16 cpu;
 	__u8 role;
 	__u8 phase;
-	char comm[16];
-	__u64 entered; /* exits of open, delete, move, unlink, evict: `time` of the entry; 0: not known */
 };
+
+#define MAX_WORDS 10
 
 /* Lost events of one cpu, cause and role. User space stores in `acked` the count it has reported; the
  * first loss after that opens a new window. */

@@ -14,7 +14,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 	"github.com/dtrec/dtrec/schema"
 	"golang.org/x/sys/unix"
@@ -54,8 +53,7 @@ type Session struct {
 	maps     map[string]*ebpf.Map
 	kprobe   object
 	vars     map[string]*ebpf.Variable
-	reader   *ringbuf.Reader
-	record   ringbuf.Record
+	ring     *ring
 	losses   *lossMemory
 	probes   []*attached
 	attempts []Attempt
@@ -149,13 +147,11 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 	if s.losses, err = newLossMemory(s.maps["losses"]); err != nil {
 		return err
 	}
-	if s.reader, err = ringbuf.NewReader(s.maps["events"]); err != nil {
-		return fmt.Errorf("open the ring buffer: %w", err)
+	if s.ring, err = newRing(s.maps["events"]); err != nil {
+		return err
 	}
-	for _, pid := range c.PIDs {
-		if err := s.maps["targets"].Put(pid, uint8(1)); err != nil {
-			return fmt.Errorf("target process %d: %w", pid, err)
-		}
+	if err := s.target(c.PIDs); err != nil {
+		return err
 	}
 	if err := s.attach(spec, cache); err != nil {
 		return err
@@ -272,7 +268,7 @@ func (s *Session) Attempts() []Attempt { return s.attempts }
 // Layout returns the structures of the running kernel.
 func (s *Session) Layout() *schema.Layout { return s.layout }
 
-// Now is the clock of Record.Time: nanoseconds since boot.
+// Now is the clock of Time: nanoseconds since boot.
 func Now() uint64 {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
@@ -291,60 +287,19 @@ func (s *Session) Enable() error {
 	return errors.Join(s.vars["forget_at_kill"].Set(forget), s.vars["enabled"].Set(uint32(1)))
 }
 
-// Adopt makes the process that the calling one started last a target, and what it
-// starts from now on. It is for a session without FollowChildren.
-func (s *Session) Adopt() error {
-	var child uint32
-	if err := s.vars["last_child"].Get(&child); err != nil {
-		return fmt.Errorf("look up the started process: %w", err)
-	}
-	if err := s.maps["targets"].Put(child, uint8(1)); err != nil {
-		return fmt.Errorf("target process %d: %w", child, err)
-	}
-	return nil
-}
-
-// Followed returns the process ids (of the initial namespace) that are targets now:
-// those of Config, and those started by a target, that have not ended. An end the
-// kernel side missed leaves its process among them.
-func (s *Session) Followed() ([]uint32, error) {
-	var pids []uint32
-	var pid uint32
-	var one uint8
-	entries := s.maps["targets"].Iterate()
-	for entries.Next(&pid, &one) {
-		pids = append(pids, pid)
-	}
-	if err := entries.Err(); err != nil {
-		return pids, fmt.Errorf("list the processes followed: %w", err)
-	}
-	return pids, nil
-}
-
 // Disable makes the probes blind again, at once and at the same moment.
 func (s *Session) Disable() error { return s.vars["enabled"].Set(uint32(0)) }
 
-// Drain appends raw records to buf, each 8-byte aligned, until the deadline has
-// passed and the ring is empty, or buf has no room for another record (full; buf
-// must be able to hold one). Capacity of buf is never changed.
-func (s *Session) Drain(buf []byte, deadline time.Time) (filled []byte, full bool, err error) {
-	s.reader.SetDeadline(deadline)
-	for cap(buf)-len(buf) >= maxRecord {
-		s.record.RawSample = buf[len(buf):len(buf):cap(buf)]
-		err := s.reader.ReadInto(&s.record)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return buf, false, nil
-		}
-		if err != nil {
-			return buf, false, fmt.Errorf("read the ring buffer: %w", err)
-		}
-		n, err := Size(s.record.RawSample)
-		if err != nil {
-			return buf, false, err
-		}
-		buf = buf[:len(buf)+n]
+// Drain waits until the deadline, or until much is waiting, and appends what is there to buf,
+// for Split; full: more than buf has room for, whose capacity is never changed and must be
+// able to hold one record. All that happened before horizon, nanoseconds since boot, has been
+// handed out.
+func (s *Session) Drain(buf []byte, deadline time.Time) (filled []byte, horizon uint64, full bool, err error) {
+	if err := s.ring.wait(deadline); err != nil {
+		return buf, 0, false, err
 	}
-	return buf, true, nil
+	filled, full = s.ring.take(buf)
+	return filled, s.ring.horizon, full, nil
 }
 
 // Losses appends what was lost since the last call. Call it a few times a second:
@@ -382,9 +337,9 @@ func (s *Session) Close() error {
 		errs = append(errs, p.close())
 	}
 	s.probes = nil
-	if s.reader != nil {
-		errs = append(errs, s.reader.Close())
-		s.reader = nil
+	if s.ring != nil {
+		errs = append(errs, s.ring.close())
+		s.ring = nil
 	}
 	errs = append(errs, s.kprobe.closeStash())
 	s.kprobe = object{}

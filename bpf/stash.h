@@ -37,14 +37,12 @@ static __always_inline __u64 stash_key(enum role role)
 /* An exit that is not in the trace, of a call entered at `time`; 0: now. It was some time since. */
 static __always_inline void lost_exit(enum role role, __u64 time)
 {
-	struct record r = {};
-	__u64 now;
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct head h;
 
-	begin(&r, role, EXIT);
-	now = r.time;
-	if (time)
-		r.time = time;
-	lost_within(LOSS_MISSED, &r, now);
+	h.cpu = bpf_get_smp_processor_id();
+	h.role = role;
+	lost_within(LOSS_MISSED, &h, time ? time : now, now);
 }
 
 /*
@@ -81,7 +79,7 @@ static __always_inline void stash(enum role role, __u64 arg, __u64 sp)
 		return;
 	target = is_target();
 	calls = bpf_map_lookup_elem(&stashed, &key);
-	if (!calls && !target && !match_all && !bpf_map_lookup_elem(&watch, &arg))
+	if (!calls && !target && !is_watched((const void *)arg))
 		return;
 	if (!calls) {
 		struct calls first = {};

@@ -15,6 +15,7 @@ const volatile bool follow_children = false;  /* processes the recorder starts a
 const volatile bool match_all = false;
 const volatile bool match_comm = false;
 const volatile __u64 comm_words[2] = {};      /* task_struct.comm to match, zero-padded */
+const volatile __u64 comm_mask[2] = {};       /* its bytes to compare: what stands behind the NUL may be of an older name */
 const volatile bool match_cgroup = false;
 const volatile __u64 cgroup_id = 0;
 const volatile __u32 cgroup_level = 0;
@@ -29,17 +30,19 @@ const volatile __u64 preempt_addr = 0;        /* &preempt_dynamic_mode, 0 unknow
 /* Written while running. */
 __u32 enabled = 0;        /* by user space: all probes are attached */
 __u32 forget_at_kill = 0; /* by user space: dentry_free is not attached */
-__u64 last_wakeup = 0;    /* ns */
+__u64 next_look = 0;      /* ns: not before that is it looked how much is waiting */
 __u32 self_tgid = 0;      /* by inspect */
 __u32 last_child = 0;     /* tgid of the process the recorder started last */
 __u64 hashtable = 0;      /* by inspect */
 __u32 hash_shift = 0;     /* by inspect */
 __s32 preempt_mode = 0;   /* by inspect: preempt_dynamic_mode + 1, 0 unknown */
 __u64 root_seen[2] = {};  /* by inspect: the root directory of who runs it, mount and dentry */
+__u64 inside = 0;         /* threads in `opening`; more where an exit was missed */
+__u64 anchor = 0;         /* its own address, once that is asked for: see DISTANCE */
 __u64 fstype_addr = 0;    /* by user space, for fstype_of: a struct file_system_type */
 __u64 fstype_name[2] = {}; /* by fstype_of: its name, NUL-terminated */
 
-struct record *record_btf = NULL; /* keeps the type in the object's BTF, where a test reads it */
+struct head *head_btf = NULL; /* keeps the type in the object's BTF, where a test reads it */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -59,6 +62,31 @@ struct {
 	__type(key, __u64); /* address of a dentry some target has seen */
 	__type(value, __u8);
 } watch SEC(".maps");
+
+/*
+ * What answers most questions without asking those two: how many of their keys a slot stands for, and one of them
+ * that was asked for last. A slot of an array costs a few instructions, a hash table a hundred.
+ */
+struct near {
+	__u64 last;
+	__u64 count;
+};
+
+#define NEAR_SLOTS 16384 /* a power of two */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NEAR_SLOTS);
+	__type(key, __u32); /* the low bits of the tgid */
+	__type(value, struct near);
+} targets_near SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NEAR_SLOTS);
+	__type(key, __u32); /* bits of the address */
+	__type(value, struct near);
+} watch_near SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -95,33 +123,121 @@ static __always_inline __u32 current_tgid(void)
 	return bpf_get_current_pid_tgid() >> 32;
 }
 
+static __always_inline struct near *near_target(__u32 tgid)
+{
+	__u32 i = tgid % NEAR_SLOTS;
+
+	return bpf_map_lookup_elem(&targets_near, &i);
+}
+
+/* Neighbours of a slab of dentries, 192 bytes each, have a slot each. */
+static __always_inline struct near *near_watched(const void *dentry)
+{
+	__u32 i = (DISTANCE(dentry) >> 6) % NEAR_SLOTS;
+
+	return bpf_map_lookup_elem(&watch_near, &i);
+}
+
+/* User space may put this process into the map. */
+static __always_inline void expect_target(__u32 tgid)
+{
+	struct near *near = near_target(tgid);
+
+	if (near)
+		__sync_fetch_and_add(&near->count, 1);
+}
+
+static __always_inline long add_target(__u32 tgid)
+{
+	struct near *near = near_target(tgid);
+	__u8 one = 1;
+	long err;
+
+	if (near)
+		__sync_fetch_and_add(&near->count, 1);
+	err = bpf_map_update_elem(&targets, &tgid, &one, BPF_NOEXIST);
+	if (err && near)
+		__sync_fetch_and_add(&near->count, -1);
+	return err == -EEXIST ? 0 : err;
+}
+
+static __always_inline long remove_target(__u32 tgid)
+{
+	struct near *near = near_target(tgid);
+	long err = bpf_map_delete_elem(&targets, &tgid);
+
+	if (near && near->last == tgid)
+		near->last = 0;
+	if (near && !err)
+		__sync_fetch_and_add(&near->count, -1);
+	return err;
+}
+
 /* A task may be given another name or cgroup while it is inside an open, or an execve: that is recorded to its end. */
 static __always_inline bool may_leave(void)
 {
 	return !match_all && (match_comm || match_cgroup);
 }
 
+static __always_inline bool is_listed(__u32 tgid)
+{
+	struct near *near = near_target(tgid);
+
+	if (!near || !near->count)
+		return false;
+	if (near->last == tgid)
+		return true;
+	if (!bpf_map_lookup_elem(&targets, &tgid))
+		return false;
+	near->last = tgid;
+	return true;
+}
+
 /* The whole filter: is the current task recorded? */
 static __always_inline bool is_target(void)
 {
-	__u32 tgid = current_tgid(), tid = bpf_get_current_pid_tgid();
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32, tid = id;
 
 	if (tgid == recorder_tgid)
 		return false;
-	if (match_all)
-		return true;
-	if (may_leave() && bpf_map_lookup_elem(&opening, &tid))
+	if (match_all || is_listed(tgid))
 		return true;
 	if (match_comm) {
-		__u64 comm[2] = {};
+		__u64 comm[2];
 
-		bpf_get_current_comm(comm, sizeof(comm));
-		if (comm[0] == comm_words[0] && comm[1] == comm_words[1])
+		CURRENT_COMM(comm);
+		if ((comm[0] & comm_mask[0]) == comm_words[0] && (comm[1] & comm_mask[1]) == comm_words[1])
 			return true;
 	}
 	if (match_cgroup && bpf_get_current_ancestor_cgroup_id(cgroup_level) == cgroup_id)
 		return true;
-	return bpf_map_lookup_elem(&targets, &tgid) != NULL;
+	return may_leave() && inside && bpf_map_lookup_elem(&opening, &tid);
+}
+
+static __always_inline bool is_watched(const void *dentry)
+{
+	__u64 key = (__u64)dentry;
+	struct near *near;
+
+	if (match_all)
+		return true;
+	near = near_watched(dentry);
+	return near && near->count && bpf_map_lookup_elem(&watch, &key);
+}
+
+static __always_inline void forget(const void *dentry)
+{
+	__u64 key = (__u64)dentry;
+	struct near *near;
+
+	if (match_all)
+		return;
+	near = near_watched(dentry);
+	if (!bpf_map_delete_elem(&watch, &key) && near)
+		__sync_fetch_and_add(&near->count, -1);
+	if (near && near->last == key)
+		near->last = 0;
 }
 
 #endif

@@ -21,17 +21,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// raw is a lookup_rcu entry as it comes from the ring buffer.
+// raw is a lookup_rcu entry as it comes from the ring buffer: its header, struct head of
+// record.h, the words of three columns and the name.
 func raw(at uint64, tid uint32, name string) []byte {
-	b := make([]byte, 104, 104+(len(name)+7)&^7)
+	const head, words = 40, 5
 	le := binary.LittleEndian
-	le.PutUint64(b, at)
-	le.PutUint32(b[48:], tid)
-	le.PutUint32(b[52:], tid)
-	le.PutUint32(b[56:], uint32(len(name)))
-	le.PutUint16(b[74:], uint16(len(name)))
-	b[78], b[79] = byte(schema.RoleLookupRCU), byte(schema.Enter)
-	copy(b[80:], "task")
+	b := make([]byte, 8+head+8*words)
+	le.PutUint32(b, uint32(head+8*words+len(name)))
+	le.PutUint64(b[8:], at)
+	le.PutUint32(b[8+8:], tid)
+	le.PutUint32(b[8+12:], tid)
+	copy(b[8+16:], "task")
+	le.PutUint16(b[8+34:], uint16(len(name)))
+	b[8+38], b[8+39] = byte(schema.RoleLookupRCU), byte(schema.Enter)
+	le.PutUint32(b[8+head+8:], uint32(len(name)))
 	b = append(b, name...)
 	return append(b, make([]byte, -len(b)&7)...)
 }
@@ -44,15 +47,15 @@ type script struct {
 	done   chan struct{} // closed when all turns were read
 }
 
-func (s *script) Drain(buf []byte, _ time.Time) ([]byte, bool, error) {
+func (s *script) Drain(buf []byte, _ time.Time) ([]byte, uint64, bool, error) {
 	if s.turn >= len(s.turns) {
-		return buf, false, nil
+		return buf, bpf.Now(), false, nil
 	}
 	buf = append(buf, s.turns[s.turn]...)
 	if s.turn++; s.turn == len(s.turns) {
 		close(s.done)
 	}
-	return buf, false, nil
+	return buf, 0, false, nil
 }
 
 func (s *script) Losses(dst []*schema.Loss) ([]*schema.Loss, error) {
@@ -226,39 +229,47 @@ func TestPipelineManyTurns(t *testing.T) {
 	}
 }
 
-// The sorter gives out nothing that a later record could precede, keeps the order of
-// each thread, and loses nothing.
+// The sorter puts records in order, those of equal times as they came, and loses nothing.
 func TestSorter(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	s := &sorter{}
-	var out []entry
 	var now uint64
-	const n = 5000
-	ids := make(map[*chunk]int)
+	type place struct {
+		time uint64
+		tid  int
+	}
+	var out []place
+	take := func(ready []entry) {
+		for i := range ready {
+			raw := s.chunks[ready[i].in].raw
+			out = append(out, place{ready[i].time, int(binary.LittleEndian.Uint32(raw[8+12:]))})
+			s.written(&ready[i])
+		}
+	}
+	const n, late = 5000, 100_000
 	for i := range n {
-		now += uint64(rng.IntN(1_000_000))
+		now += uint64(rng.IntN(10_000))
 		at := now
 		if rng.IntN(3) == 0 {
-			at -= min(at, uint64(rng.IntN(int(slack))))
+			at -= min(at, uint64(rng.IntN(late)))
 		}
-		c := &chunk{raw: raw(at, 1, "x")}
-		ids[c] = i
+		c := &chunk{raw: raw(at, uint32(i), "x")}
 		if err := s.add(c); err != nil {
 			t.Fatal(err)
 		}
-		if i%17 == 0 {
-			released := s.release(0, ^uint64(0))
-			out = append(out, released...)
-			s.drop(len(released))
+		if i%17 == 0 && now > late {
+			ready := s.before(now - late)
+			take(ready)
+			s.drop(len(ready))
 		}
 	}
-	out = append(out, s.before(^uint64(0))...)
+	take(s.before(^uint64(0)))
 	if len(out) != n {
 		t.Fatalf("%d records came out of %d", len(out), n)
 	}
 	for i := 1; i < n; i++ {
 		a, b := out[i-1], out[i]
-		if a.time > b.time || a.time == b.time && ids[a.in] > ids[b.in] {
+		if a.time > b.time || a.time == b.time && a.tid > b.tid {
 			t.Fatalf("record %d: %d after %d", i, b.time, a.time)
 		}
 	}
@@ -281,19 +292,28 @@ func TestKillCosts(t *testing.T) {
 	}
 }
 
-// Without a look at the losses nothing is released: they must come first.
-func TestSorterWaitsForLosses(t *testing.T) {
-	s := &sorter{}
-	if err := s.add(&chunk{raw: raw(5*slack, 1, "x")}); err != nil {
+// Nothing is written before all that could precede it is read, nor before its losses are known.
+func TestWriterWaits(t *testing.T) {
+	trace, err := schema.NewWriter(io.Discard, &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.release(9*slack, 0); len(got) != 0 {
-		t.Errorf("%d released before losses were looked at", len(got))
+	const at, lag = 5e9, uint64(bpf.Lag)
+	in := make(chan batch)
+	w := newWriter(trace, limits{}, &counters{}, func(*chunk) {}, func(uint64) string { return "" })
+	ended := make(chan struct{})
+	go func() { w.run(in); close(ended) }()
+	in <- batch{chunk: &chunk{raw: raw(at, 1, "x")}, horizon: at, settled: at + 9*lag}
+	in <- batch{chunk: &chunk{raw: raw(at+9*lag, 1, "y")}}
+	in <- batch{}
+	if n := w.counters.events.Load(); n != 0 {
+		t.Errorf("%d written too early", n)
 	}
-	if got := s.release(9*slack, 5*slack); len(got) != 0 {
-		t.Errorf("%d released whose losses are not known", len(got))
+	in <- batch{horizon: at + 99*lag}
+	in <- batch{}
+	if n := w.counters.events.Load(); n != 1 {
+		t.Errorf("%d written, want 1", n)
 	}
-	if got := s.release(9*slack, 8*slack); len(got) != 1 {
-		t.Errorf("%d released, want 1", len(got))
-	}
+	close(in)
+	<-ended
 }

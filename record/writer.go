@@ -16,9 +16,13 @@ import (
 )
 
 // flushEvery is how long an event waits for its frame to be written. What a kill -9 costs
-// is at most that, the slack before it, and a turn of the drain before that: 245 ms, and
+// is at most that, bpf.Lag before it, and a turn of the drain before that: 245 ms, and
 // what a busy machine adds.
 const flushEvery = 100 * time.Millisecond
+
+// clockSlack is more than the kernel's clock, read without a lock, differs from that of user
+// space, nanoseconds.
+const clockSlack = 1e6
 
 // smallFrame is how many events a frame has at most when the file's size is limited.
 const smallFrame = 2048
@@ -53,7 +57,8 @@ type writer struct {
 	full     chan struct{} // closed when a limit was reached or writing failed
 
 	sorter   sorter
-	settled  uint64 // losses of times before it, less the slack, are among the notes
+	horizon  uint64 // what happened before it has been read
+	settled  uint64 // losses of times before it, less bpf.Lag, are among the notes
 	decoder  *bpf.Decoder
 	event    schema.Event // being written
 	notes    []note
@@ -77,10 +82,13 @@ func (w *writer) run(in <-chan batch) {
 	for b := range in {
 		w.take(b)
 		w.settled = max(w.settled, b.settled)
-		w.writeAll(w.sorter.release(b.horizon, w.settled))
-		if limit := min(b.horizon, w.settled); limit > slack {
-			w.writeNotes(limit - slack)
+		w.horizon = max(w.horizon, b.horizon-min(b.horizon, clockSlack))
+		if b.starved { // what is still to be read must not wait for room: it may be out of order
+			w.horizon = max(w.horizon, w.sorter.half())
 		}
+		limit := min(w.horizon, w.settled-min(w.settled, uint64(bpf.Lag)))
+		w.writeAll(limit)
+		w.writeNotes(limit)
 		// Now, unless there is a turn to come before it is time.
 		if now := time.Now(); now.Sub(w.flushed) > flushEvery-drainEvery {
 			w.flushed = now
@@ -89,7 +97,7 @@ func (w *writer) run(in <-chan batch) {
 		w.counters.bytes.Store(w.trace.Bytes())
 	}
 	w.takePrograms()
-	w.writeAll(w.sorter.before(math.MaxUint64))
+	w.writeAll(math.MaxUint64)
 	w.writeNotes(math.MaxUint64)
 }
 
@@ -119,7 +127,9 @@ func (w *writer) take(b batch) {
 		w.note(l.FirstNs, func(t *schema.Writer) error { return t.Loss(l) })
 	}
 	if b.chunk != nil {
-		w.fail(w.sorter.add(b.chunk))
+		if w.fail(w.sorter.add(b.chunk)); b.chunk.left == 0 {
+			w.recycle(b.chunk)
+		}
 	}
 }
 
@@ -139,13 +149,17 @@ func (w *writer) note(at uint64, write func(*schema.Writer) error) {
 	slices.SortStableFunc(w.notes, func(a, b note) int { return cmp.Compare(a.at, b.at) })
 }
 
-// writeAll writes events, and the notes that come before them.
-func (w *writer) writeAll(entries []entry) {
-	for _, e := range entries {
-		w.writeNotes(e.time)
-		w.write(e.in.raw[e.at:], e.time)
-		if e.in.left--; e.in.left == 0 {
-			w.recycle(e.in)
+// writeAll writes the events of times before limit, and the notes that come before them.
+func (w *writer) writeAll(limit uint64) {
+	entries := w.sorter.before(limit)
+	for i := range entries {
+		e := &entries[i]
+		if len(w.notes) > 0 {
+			w.writeNotes(e.time)
+		}
+		w.write(e)
+		if c := w.sorter.written(e); c != nil {
+			w.recycle(c)
 		}
 	}
 	w.sorter.drop(len(entries))
@@ -162,15 +176,19 @@ func (w *writer) writeNotes(t uint64) {
 	}
 }
 
-// write writes the record at the start of raw, of that time.
-func (w *writer) write(raw []byte, time uint64) {
+func (w *writer) write(e *entry) {
 	if w.stopped || w.reached() {
-		w.drop(time)
+		w.drop(e.time)
 		return
 	}
-	if w.decoder.Decode(raw, &w.event) {
-		w.fail(w.trace.Append(&w.event))
+	record, _, err := bpf.Split(w.sorter.chunks[e.in].raw, int(e.at))
+	if err == nil {
+		err = w.decoder.Decode(record, &w.event)
 	}
+	if err == nil {
+		err = w.trace.Append(&w.event)
+	}
+	w.fail(err)
 	if w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 {
 		w.fail(w.trace.Flush()) // or the size would be known too late
 	}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// The header of a record in the ring buffer (include/uapi/linux/bpf.h): its length and two
+// bits in a word of 32, and a word of the kernel's own. Records begin at multiples of 8.
+const (
+	ringHeader  = 8
+	ringBusy    = 1 << 31
+	ringDiscard = 1 << 30
+)
+
+// ring is the memory of a BPF ring buffer. Its records are taken in one piece, which
+// ringbuf.Reader does not do; and mapped once, not twice. It is the only place with memory
+// that is not Go's.
+type ring struct {
+	consumer, producer []byte // pages that begin with a position
+	data               []byte
+	read               uint64 // position: all before it is read
+	epoll              int
+
+	// A position, and a moment before it was the producer's: what has a place in the buffer
+	// later than that has a later time.
+	mark, marked uint64
+	horizon      uint64 // all that happened before it, nanoseconds since boot, is read
+}
+
+func newRing(m *ebpf.Map) (*ring, error) {
+	page := os.Getpagesize()
+	r := &ring{epoll: -1}
+	var err error
+	if r.consumer, err = unix.Mmap(m.FD(), 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+		return nil, fmt.Errorf("map the ring buffer: %w", err)
+	}
+	if r.producer, err = unix.Mmap(m.FD(), int64(page), page+int(m.MaxEntries()), unix.PROT_READ, unix.MAP_SHARED); err != nil {
+		return nil, errors.Join(fmt.Errorf("map the ring buffer: %w", err), r.close())
+	}
+	r.data = r.producer[page:]
+	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err == nil {
+		// Edge-triggered: it is left asleep as long as the programs do not want it woken.
+		err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, m.FD(), &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET})
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for the ring buffer: %w", err), r.close())
+	}
+	return r, nil
+}
+
+func (r *ring) close() error {
+	var errs []error
+	for _, memory := range [][]byte{r.consumer, r.producer} {
+		if memory != nil {
+			errs = append(errs, unix.Munmap(memory))
+		}
+	}
+	if r.epoll >= 0 {
+		errs = append(errs, unix.Close(r.epoll))
+	}
+	return errors.Join(errs...)
+}
+
+// wait sleeps until the deadline, or until the programs find that much is waiting.
+func (r *ring) wait(deadline time.Time) error {
+	var events [1]unix.EpollEvent
+	left := time.Until(deadline)
+	if left <= 0 {
+		return nil
+	}
+	_, err := unix.EpollWait(r.epoll, events[:], int((left+time.Millisecond-1)/time.Millisecond))
+	if err != nil && err != unix.EINTR {
+		return fmt.Errorf("wait for the ring buffer: %w", err)
+	}
+	return nil
+}
+
+// take appends the records that are there, with their headers, to buf, as far as it has
+// room; more: not all.
+func (r *ring) take(buf []byte) (filled []byte, more bool) {
+	if r.read >= r.mark {
+		r.marked = Now()
+		r.mark = atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
+	}
+	written := atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
+	mask, end := uint64(len(r.data)-1), r.read
+	for end < written {
+		// Atomically: what the kernel wrote before it cleared the bit is seen.
+		header := atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.data[end&mask])))
+		if header&ringBusy != 0 {
+			break
+		}
+		size := recordSize(header)
+		if more = uint64(cap(buf)-len(buf)) < end+size-r.read; more {
+			break
+		}
+		end += size
+	}
+	from, to := r.read&mask, end&mask
+	if to < from {
+		buf, from = append(buf, r.data[from:]...), 0
+	}
+	buf = append(buf, r.data[from:to]...)
+	r.read = end
+	atomic.StoreUint64((*uint64)(unsafe.Pointer(&r.consumer[0])), end)
+	if r.read >= r.mark {
+		r.horizon = r.marked
+	}
+	return buf, more
+}
+
+// recordSize is how many bytes a record takes, with its header.
+func recordSize(header uint32) uint64 {
+	return ringHeader + (uint64(header&^(ringBusy|ringDiscard))+7)&^7
+}
+
+// view is a string of the bytes themselves, good for as long as they are not written.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"errors"
+	"fmt"
+)
+
+// target makes processes targets, before a program is attached that does so too.
+func (s *Session) target(pids []uint32) error {
+	near := s.maps["targets_near"]
+	for _, pid := range pids {
+		var slot struct{ Last, Count uint64 } // struct near of target.h
+		at := pid % near.MaxEntries()
+		err := near.Lookup(at, &slot)
+		slot.Count++
+		if err = errors.Join(err, near.Put(at, &slot), s.maps["targets"].Put(pid, uint8(1))); err != nil {
+			return fmt.Errorf("target process %d: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+// Adopt makes the process that the calling one started last a target, and what it
+// starts from now on. It is for a session without FollowChildren.
+func (s *Session) Adopt() error {
+	var child uint32
+	if err := s.vars["last_child"].Get(&child); err != nil {
+		return fmt.Errorf("look up the started process: %w", err)
+	}
+	if err := s.maps["targets"].Put(child, uint8(1)); err != nil {
+		return fmt.Errorf("target process %d: %w", child, err)
+	}
+	return nil
+}
+
+// Followed returns the process ids (of the initial namespace) that are targets now:
+// those of Config, and those started by a target, that have not ended. An end the
+// kernel side missed leaves its process among them.
+func (s *Session) Followed() ([]uint32, error) {
+	var pids []uint32
+	var pid uint32
+	var one uint8
+	entries := s.maps["targets"].Iterate()
+	for entries.Next(&pid, &one) {
+		pids = append(pids, pid)
+	}
+	if err := entries.Err(); err != nil {
+		return pids, fmt.Errorf("list the processes followed: %w", err)
+	}
+	return pids, nil
+}
