@@ -34,11 +34,20 @@ func TestKernelAttach(t *testing.T) {
 			} else {
 				compareVerdicts(t, v)
 			}
-			checkAttached(t, how, events[0])
-			stories[how] = storyByProgram(events)
+			checkAttached(t, how, events[0], release)
+			stories[how] = storyByProgram(slices.DeleteFunc(events, func(e map[string]any) bool { return e["role"] == kprobesAlone(release) }))
 		}
 		compareStories(t, stories["fentry"], stories["kprobe"])
 	})
+}
+
+// kprobesAlone is the role that fentry does not reach on a kernel: before 6.12 it takes no
+// function of seven arguments, which __filename_parentat is from 5.15 on. Empty: there is none.
+func kprobesAlone(release string) string {
+	if strings.HasPrefix(release, "6.1.") {
+		return "walk_parent"
+	}
+	return ""
 }
 
 // uncounted returns of how many probes this kernel does not tell the missed hits:
@@ -83,7 +92,7 @@ func compareUncounted(t *testing.T, v report.Verdicts) {
 
 // checkAttached holds the probes of a header against --attach: functions in the way
 // forced, everything attached.
-func checkAttached(t *testing.T, how string, header map[string]any) {
+func checkAttached(t *testing.T, how string, header map[string]any, release string) {
 	t.Helper()
 	ways := map[string][]string{
 		"fentry": {"fentry", "fexit", "tp_btf"},
@@ -104,8 +113,8 @@ func checkAttached(t *testing.T, how string, header map[string]any) {
 		}
 	}
 	for key, ok := range attached {
-		if !ok {
-			t.Errorf("--attach %s: no probe for %s", how, key)
+		if role, _, _ := strings.Cut(key, " "); ok == (how == "fentry" && role == kprobesAlone(release)) {
+			t.Errorf("--attach %s: probe for %s: %v", how, key, ok)
 		}
 	}
 	t.Logf("--attach %s: %v", how, used)
@@ -188,11 +197,15 @@ func TestKernelDoctor(t *testing.T) {
 				if p.Uncounted {
 					want = doctor.Gaps
 				}
-				if p.State != doctor.OK || p.Symbol == "" || p.Attach == "" {
+				if how == "fentry" && p.Role == kprobesAlone(release) {
+					if want = doctor.Gaps; p.State == doctor.OK {
+						t.Errorf("--attach %s: %+v", how, p)
+					}
+				} else if p.State != doctor.OK || p.Symbol == "" || p.Attach == "" {
 					t.Errorf("--attach %s: %+v", how, p)
 				}
 			}
-			if o.Code != want || d.Exit != want || !d.Tried || d.Kernel != release || how == "fentry" && want != 0 {
+			if o.Code != want || d.Exit != want || !d.Tried || d.Kernel != release || how == "fentry" && want != 0 && kprobesAlone(release) == "" {
 				t.Errorf("--attach %s: exit %d, want %d, %+v", how, o.Code, want, d)
 			}
 		}

@@ -39,7 +39,7 @@ var guestPrograms = sync.OnceValue(func() string {
 	bin, err := programs()
 	dir := filepath.Join(filepath.Dir(bin), "debian")
 	if err == nil {
-		err = exec.Command("../scripts/guest-programs", dir).Run()
+		err = exec.Command("scripts/guest-programs", dir).Run()
 	}
 	if err != nil {
 		return "/nonexistent" // and the guest says so
@@ -64,6 +64,9 @@ func TestKernelStrace(t *testing.T) {
 				continue
 			}
 			o := ran(t, release, e.name)
+			if o.Code != 0 {
+				t.Fatalf("%s: exit %d\n%s%s", e.name, o.Code, o.Stdout, o.Stderr)
+			}
 			want, got := straceOperations(t, o.Stdout), recordedOperations(t, o.trace)
 			var calls int
 			for tid, list := range want {
