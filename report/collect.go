@@ -26,6 +26,9 @@ type collector struct {
 	terms    []Term   // its operands
 	rows     []row    // scratch of the open being judged
 	links    int      // names in it that were not of its path
+	again    bool     // it came back to a component before the one it was at
+	drafts   drafts   // its claims, where it is not picked yet
+	asked    []string // opens that are picked on request
 	tail     row      // the last of these, if nothing of the path was looked up after it
 	latest   uint64   // the last event
 	crowds   crowds
@@ -237,8 +240,9 @@ func (c *collector) outside(s *replay.Step) {
 	var it *Item
 	if n := len(p.Items); n > 0 && !p.Items[n-1].Open && p.Items[n-1].TID == e.TID {
 		it = p.Items[n-1]
-	} else if n < maxItems && c.roomForItem() {
+	} else if p.stretches < maxItems && c.roomForItem() {
 		it = &Item{PID: e.PID, TID: e.TID}
+		p.stretches++
 		p.Items = append(p.Items, it)
 	} else {
 		p.Beyond++

@@ -15,10 +15,10 @@ import (
 // counted, judged and on the page.
 func TestEveryOpenIsCounted(t *testing.T) {
 	for _, c := range []struct{ trace, program, counted, line string }{
-		{"sofirst.pb", "sofirst", "opens: 3, failed: 2; ended: exit code 0.", "open 1 of this program, `/tmp/plugins/myplugin.so`:"},
-		{"sofirst.pb", "dtrec", "opens: 1, failed: 0.", "open 1 of this program, `/scn`, to execute:"},
-		{"exec.pb", "ex", "failed: ", "of this program, `/lib/ld-musl-x86_64.so.1`, to execute:"},
-		{"exec.pb", "dash", "failed: ", "open 1 of this program, `/etc/ld.so.cache`:"},
+		{"sofirst.pb", "sofirst", "opens: 3, failed: 2; ended: exit code 0.", "open 1 of this program, <code>/tmp/plugins/myplugin.so</code>: "},
+		{"sofirst.pb", "dtrec", "opens: 1, failed: 0.", "open 1 of this program, <code>/scn</code>, to execute: "},
+		{"exec.pb", "ex", "failed: ", "of this program, <code>/lib/ld-musl-x86&#95;64.so.1</code>, to execute: "},
+		{"exec.pb", "dash", "failed: ", "open 1 of this program, <code>/etc/ld.so.cache</code>: "},
 	} {
 		f, entered := caseFindings(t, c.trace)
 		var opens, absent, failed uint64

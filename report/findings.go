@@ -11,7 +11,7 @@ import (
 // in a browser. What goes beyond them is counted, and said to be.
 const (
 	maxPrograms  = 64   // sections
-	maxItems     = 24   // opens and other calls of one program
+	maxItems     = 24   // runs of events of one program outside any open
 	maxSteps     = 400  // events of one item
 	maxClaims    = 96   // claims of one program about dentries, not about one open
 	maxDoubts    = 64   // kinds of doubt kept
@@ -64,12 +64,13 @@ type Program struct {
 	Source []string // its code, line by line; empty when not known
 	Stdout string
 
-	Items   []*Item // in order of time
-	Opens   uint64
-	Ended   uint64 // of the opens
-	Failed  uint64 // of these, with an error
-	Unshown uint64 // of these, not kept
-	Beyond  uint64 // events outside any open, not kept
+	Items    []*Item // in order of time; of the opens those that were picked
+	Opens    uint64
+	Ended    uint64 // of the opens
+	Failed   uint64 // of these, with an error
+	Unshown  uint64 // of those of a kernel log, not kept
+	Squeezed bool   // an open that was to be picked had no room
+	Beyond   uint64 // events outside any open, not kept
 
 	Processes  int
 	Crowded    bool // there may be more
@@ -81,11 +82,15 @@ type Program struct {
 	Tally    Tally
 
 	kept bool // it has a section
+	picked
 }
 
 // Item is one open with all within it, or a run of events outside any open.
 type Item struct {
 	Open   bool
+	N      uint64 // which open of its program that ended it is, from 1
+	Why    Pick   // why it was picked
+	Took   uint64 // nanoseconds, of an open
 	Path   string
 	PID    uint32
 	TID    uint32

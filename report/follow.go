@@ -14,6 +14,9 @@ type Options struct {
 	// Without are roles to leave out, as if they had not been recorded: the Findings say
 	// which claims have fallen.
 	Without replay.Roles
+	// Select picks opens that are shown in full: by "#" and the number of an event in it, by
+	// the number of a dentry in it, "D12", by their path, or by the last component of that.
+	Select []string
 	// Each is told of every claim as it is judged, also of those that a report has no room
 	// for. The claim is valid until it returns, a Clone of it for good. What Void says at the end takes every
 	// verdict back.
@@ -54,7 +57,7 @@ func (r *Ruling) Unseen() bool { return r.Why != nil && r.Why.Unseen }
 // the source's; what was read before it is in the Findings.
 func Judge(r replay.Source, o Options) (*Findings, error) {
 	c := newCollector(replay.Without(r.Header(), o.Without))
-	c.each, c.follow, c.only = o.Each, o.Follow, o.Only
+	c.each, c.follow, c.only, c.asked = o.Each, o.Follow, o.Only, o.Select
 	var whole *collector
 	if o.Without != 0 {
 		whole = newCollector(r.Header())

@@ -105,23 +105,22 @@ type hashed struct {
 // hashSteps shows every different hash on this page as the kernel computes it, one
 // operation a line.
 func (p *page) hashSteps() {
-	p.line("## Hashes, Step by Step")
 	p.line("x and y are 64 bits wide; what goes beyond is dropped. rol64 rotates to the left. In the source: hash_name() and fold_hash() of fs/namei.c.\n")
-	seen := make(map[hashed]bool)
+	seen, more := make(map[hashed]bool), 0
 	for _, prog := range p.f.Programs {
 		for _, it := range prog.Items {
 			for i := range it.Steps {
 				e := &it.Steps[i].Event
 				if h := (hashed{e.Parent, e.Name, e.Hash}); madeHash(e) && !seen[h] {
-					if seen[h] = true; len(seen) <= maxExplained {
-						p.explainHash(e)
+					if seen[h] = true; len(seen) > maxExplained || !p.part(func() { p.explainHash(e) }) {
+						more++
 					}
 				}
 			}
 		}
 	}
-	if n := len(seen) - maxExplained; n > 0 {
-		p.line("%d more are not shown.\n", n)
+	if more > 0 {
+		p.line("%d more are not shown.\n", more)
 	}
 }
 

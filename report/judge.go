@@ -156,18 +156,32 @@ func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 	}
 	c.count(p, cl)
 	if it == nil {
+		c.drafts.add(cl, c.terms)
 		return false
 	}
-	size := 0
-	if cl.Detail != nil {
-		size = cl.Detail.bytes()
-	}
-	if !c.take(size + claimBytes + termBytes*len(c.terms) + nameCost*len(cl.Subject)) {
+	it.Why |= p.doubt(cl)
+	return c.keepClaim(it, cl, c.terms) && it.Why&^(PickSlow|PickFew) != 0 // others may be let go
+}
+
+// keepClaim keeps the claim with the item if there is room, which it reports.
+func (c *collector) keepClaim(it *Item, cl *Claim, terms []Term) bool {
+	if !c.take(cl.cost(len(terms))) {
 		it.Unshown++
 		return false
 	}
-	it.Claims = append(it.Claims, c.own(cl))
+	own := *cl
+	own.Terms = terms
+	it.Claims = append(it.Claims, own.Clone())
 	return true
+}
+
+// cost is about what a kept claim takes, with so many operands.
+func (cl *Claim) cost(terms int) int {
+	size := claimBytes + termBytes*terms + nameCost*len(cl.Subject)
+	if cl.Detail != nil {
+		size += cl.Detail.bytes()
+	}
+	return size
 }
 
 // across gives its verdict on a claim about a dentry, not about one open.

@@ -15,69 +15,150 @@ import (
 // page writes Markdown and remembers the first error.
 type page struct {
 	*md.Writer
+	PageOptions
 	f     *Findings
 	looks byRole // kinds by the events that they look at
+	room  int    // bytes left for the section being written
 }
 
 func (p *page) line(format md.Literal, args ...any) { p.Line(format, args...) }
 
-// PageOptions choose what a page has beyond the proof.
-type PageOptions struct {
-	ExplainHash bool // a section that shows how each hash is computed
+// part writes a part of the section if that has room for it. It may have parts of its own.
+func (p *page) part(write func()) bool {
+	room := p.room
+	fits := p.Try(&room, write)
+	p.room = room
+	return fits
 }
+
+// PageOptions choose what a page has.
+type PageOptions struct {
+	Opening     Opening // what happened, on the first screen; nil: not told
+	ExplainHash bool    // a section that shows how each hash is computed
+	Brief       bool    // without proofs, for 64 KB
+	FrontMatter bool    // for Jekyll
+
+	Filtered bool     // the findings are of what Options.Only picked
+	Select   []string // that the findings were made with, see Options
+}
+
+// Opening is what happened in a run, for the first screen of its page: it takes no more bytes
+// than there is room.
+type Opening interface {
+	WriteMarkdown(w *md.Writer, room *int)
+}
+
+// section is a part of a page with a heading. A page is the sections that it has, in this
+// order, each in so many bytes at most, and so many on a brief page.
+type section struct {
+	title, anchor md.Literal
+	most, brief   int
+	has           func(*page) bool
+	says          func(*page) // behind its name in the contents
+	write         func(*page)
+}
+
+// A page has 500 KB at most, since GitHub shows 512,000 bytes, and a brief one 64 KB.
+const (
+	firstScreen = 24_000  // bytes, and as many for the contents
+	hashRoom    = 190_000 // that the programs do without
+)
+
+var sections = []section{
+	{"Verdicts", "verdicts", 60_000, 6_000, always, (*page).sayVerdicts, (*page).introduction},
+	{"Lines", "lines", 300_000, 16_000, isLog, untitled, (*page).logLines},
+	{"User Programs", "user-programs", 320_000, 32_000, isRun, (*page).sayPrograms, (*page).programs},
+	{"Why These Probes", "why-these-probes", 32_000, 4_000, isRun, untitled, (*page).whyTheseProbes},
+	{"Man Pages Used (parts)", "man-pages-used-parts", 4_000, 1_500, isRun, untitled, (*page).manPages},
+	{"Hashes, Step by Step", "hashes-step-by-step", hashRoom, 2_000, (*page).explains, untitled, (*page).hashSteps},
+}
+
+func always(*page) bool        { return true }
+func isLog(p *page) bool       { return p.f.Header.Logged() }
+func isRun(p *page) bool       { return !isLog(p) }
+func untitled(*page)           {}
+func (p *page) explains() bool { return p.ExplainHash }
 
 // Markdown writes the report as a page of GitHub Markdown.
 func Markdown(w io.Writer, f *Findings, o PageOptions) error {
-	p := &page{md.NewWriter(w), f, looking(allKinds())}
-	if f.Header.Logged() {
-		p.logPage()
-		return p.Flush()
+	p := &page{Writer: md.NewWriter(w), PageOptions: o, f: f, looks: looking(allKinds())}
+	p.room = p.size(firstScreen, 8_000)
+	p.firstScreen()
+	p.room = p.size(firstScreen, 3_000)
+	p.line("\n## Contents")
+	for _, s := range sections {
+		if s.has(p) {
+			p.Put("- [" + s.title + "](#" + s.anchor + ")")
+			s.says(p)
+			p.line("")
+		}
 	}
-	p.frontMatter()
-	p.introduction()
-	p.tools()
-	p.programs()
-	p.whyTheseProbes()
-	p.manPages()
-	if o.ExplainHash {
-		p.line("")
-		p.hashSteps()
+	for _, s := range sections {
+		if s.has(p) {
+			p.room = p.size(s.most, s.brief)
+			if p.ExplainHash && s.most > hashRoom {
+				p.room -= min(hashRoom, p.room/2)
+			}
+			p.line("\n## " + s.title)
+			s.write(p)
+		}
 	}
 	return p.Flush()
 }
 
-func (p *page) frontMatter() {
-	p.line("---\nlayout: default\ntitle: \"What Linux %s did with these path names\"\n---\n", md.Title(p.f.Header.GetKernel().GetRelease()))
+// size is how many bytes something has on this page.
+func (p *page) size(most, brief int) int {
+	if p.Brief {
+		return brief
+	}
+	return most
 }
 
+// introduction is the verdicts, and what they are about.
 func (p *page) introduction() {
 	f, h := p.f, p.f.Header
-	p.line("## Introduction")
-	p.line("Kernel and probes of this run:")
-	p.line("- Linux %s %s, %s", code(h.GetKernel().GetRelease()), code(h.GetKernel().GetVersion()), code(h.GetKernel().GetMachine()))
-	for _, info := range schema.Catalogue() {
-		if l := p.probeList(info.Role); l != "" {
-			p.line("- %s: %s", info.Name, l)
-		}
-	}
-	p.line("")
-	if f.Without != 0 {
-		p.line("**Read as if %s had not been recorded**: those events are left out, and \"not attached\" means that.\n", roleNames(f.Without))
-	}
-	if h.Redacted() {
+	switch {
+	case isLog(p):
+		p.logIntroduction()
+	case h.Redacted():
 		p.line("This report uses one run: id `%x`, %d events, %s. `dtrec redact` made it: names are tokens of the same length, addresses lie elsewhere and keep their differences inside a run of pages, and hashes and buckets are gone. Lengths and times are those of the run, times since its begin.\n", h.RunId, f.Events, f.losses())
-	} else {
+	default:
 		p.line("This report uses one run: id `%x`, %d events, %s. The addresses, hashes and lengths below were recorded in it by the events cited as #id; differences and quotients are computed from those; offsets, sizes and the place of the hash table are those of the kernel that ran. Your run will differ.\n",
 			h.RunId, f.Events, f.losses())
 	}
-	p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim; %s.\n", f.verdictLine())
+	if !isLog(p) {
+		p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim; %s.\n", f.verdictLine())
+	}
 	if f.Forgotten > 0 {
 		p.line("- forgotten: %d dentries, each the one not seen for longest: more were known at once than are remembered. What rests on them is unproven", f.Forgotten)
 	}
-	for _, w := range f.Windows {
+	p.many(len(f.Windows), "stretches with events missing", "dtrec info FILE", func(i int) {
+		w := f.Windows[i]
 		p.line("- missing: %s, from %d ns to %s", lossText(w.Count, w.Why), w.First, endOf(w.Last))
-	}
+	})
 	p.verdictTable()
+	if isLog(p) {
+		return
+	}
+	for _, l := range f.lessons() {
+		p.line("- %s", l)
+	}
+	p.line("")
+	p.paragraphs()
+	if !p.Brief {
+		p.part(p.tools)
+	}
+}
+
+// many writes parts one by one, until there is no more room for one: then it says how many
+// more there are, and what shows them.
+func (p *page) many(n int, what, command md.Literal, write func(int)) {
+	for i := range n {
+		if !p.part(func() { write(i) }) {
+			p.line("- … and %d more "+what+": `"+command+"`", n-i)
+			return
+		}
+	}
 }
 
 // probeList says which symbols record a role, and how they are attached.
@@ -120,32 +201,29 @@ func (f *Findings) verdictLine() string {
 }
 
 func (p *page) verdictTable() {
+	p.line("<details><summary>by kind of claim</summary>\n")
 	p.line("| claim | proven | refuted | unproven | says |\n|---|--:|--:|--:|---|")
 	for _, k := range Kinds() {
 		t := p.f.Tally[k.Kind]
 		p.line("| %s | %d | %d | %d | %s |", k.Name, t[Proven], t[Refuted], t[Unproven], k.Says)
 	}
-	p.line("")
+	p.line("\n</details>\n")
+	left := p.f.Tally.Total(Refuted) + p.f.Tally.Total(Unproven)
 	for i := range p.f.Doubts {
 		d := &p.f.Doubts[i]
-		p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), subjects(d.Subjects, d.Others, code), times(d.Count), prose(d.Reason()))
+		if p.part(func() {
+			p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), subjects(d.Subjects, d.Others, code), times(d.Count), prose(d.Reason()))
+		}) {
+			left -= d.Count
+		}
 	}
-	if n := p.f.undoubted(); n > 0 {
-		p.line("- … and %d more that are not proven", n)
+	if left > 0 {
+		p.line("- … and %d more that are not proven: `dtrec check FILE`", left)
 	}
 	if len(p.f.Doubts) > 0 {
 		p.line("")
 	}
 	p.falls()
-}
-
-// undoubted is how many claims are not proven beyond those that the doubts name.
-func (f *Findings) undoubted() uint64 {
-	n := f.Tally.Total(Refuted) + f.Tally.Total(Unproven)
-	for i := range f.Doubts {
-		n -= f.Doubts[i].Count
-	}
-	return n
 }
 
 // falls lists what can no longer be proven without the roles left out.
@@ -172,26 +250,33 @@ func times(n uint64) string {
 	return fmt.Sprintf(", %d times", n)
 }
 
+// tools folds what made the page, and what an event looks like.
 func (p *page) tools() {
-	p.line("## Tools")
+	p.line("<details><summary>the probes of this run, and lines of it as a driver would print them</summary>\n")
+	k := p.f.Header.GetKernel()
+	p.line("- Linux %s %s, %s", code(k.GetRelease()), code(k.GetVersion()), code(k.GetMachine()))
+	p.probes()
 	if p.f.Header.Imported() {
-		p.line("`dtrec import` made an event of each line of a text that perf or trace-cmd printed of their probes.")
+		p.line("\n`dtrec import` made an event of each line of a text that perf or trace-cmd printed of their probes.")
 	} else {
-		p.line("`dtrec record` attaches eBPF programs to the probes above and writes each hit as an event.")
+		p.line("\n`dtrec record` attaches eBPF programs to the probes above and writes each hit as an event.")
 	}
 	p.line("`dtrec report` reads the events, and nothing else, and writes this page.")
 	p.line("`dtrec check` prints the verdicts alone; `dtrec replay` prints the events.\n")
-	p.line("Example lines (from this run):")
-	example := p.f.exampleItem()
-	if example != nil {
+	if example := p.f.exampleItem(); example != nil {
+		p.line("Example lines (from this run):")
 		p.Fence("", p.f.driverLines(example))
 	}
-	p.line("\nWhat we learned (from this run only):")
-	for _, l := range p.f.lessons() {
-		p.line("- %s", l)
+	p.line("\n</details>\n")
+}
+
+// probes lists the functions of each role.
+func (p *page) probes() {
+	for _, info := range schema.Catalogue() {
+		if l := p.probeList(info.Role); l != "" {
+			p.line("- %s: %s", info.Name, l)
+		}
 	}
-	p.line("")
-	p.paragraphs()
 }
 
 // exampleItem is the first open that allocated, else the first open.
@@ -252,3 +337,6 @@ func endOf(ns uint64) string {
 	}
 	return fmt.Sprintf("%d ns", ns)
 }
+
+// sayVerdicts is what the claims came to.
+func (p *page) sayVerdicts() { p.Put(": %s", p.f.verdictLine()) }

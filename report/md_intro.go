@@ -40,15 +40,19 @@ func (f *Findings) lessons() []string {
 // paragraphs tell the chains of the page, each by the proven claim of the run that tells
 // most, and say so where there is none.
 func (p *page) paragraphs() {
+	p.line("<details><summary>an example of each</summary>\n")
 	for _, k := range inPlace(func(c *chapter) int { return c.told.at }) {
 		t := &k.page.told
 		if e, ok := p.f.example(k.number); ok {
-			p.line("%s In %s, %s: %s. %s\n", t.before, text(e.Comm), code(e.Claim.Subject), e.Claim.Says(code), t.after)
+			p.part(func() {
+				p.line("%s In %s, %s: %s. %s\n", t.before, text(e.Comm), code(e.Claim.Subject), e.Claim.Says(code), t.after)
+			})
 		} else {
 			p.line("%s %s\n", t.before, cmp.Or(t.none, "No such claim is proven in this run."))
 		}
 	}
 	p.necessity()
+	p.line("</details>\n")
 }
 
 // necessity says for each role how many proven claims are of kinds that cannot stand without it.

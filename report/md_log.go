@@ -9,25 +9,20 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// logPage writes the report of an imported trace: what the lines say, and what they
-// suggest without proving it.
-func (p *page) logPage() {
-	p.line("---\nlayout: default\ntitle: \"What a kernel log says of these path names\"\n---\n")
-	p.logIntroduction()
-	p.line("## Lines")
+// logLines writes what the lines of a kernel log say, and what they suggest without proving
+// it.
+func (p *page) logLines() {
 	for _, prog := range p.f.Programs {
-		for _, it := range prog.Items {
-			p.logItem(it)
-		}
+		p.many(len(prog.Items), "opens", "dtrec replay FILE", func(i int) { p.logItem(prog.Items[i]) })
 		if prog.Unshown > 0 {
-			p.line("%d more opens are counted in the verdicts and not shown.\n", prog.Unshown)
+			p.line("%d more opens are counted in the verdicts and not shown: `dtrec replay FILE`\n", prog.Unshown)
 		}
 	}
 }
 
+// logIntroduction says what a log is, and of which functions it has lines.
 func (p *page) logIntroduction() {
 	f, h := p.f, p.f.Header
-	p.line("## Introduction")
 	p.line("This page uses one run of a kernel log: id `%x`, %d events, each a line of it. Every address, hash and length below was printed on the line cited as #id.", h.RunId, f.Events)
 	if r := h.GetKernel().GetRelease(); r == schema.Unknown {
 		p.line("The log does not name the kernel.")
@@ -36,18 +31,13 @@ func (p *page) logIntroduction() {
 	}
 	p.line("A log does not show which task a line is of, what an open returned when it failed, where a dentry lies, or when it ends: an address here is that of a name. What rests on those is unproven.\n")
 	p.line("Functions with a line:")
-	for _, info := range schema.Catalogue() {
-		if l := p.probeList(info.Role); l != "" {
-			p.line("- %s: %s", info.Name, l)
-		}
-	}
+	p.probes()
 	for _, b := range h.GetProbe() {
 		if !b.Attached {
-			p.line("- %s: %s: %s", b.Role.Label(), code(b.Symbol), text(b.Error))
+			p.part(func() { p.line("- %s: %s: %s", b.Role.Label(), code(b.Symbol), text(b.Error)) })
 		}
 	}
 	p.line("\nA verdict stands beside every claim; %s.\n", f.verdictLine())
-	p.verdictTable()
 }
 
 func (p *page) logItem(it *Item) {

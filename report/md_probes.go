@@ -14,18 +14,17 @@ import (
 // whyTheseProbes tells by examples what the probes are for, what each reads, and which
 // claims need it.
 func (p *page) whyTheseProbes() {
-	p.line("## Why These Probes")
 	for _, k := range inPlace(func(c *chapter) int { return c.probes.at }) {
 		t := &k.page.probes
 		if e, ok := p.f.example(k.number); ok {
-			p.line("%s In %s, %s. %s\n", t.before, text(e.Comm), e.Claim.Says(code), t.after)
+			p.part(func() { p.line("%s In %s, %s. %s\n", t.before, text(e.Comm), e.Claim.Says(code), t.after) })
 		} else {
 			p.line("%s No claim of this kind is proven in this run.\n", t.before)
 		}
 	}
 	p.Fence("", structures(p.f.Header.GetLayout()))
 	p.line("")
-	p.probeTable()
+	p.part(p.probeTable)
 }
 
 // structures are those that the probes read, with the offsets of the recorded kernel.
@@ -54,6 +53,7 @@ func (p *page) symbols(r schema.Role) []string {
 // probeTable says of each role what its probes read, what an event of it says, and which
 // claims need it.
 func (p *page) probeTable() {
+	p.line("<details><summary>what each probe reads, and the claims that need it</summary>\n")
 	p.line("| probe | reads | one event says | needed by |\n|---|---|---|---|")
 	for _, info := range schema.Catalogue() {
 		var labels, reads []string
@@ -73,12 +73,12 @@ func (p *page) probeTable() {
 			p.line("| %s | %s | %s | %s |", strings.Join(labels, ", "), strings.Join(reads, ". "), text(info.Doc), needed(info.Role))
 		}
 	}
-	p.line("")
+	p.line("\n</details>\n")
 }
 
 // manPages lists the calls that the programs of this run made.
 func (p *page) manPages() {
-	p.line("## Man Pages Used (parts)")
+	p.line("<details><summary>what of them the programs and dtrec call</summary>\n")
 	used := make(map[string]bool)
 	for _, prog := range p.f.Programs {
 		for _, line := range prog.Source {
@@ -94,6 +94,7 @@ func (p *page) manPages() {
 			p.line("%s: %s  ", m.name, m.says)
 		}
 	}
+	p.line("\n</details>")
 }
 
 var manTable = []struct {

@@ -3,209 +3,285 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report/md"
 )
 
-// programs writes one section per program.
-func (p *page) programs() {
-	p.line("## User Programs")
-	for _, prog := range p.f.Programs {
-		if len(prog.Items) == 0 && len(prog.Claims) == 0 && len(prog.Source) == 0 && prog.Opens == 0 {
-			continue
+// sections are the programs that the page has something to say of.
+func (f *Findings) sections() []*Program {
+	return slices.DeleteFunc(slices.Clone(f.Programs), func(prog *Program) bool {
+		return len(prog.Items) == 0 && len(prog.Claims) == 0 && len(prog.Source) == 0 && prog.Opens == 0
+	})
+}
+
+// sayPrograms links to the section of each.
+func (p *page) sayPrograms() {
+	for i, prog := range p.f.sections() {
+		if !p.part(func() {
+			if i == 0 {
+				p.Put(": ")
+			} else {
+				p.Put(", ")
+			}
+			p.Put("[%s](#p%d)", text(prog.Comm), i+1)
+		}) {
+			p.Put(" …")
+			break
 		}
-		p.program(prog)
+	}
+}
+
+// programs writes a table of the built-in programs, and then a section for each program, which
+// has its share of the room.
+func (p *page) programs() {
+	progs := p.f.sections()
+	p.part(func() { p.builtIn(progs) })
+	p.room -= 200 // for the last line
+	for i, share := range p.shares(progs) {
+		all := p.room
+		p.room = share
+		if !p.part(func() { p.program(progs[i], i+1) }) {
+			p.part(func() { p.untold(progs[i], i+1) })
+		}
+		p.room += all - share
 	}
 	if p.f.Omitted > 0 {
 		atLeast := ""
 		if p.f.Endless {
 			atLeast = "at least "
 		}
-		p.line("%s%d more programs are counted in the verdicts and not shown.\n", atLeast, p.f.Omitted)
+		p.line("%s%d more programs are counted in the verdicts and not shown: `dtrec top --by program FILE`\n", atLeast, p.f.Omitted)
 	}
 }
 
-func (p *page) program(prog *Program) {
+// shares parts the room among programs: none has more than it needs, and what one does not need
+// the others have.
+func (p *page) shares(progs []*Program) []int {
+	room, out, order := p.room, make([]int, len(progs)), make([]int, len(progs))
+	for i, prog := range progs {
+		order[i] = i
+		p.room = room
+		out[i] = p.Size(func() { p.program(prog, i+1) }) + 100
+	}
+	p.room = room
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(out[a], out[b]) })
+	for n, i := range order {
+		out[i] = min(out[i], room/(len(order)-n))
+		room -= out[i]
+	}
+	return out
+}
+
+func (p *page) heading(prog *Program, n int) {
+	ext := md.Literal("")
 	if len(prog.Source) > 0 {
-		p.line("### %s.c", text(prog.Comm))
+		ext = ".c"
+	}
+	p.line("<a id=\"p%d\"></a>\n\n### %s"+ext, n, text(prog.Comm))
+}
+
+// untold is the section of a program that has no room for more.
+func (p *page) untold(prog *Program, n int) {
+	p.heading(prog, n)
+	p.line("%s, opens: %d%s, failed: %d%s. The page has no room for more of it.\n", prog.people(), prog.Opens, prog.endless(), prog.Failed, prog.ends())
+}
+
+// program writes the section of one, with as much of it folded as there is room for.
+func (p *page) program(prog *Program, n int) {
+	var chosen []*Item
+	if !p.Brief {
+		room := p.room
+		rest := p.Size(func() { p.section(prog, n, nil) })
+		p.room = room
+		chosen = p.chosen(prog, room-rest-100)
+	}
+	p.section(prog, n, chosen)
+}
+
+// section writes what a program is and did, the open that shows most, others folded, and what
+// is learned from them.
+func (p *page) section(prog *Program, n int, chosen []*Item) {
+	p.heading(prog, n)
+	if len(prog.Source) > 0 {
 		p.Fence("c", prog.Source)
-	} else {
-		p.line("### %s", text(prog.Comm))
 	}
 	if prog.Stdout != "" {
 		p.line("stdout")
 		p.Fence("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n"))
 	}
-	p.line("%s, opens: %d%s, failed: %d%s.\n", prog.people(), prog.Opens, prog.endless(), prog.Failed, prog.ends())
-	n := 0
-	for _, it := range prog.Items {
-		if it.Open {
-			n++
-			p.open(it, n)
-		} else {
-			p.other(it)
-		}
+	p.line("%s, opens: %d%s, failed: %d%s.", prog.people(), prog.Opens, prog.endless(), prog.Failed, prog.ends())
+	key, _ := p.f.key(prog)
+	p.rule(prog, chosen, key)
+	p.line("")
+	if key != nil {
+		p.keyOpen(key)
 	}
-	if prog.Unshown > 0 {
-		p.line("%d more opens of this program are counted in the verdicts and not shown.\n", prog.Unshown)
+	for _, it := range chosen {
+		p.foldedItem(it)
 	}
 	if prog.Beyond > 0 {
 		p.line("At least %d more events of this program, outside any open, are not shown.\n", prog.Beyond)
 	}
-	for i := range prog.Claims {
-		p.claim(&prog.Claims[i])
-	}
-	if prog.Unlisted > 0 {
-		p.line("- … %d more claims on dentries, across opens", prog.Unlisted)
-	}
-	if lines := prog.chains(); len(lines) > 0 {
-		p.Fence("", lines)
+	p.across(prog)
+	if lines := prog.chains(key); len(lines) > 0 && p.part(func() { p.Fence("", lines) }) {
 		p.line("")
 	}
-	if l := prog.learned(); l != "" {
+	if l := prog.learned(key); l != "" {
 		p.line("Learned: %s\n", l)
 	}
 }
 
-// open writes one open: its events as bullets, its claims, its tree.
-func (p *page) open(it *Item, n int) {
-	how := ""
-	if it.Steps[0].Event.Execute() {
-		how = ", to execute"
+// across writes the claims on dentries, not on one open, and draws those that are drawn.
+func (p *page) across(prog *Program) {
+	if len(prog.Claims) == 0 {
+		return
 	}
-	p.line("open %d of this program, %s%s:", n, code(it.Path), how)
-	if !it.Old {
-		p.bullets(it)
-	}
-	if it.More > 0 {
-		p.line("- … %d more events", it.More)
-	}
-	for i := range it.Claims {
-		p.claim(&it.Claims[i])
-	}
-	if it.Unshown > 0 {
-		p.line("- … %d more claims, counted and not shown", it.Unshown)
-	}
-	p.Fence("", p.f.tree(it))
-	p.line("")
-}
-
-// other writes what the program did to dentries outside any open.
-func (p *page) other(it *Item) {
-	p.line("outside any open:")
-	p.bullets(it)
-	p.Fence("", p.f.tree(it))
-	p.line("")
-}
-
-// bullets spell the events of an item; the chain walk inside a d_lookup is left to
-// the tree.
-func (p *page) bullets(it *Item) {
-	inside := false
-	for i := range it.Steps {
-		s := &it.Steps[i]
-		if s.Event.Role == schema.RoleLookup {
-			inside = s.Event.Phase == schema.Enter
-		}
-		if inside && s.Event.Role == schema.RoleLookupChain {
-			continue
-		}
-		if b := p.bullet(s); b != "" {
-			p.line("- %s%s", b, p.beside(&s.Event))
-		}
-	}
-}
-
-// bullet spells one event in the words of the seed; empty for one that the tree
-// alone shows.
-func (p *page) bullet(s *Step) string {
-	e := &s.Event
-	label, has := p.f.Label(e.Role, e.Phase), e.Columns.Has
-	of := fmt.Sprintf("%s | %s", s.Ref, code(e.Name))
-	switch {
-	case e.Role.Is(schema.Frees):
-		return ""
-	case e.Phase == schema.Exit && has(schema.ColumnRet) && (e.Errno() != 0 || !has(schema.ColumnDentry)):
-		if of = outcome(s); has(schema.ColumnDentry) {
-			of += ", no file"
-		}
-	case has(schema.ColumnRet) && has(schema.ColumnFilesystem):
-		of = fmt.Sprintf("%s, name pointer = %#x | %s, %s %s", s.Ref, e.NameAddr, code(e.Name), code(e.FSType), device(e.Dev))
-	case has(schema.ColumnDentry) && e.Role.Is(schema.Begins):
-		return fmt.Sprintf("copy destination pointer = %#x of %s (%s, #%d)", e.NameAddr, s.Ref, label, e.ID)
-	case has(schema.ColumnDentry) && e.Role.Is(schema.Asks):
-		of = outcome(s) + negativeWord(e)
-	case has(schema.ColumnBucket):
-		of += ", " + state(e)
-	case has(schema.ColumnTarget):
-		of += ", " + targeted(e)
-	case has(schema.ColumnDentry):
-	case e.Role.Is(schema.Walks) && has(schema.ColumnNameAddr):
-		return fmt.Sprintf("%s pointer = %#x | %s (#%d)", label, e.NameAddr, code(e.Name), e.ID)
-	case e.Role.Is(schema.Asks):
-		of = fmt.Sprintf("%slength %d name %s, parent %#x", hashText("hash %d ", e), e.NameLen, code(e.Name), e.Parent)
-	case has(schema.ColumnNameAddr):
-		return fmt.Sprintf("copy source pointer = %#x (%s, #%d)", e.NameAddr, label, e.ID)
-	default:
-		return fmt.Sprintf("%s (#%d)", label, e.ID)
-	}
-	return fmt.Sprintf("%s: %s (#%d)", label, of, e.ID)
-}
-
-// targeted names the dentry whose place a move takes.
-func targeted(e *schema.Event) string {
-	if e.Facts&schema.FactExchange != 0 {
-		return fmt.Sprintf("exchange with target %#x", e.Target)
-	}
-	return fmt.Sprintf("target %#x", e.Target)
-}
-
-func negativeWord(e *schema.Event) string {
-	if e.Dentry != 0 && e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0 {
-		return " (negative)"
-	}
-	return ""
-}
-
-func device(dev uint32) string { return fmt.Sprintf("%d:%d", dev>>20, dev&(1<<20-1)) }
-
-// beside is the verdicts on what the event alone shows.
-func (p *page) beside(e *schema.Event) string {
-	out := ""
-	if p.f.labels.known(e.Role, e.Phase) {
-		for _, k := range p.looks[e.Role][e.Phase] {
-			if k.beside != nil {
-				out += k.beside(p, e)
+	p.folded(func() {
+		for i := range prog.Claims {
+			if !p.part(func() { p.claim(&prog.Claims[i]) }) {
+				p.line("- … %d more claims on dentries, across opens, have no room", len(prog.Claims)-i)
+				break
 			}
 		}
+		if prog.Unlisted > 0 {
+			p.line("- … %d more claims on dentries, across opens", prog.Unlisted)
+		}
+		p.line("")
+	}, "claims on dentries, across opens: %d", len(prog.Claims))
+}
+
+// folded writes a part that opens at a click.
+func (p *page) folded(write func(), summary md.Literal, args ...any) {
+	p.line("<details><summary>"+summary+"</summary>\n", args...)
+	write()
+	p.line("</details>\n")
+}
+
+// chosen are the items of a program that there is room for, those picked for the better
+// reasons first, in order of time.
+func (p *page) chosen(prog *Program, room int) (out []*Item) {
+	items := slices.Clone(prog.Items)
+	slices.SortStableFunc(items, func(a, b *Item) int { return cmp.Compare(a.Why.first()-1, b.Why.first()-1) })
+	for _, it := range items {
+		if size := p.Size(func() { p.foldedItem(it) }); size <= room {
+			room -= size
+			out = append(out, it)
+		}
 	}
+	slices.SortFunc(out, func(a, b *Item) int { return cmp.Compare(a.Steps[0].Event.ID, b.Steps[0].Event.ID) })
 	return out
 }
 
-// verdict spells a verdict; unproven where nothing can be.
-func (p *page) verdict(why *Reason, about About) string {
-	switch {
-	case p.f.Void != nil:
-		why, about = p.f.Void, About{}
-	case why == nil:
-		return "**" + Proven.String() + "**"
+// foldedItem writes an open, or a run of events outside any.
+func (p *page) foldedItem(it *Item) {
+	events := uint64(len(it.Steps)) + it.More
+	if it.Open {
+		p.folded(func() { p.open(it) }, "open %d of this program, <code>%s</code>%s: %s, %d events; %s", it.N, md.Element(it.Path), toExecute(it), came(it), events, it.Why.words())
+	} else {
+		p.folded(func() { p.open(it) }, "outside any open: %d events", events)
 	}
-	return "**" + why.Verdict.String() + "** (" + prose(why.about(about, false)) + ")"
 }
 
-// claim writes a claim with its verdict.
-func (p *page) claim(cl *Claim) {
-	reason := ""
-	if cl.Verdict != Proven {
-		reason = " — " + prose(cl.Reason())
+// rule says how the opens that are shown were chosen, where there are others.
+func (p *page) rule(prog *Program, chosen []*Item, key *Item) {
+	if key != nil && !slices.Contains(chosen, key) {
+		chosen = append(slices.Clone(chosen), key)
 	}
-	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
+	shown, picked := uint64(0), uint64(0)
+	var why Pick
+	for _, it := range prog.Items {
+		if it.Open {
+			picked++
+		}
+	}
+	for _, it := range chosen {
+		if it.Open {
+			shown++
+			why |= it.Why
+		}
+	}
+	if shown == prog.Ended {
+		return
+	}
+	var rules []string
+	for _, r := range picks {
+		if why&r.why != 0 {
+			rules = append(rules, r.rule)
+		}
+	}
+	if prog.Squeezed || shown < picked {
+		rules = append(rules, "as far as there is room")
+	}
+	p.line("%d of its opens are shown%s; %d more are counted in the verdicts: %s", shown, chosenBy(rules), prog.Ended-shown,
+		md.Span(replay.CommandLine([]string{"dtrec", "replay", "--op", "open", "--comm", prog.Comm, "FILE"})))
 }
 
-// chains draws the proven claims of a program that are drawn, a line or two each.
-func (prog *Program) chains() []string {
+func chosenBy(rules []string) string {
+	if len(rules) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(rules, ", ")
+}
+
+// key is the proven claim of a built-in program that the fewest of the run are like, and the
+// open that it is of; nil where there is none.
+func (f *Findings) key(prog *Program) (open *Item, key *Claim) {
+	if len(prog.Source) == 0 {
+		return nil, nil
+	}
+	for _, it := range prog.Items {
+		for i := range it.Claims {
+			cl := &it.Claims[i]
+			if cl.Verdict == Proven && table[cl.Kind].lesson != nil && (key == nil || f.Tally[cl.Kind][Proven] < f.Tally[key.Kind][Proven]) {
+				open, key = it, cl
+			}
+		}
+	}
+	return open, key
+}
+
+// short is the subtraction of a claim, or the events at which there was one address.
+func (cl *Claim) short() string {
+	if cl.Left.Label != "" {
+		return cl.Subtraction()
+	}
+	var at []string
+	for _, t := range cl.Terms {
+		if t.Value == cl.Object.Addr {
+			at = append(at, fmt.Sprintf("#%d", t.Event))
+		}
+	}
+	return fmt.Sprintf("%s at %s", cl.Object, strings.Join(at, ", "))
+}
+
+// builtIn is a table of the built-in programs, each with what it shows.
+func (p *page) builtIn(progs []*Program) {
+	if !slices.ContainsFunc(progs, func(prog *Program) bool { return len(prog.Source) > 0 }) {
+		return
+	}
+	p.line("| program | shows that | by | verdicts |\n|---|---|---|---|")
+	for i, prog := range progs {
+		if len(prog.Source) == 0 {
+			continue
+		}
+		shows, by := "", ""
+		if _, key := p.f.key(prog); key != nil {
+			shows, by = table[key.Kind].says, key.short()
+		}
+		t := &prog.Tally
+		p.line("| [%s](#p%d) | %s | %s | %d proven, %d refuted, %d unproven |", text(prog.Comm), i+1, shows, by, t.Total(Proven), t.Total(Refuted), t.Total(Unproven))
+	}
+	p.line("")
+}
+
+// chains draws the proven claims of a program that are drawn, a line or two each: those across
+// opens alone, where the open that shows most is drawn.
+func (prog *Program) chains(key *Item) []string {
 	var out []string
 	add := func(cl *Claim, it *Item) {
 		if draw := table[cl.Kind].draw; draw != nil && cl.Verdict == Proven {
@@ -214,7 +290,9 @@ func (prog *Program) chains() []string {
 	}
 	for _, it := range prog.Items {
 		for i := range it.Claims {
-			add(&it.Claims[i], it)
+			if key == nil {
+				add(&it.Claims[i], it)
+			}
 		}
 	}
 	for i := range prog.Claims {
@@ -224,11 +302,11 @@ func (prog *Program) chains() []string {
 }
 
 // maxLessons bounds the Learned line.
-const maxLessons = 8
+const maxLessons = 2
 
 // learned sums up the proven claims of a program about dentries whose allocation
-// was recorded; those that were there before teach nothing new.
-func (prog *Program) learned() string {
+// was recorded: those of the open that shows most, where there is one, and those across opens.
+func (prog *Program) learned(key *Item) string {
 	var out []string
 	type news struct {
 		kind Kind
@@ -244,7 +322,9 @@ func (prog *Program) learned() string {
 	}
 	for _, it := range prog.Items {
 		for i := range it.Claims {
-			add(&it.Claims[i], it)
+			if key == nil || it == key {
+				add(&it.Claims[i], it)
+			}
 		}
 	}
 	for i := range prog.Claims {

@@ -19,10 +19,14 @@ type reader struct {
 	title  string // of the part, after ##
 	comm   string // of the section
 	within bool   // the page is at an open, not at what is outside any
-	listed int    // opens in it
-	fence  string // the language of the block; "" outside
-	stdout bool   // the next block is what a program printed
-	first  bool   // the next line is the first of its block
+	at     int    // that open: which of its program that ended, from 1
+	listed map[int]bool
+	shown  int      // opens that the section says are shown; 0: it does not say
+	links  []string // of the contents, to sections
+	anchor int      // of the section that begins
+	fence  string   // the language of the block; "" outside
+	stdout bool     // the next block is what a program printed
+	first  bool     // the next line is the first of its block
 }
 
 // sentence is a form that a line with a number, or with a word about all there is, may have.
@@ -46,7 +50,38 @@ var sentences = func() []sentence {
 		out = append(out, sentence{regexp.MustCompile("^" + form + "$"), holds})
 	}
 	is := func(got string, want int) bool { return got == strconv.Itoa(want) }
-	add(`title: "What Linux (.*) did with these path names"`, func(r *reader, m []string) bool { return m[1] == r.header.GetKernel().GetRelease() })
+	add(`# What Linux (.*) did with these path names`, func(r *reader, m []string) bool { return m[1] == r.header.GetKernel().GetRelease() })
+	add(n+" events(?: of "+quoted+")? on Linux `(.*?)`, `(.*?)`; (?:"+n+` lost|without a footer: the recording did not end cleanly); `+n+` claims proven, `+n+` refuted, `+n+` unproven\.`, func(r *reader, m []string) bool {
+		k := r.header.GetKernel()
+		return is(m[1], r.count) && m[2] == k.GetRelease() && m[3] == k.GetMachine() && (m[4] == "" || is(m[4], int(r.lost))) &&
+			is(m[5], r.total("proven")) && is(m[6], r.total("refuted")) && is(m[7], r.total("unproven"))
+	})
+	add(`> \*\*Not all of the run is here: (?:`+n+` lost|without a footer: the recording did not end cleanly)\.\*\* What rests on what is missing is unproven\.`, func(r *reader, m []string) bool {
+		return m[1] == "" || is(m[1], int(r.lost)) && r.lost > 0
+	})
+	add("Made by `dtrec report FILE`; FILE stands for the trace in every command on this page\\.", func(*reader, []string) bool { return true })
+	add(`- \[Verdicts\]\(#verdicts\): in all `+n+` proven, `+n+` refuted, `+n+` unproven`, func(r *reader, m []string) bool {
+		return is(m[1], r.total("proven")) && is(m[2], r.total("refuted")) && is(m[3], r.total("unproven"))
+	})
+	add(`- \[User Programs\]\(#user-programs\): (.*)`, func(r *reader, m []string) bool { return r.linked(m[1]) })
+	add(`<a id="p`+n+`"></a>`, func(r *reader, m []string) bool { r.anchor = int(parse(m[1])); return r.sectionEnds() })
+	add(`\| \[(.*?)\]\(#p`+n+`\) \| (.*?) \| (.*) \| `+n+` proven, `+n+` refuted, `+n+` unproven \|`, func(r *reader, m []string) bool {
+		return r.links[parse(m[2])-1] == m[1] && len(r.cited(spanless(m[4]))) == 0 &&
+			int(parse(m[5])) <= r.total("proven") && int(parse(m[6])) <= r.total("refuted") && int(parse(m[7])) <= r.total("unproven")
+	})
+	add(`<details><summary>claims on dentries, across opens: `+n+`</summary>`, func(r *reader, m []string) bool {
+		return is(m[1], min(r.across[r.comm], maxClaims))
+	})
+	add("<details><summary>(an example of each|what each probe reads, and the claims that need it)</summary>", func(*reader, []string) bool { return true })
+	add(`<details><summary>outside any open: `+n+` events</summary>`, func(r *reader, m []string) bool {
+		r.within = false
+		return int(parse(m[1])) <= r.outside[r.comm]
+	})
+	add(`<details><summary>open `+n+` of this program, <code>(.*)</code>(, to execute)?: (.*), `+n+` events; (.*)</summary>`, func(r *reader, m []string) bool { return r.folded(m) })
+	add(n+" of its opens are shown: (.*); "+n+" more are counted in the verdicts: `+.*`+", func(r *reader, m []string) bool {
+		r.shown = int(parse(m[1]))
+		return is(m[3], len(r.ended(r.comm))-r.shown)
+	})
 	add("- Linux `(.*?)` `(.*)`, `(.*?)`", func(r *reader, m []string) bool {
 		k := r.header.GetKernel()
 		return slices.Equal(m[1:], []string{k.GetRelease(), k.GetVersion(), k.GetMachine()})
@@ -68,7 +103,7 @@ var sentences = func() []sentence {
 		return slices.ContainsFunc(Kinds(), func(k KindInfo) bool { return k.Name == m[1] && k.Says == m[5] }) && is(m[2], v["proven"]) && is(m[3], v["refuted"]) && is(m[4], v["unproven"])
 	})
 	add(`- \*\*(refuted|unproven)\*\* ([a-z ]+) of ((?:`+quoted+`(?:, )?)+(?: and others)?)(?:, `+n+` times)?: (.*)`, func(r *reader, m []string) bool { return r.doubted(m) })
-	add(`- … and `+n+` more that are not proven`, func(r *reader, m []string) bool {
+	add(`- … and `+n+" more that are not proven: `dtrec check FILE`", func(r *reader, m []string) bool {
 		return is(m[1], r.total("refuted")+r.total("unproven")-r.named)
 	})
 	add(`- Pointer equality of one dentry is proven `+n+` times\.`, func(r *reader, m []string) bool { return is(m[1], r.proven("equality")) })
@@ -96,14 +131,19 @@ var sentences = func() []sentence {
 		return r.proven(kindOf[m[1]]) == 0
 	})
 	add(`So many proven claims of this run fall at least when a probe is missing: (.*)\.`, func(r *reader, m []string) bool { return r.falls(m[1]) })
-	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?: \(`+n+` of them without an end in the trace\))?, failed: `+n+`(?:; ended: (.*))?\.`,
-		func(r *reader, m []string) bool { return r.program(m) })
-	add(`open `+n+` of this program, (`+quoted+`)(, to execute)?:`, func(r *reader, m []string) bool { return r.open(m) })
-	add(`- … `+n+` more events`, func(r *reader, m []string) bool { return is(m[1], r.current().events-maxSteps) })
-	add(n+` more opens of this program are counted in the verdicts and not shown\.`, func(r *reader, m []string) bool {
-		return is(m[1], len(r.ended(r.comm))-r.listed)
+	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?: \(`+n+` of them without an end in the trace\))?, failed: `+n+`(?:; ended: (.*?))?\.( The page has no room for more of it\.)?`,
+		func(r *reader, m []string) bool {
+			if m[7] != "" {
+				r.shown = -1
+			}
+			return r.program(m)
+		})
+	add(`The events of one life, which prove (eviction|negative|equality) of (`+quoted+`) in (.*):`, func(r *reader, m []string) bool {
+		return r.proven(m[1]) > 0
 	})
-	add(n+` more programs are counted in the verdicts and not shown\.`, func(r *reader, m []string) bool { return is(m[1], len(r.sections)-maxPrograms) })
+	add(`open `+n+` of this program, (`+quoted+`)(, to execute)?, at its last component:`, func(r *reader, m []string) bool { return r.open(m[1], m[3]) && m[2] == code(r.current().enter.Name) })
+	add(`- … `+n+` more events`, func(r *reader, m []string) bool { return is(m[1], r.current().events-maxSteps) })
+	add(n+" more programs are counted in the verdicts and not shown: `dtrec top --by program FILE`", func(r *reader, m []string) bool { return is(m[1], len(r.sections)-maxPrograms) })
 	add(`At least `+n+` more events of this program, outside any open, are not shown\.`, func(r *reader, m []string) bool {
 		return parse(m[1]) > 0 && parse(m[1]) <= uint64(r.outside[r.comm])
 	})
@@ -149,9 +189,6 @@ func (r *reader) line(l string) (wrong []string) {
 	if t, ok := strings.CutPrefix(l, "### "); ok {
 		return r.heading(t)
 	}
-	if l == "outside any open:" {
-		r.within = false
-	}
 	if l == "stdout" {
 		r.stdout = true
 	}
@@ -180,7 +217,10 @@ func (r *reader) line(l string) (wrong []string) {
 func (r *reader) heading(t string) []string {
 	for comm := range r.people {
 		if h := text(comm); h == t || h+".c" == t {
-			r.comm, r.listed = comm, 0
+			r.comm, r.listed, r.shown = comm, make(map[int]bool), 0
+			if r.anchor < 1 || r.anchor > len(r.links) || r.links[r.anchor-1] != h {
+				return []string{"the contents have it elsewhere"}
+			}
 			return nil
 		}
 	}
@@ -207,12 +247,15 @@ func (r *reader) block(l string) []string {
 }
 
 // current is the open that the page is at.
-func (r *reader) current() *ownOpen { return r.ended(r.comm)[r.listed-1] }
+func (r *reader) current() *ownOpen { return r.ended(r.comm)[r.at-1] }
 
-func (r *reader) open(m []string) bool {
-	r.listed, r.within = r.listed+1, true
-	o := r.current()
-	return m[1] == strconv.Itoa(r.listed) && m[2] == code(o.enter.Name) && (m[3] != "") == (o.enter.Flags&0x20 != 0)
+func (r *reader) open(which, execute string) bool {
+	r.at, r.within = int(parse(which)), true
+	if r.at < 1 || r.at > len(r.ended(r.comm)) {
+		return false
+	}
+	r.listed[r.at] = true
+	return (execute != "") == (r.current().enter.Flags&0x20 != 0)
 }
 
 func (r *reader) program(m []string) bool {

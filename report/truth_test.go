@@ -41,6 +41,9 @@ type ownOpen struct {
 	enter, exit *schema.Event
 	events      int      // itself included, those of opens within it not
 	allocs      []string // names that dentries were allocated for
+	course      string   // its functions, and whether each had a dentry, or which errno
+	furthest    uint64   // of the offsets in its path that were asked for
+	again       bool     // it came back to one before that
 }
 
 // ownDoubt is the claims of a kind that are not proven for one reason.
@@ -106,6 +109,10 @@ func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]
 	}
 	o := open[e.TID][n-1]
 	o.events++
+	o.course += fmt.Sprint(e.Role, e.Phase, e.Dentry != 0, e.Errno(), " ")
+	if off := e.NameAddr - o.enter.NameAddr; enters && (e.Role.Is(schema.Asks) || e.Role.Is(schema.Begins)) && off < uint64(len(o.enter.Name)) {
+		o.again, o.furthest = o.again || off < o.furthest, max(o.furthest, off)
+	}
 	if e.Role == schema.RoleAlloc && enters {
 		o.allocs = append(o.allocs, e.Name)
 	}

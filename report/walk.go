@@ -63,6 +63,7 @@ func (w *walk) add(s *replay.Step, room bool) {
 
 func (w *walk) enter() *schema.Event { return &w.steps[0].ev }
 func (w *walk) exit() *schema.Event  { return &w.steps[len(w.steps)-1].ev }
+func (w *walk) took() uint64         { return max(w.exit().Time, w.enter().Time) - w.enter().Time }
 
 // ended makes every claim that a finished open supports.
 func (c *collector) ended(w *walk) {
@@ -74,29 +75,36 @@ func (c *collector) ended(w *walk) {
 	if w.exit().Errno() != 0 {
 		p.Failed++
 	}
-	it := c.item(p, w)
+	if p.Ended == maxFew+1 {
+		c.few(p)
+	}
 	c.components(w)
+	it := c.pick(p, w)
 	v := &c.view
 	v.p, v.it, v.w, v.enter, v.exit, v.subject = p, it, w, w.enter(), w.exit(), w.enter().Name
+	c.drafts.begin(p.kept && it == nil)
 	for _, k := range c.kinds {
 		if v.kind = k; k.open != nil {
 			k.open(v)
 		}
 	}
+	if why := p.doubted(&c.drafts); why != 0 {
+		if it = c.item(p, w, why); it != nil {
+			c.drafts.moveTo(c, it)
+		}
+	}
+	c.drafts.begin(false)
 	v.it, v.w = nil, nil
 }
 
-// item keeps the open for the program's section, nil when that is full.
-func (c *collector) item(p *Program, w *walk) *Item {
-	if c.mute {
-		return nil
-	}
-	if !p.kept || len(p.Items) >= maxItems || !c.roomForItem() {
-		p.Unshown++
+// item keeps the open for the program's section; nil where there is no room.
+func (c *collector) item(p *Program, w *walk, why Pick) *Item {
+	if !c.roomForItem() {
+		p.Squeezed = true
 		return nil
 	}
 	e := w.enter()
-	it := &Item{Open: true, Path: e.Name, PID: e.PID, TID: e.TID, Errno: w.exit().Errno()}
+	it := &Item{Open: true, N: p.Ended, Why: why, Took: w.took(), Path: e.Name, PID: e.PID, TID: e.TID, Errno: w.exit().Errno()}
 	d := w.steps[len(w.steps)-1].obj
 	it.Old = d != nil && d.Born == 0
 	for i := range w.steps {
@@ -112,7 +120,7 @@ func (c *collector) item(p *Program, w *walk) *Item {
 // path their name pointer points at, and counts the names outside the path: those
 // of symbolic links on the way. Where the walk ended in one of these, tail is its last.
 func (c *collector) components(w *walk) {
-	c.rows, c.links, c.tail = c.rows[:0], 0, row{}
+	c.rows, c.links, c.tail, c.again = c.rows[:0], 0, row{}, false
 	path, base := w.enter().Name, w.enter().NameAddr
 	for i := 1; i < len(w.steps); i++ {
 		s := &w.steps[i]
@@ -241,6 +249,7 @@ func (c *collector) rowAt(offset int, s *walkStep) *row {
 		return &c.rows[n-1]
 	}
 	for len(c.rows) > 0 && c.rows[len(c.rows)-1].offset >= offset {
+		c.again = c.again || c.rows[len(c.rows)-1].offset > offset
 		c.rows = c.rows[:len(c.rows)-1]
 	}
 	c.rows = append(c.rows, row{offset: offset, end: offset + int(s.ev.NameLen)})

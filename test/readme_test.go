@@ -260,7 +260,7 @@ func provenOf(v report.Verdicts, kind string) uint64 {
 func excerptOf(t *testing.T, page string) string {
 	_, section, _ := strings.Cut(page, "### te_miss.c\n")
 	section, _, _ = strings.Cut(section, "\nLearned: ")
-	_, last, found := strings.Cut(section, "\nopen 3 of this program")
+	_, last, found := strings.Cut(section, "<summary>open 3 of this program")
 	if !found {
 		t.Fatal("the report has no third open of te_miss")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/dtrec/dtrec/report/page"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Bounds on a page: bytes of it and of a line, lines, and marks that may begin or end an
@@ -105,12 +106,8 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 	}
 	defer t.Close()
 	run := page.Look(page.Parse(markdown), t.Header())
-	f, err := report.Judge(looked{t, run}, report.Options{})
-	if err != nil {
-		return err
-	}
 	var whole bytes.Buffer
-	if err := report.Markdown(&whole, f, report.PageOptions{ExplainHash: true}); err != nil {
+	if err := writePage(&whole, looked{t, run}, report.Options{}, optionsOf(run.MadeBy())); err != nil {
 		return err
 	}
 	r := run.Hold(whole.Bytes())
@@ -124,6 +121,18 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 		err = r.WriteText(cmd.OutOrStdout(), inputName(path), all)
 	}
 	return answer(!r.Holds(), err)
+}
+
+// optionsOf are the flags of the command that a page says it was made by; none where it does
+// not, or says what no command is.
+func optionsOf(command []string) report.PageOptions {
+	var o pageOptions
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.register(f)
+	if err := f.Parse(command); err != nil || o.finish() != nil {
+		return report.PageOptions{}
+	}
+	return o.PageOptions
 }
 
 // pageFlags refuses what means nothing with a page, or only with one.

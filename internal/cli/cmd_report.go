@@ -3,30 +3,38 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/report/answers"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func newReportCmd() *cobra.Command {
 	var o findingsOptions
-	var explain []string
+	var page pageOptions
 	format := markdownFormat
 	cmd := &cobra.Command{
 		Use:   "report FILE",
-		Short: "Write the proof as a page",
+		Short: "Write what happened, and the proof, as a page",
 		Long: `Writes what the kernel did with each path as a page of Markdown, made from the
 events of the trace alone: every number cites its event, every claim has a
-verdict. FILE may be - for stdin. With --without, as if those roles had not been
-recorded: what can no longer be proven says what it lacks. With --explain hash the
-page ends with every hash computed step by step, for a reader with a calculator.
-The filters are those of replay: claims made with an event that is not picked are
-neither shown nor counted, nor are those that only the end of the trace decides.
+verdict. FILE may be - for stdin.
+
+What stands out comes first. Of a program's opens those are shown in full that are
+refuted, unproven, slow, walked again, or the first of their kind; --select shows more:
+#56, an event in the open; D12, a dentry in it; a path, or the last component of one.
+A page has at most 500 KB, with --brief at most 64 KB, without the proofs. With
+--without, it is judged as if those roles had not been recorded: what can no longer be
+proven says what it lacks. With --explain hash the page ends with every hash computed
+step by step, for a reader with a calculator. The filters are those of replay: claims
+made with an event that is not picked are neither shown nor counted, nor are those that
+only the end of the trace decides.
 
 With --format html it is one file for a browser, which needs no network: a timeline of
 calls, the lives of dentries, the tree of paths, claims with their proof, and the run to
@@ -34,6 +42,7 @@ step through. With --format json it is the value that this page shows.
 
 Exit status: 0 written, 2 not readable.`,
 		Example: `  dtrec report traces/run1.pb > stage2.md
+  dtrec report --select /tmp/t_e.txt --select D12 traces/run1.pb
   dtrec report --without insert traces/run1.pb
   dtrec report --explain hash traces/run1.pb
   dtrec report --format html -o run1.html traces/run1.pb`,
@@ -46,29 +55,90 @@ Exit status: 0 written, 2 not readable.`,
 				return err
 			}
 			if format != markdownFormat {
-				if len(explain)+len(o.without) > 0 {
-					return usageError(cmd, errors.New("--without and --explain are for Markdown"))
+				for _, name := range []string{"without", "explain", "select", "brief", "front-matter"} {
+					if cmd.Flags().Changed(name) {
+						return usageError(cmd, fmt.Errorf("--%s is for Markdown", name))
+					}
 				}
 				return visible(cmd, args[0], o.run, format)
 			}
-			var page report.PageOptions
-			for _, what := range explain {
-				if what != "hash" {
-					return usageError(cmd, fmt.Errorf("--explain %s: only hash can be explained", display(what)))
-				}
-				page.ExplainHash = true
+			if err := page.finish(); err != nil {
+				return usageError(cmd, err)
 			}
-			f, err := findings(cmd, args[0], o)
-			if err != nil {
-				return err
-			}
-			return report.Markdown(cmd.OutOrStdout(), f, page)
+			return o.writePage(cmd, args[0], page.PageOptions)
 		},
 	}
 	o.register(cmd)
 	addFormatFlag(cmd, &format, markdownFormat, htmlFormat, jsonFormat)
-	cmd.Flags().StringSliceVar(&explain, "explain", nil, "show `WHAT` step by step: hash")
+	page.register(cmd.Flags())
 	return cmd
+}
+
+// pageOptions are the flags that say what a page has.
+type pageOptions struct {
+	report.PageOptions
+	explain []string
+}
+
+func (o *pageOptions) register(f *pflag.FlagSet) {
+	f.StringSliceVar(&o.explain, "explain", nil, "show `WHAT` step by step: hash")
+	f.BoolVar(&o.Brief, "brief", false, "at most 64 KB, without proofs")
+	f.BoolVar(&o.FrontMatter, "front-matter", false, "begin with front matter for Jekyll")
+	f.StringArrayVar(&o.Select, "select", nil, "show the opens of `WHAT` in full: a path, a name, #56 or D12")
+}
+
+func (o *pageOptions) finish() error {
+	for _, what := range o.explain {
+		if what != "hash" {
+			return fmt.Errorf("--explain %s: only hash can be explained", display(what))
+		}
+		o.ExplainHash = true
+	}
+	return nil
+}
+
+// writePage writes the page of the trace in a file.
+func (o *findingsOptions) writePage(cmd *cobra.Command, path string, page report.PageOptions) error {
+	t, err := openTrace(cmd, path, o.run)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	src, judged, err := o.judged(cmd, t)
+	if err != nil {
+		return err
+	}
+	return writePage(cmd.OutOrStdout(), src, judged, page)
+}
+
+// writePage reads a trace to its end and writes its page. What happened is told of all of it,
+// so it is not told where a part is picked.
+func writePage(w io.Writer, src replay.Source, judged report.Options, page report.PageOptions) error {
+	judged.Select, page.Filtered = page.Select, judged.Only != nil
+	s := answers.NewSummarizer(replay.Without(src.Header(), judged.Without))
+	f, err := report.Judge(&summed{src, s, judged.Without}, judged)
+	if err != nil {
+		return err
+	}
+	if !page.Filtered {
+		page.Opening = s.End()
+	}
+	return report.Markdown(w, f, page)
+}
+
+// summed is a trace that is summed up while it is judged.
+type summed struct {
+	replay.Source
+	summary *answers.Summarizer
+	without replay.Roles
+}
+
+func (s *summed) Next() (schema.Record, error) {
+	rec, err := s.Source.Next()
+	if e, ok := rec.(*schema.Event); err == nil && (!ok || !s.without.Has(e.Role)) {
+		s.summary.Record(rec)
+	}
+	return rec, err
 }
 
 // findingsOptions are the flags of the commands that judge a trace.
@@ -86,29 +156,39 @@ func (o *findingsOptions) register(cmd *cobra.Command) {
 
 // findings reads a trace to its end and judges it.
 func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findings, error) {
-	without, err := parseRoles("--without", o.without)
-	if err != nil {
-		return nil, err
-	}
 	t, err := openTrace(cmd, path, o.run)
 	if err != nil {
 		return nil, err
 	}
 	defer t.Close()
-	filter, err := o.filter(cmd)
+	src, judged, err := o.judged(cmd, t)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.window(cmd, filter, t.Header()); err != nil {
-		return nil, err
+	return report.Judge(src, judged)
+}
+
+// judged is what is judged of a trace, and how.
+func (o *findingsOptions) judged(cmd *cobra.Command, t replay.Source) (replay.Source, report.Options, error) {
+	var judged report.Options
+	without, err := parseRoles("--without", o.without)
+	if err != nil {
+		return nil, judged, err
 	}
-	judged := report.Options{Without: replay.RolesOf(without...)}
+	filter, err := o.filter(cmd)
+	if err != nil {
+		return nil, judged, err
+	}
+	if err := o.window(cmd, filter, t.Header()); err != nil {
+		return nil, judged, err
+	}
+	judged.Without = replay.RolesOf(without...)
 	if filter.IsZero() {
-		return report.Judge(t, judged)
+		return t, judged, nil
 	}
 	picker := replay.Pick(t, filter)
 	judged.Only = picker.Picks
-	return report.Judge(picker, judged)
+	return picker, judged, nil
 }
 
 // parseRoles finds roles by name; flag is where the names were given.

@@ -21,7 +21,7 @@ type Finding struct {
 type Rule struct {
 	Name string
 	Says string // when something does
-	find func(*summarizer) []Finding
+	find func(*Summarizer) []Finding
 }
 
 // What a rule wants at least, and how many findings it makes at most.
@@ -37,18 +37,18 @@ const (
 
 // Rules are the rules, in the order of their findings.
 var Rules = []Rule{
-	{"failing path", "a path failed with one errno 5 times or more, and in 10 % of all failures", (*summarizer).failingPaths},
-	{"file that is there", "an exec failed with ENOENT although its own path led to a file: another path that it opened is missing, an interpreter or a loader", (*summarizer).others},
-	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more", (*summarizer).missingNames},
-	{"asked again", "filesystems were asked for one path 3 times or more", (*summarizer).askedAgain},
-	{"missed directory", "20 dentries or more were allocated for names of one directory, and 20 % of all that a walk missed", (*summarizer).missedDirectories},
-	{"slow call", "one call took 10 % or more of the time of 10 calls or more", (*summarizer).slowCall},
-	{"negatives left", "10 dentries without inode or more were left in one directory, and 20 % of all that were left", (*summarizer).negativesLeft},
-	{"other target", "an absolute path led to one place, and at another time to another; the first ones", (*summarizer).otherTargets},
-	{"restart", "a walk started over", (*summarizer).restarts},
+	{"failing path", "a path failed with one errno 5 times or more, and in 10 % of all failures", (*Summarizer).failingPaths},
+	{"file that is there", "an exec failed with ENOENT although its own path led to a file: another path that it opened is missing, an interpreter or a loader", (*Summarizer).others},
+	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more", (*Summarizer).missingNames},
+	{"asked again", "filesystems were asked for one path 3 times or more", (*Summarizer).askedAgain},
+	{"missed directory", "20 dentries or more were allocated for names of one directory, and 20 % of all that a walk missed", (*Summarizer).missedDirectories},
+	{"slow call", "one call took 10 % or more of the time of 10 calls or more", (*Summarizer).slowCall},
+	{"negatives left", "10 dentries without inode or more were left in one directory, and 20 % of all that were left", (*Summarizer).negativesLeft},
+	{"other target", "an absolute path led to one place, and at another time to another; the first ones", (*Summarizer).otherTargets},
+	{"restart", "a walk started over", (*Summarizer).restarts},
 }
 
-func (s *summarizer) failingPaths() (out []Finding) {
+func (s *Summarizer) failingPaths() (out []Finding) {
 	for _, e := range s.failures.top(perRule) {
 		if e.Amount < someFailures || !share(e.Amount, s.Total.Failed, 10) {
 			break
@@ -69,7 +69,7 @@ type interpreter struct {
 }
 
 // exec takes a call that may be an exec which failed although its file is there.
-func (s *summarizer) exec(c *replay.PathCall) {
+func (s *Summarizer) exec(c *replay.PathCall) {
 	if c.Failed() && c.Outer != 0 {
 		s.inner = *c
 	}
@@ -78,7 +78,7 @@ func (s *summarizer) exec(c *replay.PathCall) {
 	}
 }
 
-func (s *summarizer) others() (out []Finding) {
+func (s *Summarizer) others() (out []Finding) {
 	for _, x := range s.execs {
 		out = append(out, Finding{
 			What: fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", replay.Printable(x.path), replay.Printable(x.program),
@@ -89,7 +89,7 @@ func (s *summarizer) others() (out []Finding) {
 	return named("file that is there", out)
 }
 
-func (s *summarizer) missingNames() (out []Finding) {
+func (s *Summarizer) missingNames() (out []Finding) {
 	for _, e := range s.names.sorted() {
 		if e.Amount < someFailures || len(out) == perRule {
 			break
@@ -110,7 +110,7 @@ func (s *summarizer) missingNames() (out []Finding) {
 	return named("missing name", out)
 }
 
-func (s *summarizer) askedAgain() (out []Finding) {
+func (s *Summarizer) askedAgain() (out []Finding) {
 	for _, e := range s.again.top(4 * perRule) {
 		if e.Amount < someAsked || len(out) == perRule {
 			break
@@ -126,7 +126,7 @@ func (s *summarizer) askedAgain() (out []Finding) {
 	return named("asked again", out)
 }
 
-func (s *summarizer) missedDirectories() (out []Finding) {
+func (s *Summarizer) missedDirectories() (out []Finding) {
 	for _, e := range s.misses.top(perRule) {
 		if e.Amount < someMisses || !share(e.Amount, s.misses.total, 20) {
 			break
@@ -139,7 +139,7 @@ func (s *summarizer) missedDirectories() (out []Finding) {
 	return named("missed directory", out)
 }
 
-func (s *summarizer) slowCall() []Finding {
+func (s *Summarizer) slowCall() []Finding {
 	c := s.Total.Slowest
 	if s.Total.Calls < someCalls || c == nil || !share(c.Took, s.Total.Took, 10) {
 		return nil
@@ -149,7 +149,7 @@ func (s *summarizer) slowCall() []Finding {
 	return named("slow call", []Finding{{What: what, Command: []string{"show", "FILE", fmt.Sprintf("#%d", c.ID)}}})
 }
 
-func (s *summarizer) negativesLeft() (out []Finding) {
+func (s *Summarizer) negativesLeft() (out []Finding) {
 	for _, e := range s.left.top(perRule) {
 		if e.Amount < someLeft || !share(e.Amount, s.Negatives.Left, 20) {
 			break
@@ -163,7 +163,7 @@ func (s *summarizer) negativesLeft() (out []Finding) {
 	return named("negatives left", out)
 }
 
-func (s *summarizer) otherTargets() (out []Finding) {
+func (s *Summarizer) otherTargets() (out []Finding) {
 	var led []*entry[destinations]
 	for _, e := range s.leads.entries {
 		if e.What.otherID != 0 {
@@ -181,7 +181,7 @@ func (s *summarizer) otherTargets() (out []Finding) {
 	return named("other target", out)
 }
 
-func (s *summarizer) restarts() []Finding {
+func (s *Summarizer) restarts() []Finding {
 	if s.restart.count == 0 {
 		return nil
 	}

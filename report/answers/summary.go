@@ -81,8 +81,8 @@ type NegativeCounts struct {
 	Fates  []Count `json:"fates"`
 }
 
-// summarizer makes a Summary.
-type summarizer struct {
+// Summarizer makes a Summary of the records it is given.
+type Summarizer struct {
 	Summary
 	model    *replay.Model
 	programs map[string]*Row
@@ -143,36 +143,46 @@ type destinations struct {
 // Summarize reads a trace to its end and sums it up. After an error of the source it
 // returns what it has read so far, and the error.
 func Summarize(src replay.Source) (*Summary, error) {
-	s := &summarizer{
-		model: replay.NewModel(src.Header()), programs: make(map[string]*Row),
-		failures: newTally[example](maxKeys), names: newTally[spread](fewKeys), again: newTally[example](maxKeys), misses: newTally[example](maxKeys),
-		left: newTally[[8]uint64](maxKeys), leads: newTally[destinations](fewKeys),
-	}
-	s.Kernel, s.Log = src.Header().GetKernel().GetRelease(), src.Header().Imported()
-	s.model.Call, s.model.Task, s.model.Negative = s.call, s.task, s.negative
+	s := NewSummarizer(src.Header())
 	for {
 		rec, err := src.Next()
 		if err != nil {
-			s.end()
 			if err == io.EOF {
 				err = nil
 			}
-			return &s.Summary, err
+			return s.End(), err
 		}
-		switch rec := rec.(type) {
-		case *schema.Event:
-			s.Events++
-		case *schema.Damage:
-			s.cut = true
-		case *schema.Footer:
-			s.footer = rec
-		}
-		s.model.Record(rec)
+		s.Record(rec)
 	}
 }
 
+// NewSummarizer returns one for a trace with the header.
+func NewSummarizer(h *schema.Header) *Summarizer {
+	s := &Summarizer{
+		model: replay.NewModel(h), programs: make(map[string]*Row),
+		failures: newTally[example](maxKeys), names: newTally[spread](fewKeys), again: newTally[example](maxKeys), misses: newTally[example](maxKeys),
+		left: newTally[[8]uint64](maxKeys), leads: newTally[destinations](fewKeys),
+	}
+	s.Kernel, s.Log = h.GetKernel().GetRelease(), h.Imported()
+	s.model.Call, s.model.Task, s.model.Negative = s.call, s.task, s.negative
+	return s
+}
+
+// Record takes the next record of the trace.
+func (s *Summarizer) Record(rec schema.Record) {
+	switch rec := rec.(type) {
+	case *schema.Event:
+		s.Events++
+	case *schema.Damage:
+		s.cut = true
+	case *schema.Footer:
+		s.footer = rec
+	}
+	s.model.Record(rec)
+}
+
 // row is the row of a program.
-func (s *summarizer) row(program string) *Row {
+func (s *Summarizer) row(program string) *Row {
 	if s.last != nil && s.last.Program == program {
 		return s.last
 	}
@@ -190,7 +200,7 @@ func (s *summarizer) row(program string) *Row {
 	return r
 }
 
-func (s *summarizer) call(c *replay.PathCall) {
+func (s *Summarizer) call(c *replay.PathCall) {
 	s.row(c.Program).add(c)
 	s.Total.add(c)
 	s.slow(c)
@@ -220,7 +230,7 @@ func (s *summarizer) call(c *replay.PathCall) {
 const maxSlowest = 10
 
 // slow keeps a call if it is one of the slowest.
-func (s *summarizer) slow(c *replay.PathCall) {
+func (s *Summarizer) slow(c *replay.PathCall) {
 	n := len(s.Slowest)
 	if c.End == 0 || n == maxSlowest && c.Took <= s.Slowest[n-1].Took {
 		return
@@ -297,14 +307,14 @@ func (r *Row) add(c *replay.PathCall) {
 	}
 }
 
-func (s *summarizer) task(t *replay.Task) {
+func (s *Summarizer) task(t *replay.Task) {
 	for _, name := range t.Programs {
 		s.row(name).Processes++
 	}
 	s.Total.Processes++
 }
 
-func (s *summarizer) negative(n *replay.Negative) {
+func (s *Summarizer) negative(n *replay.Negative) {
 	if n.Fate == replay.FateMade {
 		return
 	}
@@ -318,8 +328,8 @@ func (s *summarizer) negative(n *replay.Negative) {
 	}
 }
 
-// end completes the summary.
-func (s *summarizer) end() {
+// End completes the summary, and returns it.
+func (s *Summarizer) End() *Summary {
 	s.model.End()
 	s.Lost, s.Complete = s.model.State.Losses.Total, s.footer != nil && !s.cut
 	if s.footer != nil {
@@ -345,6 +355,7 @@ func (s *summarizer) end() {
 		s.Findings = append(s.Findings, rule.find(s)...)
 	}
 	s.printable()
+	return &s.Summary
 }
 
 func (r *Row) finish() { r.Operations = mostFirst(r.operations) }

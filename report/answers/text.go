@@ -74,7 +74,7 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 func (s *Summary) writePrograms(b *bufio.Writer, file string) {
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "processes\tcalls\tfailed\trcu\tref\tmiss\ttime\tslowest\t\t  program")
-	calling := s.Programs[:slices.IndexFunc(append(slices.Clip(s.Programs), &Row{}), func(r *Row) bool { return r.Calls == 0 })]
+	calling := s.calling()
 	for _, r := range calling[:min(len(calling), maxRows)] {
 		slow, id := "", ""
 		if r.Slowest != nil {
@@ -86,6 +86,11 @@ func (s *Summary) writePrograms(b *bufio.Writer, file string) {
 	if n := len(calling) - maxRows; n > 0 {
 		fmt.Fprintf(b, "  … and %s: dtrec %s\n", plural(uint64(n), "more program"), replay.CommandLine([]string{"top", "--by", "program", "--of", "time", file}))
 	}
+}
+
+// calling are the programs that made calls, those with most time first.
+func (s *Summary) calling() []*Row {
+	return s.Programs[:slices.IndexFunc(append(slices.Clip(s.Programs), &Row{}), func(r *Row) bool { return r.Calls == 0 })]
 }
 
 // maxSlow is how many of the slowest calls the first screen has.

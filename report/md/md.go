@@ -8,7 +8,7 @@
 package md
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strconv"
@@ -24,14 +24,93 @@ import (
 type Literal string
 
 // Writer writes a page and remembers the first error.
-type Writer struct{ out *bufio.Writer }
+type Writer struct {
+	to    io.Writer
+	out   bytes.Buffer // what is not written yet
+	parts []part       // in progress, the inner ones last
+	full  int          // how many of these, from the outer one on, had room until now
+	err   error
+}
+
+// part is one that may be taken back.
+type part struct {
+	from, room int // in what is not written yet, and bytes; room < 0: it is only measured
+	size       int // of what was measured and let go
+}
 
 // NewWriter returns a writer to w. Flush it.
-func NewWriter(w io.Writer) *Writer { return &Writer{bufio.NewWriterSize(w, 64<<10)} }
+func NewWriter(w io.Writer) *Writer { return &Writer{to: w} }
+
+// Try writes a part of a page, if it takes no more than the bytes of room that are left: these
+// are then less. What does not fit is not written, and false returned.
+func (w *Writer) Try(room *int, write func()) bool {
+	size, fits := w.part(max(*room, 0), write)
+	if fits {
+		*room -= size
+	}
+	w.wrote()
+	return fits
+}
+
+// Size is how many bytes a part would take.
+func (w *Writer) Size(write func()) int {
+	size, _ := w.part(-1, write)
+	return size
+}
+
+// part writes one, unless it has no room or is only measured.
+func (w *Writer) part(room int, write func()) (size int, fits bool) {
+	if w.full < len(w.parts) {
+		return 0, false // the part around it has none
+	}
+	n, from := len(w.parts), w.out.Len()
+	w.parts = append(w.parts, part{from: from, room: room})
+	w.full = n + 1
+	write()
+	p := w.parts[n]
+	fits = w.full > n
+	if w.parts, w.full = w.parts[:n], min(w.full, n); fits {
+		size = p.size + w.out.Len() - from
+	}
+	if (!fits || room < 0) && w.out.Len() > from { // the part around it may have been taken back
+		w.out.Truncate(from)
+	}
+	return size, fits
+}
+
+// wrote looks after each line whether a part is too large, and hands on what none may take
+// back.
+func (w *Writer) wrote() {
+	const spill = 64 << 10
+	for i, p := range w.parts[:w.full] {
+		if p.room >= 0 && w.out.Len()-p.from > p.room {
+			w.full = i
+			w.out.Truncate(p.from)
+			return
+		}
+	}
+	if w.out.Len() < spill {
+		return
+	}
+	switch n := len(w.parts); {
+	case n == 0:
+		_ = w.Flush()
+	case n == w.full && w.parts[n-1].room < 0:
+		p := &w.parts[n-1]
+		p.size += w.out.Len() - p.from
+		w.out.Truncate(p.from)
+	}
+}
 
 // Line writes a line, or several. Of its arguments what would be more than text is made
 // text.
-func (w *Writer) Line(format Literal, args ...any) {
+func (w *Writer) Line(format Literal, args ...any) { w.Put(format+"\n", args...) }
+
+// Put is Line for a piece of one.
+func (w *Writer) Put(format Literal, args ...any) {
+	if w.full < len(w.parts) {
+		return
+	}
 	for i, a := range args {
 		switch a := a.(type) {
 		case string:
@@ -42,12 +121,15 @@ func (w *Writer) Line(format Literal, args ...any) {
 			args[i] = harmless(a.String())
 		}
 	}
-	fmt.Fprintf(w.out, string(format), args...)
-	w.out.WriteByte('\n')
+	fmt.Fprintf(&w.out, string(format), args...)
+	w.wrote()
 }
 
 // Fence writes lines as a code block that they cannot end.
 func (w *Writer) Fence(language Literal, lines []string) {
+	if w.full < len(w.parts) {
+		return
+	}
 	longest := 2
 	for _, l := range lines {
 		longest = max(longest, longestRun(l, '`'))
@@ -59,10 +141,17 @@ func (w *Writer) Fence(language Literal, lines []string) {
 		w.out.WriteByte('\n')
 	}
 	w.out.WriteString(fence + "\n")
+	w.wrote()
 }
 
 // Flush writes what is left and returns the first error.
-func (w *Writer) Flush() error { return w.out.Flush() }
+func (w *Writer) Flush() error {
+	_, err := w.out.WriteTo(w.to)
+	if w.out.Reset(); w.err == nil {
+		w.err = err
+	}
+	return w.err
+}
 
 // Code is a name as a code span that the name cannot leave. What is not printable is
 // escaped as in a Go string, and so is what a page must not hold.
@@ -83,6 +172,21 @@ func Cell(name string) string { return strings.ReplaceAll(Code(name), "|", `\x7c
 
 // Text is a name in running text, a heading or a table cell.
 func Text(s string) string { return Prose(replay.Printable(s)) }
+
+// Element is a name in an HTML element or in the front matter between double quotes, where
+// Markdown is not read: but Jekyll puts a title into a page as it is, and other readers of
+// either take it for Markdown.
+func Element(name string) string {
+	var b strings.Builder
+	for _, r := range replay.Printable(name) {
+		if r < utf8.RuneSelf && !alphanumeric(byte(r)) && !strings.ContainsRune(" .,+-/()", r) {
+			b.WriteString(entity(r))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
 
 // Prose is Text of words whose names are escaped already.
 func Prose(s string) string {
@@ -120,20 +224,6 @@ func within(s string, i int) bool {
 
 func alphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-// Title is text for the front matter, between double quotes: YAML reads it there, Jekyll
-// puts what it read into a page as it is, and other readers take it for Markdown.
-func Title(s string) string {
-	var b strings.Builder
-	for _, r := range replay.Printable(s) {
-		if r < utf8.RuneSelf && !alphanumeric(byte(r)) && !strings.ContainsRune(" .,+-/()", r) {
-			b.WriteString(entity(r))
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }
 
 // live returns how many bytes at the start of s begin what a page must not hold, and of

@@ -21,7 +21,7 @@ func TestWhatAPageIsMadeOf(t *testing.T) {
 		{Text("a_b _c_ *d*"), "a_b \\_c\\_ \\*d\\*"},
 		{Text("<i>&{{"), "&lt;i\\>&amp;&#123;&#123;"},
 		{Text("http://e www.e a@b"), "http&#58;//e www&#46;e a&#64;b"},
-		{Title(`6.12 "<b>`), "6.12 &#34;&lt;b&#62;"},
+		{Element(`6.12 "<b>`), "6.12 &#34;&lt;b&#62;"},
 		{Block("a {{ b }} \x1b <i>"), "a {\\x7b b }} \\x1b <i>"},
 	} {
 		if tt.got != tt.want {
@@ -37,5 +37,44 @@ func TestWhatAPageIsMadeOf(t *testing.T) {
 	}
 	if want := "## &lt;script>, 1 < 2: [a]&#40;b)\\n&#123;% c %}, `d`\n````\n```\nx\n````\n"; b.String() != want {
 		t.Errorf("wrote\n%s, want\n%s", b.String(), want)
+	}
+}
+
+// A part that has no room is not there, and takes none.
+func TestAPartHasRoomOrIsNotThere(t *testing.T) {
+	var b strings.Builder
+	w := NewWriter(&b)
+	room := 10
+	line := func(s string) func() { return func() { w.Line("%s", s) } }
+	for _, tt := range []struct {
+		line string
+		fits bool
+		left int
+	}{{"four", true, 5}, {"six 66", false, 5}, {"4444", true, 0}, {"", false, 0}} {
+		if fits := w.Try(&room, line(tt.line)); fits != tt.fits || room != tt.left {
+			t.Errorf("%q: %v with %d left", tt.line, fits, room)
+		}
+	}
+	outer := 100
+	if w.Try(&outer, func() { line("a")(); inner := 1; w.Try(&inner, line("bb")); line("c")() }); outer != 96 {
+		t.Errorf("%d bytes are left", outer)
+	}
+	tight := 3
+	if w.Try(&tight, func() { line("a")(); inner := 100; w.Try(&inner, line("long")); line("b")() }) {
+		t.Error("a part around a large one has room")
+	}
+	whole := w.Size(func() { line("12345")(); outer := 3; w.Try(&outer, func() { line("6")(); line("7")() }) })
+	if whole != 6 {
+		t.Errorf("a part of 6 bytes has %d", whole)
+	}
+	if n := w.Size(func() {
+		for range 100_000 {
+			line("1")()
+		}
+	}); n != 200_000 {
+		t.Errorf("a large part has %d bytes", n)
+	}
+	if err := w.Flush(); err != nil || b.String() != "four\n4444\na\nc\n" {
+		t.Errorf("%v, wrote %q", err, b.String())
 	}
 }

@@ -71,3 +71,46 @@ func ordered(page []string, at map[string][]int) []bool {
 	}
 	return out
 }
+
+// MadeBy is the words after "dtrec report" of the command that the page says it was made by,
+// but for the file; empty where it says nothing of it.
+func (x *Run) MadeBy() []string {
+	for _, l := range x.page.lines {
+		rest, ok := strings.CutPrefix(l, "Made by `")
+		if !ok {
+			continue
+		}
+		fence := rest[:len(rest)-len(strings.TrimLeft(rest, "`"))] + "`"
+		command, _, ok := strings.Cut(rest[len(fence)-1:], fence)
+		words := shellWords(strings.Trim(command, " "))
+		if ok && len(words) > 2 && words[0] == "dtrec" && words[1] == "report" {
+			return words[2 : len(words)-1]
+		}
+	}
+	return nil
+}
+
+// shellWords parts a command line whose words may be in single quotes.
+func shellWords(line string) (words []string) {
+	word, quoted, begun := "", false, false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\'':
+			quoted, begun = !quoted, true
+		case c == ' ' && !quoted:
+			if begun {
+				words = append(words, word)
+			}
+			word, begun = "", false
+		case c == '\\' && !quoted && i+1 < len(line):
+			i++
+			word, begun = word+line[i:i+1], true
+		default:
+			word, begun = word+string([]byte{c}), true
+		}
+	}
+	if begun {
+		words = append(words, word)
+	}
+	return words
+}

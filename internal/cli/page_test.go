@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer/html"
+)
+
+// Bytes of a page, and of a brief one.
+const (
+	mostPage  = 500_000
+	mostBrief = 64_000
+)
+
+// soundPage holds a page to its size, and to what GitHub makes of it: every link leads somewhere,
+// what is folded ends, tables have as many cells in each row.
+func soundPage(t *testing.T, what, page string, most int) {
+	t.Helper()
+	if len(page) > most {
+		t.Errorf("%s: the page has %d bytes", what, len(page))
+	}
+	var out bytes.Buffer
+	md := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
+	if err := md.Convert([]byte(page), &out); err != nil {
+		t.Fatal(err)
+	}
+	ids := make(map[string]bool)
+	for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(out.String(), -1) {
+		ids[m[1]] = true
+	}
+	links := regexp.MustCompile(` href="#([^"]*)"`).FindAllStringSubmatch(out.String(), -1)
+	for _, m := range links {
+		if !ids[m[1]] {
+			t.Errorf("%s: a link to #%s leads nowhere", what, m[1])
+		}
+	}
+	if begun, ended := strings.Count(out.String(), "<details>"), strings.Count(out.String(), "</details>"); begun != ended || len(links) < 1 {
+		t.Errorf("%s: %d parts are folded, %d of them end; %d links", what, begun, ended, len(links))
+	}
+	cells, fence := 0, ""
+	for _, l := range strings.Split(page, "\n") {
+		if run := l[:len(l)-len(strings.TrimLeft(l, "`"))]; len(run) > 2 && (fence == "" || l == fence) {
+			if fence != "" {
+				fence = ""
+			} else {
+				fence = run
+			}
+		}
+		switch n := strings.Count(strings.ReplaceAll(l, `\|`, ""), "|"); {
+		case fence != "" || !strings.HasPrefix(l, "| ") && !strings.HasPrefix(l, "|-"):
+			cells = 0
+		case cells == 0:
+			cells = n
+		case n != cells:
+			t.Errorf("%s: a row of %d cells in a table of %d: %s", what, n, cells, l)
+		}
+	}
+}
+
+// The pages of the samples, in every form, are what GitHub shows, and hold against their traces.
+func TestPagesAreSound(t *testing.T) {
+	for _, trace := range append(samples(t), generatedTrace(t), oddNames(t)) {
+		for _, tt := range []struct {
+			most int
+			args []string
+		}{
+			{mostPage, []string{"report"}},
+			{mostPage, []string{"report", "--explain", "hash"}},
+			{mostPage, []string{"report", "--select", "#25", "--select", "t_e.txt", "--front-matter"}},
+			{mostBrief, []string{"report", "--brief", "--select", "it's"}},
+		} {
+			page := output(t, append(tt.args, trace)...)
+			soundPage(t, strings.Join(append(tt.args, trace), " "), strings.TrimPrefix(page, "---\n"), tt.most)
+			if code, said := checkPageOf(t, page, trace); code != 0 {
+				t.Errorf("%v %s: exit %d\n%.2000s", tt.args, trace, code, said)
+			}
+			if first, _, _ := strings.Cut(page, "\n## Contents"); strings.Count(first, "\n") > 45 {
+				t.Errorf("%v %s: the first screen has %d lines", tt.args, trace, strings.Count(first, "\n"))
+			}
+		}
+	}
+}
+
+// However many events there are, a page has its size.
+func TestPagesOfManyEventsHaveTheirSize(t *testing.T) {
+	b, err := tracetest.Bytes(func(emit func(*schema.Event)) { tracetest.Generate(1_000_000, emit) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "million.pb")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	soundPage(t, "a million events", output(t, "report", file), mostPage)
+	soundPage(t, "a million events, brief", output(t, "report", "--brief", file), mostBrief)
+}
+
+// The programs that the seed of this project was about, unfolded to the depth of its page: it has
+// 17,718 bytes.
+func TestPageOfTheSeedsProgramsIsNoLonger(t *testing.T) {
+	const seed = 17_718
+	page := output(t, "report", seedPrograms(t))
+	depth := regexp.MustCompile(`(?s)<details>.*?</details>\n*`).ReplaceAllString(page, "")
+	if t.Logf("%d bytes, %.2f of the seed's", len(depth), float64(len(depth))/seed); len(depth) > seed*3/2 {
+		t.Errorf("the page has %d bytes", len(depth))
+	}
+}
+
+// seedPrograms is what the sample has of the seed's programs.
+func seedPrograms(t *testing.T) string {
+	t.Helper()
+	in, err := os.Open("traces/run1.pb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	r, err := schema.NewReader(in, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	file := filepath.Join(t.TempDir(), "seed.pb")
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	w, err := schema.NewWriter(out, r.Header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := map[string]bool{"minimal_open": true, "te_miss": true, "tm_miss": true, "lm_miss": true, "a_miss": true, "hits": true, "delete": true, "evict": true, "rebuild": true, "post": true}
+	for err == nil {
+		var rec schema.Record
+		rec, err = r.Next()
+		switch rec := rec.(type) {
+		case *schema.Event:
+			if of[rec.Comm] {
+				err = w.Append(rec)
+			}
+		case *schema.Program:
+			if of[rec.Name] {
+				err = w.Program(rec)
+			}
+		}
+	}
+	if err := w.Close(&schema.Footer{}); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}

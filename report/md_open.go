@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// toExecute says that an open is an exec's.
+func toExecute(it *Item) string {
+	if it.Steps[0].Event.Execute() {
+		return ", to execute"
+	}
+	return ""
+}
+
+// came is what an open came to.
+func came(it *Item) string {
+	if it.Errno != 0 {
+		return errnoName(it.Errno)
+	}
+	return "a file"
+}
+
+// keyOpen writes what an open shows most: what happened to the last component of its path, the
+// claims that are news, and the tree of that. All of it is in the folded part.
+func (p *page) keyOpen(it *Item) {
+	p.line("open %d of this program, %s%s, at its last component:", it.N, code(it.Path), toExecute(it))
+	short := it.last()
+	if !p.Brief {
+		p.bullets(short, false)
+	}
+	for i := range it.Claims {
+		if cl := &it.Claims[i]; cl.Verdict != Proven || cl.lesson(it) != "" {
+			p.claim(cl)
+		}
+	}
+	if !p.Brief {
+		p.Fence("", p.f.tree(short))
+	}
+	p.line("")
+}
+
+// last is the open with the events of its last component alone, and of these without the lookups
+// in rcu-walk, that found nothing, and those within another.
+func (it *Item) last() *Item {
+	name := it.Path[strings.LastIndexByte(it.Path, '/')+1:]
+	found := make(map[uint64]bool)
+	for i := range it.Steps {
+		if s := &it.Steps[i]; s.Event.Phase == schema.Exit && s.Event.Dentry != 0 {
+			found[s.Enter] = true
+		}
+	}
+	out, told := *it, make(map[uint64]bool)
+	out.Steps, out.More = nil, 0
+	for i := range it.Steps {
+		s := &it.Steps[i]
+		e := &s.Event
+		tell := told[s.Enter] || e.Role.Is(schema.Walks) || e.Name == name && e.Role != schema.RoleLookupChain && (e.Role != schema.RoleLookupRCU || found[e.ID])
+		if told[e.ID] = tell && e.Phase == schema.Enter; tell {
+			out.Steps = append(out.Steps, *s)
+		}
+	}
+	return &out
+}
+
+// open writes one open, or a run of events outside any: its events as bullets, its claims,
+// its tree.
+func (p *page) open(it *Item) {
+	if !it.Old || !it.Open {
+		p.bullets(it, true)
+	}
+	if it.More > 0 {
+		p.line("- … %d more events", it.More)
+	}
+	for i := range it.Claims {
+		p.claim(&it.Claims[i])
+	}
+	if it.Unshown > 0 {
+		p.line("- … %d more claims, counted and not shown", it.Unshown)
+	}
+	p.Fence("", p.f.tree(it))
+	p.line("")
+}
+
+// bullets spell the events of an item, with or without the verdicts on one event; the chain
+// walk inside a d_lookup is left to the tree.
+func (p *page) bullets(it *Item, verdicts bool) {
+	inside := false
+	for i := range it.Steps {
+		s := &it.Steps[i]
+		if s.Event.Role == schema.RoleLookup {
+			inside = s.Event.Phase == schema.Enter
+		}
+		if inside && s.Event.Role == schema.RoleLookupChain {
+			continue
+		}
+		b, beside := p.bullet(s), ""
+		if verdicts {
+			beside = p.beside(&s.Event)
+		}
+		if b != "" {
+			p.line("- %s%s", b, beside)
+		}
+	}
+}
+
+// bullet spells one event in the words of the seed; empty for one that the tree
+// alone shows.
+func (p *page) bullet(s *Step) string {
+	e := &s.Event
+	label, has := p.f.Label(e.Role, e.Phase), e.Columns.Has
+	of := fmt.Sprintf("%s | %s", s.Ref, code(e.Name))
+	switch {
+	case e.Role.Is(schema.Frees):
+		return ""
+	case e.Phase == schema.Exit && has(schema.ColumnRet) && (e.Errno() != 0 || !has(schema.ColumnDentry)):
+		if of = outcome(s); has(schema.ColumnDentry) {
+			of += ", no file"
+		}
+	case has(schema.ColumnRet) && has(schema.ColumnFilesystem):
+		of = fmt.Sprintf("%s, name pointer = %#x | %s, %s %s", s.Ref, e.NameAddr, code(e.Name), code(e.FSType), device(e.Dev))
+	case has(schema.ColumnDentry) && e.Role.Is(schema.Begins):
+		return fmt.Sprintf("copy destination pointer = %#x of %s (%s, #%d)", e.NameAddr, s.Ref, label, e.ID)
+	case has(schema.ColumnDentry) && e.Role.Is(schema.Asks):
+		of = outcome(s) + negativeWord(e)
+	case has(schema.ColumnBucket):
+		of += ", " + state(e)
+	case has(schema.ColumnTarget):
+		of += ", " + targeted(e)
+	case has(schema.ColumnDentry):
+	case e.Role.Is(schema.Walks) && has(schema.ColumnNameAddr):
+		return fmt.Sprintf("%s pointer = %#x | %s (#%d)", label, e.NameAddr, code(e.Name), e.ID)
+	case e.Role.Is(schema.Asks):
+		of = fmt.Sprintf("%slength %d name %s, parent %#x", hashText("hash %d ", e), e.NameLen, code(e.Name), e.Parent)
+	case has(schema.ColumnNameAddr):
+		return fmt.Sprintf("copy source pointer = %#x (%s, #%d)", e.NameAddr, label, e.ID)
+	default:
+		return fmt.Sprintf("%s (#%d)", label, e.ID)
+	}
+	return fmt.Sprintf("%s: %s (#%d)", label, of, e.ID)
+}
+
+// targeted names the dentry whose place a move takes.
+func targeted(e *schema.Event) string {
+	if e.Facts&schema.FactExchange != 0 {
+		return fmt.Sprintf("exchange with target %#x", e.Target)
+	}
+	return fmt.Sprintf("target %#x", e.Target)
+}
+
+func negativeWord(e *schema.Event) string {
+	if e.Dentry != 0 && e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0 {
+		return " (negative)"
+	}
+	return ""
+}
+
+func device(dev uint32) string { return fmt.Sprintf("%d:%d", dev>>20, dev&(1<<20-1)) }
+
+// beside is the verdicts on what the event alone shows.
+func (p *page) beside(e *schema.Event) string {
+	out := ""
+	if p.f.labels.known(e.Role, e.Phase) {
+		for _, k := range p.looks[e.Role][e.Phase] {
+			if k.beside != nil {
+				out += k.beside(p, e)
+			}
+		}
+	}
+	return out
+}
+
+// verdict spells a verdict; unproven where nothing can be.
+func (p *page) verdict(why *Reason, about About) string {
+	switch {
+	case p.f.Void != nil:
+		why, about = p.f.Void, About{}
+	case why == nil:
+		return "**" + Proven.String() + "**"
+	}
+	return "**" + why.Verdict.String() + "** (" + prose(why.about(about, false)) + ")"
+}
+
+// claim writes a claim with its verdict.
+func (p *page) claim(cl *Claim) {
+	reason := ""
+	if cl.Verdict != Proven {
+		reason = " — " + prose(cl.Reason())
+	}
+	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
+}

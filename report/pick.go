@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Pick says why an open is shown in full, of more than a page has room for: a set.
+type Pick uint8
+
+// The reasons, the first of which a page has room for before the others.
+const (
+	PickAsked     Pick = 1 << iota // it was asked for
+	PickRefuted                    // the first in its program with a claim refuted for one reason
+	PickUnproven                   // the first with one unproven for one reason
+	PickFailed                     // the first that failed with one errno
+	PickRestarted                  // the first whose walk came back to a component before the one it was at
+	PickSlow                       // the slowest
+	PickCourse                     // the first of one course: the same functions in the same order, with the same outcome
+	PickFew                        // its program has no more than maxFew
+)
+
+// How many opens of one program are picked for a reason, at most.
+const (
+	maxAsked     = 64
+	maxDoubtful  = 16
+	maxErrnos    = 8
+	maxRestarted = 3
+	maxSlow      = 3
+	maxCourses   = 16
+	maxFew       = 8
+)
+
+// picks are the reasons in that order, in words: beside the open, and as a rule.
+var picks = []struct {
+	why        Pick
+	word, rule string
+}{
+	{PickAsked, "asked for", "those asked for by --select"},
+	{PickRefuted, "refuted", "the first with each refutation"},
+	{PickUnproven, "unproven", "the first with each doubt"},
+	{PickFailed, "failed", "the first with each errno"},
+	{PickRestarted, "walked again", "the first 3 whose walk came back to an earlier component"},
+	{PickSlow, "slowest", "the 3 slowest"},
+	{PickCourse, "first of its course", "the first of each of 16 courses of events"},
+	{PickFew, "one of few", "all of few"},
+}
+
+// words are the reasons of an open.
+func (why Pick) words() string {
+	var out []string
+	for _, p := range picks {
+		if why&p.why != 0 {
+			out = append(out, p.word)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// first is the reason that comes before the others.
+func (why Pick) first() Pick { return why & -why }
+
+// picked is what the opens of a program were picked for so far.
+type picked struct {
+	asked, restarted int
+	errnos           []int
+	slow             []*Item // the slowest last
+	courses          []uint64
+	doubts           []doubtful
+	stretches        int // runs of events outside any open
+}
+
+// doubtful is a reason that a claim of a kind is not proven for.
+type doubtful struct {
+	kind Kind
+	why  *Reason
+}
+
+// pick keeps an open that has a reason before it is judged; nil where it has none.
+func (c *collector) pick(p *Program, w *walk) *Item {
+	if !p.kept {
+		return nil
+	}
+	var why Pick
+	if p.asked < maxAsked && slices.ContainsFunc(c.asked, w.is) {
+		p.asked++
+		why |= PickAsked
+	}
+	if errno := w.exit().Errno(); errno != 0 && len(p.errnos) < maxErrnos && !slices.Contains(p.errnos, errno) {
+		p.errnos = append(p.errnos, errno)
+		why |= PickFailed
+	}
+	if c.again && p.restarted < maxRestarted {
+		p.restarted++
+		why |= PickRestarted
+	}
+	if len(p.courses) < maxCourses {
+		if course := w.course(); !slices.Contains(p.courses, course) {
+			p.courses = append(p.courses, course)
+			why |= PickCourse
+		}
+	}
+	if len(p.slow) < maxSlow || w.took() > p.slow[0].Took {
+		why |= PickSlow
+	}
+	if p.Ended <= maxFew {
+		why |= PickFew
+	}
+	if why == 0 {
+		return nil
+	}
+	it := c.item(p, w, why)
+	if it != nil && why&PickSlow != 0 {
+		c.slower(p, it)
+	}
+	return it
+}
+
+// slower puts an open among the slowest, and lets go which that no longer is.
+func (c *collector) slower(p *Program, it *Item) {
+	i, _ := slices.BinarySearchFunc(p.slow, it.Took, func(s *Item, took uint64) int {
+		if s.Took < took {
+			return -1
+		}
+		return 1
+	})
+	p.slow = slices.Insert(p.slow, i, it)
+	if len(p.slow) <= maxSlow {
+		return
+	}
+	out := p.slow[0]
+	p.slow = slices.Delete(p.slow, 0, 1)
+	if out.Why &^= PickSlow; out.Why != 0 {
+		return
+	}
+	c.letGo(p, out)
+}
+
+// few lets those go that were picked because their program might have made few.
+func (c *collector) few(p *Program) {
+	if p.Ended <= maxFew {
+		return
+	}
+	for _, it := range slices.Clone(p.Items) {
+		if it.Why &^= PickFew; it.Open && it.Why == 0 {
+			c.letGo(p, it)
+		}
+	}
+}
+
+// letGo takes an open out of the section of its program.
+func (c *collector) letGo(p *Program, out *Item) {
+	for i := range out.Steps {
+		c.kept += stepBytes + nameCost*len(out.Steps[i].Event.Name)
+	}
+	for i := range out.Claims {
+		c.kept += out.Claims[i].cost(len(out.Claims[i].Terms))
+	}
+	p.Items = slices.DeleteFunc(p.Items, func(it *Item) bool { return it == out })
+}
+
+// course is a number for what happened in an open: equal for the same functions in the same
+// order, with the same outcome.
+func (w *walk) course() uint64 {
+	h := uint64(14695981039346656037) // FNV-1a
+	for i := range w.steps {
+		e := &w.steps[i].ev
+		what := uint64(e.Role)<<24 | uint64(e.Phase)<<16 | uint64(e.Errno())<<1&0xfffe
+		if e.Dentry != 0 {
+			what |= 1
+		}
+		h = (h ^ what) * 1099511628211
+	}
+	return h
+}
+
+// is reports whether the open was asked for by what, see Options.
+func (w *walk) is(what string) bool {
+	if id, ok := strings.CutPrefix(what, "#"); ok {
+		n, err := strconv.ParseUint(id, 10, 64)
+		return err == nil && slices.ContainsFunc(w.steps, func(s walkStep) bool { return s.ev.ID == n })
+	}
+	if seq, ok := strings.CutPrefix(what, "D"); ok {
+		if n, err := strconv.ParseUint(seq, 10, 64); err == nil {
+			return slices.ContainsFunc(w.steps, func(s walkStep) bool { return s.obj != nil && s.obj.Seq == n })
+		}
+	}
+	path := w.enter().Name
+	return path == what || path[strings.LastIndexByte(path, '/')+1:] == what
+}
+
+// drafts are the claims of an open that is not picked yet.
+type drafts struct {
+	on     bool
+	claims []Claim
+	terms  []Term
+}
+
+func (d *drafts) begin(on bool) {
+	clear(d.claims)
+	d.on, d.claims, d.terms = on, d.claims[:0], d.terms[:0]
+}
+
+func (d *drafts) add(cl *Claim, terms []Term) {
+	if !d.on {
+		return
+	}
+	from := len(d.terms)
+	d.terms = append(d.terms, terms...)
+	draft := *cl // its detail is its kind's until the next open
+	draft.Terms = d.terms[from:len(d.terms):len(d.terms)]
+	d.claims = append(d.claims, draft)
+}
+
+// moveTo keeps the claims with the item.
+func (d *drafts) moveTo(c *collector, it *Item) {
+	for i := range d.claims {
+		c.keepClaim(it, &d.claims[i], d.claims[i].Terms)
+	}
+}
+
+// doubted is the reason to pick an open for its claims.
+func (p *Program) doubted(d *drafts) (why Pick) {
+	for i := range d.claims {
+		why |= p.doubt(&d.claims[i])
+	}
+	return why
+}
+
+// doubt is the reason to pick the open of a claim: it is the first of its program that is not
+// proven for this.
+func (p *Program) doubt(cl *Claim) Pick {
+	of := doubtful{cl.Kind, cl.Why}
+	if cl.Verdict == Proven || len(p.doubts) >= maxDoubtful || slices.Contains(p.doubts, of) {
+		return 0
+	}
+	p.doubts = append(p.doubts, of)
+	if cl.Verdict == Refuted {
+		return PickRefuted
+	}
+	return PickUnproven
+}
