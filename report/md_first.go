@@ -56,7 +56,11 @@ func (p *page) run() {
 			of = " of " + md.Span(line)
 		}
 	}
-	p.line("%d events%s on Linux %s, %s; %s; %d claims proven, %d refuted, %d unproven.", f.Events, of, code(k.GetRelease()), code(k.GetMachine()),
+	on := "Linux " + code(k.GetRelease()) + ", " + code(k.GetMachine())
+	if isLog(p) {
+		on = "a kernel log"
+	}
+	p.line("%d events%s on %s; %s; %d claims proven, %d refuted, %d unproven.", f.Events, of, on,
 		prose(f.losses()), f.Tally.Total(Proven), f.Tally.Total(Refuted), f.Tally.Total(Unproven))
 }
 
