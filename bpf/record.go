@@ -52,6 +52,7 @@ func Time(record []byte) uint64 { return binary.LittleEndian.Uint64(record) }
 // Decoder turns records into events.
 type Decoder struct {
 	shapes [256][4]*schema.Shape    // by role and phase
+	fields [32][]schema.Field       // by column: a word each
 	typeOf func(addr uint64) string // the name of a struct file_system_type
 	types  map[uint64]string        // by address, as typeOf told
 	typ    uint64                   // asked for last
@@ -61,7 +62,7 @@ type Decoder struct {
 // NewDecoder returns a decoder that asks typeOf once for the name of each struct
 // file_system_type: see Session.FilesystemType.
 func NewDecoder(typeOf func(addr uint64) string) *Decoder {
-	d := &Decoder{typeOf: typeOf, types: make(map[uint64]string)}
+	d := &Decoder{fields: schema.Fields(), typeOf: typeOf, types: make(map[uint64]string)}
 	for _, info := range schema.Catalogue() {
 		d.shapes[info.Role][schema.Enter], d.shapes[info.Role][schema.Exit] = info.Enter, info.Exit
 	}
@@ -121,31 +122,21 @@ func (d *Decoder) column(c schema.Column, w *words, e *schema.Event) {
 	switch c {
 	case schema.ColumnKey:
 		w.key(e)
-	case schema.ColumnNameAddr:
-		e.NameAddr = w.next()
 	case schema.ColumnDentry:
 		e.Inode, e.NameAddr, e.Parent, e.NameLen, e.Hash = 0, 0, 0, 0, 0
 		if e.Dentry = w.next(); e.Dentry != 0 {
 			e.Inode, e.NameAddr = w.next(), w.next()
 			w.key(e)
 		}
-	case schema.ColumnRet:
-		e.Ret = w.next()
 	case schema.ColumnOpen:
 		v := w.next()
 		e.Flags, e.Mode = uint32(v), uint32(v>>32)
 	case schema.ColumnFilesystem:
 		e.FSType, e.Dev = d.fsType(w.next()), uint32(w.next())
-	case schema.ColumnBucket:
-		e.Bucket = w.next()
-	case schema.ColumnTarget:
-		e.Target = w.next()
-	case schema.ColumnChild:
-		e.Child = uint32(w.next())
-	case schema.ColumnTook:
-		e.Entered = w.next()
-	case schema.ColumnStart:
-		e.Start, e.DirFD = w.next(), int32(w.next())
+	default:
+		for i := range d.fields[c] {
+			d.fields[c][i].Set(e, w.next())
+		}
 	}
 }
 

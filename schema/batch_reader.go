@@ -256,8 +256,13 @@ func (b *batchReader) loadColumns() (err error) {
 		if got := len(b.values[i]); got != want {
 			return fmt.Errorf("column %d has %d values for %d events", field, got, want)
 		}
-		if c.delta {
+		switch {
+		case c.delta:
 			undelta(b.values[i], 0)
+		case c.signed:
+			for n, v := range b.values[i] {
+				b.values[i][n] = uint64(protowire.DecodeZigZag(v))
+			}
 		}
 		switch {
 		case codes:
@@ -313,8 +318,12 @@ func (b *batchReader) next(e *Event) {
 		return
 	}
 	for r := rowFilesystem + 1; r < columnRows; r++ {
-		if k.columns.Has(columnTable[r].Column) {
-			columnTable[r].set(b, e, b.take(r))
+		if c := &columnTable[r]; !k.columns.Has(c.Column) {
+			continue
+		} else if v := b.take(r); c.get != nil {
+			c.get(b, e, v)
+		} else {
+			c.Set(e, v)
 		}
 	}
 }

@@ -163,6 +163,8 @@ func (b *batchWriter) put(row int, e *Event) {
 		v = c.Of(e)
 	}
 	switch {
+	case c.signed:
+		b.columns[c.field].uint(protowire.EncodeZigZag(int64(v)))
 	case c.delta:
 		b.previous[row] = b.columns[c.field].delta(v, b.previous[row])
 	case c.codes:

@@ -5,7 +5,7 @@ package schema
 import "strconv"
 
 // The roles, of which each has a row in the catalogue. What else has the numbers is written
-// from these: see TestRolesStandOnce.
+// from these: DTREC_UPDATE=1 go test -run StandOnce ./schema.
 const (
 	RoleOpen        Role = 1
 	RoleLookup      Role = 2

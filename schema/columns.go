@@ -4,38 +4,47 @@ package schema
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// Short names for the columns.
+// The columns, of which each has a row in columnNames, and one or more in columnTable. What else
+// has the numbers is written from these: DTREC_UPDATE=1 go test -run StandOnce ./schema.
 const (
-	ColumnKey        = Column_COLUMN_KEY
-	ColumnNameAddr   = Column_COLUMN_NAME_ADDRESS
-	ColumnDentry     = Column_COLUMN_DENTRY
-	ColumnRet        = Column_COLUMN_RET
-	ColumnOpen       = Column_COLUMN_OPEN
-	ColumnFilesystem = Column_COLUMN_FILESYSTEM
-	ColumnBucket     = Column_COLUMN_BUCKET
-	ColumnTarget     = Column_COLUMN_TARGET
-	ColumnChild      = Column_COLUMN_CHILD
-	ColumnSymbol     = Column_COLUMN_SYMBOL
-	ColumnTook       = Column_COLUMN_TOOK
-	ColumnStart      = Column_COLUMN_START
+	ColumnKey        Column = 0
+	ColumnNameAddr   Column = 1
+	ColumnDentry     Column = 2
+	ColumnRet        Column = 3
+	ColumnOpen       Column = 4
+	ColumnFilesystem Column = 5
+	ColumnBucket     Column = 6
+	ColumnTarget     Column = 7
+	ColumnChild      Column = 8
+	ColumnSymbol     Column = 9
+	ColumnTook       Column = 10
+	ColumnStart      Column = 11
 )
 
-// Their field numbers of EventBatch.
+// columnNames are the columns by their names in the proto, with what a probe reads of the kernel
+// for one; empty: nothing that it would not read without.
+var columnNames = [...][2]string{
+	ColumnKey:        {"KEY", "qstr: name, len, hash"},
+	ColumnNameAddr:   {"NAME_ADDRESS", "the address of the name"},
+	ColumnDentry:     {"DENTRY", "dentry: d_parent, d_name, d_inode, d_flags"},
+	ColumnRet:        {"RET", "what it returns"},
+	ColumnOpen:       {"OPEN", "open_flags: open_flag, mode"},
+	ColumnFilesystem: {"FILESYSTEM", "d_sb: s_type->name, s_dev"},
+	ColumnBucket:     {"BUCKET", "d_hash.pprev, the bucket"},
+	ColumnTarget:     {"TARGET", "target"},
+	ColumnChild:      {"CHILD", "the child's tgid"},
+	ColumnSymbol:     {"SYMBOL", ""},
+	ColumnTook:       {"TOOK", ""},
+	ColumnStart:      {"START", "where the walk starts: fs->root, fs->pwd or the file of dfd"},
+}
+
+// Field numbers of EventBatch that the writer or the reader knows by themselves.
 const (
 	fieldKey        = 36
 	fieldNameAddr   = 37
 	fieldDentry     = 38
-	fieldRet        = 39
-	fieldOpenFlags  = 40
-	fieldOpenMode   = 41
 	fieldFilesystem = 42
 	fieldBucket     = 43
-	fieldTarget     = 44
-	fieldChild      = 45
-	fieldSymbol     = 46
-	fieldTook       = 47
-	fieldStart      = 48
-	fieldDirFD      = 49
 
 	fieldKeyCode      = 58
 	fieldDentryCode   = 59
@@ -88,12 +97,14 @@ type Event struct {
 	Symbol  string // the function, where the header names several for role and phase; imported traces only
 }
 
-// Field is a value that events of some kinds have. Printers are loops over the fields.
+// Field is a value that events of some kinds have. Printers are loops over the fields, and so is
+// what decodes the records of the eBPF programs.
 type Field struct {
 	Column Column
 	Name   string // as printed
 	Form   Form
 	Of     func(*Event) uint64
+	Set    func(*Event, uint64) // nil: it takes more than a number
 }
 
 // Form is how the value of a field is printed, as text and in JSON.
@@ -117,52 +128,64 @@ const (
 // more row.
 type column struct {
 	Field
-	field protowire.Number // of EventBatch
-	old   protowire.Number // of version 1, if that was another: without what is new here
-	delta bool             // the file holds the difference to the value before
-	codes bool             // the file holds codes of follower
-	set   func(*batchReader, *Event, uint64)
-	// What stands in the file where that is not Of: an index of a table, mostly.
+	field  protowire.Number // of EventBatch
+	old    protowire.Number // of version 1, if that was another: without what is new here
+	wire   [3]string        // name, type and meaning of the field, of version 1 if that was another
+	delta  bool             // the file holds the difference to the value before
+	signed bool             // the file holds zigzag codes, though no differences
+	codes  bool             // the file holds codes of follower
+	// What stands in the file where that is not Of, an index of a table mostly, and what is made of it where that is not Set.
 	put  func(*batchWriter, *Event) uint64
+	get  func(*batchReader, *Event, uint64)
 	rows func(*batchReader) int // of that table; nil: it is no index
 }
 
 // columnTable is the table. A dentry stands after the key, and gives what both have.
 var columnTable = [columnRows]column{
-	{Field: Field{Column: ColumnKey}, field: fieldKeyCode, old: fieldKey, codes: true, set: (*batchReader).setKey,
+	{Field: Field{Column: ColumnKey}, field: fieldKeyCode, old: fieldKey, codes: true,
+		wire: [3]string{"key", "uint32", "version 1, KEY: row of keys"},
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.key(e, e.Facts)) },
+		get:  (*batchReader).setKey,
 		rows: func(b *batchReader) int { return len(b.keys) }},
-	{Field: Field{ColumnNameAddr, "name_addr", Apart, func(e *Event) uint64 { return e.NameAddr }}, field: fieldNameAddr, delta: true,
-		set: func(_ *batchReader, e *Event, v uint64) { e.NameAddr = v }},
-	{Field: Field{Column: ColumnDentry}, field: fieldDentryCode, old: fieldDentry, codes: true, set: (*batchReader).setDentry,
+	{Field: Field{ColumnNameAddr, "name_addr", Apart,
+		func(e *Event) uint64 { return e.NameAddr }, func(e *Event, v uint64) { e.NameAddr = v }}, field: fieldNameAddr, delta: true,
+		wire: [3]string{"name_address_delta", "sint64", "NAME_ADDRESS: address of the name: qstr.name or filename.name"}},
+	{Field: Field{Column: ColumnDentry}, field: fieldDentryCode, old: fieldDentry, codes: true,
+		wire: [3]string{"dentry", "uint32", "version 1, DENTRY: row of dentries + 1; 0 = NULL"},
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.dentry(e)) },
+		get:  (*batchReader).setDentry,
 		rows: func(b *batchReader) int { return len(b.dentries) + 1 }},
-	{Field: Field{ColumnFilesystem, "fs", Filesystem, nil}, field: fieldFilesystem, set: (*batchReader).setFilesystem,
+	{Field: Field{ColumnFilesystem, "fs", Filesystem, nil, nil}, field: fieldFilesystem,
+		wire: [3]string{"filesystem", "uint32", "FILESYSTEM: row of filesystems + 1; 0 = none. Of a lookup that of the parent"},
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.filesystem(e)) },
+		get:  (*batchReader).setFilesystem,
 		rows: func(b *batchReader) int { return len(b.filesystems) + 1 }},
-	{Field: Field{ColumnOpen, "flags", Hex, func(e *Event) uint64 { return uint64(e.Flags) }}, field: fieldOpenFlags,
-		set: func(_ *batchReader, e *Event, v uint64) { e.Flags = uint32(v) }},
-	{Field: Field{ColumnOpen, "mode", Octal, func(e *Event) uint64 { return uint64(e.Mode) }}, field: fieldOpenMode,
-		set: func(_ *batchReader, e *Event, v uint64) { e.Mode = uint32(v) }},
-	{Field: Field{ColumnRet, "ret", Return, func(e *Event) uint64 { return e.Ret }}, field: fieldRet, delta: true,
-		set: func(_ *batchReader, e *Event, v uint64) { e.Ret = v }},
-	{Field: Field{ColumnBucket, "bucket", Address, func(e *Event) uint64 { return e.Bucket }}, field: fieldBucketOffset, old: fieldBucket, delta: true,
-		put: func(b *batchWriter, e *Event) uint64 { return e.Bucket - b.follows.bucket(e.Hash) },
-		set: func(b *batchReader, e *Event, v uint64) { e.Bucket = v + b.follows.bucket(e.Hash) }},
-	{Field: Field{ColumnTook, "entered_ns", Moment, func(e *Event) uint64 { return e.Entered }}, field: fieldTook,
-		set: (*batchReader).setTook, put: took},
-	{Field: Field{ColumnTarget, "target", Address, func(e *Event) uint64 { return e.Target }}, field: fieldTarget, delta: true,
-		set: func(_ *batchReader, e *Event, v uint64) { e.Target = v }},
-	{Field: Field{ColumnChild, "child", Number, func(e *Event) uint64 { return uint64(e.Child) }}, field: fieldChild,
-		set: func(_ *batchReader, e *Event, v uint64) { e.Child = uint32(v) }},
-	{Field: Field{ColumnStart, "start", Address, func(e *Event) uint64 { return e.Start }}, field: fieldStart, delta: true,
-		set: func(_ *batchReader, e *Event, v uint64) { e.Start = v }},
-	{Field: Field{ColumnStart, "dirfd", Descriptor, func(e *Event) uint64 { return uint64(e.DirFD) }}, field: fieldDirFD,
-		set: func(_ *batchReader, e *Event, v uint64) { e.DirFD = int32(protowire.DecodeZigZag(v)) },
-		put: func(_ *batchWriter, e *Event) uint64 { return protowire.EncodeZigZag(int64(e.DirFD)) }},
-	{Field: Field{Column: ColumnSymbol}, field: fieldSymbol,
-		set:  func(b *batchReader, e *Event, v uint64) { e.Symbol = b.strings[v] },
+	{Field: Field{ColumnOpen, "flags", Hex, func(e *Event) uint64 { return uint64(e.Flags) }, func(e *Event, v uint64) { e.Flags = uint32(v) }}, field: 40,
+		wire: [3]string{"open_flags", "uint32", "OPEN: open_flags.open_flag, O_* as the kernel saw them"}},
+	{Field: Field{ColumnOpen, "mode", Octal, func(e *Event) uint64 { return uint64(e.Mode) }, func(e *Event, v uint64) { e.Mode = uint32(v) }}, field: 41,
+		wire: [3]string{"open_mode", "uint32", "OPEN: open_flags.mode, permission bits"}},
+	{Field: Field{ColumnRet, "ret", Return, func(e *Event) uint64 { return e.Ret }, func(e *Event, v uint64) { e.Ret = v }}, field: 39, delta: true,
+		wire: [3]string{"ret_delta", "sint64", "RET: return value, sign-extended to 64 bit: by the role an address, a wait status or an int"}},
+	{Field: Field{ColumnBucket, "bucket", Address, func(e *Event) uint64 { return e.Bucket }, func(e *Event, v uint64) { e.Bucket = v }},
+		field: fieldBucketOffset, old: fieldBucket, delta: true,
+		wire: [3]string{"bucket_delta", "sint64", "version 1, BUCKET: d_hash.pprev after the insert, the address of the bucket"},
+		put:  func(b *batchWriter, e *Event) uint64 { return e.Bucket - b.follows.bucket(e.Hash) },
+		get:  func(b *batchReader, e *Event, v uint64) { e.Bucket = v + b.follows.bucket(e.Hash) }},
+	{Field: Field{ColumnTook, "entered_ns", Moment, func(e *Event) uint64 { return e.Entered }, func(e *Event, v uint64) { e.Entered = v }}, field: 47,
+		wire: [3]string{"took_ns", "uint64", "TOOK: time of the exit minus that of the entry of the same call, + 1; 0 = not known"},
+		put:  took, get: (*batchReader).setTook},
+	{Field: Field{ColumnTarget, "target", Address, func(e *Event) uint64 { return e.Target }, func(e *Event, v uint64) { e.Target = v }}, field: 44, delta: true,
+		wire: [3]string{"target_delta", "sint64", "TARGET: address of the dentry whose place is taken"}},
+	{Field: Field{ColumnChild, "child", Number, func(e *Event) uint64 { return uint64(e.Child) }, func(e *Event, v uint64) { e.Child = uint32(v) }}, field: 45,
+		wire: [3]string{"child", "uint32", "CHILD: process id of the child"}},
+	{Field: Field{ColumnStart, "start", Address, func(e *Event) uint64 { return e.Start }, func(e *Event, v uint64) { e.Start = v }}, field: 48, delta: true,
+		wire: [3]string{"start_delta", "sint64", "START: address of the dentry the walk of a path starts from; 0 = not known"}},
+	{Field: Field{ColumnStart, "dirfd", Descriptor, func(e *Event) uint64 { return uint64(e.DirFD) }, func(e *Event, v uint64) { e.DirFD = int32(v) }}, field: 49, signed: true,
+		wire: [3]string{"start_dirfd", "sint64", "START: the dfd argument, a file descriptor or AT_FDCWD (−100). Not a delta"}},
+	{Field: Field{Column: ColumnSymbol}, field: 46,
+		wire: [3]string{"symbol", "uint32", "SYMBOL: row of strings; the function, where the header names several for role and phase"},
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.string(e.Symbol)) },
+		get:  func(b *batchReader, e *Event, v uint64) { e.Symbol = b.strings[v] },
 		rows: func(b *batchReader) int { return len(b.strings) }},
 }
 
@@ -178,7 +201,7 @@ const (
 // Fields returns what events have besides task, key and dentry, by Column.
 func Fields() (of [32][]Field) {
 	for i := range columnTable {
-		if f := columnTable[i].Field; f.Form != Apart {
+		if f := columnTable[i].Field; f.Name != "" {
 			of[f.Column] = append(of[f.Column], f)
 		}
 	}
@@ -187,30 +210,19 @@ func Fields() (of [32][]Field) {
 
 // Read names what a probe of the role reads of the kernel for a set of columns, a text each.
 func (s Columns) Read(r Role) []string {
-	texts := [...]string{
-		ColumnKey:        "qstr: name, len, hash",
-		ColumnNameAddr:   "the address of the name",
-		ColumnDentry:     "dentry: d_parent, d_name, d_inode, d_flags",
-		ColumnRet:        "what it returns",
-		ColumnOpen:       "open_flags: open_flag, mode",
-		ColumnFilesystem: "d_sb: s_type->name, s_dev",
-		ColumnBucket:     "d_hash.pprev, the bucket",
-		ColumnTarget:     "target",
-		ColumnChild:      "the child's tgid",
-		ColumnStart:      "where the walk starts: fs->root, fs->pwd or the file of dfd",
-	}
+	texts := columnNames
 	switch {
 	case r.Is(Walks):
-		texts[ColumnKey] = "the path"
+		texts[ColumnKey][1] = "the path"
 	case r.Is(Asks):
-		texts[ColumnKey] = "parent; qstr: name, len, hash"
+		texts[ColumnKey][1] = "parent; qstr: name, len, hash"
 	case r.Is(ReturnsStatus):
-		texts[ColumnRet] = "the wait status"
+		texts[ColumnRet][1] = "the wait status"
 	}
 	var out []string
 	for c, text := range texts {
-		if s.Has(Column(c)) && text != "" {
-			out = append(out, text)
+		if s.Has(Column(c)) && text[1] != "" {
+			out = append(out, text[1])
 		}
 	}
 	return out

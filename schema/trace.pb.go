@@ -355,14 +355,14 @@ const (
 	Column_COLUMN_NAME_ADDRESS Column = 1
 	Column_COLUMN_DENTRY       Column = 2
 	Column_COLUMN_RET          Column = 3
-	Column_COLUMN_OPEN         Column = 4 // open_flags and open_mode
+	Column_COLUMN_OPEN         Column = 4
 	Column_COLUMN_FILESYSTEM   Column = 5
 	Column_COLUMN_BUCKET       Column = 6
 	Column_COLUMN_TARGET       Column = 7
 	Column_COLUMN_CHILD        Column = 8
 	Column_COLUMN_SYMBOL       Column = 9
 	Column_COLUMN_TOOK         Column = 10
-	Column_COLUMN_START        Column = 11 // start_delta and start_dirfd
+	Column_COLUMN_START        Column = 11
 )
 
 // Enum value maps for Column.
@@ -1204,21 +1204,22 @@ type EventBatch struct {
 	Kind        []uint32 `protobuf:"varint,33,rep,packed,name=kind,proto3" json:"kind,omitempty"`                                      // index of kind
 	Cpu         []uint32 `protobuf:"varint,34,rep,packed,name=cpu,proto3" json:"cpu,omitempty"`
 	Task        []uint32 `protobuf:"varint,35,rep,packed,name=task,proto3" json:"task,omitempty"` // index of task
+	// A field whose name ends in _delta holds each value minus the one before it in the field.
 	// Columns that only some kinds take from.
-	Key              []uint32 `protobuf:"varint,36,rep,packed,name=key,proto3" json:"key,omitempty"`                                                       // index of key
-	NameAddressDelta []int64  `protobuf:"zigzag64,37,rep,packed,name=name_address_delta,json=nameAddressDelta,proto3" json:"name_address_delta,omitempty"` // minus the previous value of this column
-	Dentry           []uint32 `protobuf:"varint,38,rep,packed,name=dentry,proto3" json:"dentry,omitempty"`                                                 // index + 1 of dentry, 0 = NULL
-	RetDelta         []int64  `protobuf:"zigzag64,39,rep,packed,name=ret_delta,json=retDelta,proto3" json:"ret_delta,omitempty"`                           // minus the previous value of this column
-	OpenFlags        []uint32 `protobuf:"varint,40,rep,packed,name=open_flags,json=openFlags,proto3" json:"open_flags,omitempty"`                          // O_* as the kernel saw them
-	OpenMode         []uint32 `protobuf:"varint,41,rep,packed,name=open_mode,json=openMode,proto3" json:"open_mode,omitempty"`                             // permission bits of a creating open
-	Filesystem       []uint32 `protobuf:"varint,42,rep,packed,name=filesystem,proto3" json:"filesystem,omitempty"`                                         // index + 1 of filesystem, 0 = none; of a lookup the parent's
-	BucketDelta      []int64  `protobuf:"zigzag64,43,rep,packed,name=bucket_delta,json=bucketDelta,proto3" json:"bucket_delta,omitempty"`                  // minus the previous value of this column
-	TargetDelta      []int64  `protobuf:"zigzag64,44,rep,packed,name=target_delta,json=targetDelta,proto3" json:"target_delta,omitempty"`                  // minus the previous value of this column
-	Child            []uint32 `protobuf:"varint,45,rep,packed,name=child,proto3" json:"child,omitempty"`                                                   // process id of a forked child
-	Symbol           []uint32 `protobuf:"varint,46,rep,packed,name=symbol,proto3" json:"symbol,omitempty"`                                                 // index of string: the function, where the header has several for the role
-	TookNs           []uint64 `protobuf:"varint,47,rep,packed,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`                                   // exits: event time - time of this call's own entry, + 1; 0 = not known
-	StartDelta       []int64  `protobuf:"zigzag64,48,rep,packed,name=start_delta,json=startDelta,proto3" json:"start_delta,omitempty"`                     // dentry a path's walk starts from, 0 not known; minus the previous value of this column
-	StartDirfd       []int64  `protobuf:"zigzag64,49,rep,packed,name=start_dirfd,json=startDirfd,proto3" json:"start_dirfd,omitempty"`                     // the dfd argument: a file descriptor, or AT_FDCWD (-100)
+	Key              []uint32 `protobuf:"varint,36,rep,packed,name=key,proto3" json:"key,omitempty"`                                                       // version 1, KEY: row of keys
+	NameAddressDelta []int64  `protobuf:"zigzag64,37,rep,packed,name=name_address_delta,json=nameAddressDelta,proto3" json:"name_address_delta,omitempty"` // NAME_ADDRESS: address of the name: qstr.name or filename.name
+	Dentry           []uint32 `protobuf:"varint,38,rep,packed,name=dentry,proto3" json:"dentry,omitempty"`                                                 // version 1, DENTRY: row of dentries + 1; 0 = NULL
+	RetDelta         []int64  `protobuf:"zigzag64,39,rep,packed,name=ret_delta,json=retDelta,proto3" json:"ret_delta,omitempty"`                           // RET: return value, sign-extended to 64 bit: by the role an address, a wait status or an int
+	OpenFlags        []uint32 `protobuf:"varint,40,rep,packed,name=open_flags,json=openFlags,proto3" json:"open_flags,omitempty"`                          // OPEN: open_flags.open_flag, O_* as the kernel saw them
+	OpenMode         []uint32 `protobuf:"varint,41,rep,packed,name=open_mode,json=openMode,proto3" json:"open_mode,omitempty"`                             // OPEN: open_flags.mode, permission bits
+	Filesystem       []uint32 `protobuf:"varint,42,rep,packed,name=filesystem,proto3" json:"filesystem,omitempty"`                                         // FILESYSTEM: row of filesystems + 1; 0 = none. Of a lookup that of the parent
+	BucketDelta      []int64  `protobuf:"zigzag64,43,rep,packed,name=bucket_delta,json=bucketDelta,proto3" json:"bucket_delta,omitempty"`                  // version 1, BUCKET: d_hash.pprev after the insert, the address of the bucket
+	TargetDelta      []int64  `protobuf:"zigzag64,44,rep,packed,name=target_delta,json=targetDelta,proto3" json:"target_delta,omitempty"`                  // TARGET: address of the dentry whose place is taken
+	Child            []uint32 `protobuf:"varint,45,rep,packed,name=child,proto3" json:"child,omitempty"`                                                   // CHILD: process id of the child
+	Symbol           []uint32 `protobuf:"varint,46,rep,packed,name=symbol,proto3" json:"symbol,omitempty"`                                                 // SYMBOL: row of strings; the function, where the header names several for role and phase
+	TookNs           []uint64 `protobuf:"varint,47,rep,packed,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`                                   // TOOK: time of the exit minus that of the entry of the same call, + 1; 0 = not known
+	StartDelta       []int64  `protobuf:"zigzag64,48,rep,packed,name=start_delta,json=startDelta,proto3" json:"start_delta,omitempty"`                     // START: address of the dentry the walk of a path starts from; 0 = not known
+	StartDirfd       []int64  `protobuf:"zigzag64,49,rep,packed,name=start_dirfd,json=startDirfd,proto3" json:"start_dirfd,omitempty"`                     // START: the dfd argument, a file descriptor or AT_FDCWD (−100). Not a delta
 	// What has taken the place of time_delta_ns, key, dentry and bucket_delta since version 2.
 	TimeLow           []byte   `protobuf:"bytes,56,opt,name=time_low,json=timeLow,proto3" json:"time_low,omitempty"`                                           // a byte for each event: the lowest of its time minus the previous event's
 	TimeHigh          []uint64 `protobuf:"varint,57,rep,packed,name=time_high,json=timeHigh,proto3" json:"time_high,omitempty"`                                // the rest of that difference, >> 8

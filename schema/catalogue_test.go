@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// A role stands once, in schema's catalogue. The enum of trace.proto, the table of FORMAT.md
+// and the enum of the C are written from it: DTREC_UPDATE=1 go test -run StandOnce ./schema,
+// and then make generate.
+func TestRolesStandOnce(t *testing.T) {
+	var proto, format, c strings.Builder
+	for _, info := range Catalogue() {
+		name := "ROLE_" + strings.ToUpper(info.Name)
+		fmt.Fprintf(&proto, "  %s = %d; // %s\n", name, info.Role, info.Doc)
+		fmt.Fprintf(&format, "| %d | `%s` | %s | %s | %s |\n", info.Role, name, columns(info.Enter), columns(info.Exit), info.Doc)
+		if info.Enter != nil || info.Exit != nil {
+			fmt.Fprintf(&c, "\t%s = %d,\n", name, info.Role)
+		}
+	}
+	hold(t, "trace.proto", `(?s)(enum Role \{\n  ROLE_UNSPECIFIED = 0;\n)(.*?)(\})`, proto.String())
+	hold(t, "FORMAT.md", "(?s)(\\| 0 \\| `ROLE_UNSPECIFIED` [^\n]*\n)((?:\\| [0-9]+ \\| `ROLE_[^\n]*\n)*)()", format.String())
+	hold(t, "../bpf/record.h", `(?s)(enum role \{\n)(.*?)(\};)`, c.String())
+}
+
+// A column stands once too, in the table of columns: its number, and the fields of EventBatch that
+// events take of it. What is hand-written beside them are the fields of the tables, of every event,
+// and those that took the place of another since version 1.
+func TestColumnsStandOnce(t *testing.T) {
+	var enum, fields, numbers, format strings.Builder
+	rows := slices.Clone(columnTable[:])
+	slices.SortFunc(rows, func(a, b column) int { return int(a.number() - b.number()) })
+	now := make(map[Column][]string)
+	for i := range rows {
+		c := &rows[i]
+		fmt.Fprintf(&fields, "  repeated %s %s = %d; // %s\n", c.wire[1], c.wire[0], c.number(), c.wire[2])
+		fmt.Fprintf(&format, "| %d | `%s` | repeated %s | %s |\n", c.number(), c.wire[0], c.wire[1], c.wire[2])
+		name := c.wire[0]
+		if c.old != 0 {
+			name = string(new(EventBatch).ProtoReflect().Descriptor().Fields().ByNumber(c.field).Name())
+		}
+		now[c.Column] = append(now[c.Column], "`"+name+"`")
+	}
+	for i, c := range columnNames {
+		fmt.Fprintf(&enum, "  COLUMN_%s = %d;\n", c[0], i)
+		fmt.Fprintf(&numbers, "| %d | `COLUMN_%s` | %s |\n", i, c[0], strings.Join(now[Column(i)], " and "))
+	}
+	hold(t, "trace.proto", `(?s)(enum Column \{\n)(.*?)(\})`, enum.String())
+	hold(t, "trace.proto", `(?s)(Columns that only some kinds take from.\n)(.*?\n)(\n)`, fields.String())
+	hold(t, "FORMAT.md", "(?s)(\\| 35 \\| `task` [^\n]*\n)(.*?)(\\| 56 )", format.String())
+	hold(t, "FORMAT.md", "(?s)(bits of `kind_columns`[^\n]*\n\n[^\n]*\n[^\n]*\n)(.*?\n)(\n)", numbers.String())
+}
+
+// number is that of the field that a column had first.
+func (c *column) number() protowire.Number { return cmp.Or(c.old, c.field) }
+
+// columns are those of a phase, by their names in the proto.
+func columns(s *Shape) string {
+	var out []string
+	switch {
+	case s == nil:
+		return "–"
+	case s.Columns == 0:
+		return "none"
+	}
+	for i, c := range columnNames {
+		if s.Columns.Has(Column(i)) {
+			out = append(out, c[0])
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// hold compares what stands between two places of a file, and with DTREC_UPDATE writes it.
+func hold(t *testing.T, file, place, want string) {
+	t.Helper()
+	old, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := regexp.MustCompile(place).FindSubmatchIndex(old)
+	if at == nil {
+		t.Fatalf("%s: no %s", file, place)
+	}
+	if bytes.Equal(old[at[4]:at[5]], []byte(want)) {
+		return
+	}
+	if os.Getenv("DTREC_UPDATE") == "" {
+		t.Fatalf("%s: not what the tables of roles and columns have; DTREC_UPDATE=1 writes it", file)
+	}
+	out := string(old[:at[4]]) + want + string(old[at[5]:])
+	if err := os.WriteFile(file, []byte(out), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
