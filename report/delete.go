@@ -132,15 +132,16 @@ func (x *deletions) event(v *view) {
 		before.see(v.step)
 	}
 	switch {
-	case e.Role == schema.RoleDelete && e.Phase == schema.Enter:
+	case d.Deleted == e.ID:
 		x.became(v, d, e, "deleted again at #%d")
 		d.Note() // its kill is shown
 		x.pending[d.Addr] = &deletion{of: d, by: v.program(e), name: e.Name, comm: e.Comm, tid: e.TID, at: e.ID, hit: d.Hit, role: d.HitRole}
 	case before == nil:
-	case e.Role == schema.RoleInstantiate:
-		x.became(v, d, e, "given an inode again at #%d")
-	case e.Role == schema.RoleKill && d.Killed == e.ID && d.Ended(), e.Role == schema.RoleFree:
+	case d.Killed == e.ID && d.Ended(), e.Role.Is(schema.Frees):
 		x.became(v, d, e, "")
+	}
+	if before != nil && e.Role == schema.RoleInstantiate {
+		x.became(v, d, e, "given an inode again at #%d")
 	}
 }
 

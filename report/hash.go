@@ -60,11 +60,14 @@ func (v *view) hash() {
 // hashDoubt recomputes qstr.hash from the parent's address and the name. About fills
 // the reason's text.
 func hashDoubt(l *schema.Layout, e *schema.Event) (why *Reason, about About) {
+	if e.Role == schema.RoleHash { // which hash the kernel has is not known; that it came to this one, is
+		if e.NameCut() {
+			return CutName, About{}
+		} else if schema.HashName(e.Parent, e.Name) == e.Hash {
+			return nil, About{}
+		}
+	}
 	switch {
-	case e.Role == schema.RoleHash && !e.NameCut() && schema.HashName(e.Parent, e.Name) == e.Hash:
-		return nil, About{} // which hash the kernel has is not known; that it came to this one, is
-	case e.Role == schema.RoleHash && e.NameCut():
-		return CutName, About{}
 	case l.GetNameHash() == schema.NameHash_NAME_HASH_REDACTED:
 		return Redacted, About{}
 	case l.GetNameHash() != schema.NameHash_NAME_HASH_WORD64_LE:

@@ -106,32 +106,6 @@ func typeName(f protoreflect.FieldDescriptor) string {
 	return name
 }
 
-// The columns that FORMAT.md lists for a role are the catalogue's, and its words too.
-func TestFormatRolesAreTheCatalogue(t *testing.T) {
-	text := formatText(t)
-	for _, info := range schema.Catalogue() {
-		row := fmt.Sprintf("| %d | `%s` |%s|%s| %s |", info.Role, info.Role, columns(info.Enter), columns(info.Exit), info.Doc)
-		if !strings.Contains(text, row+"\n") {
-			t.Errorf("FORMAT.md has no row %s", row)
-		}
-	}
-}
-
-func columns(s *schema.Shape) string {
-	if s == nil {
-		return " – "
-	} else if s.Columns == 0 {
-		return " none "
-	}
-	out := " "
-	for c := schema.ColumnKey; c <= schema.ColumnStart; c++ {
-		if s.Columns.Has(c) {
-			out += strings.TrimPrefix(c.String(), "COLUMN_") + " "
-		}
-	}
-	return out
-}
-
 func TestFormatBoundsAreTheCode(t *testing.T) {
 	text := formatText(t)
 	for _, want := range []string{

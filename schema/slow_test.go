@@ -20,7 +20,7 @@ func slowEvents(batch *schema.EventBatch) []schema.Event {
 		e.PID, e.TID, e.Comm = b.TaskPid[task], b.TaskTid[task], string(b.String_[b.TaskComm[task]])
 		e.Role, e.Phase = schema.Role(b.KindRole[k]), schema.Phase(b.KindPhase[k])
 		e.Columns = schema.Columns(b.KindColumns[k])
-		for c := schema.ColumnKey; c <= schema.ColumnStart; c++ {
+		for c := range schema.Column(32) {
 			if b.KindColumns[k]>>c&1 != 0 {
 				b.set(e, c, used[c])
 				used[c]++
