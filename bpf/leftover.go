@@ -21,9 +21,6 @@ import (
 // number by chance.
 func tracefsGroup() string { return fmt.Sprintf("dtrec_%d", os.Getpid()) }
 
-// ownEvent is a line of kprobe_events that a recorder has made, with its process id.
-var ownEvent = regexp.MustCompile(`^[pr]\d*:(dtrec_(\d+)_[0-9a-f]{16}/\S+) `)
-
 // tracefsDirs are where tracefs may be mounted.
 func tracefsDirs() []string { return []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} }
 
@@ -31,6 +28,7 @@ func tracefsDirs() []string { return []string{"/sys/kernel/tracing", "/sys/kerne
 // it could not take them back.
 func leftovers(text string, alive func(pid int) bool) []string {
 	var left []string
+	ownEvent := regexp.MustCompile(`^[pr]\d*:(dtrec_(\d+)_[0-9a-f]{16}/\S+) `) // with its process id
 	for _, line := range strings.Split(text, "\n") {
 		if m := ownEvent.FindStringSubmatch(line); m != nil {
 			if pid, err := strconv.Atoi(m[2]); err == nil && !alive(pid) {

@@ -100,7 +100,7 @@ func (o *traceFile) Write(frame []byte) (int, error) {
 	return n, bare(err)
 }
 
-// close ends the file. Without events worth keeping, remove it instead.
+// close ends the file.
 func (o *traceFile) close() error {
 	if o.path == "" {
 		return nil

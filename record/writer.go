@@ -101,7 +101,7 @@ func (w *writer) run(in <-chan batch) {
 	w.writeNotes(math.MaxUint64)
 }
 
-// close writes the footer. End is when the probes went blind, nanoseconds since
+// close writes the footer, whose EndNs is when the probes went blind, nanoseconds since
 // boot, or when the command ended, if later.
 func (w *writer) close(f *schema.Footer) error {
 	if w.dropped.Count > 0 {

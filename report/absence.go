@@ -55,7 +55,7 @@ var _ = register(func() kind {
 				return fmt.Sprintf("%s inside the open, #%d to #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
 			}
 			t := cl.Terms[0]
-			return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, errnoText(t.Value), t.Event) + cl.Detail.(*Filesystem).says(q)
+			return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, schema.ErrnoText(schema.Errno(t.Value)), t.Event) + cl.Detail.(*Filesystem).says(q)
 		},
 	}
 })

@@ -270,7 +270,7 @@ func (k *PathWalk) says(q func(string) string) string {
 		if s.Way.Outside.Count == 0 {
 			at = "at " + q(k.Keys[len(k.Keys)-1].Component)
 		}
-		fmt.Fprintf(&b, "; stopped %s: %s (#%d)", at, errnoText(s.Ret), s.Event)
+		fmt.Fprintf(&b, "; stopped %s: %s (#%d)", at, schema.ErrnoText(schema.Errno(s.Ret)), s.Event)
 		if s.Rest != "" {
 			b.WriteString(", not looked up: " + q(s.Rest))
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/md"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // firstScreen is what a reader sees first: the run in a sentence, what is missing of it, what
@@ -112,8 +113,8 @@ func (p *page) lifeline() {
 // at is the dentry or the error that an operand shows.
 func (cl *Claim) at(t *Term) string {
 	switch {
-	case isErr(t.Value):
-		return ": " + errnoText(t.Value)
+	case schema.Errno(t.Value) != 0:
+		return ": " + schema.ErrnoText(schema.Errno(t.Value))
 	case cl.Other.Seq != 0 && t.Value == cl.Other.Addr && t.Event == cl.Terms[0].Event:
 		return ": " + cl.Other.String()
 	case t.Value == cl.Object.Addr && cl.Object.Seq != 0:

@@ -70,7 +70,7 @@ func (p *page) logLine(e *schema.Event) string {
 	}
 	switch {
 	case e.Errno() != 0:
-		return fmt.Sprintf("%s: %s, no file (#%d)", what, errnoText(e.Ret), e.ID)
+		return fmt.Sprintf("%s: %s, no file (#%d)", what, schema.ErrnoText(e.Errno()), e.ID)
 	case e.Columns.Has(schema.ColumnDentry):
 		return fmt.Sprintf("%s: NULL (#%d)", what, e.ID)
 	case e.Role.Is(schema.Asks) && e.Phase == schema.Enter:

@@ -20,7 +20,7 @@ func toExecute(it *Item) string {
 // came is what an open came to.
 func came(it *Item) string {
 	if it.Errno != 0 {
-		return errnoName(it.Errno)
+		return schema.ErrnoText(it.Errno)
 	}
 	return "a file"
 }

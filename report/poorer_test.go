@@ -255,7 +255,7 @@ func (m *memory) shows(term Term, poor, whole Claim, all map[string]Claim) bool 
 			o := m.event(w.Event)
 			return w.Value == term.Value && o.TID == e.TID && o.Name == e.Name && o.NameAddr == e.NameAddr
 		})
-	case poor.Kind == Negative && isErr(term.Value): // the open before the one before
+	case poor.Kind == Negative && schema.Errno(term.Value) != 0: // the open before the one before
 		for _, cl := range all {
 			if cl.Kind == Negative && cl.Object.Addr == poor.Object.Addr && hasTerm(cl, term) && cl.Terms[len(cl.Terms)-1].Event == term.Event {
 				return true

@@ -34,8 +34,8 @@ func equals(terms []Term, tasks bool) string {
 	var same, rest []string
 	for _, t := range terms {
 		switch {
-		case isErr(t.Value):
-			rest = append(rest, fmt.Sprintf("%s %s (#%d)", t.Label, errnoText(t.Value), t.Event))
+		case schema.Errno(t.Value) != 0:
+			rest = append(rest, fmt.Sprintf("%s %s (#%d)", t.Label, schema.ErrnoText(schema.Errno(t.Value)), t.Event))
 		case t.Value == 0:
 			rest = append(rest, fmt.Sprintf("%s NULL (#%d)", t.Label, t.Event))
 		default:
@@ -62,19 +62,4 @@ func (r Ref) String() string {
 		return "no dentry"
 	}
 	return fmt.Sprintf("D%d %#x", r.Seq, r.Addr)
-}
-
-const maxErrno = 4095 // MAX_ERRNO of include/linux/err.h
-
-func isErr(v uint64) bool { return v > ^uint64(maxErrno) }
-
-// errnoText spells a returned error as the kernel and errno(3) name it.
-func errnoText(v uint64) string { return errnoName(int(-int64(v))) }
-
-func errnoName(n int) string {
-	name := schema.ErrnoName(n)
-	if name == "" {
-		return fmt.Sprintf("−%d", n)
-	}
-	return fmt.Sprintf("−%d (%s)", n, name)
 }

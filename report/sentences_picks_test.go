@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/dtrec/dtrec/report/md"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // sectionEnds reports whether as many opens were shown as the section said: all, where it did not.
@@ -38,7 +39,7 @@ func (r *reader) folded(m []string) bool {
 	o := r.current()
 	came := "a file"
 	if o.exit.Errno() != 0 {
-		came = errnoText(o.exit.Ret)
+		came = schema.ErrnoText(o.exit.Errno())
 	}
 	why := strings.Split(m[6], ", ")
 	return m[2] == md.Element(o.enter.Name) && m[4] == came && m[5] == strconv.Itoa(o.events) &&

@@ -124,7 +124,7 @@ func outcome(s *Step) string {
 	e := &s.Event
 	switch has := e.Columns.Has; {
 	case has(schema.ColumnRet) && e.Errno() != 0:
-		return errnoText(e.Ret)
+		return schema.ErrnoText(e.Errno())
 	case has(schema.ColumnRet) && !has(schema.ColumnDentry):
 		return fmt.Sprint(e.Ret)
 	case !has(schema.ColumnDentry):

@@ -3,6 +3,7 @@
 package schema
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 )
@@ -15,6 +16,25 @@ func ErrnoName(n int) string {
 		return ""
 	}
 	return errnoNames[n]
+}
+
+// ErrnoText spells a positive errno as the kernel returns it and errno(3) names it: −2 (ENOENT).
+func ErrnoText(n int) string {
+	if name := ErrnoName(n); name != "" {
+		return fmt.Sprintf("−%d (%s)", n, name)
+	}
+	return fmt.Sprintf("−%d", n)
+}
+
+// maxErrno is MAX_ERRNO of include/linux/err.h: the last 4095 addresses are errors.
+const maxErrno = 4095
+
+// Errno returns the positive errno in an ERR_PTR or a negative int, or 0 when v is neither.
+func Errno(v uint64) int {
+	if v > ^uint64(maxErrno) {
+		return int(-int64(v))
+	}
+	return 0
 }
 
 // ErrnoNumber returns the errno of a name, or of a positive number in decimal; 0: it is none.

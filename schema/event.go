@@ -14,16 +14,8 @@ func (s Columns) With(c Column) Columns { return s | 1<<c }
 // ATFDCWD is AT_FDCWD of include/uapi/linux/fcntl.h: a relative path starts in the working directory.
 const ATFDCWD = -100
 
-// maxErrno is MAX_ERRNO of include/linux/err.h: the last 4095 addresses are errors.
-const maxErrno = 4095
-
 // Errno returns the positive errno in an ERR_PTR, or 0 when Ret is none.
-func (e *Event) Errno() int {
-	if e.Ret > ^uint64(maxErrno) {
-		return int(-int64(e.Ret))
-	}
-	return 0
-}
+func (e *Event) Errno() int { return Errno(e.Ret) }
 
 // fmodeExec is __FMODE_EXEC of include/linux/fs.h. Only the kernel sets it: open(2) takes no such flag.
 const fmodeExec = 0x20

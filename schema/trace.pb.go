@@ -1772,7 +1772,7 @@ type Footer struct {
 	Events        uint64                 `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`                     // must be there: events written
 	EndNs         uint64                 `protobuf:"varint,2,opt,name=end_ns,json=endNs,proto3" json:"end_ns,omitempty"`          // must be there: when recording stopped
 	Lost          uint64                 `protobuf:"varint,3,opt,name=lost,proto3" json:"lost,omitempty"`                         // sum of Loss.count but for unreadable names
-	EndedBy       string                 `protobuf:"bytes,4,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`     // "command", "interrupt", "duration", "limit", "full disk" ...
+	EndedBy       string                 `protobuf:"bytes,4,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`     // "command", "interrupt", "duration", "limit", "a write error" ...
 	ExitCode      int32                  `protobuf:"varint,5,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"` // of the command, as a shell reports it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -84,7 +84,7 @@ func checkVM(cmd *cobra.Command, c *vm.Config, files []string) error {
 	if c.FS != "" && !slices.Contains(vm.Filesystems(), c.FS) {
 		return usageError(cmd, fmt.Errorf("--fs %s: not one of %s", display(c.FS), strings.Join(vm.Filesystems(), ", ")))
 	}
-	if !memorySize.MatchString(c.Memory) {
+	if !regexp.MustCompile(`^[1-9][0-9]*[kKmMgG]?$`).MatchString(c.Memory) { // as QEMU's -m takes it, without its other parameters
 		return usageError(cmd, fmt.Errorf("--mem %s: not a size such as 512M or 1G", display(c.Memory)))
 	}
 	for _, f := range files {
@@ -96,9 +96,6 @@ func checkVM(cmd *cobra.Command, c *vm.Config, files []string) error {
 	}
 	return nil
 }
-
-// memorySize is what QEMU's -m takes, without its other parameters.
-var memorySize = regexp.MustCompile(`^[1-9][0-9]*[kKmMgG]?$`)
 
 // runVM runs a dtrec command line in the guest. The line is parsed here first, so
 // that a wrong flag needs no boot to be found.

@@ -68,7 +68,8 @@ status is handed on.`,
 	}
 	root.SetVersionTemplate("dtrec {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError(cmd, errors.New(plainValue.ReplaceAllString(err.Error(), ": $1")))
+		added := regexp.MustCompile(`: strconv\.\w+: parsing "[^"]*": (.*)$`) // by strconv, about a flag's value
+		return usageError(cmd, errors.New(added.ReplaceAllString(err.Error(), ": $1")))
 	})
 	for _, cmd := range []*cobra.Command{newInfoCmd(), newSummaryCmd(), newTopCmd(), newShowCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd()} {
 		root.AddCommand(reading(cmd))
@@ -80,9 +81,6 @@ status is handed on.`,
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd) }
 	return root
 }
-
-// plainValue matches what strconv adds to an error about a flag's value.
-var plainValue = regexp.MustCompile(`: strconv\.\w+: parsing "[^"]*": (.*)$`)
 
 // noSuchCommand is what the root does: a command is always needed.
 func noSuchCommand(cmd *cobra.Command, args []string) error {

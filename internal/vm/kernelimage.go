@@ -110,9 +110,6 @@ func cut(have, want int) error {
 	return fmt.Errorf("%w: cut off, %d bytes of %d", ErrNotBootable, have, want)
 }
 
-// banner is how linux_banner begins.
-var banner = regexp.MustCompile(`Linux version (\d+\.\d+[^\s%]*) `)
-
 // identifyARM64 reads the header of Documentation/arch/arm64/booting.rst, which names no release.
 func identifyARM64(text []byte) (image, error) {
 	const bigEndian = 1
@@ -126,7 +123,7 @@ func identifyARM64(text []byte) (image, error) {
 			}
 		}
 	}
-	m := banner.FindSubmatch(text)
+	m := regexp.MustCompile(`Linux version (\d+\.\d+[^\s%]*) `).FindSubmatch(text) // as linux_banner begins
 	if m == nil {
 		return image{}, fmt.Errorf("%w: no \"Linux version\" in it", ErrNotBootable)
 	}

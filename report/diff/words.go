@@ -58,7 +58,7 @@ func (c *call) outcome() (text, short string) {
 	}
 	switch l := &c.lines[i]; {
 	case l.errno != 0:
-		text = errnoText(l.errno)
+		text = schema.ErrnoText(int(l.errno))
 		return text, cmp.Or(schema.ErrnoName(int(l.errno)), text)
 	case opens.Has(l.role) && l.state == null:
 		return "NULL", "NULL"
@@ -152,7 +152,7 @@ func (l *line) outcome(b *strings.Builder, place func(int16) string) {
 	}
 	switch {
 	case l.errno != 0:
-		b.WriteString(arrow + errnoText(l.errno))
+		b.WriteString(arrow + schema.ErrnoText(int(l.errno)))
 		return
 	case answers.Has(l.role):
 		if l.out != 0 {
@@ -192,13 +192,6 @@ func (l *line) remarks(b *strings.Builder) {
 		b.WriteString(", name cut")
 	}
 	b.WriteString([...]string{event: "", returned: "", torn: ", no return", tail: ", no entry"}[l.form])
-}
-
-func errnoText(n int32) string {
-	if name := schema.ErrnoName(int(n)); name != "" {
-		return "−" + strconv.Itoa(int(n)) + " (" + name + ")"
-	}
-	return "−" + strconv.Itoa(int(n))
 }
 
 func rulingText(r *report.Ruling) string {

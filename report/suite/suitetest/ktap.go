@@ -19,9 +19,6 @@ type Line struct {
 	Directive string // SKIP, TODO, XFAIL, TIMEOUT, ERROR; empty: none
 }
 
-// <result> <number> [<description>][ # [<directive>] [<diagnostic data>]]
-var result = regexp.MustCompile(`^(ok|not ok) ([0-9]+)( [^#\n]*?)?( # (SKIP|TODO|XFAIL|TIMEOUT|ERROR)?( .*)?)?$`)
-
 // KTAP reads the results of a flat document: the version, the plan, and for each test its
 // number in order and a name that no other has, with diagnostic lines between.
 func KTAP(text string) ([]Line, error) {
@@ -33,6 +30,8 @@ func KTAP(text string) ([]Line, error) {
 	}
 	var lines []Line
 	names := make(map[string]bool)
+	// <result> <number> [<description>][ # [<directive>] [<diagnostic data>]]
+	result := regexp.MustCompile(`^(ok|not ok) ([0-9]+)( [^#\n]*?)?( # (SKIP|TODO|XFAIL|TIMEOUT|ERROR)?( .*)?)?$`)
 	for line := range strings.Lines(rest) {
 		line = strings.TrimSuffix(line, "\n")
 		if strings.HasPrefix(line, "# ") {
