@@ -224,6 +224,16 @@ func filled(rows [][]string) [][]string {
 	return kept
 }
 
+// RecordedCommand is what was recorded, as one would type it: a command, or dtrec record with the flags
+// that said what to record. Empty where the header does not say.
+func RecordedCommand(h *schema.Header) string {
+	command := h.GetCommand()
+	if len(command) > 0 && strings.HasPrefix(command[0], "-") {
+		command = append([]string{"dtrec", "record"}, command...)
+	}
+	return CommandLine(command)
+}
+
 // CommandLine joins a command line so that a shell would read it again.
 func CommandLine(command []string) string {
 	quoted := make([]string, len(command))

@@ -294,6 +294,7 @@ func (c *collector) finish() {
 		f.void(DamagedFile)
 	}
 	for _, p := range c.f.Programs {
+		p.Items = unlike(p.Items)
 		if o := c.crowds.of[p.Comm]; o != nil {
 			p.Processes, p.Exits, p.OtherExits = len(o.members), o.exits, o.others
 		}

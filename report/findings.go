@@ -91,6 +91,7 @@ type Item struct {
 	N      uint64 // which open of its program that ended it is, from 1
 	Why    Pick   // why it was picked
 	Took   uint64 // nanoseconds, of an open
+	Alike  int    // later runs of events of its program with the same course, which are not kept
 	Path   string
 	PID    uint32
 	TID    uint32

@@ -127,7 +127,7 @@ func (p *page) introduction() {
 			h.RunId, f.Events, f.losses())
 	}
 	if !isLog(p) {
-		p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim; %s.\n", f.verdictLine())
+		p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim.\n")
 	}
 	if f.Forgotten > 0 {
 		p.line("- forgotten: %d dentries, each the one not seen for longest: more were known at once than are remembered. What rests on them is unproven", f.Forgotten)

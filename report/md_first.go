@@ -52,10 +52,8 @@ func (p *page) run() {
 		p.line("**Of a part of the run**: claims made with an event that the filters do not pick are neither shown nor counted.\n")
 	}
 	of := ""
-	if command := f.Header.GetCommand(); len(command) > 0 {
-		if line := replay.CommandLine(command); len(line) <= 200 {
-			of = " of " + md.Span(line)
-		}
+	if line := replay.RecordedCommand(f.Header); line != "" && len(line) <= 200 {
+		of = " of " + md.Span(line)
 	}
 	on := "Linux " + code(k.GetRelease()) + ", " + code(k.GetMachine())
 	if isLog(p) {

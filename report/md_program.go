@@ -5,18 +5,29 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/md"
+	"github.com/dtrec/dtrec/schema"
 )
 
-// sections are the programs that the page has something to say of.
+// sections are the programs that the page has something to say of: the built-in ones in the order
+// they ran, then those that opened most.
 func (f *Findings) sections() []*Program {
-	return slices.DeleteFunc(slices.Clone(f.Programs), func(prog *Program) bool {
+	out := slices.DeleteFunc(slices.Clone(f.Programs), func(prog *Program) bool {
 		return len(prog.Items) == 0 && len(prog.Claims) == 0 && len(prog.Source) == 0 && prog.Opens == 0
 	})
+	opens := func(prog *Program) uint64 {
+		if len(prog.Source) > 0 {
+			return math.MaxUint64
+		}
+		return prog.Opens
+	}
+	slices.SortStableFunc(out, func(a, b *Program) int { return cmp.Compare(opens(b), opens(a)) })
+	return out
 }
 
 // sayPrograms links to the section of each.
@@ -163,17 +174,24 @@ func (p *page) folded(write func(), summary md.Literal, args ...any) {
 }
 
 // chosen are the items of a program that there is room for, those picked for the better
-// reasons first, in order of time.
+// reasons first. A built-in program is told in order of time.
 func (p *page) chosen(prog *Program, room int) (out []*Item) {
 	items := slices.Clone(prog.Items)
-	slices.SortStableFunc(items, func(a, b *Item) int { return cmp.Compare(a.Why.first()-1, b.Why.first()-1) })
+	slices.SortStableFunc(items, func(a, b *Item) int {
+		if a.Why.first() == PickSlow && b.Why.first() == PickSlow {
+			return cmp.Compare(b.Took, a.Took)
+		}
+		return cmp.Compare(a.Why.first()-1, b.Why.first()-1)
+	})
 	for _, it := range items {
 		if size := p.Size(func() { p.foldedItem(it) }); size <= room {
 			room -= size
 			out = append(out, it)
 		}
 	}
-	slices.SortFunc(out, func(a, b *Item) int { return cmp.Compare(a.Steps[0].Event.ID, b.Steps[0].Event.ID) })
+	if len(prog.Source) > 0 {
+		slices.SortFunc(out, func(a, b *Item) int { return cmp.Compare(a.Steps[0].Event.ID, b.Steps[0].Event.ID) })
+	}
 	return out
 }
 
@@ -183,8 +201,25 @@ func (p *page) foldedItem(it *Item) {
 	if it.Open {
 		p.folded(func() { p.open(it) }, "open %d of this program, <code>%s</code>%s: %s, %d events; %s", it.N, md.Element(it.Path), toExecute(it), came(it), events, it.Why.words())
 	} else {
-		p.folded(func() { p.open(it) }, "outside any open: %d events", events)
+		p.folded(func() { p.open(it) }, "outside any open%s: %d events%s", it.walks(), events, alike(it.Alike))
 	}
+}
+
+func alike(n int) md.Literal {
+	if n == 0 {
+		return ""
+	}
+	return md.Literal(fmt.Sprintf(", and %d more of the same functions with the same outcome", n))
+}
+
+// walks is the first path that events outside any open are of.
+func (it *Item) walks() string {
+	for i := range it.Steps {
+		if e := &it.Steps[i].Event; e.Role.Is(schema.Walks) && e.Phase == schema.Enter && e.Name != "" {
+			return ", " + md.Element(e.Name)
+		}
+	}
+	return ""
 }
 
 // rule says how the opens that are shown were chosen, where there are others.
@@ -273,10 +308,20 @@ func (p *page) builtIn(progs []*Program) {
 		if _, key := p.f.key(prog); key != nil {
 			shows, by = table[key.Kind].says, key.short()
 		}
-		t := &prog.Tally
-		p.line("| [%s](#p%d) | %s | %s | %d proven, %d refuted, %d unproven |", text(prog.Comm), i+1, shows, by, t.Total(Proven), t.Total(Refuted), t.Total(Unproven))
+		p.line("| [%s](#p%d) | %s | %s | %s |", text(prog.Comm), i+1, shows, by, prog.Tally.words())
 	}
 	p.line("")
+}
+
+// words are how many claims came to each verdict, but for refuted and unproven where none did.
+func (t *Tally) words() string {
+	out := fmt.Sprintf("%d proven", t.Total(Proven))
+	for _, v := range []Verdict{Refuted, Unproven} {
+		if n := t.Total(v); n > 0 {
+			out += fmt.Sprintf(", %d %s", n, v)
+		}
+	}
+	return out
 }
 
 // chains draws the proven claims of a program that are drawn, a line or two each: those across

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dtrec/dtrec/schema"
 )
 
 // Pick says why an open is shown in full, of more than a page has room for: a set.
@@ -16,9 +18,9 @@ const (
 	PickAsked     Pick = 1 << iota // it was asked for
 	PickRefuted                    // the first in its program with a claim refuted for one reason
 	PickUnproven                   // the first with one unproven for one reason
+	PickSlow                       // the slowest
 	PickFailed                     // the first that failed with one errno
 	PickRestarted                  // the first whose walk came back to a component before the one it was at
-	PickSlow                       // the slowest
 	PickCourse                     // the first of one course: the same functions in the same order, with the same outcome
 	PickFew                        // its program has no more than maxFew
 )
@@ -42,9 +44,9 @@ var picks = []struct {
 	{PickAsked, "asked for", "those asked for by --select"},
 	{PickRefuted, "refuted", "the first with each refutation"},
 	{PickUnproven, "unproven", "the first with each doubt"},
+	{PickSlow, "slowest", "the 3 slowest"},
 	{PickFailed, "failed", "the first with each errno"},
 	{PickRestarted, "walked again", "the first 3 whose walk came back to an earlier component"},
-	{PickSlow, "slowest", "the 3 slowest"},
 	{PickCourse, "first of its course", "the first of each of 16 courses of events"},
 	{PickFew, "one of few", "all of few"},
 }
@@ -68,7 +70,7 @@ type picked struct {
 	asked, restarted int
 	errnos           []int
 	slow             []*Item // the slowest last
-	courses          []uint64
+	courses          []course
 	doubts           []doubtful
 	stretches        int // runs of events outside any open
 }
@@ -162,19 +164,52 @@ func (c *collector) letGo(p *Program, out *Item) {
 	p.Items = slices.DeleteFunc(p.Items, func(it *Item) bool { return it == out })
 }
 
-// course is a number for what happened in an open: equal for the same functions in the same
-// order, with the same outcome.
-func (w *walk) course() uint64 {
-	h := uint64(14695981039346656037) // FNV-1a
+// course is a number for what happened: equal for the same functions in the same order, with the
+// same outcome. It begins as emptyCourse.
+type course uint64
+
+const emptyCourse course = 14695981039346656037 // FNV-1a
+
+func (h *course) add(e *schema.Event) {
+	what := uint64(e.Role)<<24 | uint64(e.Phase)<<16 | uint64(e.Errno())<<1&0xfffe
+	if e.Dentry != 0 {
+		what |= 1
+	}
+	*h = (*h ^ course(what)) * 1099511628211
+}
+
+func (w *walk) course() course {
+	h := emptyCourse
 	for i := range w.steps {
-		e := &w.steps[i].ev
-		what := uint64(e.Role)<<24 | uint64(e.Phase)<<16 | uint64(e.Errno())<<1&0xfffe
-		if e.Dentry != 0 {
-			what |= 1
-		}
-		h = (h ^ what) * 1099511628211
+		h.add(&w.steps[i].ev)
 	}
 	return h
+}
+
+func (it *Item) course() course {
+	h := emptyCourse
+	for i := range it.Steps {
+		h.add(&it.Steps[i].Event)
+	}
+	return h
+}
+
+// unlike leaves out runs of events outside any open that another one is like: it says how many.
+func unlike(items []*Item) []*Item {
+	first := make(map[course]*Item)
+	var out []*Item
+	for _, it := range items {
+		if !it.Open && it.More == 0 && len(it.Claims) == 0 {
+			of := it.course()
+			if same, ok := first[of]; ok {
+				same.Alike++
+				continue
+			}
+			first[of] = it
+		}
+		out = append(out, it)
+	}
+	return out
 }
 
 // is reports whether the open was asked for by what, see Options.

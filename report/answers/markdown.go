@@ -13,6 +13,7 @@ import (
 const (
 	pageFindings = 6
 	pageRows     = 8
+	pageSlowest  = 3
 )
 
 // WriteMarkdown writes the summary as the first screen of a page: the calls in a sentence, what
@@ -20,7 +21,11 @@ const (
 func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 	t := &s.Total
 	w.Try(room, func() {
-		w.Put("%s, %d failed, %s in them; %s", plural(t.Calls, "path call"), t.Failed, duration(t.Took), plural(t.Processes, "process"))
+		w.Put("%s, %d failed", plural(t.Calls, "path call"), t.Failed)
+		if len(s.Errnos) > 0 {
+			w.Put(" (%s)", list(s.Errnos))
+		}
+		w.Put(", %s in them; %s", duration(t.Took), plural(t.Processes, "process"))
 		if t.Unfinished > 0 {
 			w.Put("; %d did not return in the trace", t.Unfinished)
 		}
@@ -28,10 +33,16 @@ func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 			w.Put("; %d not told to be rcu, ref or miss", t.Unknown)
 		}
 		w.Line(".")
+		if n := &s.Negatives; n.Made > 0 {
+			w.Line("%s without inode made (by %s), %d left when the trace ended; %s answered by them.", plural(n.Made, "dentry"), list(n.Births), n.Left, plural(n.Hits, "lookup"))
+		}
 	})
 	s.pageFindings(w, room)
 	if t.Calls > 0 {
 		s.pageTable(w, room)
+	}
+	if len(s.Slowest) > 0 {
+		s.pageSlow(w, room)
 	}
 }
 
@@ -62,6 +73,19 @@ func (s *Summary) pageTable(w *md.Writer, room *int) {
 	}
 	if left > 0 {
 		w.Line("\n%s: %s", plural(uint64(left), "more program"), md.Span(replay.CommandLine([]string{"dtrec", "top", "--by", "program", "--of", "time", "FILE"})))
+	}
+}
+
+func (s *Summary) pageSlow(w *md.Writer, room *int) {
+	w.Line("\n## The slowest calls")
+	for _, c := range s.Slowest[:min(len(s.Slowest), pageSlowest)] {
+		w.Try(room, func() {
+			w.Put("- %s: %s %s by %s, #%d", duration(c.Took), c.Operation, md.Span(c.Path), md.Prose(c.Program), c.ID)
+			if c.Filesystem > 0 {
+				w.Put("; %s of it the filesystem", duration(c.Filesystem))
+			}
+			w.Line("")
+		})
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/dtrec/dtrec/replay"
@@ -144,13 +146,15 @@ func screen(t *testing.T, ctx context.Context, name string) {
 	}
 }
 
+var views = []string{"summary", "timeline", "dentries", "paths", "claims", "step"}
+
 // What people see and do on the page of a small trace and of a long one.
 func TestPageInABrowser(t *testing.T) {
 	ctx := browser(t)
-	for name, trace := range map[string][]byte{"run1": sample(t, "../../traces/run1.pb"), "long": generated(t, 100_000)} {
+	for name, trace := range map[string][]byte{"run1": sample(t, "../../traces/run1.pb"), "git": sample(t, "../../test/git.pb"), "long": generated(t, 100_000)} {
 		visit(t, ctx, name, trace)
 		counts(t, ctx, trace)
-		for _, view := range []string{"summary", "timeline", "dentries", "paths", "claims", "step"} {
+		for _, view := range views {
 			click(t, ctx, "#tab-"+view)
 			if got := eval[string](t, ctx, `[...document.querySelectorAll("section:not([hidden])")].map(s => s.id).join()`); got != "view-"+view {
 				t.Errorf("%s: %s shows %s", name, view, got)
@@ -161,6 +165,50 @@ func TestPageInABrowser(t *testing.T) {
 			screen(t, ctx, name+"-"+view)
 		}
 	}
+}
+
+// The page is readable at 200 % zoom, in the dark and on paper: nothing runs out at the side, and
+// print has every view and no controls.
+func TestPageInABrowserZoomedDarkAndPrinted(t *testing.T) {
+	ctx := browser(t)
+	for name, trace := range map[string][]byte{"run1": sample(t, "../../traces/run1.pb"), "git": sample(t, "../../test/git.pb")} {
+		visit(t, ctx, name, trace)
+		for look, set := range map[string]chromedp.Action[chromedp.Void]{
+			"zoomed": chromedp.EmulateViewport(650, 500, chromedp.EmulateScale(2)),
+			"dark":   media(emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}),
+		} {
+			do(t, ctx, set)
+			for _, view := range views {
+				click(t, ctx, "#tab-"+view)
+				if wide := eval[int](t, ctx, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
+					t.Errorf("%s %s: %s is %d pixels too wide", name, look, view, wide)
+				}
+				screen(t, ctx, name+"-"+view+"-"+look)
+			}
+			do(t, ctx, chromedp.EmulateViewport(1300, 1000), media(emulation.SetEmulatedMediaParams{}))
+		}
+		do(t, ctx, media(emulation.SetEmulatedMediaParams{Media: "print"}))
+		eval[bool](t, ctx, `dispatchEvent(new Event("beforeprint"))`)
+		if hidden := eval[string](t, ctx, `[...document.querySelectorAll("main section")].filter(s => !s.offsetHeight).map(s => s.id).join()`); hidden != "" {
+			t.Errorf("%s: not printed: %s", name, hidden)
+		}
+		if shown := eval[string](t, ctx, `[...document.querySelectorAll("nav, select, form, button:not(th *)")].filter(s => s.offsetHeight).map(s => s.outerHTML.slice(0, 60)).join()`); shown != "" {
+			t.Errorf("%s: printed: %s", name, shown)
+		}
+		do(t, ctx, chromedp.EmulateViewport(794, 1123)) // A4
+		if wide := eval[int](t, ctx, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
+			t.Errorf("%s printed is %d pixels too wide", name, wide)
+		}
+		screen(t, ctx, name+"-printed")
+		do(t, ctx, chromedp.EmulateViewport(1300, 1000), media(emulation.SetEmulatedMediaParams{}))
+	}
+}
+
+func media(p emulation.SetEmulatedMediaParams) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, p)
+		return err
+	})
 }
 
 // counts: the numbers on the page are those of dtrec summary --format json.

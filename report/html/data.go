@@ -142,7 +142,7 @@ func (d *data) happened(src replay.Source) error {
 
 func (d *data) header(h *schema.Header) {
 	d.Run = hexadecimal(h.RunId)
-	d.Command, d.Writer = replay.CommandLine(h.Command), replay.Printable(h.Writer)
+	d.Command, d.Writer = replay.RecordedCommand(h), replay.Printable(h.Writer)
 	d.Table, d.Shift = h.GetLayout().GetDentryHashtable(), h.GetLayout().GetDHashShift()
 	for _, info := range schema.Catalogue() {
 		for len(d.Roles) <= int(info.Role) {
@@ -181,7 +181,7 @@ func (g *gathering) emit(c *replay.PathCall) {
 		parts = append(parts, []any{g.str(replay.Printable(p.Name)), p.Found, p.ID, seq(p.Dentry), p.Negative, p.Mount, p.Link})
 	}
 	g.Calls.add(map[string]any{
-		"id": c.ID, "end": c.End, "op": g.str(c.Operation), "pid": c.PID, "tid": c.TID, "program": g.str(replay.Printable(c.Program)),
+		"id": c.ID, "end": c.End, "outer": c.Outer, "op": g.str(c.Operation), "pid": c.PID, "tid": c.TID, "program": g.str(replay.Printable(c.Program)),
 		"path": g.str(replay.Printable(c.Path)), "resolved": g.str(replay.PrintablePath(c.Resolved)), "class": c.Class, "errno": errno, "at": c.At, "took": c.Took,
 		"fs": g.str(replay.Printable(c.FSType)), "asked": c.Filesystem, "restarts": c.Restarts, "allocs": c.Allocs, "negatives": c.Negatives,
 		"object": seq(c.Dentry), "parts": parts,

@@ -193,6 +193,8 @@ func Prose(s string) string {
 	var b strings.Builder
 	for i, r := range s {
 		switch {
+		case r == '#' && i+1 < len(s) && '0' <= s[i+1] && s[i+1] <= '9': // an event, and no heading
+			b.WriteRune(r)
 		case strings.ContainsRune("\\`*[]>#!|~", r) || r == '_' && !within(s, i):
 			b.WriteByte('\\')
 			b.WriteRune(r)

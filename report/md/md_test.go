@@ -19,6 +19,7 @@ func TestWhatAPageIsMadeOf(t *testing.T) {
 		{Code("x[1](y)"), "`x[1]\\x28y)`"},
 		{Cell("a|b"), "`a\\x7cb`"},
 		{Text("a_b _c_ *d*"), "a_b \\_c\\_ \\*d\\*"},
+		{Text("#17 # a#b"), "#17 \\# a\\#b"},
 		{Text("<i>&{{"), "&lt;i\\>&amp;&#123;&#123;"},
 		{Text("http://e www.e a@b"), "http&#58;//e www&#46;e a&#64;b"},
 		{Element(`6.12 "<b>`), "6.12 &#34;&lt;b&#62;"},

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 views.push({id: "claims", title: "Claims", render() {
-  const all = claims.map((c, i) => ({...c, i}));
+  // What is not proven first, then proven ones of the rarest kinds.
+  const rank = {refuted: 0, unproven: 1, proven: 2}, many = new Map(ofKinds().map(k => [k.name, k.proven]));
+  const all = claims.map((c, i) => ({...c, i})).sort((a, b) => rank[text(a.verdict)] - rank[text(b.verdict)] || many.get(text(a.kind)) - many.get(text(b.kind)) || a.i - b.i);
   const holder = el("div");
   const choose = (label, values) => {
     const s = el("select", {onchange: fill}, el("option", {value: ""}, "all"), values.map(v => el("option", {}, v)));
@@ -14,10 +16,23 @@ views.push({id: "claims", title: "Claims", render() {
     holder.replaceChildren(el("p", {}, plural(some.length, "claim") + (some.length > 500 ? ", the first 500 are shown" : "")), ...some.slice(0, 500).map(claimLine));
   }
   fill();
-  const v = data.verdicts;
-  return [el("p", {}, `In all ${v.proven} proven, ${v.refuted} refuted, ${v.unproven} unproven.`), el("p", {}, kind.part, verdict.part), holder,
+  return [el("p", {class: "controls"}, kind.part, verdict.part), holder,
     leftOut(claims.length, data.all.claims, "claims", "those that are not proven, and the first proven ones of each kind")];
 }});
+
+// ofKinds counts the verdicts of all programs by kind of claim, the most frequent kind first.
+function ofKinds() {
+  const sums = new Map();
+  for (const p of data.verdicts.programs) {
+    if (p.program !== "") continue; // "": all of them
+    for (const [name, counts] of Object.entries(p.claims)) sums.set(name, {name, proven: counts.proven || 0, refuted: counts.refuted || 0, unproven: counts.unproven || 0});
+  }
+  return [...sums.values()].sort((a, b) => b.proven - a.proven || (a.name < b.name ? -1 : 1));
+}
+
+function kinds() {
+  return table([{title: "Claims", of: r => r.name, head: true}, ...["proven", "refuted", "unproven"].map(v => ({title: `${signs[v]} ${v}`, of: r => r[v], number: true}))], ofKinds(), "Claims by kind");
+}
 
 const signs = {proven: "✓", refuted: "✗", unproven: "?"};
 

@@ -1,45 +1,82 @@
-// The lives of dentries, and the buckets they are in.
+// The lives of dentries, a row for each path, and the buckets they are in.
 // SPDX-License-Identifier: Apache-2.0
 
-const perPage = 150;
+const perPage = 100;
 
 views.push({id: "dentries", title: "Dentries", render() {
-  const lived = [...objects].sort((a, b) => a.seq - b.seq);
-  if (!lived.length) return [el("p", {}, "There are no dentries in this trace.")];
-  const from = Math.min(...lived.map(o => o.firstAt)), to = Math.max(...events.map(e => e.at), ...calls.map(c => c.at + c.took), ...lived.map(o => Math.max(o.firstAt, o.killedAt)));
-  const holder = el("div", {class: "scroll"});
-  let page = 0;
-  const pages = Math.ceil(lived.length / perPage), where = el("span");
-  function draw() {
-    const some = lived.slice(page * perPage, (page + 1) * perPage), width = 1100, left = 320;
-    const x = ns => left + (ns - from) / Math.max(1, to - from) * (width - left - 20);
-    const lines = some.flatMap((o, i) => lifeline(o, 14 + i * 16, x, to));
-    holder.replaceChildren(svg("svg", {class: "lives", width, height: some.length * 16 + 20, role: "img", "aria-label": "Life lines of dentries"}, ...lines));
-    where.textContent = ` ${page * perPage + 1} to ${page * perPage + some.length} of ${lived.length} `;
+  if (!objects.length) return [el("p", {}, "There are no dentries in this trace.")];
+  const all = byPath();
+  const from = Math.min(...objects.map(o => o.firstAt)), to = latest();
+  const holder = el("div", {class: "scroll"}), where = el("span");
+  let some = all, page = 0;
+  const orders = {
+    "first seen": () => 0, "most lives": (a, b) => b.lives.length - a.lives.length, "longest without an inode": (a, b) => b.without - a.without, "path": (a, b) => a.path < b.path ? -1 : 1,
+  };
+  const order = el("select", {onchange: pick}, Object.keys(orders).map(o => el("option", {}, o)));
+  const part = el("input", {type: "search", oninput: pick, spellcheck: "false"});
+  function pick() {
+    some = all.filter(r => r.path.includes(part.value)).sort(orders[order.value]);
+    page = 0;
+    draw();
   }
-  const turn = by => { page = Math.min(Math.max(page + by, 0), pages - 1); draw(); };
+  function draw() {
+    const shown = some.slice(page * perPage, (page + 1) * perPage);
+    const width = Math.max(600, byId("main").clientWidth), left = Math.min(340, width * 0.4), height = shown.length * 16 + 20;
+    const x = ns => left + (ns - from) / Math.max(1, to - from) * (width - left - 20);
+    const lines = shown.flatMap((r, i) => [label(r, 14 + i * 16, Math.floor(left / 6.7)), ...r.lives.flatMap(o => lifeline(o, 14 + i * 16, x, to))]);
+    holder.replaceChildren(svg("svg", {class: "lives", viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": "Life lines of dentries"}, ...lines));
+    where.textContent = some.length ? ` paths ${page * perPage + 1} to ${page * perPage + shown.length} of ${some.length} ` : " no such path ";
+  }
+  const turn = by => { page = Math.min(Math.max(page + by, 0), Math.max(0, Math.ceil(some.length / perPage) - 1)); draw(); };
   draw();
+  addEventListener("resize", draw);
   return [
-    el("p", {}, el("button", {type: "button", onclick: () => turn(-1)}, "Before"), where, el("button", {type: "button", onclick: () => turn(1)}, "After"),
-      el("span", {class: "legend"}, el("span", {}, "● allocated"), el("span", {}, "◁ older than the recording"), el("span", {class: "key rcu"}, "with an inode"), el("span", {class: "key negative"}, "negative"),
-        el("span", {}, "× killed"), el("span", {}, "? perhaps killed"), el("span", {}, "▷ alive at the end"))),
-    holder, leftOut(lived.length, data.all.objects, "dentries", "the first"), ...buckets(),
+    el("p", {class: "controls"}, el("button", {type: "button", onclick: () => turn(-1)}, "Before"), where, el("button", {type: "button", onclick: () => turn(1)}, "After"), " ",
+      el("label", {}, "Order ", order), " ", el("label", {}, "Path has ", part)),
+    el("p", {class: "legend"}, el("span", {}, "● allocated"), el("span", {}, "◁ older than the recording"), el("span", {class: "key rcu"}, "with an inode"), el("span", {class: "key negative"}, "negative"),
+      el("span", {}, "× killed"), el("span", {}, "? perhaps killed"), el("span", {}, "▷ alive at the end")),
+    holder, leftOut(objects.length, data.all.objects, "dentries", "the first"), ...buckets(),
   ];
 }});
 
+// latest is when the last of what the page shows happened.
+const latest = () => [...events.map(e => e.at), ...calls.map(c => c.at + c.took), ...objects.map(o => Math.max(o.firstAt, o.killedAt))].reduce((a, b) => Math.max(a, b), 0);
+
+// byPath puts the dentries of one path that lived one after another in one row.
+function byPath() {
+  const rows = [], last = new Map(); // rows of a path
+  for (const o of [...objects].sort((a, b) => a.seq - b.seq)) {
+    const path = text(o.path) || text(o.name);
+    if (!last.has(path)) last.set(path, []);
+    let row = last.get(path).find(r => { const before = r.lives.at(-1); return before.killedAt && before.killedAt <= o.firstAt; });
+    if (!row) {
+      rows.push(row = {path, lives: [], without: 0});
+      last.get(path).push(row);
+    }
+    row.lives.push(o);
+    const stretches = o.negative || [];
+    for (let i = 0; i < stretches.length; i += 2) row.without += (stretches[i + 1] || o.killedAt || stretches[i]) - stretches[i];
+  }
+  return rows;
+}
+
+// label names a row: the first of its dentries, how many there are, and the end of the path.
+function label(r, y, room) {
+  const head = "D" + r.lives[0].seq + (r.lives.length > 1 ? ` ×${r.lives.length} ` : " ");
+  return svg("text", {x: 0, y: y + 4, "data-key": "D" + r.lives[0].seq, "data-also": r.lives.slice(1).map(o => "D" + o.seq).join(" ")}, head + (r.path.length > room - head.length ? "…" + r.path.slice(head.length + 1 - room) : r.path));
+}
+
 // lifeline draws one dentry from its birth to its end.
 function lifeline(o, y, x, end) {
-  const key = "D" + o.seq;
-  const stop = o.killedAt || end;
-  const name = text(o.path) || text(o.name);
-  const out = [svg("text", {x: 0, y: y + 4, "data-key": key}, key + " " + (name.length > 38 ? "…" + name.slice(-38) : name)),
-    svg("line", {class: "life", x1: x(o.firstAt), x2: x(stop), y1: y, y2: y, "data-key": key})];
+  const key = "D" + o.seq, stop = o.killedAt || end, begin = x(o.firstAt), over = x(stop);
+  const out = [svg("line", {class: "life", x1: begin, x2: Math.max(over, begin + 1), y1: y, y2: y, "data-key": key}, svg("title", {}, `${key} ${text(o.path) || text(o.name)}`))];
   const stretches = o.negative || [];
   for (let i = 0; i < stretches.length; i += 2) {
-    const where = {x1: x(stretches[i]), x2: x(stretches[i + 1] || stop), y1: y, y2: y};
+    const where = {x1: x(stretches[i]), x2: Math.max(x(stretches[i + 1] || stop), x(stretches[i]) + 1), y1: y, y2: y};
     out.push(svg("line", {class: "gap", ...where}), svg("line", {class: "life negative", ...where, "data-key": key}));
   }
-  out.push(svg("text", {x: x(o.firstAt) - 4, y: y + 4, class: "mark"}, o.born ? "●" : "◁"), svg("text", {x: x(stop) + 2, y: y + 4, class: "mark"}, o.killed ? (o.sure ? "×" : "?") : "▷"));
+  if (over - begin > 9) out.push(svg("text", {x: begin - 4, y: y + 4, class: "mark"}, o.born ? "●" : "◁"));
+  out.push(svg("text", {x: over + 1, y: y + 4, class: "mark"}, o.killed ? (o.sure ? "×" : "?") : "▷"));
   return out;
 }
 

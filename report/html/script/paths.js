@@ -13,30 +13,37 @@ views.push({id: "paths", title: "Paths", render() {
     }
     at.calls.push(c);
   }
-  return [el("p", {}, "Calls below each directory: how many, × failed, and by class."), el("div", {class: "tree", role: "tree"}, branches(root, true)),
+  return [el("p", {}, "Calls below each directory: how many, × failed, by class, negative dentries in the cache when a call that made them returned, and time."), el("div", {class: "tree", role: "tree"}, branches(root, true)),
     leftOut(calls.length, data.all.calls, "calls", "the first that failed, and the longest")];
 }});
 
-const node = name => ({name, total: 0, failed: 0, kinds: [0, 0, 0, 0], negatives: 0, took: 0, below: new Map(), calls: []});
+const node = name => ({name, total: 0, failed: 0, kinds: [0, 0, 0, 0], kept: 0, took: 0, below: new Map(), calls: []});
 
 function count(n, c) {
   n.total++;
-  n.took += c.took;
+  if (!c.outer) n.took += c.took; // a call within a call is in the time of that
   n.kinds[c.class]++;
-  n.negatives += c.negatives;
+  n.kept += c.negatives;
   if (c.errno >= 0) n.failed++;
+}
+
+// shareOf draws how many of all calls are below a node, by class.
+function shareOf(n) {
+  const bar = el("span", {class: "share", "aria-hidden": "true"}, n.kinds.map((k, i) => el("i", {class: classes[i]})));
+  [...bar.children].forEach((e, i) => { e.style.width = 6 * n.kinds[i] / calls.length + "em"; });
+  return bar;
 }
 
 // branches makes what is below a node; what is closed is made when it is opened.
 function branches(n, wide) {
   return [...n.below.values()].sort((a, b) => b.total - a.total || (a.name < b.name ? -1 : 1)).map(b => {
-    const says = `${b.total}` + (b.failed ? `, × ${b.failed}` : "") + b.kinds.map((k, i) => k && i ? `, ${k} ${classes[i]}` : "").join("") + (b.negatives ? `, ${plural(b.negatives, "negative")} left` : "") + `, ${duration(b.took)}`;
-    const line = [el("code", {}, b.name), " ", el("small", {}, says)];
+    const says = `${b.total}` + (b.failed ? `, × ${b.failed}` : "") + b.kinds.map((k, i) => k && i ? `, ${k} ${classes[i]}` : "").join("") + (b.kept ? `, ${plural(b.kept, "negative")}` : "") + `, ${duration(b.took)}`;
+    const line = [shareOf(b), " ", el("code", {}, b.name), " ", el("small", {}, says)];
     if (!b.below.size && !b.calls.length) return el("div", {role: "treeitem"}, line);
-    const d = el("details", {role: "treeitem", open: wide && b.below.size > 0 && n.below.size < 4}, el("summary", {}, line));
+    const d = el("details", {role: "treeitem", open: wide && b.below.size > 0 && (n.below.size < 4 || b.total * 2 >= n.total)}, el("summary", {}, line));
     const fill = () => {
       if (d.children.length > 1) return;
-      d.append(...branches(b, n.below.size < 4), ...b.calls.slice(0, 100).map(c => el("div", {class: "leaf"}, event(c.id), ` ${text(c.op)} ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${duration(c.took)} `, dentry(c.object), " ", process(c.pid, text(c.program)))),
+      d.append(...branches(b, wide), ...b.calls.slice(0, 100).map(c => el("div", {class: "leaf"}, event(c.id), ` ${text(c.op)} ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${duration(c.took)} `, dentry(c.object), " ", process(c.pid, text(c.program)))),
         b.calls.length > 100 ? el("div", {class: "leaf"}, `and ${b.calls.length - 100} more`) : "");
     };
     if (d.open) fill();

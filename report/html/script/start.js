@@ -31,7 +31,7 @@ async function start() {
   lead();
   const tabs = byId("tabs");
   for (const v of views) {
-    v.tab = el("button", {type: "button", role: "tab", id: "tab-" + v.id, "aria-controls": "view-" + v.id, onclick: () => select(v.id)}, v.title);
+    v.tab = el("button", {type: "button", role: "tab", id: "tab-" + v.id, "aria-controls": "view-" + v.id, onclick: () => { select(v.id); history.replaceState(null, "", "#" + v.id); }}, v.title);
     v.panel = el("section", {id: "view-" + v.id, role: "tabpanel", "aria-labelledby": "tab-" + v.id, hidden: true});
     tabs.append(v.tab);
     byId("main").append(v.panel);
@@ -51,6 +51,7 @@ async function start() {
     else { select("summary"); open(/^\d+$/.test(asked()) ? "#" + asked() : asked()); }
   };
   addEventListener("hashchange", follow);
+  addEventListener("afterprint", follow);
   follow();
   document.documentElement.dataset.ready = "yes";
 }

@@ -27,7 +27,7 @@ views.push({id: "step", title: "Step", render() {
   const moves = {ArrowRight: () => show(at + 1), ArrowLeft: () => show(at - 1), ArrowDown: () => otherCall(1), ArrowUp: () => otherCall(-1), Home: () => show(0), End: () => show(events.length - 1)};
   const box = el("div", {class: "stepper", tabindex: 0, role: "application", "aria-label": "Left and right: an event; up and down: a call", onkeydown: e => {
     if (moves[e.key] && e.target !== slider) { e.preventDefault(); moves[e.key](); }
-  }}, el("p", {}, [["« call", -1, otherCall], ["◀ event", -1, by => show(at + by)], ["event ▶", 1, by => show(at + by)], ["call »", 1, otherCall]].map(([label, by, move]) =>
+  }}, el("p", {class: "controls"}, [["« call", -1, otherCall], ["◀ event", -1, by => show(at + by)], ["event ▶", 1, by => show(at + by)], ["call »", 1, otherCall]].map(([label, by, move]) =>
     [el("button", {type: "button", onclick: () => move(by)}, label), " "]), slider), el("div", {class: "columns"}, around, el("div", {}, call, dir)));
   goTo = id => {
     const i = events.findIndex(e => e.id >= id);
@@ -45,7 +45,7 @@ function eventLine(e) {
 const pidOf = e => { const c = callById.get(e.call); return c ? c.pid : e.tid; };
 
 function windowAround(at) {
-  return events.slice(Math.max(0, at - 9), at + 10).map(e => {
+  return events.slice(Math.max(0, at - 12), at + 13).map(e => {
     const line = el("div", {class: e === events[at] ? "now" : null, "aria-current": e === events[at] ? "step" : null}, eventLine(e));
     line.style.paddingLeft = Math.min(e.depth, 8) + "em";
     return line;

@@ -5,7 +5,7 @@ function lead() {
   const s = data.summary, t = s.total;
   const parts = [`${plural(t.calls, "path call")} of ${plural(data.tasks.length, "process", "processes")}, ${t.failed} failed, ${duration(t.took_ns)} in them`,
     `${plural(s.events, "event")}, ` + (s.lost ? `${s.lost} LOST` : "none known to be lost") + (s.complete ? "" : ", CUT BEFORE ITS END"),
-    `${data.verdicts.proven} statements proven, ${data.verdicts.refuted} refuted, ${data.verdicts.unproven} unproven`];
+    `${data.verdicts.proven} claims proven, ${data.verdicts.refuted} refuted, ${data.verdicts.unproven} unproven`];
   byId("lead").append(parts.join("; ") + ".", data.command ? el("code", {}, data.command) : "");
   if (s.lost || !s.complete) byId("lead").classList.add("loss");
 }
@@ -23,7 +23,7 @@ views.push({id: "summary", title: "Summary", render() {
       tile("miss", t.miss, classSays.miss), tile("restarted", t.restarted, "walks that started over"), tile("allocs", t.allocs, "dentries allocated in calls"),
       tile("negatives made", s.negatives.made, "dentries without inode"), tile("negatives left", s.negatives.left, "in the cache when the trace ended")),
     el("h2", {}, "What stands out"),
-    s.findings.length ? el("ul", {class: "findings"}, s.findings.map(f => el("li", {}, f.what, " ", el("code", {}, "dtrec " + f.command.join(" ")))))
+    s.findings.length ? el("ul", {class: "findings"}, s.findings.map(f => el("li", {}, linked(f.what), " ", el("code", {}, "dtrec " + f.command.join(" ")))))
       : el("p", {}, "Nothing, by the rules of docs/answers.md."),
     table([
       {title: "Program", of: r => r.program, head: true}, {title: "Processes", of: r => r.processes, number: true}, {title: "Calls", of: r => r.calls, number: true},
@@ -33,15 +33,15 @@ views.push({id: "summary", title: "Summary", render() {
       {title: "Slowest", of: r => r.slowest ? r.slowest.took_ns : 0, number: true,
         show: r => r.slowest ? [duration(r.slowest.took_ns) + " ", event(r.slowest.id)] : ""},
     ], programs, "Programs"),
-    table([
+    el("div", {class: "tables"}, table([
       {title: "Call", of: r => r.operation + " " + r.path, head: true}, {title: "Program", of: r => r.program},
       {title: "Time", of: r => r.took_ns, show: r => duration(r.took_ns), number: true},
       {title: "of it the filesystem", of: r => r.filesystem_ns, show: r => r.filesystem_ns ? duration(r.filesystem_ns) : "not known", number: true},
       {title: "Event", of: r => r.id, show: r => event(r.id), number: true},
     ], slow, "The slowest calls"),
-    table([{title: "Errno", of: r => r.name, head: true}, {title: "Calls", of: r => r.count, number: true}], s.errnos, "Failures"),
+    table([{title: "Errno", of: r => r.name, head: true}, {title: "Calls", of: r => r.count, number: true}], s.errnos, "Failures"), kinds(),
     table([{title: "Birth or fate", of: r => r.name, head: true}, {title: "Dentries", of: r => r.count, number: true}],
       [...s.negatives.births.map(b => ({name: "born by " + b.name, count: b.count})), ...s.negatives.fates.map(f => ({name: f.name, count: f.count}))],
-      "Dentries without inode"),
+      "Dentries without inode")),
   ];
 }});

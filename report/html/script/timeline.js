@@ -12,12 +12,12 @@ views.push({id: "timeline", title: "Timeline", render() {
   let at = {lane: 0, call: 0};
 
   function draw() {
-    const width = Math.max(600, picture.parentElement ? picture.parentElement.clientWidth : 1000);
+    const width = Math.max(600, byId("main").clientWidth);
     const scale = (width - gutter - 10) / (view.to - view.from);
     const x = ns => gutter + (ns - view.from) * scale;
+    picture.setAttribute("viewBox", `0 0 ${width} ${rowHeight * (lanes.length + 1) + 4}`);
     picture.setAttribute("width", width);
-    picture.setAttribute("height", rowHeight * (lanes.length + 1) + 4);
-    const marks = [];
+    const marks = [svg("text", {x: 0, y: 12}, "seconds since boot")];
     for (let i = 0; i <= 6; i++) {
       const ns = view.from + (view.to - view.from) * i / 6;
       marks.push(svg("line", {class: "tick", x1: x(ns), x2: x(ns), y1: 16, y2: rowHeight * (lanes.length + 1)}), svg("text", {x: x(ns), y: 12, "text-anchor": i === 6 ? "end" : "middle"}, seconds(ns)));
@@ -84,11 +84,11 @@ views.push({id: "timeline", title: "Timeline", render() {
   });
   addEventListener("resize", draw);
   if (!calls.length) return [el("p", {}, "There are no path calls in this trace.")];
-  setTimeout(draw);
+  draw();
   return [
-    el("p", {}, el("button", {type: "button", onclick: () => zoom(0.6)}, "Zoom in"), " ", el("button", {type: "button", onclick: () => zoom(1 / 0.6)}, "Zoom out"), " ",
-      el("button", {type: "button", onclick: () => pan(-0.3)}, "Earlier"), " ", el("button", {type: "button", onclick: () => pan(0.3)}, "Later"), " ",
-      el("span", {class: "legend"}, classes.slice(1).map(c => el("span", {class: "key " + c, title: classSays[c]}, c)), el("span", {class: "key failed"}, "× failed"))),
+    el("p", {class: "controls"}, el("button", {type: "button", onclick: () => zoom(0.6)}, "Zoom in"), " ", el("button", {type: "button", onclick: () => zoom(1 / 0.6)}, "Zoom out"), " ",
+      el("button", {type: "button", onclick: () => pan(-0.3)}, "Earlier"), " ", el("button", {type: "button", onclick: () => pan(0.3)}, "Later"), " "),
+    el("p", {class: "legend"}, classes.slice(1).map(c => el("span", {class: "key " + c, title: classSays[c]}, c)), el("span", {class: "key failed"}, "× failed")),
     el("div", {class: "scroll"}, picture),
     leftOut(calls.length, data.all.calls, "calls", "the first that failed, and the longest"),
   ];
