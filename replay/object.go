@@ -78,12 +78,13 @@ func (d *Object) Ended() bool {
 
 // Notes are what whoever judges opens keeps of a dentry. The state does not look at them.
 type Notes struct {
-	Missing      uint64  // exit of the open that returned ENOENT and left it in the cache without inode
-	Comm         string  // the program that opened it last
-	Dir          *Object // the directory it was looked up in
-	KillerPID    uint32  // the process that killed it
-	KilledInside bool    // that was inside an open
-	Claim        int     // what a later lookup would add to, as the owner numbers it; 0: nothing
+	Missing      uint64      // exit of the open or call that returned ENOENT and left it in the cache without inode
+	By           schema.Role // of that
+	Comm         string      // the program that opened it last
+	Dir          *Object     // the directory it was looked up in
+	KillerPID    uint32      // the process that killed it
+	KilledInside bool        // that was inside an open
+	Claim        int         // what a later lookup would add to, as the owner numbers it; 0: nothing
 }
 
 // Note returns the notes on the dentry, to write in.

@@ -311,22 +311,6 @@ func (s *State) giveUp(calls ...*Call) {
 	}
 }
 
-// walking is the path of the path call that the step is in, or ends; of an operation's entry,
-// whose walk is still to come, empty.
-func (s *State) walking(step *Step) string {
-	if c := step.Call; c != nil && callRoles.Has(c.Enter.Role) {
-		return c.Path
-	}
-	if t := s.thread(step.Event.TID); t != nil {
-		for i := len(t.calls) - 1; i >= 0; i-- {
-			if callRoles.Has(t.calls[i].Enter.Role) {
-				return t.calls[i].Path
-			}
-		}
-	}
-	return ""
-}
-
 func (s *State) begin(tid uint32) *thread {
 	var t *thread
 	if n := len(s.idle); n > 0 {

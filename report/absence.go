@@ -17,42 +17,46 @@ var _ = register(func() kind {
 	return kind{
 		number: Absence,
 		name:   "absence",
-		says:   "no file was opened; nothing was allocated inside the open",
+		says:   "no file was opened, or a walk led nowhere, or an operation failed; nothing was allocated inside the open, walk or operation",
 		needs:  replay.RolesOf(schema.RoleOpen),
 		some:   replay.RolesOf(schema.RoleAlloc),
+		walks:  true,
 		open: func(v *view) {
 			if v.exit.Errno() != 0 {
-				of, v.at = noFile, whole(v.enter.Time, v.exit.Time)
+				of, v.at = v.nothing(), whole(v.enter.Time, v.exit.Time)
 				v.judge()
 			}
 			if len(v.rows) > 0 && !v.w.overflow && !v.w.nests && !v.w.allocates() {
-				of, v.at, v.also = noAlloc, whole(v.enter.Time, v.exit.Time), v.kind.some
+				if of = noAlloc; !v.opens() {
+					of = noAllocElse
+				}
+				v.at, v.also = whole(v.enter.Time, v.exit.Time), v.kind.some
 				v.judge()
 			}
 		},
 		shows: []operand{
 			{show: func(v *view) {
-				if of == noAlloc {
-					v.term(v.label(schema.RoleOpen, schema.Enter), v.enter.NameAddr, v.enter.ID, v.enter.Comm)
+				if allocs(of) {
+					v.term(v.label(v.enter.Role, schema.Enter), v.enter.NameAddr, v.enter.ID, v.enter.Comm)
 				}
 			}},
 			{show: func(v *view) {
 				value := v.exit.Dentry
-				if of == noFile {
+				if !allocs(of) {
 					value = v.exit.Ret
 				}
-				v.term(v.label(schema.RoleOpen, schema.Exit), value, v.exit.ID, v.exit.Comm)
+				v.term(v.label(v.exit.Role, schema.Exit), value, v.exit.ID, v.exit.Comm)
 			}},
 		},
 		fill: func(v *view, cl *Claim) {
-			if cl.Means = of; of == noFile {
+			if cl.Means = of; !allocs(of) {
 				where = v.failedOn()
 				cl.Detail = &where
 			}
 		},
 		tell: func(cl *Claim, q func(string) string) string {
-			if cl.Means == noAlloc {
-				return fmt.Sprintf("%s inside the open, #%d to #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
+			if allocs(cl.Means) {
+				return fmt.Sprintf("%s, #%d to #%d", cl.Means, cl.Terms[0].Event, cl.Terms[1].Event)
 			}
 			t := cl.Terms[0]
 			return fmt.Sprintf("%s: %s %s (#%d)", cl.Means, t.Label, schema.ErrnoText(schema.Errno(t.Value)), t.Event) + cl.Detail.(*Filesystem).says(q)
@@ -62,9 +66,27 @@ var _ = register(func() kind {
 
 // What an absence claim can be about.
 const (
-	noAlloc = "no alloc"
-	noFile  = "no file"
+	noAlloc     = "no alloc inside the open"
+	noAllocElse = "no alloc inside the call"
+	noFile      = "no file"
+	noDentry    = "no dentry"
+	notDone     = "not done"
 )
+
+// allocs reports whether it is about allocs.
+func allocs(of string) bool { return of == noAlloc || of == noAllocElse }
+
+// nothing is what an error says is absent: of an open a file, of a walk where it leads, of an
+// operation what it was to do.
+func (v *view) nothing() string {
+	switch {
+	case v.opens():
+		return noFile
+	case walks.Has(v.exit.Role):
+		return noDentry
+	}
+	return notDone
+}
 
 const enoent = 2
 

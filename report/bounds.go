@@ -51,7 +51,7 @@ func (c *collector) roomForSteps() bool {
 	}
 	bytes := 0
 	c.state.InProgress(func(call *replay.Call) {
-		if w := c.within[call.Tag]; w != nil {
+		for w := c.within[call.Tag]; w != nil; w = w.then {
 			bytes += stepBytes * cap(w.steps)
 			for i := range w.steps {
 				bytes += len(w.steps[i].ev.Name)
@@ -74,12 +74,17 @@ func (c *collector) begins(call *replay.Call) *walk {
 	return w
 }
 
-// recycle takes the walk back from an open that was judged, or given up.
+// recycle takes the walks back from a call that was judged, or given up.
 func (c *collector) recycle(call *replay.Call) {
+	if call.Tag == 0 {
+		return
+	}
 	w := c.within[call.Tag]
 	c.within[call.Tag], c.free, call.Tag = nil, append(c.free, call.Tag), 0
-	if len(c.walks) < maxSpare && cap(w.steps) <= maxSteps {
-		c.walks = append(c.walks, w)
+	for ; w != nil; w = w.then {
+		if len(c.walks) < maxSpare && cap(w.steps) <= maxSteps {
+			c.walks = append(c.walks, w)
+		}
 	}
 }
 

@@ -116,7 +116,8 @@ func newCollector(h *schema.Header) *collector {
 //  2. The kinds of claim that look at events of its role do, and judge what can be
 //     judged from the event alone.
 //  3. It joins the open around it; the exit of that open is judged as a whole.
-//  4. What happens outside any open is kept for the program's section.
+//  4. Outside any open it joins another walk around it, which is judged as that ends, and is
+//     kept for the program's section.
 func (c *collector) event(e *schema.Event) *replay.Step {
 	s := c.state.Event(e)
 	c.f.Events++
@@ -137,6 +138,9 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 		if w := c.within[s.Open.Outer.Tag]; w != nil {
 			w.nests = true
 		}
+	}
+	if s.Within == nil {
+		c.passes(s)
 	}
 	switch {
 	case s.Within == nil && c.mute:

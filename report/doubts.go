@@ -110,13 +110,13 @@ func (v *view) kill(d *replay.Object, by string) {
 	}
 }
 
-// openReturned is what the open came to.
+// openReturned is what the open, or another walk, came to.
 var openReturned = operand{replay.RolesOf(schema.RoleOpen), func(v *view) {
 	value := v.exit.Dentry
 	if v.exit.Errno() != 0 {
 		value = v.exit.Ret
 	}
-	v.term(v.label(schema.RoleOpen, schema.Exit), value, v.exit.ID, v.exit.Comm)
+	v.term(v.label(v.exit.Role, schema.Exit), value, v.exit.ID, v.exit.Comm)
 }}
 
 // shown is what an event showed of the dentry that it is about.

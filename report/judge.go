@@ -22,9 +22,9 @@ type view struct {
 	p    *Program     // whose claim it is
 	it   *Item        // where it is shown; nil: nowhere
 	step *replay.Step // the event at hand; nil for an open
-	w    *walk        // the open
+	w    *walk        // the open, or another walk
 
-	enter, exit *schema.Event // of the open, or of the call at hand
+	enter, exit *schema.Event // of the open or walk, or of the call at hand; the exit may be the operation's
 	subject     string        // the path, or the name of the dentry
 
 	parts
@@ -53,7 +53,7 @@ func whole(first, last uint64) span { return span{first, first, last} }
 //  3. Of what speaks against it the first is the reason.
 func (v *view) judge() {
 	c, k := v.collector, v.kind
-	cl := c.begin(k, k.needs|v.also, v.subject, v.at)
+	cl := c.begin(k, v.needed(), v.subject, v.at)
 	cl.Object, cl.Other = ref(v.one), ref(v.two)
 	for i := range k.shows {
 		k.shows[i].show(v)

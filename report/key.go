@@ -20,9 +20,11 @@ var _ = register(func() kind {
 		name:   "key",
 		says:   "the components looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped",
 		open:   k.open,
+		walks:  true,
 		// Of those of a task that was killed, or that the recording ended in, nothing is said.
 		unended: func(v *view, u *unended) {
-			if cl := v.begin(v.kind, v.kind.needs, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
+			needs := v.kind.needs&^replay.RolesOf(schema.RoleOpen) | u.roles
+			if cl := v.begin(v.kind, needs, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
 				v.count(u.program, cl)
 			}
 		},
@@ -99,7 +101,7 @@ func (o *outside) add(id uint64) {
 type Stop struct {
 	Way   Way    // after the last component
 	Rest  string // what of the path was not looked up
-	Ret   uint64 // the error that the open returned; 0: none
+	Ret   uint64 // the error that the open or walk returned, or its operation; 0: none
 	Event uint64 // of that
 }
 
@@ -111,7 +113,7 @@ func (k *PathWalk) open(v *view) {
 	if len(c.rows) == 0 {
 		return
 	}
-	cl := c.begin(v.kind, v.kind.needs, enter.Name, whole(enter.Time, exit.Time))
+	cl := c.begin(v.kind, v.needed(), enter.Name, whole(enter.Time, exit.Time))
 	if v.w.overflow {
 		cl.doubt(TooManyEvents, About{})
 	}

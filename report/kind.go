@@ -49,6 +49,7 @@ type kind struct {
 	beside func(*page, *schema.Event) string        // its verdict beside an event of the roles it looks at
 	page   chapter
 
+	walks   bool         // open is told of every walk of a path, not of opens alone
 	across  bool         // it is about a dentry, not about one open
 	alone   bool         // it stands on one event, and no loss touches it
 	later   bool         // a later event decides it, which may be no part of what it is about

@@ -16,8 +16,9 @@ var _ = register(func() kind {
 	return kind{
 		number: Negative,
 		name:   "negative",
-		says:   "a missing name has a dentry without inode, kept or not when the open returned, or did not enter the cache",
+		says:   "a missing name has a dentry without inode, kept or not when the open or call returned, or did not enter the cache",
 		open:   n.open,
+		walks:  true,
 		needs:  lookups | replay.RolesOf(schema.RoleDrop),
 		exits:  replay.RolesOf(schema.RoleAlloc),
 		event: func(v *view) {
@@ -80,11 +81,14 @@ var _ = register(func() kind {
 		},
 		fill: n.fate,
 		then: func(v *view, cl *Claim, _ bool) {
-			if n.detail.Kept {
-				v.f.kept++
-				t := v.one.Note()
-				t.Missing, t.Comm = v.exit.ID, v.exit.Comm
+			if !n.detail.Kept {
+				return
 			}
+			if v.opens() {
+				v.f.kept++
+			}
+			t := v.one.Note()
+			t.Missing, t.By, t.Comm = v.exit.ID, v.exit.Role, v.exit.Comm
 		},
 		tell: func(cl *Claim, q func(string) string) string {
 			return cl.Detail.(*Missing).form.says(q(cl.Means), cl.Object) + ": " + equals(cl.Terms, false)
@@ -175,13 +179,16 @@ func (f form) says(name string, d Ref) string {
 	return fmt.Sprintf("the last lookup of %s returned NULL, and nothing was allocated for it", name)
 }
 
-// open: what became in the cache of a name that an open found missing. Where it has
-// a dentry without inode the claim says whether that stayed when the open returned.
+// open: what became in the cache of a name that an open, or another call, found missing. Where
+// it has a dentry without inode the claim says whether that stayed when the call returned.
 func (n *missing) open(v *view) {
 	if v.exit.Errno() != enoent || len(v.rows) == 0 {
 		return
 	}
 	last := v.ending()
+	if !v.opens() && last.at != nil && last.at.ev.Inode != 0 {
+		return // it is there: of an operation on two paths the other one is missing
+	}
 	n.row, v.one, n.what, n.found = last, last.result, last.name(v.enter.Name), nil
 	first := v.enter.Time
 	switch d := v.one; {
@@ -304,13 +311,13 @@ func (n *missing) answer(v *view) {
 	}
 }
 
-// earlierOpen is an open before this one that found the same dentry.
+// earlierOpen is an open or call before this one that found the same dentry.
 func earlierOpen(v *view) {
 	if v.one == nil {
 		return
 	}
 	if t := v.one.Note(); t.Missing != 0 {
-		v.term("earlier "+v.label(schema.RoleOpen, schema.Exit), v.exit.Ret, t.Missing, t.Comm)
+		v.term("earlier "+v.label(t.By, schema.Exit), v.exit.Ret, t.Missing, t.Comm)
 	}
 }
 
@@ -357,41 +364,6 @@ func (n *missing) removed(v *view) string {
 func out(d *replay.Object) uint64 {
 	if at := max(d.Dropped, d.Unhashed); at > d.Inserted {
 		return at
-	}
-	return 0
-}
-
-// birth is an alloc of a dentry.
-type birth struct {
-	at  uint64 // its exit
-	tid uint32
-	obj *replay.Object
-}
-
-// births are the last allocs of all threads.
-type births struct {
-	ring [64]birth
-	next int
-}
-
-func (b *births) add(s *replay.Step) {
-	b.ring[b.next%len(b.ring)] = birth{s.Event.ID, s.Event.TID, s.Object}
-	b.next++
-}
-
-// rival returns the alloc by another thread of a dentry that may have come first for the
-// name: it was made before ours was thrown away, had not ended and was not in the hash
-// table when this open looked, and is not known to be of another directory.
-func (b *births) rival(d *replay.Object, r *row, tid uint32) uint64 {
-	for i := range b.ring {
-		other := &b.ring[i]
-		switch o := other.obj; {
-		case o == nil, other.tid == tid, o.Name != d.Name, d.Killed != 0 && other.at > d.Killed:
-		case o.Killed != 0 && o.Killed < r.asked(), o.Added != 0 && o.Added < r.asked():
-		case o.Added != 0 && r.lookup != nil && o.Parent != r.lookup.ev.Parent:
-		default:
-			return other.at
-		}
 	}
 	return 0
 }

@@ -19,6 +19,7 @@ var _ = register(func() kind {
 		says:   "the walk began in rcu-walk and started over in ref-walk",
 		// That a __d_lookup is not one that d_lookup made, only the entry of that tells.
 		needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU),
+		walks: true,
 		open: func(v *view) {
 			if first, again = v.w.restart(); again != nil {
 				v.at = whole(v.enter.Time, v.exit.Time)

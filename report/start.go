@@ -19,6 +19,7 @@ var _ = register(func() kind {
 		name:   "start",
 		says:   "the first component was looked up in the root directory, the working directory or the open directory that the path starts from",
 		needs:  replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU),
+		walks:  true,
 		open: func(v *view) {
 			if v.enter.Start == 0 || v.enter.NameCut() {
 				return
@@ -29,7 +30,7 @@ var _ = register(func() kind {
 			}
 		},
 		shows: []operand{{show: func(v *view) {
-			v.term(v.label(schema.RoleOpen, schema.Enter), v.enter.Start, v.enter.ID, v.enter.Comm)
+			v.term(v.label(v.enter.Role, schema.Enter), v.enter.Start, v.enter.ID, v.enter.Comm)
 			v.term(v.label(first.ev.Role, first.ev.Phase), first.ev.Parent, first.ev.ID, first.ev.Comm)
 		}}},
 		fails: []test{
@@ -45,7 +46,7 @@ var _ = register(func() kind {
 // StartElsewhere is why a start claim is not proven, besides what other kinds have too.
 var StartElsewhere = &Reason{Unproven, "the first component was looked up under another dentry: a mount on that directory leads there, or a flag of openat2", false}
 
-// startOf says what directory the path of an open starts from.
+// startOf says what directory a path starts from.
 func startOf(e *schema.Event) string {
 	switch {
 	case strings.HasPrefix(e.Name, "/"):

@@ -9,9 +9,10 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// unended is an open of which no exit is known.
+// unended is an open, or another walk, of which no exit is known.
 type unended struct {
 	program    *Program
+	roles      replay.Roles // its own, and its operation's
 	path       string
 	at         uint64 // id of its entry
 	first, end uint64 // when it began, and was given up
@@ -22,12 +23,10 @@ const maxUnended = 4096
 
 // givenUp takes an open that ends without an exit.
 func (c *collector) givenUp(call *replay.Call) {
-	w := c.within[call.Tag]
-	if w == nil {
-		return
-	}
-	if e := w.enter(); len(c.unended) < maxUnended {
-		c.unended = append(c.unended, unended{c.program(e), e.Name, e.ID, e.Time, c.state.Now()})
+	for w := c.within[call.Tag]; w != nil; w = w.then {
+		if e := w.enter(); len(c.unended) < maxUnended {
+			c.unended = append(c.unended, unended{c.program(e), replay.RolesOf(e.Role, call.Enter.Role), e.Name, e.ID, e.Time, c.state.Now()})
+		}
 	}
 	c.recycle(call)
 }

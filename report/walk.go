@@ -7,12 +7,13 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// walk is one open while it is being recorded: its events with the dentries they
-// were about.
+// walk is one open, or another walk of a path, while it is being recorded: its events with
+// the dentries they were about.
 type walk struct {
 	steps    []walkStep
-	overflow bool // it has more events than are looked at
-	nests    bool // another open is made within it, whose events are not among these
+	overflow bool  // it has more events than are looked at
+	nests    bool  // another open is made within it, whose events are not among these
+	then     *walk // of an operation on two paths the other one; nil: none
 }
 
 type walkStep struct {
@@ -38,7 +39,7 @@ func (c *collector) walk() *walk {
 	if n := len(c.walks); n > 0 {
 		w := c.walks[n-1]
 		c.walks = c.walks[:n-1]
-		w.steps, w.overflow, w.nests = w.steps[:0], false, false
+		w.steps, w.overflow, w.nests, w.then = w.steps[:0], false, false, nil
 		return w
 	}
 	return &walk{}

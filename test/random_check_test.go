@@ -181,6 +181,8 @@ func (c *checker) open(cl *report.Claim, t *truth, enter, exit *schema.Event) er
 		return c.negative(cl, t, exit)
 	case report.Absence:
 		return c.absence(cl, t, enter, exit)
+	case report.Cached:
+		return c.cached(cl, t, enter, exit)
 	case report.Creation:
 		return c.creation(cl, t, exit)
 	case report.Eviction:

@@ -162,12 +162,37 @@ func (c *checker) absence(cl *report.Claim, t *truth, enter, exit *schema.Event)
 		}
 		return nil
 	}
+	return c.noAlloc(enter, exit)
+}
+
+func (c *checker) noAlloc(enter, exit *schema.Event) error {
 	for id := enter.ID; id <= exit.ID; id++ {
 		if e := c.tape.event(id); e.TID == exit.TID && e.Role == schema.RoleAlloc {
 			return fmt.Errorf("#%d is an alloc", id)
 		}
 	}
 	return nil
+}
+
+// cached holds that a lookup of the open returned a dentry for each component that the path has.
+func (c *checker) cached(cl *report.Claim, t *truth, enter, exit *schema.Event) error {
+	n := 0
+	for _, s := range t.trail.steps {
+		if s.offset < 0 {
+			continue
+		}
+		if n == len(cl.Terms) {
+			return fmt.Errorf("%d components, and %v has more", n, t.op)
+		}
+		e := c.tape.event(cl.Terms[n].Event)
+		if n++; e.Phase != schema.Exit || !e.Role.Is(schema.Asks) || e.Dentry == 0 || e.Name != s.name || e.ID < enter.ID || e.ID > exit.ID {
+			return fmt.Errorf("#%d does not answer %q", e.ID, s.name)
+		}
+	}
+	if n != len(cl.Terms) {
+		return fmt.Errorf("%d components, and %v has %d", len(cl.Terms), t.op, n)
+	}
+	return c.noAlloc(enter, exit)
 }
 
 func (c *checker) creation(cl *report.Claim, t *truth, exit *schema.Event) error {

@@ -34,7 +34,7 @@ func TestDoctorProbes(t *testing.T) {
 		got = append(got, p.Role+" "+string(p.State)+": "+p.describe())
 	}
 	want := []string{
-		"open ok: do_file_open by kprobe; hits it misses are not counted; so no proof of: key, prefix, equality, negative, creation, absence, eviction, hard link, race, restart, start",
+		"open ok: do_file_open by kprobe; hits it misses are not counted; so no proof of: key, prefix, equality, negative, creation, absence, eviction, hard link, race, restart, start, cached",
 		"delete missing: d_delete by fentry: load: no; without it no proof of: eviction, delete, hard link",
 		"drop missing: __d_drop by fentry: no such function; without it no proof of: negative, eviction, hard link",
 		"kill unknown: __dentry_kill is in the kernel's BTF; attaching not tried",

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+const Cached Kind = 16
+
+var _ = register(func() kind {
+	return kind{
+		number: Cached,
+		name:   "cached",
+		says:   "every component was answered by a dentry in the cache, and none was allocated: no filesystem's i_op->lookup was called",
+		// That nothing was looked up elsewhere takes all lookups; i_op->lookup is given a dentry that was
+		// allocated for it in the same walk.
+		needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleAlloc),
+		walks: true,
+		open: func(v *view) {
+			if v.w.nests || v.w.allocates() || !v.answered() {
+				return
+			}
+			v.at = whole(v.enter.Time, v.exit.Time)
+			v.judge()
+		},
+		shows: []operand{{show: func(v *view) {
+			for i := range v.rows {
+				v.shown(&v.rows[i].at.ev)
+			}
+		}}},
+		fails: []test{
+			when(TooManyEvents, func(v *view) bool { return v.w.overflow }),
+			when(CutName, func(v *view) bool { return v.enter.NameCut() }),
+		},
+		fill: func(v *view, cl *Claim) { cl.Means = v.enter.Name },
+		tell: func(cl *Claim, q func(string) string) string {
+			var by []string
+			for _, t := range cl.Terms {
+				by = append(by, fmt.Sprintf("%#x (%s, #%d)", t.Value, t.Label, t.Event))
+			}
+			return fmt.Sprintf("the cache answered every component of %s, and nothing was allocated: no i_op->lookup: %s", q(cl.Means), strings.Join(by, ", "))
+		},
+	}
+})
+
+// answered reports whether a lookup found a dentry for every component that was looked up, and
+// no later one of its name found none.
+func (c *collector) answered() bool {
+	for i := range c.rows {
+		if r := &c.rows[i]; r.result == nil || !r.at.ev.Role.Is(schema.Asks) {
+			return false
+		}
+	}
+	return len(c.rows) > 0 && (c.tail.lookup == nil || c.tail.result != nil)
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// Walks that open nothing: filename_lookup, and filename_parentat with what its operation
+// does to the last component. The kinds that say so judge them as they do opens.
+var (
+	toParent = replay.RolesOf(schema.RoleWalkParent)
+	walks    = replay.RolesOf(schema.RoleWalk) | toParent
+	// operations are what a walk is made for; that to a parent ends with its operation.
+	operations = func() (set replay.Roles) {
+		for _, info := range schema.Catalogue() {
+			if info.Op != "" && info.Exit != nil && !info.Role.Is(schema.Walks) {
+				set |= replay.RolesOf(info.Role)
+			}
+		}
+		return set
+	}()
+)
+
+// passes adds an event outside any open to the walk, or to those of the operation, that it
+// is in.
+func (c *collector) passes(s *replay.Step) {
+	if c.f.Attached&walks == 0 {
+		return
+	}
+	e, call := s.Event, s.Call
+	if call != nil && e.Phase == schema.Enter && walks.Has(e.Role) {
+		c.begins(call).add(s, true)
+		return
+	}
+	if call = c.state.Enclosing(s, walks|operations); call == nil {
+		return
+	}
+	ends := s.Call == call && e.Phase == schema.Exit
+	if ends && toParent.Has(e.Role) && e.Errno() == 0 {
+		c.goesOn(call)
+		return
+	}
+	first := c.within[call.Tag]
+	if first == nil {
+		return
+	}
+	second, room := first.then, c.roomForSteps() || ends
+	if ends || !second.names(s) {
+		first.add(s, room)
+	}
+	if second != nil && (ends || !first.names(s)) {
+		second.add(s, room)
+	}
+	if ends {
+		c.passed(first)
+		c.passed(second)
+		c.recycle(call)
+	}
+}
+
+// goesOn gives a walk that has come to the parent to its operation, which looks the last
+// component up: beside the one of another path, or in place of those that were tried before.
+// One in no operation is not judged.
+func (c *collector) goesOn(walked *replay.Call) {
+	w, op := c.within[walked.Tag], c.state.Around(walked.Enter.TID, walks|operations)
+	if w == nil || op == nil || walks.Has(op.Enter.Role) {
+		c.recycle(walked)
+		return
+	}
+	if first := c.within[op.Tag]; first != nil && first.then == nil && first.enter().NameAddr != w.enter().NameAddr {
+		first.then = w
+		c.within[walked.Tag], c.free, walked.Tag = nil, append(c.free, walked.Tag), 0
+		return
+	}
+	c.recycle(op)
+	op.Tag, walked.Tag = walked.Tag, 0
+}
+
+// names reports whether the event is of a lookup or an alloc of a name in the path of the walk.
+func (w *walk) names(s *replay.Step) bool {
+	if w == nil || s.Call == nil {
+		return false
+	}
+	e := &s.Call.Enter
+	return (e.Role.Is(schema.Asks) || e.Role.Is(schema.Begins)) && e.NameAddr-w.enter().NameAddr < uint64(len(w.enter().Name))
+}
+
+// passed makes the claims that a walk which has ended supports; of nil none.
+func (c *collector) passed(w *walk) {
+	if w == nil {
+		return
+	}
+	c.components(w)
+	v := &c.view
+	if v.p = &c.nobody; !c.mute {
+		v.p = c.program(w.enter())
+	}
+	v.w, v.enter, v.exit, v.subject = w, w.enter(), w.exit(), w.enter().Name
+	for _, v.kind = range c.kinds {
+		if v.kind.walks {
+			v.kind.open(v)
+		}
+	}
+	v.w = nil
+}
+
+// needed are the roles that the claim at hand needs: one on a walk needs that, and its
+// operation, in place of an open.
+func (v *view) needed() replay.Roles {
+	needs := v.kind.needs | v.also
+	if v.w == nil || v.opens() {
+		return needs
+	}
+	return needs&^replay.RolesOf(schema.RoleOpen) | replay.RolesOf(v.enter.Role, v.exit.Role)
+}
+
+// opens reports whether what is judged is an open, and no other walk.
+func (v *view) opens() bool { return v.enter.Role == schema.RoleOpen }
