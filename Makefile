@@ -37,6 +37,7 @@ test: unit kernel
 unit:
 	@scripts/install-go
 	scripts/install-tools
+	scripts/install-mermaid .mermaid
 	fmt=$$("$$(go env GOROOT)/bin/gofmt" -l .) && { test -z "$$fmt" || { echo "$$fmt"; exit 1; }; }
 	go vet ./...
 	go vet -tags kernel ./...
@@ -85,11 +86,13 @@ fleet:
 	scripts/install-duckdb .duckdb
 	DTREC_DUCKDB="$$PWD/.duckdb" go -C export/parquet test -count=1 -run Queries -v .
 
-# Pictures of the page for a browser, as the tests see it, below screens/.
+# Pictures of the pages, as the tests see them, below screens/; README shows two of them.
 screens:
 	scripts/install-tools
+	scripts/install-mermaid .mermaid
 	mkdir -p screens
 	DTREC_ALL_TOOLS=1 DTREC_SCREENS="$$PWD/screens" go test -count=1 -run Browser ./report/html
+	mv screens/page-*.webp docs/
 
 FORCE:
 

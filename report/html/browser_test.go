@@ -17,6 +17,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/dtrec/dtrec/replay"
@@ -146,6 +147,24 @@ func screen(t *testing.T, ctx context.Context, name string) {
 	}
 }
 
+// picture keeps a small picture of the upper part of a page, which README shows.
+func picture(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	dir := os.Getenv("DTREC_SCREENS")
+	if dir == "" {
+		return
+	}
+	do(t, ctx, chromedp.EmulateViewport(1060, 740))
+	do(t, ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		shot, err := cdp.Call(ctx, target, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatWebp, Quality: new(int64(70))})
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, name+".webp"), shot.Data, 0o644)
+	}))
+	do(t, ctx, chromedp.EmulateViewport(1300, 1000))
+}
+
 var views = []string{"summary", "timeline", "dentries", "paths", "claims", "step"}
 
 // What people see and do on the page of a small trace and of a long one.
@@ -209,6 +228,27 @@ func media(p emulation.SetEmulatedMediaParams) chromedp.Action[chromedp.Void] {
 		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, p)
 		return err
 	})
+}
+
+// The life lines of a directory are those of its paths, a row each.
+func TestLivesOfADirectoryInABrowser(t *testing.T) {
+	ctx := browser(t)
+	visit(t, ctx, "git", sample(t, "../../test/git.pb"))
+	click(t, ctx, "#tab-dentries")
+	rows := func() int { return eval[int](t, ctx, `document.querySelectorAll(".lives > text[data-also]").length`) }
+	all := rows()
+	eval[bool](t, ctx, `(document.querySelector("#view-dentries input").value = "/tmp/repo/.git/refs", document.querySelector("#view-dentries input").dispatchEvent(new Event("input")))`)
+	lives := eval[[]string](t, ctx, `[...document.querySelectorAll(".lives > text[data-also]")].map(e => e.textContent)`)
+	for _, row := range lives {
+		if !strings.Contains(row, "/tmp/repo/.git/refs") {
+			t.Errorf("%s is among the lives of .git/refs", row)
+		}
+	}
+	if len(lives) < 5 || len(lives) >= all {
+		t.Errorf("%d rows of %d", len(lives), all)
+	}
+	eval[bool](t, ctx, `(document.querySelector("#view-dentries input").value = "/tmp/repo/", document.querySelector("#view-dentries input").dispatchEvent(new Event("input")))`)
+	picture(t, ctx, "page-html")
 }
 
 // counts: the numbers on the page are those of dtrec summary --format json.

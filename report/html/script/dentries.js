@@ -34,7 +34,7 @@ views.push({id: "dentries", title: "Dentries", render() {
     el("p", {class: "controls"}, el("button", {type: "button", onclick: () => turn(-1)}, "Before"), where, el("button", {type: "button", onclick: () => turn(1)}, "After"), " ",
       el("label", {}, "Order ", order), " ", el("label", {}, "Path has ", part)),
     el("p", {class: "legend"}, el("span", {}, "● allocated"), el("span", {}, "◁ older than the recording"), el("span", {class: "key rcu"}, "with an inode"), el("span", {class: "key negative"}, "negative"),
-      el("span", {}, "× killed"), el("span", {}, "? perhaps killed"), el("span", {}, "▷ alive at the end")),
+      el("span", {}, "× killed"), el("span", {}, "? perhaps killed"), el("span", {}, "▷ alive at the end"), el("span", {}, "a row: the path last known of its dentries")),
     holder, leftOut(objects.length, data.all.objects, "dentries", "the first"), ...buckets(),
   ];
 }});
