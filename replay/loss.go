@@ -248,16 +248,17 @@ func RolesOf(roles ...schema.Role) Roles {
 
 // The roles by what they do to an object; see schema.Trait.
 var (
-	begins = rolesThat(schema.Begins)
-	ends   = rolesThat(schema.Ends)
-	frees  = rolesThat(schema.Frees)
-	held   = rolesThat(schema.Holds)
-	leaves = rolesThat(schema.Leaves)
-	asks   = rolesThat(schema.Asks)
-	walks  = rolesThat(schema.Walks)
+	begins = RolesThat(schema.Begins)
+	ends   = RolesThat(schema.Ends)
+	frees  = RolesThat(schema.Frees)
+	held   = RolesThat(schema.Holds)
+	leaves = RolesThat(schema.Leaves)
+	asks   = RolesThat(schema.Asks)
+	walks  = RolesThat(schema.Walks)
 )
 
-func rolesThat(t schema.Trait) (s Roles) {
+// RolesThat returns the roles of the catalogue that have one of the traits.
+func RolesThat(t schema.Trait) (s Roles) {
 	for _, info := range schema.Catalogue() {
 		if info.Traits&t != 0 {
 			s |= RolesOf(info.Role)

@@ -11,8 +11,12 @@ import (
 
 const Hash Kind = 4
 
-// rehashes are the roles that show a dentry with the hash it has from then on.
-var rehashes = replay.RolesOf(schema.RoleInsert, schema.RoleMove)
+// Roles that look a name up in the hash table, and those that show a dentry with the hash it
+// has from then on.
+var (
+	lookups  = replay.RolesThat(schema.Asks)
+	rehashes = replay.RolesOf(schema.RoleInsert, schema.RoleMove)
+)
 
 var _ = register(func() kind {
 	return kind{

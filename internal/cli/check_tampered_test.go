@@ -104,6 +104,8 @@ func TestPagesOfOnesOwn(t *testing.T) {
 		{"FROM − PATH = 5, length of `/var/`", false},
 		{"FROM − PATH = 5, length of `/tmp`", false},
 		{"FROM − PATH = 6", false},
+		{"prefixes: `/` = 1, `/tmp/` = 5.", true},
+		{"prefixes: `/` = 1, `/tmp/` = 6.", false},
 		{"same address PATH appears at do_filp_open entry and __d_alloc return", false},
 	} {
 		text := strings.NewReplacer("PATH", path, "FROM", from, "PID", pathID, "FID", fromID).Replace(c.page)

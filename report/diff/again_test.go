@@ -14,7 +14,7 @@ import (
 // A call that is read again from the middle of the file is the one that was read from
 // its beginning.
 func TestReadAgainIsTheSame(t *testing.T) {
-	if size := unsafe.Sizeof(brief{}); size != 64 {
+	if size := unsafe.Sizeof(digest{}); size != 64 {
 		t.Errorf("%d bytes of a call are kept", size)
 	}
 	files := make(map[string][]byte)
@@ -37,7 +37,7 @@ func TestReadAgainIsTheSame(t *testing.T) {
 		n := 0
 		for comm, list := range d.run.calls {
 			for step := 1; step <= 7; step += 6 { // all of them, and some
-				var wanted []*brief
+				var wanted []*digest
 				for i := 0; i < len(list); i += step {
 					wanted = append(wanted, &list[i])
 				}

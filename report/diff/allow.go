@@ -93,7 +93,7 @@ func (r *Result) Accept(a *Allowed) {
 	for i := range a.entries {
 		e := &a.entries[i]
 		switch {
-		case e.text == followsHeading, e.text == latencyHeading:
+		case e.text == latencyHeading:
 		case !e.used:
 			r.Unused = append(r.Unused, Unused{a.name, e.at, "@@ " + replay.Printable(e.text) + " @@"})
 		default:

@@ -20,7 +20,7 @@ type call struct {
 	lines    []line
 	more     uint64 // events beyond the bound
 	claims   []report.Ruling
-	swept    []uint64 // names of the dentries that drop_caches ended, as hashes
+	evicted  []uint64 // names of the dentries that drop_caches ended, as hashes
 	lossy    bool     // events are missing in the time it took
 
 	first, last uint64 // event ids
@@ -42,7 +42,7 @@ func (c *call) start(k kind, e *schema.Event) {
 
 // reset makes the call ready for use again.
 func (c *call) reset() {
-	*c = call{lines: c.lines[:0], claims: c.claims[:0], places: c.places[:0], entered: c.entered[:0], swept: c.swept[:0]}
+	*c = call{lines: c.lines[:0], claims: c.claims[:0], places: c.places[:0], entered: c.entered[:0], evicted: c.evicted[:0]}
 }
 
 // place returns the number of the dentry at addr; 0: there is none.
@@ -152,7 +152,7 @@ func (c *call) sign(seed maphash.Seed) signature {
 		s.judged = mix(s.judged, hashRuling(seed, &c.claims[i]))
 	}
 	s.exact = mix(s.coarse, s.judged)
-	for _, name := range c.swept {
+	for _, name := range c.evicted {
 		s.exact = mix(s.exact, name)
 	}
 	for i := range c.lines {

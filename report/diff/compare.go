@@ -37,20 +37,20 @@ type comparison struct {
 	align       aligner // of calls
 	inner       aligner // of lines
 	programs    int     // looked at
-	singles     []*single
-	pairs       []couple
-	moved       [][2]*single
-	upset       map[uint64]upset // names, by hash
+	singles     []*oneSided
+	pairs       []callPair
+	moved       [][2]*oneSided
+	touched     map[uint64]touched // names, by hash
 	groups      map[uint64]*Difference
 	differences []*Difference
 	unread      uint64 // calls that could not be read again
 	result      *Result
 }
 
-// couple is two calls of one label that are not the same.
-type couple struct {
+// callPair is two calls of one label that are not the same.
+type callPair struct {
 	program string
-	a, b    *brief
+	a, b    *digest
 	gap     gap
 	moved   bool // they stand in different places
 }
@@ -61,13 +61,13 @@ type gap struct {
 	a, b            int // index of the first call in it on each side
 }
 
-// single is a call that one side made and the other did not, in its place.
-type single struct {
-	*brief
+// oneSided is a call that one side made and the other did not, in its place.
+type oneSided struct {
+	*digest
 	program   string
 	side      int
-	index     int    // among the calls of its program and side
-	next      *brief // the call after it on its side; nil at the end
+	index     int     // among the calls of its program and side
+	next      *digest // the call after it on its side; nil at the end
 	gap       gap
 	missing   bool   // events are missing around it on the other side, or in it
 	told      bool   // it was found elsewhere, or told with its program
@@ -86,7 +86,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 	ha, hb := a.Header(), b.Header()
 	c := &comparison{
 		sameKernel: ha.GetKernel().GetRelease() == hb.GetKernel().GetRelease() && ha.GetKernel().GetVersion() == hb.GetKernel().GetVersion(),
-		upset:      make(map[uint64]upset),
+		touched:    make(map[uint64]touched),
 		groups:     make(map[uint64]*Difference),
 		result:     &Result{Kernel: kernelChanges(ha, hb)},
 	}
@@ -131,12 +131,12 @@ func (c *comparison) order() []string {
 	return all
 }
 
-func (a *brief) same(b *brief) bool {
+func (a *digest) same(b *digest) bool {
 	return a.exact == b.exact || a.coarse == b.coarse && a.judged == b.judged
 }
 
 // worth is what it is worth to see two calls side by side.
-func (a *brief) worth(b *brief) int {
+func (a *digest) worth(b *digest) int {
 	switch {
 	case a.same(b):
 		return sameWorth
@@ -173,12 +173,12 @@ func (c *comparison) program(comm string) {
 		case a[p.a].exact == b[p.b].exact:
 			c.result.Same++
 		default: // also where chance may explain it: the lines tell how
-			c.pairs = append(c.pairs, couple{comm, &a[p.a], &b[p.b], g, false})
+			c.pairs = append(c.pairs, callPair{comm, &a[p.a], &b[p.b], g, false})
 		}
 		g.a, g.b = p.a+1, p.b+1
 	}
 	if len(a) == 0 || len(b) == 0 {
-		c.lonely(comm, c.singles[from:])
+		c.onOneSideOnly(comm, c.singles[from:])
 		return
 	}
 	c.moves(comm, c.singles[from:])
@@ -201,7 +201,7 @@ func (c *comparison) between(comm string, g gap, p pair, last bool) {
 			case kept >= maxSingles:
 				c.result.Omitted++
 			default:
-				s := &single{brief: rec, program: comm, side: side, index: i, gap: g, missing: missing}
+				s := &oneSided{digest: rec, program: comm, side: side, index: i, gap: g, missing: missing}
 				if i+1 < len(list) {
 					s.next = &list[i+1]
 				}
@@ -230,14 +230,14 @@ func (c *comparison) lostBetween(comm string, side, first, next int, label uint6
 	return r.lost(from, to)
 }
 
-// lonely tells that a program ran on one side only, once.
-func (c *comparison) lonely(comm string, singles []*single) {
+// onOneSideOnly tells that a program ran on one side only, once.
+func (c *comparison) onOneSideOnly(comm string, singles []*oneSided) {
 	if len(singles) == 0 {
 		return // the other run ended before it
 	}
 	s := singles[0]
-	if !slices.ContainsFunc(singles, func(s *single) bool { return !s.missing }) {
-		c.excuse(whyLost, only(comm, "", s.side, s.brief))
+	if !slices.ContainsFunc(singles, func(s *oneSided) bool { return !s.missing }) {
+		c.excuse(whyLost, only(comm, "", s.side, s.digest))
 		return
 	}
 	n, list := 0, c.runs[s.side].calls[comm]
@@ -256,13 +256,13 @@ func (c *comparison) lonely(comm string, singles []*single) {
 // moves finds the calls of a program that both sides have, in different places: first
 // those that are the same, then those that are of one label. Only within one thread is
 // order the program's; else it is the scheduler's.
-func (c *comparison) moves(comm string, singles []*single) {
+func (c *comparison) moves(comm string, singles []*oneSided) {
 	var since [2][]int
-	for _, key := range []func(*single) uint64{
-		func(s *single) uint64 { return s.coarse },
-		func(s *single) uint64 { return s.label },
+	for _, key := range []func(*oneSided) uint64{
+		func(s *oneSided) uint64 { return s.coarse },
+		func(s *oneSided) uint64 { return s.label },
 	} {
-		there := make(map[uint64][]*single)
+		there := make(map[uint64][]*oneSided)
 		for _, s := range singles {
 			if s.side == 1 && !s.told {
 				there[key(s)] = append(there[key(s)], s)
@@ -281,12 +281,12 @@ func (c *comparison) moves(comm string, singles []*single) {
 			}
 			switch {
 			case passedAlone(since[0], a.index, b.gap.a) && passedAlone(since[1], b.index, a.gap.b):
-				c.moved = append(c.moved, [2]*single{a, b})
-			case a.same(b.brief):
+				c.moved = append(c.moved, [2]*oneSided{a, b})
+			case a.same(b.digest):
 				a.scheduled = true
-				c.moved = append(c.moved, [2]*single{a, b})
+				c.moved = append(c.moved, [2]*oneSided{a, b})
 			default:
-				c.pairs = append(c.pairs, couple{comm, a.brief, b.brief, a.gap, true})
+				c.pairs = append(c.pairs, callPair{comm, a.digest, b.digest, a.gap, true})
 			}
 		}
 	}
@@ -294,7 +294,7 @@ func (c *comparison) moves(comm string, singles []*single) {
 
 // aloneSince returns for each call the index of the first one since which its thread made
 // all calls of the program.
-func aloneSince(list []brief) []int {
+func aloneSince(list []digest) []int {
 	since := make([]int, len(list))
 	for i := range list {
 		if since[i] = i; i > 0 && list[i].tid == list[i-1].tid {

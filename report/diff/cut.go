@@ -22,7 +22,7 @@ type cutter struct {
 	last    *thread
 	now     uint64 // time of the last event
 	spare   []*call
-	atWork  map[uint32]string // the name under which a process was last seen to make a call
+	commOf  map[uint32]string // the name under which a process was last seen to make a call
 	rulings []report.Ruling   // that came with it
 }
 
@@ -37,7 +37,7 @@ type thread struct {
 const (
 	maxThreads   = 1 << 14
 	maxProcesses = 1 << 16
-	maxBlind     = 1024    // times in which calls may have gone unseen
+	maxUnseen    = 1024    // times in which calls may have gone unseen
 	maxPrograms  = 4096    // programs whose exit code and output are kept,
 	printedBytes = 4 << 20 // and of how much output
 	maxSpare     = 1024
@@ -48,9 +48,9 @@ const logName = "kernel log"
 
 func newCutter(in Input, both probes, j judging, names namer) *cutter {
 	h := in.Header()
-	r := &run{Run: runOf(in.Name, h), in: in, losses: new(replay.Losses), calls: make(map[string][]brief), claims: make(map[uint64][]report.Ruling),
+	r := &run{Run: runOf(in.Name, h), in: in, losses: new(replay.Losses), calls: make(map[string][]digest), claims: make(map[uint64][]report.Ruling),
 		renamed: make(map[string]uint64), builder: builder{names: names, both: both, logged: h.Logged()}}
-	return &cutter{builder: &r.builder, run: r, judging: j, threads: make(map[uint32]*thread), atWork: make(map[uint32]string)}
+	return &cutter{builder: &r.builder, run: r, judging: j, threads: make(map[uint32]*thread), commOf: make(map[uint32]string)}
 }
 
 // read cuts the whole run; the error is the source's.
@@ -101,7 +101,7 @@ func (d *cutter) event(s *replay.Step) {
 		d.outside(t, s)
 	case c == nil: // the entry of the call was not seen
 	case !c.takes(e):
-		d.run.Apart++
+		d.run.EndsOutside++
 	default:
 		if execs.Has(e.Role) {
 			d.working(e)
@@ -161,7 +161,7 @@ func (d *cutter) put(c *call, s *replay.Step) {
 		}
 	}
 	if m != (mark{}) {
-		d.run.notes = append(d.run.notes, noted{s.Event.ID, m})
+		d.run.notes = append(d.run.notes, marked{s.Event.ID, m})
 	}
 	d.add(c, s, m)
 }
@@ -174,7 +174,7 @@ func (d *cutter) begin(k kind, e *schema.Event) *call {
 		c.reset()
 	}
 	c.start(k, e)
-	if !k.in(quits) {
+	if !k.in(exits) {
 		d.working(e)
 	}
 	return c
@@ -182,13 +182,13 @@ func (d *cutter) begin(k kind, e *schema.Event) *call {
 
 // working notes the name under which a process makes a call.
 func (d *cutter) working(e *schema.Event) {
-	if d.atWork[e.PID] == e.Comm {
+	if d.commOf[e.PID] == e.Comm {
 		return
 	}
-	if len(d.atWork) >= maxProcesses {
-		clear(d.atWork)
+	if len(d.commOf) >= maxProcesses {
+		clear(d.commOf)
 	}
-	d.atWork[e.PID] = e.Comm
+	d.commOf[e.PID] = e.Comm
 }
 
 // finish hands a call out.
@@ -241,8 +241,8 @@ func (d *cutter) abandon(t *thread, now uint64) {
 // swallow gives up the calls from the n-th on, whose exits were lost: what the thread
 // did since went unseen for all that is known.
 func (d *cutter) swallow(t *thread, n int, now uint64) {
-	if n < len(t.calls) && len(d.run.blind) < maxBlind {
-		d.run.blind = append(d.run.blind, [2]uint64{t.calls[n].from, now})
+	if n < len(t.calls) && len(d.run.unseen) < maxUnseen {
+		d.run.unseen = append(d.run.unseen, [2]uint64{t.calls[n].from, now})
 	}
 	t.calls = t.calls[:n]
 }
@@ -267,7 +267,7 @@ func (d *cutter) close(t *thread) {
 func (d *cutter) outside(t *thread, s *replay.Step) {
 	e := s.Event
 	switch {
-	case whole.Has(e.Role):
+	case standalone.Has(e.Role):
 		d.process(t, s)
 		return
 	case ends.Has(e.Role):
@@ -277,7 +277,7 @@ func (d *cutter) outside(t *thread, s *replay.Step) {
 			d.put(c, s)
 		}
 		if !taken || c.kind.in(evicts) {
-			d.run.Apart++
+			d.run.EndsOutside++
 		}
 		return
 	case t.other != nil && t.breaks(s):
@@ -322,9 +322,9 @@ func (d *cutter) process(t *thread, s *replay.Step) {
 	}
 	d.close(t)
 	c := d.begin(kind(e.Role), e)
-	if quits.Has(e.Role) { // told by whichever of its threads is last
-		c.comm = cmp.Or(d.atWork[e.PID], e.Comm)
-		delete(d.atWork, e.PID)
+	if exits.Has(e.Role) { // told by whichever of its threads is last
+		c.comm = cmp.Or(d.commOf[e.PID], e.Comm)
+		delete(d.commOf, e.PID)
 		for _, other := range d.sorted() {
 			if other.pid == e.PID {
 				d.abandon(other, d.now)

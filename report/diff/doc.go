@@ -45,6 +45,6 @@
 //     is their order the program's.
 //
 // Where events were lost, a difference is not told, and without any the runs are not
-// said to be the same. What differs because the kernels do (symbols, layout) is told
-// apart from what programs met.
+// said to be the same. What differs because the kernels do (symbols, layout) is reported
+// separately from what programs met.
 package diff

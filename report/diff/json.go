@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// WriteJSON prints the result as one object per line, told apart by "type": "runs"
-// first, then "kernel", "difference", "accepted", "unused", "follows", "excused" and
+// WriteJSON prints the result as one object per line, each with its "type": "runs"
+// first, then "kernel", "difference", "accepted", "unused", "excused" and
 // "latency" as there are, and "verdict" last. Event ids are numbers; a span is [first, last].
 func (r *Result) WriteJSON(w io.Writer) error {
 	var err error
@@ -37,9 +37,6 @@ func (r *Result) WriteJSON(w io.Writer) error {
 	for i := range r.Unused {
 		line("unused", &r.Unused[i])
 	}
-	for i := range r.Follows {
-		line("follows", &r.Follows[i])
-	}
 	for _, e := range r.Excused {
 		line("excused", struct {
 			Count uint64 `json:"count"`
@@ -58,9 +55,8 @@ func (r *Result) WriteJSON(w io.Writer) error {
 		NotAsked    int      `json:"not_asked,omitempty"`
 		Accepted    int      `json:"accepted,omitempty"`
 		Unused      int      `json:"unused,omitempty"`
-		FollowsMore uint64   `json:"follows_more,omitempty"`
 		Doubts      []string `json:"doubts"`
 		Notes       []string `json:"notes"`
-	}{r.Verdict().String(), r.Count(), r.Same, r.Omitted, r.NotAsked, len(r.Accepted), len(r.Unused), r.FollowsMore, append([]string{}, r.Doubts...), append([]string{}, r.Notes...)})
+	}{r.Verdict().String(), r.Count(), r.Same, r.Omitted, r.NotAsked, len(r.Accepted), len(r.Unused), append([]string{}, r.Doubts...), append([]string{}, r.Notes...)})
 	return err
 }

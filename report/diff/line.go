@@ -36,8 +36,8 @@ type form uint8
 const (
 	event    form = iota // an event without a return
 	returned             // entry and return
-	torn                 // entry without its return
-	tail                 // return without its entry
+	noReturn             // entry without its return
+	noEntry              // return without its entry
 )
 
 // state is what a dentry is.
@@ -94,8 +94,8 @@ func (b *builder) add(c *call, s *replay.Step, m mark) {
 	e := s.Event
 	c.last, c.to = e.ID, e.Time
 	if c.kind.in(evicts) && ends.Has(e.Role) {
-		if len(c.swept) < maxLines {
-			c.swept = append(c.swept, b.names.of(e.Name, e).coarse)
+		if len(c.evicted) < maxLines {
+			c.evicted = append(c.evicted, b.names.of(e.Name, e).coarse)
 		}
 		return
 	}
@@ -114,9 +114,9 @@ func (b *builder) add(c *call, s *replay.Step, m mark) {
 		l = &c.lines[len(c.lines)-1]
 		switch {
 		case s.Stray:
-			l.form = tail
+			l.form = noEntry
 		case s.Call != nil && e.Phase == schema.Enter && b.both.has(e.Role, schema.Exit):
-			l.form = torn
+			l.form = noReturn
 			c.entered = append(c.entered, len(c.lines)-1)
 		}
 	}

@@ -31,10 +31,6 @@ func (r *Result) WriteMarkdown(w io.Writer) error {
 		p.Fence("diff", lines)
 		markdownPairs(p, d.Also, d.AlsoMore, "The same in:")
 	}
-	if len(r.Follows) > 0 {
-		p.Line("\n## What follows")
-		markdownPairs(p, r.Follows, r.FollowsMore, "Calls that find names otherwise because of the above.")
-	}
 	for i, d := range r.Accepted {
 		if i == 0 {
 			p.Line("\n## Accepted\n")

@@ -12,7 +12,7 @@ type projection struct {
 	why string
 
 	// Of names: it hides lines about a name that the two calls met as told.
-	applies  func(c *comparison, x, y *met) bool
+	applies  func(c *comparison, x, y *cacheUse) bool
 	hides    func(c *call, l *line) bool
 	refuted  bool // where it hides lines, of the claims only what is refuted counts,
 	followed bool // or what both calls have a claim on
@@ -23,15 +23,16 @@ type projection struct {
 
 // Why a difference is none.
 const (
-	whyNumber = "a name holds a process id, an inode number, or a time of the run"
-	whyTemp   = "a name made up for the run, as mkstemp does"
-	whyKills  = "drop_caches ended other dentries, or in another order"
-	whyOlder  = "one run found a dentry in the cache that is older than its recording, the other allocated it"
-	whyAgain  = "one run asked the cache again and got the same answers"
-	whyOrder  = "calls of different threads came in another order"
-	whyFound  = "threads that came in another order found names otherwise"
-	whyLost   = "events were lost there"
-	whyShort  = "one run ends before it"
+	whyNumber  = "a name holds a process id, an inode number, or a time of the run"
+	whyTemp    = "a name made up for the run, as mkstemp does"
+	whyKills   = "drop_caches ended other dentries, or in another order"
+	whyOlder   = "one run found a dentry in the cache that is older than its recording, the other allocated it"
+	whyAgain   = "one run asked the cache again and got the same answers"
+	whyOrder   = "calls of different threads came in another order"
+	whyFollows = "a difference above has changed what the cache has of the name"
+	whyFound   = "threads that came in another order found names otherwise"
+	whyLost    = "events were lost there"
+	whyShort   = "one run ends before it"
 )
 
 // projections are looked under in this order; the first that applies is the reason.
@@ -40,7 +41,7 @@ var projections = []projection{
 		// One side first met a dentry older than its recording, while the other allocated it
 		// and kept it: whether it was cached then is no matter of the run.
 		why: whyOlder,
-		applies: func(_ *comparison, x, y *met) bool {
+		applies: func(_ *comparison, x, y *cacheUse) bool {
 			return !x.killed && !y.killed && x.made != y.made && (x.older && !x.made || y.older && !y.made)
 		},
 		hides:   func(_ *call, l *line) bool { return walks.Has(l.role) },
@@ -51,11 +52,11 @@ var projections = []projection{
 		// answers are alike: one walk was disturbed, and how often that happens depends on
 		// what else runs.
 		why: whyAgain,
-		applies: func(c *comparison, x, y *met) bool {
+		applies: func(c *comparison, x, y *cacheUse) bool {
 			return c.sameKernel && x.times != y.times && x.last == y.last && x.made == y.made
 		},
 		hides: func(c *call, l *line) bool {
-			return asks.Has(l.role) || (begins|ends).Has(l.role) && c.thrown(l)
+			return asks.Has(l.role) || (begins|ends).Has(l.role) && c.discarded(l)
 		},
 		followed: true,
 	},
@@ -69,14 +70,14 @@ var projections = []projection{
 	},
 	{
 		why:     whyKills,
-		differs: func(a, b *call) bool { return !slices.Equal(a.swept, b.swept) },
+		differs: func(a, b *call) bool { return !slices.Equal(a.evicted, b.evicted) },
 	},
 }
 
 // projected returns the lines of two calls that no projection hides, and the first that
 // hides some; nil: none does.
 func (c *comparison) projected(a, b *call) (la, lb []*line, under *projection) {
-	ma, mb := metIn(a), metIn(b)
+	ma, mb := cacheUses(a), cacheUses(b)
 	hidden := make(map[uint64]int) // by name: which projection hides lines about it
 	first := len(projections)
 	for name, x := range ma {
@@ -129,8 +130,8 @@ func nameDiffers(a, b *call, temporary bool) bool {
 	return false
 }
 
-// met is how a call met one name in the cache.
-type met struct {
+// cacheUse is how a call met one name in the cache.
+type cacheUse struct {
 	older        bool // first as a dentry that is older than the recording
 	made, killed bool // allocated and kept; killed
 	last         answer
@@ -144,24 +145,24 @@ type answer struct {
 	refuted    kindSet
 }
 
-// metIn is how a call met every name, by hash.
-func metIn(c *call) map[uint64]*met {
-	by := make(map[uint64]*met)
+// cacheUses is how a call met every name, by hash.
+func cacheUses(c *call) map[uint64]*cacheUse {
+	by := make(map[uint64]*cacheUse)
 	for i := range c.lines {
 		l := &c.lines[i]
 		m, known := by[l.name.coarse]
 		if !known {
-			m = &met{}
+			m = &cacheUse{}
 		}
 		switch {
 		case asks.Has(l.role):
 			m.times, m.last = m.times+1, answer{l.state, l.mount, l.cut, l.refuted}
-		case begins.Has(l.role) && c.thrown(l):
+		case begins.Has(l.role) && c.discarded(l):
 			m.times++
 		case begins.Has(l.role):
 			m.made = true
 		case kills.Has(l.role) && known:
-			m.killed = m.killed || !c.thrown(l)
+			m.killed = m.killed || !c.discarded(l)
 		case !inserts.Has(l.role):
 			continue
 		}
@@ -171,9 +172,9 @@ func metIn(c *call) map[uint64]*met {
 	return by
 }
 
-// thrown reports whether a line is about a dentry that the call allocated and killed
+// discarded reports whether a line is about a dentry that the call allocated and killed
 // without inserting it.
-func (c *call) thrown(l *line) bool {
+func (c *call) discarded(l *line) bool {
 	var made, kept, killed bool
 	for i := range c.lines {
 		if m := &c.lines[i]; m.out == l.out {

@@ -15,11 +15,7 @@ type Result struct {
 	// Kernel is what differs because the kernels do, or the probes they allowed.
 	Kernel      []Change
 	Differences []*Difference
-	Omitted     uint64 // differences beyond the bound
-	// Follows: calls that differ in what they found of names which a call on one
-	// side only, or an earlier difference, had changed.
-	Follows     []Pair
-	FollowsMore uint64
+	Omitted     uint64   // differences beyond the bound
 	Excused     []Excuse // differences that are none (see the package comment)
 	Latency     []Latency
 	Timed       bool          // latency was asked to count
@@ -70,18 +66,18 @@ func (r *Result) Count() uint64 {
 
 // Run is one side.
 type Run struct {
-	File     string `json:"file"`
-	ID       string `json:"run"` // hexadecimal
-	Kernel   string `json:"kernel"`
-	Machine  string `json:"machine"`
-	Command  string `json:"command"`
-	Events   uint64 `json:"events"`
-	Lost     uint64 `json:"lost"`
-	Complete bool   `json:"complete"`
-	Programs int    `json:"programs"`
-	Calls    uint64 `json:"calls"` // compared, the opens among them
-	Opens    uint64 `json:"opens"`
-	Apart    uint64 `json:"ends_apart"` // ends of dentries outside the calls that used them, not compared
+	File        string `json:"file"`
+	ID          string `json:"run"` // hexadecimal
+	Kernel      string `json:"kernel"`
+	Machine     string `json:"machine"`
+	Command     string `json:"command"`
+	Events      uint64 `json:"events"`
+	Lost        uint64 `json:"lost"`
+	Complete    bool   `json:"complete"`
+	Programs    int    `json:"programs"`
+	Calls       uint64 `json:"calls"` // compared, the opens among them
+	Opens       uint64 `json:"opens"`
+	EndsOutside uint64 `json:"ends_apart"` // ends of dentries outside the calls that used them, not compared
 }
 
 // Change is one thing the headers say differently.

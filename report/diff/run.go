@@ -22,12 +22,12 @@ type run struct {
 	programs []*schema.Program          // without their source
 	printing int                        // bytes that those printed
 	unkept   uint64                     // programs beyond the bounds
-	calls    map[string][]brief         // by program, in the order in which they ended
+	calls    map[string][]digest        // by program, in the order in which they ended
 	order    []string                   // programs in order of their first call
 	claims   map[uint64][]report.Ruling // every set of claims that a call has, by its hash
-	notes    []noted                    // in order of their events
+	notes    []marked                   // in order of their events
 	took     durations
-	blind    [][2]uint64 // times in which calls of a thread went unseen
+	unseen   [][2]uint64 // times in which calls of a thread went unseen
 	losses   *replay.Losses
 	findings *report.Findings  // at the end
 	rename   map[string]string // programs that are taken for others
@@ -45,8 +45,8 @@ func (r *run) ended(p *schema.Program) {
 	r.programs = append(r.programs, &schema.Program{Name: p.Name, Pid: p.Pid, EndNs: p.EndNs, ExitCode: p.ExitCode, Stdout: p.Stdout})
 }
 
-// brief is what is kept of a call: 64 bytes.
-type brief struct {
+// digest is what is kept of a call: 64 bytes.
+type digest struct {
 	signature
 	first, last uint64 // event ids
 	from        uint64 // time
@@ -58,8 +58,8 @@ type brief struct {
 // maxCalls bounds the calls of a run that are compared.
 const maxCalls = 1 << 23
 
-// noted is the mark of an event.
-type noted struct {
+// marked is the mark of an event.
+type marked struct {
 	id   uint64
 	mark mark
 }
@@ -83,15 +83,15 @@ func (r *run) keep(c *call) {
 		r.order = append(r.order, c.comm)
 		r.Programs++
 	}
-	b := brief{signature: c.sign(r.builder.names.seed), first: c.first, last: c.last, from: c.from, tid: c.tid, kind: c.kind, lossy: c.lossy}
+	b := digest{signature: c.sign(r.builder.names.seed), first: c.first, last: c.last, from: c.from, tid: c.tid, kind: c.kind, lossy: c.lossy}
 	if _, known := r.claims[b.judged]; !known {
 		r.claims[b.judged] = slices.Clone(c.claims)
 	}
 	r.calls[c.comm] = append(list, b)
 }
 
-// noted returns the mark of an event.
-func (r *run) noted(id uint64) mark {
+// marked returns the mark of an event.
+func (r *run) marked(id uint64) mark {
 	i := sort.Search(len(r.notes), func(i int) bool { return r.notes[i].id >= id })
 	if i < len(r.notes) && r.notes[i].id == id {
 		return r.notes[i].mark
@@ -107,7 +107,7 @@ func (r *run) lost(from, to uint64) bool {
 	if _, hit := r.losses.Touched(from, to, ^replay.Roles(0)); hit {
 		return true
 	}
-	return slices.ContainsFunc(r.blind, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] })
+	return slices.ContainsFunc(r.unseen, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] })
 }
 
 // short reports whether the run ends before what it recorded did.
@@ -116,21 +116,21 @@ func (r *run) short() bool {
 	return f == nil || f.EndedBy == "limit"
 }
 
-// far is how many events are read over before the seek index is asked instead.
-const far = 1 << 13
+// farAhead is how many events are read over before the seek index is asked instead.
+const farAhead = 1 << 13
 
 // again reads calls of the run once more, with their lines: those frames of the file
 // that hold them.
-func (r *run) again(wanted []*brief) (map[uint64]*call, error) {
-	slices.SortFunc(wanted, func(a, b *brief) int { return cmp.Compare(a.first, b.first) })
-	wanted = slices.CompactFunc(wanted, func(a, b *brief) bool { return a.first == b.first })
+func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
+	slices.SortFunc(wanted, func(a, b *digest) int { return cmp.Compare(a.first, b.first) })
+	wanted = slices.CompactFunc(wanted, func(a, b *digest) bool { return a.first == b.first })
 	calls := make(map[uint64]*call, len(wanted))
-	var reading []*brief
+	var reading []*digest
 	var src replay.Source
 	var state *replay.State
 	var at, sought uint64
 	for len(wanted) > 0 || len(reading) > 0 {
-		if src == nil || len(reading) == 0 && wanted[0].first > max(at, sought)+far {
+		if src == nil || len(reading) == 0 && wanted[0].first > max(at, sought)+farAhead {
 			var err error
 			if src, err = r.in.Again(wanted[0].first); err != nil {
 				return nil, err
@@ -156,7 +156,7 @@ func (r *run) again(wanted []*brief) (map[uint64]*call, error) {
 			for _, w := range reading {
 				r.rebuild(calls[w.first], w, s)
 			}
-			reading = slices.DeleteFunc(reading, func(w *brief) bool { return w.last <= at })
+			reading = slices.DeleteFunc(reading, func(w *digest) bool { return w.last <= at })
 		case *schema.Loss:
 			state.Loss(rec)
 		case *schema.Damage:
@@ -166,7 +166,7 @@ func (r *run) again(wanted []*brief) (map[uint64]*call, error) {
 	return calls, nil
 }
 
-func (r *run) restart(w *brief, e *schema.Event) *call {
+func (r *run) restart(w *digest, e *schema.Event) *call {
 	c := &call{}
 	c.start(w.kind, e)
 	c.tid, c.lossy, c.claims = w.tid, w.lossy, r.claims[w.judged]
@@ -174,7 +174,7 @@ func (r *run) restart(w *brief, e *schema.Event) *call {
 }
 
 // rebuild adds an event to a call that is read again, if it was part of it.
-func (r *run) rebuild(c *call, w *brief, s *replay.Step) {
+func (r *run) rebuild(c *call, w *digest, s *replay.Step) {
 	e := s.Event
 	switch line := r.builder.logged && e.PID == 0; {
 	case line:
@@ -183,7 +183,7 @@ func (r *run) rebuild(c *call, w *brief, s *replay.Step) {
 	case w.kind.in(opens) && (s.Within == nil || s.Within.Enter.ID != w.first), !w.kind.in(encloses) && s.Within != nil:
 		return
 	}
-	r.builder.add(c, s, r.noted(e.ID))
+	r.builder.add(c, s, r.marked(e.ID))
 	if e.ID == w.last {
 		r.builder.complete(c)
 	}

@@ -124,7 +124,7 @@ func instead(t *testing.T, text, old, replacement string) string {
 
 func (r *Result) summary() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v, %d differences, %d follow", r.Verdict(), r.Count(), len(r.Follows))
+	fmt.Fprintf(&b, "%v, %d differences", r.Verdict(), r.Count())
 	for _, d := range r.Differences {
 		fmt.Fprintf(&b, "; %s %s", d.Kind, d.Program)
 	}

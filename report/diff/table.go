@@ -10,42 +10,33 @@ import (
 
 // What the comparison knows of roles beside the catalogue. No role is named elsewhere.
 var (
-	asks    = having(schema.Asks)                                // for a name in the cache
-	begins  = having(schema.Begins)                              // a dentry's life
-	ends    = having(schema.Ends | schema.Frees | schema.Leaves) // belong to the end of one
-	kills   = having(schema.Ends)
+	asks    = replay.RolesThat(schema.Asks)                                // for a name in the cache
+	begins  = replay.RolesThat(schema.Begins)                              // a dentry's life
+	ends    = replay.RolesThat(schema.Ends | schema.Frees | schema.Leaves) // belong to the end of one
+	kills   = replay.RolesThat(schema.Ends)
 	inserts = replay.RolesOf(schema.RoleInsert)
 	makes   = replay.RolesOf(schema.RoleInstantiate) // give a name an inode
 	moves   = replay.RolesOf(schema.RoleMove)        // give a dentry another name
 	evicts  = replay.RolesOf(schema.RoleEvict)       // empty the caches
 	execs   = replay.RolesOf(schema.RoleExec)
-	quits   = replay.RolesOf(schema.RoleExit)
+	exits   = replay.RolesOf(schema.RoleExit)
 	opens   = replay.RolesOf(schema.RoleOpen)
 
-	walks    = asks | begins | inserts                                                                        // find a component or make it
-	changes  = ends | begins | inserts | makes | moves | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // change what the cache has of a name
-	paths    = having(schema.Walks) &^ execs                                                                  // a path begins
-	encloses = operations()                                                                                   // all that the thread does until it returns is one call
-	creates  = makes | replay.RolesOf(schema.RoleMkdir, schema.RoleMknod, schema.RoleSymlink, schema.RoleLink)
-	answers  = encloses&^opens | replay.RolesOf(schema.RoleUnlink)                           // return an int that says what came of it
-	decides  = makes | moves | evicts | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // outside of those: make a call what it is
-	whole    = execs | quits | replay.RolesOf(schema.RoleFork)                               // are a call on their own
-	nameless = evicts | quits | replay.RolesOf(schema.RoleFork)                              // are of no name
+	walks      = asks | begins | inserts                                                                        // find a component or make it
+	changes    = ends | begins | inserts | makes | moves | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // change what the cache has of a name
+	paths      = replay.RolesThat(schema.Walks) &^ execs                                                        // a path begins
+	encloses   = operations()                                                                                   // all that the thread does until it returns is one call
+	creates    = makes | replay.RolesOf(schema.RoleMkdir, schema.RoleMknod, schema.RoleSymlink, schema.RoleLink)
+	answers    = encloses&^opens | replay.RolesOf(schema.RoleUnlink)                           // return an int that says what came of it
+	decides    = makes | moves | evicts | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // outside of those: make a call what it is
+	standalone = execs | exits | replay.RolesOf(schema.RoleFork)                               // are a call on their own
+	nameless   = evicts | exits | replay.RolesOf(schema.RoleFork)                              // are of no name
 )
 
 // operations are the roles of what a system call does with paths, open among them.
 func operations() (set replay.Roles) {
 	for _, info := range schema.Catalogue() {
 		if info.Op != "" {
-			set |= replay.RolesOf(info.Role)
-		}
-	}
-	return set
-}
-
-func having(t schema.Trait) (set replay.Roles) {
-	for _, info := range schema.Catalogue() {
-		if info.Role.Is(t) {
 			set |= replay.RolesOf(info.Role)
 		}
 	}
@@ -92,15 +83,15 @@ type judging struct {
 // judgingOf returns what can be compared of two runs: not what rests on a role that only one
 // of them recorded, nor what is decided by a later call.
 func judgingOf(a, b probes) (j judging) {
-	var apart replay.Roles
+	var inOne replay.Roles
 	for ph := range a {
-		apart |= a[ph] ^ b[ph]
+		inOne |= a[ph] ^ b[ph]
 	}
 	for _, k := range report.Kinds() {
 		switch {
 		case k.Alone:
 			j.lines |= 1 << k.Kind
-		case (k.Needs|k.Some)&apart == 0 && !k.Later:
+		case (k.Needs|k.Some)&inOne == 0 && !k.Later:
 			j.calls |= 1 << k.Kind
 		}
 	}

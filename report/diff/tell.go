@@ -14,7 +14,6 @@ import (
 const (
 	maxDifferences = 2000
 	maxAlso        = 32
-	maxFollows     = 64
 	maxTold        = 200 // lines of a difference
 )
 
@@ -33,9 +32,9 @@ func (c *comparison) tell() error {
 			return err
 		}
 	}
-	slices.SortStableFunc(c.pairs, func(x, y couple) int { return cmp.Compare(x.a.from, y.a.from) })
+	slices.SortStableFunc(c.pairs, func(x, y callPair) int { return cmp.Compare(x.a.from, y.a.from) })
 	for some := range slices.Chunk(c.pairs, atOnce) {
-		var a, b []*brief
+		var a, b []*digest
 		for _, p := range some {
 			a, b = append(a, p.a), append(b, p.b)
 		}
@@ -44,7 +43,7 @@ func (c *comparison) tell() error {
 			return err
 		}
 		for _, p := range some {
-			c.look(p, calls[0][p.a.first], calls[1][p.b.first])
+			c.compareCalls(p, calls[0][p.a.first], calls[1][p.b.first])
 		}
 	}
 	c.elsewhere()
@@ -52,13 +51,18 @@ func (c *comparison) tell() error {
 	slices.SortStableFunc(c.differences, func(x, y *Difference) int {
 		return cmp.Or(cmp.Compare(x.gap.program, y.gap.program), cmp.Compare(x.gap.number, y.gap.number))
 	})
-	c.unfollowed()
+	for i := range c.result.Excused {
+		if e := &c.result.Excused[i]; e.Why == whyFollows && len(c.differences) == 0 && c.result.Omitted == 0 {
+			e.Why = whyFound
+			c.result.Same += e.Count
+		}
+	}
 	return nil
 }
 
 // again reads calls of both runs once more.
-func (c *comparison) again(a, b []*brief) (calls [2]map[uint64]*call, err error) {
-	for side, wanted := range [][]*brief{a, b} {
+func (c *comparison) again(a, b []*digest) (calls [2]map[uint64]*call, err error) {
+	for side, wanted := range [][]*digest{a, b} {
 		if calls[side], err = c.runs[side].again(wanted); err != nil {
 			return calls, err
 		}
@@ -67,10 +71,10 @@ func (c *comparison) again(a, b []*brief) (calls [2]map[uint64]*call, err error)
 }
 
 // titles reads the calls of one side only.
-func (c *comparison) titles(singles []*single) error {
-	var wanted [2][]*brief
+func (c *comparison) titles(singles []*oneSided) error {
+	var wanted [2][]*digest
 	for _, s := range singles {
-		wanted[s.side] = append(wanted[s.side], s.brief)
+		wanted[s.side] = append(wanted[s.side], s.digest)
 		if s.next != nil {
 			wanted[s.side] = append(wanted[s.side], s.next)
 		}
@@ -82,7 +86,7 @@ func (c *comparison) titles(singles []*single) error {
 	for _, s := range singles {
 		if u := calls[s.side][s.first]; u != nil {
 			s.title, s.varies = u.title(), c.varies(s.side, u, nil)
-			c.upsets(s.side, u)
+			c.touch(s.side, u)
 		} else {
 			s.title = "a call"
 			c.unread++
@@ -94,8 +98,8 @@ func (c *comparison) titles(singles []*single) error {
 	return nil
 }
 
-// look compares two calls of one label.
-func (c *comparison) look(p couple, a, b *call) {
+// compareCalls compares two calls of one label.
+func (c *comparison) compareCalls(p callPair, a, b *call) {
 	if a == nil || b == nil {
 		c.unread++
 		return
@@ -124,7 +128,7 @@ func (c *comparison) varies(side int, u *call, to []string) []string {
 //  1. The same hunk in another call joins the first one.
 //  2. One that is all about names an earlier difference has changed follows from it.
 //  3. Else it is a difference of its own.
-func (c *comparison) differ(p couple, h *hunk, a, b *call) {
+func (c *comparison) differ(p callPair, h *hunk, a, b *call) {
 	last := a.lastName()
 	shape := h.shape(a.kind, last)
 	at := pairOf(p.program, a.words(), p.a, p.b)
@@ -133,18 +137,14 @@ func (c *comparison) differ(p couple, h *hunk, a, b *call) {
 		return
 	}
 	if c.follows(p, h, last) {
-		if len(c.result.Follows) < maxFollows {
-			c.result.Follows = append(c.result.Follows, at)
-		} else {
-			c.result.FollowsMore++
-		}
+		c.excuse(whyFollows, at)
 		return
 	}
 	for i := range h.edits {
 		if e := &h.edits[i]; e.op == '-' && changes.Has(e.a.role) {
-			c.upsetName(0, e.a.name.coarse, a.from)
+			c.touchName(0, e.a.name.coarse, a.from)
 		} else if e.op == '+' && changes.Has(e.b.role) {
-			c.upsetName(1, e.b.name.coarse, b.from)
+			c.touchName(1, e.b.name.coarse, b.from)
 		}
 	}
 	d := &Difference{Kind: Steps, Program: p.program, Call: titles(a, b), A: at.A, B: at.B, Lines: bounded(h.lines()), gap: p.gap, varies: c.varies(0, a, c.varies(1, b, nil))}
@@ -173,7 +173,7 @@ func (c *comparison) elsewhere() {
 	told := make(map[[2]gap]*Difference)
 	for _, m := range c.moved {
 		a, b := m[0], m[1]
-		at := pairOf(a.program, a.title, a.brief, b.brief)
+		at := pairOf(a.program, a.title, a.digest, b.digest)
 		d := told[[2]gap{a.gap, b.gap}]
 		switch {
 		case a.scheduled:
@@ -189,7 +189,7 @@ func (c *comparison) elsewhere() {
 		}
 		d = &Difference{Kind: Order, Program: a.program, Call: a.title, A: at.A, B: at.B, gap: a.gap, varies: append(a.varies, b.varies...),
 			Lines: []Line{a.line(a.position()), b.line(b.position())}}
-		if !a.same(b.brief) {
+		if !a.same(b.digest) {
 			d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
 		}
 		if c.add(d) {
@@ -199,7 +199,7 @@ func (c *comparison) elsewhere() {
 }
 
 // position says what a call stands before.
-func (s *single) position() string {
+func (s *oneSided) position() string {
 	if s.next == nil {
 		return "the last call"
 	}
@@ -207,7 +207,7 @@ func (s *single) position() string {
 }
 
 // line is a line that one side alone has.
-func (s *single) line(text string) Line {
+func (s *oneSided) line(text string) Line {
 	if s.side == 0 {
 		return Line{Op: "-", Text: text, A: Span{s.first, s.last}}
 	}
@@ -224,7 +224,7 @@ func (c *comparison) onOneSide() {
 		case s.told:
 			continue
 		case s.missing:
-			c.excuse(whyLost, only(s.program, s.title, s.side, s.brief))
+			c.excuse(whyLost, only(s.program, s.title, s.side, s.digest))
 			continue
 		}
 		d := by[s.gap]
@@ -271,12 +271,12 @@ func bounded(lines []Line) []Line {
 }
 
 // pairOf is a call on both sides.
-func pairOf(program, call string, a, b *brief) Pair {
+func pairOf(program, call string, a, b *digest) Pair {
 	return Pair{replay.Printable(program), call, Span{a.first, a.last}, Span{b.first, b.last}}
 }
 
 // only is a call on one side.
-func only(program, call string, side int, b *brief) Pair {
+func only(program, call string, side int, b *digest) Pair {
 	p := Pair{Program: replay.Printable(program), Call: call}
 	*[]*Span{&p.A, &p.B}[side] = Span{b.first, b.last}
 	return p

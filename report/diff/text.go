@@ -28,7 +28,6 @@ func (r *Result) WriteText(w io.Writer) error {
 			}
 			p.pairs(d.Also, d.AlsoMore, "  and "+plural(uint64(len(d.Also))+d.AlsoMore, "time")+" more:")
 		}
-		p.pairs(r.Follows, r.FollowsMore, "@@ "+followsHeading+" @@")
 	}
 	if r.Timed {
 		p.latency(r.Latency)
@@ -37,11 +36,7 @@ func (r *Result) WriteText(w io.Writer) error {
 	return p.w.Flush()
 }
 
-// Headings of what is no difference.
-const (
-	followsHeading = "what follows: calls that find names otherwise because of the above"
-	latencyHeading = "latency: calls, median and 99th percentile in ns"
-)
+const latencyHeading = "latency: calls, median and 99th percentile in ns"
 
 // Bounds on what text shows; JSON has more.
 const (

@@ -130,7 +130,7 @@ func (l *line) text(of func(int16) int) string {
 	case elsewhere:
 		b.WriteString(" elsewhere")
 	}
-	if opens.Has(l.role) && l.form != tail {
+	if opens.Has(l.role) && l.form != noEntry {
 		fmt.Fprintf(&b, " flags %#x mode %#o", l.value>>32, l.value&0xffffffff)
 	}
 	if l.in != 0 {
@@ -147,7 +147,7 @@ func (l *line) text(of func(int16) int) string {
 // outcome spells what the line returned, or the dentry it is about.
 func (l *line) outcome(b *strings.Builder, place func(int16) string) {
 	arrow := " "
-	if l.form == returned || l.form == tail {
+	if l.form == returned || l.form == noEntry {
 		arrow = " → "
 	}
 	switch {
@@ -191,7 +191,7 @@ func (l *line) remarks(b *strings.Builder) {
 	if l.cut {
 		b.WriteString(", name cut")
 	}
-	b.WriteString([...]string{event: "", returned: "", torn: ", no return", tail: ", no entry"}[l.form])
+	b.WriteString([...]string{event: "", returned: "", noReturn: ", no return", noEntry: ", no entry"}[l.form])
 }
 
 func rulingText(r *report.Ruling) string {

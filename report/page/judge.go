@@ -36,6 +36,18 @@ func (j *judge) read(p *passage) {
 	for _, s := range statements(j.tokens) {
 		j.statement(&s)
 	}
+	for _, s := range j.spans {
+		j.directory(s)
+	}
+}
+
+// directory holds "`/tmp/` = 5": a directory in a code span, and the length of its path.
+func (j *judge) directory(s span) {
+	i, _ := slices.BinarySearchFunc(j.tokens, s.to, func(t token, at int) int { return t.from - at })
+	path, is, n := j.text[s.from:s.to], j.token(i), j.token(i+1)
+	if strings.HasPrefix(path, "/") && strings.HasSuffix(path, "/") && is.sign == "==" && n.kind == number {
+		j.computed(span{s.from, n.to}, "length", uint64(len(plain(path))) == n.value, fmt.Sprintf("%q has %d bytes", path, len(plain(path))))
+	}
 }
 
 // isBroken reports whether a word was to be an address: a digit is wrong in its 0x, or it has too many.
