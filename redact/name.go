@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -25,6 +27,7 @@ const maxExtension = 8
 // the key a name that is guessed cannot be tried.
 type names struct {
 	Options
+	tasks  numbers           // all of the trace
 	tokens map[string]string // of short names
 	taken  map[string]bool   // tokens of short names
 }
@@ -96,12 +99,30 @@ func (n *names) token(name string) (string, error) {
 	if len(n.tokens) >= maxNames {
 		return "", ErrTooMuch
 	}
+	if t := n.taskName(name); t != "" && !n.taken[t] {
+		n.tokens[name], n.taken[t] = t, true
+		return t, nil
+	}
 	for try := uint32(0); ; try++ {
 		if t := n.made(name, try); !n.taken[t] && t != "." && t != ".." {
 			n.tokens[name], n.taken[t] = t, true
 			return t, nil
 		}
 	}
+}
+
+// taskName is the new number of a task, as long as the old one, for a name that is the number of
+// one, as below /proc; empty for others. Without it no reader could tell that the name is of the
+// run, and not of the program.
+func (n *names) taskName(name string) string {
+	v, err := strconv.ParseUint(name, 10, 32)
+	if err != nil || strconv.FormatUint(v, 10) != name || n.tasks[uint32(v)] == 0 {
+		return ""
+	}
+	if t := fmt.Sprintf("%0*d", len(name), n.tasks[uint32(v)]); len(t) == len(name) {
+		return t
+	}
+	return ""
 }
 
 var letters = base64.NewEncoding("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_").WithPadding(base64.NoPadding)

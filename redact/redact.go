@@ -35,6 +35,7 @@ type Source func() (*schema.Reader, error)
 // cut. The error is the reader's or the writer's, ErrTooMuch, or a *DamagedError.
 func Trace(w io.Writer, source Source, writer string, o Options) error {
 	r := &redactor{names: newNames(o), addresses: newAddresses(), tasks: make(numbers), devices: make(numbers)}
+	r.names.tasks = r.tasks
 	if err := r.each(source, r.survey); err != nil {
 		return err
 	}
@@ -88,8 +89,12 @@ func (r *redactor) each(source Source, do func(*schema.Event) error) error {
 	}
 }
 
-// survey notes which pages there are, so that neighbours stay neighbours.
+// survey notes which pages there are, so that neighbours stay neighbours, and which tasks, so
+// that a name which is the number of one is known for it from the first event on.
 func (r *redactor) survey(e *schema.Event) error {
+	for _, task := range []uint32{e.PID, e.TID, e.Child} {
+		r.tasks.of(task)
+	}
 	for _, a := range pointers(e) {
 		if err := r.addresses.see(*a); err != nil {
 			return err

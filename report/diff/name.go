@@ -29,13 +29,14 @@ type namer struct {
 	seed  maphash.Seed // the same for both runs
 	boot  int64        // when the kernel booted, nanoseconds since 1970
 	temps map[string]string
+	plain bool // names are redacted: all of them look made up, and none is taken for it
 	last  name
 	by    [2]uint32 // process and thread the last name was met by
 	buf   []byte
 }
 
 func newNamer(seed maphash.Seed, h *schema.Header) namer {
-	return namer{seed: seed, boot: h.GetStartUnixNs() - int64(h.GetStartBootNs()), temps: make(map[string]string)}
+	return namer{seed: seed, boot: h.GetStartUnixNs() - int64(h.GetStartBootNs()), temps: make(map[string]string), plain: h.Redacted()}
 }
 
 // of returns the name as the task of the event uses it.
@@ -149,7 +150,7 @@ const (
 // up for the run, all that comes of it is of a temporary name.
 func (n *namer) made(path string) {
 	base := path[strings.LastIndexByte(path, '/')+1:]
-	if _, met := n.temps[base]; met || len(n.temps) >= maxTemps {
+	if _, met := n.temps[base]; met || n.plain || len(n.temps) >= maxTemps {
 		return
 	}
 	if folded := withoutRandom(base); folded != base {
