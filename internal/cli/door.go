@@ -24,6 +24,7 @@ type door struct {
 	w        io.Writer
 	held     []byte // the beginning of a character, or of a color
 	terminal bool   // w is a pager that writes to one
+	columns  int    // how wide that is
 }
 
 // colors are what NewText of replay writes between names.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -31,19 +32,21 @@ func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format o
 	if slices.Contains(paths, "-") {
 		return usageError(cmd, errors.New("stdin is one trace: name files, or it alone"))
 	}
-	out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	if format == textFormat {
-		fmt.Fprintln(out, "FILE\tKERNEL\tSTARTED\tSECONDS\tEVENTS\tLOST\tPROGRAMS\tBYTES\tSTATE")
-	}
+	rows := [][]string{{"FILE", "KERNEL", "STARTED", "SECONDS", "EVENTS", "LOST", "STATE", "PROGRAMS", "BYTES"}}
 	failed := 0
 	for _, path := range paths {
-		if err := infoRow(cmd, out, path, run, format); err != nil {
+		row, err := infoRow(cmd, path, run, format)
+		if err != nil {
 			explain(cmd.ErrOrStderr(), cmd, err)
 			failed++
+		} else if row != nil {
+			rows = append(rows, row)
 		}
 	}
-	if err := out.Flush(); err != nil {
-		return err
+	if format == textFormat {
+		if err := writeRows(cmd, rows); err != nil {
+			return err
+		}
 	}
 	if failed > 0 {
 		return &exitError{exitTrouble, fmt.Errorf("%d of %d files not read", failed, len(paths)), "each is named above"}
@@ -51,39 +54,105 @@ func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format o
 	return nil
 }
 
-func infoRow(cmd *cobra.Command, out *tabwriter.Writer, path string, run int, format outputFormat) error {
+// infoRow is nil where the trace was printed as JSON.
+func infoRow(cmd *cobra.Command, path string, run int, format outputFormat) ([]string, error) {
 	t, err := openTrace(cmd, path, run)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer t.Close()
 	if format == jsonFormat {
-		return showInfo(cmd, t, format)
+		return nil, showInfo(cmd, t, format)
 	}
 	i, err := replay.ReadInfo(t)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	h := i.Header
-	started, state := "-", "complete"
+	started := "-"
 	if h.StartUnixNs != 0 {
 		started = time.Unix(0, h.StartUnixNs).UTC().Format(time.DateTime)
-	}
-	switch {
-	case i.Footer == nil:
-		state = "cut"
-	case len(i.Damage) > 0:
-		state = "damaged"
-	case h.Imported():
-		state = "imported"
-	case h.Redacted():
-		state = "redacted"
 	}
 	lost := strconv.FormatUint(i.Lost+i.Damaged, 10)
 	if h.Imported() {
 		lost = "-"
 	}
-	_, err = fmt.Fprintf(out, "%s\t%s\t%s\t%.3f\t%d\t%s\t%d\t%d\t%s\n", t.name, replay.Printable(h.GetKernel().GetRelease()), started,
-		float64(i.Last-i.First)/1e9, i.Events, lost, len(i.Programs), t.bytes.n, state)
-	return err
+	return []string{t.name, replay.Printable(h.GetKernel().GetRelease()), started, fmt.Sprintf("%.3f", float64(i.Last-i.First)/1e9),
+		strconv.FormatUint(i.Events, 10), lost, stateOf(i), strconv.Itoa(len(i.Programs)), strconv.FormatInt(t.bytes.n, 10)}, nil
+}
+
+func stateOf(i *replay.Info) string {
+	h := i.Header
+	switch {
+	case i.Footer == nil:
+		return "cut"
+	case len(i.Damage) > 0:
+		return "damaged"
+	case h.Imported():
+		return "imported"
+	case h.Redacted():
+		return "redacted"
+	case h.GetPart() > 0:
+		return fmt.Sprintf("part %d", h.Part)
+	}
+	return "complete"
+}
+
+// writeRows prints a table. On a terminal that is too narrow for it the last two columns, which are said
+// of each trace alone, are left out, and times, names and kernels shortened.
+func writeRows(cmd *cobra.Command, rows [][]string) error {
+	columns := terminalColumns(cmd)
+	if wide, _ := cmd.Flags().GetBool("wide"); wide {
+		columns = 0
+	}
+	if widths := widest(rows); columns > 0 && tableWidth(widths) > columns {
+		for i, row := range rows {
+			rows[i] = row[:len(row)-2]
+			row[2] = row[2][:min(len(row[2]), len("2026-11-26 13:07"))]
+		}
+		widths = widest(rows)
+		excess := tableWidth(widths) - columns
+		for _, c := range []int{0, 1} { // file and kernel
+			const least = 12
+			if to := max(least, widths[c]-excess); excess > 0 && widths[c] > to {
+				excess -= widths[c] - to
+				for i := range rows {
+					rows[i][c] = shortened(rows[i][c], to)
+				}
+			}
+		}
+	}
+	out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(out, strings.Join(row, "\t"))
+	}
+	return out.Flush()
+}
+
+func widest(rows [][]string) []int {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], shown([]byte(cell)))
+		}
+	}
+	return widths
+}
+
+func tableWidth(widths []int) int {
+	sum := 2 * (len(widths) - 1)
+	for _, w := range widths {
+		sum += w
+	}
+	return sum
+}
+
+// shortened leaves the beginning and, more of it, the end.
+func shortened(s string, to int) string {
+	r := []rune(s)
+	if len(r) <= to {
+		return s
+	}
+	head := (to - 1) / 3
+	return string(r[:head]) + "…" + string(r[len(r)-(to-1-head):])
 }

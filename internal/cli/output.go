@@ -83,7 +83,7 @@ func (o *outlet) page(cmd *cobra.Command, pager string, out *os.File) {
 	if err != nil || p.Start() != nil {
 		return
 	}
-	o.pager, o.door.w, o.door.terminal = p, in, true
+	o.pager, o.door.w, o.door.terminal, o.door.columns = p, in, true, columnsOf(out)
 }
 
 // errIsTrace says that a recording would be replaced by a text about it.

@@ -36,8 +36,17 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out, errs := &door{w: stdout}, &door{w: stderr}
 	root.SetOut(out)
 	root.SetErr(errs)
+	var wrong error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if words := root.Flags().Args(); cmd == root && len(words) > 0 { // 'dtrec nosuch --help'
+			wrong = noSuchCommand(root, words)
+			return
+		}
+		help(cmd, args)
+	})
 	cmd, err := root.ExecuteC()
-	err = errors.Join(err, out.close())
+	err = errors.Join(err, wrong, out.close())
 	code := explain(errs, cmd, err)
 	errs.close()
 	return code
@@ -71,7 +80,10 @@ status is handed on.`,
 		added := regexp.MustCompile(`: strconv\.\w+: parsing "[^"]*": (.*)$`) // by strconv, about a flag's value
 		return usageError(cmd, errors.New(added.ReplaceAllString(err.Error(), ": $1")))
 	})
-	for _, cmd := range []*cobra.Command{newInfoCmd(), newSummaryCmd(), newTopCmd(), newShowCmd(), newReplayCmd(), newReportCmd(), newCheckCmd(), newDiffCmd()} {
+	for _, cmd := range []*cobra.Command{newInfoCmd(), newSummaryCmd(), newTopCmd(), newShowCmd(), newCheckCmd()} {
+		root.AddCommand(reading(tabular(cmd)))
+	}
+	for _, cmd := range []*cobra.Command{newReplayCmd(), newReportCmd(), newDiffCmd()} {
 		root.AddCommand(reading(cmd))
 	}
 	root.AddCommand(newImportCmd(), newExportCmd(), newRedactCmd())

@@ -3,6 +3,9 @@
 package cli
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/dtrec/dtrec/docs"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
@@ -10,10 +13,15 @@ import (
 
 // topics are what 'dtrec help TOPIC' prints beside the commands.
 func topics() []*cobra.Command {
-	return []*cobra.Command{
+	pages := []*cobra.Command{
 		{Use: "claims", Short: "What is claimed, and every reason why a claim is not proven", Long: docs.Page("claims")},
 		{Use: "format", Short: "The trace file", Long: schema.Format()},
 		{Use: "kernels", Short: "What each role is, from kernel to kernel", Long: docs.Page("kernels")},
 		{Use: "peers", Short: "How to report on what perf or trace-cmd recorded", Long: docs.Page("peers")},
 	}
+	var list strings.Builder
+	for _, p := range pages {
+		fmt.Fprintf(&list, "%-8s  %s\n", p.Name(), p.Short)
+	}
+	return append(pages, &cobra.Command{Use: "topics", Short: "These pages", Long: list.String()})
 }
