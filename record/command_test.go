@@ -107,7 +107,7 @@ func TestRunLeavesNothing(t *testing.T) {
 // removed.
 func TestCreateOutput(t *testing.T) {
 	dir := t.TempDir()
-	if err := (&Config{Output: dir}).checkOutput(); !errors.Is(err, syscall.EISDIR) {
+	if err := (&Config{}).checkOutput(dir); !errors.Is(err, syscall.EISDIR) {
 		t.Errorf("a directory: %v", err)
 	}
 	notes := filepath.Join(dir, "notes")
@@ -115,17 +115,17 @@ func TestCreateOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	var refused *tracefile.RefusedError
-	if err := (&Config{Output: notes}).checkOutput(); !errors.As(err, &refused) {
+	if err := (&Config{}).checkOutput(notes); !errors.As(err, &refused) {
 		t.Errorf("a file that is no trace: %v", err)
 	}
-	o, err := (&Config{Output: notes, Force: true}).createOutput()
+	o, err := (&Config{Force: true}).createOutput(notes)
 	if err != nil || o.remove() != nil {
 		t.Errorf("by force: %v", err)
 	}
 	if _, err := os.Stat(notes); err == nil {
 		t.Error("the file removed is there")
 	}
-	null, err := (&Config{Output: os.DevNull}).createOutput()
+	null, err := (&Config{}).createOutput(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestCreateOutput(t *testing.T) {
 // A frame cut short is taken back, and the events of whole frames are counted.
 func TestOutputCutsToWholeFrames(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
-	o, err := (&Config{Output: path}).createOutput()
+	o, err := (&Config{}).createOutput(path)
 	if err != nil {
 		t.Fatal(err)
 	}

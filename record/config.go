@@ -31,10 +31,12 @@ type Config struct {
 	WatchLimit uint32        // most dentries watched; 0: bpf.DefaultWatchLimit
 
 	// Without Command and Workloads a recording ends by these, or by a signal. With
-	// them, events after a limit are lost and counted, and the command runs on.
+	// them, events after a limit are lost and counted, and the command runs on. With
+	// Rotate they end a file, and the next one begins.
 	Duration  time.Duration // 0: none
-	MaxBytes  int64         // of the file, to within a frame; 0: none
+	MaxBytes  int64         // of the file, to within 2,048 events; 0: none
 	MaxEvents uint64        // 0: none
+	Rotate    int           // files kept of a recording that has several, called as tracefile.PartName has it; 0: it is one file
 
 	Writer                string // name and version of the program, for the header
 	Self                  string // path of dtrec itself, which runs the workloads

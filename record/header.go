@@ -29,7 +29,7 @@ func newHeader(c *Config, s *bpf.Session) (*schema.Header, error) {
 	for _, a := range s.Attempts() {
 		probes = append(probes, a.Probe)
 	}
-	return &schema.Header{
+	h := &schema.Header{
 		Writer:          c.Writer,
 		RunId:           id,
 		BootId:          strings.TrimSpace(string(boot)),
@@ -43,7 +43,11 @@ func newHeader(c *Config, s *bpf.Session) (*schema.Header, error) {
 		RingBufferBytes: uint64(c.ringBytes()),
 		WatchLimit:      c.watchLimit(),
 		ParentsWatched:  true,
-	}, nil
+	}
+	if c.Rotate > 0 {
+		h.Part, h.RecordingId = 1, id
+	}
+	return h, nil
 }
 
 func uname() (*schema.Kernel, error) {

@@ -16,6 +16,7 @@ import (
 // traceFile is the file being written. Each Write is one frame.
 type traceFile struct {
 	file   *os.File
+	name   string        // as told to the user
 	path   string        // empty for stdout and /dev/null: nothing to remove or cut
 	good   int64         // bytes of whole frames
 	events func() uint64 // how many events were appended to the trace so far
@@ -25,9 +26,9 @@ type traceFile struct {
 // ErrTerminal says that a trace would go to a terminal.
 var ErrTerminal = errors.New("a trace is binary and stdout is a terminal")
 
-// place is where the trace goes. Under sudo files of who called it are the caller's own.
-func (c *Config) place() tracefile.Place {
-	p := tracefile.Place{Path: c.Output, Force: c.Force, User: -1}
+// place is where a trace goes. Under sudo files of who called it are the caller's own.
+func (c *Config) place(path string) tracefile.Place {
+	p := tracefile.Place{Path: path, Force: c.Force, User: -1}
 	if owner := invoker(os.Getenv); owner != nil {
 		p.User = int(owner.uid)
 	}
@@ -35,9 +36,9 @@ func (c *Config) place() tracefile.Place {
 }
 
 // checkOutput finds what is wrong with the output before anything is attached.
-func (c *Config) checkOutput() error {
-	if c.Output != "-" {
-		return c.place().Check()
+func (c *Config) checkOutput(path string) error {
+	if path != "-" {
+		return c.place(path).Check()
 	}
 	if isTerminal(c.Stdout) {
 		return ErrTerminal
@@ -46,19 +47,19 @@ func (c *Config) checkOutput() error {
 }
 
 // createOutput makes the file, for the user behind sudo.
-func (c *Config) createOutput() (*traceFile, error) {
-	if c.Output == "-" {
-		return &traceFile{file: c.Stdout}, nil
+func (c *Config) createOutput(path string) (*traceFile, error) {
+	if path == "-" {
+		return &traceFile{file: c.Stdout, name: path}, nil
 	}
-	f, made, err := c.place().Create()
+	f, made, err := c.place(path).Create()
 	if err != nil {
 		return nil, err
 	}
-	o := &traceFile{file: f}
+	o := &traceFile{file: f, name: path}
 	if !made {
 		return o, nil
 	}
-	o.path = c.Output
+	o.path = path
 	if owner := invoker(os.Getenv); owner != nil {
 		if err := f.Chown(int(owner.uid), int(owner.gid)); err != nil {
 			return nil, errors.Join(bare(err), o.remove())

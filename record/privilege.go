@@ -25,8 +25,8 @@ func (s *session) dropPrivileges() error {
 
 // capabilities are what a recording that has begun needs: to ask the kernel about what
 // was attached (where unprivileged BPF is off, all of bpf(2) takes one), to hand a signal
-// on to a command that is another user's, and to remove the workloads' files from a
-// directory that is.
+// on to a command that is another user's, to remove the workloads' files from a directory
+// that is, and to make and remove files of the user behind sudo there.
 func (c *Config) capabilities() []uint {
 	needed := []uint{unix.CAP_BPF, unix.CAP_SYS_ADMIN} // the second only without the first
 	if user, err := c.commandUser(); len(c.Command) > 0 && err == nil && user != nil && user.uid != uint32(os.Geteuid()) {
@@ -34,6 +34,9 @@ func (c *Config) capabilities() []uint {
 	}
 	if len(c.Workloads) > 0 {
 		needed = append(needed, unix.CAP_DAC_OVERRIDE)
+	}
+	if c.Rotate > 0 {
+		needed = append(needed, unix.CAP_DAC_OVERRIDE, unix.CAP_CHOWN, unix.CAP_FOWNER)
 	}
 	return needed
 }

@@ -27,7 +27,9 @@ type Result struct {
 	Events     uint64
 	Lost       uint64 // events that are not in the file
 	Unreadable uint64 // events whose name is not
-	Bytes      int64  // size of the file
+	Bytes      int64  // size of the file, or of all
+	Output     string // the file, or the last of them
+	Files      int    // made, with Config.Rotate; those kept are no more than it says
 	EndedBy    string // as in schema.Footer
 	ExitCode   int    // of the command, or of the first workload that failed
 	Left       int    // processes that the command started and that outlive the recording
@@ -46,6 +48,7 @@ type session struct {
 	writer   *writer
 	counters counters
 	left     int // as in Result
+	parts    parts
 }
 
 // Run records. The result is good also with an error, if anything was recorded: a
@@ -59,8 +62,12 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := c.checkOutput(); err != nil {
-		return Result{}, &tracefile.LostError{Path: c.Output, Err: err}
+	output, parts, err := c.firstOutput()
+	if err == nil {
+		err = c.checkOutput(output)
+	}
+	if err != nil {
+		return Result{}, &tracefile.LostError{Path: output, Err: err}
 	}
 	bpf.RemoveLeftovers()
 	// Some Go releases start a child once, to see whether they can; not while recording.
@@ -69,8 +76,8 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	s := &session{config: &c, probes: probes, signals: signals}
-	if err := s.create(); err != nil {
+	s := &session{config: &c, probes: probes, signals: signals, parts: parts}
+	if err := s.create(output); err != nil {
 		return Result{}, errors.Join(err, probes.Close())
 	}
 	return s.record(ctx, job)
@@ -84,22 +91,36 @@ func endings() chan os.Signal {
 }
 
 // create makes the file and writes its header.
-func (s *session) create() error {
+func (s *session) create(output string) error {
 	header, err := newHeader(s.config, s.probes)
 	if err != nil {
 		return err
 	}
-	if s.output, err = s.config.createOutput(); err != nil {
-		return &tracefile.LostError{Path: s.config.Output, Err: err}
+	var trace *schema.Writer
+	if s.output, trace, err = s.config.begin(output, header); err != nil {
+		return &tracefile.LostError{Path: output, Err: err}
 	}
-	trace, err := schema.NewWriter(s.output, header)
-	if err != nil {
-		return errors.Join(&tracefile.LostError{Path: s.config.Output, Err: err}, s.output.remove())
-	}
-	s.output.events = trace.Events
 	s.drain = newDrain(s.probes)
-	s.writer = newWriter(trace, limits{s.config.MaxEvents, s.config.MaxBytes}, &s.counters, s.drain.recycle, s.probes.FilesystemType)
+	s.writer = newWriter(trace, limits{events: s.config.MaxEvents, bytes: s.config.MaxBytes}, &s.counters, s.drain.recycle, s.probes.FilesystemType)
+	if s.config.Rotate > 0 {
+		s.parts.header = header
+		s.writer.rotates(s.nextPart, s.config.Duration, header.StartBootNs)
+	}
 	return nil
+}
+
+// begin makes a file and writes its header.
+func (c *Config) begin(output string, header *schema.Header) (*traceFile, *schema.Writer, error) {
+	o, err := c.createOutput(output)
+	if err != nil {
+		return nil, nil, err
+	}
+	trace, err := schema.NewWriter(o, header)
+	if err != nil {
+		return nil, nil, errors.Join(err, o.remove())
+	}
+	o.events = trace.Events
+	return o, trace, nil
 }
 
 // record runs the job between making the probes see and making them blind.
@@ -117,15 +138,15 @@ func (s *session) record(ctx context.Context, job job) (Result, error) {
 	<-written
 	err = errors.Join(err, s.finish(&footer), s.probes.Close(), s.config.clean())
 	return Result{
-		Events: s.output.kept, Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),
-		Bytes: s.output.good, EndedBy: footer.EndedBy, ExitCode: int(footer.ExitCode),
-		Left: s.left,
+		Events: s.parts.events + s.output.kept, Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),
+		Bytes: s.parts.bytes + s.output.good, Output: s.output.name, Files: int(s.parts.header.GetPart()),
+		EndedBy: footer.EndedBy, ExitCode: int(footer.ExitCode), Left: s.left,
 	}, err
 }
 
 // finish writes the end of the file.
 func (s *session) finish(footer *schema.Footer) error {
-	if s.writer.err != nil {
+	if s.writer.err != nil || s.writer.rotation.err != nil {
 		footer.EndedBy = "a write error"
 	}
 	err := s.writer.close(footer)
@@ -133,7 +154,7 @@ func (s *session) finish(footer *schema.Footer) error {
 		err = closeErr
 	}
 	if err != nil {
-		return &tracefile.LostError{Path: s.config.Output, Kept: s.output.kept, Err: err}
+		return &tracefile.LostError{Path: s.output.name, Kept: s.parts.events + s.output.kept, Err: err}
 	}
 	return nil
 }
@@ -150,7 +171,7 @@ func (s *session) during(ctx context.Context, job job, footer *schema.Footer) er
 		helpers.Go(func() { showStatus(s.config.Status, &s.counters, stop) })
 	}
 	var over <-chan time.Time // never, without a duration
-	if s.config.Duration > 0 {
+	if s.config.Duration > 0 && s.config.Rotate == 0 {
 		over = time.After(s.config.Duration)
 	}
 	ended := make(chan struct{})

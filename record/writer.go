@@ -24,13 +24,18 @@ const flushEvery = 100 * time.Millisecond
 // space, nanoseconds.
 const clockSlack = 1e6
 
-// smallFrame is how many events a frame has at most when the file's size is limited.
-const smallFrame = 2048
+// smallFrame is how many events a frame has at most when the file has not nearBytes left to
+// the size that limits it: what a full frame takes, and more.
+const (
+	smallFrame = 2048
+	nearBytes  = 512 << 10
+)
 
-// limits end a recording early; 0 is none.
+// limits end a recording early, or a file of it; 0 is none.
 type limits struct {
 	events uint64
-	bytes  int64 // the file ends within a frame of it
+	bytes  int64  // the file ends within a small frame of it
+	span   uint64 // nanoseconds, of a file that another follows
 }
 
 // counters are what the status line shows while the writer works.
@@ -55,6 +60,7 @@ type writer struct {
 	limits   limits
 	counters *counters
 	full     chan struct{} // closed when a limit was reached or writing failed
+	rotation rotation
 
 	sorter   sorter
 	horizon  uint64 // what happened before it has been read
@@ -88,13 +94,14 @@ func (w *writer) run(in <-chan batch) {
 		}
 		limit := min(w.horizon, w.settled-min(w.settled, uint64(bpf.Lag)))
 		w.writeAll(limit)
+		w.rotateIdle(limit)
 		w.writeNotes(limit)
 		// Now, unless there is a turn to come before it is time.
 		if now := time.Now(); now.Sub(w.flushed) > flushEvery-drainEvery {
 			w.flushed = now
 			w.fail(w.trace.Flush())
 		}
-		w.counters.bytes.Store(w.trace.Bytes())
+		w.counters.bytes.Store(w.rotation.bytes + w.trace.Bytes())
 	}
 	w.takePrograms()
 	w.writeAll(math.MaxUint64)
@@ -112,7 +119,8 @@ func (w *writer) close(f *schema.Footer) error {
 	if w.err == nil {
 		w.fail(w.trace.Close(f))
 	}
-	w.counters.bytes.Store(w.trace.Bytes())
+	w.fail(w.rotation.err)
+	w.counters.bytes.Store(w.rotation.bytes + w.trace.Bytes())
 	return w.err
 }
 
@@ -125,6 +133,7 @@ func (w *writer) take(b batch) {
 			w.counters.lost.Add(l.Count)
 		}
 		w.note(l.FirstNs, func(t *schema.Writer) error { return t.Loss(l) })
+		w.rotation.lost(l)
 	}
 	if b.chunk != nil {
 		if w.fail(w.sorter.add(b.chunk)); b.chunk.left == 0 {
@@ -154,6 +163,9 @@ func (w *writer) writeAll(limit uint64) {
 	entries := w.sorter.before(limit)
 	for i := range entries {
 		e := &entries[i]
+		if w.rotation.next != nil {
+			w.rotate(e.time)
+		}
 		if len(w.notes) > 0 {
 			w.writeNotes(e.time)
 		}
@@ -163,7 +175,7 @@ func (w *writer) writeAll(limit uint64) {
 		}
 	}
 	w.sorter.drop(len(entries))
-	w.counters.events.Store(w.trace.Events())
+	w.counters.events.Store(w.rotation.events + w.trace.Events())
 }
 
 // writeNotes writes the notes of times before t.
@@ -177,7 +189,7 @@ func (w *writer) writeNotes(t uint64) {
 }
 
 func (w *writer) write(e *entry) {
-	if w.stopped || w.reached() {
+	if w.stopped || w.rotation.next == nil && w.reached() {
 		w.drop(e.time)
 		return
 	}
@@ -189,14 +201,14 @@ func (w *writer) write(e *entry) {
 		err = w.trace.Append(&w.event)
 	}
 	w.fail(err)
-	if w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 {
+	if w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 && w.limits.bytes-w.trace.Size() < nearBytes {
 		w.fail(w.trace.Flush()) // or the size would be known too late
 	}
 }
 
 func (w *writer) reached() bool {
 	return w.limits.events > 0 && w.trace.Events() >= w.limits.events ||
-		w.limits.bytes > 0 && w.trace.Bytes() >= w.limits.bytes
+		w.limits.bytes > 0 && w.trace.Size() >= w.limits.bytes
 }
 
 // drop counts an event that the limit, or the failed file, has no room for.

@@ -46,7 +46,7 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 	state := "complete"
 	switch {
 	case i.Complete() && i.Indexed:
-		state = "complete by its index"
+		state = "not cut, its events not looked at"
 	case i.Complete() && h.Imported():
 		state = "made of " + i.text()
 	case i.Footer == nil:
@@ -58,6 +58,7 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 	rows := [][]string{
 		{"written by", Printable(h.Writer)},
 		{"run", fmt.Sprintf("%x", h.RunId)},
+		{"part", i.part()},
 		{"boot", Printable(h.BootId)},
 		{"started", started(h)},
 		{"kernel", Printable(h.GetKernel().GetRelease()) + " " + Printable(h.GetKernel().GetMachine())},
@@ -77,9 +78,17 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 		[]string{"events", i.span()},
 		[]string{"lost", i.lost()})
 	if i.Indexed {
-		rows = append(rows, []string{"read", "header, footer and seek index; the events were not looked at"})
+		rows = append(rows, []string{"read", "header, footer and seek index: whether events are damaged, any other command says"})
 	}
 	p.table("", filled(rows)...)
+}
+
+// part says which file of a recording this is; empty: it is the recording.
+func (i *Info) part() string {
+	if i.Header.Part == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of recording %x; what lies in other files of it is not known here", i.Header.Part, i.Header.RecordingId)
 }
 
 // text is what an imported trace was made of.

@@ -95,11 +95,14 @@ func windowOf(r *schema.Loss) Window {
 	case schema.LossCause_LOSS_CAUSE_MISSED:
 		w.Why = "probe hits missed"
 	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
-		w.Why, w.Last, w.Role = "a process could not be followed", math.MaxUint64, 0
+		w.Why = "a process could not be followed"
 	case schema.LossCause_LOSS_CAUSE_LIMIT:
-		w.Why, w.Last, w.Role, w.upsets = "recording cut short by a limit", math.MaxUint64, 0, false
+		w.Why, w.upsets = "recording cut short by a limit", false
 	default:
-		w.Why, w.Last, w.Role = "lost for a cause not known here", math.MaxUint64, 0
+		w.Why = "lost for a cause not known here"
+	}
+	if r.Cause.Endless() {
+		w.Last, w.Role = math.MaxUint64, 0
 	}
 	if r.LastNs < r.FirstNs {
 		w.Why += "; its record ends before it begins"

@@ -347,7 +347,7 @@ type way struct {
 var ways = []way{
 	{"events lost", loseEvents}, {"role not attached", leaveOut}, {"misses not counted", missSilently},
 	{"dentry not watched", stopWatching}, {"file cut", cutFile}, {"frame damaged", damageFrame},
-	{"fewer processes, for less long", recordLess},
+	{"fewer processes, for less long", recordLess}, {"one file of several", onePart},
 }
 
 // lostWindow is a loss record being put in its place.

@@ -199,6 +199,27 @@ func recordLess(rng *rand.Rand, m *memory) *memory {
 	return out
 }
 
+// onePart is a file of a recording that is kept as several: it begins and ends in the midst of
+// things, with what belongs to those before it.
+func onePart(rng *rand.Rand, m *memory) *memory {
+	from := rng.IntN(len(m.records))
+	to := from + rng.IntN(len(m.records)-from)
+	out, footer := &memory{header: proto.CloneOf(m.header)}, &schema.Footer{EndedBy: "rotation"}
+	out.header.Part = 2
+	for _, rec := range m.records[from:to] {
+		if e, ok := rec.(*schema.Event); ok {
+			if footer.Events == 0 {
+				out.header.StartBootNs = e.Time
+			}
+			footer.EndNs = e.Time
+			footer.Events++
+			out.records = append(out.records, e)
+		}
+	}
+	out.records = append(out.records, footer)
+	return out
+}
+
 // less decides as bpf/dcache.h does.
 type less struct {
 	targets   map[uint32]bool // by process

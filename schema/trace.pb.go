@@ -713,8 +713,13 @@ type Header struct {
 	// The directories that names are looked up in are watched like the dentries
 	// found: what ends one is recorded. False in traces of before that.
 	ParentsWatched bool `protobuf:"varint,14,opt,name=parents_watched,json=parentsWatched,proto3" json:"parents_watched,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Which file of a recording that is kept as several, from 1; 0: the file is the
+	// recording. What was recorded before it is in the one before.
+	Part uint32 `protobuf:"varint,15,opt,name=part,proto3" json:"part,omitempty"`
+	// run_id of the first of them; empty without part.
+	RecordingId   []byte `protobuf:"bytes,16,opt,name=recording_id,json=recordingId,proto3" json:"recording_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Header) Reset() {
@@ -843,6 +848,20 @@ func (x *Header) GetParentsWatched() bool {
 		return x.ParentsWatched
 	}
 	return false
+}
+
+func (x *Header) GetPart() uint32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *Header) GetRecordingId() []byte {
+	if x != nil {
+		return x.RecordingId
+	}
+	return nil
 }
 
 // Kernel is the machine as uname(2) names it.
@@ -1983,7 +2002,7 @@ const file_trace_proto_rawDesc = "" +
 	"\x06events\x18\x02 \x01(\v2\x14.dtrec.v1.EventBatchR\x06events\x12\"\n" +
 	"\x04loss\x18\x03 \x01(\v2\x0e.dtrec.v1.LossR\x04loss\x12+\n" +
 	"\aprogram\x18\x04 \x01(\v2\x11.dtrec.v1.ProgramR\aprogram\x12(\n" +
-	"\x06footer\x18\x05 \x01(\v2\x10.dtrec.v1.FooterR\x06footer\"\xe2\x03\n" +
+	"\x06footer\x18\x05 \x01(\v2\x10.dtrec.v1.FooterR\x06footer\"\x99\x04\n" +
 	"\x06Header\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12\x16\n" +
 	"\x06writer\x18\x02 \x01(\tR\x06writer\x12\x15\n" +
@@ -2000,7 +2019,9 @@ const file_trace_proto_rawDesc = "" +
 	"\x11ring_buffer_bytes\x18\f \x01(\x04R\x0fringBufferBytes\x12\x1f\n" +
 	"\vwatch_limit\x18\r \x01(\rR\n" +
 	"watchLimit\x12'\n" +
-	"\x0fparents_watched\x18\x0e \x01(\bR\x0eparentsWatched\"V\n" +
+	"\x0fparents_watched\x18\x0e \x01(\bR\x0eparentsWatched\x12\x12\n" +
+	"\x04part\x18\x0f \x01(\rR\x04part\x12!\n" +
+	"\frecording_id\x18\x10 \x01(\fR\vrecordingId\"V\n" +
 	"\x06Kernel\x12\x18\n" +
 	"\arelease\x18\x01 \x01(\tR\arelease\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +

@@ -92,8 +92,11 @@ func (t *Writer) Flush() error {
 		t.kinds[kindRow{role: k.role, phase: k.phase}] += t.batch.kindEvents[i]
 	}
 	t.index.Events = append(t.index.Events, uint32(t.batch.events))
-	t.index.Holds = append(t.index.Holds, filterOf(t.batch.holds))
-	t.holds += len(t.index.Holds[len(t.index.Holds)-1])
+	if t.holds <= holdsBudget { // else there are none, and their memory may not grow
+		filter := filterOf(t.batch.holds)
+		t.index.Holds = append(t.index.Holds, filter)
+		t.holds += len(filter)
+	}
 	t.body = t.batch.appendTo(t.body[:0])
 	before := t.bytes
 	err := t.write(fieldPacketEvents, t.body)
@@ -169,6 +172,17 @@ func (t *Writer) Events() uint64 { return t.events }
 // Bytes returns how many bytes the whole frames written so far take; what an
 // error left behind them is not part of the trace.
 func (t *Writer) Bytes() int64 { return t.bytes }
+
+// Size returns how many bytes the file has at most when it is closed now. Events that are not
+// in a frame yet do not count.
+func (t *Writer) Size() int64 {
+	const footer, row = 256, 40 // footer, kinds and size; what a frame takes of the index beside its filter
+	index := int64(len(t.index.Offset) * row)
+	if t.holds <= holdsBudget {
+		index += int64(t.holds)
+	}
+	return t.bytes + index + footer
+}
 
 func (t *Writer) after(field protowire.Number, m proto.Message) error {
 	if err := t.Flush(); err != nil {

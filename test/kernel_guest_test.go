@@ -57,6 +57,7 @@ func schedule() []errand {
 		{test: "TestKernelLoss", name: "loss", line: scene("loss")},
 		{test: "TestKernelRandom", name: "random", line: recording("--", "/random", "--seed", fmt.Sprint(seed()), "--ops", "2000", "--free", "120")},
 		{test: "TestKernelRecording", name: "record", line: scene("record")},
+		{test: "TestKernelRotation", name: "rotation", line: scene("rotation")},
 		{test: "TestKernelLifetime", name: "lifetime", line: scene("lifetime"), outer: true},
 		{test: "TestKernelTarget", name: "target", line: scene("target"), outer: true},
 		{test: "TestKernelBusy", name: "busy", line: recording("--", "/target", "walk", "/sys", "2"), outer: true},

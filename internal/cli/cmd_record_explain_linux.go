@@ -17,9 +17,15 @@ import (
 
 // summarize says on stderr what was recorded.
 func summarize(cmd *cobra.Command, c *record.Config, r record.Result) {
-	name := display(c.Output)
-	if c.Output == "-" {
+	name := display(r.Output)
+	switch {
+	case c.Output == "-":
 		name = "stdout"
+	case r.Files > 1:
+		name = fmt.Sprintf("%d files, the last of them %s", r.Files, name)
+		if r.Files > c.Rotate {
+			name += fmt.Sprintf("; %d are kept", c.Rotate)
+		}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s events, %s lost, %s in %s\n",
 		record.Count(r.Events), record.Count(r.Lost), record.Size(r.Bytes), name)

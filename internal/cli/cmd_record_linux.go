@@ -53,11 +53,19 @@ command outlives a limit or a full disk; what was recorded until then is kept. R
 without a command say on stderr when they have begun, and end on Ctrl-C, SIGTERM,
 SIGQUIT, --duration or a limit.
 
+With --rotate N, --duration, --max-size and --max-events end a file, and the next
+begins with the next event: nothing is lost between two. -o run.pb makes
+run.000001.pb and so on, going on from the highest number there is; the last N are
+kept, and the oldest removed (only files that --rotate made). Each is a trace of its
+own: what takes an event of the file before is unproven. A file passes SIZE by 2,048
+events at most.
+
 Exit status: the command's own (128+n for signal n, 127 not found, 126 not
 executable); 2 the recording failed.`,
 		Example: `  sudo dtrec record -o run1.pb -- cat /etc/hostname
   sudo dtrec record --workload all -o run1.pb
-  sudo dtrec record -p 1234 --duration 10s`,
+  sudo dtrec record -p 1234 --duration 10s
+  sudo dtrec record -a -o /var/log/dtrec/host.pb --max-size 100M --duration 1h --rotate 48`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runRecord(cmd, f, args) },
 	}
 	f.register(cmd)
@@ -80,6 +88,7 @@ func (f *recordFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&c.Duration, "duration", 0, "end after this `TIME`, e.g. 10s")
 	flags.StringVar(&f.maxSize, "max-size", "", "end when the file has `SIZE` bytes, e.g. 100M")
 	flags.Uint64Var(&c.MaxEvents, "max-events", 0, "end after `N` events")
+	flags.IntVar(&c.Rotate, "rotate", 0, "begin the next file at a limit, and keep the last `N`")
 	addForceFlag(cmd, &c.Force)
 	addAttachFlag(cmd, &f.attach)
 	flags.StringSliceVar(&f.only, "only", nil, "leave out every role but these `ROLES` and those no recording is without")
@@ -148,6 +157,26 @@ func (f *recordFlags) finish(flags *pflag.FlagSet, c *record.Config) error {
 		if c.MaxBytes, err = parseSize(f.maxSize); err != nil || c.MaxBytes <= 0 {
 			return fmt.Errorf("--max-size %s: not a size", display(f.maxSize))
 		}
+	}
+	if flags.Changed("rotate") {
+		return checkRotate(c)
+	}
+	return nil
+}
+
+// smallestPart is what a file of several may be limited to: more than header and index take.
+const smallestPart = 64 << 10
+
+func checkRotate(c *record.Config) error {
+	switch {
+	case c.Rotate < 2:
+		return fmt.Errorf("--rotate %d: at least 2 are kept, the one written and the one before it", c.Rotate)
+	case c.Duration == 0 && c.MaxBytes == 0 && c.MaxEvents == 0:
+		return errors.New("--rotate: takes --max-size, --duration or --max-events, at which the next file begins")
+	case c.Output == "-":
+		return errors.New("--rotate: takes a file, not stdout")
+	case c.MaxBytes > 0 && c.MaxBytes < smallestPart:
+		return errors.New("--rotate: takes a --max-size of at least 64K")
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/internal/vm"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func newVMCmd() *cobra.Command {
@@ -117,12 +118,9 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 		return &exitError{code: exitTrouble, err: fmt.Errorf("the command line for the guest: %w", err), hint: seeHelp(cmd)}
 	}
 	if out := inner.Flags().Lookup("output"); out != nil && out.Value.String() != "-" {
-		force, _ := inner.Flags().GetBool("force")
-		place := tracefile.Place{Path: out.Value.String(), Force: force, User: -1}
-		if err := place.Check(); err != nil {
-			return explainOutput(display(place.Path), err)
+		if err := bringOutput(&c, out.Value.String(), inner.Flags()); err != nil {
+			return err
 		}
-		c.Outputs = []string{place.Path}
 	}
 	if c.Program, err = os.Executable(); err != nil {
 		return err
@@ -137,6 +135,25 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 	}
 	if code != 0 {
 		return &exitError{code: code}
+	}
+	return nil
+}
+
+// bringOutput asks for what the command line writes. Its files of a recording that has several are
+// numbered from 1 in the guest, so here must be none.
+func bringOutput(c *vm.Config, path string, flags *pflag.FlagSet) error {
+	force, _ := flags.GetBool("force")
+	c.Outputs = []string{path}
+	err := tracefile.Place{Path: path, Force: force, User: -1}.Check()
+	if rotate, _ := flags.GetInt("rotate"); rotate > 0 {
+		var numbers []int
+		if numbers, err = tracefile.Parts(path); len(numbers) > 0 {
+			err = &tracefile.RefusedError{What: "files of an earlier recording are there", Remedy: "name others with -o, or remove them"}
+		}
+		c.Outputs, c.Patterns = []string{tracefile.PartPattern(path)}, true
+	}
+	if err != nil {
+		return explainOutput(display(path), err)
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func runOnce(ctx context.Context, c Config, e emulator, p plan, accel string, bo
 	if err != nil {
 		return message{}, alive, err
 	}
-	if err := bringHome(m.disks[outputDisk], done, c.Outputs); err != nil {
+	if err := bringHome(m.disks[outputDisk], done, c.Outputs, c.Patterns); err != nil {
 		return message{}, alive, err
 	}
 	return done, alive, nil

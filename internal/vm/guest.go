@@ -103,7 +103,7 @@ func runJob(j job, refused []string, control *os.File) (message, error) {
 	if err != nil {
 		return message{}, err
 	}
-	size, err := writeOutputs(j.Outputs, e, control)
+	size, err := writeOutputs(j, e, control)
 	return message{Done: true, Exit: exit, Size: size}, err
 }
 
@@ -215,14 +215,14 @@ func drain(port *os.File) error {
 }
 
 // writeOutputs writes the archive of outputs to its disk, or says it where there is none, and returns its size in bytes.
-func writeOutputs(outputs []string, e equipment, control *os.File) (int64, error) {
-	if len(outputs) == 0 {
+func writeOutputs(j job, e equipment, control *os.File) (int64, error) {
+	if len(j.Outputs) == 0 {
 		return 0, nil
 	}
 	if !e.disks {
 		c := &chunks{port: control}
 		w := bufio.NewWriterSize(c, chunkBytes)
-		if err := errors.Join(packOutputs(w, outputs), w.Flush()); err != nil {
+		if err := errors.Join(packOutputs(w, j.Outputs, j.Patterns), w.Flush()); err != nil {
 			return 0, fmt.Errorf("say outputs: %w", err)
 		}
 		return c.size, nil
@@ -237,7 +237,7 @@ func writeOutputs(outputs []string, e equipment, control *os.File) (int64, error
 	}
 	defer f.Close()
 	w := bufio.NewWriterSize(f, 1<<20)
-	if err := packOutputs(w, outputs); err != nil {
+	if err := packOutputs(w, j.Outputs, j.Patterns); err != nil {
 		return 0, fmt.Errorf("write outputs: %w", err)
 	}
 	if err := errors.Join(w.Flush(), f.Sync()); err != nil {

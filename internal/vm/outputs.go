@@ -17,18 +17,34 @@ import (
 )
 
 // The archive of outputs is a tar whose names begin with the output's index in the job: "0" is the first output
-// itself, "1/a/b" a file in the second, a directory. So no name from the guest says where on the host it belongs.
+// itself, "1/a/b" a file in the second, a directory; "0/run.1.pb" what matched the first, a pattern. So no name from the guest says where on the host it belongs.
 
 // packOutputs writes the archive, in the guest. An output that is not there is left out, as is what is neither
 // a file nor a directory.
-func packOutputs(w io.Writer, outputs []string) error {
+func packOutputs(w io.Writer, outputs []string, patterns bool) error {
 	t := tar.NewWriter(w)
 	for i, output := range outputs {
-		if err := packTree(t, strconv.Itoa(i), output); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		pack := packTree
+		if patterns {
+			pack = packMatches
+		}
+		if err := pack(t, strconv.Itoa(i), output); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s: %w", output, err)
 		}
 	}
 	return t.Close()
+}
+
+// packMatches packs what matches a pattern, as if it stood below the output.
+func packMatches(t *tar.Writer, prefix, pattern string) error {
+	dir, base := filepath.Split(pattern)
+	entries, err := os.ReadDir(filepath.Clean(dir))
+	for _, e := range entries {
+		if ok, _ := path.Match(base, e.Name()); ok {
+			err = errors.Join(err, packTree(t, path.Join(prefix, e.Name()), dir+e.Name()))
+		}
+	}
+	return err
 }
 
 func packTree(t *tar.Writer, prefix, root string) error {

@@ -52,8 +52,9 @@ type job struct {
 		Load  []string // guest paths of modules to load, in order
 		Notes []string // what is not there, for who reads of it in an error
 	}
-	Dirs    []string // guest paths of directories to make before the job starts
-	Outputs []string // guest paths to bring back
+	Dirs     []string // guest paths of directories to make before the job starts
+	Outputs  []string // guest paths to bring back
+	Patterns bool     // as in Config
 }
 
 // message is a line of JSON from the guest's init on the control port. First comes {"Alive":true}; then either
@@ -86,7 +87,7 @@ func (m message) check() error {
 
 // newJob translates what the configuration asks for into the guest's terms.
 func newJob(c Config) (job, error) {
-	j := job{Program: path.Join(binDir, filepath.Base(c.Program)), Args: c.Args, Env: c.Env, FS: c.FS}
+	j := job{Program: path.Join(binDir, filepath.Base(c.Program)), Args: c.Args, Env: c.Env, FS: c.FS, Patterns: c.Patterns}
 	for _, output := range c.Outputs {
 		if output == "" {
 			return job{}, fmt.Errorf("an output without a name")

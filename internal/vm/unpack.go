@@ -18,11 +18,11 @@ import (
 )
 
 // bringHome unpacks the archive on the output disk, on the host.
-func bringHome(disk io.ReaderAt, done message, outputs []string) error {
+func bringHome(disk io.ReaderAt, done message, outputs []string, patterns bool) error {
 	if len(outputs) == 0 {
 		return nil
 	}
-	u := unpacker{outputs: outputs, found: make([]bool, len(outputs)), budget: done.Size}
+	u := unpacker{outputs: outputs, patterns: patterns, found: make([]bool, len(outputs)), budget: done.Size}
 	if err := u.unpack(tar.NewReader(io.NewSectionReader(disk, 0, done.Size))); err != nil {
 		return err
 	}
@@ -40,9 +40,10 @@ func bringHome(disk io.ReaderAt, done message, outputs []string) error {
 // unpacker writes the outputs. The archive is not trusted: it can make the outputs asked for, and files and
 // directories below them, and no more bytes than it has itself.
 type unpacker struct {
-	outputs []string // host paths
-	found   []bool   // which of them there were
-	budget  int64    // bytes that may still be written; a sparse entry claims more than it holds
+	outputs  []string // host paths
+	patterns bool     // as in Config
+	found    []bool   // which of them there were
+	budget   int64    // bytes that may still be written; a sparse entry claims more than it holds
 }
 
 func (u *unpacker) unpack(t *tar.Reader) error {
@@ -61,7 +62,14 @@ func (u *unpacker) unpack(t *tar.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := unpackEntry(t, header, u.outputs[index], below); err != nil {
+		output := u.outputs[index]
+		if u.patterns {
+			if ok, _ := path.Match(filepath.Base(output), below); !ok || below == "." {
+				return fmt.Errorf("%w: %q was not asked for", ErrBadOutput, header.Name)
+			}
+			output, below = filepath.Join(filepath.Dir(output), below), "."
+		}
+		if err := unpackEntry(t, header, output, below); err != nil {
 			return err
 		}
 		u.found[index] = true

@@ -99,7 +99,7 @@ func TestUnpackHostile(t *testing.T) {
 				t.Fatal(err)
 			}
 			archive := tarOf(t, tt.entries...)
-			err := bringHome(bytes.NewReader(archive), message{Size: int64(len(archive))}, []string{"out", "sub/dir"})
+			err := bringHome(bytes.NewReader(archive), message{Size: int64(len(archive))}, []string{"out", "sub/dir"}, false)
 			if err == nil {
 				t.Error("accepted")
 			}
@@ -117,13 +117,13 @@ func TestUnpackDamaged(t *testing.T) {
 	t.Chdir(t.TempDir())
 	archive := tarOf(t, tar.Header{Name: "0", Typeflag: tar.TypeReg, Mode: 0o644, Size: 4096})
 	for _, size := range []int{100, 512, 1000, 4000} {
-		err := bringHome(bytes.NewReader(archive), message{Size: int64(size)}, []string{"out"})
+		err := bringHome(bytes.NewReader(archive), message{Size: int64(size)}, []string{"out"}, false)
 		if err == nil {
 			t.Errorf("archive cut at %d: accepted", size)
 		}
 	}
 	noise := bytes.Repeat([]byte("noise"), 1000)
-	if err := bringHome(bytes.NewReader(noise), message{Size: 5000}, []string{"out"}); !errors.Is(err, ErrBadOutput) {
+	if err := bringHome(bytes.NewReader(noise), message{Size: 5000}, []string{"out"}, false); !errors.Is(err, ErrBadOutput) {
 		t.Errorf("noise: got %v, want ErrBadOutput", err)
 	}
 	if names := treeOf(t); len(names) > 0 {
@@ -146,7 +146,7 @@ func TestUnpackRoundTrip(t *testing.T) {
 	}
 	var b bytes.Buffer
 	inGuest := []string{filepath.Join(guest, "run1.pb"), filepath.Join(guest, "logs"), filepath.Join(guest, "none")}
-	if err := packOutputs(&b, inGuest); err != nil {
+	if err := packOutputs(&b, inGuest, false); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(host)
@@ -154,7 +154,7 @@ func TestUnpackRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := message{Size: int64(b.Len()), Exit: 1}
-	if err := bringHome(bytes.NewReader(b.Bytes()), done, []string{"run1.pb", "logs", "none"}); err != nil {
+	if err := bringHome(bytes.NewReader(b.Bytes()), done, []string{"run1.pb", "logs", "none"}, false); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"logs", "logs/a", "logs/deep", "logs/deep/b", "run1.pb"}
@@ -165,6 +165,33 @@ func TestUnpackRoundTrip(t *testing.T) {
 	info, _ := os.Stat("run1.pb")
 	if err != nil || string(text) != "trace" || info.Mode() != 0o600 {
 		t.Errorf("got %q, %v, mode %v", text, err, info.Mode())
+	}
+}
+
+// What matches a pattern comes home, and nothing else of the guest's.
+func TestUnpackPatterns(t *testing.T) {
+	guest, host := t.TempDir(), t.TempDir()
+	for _, name := range []string{"run.000002.pb", "run.000003.pb", "run.pb", "run.x.pb", "run.000004.txt"} {
+		if err := os.WriteFile(filepath.Join(guest, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var b bytes.Buffer
+	if err := packOutputs(&b, []string{filepath.Join(guest, "run.[0-9]*.pb")}, true); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(host)
+	if err := bringHome(bytes.NewReader(b.Bytes()), message{Size: int64(b.Len())}, []string{"run.[0-9]*.pb"}, true); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := treeOf(t), []string{"run.000002.pb", "run.000003.pb"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	for _, name := range []string{"0", "0/run.pb", "0/../run.000001.pb", "0/a/run.000001.pb", "0/run.1/x.pb", "0/run.x.pb"} {
+		archive := tarOf(t, file(name))
+		if err := bringHome(bytes.NewReader(archive), message{Size: int64(len(archive))}, []string{"run.[0-9]*.pb"}, true); !errors.Is(err, ErrBadOutput) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

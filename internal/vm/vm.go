@@ -42,6 +42,8 @@ type Config struct {
 	// the host; relative ones are relative to the working directory on either side. What the job did not write is
 	// an error (ErrNoOutput) when it exits with 0 and is passed over otherwise.
 	Outputs []string
+	// Patterns says that the last elements of Outputs are patterns, as path.Match has them: what matches is brought back.
+	Patterns bool
 	// SMP is the number of virtual CPUs; 0 means 2.
 	SMP int
 	// Memory is the guest's memory as QEMU's -m takes it; empty means 1G.

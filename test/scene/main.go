@@ -34,6 +34,7 @@ func main() {
 		"lifetime": lifetime,
 		"loss":     loss,
 		"record":   recording,
+		"rotation": rotation,
 		"target":   target,
 	}[os.Args[1]]
 	if !ok {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tracefile
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// PartName is the name of file n of a recording that is kept as several: run.pb has
+// run.000001.pb and so on, which sort as they were made.
+func PartName(path string, n int) string {
+	stem, ext := partStem(path)
+	return fmt.Sprintf("%s.%06d%s", stem, n, ext)
+}
+
+func partStem(path string) (stem, ext string) {
+	ext = filepath.Ext(path)
+	return strings.TrimSuffix(path, ext), ext
+}
+
+// Parts returns the numbers of the files that are called as those of such a recording, from the
+// lowest on, whatever they hold.
+func Parts(path string) ([]int, error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil, bare(err)
+	}
+	var numbers []int
+	for _, e := range entries {
+		if n := partNumber(path, e.Name()); n > 0 {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// PartPattern is what the names of all of them match, as path/filepath.Match has it.
+func PartPattern(path string) string {
+	stem, ext := partStem(path)
+	return plain.Replace(stem) + ".[0-9]*" + plain.Replace(ext)
+}
+
+var plain = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
+
+// partNumber returns 0 for a name that is not one of PartName's.
+func partNumber(path, name string) int {
+	stem, ext := partStem(filepath.Base(path))
+	digits, _ := strings.CutPrefix(strings.TrimSuffix(name, ext), stem+".")
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 1 || filepath.Base(PartName(path, n)) != name {
+		return 0
+	}
+	return n
+}
+
+// IsPart reports whether a file of a rotating recording stands at the place, which may be
+// removed for a newer one. A trace that is a recording of its own is not, whatever it is called.
+func (p Place) IsPart() bool {
+	info, err := p.look()
+	if err != nil || info == nil || isNull(info) {
+		return false
+	}
+	f, err := open(p.Path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if now, err := f.Stat(); err != nil || !os.SameFile(now, info) {
+		return false
+	}
+	r, err := schema.NewReader(bufio.NewReader(f), 1)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	return r.Header().GetPart() > 0
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/internal/tracefile"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// rotating is a session that records into files of a directory, fed by hand.
+type rotating struct {
+	*session
+	t  *testing.T
+	in chan batch
+	up chan struct{}
+}
+
+func newRotating(t *testing.T, c Config) *rotating {
+	t.Helper()
+	path, parts, err := c.firstOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: []byte("0123456789abcdef"), StartBootNs: 1000, Part: 1}
+	h.RecordingId = h.RunId
+	s := &session{config: &c, parts: parts}
+	var trace *schema.Writer
+	if s.output, trace, err = c.begin(path, h); err != nil {
+		t.Fatal(err)
+	}
+	s.parts.header = h
+	s.writer = newWriter(trace, limits{events: c.MaxEvents, bytes: c.MaxBytes}, &s.counters, func(*chunk) {}, func(uint64) string { return "" })
+	s.writer.rotates(s.nextPart, c.Duration, h.StartBootNs)
+	r := &rotating{s, t, make(chan batch), make(chan struct{})}
+	go func() { s.writer.run(r.in); close(r.up) }()
+	return r
+}
+
+// events happen at the times given, and nothing else until the last of them.
+func (r *rotating) events(times ...uint64) {
+	var b []byte
+	for _, at := range times {
+		b = append(b, raw(at, 1, fmt.Sprint(at))...)
+	}
+	r.idle(times[len(times)-1]+1, &chunk{raw: b})
+}
+
+// idle is a turn after which everything before a time is known.
+func (r *rotating) idle(now uint64, c *chunk, losses ...*schema.Loss) {
+	r.in <- batch{chunk: c, horizon: now + clockSlack, settled: now + uint64(bpf.Lag), losses: losses}
+	r.in <- batch{horizon: now + clockSlack, settled: now + uint64(bpf.Lag)} // the one before has been dealt with
+}
+
+func (r *rotating) end() error {
+	close(r.in)
+	<-r.up
+	return r.finish(&schema.Footer{EndNs: 1 << 40, EndedBy: "interrupt"})
+}
+
+// files are the packets of each file by its name, and when it begins and ends.
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil || b[0] != 0x28 {
+			out = append(out, e.Name())
+			continue
+		}
+		out = append(out, e.Name()+": "+strings.Join(packets(t, b), ", "))
+	}
+	return out
+}
+
+func TestRotateByEvents(t *testing.T) {
+	dir := t.TempDir()
+	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), MaxEvents: 2, Rotate: 3})
+	r.events(1001, 1002, 1003, 1004, 1005, 1006, 1007)
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, files(t, dir), []string{"run.000002.pb: 1003, 1004, end 2 0", "run.000003.pb: 1005, 1006, end 2 0", "run.000004.pb: 1007, end 1 0"})
+	if r.parts.events+r.output.kept != 7 || r.counters.events.Load() != 7 {
+		t.Errorf("%d events counted, and %d shown", r.parts.events+r.output.kept, r.counters.events.Load())
+	}
+}
+
+// A file ends when the next begins, says which one it is, and is called complete.
+func TestRotateHeaders(t *testing.T) {
+	dir := t.TempDir()
+	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), MaxEvents: 1, Rotate: 9})
+	r.events(1001, 1005, 1009)
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	begun := []uint64{1000, 1005, 1009}
+	ids := make(map[string]bool)
+	for i, begin := range begun {
+		f, err := os.Open(filepath.Join(dir, fmt.Sprintf("run.%06d.pb", i+1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := schema.NewReader(f, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := in.Header()
+		if h.Part != uint32(i+1) || string(h.RecordingId) != "0123456789abcdef" || h.StartBootNs != begin || ids[string(h.RunId)] {
+			t.Errorf("header of file %d: %v", i+1, h)
+		}
+		ids[string(h.RunId)] = true
+		for rec, err := in.Next(); err == nil; rec, err = in.Next() {
+			if end, ok := rec.(*schema.Footer); ok && i < 2 && (end.EndNs != begun[i+1] || end.EndedBy != "rotation") {
+				t.Errorf("footer of file %d: %v", i+1, end)
+			}
+		}
+		in.Close()
+		f.Close()
+	}
+}
+
+// A file ends by time though nothing happens; a machine that slept has one for all of it.
+func TestRotateByTime(t *testing.T) {
+	dir := t.TempDir()
+	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), Duration: 100, Rotate: 9})
+	r.events(1001, 1099, 1100)
+	r.idle(1250, nil)
+	r.events(1990)
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, files(t, dir), []string{"run.000001.pb: 1001, 1099, end 2 0", "run.000002.pb: 1100, end 1 0", "run.000003.pb: end 0 0", "run.000004.pb: 1990, end 1 0"})
+	if r.writer.rotation.begun != 1900 {
+		t.Errorf("the last begins at %d", r.writer.rotation.begun)
+	}
+}
+
+// What is lost across the end of a file is in both, and what has no end in all that follow.
+func TestRotateLosses(t *testing.T) {
+	dir := t.TempDir()
+	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), MaxEvents: 2, Rotate: 9})
+	ring := func(count, first, last uint64) *schema.Loss {
+		return &schema.Loss{Cause: schema.LossRingBuffer, Role: schema.RoleKill, Count: count, FirstNs: first, LastNs: last}
+	}
+	r.idle(1001, nil, ring(1, 1001, 1001), ring(7, 1002, 1004), &schema.Loss{Cause: schema.LossWatchOverflow, Count: 2, FirstNs: 1004, LastNs: 1004})
+	r.events(1001, 1003, 1004, 1005, 1006)
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, files(t, dir), []string{
+		"run.000001.pb: 1001, LOSS_CAUSE_RING_BUFFER 1, LOSS_CAUSE_RING_BUFFER 7, 1003, end 2 8",
+		"run.000002.pb: LOSS_CAUSE_RING_BUFFER 7, 1004, LOSS_CAUSE_WATCH_OVERFLOW 2, 1005, end 2 9",
+		"run.000003.pb: LOSS_CAUSE_WATCH_OVERFLOW 2, 1006, end 1 2",
+	})
+}
+
+// Numbers go on from an earlier recording, whose files are the first to go. What only looks like
+// one of them stays: no trace, a recording of its own, a link.
+func TestRotateKeepsOthers(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	r := newRotating(t, Config{Output: path("run.pb"), MaxEvents: 1, Rotate: 2})
+	r.events(1001, 1002)
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(path("run.000003.pb"), []byte("notes"), 0o600), os.Symlink("run.000002.pb", path("run.000004.pb"))); err != nil {
+		t.Fatal(err)
+	}
+	o, trace, err := (&Config{}).begin(path("run.000005.pb"), &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
+	if err != nil || trace.Close(&schema.Footer{}) != nil || o.close() != nil {
+		t.Fatal(err)
+	}
+	r = newRotating(t, Config{Output: path("run.pb"), MaxEvents: 1, Rotate: 2})
+	r.events(1001, 1002, 1003)
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, files(t, dir), []string{"run.000003.pb", "run.000004.pb", "run.000005.pb: end 0 0", "run.000007.pb: 1002, end 1 0", "run.000008.pb: 1003, end 1 0"})
+}
+
+// Where the next file cannot be made the recording ends in the one before, which is whole and
+// says what it lacks.
+func TestRotateNoRoom(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "run.000002.pb"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Output: filepath.Join(dir, "run.pb"), MaxEvents: 1, Rotate: 2}
+	r := newRotating(t, c)
+	if r.output.name != tracefile.PartName(c.Output, 3) {
+		t.Fatalf("begins with %s", r.output.name)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "run.000004.pb"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.events(1001, 1002, 1003)
+	select {
+	case <-r.writer.full:
+	default:
+		t.Error("the recording goes on")
+	}
+	var lost *tracefile.LostError
+	if err := r.end(); !errors.As(err, &lost) || lost.Kept != 1 {
+		t.Errorf("error %v", err)
+	}
+	b, err := os.ReadFile(r.output.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, packets(t, b), []string{"1001", "LOSS_CAUSE_LIMIT 2", "end 1 2"})
+}
+
+// A file is not larger than its limit by more than a small frame.
+func TestRotateSize(t *testing.T) {
+	dir := t.TempDir()
+	const size = 256 << 10
+	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), MaxBytes: size, Rotate: 99})
+	at := uint64(1000)
+	for range 40 {
+		times := make([]uint64, 4096)
+		for i := range times {
+			at += 1 + at*at%977
+			times[i] = at
+		}
+		r.events(times...)
+	}
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	made, err := filepath.Glob(filepath.Join(dir, "run.*.pb"))
+	if err != nil || len(made) < 3 {
+		t.Fatalf("%d files: %v", len(made), err)
+	}
+	for _, name := range made[:len(made)-1] {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Size() < size-16<<10 || info.Size() > size+32<<10 {
+			t.Errorf("%s has %d bytes", name, info.Size())
+		}
+	}
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && kernel
+
+package test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+)
+
+// rotationRun is what the scene says of a recording in several files, and of the one after it.
+type rotationRun struct {
+	First, Next []struct {
+		Name  string
+		Owner uint32
+	}
+}
+
+// The files of a recording that has several hold together what one file of the same run does, in
+// its order; they are the user's who called sudo, made and removed when the capabilities were
+// given up.
+func TestKernelRotation(t *testing.T) {
+	onKernels(t, func(t *testing.T, release string) {
+		var told rotationRun
+		dir := played(t, release, "rotation", &told)
+		checkRotation(t, dir, told)
+	})
+}
+
+func checkRotation(t *testing.T, dir string, told rotationRun) {
+	t.Helper()
+	done := func(trace string) (events []string) {
+		for _, e := range lifeEvents(t, trace) {
+			if e.Type == "event" && e.Comm == "rotor" {
+				events = append(events, fmt.Sprint(e.Role, e.Phase, e.Name, e.Dentry))
+			}
+		}
+		return events
+	}
+	want, at := done(filepath.Join(dir, "one.pb")), 0
+	if len(told.First) < 4 {
+		t.Errorf("%d files", len(told.First))
+	}
+	for i, f := range told.First {
+		trace := filepath.Join(dir, f.Name)
+		if f.Name != fmt.Sprintf("run.%06d.pb", i+1) || f.Owner != 65534 {
+			t.Errorf("file %d is %v", i+1, f)
+		}
+		if v := verdicts(t, trace); v.Lost != 0 || !v.Complete {
+			t.Errorf("%s: %d lost, complete %v", f.Name, v.Lost, v.Complete)
+		}
+		for _, e := range done(trace) {
+			if at >= len(want) || want[at] != e {
+				t.Fatalf("%s: event %d of the task is %s", f.Name, at+1, e)
+			}
+			at++
+		}
+	}
+	if at != len(want) {
+		t.Errorf("%d events in the files, %d in one", at, len(want))
+	}
+	if n := len(told.First); len(told.Next) != 2 || told.Next[1].Name <= told.First[n-1].Name || told.Next[1].Owner != 65534 {
+		t.Errorf("of the next recording are left %v", told.Next)
+	}
+	t.Logf("%d events of the task in %d files", at, len(told.First))
+}
