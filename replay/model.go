@@ -12,7 +12,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Model is what a trace tells, in one pass: path calls, tasks, and dentries without inode.
+// Model reads a trace in one pass and makes of it what it shows: path calls, tasks, and dentries without inode.
 // Give it every record in order, then call End. What it remembers is bounded by what is in
 // progress and alive, not by the length of the trace.
 //
@@ -218,7 +218,7 @@ func (m *Model) Around() Around {
 	return a
 }
 
-// End tells what has not ended when the trace has, each kind in the order in which it began.
+// End hands out what has not ended when the trace has, each kind in the order in which it began.
 func (m *Model) End() {
 	for _, tid := range slices.Sorted(maps.Keys(m.threads)) {
 		m.unfinished(m.threads[tid], 0)
@@ -236,7 +236,7 @@ func (m *Model) End() {
 	}
 }
 
-// gone tells of a dentry whose address is free for another, or that is forgotten.
+// gone hands out a dentry whose address is free for another, or that is forgotten.
 func (m *Model) gone(d *Object) {
 	if m.Object != nil {
 		m.Object(d)

@@ -76,7 +76,7 @@ func (m *Model) negativeAt(d *Object) *Negative {
 	return n
 }
 
-// over tells a stretch and forgets it.
+// over hands out a stretch and forgets it.
 func (m *Model) over(n *Negative) {
 	delete(m.negatives, n.Dentry.Addr)
 	m.dirBytes -= len(n.Dir)

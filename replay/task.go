@@ -74,7 +74,7 @@ func (m *Model) fewer() {
 	}
 }
 
-// leaves tells a process and forgets it.
+// leaves hands out a process and forgets it.
 func (m *Model) leaves(pid uint32) {
 	t := m.tasks[pid]
 	delete(m.tasks, pid)

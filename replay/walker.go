@@ -155,7 +155,7 @@ func (m *Model) arrives(w *walker, s *Step) {
 	}
 }
 
-// end tells the path call that the step leaves. Those entered after it have lost their exit.
+// end hands out the path call that the step leaves. Those entered after it have lost their exit.
 func (m *Model) end(t *strand, i int, s *Step) {
 	m.unfinished(t, i+1)
 	w, e := t.calls[i], s.Event
@@ -181,7 +181,7 @@ func (m *Model) end(t *strand, i int, s *Step) {
 	t.task.count(c)
 }
 
-// unfinished tells the calls of a thread from the i-th on: their exit will not come.
+// unfinished hands out the calls of a thread from the i-th on: their exit will not come.
 func (m *Model) unfinished(t *strand, i int) {
 	for n := len(t.calls); n > i; n-- {
 		m.tell(t.calls[n-1], m.State.now)
@@ -206,7 +206,7 @@ func (m *Model) givenUp(c *Call) {
 	}
 }
 
-// tell gives the call its class, and tells it.
+// tell gives the call its class, and hands it out.
 func (m *Model) tell(w *walker, last uint64) {
 	c := w.call
 	m.walking--

@@ -8,8 +8,8 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// Fall is what one program loses of one kind of claim when roles are left out.
-type Fall struct {
+// Ablation is what one program loses of one kind of claim when roles are left out.
+type Ablation struct {
 	Program string `json:"program"` // "": all of them
 	Kind    string `json:"kind"`
 	With    uint64 `json:"with"`    // claims proven when everything that was recorded is read
@@ -17,13 +17,13 @@ type Fall struct {
 	Missed  string `json:"missed"`  // what the fallen ones lack
 }
 
-// falls compares the tallies, program by program and in all.
-func falls(whole, part *Findings, roles replay.Roles) []Fall {
-	var out []Fall
+// ablations compares the tallies, program by program and in all.
+func ablations(whole, part *Findings, roles replay.Roles) []Ablation {
+	var out []Ablation
 	add := func(program string, a, b *Tally) {
 		for _, k := range Kinds() {
 			if with, without := a[k.Kind][Proven], b[k.Kind][Proven]; with > without {
-				out = append(out, Fall{program, k.Name, with, without, missed(k, a[k.Kind], b[k.Kind], roles)})
+				out = append(out, Ablation{program, k.Name, with, without, missed(k, a[k.Kind], b[k.Kind], roles)})
 			}
 		}
 	}

@@ -38,10 +38,10 @@ func TestWithoutARole(t *testing.T) {
 		}
 		for _, info := range Kinds() {
 			k := info.Kind
-			i := slices.IndexFunc(f.Falls, func(fall Fall) bool { return fall.Program == "" && fall.Kind == k.String() })
+			i := slices.IndexFunc(f.Ablations, func(fall Ablation) bool { return fall.Program == "" && fall.Kind == k.String() })
 			with, without := full.Tally[k][Proven], poor.Tally[k][Proven]
-			if i < 0 && with != without || i >= 0 && (f.Falls[i].With != with || f.Falls[i].Without != without || f.Falls[i].Missed == "") {
-				t.Errorf("without %s: %s falls from %d to %d, told %v", info.Name, k, with, without, f.Falls)
+			if i < 0 && with != without || i >= 0 && (f.Ablations[i].With != with || f.Ablations[i].Without != without || f.Ablations[i].Missed == "") {
+				t.Errorf("without %s: %s falls from %d to %d, told %v", info.Name, k, with, without, f.Ablations)
 			}
 		}
 	}
@@ -73,8 +73,8 @@ func TestWhatFellIsSaid(t *testing.T) {
 		"equality": "probe not attached: insert",
 		"bucket":   "probe not attached: insert; 1 have no event to stand on",
 	} {
-		if i := slices.IndexFunc(f.Falls, func(fall Fall) bool { return fall.Program == "prog" && fall.Kind == kind }); i < 0 || f.Falls[i].Missed != want {
-			t.Errorf("%s: %s, want %q", kind, fmt.Sprint(f.Falls), want)
+		if i := slices.IndexFunc(f.Ablations, func(fall Ablation) bool { return fall.Program == "prog" && fall.Kind == kind }); i < 0 || f.Ablations[i].Missed != want {
+			t.Errorf("%s: %s, want %q", kind, fmt.Sprint(f.Ablations), want)
 		}
 	}
 }

@@ -25,9 +25,9 @@ const (
 
 // budgets is what is left of them.
 type budgets struct {
-	kept    int
-	crowded bool // the opens in progress have too many events: no more are looked at
-	added   int  // events since they were counted
+	kept      int
+	stepsFull bool // the opens in progress have too many events: no more are looked at
+	added     int  // events since they were counted
 }
 
 func newBudgets() budgets { return budgets{kept: keptBudget} }
@@ -47,7 +47,7 @@ func (b *budgets) roomForItem() bool { return b.kept >= stepBytes+nameCost*schem
 // roomForSteps reports whether one more event of an open in progress may be looked at.
 func (c *collector) roomForSteps() bool {
 	if c.added++; c.added < lookEvery {
-		return !c.crowded
+		return !c.stepsFull
 	}
 	bytes := 0
 	c.state.InProgress(func(call *replay.Call) {
@@ -58,8 +58,8 @@ func (c *collector) roomForSteps() bool {
 			}
 		}
 	})
-	c.added, c.crowded = 0, bytes > stepsBudget
-	return !c.crowded
+	c.added, c.stepsFull = 0, bytes > stepsBudget
+	return !c.stepsFull
 }
 
 // begins gives an open in progress a walk.
@@ -88,7 +88,7 @@ func (c *collector) recycle(call *replay.Call) {
 	}
 }
 
-// forgotten tells every kind of a dentry that is forgotten.
+// forgotten has every kind drop a dentry that is forgotten.
 func (c *collector) forgotten(d *replay.Object) {
 	v := &c.view
 	for _, k := range c.kinds {

@@ -17,20 +17,20 @@ import (
 // Verdicts is a report without its prose: how many claims of each kind came out
 // how, by program.
 type Verdicts struct {
-	Kernel   string           `json:"kernel"`
-	Events   uint64           `json:"events"`
-	Lost     uint64           `json:"lost"`
-	Forgot   uint64           `json:"forgotten,omitempty"`  // dentries, for want of room
-	Log      bool             `json:"kernel_log,omitempty"` // imported: what the log lacks is not known
-	Complete bool             `json:"complete"`
-	Damaged  bool             `json:"damaged,omitempty"` // a part of the file could not be read
-	Programs []ProgramVerdict `json:"programs"`
-	Proven   uint64           `json:"proven"`
-	Refuted  uint64           `json:"refuted"`
-	Unproven uint64           `json:"unproven"`
-	Doubts   []DoubtVerdict   `json:"doubts"`
-	Without  string           `json:"without,omitempty"` // roles left out
-	Falls    []Fall           `json:"falls,omitempty"`   // what was proven with them
+	Kernel    string           `json:"kernel"`
+	Events    uint64           `json:"events"`
+	Lost      uint64           `json:"lost"`
+	Forgot    uint64           `json:"forgotten,omitempty"`  // dentries, for want of room
+	Log       bool             `json:"kernel_log,omitempty"` // imported: what the log lacks is not known
+	Complete  bool             `json:"complete"`
+	Damaged   bool             `json:"damaged,omitempty"` // a part of the file could not be read
+	Programs  []ProgramVerdict `json:"programs"`
+	Proven    uint64           `json:"proven"`
+	Refuted   uint64           `json:"refuted"`
+	Unproven  uint64           `json:"unproven"`
+	Doubts    []DoubtVerdict   `json:"doubts"`
+	Without   string           `json:"without,omitempty"` // roles left out
+	Ablations []Ablation       `json:"falls,omitempty"`   // what was proven with them
 }
 
 // ProgramVerdict counts the claims of one program; program "" is all of them.
@@ -56,7 +56,7 @@ func (f *Findings) Verdicts() Verdicts {
 		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost, Forgot: f.Forgotten, Log: f.Header.Imported(),
 		Complete: f.Footer != nil && !f.Cut, Damaged: len(f.Damage) > 0 && !f.Cut,
 		Doubts:  []DoubtVerdict{},
-		Without: roleNames(f.Without), Falls: f.Falls,
+		Without: roleNames(f.Without), Ablations: f.Ablations,
 		Proven: f.Tally.Total(Proven), Refuted: f.Tally.Total(Refuted), Unproven: f.Tally.Total(Unproven),
 	}
 	for _, p := range f.Programs {
@@ -95,7 +95,7 @@ func (t *Tally) byName() map[string]map[string]uint64 {
 // are not proven, then the sum.
 func (v *Verdicts) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	for _, f := range v.Falls {
+	for _, f := range v.Ablations {
 		if f.Program != "" {
 			fmt.Fprintf(b, "fallen without %s: %s %s, %d of %d proven: %s\n", v.Without, replay.Printable(f.Program), f.Kind,
 				f.With-f.Without, f.With, f.Missed)

@@ -13,32 +13,32 @@ import (
 
 // collector turns records into findings in one pass.
 type collector struct {
-	f        *Findings
-	state    *replay.State
-	layout   *schema.Layout
-	programs map[string]*Program
-	last     *Program // of the previous event that asked
-	walks    []*walk  // for reuse
-	within   []*walk  // of the opens in progress, by Call.Tag; nil at 0 and where there is none
-	free     []int    // of these
-	view     view     // what a claim is being made of
-	claim    Claim    // the claim being judged
-	terms    []Term   // its operands
-	rows     []row    // scratch of the open being judged
-	links    int      // names in it that were not of its path
-	again    bool     // it came back to a component before the one it was at
-	drafts   drafts   // its claims, where it is not picked yet
-	asked    []string // opens that are picked on request
-	tail     row      // the last of these, if nothing of the path was looked up after it
-	latest   uint64   // the last event
-	crowds   crowds
+	f             *Findings
+	state         *replay.State
+	layout        *schema.Layout
+	programs      map[string]*Program
+	last          *Program // of the previous event that asked
+	walks         []*walk  // for reuse
+	within        []*walk  // of the opens in progress, by Call.Tag; nil at 0 and where there is none
+	free          []int    // of these
+	view          view     // what a claim is being made of
+	claim         Claim    // the claim being judged
+	terms         []Term   // its operands
+	rows          []row    // scratch of the open being judged
+	links         int      // names in it that were not of its path
+	again         bool     // it came back to a component before the one it was at
+	drafts        drafts   // its claims, where it is not picked yet
+	asked         []string // opens that are picked on request
+	tail          row      // the last of these, if nothing of the path was looked up after it
+	latest        uint64   // the last event
+	processCounts processCounts
 	budgets
 
 	attached  replay.Roles // roles recorded in all their phases
 	uncounted replay.Roles // roles of which hits may be missed unknown
 	logged    replay.Roles // roles read from a kernel log
 
-	unended []unended // opens that loss has taken the end of
+	unreturned []unreturned // opens that loss has taken the end of
 
 	imported bool  // the events are lines of a kernel log
 	lines    *Item // of the lines since the last open; nil where they are not kept
@@ -76,14 +76,14 @@ func (c *collector) record(rec schema.Record) *replay.Step {
 
 func newCollector(h *schema.Header) *collector {
 	c := &collector{
-		f:        &Findings{Header: h, labels: newLabels(h)},
-		state:    replay.New(h),
-		layout:   h.GetLayout(),
-		programs: make(map[string]*Program),
-		within:   make([]*walk, 1),
-		crowds:   newCrowds(),
-		imported: h.Logged(),
-		budgets:  newBudgets(),
+		f:             &Findings{Header: h, labels: newLabels(h)},
+		state:         replay.New(h),
+		layout:        h.GetLayout(),
+		programs:      make(map[string]*Program),
+		within:        make([]*walk, 1),
+		processCounts: newProcessCounts(),
+		imported:      h.Logged(),
+		budgets:       newBudgets(),
 	}
 	c.state.Objects.OnForget(c.forgotten)
 	if c.layout == nil {
@@ -129,7 +129,7 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 		c.line(s)
 		return s
 	}
-	c.crowds.see(e)
+	c.processCounts.see(e)
 	if c.mute = c.only != nil && !c.only(); !c.mute && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
 		c.program(e).Opens++
 	}
@@ -192,11 +192,11 @@ func (c *collector) program(e *schema.Event) *Program {
 		p = &Program{Comm: e.Comm, PID: e.PID}
 		if p.kept = len(c.f.Programs) < maxPrograms; p.kept {
 			c.f.Programs = append(c.f.Programs, p)
-		} else if !c.f.Endless {
+		} else if !c.f.MorePrograms {
 			c.f.Omitted++
 		}
 		if len(c.programs) > 16*maxPrograms { // names without end: from here on they are not told apart
-			c.f.Endless = true
+			c.f.MorePrograms = true
 			clear(c.programs)
 			for _, kept := range c.f.Programs {
 				c.programs[kept.Comm] = kept
@@ -280,7 +280,7 @@ func (c *collector) finish() {
 			k.end(&c.view)
 		}
 	}
-	c.endless()
+	c.tellUnreturned()
 	if c.lines != nil {
 		c.suggested(c.log())
 	}
@@ -299,10 +299,10 @@ func (c *collector) finish() {
 	}
 	for _, p := range c.f.Programs {
 		p.Items = unlike(p.Items)
-		if o := c.crowds.of[p.Comm]; o != nil {
+		if o := c.processCounts.of[p.Comm]; o != nil {
 			p.Processes, p.Exits, p.OtherExits = len(o.members), o.exits, o.others
 		}
-		p.Crowded = c.crowds.full
+		p.MoreProcesses = c.processCounts.full
 	}
 }
 

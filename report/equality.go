@@ -83,7 +83,7 @@ var _ = register(func() kind {
 			return fmt.Sprintf("%s is one dentry at %s", cl.Object, strings.Join(at, ", "))
 		},
 		rank: func(_ *Claim, terms int) int { return 1 + terms },
-		page: chapter{
+		page: pageText{
 			learnedAt: 1,
 			learned: func(f *Findings) string {
 				if n := f.Tally[Equality][Proven]; n > 0 {
@@ -91,9 +91,9 @@ var _ = register(func() kind {
 				}
 				return ""
 			},
-			told: telling{at: 1, before: "Pointer equality.",
+			lead: paragraph{at: 1, before: "Pointer equality.",
 				after: "The addresses are equal and the dentry did not end between the events, so they are about one dentry."},
-			probes: telling{at: 1, before: "Start at the equality that closes the loop.",
+			probes: paragraph{at: 1, before: "Start at the equality that closes the loop.",
 				after: "The insert fixes the dentry that entered the cache, the open's return the one the file was given; the kill probe shows that it did not end in between."},
 		},
 	}

@@ -50,10 +50,10 @@ var _ = register(func() kind {
 		lesson: func(cl *Claim, it *Item) string {
 			return fmt.Sprintf("%s was killed at #%d, and %s was allocated at #%d, for %s", cl.Other, cl.Terms[0].Event, cl.Object, cl.Terms[1].Event, code(it.Path))
 		},
-		page: chapter{
-			told: telling{at: 3, before: "Eviction is two events and a subtraction.",
+		page: pageText{
+			lead: paragraph{at: 3, before: "Eviction is two events and a subtraction.",
 				after: "The kill and the new allocation prove it; the addresses alone would not, since a slab may hand the same one out again."},
-			probes: telling{at: 2, before: "Now move forward to eviction and rebuild.",
+			probes: paragraph{at: 2, before: "Now move forward to eviction and rebuild.",
 				after: "This is why the kill is probed: without it two addresses say nothing about one lifetime or two."},
 		},
 	}

@@ -2,14 +2,14 @@
 
 package report
 
-// Example is the proven claim of a kind that tells most, of the whole run.
+// Example is the proven claim of a kind with the highest rank, of the whole run.
 type Example struct {
 	Claim Claim
 	Comm  string
 	rank  int // 0: there is none
 }
 
-// rank is how much a proven claim tells; of equals the first is the example.
+// rank orders the proven claims of a kind by how instructive they are; of equals the first is the example.
 func (cl *Claim) rank(terms int) int {
 	if rank := table[cl.Kind].rank; rank != nil {
 		return rank(cl, terms)
@@ -17,7 +17,7 @@ func (cl *Claim) rank(terms int) int {
 	return 1
 }
 
-// show keeps the claim where it tells more than the example of its kind.
+// show keeps the claim where it ranks above the example of its kind.
 func (c *collector) show(p *Program, cl *Claim) {
 	if e := &c.f.examples[cl.Kind]; p != nil && cl.Verdict == Proven {
 		if r := cl.rank(len(c.terms)); r > e.rank {

@@ -22,25 +22,25 @@ const (
 
 // Findings is everything a report says, computed once.
 type Findings struct {
-	Header   *schema.Header
-	Footer   *schema.Footer // nil: the file was cut
-	Events   uint64
-	Lost     uint64
-	Windows  []replay.Window
-	Damage   []schema.Damage
-	Void     *Reason // why nothing can be proven of the whole run; nil mostly
-	Cut      bool
-	Tally    Tally
-	kept     uint64       // opens that left a missing name in the cache without inode, proven
-	Without  replay.Roles // left out on request
-	Falls    []Fall       // what was proven with them and is not without
-	labels   labels
-	columns  [len(labels{})][schema.Exit + 1]schema.Columns // what the events have
-	Attached replay.Roles
-	Programs []*Program // in order of first event
-	Omitted  uint64     // programs beyond the bound
-	Endless  bool       // there are more of these than could be told apart
-	examples [maxKinds]Example
+	Header       *schema.Header
+	Footer       *schema.Footer // nil: the file was cut
+	Events       uint64
+	Lost         uint64
+	Windows      []replay.Window
+	Damage       []schema.Damage
+	Void         *Reason // why nothing can be proven of the whole run; nil mostly
+	Cut          bool
+	Tally        Tally
+	kept         uint64       // opens that left a missing name in the cache without inode, proven
+	Without      replay.Roles // left out on request
+	Ablations    []Ablation   // what was proven with them and is not without
+	labels       labels
+	columns      [len(labels{})][schema.Exit + 1]schema.Columns // what the events have
+	Attached     replay.Roles
+	Programs     []*Program // in order of first event
+	Omitted      uint64     // programs beyond the bound
+	MorePrograms bool       // there are more of these than could be told apart
+	examples     [maxKinds]Example
 
 	Forgotten uint64 // dentries forgotten: more were known at once than are remembered
 
@@ -72,10 +72,10 @@ type Program struct {
 	Squeezed bool   // an open that was to be picked had no room
 	Beyond   uint64 // events outside any open, not kept
 
-	Processes  int
-	Crowded    bool // there may be more
-	Exits      []exits
-	OtherExits uint64
+	Processes     int
+	MoreProcesses bool // there may be more
+	Exits         []exits
+	OtherExits    uint64
 
 	Claims   []Claim // about dentries across opens: delete, move
 	Unlisted uint64  // of these, not kept

@@ -69,7 +69,7 @@ func Judge(r replay.Source, o Options) (*Findings, error) {
 			c.finish()
 			if whole != nil {
 				whole.finish()
-				c.f.Without, c.f.Falls = o.Without, falls(whole.f, c.f, o.Without)
+				c.f.Without, c.f.Ablations = o.Without, ablations(whole.f, c.f, o.Without)
 			}
 			if err == io.EOF {
 				err = nil

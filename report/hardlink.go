@@ -12,7 +12,7 @@ import (
 const HardLink Kind = 12
 
 var _ = register(func() kind {
-	l := links{seen: make(map[uint64]sight)}
+	l := links{seen: make(map[uint64]inodeUse)}
 	return kind{
 		number: HardLink,
 		name:   "hard link",
@@ -51,12 +51,12 @@ var NameUnseen = &Reason{Unproven, "nothing shows both names in the hash table",
 // links are the dentries seen with each inode, by its address, and the one that the claim at
 // hand is about.
 type links struct {
-	seen  map[uint64]sight
-	other sight
+	seen  map[uint64]inodeUse
+	other inodeUse
 }
 
-// sight is a dentry seen with an inode at the exit of an open.
-type sight struct {
+// inodeUse is a dentry seen with an inode at the exit of an open.
+type inodeUse struct {
 	obj   *replay.Object
 	event uint64
 	comm  string
@@ -78,7 +78,7 @@ func (l *links) open(v *view) {
 	if !met && len(l.seen) >= maxInodes {
 		clear(l.seen)
 	}
-	l.seen[exit.Inode] = sight{d, exit.ID, exit.Comm}
+	l.seen[exit.Inode] = inodeUse{d, exit.ID, exit.Comm}
 	o := other.obj
 	if !met || o == d || o.Parent == d.Parent && o.Name == d.Name || o.Killed != 0 || o.Freed != 0 || o.Inode != exit.Inode ||
 		o.Deleted > min(other.event, o.Positive) || nameless(o) {

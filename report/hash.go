@@ -36,7 +36,7 @@ var _ = register(func() kind {
 			}
 			return hashBeside(p, e)
 		},
-		page: chapter{learnedAt: 4, learned: func(f *Findings) string {
+		page: pageText{learnedAt: 4, learned: func(f *Findings) string {
 			n := f.Tally[Hash][Proven]
 			if n == 0 {
 				return ""

@@ -22,7 +22,7 @@ var _ = register(func() kind {
 		open:   k.open,
 		walks:  true,
 		// Of those of a task that was killed, or that the recording ended in, nothing is said.
-		unended: func(v *view, u *unended) {
+		unreturned: func(v *view, u *unreturned) {
 			needs := v.kind.needs&^replay.RolesOf(schema.RoleOpen) | u.roles
 			if cl := v.begin(v.kind, needs, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
 				v.count(u.program, cl)

@@ -33,7 +33,7 @@ type kind struct {
 	event         func(*view)                 // the entry or the exit of one of the roles
 	enters, exits replay.Roles                // these
 	line          func(*view, *Item, int)     // a line of a kernel log, one of an item that is whole
-	unended       func(*view, *unended)       // an open has no exit in the trace
+	unreturned    func(*view, *unreturned)    // an open has no exit in the trace
 	forget        func(*view, *replay.Object) // the state is about to forget a dentry
 	end           func(*view)                 // the trace has ended
 
@@ -47,7 +47,7 @@ type kind struct {
 	lesson func(*Claim, *Item) string               // a clause of what was learned; empty for no news
 	rank   func(*Claim, int) int                    // how much a proven one tells, with so many operands; 1 where there is none
 	beside func(*page, *schema.Event) string        // its verdict beside an event of the roles it looks at
-	page   chapter
+	page   pageText
 
 	walks   bool         // open is told of every walk of a path, not of opens alone
 	across  bool         // it is about a dentry, not about one open
@@ -71,18 +71,18 @@ type test struct {
 	fails func(*view) (*Reason, About)
 }
 
-// chapter is what a page says of a kind as a whole, each in its place among those of other
+// pageText is what a page says of a kind as a whole, each in its place among those of other
 // kinds; 0: the page does not have it.
-type chapter struct {
+type pageText struct {
 	learnedAt int
 	learned   func(*Findings) string // what the run shows; empty: nothing
-	told      telling                // a paragraph
-	probes    telling                // why it needs its probes
+	lead      paragraph              // a paragraph
+	probes    paragraph              // why it needs its probes
 }
 
-// telling is an example, the proven claim of the kind that tells most, with a sentence on
+// paragraph is an example, the proven claim of the kind with the highest rank, with a sentence on
 // either side.
-type telling struct {
+type paragraph struct {
 	at            int
 	before, after string
 	none          string // instead, where no claim is proven

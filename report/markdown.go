@@ -223,21 +223,21 @@ func (p *page) verdictTable() {
 	if len(p.f.Doubts) > 0 {
 		p.line("")
 	}
-	p.falls()
+	p.ablations()
 }
 
-// falls lists what can no longer be proven without the roles left out.
-func (p *page) falls() {
+// ablations lists what can no longer be proven without the roles left out.
+func (p *page) ablations() {
 	if p.f.Without == 0 {
 		return
 	}
 	p.line("What falls without %s:\n", roleNames(p.f.Without))
-	for _, f := range p.f.Falls {
+	for _, f := range p.f.Ablations {
 		if f.Program == "" {
 			p.line("- fallen: %s, %d of %d proven: %s", f.Kind, f.With-f.Without, f.With, text(f.Missed))
 		}
 	}
-	if len(p.f.Falls) == 0 {
+	if len(p.f.Ablations) == 0 {
 		p.line("- nothing falls")
 	}
 	p.line("")

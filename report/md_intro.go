@@ -12,7 +12,7 @@ import (
 )
 
 // inPlace is the kinds whose page has something, in the order of its places.
-func inPlace(at func(*chapter) int) []*kind {
+func inPlace(at func(*pageText) int) []*kind {
 	var out []*kind
 	for _, k := range table {
 		if k != nil && at(&k.page) > 0 {
@@ -26,7 +26,7 @@ func inPlace(at func(*chapter) int) []*kind {
 // lessons are the bullets under the example lines.
 func (f *Findings) lessons() []string {
 	var out []string
-	for _, k := range inPlace(func(c *chapter) int { return c.learnedAt }) {
+	for _, k := range inPlace(func(c *pageText) int { return c.learnedAt }) {
 		if l := k.page.learned(f); l != "" {
 			out = append(out, l)
 		}
@@ -41,8 +41,8 @@ func (f *Findings) lessons() []string {
 // most, and say so where there is none.
 func (p *page) paragraphs() {
 	p.line("<details><summary>an example of each</summary>\n")
-	for _, k := range inPlace(func(c *chapter) int { return c.told.at }) {
-		t := &k.page.told
+	for _, k := range inPlace(func(c *pageText) int { return c.lead.at }) {
+		t := &k.page.lead
 		if e, ok := p.f.example(k.number); ok {
 			p.part(func() {
 				p.line("%s In %s, %s: %s. %s\n", t.before, text(e.Comm), code(e.Claim.Subject), e.Claim.Says(code), t.after)

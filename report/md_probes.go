@@ -14,7 +14,7 @@ import (
 // whyTheseProbes tells by examples what the probes are for, what each reads, and which
 // claims need it.
 func (p *page) whyTheseProbes() {
-	for _, k := range inPlace(func(c *chapter) int { return c.probes.at }) {
+	for _, k := range inPlace(func(c *pageText) int { return c.probes.at }) {
 		t := &k.page.probes
 		if e, ok := p.f.example(k.number); ok {
 			p.part(func() { p.line("%s In %s, %s. %s\n", t.before, text(e.Comm), e.Claim.Says(code), t.after) })

@@ -63,7 +63,7 @@ func (p *page) programs() {
 	}
 	if p.f.Omitted > 0 {
 		atLeast := ""
-		if p.f.Endless {
+		if p.f.MorePrograms {
 			atLeast = "at least "
 		}
 		p.line("%s%d more programs are counted in the verdicts and not shown: `dtrec top --by program FILE`\n", atLeast, p.f.Omitted)
@@ -99,7 +99,7 @@ func (p *page) heading(prog *Program, n int) {
 // untold is the section of a program that has no room for more.
 func (p *page) untold(prog *Program, n int) {
 	p.heading(prog, n)
-	p.line("%s, opens: %d%s, failed: %d%s. The page has no room for more of it.\n", prog.people(), prog.Opens, prog.endless(), prog.Failed, prog.ends())
+	p.line("%s, opens: %d%s, failed: %d%s. The page has no room for more of it.\n", prog.processesText(), prog.Opens, prog.unreturnedText(), prog.Failed, prog.ends())
 }
 
 // program writes the section of one, with as much of it folded as there is room for.
@@ -125,7 +125,7 @@ func (p *page) section(prog *Program, n int, chosen []*Item) {
 		p.line("stdout")
 		p.Fence("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n"))
 	}
-	p.line("%s, opens: %d%s, failed: %d%s.", prog.people(), prog.Opens, prog.endless(), prog.Failed, prog.ends())
+	p.line("%s, opens: %d%s, failed: %d%s.", prog.processesText(), prog.Opens, prog.unreturnedText(), prog.Failed, prog.ends())
 	key, _ := p.f.key(prog)
 	p.rule(prog, chosen, key)
 	p.line("")

@@ -106,7 +106,7 @@ var _ = register(func() kind {
 			}
 			return 1 + terms
 		},
-		page: chapter{
+		page: pageText{
 			learnedAt: 3,
 			learned: func(f *Findings) string {
 				if f.kept == 0 {
@@ -114,7 +114,7 @@ var _ = register(func() kind {
 				}
 				return fmt.Sprintf("A missing name still has a dentry: proven in %d opens.", f.kept)
 			},
-			told: telling{at: 4, before: "A negative dentry is pointer equality too.",
+			lead: paragraph{at: 4, before: "A negative dentry is pointer equality too.",
 				after: "The name was in the cache when the open returned, although the file is missing.",
 				none:  "No missing name is proven to stay in the cache in this run."},
 		},

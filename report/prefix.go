@@ -43,7 +43,7 @@ var _ = register(func() kind {
 			}
 			return 2
 		},
-		page: chapter{
+		page: pageText{
 			learnedAt: 2,
 			learned: func(f *Findings) string {
 				if n := f.Tally[Prefix][Proven]; n > 0 {
@@ -51,8 +51,8 @@ var _ = register(func() kind {
 				}
 				return ""
 			},
-			told: telling{at: 2, before: "The component is a subtraction.", after: "The name starts at the component inside the full path."},
-			probes: telling{at: 3, before: "Now move backward to the copy source.",
+			lead: paragraph{at: 2, before: "The component is a subtraction.", after: "The name starts at the component inside the full path."},
+			probes: paragraph{at: 3, before: "Now move backward to the copy source.",
 				after: "The open's entry fixes the full path pointer, that of the alloc or lookup the component pointer."},
 		},
 	}

@@ -17,7 +17,7 @@ var _ = register(func() kind {
 		number: Restart,
 		name:   "restart",
 		says:   "the walk began in rcu-walk and started over in ref-walk",
-		// That a __d_lookup is not one that d_lookup made, only the entry of that tells.
+		// Only the entry of d_lookup shows that a __d_lookup is not one that it made.
 		needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU),
 		walks: true,
 		open: func(v *view) {

@@ -41,8 +41,8 @@ func (r *reader) hashes() (right, all int) {
 	return right, all
 }
 
-// falls sums up the proven claims of the kinds that need each role.
-func (r *reader) falls(said string) bool {
+// ablations sums up the proven claims of the kinds that need each role.
+func (r *reader) ablations(said string) bool {
 	var want []string
 	for _, info := range schema.Catalogue() {
 		sum := 0

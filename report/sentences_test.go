@@ -131,7 +131,7 @@ var sentences = func() []sentence {
 	add(`(Start at|Now move forward|Now move backward) .*\. No claim of this kind is proven in this run\.`, func(r *reader, m []string) bool {
 		return r.proven(kindOf[m[1]]) == 0
 	})
-	add(`So many proven claims of this run fall at least when a probe is missing: (.*)\.`, func(r *reader, m []string) bool { return r.falls(m[1]) })
+	add(`So many proven claims of this run fall at least when a probe is missing: (.*)\.`, func(r *reader, m []string) bool { return r.ablations(m[1]) })
 	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?: \(`+n+` of them without an end in the trace\))?, failed: `+n+`(?:; ended: (.*?))?\.( The page has no room for more of it\.)?`,
 		func(r *reader, m []string) bool {
 			if m[7] != "" {
@@ -216,7 +216,7 @@ func (r *reader) line(l string) (wrong []string) {
 
 // heading begins the section of a program.
 func (r *reader) heading(t string) []string {
-	for comm := range r.people {
+	for comm := range r.processes {
 		if h := text(comm); h == t || h+".c" == t {
 			r.comm, r.listed, r.shown = comm, make(map[int]bool), 0
 			if r.anchor < 1 || r.anchor > len(r.links) || r.links[r.anchor-1] != h {
@@ -260,7 +260,7 @@ func (r *reader) open(which, execute string) bool {
 }
 
 func (r *reader) program(m []string) bool {
-	people, opens, open, failed := len(r.people[r.comm]), 0, 0, 0
+	processes, opens, open, failed := len(r.processes[r.comm]), 0, 0, 0
 	for _, o := range r.opens {
 		switch {
 		case o.enter.Comm != r.comm:
@@ -274,7 +274,7 @@ func (r *reader) program(m []string) bool {
 	}
 	if m[1] != "" {
 		pid, _ := strconv.Atoi(m[1])
-		if people > 1 || people == 1 && !r.people[r.comm][[2]int{pid, 0}] && !r.people[r.comm][[2]int{pid, 1}] {
+		if processes > 1 || processes == 1 && !r.processes[r.comm][[2]int{pid, 0}] && !r.processes[r.comm][[2]int{pid, 1}] {
 			return false
 		}
 	}
@@ -284,17 +284,17 @@ func (r *reader) program(m []string) bool {
 		}
 		return strconv.Itoa(n)
 	}
-	return (m[1] != "" || m[2] == strconv.Itoa(people)) && m[3] == strconv.Itoa(opens) && m[4] == blank(open) && m[5] == strconv.Itoa(failed) && r.endings(m[6], people)
+	return (m[1] != "" || m[2] == strconv.Itoa(processes)) && m[3] == strconv.Itoa(opens) && m[4] == blank(open) && m[5] == strconv.Itoa(failed) && r.endings(m[6], processes)
 }
 
-func (r *reader) endings(said string, people int) bool {
+func (r *reader) endings(said string, processes int) bool {
 	var want []string
 	for status, count := range r.exits[r.comm] {
 		how := fmt.Sprintf("exit code %d", status>>8)
 		if status&0x7f != 0 {
 			how = "killed by " + schema.SignalName(int(status&0x7f))
 		}
-		if people > 1 {
+		if processes > 1 {
 			how += fmt.Sprintf(" (%d)", count)
 		}
 		want = append(want, how)

@@ -15,15 +15,15 @@ import (
 
 // truth is what a trace holds, counted here from its records and not from Findings.
 type truth struct {
-	header  *schema.Header
-	events  map[uint64]*schema.Event
-	count   int // of events
-	lost    uint64
-	windows map[uint64]bool // counts and times of the losses
-	opens   []*ownOpen      // in the order in which they ended, then those without an end
-	people  map[string]map[[2]int]bool
-	exits   map[string]map[uint64]int
-	outside map[string]int // events outside any open that a section may show
+	header    *schema.Header
+	events    map[uint64]*schema.Event
+	count     int // of events
+	lost      uint64
+	windows   map[uint64]bool // counts and times of the losses
+	opens     []*ownOpen      // in the order in which they ended, then those without an end
+	processes map[string]map[[2]int]bool
+	exits     map[string]map[uint64]int
+	outside   map[string]int // events outside any open that a section may show
 
 	verdicts map[string]map[string]int // by kind, from every claim as it is judged
 	doubts   map[string]*ownDoubt      // by kind, why and about what
@@ -55,7 +55,7 @@ type ownDoubt struct {
 
 // tell reads a trace on its own.
 func tell(records []schema.Record, header *schema.Header) *truth {
-	x := &truth{header: header, events: make(map[uint64]*schema.Event), windows: make(map[uint64]bool), people: make(map[string]map[[2]int]bool),
+	x := &truth{header: header, events: make(map[uint64]*schema.Event), windows: make(map[uint64]bool), processes: make(map[string]map[[2]int]bool),
 		exits: make(map[string]map[uint64]int), outside: make(map[string]int), verdicts: make(map[string]map[string]int), doubts: make(map[string]*ownDoubt), across: make(map[string]int), sections: make(map[string]bool), seq: make(map[uint64]uint64), layout: offsets(header.GetLayout()), prefixes: make(map[string]uint64)}
 	state := replay.New(header)
 	births, open := make(map[uint32]int), make(map[uint32][]*ownOpen)
@@ -85,10 +85,10 @@ func tell(records []schema.Record, header *schema.Header) *truth {
 func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]*ownOpen) {
 	x.count++
 	x.events[e.ID] = e
-	if x.people[e.Comm] == nil {
-		x.people[e.Comm], x.exits[e.Comm] = make(map[[2]int]bool), make(map[uint64]int)
+	if x.processes[e.Comm] == nil {
+		x.processes[e.Comm], x.exits[e.Comm] = make(map[[2]int]bool), make(map[uint64]int)
 	}
-	x.people[e.Comm][[2]int{int(e.PID), births[e.PID]}] = true
+	x.processes[e.Comm][[2]int{int(e.PID), births[e.PID]}] = true
 	switch e.Role {
 	case schema.RoleKill, schema.RoleDrop, schema.RoleFree, schema.RoleExec:
 	case schema.RoleFork:
@@ -330,7 +330,7 @@ func (x *truth) known(line string) string {
 	if m := lostCount.FindStringSubmatch(line); m != nil && x.windows[parse(m[1])] {
 		line = strings.Replace(line, m[0], "", 1)
 	}
-	for comm := range x.people {
+	for comm := range x.processes {
 		line = strings.Replace(line, ". In "+text(comm)+",", " ", 1)
 	}
 	if m := ofPath.FindStringSubmatch(line); m != nil && slices.ContainsFunc(x.opens, func(o *ownOpen) bool { return replay.Printable(o.enter.Name) == m[1] }) {

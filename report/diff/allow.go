@@ -117,7 +117,7 @@ func (a *Allowed) takes(d *Difference) bool {
 	return false
 }
 
-// like returns what tells whether a text is one of the difference's, whatever it has for
+// like returns a function that reports whether a text is one of the difference's, whatever it has for
 // names that are of the run.
 func (d *Difference) like(text string) func(string) bool {
 	if d.varies == nil {

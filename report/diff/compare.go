@@ -230,7 +230,7 @@ func (c *comparison) lostBetween(comm string, side, first, next int, label uint6
 	return r.lost(from, to)
 }
 
-// onOneSideOnly tells that a program ran on one side only, once.
+// onOneSideOnly reports that a program ran on one side only, once.
 func (c *comparison) onOneSideOnly(comm string, singles []*oneSided) {
 	if len(singles) == 0 {
 		return // the other run ended before it

@@ -51,7 +51,7 @@ const (
 	unread // d_inode was not read
 )
 
-// mark is what only a reading from the start tells of a step.
+// mark is what is known of a step only when the trace is read from its start.
 type mark struct {
 	refuted kindSet // claims that stand on it
 	older   bool    // its dentry is older than the recording, and seen here first; not compared

@@ -167,7 +167,7 @@ func (c *comparison) add(d *Difference) bool {
 	return true
 }
 
-// elsewhere tells the calls that both sides made at different places, those moved from
+// elsewhere reports the calls that both sides made at different places, those moved from
 // one gap to another together.
 func (c *comparison) elsewhere() {
 	told := make(map[[2]gap]*Difference)
@@ -214,7 +214,7 @@ func (s *oneSided) line(text string) Line {
 	return Line{Op: "+", Text: text, B: Span{s.first, s.last}}
 }
 
-// onOneSide tells the calls on one side only, those of one gap together, and what is said
+// onOneSide reports the calls on one side only, those of one gap together, and what is said
 // in one gap as in another once.
 func (c *comparison) onOneSide() {
 	by := make(map[gap]*Difference)

@@ -31,12 +31,12 @@ func TestProcessesOfOneNameAreCounted(t *testing.T) {
 
 // More than can be told apart are at least so many.
 func TestProcessesWithoutEndAreAtLeastSoMany(t *testing.T) {
-	c := newCrowds()
+	c := newProcessCounts()
 	for pid := range uint32(maxMembers + 10) {
 		c.see(&schema.Event{Comm: "a", PID: pid + 1})
 	}
-	p := Program{Processes: len(c.of["a"].members), Crowded: c.full}
-	if got := p.people(); got != "at least 131071 processes" {
+	p := Program{Processes: len(c.of["a"].members), MoreProcesses: c.full}
+	if got := p.processesText(); got != "at least 131071 processes" {
 		t.Error(got)
 	}
 }

@@ -12,9 +12,9 @@ import (
 // maxMembers bounds the processes and names that are told apart.
 const maxMembers = 1 << 17
 
-// crowds count the processes of each name in the whole run.
-type crowds struct {
-	of     map[string]*crowd
+// processCounts count the processes of each name in the whole run.
+type processCounts struct {
+	of     map[string]*sameName
 	births map[uint32]uint32 // by process id: how many processes were seen to begin with it
 	size   int
 	full   bool   // no more can be told apart
@@ -22,15 +22,15 @@ type crowds struct {
 	pid    uint32 // of the last event
 }
 
-// crowd is the processes of one name.
-type crowd struct {
-	members map[member]struct{}
+// sameName is the processes of one name.
+type sameName struct {
+	members map[process]struct{}
 	exits   []exits
 	others  uint64 // that ended in more ways than are told apart
 }
 
-// member is a process: ids are used again.
-type member struct{ pid, birth uint32 }
+// process is a process: ids are used again.
+type process struct{ pid, birth uint32 }
 
 // exits is how many processes ended in one way.
 type exits struct {
@@ -41,15 +41,15 @@ type exits struct {
 // maxExits bounds the ways in which processes of one name end.
 const maxExits = 8
 
-func newCrowds() crowds {
-	return crowds{of: make(map[string]*crowd), births: make(map[uint32]uint32)}
+func newProcessCounts() processCounts {
+	return processCounts{of: make(map[string]*sameName), births: make(map[uint32]uint32)}
 }
 
 // see counts the process of an event, and what the event says of processes.
-func (c *crowds) see(e *schema.Event) {
+func (c *processCounts) see(e *schema.Event) {
 	if e.PID != c.pid || e.Comm != c.comm {
 		c.comm, c.pid = e.Comm, e.PID
-		c.join(c.crowd(e.Comm), member{e.PID, c.births[e.PID]})
+		c.join(c.sameName(e.Comm), process{e.PID, c.births[e.PID]})
 	}
 	if e.Columns.Has(schema.ColumnChild) {
 		if _, again := c.births[e.Child]; again || c.room() {
@@ -57,11 +57,11 @@ func (c *crowds) see(e *schema.Event) {
 		}
 	}
 	if e.Role == schema.RoleExit {
-		c.crowd(e.Comm).ended(schema.WaitStatus(e.Ret))
+		c.sameName(e.Comm).ended(schema.WaitStatus(e.Ret))
 	}
 }
 
-func (c *crowds) join(o *crowd, m member) {
+func (c *processCounts) join(o *sameName, m process) {
 	if o == nil {
 		return
 	}
@@ -71,24 +71,24 @@ func (c *crowds) join(o *crowd, m member) {
 }
 
 // room takes one of the places there are.
-func (c *crowds) room() bool {
+func (c *processCounts) room() bool {
 	if c.size++; c.size > maxMembers {
 		c.full = true
 	}
 	return !c.full
 }
 
-// crowd is that of a name, nil where there is no room for it.
-func (c *crowds) crowd(comm string) *crowd {
+// sameName is that of a name, nil where there is no room for it.
+func (c *processCounts) sameName(comm string) *sameName {
 	o := c.of[comm]
 	if o == nil && c.room() {
-		o = &crowd{members: make(map[member]struct{})}
+		o = &sameName{members: make(map[process]struct{})}
 		c.of[comm] = o
 	}
 	return o
 }
 
-func (o *crowd) ended(s schema.WaitStatus) {
+func (o *sameName) ended(s schema.WaitStatus) {
 	if o == nil {
 		return
 	}
@@ -105,11 +105,11 @@ func (o *crowd) ended(s schema.WaitStatus) {
 	}
 }
 
-// people says who the program's processes are: the id of one, how many there are of
+// processesText says who the program's processes are: the id of one, how many there are of
 // several.
-func (prog *Program) people() string {
+func (prog *Program) processesText() string {
 	switch {
-	case prog.Crowded:
+	case prog.MoreProcesses:
 		return fmt.Sprintf("at least %d processes", prog.Processes)
 	case prog.Processes > 1:
 		return fmt.Sprintf("%d processes", prog.Processes)
@@ -136,8 +136,8 @@ func (prog *Program) ends() string {
 	return "; ended: " + strings.Join(out, ", ")
 }
 
-// endless says how many of its opens have no end in the trace.
-func (prog *Program) endless() string {
+// unreturnedText says how many of its opens have no end in the trace.
+func (prog *Program) unreturnedText() string {
 	if n := prog.Opens - prog.Ended; n > 0 {
 		return fmt.Sprintf(" (%d of them without an end in the trace)", n)
 	}
