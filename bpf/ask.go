@@ -7,6 +7,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -16,14 +17,8 @@ import (
 // name once: it completes the layout with the values of kernel variables, tells when the
 // kernel preempts and what this process's root directory is, and returns this process's tgid as the kernel counts.
 func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uint32, err error) {
-	spec = spec.Copy()
-	spec.Programs = map[string]*ebpf.ProgramSpec{"inspect": spec.Programs["inspect"], "fstype_of": spec.Programs["fstype_of"]}
-	for name := range spec.Maps {
-		if name != ".bss" && name != ".rodata" {
-			delete(spec.Maps, name)
-		}
-	}
-	symbols := symbolAddresses("/proc/kallsyms", "dentry_hashtable", "__dentry_hashtable", "d_hash_shift", "preempt_dynamic_mode")
+	symbols := findSymbols(spec, cache, "dentry_hashtable", "__dentry_hashtable", "d_hash_shift", "preempt_dynamic_mode")
+	spec = asking(spec, "inspect", "fstype_of")
 	table := symbols["dentry_hashtable"]
 	if table == 0 {
 		table = symbols["__dentry_hashtable"]
@@ -48,6 +43,41 @@ func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uin
 	s.preempt = preemption(kernelVersion(), mode-1, mode != 0)
 	return self, err
 }
+
+// asking is a spec of programs that are run and need no map.
+func asking(spec *ebpf.CollectionSpec, programs ...string) *ebpf.CollectionSpec {
+	spec = only(spec, programs...)
+	maps.DeleteFunc(spec.Maps, func(name string, _ *ebpf.MapSpec) bool { return name != ".bss" && name != ".rodata" })
+	return spec
+}
+
+// findSymbols asks the kernel for the addresses of its symbols, where it can be asked (5.16): to print all of
+// /proc/kallsyms takes it as long as to attach twenty probes. Those it does not tell are absent.
+func findSymbols(spec *ebpf.CollectionSpec, cache *btf.Cache, names ...string) map[string]uint64 {
+	coll, err := ebpf.NewCollectionWithOptions(asking(spec, "find_symbol"), ebpf.CollectionOptions{Cache: cache})
+	if err != nil {
+		return symbolAddresses("/proc/kallsyms", names...)
+	}
+	defer coll.Close()
+	found := make(map[string]uint64, len(names))
+	for _, symbol := range names {
+		var name [symbolSize]byte
+		var addr uint64
+		copy(name[:], symbol)
+		if coll.Variables["symbol_name"].Set(name) != nil {
+			continue
+		}
+		if _, err := coll.Programs["find_symbol"].Run(&ebpf.RunOptions{}); err != nil {
+			continue
+		}
+		if coll.Variables["symbol_addr"].Get(&addr) == nil && addr != 0 {
+			found[symbol] = addr
+		}
+	}
+	return found
+}
+
+const symbolSize = 32 // of symbol_name
 
 // Preemption tells when this kernel preempts; it decides which way of attaching comes first.
 func (s *Session) Preemption() Preemption { return s.preempt }

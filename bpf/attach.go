@@ -7,6 +7,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -42,7 +43,7 @@ func newAttempt(p probe, c candidate) Attempt {
 
 // attached is a program in the kernel and what holds it there.
 type attached struct {
-	role    schema.Role
+	role    schema.Role // unspecified: several share the link
 	prog    *ebpf.Program
 	link    link.Link
 	counted bool      // the link knows what it missed
@@ -76,6 +77,7 @@ type attacher struct {
 // attachAll tries those of the plan that are wanted, in order. Every candidate is in the
 // attempts, those not wanted and those after the one that worked as not tried.
 func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*attached, attempts []Attempt) {
+	shared := a.attachShared(plan, wanted)
 	for _, p := range plan {
 		var taken *attached
 		var by Attempt
@@ -92,7 +94,10 @@ func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*atta
 				continue
 			}
 			var err error
-			if taken, err = a.attach(p.role, c); err != nil {
+			if taken = shared[place{p.role, p.phase, c.symbol, c.attach}]; taken == nil {
+				taken, err = a.attach(p.role, c)
+			}
+			if err != nil {
 				try.fail(err)
 			}
 			try.Attached = taken != nil
@@ -100,7 +105,7 @@ func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*atta
 			by = try
 			attempts = append(attempts, try)
 		}
-		if taken != nil {
+		if taken != nil && !slices.Contains(all, taken) {
 			all = append(all, taken)
 		}
 	}
@@ -137,19 +142,27 @@ func (a *attacher) attach(role schema.Role, c candidate) (*attached, error) {
 
 // load puts one program of an object into the kernel, with the changes adjust makes.
 func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (*ebpf.Program, error) {
-	spec := o.spec.Copy()
-	program := spec.Programs[name]
-	if program == nil {
+	if o.spec.Programs[name] == nil {
 		return nil, fmt.Errorf("no program %s in the object", name)
 	}
-	adjust(program)
-	spec.Programs = map[string]*ebpf.ProgramSpec{name: program}
+	spec := only(o.spec, name)
+	adjust(spec.Programs[name])
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: o.maps, Cache: a.cache})
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", oneLine(err))
 	}
 	defer coll.Close()
 	return coll.DetachProgram(name), nil
+}
+
+// only is a copy of the spec with these of its programs: each of the others is thousands of instructions to copy.
+func only(spec *ebpf.CollectionSpec, names ...string) *ebpf.CollectionSpec {
+	some := *spec
+	some.Programs = make(map[string]*ebpf.ProgramSpec, len(names))
+	for _, name := range names {
+		some.Programs[name] = spec.Programs[name]
+	}
+	return some.Copy()
 }
 
 // oneLine keeps the last lines of a verifier log, which say what was wrong, and of a

@@ -104,6 +104,15 @@ int inspect(__u64 *ctx)
 	return 0;
 }
 
+/* Where is the kernel's symbol of that name? The kernel has them sorted by name from 6.2 on. */
+SEC("syscall")
+int find_symbol(void *ctx)
+{
+	symbol_addr = 0;
+	bpf_kallsyms_lookup_name(symbol_name, sizeof(symbol_name), 0, &symbol_addr);
+	return 0;
+}
+
 /* What is the file system type at fstype_addr called? Asked once for each. */
 SEC("raw_tp")
 int fstype_of(__u64 *ctx)

@@ -40,6 +40,7 @@ const (
 	dcacheProgExecEnter       = "exec_enter"
 	dcacheProgExecveEnter     = "execve_enter"
 	dcacheProgExecveExit      = "execve_exit"
+	dcacheProgFindSymbol      = "find_symbol"
 	dcacheProgForkEnter       = "fork_enter"
 	dcacheProgFreeEnter       = "free_enter"
 	dcacheProgFstypeOf        = "fstype_of"
@@ -118,6 +119,8 @@ const (
 	dcacheVarRootSeen         = "root_seen"
 	dcacheVarSelfTgid         = "self_tgid"
 	dcacheVarShiftAddr        = "shift_addr"
+	dcacheVarSymbolAddr       = "symbol_addr"
+	dcacheVarSymbolName       = "symbol_name"
 	dcacheVarWakeupBytes      = "wakeup_bytes"
 )
 
@@ -179,6 +182,7 @@ type dcacheProgramSpecs struct {
 	ExecEnter       *ebpf.ProgramSpec `ebpf:"exec_enter"`
 	ExecveEnter     *ebpf.ProgramSpec `ebpf:"execve_enter"`
 	ExecveExit      *ebpf.ProgramSpec `ebpf:"execve_exit"`
+	FindSymbol      *ebpf.ProgramSpec `ebpf:"find_symbol"`
 	ForkEnter       *ebpf.ProgramSpec `ebpf:"fork_enter"`
 	FreeEnter       *ebpf.ProgramSpec `ebpf:"free_enter"`
 	FstypeOf        *ebpf.ProgramSpec `ebpf:"fstype_of"`
@@ -277,6 +281,8 @@ type dcacheVariableSpecs struct {
 	RootSeen       *ebpf.VariableSpec `ebpf:"root_seen"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.VariableSpec `ebpf:"shift_addr"`
+	SymbolAddr     *ebpf.VariableSpec `ebpf:"symbol_addr"`
+	SymbolName     *ebpf.VariableSpec `ebpf:"symbol_name"`
 	WakeupBytes    *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -356,6 +362,8 @@ type dcacheVariables struct {
 	RootSeen       *ebpf.Variable `ebpf:"root_seen"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.Variable `ebpf:"shift_addr"`
+	SymbolAddr     *ebpf.Variable `ebpf:"symbol_addr"`
+	SymbolName     *ebpf.Variable `ebpf:"symbol_name"`
 	WakeupBytes    *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
@@ -379,6 +387,7 @@ type dcachePrograms struct {
 	ExecEnter       *ebpf.Program `ebpf:"exec_enter"`
 	ExecveEnter     *ebpf.Program `ebpf:"execve_enter"`
 	ExecveExit      *ebpf.Program `ebpf:"execve_exit"`
+	FindSymbol      *ebpf.Program `ebpf:"find_symbol"`
 	ForkEnter       *ebpf.Program `ebpf:"fork_enter"`
 	FreeEnter       *ebpf.Program `ebpf:"free_enter"`
 	FstypeOf        *ebpf.Program `ebpf:"fstype_of"`
@@ -448,6 +457,7 @@ func (p *dcachePrograms) Close() error {
 		p.ExecEnter,
 		p.ExecveEnter,
 		p.ExecveExit,
+		p.FindSymbol,
 		p.ForkEnter,
 		p.FreeEnter,
 		p.FstypeOf,

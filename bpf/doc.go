@@ -19,6 +19,9 @@
 // where they do not Attempt.Uncounted is set. A kretprobe attached through tracefs is
 // an event named dtrec_PID_*/SYMBOL in kprobe_events; it stays there, asleep, if dtrec is
 // killed by SIGKILL, until the next recording removes it (leftover.go).
+//
+// Where kprobe.multi comes first one link holds all operations on paths (share.go): each link is a program to verify and
+// a pass over all functions of the kernel.
 package bpf
 
 //go:generate go tool bpf2go -cc clang-16 -strip llvm-strip-16 -target bpfel -tags linux -no-global-types -cflags "-mcpu=v2 -Wall -Werror" dcache dcache.bpf.c

@@ -60,5 +60,7 @@ static void (*bpf_ringbuf_submit)(void *data, __u64 flags) = (void *)132;
 static void (*bpf_ringbuf_discard)(void *data, __u64 flags) = (void *)133;
 static __u64 (*bpf_ringbuf_query)(void *ring, __u64 flags) = (void *)134;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158; /* 5.11 */
+static __u64 (*bpf_get_attach_cookie)(void *ctx) = (void *)174; /* 5.15 */
+static long (*bpf_kallsyms_lookup_name)(const char *name, int size, int flags, __u64 *addr) = (void *)179; /* 5.16 */
 
 #endif

@@ -52,4 +52,8 @@
 #include "stash.h"
 #include "dcache.h"
 
+/* All operations through one link of kprobe.multi: the role of a hit is the cookie of its symbol. */
+ENTER_PROBE(operation_enter, operation_entered(bpf_get_attach_cookie(ctx)))
+EXIT_PROBE(operation_exit, operation_returned(bpf_get_attach_cookie(ctx), RET(0)))
+
 char _license[] SEC("license") = "Dual BSD/GPL";

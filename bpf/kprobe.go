@@ -65,11 +65,8 @@ func (o *object) closeStash() error {
 // attachKprobe attaches the program and, if its exit needs an argument, the one that
 // keeps it on entry.
 func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error) {
-	if a.kprobe.spec == nil {
-		var err error
-		if a.kprobe, err = newKprobes(a.trampoline); err != nil {
-			return nil, err
-		}
+	if err := a.needKprobes(); err != nil {
+		return nil, err
 	}
 	exit, err := a.attachOne(role, c)
 	if err != nil {
@@ -91,12 +88,27 @@ func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error
 	return exit, nil
 }
 
-func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
-	prog, err := a.load(a.kprobe, c.program, func(p *ebpf.ProgramSpec) {
-		if c.attach == schema.KprobeMulti || c.attach == schema.KretprobeMulti {
+// needKprobes reads kprobe.bpf.c's object, once.
+func (a *attacher) needKprobes() (err error) {
+	if a.kprobe.spec == nil {
+		a.kprobe, err = newKprobes(a.trampoline)
+	}
+	return err
+}
+
+// loadKprobe loads one of its programs for this way of attaching.
+func (a *attacher) loadKprobe(name string, attach schema.Attach) (*ebpf.Program, error) {
+	return a.load(a.kprobe, name, func(p *ebpf.ProgramSpec) {
+		if multi(attach) {
 			p.AttachType = ebpf.AttachTraceKprobeMulti
 		}
 	})
+}
+
+func multi(a schema.Attach) bool { return a == schema.KprobeMulti || a == schema.KretprobeMulti }
+
+func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
+	prog, err := a.loadKprobe(c.program, c.attach)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +124,7 @@ func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
 func bareCause(attach schema.Attach, err error) error {
 	var errno syscall.Errno
 	switch {
-	case errors.Is(err, ebpf.ErrNotSupported) && (attach == schema.KprobeMulti || attach == schema.KretprobeMulti):
+	case errors.Is(err, ebpf.ErrNotSupported) && multi(attach):
 		return errNoMulti
 	case errors.As(err, &errno):
 		return errno

@@ -62,6 +62,8 @@ const (
 	kprobeProgMoveExitStash        = "move_exit_stash"
 	kprobeProgOpenEnter            = "open_enter"
 	kprobeProgOpenExit             = "open_exit"
+	kprobeProgOperationEnter       = "operation_enter"
+	kprobeProgOperationExit        = "operation_exit"
 	kprobeProgParent6Exit          = "parent6_exit"
 	kprobeProgParent6ExitStash     = "parent6_exit_stash"
 	kprobeProgParentEnter          = "parent_enter"
@@ -123,6 +125,8 @@ const (
 	kprobeVarRootSeen              = "root_seen"
 	kprobeVarSelfTgid              = "self_tgid"
 	kprobeVarShiftAddr             = "shift_addr"
+	kprobeVarSymbolAddr            = "symbol_addr"
+	kprobeVarSymbolName            = "symbol_name"
 	kprobeVarWakeupBytes           = "wakeup_bytes"
 )
 
@@ -205,6 +209,8 @@ type kprobeProgramSpecs struct {
 	MoveExitStash        *ebpf.ProgramSpec `ebpf:"move_exit_stash"`
 	OpenEnter            *ebpf.ProgramSpec `ebpf:"open_enter"`
 	OpenExit             *ebpf.ProgramSpec `ebpf:"open_exit"`
+	OperationEnter       *ebpf.ProgramSpec `ebpf:"operation_enter"`
+	OperationExit        *ebpf.ProgramSpec `ebpf:"operation_exit"`
 	Parent6Exit          *ebpf.ProgramSpec `ebpf:"parent6_exit"`
 	Parent6ExitStash     *ebpf.ProgramSpec `ebpf:"parent6_exit_stash"`
 	ParentEnter          *ebpf.ProgramSpec `ebpf:"parent_enter"`
@@ -287,6 +293,8 @@ type kprobeVariableSpecs struct {
 	RootSeen       *ebpf.VariableSpec `ebpf:"root_seen"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.VariableSpec `ebpf:"shift_addr"`
+	SymbolAddr     *ebpf.VariableSpec `ebpf:"symbol_addr"`
+	SymbolName     *ebpf.VariableSpec `ebpf:"symbol_name"`
 	WakeupBytes    *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -368,6 +376,8 @@ type kprobeVariables struct {
 	RootSeen       *ebpf.Variable `ebpf:"root_seen"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.Variable `ebpf:"shift_addr"`
+	SymbolAddr     *ebpf.Variable `ebpf:"symbol_addr"`
+	SymbolName     *ebpf.Variable `ebpf:"symbol_name"`
 	WakeupBytes    *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
@@ -412,6 +422,8 @@ type kprobePrograms struct {
 	MoveExitStash        *ebpf.Program `ebpf:"move_exit_stash"`
 	OpenEnter            *ebpf.Program `ebpf:"open_enter"`
 	OpenExit             *ebpf.Program `ebpf:"open_exit"`
+	OperationEnter       *ebpf.Program `ebpf:"operation_enter"`
+	OperationExit        *ebpf.Program `ebpf:"operation_exit"`
 	Parent6Exit          *ebpf.Program `ebpf:"parent6_exit"`
 	Parent6ExitStash     *ebpf.Program `ebpf:"parent6_exit_stash"`
 	ParentEnter          *ebpf.Program `ebpf:"parent_enter"`
@@ -485,6 +497,8 @@ func (p *kprobePrograms) Close() error {
 		p.MoveExitStash,
 		p.OpenEnter,
 		p.OpenExit,
+		p.OperationEnter,
+		p.OperationExit,
 		p.Parent6Exit,
 		p.Parent6ExitStash,
 		p.ParentEnter,

@@ -53,6 +53,20 @@ type probe struct {
 	candidates []candidate
 }
 
+// shared is the program of kprobe.bpf.c that does for this probe and others, where kprobe.multi is the first way tried:
+// one link holds all their functions, and a cookie tells which was hit. Empty: there is none.
+func (p probe) shared() string {
+	for _, o := range pathOperations {
+		switch {
+		case o.role == p.role && p.phase == schema.Enter:
+			return "operation_enter"
+		case o.role == p.role:
+			return "operation_exit"
+		}
+	}
+	return ""
+}
+
 // candidate is one way to observe a role and phase.
 type candidate struct {
 	symbol  string // kernel function, or tracepoint

@@ -26,30 +26,33 @@ func walks() []probe {
 	}
 }
 
-// operations lists the probes of what is done with paths: functions of so many parameters
-// that return an int, or an error in it. Those of 7.0 on come last.
+// pathOperations are what is done with paths: functions of so many parameters that return an int,
+// or an error in it. Those of 7.0 on come last.
+var pathOperations = []struct {
+	role    schema.Role
+	program string
+	params  int
+	symbols []string
+}{
+	{schema.RoleStat, "stat", 5, []string{"vfs_statx"}},
+	{schema.RoleAccess, "access", 4, []string{"do_faccessat"}},
+	{schema.RoleReadlink, "readlink", 4, []string{"do_readlinkat"}},
+	{schema.RoleChdir, "chdir", 1, []string{"__x64_sys_chdir", "__arm64_sys_chdir"}},
+	{schema.RoleExecve, "execve", 1, []string{"__x64_sys_execve", "__arm64_sys_execve"}},
+	{schema.RoleMkdir, "mkdir", 3, []string{"do_mkdirat", "filename_mkdirat"}},
+	{schema.RoleMknod, "mknod", 4, []string{"do_mknodat", "filename_mknodat"}},
+	{schema.RoleUnlinkat, "unlinkat", 2, []string{"do_unlinkat", "filename_unlinkat"}},
+	{schema.RoleRmdir, "rmdir", 2, []string{"do_rmdir", "filename_rmdir"}},
+	{schema.RoleRename, "rename", 5, []string{"do_renameat2", "filename_renameat2"}},
+	{schema.RoleLink, "link", 5, []string{"do_linkat", "filename_linkat"}},
+	{schema.RoleSymlink, "symlink", 3, []string{"do_symlinkat", "filename_symlinkat"}},
+	{schema.RoleMount, "mount", 5, []string{"do_mount"}},
+}
+
+// operations lists their probes.
 func operations() []probe {
 	var probes []probe
-	for _, o := range []struct {
-		role    schema.Role
-		program string
-		params  int
-		symbols []string
-	}{
-		{schema.RoleStat, "stat", 5, []string{"vfs_statx"}},
-		{schema.RoleAccess, "access", 4, []string{"do_faccessat"}},
-		{schema.RoleReadlink, "readlink", 4, []string{"do_readlinkat"}},
-		{schema.RoleChdir, "chdir", 1, []string{"__x64_sys_chdir", "__arm64_sys_chdir"}},
-		{schema.RoleExecve, "execve", 1, []string{"__x64_sys_execve", "__arm64_sys_execve"}},
-		{schema.RoleMkdir, "mkdir", 3, []string{"do_mkdirat", "filename_mkdirat"}},
-		{schema.RoleMknod, "mknod", 4, []string{"do_mknodat", "filename_mknodat"}},
-		{schema.RoleUnlinkat, "unlinkat", 2, []string{"do_unlinkat", "filename_unlinkat"}},
-		{schema.RoleRmdir, "rmdir", 2, []string{"do_rmdir", "filename_rmdir"}},
-		{schema.RoleRename, "rename", 5, []string{"do_renameat2", "filename_renameat2"}},
-		{schema.RoleLink, "link", 5, []string{"do_linkat", "filename_linkat"}},
-		{schema.RoleSymlink, "symlink", 3, []string{"do_symlinkat", "filename_symlinkat"}},
-		{schema.RoleMount, "mount", 5, []string{"do_mount"}},
-	} {
+	for _, o := range pathOperations {
 		var enter, exit []candidate
 		for _, symbol := range o.symbols {
 			enter = append(enter, candidate{symbol, 0, o.program + "_enter", make([]string, o.params), ""})

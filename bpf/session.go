@@ -135,9 +135,7 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 	if err != nil {
 		return err
 	}
-	shared := spec.Copy()
-	shared.Programs = nil
-	coll, err := ebpf.NewCollectionWithOptions(shared, ebpf.CollectionOptions{MapReplacements: sized, Cache: cache})
+	coll, err := ebpf.NewCollectionWithOptions(only(spec), ebpf.CollectionOptions{MapReplacements: sized, Cache: cache})
 	if err != nil {
 		return refusal(err)
 	}

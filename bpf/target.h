@@ -41,6 +41,8 @@ __u64 inside = 0;         /* threads in `opening`; more where an exit was missed
 __u64 anchor = 0;         /* its own address, once that is asked for: see DISTANCE */
 __u64 fstype_addr = 0;    /* by user space, for fstype_of: a struct file_system_type */
 __u64 fstype_name[2] = {}; /* by fstype_of: its name, NUL-terminated */
+char symbol_name[32] = {}; /* by user space, for find_symbol: NUL-padded */
+__u64 symbol_addr = 0;     /* by find_symbol: 0 not found */
 
 struct head *head_btf = NULL; /* keeps the type in the object's BTF, where a test reads it */
 

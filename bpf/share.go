@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"github.com/cilium/ebpf/link"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// place is a candidate of the plan.
+type place struct {
+	role   schema.Role
+	phase  schema.Phase
+	symbol string
+	attach schema.Attach
+}
+
+// attachShared makes one link of kprobe.multi for all probes that share a program, and returns which candidates it
+// holds. It is empty where the kernel has no kprobe.multi or refuses one of the symbols: each probe is then attached
+// by itself, and its attempts say why that fails, if it does.
+func (a *attacher) attachShared(plan []probe, wanted func(probe) bool) map[place]*attached {
+	held := make(map[place]*attached)
+	for _, program := range []struct {
+		name   string
+		attach schema.Attach
+	}{{"operation_enter", schema.KprobeMulti}, {"operation_exit", schema.KretprobeMulti}} {
+		var places []place
+		var symbols link.KprobeMultiOptions
+		for _, p := range plan {
+			if p.shared() != program.name || !wanted(p) {
+				continue
+			}
+			if c := a.fitting(p, program.attach); c != nil {
+				places = append(places, place{p.role, p.phase, c.symbol, c.attach})
+				symbols.Symbols = append(symbols.Symbols, c.symbol)
+				symbols.Cookies = append(symbols.Cookies, uint64(p.role))
+			}
+		}
+		if len(places) < 2 || a.needKprobes() != nil {
+			continue
+		}
+		one, err := a.attachMany(program.name, program.attach, symbols)
+		if err != nil {
+			continue
+		}
+		for _, p := range places {
+			held[p] = one
+		}
+	}
+	return held
+}
+
+// fitting is the first candidate of this way, and there must be none before it in the plan, whose function the kernel
+// has; or nil.
+func (a *attacher) fitting(p probe, attach schema.Attach) *candidate {
+	if p.candidates[0].attach != attach {
+		return nil
+	}
+	for _, c := range p.candidates {
+		if c.attach == attach && a.checkPrototype(c) == nil {
+			return &c
+		}
+	}
+	return nil
+}
+
+func (a *attacher) attachMany(program string, attach schema.Attach, symbols link.KprobeMultiOptions) (*attached, error) {
+	prog, err := a.loadKprobe(program, attach)
+	if err != nil {
+		return nil, err
+	}
+	var l link.Link
+	if attach == schema.KprobeMulti {
+		l, err = link.KprobeMulti(prog, symbols)
+	} else {
+		l, err = link.KretprobeMulti(prog, symbols)
+	}
+	if err != nil {
+		prog.Close()
+		return nil, err
+	}
+	return &attached{prog: prog, link: l, counted: a.counts}, nil
+}
