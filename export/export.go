@@ -4,6 +4,8 @@ package export
 
 import (
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 )
@@ -23,13 +25,15 @@ type Format struct {
 	Write func(w io.Writer, src replay.Source, o Options) error
 }
 
+// formats are those that the files of this package add while the program starts.
+var formats []Format
+
+func register(f Format) bool {
+	formats = append(formats, f)
+	return true
+}
+
 // Formats lists every format, by name.
 func Formats() []Format {
-	return []Format{
-		{"csv", "a table with a line of headings, as RFC 4180 has it", false, writeCSV},
-		{"folded", "stacks for a flame graph, program;directory;…;name COUNT", false, writeFolded},
-		{"ndjson", "a table, a JSON object a line", false, writeNDJSON},
-		{"perfetto", "a timeline for ui.perfetto.dev: calls by thread, dentries as flows", true, writePerfetto},
-		{"pprof", "a profile for go tool pprof: program and path as the stack", true, writePprof},
-	}
+	return slices.SortedFunc(slices.Values(formats), func(a, b Format) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -58,6 +58,8 @@ const (
 	tracks    = 1 << 32
 )
 
+var _ = register(Format{"perfetto", "a timeline for ui.perfetto.dev: calls by thread, dentries as flows", true, writePerfetto})
+
 // writePerfetto writes a timeline: a track for each thread with a slice for each path call, the
 // alloc, insert and kill of a dentry as instants joined by a flow, and losses as instants on
 // a track of their own. Times are those of CLOCK_BOOTTIME.

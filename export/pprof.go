@@ -12,6 +12,8 @@ import (
 	"github.com/google/pprof/profile"
 )
 
+var _ = register(Format{"pprof", "a profile for go tool pprof: program and path as the stack", true, writePprof})
+
 // writePprof writes a profile, compressed: each measure is a sample type, the stack is the
 // program and below it the path, labels are pid, operation, fs, class and errno. A profile of
 // another kernel is compared with -diff_base.

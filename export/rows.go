@@ -23,6 +23,8 @@ func named(name string) (Table, error) {
 	return Table{}, fmt.Errorf("no table %q", name)
 }
 
+var _ = register(Format{"csv", "a table with a line of headings, as RFC 4180 has it", false, writeCSV})
+
 func writeCSV(w io.Writer, src replay.Source, o Options) error {
 	t, err := named(o.Table)
 	if err != nil {
@@ -60,6 +62,8 @@ func cell(v any) string {
 	}
 	return ""
 }
+
+var _ = register(Format{"ndjson", "a table, a JSON object a line", false, writeNDJSON})
 
 // writeNDJSON leaves out what is not known.
 func writeNDJSON(w io.Writer, src replay.Source, o Options) error {

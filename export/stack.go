@@ -67,6 +67,8 @@ func stack(c *replay.PathCall) []string {
 	return out
 }
 
+var _ = register(Format{"folded", "stacks for a flame graph, program;directory;…;name COUNT", false, writeFolded})
+
 // writeFolded sums one measure up over equal stacks, and prints them sorted.
 func writeFolded(w io.Writer, src replay.Source, o Options) error {
 	all := Measures()
