@@ -6,18 +6,20 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/internal/golden"
 )
 
 // public are the packages that a program outside may import; all of them are v0.
 var public = []string{"schema", "replay", "report", "report/answers", "export", "redact"}
 
 // TestPublicNames: what a program outside can name stands in testdata/api.txt, so that a change of
-// it is seen. DTREC_UPDATE=1 writes it.
+// it is seen: is there a reason that it is public, or do programs break that used it?
+// DTREC_UPDATE=1 go test -run PublicNames . writes it.
 func TestPublicNames(t *testing.T) {
 	var names []string
 	for _, dir := range public {
@@ -34,27 +36,7 @@ func TestPublicNames(t *testing.T) {
 	}
 	slices.Sort(names)
 	text := strings.Join(names, "\n") + "\n"
-	const golden = "testdata/api.txt"
-	if os.Getenv("DTREC_UPDATE") != "" {
-		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listed := strings.Split(strings.TrimSpace(string(want)), "\n")
-	for _, name := range names {
-		if !slices.Contains(listed, name) {
-			t.Errorf("new: %s; is there a reason that it is public? DTREC_UPDATE=1 go test -run PublicNames .", name)
-		}
-	}
-	for _, name := range listed {
-		if !slices.Contains(names, name) {
-			t.Errorf("gone: %s; programs that use it break. DTREC_UPDATE=1 go test -run PublicNames .", name)
-		}
-	}
+	golden.Lines(t, "testdata/api.txt", text)
 }
 
 // exported lists what a file lets others name: "schema.Reader", "schema.Reader.Next".

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dtrec/dtrec/internal/golden"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
@@ -21,7 +22,6 @@ import (
 // is what it was: a change to it is meant, and the commit says why. DTREC_UPDATE=1 writes
 // the hashes anew.
 func TestOutputsAreWhatTheyWere(t *testing.T) {
-	const file = "testdata/golden.txt"
 	var got strings.Builder
 	for _, pattern := range []string{"../traces/*.pb", "../test/cases/*.pb", "testdata/*.pb", "testdata/contradictions/*.pb"} {
 		traces, err := filepath.Glob(pattern)
@@ -33,39 +33,18 @@ func TestOutputsAreWhatTheyWere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, &got, strings.TrimPrefix(filepath.ToSlash(trace), "../"), b)
+			addHashes(t, &got, strings.TrimPrefix(filepath.ToSlash(trace), "../"), b)
 		}
 	}
 	for _, c := range cellCases() {
-		golden(t, &got, "case: "+c.kind.String()+", "+c.name, fileOf(t, c.play))
+		addHashes(t, &got, "case: "+c.kind.String()+", "+c.name, fileOf(t, c.play))
 	}
-	golden(t, &got, "case: every kind", fileOf(t, everyKind))
-	if os.Getenv("DTREC_UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	old, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := make(map[string]bool)
-	for line := range strings.Lines(string(old)) {
-		want[line] = true
-	}
-	n := 0
-	for line := range strings.Lines(got.String()) {
-		if n++; !want[line] {
-			t.Errorf("another output: %s", line)
-		}
-	}
-	if n != len(want) {
-		t.Errorf("%d outputs, %d hashes", n, len(want))
-	}
+	addHashes(t, &got, "case: every kind", fileOf(t, everyKind))
+	golden.Lines(t, "testdata/golden.txt", got.String())
 }
 
-// golden adds the hashes of what is printed of a trace, one a line.
-func golden(t *testing.T, to io.Writer, name string, trace []byte) {
+// addHashes adds the hashes of what is printed of a trace, one a line.
+func addHashes(t *testing.T, to io.Writer, name string, trace []byte) {
 	t.Helper()
 	add := func(output string, print func(io.Writer) error) {
 		h := sha256.New()

@@ -3,16 +3,15 @@
 package schema
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/dtrec/dtrec/internal/golden"
 )
 
 // A role stands once, in schema's catalogue. The enum of trace.proto, the table of FORMAT.md
@@ -28,9 +27,9 @@ func TestRolesStandOnce(t *testing.T) {
 			fmt.Fprintf(&c, "\t%s = %d,\n", name, info.Role)
 		}
 	}
-	hold(t, "trace.proto", `(?s)(enum Role \{\n  ROLE_UNSPECIFIED = 0;\n)(.*?)(\})`, proto.String())
-	hold(t, "FORMAT.md", "(?s)(\\| 0 \\| `ROLE_UNSPECIFIED` [^\n]*\n)((?:\\| [0-9]+ \\| `ROLE_[^\n]*\n)*)()", format.String())
-	hold(t, "../bpf/record.h", `(?s)(enum role \{\n)(.*?)(\};)`, c.String())
+	golden.Block(t, "trace.proto", `(enum Role \{\n  ROLE_UNSPECIFIED = 0;\n)(.*?)(\})`, proto.String())
+	golden.Block(t, "FORMAT.md", "(\\| 0 \\| `ROLE_UNSPECIFIED` [^\n]*\n)((?:\\| [0-9]+ \\| `ROLE_[^\n]*\n)*)()", format.String())
+	golden.Block(t, "../bpf/record.h", `(enum role \{\n)(.*?)(\};)`, c.String())
 }
 
 // A column stands once too, in the table of columns: its number, and the fields of EventBatch that
@@ -55,10 +54,10 @@ func TestColumnsStandOnce(t *testing.T) {
 		fmt.Fprintf(&enum, "  COLUMN_%s = %d;\n", c[0], i)
 		fmt.Fprintf(&numbers, "| %d | `COLUMN_%s` | %s |\n", i, c[0], strings.Join(now[Column(i)], " and "))
 	}
-	hold(t, "trace.proto", `(?s)(enum Column \{\n)(.*?)(\})`, enum.String())
-	hold(t, "trace.proto", `(?s)(Columns that only some kinds take from.\n)(.*?\n)(\n)`, fields.String())
-	hold(t, "FORMAT.md", "(?s)(\\| 35 \\| `task` [^\n]*\n)(.*?)(\\| 56 )", format.String())
-	hold(t, "FORMAT.md", "(?s)(bits of `kind_columns`[^\n]*\n\n[^\n]*\n[^\n]*\n)(.*?\n)(\n)", numbers.String())
+	golden.Block(t, "trace.proto", `(enum Column \{\n)(.*?)(\})`, enum.String())
+	golden.Block(t, "trace.proto", `(Columns that only some kinds take from.\n)(.*?\n)(\n)`, fields.String())
+	golden.Block(t, "FORMAT.md", "(\\| 35 \\| `task` [^\n]*\n)(.*?)(\\| 56 )", format.String())
+	golden.Block(t, "FORMAT.md", "(bits of `kind_columns`[^\n]*\n\n[^\n]*\n[^\n]*\n)(.*?\n)(\n)", numbers.String())
 }
 
 // number is that of the field that a column had first.
@@ -79,27 +78,4 @@ func columns(s *Shape) string {
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-// hold compares what stands between two places of a file, and with DTREC_UPDATE writes it.
-func hold(t *testing.T, file, place, want string) {
-	t.Helper()
-	old, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := regexp.MustCompile(place).FindSubmatchIndex(old)
-	if at == nil {
-		t.Fatalf("%s: no %s", file, place)
-	}
-	if bytes.Equal(old[at[4]:at[5]], []byte(want)) {
-		return
-	}
-	if os.Getenv("DTREC_UPDATE") == "" {
-		t.Fatalf("%s: not what the tables of roles and columns have; DTREC_UPDATE=1 writes it", file)
-	}
-	out := string(old[:at[4]]) + want + string(old[at[5]:])
-	if err := os.WriteFile(file, []byte(out), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }

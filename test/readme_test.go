@@ -7,13 +7,14 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"github.com/dtrec/dtrec/internal/cli"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/dtrec/dtrec/internal/cli"
+	"github.com/dtrec/dtrec/internal/golden"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -54,7 +55,7 @@ func runExamples(t *testing.T, page string) {
 			got := example(t, args)
 			switch {
 			case toFile:
-			case os.Getenv("DTREC_UPDATE") != "" && !strings.Contains(want, "…"):
+			case golden.Update() && !strings.Contains(want, "…"):
 				text = bytes.Replace(text, []byte("$ "+shown), []byte("$ "+line+"\n"+strings.TrimRight(got, "\n")+trailing(want)), 1)
 				if err := os.WriteFile(page, text, 0o644); err != nil {
 					t.Fatal(err)
@@ -119,63 +120,18 @@ func matchLines(t *testing.T, command, got, want string) {
 // The excerpt of a report at the top of the README is what the report of the sample
 // says of the last open of te_miss. DTREC_UPDATE=1 writes it anew.
 func TestReadmeExcerptIsReal(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, found := strings.Cut(string(readme), "<!-- from traces/run1.pb -->\n")
-	excerpt, after, closed := strings.Cut(rest, "<!-- end -->")
-	if !found || !closed {
-		t.Fatal("README.md has no excerpt between its marks")
-	}
 	want := excerptOf(t, output(t, "report", filepath.Join("traces", "run1.pb")))
-	if os.Getenv("DTREC_UPDATE") != "" {
-		page := before + "<!-- from traces/run1.pb -->\n" + want + "<!-- end -->" + after
-		if err := os.WriteFile("README.md", []byte(page), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if excerpt != want {
-		t.Errorf("the excerpt is\n%s\nthe report says\n%s", excerpt, want)
-	}
+	golden.Block(t, "README.md", `(<!-- from traces/run1.pb -->\n)(.*?)(<!-- end -->)`, want)
 }
 
 // The table of claims is that of the code, and its numbers are what falls in the
 // sample without a role. DTREC_UPDATE=1 writes it anew.
 func TestReadmeClaimsAreMeasured(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, found := strings.Cut(string(readme), "| claim | says |")
-	table, after, ends := strings.Cut(rest, "\n\n")
-	if !found || !ends {
-		t.Fatal("README.md has no table of claims")
-	}
-	want := ablationTable(t, filepath.Join("traces", "run1.pb"))
-	if os.Getenv("DTREC_UPDATE") != "" {
-		if err := os.WriteFile("README.md", []byte(before+want+"\n\n"+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if table = "| claim | says |" + table; table != want {
-		t.Errorf("the table is\n%s\nmeasured is\n%s", table, want)
-	}
+	golden.Block(t, "README.md", `()(\| claim \| says \|.*?)(\n\n)`, ablationTable(t, filepath.Join("traces", "run1.pb")))
 }
 
 // The reasons in docs/claims.md are those of the code. DTREC_UPDATE=1 writes them anew.
 func TestDocumentedReasonsAreThoseOfTheCode(t *testing.T) {
-	const file, mark = "docs/claims.md", "## Every reason\n\n"
-	page, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	intro, table, found := strings.Cut(string(page), mark)
-	if !found {
-		t.Fatalf("%s has no %q", file, mark)
-	}
 	want := "| verdict | reason | claims |\n|---|---|---|\n"
 	of := make(map[*report.Reason][]string)
 	var reasons []*report.Reason
@@ -195,15 +151,7 @@ func TestDocumentedReasonsAreThoseOfTheCode(t *testing.T) {
 		}
 		want += fmt.Sprintf("| %s | %s | %s |\n", r.Verdict, strings.ReplaceAll(r.Text, "%s", "…"), kinds)
 	}
-	if os.Getenv("DTREC_UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(intro+mark+want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if table != want {
-		t.Errorf("%s has\n%s\nthe code has\n%s", file, table, want)
-	}
+	golden.Block(t, "docs/claims.md", `(## Every reason\n\n)(.*)()`, want)
 }
 
 // ablationTable has a row per kind of claim and a column per role that something

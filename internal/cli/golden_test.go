@@ -5,10 +5,11 @@ package cli
 import (
 	"crypto/sha256"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/internal/golden"
 )
 
 // What replay, info and diff print of the committed traces is what it was: a hash each, so
@@ -40,21 +41,5 @@ func TestOutputsAreWhatTheyWere(t *testing.T) {
 			}
 		}
 	}
-	const golden = "internal/cli/testdata/golden.txt"
-	if os.Getenv("DTREC_UPDATE") != "" {
-		if err := os.WriteFile(golden, []byte(lines.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	was := strings.Split(string(want), "\n")
-	for i, line := range strings.Split(lines.String(), "\n") {
-		if i >= len(was) || line != was[i] {
-			t.Errorf("it prints something else: %s", line)
-		}
-	}
+	golden.Lines(t, "internal/cli/testdata/golden.txt", lines.String())
 }

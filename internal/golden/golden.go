@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package golden holds files of the tree, in tests, against what the code makes of them. With
+// DTREC_UPDATE=1 in the environment it writes them anew: the commit says why.
+package golden
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Update reports whether files are to be written anew.
+func Update() bool { return os.Getenv("DTREC_UPDATE") != "" }
+
+// Lines holds a whole file. A line that is not in it fails the test, and so does one that is in
+// it alone.
+func Lines(t testing.TB, file, got string) {
+	t.Helper()
+	if Update() {
+		write(t, file, got)
+		return
+	}
+	want := read(t, file)
+	had := make(map[string]bool)
+	for line := range strings.Lines(want) {
+		had[line] = true
+	}
+	for line := range strings.Lines(got) {
+		if !had[line] {
+			t.Errorf("%s does not have: %s", file, line)
+		}
+		delete(had, line)
+	}
+	for line := range had {
+		t.Errorf("%s alone has: %s", file, line)
+	}
+}
+
+// Block holds what stands at a place of a file: an expression of three groups, what stands before
+// it, the block, and what stands behind it.
+func Block(t testing.TB, file, place, want string) {
+	t.Helper()
+	text := read(t, file)
+	at := regexp.MustCompile("(?s)" + place).FindStringSubmatchIndex(text)
+	switch {
+	case at == nil:
+		t.Fatalf("%s: no %s", file, place)
+	case Update():
+		write(t, file, text[:at[4]]+want+text[at[5]:])
+	case text[at[4]:at[5]] != want:
+		t.Errorf("%s has\n%s\nthe code has\n%s", file, text[at[4]:at[5]], want)
+	}
+}
+
+func read(t testing.TB, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func write(t testing.TB, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
