@@ -9,7 +9,7 @@ KERNELS ?= 6.1 6.12 newest
 OTHERS  ?= 6.12/amd64 6.12/cloud-arm64
 MATRIX  ?= 6.12 5.10 6.1 6.18 6.19 7.0 7.1 newest $(foreach v,6.1 6.12 newest,$v/amd64 $v/rt-amd64) 6.12/cloud-arm64 6.1/cloud-arm64 newest/cloud-arm64
 
-.PHONY: build install demo test unit kernel matrix kernel-build bench release release-test samples generate clean fleet screens FORCE
+.PHONY: build install demo test unit kernel matrix kernel-build bench release release-test samples generate clean fleet fleet-millions formats screens FORCE
 
 build:
 	@scripts/install-go
@@ -80,11 +80,26 @@ dtrec-parquet: FORCE
 	@scripts/install-go
 	CGO_ENABLED=0 go -C export/parquet build -trimpath -o ../../dtrec-parquet .
 
-# The queries of docs/fleet.md, by DuckDB.
+# The exports, opened by what they are for: the queries of docs/fleet.md and the tables by DuckDB, profiles by go tool pprof,
+# those and the folded stacks by speedscope.
 fleet:
 	@scripts/install-go
-	scripts/install-duckdb .duckdb
-	DTREC_DUCKDB="$$PWD/.duckdb" go -C export/parquet test -count=1 -run Queries -v .
+	scripts/install-tools
+	scripts/install-readers .readers
+	DTREC_READERS="$$PWD/.readers" go -C export/parquet test -count=1 -run 'Queries|TextTables' -v .
+	DTREC_READERS="$$PWD/.readers" DTREC_ALL_TOOLS=1 go test -count=1 -run 'Pprof|Speedscope|Perfetto' -v ./export
+
+# The table of docs/exports.md: what each format takes.
+formats:
+	@scripts/install-go
+	DTREC_FORMATS=1 go -C export/parquet test -count=1 -run FormatsTable -v .
+
+# The same of 100 recordings of a million events: memory and times.
+FLEET ?= 100
+fleet-millions:
+	@scripts/install-go
+	scripts/install-readers .readers
+	DTREC_READERS="$$PWD/.readers" DTREC_FLEET=$(FLEET) go -C export/parquet test -count=1 -timeout 2h -run Millions -v .
 
 # Pictures of the pages, as the tests see them, below screens/; README shows two of them.
 screens:

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-const require = createRequire(pathToFileURL(process.env.DTREC_DUCKDB + "/"));
+const require = createRequire(pathToFileURL(process.env.DTREC_READERS + "/"));
 const { DuckDBInstance } = require("@duckdb/node-api");
 const connection = await (await DuckDBInstance.create(":memory:")).connect();
 const reader = await connection.runAndReadAll(readFileSync(0, "utf8"));
