@@ -74,6 +74,37 @@ func TestTwoBuildsOneHash(t *testing.T) {
 	}
 }
 
+// TestRpmInEmptyRoot installs the package in a root with nothing in it, whose database knows no other, runs dtrec from
+// it and removes it again.
+func TestRpmInEmptyRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("rpm --root takes root")
+	}
+	dist := makeRelease(t, clone(t, "..", "one"), nil, "-arch", "amd64", "-package", "rpm")
+	files, _ := filepath.Glob(filepath.Join(dist, "*.rpm"))
+	if len(files) != 1 {
+		t.Fatalf("packages: %v", files)
+	}
+	root := t.TempDir()
+	rpm := func(args ...string) string {
+		return must(t, exec.Command("rpm", append([]string{"--root", root, "--dbpath", "/var/lib/rpm"}, args...)...))
+	}
+	rpm("--initdb")
+	rpm("--install", "--nodeps", files[0])
+	rpm("--verify", "dtrec")
+	program, trace := filepath.Join(root, "usr/bin/dtrec"), filepath.Join(root, "usr/share/dtrec/examples/run1.pb")
+	if said := must(t, exec.Command(program, "check", trace)); !strings.Contains(said, " 0 refuted, ") {
+		t.Error(said)
+	}
+	rpm("--erase", "dtrec")
+	for _, gone := range []string{program, filepath.Join(root, "usr/share/dtrec"), filepath.Join(root, "usr/share/doc/dtrec")} {
+		if _, err := os.Stat(gone); err == nil {
+			left, _ := filepath.Glob(gone + "/*")
+			t.Errorf("%s is left: %v", gone, left)
+		}
+	}
+}
+
 // inBareRoot is what is done in a Debian that holds nothing but what every Debian does. $1 is its directory, DEB the
 // package.
 const inBareRoot = `set -e
