@@ -39,16 +39,16 @@ type spoken struct {
 
 // reckoned is what this test makes of them, by itself.
 type reckoned struct {
-	calls, failed, rcu, ref, miss, took uint64
-	made, left                          uint64
-	births                              map[string]uint64
-	errnos                              map[string]uint64
-	failures                            map[string]uint64 // by errno and path
-	missed                              map[string]uint64 // allocs for names asked for, by name
-	programs                            map[string]uint64 // calls by program
-	processes                           map[uint32]bool
-	slowest                             []uint64          // ids, the slowest first
-	around                              map[uint64]uint64 // of an event, the path call it is in
+	calls, failed, rcu, ref, miss uint64
+	made, left                    uint64
+	births                        map[string]uint64
+	errnos                        map[string]uint64
+	failures                      map[string]uint64 // by errno and path
+	missed                        map[string]uint64 // allocs for names asked for, by name
+	programs                      map[string]uint64 // calls by program
+	processes                     map[uint32]bool
+	slowest                       []uint64          // ids, the slowest first
+	around                        map[uint64]uint64 // of an event, the path call it is in
 }
 
 func replayed(t *testing.T, trace string) (events []spoken) {

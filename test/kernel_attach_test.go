@@ -7,11 +7,12 @@ package test
 import (
 	"encoding/json"
 	"fmt"
-	"github.com/dtrec/dtrec/internal/doctor"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/internal/doctor"
 
 	"github.com/dtrec/dtrec/report"
 )

@@ -6,11 +6,12 @@ package test
 
 import (
 	"fmt"
-	"github.com/dtrec/dtrec/internal/cli"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/internal/cli"
 
 	"github.com/dtrec/dtrec/report"
 )

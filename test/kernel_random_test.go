@@ -5,6 +5,7 @@
 package test
 
 import (
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,6 +13,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // seed is that of this run. DTREC_SEED repeats one.
@@ -59,4 +63,36 @@ func keepLog(t *testing.T, release, log string) {
 			t.Error(err)
 		}
 	}
+}
+
+// modelled runs the model over a log.
+func modelled(t *testing.T, log io.Reader) (ops int, did *truths) {
+	t.Helper()
+	list, err := readLog(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if did, err = replayLog(list); err != nil {
+		t.Fatal(err)
+	}
+	return len(list), did
+}
+
+// held holds the claims of a trace in a file against what was done.
+func held(t *testing.T, trace string, did *truths) (*checker, *report.Findings) {
+	t.Helper()
+	file, err := os.Open(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r, err := schema.NewReader(file, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, f, err := hold(r, did)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, f
 }

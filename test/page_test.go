@@ -7,13 +7,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"github.com/dtrec/dtrec/internal/cli"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/internal/cli"
 
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"

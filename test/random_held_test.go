@@ -3,45 +3,10 @@
 package test
 
 import (
-	"io"
-	"os"
 	"testing"
 
 	"github.com/dtrec/dtrec/report"
-	"github.com/dtrec/dtrec/schema"
 )
-
-// modelled runs the model over a log.
-func modelled(t *testing.T, log io.Reader) (ops int, did *truths) {
-	t.Helper()
-	list, err := readLog(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if did, err = replayLog(list); err != nil {
-		t.Fatal(err)
-	}
-	return len(list), did
-}
-
-// held holds the claims of a trace in a file against what was done.
-func held(t *testing.T, trace string, did *truths) (*checker, *report.Findings) {
-	t.Helper()
-	file, err := os.Open(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	r, err := schema.NewReader(file, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, f, err := hold(r, did)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c, f
-}
 
 // report prints the counts.
 func (c *checker) report(t *testing.T, f *report.Findings) {

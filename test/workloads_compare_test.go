@@ -6,13 +6,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"github.com/dtrec/dtrec/internal/cli"
 	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/internal/cli"
 
 	"github.com/dtrec/dtrec/report"
 )
@@ -65,28 +66,6 @@ func compareVerdictsOn(t *testing.T, v report.Verdicts, fs string) {
 			if !slices.ContainsFunc(workloadDoubts, func(w doubtful) bool { return w.line == line && w.on(fs) }) {
 				t.Errorf("on %s: %s %v", fs, line, d.Events)
 			}
-		}
-	}
-}
-
-// compareAll also wants every workload of the table, and every doubt.
-func compareAll(t *testing.T, v report.Verdicts, fs string) {
-	t.Helper()
-	compareVerdictsOn(t, v, fs)
-	folds := true // on a kernel older than 5.16 Debian had none that does
-	if strings.HasPrefix(v.Kernel, "5.10") {
-		folds = false
-	}
-	for workload := range onFilesystem(fs) {
-		recorded := slices.ContainsFunc(v.Programs, func(p report.ProgramVerdict) bool { return p.Program == workload })
-		if recorded != (workload != "casefold" || folds) {
-			t.Errorf("%s was recorded: %v", workload, recorded)
-		}
-	}
-	for _, want := range workloadDoubts {
-		there := slices.ContainsFunc(v.Doubts, func(d report.DoubtVerdict) bool { return slices.Contains(doubtLines(d), want.line) })
-		if !there && want.on(fs) && !want.some && (folds || !want.folded) {
-			t.Errorf("on %s nothing says: %s", fs, want.line)
 		}
 	}
 }
