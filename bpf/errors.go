@@ -16,7 +16,7 @@ import (
 // Lack is what a machine does not have that recording needs.
 type Lack int
 
-// The lacks told apart.
+// The kinds of lack.
 const (
 	LackPrivilege Lack = iota + 1 // CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN
 	LackBTF                       // the kernel's type information

@@ -13,7 +13,7 @@ import (
 )
 
 // Printable makes a string that came from outside safe for a line of text on a
-// terminal, and tells apart what a screen does not: what is no glyph of its own is
+// terminal, and different where a screen would show the same: what is no glyph of its own is
 // escaped as in a Go string, and so is the backslash. Two names never print alike, and
 // Unescape gives back what was printed.
 func Printable(s string) string {

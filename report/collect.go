@@ -195,7 +195,7 @@ func (c *collector) program(e *schema.Event) *Program {
 		} else if !c.f.MorePrograms {
 			c.f.Omitted++
 		}
-		if len(c.programs) > 16*maxPrograms { // names without end: from here on they are not told apart
+		if len(c.programs) > 16*maxPrograms { // names without end: more of them are not counted
 			c.f.MorePrograms = true
 			clear(c.programs)
 			for _, kept := range c.f.Programs {

@@ -39,7 +39,7 @@ type Findings struct {
 	Attached     replay.Roles
 	Programs     []*Program // in order of first event
 	Omitted      uint64     // programs beyond the bound
-	MorePrograms bool       // there are more of these than could be told apart
+	MorePrograms bool       // there are more of these than could be counted
 	examples     [maxKinds]Example
 
 	Forgotten uint64 // dentries forgotten: more were known at once than are remembered

@@ -9,7 +9,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxMembers bounds the processes and names that are told apart.
+// maxMembers bounds the processes and names that are counted.
 const maxMembers = 1 << 17
 
 // processCounts count the processes of each name in the whole run.
@@ -17,7 +17,7 @@ type processCounts struct {
 	of     map[string]*sameName
 	births map[uint32]uint32 // by process id: how many processes were seen to begin with it
 	size   int
-	full   bool   // no more can be told apart
+	full   bool   // more are not counted
 	comm   string // of the last event
 	pid    uint32 // of the last event
 }
@@ -26,7 +26,7 @@ type processCounts struct {
 type sameName struct {
 	members map[process]struct{}
 	exits   []exits
-	others  uint64 // that ended in more ways than are told apart
+	others  uint64 // that ended in more ways than are kept
 }
 
 // process is a process: ids are used again.

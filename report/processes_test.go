@@ -29,7 +29,7 @@ func TestProcessesOfOneNameAreCounted(t *testing.T) {
 	}
 }
 
-// More than can be told apart are at least so many.
+// More than can be counted are at least so many.
 func TestProcessesWithoutEndAreAtLeastSoMany(t *testing.T) {
 	c := newProcessCounts()
 	for pid := range uint32(maxMembers + 10) {

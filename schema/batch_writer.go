@@ -241,7 +241,7 @@ func (b *batchWriter) task(e *Event) uint32 {
 	return b.lastTask
 }
 
-// isKey reports whether row i is the key of e: the kernel's hash tells nearly all apart, and the
+// isKey reports whether row i is the key of e: the kernel's hash differs for nearly all, and the
 // name is compared once.
 func (b *batchWriter) isKey(i uint32, e *Event, facts Fact) bool {
 	k := &b.keys[i]

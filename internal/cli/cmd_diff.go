@@ -29,7 +29,7 @@ func newDiffCmd() *cobra.Command {
 between any two runs, so a dentry is known by its place: D1, D2 … in the order a
 call met them. Opens, unlinks and other calls are aligned program by program and
 compared: their steps, outcome and claims. What differs because the kernels do
-(symbols, layout) is told apart. Where the operation was recorded a call is called so
+(symbols, layout) stands by itself. Where the operation was recorded a call is called so
 (stat, mkdir, rename); else by what the events bear: lookup, create (mkdir, symlink,
 link), delete (rmdir), unlink, rename, drop_caches. One of A and B may be - for stdin;
 what comes through a pipe is kept in a temporary file, since what differs is read twice.

@@ -41,7 +41,7 @@ between do not matter; what is not understood is counted, with --unknown listed.
 
 So is the text of trace-cmd report or perf script, of the probes in docs/peers.md.
 
-A log does not tell threads apart, nor where a dentry lies, so almost nothing can
+A log says neither which thread wrote a line, nor where a dentry lies, so almost nothing can
 be proven from it: it is for 'dtrec check --page PAGE.md FILE', replay and diff. Another
 boot in the log begins another run in the file; read one with --run.
 

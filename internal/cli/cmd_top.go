@@ -65,7 +65,7 @@ Exit status: 0 printed, 2 not readable.`,
 	addRunFlag(cmd, &run)
 	addFormatFlag(cmd, &format, textFormat, jsonFormat)
 	cmd.Flags().StringVar(&of, "of", of, "`WHAT` is counted")
-	cmd.Flags().StringVar(&by, "by", by, "`WHAT` it is told apart by")
+	cmd.Flags().StringVar(&by, "by", by, "`WHAT` it is grouped by")
 	cmd.Flags().IntVarP(&rows, "rows", "n", rows, "most rows")
 	return cmd
 }

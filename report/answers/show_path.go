@@ -32,7 +32,7 @@ type placed struct {
 	at, n       uint64
 }
 
-// maxPlaces bounds the places told apart.
+// maxPlaces bounds the places counted one by one.
 const maxPlaces = 64
 
 // maxOwn bounds the calls on a path that are remembered to have been.

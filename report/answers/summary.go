@@ -14,7 +14,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxPrograms bounds the programs told apart; the calls of more are counted as those of
+// maxPrograms bounds the programs counted one by one; the calls of more are counted as those of
 // one, called "".
 const maxPrograms = 1024
 

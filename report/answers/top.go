@@ -72,7 +72,7 @@ var measures = []measure{
 	{"negatives", "dentries that were in the cache without inode", "", nil},
 }
 
-// dimension is one row of what it can be told apart by.
+// dimension is one row of what it can be grouped by.
 type dimension struct {
 	name, says string
 	key        func(*thing) string // as it is printed; empty: there is none
@@ -192,7 +192,7 @@ type born struct {
 	killers       map[string]uint64
 }
 
-// maxKillers bounds the programs that are told apart as those that killed, of one key.
+// maxKillers bounds the programs that are counted as those that killed, of one key.
 const maxKillers = 8
 
 // TopOf reads a trace to its end and returns the n keys with most. of and by are names of

@@ -336,7 +336,7 @@ func (d *cutter) process(t *thread, s *replay.Step) {
 	d.finish(c)
 }
 
-// line adds a line of a kernel log. Threads cannot be told apart in it: the lines from
+// line adds a line of a kernel log. It does not say which thread a line is of: the lines from
 // one open to the next make a call, and none has a return.
 func (d *cutter) line(s *replay.Step) {
 	e, step := *s.Event, *s

@@ -146,7 +146,7 @@ func (h *hunk) lines() []Line {
 }
 
 // guess takes the dentries of lines that differ for the same where the lines are about
-// one name, so that a line is not told apart by a number alone.
+// one name, so that no line differs in a number alone.
 func (h *hunk) guess() {
 	for i := range h.edits {
 		for j := i + 1; j < len(h.edits) && h.edits[i].op == '-' && h.edits[j].op != ' '; j++ {

@@ -187,7 +187,7 @@ func withoutRandom(s string) string {
 	return string(out)
 }
 
-// kindOf tells small letters, capitals and digits apart; 0: none of them.
+// kindOf is 1 for small letters, 2 for capitals, 4 for digits, 0 for what is none of them.
 func kindOf(c byte) int {
 	switch {
 	case c >= 'a' && c <= 'z', c == '_':
