@@ -30,7 +30,7 @@ func (p *page) firstScreen() {
 		p.Opening.WriteMarkdown(p.Writer, &p.room)
 	}
 	p.part(p.lifeline)
-	p.line("\n%s%s; FILE stands for the trace in every command on this page.", madeBy, md.Span(replay.CommandLine(p.command())))
+	p.line("\n%s%s; FILE is the trace, in every command here.", madeBy, md.Span(replay.CommandLine(p.command())))
 }
 
 // alarm says first, and loudly, that something is missing.

@@ -59,7 +59,7 @@ var sentences = func() []sentence {
 	add(`> \*\*Not all of the run is here: (?:`+n+` lost|without a footer: the recording did not end cleanly)\.\*\* What rests on what is missing is unproven\.`, func(r *reader, m []string) bool {
 		return m[1] == "" || is(m[1], int(r.lost)) && r.lost > 0
 	})
-	add("Made by `dtrec report FILE`; FILE stands for the trace in every command on this page\\.", func(*reader, []string) bool { return true })
+	add("Made by `dtrec report FILE`; FILE is the trace, in every command here\\.", func(*reader, []string) bool { return true })
 	add(`- \[Verdicts\]\(#verdicts\): in all `+n+` proven, `+n+` refuted, `+n+` unproven`, func(r *reader, m []string) bool {
 		return is(m[1], r.total("proven")) && is(m[2], r.total("refuted")) && is(m[3], r.total("unproven"))
 	})

@@ -9,7 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +37,9 @@ func attackCommands(file, page string) [][]string {
 		{"summary", file},
 		{"top", "--of", "negatives", "--by", "path", file},
 		{"show", file, "a"},
+		{"report", "--format", "html", file},
+		{"report", "--brief", file},
+		{"report", "--format", "json", file},
 	}
 }
 
@@ -139,18 +142,32 @@ func peakOf(t *testing.T, args []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kib, errs, _ := bytes.Cut(out, []byte("\n"))
-	peak, err := strconv.Atoi(string(kib))
-	if err != nil {
+	took, errs, _ := bytes.Cut(out, []byte("\n"))
+	var peak, wrote int
+	if _, err := fmt.Sscan(string(took), &peak, &wrote); err != nil {
 		t.Fatal(err)
+	}
+	if args[1] == "report" {
+		most := mostPage
+		switch {
+		case slices.Contains(args, "--brief"):
+			most = mostBrief
+		case slices.Contains(args, "html"):
+			most = 2 << 20
+		case slices.Contains(args, "json"):
+			most = 64 << 20 // not packed
+		}
+		if wrote > most {
+			t.Errorf("%v writes %d bytes", args[1:], wrote)
+		}
 	}
 	if said := string(errs); peak > mostMemory || strings.Contains(said, "goroutine") || strings.Contains(said, "killed") {
 		t.Errorf("%v: %d KiB at most; %.500s", args[1:], peak, said)
 	}
 }
 
-// measureArg makes the test's binary run a command and print its peak of memory in KiB and
-// what it wrote to stderr. It takes a process between, since a process begins with the peak
+// measureArg makes the test's binary run a command and print its peak of memory in KiB, how many
+// bytes it wrote to stdout, and what to stderr. It takes a process between, since a process begins with the peak
 // of the one it was made by.
 const measureArg = "measure-a-command"
 
@@ -163,7 +180,8 @@ func init() {
 func measure(args []string) int {
 	cmd := exec.Command(args[0], args[1:]...)
 	var errs bytes.Buffer
-	cmd.Stderr = &errs
+	var wrote counter
+	cmd.Stdout, cmd.Stderr = &wrote, &errs
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -177,6 +195,14 @@ func measure(args []string) int {
 	if took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); took > mostTime {
 		fmt.Fprintf(&errs, "killed too late: it took %s", took)
 	}
-	fmt.Printf("%d\n%s", cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss, errs.Bytes())
+	fmt.Printf("%d %d\n%s", cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss, wrote, errs.Bytes())
 	return 0
+}
+
+// counter counts the bytes written to it.
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }

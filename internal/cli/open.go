@@ -215,7 +215,9 @@ func (t *trace) warn(format string, args ...any) {
 
 // Close frees the reader and closes the file.
 func (t *trace) Close() {
-	t.Reader.Close()
+	if t.Reader != nil {
+		t.Reader.Close()
+	}
 	t.closeFile()
 }
 

@@ -21,12 +21,6 @@ func visible(cmd *cobra.Command, path string, run int, format outputFormat) erro
 		return err
 	}
 	defer t.Close()
-	var open []*schema.Reader
-	defer func() {
-		for _, r := range open {
-			r.Close()
-		}
-	}()
 	first := true
 	source := func() (replay.Source, error) {
 		if first { // this one says on stderr what is wrong with the trace
@@ -36,11 +30,11 @@ func visible(cmd *cobra.Command, path string, run int, format outputFormat) erro
 		if _, err := t.file.Seek(0, io.SeekStart); err != nil {
 			return nil, err
 		}
-		r, err := schema.NewReader(bufio.NewReaderSize(t.file, 64<<10), run)
-		if err == nil {
-			open = append(open, r)
-		}
-		return r, err
+		t.Reader.Close()
+		t.Reader = nil // what it decoded last is not wanted any more
+		var err error
+		t.Reader, err = schema.NewReader(bufio.NewReaderSize(t.file, 64<<10), run)
+		return t.Reader, err
 	}
 	if format == jsonFormat {
 		return html.WriteJSON(cmd.OutOrStdout(), t.name, source)

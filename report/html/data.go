@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
@@ -13,15 +14,24 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Bounds of what a page shows one by one, so that it stays below 2 MB. What is beyond is in
-// the sums, and the page says how many it leaves out.
-const (
-	maxCalls   = 6000  // the first that failed, a third of them at most, and the longest
-	maxObjects = 6000  // the first
-	maxEvents  = 16000 // to step through: the first
-	maxClaims  = 4000  // refuted, then unproven, then proven ones, the first of each
-	maxProven  = 200   // of one kind
-)
+// bounds are how many of each a page shows one by one. What is beyond is in the sums, and the
+// page says how many it leaves out.
+type bounds struct {
+	calls   int // the first that failed, a third of them at most, and the longest
+	objects int // the first; of processes too
+	events  int // to step through: the first
+	claims  int // refuted, then unproven, then proven ones, the first of each
+	proven  int // of one kind
+	text    int // bytes
+}
+
+// most are the bounds of a page; where its names are so long that it would not stay below 2 MB,
+// it has half of them, or half of that.
+var most = bounds{calls: 6000, objects: 6000, events: 30000, claims: 4000, proven: 200, text: 3 << 20}
+
+func (b bounds) half() bounds {
+	return bounds{b.calls / 2, b.objects / 2, b.events / 2, b.claims / 2, b.proven / 2, b.text}
+}
 
 // data is what the page has of a trace; its script reads it. Texts are indices of Strings,
 // and printable. Ids are event ids, times nanoseconds since boot. A column stands for a
@@ -44,7 +54,9 @@ type data struct {
 	Roles   []string         `json:"roles"`
 	All     totals           `json:"all"`
 
-	text map[string]int
+	text   map[string]int
+	bytes  int // of Strings
+	bounds bounds
 }
 
 // columns is a table by its fields; all have one length.
@@ -80,17 +92,21 @@ func (d *data) str(s string) int {
 	if i, ok := d.text[s]; ok {
 		return i
 	}
+	if d.bytes += len(s); d.bytes > d.bounds.text {
+		return 0 // the page will not be
+	}
+	s = strings.Clone(s) // which may be a part of a whole batch
 	d.text[s] = len(d.Strings)
 	d.Strings = append(d.Strings, s)
 	return d.text[s]
 }
 
-// Source opens the trace; it is read three times.
+// Source opens the trace; it is read three times, and more often where its names are very long.
 type Source func() (replay.Source, error)
 
 // collect reads the trace: for the sums, for what happened, and for the claims.
-func collect(name string, open Source) (*data, error) {
-	d := &data{Name: replay.Printable(name), text: make(map[string]int), Strings: []string{}, Tasks: []task{}, Calls: columns{}, Objects: columns{}, Events: columns{}, Claims: columns{}}
+func collect(name string, open Source, bounds bounds) (*data, error) {
+	d := &data{bounds: bounds, Name: replay.Printable(name), text: make(map[string]int), Strings: []string{}, Tasks: []task{}, Calls: columns{}, Objects: columns{}, Events: columns{}, Claims: columns{}}
 	src, err := open()
 	if err != nil {
 		return nil, err
@@ -113,7 +129,9 @@ func collect(name string, open Source) (*data, error) {
 type gathering struct {
 	*data
 	m         *replay.Model
-	calls     []*replay.PathCall
+	calls     []callRow
+	cut       bool   // some were let go of
+	shortest  uint64 // of those that were not
 	failed    int
 	objects   map[uint64]*replay.Object
 	negatives map[uint64][]uint64 // begin and end of stretches without inode, by dentry
@@ -152,40 +170,73 @@ func (d *data) header(h *schema.Header) {
 	}
 }
 
+// callRow is a call as the page has it, but for the texts, which have no index yet: most calls are
+// let go of again.
+type callRow struct {
+	id, took uint64
+	fields   map[string]any
+	parts    []any
+}
+
 func (g *gathering) call(c *replay.PathCall) {
-	if g.All.Calls++; c.Failed() && g.failed < maxCalls/3 {
+	g.All.Calls++
+	switch {
+	case c.Failed() && g.failed < g.bounds.calls/3:
 		g.failed++
-		g.emit(c)
-		return
-	}
-	if g.calls = append(g.calls, c); len(g.calls) >= 2*maxCalls {
-		g.longest()
+		g.emit(rowOf(c))
+	case !g.cut || c.Took > g.shortest:
+		if g.calls = append(g.calls, rowOf(c)); len(g.calls) >= 2*g.bounds.calls {
+			g.longest()
+		}
 	}
 }
 
 // longest keeps the longest calls of those that are not emitted.
 func (g *gathering) longest() {
-	slices.SortFunc(g.calls, func(a, b *replay.PathCall) int { return cmp.Or(cmp.Compare(b.Took, a.Took), cmp.Compare(a.ID, b.ID)) })
-	if room := maxCalls - g.failed; len(g.calls) > room {
-		g.calls = g.calls[:room]
+	slices.SortFunc(g.calls, func(a, b callRow) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.id, b.id)) })
+	if room := g.bounds.calls - g.failed; len(g.calls) > room {
+		clear(g.calls[room:])
+		g.calls, g.cut, g.shortest = g.calls[:room], true, 0
+		if room > 0 {
+			g.shortest = g.calls[room-1].took
+		}
 	}
 }
 
-func (g *gathering) emit(c *replay.PathCall) {
-	errno := -1
+func rowOf(c *replay.PathCall) callRow {
+	var errno any = -1
 	if c.Failed() {
-		errno = g.str(schema.ErrnoName(c.Errno))
+		errno = schema.ErrnoName(c.Errno)
 	}
-	parts := []any{}
+	row := callRow{id: c.ID, took: c.Took, parts: make([]any, 0, len(c.Components))}
 	for _, p := range c.Components {
-		parts = append(parts, []any{g.str(replay.Printable(p.Name)), p.Found, p.ID, seq(p.Dentry), p.Negative, p.Mount, p.Link})
+		row.parts = append(row.parts, []any{owned(p.Name), p.Found, p.ID, seq(p.Dentry), p.Negative, p.Mount, p.Link})
 	}
-	g.Calls.add(map[string]any{
-		"id": c.ID, "end": c.End, "outer": c.Outer, "op": g.str(c.Operation), "pid": c.PID, "tid": c.TID, "program": g.str(replay.Printable(c.Program)),
-		"path": g.str(replay.Printable(c.Path)), "resolved": g.str(replay.PrintablePath(c.Resolved)), "class": c.Class, "errno": errno, "at": c.At, "took": c.Took,
-		"fs": g.str(replay.Printable(c.FSType)), "asked": c.Filesystem, "restarts": c.Restarts, "allocs": c.Allocs, "negatives": c.Negatives,
-		"object": seq(c.Dentry), "parts": parts,
-	})
+	row.fields = map[string]any{
+		"id": c.ID, "end": c.End, "outer": c.Outer, "op": c.Operation, "pid": c.PID, "tid": c.TID, "program": owned(c.Program),
+		"path": owned(c.Path), "resolved": strings.Clone(replay.PrintablePath(c.Resolved)), "class": c.Class, "errno": errno, "at": c.At, "took": c.Took,
+		"fs": owned(c.FSType), "asked": c.Filesystem, "restarts": c.Restarts, "allocs": c.Allocs, "negatives": c.Negatives,
+		"object": seq(c.Dentry),
+	}
+	return row
+}
+
+// owned is a name as printed, that holds on to nothing of the trace.
+func owned(name string) string { return strings.Clone(replay.Printable(name)) }
+
+// emit puts a call into the page, its texts by their index.
+func (g *gathering) emit(row callRow) {
+	for name, v := range row.fields {
+		if text, ok := v.(string); ok {
+			row.fields[name] = g.str(text)
+		}
+	}
+	for _, p := range row.parts {
+		part := p.([]any)
+		part[0] = g.str(part[0].(string))
+	}
+	row.fields["parts"] = row.parts
+	g.Calls.add(row.fields)
 }
 
 func seq(d *replay.Object) uint64 {
@@ -200,19 +251,19 @@ func (g *gathering) task(t *replay.Task) {
 	if t.Exited != 0 {
 		ended = t.Status.String()
 	}
-	if len(g.Tasks) < maxObjects {
+	if len(g.Tasks) < g.bounds.objects {
 		g.Tasks = append(g.Tasks, task{t.PID, t.Parent, g.str(replay.Printable(t.Program)), t.FirstAt, t.LastAt, g.str(ended), t.Calls, t.Failed})
 	}
 }
 
 func (g *gathering) negative(n *replay.Negative) {
-	if len(g.negatives) < maxObjects {
+	if len(g.negatives) < g.bounds.objects {
 		g.negatives[n.Dentry.Seq] = append(g.negatives[n.Dentry.Seq], n.BornAt, n.EndAt)
 	}
 }
 
 func (g *gathering) object(d *replay.Object) {
-	if g.All.Objects++; d.Seq > maxObjects {
+	if g.All.Objects++; d.Seq > uint64(g.bounds.objects) {
 		return
 	}
 	g.Objects.add(map[string]any{
@@ -225,7 +276,7 @@ func (g *gathering) object(d *replay.Object) {
 // event is a moment to step to.
 func (g *gathering) event(s *replay.Step) {
 	e := s.Event
-	if g.All.Events++; g.All.Events > maxEvents {
+	if g.All.Events++; g.All.Events > g.bounds.events {
 		return
 	}
 	parent := uint64(0)
@@ -246,7 +297,7 @@ func (g *gathering) event(s *replay.Step) {
 // finish puts the calls in order, and gives each dentry its stretches without inode.
 func (g *gathering) finish() {
 	g.longest()
-	slices.SortFunc(g.calls, func(a, b *replay.PathCall) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(g.calls, func(a, b callRow) int { return cmp.Compare(a.id, b.id) })
 	for _, c := range g.calls {
 		g.emit(c)
 	}
@@ -260,11 +311,11 @@ func (d *data) judged(src replay.Source) error {
 	var kept [3][]report.Claim
 	proven := make(map[report.Kind]int)
 	f, err := report.Judge(src, report.Options{Each: func(c *report.Claim) {
-		if d.All.Claims++; len(kept[c.Verdict]) >= maxClaims {
+		if d.All.Claims++; len(kept[c.Verdict]) >= d.bounds.claims {
 			return
 		}
 		if c.Verdict == report.Proven {
-			if proven[c.Kind]++; proven[c.Kind] > maxProven {
+			if proven[c.Kind]++; proven[c.Kind] > d.bounds.proven {
 				return
 			}
 		}
@@ -278,7 +329,7 @@ func (d *data) judged(src replay.Source) error {
 		return nil // each verdict is taken back
 	}
 	all := slices.Concat(kept[report.Refuted], kept[report.Unproven], kept[report.Proven])
-	for i := range all[:min(len(all), maxClaims)] {
+	for i := range all[:min(len(all), d.bounds.claims)] {
 		d.claim(&all[i])
 	}
 	return nil

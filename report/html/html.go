@@ -27,11 +27,7 @@ var scripts = []string{"core.js", "summary.js", "timeline.js", "dentries.js", "p
 // Write writes the page. name is what the trace is called. The error is that of a source or
 // of the writing.
 func Write(w io.Writer, name string, open Source) error {
-	d, err := collect(name, open)
-	if err != nil {
-		return err
-	}
-	packed, err := pack(d)
+	d, packed, err := bounded(name, open)
 	if err != nil {
 		return err
 	}
@@ -62,11 +58,30 @@ func Write(w io.Writer, name string, open Source) error {
 
 // WriteJSON writes the value that the page shows, as one object: docs/page.md has its fields.
 func WriteJSON(w io.Writer, name string, open Source) error {
-	d, err := collect(name, open)
+	d, _, err := bounded(name, open)
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(w).Encode(d)
+}
+
+// mostPacked is how many bytes the packed data may have.
+const mostPacked = 1_900_000
+
+// bounded is what the page has of a trace, and that as the script wants it.
+func bounded(name string, open Source) (*data, string, error) {
+	for b := most; ; b = b.half() {
+		d, err := collect(name, open, b)
+		if err != nil {
+			return nil, "", err
+		}
+		if d.bytes > b.text {
+			continue
+		}
+		if packed, err := pack(d); err != nil || len(packed) <= mostPacked || b.events == 0 {
+			return d, packed, err
+		}
+	}
 }
 
 func digest(text string) string {

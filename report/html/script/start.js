@@ -54,6 +54,7 @@ async function start() {
   addEventListener("afterprint", follow);
   follow();
   document.documentElement.dataset.ready = "yes";
+  performance.mark("ready");
 }
 
 start();
