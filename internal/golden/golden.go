@@ -7,6 +7,7 @@ package golden
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,27 +15,36 @@ import (
 // Update reports whether files are to be written anew.
 func Update() bool { return os.Getenv("DTREC_UPDATE") != "" }
 
-// Lines holds a whole file. A line that is not in it fails the test, and so does one that is in
-// it alone.
+// maxShown bounds the lines that a test shows of each side.
+const maxShown = 20
+
+// Lines holds a whole file, whatever the order of its lines. One that is not in it fails the test,
+// and so does one that is in it alone.
 func Lines(t testing.TB, file, got string) {
 	t.Helper()
 	if Update() {
 		write(t, file, got)
 		return
 	}
-	want := read(t, file)
-	had := make(map[string]bool)
-	for line := range strings.Lines(want) {
-		had[line] = true
+	had := make(map[string]int) // how often the file has each line and the code does not
+	for line := range strings.Lines(read(t, file)) {
+		had[line]++
 	}
+	var added, gone []string
 	for line := range strings.Lines(got) {
-		if !had[line] {
-			t.Errorf("%s does not have: %s", file, line)
+		if had[line]--; had[line] < 0 {
+			added = append(added, line)
 		}
-		delete(had, line)
 	}
-	for line := range had {
-		t.Errorf("%s alone has: %s", file, line)
+	for line, n := range had {
+		if n > 0 {
+			gone = append(gone, line)
+		}
+	}
+	slices.Sort(gone)
+	if n, m := len(added), len(gone); n+m > 0 {
+		t.Errorf("%s does not have these %d lines:\n%s… and alone has these %d:\n%s…", file,
+			n, strings.Join(added[:min(n, maxShown)], ""), m, strings.Join(gone[:min(m, maxShown)], ""))
 	}
 }
 
