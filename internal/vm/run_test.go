@@ -241,7 +241,7 @@ func TestKVMDecision(t *testing.T) {
 	}{
 		{"KVM works", log + sayAlive, time.Minute, []string{"kvm", "kvm"}, 0},
 		{"KVM hangs", hangs + sayAlive, time.Minute, []string{"kvm", "tcg", "tcg"}, 1},
-		{"the kernel hangs", log + `sleep 60; `, 4 * time.Second, []string{"kvm", "tcg", "kvm", "tcg"}, 0},
+		{"the kernel hangs", log + `sleep 60; `, 8 * time.Second, []string{"kvm", "tcg", "kvm", "tcg"}, 0},
 		{"the kernel ends", log, time.Minute, []string{"kvm", "tcg", "kvm", "tcg"}, 0},
 	}
 	for _, tt := range tests {
