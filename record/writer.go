@@ -25,10 +25,10 @@ const flushEvery = 100 * time.Millisecond
 const clockSlack = 1e6
 
 // smallFrame is how many events a frame has at most when the file has not nearBytes left to
-// the size that limits it: what a full frame takes, and more.
+// the size that limits it: more than a full frame takes of the longest names, uncompressed.
 const (
 	smallFrame = 2048
-	nearBytes  = 512 << 10
+	nearBytes  = 8 << 20
 )
 
 // limits end a recording early, or a file of it; 0 is none.
