@@ -38,6 +38,7 @@ type PageOptions struct {
 	Brief       bool    // without proofs, for 64 KB
 	FrontMatter bool    // for Jekyll
 
+	Judged   []string // flags that picked what was judged, and how: the page says it was made with them
 	Filtered bool     // the findings are of what Options.Only picked
 	Select   []string // that the findings were made with, see Options
 }

@@ -68,7 +68,7 @@ const madeBy = "Made by "
 
 // command makes this page.
 func (o *PageOptions) command() []string {
-	words := []string{"dtrec", "report"}
+	words := append([]string{"dtrec", "report"}, o.Judged...)
 	add := func(is bool, flags ...string) {
 		if is {
 			words = append(words, flags...)

@@ -15,7 +15,6 @@ import (
 	"github.com/dtrec/dtrec/report/page"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // Bounds on a page: bytes of it and of a line, lines, and marks that may begin or end an
@@ -107,7 +106,8 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 	defer t.Close()
 	run := page.Look(page.Parse(markdown), t.Header())
 	var whole bytes.Buffer
-	if err := writePage(&whole, looked{t, run}, report.Options{}, optionsOf(run.MadeBy())); err != nil {
+	src, judged, made := madeBy(run.MadeBy(), looked{t, run})
+	if err := writePage(&whole, src, judged, made); err != nil {
 		return err
 	}
 	r := run.Hold(whole.Bytes())
@@ -123,16 +123,23 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 	return answer(!r.Holds(), err)
 }
 
-// optionsOf are the flags of the command that a page says it was made by; none where it does
-// not, or says what no command is.
-func optionsOf(command []string) report.PageOptions {
-	var o pageOptions
-	f := pflag.NewFlagSet("", pflag.ContinueOnError)
-	o.register(f)
-	if err := f.Parse(command); err != nil || o.finish() != nil {
-		return report.PageOptions{}
+// madeBy is what the command that a page says it was made by picks of a trace, how that is judged,
+// and what its page has; all of it where the page does not say, or says what no command is.
+func madeBy(command []string, src replay.Source) (replay.Source, report.Options, report.PageOptions) {
+	var o findingsOptions
+	var p pageOptions
+	cmd := &cobra.Command{}
+	o.register(cmd)
+	p.register(cmd.Flags())
+	if err := cmd.ParseFlags(command); err != nil || p.finish() != nil {
+		return src, report.Options{}, report.PageOptions{}
 	}
-	return o.PageOptions
+	picked, judged, err := o.judged(cmd, src)
+	if err != nil {
+		return src, report.Options{}, report.PageOptions{}
+	}
+	p.Judged = o.given(cmd)
+	return picked, judged, p.PageOptions
 }
 
 // pageFlags refuses what means nothing with a page, or only with one.

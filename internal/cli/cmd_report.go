@@ -5,6 +5,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
@@ -65,6 +66,7 @@ Exit status: 0 written, 2 not readable.`,
 			if err := page.finish(); err != nil {
 				return usageError(cmd, err)
 			}
+			page.Judged = o.given(cmd)
 			return o.writePage(cmd, args[0], page.PageOptions)
 		},
 	}
@@ -152,6 +154,25 @@ func (o *findingsOptions) register(cmd *cobra.Command) {
 	addRunFlag(cmd, &o.run)
 	cmd.Flags().StringSliceVar(&o.without, "without", nil, "judge as if these `ROLES` had not been recorded, e.g. insert,kill")
 	o.filterOptions.register(cmd)
+}
+
+// given are the flags among these that a command was given, as words.
+func (o *findingsOptions) given(cmd *cobra.Command) (words []string) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values, ok := f.Value.(pflag.SliceValue)
+		switch {
+		case f.Name != "without" && !slices.Contains(filterFlags, f.Name):
+		case ok:
+			for _, v := range values.GetSlice() {
+				words = append(words, "--"+f.Name, v)
+			}
+		case f.Value.String() == "true":
+			words = append(words, "--"+f.Name)
+		default:
+			words = append(words, "--"+f.Name, f.Value.String())
+		}
+	})
+	return words
 }
 
 // findings reads a trace to its end and judges it.

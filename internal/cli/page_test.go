@@ -80,6 +80,8 @@ func TestPagesAreSound(t *testing.T) {
 			{mostPage, []string{"report", "--explain", "hash"}},
 			{mostPage, []string{"report", "--select", "#25", "--select", "t_e.txt", "--front-matter"}},
 			{mostBrief, []string{"report", "--brief", "--select", "it's"}},
+			{mostPage, []string{"report", "--without", "insert,kill"}},
+			{mostPage, []string{"report", "--failed", "--path", "/tmp/t_m.txt", "--errno", "ENOENT", "--from", "+0"}},
 		} {
 			page := output(t, append(tt.args, trace)...)
 			soundPage(t, strings.Join(append(tt.args, trace), " "), strings.TrimPrefix(page, "---\n"), tt.most)

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"cmp"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// operationOf is what a path call is called, by the role of its begin; a walk within another is no call.
+var operationOf = map[string]string{"open": "open", "stat": "stat", "access": "access", "readlink": "readlink", "chdir": "chdir", "execve": "exec", "mkdir": "mkdir", "mknod": "mknod",
+	"unlinkat": "unlink", "rmdir": "rmdir", "rename": "rename", "link": "link", "symlink": "symlink", "mount": "mount", "walk": "walk", "walk_parent": "walk"}
+
+// own is what an independent count of the events comes to.
+type own struct {
+	calls, failed, took, rcu, ref, miss, allocs uint64
+	operations, errnos, programs                map[string]uint64
+	slowest                                     []uint64 // the ids of the slowest, the first first
+	made, left                                  uint64
+}
+
+type ownCall struct {
+	role, operation, program string
+	id, at, took             uint64
+	outer                    bool // within no other
+	executes                 bool // it opens a file to execute
+	own                      bool // to an exec that is a call
+	ref, miss                bool
+	negative                 map[uint64]bool // dentries inserted without inode in it
+}
+
+// counting is the count in progress.
+type counting struct {
+	own
+	stacks  map[uint32][]*ownCall // by thread, the innermost call last
+	opened  map[uint32]bool       // by thread: the file to execute is open
+	all     []*ownCall
+	without map[uint64]bool // addresses of dentries without inode in the cache
+}
+
+// count reads the raw records and nothing of package replay.
+func count(t *testing.T, file string) *own {
+	t.Helper()
+	in, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	r, err := schema.NewReader(in, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	n := &counting{own: own{operations: make(map[string]uint64), errnos: make(map[string]uint64), programs: make(map[string]uint64)},
+		stacks: make(map[uint32][]*ownCall), opened: make(map[uint32]bool), without: make(map[uint64]bool)}
+	for {
+		record, err := r.Next()
+		if err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		e, ok := record.(*schema.Event)
+		switch {
+		case !ok:
+		case operationOf[e.Role.Label()] == "":
+			n.inside(e, n.in(e))
+		case e.Phase == schema.Exit:
+			n.end(e, n.in(e))
+		default:
+			n.begin(e, n.in(e))
+		}
+	}
+	n.sum()
+	return &n.own
+}
+
+// in is the innermost call of the event's thread.
+func (n *counting) in(e *schema.Event) *ownCall {
+	if stack := n.stacks[e.TID]; len(stack) > 0 {
+		return stack[len(stack)-1]
+	}
+	return nil
+}
+
+func (n *counting) begin(e *schema.Event, in *ownCall) {
+	role := e.Role.Label()
+	if operationOf[role] == "walk" && in != nil {
+		return
+	}
+	c := &ownCall{role: role, operation: operationOf[role], program: e.Comm, id: e.ID, at: e.Time, outer: in == nil, negative: make(map[uint64]bool)}
+	switch c.executes = e.Execute(); {
+	case c.executes && in == nil:
+		c.operation = "exec" // of which there is no more where execve is not recorded
+	case c.executes && in.role == "execve":
+		c.own = !n.opened[e.TID] // what follows is the interpreter
+	}
+	n.stacks[e.TID], n.all = append(n.stacks[e.TID], c), append(n.all, c)
+}
+
+func (n *counting) end(e *schema.Event, c *ownCall) {
+	if c == nil || c.role != e.Role.Label() {
+		return
+	}
+	stack := n.stacks[e.TID]
+	n.stacks[e.TID] = stack[:len(stack)-1]
+	n.opened[e.TID] = n.opened[e.TID] || c.executes && e.Errno() == 0
+	if c.own { // the open of an exec's file is the exec's
+		exec := stack[len(stack)-2]
+		exec.ref, exec.miss = exec.ref || c.ref, exec.miss || c.miss
+		return
+	}
+	if c.took = e.Time - c.at; c.outer {
+		n.took += c.took
+	}
+	if e.Errno() != 0 {
+		n.failed++
+		n.errnos[schema.ErrnoName(e.Errno())]++
+	}
+}
+
+// inside is an event that begins and ends no call.
+func (n *counting) inside(e *schema.Event, in *ownCall) {
+	switch role, exit := e.Role.Label(), e.Phase == schema.Exit; {
+	case role == "alloc" && exit && in != nil:
+		in.miss = in.miss || e.Name != "/" // that is the name of a file without one
+		n.allocs++
+	case role == "exec":
+		n.opened[e.TID] = false
+	case (role == "lookup" || role == "lookup_chain") && in != nil:
+		in.ref = true
+	case role == "insert" && exit && e.Inode == 0:
+		n.without[e.Dentry] = true
+		n.made++
+		if in != nil {
+			in.negative[e.Dentry] = true
+		}
+	case role == "instantiate" && exit && n.without[e.Dentry]:
+		delete(n.without, e.Dentry)
+		if in != nil && in.negative[e.Dentry] {
+			n.made-- // a file that the call made
+		}
+	case role == "delete" && exit && e.Inode == 0 && e.Facts&schema.FactUnhashed == 0:
+		n.without[e.Dentry] = true
+		n.made++
+	case role == "kill" || role == "drop":
+		delete(n.without, e.Dentry)
+	}
+}
+
+func (n *counting) sum() {
+	n.left = uint64(len(n.without))
+	slices.SortStableFunc(n.all, func(a, b *ownCall) int { return cmp.Compare(b.took, a.took) })
+	for _, c := range n.all {
+		if c.own {
+			continue
+		}
+		n.calls++
+		n.operations[c.operation]++
+		n.programs[c.program]++
+		switch {
+		case c.miss:
+			n.miss++
+		case c.ref:
+			n.ref++
+		default:
+			n.rcu++
+		}
+		if c.took > 0 && len(n.slowest) < maxSlowest {
+			n.slowest = append(n.slowest, c.id)
+		}
+	}
+}
+
+// The numbers of the first screen are those of an independent count.
+func TestSummaryIsWhatTheEventsSay(t *testing.T) {
+	for _, pattern := range []string{"../../traces/*.pb", "../../test/git.pb", "../../test/cases/*.pb"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, file := range files {
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				held(t, summarized(t, file), count(t, file))
+			})
+		}
+	}
+}
+
+func summarized(t *testing.T, file string) *Summary {
+	t.Helper()
+	in, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	r, err := schema.NewReader(in, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	s, err := Summarize(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func held(t *testing.T, s *Summary, n *own) {
+	t.Helper()
+	for what, pair := range map[string][2]uint64{
+		"calls": {s.Total.Calls, n.calls}, "failed": {s.Total.Failed, n.failed}, "took": {s.Total.Took, n.took}, "rcu": {s.Total.RCU, n.rcu}, "ref": {s.Total.Ref, n.ref},
+		"miss": {s.Total.Miss, n.miss}, "allocs": {s.Total.Allocs, n.allocs}, "negatives made": {s.Negatives.Made, n.made}, "negatives left": {s.Negatives.Left, n.left},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: %d, the events say %d", what, pair[0], pair[1])
+		}
+	}
+	for what, pair := range map[string][2]map[string]uint64{"operations": {counts(s.Total.Operations), n.operations}, "errnos": {counts(s.Errnos), n.errnos}} {
+		if !maps.Equal(pair[0], pair[1]) {
+			t.Errorf("%s: %v, the events say %v", what, pair[0], pair[1])
+		}
+	}
+	for _, r := range s.Programs {
+		if r.Calls != n.programs[r.Program] {
+			t.Errorf("%s: %d calls, the events say %d", r.Program, r.Calls, n.programs[r.Program])
+		}
+	}
+	var slowest []uint64
+	for _, c := range s.Slowest {
+		slowest = append(slowest, c.ID)
+	}
+	if !slices.Equal(slowest, n.slowest) {
+		t.Errorf("slowest: %v, the events say %v", slowest, n.slowest)
+	}
+}
+
+func counts(list []Count) map[string]uint64 {
+	out := make(map[string]uint64)
+	for _, c := range list {
+		out[c.Name] = c.Count
+	}
+	return out
+}
