@@ -40,6 +40,7 @@ func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint6
 		"dcache_op_hash":  kernel.opHash,
 		"own_root":        root,
 		"wakeup_bytes":    uint64(ring / 4),
+		"has_cgroups":     cgroup2Mount("/proc/self/mountinfo") != "",
 	}
 	if c.Cgroup != "" {
 		id, level, err := cgroupID(c.Cgroup)

@@ -12,6 +12,13 @@
 #define READ(p, member) ((p)->member)
 #define ARG(n) ctx[n]
 #define RET(args) ctx[args]
+/* The verifier of 5.10 lets nothing be calculated with a pointer that it has a type of. */
+#define RET_NUMBER(args)                                                         \
+	({                                                                       \
+		__u64 value_ = 0;                                                \
+		bpf_probe_read_kernel(&value_, sizeof(value_), &ctx[args]);      \
+		value_;                                                          \
+	})
 #define CURRENT_TASK() bpf_get_current_task_btf()
 
 #define PROBE(section, name, ...)                                                \

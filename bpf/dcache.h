@@ -12,6 +12,7 @@
  *     ARG(n)                          is the n-th argument, from 0
  *   EXIT_PROBE(name, ...)             a program on return, in which
  *     RET(args)                       is the value of a function with so many arguments
+ *   RET_NUMBER(args)                the same, as a number one can calculate with
  *   EXIT_ARG_PROBE(name, role, n, ...)  a program on return, in which
  *     arg                             is the n-th argument as it was on entry
  *   CURRENT_TASK()                    the task_struct, in any
@@ -295,6 +296,7 @@ static __always_inline void on_open_enter(__s32 dfd, const struct filename *path
 	name = put_path(&e, pathname);
 	put(&e, (__u32)READ(op, open_flag) | (__u64)READ(op, mode) << 32);
 	put_start(&e, dfd, name, NULL);
+	put(&e, (__u32)READ(op, lookup_flags));
 	emit_path(&e, name);
 	enters(&e);
 }
@@ -309,16 +311,20 @@ static __always_inline void failed_event(struct event *e, __u64 ret)
 	put(e, 0);
 	put(e, 0);
 	put(e, leaves(e));
+	put(e, 0);
 	emit(e);
 }
 
 static __always_inline void led_event(struct event *e, const struct dentry *dentry, __u64 ret)
 {
+	const struct inode *inode = READ(dentry, d_inode);
+
 	watch_at(e, dentry);
 	put_dentry(e, dentry);
 	put(e, ret);
 	put_filesystem(e, dentry);
 	put(e, leaves(e));
+	put(e, inode ? READ(inode, i_ino) : 0);
 	emit_name(e);
 }
 
@@ -338,7 +344,7 @@ EXIT_PROBE(open_exit, on_open_exit((const struct file *)RET(3)))
 
 /* ---- walks that open nothing ---- */
 
-static __always_inline void walk_entered(enum role role, __s32 dfd, const struct filename *pathname, const struct path *given)
+static __always_inline void walk_entered(enum role role, __s32 dfd, const struct filename *pathname, __u32 flags, const struct path *given)
 {
 	const char *name;
 
@@ -348,6 +354,7 @@ static __always_inline void walk_entered(enum role role, __s32 dfd, const struct
 	enter_open(&e);
 	name = put_path(&e, pathname);
 	put_start(&e, dfd, name, given);
+	put(&e, flags);
 	emit_path(&e, name);
 	enters(&e);
 }
@@ -365,13 +372,13 @@ static __always_inline void walk_returned(enum role role, const struct path *pat
 }
 
 /* int filename_lookup(int dfd, struct filename *name, unsigned flags, struct path *path, struct path *root) */
-ENTER_PROBE(walk_enter, walk_entered(ROLE_WALK, ARG(0), (const struct filename *)ARG(1), (const struct path *)ARG(4)))
+ENTER_PROBE(walk_enter, walk_entered(ROLE_WALK, ARG(0), (const struct filename *)ARG(1), ARG(2), (const struct path *)ARG(4)))
 
 EXIT_ARG_PROBE(walk_exit, ROLE_WALK, 3, walk_returned(ROLE_WALK, (const struct path *)arg, RET(5)))
 
 /* int __filename_parentat(int dfd, struct filename *name, unsigned int flags, struct path *parent, struct qstr *last,
  * int *type, const struct path *root) */
-ENTER_PROBE(parent_enter, walk_entered(ROLE_WALK_PARENT, ARG(0), (const struct filename *)ARG(1), NULL))
+ENTER_PROBE(parent_enter, walk_entered(ROLE_WALK_PARENT, ARG(0), (const struct filename *)ARG(1), ARG(2), NULL))
 
 EXIT_ARG_PROBE(parent_exit, ROLE_WALK_PARENT, 3, walk_returned(ROLE_WALK_PARENT, (const struct path *)arg, RET(7)))
 
@@ -382,17 +389,19 @@ static __always_inline __s32 error_in(__u64 value)
 	return IS_ERR_OR_NULL(value) ? (__s32)value : 0;
 }
 
-EXIT_ARG_PROBE(parent6_exit, ROLE_WALK_PARENT, 3, walk_returned(ROLE_WALK_PARENT, (const struct path *)arg, error_in(RET(6))))
+EXIT_ARG_PROBE(parent6_exit, ROLE_WALK_PARENT, 3, walk_returned(ROLE_WALK_PARENT, (const struct path *)arg, error_in(RET_NUMBER(6))))
 
 /* ---- operations on paths: what they came to ---- */
 
-static __always_inline void operation_entered(enum role role)
+static __always_inline void operation_entered(enum role role, __u32 how)
 {
 	if (!enabled || !is_target())
 		return;
 	EVENT(e, role, ENTER);
 	if (role != ROLE_EXECVE || e.rec->head.tid == e.rec->head.tgid) /* another thread than the first leaves it with the first one's id */
 		enter_open(&e);
+	if (role == ROLE_RENAME)
+		put(&e, how);
 	emit(&e);
 	enters(&e);
 }
@@ -409,7 +418,7 @@ static __always_inline void operation_returned(enum role role, __s32 ret)
 }
 
 #define OPERATION(name, role, args)                                              \
-	ENTER_PROBE(name##_enter, operation_entered(role))                       \
+	ENTER_PROBE(name##_enter, operation_entered(role, 0))                    \
 	EXIT_PROBE(name##_exit, operation_returned(role, RET(args)))
 
 OPERATION(stat, ROLE_STAT, 5)
@@ -421,10 +430,17 @@ OPERATION(mkdir, ROLE_MKDIR, 3)
 OPERATION(mknod, ROLE_MKNOD, 4)
 OPERATION(unlinkat, ROLE_UNLINKAT, 2)
 OPERATION(rmdir, ROLE_RMDIR, 2)
-OPERATION(rename, ROLE_RENAME, 5)
+ENTER_PROBE(rename_enter, operation_entered(ROLE_RENAME, ARG(4)))
+EXIT_PROBE(rename_exit, operation_returned(ROLE_RENAME, RET(5)))
 OPERATION(link, ROLE_LINK, 5)
 OPERATION(symlink, ROLE_SYMLINK, 3)
 OPERATION(mount, ROLE_MOUNT, 5)
+OPERATION(chmod, ROLE_CHMOD, 3)
+OPERATION(chmod4, ROLE_CHMOD, 4)
+OPERATION(chown, ROLE_CHOWN, 5)
+OPERATION(utimes, ROLE_UTIMES, 4)
+OPERATION(statfs, ROLE_STATFS, 2)
+OPERATION(truncate, ROLE_TRUNCATE, 1)
 
 /* ---- lookup ---- */
 
@@ -492,6 +508,20 @@ static __always_inline void on_alloc_exit(const struct dentry *dentry)
 }
 
 EXIT_PROBE(alloc_exit, on_alloc_exit((const struct dentry *)RET(2)))
+
+/*
+ * struct dentry *d_alloc_parallel(struct dentry *parent, const struct qstr *name, wait_queue_head_t *wq); without wq from
+ * 7.2. Its own dentry is not in the hash table yet; that of another task, which was waited for or is there by now, is.
+ */
+static __always_inline void on_parallel_exit(const struct dentry *dentry)
+{
+	if (!enabled || !is_target() || IS_ERR_OR_NULL(dentry) || !READ(dentry, d_hash.pprev))
+		return;
+	done_event(ROLE_PARALLEL, EXIT, dentry);
+}
+
+EXIT_PROBE(parallel3_exit, on_parallel_exit((const struct dentry *)RET(3)))
+EXIT_PROBE(parallel2_exit, on_parallel_exit((const struct dentry *)RET(2)))
 
 /* void __d_rehash(struct dentry *entry): afterwards d_hash.pprev is the bucket itself */
 static __always_inline void on_insert_exit(const struct dentry *dentry)
@@ -636,6 +666,7 @@ static __always_inline void exec_event(const struct linux_binprm *bprm)
 		return;
 	EVENT(e, ROLE_EXEC, ENTER);
 	put_key(&e, 0, 0, 0);
+	put(&e, has_cgroups ? bpf_get_current_cgroup_id() : 0);
 	emit_path(&e, READ(bprm, filename));
 }
 
@@ -654,6 +685,7 @@ static __always_inline void process_ended(const struct task_struct *p)
 		return;
 	EVENT(e, ROLE_EXIT, ENTER);
 	put(&e, (__u32)(READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code) : READ(p, exit_code)));
+	put(&e, has_cgroups ? bpf_get_current_cgroup_id() : 0);
 	emit(&e);
 }
 

@@ -32,6 +32,12 @@ const (
 	dcacheProgChainExit       = "chain_exit"
 	dcacheProgChdirEnter      = "chdir_enter"
 	dcacheProgChdirExit       = "chdir_exit"
+	dcacheProgChmod4Enter     = "chmod4_enter"
+	dcacheProgChmod4Exit      = "chmod4_exit"
+	dcacheProgChmodEnter      = "chmod_enter"
+	dcacheProgChmodExit       = "chmod_exit"
+	dcacheProgChownEnter      = "chown_enter"
+	dcacheProgChownExit       = "chown_exit"
 	dcacheProgDeleteEnter     = "delete_enter"
 	dcacheProgDeleteExit      = "delete_exit"
 	dcacheProgDropEnter       = "drop_enter"
@@ -62,6 +68,8 @@ const (
 	dcacheProgMoveExit        = "move_exit"
 	dcacheProgOpenEnter       = "open_enter"
 	dcacheProgOpenExit        = "open_exit"
+	dcacheProgParallel2Exit   = "parallel2_exit"
+	dcacheProgParallel3Exit   = "parallel3_exit"
 	dcacheProgParent6Exit     = "parent6_exit"
 	dcacheProgParentEnter     = "parent_enter"
 	dcacheProgParentExit      = "parent_exit"
@@ -78,9 +86,13 @@ const (
 	dcacheProgRmdirExit       = "rmdir_exit"
 	dcacheProgStatEnter       = "stat_enter"
 	dcacheProgStatExit        = "stat_exit"
+	dcacheProgStatfsEnter     = "statfs_enter"
+	dcacheProgStatfsExit      = "statfs_exit"
 	dcacheProgSymlinkEnter    = "symlink_enter"
 	dcacheProgSymlinkExit     = "symlink_exit"
 	dcacheProgThreadExit      = "thread_exit"
+	dcacheProgTruncateEnter   = "truncate_enter"
+	dcacheProgTruncateExit    = "truncate_exit"
 	dcacheProgTryKillEnter    = "try_kill_enter"
 	dcacheProgUnlink2Enter    = "unlink2_enter"
 	dcacheProgUnlink2Exit     = "unlink2_exit"
@@ -88,6 +100,8 @@ const (
 	dcacheProgUnlink3Exit     = "unlink3_exit"
 	dcacheProgUnlinkatEnter   = "unlinkat_enter"
 	dcacheProgUnlinkatExit    = "unlinkat_exit"
+	dcacheProgUtimesEnter     = "utimes_enter"
+	dcacheProgUtimesExit      = "utimes_exit"
 	dcacheProgWalkEnter       = "walk_enter"
 	dcacheProgWalkExit        = "walk_exit"
 	dcacheVarAnchor           = "anchor"
@@ -102,6 +116,7 @@ const (
 	dcacheVarForgetAtKill     = "forget_at_kill"
 	dcacheVarFstypeAddr       = "fstype_addr"
 	dcacheVarFstypeName       = "fstype_name"
+	dcacheVarHasCgroups       = "has_cgroups"
 	dcacheVarHashShift        = "hash_shift"
 	dcacheVarHashtable        = "hashtable"
 	dcacheVarHashtableAddr    = "hashtable_addr"
@@ -174,6 +189,12 @@ type dcacheProgramSpecs struct {
 	ChainExit       *ebpf.ProgramSpec `ebpf:"chain_exit"`
 	ChdirEnter      *ebpf.ProgramSpec `ebpf:"chdir_enter"`
 	ChdirExit       *ebpf.ProgramSpec `ebpf:"chdir_exit"`
+	Chmod4Enter     *ebpf.ProgramSpec `ebpf:"chmod4_enter"`
+	Chmod4Exit      *ebpf.ProgramSpec `ebpf:"chmod4_exit"`
+	ChmodEnter      *ebpf.ProgramSpec `ebpf:"chmod_enter"`
+	ChmodExit       *ebpf.ProgramSpec `ebpf:"chmod_exit"`
+	ChownEnter      *ebpf.ProgramSpec `ebpf:"chown_enter"`
+	ChownExit       *ebpf.ProgramSpec `ebpf:"chown_exit"`
 	DeleteEnter     *ebpf.ProgramSpec `ebpf:"delete_enter"`
 	DeleteExit      *ebpf.ProgramSpec `ebpf:"delete_exit"`
 	DropEnter       *ebpf.ProgramSpec `ebpf:"drop_enter"`
@@ -204,6 +225,8 @@ type dcacheProgramSpecs struct {
 	MoveExit        *ebpf.ProgramSpec `ebpf:"move_exit"`
 	OpenEnter       *ebpf.ProgramSpec `ebpf:"open_enter"`
 	OpenExit        *ebpf.ProgramSpec `ebpf:"open_exit"`
+	Parallel2Exit   *ebpf.ProgramSpec `ebpf:"parallel2_exit"`
+	Parallel3Exit   *ebpf.ProgramSpec `ebpf:"parallel3_exit"`
 	Parent6Exit     *ebpf.ProgramSpec `ebpf:"parent6_exit"`
 	ParentEnter     *ebpf.ProgramSpec `ebpf:"parent_enter"`
 	ParentExit      *ebpf.ProgramSpec `ebpf:"parent_exit"`
@@ -220,9 +243,13 @@ type dcacheProgramSpecs struct {
 	RmdirExit       *ebpf.ProgramSpec `ebpf:"rmdir_exit"`
 	StatEnter       *ebpf.ProgramSpec `ebpf:"stat_enter"`
 	StatExit        *ebpf.ProgramSpec `ebpf:"stat_exit"`
+	StatfsEnter     *ebpf.ProgramSpec `ebpf:"statfs_enter"`
+	StatfsExit      *ebpf.ProgramSpec `ebpf:"statfs_exit"`
 	SymlinkEnter    *ebpf.ProgramSpec `ebpf:"symlink_enter"`
 	SymlinkExit     *ebpf.ProgramSpec `ebpf:"symlink_exit"`
 	ThreadExit      *ebpf.ProgramSpec `ebpf:"thread_exit"`
+	TruncateEnter   *ebpf.ProgramSpec `ebpf:"truncate_enter"`
+	TruncateExit    *ebpf.ProgramSpec `ebpf:"truncate_exit"`
 	TryKillEnter    *ebpf.ProgramSpec `ebpf:"try_kill_enter"`
 	Unlink2Enter    *ebpf.ProgramSpec `ebpf:"unlink2_enter"`
 	Unlink2Exit     *ebpf.ProgramSpec `ebpf:"unlink2_exit"`
@@ -230,6 +257,8 @@ type dcacheProgramSpecs struct {
 	Unlink3Exit     *ebpf.ProgramSpec `ebpf:"unlink3_exit"`
 	UnlinkatEnter   *ebpf.ProgramSpec `ebpf:"unlinkat_enter"`
 	UnlinkatExit    *ebpf.ProgramSpec `ebpf:"unlinkat_exit"`
+	UtimesEnter     *ebpf.ProgramSpec `ebpf:"utimes_enter"`
+	UtimesExit      *ebpf.ProgramSpec `ebpf:"utimes_exit"`
 	WalkEnter       *ebpf.ProgramSpec `ebpf:"walk_enter"`
 	WalkExit        *ebpf.ProgramSpec `ebpf:"walk_exit"`
 }
@@ -264,6 +293,7 @@ type dcacheVariableSpecs struct {
 	ForgetAtKill   *ebpf.VariableSpec `ebpf:"forget_at_kill"`
 	FstypeAddr     *ebpf.VariableSpec `ebpf:"fstype_addr"`
 	FstypeName     *ebpf.VariableSpec `ebpf:"fstype_name"`
+	HasCgroups     *ebpf.VariableSpec `ebpf:"has_cgroups"`
 	HashShift      *ebpf.VariableSpec `ebpf:"hash_shift"`
 	Hashtable      *ebpf.VariableSpec `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.VariableSpec `ebpf:"hashtable_addr"`
@@ -345,6 +375,7 @@ type dcacheVariables struct {
 	ForgetAtKill   *ebpf.Variable `ebpf:"forget_at_kill"`
 	FstypeAddr     *ebpf.Variable `ebpf:"fstype_addr"`
 	FstypeName     *ebpf.Variable `ebpf:"fstype_name"`
+	HasCgroups     *ebpf.Variable `ebpf:"has_cgroups"`
 	HashShift      *ebpf.Variable `ebpf:"hash_shift"`
 	Hashtable      *ebpf.Variable `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.Variable `ebpf:"hashtable_addr"`
@@ -379,6 +410,12 @@ type dcachePrograms struct {
 	ChainExit       *ebpf.Program `ebpf:"chain_exit"`
 	ChdirEnter      *ebpf.Program `ebpf:"chdir_enter"`
 	ChdirExit       *ebpf.Program `ebpf:"chdir_exit"`
+	Chmod4Enter     *ebpf.Program `ebpf:"chmod4_enter"`
+	Chmod4Exit      *ebpf.Program `ebpf:"chmod4_exit"`
+	ChmodEnter      *ebpf.Program `ebpf:"chmod_enter"`
+	ChmodExit       *ebpf.Program `ebpf:"chmod_exit"`
+	ChownEnter      *ebpf.Program `ebpf:"chown_enter"`
+	ChownExit       *ebpf.Program `ebpf:"chown_exit"`
 	DeleteEnter     *ebpf.Program `ebpf:"delete_enter"`
 	DeleteExit      *ebpf.Program `ebpf:"delete_exit"`
 	DropEnter       *ebpf.Program `ebpf:"drop_enter"`
@@ -409,6 +446,8 @@ type dcachePrograms struct {
 	MoveExit        *ebpf.Program `ebpf:"move_exit"`
 	OpenEnter       *ebpf.Program `ebpf:"open_enter"`
 	OpenExit        *ebpf.Program `ebpf:"open_exit"`
+	Parallel2Exit   *ebpf.Program `ebpf:"parallel2_exit"`
+	Parallel3Exit   *ebpf.Program `ebpf:"parallel3_exit"`
 	Parent6Exit     *ebpf.Program `ebpf:"parent6_exit"`
 	ParentEnter     *ebpf.Program `ebpf:"parent_enter"`
 	ParentExit      *ebpf.Program `ebpf:"parent_exit"`
@@ -425,9 +464,13 @@ type dcachePrograms struct {
 	RmdirExit       *ebpf.Program `ebpf:"rmdir_exit"`
 	StatEnter       *ebpf.Program `ebpf:"stat_enter"`
 	StatExit        *ebpf.Program `ebpf:"stat_exit"`
+	StatfsEnter     *ebpf.Program `ebpf:"statfs_enter"`
+	StatfsExit      *ebpf.Program `ebpf:"statfs_exit"`
 	SymlinkEnter    *ebpf.Program `ebpf:"symlink_enter"`
 	SymlinkExit     *ebpf.Program `ebpf:"symlink_exit"`
 	ThreadExit      *ebpf.Program `ebpf:"thread_exit"`
+	TruncateEnter   *ebpf.Program `ebpf:"truncate_enter"`
+	TruncateExit    *ebpf.Program `ebpf:"truncate_exit"`
 	TryKillEnter    *ebpf.Program `ebpf:"try_kill_enter"`
 	Unlink2Enter    *ebpf.Program `ebpf:"unlink2_enter"`
 	Unlink2Exit     *ebpf.Program `ebpf:"unlink2_exit"`
@@ -435,6 +478,8 @@ type dcachePrograms struct {
 	Unlink3Exit     *ebpf.Program `ebpf:"unlink3_exit"`
 	UnlinkatEnter   *ebpf.Program `ebpf:"unlinkat_enter"`
 	UnlinkatExit    *ebpf.Program `ebpf:"unlinkat_exit"`
+	UtimesEnter     *ebpf.Program `ebpf:"utimes_enter"`
+	UtimesExit      *ebpf.Program `ebpf:"utimes_exit"`
 	WalkEnter       *ebpf.Program `ebpf:"walk_enter"`
 	WalkExit        *ebpf.Program `ebpf:"walk_exit"`
 }
@@ -449,6 +494,12 @@ func (p *dcachePrograms) Close() error {
 		p.ChainExit,
 		p.ChdirEnter,
 		p.ChdirExit,
+		p.Chmod4Enter,
+		p.Chmod4Exit,
+		p.ChmodEnter,
+		p.ChmodExit,
+		p.ChownEnter,
+		p.ChownExit,
 		p.DeleteEnter,
 		p.DeleteExit,
 		p.DropEnter,
@@ -479,6 +530,8 @@ func (p *dcachePrograms) Close() error {
 		p.MoveExit,
 		p.OpenEnter,
 		p.OpenExit,
+		p.Parallel2Exit,
+		p.Parallel3Exit,
 		p.Parent6Exit,
 		p.ParentEnter,
 		p.ParentExit,
@@ -495,9 +548,13 @@ func (p *dcachePrograms) Close() error {
 		p.RmdirExit,
 		p.StatEnter,
 		p.StatExit,
+		p.StatfsEnter,
+		p.StatfsExit,
 		p.SymlinkEnter,
 		p.SymlinkExit,
 		p.ThreadExit,
+		p.TruncateEnter,
+		p.TruncateExit,
 		p.TryKillEnter,
 		p.Unlink2Enter,
 		p.Unlink2Exit,
@@ -505,6 +562,8 @@ func (p *dcachePrograms) Close() error {
 		p.Unlink3Exit,
 		p.UnlinkatEnter,
 		p.UnlinkatExit,
+		p.UtimesEnter,
+		p.UtimesExit,
 		p.WalkEnter,
 		p.WalkExit,
 	)

@@ -10,7 +10,9 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct inode;
+struct inode {
+	unsigned long i_ino;
+};
 
 struct qstr {
 	union {
@@ -81,6 +83,7 @@ struct filename {
 struct open_flags {
 	int open_flag;
 	unsigned short mode;
+	int lookup_flags;
 };
 
 struct linux_binprm {

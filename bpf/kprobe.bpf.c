@@ -16,6 +16,7 @@
 	})
 #define ARG(n) REGS_ARG##n(ctx)
 #define RET(args) REGS_RET(ctx)
+#define RET_NUMBER(args) RET(args)
 #define CURRENT_TASK() ((const struct task_struct *)bpf_get_current_task())
 #define CURRENT_COMM(to)                                                         \
 	({                                                                       \
@@ -53,7 +54,7 @@
 #include "dcache.h"
 
 /* All operations through one link of kprobe.multi: the role of a hit is the cookie of its symbol. */
-ENTER_PROBE(operation_enter, operation_entered(bpf_get_attach_cookie(ctx)))
+ENTER_PROBE(operation_enter, operation_entered(bpf_get_attach_cookie(ctx), ARG(4)))
 EXIT_PROBE(operation_exit, operation_returned(bpf_get_attach_cookie(ctx), RET(0)))
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -33,6 +33,12 @@ const (
 	kprobeProgChainExit            = "chain_exit"
 	kprobeProgChdirEnter           = "chdir_enter"
 	kprobeProgChdirExit            = "chdir_exit"
+	kprobeProgChmod4Enter          = "chmod4_enter"
+	kprobeProgChmod4Exit           = "chmod4_exit"
+	kprobeProgChmodEnter           = "chmod_enter"
+	kprobeProgChmodExit            = "chmod_exit"
+	kprobeProgChownEnter           = "chown_enter"
+	kprobeProgChownExit            = "chown_exit"
 	kprobeProgDeleteEnter          = "delete_enter"
 	kprobeProgDeleteExit           = "delete_exit"
 	kprobeProgDeleteExitStash      = "delete_exit_stash"
@@ -64,6 +70,8 @@ const (
 	kprobeProgOpenExit             = "open_exit"
 	kprobeProgOperationEnter       = "operation_enter"
 	kprobeProgOperationExit        = "operation_exit"
+	kprobeProgParallel2Exit        = "parallel2_exit"
+	kprobeProgParallel3Exit        = "parallel3_exit"
 	kprobeProgParent6Exit          = "parent6_exit"
 	kprobeProgParent6ExitStash     = "parent6_exit_stash"
 	kprobeProgParentEnter          = "parent_enter"
@@ -82,8 +90,12 @@ const (
 	kprobeProgRmdirExit            = "rmdir_exit"
 	kprobeProgStatEnter            = "stat_enter"
 	kprobeProgStatExit             = "stat_exit"
+	kprobeProgStatfsEnter          = "statfs_enter"
+	kprobeProgStatfsExit           = "statfs_exit"
 	kprobeProgSymlinkEnter         = "symlink_enter"
 	kprobeProgSymlinkExit          = "symlink_exit"
+	kprobeProgTruncateEnter        = "truncate_enter"
+	kprobeProgTruncateExit         = "truncate_exit"
 	kprobeProgTryKillEnter         = "try_kill_enter"
 	kprobeProgUnlink2Enter         = "unlink2_enter"
 	kprobeProgUnlink2Exit          = "unlink2_exit"
@@ -93,6 +105,8 @@ const (
 	kprobeProgUnlink3ExitStash     = "unlink3_exit_stash"
 	kprobeProgUnlinkatEnter        = "unlinkat_enter"
 	kprobeProgUnlinkatExit         = "unlinkat_exit"
+	kprobeProgUtimesEnter          = "utimes_enter"
+	kprobeProgUtimesExit           = "utimes_exit"
 	kprobeProgWalkEnter            = "walk_enter"
 	kprobeProgWalkExit             = "walk_exit"
 	kprobeProgWalkExitStash        = "walk_exit_stash"
@@ -108,6 +122,7 @@ const (
 	kprobeVarForgetAtKill          = "forget_at_kill"
 	kprobeVarFstypeAddr            = "fstype_addr"
 	kprobeVarFstypeName            = "fstype_name"
+	kprobeVarHasCgroups            = "has_cgroups"
 	kprobeVarHashShift             = "hash_shift"
 	kprobeVarHashtable             = "hashtable"
 	kprobeVarHashtableAddr         = "hashtable_addr"
@@ -180,6 +195,12 @@ type kprobeProgramSpecs struct {
 	ChainExit            *ebpf.ProgramSpec `ebpf:"chain_exit"`
 	ChdirEnter           *ebpf.ProgramSpec `ebpf:"chdir_enter"`
 	ChdirExit            *ebpf.ProgramSpec `ebpf:"chdir_exit"`
+	Chmod4Enter          *ebpf.ProgramSpec `ebpf:"chmod4_enter"`
+	Chmod4Exit           *ebpf.ProgramSpec `ebpf:"chmod4_exit"`
+	ChmodEnter           *ebpf.ProgramSpec `ebpf:"chmod_enter"`
+	ChmodExit            *ebpf.ProgramSpec `ebpf:"chmod_exit"`
+	ChownEnter           *ebpf.ProgramSpec `ebpf:"chown_enter"`
+	ChownExit            *ebpf.ProgramSpec `ebpf:"chown_exit"`
 	DeleteEnter          *ebpf.ProgramSpec `ebpf:"delete_enter"`
 	DeleteExit           *ebpf.ProgramSpec `ebpf:"delete_exit"`
 	DeleteExitStash      *ebpf.ProgramSpec `ebpf:"delete_exit_stash"`
@@ -211,6 +232,8 @@ type kprobeProgramSpecs struct {
 	OpenExit             *ebpf.ProgramSpec `ebpf:"open_exit"`
 	OperationEnter       *ebpf.ProgramSpec `ebpf:"operation_enter"`
 	OperationExit        *ebpf.ProgramSpec `ebpf:"operation_exit"`
+	Parallel2Exit        *ebpf.ProgramSpec `ebpf:"parallel2_exit"`
+	Parallel3Exit        *ebpf.ProgramSpec `ebpf:"parallel3_exit"`
 	Parent6Exit          *ebpf.ProgramSpec `ebpf:"parent6_exit"`
 	Parent6ExitStash     *ebpf.ProgramSpec `ebpf:"parent6_exit_stash"`
 	ParentEnter          *ebpf.ProgramSpec `ebpf:"parent_enter"`
@@ -229,8 +252,12 @@ type kprobeProgramSpecs struct {
 	RmdirExit            *ebpf.ProgramSpec `ebpf:"rmdir_exit"`
 	StatEnter            *ebpf.ProgramSpec `ebpf:"stat_enter"`
 	StatExit             *ebpf.ProgramSpec `ebpf:"stat_exit"`
+	StatfsEnter          *ebpf.ProgramSpec `ebpf:"statfs_enter"`
+	StatfsExit           *ebpf.ProgramSpec `ebpf:"statfs_exit"`
 	SymlinkEnter         *ebpf.ProgramSpec `ebpf:"symlink_enter"`
 	SymlinkExit          *ebpf.ProgramSpec `ebpf:"symlink_exit"`
+	TruncateEnter        *ebpf.ProgramSpec `ebpf:"truncate_enter"`
+	TruncateExit         *ebpf.ProgramSpec `ebpf:"truncate_exit"`
 	TryKillEnter         *ebpf.ProgramSpec `ebpf:"try_kill_enter"`
 	Unlink2Enter         *ebpf.ProgramSpec `ebpf:"unlink2_enter"`
 	Unlink2Exit          *ebpf.ProgramSpec `ebpf:"unlink2_exit"`
@@ -240,6 +267,8 @@ type kprobeProgramSpecs struct {
 	Unlink3ExitStash     *ebpf.ProgramSpec `ebpf:"unlink3_exit_stash"`
 	UnlinkatEnter        *ebpf.ProgramSpec `ebpf:"unlinkat_enter"`
 	UnlinkatExit         *ebpf.ProgramSpec `ebpf:"unlinkat_exit"`
+	UtimesEnter          *ebpf.ProgramSpec `ebpf:"utimes_enter"`
+	UtimesExit           *ebpf.ProgramSpec `ebpf:"utimes_exit"`
 	WalkEnter            *ebpf.ProgramSpec `ebpf:"walk_enter"`
 	WalkExit             *ebpf.ProgramSpec `ebpf:"walk_exit"`
 	WalkExitStash        *ebpf.ProgramSpec `ebpf:"walk_exit_stash"`
@@ -276,6 +305,7 @@ type kprobeVariableSpecs struct {
 	ForgetAtKill   *ebpf.VariableSpec `ebpf:"forget_at_kill"`
 	FstypeAddr     *ebpf.VariableSpec `ebpf:"fstype_addr"`
 	FstypeName     *ebpf.VariableSpec `ebpf:"fstype_name"`
+	HasCgroups     *ebpf.VariableSpec `ebpf:"has_cgroups"`
 	HashShift      *ebpf.VariableSpec `ebpf:"hash_shift"`
 	Hashtable      *ebpf.VariableSpec `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.VariableSpec `ebpf:"hashtable_addr"`
@@ -359,6 +389,7 @@ type kprobeVariables struct {
 	ForgetAtKill   *ebpf.Variable `ebpf:"forget_at_kill"`
 	FstypeAddr     *ebpf.Variable `ebpf:"fstype_addr"`
 	FstypeName     *ebpf.Variable `ebpf:"fstype_name"`
+	HasCgroups     *ebpf.Variable `ebpf:"has_cgroups"`
 	HashShift      *ebpf.Variable `ebpf:"hash_shift"`
 	Hashtable      *ebpf.Variable `ebpf:"hashtable"`
 	HashtableAddr  *ebpf.Variable `ebpf:"hashtable_addr"`
@@ -393,6 +424,12 @@ type kprobePrograms struct {
 	ChainExit            *ebpf.Program `ebpf:"chain_exit"`
 	ChdirEnter           *ebpf.Program `ebpf:"chdir_enter"`
 	ChdirExit            *ebpf.Program `ebpf:"chdir_exit"`
+	Chmod4Enter          *ebpf.Program `ebpf:"chmod4_enter"`
+	Chmod4Exit           *ebpf.Program `ebpf:"chmod4_exit"`
+	ChmodEnter           *ebpf.Program `ebpf:"chmod_enter"`
+	ChmodExit            *ebpf.Program `ebpf:"chmod_exit"`
+	ChownEnter           *ebpf.Program `ebpf:"chown_enter"`
+	ChownExit            *ebpf.Program `ebpf:"chown_exit"`
 	DeleteEnter          *ebpf.Program `ebpf:"delete_enter"`
 	DeleteExit           *ebpf.Program `ebpf:"delete_exit"`
 	DeleteExitStash      *ebpf.Program `ebpf:"delete_exit_stash"`
@@ -424,6 +461,8 @@ type kprobePrograms struct {
 	OpenExit             *ebpf.Program `ebpf:"open_exit"`
 	OperationEnter       *ebpf.Program `ebpf:"operation_enter"`
 	OperationExit        *ebpf.Program `ebpf:"operation_exit"`
+	Parallel2Exit        *ebpf.Program `ebpf:"parallel2_exit"`
+	Parallel3Exit        *ebpf.Program `ebpf:"parallel3_exit"`
 	Parent6Exit          *ebpf.Program `ebpf:"parent6_exit"`
 	Parent6ExitStash     *ebpf.Program `ebpf:"parent6_exit_stash"`
 	ParentEnter          *ebpf.Program `ebpf:"parent_enter"`
@@ -442,8 +481,12 @@ type kprobePrograms struct {
 	RmdirExit            *ebpf.Program `ebpf:"rmdir_exit"`
 	StatEnter            *ebpf.Program `ebpf:"stat_enter"`
 	StatExit             *ebpf.Program `ebpf:"stat_exit"`
+	StatfsEnter          *ebpf.Program `ebpf:"statfs_enter"`
+	StatfsExit           *ebpf.Program `ebpf:"statfs_exit"`
 	SymlinkEnter         *ebpf.Program `ebpf:"symlink_enter"`
 	SymlinkExit          *ebpf.Program `ebpf:"symlink_exit"`
+	TruncateEnter        *ebpf.Program `ebpf:"truncate_enter"`
+	TruncateExit         *ebpf.Program `ebpf:"truncate_exit"`
 	TryKillEnter         *ebpf.Program `ebpf:"try_kill_enter"`
 	Unlink2Enter         *ebpf.Program `ebpf:"unlink2_enter"`
 	Unlink2Exit          *ebpf.Program `ebpf:"unlink2_exit"`
@@ -453,6 +496,8 @@ type kprobePrograms struct {
 	Unlink3ExitStash     *ebpf.Program `ebpf:"unlink3_exit_stash"`
 	UnlinkatEnter        *ebpf.Program `ebpf:"unlinkat_enter"`
 	UnlinkatExit         *ebpf.Program `ebpf:"unlinkat_exit"`
+	UtimesEnter          *ebpf.Program `ebpf:"utimes_enter"`
+	UtimesExit           *ebpf.Program `ebpf:"utimes_exit"`
 	WalkEnter            *ebpf.Program `ebpf:"walk_enter"`
 	WalkExit             *ebpf.Program `ebpf:"walk_exit"`
 	WalkExitStash        *ebpf.Program `ebpf:"walk_exit_stash"`
@@ -468,6 +513,12 @@ func (p *kprobePrograms) Close() error {
 		p.ChainExit,
 		p.ChdirEnter,
 		p.ChdirExit,
+		p.Chmod4Enter,
+		p.Chmod4Exit,
+		p.ChmodEnter,
+		p.ChmodExit,
+		p.ChownEnter,
+		p.ChownExit,
 		p.DeleteEnter,
 		p.DeleteExit,
 		p.DeleteExitStash,
@@ -499,6 +550,8 @@ func (p *kprobePrograms) Close() error {
 		p.OpenExit,
 		p.OperationEnter,
 		p.OperationExit,
+		p.Parallel2Exit,
+		p.Parallel3Exit,
 		p.Parent6Exit,
 		p.Parent6ExitStash,
 		p.ParentEnter,
@@ -517,8 +570,12 @@ func (p *kprobePrograms) Close() error {
 		p.RmdirExit,
 		p.StatEnter,
 		p.StatExit,
+		p.StatfsEnter,
+		p.StatfsExit,
 		p.SymlinkEnter,
 		p.SymlinkExit,
+		p.TruncateEnter,
+		p.TruncateExit,
 		p.TryKillEnter,
 		p.Unlink2Enter,
 		p.Unlink2Exit,
@@ -528,6 +585,8 @@ func (p *kprobePrograms) Close() error {
 		p.Unlink3ExitStash,
 		p.UnlinkatEnter,
 		p.UnlinkatExit,
+		p.UtimesEnter,
+		p.UtimesExit,
 		p.WalkEnter,
 		p.WalkExit,
 		p.WalkExitStash,

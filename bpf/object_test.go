@@ -185,7 +185,8 @@ var fieldsOfWords = map[schema.Column][]func(*schema.Event, uint64){
 		func(e *schema.Event, v uint64) { e.NameAddr = v },
 		func(e *schema.Event, v uint64) { e.Parent = v },
 		func(e *schema.Event, v uint64) { e.NameLen, e.Hash = uint32(v), uint32(v>>32) }},
-	schema.ColumnOpen: {func(e *schema.Event, v uint64) { e.Flags, e.Mode = uint32(v), uint32(v>>32) }},
+	schema.ColumnCgroup: {func(e *schema.Event, v uint64) { e.Cgroup = hexadecimal(v) }},
+	schema.ColumnOpen:   {func(e *schema.Event, v uint64) { e.Flags, e.Mode = uint32(v), uint32(v>>32) }},
 	schema.ColumnFilesystem: {
 		func(e *schema.Event, v uint64) { e.FSType = fmt.Sprintf("%#x", v) },
 		func(e *schema.Event, v uint64) { e.Dev = uint32(v) }},
@@ -248,9 +249,11 @@ func rawRecord(t *testing.T, role schema.Role, phase schema.Phase, columns schem
 	return append(raw, "hello..."...), e
 }
 
+func hexadecimal(v uint64) string { return fmt.Sprintf("%#x", v) }
+
 // Decode finds each field of the head where the C compiler put it, and the words of each column.
 func TestDecode(t *testing.T) {
-	d := NewDecoder(func(addr uint64) string { return fmt.Sprintf("%#x", addr) })
+	d := NewDecoder(hexadecimal, hexadecimal)
 	for _, info := range schema.Catalogue() {
 		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
 			shape := info.Role.Shape(phase)
@@ -277,7 +280,7 @@ func TestDecode(t *testing.T) {
 
 // A dentry that is NULL takes one word, and a path has the length of its bytes.
 func TestDecodeShort(t *testing.T) {
-	d := NewDecoder(func(uint64) string { return "" })
+	d := NewDecoder(hexadecimal, hexadecimal)
 	raw, _ := rawRecord(t, schema.RoleLookup, schema.Exit, schema.RoleLookup.Shape(schema.Exit).Columns)
 	raw = append(raw[:headSize], make([]byte, 8)...)
 	binary.LittleEndian.PutUint16(raw[headStored:], 0)
@@ -294,7 +297,7 @@ func TestDecodeShort(t *testing.T) {
 
 // An event costs no memory.
 func TestDecodeDoesNotAllocate(t *testing.T) {
-	d := NewDecoder(func(uint64) string { return "xfs" })
+	d := NewDecoder(func(uint64) string { return "xfs" }, nil)
 	raw, _ := rawRecord(t, schema.RoleLookup, schema.Enter, schema.RoleLookup.Shape(schema.Enter).Columns)
 	var e schema.Event
 	if n := testing.AllocsPerRun(100, func() { _ = d.Decode(raw, &e) }); n != 0 {

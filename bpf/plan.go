@@ -144,6 +144,10 @@ func roles() []probe {
 		{schema.RoleLookupRCU, schema.Exit, true, []candidate{{"__d_lookup_rcu", 0, "rcu_exit", rcuParams, "dentry"}}},
 		{schema.RoleAlloc, schema.Enter, true, []candidate{{"__d_alloc", 0, "alloc_enter", allocParams, "dentry"}}},
 		{schema.RoleAlloc, schema.Exit, true, []candidate{{"__d_alloc", 0, "alloc_exit", allocParams, "dentry"}}},
+		{schema.RoleParallel, schema.Exit, false, []candidate{
+			{"d_alloc_parallel", 0, "parallel3_exit", rcuParams, "dentry"},
+			{"d_alloc_parallel", 0, "parallel2_exit", lookupParams, "dentry"}, // 7.2
+		}},
 		{schema.RoleInsert, schema.Exit, true, []candidate{{"__d_rehash", 0, "insert_exit", dentryParam, ""}}},
 		{schema.RoleInstantiate, schema.Exit, false, []candidate{
 			{"__d_instantiate", 0, "instantiate_exit", []string{"dentry", "inode"}, ""}}},

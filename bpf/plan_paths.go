@@ -33,20 +33,26 @@ var pathOperations = []struct {
 	program string
 	params  int
 	symbols []string
+	more    string // the program where there is a parameter more
 }{
-	{schema.RoleStat, "stat", 5, []string{"vfs_statx"}},
-	{schema.RoleAccess, "access", 4, []string{"do_faccessat"}},
-	{schema.RoleReadlink, "readlink", 4, []string{"do_readlinkat"}},
-	{schema.RoleChdir, "chdir", 1, []string{"__x64_sys_chdir", "__arm64_sys_chdir"}},
-	{schema.RoleExecve, "execve", 1, []string{"__x64_sys_execve", "__arm64_sys_execve"}},
-	{schema.RoleMkdir, "mkdir", 3, []string{"do_mkdirat", "filename_mkdirat"}},
-	{schema.RoleMknod, "mknod", 4, []string{"do_mknodat", "filename_mknodat"}},
-	{schema.RoleUnlinkat, "unlinkat", 2, []string{"do_unlinkat", "filename_unlinkat"}},
-	{schema.RoleRmdir, "rmdir", 2, []string{"do_rmdir", "filename_rmdir"}},
-	{schema.RoleRename, "rename", 5, []string{"do_renameat2", "filename_renameat2"}},
-	{schema.RoleLink, "link", 5, []string{"do_linkat", "filename_linkat"}},
-	{schema.RoleSymlink, "symlink", 3, []string{"do_symlinkat", "filename_symlinkat"}},
-	{schema.RoleMount, "mount", 5, []string{"do_mount"}},
+	{schema.RoleStat, "stat", 5, []string{"vfs_statx"}, ""},
+	{schema.RoleAccess, "access", 4, []string{"do_faccessat"}, ""},
+	{schema.RoleReadlink, "readlink", 4, []string{"do_readlinkat"}, ""},
+	{schema.RoleChdir, "chdir", 1, []string{"__x64_sys_chdir", "__arm64_sys_chdir"}, ""},
+	{schema.RoleExecve, "execve", 1, []string{"__x64_sys_execve", "__arm64_sys_execve"}, ""},
+	{schema.RoleMkdir, "mkdir", 3, []string{"do_mkdirat", "filename_mkdirat"}, ""},
+	{schema.RoleMknod, "mknod", 4, []string{"do_mknodat", "filename_mknodat"}, ""},
+	{schema.RoleUnlinkat, "unlinkat", 2, []string{"do_unlinkat", "filename_unlinkat"}, ""},
+	{schema.RoleRmdir, "rmdir", 2, []string{"do_rmdir", "filename_rmdir"}, ""},
+	{schema.RoleRename, "rename", 5, []string{"do_renameat2", "filename_renameat2"}, ""},
+	{schema.RoleLink, "link", 5, []string{"do_linkat", "filename_linkat"}, ""},
+	{schema.RoleSymlink, "symlink", 3, []string{"do_symlinkat", "filename_symlinkat"}, ""},
+	{schema.RoleMount, "mount", 5, []string{"do_mount"}, ""},
+	{schema.RoleChmod, "chmod", 3, []string{"do_fchmodat"}, "chmod4"}, // from 6.6
+	{schema.RoleChown, "chown", 5, []string{"do_fchownat"}, ""},
+	{schema.RoleUtimes, "utimes", 4, []string{"do_utimes"}, ""},
+	{schema.RoleStatfs, "statfs", 2, []string{"user_statfs"}, ""},
+	{schema.RoleTruncate, "truncate", 1, []string{"__x64_sys_truncate", "__arm64_sys_truncate"}, ""},
 }
 
 // operations lists their probes.
@@ -57,6 +63,10 @@ func operations() []probe {
 		for _, symbol := range o.symbols {
 			enter = append(enter, candidate{symbol, 0, o.program + "_enter", make([]string, o.params), ""})
 			exit = append(exit, candidate{symbol, 0, o.program + "_exit", make([]string, o.params), ""})
+		}
+		if o.more != "" {
+			enter = append(enter, candidate{o.symbols[0], 0, o.more + "_enter", make([]string, o.params+1), ""})
+			exit = append(exit, candidate{o.symbols[0], 0, o.more + "_exit", make([]string, o.params+1), ""})
 		}
 		probes = append(probes, probe{o.role, schema.Enter, false, enter}, probe{o.role, schema.Exit, false, exit})
 	}

@@ -51,18 +51,19 @@ func Time(record []byte) uint64 { return binary.LittleEndian.Uint64(record) }
 
 // Decoder turns records into events.
 type Decoder struct {
-	shapes [256][4]*schema.Shape    // by role and phase
-	fields [32][]schema.Field       // by column: a word each
-	typeOf func(addr uint64) string // the name of a struct file_system_type
-	types  map[uint64]string        // by address, as typeOf told
-	typ    uint64                   // asked for last
-	name   string                   // its name
+	shapes  [256][4]*schema.Shape    // by role and phase
+	fields  [32][]schema.Field       // by column: a word each
+	typeOf  func(addr uint64) string // the name of a struct file_system_type
+	types   map[uint64]string        // by address, as typeOf told
+	typ     uint64                   // asked for last
+	groupOf func(id uint64) string   // the path of a cgroup
+	name    string                   // its name
 }
 
 // NewDecoder returns a decoder that asks typeOf once for the name of each struct
-// file_system_type: see Session.FilesystemType.
-func NewDecoder(typeOf func(addr uint64) string) *Decoder {
-	d := &Decoder{fields: schema.Fields(), typeOf: typeOf, types: make(map[uint64]string)}
+// file_system_type: see Session.FilesystemType; and groupOf for the path of a cgroup: see CgroupPaths.
+func NewDecoder(typeOf, groupOf func(uint64) string) *Decoder {
+	d := &Decoder{fields: schema.Fields(), typeOf: typeOf, types: make(map[uint64]string), groupOf: groupOf}
 	for _, info := range schema.Catalogue() {
 		d.shapes[info.Role][schema.Enter], d.shapes[info.Role][schema.Exit] = info.Enter, info.Exit
 	}
@@ -131,6 +132,8 @@ func (d *Decoder) column(c schema.Column, w *words, e *schema.Event) {
 	case schema.ColumnOpen:
 		v := w.next()
 		e.Flags, e.Mode = uint32(v), uint32(v>>32)
+	case schema.ColumnCgroup:
+		e.Cgroup = d.groupOf(w.next())
 	case schema.ColumnFilesystem:
 		e.FSType, e.Dev = d.fsType(w.next()), uint32(w.next())
 	default:

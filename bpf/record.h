@@ -40,6 +40,12 @@ enum role {
 	ROLE_LINK = 32,
 	ROLE_SYMLINK = 33,
 	ROLE_MOUNT = 34,
+	ROLE_CHMOD = 35,
+	ROLE_CHOWN = 36,
+	ROLE_UTIMES = 37,
+	ROLE_STATFS = 38,
+	ROLE_TRUNCATE = 39,
+	ROLE_PARALLEL = 40,
 };
 
 enum phase { ENTER = 1, EXIT = 2 };

@@ -17,6 +17,7 @@ const volatile bool match_comm = false;
 const volatile __u64 comm_words[2] = {};      /* task_struct.comm to match, zero-padded */
 const volatile __u64 comm_mask[2] = {};       /* its bytes to compare: what stands behind the NUL may be of an older name */
 const volatile bool match_cgroup = false;
+const volatile bool has_cgroups = false; /* the cgroup2 hierarchy is mounted */
 const volatile __u64 cgroup_id = 0;
 const volatile __u32 cgroup_level = 0;
 const volatile __u32 dcache_mounted = 0;

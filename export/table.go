@@ -129,6 +129,7 @@ var callColumns = []column[replay.PathCall]{
 	}},
 	number("filesystem_ns", "of these, what the filesystem took, as far as is known", func(c *replay.PathCall) uint64 { return c.Filesystem }),
 	count("allocs", "dentries allocated in it", func(c *replay.PathCall) uint64 { return uint64(c.Allocs) }),
+	number("ino", "the number of its inode; none: not recorded", func(c *replay.PathCall) uint64 { return c.Ino }),
 	count("negatives", "dentries without inode that it left in the cache", func(c *replay.PathCall) uint64 { return uint64(c.Negatives) }),
 	flag("whole", "nothing of it is known to be missing", func(c *replay.PathCall) bool { return c.Whole }),
 }

@@ -78,7 +78,7 @@ type writer struct {
 func newWriter(trace *schema.Writer, l limits, c *counters, recycle func(*chunk), typeOf func(uint64) string) *writer {
 	return &writer{
 		trace: trace, recycle: recycle, limits: l, counters: c, full: make(chan struct{}),
-		decoder: bpf.NewDecoder(typeOf), programs: make(chan *schema.Program, 16), flushed: time.Now(),
+		decoder: bpf.NewDecoder(typeOf, bpf.CgroupPaths()), programs: make(chan *schema.Program, 16), flushed: time.Now(),
 	}
 }
 

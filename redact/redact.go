@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package redact makes of a trace one that can be given to strangers. Names become tokens,
-// addresses lie elsewhere, and hashes and buckets are gone: a hash with a name that is
+// addresses lie elsewhere, inode numbers and cgroups are gone, and so are hashes and buckets: a hash with a name that is
 // known gives away the address of the directory, and a bucket where the hash table lies.
 //
 // What stays is what claims are made of: which names are equal and how long they are,
@@ -125,7 +125,8 @@ func (r *redactor) event(e *schema.Event) (err error) {
 	if err != nil {
 		return err
 	}
-	e.Hash, e.Bucket, e.Columns = 0, 0, e.Columns&^(1<<schema.ColumnBucket)
+	e.Hash, e.Bucket, e.Ino, e.Cgroup = 0, 0, 0, ""
+	e.Columns &^= 1<<schema.ColumnBucket | 1<<schema.ColumnIno | 1<<schema.ColumnCgroup
 	e.PID, e.TID, e.Child = r.tasks.of(e.PID), r.tasks.of(e.TID), r.tasks.of(e.Child)
 	e.Dev = r.devices.of(e.Dev)
 	e.Time = r.time(e.Time)

@@ -257,8 +257,8 @@ func TestNothingIsLeft(t *testing.T) {
 
 // A field that is added to events is redacted, or stands here because it gives nothing away.
 func TestEveryFieldIsLookedAt(t *testing.T) {
-	harmless := []string{"ID", "CPU", "Role", "Phase", "Columns", "NameLen", "Facts", "Flags", "Mode", "DirFD", "FSType", "Symbol"}
-	redacted := []string{"Time", "PID", "TID", "Comm", "Parent", "Name", "Hash", "NameAddr", "Dentry", "Inode", "Ret", "Dev", "Bucket", "Target", "Start", "Entered", "Child"}
+	harmless := []string{"ID", "CPU", "Role", "Phase", "Columns", "NameLen", "Facts", "Flags", "Mode", "DirFD", "FSType", "Symbol", "How"}
+	redacted := []string{"Time", "PID", "TID", "Comm", "Parent", "Name", "Hash", "NameAddr", "Dentry", "Inode", "Ret", "Dev", "Bucket", "Target", "Start", "Entered", "Child", "Ino", "Cgroup"}
 	known := make(map[string]bool)
 	for _, f := range append(harmless, redacted...) {
 		known[f] = true

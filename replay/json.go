@@ -167,6 +167,10 @@ func (j *jsonLines) field(dst []byte, e *schema.Event, f *field) []byte {
 		if v := f.Of(e); v != 0 {
 			return appendNumber(dst, f.json, v)
 		}
+	case schema.Group:
+		if e.Cgroup != "" {
+			return appendText(dst, f.json, `,"cgroup_hex":"`, e.Cgroup)
+		}
 	case schema.Filesystem:
 		if e.FSType != "" || e.Dev != 0 {
 			dst = appendText(dst, f.json, `,"fs_hex":"`, e.FSType)

@@ -45,6 +45,7 @@ type Model struct {
 type strand struct {
 	tid   uint32
 	task  *Task
+	comm  string    // as last seen
 	calls []*walker // innermost last
 }
 
@@ -74,6 +75,7 @@ var hooks = [maxRole]func(*Model, *strand, *Step){
 	schema.RoleLookupChain: (*Model).asked,
 	schema.RoleLookupRCU:   (*Model).asked,
 	schema.RoleAlloc:       (*Model).allocated,
+	schema.RoleParallel:    (*Model).waited,
 	schema.RoleInsert:      (*Model).inserted,
 	schema.RoleInstantiate: (*Model).instantiated,
 	schema.RoleDelete:      (*Model).deleted,
@@ -111,6 +113,9 @@ func (m *Model) event(e *schema.Event) *Step {
 	if len(t.calls) > 0 && len(m.State.Losses.windows) > 0 {
 		m.unsettle(t)
 	}
+	if w := t.inner(); w != nil {
+		w.passes(e)
+	}
 	if e.Phase == schema.Enter {
 		if callRoles.Has(e.Role) {
 			m.begin(t, e)
@@ -145,8 +150,12 @@ func (m *Model) strand(e *schema.Event) *strand {
 	}
 	if t.task == nil || t.task.PID != e.PID {
 		t.task = m.task(e.PID)
+		t.comm = ""
 	}
 	m.see(t.task, e)
+	if t.comm != e.Comm {
+		m.called(t, e)
+	}
 	return t
 }
 

@@ -186,8 +186,8 @@ func (m *Model) instantiated(t *strand, s *Step) {
 	}
 	m.filled(t, s)
 	if w := t.inner(); w != nil {
-		if p := w.partOf(s.Object); p != nil && p.inserted != 0 && p.Create == 0 {
-			p.Create = s.Event.Time - p.inserted
+		if p := w.partOf(s.Object); p != nil && p.Create == 0 && (p.inserted != 0 || p.Negative) {
+			p.Create = s.Event.Time - max(p.inserted, p.found)
 		}
 	}
 }

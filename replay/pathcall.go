@@ -32,6 +32,7 @@ type PathCall struct {
 	StartAddr uint64 // address of Start, as recorded; 0: not recorded
 	DirFD     int32  // as given, AT_FDCWD (-100) for none; 0 where StartAddr is
 	OtherRoot bool   // the root directory of the task is not the recorder's
+	How       uint32 // LOOKUP_* of the walk of Path, as the kernel saw them; see Limits. Of a rename: RENAME_*
 
 	Components []Component // of its last walk, in the order looked up
 	Class      Class
@@ -41,18 +42,45 @@ type PathCall struct {
 	Errno  int     // positive; 0: it succeeded, where End is not 0
 	Dentry *Object // what it came to; of an operation that failed, what its path led to; nil: nothing
 	Inode  uint64  // of Dentry, when the call returned
+	Ino    uint64  // the number of that; 0: not recorded
 	FSType string  // of Dentry, or of the directory asked last; empty: not known
 	Dev    uint32  // beside FSType, major << 20 | minor
 
 	At         uint64 // its entry, since boot
 	Took       uint64 // 0 where End is 0
 	Filesystem uint64 // of Took, what Components say of the filesystem
+	Wait       uint64 // of Took, what they say of other tasks' lookups
+	Again      uint64 // of Took, until the walk began anew the last time, 0: it did not
+	Gap        Gap    // the longest time of it without an event
 	Allocs     int    // dentries allocated
 	Negatives  int    // of the dentries without inode that it made, those left in the cache when it returned
 }
 
 // Failed reports whether the call returned an error.
 func (c *PathCall) Failed() bool { return c.Errno != 0 }
+
+// Gap is the time between two events of a call that follow each other on its thread.
+type Gap struct {
+	From, To uint64 // event ids
+	Took     uint64
+}
+
+// Limits names what was asked of the call beside its path: RESOLVE_* of openat2, which the kernel
+// keeps among its LOOKUP_*, or RENAME_*.
+func (c *PathCall) Limits() []string {
+	names := map[uint32]string{1 << 16: "RESOLVE_NO_SYMLINKS", 1 << 17: "RESOLVE_NO_MAGICLINKS", 1 << 18: "RESOLVE_NO_XDEV",
+		1 << 19: "RESOLVE_BENEATH", 1 << 20: "RESOLVE_IN_ROOT", 1 << 21: "RESOLVE_CACHED"}
+	if c.Operation == rename {
+		names = map[uint32]string{1: "RENAME_NOREPLACE", 2: "RENAME_EXCHANGE", 4: "RENAME_WHITEOUT"}
+	}
+	var out []string
+	for bit := uint32(1); bit != 0; bit <<= 1 {
+		if name := names[bit]; name != "" && c.How&bit != 0 {
+			out = append(out, name)
+		}
+	}
+	return out
+}
 
 // Component is a name that a path call looked up.
 type Component struct {
@@ -71,14 +99,19 @@ type Component struct {
 	// Link: the walk went on elsewhere, as a symbolic link led it.
 	Link bool
 	// Filesystem is the time from the alloc of its dentry until that was inserted; 0: not known,
-	// or the filesystem was not asked. Create is the time from then until it got an inode.
+	// or the filesystem was not asked. Create is the time from then, or of one found without inode from
+	// that, until it got one.
 	Filesystem, Create uint64
+	// Wait is the time from the alloc of a dentry for it until that of another task was taken in its
+	// place, whose lookup was waited for; 0: none was.
+	Wait uint64
 	// Path is where the filesystem was asked for it, see Model.Path; empty where it was not.
 	Path string
 
 	offset    uint64 // in the path; of those beside it the address of the name
 	mountable bool   // something was mounted on the dentry
 	looked    Roles
+	found     uint64 // the time of the answer
 	allocated uint64 // the time of it, 0: it was not
 	inserted  uint64
 }
@@ -123,10 +156,12 @@ func operation(e *schema.Event, outer *walker) string {
 	return cmp.Or(info.Op, otherWalk)
 }
 
-// otherWalk is a walk in an operation that has no role. execute is the name of an execve.
+// otherWalk is a walk in an operation that has no role. execute is the name of an execve, rename
+// that of renameat2.
 const (
 	otherWalk = "walk"
 	execute   = "exec"
+	rename    = "rename"
 )
 
 // Operations lists the operations that a path call can be for.

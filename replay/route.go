@@ -97,7 +97,7 @@ func (m *Model) startOver(w *walker, off uint64) {
 		if p := &r.parts[i]; !p.Beside && p.offset >= off {
 			m.held -= len(r.parts) - i
 			r.parts = r.parts[:i]
-			w.call.Restarts++
+			w.again(m.State.now)
 			return
 		}
 	}
@@ -185,12 +185,24 @@ func (w *walker) answered(s *Step) {
 	if w.entered != id || p == nil || s.Object == nil && p.allocated != 0 { // d_alloc_parallel looks once more
 		return
 	}
+	p.found = e.Time
 	p.Dentry, p.Negative = s.Object, s.Object != nil && negative(e)
 	p.mountable = e.Facts&schema.FactMountpoint != 0
 	if p.Found = FoundRef; s.Object == nil {
 		p.Found = FoundNothing
 	} else if e.Role == schema.RoleLookupRCU && p.allocated == 0 {
 		p.Found = FoundRCU
+	}
+}
+
+// waited notes that the dentry of another task was taken in place of the one allocated.
+func (m *Model) waited(t *strand, s *Step) {
+	w := t.inner()
+	if w == nil || s.Object == nil {
+		return
+	}
+	if p := w.asking(); p != nil && p.allocated != 0 && p.inserted == 0 && p.Name == s.Object.Name {
+		p.Wait, p.Dentry, p.Negative, p.inserted = s.Event.Time-p.allocated, s.Object, negative(s.Event), s.Event.Time
 	}
 }
 

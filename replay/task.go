@@ -17,6 +17,9 @@ type Task struct {
 	// not been seen, what another one is.
 	Program  string
 	Programs []string // what Program has been, in that order; at most maxExecs, the first ones
+	Names    []Name   // what its threads were called, a row each change; at most maxNames, the first ones
+	Threads  []uint32 // those seen beside the first, in the order of their first events; at most maxNames, the first ones
+	Cgroup   string   // path in the cgroup2 hierarchy, as last known; empty: not known
 	Forked   uint64
 	Execs    []Exec // at most maxExecs, the first ones
 	Exited   uint64
@@ -30,6 +33,13 @@ type Task struct {
 	bytes  int  // of the strings it holds
 }
 
+// Name is what a thread was called from an event on: by an exec, by prctl(2), or from its birth.
+type Name struct {
+	ID   uint64
+	TID  uint32
+	Comm string
+}
+
 // Exec is a program that a process ran.
 type Exec struct {
 	ID, At uint64
@@ -41,6 +51,7 @@ type Exec struct {
 const (
 	maxTasks    = 1 << 14
 	maxExecs    = 16
+	maxNames    = 64
 	tasksBudget = 8 << 20
 )
 
@@ -96,6 +107,24 @@ func (m *Model) see(t *Task, e *schema.Event) {
 	}
 }
 
+// called notes that a thread of a process has a name that it did not have before.
+func (m *Model) called(s *strand, e *schema.Event) {
+	t := s.task
+	if s.comm = strings.Clone(e.Comm); len(t.Names) < maxNames && m.room(t, s.comm) {
+		t.Names = append(t.Names, Name{e.ID, e.TID, s.comm})
+	}
+	if e.TID != e.PID && len(t.Threads) < maxNames && !slices.Contains(t.Threads, e.TID) {
+		t.Threads = append(t.Threads, e.TID)
+	}
+}
+
+// belongs notes the cgroup that an event shows its process in.
+func (m *Model) belongs(t *Task, e *schema.Event) {
+	if e.Cgroup != "" && e.Cgroup != t.Cgroup && m.room(t, e.Cgroup) {
+		t.Cgroup = strings.Clone(e.Cgroup)
+	}
+}
+
 // name gives a process the name of a thread, if it is the first one, or that is not known.
 func (m *Model) name(t *Task, e *schema.Event) {
 	if e.TID != e.PID && t.leader {
@@ -141,13 +170,14 @@ func (m *Model) forked(t *strand, s *Step) {
 			}
 		}
 	}
-	program := t.task.Program
+	program, cgroup := t.task.Program, t.task.Cgroup // making room forgets the task
 	child := m.task(e.Child)
 	child.Parent, child.Forked, child.FirstAt, child.LastAt = e.PID, e.ID, e.Time, e.Time
-	child.Program = program
+	child.Program, child.Cgroup = program, cgroup
 }
 
 func (m *Model) executed(t *strand, s *Step) {
+	m.belongs(t.task, s.Event)
 	if p := t.task; len(p.Execs) < maxExecs && m.room(p, s.Event.Name) {
 		p.Execs = append(slices.Clip(p.Execs), Exec{s.Event.ID, s.Event.Time, strings.Clone(s.Event.Name)})
 	}
@@ -156,5 +186,6 @@ func (m *Model) executed(t *strand, s *Step) {
 // exited ends a process: its last thread ends. It may let go of its files after that.
 func (m *Model) exited(t *strand, s *Step) {
 	m.unfinished(t, 0)
+	m.belongs(t.task, s.Event)
 	t.task.Exited, t.task.Status = s.Event.ID, schema.WaitStatus(s.Event.Ret)
 }

@@ -228,6 +228,10 @@ func (t *text) field(dst []byte, e *schema.Event, f *field) []byte {
 		if v := int64(f.Of(e)); v != schema.ATFDCWD {
 			return strconv.AppendInt(append(dst, f.text...), v, 10)
 		}
+	case schema.Group:
+		if e.Cgroup != "" {
+			return appendPrintable(append(dst, f.text...), e.Cgroup)
+		}
 	case schema.Return:
 		return t.returned(dst, e, f)
 	case schema.Filesystem:

@@ -21,6 +21,8 @@ type walker struct {
 	dev     uint32
 	within  uint64 // the d_lookup in progress, whose __d_lookup says no more
 	slow    bool   // it went on in ref-walk
+	last    uint64 // the event before, of the call
+	lastAt  uint64 // its time
 	missed  bool
 	apart   bool     // its exit may be lost: what follows may not be in it
 	part    bool     // not all of it is known: components beyond the bound, a walk without an end
@@ -77,7 +79,7 @@ func (m *Model) begin(t *strand, e *schema.Event) {
 		w, m.spare = m.spare[n-1], m.spare[:n-1]
 	}
 	w.role, w.at = e.Role, -1
-	w.call = &PathCall{ID: e.ID, Operation: operation(e, outer), PID: e.PID, TID: e.TID, Comm: e.Comm, Program: t.task.Program, At: e.Time}
+	w.call = &PathCall{ID: e.ID, Operation: operation(e, outer), PID: e.PID, TID: e.TID, Comm: e.Comm, Program: t.task.Program, At: e.Time, How: e.How}
 	if outer != nil {
 		w.call.Outer = outer.call.ID
 	}
@@ -85,6 +87,7 @@ func (m *Model) begin(t *strand, e *schema.Event) {
 		m.walks(w, e)
 	}
 	t.calls = append(t.calls, w)
+	w.passes(e)
 	m.walking++
 }
 
@@ -98,7 +101,7 @@ func (m *Model) joins(w *walker, e *schema.Event) bool {
 		if r := &w.routes[i]; r.addr == e.NameAddr && r.path == e.Name { // tried once more
 			m.held -= len(r.parts)
 			r.walk, r.parts, w.cur, w.at = e.ID, r.parts[:0], i, -1
-			w.call.Restarts++
+			w.again(e.Time)
 			return true
 		}
 	}
@@ -116,6 +119,9 @@ func (m *Model) walks(w *walker, e *schema.Event) {
 	start := m.State.Objects.at[e.Start]
 	if w.used == 0 {
 		c.Path, c.PathLen, c.Start, c.StartAddr, c.DirFD, c.OtherRoot = e.Name, e.NameLen, start, e.Start, e.DirFD, e.Facts&schema.FactOtherRoot != 0
+		if c.Operation != rename {
+			c.How = e.How
+		}
 	} else {
 		c.Target = e.Name
 	}
@@ -124,6 +130,20 @@ func (m *Model) walks(w *walker, e *schema.Event) {
 	}
 	w.cur, w.at = w.used, -1
 	w.used++
+}
+
+// again notes that the walk begins anew.
+func (w *walker) again(now uint64) {
+	w.call.Restarts++
+	w.call.Again = now - min(now, w.call.At)
+}
+
+// passes notes the time since the event before, of one of the call.
+func (w *walker) passes(e *schema.Event) {
+	if took := e.Time - min(e.Time, w.lastAt); w.last != 0 && took > w.call.Gap.Took {
+		w.call.Gap = Gap{w.last, e.ID, took}
+	}
+	w.last, w.lastAt = e.ID, e.Time
 }
 
 // walked ends a walk in an operation, if the step is its exit.
@@ -147,7 +167,7 @@ func (m *Model) walked(t *strand, s *Step) bool {
 // arrives takes what the first path of a call led to.
 func (m *Model) arrives(w *walker, s *Step) {
 	c, e := w.call, s.Event
-	c.Dentry, c.Inode, c.FSType, c.Dev = s.Object, e.Inode, e.FSType, e.Dev
+	c.Dentry, c.Inode, c.Ino, c.FSType, c.Dev = s.Object, e.Inode, e.Ino, e.FSType, e.Dev
 	parts := w.routes[0].parts
 	if n := len(parts); n > 0 && c.Dentry != nil && parts[n-1].mountable && root(e) && parts[n-1].Dentry != c.Dentry {
 		parts[n-1].Mount = true
@@ -246,6 +266,7 @@ func (m *Model) keep(w *walker) {
 	for i := range w.routes {
 		for _, p := range w.routes[i].parts {
 			w.call.Filesystem += p.Filesystem + p.Create
+			w.call.Wait += p.Wait
 			if p.OfTarget = i == 1; p.Found == FoundMiss {
 				p.Path = InDir(m.PathAt(p.Parent), p.Name)
 			}

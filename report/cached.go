@@ -16,7 +16,7 @@ var _ = register(func() kind {
 	return kind{
 		number: Cached,
 		name:   "cached",
-		says:   "every component was answered by a dentry in the cache, and none was allocated: no filesystem's i_op->lookup was called",
+		says:   "the cache had a dentry for every component, and none was allocated: no i_op->lookup was called",
 		// That nothing was looked up elsewhere takes all lookups; i_op->lookup is given a dentry that was
 		// allocated for it in the same walk.
 		needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleAlloc),

@@ -41,9 +41,15 @@ const (
 	RoleLink        Role = 32
 	RoleSymlink     Role = 33
 	RoleMount       Role = 34
+	RoleChmod       Role = 35
+	RoleChown       Role = 36
+	RoleUtimes      Role = 37
+	RoleStatfs      Role = 38
+	RoleTruncate    Role = 39
+	RoleParallel    Role = 40
 
 	// RoleEnd is one more than the largest role of the catalogue.
-	RoleEnd = RoleMount + 1
+	RoleEnd = RoleParallel + 1
 )
 
 // Short names for the generated enum values.
@@ -134,9 +140,9 @@ func shape(columns ...Column) *Shape {
 
 // Catalogue lists every role a trace can hold, in the order of Role.
 func Catalogue() []RoleInfo {
-	return []RoleInfo{
+	roles := []RoleInfo{
 		{RoleOpen, "open", "a path is opened: do_filp_open",
-			shape(ColumnKey, ColumnNameAddr, ColumnOpen, ColumnStart), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook), Holds | Walks | ReturnsAddress, "open"},
+			shape(ColumnKey, ColumnNameAddr, ColumnOpen, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), Holds | Walks | ReturnsAddress, "open"},
 		{RoleLookup, "lookup", "the cache is asked under rename_lock: d_lookup",
 			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds, ""},
 		{RoleLookupChain, "lookup_chain", "one hash chain is walked with d_lock: __d_lookup",
@@ -166,15 +172,22 @@ func Catalogue() []RoleInfo {
 		{RoleFork, "fork", "a traced process makes another: sched_process_fork",
 			shape(ColumnChild), nil, 0, ""},
 		{RoleExec, "exec", "a traced process runs a program: sched_process_exec",
-			shape(ColumnKey), nil, Walks, ""},
+			shape(ColumnKey, ColumnCgroup), nil, Walks, ""},
 		{RoleExit, "exit", "a traced process ends: sched_process_exit",
-			shape(ColumnRet), nil, ReturnsStatus, ""},
+			shape(ColumnRet, ColumnCgroup), nil, ReturnsStatus, ""},
 		{RoleHash, "hash", "a name is hashed: full_name_hash; imported traces only", nil, nil, 0, ""},
 		{RoleCall, "call", "a function without a role of its own is called; imported traces only", nil, nil, 0, ""},
 		{RoleWalk, "walk", "a path is walked to its end, and nothing opened: filename_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnStart), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook), Holds | Walks, ""},
+			shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), Holds | Walks, ""},
 		{RoleWalkParent, "walk_parent", "a path is walked to its last component but one: filename_parentat",
-			shape(ColumnKey, ColumnNameAddr, ColumnStart), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook), Holds | Walks, ""},
+			shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), Holds | Walks, ""},
+	}
+	return append(append(roles, pathOperations()...), RoleInfo{RoleParallel, "parallel", "instead of the dentry allocated for a name that of another task is taken, whose lookup was waited for: d_alloc_parallel", nil, shape(ColumnDentry), Holds, ""})
+}
+
+// pathOperations are the roles of operations on paths.
+func pathOperations() []RoleInfo {
+	return []RoleInfo{
 		operation(RoleStat, "stat", "stat", "a file is asked for its attributes by path: vfs_statx"),
 		operation(RoleAccess, "access", "access", "may the caller use a file: do_faccessat"),
 		operation(RoleReadlink, "readlink", "readlink", "a symbolic link is read: do_readlinkat"),
@@ -184,10 +197,16 @@ func Catalogue() []RoleInfo {
 		operation(RoleMknod, "mknod", "mknod", "a special file is to be made: do_mknodat"),
 		operation(RoleUnlinkat, "unlinkat", "unlink", "a name is to be removed: do_unlinkat; in it vfs_unlink, the role unlink"),
 		operation(RoleRmdir, "rmdir", "rmdir", "a directory is to be removed: do_rmdir"),
-		operation(RoleRename, "rename", "rename", "a name is to become another: do_renameat2; in it __d_move, the role move"),
+		{RoleRename, "rename", "a name is to become another: do_renameat2; in it __d_move, the role move",
+			shape(ColumnHow), shape(ColumnRet, ColumnTook), 0, "rename"},
 		operation(RoleLink, "link", "link", "a file is to get another name: do_linkat"),
 		operation(RoleSymlink, "symlink", "symlink", "a symbolic link is to be made: do_symlinkat"),
 		operation(RoleMount, "mount", "mount", "a filesystem is to be mounted: do_mount"),
+		operation(RoleChmod, "chmod", "chmod", "a file is to get other permissions: do_fchmodat"),
+		operation(RoleChown, "chown", "chown", "a file is to get another owner: do_fchownat"),
+		operation(RoleUtimes, "utimes", "utimes", "a file is to get other times: do_utimes"),
+		operation(RoleStatfs, "statfs", "statfs", "a filesystem is asked for its attributes by path: user_statfs"),
+		operation(RoleTruncate, "truncate", "truncate", "a file is to get another length by path: the system call truncate"),
 	}
 }
 

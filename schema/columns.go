@@ -19,6 +19,9 @@ const (
 	ColumnSymbol     Column = 9
 	ColumnTook       Column = 10
 	ColumnStart      Column = 11
+	ColumnHow        Column = 12
+	ColumnIno        Column = 13
+	ColumnCgroup     Column = 14
 )
 
 // columnNames are the columns by their names in the proto, with what a probe reads of the kernel
@@ -36,6 +39,9 @@ var columnNames = [...][2]string{
 	ColumnSymbol:     {"SYMBOL", ""},
 	ColumnTook:       {"TOOK", ""},
 	ColumnStart:      {"START", "where the walk starts: fs->root, fs->pwd or the file of dfd"},
+	ColumnHow:        {"HOW", "how the walk is to go: open_flags.lookup_flags, or the flags argument"},
+	ColumnIno:        {"INO", "d_inode->i_ino"},
+	ColumnCgroup:     {"CGROUP", "cgroup"},
 }
 
 // Field numbers of EventBatch that the writer or the reader knows by themselves.
@@ -50,7 +56,7 @@ const (
 	fieldDentryCode   = 59
 	fieldBucketOffset = 60
 
-	fieldsEnd = 61 // one more than the largest
+	fieldsEnd = 64 // one more than the largest
 )
 
 // Event is one hit of a probe. Which fields were recorded follows from Columns;
@@ -94,6 +100,9 @@ type Event struct {
 	Child   uint32 // fork: process id of the child
 	Start   uint64 // entry of a walk or open: the dentry the walk starts from; 0: not known
 	DirFD   int32  // beside Start: the dfd argument, a descriptor or ATFDCWD
+	How     uint32 // entry of an open or walk: LOOKUP_* of the kernel, RESOLVE_* of openat2 among them; of a rename: RENAME_*
+	Ino     uint64 // exit of an open or walk: the inode's number; 0: no inode
+	Cgroup  string // exec, exit: path of the cgroup in the cgroup2 hierarchy; empty: not known
 	Symbol  string // the function, where the header names several for role and phase; imported traces only
 }
 
@@ -120,6 +129,7 @@ const (
 	Filesystem             // FSType and Dev
 	Moment                 // nanoseconds since boot, in JSON where it is not 0
 	Descriptor             // an int, in text where it is not ATFDCWD
+	Group                  // Cgroup, where it is known
 )
 
 // column is one row of the table of columns: a field of EventBatch, which events take from
@@ -182,6 +192,15 @@ var columnTable = [columnRows]column{
 		wire: [3]string{"start_delta", "sint64", "START: address of the dentry the walk of a path starts from; 0 = not known"}},
 	{Field: Field{ColumnStart, "dirfd", Descriptor, func(e *Event) uint64 { return uint64(e.DirFD) }, func(e *Event, v uint64) { e.DirFD = int32(v) }}, field: 49, signed: true,
 		wire: [3]string{"start_dirfd", "sint64", "START: the dfd argument, a file descriptor or AT_FDCWD (−100). Not a delta"}},
+	{Field: Field{ColumnHow, "how", Hex, func(e *Event) uint64 { return uint64(e.How) }, func(e *Event, v uint64) { e.How = uint32(v) }}, field: 61,
+		wire: [3]string{"how", "uint32", "HOW: of an open open_flags.lookup_flags, of a walk its flags, LOOKUP_* as the kernel saw them; of a rename RENAME_*"}},
+	{Field: Field{ColumnIno, "ino", Number, func(e *Event) uint64 { return e.Ino }, func(e *Event, v uint64) { e.Ino = v }}, field: 62,
+		wire: [3]string{"ino", "uint64", "INO: i_ino of the inode of the dentry; 0 = no inode"}},
+	{Field: Field{ColumnCgroup, "cgroup", Group, nil, nil}, field: 63,
+		wire: [3]string{"cgroup", "uint32", "CGROUP: row of strings; path of the task's cgroup in the cgroup2 hierarchy, empty where that is not known"},
+		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.string(e.Cgroup)) },
+		get:  func(b *batchReader, e *Event, v uint64) { e.Cgroup = b.strings[v] },
+		rows: func(b *batchReader) int { return len(b.strings) }},
 	{Field: Field{Column: ColumnSymbol}, field: 46,
 		wire: [3]string{"symbol", "uint32", "SYMBOL: row of strings; the function, where the header names several for role and phase"},
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.string(e.Symbol)) },
@@ -189,7 +208,7 @@ var columnTable = [columnRows]column{
 		rows: func(b *batchReader) int { return len(b.strings) }},
 }
 
-const columnRows = 14
+const columnRows = 17
 
 // Rows of the table that nearly every event has; see batchReader.next.
 const (

@@ -140,6 +140,12 @@ const (
 	Role_ROLE_LINK         Role = 32 // a file is to get another name: do_linkat
 	Role_ROLE_SYMLINK      Role = 33 // a symbolic link is to be made: do_symlinkat
 	Role_ROLE_MOUNT        Role = 34 // a filesystem is to be mounted: do_mount
+	Role_ROLE_CHMOD        Role = 35 // a file is to get other permissions: do_fchmodat
+	Role_ROLE_CHOWN        Role = 36 // a file is to get another owner: do_fchownat
+	Role_ROLE_UTIMES       Role = 37 // a file is to get other times: do_utimes
+	Role_ROLE_STATFS       Role = 38 // a filesystem is asked for its attributes by path: user_statfs
+	Role_ROLE_TRUNCATE     Role = 39 // a file is to get another length by path: the system call truncate
+	Role_ROLE_PARALLEL     Role = 40 // instead of the dentry allocated for a name that of another task is taken, whose lookup was waited for: d_alloc_parallel
 )
 
 // Enum value maps for Role.
@@ -180,6 +186,12 @@ var (
 		32: "ROLE_LINK",
 		33: "ROLE_SYMLINK",
 		34: "ROLE_MOUNT",
+		35: "ROLE_CHMOD",
+		36: "ROLE_CHOWN",
+		37: "ROLE_UTIMES",
+		38: "ROLE_STATFS",
+		39: "ROLE_TRUNCATE",
+		40: "ROLE_PARALLEL",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":  0,
@@ -217,6 +229,12 @@ var (
 		"ROLE_LINK":         32,
 		"ROLE_SYMLINK":      33,
 		"ROLE_MOUNT":        34,
+		"ROLE_CHMOD":        35,
+		"ROLE_CHOWN":        36,
+		"ROLE_UTIMES":       37,
+		"ROLE_STATFS":       38,
+		"ROLE_TRUNCATE":     39,
+		"ROLE_PARALLEL":     40,
 	}
 )
 
@@ -363,6 +381,9 @@ const (
 	Column_COLUMN_SYMBOL       Column = 9
 	Column_COLUMN_TOOK         Column = 10
 	Column_COLUMN_START        Column = 11
+	Column_COLUMN_HOW          Column = 12
+	Column_COLUMN_INO          Column = 13
+	Column_COLUMN_CGROUP       Column = 14
 )
 
 // Enum value maps for Column.
@@ -380,6 +401,9 @@ var (
 		9:  "COLUMN_SYMBOL",
 		10: "COLUMN_TOOK",
 		11: "COLUMN_START",
+		12: "COLUMN_HOW",
+		13: "COLUMN_INO",
+		14: "COLUMN_CGROUP",
 	}
 	Column_value = map[string]int32{
 		"COLUMN_KEY":          0,
@@ -394,6 +418,9 @@ var (
 		"COLUMN_SYMBOL":       9,
 		"COLUMN_TOOK":         10,
 		"COLUMN_START":        11,
+		"COLUMN_HOW":          12,
+		"COLUMN_INO":          13,
+		"COLUMN_CGROUP":       14,
 	}
 )
 
@@ -1239,6 +1266,9 @@ type EventBatch struct {
 	TookNs           []uint64 `protobuf:"varint,47,rep,packed,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`                                   // TOOK: time of the exit minus that of the entry of the same call, + 1; 0 = not known
 	StartDelta       []int64  `protobuf:"zigzag64,48,rep,packed,name=start_delta,json=startDelta,proto3" json:"start_delta,omitempty"`                     // START: address of the dentry the walk of a path starts from; 0 = not known
 	StartDirfd       []int64  `protobuf:"zigzag64,49,rep,packed,name=start_dirfd,json=startDirfd,proto3" json:"start_dirfd,omitempty"`                     // START: the dfd argument, a file descriptor or AT_FDCWD (−100). Not a delta
+	How              []uint32 `protobuf:"varint,61,rep,packed,name=how,proto3" json:"how,omitempty"`                                                       // HOW: of an open open_flags.lookup_flags, of a walk its flags, LOOKUP_* as the kernel saw them; of a rename RENAME_*
+	Ino              []uint64 `protobuf:"varint,62,rep,packed,name=ino,proto3" json:"ino,omitempty"`                                                       // INO: i_ino of the inode of the dentry; 0 = no inode
+	Cgroup           []uint32 `protobuf:"varint,63,rep,packed,name=cgroup,proto3" json:"cgroup,omitempty"`                                                 // CGROUP: row of strings; path of the task's cgroup in the cgroup2 hierarchy, empty where that is not known
 	// What has taken the place of time_delta_ns, key, dentry and bucket_delta since version 2.
 	TimeLow           []byte   `protobuf:"bytes,56,opt,name=time_low,json=timeLow,proto3" json:"time_low,omitempty"`                                           // a byte for each event: the lowest of its time minus the previous event's
 	TimeHigh          []uint64 `protobuf:"varint,57,rep,packed,name=time_high,json=timeHigh,proto3" json:"time_high,omitempty"`                                // the rest of that difference, >> 8
@@ -1576,6 +1606,27 @@ func (x *EventBatch) GetStartDelta() []int64 {
 func (x *EventBatch) GetStartDirfd() []int64 {
 	if x != nil {
 		return x.StartDirfd
+	}
+	return nil
+}
+
+func (x *EventBatch) GetHow() []uint32 {
+	if x != nil {
+		return x.How
+	}
+	return nil
+}
+
+func (x *EventBatch) GetIno() []uint64 {
+	if x != nil {
+		return x.Ino
+	}
+	return nil
+}
+
+func (x *EventBatch) GetCgroup() []uint32 {
+	if x != nil {
+		return x.Cgroup
 	}
 	return nil
 }
@@ -2054,7 +2105,7 @@ const file_trace_proto_rawDesc = "" +
 	"dHashShift\x12\x1b\n" +
 	"\tpage_size\x18\r \x01(\rR\bpageSize\x12/\n" +
 	"\tname_hash\x18\x0e \x01(\x0e2\x12.dtrec.v1.NameHashR\bnameHash\x12\x15\n" +
-	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\x91\f\n" +
+	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\xcd\f\n" +
 	"\n" +
 	"EventBatch\x12\x19\n" +
 	"\bfirst_id\x18\x01 \x01(\x04R\afirstId\x12 \n" +
@@ -2111,7 +2162,10 @@ const file_trace_proto_rawDesc = "" +
 	"\vstart_delta\x180 \x03(\x12R\n" +
 	"startDelta\x12\x1f\n" +
 	"\vstart_dirfd\x181 \x03(\x12R\n" +
-	"startDirfd\x12\x19\n" +
+	"startDirfd\x12\x10\n" +
+	"\x03how\x18= \x03(\rR\x03how\x12\x10\n" +
+	"\x03ino\x18> \x03(\x04R\x03ino\x12\x16\n" +
+	"\x06cgroup\x18? \x03(\rR\x06cgroup\x12\x19\n" +
 	"\btime_low\x188 \x01(\fR\atimeLow\x12\x1b\n" +
 	"\ttime_high\x189 \x03(\x04R\btimeHigh\x12\x19\n" +
 	"\bkey_code\x18: \x03(\rR\akeyCode\x12\x1f\n" +
@@ -2163,7 +2217,7 @@ const file_trace_proto_rawDesc = "" +
 	"\fATTACH_DMESG\x10\x06\x12\x17\n" +
 	"\x13ATTACH_KPROBE_MULTI\x10\a\x12\x1a\n" +
 	"\x16ATTACH_KRETPROBE_MULTI\x10\b\x12\x0f\n" +
-	"\vATTACH_TEXT\x10\t*\xd6\x04\n" +
+	"\vATTACH_TEXT\x10\t*\xbe\x05\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_OPEN\x10\x01\x12\x0f\n" +
@@ -2207,7 +2261,15 @@ const file_trace_proto_rawDesc = "" +
 	"\tROLE_LINK\x10 \x12\x10\n" +
 	"\fROLE_SYMLINK\x10!\x12\x0e\n" +
 	"\n" +
-	"ROLE_MOUNT\x10\"*?\n" +
+	"ROLE_MOUNT\x10\"\x12\x0e\n" +
+	"\n" +
+	"ROLE_CHMOD\x10#\x12\x0e\n" +
+	"\n" +
+	"ROLE_CHOWN\x10$\x12\x0f\n" +
+	"\vROLE_UTIMES\x10%\x12\x0f\n" +
+	"\vROLE_STATFS\x10&\x12\x11\n" +
+	"\rROLE_TRUNCATE\x10'\x12\x11\n" +
+	"\rROLE_PARALLEL\x10(*?\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_ENTER\x10\x01\x12\x0e\n" +
@@ -2216,7 +2278,7 @@ const file_trace_proto_rawDesc = "" +
 	"\bNameHash\x12\x19\n" +
 	"\x15NAME_HASH_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13NAME_HASH_WORD64_LE\x10\x01\x12\x16\n" +
-	"\x12NAME_HASH_REDACTED\x10\x02*\xea\x01\n" +
+	"\x12NAME_HASH_REDACTED\x10\x02*\x9d\x02\n" +
 	"\x06Column\x12\x0e\n" +
 	"\n" +
 	"COLUMN_KEY\x10\x00\x12\x17\n" +
@@ -2232,7 +2294,12 @@ const file_trace_proto_rawDesc = "" +
 	"\rCOLUMN_SYMBOL\x10\t\x12\x0f\n" +
 	"\vCOLUMN_TOOK\x10\n" +
 	"\x12\x10\n" +
-	"\fCOLUMN_START\x10\v*\xdf\x01\n" +
+	"\fCOLUMN_START\x10\v\x12\x0e\n" +
+	"\n" +
+	"COLUMN_HOW\x10\f\x12\x0e\n" +
+	"\n" +
+	"COLUMN_INO\x10\r\x12\x11\n" +
+	"\rCOLUMN_CGROUP\x10\x0e*\xdf\x01\n" +
 	"\x04Fact\x12\r\n" +
 	"\tFACT_NONE\x10\x00\x12\x17\n" +
 	"\x13FACT_PARENT_IS_ROOT\x10\x01\x12\x17\n" +

@@ -82,7 +82,7 @@ func (s *Summary) pageSlow(w *md.Writer, room *int) {
 		w.Try(room, func() {
 			w.Put("- %s: %s %s by %s, #%d", duration(c.Took), c.Operation, md.Span(c.Path), md.Prose(c.Program), c.ID)
 			if c.Filesystem > 0 {
-				w.Put("; %s of it the filesystem", duration(c.Filesystem))
+				w.Put("; filesystem %s", duration(c.Filesystem))
 			}
 			w.Line("")
 		})

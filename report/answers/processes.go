@@ -36,8 +36,18 @@ type Process struct {
 	Last     uint64   `json:"last_ns"`
 	Calls    uint64   `json:"calls"` // path calls
 	Failed   uint64   `json:"failed"`
+	Threads  []uint32 `json:"threads,omitempty"` // beside the first, those seen
+	Names    []Called `json:"names"`             // what its threads were called, a row each change
+	Cgroup   string   `json:"cgroup,omitempty"`  // path in the cgroup2 hierarchy
 
 	order uint64
+}
+
+// Called is a name that a thread has from an event on.
+type Called struct {
+	ID   uint64 `json:"id"`
+	TID  uint32 `json:"tid"`
+	Comm string `json:"comm"`
 }
 
 // Exec is a program that a process ran.
@@ -58,9 +68,12 @@ func ListProcesses(src replay.Source) (*Processes, error) {
 			continue
 		}
 		x := Process{PID: t.PID, Parent: t.Parent, Programs: printables(t.Programs), Execs: []Exec{}, Forked: t.Forked, Exited: t.Exited,
-			First: t.FirstAt, Last: t.LastAt, Calls: t.Calls, Failed: t.Failed, order: cmp.Or(t.Forked, t.First)}
+			First: t.FirstAt, Last: t.LastAt, Calls: t.Calls, Failed: t.Failed, Threads: t.Threads, Names: []Called{}, Cgroup: replay.Printable(t.Cgroup), order: cmp.Or(t.Forked, t.First)}
 		for _, e := range t.Execs {
 			x.Execs = append(x.Execs, Exec{e.ID, replay.Printable(e.Path)})
+		}
+		for _, n := range t.Names {
+			x.Names = append(x.Names, Called{n.ID, n.TID, replay.Printable(n.Comm)})
 		}
 		if t.Exited != 0 {
 			x.Ended = t.Status.String()
@@ -99,6 +112,12 @@ func (x *Process) ran() string {
 	s := strings.Join(x.Programs, ", then ")
 	for _, e := range x.Execs {
 		s += fmt.Sprintf("; exec %s #%d", e.Path, e.ID)
+	}
+	if len(x.Threads) > 0 {
+		s += "; " + plural(uint64(len(x.Threads)), "more thread")
+	}
+	if x.Cgroup != "" {
+		s += "; cgroup " + x.Cgroup
 	}
 	return s
 }

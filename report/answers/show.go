@@ -249,11 +249,19 @@ func outcome(c *replay.PathCall) string {
 	case c.Failed():
 		return errnoName(c.Errno)
 	case c.Dentry != nil && c.Inode != 0:
-		return fmt.Sprintf("D%d, inode %#x", c.Dentry.Seq, c.Inode)
+		return fmt.Sprintf("D%d, inode %s%#x", c.Dentry.Seq, inoText(c.Ino), c.Inode)
 	case c.Dentry != nil:
 		return fmt.Sprintf("D%d", c.Dentry.Seq)
 	}
 	return "ok"
+}
+
+// inoText is the number of an inode before its address, where it was recorded.
+func inoText(ino uint64) string {
+	if ino == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d at ", ino)
 }
 
 // callLine is a call in a line.

@@ -15,7 +15,7 @@ func processOf(pid uint32) *exhibit {
 	var calls, deeds lines
 	var own *replay.Task
 	var row Row
-	thread := false
+	thread, comms := false, make(map[uint32]string)
 	return &exhibit{
 		step: func(m *replay.Model, s *replay.Step) {
 			e := s.Event
@@ -24,7 +24,15 @@ func processOf(pid uint32) *exhibit {
 			}
 			if e.PID != pid {
 				thread = thread || e.TID == pid
-			} else if does := deedOf[e.Role]; does != nil {
+				return
+			}
+			if was, seen := comms[e.TID]; was != e.Comm {
+				comms[e.TID] = strings.Clone(e.Comm)
+				if seen || e.TID != pid {
+					deeds.add(e.ID, e.Time, "%s", calledNow(e, seen))
+				}
+			}
+			if does := deedOf[e.Role]; does != nil {
 				deeds.add(e.ID, e.Time, "%s", does(e))
 			}
 		},
@@ -50,6 +58,9 @@ func processOf(pid uint32) *exhibit {
 					title += fmt.Sprintf(", of process %d", own.Parent)
 				}
 			}
+			if own != nil && own.Cgroup != "" {
+				title += ", in cgroup " + replay.Printable(own.Cgroup)
+			}
 			out = append(out, deeds.section(title))
 			if row.Calls > 0 {
 				row.finish()
@@ -59,6 +70,18 @@ func processOf(pid uint32) *exhibit {
 			return out
 		},
 	}
+}
+
+// calledNow says what a thread is called from an event on.
+func calledNow(e *schema.Event, seen bool) string {
+	who := "the first thread"
+	if e.TID != e.PID {
+		who = fmt.Sprintf("thread %d", e.TID)
+	}
+	if !seen {
+		return fmt.Sprintf("%s is first seen, called %s", who, replay.Printable(e.Comm))
+	}
+	return fmt.Sprintf("%s is called %s", who, replay.Printable(e.Comm))
 }
 
 // deedOf is what an event of a role says that its process does.
@@ -136,6 +159,9 @@ func callSection(c *replay.PathCall) Section {
 		l.add(p.ID, 0, "%s", componentText(p))
 	}
 	end := outcome(c)
+	if limits := c.Limits(); len(limits) > 0 {
+		l.add(c.ID, 0, "%s", "with "+strings.Join(limits, ", "))
+	}
 	if c.Resolved != "" {
 		end += ", at " + replay.PrintablePath(c.Resolved)
 	}
@@ -145,8 +171,14 @@ func callSection(c *replay.PathCall) Section {
 	if c.Filesystem > 0 {
 		end += fmt.Sprintf("; %s of %s the filesystem", duration(c.Filesystem), duration(c.Took))
 	}
+	if c.Wait > 0 {
+		end += "; " + duration(c.Wait) + " until another task had looked a name up"
+	}
 	if c.Restarts > 0 {
-		end += "; the walk started over " + times(uint64(c.Restarts)) + ", this is its last"
+		end += "; the walk started over " + times(uint64(c.Restarts)) + ", the last time after " + duration(c.Again)
+	}
+	if g := c.Gap; g.Took > 0 && c.End != 0 {
+		l.add(g.From, 0, "the longest time without an event, %s, until #%d", duration(g.Took), g.To)
 	}
 	at := c.At + c.Took
 	if c.End == 0 {
@@ -163,7 +195,9 @@ func componentText(p *replay.Component) string {
 	case replay.FoundNothing:
 		text += ": not in the cache"
 	case replay.FoundMiss:
-		text += ": missed, the filesystem was asked"
+		if text += ": missed, the filesystem was asked"; p.Wait > 0 {
+			text += " by another task, for " + duration(p.Wait)
+		}
 	default:
 		text += ": in the cache, " + p.Found.String() + "-walk"
 	}

@@ -113,7 +113,7 @@ func (c *Slow) inFilesystem() string {
 	if c.Filesystem == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %s of it the filesystem", duration(c.Filesystem))
+	return fmt.Sprintf("; filesystem %s", duration(c.Filesystem))
 }
 
 func (r *Row) label() string {

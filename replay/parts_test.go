@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+)
+
+// played gives a model events, a microsecond apart, and returns the path calls and tasks that it
+// tells of.
+func played(events ...schema.Event) (calls []*PathCall, tasks []*Task) {
+	m := NewModel(tracetest.Header())
+	m.Call = func(c *PathCall) { calls = append(calls, c) }
+	m.Task = func(t *Task) { tasks = append(tasks, t) }
+	for i := range events {
+		e := &events[i]
+		if e.ID, e.Time = uint64(i+1), e.Time+uint64(i+1)*1000; e.TID == 0 {
+			e.PID, e.TID, e.Comm = 7, 7, "p"
+		}
+		e.Columns = e.Role.Shape(e.Phase).Columns
+		e.NameLen = uint32(len(e.Name))
+		m.Record(e)
+	}
+	m.End()
+	return calls, tasks
+}
+
+const pathAt, dirAt, ownAt, otherAt = 0xffff0000_0100, 0xffff0000_1000, 0xffff0000_2000, 0xffff0000_3000
+
+func opening(path string, how uint32) schema.Event {
+	return schema.Event{Role: schema.RoleOpen, Phase: schema.Enter, Name: path, NameAddr: pathAt, How: how}
+}
+
+func asking(role schema.Role, name string, off uint64) schema.Event {
+	return schema.Event{Role: role, Phase: schema.Enter, Name: name, NameAddr: pathAt + off, Parent: dirAt}
+}
+
+func about(role schema.Role, dentry, inode uint64, name string) schema.Event {
+	return schema.Event{Role: role, Phase: schema.Exit, Dentry: dentry, Inode: inode, Name: name, Parent: dirAt}
+}
+
+// A call that took the dentry of another task says for how long.
+func TestWaitForAnotherTask(t *testing.T) {
+	calls, _ := played(opening("f", 0), asking(schema.RoleLookupRCU, "f", 0), about(schema.RoleLookupRCU, 0, 0, ""),
+		asking(schema.RoleAlloc, "f", 0), about(schema.RoleAlloc, ownAt, 0, "f"), about(schema.RoleParallel, otherAt, 5, "f"),
+		schema.Event{Role: schema.RoleOpen, Phase: schema.Exit, Dentry: otherAt, Inode: 5, Ino: 12, Name: "f"})
+	c := calls[0]
+	if p := c.Components[0]; c.Wait != 1000 || p.Wait != 1000 || p.Dentry.Addr != otherAt || p.Negative || p.Filesystem != 0 {
+		t.Errorf("waited %d ns, %+v", c.Wait, p)
+	}
+	if c.Class != ClassMiss || c.Ino != 12 {
+		t.Errorf("class %s, inode %d", c.Class, c.Ino)
+	}
+}
+
+// Nobody waited where the task's own dentry was inserted.
+func TestNoWait(t *testing.T) {
+	calls, _ := played(opening("f", 0), asking(schema.RoleAlloc, "f", 0), about(schema.RoleAlloc, ownAt, 0, "f"), about(schema.RoleInsert, ownAt, 5, "f"),
+		about(schema.RoleParallel, ownAt, 5, "f"))
+	if c := calls[0]; c.Wait != 0 || c.Filesystem != 1000 {
+		t.Errorf("waited %d ns, the filesystem %d", c.Wait, c.Filesystem)
+	}
+}
+
+// The parts of a walk that was given up, and of a name that was known to be missing.
+func TestPartsOfACall(t *testing.T) {
+	late := about(schema.RoleInstantiate, ownAt, 5, "f")
+	late.Time = 50_000
+	end := schema.Event{Role: schema.RoleOpen, Phase: schema.Exit, Dentry: ownAt, Inode: 5, Name: "f", Time: 50_000}
+	calls, _ := played(opening("f", 1<<19|1<<16|1), asking(schema.RoleLookupRCU, "f", 0), about(schema.RoleLookupRCU, ownAt, 0, "f"),
+		asking(schema.RoleLookupChain, "f", 0), about(schema.RoleLookupChain, ownAt, 0, "f"), late, end)
+	c := calls[0]
+	if c.Restarts != 1 || c.Again != 3000 {
+		t.Errorf("%d restarts, the last after %d ns", c.Restarts, c.Again)
+	}
+	if c.Components[0].Create != 51_000 || c.Filesystem != 51_000 {
+		t.Errorf("%d ns until it had an inode, %d of the filesystem", c.Components[0].Create, c.Filesystem)
+	}
+	if want := (Gap{5, 6, 51_000}); c.Gap != want {
+		t.Errorf("%+v, want %+v", c.Gap, want)
+	}
+	if got := c.Limits(); !slices.Equal(got, []string{"RESOLVE_NO_SYMLINKS", "RESOLVE_BENEATH"}) {
+		t.Errorf("limits %v", got)
+	}
+}
+
+// What a rename is told is not what its walks are.
+func TestLimitsOfARename(t *testing.T) {
+	walk := opening("f", 1<<16)
+	walk.Role = schema.RoleWalkParent
+	calls, _ := played(schema.Event{Role: schema.RoleRename, Phase: schema.Enter, How: 3}, walk, schema.Event{Role: schema.RoleRename, Phase: schema.Exit})
+	if got := calls[0].Limits(); !slices.Equal(got, []string{"RENAME_NOREPLACE", "RENAME_EXCHANGE"}) {
+		t.Errorf("limits %v", got)
+	}
+}
+
+// A process has its threads, what they were called, and its cgroup; a child begins in that.
+func TestThreadsNamesAndCgroup(t *testing.T) {
+	thread := schema.Event{Role: schema.RoleChdir, Phase: schema.Enter, PID: 7, TID: 8, Comm: "worker"}
+	renamed := thread
+	renamed.Comm = "pool"
+	_, tasks := played(schema.Event{Role: schema.RoleExec, Phase: schema.Enter, Name: "/bin/p", Cgroup: "/a"}, thread, renamed, thread,
+		schema.Event{Role: schema.RoleFork, Phase: schema.Enter, Child: 9}, schema.Event{Role: schema.RoleExit, Phase: schema.Enter, Cgroup: "/b"})
+	i := slices.IndexFunc(tasks, func(t *Task) bool { return t.PID == 7 })
+	j := slices.IndexFunc(tasks, func(t *Task) bool { return t.PID == 9 })
+	if i < 0 || j < 0 {
+		t.Fatalf("%d tasks", len(tasks))
+	}
+	p := tasks[i]
+	if want := []Name{{1, 7, "p"}, {2, 8, "worker"}, {3, 8, "pool"}, {4, 8, "worker"}}; !slices.Equal(p.Names, want) {
+		t.Errorf("names %+v, want %+v", p.Names, want)
+	}
+	if !slices.Equal(p.Threads, []uint32{8}) || p.Cgroup != "/b" || tasks[j].Cgroup != "/a" || tasks[j].Parent != 7 {
+		t.Errorf("%+v and %+v", p, tasks[j])
+	}
+}
