@@ -49,5 +49,5 @@ or missed hits are not counted), 2 this machine, or this user, cannot record.`,
 	}
 	addFormatFlag(cmd, &format, textFormat, jsonFormat)
 	addAttachFlag(cmd, &attach)
-	return cmd
+	return printing(cmd)
 }

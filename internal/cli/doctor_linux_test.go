@@ -4,6 +4,8 @@ package cli
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,4 +28,19 @@ func TestDoctorHere(t *testing.T) {
 		t.Errorf("cannot record, reason %q, remedy %q", d.Reason, d.Remedy)
 	}
 	t.Logf("exit %d: %s", code, d.Reason)
+}
+
+// What doctor found goes to a file with -o too, and the exit code stays.
+func TestDoctorWritesAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doctor.json")
+	var stdout, stderr strings.Builder
+	code := Run([]string{"doctor", "--format", "json", "-o", path}, strings.NewReader(""), &stdout, &stderr)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; stderr %q", err, stderr.String())
+	}
+	var d doctor.Diagnosis
+	if err := json.Unmarshal(text, &d); err != nil || code != d.Exit || stdout.String() != "" {
+		t.Errorf("exit %d, stdout %q, %v in %s", code, stdout.String(), err, text)
+	}
 }

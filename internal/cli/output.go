@@ -18,23 +18,29 @@ import (
 	"golang.org/x/term"
 )
 
-// reading gives a command that reads traces and prints text what all of them have: -o, a
-// pager on a terminal, and -i for those who are used to it.
+// reading gives a command that reads traces and prints text what all of them have: what printing
+// gives, and -i for those who are used to it.
 func reading(cmd *cobra.Command) *cobra.Command {
-	var o outlet
 	var inputs []string
-	f := cmd.Flags()
-	f.StringVarP(&o.path, "output", "o", "-", "write to `FILE`, - for stdout")
-	f.BoolVar(&o.noPager, "no-pager", false, "do not page the output on a terminal with $DTREC_PAGER, $PAGER or less")
-	f.StringArrayVarP(&inputs, "input", "i", nil, "read `FILE`, as if it stood among the arguments")
-	f.Lookup("input").Hidden = true
+	cmd.Flags().StringArrayVarP(&inputs, "input", "i", nil, "read `FILE`, as if it stood among the arguments")
+	cmd.Flags().Lookup("input").Hidden = true
 	check, run := cmd.Args, cmd.RunE
 	cmd.Args = func(cmd *cobra.Command, args []string) error { return check(cmd, append(args, inputs...)) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return run(cmd, append(args, inputs...)) }
+	return printing(cmd)
+}
+
+// printing gives a command that prints text -o, and a pager on a terminal.
+func printing(cmd *cobra.Command) *cobra.Command {
+	var o outlet
+	cmd.Flags().StringVarP(&o.path, "output", "o", "-", "write to `FILE`, - for stdout")
+	cmd.Flags().BoolVar(&o.noPager, "no-pager", false, "do not page the output on a terminal with $DTREC_PAGER, $PAGER or less")
+	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := o.open(cmd); err != nil {
 			return err
 		}
-		return o.close(run(cmd, append(args, inputs...)))
+		return o.close(run(cmd, args))
 	}
 	return cmd
 }
