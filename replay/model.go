@@ -25,6 +25,7 @@ type Model struct {
 	Negative func(*Negative)
 
 	whole     bool // the roles are recorded that tell the class of a call
+	followed  bool // every walk of a path is recorded
 	chains    bool // __d_lookup is recorded: a d_lookup is told by it
 	threads   map[uint32]*strand
 	last      *strand // the thread of the event before
@@ -61,6 +62,7 @@ func NewModel(h *schema.Header) *Model {
 	}
 	recorded, vague := Recorded(h)
 	m.whole = (recorded&^vague)&classified == classified
+	m.followed = (recorded&^vague)&walkRoles == walkRoles
 	m.chains = recorded.Has(schema.RoleLookupChain)
 	m.State.GivenUp = m.givenUp
 	m.State.Objects.OnForget(m.forgotten)

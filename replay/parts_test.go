@@ -118,3 +118,22 @@ func TestThreadsNamesAndCgroup(t *testing.T) {
 		t.Errorf("%+v and %+v", p, tasks[j])
 	}
 }
+
+// utimensat of a descriptor is no use of a path; where a walk may be missing it may be one.
+func TestAnOperationWithoutAPath(t *testing.T) {
+	if calls, _ := played(schema.Event{Role: schema.RoleUtimes, Phase: schema.Enter}, schema.Event{Role: schema.RoleUtimes, Phase: schema.Exit}); len(calls) != 0 {
+		t.Errorf("%+v", calls[0])
+	}
+	failed := schema.Event{Role: schema.RoleUtimes, Phase: schema.Exit, Ret: 1<<64 - 14}
+	if calls, _ := played(schema.Event{Role: schema.RoleUtimes, Phase: schema.Enter}, failed); len(calls) != 1 {
+		t.Errorf("of one that failed %d calls", len(calls))
+	}
+	m, told := NewModel(tracetest.Header()), 0
+	m.Call = func(*PathCall) { told++ }
+	m.Record(&schema.Event{ID: 1, Time: 1000, TID: 7, PID: 7, Role: schema.RoleUtimes, Phase: schema.Enter})
+	m.Record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: schema.RoleWalk, Count: 1, FirstNs: 1500, LastNs: 1600})
+	m.Record(&schema.Event{ID: 2, Time: 2000, TID: 7, PID: 7, Role: schema.RoleUtimes, Phase: schema.Exit})
+	if m.End(); told != 1 {
+		t.Errorf("with a walk lost %d calls", told)
+	}
+}

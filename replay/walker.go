@@ -132,6 +132,12 @@ func (m *Model) walks(w *walker, e *schema.Event) {
 	w.used++
 }
 
+// pathless reports whether a call that walked no path had none, as utimensat of a descriptor.
+func (m *Model) pathless(c *PathCall, until uint64) bool {
+	_, lost := m.State.Losses.Touched(c.At, until, walkRoles)
+	return m.followed && !lost
+}
+
 // again notes that the walk begins anew.
 func (w *walker) again(now uint64) {
 	w.call.Restarts++
@@ -197,6 +203,10 @@ func (m *Model) end(t *strand, i int, s *Step) {
 			c.Negatives++
 		}
 	}
+	if w.used == 0 && !c.Failed() && m.pathless(c, e.Time) {
+		m.forget(w)
+		return
+	}
 	m.tell(w, e.Time)
 	t.task.count(c)
 }
@@ -228,10 +238,8 @@ func (m *Model) givenUp(c *Call) {
 
 // tell gives the call its class, and hands it out.
 func (m *Model) tell(w *walker, last uint64) {
-	c := w.call
-	m.walking--
-	m.held -= len(w.routes[0].parts) + len(w.routes[1].parts) + len(w.born)
-	if m.Call != nil {
+	defer m.forget(w)
+	if c := w.call; m.Call != nil {
 		c.Whole = m.whole && c.End != 0 && !w.part
 		if c.Whole && len(m.State.Losses.windows) > 0 {
 			_, lost := m.State.Losses.Touched(c.At, last, classified)
@@ -250,6 +258,12 @@ func (m *Model) tell(w *walker, last uint64) {
 		c.Resolved = m.resolved(c)
 		m.Call(c)
 	}
+}
+
+// forget keeps the room of a call that is over.
+func (m *Model) forget(w *walker) {
+	m.walking--
+	m.held -= len(w.routes[0].parts) + len(w.routes[1].parts) + len(w.born)
 	if cap(w.routes[0].parts)+cap(w.routes[1].parts)+cap(w.born) <= spareParts {
 		*w = walker{routes: [2]route{{parts: w.routes[0].parts[:0]}, {parts: w.routes[1].parts[:0]}}, born: w.born[:0]}
 		m.spare = append(m.spare, w)

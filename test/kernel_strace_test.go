@@ -21,7 +21,8 @@ import (
 const straced = `cd /tmp; mkdir d d/e; mkdir d; mkdir no/d; touch d/f; ln d/f d/g; ln d/no d/h; ln -s f d/s; ln -s f d/s
 readlink d/s; readlink d/f; cat d/s d/no >/dev/null; cat f/x; stat d/f d/no; ls -l d; test -x d/f; test -r d/no/x; cp d/f d/i
 mv d/f d/j; mv d/no d/k; mv -T d/e d/l; mv d/j d/l/j; mknod d/p p; mknod d/p p; rm d/g d/no; rm -r d/l; rmdir d; rmdir d/no
-cd d && cd ../d && cd no; chmod 700 d d/no; nosuch; ./d; rm -r d; ln -s loop loop; cat loop; cat loop/x; rm loop`
+cd d && cd ../d && cd no; chmod 700 d d/no; nosuch; ./d; rm -r d; ln -s loop loop; cat loop; cat loop/x; rm loop
+chown 0 d d/no; chown -h 0 /tmp; truncate -s 9 /tmp/no/t; touch -d @1 /tmp; stat -f /tmp /no`
 
 // straces are the runs: on every kernel that is tested, and on the oldest and newest also on other filesystems.
 func straces() []errand {
@@ -145,11 +146,13 @@ var families = []struct {
 	{"access", "access", 0, 1}, {"faccessat", "access", 0, 1}, {"readlink", "readlink", 0, 1}, {"chdir", "chdir", 0, 1},
 	{"execve", "exec", 0, 1}, {"mkdir", "mkdir", 0, 1}, {"mknod", "mknod", 0, 1}, {"unlink", "unlink", 0, 1}, {"rmdir", "rmdir", 0, 1},
 	{"rename", "rename", 0, 2}, {"symlink", "symlink", 1, 2}, {"link", "link", 0, 2}, {"mount", "mount", 1, 2},
+	{"chmod", "chmod", 0, 1}, {"fchmodat", "chmod", 0, 1}, {"chown", "chown", 0, 1}, {"lchown", "chown", 0, 1}, {"fchownat", "chown", 0, 1},
+	{"utime", "utimes", 0, 1}, {"futimesat", "utimes", 0, 1}, {"statfs", "statfs", 0, 1}, {"truncate", "truncate", 0, 1},
 }
 
 func straceOperation(call, args string, paths []string, errno string) (o pathOperation, ok bool) {
 	for _, f := range families {
-		if !strings.HasPrefix(call, f.call) || call == "statfs" || len(paths) < f.last {
+		if !strings.HasPrefix(call, f.call) || call == "statfs" && f.op == "stat" || len(paths) < f.last {
 			continue
 		}
 		o = pathOperation{f.op, paths[f.first:f.last], errno}
@@ -186,7 +189,7 @@ func recordedOperations(t *testing.T, trace string) map[uint32][]pathOperation {
 			}
 		case op != "" && c != nil:
 			delete(inside, tid)
-			if c.errno = errno; !slices.Equal(c.paths, []string{""}) {
+			if c.errno = errno; !slices.Equal(c.paths, []string{""}) && (len(c.paths) > 0 || c.errno != "") { // utimensat of a descriptor has none
 				out[tid] = append(out[tid], *c)
 			}
 		}
