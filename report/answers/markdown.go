@@ -65,11 +65,15 @@ func (s *Summary) pageFindings(w *md.Writer, room *int) {
 func (s *Summary) pageTable(w *md.Writer, room *int) {
 	w.Line("\n## Programs by time")
 	w.Line("| program | processes | calls | failed | rcu | ref | miss | time | slowest |\n|---|--:|--:|--:|--:|--:|--:|--:|---|")
-	left := 0
+	left, processes := 0, uint64(0)
 	for i, r := range s.calling() {
+		processes += r.Processes
 		if i >= pageRows || !w.Try(room, func() { w.Line("%s", r.pageRow()) }) {
 			left++
 		}
+	}
+	if processes > s.Total.Processes {
+		w.Line("\nA process is counted with each name that it had.")
 	}
 	if left > 0 {
 		w.Line("\n%s: %s", plural(uint64(left), "more program"), md.Span(replay.CommandLine([]string{"dtrec", "top", "--by", "program", "--of", "time", "FILE"})))

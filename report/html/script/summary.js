@@ -32,7 +32,7 @@ views.push({id: "summary", title: "Summary", render() {
       {title: "Operations", of: r => r.operations.map(o => `${o.count} ${o.name}`).join(", ")},
       {title: "Slowest", of: r => r.slowest ? r.slowest.took_ns : 0, number: true,
         show: r => r.slowest ? [duration(r.slowest.took_ns) + " ", event(r.slowest.id)] : ""},
-    ], programs, "Programs"),
+    ], programs, "Programs" + (programs.reduce((n, p) => n + p.processes, 0) > t.processes ? "; a process is counted with each name that it had" : "")),
     el("div", {class: "tables"}, table([
       {title: "Call", of: r => r.operation + " " + r.path, head: true}, {title: "Program", of: r => r.program},
       {title: "Time", of: r => r.took_ns, show: r => duration(r.took_ns), number: true},
