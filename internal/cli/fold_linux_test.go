@@ -31,9 +31,6 @@ func TestTablesFitTheTerminal(t *testing.T) {
 		{"show", git, "/tmp/repo/.git/config"}, {"check", git}, append([]string{"check"}, runs...), append([]string{"info"}, runs...), {"doctor"},
 	} {
 		args = append(args, "--no-pager")
-		if args[0] == "doctor" {
-			args = args[:1]
-		}
 		whole := onColumns(t, 1000, args...)
 		for _, columns := range []uint16{72, 80, 120} {
 			narrow := onColumns(t, columns, args...)
