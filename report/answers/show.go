@@ -226,7 +226,11 @@ func by(m *replay.Model) string {
 	}
 	s := " by " + replay.Printable(a.Task.Program) + "/" + strconv.FormatUint(uint64(a.Task.PID), 10)
 	if c := a.Call; c != nil {
-		s += fmt.Sprintf(", in %s of %s #%d", c.Operation, replay.Printable(c.Path), c.ID)
+		s += ", in " + c.Operation
+		if c.Path != "" { // else its walk is still to come
+			s += " of " + replay.Printable(c.Path)
+		}
+		s += fmt.Sprintf(" #%d", c.ID)
 	}
 	return s
 }
