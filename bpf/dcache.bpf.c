@@ -37,6 +37,12 @@
 		__VA_ARGS__;                                                     \
 	})
 
+#define CALL_PROBE(name, role, n, m, ...)                                        \
+	PROBE("fexit", name, {                                                   \
+		__u64 arg = ARG(n), arg2 = ARG(m);                               \
+		__VA_ARGS__;                                                     \
+	})
+
 #include "helpers.h"
 #include "kernel.h"
 

@@ -15,6 +15,8 @@
  *   RET_NUMBER(args)                the same, as a number one can calculate with
  *   EXIT_ARG_PROBE(name, role, n, ...)  a program on return, in which
  *     arg                             is the n-th argument as it was on entry
+ *   CALL_PROBE(name, role, n, m, ...)   a program on return that records a target's call as a whole, in which
+ *     arg, arg2                       are the n-th and m-th argument as they were on entry
  *   CURRENT_TASK()                    the task_struct, in any
  *   CURRENT_COMM(to)                  its name, in two words
  *   DISTANCE(p)                       from anchor to where p points, as a number one can calculate with; the same in both
@@ -49,38 +51,50 @@ static __always_inline void put_qstr(struct event *e, const struct dentry *paren
 	put(e, (__u64)e->name);
 }
 
-static __always_inline void put_dentry(struct event *e, const struct dentry *dentry)
+/* The words of a dentry; its name and the facts are the caller's to keep. */
+static __always_inline __u16 put_words(struct event *e, const struct dentry *dentry, const void **name, __u64 *len)
 {
 	const struct dentry *parent = READ(dentry, d_parent);
+	__u16 facts = parent ? parent_facts(parent) : 0;
 
 	put(e, (__u64)dentry);
 	put(e, (__u64)READ(dentry, d_inode));
-	e->name = READ(dentry, d_name.name);
-	e->name_len = READ(dentry, d_name.len);
-	put(e, (__u64)e->name);
-	put_key(e, (__u64)parent, e->name_len, READ(dentry, d_name.hash));
-	if (parent)
-		e->rec->head.facts |= parent_facts(parent);
+	*name = READ(dentry, d_name.name);
+	*len = READ(dentry, d_name.len);
+	put(e, (__u64)*name);
+	put_key(e, (__u64)parent, *len, READ(dentry, d_name.hash));
 	if (READ(dentry, d_flags) & dcache_mounted)
-		e->rec->head.facts |= FACT_MOUNTPOINT;
+		facts |= FACT_MOUNTPOINT;
 	if (!READ(dentry, d_hash.pprev))
-		e->rec->head.facts |= FACT_UNHASHED;
+		facts |= FACT_UNHASHED;
+	return facts;
 }
 
-/* Which file system a dentry is of; user space asks for the type's name once. */
-static __always_inline void put_filesystem(struct event *e, const struct dentry *dentry)
+static __always_inline void put_dentry(struct event *e, const struct dentry *dentry)
 {
-	const struct super_block *sb = READ(dentry, d_sb);
+	e->rec->head.facts |= put_words(e, dentry, &e->name, &e->name_len);
+}
 
+/* The dentry that a call as a whole has returned. */
+static __always_inline void put_found(struct event *e, const struct dentry *dentry, __u16 facts)
+{
+	facts |= put_words(e, dentry, &e->found, &e->found_len);
+	e->found_at = e->words;
+	put(e, facts);
+}
+
+/* User space asks for the name of a file system's type once. */
+static __always_inline void put_filesystem(struct event *e, const struct super_block *sb)
+{
 	put(e, (__u64)READ(sb, s_type));
 	put(e, READ(sb, s_dev));
 }
 
 /*
  * The dentry is in the trace: what happens to it from now on is recorded whoever does
- * it. An event whose dentry finds no room says so.
+ * it. The facts of one that finds no room say so.
  */
-static __always_inline void watch_at(struct event *e, const void *dentry)
+static __always_inline __u16 watched(struct event *e, const void *dentry)
 {
 	__u64 key = (__u64)dentry;
 	struct near *near;
@@ -88,25 +102,29 @@ static __always_inline void watch_at(struct event *e, const void *dentry)
 	long err;
 
 	if (match_all || !key)
-		return;
+		return 0;
 	near = near_watched(dentry);
 	if (!near || near->last == key)
-		return;
+		return 0;
 	near->last = key; /* before the map is asked: who forgets it meanwhile looks there after that */
 	if (bpf_map_lookup_elem(&watch, &key))
-		return;
+		return 0;
 	__sync_fetch_and_add(&near->count, 1);
 	err = bpf_map_update_elem(&watch, &key, &one, BPF_NOEXIST);
 	if (!err)
-		return;
+		return 0;
 	__sync_fetch_and_add(&near->count, -1);
 	if (err == -EEXIST)
-		return;
+		return 0;
 	near->last = 0;
-	e->rec->head.facts |= FACT_UNWATCHED;
 	lost_now(LOSS_UNWATCHED, e);
+	return FACT_UNWATCHED;
 }
 
+static __always_inline void watch_at(struct event *e, const void *dentry)
+{
+	e->rec->head.facts |= watched(e, dentry);
+}
 
 /* ---- what the roles have in common ---- */
 
@@ -119,7 +137,7 @@ static __always_inline void lookup_event(enum role role, const struct dentry *pa
 	EVENT(e, role, ENTER);
 	watch_at(&e, parent);
 	put_qstr(&e, parent, name);
-	put_filesystem(&e, parent);
+	put_filesystem(&e, READ(parent, d_sb));
 	emit_name(&e);
 }
 
@@ -137,6 +155,28 @@ static __always_inline void found_event(enum role role, const struct dentry *den
 	}
 	put_dentry(&e, dentry);
 	emit_name(&e);
+}
+
+/* A lookup that calls nothing, as a whole: the key it was about, and the dentry it returned. */
+static __always_inline void call_event(enum role role, const struct dentry *parent, const struct qstr *name, const struct dentry *dentry)
+{
+	__u16 facts;
+
+	if (!enabled || !is_target())
+		return;
+	EVENT(e, role, CALL);
+	watch_at(&e, parent);
+	put_qstr(&e, parent, name);
+	if (!dentry) {
+		put(&e, 0);
+		put_filesystem(&e, READ(parent, d_sb));
+		emit_name(&e);
+		return;
+	}
+	facts = watched(&e, dentry);
+	put_found(&e, dentry, facts);
+	put_filesystem(&e, READ(parent, d_sb));
+	emit_names(&e);
 }
 
 /* Something done to a dentry by a target, or by anyone to a watched one. */
@@ -322,7 +362,7 @@ static __always_inline void led_event(struct event *e, const struct dentry *dent
 	watch_at(e, dentry);
 	put_dentry(e, dentry);
 	put(e, ret);
-	put_filesystem(e, dentry);
+	put_filesystem(e, READ(dentry, d_sb));
 	put(e, leaves(e));
 	put(e, inode ? READ(inode, i_ino) : 0);
 	emit_name(e);
@@ -450,64 +490,68 @@ ENTER_PROBE(lookup_enter, lookup_event(ROLE_LOOKUP, (const struct dentry *)ARG(0
 EXIT_PROBE(lookup_exit, found_event(ROLE_LOOKUP, (const struct dentry *)RET(2)))
 
 /* struct dentry *__d_lookup(const struct dentry *parent, const struct qstr *name) */
-ENTER_PROBE(chain_enter, lookup_event(ROLE_LOOKUP_CHAIN, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
-
-EXIT_PROBE(chain_exit, found_event(ROLE_LOOKUP_CHAIN, (const struct dentry *)RET(2)))
+CALL_PROBE(chain_call, ROLE_LOOKUP_CHAIN, 0, 1,
+	   call_event(ROLE_LOOKUP_CHAIN, (const struct dentry *)arg, (const struct qstr *)arg2, (const struct dentry *)RET(2)))
 
 /* struct dentry *__d_lookup_rcu(const struct dentry *parent, const struct qstr *name, unsigned *seqp) */
-ENTER_PROBE(rcu_enter, lookup_event(ROLE_LOOKUP_RCU, (const struct dentry *)ARG(0), (const struct qstr *)ARG(1)))
-
-EXIT_PROBE(rcu_exit, found_event(ROLE_LOOKUP_RCU, (const struct dentry *)RET(3)))
+CALL_PROBE(rcu_call, ROLE_LOOKUP_RCU, 0, 1,
+	   call_event(ROLE_LOOKUP_RCU, (const struct dentry *)arg, (const struct qstr *)arg2, (const struct dentry *)RET(3)))
 
 /* ---- the life of a dentry ---- */
-
-/* struct dentry *__d_alloc(struct super_block *sb, const struct qstr *name): the root of a filesystem has no name */
-static __always_inline void on_alloc_enter(const struct qstr *name)
-{
-	if (!enabled || !is_target())
-		return;
-	EVENT(e, ROLE_ALLOC, ENTER);
-	if (name) {
-		put_qstr(&e, NULL, name);
-	} else {
-		put_key(&e, 0, 0, 0);
-		put(&e, 0);
-	}
-	emit_name(&e);
-}
-
-ENTER_PROBE(alloc_enter, on_alloc_enter((const struct qstr *)ARG(1)))
 
 /*
  * A dentry that rcu-walk finds may be killed before it is watched. Its memory stays
  * until the walk is over; that another task is then given the same address tells.
+ * Of that task's call it is the return alone.
  */
-static __always_inline void on_alloc_exit(const struct dentry *dentry)
+static __always_inline void other_allocated(const struct dentry *dentry)
+{
+	if (match_all || !is_watched(dentry))
+		return;
+	EVENT(e, ROLE_ALLOC, EXIT);
+	watch_at(&e, dentry);
+	put_dentry(&e, dentry);
+	put_filesystem(&e, READ(dentry, d_sb));
+	emit_name(&e);
+}
+
+static __always_inline void on_alloc(const struct super_block *sb, const struct qstr *name, const struct dentry *dentry)
 {
 	struct near *near;
+	__u16 facts;
 
 	if (!enabled)
 		return;
 	near = near_watched(dentry);
 	if (near && near->last == (__u64)dentry)
 		near->last = 0; /* another dentry: it is watched if the map says so */
-	if (!is_target() && (match_all || !is_watched(dentry)))
-		return;
-	EVENT(e, ROLE_ALLOC, EXIT);
-	if (!dentry) {
-		put(&e, 0);
-		put(&e, 0);
-		put(&e, 0);
-		emit(&e);
+	if (!is_target()) {
+		if (dentry)
+			other_allocated(dentry);
 		return;
 	}
-	watch_at(&e, dentry);
-	put_dentry(&e, dentry);
-	put_filesystem(&e, dentry);
-	emit_name(&e);
+	EVENT(e, ROLE_ALLOC, CALL);
+	if (name) { /* the root of a filesystem has none */
+		put_qstr(&e, NULL, name);
+	} else {
+		put_key(&e, 0, 0, 0);
+		put(&e, 0);
+	}
+	if (!dentry) {
+		put(&e, 0);
+		put_filesystem(&e, sb);
+		emit_name(&e);
+		return;
+	}
+	facts = watched(&e, dentry);
+	put_found(&e, dentry, facts);
+	put_filesystem(&e, sb);
+	emit_names(&e);
 }
 
-EXIT_PROBE(alloc_exit, on_alloc_exit((const struct dentry *)RET(2)))
+/* struct dentry *__d_alloc(struct super_block *sb, const struct qstr *name) */
+CALL_PROBE(alloc_call, ROLE_ALLOC, 0, 1,
+	   on_alloc((const struct super_block *)arg, (const struct qstr *)arg2, (const struct dentry *)RET(2)))
 
 /*
  * struct dentry *d_alloc_parallel(struct dentry *parent, const struct qstr *name, wait_queue_head_t *wq); without wq from

@@ -26,10 +26,8 @@ const (
 	dcacheMapWatchNear        = "watch_near"
 	dcacheProgAccessEnter     = "access_enter"
 	dcacheProgAccessExit      = "access_exit"
-	dcacheProgAllocEnter      = "alloc_enter"
-	dcacheProgAllocExit       = "alloc_exit"
-	dcacheProgChainEnter      = "chain_enter"
-	dcacheProgChainExit       = "chain_exit"
+	dcacheProgAllocCall       = "alloc_call"
+	dcacheProgChainCall       = "chain_call"
 	dcacheProgChdirEnter      = "chdir_enter"
 	dcacheProgChdirExit       = "chdir_exit"
 	dcacheProgChmod4Enter     = "chmod4_enter"
@@ -76,8 +74,7 @@ const (
 	dcacheProgProcessExec     = "process_exec"
 	dcacheProgProcessExit     = "process_exit"
 	dcacheProgProcessFork     = "process_fork"
-	dcacheProgRcuEnter        = "rcu_enter"
-	dcacheProgRcuExit         = "rcu_exit"
+	dcacheProgRcuCall         = "rcu_call"
 	dcacheProgReadlinkEnter   = "readlink_enter"
 	dcacheProgReadlinkExit    = "readlink_exit"
 	dcacheProgRenameEnter     = "rename_enter"
@@ -183,10 +180,8 @@ type dcacheSpecs struct {
 type dcacheProgramSpecs struct {
 	AccessEnter     *ebpf.ProgramSpec `ebpf:"access_enter"`
 	AccessExit      *ebpf.ProgramSpec `ebpf:"access_exit"`
-	AllocEnter      *ebpf.ProgramSpec `ebpf:"alloc_enter"`
-	AllocExit       *ebpf.ProgramSpec `ebpf:"alloc_exit"`
-	ChainEnter      *ebpf.ProgramSpec `ebpf:"chain_enter"`
-	ChainExit       *ebpf.ProgramSpec `ebpf:"chain_exit"`
+	AllocCall       *ebpf.ProgramSpec `ebpf:"alloc_call"`
+	ChainCall       *ebpf.ProgramSpec `ebpf:"chain_call"`
 	ChdirEnter      *ebpf.ProgramSpec `ebpf:"chdir_enter"`
 	ChdirExit       *ebpf.ProgramSpec `ebpf:"chdir_exit"`
 	Chmod4Enter     *ebpf.ProgramSpec `ebpf:"chmod4_enter"`
@@ -233,8 +228,7 @@ type dcacheProgramSpecs struct {
 	ProcessExec     *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit     *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork     *ebpf.ProgramSpec `ebpf:"process_fork"`
-	RcuEnter        *ebpf.ProgramSpec `ebpf:"rcu_enter"`
-	RcuExit         *ebpf.ProgramSpec `ebpf:"rcu_exit"`
+	RcuCall         *ebpf.ProgramSpec `ebpf:"rcu_call"`
 	ReadlinkEnter   *ebpf.ProgramSpec `ebpf:"readlink_enter"`
 	ReadlinkExit    *ebpf.ProgramSpec `ebpf:"readlink_exit"`
 	RenameEnter     *ebpf.ProgramSpec `ebpf:"rename_enter"`
@@ -404,10 +398,8 @@ type dcacheVariables struct {
 type dcachePrograms struct {
 	AccessEnter     *ebpf.Program `ebpf:"access_enter"`
 	AccessExit      *ebpf.Program `ebpf:"access_exit"`
-	AllocEnter      *ebpf.Program `ebpf:"alloc_enter"`
-	AllocExit       *ebpf.Program `ebpf:"alloc_exit"`
-	ChainEnter      *ebpf.Program `ebpf:"chain_enter"`
-	ChainExit       *ebpf.Program `ebpf:"chain_exit"`
+	AllocCall       *ebpf.Program `ebpf:"alloc_call"`
+	ChainCall       *ebpf.Program `ebpf:"chain_call"`
 	ChdirEnter      *ebpf.Program `ebpf:"chdir_enter"`
 	ChdirExit       *ebpf.Program `ebpf:"chdir_exit"`
 	Chmod4Enter     *ebpf.Program `ebpf:"chmod4_enter"`
@@ -454,8 +446,7 @@ type dcachePrograms struct {
 	ProcessExec     *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit     *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork     *ebpf.Program `ebpf:"process_fork"`
-	RcuEnter        *ebpf.Program `ebpf:"rcu_enter"`
-	RcuExit         *ebpf.Program `ebpf:"rcu_exit"`
+	RcuCall         *ebpf.Program `ebpf:"rcu_call"`
 	ReadlinkEnter   *ebpf.Program `ebpf:"readlink_enter"`
 	ReadlinkExit    *ebpf.Program `ebpf:"readlink_exit"`
 	RenameEnter     *ebpf.Program `ebpf:"rename_enter"`
@@ -488,10 +479,8 @@ func (p *dcachePrograms) Close() error {
 	return _DcacheClose(
 		p.AccessEnter,
 		p.AccessExit,
-		p.AllocEnter,
-		p.AllocExit,
-		p.ChainEnter,
-		p.ChainExit,
+		p.AllocCall,
+		p.ChainCall,
 		p.ChdirEnter,
 		p.ChdirExit,
 		p.Chmod4Enter,
@@ -538,8 +527,7 @@ func (p *dcachePrograms) Close() error {
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,
-		p.RcuEnter,
-		p.RcuExit,
+		p.RcuCall,
 		p.ReadlinkEnter,
 		p.ReadlinkExit,
 		p.RenameEnter,

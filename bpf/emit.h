@@ -20,6 +20,9 @@ struct event {
 	__u32 words;
 	const void *name; /* the bytes that follow */
 	__u64 name_len;
+	const void *found; /* those of a CALL's dentry, behind them */
+	__u64 found_len;
+	__u32 found_at; /* which word has its facts; 0: it is NULL */
 };
 
 #define EVENT(e, role, phase)                                                    \
@@ -209,6 +212,45 @@ static __always_inline void emit_name(struct event *e)
 		n = 255;
 	barrier_var(n);
 	emit_sized(e, src, n & 255, 256);
+}
+
+static __always_inline void emit_names_sized(struct event *e, __u64 n, __u64 found, __u32 class)
+{
+	struct record *rec = reserve(e, 2 * class);
+
+	if (!rec)
+		return;
+	rec->head.stored = n;
+	if (n && bpf_probe_read_kernel(name_of(rec, e), n, e->name))
+		unreadable(rec, e);
+	if (!bpf_probe_read_kernel(name_of(rec, e) + class, found, e->found)) {
+		rec->word[e->found_at] |= found << 16;
+	} else {
+		rec->word[e->found_at] |= FACT_NAME_UNREADABLE;
+		lost(LOSS_UNREADABLE_NAME, &e->rec->head);
+	}
+	submit(rec, e->rec->head.time);
+}
+
+/* A call that returned a dentry, with the bytes of the name it was given and of the one it returned. They need not be the
+ * same: some filesystems compare names by other rules, and a dentry may be renamed meanwhile. */
+static __always_inline void emit_names(struct event *e)
+{
+	__u64 n = e->name ? e->name_len : 0, found = e->found_len;
+
+	barrier_var(n);
+	barrier_var(found);
+	if (n <= 32 && found <= 32) {
+		emit_names_sized(e, n, found, 32);
+		return;
+	}
+	if (n > 255)
+		n = 255;
+	if (found > 255)
+		found = 255;
+	barrier_var(n);
+	barrier_var(found);
+	emit_names_sized(e, n & 255, found & 255, 256);
 }
 
 /* False: the path is longer. */

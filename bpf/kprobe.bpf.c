@@ -42,10 +42,18 @@
 #define ENTER_PROBE(name, ...) PROBE("kprobe", name, __VA_ARGS__)
 #define EXIT_PROBE(name, ...) PROBE("kretprobe", name, __VA_ARGS__)
 #define EXIT_ARG_PROBE(name, role, n, ...)                                       \
-	PROBE("kprobe", name##_stash, stash(role, ARG(n), REGS_STACK(ctx)))      \
+	PROBE("kprobe", name##_stash, stash(role, ARG(n), 0, REGS_STACK(ctx), (const void *)ARG(n))) \
 	PROBE("kretprobe", name, {                                               \
-		__u64 arg;                                                       \
-		if (unstash(role, &arg))                                         \
+		__u64 arg, arg2;                                                 \
+		if (unstash(role, &arg, &arg2))                                  \
+			__VA_ARGS__;                                             \
+	})
+/* Of a call of others nothing was kept, and the body asks for nothing of it. */
+#define CALL_PROBE(name, role, n, m, ...)                                        \
+	PROBE("kprobe", name##_stash, stash(role, ARG(n), ARG(m), REGS_STACK(ctx), NULL)) \
+	PROBE("kretprobe", name, {                                               \
+		__u64 arg = 0, arg2 = 0;                                         \
+		if (unstash(role, &arg, &arg2) || !is_target())                  \
 			__VA_ARGS__;                                             \
 	})
 

@@ -27,10 +27,10 @@ const (
 	kprobeMapWatchNear             = "watch_near"
 	kprobeProgAccessEnter          = "access_enter"
 	kprobeProgAccessExit           = "access_exit"
-	kprobeProgAllocEnter           = "alloc_enter"
-	kprobeProgAllocExit            = "alloc_exit"
-	kprobeProgChainEnter           = "chain_enter"
-	kprobeProgChainExit            = "chain_exit"
+	kprobeProgAllocCall            = "alloc_call"
+	kprobeProgAllocCallStash       = "alloc_call_stash"
+	kprobeProgChainCall            = "chain_call"
+	kprobeProgChainCallStash       = "chain_call_stash"
 	kprobeProgChdirEnter           = "chdir_enter"
 	kprobeProgChdirExit            = "chdir_exit"
 	kprobeProgChmod4Enter          = "chmod4_enter"
@@ -80,8 +80,8 @@ const (
 	kprobeProgProcessExec          = "process_exec"
 	kprobeProgProcessExit          = "process_exit"
 	kprobeProgProcessFork          = "process_fork"
-	kprobeProgRcuEnter             = "rcu_enter"
-	kprobeProgRcuExit              = "rcu_exit"
+	kprobeProgRcuCall              = "rcu_call"
+	kprobeProgRcuCallStash         = "rcu_call_stash"
 	kprobeProgReadlinkEnter        = "readlink_enter"
 	kprobeProgReadlinkExit         = "readlink_exit"
 	kprobeProgRenameEnter          = "rename_enter"
@@ -189,10 +189,10 @@ type kprobeSpecs struct {
 type kprobeProgramSpecs struct {
 	AccessEnter          *ebpf.ProgramSpec `ebpf:"access_enter"`
 	AccessExit           *ebpf.ProgramSpec `ebpf:"access_exit"`
-	AllocEnter           *ebpf.ProgramSpec `ebpf:"alloc_enter"`
-	AllocExit            *ebpf.ProgramSpec `ebpf:"alloc_exit"`
-	ChainEnter           *ebpf.ProgramSpec `ebpf:"chain_enter"`
-	ChainExit            *ebpf.ProgramSpec `ebpf:"chain_exit"`
+	AllocCall            *ebpf.ProgramSpec `ebpf:"alloc_call"`
+	AllocCallStash       *ebpf.ProgramSpec `ebpf:"alloc_call_stash"`
+	ChainCall            *ebpf.ProgramSpec `ebpf:"chain_call"`
+	ChainCallStash       *ebpf.ProgramSpec `ebpf:"chain_call_stash"`
 	ChdirEnter           *ebpf.ProgramSpec `ebpf:"chdir_enter"`
 	ChdirExit            *ebpf.ProgramSpec `ebpf:"chdir_exit"`
 	Chmod4Enter          *ebpf.ProgramSpec `ebpf:"chmod4_enter"`
@@ -242,8 +242,8 @@ type kprobeProgramSpecs struct {
 	ProcessExec          *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit          *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork          *ebpf.ProgramSpec `ebpf:"process_fork"`
-	RcuEnter             *ebpf.ProgramSpec `ebpf:"rcu_enter"`
-	RcuExit              *ebpf.ProgramSpec `ebpf:"rcu_exit"`
+	RcuCall              *ebpf.ProgramSpec `ebpf:"rcu_call"`
+	RcuCallStash         *ebpf.ProgramSpec `ebpf:"rcu_call_stash"`
 	ReadlinkEnter        *ebpf.ProgramSpec `ebpf:"readlink_enter"`
 	ReadlinkExit         *ebpf.ProgramSpec `ebpf:"readlink_exit"`
 	RenameEnter          *ebpf.ProgramSpec `ebpf:"rename_enter"`
@@ -418,10 +418,10 @@ type kprobeVariables struct {
 type kprobePrograms struct {
 	AccessEnter          *ebpf.Program `ebpf:"access_enter"`
 	AccessExit           *ebpf.Program `ebpf:"access_exit"`
-	AllocEnter           *ebpf.Program `ebpf:"alloc_enter"`
-	AllocExit            *ebpf.Program `ebpf:"alloc_exit"`
-	ChainEnter           *ebpf.Program `ebpf:"chain_enter"`
-	ChainExit            *ebpf.Program `ebpf:"chain_exit"`
+	AllocCall            *ebpf.Program `ebpf:"alloc_call"`
+	AllocCallStash       *ebpf.Program `ebpf:"alloc_call_stash"`
+	ChainCall            *ebpf.Program `ebpf:"chain_call"`
+	ChainCallStash       *ebpf.Program `ebpf:"chain_call_stash"`
 	ChdirEnter           *ebpf.Program `ebpf:"chdir_enter"`
 	ChdirExit            *ebpf.Program `ebpf:"chdir_exit"`
 	Chmod4Enter          *ebpf.Program `ebpf:"chmod4_enter"`
@@ -471,8 +471,8 @@ type kprobePrograms struct {
 	ProcessExec          *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit          *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork          *ebpf.Program `ebpf:"process_fork"`
-	RcuEnter             *ebpf.Program `ebpf:"rcu_enter"`
-	RcuExit              *ebpf.Program `ebpf:"rcu_exit"`
+	RcuCall              *ebpf.Program `ebpf:"rcu_call"`
+	RcuCallStash         *ebpf.Program `ebpf:"rcu_call_stash"`
 	ReadlinkEnter        *ebpf.Program `ebpf:"readlink_enter"`
 	ReadlinkExit         *ebpf.Program `ebpf:"readlink_exit"`
 	RenameEnter          *ebpf.Program `ebpf:"rename_enter"`
@@ -507,10 +507,10 @@ func (p *kprobePrograms) Close() error {
 	return _KprobeClose(
 		p.AccessEnter,
 		p.AccessExit,
-		p.AllocEnter,
-		p.AllocExit,
-		p.ChainEnter,
-		p.ChainExit,
+		p.AllocCall,
+		p.AllocCallStash,
+		p.ChainCall,
+		p.ChainCallStash,
 		p.ChdirEnter,
 		p.ChdirExit,
 		p.Chmod4Enter,
@@ -560,8 +560,8 @@ func (p *kprobePrograms) Close() error {
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,
-		p.RcuEnter,
-		p.RcuExit,
+		p.RcuCall,
+		p.RcuCallStash,
 		p.ReadlinkEnter,
 		p.ReadlinkExit,
 		p.RenameEnter,

@@ -30,7 +30,7 @@ const (
 // missed; programs of kprobe.multi run without preemption.
 func (m Mode) ways(phase schema.Phase, preempts bool) []schema.Attach {
 	ways := []schema.Attach{schema.Fentry, schema.KprobeMulti, schema.Kprobe}
-	if phase == schema.Exit {
+	if phase != schema.Enter {
 		ways = []schema.Attach{schema.Fexit, schema.KretprobeMulti, schema.Kretprobe}
 	}
 	switch m {
@@ -138,12 +138,9 @@ func roles() []probe {
 		}},
 		{schema.RoleLookup, schema.Enter, true, []candidate{{"d_lookup", 0, "lookup_enter", lookupParams, "dentry"}}},
 		{schema.RoleLookup, schema.Exit, true, []candidate{{"d_lookup", 0, "lookup_exit", lookupParams, "dentry"}}},
-		{schema.RoleLookupChain, schema.Enter, false, []candidate{{"__d_lookup", 0, "chain_enter", lookupParams, "dentry"}}},
-		{schema.RoleLookupChain, schema.Exit, false, []candidate{{"__d_lookup", 0, "chain_exit", lookupParams, "dentry"}}},
-		{schema.RoleLookupRCU, schema.Enter, true, []candidate{{"__d_lookup_rcu", 0, "rcu_enter", rcuParams, "dentry"}}},
-		{schema.RoleLookupRCU, schema.Exit, true, []candidate{{"__d_lookup_rcu", 0, "rcu_exit", rcuParams, "dentry"}}},
-		{schema.RoleAlloc, schema.Enter, true, []candidate{{"__d_alloc", 0, "alloc_enter", allocParams, "dentry"}}},
-		{schema.RoleAlloc, schema.Exit, true, []candidate{{"__d_alloc", 0, "alloc_exit", allocParams, "dentry"}}},
+		{schema.RoleLookupChain, schema.Whole, false, []candidate{{"__d_lookup", 0, "chain_call", lookupParams, "dentry"}}},
+		{schema.RoleLookupRCU, schema.Whole, true, []candidate{{"__d_lookup_rcu", 0, "rcu_call", rcuParams, "dentry"}}},
+		{schema.RoleAlloc, schema.Whole, true, []candidate{{"__d_alloc", 0, "alloc_call", allocParams, "dentry"}}},
 		{schema.RoleParallel, schema.Exit, false, []candidate{
 			{"d_alloc_parallel", 0, "parallel3_exit", rcuParams, "dentry"},
 			{"d_alloc_parallel", 0, "parallel2_exit", lookupParams, "dentry"}, // 7.2

@@ -142,11 +142,12 @@ func TestPlanTable(t *testing.T) {
 		}
 	}
 	for role := schema.RoleOpen; role < schema.RoleEnd; role++ {
-		if info, _ := role.Info(); info.Enter == nil && info.Exit == nil {
-			continue // imported only
-		}
-		if !seen[key{role, schema.Enter}] && !seen[key{role, schema.Exit}] {
-			t.Errorf("role %d has no probe", role)
+		info, _ := role.Info()
+		leaf := info.Traits&schema.Leaf != 0
+		for phase, shape := range map[schema.Phase]*schema.Shape{schema.Enter: info.Enter, schema.Exit: info.Exit, schema.Whole: info.Enter} {
+			if want := shape != nil && leaf == (phase == schema.Whole); seen[key{role, phase}] != want {
+				t.Errorf("role %d phase %d: a probe is there: %v, want %v", role, phase, !want, want)
+			}
 		}
 	}
 	for _, role := range []schema.Role{schema.RoleOpen, schema.RoleLookup, schema.RoleLookupRCU, schema.RoleAlloc, schema.RoleInsert, schema.RoleKill} {

@@ -22,7 +22,7 @@ const (
 	headSize                       = 40
 	commSize                       = 16 // TASK_COMM_LEN
 	fstypeSize                     = 16
-	maxRecord                      = ringHeader + headSize + 10*8 + 4096 // MAX_WORDS, and the largest name
+	maxRecord                      = ringHeader + headSize + 11*8 + 4096 // MAX_WORDS, and the largest name
 )
 
 var errShortRecord = errors.New("record is cut short")
@@ -70,28 +70,28 @@ func NewDecoder(typeOf, groupOf func(uint64) string) *Decoder {
 	return d
 }
 
-// Decode reads a record into e, whose strings are the record's own bytes: they are good for as
-// long as those. An error is a record that the catalogue does not have so.
-func (d *Decoder) Decode(record []byte, e *schema.Event) error {
-	le := binary.LittleEndian
+// Decode reads a record into e, and of a call as a whole its entry into entry, both Half. Their strings are
+// the record's own bytes: they are good for as long as those. An error is a record that the
+// catalogue does not have so.
+func (d *Decoder) Decode(record []byte, entry, e *schema.Event) error {
 	if len(record) < headSize {
 		return errShortRecord
 	}
-	shape := d.shapes[record[headRole]][record[headPhase]&3]
+	role := record[headRole]
+	if record[headPhase] == byte(schema.Whole) && schema.Role(role).Is(schema.Leaf) {
+		return d.call(record, d.shapes[role][schema.Enter], d.shapes[role][schema.Exit], entry, e)
+	}
+	shape := d.shapes[role][record[headPhase]&3]
 	if shape == nil {
-		return fmt.Errorf("record of role %d and phase %d", record[headRole], record[headPhase])
+		return fmt.Errorf("record of role %d and phase %d", role, record[headPhase])
 	}
-	if e.Columns != shape.Columns { // or what is set in the same columns takes the place of all
-		*e = schema.Event{Columns: shape.Columns}
-	}
-	e.Time, e.PID, e.TID = le.Uint64(record), le.Uint32(record[headTGID:]), le.Uint32(record[headTID:])
-	e.Comm, e.CPU = view(cString(record[headComm:][:commSize])), uint32(le.Uint16(record[headCPU:]))
-	e.Facts, e.Role, e.Phase = schema.Fact(le.Uint16(record[headFacts:])), schema.Role(record[headRole]), schema.Phase(record[headPhase])
 	w := words{left: record[headSize:]}
+	head(record, shape.Columns, e)
+	e.Phase, e.Half = schema.Phase(record[headPhase]), false
 	for columns := uint32(shape.Columns); columns != 0; columns &= columns - 1 {
 		d.column(schema.Column(bits.TrailingZeros32(columns)), &w, e)
 	}
-	stored := int(le.Uint16(record[headStored:]))
+	stored := int(binary.LittleEndian.Uint16(record[headStored:]))
 	if w.short || stored > len(w.left) {
 		return errShortRecord
 	}
@@ -100,6 +100,50 @@ func (d *Decoder) Decode(record []byte, e *schema.Event) error {
 		e.NameLen = uint32(stored)
 	}
 	return nil
+}
+
+// call reads a call as a whole.
+func (d *Decoder) call(record []byte, enter, exit *schema.Shape, entry, e *schema.Event) error {
+	w := words{left: record[headSize:]}
+	head(record, enter.Columns, entry)
+	head(record, exit.Columns, e)
+	entry.Phase, entry.Half = schema.Enter, true
+	e.Phase, e.Half, e.Facts, e.Name = schema.Exit, true, 0, ""
+	found := uint64(0)
+	for columns := uint32(enter.Columns | exit.Columns); columns != 0; columns &= columns - 1 {
+		c := schema.Column(bits.TrailingZeros32(columns))
+		if enter.Columns.Has(c) {
+			d.column(c, &w, entry)
+			continue
+		}
+		if d.column(c, &w, e); c == schema.ColumnDentry && e.Dentry != 0 {
+			found = w.next()
+		}
+	}
+	stored, second := int(binary.LittleEndian.Uint16(record[headStored:])), 0
+	if e.Dentry != 0 {
+		e.Facts, second = schema.Fact(uint16(found)), len(w.left)/2
+	}
+	end := second + int(found>>16)
+	if w.short || stored > len(w.left) || end > len(w.left) {
+		return errShortRecord
+	}
+	entry.Name = view(w.left[:stored])
+	if e.Dentry != 0 {
+		e.Name = view(w.left[second:end])
+	}
+	return nil
+}
+
+// head reads the head of a record, but for the phase.
+func head(record []byte, columns schema.Columns, e *schema.Event) {
+	le := binary.LittleEndian
+	if e.Columns != columns { // or what is set in the same columns takes the place of all
+		*e = schema.Event{Columns: columns}
+	}
+	e.Time, e.PID, e.TID = le.Uint64(record), le.Uint32(record[headTGID:]), le.Uint32(record[headTID:])
+	e.Comm, e.CPU = view(cString(record[headComm:][:commSize])), uint32(le.Uint16(record[headCPU:]))
+	e.Facts, e.Role = schema.Fact(le.Uint16(record[headFacts:])), schema.Role(record[headRole])
 }
 
 // words are what is left of a record's.

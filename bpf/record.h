@@ -48,7 +48,7 @@ enum role {
 	ROLE_PARALLEL = 40,
 };
 
-enum phase { ENTER = 1, EXIT = 2 };
+enum phase { ENTER = 1, EXIT = 2, CALL = 3 };
 
 enum fact {
 	FACT_PARENT_IS_ROOT = 1,
@@ -85,6 +85,9 @@ enum loss_cause {
  *   TOOK          time of the entry; 0: not known
  *   START         address, dfd
  *   others        the value
+ *
+ * A CALL has the columns of both phases. The head's facts and `stored` are those of the key; a dentry that is not NULL
+ * has one word more, facts | stored << 16, and its name stands in the second half of the bytes behind the words.
  */
 struct head {
 	__u64 time; /* ns, CLOCK_BOOTTIME */
@@ -98,7 +101,7 @@ struct head {
 	__u8 phase;
 };
 
-#define MAX_WORDS 10
+#define MAX_WORDS 11
 
 /* Lost events of one cpu, cause and role. User space stores in `acked` the count it has reported; the
  * first loss after that opens a new window. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * An argument kept from the entry of a function to its return, by thread and role. The
+ * Arguments kept from the entry of a function to its return, by thread and role. The
  * entries of a thread are a stack: vfs_unlink of an overlay calls that of a layer, and
  * layers are at most FILESYSTEM_MAX_STACK_DEPTH (2) deep.
  */
@@ -12,7 +12,7 @@
 #define MAX_NESTED 4 /* a power of two */
 
 struct call {
-	__u64 arg;
+	__u64 arg, arg2;
 	__u64 sp;   /* the stack pointer on entry */
 	__u64 time; /* ns, CLOCK_BOOTTIME */
 };
@@ -66,10 +66,10 @@ static __always_inline __u64 drop_returned(struct calls *calls, enum role role, 
 }
 
 /*
- * Keeps arg, a dentry, for the exit, if that will be recorded, or is inside a call of which
- * it will be: whose exit would take this one's for its own.
+ * Keeps the arguments for the exit, if that will be recorded (of a target, or of a watched
+ * dentry), or is inside a call of which it will be: whose exit would take this one's for its own.
  */
-static __always_inline void stash(enum role role, __u64 arg, __u64 sp)
+static __always_inline void stash(enum role role, __u64 arg, __u64 arg2, __u64 sp, const void *dentry)
 {
 	__u64 key = stash_key(role), depth = 0;
 	struct calls *calls;
@@ -79,7 +79,7 @@ static __always_inline void stash(enum role role, __u64 arg, __u64 sp)
 		return;
 	target = is_target();
 	calls = bpf_map_lookup_elem(&stashed, &key);
-	if (!calls && !target && !is_watched((const void *)arg))
+	if (!calls && !target && (!dentry || !is_watched(dentry)))
 		return;
 	if (!calls) {
 		struct calls first = {};
@@ -98,13 +98,14 @@ static __always_inline void stash(enum role role, __u64 arg, __u64 sp)
 		depth = 0;
 	}
 	calls->call[depth % MAX_NESTED].arg = arg;
+	calls->call[depth % MAX_NESTED].arg2 = arg2;
 	calls->call[depth % MAX_NESTED].sp = sp;
 	calls->call[depth % MAX_NESTED].time = bpf_ktime_get_boot_ns();
 	calls->depth = depth + 1;
 }
 
 /* Takes back what the entry kept. Without it the exit is lost, if it is a target's; of others nothing need have been kept. */
-static __always_inline bool unstash(enum role role, __u64 *arg)
+static __always_inline bool unstash(enum role role, __u64 *arg, __u64 *arg2)
 {
 	__u64 key = stash_key(role), depth;
 	struct calls *calls;
@@ -119,6 +120,7 @@ static __always_inline bool unstash(enum role role, __u64 *arg)
 	}
 	depth = calls->depth - 1;
 	*arg = calls->call[depth % MAX_NESTED].arg;
+	*arg2 = calls->call[depth % MAX_NESTED].arg2;
 	calls->depth = depth;
 	if (!depth)
 		bpf_map_delete_elem(&stashed, &key);

@@ -66,7 +66,8 @@ type writer struct {
 	horizon  uint64 // what happened before it has been read
 	settled  uint64 // losses of times before it, less bpf.Lag, are among the notes
 	decoder  *bpf.Decoder
-	event    schema.Event // being written
+	entry    schema.Event // being written: of a call as a whole, or as it was
+	event    schema.Event
 	notes    []note
 	programs chan *schema.Program // programs that ended, from the goroutine that ran them
 	flushed  time.Time
@@ -195,7 +196,10 @@ func (w *writer) write(e *entry) {
 	}
 	record, _, err := bpf.Split(w.sorter.chunks[e.in].raw, int(e.at))
 	if err == nil {
-		err = w.decoder.Decode(record, &w.event)
+		err = w.decoder.Decode(record, &w.entry, &w.event)
+	}
+	if err == nil && w.event.Half {
+		err = w.trace.Append(&w.entry)
 	}
 	if err == nil {
 		err = w.trace.Append(&w.event)

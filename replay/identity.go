@@ -113,8 +113,8 @@ func checksOf(recorded Roles) checks {
 }
 
 // agree holds an event of a dentry against what those before it said, and remembers what
-// it says. key is the entry of the lookup that returned it, nil for other events.
-func (o *Objects) agree(d *Object, e, key *schema.Event) {
+// it says. lookup is the call that returned it, nil for other events.
+func (o *Objects) agree(d *Object, e *schema.Event, lookup *Call) {
 	now := identityOf(e)
 	if o.move.tid == e.TID && !inMove.Has(e.Role) {
 		o.move = move{} // its exit was lost
@@ -122,8 +122,8 @@ func (o *Objects) agree(d *Object, e, key *schema.Event) {
 	if d.self.shown != 0 && d.Unwatched == 0 && o.checks.place {
 		o.compare(d, e, &now)
 	}
-	if key != nil && d.Killed == 0 && d.Unwatched == 0 && o.checks.place {
-		o.asked(d, e, key, &now)
+	if lookup != nil && d.Killed == 0 && d.Unwatched == 0 && o.checks.place {
+		o.asked(d, e, lookup, &now)
 	}
 	o.remember(d, e, &now)
 }
@@ -194,7 +194,8 @@ func (d *Object) tmpfile(name string) bool {
 
 // asked holds what a lookup returned against what it was asked for. It was found under
 // that name; until it was read it may have been moved.
-func (o *Objects) asked(d *Object, e, key *schema.Event, now *identity) {
+func (o *Objects) asked(d *Object, e *schema.Event, lookup *Call, now *identity) {
+	key := &lookup.Enter
 	want := identityOf(key)
 	if dir := o.at[key.Parent]; dir != nil && dir.Born > d.self.shown && d.self.shown != 0 && d.self.is.parent == key.Parent && now.parent == key.Parent {
 		o.contradict(d, e, now, outlived, d.self.at)
@@ -202,10 +203,10 @@ func (o *Objects) asked(d *Object, e, key *schema.Event, now *identity) {
 	if (key.Facts|e.Facts)&schema.FactParentOpHash != 0 || want.at(now) {
 		return
 	}
-	if d.self.loose || d.Moved > key.ID || d.self.shown != 0 && want.at(&d.self.is) {
+	if d.self.loose || d.Moved > lookup.After || d.self.shown != 0 && want.at(&d.self.is) {
 		return // moved meanwhile; or the change itself is the contradiction
 	}
-	if o.contradict(d, e, now, otherKey, key.Time) {
+	if o.contradict(d, e, now, otherKey, lookup.AfterTime) {
 		d.Contradicted.key = want
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math/bits"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -17,21 +18,22 @@ import (
 // NewJSON prints one JSON object a line, its kind under "type": header, event,
 // loss, damage, program, footer, or cut where the footer is missing. Times are
 // nanoseconds since boot, addresses strings "0x…", null where the kernel had NULL.
-// A field that the event did not record is not there. A name that is not UTF-8 has
+// A field that the event did not record is not there. Of a call that is one event, phase "call",
+// "returned" has what its exit recorded, and the object itself what its entry did. A name that is not UTF-8 has
 // its bytes under "name_hex" as well.
 func NewJSON() Format { return &jsonLines{} }
 
 type jsonLines struct {
 	symbols  *symbols
-	imported bool               // tasks and CPUs are not known
-	redacted bool               // hashes are gone
-	kinds    [maxRole][3]string // the members that follow from role and phase
+	imported bool                              // tasks and CPUs are not known
+	redacted bool                              // hashes are gone
+	kinds    [maxRole][schema.Whole + 1]string // the members that follow from role and phase
 }
 
 func (j *jsonLines) begin(dst []byte, h *schema.Header) []byte {
 	j.symbols, j.imported, j.redacted = newSymbols(h), h.Logged(), h.Redacted()
 	for _, info := range schema.Catalogue() {
-		for phase := schema.Enter; phase <= schema.Exit; phase++ {
+		for phase := schema.Enter; phase <= schema.Whole; phase++ {
 			j.kinds[info.Role][phase] = j.kind(info.Role, phase, j.symbols.of(info.Role, phase))
 		}
 	}
@@ -51,16 +53,31 @@ func (j *jsonLines) kind(r schema.Role, p schema.Phase, symbol string) string {
 func (j *jsonLines) observe(*Step) {}
 
 func (j *jsonLines) event(dst []byte, s *Step) []byte {
-	e := s.Event
+	e, phase := s.Event, s.Phase()
+	if phase == schema.Unspecified {
+		return dst
+	}
 	dst = appendNumber(dst, `{"type":"event","id":`, e.ID)
 	dst = appendNumber(dst, `,"time_ns":`, e.Time)
 	dst = j.task(dst, e)
-	if e.Role > 0 && e.Role < maxRole && e.Phase > 0 && e.Phase <= schema.Exit && e.Symbol == "" && j.kinds[e.Role][e.Phase] != "" {
-		dst = append(dst, j.kinds[e.Role][e.Phase]...)
+	if e.Role > 0 && e.Role < maxRole && phase > 0 && phase <= schema.Whole && e.Symbol == "" && j.kinds[e.Role][phase] != "" {
+		dst = append(dst, j.kinds[e.Role][phase]...)
 	} else {
-		dst = append(dst, j.kind(e.Role, e.Phase, cmp.Or(e.Symbol, j.symbols.of(e.Role, e.Phase)))...)
+		dst = append(dst, j.kind(e.Role, phase, cmp.Or(e.Symbol, j.symbols.of(e.Role, phase)))...)
 	}
 	dst = j.place(dst, s)
+	if phase == schema.Whole {
+		dst = append(j.values(dst, &Step{Event: &s.Call.Enter}), `,"returned":{`...)
+		from := len(dst)
+		dst = j.values(dst, s)
+		return append(slices.Delete(dst, from, from+1), '}', '}', '\n') // but for the first comma
+	}
+	return append(j.values(dst, s), '}', '\n')
+}
+
+// values is what the event recorded.
+func (j *jsonLines) values(dst []byte, s *Step) []byte {
+	e := s.Event
 	if e.Columns.Has(schema.ColumnDentry) {
 		dst = j.dentry(dst, s)
 	}
@@ -75,7 +92,7 @@ func (j *jsonLines) event(dst []byte, s *Step) []byte {
 		dst = appendFacts(append(dst, `,"facts":[`...), e.Facts, ",", `"`)
 		dst = append(dst, ']')
 	}
-	return append(dst, '}', '\n')
+	return dst
 }
 
 // task says who did it and where, as far as the trace tells.
@@ -98,6 +115,7 @@ func (j *jsonLines) place(dst []byte, s *Step) []byte {
 	switch {
 	case s.Stray:
 		dst = append(dst, `,"stray":true`...)
+	case s.Event.Half:
 	case s.Call != nil && s.Event.Phase == schema.Exit:
 		dst = appendNumber(dst, `,"call":`, s.Call.Enter.ID)
 		if callRoles.Has(s.Event.Role) {

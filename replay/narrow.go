@@ -27,7 +27,7 @@ type narrow struct{ text }
 func (t *narrow) begin(dst []byte, h *schema.Header) []byte {
 	t.symbols = newSymbols(h)
 	for _, info := range schema.Catalogue() {
-		for phase := schema.Enter; phase <= schema.Exit; phase++ {
+		for phase := schema.Enter; phase <= schema.Whole; phase++ {
 			for depth := range readyDepths {
 				t.calls[info.Role][phase][depth] = string(t.call(nil, info.Role, phase, depth))
 			}
@@ -38,7 +38,10 @@ func (t *narrow) begin(dst []byte, h *schema.Header) []byte {
 }
 
 func (t *narrow) event(dst []byte, s *Step) []byte {
-	e := s.Event
+	e, phase := s.Event, s.Phase()
+	if phase == schema.Unspecified {
+		return dst
+	}
 	from := len(dst)
 	dst = append(appendID(dst, e.ID, 8), ' ')
 	dst = appendPadded(dst, e.Time/1e9, 6)
@@ -49,23 +52,28 @@ func (t *narrow) event(dst []byte, s *Step) []byte {
 		t.setTask(e)
 	}
 	dst = append(dst, t.task...)
-	if e.Role > 0 && e.Role < maxRole && e.Phase > 0 && e.Phase <= schema.Exit && s.Depth < readyDepths && t.calls[e.Role][e.Phase][s.Depth] != "" {
-		dst = append(dst, t.calls[e.Role][e.Phase][s.Depth]...)
+	if e.Role > 0 && e.Role < maxRole && phase > 0 && phase <= schema.Whole && s.Depth < readyDepths && t.calls[e.Role][phase][s.Depth] != "" {
+		dst = append(dst, t.calls[e.Role][phase][s.Depth]...)
 	} else {
-		dst = t.call(dst, e.Role, e.Phase, s.Depth)
+		dst = t.call(dst, e.Role, phase, s.Depth)
 	}
-	dst = t.facts(t.pairing(t.result(t.object(dst, s), s), s), e)
+	asked := s.Asked()
+	facts := e.Facts
+	if asked != e {
+		facts |= asked.Facts
+	}
+	dst = t.facts(t.pairing(t.result(t.object(dst, s), s), s), facts)
 	if name := s.name(); name != "" {
 		line := len(dst) // up to the name
 		dst = append(append(dst, " | "...), t.bold...)
-		if dst = append(appendPrintable(dst, name), t.plain...); !e.NameCut() && len(dst)-from <= lineWidth {
+		if dst = append(appendPrintable(dst, name), t.plain...); !asked.NameCut() && len(dst)-from <= lineWidth {
 			return append(dst, '\n') // no character has less than a byte
 		}
 		dst = dst[:line]
 		room := lineWidth - utf8.RuneCount(dst[from:]) + len("\x1b[1m")*bytes.Count(dst[from:], []byte("\x1b")) - len(" | ")
 		dst = append(append(dst, " | "...), t.bold...)
 		dst = appendFitting(dst, name, max(room, leastName))
-		if dst = append(dst, t.plain...); e.NameCut() {
+		if dst = append(dst, t.plain...); asked.NameCut() {
 			dst = append(dst, "…"...)
 		}
 	}
@@ -156,20 +164,39 @@ func errnoText(n int) string {
 // told are the facts that a narrow line has.
 const told = schema.FactMountpoint | schema.FactUnhashed | schema.FactInodeUnknown | schema.FactNameUnreadable | schema.FactUnwatched | schema.FactExchange
 
-func (t *narrow) facts(dst []byte, e *schema.Event) []byte {
-	if f := e.Facts & told; f != 0 {
+func (t *narrow) facts(dst []byte, facts schema.Fact) []byte {
+	if f := facts & told; f != 0 {
 		dst = append(appendFacts(append(dst, " ["...), f, ",", ""), ']')
 	}
 	return dst
 }
 
-// name is the name or path that a line ends with: that of the event, at the end of a path
-// call its path.
+// Phase is that of the event in the file. A call that is one event is two steps, of which the exit has
+// its phase and the entry none: Unspecified.
+func (s *Step) Phase() schema.Phase {
+	switch e := s.Event; {
+	case !e.Half || e.Phase == schema.Exit && s.Call == nil:
+		return e.Phase
+	case e.Phase == schema.Exit:
+		return schema.Whole
+	}
+	return schema.Unspecified
+}
+
+// Asked is the event that has the name which the step is about: of a call that is one event its entry.
+func (s *Step) Asked() *schema.Event {
+	if s.Phase() == schema.Whole {
+		return &s.Call.Enter
+	}
+	return s.Event
+}
+
+// name is the name or path that a line ends with, at the end of a path call its path.
 func (s *Step) name() string {
 	if s.Call != nil && s.Event.Phase == schema.Exit && callRoles.Has(s.Event.Role) {
 		return s.Call.Path
 	}
-	return s.Event.Name
+	return s.Asked().Name
 }
 
 // appendFitting appends a name as it is printed, without its middle where it has more than

@@ -172,7 +172,7 @@ func (o *Objects) Live(f func(*Object)) {
 //     that races with the kill: it stays the same object until it is freed.
 //     Where a kill may not have been one, an event that takes a reference shows it alive.
 //  3. After that, an event at the address shows an object whose birth was missed.
-func (o *Objects) apply(e, key *schema.Event, evict uint64) *Object {
+func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 	d := o.last
 	if d == nil || d.Addr != e.Dentry {
 		d = o.at[e.Dentry]
@@ -192,7 +192,7 @@ func (o *Objects) apply(e, key *schema.Event, evict uint64) *Object {
 	default:
 		d.seen = true
 	}
-	o.agree(d, e, key)
+	o.agree(d, e, lookup)
 	o.known.bytes -= len(d.Name)
 	d.see(e, evict)
 	o.known.bytes += len(d.Name)

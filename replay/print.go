@@ -101,6 +101,7 @@ type printer struct {
 	buf      []byte
 	last     uint64 // id of the last event read or known to be missing
 	complete bool
+	half     bool // the entry matched of a call whose exit is the same event
 	unmet    *unmet
 }
 
@@ -121,10 +122,12 @@ func (p *printer) next() error {
 		if !p.unmet.shown {
 			p.unmet.see(step)
 		}
-		if p.filter.Match(step, call) {
+		if p.match(step, call) {
 			before := len(p.buf)
 			p.buf = p.format.event(p.buf, step)
-			p.unmet.matched++
+			if step.Phase() != schema.Unspecified {
+				p.unmet.matched++
+			}
 			p.unmet.shown = p.unmet.shown || len(p.buf) > before
 		}
 	case *schema.Skipped:
@@ -146,6 +149,16 @@ func (p *printer) next() error {
 		p.buf = p.format.footer(p.buf, rec)
 	}
 	return nil
+}
+
+// match asks the filter; the exit of a call that is one event is the call, and matches if its entry did.
+func (p *printer) match(s *Step, call *PathCall) bool {
+	matches := p.filter.Match(s, call)
+	if e := s.Event; e.Half {
+		matches = matches || e.Phase == schema.Exit && p.half
+		p.half = matches
+	}
+	return matches
 }
 
 // field is a row of the columns table and what stands before its value.
@@ -185,22 +198,24 @@ func (p *printer) apply(e *schema.Event) (step *Step, call *PathCall) {
 }
 
 // symbols is which kernel symbol plays a role in a phase.
-type symbols [maxRole][3]string
+type symbols [maxRole][schema.Whole + 1]string
 
 const maxRole = 64
 
 func newSymbols(h *schema.Header) *symbols {
 	var s symbols
 	for _, p := range h.GetProbe() {
-		if slot := s.slot(p.Role, p.Phase); p.Attached && slot != nil && *slot == "" {
-			*slot = p.Symbol
+		for _, phase := range append(p.Phases(), p.Phase) {
+			if slot := s.slot(p.Role, phase); p.Attached && slot != nil && *slot == "" {
+				*slot = p.Symbol
+			}
 		}
 	}
 	return &s
 }
 
 func (s *symbols) slot(r schema.Role, p schema.Phase) *string {
-	if r < 0 || r >= maxRole || p < 0 || p > schema.Exit {
+	if r < 0 || r >= maxRole || p < 0 || p > schema.Whole {
 		return nil
 	}
 	return &s[r][p]

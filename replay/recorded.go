@@ -4,26 +4,35 @@ package replay
 
 import "github.com/dtrec/dtrec/schema"
 
-// Recorded returns the roles that a trace with the header holds, each in all its phases,
-// and those of which hits may be missing that nobody has counted.
-func Recorded(h *schema.Header) (whole, vague Roles) {
-	var enter, exit Roles
+// phased returns the roles of which a trace with the header has entries, and those of which it has exits.
+func phased(h *schema.Header) (enters, exits Roles) {
 	for _, p := range h.GetProbe() {
 		if !p.Attached {
 			continue
 		}
-		switch p.Phase {
-		case schema.Enter:
-			enter |= RolesOf(p.Role)
-		case schema.Exit:
-			exit |= RolesOf(p.Role)
+		for _, phase := range p.Phases() {
+			switch phase {
+			case schema.Enter:
+				enters |= RolesOf(p.Role)
+			case schema.Exit:
+				exits |= RolesOf(p.Role)
+			}
 		}
-		if p.Uncounted {
+	}
+	return enters, exits
+}
+
+// Recorded returns the roles that a trace with the header holds, each in all its phases,
+// and those of which hits may be missing that nobody has counted.
+func Recorded(h *schema.Header) (whole, vague Roles) {
+	for _, p := range h.GetProbe() {
+		if p.Attached && p.Uncounted {
 			vague |= RolesOf(p.Role)
 		}
 	}
+	enters, exits := phased(h)
 	for _, info := range schema.Catalogue() {
-		if (info.Enter == nil || enter.Has(info.Role)) && (info.Exit == nil || info.Exit.Later || exit.Has(info.Role)) {
+		if (info.Enter == nil || enters.Has(info.Role)) && (info.Exit == nil || info.Exit.Later || exits.Has(info.Role)) {
 			whole |= RolesOf(info.Role)
 		}
 	}
@@ -31,16 +40,8 @@ func Recorded(h *schema.Header) (whole, vague Roles) {
 }
 
 // paired returns the roles whose calls have an entry and an exit in a trace with the header.
-func paired(h *schema.Header) Roles {
-	var enters, exits, paired Roles
-	for _, p := range h.GetProbe() {
-		switch {
-		case p.Attached && p.Phase == schema.Enter:
-			enters |= RolesOf(p.Role)
-		case p.Attached && p.Phase == schema.Exit:
-			exits |= RolesOf(p.Role)
-		}
-	}
+func paired(h *schema.Header) (paired Roles) {
+	enters, exits := phased(h)
 	both := enters & exits
 	for _, info := range schema.Catalogue() {
 		if info.Enter != nil && info.Exit != nil && (!info.Exit.Later || exits.Has(info.Role)) && (!h.Imported() || both.Has(info.Role)) {

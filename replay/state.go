@@ -49,6 +49,9 @@ type Call struct {
 	Outer *Call        // of an open: the open in which it is made; nil mostly
 	Path  string       // the path walked: its own, or of an operation that of the first walk in it
 	Tag   int          // the caller's own; 0 at entry
+	// It was not entered before this event and time: those of its entry, or where that was not seen
+	// apart from the exit, the thread's event before; 0: not known.
+	After, AfterTime uint64
 }
 
 type thread struct {
@@ -57,6 +60,8 @@ type thread struct {
 	apart []*Call // may have ended unseen: they enclose nothing, and wait for an exit that says it is theirs; oldest first
 	maybe *Call   // of apart, the open that what follows is in if it has not ended; nil: none
 	spare []*Call
+	seen  uint64 // its last event since it has calls in progress; 0: none
+	at    uint64 // the time of that
 }
 
 // maxApart bounds the calls of a thread that wait for such an exit.
@@ -107,7 +112,7 @@ func (s *State) Event(e *schema.Event) *Step {
 	s.Losses.resumed(e.Time)
 	s.Losses.pass(s.now)
 	t := s.thread(e.TID)
-	if t != nil && len(s.Losses.windows) > 0 {
+	if t != nil && len(s.Losses.windows) > 0 && !(e.Half && e.Phase == schema.Exit) { // nothing is lost between the halves
 		s.unsettle(t)
 	}
 	if len(s.Objects.reading) > 0 {
@@ -124,11 +129,11 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.enclose(t)
 	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
-		var key *schema.Event // what the lookup that returned it was asked for
-		if s.step.Call != nil && asks.Has(e.Role) {
-			key = &s.step.Call.Enter
+		var lookup *Call
+		if asks.Has(e.Role) {
+			lookup = s.step.Call
 		}
-		s.step.Object = s.Objects.apply(e, key, s.evicting(t))
+		s.step.Object = s.Objects.apply(e, lookup, s.evicting(t))
 	}
 	if c := s.step.Call; c != nil && e.Role == schema.RoleMove && e.Phase == schema.Exit {
 		s.Objects.displaced(c.Enter.Target, e.ID)
@@ -143,6 +148,9 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.enter(t)
 	} else if t != nil && len(t.calls)+len(t.apart) == 0 {
 		s.retire(t)
+	}
+	if s.last != nil && s.last.tid == e.TID {
+		s.last.seen, s.last.at = e.ID, e.Time
 	}
 	return &s.step
 }
@@ -193,6 +201,9 @@ func (s *State) enter(t *thread) {
 	}
 	c := t.call()
 	c.Enter, c.Open, c.Outer, c.Path, c.Tag = *e, nil, nil, "", 0
+	if c.After, c.AfterTime = e.ID, e.Time; e.Half {
+		c.After, c.AfterTime = t.seen, t.at
+	}
 	if walkRoles.Has(e.Role) {
 		c.Path = e.Name
 		if n := len(t.calls); n > 0 && t.calls[n-1].Path == "" && callRoles.Has(t.calls[n-1].Enter.Role) {
@@ -318,7 +329,7 @@ func (s *State) begin(tid uint32) *thread {
 	} else {
 		t = &thread{}
 	}
-	t.tid = tid
+	t.tid, t.seen, t.at = tid, 0, 0
 	s.threads[tid], s.last = t, t
 	return t
 }

@@ -43,7 +43,7 @@ type text struct {
 	dim, bold, alarm, plain string
 
 	symbols *symbols
-	calls   [maxRole][3][readyDepths]string // see call
+	calls   [maxRole][schema.Whole + 1][readyDepths]string // see call
 
 	comm string // the task of the last event
 	tid  uint32
@@ -53,7 +53,7 @@ type text struct {
 func (t *text) begin(dst []byte, h *schema.Header) []byte {
 	t.symbols = newSymbols(h)
 	for _, info := range schema.Catalogue() {
-		for phase := schema.Enter; phase <= schema.Exit; phase++ {
+		for phase := schema.Enter; phase <= schema.Whole; phase++ {
 			for depth := range readyDepths {
 				t.calls[info.Role][phase][depth] = t.call(info.Role, phase, depth, t.symbols.of(info.Role, phase))
 			}
@@ -77,7 +77,7 @@ func (t *text) call(r schema.Role, p schema.Phase, depth int, symbol string) str
 // mark says whether a line enters a call, leaves it, or is of one moment.
 func mark(r schema.Role, p schema.Phase) string {
 	switch info, known := r.Info(); {
-	case known && (info.Enter == nil || info.Exit == nil):
+	case known && (info.Enter == nil || info.Exit == nil) || p == schema.Whole:
 		return "- " // one moment, not a call
 	case p == schema.Enter:
 		return "> "
@@ -90,7 +90,10 @@ func mark(r schema.Role, p schema.Phase) string {
 func (t *text) observe(*Step) {}
 
 func (t *text) event(dst []byte, s *Step) []byte {
-	e := s.Event
+	e, phase := s.Event, s.Phase()
+	if phase == schema.Unspecified {
+		return dst
+	}
 	dst = append(dst, t.dim...)
 	dst = appendHead(dst, e)
 	dst = append(dst, t.plain...)
@@ -98,11 +101,14 @@ func (t *text) event(dst []byte, s *Step) []byte {
 		t.setTask(e)
 	}
 	dst = append(dst, t.task...)
-	if e.Role > 0 && e.Role < maxRole && e.Phase > 0 && e.Phase <= schema.Exit && s.Depth < readyDepths && e.Symbol == "" &&
-		t.calls[e.Role][e.Phase][s.Depth] != "" {
-		dst = append(dst, t.calls[e.Role][e.Phase][s.Depth]...)
+	if e.Role > 0 && e.Role < maxRole && phase > 0 && phase <= schema.Whole && s.Depth < readyDepths && e.Symbol == "" &&
+		t.calls[e.Role][phase][s.Depth] != "" {
+		dst = append(dst, t.calls[e.Role][phase][s.Depth]...)
 	} else {
-		dst = append(dst, t.call(e.Role, e.Phase, s.Depth, cmp.Or(e.Symbol, t.symbols.of(e.Role, e.Phase)))...)
+		dst = append(dst, t.call(e.Role, phase, s.Depth, cmp.Or(e.Symbol, t.symbols.of(e.Role, phase)))...)
+	}
+	if phase == schema.Whole {
+		dst = append(t.values(dst, &Step{Event: &s.Call.Enter}), " ->"...)
 	}
 	dst = t.values(dst, s)
 	if e.Name != "" || s.name() != "" {
@@ -297,6 +303,7 @@ func (t *text) pairing(dst []byte, s *Step) []byte {
 	switch {
 	case s.Stray:
 		dst = append(append(append(dst, t.alarm...), " stray"...), t.plain...)
+	case s.Event.Half:
 	case s.Call != nil && s.Event.Phase == schema.Exit:
 		dst = appendID(append(dst, " of "...), s.Call.Enter.ID, 0)
 	case s.Event.Execute():
@@ -311,8 +318,12 @@ func (t *text) name(dst []byte, s *Step) []byte {
 	dst = append(dst, t.bold...)
 	dst = appendPrintable(dst, name)
 	dst = append(dst, t.plain...)
-	if e.NameCut() {
+	if s.Asked().NameCut() {
 		dst = append(dst, "... (cut)"...)
+	}
+	if e.Half && e.Dentry != 0 && e.Name != name {
+		dst = appendPrintable(append(append(dst, " -> "...), t.bold...), e.Name)
+		dst = append(dst, t.plain...)
 	}
 	return dst
 }

@@ -30,7 +30,7 @@ func (b *births) rival(d *replay.Object, r *row, tid uint32) uint64 {
 		other := &b.ring[i]
 		switch o := other.obj; {
 		case o == nil, other.tid == tid, o.Name != d.Name, d.Killed != 0 && other.at > d.Killed:
-		case o.Killed != 0 && o.Killed < r.asked(), o.Added != 0 && o.Added < r.asked():
+		case o.Killed != 0 && o.Killed < r.askedAfter(), o.Added != 0 && o.Added < r.askedAfter():
 		case o.Added != 0 && r.lookup != nil && o.Parent != r.lookup.ev.Parent:
 		default:
 			return other.at

@@ -120,7 +120,9 @@ func newCollector(h *schema.Header) *collector {
 //     kept for the program's section.
 func (c *collector) event(e *schema.Event) *replay.Step {
 	s := c.state.Event(e)
-	c.f.Events++
+	if e.First() {
+		c.f.Events++
+	}
 	c.latest = e.ID
 	if c.f.labels.known(e.Role, e.Phase) {
 		c.f.columns[e.Role][e.Phase] |= e.Columns

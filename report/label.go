@@ -13,8 +13,10 @@ type labels [schema.RoleEnd][schema.Exit + 1]string
 func newLabels(h *schema.Header) labels {
 	var l labels
 	for _, p := range h.GetProbe() {
-		if p.Attached && l.known(p.Role, p.Phase) {
-			l[p.Role][p.Phase] = replay.Symbol(p.Symbol) + phaseWord(p.Phase)
+		for _, phase := range p.Phases() {
+			if p.Attached && l.known(p.Role, phase) {
+				l[p.Role][phase] = replay.Symbol(p.Symbol) + phaseWord(phase)
+			}
 		}
 	}
 	return l

@@ -215,7 +215,7 @@ func (n *missing) open(v *view) {
 func (w *walk) nothing(last *row) (null *walkStep) {
 	for i := range w.steps {
 		s := &w.steps[i]
-		if s.ev.Phase == schema.Exit && s.ev.Role.Is(schema.Asks) && s.obj == nil && last.lookup != nil && s.ev.ID > last.lookup.ev.ID {
+		if s.ev.Phase == schema.Exit && s.ev.Role.Is(schema.Asks) && s.obj == nil && last.lookup != nil && s.ev.ID >= last.lookup.ev.ID {
 			null = s
 		}
 	}

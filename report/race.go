@@ -88,7 +88,7 @@ func (c *collector) winner(w *walk, r *row, lost *replay.Object) *replay.Object 
 	if won == nil || won == lost || won.Name != lost.Name || won.Parent != lost.Parent {
 		return nil
 	}
-	if won.Added != 0 && won.Added < r.lookup.ev.ID || won.Inserted > lost.Killed {
+	if won.Added != 0 && won.Added < r.lookup.after || won.Inserted > lost.Killed {
 		return nil
 	}
 	return won

@@ -74,7 +74,7 @@ func (f *Findings) draw(lines []string, n *node, indent string, last bool) []str
 	}
 	head := indent + branch + f.Label(n.enter.Event.Role, n.enter.Event.Phase) + entered(n.enter)
 	if len(n.children) == 0 && n.exit != nil {
-		return append(lines, fmt.Sprintf("%s → %s #%d–#%d", head, outcome(n.exit), n.enter.Event.ID, n.exit.Event.ID))
+		return append(lines, fmt.Sprintf("%s → %s %s", head, outcome(n.exit), cited(n)))
 	}
 	lines = append(lines, fmt.Sprintf("%s #%d", head, n.enter.Event.ID))
 	for i, c := range n.children {
@@ -85,6 +85,14 @@ func (f *Findings) draw(lines []string, n *node, indent string, last bool) []str
 		lines = append(lines, fmt.Sprintf("%s%s└─ %s %s #%d", indent, below, f.Label(e.Role, e.Phase), outcome(n.exit), e.ID))
 	}
 	return lines
+}
+
+// cited names the events of a call.
+func cited(n *node) string {
+	if n.enter.Event.ID == n.exit.Event.ID {
+		return fmt.Sprintf("#%d", n.enter.Event.ID)
+	}
+	return fmt.Sprintf("#%d–#%d", n.enter.Event.ID, n.exit.Event.ID)
 }
 
 // entered describes an entry, the one event of a role that has only one, or an exit whose

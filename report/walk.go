@@ -20,7 +20,8 @@ type walkStep struct {
 	ev    schema.Event
 	obj   *replay.Object
 	depth int
-	enter uint64
+	enter uint64 // of an exit: its entry
+	after uint64 // of an entry: it was not before this event
 }
 
 // row is one component of the path as the walk met it.
@@ -56,7 +57,10 @@ func (w *walk) add(s *replay.Step, room bool) {
 	}
 	w.steps = w.steps[:n+1] // filled in place: an event is large
 	k := &w.steps[n]
-	k.ev, k.obj, k.depth, k.enter = *s.Event, s.Object, s.Depth, 0
+	k.ev, k.obj, k.depth, k.enter, k.after = *s.Event, s.Object, s.Depth, 0, s.Event.ID
+	if s.Call != nil && s.Event.Phase == schema.Enter {
+		k.after = s.Call.After
+	}
 	if s.Call != nil && s.Event.Phase == schema.Exit {
 		k.enter = s.Call.Enter.ID
 	}
@@ -168,6 +172,14 @@ func (r *row) asked() uint64 {
 		return r.lookup.ev.ID
 	}
 	return r.alloc.ev.ID
+}
+
+// askedAfter is an event before which the walk had not looked the component up, nor allocated it.
+func (r *row) askedAfter() uint64 {
+	if r.lookup != nil {
+		return r.lookup.after
+	}
+	return r.alloc.after
 }
 
 // linked takes the entry of a lookup or alloc whose name is not in the path. An alloc

@@ -14,6 +14,7 @@ import (
 type batchReader struct {
 	firstID, base uint64
 	events, done  int
+	entered       bool // of the event that is next the entry is handed out
 
 	raw     [fieldsEnd][]byte          // the fields as they stand in the message
 	numbers [fieldHashShift + 1]uint64 // those that are a number
@@ -42,7 +43,7 @@ var errTable = errors.New("columns of one table differ in length")
 
 // load decodes an EventBatch: when it has succeeded no event of it can fail.
 func (b *batchReader) load(body []byte) error {
-	b.events, b.done, b.numbers = 0, 0, [fieldHashShift + 1]uint64{}
+	b.events, b.done, b.entered, b.numbers = 0, 0, false, [fieldHashShift + 1]uint64{}
 	b.raw, b.at, b.strings, b.text, b.ends = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0], b.text[:0], b.ends[:0]
 	if err := b.split(body); err != nil {
 		return err
@@ -140,6 +141,9 @@ func (b *batchReader) loadKinds() error {
 	b.kinds = b.kinds[:0]
 	for i := range n {
 		k := kindRow{role: Role(b.scratch[0][i]), phase: Phase(b.scratch[1][i]), columns: Columns(b.scratch[2][i])}
+		if s := k.role.Shape(Enter); s != nil && k.phase == Whole {
+			k.entry = k.columns & s.Columns
+		}
 		b.kinds = append(b.kinds, k)
 	}
 	return err
@@ -291,34 +295,42 @@ func inTable(indices []uint64, rows int) error {
 // checked done < events. What few events have is cleared only after one that had it.
 func (b *batchReader) next(e *Event) {
 	i := b.done
-	b.done++
 	t, k := &b.tasks[b.task[i]], &b.kinds[b.kind[i]]
 	if e.Columns&^commonColumns != 0 || e.Columns == 0 {
 		*e = Event{}
 	}
 	e.ID, e.Time, e.CPU = b.firstID+uint64(i), b.time[i], uint32(b.cpu[i])
 	e.PID, e.TID, e.Comm = t.pid, t.tid, t.comm
-	e.Role, e.Phase, e.Columns = k.role, k.phase, k.columns
+	columns := k.columns
+	if e.Role, e.Phase, e.Half = k.role, k.phase, false; k.entry != 0 {
+		e.Half, b.entered = true, !b.entered
+		if e.Phase, columns = Exit, columns&^k.entry; b.entered {
+			e.Phase, columns = Enter, k.entry
+		}
+	}
+	if e.Columns = columns; !b.entered {
+		b.done++
+	}
 	e.Parent, e.Name, e.NameLen, e.Hash = 0, "", 0, 0
 	e.NameAddr, e.Dentry, e.Inode, e.Facts = 0, 0, 0, 0
 	e.FSType, e.Dev = "", 0
-	if k.columns.Has(ColumnKey) {
+	if columns.Has(ColumnKey) {
 		b.setKey(e, b.take(rowKey))
 	}
-	if k.columns.Has(ColumnNameAddr) {
+	if columns.Has(ColumnNameAddr) {
 		e.NameAddr = b.take(rowNameAddr)
 	}
-	if k.columns.Has(ColumnDentry) {
+	if columns.Has(ColumnDentry) {
 		b.setDentry(e, b.take(rowDentry))
 	}
-	if k.columns.Has(ColumnFilesystem) {
+	if columns.Has(ColumnFilesystem) {
 		b.setFilesystem(e, b.take(rowFilesystem))
 	}
-	if k.columns&^commonColumns == 0 {
+	if columns&^commonColumns == 0 {
 		return
 	}
 	for r := rowFilesystem + 1; r < columnRows; r++ {
-		if c := &columnTable[r]; !k.columns.Has(c.Column) {
+		if c := &columnTable[r]; !columns.Has(c.Column) {
 			continue
 		} else if v := b.take(r); c.get != nil {
 			c.get(b, e, v)

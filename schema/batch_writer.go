@@ -14,6 +14,7 @@ type kindRow struct {
 	role    Role
 	phase   Phase
 	columns Columns
+	entry   Columns // of those, read of a Whole: what its entry has
 }
 
 type taskRow struct {
@@ -118,7 +119,7 @@ func (b *batchWriter) start(id uint64) {
 	}
 }
 
-func (b *batchWriter) add(e *Event) {
+func (b *batchWriter) add(entry, e *Event) {
 	if b.events == 0 {
 		b.base, b.time = e.Time, e.Time
 	}
@@ -126,11 +127,19 @@ func (b *batchWriter) add(e *Event) {
 	b.columns[fieldTimeLow] = append(b.columns[fieldTimeLow], byte(e.Time-b.time))
 	b.columns[fieldTimeHigh].uint((e.Time - b.time) >> 8)
 	b.time = e.Time
-	kind := b.kind(e)
+	kind := b.kind(entry, e)
 	b.kindEvents[kind]++
 	b.columns[fieldKind].uint(uint64(kind))
 	b.columns[fieldCPU].uint(uint64(e.CPU))
 	b.columns[fieldTask].uint(uint64(b.task(e)))
+	if entry != nil {
+		b.values(entry)
+	}
+	b.values(e)
+}
+
+// values adds an event's values to its columns.
+func (b *batchWriter) values(e *Event) {
 	if e.Columns.Has(ColumnKey) { // the rows that nearly every event has; the loop does the same
 		b.columns[fieldKeyCode].uint(b.codes[rowKey].code(uint64(b.key(e, e.Facts))))
 	}
@@ -196,9 +205,12 @@ func (b *batchWriter) string(s string) uint32 {
 var textSeed = maphash.MakeSeed()
 
 // kind finds the row of the event's kind; those of one role and phase have the same columns, mostly.
-func (b *batchWriter) kind(e *Event) uint32 {
-	k := kindRow{e.Role, e.Phase, e.Columns}
-	near := &b.kindOf[uint8(e.Role<<2)|uint8(e.Phase&3)]
+func (b *batchWriter) kind(entry, e *Event) uint32 {
+	k := kindRow{role: e.Role, phase: e.Phase, columns: e.Columns}
+	if entry != nil {
+		k.phase, k.columns = Whole, e.Columns|entry.Columns
+	}
+	near := &b.kindOf[uint8(e.Role<<2)|uint8(k.phase&3)]
 	if n := int(*near); n < len(b.kinds) && b.kinds[n] == k {
 		return uint32(n)
 	}

@@ -54,8 +54,10 @@ const (
 
 // Short names for the generated enum values.
 const (
-	Enter = Phase_PHASE_ENTER
-	Exit  = Phase_PHASE_EXIT
+	Unspecified = Phase_PHASE_UNSPECIFIED
+	Enter       = Phase_PHASE_ENTER
+	Exit        = Phase_PHASE_EXIT
+	Whole       = Phase_PHASE_CALL
 
 	Fentry         = Attach_ATTACH_FENTRY
 	Fexit          = Attach_ATTACH_FEXIT
@@ -115,6 +117,7 @@ const (
 	Walks                            // the key is a path, which has no hash
 	ReturnsAddress                   // RET is an address or an ERR_PTR; an int where the role has neither this
 	ReturnsStatus                    // nor that: RET is a wait status
+	Leaf                             // nothing recorded happens within it: its entry and exit are one event, of the phase Whole
 )
 
 // Is reports whether the role has a trait; a role this version does not know has none.
@@ -146,11 +149,11 @@ func Catalogue() []RoleInfo {
 		{RoleLookup, "lookup", "the cache is asked under rename_lock: d_lookup",
 			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds, ""},
 		{RoleLookupChain, "lookup_chain", "one hash chain is walked with d_lock: __d_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds, ""},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds | Leaf, ""},
 		{RoleLookupRCU, "lookup_rcu", "one hash chain is walked in rcu-walk: __d_lookup_rcu",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks, ""},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Leaf, ""},
 		{RoleAlloc, "alloc", "a dentry is allocated and its name copied: __d_alloc",
-			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem), Begins, ""},
+			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem), Begins | Leaf, ""},
 		{RoleInsert, "insert", "a dentry enters its hash bucket: __d_rehash",
 			nil, shape(ColumnDentry, ColumnBucket), Holds, ""},
 		{RoleInstantiate, "instantiate", "a negative dentry gets its inode: __d_instantiate",
@@ -219,7 +222,8 @@ func (r Role) Info() (info RoleInfo, ok bool) {
 	return catalogue[r-1], true
 }
 
-// Shape returns what a live probe of r records in a phase; nil: nothing.
+// Shape returns what an event of r has of a phase; nil: nothing. A live probe of a role with the trait Leaf records both
+// at once, in the phase Whole.
 func (r Role) Shape(p Phase) *Shape {
 	switch info, _ := r.Info(); p {
 	case Enter:

@@ -19,16 +19,21 @@ import (
 // and then make generate.
 func TestRolesStandOnce(t *testing.T) {
 	var proto, format, c strings.Builder
+	var leaves []string
 	for _, info := range Catalogue() {
 		name := "ROLE_" + strings.ToUpper(info.Name)
 		fmt.Fprintf(&proto, "  %s = %d; // %s\n", name, info.Role, info.Doc)
 		fmt.Fprintf(&format, "| %d | `%s` | %s | %s | %s |\n", info.Role, name, columns(info.Enter), columns(info.Exit), info.Doc)
+		if info.Traits&Leaf != 0 {
+			leaves = append(leaves, "`"+name+"`")
+		}
 		if info.Enter != nil || info.Exit != nil {
 			fmt.Fprintf(&c, "\t%s = %d,\n", name, info.Role)
 		}
 	}
 	golden.Block(t, "trace.proto", `(enum Role \{\n  ROLE_UNSPECIFIED = 0;\n)(.*?)(\})`, proto.String())
 	golden.Block(t, "FORMAT.md", "(\\| 0 \\| `ROLE_UNSPECIFIED` [^\n]*\n)((?:\\| [0-9]+ \\| `ROLE_[^\n]*\n)*)()", format.String())
+	golden.Block(t, "FORMAT.md", `(Leaves are )(.*?)(\.)`, strings.Join(leaves, ", "))
 	golden.Block(t, "../bpf/record.h", `(enum role \{\n)(.*?)(\};)`, c.String())
 }
 

@@ -75,6 +75,9 @@ type Event struct {
 	Role    Role
 	Phase   Phase
 	Columns Columns
+	// Half: the call is one event of the file, which a Reader hands out as two, its entry and then
+	// its exit, with one ID and the time of the exit. When it was entered is not known.
+	Half bool
 
 	// Key, on entry of a lookup or alloc: the arguments. With a Dentry: as read
 	// from it, d_parent and d_name. With the trait Walks: the path alone.

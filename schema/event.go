@@ -24,5 +24,9 @@ const fmodeExec = 0x20
 // of an execve(2), the interpreter a script names, or the one an ELF header does.
 func (e *Event) Execute() bool { return e.Flags&fmodeExec != 0 }
 
+// First reports whether the event is the first of those that a Reader hands out for one of the
+// file: those are to be counted.
+func (e *Event) First() bool { return !e.Half || e.Phase == Enter }
+
 // NameCut reports whether fewer name bytes were recorded than the name has.
 func (e *Event) NameCut() bool { return uint64(len(e.Name)) < uint64(e.NameLen) }

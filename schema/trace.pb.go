@@ -272,6 +272,7 @@ const (
 	Phase_PHASE_UNSPECIFIED Phase = 0
 	Phase_PHASE_ENTER       Phase = 1
 	Phase_PHASE_EXIT        Phase = 2
+	Phase_PHASE_CALL        Phase = 3 // the call as a whole, on its return: the arguments it had, and what it returned
 )
 
 // Enum value maps for Phase.
@@ -280,11 +281,13 @@ var (
 		0: "PHASE_UNSPECIFIED",
 		1: "PHASE_ENTER",
 		2: "PHASE_EXIT",
+		3: "PHASE_CALL",
 	}
 	Phase_value = map[string]int32{
 		"PHASE_UNSPECIFIED": 0,
 		"PHASE_ENTER":       1,
 		"PHASE_EXIT":        2,
+		"PHASE_CALL":        3,
 	}
 )
 
@@ -2269,12 +2272,14 @@ const file_trace_proto_rawDesc = "" +
 	"\vROLE_UTIMES\x10%\x12\x0f\n" +
 	"\vROLE_STATFS\x10&\x12\x11\n" +
 	"\rROLE_TRUNCATE\x10'\x12\x11\n" +
-	"\rROLE_PARALLEL\x10(*?\n" +
+	"\rROLE_PARALLEL\x10(*O\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_ENTER\x10\x01\x12\x0e\n" +
 	"\n" +
-	"PHASE_EXIT\x10\x02*V\n" +
+	"PHASE_EXIT\x10\x02\x12\x0e\n" +
+	"\n" +
+	"PHASE_CALL\x10\x03*V\n" +
 	"\bNameHash\x12\x19\n" +
 	"\x15NAME_HASH_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13NAME_HASH_WORD64_LE\x10\x01\x12\x16\n" +

@@ -32,6 +32,7 @@ type Writer struct {
 	kinds  map[kindRow]uint64 // events of each role and phase
 	first  uint64             // earliest and latest time in the batch
 	last   uint64
+	entry  *Event // of a call whose exit comes next; nil: none
 	events uint64
 	lost   uint64
 	bytes  int64
@@ -40,6 +41,8 @@ type Writer struct {
 	frame  []byte // scratch: a frame
 	err    error
 }
+
+var errHalf = errors.New("half of a call without the other")
 
 // NewWriter writes the header as the first frame. It fills in
 // Header.format_version; the other fields that must be there are the caller's.
@@ -62,16 +65,25 @@ func NewWriter(w io.Writer, h *Header) (*Writer, error) {
 
 // Append adds one event and gives it the next id; Event.ID is ignored. Events must
 // come in order of time: replay takes the order of the file for the order of
-// things. A full batch goes out as a frame.
+// things. A full batch goes out as a frame. Where the event is half of a call, its entry
+// comes first and must stay as it is until its exit is appended.
 func (t *Writer) Append(e *Event) error {
-	if t.err != nil {
+	entry := t.entry
+	t.entry = nil
+	switch {
+	case t.err != nil:
 		return t.err
+	case e.Half && e.Phase == Enter && entry == nil:
+		t.entry = e
+		return nil
+	case e.Half != (entry != nil), entry != nil && (e.Role != entry.Role || e.Phase != Exit):
+		return errHalf
 	}
 	if t.batch.events == 0 {
 		t.first, t.last = e.Time, e.Time
 	}
 	t.first, t.last = min(t.first, e.Time), max(t.last, e.Time)
-	t.batch.add(e)
+	t.batch.add(entry, e)
 	t.events++
 	if t.batch.events >= batchEvents || t.batch.events&1023 == 0 && t.batch.size() >= batchBytes {
 		return t.Flush()

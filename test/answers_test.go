@@ -3,7 +3,6 @@
 package test
 
 import (
-	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"maps"
@@ -53,9 +52,9 @@ type reckoned struct {
 
 func replayed(t *testing.T, trace string) (events []spoken) {
 	t.Helper()
-	for dec := json.NewDecoder(bytes.NewReader([]byte(output(t, "replay", "--format", "json", trace)))); dec.More(); {
+	for _, line := range replayLines(t, trace) {
 		var e spoken
-		if err := dec.Decode(&e); err != nil {
+		if err := json.Unmarshal(line, &e); err != nil {
 			t.Fatal(err)
 		}
 		if raw, err := hex.DecodeString(e.NameHex); err == nil && len(raw) > 0 {

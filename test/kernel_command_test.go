@@ -16,9 +16,9 @@ import (
 func jsonLines(t *testing.T, trace string) []map[string]any {
 	t.Helper()
 	var out []map[string]any
-	for _, line := range strings.Split(strings.TrimSpace(output(t, "replay", "--format", "json", trace)), "\n") {
+	for _, line := range replayLines(t, trace) {
 		var v map[string]any
-		if err := json.Unmarshal([]byte(line), &v); err != nil {
+		if err := json.Unmarshal(line, &v); err != nil {
 			t.Fatalf("%v in %.200s", err, line)
 		}
 		out = append(out, v)

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -46,17 +45,19 @@ type lifeEvent struct {
 	Cause string // of a loss
 	Count uint64
 
-	Probe []struct{ Uncounted bool } // of the header
+	Probe []struct {
+		Role, Phase string
+		Uncounted   bool
+	} // of the header
 }
 
 // lifeEvents reads a trace.
 func lifeEvents(t *testing.T, trace string) []lifeEvent {
 	t.Helper()
 	var out []lifeEvent
-	dec := json.NewDecoder(strings.NewReader(output(t, "replay", "--format", "json", trace)))
-	for dec.More() {
+	for _, line := range replayLines(t, trace) {
 		var e lifeEvent
-		if err := dec.Decode(&e); err != nil {
+		if err := json.Unmarshal(line, &e); err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, e)

@@ -26,7 +26,7 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 		if n++; n > len(cl.Terms) {
 			return fmt.Errorf("%d components, and %v has more", len(cl.Terms), t.op)
 		}
-		e, k := c.tape.event(cl.Terms[n-1].Event), &walk.Keys[n-1]
+		e, k := c.tape.asked(cl.Terms[n-1].Event), &walk.Keys[n-1]
 		if e.Name != s.name || e.Parent != k.Parent || k.Offset != s.offset || k.Event != e.ID {
 			return fmt.Errorf("#%d is about %q, component %d is %q", e.ID, e.Name, n, s.name)
 		}
@@ -72,7 +72,7 @@ func (c *checker) way(w *report.Way, up, linked bool, t *truth) error {
 }
 
 func (c *checker) prefix(cl *report.Claim, t *truth, enter *schema.Event) error {
-	e := c.tape.event(cl.Left.Event)
+	e := c.tape.asked(cl.Left.Event)
 	if e.NameAddr-enter.NameAddr != cl.Result || cl.Means != t.op.Path[:min(cl.Result, uint64(len(t.op.Path)))] {
 		return fmt.Errorf("#%d lies %d bytes into the path", e.ID, e.NameAddr-enter.NameAddr)
 	}

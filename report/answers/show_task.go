@@ -124,11 +124,11 @@ func around(id uint64) *exhibit {
 	var tid uint32
 	return &exhibit{
 		step: func(m *replay.Model, s *replay.Step) {
-			if e := s.Event; e.ID == id {
+			if e := s.Event; e.ID == id && s.Phase() != schema.Unspecified {
 				event, tid = &lines{}, e.TID
-				text := e.Role.Label() + " " + e.Phase.Label() + by(m)
-				if e.Name != "" {
-					text += ", name " + replay.Printable(e.Name)
+				text := e.Role.Label() + " " + s.Phase().Label() + by(m)
+				if name := s.Asked().Name; name != "" {
+					text += ", name " + replay.Printable(name)
 				}
 				if s.Object != nil {
 					text += ", " + dentry(m, s.Object) + state(e)

@@ -172,7 +172,9 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 func (s *Summarizer) Record(rec schema.Record) {
 	switch rec := rec.(type) {
 	case *schema.Event:
-		s.Events++
+		if rec.First() {
+			s.Events++
+		}
 	case *schema.Damage:
 		s.cut = true
 	case *schema.Footer:

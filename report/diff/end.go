@@ -136,6 +136,11 @@ func (c *comparison) notes() {
 			note("%s was made by a recorder without %s: left out", []string{r.A.File, r.B.File}[i], strings.Join(list, ", "))
 		}
 	}
+	for i, list := range [][]string{halved(ha, hb), halved(hb, ha)} {
+		if len(list) > 0 {
+			note("%s has an entry and an exit of %s where the other run has one event: compared as one call, without its time", []string{r.A.File, r.B.File}[i], strings.Join(list, ", "))
+		}
+	}
 	if wa, wb := attached(ha), attached(hb); wa != wb {
 		note("the probes were attached by %s and by %s", wa, wb)
 	}

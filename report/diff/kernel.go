@@ -19,8 +19,10 @@ type probes [schema.Exit + 1]replay.Roles
 func probesOf(h *schema.Header) probes {
 	var p probes
 	for _, pr := range h.GetProbe() {
-		if pr.Attached && pr.Role >= 0 && pr.Role < roles && pr.Phase >= 0 && pr.Phase <= schema.Exit {
-			p[pr.Phase] |= replay.RolesOf(pr.Role)
+		for _, phase := range pr.Phases() {
+			if pr.Attached && pr.Role >= 0 && pr.Role < roles && phase >= 0 && phase <= schema.Exit {
+				p[phase] |= replay.RolesOf(pr.Role)
+			}
 		}
 	}
 	return p
@@ -65,6 +67,21 @@ func untried(a, b *schema.Header) (names []string) {
 	return names
 }
 
+// halved names the symbols whose calls have an entry and an exit in a, and are one event each in b.
+func halved(a, b *schema.Header) (names []string) {
+	form := func(h *schema.Header, r schema.Role, whole bool) bool {
+		return slices.ContainsFunc(h.GetProbe(), func(p *schema.Probe) bool {
+			return p.Role == r && p.Attached && (p.Phase == schema.Whole) == whole
+		})
+	}
+	for _, info := range schema.Catalogue() {
+		if form(a, info.Role, false) && form(b, info.Role, true) {
+			names = append(names, symbolsOf(a, info.Role))
+		}
+	}
+	return names
+}
+
 const notRecorded = "not recorded"
 
 // symbols compares which symbol played which role; a role that the kernel of one run had
@@ -96,7 +113,9 @@ func symbolsOf(h *schema.Header, r schema.Role) string {
 		if _, met := by[p.Symbol]; !met {
 			parts = append(parts, p.Symbol)
 		}
-		by[p.Symbol] = append(by[p.Symbol], p.Phase.Label())
+		for _, phase := range p.Phases() {
+			by[p.Symbol] = append(by[p.Symbol], phase.Label())
+		}
 	}
 	if len(parts) == 0 {
 		return notRecorded

@@ -55,15 +55,21 @@ func (h *histogram) quantile(q float64) uint64 {
 }
 
 // durations is how long the calls of each role took.
-type durations [roles]histogram
+type durations struct {
+	of    [roles]histogram
+	whole replay.Roles // of these nobody has seen when the calls were entered
+}
 
 // measure takes the time of a call that ends.
 func (d *durations) measure(s *replay.Step) {
-	if s.Call == nil || s.Event.Phase != schema.Exit {
+	if s.Event.Half {
+		d.whole |= replay.RolesOf(s.Event.Role)
+	}
+	if s.Call == nil || s.Event.Phase != schema.Exit || s.Event.Half {
 		return
 	}
 	if r, t := s.Event.Role, s.Call.Enter.Time; r >= 0 && r < roles && s.Event.Time >= t {
-		d[r].add(s.Event.Time - t)
+		d.of[r].add(s.Event.Time - t)
 	}
 }
 
@@ -91,9 +97,9 @@ const (
 
 func latencies(a, b *durations, percent float64) []Latency {
 	var rows []Latency
-	for r := range a {
-		ha, hb := &a[r], &b[r]
-		if ha.count == 0 && hb.count == 0 {
+	for r := range a.of {
+		ha, hb := &a.of[r], &b.of[r]
+		if ha.count == 0 && hb.count == 0 || (a.whole | b.whole).Has(schema.Role(r)) {
 			continue
 		}
 		l := Latency{Role: schema.Role(r).Label(), A: ha.spread(), B: hb.spread()}

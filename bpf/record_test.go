@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"github.com/cilium/ebpf/btf"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// fieldsOfWords are the words of columns, as record.h has them, by what they give the event. Others
+// have a word for each row of schema's table.
+var fieldsOfWords = map[schema.Column][]func(*schema.Event, uint64){
+	schema.ColumnKey: {
+		func(e *schema.Event, v uint64) { e.Parent = v },
+		func(e *schema.Event, v uint64) { e.NameLen, e.Hash = uint32(v), uint32(v>>32) }},
+	schema.ColumnNameAddr: {func(e *schema.Event, v uint64) { e.NameAddr = v }},
+	schema.ColumnDentry: {
+		func(e *schema.Event, v uint64) { e.Dentry = v },
+		func(e *schema.Event, v uint64) { e.Inode = v },
+		func(e *schema.Event, v uint64) { e.NameAddr = v },
+		func(e *schema.Event, v uint64) { e.Parent = v },
+		func(e *schema.Event, v uint64) { e.NameLen, e.Hash = uint32(v), uint32(v>>32) }},
+	schema.ColumnCgroup: {func(e *schema.Event, v uint64) { e.Cgroup = hexadecimal(v) }},
+	schema.ColumnOpen:   {func(e *schema.Event, v uint64) { e.Flags, e.Mode = uint32(v), uint32(v>>32) }},
+	schema.ColumnFilesystem: {
+		func(e *schema.Event, v uint64) { e.FSType = fmt.Sprintf("%#x", v) },
+		func(e *schema.Event, v uint64) { e.Dev = uint32(v) }},
+	schema.ColumnStart: {
+		func(e *schema.Event, v uint64) { e.Start = v },
+		func(e *schema.Event, v uint64) { e.DirFD = int32(v) }},
+}
+
+// rawRecord is a record of the role and phase in which each field and word holds a number of its
+// own, with a name; and the event that it is.
+func rawRecord(t *testing.T, role schema.Role, phase schema.Phase, columns schema.Columns) ([]byte, schema.Event) {
+	t.Helper()
+	head := structOf(t, "head")
+	if head.Size != headSize {
+		t.Fatalf("struct head has %d bytes, headSize is %d", head.Size, headSize)
+	}
+	raw := make([]byte, headSize)
+	field := func(name string, value uint64) uint64 {
+		m, at, ok := member(head.Members, name)
+		if !ok {
+			t.Fatalf("struct head has no %s", name)
+		}
+		size, err := btf.Sizeof(m.Type)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b [8]byte
+		binary.LittleEndian.PutUint64(b[:], value)
+		n := copy(raw[at:], b[:min(size, 8)])
+		clear(b[n:])
+		return binary.LittleEndian.Uint64(b[:])
+	}
+	number := uint64(0x1111111111111111)
+	e := schema.Event{Time: field("time", number), PID: uint32(field("tgid", 2*number)), TID: uint32(field("tid", 3*number)), CPU: uint32(field("cpu", 4*number)),
+		Facts: schema.Fact(field("facts", 5*number)), Comm: "task", Name: "hello", Role: role, Phase: phase, Columns: columns}
+	field("role", uint64(role))
+	field("phase", uint64(phase))
+	field("stored", 5)
+	_, at, _ := member(head.Members, "comm")
+	copy(raw[at:], "task\x00junk")
+	for c := schema.ColumnKey; c < 32; c++ {
+		if !columns.Has(c) {
+			continue
+		}
+		sets := fieldsOfWords[c]
+		for _, f := range schema.Fields()[c] {
+			if fieldsOfWords[c] == nil {
+				sets = append(sets, f.Set)
+			}
+		}
+		for i, set := range sets {
+			v := number * uint64(6+int(c)+i)
+			raw = binary.LittleEndian.AppendUint64(raw, v)
+			set(&e, v)
+		}
+	}
+	if !columns.Has(schema.ColumnKey) && !columns.Has(schema.ColumnDentry) {
+		e.NameLen = 5
+	}
+	return append(raw, "hello..."...), e
+}
+
+func hexadecimal(v uint64) string { return fmt.Sprintf("%#x", v) }
+
+// Decode finds each field of the head where the C compiler put it, and the words of each column.
+func TestDecode(t *testing.T) {
+	d := NewDecoder(hexadecimal, hexadecimal)
+	for _, info := range schema.Catalogue() {
+		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
+			shape := info.Role.Shape(phase)
+			var e schema.Event
+			if shape == nil {
+				raw, _ := rawRecord(t, info.Role, phase, 0)
+				if d.Decode(raw, nil, &e) == nil {
+					t.Errorf("%s %s: decoded, against the catalogue", info.Name, phase)
+				}
+				continue
+			}
+			raw, want := rawRecord(t, info.Role, phase, shape.Columns)
+			if err := d.Decode(raw, nil, &e); err != nil || e != want {
+				t.Errorf("%s %s: %v\n%+v, want\n%+v", info.Name, phase, err, e, want)
+			}
+			for n := range len(raw) - len("...") {
+				if d.Decode(raw[:n], nil, &e) == nil {
+					t.Fatalf("%s %s: %d bytes are taken for a record", info.Name, phase, n)
+				}
+			}
+		}
+	}
+}
+
+// A leaf's call is decoded as its entry and its exit, each with its own name and facts; one that
+// returned NULL has no exit's.
+func TestDecodeCall(t *testing.T) {
+	d := NewDecoder(hexadecimal, hexadecimal)
+	for _, info := range schema.Catalogue() {
+		if info.Traits&schema.Leaf == 0 {
+			continue
+		}
+		raw, _ := rawRecord(t, info.Role, schema.Whole, 0)
+		raw = raw[:headSize]
+		wantEntry, wantExit := schema.Event{}, schema.Event{}
+		if err := d.Decode(append(raw, make([]byte, 8*11)...), &wantEntry, &wantExit); err != nil || wantExit.Dentry != 0 || wantExit.Facts != 0 {
+			t.Errorf("%s of NULL: %v, %+v", info.Name, err, wantExit)
+		}
+		wantEntry.Name, wantEntry.NameLen, wantExit.Name = "hello", 0, "other"
+		for c, n := schema.ColumnKey, uint64(1); c < 32; c++ {
+			e := &wantExit
+			switch {
+			case info.Enter.Columns.Has(c):
+				e = &wantEntry
+			case !info.Exit.Columns.Has(c):
+				continue
+			}
+			for _, set := range fieldsOfWords[c] {
+				raw = binary.LittleEndian.AppendUint64(raw, n)
+				set(e, n)
+				n++
+			}
+			if c == schema.ColumnDentry {
+				wantExit.Facts = schema.FactMountpoint
+				raw = binary.LittleEndian.AppendUint64(raw, uint64(schema.FactMountpoint)|5<<16)
+			}
+		}
+		raw = append(raw, "hello...other..."...)
+		var entry, exit schema.Event
+		if err := d.Decode(raw, &entry, &exit); err != nil || entry != wantEntry || exit != wantExit || !entry.Half || entry.Phase != schema.Enter || exit.Phase != schema.Exit {
+			t.Errorf("%s: %v\n%+v, want\n%+v\n%+v, want\n%+v", info.Name, err, entry, wantEntry, exit, wantExit)
+		}
+		for n := headSize; n < len(raw)-len("hello...other..."); n++ {
+			if d.Decode(raw[:n], &entry, &exit) == nil {
+				t.Fatalf("%s: %d bytes are taken for a record", info.Name, n)
+			}
+		}
+	}
+}
+
+// A dentry that is NULL takes one word, and a path has the length of its bytes.
+func TestDecodeShort(t *testing.T) {
+	d := NewDecoder(hexadecimal, hexadecimal)
+	raw, _ := rawRecord(t, schema.RoleLookup, schema.Exit, schema.RoleLookup.Shape(schema.Exit).Columns)
+	raw = append(raw[:headSize], make([]byte, 8)...)
+	binary.LittleEndian.PutUint16(raw[headStored:], 0)
+	var e schema.Event
+	if err := d.Decode(raw, nil, &e); err != nil || e.Dentry != 0 || e.Name != "" {
+		t.Errorf("a lookup that found nothing: %v, %+v", err, e)
+	}
+	raw, _ = rawRecord(t, schema.RoleExec, schema.Enter, schema.RoleExec.Shape(schema.Enter).Columns)
+	clear(raw[headSize+8 : headSize+16])
+	if err := d.Decode(raw, nil, &e); err != nil || e.Name != "hello" || e.NameLen != 5 {
+		t.Errorf("a path: %v, %+v", err, e)
+	}
+}
+
+// An event costs no memory.
+func TestDecodeDoesNotAllocate(t *testing.T) {
+	d := NewDecoder(func(uint64) string { return "xfs" }, nil)
+	raw, _ := rawRecord(t, schema.RoleLookup, schema.Enter, schema.RoleLookup.Shape(schema.Enter).Columns)
+	var e schema.Event
+	if n := testing.AllocsPerRun(100, func() { _ = d.Decode(raw, nil, &e) }); n != 0 {
+		t.Errorf("%v allocations for each event", n)
+	}
+}
