@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+)
+
+// lookedUp is a lookup of "A" that returned the dentry of "a", by a filesystem that takes them for
+// the same, and one of "b" that returned NULL; each is one event.
+func lookedUp() (*schema.Header, []schema.Event) {
+	h := &schema.Header{Probe: []*schema.Probe{{Role: schema.RoleLookupRCU, Phase: schema.Whole, Symbol: "__d_lookup_rcu", Attached: true}}}
+	enter, exit := schema.RoleLookupRCU.Shape(schema.Enter).Columns, schema.RoleLookupRCU.Shape(schema.Exit).Columns
+	half := func(e schema.Event) schema.Event {
+		e.PID, e.TID, e.Comm, e.Role, e.Half = 9, 9, "cat", schema.RoleLookupRCU, true
+		return e
+	}
+	return h, []schema.Event{
+		half(schema.Event{ID: 1, Time: 1_000_001_000, Phase: schema.Enter, Columns: enter, Parent: 0x1000, Name: "A", NameLen: 1, Hash: 3, NameAddr: 0x2000, FSType: "ext4", Dev: 1<<20 | 2}),
+		half(schema.Event{ID: 1, Time: 1_000_001_000, Phase: schema.Exit, Columns: exit, Dentry: 0x3000, Inode: 0x4000, Parent: 0x1000, Name: "a", NameLen: 1, Hash: 4, NameAddr: 0x3038}),
+		half(schema.Event{ID: 2, Time: 1_000_002_000, Phase: schema.Enter, Columns: enter, Parent: 0x1000, Name: "b", NameLen: 1, Hash: 5, NameAddr: 0x2002, FSType: "ext4", Dev: 1<<20 | 2}),
+		half(schema.Event{ID: 2, Time: 1_000_002_000, Phase: schema.Exit, Columns: exit}),
+	}
+}
+
+// spoken is a source of records in memory.
+type spoken recording
+
+func (s *spoken) Header() *schema.Header { return s.header }
+func (s *spoken) Next() (schema.Record, error) {
+	if len(s.records) == 0 {
+		return nil, io.EOF
+	}
+	rec := s.records[0]
+	s.records = s.records[1:]
+	return rec, nil
+}
+
+// A call that is one event has one line, or object, with what it was given and what it returned.
+func TestHalvesArePrintedOnce(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		format Format
+		filter Filter
+		want   []string
+	}{
+		{"text", NewText(TextOptions{}), Filter{}, []string{
+			"      #1      1.000001 cat/9            - lookup_rcu            D1 | A",
+			"      #2      1.000002 cat/9            - lookup_rcu            NULL | b"}},
+		{"wide", NewText(TextOptions{Wide: true}), Filter{}, []string{
+			"      #1      1.000001000   0 cat/9                  - lookup_rcu __d_lookup_rcu        parent=0x1000 hash=3 len=1 at=0x2000 fs=ext4 dev=1:2 -> dentry=0x3000 D1 parent=0x1000 inode=0x4000 at=0x3038 | A -> a",
+			"      #2      1.000002000   0 cat/9                  - lookup_rcu __d_lookup_rcu        parent=0x1000 hash=5 len=1 at=0x2002 fs=ext4 dev=1:2 -> dentry=NULL | b"}},
+		{"json", NewJSON(), Filter{}, []string{
+			`{"type":"event","id":1,"time_ns":1000001000,"cpu":0,"pid":9,"tid":9,"comm":"cat","role":"lookup_rcu","phase":"call","symbol":"__d_lookup_rcu","depth":0,"parent":"0x1000","name":"A","name_len":1,"hash":3,"name_addr":"0x2000","fs":"ext4","dev":"1:2","returned":{"dentry":"0x3000","object":"D1","inode":"0x4000","parent":"0x1000","name":"a","name_len":1,"hash":4,"name_addr":"0x3038"}}`,
+			`{"type":"event","id":2,"time_ns":1000002000,"cpu":0,"pid":9,"tid":9,"comm":"cat","role":"lookup_rcu","phase":"call","symbol":"__d_lookup_rcu","depth":0,"parent":"0x1000","name":"b","name_len":1,"hash":5,"name_addr":"0x2002","fs":"ext4","dev":"1:2","returned":{"dentry":null}}`}},
+		{"by the name asked", NewText(TextOptions{}), Filter{Names: []string{"b"}}, []string{
+			"      #2      1.000002 cat/9            - lookup_rcu            NULL | b"}},
+		{"by the dentry", NewText(TextOptions{}), Filter{Objects: []Ref{{Seq: 1}}}, []string{
+			"      #1      1.000001 cat/9            - lookup_rcu            D1 | A"}},
+	} {
+		h, events := lookedUp()
+		s := &spoken{header: h}
+		for i := range events {
+			s.records = append(s.records, &events[i])
+		}
+		var out bytes.Buffer
+		if _, err := Print(&out, s, &test.filter, test.format); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for line := range strings.Lines(out.String()) {
+			if strings.Contains(line, "lookup_rcu") && !strings.Contains(line, `"header"`) {
+				got = append(got, strings.TrimSuffix(line, "\n"))
+			}
+		}
+		if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
+			t.Errorf("%s:\n%s\nwant\n%s", test.name, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+		}
+	}
+}
+
+// What was lost at the moment of a call that is one event does not part its exit from its entry.
+func TestHalvesAreNotParted(t *testing.T) {
+	h, events := lookedUp()
+	s := New(h)
+	s.Loss(&schema.Loss{Cause: schema.LossRingBuffer, Role: schema.RoleLookupRCU, Count: 1, FirstNs: 1, LastNs: 2_000_000_000})
+	for i := range events {
+		if step := s.Event(&events[i]); step.Stray || step.Call == nil || step.Call.Enter.ID != events[i].ID {
+			t.Errorf("#%d %s: %+v", events[i].ID, events[i].Phase, step)
+		}
+	}
+}
+
+// A dentry that was moved since the last event of a thread may have been moved while the thread
+// looked it up: that it is found under another name than asked for is no contradiction. One moved
+// before that is.
+func TestHalvesMayHaveBegunBefore(t *testing.T) {
+	for _, during := range []bool{true, false} {
+		_, events := lookedUp()
+		s := New(tracetest.Header())
+		id, now := uint64(0), uint64(0)
+		apply := func(e schema.Event, tid uint32) *Step {
+			if e.First() {
+				id, now = id+1, now+1000
+			}
+			e.ID, e.Time, e.TID, e.PID = id, now, tid, tid
+			return s.Event(&e)
+		}
+		columns := func(r schema.Role, p schema.Phase) schema.Columns { return r.Shape(p).Columns }
+		open := schema.Event{Role: schema.RoleOpen, Phase: schema.Enter, Columns: columns(schema.RoleOpen, schema.Enter), Name: "/A", NameLen: 2}
+		at := schema.Event{Role: schema.RoleInsert, Phase: schema.Exit, Columns: columns(schema.RoleInsert, schema.Exit), Dentry: 0x3000, Inode: 0x4000, Parent: 0x1000, Name: "A", NameLen: 1, Hash: 3, NameAddr: 0x3038}
+		move := at
+		move.Role, move.Phase, move.Columns, move.Target = schema.RoleMove, schema.Enter, columns(schema.RoleMove, schema.Enter), 0x5000
+		moved := move
+		moved.Phase, moved.Columns, moved.Target, moved.Name, moved.Hash = schema.Exit, columns(schema.RoleMove, schema.Exit), 0, "a", 4
+		apply(at, 8)
+		if during {
+			apply(open, 9)
+		}
+		apply(move, 8)
+		apply(moved, 8)
+		if !during {
+			apply(open, 9)
+		}
+		apply(events[0], 9)
+		if d := apply(events[1], 9).Object; d == nil || (d.Contradicted == nil) != during {
+			t.Errorf("moved during the call: %v; %+v", during, d)
+		}
+	}
+}
