@@ -251,19 +251,32 @@ func (c *collector) outside(s *replay.Step) {
 		p.stretches++
 		p.Items = append(p.Items, it)
 	} else {
-		p.Beyond++
+		if e.First() {
+			p.Beyond++
+		}
 		return
 	}
 	c.keep(it, stepOf(s))
 }
 
+// keep keeps a step; the exit of a call that is one event goes where its entry went.
 func (c *collector) keep(it *Item, s Step) {
-	if len(it.Steps) < maxSteps && c.take(stepBytes+nameCost*len(s.Event.Name)) {
-		s.Event.Name = strings.Clone(s.Event.Name)
-		it.Steps = append(it.Steps, s)
-	} else {
+	cost := stepBytes + nameCost*len(s.Event.Name)
+	switch first := s.Event.First(); {
+	case !first && it.halved:
+		it.halved = false
+		return
+	case first && (it.events >= maxSteps || !c.take(cost)):
 		it.More++
+		it.halved = s.Event.Half
+		return
+	case first:
+		it.events++
+	default:
+		c.take(cost)
 	}
+	s.Event.Name = strings.Clone(s.Event.Name)
+	it.Steps = append(it.Steps, s)
 }
 
 func stepOf(s *replay.Step) Step {

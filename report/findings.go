@@ -97,11 +97,14 @@ type Item struct {
 	TID    uint32
 	Errno  int // of the open, 0: a file was opened
 	Steps  []Step
-	More   uint64 // steps not kept
+	More   uint64 // events not kept
 	Old    bool   // it opened a file whose dentry was there already, and allocated nothing
 	Claims []Claim
 
 	Unshown uint64 // claims not kept
+
+	events int  // those of Steps, of which a call that is one event has two
+	halved bool // the exit to come is not kept, since its entry was not
 }
 
 // Step is one event kept for the report.

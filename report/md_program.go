@@ -197,7 +197,7 @@ func (p *page) chosen(prog *Program, room int) (out []*Item) {
 
 // foldedItem writes an open, or a run of events outside any.
 func (p *page) foldedItem(it *Item) {
-	events := uint64(len(it.Steps)) + it.More
+	events := uint64(it.events) + it.More
 	if it.Open {
 		p.folded(func() { p.open(it) }, "open %d of this program, <code>%s</code>%s: %s, %d events; %s", it.N, md.Element(it.Path), toExecute(it), came(it), events, it.Why.words())
 	} else {

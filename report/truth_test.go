@@ -17,7 +17,8 @@ import (
 type truth struct {
 	header    *schema.Header
 	events    map[uint64]*schema.Event
-	count     int // of events
+	entries   map[uint64]*schema.Event // of calls that are one event, the other half
+	count     int                      // of events
 	lost      uint64
 	windows   map[uint64]bool // counts and times of the losses
 	opens     []*ownOpen      // in the order in which they ended, then those without an end
@@ -55,7 +56,7 @@ type ownDoubt struct {
 
 // tell reads a trace on its own.
 func tell(records []schema.Record, header *schema.Header) *truth {
-	x := &truth{header: header, events: make(map[uint64]*schema.Event), windows: make(map[uint64]bool), processes: make(map[string]map[[2]int]bool),
+	x := &truth{header: header, events: make(map[uint64]*schema.Event), entries: make(map[uint64]*schema.Event), windows: make(map[uint64]bool), processes: make(map[string]map[[2]int]bool),
 		exits: make(map[string]map[uint64]int), outside: make(map[string]int), verdicts: make(map[string]map[string]int), doubts: make(map[string]*ownDoubt), across: make(map[string]int), sections: make(map[string]bool), seq: make(map[uint64]uint64), layout: offsets(header.GetLayout()), prefixes: make(map[string]uint64)}
 	state := replay.New(header)
 	births, open := make(map[uint32]int), make(map[uint32][]*ownOpen)
@@ -83,6 +84,13 @@ func tell(records []schema.Record, header *schema.Header) *truth {
 }
 
 func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]*ownOpen) {
+	if !e.First() {
+		x.entries[e.ID], x.events[e.ID] = x.events[e.ID], e
+		if n := len(open[e.TID]); n > 0 {
+			open[e.TID][n-1].ran(e)
+		}
+		return
+	}
 	x.count++
 	x.events[e.ID] = e
 	if x.processes[e.Comm] == nil {
@@ -109,7 +117,7 @@ func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]
 	}
 	o := open[e.TID][n-1]
 	o.events++
-	o.course += fmt.Sprint(e.Role, e.Phase, e.Dentry != 0, e.Errno(), " ")
+	o.ran(e)
 	if off := e.NameAddr - o.enter.NameAddr; enters && (e.Role.Is(schema.Asks) || e.Role.Is(schema.Begins)) && off < uint64(len(o.enter.Name)) {
 		o.again, o.furthest = o.again || off < o.furthest, max(o.furthest, off)
 	}
@@ -257,13 +265,15 @@ var systemCall = regexp.MustCompile(`\b__\w+_sys_\w+`)
 // nameless is the line without the names, times and functions of the events.
 func (x *truth) nameless(line string, ids []uint64) string {
 	for _, id := range ids {
-		e := x.events[id]
-		line = strings.ReplaceAll(line, fmt.Sprintf("[%d.%06d]", e.Time/1e9, e.Time%1e9/1e3), "")
-		for _, name := range []string{e.Name, e.Comm, e.FSType} {
-			if s := replay.Printable(name); s != "" {
-				line = without(line, s)
+		x.each(id, func(e *schema.Event) bool {
+			line = strings.ReplaceAll(line, fmt.Sprintf("[%d.%06d]", e.Time/1e9, e.Time%1e9/1e3), "")
+			for _, name := range []string{e.Name, e.Comm, e.FSType} {
+				if s := replay.Printable(name); s != "" {
+					line = without(line, s)
+				}
 			}
-		}
+			return false
+		})
 	}
 	return line
 }
@@ -289,9 +299,10 @@ func without(line, name string) string {
 // recorded reports whether one of the events has a number.
 func (x *truth) recorded(ids []uint64, n uint64) bool {
 	return slices.ContainsFunc(ids, func(id uint64) bool {
-		e := x.events[id]
-		return e != nil && slices.Contains([]uint64{e.Parent, e.NameAddr, e.Dentry, e.Inode, e.Ret, e.Bucket, e.Target, e.Start, uint64(e.Hash), uint64(e.NameLen),
-			uint64(e.Errno()), uint64(e.Dev >> 20), uint64(e.Dev & (1<<20 - 1)), uint64(schema.HashName(e.Parent, e.Name))}, n)
+		return x.each(id, func(e *schema.Event) bool {
+			return slices.Contains([]uint64{e.Parent, e.NameAddr, e.Dentry, e.Inode, e.Ret, e.Bucket, e.Target, e.Start, uint64(e.Hash), uint64(e.NameLen),
+				uint64(e.Errno()), uint64(e.DirFD), uint64(e.Dev >> 20), uint64(e.Dev & (1<<20 - 1)), uint64(schema.HashName(e.Parent, e.Name))}, n)
+		})
 	})
 }
 
@@ -301,7 +312,7 @@ func (x *truth) labelled(before string, id uint64) []string {
 	if e := x.events[id]; e != nil && m != nil {
 		said := m[len(m)-1]
 		for _, p := range x.header.GetProbe() {
-			if p.Role == e.Role && p.Attached && p.Symbol == said[1] && (e.Phase == schema.Exit) == (said[2] == "return") {
+			if p.Role == e.Role && p.Attached && p.Symbol == said[1] && (e.Half || (e.Phase == schema.Exit) == (said[2] == "return")) {
 				return nil
 			}
 		}
