@@ -3,36 +3,53 @@
 package diff
 
 import (
-	"os"
-	"strings"
 	"testing"
 
-	"github.com/dtrec/dtrec/schema/tracetest"
+	"github.com/dtrec/dtrec/schema"
 )
 
-// A recording whose leaf calls are one event each is the same run as the one whose leaf calls have
-// an entry and an exit, and which form is which is said.
-func TestLeavesAreTheSame(t *testing.T) {
-	old, err := os.ReadFile("../../traces/run1.pb")
-	if err != nil {
-		t.Fatal(err)
+// Where one call ends and the next begins must not depend on which buffers the
+// kernel happened to use for their paths.
+func TestLeaves(t *testing.T) {
+	const buffer = 0xffff888300000020
+	looked := line{role: schema.RoleLookupRCU, base: inPath, at: 4, name: name{text: "dir"}}
+	for _, tt := range []struct {
+		what   string
+		then   []line
+		off    uint64
+		lookup string
+		want   bool
+	}{
+		{"the same component again", nil, 4, "dir", false},
+		{"the next component", nil, 8, "f", false},
+		{"the next one behind slashes and dots", nil, 4 + 3 + 5, "f", false},
+		{"the buffer holds another path", nil, 4, "oth", true},
+		{"inside the last component", nil, 5, "ir", true},
+		{"an earlier component: the walk is another", nil, 0, "top", true},
+		{"a buffer close behind", nil, 192, "f", true},
+		{"a buffer in front", nil, ^uint64(0) - 191, "f", true},
+		{"the next component, of a directory not in the cache before", []line{{role: schema.RoleInsert}}, 8, "f", false},
+		{"something was made of it", []line{{role: schema.RoleInsert}}, 4, "dir", true},
+	} {
+		u := call{path: buffer, lines: append([]line{looked}, tt.then...)}
+		if got := u.leaves(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + tt.off, Name: tt.lookup}); got != tt.want {
+			t.Errorf("%s: leaves is %v", tt.what, got)
+		}
 	}
-	leaves, err := tracetest.Leaves(old)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// A name near the path's buffer and not in it is no part of the path, however far.
+func TestNameBehindThePath(t *testing.T) {
+	const buffer = 0xffff888300000020
+	u := call{kind: kind(schema.RoleOpen), path: buffer, length: 6, lines: []line{{role: schema.RoleOpen, name: name{text: "d/link"}}}}
+	for off, want := range map[uint64]base{0: inPath, 2: inPath, 6: elsewhere, 192: elsewhere} {
+		if got, _ := u.nameAt(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + off}); got != want {
+			t.Errorf("%d bytes behind: %d, want %d", off, got, want)
+		}
 	}
-	for _, pair := range [][2][]byte{{old, leaves}, {leaves, old}} {
-		r := compare(t, pair[0], pair[1])
-		if r.Verdict() != Same {
-			t.Error(text(t, r))
-		}
-		if !strings.Contains(text(t, r), "has an entry and an exit of __d_lookup, __d_lookup_rcu, __d_alloc where the other run has one event") {
-			t.Error(text(t, r))
-		}
-		for _, l := range r.Latency {
-			if l.Role == "alloc" || l.Role == "lookup_rcu" {
-				t.Errorf("a time of %s is compared: %+v", l.Role, l)
-			}
-		}
+	_, first := u.nameAt(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + 500})
+	_, second := u.nameAt(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + 900})
+	if first != second {
+		t.Errorf("two links' texts are told apart by %d and %d bytes: their distance is the slab's choice", first, second)
 	}
 }
