@@ -81,7 +81,6 @@ type Notes struct {
 	Missing      uint64      // exit of the open or call that returned ENOENT and left it in the cache without inode
 	By           schema.Role // of that
 	Comm         string      // the program that opened it last
-	Dir          *Object     // the directory it was looked up in
 	KillerPID    uint32      // the process that killed it
 	KilledInside bool        // that was inside an open
 	Claim        int         // what a later lookup would add to, as the owner numbers it; 0: nothing

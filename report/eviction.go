@@ -72,7 +72,7 @@ type evictions struct {
 	paths map[*Program]map[string]*pathState
 	room  int              // bytes left for more
 	where place            // how the two directories lie
-	gone  []*replay.Object // both dentries, and the directories above that are not the same
+	gone  []*replay.Object // both dentries, and their directory
 }
 
 var OtherDirectory = &Reason{Unproven, "nothing shows that both names were looked up in one directory", false}
@@ -131,7 +131,7 @@ func (e *evictions) open(v *view) {
 		before.hit, before.pid, before.exit, before.bare = true, w.exit().PID, w.exit().ID, bare(d)
 		return
 	}
-	now := pathState{obj: d, dir: c.directories(), pid: w.exit().PID, since: w.enter().Time, exit: w.exit().ID, bare: bare(d)}
+	now := pathState{obj: d, dir: c.directory(), pid: w.exit().PID, since: w.enter().Time, exit: w.exit().ID, bare: bare(d)}
 	if before != nil {
 		if old := before.obj; old.Killed != 0 && d.Born > old.Killed && before.cached() {
 			e.judge(v, before, &now)
@@ -163,20 +163,18 @@ func (s *pathState) bytes(path string) int { return pathBytes + len(path) }
 
 func bare(d *replay.Object) bool { return d.Inode == 0 && d.Unread == 0 }
 
-// directories remembers of each component's dentry where it was looked up, and returns the
-// directory of the last.
-func (c *collector) directories() (dir *replay.Object) {
-	for i := range c.rows {
-		r := &c.rows[i]
-		if dir = nil; r.lookup == nil {
-			continue
-		}
-		if dir = c.state.Objects.At(r.lookup.ev.Parent); dir != nil && dir.First > r.asked() {
-			dir = nil // another one by now
-		}
-		if r.result != nil && dir != nil {
-			r.result.Note().Dir = dir
-		}
+// directory returns the one that the last component was looked up in; nil: not known.
+func (c *collector) directory() *replay.Object {
+	if len(c.rows) == 0 {
+		return nil
+	}
+	last := &c.rows[len(c.rows)-1]
+	if last.lookup == nil {
+		return nil
+	}
+	dir := c.state.Objects.At(last.lookup.ev.Parent)
+	if dir != nil && dir.First > last.asked() {
+		return nil // another one by now
 	}
 	return dir
 }
@@ -220,39 +218,31 @@ func (s *pathState) cached() bool {
 type place uint8
 
 const (
-	unknown   place = iota
-	elsewhere       // they are two
-	together        // they are one, or the second came in the first one's place
+	unknown   place = iota // the second came in the first one's place: it may be another directory, renamed to its name meanwhile
+	elsewhere              // they are two
+	together               // they are one
 )
 
-// maxDepth bounds how far up two paths are compared.
-const maxDepth = 64
-
-// compare says whether two directories are in one place: the same, or one allocated for
-// the name of the other after that was evicted, in one place. What was evicted on the way
-// up is added to gone.
-func compare(old, d *replay.Object, gone []*replay.Object) (place, []*replay.Object) {
-	for range maxDepth {
-		switch {
-		case old == nil || d == nil:
-			return unknown, gone
-		case old == d:
-			return together, append(gone, d)
-		case old.Killed == 0 || old.Deleted != 0, d.First < old.Killed, old.Name != "" && d.Name != "" && old.Name != d.Name:
-			return elsewhere, gone
-		case d.Born == 0 || old.Moved != 0 || d.Moved != 0 || old.Name == "":
-			return unknown, gone
-		}
-		gone = append(gone, old, d)
-		old, d = old.Note().Dir, d.Note().Dir
+// compare says whether two names were looked up in one directory.
+func compare(old, d *replay.Object) place {
+	switch {
+	case old == nil || d == nil:
+		return unknown
+	case old == d:
+		return together
+	case old.Killed == 0 || old.Deleted != 0, d.First < old.Killed, old.Name != "" && d.Name != "" && old.Name != d.Name:
+		return elsewhere
 	}
-	return unknown, gone
+	return unknown
 }
 
 // judge: between two opens of one path the dentry was killed and another one
 // allocated, at whatever address.
 func (e *evictions) judge(v *view, before, now *pathState) {
-	e.where, e.gone = compare(before.dir, now.dir, append(e.gone[:0], before.obj, now.obj))
+	e.where, e.gone = compare(before.dir, now.dir), append(e.gone[:0], before.obj, now.obj)
+	if e.where == together {
+		e.gone = append(e.gone, now.dir)
+	}
 	if e.where == elsewhere || now.obj.Moved != 0 {
 		return
 	}
