@@ -3,6 +3,7 @@
 package test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/dtrec/dtrec/report"
@@ -18,7 +19,8 @@ func (c *checker) report(t *testing.T, f *report.Findings) {
 }
 
 // enough requires that the model was asked about every kind of claim, and that the
-// report does not hide behind doubt: where nothing is lost, nine in ten are proven.
+// report does not hide behind doubt: where nothing is lost and missed hits are
+// counted, nine in ten are proven.
 // Races happen as they please, and the model does not say how a walk goes: where it starts,
 // and whether it starts over.
 func (c *checker) enough(t *testing.T, f *report.Findings) {
@@ -36,6 +38,11 @@ func (c *checker) enough(t *testing.T, f *report.Findings) {
 		}
 	}
 	proven, unproven := f.Tally.Total(report.Proven), f.Tally.Total(report.Unproven)
+	for _, d := range f.Doubts { // those of a walk to a parent on 6.1, where fentry takes no function of seven arguments
+		if strings.Contains(d.Claim.Reason(), "does not count missed hits") {
+			unproven -= min(unproven, d.Count)
+		}
+	}
 	if f.Lost == 0 && unproven*9 > proven {
 		t.Errorf("%d proven, %d unproven", proven, unproven)
 	}
