@@ -60,10 +60,10 @@ const classSays = {
   miss: "a filesystem was asked for a name",
 };
 
-// light marks every place where a key occurs; "" none.
+// light marks every place where a key occurs; "" none. The one that is lit may have new places since.
 let lit = "";
 function light(key) {
-  if (key === lit) return;
+  if (!key && !lit) return;
   lit = key;
   for (const e of document.querySelectorAll(".lit")) e.classList.remove("lit");
   if (!key) return;
