@@ -110,6 +110,8 @@ var callColumns = []column[replay.PathCall]{
 	text("path", "as given", func(c *replay.PathCall) string { return replay.Printable(c.Path) }),
 	text("resolved", "the path of what it came to, or where it stopped; … where the run does not tell what is above",
 		func(c *replay.PathCall) string { return replay.PrintablePath(c.Resolved) }),
+	text("target", "the other path of a rename, link or mount, as given", func(c *replay.PathCall) string { return replay.Printable(c.Target) }),
+	text("resolved_target", "where that led to, or stopped", func(c *replay.PathCall) string { return replay.PrintablePath(c.ResolvedTarget) }),
 	text("class", "rcu, ref, miss or unknown", func(c *replay.PathCall) string { return c.Class.String() }),
 	count("restarts", "how often the walk began anew", func(c *replay.PathCall) uint64 { return uint64(c.Restarts) }),
 	text("errno", "of a failure", func(c *replay.PathCall) string {

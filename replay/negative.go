@@ -249,9 +249,13 @@ func (m *Model) freed(_ *strand, s *Step) {
 	}
 }
 
-// moved ends the stretch of a dentry whose place another takes.
+// moved keeps the path of what the call around it gives another, and ends the stretch of a dentry
+// whose place that takes.
 func (m *Model) moved(t *strand, s *Step) {
 	e := s.Event
+	if w := t.inner(); w != nil && e.Phase == schema.Enter && s.Object != nil && w.call.Resolved == "" && w.partOf(s.Object) != nil {
+		w.call.Resolved = m.Path(s.Object)
+	}
 	if n := m.negatives[e.Target]; e.Phase == schema.Enter && e.Target != 0 && n != nil && n.Fate == FateAlive && e.Facts&schema.FactExchange == 0 {
 		n.ends(FateDropped, t, e)
 	}

@@ -98,6 +98,45 @@ func TestLimitsOfARename(t *testing.T) {
 	}
 }
 
+// A rename came to what it moved, where that was before, whatever stood at the new name.
+func TestWhatARenameCameTo(t *testing.T) {
+	walk := func(path string, addr uint64) []schema.Event {
+		return []schema.Event{{Role: schema.RoleWalkParent, Phase: schema.Enter, Name: path, NameAddr: addr}, {Role: schema.RoleWalkParent, Phase: schema.Exit}}
+	}
+	asked := func(name string, addr, dentry, inode uint64) []schema.Event {
+		return []schema.Event{{Role: schema.RoleLookup, Phase: schema.Enter, Name: name, NameAddr: addr, Parent: dirAt}, about(schema.RoleLookup, dentry, inode, name)}
+	}
+	begun := about(schema.RoleMove, ownAt, 5, "a")
+	begun.Phase, begun.Target = schema.Enter, otherAt
+	events := slices.Concat([]schema.Event{{Role: schema.RoleRename, Phase: schema.Enter}}, walk("a", pathAt), walk("b", pathAt+256),
+		asked("a", pathAt, ownAt, 5), asked("b", pathAt+256, otherAt, 0),
+		[]schema.Event{begun, about(schema.RoleMove, ownAt, 5, "b"), {Role: schema.RoleRename, Phase: schema.Exit}})
+	calls, _ := played(events...)
+	c := calls[0]
+	if len(calls) != 1 || c.Dentry == nil || c.Dentry.Addr != ownAt || c.Inode != 5 || c.Path != "a" || c.Target != "b" {
+		t.Errorf("%+v", c)
+	}
+	if c.Resolved != "…/a" || c.ResolvedTarget != "…/b" {
+		t.Errorf("led from %s to %s", c.Resolved, c.ResolvedTarget)
+	}
+}
+
+// An open that is to execute is an exec where an execve is recorded around it; where none is, its
+// interpreter's would be another.
+func TestOpenToExecute(t *testing.T) {
+	open := opening("f", 0)
+	open.Flags = 0x20
+	returned := schema.Event{Role: schema.RoleOpen, Phase: schema.Exit}
+	calls, _ := played(open, returned, open, returned)
+	if len(calls) != 2 || calls[0].Operation != "open" || calls[1].Operation != "open" {
+		t.Errorf("%d calls, the first %s", len(calls), calls[0].Operation)
+	}
+	calls, _ = played(schema.Event{Role: schema.RoleExecve, Phase: schema.Enter}, open, returned, open, returned, schema.Event{Role: schema.RoleExecve, Phase: schema.Exit})
+	if len(calls) != 2 || calls[0].Operation != "open" || calls[0].Outer != calls[1].ID || calls[1].Operation != "exec" {
+		t.Errorf("%d calls, the first %s in #%d", len(calls), calls[0].Operation, calls[0].Outer)
+	}
+}
+
 // A process has its threads, what they were called, and its cgroup; a child begins in that.
 func TestThreadsNamesAndCgroup(t *testing.T) {
 	thread := schema.Event{Role: schema.RoleChdir, Phase: schema.Enter, PID: 7, TID: 8, Comm: "worker"}

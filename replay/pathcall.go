@@ -23,9 +23,10 @@ type PathCall struct {
 	Path    string // as given; PathLen bytes of it where it is cut
 	PathLen uint32
 	Target  string // the other path of an operation on two: rename, link, mount
-	// Resolved is the path of the dentry it came to, or of the component it stopped at; as
-	// far as the run tells: what is above the topmost directory known is …
-	Resolved string
+	// Resolved is the path of the dentry that Path led to, of one that was renamed the old one, or of
+	// the component it stopped at; as far as the run tells: what is above the topmost directory known is …
+	Resolved       string
+	ResolvedTarget string // where the last component of Target was asked for, told so too
 	// Start is where the walk began, nil where that is not known: the root directory of the
 	// task, its working directory, or what DirFD is open on.
 	Start     *Object
@@ -40,7 +41,7 @@ type PathCall struct {
 	Whole      bool // nothing of it is known to be missing, so that what is not here did not happen
 
 	Errno  int     // positive; 0: it succeeded, where End is not 0
-	Dentry *Object // what it came to; of an operation that failed, what its path led to; nil: nothing
+	Dentry *Object // what Path came to; of an operation that failed, what it led to; nil: nothing
 	Inode  uint64  // of Dentry, when the call returned
 	Ino    uint64  // the number of that; 0: not recorded
 	FSType string  // of Dentry, or of the directory asked last; empty: not known
@@ -146,27 +147,23 @@ func (c Class) String() string { return Classes[c] }
 // classified are the roles whose events tell the class of a call.
 var classified = asks | RolesOf(schema.RoleAlloc)
 
-// operation returns what the path call is for that begins with the event, in the call outer;
-// nil for none.
-func operation(e *schema.Event, outer *walker) string {
-	info, _ := e.Role.Info()
-	if e.Execute() && outer == nil {
-		return execute // the kernel's own open, for an execve that is not recorded
-	}
+// operation returns what the path call is for that begins with an event of a role. An open of
+// which the kernel says that it is to execute is an open, where no execve is recorded around it:
+// one execve opens its file, the interpreters that this names, and theirs.
+func operation(r schema.Role) string {
+	info, _ := r.Info()
 	return cmp.Or(info.Op, otherWalk)
 }
 
-// otherWalk is a walk in an operation that has no role. execute is the name of an execve, rename
-// that of renameat2.
+// otherWalk is a walk in an operation that has no role. rename is the name of renameat2.
 const (
 	otherWalk = "walk"
-	execute   = "exec"
 	rename    = "rename"
 )
 
 // Operations lists the operations that a path call can be for.
 func Operations() []string {
-	ops := []string{otherWalk, execute}
+	ops := []string{otherWalk}
 	for _, info := range schema.Catalogue() {
 		if info.Op != "" && !slices.Contains(ops, info.Op) {
 			ops = append(ops, info.Op)

@@ -79,7 +79,7 @@ func (m *Model) begin(t *strand, e *schema.Event) {
 		w, m.spare = m.spare[n-1], m.spare[:n-1]
 	}
 	w.role, w.at = e.Role, -1
-	w.call = &PathCall{ID: e.ID, Operation: operation(e, outer), PID: e.PID, TID: e.TID, Comm: e.Comm, Program: t.task.Program, At: e.Time, How: e.How}
+	w.call = &PathCall{ID: e.ID, Operation: operation(e.Role), PID: e.PID, TID: e.TID, Comm: e.Comm, Program: t.task.Program, At: e.Time, How: e.How}
 	if outer != nil {
 		w.call.Outer = outer.call.ID
 	}
@@ -190,7 +190,7 @@ func (m *Model) end(t *strand, i int, s *Step) {
 	c.End, c.Took, c.Errno = e.ID, e.Time-min(c.At, e.Time), e.Errno()
 	if walkRoles.Has(w.role) {
 		m.arrives(w, s)
-	} else if parts := w.routes[max(w.used-1, 0)].parts; c.Dentry == nil && !c.Failed() && len(parts) > 0 {
+	} else if parts := w.routes[0].parts; c.Dentry == nil && !c.Failed() && len(parts) > 0 {
 		if c.Dentry = parts[len(parts)-1].Dentry; c.Dentry != nil {
 			c.Inode = c.Dentry.Inode
 		}
@@ -255,7 +255,13 @@ func (m *Model) tell(w *walker, last uint64) {
 			c.Class = ClassRCU
 		}
 		m.keep(w)
-		c.Resolved = m.resolved(c)
+		if c.Resolved == "" {
+			c.Resolved = m.resolved(c)
+		}
+		if parts := w.routes[1].parts; len(parts) > 0 {
+			last := &parts[len(parts)-1]
+			c.ResolvedTarget = InDir(m.PathAt(last.Parent), last.Name)
+		}
 		m.Call(c)
 	}
 }

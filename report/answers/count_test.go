@@ -96,10 +96,7 @@ func (n *counting) begin(e *schema.Event, in *ownCall) {
 		return
 	}
 	c := &ownCall{role: role, operation: operationOf[role], program: e.Comm, id: e.ID, at: e.Time, outer: in == nil, negative: make(map[uint64]bool)}
-	switch c.executes = e.Execute(); {
-	case c.executes && in == nil:
-		c.operation = "exec" // of which there is no more where execve is not recorded
-	case c.executes && in.role == "execve":
+	if c.executes = e.Execute(); c.executes && in != nil && in.role == "execve" {
 		c.own = !n.opened[e.TID] // what follows is the interpreter
 	}
 	n.stacks[e.TID], n.all = append(n.stacks[e.TID], c), append(n.all, c)

@@ -268,9 +268,21 @@ func inoText(ino uint64) string {
 	return fmt.Sprintf("%d at ", ino)
 }
 
+// before the other path of an operation that has two stands what that is to it.
+var before = map[string]string{"rename": " to ", "link": " to ", "mount": " of "}
+
+// asGiven is what a call was for, and its path or two.
+func asGiven(c *replay.PathCall) string {
+	s := c.Operation + " " + replay.Printable(c.Path)
+	if c.Target != "" && before[c.Operation] != "" { // an execve may walk its path once more, for a security module
+		s += before[c.Operation] + replay.Printable(c.Target)
+	}
+	return s
+}
+
 // callLine is a call in a line.
 func callLine(c *replay.PathCall) string {
-	s := fmt.Sprintf("%s %s by %s/%d: %s", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), c.PID, outcome(c))
+	s := fmt.Sprintf("%s by %s/%d: %s", asGiven(c), replay.Printable(c.Program), c.PID, outcome(c))
 	if c.Resolved != c.Path && c.Resolved != "" {
 		s += ", at " + replay.PrintablePath(c.Resolved)
 	}

@@ -130,9 +130,13 @@ func pathOf(path string) *exhibit {
 	base, own := baseOf(replay.Unescape(path)), make(map[uint64]bool)
 	return &exhibit{
 		call: func(m *replay.Model, c *replay.PathCall) {
-			if given(path, c.Path) || given(path, c.Resolved) {
+			of := given(path, c.Path) || given(path, c.Resolved)
+			if of || c.Target != "" && (given(path, c.Target) || given(path, c.ResolvedTarget)) {
 				calls.add(c.ID, c.At, "%s", callLine(c))
-				if led.add(c); len(own) < maxOwn {
+				if of {
+					led.add(c)
+				}
+				if len(own) < maxOwn {
 					own[c.ID] = true
 				}
 				return

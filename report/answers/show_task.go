@@ -153,7 +153,7 @@ func around(id uint64) *exhibit {
 // callSection is a call, component by component.
 func callSection(c *replay.PathCall) Section {
 	var l lines
-	l.add(c.ID, c.At, "%s %s by %s/%d", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), c.PID)
+	l.add(c.ID, c.At, "%s by %s/%d", asGiven(c), replay.Printable(c.Program), c.PID)
 	for i := range c.Components {
 		p := &c.Components[i]
 		l.add(p.ID, 0, "%s", componentText(p))
