@@ -283,6 +283,9 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 		if d.Name != e.Name {
 			d.Name = strings.Clone(e.Name) // an event's shares memory with others
 		}
+		if d.self.is.name == d.Name {
+			d.self.is.name = d.Name
+		}
 	}
 	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
 		d.Unwatched = e.ID

@@ -5,6 +5,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -19,9 +20,8 @@ type batchReader struct {
 	raw     [fieldsEnd][]byte          // the fields as they stand in the message
 	numbers [fieldHashShift + 1]uint64 // those that are a number
 	follows follows
-	text    []byte // the strings, joined
-	ends    []int  // where each ends
 	strings []string
+	chunk   strings.Builder // that the last of them are in
 
 	kinds       []kindRow
 	tasks       []taskRow
@@ -43,14 +43,15 @@ var errTable = errors.New("columns of one table differ in length")
 
 // load decodes an EventBatch: when it has succeeded no event of it can fail.
 func (b *batchReader) load(body []byte) error {
+	clear(b.strings) // those of the batch before are let go of first
 	b.events, b.done, b.entered, b.numbers = 0, 0, false, [fieldHashShift + 1]uint64{}
-	b.raw, b.at, b.strings, b.text, b.ends = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0], b.text[:0], b.ends[:0]
+	b.raw, b.at, b.strings = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0]
 	if err := b.split(body); err != nil {
 		return err
 	}
 	b.firstID, b.base = b.numbers[fieldFirstID], b.numbers[fieldBaseTime]
 	b.follows = follows{NameHash(b.numbers[fieldNameHash]), b.numbers[fieldHashtable], uint32(b.numbers[fieldHashShift])}
-	for _, step := range []func() error{b.loadStrings, b.loadKinds, b.loadTasks, b.loadKeys, b.loadDentries, b.loadFilesystems, b.loadEvents, b.loadColumns} {
+	for _, step := range []func() error{b.loadKinds, b.loadTasks, b.loadKeys, b.loadDentries, b.loadFilesystems, b.loadEvents, b.loadColumns} {
 		if err := step(); err != nil {
 			return fmt.Errorf("event batch: %w", err)
 		}
@@ -74,11 +75,10 @@ func (b *batchReader) split(body []byte) error {
 				return protowire.ParseError(n)
 			}
 			if body = body[n:]; num == fieldString {
-				if len(v) > MaxStringBytes || len(b.ends) == MaxTableRows {
+				if len(v) > MaxStringBytes || len(b.strings) == MaxTableRows {
 					return fmt.Errorf("event batch: more than %d strings, or one of more than %d bytes", MaxTableRows, MaxStringBytes)
 				}
-				b.text = append(b.text, v...)
-				b.ends = append(b.ends, len(b.text))
+				b.strings = append(b.strings, b.string(v))
 			} else if b.raw[num] != nil {
 				return fmt.Errorf("field %d of a batch stands twice", num)
 			} else {
@@ -104,23 +104,15 @@ func (b *batchReader) split(body []byte) error {
 // no more than so much.
 const chunkBytes = 1 << 10
 
-// loadStrings makes the strings of a batch, a few at a time: no map is asked.
-func (b *batchReader) loadStrings() error {
-	chunk, base, from := "", 0, 0
-	for i, to := range b.ends {
-		if to > base+len(chunk) {
-			last := to
-			for _, end := range b.ends[i:] {
-				if end > from+chunkBytes {
-					break
-				}
-				last = end
-			}
-			chunk, base = string(b.text[from:last]), from
-		}
-		b.strings, from = append(b.strings, chunk[from-base:to-base]), to
+// string makes a string of a batch, in one chunk with those before it while there is room.
+func (b *batchReader) string(v []byte) string {
+	if b.chunk.Cap()-b.chunk.Len() < len(v) {
+		b.chunk.Reset()
+		b.chunk.Grow(max(len(v), chunkBytes))
 	}
-	return nil
+	from := b.chunk.Len()
+	b.chunk.Write(v)
+	return b.chunk.String()[from:]
 }
 
 // table decodes the columns of a table, which are of one length, into scratch.

@@ -12,7 +12,7 @@ import (
 // No file makes dtrec take more than 256 MiB. What is kept of one has bounds of its own;
 // these are for what those do not foresee.
 const (
-	memoryLimit = 192 << 20 // of the whole process, which the collector keeps to
+	memoryLimit = 160 << 20 // of the whole process, which the collector keeps to
 	liveLimit   = 144 << 20 // of what a reading may keep: beyond, it ends
 	lookEvery   = 8192      // records from one look to the next
 )
