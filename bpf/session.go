@@ -14,6 +14,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"github.com/dtrec/dtrec/schema"
 	"golang.org/x/sys/unix"
@@ -326,6 +327,24 @@ func (s *Session) causeOfMiss(role schema.Role) schema.LossCause {
 		return schema.LossWatchOverflow
 	}
 	return schema.LossMissed
+}
+
+// Links returns descriptors that hold the probes in the kernel, beside the session's own: a Close before these are
+// closed takes no wait, and takes none of these probes away. Not among them are kprobes by perf events: one with
+// a name in tracefs only the session can remove.
+func (s *Session) Links() (links []*os.File, err error) {
+	for _, p := range s.probes {
+		l, ok := p.link.(interface{ FD() int })
+		if _, perf := p.link.(link.PerfEvent); !ok || perf {
+			continue
+		}
+		fd, err := unix.FcntlInt(uintptr(l.FD()), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return links, fmt.Errorf("duplicate a link: %w", err)
+		}
+		links = append(links, os.NewFile(uintptr(fd), "link"))
+	}
+	return links, nil
 }
 
 // Close detaches everything and gives the memory back. Drain first.

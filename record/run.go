@@ -136,7 +136,7 @@ func (s *session) record(ctx context.Context, job job) (Result, error) {
 	close(stop)
 	err = errors.Join(err, <-drained)
 	<-written
-	err = errors.Join(err, s.finish(&footer), s.probes.Close(), s.config.clean())
+	err = errors.Join(err, s.finish(&footer), s.detach(), s.config.clean())
 	return Result{
 		Events: s.parts.events + s.output.kept, Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),
 		Bytes: s.parts.bytes + s.output.good, Output: s.output.name, Files: int(s.parts.header.GetPart()),

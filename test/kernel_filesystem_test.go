@@ -114,9 +114,11 @@ func compareRace(t *testing.T, v report.Verdicts) (raced uint64) {
 		}
 	}
 	tally.verdicts.Add(int64(8 + len(v.Doubts))) // kinds above, and these
+	// d_alloc_parallel asks __d_lookup_rcu again and again for as long as the other thread is within its insert into
+	// the directory; on a cpu that the host has taken from the guest, that is as often as it likes.
 	for _, d := range v.Doubts {
-		if !(d.Kind == "equality" && d.Reason == report.NotShown.Text ||
-			d.Kind == "key" && d.Reason == report.Replaced.Text) {
+		if !(d.Kind == "equality" && d.Reason == report.NotShown.Text || d.Kind == "key" && d.Reason == report.Replaced.Text ||
+			d.Kind == "key" && d.Reason == report.TooManyEvents.Text) {
 			t.Errorf("%s %v", strings.Join(doubtLines(d), "; "), d.Events)
 		}
 	}

@@ -28,6 +28,7 @@ type recordingRun struct {
 		User         string
 		Code         int
 	}
+	Attached int
 }
 
 // A recorder tells of each call what it should, misses nothing that need not be missed,
@@ -48,6 +49,9 @@ func TestKernelRecording(t *testing.T) {
 			t.Error("SIGQUIT: the trace is cut")
 		}
 		checkPrivileges(t, told)
+		if told.Attached > 0 {
+			t.Errorf("%d programs are still in the kernel a minute after the last recorder", told.Attached)
+		}
 		for _, ended := range []struct {
 			code       int
 			said, want string

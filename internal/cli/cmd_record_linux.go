@@ -5,6 +5,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -41,7 +42,8 @@ CAP_PERFMON. Under sudo the command runs as the invoking user and the file belon
 to that user. The file gives kernel addresses away; its mode is 0600. It is made anew:
 a trace of that name is replaced, another file only with --force, and what is a link,
 FIFO or device, or another user's in a directory like /tmp, is refused (but /dev/null).
-Once attached, dtrec gives up the capabilities it needs no more.
+Once attached, dtrec gives up the capabilities it needs no more. Its probes leave
+the kernel within seconds of its end, by a process 'dtrec detach'.
 
 What is recorded is joined by or: each process of -p and what it starts from then
 on, tasks of the name --comm for as long as they have it, those below --cgroup, the
@@ -70,6 +72,13 @@ executable); 2 the recording failed.`,
 	}
 	f.register(cmd)
 	return cmd
+}
+
+// newDetachCmd is what record starts with the probes' links in its hands: its end lets them go, once record has.
+func newDetachCmd() *cobra.Command {
+	return &cobra.Command{Use: "detach", Hidden: true, Args: cobra.NoArgs, Run: func(*cobra.Command, []string) {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+	}}
 }
 
 // recordingLine says that from now on nothing is missed.

@@ -17,5 +17,5 @@ func guest() {
 
 // platformCommands are the commands that need a Linux kernel around or below them.
 func platformCommands() []*cobra.Command {
-	return []*cobra.Command{newRecordCmd(), tabular(newDoctorCmd()), newWorkloadCmd(), newVMCmd()}
+	return []*cobra.Command{newRecordCmd(), newDetachCmd(), tabular(newDoctorCmd()), newWorkloadCmd(), newVMCmd()}
 }

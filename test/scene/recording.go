@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,6 +28,8 @@ type recordingRun struct {
 
 	Full, Closed, Watch exitRun // no room in the file; nobody at the other end of the pipe; more than the kernel gives
 	Sudo                sudoRun
+
+	Attached int // programs still in the kernel a while after the last recorder's end
 }
 
 // sudoRun is a recording for who called sudo, ended by SIGTERM.
@@ -59,7 +62,28 @@ func recording(dir string) any {
 	told.Closed = closed()
 	told.Watch = ended(exec.Command("/dtrec", "record", "--watch", "4294967295", "-o", recordingDir+"/watch.pb", "-a"))
 	told.Sudo = sudo(filepath.Join(recordingDir, "sudo.pb"))
+	told.Attached = attachedPrograms()
 	return told
+}
+
+// attachedPrograms waits until the last recorder's programs are gone, whose process was not to wait for that; and
+// returns how many stay.
+func attachedPrograms() (n int) {
+	for range 600 {
+		n = 0
+		for id := ebpf.ProgramID(0); ; n++ {
+			var err error
+			if id, err = ebpf.ProgramGetNextID(id); errors.Is(err, os.ErrNotExist) {
+				break
+			}
+			check(err)
+		}
+		if n == 0 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return n
 }
 
 // deeds does what has an exit, one thing of each kind.
