@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ import (
 type door struct {
 	w        io.Writer
 	held     []byte // the beginning of a character, or of a color
+	out      []byte // for reuse
 	terminal bool   // w is a pager that writes to one
 	columns  int    // how wide that is
 }
@@ -34,9 +36,11 @@ func (d *door) Write(p []byte) (int, error) {
 	if len(d.held) == 0 && plainRun(p) == len(p) {
 		return d.w.Write(p)
 	}
-	out := make([]byte, 0, len(p)+len(p)/4)
-	in := append(d.held, p...)
-	d.held = nil
+	out, in := d.out[:0], p
+	if len(d.held) > 0 {
+		in = append(d.held, p...)
+		d.held = nil
+	}
 	for len(in) > 0 {
 		plain := plainRun(in)
 		out, in = append(out, in[:plain]...), in[plain:]
@@ -51,6 +55,7 @@ func (d *door) Write(p []byte) (int, error) {
 		out = appendShown(out, in[:n])
 		in = in[n:]
 	}
+	d.out = out
 	if _, err := d.w.Write(out); err != nil {
 		return 0, err
 	}
@@ -59,8 +64,18 @@ func (d *door) Write(p []byte) (int, error) {
 
 // plainRun is how many bytes p begins with of ASCII that every terminal shows.
 func plainRun(p []byte) int {
-	for i, c := range p {
-		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for i := 0; i < len(p); i++ {
+		for i+8 <= len(p) { // eight at once, where none is below a space, DEL or beyond ASCII
+			if w := binary.LittleEndian.Uint64(p[i:]); ((w-' '*each)|(w+each)|w)&high != 0 {
+				break
+			}
+			i += 8
+		}
+		if i == len(p) {
+			break
+		}
+		if c := p[i]; c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
 			return i
 		}
 	}
