@@ -79,8 +79,7 @@ type remembered struct {
 	gone   []uint64 // a bit for each address, by its hash, whose dentry was forgotten; nil: none was
 	count  uint64   // dentries forgotten
 
-	// Forget is told of each dentry that is forgotten; may be nil.
-	Forget func(*Object)
+	forget []func(*Object) // told of each dentry that is forgotten
 }
 
 // keep takes a dentry in. It is the youngest.
@@ -138,8 +137,9 @@ func (r *remembered) note(d *Object) {
 	word, bit := bitOf(d.Addr)
 	r.gone[word] |= bit
 	r.count++
-	if d.Forgotten = true; r.Forget != nil {
-		r.Forget(d)
+	d.Forgotten = true
+	for _, f := range r.forget {
+		f(d)
 	}
 }
 
@@ -153,8 +153,8 @@ func (r *remembered) knew(addr uint64) bool {
 // remembered.
 func (o *Objects) Forgotten() uint64 { return o.known.count }
 
-// OnForget has f told of each dentry that is forgotten.
-func (o *Objects) OnForget(f func(*Object)) { o.known.Forget = f }
+// OnForget has f told, too, of each dentry that is forgotten.
+func (o *Objects) OnForget(f func(*Object)) { o.known.forget = append(o.known.forget, f) }
 
 // makeRoom forgets dentries until one more fits.
 func (o *Objects) makeRoom() {
@@ -168,11 +168,8 @@ func (o *Objects) makeRoom() {
 func (o *Objects) remove(d *Object) {
 	delete(o.at, d.Addr)
 	o.known.leave(d)
-	if o.last == d {
-		o.last = nil
-	}
-	if o.parent == d {
-		o.parent = nil
+	if near := &o.near[nearOf(d.Addr)]; *near == d {
+		*near = nil
 	}
 }
 

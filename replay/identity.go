@@ -197,7 +197,7 @@ func (d *Object) tmpfile(name string) bool {
 func (o *Objects) asked(d *Object, e *schema.Event, lookup *Call, now *identity) {
 	key := &lookup.Enter
 	want := identityOf(key)
-	if dir := o.at[key.Parent]; dir != nil && dir.Born > d.self.shown && d.self.shown != 0 && d.self.is.parent == key.Parent && now.parent == key.Parent {
+	if dir := o.find(key.Parent); dir != nil && dir.Born > d.self.shown && d.self.shown != 0 && d.self.is.parent == key.Parent && now.parent == key.Parent {
 		o.contradict(d, e, now, outlived, d.self.at)
 	}
 	if (key.Facts|e.Facts)&schema.FactParentOpHash != 0 || want.at(now) {
@@ -297,7 +297,7 @@ func (o *Objects) moves(d *Object, tid uint32) bool {
 // on the way. Without an exchange the other one keeps its own, and leaves the hash table.
 func (o *Objects) moving(d *Object, e *schema.Event) {
 	if e.Phase == schema.Enter {
-		o.move = move{tid: e.TID, dentry: d, other: o.at[e.Target], from: d.self.is, began: e.Time}
+		o.move = move{tid: e.TID, dentry: d, other: o.find(e.Target), from: d.self.is, began: e.Time}
 		d.self.loose = true
 		if t := o.move.other; t != nil {
 			o.move.to = t.place()

@@ -19,7 +19,7 @@ import (
 // Its hooks are told of each thing when it has ended, or the trace has; each may be nil.
 type Model struct {
 	State    *State
-	Call     func(*PathCall)
+	Call     func(*PathCall) // valid until the next record; a Clone may be kept
 	Task     func(*Task)
 	Object   func(*Object) // when its memory was given back or used again, or it is forgotten
 	Negative func(*Negative)
@@ -34,7 +34,6 @@ type Model struct {
 	mounts    map[uint64]*Object   // by the number of the root: what it is mounted on
 	roots     map[uint64]bool      // numbers of dentries that absolute paths began at
 	spare     []*walker
-	pool      []Component
 	walking   int // path calls in progress
 	held      int // what walkers hold of components, and of addresses
 	taskBytes int // of the strings that tasks hold
@@ -64,7 +63,7 @@ func NewModel(h *schema.Header) *Model {
 	m.whole = (recorded&^vague)&classified == classified
 	m.followed = (recorded&^vague)&walkRoles == walkRoles
 	m.chains = recorded.Has(schema.RoleLookupChain)
-	m.State.GivenUp = m.givenUp
+	m.State.OnGivenUp(m.givenUp)
 	m.State.Objects.OnForget(m.forgotten)
 	m.State.Objects.ended = m.gone
 	return m
@@ -92,15 +91,10 @@ var hooks = [maxRole]func(*Model, *strand, *Step){
 
 // Record applies a record; of an event it returns where it stands, until the next one.
 func (m *Model) Record(rec schema.Record) *Step {
-	switch rec := rec.(type) {
-	case *schema.Event:
-		return m.event(rec)
-	case *schema.Loss:
-		m.State.Loss(rec)
-	case *schema.Damage:
-		m.State.Damage(rec)
+	if e, ok := rec.(*schema.Event); ok {
+		return m.event(e)
 	}
-	return nil
+	return m.State.Record(rec)
 }
 
 // event applies an event.
@@ -270,7 +264,7 @@ func (m *Model) follow(src Source, more func() bool) error {
 // Calls yields each path call of a trace when it has returned, those without an exit at
 // the end. An error of the source comes last.
 func Calls(src Source) iter.Seq2[*PathCall, error] {
-	return each(src, func(m *Model, tell func(*PathCall)) { m.Call = tell })
+	return each(src, func(m *Model, tell func(*PathCall)) { m.Call = func(c *PathCall) { tell(c.Clone()) } })
 }
 
 // Tasks yields each process of a trace when it has ended, the others at the end.

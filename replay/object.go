@@ -106,9 +106,8 @@ const maxGhosts = 1 << 16
 // Objects knows the dentry behind every address seen.
 type Objects struct {
 	at      map[uint64]*Object
+	near    [nearObjects]*Object // of at, each by the hash of its address: those seen last
 	known   remembered
-	last    *Object // the dentry of the event before, if it is still in at
-	parent  *Object // the directory of the lookup before, if it is still in at
 	ghosts  map[uint64]Ghost
 	seq     uint64
 	free    bool // dentry_free is recorded: an address is reused only after it
@@ -137,9 +136,8 @@ func newObjects(h *schema.Header, losses *Losses) Objects {
 func (o *Objects) restart() {
 	clear(o.at)
 	clear(o.ghosts)
-	forget := o.known.Forget
-	o.known = remembered{Forget: forget}
-	o.last, o.parent, o.move, o.reading = nil, nil, move{}, nil
+	o.known = remembered{forget: o.known.forget}
+	o.near, o.move, o.reading = [nearObjects]*Object{}, move{}, nil
 	o.seq, o.passed = 0, true
 }
 
@@ -148,10 +146,28 @@ func (o *Objects) Tries() bool { return o.tries }
 
 // At returns the live dentry at an address, nil where none was seen.
 func (o *Objects) At(addr uint64) *Object {
-	if d := o.at[addr]; d != nil && d.Killed == 0 {
+	if d := o.find(addr); d != nil && d.Killed == 0 {
 		return d
 	}
 	return nil
+}
+
+// nearObjects are few, so that they stay in the processor's cache.
+const nearObjects = 1 << 10
+
+func nearOf(addr uint64) uint64 { return addr * 0x9e3779b97f4a7c15 >> (64 - 10) }
+
+// find returns the dentry at an address, nil where none is known.
+func (o *Objects) find(addr uint64) *Object {
+	near := &o.near[nearOf(addr)]
+	if d := *near; d != nil && d.Addr == addr {
+		return d
+	}
+	d := o.at[addr]
+	if d != nil {
+		*near = d
+	}
+	return d
 }
 
 // Live calls f for every dentry seen that has not ended.
@@ -172,10 +188,7 @@ func (o *Objects) Live(f func(*Object)) {
 //     Where a kill may not have been one, an event that takes a reference shows it alive.
 //  3. After that, an event at the address shows an object whose birth was missed.
 func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
-	d := o.last
-	if d == nil || d.Addr != e.Dentry {
-		d = o.at[e.Dentry]
-	}
+	d := o.find(e.Dentry)
 	switch {
 	case begins.Has(e.Role) && e.Phase == schema.Exit:
 		if d != nil {
@@ -199,7 +212,7 @@ func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 		o.displaced(e.Target, e.ID)
 		o.moving(d, e)
 	}
-	if o.last = d; frees.Has(e.Role) {
+	if frees.Has(e.Role) {
 		o.bury(d, e.ID)
 	}
 	return d
@@ -208,7 +221,7 @@ func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 // displaced notes that __d_move puts another dentry in the place of the one at an address,
 // or in an exchange also that one in another place.
 func (o *Objects) displaced(target, by uint64) {
-	if t := o.at[target]; target != 0 && t != nil {
+	if t := o.find(target); target != 0 && t != nil {
 		t.Moved = by
 	}
 }
@@ -219,15 +232,7 @@ func (o *Objects) under(e *schema.Event) {
 	if !o.lookups || e.Parent == 0 {
 		return
 	}
-	d := o.parent
-	if d == nil || d.Addr != e.Parent || d.Killed != 0 {
-		d = o.directory(e)
-	}
-	o.home(d, e)
-}
-
-func (o *Objects) directory(e *schema.Event) *Object {
-	d := o.at[e.Parent]
+	d := o.find(e.Parent)
 	if d != nil && d.Killed != 0 && !o.free {
 		o.bury(d, e.ID)
 		d = nil
@@ -238,8 +243,8 @@ func (o *Objects) directory(e *schema.Event) *Object {
 	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
 		d.Unwatched = e.ID
 	}
-	o.parent, d.seen = d, true
-	return d
+	d.seen = true
+	o.home(d, e)
 }
 
 // meet is the first sight of a dentry.
@@ -265,7 +270,6 @@ func (o *Objects) bury(d *Object, by uint64) {
 	}
 	o.ghosts[d.Addr] = Ghost{Seq: d.Seq, Killed: d.Killed}
 	o.remove(d)
-	o.last = nil
 	if o.ended != nil {
 		o.ended(d)
 	}

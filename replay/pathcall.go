@@ -10,8 +10,7 @@ import (
 )
 
 // PathCall is one use of a path by a task, from the moment the kernel has the string until
-// the answer. Ids are event ids; times are nanoseconds. It may be kept: nothing writes to
-// it later, but for what its dentries become.
+// the answer. Ids are event ids; times are nanoseconds.
 type PathCall struct {
 	ID, End   uint64 // its entry and its exit; End 0: the exit is not in the trace
 	Operation string // what it was for: open, exec, stat …
@@ -55,6 +54,13 @@ type PathCall struct {
 	Gap        Gap    // the longest time of it without an event
 	Allocs     int    // dentries allocated
 	Negatives  int    // of the dentries without inode that it made, those left in the cache when it returned
+}
+
+// Clone returns a copy that may be kept: nothing writes to it, but for what its dentries become.
+func (c *PathCall) Clone() *PathCall {
+	out := *c
+	out.Components = slices.Clone(c.Components)
+	return &out
 }
 
 // Failed reports whether the call returned an error.

@@ -60,7 +60,7 @@ func (m *Model) Path(d *Object) string {
 			break
 		}
 		m.scratch = appendReversed(m.scratch, d.Name)
-		up := m.State.Objects.at[d.Parent]
+		up := m.State.Objects.find(d.Parent)
 		if up == nil || d.Parent == d.Addr || up.Born > d.self.shown && up.Born != 0 {
 			break
 		}
@@ -90,7 +90,7 @@ func appendReversed(dst []byte, name string) []byte {
 
 // PathAt is the path of what is at an address.
 func (m *Model) PathAt(addr uint64) string {
-	if d := m.State.Objects.at[addr]; d != nil {
+	if d := m.State.Objects.find(addr); d != nil {
 		return m.Path(d)
 	}
 	return above

@@ -121,7 +121,7 @@ func (m *Model) goOn(w *walker, e *schema.Event) {
 	case p.mountable:
 		p.Mount = true
 		if e.Facts&schema.FactParentIsRoot != 0 {
-			m.mounted(m.State.Objects.at[e.Parent], p.Dentry)
+			m.mounted(m.State.Objects.find(e.Parent), p.Dentry)
 		}
 	default:
 		p.Link = true
@@ -144,7 +144,7 @@ func (r *route) upward(p *Component, e *schema.Event) bool {
 
 // starts notes where the first component is looked up, where the walk did not say.
 func (m *Model) starts(w *walker, e *schema.Event) {
-	d := m.State.Objects.at[e.Parent]
+	d := m.State.Objects.find(e.Parent)
 	if w.cur != 0 || w.used == 0 {
 		return
 	}

@@ -11,9 +11,8 @@ import (
 type State struct {
 	Objects Objects
 	Losses  Losses
-	// GivenUp is told of a call that is taken out although its exit was not seen; may be nil.
-	GivenUp func(*Call)
 
+	givenUp []func(*Call) // see OnGivenUp
 	threads map[uint32]*thread
 	idle    []*thread // threads without an open call, for reuse
 	last    *thread   // the thread of the previous event, still in threads
@@ -54,19 +53,6 @@ type Call struct {
 	After, AfterTime uint64
 }
 
-type thread struct {
-	tid   uint32
-	calls []*Call // innermost last
-	apart []*Call // may have ended unseen: they enclose nothing, and wait for an exit that says it is theirs; oldest first
-	maybe *Call   // of apart, the open that what follows is in if it has not ended; nil: none
-	spare []*Call
-	seen  uint64 // its last event since it has calls in progress; 0: none
-	at    uint64 // the time of that
-}
-
-// maxApart bounds the calls of a thread that wait for such an exit.
-const maxApart = 16
-
 // knows are the roles whose exits may say when their entry was.
 var knows = func() (set Roles) {
 	for _, info := range schema.Catalogue() {
@@ -88,6 +74,19 @@ func New(h *schema.Header) *State {
 	whole, vague := Recorded(h)
 	s.marked = (whole &^ vague).Has(schema.RoleEvict)
 	return s
+}
+
+// Record applies a record; of an event it returns where it stands, until the next one.
+func (s *State) Record(rec schema.Record) *Step {
+	switch rec := rec.(type) {
+	case *schema.Event:
+		return s.Event(rec)
+	case *schema.Loss:
+		s.Loss(rec)
+	case *schema.Damage:
+		s.Damage(rec)
+	}
+	return nil
 }
 
 // Event applies one event.
@@ -146,11 +145,11 @@ func (s *State) Event(e *schema.Event) *Step {
 	}
 	if e.Phase == schema.Enter && paired {
 		s.enter(t)
-	} else if t != nil && len(t.calls)+len(t.apart) == 0 {
+	} else if t != nil && t.idle() {
 		s.retire(t)
 	}
-	if s.last != nil && s.last.tid == e.TID {
-		s.last.seen, s.last.at = e.ID, e.Time
+	if t := s.last; t != nil && t.tid == e.TID && !t.idle() {
+		t.seen, t.at = e.ID, e.Time
 	}
 	return &s.step
 }
@@ -314,49 +313,15 @@ func (s *State) until(t *thread, calls []*Call, c *Call) []*Call {
 	return kept
 }
 
+// OnGivenUp has f told, too, of each call that is taken out although its exit was not seen.
+func (s *State) OnGivenUp(f func(*Call)) { s.givenUp = append(s.givenUp, f) }
+
 func (s *State) giveUp(calls ...*Call) {
-	if s.GivenUp != nil {
+	for _, f := range s.givenUp {
 		for _, c := range calls {
-			s.GivenUp(c)
+			f(c)
 		}
 	}
-}
-
-func (s *State) begin(tid uint32) *thread {
-	var t *thread
-	if n := len(s.idle); n > 0 {
-		t, s.idle = s.idle[n-1], s.idle[:n-1]
-	} else {
-		t = &thread{}
-	}
-	t.tid, t.seen, t.at = tid, 0, 0
-	s.threads[tid], s.last = t, t
-	return t
-}
-
-func (s *State) retire(t *thread) {
-	delete(s.threads, t.tid)
-	s.idle = append(s.idle, t)
-	if s.last == t {
-		s.last = nil
-	}
-}
-
-// abandon drops the calls in progress: their exits will not come.
-func (s *State) abandon(t *thread) {
-	s.giveUp(t.calls...)
-	s.giveUp(t.apart...)
-	t.spare = append(append(t.spare, t.calls...), t.apart...)
-	t.calls, t.apart, t.maybe = t.calls[:0], t.apart[:0], nil
-}
-
-func (t *thread) call() *Call {
-	if n := len(t.spare); n > 0 {
-		c := t.spare[n-1]
-		t.spare = t.spare[:n-1]
-		return c
-	}
-	return &Call{}
 }
 
 // evicting returns the id of the drop_caches call in progress on the thread, or 0.

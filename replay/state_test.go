@@ -47,7 +47,11 @@ func TestCallsArePairedByThreadAndRole(t *testing.T) {
 	if s := f.do(1, schema.RoleOpen, schema.Exit, 0); !s.Stray || s.Call != nil || s.Open != nil {
 		t.Errorf("an exit without entry is not marked stray: %+v", s)
 	}
-	if n := f.inProgress(); n != 0 || len(f.threads) != 0 {
+	for tid := range uint32(3 * maxIdle) {
+		f.do(tid+3, schema.RoleOpen, schema.Enter, 0)
+		f.do(tid+3, schema.RoleOpen, schema.Exit, 0)
+	}
+	if n := f.inProgress(); n != 0 || len(f.threads) > maxIdle {
 		t.Errorf("%d calls and %d threads are left", n, len(f.threads))
 	}
 }

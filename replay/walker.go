@@ -10,7 +10,8 @@ import (
 
 // walker is a path call in progress: an operation with the walks in it, or one walk alone.
 type walker struct {
-	call    *PathCall
+	call    *PathCall   // filled anew for the next call
+	told    []Component // of the one told last
 	role    schema.Role
 	routes  [2]route
 	used    int // of routes
@@ -74,12 +75,9 @@ func (m *Model) begin(t *strand, e *schema.Event) {
 		m.unfinished(t, 0)
 		outer = nil
 	}
-	w := &walker{}
-	if n := len(m.spare); n > 0 {
-		w, m.spare = m.spare[n-1], m.spare[:n-1]
-	}
+	w := m.walker()
 	w.role, w.at = e.Role, -1
-	w.call = &PathCall{ID: e.ID, Operation: operation(e.Role), PID: e.PID, TID: e.TID, Comm: e.Comm, Program: t.task.Program, At: e.Time, How: e.How}
+	*w.call = PathCall{ID: e.ID, Operation: operation(e.Role), PID: e.PID, TID: e.TID, Comm: e.Comm, Program: t.task.Program, At: e.Time, How: e.How}
 	if outer != nil {
 		w.call.Outer = outer.call.ID
 	}
@@ -89,6 +87,17 @@ func (m *Model) begin(t *strand, e *schema.Event) {
 	t.calls = append(t.calls, w)
 	w.passes(e)
 	m.walking++
+}
+
+// walker returns one that is in no call.
+func (m *Model) walker() *walker {
+	n := len(m.spare)
+	if n == 0 {
+		return &walker{call: &PathCall{}}
+	}
+	w := m.spare[n-1]
+	m.spare = m.spare[:n-1]
+	return w
 }
 
 // joins reports whether a walk is of the operation around it. An open is where that is an
@@ -116,7 +125,7 @@ func (m *Model) joins(w *walker, e *schema.Event) bool {
 func (m *Model) walks(w *walker, e *schema.Event) {
 	r, c := &w.routes[w.used], w.call
 	r.path, r.bytes, r.addr, r.walk = e.Name, e.NameLen, e.NameAddr, e.ID
-	start := m.State.Objects.at[e.Start]
+	start := m.State.Objects.find(e.Start)
 	if w.used == 0 {
 		c.Path, c.PathLen, c.Start, c.StartAddr, c.DirFD, c.OtherRoot = e.Name, e.NameLen, start, e.Start, e.DirFD, e.Facts&schema.FactOtherRoot != 0
 		if c.Operation != rename {
@@ -271,18 +280,14 @@ func (m *Model) forget(w *walker) {
 	m.walking--
 	m.held -= len(w.routes[0].parts) + len(w.routes[1].parts) + len(w.born)
 	if cap(w.routes[0].parts)+cap(w.routes[1].parts)+cap(w.born) <= spareParts {
-		*w = walker{routes: [2]route{{parts: w.routes[0].parts[:0]}, {parts: w.routes[1].parts[:0]}}, born: w.born[:0]}
+		*w = walker{call: w.call, told: w.told[:0], routes: [2]route{{parts: w.routes[0].parts[:0]}, {parts: w.routes[1].parts[:0]}}, born: w.born[:0]}
 		m.spare = append(m.spare, w)
 	}
 }
 
-// keep copies components out of a walker, of which there is one for many calls.
+// keep gives a call the components of its walks.
 func (m *Model) keep(w *walker) {
-	n := len(w.routes[0].parts) + len(w.routes[1].parts)
-	if n > cap(m.pool)-len(m.pool) {
-		m.pool = make([]Component, 0, max(n, 256))
-	}
-	from := len(m.pool)
+	w.told = w.told[:0]
 	for i := range w.routes {
 		for _, p := range w.routes[i].parts {
 			w.call.Filesystem += p.Filesystem + p.Create
@@ -290,10 +295,10 @@ func (m *Model) keep(w *walker) {
 			if p.OfTarget = i == 1; p.Found == FoundMiss {
 				p.Path = InDir(m.PathAt(p.Parent), p.Name)
 			}
-			m.pool = append(m.pool, p)
+			w.told = append(w.told, p)
 		}
 	}
-	w.call.Components = m.pool[from : from+n : from+n]
+	w.call.Components = w.told
 }
 
 // resolved is the path that the first path of a call came to.

@@ -23,7 +23,7 @@ func TestAForgottenDentryIsInDoubt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	c := newCollector(in.Header())
+	c := newCollector(in.Header(), alone{replay.New(in.Header())})
 	doubted := make(map[Kind]bool)
 	c.each = func(cl *Claim) { doubted[cl.Kind] = doubted[cl.Kind] || cl.Why == Forgotten }
 	for {

@@ -14,7 +14,8 @@ import (
 // collector turns records into findings in one pass.
 type collector struct {
 	f             *Findings
-	state         *replay.State
+	reading       Reading
+	state         *replay.State // of that
 	layout        *schema.Layout
 	programs      map[string]*Program
 	last          *Program // of the previous event that asked
@@ -59,11 +60,10 @@ type collector struct {
 
 // record applies one record; of an event it returns where it stands.
 func (c *collector) record(rec schema.Record) *replay.Step {
+	s := c.reading.Record(rec)
 	switch rec := rec.(type) {
 	case *schema.Event:
-		return c.event(rec)
-	case *schema.Loss:
-		c.state.Loss(rec)
+		c.event(s)
 	case *schema.Damage:
 		c.damage(rec)
 	case *schema.Program:
@@ -71,13 +71,14 @@ func (c *collector) record(rec schema.Record) *replay.Step {
 	case *schema.Footer:
 		c.f.Footer = rec
 	}
-	return nil
+	return s
 }
 
-func newCollector(h *schema.Header) *collector {
+func newCollector(h *schema.Header, r Reading) *collector {
 	c := &collector{
 		f:             &Findings{Header: h, labels: newLabels(h)},
-		state:         replay.New(h),
+		reading:       r,
+		state:         r.State(),
 		layout:        h.GetLayout(),
 		programs:      make(map[string]*Program),
 		within:        make([]*walk, 1),
@@ -105,21 +106,20 @@ func newCollector(h *schema.Header) *collector {
 	}
 	c.view.collector = c
 	c.looks = looking(c.kinds)
-	c.state.GivenUp = c.givenUp
+	c.state.OnGivenUp(c.givenUp)
 	c.attached |= c.logged // a log has what it has
 	return c
 }
 
-// event applies one event.
+// event takes an event, of which the state has said where it stands and of which dentry it is.
 //
-//  1. The state says where it stands and of which dentry it is.
-//  2. The kinds of claim that look at events of its role do, and judge what can be
+//  1. The kinds of claim that look at events of its role do, and judge what can be
 //     judged from the event alone.
-//  3. It joins the open around it; the exit of that open is judged as a whole.
-//  4. Outside any open it joins another walk around it, which is judged as that ends, and is
+//  2. It joins the open around it; the exit of that open is judged as a whole.
+//  3. Outside any open it joins another walk around it, which is judged as that ends, and is
 //     kept for the program's section.
-func (c *collector) event(e *schema.Event) *replay.Step {
-	s := c.state.Event(e)
+func (c *collector) event(s *replay.Step) {
+	e := s.Event
 	if e.First() {
 		c.f.Events++
 	}
@@ -129,7 +129,7 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 	}
 	if c.imported && e.PID == 0 {
 		c.line(s)
-		return s
+		return
 	}
 	c.processCounts.see(e)
 	if c.mute = c.only != nil && !c.only(); !c.mute && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
@@ -159,7 +159,6 @@ func (c *collector) event(e *schema.Event) *replay.Step {
 			}
 		}
 	}
-	return s
 }
 
 // look shows the event to the kinds of claim that look at its role.
@@ -181,7 +180,6 @@ func (c *collector) damage(d *schema.Damage) {
 	}
 	c.f.Cut = c.f.Cut || d.Cut
 	c.miscounted = c.miscounted || errors.Is(d.Err, schema.ErrMiscounted)
-	c.state.Damage(d)
 }
 
 // program returns the section of the event's task, nil beyond the bound.

@@ -26,7 +26,22 @@ type Options struct {
 	Only func() bool
 	// Follow is told of every record when it was applied.
 	Follow func(*Moment)
+	// Beside reads the trace too, but for Without; nil: nothing does.
+	Beside Reading
 }
+
+// Reading applies the records of a trace, each once, to a state that several may look at.
+type Reading interface {
+	// Record applies the next record; of an event it returns where it stands, until the next one.
+	Record(schema.Record) *replay.Step
+	State() *replay.State
+}
+
+// alone is the reading of a judge that nothing else reads beside.
+type alone struct{ state *replay.State }
+
+func (a alone) Record(rec schema.Record) *replay.Step { return a.state.Record(rec) }
+func (a alone) State() *replay.State                  { return a.state }
 
 // Moment is one record of a trace and what was judged with it. It is valid until the next.
 type Moment struct {
@@ -56,11 +71,15 @@ func (r *Ruling) Unseen() bool { return r.Why != nil && r.Why.Unseen }
 // Judge reads a trace to its end and judges every claim it can make of it. The error is
 // the source's; what was read before it is in the Findings.
 func Judge(r replay.Source, o Options) (*Findings, error) {
-	c := newCollector(replay.Without(r.Header(), o.Without))
+	h := replay.Without(r.Header(), o.Without)
+	if o.Beside == nil {
+		o.Beside = alone{replay.New(h)}
+	}
+	c := newCollector(h, o.Beside)
 	c.each, c.follow, c.only, c.asked = o.Each, o.Follow, o.Only, o.Select
 	var whole *collector
 	if o.Without != 0 {
-		whole = newCollector(r.Header())
+		whole = newCollector(r.Header(), alone{replay.New(r.Header())})
 		whole.only = o.Only
 	}
 	for {

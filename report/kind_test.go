@@ -5,6 +5,8 @@ package report
 import (
 	"reflect"
 	"testing"
+
+	"github.com/dtrec/dtrec/replay"
 )
 
 // A kind has what the engine and the printers ask of it.
@@ -25,7 +27,7 @@ func TestKindsAreWhole(t *testing.T) {
 func TestNoPartIsLeftOver(t *testing.T) {
 	for _, trace := range []string{"../traces/run1.pb", "testdata/misc.pb", "testdata/xch.pb"} {
 		m := inMemory(t, trace)
-		c := newCollector(m.header)
+		c := newCollector(m.header, alone{replay.New(m.header)})
 		for i, k := range c.kinds {
 			checked := *k
 			if k.open == nil {

@@ -118,7 +118,10 @@ func (o *findingsOptions) writePage(cmd *cobra.Command, path string, page report
 func writePage(w io.Writer, src replay.Source, judged report.Options, page report.PageOptions) error {
 	judged.Select, page.Filtered = page.Select, judged.Only != nil
 	s := answers.NewSummarizer(replay.Without(src.Header(), judged.Without))
-	f, err := report.Judge(&summed{src, s, judged.Without}, judged)
+	if !page.Filtered {
+		judged.Beside = s
+	}
+	f, err := report.Judge(src, judged)
 	if err != nil {
 		return err
 	}
@@ -126,21 +129,6 @@ func writePage(w io.Writer, src replay.Source, judged report.Options, page repor
 		page.Opening = s.End()
 	}
 	return report.Markdown(w, f, page)
-}
-
-// summed is a trace that is summed up while it is judged.
-type summed struct {
-	replay.Source
-	summary *answers.Summarizer
-	without replay.Roles
-}
-
-func (s *summed) Next() (schema.Record, error) {
-	rec, err := s.Source.Next()
-	if e, ok := rec.(*schema.Event); err == nil && (!ok || !s.without.Has(e.Role)) {
-		s.summary.Record(rec)
-	}
-	return rec, err
 }
 
 // findingsOptions are the flags of the commands that judge a trace.

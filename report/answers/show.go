@@ -124,7 +124,7 @@ func digits(s string) bool {
 // Show reads a trace to its end and returns what is known of the target. After an error of
 // the source it returns what it has read so far, and the error.
 func Show(src replay.Source, t Target) (*Shown, error) {
-	tee := &tee{Source: src, model: replay.NewModel(src.Header()), exhibits: t.exhibits(src.Header())}
+	tee := &tee{model: replay.NewModel(src.Header()), exhibits: t.exhibits(src.Header())}
 	m := tee.model
 	m.Call = func(c *replay.PathCall) {
 		tee.each(func(x *exhibit) {
@@ -135,7 +135,7 @@ func Show(src replay.Source, t Target) (*Shown, error) {
 	}
 	m.Task = func(k *replay.Task) { tee.each(func(x *exhibit) { tell(x.task, k) }) }
 	m.Negative = func(n *replay.Negative) { tee.each(func(x *exhibit) { tell(x.negative, n) }) }
-	_, err := report.Judge(tee, report.Options{Each: func(c *report.Claim) { tee.each(func(x *exhibit) { tell(x.claim, c) }) }})
+	_, err := report.Judge(src, report.Options{Beside: tee, Each: func(c *report.Claim) { tee.each(func(x *exhibit) { tell(x.claim, c) }) }})
 	m.End()
 	s := &Shown{What: replay.Printable(replay.Unescape(t.given)), Sections: []Section{}}
 	tee.each(func(x *exhibit) { s.Sections = append(s.Sections, x.sections()...) })
@@ -165,26 +165,24 @@ func (t *Target) exhibits(h *schema.Header) []*exhibit {
 	return []*exhibit{nameOf(t.given)}
 }
 
-// tee is a source whose records the model is given before they are handed on.
+// tee reads a trace for the exhibits, beside what judges it.
 type tee struct {
-	replay.Source
 	model    *replay.Model
 	exhibits []*exhibit
 }
 
-func (t *tee) Next() (schema.Record, error) {
-	rec, err := t.Source.Next()
-	if err != nil {
-		return rec, err
-	}
-	if s := t.model.Record(rec); s != nil {
+func (t *tee) State() *replay.State { return t.model.State }
+
+func (t *tee) Record(rec schema.Record) *replay.Step {
+	s := t.model.Record(rec)
+	if s != nil {
 		t.each(func(x *exhibit) {
 			if x.step != nil {
 				x.step(t.model, s)
 			}
 		})
 	}
-	return rec, nil
+	return s
 }
 
 func (t *tee) each(f func(*exhibit)) {

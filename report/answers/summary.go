@@ -168,8 +168,11 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 	return s
 }
 
-// Record takes the next record of the trace.
-func (s *Summarizer) Record(rec schema.Record) {
+// State is what the trace is read with, also for a report.Reading.
+func (s *Summarizer) State() *replay.State { return s.model.State }
+
+// Record takes the next record of the trace; of an event it returns where it stands, until the next one.
+func (s *Summarizer) Record(rec schema.Record) *replay.Step {
 	switch rec := rec.(type) {
 	case *schema.Event:
 		if rec.First() {
@@ -180,7 +183,7 @@ func (s *Summarizer) Record(rec schema.Record) {
 	case *schema.Footer:
 		s.footer = rec
 	}
-	s.model.Record(rec)
+	return s.model.Record(rec)
 }
 
 // row is the row of a program.

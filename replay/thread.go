@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+// thread is what the state knows of one, while it is in a call.
+type thread struct {
+	tid   uint32
+	calls []*Call // innermost last
+	apart []*Call // may have ended unseen: they enclose nothing, and wait for an exit that says it is theirs; oldest first
+	maybe *Call   // of apart, the open that what follows is in if it has not ended; nil: none
+	spare []*Call
+	seen  uint64 // its last event since it has calls in progress; 0: none
+	at    uint64 // the time of that
+}
+
+// maxIdle is up to how many threads those are kept that are in no call.
+const maxIdle = 1 << 10
+
+// maxApart bounds the calls of a thread that wait for such an exit.
+const maxApart = 16
+
+func (s *State) begin(tid uint32) *thread {
+	var t *thread
+	if n := len(s.idle); n > 0 {
+		t, s.idle = s.idle[n-1], s.idle[:n-1]
+	} else {
+		t = &thread{}
+	}
+	t.tid, t.seen, t.at = tid, 0, 0
+	s.threads[tid], s.last = t, t
+	return t
+}
+
+// idle reports whether no call of the thread is in progress.
+func (t *thread) idle() bool { return len(t.calls)+len(t.apart) == 0 }
+
+// retire takes out a thread without a call in progress, where there are many.
+func (s *State) retire(t *thread) {
+	if t.seen, t.at, t.maybe = 0, 0, nil; len(s.threads) <= maxIdle {
+		return
+	}
+	delete(s.threads, t.tid)
+	s.idle = append(s.idle, t)
+	if s.last == t {
+		s.last = nil
+	}
+}
+
+// abandon drops the calls in progress: their exits will not come.
+func (s *State) abandon(t *thread) {
+	s.giveUp(t.calls...)
+	s.giveUp(t.apart...)
+	t.spare = append(append(t.spare, t.calls...), t.apart...)
+	t.calls, t.apart, t.maybe = t.calls[:0], t.apart[:0], nil
+}
+
+func (t *thread) call() *Call {
+	if n := len(t.spare); n > 0 {
+		c := t.spare[n-1]
+		t.spare = t.spare[:n-1]
+		return c
+	}
+	return &Call{}
+}
