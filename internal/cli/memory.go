@@ -5,8 +5,10 @@ package cli
 import (
 	"errors"
 	"math"
+	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 )
 
 // No file makes dtrec take more than 256 MiB. What is kept of one has bounds of its own;
@@ -15,7 +17,11 @@ const (
 	memoryLimit = 160 << 20 // of the whole process, which the collector keeps to
 	liveLimit   = 144 << 20 // of what a reading may keep: beyond, it ends
 	lookEvery   = 8192      // records from one look to the next
+	calmHeap    = 48 << 20  // see pace
+	mostPercent = 800       // of a heap that is nearly empty
 )
+
+var paced atomic.Uint64 // percent that the collector waits for
 
 var errMemory = errors.New("it takes more memory than dtrec gives to one reading")
 
@@ -24,17 +30,28 @@ var memoryLimited = false
 
 // limitMemory sets them, unless GOMEMLIMIT has.
 func limitMemory() {
+	pace(0)
 	if memoryLimited = true; debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(memoryLimit)
 	}
 }
 
-// tooLarge reports whether what is kept has come to its limit.
+// tooLarge reports whether what is kept has come to its limit; where it is little, the collector waits.
 func tooLarge() bool {
 	if !memoryLimited {
 		return false
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
+	pace(live[0].Value.Uint64())
 	return live[0].Value.Uint64() > liveLimit
+}
+
+// pace has the collector wait until the heap is of calmHeap, or twice what is kept, unless GOGC says otherwise. What a
+// reading keeps is little mostly: to collect it, and to watch what is written meanwhile, was a fifth of the time.
+func pace(live uint64) {
+	percent := max(100, min(mostPercent, 100*calmHeap/max(live, 1)-100))
+	if os.Getenv("GOGC") == "" && paced.Swap(percent) != percent {
+		debug.SetGCPercent(int(percent))
+	}
 }

@@ -59,8 +59,10 @@ func (t *tally[V]) add(key string, amount uint64) *V {
 
 // halve forgets the half of the keys with the least.
 func (t *tally[V]) halve() {
-	all := t.sorted()
-	for _, e := range all[len(all)/2:] {
+	all := t.all()
+	most := len(all) / 2
+	foremost(all, most, (*entry[V]).compare)
+	for _, e := range all[most:] {
 		t.floor = max(t.floor, e.Amount+e.Error)
 		t.bytes -= len(e.Key)
 		delete(t.entries, e.Key)
@@ -68,15 +70,56 @@ func (t *tally[V]) halve() {
 	}
 }
 
-// sorted returns the entries, those that may have most first.
-func (t *tally[V]) sorted() []*entry[V] {
+func (t *tally[V]) all() []*entry[V] {
 	all := make([]*entry[V], 0, len(t.entries))
 	for _, e := range t.entries {
 		all = append(all, e)
 	}
-	slices.SortFunc(all, func(a, b *entry[V]) int {
-		return cmp.Or(cmp.Compare(b.Amount+b.Error, a.Amount+a.Error), cmp.Compare(b.Amount, a.Amount), cmp.Compare(a.Key, b.Key))
-	})
+	return all
+}
+
+// compare puts what may have most first, and keys that have as much in their order.
+func (e *entry[V]) compare(o *entry[V]) int {
+	if a, b := e.Amount+e.Error, o.Amount+o.Error; a != b {
+		return cmp.Compare(b, a)
+	}
+	if e.Amount != o.Amount {
+		return cmp.Compare(o.Amount, e.Amount)
+	}
+	return cmp.Compare(e.Key, o.Key)
+}
+
+// foremost puts the first n of s, as sorted, before the others, in no order (Hoare's find).
+func foremost[E any](s []E, n int, compare func(a, b E) int) {
+	for n > 0 && n < len(s) {
+		pivot, i, j := s[len(s)/2], 0, len(s)-1
+		for i <= j {
+			for compare(s[i], pivot) < 0 {
+				i++
+			}
+			for compare(s[j], pivot) > 0 {
+				j--
+			}
+			if i <= j {
+				s[i], s[j] = s[j], s[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch { // s[:j+1] come before the pivot or are it, s[i:] after it or are it
+		case n <= j:
+			s = s[:j+1]
+		case n >= i:
+			s, n = s[i:], n-i
+		default:
+			return
+		}
+	}
+}
+
+// sorted returns the entries, those that may have most first.
+func (t *tally[V]) sorted() []*entry[V] {
+	all := t.all()
+	slices.SortFunc(all, (*entry[V]).compare)
 	return all
 }
 

@@ -3,8 +3,10 @@
 package answers
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -51,6 +53,22 @@ func TestTallyIsExactWhereItHasRoom(t *testing.T) {
 	for i, e := range tally.sorted() {
 		if want := uint64(63-i) * 100; e.Error != 0 || e.Amount != want {
 			t.Errorf("place %d: %d, error %d, want %d exactly", i, e.Amount, e.Error, want)
+		}
+	}
+}
+
+// What is foremost is what sorting puts first.
+func TestForemostIsAsSorted(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		s := make([]int, rng.IntN(40))
+		for i := range s {
+			s[i] = rng.IntN(20)
+		}
+		n, want := rng.IntN(len(s)+1), slices.Sorted(slices.Values(s))
+		foremost(s, n, cmp.Compare[int])
+		if got := slices.Sorted(slices.Values(s[:n])); !slices.Equal(got, want[:n]) {
+			t.Fatalf("the first %d of %v are %v", n, want, got)
 		}
 	}
 }
