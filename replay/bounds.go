@@ -66,6 +66,7 @@ func (l *Losses) crowded(first, now uint64) {
 	const why = "more calls in progress than are followed"
 	if n := len(l.windows); n > 0 && l.windows[n-1].Why == why {
 		w := &l.windows[n-1]
+		l.stale = true
 		w.First, w.Last = min(w.First, first), max(w.Last, now)
 		return
 	}

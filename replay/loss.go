@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -32,6 +33,8 @@ type Losses struct {
 	Late bool
 
 	windows []Window
+	covered []stretch // by the windows, in order and disjoint; see covers
+	stale   bool      // windows have changed since
 	open    int // 1 + index of the window of damage that no event has followed yet
 
 	lost   [maxRole]reach // by role, and of any role at 0: to when events are missing, of the windows that have begun
@@ -55,12 +58,35 @@ func (l *Losses) Windows() []Window {
 // Touched returns the window that makes a statement unsafe that rests on every
 // event of the given roles between two times; ok is false where there is none.
 func (l *Losses) Touched(first, last uint64, roles Roles) (w Window, ok bool) {
+	if !l.covers(first, last) {
+		return Window{}, false
+	}
 	for _, w := range l.windows {
 		if w.First <= last && first <= w.Last && (w.Role == 0 || roles.Has(w.Role)) {
 			return w, true
 		}
 	}
 	return Window{}, false
+}
+
+// stretch is a time, both ends included.
+type stretch struct{ first, last uint64 }
+
+// covers reports whether a window, of whatever role, has some of the time between two: there may be many
+// windows, and most times are in none.
+func (l *Losses) covers(first, last uint64) bool {
+	if l.stale {
+		l.stale, l.covered = false, l.covered[:0]
+		for _, w := range slices.SortedFunc(slices.Values(l.windows), func(a, b Window) int { return cmp.Compare(a.First, b.First) }) {
+			if n := len(l.covered); n > 0 && w.First <= l.covered[n-1].last {
+				l.covered[n-1].last = max(l.covered[n-1].last, w.Last)
+			} else {
+				l.covered = append(l.covered, stretch{w.First, w.Last})
+			}
+		}
+	}
+	i, _ := slices.BinarySearchFunc(l.covered, first, func(s stretch, t uint64) int { return cmp.Compare(s.last, t) })
+	return i < len(l.covered) && l.covered[i].first <= last
 }
 
 // record takes a loss record of the file; now is the time of the last event read.
@@ -127,6 +153,7 @@ func (l *Losses) backwards(at, now uint64) {
 }
 
 func (l *Losses) damage(d *schema.Damage, now uint64) {
+	l.stale = true
 	l.Total = sum(l.Total, d.Events)
 	w := Window{First: now, Last: math.MaxUint64, Count: d.Events, Why: fmt.Sprintf("file damaged at byte %d", d.Offset), upsets: true}
 	if d.Cut {
@@ -148,12 +175,14 @@ func (l *Losses) damage(d *schema.Damage, now uint64) {
 func (l *Losses) resumed(now uint64) {
 	if l.open > 0 {
 		w := &l.windows[l.open-1]
+		l.stale = true
 		w.Last, l.open = max(w.First, now), 0
 	}
 }
 
 // add keeps a window apart, or joins it with the last one.
 func (l *Losses) add(w Window, now uint64) {
+	l.stale = true
 	if len(l.windows) < maxWindows {
 		l.windows = append(l.windows, w)
 	} else {
@@ -203,9 +232,12 @@ func (l *Losses) begin(w *Window) {
 
 // pass begins the windows whose time has come.
 func (l *Losses) pass(now uint64) {
-	if l.coming == 0 || now < l.coming {
-		return
+	if l.coming != 0 && now >= l.coming {
+		l.come(now)
 	}
+}
+
+func (l *Losses) come(now uint64) {
 	l.coming = 0
 	for i := range l.windows {
 		if w := &l.windows[i]; w.begun {

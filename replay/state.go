@@ -278,6 +278,10 @@ func (s *State) leave(t *thread) {
 		return
 	}
 	s.step.Call, s.step.Open = c, c.Open
+	if n := len(t.calls); len(t.apart) == 0 && t.calls[n-1] == c { // mostly
+		t.calls, t.spare = t.calls[:n-1], append(t.spare, c)
+		return
+	}
 	t.calls = s.until(t, t.calls, c)
 	t.apart = s.until(t, t.apart, c)
 }
@@ -324,9 +328,9 @@ func (s *State) giveUp(calls ...*Call) {
 	}
 }
 
-// evicting returns the id of the drop_caches call in progress on the thread, or 0.
+// evicting returns the id of the drop_caches call in progress on the thread, if the event ends a dentry; else 0.
 func (s *State) evicting(t *thread) uint64 {
-	if t == nil || !s.marked {
+	if t == nil || !s.marked || !ends.Has(s.step.Event.Role) {
 		return 0
 	}
 	for i := len(t.calls) - 1; i >= 0; i-- {
