@@ -28,6 +28,14 @@ type jsonLines struct {
 	imported bool                              // tasks and CPUs are not known
 	redacted bool                              // hashes are gone
 	kinds    [maxRole][schema.Whole + 1]string // the members that follow from role and phase
+
+	by   actor  // who did the last event, and where
+	told []byte // the members that say so
+}
+
+type actor struct {
+	cpu, pid, tid uint32
+	comm          string
 }
 
 func (j *jsonLines) begin(dst []byte, h *schema.Header) []byte {
@@ -97,6 +105,13 @@ func (j *jsonLines) values(dst []byte, s *Step) []byte {
 
 // task says who did it and where, as far as the trace tells.
 func (j *jsonLines) task(dst []byte, e *schema.Event) []byte {
+	if by := (actor{e.CPU, e.PID, e.TID, e.Comm}); by != j.by || j.told == nil {
+		j.by, j.told = by, j.tell(j.told[:0], e)
+	}
+	return append(dst, j.told...)
+}
+
+func (j *jsonLines) tell(dst []byte, e *schema.Event) []byte {
 	if !j.imported {
 		dst = appendNumber(dst, `,"cpu":`, uint64(e.CPU))
 		dst = appendNumber(dst, `,"pid":`, uint64(e.PID))
@@ -255,7 +270,11 @@ func (j *jsonLines) cut(dst []byte, last uint64) []byte {
 }
 
 func appendNumber(dst []byte, member string, v uint64) []byte {
-	return appendPadded(append(dst, member...), v, 0)
+	if dst = append(dst, member...); v < 10 {
+		return append(dst, byte('0'+v))
+	}
+	var digits [20]byte
+	return append(dst, digits[putUint(digits[:], v):]...)
 }
 
 // appendAddress appends an address as a string, 0 as null.

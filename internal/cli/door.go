@@ -64,13 +64,8 @@ func (d *door) Write(p []byte) (int, error) {
 
 // plainRun is how many bytes p begins with of ASCII that every terminal shows.
 func plainRun(p []byte) int {
-	const each, high = 0x0101010101010101, 0x8080808080808080
 	for i := 0; i < len(p); i++ {
-		for i+8 <= len(p) { // eight at once, where none is below a space, DEL or beyond ASCII
-			if w := binary.LittleEndian.Uint64(p[i:]); ((w-' '*each)|(w+each)|w)&high != 0 {
-				break
-			}
-			i += 8
+		for ; i+8 <= len(p) && odd(p[i:]) == 0; i += 8 {
 		}
 		if i == len(p) {
 			break
@@ -80,6 +75,13 @@ func plainRun(p []byte) int {
 		}
 	}
 	return len(p)
+}
+
+// odd is 0 where none of eight bytes is below a space, DEL or beyond ASCII.
+func odd(p []byte) uint64 {
+	const each = 0x0101010101010101
+	w := binary.LittleEndian.Uint64(p)
+	return ((w - ' '*each) | (w + each) | w) & (0x80 * each)
 }
 
 // next returns the size of the character or color that in begins with; whole is false
