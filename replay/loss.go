@@ -35,7 +35,7 @@ type Losses struct {
 	windows []Window
 	covered []stretch // by the windows, in order and disjoint; see covers
 	stale   bool      // windows have changed since
-	open    int // 1 + index of the window of damage that no event has followed yet
+	open    int       // 1 + index of the window of damage that no event has followed yet
 
 	lost   [maxRole]reach // by role, and of any role at 0: to when events are missing, of the windows that have begun
 	upset  [maxRole]reach // the same of losses after which an exit's own word on its entry may be wrong
