@@ -255,22 +255,25 @@ static __always_inline const struct dentry *directory_of(const struct task_struc
 }
 
 #define AT_FDCWD -100
+#define LOOKUP_IN_ROOT (1 << 20 | 1 << 28) /* by the old numbers or the new: with RESOLVE_IN_ROOT / is where the walk starts too */
 
 #define IS_ERR_OR_NULL(value) ((__u64)(value) - 1 >= (__u64)-4096)
 
 /* Where the walk of the path at name starts; given is a root that the kernel chose, or NULL. */
-static __always_inline const struct dentry *start_of(struct event *e, __s32 dfd, const char *name, const struct path *given)
+static __always_inline const struct dentry *start_of(struct event *e, __s32 dfd, const char *name, const struct path *given, __u32 how)
 {
 	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
 	const struct fs_struct *fs = PEEK(task, fs);
 	char first = 0;
 
-	if (given && PEEK(given, dentry))
+	if (given && PEEK(given, dentry)) {
+		e->rec->head.facts |= FACT_OTHER_ROOT;
 		return PEEK(given, dentry);
+	}
 	if ((__u64)PEEK(fs, root.mnt) != own_root[0] || (__u64)PEEK(fs, root.dentry) != own_root[1])
 		e->rec->head.facts |= FACT_OTHER_ROOT;
 	bpf_probe_read_kernel(&first, sizeof(first), name);
-	if (first == '/')
+	if (first == '/' && !(how & LOOKUP_IN_ROOT))
 		return PEEK(fs, root.dentry);
 	if (dfd == AT_FDCWD)
 		return PEEK(fs, pwd.dentry);
@@ -288,10 +291,11 @@ static __always_inline const char *put_path(struct event *e, const struct filena
 	return name;
 }
 
-static __always_inline void put_start(struct event *e, __s32 dfd, const char *name, const struct path *given)
+static __always_inline void put_start(struct event *e, __s32 dfd, const char *name, const struct path *given, __u32 how)
 {
-	put(e, name ? (__u64)start_of(e, dfd, name, given) : 0);
+	put(e, name ? (__u64)start_of(e, dfd, name, given, how) : 0);
 	put(e, (__u32)dfd);
+	put(e, how);
 }
 
 /* ---- open ---- */
@@ -335,8 +339,7 @@ static __always_inline void on_open_enter(__s32 dfd, const struct filename *path
 	enter_open(&e);
 	name = put_path(&e, pathname);
 	put(&e, (__u32)READ(op, open_flag) | (__u64)READ(op, mode) << 32);
-	put_start(&e, dfd, name, NULL);
-	put(&e, (__u32)READ(op, lookup_flags));
+	put_start(&e, dfd, name, NULL, READ(op, lookup_flags));
 	emit_path(&e, name);
 	enters(&e);
 }
@@ -393,8 +396,7 @@ static __always_inline void walk_entered(enum role role, __s32 dfd, const struct
 	EVENT(e, role, ENTER);
 	enter_open(&e);
 	name = put_path(&e, pathname);
-	put_start(&e, dfd, name, given);
-	put(&e, flags);
+	put_start(&e, dfd, name, given, flags);
 	emit_path(&e, name);
 	enters(&e);
 }
@@ -438,7 +440,7 @@ static __always_inline void operation_entered(enum role role, __u32 how)
 	if (!enabled || !is_target())
 		return;
 	EVENT(e, role, ENTER);
-	if (role != ROLE_EXECVE || e.rec->head.tid == e.rec->head.tgid) /* another thread than the first leaves it with the first one's id */
+	if ((role != ROLE_EXECVE && role != ROLE_EXECVEAT) || e.rec->head.tid == e.rec->head.tgid) /* another thread than the first leaves it with the first one's id */
 		enter_open(&e);
 	if (role == ROLE_RENAME)
 		put(&e, how);
@@ -466,6 +468,7 @@ OPERATION(access, ROLE_ACCESS, 4)
 OPERATION(readlink, ROLE_READLINK, 4)
 OPERATION(chdir, ROLE_CHDIR, 1)
 OPERATION(execve, ROLE_EXECVE, 1)
+OPERATION(execveat, ROLE_EXECVEAT, 1)
 OPERATION(mkdir, ROLE_MKDIR, 3)
 OPERATION(mknod, ROLE_MKNOD, 4)
 OPERATION(unlinkat, ROLE_UNLINKAT, 2)
@@ -481,6 +484,14 @@ OPERATION(chown, ROLE_CHOWN, 5)
 OPERATION(utimes, ROLE_UTIMES, 4)
 OPERATION(statfs, ROLE_STATFS, 2)
 OPERATION(truncate, ROLE_TRUNCATE, 1)
+OPERATION(getxattr, ROLE_GETXATTR, 5)
+OPERATION(getxattr6, ROLE_GETXATTR, 6)
+OPERATION(setxattr, ROLE_SETXATTR, 6)
+OPERATION(setxattr7, ROLE_SETXATTR, 7)
+OPERATION(listxattr, ROLE_LISTXATTR, 4)
+OPERATION(listxattr5, ROLE_LISTXATTR, 5)
+OPERATION(removexattr, ROLE_REMOVEXATTR, 3)
+OPERATION(removexattr4, ROLE_REMOVEXATTR, 4)
 
 /* ---- lookup ---- */
 

@@ -47,7 +47,13 @@ const (
 	kprobeProgEvictExit            = "evict_exit"
 	kprobeProgExecveEnter          = "execve_enter"
 	kprobeProgExecveExit           = "execve_exit"
+	kprobeProgExecveatEnter        = "execveat_enter"
+	kprobeProgExecveatExit         = "execveat_exit"
 	kprobeProgFreeEnter            = "free_enter"
+	kprobeProgGetxattr6Enter       = "getxattr6_enter"
+	kprobeProgGetxattr6Exit        = "getxattr6_exit"
+	kprobeProgGetxattrEnter        = "getxattr_enter"
+	kprobeProgGetxattrExit         = "getxattr_exit"
 	kprobeProgInsertExit           = "insert_exit"
 	kprobeProgInsertExitStash      = "insert_exit_stash"
 	kprobeProgInstantiateExit      = "instantiate_exit"
@@ -55,6 +61,10 @@ const (
 	kprobeProgKillEnter            = "kill_enter"
 	kprobeProgLinkEnter            = "link_enter"
 	kprobeProgLinkExit             = "link_exit"
+	kprobeProgListxattr5Enter      = "listxattr5_enter"
+	kprobeProgListxattr5Exit       = "listxattr5_exit"
+	kprobeProgListxattrEnter       = "listxattr_enter"
+	kprobeProgListxattrExit        = "listxattr_exit"
 	kprobeProgLookupEnter          = "lookup_enter"
 	kprobeProgLookupExit           = "lookup_exit"
 	kprobeProgMkdirEnter           = "mkdir_enter"
@@ -84,10 +94,18 @@ const (
 	kprobeProgRcuCallStash         = "rcu_call_stash"
 	kprobeProgReadlinkEnter        = "readlink_enter"
 	kprobeProgReadlinkExit         = "readlink_exit"
+	kprobeProgRemovexattr4Enter    = "removexattr4_enter"
+	kprobeProgRemovexattr4Exit     = "removexattr4_exit"
+	kprobeProgRemovexattrEnter     = "removexattr_enter"
+	kprobeProgRemovexattrExit      = "removexattr_exit"
 	kprobeProgRenameEnter          = "rename_enter"
 	kprobeProgRenameExit           = "rename_exit"
 	kprobeProgRmdirEnter           = "rmdir_enter"
 	kprobeProgRmdirExit            = "rmdir_exit"
+	kprobeProgSetxattr7Enter       = "setxattr7_enter"
+	kprobeProgSetxattr7Exit        = "setxattr7_exit"
+	kprobeProgSetxattrEnter        = "setxattr_enter"
+	kprobeProgSetxattrExit         = "setxattr_exit"
 	kprobeProgStatEnter            = "stat_enter"
 	kprobeProgStatExit             = "stat_exit"
 	kprobeProgStatfsEnter          = "statfs_enter"
@@ -209,7 +227,13 @@ type kprobeProgramSpecs struct {
 	EvictExit            *ebpf.ProgramSpec `ebpf:"evict_exit"`
 	ExecveEnter          *ebpf.ProgramSpec `ebpf:"execve_enter"`
 	ExecveExit           *ebpf.ProgramSpec `ebpf:"execve_exit"`
+	ExecveatEnter        *ebpf.ProgramSpec `ebpf:"execveat_enter"`
+	ExecveatExit         *ebpf.ProgramSpec `ebpf:"execveat_exit"`
 	FreeEnter            *ebpf.ProgramSpec `ebpf:"free_enter"`
+	Getxattr6Enter       *ebpf.ProgramSpec `ebpf:"getxattr6_enter"`
+	Getxattr6Exit        *ebpf.ProgramSpec `ebpf:"getxattr6_exit"`
+	GetxattrEnter        *ebpf.ProgramSpec `ebpf:"getxattr_enter"`
+	GetxattrExit         *ebpf.ProgramSpec `ebpf:"getxattr_exit"`
 	InsertExit           *ebpf.ProgramSpec `ebpf:"insert_exit"`
 	InsertExitStash      *ebpf.ProgramSpec `ebpf:"insert_exit_stash"`
 	InstantiateExit      *ebpf.ProgramSpec `ebpf:"instantiate_exit"`
@@ -217,6 +241,10 @@ type kprobeProgramSpecs struct {
 	KillEnter            *ebpf.ProgramSpec `ebpf:"kill_enter"`
 	LinkEnter            *ebpf.ProgramSpec `ebpf:"link_enter"`
 	LinkExit             *ebpf.ProgramSpec `ebpf:"link_exit"`
+	Listxattr5Enter      *ebpf.ProgramSpec `ebpf:"listxattr5_enter"`
+	Listxattr5Exit       *ebpf.ProgramSpec `ebpf:"listxattr5_exit"`
+	ListxattrEnter       *ebpf.ProgramSpec `ebpf:"listxattr_enter"`
+	ListxattrExit        *ebpf.ProgramSpec `ebpf:"listxattr_exit"`
 	LookupEnter          *ebpf.ProgramSpec `ebpf:"lookup_enter"`
 	LookupExit           *ebpf.ProgramSpec `ebpf:"lookup_exit"`
 	MkdirEnter           *ebpf.ProgramSpec `ebpf:"mkdir_enter"`
@@ -246,10 +274,18 @@ type kprobeProgramSpecs struct {
 	RcuCallStash         *ebpf.ProgramSpec `ebpf:"rcu_call_stash"`
 	ReadlinkEnter        *ebpf.ProgramSpec `ebpf:"readlink_enter"`
 	ReadlinkExit         *ebpf.ProgramSpec `ebpf:"readlink_exit"`
+	Removexattr4Enter    *ebpf.ProgramSpec `ebpf:"removexattr4_enter"`
+	Removexattr4Exit     *ebpf.ProgramSpec `ebpf:"removexattr4_exit"`
+	RemovexattrEnter     *ebpf.ProgramSpec `ebpf:"removexattr_enter"`
+	RemovexattrExit      *ebpf.ProgramSpec `ebpf:"removexattr_exit"`
 	RenameEnter          *ebpf.ProgramSpec `ebpf:"rename_enter"`
 	RenameExit           *ebpf.ProgramSpec `ebpf:"rename_exit"`
 	RmdirEnter           *ebpf.ProgramSpec `ebpf:"rmdir_enter"`
 	RmdirExit            *ebpf.ProgramSpec `ebpf:"rmdir_exit"`
+	Setxattr7Enter       *ebpf.ProgramSpec `ebpf:"setxattr7_enter"`
+	Setxattr7Exit        *ebpf.ProgramSpec `ebpf:"setxattr7_exit"`
+	SetxattrEnter        *ebpf.ProgramSpec `ebpf:"setxattr_enter"`
+	SetxattrExit         *ebpf.ProgramSpec `ebpf:"setxattr_exit"`
 	StatEnter            *ebpf.ProgramSpec `ebpf:"stat_enter"`
 	StatExit             *ebpf.ProgramSpec `ebpf:"stat_exit"`
 	StatfsEnter          *ebpf.ProgramSpec `ebpf:"statfs_enter"`
@@ -438,7 +474,13 @@ type kprobePrograms struct {
 	EvictExit            *ebpf.Program `ebpf:"evict_exit"`
 	ExecveEnter          *ebpf.Program `ebpf:"execve_enter"`
 	ExecveExit           *ebpf.Program `ebpf:"execve_exit"`
+	ExecveatEnter        *ebpf.Program `ebpf:"execveat_enter"`
+	ExecveatExit         *ebpf.Program `ebpf:"execveat_exit"`
 	FreeEnter            *ebpf.Program `ebpf:"free_enter"`
+	Getxattr6Enter       *ebpf.Program `ebpf:"getxattr6_enter"`
+	Getxattr6Exit        *ebpf.Program `ebpf:"getxattr6_exit"`
+	GetxattrEnter        *ebpf.Program `ebpf:"getxattr_enter"`
+	GetxattrExit         *ebpf.Program `ebpf:"getxattr_exit"`
 	InsertExit           *ebpf.Program `ebpf:"insert_exit"`
 	InsertExitStash      *ebpf.Program `ebpf:"insert_exit_stash"`
 	InstantiateExit      *ebpf.Program `ebpf:"instantiate_exit"`
@@ -446,6 +488,10 @@ type kprobePrograms struct {
 	KillEnter            *ebpf.Program `ebpf:"kill_enter"`
 	LinkEnter            *ebpf.Program `ebpf:"link_enter"`
 	LinkExit             *ebpf.Program `ebpf:"link_exit"`
+	Listxattr5Enter      *ebpf.Program `ebpf:"listxattr5_enter"`
+	Listxattr5Exit       *ebpf.Program `ebpf:"listxattr5_exit"`
+	ListxattrEnter       *ebpf.Program `ebpf:"listxattr_enter"`
+	ListxattrExit        *ebpf.Program `ebpf:"listxattr_exit"`
 	LookupEnter          *ebpf.Program `ebpf:"lookup_enter"`
 	LookupExit           *ebpf.Program `ebpf:"lookup_exit"`
 	MkdirEnter           *ebpf.Program `ebpf:"mkdir_enter"`
@@ -475,10 +521,18 @@ type kprobePrograms struct {
 	RcuCallStash         *ebpf.Program `ebpf:"rcu_call_stash"`
 	ReadlinkEnter        *ebpf.Program `ebpf:"readlink_enter"`
 	ReadlinkExit         *ebpf.Program `ebpf:"readlink_exit"`
+	Removexattr4Enter    *ebpf.Program `ebpf:"removexattr4_enter"`
+	Removexattr4Exit     *ebpf.Program `ebpf:"removexattr4_exit"`
+	RemovexattrEnter     *ebpf.Program `ebpf:"removexattr_enter"`
+	RemovexattrExit      *ebpf.Program `ebpf:"removexattr_exit"`
 	RenameEnter          *ebpf.Program `ebpf:"rename_enter"`
 	RenameExit           *ebpf.Program `ebpf:"rename_exit"`
 	RmdirEnter           *ebpf.Program `ebpf:"rmdir_enter"`
 	RmdirExit            *ebpf.Program `ebpf:"rmdir_exit"`
+	Setxattr7Enter       *ebpf.Program `ebpf:"setxattr7_enter"`
+	Setxattr7Exit        *ebpf.Program `ebpf:"setxattr7_exit"`
+	SetxattrEnter        *ebpf.Program `ebpf:"setxattr_enter"`
+	SetxattrExit         *ebpf.Program `ebpf:"setxattr_exit"`
 	StatEnter            *ebpf.Program `ebpf:"stat_enter"`
 	StatExit             *ebpf.Program `ebpf:"stat_exit"`
 	StatfsEnter          *ebpf.Program `ebpf:"statfs_enter"`
@@ -527,7 +581,13 @@ func (p *kprobePrograms) Close() error {
 		p.EvictExit,
 		p.ExecveEnter,
 		p.ExecveExit,
+		p.ExecveatEnter,
+		p.ExecveatExit,
 		p.FreeEnter,
+		p.Getxattr6Enter,
+		p.Getxattr6Exit,
+		p.GetxattrEnter,
+		p.GetxattrExit,
 		p.InsertExit,
 		p.InsertExitStash,
 		p.InstantiateExit,
@@ -535,6 +595,10 @@ func (p *kprobePrograms) Close() error {
 		p.KillEnter,
 		p.LinkEnter,
 		p.LinkExit,
+		p.Listxattr5Enter,
+		p.Listxattr5Exit,
+		p.ListxattrEnter,
+		p.ListxattrExit,
 		p.LookupEnter,
 		p.LookupExit,
 		p.MkdirEnter,
@@ -564,10 +628,18 @@ func (p *kprobePrograms) Close() error {
 		p.RcuCallStash,
 		p.ReadlinkEnter,
 		p.ReadlinkExit,
+		p.Removexattr4Enter,
+		p.Removexattr4Exit,
+		p.RemovexattrEnter,
+		p.RemovexattrExit,
 		p.RenameEnter,
 		p.RenameExit,
 		p.RmdirEnter,
 		p.RmdirExit,
+		p.Setxattr7Enter,
+		p.Setxattr7Exit,
+		p.SetxattrEnter,
+		p.SetxattrExit,
 		p.StatEnter,
 		p.StatExit,
 		p.StatfsEnter,

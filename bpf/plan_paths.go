@@ -4,7 +4,11 @@
 
 package bpf
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"fmt"
+
+	"github.com/dtrec/dtrec/schema"
+)
 
 // walks lists the probes of what walks a path and opens nothing.
 func walks() []probe {
@@ -33,7 +37,7 @@ var pathOperations = []struct {
 	program string
 	params  int
 	symbols []string
-	more    string // the program where there is a parameter more
+	more    string // the symbol with a parameter more, whose programs' names end in how many that are; empty: none
 }{
 	{schema.RoleStat, "stat", 5, []string{"vfs_statx"}, ""},
 	{schema.RoleAccess, "access", 4, []string{"do_faccessat"}, ""},
@@ -48,11 +52,16 @@ var pathOperations = []struct {
 	{schema.RoleLink, "link", 5, []string{"do_linkat", "filename_linkat"}, ""},
 	{schema.RoleSymlink, "symlink", 3, []string{"do_symlinkat", "filename_symlinkat"}, ""},
 	{schema.RoleMount, "mount", 5, []string{"do_mount"}, ""},
-	{schema.RoleChmod, "chmod", 3, []string{"do_fchmodat"}, "chmod4"}, // from 6.6
+	{schema.RoleChmod, "chmod", 3, []string{"do_fchmodat"}, "do_fchmodat"}, // from 6.6
 	{schema.RoleChown, "chown", 5, []string{"do_fchownat"}, ""},
 	{schema.RoleUtimes, "utimes", 4, []string{"do_utimes"}, ""},
 	{schema.RoleStatfs, "statfs", 2, []string{"user_statfs"}, ""},
 	{schema.RoleTruncate, "truncate", 1, []string{"__x64_sys_truncate", "__arm64_sys_truncate"}, ""},
+	{schema.RoleExecveat, "execveat", 1, []string{"__x64_sys_execveat", "__arm64_sys_execveat"}, ""},
+	{schema.RoleGetxattr, "getxattr", 5, []string{"path_getxattr"}, "path_getxattrat"}, // from 6.13, as the next ones
+	{schema.RoleSetxattr, "setxattr", 6, []string{"path_setxattr"}, "path_setxattrat"},
+	{schema.RoleListxattr, "listxattr", 4, []string{"path_listxattr"}, "path_listxattrat"},
+	{schema.RoleRemovexattr, "removexattr", 3, []string{"path_removexattr"}, "path_removexattrat"},
 }
 
 // operations lists their probes.
@@ -60,13 +69,15 @@ func operations() []probe {
 	var probes []probe
 	for _, o := range pathOperations {
 		var enter, exit []candidate
+		add := func(symbol, program string, params int) {
+			enter = append(enter, candidate{symbol, 0, program + "_enter", make([]string, params), ""})
+			exit = append(exit, candidate{symbol, 0, program + "_exit", make([]string, params), ""})
+		}
 		for _, symbol := range o.symbols {
-			enter = append(enter, candidate{symbol, 0, o.program + "_enter", make([]string, o.params), ""})
-			exit = append(exit, candidate{symbol, 0, o.program + "_exit", make([]string, o.params), ""})
+			add(symbol, o.program, o.params)
 		}
 		if o.more != "" {
-			enter = append(enter, candidate{o.symbols[0], 0, o.more + "_enter", make([]string, o.params+1), ""})
-			exit = append(exit, candidate{o.symbols[0], 0, o.more + "_exit", make([]string, o.params+1), ""})
+			add(o.more, fmt.Sprint(o.program, o.params+1), o.params+1)
 		}
 		probes = append(probes, probe{o.role, schema.Enter, false, enter}, probe{o.role, schema.Exit, false, exit})
 	}

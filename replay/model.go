@@ -25,7 +25,7 @@ type Model struct {
 	Negative func(*Negative)
 
 	whole     bool // the roles are recorded that tell the class of a call
-	followed  bool // every walk of a path is recorded
+	followed  bool // every walk that opens nothing is recorded
 	chains    bool // __d_lookup is recorded: a d_lookup is told by it
 	threads   map[uint32]*strand
 	last      *strand // the thread of the event before
@@ -61,7 +61,7 @@ func NewModel(h *schema.Header) *Model {
 	}
 	recorded, vague := Recorded(h)
 	m.whole = (recorded&^vague)&classified == classified
-	m.followed = (recorded&^vague)&walkRoles == walkRoles
+	m.followed = (recorded &^ vague).Has(schema.RoleWalk)
 	m.chains = recorded.Has(schema.RoleLookupChain)
 	m.State.OnGivenUp(m.givenUp)
 	m.State.Objects.OnForget(m.forgotten)

@@ -4,6 +4,7 @@ package replay
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
@@ -88,6 +89,42 @@ func TestPartsOfACall(t *testing.T) {
 	}
 }
 
+// With RESOLVE_IN_ROOT / is the directory that the descriptor is open on, and no root.
+func TestRootOfADescriptor(t *testing.T) {
+	for how, want := range map[uint32]string{schema.LookupInRoot: "…/f", 0: "/f"} {
+		open := opening("/f", how)
+		open.Start, open.DirFD = dirAt, 5
+		ask := asking(schema.RoleLookupRCU, "f", 1)
+		ask.Facts = schema.FactParentIsRoot
+		root := about(schema.RoleLookupRCU, dirAt, 4, "/")
+		calls, _ := played(open, root, ask, about(schema.RoleLookupRCU, ownAt, 5, "f"), about(schema.RoleOpen, ownAt, 5, "f"))
+		if got := calls[0].Resolved; got != want {
+			t.Errorf("how %#x: %s, want %s", how, got, want)
+		}
+	}
+}
+
+// RESOLVE_* have the names that they have in openat2(2), by the kernel's old numbers and its new ones.
+func TestLimitsByEitherNumbers(t *testing.T) {
+	for how, want := range map[uint32]string{1<<20 | 1<<21 | 1: "RESOLVE_IN_ROOT LOOKUP_CACHED", 1<<28 | 1<<9 | 1: "LOOKUP_CACHED RESOLVE_IN_ROOT", 3: ""} {
+		calls, _ := played(opening("f", how))
+		if got := strings.Join(calls[0].Limits(), " "); got != want {
+			t.Errorf("%#x: %s, want %s", how, got, want)
+		}
+	}
+}
+
+// A link that was followed says after how long.
+func TestFollowedAfter(t *testing.T) {
+	link := about(schema.RoleLookupRCU, otherAt, 4, "l")
+	target := asking(schema.RoleLookupRCU, "t", 1<<20)
+	target.Parent = ownAt
+	calls, _ := played(opening("l/f", 0), asking(schema.RoleLookupRCU, "l", 0), link, target, about(schema.RoleLookupRCU, ownAt+64, 5, "t"))
+	if p := calls[0].Components[0]; !p.Link || p.Follow != 1000 {
+		t.Errorf("%+v", p)
+	}
+}
+
 // What a rename is told is not what its walks are.
 func TestLimitsOfARename(t *testing.T) {
 	walk := opening("f", 1<<16)
@@ -137,7 +174,7 @@ func TestOpenToExecute(t *testing.T) {
 	}
 }
 
-// A process has its threads, what they were called, and its cgroup; a child begins in that.
+// A process has its threads, what they were called, and its cgroup; that of a child is not known.
 func TestThreadsNamesAndCgroup(t *testing.T) {
 	thread := schema.Event{Role: schema.RoleChdir, Phase: schema.Enter, PID: 7, TID: 8, Comm: "worker"}
 	renamed := thread
@@ -153,7 +190,7 @@ func TestThreadsNamesAndCgroup(t *testing.T) {
 	if want := []Name{{1, 7, "p"}, {2, 8, "worker"}, {3, 8, "pool"}, {4, 8, "worker"}}; !slices.Equal(p.Names, want) {
 		t.Errorf("names %+v, want %+v", p.Names, want)
 	}
-	if !slices.Equal(p.Threads, []uint32{8}) || p.Cgroup != "/b" || tasks[j].Cgroup != "/a" || tasks[j].Parent != 7 {
+	if !slices.Equal(p.Threads, []uint32{8}) || p.Cgroup != "/b" || tasks[j].Cgroup != "" || tasks[j].Parent != 7 {
 		t.Errorf("%+v and %+v", p, tasks[j])
 	}
 }

@@ -31,7 +31,7 @@ type PathCall struct {
 	Start     *Object
 	StartAddr uint64 // address of Start, as recorded; 0: not recorded
 	DirFD     int32  // as given, AT_FDCWD (-100) for none; 0 where StartAddr is
-	OtherRoot bool   // the root directory of the task is not the recorder's
+	OtherRoot bool   // the root directory of the task, or that given to the walk, is not the recorder's
 	How       uint32 // LOOKUP_* of the walk of Path, as the kernel saw them; see Limits. Of a rename: RENAME_*
 
 	Components []Component // of its last walk, in the order looked up
@@ -72,14 +72,23 @@ type Gap struct {
 	Took     uint64
 }
 
-// Limits names what was asked of the call beside its path: RESOLVE_* of openat2, which the kernel
-// keeps among its LOOKUP_*, or RENAME_*.
-func (c *PathCall) Limits() []string {
-	names := map[uint32]string{1 << 16: "RESOLVE_NO_SYMLINKS", 1 << 17: "RESOLVE_NO_MAGICLINKS", 1 << 18: "RESOLVE_NO_XDEV",
-		1 << 19: "RESOLVE_BENEATH", 1 << 20: "RESOLVE_IN_ROOT", 1 << 21: "RESOLVE_CACHED"}
-	if c.Operation == rename {
-		names = map[uint32]string{1: "RENAME_NOREPLACE", 2: "RENAME_EXCHANGE", 4: "RENAME_WHITEOUT"}
+// resolves and renames are what Limits names. The kernel keeps RESOLVE_* among the LOOKUP_* of
+// include/linux/namei.h, which were renumbered: by either numbers no other bit of these is set when an open begins.
+var (
+	resolves = map[uint32]string{
+		1 << 16: "RESOLVE_NO_SYMLINKS", 1 << 17: "RESOLVE_NO_MAGICLINKS", 1 << 18: "RESOLVE_NO_XDEV", 1 << 19: "RESOLVE_BENEATH", 1 << 20: "RESOLVE_IN_ROOT", 1 << 21: lookupCached,
+		1 << 24: "RESOLVE_NO_SYMLINKS", 1 << 25: "RESOLVE_NO_MAGICLINKS", 1 << 26: "RESOLVE_NO_XDEV", 1 << 27: "RESOLVE_BENEATH", 1 << 28: "RESOLVE_IN_ROOT", 1 << 9: lookupCached,
 	}
+	renames = map[uint32]string{1: "RENAME_NOREPLACE", 2: "RENAME_EXCHANGE", 4: "RENAME_WHITEOUT"}
+)
+
+const lookupCached = "LOOKUP_CACHED"
+
+// Limits names what was asked of an open or a rename beside its path: RESOLVE_* of openat2, or
+// RENAME_*. LOOKUP_CACHED is RESOLVE_CACHED, or what io_uring tries first: where the cache does not
+// do, such an open fails with EAGAIN, and a worker does it.
+func (c *PathCall) Limits() []string {
+	names := map[string]map[uint32]string{"open": resolves, rename: renames}[c.Operation]
 	var out []string
 	for bit := uint32(1); bit != 0; bit <<= 1 {
 		if name := names[bit]; name != "" && c.How&bit != 0 {
@@ -103,8 +112,10 @@ type Component struct {
 	OfTarget bool // of Target, not of Path
 	// Mount: the walk went on in what is mounted on the dentry.
 	Mount bool
-	// Link: the walk went on elsewhere, as a symbolic link led it.
-	Link bool
+	// Link: the walk went on elsewhere, as a symbolic link led it. Follow is the time from the answer that
+	// it is there until the next name was looked up: the body of the link was read in it, and permissions.
+	Link   bool
+	Follow uint64
 	// Filesystem is the time from the alloc of its dentry until that was inserted; 0: not known,
 	// or the filesystem was not asked. Create is the time from then, or of one found without inode from
 	// that, until it got one.

@@ -124,7 +124,7 @@ func (m *Model) goOn(w *walker, e *schema.Event) {
 			m.mounted(m.State.Objects.find(e.Parent), p.Dentry)
 		}
 	default:
-		p.Link = true
+		p.Link, p.Follow = true, e.Time-min(p.found, e.Time)
 	}
 }
 
@@ -151,7 +151,7 @@ func (m *Model) starts(w *walker, e *schema.Event) {
 	if w.call.Start == nil {
 		w.call.Start = d
 	}
-	if d != nil && strings.HasPrefix(w.call.Path, "/") && !w.call.OtherRoot {
+	if d != nil && w.routes[0].rooted && !w.call.OtherRoot {
 		m.rooted(d)
 	}
 }

@@ -19,7 +19,7 @@ type Task struct {
 	Programs []string // what Program has been, in that order; at most maxExecs, the first ones
 	Names    []Name   // what its threads were called, a row each change; at most maxNames, the first ones
 	Threads  []uint32 // those seen beside the first, in the order of their first events; at most maxNames, the first ones
-	Cgroup   string   // path in the cgroup2 hierarchy, as last known; empty: not known
+	Cgroup   string   // path in the cgroup2 hierarchy at its last exec, or where it has ended then; empty: not known
 	Forked   uint64
 	Execs    []Exec // at most maxExecs, the first ones
 	Exited   uint64
@@ -170,10 +170,10 @@ func (m *Model) forked(t *strand, s *Step) {
 			}
 		}
 	}
-	program, cgroup := t.task.Program, t.task.Cgroup // making room forgets the task
+	program := t.task.Program // making room forgets the task
 	child := m.task(e.Child)
 	child.Parent, child.Forked, child.FirstAt, child.LastAt = e.PID, e.ID, e.Time, e.Time
-	child.Program, child.Cgroup = program, cgroup
+	child.Program = program // but it need not be in the cgroup that its parent was last seen in
 }
 
 func (m *Model) executed(t *strand, s *Step) {

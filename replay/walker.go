@@ -2,11 +2,7 @@
 
 package replay
 
-import (
-	"strings"
-
-	"github.com/dtrec/dtrec/schema"
-)
+import "github.com/dtrec/dtrec/schema"
 
 // walker is a path call in progress: an operation with the walks in it, or one walk alone.
 type walker struct {
@@ -32,11 +28,12 @@ type walker struct {
 
 // route is one path of a path call, and what the walk of it has met.
 type route struct {
-	path  string
-	bytes uint32 // its length
-	addr  uint64 // of the string
-	walk  uint64 // the entry of its walk; 0: none
-	parts []Component
+	path   string
+	bytes  uint32 // its length
+	addr   uint64 // of the string
+	walk   uint64 // the entry of its walk; 0: none
+	rooted bool   // it starts in the root directory
+	parts  []Component
 }
 
 // Bounds on the components of a call, of which a path of PATH_MAX bytes has at most half as
@@ -103,7 +100,7 @@ func (m *Model) walker() *walker {
 // joins reports whether a walk is of the operation around it. An open is where that is an
 // execve that has none yet.
 func (m *Model) joins(w *walker, e *schema.Event) bool {
-	if walkRoles.Has(w.role) || e.Role == schema.RoleOpen && (w.role != schema.RoleExecve || w.used > 0) {
+	if walkRoles.Has(w.role) || e.Role == schema.RoleOpen && (!w.role.Is(schema.Executes) || w.used > 0) {
 		return false
 	}
 	for i := range w.used {
@@ -124,7 +121,7 @@ func (m *Model) joins(w *walker, e *schema.Event) bool {
 // walks begins the walk of a path.
 func (m *Model) walks(w *walker, e *schema.Event) {
 	r, c := &w.routes[w.used], w.call
-	r.path, r.bytes, r.addr, r.walk = e.Name, e.NameLen, e.NameAddr, e.ID
+	r.path, r.bytes, r.addr, r.walk, r.rooted = e.Name, e.NameLen, e.NameAddr, e.ID, e.FromRoot()
 	start := m.State.Objects.find(e.Start)
 	if w.used == 0 {
 		c.Path, c.PathLen, c.Start, c.StartAddr, c.DirFD, c.OtherRoot = e.Name, e.NameLen, start, e.Start, e.DirFD, e.Facts&schema.FactOtherRoot != 0
@@ -134,16 +131,19 @@ func (m *Model) walks(w *walker, e *schema.Event) {
 	} else {
 		c.Target = e.Name
 	}
-	if start != nil && strings.HasPrefix(e.Name, "/") && e.Facts&schema.FactOtherRoot == 0 {
+	if start != nil && e.FromRoot() && e.Facts&schema.FactOtherRoot == 0 {
 		m.rooted(start)
 	}
 	w.cur, w.at = w.used, -1
 	w.used++
 }
 
-// pathless reports whether a call that walked no path had none, as utimensat of a descriptor.
-func (m *Model) pathless(c *PathCall, until uint64) bool {
-	_, lost := m.State.Losses.Touched(c.At, until, walkRoles)
+// pathless reports whether a call had no path, as utimensat of a descriptor.
+func (m *Model) pathless(w *walker, until uint64) bool {
+	if w.used > 0 || w.call.Failed() || !w.role.Is(schema.MayLackPath) {
+		return false
+	}
+	_, lost := m.State.Losses.Touched(w.call.At, until, RolesOf(schema.RoleWalk))
 	return m.followed && !lost
 }
 
@@ -212,7 +212,7 @@ func (m *Model) end(t *strand, i int, s *Step) {
 			c.Negatives++
 		}
 	}
-	if w.used == 0 && !c.Failed() && m.pathless(c, e.Time) {
+	if m.pathless(w, e.Time) {
 		m.forget(w)
 		return
 	}

@@ -49,7 +49,7 @@ var StartElsewhere = &Reason{Unproven, "the first component was looked up under 
 // startOf says what directory a path starts from.
 func startOf(e *schema.Event) string {
 	switch {
-	case strings.HasPrefix(e.Name, "/"):
+	case e.FromRoot():
 		return "the root directory"
 	case e.DirFD == schema.ATFDCWD:
 		return "the working directory"

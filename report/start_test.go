@@ -24,6 +24,12 @@ var _ = tested(kindTest{
 			r.rcu(addrA, "f", 2, addrB, 6)
 			r.opened(addrB, addrA, 6, "f")
 		}},
+		{"a descriptor's directory as the root, RESOLVE_IN_ROOT", Start, []*Reason{nil}, func(r *tape) {
+			r.change(func(e *schema.Event) { e.Start, e.DirFD, e.How = addrA, 7, schema.LookupInRoot })
+			r.open("/f")
+			r.rcu(addrA, "f", 1, addrB, 6)
+			r.opened(addrB, addrA, 6, "f")
+		}},
 		{"another directory than the root", Start, []*Reason{StartElsewhere}, func(r *tape) {
 			r.from(rootAddr, schema.ATFDCWD)
 			r.open("/f")

@@ -47,9 +47,14 @@ const (
 	RoleStatfs      Role = 38
 	RoleTruncate    Role = 39
 	RoleParallel    Role = 40
+	RoleExecveat    Role = 41
+	RoleGetxattr    Role = 42
+	RoleSetxattr    Role = 43
+	RoleListxattr   Role = 44
+	RoleRemovexattr Role = 45
 
 	// RoleEnd is one more than the largest role of the catalogue.
-	RoleEnd = RoleParallel + 1
+	RoleEnd = RoleRemovexattr + 1
 )
 
 // Short names for the generated enum values.
@@ -103,6 +108,20 @@ func operation(r Role, name, op, doc string) RoleInfo {
 	return RoleInfo{r, name, doc, shape(), shape(ColumnRet, ColumnTook), 0, op}
 }
 
+// either is the row of an operation on a path or a descriptor.
+func either(r Role, name, doc string) RoleInfo {
+	info := operation(r, name, name, doc)
+	info.Traits = MayLackPath
+	return info
+}
+
+// execution is the row of an operation that runs a program.
+func execution(r Role, name string) RoleInfo {
+	info := operation(r, name, "exec", "a program is to be run: the system call "+name+"; that it was, the role exec says")
+	info.Traits = Executes
+	return info
+}
+
 // Trait is what holds of every event of a role. What a role does to the dentry that its
 // events carry, and how they are printed, follows from these.
 type Trait uint16
@@ -118,6 +137,8 @@ const (
 	ReturnsAddress                   // RET is an address or an ERR_PTR; an int where the role has neither this
 	ReturnsStatus                    // nor that: RET is a wait status
 	Leaf                             // nothing recorded happens within it: its entry and exit are one event, of the phase Whole
+	Executes                         // the first open in it is of the file that it is to run
+	MayLackPath                      // it may be given a descriptor, and then walks nothing
 )
 
 // Is reports whether the role has a trait; a role this version does not know has none.
@@ -184,7 +205,7 @@ func Catalogue() []RoleInfo {
 		{RoleWalkParent, "walk_parent", "a path is walked to its last component but one: filename_parentat",
 			shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), Holds | Walks, ""},
 	}
-	return append(append(roles, pathOperations()...), RoleInfo{RoleParallel, "parallel", "instead of the dentry allocated for a name that of another task is taken, whose lookup was waited for: d_alloc_parallel", nil, shape(ColumnDentry), Holds, ""})
+	return append(append(roles, pathOperations()...), laterRoles()...)
 }
 
 // pathOperations are the roles of operations on paths.
@@ -194,7 +215,7 @@ func pathOperations() []RoleInfo {
 		operation(RoleAccess, "access", "access", "may the caller use a file: do_faccessat"),
 		operation(RoleReadlink, "readlink", "readlink", "a symbolic link is read: do_readlinkat"),
 		operation(RoleChdir, "chdir", "chdir", "the working directory changes: the system call chdir"),
-		operation(RoleExecve, "execve", "exec", "a program is to be run: the system call execve; that it was, the role exec says"),
+		execution(RoleExecve, "execve"),
 		operation(RoleMkdir, "mkdir", "mkdir", "a directory is to be made: do_mkdirat"),
 		operation(RoleMknod, "mknod", "mknod", "a special file is to be made: do_mknodat"),
 		operation(RoleUnlinkat, "unlinkat", "unlink", "a name is to be removed: do_unlinkat; in it vfs_unlink, the role unlink"),
@@ -206,9 +227,22 @@ func pathOperations() []RoleInfo {
 		operation(RoleMount, "mount", "mount", "a filesystem is to be mounted: do_mount"),
 		operation(RoleChmod, "chmod", "chmod", "a file is to get other permissions: do_fchmodat"),
 		operation(RoleChown, "chown", "chown", "a file is to get another owner: do_fchownat"),
-		operation(RoleUtimes, "utimes", "utimes", "a file is to get other times: do_utimes"),
+		either(RoleUtimes, "utimes", "a file is to get other times: do_utimes"),
 		operation(RoleStatfs, "statfs", "statfs", "a filesystem is asked for its attributes by path: user_statfs"),
 		operation(RoleTruncate, "truncate", "truncate", "a file is to get another length by path: the system call truncate"),
+	}
+}
+
+// laterRoles are those numbered after the first operations.
+func laterRoles() []RoleInfo {
+	return []RoleInfo{
+		{RoleParallel, "parallel", "instead of the dentry allocated for a name that of another task is taken, whose lookup was waited for: d_alloc_parallel",
+			nil, shape(ColumnDentry), Holds, ""},
+		execution(RoleExecveat, "execveat"),
+		either(RoleGetxattr, "getxattr", "an extended attribute is read by path: path_getxattr"),
+		either(RoleSetxattr, "setxattr", "an extended attribute is written by path: path_setxattr"),
+		either(RoleListxattr, "listxattr", "the extended attributes are listed by path: path_listxattr"),
+		either(RoleRemovexattr, "removexattr", "an extended attribute is removed by path: path_removexattr"),
 	}
 }
 

@@ -196,7 +196,7 @@ var columnTable = [columnRows]column{
 	{Field: Field{ColumnStart, "dirfd", Descriptor, func(e *Event) uint64 { return uint64(e.DirFD) }, func(e *Event, v uint64) { e.DirFD = int32(v) }}, field: 49, signed: true,
 		wire: [3]string{"start_dirfd", "sint64", "START: the dfd argument, a file descriptor or AT_FDCWD (−100). Not a delta"}},
 	{Field: Field{ColumnHow, "how", Hex, func(e *Event) uint64 { return uint64(e.How) }, func(e *Event, v uint64) { e.How = uint32(v) }}, field: 61,
-		wire: [3]string{"how", "uint32", "HOW: of an open open_flags.lookup_flags, of a walk its flags, LOOKUP_* as the kernel saw them; of a rename RENAME_*"}},
+		wire: [3]string{"how", "uint32", "HOW: of an open open_flags.lookup_flags, of a walk its flags, LOOKUP_* as the kernel saw them, which were renumbered between Linux 6.12 and 6.18; of a rename RENAME_*"}},
 	{Field: Field{ColumnIno, "ino", Number, func(e *Event) uint64 { return e.Ino }, func(e *Event, v uint64) { e.Ino = v }}, field: 62,
 		wire: [3]string{"ino", "uint64", "INO: i_ino of the inode of the dentry; 0 = no inode"}},
 	{Field: Field{ColumnCgroup, "cgroup", Group, nil, nil}, field: 63,

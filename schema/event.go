@@ -2,6 +2,8 @@
 
 package schema
 
+import "strings"
+
 // Columns is a set of Column: what an event of one kind carries.
 type Columns uint32
 
@@ -10,6 +12,13 @@ func (s Columns) Has(c Column) bool { return s&(1<<c) != 0 }
 
 // With returns the set with c added.
 func (s Columns) With(c Column) Columns { return s | 1<<c }
+
+// LookupInRoot is LOOKUP_IN_ROOT of include/linux/namei.h, by the old numbers or by the new:
+// RESOLVE_IN_ROOT of openat2(2), / is the directory that the walk starts from.
+const LookupInRoot = 1<<20 | 1<<28
+
+// FromRoot reports whether the walk of the path that the event is the entry of starts in the root directory.
+func (e *Event) FromRoot() bool { return strings.HasPrefix(e.Name, "/") && e.How&LookupInRoot == 0 }
 
 // ATFDCWD is AT_FDCWD of include/uapi/linux/fcntl.h: a relative path starts in the working directory.
 const ATFDCWD = -100

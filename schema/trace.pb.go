@@ -146,6 +146,11 @@ const (
 	Role_ROLE_STATFS       Role = 38 // a filesystem is asked for its attributes by path: user_statfs
 	Role_ROLE_TRUNCATE     Role = 39 // a file is to get another length by path: the system call truncate
 	Role_ROLE_PARALLEL     Role = 40 // instead of the dentry allocated for a name that of another task is taken, whose lookup was waited for: d_alloc_parallel
+	Role_ROLE_EXECVEAT     Role = 41 // a program is to be run: the system call execveat; that it was, the role exec says
+	Role_ROLE_GETXATTR     Role = 42 // an extended attribute is read by path: path_getxattr
+	Role_ROLE_SETXATTR     Role = 43 // an extended attribute is written by path: path_setxattr
+	Role_ROLE_LISTXATTR    Role = 44 // the extended attributes are listed by path: path_listxattr
+	Role_ROLE_REMOVEXATTR  Role = 45 // an extended attribute is removed by path: path_removexattr
 )
 
 // Enum value maps for Role.
@@ -192,6 +197,11 @@ var (
 		38: "ROLE_STATFS",
 		39: "ROLE_TRUNCATE",
 		40: "ROLE_PARALLEL",
+		41: "ROLE_EXECVEAT",
+		42: "ROLE_GETXATTR",
+		43: "ROLE_SETXATTR",
+		44: "ROLE_LISTXATTR",
+		45: "ROLE_REMOVEXATTR",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":  0,
@@ -235,6 +245,11 @@ var (
 		"ROLE_STATFS":       38,
 		"ROLE_TRUNCATE":     39,
 		"ROLE_PARALLEL":     40,
+		"ROLE_EXECVEAT":     41,
+		"ROLE_GETXATTR":     42,
+		"ROLE_SETXATTR":     43,
+		"ROLE_LISTXATTR":    44,
+		"ROLE_REMOVEXATTR":  45,
 	}
 )
 
@@ -466,7 +481,7 @@ const (
 	Fact_FACT_INODE_UNKNOWN   Fact = 16  // d_inode was not read: 0 does not mean negative
 	Fact_FACT_NAME_UNREADABLE Fact = 32  // the name could not be read, its string is empty
 	Fact_FACT_EXCHANGE        Fact = 128 // move: the two dentries change places (RENAME_EXCHANGE)
-	Fact_FACT_OTHER_ROOT      Fact = 256 // path: the task's root directory is not the recorder's (chroot, or another mount namespace)
+	Fact_FACT_OTHER_ROOT      Fact = 256 // path: the root directory of the task, or one given to the walk, is not the recorder's (chroot, or another mount namespace)
 	Fact_FACT_UNWATCHED       Fact = 64  // the dentry could not be watched: what others do to it from here on may lack, its end too
 )
 
@@ -1269,7 +1284,7 @@ type EventBatch struct {
 	TookNs           []uint64 `protobuf:"varint,47,rep,packed,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`                                   // TOOK: time of the exit minus that of the entry of the same call, + 1; 0 = not known
 	StartDelta       []int64  `protobuf:"zigzag64,48,rep,packed,name=start_delta,json=startDelta,proto3" json:"start_delta,omitempty"`                     // START: address of the dentry the walk of a path starts from; 0 = not known
 	StartDirfd       []int64  `protobuf:"zigzag64,49,rep,packed,name=start_dirfd,json=startDirfd,proto3" json:"start_dirfd,omitempty"`                     // START: the dfd argument, a file descriptor or AT_FDCWD (−100). Not a delta
-	How              []uint32 `protobuf:"varint,61,rep,packed,name=how,proto3" json:"how,omitempty"`                                                       // HOW: of an open open_flags.lookup_flags, of a walk its flags, LOOKUP_* as the kernel saw them; of a rename RENAME_*
+	How              []uint32 `protobuf:"varint,61,rep,packed,name=how,proto3" json:"how,omitempty"`                                                       // HOW: of an open open_flags.lookup_flags, of a walk its flags, LOOKUP_* as the kernel saw them, which were renumbered between Linux 6.12 and 6.18; of a rename RENAME_*
 	Ino              []uint64 `protobuf:"varint,62,rep,packed,name=ino,proto3" json:"ino,omitempty"`                                                       // INO: i_ino of the inode of the dentry; 0 = no inode
 	Cgroup           []uint32 `protobuf:"varint,63,rep,packed,name=cgroup,proto3" json:"cgroup,omitempty"`                                                 // CGROUP: row of strings; path of the task's cgroup in the cgroup2 hierarchy, empty where that is not known
 	// What has taken the place of time_delta_ns, key, dentry and bucket_delta since version 2.
@@ -2220,7 +2235,7 @@ const file_trace_proto_rawDesc = "" +
 	"\fATTACH_DMESG\x10\x06\x12\x17\n" +
 	"\x13ATTACH_KPROBE_MULTI\x10\a\x12\x1a\n" +
 	"\x16ATTACH_KRETPROBE_MULTI\x10\b\x12\x0f\n" +
-	"\vATTACH_TEXT\x10\t*\xbe\x05\n" +
+	"\vATTACH_TEXT\x10\t*\xa1\x06\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_OPEN\x10\x01\x12\x0f\n" +
@@ -2272,7 +2287,12 @@ const file_trace_proto_rawDesc = "" +
 	"\vROLE_UTIMES\x10%\x12\x0f\n" +
 	"\vROLE_STATFS\x10&\x12\x11\n" +
 	"\rROLE_TRUNCATE\x10'\x12\x11\n" +
-	"\rROLE_PARALLEL\x10(*O\n" +
+	"\rROLE_PARALLEL\x10(\x12\x11\n" +
+	"\rROLE_EXECVEAT\x10)\x12\x11\n" +
+	"\rROLE_GETXATTR\x10*\x12\x11\n" +
+	"\rROLE_SETXATTR\x10+\x12\x12\n" +
+	"\x0eROLE_LISTXATTR\x10,\x12\x14\n" +
+	"\x10ROLE_REMOVEXATTR\x10-*O\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_ENTER\x10\x01\x12\x0e\n" +
