@@ -278,9 +278,19 @@ func asGiven(c *replay.PathCall) string {
 	return s
 }
 
+// caller is the process that made a call, and the thread where that is another than its first, as a
+// worker of an io_uring is.
+func caller(c *replay.PathCall) string {
+	s := replay.Printable(c.Program) + "/" + strconv.FormatUint(uint64(c.PID), 10)
+	if c.TID != c.PID {
+		s += fmt.Sprintf(" thread %d", c.TID)
+	}
+	return s
+}
+
 // callLine is a call in a line.
 func callLine(c *replay.PathCall) string {
-	s := fmt.Sprintf("%s by %s/%d: %s", asGiven(c), replay.Printable(c.Program), c.PID, outcome(c))
+	s := fmt.Sprintf("%s by %s: %s", asGiven(c), caller(c), outcome(c))
 	if c.Resolved != c.Path && c.Resolved != "" {
 		s += ", at " + replay.PrintablePath(c.Resolved)
 	}

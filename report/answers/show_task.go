@@ -58,8 +58,8 @@ func processOf(pid uint32) *exhibit {
 					title += fmt.Sprintf(", of process %d", own.Parent)
 				}
 			}
-			if own != nil && own.Cgroup != "" {
-				title += ", in cgroup " + replay.Printable(own.Cgroup)
+			if own != nil {
+				title += inCgroup(own.Cgroup)
 			}
 			out = append(out, deeds.section(title))
 			if row.Calls > 0 {
@@ -87,8 +87,16 @@ func calledNow(e *schema.Event, seen bool) string {
 // deedOf is what an event of a role says that its process does.
 var deedOf = map[schema.Role]func(*schema.Event) string{
 	schema.RoleFork: func(e *schema.Event) string { return fmt.Sprintf("makes process %d", e.Child) },
-	schema.RoleExec: func(e *schema.Event) string { return "runs " + replay.Printable(e.Name) },
-	schema.RoleExit: func(e *schema.Event) string { return "ends: " + schema.WaitStatus(e.Ret).String() },
+	schema.RoleExec: func(e *schema.Event) string { return "runs " + replay.Printable(e.Name) + inCgroup(e.Cgroup) },
+	schema.RoleExit: func(e *schema.Event) string { return "ends: " + schema.WaitStatus(e.Ret).String() + inCgroup(e.Cgroup) },
+}
+
+// inCgroup says in which cgroup; empty where that is not known.
+func inCgroup(path string) string {
+	if path == "" {
+		return ""
+	}
+	return ", in cgroup " + replay.Printable(path)
 }
 
 func printables(names []string) []string {
@@ -153,7 +161,7 @@ func around(id uint64) *exhibit {
 // callSection is a call, component by component.
 func callSection(c *replay.PathCall) Section {
 	var l lines
-	l.add(c.ID, c.At, "%s by %s/%d", asGiven(c), replay.Printable(c.Program), c.PID)
+	l.add(c.ID, c.At, "%s by %s", asGiven(c), caller(c))
 	for i := range c.Components {
 		p := &c.Components[i]
 		l.add(p.ID, 0, "%s", componentText(p))
@@ -216,7 +224,7 @@ func componentText(p *replay.Component) string {
 	for _, f := range []struct {
 		is   bool
 		text string
-	}{{p.Beside, "not of the path itself"}, {p.Mount, "a filesystem is mounted there"}, {p.Link, "a link, followed"}} {
+	}{{p.Beside, "not of the path itself"}, {p.Mount, "a filesystem is mounted there"}, {p.Link, "a link, followed after " + duration(p.Follow)}} {
 		if f.is {
 			text += " (" + f.text + ")"
 		}

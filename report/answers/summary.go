@@ -163,7 +163,7 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 		failures: newTally[example](maxKeys), names: newTally[spread](fewKeys), again: newTally[example](maxKeys), misses: newTally[example](maxKeys),
 		left: newTally[[8]uint64](maxKeys), leads: newTally[destinations](fewKeys),
 	}
-	s.Kernel, s.Log = h.GetKernel().GetRelease(), h.Imported()
+	s.Kernel, s.Log, s.Findings = h.GetKernel().GetRelease(), h.Imported(), []Finding{}
 	s.model.Call, s.model.Task, s.model.Negative = s.call, s.task, s.negative
 	return s
 }
@@ -211,7 +211,7 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	s.slow(c)
 	if c.Failed() {
 		s.failures.add(errnoName(c.Errno)+" "+c.Path, 1).add(c)
-	} else if c.End != 0 && strings.HasPrefix(c.Path, "/") && len(c.Resolved) <= maxResolved {
+	} else if c.End != 0 && strings.HasPrefix(c.Path, "/") && c.How&schema.LookupInRoot == 0 && len(c.Resolved) <= maxResolved {
 		s.leads.add(c.Path, 1).add(c)
 	}
 	if c.Restarts > 0 {

@@ -31,6 +31,8 @@ type TopRow struct {
 	Error  uint64 `json:"error,omitempty"` // the true amount is no more than Amount + Error
 	First  uint64 `json:"first"`           // the first event of it that is counted
 
+	Errnos []Count `json:"errnos,omitempty"` // of failures only, the most frequent first
+
 	// Of dentries without inode only.
 	Births []Count `json:"births,omitempty"` // how they came to be
 	Fates  []Count `json:"fates,omitempty"`  // what became of them
@@ -184,16 +186,21 @@ type topper struct {
 	calling thing
 }
 
-// born is what else is known of a key: of dentries without inode what they were.
+// born is what else is known of a key: of dentries without inode what they were, of failures why.
 type born struct {
 	first         uint64
 	births, fates [8]uint64
 	hits          uint64
 	killers       map[string]uint64
+	errnos        map[string]uint64
 }
 
-// maxKillers bounds the programs that are counted as those that killed, of one key.
-const maxKillers = 8
+// maxKillers bounds the programs that are counted as those that killed, of one key, and maxErrnos the
+// errnos.
+const (
+	maxKillers = 8
+	maxErrnos  = 8
+)
 
 // TopOf reads a trace to its end and returns the n keys with most. of and by are names of
 // Names. After an error of the source it returns what it has read so far, and the error.
@@ -248,7 +255,10 @@ func (t *topper) count(amount, id uint64) *born {
 func (t *topper) call(c *replay.PathCall) {
 	if n := t.of.amount(c); n > 0 {
 		t.calling = thing{call: c}
-		t.count(n, c.ID)
+		b := t.count(n, c.ID)
+		if t.of.name == "failures" && t.by.name != "errno" {
+			b.errnos = plusOne(b.errnos, errnoName(c.Errno), maxErrnos)
+		}
 	}
 }
 
@@ -278,14 +288,19 @@ func (t *topper) negative(n *replay.Negative) {
 	b.hits += n.Hits
 	b.first = min(b.first, n.Born)
 	if n.Fate == replay.FateKilled {
-		if b.killers == nil {
-			b.killers = make(map[string]uint64)
-		}
-		by := replay.Printable(n.EndBy)
-		if _, known := b.killers[by]; known || len(b.killers) < maxKillers {
-			b.killers[by]++
-		}
+		b.killers = plusOne(b.killers, replay.Printable(n.EndBy), maxKillers)
 	}
+}
+
+// plusOne adds one to a key of at most so many.
+func plusOne(m map[string]uint64, key string, most int) map[string]uint64 {
+	if m == nil {
+		m = make(map[string]uint64)
+	}
+	if _, known := m[key]; known || len(m) < most {
+		m[key]++
+	}
+	return m
 }
 
 func (t *topper) top(n int) *Top {
@@ -296,6 +311,9 @@ func (t *topper) top(n int) *Top {
 		if top.negatives {
 			row.Births, row.Fates = counted(replay.Births, e.What.births[:]), counted(replay.Fates, e.What.fates[:])
 			row.Killer = mostFirst(e.What.killers)
+		}
+		if len(e.What.errnos) > 0 {
+			row.Errnos = mostFirst(e.What.errnos)
 		}
 		top.Rows = append(top.Rows, row)
 	}

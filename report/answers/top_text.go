@@ -69,8 +69,11 @@ func (r *TopRow) left() (n uint64) {
 	return n
 }
 
-// became says how dentries came to be and what became of them; empty of anything else.
+// became says how dentries came to be and what became of them, and why calls failed; empty of anything else.
 func (r *TopRow) became() string {
+	if len(r.Errnos) > 0 {
+		return ": " + list(r.Errnos)
+	}
 	if len(r.Births) == 0 {
 		return ""
 	}
