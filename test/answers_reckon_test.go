@@ -3,8 +3,8 @@
 package test
 
 import (
+	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -13,7 +13,9 @@ import (
 var (
 	operationOf = map[string]string{"open": "open", "walk": "walk", "walk_parent": "walk", "stat": "stat", "access": "access",
 		"readlink": "readlink", "chdir": "chdir", "execve": "exec", "mkdir": "mkdir", "mknod": "mknod", "unlinkat": "unlink", "rmdir": "rmdir",
-		"rename": "rename", "link": "link", "symlink": "symlink", "mount": "mount"}
+		"rename": "rename", "link": "link", "symlink": "symlink", "mount": "mount", "chmod": "chmod", "chown": "chown", "utimes": "utimes",
+		"statfs": "statfs", "truncate": "truncate", "execveat": "exec", "getxattr": "getxattr", "setxattr": "setxattr", "listxattr": "listxattr",
+		"removexattr": "removexattr"}
 	walkers = []string{"open", "walk", "walk_parent"}
 )
 
@@ -22,13 +24,26 @@ type use struct {
 	spoken
 	program     string
 	paths       []spoken // the entries of its walks
-	asked       map[string]bool
 	slow, alloc bool
+	parts       []part
+	restarts    int
+	within      uint64 // the d_lookup in progress
+	resolved    string // the path of what it led to
+	outer       uint64 // the call that it is in
+	took        uint64 // ns
+}
+
+// path is the one it was given, the first of two.
+func (u *use) path() string {
+	if len(u.paths) > 0 {
+		return u.paths[0].Name
+	}
+	return ""
 }
 
 // takes reports whether a walk is of an operation.
 func (u *use) takes(e *spoken) bool {
-	if slices.Contains(walkers, u.Role) || e.Role == "open" && (u.Role != "execve" || len(u.paths) > 0) {
+	if slices.Contains(walkers, u.Role) || e.Role == "open" && (!strings.HasPrefix(u.Role, "execve") || len(u.paths) > 0) {
 		return false
 	}
 	again := slices.ContainsFunc(u.paths, func(p spoken) bool { return p.NameAddr == e.NameAddr && p.Name == e.Name })
@@ -38,6 +53,7 @@ func (u *use) takes(e *spoken) bool {
 // reckoner finds the path calls of a trace, a stack of them on every thread.
 type reckoner struct {
 	reckoned
+	places places
 	stacks map[uint32][]*use
 	comm   map[uint32]string
 	took   map[uint64]uint64
@@ -45,35 +61,55 @@ type reckoner struct {
 
 // reckon counts calls by what stands between their entry and their exit.
 func reckon(events []spoken) reckoned {
-	r := reckoner{stacks: map[uint32][]*use{}, comm: map[uint32]string{}, took: map[uint64]uint64{}}
+	r := reckoner{stacks: map[uint32][]*use{}, comm: map[uint32]string{}, took: map[uint64]uint64{},
+		places: places{map[string]string{}, map[string]string{}, map[string]string{}, map[string]bool{}}}
 	r.reckoned = reckoned{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missed: map[string]uint64{},
-		programs: map[string]uint64{}, processes: map[uint32]bool{}, around: map[uint64]uint64{}}
+		programs: map[string]*programRow{}, processes: map[uint32]*process{}, around: map[uint64]uint64{}, stands: newStands()}
+	empty := newEmpties()
 	for i := range events {
-		e := &events[i]
-		r.processes[e.PID] = true
-		if e.Role == "fork" {
-			r.processes[e.Child] = true
-		}
-		if e.TID == e.PID || r.comm[e.PID] == "" {
-			r.comm[e.PID] = e.Comm
-		}
-		r.event(e)
+		r.task(&events[i])
+		r.places.see(&events[i])
+		r.event(&events[i])
+		empty.event(&r, &events[i])
 	}
-	slices.SortStableFunc(r.slowest, func(a, b uint64) int { return int(r.took[b]) - int(r.took[a]) })
-	r.negatives(events)
+	slices.SortStableFunc(r.slowest, func(a, b uint64) int { return cmp.Or(cmp.Compare(r.took[b], r.took[a])) })
+	empty.end(&r)
 	return r.reckoned
+}
+
+// task follows who is called what, and runs what.
+func (r *reckoner) task(e *spoken) {
+	p := r.processes[e.PID]
+	if p == nil {
+		p = &process{}
+		r.processes[e.PID] = p
+	}
+	if p.led = p.led || e.TID == e.PID; e.TID == e.PID || !p.led {
+		r.comm[e.PID] = e.Comm
+		if !slices.Contains(p.programs, e.Comm) {
+			p.programs = append(p.programs, e.Comm)
+		}
+	}
+	switch e.Role {
+	case "fork":
+		r.processes[e.Child] = &process{parent: e.PID}
+	case "exec":
+		p.execs = append(p.execs, e.Name)
+	case "exit":
+		p.exited = e.ID
+	}
 }
 
 func (r *reckoner) event(e *spoken) {
 	stack := r.stacks[e.TID]
 	if operationOf[e.Role] != "" && e.Phase == "enter" {
 		if n := len(stack); n > 0 && slices.Contains(walkers, e.Role) && stack[n-1].takes(e) {
-			stack[n-1].paths = append(stack[n-1].paths, *e)
+			stack[n-1].walks(e)
 			return
 		}
-		u := &use{spoken: *e, program: r.comm[e.PID], asked: map[string]bool{}}
+		u := &use{spoken: *e, program: r.comm[e.PID]}
 		if slices.Contains(walkers, e.Role) {
-			u.paths = []spoken{*e}
+			u.walks(e)
 		}
 		r.stacks[e.TID] = append(stack, u)
 		return
@@ -81,6 +117,9 @@ func (r *reckoner) event(e *spoken) {
 	if e.Phase == "exit" {
 		for i := len(stack) - 1; i >= 0; i-- {
 			if stack[i].ID == e.Call {
+				if i > 0 {
+					stack[i].outer = stack[i-1].ID
+				}
 				r.ended(stack[i], e)
 				r.stacks[e.TID] = stack[:i]
 				return
@@ -92,51 +131,104 @@ func (r *reckoner) event(e *spoken) {
 	}
 }
 
-// within takes an event in a call. A name that a walk did not bring, and no lookup asked for
-// before, is no component.
+// walks adds a path; one that is walked once more starts over.
+func (u *use) walks(e *spoken) {
+	for i, p := range u.paths {
+		if p.NameAddr == e.NameAddr && p.Name == e.Name {
+			u.restarts++
+			u.parts = slices.DeleteFunc(u.parts, func(x part) bool { return x.route == i })
+			return
+		}
+	}
+	u.paths = append(u.paths, *e)
+}
+
+// within takes an event in a call.
 func (r *reckoner) within(u *use, e *spoken) {
 	r.around[e.ID] = u.ID
-	switch {
-	case strings.HasPrefix(e.Role, "lookup") && e.Phase == "enter":
-		u.asked[e.NameAddr] = true
+	switch lookup := strings.HasPrefix(e.Role, "lookup"); {
+	case lookup && e.Phase == "enter":
 		u.slow = u.slow || e.Role != "lookup_rcu"
+		if e.Role != "lookup_chain" || u.within == 0 {
+			u.ask(r, e)
+		}
+		if e.Role == "lookup" {
+			u.within = e.ID
+		}
 	case e.Role == "alloc" && e.Phase == "enter":
-		if u.asked[e.NameAddr] || u.holds(e.NameAddr) {
+		u.ask(r, e)
+		if last := u.last(-1); last != nil && last.made && last.addr == e.NameAddr {
 			u.alloc = true
 			r.missed[e.Name]++
 		}
+	case e.Role == "walk" && e.Phase == "exit" || e.Role == "open" && e.Phase == "exit":
+		if r.places.arrives(u, e); e.Dentry != nil && u.resolved == "" {
+			u.resolved = r.places.path(*e.Dentry)
+		}
+	case e.Role == "move" && e.Phase == "enter" && u.resolved == "":
+		u.resolved = r.places.path(*e.Dentry)
+	case lookup || e.Role == "alloc" || e.Role == "insert":
+		if e.Call != 0 && e.Call == u.within {
+			u.within = 0
+		}
+		u.answered(e)
 	}
-}
-
-// holds reports whether a name lies in a path of the call.
-func (u *use) holds(addr string) bool {
-	at, err := strconv.ParseUint(addr, 0, 64)
-	return err == nil && slices.ContainsFunc(u.paths, func(p spoken) bool {
-		from, err := strconv.ParseUint(p.NameAddr, 0, 64)
-		return err == nil && at-from < p.Len
-	})
 }
 
 func (r *reckoner) ended(u *use, e *spoken) {
-	r.calls++
-	r.programs[u.program]++
-	r.took[u.ID] = e.TimeNs - u.TimeNs
+	if len(u.paths) == 0 && e.Errno == "" {
+		return // of a descriptor
+	}
+	took := e.TimeNs - u.TimeNs
+	r.took[u.ID] = took
 	r.slowest = append(r.slowest, u.ID)
+	p := r.programs[u.program]
+	if p == nil {
+		p = &programRow{Program: u.program, operations: map[string]uint64{}}
+		r.programs[u.program] = p
+	}
+	for _, row := range []*programRow{p, &r.total} {
+		row.add(u, e, took)
+	}
+	process := r.processes[u.PID]
+	process.calls++
 	if e.Errno != "" {
+		process.failed++
 		r.failed++
 		r.errnos[e.Errno]++
-		path := ""
-		if len(u.paths) > 0 {
-			path = u.paths[0].Name
-		}
-		r.failures[e.Errno+" "+path]++
+		r.failures[e.Errno+" "+u.path()]++
 	}
+	if r.places.arrives(u, e); e.Dentry != nil && slices.Contains(walkers, u.Role) {
+		u.resolved = r.places.path(*e.Dentry)
+	} else if n := len(u.parts); u.resolved == "" && e.Errno == "" && n > 0 {
+		u.resolved = within(r.places.path(u.parts[n-1].parent), u.parts[n-1].name)
+	}
+	u.took = took
+	r.stands.ended(u, e, &r.places)
+}
+
+// add takes a call that has returned.
+func (p *programRow) add(u *use, e *spoken, took uint64) {
+	p.Calls++
+	if p.operations == nil {
+		p.operations = map[string]uint64{}
+	}
+	p.operations[operationOf[u.Role]]++
 	switch {
 	case u.alloc:
-		r.miss++
-	case u.slow:
-		r.ref++
+		p.Miss++
+	case u.slow || u.restarts > 0:
+		p.Ref++
 	default:
-		r.rcu++
+		p.RCU++
+	}
+	if u.restarts > 0 {
+		p.Restarted++
+	}
+	if e.Errno != "" {
+		p.Failed++
+	}
+	if u.outer == 0 {
+		p.Took += took
 	}
 }

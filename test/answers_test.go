@@ -5,6 +5,7 @@ package test
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -23,6 +24,7 @@ type spoken struct {
 	Role     string
 	Phase    string
 	Call     uint64 // of an exit, its entry
+	Parent   string
 	Name     string
 	NameHex  string `json:"name_hex"` // its bytes where they are not UTF-8
 	NameAddr string `json:"name_addr"`
@@ -38,16 +40,27 @@ type spoken struct {
 
 // reckoned is what this test makes of them, by itself.
 type reckoned struct {
-	calls, failed, rcu, ref, miss uint64
-	made, left                    uint64
-	births                        map[string]uint64
-	errnos                        map[string]uint64
-	failures                      map[string]uint64 // by errno and path
-	missed                        map[string]uint64 // allocs for names asked for, by name
-	programs                      map[string]uint64 // calls by program
-	processes                     map[uint32]bool
-	slowest                       []uint64          // ids, the slowest first
-	around                        map[uint64]uint64 // of an event, the path call it is in
+	total      programRow
+	failed     uint64
+	made, left uint64
+	births     map[string]uint64
+	errnos     map[string]uint64
+	failures   map[string]uint64 // by errno and path
+	missed     map[string]uint64 // allocs for names asked for, by name
+	programs   map[string]*programRow
+	processes  map[uint32]*process
+	slowest    []uint64          // ids, the slowest first
+	around     map[uint64]uint64 // of an event, the path call it is in
+	stands     stands
+}
+
+// process is one of them.
+type process struct {
+	parent          uint32
+	programs, execs []string
+	calls, failed   uint64
+	exited          uint64
+	led             bool // its first thread has been seen
 }
 
 func replayed(t *testing.T, trace string) (events []spoken) {
@@ -67,55 +80,6 @@ func replayed(t *testing.T, trace string) (events []spoken) {
 	return events
 }
 
-// negatives follows every address through inserts without inode, and deletes that leave none.
-func (r *reckoned) negatives(events []spoken) {
-	type state struct{ call uint64 }
-	empty := map[string]*state{}
-	unlinking, removing, moving := map[uint32]bool{}, map[uint32]bool{}, map[uint32]bool{}
-	begin := func(e *spoken, birth string) {
-		if empty[*e.Dentry] == nil {
-			empty[*e.Dentry] = &state{r.around[e.ID]}
-			r.made++
-			r.births[birth]++
-		}
-	}
-	for _, e := range events {
-		switch e.Role {
-		case "unlink":
-			unlinking[e.TID] = e.Phase == "enter"
-		case "rmdir":
-			removing[e.TID] = e.Phase == "enter"
-		case "move":
-			moving[e.TID] = e.Phase == "enter"
-		}
-		if e.Dentry == nil {
-			continue
-		}
-		none := e.Inode == nil && !slices.Contains(e.Facts, "inode_unknown")
-		s := empty[*e.Dentry]
-		switch {
-		case e.Role == "alloc" || e.Role == "kill" || e.Role == "free" || e.Role == "drop":
-			delete(empty, *e.Dentry)
-		case e.Inode != nil && s != nil:
-			if delete(empty, *e.Dentry); r.around[e.ID] != 0 && r.around[e.ID] == s.call { // made by the same call: not counted
-				r.made--
-				r.births["lookup"]--
-			}
-		case e.Role == "insert" && none && !moving[e.TID]:
-			begin(&e, "lookup")
-		case e.Role == "delete" && e.Phase == "exit" && none && !slices.Contains(e.Facts, "unhashed"):
-			birth := "delete"
-			if unlinking[e.TID] {
-				birth = "unlink"
-			} else if removing[e.TID] {
-				birth = "rmdir"
-			}
-			begin(&e, birth)
-		}
-	}
-	r.left = uint64(len(empty))
-}
-
 // summary is what 'dtrec summary --format json' says, as far as it is looked at here.
 type summary struct {
 	Total    programRow
@@ -126,14 +90,18 @@ type summary struct {
 		Made, Left uint64
 		Births     []nameCount
 	} `json:"negatives"`
+	Findings []struct{ Rule, What string }
 }
 
 type programRow struct {
 	Program                                           string
 	Processes, Calls, Failed, RCU, Ref, Miss, Unknown uint64
-	Unfinished                                        uint64
+	Unfinished, Restarted                             uint64
 	Took                                              uint64 `json:"took_ns"`
 	Slowest                                           *struct{ ID uint64 }
+	Operations                                        []nameCount
+
+	operations map[string]uint64
 }
 
 type nameCount struct {
@@ -149,42 +117,136 @@ func counts(of []nameCount) map[string]uint64 {
 	return m
 }
 
-// What summary says of every trace in the tree is what the lines of replay add up to.
+// What summary and info say of every trace in the tree is what the lines of replay add up to.
 func TestSummaryIsWhatReplayAddsUpTo(t *testing.T) {
 	for _, trace := range answered(t) {
-		t.Run(filepath.Base(trace), func(t *testing.T) {
-			var s summary
-			if err := json.Unmarshal([]byte(output(t, "summary", "--format", "json", trace)), &s); err != nil {
-				t.Fatal(err)
-			}
-			want := reckon(replayed(t, trace))
-			same := func(what string, got, want uint64) {
-				if got != want {
-					t.Errorf("%s: summary says %d, the lines of replay %d", what, got, want)
-				}
-			}
-			same("calls", s.Total.Calls-s.Total.Unfinished, want.calls)
-			same("failed", s.Total.Failed, want.failed)
-			same("rcu", s.Total.RCU, want.rcu)
-			same("ref", s.Total.Ref, want.ref)
-			same("miss", s.Total.Miss, want.miss)
-			same("processes", s.Total.Processes, uint64(len(want.processes)))
-			same("made", s.Negative.Made, want.made)
-			same("left", s.Negative.Left, want.left)
-			for errno, n := range want.errnos {
-				same(errno, counts(s.Errnos)[errno], n)
-			}
-			for birth, n := range want.births {
-				same("born by "+birth, counts(s.Negative.Births)[birth], n)
-			}
-			for _, p := range s.Programs {
-				same("calls of "+p.Program, p.Calls-p.Unfinished, want.programs[p.Program])
-			}
-			for i, id := range want.slowest[:min(len(want.slowest), 10)] {
-				same("slowest", s.Slowest[i].ID, id)
-			}
-		})
+		t.Run(filepath.Base(trace), func(t *testing.T) { addsUp(t, trace) })
 	}
+}
+
+// addsUp holds the summary of a trace, and its processes, against the lines of replay.
+func addsUp(t *testing.T, trace string) {
+	t.Helper()
+	var s summary
+	if err := json.Unmarshal([]byte(output(t, "summary", "--format", "json", trace)), &s); err != nil {
+		t.Fatal(err)
+	}
+	want := reckon(replayed(t, trace))
+	same := func(what string, got, want uint64) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: %d, the lines of replay say %d", what, got, want)
+		}
+	}
+	same("processes", s.Total.Processes, uint64(len(want.processes)))
+	same("made", s.Negative.Made, want.made)
+	same("left", s.Negative.Left, want.left)
+	for what, pair := range map[string][2]map[string]uint64{
+		"errnos": {counts(s.Errnos), want.errnos}, "births": {counts(s.Negative.Births), want.births},
+	} {
+		if !maps.Equal(pair[0], pair[1]) {
+			t.Errorf("%s: %v, the lines of replay say %v", what, pair[0], pair[1])
+		}
+	}
+	s.Total.held(t, &want.total)
+	for i := range s.Programs {
+		if p := &s.Programs[i]; p.Calls > 0 {
+			p.held(t, want.programs[p.Program])
+			same("processes called "+p.Program, p.Processes, want.called(p.Program))
+		}
+	}
+	for i, id := range want.slowest[:min(len(want.slowest), 10)] {
+		same("slowest", s.Slowest[i].ID, id)
+	}
+	s.stands(t, want.sentences())
+	want.listed(t, trace)
+}
+
+// held compares a program's row with what was counted.
+func (p *programRow) held(t *testing.T, want *programRow) {
+	t.Helper()
+	if want == nil {
+		t.Errorf("no line of replay is of %s", p.Program)
+		return
+	}
+	got := [...]uint64{p.Calls - p.Unfinished, p.Failed, p.RCU, p.Ref, p.Miss, p.Restarted, p.Took}
+	if expected := [...]uint64{want.Calls, want.Failed, want.RCU, want.Ref, want.Miss, want.Restarted, want.Took}; got != expected {
+		t.Errorf("%s: calls, failed, rcu, ref, miss, restarted, ns %v, the lines of replay say %v", p.Program, got, expected)
+	}
+	if p.Unfinished == 0 && !maps.Equal(counts(p.Operations), want.operations) {
+		t.Errorf("%s: %v, the lines of replay say %v", p.Program, p.Operations, want.operations)
+	}
+}
+
+// called counts the processes that had a name.
+func (r *reckoned) called(program string) (n uint64) {
+	for _, p := range r.processes {
+		if slices.Contains(p.programs, program) {
+			n++
+		}
+	}
+	return n
+}
+
+// stands compares the findings with the sentences made here, word by word to where a sentence made here ends.
+func (s *summary) stands(t *testing.T, want map[string][]string) {
+	t.Helper()
+	got := make(map[string][]string)
+	for _, f := range s.Findings {
+		got[f.Rule] = append(got[f.Rule], f.What)
+	}
+	if !maps.EqualFunc(got, want, func(a, b []string) bool { return slices.EqualFunc(a, b, strings.HasPrefix) }) {
+		t.Errorf("what stands out:\n%q\nand by the lines of replay\n%q", got, want)
+	}
+}
+
+// listed compares the processes that info lists.
+func (r *reckoned) listed(t *testing.T, trace string) {
+	t.Helper()
+	listed := listedProcesses(t, trace)
+	if len(listed) != len(r.processes) {
+		t.Errorf("%d processes are listed, the lines of replay have %d", len(listed), len(r.processes))
+	}
+	for _, p := range listed {
+		got := process{parent: p.Parent, programs: p.Programs, calls: p.Calls, failed: p.Failed, exited: p.Exited}
+		for _, x := range p.Execs {
+			got.execs = append(got.execs, x.Path)
+		}
+		want := r.processes[p.PID]
+		if want == nil || fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want.printed()) {
+			t.Errorf("process %d: %+v, the lines of replay say %+v", p.PID, got, want)
+		}
+	}
+}
+
+// listedProcess is a process as 'dtrec info --tasks --format json' has it.
+type listedProcess struct {
+	PID, Parent           uint32
+	Programs              []string
+	Execs                 []struct{ Path string }
+	Exited, Calls, Failed uint64
+	Ended, Cgroup         string
+}
+
+func listedProcesses(t *testing.T, trace string) []listedProcess {
+	t.Helper()
+	var info struct{ Processes []listedProcess }
+	if err := json.Unmarshal([]byte(output(t, "info", "--tasks", "--format", "json", trace)), &info); err != nil {
+		t.Fatal(err)
+	}
+	return info.Processes
+}
+
+func (p *process) printed() process {
+	q := *p
+	q.programs, q.execs, q.led = nil, nil, false
+	for _, name := range p.programs {
+		q.programs = append(q.programs, replay.Printable(name))
+	}
+	for _, path := range p.execs {
+		q.execs = append(q.execs, replay.Printable(path))
+	}
+	return q
 }
 
 // What top counts of every trace in the tree is what the lines of replay add up to.
@@ -201,13 +263,14 @@ func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
 				of, by string
 				want   map[string]uint64
 			}{
-				{"failures", "path", byPath}, {"failures", "errno", want.errnos}, {"misses", "name", want.missed}, {"calls", "program", want.programs},
+				{"failures", "path", byPath}, {"failures", "errno", want.errnos}, {"misses", "name", want.missed}, {"calls", "program", want.callsBy()},
 			} {
 				var top struct {
 					Total, Error uint64
 					Rows         []struct {
 						Key    string
 						Amount uint64
+						Errnos []nameCount
 					}
 				}
 				if err := json.Unmarshal([]byte(output(t, "top", "--format", "json", "--of", c.of, "--by", c.by, "-n", "10000", trace)), &top); err != nil {
@@ -216,6 +279,11 @@ func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
 				got := map[string]uint64{}
 				for _, r := range top.Rows {
 					got[r.Key] = r.Amount
+					for _, x := range r.Errnos {
+						if n := want.failures[x.Name+" "+replay.Unescape(r.Key)]; x.Count != n {
+							t.Errorf("%s is %s %d times, by the lines of replay %d", r.Key, x.Name, x.Count, n)
+						}
+					}
 				}
 				printed, total := map[string]uint64{}, uint64(0)
 				for key, n := range c.want {
@@ -230,11 +298,19 @@ func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
 	}
 }
 
+func (r *reckoned) callsBy() map[string]uint64 {
+	out := map[string]uint64{}
+	for name, p := range r.programs {
+		out[name] = p.Calls
+	}
+	return out
+}
+
 // answered are the traces of the tree that tell of calls.
 func answered(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, pattern := range []string{"traces/*.pb", "test/cases/*.pb"} {
+	for _, pattern := range []string{"traces/*.pb", "test/git.pb", "test/cases/*.pb"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: none (%v)", pattern, err)

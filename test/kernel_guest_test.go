@@ -28,7 +28,7 @@ import (
 // errand is a command line for a guest. A kernel boots once for all its errands but
 // those that go alone; each finds a guest like one that has just booted.
 type errand struct {
-	test  string   // whose it is
+	test  string   // whose it is, one or several
 	name  string   // of the trace it leaves, too
 	line  []string // outPlace in it is where that trace, or the traces of a scene, go
 	alone []string // flags of a dtrec vm of its own; nil: with the others
@@ -55,6 +55,7 @@ func schedule() []errand {
 		{test: "TestKernelDoctor", name: "doctor-fentry", line: []string{"/dtrec", "doctor", "--attach", "fentry", "--format", "json"}},
 		{test: "TestKernelDoctor", name: "doctor-kprobe", line: []string{"/dtrec", "doctor", "--attach", "kprobe", "--format", "json"}},
 		{test: "TestKernelLoss", name: "loss", line: scene("loss")},
+		{test: "TestKernelUses", name: "uses", line: recording("--", "/uses", usesDir)},
 		{test: "TestKernelRandom", name: "random", line: recording("--", "/random", "--seed", fmt.Sprint(seed()), "--ops", "2000", "--free", "120")},
 		{test: "TestKernelRecording", name: "record", line: scene("record")},
 		{test: "TestKernelRotation", name: "rotation", line: scene("rotation")},
@@ -65,7 +66,7 @@ func schedule() []errand {
 		{test: "TestKernelFilesystems", name: "tmpfs", line: recording(everything...), alone: []string{"--fs", "tmpfs"}},
 		{test: "TestKernelFilesystems", name: "overlay", line: recording(everything...), alone: []string{"--fs", "overlay"}},
 	}
-	if asked("TestKernelStrace") {
+	if asked("TestKernelStrace") || asked("TestKernelAnswers") {
 		e = append(e, straces()...)
 	}
 	for i := range racesPlanned {
@@ -220,7 +221,7 @@ func boot(list []errand, kernel, dir string) (done map[string]told, err error) {
 		return nil, err
 	}
 	files := []vm.File{{Host: file, Guest: "/errands.json"}}
-	for _, name := range []string{"dtrec", "target", "random"} {
+	for _, name := range []string{"dtrec", "target", "random", "uses"} {
 		files = append(files, vm.File{Host: filepath.Join(bin, name), Guest: "/" + name})
 	}
 	var stderr bytes.Buffer

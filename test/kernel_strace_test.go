@@ -24,13 +24,18 @@ mv d/f d/j; mv d/no d/k; mv -T d/e d/l; mv d/j d/l/j; mknod d/p p; mknod d/p p; 
 cd d && cd ../d && cd no; chmod 700 d d/no; nosuch; ./d; rm -r d; ln -s loop loop; cat loop; cat loop/x; rm loop
 chown 0 d d/no; chown -h 0 /tmp; truncate -s 9 /tmp/no/t; touch -d @1 /tmp; stat -f /tmp /no`
 
-// straces are the runs: on every kernel that is tested, and on the oldest and newest also on other filesystems.
+// straces are the runs: on every kernel that is tested, after a session with git, and on the oldest and newest
+// also on other filesystems.
 func straces() []errand {
-	line := recording("--", "dash", "-c", "strace -f -s 5000 -o /strace -e trace=%file dash -c '"+strings.ReplaceAll(straced, "\n", "; ")+"' >/dev/null 2>&1; cat /strace")
+	script := "strace -f -s 5000 -o /strace -e trace=%file dash -c '" + strings.ReplaceAll(straced, "\n", "; ") + "' >/dev/null 2>&1; cat /strace"
 	var out []errand
 	for _, fs := range []string{"ext4", "tmpfs", "overlay"} {
-		out = append(out, errand{test: "TestKernelStrace", name: "strace-" + fs, line: line, outer: fs != "ext4",
-			alone: []string{"--fs", fs, "--file", guestPrograms() + ":/"}})
+		e := errand{test: "TestKernelStrace", name: "strace-" + fs, line: recording("--", "dash", "-c", script), outer: fs != "ext4",
+			alone: []string{"--fs", fs, "--file", guestPrograms() + ":/"}}
+		if fs == "ext4" {
+			e.test, e.line = "TestKernelStrace TestKernelAnswers", recording("--", "dash", "-c", session+script)
+		}
+		out = append(out, e)
 	}
 	return out
 }
@@ -148,6 +153,8 @@ var families = []struct {
 	{"rename", "rename", 0, 2}, {"symlink", "symlink", 1, 2}, {"link", "link", 0, 2}, {"mount", "mount", 1, 2},
 	{"chmod", "chmod", 0, 1}, {"fchmodat", "chmod", 0, 1}, {"chown", "chown", 0, 1}, {"lchown", "chown", 0, 1}, {"fchownat", "chown", 0, 1},
 	{"utime", "utimes", 0, 1}, {"futimesat", "utimes", 0, 1}, {"statfs", "statfs", 0, 1}, {"truncate", "truncate", 0, 1},
+	{"getxattr", "getxattr", 0, 1}, {"lgetxattr", "getxattr", 0, 1}, {"setxattr", "setxattr", 0, 1}, {"lsetxattr", "setxattr", 0, 1},
+	{"listxattr", "listxattr", 0, 1}, {"llistxattr", "listxattr", 0, 1}, {"removexattr", "removexattr", 0, 1}, {"lremovexattr", "removexattr", 0, 1},
 }
 
 func straceOperation(call, args string, paths []string, errno string) (o pathOperation, ok bool) {

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import "slices"
+
+// empties follows every address through inserts without inode, and deletes that leave none.
+type empties struct {
+	at    map[string]*empty
+	doing map[string]map[uint32]bool // by role: the threads in a call of it
+}
+
+type empty struct {
+	call uint64
+	dir  string
+}
+
+func newEmpties() empties {
+	return empties{map[string]*empty{}, map[string]map[uint32]bool{"unlink": {}, "rmdir": {}, "move": {}}}
+}
+
+func (s *empties) event(r *reckoner, e *spoken) {
+	if in := s.doing[e.Role]; in != nil {
+		in[e.TID] = e.Phase == "enter"
+	}
+	if e.Dentry == nil {
+		return
+	}
+	none, was := e.Inode == nil && !slices.Contains(e.Facts, "inode_unknown"), s.at[*e.Dentry]
+	switch {
+	case e.Role == "alloc" || e.Role == "kill" || e.Role == "free" || e.Role == "drop":
+		delete(s.at, *e.Dentry)
+	case e.Inode != nil && was != nil:
+		if delete(s.at, *e.Dentry); r.around[e.ID] != 0 && r.around[e.ID] == was.call { // made by the same call: not counted
+			r.made--
+			r.births["lookup"]--
+		}
+	case e.Role == "insert" && none && !s.doing["move"][e.TID]:
+		s.begin(r, e, "lookup")
+	case e.Role == "delete" && e.Phase == "exit" && none && !slices.Contains(e.Facts, "unhashed"):
+		birth := "delete"
+		for _, role := range []string{"rmdir", "unlink"} {
+			if s.doing[role][e.TID] {
+				birth = role
+			}
+		}
+		s.begin(r, e, birth)
+	}
+}
+
+func (s *empties) begin(r *reckoner, e *spoken, birth string) {
+	if s.at[*e.Dentry] == nil {
+		s.at[*e.Dentry] = &empty{r.around[e.ID], r.places.path(e.Parent)}
+		r.made++
+		r.births[birth]++
+	}
+}
+
+// end counts those that are left.
+func (s *empties) end(r *reckoner) {
+	r.left = uint64(len(s.at))
+	for _, x := range s.at {
+		r.stands.left.add(x.dir, 0)
+	}
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && kernel
+
+package test
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+)
+
+const usesDir = "/tmp/uses"
+
+// toldUse is what test/uses says of one use of a path.
+type toldUse struct {
+	Way, Path, Target, How, Errno string
+	Dir                           bool
+}
+
+// operationOfWay has the ways of which the operation is not the last word. A walk is what is known of those
+// that no probe is for: 32-bit calls of system calls that are probed as a whole, and xattrs through a ring.
+var operationOfWay = map[string]string{
+	"openat2": "open", "io_uring openat2": "open", "execveat": "exec", "32-bit execve": "open", "32-bit chdir": "walk", "32-bit truncate": "walk",
+	"io_uring getxattr": "walk", "io_uring setxattr": "walk",
+}
+
+func (u *toldUse) operation() string {
+	if op := operationOfWay[u.Way]; op != "" {
+		return op
+	}
+	return u.Way[strings.LastIndexByte(u.Way, ' ')+1:]
+}
+
+// unknown reports whether the kernel did not take the use for one.
+func (u *toldUse) unknown() bool {
+	return u.Errno == "EINVAL" && u.Way != "32-bit readlink" || u.Errno == "ENOSYS"
+}
+
+// Each use of a path by openat2, execveat, xattr calls, io_uring and 32-bit system calls is recorded, with what
+// is known of it, and no other. What an io_uring has done in a worker is its process's.
+func TestKernelUses(t *testing.T) {
+	onKernels(t, func(t *testing.T, release string) {
+		o := recorded(t, release, "uses")
+		told := make(map[string][]toldUse)
+		for line := range strings.Lines(o.Stdout) {
+			var u toldUse
+			if err := json.Unmarshal([]byte(line), &u); err != nil {
+				t.Fatal(err)
+			}
+			if !u.unknown() {
+				told[u.Path] = append(told[u.Path], u)
+			}
+		}
+		if len(told) < 20 {
+			t.Fatalf("uses of %d paths: %s", len(told), o.Stdout)
+		}
+		calls := make(map[string][]*replay.PathCall)
+		var dir *replay.Object
+		for _, c := range callsOf(t, o.trace) {
+			if c.Path == usesDir && c.Operation == "open" {
+				dir = c.Dentry
+			}
+			if firstTry := slices.Contains(c.Limits(), "LOOKUP_CACHED") && c.Errno == 11 && strings.HasPrefix(c.Path, usesDir); !firstTry {
+				calls[c.Path] = append(calls[c.Path], c)
+			}
+		}
+		for path, list := range told {
+			if len(list) != len(calls[path]) {
+				t.Errorf("%s: %d calls, %d uses: %+v", path, len(calls[path]), len(list), list)
+				continue
+			}
+			for i, u := range list {
+				u.held(t, calls[path][i], dir)
+			}
+		}
+		if v := verdicts(t, o.trace); v.Lost > 0 || v.Refuted > 0 || v.Unproven > 0 {
+			t.Errorf("%d lost, %d refuted, %d unproven", v.Lost, v.Refuted, v.Unproven)
+		}
+	})
+}
+
+// held compares a call with what was told of it; dir is the directory that is open.
+func (u *toldUse) held(t *testing.T, c *replay.PathCall, dir *replay.Object) {
+	t.Helper()
+	errno := ""
+	if c.Failed() {
+		errno = schema.ErrnoName(c.Errno)
+	}
+	list := c.Limits()
+	if strings.HasPrefix(u.Way, "io_uring") { // what it found in the cache at once
+		list = slices.DeleteFunc(list, func(limit string) bool { return limit == "LOOKUP_CACHED" })
+	}
+	limits := strings.Join(list, " ")
+	if c.Operation != u.operation() || errno != u.Errno || c.Target != u.Target && u.operation() != "exec" || limits != u.How {
+		t.Errorf("%+v is recorded as %s of %s to %s, with %v: %s", u, c.Operation, c.Path, c.Target, c.Limits(), errno)
+	}
+	if u.Dir != (c.Start == dir) {
+		t.Errorf("%+v started at %v, the directory is %v", u, c.Start, dir)
+	}
+	worker := c.TID != c.PID
+	if c.Program != "uses" || worker != strings.HasPrefix(c.Comm, "iou-wrk-") || strings.Contains(u.Path, "/worker-") && strings.HasPrefix(u.Way, "io_uring") != worker {
+		t.Errorf("%+v is of %s, thread %d of %d, called %s", u, c.Program, c.TID, c.PID, c.Comm)
+	}
+}
+
+// callsOf reads the path calls of a trace, in the order in which they were made.
+func callsOf(t *testing.T, trace string) (calls []*replay.PathCall) {
+	t.Helper()
+	in, err := os.Open(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	r, err := schema.NewReader(in, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for c, err := range replay.Calls(r) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, c)
+	}
+	slices.SortFunc(calls, func(a, b *replay.PathCall) int { return int(a.ID) - int(b.ID) })
+	return calls
+}

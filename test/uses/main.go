@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Uses is a program to be recorded in the kernel tests: it uses paths as a C library seldom does
+// (openat2, execveat, xattrs, io_uring, 32-bit calls), each path once, and prints a line of JSON for each use.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// use is one use of a path by the system call that Way names.
+type use struct {
+	Way, Path string
+	Target    string `json:",omitempty"` // the other path
+	How       string `json:",omitempty"` // RESOLVE_*
+	Errno     string `json:",omitempty"` // none: it succeeded
+	Dir       bool   `json:",omitempty"` // the walk starts in a directory that is open
+}
+
+var said = json.NewEncoder(os.Stdout)
+
+// tell says what came of a use.
+func tell(u use, err error) {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		u.Errno = unix.ErrnoName(errno)
+	} else {
+		check(err)
+	}
+	check(said.Encode(u))
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "uses:", err)
+		os.Exit(99)
+	}
+}
+
+func main() {
+	runtime.LockOSThread()
+	dir := os.Args[1]
+	if dir == "script" { // its own interpreter
+		return
+	}
+	tell(use{Way: "mkdir", Path: dir}, unix.Mkdir(dir, 0o755))
+	openat2(dir)
+	xattrs(dir)
+	throughRings(dir)
+	compat(dir)
+	execveat(dir)
+}
+
+// open opens a file, and returns its descriptor.
+func open(path string, flags int) int {
+	fd, err := unix.Open(path, flags, 0o755)
+	tell(use{Way: "open", Path: path}, err)
+	return fd
+}
+
+func touch(path string) { check(unix.Close(open(path, unix.O_CREAT|unix.O_WRONLY))) }
+
+const resolveCached = 0x20 // Linux 5.12
+
+// resolves are the ways to limit a walk, with a path that each limits, and one that it does not.
+var resolves = []struct {
+	name     string
+	flag     uint64
+	bad, fit string
+}{
+	{"RESOLVE_NO_SYMLINKS", unix.RESOLVE_NO_SYMLINKS, "link", "plain"},
+	{"RESOLVE_NO_MAGICLINKS", unix.RESOLVE_NO_MAGICLINKS, "/proc/self/fd/0", "plain"},
+	{"RESOLVE_NO_XDEV", unix.RESOLVE_NO_XDEV, "/proc/version", "plain"},
+	{"RESOLVE_BENEATH", unix.RESOLVE_BENEATH, "../above", "plain"},
+	{"RESOLVE_IN_ROOT", unix.RESOLVE_IN_ROOT, "/etc/none", "/plain"},
+	{"LOOKUP_CACHED", resolveCached, "uncached", "plain"},
+}
+
+// openat2 opens paths below a directory with each limit, those that it forbids and those that it lets pass.
+func openat2(dir string) {
+	touch(dir + "/plain")
+	tell(use{Way: "symlink", Path: dir + "/link"}, unix.Symlink("plain", dir+"/link"))
+	fd := open(dir, unix.O_PATH|unix.O_DIRECTORY)
+	defer unix.Close(fd)
+	for _, r := range resolves {
+		for _, path := range []string{r.bad, r.fit} {
+			got, err := unix.Openat2(fd, path, &unix.OpenHow{Flags: unix.O_RDONLY, Resolve: r.flag})
+			if err == nil {
+				check(unix.Close(got))
+			}
+			tell(use{Way: "openat2", Path: path, How: r.name, Dir: !strings.HasPrefix(path, "/") || r.flag == unix.RESOLVE_IN_ROOT}, err)
+		}
+	}
+}
+
+// xattrs uses extended attributes by path.
+func xattrs(dir string) {
+	path := dir + "/attributes"
+	touch(path)
+	tell(use{Way: "setxattr", Path: path}, unix.Setxattr(path, "user.a", []byte("b"), 0))
+	buffer := make([]byte, 64)
+	for _, name := range []string{path, dir + "/attributeless"} {
+		_, err := unix.Getxattr(name, "user.a", buffer)
+		tell(use{Way: "getxattr", Path: name}, err)
+		_, err = unix.Lgetxattr(name, "user.none", buffer) // ENODATA, where there is a file
+		tell(use{Way: "getxattr", Path: name}, err)
+		_, err = unix.Listxattr(name, buffer)
+		tell(use{Way: "listxattr", Path: name}, err)
+	}
+	tell(use{Way: "removexattr", Path: path}, unix.Removexattr(path, "user.a"))
+}
+
+// execveat runs what is not there, and then a script, which ends this program.
+func execveat(dir string) {
+	script := dir + "/script"
+	self, err := os.Executable()
+	check(err)
+	fd := open(script, unix.O_CREAT|unix.O_WRONLY)
+	_, err = unix.Write(fd, []byte("#!"+self+" script\n"))
+	check(err)
+	check(unix.Close(fd))
+	for _, path := range []string{dir + "/nothing", script} {
+		name, err := unix.BytePtrFromString(path)
+		check(err)
+		if path == script {
+			tell(use{Way: "execveat", Path: path}, nil) // which does not return
+		}
+		_, _, errno := unix.Syscall6(unix.SYS_EXECVEAT, at(unix.AT_FDCWD), address(name), arguments(path), arguments(""), 0, 0)
+		tell(use{Way: "execveat", Path: path}, errno)
+	}
+}
