@@ -27,6 +27,14 @@ func (m many) add(key string, call uint64) *[]string {
 	return &m[key].dirs
 }
 
+func (m many) counts() map[string]uint64 {
+	out := map[string]uint64{}
+	for key, x := range m {
+		out[key] = x.n
+	}
+	return out
+}
+
 func (m many) mostFirst() []string {
 	return slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b].n, m[a].n), cmp.Compare(a, b)) })
 }

@@ -63,7 +63,7 @@ type reckoner struct {
 func reckon(events []spoken) reckoned {
 	r := reckoner{stacks: map[uint32][]*use{}, comm: map[uint32]string{}, took: map[uint64]uint64{},
 		places: places{map[string]string{}, map[string]string{}, map[string]string{}, map[string]bool{}}}
-	r.reckoned = reckoned{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missed: map[string]uint64{},
+	r.reckoned = reckoned{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missed: map[string]uint64{}, paths: map[string]uint64{},
 		programs: map[string]*programRow{}, processes: map[uint32]*process{}, around: map[uint64]uint64{}, stands: newStands()}
 	empty := newEmpties()
 	for i := range events {
@@ -204,6 +204,7 @@ func (r *reckoner) ended(u *use, e *spoken) {
 		u.resolved = within(r.places.path(u.parts[n-1].parent), u.parts[n-1].name)
 	}
 	u.took = took
+	r.paths[u.path()]++
 	r.stands.ended(u, e, &r.places)
 }
 

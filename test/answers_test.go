@@ -47,6 +47,7 @@ type reckoned struct {
 	errnos     map[string]uint64
 	failures   map[string]uint64 // by errno and path
 	missed     map[string]uint64 // allocs for names asked for, by name
+	paths      map[string]uint64 // calls by path
 	programs   map[string]*programRow
 	processes  map[uint32]*process
 	slowest    []uint64          // ids, the slowest first
@@ -264,6 +265,8 @@ func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
 				want   map[string]uint64
 			}{
 				{"failures", "path", byPath}, {"failures", "errno", want.errnos}, {"misses", "name", want.missed}, {"calls", "program", want.callsBy()},
+				{"calls", "path", want.paths}, {"calls", "op", want.total.operations}, {"misses", "path", want.stands.asked.counts()},
+				{"misses", "dir", want.stands.dirs.counts()},
 			} {
 				var top struct {
 					Total, Error uint64
@@ -287,7 +290,11 @@ func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
 				}
 				printed, total := map[string]uint64{}, uint64(0)
 				for key, n := range c.want {
-					printed[replay.Printable(key)] = n
+					if strings.HasPrefix(key, "…") {
+						printed[replay.PrintablePath(key)] = n
+					} else {
+						printed[replay.Printable(key)] = n
+					}
 					total += n
 				}
 				if !maps.Equal(got, printed) || top.Total != total || top.Error != 0 {

@@ -226,7 +226,7 @@ func by(m *replay.Model) string {
 	if c := a.Call; c != nil {
 		s += ", in " + c.Operation
 		if c.Path != "" { // else its walk is still to come
-			s += " of " + replay.Printable(c.Path)
+			s += " of " + paths(c)
 		}
 		s += fmt.Sprintf(" #%d", c.ID)
 	}
@@ -270,8 +270,10 @@ func inoText(ino uint64) string {
 var before = map[string]string{"rename": " to ", "link": " to ", "mount": " of "}
 
 // asGiven is what a call was for, and its path or two.
-func asGiven(c *replay.PathCall) string {
-	s := c.Operation + " " + replay.Printable(c.Path)
+func asGiven(c *replay.PathCall) string { return c.Operation + " " + paths(c) }
+
+func paths(c *replay.PathCall) string {
+	s := replay.Printable(c.Path)
 	if c.Target != "" && before[c.Operation] != "" { // an execve may walk its path once more, for a security module
 		s += before[c.Operation] + replay.Printable(c.Target)
 	}

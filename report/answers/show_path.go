@@ -170,13 +170,16 @@ func pathOf(path string) *exhibit {
 	}
 }
 
-// nameOf shows a name: where it was asked for, its dentries without inode, and claims.
+// nameOf shows a name: the calls on it, where it was asked for, its dentries without inode, and claims.
 func nameOf(name string) *exhibit {
-	var claims lines
+	var calls, claims lines
 	var gone absent
 	asked := newAsks()
 	return &exhibit{
 		call: func(m *replay.Model, c *replay.PathCall) {
+			if given(name, baseOf(c.Path)) || given(name, baseOf(c.Target)) {
+				calls.add(c.ID, c.At, "%s", callLine(c))
+			}
 			for i := range c.Components {
 				if given(name, c.Components[i].Name) {
 					asked.add(m, c, i)
@@ -193,8 +196,12 @@ func nameOf(name string) *exhibit {
 				addClaim(&claims, c)
 			}
 		},
-		sections: func() []Section {
-			out := asked.sections("lookups of " + replay.Printable(replay.Unescape(name)))
+		sections: func() (out []Section) {
+			shown := replay.Printable(replay.Unescape(name))
+			if calls.total > 0 {
+				out = append(out, calls.section(plural(calls.total, "call")+" on paths that end in "+shown))
+			}
+			out = append(out, asked.sections("lookups of "+shown)...)
 			out = append(out, gone.sections("dentries of that name without inode")...)
 			return append(out, claimed(&claims)...)
 		},
