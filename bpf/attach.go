@@ -198,17 +198,31 @@ func (a *attacher) checkPrototype(c candidate) error {
 	if err != nil {
 		return err
 	}
-	var fn *btf.Func
-	if err := spec.TypeByName(c.symbol, &fn); errors.Is(err, btf.ErrNotFound) {
-		return errNoFunction()
-	} else if err != nil {
+	types, err := spec.AnyTypesByName(c.symbol)
+	if err != nil && !errors.Is(err, btf.ErrNotFound) {
 		return err
 	}
-	proto, ok := fn.Type.(*btf.FuncProto)
-	if !ok {
-		return fmt.Errorf("%s has no prototype", c.symbol)
+	return fitsOne(c, types)
+}
+
+// fitsOne looks for the function among the types of its name. A system call may be there once more, as the
+// stub that stands for it where it is left out: a kprobe goes by the symbol, a trampoline by the type.
+func fitsOne(c candidate, types []btf.Type) error {
+	unfit, found := errNoFunction(), 0
+	for _, t := range types {
+		if fn, ok := t.(*btf.Func); ok {
+			proto, ok := fn.Type.(*btf.FuncProto)
+			if found++; !ok {
+				unfit = fmt.Errorf("%s has no prototype", c.symbol)
+			} else if unfit = matchPrototype(c, proto); unfit == nil && kprobes(c.attach) {
+				return nil
+			}
+		}
 	}
-	return matchPrototype(c, proto)
+	if found > 1 && !kprobes(c.attach) {
+		return &UnfitError{fmt.Sprintf("%d functions of that name in the kernel's BTF", found)}
+	}
+	return unfit
 }
 
 func matchPrototype(c candidate, proto *btf.FuncProto) error {

@@ -19,14 +19,14 @@ import (
 type cgroups struct {
 	root   string // where the hierarchy is mounted; empty: nowhere
 	paths  map[uint64]string
-	walked time.Time // when it was last looked through
+	rest   time.Time // until then it is not looked through again
 }
 
-// Bounds on cgroups that are known, and on how often one that is not makes the hierarchy be looked
-// through.
+// Bounds on cgroups that are known, and on how much of its time one that is not makes the recorder look
+// through the hierarchy: one part in cgroupsRest.
 const (
 	maxCgroups  = 1 << 14
-	cgroupsWait = time.Second
+	cgroupsRest = 20
 )
 
 // CgroupPaths returns a function that knows the path of a cgroup by its id: within the cgroup2
@@ -39,9 +39,10 @@ func CgroupPaths() func(id uint64) string {
 
 func (c *cgroups) path(id uint64) string {
 	path, known := c.paths[id]
-	if known || c.root == "" || id == 0 || time.Since(c.walked) < cgroupsWait {
+	if known || c.root == "" || id == 0 || time.Now().Before(c.rest) {
 		return path
 	}
+	began := time.Now()
 	filepath.WalkDir(c.root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil
@@ -56,7 +57,7 @@ func (c *cgroups) path(id uint64) string {
 		}
 		return nil
 	})
-	c.walked = time.Now()
+	c.rest = time.Now().Add(cgroupsRest * time.Since(began))
 	return c.paths[id]
 }
 

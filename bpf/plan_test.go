@@ -192,6 +192,32 @@ func TestMatchPrototype(t *testing.T) {
 	}
 }
 
+// Of two functions of one name a kprobe needs one that fits, and a trampoline cannot tell.
+func TestTwoFunctionsOfOneName(t *testing.T) {
+	long := &btf.Int{Name: "long", Size: 8}
+	stub := &btf.Func{Name: "f", Type: &btf.FuncProto{Return: long}}
+	real := &btf.Func{Name: "f", Type: &btf.FuncProto{Return: long, Params: []btf.FuncParam{{Type: long}}}}
+	for _, test := range []struct {
+		attach schema.Attach
+		types  []btf.Type
+		want   string
+	}{
+		{schema.Fentry, []btf.Type{long, real}, ""},
+		{schema.Fentry, []btf.Type{stub, real}, "2 functions of that name in the kernel's BTF"},
+		{schema.Kprobe, []btf.Type{real, stub}, ""},
+		{schema.Kprobe, []btf.Type{stub}, "prototype is long f()"},
+		{schema.Kprobe, []btf.Type{long}, errNoFunction().Error()},
+	} {
+		got := ""
+		if err := fitsOne(candidate{symbol: "f", attach: test.attach, params: []string{""}}, test.types); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("attach %d: %q, want %q", test.attach, got, test.want)
+		}
+	}
+}
+
 // A missing role is named, and the kernel's refusal of everything is not blamed on
 // the first role.
 func TestCheckRequired(t *testing.T) {

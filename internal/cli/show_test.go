@@ -34,7 +34,7 @@ func TestShowTakesWhatIsPrinted(t *testing.T) {
 			asked[word] = true
 			shown++
 			var out, errs strings.Builder
-			if code := Run([]string{"show", trace, word}, nil, &out, &errs); code != 0 {
+			if code := Run([]string{"show", trace, "--", word}, nil, &out, &errs); code != 0 {
 				t.Errorf("dtrec show %s %q: exit %d, %s", trace, word, code, errs.String())
 			}
 			plainText(t, "show "+word, out.String()+errs.String())

@@ -83,7 +83,7 @@ func (s *Summarizer) others() (out []Finding) {
 		out = append(out, Finding{
 			What: fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", replay.Printable(x.path), replay.Printable(x.program),
 				x.exec, replay.Printable(x.missing), x.call),
-			Command: []string{"show", "FILE", x.path},
+			Command: showing(x.path),
 		})
 	}
 	return named("file that is there", out)
@@ -104,7 +104,7 @@ func (s *Summarizer) missingNames() (out []Finding) {
 		}
 		out = append(out, Finding{
 			What:    fmt.Sprintf("%s is missing in %s, %d times, first at #%d in %s", replay.Printable(e.Key), where, e.Amount, e.What.call, replay.PrintablePath(e.What.dir)),
-			Command: []string{"show", "FILE", e.Key},
+			Command: showing(e.Key),
 		})
 	}
 	return named("missing name", out)
@@ -120,7 +120,7 @@ func (s *Summarizer) askedAgain() (out []Finding) {
 		}
 		out = append(out, Finding{
 			What:    fmt.Sprintf("a filesystem was asked for %s %d times, first at #%d", replay.PrintablePath(e.Key), e.Amount, e.What.call),
-			Command: []string{"show", "FILE", e.Key},
+			Command: showing(e.Key),
 		})
 	}
 	return named("asked again", out)
@@ -146,7 +146,7 @@ func (s *Summarizer) slowCall() []Finding {
 	}
 	what := fmt.Sprintf("%s of %s by %s took %s of %s (%s)%s", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), duration(c.Took),
 		duration(s.Total.Took), percent(c.Took, s.Total.Took), c.inFilesystem())
-	return named("slow call", []Finding{{What: what, Command: []string{"show", "FILE", fmt.Sprintf("#%d", c.ID)}}})
+	return named("slow call", []Finding{{What: what, Command: showing(fmt.Sprintf("#%d", c.ID))}})
 }
 
 func (s *Summarizer) negativesLeft() (out []Finding) {
@@ -175,7 +175,7 @@ func (s *Summarizer) otherTargets() (out []Finding) {
 		out = append(out, Finding{
 			What: fmt.Sprintf("%s led to %s at #%d, and to %s at #%d", replay.Printable(e.Key), replay.PrintablePath(e.What.first), e.What.firstID,
 				replay.PrintablePath(e.What.other), e.What.otherID),
-			Command: []string{"show", "FILE", e.Key},
+			Command: showing(e.Key),
 		})
 	}
 	return named("other target", out)
@@ -187,8 +187,16 @@ func (s *Summarizer) restarts() []Finding {
 	}
 	return named("restart", []Finding{{
 		What:    fmt.Sprintf("%s began in rcu-walk and started over, first #%d", plural(s.restart.count, "walk"), s.restart.call),
-		Command: []string{"show", "FILE", fmt.Sprintf("#%d", s.restart.call)},
+		Command: showing(fmt.Sprintf("#%d", s.restart.call)),
 	}})
+}
+
+// showing is the command that shows something.
+func showing(what string) []string {
+	if strings.HasPrefix(what, "-") {
+		return []string{"show", "FILE", "--", what}
+	}
+	return []string{"show", "FILE", what}
 }
 
 // known reports whether all of a path is known: two that are not may look alike.
