@@ -134,7 +134,7 @@ func (r *route) upward(p *Component, e *schema.Event) bool {
 	if p.Beside || next >= uint64(len(r.path)) || next < p.offset {
 		return false
 	}
-	for _, word := range strings.Split(r.path[p.offset:next], "/") {
+	for word := range strings.SplitSeq(r.path[p.offset:next], "/") {
 		if word == ".." {
 			return true
 		}

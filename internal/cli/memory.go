@@ -18,7 +18,7 @@ const (
 	liveLimit   = 144 << 20 // of what a reading may keep: beyond, it ends
 	lookEvery   = 8192      // records from one look to the next
 	calmHeap    = 48 << 20  // see pace
-	mostPercent = 800       // of a heap that is nearly empty
+	mostPercent = 1200      // the first time: of the 4 MiB that the collector takes for the least
 )
 
 var paced atomic.Uint64 // percent that the collector waits for
