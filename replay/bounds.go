@@ -167,11 +167,11 @@ func (o *Objects) makeRoom() {
 
 // remove takes a dentry off its address.
 func (o *Objects) remove(d *Object) {
-	delete(o.at, d.Addr)
-	o.known.leave(d)
-	if near := &o.near[nearOf(d.Addr)]; *near == d {
-		*near = nil
+	p := o.slot(d.Addr)
+	if p.here = nil; p.ghost == (Ghost{}) {
+		o.release(p)
 	}
+	o.known.leave(d)
 }
 
 // recall doubts a dentry met at an address where one may have been forgotten: it may be

@@ -235,9 +235,7 @@ func (m *Model) End() {
 		m.leaves(t.PID)
 	}
 	if m.Object != nil {
-		for _, d := range slices.SortedFunc(maps.Values(m.State.Objects.at), func(a, b *Object) int { return cmp.Compare(a.Seq, b.Seq) }) {
-			m.Object(d)
-		}
+		m.State.Objects.each(m.Object)
 	}
 }
 

@@ -3,6 +3,8 @@
 package replay
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -105,10 +107,10 @@ const maxGhosts = 1 << 16
 
 // Objects knows the dentry behind every address seen.
 type Objects struct {
-	at      map[uint64]*Object
-	near    [nearObjects]*Object // of at, each by the hash of its address: those seen last
+	at      map[uint64]*slot
+	near    [nearSlots]*slot // of at, each by the hash of its address: those looked at last
 	known   remembered
-	ghosts  map[uint64]Ghost
+	ghosts  int // slots that have one
 	seq     uint64
 	free    bool // dentry_free is recorded: an address is reused only after it
 	lookups bool // the parents of lookups are watched
@@ -122,7 +124,7 @@ type Objects struct {
 }
 
 func newObjects(h *schema.Header, losses *Losses) Objects {
-	o := Objects{at: make(map[uint64]*Object), ghosts: make(map[uint64]Ghost), lookups: h.GetParentsWatched(), losses: losses}
+	o := Objects{at: make(map[uint64]*slot), lookups: h.GetParentsWatched(), losses: losses}
 	whole, vague := Recorded(h)
 	o.checks = checksOf(whole &^ vague)
 	o.free = (whole &^ vague).Has(schema.RoleFree)
@@ -135,10 +137,9 @@ func newObjects(h *schema.Header, losses *Losses) Objects {
 // restart forgets all dentries, as if the trace began here.
 func (o *Objects) restart() {
 	clear(o.at)
-	clear(o.ghosts)
 	o.known = remembered{forget: o.known.forget}
-	o.near, o.move, o.reading = [nearObjects]*Object{}, move{}, nil
-	o.seq, o.passed = 0, true
+	o.near, o.move, o.reading = [nearSlots]*slot{}, move{}, nil
+	o.seq, o.ghosts, o.passed = 0, 0, true
 }
 
 // Tries reports whether a kill may not have been one, as of dentry_kill: see Object.Ended.
@@ -152,30 +153,61 @@ func (o *Objects) At(addr uint64) *Object {
 	return nil
 }
 
-// nearObjects are few, so that they stay in the processor's cache.
-const nearObjects = 1 << 10
+// slot is an address that a dentry has, or had.
+type slot struct {
+	addr  uint64
+	here  *Object // nil: none that is known
+	ghost Ghost   // before that
+}
 
-func nearOf(addr uint64) uint64 { return addr * 0x9e3779b97f4a7c15 >> (64 - 10) }
+// nearSlots are few, so that they stay in the processor's cache.
+const nearSlots = 1 << 10
+
+func (o *Objects) nearest(addr uint64) **slot {
+	return &o.near[addr*0x9e3779b97f4a7c15>>(64-10)]
+}
+
+// slot returns that of an address, nil where no dentry is known to have been there.
+func (o *Objects) slot(addr uint64) *slot {
+	near := o.nearest(addr)
+	if p := *near; p != nil && p.addr == addr {
+		return p
+	}
+	p := o.at[addr]
+	if p != nil {
+		*near = p
+	}
+	return p
+}
 
 // find returns the dentry at an address, nil where none is known.
 func (o *Objects) find(addr uint64) *Object {
-	near := &o.near[nearOf(addr)]
-	if d := *near; d != nil && d.Addr == addr {
-		return d
+	if p := o.slot(addr); p != nil {
+		return p.here
 	}
-	d := o.at[addr]
-	if d != nil {
-		*near = d
-	}
-	return d
+	return nil
 }
 
 // Live calls f for every dentry seen that has not ended.
 func (o *Objects) Live(f func(*Object)) {
-	for _, d := range o.at {
-		if !d.Ended() {
-			f(d)
+	for _, p := range o.at {
+		if p.here != nil && !p.here.Ended() {
+			f(p.here)
 		}
+	}
+}
+
+// each calls f for every dentry known, in their order.
+func (o *Objects) each(f func(*Object)) {
+	var known []*Object
+	for _, p := range o.at {
+		if p.here != nil {
+			known = append(known, p.here)
+		}
+	}
+	slices.SortFunc(known, func(a, b *Object) int { return cmp.Compare(a.Seq, b.Seq) })
+	for _, d := range known {
+		f(d)
 	}
 }
 
@@ -252,10 +284,15 @@ func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 	if !o.passed {
 		o.seq++
 	}
-	d := &Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, Before: o.ghosts[addr], tries: o.tries}
+	d := &Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, tries: o.tries}
 	o.recall(d, e)
 	o.makeRoom()
-	o.at[addr] = d
+	p := o.slot(addr)
+	if p == nil {
+		p = &slot{addr: addr}
+		o.at[addr], *o.nearest(addr) = p, p
+	}
+	p.here, d.Before = d, p.ghost
 	o.known.keep(d)
 	return d
 }
@@ -265,13 +302,35 @@ func (o *Objects) bury(d *Object, by uint64) {
 	if d.Killed == 0 {
 		d.Broken = by
 	}
-	if len(o.ghosts) >= maxGhosts {
-		clear(o.ghosts)
+	if o.ghosts >= maxGhosts {
+		o.forgetGhosts()
 	}
-	o.ghosts[d.Addr] = Ghost{Seq: d.Seq, Killed: d.Killed}
+	p := o.slot(d.Addr)
+	if p.ghost == (Ghost{}) {
+		o.ghosts++
+	}
+	p.ghost = Ghost{Seq: d.Seq, Killed: d.Killed}
 	o.remove(d)
 	if o.ended != nil {
 		o.ended(d)
+	}
+}
+
+// forgetGhosts forgets what was at each address before.
+func (o *Objects) forgetGhosts() {
+	o.ghosts = 0
+	for _, p := range o.at {
+		if p.ghost = (Ghost{}); p.here == nil {
+			o.release(p)
+		}
+	}
+}
+
+// release forgets an address of which nothing is known any more.
+func (o *Objects) release(p *slot) {
+	delete(o.at, p.addr)
+	if near := o.nearest(p.addr); *near == p {
+		*near = nil
 	}
 }
 
