@@ -5,6 +5,7 @@ package html
 import (
 	"cmp"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -226,8 +227,8 @@ func owned(name string) string { return strings.Clone(replay.Printable(name)) }
 
 // emit puts a call into the page, its texts by their index.
 func (g *gathering) emit(row callRow) {
-	for name, v := range row.fields {
-		if text, ok := v.(string); ok {
+	for _, name := range slices.Sorted(maps.Keys(row.fields)) { // the same page each time
+		if text, ok := row.fields[name].(string); ok {
 			row.fields[name] = g.str(text)
 		}
 	}
