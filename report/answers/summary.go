@@ -360,7 +360,8 @@ func (s *Summarizer) End() *Summary {
 		s.Findings = append(s.Findings, rule.find(s)...)
 	}
 	s.printable()
-	return &s.Summary
+	sum := s.Summary // who keeps it keeps nothing of the model
+	return &sum
 }
 
 func (r *Row) finish() { r.Operations = mostFirst(r.operations) }
