@@ -93,7 +93,7 @@ func TestNoTextTakesAllMemory(t *testing.T) {
 		"stars":               strings.Repeat("*a_ ", 1<<19),
 		"backticks":           strings.Repeat("`", 1<<20) + "0xffff888012345678",
 		"addresses":           strings.Repeat("0xffff888012345678 (#1) = ", 1<<17),
-		"tree":                strings.Repeat("- 0x1\n", 1<<18),
+		"tree":                strings.Repeat("- 0x1\n", maxLines),
 		"table":               strings.Repeat("|", 1<<20),
 		"lines":               strings.Repeat("\n", 3<<20),
 		"too large":           strings.Repeat("x", 80<<20),
@@ -161,6 +161,7 @@ func peakOf(t *testing.T, args []string) {
 			t.Errorf("%v writes %d bytes", args[1:], wrote)
 		}
 	}
+	t.Logf("%d MiB: %v", peak>>10, args[1:])
 	if said := string(errs); peak > mostMemory || strings.Contains(said, "goroutine") || strings.Contains(said, "killed") {
 		t.Errorf("%v: %d KiB at most; %.500s", args[1:], peak, said)
 	}

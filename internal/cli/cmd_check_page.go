@@ -23,7 +23,7 @@ import (
 const (
 	maxPage  = 4 << 20
 	maxLine  = 32 << 10
-	maxLines = 256 << 10
+	maxLines = 128 << 10
 	maxMarks = 32 << 10 // between two blank lines
 	allMarks = 256 << 10
 )

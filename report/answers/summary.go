@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"hash/maphash"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -378,24 +377,4 @@ func (s *Summary) printable() {
 			r.Slowest.Path, r.Slowest.Program = replay.Printable(r.Slowest.Path), replay.Printable(r.Slowest.Program)
 		}
 	}
-}
-
-// counted names counts, without those that are 0.
-func counted(names []string, counts []uint64) []Count {
-	out := []Count{}
-	for i, name := range names {
-		if counts[i] > 0 {
-			out = append(out, Count{name, counts[i]})
-		}
-	}
-	return out
-}
-
-func mostFirst(counts map[string]uint64) []Count {
-	out := []Count{}
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		out = append(out, Count{name, counts[name]})
-	}
-	slices.SortStableFunc(out, func(a, b Count) int { return cmp.Compare(b.Count, a.Count) })
-	return out
 }

@@ -4,6 +4,7 @@ package answers
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -127,4 +128,24 @@ func (t *tally[V]) sorted() []*entry[V] {
 func (t *tally[V]) top(n int) []*entry[V] {
 	all := t.sorted()
 	return all[:min(n, len(all))]
+}
+
+// counted names counts, without those that are 0.
+func counted(names []string, counts []uint64) []Count {
+	out := []Count{}
+	for i, name := range names {
+		if counts[i] > 0 {
+			out = append(out, Count{name, counts[i]})
+		}
+	}
+	return out
+}
+
+func mostFirst(counts map[string]uint64) []Count {
+	out := []Count{}
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, Count{name, counts[name]})
+	}
+	slices.SortStableFunc(out, func(a, b Count) int { return cmp.Compare(b.Count, a.Count) })
+	return out
 }
