@@ -259,7 +259,8 @@ static __always_inline const struct dentry *directory_of(const struct task_struc
 
 #define IS_ERR_OR_NULL(value) ((__u64)(value) - 1 >= (__u64)-4096)
 
-/* Where the walk of the path at name starts; given is a root that the kernel chose, or NULL. */
+/* Where the walk of the path at name starts; NULL where the kernel gave it a root of its own: that is none of the task's
+ * directories, and dfd says nothing. */
 static __always_inline const struct dentry *start_of(struct event *e, __s32 dfd, const char *name, const struct path *given, __u32 how)
 {
 	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
@@ -268,7 +269,7 @@ static __always_inline const struct dentry *start_of(struct event *e, __s32 dfd,
 
 	if (given && PEEK(given, dentry)) {
 		e->rec->head.facts |= FACT_OTHER_ROOT;
-		return PEEK(given, dentry);
+		return NULL;
 	}
 	if ((__u64)PEEK(fs, root.mnt) != own_root[0] || (__u64)PEEK(fs, root.dentry) != own_root[1])
 		e->rec->head.facts |= FACT_OTHER_ROOT;

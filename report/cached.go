@@ -16,7 +16,7 @@ var _ = register(func() kind {
 	return kind{
 		number: Cached,
 		name:   "cached",
-		says:   "the cache had a dentry for every component, and none was allocated: no i_op->lookup was called",
+		says:   "the cache had a dentry for every component looked up, and none was allocated: no i_op->lookup was called",
 		// That nothing was looked up elsewhere takes all lookups; i_op->lookup is given a dentry that was
 		// allocated for it in the same walk.
 		needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleAlloc),
@@ -37,7 +37,7 @@ var _ = register(func() kind {
 			when(TooManyEvents, func(v *view) bool { return v.w.overflow }),
 			when(CutName, func(v *view) bool { return v.enter.NameCut() }),
 		},
-		fill: func(v *view, cl *Claim) { cl.Means = v.enter.Name },
+		fill: func(v *view, cl *Claim) { cl.Means = v.enter.Name[:v.lookedUp()] },
 		tell: func(cl *Claim, q func(string) string) string {
 			var by []string
 			for _, t := range cl.Terms {
@@ -47,6 +47,20 @@ var _ = register(func() kind {
 		},
 	}
 })
+
+// lookedUp is how much of the path was looked up: all of it, or what ends in the component that the walk stopped at.
+func (v *view) lookedUp() int {
+	path, end := v.enter.Name, 0
+	for i := range v.rows {
+		end = max(end, min(v.rows[i].end, len(path)))
+	}
+	for _, word := range strings.Split(path[end:], "/") {
+		if word != "" && word != "." && word != ".." {
+			return end
+		}
+	}
+	return len(path)
+}
 
 // answered reports whether a lookup found a dentry for every component that was looked up, and
 // no later one of its name found none.

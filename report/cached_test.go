@@ -2,7 +2,11 @@
 
 package report
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
 
 var _ = tested(kindTest{
 	proven: func(r *tape) { // l is of everyKind
@@ -23,6 +27,11 @@ var _ = tested(kindTest{
 		{"a missing name", Cached, []*Reason{nil}, func(r *tape) {
 			r.open("f")
 			r.rcu(rootAddr, "f", 0, addrB, 0)
+			r.fail(2)
+		}},
+		{"it stopped on the way", Cached, []*Reason{nil}, func(r *tape) {
+			r.open("d/f")
+			r.rcu(rootAddr, "d", 0, addrA, 0)
 			r.fail(2)
 		}},
 		{"one component was allocated", Cached, nil, func(r *tape) {
@@ -59,3 +68,22 @@ var _ = tested(kindTest{
 		}},
 	},
 })
+
+// What is said to be answered ends where the walk did.
+func TestCachedIsWhatWasLookedUp(t *testing.T) {
+	for _, test := range []struct {
+		path string
+		ends []int // of the components looked up
+		want string
+	}{
+		{"/a/b/c", []int{2}, "/a"}, {"/a/b/c", []int{2, 4}, "/a/b"}, {"/a/b/c", []int{2, 4, 6}, "/a/b/c"}, {"a/b/", []int{1, 3}, "a/b/"}, {"a/b/..", []int{1, 3}, "a/b/.."},
+	} {
+		v := &view{collector: &collector{}, enter: &schema.Event{Name: test.path}}
+		for _, end := range test.ends {
+			v.rows = append(v.rows, row{end: end})
+		}
+		if got := test.path[:v.lookedUp()]; got != test.want {
+			t.Errorf("%s, ends %v: %s, want %s", test.path, test.ends, got, test.want)
+		}
+	}
+}
