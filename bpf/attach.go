@@ -7,6 +7,7 @@ package bpf
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -29,7 +30,7 @@ func (a *Attempt) fail(err error) { a.Err, a.Error = err, err.Error() }
 // Plan returns what would be tried, in order, with nothing attached.
 func Plan(mode Mode, preempts bool) []Attempt {
 	var attempts []Attempt
-	for _, p := range plan(mode, preempts) {
+	for _, p := range plan(mode, kernelTraits{preempts: preempts}) {
 		for _, c := range p.candidates {
 			attempts = append(attempts, newAttempt(p, c))
 		}
@@ -45,11 +46,14 @@ func newAttempt(p probe, c candidate) Attempt {
 type attached struct {
 	role    schema.Role // unspecified: several share the link
 	prog    *ebpf.Program
-	link    link.Link
-	counted bool      // the link knows what it missed
-	missed  uint64    // hits reported as missed so far
+	link    io.Closer // a link.Link, or a *namedKprobe
+	counted bool      // what it missed is known: of its link, or in the profile
+	missed  uint64    // hits reported as missed so far, but for those of the profile
 	stash   *attached // of a kretprobe: the program on entry that keeps an argument; or nil
 }
+
+// counts reports whether it is known what was missed, also of the stash.
+func (a *attached) counts() bool { return a == nil || a.counted && a.stash.counts() }
 
 func (a *attached) close() error {
 	if a == nil {
@@ -70,7 +74,8 @@ type attacher struct {
 	trampoline object // dcache.bpf.c
 	kprobe     object // kprobe.bpf.c, once needed
 	cache      *btf.Cache
-	counts     bool // the kernel tells what kprobes missed
+	counts     bool     // links tell what kprobes missed
+	profile    *profile // or this does; or nil
 	preemption Preemption
 }
 
@@ -101,7 +106,7 @@ func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*atta
 				try.fail(err)
 			}
 			try.Attached = taken != nil
-			try.Uncounted = try.Attached && kprobes(c.attach) && !a.counts
+			try.Uncounted = try.Attached && kprobes(c.attach) && !taken.counts()
 			by = try
 			attempts = append(attempts, try)
 		}
@@ -128,7 +133,7 @@ func (a *attacher) attach(role schema.Role, c candidate) (*attached, error) {
 	if kprobes(c.attach) {
 		return a.attachKprobe(role, c)
 	}
-	prog, err := a.load(a.trampoline, c.program, func(p *ebpf.ProgramSpec) { p.AttachTo = c.symbol })
+	prog, _, err := a.load(a.trampoline, c.program, func(p *ebpf.ProgramSpec) { p.AttachTo = c.symbol })
 	if err != nil {
 		return nil, err
 	}
@@ -140,19 +145,20 @@ func (a *attacher) attach(role schema.Role, c candidate) (*attached, error) {
 	return &attached{role: role, prog: prog, link: l}, nil
 }
 
-// load puts one program of an object into the kernel, with the changes adjust makes.
-func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (*ebpf.Program, error) {
+// load puts one program of an object into the kernel, with the changes adjust makes. Of a kprobe's it returns how often
+// it runs, for a profile; nil of another's.
+func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (prog *ebpf.Program, runs *ebpf.Variable, err error) {
 	if o.spec.Programs[name] == nil {
-		return nil, fmt.Errorf("no program %s in the object", name)
+		return nil, nil, fmt.Errorf("no program %s in the object", name)
 	}
 	spec := only(o.spec, name)
 	adjust(spec.Programs[name])
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: o.maps, Cache: a.cache})
 	if err != nil {
-		return nil, fmt.Errorf("load: %w", oneLine(err))
+		return nil, nil, fmt.Errorf("load: %w", oneLine(err))
 	}
 	defer coll.Close()
-	return coll.DetachProgram(name), nil
+	return coll.DetachProgram(name), coll.Variables["runs"], nil
 }
 
 // only is a copy of the spec with these of its programs: each of the others is thousands of instructions to copy.

@@ -17,7 +17,7 @@ import (
 
 // constants writes the configuration into the object before it is loaded. Self is
 // the calling process's tgid.
-func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint64, kernel kernelFacts) error {
+func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint64, kernel kernelFacts, countRuns bool) error {
 	if len(c.PIDs) > 0 && int(self) != os.Getpid() {
 		return fmt.Errorf("process ids of a pid namespace mean nothing to the kernel side: run in the initial one")
 	}
@@ -40,6 +40,7 @@ func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint6
 		"dcache_op_hash":  kernel.opHash,
 		"own_root":        root,
 		"wakeup_bytes":    uint64(ring / 4),
+		"count_runs":      countRuns,
 		"has_cgroups":     cgroup2Mount("/proc/self/mountinfo") != "",
 	}
 	if c.Cgroup != "" {

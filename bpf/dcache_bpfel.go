@@ -124,6 +124,7 @@ const (
 	dcacheVarCgroupLevel        = "cgroup_level"
 	dcacheVarCommMask           = "comm_mask"
 	dcacheVarCommWords          = "comm_words"
+	dcacheVarCountRuns          = "count_runs"
 	dcacheVarDcacheMounted      = "dcache_mounted"
 	dcacheVarDcacheOpHash       = "dcache_op_hash"
 	dcacheVarEnabled            = "enabled"
@@ -316,6 +317,7 @@ type dcacheVariableSpecs struct {
 	CgroupLevel    *ebpf.VariableSpec `ebpf:"cgroup_level"`
 	CommMask       *ebpf.VariableSpec `ebpf:"comm_mask"`
 	CommWords      *ebpf.VariableSpec `ebpf:"comm_words"`
+	CountRuns      *ebpf.VariableSpec `ebpf:"count_runs"`
 	DcacheMounted  *ebpf.VariableSpec `ebpf:"dcache_mounted"`
 	DcacheOpHash   *ebpf.VariableSpec `ebpf:"dcache_op_hash"`
 	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
@@ -398,6 +400,7 @@ type dcacheVariables struct {
 	CgroupLevel    *ebpf.Variable `ebpf:"cgroup_level"`
 	CommMask       *ebpf.Variable `ebpf:"comm_mask"`
 	CommWords      *ebpf.Variable `ebpf:"comm_words"`
+	CountRuns      *ebpf.Variable `ebpf:"count_runs"`
 	DcacheMounted  *ebpf.Variable `ebpf:"dcache_mounted"`
 	DcacheOpHash   *ebpf.Variable `ebpf:"dcache_op_hash"`
 	Enabled        *ebpf.Variable `ebpf:"enabled"`

@@ -5,7 +5,8 @@
 // the ring buffer's records (record.h; Decoder reads them, once).
 //
 // Which kernel function stands for which role, and how it is attached to, is a table
-// (plan.go), tried by attaching; nothing here tests a kernel version. What a program
+// (plan.go), tried by attaching; a kernel's version is looked at for one thing, whether its
+// profile of kprobes is whole (profile.go). What a program
 // does is written once (dcache.h) and compiled twice: for fentry and fexit, one
 // object for all architectures (dcache.bpf.c), and for kprobes, one object for each
 // (kprobe.bpf.c; regs.h is the only place that knows registers). The objects are
@@ -15,9 +16,10 @@
 // more) and in what may be missed, which is loss: a trampoline misses hits of its
 // function while another task is preempted inside its program, so where the kernel
 // preempts kprobe.multi is tried first (preempt.go); a kretprobe misses calls beyond
-// those it has room for (kretprobeCalls at once). Kernels tell of both since 6.7;
-// where they do not Attempt.Uncounted is set. A kretprobe attached through tracefs is
-// an event named dtrec_PID_*/SYMBOL in kprobe_events; it stays there, asleep, if dtrec is
+// those it has room for (kretprobeCalls at once). Links tell of both since 6.7; before,
+// tracefs tells of kprobes that have a name there (profile.go), and where neither does
+// Attempt.Uncounted is set. A kprobe attached through tracefs is
+// an event named dtrec_PID_*/SYMBOL* in kprobe_events; it stays there, asleep, if dtrec is
 // killed by SIGKILL, until the next recording removes it (leftover.go).
 //
 // Where kprobe.multi comes first one link holds all operations on paths (share.go): each link is a program to verify and

@@ -152,7 +152,7 @@ func Look(mode Mode) ([]Attempt, error) {
 		return nil, fmt.Errorf("read the kernel's type information: %w", err)
 	}
 	var attempts []Attempt
-	for _, p := range plan(mode, preemption(kernelVersion(), 0, false).Interrupts()) {
+	for _, p := range plan(mode, kernelTraits{preemption(kernelVersion(), 0, false).Interrupts(), !countsMissed(kernel) && profiles()}) {
 		for _, c := range p.candidates {
 			try := newAttempt(p, c)
 			if try.Err = a.checkPrototype(c); c.attach == schema.TPBTF {

@@ -35,6 +35,8 @@
 	SEC(section)                                                             \
 	int name(struct pt_regs *ctx)                                            \
 	{                                                                        \
+		if (count_runs)                                                  \
+			__sync_fetch_and_add(&runs, 1);                          \
 		__VA_ARGS__;                                                     \
 		return 0;                                                        \
 	}
@@ -59,6 +61,10 @@
 
 #include "regs.h"
 #include "stash.h"
+
+/* How often a program ran: each is loaded with one of its own. */
+__u64 runs SEC(".data.runs") = 0;
+
 #include "dcache.h"
 
 /* All operations through one link of kprobe.multi: the role of a hit is the cookie of its symbol. */

@@ -97,7 +97,7 @@ func (a *attacher) needKprobes() (err error) {
 }
 
 // loadKprobe loads one of its programs for this way of attaching.
-func (a *attacher) loadKprobe(name string, attach schema.Attach) (*ebpf.Program, error) {
+func (a *attacher) loadKprobe(name string, attach schema.Attach) (*ebpf.Program, *ebpf.Variable, error) {
 	return a.load(a.kprobe, name, func(p *ebpf.ProgramSpec) {
 		if multi(attach) {
 			p.AttachType = ebpf.AttachTraceKprobeMulti
@@ -108,9 +108,14 @@ func (a *attacher) loadKprobe(name string, attach schema.Attach) (*ebpf.Program,
 func multi(a schema.Attach) bool { return a == schema.KprobeMulti || a == schema.KretprobeMulti }
 
 func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
-	prog, err := a.loadKprobe(c.program, c.attach)
+	prog, runs, err := a.loadKprobe(c.program, c.attach)
 	if err != nil {
 		return nil, err
+	}
+	if a.profile != nil && !multi(c.attach) {
+		if k, err := a.profile.attach(role, c, prog, runs); err == nil {
+			return &attached{role: role, prog: prog, link: k, counted: true}, nil
+		}
 	}
 	l, err := attachSymbol(prog, c)
 	if err != nil {
@@ -194,8 +199,8 @@ func (a *attached) takeMissed() (uint64, error) {
 		return 0, fmt.Errorf("read missed hits: %w", err)
 	}
 	total := stats.RecursionMisses
-	if a.counted {
-		missed, err := linkMissed(a.link)
+	if l, ok := a.link.(link.Link); ok && a.counted {
+		missed, err := linkMissed(l)
 		if err != nil {
 			return 0, fmt.Errorf("read missed hits: %w", err)
 		}

@@ -133,6 +133,7 @@ const (
 	kprobeVarCgroupLevel           = "cgroup_level"
 	kprobeVarCommMask              = "comm_mask"
 	kprobeVarCommWords             = "comm_words"
+	kprobeVarCountRuns             = "count_runs"
 	kprobeVarDcacheMounted         = "dcache_mounted"
 	kprobeVarDcacheOpHash          = "dcache_op_hash"
 	kprobeVarEnabled               = "enabled"
@@ -156,6 +157,7 @@ const (
 	kprobeVarPreemptMode           = "preempt_mode"
 	kprobeVarRecorderTgid          = "recorder_tgid"
 	kprobeVarRootSeen              = "root_seen"
+	kprobeVarRuns                  = "runs"
 	kprobeVarSelfTgid              = "self_tgid"
 	kprobeVarShiftAddr             = "shift_addr"
 	kprobeVarSymbolAddr            = "symbol_addr"
@@ -334,6 +336,7 @@ type kprobeVariableSpecs struct {
 	CgroupLevel    *ebpf.VariableSpec `ebpf:"cgroup_level"`
 	CommMask       *ebpf.VariableSpec `ebpf:"comm_mask"`
 	CommWords      *ebpf.VariableSpec `ebpf:"comm_words"`
+	CountRuns      *ebpf.VariableSpec `ebpf:"count_runs"`
 	DcacheMounted  *ebpf.VariableSpec `ebpf:"dcache_mounted"`
 	DcacheOpHash   *ebpf.VariableSpec `ebpf:"dcache_op_hash"`
 	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
@@ -357,6 +360,7 @@ type kprobeVariableSpecs struct {
 	PreemptMode    *ebpf.VariableSpec `ebpf:"preempt_mode"`
 	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
 	RootSeen       *ebpf.VariableSpec `ebpf:"root_seen"`
+	Runs           *ebpf.VariableSpec `ebpf:"runs"`
 	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.VariableSpec `ebpf:"shift_addr"`
 	SymbolAddr     *ebpf.VariableSpec `ebpf:"symbol_addr"`
@@ -418,6 +422,7 @@ type kprobeVariables struct {
 	CgroupLevel    *ebpf.Variable `ebpf:"cgroup_level"`
 	CommMask       *ebpf.Variable `ebpf:"comm_mask"`
 	CommWords      *ebpf.Variable `ebpf:"comm_words"`
+	CountRuns      *ebpf.Variable `ebpf:"count_runs"`
 	DcacheMounted  *ebpf.Variable `ebpf:"dcache_mounted"`
 	DcacheOpHash   *ebpf.Variable `ebpf:"dcache_op_hash"`
 	Enabled        *ebpf.Variable `ebpf:"enabled"`
@@ -441,6 +446,7 @@ type kprobeVariables struct {
 	PreemptMode    *ebpf.Variable `ebpf:"preempt_mode"`
 	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
 	RootSeen       *ebpf.Variable `ebpf:"root_seen"`
+	Runs           *ebpf.Variable `ebpf:"runs"`
 	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
 	ShiftAddr      *ebpf.Variable `ebpf:"shift_addr"`
 	SymbolAddr     *ebpf.Variable `ebpf:"symbol_addr"`

@@ -25,13 +25,21 @@ const (
 	KprobeMode             // kprobe.multi, then kprobes one at a time
 )
 
-// ways lists how a function may be attached to in this mode, in the order tried. Where the
-// kernel preempts a task inside a trampoline's program, the hits of others on that cpu are
-// missed; programs of kprobe.multi run without preemption.
-func (m Mode) ways(phase schema.Phase, preempts bool) []schema.Attach {
+// kernelTraits is what of a kernel decides in which order the ways are tried.
+type kernelTraits struct {
+	preempts bool // it takes the cpu from a task inside a trampoline's program, and the hits of others on that cpu are missed
+	profiles bool // what a kprobe missed is told of those with a name in tracefs, and of no link
+}
+
+// ways lists how a function may be attached to in this mode, in the order tried. Programs of kprobes run without
+// preemption. A kprobe costs more than one of kprobe.multi, but missed hits that nobody knows of cost the proof.
+func (m Mode) ways(phase schema.Phase, kernel kernelTraits) []schema.Attach {
 	ways := []schema.Attach{schema.Fentry, schema.KprobeMulti, schema.Kprobe}
 	if phase != schema.Enter {
 		ways = []schema.Attach{schema.Fexit, schema.KretprobeMulti, schema.Kretprobe}
+	}
+	if kernel.profiles {
+		ways[1], ways[2] = ways[2], ways[1]
 	}
 	switch m {
 	case FentryMode:
@@ -39,7 +47,7 @@ func (m Mode) ways(phase schema.Phase, preempts bool) []schema.Attach {
 	case KprobeMode:
 		return ways[1:]
 	}
-	if preempts {
+	if kernel.preempts {
 		ways[0], ways[1] = ways[1], ways[0]
 	}
 	return ways
@@ -83,12 +91,12 @@ type candidate struct {
 // plan lists every probe with its candidates in the order tried: every way of the
 // mode, and for each every symbol. A tracepoint is the last way, but for one that stands
 // first in the table, where the kernel does not preempt its programs (from 7.0 on some do).
-func plan(mode Mode, preempts bool) []probe {
+func plan(mode Mode, kernel kernelTraits) []probe {
 	probes := slices.Concat(roles(), walks(), operations())
 	for i, p := range probes {
-		ways := append(mode.ways(p.phase, preempts), schema.TPBTF)
-		if p.candidates[0].attach == schema.TPBTF && !preempts {
-			ways = append([]schema.Attach{schema.TPBTF}, mode.ways(p.phase, preempts)...)
+		ways := append(mode.ways(p.phase, kernel), schema.TPBTF)
+		if p.candidates[0].attach == schema.TPBTF && !kernel.preempts {
+			ways = append([]schema.Attach{schema.TPBTF}, mode.ways(p.phase, kernel)...)
 		}
 		var tried []candidate
 		for _, way := range ways {

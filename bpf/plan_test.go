@@ -34,10 +34,10 @@ func TestPlanPrograms(t *testing.T) {
 		delete(unused, "trampoline inspect")
 		delete(unused, "trampoline fstype_of")
 		delete(unused, "trampoline find_symbol")
-		for _, p := range plan(AnyMode, false) {
+		for _, p := range plan(AnyMode, kernelTraits{}) {
 			delete(unused, "kprobe "+p.shared())
 		}
-		for _, p := range plan(AnyMode, true) {
+		for _, p := range plan(AnyMode, kernelTraits{preempts: true}) {
 			for _, c := range p.candidates {
 				object, spec := "trampoline ", trampoline
 				if kprobes(c.attach) {
@@ -57,7 +57,8 @@ func TestPlanPrograms(t *testing.T) {
 	}
 }
 
-// The two objects share maps and variables: both have them, and at the same places.
+// The two objects share maps and variables: both have them, and at the same places. Of its own the one of kprobes has
+// what is stashed and, a map, the count of runs.
 func TestObjectsShareMemory(t *testing.T) {
 	trampoline := loadSpec(t)
 	for arch, kprobe := range loadKprobeSpecs(t) {
@@ -73,7 +74,7 @@ func TestObjectsShareMemory(t *testing.T) {
 				t.Errorf("%s: variable %s is %v, want %v", arch, name, got, want)
 			}
 		}
-		if len(kprobe.Variables) != len(trampoline.Variables) || len(kprobe.Maps) != len(trampoline.Maps)+1 {
+		if len(kprobe.Variables) != len(trampoline.Variables)+1 || len(kprobe.Maps) != len(trampoline.Maps)+2 {
 			t.Errorf("%s: %d variables and %d maps, the other object has %d and %d", arch,
 				len(kprobe.Variables), len(kprobe.Maps), len(trampoline.Variables), len(trampoline.Maps))
 		}
@@ -122,7 +123,7 @@ func TestPlanTable(t *testing.T) {
 	}
 	seen := make(map[key]bool)
 	required := make(map[schema.Role]bool)
-	for i, p := range plan(AnyMode, true) {
+	for i, p := range plan(AnyMode, kernelTraits{preempts: true}) {
 		k := key{p.role, p.phase}
 		if seen[k] {
 			t.Errorf("role %d phase %d is there twice", p.role, p.phase)
@@ -268,7 +269,7 @@ func TestPreemption(t *testing.T) {
 
 // What is not wanted is in the header, and nothing is attached for it.
 func TestNotWanted(t *testing.T) {
-	all, attempts := (&attacher{}).attachAll(plan(AnyMode, false), func(probe) bool { return false })
+	all, attempts := (&attacher{}).attachAll(plan(AnyMode, kernelTraits{}), func(probe) bool { return false })
 	if len(all) != 0 || len(attempts) != len(Plan(AnyMode, false)) {
 		t.Errorf("%d attached, %d attempts", len(all), len(attempts))
 	}

@@ -54,3 +54,12 @@ func kernelVersion() string {
 	}
 	return unix.ByteSliceToString(u.Version[:])
 }
+
+// kernelRelease is the release of uname(2); empty: not known.
+func kernelRelease() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}

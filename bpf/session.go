@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -60,6 +61,8 @@ type Session struct {
 	attempts []Attempt
 	layout   *schema.Layout
 	preempt  Preemption
+	profile  *profile         // nil: links tell what kprobes missed, or nobody does
+	blind    atomic.Bool      // nothing is recorded any more
 	root     [2]uint64        // the recorder's root directory: addresses of mount and dentry
 	only     []schema.Role    // as in Config
 	follows  bool             // what a target starts is a target
@@ -87,7 +90,10 @@ func Open(c Config) (*Session, error) {
 	if err != nil {
 		return nil, errors.Join(refusal(err), s.Close())
 	}
-	if err := c.constants(spec, self, s.root, readFacts(kernel)); err != nil {
+	if !countsMissed(kernel) {
+		s.profile = openProfile()
+	}
+	if err := c.constants(spec, self, s.root, readFacts(kernel), s.profile != nil); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.open(c, spec, cache); err != nil {
@@ -196,17 +202,21 @@ func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 	if err != nil {
 		return err
 	}
-	a := &attacher{trampoline: object{spec, s.maps}, cache: cache, counts: countsMissed(kernel), preemption: s.preempt}
-	s.probes, s.attempts = a.attachAll(plan(s.mode, s.preempt.Interrupts()), func(p probe) bool {
+	a := &attacher{trampoline: object{spec, s.maps}, cache: cache, counts: countsMissed(kernel), profile: s.profile, preemption: s.preempt}
+	s.probes, s.attempts = a.attachAll(s.plan(), func(p probe) bool {
 		return s.only == nil || p.required || slices.Contains(s.only, p.role)
 	})
 	s.kprobe = a.kprobe
 	return s.checkRequired()
 }
 
+func (s *Session) plan() []probe {
+	return plan(s.mode, kernelTraits{s.preempt.Interrupts(), s.profile != nil})
+}
+
 // checkRequired returns what is missing, a role at a time.
 func (s *Session) checkRequired() error {
-	for _, p := range plan(s.mode, s.preempt.Interrupts()) {
+	for _, p := range s.plan() {
 		if !p.required || s.has(p.role, p.phase) {
 			continue
 		}
@@ -282,12 +292,18 @@ func (s *Session) Enable() error {
 	if !s.has(schema.RoleFree, schema.Enter) {
 		forget = 1
 	}
+	if err := s.profile.start(); err != nil {
+		return err
+	}
 	s.polled = Now()
 	return errors.Join(s.vars["forget_at_kill"].Set(forget), s.vars["enabled"].Set(uint32(1)))
 }
 
 // Disable makes the probes blind again, at once and at the same moment.
-func (s *Session) Disable() error { return s.vars["enabled"].Set(uint32(0)) }
+func (s *Session) Disable() error {
+	s.blind.Store(true)
+	return s.vars["enabled"].Set(uint32(0))
+}
 
 // Drain waits until the deadline, or until much is waiting, and appends what is there to buf,
 // for Split; full: more than buf has room for, whose capacity is never changed and must be
@@ -317,6 +333,13 @@ func (s *Session) Losses(dst []*schema.Loss) ([]*schema.Loss, error) {
 		}
 	}
 	s.polled = now
+	if err == nil {
+		from := len(dst)
+		dst, err = s.profile.take(dst, s.blind.Load())
+		for _, l := range dst[from:] {
+			l.Cause = s.causeOfMiss(l.Role)
+		}
+	}
 	return dst, err
 }
 
@@ -354,6 +377,8 @@ func (s *Session) Close() error {
 		errs = append(errs, p.close())
 	}
 	s.probes = nil
+	errs = append(errs, s.profile.close())
+	s.profile = nil
 	if s.ring != nil {
 		errs = append(errs, s.ring.close())
 		s.ring = nil

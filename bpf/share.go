@@ -67,7 +67,7 @@ func (a *attacher) fitting(p probe, attach schema.Attach) *candidate {
 }
 
 func (a *attacher) attachMany(program string, attach schema.Attach, symbols link.KprobeMultiOptions) (*attached, error) {
-	prog, err := a.loadKprobe(program, attach)
+	prog, _, err := a.loadKprobe(program, attach)
 	if err != nil {
 		return nil, err
 	}

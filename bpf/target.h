@@ -27,6 +27,7 @@ const volatile __u64 wakeup_bytes = 0;        /* wake the reader when so much is
 const volatile __u64 hashtable_addr = 0;      /* &dentry_hashtable, 0 unknown */
 const volatile __u64 shift_addr = 0;          /* &d_hash_shift, 0 unknown */
 const volatile __u64 preempt_addr = 0;        /* &preempt_dynamic_mode, 0 unknown */
+const volatile bool count_runs = false;       /* a kprobe's program counts how often it runs */
 
 /* Written while running. */
 __u32 enabled = 0;        /* by user space: all probes are attached */

@@ -13,12 +13,10 @@ import (
 	"testing"
 
 	"github.com/dtrec/dtrec/internal/doctor"
-
-	"github.com/dtrec/dtrec/report"
 )
 
 // Both ways of attaching tell the same story: nothing lost, in every program the same
-// events in the same order, and the same verdicts where missed hits are counted.
+// events in the same order, and the same verdicts.
 func TestKernelAttach(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		stories := make(map[string]map[string][]string)
@@ -28,13 +26,8 @@ func TestKernelAttach(t *testing.T) {
 			if v.Lost != 0 || !v.Complete {
 				t.Errorf("%s: lost %d, complete %v", how, v.Lost, v.Complete)
 			}
+			compareVerdicts(t, v)
 			events := jsonLines(t, trace)
-			if misses := uncounted(events[0]); misses > 0 {
-				t.Logf("--attach %s: missed hits of %d probes are not counted", how, misses)
-				compareUncounted(t, v)
-			} else {
-				compareVerdicts(t, v)
-			}
 			checkAttached(t, how, events[0], release)
 			stories[how] = storyByProgram(slices.DeleteFunc(events, func(e map[string]any) bool { return slices.ContainsFunc(kprobesAlone(release), func(role string) bool { return e["role"] == role }) }))
 		}
@@ -50,46 +43,6 @@ func kprobesAlone(release string) []string {
 		return []string{"walk_parent", "execveat"}
 	}
 	return nil
-}
-
-// uncounted returns of how many probes this kernel does not tell the missed hits:
-// kprobes before 6.7.
-func uncounted(header map[string]any) int {
-	n := 0
-	for _, p := range header["probe"].([]any) {
-		if p.(map[string]any)["uncounted"] == true {
-			n++
-		}
-	}
-	return n
-}
-
-// compareUncounted: where a hit may be missed unknown, what rests on one event alone
-// is proven as ever, and nothing else is, for that reason.
-func compareUncounted(t *testing.T, v report.Verdicts) {
-	t.Helper()
-	for _, p := range v.Programs {
-		tally.verdicts.Add(int64(len(p.Claims)))
-		for kind, counts := range p.Claims {
-			verdict := "unproven"
-			if kind == "hash" || kind == "bucket" || kind == "storage" {
-				verdict = "proven"
-			}
-			if kind == "hash" && fits(counts, "some unproven") {
-				continue // for reasons of its own, below
-			}
-			if len(counts) != 1 || counts[verdict] == 0 {
-				t.Errorf("%s: %s is %s, want all %s", p.Program, kind, spell(counts), verdict)
-			}
-		}
-	}
-	tally.verdicts.Add(int64(len(v.Doubts)))
-	for _, d := range v.Doubts {
-		expected := slices.ContainsFunc(workloadDoubts, func(w doubtful) bool { return slices.Contains(doubtLines(d), w.line) })
-		if !strings.Contains(d.Reason, "does not count missed hits") && (d.Kind != "hash" || !expected) {
-			t.Errorf("%s %s of %q: %s", d.Verdict, d.Kind, d.Subjects, d.Reason)
-		}
-	}
 }
 
 // checkAttached holds the probes of a header against --attach: functions in the way
@@ -108,6 +61,9 @@ func checkAttached(t *testing.T, how string, header map[string]any, release stri
 			t.Errorf("--attach %s tried %s", how, way)
 		}
 		attached[key] = attached[key] || probe["attached"].(bool)
+		if probe["uncounted"] == true {
+			t.Errorf("--attach %s: what %s of %v misses is not counted", how, way, probe["symbol"])
+		}
 		if probe["attached"].(bool) {
 			used[way]++
 		} else if probe["error"] == "" {
@@ -184,8 +140,7 @@ func compareStories(t *testing.T, fentry, kprobe map[string][]string) {
 	}
 }
 
-// Doctor says of every kernel that everything can be recorded, in both ways, but for
-// the missed hits of kprobes where the kernel does not count them.
+// Doctor says of every kernel that everything can be recorded, in both ways.
 func TestKernelDoctor(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		for _, how := range []string{"fentry", "kprobe"} {
@@ -196,9 +151,6 @@ func TestKernelDoctor(t *testing.T) {
 			}
 			want := 0
 			for _, p := range d.Probes {
-				if p.Uncounted {
-					want = doctor.Gaps
-				}
 				if how == "fentry" && slices.Contains(kprobesAlone(release), p.Role) {
 					if want = doctor.Gaps; p.State == doctor.OK {
 						t.Errorf("--attach %s: %+v", how, p)

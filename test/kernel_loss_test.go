@@ -45,7 +45,6 @@ type sums struct {
 	enter, exit, noRoom, missed map[string]uint64 // of a call that is one event both are one
 	whole                       map[string]bool   // it is one
 	windows                     int
-	uncounted                   int
 }
 
 // lost is all that the loss records count.
@@ -64,9 +63,6 @@ func add(t *testing.T, trace, comm string) sums {
 	s := sums{enter: map[string]uint64{}, exit: map[string]uint64{}, noRoom: map[string]uint64{}, missed: map[string]uint64{}, whole: map[string]bool{}}
 	for _, e := range lifeEvents(t, trace) {
 		for _, p := range e.Probe {
-			if p.Uncounted {
-				s.uncounted++
-			}
 			s.whole[p.Role] = s.whole[p.Role] || p.Phase == "call"
 		}
 		switch {
@@ -106,7 +102,7 @@ func agree(t *testing.T, role string, s sums, run lossRun) {
 	have := s.enter[role] + s.exit[role] + noRoom
 	t.Logf("%s: %d written + %d no room = %d, %d counted; missed %d, by the counter %d", role,
 		s.enter[role]+s.exit[role], noRoom, have, counted, missed, run.Counts.Missed)
-	if have > counted+run.Counts.Missed || have+missed < counted && s.uncounted == 0 {
+	if have > counted+run.Counts.Missed || have+missed < counted {
 		t.Errorf("%s: %d written or without room, %d missed, and %d happened", role, have, missed, counted)
 	}
 }
@@ -123,7 +119,7 @@ func checkFlood(t *testing.T, trace string, run lossRun) {
 	const opens = 4*1500 + 2*12
 	for _, role := range []string{"open", "alloc"} {
 		missed := s.hits(role, s.missed[role])
-		if have := s.enter[role] + s.exit[role] + s.hits(role, s.noRoom[role]); have > 2*opens || have+missed < 2*opens && s.uncounted == 0 {
+		if have := s.enter[role] + s.exit[role] + s.hits(role, s.noRoom[role]); have > 2*opens || have+missed < 2*opens {
 			t.Errorf("%s: %d written or without room, %d missed, of %d", role, have, missed, 2*opens)
 		}
 	}
@@ -143,9 +139,6 @@ func checkTouched(t *testing.T, v report.Verdicts, s sums) {
 	t.Logf("%d events, %d lost in %d windows: %d proven, %d unproven; negative %v", v.Events, v.Lost, s.windows, v.Proven, v.Unproven, got["negative"])
 	if v.Refuted > 0 || got["hash"]["proven"] == 0 || got["hash"]["unproven"] > 0 {
 		t.Errorf("%d refuted, hash %v", v.Refuted, got["hash"])
-	}
-	if s.uncounted > 0 {
-		return // nothing else can be proven there, lost or not
 	}
 	if got["negative"]["proven"] < 12 || got["negative"]["unproven"] == 0 {
 		t.Errorf("negative: %v", got["negative"])
@@ -212,12 +205,12 @@ func withCommas(n uint64) string {
 	return string(out)
 }
 
-// checkMissed: forty tasks were inside open at once. Where kprobe.multi hooks returns by
-// rethook, as up to 6.13, it has room for a few only: the exits it missed are counted.
+// checkMissed: 1,100 tasks were inside open at once. Where kprobe.multi hooks returns by rethook, as up to 6.13, it has
+// room for a few only, and a kretprobe of 6.1 for 1,024: the exits they missed are counted.
 func checkMissed(t *testing.T, release, trace string, run lossRun) {
 	s := add(t, trace, "blocked")
 	opens := run.Counts.Calls["open"]
-	if opens < 40 {
+	if opens < 1100 {
 		t.Fatalf("%d opens", opens)
 	}
 	agree(t, "open", s, run)
@@ -227,7 +220,7 @@ func checkMissed(t *testing.T, release, trace string, run lossRun) {
 	if v := verdicts(t, trace); v.Refuted > 0 || v.Lost != s.lost() {
 		t.Errorf("check says %d refuted, %d lost; the loss records %d", v.Refuted, v.Lost, s.lost())
 	}
-	if strings.HasPrefix(release, "6.12.") && (s.missed["open"] == 0 || s.exit["open"] == 0) {
+	if !strings.HasPrefix(release, "7.") && (s.missed["open"] == 0 || s.exit["open"] == 0) {
 		t.Errorf("%d exits recorded, %d missed", s.exit["open"], s.missed["open"])
 	}
 }

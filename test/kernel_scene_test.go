@@ -47,7 +47,6 @@ type lifeEvent struct {
 
 	Probe []struct {
 		Role, Phase string
-		Uncounted   bool
 	} // of the header
 }
 

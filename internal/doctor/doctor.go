@@ -134,7 +134,7 @@ func (d *Diagnosis) conclude() {
 	}
 	if uncounted > 0 {
 		reasons = append(reasons, fmt.Sprintf("missed hits of %d probes are not counted", uncounted))
-		d.Remedy = "kernels with fentry, and those since 6.7, count them; without --attach kprobe fentry is tried before single kprobes"
+		d.Remedy = "kernels with fentry, those since 6.7, and those since 5.16 with tracefs mounted count them; without --attach kprobe fentry is tried before single kprobes"
 	}
 	if len(reasons) > 0 {
 		d.Exit, d.Reason = Gaps, strings.Join(reasons, "; ")

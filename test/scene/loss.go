@@ -65,7 +65,7 @@ func flood(trace, attach string) lossRun {
 
 // missed has more tasks inside open at once than a return probe of some kernels can keep.
 func missed(trace string) lossRun {
-	const name, fifo, tasks = "blocked", lossDir + "/fifo", 40
+	const name, fifo, tasks = "blocked", lossDir + "/fifo", 1100
 	check(unix.Mkfifo(fifo, 0o600))
 	c := newCounter(name)
 	r := record("--comm", name, "--attach", "kprobe", "-o", trace)

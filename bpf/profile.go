@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/dtrec/dtrec/schema"
+	"golang.org/x/sys/unix"
+)
+
+// profile counts what kprobes missed before Linux 6.7, whose links do not tell. Of a kprobe with a name in tracefs
+// kprobe_profile says how often it was hit and how many hits it could not handle. That its program ran as often is not
+// said: none is run on a cpu where another one runs, or where somebody changes a map. So each program counts itself.
+type profile struct {
+	dir      string // of tracefs
+	file     *os.File
+	buf      []byte
+	counters map[string]*counter
+}
+
+// counter is one kprobe of a profile.
+type counter struct {
+	role        schema.Role
+	runs        func() uint64 // of its program, so far
+	least, most uint64        // missed hits, as far as the last look can tell them from programs that ran meanwhile
+	told        uint64        // missed hits reported
+	clear       uint64        // when last there were surely no others, nanoseconds since boot
+}
+
+// profiles reports whether the kernel's profile has all there is: until 5.15 what kretprobes miss is not in it.
+func profiles() bool {
+	var major, minor int
+	_, err := fmt.Sscanf(kernelRelease(), "%d.%d", &major, &minor)
+	return err == nil && (major > 5 || major == 5 && minor >= 16)
+}
+
+// openProfile returns nil where there is none, or not for this user.
+func openProfile() *profile {
+	for _, dir := range tracefsDirs() {
+		if file, err := os.Open(dir + "/kprobe_profile"); err == nil && profiles() {
+			return &profile{dir: dir, file: file, buf: make([]byte, 0, 16<<10), counters: make(map[string]*counter)}
+		}
+	}
+	return nil
+}
+
+func (p *profile) close() error {
+	if p == nil {
+		return nil
+	}
+	return p.file.Close()
+}
+
+// namedKprobe is a kprobe with a name in tracefs and the program it runs.
+type namedKprobe struct {
+	events string // the file that made it
+	name   string // with its group
+	perf   int    // what holds the program
+}
+
+// Close removes it.
+func (k *namedKprobe) Close() error {
+	if k.perf >= 0 {
+		if err := unix.Close(k.perf); err != nil {
+			return fmt.Errorf("close the perf event of %s: %w", k.name, err)
+		}
+	}
+	return writeEvent(k.events, "-:"+k.name)
+}
+
+// writeEvent makes or removes a kprobe; the kernel stops at the first line it refuses.
+func writeEvent(file, line string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line + "\n")
+	return errors.Join(err, f.Close())
+}
+
+// attach makes a kprobe or kretprobe that runs a program, and counts what it misses. Runs is how often the program ran.
+func (p *profile) attach(role schema.Role, c candidate, prog *ebpf.Program, runs *ebpf.Variable) (*namedKprobe, error) {
+	name := fmt.Sprintf("%s_%d_%d", c.symbol, os.Getpid(), len(p.counters))
+	k := &namedKprobe{events: p.dir + "/kprobe_events", name: fmt.Sprintf("%s_%016x/%s", tracefsGroup(), len(p.counters), name), perf: -1}
+	kind := "p"
+	if c.attach == schema.Kretprobe {
+		kind = fmt.Sprintf("r%d", kretprobeCalls)
+	}
+	if err := writeEvent(k.events, fmt.Sprintf("%s:%s %s", kind, k.name, c.symbol)); err != nil {
+		return nil, err
+	}
+	if err := p.run(k, prog); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	p.counters[name] = &counter{role: role, runs: func() (n uint64) {
+		_ = runs.Get(&n) // it is memory, and of this size
+		return n
+	}}
+	return k, nil
+}
+
+// run has a kprobe run a program, on every cpu.
+func (p *profile) run(k *namedKprobe, prog *ebpf.Program) error {
+	text, err := os.ReadFile(p.dir + "/events/" + k.name + "/id")
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return err
+	}
+	event := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Config: id, Sample_type: unix.PERF_SAMPLE_RAW, Sample: 1, Wakeup: 1}
+	if k.perf, err = unix.PerfEventOpen(&event, -1, 0, -1, unix.PERF_FLAG_FD_CLOEXEC); err != nil {
+		return fmt.Errorf("perf_event_open: %w", err)
+	}
+	if err := unix.IoctlSetInt(k.perf, unix.PERF_EVENT_IOC_SET_BPF, prog.FD()); err != nil {
+		return fmt.Errorf("set the program: %w", err)
+	}
+	return unix.IoctlSetInt(k.perf, unix.PERF_EVENT_IOC_ENABLE, 0)
+}
+
+// look compares hits and runs. Between reading the one and the other programs run: read before and after, the runs
+// are the bounds of what was missed.
+func (p *profile) look() error {
+	for _, c := range p.counters {
+		c.most = -c.runs()
+	}
+	if err := p.read(); err != nil {
+		return fmt.Errorf("read %s: %w", p.file.Name(), err)
+	}
+	for _, c := range p.counters {
+		c.least = -c.runs()
+	}
+	seen := 0
+	for lines := bufio.NewScanner(bytes.NewReader(p.buf)); lines.Scan(); {
+		var name string
+		var hits, missed uint64
+		if _, err := fmt.Sscan(lines.Text(), &name, &hits, &missed); err != nil {
+			return fmt.Errorf("%s: %q: %w", p.file.Name(), lines.Text(), err)
+		}
+		if c := p.counters[name]; c != nil {
+			seen++
+			c.least += hits + missed
+			c.most += hits + missed
+		}
+	}
+	if seen != len(p.counters) {
+		return fmt.Errorf("%s has %d of the %d kprobes", p.file.Name(), seen, len(p.counters))
+	}
+	for _, c := range p.counters {
+		if int64(c.least) < int64(c.told) {
+			c.least = c.told
+		}
+	}
+	return nil
+}
+
+func (p *profile) read() error {
+	p.buf = p.buf[:0]
+	for {
+		if len(p.buf) == cap(p.buf) {
+			p.buf = append(p.buf, make([]byte, len(p.buf))...)[:len(p.buf)]
+		}
+		n, err := p.file.ReadAt(p.buf[len(p.buf):cap(p.buf)], int64(len(p.buf)))
+		p.buf = p.buf[:len(p.buf)+n]
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// looksAtEnd is how often the end of a recording is waited for a moment in which no program runs.
+const looksAtEnd = 100
+
+// start begins to count: a hit of before its program was there was none.
+func (p *profile) start() error {
+	if p == nil {
+		return nil
+	}
+	if err := p.settle(); err != nil {
+		return err
+	}
+	for _, c := range p.counters {
+		c.told, c.clear = c.least, Now()
+	}
+	return nil
+}
+
+// settle looks until nothing ran meanwhile, or often enough.
+func (p *profile) settle() error {
+	for range looksAtEnd {
+		if err := p.look(); err != nil {
+			return err
+		}
+		busy := false
+		for _, c := range p.counters {
+			busy = busy || c.least != c.most
+		}
+		if !busy {
+			return nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return nil
+}
+
+// take appends what was missed since the last call. Of a program that a look meets between being hit and counting
+// itself it could seem so: what seems missed must seem so a while later. At the end what cannot be told from a program
+// that ran is missed, too: nothing is proven by what nobody knows.
+func (p *profile) take(dst []*schema.Loss, atEnd bool) ([]*schema.Loss, error) {
+	if p == nil || len(p.counters) == 0 {
+		return dst, nil
+	}
+	now := Now()
+	if err := p.look(); err != nil {
+		return dst, err
+	}
+	if atEnd {
+		if err := p.settle(); err != nil {
+			return dst, err
+		}
+	}
+	first := make(map[*counter]uint64)
+	for _, c := range p.counters {
+		switch {
+		case atEnd && c.most > c.told:
+			first[c] = c.most
+		case c.least > c.told:
+			first[c] = c.least
+		case c.most <= c.told:
+			c.clear = now
+		}
+	}
+	if len(first) == 0 {
+		return dst, nil
+	}
+	time.Sleep(Lag)
+	if err := p.look(); err != nil {
+		return dst, err
+	}
+	for c, missed := range first {
+		seems := c.least
+		if atEnd {
+			seems = c.most
+		}
+		if missed = min(missed, seems); missed > c.told {
+			dst = append(dst, &schema.Loss{Cause: schema.LossMissed, Role: c.role, Count: missed - c.told, FirstNs: c.clear, LastNs: Now()})
+			c.told, c.clear = missed, now
+		}
+	}
+	return dst, nil
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// scriptedProfile has one kprobe, of d_lookup, which is hit and missed as often as the text says and whose program
+// has run as often as the script says, reading by reading.
+func scriptedProfile(t *testing.T, hits, missed uint64, runs ...uint64) (*profile, *counter) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "kprobe_profile")
+	text := fmt.Sprintf("  %-44s %15d %15d\n  %-44s %15d %15d\n", "another", 7, 9, "d_lookup_1_0", hits, missed)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	c := &counter{role: schema.RoleLookup, clear: 5, runs: func() uint64 {
+		n := runs[0]
+		if len(runs) > 1 {
+			runs = runs[1:]
+		}
+		return n
+	}}
+	return &profile{file: file, buf: make([]byte, 0, 8), counters: map[string]*counter{"d_lookup_1_0": c}}, c
+}
+
+// What is missed is what no program ran for, however long that is looked for; a program that runs while it is looked is
+// none, but at the end, where nobody can know.
+func TestProfile(t *testing.T) {
+	for _, test := range []struct {
+		what         string
+		hits, missed uint64
+		runs         []uint64 // before and after each reading
+		atEnd        bool
+		want         uint64
+	}{
+		{"nothing", 10, 0, []uint64{10}, false, 0},
+		{"no instance of a kretprobe was free", 10, 3, []uint64{10}, false, 3},
+		{"another program ran on that cpu", 10, 0, []uint64{8}, false, 2},
+		{"both, at the end", 10, 1, []uint64{8}, true, 3},
+		{"a program that was about to count itself", 10, 0, []uint64{9, 9, 10, 10}, false, 0},
+		{"programs ran during the reading", 11, 0, []uint64{10, 12}, false, 0},
+		{"some ran, and hid what was missed", 10, 0, []uint64{8, 12}, false, 0},
+		{"some ran until the end", 10, 0, []uint64{8, 12, 10}, true, 0},
+		{"some ran at the end, again and again", 10, 0, alternating(8, 12, 4*looksAtEnd), true, 2},
+	} {
+		p, c := scriptedProfile(t, test.hits, test.missed, test.runs...)
+		before := Now()
+		losses, err := p.take(nil, test.atEnd)
+		if err != nil {
+			t.Errorf("%s: %v", test.what, err)
+			continue
+		}
+		var got uint64
+		for _, l := range losses {
+			got += l.Count
+			if l.Cause != schema.LossMissed || l.Role != schema.RoleLookup || l.FirstNs != 5 || l.LastNs < before {
+				t.Errorf("%s: %v", test.what, l)
+			}
+		}
+		if got != test.want || c.told != test.want {
+			t.Errorf("%s: %d missed, %d told, want %d", test.what, got, c.told, test.want)
+		}
+		// The window of the next loss begins where it was known last that there is none.
+		unclear := test.what == "programs ran during the reading" || test.what == "some ran, and hid what was missed" || test.what == "a program that was about to count itself"
+		if (c.clear == 5) != unclear {
+			t.Errorf("%s: clear since %d", test.what, c.clear)
+		}
+	}
+}
+
+func alternating(a, b uint64, n int) (out []uint64) {
+	for range n {
+		out = append(out, a, b)
+	}
+	return out
+}
+
+// A hit of before its program was there is none that was missed, and what was told is not told again.
+func TestProfileStarts(t *testing.T) {
+	p, c := scriptedProfile(t, 10, 2, 7)
+	if err := p.start(); err != nil || c.told != 5 {
+		t.Fatalf("%v, %d", err, c.told)
+	}
+	if losses, err := p.take(nil, true); err != nil || len(losses) != 0 {
+		t.Errorf("%v, %v", losses, err)
+	}
+}
+
+func TestProfileWithoutTheKprobe(t *testing.T) {
+	p, _ := scriptedProfile(t, 10, 0, 10)
+	p.counters["d_drop_1_1"] = p.counters["d_lookup_1_0"]
+	if _, err := p.take(nil, false); err == nil || !strings.Contains(err.Error(), "has 1 of the 2 kprobes") {
+		t.Errorf("got %v", err)
+	}
+}
