@@ -17,9 +17,9 @@ import (
 // cgroups knows the paths of cgroups by their id, which is the inode number of their directory.
 // A kernel without the cgroup2 hierarchy mounted has none.
 type cgroups struct {
-	root   string // where the hierarchy is mounted; empty: nowhere
-	paths  map[uint64]string
-	rest   time.Time // until then it is not looked through again
+	root  string // where the hierarchy is mounted; empty: nowhere
+	paths map[uint64]string
+	rest  time.Time // until then it is not looked through again
 }
 
 // Bounds on cgroups that are known, and on how much of its time one that is not makes the recorder look

@@ -29,7 +29,9 @@ func TestKernelAttach(t *testing.T) {
 			compareVerdicts(t, v)
 			events := jsonLines(t, trace)
 			checkAttached(t, how, events[0], release)
-			stories[how] = storyByProgram(slices.DeleteFunc(events, func(e map[string]any) bool { return slices.ContainsFunc(kprobesAlone(release), func(role string) bool { return e["role"] == role }) }))
+			stories[how] = storyByProgram(slices.DeleteFunc(events, func(e map[string]any) bool {
+				return slices.ContainsFunc(kprobesAlone(release), func(role string) bool { return e["role"] == role })
+			}))
 		}
 		compareStories(t, stories["fentry"], stories["kprobe"])
 	})
