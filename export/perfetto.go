@@ -190,7 +190,7 @@ func (p *perfetto) count(name string, value uint64) {
 func (p *perfetto) call(c *replay.PathCall) {
 	track := p.thread(c.PID, c.TID, c.Comm)
 	p.begin(sliceBegin, track)
-	p.event = words(words(p.event, eventCategory, c.Class.String()), eventName, c.Operation+" "+replay.Printable(c.Path))
+	p.event = words(words(p.event, eventCategory, c.Class.String()), eventName, c.Operation+" "+c.Paths())
 	p.note("class", c.Class.String())
 	if c.Failed() {
 		p.note("errno", schema.ErrnoName(c.Errno))

@@ -66,6 +66,18 @@ func (c *PathCall) Clone() *PathCall {
 // Failed reports whether the call returned an error.
 func (c *PathCall) Failed() bool { return c.Errno != 0 }
 
+// before the other path of an operation that has two stands what that is to it.
+var before = map[string]string{rename: " to ", "link": " to ", "mount": " of "}
+
+// Paths is the path as it was given, or the two of an operation on two, as printed.
+func (c *PathCall) Paths() string {
+	s := Printable(c.Path)
+	if c.Target != "" && before[c.Operation] != "" { // an execve may walk its path once more, for a security module
+		s += before[c.Operation] + Printable(c.Target)
+	}
+	return s
+}
+
 // Gap is the time between two events of a call that follow each other on its thread.
 type Gap struct {
 	From, To uint64 // event ids

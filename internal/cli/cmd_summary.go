@@ -17,7 +17,7 @@ func newSummaryCmd() *cobra.Command {
 with a row for each program, and what stands out, by the rules of docs/answers.md,
 with the command to see more of it. FILE may be - for stdin.
 
-A call is rcu if the cache answered all of it in rcu-walk, ref if it went on or started
+A call is rcu if it never left rcu-walk, ref if it went on or started
 over in ref-walk, and miss if a filesystem was asked for a name.
 
 Exit status: 0 printed, 2 not readable.`,

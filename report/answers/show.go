@@ -226,7 +226,7 @@ func by(m *replay.Model) string {
 	if c := a.Call; c != nil {
 		s += ", in " + c.Operation
 		if c.Path != "" { // else its walk is still to come
-			s += " of " + paths(c)
+			s += " of " + c.Paths()
 		}
 		s += fmt.Sprintf(" #%d", c.ID)
 	}
@@ -266,19 +266,8 @@ func inoText(ino uint64) string {
 	return fmt.Sprintf("%d at ", ino)
 }
 
-// before the other path of an operation that has two stands what that is to it.
-var before = map[string]string{"rename": " to ", "link": " to ", "mount": " of "}
-
 // asGiven is what a call was for, and its path or two.
-func asGiven(c *replay.PathCall) string { return c.Operation + " " + paths(c) }
-
-func paths(c *replay.PathCall) string {
-	s := replay.Printable(c.Path)
-	if c.Target != "" && before[c.Operation] != "" { // an execve may walk its path once more, for a security module
-		s += before[c.Operation] + replay.Printable(c.Target)
-	}
-	return s
-}
+func asGiven(c *replay.PathCall) string { return c.Operation + " " + c.Paths() }
 
 // caller is the process that made a call, and the thread where that is another than its first, as a
 // worker of an io_uring is.

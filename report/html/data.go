@@ -209,13 +209,17 @@ func rowOf(c *replay.PathCall) callRow {
 	if c.Failed() {
 		errno = schema.ErrnoName(c.Errno)
 	}
+	target := ""
+	if c.Paths() != replay.Printable(c.Path) { // an operation on two
+		target = strings.Clone(replay.PrintablePath(c.ResolvedTarget))
+	}
 	row := callRow{id: c.ID, took: c.Took, parts: make([]any, 0, len(c.Components))}
 	for _, p := range c.Components {
 		row.parts = append(row.parts, []any{owned(p.Name), p.Found, p.ID, seq(p.Dentry), p.Negative, p.Mount, p.Link})
 	}
 	row.fields = map[string]any{
 		"id": c.ID, "end": c.End, "outer": c.Outer, "op": c.Operation, "pid": c.PID, "tid": c.TID, "program": owned(c.Program),
-		"path": owned(c.Path), "resolved": strings.Clone(replay.PrintablePath(c.Resolved)), "class": c.Class, "errno": errno, "at": c.At, "took": c.Took,
+		"path": owned(c.Path), "target": target, "resolved": strings.Clone(replay.PrintablePath(c.Resolved)), "class": c.Class, "errno": errno, "at": c.At, "took": c.Took,
 		"fs": owned(c.FSType), "asked": c.Filesystem, "restarts": c.Restarts, "allocs": c.Allocs, "negatives": c.Negatives,
 		"object": seq(c.Dentry),
 	}

@@ -8,6 +8,7 @@ let calls = [], objects = [], events = [], claims = []; // its tables, an object
 const objectBySeq = new Map(), objectByAddress = new Map(), eventById = new Map(), callById = new Map();
 
 const text = i => i < 0 ? "" : data.strings[i];
+const given = c => text(c.path) + (text(c.target) ? ", " + text(c.target) : ""); // the path of a call, or both of one on two
 
 // el makes an element; a child that is no node is text, so nothing of a trace is markup.
 function el(tag, attributes, ...children) {
@@ -55,7 +56,7 @@ const process = (pid, label) => token("p" + pid, label === undefined ? "p" + pid
 const classes = ["unknown", "rcu", "ref", "miss"];
 const classSays = {
   unknown: "events that would tell are not there",
-  rcu: "the cache answered all of it in rcu-walk",
+  rcu: "the walk never left rcu-walk",
   ref: "the cache answered, and the walk went on or started over in ref-walk",
   miss: "a filesystem was asked for a name",
 };

@@ -10,13 +10,13 @@ function find(word) {
   if ((m = /^p?(\d+)$/.exec(word))) return aboutProcess(+m[1]);
   const dir = word.endsWith("/") ? word : word + "/";
   const there = path => path === word || path.startsWith(dir) || path.split("/").includes(word);
-  return aboutCalls(calls.filter(c => there(text(c.path)) || there(text(c.resolved))))
+  return aboutCalls(calls.filter(c => there(text(c.path)) || there(text(c.resolved)) || there(text(c.target))))
     .concat(...objects.filter(o => text(o.name) === word || text(o.path) === word).slice(0, 20).map(aboutDentry));
 }
 
 function aboutCalls(some) {
   if (!some.length) return [];
-  return [el("h3", {}, plural(some.length, "call")), el("ul", {}, some.slice(0, 60).map(c => el("li", {}, event(c.id), ` ${text(c.op)} `, el("code", {}, text(c.path)), ` ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${c.end ? duration(c.took) : "no return"} `, dentry(c.object), " ", process(c.pid, text(c.program))))),
+  return [el("h3", {}, plural(some.length, "call")), el("ul", {}, some.slice(0, 60).map(c => el("li", {}, event(c.id), ` ${text(c.op)} `, el("code", {}, given(c)), ` ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${c.end ? duration(c.took) : "no return"} `, dentry(c.object), " ", process(c.pid, text(c.program))))),
     some.length > 60 ? el("p", {}, `and ${some.length - 60} more`) : ""];
 }
 
