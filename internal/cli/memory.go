@@ -17,8 +17,8 @@ const (
 	memoryLimit = 160 << 20 // of the whole process, which the collector keeps to
 	liveLimit   = 144 << 20 // of what a reading may keep: beyond, it ends
 	lookEvery   = 2048      // records from one look to the next
-	calmHeap    = 48 << 20  // see pace
-	mostPercent = 1200      // the first time: of the 4 MiB that the collector takes for the least
+	calmHeap    = 40 << 20  // see pace
+	mostPercent = 1200      // of the 4 MiB that the collector takes for the least, the first time
 )
 
 var paced atomic.Uint64 // percent that the collector waits for
