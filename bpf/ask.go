@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -17,13 +18,9 @@ import (
 // name once: it completes the layout with the values of kernel variables, tells when the
 // kernel preempts and what this process's root directory is, and returns this process's tgid as the kernel counts.
 func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uint32, err error) {
-	symbols := findSymbols(spec, cache, "dentry_hashtable", "__dentry_hashtable", "d_hash_shift", "preempt_dynamic_mode")
+	symbols := findSymbols(spec, cache, symbol{"dentry_hashtable", "__dentry_hashtable"}, symbol{"d_hash_shift"}, symbol{"preempt_dynamic_mode"})
 	spec = asking(spec, "inspect", "fstype_of")
-	table := symbols["dentry_hashtable"]
-	if table == 0 {
-		table = symbols["__dentry_hashtable"]
-	}
-	addresses := map[string]any{"hashtable_addr": table, "shift_addr": symbols["d_hash_shift"], "preempt_addr": symbols["preempt_dynamic_mode"]}
+	addresses := map[string]any{"hashtable_addr": symbols[0], "shift_addr": symbols[1], "preempt_addr": symbols[2]}
 	if err := setAll(spec, addresses); err != nil {
 		return 0, err
 	}
@@ -51,30 +48,47 @@ func asking(spec *ebpf.CollectionSpec, programs ...string) *ebpf.CollectionSpec 
 	return spec
 }
 
+// symbol is a kernel variable, by the names it has had.
+type symbol []string
+
 // findSymbols asks the kernel for the addresses of its symbols, where it can be asked (5.16): to print all of
-// /proc/kallsyms takes it as long as to attach twenty probes. Those it does not tell are absent.
-func findSymbols(spec *ebpf.CollectionSpec, cache *btf.Cache, names ...string) map[string]uint64 {
+// /proc/kallsyms takes it as long as to attach twenty probes, and to look for a name that there is not half as long
+// until 6.2. The address of one that it does not tell is 0.
+func findSymbols(spec *ebpf.CollectionSpec, cache *btf.Cache, symbols ...symbol) []uint64 {
+	found := make([]uint64, len(symbols))
 	coll, err := ebpf.NewCollectionWithOptions(asking(spec, "find_symbol"), ebpf.CollectionOptions{Cache: cache})
 	if err != nil {
-		return symbolAddresses("/proc/kallsyms", names...)
+		told := symbolAddresses("/proc/kallsyms", slices.Concat(symbols...)...)
+		for i, names := range symbols {
+			for j := 0; j < len(names) && found[i] == 0; j++ {
+				found[i] = told[names[j]]
+			}
+		}
+		return found
 	}
 	defer coll.Close()
-	found := make(map[string]uint64, len(names))
-	for _, symbol := range names {
-		var name [symbolSize]byte
-		var addr uint64
-		copy(name[:], symbol)
-		if coll.Variables["symbol_name"].Set(name) != nil {
-			continue
-		}
-		if _, err := coll.Programs["find_symbol"].Run(&ebpf.RunOptions{}); err != nil {
-			continue
-		}
-		if coll.Variables["symbol_addr"].Get(&addr) == nil && addr != 0 {
-			found[symbol] = addr
+	for i, names := range symbols {
+		for j := 0; j < len(names) && found[i] == 0; j++ {
+			found[i] = findSymbol(coll, names[j])
 		}
 	}
 	return found
+}
+
+// findSymbol asks for one name.
+func findSymbol(coll *ebpf.Collection, symbol string) (addr uint64) {
+	var name [symbolSize]byte
+	copy(name[:], symbol)
+	if coll.Variables["symbol_name"].Set(name) != nil {
+		return 0
+	}
+	if _, err := coll.Programs["find_symbol"].Run(&ebpf.RunOptions{}); err != nil {
+		return 0
+	}
+	if coll.Variables["symbol_addr"].Get(&addr) != nil {
+		return 0
+	}
+	return addr
 }
 
 const symbolSize = 32 // of symbol_name

@@ -76,6 +76,7 @@ type attacher struct {
 	cache      *btf.Cache
 	counts     bool     // links tell what kprobes missed
 	profile    *profile // or this does; or nil
+	noMulti    bool     // the kernel has no kprobe.multi, as was seen
 	preemption Preemption
 }
 
@@ -151,9 +152,9 @@ func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (
 	if o.spec.Programs[name] == nil {
 		return nil, nil, fmt.Errorf("no program %s in the object", name)
 	}
-	spec := only(o.spec, name)
+	spec, maps := o.alone(name)
 	adjust(spec.Programs[name])
-	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: o.maps, Cache: a.cache})
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: maps, Cache: a.cache})
 	if err != nil {
 		return nil, nil, fmt.Errorf("load: %w", oneLine(err))
 	}
@@ -161,7 +162,34 @@ func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (
 	return coll.DetachProgram(name), coll.Variables["runs"], nil
 }
 
-// only is a copy of the spec with these of its programs: each of the others is thousands of instructions to copy.
+// alone is a spec of one program and of the maps it uses, with what is in those of its own; and the shared ones. To copy
+// the others, and map all variables, is as much work as to load the program.
+func (o object) alone(name string) (*ebpf.CollectionSpec, map[string]*ebpf.Map) {
+	spec := &ebpf.CollectionSpec{
+		Programs: map[string]*ebpf.ProgramSpec{name: o.spec.Programs[name].Copy()}, Maps: make(map[string]*ebpf.MapSpec),
+		Variables: make(map[string]*ebpf.VariableSpec), ByteOrder: o.spec.ByteOrder,
+	}
+	shared := make(map[string]*ebpf.Map)
+	for i := range spec.Programs[name].Instructions {
+		ins := &spec.Programs[name].Instructions[i]
+		ref := ins.Reference()
+		if !ins.IsLoadFromMap() || o.spec.Maps[ref] == nil {
+			continue
+		}
+		spec.Maps[ref] = o.spec.Maps[ref]
+		if m := o.maps[ref]; m != nil {
+			shared[ref] = m
+		}
+	}
+	for variable, v := range o.spec.Variables {
+		if spec.Maps[v.SectionName] != nil && shared[v.SectionName] == nil {
+			spec.Variables[variable] = v.Copy()
+		}
+	}
+	return spec, shared
+}
+
+// only is a copy of the spec with these of its programs.
 func only(spec *ebpf.CollectionSpec, names ...string) *ebpf.CollectionSpec {
 	some := *spec
 	some.Programs = make(map[string]*ebpf.ProgramSpec, len(names))

@@ -5,7 +5,6 @@
 package bpf
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -36,7 +35,7 @@ func newKprobes(shared object) (object, error) {
 	if len(_KprobeBytes) == 0 {
 		return object{}, errNotCompiled
 	}
-	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(_KprobeBytes))
+	spec, err := readObject(_KprobeBytes)
 	if err != nil {
 		return object{}, fmt.Errorf("read the built-in kprobe programs: %w", err)
 	}
@@ -65,6 +64,9 @@ func (o *object) closeStash() error {
 // attachKprobe attaches the program and, if its exit needs an argument, the one that
 // keeps it on entry.
 func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error) {
+	if a.noMulti && multi(c.attach) {
+		return nil, fmt.Errorf("attach: %w", errNoMulti)
+	}
 	if err := a.needKprobes(); err != nil {
 		return nil, err
 	}
@@ -120,7 +122,9 @@ func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
 	l, err := attachSymbol(prog, c)
 	if err != nil {
 		prog.Close()
-		return nil, fmt.Errorf("attach: %w", bareCause(c.attach, err))
+		err = bareCause(c.attach, err)
+		a.noMulti = a.noMulti || errors.Is(err, errNoMulti)
+		return nil, fmt.Errorf("attach: %w", err)
 	}
 	return &attached{role: role, prog: prog, link: l, counted: a.counts}, nil
 }

@@ -232,3 +232,27 @@ func checkOrder(t *testing.T, text, enum string, first int, names ...string) {
 		t.Errorf("%s has %v, want %v", enum, got, names)
 	}
 }
+
+// A program is loaded with the maps it uses: those that all share, and its own with what is in them.
+func TestAlone(t *testing.T) {
+	if len(_KprobeBytes) == 0 {
+		t.Skip(errNotCompiled)
+	}
+	spec, err := readObject(_KprobeBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := make(map[string]*ebpf.Map)
+	for name := range spec.Maps {
+		if name != ".data.runs" {
+			shared[name] = &ebpf.Map{}
+		}
+	}
+	one, maps := object{spec, shared}.alone("parent_enter")
+	if one.Maps[".data.runs"] == nil || maps[".data.runs"] != nil || one.Variables["runs"] == nil || len(one.Variables) != 1 {
+		t.Errorf("the count of runs is not the program's own: maps %v, of those shared %v, variables %v", one.Maps, maps, one.Variables)
+	}
+	if maps["events"] == nil || maps["stashed"] != nil || len(one.Maps) != len(maps)+1 || len(one.Programs) != 1 {
+		t.Errorf("maps %v, of those shared %v", one.Maps, maps)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -37,6 +38,13 @@ type ring struct {
 	// later than that has a later time.
 	mark, marked uint64
 	horizon      uint64 // all that happened before it, nanoseconds since boot, is read
+}
+
+// mapRing comes last, when what was taken to attach has been given back: all of the ring counts as this process's memory.
+func (s *Session) mapRing() (err error) {
+	debug.FreeOSMemory()
+	s.ring, err = newRing(s.maps["events"])
+	return err
 }
 
 func newRing(m *ebpf.Map) (*ring, error) {

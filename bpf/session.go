@@ -5,7 +5,6 @@
 package bpf
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -96,7 +95,11 @@ func Open(c Config) (*Session, error) {
 	if err := c.constants(spec, self, s.root, readFacts(kernel), s.profile != nil); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if err := s.open(c, spec, cache); err != nil {
+	err = s.open(c, spec, cache)
+	if err == nil {
+		err = s.mapRing()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -112,7 +115,7 @@ func prepare() (*ebpf.CollectionSpec, *btf.Cache, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, nil, refusal(err)
 	}
-	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(_DcacheBytes))
+	spec, err := readObject(_DcacheBytes)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the built-in programs: %w", err)
 	}
@@ -150,9 +153,6 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 	coll.Maps = nil
 	coll.Close()
 	if s.losses, err = newLossMemory(s.maps["losses"]); err != nil {
-		return err
-	}
-	if s.ring, err = newRing(s.maps["events"]); err != nil {
 		return err
 	}
 	if err := s.target(c.PIDs); err != nil {
