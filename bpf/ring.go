@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -32,7 +33,8 @@ type ring struct {
 	consumer, producer []byte // pages that begin with a position
 	data               []byte
 	read               uint64 // position: all before it is read
-	epoll              int
+	file               *os.File
+	waits              syscall.RawConn // of file
 
 	// A position, and a moment before it was the producer's: what has a place in the buffer
 	// later than that has a later time.
@@ -49,7 +51,7 @@ func (s *Session) mapRing() (err error) {
 
 func newRing(m *ebpf.Map) (*ring, error) {
 	page := os.Getpagesize()
-	r := &ring{epoll: -1}
+	r := &ring{}
 	var err error
 	if r.consumer, err = unix.Mmap(m.FD(), 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return nil, fmt.Errorf("map the ring buffer: %w", err)
@@ -58,11 +60,7 @@ func newRing(m *ebpf.Map) (*ring, error) {
 		return nil, errors.Join(fmt.Errorf("map the ring buffer: %w", err), r.close())
 	}
 	r.data = r.producer[page:]
-	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err == nil {
-		// Edge-triggered: it is left asleep as long as the programs do not want it woken.
-		err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, m.FD(), &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET})
-	}
-	if err != nil {
+	if err = r.await(m.FD()); err != nil {
 		return nil, errors.Join(fmt.Errorf("wait for the ring buffer: %w", err), r.close())
 	}
 	return r, nil
@@ -75,21 +73,38 @@ func (r *ring) close() error {
 			errs = append(errs, unix.Munmap(memory))
 		}
 	}
-	if r.epoll >= 0 {
-		errs = append(errs, unix.Close(r.epoll))
+	if r.file != nil {
+		errs = append(errs, r.file.Close())
 	}
 	return errors.Join(errs...)
 }
 
+// await has the runtime wait for the map, whose own epoll is edge-triggered: it is left asleep as long as the programs do
+// not want it woken. A thread in an epoll of its own would hold up the other goroutines of a machine with one CPU.
+func (r *ring) await(fd int) error {
+	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(own, true); err != nil {
+		return errors.Join(err, unix.Close(own))
+	}
+	r.file = os.NewFile(uintptr(own), "ring buffer")
+	r.waits, err = r.file.SyscallConn()
+	return err
+}
+
 // wait sleeps until the deadline, or until the programs find that much is waiting.
 func (r *ring) wait(deadline time.Time) error {
-	var events [1]unix.EpollEvent
-	left := time.Until(deadline)
-	if left <= 0 {
+	if time.Until(deadline) <= 0 {
 		return nil
 	}
-	_, err := unix.EpollWait(r.epoll, events[:], int((left+time.Millisecond-1)/time.Millisecond))
-	if err != nil && err != unix.EINTR {
+	err := r.file.SetReadDeadline(deadline)
+	if err == nil {
+		woken := false
+		err = r.waits.Read(func(uintptr) bool { defer func() { woken = true }(); return woken })
+	}
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("wait for the ring buffer: %w", err)
 	}
 	return nil

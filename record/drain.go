@@ -14,9 +14,9 @@ import (
 const (
 	drainEvery = 25 * time.Millisecond
 	lossEvery  = 20 * time.Millisecond // less than drainEvery: where nothing is in a hurry, at every turn
-	chunkBytes = 256 << 10
+	chunkBytes = 128 << 10
 	maxBusy    = 200
-	maxChunks  = 80 // read and not yet written; then the ring buffer fills, and loss is counted
+	maxChunks  = 160 // read and not yet written; then the ring buffer fills, and loss is counted
 )
 
 // source is where records come from: a bpf.Session, or a test's.
@@ -38,17 +38,14 @@ type batch struct {
 type drain struct {
 	src      source
 	out      chan batch
-	free     chan *chunk // as many as there may be; those never used have no memory yet
+	free     chan *chunk // those written; they are used before another one is made
+	made     int         // chunks
 	lossTime time.Time
 	horizon  uint64 // as in the last batch
 }
 
 func newDrain(src source) *drain {
-	d := &drain{src: src, out: make(chan batch, maxChunks), free: make(chan *chunk, maxChunks)}
-	for range maxChunks {
-		d.free <- &chunk{}
-	}
-	return d
+	return &drain{src: src, out: make(chan batch, maxChunks), free: make(chan *chunk, maxChunks)}
 }
 
 // run drains until stop is closed, then once more until nothing is left, and closes
@@ -117,20 +114,21 @@ func (d *drain) turn(deadline time.Time) (more bool, err error) {
 // chunk returns one that is free. If none is for a while it returns nil: those in use may be
 // waiting for it to be known what was lost, and that is looked for at each turn.
 func (d *drain) chunk() *chunk {
-	var c *chunk
 	select {
-	case c = <-d.free:
+	case c := <-d.free:
+		return c
 	default:
-		select {
-		case c = <-d.free:
-		case <-time.After(lossEvery):
-			return nil
-		}
 	}
-	if c.raw == nil {
-		c.raw = make([]byte, 0, chunkBytes)
+	if d.made < maxChunks {
+		d.made++
+		return &chunk{raw: make([]byte, 0, chunkBytes)}
 	}
-	return c
+	select {
+	case c := <-d.free:
+		return c
+	case <-time.After(lossEvery):
+		return nil
+	}
 }
 
 // recycle takes a chunk back; both goroutines call it.
