@@ -51,8 +51,10 @@ func Time(record []byte) uint64 { return binary.LittleEndian.Uint64(record) }
 
 // Decoder turns records into events.
 type Decoder struct {
-	shapes  [256][4]*schema.Shape    // by role and phase
-	fields  [32][]schema.Field       // by column: a word each
+	kinds   [256][4]*kind            // by role and phase
+	comms   map[[2]uint64]string     // names of tasks, by their words
+	words   [2]uint64                // of the last task
+	comm    string                   // its name
 	typeOf  func(addr uint64) string // the name of a struct file_system_type
 	types   map[uint64]string        // by address, as typeOf told
 	typ     uint64                   // asked for last
@@ -60,142 +62,247 @@ type Decoder struct {
 	name    string                   // its name
 }
 
+// kind is what records of one role and phase have, and the events that they are decoded into, one after the other: what
+// is in no column of theirs stays 0.
+type kind struct {
+	parts       []part
+	call, leaf  bool          // leaf: a call with leafColumns
+	entry, exit schema.Event  // entry: of a call as a whole
+	filesystem  *schema.Event // of a leaf: which of them has it
+}
+
+// part is the words of one column.
+type part struct {
+	column schema.Column
+	of     *schema.Event
+	size   int            // bytes that there are at least
+	fields []schema.Field // a word each, where the column is one of numbers
+}
+
+// leafColumns are those of nearly all calls as a whole, that are half of all events: what they have stands at fixed places.
+const leafColumns = 1<<schema.ColumnKey | 1<<schema.ColumnNameAddr | 1<<schema.ColumnDentry | 1<<schema.ColumnFilesystem
+
 // NewDecoder returns a decoder that asks typeOf once for the name of each struct
 // file_system_type: see Session.FilesystemType; and groupOf for the path of a cgroup: see CgroupPaths.
 func NewDecoder(typeOf, groupOf func(uint64) string) *Decoder {
-	d := &Decoder{fields: schema.Fields(), typeOf: typeOf, types: make(map[uint64]string), groupOf: groupOf}
+	d := &Decoder{typeOf: typeOf, types: make(map[uint64]string), comms: make(map[[2]uint64]string), groupOf: groupOf}
 	for _, info := range schema.Catalogue() {
-		d.shapes[info.Role][schema.Enter], d.shapes[info.Role][schema.Exit] = info.Enter, info.Exit
+		for _, phase := range []schema.Phase{schema.Enter, schema.Exit, schema.Whole} {
+			d.kinds[info.Role][phase] = newKind(&info, phase)
+		}
 	}
 	return d
 }
 
-// Decode reads a record into e, and of a call as a whole its entry into entry, both Half. Their strings are
-// the record's own bytes: they are good for as long as those. An error is a record that the
-// catalogue does not have so.
-func (d *Decoder) Decode(record []byte, entry, e *schema.Event) error {
-	if len(record) < headSize {
-		return errShortRecord
+// newKind is nil for a phase that is not recorded.
+func newKind(info *schema.RoleInfo, phase schema.Phase) *kind {
+	k := &kind{call: phase == schema.Whole}
+	k.exit.Role, k.exit.Phase = info.Role, phase
+	shape := info.Role.Shape(phase)
+	if k.call {
+		if info.Traits&schema.Leaf == 0 {
+			return nil
+		}
+		shape = info.Exit
+		k.exit.Phase, k.exit.Half = schema.Exit, true
+		k.entry = schema.Event{Role: info.Role, Phase: schema.Enter, Half: true, Columns: info.Enter.Columns}
 	}
-	role := record[headRole]
-	if record[headPhase] == byte(schema.Whole) && schema.Role(role).Is(schema.Leaf) {
-		return d.call(record, d.shapes[role][schema.Enter], d.shapes[role][schema.Exit], entry, e)
-	}
-	shape := d.shapes[role][record[headPhase]&3]
 	if shape == nil {
-		return fmt.Errorf("record of role %d and phase %d", role, record[headPhase])
+		return nil
 	}
-	w := words{left: record[headSize:]}
-	head(record, shape.Columns, e)
-	e.Phase, e.Half = schema.Phase(record[headPhase]), false
-	for columns := uint32(shape.Columns); columns != 0; columns &= columns - 1 {
-		d.column(schema.Column(bits.TrailingZeros32(columns)), &w, e)
+	k.exit.Columns = shape.Columns
+	fields := schema.Fields()
+	for columns := uint32(k.exit.Columns | k.entry.Columns); columns != 0; columns &= columns - 1 {
+		p := part{column: schema.Column(bits.TrailingZeros32(columns)), of: &k.exit}
+		if k.entry.Columns.Has(p.column) {
+			p.of = &k.entry
+		}
+		p.fields = fields[p.column]
+		switch p.column {
+		case schema.ColumnKey, schema.ColumnFilesystem:
+			p.size = 16
+		case schema.ColumnDentry, schema.ColumnOpen, schema.ColumnCgroup:
+			p.size = 8
+		default:
+			p.size = 8 * len(p.fields)
+		}
+		k.parts = append(k.parts, p)
 	}
-	stored := int(binary.LittleEndian.Uint16(record[headStored:]))
-	if w.short || stored > len(w.left) {
-		return errShortRecord
+	k.leaf = k.call && k.exit.Columns|k.entry.Columns == leafColumns && k.exit.Columns.Has(schema.ColumnDentry)
+	if k.filesystem = &k.exit; k.entry.Columns.Has(schema.ColumnFilesystem) {
+		k.filesystem = &k.entry
 	}
-	e.Name = view(w.left[:stored])
-	if e.NameLen == 0 { // a path: its length is found by reading it
-		e.NameLen = uint32(stored)
-	}
-	return nil
+	return k
 }
 
-// call reads a call as a whole.
-func (d *Decoder) call(record []byte, enter, exit *schema.Shape, entry, e *schema.Event) error {
-	w := words{left: record[headSize:]}
-	head(record, enter.Columns, entry)
-	head(record, exit.Columns, e)
-	entry.Phase, entry.Half = schema.Enter, true
-	e.Phase, e.Half, e.Facts, e.Name = schema.Exit, true, 0, ""
-	found := uint64(0)
-	for columns := uint32(enter.Columns | exit.Columns); columns != 0; columns &= columns - 1 {
-		c := schema.Column(bits.TrailingZeros32(columns))
-		if enter.Columns.Has(c) {
-			d.column(c, &w, entry)
-			continue
-		}
-		if d.column(c, &w, e); c == schema.ColumnDentry && e.Dentry != 0 {
-			found = w.next()
+// Decode reads a record; of a call as a whole entry is its entry, both Half, and else it is nil. The events are good
+// until the next call, and their names are the record's own bytes, good for as long as those. An error is a record that
+// the catalogue does not have so.
+func (d *Decoder) Decode(record []byte) (entry, e *schema.Event, err error) {
+	if len(record) < headSize {
+		return nil, nil, errShortRecord
+	}
+	var k *kind
+	if phase := record[headPhase]; int(phase) < len(d.kinds[0]) {
+		k = d.kinds[record[headRole]][phase]
+	}
+	if k == nil {
+		return nil, nil, fmt.Errorf("record of role %d and phase %d", record[headRole], record[headPhase])
+	}
+	d.head(record, &k.exit)
+	stored, left := int(binary.LittleEndian.Uint16(record[headStored:])), record[headSize:]
+	if k.call {
+		return d.call(k, left, stored)
+	}
+	for i := range k.parts {
+		if left = d.part(&k.parts[i], left); left == nil {
+			return nil, nil, errShortRecord
 		}
 	}
-	stored, second := int(binary.LittleEndian.Uint16(record[headStored:])), 0
+	if stored > len(left) {
+		return nil, nil, errShortRecord
+	}
+	k.exit.Name = view(left[:stored])
+	if k.exit.NameLen == 0 { // a path: its length is found by reading it
+		k.exit.NameLen = uint32(stored)
+	}
+	return nil, &k.exit, nil
+}
+
+// call reads the rest of a call as a whole.
+func (d *Decoder) call(k *kind, left []byte, stored int) (entry, e *schema.Event, err error) {
+	entry, e = &k.entry, &k.exit
+	entry.Time, entry.PID, entry.TID, entry.Comm, entry.CPU, entry.Facts = e.Time, e.PID, e.TID, e.Comm, e.CPU, e.Facts
+	found := uint64(0)
+	if k.leaf {
+		left, found = d.leaf(k, left)
+	} else {
+		left, found = d.rest(k, left)
+	}
+	second := 0
 	if e.Dentry != 0 {
-		e.Facts, second = schema.Fact(uint16(found)), len(w.left)/2
+		second = len(left) / 2
 	}
 	end := second + int(found>>16)
-	if w.short || stored > len(w.left) || end > len(w.left) {
-		return errShortRecord
+	if left == nil || stored > len(left) || end > len(left) {
+		return nil, nil, errShortRecord
 	}
-	entry.Name = view(w.left[:stored])
-	if e.Dentry != 0 {
-		e.Name = view(w.left[second:end])
-	}
-	return nil
+	entry.Name = view(left[:stored])
+	e.Facts, e.Name = schema.Fact(uint16(found)), view(left[second:end])
+	return entry, e, nil
 }
 
-// head reads the head of a record, but for the phase.
-func head(record []byte, columns schema.Columns, e *schema.Event) {
+// rest reads the words of a call, and returns what is behind them, or nil, and the word with the facts of its dentry.
+func (d *Decoder) rest(k *kind, left []byte) (behind []byte, found uint64) {
+	for i := range k.parts {
+		if left = d.part(&k.parts[i], left); left == nil {
+			return nil, 0
+		}
+		if k.parts[i].column == schema.ColumnDentry && k.exit.Dentry != 0 {
+			if len(left) < 8 {
+				return nil, 0
+			}
+			found, left = binary.LittleEndian.Uint64(left), left[8:]
+		}
+	}
+	return left, found
+}
+
+// leaf is rest for leafColumns.
+func (d *Decoder) leaf(k *kind, left []byte) (behind []byte, found uint64) {
+	if len(left) < 48 {
+		return nil, 0
+	}
 	le := binary.LittleEndian
-	if e.Columns != columns { // or what is set in the same columns takes the place of all
-		*e = schema.Event{Columns: columns}
-	}
-	e.Time, e.PID, e.TID = le.Uint64(record), le.Uint32(record[headTGID:]), le.Uint32(record[headTID:])
-	e.Comm, e.CPU = view(cString(record[headComm:][:commSize])), uint32(le.Uint16(record[headCPU:]))
-	e.Facts, e.Role = schema.Fact(le.Uint16(record[headFacts:])), schema.Role(record[headRole])
-}
-
-// words are what is left of a record's.
-type words struct {
-	left  []byte
-	short bool
-}
-
-func (w *words) next() uint64 {
-	if len(w.left) < 8 {
-		w.short = true
-		return 0
-	}
-	v := binary.LittleEndian.Uint64(w.left)
-	w.left = w.left[8:]
-	return v
-}
-
-// column reads the words of a column, as record.h has them.
-func (d *Decoder) column(c schema.Column, w *words, e *schema.Event) {
-	switch c {
-	case schema.ColumnKey:
-		w.key(e)
-	case schema.ColumnDentry:
+	setKey(&k.entry, left)
+	k.entry.NameAddr = le.Uint64(left[16:])
+	e := &k.exit
+	e.Dentry = le.Uint64(left[24:])
+	if left = left[32:]; e.Dentry != 0 {
+		if len(left) < 56 {
+			return nil, 0
+		}
+		e.Inode, e.NameAddr = le.Uint64(left), le.Uint64(left[8:])
+		setKey(e, left[16:])
+		found, left = le.Uint64(left[32:]), left[40:]
+	} else {
 		e.Inode, e.NameAddr, e.Parent, e.NameLen, e.Hash = 0, 0, 0, 0, 0
-		if e.Dentry = w.next(); e.Dentry != 0 {
-			e.Inode, e.NameAddr = w.next(), w.next()
-			w.key(e)
-		}
-	case schema.ColumnOpen:
-		v := w.next()
-		e.Flags, e.Mode = uint32(v), uint32(v>>32)
-	case schema.ColumnCgroup:
-		e.Cgroup = d.groupOf(w.next())
-	case schema.ColumnFilesystem:
-		e.FSType, e.Dev = d.fsType(w.next()), uint32(w.next())
-	default:
-		for i := range d.fields[c] {
-			d.fields[c][i].Set(e, w.next())
-		}
 	}
+	k.filesystem.FSType, k.filesystem.Dev = d.fsType(le.Uint64(left)), le.Uint32(left[8:])
+	return left[16:], found
 }
 
-func (w *words) key(e *schema.Event) {
-	e.Parent = w.next()
-	v := w.next()
-	e.NameLen, e.Hash = uint32(v), uint32(v>>32)
+// head reads the head of a record, but for what its kind says.
+func (d *Decoder) head(record []byte, e *schema.Event) {
+	le := binary.LittleEndian
+	h := record[:headSize]
+	e.Time, e.PID, e.TID = le.Uint64(h), le.Uint32(h[headTGID:]), le.Uint32(h[headTID:])
+	if words := [2]uint64{le.Uint64(h[headComm:]), le.Uint64(h[headComm+8:])}; words != d.words || d.comm == "" {
+		d.words, d.comm = words, d.commOf(words, h[headComm:][:commSize])
+	}
+	e.Comm, e.CPU, e.Facts = d.comm, uint32(le.Uint16(h[headCPU:])), schema.Fact(le.Uint16(h[headFacts:]))
+}
+
+// commOf is the name of a task: there are few at a time.
+func (d *Decoder) commOf(words [2]uint64, name []byte) string {
+	comm, ok := d.comms[words]
+	if !ok {
+		if len(d.comms) >= maxComms {
+			clear(d.comms)
+		}
+		comm = string(cString(name))
+		d.comms[words] = comm
+	}
+	return comm
+}
+
+const maxComms = 4096
+
+// part reads the words of a column, as record.h has them, and returns what is behind them; nil: they are cut short.
+func (d *Decoder) part(p *part, left []byte) []byte {
+	e, le := p.of, binary.LittleEndian
+	if len(left) < p.size {
+		return nil
+	}
+	switch p.column {
+	case schema.ColumnKey:
+		setKey(e, left)
+	case schema.ColumnDentry:
+		if e.Dentry = le.Uint64(left); e.Dentry == 0 {
+			e.Inode, e.NameAddr, e.Parent, e.NameLen, e.Hash = 0, 0, 0, 0, 0
+			break
+		}
+		if left = left[8:]; len(left) < 32 {
+			return nil
+		}
+		e.Inode, e.NameAddr = le.Uint64(left), le.Uint64(left[8:])
+		setKey(e, left[16:])
+		return left[32:]
+	case schema.ColumnOpen:
+		e.Flags, e.Mode = le.Uint32(left), le.Uint32(left[4:])
+	case schema.ColumnCgroup:
+		e.Cgroup = d.groupOf(le.Uint64(left))
+	case schema.ColumnFilesystem:
+		e.FSType, e.Dev = d.fsType(le.Uint64(left)), le.Uint32(left[8:])
+	default:
+		for i := range p.fields {
+			p.fields[i].Set(e, le.Uint64(left[8*i:]))
+		}
+	}
+	return left[p.size:]
+}
+
+func setKey(e *schema.Event, words []byte) {
+	le := binary.LittleEndian
+	e.Parent, e.NameLen, e.Hash = le.Uint64(words), le.Uint32(words[8:]), le.Uint32(words[12:])
 }
 
 // fsType returns the name of the filesystem type at an address; a kernel has a few dozen.
 func (d *Decoder) fsType(addr uint64) string {
-	if addr == d.typ {
+	switch addr {
+	case 0:
+		return ""
+	case d.typ:
 		return d.name
 	}
 	name, ok := d.types[addr]

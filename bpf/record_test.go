@@ -98,20 +98,19 @@ func TestDecode(t *testing.T) {
 	for _, info := range schema.Catalogue() {
 		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
 			shape := info.Role.Shape(phase)
-			var e schema.Event
 			if shape == nil {
 				raw, _ := rawRecord(t, info.Role, phase, 0)
-				if d.Decode(raw, nil, &e) == nil {
+				if _, _, err := d.Decode(raw); err == nil {
 					t.Errorf("%s %s: decoded, against the catalogue", info.Name, phase)
 				}
 				continue
 			}
 			raw, want := rawRecord(t, info.Role, phase, shape.Columns)
-			if err := d.Decode(raw, nil, &e); err != nil || e != want {
+			if entry, e, err := d.Decode(raw); err != nil || *e != want || entry != nil {
 				t.Errorf("%s %s: %v\n%+v, want\n%+v", info.Name, phase, err, e, want)
 			}
 			for n := range len(raw) - len("...") {
-				if d.Decode(raw[:n], nil, &e) == nil {
+				if _, _, err := d.Decode(raw[:n]); err == nil {
 					t.Fatalf("%s %s: %d bytes are taken for a record", info.Name, phase, n)
 				}
 			}
@@ -129,10 +128,11 @@ func TestDecodeCall(t *testing.T) {
 		}
 		raw, _ := rawRecord(t, info.Role, schema.Whole, 0)
 		raw = raw[:headSize]
-		wantEntry, wantExit := schema.Event{}, schema.Event{}
-		if err := d.Decode(append(raw, make([]byte, 8*11)...), &wantEntry, &wantExit); err != nil || wantExit.Dentry != 0 || wantExit.Facts != 0 {
-			t.Errorf("%s of NULL: %v, %+v", info.Name, err, wantExit)
+		entry, exit, err := d.Decode(append(raw, make([]byte, 8*11)...))
+		if err != nil || exit.Dentry != 0 || exit.Facts != 0 || exit.Name != "" {
+			t.Errorf("%s of NULL: %v, %+v", info.Name, err, exit)
 		}
+		wantEntry, wantExit := *entry, *exit
 		wantEntry.Name, wantEntry.NameLen, wantExit.Name = "hello", 0, "other"
 		for c, n := schema.ColumnKey, uint64(1); c < 32; c++ {
 			e := &wantExit
@@ -153,12 +153,12 @@ func TestDecodeCall(t *testing.T) {
 			}
 		}
 		raw = append(raw, "hello...other..."...)
-		var entry, exit schema.Event
-		if err := d.Decode(raw, &entry, &exit); err != nil || entry != wantEntry || exit != wantExit || !entry.Half || entry.Phase != schema.Enter || exit.Phase != schema.Exit {
+		entry, exit, err = d.Decode(raw)
+		if err != nil || *entry != wantEntry || *exit != wantExit || !entry.Half || entry.Phase != schema.Enter || exit.Phase != schema.Exit {
 			t.Errorf("%s: %v\n%+v, want\n%+v\n%+v, want\n%+v", info.Name, err, entry, wantEntry, exit, wantExit)
 		}
 		for n := headSize; n < len(raw)-len("hello...other..."); n++ {
-			if d.Decode(raw[:n], &entry, &exit) == nil {
+			if _, _, err := d.Decode(raw[:n]); err == nil {
 				t.Fatalf("%s: %d bytes are taken for a record", info.Name, n)
 			}
 		}
@@ -171,13 +171,12 @@ func TestDecodeShort(t *testing.T) {
 	raw, _ := rawRecord(t, schema.RoleLookup, schema.Exit, schema.RoleLookup.Shape(schema.Exit).Columns)
 	raw = append(raw[:headSize], make([]byte, 8)...)
 	binary.LittleEndian.PutUint16(raw[headStored:], 0)
-	var e schema.Event
-	if err := d.Decode(raw, nil, &e); err != nil || e.Dentry != 0 || e.Name != "" {
+	if _, e, err := d.Decode(raw); err != nil || e.Dentry != 0 || e.Name != "" {
 		t.Errorf("a lookup that found nothing: %v, %+v", err, e)
 	}
 	raw, _ = rawRecord(t, schema.RoleExec, schema.Enter, schema.RoleExec.Shape(schema.Enter).Columns)
 	clear(raw[headSize+8 : headSize+16])
-	if err := d.Decode(raw, nil, &e); err != nil || e.Name != "hello" || e.NameLen != 5 {
+	if _, e, err := d.Decode(raw); err != nil || e.Name != "hello" || e.NameLen != 5 {
 		t.Errorf("a path: %v, %+v", err, e)
 	}
 }
@@ -186,8 +185,7 @@ func TestDecodeShort(t *testing.T) {
 func TestDecodeDoesNotAllocate(t *testing.T) {
 	d := NewDecoder(func(uint64) string { return "xfs" }, nil)
 	raw, _ := rawRecord(t, schema.RoleLookup, schema.Enter, schema.RoleLookup.Shape(schema.Enter).Columns)
-	var e schema.Event
-	if n := testing.AllocsPerRun(100, func() { _ = d.Decode(raw, nil, &e) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { _, _, _ = d.Decode(raw) }); n != 0 {
 		t.Errorf("%v allocations for each event", n)
 	}
 }

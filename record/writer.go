@@ -66,8 +66,6 @@ type writer struct {
 	horizon  uint64 // what happened before it has been read
 	settled  uint64 // losses of times before it, less bpf.Lag, are among the notes
 	decoder  *bpf.Decoder
-	entry    schema.Event // being written: of a call as a whole, or as it was
-	event    schema.Event
 	notes    []note
 	programs chan *schema.Program // programs that ended, from the goroutine that ran them
 	flushed  time.Time
@@ -194,15 +192,16 @@ func (w *writer) write(e *entry) {
 		w.drop(e.time)
 		return
 	}
+	var entry, event *schema.Event
 	record, _, err := bpf.Split(w.sorter.chunks[e.in].raw, int(e.at))
 	if err == nil {
-		err = w.decoder.Decode(record, &w.entry, &w.event)
+		entry, event, err = w.decoder.Decode(record)
 	}
-	if err == nil && w.event.Half {
-		err = w.trace.Append(&w.entry)
+	if err == nil && entry != nil {
+		err = w.trace.Append(entry)
 	}
 	if err == nil {
-		err = w.trace.Append(&w.event)
+		err = w.trace.Append(event)
 	}
 	w.fail(err)
 	if w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 && w.limits.bytes-w.trace.Size() < nearBytes {

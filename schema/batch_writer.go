@@ -5,6 +5,7 @@ package schema
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -41,7 +42,8 @@ type filesystemRow struct{ kind, dev uint32 } // kind: index of string
 // the dentry.
 const keyFacts = FactParentIsRoot | FactParentOpHash
 
-// batchWriter gathers events into the columns of one EventBatch. It keeps none of their strings.
+// batchWriter gathers events into the columns of one EventBatch. Of their strings it keeps none but names of tasks and of
+// types of filesystems.
 type batchWriter struct {
 	events  int
 	firstID uint64
@@ -65,7 +67,7 @@ type batchWriter struct {
 	kinds       []kindRow
 	kindEvents  []uint64 // by kind
 	tasks       []taskTexts
-	filesystems []filesystemRow
+	filesystems []filesystemText
 
 	kindOf   [256]uint8 // a row of kinds, by role and phase
 	lastTask uint32     // the row of the event before
@@ -78,27 +80,33 @@ type batchWriter struct {
 // span is where the bytes of a string stand in batchWriter.strings.
 type span struct{ from, to uint32 }
 
-type taskTexts struct{ pid, tid, comm uint32 } // comm: index of string
+// taskTexts is a task. Its name is one of few, that whoever adds events keeps as it is: it is compared by where it lies.
+type taskTexts struct {
+	pid, tid uint32
+	comm     string
+}
+
+type filesystemText struct {
+	kind string // as taskTexts.comm
+	dev  uint32
+}
 
 // slots is a hash table of the rows of a table: a row + 1 stands at its hash, or in the first
-// slot after that which was free. There are more slots than a batch has rows.
+// slot after that which was free. There are a power of two, more than a batch has rows.
 type slots []uint32
 
-const slotBits = 17
+func (s slots) at(hash uint64) *uint32 { return &s[hash>>slotShift&uint64(len(s)-1)] }
 
-func (s slots) at(hash uint64) *uint32 { return &s[hash>>(64-slotBits)&(1<<slotBits-1)] }
+const (
+	oddBits   = 0x9E3779B97F4A7C15 // of the golden ratio: multiplied with it, the high bits depend on all
+	slotShift = 40
+	nextSlot  = 1 << slotShift // is the hash of the slot after
+)
 
-const oddBits = 0x9E3779B97F4A7C15 // of the golden ratio: multiplied with it, the high bits depend on all
-
-// nextSlot is the hash of the slot after.
-const nextSlot = 1 << (64 - slotBits)
-
+// newBatchWriter has room for a task and six strings, two keys and two dentries of each event.
 func newBatchWriter(f follows) *batchWriter {
-	all := make(slots, 4<<slotBits)
-	return &batchWriter{
-		follows: f, textSlots: all[:1<<slotBits], taskSlots: all[1<<slotBits : 2<<slotBits],
-		keySlots: all[2<<slotBits : 3<<slotBits], dentrySlots: all[3<<slotBits:],
-	}
+	return &batchWriter{follows: f, textSlots: make(slots, 8*batchEvents), taskSlots: make(slots, 2*batchEvents),
+		keySlots: make(slots, 4*batchEvents), dentrySlots: make(slots, 4*batchEvents)}
 }
 
 // start empties the batch; its first event will be id.
@@ -152,12 +160,9 @@ func (b *batchWriter) values(e *Event) {
 	if e.Columns.Has(ColumnFilesystem) {
 		b.columns[fieldFilesystem].uint(uint64(b.filesystem(e)))
 	}
-	if e.Columns&^commonColumns == 0 {
-		return
-	}
-	for i := rowFilesystem + 1; i < columnRows; i++ {
-		if e.Columns.Has(columnTable[i].Column) {
-			b.put(i, e)
+	for rest := uint32(e.Columns &^ commonColumns); rest != 0; rest &= rest - 1 {
+		for _, row := range rowsOf[bits.TrailingZeros32(rest)] {
+			b.put(int(row), e)
 		}
 	}
 }
@@ -206,14 +211,17 @@ var textSeed = maphash.MakeSeed()
 
 // kind finds the row of the event's kind; those of one role and phase have the same columns, mostly.
 func (b *batchWriter) kind(entry, e *Event) uint32 {
-	k := kindRow{role: e.Role, phase: e.Phase, columns: e.Columns}
+	role, phase, columns := e.Role, e.Phase, e.Columns
 	if entry != nil {
-		k.phase, k.columns = Whole, e.Columns|entry.Columns
+		phase, columns = Whole, columns|entry.Columns
 	}
-	near := &b.kindOf[uint8(e.Role<<2)|uint8(k.phase&3)]
-	if n := int(*near); n < len(b.kinds) && b.kinds[n] == k {
-		return uint32(n)
+	near := &b.kindOf[uint8(role<<2)|uint8(phase&3)]
+	if n := int(*near); n < len(b.kinds) {
+		if k := &b.kinds[n]; k.columns == columns && k.role == role && k.phase == phase {
+			return uint32(n)
+		}
 	}
+	k := kindRow{role: role, phase: phase, columns: columns}
 	i := slices.Index(b.kinds, k)
 	if i < 0 {
 		i = len(b.kinds)
@@ -229,7 +237,7 @@ func (b *batchWriter) kind(entry, e *Event) uint32 {
 func (b *batchWriter) task(e *Event) uint32 {
 	is := func(i uint32) bool {
 		t := &b.tasks[i]
-		return t.tid == e.TID && t.pid == e.PID && string(b.text(t.comm)) == e.Comm
+		return t.tid == e.TID && t.pid == e.PID && t.comm == e.Comm
 	}
 	if len(b.tasks) > 0 && is(b.lastTask) {
 		return b.lastTask
@@ -241,13 +249,12 @@ func (b *batchWriter) task(e *Event) uint32 {
 		slot = b.taskSlots.at(hash)
 	}
 	if *slot == 0 {
-		t := taskTexts{e.PID, e.TID, b.string(e.Comm)}
-		b.tasks = append(b.tasks, t)
+		b.tasks = append(b.tasks, taskTexts{e.PID, e.TID, e.Comm})
 		b.holds = append(b.holds, markComm(e.Comm), markPID(e.PID))
 		*slot = uint32(len(b.tasks))
-		b.columns[fieldTaskPID].uint(uint64(t.pid))
-		b.columns[fieldTaskTID].uint(uint64(t.tid))
-		b.columns[fieldTaskComm].uint(uint64(t.comm))
+		b.columns[fieldTaskPID].uint(uint64(e.PID))
+		b.columns[fieldTaskTID].uint(uint64(e.TID))
+		b.columns[fieldTaskComm].uint(uint64(b.string(e.Comm)))
 	}
 	b.lastTask = *slot - 1
 	return b.lastTask
@@ -340,15 +347,14 @@ func (b *batchWriter) filesystem(e *Event) uint32 {
 	if e.FSType == "" && e.Dev == 0 {
 		return 0
 	}
-	for i, f := range b.filesystems {
-		if f.dev == e.Dev && string(b.text(f.kind)) == e.FSType {
+	for i := range b.filesystems {
+		if f := &b.filesystems[i]; f.dev == e.Dev && f.kind == e.FSType {
 			return uint32(i + 1)
 		}
 	}
-	f := filesystemRow{b.string(e.FSType), e.Dev}
-	b.filesystems = append(b.filesystems, f)
-	b.columns[fieldFilesystemType].uint(uint64(f.kind))
-	b.columns[fieldFilesystemDev].uint(uint64(f.dev))
+	b.filesystems = append(b.filesystems, filesystemText{e.FSType, e.Dev})
+	b.columns[fieldFilesystemType].uint(uint64(b.string(e.FSType)))
+	b.columns[fieldFilesystemDev].uint(uint64(e.Dev))
 	return uint32(len(b.filesystems))
 }
 

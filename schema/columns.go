@@ -220,6 +220,15 @@ const (
 	commonColumns = 1<<ColumnKey | 1<<ColumnNameAddr | 1<<ColumnDentry | 1<<ColumnFilesystem
 )
 
+// rowsOf are the rows of the table of columns that a column has, in order.
+var rowsOf = func() (of [32][]uint8) {
+	for i := range columnTable {
+		c := columnTable[i].Column
+		of[c] = append(of[c], uint8(i))
+	}
+	return of
+}()
+
 // Fields returns what events have besides task, key and dentry, by Column.
 func Fields() (of [32][]Field) {
 	for i := range columnTable {

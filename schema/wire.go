@@ -100,6 +100,15 @@ func (p *packed) uint(v uint64) {
 		*p = append(*p, byte(v))
 		return
 	}
+	p.long(v)
+}
+
+// long is uint of a value that takes more than a byte.
+func (p *packed) long(v uint64) {
+	if v < 0x4000 {
+		*p = append(*p, byte(v)|0x80, byte(v>>7))
+		return
+	}
 	*p = protowire.AppendVarint(*p, v)
 }
 

@@ -18,7 +18,8 @@ import (
 const (
 	batchEvents = 16384   // a batch is written when it has so many events
 	batchBytes  = 4 << 20 // or so many bytes before compression
-	windowBytes = 1 << 20 // most batches are smaller; the encoder's memory grows with it
+	windowBytes = 1 << 19 // most batches are smaller; the encoder's memory grows with it
+	packetHead  = 24      // bytes: more than tags and lengths around a packet's body take
 )
 
 // Writer writes one trace. It is not safe for concurrent use. After an error every
@@ -36,8 +37,7 @@ type Writer struct {
 	events uint64
 	lost   uint64
 	bytes  int64
-	body   []byte // scratch: an EventBatch
-	raw    []byte // scratch: a frame before compression
+	raw    []byte // scratch: packetHead bytes, and the body of a packet
 	frame  []byte // scratch: a frame
 	err    error
 }
@@ -109,9 +109,9 @@ func (t *Writer) Flush() error {
 		t.index.Holds = append(t.index.Holds, filter)
 		t.holds += len(filter)
 	}
-	t.body = t.batch.appendTo(t.body[:0])
+	t.raw = t.batch.appendTo(append(t.raw[:0], make([]byte, packetHead)...))
 	before := t.bytes
-	err := t.write(fieldPacketEvents, t.body)
+	err := t.write(fieldPacketEvents)
 	t.index.Bytes = append(t.index.Bytes, uint64(t.bytes-before))
 	t.batch.start(t.events + 1)
 	return err
@@ -211,18 +211,22 @@ func (t *Writer) message(field protowire.Number, m proto.Message) error {
 	if err != nil {
 		return err
 	}
-	return t.write(field, body)
+	t.raw = append(append(t.raw[:0], make([]byte, packetHead)...), body...)
+	return t.write(field)
 }
 
-// write wraps the body in a Packet and Trace.packet, and that in a frame.
-func (t *Writer) write(field protowire.Number, body []byte) error {
-	inner := protowire.SizeTag(field) + protowire.SizeBytes(len(body))
-	raw := protowire.AppendTag(t.raw[:0], fieldTracePacket, protowire.BytesType)
-	raw = protowire.AppendVarint(raw, uint64(inner))
-	raw = protowire.AppendTag(raw, field, protowire.BytesType)
-	raw = protowire.AppendBytes(raw, body)
-	t.raw = raw
-	t.frame = t.enc.EncodeAll(raw, t.frame[:0])
+// write puts a Packet and Trace.packet around the body in raw, and those in a frame.
+func (t *Writer) write(field protowire.Number) error {
+	size := len(t.raw) - packetHead
+	inner := protowire.SizeTag(field) + protowire.SizeBytes(size)
+	var head [packetHead]byte
+	around := protowire.AppendTag(head[:0], fieldTracePacket, protowire.BytesType)
+	around = protowire.AppendVarint(around, uint64(inner))
+	around = protowire.AppendTag(around, field, protowire.BytesType)
+	around = protowire.AppendVarint(around, uint64(size))
+	from := t.raw[packetHead-len(around):]
+	copy(from, around)
+	t.frame = t.enc.EncodeAll(from, t.frame[:0])
 	return t.out(t.frame)
 }
 

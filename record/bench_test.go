@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"os"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// BenchmarkPipeline takes records as they come from the ring buffer to frames: those of a sample, or of a file of one's
+// own, BENCH_TRACE. It stands for what each event costs the recorder, but for copying it out of the ring buffer.
+func BenchmarkPipeline(b *testing.B) {
+	turns, events := ringOf(b, cmp.Or(os.Getenv("BENCH_TRACE"), "../traces/run1.pb"))
+	var size countWriter
+	trace, err := schema.NewWriter(&size, &schema.Header{
+		Kernel: &schema.Kernel{}, Layout: &schema.Layout{NameHash: schema.NameHash_NAME_HASH_WORD64_LE}, RunId: make([]byte, 16)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := newWriter(trace, limits{}, &counters{}, func(*chunk) {}, func(uint64) string { return "ext4" })
+	rounds := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, t := range turns {
+			w.take(batch{chunk: &chunk{raw: t}})
+			w.writeAll(^uint64(0))
+		}
+		rounds++
+	}
+	if w.err != nil {
+		b.Fatal(w.err)
+	}
+	b.ReportMetric(float64(size)/float64(events*rounds), "bytes/event")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events*rounds), "ns/event")
+}
+
+type countWriter int64
+
+func (c *countWriter) Write(p []byte) (int, error) { *c += countWriter(len(p)); return len(p), nil }
+
+// ringOf is a trace as the drain would have handed out its events, and how many there are.
+func ringOf(b *testing.B, path string) (turns [][]byte, events int) {
+	file, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
+	r, err := schema.NewReader(file, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	var turn []byte
+	var entry *schema.Event
+	for {
+		record, err := r.Next()
+		if err != nil {
+			return append(turns, turn), events
+		}
+		e, ok := record.(*schema.Event)
+		switch {
+		case !ok:
+		case e.Half && e.Phase == schema.Enter:
+			half := *e
+			entry = &half
+		default:
+			if turn = appendRing(turn, entry, e); len(turn) > chunkBytes-1024 {
+				turns, turn = append(turns, turn), nil
+			}
+			entry = nil
+			events++
+		}
+	}
+}
+
+// appendRing appends an event as it comes from the ring buffer, see record.h; entry: of a call as a whole.
+func appendRing(to []byte, entry, e *schema.Event) []byte {
+	le, begin := binary.LittleEndian, len(to)
+	key, phase := e, e.Phase
+	if entry != nil {
+		key, phase = entry, schema.Whole
+	}
+	to = append(to, make([]byte, 8+40)...)
+	head := to[begin+8:]
+	le.PutUint64(head, e.Time)
+	le.PutUint32(head[8:], e.PID)
+	le.PutUint32(head[12:], e.TID)
+	copy(head[16:32], e.Comm)
+	le.PutUint16(head[32:], uint16(key.Facts))
+	le.PutUint16(head[34:], uint16(len(key.Name)))
+	le.PutUint16(head[36:], uint16(e.CPU))
+	head[38], head[39] = byte(e.Role), byte(phase)
+	columns := e.Role.Shape(e.Phase).Columns // of an older recording there may be less
+	if entry != nil {
+		columns |= e.Role.Shape(schema.Enter).Columns
+	}
+	for c := uint32(columns); c != 0; c &= c - 1 {
+		column := schema.Column(bits.TrailingZeros32(c))
+		for _, word := range wordsOf(column, key, e) {
+			to = le.AppendUint64(to, word)
+		}
+		if column == schema.ColumnDentry && e.Dentry != 0 && entry != nil {
+			to = le.AppendUint64(to, uint64(e.Facts)|uint64(len(e.Name))<<16)
+		}
+	}
+	class := 32
+	if max(len(key.Name), len(e.Name)) > class {
+		class = 4096
+	}
+	to = append(to, make([]byte, class)...)
+	copy(to[len(to)-class:], key.Name)
+	if entry != nil && e.Dentry != 0 {
+		to = append(to, make([]byte, class)...)
+		copy(to[len(to)-class:], e.Name)
+	}
+	le.PutUint32(to[begin:], uint32(len(to)-begin-8))
+	return to
+}
+
+// wordsOf are the words of a column; key is the event that has the key.
+func wordsOf(c schema.Column, key, e *schema.Event) (words []uint64) {
+	length := func(e *schema.Event) uint64 { return uint64(e.NameLen) | uint64(e.Hash)<<32 }
+	of := e
+	if key.Columns.Has(c) {
+		of = key
+	}
+	switch c {
+	case schema.ColumnKey:
+		if of.Role.Is(schema.Walks) {
+			return []uint64{0, 0}
+		}
+		return []uint64{of.Parent, length(of)}
+	case schema.ColumnDentry:
+		if of.Dentry == 0 {
+			return []uint64{0}
+		}
+		return []uint64{of.Dentry, of.Inode, of.NameAddr, of.Parent, length(of)}
+	case schema.ColumnOpen:
+		return []uint64{uint64(of.Flags) | uint64(of.Mode)<<32}
+	case schema.ColumnFilesystem:
+		return []uint64{uint64(len(of.FSType)), uint64(of.Dev)}
+	case schema.ColumnCgroup:
+		return []uint64{0}
+	}
+	for _, f := range schema.Fields()[c] {
+		words = append(words, f.Of(of))
+	}
+	return words
+}
