@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 )
 
@@ -85,6 +86,9 @@ func guest(plan string) error {
 func (r recording) run() (result, error) {
 	out := result{recording: r}
 	t := toolNamed(r.Tool)
+	if err := waitForNoPrograms(); err != nil {
+		return out, err
+	}
 	if err := prepareWork(r.Dir); err != nil {
 		return out, err
 	}
@@ -120,6 +124,21 @@ func (r recording) run() (result, error) {
 		return out, fmt.Errorf("the work said nothing: %w; %s", err, out.Said)
 	}
 	return out, out.weigh(t, file)
+}
+
+// waitForNoPrograms waits until the recorder before has nothing in the kernel any more, and is not measured with this one.
+func waitForNoPrograms() error {
+	for range 600 {
+		_, err := ebpf.ProgramGetNextID(0)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.New("a minute after it ended the recorder before still has programs in the kernel")
 }
 
 // start runs the tool with the work to its end.
