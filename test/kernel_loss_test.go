@@ -209,13 +209,13 @@ func withCommas(n uint64) string {
 // room for a few only, and a kretprobe of 6.1 for 1,024: the exits they missed are counted.
 func checkMissed(t *testing.T, release, trace string, run lossRun) {
 	s := add(t, trace, "blocked")
-	opens := run.Counts.Calls["open"]
-	if opens < 1100 {
-		t.Fatalf("%d opens", opens)
+	opens, most := run.Counts.Calls["open"], run.Counts.Calls["open"]+run.Counts.Missed // the counter, by fentry, misses some itself where it is preempted
+	if most < 1100 {
+		t.Fatalf("%d opens, and %d hits the counter missed", opens, run.Counts.Missed)
 	}
 	agree(t, "open", s, run)
-	if s.enter["open"] != opens {
-		t.Errorf("%d entries of %d", s.enter["open"], opens)
+	if s.enter["open"] < opens || s.enter["open"] > most {
+		t.Errorf("%d entries of %d to %d", s.enter["open"], opens, most)
 	}
 	if v := verdicts(t, trace); v.Refuted > 0 || v.Lost != s.lost() {
 		t.Errorf("check says %d refuted, %d lost; the loss records %d", v.Refuted, v.Lost, s.lost())
