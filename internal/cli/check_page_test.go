@@ -105,6 +105,31 @@ func TestOneSpoiledValueIsFoundByTheEvents(t *testing.T) {
 	}
 }
 
+// A page that says it is of another run is not of this one, and offsets are those of the kernel that ran.
+func TestPageOfAnotherRunOrKernel(t *testing.T) {
+	t.Parallel()
+	trace := filepath.Join("traces", "run1.pb")
+	page := output(t, "report", "--explain", "hash", trace)
+	id := regexp.MustCompile("id `([0-9a-f]{32})`").FindStringSubmatch(page)[1]
+	for _, test := range []struct{ old, spoiled, want string }{
+		{id, strings.Repeat("0", 32), "not in this run: run " + strings.Repeat("0", 32)},
+		{id, "", ""},
+		{"iname @32 }", "iname @37 }", "wrong: layout iname @37: it is at 32"},
+		{"d_hash @8 }", "d_hash @16 }", "wrong: layout d_hash @16: it is at 8"},
+		{"d_hash @8 }", "d_hash @8, d_lru @16 }", ""},
+		{"d_hash_shift = 15", "d_hash_shift = 13", "wrong: layout d_hash_shift = 13: it was 15"},
+	} {
+		other := page
+		if test.old != id {
+			other = strings.Replace(page, id, "", 1)
+		}
+		code, said := checkPageOf(t, strings.Replace(other, test.old, test.spoiled, 1), trace)
+		if (code == 0) != (test.want == "") || !strings.Contains(said, test.want) {
+			t.Errorf("%q for %q: exit %d, %.400s", test.spoiled, test.old, code, said)
+		}
+	}
+}
+
 // The seed's page against a trace made of its own bullets, where it lies beside the project:
 // the values of another run, and what is wrong or founded on nothing. What is listed here was
 // found by reading, not by this program.

@@ -37,10 +37,10 @@ the trace decides.
 With --page it holds a Markdown page against the trace. A page that names this run is
 a report of it: every line must stand in the report that the trace gives now. Of any
 other page the numbers are held: every address must be in the run, at the probe and in
-the event the page names, every hash with its length; every subtraction, equality and
-length is computed again. Sentences are not judged. It prints line and column of what
-was something else in this run, is not in it, is wrong, or is not understood; with
---all what was found as well.
+the event the page names, every hash with its length, offsets and d_hash_shift must be
+those of the kernel that ran; every subtraction, equality and length is computed again.
+Sentences are not judged. It prints line and column of what was something else in this
+run, is not in it, is wrong, or is not understood; with --all what was found as well.
 
 Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven, or the trace cut or damaged),
 2 not readable. Of a page: 0 all found with its meaning, 1 something was not, 2 not

@@ -36,7 +36,7 @@ func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil 
 type Finding struct {
 	Line    int      `json:"line"`   // from 1
 	Column  int      `json:"column"` // bytes, from 1
-	Kind    string   `json:"kind"`   // line, address, hash, event, length, subtraction, equality, arithmetic
+	Kind    string   `json:"kind"`   // line, run, address, hash, event, length, layout, subtraction, equality, arithmetic
 	Text    string   `json:"text"`   // as the page has it
 	Verdict Verdict  `json:"verdict"`
 	Events  []uint64 `json:"events"` // ids of the events that show it; not nil
@@ -71,6 +71,7 @@ func (x *Run) Hold(report []byte) *Result {
 	} else {
 		for i := range x.page.passages {
 			j.read(&x.page.passages[i])
+			j.run()
 		}
 	}
 	r := j.result
@@ -85,10 +86,11 @@ func (x *Run) Hold(report []byte) *Result {
 
 // judge goes through the page.
 type judge struct {
-	x      *Run
-	roles  map[string]schema.Role
-	report map[string][]int // where each line of the run's report stands in it
-	result *Result
+	x       *Run
+	roles   map[string]schema.Role
+	report  map[string][]int             // where each line of the run's report stands in it
+	offsets map[string]map[string]string // of members, see structures
+	result  *Result
 	*passage
 }
 
@@ -97,6 +99,16 @@ func (j *judge) add(s span, kind string, v Verdict, events []uint64, note string
 	line, column := j.x.page.place(j.at[s.from])
 	text := strings.ReplaceAll(j.text[s.from:s.to], "\n", " ")
 	j.result.Findings = append(j.result.Findings, Finding{line, column, kind, text, v, append([]uint64{}, events...), note})
+}
+
+// run finds where the page says that it is of another run.
+func (j *judge) run() {
+	for _, s := range j.spans {
+		id, err := hex.DecodeString(j.text[s.from:s.to])
+		if err == nil && len(id) == len(j.x.header.GetRunId()) && strings.HasSuffix(j.text[:s.from], "id ") {
+			j.add(s, "run", Absent, nil, "it is the id of another")
+		}
+	}
 }
 
 // computed adds a finding about arithmetic.

@@ -29,6 +29,8 @@ func (j *judge) read(p *passage) {
 			j.hash(i)
 		case t.kind == word && (t.text == "length" || t.text == "len"):
 			j.nameLength(i)
+		case t.kind == word && t.text == "d_hash_shift":
+			j.shift(i)
 		case len(t.ids()) > 0 && !j.inSpan(t):
 			j.event(t)
 		}
@@ -39,6 +41,7 @@ func (j *judge) read(p *passage) {
 	for _, s := range j.spans {
 		j.directory(s)
 	}
+	j.layout()
 }
 
 // directory holds "`/tmp/` = 5": a directory in a code span, and the length of its path.
@@ -109,13 +112,6 @@ func (j *judge) address(i int) {
 	default:
 		j.add(t.span, "address", Elsewhere, nil, "it is "+j.says(&uses[0]))
 	}
-}
-
-// printed reports whether the line of a code block that a token is on stands so in the
-// report of this run.
-func (j *judge) printed(t *token) bool {
-	line, _ := j.x.page.place(j.at[t.from])
-	return j.code && j.report[j.x.page.lines[line-1]] != nil
 }
 
 // nameLength holds "length N" against the event that the clause names.
@@ -228,6 +224,9 @@ func (j *judge) idsOf(i int, past bool) []uint64 {
 				break
 			}
 		}
+	}
+	if last == nil && j.code {
+		return j.lineID(i)
 	}
 	return append(near, last...)
 }

@@ -206,3 +206,11 @@ func (r *reader) markup(s text.Segment) {
 	}
 	r.prose(s)
 }
+
+// lineID is the id that the line of a token begins with, as a line of replay does.
+func (p *passage) lineID(i int) []uint64 {
+	for i > 0 && p.tokens[i-1].text != "\n" {
+		i--
+	}
+	return p.tokens[i].ids()
+}
