@@ -36,11 +36,9 @@ type Result struct {
 	Left       int    // processes that the command started and that outlive the recording
 }
 
-// GOGC: attaching makes ten times as much garbage as it leaves. Recording makes next to none, and what it holds is all it needs.
-const (
-	attachingGC = 400
-	recordingGC = 25
-)
+// gogc: attaching makes ten times as much garbage as it leaves, and recording next to none. While the collector marks, at
+// the priority of what is recorded, the recorder's threads wait for it: on one CPU that is how events are lost.
+const gogc = 400
 
 // ErrNoTarget says that nothing was named to record.
 var ErrNoTarget = errors.New("nothing to record: no command, workload or target")
@@ -76,7 +74,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, &tracefile.LostError{Path: output, Err: err}
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(attachingGC))
+	defer debug.SetGCPercent(debug.SetGCPercent(gogc))
 	bpf.RemoveLeftovers()
 	// Some Go releases start a child once, to see whether they can; not while recording.
 	_, _ = os.FindProcess(os.Getpid())
@@ -84,7 +82,6 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	debug.SetGCPercent(recordingGC)
 	s := &session{config: &c, probes: probes, signals: signals, parts: parts}
 	if err := s.create(output); err != nil {
 		return Result{}, errors.Join(err, probes.Close())
