@@ -21,6 +21,9 @@ import (
 // default that is a few per cpu, and opens sleep.
 const kretprobeCalls = 1024
 
+// namedTries is how often a kprobe with a name is tried before one without, whose missed hits nobody knows.
+const namedTries = 3
+
 const stashMap = "stashed"
 
 var (
@@ -114,7 +117,10 @@ func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.profile != nil && !multi(c.attach) {
+	for range namedTries {
+		if a.profile == nil || multi(c.attach) {
+			break
+		}
 		if k, err := a.profile.attach(role, c, prog, runs); err == nil {
 			return &attached{role: role, prog: prog, link: k, counted: true}, nil
 		}

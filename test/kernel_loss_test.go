@@ -44,6 +44,7 @@ func TestKernelLoss(t *testing.T) {
 type sums struct {
 	enter, exit, noRoom, missed map[string]uint64 // of a call that is one event both are one
 	whole                       map[string]bool   // it is one
+	uncounted                   map[string]bool   // the header says that what it missed is not known
 	windows                     int
 }
 
@@ -60,10 +61,14 @@ func (s *sums) lost() (n uint64) {
 // add counts the records of a trace; events only those of tasks named comm.
 func add(t *testing.T, trace, comm string) sums {
 	t.Helper()
-	s := sums{enter: map[string]uint64{}, exit: map[string]uint64{}, noRoom: map[string]uint64{}, missed: map[string]uint64{}, whole: map[string]bool{}}
+	s := sums{enter: map[string]uint64{}, exit: map[string]uint64{}, noRoom: map[string]uint64{}, missed: map[string]uint64{}, whole: map[string]bool{}, uncounted: map[string]bool{}}
 	for _, e := range lifeEvents(t, trace) {
 		for _, p := range e.Probe {
 			s.whole[p.Role] = s.whole[p.Role] || p.Phase == "call"
+			if p.Uncounted {
+				s.uncounted[p.Role] = true
+				t.Logf("what %s %s missed is not counted here, as the header says", p.Role, p.Phase)
+			}
 		}
 		switch {
 		case e.Type == "loss":
@@ -102,7 +107,7 @@ func agree(t *testing.T, role string, s sums, run lossRun) {
 	have := s.enter[role] + s.exit[role] + noRoom
 	t.Logf("%s: %d written + %d no room = %d, %d counted; missed %d, by the counter %d", role,
 		s.enter[role]+s.exit[role], noRoom, have, counted, missed, run.Counts.Missed)
-	if have > counted+run.Counts.Missed || have+missed < counted {
+	if have > counted+run.Counts.Missed || have+missed < counted && !s.uncounted[role] {
 		t.Errorf("%s: %d written or without room, %d missed, and %d happened", role, have, missed, counted)
 	}
 }
@@ -119,7 +124,7 @@ func checkFlood(t *testing.T, trace string, run lossRun) {
 	const opens = 4*1500 + 2*12
 	for _, role := range []string{"open", "alloc"} {
 		missed := s.hits(role, s.missed[role])
-		if have := s.enter[role] + s.exit[role] + s.hits(role, s.noRoom[role]); have > 2*opens || have+missed < 2*opens {
+		if have := s.enter[role] + s.exit[role] + s.hits(role, s.noRoom[role]); have > 2*opens || have+missed < 2*opens && !s.uncounted[role] {
 			t.Errorf("%s: %d written or without room, %d missed, of %d", role, have, missed, 2*opens)
 		}
 	}
@@ -220,7 +225,7 @@ func checkMissed(t *testing.T, release, trace string, run lossRun) {
 	if v := verdicts(t, trace); v.Refuted > 0 || v.Lost != s.lost() {
 		t.Errorf("check says %d refuted, %d lost; the loss records %d", v.Refuted, v.Lost, s.lost())
 	}
-	if !strings.HasPrefix(release, "7.") && (s.missed["open"] == 0 || s.exit["open"] == 0) {
+	if !strings.HasPrefix(release, "7.") && !s.uncounted["open"] && (s.missed["open"] == 0 || s.exit["open"] == 0) {
 		t.Errorf("%d exits recorded, %d missed", s.exit["open"], s.missed["open"])
 	}
 }

@@ -47,6 +47,7 @@ type lifeEvent struct {
 
 	Probe []struct {
 		Role, Phase string
+		Uncounted   bool
 	} // of the header
 }
 
