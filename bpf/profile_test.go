@@ -19,7 +19,7 @@ import (
 func scriptedProfile(t *testing.T, hits, missed uint64, runs ...uint64) (*profile, *counter) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "kprobe_profile")
-	text := fmt.Sprintf("  %-44s %15d %15d\n  %-44s %15d %15d\n", "another", 7, 9, "d_lookup_1_0", hits, missed)
+	text := fmt.Sprintf("7  0\n  d_lookup_1_0\n  %-44s %15d %15d\n  %-44s %15d %15d\n", "another", 7, 9, "d_lookup_1_0", hits, missed)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestProfileStarts(t *testing.T) {
 func TestProfileWithoutTheKprobe(t *testing.T) {
 	p, _ := scriptedProfile(t, 10, 0, 10)
 	p.counters["d_drop_1_1"] = p.counters["d_lookup_1_0"]
-	if _, err := p.take(nil, false); err == nil || !strings.Contains(err.Error(), "has 1 of the 2 kprobes") {
+	if _, err := p.take(nil, false); err == nil || !strings.Contains(err.Error(), "has not all of the 2 kprobes") {
 		t.Errorf("got %v", err)
 	}
 }

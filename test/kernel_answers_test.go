@@ -6,12 +6,10 @@ package test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/dtrec/dtrec/replay"
-	"github.com/dtrec/dtrec/schema"
 )
 
 // session is what a shell does in a cgroup of its own: first nothing, then what scripts/git-session has. It prints
@@ -90,17 +88,7 @@ type dentryState struct{ all, unused, age, want, negative, none int }
 // negativesBetween counts the dentries without inode that came to be between two events, and those that ended.
 func negativesBetween(t *testing.T, trace string, from, to uint64) (made, ended int) {
 	t.Helper()
-	in, err := os.Open(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	r, err := schema.NewReader(in, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	for n, err := range replay.Negatives(r) {
+	for n, err := range replay.Negatives(readerOf(t, trace)) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/dtrec/dtrec/schema"
 )
 
 // played fills told with what the scene of that name says it did. The traces it made are
@@ -49,6 +51,22 @@ type lifeEvent struct {
 		Role, Phase string
 		Uncounted   bool
 	} // of the header
+}
+
+// readerOf opens a trace until the test ends.
+func readerOf(t *testing.T, trace string) *schema.Reader {
+	t.Helper()
+	in, err := os.Open(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close() })
+	r, err := schema.NewReader(in, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
 }
 
 // lifeEvents reads a trace.

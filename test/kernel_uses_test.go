@@ -6,7 +6,6 @@ package test
 
 import (
 	"encoding/json"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -112,17 +111,7 @@ func (u *toldUse) held(t *testing.T, c *replay.PathCall, dir *replay.Object) {
 // callsOf reads the path calls of a trace, in the order in which they were made.
 func callsOf(t *testing.T, trace string) (calls []*replay.PathCall) {
 	t.Helper()
-	in, err := os.Open(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	r, err := schema.NewReader(in, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	for c, err := range replay.Calls(r) {
+	for c, err := range replay.Calls(readerOf(t, trace)) {
 		if err != nil {
 			t.Fatal(err)
 		}
