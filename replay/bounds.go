@@ -55,7 +55,7 @@ func (s *State) InProgress(f func(*Call)) {
 		for _, c := range t.calls {
 			f(c)
 		}
-		for _, c := range t.apart {
+		for _, c := range t.pending {
 			f(c)
 		}
 	}
@@ -168,7 +168,7 @@ func (o *Objects) makeRoom() {
 // remove takes a dentry off its address.
 func (o *Objects) remove(d *Object) {
 	p := o.slot(d.Addr)
-	if p.here = nil; p.ghost == (Ghost{}) {
+	if p.here = nil; p.former == (Former{}) {
 		o.release(p)
 	}
 	o.known.leave(d)

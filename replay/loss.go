@@ -17,7 +17,7 @@ type Window struct {
 	Role        schema.Role // 0: any
 	Count       uint64      // events; 0: not known
 	Why         string
-	upsets      bool // an exit's own word on when its entry was may be wrong after it
+	mispairs    bool // an exit's own word on when its entry was may be wrong after it
 	begun       bool // the calls in progress have been told
 }
 
@@ -37,9 +37,9 @@ type Losses struct {
 	stale   bool      // windows have changed since
 	open    int       // 1 + index of the window of damage that no event has followed yet
 
-	lost   [maxRole]reach // by role, and of any role at 0: to when events are missing, of the windows that have begun
-	upset  [maxRole]reach // the same of losses after which an exit's own word on its entry may be wrong
-	coming uint64         // when the next window begins that has not; 0: none
+	lost      [maxRole]reach // by role, and of any role at 0: to when events are missing, of the windows that have begun
+	mispaired [maxRole]reach // the same of losses after which an exit's own word on its entry may be wrong
+	coming    uint64         // when the next window begins that has not; 0: none
 
 	// Of dentries that could not be watched: their events say so, and nothing else is
 	// touched. Without Why: none.
@@ -109,13 +109,13 @@ func (l *Losses) record(r *schema.Loss, now uint64) {
 // windowOf takes nothing on trust: whatever the record holds, the window is no smaller
 // than what it may mean.
 func windowOf(r *schema.Loss) Window {
-	w := Window{First: min(r.FirstNs, r.LastNs), Last: max(r.FirstNs, r.LastNs), Role: r.Role, Count: r.Count, upsets: true}
+	w := Window{First: min(r.FirstNs, r.LastNs), Last: max(r.FirstNs, r.LastNs), Role: r.Role, Count: r.Count, mispairs: true}
 	if _, known := r.Role.Info(); !known {
 		w.Role = 0
 	}
 	switch r.Cause {
 	case schema.LossCause_LOSS_CAUSE_RING_BUFFER:
-		w.Why, w.upsets = "ring buffer full", false
+		w.Why, w.mispairs = "ring buffer full", false
 	case schema.LossCause_LOSS_CAUSE_UNWATCHED:
 		w.Why = "watch set full"
 	case schema.LossCause_LOSS_CAUSE_MISSED:
@@ -123,7 +123,7 @@ func windowOf(r *schema.Loss) Window {
 	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
 		w.Why = "a process could not be followed"
 	case schema.LossCause_LOSS_CAUSE_LIMIT:
-		w.Why, w.upsets = "recording cut short by a limit", false
+		w.Why, w.mispairs = "recording cut short by a limit", false
 	default:
 		w.Why = "lost for a cause not known here"
 	}
@@ -155,7 +155,7 @@ func (l *Losses) backwards(at, now uint64) {
 func (l *Losses) damage(d *schema.Damage, now uint64) {
 	l.stale = true
 	l.Total = sum(l.Total, d.Events)
-	w := Window{First: now, Last: math.MaxUint64, Count: d.Events, Why: fmt.Sprintf("file damaged at byte %d", d.Offset), upsets: true}
+	w := Window{First: now, Last: math.MaxUint64, Count: d.Events, Why: fmt.Sprintf("file damaged at byte %d", d.Offset), mispairs: true}
 	if d.Cut {
 		w.Why = fmt.Sprintf("file cut at byte %d", d.Offset)
 	}
@@ -202,7 +202,7 @@ func (l *Losses) add(w Window, now uint64) {
 func (w *Window) join(other Window) {
 	w.First, w.Last = min(w.First, other.First), max(w.Last, other.Last)
 	w.Count = sum(w.Count, other.Count)
-	w.upsets = w.upsets || other.upsets
+	w.mispairs = w.mispairs || other.mispairs
 	if w.Role != other.Role {
 		w.Role = 0
 	}
@@ -225,8 +225,8 @@ func (r *reach) covers(time uint64) bool { return r.any && time <= r.last }
 func (l *Losses) begin(w *Window) {
 	w.begun = true
 	l.lost[w.Role].extend(w.Last)
-	if w.upsets {
-		l.upset[w.Role].extend(w.Last)
+	if w.mispairs {
+		l.mispaired[w.Role].extend(w.Last)
 	}
 }
 
@@ -255,10 +255,10 @@ func (l *Losses) since(time uint64, r schema.Role) bool {
 	return l.lost[0].covers(time) || r >= 0 && int(r) < len(l.lost) && l.lost[r].covers(time)
 }
 
-// upsetSince reports whether, between a time and now, the recorder itself may have lost
+// mispairedSince reports whether, between a time and now, the recorder itself may have lost
 // count of which call of the role a thread is in.
-func (l *Losses) upsetSince(time uint64, r schema.Role) bool {
-	return l.upset[0].covers(time) || r >= 0 && int(r) < len(l.upset) && l.upset[r].covers(time)
+func (l *Losses) mispairedSince(time uint64, r schema.Role) bool {
+	return l.mispaired[0].covers(time) || r >= 0 && int(r) < len(l.mispaired) && l.mispaired[r].covers(time)
 }
 
 // sum adds counts that a file may have made up.

@@ -183,7 +183,7 @@ func (t *strand) of(id uint64) int {
 
 // inner is the path call around an event, nil where none is, or where its exit may be lost.
 func (t *strand) inner() *walker {
-	if n := len(t.calls); n > 0 && !t.calls[n-1].apart {
+	if n := len(t.calls); n > 0 && !t.calls[n-1].exitLost {
 		return t.calls[n-1]
 	}
 	return nil
@@ -194,8 +194,8 @@ func (t *strand) inner() *walker {
 func (m *Model) unsettle(t *strand) {
 	in := m.State.threads[t.tid]
 	for _, w := range t.calls {
-		if !w.apart && (in == nil || !slices.ContainsFunc(in.calls, func(c *Call) bool { return c.Enter.ID == w.call.ID })) {
-			w.apart, w.part = true, true
+		if !w.exitLost && (in == nil || !slices.ContainsFunc(in.calls, func(c *Call) bool { return c.Enter.ID == w.call.ID })) {
+			w.exitLost, w.part = true, true
 		}
 	}
 }

@@ -52,7 +52,7 @@ type Object struct {
 	Hash     uint32
 
 	// The dentry that had this address before.
-	Before Ghost
+	Before Former
 	// Broken is the event that gave its memory back, handed its address out again or showed
 	// another dentry there, though no kill of it was seen: one was missed.
 	Broken uint64
@@ -96,21 +96,21 @@ func (d *Object) Note() *Notes {
 	return d.Notes
 }
 
-// Ghost is what remains of a dentry whose memory was given back.
-type Ghost struct {
+// Former is what remains of a dentry whose memory was given back.
+type Former struct {
 	Seq    uint64 // 0: none known
 	Killed uint64
 }
 
-// maxGhosts bounds how many former tenants of addresses are remembered.
-const maxGhosts = 1 << 16
+// maxFormer bounds how many former tenants of addresses are remembered.
+const maxFormer = 1 << 16
 
 // Objects knows the dentry behind every address seen.
 type Objects struct {
 	at      map[uint64]*slot
 	near    [nearSlots]*slot // of at, each by the hash of its address: those looked at last
 	known   remembered
-	ghosts  int // slots that have one
+	formers int // slots that have one
 	seq     uint64
 	free    bool // dentry_free is recorded: an address is reused only after it
 	lookups bool // the parents of lookups are watched
@@ -139,7 +139,7 @@ func (o *Objects) restart() {
 	clear(o.at)
 	o.known = remembered{forget: o.known.forget}
 	o.near, o.move, o.reading = [nearSlots]*slot{}, move{}, nil
-	o.seq, o.ghosts, o.passed = 0, 0, true
+	o.seq, o.formers, o.passed = 0, 0, true
 }
 
 // Tries reports whether a kill may not have been one, as of dentry_kill: see Object.Ended.
@@ -155,9 +155,9 @@ func (o *Objects) At(addr uint64) *Object {
 
 // slot is an address that a dentry has, or had.
 type slot struct {
-	addr  uint64
-	here  *Object // nil: none that is known
-	ghost Ghost   // before that
+	addr   uint64
+	here   *Object // nil: none that is known
+	former Former  // before that
 }
 
 // nearSlots are few, so that they stay in the processor's cache.
@@ -224,14 +224,14 @@ func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 	switch {
 	case begins.Has(e.Role) && e.Phase == schema.Exit:
 		if d != nil {
-			o.bury(d, e.ID)
+			o.endAt(d, e.ID)
 		}
 		d = o.meet(e.Dentry, e)
 		d.Born, d.BornTime = e.ID, e.Time
 	case d == nil:
 		d = o.meet(e.Dentry, e)
 	case d.Killed != 0 && !o.free && !(ends | frees | leaves).Has(e.Role):
-		o.bury(d, e.ID)
+		o.endAt(d, e.ID)
 		d = o.meet(e.Dentry, e)
 	default:
 		d.seen = true
@@ -245,7 +245,7 @@ func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 		o.moving(d, e)
 	}
 	if frees.Has(e.Role) {
-		o.bury(d, e.ID)
+		o.endAt(d, e.ID)
 	}
 	return d
 }
@@ -266,7 +266,7 @@ func (o *Objects) under(e *schema.Event) {
 	}
 	d := o.find(e.Parent)
 	if d != nil && d.Killed != 0 && !o.free {
-		o.bury(d, e.ID)
+		o.endAt(d, e.ID)
 		d = nil
 	}
 	if d == nil {
@@ -292,35 +292,35 @@ func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 		p = &slot{addr: addr}
 		o.at[addr], *o.nearest(addr) = p, p
 	}
-	p.here, d.Before = d, p.ghost
+	p.here, d.Before = d, p.former
 	o.known.keep(d)
 	return d
 }
 
-// bury ends what the address was until the event by.
-func (o *Objects) bury(d *Object, by uint64) {
+// endAt ends what the address was until the event by.
+func (o *Objects) endAt(d *Object, by uint64) {
 	if d.Killed == 0 {
 		d.Broken = by
 	}
-	if o.ghosts >= maxGhosts {
-		o.forgetGhosts()
+	if o.formers >= maxFormer {
+		o.forgetFormer()
 	}
 	p := o.slot(d.Addr)
-	if p.ghost == (Ghost{}) {
-		o.ghosts++
+	if p.former == (Former{}) {
+		o.formers++
 	}
-	p.ghost = Ghost{Seq: d.Seq, Killed: d.Killed}
+	p.former = Former{Seq: d.Seq, Killed: d.Killed}
 	o.remove(d)
 	if o.ended != nil {
 		o.ended(d)
 	}
 }
 
-// forgetGhosts forgets what was at each address before.
-func (o *Objects) forgetGhosts() {
-	o.ghosts = 0
+// forgetFormer forgets what was at each address before.
+func (o *Objects) forgetFormer() {
+	o.formers = 0
 	for _, p := range o.at {
-		if p.ghost = (Ghost{}); p.here == nil {
+		if p.former = (Former{}); p.here == nil {
 			o.release(p)
 		}
 	}

@@ -254,10 +254,10 @@ func TestCallsThatNeverEndAreBounded(t *testing.T) {
 	for range 1000 {
 		f.do(1, schema.RoleOpen, schema.Enter, 0)
 	}
-	if n := len(f.threads[1].calls) + len(f.threads[1].apart); n > maxApart+1 {
+	if n := len(f.threads[1].calls) + len(f.threads[1].pending); n > maxPending+1 {
 		t.Errorf("%d calls are kept", n)
 	}
-	if slices.Contains(f.threads[1].apart, nil) {
+	if slices.Contains(f.threads[1].pending, nil) {
 		t.Error("an empty place is kept")
 	}
 }

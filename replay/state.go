@@ -242,11 +242,11 @@ func (s *State) unsettle(t *thread) {
 		case !s.Losses.since(c.Enter.Time, c.Enter.Role):
 			sure = append(sure, c)
 		case knows.Has(c.Enter.Role):
-			if len(t.apart) == maxApart {
-				s.giveUp(t.apart[0])
-				t.apart = append(t.apart[:0], t.apart[1:]...)
+			if len(t.pending) == maxPending {
+				s.giveUp(t.pending[0])
+				t.pending = append(t.pending[:0], t.pending[1:]...)
 			}
-			t.apart = append(t.apart, c)
+			t.pending = append(t.pending, c)
 			if c == c.Open && !s.silent {
 				t.maybe = c
 			}
@@ -271,19 +271,19 @@ func (s *State) leave(t *thread) {
 	}
 	c := innermost(t.calls, e)
 	if c == nil && e.Entered != 0 {
-		c = innermost(t.apart, e)
+		c = innermost(t.pending, e)
 	}
-	if c == nil || e.Entered != 0 && s.Losses.upsetSince(e.Entered, e.Role) {
+	if c == nil || e.Entered != 0 && s.Losses.mispairedSince(e.Entered, e.Role) {
 		s.step.Stray = !s.before(e)
 		return
 	}
 	s.step.Call, s.step.Open = c, c.Open
-	if n := len(t.calls); len(t.apart) == 0 && t.calls[n-1] == c { // mostly
+	if n := len(t.calls); len(t.pending) == 0 && t.calls[n-1] == c { // mostly
 		t.calls, t.spare = t.calls[:n-1], append(t.spare, c)
 		return
 	}
 	t.calls = s.until(t, t.calls, c)
-	t.apart = s.until(t, t.apart, c)
+	t.pending = s.until(t, t.pending, c)
 }
 
 // before reports whether the entry of an exit may be among the events passed over.

@@ -4,20 +4,20 @@ package replay
 
 // thread is what the state knows of one, while it is in a call.
 type thread struct {
-	tid   uint32
-	calls []*Call // innermost last
-	apart []*Call // may have ended unseen: they enclose nothing, and wait for an exit that says it is theirs; oldest first
-	maybe *Call   // of apart, the open that what follows is in if it has not ended; nil: none
-	spare []*Call
-	seen  uint64 // its last event since it has calls in progress; 0: none
-	at    uint64 // the time of that
+	tid     uint32
+	calls   []*Call // innermost last
+	pending []*Call // may have ended unseen: they enclose nothing, and wait for an exit that says it is theirs; oldest first
+	maybe   *Call   // of pending, the open that what follows is in if it has not ended; nil: none
+	spare   []*Call
+	seen    uint64 // its last event since it has calls in progress; 0: none
+	at      uint64 // the time of that
 }
 
 // maxIdle is up to how many threads those are kept that are in no call.
 const maxIdle = 1 << 10
 
-// maxApart bounds the calls of a thread that wait for such an exit.
-const maxApart = 16
+// maxPending bounds the calls of a thread that wait for such an exit.
+const maxPending = 16
 
 func (s *State) begin(tid uint32) *thread {
 	var t *thread
@@ -32,7 +32,7 @@ func (s *State) begin(tid uint32) *thread {
 }
 
 // idle reports whether no call of the thread is in progress.
-func (t *thread) idle() bool { return len(t.calls)+len(t.apart) == 0 }
+func (t *thread) idle() bool { return len(t.calls)+len(t.pending) == 0 }
 
 // retire takes out a thread without a call in progress, where there are many.
 func (s *State) retire(t *thread) {
@@ -49,9 +49,9 @@ func (s *State) retire(t *thread) {
 // abandon drops the calls in progress: their exits will not come.
 func (s *State) abandon(t *thread) {
 	s.giveUp(t.calls...)
-	s.giveUp(t.apart...)
-	t.spare = append(append(t.spare, t.calls...), t.apart...)
-	t.calls, t.apart, t.maybe = t.calls[:0], t.apart[:0], nil
+	s.giveUp(t.pending...)
+	t.spare = append(append(t.spare, t.calls...), t.pending...)
+	t.calls, t.pending, t.maybe = t.calls[:0], t.pending[:0], nil
 }
 
 func (t *thread) call() *Call {

@@ -6,24 +6,24 @@ import "github.com/dtrec/dtrec/schema"
 
 // walker is a path call in progress: an operation with the walks in it, or one walk alone.
 type walker struct {
-	call    *PathCall   // filled anew for the next call
-	told    []Component // of the one told last
-	role    schema.Role
-	routes  [2]route
-	used    int // of routes
-	cur     int // of routes, the one walked last
-	at      int // of its parts, what is being asked for; -1: nothing of the path
-	entered uint64
-	fs      string // of the directory asked last
-	dev     uint32
-	within  uint64 // the d_lookup in progress, whose __d_lookup says no more
-	slow    bool   // it went on in ref-walk
-	last    uint64 // the event before, of the call
-	lastAt  uint64 // its time
-	missed  bool
-	apart   bool     // its exit may be lost: what follows may not be in it
-	part    bool     // not all of it is known: components beyond the bound, a walk without an end
-	born    []uint64 // addresses of the dentries without inode that it made
+	call     *PathCall   // filled anew for the next call
+	told     []Component // of the one told last
+	role     schema.Role
+	routes   [2]route
+	used     int // of routes
+	cur      int // of routes, the one walked last
+	at       int // of its parts, what is being asked for; -1: nothing of the path
+	entered  uint64
+	fs       string // of the directory asked last
+	dev      uint32
+	within   uint64 // the d_lookup in progress, whose __d_lookup says no more
+	slow     bool   // it went on in ref-walk
+	last     uint64 // the event before, of the call
+	lastAt   uint64 // its time
+	missed   bool
+	exitLost bool     // its exit may be lost: what follows may not be in it
+	part     bool     // not all of it is known: components beyond the bound, a walk without an end
+	born     []uint64 // addresses of the dentries without inode that it made
 }
 
 // route is one path of a path call, and what the walk of it has met.

@@ -123,7 +123,7 @@ type Field struct {
 type Form uint8
 
 const (
-	Apart      Form = iota // it is no number, and what prints it knows it: names, dentries
+	Custom     Form = iota // it is no number, and what prints it knows it: names, dentries
 	Number                 // decimal
 	Hex                    // hexadecimal; in JSON a number
 	Octal                  // as Hex, and in text only where it is not 0
@@ -160,7 +160,7 @@ var columnTable = [columnRows]column{
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.key(e, e.Facts)) },
 		get:  (*batchReader).setKey,
 		rows: func(b *batchReader) int { return len(b.keys) }},
-	{Field: Field{ColumnNameAddr, "name_addr", Apart,
+	{Field: Field{ColumnNameAddr, "name_addr", Custom,
 		func(e *Event) uint64 { return e.NameAddr }, func(e *Event, v uint64) { e.NameAddr = v }}, field: fieldNameAddr, delta: true,
 		wire: [3]string{"name_address_delta", "sint64", "NAME_ADDRESS: address of the name: qstr.name or filename.name"}},
 	{Field: Field{Column: ColumnDentry}, field: fieldDentryCode, old: fieldDentry, codes: true,

@@ -24,7 +24,7 @@ type Program struct {
 	steps    []step
 	needs    []need
 	optional bool // "all" does without it where a need is not met
-	apart    bool // "all" is without it
+	byName   bool // "all" is without it
 }
 
 // Names lists the names in order.
@@ -52,14 +52,14 @@ type UnknownError struct{ Name string }
 // Error names it.
 func (e *UnknownError) Error() string { return fmt.Sprintf("no workload %q", e.Name) }
 
-// Select resolves names, in the order given. "all" is every program that does not run
-// apart; of those, absent are the optional ones this machine cannot run.
+// Select resolves names, in the order given. "all" is every program but those run
+// by name only; of those, absent are the optional ones this machine cannot run.
 func Select(names []string) (list []Program, absent []error, err error) {
 	for _, name := range names {
 		if name == "all" {
 			for _, p := range All() {
 				switch lacks := p.lacks(); {
-				case p.apart:
+				case p.byName:
 				case p.optional && lacks != nil:
 					absent = append(absent, lacks)
 				default:

@@ -107,7 +107,7 @@ func walks() []Program {
 		{Name: "casefold", Doc: "a directory that folds case: the filesystem has its own hash",
 			steps: casefold(), needs: []need{needCasefold}, optional: true},
 		{Name: "race", Doc: "two threads open one name at once (not in all: no two runs are alike)",
-			steps: join(raceTrack("race", raceFiles), dropUsed(), steps(race("race", raceFiles))), apart: true},
+			steps: join(raceTrack("race", raceFiles), dropUsed(), steps(race("race", raceFiles))), byName: true},
 	}
 }
 

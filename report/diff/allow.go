@@ -40,10 +40,10 @@ type Unused struct {
 	Text string `json:"text"`
 }
 
-var (
-	headingLine = regexp.MustCompile(`^@@ (.*?)(?:, #\d+(?:-#\d+)?(?: / #\d+(?:-#\d+)?)?)? @@$`)
-	// What a diff prints around its differences.
-	aroundLine = regexp.MustCompile(`^(|#.*|--- .*\t.*|\+\+\+ .*\t.*|(?:\d+ differences?|the same|no difference found|differences not shown|not known|note|not counted|accepted|not met|not asked for)[:;] .*)$`)
+// What a heading is, and what a diff prints around its differences.
+const (
+	headingLine = `^@@ (.*?)(?:, #\d+(?:-#\d+)?(?: / #\d+(?:-#\d+)?)?)? @@$`
+	aroundLine  = `^(|#.*|--- .*\t.*|\+\+\+ .*\t.*|(?:\d+ differences?|the same|no difference found|differences not shown|not known|note|not counted|accepted|not met|not asked for)[:;] .*)$`
 )
 
 // maxAllowed bounds the lines of a file of accepted differences, bytes of each.
@@ -53,15 +53,16 @@ const maxAllowed = 1 << 20
 // prints.
 func ReadAllowed(name string, r io.Reader) (*Allowed, error) {
 	a := &Allowed{name: replay.Printable(name)}
+	heading, around := regexp.MustCompile(headingLine), regexp.MustCompile(aroundLine)
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxAllowed)
 	for n := 1; in.Scan(); n++ {
 		line := strings.TrimSuffix(in.Text(), "\r")
 		within := len(a.entries) > 0
-		switch m := headingLine.FindStringSubmatch(line); {
+		switch m := heading.FindStringSubmatch(line); {
 		case m != nil:
 			a.entries = append(a.entries, entry{allowedLine: allowedLine{at: n, text: m[1]}})
-		case aroundLine.MatchString(line):
+		case around.MatchString(line):
 		case within && strings.ContainsRune("-+ ", rune(line[0])):
 			if e := &a.entries[len(a.entries)-1]; counts(line) {
 				line, _, _ = strings.Cut(line, "\t")

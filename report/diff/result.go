@@ -77,7 +77,7 @@ type Run struct {
 	Programs    int    `json:"programs"`
 	Calls       uint64 `json:"calls"` // compared, the opens among them
 	Opens       uint64 `json:"opens"`
-	EndsOutside uint64 `json:"ends_apart"` // ends of dentries outside the calls that used them, not compared
+	EndsOutside uint64 `json:"ends_outside"` // ends of dentries outside the calls that used them, not compared
 }
 
 // Change is one thing the headers say differently.
