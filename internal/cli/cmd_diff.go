@@ -35,8 +35,9 @@ link), delete (rmdir), unlink, rename, drop_caches. One of A and B may be - for 
 what comes through a pipe is kept in a temporary file, since what differs is read twice.
 
 Text is like that of diff(1): what only A has after -, what only B has after +,
-with the ids of the events. --format json is one object per line: "runs", then
-"kernel", "difference", "accepted", "unused", "excused" and "latency", and "verdict" last. ktap and junit have a test for each program and kind of difference:
+with the ids of the events. --format markdown is the same as a page for GitHub;
+json is one object per line: "runs", then "difference", "accepted", "unused", "excused"
+and "latency", and "verdict" last. ktap and junit have a test for each program and kind of difference:
 failed, passed, or skipped where events are missing and nothing can be concluded.
 
 Two recordings of one workload on one kernel are the same; what may differ between

@@ -82,15 +82,15 @@ func counts(line string) bool { return line[0] != ' ' || strings.HasPrefix(line,
 // Accept takes the differences that are allowed out of the result, and says which entries
 // met none.
 func (r *Result) Accept(a *Allowed) {
-	accept := func(d *Difference) bool {
-		ok := a.takes(d)
-		if ok {
+	var open []*Difference
+	for _, d := range r.Differences {
+		if a.takes(d) {
 			r.Accepted = append(r.Accepted, d)
+		} else {
+			open = append(open, d)
 		}
-		return ok
 	}
-	r.Kernel = slices.DeleteFunc(r.Kernel, func(c Change) bool { return accept(c.difference()) })
-	r.Differences = slices.DeleteFunc(r.Differences, accept)
+	r.Differences = open
 	for i := range a.entries {
 		e := &a.entries[i]
 		switch {
@@ -161,13 +161,9 @@ func (e *entry) accepts(d *Difference) bool {
 // Only leaves of a result what differs in the kinds asked for. It is said how much is left
 // out.
 func (r *Result) Only(kinds ...Kind) {
-	asked := func(k Kind) bool { return slices.Contains(kinds, k) }
-	n := len(r.Kernel) + len(r.Differences)
-	if !asked(Kernel) {
-		r.Kernel = nil
-	}
-	r.Differences = slices.DeleteFunc(r.Differences, func(d *Difference) bool { return !asked(d.Kind) })
-	r.NotAsked = n - len(r.Kernel) - len(r.Differences)
+	n := len(r.Differences)
+	r.Differences = slices.DeleteFunc(r.Differences, func(d *Difference) bool { return !slices.Contains(kinds, d.Kind) })
+	r.NotAsked = n - len(r.Differences)
 	r.asked = kinds
 	r.Notes = append(r.Notes, fmt.Sprintf("asked for %s only: %s left out", join(kinds), plural(uint64(r.NotAsked), "difference")))
 }

@@ -4,6 +4,7 @@ package diff
 
 import (
 	"hash/maphash"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -131,29 +132,23 @@ func (c *call) leaves(e *schema.Event) bool {
 	return off >= maxPath
 }
 
-// signature is a call as numbers that are equal where calls are.
-type signature struct {
-	exact  uint64 // everything that is compared
-	coarse uint64 // without what differs by chance, and without claims
-	label  uint64 // what the call is of: calls of one label may be one call that went otherwise
-	judged uint64 // the claims
-}
-
 // mix is one step of a hash.
 func mix(h, v uint64) uint64 {
 	hi, lo := bits.Mul64(h^v, 0x9e3779b97f4a7c15)
 	return hi ^ lo ^ h<<1
 }
 
-// sign computes the signature of a finished call.
-func (c *call) sign(seed maphash.Seed) signature {
-	s := signature{coarse: mix(uint64(c.kind)+1, c.more), label: uint64(c.kind) + 1}
+// digest is what is kept of a finished call.
+func (c *call) digest(seed maphash.Seed) digest {
+	judged := uint64(0)
 	for i := range c.claims {
-		s.judged = mix(s.judged, hashRuling(seed, &c.claims[i]))
+		judged = mix(judged, hashRuling(seed, &c.claims[i]))
 	}
-	s.exact = mix(s.coarse, s.judged)
+	label := uint64(c.kind) + 1
+	coarse := mix(label, c.more)
+	exact := mix(coarse, judged)
 	for _, name := range c.evicted {
-		s.exact = mix(s.exact, name)
+		exact = mix(exact, name)
 	}
 	for i := range c.lines {
 		l := &c.lines[i]
@@ -161,14 +156,15 @@ func (c *call) sign(seed maphash.Seed) signature {
 		if l.value != 0 || l.errno != 0 {
 			h = mix(mix(h, l.value), uint64(l.errno))
 		}
-		s.exact = mix(mix(mix(s.exact, h), l.name.exact), l.detail.exact)
-		s.coarse = mix(mix(mix(s.coarse, h), l.name.coarse), l.detail.coarse)
+		exact = mix(mix(mix(exact, h), l.name.exact), l.detail.exact)
+		coarse = mix(mix(mix(coarse, h), l.name.coarse), l.detail.coarse)
 	}
 	for l := range c.named {
-		s.label = mix(s.label, l.name.coarse)
+		label = mix(label, l.name.coarse)
 	}
-	s.label = mix(s.label, c.openFlags())
-	return s
+	label = mix(label, c.openFlags())
+	return digest{exact: exact, coarse: uint32(coarse >> 32), label: uint32(label >> 32), judged: uint32(judged >> 32), first: c.first, from: c.from,
+		more: uint32(min(c.last-c.first, math.MaxUint32)), kind: c.kind, lossy: c.lossy}
 }
 
 // hashRuling is a hash of a claim as it was judged. One that is proven has no reason.

@@ -21,23 +21,14 @@ func (r *Result) WriteJUnit(w io.Writer) error {
 // tests are what is compared, each with what differs in it. Where nothing can be concluded
 // from finding no difference, no test is passed.
 func (r *Result) tests() []suite.Test {
-	open, accepted := byTest(r.told()), byTest(r.Accepted)
+	open, accepted := byTest(r.Differences), byTest(r.Accepted)
 	doubts := slices.Clone(r.Doubts)
 	if r.Omitted > 0 {
 		doubts = append(doubts, plural(r.Omitted, "difference")+" not shown")
 	}
 	var tests []suite.Test
 	for _, name := range r.compared() {
-		t := suite.Test{Class: name[0], Name: name[1]}
-		last := ""
-		for _, d := range open[name] {
-			if h := "@@ " + d.heading() + " @@"; h != last {
-				t.Details, last = append(t.Details, h), h
-			}
-			for _, l := range d.shown() {
-				t.Details = append(t.Details, l.text())
-			}
-		}
+		t := suite.Test{Class: name.class, Name: string(name.kind), Details: hunks(open[name])}
 		switch {
 		case len(open[name]) > 0:
 			t.Outcome, t.Why = suite.Failed, plural(uint64(len(open[name])), "difference")
@@ -59,39 +50,30 @@ func (r *Result) tests() []suite.Test {
 	return tests
 }
 
-// testName is the class and the name of a test.
-type testName [2]string
+// testName is what a test is called: a program, or "kernel", and a kind of difference.
+type testName struct {
+	class string
+	kind  Kind
+}
 
 // compared names what is compared, whether it differs or not.
-func (r *Result) compared() []testName {
-	var names []testName
-	add := func(k Kind, name testName) {
-		if r.asked == nil || slices.Contains(r.asked, k) {
-			names = append(names, name)
-		}
-	}
-	add(Kernel, Change{Symbol: true}.difference().test())
-	add(Kernel, Change{}.difference().test())
-	for _, program := range r.programs {
-		for _, k := range Kinds()[1:] {
-			add(k, testName{program, string(k)})
+func (r *Result) compared() (names []testName) {
+	for i, class := range append([]string{"kernel"}, r.programs...) {
+		for _, k := range Kinds() {
+			ofKernel := k == Symbols || k == Layout
+			if ofKernel == (i == 0) && (r.asked == nil || slices.Contains(r.asked, k)) {
+				names = append(names, testName{class, k})
+			}
 		}
 	}
 	return names
 }
 
-// test names the test that a difference belongs to.
-func (d *Difference) test() testName {
-	if d.Kind == Kernel {
-		return testName{d.Program, d.Call}
-	}
-	return testName{d.Program, string(d.Kind)}
-}
-
 func byTest(list []*Difference) map[testName][]*Difference {
 	by := make(map[testName][]*Difference)
 	for _, d := range list {
-		by[d.test()] = append(by[d.test()], d)
+		name := testName{d.Program, d.Kind}
+		by[name] = append(by[name], d)
 	}
 	return by
 }

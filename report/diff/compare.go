@@ -34,12 +34,11 @@ type Input struct {
 type comparison struct {
 	runs        [2]*run
 	sameKernel  bool
-	align       aligner // of calls
-	inner       aligner // of lines
-	programs    int     // looked at
-	singles     []*oneSided
+	align       aligner       // of calls
+	inner       aligner       // of lines
+	programs    int           // looked at
+	singles     [][]*oneSided // of each program
 	pairs       []callPair
-	moved       [][2]*oneSided
 	touched     map[uint64]touched // names, by hash
 	groups      map[uint64]*Difference
 	differences []*Difference
@@ -64,17 +63,16 @@ type gap struct {
 // oneSided is a call that one side made and the other did not, in its place.
 type oneSided struct {
 	*digest
-	program   string
-	side      int
-	index     int     // among the calls of its program and side
-	next      *digest // the call after it on its side; nil at the end
-	gap       gap
-	missing   bool   // events are missing around it on the other side, or in it
-	told      bool   // it was found elsewhere, or told with its program
-	scheduled bool   // it was, and other threads made calls meanwhile
-	title     string // read later
-	before    string // title of next
-	varies    []string
+	program string
+	side    int
+	index   int     // among the calls of its program and side
+	next    *digest // the call after it on its side; nil at the end
+	gap     gap
+	missing bool   // events are missing around it on the other side, or in it
+	told    bool   // it was found elsewhere, or told with its program
+	title   string // read later
+	before  string // title of next
+	varies  []string
 }
 
 // maxSingles bounds the calls on one side only that are looked at between two pairs.
@@ -88,7 +86,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		sameKernel: ha.GetKernel().GetRelease() == hb.GetKernel().GetRelease() && ha.GetKernel().GetVersion() == hb.GetKernel().GetVersion(),
 		touched:    make(map[uint64]touched),
 		groups:     make(map[uint64]*Difference),
-		result:     &Result{Kernel: kernelChanges(ha, hb)},
+		result:     &Result{Differences: kernelChanges(ha, hb)},
 	}
 	pa, pb := probesOf(ha), probesOf(hb)
 	seed := maphash.MakeSeed()
@@ -109,7 +107,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 	if reading.Wait(); errs[0] != nil || errs[1] != nil {
 		return nil, cmp.Or(errs[0], errs[1])
 	}
-	for _, comm := range c.order() {
+	for _, comm := range c.comms() {
 		c.result.programs = append(c.result.programs, replay.Printable(comm))
 		c.program(comm)
 	}
@@ -120,8 +118,8 @@ func Compare(a, b Input, o Options) (*Result, error) {
 	return c.result, nil
 }
 
-// order lists the programs of both runs, in order of the first call.
-func (c *comparison) order() []string {
+// comms lists the programs of both runs, in order of the first call.
+func (c *comparison) comms() []string {
 	all := slices.Clone(c.runs[0].order)
 	for _, comm := range c.runs[1].order {
 		if c.runs[0].calls[comm] == nil {
@@ -131,18 +129,14 @@ func (c *comparison) order() []string {
 	return all
 }
 
-func (a *digest) same(b *digest) bool {
-	return a.exact == b.exact || a.coarse == b.coarse && a.judged == b.judged
-}
-
 // worth is what it is worth to see two calls side by side.
-func (a *digest) worth(b *digest) int {
+func (d *digest) worth(e *digest) int {
 	switch {
-	case a.same(b):
+	case d.same(e):
 		return sameWorth
-	case a.coarse == b.coarse:
+	case d.coarse == e.coarse:
 		return nearWorth
-	case a.label == b.label:
+	case d.label == e.label:
 		return labelWorth
 	}
 	return 0
@@ -156,17 +150,17 @@ func (a *digest) worth(b *digest) int {
 func (c *comparison) program(comm string) {
 	a, b := c.runs[0].calls[comm], c.runs[1].calls[comm]
 	c.programs++
-	from := len(c.singles)
+	var singles []*oneSided
 	g := gap{program: c.programs}
 	for _, p := range append(c.align.align(len(a), len(b), sequence{
 		worth: func(i, j int) int { return a[i].worth(&b[j]) },
-		keyA:  func(i int) uint64 { return a[i].coarse },
-		keyB:  func(j int) uint64 { return b[j].coarse },
+		keyA:  func(i int) uint64 { return uint64(a[i].coarse) },
+		keyB:  func(j int) uint64 { return uint64(b[j].coarse) },
 	}), pair{a: len(a), b: len(b)}) {
 		last := p.a == len(a) || p.b == len(b)
 		if p.a > g.a || p.b > g.b || p.partial {
 			g.number++
-			c.between(comm, g, p, last)
+			singles = append(singles, c.between(comm, g, p, last)...)
 		}
 		switch {
 		case last:
@@ -178,15 +172,14 @@ func (c *comparison) program(comm string) {
 		g.a, g.b = p.a+1, p.b+1
 	}
 	if len(a) == 0 || len(b) == 0 {
-		c.onOneSideOnly(comm, c.singles[from:])
-		return
+		c.onOneSideOnly(comm, singles)
 	}
-	c.moves(comm, c.singles[from:])
+	c.singles = append(c.singles, singles)
 }
 
 // between takes the calls of each side that stand between two pairs, or after the last
 // one: there, what comes after the end of a run that was cut is not compared.
-func (c *comparison) between(comm string, g gap, p pair, last bool) {
+func (c *comparison) between(comm string, g gap, p pair, last bool) (singles []*oneSided) {
 	from, to := [2]int{g.a, g.b}, [2]int{p.a, p.b}
 	for side, r := range c.runs {
 		list, kept := r.calls[comm], 0
@@ -205,17 +198,18 @@ func (c *comparison) between(comm string, g gap, p pair, last bool) {
 				if i+1 < len(list) {
 					s.next = &list[i+1]
 				}
-				c.singles = append(c.singles, s)
+				singles = append(singles, s)
 				kept++
 			}
 		}
 	}
+	return singles
 }
 
 // lostBetween reports whether a run lost events between two calls of a program. Of
 // several calls of one label, which one the run lacks is not known: its loss may be
 // before those that were found.
-func (c *comparison) lostBetween(comm string, side, first, next int, label uint64) bool {
+func (c *comparison) lostBetween(comm string, side, first, next int, label uint32) bool {
 	r, from, to := c.runs[side], uint64(0), uint64(math.MaxUint64)
 	list := r.calls[comm]
 	for len(r.losses.Windows()) > 0 && first >= 0 && first < len(list) && list[first].label == label {
@@ -254,15 +248,17 @@ func (c *comparison) onOneSideOnly(comm string, singles []*oneSided) {
 }
 
 // moves finds the calls of a program that both sides have, in different places: first
-// those that are the same, then those that are of one label. Only within one thread is
-// order the program's; else it is the scheduler's.
-func (c *comparison) moves(comm string, singles []*oneSided) {
+// those that are alike, then those that are of one label. Only within one thread is
+// order the program's, and those moved from one gap to another are told together; else it is
+// the scheduler's.
+func (c *comparison) moves(singles []*oneSided) {
 	var since [2][]int
-	for _, key := range []func(*oneSided) uint64{
-		func(s *oneSided) uint64 { return s.coarse },
-		func(s *oneSided) uint64 { return s.label },
+	told := make(map[[2]gap]*Difference)
+	for _, key := range []func(*oneSided) uint32{
+		func(s *oneSided) uint32 { return s.coarse },
+		func(s *oneSided) uint32 { return s.label },
 	} {
-		there := make(map[uint64][]*oneSided)
+		there := make(map[uint32][]*oneSided)
 		for _, s := range singles {
 			if s.side == 1 && !s.told {
 				there[key(s)] = append(there[key(s)], s)
@@ -277,16 +273,24 @@ func (c *comparison) moves(comm string, singles []*oneSided) {
 			there[key(a)] = list[1:]
 			a.told, b.told = true, true
 			if since[0] == nil {
-				since = [2][]int{aloneSince(c.runs[0].calls[comm]), aloneSince(c.runs[1].calls[comm])}
+				since = [2][]int{aloneSince(c.runs[0].calls[a.program]), aloneSince(c.runs[1].calls[a.program])}
 			}
-			switch {
-			case passedAlone(since[0], a.index, b.gap.a) && passedAlone(since[1], b.index, a.gap.b):
-				c.moved = append(c.moved, [2]*oneSided{a, b})
-			case a.same(b.digest):
-				a.scheduled = true
-				c.moved = append(c.moved, [2]*oneSided{a, b})
+			switch at := pairOf(a.program, a.title, a.digest, b.digest); {
+			case !passedAlone(since[0], a.index, b.gap.a) || !passedAlone(since[1], b.index, a.gap.b):
+				if a.same(b.digest) {
+					c.result.Same++
+					c.excuse(whyOrder, at)
+				} else {
+					c.pairs = append(c.pairs, callPair{a.program, a.digest, b.digest, a.gap, true})
+				}
+			case a.missing, b.missing:
+				c.excuse(whyLost, at)
+			case told[[2]gap{a.gap, b.gap}] != nil:
+				told[[2]gap{a.gap, b.gap}].also(at)
 			default:
-				c.pairs = append(c.pairs, callPair{comm, a.digest, b.digest, a.gap, true})
+				if d := c.order(a, b, at); c.add(d) {
+					told[[2]gap{a.gap, b.gap}] = d
+				}
 			}
 		}
 	}
@@ -297,7 +301,7 @@ func (c *comparison) moves(comm string, singles []*oneSided) {
 func aloneSince(list []digest) []int {
 	since := make([]int, len(list))
 	for i := range list {
-		if since[i] = i; i > 0 && list[i].tid == list[i-1].tid {
+		if since[i] = i; list[i].sameThread {
 			since[i] = since[i-1]
 		}
 	}

@@ -2,7 +2,7 @@
 
 package diff
 
-// touched is when a difference first changed what the cache has of a name, on each side;
+// touched is at which event a difference first changed what the cache has of a name, on each side;
 // 0: never.
 type touched [2]uint64
 
@@ -16,13 +16,13 @@ const used = 0x75736564
 // later calls find of them follows from it.
 func (c *comparison) touch(side int, u *call) {
 	for _, name := range u.evicted {
-		c.touchName(side, name, u.from)
+		c.touchName(side, name, u.first)
 	}
 	for i := range u.lines {
 		l := &u.lines[i]
-		c.touchName(side, l.name.coarse^used, u.from)
+		c.touchName(side, l.name.coarse^used, u.first)
 		if changes.Has(l.role) {
-			c.touchName(side, l.name.coarse, u.from)
+			c.touchName(side, l.name.coarse, u.first)
 		}
 	}
 }
@@ -43,7 +43,7 @@ func (c *comparison) touchName(side int, name, at uint64) {
 func (c *comparison) follows(p callPair, h *hunk, last uint64) bool {
 	before := func(name uint64) bool {
 		w := c.touched[name]
-		return w[0] != 0 && (p.moved || w[0] < p.a.from) || w[1] != 0 && (p.moved || w[1] < p.b.from)
+		return w[0] != 0 && (p.moved || w[0] < p.a.first) || w[1] != 0 && (p.moved || w[1] < p.b.first)
 	}
 	if h.changed() == 0 { // claims alone: they look back at what was done to the name
 		return before(last) || before(last^used)

@@ -9,8 +9,8 @@ import (
 )
 
 // WriteJSON prints the result as one object per line, each with its "type": "runs"
-// first, then "kernel", "difference", "accepted", "unused", "excused" and
-// "latency" as there are, and "verdict" last. Event ids are numbers; a span is [first, last].
+// first, then "difference", "accepted", "unused", "excused" and "latency" as there are, and
+// "verdict" last. Event ids are numbers; a span is [first, last].
 func (r *Result) WriteJSON(w io.Writer) error {
 	var err error
 	line := func(kind string, v any) { // an object, its type before its own fields
@@ -25,9 +25,6 @@ func (r *Result) WriteJSON(w io.Writer) error {
 		}
 	}
 	line("runs", map[string]*Run{"a": &r.A, "b": &r.B})
-	for i := range r.Kernel {
-		line("kernel", &r.Kernel[i])
-	}
 	for _, d := range r.Differences {
 		line("difference", d)
 	}

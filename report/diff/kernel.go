@@ -40,15 +40,24 @@ func (p probes) in(q probes) probes {
 	return p
 }
 
+// kernelChange is one thing that the headers say differently of the kernels.
+func kernelChange(k Kind, about, a, b string) *Difference {
+	return &Difference{Kind: k, Program: "kernel", Lines: []Line{{Op: "-", Text: about + ": " + replay.Printable(a)}, {Op: "+", Text: about + ": " + replay.Printable(b)}}}
+}
+
 // kernelChanges compares what the two headers say of the kernels.
-func kernelChanges(a, b *schema.Header) []Change {
-	var changes []Change
+func kernelChanges(a, b *schema.Header) []*Difference {
+	changes := symbols(a, b)
 	if ma, mb := a.GetKernel().GetMachine(), b.GetKernel().GetMachine(); ma != mb {
-		changes = append(changes, Change{About: "machine", A: replay.Printable(ma), B: replay.Printable(mb),
-			Note: "flags of opens are told in the numbers of include/uapi/asm-generic/fcntl.h"})
+		changes = append(changes, kernelChange(Layout, "machine", ma, mb+" (flags of opens are told in the numbers of include/uapi/asm-generic/fcntl.h)"))
 	}
-	changes = append(changes, symbols(a, b)...)
-	return append(changes, layouts(a.GetLayout(), b.GetLayout())...)
+	numbers := layoutNumbers(b.GetLayout())
+	for i, n := range layoutNumbers(a.GetLayout()) {
+		if m := numbers[i]; n.value != m.value {
+			changes = append(changes, kernelChange(Layout, n.about, fmt.Sprint(n.value), fmt.Sprint(m.value)))
+		}
+	}
+	return changes
 }
 
 // tried reports whether a recorder knew the role: it lists what it attached, and what it
@@ -86,18 +95,17 @@ const notRecorded = "not recorded"
 
 // symbols compares which symbol played which role; a role that the kernel of one run had
 // nothing for is told here, once.
-func symbols(a, b *schema.Header) []Change {
-	var changes []Change
+func symbols(a, b *schema.Header) (changes []*Difference) {
 	pa, pb := probesOf(a), probesOf(b)
 	for _, info := range schema.Catalogue() {
-		sa, sb := symbolsOf(a, info.Role), symbolsOf(b, info.Role)
-		if sa != sb && tried(a, info.Role) && tried(b, info.Role) {
-			c := Change{About: info.Name, A: replay.Printable(sa), B: replay.Printable(sb), Symbol: true}
-			if r := info.Role; pa.has(r, schema.Enter) != pb.has(r, schema.Enter) || pa.has(r, schema.Exit) != pb.has(r, schema.Exit) {
-				c.Note = "left out of the comparison where only one run recorded it"
-			}
-			changes = append(changes, c)
+		r, sa, sb := info.Role, symbolsOf(a, info.Role), symbolsOf(b, info.Role)
+		if sa == sb || !tried(a, r) || !tried(b, r) {
+			continue
 		}
+		if pa.has(r, schema.Enter) != pb.has(r, schema.Enter) || pa.has(r, schema.Exit) != pb.has(r, schema.Exit) {
+			sb += " (left out of the comparison where only one run recorded it)"
+		}
+		changes = append(changes, kernelChange(Symbols, info.Name, sa, sb))
 	}
 	return changes
 }
@@ -132,19 +140,7 @@ func symbolsOf(h *schema.Header, r schema.Role) string {
 	return strings.Join(parts, ", ")
 }
 
-// layouts compares the layout numbers, but for addresses.
-func layouts(a, b *schema.Layout) []Change {
-	var changes []Change
-	numbers := layoutNumbers(b)
-	for i, n := range layoutNumbers(a) {
-		if m := numbers[i]; n.value != m.value {
-			changes = append(changes, Change{About: n.about, A: replay.Printable(fmt.Sprint(n.value)), B: replay.Printable(fmt.Sprint(m.value))})
-		}
-	}
-	return changes
-}
-
-// layoutNumber is one thing a header says of the kernel's structures.
+// layoutNumber is one thing a header says of the kernel's structures, but for addresses.
 type layoutNumber struct {
 	about string
 	value any

@@ -11,18 +11,16 @@ import (
 // Result is how two runs differ, computed once; renderers print it. No text in it can
 // end a line or a quote.
 type Result struct {
-	A, B Run
-	// Kernel is what differs because the kernels do, or the probes they allowed.
-	Kernel      []Change
-	Differences []*Difference
-	Omitted     uint64   // differences beyond the bound
-	Excused     []Excuse // differences that are none (see the package comment)
+	A, B        Run
+	Differences []*Difference // those of the kernels first
+	Omitted     uint64        // differences beyond the bound
+	Excused     []Excuse      // differences that are none (see the package comment)
 	Latency     []Latency
 	Timed       bool          // latency was asked to count
 	Doubts      []string      // why nothing can be concluded from finding no difference
 	Notes       []string      // what else whoever compares should know
 	Same        uint64        // calls that agree in everything compared
-	Accepted    []*Difference // that Accept took out, those of the kernels included
+	Accepted    []*Difference // that Accept took out
 	Unused      []Unused      // what it accepts and did not meet
 	NotAsked    int           // differences that Only left out
 
@@ -53,9 +51,9 @@ func (r *Result) Verdict() Verdict {
 	return Same
 }
 
-// Count returns the number of differences, those of the kernels included.
+// Count returns the number of differences.
 func (r *Result) Count() uint64 {
-	n := uint64(len(r.Kernel)+len(r.Differences)) + r.Omitted
+	n := uint64(len(r.Differences)) + r.Omitted
 	for i := range r.Latency {
 		if r.Latency[i].Differs {
 			n++
@@ -80,42 +78,13 @@ type Run struct {
 	EndsOutside uint64 `json:"ends_outside"` // ends of dentries outside the calls that used them, not compared
 }
 
-// Change is one thing the headers say differently.
-type Change struct {
-	About  string `json:"about"` // a role, or a layout number
-	A      string `json:"a"`
-	B      string `json:"b"`
-	Symbol bool   `json:"symbol"` // About is a role, A and B are kernel symbols
-	Note   string `json:"note,omitempty"`
-}
-
-// difference is the change as two lines.
-func (c Change) difference() *Difference {
-	d := &Difference{Kind: Kernel, Program: string(Kernel), Call: map[bool]string{true: "symbols", false: "layout"}[c.Symbol]}
-	note := ""
-	if c.Note != "" {
-		note = " (" + c.Note + ")"
-	}
-	d.Lines = []Line{{Op: "-", Text: c.About + ": " + c.A}, {Op: "+", Text: c.About + ": " + c.B + note}}
-	return d
-}
-
-// told lists what counts as a difference, but for latency, in the order in which it is
-// printed.
-func (r *Result) told() []*Difference {
-	var all []*Difference
-	for _, c := range r.Kernel {
-		all = append(all, c.difference())
-	}
-	return append(all, r.Differences...)
-}
-
 // Kind is what a difference is in.
 type Kind string
 
 // The kinds of difference.
 const (
-	Kernel      Kind = "kernel"  // the headers say something else of the kernels
+	Symbols     Kind = "symbols" // the kernels, or what they allowed to be recorded: another symbol plays a role,
+	Layout      Kind = "layout"  // or a structure is laid out otherwise
 	ProgramOnly Kind = "program" // a program ran on one side only
 	CallsOnly   Kind = "calls"   // calls that one side made and the other did not, in one place
 	Order       Kind = "order"   // a call came before another one on one side and after it on the other
@@ -125,7 +94,9 @@ const (
 )
 
 // Kinds lists them.
-func Kinds() []Kind { return []Kind{Kernel, ProgramOnly, CallsOnly, Order, Steps, Claims, Outcome} }
+func Kinds() []Kind {
+	return []Kind{Symbols, Layout, ProgramOnly, CallsOnly, Order, Steps, Claims, Outcome}
+}
 
 // join is the kinds as a list.
 func join(kinds []Kind) string {
@@ -136,7 +107,7 @@ func join(kinds []Kind) string {
 	return strings.Join(out, ", ")
 }
 
-// Difference is one difference in what programs met.
+// Difference is one difference in what programs met, or between the kernels.
 type Difference struct {
 	Kind    Kind   `json:"kind"`
 	Program string `json:"program"`

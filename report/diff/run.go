@@ -24,7 +24,8 @@ type run struct {
 	unkept   uint64                     // programs beyond the bounds
 	calls    map[string][]digest        // by program, in the order in which they ended
 	order    []string                   // programs in order of their first call
-	claims   map[uint64][]report.Ruling // every set of claims that a call has, by its hash
+	claims   map[uint32][]report.Ruling // every set of claims that a call has, by its hash
+	lastTid  map[string]uint32          // of each program, who made the call before
 	notes    []marked                   // in order of their events
 	took     durations
 	unseen   [][2]uint64 // times in which calls of a thread went unseen
@@ -45,18 +46,29 @@ func (r *run) ended(p *schema.Program) {
 	r.programs = append(r.programs, &schema.Program{Name: p.Name, Pid: p.Pid, EndNs: p.EndNs, ExitCode: p.ExitCode, Stdout: p.Stdout})
 }
 
-// digest is what is kept of a call: 64 bytes.
+// digest is what is kept of a call: 48 bytes.
 type digest struct {
-	signature
-	first, last uint64 // event ids
-	from        uint64 // time
-	tid         uint32
-	kind        kind
-	lossy       bool
+	exact      uint64 // a hash of everything that is compared
+	first      uint64 // event id
+	from       uint64 // time
+	coarse     uint32 // a hash without what differs by chance, and without claims
+	label      uint32 // of what the call is of: calls of one label may be one call that went otherwise
+	judged     uint32 // the hash of its claims
+	more       uint32 // events after the first up to the last
+	kind       kind
+	lossy      bool
+	sameThread bool // made it as made the program's call before it
 }
 
-// maxCalls bounds the calls of a run that are compared.
-const maxCalls = 1 << 23
+// same reports whether two calls differ by chance at most.
+func (d *digest) same(e *digest) bool {
+	return d.exact == e.exact || d.coarse == e.coarse && d.judged == e.judged
+}
+
+func (d *digest) span() Span { return Span{d.first, d.first + uint64(d.more)} }
+
+// maxCalls bounds the calls of a run that are compared: 48 MB.
+const maxCalls = 1 << 20
 
 // marked is the mark of an event.
 type marked struct {
@@ -83,11 +95,16 @@ func (r *run) keep(c *call) {
 		r.order = append(r.order, c.comm)
 		r.Programs++
 	}
-	b := digest{signature: c.sign(r.builder.names.seed), first: c.first, last: c.last, from: c.from, tid: c.tid, kind: c.kind, lossy: c.lossy}
-	if _, known := r.claims[b.judged]; !known {
-		r.claims[b.judged] = slices.Clone(c.claims)
+	d := c.digest(r.builder.names.seed)
+	for kept, met := r.claims[d.judged]; !slices.Equal(kept, c.claims); kept, met = r.claims[d.judged] {
+		if !met {
+			r.claims[d.judged] = slices.Clone(c.claims)
+			break
+		}
+		d.judged++ // another set has this hash
 	}
-	r.calls[c.comm] = append(list, b)
+	d.sameThread, r.lastTid[c.comm] = list != nil && r.lastTid[c.comm] == c.tid, c.tid
+	r.calls[c.comm] = append(list, d)
 }
 
 // marked returns the mark of an event.
@@ -156,7 +173,7 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 			for _, w := range reading {
 				r.rebuild(calls[w.first], w, s)
 			}
-			reading = slices.DeleteFunc(reading, func(w *digest) bool { return w.last <= at })
+			reading = slices.DeleteFunc(reading, func(w *digest) bool { return w.span().Last <= at })
 		case *schema.Loss:
 			state.Loss(rec)
 		case *schema.Damage:
@@ -167,9 +184,8 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 }
 
 func (r *run) restart(w *digest, e *schema.Event) *call {
-	c := &call{}
+	c := &call{lossy: w.lossy, claims: r.claims[w.judged]}
 	c.start(w.kind, e)
-	c.tid, c.lossy, c.claims = w.tid, w.lossy, r.claims[w.judged]
 	return c
 }
 
@@ -178,13 +194,13 @@ func (r *run) rebuild(c *call, w *digest, s *replay.Step) {
 	e := s.Event
 	switch line := r.builder.logged && e.PID == 0; {
 	case line:
-	case e.TID != w.tid, !r.builder.both.has(e.Role, e.Phase), isAstray(s), !c.takes(e):
+	case e.TID != c.tid, !r.builder.both.has(e.Role, e.Phase), isAstray(s), !c.takes(e):
 		return
 	case w.kind.in(opens) && (s.Within == nil || s.Within.Enter.ID != w.first), !w.kind.in(encloses) && s.Within != nil:
 		return
 	}
 	r.builder.add(c, s, r.marked(e.ID))
-	if e.ID == w.last {
+	if e.ID == w.span().Last {
 		r.builder.complete(c)
 	}
 }

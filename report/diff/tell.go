@@ -22,17 +22,21 @@ const atOnce = 4096
 
 // tell reads again what differs, and says what it is.
 //
-//  1. The calls of one side only get their titles; what they did to names is noted.
+//  1. The calls of one side only get their titles; what they did to names is noted. Those that
+//     the other side made elsewhere are told by what stands around them.
 //  2. Calls of one label are compared line by line, in order of time: one difference
 //     may follow from another.
-//  3. Calls in other places, and on one side only, are told by what stands around them.
+//  3. The others are told as they are.
 func (c *comparison) tell() error {
-	for some := range slices.Chunk(c.singles, atOnce) {
+	for some := range slices.Chunk(slices.Concat(c.singles...), atOnce) {
 		if err := c.titles(some); err != nil {
 			return err
 		}
 	}
-	slices.SortStableFunc(c.pairs, func(x, y callPair) int { return cmp.Compare(x.a.from, y.a.from) })
+	for _, ofProgram := range c.singles {
+		c.moves(ofProgram)
+	}
+	slices.SortStableFunc(c.pairs, func(x, y callPair) int { return cmp.Compare(x.a.first, y.a.first) })
 	for some := range slices.Chunk(c.pairs, atOnce) {
 		var a, b []*digest
 		for _, p := range some {
@@ -46,7 +50,6 @@ func (c *comparison) tell() error {
 			c.compareCalls(p, calls[0][p.a.first], calls[1][p.b.first])
 		}
 	}
-	c.elsewhere()
 	c.onOneSide()
 	slices.SortStableFunc(c.differences, func(x, y *Difference) int {
 		return cmp.Or(cmp.Compare(x.gap.program, y.gap.program), cmp.Compare(x.gap.number, y.gap.number))
@@ -142,9 +145,9 @@ func (c *comparison) differ(p callPair, h *hunk, a, b *call) {
 	}
 	for i := range h.edits {
 		if e := &h.edits[i]; e.op == '-' && changes.Has(e.a.role) {
-			c.touchName(0, e.a.name.coarse, a.from)
+			c.touchName(0, e.a.name.coarse, a.first)
 		} else if e.op == '+' && changes.Has(e.b.role) {
-			c.touchName(1, e.b.name.coarse, b.from)
+			c.touchName(1, e.b.name.coarse, b.first)
 		}
 	}
 	d := &Difference{Kind: Steps, Program: p.program, Call: titles(a, b), A: at.A, B: at.B, Lines: bounded(h.lines()), gap: p.gap, varies: c.varies(0, a, c.varies(1, b, nil))}
@@ -167,35 +170,14 @@ func (c *comparison) add(d *Difference) bool {
 	return true
 }
 
-// elsewhere reports the calls that both sides made at different places, those moved from
-// one gap to another together.
-func (c *comparison) elsewhere() {
-	told := make(map[[2]gap]*Difference)
-	for _, m := range c.moved {
-		a, b := m[0], m[1]
-		at := pairOf(a.program, a.title, a.digest, b.digest)
-		d := told[[2]gap{a.gap, b.gap}]
-		switch {
-		case a.scheduled:
-			c.result.Same++
-			c.excuse(whyOrder, at)
-			continue
-		case a.missing, b.missing:
-			c.excuse(whyLost, at)
-			continue
-		case d != nil:
-			d.also(at)
-			continue
-		}
-		d = &Difference{Kind: Order, Program: a.program, Call: a.title, A: at.A, B: at.B, gap: a.gap, varies: append(a.varies, b.varies...),
-			Lines: []Line{a.line(a.position()), b.line(b.position())}}
-		if !a.same(b.digest) {
-			d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
-		}
-		if c.add(d) {
-			told[[2]gap{a.gap, b.gap}] = d
-		}
+// order is that both sides made a call at different places.
+func (c *comparison) order(a, b *oneSided, at Pair) *Difference {
+	d := &Difference{Kind: Order, Program: a.program, Call: a.title, A: at.A, B: at.B, gap: a.gap, varies: append(a.varies, b.varies...),
+		Lines: []Line{a.line(a.position()), b.line(b.position())}}
+	if !a.same(b.digest) {
+		d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
 	}
+	return d
 }
 
 // position says what a call stands before.
@@ -209,9 +191,9 @@ func (s *oneSided) position() string {
 // line is a line that one side alone has.
 func (s *oneSided) line(text string) Line {
 	if s.side == 0 {
-		return Line{Op: "-", Text: text, A: Span{s.first, s.last}}
+		return Line{Op: "-", Text: text, A: s.span()}
 	}
-	return Line{Op: "+", Text: text, B: Span{s.first, s.last}}
+	return Line{Op: "+", Text: text, B: s.span()}
 }
 
 // onOneSide reports the calls on one side only, those of one gap together, and what is said
@@ -219,7 +201,7 @@ func (s *oneSided) line(text string) Line {
 func (c *comparison) onOneSide() {
 	by := make(map[gap]*Difference)
 	var order []*Difference
-	for _, s := range c.singles {
+	for _, s := range slices.Concat(c.singles...) {
 		switch {
 		case s.told:
 			continue
@@ -272,12 +254,12 @@ func bounded(lines []Line) []Line {
 
 // pairOf is a call on both sides.
 func pairOf(program, call string, a, b *digest) Pair {
-	return Pair{replay.Printable(program), call, Span{a.first, a.last}, Span{b.first, b.last}}
+	return Pair{replay.Printable(program), call, a.span(), b.span()}
 }
 
 // only is a call on one side.
 func only(program, call string, side int, b *digest) Pair {
 	p := Pair{Program: replay.Printable(program), Call: call}
-	*[]*Span{&p.A, &p.B}[side] = Span{b.first, b.last}
+	*[]*Span{&p.A, &p.B}[side] = b.span()
 	return p
 }

@@ -3,37 +3,64 @@
 package diff
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/dtrec/dtrec/report/md"
 )
 
 // WriteText prints the result as diff(1) prints two files: what A alone has after
 // '-', what B alone has after '+', with the ids of the events.
 func (r *Result) WriteText(w io.Writer) error {
-	p := &printer{bufio.NewWriter(w)}
+	_, err := io.WriteString(w, strings.Join(r.text(), "\n")+"\n")
+	return err
+}
+
+// WriteMarkdown prints the same as a page for GitHub: what it comes to, and a diff.
+func (r *Result) WriteMarkdown(w io.Writer) error {
+	p := md.NewWriter(w)
+	p.Line("# %s and %s: %s\n", md.Span(r.A.File), md.Span(r.B.File), r.headline())
+	p.Fence("diff", r.text())
+	return p.Flush()
+}
+
+// text is the lines of the result.
+func (r *Result) text() (out []string) {
 	if r.Count() > 0 {
-		p.line("--- %s", r.A.title())
-		p.line("+++ %s", r.B.title())
-		last := ""
-		for _, d := range r.told() {
-			if h := d.heading(); d.Kind != Kernel || h != last {
-				p.line("@@ %s @@", h)
-				last = h
-			}
-			for _, l := range d.shown() {
-				p.line("%s", l.text())
-			}
-			p.pairs(d.Also, d.AlsoMore, "  and "+plural(uint64(len(d.Also))+d.AlsoMore, "time")+" more:")
-		}
+		out = append([]string{"--- " + r.A.title(), "+++ " + r.B.title()}, hunks(r.Differences)...)
 	}
 	if r.Timed {
-		p.latency(r.Latency)
+		out = append(out, latencyLines(r.Latency)...)
 	}
-	p.summary(r)
-	return p.w.Flush()
+	return append(out, r.closing()...)
+}
+
+// hunks spells differences out, each below its heading, neighbours of one heading together.
+func hunks(list []*Difference) (out []string) {
+	last := ""
+	for _, d := range list {
+		if h := "@@ " + d.heading() + " @@"; h != last {
+			out, last = append(out, h), h
+		}
+		for _, l := range d.shown() {
+			out = append(out, l.text())
+		}
+		if len(d.Also) == 0 {
+			continue
+		}
+		last = ""
+		out = append(out, "  and "+plural(uint64(len(d.Also))+d.AlsoMore, "time")+" more:")
+		shown := d.Also[:min(len(d.Also), maxPairs)]
+		for _, p := range shown {
+			out = append(out, "    "+p.String())
+		}
+		if n := len(d.Also) - len(shown) + int(d.AlsoMore); n > 0 {
+			out = append(out, fmt.Sprintf("    … %d more", n))
+		}
+	}
+	return out
 }
 
 const latencyHeading = "latency: calls, median and 99th percentile in ns"
@@ -54,27 +81,9 @@ func (d *Difference) shown() []Line {
 	return append(slices.Clone(d.Lines[:maxShown]), Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more[1:], n)})
 }
 
-type printer struct{ w *bufio.Writer }
-
-func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
-
 // title names a run: the file, the kernel, and what it holds.
 func (r *Run) title() string {
 	return fmt.Sprintf("%s\t%s %s, %s, %s", r.File, r.Kernel, r.Machine, plural(r.Events, "event"), plural(r.Opens, "open"))
-}
-
-// pairs lists calls under a heading.
-func (p *printer) pairs(list []Pair, more uint64, heading string) {
-	if len(list) == 0 {
-		return
-	}
-	p.line("%s", heading)
-	for i := range list[:min(len(list), maxPairs)] {
-		p.line("    %s", list[i])
-	}
-	if n := max(len(list)-maxPairs, 0) + int(more); n > 0 {
-		p.line("    … %d more", n)
-	}
 }
 
 // heading says where a difference is and of which kind.
@@ -87,10 +96,7 @@ func (d *Difference) heading() string {
 
 // title is the heading without the events.
 func (d *Difference) title() string {
-	if d.Kind == Kernel {
-		return d.Program + ": " + d.Call
-	}
-	kind := map[Kind]string{ProgramOnly: "on one side only", CallsOnly: "calls on one side only", Order: "order", Claims: "claims"}[d.Kind]
+	kind := map[Kind]string{Symbols: "symbols", Layout: "layout", ProgramOnly: "on one side only", CallsOnly: "calls on one side only", Order: "order", Claims: "claims"}[d.Kind]
 	return commas(d.Program, d.Call, kind)
 }
 
@@ -119,18 +125,19 @@ func spans(a, b Span) string {
 
 func (s Spread) String() string { return fmt.Sprintf("%d × %d, %d", s.Count, s.Median, s.P99) }
 
-func (p *printer) latency(rows []Latency) {
-	for i, l := range rows {
-		if i == 0 {
-			p.line("@@ %s @@", latencyHeading)
-		}
+// latencyLines is the spread of every role, in one line where it does not differ.
+func latencyLines(rows []Latency) (out []string) {
+	for _, l := range rows {
 		if !l.Differs {
-			p.line(" %-12s %s | %s", l.Role, l.A, l.B)
+			out = append(out, fmt.Sprintf(" %-12s %s | %s", l.Role, l.A, l.B))
 			continue
 		}
-		p.line("-%-12s %s", l.Role, l.A)
-		p.line("+%-12s %s", l.Role, l.B)
+		out = append(out, fmt.Sprintf("-%-12s %s", l.Role, l.A), fmt.Sprintf("+%-12s %s", l.Role, l.B))
 	}
+	if len(out) > 0 {
+		out = append([]string{"@@ " + latencyHeading + " @@"}, out...)
+	}
+	return out
 }
 
 // headline is what the comparison comes to.
@@ -138,29 +145,31 @@ func (r *Result) headline() string {
 	return [...]string{Same: "the same", Different: plural(r.Count(), "difference"), Undecided: "no difference found"}[r.Verdict()]
 }
 
-// summary is what the comparison comes to, and rests on.
-func (p *printer) summary(r *Result) {
-	line := r.headline() + ": "
+// closing is what the comparison comes to, and rests on.
+func (r *Result) closing() (out []string) {
+	line := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	says := ": "
 	if r.Verdict() == Different {
-		line = r.headline() + "; the same: "
+		says = "; the same: "
 	}
-	p.line("%s%s of %d and %d (%d and %d opens)", line, plural(r.Same, "call"), r.A.Calls, r.B.Calls, r.A.Opens, r.B.Opens)
+	line("%s%s%s of %d and %d (%d and %d opens)", r.headline(), says, plural(r.Same, "call"), r.A.Calls, r.B.Calls, r.A.Opens, r.B.Opens)
 	if r.Omitted > 0 {
-		p.line("differences not shown: %d", r.Omitted)
+		line("differences not shown: %d", r.Omitted)
 	}
 	if n := uint64(len(r.Accepted)); n > 0 {
-		p.line("accepted: %s", plural(n, "difference"))
+		line("accepted: %s", plural(n, "difference"))
 	}
 	for _, u := range r.Unused {
-		p.line("not met: %s (%s, line %d)", u.Text, u.File, u.Line)
+		line("not met: %s (%s, line %d)", u.Text, u.File, u.Line)
 	}
 	for _, d := range r.Doubts {
-		p.line("not known: %s", d)
+		line("not known: %s", d)
 	}
 	for _, n := range r.Notes {
-		p.line("note: %s", n)
+		line("note: %s", n)
 	}
 	for _, e := range r.Excused {
-		p.line("not counted: %d × %s, e.g. %s", e.Count, e.Why, e.First)
+		line("not counted: %d × %s, e.g. %s", e.Count, e.Why, e.First)
 	}
+	return out
 }
