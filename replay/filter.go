@@ -76,21 +76,6 @@ func (f *Filter) ended(c *PathCall) bool {
 // ofCalls reports whether the filter asks for what only the model of path calls tells.
 func (f *Filter) ofCalls() bool { return f.ends() || len(f.Ops)+len(f.Calls) > 0 }
 
-// MatchCall reports whether a path call is one that the filter asks for, as far as calls can
-// be told by it: roles are not.
-func (f *Filter) MatchCall(c *PathCall) bool {
-	return c.At >= f.From && (f.To == 0 || c.At <= f.To) &&
-		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, c.PID)) &&
-		(len(f.Comms) == 0 || among(f.Comms, c.Comm)) &&
-		(len(f.Paths) == 0 || among(f.Paths, c.Path) || c.Target != "" && among(f.Paths, c.Target)) &&
-		(len(f.Names) == 0 || slices.ContainsFunc(c.Components, func(p Component) bool { return among(f.Names, p.Name) })) &&
-		(len(f.Objects) == 0 || slices.ContainsFunc(f.Objects, func(r Ref) bool {
-			return r.is(c.Dentry) || slices.ContainsFunc(c.Components, func(p Component) bool { return r.is(p.Dentry) })
-		})) &&
-		(len(f.Ops) == 0 || slices.Contains(f.Ops, c.Operation)) && (len(f.Calls) == 0 || slices.Contains(f.Calls, c.ID)) &&
-		(!f.ends() || c.End != 0 && f.ended(c))
-}
-
 // skips reports whether the filter can tell from a seek index that a frame has nothing for it.
 func (f *Filter) skips() bool {
 	return !f.ofCalls() && len(f.Objects) == 0 &&

@@ -104,8 +104,8 @@ func (m *mapping) agree(a, b int16) bool {
 		m.ab, m.ba = make(map[int16]int16), make(map[int16]int16)
 	}
 	y, ok := m.ab[a]
-	if x, cacheUse := m.ba[b]; ok || cacheUse {
-		return ok && cacheUse && y == b && x == a
+	if x, known := m.ba[b]; ok || known {
+		return ok && known && y == b && x == a
 	}
 	m.ab[a], m.ba[b] = b, a
 	return true
