@@ -164,7 +164,14 @@ func (f File) place() (string, error) {
 
 // tree adds a file, or a directory with all that is in it. Symbolic links below stay links; host itself is followed.
 func (a *archive) tree(host, guest string) error {
-	resolved, err := filepath.EvalSymlinks(host)
+	return walk(host, func(name, relative string, info fs.FileInfo) error {
+		return a.entry(name, path.Join(guest, relative), info)
+	})
+}
+
+// walk calls each for a file, or for a directory and all that is in it, with its path below root.
+func walk(root string, each func(name, relative string, info fs.FileInfo) error) error {
+	resolved, err := filepath.EvalSymlinks(root)
 	if err != nil {
 		return err
 	}
@@ -180,7 +187,7 @@ func (a *archive) tree(host, guest string) error {
 		if err != nil {
 			return err
 		}
-		return a.entry(name, path.Join(guest, relative), info)
+		return each(name, relative, info)
 	})
 }
 

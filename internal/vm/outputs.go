@@ -48,21 +48,9 @@ func packMatches(t *tar.Writer, prefix, pattern string) error {
 }
 
 func packTree(t *tar.Writer, prefix, root string) error {
-	resolved, err := filepath.EvalSymlinks(root)
-	if err != nil {
-		return err
-	}
-	return filepath.WalkDir(resolved, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(resolved, name)
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil || !(info.IsDir() || info.Mode().IsRegular()) {
-			return err
+	return walk(root, func(name, relative string, info fs.FileInfo) error {
+		if !info.IsDir() && !info.Mode().IsRegular() {
+			return nil
 		}
 		return packEntry(t, path.Join(prefix, relative), name, info)
 	})

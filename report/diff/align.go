@@ -2,6 +2,8 @@
 
 package diff
 
+import "github.com/dtrec/dtrec/internal/rising"
+
 // pair is a position in each of two sequences.
 type pair struct {
 	a, b    int
@@ -160,44 +162,15 @@ func anchors(a0, a1, b0, b1 int, s *sequence) []pair {
 		}
 	}
 	var once []pair
+	var at []int
 	for i := a0; i < a1; i++ {
 		if e := by[s.keyA(i)]; e.na == 1 && e.nb == 1 && s.same(i, e.b) {
-			once = append(once, pair{a: i, b: e.b})
+			once, at = append(once, pair{a: i, b: e.b}), append(at, e.b)
 		}
 	}
-	return forward(once)
-}
-
-// forward returns the longest chain of pairs, given in order of a, that is in order
-// of b as well.
-func forward(pairs []pair) []pair {
-	var tops []int // index of the pair that ends the best chain of each length
-	before := make([]int, len(pairs))
-	for i, p := range pairs {
-		lo, hi := 0, len(tops)
-		for lo < hi {
-			if mid := (lo + hi) / 2; pairs[tops[mid]].b < p.b {
-				lo = mid + 1
-			} else {
-				hi = mid
-			}
-		}
-		before[i] = -1
-		if lo > 0 {
-			before[i] = tops[lo-1]
-		}
-		if lo == len(tops) {
-			tops = append(tops, i)
-		} else {
-			tops[lo] = i
-		}
-	}
-	if len(tops) == 0 {
-		return nil
-	}
-	chain := make([]pair, len(tops))
-	for n, i := len(tops)-1, tops[len(tops)-1]; i >= 0; n, i = n-1, before[i] {
-		chain[n] = pairs[i]
+	var chain []pair
+	for _, i := range rising.Longest(at) {
+		chain = append(chain, once[i])
 	}
 	return chain
 }

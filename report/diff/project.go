@@ -2,23 +2,17 @@
 
 package diff
 
-import (
-	"slices"
-)
+import "slices"
 
-// projection is a way to look at two calls that leaves something out. Calls that differ, and
-// agree under projections, are the same but for a reason, which is counted and said.
+// projection is a way to look at two calls that leaves lines out, about a name that the two
+// met as told. Calls that differ, and agree under projections, are the same but for a reason,
+// which is counted and said.
 type projection struct {
-	why string
-
-	// Of names: it hides lines about a name that the two calls met as told.
+	why      string
 	applies  func(c *comparison, x, y *cacheUse) bool
 	hides    func(c *call, l *line) bool
 	refuted  bool // where it hides lines, of the claims only what is refuted counts,
 	followed bool // or what both calls have a claim on
-
-	// Of calls whose lines agree: whether they differ in what it leaves out.
-	differs func(a, b *call) bool
 }
 
 // Why a difference is none.
@@ -60,18 +54,6 @@ var projections = []projection{
 		},
 		followed: true,
 	},
-	{
-		why:     whyNumber,
-		differs: func(a, b *call) bool { return nameDiffers(a, b, false) },
-	},
-	{
-		why:     whyTemp,
-		differs: func(a, b *call) bool { return nameDiffers(a, b, true) },
-	},
-	{
-		why:     whyKills,
-		differs: func(a, b *call) bool { return !slices.Equal(a.evicted, b.evicted) },
-	},
 }
 
 // projected returns the lines of two calls that no projection hides, and the first that
@@ -82,7 +64,7 @@ func (c *comparison) projected(a, b *call) (la, lb []*line, under *projection) {
 	first := len(projections)
 	for name, x := range ma {
 		if y, both := mb[name]; both {
-			i := slices.IndexFunc(projections, func(p projection) bool { return p.applies != nil && p.applies(c, x, y) })
+			i := slices.IndexFunc(projections, func(p projection) bool { return p.applies(c, x, y) })
 			if i >= 0 {
 				hidden[name], first = i, min(first, i)
 			}
@@ -105,13 +87,15 @@ func (c *comparison) projected(a, b *call) (la, lb []*line, under *projection) {
 // byChance says why two calls are the same whose lines agree; empty: nothing had to be left
 // out.
 func byChance(a, b *call, under *projection) string {
-	if under != nil {
+	switch {
+	case under != nil:
 		return under.why
-	}
-	for i := range projections {
-		if p := &projections[i]; p.differs != nil && p.differs(a, b) {
-			return p.why
-		}
+	case nameDiffers(a, b, false):
+		return whyNumber
+	case nameDiffers(a, b, true):
+		return whyTemp
+	case !slices.Equal(a.evicted, b.evicted):
+		return whyKills
 	}
 	return ""
 }

@@ -42,7 +42,7 @@ func (s *statement) wrong() string {
 		switch a, b := s.values[i], s.values[i+1]; {
 		case a.undefined || b.undefined:
 			return "divided by 0"
-		case !compare(a.result, is, b.result):
+		case !relations[is](a.result, b.result):
 			return "the left side is " + spell(a.result) + ", the right " + spell(b.result)
 		}
 	}
@@ -57,20 +57,30 @@ func spell(v uint64) string {
 	return fmt.Sprintf("%#x = %d", v, v)
 }
 
-func compare(a uint64, is string, b uint64) bool {
-	switch is {
-	case "==":
-		return a == b
-	case "!=":
-		return a != b
-	case "<":
-		return a < b
-	case "<=":
-		return a <= b
-	case ">":
-		return a > b
-	}
-	return a >= b
+// relations are the signs between two values, as C has them.
+var relations = map[string]func(a, b uint64) bool{
+	"==": func(a, b uint64) bool { return a == b },
+	"!=": func(a, b uint64) bool { return a != b },
+	"<":  func(a, b uint64) bool { return a < b },
+	"<=": func(a, b uint64) bool { return a <= b },
+	">":  func(a, b uint64) bool { return a > b },
+	">=": func(a, b uint64) bool { return a >= b },
+}
+
+// operators are those of C: the higher the strength, the sooner one is applied.
+var operators = map[string]struct {
+	strength int
+	apply    func(a, b uint64) uint64
+}{
+	"^":  {1, func(a, b uint64) uint64 { return a ^ b }},
+	"&":  {2, func(a, b uint64) uint64 { return a & b }},
+	"<<": {3, func(a, b uint64) uint64 { return a << b }},
+	">>": {3, func(a, b uint64) uint64 { return a >> b }},
+	"+":  {4, func(a, b uint64) uint64 { return a + b }},
+	"-":  {4, func(a, b uint64) uint64 { return a - b }},
+	"*":  {5, func(a, b uint64) uint64 { return a * b }},
+	"/":  {5, func(a, b uint64) uint64 { return a / max(b, 1) }}, // by 0: see apply
+	"%":  {5, func(a, b uint64) uint64 { return a % max(b, 1) }},
 }
 
 // parser reads the statements of a passage.
@@ -213,23 +223,6 @@ func (p *parser) any(s *statement, is func(token) bool) bool {
 	return false
 }
 
-// strength orders the operators as C does; what is none has 0.
-func strength(sign string) int {
-	switch sign {
-	case "^":
-		return 1
-	case "&":
-		return 2
-	case "<<", ">>":
-		return 3
-	case "+", "-":
-		return 4
-	case "*", "/", "%":
-		return 5
-	}
-	return 0
-}
-
 // value reads an expression of operators at least so strong.
 func (p *parser) value(least, depth int) (value, bool) {
 	begin := p.i
@@ -240,12 +233,12 @@ func (p *parser) value(least, depth int) (value, bool) {
 	}
 	for {
 		t := p.at(0)
-		if t.kind != operator || strength(t.sign) < least {
+		if t.kind != operator || operators[t.sign].strength < least {
 			return left, true
 		}
 		back := p.i
 		p.i++
-		right, ok := p.value(strength(t.sign)+1, depth)
+		right, ok := p.value(operators[t.sign].strength+1, depth)
 		if !ok || t.text == "—" && min(left.result, right.result) < heavy {
 			p.i = back
 			return left, true
@@ -324,31 +317,9 @@ func (p *parser) closing() int {
 
 // apply computes one operation; left is used up.
 func apply(left value, sign string, right value) value {
-	a, b := left.result, right.result
-	left.to, left.undefined = right.to, left.undefined || right.undefined
+	left.to, left.undefined = right.to, left.undefined || right.undefined || (sign == "/" || sign == "%") && right.result == 0
 	left.numbers = append(left.numbers, right.numbers...)
 	left.operators = append(append(left.operators, right.operators...), sign)
-	switch sign {
-	case "+":
-		left.result = a + b
-	case "-":
-		left.result = a - b
-	case "*":
-		left.result = a * b
-	case "<<":
-		left.result = a << b
-	case ">>":
-		left.result = a >> b
-	case "&":
-		left.result = a & b
-	case "^":
-		left.result = a ^ b
-	default:
-		if b == 0 {
-			left.undefined = true
-		} else if left.result = a / b; sign == "%" {
-			left.result = a % b
-		}
-	}
+	left.result = operators[sign].apply(left.result, right.result)
 	return left
 }

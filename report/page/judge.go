@@ -67,6 +67,15 @@ func (j *judge) token(i int) *token {
 	return &j.tokens[i]
 }
 
+// after is what stands after a word, past "=" and ":".
+func (j *judge) after(i int) *token {
+	t := j.token(i + 1)
+	for ; t.kind == relation || t.text == ":"; t = j.token(i + 1) {
+		i++
+	}
+	return t
+}
+
 // event holds the ids of events.
 func (j *judge) event(t *token) {
 	for _, id := range t.ids() {
@@ -116,10 +125,7 @@ func (j *judge) address(i int) {
 
 // nameLength holds "length N" against the event that the clause names.
 func (j *judge) nameLength(i int) {
-	n := j.token(i + 1)
-	if n.kind == relation {
-		n = j.token(i + 2)
-	}
+	n := j.after(i)
 	if n.kind != number || j.code {
 		return
 	}
@@ -289,25 +295,18 @@ func (j *judge) appears(i int, uses []use) {
 
 // hash holds "hash N length L": a key with both was recorded.
 func (j *judge) hash(i int) {
-	k := i + 1
-	for t := j.token(k); t.kind == relation || t.text == ":"; t = j.token(k) {
-		k++
-	}
-	n := j.token(k)
+	n := j.after(i)
 	if n.kind != number || n.value>>32 != 0 || n.value < heavy {
 		return
 	}
-	var length *token
-	for on := k + 1; on < k+5; on++ {
-		if t := j.token(on); t.text == "length" || t.text == "len" {
-			if length = j.token(on + 1); length.kind == relation {
-				length = j.token(on + 2)
-			}
-			break
+	length := &token{}
+	for k := i + 1; k < i+6 && length.kind != number; k++ {
+		if t := j.token(k); t.text == "length" || t.text == "len" {
+			length = j.after(k)
 		}
 	}
 	for _, u := range j.x.uses[n.value] {
-		if u.field == hashField && (length == nil || length.kind != number || uint64(u.NameLen) == length.value) {
+		if u.field == hashField && (length.kind != number || uint64(u.NameLen) == length.value) {
 			j.add(n.span, "hash", Found, []uint64{u.ID}, "")
 			return
 		}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/dtrec/dtrec/internal/rising"
 )
 
 // lines compares the page with the report that the run gives: every line of it must stand
@@ -32,27 +34,15 @@ func (j *judge) lines() {
 // that stands there often must have a place between its neighbours.
 func ordered(page []string, at map[string][]int) []bool {
 	out := make([]bool, len(page))
-	var ends []int // ends[n]: the line that ends the best run of n+1 lines
-	before := make([]int, len(page))
 	pos := func(i int) int { return at[page[i]][0] }
+	var once, places []int
 	for i, l := range page {
-		if len(at[l]) != 1 {
-			continue
-		}
-		n, _ := slices.BinarySearchFunc(ends, pos(i), func(e, p int) int { return pos(e) - p })
-		if before[i] = -1; n > 0 {
-			before[i] = ends[n-1]
-		}
-		if n == len(ends) {
-			ends = append(ends, i)
-		} else {
-			ends[n] = i
+		if len(at[l]) == 1 {
+			once, places = append(once, i), append(places, pos(i))
 		}
 	}
-	if len(ends) > 0 {
-		for i := ends[len(ends)-1]; i >= 0; i = before[i] {
-			out[i] = true
-		}
+	for _, n := range rising.Longest(places) {
+		out[once[n]] = true
 	}
 	next := make([]int, len(page)+1) // where the next line in order stands
 	next[len(page)] = math.MaxInt

@@ -98,29 +98,28 @@ func tokenAt(text string) token {
 			t.kind, t.value, t.bits = number, v, bits
 			return t
 		}
-		return signed(t)
-	}
-	for _, s := range signs {
-		for sign := range strings.FieldsSeq(s.text) {
-			if strings.HasPrefix(text, sign) {
-				return token{kind: s.kind, sign: s.sign, text: sign}
-			}
+		if kind, sign, _, ok := signOf(func(sign string) bool { return strings.EqualFold(sign, t.text) }); ok {
+			t.kind, t.sign = kind, sign
 		}
+		return t
+	}
+	if kind, sign, written, ok := signOf(func(sign string) bool { return strings.HasPrefix(text, sign) }); ok {
+		return token{kind: kind, sign: sign, text: written}
 	}
 	_, size := utf8.DecodeRuneInString(text)
 	return token{text: text[:size]}
 }
 
-// signed makes a word that means a sign one.
-func signed(t token) token {
+// signOf is the first sign that is written so.
+func signOf(is func(sign string) bool) (k kind, sign, written string, ok bool) {
 	for _, s := range signs {
-		for sign := range strings.FieldsSeq(s.text) {
-			if strings.EqualFold(sign, t.text) {
-				return token{kind: s.kind, sign: s.sign, text: t.text}
+		for written := range strings.FieldsSeq(s.text) {
+			if is(written) {
+				return s.kind, s.sign, written, true
 			}
 		}
 	}
-	return t
+	return 0, "", "", false
 }
 
 // wordLength is how many bytes of a word, a name or a number a text begins with: dots and
