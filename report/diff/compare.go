@@ -188,9 +188,9 @@ func (c *comparison) between(comm string, g gap, p pair, last bool) (singles []*
 			missing := rec.lossy || c.lostBetween(comm, 1-side, from[1-side]-1, to[1-side], rec.label)
 			switch {
 			case last && c.runs[1-side].short() && i-from[side] >= to[1-side]-from[1-side]:
-				c.excuse(whyShort, only(comm, "", side, rec))
+				c.excuse(whyShort, Pair{replay.Printable(comm), "", rec.span().on(side)})
 			case kept >= maxSingles && missing:
-				c.excuse(whyLost, only(comm, "", side, rec))
+				c.excuse(whyLost, Pair{replay.Printable(comm), "", rec.span().on(side)})
 			case kept >= maxSingles:
 				c.result.Omitted++
 			default:
@@ -231,7 +231,7 @@ func (c *comparison) onOneSideOnly(comm string, singles []*oneSided) {
 	}
 	s := singles[0]
 	if !slices.ContainsFunc(singles, func(s *oneSided) bool { return !s.missing }) {
-		c.excuse(whyLost, only(comm, "", s.side, s.digest))
+		c.excuse(whyLost, s.pair())
 		return
 	}
 	n, list := 0, c.runs[s.side].calls[comm]
@@ -241,7 +241,7 @@ func (c *comparison) onOneSideOnly(comm string, singles []*oneSided) {
 		}
 	}
 	l := s.line(fmt.Sprintf("%d opens, %d other calls", n, len(list)-n))
-	c.add(&Difference{Kind: ProgramOnly, Program: comm, A: l.A, B: l.B, Lines: []Line{l}, gap: s.gap})
+	c.add(&Difference{Kind: ProgramOnly, Pair: s.pair(), Lines: []Line{l}, gap: s.gap})
 	for _, s := range singles {
 		s.told = true
 	}

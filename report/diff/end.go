@@ -66,7 +66,7 @@ func (c *comparison) outcomes() {
 			lines = append(lines, printedLines(string(a.Stdout), string(b.Stdout))...)
 		}
 		if len(lines) > 0 {
-			c.result.Differences = append(c.result.Differences, &Difference{Kind: Outcome, Program: replay.Printable(name), Lines: lines})
+			c.result.Differences = append(c.result.Differences, &Difference{Kind: Outcome, Pair: Pair{Program: replay.Printable(name)}, Lines: lines})
 		}
 	}
 }

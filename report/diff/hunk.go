@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/dtrec/dtrec/report"
 )
@@ -135,11 +136,11 @@ func (h *hunk) lines() []Line {
 	for i, e := range h.edits {
 		switch {
 		case e.op == '-':
-			out = append(out, Line{Op: "-", Text: e.a.text(placeA), A: e.a.span()})
+			out = append(out, Line{Op: "-", Text: e.a.text(placeA), Spans: e.a.span().on(0)})
 		case e.op == '+':
-			out = append(out, Line{Op: "+", Text: e.b.text(placeB), B: e.b.span()})
+			out = append(out, Line{Op: "+", Text: e.b.text(placeB), Spans: e.b.span().on(1)})
 		case i+1 < len(h.edits) && h.edits[i+1].op != ' ':
-			out = append(out, Line{Op: " ", Text: e.a.text(placeA), A: e.a.span(), B: e.b.span()})
+			out = append(out, Line{Op: " ", Text: e.a.text(placeA), Spans: Spans{e.a.span(), e.b.span()}})
 		}
 	}
 	return append(out, h.claims...)
@@ -222,11 +223,7 @@ func missing(op string, a, b *call, told func(*report.Ruling) bool, lines bool) 
 		if !told(&r) || n > 0 || some && lines {
 			continue
 		}
-		l := Line{Op: op, Text: rulingText(&r), A: a.span()}
-		if op == "+" {
-			l.A, l.B = Span{}, l.A
-		}
-		out = append(out, l)
+		out = append(out, Line{Op: op, Text: rulingText(&r), Spans: a.span().on(strings.Index("-+", op))})
 	}
 	slices.SortStableFunc(out, func(x, y Line) int { return cmp.Compare(x.Text, y.Text) })
 	return slices.CompactFunc(out, func(x, y Line) bool { return x.Text == y.Text })

@@ -42,7 +42,7 @@ func (p probes) in(q probes) probes {
 
 // kernelChange is one thing that the headers say differently of the kernels.
 func kernelChange(k Kind, about, a, b string) *Difference {
-	return &Difference{Kind: k, Program: "kernel", Lines: []Line{{Op: "-", Text: about + ": " + replay.Printable(a)}, {Op: "+", Text: about + ": " + replay.Printable(b)}}}
+	return &Difference{Kind: k, Pair: Pair{Program: "kernel"}, Lines: []Line{{Op: "-", Text: about + ": " + replay.Printable(a)}, {Op: "+", Text: about + ": " + replay.Printable(b)}}}
 }
 
 // kernelChanges compares what the two headers say of the kernels.

@@ -109,12 +109,9 @@ func join(kinds []Kind) string {
 
 // Difference is one difference in what programs met, or between the kernels.
 type Difference struct {
-	Kind    Kind   `json:"kind"`
-	Program string `json:"program"`
-	Call    string `json:"call,omitempty"` // as in "open "/tmp/x""; empty where Lines name them
-	A       Span   `json:"a,omitzero"`
-	B       Span   `json:"b,omitzero"`
-	Lines   []Line `json:"lines"`
+	Kind  Kind   `json:"kind"`
+	Pair         // Call is empty where Lines name them
+	Lines []Line `json:"lines"`
 	// Also: the same difference in other calls.
 	Also     []Pair `json:"also,omitempty"`
 	AlsoMore uint64 `json:"also_more,omitempty"`
@@ -127,16 +124,14 @@ type Difference struct {
 type Line struct {
 	Op   string `json:"op"`
 	Text string `json:"text"`
-	A    Span   `json:"a,omitzero"`
-	B    Span   `json:"b,omitzero"`
+	Spans
 }
 
 // Pair is a call on both sides.
 type Pair struct {
 	Program string `json:"program"`
-	Call    string `json:"call,omitempty"`
-	A       Span   `json:"a,omitzero"`
-	B       Span   `json:"b,omitzero"`
+	Call    string `json:"call,omitempty"` // as in "open "/tmp/x""
+	Spans
 }
 
 // Excuse is a kind of difference that is none, with how often it was met.
@@ -146,9 +141,23 @@ type Excuse struct {
 	First Pair // an example
 }
 
+// Spans is the events of both sides.
+type Spans struct {
+	A Span `json:"a,omitzero"`
+	B Span `json:"b,omitzero"`
+}
+
 // Span is the events a call or line consists of, by id: first and last. Zero: the
 // side has none.
 type Span struct{ First, Last uint64 }
+
+// on is the events of one side, 0 for A.
+func (s Span) on(side int) Spans {
+	if side == 0 {
+		return Spans{A: s}
+	}
+	return Spans{B: s}
+}
 
 // MarshalJSON makes it [first,last].
 func (s Span) MarshalJSON() ([]byte, error) { return json.Marshal([2]uint64{s.First, s.Last}) }
@@ -161,6 +170,14 @@ func (s Span) String() string {
 		return fmt.Sprintf("#%d", s.First)
 	}
 	return fmt.Sprintf("#%d-#%d", s.First, s.Last)
+}
+
+// String is "#3-#9 / #4-#10".
+func (s Spans) String() string {
+	if (s.A == Span{} || s.B == Span{}) {
+		return s.A.String() + s.B.String()
+	}
+	return s.A.String() + " / " + s.B.String()
 }
 
 // join is the span from the first of both to the last.

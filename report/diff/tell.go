@@ -150,7 +150,8 @@ func (c *comparison) differ(p callPair, h *hunk, a, b *call) {
 			c.touchName(1, e.b.name.coarse, b.first)
 		}
 	}
-	d := &Difference{Kind: Steps, Program: p.program, Call: titles(a, b), A: at.A, B: at.B, Lines: bounded(h.lines()), gap: p.gap, varies: c.varies(0, a, c.varies(1, b, nil))}
+	at.Call = titles(a, b)
+	d := &Difference{Kind: Steps, Pair: at, Lines: bounded(h.lines()), gap: p.gap, varies: c.varies(0, a, c.varies(1, b, nil))}
 	if h.changed() == 0 {
 		d.Kind = Claims
 	}
@@ -165,14 +166,13 @@ func (c *comparison) add(d *Difference) bool {
 		c.result.Omitted++
 		return false
 	}
-	d.Program = replay.Printable(d.Program)
 	c.differences = append(c.differences, d)
 	return true
 }
 
 // order is that both sides made a call at different places.
 func (c *comparison) order(a, b *oneSided, at Pair) *Difference {
-	d := &Difference{Kind: Order, Program: a.program, Call: a.title, A: at.A, B: at.B, gap: a.gap, varies: append(a.varies, b.varies...),
+	d := &Difference{Kind: Order, Pair: at, gap: a.gap, varies: append(a.varies, b.varies...),
 		Lines: []Line{a.line(a.position()), b.line(b.position())}}
 	if !a.same(b.digest) {
 		d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
@@ -190,10 +190,12 @@ func (s *oneSided) position() string {
 
 // line is a line that one side alone has.
 func (s *oneSided) line(text string) Line {
-	if s.side == 0 {
-		return Line{Op: "-", Text: text, A: s.span()}
-	}
-	return Line{Op: "+", Text: text, B: s.span()}
+	return Line{Op: "-+"[s.side : s.side+1], Text: text, Spans: s.span().on(s.side)}
+}
+
+// pair is the call, on its side.
+func (s *oneSided) pair() Pair {
+	return Pair{replay.Printable(s.program), s.title, s.span().on(s.side)}
 }
 
 // onOneSide reports the calls on one side only, those of one gap together, and what is said
@@ -206,12 +208,12 @@ func (c *comparison) onOneSide() {
 		case s.told:
 			continue
 		case s.missing:
-			c.excuse(whyLost, only(s.program, s.title, s.side, s.digest))
+			c.excuse(whyLost, s.pair())
 			continue
 		}
 		d := by[s.gap]
 		if d == nil {
-			d = &Difference{Kind: CallsOnly, Program: s.program, gap: s.gap}
+			d = &Difference{Kind: CallsOnly, Pair: Pair{Program: replay.Printable(s.program)}, gap: s.gap}
 			by[s.gap] = d
 			order = append(order, d)
 		}
@@ -226,7 +228,7 @@ func (c *comparison) onOneSide() {
 			key += l.Op + l.Text + "\n"
 		}
 		if same := first[key]; same != nil {
-			same.also(Pair{Program: replay.Printable(d.Program), A: d.A, B: d.B})
+			same.also(d.Pair)
 			continue
 		}
 		d.Lines = bounded(d.Lines)
@@ -254,12 +256,5 @@ func bounded(lines []Line) []Line {
 
 // pairOf is a call on both sides.
 func pairOf(program, call string, a, b *digest) Pair {
-	return Pair{replay.Printable(program), call, a.span(), b.span()}
-}
-
-// only is a call on one side.
-func only(program, call string, side int, b *digest) Pair {
-	p := Pair{Program: replay.Printable(program), Call: call}
-	*[]*Span{&p.A, &p.B}[side] = b.span()
-	return p
+	return Pair{replay.Printable(program), call, Spans{a.span(), b.span()}}
 }

@@ -91,7 +91,7 @@ func (d *Difference) heading() string {
 	if d.Kind == CallsOnly || d.Kind == ProgramOnly {
 		return d.title() // the lines have the events
 	}
-	return commas(d.title(), spans(d.A, d.B))
+	return commas(d.title(), d.Spans.String())
 }
 
 // title is the heading without the events.
@@ -100,7 +100,7 @@ func (d *Difference) title() string {
 	return commas(d.Program, d.Call, kind)
 }
 
-func (p Pair) String() string { return commas(p.Program, p.Call, spans(p.A, p.B)) }
+func (p Pair) String() string { return commas(p.Program, p.Call, p.Spans.String()) }
 
 // commas joins what is not empty.
 func commas(parts ...string) string {
@@ -109,18 +109,10 @@ func commas(parts ...string) string {
 
 // text is the line as it is printed, with the events that one side alone has.
 func (l *Line) text() string {
-	if ids := spans(l.A, l.B); l.Op != " " && ids != "" {
+	if ids := l.Spans.String(); l.Op != " " && ids != "" {
 		return l.Op + l.Text + "\t" + ids
 	}
 	return l.Op + l.Text
-}
-
-// spans are the events of both sides: "#3-#9 / #4-#10".
-func spans(a, b Span) string {
-	if (a == Span{} || b == Span{}) {
-		return a.join(b).String()
-	}
-	return a.String() + " / " + b.String()
 }
 
 func (s Spread) String() string { return fmt.Sprintf("%d × %d, %d", s.Count, s.Median, s.P99) }
