@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -43,7 +44,7 @@ func commandError(name string, err error) *CommandError {
 	if errors.As(err, &lookup) {
 		e.Err = lookup.Err
 	}
-	e.Err = bare(e.Err)
+	e.Err = tracefile.Bare(e.Err)
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		e.Code = exitNotFound
 	}

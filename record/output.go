@@ -6,7 +6,6 @@ package record
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 
 	"github.com/dtrec/dtrec/internal/tracefile"
@@ -62,19 +61,10 @@ func (c *Config) createOutput(path string) (*traceFile, error) {
 	o.path = path
 	if owner := invoker(os.Getenv); owner != nil {
 		if err := f.Chown(int(owner.uid), int(owner.gid)); err != nil {
-			return nil, errors.Join(bare(err), o.remove())
+			return nil, errors.Join(tracefile.Bare(err), o.remove())
 		}
 	}
 	return o, nil
-}
-
-// bare takes the path off an error that will be named with it again.
-func bare(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 func isTerminal(f *os.File) bool {
@@ -96,9 +86,9 @@ func (o *traceFile) Write(frame []byte) (int, error) {
 		return n, nil
 	}
 	if o.path != "" {
-		err = errors.Join(bare(err), o.file.Truncate(o.good))
+		err = errors.Join(tracefile.Bare(err), o.file.Truncate(o.good))
 	}
-	return n, bare(err)
+	return n, tracefile.Bare(err)
 }
 
 // close ends the file.
@@ -106,7 +96,7 @@ func (o *traceFile) close() error {
 	if o.path == "" {
 		return nil
 	}
-	return bare(o.file.Close())
+	return tracefile.Bare(o.file.Close())
 }
 
 func (o *traceFile) remove() error {

@@ -84,7 +84,7 @@ func (c *Config) makeRoom() error {
 	}
 	for ; len(kept) >= c.Rotate; kept = kept[1:] {
 		if err := os.Remove(kept[0]); err != nil {
-			return bare(err)
+			return tracefile.Bare(err)
 		}
 	}
 	return nil

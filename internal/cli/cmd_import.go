@@ -234,12 +234,3 @@ func (o *importOptions) summarize(w io.Writer, name string, log *dmesg.Log) {
 		}
 	}
 }
-
-// bareError takes the path off an error that is named with it again.
-func bareError(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}

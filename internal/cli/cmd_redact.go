@@ -109,7 +109,7 @@ func (o *redactOptions) readKey() error {
 		o.Key, err = io.ReadAll(io.LimitReader(f, maxKey))
 	}
 	if err != nil {
-		return &exitError{exitTrouble, fmt.Errorf("--key %s: %w", display(o.keyFile), bareError(err)), remedy}
+		return &exitError{exitTrouble, fmt.Errorf("--key %s: %w", display(o.keyFile), tracefile.Bare(err)), remedy}
 	}
 	if len(o.Key) < 16 {
 		return &exitError{exitTrouble, fmt.Errorf("--key %s: %d bytes, 16 are needed", display(o.keyFile), len(o.Key)), remedy}

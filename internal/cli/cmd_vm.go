@@ -91,7 +91,7 @@ func checkVM(cmd *cobra.Command, c *vm.Config, files []string) error {
 	for _, f := range files {
 		host, guest, _ := strings.Cut(f, ":")
 		if _, err := os.Stat(host); err != nil {
-			return &exitError{exitTrouble, fmt.Errorf("--file %s: %w", display(host), bareError(err)), "name a program or a directory that is there"}
+			return &exitError{exitTrouble, fmt.Errorf("--file %s: %w", display(host), tracefile.Bare(err)), "name a program or a directory that is there"}
 		}
 		c.Files = append(c.Files, vm.File{Host: host, Guest: guest})
 	}

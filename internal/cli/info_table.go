@@ -44,7 +44,11 @@ func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format o
 		}
 	}
 	if format == textFormat {
-		if err := writeRows(cmd, rows); err != nil {
+		out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		for _, row := range rows {
+			fmt.Fprintln(out, strings.Join(row, "\t"))
+		}
+		if err := out.Flush(); err != nil {
 			return err
 		}
 	}
@@ -96,63 +100,4 @@ func stateOf(i *replay.Info) string {
 		return fmt.Sprintf("part %d", h.Part)
 	}
 	return "complete"
-}
-
-// writeRows prints a table. On a terminal that is too narrow for it the last two columns, which are said
-// of each trace alone, are left out, and times, names and kernels shortened.
-func writeRows(cmd *cobra.Command, rows [][]string) error {
-	columns := terminalColumns(cmd)
-	if wide, _ := cmd.Flags().GetBool("wide"); wide {
-		columns = 0
-	}
-	if widths := widest(rows); columns > 0 && tableWidth(widths) > columns {
-		for i, row := range rows {
-			rows[i] = row[:len(row)-2]
-			row[2] = row[2][:min(len(row[2]), len("2026-11-26 13:07"))]
-		}
-		widths = widest(rows)
-		excess := tableWidth(widths) - columns
-		for _, c := range []int{0, 1} { // file and kernel
-			const least = 12
-			if to := max(least, widths[c]-excess); excess > 0 && widths[c] > to {
-				excess -= widths[c] - to
-				for i := range rows {
-					rows[i][c] = shortened(rows[i][c], to)
-				}
-			}
-		}
-	}
-	out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(out, strings.Join(row, "\t"))
-	}
-	return out.Flush()
-}
-
-func widest(rows [][]string) []int {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], shown([]byte(cell)))
-		}
-	}
-	return widths
-}
-
-func tableWidth(widths []int) int {
-	sum := 2 * (len(widths) - 1)
-	for _, w := range widths {
-		sum += w
-	}
-	return sum
-}
-
-// shortened leaves the beginning and, more of it, the end.
-func shortened(s string, to int) string {
-	r := []rune(s)
-	if len(r) <= to {
-		return s
-	}
-	head := (to - 1) / 3
-	return string(r[:head]) + "…" + string(r[len(r)-(to-1-head):])
 }

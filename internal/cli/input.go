@@ -9,8 +9,14 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+)
+
+var (
+	errDirectory = errors.New("is a directory")
+	errTerminal  = errors.New("is a terminal")
 )
 
 // openInput opens a text to be read, or stdin for "-".
@@ -43,7 +49,7 @@ func explainInput(cmd *cobra.Command, path string, err error, hint string) error
 	case errors.Is(err, fs.ErrPermission):
 		hint = "read it as a user who may"
 	}
-	return &exitError{exitTrouble, fmt.Errorf("%s: %w", inputName(path), bareError(err)), hint}
+	return &exitError{exitTrouble, fmt.Errorf("%s: %w", inputName(path), tracefile.Bare(err)), hint}
 }
 
 // inputName is what messages call an input.

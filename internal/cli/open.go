@@ -16,7 +16,6 @@ import (
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // maxWarnings is how many damaged places are named one by one on stderr.
@@ -75,7 +74,7 @@ func openSeekable(cmd *cobra.Command, path string, run int) (*trace, error) {
 }
 
 func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) {
-	t := &trace{name: display(path), command: cmd.CommandPath(), stderr: cmd.ErrOrStderr()}
+	t := &trace{command: cmd.CommandPath(), stderr: cmd.ErrOrStderr()}
 	in, err := t.source(cmd, path)
 	if err != nil {
 		return nil, t.explain(err)
@@ -99,30 +98,11 @@ func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) 
 	return t, nil
 }
 
-var (
-	errDirectory = errors.New("is a directory")
-	errTerminal  = errors.New("is a terminal")
-)
-
 func (t *trace) source(cmd *cobra.Command, path string) (io.Reader, error) {
-	if path == "-" {
-		t.name = "stdin"
-		in := cmd.InOrStdin()
-		if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			return nil, errTerminal
-		}
-		return in, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		f.Close()
-		return nil, errDirectory
-	}
-	t.file = f
-	return f, nil
+	t.name = inputName(path)
+	in, err := openInput(cmd, path)
+	t.file, _ = in.(*os.File) // stdin is none
+	return in, err
 }
 
 // spool makes sure that the trace is in a file: what is none goes into a temporary one

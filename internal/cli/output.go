@@ -63,7 +63,7 @@ func (o *outlet) open(cmd *cobra.Command) (err error) {
 	}
 	if o.path != "-" {
 		if o.file, err = o.create(); err != nil {
-			return &exitError{exitTrouble, fmt.Errorf("write %s: %w", display(o.path), bareError(err)), "name another file with -o"}
+			return &exitError{exitTrouble, fmt.Errorf("write %s: %w", display(o.path), tracefile.Bare(err)), "name another file with -o"}
 		}
 		o.door.w = o.file
 		return nil
@@ -129,7 +129,7 @@ func (o *outlet) close(err error) error {
 	if part := o.file.Name(); part != o.path {
 		if whole {
 			if failed := os.Rename(part, o.path); failed != nil {
-				err = bareError(failed)
+				err = tracefile.Bare(failed)
 			}
 		} else {
 			os.Remove(part)

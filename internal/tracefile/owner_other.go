@@ -15,5 +15,5 @@ func open(path string) (*os.File, error) { return os.Open(path) }
 
 func writable(dir string) error {
 	_, err := os.Stat(dir)
-	return bare(err)
+	return Bare(err)
 }

@@ -31,7 +31,7 @@ func partStem(path string) (stem, ext string) {
 func Parts(path string) ([]int, error) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return nil, bare(err)
+		return nil, Bare(err)
 	}
 	var numbers []int
 	for _, e := range entries {

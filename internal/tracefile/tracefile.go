@@ -67,7 +67,7 @@ func (p Place) look() (fs.FileInfo, error) {
 		return nil, writable(filepath.Dir(p.Path))
 	}
 	if err != nil {
-		return nil, bare(err)
+		return nil, Bare(err)
 	}
 	const elsewhere = "name another file with -o"
 	switch mode := info.Mode(); {
@@ -124,15 +124,15 @@ func (p Place) Create() (f *os.File, made bool, err error) {
 	}
 	if info != nil && isNull(info) {
 		f, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-		return f, false, bare(err)
+		return f, false, Bare(err)
 	}
 	if info != nil {
 		if err := os.Remove(p.Path); err != nil {
-			return nil, false, bare(err)
+			return nil, false, Bare(err)
 		}
 	}
 	f, err = os.OpenFile(p.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // O_EXCL follows no link
-	return f, err == nil, bare(err)
+	return f, err == nil, Bare(err)
 }
 
 // Replace makes the file once write has written all of it, and leaves what was there if
@@ -147,11 +147,11 @@ func (p Place) Replace(write func(io.Writer) error) error {
 	}
 	f, err := os.CreateTemp(filepath.Dir(p.Path), ".dtrec-*")
 	if err != nil {
-		return bare(err)
+		return Bare(err)
 	}
 	err = errors.Join(write(f), f.Close())
 	if err == nil {
-		err = bare(os.Rename(f.Name(), p.Path))
+		err = Bare(os.Rename(f.Name(), p.Path))
 	}
 	if err != nil {
 		os.Remove(f.Name())
@@ -159,8 +159,8 @@ func (p Place) Replace(write func(io.Writer) error) error {
 	return err
 }
 
-// bare takes the path off an error that will be named with it again.
-func bare(err error) error {
+// Bare takes the path off an error that will be named with it again.
+func Bare(err error) error {
 	var p *fs.PathError
 	var l *os.LinkError
 	switch {
