@@ -15,7 +15,8 @@ import (
 type batchReader struct {
 	firstID, base uint64
 	events, done  int
-	entered       bool // of the event that is next the entry is handed out
+	entered       bool     // of the event that is next the entry is handed out
+	told          *taskRow // that of the event before
 
 	raw     [fieldsEnd][]byte          // the fields as they stand in the message
 	numbers [fieldHashShift + 1]uint64 // those that are a number
@@ -23,14 +24,14 @@ type batchReader struct {
 	strings []string
 	chunk   strings.Builder // that the last of them are in
 
-	kinds       []kindRow
+	kinds       []readKind
 	tasks       []taskRow
 	keys        []keyRow
 	dentries    []dentryRow
 	filesystems []filesystemRow
 
 	time            []uint64
-	kind, cpu, task []uint64
+	kind, cpu, task smalls
 	values          [columnRows][]uint64
 	at              [columnRows]int // the next value of each
 
@@ -39,12 +40,18 @@ type batchReader struct {
 	perKind []int
 }
 
+// readKind is a kind, and how an event of it is put together.
+type readKind struct {
+	kindRow
+	rest [columnRows]uint8 // the rows of its columns that few kinds have; 0: no more
+}
+
 var errTable = errors.New("columns of one table differ in length")
 
 // load decodes an EventBatch: when it has succeeded no event of it can fail.
 func (b *batchReader) load(body []byte) error {
 	clear(b.strings) // those of the batch before are let go of first
-	b.events, b.done, b.entered, b.numbers = 0, 0, false, [fieldHashShift + 1]uint64{}
+	b.events, b.done, b.entered, b.told, b.numbers = 0, 0, false, nil, [fieldHashShift + 1]uint64{}
 	b.raw, b.at, b.strings = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0]
 	if err := b.split(body); err != nil {
 		return err
@@ -56,7 +63,7 @@ func (b *batchReader) load(body []byte) error {
 			return fmt.Errorf("event batch: %w", err)
 		}
 	}
-	b.events = len(b.kind)
+	b.events = len(b.time)
 	return nil
 }
 
@@ -117,24 +124,31 @@ func (b *batchReader) string(v []byte) string {
 
 // table decodes the columns of a table, which are of one length, into scratch.
 func (b *batchReader) table(fields ...int) (rows int, err error) {
-	for i, f := range fields {
-		if b.scratch[i], err = decode64(b.scratch[i][:0], b.raw[f], MaxTableRows); err != nil {
+	if b.scratch[0], err = decode64(b.scratch[0], b.raw[fields[0]], MaxTableRows); err != nil {
+		return 0, err
+	}
+	rows = len(b.scratch[0])
+	for i, f := range fields[1:] {
+		if b.scratch[i+1], err = decodeAll(b.scratch[i+1], b.raw[f], rows); err != nil {
 			return 0, err
 		}
-		if len(b.scratch[i]) != len(b.scratch[0]) {
-			return 0, errTable
-		}
 	}
-	return len(b.scratch[0]), nil
+	return rows, nil
 }
 
 func (b *batchReader) loadKinds() error {
 	n, err := b.table(fieldKindRole, fieldKindPhase, fieldKindColumns)
 	b.kinds = b.kinds[:0]
 	for i := range n {
-		k := kindRow{role: Role(b.scratch[0][i]), phase: Phase(b.scratch[1][i]), columns: Columns(b.scratch[2][i])}
+		k := readKind{kindRow: kindRow{role: Role(b.scratch[0][i]), phase: Phase(b.scratch[1][i]), columns: Columns(b.scratch[2][i])}}
 		if s := k.role.Shape(Enter); s != nil && k.phase == Whole {
 			k.entry = k.columns & s.Columns
+		}
+		rest := k.rest[:0]
+		for r := rowFilesystem + 1; r < columnRows; r++ {
+			if k.columns.Has(columnTable[r].Column) {
+				rest = append(rest, uint8(r))
+			}
 		}
 		b.kinds = append(b.kinds, k)
 	}
@@ -166,28 +180,30 @@ func (b *batchReader) loadKeys() error {
 	if err != nil {
 		return err
 	}
-	undelta(b.scratch[0], 0)
-	b.keys = b.keys[:0]
-	for i := range n {
-		if b.scratch[1][i] >= uint64(len(b.strings)) {
-			return fmt.Errorf("key names string %d of %d", b.scratch[1][i], len(b.strings))
+	parent, name, length, facts := b.scratch[0][:n], b.scratch[1][:n], b.scratch[2][:n], b.scratch[3][:n]
+	undelta(parent, 0)
+	b.keys = room(b.keys, n)
+	for i := range b.keys {
+		if name[i] >= uint64(len(b.strings)) {
+			return fmt.Errorf("key names string %d of %d", name[i], len(b.strings))
 		}
-		b.keys = append(b.keys, keyRow{parent: b.scratch[0][i], name: uint32(b.scratch[1][i]), length: uint32(b.scratch[2][i]), facts: Fact(b.scratch[3][i])})
+		b.keys[i] = keyRow{parent: parent[i], name: uint32(name[i]), length: uint32(length[i]), facts: Fact(facts[i])}
 	}
 	return b.loadHashes()
 }
 
 func (b *batchReader) loadDentries() error {
 	n, err := b.table(fieldDentryAddress, fieldDentryKey, fieldDentryNameOffset, fieldDentryInode, fieldDentryFacts)
-	undelta(b.scratch[0][:n], 0)
-	undelta(b.scratch[3][:n], 0)
-	b.dentries = b.dentries[:0]
-	for i := range n {
-		if b.scratch[1][i] >= uint64(len(b.keys)) {
-			return fmt.Errorf("dentry has key %d of %d", b.scratch[1][i], len(b.keys))
+	address, key, offset, inode, facts := b.scratch[0][:n], b.scratch[1][:n], b.scratch[2][:n], b.scratch[3][:n], b.scratch[4][:n]
+	undelta(address, 0)
+	undelta(inode, 0)
+	b.dentries = room(b.dentries, n)
+	for i := range b.dentries {
+		if key[i] >= uint64(len(b.keys)) {
+			return fmt.Errorf("dentry has key %d of %d", key[i], len(b.keys))
 		}
-		b.dentries = append(b.dentries, dentryRow{address: b.scratch[0][i], key: uint32(b.scratch[1][i]),
-			nameOffset: protowire.DecodeZigZag(b.scratch[2][i]), inode: b.scratch[3][i], facts: Fact(b.scratch[4][i])})
+		b.dentries[i] = dentryRow{address: address[i], key: uint32(key[i]),
+			nameOffset: protowire.DecodeZigZag(offset[i]), inode: inode[i], facts: Fact(facts[i])}
 	}
 	return err
 }
@@ -206,29 +222,24 @@ func (b *batchReader) loadFilesystems() error {
 
 // loadEvents decodes what every event has, and counts the events of each kind.
 func (b *batchReader) loadEvents() (err error) {
+	if b.time, err = decode64(b.time, b.raw[b.timeField()], MaxBatchEvents); err != nil {
+		return err
+	}
 	for _, c := range []struct {
-		to    *[]uint64
+		to    *smalls
 		field int
 		rows  int // the table it is an index of; -1: none
-	}{{&b.kind, fieldKind, len(b.kinds)}, {&b.time, b.timeField(), -1}, {&b.cpu, fieldCPU, -1}, {&b.task, fieldTask, len(b.tasks)}} {
-		if *c.to, err = decode64((*c.to)[:0], b.raw[c.field], MaxBatchEvents); err != nil {
-			return err
-		}
-		if len(*c.to) != len(b.kind) {
-			return errTable
-		}
-		if c.rows >= 0 {
-			if err := inTable(*c.to, c.rows); err != nil {
-				return fmt.Errorf("field %d: %w", c.field, err)
-			}
+	}{{&b.kind, fieldKind, len(b.kinds)}, {&b.cpu, fieldCPU, -1}, {&b.task, fieldTask, len(b.tasks)}} {
+		if err := c.to.load(b.raw[c.field], len(b.time), c.rows); err != nil {
+			return fmt.Errorf("field %d: %w", c.field, err)
 		}
 	}
 	if err := b.loadTimes(); err != nil {
 		return err
 	}
 	b.perKind = append(b.perKind[:0], make([]int, len(b.kinds))...)
-	for _, k := range b.kind {
-		b.perKind[k]++
+	for i := range b.time {
+		b.perKind[b.kind.at(i)]++
 	}
 	return nil
 }
@@ -246,7 +257,7 @@ func (b *batchReader) loadColumns() (err error) {
 		if b.raw[field] == nil && c.old != 0 {
 			field, codes = c.old, false
 		}
-		if b.values[i], err = decode64(b.values[i][:0], b.raw[field], want); err != nil {
+		if b.values[i], err = decode64(b.values[i], b.raw[field], want); err != nil {
 			return fmt.Errorf("column %d for %d events: %w", field, want, err)
 		}
 		if got := len(b.values[i]); got != want {
@@ -286,16 +297,16 @@ func inTable(indices []uint64, rows int) error {
 // next fills e, which holds the event before, with the next event; the caller has
 // checked done < events. What few events have is cleared only after one that had it.
 func (b *batchReader) next(e *Event) {
-	i := b.done
-	t, k := &b.tasks[b.task[i]], &b.kinds[b.kind[i]]
+	k := &b.kinds[b.kind.at(b.done)]
 	if e.Columns&^commonColumns != 0 || e.Columns == 0 {
-		*e = Event{}
+		*e, b.told = Event{}, nil
 	}
-	e.ID, e.Time, e.CPU = b.firstID+uint64(i), b.time[i], uint32(b.cpu[i])
-	e.PID, e.TID, e.Comm = t.pid, t.tid, t.comm
 	columns := k.columns
-	if e.Role, e.Phase, e.Half = k.role, k.phase, false; k.entry != 0 {
-		e.Half, b.entered = true, !b.entered
+	if !b.entered || b.told == nil {
+		b.setEvent(e, k)
+	}
+	if k.entry != 0 {
+		b.entered = !b.entered
 		if e.Phase, columns = Exit, columns&^k.entry; b.entered {
 			e.Phase, columns = Enter, k.entry
 		}
@@ -321,15 +332,29 @@ func (b *batchReader) next(e *Event) {
 	if columns&^commonColumns == 0 {
 		return
 	}
-	for r := rowFilesystem + 1; r < columnRows; r++ {
+	for _, r := range k.rest {
+		if r == 0 {
+			break
+		}
 		if c := &columnTable[r]; !columns.Has(c.Column) {
 			continue
-		} else if v := b.take(r); c.get != nil {
+		} else if v := b.take(int(r)); c.get != nil {
 			c.get(b, e, v)
 		} else {
 			c.Set(e, v)
 		}
 	}
+}
+
+// setEvent gives e what every event has.
+func (b *batchReader) setEvent(e *Event, k *readKind) {
+	i := b.done
+	e.ID, e.Time, e.CPU = b.firstID+uint64(i), b.time[i], uint32(b.cpu.at(i))
+	if t := &b.tasks[b.task.at(i)]; t != b.told {
+		e.PID, e.TID, e.Comm = t.pid, t.tid, t.comm
+		b.told = t
+	}
+	e.Role, e.Phase, e.Half = k.role, k.phase, k.entry != 0
 }
 
 // take returns the next value of a column.

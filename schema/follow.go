@@ -131,7 +131,7 @@ func (b *batchReader) loadHashes() (err error) {
 		k := &b.keys[i]
 		k.hash = b.follows.hash(k.parent, b.strings[k.name])
 	}
-	own, err := decode64(b.scratch[0][:0], b.raw[fieldKeyOwnHash], len(b.keys))
+	own, err := decode64(b.scratch[0], b.raw[fieldKeyOwnHash], len(b.keys))
 	if b.scratch[0] = own; err != nil {
 		return err
 	}

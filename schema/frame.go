@@ -176,7 +176,7 @@ func (f *frameReader) fill(n int) bool {
 const sparingChunk = 16 << 10
 
 func (f *frameReader) more(n int) {
-	const chunk = 256 << 10
+	const chunk = 128 << 10
 	if cap(f.buf)-len(f.buf) < chunk/2 {
 		grown := make([]byte, len(f.buf), max(n, len(f.buf), min(2*max(n, len(f.buf)), MaxFrameBytes))+2*chunk)
 		copy(grown, f.buf)

@@ -2,10 +2,7 @@
 
 package schema
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 const goldenRatio64 = 0x61C8864680B583EB // GOLDEN_RATIO_64 of include/linux/hash.h
 
@@ -22,13 +19,25 @@ func HashName(salt uint64, name string) uint32 {
 		x = bits.RotateLeft64(x, 12) + y
 		y = bits.RotateLeft64(y, 45) * 9
 	}
-	if len(name) > 0 {
-		var tail [8]byte
-		copy(tail[:], name)
-		x ^= binary.LittleEndian.Uint64(tail[:])
-	}
+	x ^= loadTail(name)
 	y ^= x * goldenRatio64
 	return uint32(y * goldenRatio64 >> 32)
+}
+
+// loadTail is the up to seven bytes of s, padded with zeros.
+func loadTail(s string) uint64 {
+	switch n := len(s); {
+	case n >= 4: // the last four lie over some of the first
+		return uint64(load32(s)) | uint64(load32(s[n-4:]))<<(8*(n-4))
+	case n > 0:
+		return uint64(s[0]) | uint64(s[n/2])<<(8*(n/2)) | uint64(s[n-1])<<(8*(n-1))
+	}
+	return 0
+}
+
+func load32(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
 func load64(s string) uint64 {

@@ -3,6 +3,7 @@
 package schema
 
 import (
+	"encoding/binary"
 	"errors"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -123,14 +124,21 @@ var (
 	errTooLong = errors.New("a column has more values than are allowed")
 )
 
-// decode64 appends the varints of a packed column to dst, at most so many.
+// decode64 decodes the varints of a packed column, at most so many, in the memory of dst.
 func decode64(dst []uint64, b []byte, most int) ([]uint64, error) {
 	if len(b) > 10*most {
-		return dst, errTooLong
+		return dst[:0], errTooLong
 	}
-	for at := 0; at < len(b); {
-		if len(dst) == most {
-			return dst, errTooLong
+	if dst = room(dst, min(most, len(b))); len(b) == most && fit(b, -1) { // each is one byte, as in most columns
+		for i := range dst {
+			dst[i] = uint64(b[i])
+		}
+		return dst, nil
+	}
+	n := 0
+	for at := 0; at < len(b); n++ {
+		if n == len(dst) {
+			return dst[:n], errTooLong
 		}
 		v := uint64(b[at])
 		if at++; v >= 0x80 {
@@ -138,16 +146,81 @@ func decode64(dst []uint64, b []byte, most int) ([]uint64, error) {
 				v = v&0x7f | uint64(b[at])<<7
 				at++
 			} else {
-				long, n := protowire.ConsumeVarint(b[at-1:])
-				if n < 0 {
-					return dst, errVarint
+				long, size := protowire.ConsumeVarint(b[at-1:])
+				if size < 0 {
+					return dst[:n], errVarint
 				}
-				v, at = long, at-1+n
+				v, at = long, at-1+size
 			}
 		}
-		dst = append(dst, v)
+		dst[n] = v
 	}
-	return dst, nil
+	return dst[:n], nil
+}
+
+// decodeAll decodes a column of n values.
+func decodeAll(dst []uint64, b []byte, n int) ([]uint64, error) {
+	dst, err := decode64(dst, b, n)
+	if err == errTooLong || err == nil && len(dst) != n {
+		err = errTable
+	}
+	return dst, err
+}
+
+// room returns a slice of n elements, in the memory of s if that has room for them. What it holds is to be written yet.
+func room[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	return s[:n]
+}
+
+// smalls is a column of numbers that are small mostly: its bytes as they stand in the frame, where
+// all are less than 128.
+type smalls struct {
+	bytes []byte
+	wide  []uint64 // else
+	buf   []uint64
+}
+
+// load decodes a column of n values, all of them less than below; -1: whatever they are.
+func (s *smalls) load(b []byte, n, below int) (err error) {
+	if s.bytes, s.wide = b, nil; len(b) == n && fit(b, below) {
+		return nil
+	}
+	s.bytes = nil
+	s.buf, err = decodeAll(s.buf, b, n)
+	if s.wide = s.buf; err != nil || below < 0 {
+		return err
+	}
+	return inTable(s.wide, below)
+}
+
+// highBits are those of eight bytes that say that a varint goes on.
+const highBits = 0x8080808080808080
+
+// fit reports whether bytes are less than 128, and than below where that is not negative.
+func fit(b []byte, below int) bool {
+	add := uint64(0)
+	if below >= 0 && below < 0x80 {
+		add = uint64(0x80-below) * (highBits >> 7)
+	}
+	var high uint64
+	for ; len(b) >= 8; b = b[8:] {
+		w := binary.LittleEndian.Uint64(b)
+		high |= w | (w&^highBits + add)
+	}
+	for _, v := range b {
+		high |= uint64(v) | (uint64(v&0x7f) + add&0xff)
+	}
+	return high&highBits == 0
+}
+
+func (s *smalls) at(i int) uint64 {
+	if s.wide == nil {
+		return uint64(s.bytes[i])
+	}
+	return s.wide[i]
 }
 
 // undelta turns zigzag differences into values that begin at base.
