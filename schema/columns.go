@@ -62,7 +62,7 @@ const (
 // Event is one hit of a probe. Which fields were recorded follows from Columns;
 // a field whose column is absent is zero and says nothing.
 //
-// A Reader hands out the same Event again and again; copy it to keep it. The
+// A Reader hands out the same Event again and again; copy it to keep it, or to change it. The
 // strings stay valid.
 type Event struct {
 	ID   uint64 // position in the run, from 1; cited as #ID

@@ -22,11 +22,13 @@ var errFraming = errors.New("no zstd frame here")
 // its way back to a frame after damage.
 type frameReader struct {
 	r       io.Reader
+	mem     []byte // what buf lies in
 	buf     []byte // read and not yet handed out
 	off     int64  // file offset of buf[0]
 	frame   int    // length of the frame handed out last, still at the start of buf
 	work    int64  // bytes looked at to find the ends of frames; in a damaged file some many times
 	eof     bool
+	chunk   int   // is read at once, bytes; 0: the usual
 	sparing bool  // no more is read than is needed, nearly
 	err     error // of r, but for io.EOF
 }
@@ -60,6 +62,14 @@ func (f *frameReader) next() (frame []byte, offset int64, err error) {
 			return f.buf[:size], f.off, nil
 		}
 	}
+}
+
+// peek returns the data frame at an offset that is not handed out yet, or after it, and where it
+// begins; nil where no whole frame is there, as far as the stream is read.
+func (f *frameReader) peek(at int64) ([]byte, int64) {
+	p := frameReader{buf: f.buf[at-f.off:], off: at, eof: true}
+	frame, at, _ := p.next()
+	return frame, at
 }
 
 // measure walks the frame at the start of buf to its end, or as far as it is one.
@@ -176,11 +186,12 @@ func (f *frameReader) fill(n int) bool {
 const sparingChunk = 16 << 10
 
 func (f *frameReader) more(n int) {
-	const chunk = 128 << 10
+	chunk := max(f.chunk, 128<<10)
 	if cap(f.buf)-len(f.buf) < chunk/2 {
-		grown := make([]byte, len(f.buf), max(n, len(f.buf), min(2*max(n, len(f.buf)), MaxFrameBytes))+2*chunk)
-		copy(grown, f.buf)
-		f.buf = grown
+		if need := max(n, len(f.buf)) + chunk; need > cap(f.mem) {
+			f.mem = make([]byte, 0, max(n, len(f.buf), min(2*max(n, len(f.buf)), MaxFrameBytes))+2*chunk)
+		}
+		f.buf = append(f.mem[:0], f.buf...)
 	}
 	room := cap(f.buf)
 	if f.sparing {

@@ -29,10 +29,11 @@ var ErrMiscounted = errors.New("the footer counts other events than the file hol
 type Reader struct {
 	frames  frameReader
 	dec     *zstd.Decoder
-	raw     []byte // the decompressed frame
-	rest    []byte // packets of raw not yet read
+	ahead   ahead
+	frame   *unpacked
+	rest    []byte // packets of frame not yet read
 	header  *Header
-	batch   batchReader
+	batch   *batchReader // of frame
 	event   Event
 	nextID  uint64
 	damage  *Damage // met, not yet reported: the next batch tells its events
@@ -54,13 +55,12 @@ func NewReader(r io.Reader, run int) (*Reader, error) {
 }
 
 func newReader(frames frameReader, run int) (*Reader, error) {
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxFrameBytes))
-	if err != nil {
-		return nil, fmt.Errorf("zstd: %w", err)
+	t := &Reader{frames: frames, run: run, nextID: 1}
+	if err := t.prepare(); err != nil {
+		return nil, err
 	}
-	t := &Reader{frames: frames, dec: dec, run: run, nextID: 1}
 	if err := t.findHeader(); err != nil {
-		dec.Close()
+		t.dec.Close()
 		return nil, err
 	}
 	return t, nil
@@ -73,7 +73,10 @@ func (t *Reader) Header() *Header { return t.header }
 func (t *Reader) Complete() bool { return t.footer != nil }
 
 // Close frees the decoder. It does not close the underlying reader.
-func (t *Reader) Close() { t.dec.Close() }
+func (t *Reader) Close() {
+	t.ahead.forget()
+	t.dec.Close()
+}
 
 // Next returns the next record, valid until the next call. io.EOF: the end, with
 // or without a footer. After any error Next keeps returning it.
@@ -113,7 +116,7 @@ func (t *Reader) advance() {
 		}
 		return
 	}
-	if t.skip != nil && t.skip.wanted != nil && t.damage == nil {
+	if t.skips() && t.damage == nil {
 		if t.passOver(); len(t.ready) > 0 || t.stopped != nil {
 			return
 		}
@@ -122,12 +125,11 @@ func (t *Reader) advance() {
 	t.offset = offset
 	switch {
 	case err == nil:
-		t.raw, err = t.dec.DecodeAll(frame, t.raw[:0])
-		if t.decoded += int64(len(t.raw)); err != nil {
+		if err = t.unpack(frame); err != nil {
 			t.damaged(err)
 			return
 		}
-		t.rest = t.raw
+		t.rest = t.frame.raw
 	case err == errFraming:
 		t.damaged(err)
 	case err == io.ErrUnexpectedEOF:
@@ -311,11 +313,13 @@ func decode[M interface {
 }
 
 func (t *Reader) events(body []byte) error {
-	if err := t.batch.load(body); err != nil {
+	if t.frame.holds(body) {
+		t.batch.done, t.frame.body = 0, nil
+	} else if err := t.batch.load(body); err != nil {
 		t.batch.events, t.batch.done = 0, 0
 		return err
 	}
-	if t.skip != nil && t.skip.wanted != nil && !t.skip.agrees(t.offset, &t.batch) {
+	if t.skips() && !t.skip.agrees(t.offset, t.batch) {
 		t.batch.events, t.batch.done = 0, 0
 		return ErrIndex
 	}
@@ -372,7 +376,7 @@ func (t *Reader) findHeader() error {
 		if t.damage != nil && t.runs == 0 {
 			return fmt.Errorf("%w: %w", ErrNotTrace, t.damage.Err)
 		}
-		if t.runs == 0 && t.stopped == nil && len(t.rest) == 0 && len(t.raw) > 0 {
+		if t.runs == 0 && t.stopped == nil && len(t.rest) == 0 && len(t.frame.raw) > 0 {
 			return fmt.Errorf("%w: the first frame holds no header", ErrNotTrace)
 		}
 	}

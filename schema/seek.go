@@ -41,6 +41,7 @@ func (s *Seeker) At(id uint64) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.ahead.most = 0 // of a frame or two that are looked at
 	s.r = r
 	if s.frame(id) > 0 {
 		return s.At(id)
@@ -68,7 +69,7 @@ func (s *Seeker) Close() {
 // seat makes the reader go on in r, which begins at offset in the file, with a frame
 // of events from firstID on. It reports whether there is one.
 func (t *Reader) seat(r io.Reader, offset int64, firstID uint64) bool {
-	t.frames = frameReader{r: r, off: offset}
+	t.frames = frameReader{r: r, mem: t.frames.mem, off: offset}
 	t.rest, t.ready, t.damage, t.footer, t.stopped = nil, nil, nil, nil, nil
 	t.batch.events, t.batch.done, t.nextID, t.decoded = 0, 0, firstID, 0
 	for t.stopped == nil && t.damage == nil && t.batch.events == 0 && len(t.ready) == 0 {

@@ -48,6 +48,9 @@ func (t *Reader) Skip(wanted func(frame int) bool) {
 	t.skip.wanted = wanted
 }
 
+// skips reports whether frames are asked for before they are read.
+func (t *Reader) skips() bool { return t.skip != nil && t.skip.wanted != nil }
+
 // names reports whether the frames are where the index says, as far as their first bytes tell.
 func (x *Index) names(file io.ReaderAt, size int64) bool {
 	if len(x.Bytes) != len(x.Offset) || len(x.Events) != len(x.Offset) || len(x.Holds) != 0 && len(x.Holds) != len(x.Offset) {
@@ -100,5 +103,5 @@ func (t *Reader) passOver() {
 	}
 	t.nextID = x.FirstId[i-1] + uint64(x.Events[i-1])
 	t.ready = append(t.ready, &Skipped{Events: passed})
-	t.frames = frameReader{r: io.NewSectionReader(s.file, at, s.size-at), off: at, work: t.frames.work, sparing: true}
+	t.frames = frameReader{r: io.NewSectionReader(s.file, at, s.size-at), mem: t.frames.mem, off: at, work: t.frames.work, sparing: true}
 }
