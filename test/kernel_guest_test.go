@@ -73,7 +73,7 @@ func schedule() []errand {
 		e = append(e, errand{test: "TestKernelRace", name: fmt.Sprint("race", i), line: recording("--workload", "race")})
 	}
 	for _, c := range commands {
-		e = append(e, errand{test: "TestKernelCommand", name: c.name, line: append(recording("--"), c.line...)})
+		e = append(e, errand{test: "TestKernelCommand", name: c.name, line: append(recording("--only", "open", "--"), c.line...)})
 	}
 	return e
 }

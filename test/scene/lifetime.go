@@ -59,7 +59,7 @@ func lifetime(dir string) any {
 // churn has a target make and remove files that never share the cache with many others:
 // on ext4, where an open file's dentry dies with the last close, and on tmpfs.
 func (s *stage) churn(trace string) {
-	r := record("-p", fmt.Sprint(s.reuser.PID), "--watch", "64", "-o", trace)
+	r := record(few("-p", fmt.Sprint(s.reuser.PID), "--watch", "64", "-o", trace)...)
 	s.reuser.do("many", "churn", lifeDir, "churn", "1000")
 	s.reuser.do("many", "churn", "/dev/shm", "churn", "19000")
 	r.end()

@@ -68,7 +68,7 @@ func missed(trace string) lossRun {
 	const name, fifo, tasks = "blocked", lossDir + "/fifo", 1100
 	check(unix.Mkfifo(fifo, 0o600))
 	c := newCounter(name)
-	r := record("--comm", name, "--attach", "kprobe", "-o", trace)
+	r := record(few("--comm", name, "--attach", "kprobe", "-o", trace)...)
 	b := newBlocked(name, fifo)
 	b.block(tasks)
 	b.release()

@@ -103,8 +103,8 @@ func deeds(trace, how string) {
 
 // killed kills a recorder in the middle of its work, beside another one that stays.
 func killed(trace string, told *recordingRun) uint64 {
-	other := record("--comm", "nobody", "--attach", "kprobe", "-o", trace+".other")
-	r := record("--comm", "clock", "--attach", "kprobe", "-o", trace)
+	other := record(few("--comm", "nobody", "--attach", "kprobe", "-o", trace+".other")...)
+	r := record(few("--comm", "clock", "--attach", "kprobe", "-o", trace)...)
 	a := newActor("clock")
 	a.send("clock", recordingDir+"/tick")
 	time.Sleep(time.Second)
@@ -117,7 +117,7 @@ func killed(trace string, told *recordingRun) uint64 {
 	told.Events["killed"] = tracefsEvents()
 	said, _ := exec.Command("/dtrec", "doctor").CombinedOutput() // its status is about gaps
 	told.Doctor = string(said)
-	next := record("--comm", "nobody", "--attach", "kprobe", "-o", trace+".next")
+	next := record(few("--comm", "nobody", "--attach", "kprobe", "-o", trace+".next")...)
 	told.Events["next"] = tracefsEvents()
 	next.end()
 	told.Events["other"] = tracefsEvents()
@@ -142,7 +142,7 @@ func tracefsEvents() []string {
 // busyTasks are more than the machine has cpus, and in each other's way.
 func busyTasks(trace string) {
 	const name, tasks = "busy", 4
-	r := record("--comm", name, "--buffer", "64M", "-o", trace)
+	r := record(few("--comm", name, "--buffer", "64M", "-o", trace)...)
 	var all []*actor
 	for i := range tasks {
 		a := newActor(name)
@@ -160,7 +160,7 @@ func busyTasks(trace string) {
 
 // quit looks at a recorder that records, and ends it by SIGQUIT.
 func quit(trace string, told *recordingRun) {
-	r := record("--comm", "nobody", "-o", trace)
+	r := record(few("--comm", "nobody", "-o", trace)...)
 	told.Capabilities = capabilities(r.cmd.Process.Pid)
 	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", r.cmd.Process.Pid))
 	check(err)
@@ -191,7 +191,7 @@ func capabilities(pid int) (caps []string) {
 func sudo(trace string) sudoRun {
 	self, err := os.Executable()
 	check(err)
-	r := newRecorder("-o", trace, "--", self, "actor")
+	r := newRecorder(few("-o", trace, "--", self, "actor")...)
 	r.cmd.Env = append(os.Environ(), "SUDO_UID=65534", "SUDO_GID=65534")
 	a := newConversation(r.cmd)
 	check(r.cmd.Start())
@@ -216,7 +216,7 @@ func full() exitRun {
 	check(os.MkdirAll(dir, 0o755))
 	check(unix.Mount("scene", dir, "tmpfs", 0, "size=4k"))
 	check(os.WriteFile(dir+"/filler", make([]byte, 4096), 0o600))
-	run := ended(exec.Command("/dtrec", "record", "-o", dir+"/full.pb", "--", "/dtrec", "workload"))
+	run := ended(exec.Command("/dtrec", "record", "--only", "open", "-o", dir+"/full.pb", "--", "/dtrec", "workload"))
 	check(unix.Unmount(dir, 0))
 	return run
 }
@@ -226,7 +226,7 @@ func closed() exitRun {
 	reader, writer, err := os.Pipe()
 	check(err)
 	check(reader.Close())
-	cmd := exec.Command("/dtrec", "record", "-o", "-", "--", "/dtrec", "workload")
+	cmd := exec.Command("/dtrec", "record", "--only", "open", "-o", "-", "--", "/dtrec", "workload")
 	cmd.Stdout = writer
 	defer writer.Close()
 	return ended(cmd)

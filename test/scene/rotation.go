@@ -29,7 +29,7 @@ func rotation(dir string) any {
 	check(os.Mkdir(place, 0o700))
 	check(os.Chown(place, 65534, 65534))
 	a := newActor("rotor")
-	one := record("--comm", "rotor", "-o", filepath.Join(dir, "one.pb"))
+	one := record(few("--comm", "rotor", "-o", filepath.Join(dir, "one.pb"))...)
 	rotated(place, "99", a)
 	run := rotationRun{First: made(place)}
 	one.end()
@@ -45,7 +45,7 @@ func rotation(dir string) any {
 }
 
 func rotated(place, keep string, a *actor) {
-	r := newRecorder("--comm", "rotor", "--max-events", "300", "--rotate", keep, "-o", filepath.Join(place, "run.pb"))
+	r := newRecorder(few("--comm", "rotor", "--max-events", "300", "--rotate", keep, "-o", filepath.Join(place, "run.pb"))...)
 	r.cmd.Env = append(os.Environ(), "SUDO_UID=65534", "SUDO_GID=65534")
 	check(r.cmd.Start())
 	r.begun()

@@ -43,7 +43,7 @@ func at(who string) string { return targetDir + "/" + who }
 // byPID: a process and what it starts from then on.
 func byPID(trace string) targetRun {
 	a, b := newActor("one"), newActor("two")
-	r := record("-p", fmt.Sprint(a.PID), "-o", trace)
+	r := record(few("-p", fmt.Sprint(a.PID), "-o", trace)...)
 	a.do("miss", at("pid-itself"))
 	a.do("spawn", "miss", at("pid-child"))
 	a.do("threads", at("pid-thread"), "1")
@@ -60,7 +60,7 @@ func byPID(trace string) targetRun {
 // byComm: a task while it has the name.
 func byComm(trace string) targetRun {
 	a := newActor("before")
-	r := record("--comm", "named", "-o", trace)
+	r := record(few("--comm", "named", "-o", trace)...)
 	a.do("miss", at("comm-before"))
 	a.do("name", "named")
 	a.do("miss", at("comm-named"))
@@ -87,7 +87,7 @@ func byCgroup(trace string) targetRun {
 	newGroup(group, a.PID)
 	newGroup(group+"/below", b.PID)
 	newGroup("/sys/fs/cgroup/scene2", c.PID)
-	r := record("--cgroup", group, "-o", trace)
+	r := record(few("--cgroup", group, "-o", trace)...)
 	a.do("miss", at("cgroup-in"))
 	a.do("spawn", "miss", at("cgroup-child"))
 	b.do("miss", at("cgroup-below"))
@@ -107,7 +107,7 @@ func together(trace string) targetRun {
 	const group = "/sys/fs/cgroup/joined"
 	a, b, c, d := newActor("first"), newActor("second"), newActor("third"), newActor("fourth")
 	newGroup(group, c.PID)
-	r := record("-p", fmt.Sprint(a.PID), "--comm", "second", "--cgroup", group, "-o", trace)
+	r := record(few("-p", fmt.Sprint(a.PID), "--comm", "second", "--cgroup", group, "-o", trace)...)
 	a.do("miss", at("together-pid"))
 	b.do("miss", at("together-comm"))
 	c.do("miss", at("together-cgroup"))
@@ -123,7 +123,7 @@ func together(trace string) targetRun {
 // byCommand: a command that starts processes and threads.
 func byCommand(trace string) targetRun {
 	other := newActor("other")
-	r, a := recordActor("commanded", "-o", trace)
+	r, a := recordActor("commanded", few("-o", trace)...)
 	a.do("miss", at("command-itself"))
 	a.do("spawn", "miss", at("command-child"))
 	a.do("spawn", "spawn", "miss", at("command-grandchild"))
@@ -140,7 +140,7 @@ func byCommand(trace string) targetRun {
 
 // byExec: a command that becomes another program.
 func byExec(trace string) targetRun {
-	r, a := recordActor("commanded", "-o", trace)
+	r, a := recordActor("commanded", few("-o", trace)...)
 	a.do("miss", at("exec-before"))
 	a.send("exec", "miss", at("exec-after"))
 	return targetRun{Said: r.wait(), Want: []string{at("exec-before"), at("exec-after")}}
@@ -151,7 +151,7 @@ func byExec(trace string) targetRun {
 func byDaemon(trace string) targetRun {
 	fifo := at("daemon-fifo")
 	check(unix.Mkfifo(fifo, 0o600))
-	r, a := recordActor("commanded", "-o", trace)
+	r, a := recordActor("commanded", few("-o", trace)...)
 	a.do("daemon", fifo, at("daemon-before"), at("daemon-after"))
 	check(a.told.Close())
 	said := r.wait()
@@ -164,7 +164,7 @@ func byDaemon(trace string) targetRun {
 // beside: a command, and a process and a name beside it, for as long as the command runs.
 func beside(trace string) targetRun {
 	a, b, c := newActor("process"), newActor("byname"), newActor("neither")
-	r, cmd := recordActor("commanded", "-p", fmt.Sprint(a.PID), "--comm", "byname", "-o", trace)
+	r, cmd := recordActor("commanded", few("-p", fmt.Sprint(a.PID), "--comm", "byname", "-o", trace)...)
 	a.do("miss", at("beside-pid"))
 	b.do("miss", at("beside-comm"))
 	c.do("miss", at("beside-neither"))
@@ -186,7 +186,7 @@ func everything(trace string) targetRun {
 		tasks = append(tasks, newActor("idle"))
 	}
 	c := newCounter("busy")
-	r := record("-a", "-o", trace)
+	r := record(few("-a", "-o", trace)...)
 	for _, a := range tasks {
 		a.do("name", "busy")
 	}
@@ -218,7 +218,7 @@ func inside(trace string) targetRun {
 	}
 	first, last := newBlocked("inside", at("inside-first")), newBlocked("inside", at("inside-last"))
 	first.then = at("inside-out")
-	r := startRecorder("--comm", "inside", "-o", trace)
+	r := startRecorder(few("--comm", "inside", "-o", trace)...)
 	begun := make(chan bool)
 	go func() { r.begun(); close(begun) }()
 	for waiting := true; waiting; {
