@@ -144,7 +144,8 @@ func peakOf(t *testing.T, args []string) {
 	}
 	took, errs, _ := bytes.Cut(out, []byte("\n"))
 	var peak, wrote int
-	if _, err := fmt.Sscan(string(took), &peak, &wrote); err != nil {
+	var cpu time.Duration
+	if _, err := fmt.Sscan(string(took), &peak, &wrote, (*int64)(&cpu)); err != nil {
 		t.Fatal(err)
 	}
 	if args[1] == "report" {
@@ -161,14 +162,14 @@ func peakOf(t *testing.T, args []string) {
 			t.Errorf("%v writes %d bytes", args[1:], wrote)
 		}
 	}
-	t.Logf("%d MiB: %v", peak>>10, args[1:])
+	t.Logf("%d MiB, %s: %v", peak>>10, cpu.Round(10*time.Millisecond), args[1:])
 	if said := string(errs); peak > mostMemory || strings.Contains(said, "goroutine") || strings.Contains(said, "killed") {
 		t.Errorf("%v: %d KiB at most; %.500s", args[1:], peak, said)
 	}
 }
 
 // measureArg makes the test's binary run a command and print its peak of memory in KiB, how many
-// bytes it wrote to stdout, and what to stderr. It takes a process between, since a process begins with the peak
+// bytes it wrote to stdout, its nanoseconds of CPU, and what to stderr. It takes a process between, since a process begins with the peak
 // of the one it was made by.
 const measureArg = "measure-a-command"
 
@@ -193,10 +194,11 @@ func measure(args []string) int {
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && !exit.Exited() {
 		fmt.Fprintf(&errs, "killed after %s", patience)
 	}
-	if took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(); took > mostTime {
+	took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if took > mostTime {
 		fmt.Fprintf(&errs, "killed too late: it took %s", took)
 	}
-	fmt.Printf("%d %d\n%s", cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss, wrote, errs.Bytes())
+	fmt.Printf("%d %d %d\n%s", cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss, wrote, took, errs.Bytes())
 	return 0
 }
 
