@@ -21,12 +21,15 @@ func TestArguments(t *testing.T) {
 	g := plan{load: load{arch: arches[0]}, buses: buses[1:2]}
 	tcg, kvm := arguments(c, g, accelTCG, p), arguments(c, g, accelKVM, p)
 	for _, want := range [][2]string{
-		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-append", commandLine + " " + arches[0].command + " preempt=full"},
+		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-append", commandLine + " " + arches[0].command + " " + emulatedLine + " preempt=full"},
 		{"-accel", "tcg,thread=multi"}, {"-cpu", "max"}, {"-device", "nvme,drive=nvme3,serial=dtrec-output"},
 	} {
 		if !hasPair(tcg, want) {
 			t.Errorf("no %q in %q", want, tcg)
 		}
+	}
+	if !hasPair(kvm, [2]string{"-append", commandLine + " " + arches[0].command + " preempt=full"}) {
+		t.Errorf("a kernel under KVM is not as it is: %q", kvm)
 	}
 	if !hasPair(kvm, [2]string{"-accel", "kvm"}) || !hasPair(kvm, [2]string{"-cpu", "host"}) {
 		t.Errorf("no KVM in %q", kvm)
