@@ -92,18 +92,32 @@ func (c *collector) passed(w *walk) {
 	if w == nil {
 		return
 	}
-	c.components(w)
-	v := &c.view
-	if v.p = &c.nobody; !c.mute {
-		v.p = c.program(w.enter())
+	p := &c.nobody
+	if !c.mute {
+		p = c.program(w.enter())
 	}
-	v.w, v.enter, v.exit, v.subject = w, w.enter(), w.exit(), w.enter().Name
-	for _, v.kind = range c.kinds {
-		if v.kind.walks {
-			v.kind.open(v)
-		}
+	c.claims(p, w, c.purpose(w))
+}
+
+// purpose is what a walk was made for, and the event at which that began: the operation that has ended with it, the one
+// that it was in, or itself.
+func (c *collector) purpose(w *walk) purpose {
+	end := &w.steps[len(w.steps)-1]
+	if info, _ := end.ev.Role.Info(); !end.ev.Role.Is(schema.Walks) {
+		return purpose{info.Op, end.enter}
 	}
-	v.w = nil
+	around := c.state.Around(w.enter().TID, operations)
+	if around == nil {
+		return purpose{"walk", w.enter().ID}
+	}
+	info, _ := around.Enter.Role.Info()
+	return purpose{"walk of " + info.Op, around.Enter.ID}
+}
+
+// purpose is of a walk that is no open. Of an open it is empty.
+type purpose struct {
+	op string
+	id uint64
 }
 
 // needed are the roles that the claim at hand needs: one on a walk needs that, and its

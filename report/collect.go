@@ -242,7 +242,7 @@ func (c *collector) outside(s *replay.Step) {
 		return
 	}
 	var it *Item
-	if n := len(p.Items); n > 0 && !p.Items[n-1].Open && p.Items[n-1].TID == e.TID {
+	if n := len(p.Items); n > 0 && p.Items[n-1].stretch() && p.Items[n-1].TID == e.TID {
 		it = p.Items[n-1]
 	} else if p.stretches < maxItems && c.roomForItem() {
 		it = &Item{PID: e.PID, TID: e.TID}

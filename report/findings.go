@@ -64,7 +64,7 @@ type Program struct {
 	Source []string // its code, line by line; empty when not known
 	Stdout string
 
-	Items    []*Item // in order of time; of the opens those that were picked
+	Items    []*Item // in order of time; of the opens and other path calls those that were picked
 	Opens    uint64
 	Ended    uint64 // of the opens
 	Failed   uint64 // of these, with an error
@@ -81,24 +81,27 @@ type Program struct {
 	Unlisted uint64  // of these, not kept
 	Tally    Tally
 
-	kept bool // it has a section
-	picked
+	kept         bool // it has a section
+	opens, calls picked
+	stretches    int // runs of events outside any open
 }
 
-// Item is one open with all within it, or a run of events outside any open.
+// Item is one open with all within it, another path call, or a run of events outside any open.
 type Item struct {
 	Open   bool
+	Op     string // of another path call what it is, "mkdir" or "walk of stat"; empty: an open or a run of events
+	ID     uint64 // of another path call the event that it began with
 	N      uint64 // which open of its program that ended it is, from 1
 	Why    Pick   // why it was picked
-	Took   uint64 // nanoseconds, of an open
+	Took   uint64 // nanoseconds, of a call
 	Alike  int    // later runs of events of its program with the same course, which are not kept
 	Path   string
 	PID    uint32
 	TID    uint32
-	Errno  int // of the open, 0: a file was opened
+	Errno  int // of the call, 0: a file was opened, or it did what it was for
 	Steps  []Step
 	More   uint64 // events not kept
-	Old    bool   // it opened a file whose dentry was there already, and allocated nothing
+	Old    bool   // it came to a dentry that was there already, and allocated nothing
 	Claims []Claim
 
 	Unshown uint64 // claims not kept
@@ -106,6 +109,9 @@ type Item struct {
 	events int  // those of Steps, of which a call that is one event has two
 	halved bool // the exit to come is not kept, since its entry was not
 }
+
+// stretch reports whether it is a run of events outside any open.
+func (it *Item) stretch() bool { return !it.Open && it.Op == "" }
 
 // Step is one event kept for the report.
 type Step struct {

@@ -159,7 +159,7 @@ func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 		c.drafts.add(cl, c.terms)
 		return false
 	}
-	it.Why |= p.doubt(cl)
+	it.Why |= p.picked(it.Op).doubt(cl)
 	return c.keepClaim(it, cl, c.terms) && it.Why&^(PickSlow|PickFew) != 0 // others may be let go
 }
 

@@ -17,12 +17,15 @@ func toExecute(it *Item) string {
 	return ""
 }
 
-// came is what an open came to.
+// came is what an open came to, or another call.
 func came(it *Item) string {
-	if it.Errno != 0 {
+	switch {
+	case it.Errno != 0:
 		return schema.ErrnoText(it.Errno)
+	case it.Open:
+		return "a file"
 	}
-	return "a file"
+	return "returned 0"
 }
 
 // keyOpen writes what an open shows most: what happened to the last component of its path, the
@@ -67,10 +70,10 @@ func (it *Item) last() *Item {
 	return &out
 }
 
-// open writes one open, or a run of events outside any: its events as bullets, its claims,
+// open writes one open or other path call, or a run of events outside any open: its events as bullets, its claims,
 // its tree.
 func (p *page) open(it *Item) {
-	if !it.Old || !it.Open {
+	if !it.Old || it.stretch() {
 		p.bullets(it, true)
 	}
 	if it.More > 0 {

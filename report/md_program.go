@@ -128,6 +128,7 @@ func (p *page) section(prog *Program, n int, chosen []*Item) {
 	p.line("%s, opens: %d%s, failed: %d%s.", prog.processesText(), prog.Opens, prog.unreturnedText(), prog.Failed, prog.ends())
 	key, _ := p.f.key(prog)
 	p.rule(prog, chosen, key)
+	p.otherCalls(prog, chosen)
 	p.line("")
 	if key != nil {
 		p.keyOpen(key)
@@ -135,7 +136,7 @@ func (p *page) section(prog *Program, n int, chosen []*Item) {
 	for _, it := range chosen {
 		p.foldedItem(it)
 	}
-	if prog.Beyond > 0 {
+	if prog.Beyond > 0 && !prog.toldByCall() {
 		p.line("At least %d more events of this program, outside any open, are not shown.\n", prog.Beyond)
 	}
 	p.across(prog)
@@ -173,10 +174,17 @@ func (p *page) folded(write func(), summary md.Literal, args ...any) {
 	p.line("</details>\n")
 }
 
+// toldByCall reports whether what the program did outside any open is told by path call. A built-in one has the seed's
+// shape: there it is told as runs of events.
+func (prog *Program) toldByCall() bool {
+	return len(prog.Source) == 0 && slices.ContainsFunc(prog.Items, func(it *Item) bool { return it.Op != "" })
+}
+
 // chosen are the items of a program that there is room for, those picked for the better
 // reasons first. A built-in program is told in order of time.
 func (p *page) chosen(prog *Program, room int) (out []*Item) {
-	items := slices.Clone(prog.Items)
+	calls := prog.toldByCall()
+	items := slices.DeleteFunc(slices.Clone(prog.Items), func(it *Item) bool { return calls && it.stretch() || !calls && it.Op != "" })
 	slices.SortStableFunc(items, func(a, b *Item) int {
 		if a.Why.first() == PickSlow && b.Why.first() == PickSlow {
 			return cmp.Compare(b.Took, a.Took)
@@ -195,10 +203,12 @@ func (p *page) chosen(prog *Program, room int) (out []*Item) {
 	return out
 }
 
-// foldedItem writes an open, or a run of events outside any.
+// foldedItem writes an open or another path call, or a run of events outside any open.
 func (p *page) foldedItem(it *Item) {
 	events := uint64(it.events) + it.More
-	if it.Open {
+	if it.Op != "" {
+		p.folded(func() { p.open(it) }, "%s #%d, <code>%s</code>: %s; %s", md.Literal(it.Op), it.ID, md.Element(it.Path), came(it), it.Why.words())
+	} else if it.Open {
 		p.folded(func() { p.open(it) }, "open %d of this program, <code>%s</code>%s: %s, %d events; %s", it.N, md.Element(it.Path), toExecute(it), came(it), events, it.Why.words())
 	} else {
 		p.folded(func() { p.open(it) }, "outside any open%s: %d events%s", it.walks(), events, alike(it.Alike))
@@ -243,17 +253,41 @@ func (p *page) rule(prog *Program, chosen []*Item, key *Item) {
 	if shown == prog.Ended {
 		return
 	}
-	var rules []string
-	for _, r := range picks {
-		if why&r.why != 0 {
-			rules = append(rules, r.rule)
-		}
-	}
+	rules := why.rules(true)
 	if prog.Squeezed || shown < picked {
 		rules = append(rules, "as far as there is room")
 	}
 	p.line("%d of its opens are shown%s; %d more are counted in the verdicts: %s", shown, chosenBy(rules), prog.Ended-shown,
 		md.Span(replay.CommandLine([]string{"dtrec", "replay", "--op", "open", "--comm", prog.Comm, "FILE"})))
+}
+
+// rules are those by which calls were picked.
+func (why Pick) rules(opens bool) (rules []string) {
+	for _, r := range picks {
+		switch {
+		case why&r.why == 0:
+		case r.why == PickFailed && !opens:
+			rules = append(rules, "the first of each operation with each errno")
+		default:
+			rules = append(rules, r.rule)
+		}
+	}
+	return rules
+}
+
+// otherCalls says how many path calls that are no opens are shown, and how they were chosen.
+func (p *page) otherCalls(prog *Program, chosen []*Item) {
+	shown, why := 0, Pick(0)
+	for _, it := range chosen {
+		if it.Op != "" {
+			shown++
+			why |= it.Why
+		}
+	}
+	if shown > 0 {
+		p.line("Of its other path calls %d are shown%s; all: %s", shown, chosenBy(why.rules(false)),
+			md.Span(replay.CommandLine([]string{"dtrec", "replay", "--comm", prog.Comm, "FILE"})))
+	}
 }
 
 func chosenBy(rules []string) string {
@@ -335,7 +369,7 @@ func (prog *Program) chains(key *Item) []string {
 	}
 	for _, it := range prog.Items {
 		for i := range it.Claims {
-			if key == nil {
+			if key == nil && it.Op == "" {
 				add(&it.Claims[i], it)
 			}
 		}
@@ -367,7 +401,7 @@ func (prog *Program) learned(key *Item) string {
 	}
 	for _, it := range prog.Items {
 		for i := range it.Claims {
-			if key == nil || it == key {
+			if key == nil && it.Op == "" || it == key {
 				add(&it.Claims[i], it)
 			}
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Pick says why an open is shown in full, of more than a page has room for: a set.
+// Pick says why an open or another path call is shown in full, of more than a page has room for: a set.
 type Pick uint8
 
 // The reasons, the first of which a page has room for before the others.
@@ -19,13 +19,13 @@ const (
 	PickRefuted                    // the first in its program with a claim refuted for one reason
 	PickUnproven                   // the first with one unproven for one reason
 	PickSlow                       // the slowest
-	PickFailed                     // the first that failed with one errno
+	PickFailed                     // the first of its operation that failed with one errno
 	PickRestarted                  // the first whose walk came back to a component before the one it was at
 	PickCourse                     // the first of one course: the same functions in the same order, with the same outcome
-	PickFew                        // its program has no more than maxFew
+	PickFew                        // an open, of which its program has no more than maxFew
 )
 
-// How many opens of one program are picked for a reason, at most.
+// How many opens of one program are picked for a reason, and how many of its other path calls, at most.
 const (
 	maxAsked     = 64
 	maxDoubtful  = 16
@@ -65,14 +65,19 @@ func (why Pick) words() string {
 // first is the reason that comes before the others.
 func (why Pick) first() Pick { return why & -why }
 
-// picked is what the opens of a program were picked for so far.
+// picked is what the opens of a program were picked for so far, or its other path calls.
 type picked struct {
 	asked, restarted int
-	errnos           []int
+	failures         []failure
 	slow             []*Item // the slowest last
 	courses          []course
 	doubts           []doubtful
-	stretches        int // runs of events outside any open
+}
+
+// failure is what an operation returned.
+type failure struct {
+	op    string
+	errno int
 }
 
 // doubtful is a reason that a claim of a kind is not proven for.
@@ -81,60 +86,69 @@ type doubtful struct {
 	why  *Reason
 }
 
-// pick keeps an open that has a reason before it is judged; nil where it has none.
-func (c *collector) pick(p *Program, w *walk) *Item {
+// pick keeps a walk that has a reason before it is judged; nil where it has none.
+func (c *collector) pick(p *Program, w *walk, made purpose) *Item {
 	if !p.kept {
 		return nil
 	}
 	var why Pick
-	if p.asked < maxAsked && slices.ContainsFunc(c.asked, w.is) {
-		p.asked++
+	of := p.picked(made.op)
+	if of.asked < maxAsked && slices.ContainsFunc(c.asked, w.is) {
+		of.asked++
 		why |= PickAsked
 	}
-	if errno := w.exit().Errno(); errno != 0 && len(p.errnos) < maxErrnos && !slices.Contains(p.errnos, errno) {
-		p.errnos = append(p.errnos, errno)
+	if failed := (failure{made.op, w.exit().Errno()}); failed.errno != 0 && len(of.failures) < maxErrnos && !slices.Contains(of.failures, failed) {
+		of.failures = append(of.failures, failed)
 		why |= PickFailed
 	}
-	if c.again && p.restarted < maxRestarted {
-		p.restarted++
+	if c.again && of.restarted < maxRestarted {
+		of.restarted++
 		why |= PickRestarted
 	}
-	if len(p.courses) < maxCourses {
-		if course := w.course(); !slices.Contains(p.courses, course) {
-			p.courses = append(p.courses, course)
+	if len(of.courses) < maxCourses {
+		if course := w.course(); !slices.Contains(of.courses, course) {
+			of.courses = append(of.courses, course)
 			why |= PickCourse
 		}
 	}
-	if len(p.slow) < maxSlow || w.took() > p.slow[0].Took {
+	if len(of.slow) < maxSlow || w.took() > of.slow[0].Took {
 		why |= PickSlow
 	}
-	if p.Ended <= maxFew {
+	if made.op == "" && p.Ended <= maxFew {
 		why |= PickFew
 	}
 	if why == 0 {
 		return nil
 	}
-	it := c.item(p, w, why)
+	it := c.item(p, w, made, why)
 	if it != nil && why&PickSlow != 0 {
-		c.slower(p, it)
+		c.slower(p, of, it)
 	}
 	return it
 }
 
-// slower puts an open among the slowest, and lets go which that no longer is.
-func (c *collector) slower(p *Program, it *Item) {
-	i, _ := slices.BinarySearchFunc(p.slow, it.Took, func(s *Item, took uint64) int {
+// picked is what the opens of the program were picked for, or the path calls of other operations.
+func (p *Program) picked(op string) *picked {
+	if op == "" {
+		return &p.opens
+	}
+	return &p.calls
+}
+
+// slower puts a call among the slowest, and lets go which that no longer is.
+func (c *collector) slower(p *Program, of *picked, it *Item) {
+	i, _ := slices.BinarySearchFunc(of.slow, it.Took, func(s *Item, took uint64) int {
 		if s.Took < took {
 			return -1
 		}
 		return 1
 	})
-	p.slow = slices.Insert(p.slow, i, it)
-	if len(p.slow) <= maxSlow {
+	of.slow = slices.Insert(of.slow, i, it)
+	if len(of.slow) <= maxSlow {
 		return
 	}
-	out := p.slow[0]
-	p.slow = slices.Delete(p.slow, 0, 1)
+	out := of.slow[0]
+	of.slow = slices.Delete(of.slow, 0, 1)
 	if out.Why &^= PickSlow; out.Why != 0 {
 		return
 	}
@@ -147,13 +161,16 @@ func (c *collector) few(p *Program) {
 		return
 	}
 	for _, it := range slices.Clone(p.Items) {
-		if it.Why &^= PickFew; it.Open && it.Why == 0 {
+		if !it.Open {
+			continue
+		}
+		if it.Why &^= PickFew; it.Why == 0 {
 			c.letGo(p, it)
 		}
 	}
 }
 
-// letGo takes an open out of the section of its program.
+// letGo takes a call out of the section of its program.
 func (c *collector) letGo(p *Program, out *Item) {
 	for i := range out.Steps {
 		c.kept += stepBytes + nameCost*len(out.Steps[i].Event.Name)
@@ -199,7 +216,7 @@ func unlike(items []*Item) []*Item {
 	first := make(map[course]*Item)
 	var out []*Item
 	for _, it := range items {
-		if !it.Open && it.More == 0 && len(it.Claims) == 0 {
+		if it.stretch() && it.More == 0 && len(it.Claims) == 0 {
 			of := it.course()
 			if same, ok := first[of]; ok {
 				same.Alike++
@@ -212,7 +229,7 @@ func unlike(items []*Item) []*Item {
 	return out
 }
 
-// is reports whether the open was asked for by what, see Options.
+// is reports whether the walk was asked for by what, see Options.
 func (w *walk) is(what string) bool {
 	if id, ok := strings.CutPrefix(what, "#"); ok {
 		n, err := strconv.ParseUint(id, 10, 64)
@@ -227,7 +244,7 @@ func (w *walk) is(what string) bool {
 	return path == what || path[strings.LastIndexByte(path, '/')+1:] == what
 }
 
-// drafts are the claims of an open that is not picked yet.
+// drafts are the claims of a walk that is not picked yet.
 type drafts struct {
 	on     bool
 	claims []Claim
@@ -257,17 +274,16 @@ func (d *drafts) moveTo(c *collector, it *Item) {
 	}
 }
 
-// doubted is the reason to pick an open for its claims.
-func (p *Program) doubted(d *drafts) (why Pick) {
+// doubted is the reason to pick a call for its claims.
+func (p *picked) doubted(d *drafts) (why Pick) {
 	for i := range d.claims {
 		why |= p.doubt(&d.claims[i])
 	}
 	return why
 }
 
-// doubt is the reason to pick the open of a claim: it is the first of its program that is not
-// proven for this.
-func (p *Program) doubt(cl *Claim) Pick {
+// doubt is the reason to pick the call of a claim: it is the first that is not proven for this.
+func (p *picked) doubt(cl *Claim) Pick {
 	of := doubtful{cl.Kind, cl.Why}
 	if cl.Verdict == Proven || len(p.doubts) >= maxDoubtful || slices.Contains(p.doubts, of) {
 		return 0

@@ -158,7 +158,7 @@ func (m *memory) read(t *testing.T, without replay.Roles) (page []string, r *rea
 	if err := Markdown(&out, f, PageOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	return strings.Split(out.String(), "\n"), &reader{truth: x}
+	return strings.Split(out.String(), "\n"), &reader{truth: x, others: callsOf(poor.records)}
 }
 
 // spoil adds one to each number of the page in turn, but for those of names, times and layout.

@@ -17,6 +17,9 @@ func (r *reader) sectionEnds() bool {
 	if r.comm == "" {
 		return true
 	}
+	if r.calls != r.said {
+		return false
+	}
 	return r.shown < 0 || len(r.listed) == r.shown || r.shown == 0 && len(r.listed) == len(r.ended(r.comm))
 }
 

@@ -21,7 +21,10 @@ type reader struct {
 	within bool   // the page is at an open, not at what is outside any
 	at     int    // that open: which of its program that ended, from 1
 	listed map[int]bool
-	shown  int      // opens that the section says are shown; 0: it does not say
+	shown  int // opens that the section says are shown; 0: it does not say
+	others []*ownCall
+	said   int      // of them the section says are shown
+	calls  int      // are
 	links  []string // of the contents, to sections
 	anchor int      // of the section that begins
 	fence  string   // the language of the block; "" outside
@@ -86,6 +89,8 @@ var sentences = func() []sentence {
 		r.shown = int(parse(m[1]))
 		return is(m[3], len(r.ended(r.comm))-r.shown)
 	})
+	add("<details><summary>((?:walk of )?[a-z]+) #"+n+", <code>(.*)</code>: (.*?); (.*)</summary>", func(r *reader, m []string) bool { return r.called(m[1], m[2], m[3], m[4], m[5]) })
+	add("Of its other path calls "+n+" are shown: .*; all: `+.*`+", func(r *reader, m []string) bool { return r.shownCalls(m[1]) })
 	add("- Linux `(.*?)` `(.*)`, `(.*?)`", func(r *reader, m []string) bool {
 		k := r.header.GetKernel()
 		return slices.Equal(m[1:], []string{k.GetRelease(), k.GetVersion(), k.GetMachine()})
@@ -218,7 +223,7 @@ func (r *reader) line(l string) (wrong []string) {
 func (r *reader) heading(t string) []string {
 	for comm := range r.processes {
 		if h := text(comm); h == t || h+".c" == t {
-			r.comm, r.listed, r.shown = comm, make(map[int]bool), 0
+			r.comm, r.listed, r.shown, r.said, r.calls = comm, make(map[int]bool), 0, 0, 0
 			if r.anchor < 1 || r.anchor > len(r.links) || r.links[r.anchor-1] != h {
 				return []string{"the contents have it elsewhere"}
 			}

@@ -53,7 +53,7 @@ func paired(r schema.Role) bool {
 // tree draws an item: the order in which things happened on its thread.
 func (f *Findings) tree(it *Item) []string {
 	head := "outside any open"
-	if it.Open {
+	if !it.stretch() {
 		head = splitPath(it.Path)
 	}
 	lines := []string{head}

@@ -259,8 +259,8 @@ func (x *truth) cited(line string) (wrong []string) {
 	return wrong
 }
 
-// systemCall is the function of a system call, whose name has digits.
-var systemCall = regexp.MustCompile(`\b__\w+_sys_\w+`)
+// systemCall is the function of a system call, whose name may have digits.
+var systemCall = regexp.MustCompile(`\b(?:__\w+_sys_|do_)\w+`)
 
 // nameless is the line without the names, times and functions of the events.
 func (x *truth) nameless(line string, ids []uint64) string {

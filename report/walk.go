@@ -83,18 +83,23 @@ func (c *collector) ended(w *walk) {
 	if p.Ended == maxFew+1 {
 		c.few(p)
 	}
+	c.claims(p, w, purpose{})
+}
+
+// claims makes every claim that a walk which has ended supports, and picks it for the program's section.
+func (c *collector) claims(p *Program, w *walk, of purpose) {
 	c.components(w)
-	it := c.pick(p, w)
+	it := c.pick(p, w, of)
 	v := &c.view
 	v.p, v.it, v.w, v.enter, v.exit, v.subject = p, it, w, w.enter(), w.exit(), w.enter().Name
 	c.drafts.begin(p.kept && it == nil)
 	for _, k := range c.kinds {
-		if v.kind = k; k.open != nil {
+		if v.kind = k; k.open != nil && (of.op == "" || k.walks) {
 			k.open(v)
 		}
 	}
-	if why := p.doubted(&c.drafts); why != 0 {
-		if it = c.item(p, w, why); it != nil {
+	if why := p.picked(of.op).doubted(&c.drafts); why != 0 {
+		if it = c.item(p, w, of, why); it != nil {
 			c.drafts.moveTo(c, it)
 		}
 	}
@@ -102,14 +107,14 @@ func (c *collector) ended(w *walk) {
 	v.it, v.w = nil, nil
 }
 
-// item keeps the open for the program's section; nil where there is no room.
-func (c *collector) item(p *Program, w *walk, why Pick) *Item {
+// item keeps the walk for the program's section; nil where there is no room.
+func (c *collector) item(p *Program, w *walk, of purpose, why Pick) *Item {
 	if !c.roomForItem() {
 		p.Squeezed = true
 		return nil
 	}
 	e := w.enter()
-	it := &Item{Open: true, N: p.Ended, Why: why, Took: w.took(), Path: e.Name, PID: e.PID, TID: e.TID, Errno: w.exit().Errno()}
+	it := &Item{Open: of.op == "", Op: of.op, ID: of.id, N: p.Ended, Why: why, Took: w.took(), Path: e.Name, PID: e.PID, TID: e.TID, Errno: w.exit().Errno()}
 	d := w.steps[len(w.steps)-1].obj
 	it.Old = d != nil && d.Born == 0
 	for i := range w.steps {

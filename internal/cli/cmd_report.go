@@ -27,7 +27,7 @@ func newReportCmd() *cobra.Command {
 events of the trace alone: every number cites its event, every claim has a
 verdict. FILE may be - for stdin.
 
-What stands out comes first. Of a program's opens those are shown in full that are
+What stands out comes first. Of a program's opens and other path calls those are shown in full that are
 refuted, unproven, slow, walked again, or the first of their kind; --select shows more:
 #56, an event in the open; D12, a dentry in it; a path, or the last component of one.
 A page has at most 500 KB, with --brief at most 64 KB, without the proofs. With
@@ -86,7 +86,7 @@ func (o *pageOptions) register(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.explain, "explain", nil, "show `WHAT` step by step: hash")
 	f.BoolVar(&o.Brief, "brief", false, "at most 64 KB, without proofs")
 	f.BoolVar(&o.FrontMatter, "front-matter", false, "begin with front matter for Jekyll")
-	f.StringArrayVar(&o.Select, "select", nil, "show the opens of `WHAT` in full: a path, a name, #56 or D12")
+	f.StringArrayVar(&o.Select, "select", nil, "show the path calls of `WHAT` in full: a path, a name, #56 or D12")
 }
 
 func (o *pageOptions) finish() error {
