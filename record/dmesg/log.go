@@ -71,7 +71,7 @@ func Read(r io.Reader, skipped Skipped) (*Log, error) {
 			}
 			return l.log, err
 		}
-		if err := l.line(line, undress(line)); err != nil {
+		if err := l.line(line, strip(line)); err != nil {
 			return l.log, err
 		}
 	}

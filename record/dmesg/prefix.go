@@ -61,10 +61,10 @@ type said struct {
 	listed bool   // in the bullet of a list
 }
 
-// undress takes off a line what does not belong to its text: colours, what tools put before
+// strip takes off a line what does not belong to its text: colours, what tools put before
 // it, the bullet of a list, its time and its thread. A line with a time is one of a log,
 // though a list holds it.
-func undress(line string) said {
+func strip(line string) said {
 	if strings.Contains(line, "\x1b") {
 		line = colour().ReplaceAllString(line, "")
 	}

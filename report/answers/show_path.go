@@ -60,7 +60,7 @@ func (p *places) add(c *replay.PathCall) {
 	x.last = c.ID
 }
 
-// section lists the places; empty where there is none.
+// sections lists the places; empty where there is none.
 func (p *places) sections(title string) []Section {
 	var l lines
 	for _, x := range p.order {

@@ -19,12 +19,7 @@ import (
 // numbers of events do not count. Lines that begin with # are comments.
 type Allowed struct {
 	name    string
-	entries []entry
-}
-
-type entry struct {
-	allowedLine // its heading, without events
-	lines       []allowedLine
+	entries [][]allowedLine // each its heading, without events, and the lines below
 }
 
 type allowedLine struct {
@@ -61,12 +56,12 @@ func ReadAllowed(name string, r io.Reader) (*Allowed, error) {
 		within := len(a.entries) > 0
 		switch m := heading.FindStringSubmatch(line); {
 		case m != nil:
-			a.entries = append(a.entries, entry{allowedLine: allowedLine{at: n, text: m[1]}})
+			a.entries = append(a.entries, []allowedLine{{at: n, text: m[1]}})
 		case around.MatchString(line):
 		case within && strings.ContainsRune("-+ ", rune(line[0])):
 			if e := &a.entries[len(a.entries)-1]; counts(line) {
 				line, _, _ = strings.Cut(line, "\t")
-				e.lines = append(e.lines, allowedLine{at: n, text: line})
+				*e = append(*e, allowedLine{at: n, text: line})
 			}
 		default:
 			return nil, fmt.Errorf("line %d: %s: not what a diff prints", n, quote(line[:min(len(line), 64)]))
@@ -91,14 +86,13 @@ func (r *Result) Accept(a *Allowed) {
 		}
 	}
 	r.Differences = open
-	for i := range a.entries {
-		e := &a.entries[i]
-		switch {
-		case e.text == latencyHeading:
-		case !e.used:
-			r.Unused = append(r.Unused, Unused{a.name, e.at, "@@ " + replay.Printable(e.text) + " @@"})
+	for _, e := range a.entries {
+		switch heading := e[0]; {
+		case heading.text == latencyHeading:
+		case !heading.used:
+			r.Unused = append(r.Unused, Unused{a.name, heading.at, "@@ " + replay.Printable(heading.text) + " @@"})
 		default:
-			for _, l := range e.lines {
+			for _, l := range e[1:] {
 				if !l.used {
 					r.Unused = append(r.Unused, Unused{a.name, l.at, replay.Printable(l.text)})
 				}
@@ -110,12 +104,7 @@ func (r *Result) Accept(a *Allowed) {
 // takes reports whether an entry accepts the difference.
 func (a *Allowed) takes(d *Difference) bool {
 	title := d.like(d.title())
-	for i := range a.entries {
-		if e := &a.entries[i]; title(e.text) && e.accepts(d) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.entries, func(e []allowedLine) bool { return title(e[0].text) && accepts(e, d) })
 }
 
 // like returns a function that reports whether a text is one of the difference's, whatever it has for
@@ -133,27 +122,26 @@ func (d *Difference) like(text string) func(string) bool {
 	return regexp.MustCompile("^" + pattern + "$").MatchString
 }
 
-// accepts reports whether the entry has every line of a difference that it has the heading
+// accepts reports whether an entry has every line of a difference that it has the heading
 // of, as often, or none at all.
-func (e *entry) accepts(d *Difference) bool {
-	met := make(map[int]bool)
+func accepts(e []allowedLine, d *Difference) bool {
+	met := map[int]bool{0: true}
 	for _, l := range d.shown() {
-		if len(e.lines) == 0 || !counts(l.Op+l.Text) {
+		if len(e) == 1 || !counts(l.Op+l.Text) {
 			continue
 		}
 		like := d.like(l.Op + l.Text)
-		i := 0
-		for i < len(e.lines) && (met[i] || !like(e.lines[i].text)) {
+		i := 1
+		for i < len(e) && (met[i] || !like(e[i].text)) {
 			i++
 		}
-		if i == len(e.lines) {
+		if i == len(e) {
 			return false
 		}
 		met[i] = true
 	}
-	e.used = true
 	for i := range met {
-		e.lines[i].used = true
+		e[i].used = true
 	}
 	return true
 }

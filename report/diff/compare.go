@@ -39,7 +39,7 @@ type comparison struct {
 	programs    int           // looked at
 	singles     [][]*oneSided // of each program
 	pairs       []callPair
-	touched     map[uint64]touched // names, by hash
+	touched     map[uint64][2]uint64 // by the hash of a name: at which event of each side a difference first changed what the cache has of it; 0: never
 	groups      map[uint64]*Difference
 	differences []*Difference
 	unread      uint64 // calls that could not be read again
@@ -84,7 +84,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 	ha, hb := a.Header(), b.Header()
 	c := &comparison{
 		sameKernel: ha.GetKernel().GetRelease() == hb.GetKernel().GetRelease() && ha.GetKernel().GetVersion() == hb.GetKernel().GetVersion(),
-		touched:    make(map[uint64]touched),
+		touched:    make(map[uint64][2]uint64),
 		groups:     make(map[uint64]*Difference),
 		result:     &Result{Differences: kernelChanges(ha, hb)},
 	}

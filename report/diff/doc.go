@@ -6,7 +6,7 @@
 // (open, stat, mkdir, rename) with all within it, where the recording has them; else what
 // a thread looked up, with what came of it; a write to drop_caches. A call becomes lines
 // without addresses and times, in which a dentry is known by its place (D1, D2 … in order
-// of appearance). Of the lines only a hash is kept, 64 bytes a call. Calls are aligned
+// of appearance). Of the lines only hashes are kept, 48 bytes a call. Calls are aligned
 // program by program, by their hashes. What differs is read again, by the seek index of
 // the file, compared line by line, and told in hunks as diff(1) does: the same hunk in
 // many calls once.

@@ -2,10 +2,6 @@
 
 package diff
 
-// touched is at which event a difference first changed what the cache has of a name, on each side;
-// 0: never.
-type touched [2]uint64
-
 // maxTouched bounds the names remembered as changed by a difference.
 const maxTouched = 1 << 16
 

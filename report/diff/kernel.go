@@ -51,10 +51,10 @@ func kernelChanges(a, b *schema.Header) []*Difference {
 	if ma, mb := a.GetKernel().GetMachine(), b.GetKernel().GetMachine(); ma != mb {
 		changes = append(changes, kernelChange(Layout, "machine", ma, mb+" (flags of opens are told in the numbers of include/uapi/asm-generic/fcntl.h)"))
 	}
-	numbers := layoutNumbers(b.GetLayout())
-	for i, n := range layoutNumbers(a.GetLayout()) {
-		if m := numbers[i]; n.value != m.value {
-			changes = append(changes, kernelChange(Layout, n.about, fmt.Sprint(n.value), fmt.Sprint(m.value)))
+	la, lb := layout(a.GetLayout()), layout(b.GetLayout())
+	for i, of := range la {
+		if of != lb[i] {
+			changes = append(changes, kernelChange(Layout, of[0], of[1], lb[i][1]))
 		}
 	}
 	return changes
@@ -140,18 +140,16 @@ func symbolsOf(h *schema.Header, r schema.Role) string {
 	return strings.Join(parts, ", ")
 }
 
-// layoutNumber is one thing a header says of the kernel's structures, but for addresses.
-type layoutNumber struct {
-	about string
-	value any
-}
-
-func layoutNumbers(l *schema.Layout) []layoutNumber {
+// layout is what a header says of the kernel's structures, but for addresses: names and values.
+func layout(l *schema.Layout) (list [][2]string) {
 	hash := "not known"
 	if h := l.GetNameHash(); h != schema.NameHash_NAME_HASH_UNSPECIFIED {
 		hash = h.Label()
 	}
-	return []layoutNumber{
+	for _, row := range []struct {
+		about string
+		value any
+	}{
 		{"sizeof(struct dentry)", l.GetDentrySize()},
 		{"offset of d_hash", l.GetDHash()},
 		{"offset of d_parent", l.GetDParent()},
@@ -166,5 +164,8 @@ func layoutNumbers(l *schema.Layout) []layoutNumber {
 		{"d_hash_shift", l.GetDHashShift()},
 		{"page size", l.GetPageSize()},
 		{"hash of names", hash},
+	} {
+		list = append(list, [2]string{row.about, fmt.Sprint(row.value)})
 	}
+	return list
 }
