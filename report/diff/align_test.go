@@ -71,8 +71,8 @@ func TestAlignLong(t *testing.T) {
 	common(t, string(a), strings.Repeat("z", 9000))
 }
 
-// Kin decide between answers that are as good, and never against more of the same.
-func TestAlignKin(t *testing.T) {
+// Near pairs decide between answers that are as good, and never against more of the same.
+func TestAlignNear(t *testing.T) {
 	a, b := "xY", "Yx" // X and x are alike
 	var al aligner
 	pairs := al.align(2, 2, sequence{

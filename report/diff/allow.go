@@ -72,7 +72,7 @@ func ReadAllowed(name string, r io.Reader) (*Allowed, error) {
 
 // counts reports whether a printed line says what differs: not one that both sides have, nor
 // one of the other calls that differ so.
-func counts(line string) bool { return line[0] != ' ' || strings.HasPrefix(line, more) }
+func counts(line string) bool { return line[0] != ' ' || strings.HasPrefix(line, " "+more) }
 
 // Accept takes the differences that are allowed out of the result, and says which entries
 // met none.
@@ -126,7 +126,7 @@ func (d *Difference) like(text string) func(string) bool {
 // of, as often, or none at all.
 func accepts(e []allowedLine, d *Difference) bool {
 	met := map[int]bool{0: true}
-	for _, l := range d.shown() {
+	for _, l := range d.Lines {
 		if len(e) == 1 || !counts(l.Op+l.Text) {
 			continue
 		}

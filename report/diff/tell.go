@@ -14,7 +14,7 @@ import (
 const (
 	maxDifferences = 2000
 	maxAlso        = 32
-	maxTold        = 200 // lines of a difference
+	maxTold        = 100 // lines of a difference
 )
 
 // atOnce is how many calls of each run are read again together.
@@ -247,9 +247,12 @@ func (d *Difference) also(at Pair) {
 	}
 }
 
+// more begins the line that counts those left out.
+const more = " … "
+
 func bounded(lines []Line) []Line {
 	if n := len(lines) - maxTold; n > 0 {
-		return append(lines[:maxTold], Line{Op: " ", Text: fmt.Sprintf("… %d more lines", n)})
+		return append(lines[:maxTold], Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more, n)})
 	}
 	return lines
 }

@@ -44,7 +44,7 @@ func hunks(list []*Difference) (out []string) {
 		if h := "@@ " + d.heading() + " @@"; h != last {
 			out, last = append(out, h), h
 		}
-		for _, l := range d.shown() {
+		for _, l := range d.Lines {
 			out = append(out, l.text())
 		}
 		if len(d.Also) == 0 {
@@ -65,21 +65,8 @@ func hunks(list []*Difference) (out []string) {
 
 const latencyHeading = "latency: calls, median and 99th percentile in ns"
 
-// Bounds on what text shows; JSON has more.
-const (
-	maxShown = 32 // lines of a difference
-	maxPairs = 6  // calls of a kind
-	more     = "  … "
-)
-
-// shown are the lines of a difference that text has room for.
-func (d *Difference) shown() []Line {
-	n := len(d.Lines) - maxShown
-	if n <= 0 {
-		return d.Lines
-	}
-	return append(slices.Clone(d.Lines[:maxShown]), Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more[1:], n)})
-}
+// maxPairs bounds the other calls of a difference that text shows; JSON has more.
+const maxPairs = 6
 
 // title names a run: the file, the kernel, and what it holds.
 func (r *Run) title() string {
