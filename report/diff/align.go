@@ -4,10 +4,10 @@ package diff
 
 import "github.com/dtrec/dtrec/internal/rising"
 
-// pair is a position in each of two sequences.
+// pair is a position in each of two sequences, from which on n elements are paired.
 type pair struct {
-	a, b    int
-	partial bool // the two are not the same
+	a, b, n int
+	partial bool // it is one, and the two are not the same
 }
 
 // Bounds on what is solved exactly.
@@ -58,11 +58,12 @@ func (al *aligner) align(n, m int, s sequence) []pair {
 }
 
 func (al *aligner) stretch(a0, a1, b0, b1 int, s *sequence) {
-	for a0 < a1 && b0 < b1 && s.same(a0, b0) {
-		al.pairs = append(al.pairs, pair{a: a0, b: b0})
-		a0, b0 = a0+1, b0+1
+	begin, end := 0, 0
+	for a0+begin < a1 && b0+begin < b1 && s.same(a0+begin, b0+begin) {
+		begin++
 	}
-	end := 0
+	al.add(a0, b0, begin)
+	a0, b0 = a0+begin, b0+begin
 	for a0 < a1 && b0 < b1 && s.same(a1-1, b1-1) {
 		a1, b1, end = a1-1, b1-1, end+1
 	}
@@ -73,8 +74,12 @@ func (al *aligner) stretch(a0, a1, b0, b1 int, s *sequence) {
 	default:
 		al.between(a0, a1, b0, b1, s, anchors(a0, a1, b0, b1, s))
 	}
-	for i := range end {
-		al.pairs = append(al.pairs, pair{a: a1 + i, b: b1 + i})
+	al.add(a1, b1, end)
+}
+
+func (al *aligner) add(a, b, n int) {
+	if n > 0 {
+		al.pairs = append(al.pairs, pair{a: a, b: b, n: n})
 	}
 }
 
@@ -135,7 +140,7 @@ func (al *aligner) exact(a0, a1, b0, b1 int, s *sequence) {
 	for i, j := 0, 0; i < n && j < m; {
 		switch v := uint16(s.worth(a0+i, b0+j)); {
 		case v > 0 && t[i*w+j] == t[(i+1)*w+j+1]+v:
-			al.pairs = append(al.pairs, pair{a0 + i, b0 + j, v < sameWorth})
+			al.pairs = append(al.pairs, pair{a0 + i, b0 + j, 1, v < sameWorth})
 			i, j = i+1, j+1
 		case t[(i+1)*w+j] >= t[i*w+j+1]:
 			i++
@@ -165,7 +170,7 @@ func anchors(a0, a1, b0, b1 int, s *sequence) []pair {
 	var at []int
 	for i := a0; i < a1; i++ {
 		if e := by[s.keyA(i)]; e.na == 1 && e.nb == 1 && s.same(i, e.b) {
-			once, at = append(once, pair{a: i, b: e.b}), append(at, e.b)
+			once, at = append(once, pair{a: i, b: e.b, n: 1}), append(at, e.b)
 		}
 	}
 	var chain []pair

@@ -19,11 +19,11 @@ func common(t *testing.T, a, b string) string {
 		keyA:  func(i int) uint64 { return uint64(a[i]) },
 		keyB:  func(j int) uint64 { return uint64(b[j]) },
 	}) {
-		if p.a <= last.a || p.b <= last.b || a[p.a] != b[p.b] {
+		if p.a <= last.a || p.b <= last.b || a[p.a:p.a+p.n] != b[p.b:p.b+p.n] {
 			t.Fatalf("%q, %q: pair %v after %v", a, b, p, last)
 		}
-		last = p
-		out.WriteByte(a[p.a])
+		last = pair{a: p.a + p.n - 1, b: p.b + p.n - 1}
+		out.WriteString(a[p.a : p.a+p.n])
 	}
 	return out.String()
 }

@@ -157,19 +157,19 @@ func (c *comparison) program(comm string) {
 		keyA:  func(i int) uint64 { return uint64(a[i].coarse) },
 		keyB:  func(j int) uint64 { return uint64(b[j].coarse) },
 	}), pair{a: len(a), b: len(b)}) {
-		last := p.a == len(a) || p.b == len(b)
+		last := p.n == 0
 		if p.a > g.a || p.b > g.b || p.partial {
 			g.number++
 			singles = append(singles, c.between(comm, g, p, last)...)
 		}
-		switch {
-		case last:
-		case a[p.a].exact == b[p.b].exact:
-			c.result.Same++
-		default: // also where chance may explain it: the lines tell how
-			c.pairs = append(c.pairs, callPair{comm, &a[p.a], &b[p.b], g, false})
+		for i := range p.n {
+			if x, y := &a[p.a+i], &b[p.b+i]; x.exact == y.exact {
+				c.result.Same++
+			} else { // also where chance may explain it: the lines tell how
+				c.pairs = append(c.pairs, callPair{comm, x, y, g, false})
+			}
 		}
-		g.a, g.b = p.a+1, p.b+1
+		g.a, g.b = p.a+p.n, p.b+p.n
 	}
 	if len(a) == 0 || len(b) == 0 {
 		c.onOneSideOnly(comm, singles)

@@ -81,15 +81,13 @@ func (h *hunk) align(al *aligner, la, lb []*line) {
 		for ; b < p.b; b++ {
 			h.edits = append(h.edits, edit{op: '+', b: lb[b]})
 		}
-		if a == len(la) || b == len(lb) {
-			continue
+		for ; a < p.a+p.n; a, b = a+1, b+1 {
+			if x, y := la[a], lb[b]; h.places.agree(x.in, y.in) && h.places.agree(x.out, y.out) {
+				h.edits = append(h.edits, edit{' ', x, y})
+			} else {
+				h.edits = append(h.edits, edit{op: '-', a: x}, edit{op: '+', b: y})
+			}
 		}
-		if x, y := la[a], lb[b]; h.places.agree(x.in, y.in) && h.places.agree(x.out, y.out) {
-			h.edits = append(h.edits, edit{' ', x, y})
-		} else {
-			h.edits = append(h.edits, edit{op: '-', a: x}, edit{op: '+', b: y})
-		}
-		a, b = a+1, b+1
 	}
 }
 
