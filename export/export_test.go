@@ -23,6 +23,7 @@ import (
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 	"github.com/google/pprof/profile"
 )
 
@@ -43,21 +44,11 @@ func traces(t *testing.T) map[string][]byte {
 	return out
 }
 
-func open(t testing.TB, trace []byte) *schema.Reader {
-	t.Helper()
-	r, err := schema.NewReader(bytes.NewReader(trace), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.Close)
-	return r
-}
-
 func exported(t testing.TB, trace []byte, format string, o Options) []byte {
 	t.Helper()
 	i := slices.IndexFunc(Formats(), func(f Format) bool { return f.Name == format })
 	var out bytes.Buffer
-	if err := Formats()[i].Write(&out, open(t, trace), o); err != nil {
+	if err := Formats()[i].Write(&out, tracetest.Read(t, trace), o); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -67,7 +58,7 @@ func exported(t testing.TB, trace []byte, format string, o Options) []byte {
 func lines(t *testing.T, trace []byte) (out []map[string]any) {
 	t.Helper()
 	var text bytes.Buffer
-	if _, err := replay.Print(&text, open(t, trace), &replay.Filter{}, replay.NewJSON()); err != nil {
+	if _, err := replay.Print(&text, tracetest.Read(t, trace), &replay.Filter{}, replay.NewJSON()); err != nil {
 		t.Fatal(err)
 	}
 	for s := bufio.NewScanner(&text); s.Scan(); {
@@ -179,7 +170,7 @@ func TestTablesAreTheEvents(t *testing.T) {
 // Verdicts are as many of each as dtrec check counts.
 func TestVerdictsAreTheClaims(t *testing.T) {
 	for name, trace := range traces(t) {
-		f, err := report.Judge(open(t, trace), report.Options{})
+		f, err := report.Judge(tracetest.Read(t, trace), report.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,7 +196,7 @@ func TestColumns(t *testing.T) {
 	address := regexp.MustCompile(`0x[0-9a-f]{16}`)
 	for name, trace := range traces(t) {
 		for _, table := range Tables() {
-			err := table.Read(open(t, trace), func(row []any) error {
+			err := table.Read(tracetest.Read(t, trace), func(row []any) error {
 				for i, v := range row {
 					c := table.Columns[i]
 					ok := v == nil
@@ -238,7 +229,7 @@ func TestPprof(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		sums := make([]uint64, len(Measures()))
-		if err := readCalls(open(t, trace), func(c *replay.PathCall) error {
+		if err := readCalls(tracetest.Read(t, trace), func(c *replay.PathCall) error {
 			for i, m := range Measures() {
 				sums[i] += m.of(c)
 			}
@@ -306,17 +297,17 @@ func TestErrors(t *testing.T) {
 	trace := traces(t)["../traces/run1.pb"]
 	full := errors.New("full")
 	for _, f := range Formats() {
-		if err := f.Write(failing{full}, open(t, trace), Options{}); !errors.Is(err, full) {
+		if err := f.Write(failing{full}, tracetest.Read(t, trace), Options{}); !errors.Is(err, full) {
 			t.Errorf("%s: %v", f.Name, err)
 		}
-		if err := f.Write(io.Discard, broken{open(t, trace)}, Options{}); !errors.Is(err, errBroken) {
+		if err := f.Write(io.Discard, broken{tracetest.Read(t, trace)}, Options{}); !errors.Is(err, errBroken) {
 			t.Errorf("%s: %v", f.Name, err)
 		}
 	}
-	if err := writeCSV(io.Discard, open(t, trace), Options{Table: "nosuch"}); err == nil {
+	if err := writeCSV(io.Discard, tracetest.Read(t, trace), Options{Table: "nosuch"}); err == nil {
 		t.Error("a table that is none")
 	}
-	if err := writeFolded(io.Discard, open(t, trace), Options{Of: "nosuch"}); err == nil {
+	if err := writeFolded(io.Discard, tracetest.Read(t, trace), Options{Of: "nosuch"}); err == nil {
 		t.Error("a measure that is none")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema/tracetest"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -62,7 +63,7 @@ func TestPerfetto(t *testing.T) {
 		}
 		described, tracks := make(map[uint64]bool), make(map[uint64][]moment)
 		calls, ended := 0, 0
-		if err := readCalls(open(t, trace), func(c *replay.PathCall) error {
+		if err := readCalls(tracetest.Read(t, trace), func(c *replay.PathCall) error {
 			calls++
 			ended += int(one(c.End != 0))
 			return nil

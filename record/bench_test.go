@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // BenchmarkPipeline takes records as they come from the ring buffer to frames: those of a sample, or of a file of one's
@@ -47,16 +48,7 @@ func (c *countWriter) Write(p []byte) (int, error) { *c += countWriter(len(p)); 
 
 // ringOf is a trace as the drain would have handed out its events, and how many there are.
 func ringOf(b *testing.B, path string) (turns [][]byte, events int) {
-	file, err := os.Open(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer file.Close()
-	r, err := schema.NewReader(file, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer r.Close()
+	r := tracetest.Open(b, path)
 	var turn []byte
 	var entry *schema.Event
 	for {

@@ -15,6 +15,7 @@ import (
 	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // rotating is a session that records into files of a directory, fed by hand.
@@ -110,14 +111,7 @@ func TestRotateHeaders(t *testing.T) {
 	begun := []uint64{1000, 1005, 1009}
 	ids := make(map[string]bool)
 	for i, begin := range begun {
-		f, err := os.Open(filepath.Join(dir, fmt.Sprintf("run.%06d.pb", i+1)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		in, err := schema.NewReader(f, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		in := tracetest.Open(t, filepath.Join(dir, fmt.Sprintf("run.%06d.pb", i+1)))
 		h := in.Header()
 		if h.Part != uint32(i+1) || string(h.RecordingId) != "0123456789abcdef" || h.StartBootNs != begin || ids[string(h.RunId)] {
 			t.Errorf("header of file %d: %v", i+1, h)
@@ -128,8 +122,6 @@ func TestRotateHeaders(t *testing.T) {
 				t.Errorf("footer of file %d: %v", i+1, end)
 			}
 		}
-		in.Close()
-		f.Close()
 	}
 }
 

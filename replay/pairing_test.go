@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -142,15 +141,7 @@ func complete(t *testing.T) map[string]*recording {
 		t.Fatal(files, err)
 	}
 	for _, file := range append(files, "../test/random/run.pb") {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		r, err := schema.NewReader(f, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := tracetest.Open(t, file)
 		rec := &recording{header: r.Header()}
 		for len(rec.records) < 20_000 {
 			next, err := r.Next()

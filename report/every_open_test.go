@@ -4,11 +4,11 @@ package report
 
 import (
 	"bytes"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // Who makes an open, and what its path looks like, is no reason to leave it out: each is
@@ -57,18 +57,10 @@ func TestTheSlowestCallIsShown(t *testing.T) {
 }
 
 // caseFindings judges a case trace; entered is how many opens it has.
-func caseFindings(t *testing.T, name string) (f *Findings, entered uint64) {
+func caseFindings(t *testing.T, name string) (*Findings, uint64) {
 	t.Helper()
-	file, err := os.Open("../test/cases/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	r, err := schema.NewReader(file, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err = Judge(r, Options{Follow: func(m *Moment) {
+	r, entered := tracetest.Open(t, "../test/cases/"+name), uint64(0)
+	f, err := Judge(r, Options{Follow: func(m *Moment) {
 		if e, ok := m.Record.(*schema.Event); ok && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
 			entered++
 		}

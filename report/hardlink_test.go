@@ -4,26 +4,17 @@ package report
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 
-	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // In this recording of 6.16 files have names and dentries without one: made by O_TMPFILE and
 // linked, opened by a handle, renamed over and held open. Two names of one inode are only what
 // link(2) made of "b" and "z", once "b" is "y".
 func TestOnlyNamesAreHardLinks(t *testing.T) {
-	file, err := os.Open("../test/cases/nameless.pb")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	r, err := schema.NewReader(file, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := tracetest.Open(t, "../test/cases/nameless.pb")
 	var got []string
 	if _, err := Judge(r, Options{Each: func(cl *Claim) {
 		if cl.Kind == HardLink {

@@ -5,7 +5,6 @@ package report
 import (
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,22 +12,14 @@ import (
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // inKind returns what every claim of a kind in a trace of testdata says, with its verdict,
 // addresses left out, each beside its path.
 func inKind(t *testing.T, name string, k Kind) [][2]string {
 	t.Helper()
-	file, err := os.Open(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	r, err := schema.NewReader(file, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := tracetest.Open(t, filepath.Join("testdata", name))
 	var out [][2]string
 	if _, err := Judge(r, Options{Each: func(cl *Claim) {
 		if cl.Kind == k {

@@ -110,15 +110,7 @@ func (m *memory) append(e *schema.Event) {
 // inMemory reads a trace.
 func inMemory(t *testing.T, file string) *memory {
 	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	r, err := schema.NewReader(f, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := tracetest.Open(t, file)
 	m := &memory{header: r.Header()}
 	for {
 		rec, err := r.Next()

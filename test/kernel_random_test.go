@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/dtrec/dtrec/report"
-	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // seed is that of this run. DTREC_SEED repeats one.
@@ -81,15 +81,7 @@ func modelled(t *testing.T, log io.Reader) (ops int, did *truths) {
 // held holds the claims of a trace in a file against what was done.
 func held(t *testing.T, trace string, did *truths) (*checker, *report.Findings) {
 	t.Helper()
-	file, err := os.Open(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	r, err := schema.NewReader(file, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := tracetest.Open(t, trace)
 	c, f, err := hold(r, did)
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // played fills told with what the scene of that name says it did. The traces it made are
@@ -56,16 +57,7 @@ type lifeEvent struct {
 // readerOf opens a trace until the test ends.
 func readerOf(t *testing.T, trace string) *schema.Reader {
 	t.Helper()
-	in, err := os.Open(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close() })
-	r, err := schema.NewReader(in, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.Close)
+	r := tracetest.Open(t, trace)
 	return r
 }
 

@@ -12,20 +12,13 @@ import (
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // sample is a short recording of test/random, and what it said that it did.
 func sample(t *testing.T) (*forged, []operation) {
 	t.Helper()
-	trace, err := os.Open("test/random/run.pb")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer trace.Close()
-	r, err := schema.NewReader(trace, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := tracetest.Open(t, "test/random/run.pb")
 	f := &forged{header: r.Header()}
 	for {
 		rec, err := r.Next()

@@ -19,6 +19,7 @@ import (
 
 	"github.com/dtrec/dtrec/export"
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 	"github.com/parquet-go/parquet-go"
 )
 
@@ -196,16 +197,7 @@ func TestTextTables(t *testing.T) {
 // writeTo writes an export of a trace to a file.
 func writeTo(t *testing.T, to, trace string, write func(io.Writer, *schema.Reader) error) {
 	t.Helper()
-	in, err := os.Open(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	src, err := schema.NewReader(in, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
+	src := tracetest.Open(t, trace)
 	var out bytes.Buffer
 	if err := errors.Join(write(&out, src), os.WriteFile(to, out.Bytes(), 0o600)); err != nil {
 		t.Fatal(err)

@@ -123,16 +123,7 @@ func TestPageOfTheSeedsProgramsIsNoLonger(t *testing.T) {
 // seedPrograms is what the sample has of the seed's programs.
 func seedPrograms(t *testing.T) string {
 	t.Helper()
-	in, err := os.Open("traces/run1.pb")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	r, err := schema.NewReader(in, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := tracetest.Open(t, "traces/run1.pb")
 	file := filepath.Join(t.TempDir(), "seed.pb")
 	out, err := os.Create(file)
 	if err != nil {

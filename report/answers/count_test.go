@@ -6,12 +6,12 @@ import (
 	"cmp"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // operationOf is what a path call is called, by the role of its begin; a walk within another is no call.
@@ -48,16 +48,7 @@ type counting struct {
 // count reads the raw records and nothing of package replay.
 func count(t *testing.T, file string) *own {
 	t.Helper()
-	in, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	r, err := schema.NewReader(in, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := tracetest.Open(t, file)
 	n := &counting{own: own{operations: make(map[string]uint64), errnos: make(map[string]uint64), programs: make(map[string]uint64)},
 		stacks: make(map[uint32][]*ownCall), opened: make(map[uint32]bool), without: make(map[uint64]bool)}
 	for {
@@ -193,16 +184,7 @@ func TestSummaryIsWhatTheEventsSay(t *testing.T) {
 
 func summarized(t *testing.T, file string) *Summary {
 	t.Helper()
-	in, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	r, err := schema.NewReader(in, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	r := tracetest.Open(t, file)
 	s, err := Summarize(r)
 	if err != nil {
 		t.Fatal(err)

@@ -45,21 +45,11 @@ func stream(out io.Writer, m tracetest.Machine, events int) error {
 	return err
 }
 
-func open(t testing.TB, file []byte) *schema.Reader {
-	t.Helper()
-	r, err := schema.NewReader(bytes.NewReader(file), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 func compareOnce(t testing.TB, a, b []byte) *Result {
 	t.Helper()
 	var in [2]Input
 	for i, file := range [][]byte{a, b} {
-		r := open(t, file)
-		defer r.Close()
+		r := tracetest.Read(t, file)
 		again := schema.NewSeeker(bytes.NewReader(file), int64(len(file)), 0)
 		defer again.Close()
 		in[i] = Input{"ab"[i : i+1], r, func(id uint64) (replay.Source, error) { return again.At(id) }}
@@ -99,7 +89,7 @@ func BenchmarkRatio(b *testing.B) {
 	var compared, reported time.Duration
 	for b.Loop() {
 		start := time.Now()
-		r := open(b, x)
+		r := tracetest.Read(b, x)
 		f, err := report.Judge(r, report.Options{})
 		if err == nil {
 			err = report.Markdown(io.Discard, f, report.PageOptions{})
@@ -107,7 +97,6 @@ func BenchmarkRatio(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		r.Close()
 		reported += time.Since(start)
 		start = time.Now()
 		compareOnce(b, x, y)
@@ -183,7 +172,7 @@ func TestAllocations(t *testing.T) {
 	}
 	reports := allocated(func() {
 		for _, file := range [][]byte{x, y} {
-			if _, err := report.Judge(reader(t, file), report.Options{}); err != nil {
+			if _, err := report.Judge(tracetest.Read(t, file), report.Options{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -44,22 +44,12 @@ func record(t testing.TB, m tracetest.Machine, seed uint64, ops []op) []byte {
 	return b
 }
 
-func reader(t testing.TB, file []byte) *schema.Reader {
-	t.Helper()
-	r, err := schema.NewReader(bytes.NewReader(file), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.Close)
-	return r
-}
-
 // input is a trace that can be read again.
 func input(t testing.TB, name string, file []byte) Input {
 	t.Helper()
 	again := schema.NewSeeker(bytes.NewReader(file), int64(len(file)), 0)
 	t.Cleanup(again.Close)
-	return Input{name, reader(t, file), func(id uint64) (replay.Source, error) { return again.At(id) }}
+	return Input{name, tracetest.Read(t, file), func(id uint64) (replay.Source, error) { return again.At(id) }}
 }
 
 func compare(t testing.TB, a, b []byte) *Result {
