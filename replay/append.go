@@ -93,6 +93,13 @@ func putDigits(b []byte, v uint64) {
 	b[0] = byte('0' + v%10)
 }
 
+// putSix fills b, of six bytes, with the six decimal digits of v.
+func putSix(b []byte, v uint32) {
+	_ = b[5]
+	high, mid, low := v/1e4*2, v/100%100*2, v%100*2
+	b[0], b[1], b[2], b[3], b[4], b[5] = pairs[high], pairs[high+1], pairs[mid], pairs[mid+1], pairs[low], pairs[low+1]
+}
+
 // pairs is 00 to 99.
 const pairs = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849" +
 	"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"

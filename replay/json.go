@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math/bits"
-	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -21,39 +20,46 @@ import (
 // A field that the event did not record is not there. Of a call that is one event, phase "call",
 // "returned" has what its exit recorded, and the object itself what its entry did. A name that is not UTF-8 has
 // its bytes under "name_hex" as well.
-func NewJSON() Format { return &jsonLines{} }
+func NewJSON() Format {
+	return &jsonLines{keys: newPieces[keyPiece](), dentries: newPieces[dentryPiece]()}
+}
 
 type jsonLines struct {
 	symbols  *symbols
-	imported bool                              // tasks and CPUs are not known
-	redacted bool                              // hashes are gone
-	kinds    [maxRole][schema.Whole + 1]string // the members that follow from role and phase
-
-	by   actor  // who did the last event, and where
-	told []byte // the members that say so
-}
-
-type actor struct {
-	cpu, pid, tid uint32
-	comm          string
+	imported bool                                           // tasks and CPUs are not known
+	redacted bool                                           // hashes are gone
+	kinds    [maxRole][schema.Whole + 1][readyDepths]string // the members that follow from role, phase and depth
+	start    lineStart
+	within   uint64 // the open of the last event
+	open     []byte // the members that say so
+	keys     *pieces[keyPiece]
+	dentries *pieces[dentryPiece]
+	fs       []byte // the members of the filesystem of the last event with one
+	fsType   string
+	dev      uint32
 }
 
 func (j *jsonLines) begin(dst []byte, h *schema.Header) []byte {
 	j.symbols, j.imported, j.redacted = newSymbols(h), h.Logged(), h.Redacted()
 	for _, info := range schema.Catalogue() {
 		for phase := schema.Enter; phase <= schema.Whole; phase++ {
-			j.kinds[info.Role][phase] = j.kind(info.Role, phase, j.symbols.of(info.Role, phase))
+			for depth := range readyDepths {
+				j.kinds[info.Role][phase][depth] = j.kind(info.Role, phase, depth, j.symbols.of(info.Role, phase))
+			}
 		}
 	}
 	return appendPacket(dst, "header", h)
 }
 
-func (j *jsonLines) kind(r schema.Role, p schema.Phase, symbol string) string {
+func (j *jsonLines) kind(r schema.Role, p schema.Phase, depth int, symbol string) string {
 	b := append([]byte(`,"role":"`), r.Label()...)
 	b = append(append(b, `","phase":"`...), p.Label()...)
 	b = append(b, '"')
 	if symbol != "" {
 		b = appendString(append(b, `,"symbol":`...), symbol)
+	}
+	if !j.imported {
+		b = appendNumber(b, `,"depth":`, uint64(depth))
 	}
 	return string(b)
 }
@@ -65,20 +71,24 @@ func (j *jsonLines) event(dst []byte, s *Step) []byte {
 	if phase == schema.Unspecified {
 		return dst
 	}
-	dst = appendNumber(dst, `{"type":"event","id":`, e.ID)
-	dst = appendNumber(dst, `,"time_ns":`, e.Time)
-	dst = j.task(dst, e)
-	if e.Role > 0 && e.Role < maxRole && phase > 0 && phase <= schema.Whole && e.Symbol == "" && j.kinds[e.Role][phase] != "" {
-		dst = append(dst, j.kinds[e.Role][phase]...)
+	if !j.start.turn(e) {
+		j.begins(e)
+	}
+	dst = append(dst, j.start.text...)
+	if e.Role > 0 && e.Role < maxRole && phase > 0 && phase <= schema.Whole && s.Depth < readyDepths && e.Symbol == "" && j.kinds[e.Role][phase][s.Depth] != "" {
+		dst = append(dst, j.kinds[e.Role][phase][s.Depth]...)
 	} else {
-		dst = append(dst, j.kind(e.Role, phase, cmp.Or(e.Symbol, j.symbols.of(e.Role, phase)))...)
+		dst = append(dst, j.kind(e.Role, phase, s.Depth, cmp.Or(e.Symbol, j.symbols.of(e.Role, phase)))...)
 	}
 	dst = j.place(dst, s)
-	if phase == schema.Whole {
-		dst = append(j.values(dst, &Step{Event: &s.Call.Enter}), `,"returned":{`...)
+	if s.whole() {
+		dst = append(j.values(dst, &Step{Event: &s.Call.Enter}), `,"returned":`...)
 		from := len(dst)
-		dst = j.values(dst, s)
-		return append(slices.Delete(dst, from, from+1), '}', '}', '\n') // but for the first comma
+		if dst = j.values(dst, s); len(dst) == from {
+			dst = append(dst, ',')
+		}
+		dst[from] = '{' // for the first comma
+		return append(dst, "}}\n"...)
 	}
 	return append(j.values(dst, s), '}', '\n')
 }
@@ -103,12 +113,16 @@ func (j *jsonLines) values(dst []byte, s *Step) []byte {
 	return dst
 }
 
-// task says who did it and where, as far as the trace tells.
-func (j *jsonLines) task(dst []byte, e *schema.Event) []byte {
-	if by := (actor{e.CPU, e.PID, e.TID, e.Comm}); by != j.by || j.told == nil {
-		j.by, j.told = by, j.tell(j.told[:0], e)
+// begins writes the start of a line: which event it is and when, and who did it and where, as far as the trace tells.
+func (j *jsonLines) begins(e *schema.Event) {
+	o := &j.start
+	o.begin(e)
+	o.text = appendNumber(o.text, `{"type":"event","id":`, e.ID)
+	o.idEnd = len(o.text)
+	if o.text = appendNumber(o.text, `,"time_ns":`, e.Time); o.second != 0 {
+		o.ns, o.digits = len(o.text)-9, 9
 	}
-	return append(dst, j.told...)
+	o.text = j.tell(o.text, e)
 }
 
 func (j *jsonLines) tell(dst []byte, e *schema.Event) []byte {
@@ -124,9 +138,6 @@ func (j *jsonLines) tell(dst []byte, e *schema.Event) []byte {
 
 // place says where among the calls of its thread the event stands.
 func (j *jsonLines) place(dst []byte, s *Step) []byte {
-	if !j.imported {
-		dst = appendNumber(dst, `,"depth":`, uint64(s.Depth))
-	}
 	switch {
 	case s.Stray:
 		dst = append(dst, `,"stray":true`...)
@@ -137,42 +148,57 @@ func (j *jsonLines) place(dst []byte, s *Step) []byte {
 			dst = appendText(dst, `,"path":`, `,"path_hex":"`, s.Call.Path)
 		}
 	}
-	if s.Open != nil {
-		dst = appendNumber(dst, `,"open":`, s.Open.Enter.ID)
-		if s.Open.Enter.Execute() {
-			dst = append(dst, `,"exec":true`...)
+	if s.Open == nil {
+		return dst
+	}
+	if e := &s.Open.Enter; e.ID != j.within {
+		j.within, j.open = e.ID, appendNumber(j.open[:0], `,"open":`, e.ID)
+		if e.Execute() {
+			j.open = append(j.open, `,"exec":true`...)
 		}
 	}
-	return dst
+	return append(dst, j.open...)
 }
 
 func (j *jsonLines) dentry(dst []byte, s *Step) []byte {
 	e := s.Event
-	dst = appendAddress(dst, `,"dentry":`, e.Dentry)
 	if e.Dentry == 0 {
-		return dst
+		return append(dst, `,"dentry":null`...)
 	}
-	if s.Object != nil && s.Object.Seq != 0 {
-		dst = appendNumber(dst, `,"object":"D`, s.Object.Seq)
-		dst = append(dst, '"')
+	d := dentryPiece{address: e.Dentry, inode: e.Inode, unknown: e.Inode == 0 && e.Facts&schema.FactInodeUnknown != 0}
+	if s.Object != nil {
+		d.object = s.Object.Seq
 	}
-	if e.Inode != 0 || e.Facts&schema.FactInodeUnknown == 0 {
-		dst = appendAddress(dst, `,"inode":`, e.Inode)
+	text, made := j.dentries.at(d.address>>6, d)
+	if !made {
+		b := appendAddress((*text)[:0], `,"dentry":`, d.address)
+		if d.object != 0 {
+			b = append(appendNumber(b, `,"object":"D`, d.object), '"')
+		}
+		if !d.unknown {
+			b = appendAddress(b, `,"inode":`, d.inode)
+		}
+		*text = b
 	}
-	return dst
+	return append(dst, *text...)
 }
 
 func (j *jsonLines) key(dst []byte, e *schema.Event) []byte {
-	if e.Parent != 0 {
-		dst = appendAddress(dst, `,"parent":`, e.Parent)
+	k := keyPiece{e.Parent, e.Name, e.NameLen, e.Hash, e.Role.Is(schema.Walks) && e.Columns.Has(schema.ColumnKey)}
+	text, made := j.keys.at(uint64(k.hash)+k.parent>>6, k)
+	if !made {
+		b := (*text)[:0]
+		if k.parent != 0 {
+			b = appendAddress(b, `,"parent":`, k.parent)
+		}
+		b = appendText(b, `,"name":`, `,"name_hex":"`, k.name)
+		b = appendNumber(b, `,"name_len":`, uint64(k.length))
+		if k.hash != 0 || !k.path && !j.imported && !j.redacted { // a path has none
+			b = appendNumber(b, `,"hash":`, uint64(k.hash))
+		}
+		*text = b
 	}
-	dst = appendText(dst, `,"name":`, `,"name_hex":"`, e.Name)
-	dst = appendNumber(dst, `,"name_len":`, uint64(e.NameLen))
-	path := e.Role.Is(schema.Walks) && e.Columns.Has(schema.ColumnKey)
-	if e.Hash != 0 || !path && !j.imported && !j.redacted { // a path has none
-		dst = appendNumber(dst, `,"hash":`, uint64(e.Hash))
-	}
-	return dst
+	return append(dst, *text...)
 }
 
 // rare appends the fields that few kinds of event have.
@@ -205,10 +231,15 @@ func (j *jsonLines) field(dst []byte, e *schema.Event, f *field) []byte {
 			return appendText(dst, f.json, `,"cgroup_hex":"`, e.Cgroup)
 		}
 	case schema.Filesystem:
-		if e.FSType != "" || e.Dev != 0 {
-			dst = appendText(dst, f.json, `,"fs_hex":"`, e.FSType)
-			return append(appendDev(append(dst, `,"dev":"`...), e.Dev), '"')
+		if e.FSType == "" && e.Dev == 0 {
+			return dst
 		}
+		if e.FSType != j.fsType || e.Dev != j.dev {
+			j.fsType, j.dev = e.FSType, e.Dev
+			j.fs = appendText(j.fs[:0], f.json, `,"fs_hex":"`, e.FSType)
+			j.fs = append(appendDev(append(j.fs, `,"dev":"`...), e.Dev), '"')
+		}
+		return append(dst, j.fs...)
 	}
 	return dst
 }

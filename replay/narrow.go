@@ -22,7 +22,12 @@ const (
 
 // narrow is text without what a reader of most lines can do without: symbols, addresses and
 // hashes. A dentry is its number.
-type narrow struct{ text }
+type narrow struct {
+	text
+	start lineStart
+	name  string // of the last line with one
+	shown []byte // that name, as it stands in the line
+}
 
 func (t *narrow) begin(dst []byte, h *schema.Header) []byte {
 	t.symbols = newSymbols(h)
@@ -43,15 +48,10 @@ func (t *narrow) event(dst []byte, s *Step) []byte {
 		return dst
 	}
 	from := len(dst)
-	dst = append(appendID(dst, e.ID, 8), ' ')
-	dst = appendPadded(dst, e.Time/1e9, 6)
-	dst = append(append(dst, '.'), 0, 0, 0, 0, 0, 0, 0, 0, 0)
-	putDigits(dst[len(dst)-9:], e.Time%1e9)
-	dst = append(dst[:len(dst)-3], ' ')
-	if e.TID != t.tid || e.Comm != t.comm || t.task == nil {
-		t.setTask(e)
+	if !t.start.turn(e) {
+		t.begins(e)
 	}
-	dst = append(dst, t.task...)
+	dst = append(dst, t.start.text...)
 	if e.Role > 0 && e.Role < maxRole && phase > 0 && phase <= schema.Whole && s.Depth < readyDepths && t.calls[e.Role][phase][s.Depth] != "" {
 		dst = append(dst, t.calls[e.Role][phase][s.Depth]...)
 	} else {
@@ -66,7 +66,10 @@ func (t *narrow) event(dst []byte, s *Step) []byte {
 	if name := s.name(); name != "" {
 		line := len(dst) // up to the name
 		dst = append(append(dst, " | "...), t.bold...)
-		if dst = append(appendPrintable(dst, name), t.plain...); !asked.NameCut() && len(dst)-from <= lineWidth {
+		if name != t.name {
+			t.name, t.shown = name, appendPrintable(t.shown[:0], name)
+		}
+		if dst = append(append(dst, t.shown...), t.plain...); !asked.NameCut() && len(dst)-from <= lineWidth {
 			return append(dst, '\n') // no character has less than a byte
 		}
 		dst = dst[:line]
@@ -80,9 +83,16 @@ func (t *narrow) event(dst []byte, s *Step) []byte {
 	return append(dst, '\n')
 }
 
-func (t *narrow) setTask(e *schema.Event) {
-	t.comm, t.tid = e.Comm, e.TID
-	t.task = t.column(t.task[:0], narrowTask, func(dst []byte) []byte {
+// begins writes the start of a line: the event, its time in microseconds, and its task.
+func (t *narrow) begins(e *schema.Event) {
+	o := &t.start
+	o.begin(e)
+	o.text = appendID(o.text, e.ID, 8)
+	o.idEnd = len(o.text)
+	o.text = append(appendPadded(append(o.text, ' '), e.Time/1e9, 6), '.')
+	o.ns, o.digits = len(o.text), 6
+	o.text = append(appendDigits(o.text, e.Time%1e9/1e3, 6), ' ')
+	o.text = t.column(o.text, narrowTask, func(dst []byte) []byte {
 		if e.Comm == "" && e.TID == 0 {
 			return append(dst, '-')
 		}
@@ -183,9 +193,12 @@ func (s *Step) Phase() schema.Phase {
 	return schema.Unspecified
 }
 
+// whole reports whether the step is a call that is one event, whose entry is known.
+func (s *Step) whole() bool { return s.Event.Half && s.Event.Phase == schema.Exit && s.Call != nil }
+
 // Asked is the event that has the name which the step is about: of a call that is one event its entry.
 func (s *Step) Asked() *schema.Event {
-	if s.Phase() == schema.Whole {
+	if s.whole() {
 		return &s.Call.Enter
 	}
 	return s.Event

@@ -36,7 +36,7 @@ func NewText(o TextOptions) Format {
 	if o.Wide {
 		return &t
 	}
-	return &narrow{t}
+	return &narrow{text: t}
 }
 
 type text struct {
@@ -107,7 +107,7 @@ func (t *text) event(dst []byte, s *Step) []byte {
 	} else {
 		dst = append(dst, t.call(e.Role, phase, s.Depth, cmp.Or(e.Symbol, t.symbols.of(e.Role, phase)))...)
 	}
-	if phase == schema.Whole {
+	if s.whole() {
 		dst = append(t.values(dst, &Step{Event: &s.Call.Enter}), " ->"...)
 	}
 	dst = t.values(dst, s)

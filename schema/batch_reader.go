@@ -43,6 +43,7 @@ type batchReader struct {
 // readKind is a kind, and how an event of it is put together.
 type readKind struct {
 	kindRow
+	half bool              // it is handed out as two
 	rest [columnRows]uint8 // the rows of its columns that few kinds have; 0: no more
 }
 
@@ -142,7 +143,7 @@ func (b *batchReader) loadKinds() error {
 	for i := range n {
 		k := readKind{kindRow: kindRow{role: Role(b.scratch[0][i]), phase: Phase(b.scratch[1][i]), columns: Columns(b.scratch[2][i])}}
 		if s := k.role.Shape(Enter); s != nil && k.phase == Whole {
-			k.entry = k.columns & s.Columns
+			k.half, k.entry = true, k.columns&s.Columns
 		}
 		rest := k.rest[:0]
 		for r := rowFilesystem + 1; r < columnRows; r++ {
@@ -305,7 +306,7 @@ func (b *batchReader) next(e *Event) {
 	if !b.entered || b.told == nil {
 		b.setEvent(e, k)
 	}
-	if k.entry != 0 {
+	if k.half {
 		b.entered = !b.entered
 		if e.Phase, columns = Exit, columns&^k.entry; b.entered {
 			e.Phase, columns = Enter, k.entry
@@ -354,7 +355,7 @@ func (b *batchReader) setEvent(e *Event, k *readKind) {
 		e.PID, e.TID, e.Comm = t.pid, t.tid, t.comm
 		b.told = t
 	}
-	e.Role, e.Phase, e.Half = k.role, k.phase, k.entry != 0
+	e.Role, e.Phase, e.Half = k.role, k.phase, k.half
 }
 
 // take returns the next value of a column.
