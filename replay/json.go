@@ -64,8 +64,6 @@ func (j *jsonLines) kind(r schema.Role, p schema.Phase, depth int, symbol string
 	return string(b)
 }
 
-func (j *jsonLines) observe(*Step) {}
-
 func (j *jsonLines) event(dst []byte, s *Step) []byte {
 	e, phase := s.Event, s.Phase()
 	if phase == schema.Unspecified {

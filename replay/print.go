@@ -17,8 +17,6 @@ const printChunk = 64 << 10
 // prints one trace.
 type Format interface {
 	begin(dst []byte, h *schema.Header) []byte
-	// event is called for the events that match; observe for all of them, first.
-	observe(s *Step)
 	event(dst []byte, s *Step) []byte
 	loss(dst []byte, l *schema.Loss) []byte
 	damage(dst []byte, d *schema.Damage, last uint64) []byte
@@ -28,6 +26,9 @@ type Format interface {
 	cut(dst []byte, last uint64) []byte
 }
 
+// observer is a format that is shown all events, also those that do not match, before it prints one.
+type observer interface{ observe(*Step) }
+
 // Print prints a trace to its end: the events that match the filter, and all loss
 // and damage in its place. What was read before an error is printed. Its memory
 // does not depend on the length of the trace. Where no event is shown, empty says why
@@ -35,6 +36,7 @@ type Format interface {
 // only those frames are read that may hold what the filter asks for, and the ones before them.
 func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []string, err error) {
 	p := printer{src: src, filter: filter, format: format, unmet: newUnmet(filter)}
+	p.observer, _ = format.(observer)
 	if filter.ofCalls() {
 		p.model = NewModel(src.Header())
 		p.model.Call = func(c *PathCall) { p.ended = c }
@@ -45,19 +47,15 @@ func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []stri
 	if s, ok := src.(Seekable); ok && s.Index() != nil && filter.skips() {
 		s.Skip(p.wanted)
 	}
-	p.buf = format.begin(make([]byte, 0, printChunk+printChunk/4), src.Header())
-	for {
-		err := p.next()
-		if len(p.buf) >= printChunk || err != nil {
-			if _, werr := w.Write(p.buf); werr != nil {
-				return nil, errors.Join(werr, ignoreEOF(err))
-			}
-			p.buf = p.buf[:0]
-		}
-		if err != nil {
-			return p.unmet.why(), ignoreEOF(err)
-		}
+	p.out = newOutput(w, format)
+	p.out.add(func(b []byte) []byte { return format.begin(b, src.Header()) })
+	for err == nil && p.out.on() {
+		err = p.next()
 	}
+	if werr := p.out.close(); werr != nil {
+		return nil, errors.Join(werr, ignoreEOF(err))
+	}
+	return p.unmet.why(), ignoreEOF(err)
 }
 
 func ignoreEOF(err error) error {
@@ -98,7 +96,8 @@ type printer struct {
 	state    *State
 	model    *Model    // where the filter asks for calls, else nil
 	ended    *PathCall // by the last event; nil: none
-	buf      []byte
+	observer observer  // nil: the format is none
+	out      *output
 	last     uint64 // id of the last event read or known to be missing
 	complete bool
 	half     bool // the entry matched of a call whose exit is the same event
@@ -110,7 +109,7 @@ func (p *printer) next() error {
 	rec, err := p.src.Next()
 	if err != nil {
 		if err == io.EOF && !p.complete {
-			p.buf = p.format.cut(p.buf, p.last)
+			p.out.add(func(b []byte) []byte { return p.format.cut(b, p.last) })
 		}
 		return err
 	}
@@ -118,35 +117,37 @@ func (p *printer) next() error {
 	case *schema.Event:
 		p.last = rec.ID
 		step, call := p.apply(rec)
-		p.format.observe(step)
+		if p.observer != nil {
+			p.observer.observe(step)
+		}
 		if !p.unmet.shown {
 			p.unmet.see(step)
 		}
 		if p.match(step, call) {
-			before := len(p.buf)
-			p.buf = p.format.event(p.buf, step)
 			if step.Phase() != schema.Unspecified {
 				p.unmet.matched++
 			}
-			p.unmet.shown = p.unmet.shown || len(p.buf) > before
+			shown := p.out.event(step)
+			p.unmet.shown = p.unmet.shown || shown
 		}
 	case *schema.Skipped:
 		p.last += rec.Events
 		p.state.Skipped()
 	case *schema.Loss:
 		p.state.Loss(rec)
-		p.buf = p.format.loss(p.buf, rec)
+		p.out.add(func(b []byte) []byte { return p.format.loss(b, rec) })
 	case *schema.Damage:
 		p.state.Damage(rec)
 		p.last += rec.Events
-		p.buf = p.format.damage(p.buf, rec, p.last)
+		last := p.last
+		p.out.add(func(b []byte) []byte { return p.format.damage(b, rec, last) })
 	case *schema.Program:
 		if p.filter.program(rec) {
-			p.buf = p.format.program(p.buf, rec)
+			p.out.add(func(b []byte) []byte { return p.format.program(b, rec) })
 		}
 	case *schema.Footer:
 		p.complete = true
-		p.buf = p.format.footer(p.buf, rec)
+		p.out.add(func(b []byte) []byte { return p.format.footer(b, rec) })
 	}
 	return nil
 }

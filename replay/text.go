@@ -87,8 +87,6 @@ func mark(r schema.Role, p schema.Phase) string {
 	return "? "
 }
 
-func (t *text) observe(*Step) {}
-
 func (t *text) event(dst []byte, s *Step) []byte {
 	e, phase := s.Event, s.Phase()
 	if phase == schema.Unspecified {

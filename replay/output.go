@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"io"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// output is where lines go, in order. Where there is a second processor they are made on it, of copies of what they say.
+type output struct {
+	w       io.Writer
+	format  Format
+	buf     []byte
+	err     error
+	filling *sheet
+	full    chan *sheet // nil: lines are made at once
+	empty   chan *sheet
+	failed  atomic.Bool // what is made elsewhere can not be written
+	done    chan struct{}
+}
+
+// sheet is some lines that are still to be made.
+type sheet struct {
+	lines [sheetLines]line
+	used  int
+}
+
+const (
+	sheetLines = 512
+	sheets     = 3 // one is filled, one made, and one waits
+)
+
+// line is a copy of a step, as far as formats read it; or what makes a line of another kind.
+type line struct {
+	step       Step
+	event      schema.Event
+	call, open Call
+	object     Object
+	other      func([]byte) []byte
+}
+
+// newOutput needs a close.
+func newOutput(w io.Writer, format Format) *output {
+	o := &output{w: w, format: format, buf: make([]byte, 0, printChunk+printChunk/4)}
+	if _, observes := format.(observer); observes || runtime.GOMAXPROCS(0) == 1 {
+		return o
+	}
+	o.full, o.empty, o.done = make(chan *sheet, sheets), make(chan *sheet, sheets), make(chan struct{})
+	o.filling = new(sheet)
+	for range sheets - 1 {
+		o.empty <- new(sheet)
+	}
+	go o.make()
+	return o
+}
+
+// make makes the lines of sheets until there are no more. What it writes for each line lies apart from what the other
+// goroutine reads for each.
+func (o *output) make() {
+	own := output{w: o.w, format: o.format, buf: make([]byte, 0, cap(o.buf))}
+	for s := range o.full {
+		for i := range s.lines[:s.used] {
+			if l := &s.lines[i]; l.other != nil {
+				own.buf = l.other(own.buf)
+			} else {
+				own.buf = own.format.event(own.buf, &l.step)
+			}
+			own.write(printChunk)
+		}
+		if own.err != nil {
+			o.failed.Store(true)
+		}
+		o.empty <- s
+	}
+	own.flush()
+	o.err = own.err
+	close(o.done)
+}
+
+// event has the format print a step, and reports whether it has a line for it.
+func (o *output) event(s *Step) (shown bool) {
+	if o.full == nil {
+		before := len(o.buf)
+		o.buf = o.format.event(o.buf, s)
+		return len(o.buf) > before
+	}
+	if s.Phase() == schema.Unspecified { // its exit is the line
+		return false
+	}
+	o.next().copy(s)
+	return true
+}
+
+// add has other lines printed.
+func (o *output) add(lines func([]byte) []byte) {
+	if o.full == nil {
+		o.buf = lines(o.buf)
+		return
+	}
+	o.next().other = lines
+}
+
+// on reports whether the output takes more, and writes what is gathered if that is much.
+func (o *output) on() bool {
+	if o.full != nil {
+		return !o.failed.Load()
+	}
+	o.write(printChunk)
+	return o.err == nil
+}
+
+// next is the line to be filled.
+func (o *output) next() *line {
+	if o.filling.used == sheetLines {
+		o.full <- o.filling
+		o.filling = <-o.empty
+		o.filling.used = 0
+	}
+	o.filling.used++
+	return &o.filling.lines[o.filling.used-1]
+}
+
+// copy takes what formats read of a step, which is another one by the time they do.
+func (l *line) copy(s *Step) {
+	l.other = nil
+	l.step = Step{Event: &l.event, Depth: s.Depth, Stray: s.Stray}
+	l.event = *s.Event
+	if s.Call != nil && s.Event.Phase == schema.Exit {
+		l.call, l.step.Call = *s.Call, &l.call
+	}
+	if s.Open != nil {
+		l.open.Enter.ID, l.open.Enter.Flags = s.Open.Enter.ID, s.Open.Enter.Flags
+		l.step.Open = &l.open
+	}
+	if s.Object != nil {
+		l.object.Seq, l.step.Object = s.Object.Seq, &l.object
+	}
+}
+
+// write writes what is gathered, if it is so much.
+func (o *output) write(least int) {
+	if len(o.buf) >= least {
+		o.flush()
+	}
+}
+
+// flush writes what is gathered. After an error nothing more is.
+func (o *output) flush() {
+	if o.err == nil {
+		_, o.err = o.w.Write(o.buf)
+	}
+	o.buf = o.buf[:0]
+}
+
+// close writes the rest, and returns what went wrong.
+func (o *output) close() error {
+	if o.full == nil {
+		o.flush()
+	} else {
+		o.full <- o.filling
+		close(o.full)
+		<-o.done
+	}
+	return o.err
+}
