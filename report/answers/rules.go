@@ -165,8 +165,8 @@ func (s *Summarizer) negativesLeft() (out []Finding) {
 
 func (s *Summarizer) otherTargets() (out []Finding) {
 	var led []*entry[destinations]
-	for _, e := range s.leads.entries {
-		if e.What.otherID != 0 {
+	for i := range s.leads.entries {
+		if e := &s.leads.entries[i]; e.What.otherID != 0 {
 			led = append(led, e)
 		}
 	}

@@ -92,6 +92,8 @@ type Summarizer struct {
 	cut      bool
 
 	failures *tally[example]      // by errno and path
+	errno    int                  // of the last of them
+	key      string               // what keys of that begin with
 	names    *tally[spread]       // by missing name
 	again    *tally[example]      // by the path of what a filesystem was asked for
 	misses   *tally[example]      // by directory
@@ -128,8 +130,6 @@ const (
 	fewKeys     = 1 << 12
 	maxResolved = 512 // bytes
 )
-
-var seed = maphash.MakeSeed()
 
 // destinations is what a path led to, the first two that differ.
 type destinations struct {
@@ -209,7 +209,7 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	s.Total.add(c)
 	s.slow(c)
 	if c.Failed() {
-		s.failures.add(errnoName(c.Errno)+" "+c.Path, 1).add(c)
+		s.failures.addTo(s.errnoKey(c.Errno), c.Path, 1).add(c)
 	} else if c.End != 0 && strings.HasPrefix(c.Path, "/") && c.How&schema.LookupInRoot == 0 && len(c.Resolved) <= maxResolved {
 		s.leads.add(c.Path, 1).add(c)
 	}
@@ -228,6 +228,14 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	if n := len(c.Components); n > 0 && errnoName(c.Errno) == "ENOENT" {
 		s.names.add(c.Components[n-1].Name, 1).add(c, dirOf(c.Resolved))
 	}
+}
+
+// errnoKey is what the keys of failures with an errno begin with.
+func (s *Summarizer) errnoKey(errno int) string {
+	if errno != s.errno {
+		s.errno, s.key = errno, errnoName(errno)+" "
+	}
+	return s.key
 }
 
 // maxSlowest is how many of the slowest calls are kept.
@@ -342,7 +350,8 @@ func (s *Summarizer) End() *Summary {
 	s.Negatives.Births = counted(replay.Births, s.births[:])
 	s.Negatives.Fates = counted(replay.Fates, s.fates[:])
 	errnos := make(map[string]uint64)
-	for _, e := range s.failures.entries {
+	for i := range s.failures.entries {
+		e := &s.failures.entries[i]
 		name, _, _ := strings.Cut(e.Key, " ")
 		errnos[name] += e.Amount
 	}

@@ -4,7 +4,10 @@ package answers
 
 import (
 	"cmp"
+	"hash/maphash"
 	"maps"
+	"math"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -14,15 +17,17 @@ import (
 // the error of every key that comes after: the true amount of an entry lies between Amount
 // and Amount + Error, and a key with more than the largest error is there.
 //
-// That is the bound of Space-Saving (Metwally, Agrawal, El Abbadi 2005), kept with a map
+// That is the bound of Space-Saving (Metwally, Agrawal, El Abbadi 2005), kept with a table
 // that is halved now and then, in place of a heap.
 type tally[V any] struct {
-	entries map[string]*entry[V]
+	entries []entry[V] // those that came first before the others
+	slots   []uint32   // open addressing by the hash of the key: 1 + the place in entries, 0 for none
 	most    int
-	bytes   int    // of the keys
-	floor   uint64 // the most that a forgotten key may have had
-	gone    uint64 // how often keys were forgotten
+	keys    strings.Builder // the bytes of the last keys: one allocation for many
+	bytes   int             // of the keys
+	floor   uint64          // the most that a forgotten key may have had
 	total   uint64
+	bounds  []uint64 // scratch of halve
 }
 
 // entry is what is known of a key. What has is of those amounts alone that Amount is of.
@@ -30,6 +35,8 @@ type entry[V any] struct {
 	Key           string
 	Amount, Error uint64
 	What          V
+
+	hash uint32 // of Key
 }
 
 // Bounds on the keys of a tally.
@@ -38,43 +45,139 @@ const (
 	maxKeyBytes = 4 << 20
 )
 
-func newTally[V any](most int) *tally[V] {
-	return &tally[V]{entries: make(map[string]*entry[V]), most: most}
-}
+// keyChunk is how many bytes of keys are allocated as one.
+const keyChunk = 4 << 10
 
-// add adds an amount to a key, and returns what else is kept of that.
-func (t *tally[V]) add(key string, amount uint64) *V {
+func newTally[V any](most int) *tally[V] { return &tally[V]{most: most} }
+
+// add adds an amount to a key, and returns what else is kept of that, valid until the next one.
+func (t *tally[V]) add(key string, amount uint64) *V { return t.addTo("", key, amount) }
+
+// addTo adds an amount to the key that is prefix and rest. Two of one key are divided alike.
+func (t *tally[V]) addTo(prefix, rest string, amount uint64) *V {
 	t.total += amount
-	e := t.entries[key]
+	hash := hashOf(prefix, rest)
+	e := t.find(hash, prefix, rest)
 	if e == nil {
-		if len(t.entries) >= t.most || t.bytes+len(key) > maxKeyBytes {
-			t.halve()
-		}
-		e = &entry[V]{Key: strings.Clone(key), Error: t.floor}
-		t.entries[e.Key] = e
-		t.bytes += len(key)
+		e = t.insert(hash, prefix, rest)
 	}
 	e.Amount += amount
 	return &e.What
 }
 
-// halve forgets the half of the keys with the least.
-func (t *tally[V]) halve() {
-	all := t.all()
-	most := len(all) / 2
-	foremost(all, most, (*entry[V]).compare)
-	for _, e := range all[most:] {
-		t.floor = max(t.floor, e.Amount+e.Error)
-		t.bytes -= len(e.Key)
-		delete(t.entries, e.Key)
-		t.gone++
+// seed is one for all: a key of two parts is hashed as them.
+var seed = maphash.MakeSeed()
+
+func hashOf(prefix, rest string) uint32 {
+	h := maphash.String(seed, rest)
+	if prefix != "" {
+		h ^= bits.RotateLeft64(maphash.String(seed, prefix), 29)
+	}
+	return uint32(h >> 32)
+}
+
+// find returns the entry of a key, nil where there is none.
+func (t *tally[V]) find(hash uint32, prefix, rest string) *entry[V] {
+	mask := uint32(len(t.slots) - 1)
+	for i := hash; len(t.slots) > 0; i++ {
+		at := t.slots[i&mask]
+		if at == 0 {
+			return nil
+		}
+		if e := &t.entries[at-1]; e.hash == hash && len(e.Key) == len(prefix)+len(rest) && e.Key[len(prefix):] == rest && e.Key[:len(prefix)] == prefix {
+			return e
+		}
+	}
+	return nil
+}
+
+// insert takes a key in, which is none of those there are.
+func (t *tally[V]) insert(hash uint32, prefix, rest string) *entry[V] {
+	if size := len(prefix) + len(rest); len(t.entries) >= t.most || t.bytes+size > maxKeyBytes {
+		t.halve()
+	}
+	if 2*(len(t.entries)+1) > len(t.slots) {
+		t.slots = make([]uint32, max(64, 2*len(t.slots)))
+		t.place()
+	}
+	t.entries = append(t.entries, entry[V]{Key: t.own(prefix, rest), Error: t.floor, hash: hash})
+	t.slots[t.free(hash)] = uint32(len(t.entries))
+	return &t.entries[len(t.entries)-1]
+}
+
+// own copies a key, in one allocation with those before it while there is room.
+func (t *tally[V]) own(prefix, rest string) string {
+	size := len(prefix) + len(rest)
+	t.bytes += size
+	if t.keys.Cap()-t.keys.Len() < size {
+		t.keys.Reset()
+		t.keys.Grow(max(size, min(keyChunk, t.bytes)))
+	}
+	from := t.keys.Len()
+	t.keys.WriteString(prefix)
+	t.keys.WriteString(rest)
+	return t.keys.String()[from:]
+}
+
+// free finds the first slot for a hash that has no entry.
+func (t *tally[V]) free(hash uint32) uint32 {
+	mask := uint32(len(t.slots) - 1)
+	i := hash & mask
+	for t.slots[i] != 0 {
+		i = (i + 1) & mask
+	}
+	return i
+}
+
+// place gives every entry its slot, all of which are free.
+func (t *tally[V]) place() {
+	for i := range t.entries {
+		t.slots[t.free(t.entries[i].hash)] = uint32(i + 1)
 	}
 }
 
+// halve forgets the half of the keys with the least; of those that have as much, the last ones.
+func (t *tally[V]) halve() {
+	most := len(t.entries) / 2
+	t.bounds = t.bounds[:0]
+	for i := range t.entries {
+		t.bounds = append(t.bounds, t.entries[i].Amount+t.entries[i].Error)
+	}
+	foremost(t.bounds, most, func(a, b uint64) int { return cmp.Compare(b, a) })
+	last, equal := uint64(math.MaxUint64), 0 // the least of those that stay, and how many have that
+	for _, b := range t.bounds[:most] {
+		if b < last {
+			last, equal = b, 0
+		}
+		if b == last {
+			equal++
+		}
+	}
+	kept := t.entries[:0]
+	t.keys, t.bytes = strings.Builder{}, 0
+	for i := range t.entries {
+		e := &t.entries[i]
+		bound := e.Amount + e.Error
+		if bound == last {
+			equal--
+		}
+		if bound < last || bound == last && equal < 0 {
+			t.floor = max(t.floor, bound)
+			continue
+		}
+		e.Key = t.own(e.Key, "") // lets those go that shared its memory
+		kept = append(kept, *e)
+	}
+	clear(t.entries[len(kept):])
+	t.entries = kept
+	clear(t.slots)
+	t.place()
+}
+
 func (t *tally[V]) all() []*entry[V] {
-	all := make([]*entry[V], 0, len(t.entries))
-	for _, e := range t.entries {
-		all = append(all, e)
+	all := make([]*entry[V], len(t.entries))
+	for i := range t.entries {
+		all[i] = &t.entries[i]
 	}
 	return all
 }
@@ -126,8 +229,11 @@ func (t *tally[V]) sorted() []*entry[V] {
 
 // top returns the n entries that have most.
 func (t *tally[V]) top(n int) []*entry[V] {
-	all := t.sorted()
-	return all[:min(n, len(all))]
+	all := t.all()
+	n = min(n, len(all))
+	foremost(all, n, (*entry[V]).compare)
+	slices.SortFunc(all[:n], (*entry[V]).compare)
+	return all[:n]
 }
 
 // counted names counts, without those that are 0.

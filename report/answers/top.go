@@ -188,11 +188,16 @@ type topper struct {
 
 // born is what else is known of a key: of dentries without inode what they were, of failures why.
 type born struct {
-	first         uint64
+	first  uint64
+	lives  *negativeLives    // of dentries without inode
+	errnos map[string]uint64 // of failures
+}
+
+// negativeLives are what dentries without inode were.
+type negativeLives struct {
 	births, fates [8]uint64
 	hits          uint64
 	killers       map[string]uint64
-	errnos        map[string]uint64
 }
 
 // maxKillers bounds the programs that are counted as those that killed, of one key, and maxErrnos the
@@ -283,12 +288,15 @@ func (t *topper) negative(n *replay.Negative) {
 	}
 	t.calling = thing{negative: n}
 	b := t.count(1, n.Born)
-	b.births[n.Birth]++
-	b.fates[n.Fate]++
-	b.hits += n.Hits
 	b.first = min(b.first, n.Born)
-	if n.Fate == replay.FateKilled {
-		b.killers = plusOne(b.killers, replay.Printable(n.EndBy), maxKillers)
+	if b.lives == nil {
+		b.lives = &negativeLives{}
+	}
+	l := b.lives
+	l.births[n.Birth]++
+	l.fates[n.Fate]++
+	if l.hits += n.Hits; n.Fate == replay.FateKilled {
+		l.killers = plusOne(l.killers, replay.Printable(n.EndBy), maxKillers)
 	}
 }
 
@@ -307,10 +315,10 @@ func (t *topper) top(n int) *Top {
 	top := &Top{Of: t.of.name, By: t.by.name, Unit: t.of.unit, Total: t.tally.total, Keys: len(t.tally.entries), Error: t.tally.floor, Rows: []TopRow{},
 		negatives: t.of.name == "negatives"}
 	for _, e := range t.tally.top(n) {
-		row := TopRow{Key: e.Key, Amount: e.Amount, Error: e.Error, First: e.What.first, Hits: e.What.hits}
-		if top.negatives {
-			row.Births, row.Fates = counted(replay.Births, e.What.births[:]), counted(replay.Fates, e.What.fates[:])
-			row.Killer = mostFirst(e.What.killers)
+		row := TopRow{Key: e.Key, Amount: e.Amount, Error: e.Error, First: e.What.first}
+		if l := e.What.lives; l != nil {
+			row.Births, row.Fates = counted(replay.Births, l.births[:]), counted(replay.Fates, l.fates[:])
+			row.Hits, row.Killer = l.hits, mostFirst(l.killers)
 		}
 		if len(e.What.errnos) > 0 {
 			row.Errnos = mostFirst(e.What.errnos)
