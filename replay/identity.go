@@ -112,6 +112,34 @@ func checksOf(recorded Roles) checks {
 	return checks{all(life), all(inode), all(inode | RolesOf(schema.RoleDrop))}
 }
 
+// doubtful are what an event may say of a dentry beyond name, parent and inode, or that these are not known.
+const doubtful = schema.FactNameUnreadable | schema.FactInodeUnknown | schema.FactUnwatched | schema.FactUnhashed
+
+// same takes a lookup that returned a dentry as it was last seen, for the name and the parent that it has. It
+// comes to what agree and see come to, in less time; false: it is none, and they are to take it.
+func (o *Objects) same(d *Object, e *schema.Event, lookup *Call) bool {
+	s := &d.self
+	if !asks.Has(e.Role) || lookup == nil || d.Killed != 0 || d.Contradicted != nil || s.loose || e.Facts&doubtful != 0 || o.move.tid == e.TID {
+		return false
+	}
+	if e.Parent == 0 || e.Parent != d.Parent || e.Parent != s.is.parent || e.Parent != lookup.Enter.Parent || e.Dev != 0 && e.Dev != s.dev {
+		return false
+	}
+	if e.Inode != d.Inode || e.Inode != s.is.inode || !s.is.filled || e.Inode != 0 && d.Positive == 0 {
+		return false
+	}
+	if e.NameLen == 0 || e.NameCut() || !s.is.named || e.Name != d.Name || e.Name != lookup.Enter.Name || s.is.name != d.Name {
+		return false
+	}
+	if dir := o.find(e.Parent); dir != nil && dir.Born > s.shown {
+		return false
+	}
+	d.NameAddr, d.Hash = e.NameAddr, e.Hash
+	d.hit(e)
+	s.shown, s.at = e.ID, e.Time
+	return true
+}
+
 // agree holds an event of a dentry against what those before it said, and remembers what
 // it says. lookup is the call that returned it, nil for other events.
 func (o *Objects) agree(d *Object, e *schema.Event, lookup *Call) {

@@ -40,6 +40,7 @@ type Losses struct {
 	lost      [maxRole]reach // by role, and of any role at 0: to when events are missing, of the windows that have begun
 	mispaired [maxRole]reach // the same of losses after which an exit's own word on its entry may be wrong
 	coming    uint64         // when the next window begins that has not; 0: none
+	until     uint64         // the last time of lost, of any role
 
 	// Of dentries that could not be watched: their events say so, and nothing else is
 	// touched. Without Why: none.
@@ -224,6 +225,7 @@ func (r *reach) covers(time uint64) bool { return r.any && time <= r.last }
 // begin makes the window count for the calls in progress.
 func (l *Losses) begin(w *Window) {
 	w.begun = true
+	l.until = max(l.until, w.Last)
 	l.lost[w.Role].extend(w.Last)
 	if w.mispairs {
 		l.mispaired[w.Role].extend(w.Last)

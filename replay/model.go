@@ -24,6 +24,7 @@ type Model struct {
 	Object   func(*Object) // when its memory was given back or used again, or it is forgotten
 	Negative func(*Negative)
 
+	outline   bool // see NewOutline
 	whole     bool // the roles are recorded that tell the class of a call
 	followed  bool // every walk that opens nothing is recorded
 	chains    bool // __d_lookup is recorded: a d_lookup is told by it
@@ -69,6 +70,15 @@ func NewModel(h *schema.Header) *Model {
 	return m
 }
 
+// NewOutline returns a model that looks at the entries and exits of path calls and at processes, and at
+// nothing that lies between: of a PathCall it has no class, no components, nothing they led to and
+// nothing counted or timed by them, and no dentries. What is left costs a third.
+func NewOutline(h *schema.Header) *Model {
+	m := NewModel(h)
+	m.outline, m.State.outline, m.whole = true, true, false
+	return m
+}
+
 // hooks are what the model does with an event of a role, after its path call and its dentry
 // have been looked at.
 var hooks = [maxRole]func(*Model, *strand, *Step){
@@ -97,6 +107,9 @@ func (m *Model) Record(rec schema.Record) *Step {
 	return m.State.Record(rec)
 }
 
+// follows are the roles that an outline looks at: of path calls and of processes.
+var follows = outlined | RolesOf(schema.RoleFork, schema.RoleExec)
+
 // event applies an event.
 //
 //  1. The state says where it stands; calls that have lost their exit are told.
@@ -106,6 +119,9 @@ func (m *Model) Record(rec schema.Record) *Step {
 func (m *Model) event(e *schema.Event) *Step {
 	s := m.State.Event(e)
 	t := m.strand(e)
+	if m.outline && !follows.Has(e.Role) {
+		return s
+	}
 	if len(t.calls) > 0 && len(m.State.Losses.windows) > 0 {
 		m.unsettle(t)
 	}

@@ -218,6 +218,7 @@ func (o *Objects) each(f func(*Object)) {
 //  2. After its kill a dentry may still be dropped, freed, or found by an rcu-walk
 //     that races with the kill: it stays the same object until it is freed.
 //     Where a kill may not have been one, an event that takes a reference shows it alive.
+//     Mostly it is a lookup that returned what the dentry is known to be.
 //  3. After that, an event at the address shows an object whose birth was missed.
 func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 	d := o.find(e.Dentry)
@@ -234,7 +235,9 @@ func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 		o.endAt(d, e.ID)
 		d = o.meet(e.Dentry, e)
 	default:
-		d.seen = true
+		if d.seen = true; o.same(d, e, lookup) {
+			return d
+		}
 	}
 	o.agree(d, e, lookup)
 	o.known.bytes -= len(d.Name)

@@ -24,6 +24,7 @@ type State struct {
 	passed  bool   // events before joined were passed over: an exit from before it has its entry there
 	joined  uint64 // the time of the first event after those
 	entries int    // since the calls in progress were last counted
+	outline bool   // of path calls alone, see NewOutline
 	step    Step
 }
 
@@ -52,6 +53,9 @@ type Call struct {
 	// apart from the exit, the thread's event before; 0: not known.
 	After, AfterTime uint64
 }
+
+// outlined are the roles that an outline looks at.
+var outlined = callRoles | RolesOf(schema.RoleExit)
 
 // knows are the roles whose exits may say when their entry was.
 var knows = func() (set Roles) {
@@ -110,14 +114,16 @@ func (s *State) Event(e *schema.Event) *Step {
 	}
 	s.Losses.resumed(e.Time)
 	s.Losses.pass(s.now)
+	if s.step = (Step{Event: e}); s.outline && !outlined.Has(e.Role) {
+		return &s.step
+	}
 	t := s.thread(e.TID)
-	if t != nil && len(s.Losses.windows) > 0 && !(e.Half && e.Phase == schema.Exit) { // nothing is lost between the halves
+	if t != nil && t.first <= s.Losses.until && len(s.Losses.windows) > 0 && !(e.Half && e.Phase == schema.Exit) { // nothing is lost between the halves
 		s.unsettle(t)
 	}
 	if len(s.Objects.reading) > 0 {
 		s.Objects.readOver(e)
 	}
-	s.step = Step{Event: e}
 	paired := s.paired.Has(e.Role) && !line
 	if e.Phase == schema.Exit && paired {
 		s.silent = s.silent || knows.Has(e.Role) && !e.Columns.Has(schema.ColumnTook)
@@ -127,7 +133,7 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.step.Depth = len(t.calls)
 		s.enclose(t)
 	}
-	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
+	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 && !s.outline {
 		var lookup *Call
 		if asks.Has(e.Role) {
 			lookup = s.step.Call
@@ -216,7 +222,9 @@ func (s *State) enter(t *thread) {
 		c.Open = s.step.Open
 	}
 	s.step.Call = c
-	t.calls = append(t.calls, c)
+	if t.calls = append(t.calls, c); len(t.calls) == 1 || e.Time < t.first {
+		t.first = e.Time
+	}
 }
 
 // enclose finds the open around the event. Within a call since whose entry an open may have

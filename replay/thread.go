@@ -6,6 +6,7 @@ package replay
 type thread struct {
 	tid     uint32
 	calls   []*Call // innermost last
+	first   uint64  // no call of these was entered before
 	pending []*Call // may have ended unseen: they enclose nothing, and wait for an exit that says it is theirs; oldest first
 	maybe   *Call   // of pending, the open that what follows is in if it has not ended; nil: none
 	spare   []*Call

@@ -77,12 +77,19 @@ var measures = []measure{
 // dimension is one row of what it can be grouped by.
 type dimension struct {
 	name, says string
+	known      bool                // of a call: its entry and its exit say it
 	key        func(*thing) string // as it is printed; empty: there is none
 }
 
+// What an outline of the trace knows of a call, and what only the whole of it.
+const (
+	outlined = true
+	walked   = false
+)
+
 // dimensions are what --by takes.
 var dimensions = []dimension{
-	{"name", "the last component of the path, or the component", func(t *thing) string {
+	{"name", "the last component of the path, or the component", outlined, func(t *thing) string {
 		switch {
 		case t.negative != nil:
 			return replay.Printable(t.negative.Name)
@@ -93,7 +100,7 @@ var dimensions = []dimension{
 		}
 		return replay.Printable(baseOf(t.call.Path))
 	}},
-	{"path", "the path as given; of a component or a dentry where it is", func(t *thing) string {
+	{"path", "the path as given; of a component or a dentry where it is", outlined, func(t *thing) string {
 		switch {
 		case t.negative != nil:
 			return replay.PrintablePath(replay.InDir(t.negative.Dir, t.negative.Name))
@@ -104,7 +111,7 @@ var dimensions = []dimension{
 		}
 		return replay.Printable(t.call.Path)
 	}},
-	{"dir", "the directory it is in, as far as the run tells", func(t *thing) string {
+	{"dir", "the directory it is in, as far as the run tells", walked, func(t *thing) string {
 		switch {
 		case t.negative != nil:
 			return replay.PrintablePath(t.negative.Dir)
@@ -115,7 +122,7 @@ var dimensions = []dimension{
 		}
 		return replay.PrintablePath(dirOf(t.call.Resolved))
 	}},
-	{"program", "the program that made it", func(t *thing) string {
+	{"program", "the program that made it", outlined, func(t *thing) string {
 		switch {
 		case t.negative != nil:
 			return replay.Printable(t.negative.Program)
@@ -124,7 +131,7 @@ var dimensions = []dimension{
 		}
 		return replay.Printable(t.call.Program)
 	}},
-	{"task", "the process, and its program", func(t *thing) string {
+	{"task", "the process, and its program", outlined, func(t *thing) string {
 		switch {
 		case t.negative != nil:
 			return taskKey(t.negative.PID, t.negative.Program)
@@ -133,7 +140,7 @@ var dimensions = []dimension{
 		}
 		return taskKey(t.call.PID, t.call.Program)
 	}},
-	{"op", "the operation", func(t *thing) string {
+	{"op", "the operation", outlined, func(t *thing) string {
 		switch {
 		case t.negative != nil:
 			return t.negative.Operation
@@ -142,7 +149,7 @@ var dimensions = []dimension{
 		}
 		return ""
 	}},
-	{"fs", "the filesystem", func(t *thing) string {
+	{"fs", "the filesystem", walked, func(t *thing) string {
 		switch {
 		case t.negative != nil:
 			return replay.Printable(t.negative.FSType)
@@ -151,7 +158,7 @@ var dimensions = []dimension{
 		}
 		return replay.Printable(t.call.FSType)
 	}},
-	{"errno", "the errno that the call returned", func(t *thing) string {
+	{"errno", "the errno that the call returned", outlined, func(t *thing) string {
 		if t.call == nil {
 			return ""
 		}
@@ -210,7 +217,7 @@ const (
 // TopOf reads a trace to its end and returns the n keys with most. of and by are names of
 // Names. After an error of the source it returns what it has read so far, and the error.
 func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
-	t := &topper{model: replay.NewModel(src.Header()), tally: newTally[born](maxKeys)}
+	t := &topper{tally: newTally[born](maxKeys)}
 	for i := range measures {
 		if measures[i].name == of {
 			t.of = &measures[i]
@@ -223,6 +230,11 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	}
 	if t.of == nil || t.by == nil {
 		return nil, fmt.Errorf("no top of %s by %s", of, by)
+	}
+	if t.of.amount != nil && t.by.known {
+		t.model = replay.NewOutline(src.Header())
+	} else {
+		t.model = replay.NewModel(src.Header())
 	}
 	switch of {
 	case "negatives":
