@@ -30,7 +30,7 @@ func (s *State) crowded(t *thread) (dropped bool) {
 		s.abandon(t)
 		dropped = true
 	}
-	if s.entries++; s.entries < sweepEvery {
+	if s.entries < sweepEvery {
 		return dropped
 	}
 	s.entries = 0

@@ -34,6 +34,7 @@ type Losses struct {
 
 	windows []Window
 	covered []stretch // by the windows, in order and disjoint; see covers
+	clear   stretch   // between two of these, both ends in them: what was asked for last is there
 	stale   bool      // windows have changed since
 	open    int       // 1 + index of the window of damage that no event has followed yet
 
@@ -59,7 +60,7 @@ func (l *Losses) Windows() []Window {
 // Touched returns the window that makes a statement unsafe that rests on every
 // event of the given roles between two times; ok is false where there is none.
 func (l *Losses) Touched(first, last uint64, roles Roles) (w Window, ok bool) {
-	if !l.covers(first, last) {
+	if l.clear.first < first && last < l.clear.last && !l.stale || !l.covers(first, last) {
 		return Window{}, false
 	}
 	for _, w := range l.windows {
@@ -77,7 +78,7 @@ type stretch struct{ first, last uint64 }
 // windows, and most times are in none.
 func (l *Losses) covers(first, last uint64) bool {
 	if l.stale {
-		l.stale, l.covered = false, l.covered[:0]
+		l.stale, l.covered, l.clear = false, l.covered[:0], stretch{}
 		for _, w := range slices.SortedFunc(slices.Values(l.windows), func(a, b Window) int { return cmp.Compare(a.First, b.First) }) {
 			if n := len(l.covered); n > 0 && w.First <= l.covered[n-1].last {
 				l.covered[n-1].last = max(l.covered[n-1].last, w.Last)
@@ -87,7 +88,16 @@ func (l *Losses) covers(first, last uint64) bool {
 		}
 	}
 	i, _ := slices.BinarySearchFunc(l.covered, first, func(s stretch, t uint64) int { return cmp.Compare(s.last, t) })
-	return i < len(l.covered) && l.covered[i].first <= last
+	if i < len(l.covered) && l.covered[i].first <= last {
+		return true
+	}
+	if l.clear = (stretch{0, math.MaxUint64}); i > 0 {
+		l.clear.first = l.covered[i-1].last
+	}
+	if i < len(l.covered) {
+		l.clear.last = l.covered[i].first
+	}
+	return false
 }
 
 // record takes a loss record of the file; now is the time of the last event read.
@@ -300,6 +310,14 @@ func RolesThat(t schema.Trait) (s Roles) {
 		if info.Traits&t != 0 {
 			s |= RolesOf(info.Role)
 		}
+	}
+	return s
+}
+
+// With returns the set with r added, where it can hold that.
+func (s Roles) With(r schema.Role) Roles {
+	if r >= 0 && r < maxRole {
+		s |= 1 << r
 	}
 	return s
 }

@@ -198,14 +198,15 @@ func (s *State) thread(tid uint32) *thread {
 
 func (s *State) enter(t *thread) {
 	e := s.step.Event
-	if s.crowded(t) { // nothing encloses it any more
+	if s.entries++; (s.entries >= sweepEvery || t != nil && len(t.calls) >= maxDepth) && s.crowded(t) { // nothing encloses it any more
 		t, s.step.Open, s.step.Within, s.step.Depth = s.threads[e.TID], nil, nil, 0
 	}
 	if t == nil {
 		t = s.begin(e.TID)
 	}
 	c := t.call()
-	c.Enter, c.Open, c.Outer, c.Path, c.Tag = *e, nil, nil, "", 0
+	c.Enter = *e
+	c.Open, c.Outer, c.Path, c.Tag = nil, nil, "", 0
 	if c.After, c.AfterTime = e.ID, e.Time; e.Half {
 		c.After, c.AfterTime = t.seen, t.at
 	}

@@ -91,14 +91,7 @@ func (v *view) nothing() string {
 const enoent = 2
 
 // allocates reports whether a dentry was allocated within the open.
-func (w *walk) allocates() bool {
-	for i := range w.steps {
-		if w.steps[i].ev.Role == schema.RoleAlloc {
-			return true
-		}
-	}
-	return false
-}
+func (w *walk) allocates() bool { return w.roles.Has(schema.RoleAlloc) }
 
 // failedOn is the filesystem of the directory that the walk looked in last; none where no
 // event of it has that, or they contradict each other.

@@ -46,9 +46,14 @@ func (b *budgets) roomForItem() bool { return b.kept >= stepBytes+nameCost*schem
 
 // roomForSteps reports whether one more event of an open in progress may be looked at.
 func (c *collector) roomForSteps() bool {
-	if c.added++; c.added < lookEvery {
-		return !c.stepsFull
+	if c.added++; c.added >= lookEvery {
+		c.countSteps()
 	}
+	return !c.stepsFull
+}
+
+// countSteps counts the events of opens in progress.
+func (c *collector) countSteps() {
 	bytes := 0
 	c.state.InProgress(func(call *replay.Call) {
 		for w := c.within[call.Tag]; w != nil; w = w.then {
@@ -59,7 +64,6 @@ func (c *collector) roomForSteps() bool {
 		}
 	})
 	c.added, c.stepsFull = 0, bytes > stepsBudget
-	return !c.stepsFull
 }
 
 // begins gives an open in progress a walk.

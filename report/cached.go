@@ -54,7 +54,7 @@ func (v *view) lookedUp() int {
 	for i := range v.rows {
 		end = max(end, min(v.rows[i].end, len(path)))
 	}
-	for _, word := range strings.Split(path[end:], "/") {
+	for word := range strings.SplitSeq(path[end:], "/") {
 		if word != "" && word != "." && word != ".." {
 			return end
 		}

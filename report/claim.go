@@ -4,6 +4,7 @@ package report
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
@@ -45,8 +46,21 @@ type Claim struct {
 	Right   Term   // zero Label: no subtraction
 	Result  uint64 // bytes, or what Means says
 	Means   string // what the result is, e.g. `length of "/tmp/"`
-	Note    string // what else the events show
+	Note    Note   // what else the events show
 	Detail  Detail // what claims of its kind have besides; nil: nothing
+}
+
+// Note is what else the events show, in words.
+type Note struct {
+	Text  string // empty: nothing
+	Event uint64 // its end, as #17; 0: there is none
+}
+
+func (n Note) String() string {
+	if n.Event == 0 {
+		return n.Text
+	}
+	return n.Text + "#" + strconv.FormatUint(n.Event, 10)
 }
 
 // Detail is what the claims of one kind have besides. Its type is the kind's.

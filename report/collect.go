@@ -23,7 +23,7 @@ type collector struct {
 	within        []*walk  // of the opens in progress, by Call.Tag; nil at 0 and where there is none
 	free          []int    // of these
 	view          view     // what a claim is being made of
-	claim         Claim    // the claim being judged
+	claim         Claim    // the claim on one event being judged
 	terms         []Term   // its operands
 	rows          []row    // scratch of the open being judged
 	links         int      // names in it that were not of its path
@@ -61,9 +61,11 @@ type collector struct {
 // record applies one record; of an event it returns where it stands.
 func (c *collector) record(rec schema.Record) *replay.Step {
 	s := c.reading.Record(rec)
-	switch rec := rec.(type) {
-	case *schema.Event:
+	if s != nil {
 		c.event(s)
+		return s
+	}
+	switch rec := rec.(type) {
 	case *schema.Damage:
 		c.damage(rec)
 	case *schema.Program:
@@ -124,7 +126,8 @@ func (c *collector) event(s *replay.Step) {
 		c.f.Events++
 	}
 	c.latest = e.ID
-	if c.f.labels.known(e.Role, e.Phase) {
+	known := c.f.labels.known(e.Role, e.Phase)
+	if known {
 		c.f.columns[e.Role][e.Phase] |= e.Columns
 	}
 	if c.imported && e.PID == 0 {
@@ -135,7 +138,9 @@ func (c *collector) event(s *replay.Step) {
 	if c.mute = c.only != nil && !c.only(); !c.mute && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
 		c.program(e).Opens++
 	}
-	c.look(s)
+	if known {
+		c.look(s)
+	}
 	if s.Open != nil && s.Call == s.Open && s.Open.Outer != nil {
 		if w := c.within[s.Open.Outer.Tag]; w != nil {
 			w.nests = true
@@ -161,16 +166,15 @@ func (c *collector) event(s *replay.Step) {
 	}
 }
 
-// look shows the event to the kinds of claim that look at its role.
+// look shows the event to the kinds of claim that look at its role, which is a known one.
 func (c *collector) look(s *replay.Step) {
-	e := s.Event
-	if !c.f.labels.known(e.Role, e.Phase) {
-		return
-	}
 	v := &c.view
 	v.step = s
-	for _, v.kind = range c.looks[e.Role][e.Phase] {
-		v.kind.event(v)
+	for _, k := range c.looks[s.Event.Role][s.Event.Phase] {
+		if s.Object != nil || !k.dentries {
+			v.kind = k
+			k.event(v)
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ var _ = register(func() kind {
 		},
 		fill: func(v *view, cl *Claim) {
 			if before != nil {
-				cl.Note = fmt.Sprintf("no inode at #%d, inode %#x at #%d", before.ev.ID, got.ev.Inode, got.ev.ID)
+				cl.Note.Text = fmt.Sprintf("no inode at #%d, inode %#x at #%d", before.ev.ID, got.ev.Inode, got.ev.ID)
 			}
 		},
 		tell: func(cl *Claim, _ func(string) string) string {
@@ -55,6 +55,9 @@ var NotNegative = &Reason{Unproven, "nothing shows it without inode before", fal
 // instantiated returns the step that gave the dentry an inode which the open
 // returned; -1 where there is none.
 func (w *walk) instantiated() int {
+	if !w.roles.Has(schema.RoleInstantiate) {
+		return -1
+	}
 	d := w.steps[len(w.steps)-1].obj
 	for i := len(w.steps) - 1; i > 0; i-- {
 		if s := &w.steps[i]; s.ev.Role == schema.RoleInstantiate && s.obj == d && s.ev.Inode != 0 {

@@ -17,17 +17,18 @@ const Delete Kind = 10
 var _ = register(func() kind {
 	x := deletions{pending: make(map[uint64]*deletion)}
 	return kind{
-		number: Delete,
-		name:   "delete",
-		says:   "what became of a dentry after d_delete: killed, left without inode, or out of the hash table because somebody held it",
-		enters: allRoles,
-		exits:  allRoles,
-		event:  x.event,
-		forget: func(v *view, d *replay.Object) { x.became(v, d, nil, "") },
-		end:    x.end,
-		across: true,
-		later:  true,
-		needs:  replay.RolesOf(schema.RoleInstantiate), // which would undo it
+		number:   Delete,
+		name:     "delete",
+		says:     "what became of a dentry after d_delete: killed, left without inode, or out of the hash table because somebody held it",
+		enters:   allRoles,
+		exits:    allRoles,
+		dentries: true,
+		event:    x.event,
+		forget:   func(v *view, d *replay.Object) { x.became(v, d, nil, "") },
+		end:      x.end,
+		across:   true,
+		later:    true,
+		needs:    replay.RolesOf(schema.RoleInstantiate), // which would undo it
 		shows: []operand{
 			{show: func(v *view) {
 				if x := x.deletion; x.hit != 0 {
@@ -55,7 +56,7 @@ var _ = register(func() kind {
 			when(LeftUnseen, func(v *view) bool { return x.then == "" && v.one.Killed == 0 && x.left == 0 }),
 		},
 		fill: func(v *view, cl *Claim) {
-			switch cl.Note = x.says(); {
+			switch cl.Note.Text = x.says(); {
 			case x.then != "":
 				cl.note(x.then)
 			case v.one.Killed != 0:
@@ -72,10 +73,10 @@ var _ = register(func() kind {
 			for _, t := range cl.Terms {
 				at = append(at, fmt.Sprintf("%#x #%d", t.Value, t.Event))
 			}
-			return []string{replay.Printable(cl.Subject) + ": " + strings.Join(at, " → ") + "; " + cl.Note}
+			return []string{replay.Printable(cl.Subject) + ": " + strings.Join(at, " → ") + "; " + cl.Note.Text}
 		},
 		lesson: func(cl *Claim, _ *Item) string {
-			return fmt.Sprintf("%s was %s when it was deleted: %s", code(cl.Subject), cl.Object, cl.Note)
+			return fmt.Sprintf("%s was %s when it was deleted: %s", code(cl.Subject), cl.Object, cl.Note.Text)
 		},
 	}
 })
@@ -121,9 +122,6 @@ func (x *deletions) pendingOf(d *replay.Object) *deletion {
 // is not certain waits for the memory to be given back.
 func (x *deletions) event(v *view) {
 	e, d := v.step.Event, v.step.Object
-	if d == nil {
-		return
-	}
 	if d.Deleted == 0 && !e.Role.Is(schema.Begins) {
 		return
 	}
@@ -199,10 +197,10 @@ func (x *deletions) became(v *view, d *replay.Object, e *schema.Event, then stri
 
 // note adds to what else the events show.
 func (cl *Claim) note(more string) {
-	if cl.Note != "" {
-		cl.Note += ", "
+	if cl.Note.Text != "" {
+		cl.Note.Text += ", "
 	}
-	cl.Note += more
+	cl.Note.Text += more
 }
 
 // end tells of the deleted dentries that no kill was seen of, or none that is certain.

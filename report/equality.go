@@ -31,8 +31,9 @@ var _ = register(func() kind {
 			v.at = span{min(v.enter.Time, d.FirstAt), v.enter.Time, v.exit.Time}
 			v.judge()
 		},
-		exits: lookups,
-		event: func(v *view) { v.later(shown) },
+		exits:    lookups,
+		dentries: true,
+		event:    func(v *view) { v.later(shown) },
 		shows: []operand{
 			allocated(one, schema.RoleAlloc), inserted(one),
 			{replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU), func(v *view) {
@@ -56,7 +57,7 @@ var _ = register(func() kind {
 		},
 		fill: func(v *view, cl *Claim) {
 			if v.one.Born == 0 && !v.one.Forgotten {
-				cl.Note = "its allocation was not recorded"
+				cl.Note.Text = "its allocation was not recorded"
 			}
 		},
 		then: func(v *view, cl *Claim, kept bool) {
@@ -133,11 +134,8 @@ type shownClaim struct {
 // program, outside that open, that returns the dentry.
 func (v *view) later(shown []shownClaim) {
 	e, d := v.step.Event, v.step.Object
-	if e.Role == schema.RoleLookupChain || d == nil {
-		return
-	}
 	n := d.Notes
-	if n == nil || n.Claim == 0 {
+	if n == nil || n.Claim == 0 || e.Role == schema.RoleLookupChain {
 		return
 	}
 	at := shown[n.Claim-1]

@@ -16,13 +16,14 @@ const Eviction Kind = 9
 var _ = register(func() kind {
 	e := evictions{paths: make(map[*Program]map[string]*pathState), room: pathsBudget}
 	return kind{
-		number: Eviction,
-		name:   "eviction",
-		says:   "a dentry that was cached was killed, and another one allocated for the same path",
-		open:   e.open,
-		enters: replay.RolesOf(schema.RoleKill),
-		exits:  replay.RolesOf(schema.RoleKill),
-		event:  killedBy,
+		number:   Eviction,
+		name:     "eviction",
+		says:     "a dentry that was cached was killed, and another one allocated for the same path",
+		open:     e.open,
+		enters:   replay.RolesOf(schema.RoleKill),
+		exits:    replay.RolesOf(schema.RoleKill),
+		dentries: true,
+		event:    killedBy,
 		needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleDelete, schema.RoleDrop,
 			schema.RoleMove), // by which it was in the cache, under this path
 		some: replay.RolesOf(schema.RoleEvict),
@@ -93,7 +94,7 @@ func (e *evictions) unsure(*view) (*Reason, About) {
 // killedBy remembers who killed a dentry that the report knows of.
 func killedBy(v *view) {
 	s := v.step
-	if s.Object == nil || s.Object.Killed != s.Event.ID {
+	if s.Object.Killed != s.Event.ID {
 		return
 	}
 	if n := s.Object.Notes; n != nil {
@@ -262,7 +263,7 @@ func distance(v *view, cl *Claim) {
 		cl.Left, cl.Right = cl.Right, cl.Left
 	}
 	cl.Result = cl.Left.Value - cl.Right.Value
-	cl.Note = v.slots(v.two.Addr, v.one.Addr)
+	cl.Note.Text = v.slots(v.two.Addr, v.one.Addr)
 }
 
 // slots says how far two dentries lie apart in slab slots, when both lie in one page.

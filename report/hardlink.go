@@ -14,19 +14,16 @@ const HardLink Kind = 12
 var _ = register(func() kind {
 	l := links{seen: make(map[uint64]inodeUse)}
 	return kind{
-		number: HardLink,
-		name:   "hard link",
-		says:   "two names in the hash table at once have one inode",
-		open:   l.open,
-		forget: l.forget,
-		enters: replay.RolesOf(schema.RoleKill, schema.RoleFree),
-		exits:  replay.RolesOf(schema.RoleKill, schema.RoleFree),
-		event: func(v *view) {
-			if v.step.Object != nil {
-				l.forget(v, v.step.Object)
-			}
-		},
-		needs: replay.RolesOf(schema.RoleDelete, schema.RoleDrop, schema.RoleMove), // after which it is no name
+		number:   HardLink,
+		name:     "hard link",
+		says:     "two names in the hash table at once have one inode",
+		open:     l.open,
+		forget:   l.forget,
+		enters:   replay.RolesOf(schema.RoleKill, schema.RoleFree),
+		exits:    replay.RolesOf(schema.RoleKill, schema.RoleFree),
+		dentries: true,
+		event:    func(v *view) { l.forget(v, v.step.Object) },
+		needs:    replay.RolesOf(schema.RoleDelete, schema.RoleDrop, schema.RoleMove), // after which it is no name
 		shows: []operand{
 			{replay.RolesOf(schema.RoleOpen), func(v *view) {
 				label := v.label(schema.RoleOpen, schema.Exit)

@@ -82,8 +82,8 @@ func (v *view) judge() {
 // The claim is the collector's: it is good until the next one begins.
 func (c *collector) begin(k *kind, needs replay.Roles, subject string, at span) *Claim {
 	c.terms = c.terms[:0]
-	c.claim = Claim{Kind: k.number, Verdict: Proven, Subject: subject}
-	cl := &c.claim
+	cl := c.drafts.next()
+	*cl = Claim{Kind: k.number, Verdict: Proven, Subject: subject}
 	if c.state.Objects.Tries() && needs.Has(schema.RoleKill) {
 		needs |= replay.RolesOf(schema.RoleFree) // without it no kill is certain
 	}
@@ -156,7 +156,7 @@ func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 	}
 	c.count(p, cl)
 	if it == nil {
-		c.drafts.add(cl, c.terms)
+		c.terms = c.drafts.add(cl, c.terms)
 		return false
 	}
 	it.Why |= p.picked(it.Op).doubt(cl)

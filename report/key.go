@@ -55,10 +55,26 @@ var (
 type PathWalk struct {
 	Keys []KeyRow
 	Stop Stop // what came after the last of these
+
+	looked []looked // what Keys are made of where they are asked for, until the next open
 }
 
-func (k *PathWalk) clone() Detail { return &PathWalk{slices.Clone(k.Keys), k.Stop} }
-func (k *PathWalk) bytes() int    { return keyBytes * len(k.Keys) }
+// looked is a component that was looked up, and what led to it.
+type looked struct {
+	row *row
+	way Way
+}
+
+func (k *PathWalk) clone() Detail { return &PathWalk{Keys: slices.Clone(k.keys()), Stop: k.Stop} }
+func (k *PathWalk) bytes() int    { return keyBytes * max(len(k.Keys), len(k.looked)) }
+
+// keys makes Keys, which of most claims nobody asks for.
+func (k *PathWalk) keys() []KeyRow {
+	for i := len(k.Keys); i < len(k.looked); i++ {
+		k.Keys = append(k.Keys, k.looked[i].row.key(k.looked[i].way))
+	}
+	return k.Keys
+}
 
 // KeyRow is one component of a path as it was looked up.
 type KeyRow struct {
@@ -120,7 +136,7 @@ func (k *PathWalk) open(v *view) {
 	if enter.NameCut() {
 		cl.doubt(CutName, About{})
 	}
-	k.Keys, k.Stop = k.Keys[:0], Stop{}
+	k.Keys, k.looked, k.Stop = k.Keys[:0], k.looked[:0], Stop{}
 	next, way := 0, Way{} // the path is accounted for up to here
 	for i := range c.rows {
 		r := &c.rows[i]
@@ -142,7 +158,7 @@ func (k *PathWalk) open(v *view) {
 			v.chain(cl, &way, &c.rows[i-1], r)
 		}
 		c.term(c.label(r.lookup.ev.Role, schema.Enter), r.lookup.ev.Parent, r.lookup.ev.ID, r.lookup.ev.Comm)
-		k.Keys = append(k.Keys, r.key(way))
+		k.looked = append(k.looked, looked{r, way})
 		next, way = r.end, Way{Outside: r.after}
 	}
 	if d := c.rows[len(c.rows)-1].result; d != nil && d.Contradicted != nil {
@@ -224,6 +240,9 @@ func named(s string) About { return About{Text: replay.Printable(s)} }
 // skipped returns the first component of path that lies between two offsets, and whether
 // .. does. Neither that nor "." is ever looked up.
 func skipped(path string, from, to int) (name string, up bool) {
+	if gap := path[min(from, to):to]; gap == "" || gap == "/" { // mostly
+		return "", false
+	}
 	for part := range strings.SplitSeq(path[min(from, to):to], "/") {
 		switch {
 		case part == "..":
@@ -238,6 +257,9 @@ func skipped(path string, from, to int) (name string, up bool) {
 // rest is what stands in path from an offset on, without the slashes at either end; empty
 // where that is no component.
 func rest(path string, from int) string {
+	if from >= len(path) {
+		return ""
+	}
 	path = strings.Trim(path[min(from, len(path)):], "/")
 	if name, up := skipped(path, 0, len(path)); name == "" && !up {
 		return ""
@@ -253,11 +275,12 @@ func quote(path string, from, to int) string {
 // says spells the components of a path as they were looked up.
 func (k *PathWalk) says(q func(string) string) string {
 	var b strings.Builder
-	for i := range k.Keys {
+	keys := k.keys()
+	for i := range keys {
 		if i > 0 {
 			b.WriteString("; ")
 		}
-		r := &k.Keys[i]
+		r := &keys[i]
 		at := fmt.Sprintf("%#x", r.Parent)
 		if r.Way.Bind.Seq != 0 {
 			at = r.Way.Bind.String()
@@ -267,10 +290,10 @@ func (k *PathWalk) says(q func(string) string) string {
 	if then := k.Stop.Way.between(q); then != "" {
 		b.WriteString("; then " + then)
 	}
-	if s := &k.Stop; s.Ret != 0 && len(k.Keys) > 0 {
+	if s := &k.Stop; s.Ret != 0 && len(keys) > 0 {
 		at := "there"
 		if s.Way.Outside.Count == 0 {
-			at = "at " + q(k.Keys[len(k.Keys)-1].Component)
+			at = "at " + q(keys[len(keys)-1].Component)
 		}
 		fmt.Fprintf(&b, "; stopped %s: %s (#%d)", at, schema.ErrnoText(schema.Errno(s.Ret)), s.Event)
 		if s.Rest != "" {

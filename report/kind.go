@@ -32,6 +32,7 @@ type kind struct {
 	open          func(*view)                 // an open has ended
 	event         func(*view)                 // the entry or the exit of one of the roles
 	enters, exits replay.Roles                // these
+	dentries      bool                        // those of them alone that are about a dentry
 	line          func(*view, *Item, int)     // a line of a kernel log, one of an item that is whole
 	unreturned    func(*view, *unreturned)    // an open has no exit in the trace
 	forget        func(*view, *replay.Object) // the state is about to forget a dentry

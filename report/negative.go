@@ -14,18 +14,15 @@ const Negative Kind = 6
 var _ = register(func() kind {
 	var n missing
 	return kind{
-		number: Negative,
-		name:   "negative",
-		says:   "a missing name has a dentry without inode, kept or not when the open or call returned, or did not enter the cache",
-		open:   n.open,
-		walks:  true,
-		needs:  lookups | replay.RolesOf(schema.RoleDrop),
-		exits:  replay.RolesOf(schema.RoleAlloc),
-		event: func(v *view) {
-			if v.step.Object != nil {
-				n.births.add(v.step)
-			}
-		},
+		number:   Negative,
+		name:     "negative",
+		says:     "a missing name has a dentry without inode, kept or not when the open or call returned, or did not enter the cache",
+		open:     n.open,
+		walks:    true,
+		needs:    lookups | replay.RolesOf(schema.RoleDrop),
+		exits:    replay.RolesOf(schema.RoleAlloc),
+		dentries: true,
+		event:    func(v *view) { n.births.add(v.step) },
 		shows: []operand{
 			allocated(one, schema.RoleAlloc), inserted(one),
 			whereAs(schema.RoleDelete, schema.Enter, func(v *view) uint64 {
@@ -331,17 +328,17 @@ func (n *missing) fate(v *view, cl *Claim) {
 	killed, dropped := n.killed(v), n.dropped(v)
 	switch {
 	case n.form == negNowhere:
-		cl.Note = n.removed(v)
+		cl.Note.Text = n.removed(v)
 	case n.form == negOutside && killed == 0:
-		cl.Note = fmt.Sprintf("not inserted, alive at #%d", v.exit.ID)
+		cl.Note = Note{"not inserted, alive at ", v.exit.ID}
 	case n.form == negOutside:
-		cl.Note = fmt.Sprintf("not inserted, killed at #%d", killed)
+		cl.Note = Note{"not inserted, killed at ", killed}
 	case dropped != 0:
-		cl.Note = fmt.Sprintf("not kept: dropped at #%d", dropped)
+		cl.Note = Note{"not kept: dropped at ", dropped}
 	case killed != 0:
-		cl.Note = fmt.Sprintf("not kept: killed at #%d", killed)
+		cl.Note = Note{"not kept: killed at ", killed}
 	default:
-		n.detail.Kept, cl.Note = true, "kept"
+		n.detail.Kept, cl.Note.Text = true, "kept"
 	}
 }
 

@@ -105,11 +105,9 @@ func (c *collector) pick(p *Program, w *walk, made purpose) *Item {
 		of.restarted++
 		why |= PickRestarted
 	}
-	if len(of.courses) < maxCourses {
-		if course := w.course(); !slices.Contains(of.courses, course) {
-			of.courses = append(of.courses, course)
-			why |= PickCourse
-		}
+	if len(of.courses) < maxCourses && !slices.Contains(of.courses, w.course) {
+		of.courses = append(of.courses, w.course)
+		why |= PickCourse
 	}
 	if len(of.slow) < maxSlow || w.took() > of.slow[0].Took {
 		why |= PickSlow
@@ -195,14 +193,6 @@ func (h *course) add(e *schema.Event) {
 	*h = (*h ^ course(what)) * 1099511628211
 }
 
-func (w *walk) course() course {
-	h := emptyCourse
-	for i := range w.steps {
-		h.add(&w.steps[i].ev)
-	}
-	return h
-}
-
 func (it *Item) course() course {
 	h := emptyCourse
 	for i := range it.Steps {
@@ -244,39 +234,59 @@ func (w *walk) is(what string) bool {
 	return path == what || path[strings.LastIndexByte(path, '/')+1:] == what
 }
 
-// drafts are the claims of a walk that is not picked yet.
+// drafts are the claims of a walk that is not picked yet, each where it was made. Their details are
+// their kinds' until the next one.
 type drafts struct {
-	on     bool
-	claims []Claim
-	terms  []Term
+	on      bool
+	claims  []Claim // the first n are; the next one is made in that after them
+	n       int
+	doubted bool   // one of them is not proven
+	terms   []Term // room for their operands
 }
 
-func (d *drafts) begin(on bool) {
-	clear(d.claims)
-	d.on, d.claims, d.terms = on, d.claims[:0], d.terms[:0]
-}
-
-func (d *drafts) add(cl *Claim, terms []Term) {
-	if !d.on {
-		return
+// begin drops the claims there are, and returns the room for the operands of the next one.
+func (d *drafts) begin(on bool) []Term {
+	d.on, d.n, d.doubted = on, 0, false
+	if d.terms == nil {
+		d.terms = make([]Term, 0, draftTerms)
 	}
-	from := len(d.terms)
-	d.terms = append(d.terms, terms...)
-	draft := *cl // its detail is its kind's until the next open
-	draft.Terms = d.terms[from:len(d.terms):len(d.terms)]
-	d.claims = append(d.claims, draft)
+	return d.terms
+}
+
+const draftTerms = 512
+
+// next is where a claim is to be made.
+func (d *drafts) next() *Claim {
+	if d.n == len(d.claims) {
+		d.claims = append(d.claims, Claim{})
+	}
+	return &d.claims[d.n]
+}
+
+// add takes the claim that was made last, and returns the room for the operands of the next one.
+func (d *drafts) add(cl *Claim, terms []Term) []Term {
+	if !d.on {
+		return terms
+	}
+	cl.Terms = terms[:len(terms):len(terms)]
+	d.n++
+	d.doubted = d.doubted || cl.Verdict != Proven
+	return terms[len(terms):]
 }
 
 // moveTo keeps the claims with the item.
 func (d *drafts) moveTo(c *collector, it *Item) {
-	for i := range d.claims {
+	for i := range d.claims[:d.n] {
 		c.keepClaim(it, &d.claims[i], d.claims[i].Terms)
 	}
 }
 
 // doubted is the reason to pick a call for its claims.
 func (p *picked) doubted(d *drafts) (why Pick) {
-	for i := range d.claims {
+	if !d.doubted {
+		return 0
+	}
+	for i := range d.claims[:d.n] {
 		why |= p.doubt(&d.claims[i])
 	}
 	return why

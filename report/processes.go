@@ -45,8 +45,15 @@ func newProcessCounts() processCounts {
 	return processCounts{of: make(map[string]*sameName), births: make(map[uint32]uint32)}
 }
 
-// see counts the process of an event, and what the event says of processes.
+// see takes an event: mostly it is of the process of the one before, and says nothing of processes.
 func (c *processCounts) see(e *schema.Event) {
+	if e.PID != c.pid || e.Role == schema.RoleExit || e.Columns.Has(schema.ColumnChild) || e.Comm != c.comm {
+		c.count(e)
+	}
+}
+
+// count counts the process of an event, and what the event says of processes.
+func (c *processCounts) count(e *schema.Event) {
 	if e.PID != c.pid || e.Comm != c.comm {
 		c.comm, c.pid = e.Comm, e.PID
 		c.join(c.sameName(e.Comm), process{e.PID, c.births[e.PID]})

@@ -52,6 +52,9 @@ var (
 // because another one for the same name had been faster.
 func (v *view) races() {
 	c, w := v.collector, v.w
+	if !w.allocates() {
+		return
+	}
 	for i := range w.steps {
 		s := &w.steps[i]
 		lost := s.obj

@@ -49,6 +49,9 @@ var _ = register(func() kind {
 // ref-walk: lookup_fast asks once for a component of a walk, and d_lookup is of no walk that
 // begins. nil where there is none.
 func (w *walk) restart() (first, again *walkStep) {
+	if w.roles&chained == 0 {
+		return nil, nil
+	}
 	within := uint64(0) // the d_lookup in progress
 	for i := range w.steps {
 		s := &w.steps[i]

@@ -16,8 +16,8 @@ import (
 func (cl *Claim) Says(q func(string) string) string {
 	var b strings.Builder
 	b.WriteString(table[cl.Kind].tell(cl, q))
-	if cl.Note != "" {
-		b.WriteString("; " + cl.Note)
+	if cl.Note.Text != "" {
+		b.WriteString("; " + cl.Note.String())
 	}
 	return b.String()
 }

@@ -11,9 +11,11 @@ import (
 // the dentries they were about.
 type walk struct {
 	steps    []walkStep
-	overflow bool  // it has more events than are looked at
-	nests    bool  // another open is made within it, whose events are not among these
-	then     *walk // of an operation on two paths the other one; nil: none
+	roles    replay.Roles // of its events
+	course   course       // of these
+	overflow bool         // it has more events than are looked at
+	nests    bool         // another open is made within it, whose events are not among these
+	then     *walk        // of an operation on two paths the other one; nil: none
 }
 
 type walkStep struct {
@@ -40,10 +42,10 @@ func (c *collector) walk() *walk {
 	if n := len(c.walks); n > 0 {
 		w := c.walks[n-1]
 		c.walks = c.walks[:n-1]
-		w.steps, w.overflow, w.nests, w.then = w.steps[:0], false, false, nil
+		*w = walk{steps: w.steps[:0], course: emptyCourse}
 		return w
 	}
-	return &walk{}
+	return &walk{course: emptyCourse}
 }
 
 func (w *walk) add(s *replay.Step, room bool) {
@@ -55,15 +57,18 @@ func (w *walk) add(s *replay.Step, room bool) {
 	if n == cap(w.steps) {
 		w.steps = append(w.steps, walkStep{})
 	}
-	w.steps = w.steps[:n+1] // filled in place: an event is large
+	w.steps, w.roles = w.steps[:n+1], w.roles.With(s.Event.Role) // filled in place: an event is large
 	k := &w.steps[n]
-	k.ev, k.obj, k.depth, k.enter, k.after = *s.Event, s.Object, s.Depth, 0, s.Event.ID
-	if s.Call != nil && s.Event.Phase == schema.Enter {
+	k.ev = *s.Event
+	k.obj, k.depth, k.enter, k.after = s.Object, s.Depth, 0, s.Event.ID
+	switch {
+	case s.Call == nil:
+	case s.Event.Phase == schema.Enter:
 		k.after = s.Call.After
-	}
-	if s.Call != nil && s.Event.Phase == schema.Exit {
+	default:
 		k.enter = s.Call.Enter.ID
 	}
+	w.course.add(&k.ev)
 }
 
 func (w *walk) enter() *schema.Event { return &w.steps[0].ev }
@@ -92,7 +97,7 @@ func (c *collector) claims(p *Program, w *walk, of purpose) {
 	it := c.pick(p, w, of)
 	v := &c.view
 	v.p, v.it, v.w, v.enter, v.exit, v.subject = p, it, w, w.enter(), w.exit(), w.enter().Name
-	c.drafts.begin(p.kept && it == nil)
+	c.terms = c.drafts.begin(p.kept && it == nil)
 	for _, k := range c.kinds {
 		if v.kind = k; k.open != nil && (of.op == "" || k.walks) {
 			k.open(v)
@@ -103,7 +108,7 @@ func (c *collector) claims(p *Program, w *walk, of purpose) {
 			c.drafts.moveTo(c, it)
 		}
 	}
-	c.drafts.begin(false)
+	c.terms = c.drafts.begin(false)
 	v.it, v.w = nil, nil
 }
 

@@ -144,7 +144,7 @@ func (c *checker) negative(cl *report.Claim, t *truth, exit *schema.Event) error
 		return nil // no lookup found one, and none was made: there is nothing to hold it against
 	case kept && !c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID):
 		return fmt.Errorf("the address had another life in between")
-	case !kept && c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID) && strings.Contains(cl.Note, "killed"):
+	case !kept && c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID) && strings.Contains(cl.Note.String(), "killed"):
 		return fmt.Errorf("nothing killed it")
 	case t.loose:
 		return nil
