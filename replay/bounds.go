@@ -167,6 +167,9 @@ func (o *Objects) makeRoom() {
 
 // remove takes a dentry off its address.
 func (o *Objects) remove(d *Object) {
+	if d.placed {
+		o.places++
+	}
 	p := o.slot(d.Addr)
 	if p.here = nil; p.former == (Former{}) {
 		o.release(p)

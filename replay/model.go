@@ -30,10 +30,12 @@ type Model struct {
 	chains    bool // __d_lookup is recorded: a d_lookup is told by it
 	threads   map[uint32]*strand
 	last      *strand // the thread of the event before
+	settled   *strand // the same, where it is still of one task and one name
 	tasks     map[uint32]*Task
 	negatives map[uint64]*Negative // by address
 	mounts    map[uint64]*Object   // by the number of the root: what it is mounted on
 	roots     map[uint64]bool      // numbers of dentries that absolute paths began at
+	dirs      [nearDirs]dir        // each by its address: those asked for last
 	spare     []*walker
 	walking   int // path calls in progress
 	held      int // what walkers hold of components, and of addresses
@@ -147,8 +149,18 @@ func (m *Model) event(e *schema.Event) *Step {
 	return s
 }
 
-// strand returns the thread of an event.
+// strand returns the thread of an event: mostly that of the one before, of which nothing is new.
 func (m *Model) strand(e *schema.Event) *strand {
+	if t := m.settled; t != nil && t.tid == e.TID && t.task != nil && t.task.PID == e.PID && t.comm == e.Comm {
+		t.task.Last, t.task.LastAt = e.ID, max(t.task.LastAt, e.Time)
+		return t
+	}
+	m.settled = m.turn(e)
+	return m.settled
+}
+
+// turn finds the thread of an event, or begins it, and takes what the event says of it and of its task.
+func (m *Model) turn(e *schema.Event) *strand {
 	t := m.last
 	if t == nil || t.tid != e.TID {
 		if t = m.threads[e.TID]; t == nil {

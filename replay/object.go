@@ -3,8 +3,6 @@
 package replay
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -65,7 +63,8 @@ type Object struct {
 	Contradicted *Contradiction
 	Notes        *Notes // nil: there are none
 
-	self self
+	self   self
+	placed bool // a path was made of it
 
 	older, younger *Object // see remembered
 	seen           bool    // since it was last looked at there
@@ -112,10 +111,11 @@ type Objects struct {
 	known   remembered
 	formers int // slots that have one
 	seq     uint64
-	free    bool // dentry_free is recorded: an address is reused only after it
-	lookups bool // the parents of lookups are watched
-	tries   bool // a kill may not have been one
-	passed  bool // events were passed over: what is met has no number
+	free    bool   // dentry_free is recorded: an address is reused only after it
+	lookups bool   // the parents of lookups are watched
+	tries   bool   // a kill may not have been one
+	passed  bool   // events were passed over: what is met has no number
+	places  uint64 // goes on whenever a path that was made may be another one
 	checks  checks
 	move    move
 	reading []*Contradiction // those that were read by a task not seen since
@@ -140,6 +140,7 @@ func (o *Objects) restart() {
 	o.known = remembered{forget: o.known.forget}
 	o.near, o.move, o.reading = [nearSlots]*slot{}, move{}, nil
 	o.seq, o.formers, o.passed = 0, 0, true
+	o.places++
 }
 
 // Tries reports whether a kill may not have been one, as of dentry_kill: see Object.Ended.
@@ -151,64 +152,6 @@ func (o *Objects) At(addr uint64) *Object {
 		return d
 	}
 	return nil
-}
-
-// slot is an address that a dentry has, or had.
-type slot struct {
-	addr   uint64
-	here   *Object // nil: none that is known
-	former Former  // before that
-}
-
-// nearSlots are few, so that they stay in the processor's cache.
-const nearSlots = 1 << 10
-
-func (o *Objects) nearest(addr uint64) **slot {
-	return &o.near[addr*0x9e3779b97f4a7c15>>(64-10)]
-}
-
-// slot returns that of an address, nil where no dentry is known to have been there.
-func (o *Objects) slot(addr uint64) *slot {
-	near := o.nearest(addr)
-	if p := *near; p != nil && p.addr == addr {
-		return p
-	}
-	p := o.at[addr]
-	if p != nil {
-		*near = p
-	}
-	return p
-}
-
-// find returns the dentry at an address, nil where none is known.
-func (o *Objects) find(addr uint64) *Object {
-	if p := o.slot(addr); p != nil {
-		return p.here
-	}
-	return nil
-}
-
-// Live calls f for every dentry seen that has not ended.
-func (o *Objects) Live(f func(*Object)) {
-	for _, p := range o.at {
-		if p.here != nil && !p.here.Ended() {
-			f(p.here)
-		}
-	}
-}
-
-// each calls f for every dentry known, in their order.
-func (o *Objects) each(f func(*Object)) {
-	var known []*Object
-	for _, p := range o.at {
-		if p.here != nil {
-			known = append(known, p.here)
-		}
-	}
-	slices.SortFunc(known, func(a, b *Object) int { return cmp.Compare(a.Seq, b.Seq) })
-	for _, d := range known {
-		f(d)
-	}
 }
 
 // apply continues the life of the event's dentry.
@@ -240,6 +183,9 @@ func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 		}
 	}
 	o.agree(d, e, lookup)
+	if d.placed && (e.Parent != d.Parent || e.Name != d.Name) {
+		o.places++
+	}
 	o.known.bytes -= len(d.Name)
 	d.see(e, evict)
 	o.known.bytes += len(d.Name)
@@ -316,24 +262,6 @@ func (o *Objects) endAt(d *Object, by uint64) {
 	o.remove(d)
 	if o.ended != nil {
 		o.ended(d)
-	}
-}
-
-// forgetFormer forgets what was at each address before.
-func (o *Objects) forgetFormer() {
-	o.formers = 0
-	for _, p := range o.at {
-		if p.former = (Former{}); p.here == nil {
-			o.release(p)
-		}
-	}
-}
-
-// release forgets an address of which nothing is known any more.
-func (o *Objects) release(p *slot) {
-	delete(o.at, p.addr)
-	if near := o.nearest(p.addr); *near == p {
-		*near = nil
 	}
 }
 

@@ -24,6 +24,7 @@ func (m *Model) mounted(root, on *Object) {
 		clear(m.mounts)
 	}
 	m.mounts[root.Seq] = on
+	m.State.Objects.places++
 }
 
 // rooted notes that an absolute path began at the dentry.
@@ -35,6 +36,7 @@ func (m *Model) rooted(d *Object) {
 		clear(m.roots)
 	}
 	m.roots[d.Seq] = true
+	m.State.Objects.places++
 }
 
 // Path returns the path of a dentry, from the names and parents that it and those above it
@@ -42,16 +44,54 @@ func (m *Model) rooted(d *Object) {
 // it leads to a directory that an absolute path began at; with …/ where the run does not
 // tell what is above.
 func (m *Model) Path(d *Object) string {
+	if dir := m.State.Objects.find(d.Parent); dir != nil && d.Parent != d.Addr && d.Name != "" && dir.Born <= d.self.shown {
+		if path, whole := m.dirPath(dir); whole && len(path)+len(d.Name) < maxShort {
+			return InDir(path, d.Name)
+		}
+	}
+	path, _ := m.up(d)
+	return path
+}
+
+// nearDirs is how many paths of directories are remembered, each of less than maxShort bytes.
+const (
+	nearDirs = 1 << 6
+	maxShort = 1 << 10
+)
+
+// dir is the path of a directory while no place has changed.
+type dir struct {
+	of     *Object
+	places uint64 // Objects.places, then
+	path   string
+}
+
+// dirPath is up of a directory, which many are asked for in.
+func (m *Model) dirPath(d *Object) (path string, whole bool) {
+	known := &m.dirs[d.Addr*0x9e3779b97f4a7c15>>(64-6)]
+	if known.of == d && known.places == m.State.Objects.places {
+		return known.path, true
+	}
+	if path, whole = m.up(d); whole && len(path) < maxShort {
+		*known = dir{d, m.State.Objects.places, path}
+	}
+	return path, whole
+}
+
+// up makes the path of a dentry; whole is whether it is that until a place changes, see Objects.places.
+func (m *Model) up(d *Object) (path string, whole bool) {
 	m.scratch = m.scratch[:0] // the names from the last to the first, each as a slash and its bytes reversed
 	top := above
-	for range maxUp {
-		on := m.mounts[d.Seq]
-		if on != nil && (d.Parent == d.Addr || d.Parent == 0) {
-			d = on
-			continue
+	for level := range maxUp {
+		d.placed = true
+		if d.Parent == d.Addr || d.Parent == 0 {
+			if on := m.mounts[d.Seq]; on != nil {
+				d = on
+				continue
+			}
 		}
 		if d.Parent == d.Addr && d.Name == "/" || d.Parent == 0 || d.Name == "" {
-			if m.roots[d.Seq] {
+			if whole = level < maxUp-1; m.roots[d.Seq] {
 				top = ""
 			}
 			break
@@ -68,9 +108,9 @@ func (m *Model) Path(d *Object) string {
 	}
 	if len(m.scratch) == 0 {
 		if top == "" {
-			return "/"
+			return "/", whole
 		}
-		return top
+		return top, whole
 	}
 	var b strings.Builder
 	b.Grow(len(top) + len(m.scratch))
@@ -78,7 +118,7 @@ func (m *Model) Path(d *Object) string {
 	for i := len(m.scratch) - 1; i >= 0; i-- {
 		b.WriteByte(m.scratch[i])
 	}
-	return b.String()
+	return b.String(), whole
 }
 
 func appendReversed(dst []byte, name string) []byte {
@@ -91,7 +131,8 @@ func appendReversed(dst []byte, name string) []byte {
 // PathAt is the path of what is at an address.
 func (m *Model) PathAt(addr uint64) string {
 	if d := m.State.Objects.find(addr); d != nil {
-		return m.Path(d)
+		path, _ := m.dirPath(d)
+		return path
 	}
 	return above
 }
