@@ -60,7 +60,7 @@ func (l *Losses) Windows() []Window {
 // Touched returns the window that makes a statement unsafe that rests on every
 // event of the given roles between two times; ok is false where there is none.
 func (l *Losses) Touched(first, last uint64, roles Roles) (w Window, ok bool) {
-	if l.clear.first < first && last < l.clear.last && !l.stale || !l.covers(first, last) {
+	if !l.Any(first, last) {
 		return Window{}, false
 	}
 	for _, w := range l.windows {
@@ -69,6 +69,11 @@ func (l *Losses) Touched(first, last uint64, roles Roles) (w Window, ok bool) {
 		}
 	}
 	return Window{}, false
+}
+
+// Any reports whether some window, of whatever role, has some of the time between two.
+func (l *Losses) Any(first, last uint64) bool {
+	return (l.stale || first <= l.clear.first || l.clear.last <= last) && l.covers(first, last)
 }
 
 // stretch is a time, both ends included.
@@ -302,6 +307,7 @@ var (
 	leaves = RolesThat(schema.Leaves)
 	asks   = RolesThat(schema.Asks)
 	walks  = RolesThat(schema.Walks)
+	leafs  = RolesThat(schema.Leaf)
 )
 
 // RolesThat returns the roles of the catalogue that have one of the traits.

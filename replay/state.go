@@ -25,6 +25,7 @@ type State struct {
 	joined  uint64 // the time of the first event after those
 	entries int    // since the calls in progress were last counted
 	outline bool   // of path calls alone, see NewOutline
+	leaf    Call   // the last one of those that are one event
 	step    Step
 }
 
@@ -101,7 +102,8 @@ func (s *State) Record(rec schema.Record) *Step {
 //     is paired with its own entry, or with none: see leave.
 //  3. The dentry of the event is looked up by address and its life goes on,
 //     begins or ends.
-//  4. An entry whose role has exits is pushed.
+//  4. An entry whose role has exits is pushed, but for those of a call that is one event:
+//     it encloses nothing, and its exit comes next.
 func (s *State) Event(e *schema.Event) *Step {
 	if s.passed && s.joined == 0 {
 		s.joined = e.Time
@@ -125,7 +127,10 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.Objects.readOver(e)
 	}
 	paired := s.paired.Has(e.Role) && !line
-	if e.Phase == schema.Exit && paired {
+	leaf := e.Half && leafs.Has(e.Role)
+	if e.Phase == schema.Exit && paired && leaf {
+		s.leaveLeaf()
+	} else if e.Phase == schema.Exit && paired {
 		s.silent = s.silent || knows.Has(e.Role) && !e.Columns.Has(schema.ColumnTook)
 		s.leave(t)
 	}
@@ -149,7 +154,9 @@ func (s *State) Event(e *schema.Event) *Step {
 	if e.Role == schema.RoleExit && t != nil {
 		s.abandon(t)
 	}
-	if e.Phase == schema.Enter && paired {
+	if e.Phase == schema.Enter && paired && leaf {
+		s.enterLeaf(t)
+	} else if e.Phase == schema.Enter && paired {
 		s.enter(t)
 	} else if t != nil && t.idle() {
 		s.retire(t)
@@ -228,12 +235,33 @@ func (s *State) enter(t *thread) {
 	}
 }
 
+// enterLeaf takes the entry of a call that is one event.
+func (s *State) enterLeaf(t *thread) {
+	c := &s.leaf
+	c.Enter = *s.step.Event
+	c.Open, c.Tag, c.After, c.AfterTime = s.step.Open, 0, 0, 0
+	if t != nil {
+		c.After, c.AfterTime = t.seen, t.at
+	}
+	s.step.Call = c
+}
+
+// leaveLeaf pairs the exit of such a call with its entry.
+func (s *State) leaveLeaf() {
+	c, e := &s.leaf, s.step.Event
+	if c.Enter.ID != e.ID || c.Enter.Role != e.Role {
+		s.step.Stray = !s.before(e)
+		return
+	}
+	s.step.Call, s.step.Open = c, c.Open
+}
+
 // enclose finds the open around the event. Within a call since whose entry an open may have
 // begun unseen, it is not known.
 func (s *State) enclose(t *thread) {
 	if n := len(t.calls); s.step.Open == nil && n > 0 {
 		c := t.calls[n-1]
-		if c == c.Open || !s.Losses.since(c.Enter.Time, schema.RoleOpen) {
+		if c == c.Open || t.first > s.Losses.until || !s.Losses.since(c.Enter.Time, schema.RoleOpen) {
 			s.step.Open = c.Open
 		}
 	}

@@ -19,7 +19,7 @@ func (cl *Claim) rank(terms int) int {
 
 // show keeps the claim where it ranks above the example of its kind.
 func (c *collector) show(p *Program, cl *Claim) {
-	if e := &c.f.examples[cl.Kind]; p != nil && cl.Verdict == Proven {
+	if e := &c.f.examples[cl.Kind]; p != nil && cl.Verdict == Proven && (e.rank == 0 || table[cl.Kind].rank != nil) {
 		if r := cl.rank(len(c.terms)); r > e.rank {
 			*e = Example{c.own(cl), p.Comm, r}
 		}

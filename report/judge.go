@@ -97,8 +97,10 @@ func (c *collector) begin(k *kind, needs replay.Roles, subject string, at span) 
 		} else {
 			cl.doubt(NotCounted, About{Text: roleNames(vague)})
 		}
-	} else if w, hit := c.touched(needs, at); hit {
-		cl.doubt(EventsLost, About{Text: lossReason(w)})
+	} else if c.state.Losses.Any(min(at.first, at.walk), at.last) {
+		if w, hit := c.touched(needs, at); hit {
+			cl.doubt(EventsLost, About{Text: lossReason(w)})
+		}
 	}
 	return cl
 }
