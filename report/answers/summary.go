@@ -167,6 +167,9 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 	return s
 }
 
+// Model is what the trace is read with. Hooks put on it are to call those that it has.
+func (s *Summarizer) Model() *replay.Model { return s.model }
+
 // State is what the trace is read with, also for a report.Reading.
 func (s *Summarizer) State() *replay.State { return s.model.State }
 

@@ -4,7 +4,6 @@ package html
 
 import (
 	"cmp"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -102,34 +101,36 @@ func (d *data) str(s string) int {
 	return d.text[s]
 }
 
-// Source opens the trace; it is read three times, and more often where its names are very long.
+// Source opens the trace; it is read once, and again where its names are very long.
 type Source func() (replay.Source, error)
 
-// collect reads the trace: for the sums, for what happened, and for the claims.
+// collect reads the trace, for the sums, for what happened and for the claims at once.
 func collect(name string, open Source, bounds bounds) (*data, error) {
 	d := &data{bounds: bounds, Name: replay.Printable(name), text: make(map[string]int), Strings: []string{}, Tasks: []task{}, Calls: columns{}, Objects: columns{}, Events: columns{}, Claims: columns{}}
 	src, err := open()
 	if err != nil {
 		return nil, err
 	}
-	if d.Summary, err = answers.Summarize(src); err != nil {
+	d.header(src.Header())
+	g := newGathering(d, src.Header())
+	f, claims, err := judged(src, g, bounds)
+	if err != nil {
 		return nil, err
 	}
-	for _, pass := range []func(replay.Source) error{d.happened, d.judged} {
-		if src, err = open(); err != nil {
-			return nil, err
-		}
-		if err := pass(src); err != nil {
-			return nil, err
-		}
+	d.Summary = g.sums.End()
+	g.finish()
+	d.Verdict, d.All.Claims = f.Verdicts(), claims.all
+	for i := range claims.kept {
+		d.claim(&claims.kept[i])
 	}
 	return d, nil
 }
 
-// gathering is what happened, while it is read.
+// gathering is what happened, while it is read: a report.Reading.
 type gathering struct {
 	*data
-	m         *replay.Model
+	sums      *answers.Summarizer
+	m         *replay.Model // of that
 	calls     []callRow
 	cut       bool   // some were let go of
 	shortest  uint64 // of those that were not
@@ -138,26 +139,30 @@ type gathering struct {
 	negatives map[uint64][]uint64 // begin and end of stretches without inode, by dentry
 }
 
-func (d *data) happened(src replay.Source) error {
-	h := src.Header()
-	d.header(h)
-	g := &gathering{data: d, m: replay.NewModel(h), objects: make(map[uint64]*replay.Object), negatives: make(map[uint64][]uint64)}
-	g.m.Call, g.m.Task, g.m.Negative, g.m.Object = g.call, g.task, g.negative, g.object
-	for {
-		record, err := src.Next()
-		if err == io.EOF {
-			break
-		} else if err != nil {
-			return err
-		}
-		if step := g.m.Record(record); step != nil {
-			g.event(step)
-		}
-	}
-	g.m.End()
-	g.finish()
-	return nil
+func newGathering(d *data, h *schema.Header) *gathering {
+	sums := answers.NewSummarizer(h)
+	g := &gathering{data: d, sums: sums, m: sums.Model(), objects: make(map[uint64]*replay.Object), negatives: make(map[uint64][]uint64)}
+	g.m.Call, g.m.Task, g.m.Negative, g.m.Object = both(g.m.Call, g.call), both(g.m.Task, g.task), both(g.m.Negative, g.negative), g.object
+	return g
 }
+
+// both is two hooks as one.
+func both[T any](first, second func(T)) func(T) {
+	return func(v T) {
+		first(v)
+		second(v)
+	}
+}
+
+func (g *gathering) Record(rec schema.Record) *replay.Step {
+	step := g.sums.Record(rec)
+	if step != nil {
+		g.event(step)
+	}
+	return step
+}
+
+func (g *gathering) State() *replay.State { return g.m.State }
 
 func (d *data) header(h *schema.Header) {
 	d.Run = hexadecimal(h.RunId)
@@ -311,33 +316,33 @@ func (g *gathering) finish() {
 	}
 }
 
-// judged keeps claims: what is not proven first.
-func (d *data) judged(src replay.Source) error {
+// judgement is how many claims there are, and those that a page has: what is not proven first.
+type judgement struct {
+	all  int
+	kept []report.Claim
+}
+
+// judged reads the trace to its end.
+func judged(src replay.Source, beside report.Reading, b bounds) (*report.Findings, *judgement, error) {
 	var kept [3][]report.Claim
+	var j judgement
 	proven := make(map[report.Kind]int)
-	f, err := report.Judge(src, report.Options{Each: func(c *report.Claim) {
-		if d.All.Claims++; len(kept[c.Verdict]) >= d.bounds.claims {
+	f, err := report.Judge(src, report.Options{Beside: beside, Each: func(c *report.Claim) {
+		if j.all++; len(kept[c.Verdict]) >= b.claims {
 			return
 		}
 		if c.Verdict == report.Proven {
-			if proven[c.Kind]++; proven[c.Kind] > d.bounds.proven {
+			if proven[c.Kind]++; proven[c.Kind] > b.proven {
 				return
 			}
 		}
 		kept[c.Verdict] = append(kept[c.Verdict], c.Clone())
 	}})
-	if err != nil {
-		return err
+	if err == nil && f.Void == nil { // else each verdict is taken back
+		j.kept = slices.Concat(kept[report.Refuted], kept[report.Unproven], kept[report.Proven])
+		j.kept = j.kept[:min(len(j.kept), b.claims)]
 	}
-	d.Verdict = f.Verdicts()
-	if f.Void != nil {
-		return nil // each verdict is taken back
-	}
-	all := slices.Concat(kept[report.Refuted], kept[report.Unproven], kept[report.Proven])
-	for i := range all[:min(len(all), d.bounds.claims)] {
-		d.claim(&all[i])
-	}
-	return nil
+	return f, &j, err
 }
 
 func (d *data) claim(c *report.Claim) {
