@@ -31,6 +31,7 @@ type Model struct {
 	threads   map[uint32]*strand
 	last      *strand // the thread of the event before
 	settled   *strand // the same, where it is still of one task and one name
+	comm      string  // of the event before
 	tasks     map[uint32]*Task
 	negatives map[uint64]*Negative // by address
 	mounts    map[uint64]*Object   // by the number of the root: what it is mounted on
@@ -151,7 +152,9 @@ func (m *Model) event(e *schema.Event) *Step {
 
 // strand returns the thread of an event: mostly that of the one before, of which nothing is new.
 func (m *Model) strand(e *schema.Event) *strand {
-	if t := m.settled; t != nil && t.tid == e.TID && t.task != nil && t.task.PID == e.PID && t.comm == e.Comm {
+	same := m.comm == e.Comm
+	m.comm = e.Comm // the same string as that of the next event mostly, so that no byte is compared
+	if t := m.settled; same && t != nil && t.tid == e.TID && t.task != nil && t.task.PID == e.PID {
 		t.task.Last, t.task.LastAt = e.ID, max(t.task.LastAt, e.Time)
 		return t
 	}

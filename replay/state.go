@@ -83,9 +83,10 @@ func New(h *schema.Header) *State {
 
 // Record applies a record; of an event it returns where it stands, until the next one.
 func (s *State) Record(rec schema.Record) *Step {
+	if e, ok := rec.(*schema.Event); ok { // mostly
+		return s.Event(e)
+	}
 	switch rec := rec.(type) {
-	case *schema.Event:
-		return s.Event(rec)
 	case *schema.Loss:
 		s.Loss(rec)
 	case *schema.Damage:
@@ -105,15 +106,14 @@ func (s *State) Record(rec schema.Record) *Step {
 //  4. An entry whose role has exits is pushed, but for those of a call that is one event:
 //     it encloses nothing, and its exit comes next.
 func (s *State) Event(e *schema.Event) *Step {
-	if s.passed && s.joined == 0 {
-		s.joined = e.Time
+	if e.Half && e.Phase == schema.Exit && s.leaf.Enter.ID == e.ID && s.leaf.Enter.Role == e.Role {
+		return s.leaveLeaf(e)
 	}
 	line := s.logged && e.TID == 0
-	if e.Time >= s.now {
-		s.now = e.Time
-	} else if !line {
-		s.Losses.backwards(e.Time, s.now)
+	if e.Time < s.now || s.passed {
+		s.outOfTurn(e.Time, line)
 	}
+	s.now = max(s.now, e.Time)
 	s.Losses.resumed(e.Time)
 	s.Losses.pass(s.now)
 	if s.step = (Step{Event: e}); s.outline && !outlined.Has(e.Role) {
@@ -127,10 +127,7 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.Objects.readOver(e)
 	}
 	paired := s.paired.Has(e.Role) && !line
-	leaf := e.Half && leafs.Has(e.Role)
-	if e.Phase == schema.Exit && paired && leaf {
-		s.leaveLeaf()
-	} else if e.Phase == schema.Exit && paired {
+	if e.Phase == schema.Exit && paired {
 		s.silent = s.silent || knows.Has(e.Role) && !e.Columns.Has(schema.ColumnTook)
 		s.leave(t)
 	}
@@ -139,11 +136,7 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.enclose(t)
 	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 && !s.outline {
-		var lookup *Call
-		if asks.Has(e.Role) {
-			lookup = s.step.Call
-		}
-		s.step.Object = s.Objects.apply(e, lookup, s.evicting(t))
+		s.step.Object = s.about(e, s.evicting(t))
 	}
 	if c := s.step.Call; c != nil && e.Role == schema.RoleMove && e.Phase == schema.Exit {
 		s.Objects.displaced(c.Enter.Target, e.ID)
@@ -154,7 +147,7 @@ func (s *State) Event(e *schema.Event) *Step {
 	if e.Role == schema.RoleExit && t != nil {
 		s.abandon(t)
 	}
-	if e.Phase == schema.Enter && paired && leaf {
+	if e.Phase == schema.Enter && paired && e.Half && leafs.Has(e.Role) {
 		s.enterLeaf(t)
 	} else if e.Phase == schema.Enter && paired {
 		s.enter(t)
@@ -235,6 +228,24 @@ func (s *State) enter(t *thread) {
 	}
 }
 
+// outOfTurn takes the time of an event before that of another, or after some that were passed over.
+func (s *State) outOfTurn(at uint64, line bool) {
+	if s.passed && s.joined == 0 {
+		s.joined = at
+	}
+	if at < s.now && !line {
+		s.Losses.backwards(at, s.now)
+	}
+}
+
+// about is what dentry the event is of: its life goes on.
+func (s *State) about(e *schema.Event, evict uint64) *Object {
+	if asks.Has(e.Role) {
+		return s.Objects.apply(e, s.step.Call, evict)
+	}
+	return s.Objects.apply(e, nil, evict)
+}
+
 // enterLeaf takes the entry of a call that is one event.
 func (s *State) enterLeaf(t *thread) {
 	c := &s.leaf
@@ -246,14 +257,13 @@ func (s *State) enterLeaf(t *thread) {
 	s.step.Call = c
 }
 
-// leaveLeaf pairs the exit of such a call with its entry.
-func (s *State) leaveLeaf() {
-	c, e := &s.leaf, s.step.Event
-	if c.Enter.ID != e.ID || c.Enter.Role != e.Role {
-		s.step.Stray = !s.before(e)
-		return
+// leaveLeaf takes the exit of such a call, which stands where its entry stood: nothing was between.
+func (s *State) leaveLeaf(e *schema.Event) *Step {
+	s.step.Event, s.step.Object, s.step.path = e, nil, ""
+	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
+		s.step.Object = s.about(e, 0)
 	}
-	s.step.Call, s.step.Open = c, c.Open
+	return &s.step
 }
 
 // enclose finds the open around the event. Within a call since whose entry an open may have

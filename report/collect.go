@@ -19,6 +19,7 @@ type collector struct {
 	layout        *schema.Layout
 	programs      map[string]*Program
 	last          *Program // of the previous event that asked
+	comm          string   // of that
 	walks         []*walk  // for reuse
 	within        []*walk  // of the opens in progress, by Call.Tag; nil at 0 and where there is none
 	free          []int    // of these
@@ -188,7 +189,8 @@ func (c *collector) damage(d *schema.Damage) {
 
 // program returns the section of the event's task, nil beyond the bound.
 func (c *collector) program(e *schema.Event) *Program {
-	if c.last != nil && c.last.Comm == e.Comm {
+	if c.last != nil && c.comm == e.Comm {
+		c.comm = e.Comm // the same string as that of the next event mostly
 		return c.last
 	}
 	p, ok := c.programs[e.Comm]
@@ -208,7 +210,7 @@ func (c *collector) program(e *schema.Event) *Program {
 		}
 		c.programs[e.Comm] = p
 	}
-	c.last = p
+	c.last, c.comm = p, e.Comm
 	return p
 }
 

@@ -153,7 +153,8 @@ func (e *evictions) open(v *view) {
 	if e.room >= now.bytes(path) {
 		e.room -= now.bytes(path)
 		d.Note()
-		paths[strings.Clone(path)] = &now
+		kept := now // most are not
+		paths[strings.Clone(path)] = &kept
 	} else {
 		delete(paths, path)
 	}

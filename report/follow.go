@@ -99,11 +99,11 @@ func Judge(r replay.Source, o Options) (*Findings, error) {
 			whole.record(rec)
 		}
 		if e, ok := rec.(*schema.Event); !ok || !o.Without.Has(e.Role) {
-			c.moment.Rulings = c.moment.Rulings[:0]
 			s := c.record(rec)
 			if c.follow != nil {
 				c.moment.Record, c.moment.Step, c.moment.Losses = rec, s, &c.state.Losses
 				c.follow(&c.moment)
+				c.moment.Rulings = c.moment.Rulings[:0]
 			}
 		}
 	}

@@ -53,10 +53,10 @@ var (
 
 // PathWalk is the components of a path in the order in which they were looked up.
 type PathWalk struct {
-	Keys []KeyRow
-	Stop Stop // what came after the last of these
+	Stop Stop // what came after the last of Keys
 
-	looked []looked // what Keys are made of where they are asked for, until the next open
+	rows   []KeyRow
+	looked []looked // what rows are made of where they are asked for, until the next open
 }
 
 // looked is a component that was looked up, and what led to it.
@@ -65,15 +65,15 @@ type looked struct {
 	way Way
 }
 
-func (k *PathWalk) clone() Detail { return &PathWalk{Keys: slices.Clone(k.keys()), Stop: k.Stop} }
-func (k *PathWalk) bytes() int    { return keyBytes * max(len(k.Keys), len(k.looked)) }
+func (k *PathWalk) clone() Detail { return &PathWalk{Stop: k.Stop, rows: slices.Clone(k.Keys())} }
+func (k *PathWalk) bytes() int    { return keyBytes * max(len(k.rows), len(k.looked)) }
 
-// keys makes Keys, which of most claims nobody asks for.
-func (k *PathWalk) keys() []KeyRow {
-	for i := len(k.Keys); i < len(k.looked); i++ {
-		k.Keys = append(k.Keys, k.looked[i].row.key(k.looked[i].way))
+// Keys are the components, made when they are asked for: of most claims nobody does.
+func (k *PathWalk) Keys() []KeyRow {
+	for i := len(k.rows); i < len(k.looked); i++ {
+		k.rows = append(k.rows, k.looked[i].row.key(k.looked[i].way))
 	}
-	return k.Keys
+	return k.rows
 }
 
 // KeyRow is one component of a path as it was looked up.
@@ -136,7 +136,7 @@ func (k *PathWalk) open(v *view) {
 	if enter.NameCut() {
 		cl.doubt(CutName, About{})
 	}
-	k.Keys, k.looked, k.Stop = k.Keys[:0], k.looked[:0], Stop{}
+	k.rows, k.looked, k.Stop = k.rows[:0], k.looked[:0], Stop{}
 	next, way := 0, Way{} // the path is accounted for up to here
 	for i := range c.rows {
 		r := &c.rows[i]
@@ -275,7 +275,7 @@ func quote(path string, from, to int) string {
 // says spells the components of a path as they were looked up.
 func (k *PathWalk) says(q func(string) string) string {
 	var b strings.Builder
-	keys := k.keys()
+	keys := k.Keys()
 	for i := range keys {
 		if i > 0 {
 			b.WriteString("; ")

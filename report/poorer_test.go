@@ -209,11 +209,11 @@ func sameMove(p, w *Moved) bool {
 // sameWalk reports whether two claims say the same of a walk, but for the numbers of dentries.
 func sameWalk(poor, whole *PathWalk) bool {
 	plain := func(w Way) Way { w.Bind.Seq = 0; return w }
-	if len(poor.Keys) != len(whole.Keys) || poor.Stop.Rest != whole.Stop.Rest || poor.Stop.Ret != whole.Stop.Ret || plain(poor.Stop.Way) != plain(whole.Stop.Way) {
+	if len(poor.Keys()) != len(whole.Keys()) || poor.Stop.Rest != whole.Stop.Rest || poor.Stop.Ret != whole.Stop.Ret || plain(poor.Stop.Way) != plain(whole.Stop.Way) {
 		return false
 	}
-	for i, k := range poor.Keys {
-		o := whole.Keys[i]
+	for i, k := range poor.Keys() {
+		o := whole.Keys()[i]
 		if plain(k.Way) != plain(o.Way) || k.Component != o.Component || k.Offset != o.Offset || k.Parent != o.Parent || k.Result.Addr != o.Result.Addr {
 			return false
 		}

@@ -50,6 +50,7 @@ func (c *processCounts) see(e *schema.Event) {
 	if e.PID != c.pid || e.Role == schema.RoleExit || e.Columns.Has(schema.ColumnChild) || e.Comm != c.comm {
 		c.count(e)
 	}
+	c.comm = e.Comm // the same string as that of the next event mostly, so that no byte is compared
 }
 
 // count counts the process of an event, and what the event says of processes.

@@ -26,7 +26,7 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 		if n++; n > len(cl.Terms) {
 			return fmt.Errorf("%d components, and %v has more", len(cl.Terms), t.op)
 		}
-		e, k := c.tape.asked(cl.Terms[n-1].Event), &walk.Keys[n-1]
+		e, k := c.tape.asked(cl.Terms[n-1].Event), &walk.Keys()[n-1]
 		if e.Name != s.name || e.Parent != k.Parent || k.Offset != s.offset || k.Event != e.ID {
 			return fmt.Errorf("#%d is about %q, component %d is %q", e.ID, e.Name, n, s.name)
 		}

@@ -145,9 +145,11 @@ func (t *trace) Next() (schema.Record, error) {
 	if err != nil {
 		return nil, t.finish(err)
 	}
+	if e, ok := rec.(*schema.Event); ok { // mostly
+		t.last = e.ID
+		return e, nil
+	}
 	switch rec := rec.(type) {
-	case *schema.Event:
-		t.last = rec.ID
 	case *schema.Skipped:
 		t.last += rec.Events
 		t.skipped += rec.Events

@@ -34,26 +34,6 @@ type Summary struct {
 	Findings  []Finding      `json:"findings"` // what stands out, see Rules
 }
 
-// Row is the calls of one program, or of all.
-type Row struct {
-	Program    string  `json:"program"`   // empty: all, or those beyond the bound
-	Processes  uint64  `json:"processes"` // that were called so, at least for a while
-	Calls      uint64  `json:"calls"`
-	Operations []Count `json:"operations"` // the most frequent first
-	Failed     uint64  `json:"failed"`
-	Unfinished uint64  `json:"unfinished"` // the trace has no return of them
-	RCU        uint64  `json:"rcu"`        // by class, see replay.Class
-	Ref        uint64  `json:"ref"`
-	Miss       uint64  `json:"miss"`
-	Unknown    uint64  `json:"unknown"`
-	Restarted  uint64  `json:"restarted"`
-	Allocs     uint64  `json:"allocs"`
-	Took       uint64  `json:"took_ns"` // of calls within calls once
-	Slowest    *Slow   `json:"slowest,omitempty"`
-
-	operations map[string]uint64
-}
-
 // Slow is one call.
 type Slow struct {
 	ID         uint64 `json:"id"`
@@ -175,11 +155,13 @@ func (s *Summarizer) State() *replay.State { return s.model.State }
 
 // Record takes the next record of the trace; of an event it returns where it stands, until the next one.
 func (s *Summarizer) Record(rec schema.Record) *replay.Step {
-	switch rec := rec.(type) {
-	case *schema.Event:
-		if rec.First() {
+	if e, ok := rec.(*schema.Event); ok { // mostly
+		if e.First() {
 			s.Events++
 		}
+		return s.model.Record(e)
+	}
+	switch rec := rec.(type) {
 	case *schema.Damage:
 		s.cut = true
 	case *schema.Footer:
@@ -285,43 +267,6 @@ func (d *destinations) add(c *replay.PathCall) {
 	d.last = c.Resolved
 }
 
-// add takes a call.
-func (r *Row) add(c *replay.PathCall) {
-	r.Calls++
-	if r.operations == nil {
-		r.operations = make(map[string]uint64)
-	}
-	r.operations[c.Operation]++
-	switch c.Class {
-	case replay.ClassRCU:
-		r.RCU++
-	case replay.ClassRef:
-		r.Ref++
-	case replay.ClassMiss:
-		r.Miss++
-	default:
-		r.Unknown++
-	}
-	if c.Restarts > 0 {
-		r.Restarted++
-	}
-	r.Allocs += uint64(c.Allocs)
-	switch {
-	case c.End == 0:
-		r.Unfinished++
-		return
-	case c.Failed():
-		r.Failed++
-	}
-	if c.Outer == 0 {
-		r.Took += c.Took
-	}
-	if r.Slowest == nil || c.Took > r.Slowest.Took {
-		slow := slowOf(c)
-		r.Slowest = &slow
-	}
-}
-
 func (s *Summarizer) task(t *replay.Task) {
 	for _, name := range t.Programs {
 		s.row(name).Processes++
@@ -374,8 +319,6 @@ func (s *Summarizer) End() *Summary {
 	sum := s.Summary // who keeps it keeps nothing of the model
 	return &sum
 }
-
-func (r *Row) finish() { r.Operations = mostFirst(r.operations) }
 
 // printable makes the names of a summary such that nothing acts on them.
 func (s *Summary) printable() {

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/dtrec/dtrec/replay"
+)
+
+// Row is the calls of one program, or of all.
+type Row struct {
+	Program    string  `json:"program"`   // empty: all, or those beyond the bound
+	Processes  uint64  `json:"processes"` // that were called so, at least for a while
+	Calls      uint64  `json:"calls"`
+	Operations []Count `json:"operations"` // the most frequent first
+	Failed     uint64  `json:"failed"`
+	Unfinished uint64  `json:"unfinished"` // the trace has no return of them
+	RCU        uint64  `json:"rcu"`        // by class, see replay.Class
+	Ref        uint64  `json:"ref"`
+	Miss       uint64  `json:"miss"`
+	Unknown    uint64  `json:"unknown"`
+	Restarted  uint64  `json:"restarted"`
+	Allocs     uint64  `json:"allocs"`
+	Took       uint64  `json:"took_ns"` // of calls within calls once
+	Slowest    *Slow   `json:"slowest,omitempty"`
+
+	counting []Count // of operations; they are few
+}
+
+// add takes a call.
+func (r *Row) add(c *replay.PathCall) {
+	r.Calls++
+	r.operation(c.Operation)
+	switch c.Class {
+	case replay.ClassRCU:
+		r.RCU++
+	case replay.ClassRef:
+		r.Ref++
+	case replay.ClassMiss:
+		r.Miss++
+	default:
+		r.Unknown++
+	}
+	if c.Restarts > 0 {
+		r.Restarted++
+	}
+	r.Allocs += uint64(c.Allocs)
+	switch {
+	case c.End == 0:
+		r.Unfinished++
+		return
+	case c.Failed():
+		r.Failed++
+	}
+	if c.Outer == 0 {
+		r.Took += c.Took
+	}
+	if r.Slowest == nil || c.Took > r.Slowest.Took {
+		slow := slowOf(c)
+		r.Slowest = &slow
+	}
+}
+
+func (r *Row) finish() {
+	r.Operations = append([]Count{}, r.counting...)
+	slices.SortFunc(r.Operations, func(a, b Count) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name)) })
+}
+
+func (r *Row) operation(name string) {
+	i := 0
+	for i < len(r.counting) && r.counting[i].Name != name {
+		i++
+	}
+	if i == len(r.counting) {
+		r.counting = append(r.counting, Count{Name: name})
+	}
+	r.counting[i].Count++
+}
