@@ -3,7 +3,10 @@
 package replay
 
 import (
+	"cmp"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/dtrec/dtrec/schema"
 )
@@ -35,10 +38,12 @@ func (s *State) crowded(t *thread) (dropped bool) {
 	}
 	s.entries = 0
 	bytes, first := 0, uint64(math.MaxUint64)
-	s.InProgress(func(c *Call) {
-		bytes += callBytes + len(c.Enter.Name)
-		first = min(first, c.Enter.Time)
-	})
+	for _, t := range s.threads {
+		t.each(func(c *Call) {
+			bytes += callBytes + len(c.Enter.Name)
+			first = min(first, c.Enter.Time)
+		})
+	}
 	if bytes > callsBudget {
 		s.Losses.crowded(first, s.now)
 		s.InProgress(func(c *Call) { s.giveUp(c) })
@@ -49,15 +54,25 @@ func (s *State) crowded(t *thread) (dropped bool) {
 	return dropped
 }
 
-// InProgress calls f for every call whose exit has not been seen.
+// threadsInOrder are the threads known, by their number: what is told of all is told alike each time.
+func (s *State) threadsInOrder() []*thread {
+	return slices.SortedFunc(maps.Values(s.threads), func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
+}
+
+// InProgress calls f for every call whose exit has not been seen, by thread.
 func (s *State) InProgress(f func(*Call)) {
-	for _, t := range s.threads {
-		for _, c := range t.calls {
-			f(c)
-		}
-		for _, c := range t.pending {
-			f(c)
-		}
+	for _, t := range s.threadsInOrder() {
+		t.each(f)
+	}
+}
+
+// each calls f for every call in progress.
+func (t *thread) each(f func(*Call)) {
+	for _, c := range t.calls {
+		f(c)
+	}
+	for _, c := range t.pending {
+		f(c)
 	}
 }
 

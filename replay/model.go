@@ -196,8 +196,8 @@ func (m *Model) restart() {
 	if len(m.threads) < maxThreads/2 {
 		return
 	}
-	for _, t := range m.threads {
-		m.unfinished(t, 0)
+	for _, tid := range slices.Sorted(maps.Keys(m.threads)) {
+		m.unfinished(m.threads[tid], 0)
 	}
 	clear(m.threads)
 }
@@ -262,7 +262,7 @@ func (m *Model) End() {
 	for _, n := range slices.SortedFunc(maps.Values(m.negatives), func(a, b *Negative) int { return cmp.Compare(a.Born, b.Born) }) {
 		m.over(n)
 	}
-	for _, t := range slices.SortedFunc(maps.Values(m.tasks), func(a, b *Task) int { return cmp.Compare(a.First, b.First) }) {
+	for _, t := range m.tasksInOrder() {
 		m.leaves(t.PID)
 	}
 	if m.Object != nil {

@@ -168,7 +168,7 @@ func (s *State) Loss(l *schema.Loss) { s.Losses.record(l, s.now) }
 // lost its nesting.
 func (s *State) Damage(d *schema.Damage) {
 	s.Losses.damage(d, s.now)
-	for _, t := range s.threads {
+	for _, t := range s.threadsInOrder() {
 		s.abandon(t)
 		s.retire(t)
 	}
@@ -177,7 +177,7 @@ func (s *State) Damage(d *schema.Damage) {
 // Skipped applies a stretch of events that were passed over. Calls in progress and dentries
 // are forgotten; since others are not known, no dentry has a number from here on.
 func (s *State) Skipped() {
-	for _, t := range s.threads {
+	for _, t := range s.threadsInOrder() {
 		s.abandon(t)
 		s.retire(t)
 	}

@@ -3,6 +3,8 @@
 package replay
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -70,19 +72,24 @@ func (m *Model) task(pid uint32) *Task {
 
 // fewer makes room for processes: those that have ended are told, if that is not enough all.
 func (m *Model) fewer() {
-	for pid, t := range m.tasks {
+	for _, t := range m.tasksInOrder() {
 		if t.Exited != 0 {
-			m.leaves(pid)
+			m.leaves(t.PID)
 		}
 	}
 	if len(m.tasks) > maxTasks/2 {
-		for pid := range m.tasks {
-			m.leaves(pid)
+		for _, t := range m.tasksInOrder() {
+			m.leaves(t.PID)
 		}
 	}
 	for _, s := range m.threads {
 		s.task = nil
 	}
+}
+
+// tasksInOrder are the processes known, the first first.
+func (m *Model) tasksInOrder() []*Task {
+	return slices.SortedFunc(maps.Values(m.tasks), func(a, b *Task) int { return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Forked, b.Forked)) })
 }
 
 // leaves hands out a process and forgets it.
