@@ -58,7 +58,20 @@ func PrintableLine(s string) string {
 	return strings.Join(words, " ")
 }
 
+// plain reports whether a string is written as it is everywhere, as nearly all are: in text, in JSON and in quotes.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '\\' || c == '"' {
+			return false
+		}
+	}
+	return true
+}
+
 func appendPrintable(dst []byte, s string) []byte {
+	if plain(s) {
+		return append(dst, s...)
+	}
 	from := 0 // s up to here is written
 	for i := 0; i < len(s); {
 		size, own := glyph(s, i)

@@ -318,7 +318,10 @@ func appendAddress(dst []byte, member string, v uint64) []byte {
 // appendText appends a string that came from outside, and its bytes in hexadecimal
 // where it is not UTF-8.
 func appendText(dst []byte, member, hexMember, s string) []byte {
-	dst = appendString(append(dst, member...), s)
+	if dst = append(dst, member...); plain(s) {
+		return append(append(append(dst, '"'), s...), '"')
+	}
+	dst = appendString(dst, s)
 	if !utf8.ValidString(s) {
 		dst = append(dst, hexMember...)
 		dst = hex.AppendEncode(dst, []byte(s))
