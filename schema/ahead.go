@@ -36,7 +36,7 @@ type unpacked struct {
 // prepare makes what frames are decoded with. One processor decodes none ahead.
 func (t *Reader) prepare() (err error) {
 	if n := runtime.GOMAXPROCS(0); n > 1 {
-		t.ahead.most, t.frames.chunk = min(n, mostAhead), aheadChunk
+		t.ahead.most = min(n, mostAhead)
 	}
 	t.dec, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1+t.ahead.most), zstd.WithDecoderMaxMemory(MaxFrameBytes))
 	if err != nil {
@@ -49,6 +49,7 @@ func (t *Reader) prepare() (err error) {
 // unpack decompresses the frame that is next, or takes what was made of it ahead.
 func (t *Reader) unpack(frame []byte) (err error) {
 	if t.ahead.most > 0 && t.header != nil && !t.skips() {
+		t.frames.chunk = aheadChunk // from the second frame on: who reads the header alone reads no more
 		t.ahead.start(&t.frames, t.dec)
 	}
 	if u := t.ahead.take(t.offset); u != nil {
