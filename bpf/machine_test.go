@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -232,33 +231,8 @@ func TestLossWindows(t *testing.T) {
 	}
 }
 
-// Split goes from record to record, over those taken back, and stops at one that is cut.
-func TestSplit(t *testing.T) {
-	one := make([]byte, ringHeader+headSize+8)
-	binary.LittleEndian.PutUint32(one, headSize+5)
-	back := make([]byte, ringHeader+16)
-	binary.LittleEndian.PutUint32(back, 16|ringDiscard)
-	filled := slices.Concat(one, back, one)
-	var lengths []int
-	for at := 0; at < len(filled); {
-		record, next, err := Split(filled, at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lengths, at = append(lengths, len(record)), next
-	}
-	if want := []int{headSize + 8, 0, headSize + 8}; !slices.Equal(lengths, want) {
-		t.Errorf("records of %v bytes, want %v", lengths, want)
-	}
-	for n := range one {
-		if _, _, err := Split(one[:n], 0); err == nil {
-			t.Fatalf("%d bytes are taken for a record", n)
-		}
-	}
-}
-
-// What is taken from a ring buffer is whole records up to the first that is not done, in the order
-// of the ring, also over its end; and all that happened before the horizon.
+// What is read from a ring buffer is whole records up to the first that is not done, in the order of the ring, also over its
+// end, those taken back passed over; all that happened before the horizon; and what is not released stays.
 func TestRing(t *testing.T) {
 	const size = 256
 	r := &ring{consumer: make([]byte, 8), producer: make([]byte, 8), data: make([]byte, size)}
@@ -271,14 +245,15 @@ func TestRing(t *testing.T) {
 		written += 32
 		binary.LittleEndian.PutUint64(r.producer, written)
 	}
-	var got []byte
+	want := byte(0)
 	for i := range 40 {
+		write(ringDiscard)
 		write(0)
 		if i%3 == 0 {
 			write(ringBusy)
 		}
 		before := Now()
-		b, more := r.take(make([]byte, 0, 512))
+		got, more := r.scan(nil, 9)
 		if more {
 			t.Fatal("there is room, and it says there is not")
 		}
@@ -287,27 +262,39 @@ func TestRing(t *testing.T) {
 				t.Fatal("the horizon is beyond a record that is not done")
 			}
 			binary.LittleEndian.PutUint32(r.data[(written-32)%size:], 24)
-			var rest []byte
-			rest, _ = r.take(make([]byte, 0, 512))
-			b = append(b, rest...)
+			got, _ = r.scan(got, 9)
 		}
-		if b, _ := r.take(nil); len(b) != 0 || r.horizon < before {
-			t.Fatalf("%d bytes more, horizon %d of %d", len(b), r.horizon, before)
+		if rest, more := r.scan(nil, 0); len(rest) != 0 || more || r.horizon < before {
+			t.Fatalf("%d more, horizon %d of %d", len(rest), r.horizon, before)
 		}
-		got = append(got, b...)
+		for _, e := range got {
+			if want = byte(e.At / 32); e.Time != 0x0101010101010101*uint64(want) {
+				t.Fatalf("time %#x of record %d", e.Time, want)
+			}
+			b := r.record(e.At)
+			if len(b) != 24 || b[0] != want || b[23] != want {
+				t.Fatalf("record %d is %v", want, b)
+			}
+		}
+		r.release(r.read)
 	}
-	if len(got) != int(written) || binary.LittleEndian.Uint64(r.consumer) != written {
-		t.Fatalf("%d bytes of %d", len(got), written)
-	}
-	for i := range int(written) / 32 {
-		if got[32*i+ringHeader] != byte(i) || got[32*i+31] != byte(i) {
-			t.Fatalf("record %d is %v", i, got[32*i:][:32])
-		}
+	if uint64(want) != written/32-1 || binary.LittleEndian.Uint64(r.consumer) != written {
+		t.Fatalf("the last is %d of %d, released up to %d", want, written/32, binary.LittleEndian.Uint64(r.consumer))
 	}
 	write(0)
 	write(0)
-	if b, more := r.take(make([]byte, 0, 40)); len(b) != 32 || !more {
-		t.Errorf("%d bytes, more %t", len(b), more)
+	if got, more := r.scan(nil, 1); len(got) != 1 || !more {
+		t.Errorf("%d records, more %t", len(got), more)
+	}
+}
+
+// A record that reaches over the end of the ring buffer is put together.
+func TestRingTorn(t *testing.T) {
+	r := &ring{data: make([]byte, 64)}
+	copy(r.data[48:], "\x18\x00\x00\x00....01234567")
+	copy(r.data, "89abcdefghijklmn")
+	if b := r.record(48); string(b) != "0123456789abcdefghijklmn" {
+		t.Errorf("%q", b)
 	}
 }
 

@@ -5,8 +5,11 @@
 package bpf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"slices"
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
@@ -92,25 +95,69 @@ func rawRecord(t *testing.T, role schema.Role, phase schema.Phase, columns schem
 
 func hexadecimal(v uint64) string { return fmt.Sprintf("%#x", v) }
 
-// Decode finds each field of the head where the C compiler put it, and the words of each column.
-func TestDecode(t *testing.T) {
+// appended is what a trace has of a record.
+func appended(t *testing.T, d *Decoder, raw []byte) (events []schema.Event, err error) {
+	t.Helper()
+	var file bytes.Buffer
+	w, err := schema.NewWriter(&file, &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := d.Append(w, raw)
+	if err := w.Close(&schema.Footer{}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := schema.NewReader(&file, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for {
+		switch record, err := r.Next(); e := record.(type) {
+		case *schema.Event:
+			events = append(events, *e)
+			events[len(events)-1].ID = 0
+		default:
+			if err == io.EOF {
+				return events, wrong
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// writtenAs is what a file keeps of an event.
+func writtenAs(e schema.Event) schema.Event {
+	if e.Columns.Has(schema.ColumnTook) && e.Entered > e.Time {
+		e.Entered = 0
+	}
+	if !e.Columns.Has(schema.ColumnKey) && !e.Columns.Has(schema.ColumnDentry) { // there is no column for these
+		e.Name, e.NameLen, e.Facts = "", 0, 0
+	}
+	return e
+}
+
+// Append finds each field of the head where the C compiler put it, and the words of each column.
+func TestAppend(t *testing.T) {
 	d := NewDecoder(hexadecimal, hexadecimal)
 	for _, info := range schema.Catalogue() {
 		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
 			shape := info.Role.Shape(phase)
 			if shape == nil {
 				raw, _ := rawRecord(t, info.Role, phase, 0)
-				if _, _, err := d.Decode(raw); err == nil {
-					t.Errorf("%s %s: decoded, against the catalogue", info.Name, phase)
+				if got, err := appended(t, d, raw); err == nil || len(got) > 0 {
+					t.Errorf("%s %s: appended, against the catalogue", info.Name, phase)
 				}
 				continue
 			}
 			raw, want := rawRecord(t, info.Role, phase, shape.Columns)
-			if entry, e, err := d.Decode(raw); err != nil || *e != want || entry != nil {
-				t.Errorf("%s %s: %v\n%+v, want\n%+v", info.Name, phase, err, e, want)
+			if got, err := appended(t, d, raw); err != nil || len(got) != 1 || got[0] != writtenAs(want) {
+				t.Errorf("%s %s: %v\n%+v, want\n%+v", info.Name, phase, err, got, writtenAs(want))
 			}
 			for n := range len(raw) - len("...") {
-				if _, _, err := d.Decode(raw[:n]); err == nil {
+				if got, err := appended(t, d, raw[:n]); err == nil || len(got) > 0 {
 					t.Fatalf("%s %s: %d bytes are taken for a record", info.Name, phase, n)
 				}
 			}
@@ -118,9 +165,9 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// A leaf's call is decoded as its entry and its exit, each with its own name and facts; one that
+// A leaf's call is its entry and its exit, each with its own name and facts; one that
 // returned NULL has no exit's.
-func TestDecodeCall(t *testing.T) {
+func TestAppendCall(t *testing.T) {
 	d := NewDecoder(hexadecimal, hexadecimal)
 	for _, info := range schema.Catalogue() {
 		if info.Traits&schema.Leaf == 0 {
@@ -128,17 +175,17 @@ func TestDecodeCall(t *testing.T) {
 		}
 		raw, _ := rawRecord(t, info.Role, schema.Whole, 0)
 		raw = raw[:headSize]
-		entry, exit, err := d.Decode(append(raw, make([]byte, 8*11)...))
-		if err != nil || exit.Dentry != 0 || exit.Facts != 0 || exit.Name != "" {
-			t.Errorf("%s of NULL: %v, %+v", info.Name, err, exit)
+		got, err := appended(t, d, append(raw, make([]byte, 8*11)...))
+		if err != nil || len(got) != 2 || got[1].Dentry != 0 || got[1].Facts != 0 || got[1].Name != "" {
+			t.Fatalf("%s of NULL: %v, %+v", info.Name, err, got)
 		}
-		wantEntry, wantExit := *entry, *exit
-		wantEntry.Name, wantEntry.NameLen, wantExit.Name = "hello", 0, "other"
+		want := got
+		want[0].Name, want[0].NameLen, want[1].Name = "hello", 0, "other"
 		for c, n := schema.ColumnKey, uint64(1); c < 32; c++ {
-			e := &wantExit
+			e := &want[1]
 			switch {
 			case info.Enter.Columns.Has(c):
-				e = &wantEntry
+				e = &want[0]
 			case !info.Exit.Columns.Has(c):
 				continue
 			}
@@ -148,17 +195,17 @@ func TestDecodeCall(t *testing.T) {
 				n++
 			}
 			if c == schema.ColumnDentry {
-				wantExit.Facts = schema.FactMountpoint
+				want[1].Facts = schema.FactMountpoint
 				raw = binary.LittleEndian.AppendUint64(raw, uint64(schema.FactMountpoint)|5<<16)
 			}
 		}
 		raw = append(raw, "hello...other..."...)
-		entry, exit, err = d.Decode(raw)
-		if err != nil || *entry != wantEntry || *exit != wantExit || !entry.Half || entry.Phase != schema.Enter || exit.Phase != schema.Exit {
-			t.Errorf("%s: %v\n%+v, want\n%+v\n%+v, want\n%+v", info.Name, err, entry, wantEntry, exit, wantExit)
+		got, err = appended(t, d, raw)
+		if err != nil || !slices.Equal(got, want) || !got[0].Half || got[0].Phase != schema.Enter || got[1].Phase != schema.Exit {
+			t.Errorf("%s: %v\n%+v, want\n%+v", info.Name, err, got, want)
 		}
 		for n := headSize; n < len(raw)-len("hello...other..."); n++ {
-			if _, _, err := d.Decode(raw[:n]); err == nil {
+			if got, err := appended(t, d, raw[:n]); err == nil || len(got) > 0 {
 				t.Fatalf("%s: %d bytes are taken for a record", info.Name, n)
 			}
 		}
@@ -166,26 +213,38 @@ func TestDecodeCall(t *testing.T) {
 }
 
 // A dentry that is NULL takes one word, and a path has the length of its bytes.
-func TestDecodeShort(t *testing.T) {
+func TestAppendShort(t *testing.T) {
 	d := NewDecoder(hexadecimal, hexadecimal)
 	raw, _ := rawRecord(t, schema.RoleLookup, schema.Exit, schema.RoleLookup.Shape(schema.Exit).Columns)
 	raw = append(raw[:headSize], make([]byte, 8)...)
 	binary.LittleEndian.PutUint16(raw[headStored:], 0)
-	if _, e, err := d.Decode(raw); err != nil || e.Dentry != 0 || e.Name != "" {
-		t.Errorf("a lookup that found nothing: %v, %+v", err, e)
+	if got, err := appended(t, d, raw); err != nil || got[0].Dentry != 0 || got[0].Name != "" {
+		t.Errorf("a lookup that found nothing: %v, %+v", err, got)
 	}
 	raw, _ = rawRecord(t, schema.RoleExec, schema.Enter, schema.RoleExec.Shape(schema.Enter).Columns)
 	clear(raw[headSize+8 : headSize+16])
-	if _, e, err := d.Decode(raw); err != nil || e.Name != "hello" || e.NameLen != 5 {
-		t.Errorf("a path: %v, %+v", err, e)
+	if got, err := appended(t, d, raw); err != nil || got[0].Name != "hello" || got[0].NameLen != 5 {
+		t.Errorf("a path: %v, %+v", err, got)
 	}
 }
 
 // An event costs no memory.
-func TestDecodeDoesNotAllocate(t *testing.T) {
+func TestAppendDoesNotAllocate(t *testing.T) {
 	d := NewDecoder(func(uint64) string { return "xfs" }, nil)
+	w, err := schema.NewWriter(io.Discard, &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	raw, _ := rawRecord(t, schema.RoleLookup, schema.Enter, schema.RoleLookup.Shape(schema.Enter).Columns)
-	if n := testing.AllocsPerRun(100, func() { _, _, _ = d.Decode(raw) }); n != 0 {
+	for range 5000 { // the columns have grown
+		if err := d.Append(w, raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(1000, func() { _ = d.Append(w, raw) }); n != 0 {
 		t.Errorf("%v allocations for each event", n)
 	}
 }

@@ -19,20 +19,20 @@ import (
 )
 
 // The header of a record in the ring buffer (include/uapi/linux/bpf.h): its length and two
-// bits in a word of 32, and a word of the kernel's own. Records begin at multiples of 8.
+// bits in a word of 32, and a word of the kernel's own. Records begin at multiples of 8, and at their own with the time.
 const (
 	ringHeader  = 8
 	ringBusy    = 1 << 31
 	ringDiscard = 1 << 30
 )
 
-// ring is the memory of a BPF ring buffer. Its records are taken in one piece, which
-// ringbuf.Reader does not do; and mapped once, not twice. It is the only place with memory
-// that is not Go's.
+// ring is the memory of a BPF ring buffer. Its records are read where they lie, in whichever order, which ringbuf.Reader
+// does not do; and it is mapped once, not twice. It is the only place with memory that is not Go's.
 type ring struct {
 	consumer, producer []byte // pages that begin with a position
 	data               []byte
-	read               uint64 // position: all before it is read
+	read               uint64 // position: all before it has been seen
+	torn               []byte // a record that reaches over the end
 	file               *os.File
 	waits              syscall.RawConn // of file
 
@@ -48,6 +48,22 @@ func (s *Session) mapRing() (err error) {
 	s.ring, err = newRing(s.maps["events"])
 	return err
 }
+
+// Wait returns at the deadline, or when much is waiting to be read.
+func (s *Session) Wait(deadline time.Time) error { return s.ring.wait(deadline) }
+
+// Scan appends the records that have come since the last call, so many at most, in the order of their places; more: there
+// are more. All that happened before horizon, nanoseconds since boot, has been handed out.
+func (s *Session) Scan(dst []Entry, most int) (entries []Entry, horizon uint64, more bool) {
+	dst, more = s.ring.scan(dst, most)
+	return dst, s.ring.horizon, more
+}
+
+// Record returns the bytes of a record where they lie, for Decoder.Append; good until the next call, and until they are released.
+func (s *Session) Record(at uint64) []byte { return s.ring.record(at) }
+
+// Release gives the memory of the records before a place back to the programs, or of all that were scanned.
+func (s *Session) Release(before uint64) { s.ring.release(min(before, s.ring.read)) }
 
 func newRing(m *ebpf.Map) (*ring, error) {
 	page := os.Getpagesize()
@@ -110,38 +126,56 @@ func (r *ring) wait(deadline time.Time) error {
 	return nil
 }
 
-// take appends the records that are there, with their headers, to buf, as far as it has
-// room; more: not all.
-func (r *ring) take(buf []byte) (filled []byte, more bool) {
+// Entry is a record in the ring buffer. It has no pointer: there are many.
+type Entry struct {
+	Time uint64 // nanoseconds since boot
+	At   uint64 // its place: how many bytes there were before it
+}
+
+// scan appends the records that are there and were not seen yet, so many at most; more: not all.
+func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 	if r.read >= r.mark {
 		r.marked = Now()
 		r.mark = atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
 	}
 	written := atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
-	mask, end := uint64(len(r.data)-1), r.read
+	data, mask, end := r.data, uint64(len(r.data)-1), r.read
 	for end < written {
 		// Atomically: what the kernel wrote before it cleared the bit is seen.
-		header := atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.data[end&mask])))
+		header := atomic.LoadUint32((*uint32)(unsafe.Pointer(&data[end&mask])))
 		if header&ringBusy != 0 {
 			break
 		}
-		size := recordSize(header)
-		if more = uint64(cap(buf)-len(buf)) < end+size-r.read; more {
-			break
+		if header&ringDiscard == 0 {
+			if more = most == 0; more {
+				break
+			}
+			most--
+			dst = append(dst, Entry{*(*uint64)(unsafe.Pointer(&data[(end+ringHeader)&mask])), end})
 		}
-		end += size
+		end += recordSize(header)
 	}
-	from, to := r.read&mask, end&mask
-	if to < from {
-		buf, from = append(buf, r.data[from:]...), 0
-	}
-	buf = append(buf, r.data[from:to]...)
-	r.read = end
-	atomic.StoreUint64((*uint64)(unsafe.Pointer(&r.consumer[0])), end)
-	if r.read >= r.mark {
+	if r.read = end; r.read >= r.mark {
 		r.horizon = r.marked
 	}
-	return buf, more
+	return dst, more
+}
+
+// record returns the record at a place, as long as it has not been released; good until the next call.
+func (r *ring) record(at uint64) []byte {
+	mask := uint64(len(r.data) - 1)
+	size := recordSize(*(*uint32)(unsafe.Pointer(&r.data[at&mask]))) - ringHeader
+	from := (at + ringHeader) & mask
+	if end := from + size; end <= uint64(len(r.data)) {
+		return r.data[from:end:end]
+	}
+	r.torn = append(append(r.torn[:0], r.data[from:]...), r.data[:from+size-uint64(len(r.data))]...)
+	return r.torn
+}
+
+// release gives what is before a place back to the programs.
+func (r *ring) release(at uint64) {
+	atomic.StoreUint64((*uint64)(unsafe.Pointer(&r.consumer[0])), at)
 }
 
 // recordSize is how many bytes a record takes, with its header.

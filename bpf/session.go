@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -303,18 +302,6 @@ func (s *Session) Enable() error {
 func (s *Session) Disable() error {
 	s.blind.Store(true)
 	return s.vars["enabled"].Set(uint32(0))
-}
-
-// Drain waits until the deadline, or until much is waiting, and appends what is there to buf,
-// for Split; full: more than buf has room for, whose capacity is never changed and must be
-// able to hold one record. All that happened before horizon, nanoseconds since boot, has been
-// handed out.
-func (s *Session) Drain(buf []byte, deadline time.Time) (filled []byte, horizon uint64, full bool, err error) {
-	if err := s.ring.wait(deadline); err != nil {
-		return buf, 0, false, err
-	}
-	filled, full = s.ring.take(buf)
-	return filled, s.ring.horizon, full, nil
 }
 
 // Losses appends what was lost since the last call. Call it a few times a second:

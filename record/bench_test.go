@@ -25,13 +25,16 @@ func BenchmarkPipeline(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := newWriter(trace, limits{}, &counters{}, func(*chunk) {}, func(uint64) string { return "ext4" })
+	s := &script{turns: turns}
+	w := newWriter(s, 1<<30, trace, limits{}, &counters{}, func(uint64) string { return "ext4" })
 	rounds := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, t := range turns {
-			w.take(batch{chunk: &chunk{raw: t}})
+		for s.turn, s.data, s.released = 0, s.data[:0], 0; s.turn < len(turns); {
+			w.sorter.pending, _, _ = s.Scan(w.sorter.pending, maxScan)
+			w.sorter.sort()
 			w.writeAll(^uint64(0))
+			w.fail(trace.Settle(^uint64(0)))
 		}
 		rounds++
 	}
@@ -41,6 +44,8 @@ func BenchmarkPipeline(b *testing.B) {
 	b.ReportMetric(float64(size)/float64(events*rounds), "bytes/event")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events*rounds), "ns/event")
 }
+
+const turnBytes = 128 << 10
 
 type countWriter int64
 
@@ -63,7 +68,7 @@ func ringOf(b *testing.B, path string) (turns [][]byte, events int) {
 			half := *e
 			entry = &half
 		default:
-			if turn = appendRing(turn, entry, e); len(turn) > chunkBytes-1024 {
+			if turn = appendRing(turn, entry, e); len(turn) > turnBytes {
 				turns, turn = append(turns, turn), nil
 			}
 			entry = nil

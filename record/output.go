@@ -18,7 +18,7 @@ type traceFile struct {
 	name   string        // as told to the user
 	path   string        // empty for stdout and /dev/null: nothing to remove or cut
 	good   int64         // bytes of whole frames
-	events func() uint64 // how many events were appended to the trace so far
+	events func() uint64 // how many events were in the frames before this one
 	kept   uint64        // how many of them are in whole frames
 }
 

@@ -41,21 +41,42 @@ func raw(at uint64, tid uint32, name string) []byte {
 
 // script is a source that hands out prepared turns.
 type script struct {
-	turns  [][]byte
-	losses map[int][]*schema.Loss // by turn
-	turn   int
-	done   chan struct{} // closed when all turns were read
+	turns    [][]byte
+	losses   map[int][]*schema.Loss // by turn
+	horizon  uint64                 // from the first turn on; 0: now, after the last
+	turn     int
+	done     chan struct{} // closed when all turns were read
+	data     []byte        // all turns so far
+	released uint64
 }
 
-func (s *script) Drain(buf []byte, _ time.Time) ([]byte, uint64, bool, error) {
+func (s *script) Wait(time.Time) error { return nil }
+
+func (s *script) Scan(dst []bpf.Entry, _ int) ([]bpf.Entry, uint64, bool) {
 	if s.turn >= len(s.turns) {
-		return buf, bpf.Now(), false, nil
+		return dst, max(s.horizon, bpf.Now()), false
 	}
-	buf = append(buf, s.turns[s.turn]...)
-	if s.turn++; s.turn == len(s.turns) {
+	at := len(s.data)
+	s.data = append(s.data, s.turns[s.turn]...)
+	for at < len(s.data) {
+		dst = append(dst, bpf.Entry{Time: binary.LittleEndian.Uint64(s.data[at+8:]), At: uint64(at)})
+		at += 8 + (int(binary.LittleEndian.Uint32(s.data[at:]))+7)&^7
+	}
+	if s.turn++; s.turn == len(s.turns) && s.done != nil {
 		close(s.done)
 	}
-	return buf, 0, false, nil
+	return dst, s.horizon, false
+}
+
+func (s *script) Record(at uint64) []byte {
+	if at < s.released {
+		panic("a record that was released")
+	}
+	return s.data[at+8 : at+8+uint64(binary.LittleEndian.Uint32(s.data[at:]))]
+}
+
+func (s *script) Release(before uint64) {
+	s.released = max(s.released, min(before, uint64(len(s.data))))
 }
 
 func (s *script) Losses(dst []*schema.Loss) ([]*schema.Loss, error) {
@@ -64,24 +85,26 @@ func (s *script) Losses(dst []*schema.Loss) ([]*schema.Loss, error) {
 	return append(dst, l...), nil
 }
 
-// recordScript runs a script through drain and writer into w.
+// recordScript runs a script through a writer into a file.
 func recordScript(t *testing.T, s *script, l limits, to io.Writer) (*writer, error) {
 	t.Helper()
 	s.done = make(chan struct{})
+	w := newWriter(s, 1<<20, emptyTrace(t, to), l, &counters{}, func(uint64) string { return "" })
+	stop := make(chan struct{})
+	go func() { <-s.done; close(stop) }()
+	if err := w.run(stop); err != nil {
+		t.Fatal(err)
+	}
+	return w, w.close(&schema.Footer{EndNs: 1 << 40, EndedBy: "test"})
+}
+
+func emptyTrace(t *testing.T, to io.Writer) *schema.Writer {
+	t.Helper()
 	trace, err := schema.NewWriter(to, &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDrain(s)
-	w := newWriter(trace, l, &counters{}, d.recycle, func(uint64) string { return "" })
-	stop, drained := make(chan struct{}), make(chan error, 1)
-	go func() { drained <- d.run(stop) }()
-	go func() { <-s.done; close(stop) }()
-	w.run(d.out)
-	if err := <-drained; err != nil {
-		t.Fatal(err)
-	}
-	return w, w.close(&schema.Footer{EndNs: 1 << 40, EndedBy: "test"})
+	return trace
 }
 
 // packets reads a trace back: "name" for an event, "loss N" and so on.
@@ -121,7 +144,7 @@ func expect(t *testing.T, got, want []string) {
 }
 
 // Events come out in order of time, whichever turn they came in, and a loss stands
-// before the events it touches.
+// before the frame with events that it touches.
 func TestPipelineOrder(t *testing.T) {
 	now := bpf.Now() + uint64(time.Hour) // the drain takes what is older than its turn for complete
 	s := &script{
@@ -137,7 +160,7 @@ func TestPipelineOrder(t *testing.T) {
 	if _, err := recordScript(t, s, limits{}, &out); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, packets(t, out.Bytes()), []string{"a", "b", "LOSS_CAUSE_RING_BUFFER 7", "c", "d", "end 4 7"})
+	expect(t, packets(t, out.Bytes()), []string{"LOSS_CAUSE_RING_BUFFER 7", "a", "b", "c", "d", "end 4 7"})
 }
 
 func TestPipelineEventLimit(t *testing.T) {
@@ -234,43 +257,38 @@ func TestSorter(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	s := &sorter{}
 	var now uint64
-	type place struct {
-		time uint64
-		tid  int
-	}
-	var out []place
-	take := func(ready []entry) {
-		for i := range ready {
-			raw := s.chunks[ready[i].in].raw
-			out = append(out, place{ready[i].time, int(binary.LittleEndian.Uint32(raw[8+12:]))})
-			s.written(&ready[i])
-		}
+	var out []bpf.Entry
+	take := func(limit uint64) {
+		ready := s.before(limit)
+		out = append(out, ready...)
+		s.drop(len(ready))
 	}
 	const n, late = 5000, 100_000
-	for i := range n {
+	for i := range uint64(n) {
 		now += uint64(rng.IntN(10_000))
 		at := now
 		if rng.IntN(3) == 0 {
 			at -= min(at, uint64(rng.IntN(late)))
 		}
-		c := &chunk{raw: raw(at, uint32(i), "x")}
-		if err := s.add(c); err != nil {
-			t.Fatal(err)
+		if s.pending = append(s.pending, bpf.Entry{Time: at, At: i}); i%3 == 0 {
+			s.sort()
+			if s.oldest() > i {
+				t.Fatalf("the oldest is %d of %d", s.oldest(), i)
+			}
 		}
-		if i%17 == 0 && now > late {
-			ready := s.before(now - late)
-			take(ready)
-			s.drop(len(ready))
+		if i%51 == 0 && now > late {
+			take(now - late)
 		}
 	}
-	take(s.before(^uint64(0)))
-	if len(out) != n {
+	s.sort()
+	take(^uint64(0))
+	if len(out) != n || s.oldest() != ^uint64(0) {
 		t.Fatalf("%d records came out of %d", len(out), n)
 	}
 	for i := 1; i < n; i++ {
 		a, b := out[i-1], out[i]
-		if a.time > b.time || a.time == b.time && a.tid > b.tid {
-			t.Fatalf("record %d: %d after %d", i, b.time, a.time)
+		if a.Time > b.Time || a.Time == b.Time && a.At > b.At {
+			t.Fatalf("record %d: %d after %d", i, b.Time, a.Time)
 		}
 	}
 }
@@ -285,35 +303,59 @@ func TestKillCosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.Join(strings.Fields(string(format)), " ")
-	want := fmt.Sprintf("at most the last %d ms, and what a busy machine adds: the events wait %d ms to be read, %d ms to be put in order and %d ms for their frame to end",
-		(bpf.Lag + flushEvery + drainEvery).Milliseconds(), drainEvery.Milliseconds(), bpf.Lag.Milliseconds(), flushEvery.Milliseconds())
+	want := fmt.Sprintf("at most the last %d ms, and what a busy machine adds: the events wait %d ms to be read, %d ms for their frame to end, and %d ms until what was lost is known",
+		(bpf.Lag + flushEvery + drainEvery).Milliseconds(), drainEvery.Milliseconds(), flushEvery.Milliseconds(), bpf.Lag.Milliseconds())
 	if !strings.Contains(text, want) {
 		t.Errorf("FORMAT.md does not say %q", want)
 	}
 }
 
-// Nothing is written before all that could precede it is read, nor before its losses are known.
+// Nothing is appended before all that could precede it is read, nor written before its losses are known.
 func TestWriterWaits(t *testing.T) {
-	trace, err := schema.NewWriter(io.Discard, &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
-	if err != nil {
+	const at, lag = 5e9, uint64(bpf.Lag)
+	var out bytes.Buffer
+	trace := emptyTrace(t, &out)
+	header := out.Len()
+	s := &script{turns: [][]byte{raw(at, 1, "x"), raw(at+9*lag, 1, "y"), nil}, horizon: at}
+	w := newWriter(s, 1<<20, trace, limits{}, &counters{}, func(uint64) string { return "" })
+	turn := func(settled uint64) {
+		t.Helper()
+		w.looked, w.settled, w.flushed = time.Now().Add(time.Hour), settled, time.Time{}
+		if _, err := w.turn(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	turn(at + 9*lag)
+	turn(at + 9*lag)
+	if n := trace.Events(); n != 0 {
+		t.Errorf("%d appended too early", n)
+	}
+	s.horizon = at + 2*lag
+	turn(at + lag)
+	if n := trace.Events(); n != 1 || out.Len() != header {
+		t.Errorf("%d appended, want 1, and %d bytes written", n, out.Len()-header)
+	}
+	turn(at + lag + 1)
+	if out.Len() == header {
+		t.Error("nothing written though all is known")
+	}
+}
+
+// A loss told late stands before the events it touches, also where their frame has ended.
+func TestLossAheadOfFrames(t *testing.T) {
+	const at, lag = 5e9, uint64(bpf.Lag)
+	var out bytes.Buffer
+	s := &script{turns: [][]byte{raw(at, 1, "a"), raw(at+10, 1, "b"), raw(at+20, 1, "c")}, horizon: at + lag}
+	w := newWriter(s, 1<<20, emptyTrace(t, &out), limits{}, &counters{}, func(uint64) string { return "" })
+	for range 3 {
+		w.looked, w.flushed = time.Now().Add(time.Hour), time.Time{}
+		if _, err := w.turn(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.lost([]*schema.Loss{{Cause: schema.LossRingBuffer, Count: 7, FirstNs: at + 5, LastNs: at + 9}})
+	if err := w.close(&schema.Footer{EndedBy: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	const at, lag = 5e9, uint64(bpf.Lag)
-	in := make(chan batch)
-	w := newWriter(trace, limits{}, &counters{}, func(*chunk) {}, func(uint64) string { return "" })
-	ended := make(chan struct{})
-	go func() { w.run(in); close(ended) }()
-	in <- batch{chunk: &chunk{raw: raw(at, 1, "x")}, horizon: at, settled: at + 9*lag}
-	in <- batch{chunk: &chunk{raw: raw(at+9*lag, 1, "y")}}
-	in <- batch{}
-	if n := w.counters.events.Load(); n != 0 {
-		t.Errorf("%d written too early", n)
-	}
-	in <- batch{horizon: at + 99*lag}
-	in <- batch{}
-	if n := w.counters.events.Load(); n != 1 {
-		t.Errorf("%d written, want 1", n)
-	}
-	close(in)
-	<-ended
+	expect(t, packets(t, out.Bytes()), []string{"a", "LOSS_CAUSE_RING_BUFFER 7", "b", "c", "end 3 7"})
 }

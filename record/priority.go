@@ -20,3 +20,9 @@ func goFirst() {
 	runtime.LockOSThread()
 	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), recorderNice)
 }
+
+// inFront does what a goroutine was started for, before what is recorded.
+func inFront(do func()) {
+	goFirst()
+	do()
+}

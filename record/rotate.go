@@ -82,6 +82,7 @@ func (w *writer) rotate(now uint64) {
 	}
 	w.rotation.events += old.Events()
 	w.rotation.bytes += old.Bytes()
+	trace.Hold(inFront)
 	w.trace, w.rotation.begun = trace, at
 	w.rotation.pass(at)
 	for _, l := range w.rotation.losses {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/internal/tracefile"
@@ -21,9 +22,8 @@ import (
 // rotating is a session that records into files of a directory, fed by hand.
 type rotating struct {
 	*session
-	t  *testing.T
-	in chan batch
-	up chan struct{}
+	t    *testing.T
+	from *script
 }
 
 func newRotating(t *testing.T, c Config) *rotating {
@@ -40,10 +40,9 @@ func newRotating(t *testing.T, c Config) *rotating {
 		t.Fatal(err)
 	}
 	s.parts.header = h
-	s.writer = newWriter(trace, limits{events: c.MaxEvents, bytes: c.MaxBytes}, &s.counters, func(*chunk) {}, func(uint64) string { return "" })
+	r := &rotating{s, t, &script{}}
+	s.writer = newWriter(r.from, 1<<20, trace, limits{events: c.MaxEvents, bytes: c.MaxBytes}, &s.counters, func(uint64) string { return "" })
 	s.writer.rotates(s.nextPart, c.Duration, h.StartBootNs)
-	r := &rotating{s, t, make(chan batch), make(chan struct{})}
-	go func() { s.writer.run(r.in); close(r.up) }()
 	return r
 }
 
@@ -53,18 +52,21 @@ func (r *rotating) events(times ...uint64) {
 	for _, at := range times {
 		b = append(b, raw(at, 1, fmt.Sprint(at))...)
 	}
-	r.idle(times[len(times)-1]+1, &chunk{raw: b})
+	r.idle(times[len(times)-1]+1, b)
 }
 
 // idle is a turn after which everything before a time is known.
-func (r *rotating) idle(now uint64, c *chunk, losses ...*schema.Loss) {
-	r.in <- batch{chunk: c, horizon: now + clockSlack, settled: now + uint64(bpf.Lag), losses: losses}
-	r.in <- batch{horizon: now + clockSlack, settled: now + uint64(bpf.Lag)} // the one before has been dealt with
+func (r *rotating) idle(now uint64, records []byte, losses ...*schema.Loss) {
+	r.from.turns, r.from.horizon = append(r.from.turns, records), now+clockSlack
+	r.writer.looked, r.writer.settled = time.Now().Add(time.Hour), now+uint64(bpf.Lag)
+	r.writer.lost(losses)
+	if _, err := r.writer.turn(time.Now()); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *rotating) end() error {
-	close(r.in)
-	<-r.up
+	r.writer.end()
 	return r.finish(&schema.Footer{EndNs: 1 << 40, EndedBy: "interrupt"})
 }
 

@@ -49,7 +49,6 @@ type session struct {
 	probes   *bpf.Session
 	output   *traceFile
 	signals  <-chan os.Signal // those that end a recording, from its very beginning
-	drain    *drain
 	writer   *writer
 	counters counters
 	left     int // as in Result
@@ -106,8 +105,7 @@ func (s *session) create(output string) error {
 	if s.output, trace, err = s.config.begin(output, header); err != nil {
 		return &tracefile.LostError{Path: output, Err: err}
 	}
-	s.drain = newDrain(s.probes)
-	s.writer = newWriter(trace, limits{events: s.config.MaxEvents, bytes: s.config.MaxBytes}, &s.counters, s.drain.recycle, s.probes.FilesystemType)
+	s.writer = newWriter(s.probes, header.RingBufferBytes, trace, limits{events: s.config.MaxEvents, bytes: s.config.MaxBytes}, &s.counters, s.probes.FilesystemType)
 	if s.config.Rotate > 0 {
 		s.parts.header = header
 		s.writer.rotates(s.nextPart, s.config.Duration, header.StartBootNs)
@@ -125,23 +123,21 @@ func (c *Config) begin(output string, header *schema.Header) (*traceFile, *schem
 	if err != nil {
 		return nil, nil, errors.Join(err, o.remove())
 	}
-	o.events = trace.Events
+	o.events = trace.Written
 	return o, trace, nil
 }
 
 // record runs the job between making the probes see and making them blind.
 func (s *session) record(ctx context.Context, job job) (Result, error) {
-	stop, drained, written := make(chan struct{}), make(chan error, 1), make(chan struct{})
-	go func() { goFirst(); drained <- s.drain.run(stop) }()
-	go func() { goFirst(); s.writer.run(s.drain.out); close(written) }()
+	stop, written := make(chan struct{}), make(chan error, 1)
+	go func() { goFirst(); written <- s.writer.run(stop) }()
 	var footer schema.Footer
 	err := s.probes.Enable()
 	if err == nil {
 		err = s.during(ctx, job, &footer)
 	}
 	close(stop)
-	err = errors.Join(err, <-drained)
-	<-written
+	err = errors.Join(err, <-written)
 	err = errors.Join(err, s.finish(&footer), s.detach(), s.config.clean())
 	return Result{
 		Events: s.parts.events + s.output.kept, Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),

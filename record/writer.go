@@ -31,6 +31,9 @@ const (
 	nearBytes  = 8 << 20
 )
 
+// maxWrite is how many records are written before the ring buffer is looked at again.
+const maxWrite = 8192
+
 // limits end a recording early, or a file of it; 0 is none.
 type limits struct {
 	events uint64
@@ -46,25 +49,28 @@ type counters struct {
 	bytes      atomic.Int64
 }
 
-// note is a packet that has its place in time among the events: a loss stands before
-// every event later than its first moment, so that a reader knows of it in time.
+// note is a packet that has its place in time among the events.
 type note struct {
 	at    uint64
 	write func(*schema.Writer) error
 }
 
-// writer orders, translates and encodes. One goroutine runs it.
+// writer reads, orders and encodes. One goroutine runs it.
 type writer struct {
+	source   source
 	trace    *schema.Writer
-	recycle  func(*chunk)
 	limits   limits
 	counters *counters
 	full     chan struct{} // closed when a limit was reached or writing failed
 	rotation rotation
 
 	sorter   sorter
-	horizon  uint64 // what happened before it has been read
-	settled  uint64 // losses of times before it, less bpf.Lag, are among the notes
+	spill    spill
+	room     uint64    // bytes of the ring buffer that records may take which wait to be written
+	newest   uint64    // the place of the record scanned last
+	horizon  uint64    // what happened before it has been read
+	settled  uint64    // losses of times before it, less bpf.Lag, are known
+	looked   time.Time // when it was last asked for losses
 	decoder  *bpf.Decoder
 	notes    []note
 	programs chan *schema.Program // programs that ended, from the goroutine that ran them
@@ -74,36 +80,45 @@ type writer struct {
 	err      error
 }
 
-func newWriter(trace *schema.Writer, l limits, c *counters, recycle func(*chunk), typeOf func(uint64) string) *writer {
+// newWriter writes what comes from a ring buffer of so many bytes.
+func newWriter(from source, ring uint64, trace *schema.Writer, l limits, c *counters, typeOf func(uint64) string) *writer {
+	trace.Hold(inFront)
 	return &writer{
-		trace: trace, recycle: recycle, limits: l, counters: c, full: make(chan struct{}),
+		source: from, room: ring / 2, trace: trace, limits: l, counters: c, full: make(chan struct{}),
 		decoder: bpf.NewDecoder(typeOf, bpf.CgroupPaths()), programs: make(chan *schema.Program, 16), flushed: time.Now(),
 	}
 }
 
-// run writes batches until in is closed, then everything that is left. After a
-// write error it goes on taking batches and throws them away.
-func (w *writer) run(in <-chan batch) {
-	for b := range in {
-		w.take(b)
-		w.settled = max(w.settled, b.settled)
-		w.horizon = max(w.horizon, b.horizon-min(b.horizon, clockSlack))
-		if b.starved { // what is still to be read must not wait for room: it may be out of order
-			w.horizon = max(w.horizon, w.sorter.half())
-		}
-		limit := min(w.horizon, w.settled-min(w.settled, uint64(bpf.Lag)))
-		w.writeAll(limit)
+// write writes what is in order, and of the frames those that nothing lost can touch any more; more: not all that is in order. A
+// file that another follows ends at a moment, after which no loss can be added to it: there the events themselves wait until
+// the losses are known.
+func (w *writer) write() (more bool) {
+	limit, settled := w.horizon, w.settled-min(w.settled, uint64(bpf.Lag))
+	if oldest := w.sorter.oldest(); w.newest > oldest && w.newest-oldest > w.room && !w.spill.take(w.source, w.sorter.pending) {
+		limit = max(limit, w.sorter.half()) // what is still to come must find room: it may be out of order
+	}
+	if w.rotation.next != nil {
+		limit = min(limit, settled)
+	}
+	if more = w.writeAll(limit); !more {
 		w.rotateIdle(limit)
 		w.writeNotes(limit)
-		// Now, unless there is a turn to come before it is time.
-		if now := time.Now(); now.Sub(w.flushed) > flushEvery-drainEvery {
-			w.flushed = now
-			w.fail(w.trace.Flush())
-		}
-		w.counters.bytes.Store(w.rotation.bytes + w.trace.Bytes())
 	}
+	// Now, unless there is a turn to come before it is time.
+	if now := time.Now(); now.Sub(w.flushed) > flushEvery-drainEvery {
+		w.flushed = now
+		w.fail(w.trace.Flush())
+	}
+	w.fail(w.trace.Settle(settled))
+	w.counters.bytes.Store(w.rotation.bytes + w.trace.Bytes())
+	return more
+}
+
+// end writes all that is left.
+func (w *writer) end() {
 	w.takePrograms()
-	w.writeAll(math.MaxUint64)
+	for w.writeAll(math.MaxUint64) {
+	}
 	w.writeNotes(math.MaxUint64)
 }
 
@@ -123,21 +138,22 @@ func (w *writer) close(f *schema.Footer) error {
 	return w.err
 }
 
-func (w *writer) take(b batch) {
-	w.takePrograms()
-	for _, l := range b.losses {
+// lost takes in what was lost.
+func (w *writer) lost(losses []*schema.Loss) {
+	for _, l := range losses {
 		if l.Cause == schema.LossUnreadableName {
 			w.counters.unreadable.Add(l.Count)
 		} else {
 			w.counters.lost.Add(l.Count)
 		}
+		if w.rotation.next == nil {
+			if w.err == nil {
+				w.fail(w.trace.Loss(l))
+			}
+			continue
+		}
 		w.note(l.FirstNs, func(t *schema.Writer) error { return t.Loss(l) })
 		w.rotation.lost(l)
-	}
-	if b.chunk != nil {
-		if w.fail(w.sorter.add(b.chunk)); b.chunk.left == 0 {
-			w.recycle(b.chunk)
-		}
 	}
 }
 
@@ -157,24 +173,29 @@ func (w *writer) note(at uint64, write func(*schema.Writer) error) {
 	slices.SortStableFunc(w.notes, func(a, b note) int { return cmp.Compare(a.at, b.at) })
 }
 
-// writeAll writes the events of times before limit, and the notes that come before them.
-func (w *writer) writeAll(limit uint64) {
+// writeAll writes the events of times before limit, and the notes that come before them; more: not all, since what comes
+// meanwhile is to be looked after.
+func (w *writer) writeAll(limit uint64) (more bool) {
 	entries := w.sorter.before(limit)
+	if more = len(entries) > maxWrite; more {
+		entries = entries[:maxWrite]
+	}
 	for i := range entries {
 		e := &entries[i]
 		if w.rotation.next != nil {
-			w.rotate(e.time)
+			w.rotate(e.Time)
 		}
 		if len(w.notes) > 0 {
-			w.writeNotes(e.time)
+			w.writeNotes(e.Time)
 		}
-		w.write(e)
-		if c := w.sorter.written(e); c != nil {
-			w.recycle(c)
+		if w.append(e); e.At&isSpilled != 0 {
+			w.spill.written(e.At)
 		}
 	}
 	w.sorter.drop(len(entries))
+	w.source.Release(w.sorter.oldest())
 	w.counters.events.Store(w.rotation.events + w.trace.Events())
+	return more
 }
 
 // writeNotes writes the notes of times before t.
@@ -187,23 +208,18 @@ func (w *writer) writeNotes(t uint64) {
 	}
 }
 
-func (w *writer) write(e *entry) {
+func (w *writer) append(e *bpf.Entry) {
 	if w.stopped || w.rotation.next == nil && w.reached() {
-		w.drop(e.time)
+		w.drop(e.Time)
 		return
 	}
-	var entry, event *schema.Event
-	record, _, err := bpf.Split(w.sorter.chunks[e.in].raw, int(e.at))
-	if err == nil {
-		entry, event, err = w.decoder.Decode(record)
+	var record []byte
+	if e.At&isSpilled != 0 {
+		record = w.spill.record(e.At)
+	} else {
+		record = w.source.Record(e.At)
 	}
-	if err == nil && entry != nil {
-		err = w.trace.Append(entry)
-	}
-	if err == nil {
-		err = w.trace.Append(event)
-	}
-	w.fail(err)
+	w.fail(w.decoder.Append(w.trace, record))
 	if w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 && w.limits.bytes-w.trace.Size() < nearBytes {
 		w.fail(w.trace.Flush()) // or the size would be known too late
 	}

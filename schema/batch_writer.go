@@ -3,10 +3,7 @@
 package schema
 
 import (
-	"encoding/binary"
-	"hash/maphash"
 	"math/bits"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -49,6 +46,7 @@ type batchWriter struct {
 	firstID uint64
 	base    uint64
 
+	every   *everyEvent
 	columns [fieldsEnd]packed
 	strings []byte // the repeated field, tags and lengths included
 	hashes  []byte // key_hash, packed fixed32
@@ -69,12 +67,20 @@ type batchWriter struct {
 	tasks       []taskTexts
 	filesystems []filesystemText
 
-	kindOf   [256]uint8 // a row of kinds, by role and phase
-	lastTask uint32     // the row of the event before
+	kindOf [256]uint8 // a row of kinds, by role and phase
 
-	previous                     [columnRows]uint64 // values of delta columns
-	time, parent, address, inode uint64             // the same, of every event and of the tables
-	ownHash                      uint64             // one more than the last key with a hash of its own
+	// The rows named last. A task goes on with what it was at.
+	lastTask, lastKey, lastDentry uint32
+
+	previous               [columnRows]uint64 // values of delta columns
+	parent, address, inode uint64             // the same, of the tables
+	ownHash                uint64             // one more than the last key with a hash of its own
+}
+
+// everyEvent is what every event has, until the batch ends.
+type everyEvent struct {
+	time            [batchEvents]uint64
+	kind, cpu, task [batchEvents]uint32
 }
 
 // span is where the bytes of a string stand in batchWriter.strings.
@@ -105,7 +111,7 @@ const (
 
 // newBatchWriter has room for a task and six strings, two keys and two dentries of each event.
 func newBatchWriter(f follows) *batchWriter {
-	return &batchWriter{follows: f, textSlots: make(slots, 8*batchEvents), taskSlots: make(slots, 2*batchEvents),
+	return &batchWriter{follows: f, every: new(everyEvent), textSlots: make(slots, 8*batchEvents), taskSlots: make(slots, 2*batchEvents),
 		keySlots: make(slots, 4*batchEvents), dentrySlots: make(slots, 4*batchEvents)}
 }
 
@@ -121,44 +127,67 @@ func (b *batchWriter) start(id uint64) {
 		b.codes[i].reset()
 	}
 	*b = batchWriter{
-		firstID: id, holds: b.holds[:0], kindEvents: b.kindEvents[:0], columns: b.columns, strings: b.strings[:0], hashes: b.hashes[:0], follows: b.follows, codes: b.codes,
+		firstID: id, every: b.every, holds: b.holds[:0], kindEvents: b.kindEvents[:0], columns: b.columns, strings: b.strings[:0], hashes: b.hashes[:0], follows: b.follows, codes: b.codes,
 		texts: b.texts[:0], keys: b.keys[:0], dentries: b.dentries[:0], kinds: b.kinds[:0], tasks: b.tasks[:0], filesystems: b.filesystems[:0],
 		textSlots: b.textSlots, taskSlots: b.taskSlots, keySlots: b.keySlots, dentrySlots: b.dentrySlots,
 	}
 }
 
 func (b *batchWriter) add(entry, e *Event) {
-	if b.events == 0 {
-		b.base, b.time = e.Time, e.Time
+	k := kindRow{role: e.Role, phase: e.Phase, columns: e.Columns}
+	if entry != nil {
+		k.phase, k.columns = Whole, k.columns|entry.Columns
 	}
-	b.events++
-	b.columns[fieldTimeLow] = append(b.columns[fieldTimeLow], byte(e.Time-b.time))
-	b.columns[fieldTimeHigh].uint((e.Time - b.time) >> 8)
-	b.time = e.Time
-	kind := b.kind(entry, e)
-	b.kindEvents[kind]++
-	b.columns[fieldKind].uint(uint64(kind))
-	b.columns[fieldCPU].uint(uint64(e.CPU))
-	b.columns[fieldTask].uint(uint64(b.task(e)))
+	b.head(e.Time, e.CPU, b.kind(&k), b.task(e.PID, e.TID, e.Comm))
 	if entry != nil {
 		b.values(entry)
 	}
 	b.values(e)
 }
 
+// head begins the next event: what every event has.
+func (b *batchWriter) head(time uint64, cpu, kind, task uint32) {
+	if b.events == 0 {
+		b.base = time
+	}
+	n := uint(b.events) % batchEvents // it has room for one more
+	b.every.time[n], b.every.kind[n], b.every.cpu[n], b.every.task[n] = time, kind, cpu, task
+	b.events++
+}
+
+// end makes the columns of what every event has: nothing can be added any more.
+func (b *batchWriter) end() {
+	times := b.every.time[:b.events]
+	low, high := b.columns[fieldTimeLow].room(len(times)), b.columns[fieldTimeHigh]
+	before := b.base
+	for i, time := range times {
+		low[i] = byte(time - before)
+		high.uint((time - before) >> 8)
+		before = time
+	}
+	b.columns[fieldTimeLow], b.columns[fieldTimeHigh] = low, high
+	for _, k := range b.every.kind[:b.events] {
+		b.kindEvents[k]++
+	}
+	for field, values := range map[int]*[batchEvents]uint32{fieldKind: &b.every.kind, fieldCPU: &b.every.cpu, fieldTask: &b.every.task} {
+		b.columns[field] = b.columns[field].bytes(values[:b.events])
+	}
+}
+
 // values adds an event's values to its columns.
 func (b *batchWriter) values(e *Event) {
+	k := keyValue{parent: e.Parent, name: e.Name, length: e.NameLen, hash: e.Hash, facts: e.Facts}
 	if e.Columns.Has(ColumnKey) { // the rows that nearly every event has; the loop does the same
-		b.columns[fieldKeyCode].uint(b.codes[rowKey].code(uint64(b.key(e, e.Facts))))
+		b.putKey(&k)
 	}
 	if e.Columns.Has(ColumnNameAddr) {
-		b.previous[rowNameAddr] = b.columns[fieldNameAddr].delta(e.NameAddr, b.previous[rowNameAddr])
+		b.putNameAddr(e.NameAddr)
 	}
 	if e.Columns.Has(ColumnDentry) {
-		b.columns[fieldDentryCode].uint(b.codes[rowDentry].code(uint64(b.dentry(e))))
+		b.putDentry(&dentryValue{e.Dentry, e.Inode, e.NameAddr, k})
 	}
 	if e.Columns.Has(ColumnFilesystem) {
-		b.columns[fieldFilesystem].uint(uint64(b.filesystem(e)))
+		b.columns[fieldFilesystem].uint(uint64(b.filesystem(e.FSType, e.Dev)))
 	}
 	for rest := uint32(e.Columns &^ commonColumns); rest != 0; rest &= rest - 1 {
 		for _, row := range rowsOf[bits.TrailingZeros32(rest)] {
@@ -188,186 +217,18 @@ func (b *batchWriter) put(row int, e *Event) {
 	}
 }
 
-func (b *batchWriter) text(i uint32) []byte { return b.strings[b.texts[i].from:b.texts[i].to] }
-
-func (b *batchWriter) string(s string) uint32 {
-	s = s[:min(len(s), MaxStringBytes)]
-	hash := maphash.String(textSeed, s)
-	slot := b.textSlots.at(hash)
-	for ; *slot != 0; slot = b.textSlots.at(hash) {
-		if string(b.text(*slot-1)) == s {
-			return *slot - 1
-		}
-		hash += nextSlot
-	}
-	b.strings = protowire.AppendTag(b.strings, fieldString, protowire.BytesType)
-	b.strings = protowire.AppendString(b.strings, s)
-	b.texts = append(b.texts, span{uint32(len(b.strings) - len(s)), uint32(len(b.strings))})
-	*slot = uint32(len(b.texts))
-	return *slot - 1
-}
-
-var textSeed = maphash.MakeSeed()
-
-// kind finds the row of the event's kind; those of one role and phase have the same columns, mostly.
-func (b *batchWriter) kind(entry, e *Event) uint32 {
-	role, phase, columns := e.Role, e.Phase, e.Columns
-	if entry != nil {
-		phase, columns = Whole, columns|entry.Columns
-	}
-	near := &b.kindOf[uint8(role<<2)|uint8(phase&3)]
-	if n := int(*near); n < len(b.kinds) {
-		if k := &b.kinds[n]; k.columns == columns && k.role == role && k.phase == phase {
-			return uint32(n)
-		}
-	}
-	k := kindRow{role: role, phase: phase, columns: columns}
-	i := slices.Index(b.kinds, k)
-	if i < 0 {
-		i = len(b.kinds)
-		b.kinds, b.kindEvents = append(b.kinds, k), append(b.kindEvents, 0)
-		b.columns[fieldKindRole].uint(uint64(k.role))
-		b.columns[fieldKindPhase].uint(uint64(k.phase))
-		b.columns[fieldKindColumns].uint(uint64(k.columns))
-	}
-	*near = uint8(i)
-	return uint32(i)
-}
-
-func (b *batchWriter) task(e *Event) uint32 {
-	is := func(i uint32) bool {
-		t := &b.tasks[i]
-		return t.tid == e.TID && t.pid == e.PID && t.comm == e.Comm
-	}
-	if len(b.tasks) > 0 && is(b.lastTask) {
-		return b.lastTask
-	}
-	hash := (uint64(e.TID) | uint64(e.PID)<<32) * oddBits
-	slot := b.taskSlots.at(hash)
-	for *slot != 0 && !is(*slot-1) {
-		hash += nextSlot
-		slot = b.taskSlots.at(hash)
-	}
-	if *slot == 0 {
-		b.tasks = append(b.tasks, taskTexts{e.PID, e.TID, e.Comm})
-		b.holds = append(b.holds, markComm(e.Comm), markPID(e.PID))
-		*slot = uint32(len(b.tasks))
-		b.columns[fieldTaskPID].uint(uint64(e.PID))
-		b.columns[fieldTaskTID].uint(uint64(e.TID))
-		b.columns[fieldTaskComm].uint(uint64(b.string(e.Comm)))
-	}
-	b.lastTask = *slot - 1
-	return b.lastTask
-}
-
-// isKey reports whether row i is the key of e: the kernel's hash differs for nearly all, and the
-// name is compared once.
-func (b *batchWriter) isKey(i uint32, e *Event, facts Fact) bool {
-	k := &b.keys[i]
-	return k.hash == e.Hash && k.parent == e.Parent && k.length == e.NameLen && k.facts == facts && string(b.text(k.name)) == e.Name
-}
-
-func (b *batchWriter) key(e *Event, facts Fact) uint32 {
-	hash := (e.Parent + uint64(e.Hash)) * oddBits
-	if e.Hash == 0 { // a path
-		hash = maphash.String(textSeed, e.Name)
-	}
-	slot := b.keySlots.at(hash)
-	for *slot != 0 && !b.isKey(*slot-1, e, facts) {
-		hash += nextSlot
-		slot = b.keySlots.at(hash)
-	}
-	if *slot == 0 {
-		k := keyRow{parent: e.Parent, name: b.string(e.Name), length: e.NameLen, hash: e.Hash, facts: facts}
-		b.keys = append(b.keys, k)
-		if k.parent == 0 && k.hash == 0 {
-			b.holds = append(b.holds, markPath(e.Name))
-		}
-		*slot = uint32(len(b.keys))
-		b.parent = b.columns[fieldKeyParent].delta(k.parent, b.parent)
-		b.columns[fieldKeyName].uint(uint64(k.name))
-		b.columns[fieldKeyLength].uint(uint64(k.length))
-		b.keyHash(&k, e.Name)
-		b.columns[fieldKeyFacts].uint(uint64(k.facts))
-	}
-	return *slot - 1
-}
-
-// keyHash writes the hash of the key added last, if it does not follow.
-func (b *batchWriter) keyHash(k *keyRow, name string) {
-	if b.follows.nameHash != NameHash_NAME_HASH_UNSPECIFIED {
-		if k.hash == b.follows.hash(k.parent, name) {
-			return
-		}
-		row := uint64(len(b.keys) - 1)
-		skipped := row - b.ownHash
-		b.ownHash = row + 1
-		if row > 0 && k.hash == b.keys[row-1].hash { // a dentry allocated for a name just looked up
-			b.columns[fieldKeyOwnHash].uint(2*skipped + 1)
-			return
-		}
-		b.columns[fieldKeyOwnHash].uint(2 * skipped)
-	}
-	b.hashes = binary.LittleEndian.AppendUint32(b.hashes, k.hash)
-}
-
-// dentry returns index + 1, 0 for NULL.
-func (b *batchWriter) dentry(e *Event) uint32 {
-	if e.Dentry == 0 {
-		return 0
-	}
-	hash := (e.Dentry + e.Inode) * oddBits
-	slot := b.dentrySlots.at(hash)
-	for *slot != 0 && !b.isDentry(*slot-1, e) {
-		hash += nextSlot
-		slot = b.dentrySlots.at(hash)
-	}
-	if *slot == 0 {
-		d := dentryRow{address: e.Dentry, key: b.key(e, e.Facts&keyFacts), facts: e.Facts &^ keyFacts,
-			nameOffset: int64(e.NameAddr - e.Dentry), inode: e.Inode}
-		b.dentries = append(b.dentries, d)
-		*slot = uint32(len(b.dentries))
-		b.address = b.columns[fieldDentryAddress].delta(d.address, b.address)
-		b.columns[fieldDentryKey].uint(uint64(d.key))
-		b.columns[fieldDentryNameOffset].uint(protowire.EncodeZigZag(d.nameOffset))
-		b.inode = b.columns[fieldDentryInode].delta(d.inode, b.inode)
-		b.columns[fieldDentryFacts].uint(uint64(d.facts))
-	}
-	return *slot
-}
-
-func (b *batchWriter) isDentry(i uint32, e *Event) bool {
-	d := &b.dentries[i]
-	return d.address == e.Dentry && d.inode == e.Inode && d.facts == e.Facts&^keyFacts && d.nameOffset == int64(e.NameAddr-e.Dentry) &&
-		b.isKey(d.key, e, e.Facts&keyFacts)
-}
-
-// filesystem returns index + 1, 0 for none.
-func (b *batchWriter) filesystem(e *Event) uint32 {
-	if e.FSType == "" && e.Dev == 0 {
-		return 0
-	}
-	for i := range b.filesystems {
-		if f := &b.filesystems[i]; f.dev == e.Dev && f.kind == e.FSType {
-			return uint32(i + 1)
-		}
-	}
-	b.filesystems = append(b.filesystems, filesystemText{e.FSType, e.Dev})
-	b.columns[fieldFilesystemType].uint(uint64(b.string(e.FSType)))
-	b.columns[fieldFilesystemDev].uint(uint64(e.Dev))
-	return uint32(len(b.filesystems))
-}
+const everyBytes = 6 // what every event has takes of the columns, about
 
 // size is about how many bytes the batch takes before compression.
 func (b *batchWriter) size() int {
-	n := len(b.strings) + len(b.hashes)
+	n := len(b.strings) + len(b.hashes) + everyBytes*b.events
 	for _, c := range b.columns {
 		n += len(c)
 	}
 	return n
 }
 
-// appendTo appends the EventBatch message to dst.
+// appendTo appends the EventBatch message to dst, after end.
 func (b *batchWriter) appendTo(dst []byte) []byte {
 	numbers := [...]uint64{fieldFirstID: b.firstID, fieldBaseTime: b.base,
 		fieldNameHash: uint64(b.follows.nameHash), fieldHashtable: b.follows.hashtable, fieldHashShift: uint64(b.follows.shift)}

@@ -151,13 +151,15 @@ type column struct {
 	put  func(*batchWriter, *Event) uint64
 	get  func(*batchReader, *Event, uint64)
 	rows func(*batchReader) int // of that table; nil: it is no index
+
+	sent     sentAs                        // by a probe
+	received func(*Sender, *Event, uint64) // what is made of its word, where that is not Set
 }
 
 // columnTable is the table. A dentry stands after the key, and gives what both have.
 var columnTable = [columnRows]column{
-	{Field: Field{Column: ColumnKey}, field: fieldKeyCode, old: fieldKey, codes: true,
+	{Field: Field{Column: ColumnKey}, field: fieldKeyCode, old: fieldKey, codes: true, sent: twoWords,
 		wire: [3]string{"key", "uint32", "version 1, KEY: row of keys"},
-		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.key(e, e.Facts)) },
 		get:  (*batchReader).setKey,
 		rows: func(b *batchReader) int { return len(b.keys) }},
 	{Field: Field{ColumnNameAddr, "name_addr", Custom,
@@ -165,17 +167,15 @@ var columnTable = [columnRows]column{
 		wire: [3]string{"name_address_delta", "sint64", "NAME_ADDRESS: address of the name: qstr.name or filename.name"}},
 	{Field: Field{Column: ColumnDentry}, field: fieldDentryCode, old: fieldDentry, codes: true,
 		wire: [3]string{"dentry", "uint32", "version 1, DENTRY: row of dentries + 1; 0 = NULL"},
-		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.dentry(e)) },
 		get:  (*batchReader).setDentry,
 		rows: func(b *batchReader) int { return len(b.dentries) + 1 }},
-	{Field: Field{ColumnFilesystem, "fs", Filesystem, nil, nil}, field: fieldFilesystem,
+	{Field: Field{ColumnFilesystem, "fs", Filesystem, nil, nil}, field: fieldFilesystem, sent: twoWords,
 		wire: [3]string{"filesystem", "uint32", "FILESYSTEM: row of filesystems + 1; 0 = none. Of a lookup that of the parent"},
-		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.filesystem(e)) },
 		get:  (*batchReader).setFilesystem,
 		rows: func(b *batchReader) int { return len(b.filesystems) + 1 }},
 	{Field: Field{ColumnOpen, "flags", Hex, func(e *Event) uint64 { return uint64(e.Flags) }, func(e *Event, v uint64) { e.Flags = uint32(v) }}, field: 40,
 		wire: [3]string{"open_flags", "uint32", "OPEN: open_flags.open_flag, O_* as the kernel saw them"}},
-	{Field: Field{ColumnOpen, "mode", Octal, func(e *Event) uint64 { return uint64(e.Mode) }, func(e *Event, v uint64) { e.Mode = uint32(v) }}, field: 41,
+	{Field: Field{ColumnOpen, "mode", Octal, func(e *Event) uint64 { return uint64(e.Mode) }, func(e *Event, v uint64) { e.Mode = uint32(v) }}, field: 41, sent: upperHalf,
 		wire: [3]string{"open_mode", "uint32", "OPEN: open_flags.mode, permission bits"}},
 	{Field: Field{ColumnRet, "ret", Return, func(e *Event) uint64 { return e.Ret }, func(e *Event, v uint64) { e.Ret = v }}, field: 39, delta: true,
 		wire: [3]string{"ret_delta", "sint64", "RET: return value, sign-extended to 64 bit: by the role an address, a wait status or an int"}},
@@ -203,7 +203,7 @@ var columnTable = [columnRows]column{
 		wire: [3]string{"cgroup", "uint32", "CGROUP: row of strings; path of the task's cgroup in the cgroup2 hierarchy, empty where that is not known"},
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.string(e.Cgroup)) },
 		get:  func(b *batchReader, e *Event, v uint64) { e.Cgroup = b.strings[v] },
-		rows: func(b *batchReader) int { return len(b.strings) }},
+		rows: func(b *batchReader) int { return len(b.strings) }, received: func(s *Sender, e *Event, v uint64) { e.Cgroup = s.groupOf(v) }},
 	{Field: Field{Column: ColumnSymbol}, field: 46,
 		wire: [3]string{"symbol", "uint32", "SYMBOL: row of strings; the function, where the header names several for role and phase"},
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.string(e.Symbol)) },

@@ -65,20 +65,23 @@ const (
 
 var errFollows = errors.New("nothing has followed this row yet")
 
-func (f *follower) reset() { *f = follower{after: f.after[:0]} }
+func (f *follower) reset() { *f = follower{after: append(f.after[:0], 0)} }
 
 // code is what stands in the file for a row.
 func (f *follower) code(row uint64) uint64 {
-	for uint64(len(f.after)) <= max(row, f.last) {
+	for row >= uint64(len(f.after)) {
 		f.after = append(f.after, 0)
 	}
 	code := row + codeRow
-	if f.after[f.last] == uint32(row+1) {
+	if last := &f.after[f.last]; *last == uint32(row+1) {
 		code = codeAgain
-	} else if row == f.next {
-		code = codeNew
+	} else {
+		*last = uint32(row + 1)
+		if row == f.next {
+			code = codeNew
+		}
 	}
-	f.step(row)
+	f.last, f.next = row, max(f.next, row+1)
 	return code
 }
 
@@ -90,7 +93,7 @@ func (f *follower) step(row uint64) {
 // rows replaces the codes of a column by rows of a table that has so many.
 func (f *follower) rows(column []uint64, rows int) error {
 	f.reset()
-	f.after = append(f.after, make([]uint32, max(rows, 1))...)
+	f.after = append(f.after, make([]uint32, max(rows, 1)-1)...)
 	for i, code := range column {
 		row := code - codeRow
 		switch code {

@@ -5,6 +5,8 @@ package schema
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -104,13 +106,47 @@ func (p *packed) uint(v uint64) {
 	p.long(v)
 }
 
-// long is uint of a value that takes more than a byte.
+// room is the column, that has no values yet, with n bytes to be set.
+func (p packed) room(n int) packed { return slices.Grow(p[:0], n)[:n] }
+
+// bytes is the column, that has no values yet, with values of which nearly all take a byte.
+func (p packed) bytes(values []uint32) packed {
+	to, n := p.room(len(values)), 0
+	for n < len(values) && n < len(to) && values[n] < 0x80 {
+		to[n] = byte(values[n])
+		n++
+	}
+	for to = to[:n]; n < len(values); n++ {
+		to.uint(uint64(values[n]))
+	}
+	return to
+}
+
+// long is uint of a value that takes more than a byte. Eight are written at once.
 func (p *packed) long(v uint64) {
-	if v < 0x4000 {
+	n := len(*p)
+	switch {
+	case v < 0x4000:
 		*p = append(*p, byte(v)|0x80, byte(v>>7))
 		return
+	case cap(*p)-n < 10:
+		*p = protowire.AppendVarint(*p, v)
+		return
 	}
-	*p = protowire.AppendVarint(*p, v)
+	to := (*p)[n : n+10 : n+10]
+	low := v&0x0fffffff | v&(0x0fffffff<<28)<<4 // groups of 28 bits, of 14, and of 7 are moved to where their bytes are
+	low = low&0x00003fff00003fff | low&0x0fffc0000fffc000<<2
+	low = low&0x007f007f007f007f | low&0x3f803f803f803f80<<1
+	if v >= 1<<56 {
+		binary.LittleEndian.PutUint64(to, low|0x8080808080808080)
+		to[8], to[9] = byte(v>>56), byte(v>>63) // its highest bit says that another follows, and is that one
+		n += 9 + int(v>>63)
+	} else {
+		size := (bits.Len64(v) + 6) / 7
+		binary.LittleEndian.PutUint64(to, low|0x8080808080808080&(1<<(8*uint(size-1)&63)-1))
+		n += size
+	}
+	*p = (*p)[:n]
 }
 
 // delta appends v - prev as a zigzag varint and returns v, the next prev.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
@@ -36,10 +37,13 @@ type Writer struct {
 	entry  *Event // of a call whose exit comes next; nil: none
 	events uint64
 	lost   uint64
-	bytes  int64
-	raw    []byte // scratch: packetHead bytes, and the body of a packet
-	frame  []byte // scratch: a frame
-	err    error
+
+	hold    *holder // nil: frames are written at once
+	written uint64  // events in frames written
+	bytes   int64   // of these
+	raw     []byte  // scratch: packetHead bytes, and the body of a packet
+	frame   []byte  // scratch: a frame
+	err     error
 }
 
 var errHalf = errors.New("half of a call without the other")
@@ -57,7 +61,7 @@ func NewWriter(w io.Writer, h *Header) (*Writer, error) {
 	t.batch.start(1)
 	h.FormatVersion = FormatVersion
 	h.Command = cutCommand(h.Command)
-	if err := t.message(fieldPacketHeader, h); err != nil {
+	if err := t.message(fieldPacketHeader, h, 0); err != nil {
 		return nil, fmt.Errorf("write header: %w", err)
 	}
 	return t, nil
@@ -79,11 +83,21 @@ func (t *Writer) Append(e *Event) error {
 	case e.Half != (entry != nil), entry != nil && (e.Role != entry.Role || e.Phase != Exit):
 		return errHalf
 	}
-	if t.batch.events == 0 {
-		t.first, t.last = e.Time, e.Time
-	}
-	t.first, t.last = min(t.first, e.Time), max(t.last, e.Time)
+	t.moment(e.Time)
 	t.batch.add(entry, e)
+	return t.added()
+}
+
+// moment takes the time of the next event.
+func (t *Writer) moment(time uint64) {
+	if t.batch.events == 0 {
+		t.first, t.last = time, time
+	}
+	t.first, t.last = min(t.first, time), max(t.last, time)
+}
+
+// added counts an event that is in the batch, and writes a full one.
+func (t *Writer) added() error {
 	t.events++
 	if t.batch.events >= batchEvents || t.batch.events&1023 == 0 && t.batch.size() >= batchBytes {
 		return t.Flush()
@@ -91,38 +105,39 @@ func (t *Writer) Append(e *Event) error {
 	return nil
 }
 
-// Flush writes the events so far as a frame, so that they survive what comes.
+// Flush ends the frame of the events so far, so that they survive what comes.
 func (t *Writer) Flush() error {
 	if t.err != nil || t.batch.events == 0 {
 		return t.err
 	}
-	t.index.Offset = append(t.index.Offset, uint64(t.bytes))
-	t.index.FirstId = append(t.index.FirstId, t.batch.firstID)
-	t.index.FirstNs = append(t.index.FirstNs, t.first)
-	t.index.LastNs = append(t.index.LastNs, t.last)
+	t.batch.end()
+	t.raw = t.batch.appendTo(append(t.raw[:0], make([]byte, packetHead)...))
 	for i, k := range t.batch.kinds {
 		t.kinds[kindRow{role: k.role, phase: k.phase}] += t.batch.kindEvents[i]
 	}
-	t.index.Events = append(t.index.Events, uint32(t.batch.events))
-	if t.holds <= holdsBudget { // else there are none, and their memory may not grow
-		filter := filterOf(t.batch.holds)
-		t.index.Holds = append(t.index.Holds, filter)
-		t.holds += len(filter)
+	f := held{firstID: t.batch.firstID, first: t.first, latest: t.last, events: uint32(t.batch.events)}
+	if t.holds <= holdsBudget {
+		f.filter = filterOf(t.batch.holds)
 	}
-	t.raw = t.batch.appendTo(append(t.raw[:0], make([]byte, packetHead)...))
-	before := t.bytes
-	err := t.write(fieldPacketEvents)
-	t.index.Bytes = append(t.index.Bytes, uint64(t.bytes-before))
 	t.batch.start(t.events + 1)
-	return err
+	return t.put(f, fieldPacketEvents, t.end())
 }
 
-// Loss writes a loss record after the events so far.
+// Loss writes a loss record after the events so far, or before those of a frame that is held, or not
+// ended yet, and that were later than its beginning.
 func (t *Writer) Loss(l *Loss) error {
+	if t.err != nil {
+		return t.err
+	}
 	if l.Cause != LossCause_LOSS_CAUSE_UNREADABLE_NAME {
 		t.lost += l.Count
 	}
-	return t.after(fieldPacketLoss, l)
+	if t.hold == nil || t.batch.events == 0 || t.last <= l.FirstNs {
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	return t.message(fieldPacketLoss, l, t.place(l))
 }
 
 // Program writes a program record after the events so far. Of what it printed no more
@@ -149,7 +164,11 @@ func cutCommand(words []string) []string {
 // and Footer.lost. It does not close the underlying writer.
 func (t *Writer) Close(f *Footer) error {
 	f.Events, f.Lost = t.events, t.lost
-	if err := t.after(fieldPacketFooter, f); err != nil {
+	err := t.after(fieldPacketFooter, f)
+	if err == nil {
+		err = t.Settle(math.MaxUint64)
+	}
+	if err != nil {
 		return err
 	}
 	t.close(&t.index)
@@ -158,7 +177,7 @@ func (t *Writer) Close(f *Footer) error {
 		err = t.out(frame)
 	}
 	if err == nil {
-		t.err = errors.New("trace is closed")
+		t.fail(errors.New("trace is closed"))
 	}
 	return err
 }
@@ -181,29 +200,43 @@ func (t *Writer) close(x *Index) {
 // Events returns how many events were appended.
 func (t *Writer) Events() uint64 { return t.events }
 
-// Bytes returns how many bytes the whole frames written so far take; what an
+// Written returns how many of them are in frames given to the underlying writer, what it is being given included.
+func (t *Writer) Written() uint64 { return t.written }
+
+// Bytes returns how many bytes the whole frames take that are written or held, but for those under way; what an
 // error left behind them is not part of the trace.
-func (t *Writer) Bytes() int64 { return t.bytes }
+func (t *Writer) Bytes() int64 {
+	if t.hold == nil {
+		return t.bytes
+	}
+	t.hold.count(false)
+	return t.bytes + t.hold.bytes
+}
 
 // Size returns how many bytes the file has at most when it is closed now. Events that are not
 // in a frame yet do not count.
 func (t *Writer) Size() int64 {
 	const footer, row = 256, 40 // footer, kinds and size; what a frame takes of the index beside its filter
-	index := int64(len(t.index.Offset) * row)
-	if t.holds <= holdsBudget {
-		index += int64(t.holds)
+	frames, filters, bytes := len(t.index.Offset), t.holds, t.bytes
+	if h := t.hold; h != nil {
+		h.count(true)
+		frames, filters, bytes = frames+len(h.frames), filters+len(h.frames)*maxHolds, bytes+h.bytes
 	}
-	return t.bytes + index + footer
+	index := int64(frames * row)
+	if filters <= holdsBudget {
+		index += int64(filters)
+	}
+	return bytes + index + footer
 }
 
 func (t *Writer) after(field protowire.Number, m proto.Message) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return t.message(field, m)
+	return t.message(field, m, t.end())
 }
 
-func (t *Writer) message(field protowire.Number, m proto.Message) error {
+func (t *Writer) message(field protowire.Number, m proto.Message, at int) error {
 	body, err := proto.Marshal(m)
 	if err == nil {
 		err = bounded(field, body)
@@ -212,29 +245,5 @@ func (t *Writer) message(field protowire.Number, m proto.Message) error {
 		return err
 	}
 	t.raw = append(append(t.raw[:0], make([]byte, packetHead)...), body...)
-	return t.write(field)
-}
-
-// write puts a Packet and Trace.packet around the body in raw, and those in a frame.
-func (t *Writer) write(field protowire.Number) error {
-	size := len(t.raw) - packetHead
-	inner := protowire.SizeTag(field) + protowire.SizeBytes(size)
-	var head [packetHead]byte
-	around := protowire.AppendTag(head[:0], fieldTracePacket, protowire.BytesType)
-	around = protowire.AppendVarint(around, uint64(inner))
-	around = protowire.AppendTag(around, field, protowire.BytesType)
-	around = protowire.AppendVarint(around, uint64(size))
-	from := t.raw[packetHead-len(around):]
-	copy(from, around)
-	t.frame = t.enc.EncodeAll(from, t.frame[:0])
-	return t.out(t.frame)
-}
-
-func (t *Writer) out(b []byte) error {
-	if _, err := t.w.Write(b); err != nil {
-		t.err = fmt.Errorf("write trace: %w", err)
-		return t.err
-	}
-	t.bytes += int64(len(b))
-	return nil
+	return t.put(held{}, field, at)
 }

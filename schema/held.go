@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// held is a frame that is not yet written, with what the index says of it.
+type held struct {
+	bytes                  []byte        // of the frame, good when done is closed
+	body                   []byte        // what is to be in it, in raw
+	raw                    []byte        // given back when it is done
+	done                   chan struct{} // nil: it is
+	firstID, first, latest uint64        // id of the first event, earliest and latest time; 0 without events
+	events                 uint32
+	filter                 []byte
+}
+
+// holder keeps frames back, and has them made by another goroutine.
+type holder struct {
+	frames   []*held
+	counting []*held // those of which it is not known yet how large they are
+	spare    []*held
+	bytes    int64 // of frames whose size is known
+	todo     chan *held
+	raws     chan []byte // memory for bodies: so many frames are under way at most
+}
+
+// Hold makes the writer keep the frames that follow back until Settle, so that a loss found later still comes to stand before
+// the events that it touches. They are made by a function that run is to start in a goroutine of its own; it returns
+// after Close, or an error.
+func (t *Writer) Hold(run func(encode func())) {
+	h := &holder{todo: make(chan *held, 2), raws: make(chan []byte, 3)}
+	h.raws <- nil
+	h.raws <- nil
+	t.hold = h
+	enc := t.enc
+	go run(func() {
+		for f := range h.todo {
+			f.bytes = enc.EncodeAll(f.body, f.bytes[:0])
+			h.raws <- f.raw
+			close(f.done)
+		}
+	})
+}
+
+// Settle writes the frames held whose events were before a time, nanoseconds since boot: what
+// was lost until then has been told.
+func (t *Writer) Settle(before uint64) error {
+	h, n := t.hold, 0
+	if h == nil {
+		return t.err
+	}
+	for n < len(h.frames) && h.frames[n].latest < before && t.err == nil {
+		f := h.frames[n]
+		<-f.done
+		h.count(true)
+		h.bytes -= int64(len(f.bytes))
+		t.emit(f)
+		*f = held{bytes: f.bytes}
+		h.spare = append(h.spare, f)
+		n++
+	}
+	if n > 0 {
+		h.frames = slices.Delete(h.frames, 0, n)
+	}
+	return t.err
+}
+
+// count adds up the sizes of the frames that are made; all: it waits for those under way.
+func (h *holder) count(all bool) {
+	for len(h.counting) > 0 {
+		f := h.counting[0]
+		if all {
+			<-f.done
+		}
+		select {
+		case <-f.done:
+			h.bytes += int64(len(f.bytes))
+			h.counting = slices.Delete(h.counting, 0, 1)
+		default:
+			return
+		}
+	}
+}
+
+// put makes a frame of a Packet with the body in raw, and of Trace.packet around it, and writes it, or holds it at a place
+// among those held. Of f there is what the index says.
+func (t *Writer) put(f held, field protowire.Number, at int) error {
+	size := len(t.raw) - packetHead
+	inner := protowire.SizeTag(field) + protowire.SizeBytes(size)
+	var head [packetHead]byte
+	around := protowire.AppendTag(head[:0], fieldTracePacket, protowire.BytesType)
+	around = protowire.AppendVarint(around, uint64(inner))
+	around = protowire.AppendTag(around, field, protowire.BytesType)
+	around = protowire.AppendVarint(around, uint64(size))
+	f.body = t.raw[packetHead-len(around):]
+	copy(f.body, around)
+	h := t.hold
+	if h == nil {
+		t.frame = t.enc.EncodeAll(f.body, t.frame[:0])
+		f.bytes = t.frame
+		t.emit(&f)
+		return t.err
+	}
+	kept := &held{}
+	if n := len(h.spare); n > 0 {
+		kept, h.spare = h.spare[n-1], h.spare[:n-1]
+	}
+	f.bytes, f.raw, f.done = kept.bytes, t.raw, make(chan struct{})
+	*kept = f
+	h.frames = slices.Insert(h.frames, at, kept)
+	h.counting = append(h.counting, kept)
+	h.todo <- kept
+	t.raw = <-h.raws
+	return nil
+}
+
+// emit writes a frame, and the index's row of one with events.
+func (t *Writer) emit(f *held) {
+	at := t.bytes
+	t.written += uint64(f.events)
+	if t.out(f.bytes) != nil || f.events == 0 {
+		return
+	}
+	x := &t.index
+	x.Offset, x.Bytes = append(x.Offset, uint64(at)), append(x.Bytes, uint64(len(f.bytes)))
+	x.FirstId, x.Events = append(x.FirstId, f.firstID), append(x.Events, f.events)
+	x.FirstNs, x.LastNs = append(x.FirstNs, f.first), append(x.LastNs, f.latest)
+	if t.holds <= holdsBudget { // else there are none, and their memory may not grow
+		x.Holds = append(x.Holds, f.filter)
+		t.holds += len(f.filter)
+	}
+}
+
+// place is where a loss stands among the frames held: before the first with an event later than its beginning.
+func (t *Writer) place(l *Loss) int {
+	if t.hold == nil {
+		return 0
+	}
+	if i := slices.IndexFunc(t.hold.frames, func(f *held) bool { return f.latest > l.FirstNs }); i >= 0 {
+		return i
+	}
+	return len(t.hold.frames)
+}
+
+// end is the place behind all frames held.
+func (t *Writer) end() int {
+	if t.hold == nil {
+		return 0
+	}
+	return len(t.hold.frames)
+}
+
+func (t *Writer) out(b []byte) error {
+	if _, err := t.w.Write(b); err != nil {
+		t.fail(fmt.Errorf("write trace: %w", err))
+		return t.err
+	}
+	t.bytes += int64(len(b))
+	return nil
+}
+
+// fail ends the trace: every call returns the error from now on.
+func (t *Writer) fail(err error) {
+	if t.err = err; t.hold != nil {
+		close(t.hold.todo)
+	}
+}
