@@ -48,14 +48,14 @@ type comparison struct {
 
 // callPair is two calls of one label that are not the same.
 type callPair struct {
-	program string
-	a, b    *digest
-	gap     gap
-	moved   bool // they stand in different places
+	a, b  *digest
+	gap   *gap // before them
+	moved bool // they stand in different places
 }
 
 // gap is where calls of a program stand: between which of those that both sides have.
 type gap struct {
+	comm            string
 	program, number int
 	a, b            int // index of the first call in it on each side
 }
@@ -63,11 +63,10 @@ type gap struct {
 // oneSided is a call that one side made and the other did not, in its place.
 type oneSided struct {
 	*digest
-	program string
 	side    int
 	index   int     // among the calls of its program and side
 	next    *digest // the call after it on its side; nil at the end
-	gap     gap
+	gap     *gap
 	missing bool   // events are missing around it on the other side, or in it
 	told    bool   // it was found elsewhere, or told with its program
 	title   string // read later
@@ -151,50 +150,49 @@ func (c *comparison) program(comm string) {
 	a, b := c.runs[0].calls[comm], c.runs[1].calls[comm]
 	c.programs++
 	var singles []*oneSided
-	g := gap{program: c.programs}
+	g, nextA, nextB := &gap{comm: comm, program: c.programs}, 0, 0
 	for _, p := range append(c.align.align(len(a), len(b), sequence{
 		worth: func(i, j int) int { return a[i].worth(&b[j]) },
 		keyA:  func(i int) uint64 { return uint64(a[i].coarse) },
 		keyB:  func(j int) uint64 { return uint64(b[j].coarse) },
 	}), pair{a: len(a), b: len(b)}) {
-		last := p.n == 0
-		if p.a > g.a || p.b > g.b || p.partial {
-			g.number++
-			singles = append(singles, c.between(comm, g, p, last)...)
+		if p.a > nextA || p.b > nextB || p.partial {
+			g = &gap{comm, c.programs, g.number + 1, nextA, nextB}
+			singles = append(singles, c.between(g, p)...)
 		}
 		for i := range p.n {
 			if x, y := &a[p.a+i], &b[p.b+i]; x.exact == y.exact {
 				c.result.Same++
 			} else { // also where chance may explain it: the lines tell how
-				c.pairs = append(c.pairs, callPair{comm, x, y, g, false})
+				c.pairs = append(c.pairs, callPair{x, y, g, false})
 			}
 		}
-		g.a, g.b = p.a+p.n, p.b+p.n
+		nextA, nextB = p.a+p.n, p.b+p.n
 	}
 	if len(a) == 0 || len(b) == 0 {
-		c.onOneSideOnly(comm, singles)
+		c.onOneSideOnly(singles)
 	}
 	c.singles = append(c.singles, singles)
 }
 
 // between takes the calls of each side that stand between two pairs, or after the last
 // one: there, what comes after the end of a run that was cut is not compared.
-func (c *comparison) between(comm string, g gap, p pair, last bool) (singles []*oneSided) {
+func (c *comparison) between(g *gap, p pair) (singles []*oneSided) {
 	from, to := [2]int{g.a, g.b}, [2]int{p.a, p.b}
 	for side, r := range c.runs {
-		list, kept := r.calls[comm], 0
+		list, kept := r.calls[g.comm], 0
 		for i := from[side]; i < to[side]; i++ {
 			rec := &list[i]
-			missing := rec.lossy || c.lostBetween(comm, 1-side, from[1-side]-1, to[1-side], rec.label)
+			missing := rec.lossy || c.lostBetween(g.comm, 1-side, from[1-side]-1, to[1-side], rec.label)
 			switch {
-			case last && c.runs[1-side].short() && i-from[side] >= to[1-side]-from[1-side]:
-				c.excuse(whyShort, Pair{replay.Printable(comm), "", rec.span().on(side)})
+			case p.n == 0 && c.runs[1-side].short() && i-from[side] >= to[1-side]-from[1-side]:
+				c.excuse(whyShort, Pair{replay.Printable(g.comm), "", rec.span().on(side)})
 			case kept >= maxSingles && missing:
-				c.excuse(whyLost, Pair{replay.Printable(comm), "", rec.span().on(side)})
+				c.excuse(whyLost, Pair{replay.Printable(g.comm), "", rec.span().on(side)})
 			case kept >= maxSingles:
 				c.result.Omitted++
 			default:
-				s := &oneSided{digest: rec, program: comm, side: side, index: i, gap: g, missing: missing}
+				s := &oneSided{digest: rec, side: side, index: i, gap: g, missing: missing}
 				if i+1 < len(list) {
 					s.next = &list[i+1]
 				}
@@ -225,7 +223,7 @@ func (c *comparison) lostBetween(comm string, side, first, next int, label uint3
 }
 
 // onOneSideOnly reports that a program ran on one side only, once.
-func (c *comparison) onOneSideOnly(comm string, singles []*oneSided) {
+func (c *comparison) onOneSideOnly(singles []*oneSided) {
 	if len(singles) == 0 {
 		return // the other run ended before it
 	}
@@ -234,7 +232,7 @@ func (c *comparison) onOneSideOnly(comm string, singles []*oneSided) {
 		c.excuse(whyLost, s.pair())
 		return
 	}
-	n, list := 0, c.runs[s.side].calls[comm]
+	n, list := 0, c.runs[s.side].calls[s.gap.comm]
 	for i := range list {
 		if list[i].kind.in(opens) {
 			n++
@@ -253,7 +251,7 @@ func (c *comparison) onOneSideOnly(comm string, singles []*oneSided) {
 // the scheduler's.
 func (c *comparison) moves(singles []*oneSided) {
 	var since [2][]int
-	told := make(map[[2]gap]*Difference)
+	told := make(map[[2]*gap]*Difference)
 	for _, key := range []func(*oneSided) uint32{
 		func(s *oneSided) uint32 { return s.coarse },
 		func(s *oneSided) uint32 { return s.label },
@@ -273,23 +271,23 @@ func (c *comparison) moves(singles []*oneSided) {
 			there[key(a)] = list[1:]
 			a.told, b.told = true, true
 			if since[0] == nil {
-				since = [2][]int{aloneSince(c.runs[0].calls[a.program]), aloneSince(c.runs[1].calls[a.program])}
+				since = [2][]int{aloneSince(c.runs[0].calls[a.gap.comm]), aloneSince(c.runs[1].calls[a.gap.comm])}
 			}
-			switch at := pairOf(a.program, a.title, a.digest, b.digest); {
+			switch at := pairOf(a.gap.comm, a.title, a.digest, b.digest); {
 			case !passedAlone(since[0], a.index, b.gap.a) || !passedAlone(since[1], b.index, a.gap.b):
 				if a.same(b.digest) {
 					c.result.Same++
 					c.excuse(whyOrder, at)
 				} else {
-					c.pairs = append(c.pairs, callPair{a.program, a.digest, b.digest, a.gap, true})
+					c.pairs = append(c.pairs, callPair{a.digest, b.digest, a.gap, true})
 				}
 			case a.missing, b.missing:
 				c.excuse(whyLost, at)
-			case told[[2]gap{a.gap, b.gap}] != nil:
-				told[[2]gap{a.gap, b.gap}].also(at)
+			case told[[2]*gap{a.gap, b.gap}] != nil:
+				told[[2]*gap{a.gap, b.gap}].also(at)
 			default:
 				if d := c.order(a, b, at); c.add(d) {
-					told[[2]gap{a.gap, b.gap}] = d
+					told[[2]*gap{a.gap, b.gap}] = d
 				}
 			}
 		}

@@ -116,7 +116,7 @@ type Difference struct {
 	Also     []Pair `json:"also,omitempty"`
 	AlsoMore uint64 `json:"also_more,omitempty"`
 
-	gap    gap
+	gap    *gap
 	varies []string // names that other runs have otherwise, and patterns of them; see namer.varies
 }
 

@@ -113,9 +113,9 @@ func (c *comparison) compareCalls(p callPair, a, b *call) {
 		c.result.Same++
 	case h.why != "":
 		c.result.Same++
-		c.excuse(h.why, pairOf(p.program, a.words(), p.a, p.b))
+		c.excuse(h.why, pairOf(p.gap.comm, a.words(), p.a, p.b))
 	case a.lossy, b.lossy, changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
-		c.excuse(whyLost, pairOf(p.program, a.words(), p.a, p.b)) // a claim may rest on what was lost
+		c.excuse(whyLost, pairOf(p.gap.comm, a.words(), p.a, p.b)) // a claim may rest on what was lost
 	default:
 		c.differ(p, &h, a, b)
 	}
@@ -134,7 +134,7 @@ func (c *comparison) varies(side int, u *call, to []string) []string {
 func (c *comparison) differ(p callPair, h *hunk, a, b *call) {
 	last := a.lastName()
 	shape := h.shape(a.kind, last)
-	at := pairOf(p.program, a.words(), p.a, p.b)
+	at := pairOf(p.gap.comm, a.words(), p.a, p.b)
 	if d := c.groups[shape]; d != nil {
 		d.also(at)
 		return
@@ -195,13 +195,13 @@ func (s *oneSided) line(text string) Line {
 
 // pair is the call, on its side.
 func (s *oneSided) pair() Pair {
-	return Pair{replay.Printable(s.program), s.title, s.span().on(s.side)}
+	return Pair{replay.Printable(s.gap.comm), s.title, s.span().on(s.side)}
 }
 
 // onOneSide reports the calls on one side only, those of one gap together, and what is said
 // in one gap as in another once.
 func (c *comparison) onOneSide() {
-	by := make(map[gap]*Difference)
+	by := make(map[*gap]*Difference)
 	var order []*Difference
 	for _, s := range slices.Concat(c.singles...) {
 		switch {
@@ -213,7 +213,7 @@ func (c *comparison) onOneSide() {
 		}
 		d := by[s.gap]
 		if d == nil {
-			d = &Difference{Kind: CallsOnly, Pair: Pair{Program: replay.Printable(s.program)}, gap: s.gap}
+			d = &Difference{Kind: CallsOnly, Pair: Pair{Program: replay.Printable(s.gap.comm)}, gap: s.gap}
 			by[s.gap] = d
 			order = append(order, d)
 		}
