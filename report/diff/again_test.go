@@ -38,8 +38,8 @@ func TestReadAgainIsTheSame(t *testing.T) {
 		for comm, list := range d.run.calls {
 			for step := 1; step <= 7; step += 6 { // all of them, and some
 				var wanted []*digest
-				for i := 0; i < len(list); i += step {
-					wanted = append(wanted, &list[i])
+				for i := 0; i < list.n; i += step {
+					wanted = append(wanted, list.at(i))
 				}
 				calls, err := d.run.again(wanted)
 				if err != nil {

@@ -147,29 +147,35 @@ func (d *digest) worth(e *digest) int {
 //  2. Between them calls of one label are paired, in order.
 //  3. The others are on one side only, or elsewhere on the other.
 func (c *comparison) program(comm string) {
-	a, b := c.runs[0].calls[comm], c.runs[1].calls[comm]
+	a, b := c.runs[0].of(comm), c.runs[1].of(comm)
 	c.programs++
 	var singles []*oneSided
 	g, nextA, nextB := &gap{comm: comm, program: c.programs}, 0, 0
-	for _, p := range append(c.align.align(len(a), len(b), sequence{
-		worth: func(i, j int) int { return a[i].worth(&b[j]) },
-		keyA:  func(i int) uint64 { return uint64(a[i].coarse) },
-		keyB:  func(j int) uint64 { return uint64(b[j].coarse) },
-	}), pair{a: len(a), b: len(b)}) {
+	for _, p := range append(c.align.align(a.n, b.n, sequence{
+		worth: func(i, j int) int { return a.at(i).worth(b.at(j)) },
+		keyA:  func(i int) uint64 { return uint64(a.at(i).coarse) },
+		keyB:  func(j int) uint64 { return uint64(b.at(j).coarse) },
+	}), pair{a: a.n, b: b.n}) {
 		if p.a > nextA || p.b > nextB || p.partial {
 			g = &gap{comm, c.programs, g.number + 1, nextA, nextB}
 			singles = append(singles, c.between(g, p)...)
 		}
+		differ := 0 // also where chance may explain it: the lines tell how
 		for i := range p.n {
-			if x, y := &a[p.a+i], &b[p.b+i]; x.exact == y.exact {
-				c.result.Same++
-			} else { // also where chance may explain it: the lines tell how
+			if a.at(p.a+i).exact != b.at(p.b+i).exact {
+				differ++
+			}
+		}
+		c.result.Same += uint64(p.n - differ)
+		c.pairs = slices.Grow(c.pairs, differ) // at once: where all differ it is large
+		for i := range p.n {
+			if x, y := a.at(p.a+i), b.at(p.b+i); x.exact != y.exact {
 				c.pairs = append(c.pairs, callPair{x, y, g, false})
 			}
 		}
 		nextA, nextB = p.a+p.n, p.b+p.n
 	}
-	if len(a) == 0 || len(b) == 0 {
+	if a.n == 0 || b.n == 0 {
 		c.onOneSideOnly(singles)
 	}
 	c.singles = append(c.singles, singles)
@@ -180,9 +186,9 @@ func (c *comparison) program(comm string) {
 func (c *comparison) between(g *gap, p pair) (singles []*oneSided) {
 	from, to := [2]int{g.a, g.b}, [2]int{p.a, p.b}
 	for side, r := range c.runs {
-		list, kept := r.calls[g.comm], 0
+		list, kept := r.of(g.comm), 0
 		for i := from[side]; i < to[side]; i++ {
-			rec := &list[i]
+			rec := list.at(i)
 			missing := rec.lossy || c.lostBetween(g.comm, 1-side, from[1-side]-1, to[1-side], rec.label)
 			switch {
 			case p.n == 0 && c.runs[1-side].short() && i-from[side] >= to[1-side]-from[1-side]:
@@ -193,8 +199,8 @@ func (c *comparison) between(g *gap, p pair) (singles []*oneSided) {
 				c.result.Omitted++
 			default:
 				s := &oneSided{digest: rec, side: side, index: i, gap: g, missing: missing}
-				if i+1 < len(list) {
-					s.next = &list[i+1]
+				if i+1 < list.n {
+					s.next = list.at(i + 1)
 				}
 				singles = append(singles, s)
 				kept++
@@ -209,15 +215,15 @@ func (c *comparison) between(g *gap, p pair) (singles []*oneSided) {
 // before those that were found.
 func (c *comparison) lostBetween(comm string, side, first, next int, label uint32) bool {
 	r, from, to := c.runs[side], uint64(0), uint64(math.MaxUint64)
-	list := r.calls[comm]
-	for len(r.losses.Windows()) > 0 && first >= 0 && first < len(list) && list[first].label == label {
+	list := r.of(comm)
+	for len(r.losses.Windows()) > 0 && first >= 0 && first < list.n && list.at(first).label == label {
 		first--
 	}
-	if first >= 0 && first < len(list) {
-		from = list[first].from
+	if first >= 0 && first < list.n {
+		from = list.at(first).from
 	}
-	if next < len(list) {
-		to = list[next].from
+	if next < list.n {
+		to = list.at(next).from
 	}
 	return r.lost(from, to)
 }
@@ -232,13 +238,13 @@ func (c *comparison) onOneSideOnly(singles []*oneSided) {
 		c.excuse(whyLost, s.pair())
 		return
 	}
-	n, list := 0, c.runs[s.side].calls[s.gap.comm]
-	for i := range list {
-		if list[i].kind.in(opens) {
+	n, list := 0, c.runs[s.side].of(s.gap.comm)
+	for i := range list.n {
+		if list.at(i).kind.in(opens) {
 			n++
 		}
 	}
-	l := s.line(fmt.Sprintf("%d opens, %d other calls", n, len(list)-n))
+	l := s.line(fmt.Sprintf("%d opens, %d other calls", n, list.n-n))
 	c.add(&Difference{Kind: ProgramOnly, Pair: s.pair(), Lines: []Line{l}, gap: s.gap})
 	for _, s := range singles {
 		s.told = true
@@ -271,7 +277,7 @@ func (c *comparison) moves(singles []*oneSided) {
 			there[key(a)] = list[1:]
 			a.told, b.told = true, true
 			if since[0] == nil {
-				since = [2][]int{aloneSince(c.runs[0].calls[a.gap.comm]), aloneSince(c.runs[1].calls[a.gap.comm])}
+				since = [2][]int{aloneSince(c.runs[0].of(a.gap.comm)), aloneSince(c.runs[1].of(a.gap.comm))}
 			}
 			switch at := pairOf(a.gap.comm, a.title, a.digest, b.digest); {
 			case !passedAlone(since[0], a.index, b.gap.a) || !passedAlone(since[1], b.index, a.gap.b):
@@ -296,10 +302,10 @@ func (c *comparison) moves(singles []*oneSided) {
 
 // aloneSince returns for each call the index of the first one since which its thread made
 // all calls of the program.
-func aloneSince(list []digest) []int {
-	since := make([]int, len(list))
-	for i := range list {
-		if since[i] = i; list[i].sameThread {
+func aloneSince(list *calls) []int {
+	since := make([]int, list.n)
+	for i := range since {
+		if since[i] = i; list.at(i).sameThread {
 			since[i] = since[i-1]
 		}
 	}

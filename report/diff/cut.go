@@ -48,8 +48,8 @@ const logName = "kernel log"
 
 func newCutter(in Input, both probes, j judging, names namer) *cutter {
 	h := in.Header()
-	r := &run{Run: runOf(in.Name, h), in: in, losses: new(replay.Losses), calls: make(map[string][]digest), claims: make(map[uint32][]report.Ruling),
-		lastTid: make(map[string]uint32), renamed: make(map[string]uint64), builder: builder{names: names, both: both, logged: h.Logged()}}
+	r := &run{Run: runOf(in.Name, h), in: in, losses: new(replay.Losses), calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling),
+		renamed: make(map[string]uint64), builder: builder{names: names, both: both, logged: h.Logged()}}
 	return &cutter{builder: &r.builder, run: r, judging: j, threads: make(map[uint32]*thread), commOf: make(map[uint32]string)}
 }
 

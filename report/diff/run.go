@@ -22,10 +22,9 @@ type run struct {
 	programs []*schema.Program          // without their source
 	printing int                        // bytes that those printed
 	unkept   uint64                     // programs beyond the bounds
-	calls    map[string][]digest        // by program, in the order in which they ended
+	calls    map[string]*calls          // by program
 	order    []string                   // programs in order of their first call
 	claims   map[uint32][]report.Ruling // every set of claims that a call has, by its hash
-	lastTid  map[string]uint32          // of each program, who made the call before
 	notes    []marked                   // in order of their events
 	took     durations
 	unseen   [][2]uint64 // times in which calls of a thread went unseen
@@ -67,8 +66,36 @@ func (d *digest) same(e *digest) bool {
 
 func (d *digest) span() Span { return Span{d.first, d.first + uint64(d.more)} }
 
-// maxCalls bounds the calls of a run that are compared: 48 MB.
-const maxCalls = 1 << 20
+// calls are those of a program, in the order in which they ended, in pieces: a slice is in
+// memory twice when it grows.
+type calls struct {
+	pieces [][]digest // all but the last are full
+	n      int
+	tid    uint32 // who made the last one
+}
+
+const pieceLength = 4096
+
+func (l *calls) add(d digest) {
+	if l.n%pieceLength == 0 {
+		l.pieces = append(l.pieces, nil)
+	}
+	last := &l.pieces[len(l.pieces)-1]
+	*last, l.n = append(*last, d), l.n+1
+}
+
+func (l *calls) at(i int) *digest { return &l.pieces[i/pieceLength][i%pieceLength] }
+
+// of returns the calls of a program, which may be none.
+func (r *run) of(comm string) *calls {
+	if l := r.calls[comm]; l != nil {
+		return l
+	}
+	return &calls{}
+}
+
+// maxCalls bounds the calls of a run that are compared: 36 MiB, and at most as much for what differs.
+const maxCalls = 3 << 18
 
 // marked is the mark of an event.
 type marked struct {
@@ -92,6 +119,8 @@ func (r *run) keep(c *call) {
 	}
 	list := r.calls[c.comm]
 	if list == nil {
+		list = &calls{}
+		r.calls[c.comm] = list
 		r.order = append(r.order, c.comm)
 		r.Programs++
 	}
@@ -103,8 +132,8 @@ func (r *run) keep(c *call) {
 		}
 		d.judged++ // another set has this hash
 	}
-	d.sameThread, r.lastTid[c.comm] = list != nil && r.lastTid[c.comm] == c.tid, c.tid
-	r.calls[c.comm] = append(list, d)
+	d.sameThread, list.tid = list.n > 0 && list.tid == c.tid, c.tid
+	list.add(d)
 }
 
 // marked returns the mark of an event.
