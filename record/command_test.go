@@ -144,11 +144,9 @@ func TestOutputCutsToWholeFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.events = func() uint64 { return 5 }
-	if _, err := o.Write([]byte("whole")); err != nil {
+	if err := o.put([]byte("whole"), 5); err != nil {
 		t.Fatal(err)
 	}
-	o.events = func() uint64 { return 9 }
 	var old syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 		t.Fatal(err)
@@ -157,7 +155,7 @@ func TestOutputCutsToWholeFrames(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 8, Max: old.Max}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = o.Write([]byte("too long"))
+	err = o.put([]byte("too long"), 9)
 	if e := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); e != nil {
 		t.Fatal(e)
 	}

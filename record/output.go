@@ -18,8 +18,9 @@ type traceFile struct {
 	name   string        // as told to the user
 	path   string        // empty for stdout and /dev/null: nothing to remove or cut
 	good   int64         // bytes of whole frames
-	events func() uint64 // how many events were in the frames before this one
+	events func() uint64 // how many events are in the frames written, the one at hand included
 	kept   uint64        // how many of them are in whole frames
+	queue  *frameQueue   // of which another goroutine writes, good and kept are its own until it is closed; nil: none
 }
 
 // ErrTerminal says that a trace would go to a terminal.
@@ -75,33 +76,52 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-// Write writes one frame. A frame that was cut short is taken back.
+// behind has the frames from now on, in which there are so many events, written by a goroutine: who reads the ring buffer does
+// not wait for a disk, or for the reader of a pipe.
+func (o *traceFile) behind(events func() uint64) {
+	o.events, o.queue = events, newFrameQueue(o.put)
+}
+
+// Write writes one frame, or has it written. What went wrong with those before is told then, or by close.
 func (o *traceFile) Write(frame []byte) (int, error) {
-	n, err := o.file.Write(frame)
+	write, events := o.put, uint64(0)
+	if o.queue != nil {
+		write, events = o.queue.add, o.events()
+	}
+	if err := write(frame, events); err != nil {
+		return 0, err
+	}
+	return len(frame), nil
+}
+
+// put writes a frame, with which there are so many events. One that was cut short is taken back.
+func (o *traceFile) put(frame []byte, events uint64) error {
+	_, err := o.file.Write(frame)
 	if err == nil {
-		o.good += int64(n)
-		if o.events != nil {
-			o.kept = o.events()
-		}
-		return n, nil
+		o.good, o.kept = o.good+int64(len(frame)), events
+		return nil
 	}
 	if o.path != "" {
 		err = errors.Join(tracefile.Bare(err), o.file.Truncate(o.good))
 	}
-	return n, tracefile.Bare(err)
+	return tracefile.Bare(err)
 }
 
-// close ends the file.
+// close ends the file, when all of it is written.
 func (o *traceFile) close() error {
-	if o.path == "" {
-		return nil
+	var err error
+	if o.queue != nil {
+		err, o.queue = o.queue.close(), nil
 	}
-	return tracefile.Bare(o.file.Close())
+	if o.path == "" {
+		return err
+	}
+	return errors.Join(err, tracefile.Bare(o.file.Close()))
 }
 
 func (o *traceFile) remove() error {
 	if o.path == "" {
 		return nil
 	}
-	return errors.Join(o.file.Close(), os.Remove(o.path))
+	return errors.Join(o.close(), os.Remove(o.path))
 }

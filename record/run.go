@@ -123,7 +123,7 @@ func (c *Config) begin(output string, header *schema.Header) (*traceFile, *schem
 	if err != nil {
 		return nil, nil, errors.Join(err, o.remove())
 	}
-	o.events = trace.Written
+	o.behind(trace.Written)
 	return o, trace, nil
 }
 

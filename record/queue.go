@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package record
+
+import "sync"
+
+// maxQueued is how many bytes of frames wait for the file at most, but for one frame; then who has more waits. At two bytes
+// a hit that is more than ten million hits.
+const maxQueued = 24 << 20
+
+// frameQueue is frames that wait to be written, by a goroutine that goes before what is recorded.
+type frameQueue struct {
+	write func(frame []byte, events uint64) error
+	done  chan struct{} // closed when the goroutine has ended
+
+	mutex   sync.Mutex
+	changed sync.Cond
+	frames  []queued
+	spare   [][]byte
+	bytes   int
+	closing bool
+	err     error // the first; nothing is written after it
+}
+
+// queued is a frame, and how many events there are with it.
+type queued struct {
+	frame  []byte
+	events uint64
+}
+
+func newFrameQueue(write func([]byte, uint64) error) *frameQueue {
+	q := &frameQueue{write: write, done: make(chan struct{})}
+	q.changed.L = &q.mutex
+	go inFront(q.run)
+	return q
+}
+
+// add has a copy of a frame written after those before. The error is of one of these.
+func (q *frameQueue) add(frame []byte, events uint64) error {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	for q.bytes > maxQueued && q.err == nil {
+		q.changed.Wait()
+	}
+	if q.err != nil {
+		return q.err
+	}
+	var own []byte
+	if n := len(q.spare); n > 0 {
+		own, q.spare = q.spare[n-1], q.spare[:n-1]
+	}
+	q.frames = append(q.frames, queued{append(own[:0], frame...), events})
+	q.bytes += len(frame)
+	q.changed.Broadcast()
+	return nil
+}
+
+// run writes frames until there is an error, or the queue is closed and empty.
+func (q *frameQueue) run() {
+	defer close(q.done)
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	for {
+		for len(q.frames) == 0 && !q.closing {
+			q.changed.Wait()
+		}
+		if len(q.frames) == 0 || q.err != nil {
+			return
+		}
+		f := q.frames[0]
+		q.mutex.Unlock()
+		err := q.write(f.frame, f.events)
+		q.mutex.Lock()
+		q.frames = q.frames[1:]
+		q.bytes -= len(f.frame)
+		if q.err = err; len(q.spare) < maxSpareFrames {
+			q.spare = append(q.spare, f.frame)
+		}
+		q.changed.Broadcast()
+	}
+}
+
+// maxSpareFrames is how many written frames leave their memory to others.
+const maxSpareFrames = 2
+
+// close waits until all is written, and returns the first error.
+func (q *frameQueue) close() error {
+	q.mutex.Lock()
+	q.closing = true
+	q.changed.Broadcast()
+	q.mutex.Unlock()
+	<-q.done
+	return q.err
+}
