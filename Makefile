@@ -48,7 +48,7 @@ unit:
 kernel: build
 	scripts/install-qemu
 	kernels=$$(scripts/fetch-kernel $(KERNELS)) && others=$$(scripts/fetch-kernel $(OTHERS)) && \
-	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') DTREC_OTHER_KERNELS=$$(echo $$others | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 1 -parallel 3 -timeout 45m -v ./test ./internal/vm | scripts/tally
+	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') DTREC_OTHER_KERNELS=$$(echo $$others | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 2 -parallel 2 -timeout 45m -v ./test ./internal/vm | scripts/tally
 
 # Every workload on every kernel: the verdicts side by side, in docs/kernels.md too, and the diffs against the first of each architecture.
 matrix: build dtrec-arm64

@@ -108,7 +108,7 @@ func ran(t *testing.T, release, name string) *outcome {
 
 // sideBySide is how many guests run at once. A guest waits as often as it works: where a recording ends the kernel waits
 // for RCU-tasks, function by function.
-const sideBySide = 3
+const sideBySide = 4
 
 // errands runs those of the tests that were asked for, on every kernel.
 var errands = sync.OnceValues(func() (map[string]*outcome, error) {
@@ -140,6 +140,13 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 		if len(together) > 0 {
 			guests = append(guests, func() { runTogether(together, kernel, filepath.Join(dir, release, "out"), release, all) })
 		}
+	}
+	if asked(machine.test) {
+		more, err := machines(dir, all)
+		if err != nil {
+			return nil, err
+		}
+		alone = append(alone, more...)
 	}
 	queue := make(chan func())
 	for range sideBySide {

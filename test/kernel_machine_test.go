@@ -5,10 +5,12 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/dtrec/dtrec/internal/cli"
@@ -19,36 +21,62 @@ import (
 // same version for arm64.
 func otherKernels(t *testing.T) []string {
 	t.Helper()
-	files := filepath.SplitList(os.Getenv("DTREC_OTHER_KERNELS"))
+	files := filepath.SplitList(os.Getenv(otherKernelsVar))
 	if len(files) != 2 {
-		t.Fatal("DTREC_OTHER_KERNELS names no two kernel images: set it from scripts/fetch-kernel 6.12/amd64 6.12/cloud-arm64")
+		t.Fatalf("%s names no two kernel images: set it from scripts/fetch-kernel 6.12/amd64 6.12/cloud-arm64", otherKernelsVar)
 	}
 	return files
 }
 
-// All workloads on a kernel with modules, and on arm64: nothing is lost, every claim has the verdict that it has anywhere,
-// hashes and buckets among them; and between the two nothing differs but the machine, and its name in symbols.
-func TestKernelMachines(t *testing.T) {
+const otherKernelsVar = "DTREC_OTHER_KERNELS"
+
+// machine is the errand of these kernels.
+var machine = errand{test: "TestKernelMachines", name: "machine", line: recording("--workload", "all"), alone: []string{}}
+
+// machines are the errands of these kernels, below a directory.
+func machines(dir string, all map[string]*outcome) (alone []func(), err error) {
+	for _, kernel := range filepath.SplitList(os.Getenv(otherKernelsVar)) {
+		release, err := vm.KernelRelease(kernel)
+		if err != nil {
+			return nil, err
+		}
+		o := &outcome{ready: make(chan struct{})}
+		all[release+" "+machine.name] = o
+		alone = append(alone, func() {
+			if o.err = forArm64(); o.err != nil {
+				close(o.ready)
+				return
+			}
+			machine.runAlone(kernel, filepath.Join(dir, release), o)
+		})
+	}
+	return alone, nil
+}
+
+// forArm64 builds dtrec for guests of that machine, where dtrec vm looks for it.
+var forArm64 = sync.OnceValue(func() error {
 	bin, err := programs()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(bin, "dtrec-arm64"), ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH=arm64")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		return fmt.Errorf("build dtrec for arm64: %w\n%s", err, out)
 	}
+	return nil
+})
+
+// All workloads on a kernel with modules, and on arm64: nothing is lost, every claim has the verdict that it has anywhere,
+// hashes and buckets among them; and between the two nothing differs but the machine, and its name in symbols.
+func TestKernelMachines(t *testing.T) {
 	var traces []string
 	for _, kernel := range otherKernels(t) {
 		release, err := vm.KernelRelease(kernel)
 		if err != nil {
 			t.Fatal(err)
 		}
-		trace := filepath.Join(t.TempDir(), release+".pb")
-		_, stderr, code, err := dtrecVM(bin, kernel, nil, "record", "--workload", "all", "-o", trace)
-		if err != nil || code != 0 {
-			t.Fatalf("%s: exit %d, %v\n%s", release, code, err, stderr)
-		}
+		trace := recorded(t, release, machine.name).trace
 		v := verdicts(t, trace)
 		if v.Lost != 0 || !v.Complete || v.Kernel != release {
 			t.Errorf("lost %d, complete %v, kernel %s", v.Lost, v.Complete, v.Kernel)
@@ -62,7 +90,7 @@ func TestKernelMachines(t *testing.T) {
 	for line := range strings.Lines(told.String()) {
 		named := strings.Contains(line, "machine: ") || strings.Contains(line, "chmod: ") || // do_fchmodat is inlined in arm64's image
 			strings.Contains(line, ": __x64_sys_") || strings.Contains(line, ": __arm64_sys_")
-		if strings.HasPrefix(line, "@@") && !strings.HasPrefix(line, "@@ kernel: ") || strings.IndexAny(line, "-+") == 0 && !named &&
+		if strings.HasPrefix(line, "@@") && !strings.HasPrefix(line, "@@ kernel, ") || strings.IndexAny(line, "-+") == 0 && !named &&
 			!strings.HasPrefix(line, "--- ") && !strings.HasPrefix(line, "+++ ") {
 			foreign++
 		}
