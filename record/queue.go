@@ -10,7 +10,7 @@ import "sync"
 // a hit that is more than ten million hits.
 const maxQueued = 24 << 20
 
-// frameQueue is frames that wait to be written, by a goroutine that goes before what is recorded.
+// frameQueue is frames that wait to be written, by a goroutine.
 type frameQueue struct {
 	write func(frame []byte, events uint64) error
 	done  chan struct{} // closed when the goroutine has ended
@@ -33,7 +33,7 @@ type queued struct {
 func newFrameQueue(write func([]byte, uint64) error) *frameQueue {
 	q := &frameQueue{write: write, done: make(chan struct{})}
 	q.changed.L = &q.mutex
-	go inFront(q.run)
+	go q.run()
 	return q
 }
 
