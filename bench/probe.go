@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +60,18 @@ func probes() []probe {
 		dentry("insert_enter", "__d_rehash"),
 		dentry("drop_enter", "__d_drop"), dentry("kill_enter", "__dentry_kill"), dentry("free_enter", "dentry_free"),
 	}
+}
+
+// roles are those of the probes, for dtrec's --only.
+func roles() string {
+	var names []string
+	for _, p := range probes() {
+		role := strings.TrimSuffix(strings.TrimSuffix(p.name, "_enter"), "_exit")
+		if !slices.Contains(names, role) {
+			names = append(names, role)
+		}
+	}
+	return strings.Join(names, ",")
 }
 
 const (

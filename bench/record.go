@@ -162,16 +162,15 @@ func number(v float64) string {
 	return figure(v)
 }
 
-// recordBars holds dtrec against the peers, on both filesystems.
+// recordBars holds dtrec with the roles that the peers record against them, on both filesystems.
 func (b *bench) recordBars(cost map[string]map[string]measured) {
-	hold := func(what string, value, limit float64) {
-		b.bars = append(b.bars, bar{what: what, value: value, limit: limit})
-	}
 	for _, p := range places {
 		c := cost[p.name]
-		ours, ok := c[dtrecTool]
-		if !ok {
-			hold(p.name+": dtrec recorded", 1, 0)
+		hold := func(what string, limit float64, of func(measured) float64) {
+			b.bars = append(b.bars, bar{what: p.name + ": " + what, value: of(c[sameRoles]), byDefault: figure(of(c[dtrecTool])), limit: limit})
+		}
+		if c[sameRoles].hits == 0 || c[dtrecTool].hits == 0 {
+			b.bars = append(b.bars, bar{what: p.name + ": dtrec recorded", value: 1})
 			continue
 		}
 		for _, peer := range []struct {
@@ -179,20 +178,19 @@ func (b *bench) recordBars(cost map[string]map[string]measured) {
 			share float64
 		}{{traceCmd, 4}, {perfZ, 5}, {bpftraceTool, 5}} {
 			if theirs, ok := c[peer.tool]; ok {
-				hold(fmt.Sprintf("%s: added cost over that of %s", p.name, peer.tool),
-					(ours.slowdown-1)/(theirs.slowdown-1), 1/peer.share)
+				hold("added cost over that of "+peer.tool, 1/peer.share, func(m measured) float64 { return (m.slowdown - 1) / (theirs.slowdown - 1) })
 			}
 		}
 		if theirs, ok := c[perfZ]; ok {
-			hold(p.name+": bytes over those of perf -z", ours.bytes/theirs.bytes, 0.5)
+			hold("bytes over those of perf -z", 0.5, func(m measured) float64 { return m.bytes / theirs.bytes })
 		}
-		hold(p.name+": instructions a hit in dtrec's own process", ours.own, 1000)
-		hold(p.name+": peak memory, MB", ours.peak, 48)
-		hold(p.name+": lost", float64(ours.recorded.lost()), 0)
-		hold(p.name+": from start to attached, M instructions", ours.start, 700)
-		hold(p.name+": from the command's end to dtrec's, M instructions", ours.end, 300)
+		hold("instructions a hit in dtrec's own process", 1000, func(m measured) float64 { return m.own })
+		hold("peak memory, MB", 48, func(m measured) float64 { return m.peak })
+		hold("lost", 0, func(m measured) float64 { return float64(m.recorded.lost()) })
+		hold("from start to attached, M instructions", 700, func(m measured) float64 { return m.start })
+		hold("from the command's end to dtrec's, M instructions", 300, func(m measured) float64 { return m.end })
 	}
-	if none, ok := cost["ext4"][dtrecNoMatch]; ok {
-		hold("ext4: slowdown where nothing matches", none.slowdown, 1.05)
+	if none, ok := cost["ext4"][sameNoMatch]; ok {
+		b.bars = append(b.bars, bar{what: "ext4: slowdown where nothing matches", value: none.slowdown, byDefault: figure(cost["ext4"][dtrecNoMatch].slowdown), limit: 1.05})
 	}
 }

@@ -65,6 +65,7 @@ func (t *table) print(w io.Writer) {
 type bar struct {
 	what         string
 	value, limit float64
+	byDefault    string // of recording: the same of dtrec with all its roles, where value is of those that its peers record
 	least        bool
 }
 
@@ -76,7 +77,7 @@ func (b bar) held() bool {
 }
 
 func barTable(bars []bar) *table {
-	t := &table{title: "The bars of dtrec", head: []string{"bar", "measured", "limit", ""}}
+	t := &table{title: "The bars of dtrec", head: []string{"bar", "measured", "all roles", "limit", ""}}
 	for _, b := range bars {
 		verdict, sign := "**missed**", "≤ "
 		if b.held() {
@@ -85,7 +86,7 @@ func barTable(bars []bar) *table {
 		if b.least {
 			sign = "≥ "
 		}
-		t.add(b.what, figure(b.value), sign+figure(b.limit), verdict)
+		t.add(b.what, figure(b.value), b.byDefault, sign+figure(b.limit), verdict)
 	}
 	return t
 }

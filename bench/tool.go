@@ -29,6 +29,8 @@ const (
 	counter      = "counted" // the reference: how many hits there were
 	dtrecTool    = "dtrec"
 	dtrecNoMatch = "dtrec, nothing matches"
+	sameRoles    = "dtrec, same roles" // those of probes, as the peers record
+	sameNoMatch  = "same roles, nothing matches"
 	traceCmd     = "trace-cmd"
 	perfPlain    = "perf"
 	perfZ        = "perf -z"
@@ -40,14 +42,10 @@ func tools() []tool {
 	return []tool{
 		{name: bare},
 		{name: counter},
-		{name: dtrecTool, program: "dtrec", file: "pb", count: countTrace,
-			argv: func(out string, _ int, work []string) []string {
-				return append([]string{"dtrec", "record", "-o", out, "--"}, work...)
-			}},
-		{name: dtrecNoMatch, program: "dtrec", file: "none.pb", ready: "dtrec: recording",
-			argv: func(out string, _ int, _ []string) []string {
-				return []string{"dtrec", "record", "-o", out, "--comm", "nobody"}
-			}},
+		dtrecRecords(dtrecTool, "pb"),
+		dtrecBeside(dtrecNoMatch, "none.pb"),
+		dtrecRecords(sameRoles, "same.pb", "--only", roles()),
+		dtrecBeside(sameNoMatch, "same.none.pb", "--only", roles()),
 		{name: traceCmd, program: "trace-cmd", file: "dat", count: countTraceCmd,
 			argv: func(out string, _ int, work []string) []string {
 				return append([]string{"trace-cmd", "record", "-o", out, "-e", group, "-F", "-c"}, work...)
@@ -68,6 +66,20 @@ func tools() []tool {
 	}
 }
 
+// dtrecRecords records the work.
+func dtrecRecords(name, file string, flags ...string) tool {
+	return tool{name: name, program: "dtrec", file: file, count: countTrace, argv: func(out string, _ int, work []string) []string {
+		return slices.Concat([]string{"dtrec", "record", "-o", out}, flags, []string{"--"}, work)
+	}}
+}
+
+// dtrecBeside records a task name that does not occur, beside the work.
+func dtrecBeside(name, file string, flags ...string) tool {
+	return tool{name: name, program: "dtrec", file: file, ready: "dtrec: recording", argv: func(out string, _ int, _ []string) []string {
+		return slices.Concat([]string{"dtrec", "record", "-o", out, "--comm", "nobody"}, flags)
+	}}
+}
+
 // recorders are the tools of this call that record the work.
 func (b *bench) recorders() (list []tool) {
 	for _, t := range tools() {
@@ -80,7 +92,7 @@ func (b *bench) recorders() (list []tool) {
 
 // flatOut are those that are asked to lose nothing.
 func (b *bench) flatOut() (list []tool) {
-	return slices.DeleteFunc(b.recorders(), func(t tool) bool { return t.ready != "" || t.name == perfPlain })
+	return slices.DeleteFunc(b.recorders(), func(t tool) bool { return t.ready != "" || t.name == perfPlain || t.name == sameRoles })
 }
 
 // toolNamed finds a row; the names are constants.
