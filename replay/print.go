@@ -35,7 +35,7 @@ type observer interface{ observe(*Step) }
 // in lines: what the filter asks for in vain, and the nearest there is. Of a Seekable source
 // only those frames are read that may hold what the filter asks for, and the ones before them.
 func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []string, err error) {
-	p := printer{src: src, filter: filter, format: format, unmet: newUnmet(filter)}
+	p := printer{src: src, filter: filter, all: filter.IsZero(), format: format, unmet: newUnmet(filter)}
 	p.observer, _ = format.(observer)
 	if filter.ofCalls() {
 		p.model = NewModel(src.Header())
@@ -92,6 +92,7 @@ func (p *printer) wanted(frame int) bool {
 type printer struct {
 	src      Source
 	filter   *Filter
+	all      bool // of which it takes all
 	format   Format
 	state    *State
 	model    *Model    // where the filter asks for calls, else nil
@@ -123,7 +124,7 @@ func (p *printer) next() error {
 		if !p.unmet.shown {
 			p.unmet.see(step)
 		}
-		if p.match(step, call) {
+		if p.all || p.match(step, call) {
 			if step.Phase() != schema.Unspecified {
 				p.unmet.matched++
 			}

@@ -33,7 +33,7 @@ type door struct {
 var colors = []string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m"}
 
 func (d *door) Write(p []byte) (int, error) {
-	if len(d.held) == 0 && plainRun(p) == len(p) {
+	if len(d.held) == 0 && shownRun(p) == len(p) {
 		return d.w.Write(p)
 	}
 	out, in := d.out[:0], p
@@ -42,8 +42,8 @@ func (d *door) Write(p []byte) (int, error) {
 		d.held = nil
 	}
 	for len(in) > 0 {
-		plain := plainRun(in)
-		out, in = append(out, in[:plain]...), in[plain:]
+		shown := shownRun(in)
+		out, in = append(out, in[:shown]...), in[shown:]
 		if len(in) == 0 {
 			break
 		}
@@ -62,26 +62,55 @@ func (d *door) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// plainRun is how many bytes p begins with of ASCII that every terminal shows.
-func plainRun(p []byte) int {
-	for i := 0; i < len(p); i++ {
-		for ; i+8 <= len(p) && odd(p[i:]) == 0; i += 8 {
-		}
-		if i == len(p) {
-			break
-		}
-		if c := p[i]; c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
+// shownRun is how many bytes p begins with of what every terminal shows.
+func shownRun(p []byte) int {
+	for i := 0; ; {
+		if i += plainRun(p[i:]); i == len(p) {
 			return i
 		}
+		r, size := utf8.DecodeRune(p[i:])
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return i
+		}
+		i += size
 	}
-	return len(p)
 }
 
-// odd is 0 where none of eight bytes is below a space, DEL or beyond ASCII.
-func odd(p []byte) uint64 {
-	const each = 0x0101010101010101
-	w := binary.LittleEndian.Uint64(p)
-	return ((w - ' '*each) | (w + each) | w) & (0x80 * each)
+// plainRun is how many bytes p begins with of ASCII that every terminal shows. All that a command prints comes by here: word
+// by word that was a sixth of a replay to JSON.
+func plainRun(p []byte) int {
+	all := len(p)
+	for ; len(p) >= 32; p = p[32:] {
+		a, b, c, d := word(p), word(p[8:]), word(p[16:]), word(p[24:])
+		if (odd(a)|odd(b)|odd(c)|odd(d))&highest != 0 && (odd(endless(a))|odd(endless(b))|odd(endless(c))|odd(endless(d)))&highest != 0 {
+			break
+		}
+	}
+	for ; len(p) >= 8 && odd(endless(word(p)))&highest == 0; p = p[8:] {
+	}
+	for i, c := range p {
+		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
+			return all - len(p) + i
+		}
+	}
+	return all
+}
+
+const (
+	each    = 0x0101010101010101 // of the bytes of a word
+	highest = 0x80 * each        // their highest bits
+)
+
+func word(p []byte) uint64 { return binary.LittleEndian.Uint64(p) }
+
+// odd has none of the highest bits where no byte is below a space, DEL or beyond ASCII.
+func odd(w uint64) uint64 { return (w - ' '*each) | (w + each) | w }
+
+// endless is a word with another character for each line end.
+func endless(w uint64) uint64 {
+	n := w ^ '\n'*each
+	ends := ^((n&(0x7f*each) + 0x7f*each) | n) & highest
+	return w | ends>>2
 }
 
 // next returns the size of the character or color that in begins with; whole is false

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// What a terminal is given does not depend on how many bytes are looked at together: any byte, at any place of a
+// line, comes out as it does where each is written by itself.
+func TestDoorLooksAtEveryByte(t *testing.T) {
+	for _, beside := range []string{strings.Repeat("x", 80), strings.Repeat("\n", 40), strings.Repeat("a µs\n", 20), "\x1b[31m" + strings.Repeat(" |", 40) + "\x1b[0m"} {
+		for b := range 256 {
+			for at := range 2 * 32 {
+				p := []byte(beside)
+				p[at%len(p)] = byte(b)
+				whole, each := through(t, p), through(t, bytes.Split(p, nil)...)
+				if whole != each {
+					t.Fatalf("%q: %q together, %q one by one", p, whole, each)
+				}
+				if b < ' ' && b != '\n' && b != '\t' && b != 0x1b && strings.IndexByte(whole, byte(b)) >= 0 || b == 0x7f && strings.Contains(whole, "\x7f") {
+					t.Fatalf("%q comes out as %q", p, whole)
+				}
+			}
+		}
+	}
+}
+
+func through(t *testing.T, pieces ...[]byte) string {
+	var out bytes.Buffer
+	d := &door{w: &out}
+	for _, p := range pieces {
+		if _, err := d.Write(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
