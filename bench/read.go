@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -40,13 +39,13 @@ func iterate(path string) error {
 		return err
 	}
 	defer r.Close()
-	for {
-		if _, err := r.Next(); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
+	for err == nil {
+		_, err = r.Next()
 	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // captures finds what an earlier part or run left behind on tmpfs, or records it.

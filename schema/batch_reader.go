@@ -5,7 +5,6 @@ package schema
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -22,7 +21,6 @@ type batchReader struct {
 	numbers [fieldHashShift + 1]uint64 // those that are a number
 	follows follows
 	strings []string
-	chunk   strings.Builder // that the last of them are in
 
 	kinds       []readKind
 	tasks       []taskRow
@@ -71,6 +69,9 @@ func (b *batchReader) load(body []byte) error {
 // split finds the columns in the message. Fields it does not know it skips.
 func (b *batchReader) split(body []byte) error {
 	for len(body) > 0 {
+		if body = body[b.shorts(body):]; len(body) == 0 {
+			break
+		}
 		num, typ, n := protowire.ConsumeTag(body)
 		if n < 0 {
 			return protowire.ParseError(n)
@@ -83,10 +84,10 @@ func (b *batchReader) split(body []byte) error {
 				return protowire.ParseError(n)
 			}
 			if body = body[n:]; num == fieldString {
-				if len(v) > MaxStringBytes || len(b.strings) == MaxTableRows {
+				if len(v) > MaxStringBytes || len(b.strings) >= MaxTableRows {
 					return fmt.Errorf("event batch: more than %d strings, or one of more than %d bytes", MaxTableRows, MaxStringBytes)
 				}
-				b.strings = append(b.strings, b.string(v))
+				b.strings = append(b.strings, string(v))
 			} else if b.raw[num] != nil {
 				return fmt.Errorf("field %d of a batch stands twice", num)
 			} else {
@@ -108,20 +109,28 @@ func (b *batchReader) split(body []byte) error {
 	return nil
 }
 
-// chunkBytes is how many bytes of strings are allocated as one: who keeps one of them keeps
-// no more than so much.
+// chunkBytes is how many bytes of a batch become strings as one: who keeps one of them keeps no more than that, nearly.
 const chunkBytes = 1 << 10
 
-// string makes a string of a batch, in one chunk with those before it while there is room.
-func (b *batchReader) string(v []byte) string {
-	if b.chunk.Cap()-b.chunk.Len() < len(v) {
-		b.chunk.Reset()
-		b.chunk.Grow(max(len(v), chunkBytes))
+// shorts takes the strings that the fields begin with, as long as each is of less than 128 bytes, and returns how many bytes
+// they are.
+func (b *batchReader) shorts(fields []byte) (n int) {
+	for rows := MaxTableRows - len(b.strings); rows > 0 && n < chunkBytes && n+1 < len(fields) && fields[n] == stringTag && fields[n+1] < 0x80; rows-- {
+		next := n + 2 + int(fields[n+1])
+		if next > len(fields) {
+			break
+		}
+		n = next
 	}
-	from := b.chunk.Len()
-	b.chunk.Write(v)
-	return b.chunk.String()[from:]
+	for chunk := string(fields[:n]); len(chunk) > 0; {
+		end := 2 + int(chunk[1])
+		b.strings, chunk = append(b.strings, chunk[2:end]), chunk[end:]
+	}
+	return n
 }
+
+// stringTag begins a field that is a string.
+const stringTag = fieldString<<3 | byte(protowire.BytesType)
 
 // table decodes the columns of a table, which are of one length, into scratch.
 func (b *batchReader) table(fields ...int) (rows int, err error) {
@@ -239,8 +248,11 @@ func (b *batchReader) loadEvents() (err error) {
 		return err
 	}
 	b.perKind = append(b.perKind[:0], make([]int, len(b.kinds))...)
-	for i := range b.time {
-		b.perKind[b.kind.at(i)]++
+	for _, k := range b.kind.bytes {
+		b.perKind[k]++
+	}
+	for _, k := range b.kind.wide {
+		b.perKind[k]++
 	}
 	return nil
 }

@@ -85,30 +85,27 @@ func (f *follower) code(row uint64) uint64 {
 	return code
 }
 
-func (f *follower) step(row uint64) {
-	f.after[f.last] = uint32(row + 1)
-	f.last, f.next = row, max(f.next, row+1)
-}
-
 // rows replaces the codes of a column by rows of a table that has so many.
 func (f *follower) rows(column []uint64, rows int) error {
 	f.reset()
 	f.after = append(f.after, make([]uint32, max(rows, 1)-1)...)
+	after, last, next := f.after, uint64(0), uint64(0)
 	for i, code := range column {
 		row := code - codeRow
 		switch code {
 		case codeAgain:
-			if f.after[f.last] == 0 {
+			if after[last] == 0 {
 				return errFollows
 			}
-			row = uint64(f.after[f.last] - 1)
+			row = uint64(after[last] - 1)
 		case codeNew:
-			row = f.next
+			row = next
 		}
-		if row >= uint64(rows) {
+		if row >= uint64(len(after)) || row >= uint64(rows) {
 			return inTable([]uint64{row}, rows)
 		}
-		f.step(row)
+		after[last] = uint32(row + 1)
+		last, next = row, max(next, row+1)
 		column[i] = row
 	}
 	return nil
