@@ -4,6 +4,7 @@ package replay
 
 import (
 	"cmp"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"math/bits"
@@ -21,7 +22,7 @@ import (
 // "returned" has what its exit recorded, and the object itself what its entry did. A name that is not UTF-8 has
 // its bytes under "name_hex" as well.
 func NewJSON() Format {
-	return &jsonLines{keys: newPieces[keyPiece](), dentries: newPieces[dentryPiece]()}
+	return &jsonLines{subjects: newPieces()}
 }
 
 type jsonLines struct {
@@ -32,9 +33,9 @@ type jsonLines struct {
 	start    lineStart
 	within   uint64 // the open of the last event
 	open     []byte // the members that say so
-	keys     *pieces[keyPiece]
-	dentries *pieces[dentryPiece]
-	fs       []byte // the members of the filesystem of the last event with one
+	subjects *pieces
+	facts    [1 << len(factNames)]string // the member of each set of them that has been met
+	fs       []byte                      // the members of the filesystem of the last event with one
 	fsType   string
 	dev      uint32
 }
@@ -94,21 +95,15 @@ func (j *jsonLines) event(dst []byte, s *Step) []byte {
 // values is what the event recorded.
 func (j *jsonLines) values(dst []byte, s *Step) []byte {
 	e := s.Event
-	if e.Columns.Has(schema.ColumnDentry) {
-		dst = j.dentry(dst, s)
+	dst = j.rare(j.subject(dst, s), e)
+	if e.Facts == 0 {
+		return dst
 	}
-	if e.Columns.Has(schema.ColumnKey) || e.Dentry != 0 {
-		dst = j.key(dst, e)
+	text := &j.facts[e.Facts%schema.Fact(len(j.facts))] // of others nothing is said
+	if *text == "" {
+		*text = string(append(appendFacts([]byte(`,"facts":[`), e.Facts, ",", `"`), ']'))
 	}
-	if e.Columns.Has(schema.ColumnNameAddr) || e.Dentry != 0 {
-		dst = appendAddress(dst, `,"name_addr":`, e.NameAddr)
-	}
-	dst = j.rare(dst, e)
-	if e.Facts != 0 {
-		dst = appendFacts(append(dst, `,"facts":[`...), e.Facts, ",", `"`)
-		dst = append(dst, ']')
-	}
-	return dst
+	return append(dst, *text...)
 }
 
 // begins writes the start of a line: which event it is and when, and who did it and where, as far as the trace tells.
@@ -158,45 +153,55 @@ func (j *jsonLines) place(dst []byte, s *Step) []byte {
 	return append(dst, j.open...)
 }
 
-func (j *jsonLines) dentry(dst []byte, s *Step) []byte {
+// subject appends which dentry the event is of, and which name of which directory.
+func (j *jsonLines) subject(dst []byte, s *Step) []byte {
 	e := s.Event
-	if e.Dentry == 0 {
-		return append(dst, `,"dentry":null`...)
+	of := subject{columns: e.Columns & usual, dentry: e.Dentry}
+	if e.Dentry != 0 {
+		of.columns = usual
+		of.inode, of.unknown = e.Inode, e.Inode == 0 && e.Facts&schema.FactInodeUnknown != 0
+		if s.Object != nil {
+			of.object = s.Object.Seq
+		}
 	}
-	d := dentryPiece{address: e.Dentry, inode: e.Inode, unknown: e.Inode == 0 && e.Facts&schema.FactInodeUnknown != 0}
-	if s.Object != nil {
-		d.object = s.Object.Seq
+	if of.columns.Has(schema.ColumnKey) {
+		of.parent, of.name, of.length, of.hash = e.Parent, e.Name, e.NameLen, e.Hash
+		of.path = e.Role.Is(schema.Walks) && e.Columns.Has(schema.ColumnKey)
 	}
-	text, made := j.dentries.at(d.address>>6, d)
+	if of.columns.Has(schema.ColumnNameAddr) {
+		of.nameAddr = e.NameAddr
+	}
+	text, made := j.subjects.at(&of)
 	if !made {
-		b := appendAddress((*text)[:0], `,"dentry":`, d.address)
-		if d.object != 0 {
-			b = append(appendNumber(b, `,"object":"D`, d.object), '"')
-		}
-		if !d.unknown {
-			b = appendAddress(b, `,"inode":`, d.inode)
-		}
-		*text = b
+		*text = j.about((*text)[:0], &of)
 	}
 	return append(dst, *text...)
 }
 
-func (j *jsonLines) key(dst []byte, e *schema.Event) []byte {
-	k := keyPiece{e.Parent, e.Name, e.NameLen, e.Hash, e.Role.Is(schema.Walks) && e.Columns.Has(schema.ColumnKey)}
-	text, made := j.keys.at(uint64(k.hash)+k.parent>>6, k)
-	if !made {
-		b := (*text)[:0]
-		if k.parent != 0 {
-			b = appendAddress(b, `,"parent":`, k.parent)
-		}
-		b = appendText(b, `,"name":`, `,"name_hex":"`, k.name)
-		b = appendNumber(b, `,"name_len":`, uint64(k.length))
-		if k.hash != 0 || !k.path && !j.imported && !j.redacted { // a path has none
-			b = appendNumber(b, `,"hash":`, uint64(k.hash))
-		}
-		*text = b
+func (j *jsonLines) about(dst []byte, of *subject) []byte {
+	if of.columns.Has(schema.ColumnDentry) {
+		dst = appendAddress(dst, `,"dentry":`, of.dentry)
 	}
-	return append(dst, *text...)
+	if of.object != 0 {
+		dst = append(appendNumber(dst, `,"object":"D`, of.object), '"')
+	}
+	if of.dentry != 0 && !of.unknown {
+		dst = appendAddress(dst, `,"inode":`, of.inode)
+	}
+	if of.columns.Has(schema.ColumnKey) {
+		if of.parent != 0 {
+			dst = appendAddress(dst, `,"parent":`, of.parent)
+		}
+		dst = appendText(dst, `,"name":`, `,"name_hex":"`, of.name)
+		dst = appendNumber(dst, `,"name_len":`, uint64(of.length))
+		if of.hash != 0 || !of.path && !j.imported && !j.redacted { // a path has none
+			dst = appendNumber(dst, `,"hash":`, uint64(of.hash))
+		}
+	}
+	if of.columns.Has(schema.ColumnNameAddr) {
+		dst = appendAddress(dst, `,"name_addr":`, of.nameAddr)
+	}
+	return dst
 }
 
 // rare appends the fields that few kinds of event have.
@@ -309,10 +314,16 @@ func appendNumber(dst []byte, member string, v uint64) []byte {
 // appendAddress appends an address as a string, 0 as null.
 func appendAddress(dst []byte, member string, v uint64) []byte {
 	dst = append(dst, member...)
-	if v == 0 {
+	switch {
+	case v == 0:
 		return append(dst, "null"...)
+	case v>>60 == 0:
+		return append(appendHex(append(dst, '"'), v), '"')
 	}
-	return append(appendHex(append(dst, '"'), v), '"')
+	text := [20]byte{0: '"', 1: '0', 2: 'x', 19: '"'} // as of nearly all
+	binary.BigEndian.PutUint64(text[3:], hexWord(uint32(v>>32)))
+	binary.BigEndian.PutUint64(text[11:], hexWord(uint32(v)))
+	return append(dst, text[:]...)
 }
 
 // appendText appends a string that came from outside, and its bytes in hexadecimal

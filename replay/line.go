@@ -51,17 +51,33 @@ func (o *lineStart) turn(e *schema.Event) bool {
 	return true
 }
 
+// subject is what an event says of a dentry, and of a name and where that stands.
+type subject struct {
+	dentry, inode, object, parent uint64
+	nameAddr                      uint64
+	name                          string
+	length, hash                  uint32
+	columns                       schema.Columns // of the usual ones
+	unknown, path                 bool           // the inode is not known; the name is a path
+}
+
+// same is ==, in a third of the time: names that are the same are mostly one string.
+func (s *subject) same(o *subject) bool {
+	return s.dentry == o.dentry && s.nameAddr == o.nameAddr && s.parent == o.parent && s.hash == o.hash && s.object == o.object && s.inode == o.inode &&
+		s.length == o.length && s.columns == o.columns && s.unknown == o.unknown && s.path == o.path && s.name == o.name
+}
+
 // pieces are parts of lines written before, each in the place of its number: what a lookup asks for, and which dentry it
 // is, the events that follow say again.
-type pieces[K comparable] [64]struct {
-	of   K
+type pieces [64]struct {
+	of   subject
 	text []byte
 }
 
 // newPieces has room for texts of a usual length in one piece of memory.
-func newPieces[K comparable]() *pieces[K] {
+func newPieces() *pieces {
 	const usual = 256
-	var p pieces[K]
+	var p pieces
 	room := make([]byte, len(p)*usual)
 	for i := range p {
 		p[i].text = room[i*usual : i*usual : (i+1)*usual]
@@ -69,23 +85,11 @@ func newPieces[K comparable]() *pieces[K] {
 	return &p
 }
 
-// at returns the text in a place, and whether it is of k, of which it has to be made else.
-func (p *pieces[K]) at(n uint64, k K) (text *[]byte, made bool) {
-	piece := &p[n%uint64(len(p))]
-	made = piece.of == k && len(piece.text) > 0
-	piece.of = k
+// at returns the text of a subject, and whether it is of that one, of which it has to be made else.
+func (p *pieces) at(of *subject) (text *[]byte, made bool) {
+	piece := &p[(of.dentry>>6+of.parent>>6+uint64(of.hash))%uint64(len(p))]
+	if made = piece.of.same(of) && len(piece.text) > 0; !made {
+		piece.of = *of
+	}
 	return &piece.text, made
-}
-
-// keyPiece and dentryPiece are what the members of a key, and those of a dentry, say.
-type keyPiece struct {
-	parent       uint64
-	name         string
-	length, hash uint32
-	path         bool
-}
-
-type dentryPiece struct {
-	address, inode, object uint64
-	unknown                bool
 }
