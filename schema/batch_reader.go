@@ -69,8 +69,10 @@ func (b *batchReader) load(body []byte) error {
 // split finds the columns in the message. Fields it does not know it skips.
 func (b *batchReader) split(body []byte) error {
 	for len(body) > 0 {
-		if body = body[b.shorts(body):]; len(body) == 0 {
-			break
+		n := 0
+		if b.strings, n = shortStrings(b.strings, body); n > 0 {
+			body = body[n:]
+			continue
 		}
 		num, typ, n := protowire.ConsumeTag(body)
 		if n < 0 {
@@ -108,29 +110,6 @@ func (b *batchReader) split(body []byte) error {
 	}
 	return nil
 }
-
-// chunkBytes is how many bytes of a batch become strings as one: who keeps one of them keeps no more than that, nearly.
-const chunkBytes = 1 << 10
-
-// shorts takes the strings that the fields begin with, as long as each is of less than 128 bytes, and returns how many bytes
-// they are.
-func (b *batchReader) shorts(fields []byte) (n int) {
-	for rows := MaxTableRows - len(b.strings); rows > 0 && n < chunkBytes && n+1 < len(fields) && fields[n] == stringTag && fields[n+1] < 0x80; rows-- {
-		next := n + 2 + int(fields[n+1])
-		if next > len(fields) {
-			break
-		}
-		n = next
-	}
-	for chunk := string(fields[:n]); len(chunk) > 0; {
-		end := 2 + int(chunk[1])
-		b.strings, chunk = append(b.strings, chunk[2:end]), chunk[end:]
-	}
-	return n
-}
-
-// stringTag begins a field that is a string.
-const stringTag = fieldString<<3 | byte(protowire.BytesType)
 
 // table decodes the columns of a table, which are of one length, into scratch.
 func (b *batchReader) table(fields ...int) (rows int, err error) {

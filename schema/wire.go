@@ -211,6 +211,29 @@ func room[T any](s []T, n int) []T {
 	return s[:n]
 }
 
+// chunkBytes is how many bytes of a batch become strings as one: who keeps one of them keeps no more than that, nearly.
+const chunkBytes = 1 << 10
+
+// stringTag begins a field that is a string.
+const stringTag = fieldString<<3 | byte(protowire.BytesType)
+
+// shortStrings appends the strings that fields begin with, as long as each has less than 128 bytes, and returns how many bytes
+// these fields are.
+func shortStrings(to []string, fields []byte) (all []string, n int) {
+	for rows := MaxTableRows - len(to); rows > 0 && n < chunkBytes && n+1 < len(fields) && fields[n] == stringTag && fields[n+1] < 0x80; rows-- {
+		next := n + 2 + int(fields[n+1])
+		if next > len(fields) {
+			break
+		}
+		n = next
+	}
+	for chunk := string(fields[:n]); len(chunk) > 0; {
+		end := 2 + int(chunk[1])
+		to, chunk = append(to, chunk[2:end]), chunk[end:]
+	}
+	return to, n
+}
+
 // smalls is a column of numbers that are small mostly: its bytes as they stand in the frame, where
 // all are less than 128.
 type smalls struct {
