@@ -111,103 +111,6 @@ func (b *batchReader) split(body []byte) error {
 	return nil
 }
 
-// table decodes the columns of a table, which are of one length, into scratch.
-func (b *batchReader) table(fields ...int) (rows int, err error) {
-	if b.scratch[0], err = decode64(b.scratch[0], b.raw[fields[0]], MaxTableRows); err != nil {
-		return 0, err
-	}
-	rows = len(b.scratch[0])
-	for i, f := range fields[1:] {
-		if b.scratch[i+1], err = decodeAll(b.scratch[i+1], b.raw[f], rows); err != nil {
-			return 0, err
-		}
-	}
-	return rows, nil
-}
-
-func (b *batchReader) loadKinds() error {
-	n, err := b.table(fieldKindRole, fieldKindPhase, fieldKindColumns)
-	b.kinds = b.kinds[:0]
-	for i := range n {
-		k := readKind{kindRow: kindRow{role: Role(b.scratch[0][i]), phase: Phase(b.scratch[1][i]), columns: Columns(b.scratch[2][i])}}
-		if s := k.role.Shape(Enter); s != nil && k.phase == Whole {
-			k.half, k.entry = true, k.columns&s.Columns
-		}
-		rest := k.rest[:0]
-		for r := rowFilesystem + 1; r < columnRows; r++ {
-			if k.columns.Has(columnTable[r].Column) {
-				rest = append(rest, uint8(r))
-			}
-		}
-		b.kinds = append(b.kinds, k)
-	}
-	return err
-}
-
-func (b *batchReader) loadTasks() error {
-	n, err := b.table(fieldTaskPID, fieldTaskTID, fieldTaskComm)
-	b.tasks = b.tasks[:0]
-	for i := range n {
-		comm, err := b.stringAt(b.scratch[2][i])
-		if err != nil {
-			return err
-		}
-		b.tasks = append(b.tasks, taskRow{pid: uint32(b.scratch[0][i]), tid: uint32(b.scratch[1][i]), comm: comm})
-	}
-	return err
-}
-
-func (b *batchReader) stringAt(i uint64) (string, error) {
-	if i >= uint64(len(b.strings)) {
-		return "", fmt.Errorf("string %d of %d", i, len(b.strings))
-	}
-	return b.strings[i], nil
-}
-
-func (b *batchReader) loadKeys() error {
-	n, err := b.table(fieldKeyParent, fieldKeyName, fieldKeyLength, fieldKeyFacts)
-	if err != nil {
-		return err
-	}
-	parent, name, length, facts := b.scratch[0][:n], b.scratch[1][:n], b.scratch[2][:n], b.scratch[3][:n]
-	undelta(parent, 0)
-	b.keys = room(b.keys, n)
-	for i := range b.keys {
-		if name[i] >= uint64(len(b.strings)) {
-			return fmt.Errorf("key names string %d of %d", name[i], len(b.strings))
-		}
-		b.keys[i] = keyRow{parent: parent[i], name: uint32(name[i]), length: uint32(length[i]), facts: Fact(facts[i])}
-	}
-	return b.loadHashes()
-}
-
-func (b *batchReader) loadDentries() error {
-	n, err := b.table(fieldDentryAddress, fieldDentryKey, fieldDentryNameOffset, fieldDentryInode, fieldDentryFacts)
-	address, key, offset, inode, facts := b.scratch[0][:n], b.scratch[1][:n], b.scratch[2][:n], b.scratch[3][:n], b.scratch[4][:n]
-	undelta(address, 0)
-	undelta(inode, 0)
-	b.dentries = room(b.dentries, n)
-	for i := range b.dentries {
-		if key[i] >= uint64(len(b.keys)) {
-			return fmt.Errorf("dentry has key %d of %d", key[i], len(b.keys))
-		}
-		b.dentries[i] = dentryRow{address: address[i], key: uint32(key[i]),
-			nameOffset: protowire.DecodeZigZag(offset[i]), inode: inode[i], facts: Fact(facts[i])}
-	}
-	return err
-}
-
-func (b *batchReader) loadFilesystems() error {
-	n, err := b.table(fieldFilesystemType, fieldFilesystemDev)
-	b.filesystems = b.filesystems[:0]
-	for i := range n {
-		if b.scratch[0][i] >= uint64(len(b.strings)) {
-			return fmt.Errorf("filesystem names string %d of %d", b.scratch[0][i], len(b.strings))
-		}
-		b.filesystems = append(b.filesystems, filesystemRow{kind: uint32(b.scratch[0][i]), dev: uint32(b.scratch[1][i])})
-	}
-	return err
-}
 
 // loadEvents decodes what every event has, and counts the events of each kind.
 func (b *batchReader) loadEvents() (err error) {
@@ -259,9 +162,7 @@ func (b *batchReader) loadColumns() (err error) {
 		case c.delta:
 			undelta(b.values[i], 0)
 		case c.signed:
-			for n, v := range b.values[i] {
-				b.values[i][n] = uint64(protowire.DecodeZigZag(v))
-			}
+			unzigzag(b.values[i])
 		}
 		switch {
 		case codes:

@@ -134,8 +134,8 @@ func (b *batchWriter) key(k *keyValue, facts Fact) uint32 {
 			b.holds = append(b.holds, markPath(k.name))
 		}
 		*slot = uint32(len(b.keys))
-		b.parent = b.columns[fieldKeyParent].delta(r.parent, b.parent)
-		b.columns[fieldKeyName].uint(uint64(r.name))
+		b.parent = b.columns[fieldKeyParentStep].step(r.parent, b.parent)
+		b.name = b.columns[fieldKeyNameDelta].delta(uint64(r.name), b.name)
 		b.columns[fieldKeyLength].uint(uint64(r.length))
 		b.keyHash(&r, k.name)
 		b.columns[fieldKeyFacts].uint(uint64(r.facts))
@@ -178,9 +178,9 @@ func (b *batchWriter) dentry(d *dentryValue) uint32 {
 		b.dentries = append(b.dentries, r)
 		*slot = uint32(len(b.dentries))
 		b.address = b.columns[fieldDentryAddress].delta(r.address, b.address)
-		b.columns[fieldDentryKey].uint(uint64(r.key))
+		b.dentryKey = b.columns[fieldDentryKeyDelta].delta(uint64(r.key), b.dentryKey)
 		b.columns[fieldDentryNameOffset].uint(protowire.EncodeZigZag(r.nameOffset))
-		b.inode = b.columns[fieldDentryInode].delta(r.inode, b.inode)
+		b.inode = b.columns[fieldDentryInodeStep].step(r.inode, b.inode)
 		b.columns[fieldDentryFacts].uint(uint64(r.facts))
 	}
 	b.lastDentry = *slot - 1

@@ -72,9 +72,9 @@ type batchWriter struct {
 	// The rows named last. A task goes on with what it was at.
 	lastTask, lastKey, lastDentry uint32
 
-	previous               [columnRows]uint64 // values of delta columns
-	parent, address, inode uint64             // the same, of the tables
-	ownHash                uint64             // one more than the last key with a hash of its own
+	previous                                [columnRows]uint64 // values of delta columns
+	parent, name, address, dentryKey, inode uint64             // the same, of the tables
+	ownHash                                 uint64             // one more than the last key with a hash of its own
 }
 
 // everyEvent is what every event has, until the batch ends.

@@ -181,6 +181,23 @@ func TestFormatExample(t *testing.T) {
 	}
 }
 
+// The same example as version 2 had it reads as the same events.
+func TestFormatVersion2(t *testing.T) {
+	listing, err := os.ReadFile("testdata/version2.hex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc, _ := zstd.NewWriter(nil)
+	got := read(t, enc.EncodeAll(hexBytes(t, string(listing)), nil), 0)
+	var events strings.Builder
+	for i := range got.events {
+		events.WriteString(eventLine(&got.events[i]))
+	}
+	if d := gocmp.Diff(block(t, formatText(t), "events"), events.String()); d != "" || got.failure != nil || len(got.damage) > 0 {
+		t.Errorf("error %v, damage %v, events (-text +read):\n%s", got.failure, got.damage, d)
+	}
+}
+
 func hexBytes(t *testing.T, listing string) []byte {
 	t.Helper()
 	var raw []byte

@@ -2,12 +2,15 @@
 
 package schema_test
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"github.com/dtrec/dtrec/schema"
+	"google.golang.org/protobuf/encoding/protowire"
+)
 
 // slowEvents decodes a batch from the generated message, after FORMAT.md only.
 func slowEvents(batch *schema.EventBatch) []schema.Event {
-	b := &slowBatch{batch, map[string]uint64{}, prefix(batch.KeyParentDelta), prefix(batch.DentryAddressDelta), prefix(batch.DentryInodeDelta),
-		rows(batch.KeyCode), rows(batch.DentryCode), nil}
+	b := &slowBatch{batch, map[string]uint64{}, steps(batch.KeyParentStep), prefix(batch.DentryAddressDelta), steps(batch.DentryInodeStep),
+		prefix(batch.KeyNameDelta), prefix(batch.DentryKeyDelta), rows(batch.KeyCode), rows(batch.DentryCode), nil}
 	b.hash = b.hashes()
 	time := batch.BaseTimeNs
 	used := map[schema.Column]int{}
@@ -35,6 +38,7 @@ type slowBatch struct {
 	*schema.EventBatch
 	sum                       map[string]uint64
 	keyParent, address, inode []uint64
+	keyName, dentryKey        []uint64
 	key, dentry, hash         []uint32
 }
 
@@ -63,7 +67,7 @@ func (b *slowBatch) hashes() []uint32 {
 	}
 	out := make([]uint32, len(b.keyParent))
 	for i, parent := range b.keyParent {
-		if name := string(b.String_[b.KeyName[i]]); parent != 0 && len(name) <= 255 {
+		if name := string(b.String_[b.keyName[i]]); parent != 0 && len(name) <= 255 {
 			out[i] = schema.HashName(parent, name)
 		}
 	}
@@ -86,7 +90,7 @@ func (b *slowBatch) delta(name string, d int64) uint64 {
 }
 
 func (b *slowBatch) setKey(e *schema.Event, i uint32) {
-	e.Parent, e.Name = b.keyParent[i], string(b.String_[b.KeyName[i]])
+	e.Parent, e.Name = b.keyParent[i], string(b.String_[b.keyName[i]])
 	e.NameLen, e.Hash, e.Facts = b.KeyLength[i], b.hash[i], e.Facts|schema.Fact(b.KeyFacts[i])
 }
 
@@ -102,7 +106,7 @@ func (b *slowBatch) set(e *schema.Event, c schema.Column, n int) {
 			d := b.dentry[n] - 1
 			e.Dentry, e.Inode, e.Facts = b.address[d], b.inode[d], schema.Fact(b.DentryFacts[d])
 			e.NameAddr = e.Dentry + uint64(b.DentryNameOffset[d])
-			b.setKey(e, b.DentryKey[d])
+			b.setKey(e, uint32(b.dentryKey[d]))
 		}
 	case schema.ColumnRet:
 		e.Ret = b.delta("ret", b.RetDelta[n])
@@ -138,6 +142,22 @@ func prefix(deltas []int64) []uint64 {
 	for i, d := range deltas {
 		v += uint64(d)
 		out[i] = v
+	}
+	return out
+}
+
+// steps are the addresses that steps stand for.
+func steps(codes []uint64) []uint64 {
+	out := make([]uint64, len(codes))
+	var last uint64
+	for i, c := range codes {
+		if c == 0 {
+			continue
+		}
+		if out[i] = last + uint64(protowire.DecodeZigZag(c-1)); out[i] == 0 {
+			out[i] = last + 1<<63
+		}
+		last = out[i]
 	}
 	return out
 }

@@ -1247,15 +1247,15 @@ type EventBatch struct {
 	TaskPid            []uint32 `protobuf:"varint,7,rep,packed,name=task_pid,json=taskPid,proto3" json:"task_pid,omitempty"`                                       // tasks: process (tgid), initial pid namespace
 	TaskTid            []uint32 `protobuf:"varint,8,rep,packed,name=task_tid,json=taskTid,proto3" json:"task_tid,omitempty"`                                       // tasks: thread (pid), initial pid namespace
 	TaskComm           []uint32 `protobuf:"varint,9,rep,packed,name=task_comm,json=taskComm,proto3" json:"task_comm,omitempty"`                                    // tasks: index of string
-	KeyParentDelta     []int64  `protobuf:"zigzag64,10,rep,packed,name=key_parent_delta,json=keyParentDelta,proto3" json:"key_parent_delta,omitempty"`             // keys: parent dentry, minus the previous key's
-	KeyName            []uint32 `protobuf:"varint,11,rep,packed,name=key_name,json=keyName,proto3" json:"key_name,omitempty"`                                      // keys: index of string
+	KeyParentDelta     []int64  `protobuf:"zigzag64,10,rep,packed,name=key_parent_delta,json=keyParentDelta,proto3" json:"key_parent_delta,omitempty"`             // before version 3, keys: parent dentry, minus the previous key's
+	KeyName            []uint32 `protobuf:"varint,11,rep,packed,name=key_name,json=keyName,proto3" json:"key_name,omitempty"`                                      // before version 3, keys: index of string
 	KeyLength          []uint32 `protobuf:"varint,12,rep,packed,name=key_length,json=keyLength,proto3" json:"key_length,omitempty"`                                // keys: qstr.len, bytes; more than the string holds: cut
 	KeyHash            []uint32 `protobuf:"fixed32,13,rep,packed,name=key_hash,json=keyHash,proto3" json:"key_hash,omitempty"`                                     // keys: qstr.hash
 	KeyFacts           []uint32 `protobuf:"varint,14,rep,packed,name=key_facts,json=keyFacts,proto3" json:"key_facts,omitempty"`                                   // keys: Fact bits of the parent
 	DentryAddressDelta []int64  `protobuf:"zigzag64,15,rep,packed,name=dentry_address_delta,json=dentryAddressDelta,proto3" json:"dentry_address_delta,omitempty"` // dentries: address, minus the previous dentry's
-	DentryKey          []uint32 `protobuf:"varint,16,rep,packed,name=dentry_key,json=dentryKey,proto3" json:"dentry_key,omitempty"`                                // dentries: index of key
+	DentryKey          []uint32 `protobuf:"varint,16,rep,packed,name=dentry_key,json=dentryKey,proto3" json:"dentry_key,omitempty"`                                // before version 3, dentries: index of key
 	DentryNameOffset   []int64  `protobuf:"zigzag64,17,rep,packed,name=dentry_name_offset,json=dentryNameOffset,proto3" json:"dentry_name_offset,omitempty"`       // dentries: d_name.name - address, bytes
-	DentryInodeDelta   []int64  `protobuf:"zigzag64,18,rep,packed,name=dentry_inode_delta,json=dentryInodeDelta,proto3" json:"dentry_inode_delta,omitempty"`       // dentries: d_inode, minus the previous dentry's; 0 = negative
+	DentryInodeDelta   []int64  `protobuf:"zigzag64,18,rep,packed,name=dentry_inode_delta,json=dentryInodeDelta,proto3" json:"dentry_inode_delta,omitempty"`       // before version 3, dentries: d_inode, minus the previous dentry's; 0 = negative
 	DentryFacts        []uint32 `protobuf:"varint,19,rep,packed,name=dentry_facts,json=dentryFacts,proto3" json:"dentry_facts,omitempty"`                          // dentries: Fact bits of the dentry
 	FilesystemType     []uint32 `protobuf:"varint,20,rep,packed,name=filesystem_type,json=filesystemType,proto3" json:"filesystem_type,omitempty"`                 // filesystems: index of string; empty: not known
 	FilesystemDev      []uint32 `protobuf:"varint,21,rep,packed,name=filesystem_dev,json=filesystemDev,proto3" json:"filesystem_dev,omitempty"`                    // filesystems: s_dev, major << 20 | minor
@@ -1263,6 +1263,10 @@ type EventBatch struct {
 	KeyOwnHash         []uint32 `protobuf:"varint,23,rep,packed,name=key_own_hash,json=keyOwnHash,proto3" json:"key_own_hash,omitempty"`                           // with name_hash: keys whose hash does not follow; 2 * keys skipped, + 1: it is that of the key before
 	DentryHashtable    uint64   `protobuf:"varint,24,opt,name=dentry_hashtable,json=dentryHashtable,proto3" json:"dentry_hashtable,omitempty"`                     // what bucket_offset_delta counts from, with d_hash_shift; 0: from 0
 	DHashShift         uint32   `protobuf:"varint,25,opt,name=d_hash_shift,json=dHashShift,proto3" json:"d_hash_shift,omitempty"`
+	KeyParentStep      []uint64 `protobuf:"varint,26,rep,packed,name=key_parent_step,json=keyParentStep,proto3" json:"key_parent_step,omitempty"`       // keys: 0: no parent; else 1 + the zigzag code of parent dentry - the last one of the field
+	KeyNameDelta       []int64  `protobuf:"zigzag64,27,rep,packed,name=key_name_delta,json=keyNameDelta,proto3" json:"key_name_delta,omitempty"`        // keys: index of string, minus the previous key's
+	DentryKeyDelta     []int64  `protobuf:"zigzag64,28,rep,packed,name=dentry_key_delta,json=dentryKeyDelta,proto3" json:"dentry_key_delta,omitempty"`  // dentries: index of key, minus the previous dentry's
+	DentryInodeStep    []uint64 `protobuf:"varint,29,rep,packed,name=dentry_inode_step,json=dentryInodeStep,proto3" json:"dentry_inode_step,omitempty"` // dentries: 0: negative; else 1 + the zigzag code of d_inode - the last one of the field
 	// Columns of every event.
 	TimeDeltaNs []int64  `protobuf:"zigzag64,32,rep,packed,name=time_delta_ns,json=timeDeltaNs,proto3" json:"time_delta_ns,omitempty"` // minus the previous event's time
 	Kind        []uint32 `protobuf:"varint,33,rep,packed,name=kind,proto3" json:"kind,omitempty"`                                      // index of kind
@@ -1500,6 +1504,34 @@ func (x *EventBatch) GetDHashShift() uint32 {
 		return x.DHashShift
 	}
 	return 0
+}
+
+func (x *EventBatch) GetKeyParentStep() []uint64 {
+	if x != nil {
+		return x.KeyParentStep
+	}
+	return nil
+}
+
+func (x *EventBatch) GetKeyNameDelta() []int64 {
+	if x != nil {
+		return x.KeyNameDelta
+	}
+	return nil
+}
+
+func (x *EventBatch) GetDentryKeyDelta() []int64 {
+	if x != nil {
+		return x.DentryKeyDelta
+	}
+	return nil
+}
+
+func (x *EventBatch) GetDentryInodeStep() []uint64 {
+	if x != nil {
+		return x.DentryInodeStep
+	}
+	return nil
 }
 
 func (x *EventBatch) GetTimeDeltaNs() []int64 {
@@ -2123,7 +2155,7 @@ const file_trace_proto_rawDesc = "" +
 	"dHashShift\x12\x1b\n" +
 	"\tpage_size\x18\r \x01(\rR\bpageSize\x12/\n" +
 	"\tname_hash\x18\x0e \x01(\x0e2\x12.dtrec.v1.NameHashR\bnameHash\x12\x15\n" +
-	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\xcd\f\n" +
+	"\x06d_hash\x18\x0f \x01(\rR\x05dHash\"\xf1\r\n" +
 	"\n" +
 	"EventBatch\x12\x19\n" +
 	"\bfirst_id\x18\x01 \x01(\x04R\afirstId\x12 \n" +
@@ -2157,7 +2189,11 @@ const file_trace_proto_rawDesc = "" +
 	"keyOwnHash\x12)\n" +
 	"\x10dentry_hashtable\x18\x18 \x01(\x04R\x0fdentryHashtable\x12 \n" +
 	"\fd_hash_shift\x18\x19 \x01(\rR\n" +
-	"dHashShift\x12\"\n" +
+	"dHashShift\x12&\n" +
+	"\x0fkey_parent_step\x18\x1a \x03(\x04R\rkeyParentStep\x12$\n" +
+	"\x0ekey_name_delta\x18\x1b \x03(\x12R\fkeyNameDelta\x12(\n" +
+	"\x10dentry_key_delta\x18\x1c \x03(\x12R\x0edentryKeyDelta\x12*\n" +
+	"\x11dentry_inode_step\x18\x1d \x03(\x04R\x0fdentryInodeStep\x12\"\n" +
 	"\rtime_delta_ns\x18  \x03(\x12R\vtimeDeltaNs\x12\x12\n" +
 	"\x04kind\x18! \x03(\rR\x04kind\x12\x10\n" +
 	"\x03cpu\x18\" \x03(\rR\x03cpu\x12\x12\n" +

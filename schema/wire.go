@@ -14,7 +14,7 @@ import (
 // Bounds that hold for every trace (FORMAT.md, section 3); a reader refuses what exceeds
 // them before it allocates.
 const (
-	FormatVersion  = 2
+	FormatVersion  = 3
 	MaxFrameBytes  = 16 << 20 // one frame, compressed or not
 	MaxBatchEvents = 1 << 16
 	MaxTableRows   = 2 * MaxBatchEvents // an event has at most two keys, and one of anything else
@@ -86,6 +86,10 @@ const (
 	fieldKeyOwnHash       = 23
 	fieldHashtable        = 24
 	fieldHashShift        = 25
+	fieldKeyParentStep    = 26
+	fieldKeyNameDelta     = 27
+	fieldDentryKeyDelta   = 28
+	fieldDentryInodeStep  = 29
 
 	fieldTimeDelta = 32
 	fieldKind      = 33
@@ -153,6 +157,37 @@ func (p *packed) long(v uint64) {
 func (p *packed) delta(v, prev uint64) uint64 {
 	p.uint(protowire.EncodeZigZag(int64(v - prev)))
 	return v
+}
+
+// step appends how an address that may be NULL differs from the last one of the column that was not, and returns what the next
+// differs from. NULL is 0; anything else one more than the zigzag code of the difference. There is one more value than codes:
+// the one that would have no code is given that which NULL would have.
+func (p *packed) step(v, prev uint64) uint64 {
+	if v == 0 {
+		*p = append(*p, 0)
+		return prev
+	}
+	d := v - prev
+	if d == 1<<63 {
+		d = -prev
+	}
+	p.uint(protowire.EncodeZigZag(int64(d)) + 1)
+	return v
+}
+
+// unstep turns the codes of step into values.
+func unstep(column []uint64) {
+	prev := uint64(0)
+	for i, code := range column {
+		if code == 0 {
+			continue
+		}
+		v := prev + uint64(protowire.DecodeZigZag(code-1))
+		if v == 0 {
+			v = prev + 1<<63
+		}
+		column[i], prev = v, v
+	}
 }
 
 var (
