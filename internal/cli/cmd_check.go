@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -21,7 +20,7 @@ type checkOptions struct {
 }
 
 func newCheckCmd() *cobra.Command {
-	o := checkOptions{format: textFormat}
+	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check FILE... | check --page PAGE.md FILE",
 		Short: "Print the verdicts alone, or hold a page against a trace",
@@ -49,16 +48,11 @@ readable, or nothing in it to look up.`,
   dtrec check --strict --format json traces/run1.pb
   dtrec check traces/*.pb
   dtrec check --page stage2.md traces/run1.pb`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usageError(cmd, errors.New("check takes one trace or more, got none"))
-			}
-			return nil
-		},
+		Args: atLeastOne("one trace or more"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runCheck(cmd, args, &o) },
 	}
-	o.register(cmd)
-	addFormatFlag(cmd, &o.format, checkFormats...)
+	o.register(cmd.Flags())
+	addFormatFlag(cmd, &o.format, textFormat, jsonFormat, ktapFormat, junitFormat)
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit 1 for an unproven claim, a cut or a damaged trace as well")
 	cmd.Flags().StringVar(&o.page, "page", "", "hold this Markdown page against the trace; - for stdin")
 	cmd.Flags().BoolVar(&o.all, "all", false, "of a page, list what was found as well")
@@ -66,16 +60,10 @@ readable, or nothing in it to look up.`,
 }
 
 func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
-	if err := o.format.check(cmd, checkFormats...); err != nil {
-		return err
-	}
-	if err := pageFlags(cmd, o.page, len(args)); err != nil {
+	if err := pageFlags(cmd, o.page, len(args), o.format); err != nil {
 		return err
 	}
 	if o.page != "" {
-		if err := o.format.check(cmd, textFormat, jsonFormat); err != nil {
-			return err
-		}
 		return holdPage(cmd, o.page, args[0], o.findingsOptions, o.format, o.all)
 	}
 	if twice := repeated(args); twice != "" {
@@ -91,8 +79,6 @@ func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
 	}
 	return answer(no, writeVerdicts(cmd, runs, o.format))
 }
-
-var checkFormats = []outputFormat{textFormat, jsonFormat, ktapFormat, junitFormat}
 
 // writeTests prints the verdicts of all runs as tests; of several runs the file is part of
 // their names.

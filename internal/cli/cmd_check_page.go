@@ -127,28 +127,27 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 // and what its page has; all of it where the page does not say, or says what no command is.
 func madeBy(command []string, src replay.Source) (replay.Source, report.Options, report.PageOptions) {
 	var o findingsOptions
-	var p pageOptions
+	var p report.PageOptions
 	cmd := &cobra.Command{}
-	o.register(cmd)
-	p.register(cmd.Flags())
-	if err := cmd.ParseFlags(command); err != nil || p.finish() != nil {
-		return src, report.Options{}, report.PageOptions{}
-	}
-	picked, judged, err := o.judged(cmd, src)
-	if err != nil {
+	o.register(cmd.Flags())
+	registerPage(cmd.Flags(), &p)
+	if err := cmd.ParseFlags(command); err != nil {
 		return src, report.Options{}, report.PageOptions{}
 	}
 	p.Judged = o.given(cmd)
-	return picked, judged, p.PageOptions
+	picked, judged := o.judged(src)
+	return picked, judged, p
 }
 
 // pageFlags refuses what means nothing with a page, or only with one.
-func pageFlags(cmd *cobra.Command, page string, files int) error {
+func pageFlags(cmd *cobra.Command, page string, files int, format outputFormat) error {
 	switch {
 	case page == "" && cmd.Flags().Changed("all"):
 		return usageError(cmd, errors.New("--all is for a page: it lists what was found as well"))
 	case page == "":
 		return nil
+	case format == ktapFormat, format == junitFormat:
+		return usageError(cmd, fmt.Errorf("--format %s is for the verdicts of a trace, not for a page", format))
 	case files != 1:
 		return usageError(cmd, fmt.Errorf("a page is held against one trace, got %d", files))
 	}

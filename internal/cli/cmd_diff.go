@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -21,7 +20,6 @@ const defaultLatency = "50"
 
 func newDiffCmd() *cobra.Command {
 	var c diffCmd
-	c.format = textFormat
 	cmd := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Say where two runs differ, whatever their addresses",
@@ -47,7 +45,7 @@ cache held before) is not counted, and said with how often it was met.
 With --allow the differences in a file are accepted: lines that diff printed, a
 heading (@@ … @@) and what is below it; a heading alone accepts whatever differs
 there. Numbers of events do not count, # begins a comment. What the file has and the
-runs do not is said. --only counts some kinds of difference: ` + strings.Join(kinds(), ", ") + `.
+runs do not is said. --only counts some kinds of difference: ` + joined(diff.Kinds()) + `.
 
 Exit status: 0 the same, 1 different, 2 not readable or not known, because events
 are missing and no difference was found in the rest. With --bisect 125 instead of 2,
@@ -60,33 +58,18 @@ which makes 'git bisect run' skip a kernel that cannot be judged (docs/bisect.md
 		Args: exactly(2, "two traces"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.code(c.run(cmd, args)) },
 	}
-	addFormatFlag(cmd, &c.format, diffFormats...)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return c.code(flagError(cmd, err)) })
+	addFormatFlag(cmd, &c.format, textFormat, markdownFormat, jsonFormat, ktapFormat, junitFormat)
 	f := cmd.Flags()
 	f.Float64Var(&c.latency, "latency", 0, "count a role whose median or 99th percentile differs by more than `PERCENT`")
 	f.Lookup("latency").NoOptDefVal = defaultLatency
 	f.StringToStringVar(&c.rename, "rename", nil, "take the program `OLD=NEW` of A for the one of that name in B")
 	f.StringVar(&c.allow, "allow", "", "accept the differences in this `FILE`; - for stdin")
-	f.StringSliceVar(&c.only, "only", nil, "count differences of these `KINDS` only, e.g. steps,calls")
+	f.Var(listOf(&c.only, among(diff.Kinds()...)), "only", "count differences of these `KINDS` only, e.g. steps,calls")
 	f.BoolVar(&c.bisect, "bisect", false, "exit 125, not 2, where the runs cannot be judged")
 	f.IntVar(&c.runs[0], "run-a", 0, "which of several runs in A to read, from 1")
 	f.IntVar(&c.runs[1], "run-b", 0, "which of several runs in B to read, from 1")
 	return cmd
-}
-
-const (
-	markdownFormat outputFormat = "markdown"
-	ktapFormat     outputFormat = "ktap"
-	junitFormat    outputFormat = "junit"
-)
-
-var diffFormats = []outputFormat{textFormat, markdownFormat, jsonFormat, ktapFormat, junitFormat}
-
-// kinds are those of a difference, as --only takes them.
-func kinds() (out []string) {
-	for _, k := range diff.Kinds() {
-		out = append(out, string(k))
-	}
-	return out
 }
 
 // diffCmd is the flags of dtrec diff.
@@ -96,7 +79,7 @@ type diffCmd struct {
 	runs    [2]int
 	rename  map[string]string
 	allow   string
-	only    []string
+	only    []diff.Kind
 	bisect  bool
 }
 
@@ -117,9 +100,6 @@ func (c *diffCmd) code(err error) error {
 }
 
 func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
-	if err := c.format.check(cmd, diffFormats...); err != nil {
-		return err
-	}
 	if err := c.check(cmd, args); err != nil {
 		return err
 	}
@@ -132,11 +112,7 @@ func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
 		return whichRun(err)
 	}
 	if c.only != nil {
-		var asked []diff.Kind
-		for _, k := range c.only {
-			asked = append(asked, diff.Kind(k))
-		}
-		r.Only(asked...)
+		r.Only(c.only...)
 	}
 	if allowed != nil {
 		r.Accept(allowed)
@@ -150,17 +126,11 @@ func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
 }
 
 func (c *diffCmd) check(cmd *cobra.Command, args []string) error {
-	switch {
-	case args[0] == "-" && args[1] == "-":
+	if args[0] == "-" && args[1] == "-" {
 		return usageError(cmd, errors.New("both traces from stdin"))
 	}
 	if c.allow == "-" && (args[0] == "-" || args[1] == "-") {
 		return usageError(cmd, errors.New("a trace and what is allowed cannot both be stdin"))
-	}
-	for _, k := range c.only {
-		if !slices.Contains(kinds(), k) {
-			return usageError(cmd, fmt.Errorf("--only %s: not one of %s", display(k), strings.Join(kinds(), ", ")))
-		}
 	}
 	for old, name := range c.rename {
 		if old == "" || name == "" {

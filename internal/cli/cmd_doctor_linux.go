@@ -3,13 +3,14 @@
 package cli
 
 import (
+	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/internal/doctor"
 	"github.com/spf13/cobra"
 )
 
 func newDoctorCmd() *cobra.Command {
-	var attach string
-	format := textFormat
+	var mode bpf.Mode
+	var format outputFormat
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say whether this machine can record, and what it would miss",
@@ -26,13 +27,6 @@ or missed hits are not counted), 2 this machine, or this user, cannot record.`,
   dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- doctor`,
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
-				return err
-			}
-			mode, err := attachMode(attach)
-			if err != nil {
-				return usageError(cmd, err)
-			}
 			d := doctor.Diagnose(mode)
 			write := d.WriteText
 			if format == jsonFormat {
@@ -48,6 +42,6 @@ or missed hits are not counted), 2 this machine, or this user, cannot record.`,
 		},
 	}
 	addFormatFlag(cmd, &format, textFormat, jsonFormat)
-	addAttachFlag(cmd, &attach)
+	addAttachFlag(cmd, &mode)
 	return printing(cmd)
 }

@@ -3,36 +3,37 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
+	"slices"
 
 	"github.com/dtrec/dtrec/export"
-	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // exportOptions are the flags of export as given.
 type exportOptions struct {
 	export.Options
-	format, output string
-	force          bool
-	run            int
+	destination
+	format string
+	run    int
 }
 
 func newExportCmd() *cobra.Command {
-	o := exportOptions{format: "csv", output: "-", Options: export.Options{Table: "calls", Of: "calls"}}
+	o := exportOptions{format: "csv", Options: export.Options{Table: "calls", Of: "calls"}}
+	formats, theFormats := described(export.Formats(), func(f export.Format) (string, string) { return f.Name, f.Doc })
+	tables, theTables := described(export.Tables(), func(t export.Table) (string, string) { return t.Name, t.Doc })
+	measures, _ := described(export.Measures(), func(m export.Measure) (string, string) { return m.Name, m.Unit })
 	cmd := &cobra.Command{
 		Use:   "export [--format FORMAT] [-o OUT] FILE",
 		Short: "Give a trace to the programs you already use",
 		Long: `Writes what a trace says in a format that other programs read. FILE may be - for stdin.
 
-` + described("Formats", exportFormats()) + `
-` + described("Tables", exportTables()) + `
+Formats:
+` + theFormats + `
+Tables:
+` + theTables + `
 Exit status: 0 written, 2 not readable or not written.`,
 		Example: `  dtrec export --format pprof -o run1.pprof run1.pb && go tool pprof -top run1.pprof
   dtrec export --table verdicts run1.pb > verdicts.csv
@@ -42,104 +43,50 @@ Exit status: 0 written, 2 not readable or not written.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.export(cmd, args[0]) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.format, "format", o.format, "`FORMAT` to write")
-	f.StringVar(&o.Table, "table", o.Table, "csv, ndjson: the `TABLE` to write")
-	f.StringVar(&o.Of, "of", o.Of, "folded: count `WHAT`: "+names(exportMeasures()))
-	f.StringVarP(&o.output, "output", "o", o.output, "write to `OUT`, - for stdout")
-	f.BoolVar(&o.force, "force", false, "replace the file if it is there")
-	addRunFlag(cmd, &o.run)
+	f.Var(oneOf(&o.format, formats...), "format", "`FORMAT` to write")
+	f.Var(oneOf(&o.Table, tables...), "table", "csv, ndjson: the `TABLE` to write")
+	f.Var(oneOf(&o.Of, measures...), "of", "folded: count `WHAT`: "+joined(measures))
+	o.register(cmd, "-", "write to `OUT`, - for stdout")
+	addRunFlag(f, &o.run)
 	return cmd
 }
 
-// choice is a name that a flag takes, and what it means.
-type choice struct{ name, doc string }
-
-func exportFormats() (out []choice) {
-	for _, f := range export.Formats() {
-		out = append(out, choice{f.Name, f.Doc})
-	}
-	return out
-}
-
-func exportTables() (out []choice) {
-	for _, t := range export.Tables() {
-		out = append(out, choice{t.Name, t.Doc})
-	}
-	return out
-}
-
-func exportMeasures() (out []choice) {
-	for _, m := range export.Measures() {
-		out = append(out, choice{m.Name, m.Unit})
-	}
-	return out
-}
-
-func described(title string, choices []choice) string {
-	var b strings.Builder
-	b.WriteString(title + ":\n")
-	for _, c := range choices {
-		fmt.Fprintf(&b, "  %-9s %s\n", c.name, c.doc)
-	}
-	return b.String()
-}
-
-func names(choices []choice) string {
-	var out []string
-	for _, c := range choices {
-		out = append(out, c.name)
-	}
-	return strings.Join(out, ", ")
-}
-
-// chosen is a usage error where a flag's value is not one of the choices.
-func chosen(cmd *cobra.Command, flag, value string, choices []choice) error {
-	for _, c := range choices {
-		if c.name == value {
-			return nil
-		}
-	}
-	return usageError(cmd, fmt.Errorf("--%s %s: not one of %s", flag, display(value), names(choices)))
-}
-
 func (o *exportOptions) export(cmd *cobra.Command, path string) error {
-	if err := cmp.Or(chosen(cmd, "format", o.format, exportFormats()), chosen(cmd, "table", o.Table, exportTables()), chosen(cmd, "of", o.Of, exportMeasures())); err != nil {
-		return err
-	}
-	var format export.Format
-	for _, f := range export.Formats() {
-		if f.Name == o.format {
-			format = f
+	all := export.Formats()
+	format := all[slices.IndexFunc(all, func(f export.Format) bool { return f.Name == o.format })]
+	stdout := cmd.OutOrStdout()
+	if format.Binary {
+		if err := o.shown(cmd, o.format); err != nil {
+			return err
 		}
-	}
-	if out, ok := rawOut(cmd).(*os.File); ok && o.output == "-" && format.Binary && term.IsTerminal(int(out.Fd())) {
-		return &exitError{exitTrouble, fmt.Errorf("%s is binary and stdout is a terminal", o.format), "name a file: -o FILE"}
+		stdout = rawOut(cmd)
 	}
 	t, err := openTrace(cmd, path, o.run)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	write := func(w io.Writer) error { return format.Write(w, t, o.Options) }
-	if o.output == "-" {
-		return o.explain(t, write(cmd.OutOrStdout()))
-	}
-	var failed error
-	err = tracefile.Place{Path: o.output, Force: o.force, User: -1}.Replace(func(w io.Writer) error {
-		failed = write(w)
+	var failed error // of the reading
+	err = o.write(stdout, func(w io.Writer) error {
+		failed = format.Write(w, t, o.Options)
 		return failed
 	})
-	if err != nil && failed == nil {
-		return explainOutput(display(o.output), err)
-	}
-	return o.explain(t, err)
-}
-
-// explain gives the error of an export its remedy.
-func (o *exportOptions) explain(t *trace, err error) error {
 	var void *export.VoidError
-	if errors.As(err, &void) {
+	switch {
+	case errors.As(err, &void):
 		return &exitError{exitTrouble, fmt.Errorf("%s: %w", t.name, err), "see 'dtrec info' for what the file lacks"}
+	case err != nil && failed == nil:
+		return explainOutput(display(o.path), err)
 	}
 	return err
+}
+
+// described lists what a flag takes, and returns the words.
+func described[T any](of []T, name func(T) (name, doc string)) (words []string, text string) {
+	for _, v := range of {
+		name, doc := name(v)
+		words = append(words, name)
+		text += fmt.Sprintf("  %-9s %s\n", name, doc)
+	}
+	return words, text
 }

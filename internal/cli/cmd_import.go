@@ -8,28 +8,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"syscall"
 
-	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/record/dmesg"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // importOptions are the flags of import as given.
 type importOptions struct {
-	output  string
-	force   bool
-	format  outputFormat
+	destination
 	unknown bool
 }
 
 func newImportCmd() *cobra.Command {
-	o := importOptions{format: dmesgFormat}
+	var o importOptions
+	var format outputFormat
 	cmd := &cobra.Command{
 		Use:   "import [-o FILE] LOG",
 		Short: "Make a trace of a kernel log, or of what perf or trace-cmd printed",
@@ -53,46 +48,46 @@ dtrec itself.`,
 		Args: exactly(1, "one log"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.importLog(cmd, args[0]) },
 	}
-	f := cmd.Flags()
-	f.StringVarP(&o.output, "output", "o", "dtrec.pb", "write the trace to `FILE`, - for stdout")
-	addForceFlag(cmd, &o.force)
-	f.StringVar((*string)(&o.format), "format", string(o.format), "`FORMAT` of the log: dmesg, in whatever a kernel log comes")
-	f.BoolVar(&o.unknown, "unknown", false, "list the lines not understood on stderr")
+	o.register(cmd, "dtrec.pb", "write the trace to `FILE`, - for stdout")
+	addFormatFlag(cmd, &format, dmesgFormat)
+	cmd.Flags().Lookup("format").Usage = "`FORMAT` of the log: dmesg, in whatever a kernel log comes"
+	cmd.Flags().BoolVar(&o.unknown, "unknown", false, "list the lines not understood on stderr")
 	return cmd
 }
 
 func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
-	if err := o.format.check(cmd, dmesgFormat); err != nil {
+	if err := o.shown(cmd, "a trace"); err != nil {
 		return err
-	}
-	if out, ok := rawOut(cmd).(*os.File); ok && o.output == "-" && term.IsTerminal(int(out.Fd())) {
-		return &exitError{exitTrouble, errors.New("a trace is binary and stdout is a terminal"), "name a file: -o FILE"}
 	}
 	in, err := openInput(cmd, path)
 	if err != nil {
 		return explainInput(cmd, path, err, "name a log that is there, or - for stdin")
 	}
 	defer in.Close()
-	if o.overwrites(cmd, path, in) {
+	log, _ := in.(*os.File)
+	if path == "-" {
+		log, _ = cmd.InOrStdin().(*os.File)
+	}
+	if log != nil && o.is(cmd, log) {
 		return &exitError{exitTrouble, fmt.Errorf("%s: the trace would overwrite it", inputName(path)), "name another file with -o"}
 	}
 	buffered := bufio.NewReaderSize(in, 64<<10)
 	if err := noLog(cmd, path, buffered); err != nil {
 		return err
 	}
-	log, err := dmesg.Read(buffered, o.skipped(cmd))
+	read, err := dmesg.Read(buffered, o.skipped(cmd))
 	if errors.Is(err, dmesg.ErrTooLong) {
 		return explainInput(cmd, path, err, "cut it into parts, and import each")
 	} else if err != nil {
 		return explainInput(cmd, path, err, "check the disk, or the pipe the log comes from")
 	}
-	if err := nothing(path, log); err != nil {
+	if err := nothing(path, read); err != nil {
 		return err
 	}
-	if err := o.write(rawOut(cmd), log); err != nil {
-		return explainOutput(display(o.output), err)
+	if err := o.write(rawOut(cmd), func(w io.Writer) error { return writeRuns(w, read) }); err != nil {
+		return explainOutput(display(o.path), err)
 	}
-	o.summarize(cmd.ErrOrStderr(), inputName(path), log)
+	o.summarize(cmd.ErrOrStderr(), inputName(path), read)
 	return nil
 }
 
@@ -132,34 +127,6 @@ func nothing(path string, log *dmesg.Log) error {
 	return &exitError{exitTrouble, fmt.Errorf("%s: none of %d lines understood", inputName(path), log.Lines), hint}
 }
 
-// overwrites reports whether the trace would go where the log is.
-func (o *importOptions) overwrites(cmd *cobra.Command, path string, in io.Reader) bool {
-	if path == "-" {
-		in = cmd.InOrStdin()
-	}
-	log, ok := in.(*os.File)
-	if !ok {
-		return false
-	}
-	from, err := log.Stat()
-	if err != nil || !from.Mode().IsRegular() {
-		return false
-	}
-	to, err := o.destination(cmd)
-	return err == nil && os.SameFile(from, to)
-}
-
-// destination is what is at the output's place; an error: nothing.
-func (o *importOptions) destination(cmd *cobra.Command) (fs.FileInfo, error) {
-	if o.output != "-" {
-		return os.Stat(o.output)
-	}
-	if out, ok := rawOut(cmd).(*os.File); ok {
-		return out.Stat()
-	}
-	return nil, fs.ErrNotExist
-}
-
 // skipped lists the lines that are not understood, if asked to.
 func (o *importOptions) skipped(cmd *cobra.Command) dmesg.Skipped {
 	if !o.unknown {
@@ -172,38 +139,6 @@ func (o *importOptions) skipped(cmd *cobra.Command) dmesg.Skipped {
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: line %d: %s\n", word, line, replay.PrintableLine(text))
 	}
-}
-
-// addForceFlag is for commands that write a trace.
-func addForceFlag(cmd *cobra.Command, force *bool) {
-	cmd.Flags().BoolVar(force, "force", false, "replace the file also where it is not a trace")
-}
-
-// explainOutput gives an error of writing a trace its remedy.
-func explainOutput(name string, err error) error {
-	hint := "name another file with -o"
-	var refused *tracefile.RefusedError
-	if errors.As(err, &refused) {
-		hint = refused.Remedy
-	}
-	if errors.Is(err, syscall.EPIPE) {
-		hint = "its reader must read to the end; or name a file with -o"
-	}
-	return &exitError{exitTrouble, &tracefile.LostError{Path: name, Err: err}, hint}
-}
-
-// place is where the trace goes.
-func (o *importOptions) place() tracefile.Place {
-	return tracefile.Place{Path: o.output, Force: o.force, User: -1}
-}
-
-// write writes the runs one after another. A file of that name is replaced once the
-// trace is whole; its mode is 0600, since addresses defeat KASLR.
-func (o *importOptions) write(stdout io.Writer, log *dmesg.Log) error {
-	if o.output == "-" {
-		return writeRuns(stdout, log)
-	}
-	return o.place().Replace(func(w io.Writer) error { return writeRuns(w, log) })
 }
 
 func writeRuns(w io.Writer, log *dmesg.Log) error {

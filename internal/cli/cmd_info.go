@@ -3,9 +3,7 @@
 package cli
 
 import (
-	"fmt"
-	"slices"
-	"strings"
+	"io"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/answers"
@@ -13,9 +11,8 @@ import (
 )
 
 func newInfoCmd() *cobra.Command {
-	var run int
+	var q question
 	var tasks bool
-	format := textFormat
 	cmd := &cobra.Command{
 		Use:   "info FILE…",
 		Short: "Show what a trace is and holds",
@@ -31,40 +28,28 @@ Exit status: 0 read, 2 not readable.`,
 		Example: `  dtrec info run1.pb
   dtrec info --format json run1.pb | jq .counts
   dtrec info traces/*.pb`,
-		Args: atLeastOne,
+		Args: atLeastOne("one trace or more"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
-				return err
-			}
 			if len(args) > 1 {
-				return infoTable(cmd, args, run, tasks, format)
+				return infoTable(cmd, args, q.run, tasks, q.format)
 			}
-			t, err := openIndexed(cmd, args[0], run)
+			if tasks {
+				return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
+					p, err := answers.ListProcesses(t)
+					return p, p.WriteText, err
+				})
+			}
+			t, err := openIndexed(cmd, args[0], q.run)
 			if err != nil {
 				return err
 			}
 			defer t.Close()
-			if tasks {
-				return listTasks(cmd, t, format)
-			}
-			return showInfo(cmd, t, format)
+			return showInfo(cmd, t, q.format)
 		},
 	}
-	addRunFlag(cmd, &run)
-	addFormatFlag(cmd, &format, textFormat, jsonFormat)
+	q.register(cmd)
 	cmd.Flags().BoolVar(&tasks, "tasks", false, "list the processes instead")
 	return cmd
-}
-
-func listTasks(cmd *cobra.Command, t *trace, format outputFormat) error {
-	p, err := answers.ListProcesses(t)
-	if err != nil {
-		return err
-	}
-	if format == jsonFormat {
-		return answers.WriteJSON(cmd.OutOrStdout(), p)
-	}
-	return p.WriteText(cmd.OutOrStdout())
 }
 
 func showInfo(cmd *cobra.Command, t *trace, format outputFormat) error {
@@ -77,36 +62,4 @@ func showInfo(cmd *cobra.Command, t *trace, format outputFormat) error {
 		return info.WriteJSON(cmd.OutOrStdout(), t.name)
 	}
 	return info.WriteText(cmd.OutOrStdout(), t.name)
-}
-
-// outputFormat is a value of --format.
-type outputFormat string
-
-const (
-	textFormat  outputFormat = "text"
-	jsonFormat  outputFormat = "json"
-	dmesgFormat outputFormat = "dmesg"
-)
-
-func (f outputFormat) check(cmd *cobra.Command, known ...outputFormat) error {
-	if slices.Contains(known, f) {
-		return nil
-	}
-	return usageError(cmd, fmt.Errorf("--format %s: not one of %s", display(string(f)), joinFormats(known)))
-}
-
-func joinFormats(known []outputFormat) string {
-	names := make([]string, len(known))
-	for i, f := range known {
-		names[i] = string(f)
-	}
-	return strings.Join(names, ", ")
-}
-
-func addFormatFlag(cmd *cobra.Command, f *outputFormat, known ...outputFormat) {
-	cmd.Flags().StringVar((*string)(f), "format", string(*f), "output `FORMAT`: "+joinFormats(known))
-}
-
-func addRunFlag(cmd *cobra.Command, run *int) {
-	cmd.Flags().IntVar(run, "run", 0, "which of several runs in one file to read, from 1")
 }

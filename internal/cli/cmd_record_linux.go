@@ -7,32 +7,18 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/record"
 	"github.com/dtrec/dtrec/record/workload"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 )
 
-// recordFlags are the values of record's flags as given.
-type recordFlags struct {
-	config  record.Config
-	maxSize string
-	buffer  string
-	attach  string
-	only    []string
-	pids    []int
-}
-
 func newRecordCmd() *cobra.Command {
-	f := &recordFlags{}
+	var c record.Config
 	cmd := &cobra.Command{
 		Use:   "record [-o FILE] (--workload NAMES | -p PID | --comm NAME | --cgroup DIR | -a | -- CMD [ARG]...)",
 		Short: "Record what the dcache does with path names",
@@ -68,9 +54,9 @@ executable); 2 the recording failed.`,
   sudo dtrec record --workload all -o run1.pb
   sudo dtrec record -p 1234 --duration 10s
   sudo dtrec record -a -o /var/log/dtrec/host.pb --max-size 100M --duration 1h --rotate 48`,
-		RunE: func(cmd *cobra.Command, args []string) error { return runRecord(cmd, f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runRecord(cmd, &c, args) },
 	}
-	f.register(cmd)
+	registerRecord(cmd, &c)
 	return cmd
 }
 
@@ -84,36 +70,35 @@ func newDetachCmd() *cobra.Command {
 // recordingLine says that from now on nothing is missed.
 const recordingLine = "dtrec: recording; Ctrl-C ends it"
 
-func (f *recordFlags) register(cmd *cobra.Command) {
-	flags, c := cmd.Flags(), &f.config
+func registerRecord(cmd *cobra.Command, c *record.Config) {
+	flags := cmd.Flags()
 	flags.SetInterspersed(false)
 	flags.StringVarP(&c.Output, "output", "o", "dtrec.pb", "write the trace to `FILE`; - is stdout")
 	flags.StringSliceVar(&c.Workloads, "workload", nil, "run built-in workloads: all, or `NAMES` of "+strings.Join(workload.Names(), ", "))
-	flags.IntSliceVarP(&f.pids, "pid", "p", nil, "record the process `PID` and what it starts")
+	flags.VarP(listOf(&c.Targets.PIDs, readPID), "pid", "p", "record the process `PID` and what it starts")
 	flags.StringVar(&c.Targets.Comm, "comm", "", "record tasks of this `NAME` (at most 15 bytes)")
 	flags.StringVar(&c.Targets.Cgroup, "cgroup", "", "record tasks below the cgroup v2 directory `DIR`")
 	flags.BoolVarP(&c.Targets.All, "all", "a", false, "record every task")
 	flags.StringVar(&c.User, "user", "", "run the command as `USER` (name or uid)")
 	flags.DurationVar(&c.Duration, "duration", 0, "end after this `TIME`, e.g. 10s")
-	flags.StringVar(&f.maxSize, "max-size", "", "end when the file has `SIZE` bytes, e.g. 100M")
+	flags.Var(flagOf(&c.MaxBytes, "", readSize), "max-size", "end when the file has `SIZE` bytes, e.g. 100M")
 	flags.Uint64Var(&c.MaxEvents, "max-events", 0, "end after `N` events")
 	flags.IntVar(&c.Rotate, "rotate", 0, "begin the next file at a limit, and keep the last `N`")
 	addForceFlag(cmd, &c.Force)
-	addAttachFlag(cmd, &f.attach)
-	flags.StringSliceVar(&f.only, "only", nil, "leave out every role but these `ROLES` and those no recording is without")
-	flags.StringVar(&f.buffer, "buffer", "16M", "`SIZE` of the ring buffer, a power of two")
+	addAttachFlag(cmd, &c.Attach)
+	flags.Var(listOf(&c.Only, readRole), "only", "leave out every role but these `ROLES` and those no recording is without")
+	flags.Var(flagOf(&c.RingBytes, "16M", readBuffer), "buffer", "`SIZE` of the ring buffer, a power of two")
 	flags.Uint32Var(&c.WatchLimit, "watch", bpf.DefaultWatchLimit, "watch at most `N` dentries")
 }
 
-func runRecord(cmd *cobra.Command, f *recordFlags, args []string) error {
-	c := f.config
+func runRecord(cmd *cobra.Command, c *record.Config, args []string) error {
 	c.Command = args
-	if err := f.finish(cmd.Flags(), &c); err != nil {
+	if err := checkRecord(cmd.Flags(), c); err != nil {
 		return usageError(cmd, err)
 	}
 	c.Writer = "dtrec " + version
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if term.IsTerminal(int(os.Stderr.Fd())) {
+	if isTerminal(os.Stderr) {
 		c.Status = os.Stderr
 	}
 	c.Begun = func() { fmt.Fprintln(cmd.ErrOrStderr(), recordingLine) }
@@ -121,9 +106,9 @@ func runRecord(cmd *cobra.Command, f *recordFlags, args []string) error {
 	if c.Self, err = os.Executable(); err != nil {
 		return fmt.Errorf("find dtrec itself: %w", err)
 	}
-	result, err := record.Run(cmd.Context(), c)
+	result, err := record.Run(cmd.Context(), *c)
 	if result.EndedBy != "" {
-		summarize(cmd, &c, result)
+		summarize(cmd, c, result)
 	}
 	if err != nil {
 		return explainRecord(cmd, err)
@@ -134,38 +119,18 @@ func runRecord(cmd *cobra.Command, f *recordFlags, args []string) error {
 	return nil
 }
 
-// finish checks the flags together and parses those with units.
-func (f *recordFlags) finish(flags *pflag.FlagSet, c *record.Config) error {
+// checkRecord checks the flags together.
+func checkRecord(flags *pflag.FlagSet, c *record.Config) error {
 	if len(c.Command) > 0 && len(c.Workloads) > 0 {
 		return errors.New("a command and --workload exclude each other")
 	}
-	if err := noneEmpty(flags); err != nil {
-		return err
-	}
-	for _, pid := range f.pids {
+	for _, pid := range c.Targets.PIDs {
 		if err := checkProcess(pid); err != nil {
 			return err
 		}
-		c.Targets.PIDs = append(c.Targets.PIDs, uint32(pid))
 	}
 	if len(c.Targets.Comm) > 15 {
 		return fmt.Errorf("--comm %s: a task's name has at most 15 bytes", display(c.Targets.Comm))
-	}
-	buffer, err := parseSize(f.buffer)
-	if err != nil || buffer < 4096 || buffer > 1<<30 || buffer&(buffer-1) != 0 {
-		return fmt.Errorf("--buffer %s: not a power of two from 4K to 1G", display(f.buffer))
-	}
-	c.RingBytes = uint32(buffer)
-	if c.Attach, err = attachMode(f.attach); err != nil {
-		return err
-	}
-	if c.Only, err = parseRoles("--only", f.only); err != nil {
-		return err
-	}
-	if f.maxSize != "" {
-		if c.MaxBytes, err = parseSize(f.maxSize); err != nil || c.MaxBytes <= 0 {
-			return fmt.Errorf("--max-size %s: not a size", display(f.maxSize))
-		}
 	}
 	if flags.Changed("rotate") {
 		return checkRotate(c)
@@ -190,76 +155,38 @@ func checkRotate(c *record.Config) error {
 	return nil
 }
 
-// noneEmpty wants a value of each flag that was given: nothing, or nothing more than none, is
-// no answer to how much.
-func noneEmpty(flags *pflag.FlagSet) (err error) {
-	flags.Visit(func(f *pflag.Flag) {
-		value := f.Value.String()
-		switch duration, parsed := time.ParseDuration(value); {
-		case err != nil:
-		case value == "" || value == "[]":
-			err = fmt.Errorf("--%s: empty", f.Name)
-		case parsed == nil && duration <= 0 && f.Value.Type() == "duration":
-			err = fmt.Errorf("--%s %s: not more than 0", f.Name, value)
-		case value == "0" && strings.HasPrefix(f.Value.Type(), "uint"):
-			err = fmt.Errorf("--%s 0: not more than 0", f.Name)
-		}
-	})
-	return err
-}
-
 // checkProcess wants a process of that id. What is recorded is looked up by it, so a
 // thread's would record nothing.
-func checkProcess(pid int) error {
-	if pid <= 0 || pid > math.MaxInt32 {
-		return fmt.Errorf("--pid %d: not a process id", pid)
-	}
+func checkProcess(pid uint32) error {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("--pid %d: no such process", pid)
 	}
 	_, rest, ok := strings.Cut(string(status), "\nTgid:\t")
-	if tgid, _, _ := strings.Cut(rest, "\n"); ok && tgid != strconv.Itoa(pid) {
+	if tgid, _, _ := strings.Cut(rest, "\n"); ok && tgid != fmt.Sprint(pid) {
 		return fmt.Errorf("--pid %d: a thread of process %s: name that", pid, tgid)
 	}
 	return nil
 }
 
-func addAttachFlag(cmd *cobra.Command, attach *string) {
-	cmd.Flags().StringVar(attach, "attach", "", "attach to kernel functions `HOW`: fentry or kprobe only; by default fentry first, kprobe.multi where the kernel preempts")
+func addAttachFlag(cmd *cobra.Command, mode *bpf.Mode) {
+	cmd.Flags().Var(flagOf(mode, "", readMode), "attach", "attach to kernel functions `HOW`: fentry or kprobe only; by default fentry first, kprobe.multi where the kernel preempts")
 }
 
-// attachMode reads the value of --attach.
-func attachMode(how string) (bpf.Mode, error) {
+func readMode(how string) (bpf.Mode, error) {
 	switch how {
-	case "":
-		return bpf.AnyMode, nil
 	case "fentry":
 		return bpf.FentryMode, nil
 	case "kprobe":
 		return bpf.KprobeMode, nil
-	default:
-		return 0, fmt.Errorf("--attach %s: not fentry or kprobe", display(how))
 	}
+	return bpf.AnyMode, &wordError{how, "not fentry or kprobe"}
 }
 
-// parseSize reads a number of bytes with an optional K, M or G (1024 each).
-func parseSize(s string) (int64, error) {
-	shift := 0
-	switch {
-	case strings.HasSuffix(s, "K"):
-		shift = 10
-	case strings.HasSuffix(s, "M"):
-		shift = 20
-	case strings.HasSuffix(s, "G"):
-		shift = 30
+func readBuffer(s string) (uint32, error) {
+	n, err := readSize(s)
+	if err != nil || n < 4096 || n > 1<<30 || n&(n-1) != 0 {
+		return 0, &wordError{s, "not a power of two from 4K to 1G"}
 	}
-	if shift > 0 {
-		s = s[:len(s)-1]
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 || n > 1<<(62-shift) {
-		return 0, errors.New("not a size")
-	}
-	return n << shift, nil
+	return uint32(n), nil
 }

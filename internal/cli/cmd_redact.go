@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -18,9 +17,8 @@ import (
 // redactOptions are the flags of redact as given.
 type redactOptions struct {
 	redact.Options
-	output  string
+	destination
 	keyFile string
-	force   bool
 	run     int
 }
 
@@ -44,12 +42,11 @@ Exit status: 0 written, 2 not readable or not written.`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.redact(cmd, args[0]) },
 	}
+	o.register(cmd, "redacted.pb", "write the trace to `OUT`, - for stdout")
 	f := cmd.Flags()
-	f.StringVarP(&o.output, "output", "o", "redacted.pb", "write the trace to `OUT`, - for stdout")
-	addForceFlag(cmd, &o.force)
 	f.BoolVar(&o.Extensions, "extensions", false, "keep what follows the last dot of a name")
 	f.StringVar(&o.keyFile, "key", "", "make the tokens with the bytes of `FILE`, 16 or more: traces that are to be compared need the same; keep it secret")
-	addRunFlag(cmd, &o.run)
+	addRunFlag(f, &o.run)
 	return cmd
 }
 
@@ -59,30 +56,17 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 		return err
 	}
 	defer t.Close()
-	if to, err := os.Stat(o.output); err == nil && o.output != "-" {
-		if from, err := t.file.Stat(); err == nil && os.SameFile(from, to) {
-			return &exitError{exitTrouble, fmt.Errorf("%s: the redaction would overwrite it", t.name), "name another file with -o"}
-		}
+	if o.is(cmd, t.file) {
+		return &exitError{exitTrouble, fmt.Errorf("%s: the redaction would overwrite it", t.name), "name another file with -o"}
 	}
 	if err := o.readKey(); err != nil {
 		return err
 	}
-	source := func() (*schema.Reader, error) {
-		if _, err := t.file.Seek(0, io.SeekStart); err != nil {
-			return nil, err
-		}
-		return schema.NewReader(bufio.NewReaderSize(t.file, 64<<10), o.run)
-	}
 	var failed error // of the reading: that of the writing has its place in the message
-	write := func(w io.Writer) error {
-		failed = redact.Trace(w, source, "dtrec "+version, o.Options)
+	err = o.write(rawOut(cmd), func(w io.Writer) error {
+		failed = redact.Trace(w, func() (*schema.Reader, error) { return t.rewound(o.run) }, "dtrec "+version, o.Options)
 		return failed
-	}
-	if o.output == "-" {
-		err = write(rawOut(cmd))
-	} else {
-		err = tracefile.Place{Path: o.output, Force: o.force, User: -1}.Replace(write)
-	}
+	})
 	var damaged *redact.DamagedError
 	switch {
 	case err == nil:
@@ -92,7 +76,7 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 	case errors.Is(failed, redact.ErrTooMuch):
 		return &exitError{exitTrouble, fmt.Errorf("%s: %w", t.name, failed), "record a shorter run"}
 	}
-	return explainOutput(display(o.output), err)
+	return explainOutput(display(o.path), err)
 }
 
 // maxKey is how much of a key is read, bytes.

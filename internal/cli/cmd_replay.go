@@ -18,11 +18,10 @@ type replayOptions struct {
 	format outputFormat
 	color  string
 	wide   bool
-	roles  []string
 }
 
 func newReplayCmd() *cobra.Command {
-	o := replayOptions{format: textFormat, color: "auto"}
+	o := replayOptions{color: "auto"}
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Print the events of a trace, one line each",
@@ -50,12 +49,12 @@ Exit status: 0 printed, 2 not readable.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.replay(cmd, args[0]) },
 	}
 	f := cmd.Flags()
-	addRunFlag(cmd, &o.run)
+	addRunFlag(f, &o.run)
 	addFormatFlag(cmd, &o.format, textFormat, dmesgFormat, jsonFormat)
-	f.StringVar(&o.color, "color", o.color, "`WHEN` to color text: auto, always, never")
+	f.Var(oneOf(&o.color, "auto", "always", "never"), "color", "`WHEN` to color text: auto, always, never")
 	f.BoolVar(&o.wide, "wide", false, "with symbols, addresses and hashes, however long a line gets")
-	f.StringSliceVar(&o.roles, "role", nil, "only events of these `ROLES`, e.g. open,alloc")
-	o.register(cmd)
+	f.Var(listOf(&o.picks.Roles, readRole), "role", "only events of these `ROLES`, e.g. open,alloc")
+	o.register(f)
 	return cmd
 }
 
@@ -63,26 +62,13 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	if err := readable(cmd); err != nil {
 		return err
 	}
-	format, err := o.newFormat(cmd)
-	if err != nil {
-		return err
-	}
-	filter, err := o.filter(cmd)
-	if err != nil {
-		return err
-	}
-	if filter.Roles, err = parseRoles("--role", o.roles); err != nil {
-		return err
-	}
 	t, err := openIndexed(cmd, path, o.run)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	if err := o.window(cmd, filter, t.Header()); err != nil {
-		return err
-	}
-	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, format)
+	filter := o.filter(t.Header())
+	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, o.newFormat(onTerminal(cmd)))
 	if err == nil && t.skipped > 0 {
 		if empty != nil { // what is nearest may stand in what was passed over
 			return o.nearest(cmd, path, filter)
@@ -110,32 +96,14 @@ func (o *replayOptions) nearest(cmd *cobra.Command, path string, filter *replay.
 	return err
 }
 
-func (o *replayOptions) newFormat(cmd *cobra.Command) (replay.Format, error) {
-	if err := o.format.check(cmd, textFormat, dmesgFormat, jsonFormat); err != nil {
-		return nil, err
-	}
-	color, err := useColor(o.color, onTerminal(cmd))
-	if err != nil {
-		return nil, usageError(cmd, err)
-	}
+// newFormat: whether text is colored, see no-color.org.
+func (o *replayOptions) newFormat(terminal bool) replay.Format {
 	switch o.format {
 	case dmesgFormat:
-		return replay.NewDmesg(), nil
+		return replay.NewDmesg()
 	case jsonFormat:
-		return replay.NewJSON(), nil
+		return replay.NewJSON()
 	}
-	return replay.NewText(replay.TextOptions{Color: color, Wide: o.wide}), nil
-}
-
-// useColor decides whether text is colored (see no-color.org).
-func useColor(when string, terminal bool) (bool, error) {
-	switch when {
-	case "always":
-		return true, nil
-	case "never":
-		return false, nil
-	case "auto":
-		return terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", nil
-	}
-	return false, fmt.Errorf("--color %s: not one of auto, always, never", display(when))
+	color := o.color == "always" || o.color == "auto" && terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return replay.NewText(replay.TextOptions{Color: color, Wide: o.wide})
 }

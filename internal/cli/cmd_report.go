@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
@@ -18,8 +17,8 @@ import (
 
 func newReportCmd() *cobra.Command {
 	var o findingsOptions
-	var page pageOptions
-	format := markdownFormat
+	var page report.PageOptions
+	var format outputFormat
 	cmd := &cobra.Command{
 		Use:   "report FILE",
 		Short: "Write what happened, and the proof, as a page",
@@ -52,9 +51,6 @@ Exit status: 0 written, 2 not readable.`,
 			if err := readable(cmd); err != nil {
 				return err
 			}
-			if err := format.check(cmd, markdownFormat, htmlFormat, jsonFormat); err != nil {
-				return err
-			}
 			if format != markdownFormat {
 				for _, name := range []string{"without", "explain", "select", "brief", "front-matter"} {
 					if cmd.Flags().Changed(name) {
@@ -63,40 +59,29 @@ Exit status: 0 written, 2 not readable.`,
 				}
 				return visible(cmd, args[0], o.run, format)
 			}
-			if err := page.finish(); err != nil {
-				return usageError(cmd, err)
-			}
 			page.Judged = o.given(cmd)
-			return o.writePage(cmd, args[0], page.PageOptions)
+			return o.writePage(cmd, args[0], page)
 		},
 	}
-	o.register(cmd)
+	o.register(cmd.Flags())
 	addFormatFlag(cmd, &format, markdownFormat, htmlFormat, jsonFormat)
-	page.register(cmd.Flags())
+	registerPage(cmd.Flags(), &page)
 	return cmd
 }
 
-// pageOptions are the flags that say what a page has.
-type pageOptions struct {
-	report.PageOptions
-	explain []string
-}
-
-func (o *pageOptions) register(f *pflag.FlagSet) {
-	f.StringSliceVar(&o.explain, "explain", nil, "show `WHAT` step by step: hash")
+// registerPage registers the flags that say what a page has.
+func registerPage(f *pflag.FlagSet, o *report.PageOptions) {
+	f.Var(flagOf(&o.ExplainHash, "", readExplained), "explain", "show `WHAT` step by step: hash")
 	f.BoolVar(&o.Brief, "brief", false, "at most 64 KB, without proofs")
 	f.BoolVar(&o.FrontMatter, "front-matter", false, "begin with front matter for Jekyll")
 	f.StringArrayVar(&o.Select, "select", nil, "show the path calls of `WHAT` in full: a path, a name, #56 or D12")
 }
 
-func (o *pageOptions) finish() error {
-	for _, what := range o.explain {
-		if what != "hash" {
-			return fmt.Errorf("--explain %s: only hash can be explained", display(what))
-		}
-		o.ExplainHash = true
+func readExplained(what string) (hash bool, err error) {
+	if what != "hash" {
+		return false, &wordError{what, "only hash can be explained"}
 	}
-	return nil
+	return true, nil
 }
 
 // writePage writes the page of the trace in a file.
@@ -106,10 +91,7 @@ func (o *findingsOptions) writePage(cmd *cobra.Command, path string, page report
 		return err
 	}
 	defer t.Close()
-	src, judged, err := o.judged(cmd, t)
-	if err != nil {
-		return err
-	}
+	src, judged := o.judged(t)
 	return writePage(cmd.OutOrStdout(), src, judged, page)
 }
 
@@ -135,19 +117,19 @@ func writePage(w io.Writer, src replay.Source, judged report.Options, page repor
 type findingsOptions struct {
 	filterOptions
 	run     int
-	without []string
+	without []schema.Role
 }
 
-func (o *findingsOptions) register(cmd *cobra.Command) {
-	addRunFlag(cmd, &o.run)
-	cmd.Flags().StringSliceVar(&o.without, "without", nil, "judge as if these `ROLES` had not been recorded, e.g. insert,kill")
-	o.filterOptions.register(cmd)
+func (o *findingsOptions) register(f *pflag.FlagSet) {
+	addRunFlag(f, &o.run)
+	f.Var(listOf(&o.without, readRole), "without", "judge as if these `ROLES` had not been recorded, e.g. insert,kill")
+	o.filterOptions.register(f)
 }
 
 // given are the flags among these that a command was given, as words.
 func (o *findingsOptions) given(cmd *cobra.Command) (words []string) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		values, ok := f.Value.(pflag.SliceValue)
+		values, ok := f.Value.(interface{ GetSlice() []string })
 		switch {
 		case f.Name != "without" && !slices.Contains(filterFlags, f.Name):
 		case ok:
@@ -170,57 +152,17 @@ func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findi
 		return nil, err
 	}
 	defer t.Close()
-	src, judged, err := o.judged(cmd, t)
-	if err != nil {
-		return nil, err
-	}
-	return report.Judge(src, judged)
+	return report.Judge(o.judged(t))
 }
 
 // judged is what is judged of a trace, and how.
-func (o *findingsOptions) judged(cmd *cobra.Command, t replay.Source) (replay.Source, report.Options, error) {
-	var judged report.Options
-	without, err := parseRoles("--without", o.without)
-	if err != nil {
-		return nil, judged, err
-	}
-	filter, err := o.filter(cmd)
-	if err != nil {
-		return nil, judged, err
-	}
-	if err := o.window(cmd, filter, t.Header()); err != nil {
-		return nil, judged, err
-	}
-	judged.Without = replay.RolesOf(without...)
+func (o *findingsOptions) judged(t replay.Source) (replay.Source, report.Options) {
+	judged := report.Options{Without: replay.RolesOf(o.without...)}
+	filter := o.filter(t.Header())
 	if filter.IsZero() {
-		return t, judged, nil
+		return t, judged
 	}
 	picker := replay.Pick(t, filter)
 	judged.Only = picker.Picks
-	return picker, judged, nil
-}
-
-// parseRoles finds roles by name; flag is where the names were given.
-func parseRoles(flag string, names []string) ([]schema.Role, error) {
-	var roles []schema.Role
-	for _, name := range names {
-		info, err := roleNamed(name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", flag, err)
-		}
-		roles = append(roles, info.Role)
-	}
-	return roles, nil
-}
-
-func roleNamed(name string) (schema.RoleInfo, error) {
-	var known []string
-	for _, info := range schema.Catalogue() {
-		if info.Name == name {
-			return info, nil
-		}
-		known = append(known, info.Name)
-	}
-	return schema.RoleInfo{}, &exitError{code: exitTrouble, err: fmt.Errorf("no such role: %s", display(name)),
-		hint: "the roles are " + strings.Join(known, ", ")}
+	return picker, judged
 }

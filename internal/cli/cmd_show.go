@@ -4,6 +4,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/answers"
@@ -11,8 +12,7 @@ import (
 )
 
 func newShowCmd() *cobra.Command {
-	var run int
-	format := textFormat
+	var q question
 	cmd := &cobra.Command{
 		Use:   "show FILE WHAT",
 		Short: "Say what is known of one dentry, path, name, process or event",
@@ -32,37 +32,21 @@ Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
   dtrec show run1.pb '#56'`,
 		Args: exactly(2, "a trace and what to show of it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
-				return err
-			}
 			target, err := answers.ParseTarget(args[1])
 			if err != nil {
 				return usageError(cmd, err)
 			}
-			t, err := openTrace(cmd, args[0], run)
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			shown, err := answers.Show(t, target)
-			if err != nil {
-				return err
-			}
-			return writeShown(cmd, shown, args[1], format)
+			none := false
+			err = q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
+				shown, err := answers.Show(t, target)
+				if none = err == nil && len(shown.Sections) == 0; none {
+					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s is not in the trace\n", display(replay.Unescape(args[1])))
+				}
+				return shown, shown.WriteText, err
+			})
+			return answer(none, err)
 		},
 	}
-	addRunFlag(cmd, &run)
-	addFormatFlag(cmd, &format, textFormat, jsonFormat)
+	q.register(cmd)
 	return cmd
-}
-
-func writeShown(cmd *cobra.Command, shown *answers.Shown, what string, format outputFormat) error {
-	none := len(shown.Sections) == 0
-	if none {
-		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s is not in the trace\n", display(replay.Unescape(what)))
-	}
-	if format == jsonFormat {
-		return answer(none, answers.WriteJSON(cmd.OutOrStdout(), shown))
-	}
-	return answer(none, shown.WriteText(cmd.OutOrStdout()))
 }

@@ -3,13 +3,14 @@
 package cli
 
 import (
+	"io"
+
 	"github.com/dtrec/dtrec/report/answers"
 	"github.com/spf13/cobra"
 )
 
 func newSummaryCmd() *cobra.Command {
-	var run int
-	format := textFormat
+	var q question
 	cmd := &cobra.Command{
 		Use:   "summary FILE",
 		Short: "Say what happened: calls, failures, time, by program",
@@ -25,25 +26,12 @@ Exit status: 0 printed, 2 not readable.`,
   dtrec summary --format json run1.pb | jq '.programs[] | [.program, .failed]'`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
-				return err
-			}
-			t, err := openTrace(cmd, args[0], run)
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			s, err := answers.Summarize(t)
-			if err != nil {
-				return err
-			}
-			if format == jsonFormat {
-				return answers.WriteJSON(cmd.OutOrStdout(), s)
-			}
-			return s.WriteText(cmd.OutOrStdout(), args[0])
+			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
+				s, err := answers.Summarize(t)
+				return s, func(w io.Writer) error { return s.WriteText(w, args[0]) }, err
+			})
 		},
 	}
-	addRunFlag(cmd, &run)
-	addFormatFlag(cmd, &format, textFormat, jsonFormat)
+	q.register(cmd)
 	return cmd
 }

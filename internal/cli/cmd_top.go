@@ -4,6 +4,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/dtrec/dtrec/report/answers"
@@ -11,8 +12,8 @@ import (
 )
 
 func newTopCmd() *cobra.Command {
-	run, rows, of, by := 0, 20, "calls", "path"
-	format := textFormat
+	var q question
+	rows, of, by := 20, "calls", "path"
 	ofs, bys := answers.Names()
 	cmd := &cobra.Command{
 		Use:   "top FILE",
@@ -35,37 +36,18 @@ Exit status: 0 printed, 2 not readable.`,
   dtrec top --by program --of time -n 5 run1.pb`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := format.check(cmd, textFormat, jsonFormat); err != nil {
-				return err
-			}
-			if err := oneOf(cmd, "--of", of, ofs); err != nil {
-				return err
-			}
-			if err := oneOf(cmd, "--by", by, bys); err != nil {
-				return err
-			}
-			t, err := openTrace(cmd, args[0], run)
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			top, err := answers.TopOf(t, of, by, rows)
-			if err != nil {
-				return err
-			}
-			if format == jsonFormat {
-				return answers.WriteJSON(cmd.OutOrStdout(), top)
-			}
-			if len(top.Rows) == 0 {
-				fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the trace has no %s\n", of)
-			}
-			return top.WriteText(cmd.OutOrStdout())
+			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
+				top, err := answers.TopOf(t, of, by, rows)
+				if err == nil && q.format == textFormat && len(top.Rows) == 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the trace has no %s\n", of)
+				}
+				return top, top.WriteText, err
+			})
 		},
 	}
-	addRunFlag(cmd, &run)
-	addFormatFlag(cmd, &format, textFormat, jsonFormat)
-	cmd.Flags().StringVar(&of, "of", of, "`WHAT` is counted")
-	cmd.Flags().StringVar(&by, "by", by, "`WHAT` it is grouped by")
+	q.register(cmd)
+	cmd.Flags().Var(oneOf(&of, names(ofs)...), "of", "`WHAT` is counted")
+	cmd.Flags().Var(oneOf(&by, names(bys)...), "by", "`WHAT` it is grouped by")
 	cmd.Flags().IntVarP(&rows, "rows", "n", rows, "most rows")
 	return cmd
 }
@@ -79,14 +61,9 @@ func choices(of []answers.Choice) string {
 	return b.String()
 }
 
-// oneOf refuses a word that is none of those an option takes.
-func oneOf(cmd *cobra.Command, flag, word string, of []answers.Choice) error {
-	var known []string
+func names(of []answers.Choice) (names []string) {
 	for _, c := range of {
-		if c.Name == word {
-			return nil
-		}
-		known = append(known, c.Name)
+		names = append(names, c.Name)
 	}
-	return usageError(cmd, fmt.Errorf("%s %s: not one of %s", flag, display(word), strings.Join(known, ", ")))
+	return names
 }

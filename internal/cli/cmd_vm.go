@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -43,12 +42,7 @@ tmpfs, and a line says so; with --fs ext4 that is an error.
 Exit status: that of the command; 2 where the guest did not run it to its end.`,
 		Example: `  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- record --workload all -o run1.pb
   dtrec vm --kernel ~/linux -- doctor`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usageError(cmd, errors.New("vm takes a dtrec command line after '--'"))
-			}
-			return nil
-		},
+		Args: atLeastOne("a dtrec command line after '--'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkVM(cmd, &c, files); err != nil {
 				return err
@@ -62,11 +56,11 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 	flags := cmd.Flags()
 	flags.StringVar(&c.Kernel, "kernel", "", "`KERNEL` to boot")
 	flags.StringVar(&c.Modules, "modules", "", "`DIR` or .deb with its modules, as modules_install lays them")
-	flags.StringVar(&c.FS, "fs", "", "`NAME` of the filesystem of /tmp and the working directory: "+strings.Join(vm.Filesystems(), ", ")+" (default ext4 where the kernel can)")
+	flags.Var(oneOf(&c.FS, vm.Filesystems()...), "fs", "`NAME` of the filesystem of /tmp and the working directory: "+strings.Join(vm.Filesystems(), ", ")+" (default ext4 where the kernel can)")
 	flags.StringVar(&c.Append, "append", "", "`PARAMETERS` added to the kernel's command line")
-	flags.StringVar(&c.Accel, "accel", "", "`NAME` of QEMU's accelerator: "+strings.Join(vm.Accelerators(), ", ")+" (default kvm where it starts a guest, else tcg)")
+	flags.Var(oneOf(&c.Accel, vm.Accelerators()...), "accel", "`NAME` of QEMU's accelerator: "+strings.Join(vm.Accelerators(), ", ")+" (default kvm where it starts a guest, else tcg)")
 	flags.IntVar(&c.SMP, "smp", 2, "virtual CPUs")
-	flags.StringVar(&c.Memory, "mem", "1G", "memory, as QEMU's -m takes it")
+	flags.Var(flagOf(&c.Memory, "1G", readMemory), "mem", "memory, as QEMU's -m takes it")
 	flags.StringArrayVar(&files, "file", nil, "`HOST[:GUEST]`: take a static program or a directory along; may be repeated")
 	flags.DurationVar(&c.Timeout, "timeout", vm.DefaultTimeout, "longest a run may take")
 	flags.BoolVar(&console, "console", false, "show the kernel's console on stderr")
@@ -79,15 +73,6 @@ func checkVM(cmd *cobra.Command, c *vm.Config, files []string) error {
 		return &exitError{code: exitTrouble, err: errors.New("no --kernel given"),
 			hint: `fetch one: --kernel "$(scripts/fetch-kernel 6.12)"`}
 	}
-	if c.Accel != "" && !slices.Contains(vm.Accelerators(), c.Accel) {
-		return usageError(cmd, fmt.Errorf("--accel %s: not one of %s", display(c.Accel), strings.Join(vm.Accelerators(), ", ")))
-	}
-	if c.FS != "" && !slices.Contains(vm.Filesystems(), c.FS) {
-		return usageError(cmd, fmt.Errorf("--fs %s: not one of %s", display(c.FS), strings.Join(vm.Filesystems(), ", ")))
-	}
-	if !regexp.MustCompile(`^[1-9][0-9]*[kKmMgG]?$`).MatchString(c.Memory) { // as QEMU's -m takes it, without its other parameters
-		return usageError(cmd, fmt.Errorf("--mem %s: not a size such as 512M or 1G", display(c.Memory)))
-	}
 	for _, f := range files {
 		host, guest, _ := strings.Cut(f, ":")
 		if _, err := os.Stat(host); err != nil {
@@ -96,6 +81,14 @@ func checkVM(cmd *cobra.Command, c *vm.Config, files []string) error {
 		c.Files = append(c.Files, vm.File{Host: host, Guest: guest})
 	}
 	return nil
+}
+
+// readMemory reads a size as QEMU's -m takes it, without its other parameters.
+func readMemory(s string) (string, error) {
+	if !regexp.MustCompile(`^[1-9][0-9]*[kKmMgG]?$`).MatchString(s) {
+		return "", &wordError{s, "not a size such as 512M or 1G"}
+	}
+	return s, nil
 }
 
 // runVM runs a dtrec command line in the guest. The line is parsed here first, so
@@ -109,7 +102,9 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 		err = fmt.Errorf("unknown command %q", args[0])
 	}
 	if err == nil {
-		err = inner.ParseFlags(rest)
+		if err = inner.ParseFlags(rest); err != nil {
+			err = flagError(inner, err)
+		}
 	}
 	if err == nil {
 		err = checkFlags(inner)

@@ -49,7 +49,7 @@ func terminalColumns(cmd *cobra.Command) int {
 
 func columnsOf(w io.Writer) int {
 	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !ok || !isTerminal(f) {
 		return 0
 	}
 	columns, _, err := term.GetSize(int(f.Fd()))

@@ -15,14 +15,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// atLeastOne accepts one argument or more.
-func atLeastOne(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return exactly(1, "one trace or more")(cmd, args)
-	}
-	return nil
-}
-
 // infoTable prints a row for each trace. One that cannot be read is named on stderr, and makes
 // the exit code 2 when the others are printed.
 func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format outputFormat) error {

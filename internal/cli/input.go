@@ -11,7 +11,6 @@ import (
 
 	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 var (
@@ -23,7 +22,7 @@ var (
 func openInput(cmd *cobra.Command, path string) (io.ReadCloser, error) {
 	if path == "-" {
 		in := cmd.InOrStdin()
-		if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if isTerminal(in) {
 			return nil, errTerminal
 		}
 		return io.NopCloser(in), nil

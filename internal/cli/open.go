@@ -136,6 +136,14 @@ func (t *trace) again(run int) (*schema.Seeker, error) {
 	return schema.NewSeeker(t.file, info.Size(), run), nil
 }
 
+// rewound reads the run once more, from its beginning.
+func (t *trace) rewound(run int) (*schema.Reader, error) {
+	if _, err := t.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return schema.NewReader(bufio.NewReaderSize(t.file, 64<<10), run)
+}
+
 // Next is Reader.Next; damage and a missing end are reported on stderr as well.
 func (t *trace) Next() (schema.Record, error) {
 	if t.records++; t.records%lookEvery == 0 && tooLarge() {

@@ -70,7 +70,7 @@ func (o *outlet) open(cmd *cobra.Command) (err error) {
 	}
 	out, ok := o.door.w.(*os.File)
 	pager := cmp.Or(os.Getenv("DTREC_PAGER"), os.Getenv("PAGER"), "less")
-	if !ok || o.noPager || pager == "cat" || !term.IsTerminal(int(out.Fd())) || os.Getenv("TERM") == "dumb" {
+	if !ok || o.noPager || pager == "cat" || !isTerminal(out) || os.Getenv("TERM") == "dumb" {
 		return nil
 	}
 	o.page(cmd, pager, out)
@@ -144,9 +144,10 @@ func (o *outlet) close(err error) error {
 // onTerminal reports whether somebody looks at what the command prints, be it through a pager.
 func onTerminal(cmd *cobra.Command) bool {
 	d, ok := cmd.OutOrStdout().(*door)
-	if ok && d.terminal {
-		return true
-	}
-	f, ok := rawOut(cmd).(*os.File)
+	return ok && d.terminal || isTerminal(rawOut(cmd))
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -5,11 +5,9 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // countReader counts the bytes that are read, and shows how far that is.
@@ -42,11 +40,11 @@ const (
 )
 
 func newProgress(cmd *cobra.Command, t *trace) *progress {
-	f, ok := raw(cmd.ErrOrStderr()).(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) || onTerminal(cmd) {
+	w := raw(cmd.ErrOrStderr())
+	if !isTerminal(w) || onTerminal(cmd) {
 		return &progress{}
 	}
-	p := &progress{w: f, name: t.name, next: time.Now().Add(progressAfter)}
+	p := &progress{w: w, name: t.name, next: time.Now().Add(progressAfter)}
 	if t.file != nil {
 		if info, err := t.file.Stat(); err == nil && info.Mode().IsRegular() {
 			p.size = info.Size()

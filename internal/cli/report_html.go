@@ -3,16 +3,10 @@
 package cli
 
 import (
-	"bufio"
-	"io"
-
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/html"
-	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
 )
-
-const htmlFormat outputFormat = "html"
 
 // visible writes the page for a browser, or the value that it shows as JSON.
 func visible(cmd *cobra.Command, path string, run int, format outputFormat) error {
@@ -27,13 +21,10 @@ func visible(cmd *cobra.Command, path string, run int, format outputFormat) erro
 			first = false
 			return t, nil
 		}
-		if _, err := t.file.Seek(0, io.SeekStart); err != nil {
-			return nil, err
-		}
 		t.Reader.Close()
 		t.Reader = nil // what it decoded last is not wanted any more
 		var err error
-		t.Reader, err = schema.NewReader(bufio.NewReaderSize(t.file, 64<<10), run)
+		t.Reader, err = t.rewound(run)
 		return t.Reader, err
 	}
 	if format == jsonFormat {

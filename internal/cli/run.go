@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"regexp"
 	"syscall"
 
 	"github.com/dtrec/dtrec/internal/tracefile"
@@ -76,10 +75,7 @@ status is handed on.`,
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetVersionTemplate("dtrec {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		added := regexp.MustCompile(`: strconv\.\w+: parsing "[^"]*": (.*)$`) // by strconv, about a flag's value
-		return usageError(cmd, errors.New(added.ReplaceAllString(err.Error(), ": $1")))
-	})
+	root.SetFlagErrorFunc(flagError)
 	for _, cmd := range []*cobra.Command{newInfoCmd(), newSummaryCmd(), newTopCmd(), newShowCmd(), newCheckCmd()} {
 		root.AddCommand(reading(tabular(cmd)))
 	}
@@ -113,16 +109,6 @@ func usageError(cmd *cobra.Command, err error) error {
 
 func seeHelp(cmd *cobra.Command) string {
 	return fmt.Sprintf("see '%s --help'", cmd.CommandPath())
-}
-
-// exactly accepts n arguments, which a usage error calls what.
-func exactly(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == n {
-			return nil
-		}
-		return usageError(cmd, fmt.Errorf("%s takes %s, got %d arguments", cmd.Name(), what, len(args)))
-	}
 }
 
 // explain prints an error as two lines, cause and remedy, and returns the exit code.

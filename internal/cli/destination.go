@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/dtrec/dtrec/internal/tracefile"
+	"github.com/spf13/cobra"
+)
+
+// destination is the file that a command makes: a trace, or what is exported from one.
+type destination struct {
+	path  string // - for stdout
+	force bool
+}
+
+func (d *destination) register(cmd *cobra.Command, path, usage string) {
+	cmd.Flags().StringVarP(&d.path, "output", "o", path, usage)
+	addForceFlag(cmd, &d.force)
+}
+
+// addForceFlag is for commands that write a trace.
+func addForceFlag(cmd *cobra.Command, force *bool) {
+	cmd.Flags().BoolVar(force, "force", false, "replace the file also where it is not a trace")
+}
+
+// shown refuses a terminal, for what is binary.
+func (d *destination) shown(cmd *cobra.Command, what string) error {
+	if d.path == "-" && isTerminal(rawOut(cmd)) {
+		return &exitError{exitTrouble, fmt.Errorf("%s is binary and stdout is a terminal", what), "name a file: -o FILE"}
+	}
+	return nil
+}
+
+// write has a file written, which is there once all of it is, or stdout. Its mode is 0600, since addresses defeat KASLR.
+func (d *destination) write(stdout io.Writer, write func(io.Writer) error) error {
+	if d.path == "-" {
+		return write(stdout)
+	}
+	return tracefile.Place{Path: d.path, Force: d.force, User: -1}.Replace(write)
+}
+
+// is reports whether a file is what would be written.
+func (d *destination) is(cmd *cobra.Command, file *os.File) bool {
+	from, err := file.Stat()
+	if err != nil || !from.Mode().IsRegular() {
+		return false
+	}
+	to, err := os.Stat(d.path)
+	if out, ok := rawOut(cmd).(*os.File); ok && d.path == "-" {
+		to, err = out.Stat()
+	}
+	return err == nil && os.SameFile(from, to)
+}
+
+// explainOutput gives an error of writing a trace its remedy.
+func explainOutput(name string, err error) error {
+	hint := "name another file with -o"
+	var refused *tracefile.RefusedError
+	if errors.As(err, &refused) {
+		hint = refused.Remedy
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		hint = "its reader must read to the end; or name a file with -o"
+	}
+	return &exitError{exitTrouble, &tracefile.LostError{Path: name, Err: err}, hint}
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// single is a flag that takes one word, which read makes a value of.
+type single[T any] struct {
+	to    *T
+	given string
+	read  func(string) (T, error)
+}
+
+// flagOf is a word; unless means what it means where the flag is not given, which is left out of the help where it is empty.
+func flagOf[T any](to *T, unless string, read func(string) (T, error)) *single[T] {
+	w := &single[T]{to: to, given: unless, read: read}
+	if v, err := read(unless); err == nil {
+		*to = v
+	}
+	return w
+}
+
+// oneOf is a word that must be one of those known; to has the default.
+func oneOf[T ~string](to *T, known ...T) *single[T] {
+	return flagOf(to, string(*to), among(known...))
+}
+
+func among[T ~string](known ...T) func(string) (T, error) {
+	return func(s string) (T, error) {
+		if slices.Contains(known, T(s)) {
+			return T(s), nil
+		}
+		return "", &wordError{s, "not one of " + joined(known)}
+	}
+}
+
+func joined[T ~string](words []T) string {
+	names := make([]string, len(words))
+	for i, w := range words {
+		names[i] = string(w)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (w *single[T]) String() string { return w.given }
+func (w *single[T]) Type() string   { return "string" }
+
+func (w *single[T]) Set(s string) (err error) {
+	if *w.to, err = w.read(s); err == nil {
+		w.given = s
+	}
+	return err
+}
+
+// list is a flag that takes such words, with commas between them, and may be given again.
+type list[T any] struct {
+	to    *[]T
+	given []string
+	read  func(string) (T, error)
+}
+
+func listOf[T any](to *[]T, read func(string) (T, error)) *list[T] {
+	return &list[T]{to: to, read: read}
+}
+
+func (l *list[T]) String() string     { return strings.Join(l.given, ",") }
+func (l *list[T]) Type() string       { return "words" }
+func (l *list[T]) GetSlice() []string { return l.given }
+
+func (l *list[T]) Set(s string) error {
+	for _, w := range strings.Split(s, ",") {
+		v, err := l.read(w)
+		if err != nil {
+			return err
+		}
+		*l.to, l.given = append(*l.to, v), append(l.given, w)
+	}
+	return nil
+}
+
+// wordError says what is wrong with a word.
+type wordError struct{ word, why string }
+
+func (e *wordError) Error() string {
+	if e.word == "" {
+		return ": empty"
+	}
+	return " " + display(e.word) + ": " + e.why
+}
+
+// flagError makes a usage error of what pflag says of the flags given.
+func flagError(cmd *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	var wrong *wordError
+	var exit *exitError
+	switch {
+	case !errors.As(err, &invalid):
+	case errors.As(err, &wrong):
+		err = fmt.Errorf("--%s%w", invalid.GetFlag().Name, wrong)
+	case errors.As(err, &exit):
+		return &exitError{exit.code, fmt.Errorf("--%s: %w", invalid.GetFlag().Name, exit.err), exit.hint}
+	}
+	added := regexp.MustCompile(`: strconv\.\w+: parsing "[^"]*": (.*)$`) // by strconv, about a flag's value
+	return usageError(cmd, errors.New(added.ReplaceAllString(err.Error(), ": $1")))
+}
+
+// readRole finds a role by its name.
+func readRole(name string) (schema.Role, error) {
+	var known []string
+	for _, info := range schema.Catalogue() {
+		if info.Name == name {
+			return info.Role, nil
+		}
+		known = append(known, info.Name)
+	}
+	if name == "" {
+		return 0, &wordError{}
+	}
+	return 0, &exitError{exitTrouble, fmt.Errorf("no such role: %s", display(name)), "the roles are " + strings.Join(known, ", ")}
+}
+
+func readPID(s string) (uint32, error) {
+	pid, err := strconv.ParseUint(s, 10, 31)
+	if err != nil || pid == 0 {
+		return 0, &wordError{s, "not a process id"}
+	}
+	return uint32(pid), nil
+}
+
+// moment is a time as it is given: nanoseconds since boot, or since the start of the recording.
+type moment struct {
+	ns       uint64
+	relative bool
+}
+
+// since is nanoseconds since boot, in a recording that began at start.
+func (m moment) since(start uint64) uint64 {
+	if m.relative {
+		return m.ns + start
+	}
+	return m.ns
+}
+
+// readMoment reads seconds with up to nine decimals, counted from boot or, after a +, from the start.
+func readMoment(s string) (moment, error) {
+	number, relative := strings.CutPrefix(s, "+")
+	whole, decimals, _ := strings.Cut(number, ".")
+	seconds, err := strconv.ParseUint(whole, 10, 32)
+	if err == nil && len(decimals) <= 9 {
+		var ns uint64
+		if ns, err = strconv.ParseUint((decimals + "000000000")[:9], 10, 64); err == nil {
+			return moment{seconds*1e9 + ns, relative}, nil
+		}
+	}
+	return moment{}, &wordError{s, "not a time in seconds, such as 12.5 or +0.25"}
+}
+
+// readSize reads a number of bytes with an optional K, M or G (1024 each).
+func readSize(s string) (int64, error) {
+	digits, shift := strings.TrimRight(s, "KMG"), 0
+	if len(digits) == len(s)-1 {
+		shift = 10 * (1 + strings.IndexByte("KMG", s[len(digits)]))
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || len(digits) < len(s)-1 || n <= 0 || n > 1<<(62-shift) {
+		return 0, &wordError{s, "not a size"}
+	}
+	return n << shift, nil
+}
