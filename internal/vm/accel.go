@@ -39,7 +39,7 @@ func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kv
 	}
 	done, alive, err = runTwice(ctx, c, e, p, accelTCG, firstLimit)
 	if alive {
-		c.notice("KVM starts no guest on this machine: using TCG, which is slower")
+		c.Notice("KVM starts no guest on this machine: using TCG, which is slower")
 		memory.remember(accelTCG)
 	}
 	return done, err
@@ -49,8 +49,8 @@ func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kv
 // hundred boots of a loaded host, while the CPUs came up.
 func runTwice(ctx context.Context, c Config, e emulator, p plan, accel string, limit time.Duration) (message, bool, error) {
 	done, alive, err := runOnce(ctx, c, e, p, accel, limit)
-	if errors.As(err, new(stoodStill)) && ctx.Err() == nil {
-		c.notice("the guest stood still while it booted: booting it again")
+	if errors.Is(err, errStoodStill) && ctx.Err() == nil {
+		c.Notice("the guest stood still while it booted: booting it again")
 		return runOnce(ctx, c, e, p, accel, bootLimit)
 	}
 	return done, alive, err

@@ -12,8 +12,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 const (
@@ -64,7 +66,7 @@ func unpackDeb(name, dir string) error {
 		if err != nil {
 			return fmt.Errorf("not a whole package: %w", err)
 		}
-		if file := path.Clean(header.Name); header.Typeflag == tar.TypeReg && wantedOfPackage(file) {
+		if file := path.Clean(header.Name); header.Typeflag == tar.TypeReg && wantedOfPackage().MatchString(file) {
 			if err := writeBelow(root, file, t); err != nil {
 				return err
 			}
@@ -101,27 +103,10 @@ var moduleParts = []string{
 	"drivers/nvme", "drivers/pci", "drivers/scsi", "drivers/tty", "drivers/virtio",
 }
 
-func wantedOfPackage(file string) bool {
-	file = strings.TrimPrefix(file, "usr/")
-	if strings.HasPrefix(file, "boot/vmlinuz-") {
-		return true
-	}
-	below, ok := strings.CutPrefix(file, "lib/modules/")
-	_, below, nested := strings.Cut(below, "/")
-	if !ok || !nested {
-		return false
-	}
-	part, ok := strings.CutPrefix(below, "kernel/")
-	if !ok {
-		return below == "vmlinuz" || strings.HasPrefix(below, "modules.")
-	}
-	for _, p := range moduleParts {
-		if strings.HasPrefix(part, p+"/") {
-			return true
-		}
-	}
-	return false
-}
+// wantedOfPackage matches the files that a guest may need.
+var wantedOfPackage = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(usr/)?(boot/vmlinuz-|lib/modules/[^/]+/(vmlinuz$|modules\.|kernel/(` + strings.Join(moduleParts, "|") + `)/))`)
+})
 
 func writeBelow(root *os.Root, file string, r io.Reader) error {
 	if err := root.MkdirAll(filepath.Dir(file), 0o700); err != nil {

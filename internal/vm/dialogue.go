@@ -17,7 +17,7 @@ import (
 // dialogue is the host's ear at the control port, an io.Writer that takes init's messages as they come.
 type dialogue struct {
 	begun func(message) // called when init first speaks
-	told  func(string)  // called for each notice; nil: nobody listens
+	told  func(string)  // called for each notice
 	ended func()        // called when init said its last word
 	// outputs takes what is said of them, size is how much that is.
 	outputs io.WriterAt
@@ -60,7 +60,7 @@ func (d *dialogue) take(line []byte) {
 	case m.Alive:
 		d.alive = true
 		d.begun(m)
-	case m.Notice != "" && d.told != nil:
+	case m.Notice != "":
 		d.told(printable(m.Notice))
 	case len(m.Chunk) > 0:
 		d.takeChunk(m.Chunk)

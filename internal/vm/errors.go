@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // What can go wrong, for errors.Is. Those about the guest come inside a *GuestError.
@@ -41,12 +40,8 @@ var (
 	ErrBadOutput = errors.New("the guest's archive of outputs is not sound")
 )
 
-// stoodStill is ErrNoBoot of a guest that was given so long.
-type stoodStill struct{ limit time.Duration }
-
-func (e stoodStill) Error() string { return fmt.Sprintf("%v within %v", ErrNoBoot, e.limit) }
-
-func (stoodStill) Unwrap() error { return ErrNoBoot }
+// errStoodStill is ErrNoBoot of a guest that QEMU still ran.
+var errStoodStill = fmt.Errorf("%w", ErrNoBoot)
 
 // lacks is ErrLacks in words.
 type lacks string

@@ -6,6 +6,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -58,20 +59,13 @@ func (d disk) make(ctx context.Context, mke2fs, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Truncate(d.size); err != nil {
-		f.Close()
+	if err := errors.Join(f.Truncate(d.size), f.Close()); err != nil || d.options == nil {
 		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if d.options == nil {
-		return nil
 	}
 	args := append([]string{"-q", "-F"}, d.options...)
 	if d.files != nil {
-		content, err := d.writeFiles(dir)
-		if err != nil {
+		content := image + ".files"
+		if err := writeFiles(content, d.files); err != nil {
 			return err
 		}
 		args = append(args, "-d", content)
@@ -83,16 +77,11 @@ func (d disk) make(ctx context.Context, mke2fs, dir string) error {
 	return nil
 }
 
-// writeFiles writes the files an image starts with to a directory beside it.
-func (d disk) writeFiles(dir string) (string, error) {
-	content := filepath.Join(dir, d.serial+".files")
-	if err := os.Mkdir(content, 0o755); err != nil {
-		return "", err
-	}
-	return content, writeFiles(content, d.files)
-}
-
+// writeFiles writes the files a file system starts with.
 func writeFiles(dir string, files map[string]string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return err

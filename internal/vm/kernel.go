@@ -7,9 +7,11 @@ package vm
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -94,13 +96,15 @@ func findImage(name string) (string, error) {
 	var found []string
 	var seen []os.FileInfo
 	for _, pattern := range append(builtImages(name), packaged...) {
-		files, err := filepath.Glob(filepath.Join(escapeGlob(name), pattern))
+		files, err := fs.Glob(os.DirFS(name), pattern)
 		if err != nil {
 			return "", err
 		}
 		for _, file := range files {
+			file = filepath.Join(name, file)
 			info, err := os.Stat(file)
-			if err == nil && info.Mode().IsRegular() && !known(seen, info) {
+			known := func(other os.FileInfo) bool { return os.SameFile(info, other) }
+			if err == nil && info.Mode().IsRegular() && !slices.ContainsFunc(seen, known) {
 				found, seen = append(found, file), append(seen, info)
 			}
 		}
@@ -137,20 +141,6 @@ func firstOf(dir string, names []string) []string {
 	return nil
 }
 
-func known(seen []os.FileInfo, info os.FileInfo) bool {
-	for _, s := range seen {
-		if os.SameFile(s, info) {
-			return true
-		}
-	}
-	return false
-}
-
-// escapeGlob makes a pattern that matches the name alone.
-func escapeGlob(name string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
-}
-
 // takeModules takes them from where the user says.
 func (k *kernel) takeModules(said string) (err error) {
 	if _, err := os.Stat(said); err != nil {
@@ -162,9 +152,8 @@ func (k *kernel) takeModules(said string) (err error) {
 	if k.modules, err = openAny(k.below(said)); err != nil || k.modules != nil {
 		return err
 	}
-	others, _ := filepath.Glob(filepath.Join(escapeGlob(said), "lib/modules/*"))
-	if len(others) > 0 {
-		return fmt.Errorf("%s: %w: of %s, and the kernel is %s", said, ErrModules, filepath.Base(others[0]), k.release)
+	if others, _ := os.ReadDir(filepath.Join(said, "lib/modules")); len(others) > 0 {
+		return fmt.Errorf("%s: %w: of %s, and the kernel is %s", said, ErrModules, others[0].Name(), k.release)
 	}
 	return fmt.Errorf("%s: %w: no modules.builtin, modules.order or .ko file for %s in it", said, ErrModules, k.release)
 }

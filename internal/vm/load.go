@@ -6,6 +6,7 @@ package vm
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -66,7 +67,7 @@ func survey(j job, refused []string) (equipment, error) {
 			e.disks = true
 		}
 	}
-	if !e.disks {
+	if !e.disks && j.FS != FSTmpfs {
 		var ways []string
 		for _, b := range buses {
 			ways = append(ways, b.options)
@@ -77,14 +78,9 @@ func survey(j job, refused []string) (equipment, error) {
 	if err != nil {
 		return e, err
 	}
-	var kinds []string
-	switch j.FS {
-	case "", FSExt4:
-		kinds = []string{FSExt4}
-	case FSOverlay:
-		kinds = []string{FSExt4, FSOverlay}
-	case FSTmpfs:
-		kinds, reasons = []string{FSTmpfs}, nil
+	kinds := []string{cmp.Or(j.FS, FSExt4)}
+	if j.FS == FSOverlay {
+		kinds = []string{FSExt4, FSOverlay} // its layers are on a disk
 	}
 	for _, kind := range kinds {
 		if !bytes.Contains(known, []byte("\t"+kind+"\n")) {

@@ -5,6 +5,7 @@
 package vm
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -63,11 +64,11 @@ func (m *machine) fill(ctx context.Context, dir, mke2fs string) error {
 	if m.image, err = os.Open(m.kernel); err != nil {
 		return fmt.Errorf("kernel: %w", err)
 	}
-	initrd := filepath.Join(dir, "initrd")
-	if err := initramfsFile(initrd, m.load); err != nil {
+	if m.initrd, err = os.OpenFile(filepath.Join(dir, "initrd"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return err
 	}
-	if m.initrd, err = os.Open(initrd); err != nil {
+	buffered := bufio.NewWriterSize(m.initrd, 1<<20)
+	if err := errors.Join(initramfs(buffered, m.load), buffered.Flush()); err != nil {
 		return err
 	}
 	for _, d := range disks() {
@@ -101,15 +102,15 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	console := &tail{w: c.Console}
-	watchdog := time.AfterFunc(boot, func() { stop(stoodStill{boot}) })
+	watchdog := time.AfterFunc(boot, func() { stop(fmt.Errorf("%w within %v", errStoodStill, boot)) })
 	defer watchdog.Stop()
 	talk := &dialogue{
 		begun: func(said message) {
 			watchdog.Stop()
-			c.notice(fmt.Sprintf("%s in QEMU %s, %s: up after %.1f s", m.what, e.version, accel, said.Uptime))
+			c.Notice(fmt.Sprintf("%s in QEMU %s, %s: up after %.1f s", m.what, e.version, accel, said.Uptime))
 		},
-		told: c.notice, outputs: m.disks[outputDisk],
-		ended: func() { go stopLater(ctx, stop, c.powerOff) },
+		told: c.Notice, outputs: m.disks[outputDisk],
+		ended: func() { time.AfterFunc(c.powerOff, func() { stop(errStillUp) }) },
 	}
 	ports := []io.Writer{console, &output{"stdout", c.Stdout, stop}, &output{"stderr", c.Stderr, stop}, talk}
 
@@ -120,15 +121,6 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	}
 	err = talk.verdict(ctx, console, exit, strings.TrimSpace(complaint.String()))
 	return talk.last, talk.alive, err
-}
-
-// stopLater ends a guest that does not end by itself.
-func stopLater(ctx context.Context, stop context.CancelCauseFunc, limit time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(limit):
-		stop(errStillUp)
-	}
 }
 
 // errStillUp ends a guest that said its last word and did not power off; that costs nothing but time.

@@ -5,6 +5,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,7 +94,7 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 		return 0, err
 	}
 	if old := emulator.tooOld(); old != "" {
-		c.notice(old)
+		c.Notice(old)
 	}
 	plan, err := c.plan(k)
 	if err != nil {
@@ -111,26 +112,15 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 }
 
 func (c Config) withDefaults() Config {
-	if c.SMP == 0 {
-		c.SMP = 2
+	c.SMP, c.Memory = cmp.Or(c.SMP, 2), cmp.Or(c.Memory, "1G")
+	c.Timeout, c.powerOff = cmp.Or(c.Timeout, DefaultTimeout), cmp.Or(c.powerOff, powerOffLimit)
+	for _, w := range []*io.Writer{&c.Stdout, &c.Stderr, &c.Console} {
+		if *w == nil {
+			*w = io.Discard
+		}
 	}
-	if c.Memory == "" {
-		c.Memory = "1G"
-	}
-	if c.Timeout == 0 {
-		c.Timeout = DefaultTimeout
-	}
-	if c.powerOff == 0 {
-		c.powerOff = powerOffLimit
-	}
-	if c.Stdout == nil {
-		c.Stdout = io.Discard
-	}
-	if c.Stderr == nil {
-		c.Stderr = io.Discard
-	}
-	if c.Console == nil {
-		c.Console = io.Discard
+	if c.Notice == nil {
+		c.Notice = func(string) {}
 	}
 	return c
 }
@@ -182,10 +172,4 @@ func (c Config) plan(k *kernel) (plan, error) {
 	}
 	p.modules, p.job.Modules.Notes = taken.list, append(taken.lacking, "modules were looked for in "+k.modules.dir)
 	return p, nil
-}
-
-func (c Config) notice(text string) {
-	if c.Notice != nil {
-		c.Notice(text)
-	}
 }
