@@ -55,34 +55,26 @@ func (c *countWriter) Write(p []byte) (int, error) { *c += countWriter(len(p)); 
 func ringOf(b *testing.B, path string) (turns [][]byte, events int) {
 	r := tracetest.Open(b, path)
 	var turn []byte
-	var entry *schema.Event
 	for {
 		record, err := r.Next()
 		if err != nil {
 			return append(turns, turn), events
 		}
-		e, ok := record.(*schema.Event)
-		switch {
-		case !ok:
-		case e.Half && e.Phase == schema.Enter:
-			half := *e
-			entry = &half
-		default:
-			if turn = appendRing(turn, entry, e); len(turn) > turnBytes {
+		if e, ok := record.(*schema.Event); ok {
+			if turn = appendRing(turn, e); len(turn) > turnBytes {
 				turns, turn = append(turns, turn), nil
 			}
-			entry = nil
 			events++
 		}
 	}
 }
 
-// appendRing appends an event as it comes from the ring buffer, see record.h; entry: of a call as a whole.
-func appendRing(to []byte, entry, e *schema.Event) []byte {
+// appendRing appends an event as it comes from the ring buffer, see record.h.
+func appendRing(to []byte, e *schema.Event) []byte {
 	le, begin := binary.LittleEndian, len(to)
-	key, phase := e, e.Phase
+	key, entry, phase := e, e.Entry, e.PhaseInFile()
 	if entry != nil {
-		key, phase = entry, schema.Whole
+		key = entry
 	}
 	to = append(to, make([]byte, 8+40)...)
 	head := to[begin+8:]

@@ -100,6 +100,9 @@ func (r *redactor) survey(e *schema.Event) error {
 			return err
 		}
 	}
+	if e.Entry != nil {
+		return r.survey(e.Entry)
+	}
 	return nil
 }
 
@@ -112,8 +115,13 @@ func pointers(e *schema.Event) []*uint64 {
 	return all
 }
 
-// event redacts an event in place.
+// event redacts an event in place, and its entry.
 func (r *redactor) event(e *schema.Event) (err error) {
+	if e.Entry != nil {
+		if err := r.event(e.Entry); err != nil {
+			return err
+		}
+	}
 	for _, a := range pointers(e) {
 		*a = r.addresses.of(*a)
 	}
@@ -152,9 +160,9 @@ func (r *redactor) copy(out *schema.Writer, in *schema.Reader) (*schema.Footer, 
 		record, err := in.Next()
 		switch p := record.(type) {
 		case *schema.Event:
-			e := *p
-			if err = r.event(&e); err == nil {
-				err = out.Append(&e)
+			e := p.Clone()
+			if err = r.event(e); err == nil {
+				err = out.Append(e)
 			}
 		case *schema.Loss:
 			err = out.Loss(&schema.Loss{Cause: p.Cause, Role: p.Role, Cpu: p.Cpu, Count: p.Count, FirstNs: r.time(p.FirstNs), LastNs: r.time(p.LastNs)})

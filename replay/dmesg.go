@@ -41,7 +41,11 @@ func (d *dmesg) observe(s *Step) {
 }
 
 func (d *dmesg) event(dst []byte, s *Step) []byte {
-	e := s.Event
+	s.Halves(func(s *Step) { dst = d.line(dst, s.Event) })
+	return dst
+}
+
+func (d *dmesg) line(dst []byte, e *schema.Event) []byte {
 	if e.Symbol != "" && e.Phase == schema.Enter { // a log that was imported
 		return dmesgName(dst, e, Printable(e.Symbol)+" entry: ")
 	}

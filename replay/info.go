@@ -65,14 +65,6 @@ type kind struct {
 	phase schema.Phase
 }
 
-// phaseOf is the phase that the event has in the file.
-func phaseOf(e *schema.Event) schema.Phase {
-	if e.Half {
-		return schema.Whole
-	}
-	return e.Phase
-}
-
 // ReadInfo reads a trace to its end; of a Seekable one nothing but what its index does not have. After an error of the source it returns what
 // it has read so far, and the error.
 func ReadInfo(src Source) (*Info, error) {
@@ -93,10 +85,7 @@ func ReadInfo(src Source) (*Info, error) {
 		}
 		switch rec := rec.(type) {
 		case *schema.Event:
-			if !rec.First() {
-				continue
-			}
-			counts[kind{rec.Role, phaseOf(rec)}]++
+			counts[kind{rec.Role, rec.PhaseInFile()}]++
 			if i.Events++; i.Events == 1 {
 				i.First = rec.Time
 			}

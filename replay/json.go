@@ -66,10 +66,7 @@ func (j *jsonLines) kind(r schema.Role, p schema.Phase, depth int, symbol string
 }
 
 func (j *jsonLines) event(dst []byte, s *Step) []byte {
-	e, phase := s.Event, s.Phase()
-	if phase == schema.Unspecified {
-		return dst
-	}
+	e, phase := s.Event, s.Event.PhaseInFile()
 	if !j.start.turn(e) {
 		j.begins(e)
 	}
@@ -80,8 +77,8 @@ func (j *jsonLines) event(dst []byte, s *Step) []byte {
 		dst = append(dst, j.kind(e.Role, phase, s.Depth, cmp.Or(e.Symbol, j.symbols.of(e.Role, phase)))...)
 	}
 	dst = j.place(dst, s)
-	if s.whole() {
-		dst = append(j.values(dst, &Step{Event: &s.Call.Enter}), `,"returned":`...)
+	if e.Entry != nil {
+		dst = append(j.values(dst, &Step{Event: e.Entry}), `,"returned":`...)
 		from := len(dst)
 		if dst = j.values(dst, s); len(dst) == from {
 			dst = append(dst, ',')
@@ -134,7 +131,7 @@ func (j *jsonLines) place(dst []byte, s *Step) []byte {
 	switch {
 	case s.Stray:
 		dst = append(dst, `,"stray":true`...)
-	case s.Event.Half:
+	case s.Event.Entry != nil:
 	case s.Call != nil && s.Event.Phase == schema.Exit:
 		dst = appendNumber(dst, `,"call":`, s.Call.Enter.ID)
 		if callRoles.Has(s.Event.Role) {

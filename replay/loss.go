@@ -307,7 +307,6 @@ var (
 	leaves = RolesThat(schema.Leaves)
 	asks   = RolesThat(schema.Asks)
 	walks  = RolesThat(schema.Walks)
-	leafs  = RolesThat(schema.Leaf)
 )
 
 // RolesThat returns the roles of the catalogue that have one of the traits.

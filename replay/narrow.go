@@ -43,10 +43,7 @@ func (t *narrow) begin(dst []byte, h *schema.Header) []byte {
 }
 
 func (t *narrow) event(dst []byte, s *Step) []byte {
-	e, phase := s.Event, s.Phase()
-	if phase == schema.Unspecified {
-		return dst
-	}
+	e, phase := s.Event, s.Event.PhaseInFile()
 	from := len(dst)
 	if !t.start.turn(e) {
 		t.begins(e)
@@ -181,27 +178,23 @@ func (t *narrow) facts(dst []byte, facts schema.Fact) []byte {
 	return dst
 }
 
-// Phase is that of the event in the file. A call that is one event is two steps, of which the exit has
-// its phase and the entry none: Unspecified.
-func (s *Step) Phase() schema.Phase {
-	switch e := s.Event; {
-	case !e.Half || e.Phase == schema.Exit && s.Call == nil:
-		return e.Phase
-	case e.Phase == schema.Exit:
-		return schema.Whole
-	}
-	return schema.Unspecified
-}
-
-// whole reports whether the step is a call that is one event, whose entry is known.
-func (s *Step) whole() bool { return s.Event.Half && s.Event.Phase == schema.Exit && s.Call != nil }
-
 // Asked is the event that has the name which the step is about: of a call that is one event its entry.
 func (s *Step) Asked() *schema.Event {
-	if s.whole() {
-		return &s.Call.Enter
+	if s.Event.Entry != nil {
+		return s.Event.Entry
 	}
 	return s.Event
+}
+
+// Halves calls do with the entry and then the exit of a call that is one event, each as the step that it would be as an
+// event of its own, and with any other step as it is.
+func (s *Step) Halves(do func(*Step)) {
+	if s.Event.Entry != nil {
+		entry := *s
+		entry.Event, entry.Object = s.Event.Entry, nil
+		do(&entry)
+	}
+	do(s)
 }
 
 // name is the name or path that a line ends with, at the end of a path call its path.

@@ -38,6 +38,7 @@ const (
 type line struct {
 	step       Step
 	event      schema.Event
+	entry      schema.Event // of event, where it has one
 	call, open Call
 	object     Object
 	other      func([]byte) []byte
@@ -88,9 +89,6 @@ func (o *output) event(s *Step) (shown bool) {
 		o.buf = o.format.event(o.buf, s)
 		return len(o.buf) > before
 	}
-	if s.Phase() == schema.Unspecified { // its exit is the line
-		return false
-	}
 	o.next().copy(s)
 	return true
 }
@@ -128,8 +126,10 @@ func (o *output) next() *line {
 func (l *line) copy(s *Step) {
 	l.other = nil
 	l.step = Step{Event: &l.event, Depth: s.Depth, Stray: s.Stray}
-	l.event = *s.Event
-	if s.Call != nil && s.Event.Phase == schema.Exit {
+	if l.event = *s.Event; l.event.Entry != nil {
+		l.entry = *l.event.Entry
+		l.event.Entry = &l.entry
+	} else if s.Call != nil && s.Event.Phase == schema.Exit {
 		l.call, l.step.Call = *s.Call, &l.call
 	}
 	if s.Open != nil {

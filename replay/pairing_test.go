@@ -151,8 +151,7 @@ func complete(t *testing.T) map[string]*recording {
 				t.Fatal(err)
 			}
 			if e, ok := next.(*schema.Event); ok {
-				kept := *e
-				rec.records = append(rec.records, &kept)
+				rec.records = append(rec.records, e.Clone())
 			}
 		}
 		out[filepath.Base(file)] = rec

@@ -101,7 +101,6 @@ type printer struct {
 	out      *output
 	last     uint64 // id of the last event read or known to be missing
 	complete bool
-	half     bool // the entry matched of a call whose exit is the same event
 	unmet    *unmet
 }
 
@@ -124,10 +123,8 @@ func (p *printer) next() error {
 		if !p.unmet.shown {
 			p.unmet.see(step)
 		}
-		if p.all || p.match(step, call) {
-			if step.Phase() != schema.Unspecified {
-				p.unmet.matched++
-			}
+		if p.all || p.filter.Match(step, call) {
+			p.unmet.matched++
 			shown := p.out.event(step)
 			p.unmet.shown = p.unmet.shown || shown
 		}
@@ -151,16 +148,6 @@ func (p *printer) next() error {
 		p.out.add(func(b []byte) []byte { return p.format.footer(b, rec) })
 	}
 	return nil
-}
-
-// match asks the filter; the exit of a call that is one event is the call, and matches if its entry did.
-func (p *printer) match(s *Step, call *PathCall) bool {
-	matches := p.filter.Match(s, call)
-	if e := s.Event; e.Half {
-		matches = matches || e.Phase == schema.Exit && p.half
-		p.half = matches
-	}
-	return matches
 }
 
 // field is a row of the columns table and what stands before its value.

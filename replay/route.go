@@ -8,18 +8,26 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// asked adds the entry or the exit of a lookup to the call around it.
+// asked adds a lookup, its entry or its exit to the call around it.
 func (m *Model) asked(t *strand, s *Step) {
-	e, w := s.Event, t.inner()
-	if e.Phase == schema.Exit {
-		if s.Object != nil && s.Call != nil && (e.Role != schema.RoleLookup || !m.chains) {
-			m.found(s.Object, e)
-		}
-		if w != nil && s.Call != nil {
-			w.answered(s)
-		}
+	w := t.inner()
+	if e := s.Asked(); e.Phase == schema.Enter {
+		m.looksUp(w, e)
+	}
+	e := s.Event
+	if e.Phase == schema.Enter || s.Call == nil {
 		return
 	}
+	if s.Object != nil && (e.Role != schema.RoleLookup || !m.chains) {
+		m.found(s.Object, e)
+	}
+	if w != nil {
+		w.answered(s)
+	}
+}
+
+// looksUp adds the entry of a lookup to a path call.
+func (m *Model) looksUp(w *walker, e *schema.Event) {
 	if w == nil || w.within != 0 && e.Role == schema.RoleLookupChain { // it says what the d_lookup does
 		return
 	}
@@ -214,14 +222,16 @@ func negative(e *schema.Event) bool {
 // root reports whether the event shows the root of a filesystem.
 func root(e *schema.Event) bool { return e.Dentry != 0 && e.Parent == e.Dentry }
 
-// allocated adds the entry or the exit of an alloc to the call around it.
+// allocated adds an alloc, its entry or its exit to the call around it.
 func (m *Model) allocated(t *strand, s *Step) {
 	e, w := s.Event, t.inner()
 	if w == nil {
 		return
 	}
+	if asked := s.Asked(); asked.Phase == schema.Enter {
+		m.ask(w, asked)
+	}
 	if e.Phase == schema.Enter {
-		m.ask(w, e)
 		return
 	}
 	w.call.Allocs++

@@ -25,7 +25,7 @@ type State struct {
 	joined  uint64 // the time of the first event after those
 	entries int    // since the calls in progress were last counted
 	outline bool   // of path calls alone, see NewOutline
-	leaf    Call   // the last one of those that are one event
+	leaf    Call   // the last of those that are one event
 	step    Step
 }
 
@@ -33,7 +33,7 @@ type State struct {
 type Step struct {
 	Event *schema.Event
 	Depth int   // how many calls of this thread enclose it
-	Call  *Call // the call it enters or leaves; nil for a role without exit, or a stray
+	Call  *Call // the call it enters or leaves, or is; nil for a role without exit, or a stray
 	Open  *Call // the innermost open around it, itself included; nil outside
 	// Within is Open, or the open around it if that has not ended unseen: whether it had, the
 	// exit tells that says it is this open's.
@@ -103,12 +103,8 @@ func (s *State) Record(rec schema.Record) *Step {
 //     is paired with its own entry, or with none: see leave.
 //  3. The dentry of the event is looked up by address and its life goes on,
 //     begins or ends.
-//  4. An entry whose role has exits is pushed, but for those of a call that is one event:
-//     it encloses nothing, and its exit comes next.
+//  4. An entry whose role has exits is pushed. A call that is one event encloses nothing.
 func (s *State) Event(e *schema.Event) *Step {
-	if e.Half && e.Phase == schema.Exit && s.leaf.Enter.ID == e.ID && s.leaf.Enter.Role == e.Role {
-		return s.leaveLeaf(e)
-	}
 	line := s.logged && e.TID == 0
 	if e.Time < s.now || s.passed {
 		s.outOfTurn(e.Time, line)
@@ -120,11 +116,15 @@ func (s *State) Event(e *schema.Event) *Step {
 		return &s.step
 	}
 	t := s.thread(e.TID)
-	if t != nil && t.first <= s.Losses.until && len(s.Losses.windows) > 0 && !(e.Half && e.Phase == schema.Exit) { // nothing is lost between the halves
+	if t != nil && t.first <= s.Losses.until && len(s.Losses.windows) > 0 {
 		s.unsettle(t)
 	}
 	if len(s.Objects.reading) > 0 {
 		s.Objects.readOver(e)
+	}
+	if e.Entry != nil {
+		s.call(t)
+		return &s.step
 	}
 	paired := s.paired.Has(e.Role) && !line
 	if e.Phase == schema.Exit && paired {
@@ -147,9 +147,7 @@ func (s *State) Event(e *schema.Event) *Step {
 	if e.Role == schema.RoleExit && t != nil {
 		s.abandon(t)
 	}
-	if e.Phase == schema.Enter && paired && e.Half && leafs.Has(e.Role) {
-		s.enterLeaf(t)
-	} else if e.Phase == schema.Enter && paired {
+	if e.Phase == schema.Enter && paired {
 		s.enter(t)
 	} else if t != nil && t.idle() {
 		s.retire(t)
@@ -207,9 +205,7 @@ func (s *State) enter(t *thread) {
 	c := t.call()
 	c.Enter = *e
 	c.Open, c.Outer, c.Path, c.Tag = nil, nil, "", 0
-	if c.After, c.AfterTime = e.ID, e.Time; e.Half {
-		c.After, c.AfterTime = t.seen, t.at
-	}
+	c.After, c.AfterTime = e.ID, e.Time
 	if walkRoles.Has(e.Role) {
 		c.Path = e.Name
 		if n := len(t.calls); n > 0 && t.calls[n-1].Path == "" && callRoles.Has(t.calls[n-1].Enter.Role) {
@@ -246,24 +242,25 @@ func (s *State) about(e *schema.Event, evict uint64) *Object {
 	return s.Objects.apply(e, nil, evict)
 }
 
-// enterLeaf takes the entry of a call that is one event.
-func (s *State) enterLeaf(t *thread) {
-	c := &s.leaf
-	c.Enter = *s.step.Event
-	c.Open, c.Tag, c.After, c.AfterTime = s.step.Open, 0, 0, 0
+// call takes a call that is one event: it is entered, looks at the directory it was given, and returns.
+func (s *State) call(t *thread) {
+	e, c := s.step.Event, &s.leaf
+	s.step.Call, c.Enter = c, *e.Entry
+	c.After, c.AfterTime = 0, 0
 	if t != nil {
-		c.After, c.AfterTime = t.seen, t.at
+		s.step.Depth = len(t.calls)
+		s.enclose(t)
+		if c.After, c.AfterTime = t.seen, t.at; !t.idle() {
+			t.seen, t.at = e.ID, e.Time
+		}
 	}
-	s.step.Call = c
-}
-
-// leaveLeaf takes the exit of such a call, which stands where its entry stood: nothing was between.
-func (s *State) leaveLeaf(e *schema.Event) *Step {
-	s.step.Event, s.step.Object, s.step.path = e, nil, ""
+	c.Open = s.step.Open
+	if asks.Has(e.Role) {
+		s.Objects.under(e.Entry)
+	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
 		s.step.Object = s.about(e, 0)
 	}
-	return &s.step
 }
 
 // enclose finds the open around the event. Within a call since whose entry an open may have

@@ -88,10 +88,7 @@ func mark(r schema.Role, p schema.Phase) string {
 }
 
 func (t *text) event(dst []byte, s *Step) []byte {
-	e, phase := s.Event, s.Phase()
-	if phase == schema.Unspecified {
-		return dst
-	}
+	e, phase := s.Event, s.Event.PhaseInFile()
 	dst = append(dst, t.dim...)
 	dst = appendHead(dst, e)
 	dst = append(dst, t.plain...)
@@ -105,8 +102,8 @@ func (t *text) event(dst []byte, s *Step) []byte {
 	} else {
 		dst = append(dst, t.call(e.Role, phase, s.Depth, cmp.Or(e.Symbol, t.symbols.of(e.Role, phase)))...)
 	}
-	if s.whole() {
-		dst = append(t.values(dst, &Step{Event: &s.Call.Enter}), " ->"...)
+	if e.Entry != nil {
+		dst = append(t.values(dst, &Step{Event: e.Entry}), " ->"...)
 	}
 	dst = t.values(dst, s)
 	if e.Name != "" || s.name() != "" {
@@ -301,7 +298,7 @@ func (t *text) pairing(dst []byte, s *Step) []byte {
 	switch {
 	case s.Stray:
 		dst = append(append(append(dst, t.alarm...), " stray"...), t.plain...)
-	case s.Event.Half:
+	case s.Event.Entry != nil:
 	case s.Call != nil && s.Event.Phase == schema.Exit:
 		dst = appendID(append(dst, " of "...), s.Call.Enter.ID, 0)
 	case s.Event.Execute():
@@ -319,7 +316,7 @@ func (t *text) name(dst []byte, s *Step) []byte {
 	if s.Asked().NameCut() {
 		dst = append(dst, "... (cut)"...)
 	}
-	if e.Half && e.Dentry != 0 && e.Name != name {
+	if e.Entry != nil && e.Dentry != 0 && e.Name != name {
 		dst = appendPrintable(append(append(dst, " -> "...), t.bold...), e.Name)
 		dst = append(dst, t.plain...)
 	}

@@ -35,8 +35,10 @@ func (u *unmet) see(s *Step) {
 	if s.Call != nil && s.Call == s.Open && e.Phase == schema.Enter {
 		offer(u.paths, e.Name)
 	}
-	if e.Name != "" {
-		offer(u.names, e.Name)
+	for _, name := range []string{s.Asked().Name, e.Name} {
+		if name != "" {
+			offer(u.names, name)
+		}
 	}
 	offer(u.comms, e.Comm)
 	for _, pid := range u.filter.PIDs {

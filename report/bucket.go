@@ -22,7 +22,7 @@ var _ = register(func() kind {
 		exits:  replay.RolesOf(schema.RoleInsert),
 		event: func(v *view) {
 			if e := v.step.Event; e.Bucket != 0 || v.layout.GetNameHash() == schema.NameHash_NAME_HASH_REDACTED {
-				v.single(bucketDoubt(v.layout, e), About{}, e.Bucket)
+				v.single(e, bucketDoubt(v.layout, e), About{}, e.Bucket)
 			}
 		},
 		reasons: []*Reason{Redacted, NoHashTable, NotChainHead, WrongBucket},

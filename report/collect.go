@@ -123,13 +123,14 @@ func newCollector(h *schema.Header, r Reading) *collector {
 //     kept for the program's section.
 func (c *collector) event(s *replay.Step) {
 	e := s.Event
-	if e.First() {
-		c.f.Events++
-	}
+	c.f.Events++
 	c.latest = e.ID
 	known := c.f.labels.known(e.Role, e.Phase)
 	if known {
 		c.f.columns[e.Role][e.Phase] |= e.Columns
+		if e.Entry != nil {
+			c.f.columns[e.Role][schema.Enter] |= e.Entry.Columns
+		}
 	}
 	if c.imported && e.PID == 0 {
 		c.line(s)
@@ -171,7 +172,7 @@ func (c *collector) event(s *replay.Step) {
 func (c *collector) look(s *replay.Step) {
 	v := &c.view
 	v.step = s
-	for _, k := range c.looks[s.Event.Role][s.Event.Phase] {
+	for _, k := range c.looks[s.Event.Role][s.Event.PhaseInFile()] {
 		if s.Object != nil || !k.dentries {
 			v.kind = k
 			k.event(v)
@@ -255,29 +256,27 @@ func (c *collector) outside(s *replay.Step) {
 		p.stretches++
 		p.Items = append(p.Items, it)
 	} else {
-		if e.First() {
-			p.Beyond++
-		}
+		p.Beyond++
 		return
 	}
-	c.keep(it, stepOf(s))
+	s.Halves(func(s *replay.Step) { c.keep(it, stepOf(s)) })
 }
 
 // keep keeps a step; the exit of a call that is one event goes where its entry went.
 func (c *collector) keep(it *Item, s Step) {
 	cost := stepBytes + nameCost*len(s.Event.Name)
-	switch first := s.Event.First(); {
-	case !first && it.halved:
-		it.halved = false
+	switch again := s.Event.ID == it.newest; {
+	case again && it.full:
 		return
-	case first && (it.events >= maxSteps || !c.take(cost)):
-		it.More++
-		it.halved = s.Event.Half
-		return
-	case first:
-		it.events++
-	default:
+	case again:
 		c.take(cost)
+	case it.events >= maxSteps || !c.take(cost):
+		it.More++
+		it.newest, it.full = s.Event.ID, true
+		return
+	default:
+		it.events++
+		it.newest, it.full = s.Event.ID, false
 	}
 	s.Event.Name = strings.Clone(s.Event.Name)
 	it.Steps = append(it.Steps, s)
@@ -285,6 +284,7 @@ func (c *collector) keep(it *Item, s Step) {
 
 func stepOf(s *replay.Step) Step {
 	k := Step{Event: *s.Event, Depth: s.Depth, Ref: ref(s.Object)}
+	k.Event.Entry = nil // it is kept as a step of its own
 	if s.Call != nil && s.Event.Phase == schema.Exit {
 		k.Enter = s.Call.Enter.ID
 	}

@@ -106,8 +106,9 @@ type Item struct {
 
 	Unshown uint64 // claims not kept
 
-	events int  // those of Steps, of which a call that is one event has two
-	halved bool // the exit to come is not kept, since its entry was not
+	events int    // those of Steps, of which a call that is one event has two
+	newest uint64 // id of the last event that was to be kept
+	full   bool   // and there was no room for it
 }
 
 // stretch reports whether it is a run of events outside any open.

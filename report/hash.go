@@ -55,9 +55,9 @@ var (
 )
 
 func (v *view) hash() {
-	if e := v.step.Event; e.Parent != 0 && e.Parent != e.Dentry {
+	if e := v.step.Asked(); e.Parent != 0 && e.Parent != e.Dentry {
 		why, about := hashDoubt(v.layout, e)
-		v.single(why, about, uint64(e.Hash))
+		v.single(e, why, about, uint64(e.Hash))
 	}
 }
 

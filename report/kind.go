@@ -160,18 +160,19 @@ func (k Kind) String() string { return table[k].name }
 // Alone reports whether a claim of the kind stands on one event, and no loss touches it.
 func (k Kind) Alone() bool { return table[k].alone }
 
-// byRole are kinds by the role and phase of the events that they look at.
-type byRole [len(labels{})][schema.Exit + 1][]*kind
+// byRole are kinds by the role and phase of the events that they look at. A call that is one event is its entry
+// and its exit at once.
+type byRole [len(labels{})][schema.Whole + 1][]*kind
 
 // looking lists the kinds that look at events.
 func looking(kinds []*kind) (out byRole) {
 	for _, k := range kinds {
 		for role := range out {
-			if k.enters.Has(schema.Role(role)) {
-				out[role][schema.Enter] = append(out[role][schema.Enter], k)
-			}
-			if k.exits.Has(schema.Role(role)) {
-				out[role][schema.Exit] = append(out[role][schema.Exit], k)
+			enters, exits := k.enters.Has(schema.Role(role)), k.exits.Has(schema.Role(role))
+			for phase, looks := range map[schema.Phase]bool{schema.Enter: enters, schema.Exit: exits, schema.Whole: enters || exits} {
+				if looks {
+					out[role][phase] = append(out[role][phase], k)
+				}
 			}
 		}
 	}

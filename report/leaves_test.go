@@ -48,10 +48,6 @@ func (o *ownOpen) ran(e *schema.Event) {
 
 // each calls f for the events with the id: of a call that is one event its entry and its exit.
 func (x *truth) each(id uint64, f func(*schema.Event) bool) bool {
-	for _, e := range []*schema.Event{x.entries[id], x.events[id]} {
-		if e != nil && f(e) {
-			return true
-		}
-	}
-	return false
+	e := x.events[id]
+	return e != nil && (e.Entry != nil && f(e.Entry) || f(e))
 }

@@ -120,8 +120,7 @@ func inMemory(t *testing.T, file string) *memory {
 			t.Fatal(err)
 		}
 		if e, ok := rec.(*schema.Event); ok {
-			kept := *e
-			rec = &kept
+			rec = e.Clone()
 		}
 		m.records = append(m.records, rec)
 	}

@@ -4,7 +4,6 @@ package report
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,7 +28,10 @@ func (r *reader) hashes() (right, all int) {
 	if r.header.GetLayout().GetNameHash() != schema.NameHash_NAME_HASH_WORD64_LE {
 		return 0, 0
 	}
-	for _, e := range slices.AppendSeq(slices.Collect(maps.Values(r.events)), maps.Values(r.entries)) {
+	for _, e := range r.events {
+		if e.Entry != nil {
+			e = e.Entry
+		}
 		switch {
 		case !e.Role.Is(schema.Asks) && e.Role != schema.RoleInsert && e.Role != schema.RoleMove, e.Role.Is(schema.Asks) && e.Phase == schema.Exit,
 			e.Parent == 0, e.Parent == e.Dentry, e.Facts&(schema.FactParentOpHash|schema.FactNameUnreadable) != 0, e.NameCut():

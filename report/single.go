@@ -2,11 +2,15 @@
 
 package report
 
-import "fmt"
+import (
+	"fmt"
 
-// single counts a claim that stands on the event at hand alone. No loss touches it.
-func (v *view) single(why *Reason, about About, value uint64) {
-	c, e, k := v.collector, v.step.Event, v.kind
+	"github.com/dtrec/dtrec/schema"
+)
+
+// single counts a claim that stands on one event alone, the one at hand or its entry. No loss touches it.
+func (v *view) single(e *schema.Event, why *Reason, about About, value uint64) {
+	c, k := v.collector, v.kind
 	if c.mute {
 		return
 	}
@@ -17,7 +21,10 @@ func (v *view) single(why *Reason, about About, value uint64) {
 		return
 	}
 	c.terms = c.terms[:0]
-	c.claim = Claim{Kind: k.number, Verdict: Proven, Subject: e.Name, Object: ref(v.step.Object)}
+	c.claim = Claim{Kind: k.number, Verdict: Proven, Subject: e.Name}
+	if e == v.step.Event {
+		c.claim.Object = ref(v.step.Object)
+	}
 	c.term(k.name+" at "+c.label(e.Role, e.Phase), value, e.ID, e.Comm)
 	c.claim.doubt(why, about)
 	c.count(p, &c.claim)

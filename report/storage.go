@@ -21,7 +21,7 @@ var _ = register(func() kind {
 		exits:  replay.RolesOf(schema.RoleAlloc),
 		event: func(v *view) {
 			if e := v.step.Event; e.Dentry != 0 {
-				v.single(storageDoubt(v.layout, e), About{}, e.NameAddr)
+				v.single(e, storageDoubt(v.layout, e), About{}, e.NameAddr)
 			}
 		},
 		reasons: []*Reason{NoInlineSize, NoNameAddress, WrongPlace},

@@ -17,8 +17,7 @@ import (
 type truth struct {
 	header    *schema.Header
 	events    map[uint64]*schema.Event
-	entries   map[uint64]*schema.Event // of calls that are one event, the other half
-	count     int                      // of events
+	count     int // of events
 	lost      uint64
 	windows   map[uint64]bool // counts and times of the losses
 	opens     []*ownOpen      // in the order in which they ended, then those without an end
@@ -56,7 +55,7 @@ type ownDoubt struct {
 
 // tell reads a trace on its own.
 func tell(records []schema.Record, header *schema.Header) *truth {
-	x := &truth{header: header, events: make(map[uint64]*schema.Event), entries: make(map[uint64]*schema.Event), windows: make(map[uint64]bool), processes: make(map[string]map[[2]int]bool),
+	x := &truth{header: header, events: make(map[uint64]*schema.Event), windows: make(map[uint64]bool), processes: make(map[string]map[[2]int]bool),
 		exits: make(map[string]map[uint64]int), outside: make(map[string]int), verdicts: make(map[string]map[string]int), doubts: make(map[string]*ownDoubt), across: make(map[string]int), sections: make(map[string]bool), seq: make(map[uint64]uint64), layout: offsets(header.GetLayout()), prefixes: make(map[string]uint64)}
 	state := replay.New(header)
 	births, open := make(map[uint32]int), make(map[uint32][]*ownOpen)
@@ -84,13 +83,6 @@ func tell(records []schema.Record, header *schema.Header) *truth {
 }
 
 func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]*ownOpen) {
-	if !e.First() {
-		x.entries[e.ID], x.events[e.ID] = x.events[e.ID], e
-		if n := len(open[e.TID]); n > 0 {
-			open[e.TID][n-1].ran(e)
-		}
-		return
-	}
 	x.count++
 	x.events[e.ID] = e
 	if x.processes[e.Comm] == nil {
@@ -106,6 +98,10 @@ func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]
 	default:
 		x.sections[e.Comm] = true
 	}
+	exit := e
+	if e.Entry != nil {
+		e = e.Entry
+	}
 	enters := e.Phase == schema.Enter
 	if e.Role == schema.RoleOpen && enters {
 		open[e.TID] = append(open[e.TID], &ownOpen{enter: e})
@@ -117,7 +113,9 @@ func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]
 	}
 	o := open[e.TID][n-1]
 	o.events++
-	o.ran(e)
+	if o.ran(e); e != exit {
+		o.ran(exit)
+	}
 	if off := e.NameAddr - o.enter.NameAddr; enters && (e.Role.Is(schema.Asks) || e.Role.Is(schema.Begins)) && off < uint64(len(o.enter.Name)) {
 		o.again, o.furthest = o.again || off < o.furthest, max(o.furthest, off)
 	}
@@ -312,7 +310,7 @@ func (x *truth) labelled(before string, id uint64) []string {
 	if e := x.events[id]; e != nil && m != nil {
 		said := m[len(m)-1]
 		for _, p := range x.header.GetProbe() {
-			if p.Role == e.Role && p.Attached && p.Symbol == said[1] && (e.Half || (e.Phase == schema.Exit) == (said[2] == "return")) {
+			if p.Role == e.Role && p.Attached && p.Symbol == said[1] && (e.Entry != nil || (e.Phase == schema.Exit) == (said[2] == "return")) {
 				return nil
 			}
 		}

@@ -53,14 +53,13 @@ func (w *walk) add(s *replay.Step, room bool) {
 		w.overflow = true
 		return
 	}
-	n := len(w.steps)
-	if n == cap(w.steps) {
-		w.steps = append(w.steps, walkStep{})
+	w.roles = w.roles.With(s.Event.Role)
+	if s.Event.Entry != nil {
+		w.step(s.Event.Entry, s.Depth).after = s.Call.After
 	}
-	w.steps, w.roles = w.steps[:n+1], w.roles.With(s.Event.Role) // filled in place: an event is large
-	k := &w.steps[n]
-	k.ev = *s.Event
-	k.obj, k.depth, k.enter, k.after = s.Object, s.Depth, 0, s.Event.ID
+	k := w.step(s.Event, s.Depth)
+	k.ev.Entry = nil // it is the step before
+	k.obj = s.Object
 	switch {
 	case s.Call == nil:
 	case s.Event.Phase == schema.Enter:
@@ -68,7 +67,20 @@ func (w *walk) add(s *replay.Step, room bool) {
 	default:
 		k.enter = s.Call.Enter.ID
 	}
-	w.course.add(&k.ev)
+}
+
+// step adds a step with an event, in place: an event is large.
+func (w *walk) step(e *schema.Event, depth int) *walkStep {
+	n := len(w.steps)
+	if n == cap(w.steps) {
+		w.steps = append(w.steps, walkStep{})
+	}
+	w.steps = w.steps[:n+1]
+	k := &w.steps[n]
+	k.ev = *e
+	k.obj, k.depth, k.enter, k.after = nil, depth, 0, e.ID
+	w.course.add(e)
+	return k
 }
 
 func (w *walk) enter() *schema.Event { return &w.steps[0].ev }

@@ -14,7 +14,6 @@ import (
 type batchReader struct {
 	firstID, base uint64
 	events, done  int
-	entered       bool     // of the event that is next the entry is handed out
 	told          *taskRow // that of the event before
 
 	raw     [fieldsEnd][]byte          // the fields as they stand in the message
@@ -41,8 +40,9 @@ type batchReader struct {
 // readKind is a kind, and how an event of it is put together.
 type readKind struct {
 	kindRow
-	half bool              // it is handed out as two
-	rest [columnRows]uint8 // the rows of its columns that few kinds have; 0: no more
+	call  bool              // it is a call as a whole: phase and columns are of its exit,
+	entry Columns           // and these of its entry
+	rest  [columnRows]uint8 // the rows of its columns that few kinds have; 0: no more
 }
 
 var errTable = errors.New("columns of one table differ in length")
@@ -50,7 +50,7 @@ var errTable = errors.New("columns of one table differ in length")
 // load decodes an EventBatch: when it has succeeded no event of it can fail.
 func (b *batchReader) load(body []byte) error {
 	clear(b.strings) // those of the batch before are let go of first
-	b.events, b.done, b.entered, b.told, b.numbers = 0, 0, false, nil, [fieldHashShift + 1]uint64{}
+	b.events, b.done, b.told, b.numbers = 0, 0, nil, [fieldHashShift + 1]uint64{}
 	b.raw, b.at, b.strings = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0]
 	if err := b.split(body); err != nil {
 		return err
@@ -144,7 +144,7 @@ func (b *batchReader) loadColumns() (err error) {
 	for i := range columnTable {
 		c, want := &columnTable[i], 0
 		for k, events := range b.perKind {
-			if b.kinds[k].columns.Has(c.Column) {
+			if kind := &b.kinds[k]; (kind.columns | kind.entry).Has(c.Column) {
 				want += events
 			}
 		}
@@ -187,26 +187,36 @@ func inTable(indices []uint64, rows int) error {
 	return nil
 }
 
-// next fills e, which holds the event before, with the next event; the caller has
-// checked done < events. What few events have is cleared only after one that had it.
-func (b *batchReader) next(e *Event) {
-	k := &b.kinds[b.kind.at(b.done)]
+// next fills e, which holds the event before, with the next event, and entry with the Entry that it has where it is a
+// call as a whole; the caller has checked done < events. What few events have is cleared only after one that had it.
+func (b *batchReader) next(e, entry *Event) {
+	i := b.done
+	b.done++
+	k := &b.kinds[b.kind.at(i)]
 	if e.Columns&^commonColumns != 0 || e.Columns == 0 {
 		*e, b.told = Event{}, nil
 	}
-	columns := k.columns
-	if !b.entered || b.told == nil {
-		b.setEvent(e, k)
+	e.ID, e.Time, e.CPU = b.firstID+uint64(i), b.time[i], uint32(b.cpu.at(i))
+	if t := &b.tasks[b.task.at(i)]; t != b.told {
+		e.PID, e.TID, e.Comm = t.pid, t.tid, t.comm
+		entry.PID, entry.TID, entry.Comm = t.pid, t.tid, t.comm
+		b.told = t
 	}
-	if k.half {
-		b.entered = !b.entered
-		if e.Phase, columns = Exit, columns&^k.entry; b.entered {
-			e.Phase, columns = Enter, k.entry
-		}
+	e.Role, e.Phase, e.Columns, e.Entry = k.role, k.phase, k.columns, nil
+	if k.call {
+		entry.ID, entry.Time, entry.CPU = e.ID, e.Time, e.CPU
+		entry.Role, entry.Phase, entry.Columns = k.role, Enter, k.entry
+		b.setCommon(entry, k.entry)
+		e.Entry = entry
 	}
-	if e.Columns = columns; !b.entered {
-		b.done++
+	b.setCommon(e, k.columns)
+	if k.columns&^commonColumns != 0 {
+		b.setRest(e, k)
 	}
+}
+
+// setCommon gives e what nearly every event has.
+func (b *batchReader) setCommon(e *Event, columns Columns) {
 	e.Parent, e.Name, e.NameLen, e.Hash = 0, "", 0, 0
 	e.NameAddr, e.Dentry, e.Inode, e.Facts = 0, 0, 0, 0
 	e.FSType, e.Dev = "", 0
@@ -222,32 +232,20 @@ func (b *batchReader) next(e *Event) {
 	if columns.Has(ColumnFilesystem) {
 		b.setFilesystem(e, b.take(rowFilesystem))
 	}
-	if columns&^commonColumns == 0 {
-		return
-	}
+}
+
+// setRest gives e what few kinds have.
+func (b *batchReader) setRest(e *Event, k *readKind) {
 	for _, r := range k.rest {
 		if r == 0 {
 			break
 		}
-		if c := &columnTable[r]; !columns.Has(c.Column) {
-			continue
-		} else if v := b.take(int(r)); c.get != nil {
+		if c, v := &columnTable[r], b.take(int(r)); c.get != nil {
 			c.get(b, e, v)
 		} else {
 			c.Set(e, v)
 		}
 	}
-}
-
-// setEvent gives e what every event has.
-func (b *batchReader) setEvent(e *Event, k *readKind) {
-	i := b.done
-	e.ID, e.Time, e.CPU = b.firstID+uint64(i), b.time[i], uint32(b.cpu.at(i))
-	if t := &b.tasks[b.task.at(i)]; t != b.told {
-		e.PID, e.TID, e.Comm = t.pid, t.tid, t.comm
-		b.told = t
-	}
-	e.Role, e.Phase, e.Half = k.role, k.phase, k.half
 }
 
 // take returns the next value of a column.

@@ -12,7 +12,6 @@ type kindRow struct {
 	role    Role
 	phase   Phase
 	columns Columns
-	entry   Columns // of those, read of a Whole: what its entry has
 }
 
 type taskRow struct {
@@ -133,14 +132,14 @@ func (b *batchWriter) start(id uint64) {
 	}
 }
 
-func (b *batchWriter) add(entry, e *Event) {
-	k := kindRow{role: e.Role, phase: e.Phase, columns: e.Columns}
-	if entry != nil {
-		k.phase, k.columns = Whole, k.columns|entry.Columns
+func (b *batchWriter) add(e *Event) {
+	k := kindRow{role: e.Role, phase: e.PhaseInFile(), columns: e.Columns}
+	if e.Entry != nil {
+		k.columns |= e.Entry.Columns
 	}
 	b.head(e.Time, e.CPU, b.kind(&k), b.task(e.PID, e.TID, e.Comm))
-	if entry != nil {
-		b.values(entry)
+	if e.Entry != nil {
+		b.values(e.Entry)
 	}
 	b.values(e)
 }

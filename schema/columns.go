@@ -62,7 +62,9 @@ const (
 // Event is one hit of a probe. Which fields were recorded follows from Columns;
 // a field whose column is absent is zero and says nothing.
 //
-// A Reader hands out the same Event again and again; copy it to keep it, or to change it. The
+// A call that is one event of the file, a leaf, is one Event too: the exit, with its entry in Entry.
+//
+// A Reader hands out the same Event again and again; Clone it to keep it, or to change it. The
 // strings stay valid.
 type Event struct {
 	ID   uint64 // position in the run, from 1; cited as #ID
@@ -75,9 +77,10 @@ type Event struct {
 	Role    Role
 	Phase   Phase
 	Columns Columns
-	// Half: the call is one event of the file, which a Reader hands out as two, its entry and then
-	// its exit, with one ID and the time of the exit. When it was entered is not known.
-	Half bool
+	// Entry is, of a call that is one event of the file, what the call was given: an event with the
+	// phase Enter, and the ID, time and task of this one, its exit. When it was entered is not
+	// known. nil: the event is no such call.
+	Entry *Event
 
 	// Key, on entry of a lookup or alloc: the arguments. With a Dentry: as read
 	// from it, d_parent and d_name. With the trait Walks: the path alone.

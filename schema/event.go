@@ -33,9 +33,23 @@ const fmodeExec = 0x20
 // of an execve(2), the interpreter a script names, or the one an ELF header does.
 func (e *Event) Execute() bool { return e.Flags&fmodeExec != 0 }
 
-// First reports whether the event is the first of those that a Reader hands out for one of the
-// file: those are to be counted.
-func (e *Event) First() bool { return !e.Half || e.Phase == Enter }
+// Clone returns a copy that may be kept, with a copy of its Entry.
+func (e *Event) Clone() *Event {
+	out := *e
+	if e.Entry != nil {
+		entry := *e.Entry
+		out.Entry = &entry
+	}
+	return &out
+}
+
+// PhaseInFile is the phase that the event has in the file: Whole of a call that is one event.
+func (e *Event) PhaseInFile() Phase {
+	if e.Entry != nil {
+		return Whole
+	}
+	return e.Phase
+}
 
 // NameCut reports whether fewer name bytes were recorded than the name has.
 func (e *Event) NameCut() bool { return uint64(len(e.Name)) < uint64(e.NameLen) }

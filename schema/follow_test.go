@@ -67,7 +67,7 @@ func TestFollowsDamage(t *testing.T) {
 	whole := func() *batchWriter {
 		b := newBatchWriter(follows{nameHash: NameHash_NAME_HASH_WORD64_LE})
 		b.start(1)
-		b.add(nil, &Event{Time: 5, Role: RoleAlloc, Phase: Enter, Columns: RoleAlloc.Shape(Enter).Columns, Name: "x", NameLen: 1, Hash: 7})
+		b.add(&Event{Time: 5, Role: RoleAlloc, Phase: Enter, Columns: RoleAlloc.Shape(Enter).Columns, Name: "x", NameLen: 1, Hash: 7})
 		b.end()
 		return b
 	}

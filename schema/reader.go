@@ -35,6 +35,7 @@ type Reader struct {
 	header  *Header
 	batch   *batchReader // of frame
 	event   Event
+	entry   Event // of that, where it has one
 	nextID  uint64
 	damage  *Damage // met, not yet reported: the next batch tells its events
 	ready   []Record
@@ -88,7 +89,7 @@ func (t *Reader) Next() (Record, error) {
 			return r, nil
 		}
 		if t.batch.done < t.batch.events {
-			t.batch.next(&t.event)
+			t.batch.next(&t.event, &t.entry)
 			t.nextID = t.event.ID + 1
 			return &t.event, nil
 		}

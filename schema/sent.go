@@ -3,7 +3,6 @@
 package schema
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -190,8 +189,8 @@ func (s *Sender) Append(t *Writer, e *Sent) error {
 		}
 		d.key.facts, d.key.name = Fact(uint16(word)), text[:word>>16&0xffff]
 	}
-	if t.err != nil || t.entry != nil {
-		return cmp.Or(t.err, errHalf)
+	if t.err != nil {
+		return t.err
 	}
 	t.moment(e.Time)
 	s.values(t.batch, k, e, &d, e.Text[size:size+stored])

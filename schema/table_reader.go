@@ -62,8 +62,9 @@ func (b *batchReader) loadKinds() error {
 	b.kinds = b.kinds[:0]
 	for i := range n {
 		k := readKind{kindRow: kindRow{role: Role(b.scratch[0][i]), phase: Phase(b.scratch[1][i]), columns: Columns(b.scratch[2][i])}}
-		if s := k.role.Shape(Enter); s != nil && k.phase == Whole {
-			k.half, k.entry = true, k.columns&s.Columns
+		if k.phase == Whole && k.role.Is(Leaf) {
+			k.call, k.phase, k.entry = true, Exit, k.columns&k.role.Shape(Enter).Columns
+			k.columns &^= k.entry
 		}
 		rest := k.rest[:0]
 		for r := rowFilesystem + 1; r < columnRows; r++ {

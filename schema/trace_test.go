@@ -60,7 +60,7 @@ func read(t testing.TB, b []byte, run int) reading {
 		}
 		switch rec := rec.(type) {
 		case *schema.Event:
-			out.events = append(out.events, *rec)
+			out.events = append(out.events, *rec.Clone())
 		case *schema.Damage:
 			out.damage = append(out.damage, *rec)
 		case *schema.Loss:

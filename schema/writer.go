@@ -34,7 +34,6 @@ type Writer struct {
 	kinds  map[kindRow]uint64 // events of each role and phase
 	first  uint64             // earliest and latest time in the batch
 	last   uint64
-	entry  *Event // of a call whose exit comes next; nil: none
 	events uint64
 	lost   uint64
 
@@ -45,8 +44,6 @@ type Writer struct {
 	frame   []byte  // scratch: a frame
 	err     error
 }
-
-var errHalf = errors.New("half of a call without the other")
 
 // NewWriter writes the header as the first frame. It fills in
 // Header.format_version; the other fields that must be there are the caller's.
@@ -69,22 +66,13 @@ func NewWriter(w io.Writer, h *Header) (*Writer, error) {
 
 // Append adds one event and gives it the next id; Event.ID is ignored. Events must
 // come in order of time: replay takes the order of the file for the order of
-// things. A full batch goes out as a frame. Where the event is half of a call, its entry
-// comes first and must stay as it is until its exit is appended.
+// things. A full batch goes out as a frame. An event with an Entry is a call as a whole.
 func (t *Writer) Append(e *Event) error {
-	entry := t.entry
-	t.entry = nil
-	switch {
-	case t.err != nil:
+	if t.err != nil {
 		return t.err
-	case e.Half && e.Phase == Enter && entry == nil:
-		t.entry = e
-		return nil
-	case e.Half != (entry != nil), entry != nil && (e.Role != entry.Role || e.Phase != Exit):
-		return errHalf
 	}
 	t.moment(e.Time)
-	t.batch.add(entry, e)
+	t.batch.add(e)
 	return t.added()
 }
 

@@ -48,11 +48,10 @@ type address struct {
 // tape keeps the events of a trace, and the lives of addresses.
 type tape struct {
 	replay.Source
-	events  []schema.Event          // of a call that is one event its exit, once that is read
-	entries map[uint64]schema.Event // the entries of those
-	parents []int                   // by event: the life at Parent
-	lives   map[uint64]int          // by address
-	turns   map[uint64][]int        // by address: events that begin or end a life
+	events  []schema.Event
+	parents []int            // by event: the life at Parent
+	lives   map[uint64]int   // by address
+	turns   map[uint64][]int // by address: events that begin or end a life
 }
 
 func (t *tape) Next() (schema.Record, error) {
@@ -61,25 +60,26 @@ func (t *tape) Next() (schema.Record, error) {
 		for len(t.events) < int(e.ID) {
 			t.events, t.parents = append(t.events, schema.Event{}), append(t.parents, 0)
 		}
+		t.events, t.parents = append(t.events, *e.Clone()), append(t.parents, t.lives[given(e).Parent])
 		if born := e.Role == schema.RoleAlloc && e.Phase == schema.Exit; e.Dentry != 0 && (born || e.Role == schema.RoleKill) {
 			t.lives[e.Dentry]++
 			t.turns[e.Dentry] = append(t.turns[e.Dentry], int(e.ID))
 		}
-		if !e.First() {
-			t.entries[e.ID], t.events[e.ID] = t.events[e.ID], *e
-			return rec, err
-		}
-		t.events, t.parents = append(t.events, *e), append(t.parents, t.lives[e.Parent])
 	}
 	return rec, err
 }
 
 // asked returns the entry of a lookup or alloc with the id.
 func (t *tape) asked(id uint64) *schema.Event {
-	if e, ok := t.entries[id]; ok {
-		return &e
+	return given(t.event(id))
+}
+
+// given is what a call was given: of one that is one event its entry.
+func given(e *schema.Event) *schema.Event {
+	if e.Entry != nil {
+		return e.Entry
 	}
-	return t.event(id)
+	return e
 }
 
 // event returns the event with the id, an empty one if there is none.
@@ -105,7 +105,7 @@ func (t *tape) whole(addr, after, before uint64) bool {
 func hold(src replay.Source, did *truths) (*checker, *report.Findings, error) {
 	c := &checker{
 		did: did, header: src.Header(),
-		tape:   tape{Source: src, lives: make(map[uint64]int), entries: make(map[uint64]schema.Event), turns: make(map[uint64][]int)},
+		tape:   tape{Source: src, lives: make(map[uint64]int), turns: make(map[uint64][]int)},
 		places: make(map[uint64]place), opened: make(map[uint64]*truth), holders: make(map[address]*node),
 		held: make(map[string]int), beyond: make(map[string]int), denied: make(map[string]int), met: make(map[string]bool),
 	}

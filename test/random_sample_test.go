@@ -28,9 +28,9 @@ func sample(t *testing.T) (*forged, []operation) {
 			t.Fatal(err)
 		}
 		if e, ok := rec.(*schema.Event); ok {
-			kept := *e
-			rec = &kept
-			f.events = append(f.events, &kept)
+			kept := e.Clone()
+			rec = kept
+			f.events = append(f.events, kept)
 		}
 		f.records = append(f.records, rec)
 	}

@@ -132,9 +132,9 @@ func around(id uint64) *exhibit {
 	var tid uint32
 	return &exhibit{
 		step: func(m *replay.Model, s *replay.Step) {
-			if e := s.Event; e.ID == id && s.Phase() != schema.Unspecified {
+			if e := s.Event; e.ID == id {
 				event, tid = &lines{}, e.TID
-				text := e.Role.Label() + " " + s.Phase().Label() + by(m)
+				text := e.Role.Label() + " " + e.PhaseInFile().Label() + by(m)
 				if name := s.Asked().Name; name != "" {
 					text += ", name " + replay.Printable(name)
 				}

@@ -156,9 +156,7 @@ func (s *Summarizer) State() *replay.State { return s.model.State }
 // Record takes the next record of the trace; of an event it returns where it stands, until the next one.
 func (s *Summarizer) Record(rec schema.Record) *replay.Step {
 	if e, ok := rec.(*schema.Event); ok { // mostly
-		if e.First() {
-			s.Events++
-		}
+		s.Events++
 		return s.model.Record(e)
 	}
 	switch rec := rec.(type) {

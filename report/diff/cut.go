@@ -65,9 +65,14 @@ func (d *cutter) record(m *report.Moment) {
 	d.run.losses = m.Losses
 	switch rec := m.Record.(type) {
 	case *schema.Event:
-		d.now, d.rulings = rec.Time, m.Rulings
+		d.now = rec.Time
 		d.run.took.measure(m.Step)
-		d.event(m.Step)
+		m.Step.Halves(func(s *replay.Step) {
+			if d.rulings = nil; s == m.Step {
+				d.rulings = m.Rulings
+			}
+			d.event(s)
+		})
 	case *schema.Damage:
 		d.giveUp(d.now)
 	case *schema.Program:

@@ -62,10 +62,11 @@ type durations struct {
 
 // measure takes the time of a call that ends.
 func (d *durations) measure(s *replay.Step) {
-	if s.Event.Half {
+	if s.Event.Entry != nil {
 		d.whole |= replay.RolesOf(s.Event.Role)
+		return
 	}
-	if s.Call == nil || s.Event.Phase != schema.Exit || s.Event.Half {
+	if s.Call == nil || s.Event.Phase != schema.Exit {
 		return
 	}
 	if r, t := s.Event.Role, s.Call.Enter.Time; r >= 0 && r < roles && s.Event.Time >= t {

@@ -195,12 +195,12 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 			s := state.Event(rec)
 			for ; len(wanted) > 0 && wanted[0].first <= at; wanted = wanted[1:] {
 				if wanted[0].first == at {
-					calls[at] = r.restart(wanted[0], rec)
+					calls[at] = r.restart(wanted[0], s.Asked())
 					reading = append(reading, wanted[0])
 				}
 			}
 			for _, w := range reading {
-				r.rebuild(calls[w.first], w, s)
+				s.Halves(func(s *replay.Step) { r.rebuild(calls[w.first], w, s) })
 			}
 			reading = slices.DeleteFunc(reading, func(w *digest) bool { return w.span().Last <= at })
 		case *schema.Loss:

@@ -157,7 +157,7 @@ func both[T any](first, second func(T)) func(T) {
 func (g *gathering) Record(rec schema.Record) *replay.Step {
 	step := g.sums.Record(rec)
 	if step != nil {
-		g.event(step)
+		step.Halves(g.event)
 	}
 	return step
 }

@@ -60,10 +60,15 @@ func Look(p *Page, h *schema.Header) *Run {
 
 // Record takes in what of a record the page is about.
 func (x *Run) Record(rec schema.Record) {
-	e, ok := rec.(*schema.Event)
-	if !ok {
-		return
+	if e, ok := rec.(*schema.Event); ok {
+		if e.Entry != nil {
+			x.event(e.Entry)
+		}
+		x.event(e)
 	}
+}
+
+func (x *Run) event(e *schema.Event) {
 	x.last = e.ID
 	if x.page.cited[e.ID] {
 		x.cited[e.ID] = *e

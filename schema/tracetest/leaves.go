@@ -64,11 +64,11 @@ func leaf(w *schema.Writer, entries map[uint32]*schema.Event, e schema.Event) er
 	entry := entries[e.TID]
 	delete(entries, e.TID)
 	switch {
-	case e.Role.Is(schema.Leaf) && e.Phase == schema.Enter && !e.Half:
+	case e.Role.Is(schema.Leaf) && e.Phase == schema.Enter:
 		entries[e.TID] = &e
 		return nil
 	case entry != nil && e.Role == entry.Role && e.Phase == schema.Exit:
-		entry.Half, e.Half = true, true
+		e.Entry, entry = entry, nil
 	}
 	if entry != nil {
 		if err := w.Append(entry); err != nil {

@@ -4,7 +4,9 @@ package replay
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,18 +16,22 @@ import (
 
 // lookedUp is a lookup of "A" that returned the dentry of "a", by a filesystem that takes them for
 // the same, and one of "b" that returned NULL; each is one event.
-func lookedUp() (*schema.Header, []schema.Event) {
+func lookedUp() (*schema.Header, []*schema.Event) {
 	h := &schema.Header{Probe: []*schema.Probe{{Role: schema.RoleLookupRCU, Phase: schema.Whole, Symbol: "__d_lookup_rcu", Attached: true}}}
 	enter, exit := schema.RoleLookupRCU.Shape(schema.Enter).Columns, schema.RoleLookupRCU.Shape(schema.Exit).Columns
-	half := func(e schema.Event) schema.Event {
-		e.PID, e.TID, e.Comm, e.Role, e.Half = 9, 9, "cat", schema.RoleLookupRCU, true
-		return e
+	of := func(e schema.Event, entry *schema.Event) *schema.Event {
+		for _, e := range []*schema.Event{&e, entry} {
+			e.PID, e.TID, e.Comm, e.Role = 9, 9, "cat", schema.RoleLookupRCU
+		}
+		entry.ID, entry.Time, entry.Phase, entry.Columns = e.ID, e.Time, schema.Enter, enter
+		e.Phase, e.Columns, e.Entry = schema.Exit, exit, entry
+		return &e
 	}
-	return h, []schema.Event{
-		half(schema.Event{ID: 1, Time: 1_000_001_000, Phase: schema.Enter, Columns: enter, Parent: 0x1000, Name: "A", NameLen: 1, Hash: 3, NameAddr: 0x2000, FSType: "ext4", Dev: 1<<20 | 2}),
-		half(schema.Event{ID: 1, Time: 1_000_001_000, Phase: schema.Exit, Columns: exit, Dentry: 0x3000, Inode: 0x4000, Parent: 0x1000, Name: "a", NameLen: 1, Hash: 4, NameAddr: 0x3038}),
-		half(schema.Event{ID: 2, Time: 1_000_002_000, Phase: schema.Enter, Columns: enter, Parent: 0x1000, Name: "b", NameLen: 1, Hash: 5, NameAddr: 0x2002, FSType: "ext4", Dev: 1<<20 | 2}),
-		half(schema.Event{ID: 2, Time: 1_000_002_000, Phase: schema.Exit, Columns: exit}),
+	return h, []*schema.Event{
+		of(schema.Event{ID: 1, Time: 1_000_001_000, Dentry: 0x3000, Inode: 0x4000, Parent: 0x1000, Name: "a", NameLen: 1, Hash: 4, NameAddr: 0x3038},
+			&schema.Event{Parent: 0x1000, Name: "A", NameLen: 1, Hash: 3, NameAddr: 0x2000, FSType: "ext4", Dev: 1<<20 | 2}),
+		of(schema.Event{ID: 2, Time: 1_000_002_000},
+			&schema.Event{Parent: 0x1000, Name: "b", NameLen: 1, Hash: 5, NameAddr: 0x2002, FSType: "ext4", Dev: 1<<20 | 2}),
 	}
 }
 
@@ -43,7 +49,7 @@ func (s *spoken) Next() (schema.Record, error) {
 }
 
 // A call that is one event has one line, or object, with what it was given and what it returned.
-func TestHalvesArePrintedOnce(t *testing.T) {
+func TestCallsArePrintedOnce(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		format Format
@@ -67,7 +73,7 @@ func TestHalvesArePrintedOnce(t *testing.T) {
 		h, events := lookedUp()
 		s := &spoken{header: h}
 		for i := range events {
-			s.records = append(s.records, &events[i])
+			s.records = append(s.records, events[i])
 		}
 		var out bytes.Buffer
 		if _, err := Print(&out, s, &test.filter, test.format); err != nil {
@@ -85,30 +91,39 @@ func TestHalvesArePrintedOnce(t *testing.T) {
 	}
 }
 
-// What was lost at the moment of a call that is one event does not part its exit from its entry.
-func TestHalvesAreNotParted(t *testing.T) {
+// A call that is one event is entered and left, whatever was lost at that moment.
+func TestCallsAreWhole(t *testing.T) {
 	h, events := lookedUp()
 	s := New(h)
 	s.Loss(&schema.Loss{Cause: schema.LossRingBuffer, Role: schema.RoleLookupRCU, Count: 1, FirstNs: 1, LastNs: 2_000_000_000})
-	for i := range events {
-		if step := s.Event(&events[i]); step.Stray || step.Call == nil || step.Call.Enter.ID != events[i].ID {
-			t.Errorf("#%d %s: %+v", events[i].ID, events[i].Phase, step)
+	for _, e := range events {
+		if step := s.Event(e); step.Stray || step.Call == nil || step.Call.Enter.ID != e.ID || step.Call.Enter.Name != e.Entry.Name {
+			t.Errorf("#%d: %+v", e.ID, step)
 		}
+	}
+}
+
+// As two steps it is its entry, of no dentry, and its exit.
+func TestHalves(t *testing.T) {
+	h, events := lookedUp()
+	s := New(h)
+	var got []string
+	s.Event(events[0]).Halves(func(s *Step) { got = append(got, fmt.Sprint(s.Event.Phase.Label(), s.Event.Name, s.Object != nil)) })
+	if want := []string{"enterAfalse", "exitatrue"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
 // A dentry that was moved since the last event of a thread may have been moved while the thread
 // looked it up: that it is found under another name than asked for is no contradiction. One moved
 // before that is.
-func TestHalvesMayHaveBegunBefore(t *testing.T) {
+func TestCallsMayHaveBegunBefore(t *testing.T) {
 	for _, during := range []bool{true, false} {
 		_, events := lookedUp()
 		s := New(tracetest.Header())
 		id, now := uint64(0), uint64(0)
 		apply := func(e schema.Event, tid uint32) *Step {
-			if e.First() {
-				id, now = id+1, now+1000
-			}
+			id, now = id+1, now+1000
 			e.ID, e.Time, e.TID, e.PID = id, now, tid, tid
 			return s.Event(&e)
 		}
@@ -128,8 +143,7 @@ func TestHalvesMayHaveBegunBefore(t *testing.T) {
 		if !during {
 			apply(open, 9)
 		}
-		apply(events[0], 9)
-		if d := apply(events[1], 9).Object; d == nil || (d.Contradicted == nil) != during {
+		if d := apply(*events[0], 9).Object; d == nil || (d.Contradicted == nil) != during {
 			t.Errorf("moved during the call: %v; %+v", during, d)
 		}
 	}
