@@ -19,6 +19,8 @@ const (
 	lookEvery   = 2048      // records from one look to the next
 	calmHeap    = 40 << 20  // see pace
 	mostPercent = 1200      // of the 4 MiB that the collector takes for the least, the first time
+	longTrace   = 1 << 20   // records
+	longPercent = 200
 )
 
 var paced atomic.Uint64 // percent that the collector waits for
@@ -30,27 +32,31 @@ var memoryLimited = false
 
 // limitMemory sets them, unless GOMEMLIMIT has.
 func limitMemory() {
-	pace(0)
+	pace(0, 0)
 	if memoryLimited = true; debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(memoryLimit)
 	}
 }
 
-// tooLarge reports whether what is kept has come to its limit; where it is little, the collector waits.
-func tooLarge() bool {
+// tooLarge reports whether what is kept after so many records has come to its limit; where it is little, the collector waits.
+func tooLarge(records uint64) bool {
 	if !memoryLimited {
 		return false
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	pace(live[0].Value.Uint64())
+	pace(live[0].Value.Uint64(), records)
 	return live[0].Value.Uint64() > liveLimit
 }
 
 // pace has the collector wait until the heap is of calmHeap, or twice what is kept, unless GOGC says otherwise. What a
-// reading keeps is little mostly: to collect it, and to watch what is written meanwhile, was a fifth of the time.
-func pace(live uint64) {
+// reading keeps is little mostly: to collect it, and to watch what is written meanwhile, was a fifth of the time. Of a
+// long trace the heap may not go on to grow: there it waits until it is three times what is kept.
+func pace(live, records uint64) {
 	percent := max(100, min(mostPercent, 100*calmHeap/max(live, 1)-100))
+	if records >= longTrace {
+		percent = longPercent
+	}
 	if os.Getenv("GOGC") == "" && paced.Swap(percent) != percent {
 		debug.SetGCPercent(int(percent))
 	}

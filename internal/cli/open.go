@@ -146,7 +146,7 @@ func (t *trace) rewound(run int) (*schema.Reader, error) {
 
 // Next is Reader.Next; damage and a missing end are reported on stderr as well.
 func (t *trace) Next() (schema.Record, error) {
-	if t.records++; t.records%lookEvery == 0 && tooLarge() {
+	if t.records++; t.records%lookEvery == 0 && tooLarge(t.records) {
 		return nil, t.finish(errMemory)
 	}
 	rec, err := t.Reader.Next()
