@@ -56,9 +56,8 @@ which makes 'git bisect run' skip a kernel that cannot be judged (docs/bisect.md
   dtrec diff --allow accepted.txt --format ktap baseline.pb new.pb
   dtrec diff --run-b 2 both.pb both.pb`,
 		Args: exactly(2, "two traces"),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.code(c.run(cmd, args)) },
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return c.code(flagError(cmd, err)) })
 	addFormatFlag(cmd, &c.format, textFormat, markdownFormat, jsonFormat, ktapFormat, junitFormat)
 	f := cmd.Flags()
 	f.Float64Var(&c.latency, "latency", 0, "count a role whose median or 99th percentile differs by more than `PERCENT`")
@@ -66,7 +65,7 @@ which makes 'git bisect run' skip a kernel that cannot be judged (docs/bisect.md
 	f.StringToStringVar(&c.rename, "rename", nil, "take the program `OLD=NEW` of A for the one of that name in B")
 	f.StringVar(&c.allow, "allow", "", "accept the differences in this `FILE`; - for stdin")
 	f.Var(listOf(&c.only, among(diff.Kinds()...)), "only", "count differences of these `KINDS` only, e.g. steps,calls")
-	f.BoolVar(&c.bisect, "bisect", false, "exit 125, not 2, where the runs cannot be judged")
+	f.Bool("bisect", false, "exit 125, not 2, where the runs cannot be judged")
 	f.IntVar(&c.runs[0], "run-a", 0, "which of several runs in A to read, from 1")
 	f.IntVar(&c.runs[1], "run-b", 0, "which of several runs in B to read, from 1")
 	return cmd
@@ -80,23 +79,6 @@ type diffCmd struct {
 	rename  map[string]string
 	allow   string
 	only    []diff.Kind
-	bisect  bool
-}
-
-// exitSkip is what makes git bisect run skip a commit.
-const exitSkip = 125
-
-// code is the error with the exit code that was asked for.
-func (c *diffCmd) code(err error) error {
-	var exit *exitError
-	if c.bisect && err != nil && !(errors.As(err, &exit) && exit.code == exitNegative) {
-		skip := exitError{code: exitSkip, err: err}
-		if exit != nil {
-			skip.hint = exit.hint
-		}
-		return &skip
-	}
-	return err
 }
 
 func (c *diffCmd) run(cmd *cobra.Command, args []string) error {

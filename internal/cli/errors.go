@@ -9,8 +9,9 @@ import (
 
 // Exit codes besides 0.
 const (
-	exitNegative = 1 // the answer is no: refuted, different, not possible here
-	exitTrouble  = 2 // no answer: bad usage, bad input, no privilege
+	exitNegative = 1   // the answer is no: refuted, different, not possible here
+	exitTrouble  = 2   // no answer: bad usage, bad input, no privilege
+	exitSkip     = 125 // instead, of diff --bisect: git bisect run skips the commit
 )
 
 // exitError ends dtrec with an exit code. With err nil nothing is printed: the code

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/dtrec/dtrec/internal/tracefile"
@@ -47,6 +48,9 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cmd, err := root.ExecuteC()
 	err = errors.Join(err, wrong, out.close())
 	code := explain(errs, cmd, err)
+	if code == exitTrouble && cmd.Flags().Lookup("bisect") != nil && slices.Contains(args, "--bisect") { // though no flag was read
+		code = exitSkip
+	}
 	errs.close()
 	return code
 }
