@@ -5,6 +5,7 @@ package export
 import (
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
@@ -42,7 +43,7 @@ func Tables() []Table {
 	return []Table{
 		table("calls", "path calls: one use of a path by a task", callColumns, readCalls),
 		table("objects", "dentries, each from its alloc or first sight to its end", objectColumns, readObjects),
-		table("tasks", "processes", taskColumns, readTasks),
+		table("tasks", "processes", taskColumns, each(replay.Tasks)),
 		table("verdicts", "claims, and what the events say of each", claimColumns, readClaims),
 	}
 }
@@ -54,22 +55,20 @@ type column[T any] struct {
 }
 
 func text[T any](name, doc string, of func(*T) string) column[T] {
-	return column[T]{Column{name, doc, Text, false}, func(v *T) any {
-		if s := of(v); s != "" {
-			return s
-		}
-		return nil
-	}}
+	return column[T]{Column{name, doc, Text, false}, func(v *T) any { return known(of(v)) }}
 }
 
 // number is nil where it is 0, which no id and no moment is.
 func number[T any](name, doc string, of func(*T) uint64) column[T] {
-	return column[T]{Column{name, doc, Number, false}, func(v *T) any {
-		if n := of(v); n != 0 {
-			return n
-		}
+	return column[T]{Column{name, doc, Number, false}, func(v *T) any { return known(of(v)) }}
+}
+
+// known is nil for the zero value.
+func known[V comparable](v V) any {
+	if v == *new(V) {
 		return nil
-	}}
+	}
+	return v
 }
 
 // count is a number that may be 0.
@@ -136,17 +135,22 @@ var callColumns = []column[replay.PathCall]{
 	flag("whole", "nothing of it is known to be missing", func(c *replay.PathCall) bool { return c.Whole }),
 }
 
-func readCalls(src replay.Source, yield func(*replay.PathCall) error) error {
-	for c, err := range replay.Calls(src) {
-		if err != nil {
-			return err
+// each reads all that a sequence of replay yields.
+func each[T any](all func(replay.Source) iter.Seq2[*T, error]) func(replay.Source, func(*T) error) error {
+	return func(src replay.Source, yield func(*T) error) error {
+		for v, err := range all(src) {
+			if err == nil {
+				err = yield(v)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err := yield(c); err != nil {
-			return err
-		}
+		return nil
 	}
-	return nil
 }
+
+var readCalls = each(replay.Calls)
 
 // objectName is "D12".
 func objectName(d *replay.Object) string {
@@ -241,18 +245,6 @@ var taskColumns = []column[replay.Task]{
 	count("last_ns", "its last", func(t *replay.Task) uint64 { return t.LastAt }),
 	count("calls", "path calls that have returned", func(t *replay.Task) uint64 { return t.Calls }),
 	count("failed", "of these, with an error", func(t *replay.Task) uint64 { return t.Failed }),
-}
-
-func readTasks(src replay.Source, yield func(*replay.Task) error) error {
-	for t, err := range replay.Tasks(src) {
-		if err != nil {
-			return err
-		}
-		if err := yield(t); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 var claimColumns = []column[report.Claim]{

@@ -13,22 +13,18 @@ import (
 
 // machineChecks turns what was seen of the machine into lines of a Diagnosis.
 func machineChecks(m bpf.Machine) []Check {
-	return append([]Check{bpfCheck(m), btfCheck(m), capabilityCheck(m), lockdownCheck(m), memlockCheck(m), unprivilegedCheck(m), jitCheck(m)},
-		functionChecks(m)...)
+	return append([]Check{
+		hasCheck("bpf(2)", m.BPF, "the kernel has it", bpf.LackTracing), hasCheck("BTF", m.BTF, "the kernel describes its types", bpf.LackBTF),
+		capabilityCheck(m), lockdownCheck(m), memlockCheck(m), unprivilegedCheck(m), jitCheck(m),
+	}, functionChecks(m)...)
 }
 
-func bpfCheck(m bpf.Machine) Check {
-	if m.BPF != nil {
-		return Check{"bpf(2)", Missing, m.BPF.Error(), Remedy(bpf.LackTracing)}
+// hasCheck is a line about what the kernel has, or lacks by an error.
+func hasCheck(name string, lack error, has string, what bpf.Lack) Check {
+	if lack != nil {
+		return Check{name, Missing, lack.Error(), Remedy(what)}
 	}
-	return Check{Name: "bpf(2)", State: OK, Value: "the kernel has it"}
-}
-
-func btfCheck(m bpf.Machine) Check {
-	if m.BTF != nil {
-		return Check{"BTF", Missing, m.BTF.Error(), Remedy(bpf.LackBTF)}
-	}
-	return Check{Name: "BTF", State: OK, Value: "the kernel describes its types"}
+	return Check{Name: name, State: OK, Value: has}
 }
 
 func capabilityCheck(m bpf.Machine) Check {
