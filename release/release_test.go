@@ -22,8 +22,8 @@ var someTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // TestManual: every command that help shows has a page, which says how it is called and when it was.
 func TestManual(t *testing.T) {
 	s := stage{dir: t.TempDir(), date: someTime, version: "1.2.3"}
-	if err := s.manual(); err != nil {
-		t.Fatal(err)
+	if s.manual(); s.err != nil {
+		t.Fatal(s.err)
 	}
 	pages := 0
 	var walk func(cmd *cobra.Command)
@@ -71,8 +71,8 @@ func unzip(t *testing.T, file string) string {
 // TestCompletions: shells that are here can read them.
 func TestCompletions(t *testing.T) {
 	s := stage{dir: t.TempDir()}
-	if err := s.completions(); err != nil {
-		t.Fatal(err)
+	if s.completions(); s.err != nil {
+		t.Fatal(s.err)
 	}
 	for shell, file := range map[string]string{"bash": "dtrec.bash", "zsh": "_dtrec", "fish": "dtrec.fish"} {
 		file = filepath.Join(s.dir, "completions", file)
@@ -102,8 +102,8 @@ func TestArchiveSaysNothingOfItsMaker(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.settle(); err != nil {
-			t.Fatal(err)
+		if s.settle(); s.err != nil {
+			t.Fatal(s.err)
 		}
 		text, err := archiveOf(s.dir, "dtrec-1.2.3", s.date)
 		if err != nil {
@@ -124,8 +124,8 @@ func TestArchiveSaysNothingOfItsMaker(t *testing.T) {
 func TestLicences(t *testing.T) {
 	t.Chdir("..")
 	s := stage{dir: t.TempDir(), arch: "arm64"}
-	if err := s.licences(); err != nil {
-		t.Fatal(err)
+	if s.licences(); s.err != nil {
+		t.Fatal(s.err)
 	}
 	for _, module := range []string{"github.com/cilium/ebpf", "github.com/klauspost/compress", "github.com/spf13/cobra", "google.golang.org/protobuf", "golang.org/x/sys"} {
 		if files, _ := filepath.Glob(filepath.Join(s.dir, "doc/licences", module, "LICENSE*")); len(files) == 0 {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"io/fs"
@@ -17,41 +18,73 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// stage is a directory with all that is published for one architecture.
+// stage is a directory with all that is published for one architecture. After an error nothing more is put there.
 type stage struct {
 	dir, arch string
 	date      time.Time // of every file
 	version   string    // as the program built says it
+	err       error     // the first
 }
 
 // fill builds the program and puts the rest beside it.
 func (s *stage) fill() error {
-	for _, step := range []func() error{s.build, s.manual, s.completions, s.documents, s.licences} {
-		if err := step(); err != nil {
-			return err
+	for _, step := range []func(){s.build, s.manual, s.completions, s.documents, s.licences, s.settle} {
+		if step(); s.err != nil {
+			break
 		}
 	}
-	return s.settle()
+	return s.err
+}
+
+func (s *stage) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// write writes a file of the stage.
+func (s *stage) write(to string, text []byte) {
+	to = filepath.Join(s.dir, to)
+	s.fail(os.MkdirAll(filepath.Dir(to), 0o755))
+	if s.err == nil {
+		s.err = os.WriteFile(to, text, 0o644)
+	}
+}
+
+// copy copies a file into the stage; a directory of that name is left out.
+func (s *stage) copy(from, to string) {
+	info, err := os.Stat(from)
+	if s.fail(err); s.err != nil || info.IsDir() {
+		return
+	}
+	text, err := os.ReadFile(from)
+	s.fail(err)
+	s.write(to, text)
+}
+
+func (s *stage) glob(pattern string) []string {
+	files, err := filepath.Glob(pattern)
+	s.fail(err)
+	return files
 }
 
 // build makes the program, and reads the version that Go wrote into it.
-func (s *stage) build() error {
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o", filepath.Join(s.dir, "bin/dtrec"), ".")
+func (s *stage) build() {
+	program := filepath.Join(s.dir, "bin/dtrec")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o", program, ".")
 	cmd.Env = append(os.Environ(), s.platform()...)
 	if _, err := output(cmd); err != nil {
-		return err
+		s.fail(err)
+		return
 	}
-	info, err := output(exec.Command("go", "version", "-m", filepath.Join(s.dir, "bin/dtrec")))
-	if err != nil {
-		return err
-	}
+	info, err := output(exec.Command("go", "version", "-m", program))
 	for line := range strings.Lines(info) {
 		if fields := strings.Fields(line); len(fields) > 2 && fields[0] == "mod" && fields[2] != "(devel)" {
 			s.version = strings.TrimPrefix(fields[2], "v")
-			return nil
+			return
 		}
 	}
-	return errors.New("go found no version for what it built: release from a clone, not from a worktree")
+	s.fail(cmp.Or(err, errors.New("go found no version for what it built: release from a clone, not from a worktree")))
 }
 
 // platform is the environment of the go command that builds for the stage, whatever the builder's own.
@@ -60,34 +93,19 @@ func (s *stage) platform() []string {
 }
 
 // manual writes a page for each command, compressed as distributions have them.
-func (s *stage) manual() error {
-	plain := filepath.Join(s.dir, "man")
-	if err := os.MkdirAll(plain, 0o755); err != nil {
-		return err
-	}
+func (s *stage) manual() {
+	plain, err := os.MkdirTemp("", "dtrec-man-")
+	s.fail(err)
+	defer os.RemoveAll(plain)
 	root := cli.Command()
 	root.DisableAutoGenTag = true
 	header := &doc.GenManHeader{Section: "1", Date: &s.date, Source: "dtrec " + s.version, Manual: "dtrec"}
-	if err := doc.GenManTree(root, header, plain); err != nil {
-		return err
-	}
-	pages, err := filepath.Glob(filepath.Join(plain, "*.1"))
-	if err != nil {
-		return err
-	}
-	for _, page := range pages {
+	s.fail(doc.GenManTree(root, header, plain))
+	for _, page := range s.glob(filepath.Join(plain, "*.1")) {
 		text, err := os.ReadFile(page)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(page+".gz", compress(text), 0o644); err != nil {
-			return err
-		}
-		if err := os.Remove(page); err != nil {
-			return err
-		}
+		s.fail(err)
+		s.write(filepath.Join("man", filepath.Base(page)+".gz"), compress(text))
 	}
-	return nil
 }
 
 // compress is gzip without a name and without a time.
@@ -99,49 +117,31 @@ func compress(text []byte) []byte {
 	return b.Bytes()
 }
 
-func (s *stage) completions() error {
-	dir := filepath.Join(s.dir, "completions")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
+func (s *stage) completions() {
+	var bash, zsh, fish bytes.Buffer
 	root := cli.Command()
-	if err := root.GenBashCompletionFileV2(filepath.Join(dir, "dtrec.bash"), true); err != nil {
-		return err
-	}
-	if err := root.GenZshCompletionFile(filepath.Join(dir, "_dtrec")); err != nil {
-		return err
-	}
-	return root.GenFishCompletionFile(filepath.Join(dir, "dtrec.fish"), true)
+	s.fail(errors.Join(root.GenBashCompletionV2(&bash, true), root.GenZshCompletion(&zsh), root.GenFishCompletion(&fish, true)))
+	s.write("completions/dtrec.bash", bash.Bytes())
+	s.write("completions/_dtrec", zsh.Bytes())
+	s.write("completions/dtrec.fish", fish.Bytes())
 }
 
 // documents copies what is read beside the program: texts, and two traces to try it on.
-func (s *stage) documents() error {
-	texts, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		return err
-	}
-	texts = append(texts, "README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "schema/FORMAT.md", "schema/trace.proto")
-	for _, text := range texts {
-		if err := s.copy(text, filepath.Join("doc", filepath.Base(text))); err != nil {
-			return err
-		}
+func (s *stage) documents() {
+	for _, text := range append(s.glob("docs/*.md"), "README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "schema/FORMAT.md", "schema/trace.proto") {
+		s.copy(text, filepath.Join("doc", filepath.Base(text)))
 	}
 	for _, trace := range []string{"run1.pb", "linux-7.3.pb"} {
-		if err := s.copy(filepath.Join("traces", trace), filepath.Join("examples", trace)); err != nil {
-			return err
-		}
+		s.copy(filepath.Join("traces", trace), filepath.Join("examples", trace))
 	}
-	return nil
 }
 
 // licences copies those of the modules that are linked into the program, which want that.
-func (s *stage) licences() error {
+func (s *stage) licences() {
 	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}", ".")
 	list.Env = append(os.Environ(), s.platform()...)
 	text, err := output(list)
-	if err != nil {
-		return err
-	}
+	s.fail(err)
 	done := map[string]bool{}
 	for line := range strings.Lines(text) {
 		module, dir, ok := strings.Cut(strings.TrimSpace(line), " ")
@@ -150,50 +150,20 @@ func (s *stage) licences() error {
 		}
 		done[module] = true
 		for _, pattern := range []string{"LICENSE*", "COPYING*", "NOTICE*"} {
-			files, err := filepath.Glob(filepath.Join(dir, pattern))
-			if err != nil {
-				return err
-			}
-			for _, file := range files {
-				if err := s.copy(file, filepath.Join("doc/licences", module, filepath.Base(file))); err != nil {
-					return err
-				}
+			for _, file := range s.glob(filepath.Join(dir, pattern)) {
+				s.copy(file, filepath.Join("doc/licences", module, filepath.Base(file)))
 			}
 		}
 	}
-	return nil
-}
-
-// copy copies a file into the stage; a directory of that name is left out.
-func (s *stage) copy(from, to string) error {
-	info, err := os.Stat(from)
-	if err != nil || info.IsDir() {
-		return err
-	}
-	text, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	to = filepath.Join(s.dir, to)
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(to, text, 0o644)
 }
 
 // settle gives everything in the stage the commit's time and plain modes, whatever the umask.
-func (s *stage) settle() error {
-	return filepath.WalkDir(s.dir, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
+func (s *stage) settle() {
+	s.fail(filepath.WalkDir(s.dir, func(name string, entry fs.DirEntry, err error) error {
 		mode := fs.FileMode(0o644)
-		if entry.IsDir() || filepath.Dir(name) == filepath.Join(s.dir, "bin") {
+		if err == nil && entry.IsDir() || filepath.Dir(name) == filepath.Join(s.dir, "bin") {
 			mode = 0o755
 		}
-		if err := os.Chmod(name, mode); err != nil {
-			return err
-		}
-		return os.Chtimes(name, s.date, s.date)
-	})
+		return errors.Join(err, os.Chmod(name, mode), os.Chtimes(name, s.date, s.date))
+	}))
 }
