@@ -50,7 +50,7 @@ func TestReadAgainIsTheSame(t *testing.T) {
 					if c == nil {
 						t.Fatalf("%s: #%d-#%d of %s is not there", name, b.first, b.span().Last, comm)
 					}
-					got := c.digest(d.run.builder.names.seed)
+					got := c.digest(d.run.names.seed)
 					if got.sameThread = b.sameThread; got != *b {
 						t.Errorf("%s: %s: %+v, want %+v", name, c.title(), got, b)
 					}

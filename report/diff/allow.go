@@ -77,25 +77,23 @@ func counts(line string) bool { return line[0] != ' ' || strings.HasPrefix(line,
 // Accept takes the differences that are allowed out of the result, and says which entries
 // met none.
 func (r *Result) Accept(a *Allowed) {
-	var open []*Difference
-	for _, d := range r.Differences {
-		if a.takes(d) {
+	r.Differences = slices.DeleteFunc(r.Differences, func(d *Difference) bool {
+		took := a.takes(d)
+		if took {
 			r.Accepted = append(r.Accepted, d)
-		} else {
-			open = append(open, d)
 		}
-	}
-	r.Differences = open
+		return took
+	})
 	for _, e := range a.entries {
-		switch heading := e[0]; {
-		case heading.text == latencyHeading:
-		case !heading.used:
-			r.Unused = append(r.Unused, Unused{a.name, heading.at, "@@ " + replay.Printable(heading.text) + " @@"})
-		default:
-			for _, l := range e[1:] {
-				if !l.used {
-					r.Unused = append(r.Unused, Unused{a.name, l.at, replay.Printable(l.text)})
-				}
+		heading, below := e[0], e[1:]
+		if heading.text == latencyHeading {
+			continue
+		} else if !heading.used {
+			heading.text, below = "@@ "+heading.text+" @@", nil
+		}
+		for _, l := range append([]allowedLine{heading}, below...) {
+			if !l.used {
+				r.Unused = append(r.Unused, Unused{a.name, l.at, replay.Printable(l.text)})
 			}
 		}
 	}
@@ -144,14 +142,4 @@ func accepts(e []allowedLine, d *Difference) bool {
 		e[i].used = true
 	}
 	return true
-}
-
-// Only leaves of a result what differs in the kinds asked for. It is said how much is left
-// out.
-func (r *Result) Only(kinds ...Kind) {
-	n := len(r.Differences)
-	r.Differences = slices.DeleteFunc(r.Differences, func(d *Difference) bool { return !slices.Contains(kinds, d.Kind) })
-	r.NotAsked = n - len(r.Differences)
-	r.asked = kinds
-	r.Notes = append(r.Notes, fmt.Sprintf("asked for %s only: %s left out", join(kinds), plural(uint64(r.NotAsked), "difference")))
 }

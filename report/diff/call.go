@@ -3,10 +3,12 @@
 package diff
 
 import (
+	"cmp"
 	"hash/maphash"
 	"math"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
@@ -15,7 +17,7 @@ import (
 // call is one thing a program did, with all that came of it in the kernel: an operation on
 // paths, what it looked up outside of these, a write to drop_caches.
 type call struct {
-	kind     kind
+	kind     schema.Role // of the event that decides what it is; 0: names were looked up and nothing came of it
 	comm     string
 	pid, tid uint32
 	lines    []line
@@ -35,16 +37,13 @@ type call struct {
 	over    bool     // what decided its kind has returned
 }
 
-// start makes the call one that begins at an event.
-func (c *call) start(k kind, e *schema.Event) {
-	c.kind, c.comm, c.pid, c.tid = k, e.Comm, e.PID, e.TID
-	c.first, c.from, c.last, c.to = e.ID, e.Time, e.ID, e.Time
+// start makes the call one that begins at an event; what it was before is gone.
+func (c *call) start(kind schema.Role, e *schema.Event) {
+	*c = call{kind: kind, comm: e.Comm, pid: e.PID, tid: e.TID, first: e.ID, from: e.Time, last: e.ID, to: e.Time,
+		lines: c.lines[:0], claims: c.claims[:0], places: c.places[:0], entered: c.entered[:0], evicted: c.evicted[:0]}
 }
 
-// reset makes the call ready for use again.
-func (c *call) reset() {
-	*c = call{lines: c.lines[:0], claims: c.claims[:0], places: c.places[:0], entered: c.entered[:0], evicted: c.evicted[:0]}
-}
+func (c *call) span() Span { return Span{c.first, c.last} }
 
 // place returns the number of the dentry at addr; 0: there is none.
 func (c *call) place(addr uint64) int16 {
@@ -70,7 +69,7 @@ func (c *call) meet(addr uint64) int16 {
 // takes reports whether an event is a matter of the call: the end of a dentry is where
 // the call has met the dentry, or empties the caches.
 func (c *call) takes(e *schema.Event) bool {
-	return !ends.Has(e.Role) || slices.Contains(c.places, e.Dentry) || c.kind.in(evicts) && len(c.entered) > 0
+	return !ends.Has(e.Role) || slices.Contains(c.places, e.Dentry) || evicts.Has(c.kind) && len(c.entered) > 0
 }
 
 // leave ends the innermost call entered at the id and returns its line.
@@ -141,8 +140,12 @@ func mix(h, v uint64) uint64 {
 // digest is what is kept of a finished call.
 func (c *call) digest(seed maphash.Seed) digest {
 	judged := uint64(0)
-	for i := range c.claims {
-		judged = mix(judged, hashRuling(seed, &c.claims[i]))
+	for _, r := range c.claims {
+		h := uint64(r.Kind)<<8 | uint64(r.Verdict) // proven: there is no reason
+		if r.Why != nil {
+			h = maphash.Comparable(seed, r)
+		}
+		judged = mix(judged, h)
 	}
 	label := uint64(c.kind) + 1
 	coarse := mix(label, c.more)
@@ -167,23 +170,15 @@ func (c *call) digest(seed maphash.Seed) digest {
 		more: uint32(min(c.last-c.first, math.MaxUint32)), kind: c.kind, lossy: c.lossy}
 }
 
-// hashRuling is a hash of a claim as it was judged. One that is proven has no reason.
-func hashRuling(seed maphash.Seed, r *report.Ruling) uint64 {
-	if r.Why == nil {
-		return uint64(r.Kind)<<8 | uint64(r.Verdict)
-	}
-	return maphash.Comparable(seed, *r)
-}
-
 // named yields the lines that say what the call is of: its paths, of a program to be run the
 // first; where none is recorded the names it looked up. A walk that is made again is one.
 func (c *call) named(yield func(*line) bool) {
+	if nameless.Has(c.kind) {
+		return
+	}
 	last, whole := uint64(0), c.hasPaths()
 	for i := range c.lines {
 		l := &c.lines[i]
-		if c.kind.in(nameless) {
-			return
-		}
 		if whole && !paths.Has(l.role) || !whole && l.depth > 0 || l.name.exact == 0 || l.name.exact == last {
 			continue
 		}
@@ -199,8 +194,7 @@ func (c *call) hasPaths() bool {
 }
 
 // lastName identifies the component the call came to: the last one in its path.
-func (c *call) lastName() uint64 {
-	var name uint64
+func (c *call) lastName() (name uint64) {
 	at := int32(-1)
 	for i := range c.lines {
 		if l := &c.lines[i]; l.base == inPath && l.at > at && !paths.Has(l.role) {
@@ -208,4 +202,85 @@ func (c *call) lastName() uint64 {
 		}
 	}
 	return name
+}
+
+// Flags that make an open another call; their values are those of all machines that
+// use include/uapi/asm-generic/fcntl.h.
+const (
+	oAccess = 0o3
+	oCreat  = 0o100
+	oExcl   = 0o200
+	oTrunc  = 0o1000
+)
+
+func (c *call) openFlags() uint64 {
+	if len(c.lines) == 0 || !opens.Has(c.kind) {
+		return 0
+	}
+	return c.lines[0].value >> 32 & (oAccess | oCreat | oExcl | oTrunc)
+}
+
+// words is what the call is of.
+func (c *call) words() string {
+	var names []string
+	for l := range c.named {
+		names = append(names, l.name.text)
+	}
+	if !c.hasPaths() && !nameless.Has(c.kind) { // components of one
+		names = []string{strings.Join(names, "/")}
+	}
+	out := kindName(c.kind)
+	for _, name := range names {
+		out += " " + quote(name)
+	}
+	var flags []string // nothing for a plain open
+	for _, f := range []struct {
+		mask, is uint64
+		name     string
+	}{{oAccess, 1, "O_WRONLY"}, {oAccess, 2, "O_RDWR"}, {oCreat, oCreat, "O_CREAT"}, {oExcl, oExcl, "O_EXCL"}, {oTrunc, oTrunc, "O_TRUNC"}} {
+		if c.openFlags()&f.mask == f.is {
+			flags = append(flags, f.name)
+		}
+	}
+	if flags != nil {
+		out += " " + strings.Join(flags, "|")
+	}
+	return out
+}
+
+// outcome is what the call came to, with the short word for it; empty: nothing else than
+// what it is of.
+func (c *call) outcome() (text, short string) {
+	i := slices.IndexFunc(c.lines, func(l line) bool { return l.role == c.kind })
+	if i < 0 {
+		return "", ""
+	}
+	switch l := &c.lines[i]; {
+	case l.errno != 0:
+		text = schema.ErrnoText(int(l.errno))
+		return text, cmp.Or(schema.ErrnoName(int(l.errno)), text)
+	case opens.Has(l.role) && l.state == null:
+		text = "NULL"
+	case l.role.Is(schema.ReturnsStatus):
+		text = exitText(l.value)
+	}
+	return text, text
+}
+
+// title is what the call is of and came to.
+func (c *call) title() string {
+	if text, _ := c.outcome(); text != "" {
+		return c.words() + " → " + text
+	}
+	return c.words()
+}
+
+// titles is the title of a call that came to two things.
+func titles(a, b *call) string {
+	ta, sa := a.outcome()
+	tb, sb := b.outcome()
+	if ta == tb {
+		return a.title()
+	}
+	return a.words() + ": " + cmp.Or(sa, "success") + " → " + cmp.Or(sb, "success")
 }

@@ -81,13 +81,13 @@ const maxSingles = 4096
 // that of the source that failed.
 func Compare(a, b Input, o Options) (*Result, error) {
 	ha, hb := a.Header(), b.Header()
+	pa, pb := probesOf(ha), probesOf(hb)
 	c := &comparison{
 		sameKernel: ha.GetKernel().GetRelease() == hb.GetKernel().GetRelease() && ha.GetKernel().GetVersion() == hb.GetKernel().GetVersion(),
 		touched:    make(map[uint64][2]uint64),
 		groups:     make(map[uint64]*Difference),
-		result:     &Result{Differences: kernelChanges(ha, hb)},
+		result:     &Result{Differences: kernelChanges(ha, hb, pa, pb), Doubts: []string{}, Notes: []string{}},
 	}
-	pa, pb := probesOf(ha), probesOf(hb)
 	seed := maphash.MakeSeed()
 	var cutters [2]*cutter
 	var errs [2]error
@@ -192,9 +192,9 @@ func (c *comparison) between(g *gap, p pair) (singles []*oneSided) {
 			missing := rec.lossy || c.lostBetween(g.comm, 1-side, from[1-side]-1, to[1-side], rec.label)
 			switch {
 			case p.n == 0 && c.runs[1-side].short() && i-from[side] >= to[1-side]-from[1-side]:
-				c.excuse(whyShort, Pair{replay.Printable(g.comm), "", rec.span().on(side)})
+				c.result.excuse(whyShort, Pair{replay.Printable(g.comm), "", rec.span().on(side)})
 			case kept >= maxSingles && missing:
-				c.excuse(whyLost, Pair{replay.Printable(g.comm), "", rec.span().on(side)})
+				c.result.excuse(whyLost, Pair{replay.Printable(g.comm), "", rec.span().on(side)})
 			case kept >= maxSingles:
 				c.result.Omitted++
 			default:
@@ -235,12 +235,12 @@ func (c *comparison) onOneSideOnly(singles []*oneSided) {
 	}
 	s := singles[0]
 	if !slices.ContainsFunc(singles, func(s *oneSided) bool { return !s.missing }) {
-		c.excuse(whyLost, s.pair())
+		c.result.excuse(whyLost, s.pair())
 		return
 	}
 	n, list := 0, c.runs[s.side].of(s.gap.comm)
 	for i := range list.n {
-		if list.at(i).kind.in(opens) {
+		if opens.Has(list.at(i).kind) {
 			n++
 		}
 	}
@@ -283,12 +283,12 @@ func (c *comparison) moves(singles []*oneSided) {
 			case !passedAlone(since[0], a.index, b.gap.a) || !passedAlone(since[1], b.index, a.gap.b):
 				if a.same(b.digest) {
 					c.result.Same++
-					c.excuse(whyOrder, at)
+					c.result.excuse(whyOrder, at)
 				} else {
 					c.pairs = append(c.pairs, callPair{a.digest, b.digest, a.gap, true})
 				}
 			case a.missing, b.missing:
-				c.excuse(whyLost, at)
+				c.result.excuse(whyLost, at)
 			case told[[2]*gap{a.gap, b.gap}] != nil:
 				told[[2]*gap{a.gap, b.gap}].also(at)
 			default:
@@ -317,15 +317,4 @@ func aloneSince(list *calls) []int {
 func passedAlone(since []int, index, at int) bool {
 	lo, hi := min(index, at), max(index, at-1)
 	return since[hi] <= lo
-}
-
-// excuse counts a difference that is none, met at a call.
-func (c *comparison) excuse(why string, at Pair) {
-	for i := range c.result.Excused {
-		if e := &c.result.Excused[i]; e.Why == why {
-			e.Count++
-			return
-		}
-	}
-	c.result.Excused = append(c.result.Excused, Excuse{Why: why, Count: 1, First: at})
 }

@@ -15,8 +15,7 @@ import (
 
 // cutter reads a run from its start and cuts it into calls, thread by thread.
 type cutter struct {
-	*builder
-	run     *run
+	*run
 	judging judging
 	threads map[uint32]*thread
 	last    *thread
@@ -48,25 +47,25 @@ const logName = "kernel log"
 
 func newCutter(in Input, both probes, j judging, names namer) *cutter {
 	h := in.Header()
-	r := &run{Run: runOf(in.Name, h), in: in, losses: new(replay.Losses), calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling),
-		renamed: make(map[string]uint64), builder: builder{names: names, both: both, logged: h.Logged()}}
-	return &cutter{builder: &r.builder, run: r, judging: j, threads: make(map[uint32]*thread), commOf: make(map[uint32]string)}
+	r := &run{Run: runOf(in.Name, h), in: in, names: names, both: both, logged: h.Logged(), losses: new(replay.Losses),
+		calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling), renamed: make(map[string]uint64)}
+	return &cutter{run: r, judging: j, threads: make(map[uint32]*thread), commOf: make(map[uint32]string)}
 }
 
 // read cuts the whole run; the error is the source's.
 func (d *cutter) read() error {
-	findings, err := report.Judge(d.run.in, report.Options{Follow: d.record})
+	findings, err := report.Judge(d.in, report.Options{Follow: d.record})
 	d.giveUp(math.MaxUint64)
-	d.run.findings = findings
+	d.findings = findings
 	return err
 }
 
 func (d *cutter) record(m *report.Moment) {
-	d.run.losses = m.Losses
+	d.losses = m.Losses
 	switch rec := m.Record.(type) {
 	case *schema.Event:
 		d.now = rec.Time
-		d.run.took.measure(m.Step)
+		d.took.measure(m.Step)
 		m.Step.Halves(func(s *replay.Step) {
 			if d.rulings = nil; s == m.Step {
 				d.rulings = m.Rulings
@@ -76,7 +75,7 @@ func (d *cutter) record(m *report.Moment) {
 	case *schema.Damage:
 		d.giveUp(d.now)
 	case *schema.Program:
-		d.run.ended(rec)
+		d.ended(rec)
 	}
 }
 
@@ -99,14 +98,14 @@ func (d *cutter) event(s *replay.Step) {
 	t := d.thread(e)
 	if s.Call != nil && e.Phase == schema.Enter && encloses.Has(e.Role) && t.operation() == nil {
 		d.close(t)
-		t.calls = append(t.calls, d.begin(kind(e.Role), e))
+		t.calls = append(t.calls, d.begin(e.Role, e))
 	}
 	switch c, within := d.around(t, s); {
 	case !within:
 		d.outside(t, s)
 	case c == nil: // the entry of the call was not seen
 	case !c.takes(e):
-		d.run.EndsOutside++
+		d.EndsOutside++
 	default:
 		if execs.Has(e.Role) {
 			d.working(e)
@@ -125,7 +124,7 @@ func isAstray(s *replay.Step) bool { return s.Stray && (encloses &^ opens).Has(s
 
 // operation is the call in progress that has all to itself, opens within it too; nil: none.
 func (t *thread) operation() *call {
-	if n := len(t.calls); n > 0 && !t.calls[n-1].kind.in(opens) {
+	if n := len(t.calls); n > 0 && !opens.Has(t.calls[n-1].kind) {
 		return t.calls[n-1]
 	}
 	return nil
@@ -135,7 +134,7 @@ func (t *thread) operation() *call {
 // seen. Calls that it does not leave in progress have lost their exits, and so may have an
 // operation since whose entry events were lost.
 func (d *cutter) around(t *thread, s *replay.Step) (c *call, within bool) {
-	if c = t.operation(); c != nil && !d.run.lost(c.from, s.Event.Time) {
+	if c = t.operation(); c != nil && !d.lost(c.from, s.Event.Time) {
 		return c, true
 	}
 	if s.Within == nil {
@@ -166,20 +165,19 @@ func (d *cutter) put(c *call, s *replay.Step) {
 		}
 	}
 	if m != (mark{}) {
-		d.run.notes = append(d.run.notes, marked{s.Event.ID, m})
+		d.notes = append(d.notes, marked{s.Event.ID, m})
 	}
 	d.add(c, s, m)
 }
 
 // begin starts a call at an event.
-func (d *cutter) begin(k kind, e *schema.Event) *call {
+func (d *cutter) begin(k schema.Role, e *schema.Event) *call {
 	c := &call{}
 	if n := len(d.spare); n > 0 {
 		c, d.spare = d.spare[n-1], d.spare[:n-1]
-		c.reset()
 	}
 	c.start(k, e)
-	if !k.in(exits) {
+	if !exits.Has(k) {
 		d.working(e)
 	}
 	return c
@@ -199,8 +197,8 @@ func (d *cutter) working(e *schema.Event) {
 // finish hands a call out.
 func (d *cutter) finish(c *call) {
 	d.complete(c)
-	c.lossy = d.run.lost(c.from, c.to)
-	d.run.keep(c)
+	c.lossy = d.lost(c.from, c.to)
+	d.keep(c)
 	if len(d.spare) < maxSpare && cap(c.lines) <= 256 {
 		d.spare = append(d.spare, c)
 	}
@@ -246,8 +244,8 @@ func (d *cutter) abandon(t *thread, now uint64) {
 // swallow gives up the calls from the n-th on, whose exits were lost: what the thread
 // did since went unseen for all that is known.
 func (d *cutter) swallow(t *thread, n int, now uint64) {
-	if n < len(t.calls) && len(d.run.unseen) < maxUnseen {
-		d.run.unseen = append(d.run.unseen, [2]uint64{t.calls[n].from, now})
+	if n < len(t.calls) && len(d.unseen) < maxUnseen {
+		d.unseen = append(d.unseen, [2]uint64{t.calls[n].from, now})
 	}
 	t.calls = t.calls[:n]
 }
@@ -281,8 +279,8 @@ func (d *cutter) outside(t *thread, s *replay.Step) {
 		if taken {
 			d.put(c, s)
 		}
-		if !taken || c.kind.in(evicts) {
-			d.run.EndsOutside++
+		if !taken || evicts.Has(c.kind) {
+			d.EndsOutside++
 		}
 		return
 	case t.other != nil && t.breaks(s):
@@ -293,7 +291,7 @@ func (d *cutter) outside(t *thread, s *replay.Step) {
 	}
 	c := t.other
 	if c.kind == 0 && decides.Has(e.Role) {
-		c.kind = kind(e.Role)
+		c.kind = e.Role
 	}
 	d.put(c, s)
 	c.over = c.kind != 0 && len(c.entered) == 0
@@ -311,7 +309,7 @@ func (t *thread) breaks(s *replay.Step) bool {
 	case len(c.entered) > 0 || e.Phase == schema.Exit && s.Call != nil:
 		return false
 	case evicts.Has(e.Role):
-		return !c.kind.in(evicts)
+		return !evicts.Has(c.kind)
 	case c.over, paths.Has(e.Role):
 		return true
 	}
@@ -326,7 +324,7 @@ func (d *cutter) process(t *thread, s *replay.Step) {
 		t.other = nil
 	}
 	d.close(t)
-	c := d.begin(kind(e.Role), e)
+	c := d.begin(e.Role, e)
 	if exits.Has(e.Role) { // told by whichever of its threads is last
 		c.comm = cmp.Or(d.commOf[e.PID], e.Comm)
 		delete(d.commOf, e.PID)
@@ -347,10 +345,10 @@ func (d *cutter) line(s *replay.Step) {
 	e, step := *s.Event, *s
 	e.Comm, e.TID, step.Event = logName, 0, &e
 	t := d.thread(&e)
-	k := kind(0)
+	k := schema.Role(0)
 	if opens.Has(e.Role) && e.Phase == schema.Enter {
 		d.close(t)
-		k = kind(e.Role)
+		k = e.Role
 	}
 	if t.other == nil {
 		t.other = d.begin(k, &e)

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // hunk is what two calls of one label differ in.
@@ -44,7 +46,7 @@ func (h *hunk) changed() int {
 //  3. What is left is the difference, with the claims it changed.
 func (c *comparison) compare(a, b *call) hunk {
 	la, lb, under := c.projected(a, b)
-	h := hunk{}
+	h := hunk{places: mapping{make(map[int16]int16), make(map[int16]int16)}}
 	h.align(&c.inner, la, lb)
 	lines := h.changed() > 0 || under != nil && under.followed
 	h.claims = claimLines(a, b, under != nil && under.refuted, lines)
@@ -99,9 +101,6 @@ func (m *mapping) agree(a, b int16) bool {
 	if a == 0 || b == 0 {
 		return a == b
 	}
-	if m.ab == nil {
-		m.ab, m.ba = make(map[int16]int16), make(map[int16]int16)
-	}
 	y, ok := m.ab[a]
 	if x, known := m.ba[b]; ok || known {
 		return ok && known && y == b && x == a
@@ -120,25 +119,28 @@ func (h *hunk) lines() []Line {
 			next = max(next, e.a.in, e.a.out)
 		}
 	}
-	placeA := func(p int16) int { return int(p) }
-	placeB := func(p int16) int {
-		x, ok := h.places.ba[p]
-		if !ok {
-			next++
-			x = next
-			h.places.agree(x, p)
+	text := func(l *line, places map[int16]int16) string { // nil: those of A
+		renumbered := *l
+		for _, p := range []*int16{&renumbered.in, &renumbered.out} {
+			if places == nil || *p == 0 {
+				continue
+			} else if _, ok := places[*p]; !ok {
+				next++
+				h.places.agree(next, *p)
+			}
+			*p = places[*p]
 		}
-		return int(x)
+		return renumbered.text()
 	}
 	var out []Line
 	for i, e := range h.edits {
 		switch {
 		case e.op == '-':
-			out = append(out, Line{Op: "-", Text: e.a.text(placeA), Spans: e.a.span().on(0)})
+			out = append(out, Line{Op: "-", Text: text(e.a, nil), Spans: e.a.span().on(0)})
 		case e.op == '+':
-			out = append(out, Line{Op: "+", Text: e.b.text(placeB), Spans: e.b.span().on(1)})
+			out = append(out, Line{Op: "+", Text: text(e.b, h.places.ba), Spans: e.b.span().on(1)})
 		case i+1 < len(h.edits) && h.edits[i+1].op != ' ':
-			out = append(out, Line{Op: " ", Text: e.a.text(placeA), Spans: Spans{e.a.span(), e.b.span()}})
+			out = append(out, Line{Op: " ", Text: text(e.a, nil), Spans: Spans{e.a.span(), e.b.span()}})
 		}
 	}
 	return append(out, h.claims...)
@@ -159,7 +161,7 @@ func (h *hunk) guess() {
 
 // shape identifies a hunk whatever its names and places: the same in other calls is
 // told together. last is the name the call came to.
-func (h *hunk) shape(k kind, last uint64) uint64 {
+func (h *hunk) shape(k schema.Role, last uint64) uint64 {
 	s := uint64(k) + 1
 	for i := range h.edits {
 		e := &h.edits[i]
@@ -221,7 +223,11 @@ func missing(op string, a, b *call, told func(*report.Ruling) bool, lines bool) 
 		if !told(&r) || n > 0 || some && lines {
 			continue
 		}
-		out = append(out, Line{Op: op, Text: rulingText(&r), Spans: a.span().on(strings.Index("-+", op))})
+		text := "claim " + r.Kind.String() + ": " + r.Verdict.String()
+		if reason := r.Reason(); reason != "" {
+			text += ", " + replay.Printable(reason)
+		}
+		out = append(out, Line{Op: op, Text: text, Spans: a.span().on(strings.Index("-+", op))})
 	}
 	slices.SortStableFunc(out, func(x, y Line) int { return cmp.Compare(x.Text, y.Text) })
 	return slices.CompactFunc(out, func(x, y Line) bool { return x.Text == y.Text })

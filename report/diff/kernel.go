@@ -3,6 +3,7 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,8 +17,7 @@ const roles = schema.RoleEnd
 // probes is the roles that a run recorded, by phase.
 type probes [schema.Exit + 1]replay.Roles
 
-func probesOf(h *schema.Header) probes {
-	var p probes
+func probesOf(h *schema.Header) (p probes) {
 	for _, pr := range h.GetProbe() {
 		for _, phase := range pr.Phases() {
 			if pr.Attached && pr.Role >= 0 && pr.Role < roles && phase >= 0 && phase <= schema.Exit {
@@ -40,116 +40,32 @@ func (p probes) in(q probes) probes {
 	return p
 }
 
-// kernelChange is one thing that the headers say differently of the kernels.
-func kernelChange(k Kind, about, a, b string) *Difference {
-	return &Difference{Kind: k, Pair: Pair{Program: "kernel"}, Lines: []Line{{Op: "-", Text: about + ": " + replay.Printable(a)}, {Op: "+", Text: about + ": " + replay.Printable(b)}}}
+// fact is one thing that a header says of its kernel, in words.
+type fact struct {
+	kind         Kind
+	role         schema.Role // of a symbol
+	about, value string      // no symbol: the recorder did not know the role
 }
 
-// kernelChanges compares what the two headers say of the kernels.
-func kernelChanges(a, b *schema.Header) []*Difference {
-	changes := symbols(a, b)
-	if ma, mb := a.GetKernel().GetMachine(), b.GetKernel().GetMachine(); ma != mb {
-		changes = append(changes, kernelChange(Layout, "machine", ma, mb+" (flags of opens are told in the numbers of include/uapi/asm-generic/fcntl.h)"))
-	}
-	la, lb := layout(a.GetLayout()), layout(b.GetLayout())
-	for i, of := range la {
-		if of != lb[i] {
-			changes = append(changes, kernelChange(Layout, of[0], of[1], lb[i][1]))
-		}
-	}
-	return changes
-}
-
-// tried reports whether a recorder knew the role: it lists what it attached, and what it
-// could not. What a kernel log lacks is said of the log.
-func tried(h *schema.Header, r schema.Role) bool {
-	return h.Logged() || slices.ContainsFunc(h.GetProbe(), func(p *schema.Probe) bool { return p.Role == r })
-}
-
-// untried names the roles that the recorder of b knew, and that of a did not.
-func untried(a, b *schema.Header) (names []string) {
+// factsOf is what a header says of its kernel, but for addresses; the same facts of any two, in
+// one order.
+func factsOf(h *schema.Header) (list []fact) {
 	for _, info := range schema.Catalogue() {
-		if !tried(a, info.Role) && symbolsOf(b, info.Role) != notRecorded {
-			names = append(names, info.Name)
+		symbols := ""
+		if tried(h, info.Role) {
+			symbols = symbolsOf(h, info.Role)
 		}
+		list = append(list, fact{Symbols, info.Role, info.Name, symbols})
 	}
-	return names
-}
-
-// halved names the symbols whose calls have an entry and an exit in a, and are one event each in b.
-func halved(a, b *schema.Header) (names []string) {
-	form := func(h *schema.Header, r schema.Role, whole bool) bool {
-		return slices.ContainsFunc(h.GetProbe(), func(p *schema.Probe) bool {
-			return p.Role == r && p.Attached && (p.Phase == schema.Whole) == whole
-		})
-	}
-	for _, info := range schema.Catalogue() {
-		if form(a, info.Role, false) && form(b, info.Role, true) {
-			names = append(names, symbolsOf(a, info.Role))
-		}
-	}
-	return names
-}
-
-const notRecorded = "not recorded"
-
-// symbols compares which symbol played which role; a role that the kernel of one run had
-// nothing for is told here, once.
-func symbols(a, b *schema.Header) (changes []*Difference) {
-	pa, pb := probesOf(a), probesOf(b)
-	for _, info := range schema.Catalogue() {
-		r, sa, sb := info.Role, symbolsOf(a, info.Role), symbolsOf(b, info.Role)
-		if sa == sb || !tried(a, r) || !tried(b, r) {
-			continue
-		}
-		if pa.has(r, schema.Enter) != pb.has(r, schema.Enter) || pa.has(r, schema.Exit) != pb.has(r, schema.Exit) {
-			sb += " (left out of the comparison where only one run recorded it)"
-		}
-		changes = append(changes, kernelChange(Symbols, info.Name, sa, sb))
-	}
-	return changes
-}
-
-// symbolsOf lists what is attached for a role; the phases when they differ.
-func symbolsOf(h *schema.Header, r schema.Role) string {
-	var parts []string
-	by := map[string][]string{}
-	for _, p := range h.GetProbe() {
-		if p.Role != r || !p.Attached {
-			continue
-		}
-		if _, met := by[p.Symbol]; !met {
-			parts = append(parts, p.Symbol)
-		}
-		for _, phase := range p.Phases() {
-			by[p.Symbol] = append(by[p.Symbol], phase.Label())
-		}
-	}
-	if len(parts) == 0 {
-		return notRecorded
-	}
-	info, _ := r.Info()
-	both := info.Enter != nil && info.Exit != nil
-	for i, symbol := range parts {
-		phases := by[symbol]
-		slices.Sort(phases)
-		if phases = slices.Compact(phases); both && len(phases) < 2 {
-			parts[i] = symbol + " (" + strings.Join(phases, ", ") + " only)"
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-// layout is what a header says of the kernel's structures, but for addresses: names and values.
-func layout(l *schema.Layout) (list [][2]string) {
-	hash := "not known"
-	if h := l.GetNameHash(); h != schema.NameHash_NAME_HASH_UNSPECIFIED {
-		hash = h.Label()
+	l, hash := h.GetLayout(), "not known"
+	if n := l.GetNameHash(); n != schema.NameHash_NAME_HASH_UNSPECIFIED {
+		hash = n.Label()
 	}
 	for _, row := range []struct {
 		about string
 		value any
 	}{
+		{"machine", h.GetKernel().GetMachine()},
 		{"sizeof(struct dentry)", l.GetDentrySize()},
 		{"offset of d_hash", l.GetDHash()},
 		{"offset of d_parent", l.GetDParent()},
@@ -165,7 +81,102 @@ func layout(l *schema.Layout) (list [][2]string) {
 		{"page size", l.GetPageSize()},
 		{"hash of names", hash},
 	} {
-		list = append(list, [2]string{row.about, fmt.Sprint(row.value)})
+		list = append(list, fact{Layout, 0, row.about, fmt.Sprint(row.value)})
 	}
 	return list
+}
+
+// kernelChanges compares what the two headers say of the kernels. A role that the kernel of
+// one run had nothing for is told here, once.
+func kernelChanges(a, b *schema.Header, pa, pb probes) (changes []*Difference) {
+	fb := factsOf(b)
+	for i, fa := range factsOf(a) {
+		va, vb := replay.Printable(fa.value), replay.Printable(fb[i].value)
+		switch {
+		case va == vb, fa.kind == Symbols && (va == "" || vb == ""):
+			continue
+		case fa.about == "machine":
+			vb += " (flags of opens are told in the numbers of include/uapi/asm-generic/fcntl.h)"
+		case pa.has(fa.role, schema.Enter) != pb.has(fa.role, schema.Enter) || pa.has(fa.role, schema.Exit) != pb.has(fa.role, schema.Exit):
+			vb += " (left out of the comparison where only one run recorded it)"
+		}
+		changes = append(changes, &Difference{Kind: fa.kind, Pair: Pair{Program: "kernel"}, Lines: changed(fa.about+": "+va, fa.about+": "+vb)})
+	}
+	return changes
+}
+
+// tried reports whether a recorder knew the role: it lists what it attached, and what it
+// could not. What a kernel log lacks is said of the log.
+func tried(h *schema.Header, r schema.Role) bool {
+	return h.Logged() || slices.ContainsFunc(h.GetProbe(), func(p *schema.Probe) bool { return p.Role == r })
+}
+
+const notRecorded = "not recorded"
+
+// symbolsOf lists what is attached for a role; the phase where it has one of two.
+func symbolsOf(h *schema.Header, r schema.Role) string {
+	info, _ := r.Info()
+	var symbols []string
+	phases := make(map[string][]string) // by symbol
+	for _, p := range h.GetProbe() {
+		if p.Role != r || !p.Attached {
+			continue
+		}
+		if phases[p.Symbol] == nil {
+			symbols = append(symbols, p.Symbol)
+		}
+		for _, phase := range p.Phases() {
+			if !slices.Contains(phases[p.Symbol], phase.Label()) {
+				phases[p.Symbol] = append(phases[p.Symbol], phase.Label())
+			}
+		}
+	}
+	for i, symbol := range symbols {
+		if only := phases[symbol]; info.Enter != nil && info.Exit != nil && len(only) == 1 {
+			symbols[i] = symbol + " (" + only[0] + " only)"
+		}
+	}
+	return cmp.Or(strings.Join(symbols, ", "), notRecorded)
+}
+
+// unlike says what of the recording of a is not as in that of b, where that explains no difference but
+// its absence.
+func unlike(a, b *schema.Header) (notes []string) {
+	var without, halved []string
+	fb := factsOf(b)
+	for i, fa := range factsOf(a) {
+		if fa.kind != Symbols {
+			continue
+		}
+		if v := fb[i].value; fa.value == "" && v != "" && v != notRecorded {
+			without = append(without, fa.about)
+		}
+		attached := func(h *schema.Header, whole bool) bool {
+			return slices.ContainsFunc(h.GetProbe(), func(p *schema.Probe) bool {
+				return p.Role == fa.role && p.Attached && (p.Phase == schema.Whole) == whole
+			})
+		}
+		if attached(a, false) && attached(b, true) {
+			halved = append(halved, fa.value)
+		}
+	}
+	if without != nil {
+		notes = append(notes, "was made by a recorder without "+strings.Join(without, ", ")+": left out")
+	}
+	if halved != nil {
+		notes = append(notes, "has an entry and an exit of "+strings.Join(halved, ", ")+" where the other run has one event: compared as one call, without its time")
+	}
+	return notes
+}
+
+// attached lists the ways the probes were attached.
+func attached(h *schema.Header) string {
+	var ways []string
+	for _, p := range h.GetProbe() {
+		if p.Attached {
+			ways = append(ways, p.Attach.Label())
+		}
+	}
+	slices.Sort(ways)
+	return strings.Join(slices.Compact(ways), ", ")
 }

@@ -3,6 +3,7 @@
 package diff
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 
@@ -18,9 +19,8 @@ type histogram struct {
 
 func (h *histogram) add(ns uint64) {
 	h.count++
-	i := bucketOf(ns)
-	if h.bucket[i] < math.MaxUint32 {
-		h.bucket[i]++
+	if n := &h.bucket[bucketOf(ns)]; *n < math.MaxUint32 {
+		*n++
 	}
 }
 
@@ -44,8 +44,7 @@ func middleOf(i int) uint64 {
 
 // quantile returns the duration that a share q of all does not exceed, nanoseconds.
 func (h *histogram) quantile(q float64) uint64 {
-	rank := uint64(math.Ceil(q * float64(h.count)))
-	var seen uint64
+	rank, seen := uint64(math.Ceil(q*float64(h.count))), uint64(0)
 	for i, n := range h.bucket {
 		if seen += uint64(n); seen >= rank && n > 0 {
 			return middleOf(i)
@@ -62,15 +61,11 @@ type durations struct {
 
 // measure takes the time of a call that ends.
 func (d *durations) measure(s *replay.Step) {
-	if s.Event.Entry != nil {
-		d.whole |= replay.RolesOf(s.Event.Role)
-		return
-	}
-	if s.Call == nil || s.Event.Phase != schema.Exit {
-		return
-	}
-	if r, t := s.Event.Role, s.Call.Enter.Time; r >= 0 && r < roles && s.Event.Time >= t {
-		d.of[r].add(s.Event.Time - t)
+	switch e := s.Event; {
+	case e.Entry != nil:
+		d.whole |= replay.RolesOf(e.Role)
+	case s.Call != nil && e.Phase == schema.Exit && e.Role >= 0 && e.Role < roles && e.Time >= s.Call.Enter.Time:
+		d.of[e.Role].add(e.Time - s.Call.Enter.Time)
 	}
 }
 
@@ -89,6 +84,8 @@ type Spread struct {
 	P99    uint64 `json:"p99_ns"`
 }
 
+func (s Spread) String() string { return fmt.Sprintf("%d × %d, %d", s.Count, s.Median, s.P99) }
+
 // The least numbers of calls on each side from which a median and a 99th percentile
 // are compared.
 const (
@@ -96,8 +93,10 @@ const (
 	minP99    = 1000
 )
 
-func latencies(a, b *durations, percent float64) []Latency {
-	var rows []Latency
+func latencies(a, b *durations, percent float64) (rows []Latency) {
+	beyond := func(x, y uint64) bool {
+		return percent > 0 && float64(max(x, y)) > float64(min(x, y))*(1+percent/100)
+	}
 	for r := range a.of {
 		ha, hb := &a.of[r], &b.of[r]
 		if ha.count == 0 && hb.count == 0 || (a.whole | b.whole).Has(schema.Role(r)) {
@@ -105,8 +104,7 @@ func latencies(a, b *durations, percent float64) []Latency {
 		}
 		l := Latency{Role: schema.Role(r).Label(), A: ha.spread(), B: hb.spread()}
 		n := min(ha.count, hb.count)
-		l.Differs = percent > 0 && (n >= minMedian && beyond(l.A.Median, l.B.Median, percent) ||
-			n >= minP99 && beyond(l.A.P99, l.B.P99, percent))
+		l.Differs = n >= minMedian && beyond(l.A.Median, l.B.Median) || n >= minP99 && beyond(l.A.P99, l.B.P99)
 		rows = append(rows, l)
 	}
 	return rows
@@ -114,10 +112,4 @@ func latencies(a, b *durations, percent float64) []Latency {
 
 func (h *histogram) spread() Spread {
 	return Spread{h.count, h.quantile(0.5), h.quantile(0.99)}
-}
-
-// beyond reports whether the larger value exceeds the smaller by more than percent.
-func beyond(a, b uint64, percent float64) bool {
-	low, high := float64(min(a, b)), float64(max(a, b))
-	return high > low*(1+percent/100)
 }

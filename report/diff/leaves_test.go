@@ -41,7 +41,7 @@ func TestLeaves(t *testing.T) {
 // A name near the path's buffer and not in it is no part of the path, however far.
 func TestNameBehindThePath(t *testing.T) {
 	const buffer = 0xffff888300000020
-	u := call{kind: kind(schema.RoleOpen), path: buffer, length: 6, lines: []line{{role: schema.RoleOpen, name: name{text: "d/link"}}}}
+	u := call{kind: schema.RoleOpen, path: buffer, length: 6, lines: []line{{role: schema.RoleOpen, name: name{text: "d/link"}}}}
 	for off, want := range map[uint64]base{0: inPath, 2: inPath, 6: elsewhere, 192: elsewhere} {
 		if got, _ := u.nameAt(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + off}); got != want {
 			t.Errorf("%d bytes behind: %d, want %d", off, got, want)

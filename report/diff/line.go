@@ -3,7 +3,11 @@
 package diff
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -74,147 +78,7 @@ const (
 	maxInside = 1024 // beyond the end of any struct dentry
 )
 
-// Bounds on one call; what goes beyond is counted and compared as a count.
-const (
-	maxLines  = 4096
-	maxPlaces = 1024
-)
-
-// builder puts events into calls, as lines.
-type builder struct {
-	names  namer
-	both   probes // recorded in both runs
-	logged bool   // the run is a kernel log
-	// machine is whose numbers the flags of an open are in, where the other run's are another's; else empty.
-	machine string
-}
-
-// add puts an event into a call: as a new line, or as the return of one.
-func (b *builder) add(c *call, s *replay.Step, m mark) {
-	e := s.Event
-	c.last, c.to = e.ID, e.Time
-	if c.kind.in(evicts) && ends.Has(e.Role) {
-		if len(c.evicted) < maxLines {
-			c.evicted = append(c.evicted, b.names.of(e.Name, e).coarse)
-		}
-		return
-	}
-	l := (*line)(nil)
-	if e.Phase == schema.Exit && s.Call != nil {
-		if l = c.leave(s.Call.Enter.ID); l != nil {
-			l.form, l.exit = returned, e.ID
-		}
-	}
-	if l == nil {
-		if len(c.lines) >= maxLines {
-			c.more++
-			return
-		}
-		c.lines = append(c.lines, line{role: e.Role, depth: uint8(min(len(c.entered), 255)), enter: e.ID, exit: e.ID})
-		l = &c.lines[len(c.lines)-1]
-		switch {
-		case s.Stray:
-			l.form = noEntry
-		case s.Call != nil && e.Phase == schema.Enter && b.both.has(e.Role, schema.Exit):
-			l.form = noReturn
-			c.entered = append(c.entered, len(c.lines)-1)
-		}
-	}
-	if l.form == returned || e.Columns.Has(schema.ColumnDentry) {
-		b.result(c, l, e)
-	} else {
-		b.key(c, l, e)
-	}
-	l.refuted, l.older = l.refuted|m.refuted, l.older || m.older
-}
-
-// complete ends a call: names in it that turned out to be temporary are such.
-func (b *builder) complete(c *call) {
-	if !c.kind.in(creates) {
-		return
-	}
-	for l := range c.named {
-		b.names.made(l.name.text)
-	}
-	for i := range c.lines {
-		if n := &c.lines[i].name; n.exact != 0 {
-			*n = b.names.of(n.text, &schema.Event{PID: c.pid, TID: c.tid, Time: c.to})
-		}
-	}
-}
-
-// key fills what an entry says: the name, where it lies and where it is looked for.
-func (b *builder) key(c *call, l *line, e *schema.Event) {
-	has := e.Columns.Has
-	if has(schema.ColumnOpen) && e.Flags&(oCreat|oExcl) == oCreat|oExcl {
-		b.names.made(e.Name)
-	}
-	if has(schema.ColumnKey) {
-		b.name(l, e)
-		l.in = c.place(e.Parent)
-	}
-	if has(schema.ColumnNameAddr) {
-		if l.base, l.at = c.nameAt(e); b.logged && l.base == elsewhere {
-			l.at = 0 // the name of a dentry, which lies wherever it lies
-		}
-	}
-	if l.value = e.Ret; has(schema.ColumnOpen) {
-		l.value = uint64(schema.OpenFlags(b.machine, e.Flags))<<32 | uint64(e.Mode)
-	}
-}
-
-func (b *builder) name(l *line, e *schema.Event) {
-	l.name = b.names.of(e.Name, e)
-	l.cut = l.cut || e.NameCut()
-}
-
-// result fills what a return says, or an event about one dentry.
-func (b *builder) result(c *call, l *line, e *schema.Event) {
-	has := e.Columns.Has
-	if has(schema.ColumnRet) {
-		l.errno = int32(e.Errno())
-		if !e.Role.Is(schema.ReturnsAddress) {
-			l.value = e.Ret
-		}
-		if l.errno == 0 && has(schema.ColumnFilesystem) {
-			l.detail = b.names.of(e.FSType, e)
-		}
-	}
-	if !has(schema.ColumnDentry) {
-		return
-	}
-	if e.Dentry == 0 {
-		l.state = null
-		return
-	}
-	if begins.Has(e.Role) && e.Phase == schema.Exit {
-		c.meet(e.Dentry) // whatever was there, this is another dentry
-		l.inner = int64(e.NameAddr - e.Dentry)
-	}
-	l.out, l.state = c.place(e.Dentry), stateOf(e)
-	l.mount = l.mount || e.Facts&schema.FactMountpoint != 0
-	switch {
-	case has(schema.ColumnBucket):
-		l.in = c.place(e.Parent)
-	case has(schema.ColumnTarget):
-		l.in = c.place(e.Target)
-	case moves.Has(e.Role) && l.form == returned:
-		l.detail = b.names.of(e.Name, e)
-	}
-	if l.form != returned {
-		b.name(l, e)
-	}
-}
-
-func stateOf(e *schema.Event) state {
-	switch {
-	case e.Facts&schema.FactInodeUnknown != 0:
-		return unread
-	case e.Inode == 0:
-		return negative
-	}
-	return positive
-}
+func (l *line) span() Span { return Span{l.enter, l.exit} }
 
 // like reports whether two lines say the same but for which dentries they are of.
 func (l *line) like(m *line) bool {
@@ -232,4 +96,64 @@ func (l *line) shape() uint64 {
 		s |= 1 << 17
 	}
 	return s ^ uint64(l.refuted)<<40
+}
+
+// text spells a line out.
+func (l *line) text() string {
+	s := strings.Repeat("  ", int(l.depth)) + l.role.Label()
+	add := func(is bool, format string, args ...any) {
+		if is {
+			s += fmt.Sprintf(format, args...)
+		}
+	}
+	add(l.name.exact != 0, " %s", quote(l.name.text))
+	add(l.base == inPath, " path+%d", l.at)
+	add(l.base == inDentry, " dentry+%d", l.at)
+	add(l.base == elsewhere, " elsewhere")
+	add(opens.Has(l.role) && l.form != noEntry, " flags %#x mode %#o", l.value>>32, l.value&0xffffffff)
+	add(l.in != 0, " in D%d", l.in)
+	add(l.role.Is(schema.ReturnsStatus), " %s", exitText(l.value))
+	arrow := " "
+	if l.form == returned || l.form == noEntry {
+		arrow = " → "
+	}
+	switch made := begins.Has(l.role) && l.form == returned; {
+	case l.errno != 0:
+		add(true, "%s%s", arrow, schema.ErrnoText(int(l.errno)))
+	case answers.Has(l.role):
+		add(l.out != 0, " D%d", l.out)
+		add(true, "%s%d", arrow, l.value)
+	default:
+		add(l.state == null, "%sNULL", arrow)
+		add(l.state != null && l.out != 0, "%sD%d", arrow, l.out)
+		add(l.state == negative, " negative")
+		add(l.state == positive, " positive")
+		add(made && uint64(l.inner) < maxInside, ", name at +%d", l.inner)
+		add(made && uint64(l.inner) >= maxInside, ", name outside")
+		add(moves.Has(l.role) && l.detail.text != "", " now %s", quote(l.detail.text))
+		add(!made && !moves.Has(l.role) && l.detail.text != "", " on %s", replay.Printable(l.detail.text))
+	}
+	add(l.mount, ", mountpoint")
+	for k := range report.Kind(32) {
+		add(l.refuted.has(k), ", %s refuted", k)
+	}
+	add(l.cut, ", name cut")
+	add(l.form == noReturn, ", no return")
+	add(l.form == noEntry, ", no entry")
+	return s
+}
+
+// exitText spells a wait status.
+func exitText(status uint64) string {
+	return strings.TrimPrefix(schema.WaitStatus(status).String(), "exit ")
+}
+
+// quote puts a name between quotes that it cannot leave.
+func quote(s string) string { return `"` + strings.ReplaceAll(replay.Printable(s), `"`, `\"`) + `"` }
+
+func plural(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

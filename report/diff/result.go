@@ -5,6 +5,7 @@ package diff
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -62,6 +63,35 @@ func (r *Result) Count() uint64 {
 	return n
 }
 
+// Only leaves of a result what differs in the kinds asked for. It is said how much is left
+// out.
+func (r *Result) Only(kinds ...Kind) {
+	n := len(r.Differences)
+	r.Differences = slices.DeleteFunc(r.Differences, func(d *Difference) bool { return !slices.Contains(kinds, d.Kind) })
+	r.asked, r.NotAsked = kinds, n-len(r.Differences)
+	var names []string
+	for _, k := range kinds {
+		names = append(names, string(k))
+	}
+	r.note("asked for %s only: %s left out", strings.Join(names, ", "), plural(uint64(r.NotAsked), "difference"))
+}
+
+func (r *Result) note(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
+
+func (r *Result) doubt(format string, args ...any) {
+	r.Doubts = append(r.Doubts, fmt.Sprintf(format, args...))
+}
+
+// excuse counts a difference that is none, met at a call.
+func (r *Result) excuse(why string, at Pair) {
+	i := slices.IndexFunc(r.Excused, func(e Excuse) bool { return e.Why == why })
+	if i < 0 {
+		i = len(r.Excused)
+		r.Excused = append(r.Excused, Excuse{Why: why, Pair: at})
+	}
+	r.Excused[i].Count++
+}
+
 // Run is one side.
 type Run struct {
 	File        string `json:"file"`
@@ -98,15 +128,6 @@ func Kinds() []Kind {
 	return []Kind{Symbols, Layout, ProgramOnly, CallsOnly, Order, Steps, Claims, Outcome}
 }
 
-// join is the kinds as a list.
-func join(kinds []Kind) string {
-	var out []string
-	for _, k := range kinds {
-		out = append(out, string(k))
-	}
-	return strings.Join(out, ", ")
-}
-
 // Difference is one difference in what programs met, or between the kernels.
 type Difference struct {
 	Kind  Kind   `json:"kind"`
@@ -120,12 +141,41 @@ type Difference struct {
 	varies []string // names that other runs have otherwise, and patterns of them; see namer.varies
 }
 
+// Bounds on what a result holds in full; what goes beyond is counted.
+const (
+	maxDifferences = 2000
+	maxAlso        = 32
+	maxTold        = 100 // lines of a difference
+)
+
+// also takes the same difference in another place.
+func (d *Difference) also(at Pair) {
+	if len(d.Also) < maxAlso {
+		d.Also = append(d.Also, at)
+	} else {
+		d.AlsoMore++
+	}
+}
+
+// more begins the line that counts those left out.
+const more = " … "
+
+// bound leaves out lines beyond those that are told.
+func (d *Difference) bound() {
+	if n := len(d.Lines) - maxTold; n > 0 {
+		d.Lines = append(d.Lines[:maxTold], Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more, n)})
+	}
+}
+
 // Line is one line of a difference: Op "-" is of A only, "+" of B only, " " of both.
 type Line struct {
 	Op   string `json:"op"`
 	Text string `json:"text"`
 	Spans
 }
+
+// changed is that A has one text and B another.
+func changed(a, b string) []Line { return []Line{{Op: "-", Text: a}, {Op: "+", Text: b}} }
 
 // Pair is a call on both sides.
 type Pair struct {
@@ -134,11 +184,11 @@ type Pair struct {
 	Spans
 }
 
-// Excuse is a kind of difference that is none, with how often it was met.
+// Excuse is a kind of difference that is none, with how often it was met, and an example.
 type Excuse struct {
-	Count uint64
-	Why   string
-	First Pair // an example
+	Count uint64 `json:"count"`
+	Why   string `json:"why"`
+	Pair
 }
 
 // Spans is the events of both sides.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"sort"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
@@ -17,8 +16,12 @@ import (
 // run is what is kept of one of the two runs while they are compared.
 type run struct {
 	Run
-	in       Input
-	builder  builder
+	in      Input
+	names   namer
+	both    probes // recorded in both runs
+	logged  bool   // it is a kernel log
+	machine string // whose numbers the flags of opens are in, where the other run's are another's; else empty
+
 	programs []*schema.Program          // without their source
 	printing int                        // bytes that those printed
 	unkept   uint64                     // programs beyond the bounds
@@ -54,7 +57,7 @@ type digest struct {
 	label      uint32 // of what the call is of: calls of one label may be one call that went otherwise
 	judged     uint32 // the hash of its claims
 	more       uint32 // events after the first up to the last
-	kind       kind
+	kind       schema.Role
 	lossy      bool
 	sameThread bool // made it as made the program's call before it
 }
@@ -114,7 +117,7 @@ func (r *run) keep(c *call) {
 		c.comm = name
 	}
 	r.Calls++
-	if c.kind.in(opens) {
+	if opens.Has(c.kind) {
 		r.Opens++
 	}
 	list := r.calls[c.comm]
@@ -124,7 +127,7 @@ func (r *run) keep(c *call) {
 		r.order = append(r.order, c.comm)
 		r.Programs++
 	}
-	d := c.digest(r.builder.names.seed)
+	d := c.digest(r.names.seed)
 	for kept, met := r.claims[d.judged]; !slices.Equal(kept, c.claims); kept, met = r.claims[d.judged] {
 		if !met {
 			r.claims[d.judged] = slices.Clone(c.claims)
@@ -138,8 +141,7 @@ func (r *run) keep(c *call) {
 
 // marked returns the mark of an event.
 func (r *run) marked(id uint64) mark {
-	i := sort.Search(len(r.notes), func(i int) bool { return r.notes[i].id >= id })
-	if i < len(r.notes) && r.notes[i].id == id {
+	if i, ok := slices.BinarySearchFunc(r.notes, id, func(m marked, id uint64) int { return cmp.Compare(m.id, id) }); ok {
 		return r.notes[i].mark
 	}
 	return mark{}
@@ -147,13 +149,8 @@ func (r *run) marked(id uint64) mark {
 
 // lost reports whether events are missing between two times.
 func (r *run) lost(from, to uint64) bool {
-	if l := r.losses; len(l.Windows()) == 0 {
-		return false
-	}
-	if _, hit := r.losses.Touched(from, to, ^replay.Roles(0)); hit {
-		return true
-	}
-	return slices.ContainsFunc(r.unseen, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] })
+	return len(r.losses.Windows()) > 0 && (r.losses.Any(from, to) ||
+		slices.ContainsFunc(r.unseen, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] }))
 }
 
 // short reports whether the run ends before what it recorded did.
@@ -189,13 +186,13 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		switch rec := rec.(type) {
-		case *schema.Event:
-			at = rec.ID
-			s := state.Event(rec)
+		if s := state.Record(rec); s != nil {
+			at = s.Event.ID
 			for ; len(wanted) > 0 && wanted[0].first <= at; wanted = wanted[1:] {
 				if wanted[0].first == at {
-					calls[at] = r.restart(wanted[0], s.Asked())
+					calls[at] = &call{}
+					calls[at].start(wanted[0].kind, s.Asked())
+					calls[at].lossy, calls[at].claims = wanted[0].lossy, r.claims[wanted[0].judged]
 					reading = append(reading, wanted[0])
 				}
 			}
@@ -203,33 +200,23 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 				s.Halves(func(s *replay.Step) { r.rebuild(calls[w.first], w, s) })
 			}
 			reading = slices.DeleteFunc(reading, func(w *digest) bool { return w.span().Last <= at })
-		case *schema.Loss:
-			state.Loss(rec)
-		case *schema.Damage:
-			state.Damage(rec)
 		}
 	}
 	return calls, nil
 }
 
-func (r *run) restart(w *digest, e *schema.Event) *call {
-	c := &call{lossy: w.lossy, claims: r.claims[w.judged]}
-	c.start(w.kind, e)
-	return c
-}
-
 // rebuild adds an event to a call that is read again, if it was part of it.
 func (r *run) rebuild(c *call, w *digest, s *replay.Step) {
 	e := s.Event
-	switch line := r.builder.logged && e.PID == 0; {
+	switch line := r.logged && e.PID == 0; {
 	case line:
-	case e.TID != c.tid, !r.builder.both.has(e.Role, e.Phase), isAstray(s), !c.takes(e):
+	case e.TID != c.tid, !r.both.has(e.Role, e.Phase), isAstray(s), !c.takes(e):
 		return
-	case w.kind.in(opens) && (s.Within == nil || s.Within.Enter.ID != w.first), !w.kind.in(encloses) && s.Within != nil:
+	case opens.Has(w.kind) && (s.Within == nil || s.Within.Enter.ID != w.first), !encloses.Has(w.kind) && s.Within != nil:
 		return
 	}
-	r.builder.add(c, s, r.marked(e.ID))
+	r.add(c, s, r.marked(e.ID))
 	if e.ID == w.span().Last {
-		r.builder.complete(c)
+		r.complete(c)
 	}
 }

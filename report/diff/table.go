@@ -3,6 +3,8 @@
 package diff
 
 import (
+	"cmp"
+
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
@@ -43,11 +45,7 @@ func operations() (set replay.Roles) {
 	return set
 }
 
-// kind is what a call is: the role of the event that decides it. 0: names were looked up
-// and nothing came of it.
-type kind uint8
-
-// called are the kinds in words, but for operations, which are called so.
+// called is what calls are called by what decides them, but for operations, which have a name.
 var called = [roles]string{
 	0:                      "lookup",
 	schema.RoleUnlink:      "unlink",
@@ -60,14 +58,10 @@ var called = [roles]string{
 	schema.RoleExit:        "exit",
 }
 
-func (k kind) String() string {
-	if info, _ := schema.Role(k).Info(); info.Op != "" {
-		return info.Op
-	}
-	return called[k]
+func kindName(r schema.Role) string {
+	info, _ := r.Info()
+	return cmp.Or(info.Op, called[r])
 }
-
-func (k kind) in(set replay.Roles) bool { return set.Has(schema.Role(k)) }
 
 // kindSet is a set of kinds of claim.
 type kindSet uint32

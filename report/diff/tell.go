@@ -4,17 +4,9 @@ package diff
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/dtrec/dtrec/replay"
-)
-
-// Bounds on what a result holds in full; what goes beyond is counted.
-const (
-	maxDifferences = 2000
-	maxAlso        = 32
-	maxTold        = 100 // lines of a difference
 )
 
 // atOnce is how many calls of each run are read again together.
@@ -113,9 +105,9 @@ func (c *comparison) compareCalls(p callPair, a, b *call) {
 		c.result.Same++
 	case h.why != "":
 		c.result.Same++
-		c.excuse(h.why, pairOf(p.gap.comm, a.words(), p.a, p.b))
+		c.result.excuse(h.why, pairOf(p.gap.comm, a.words(), p.a, p.b))
 	case a.lossy, b.lossy, changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
-		c.excuse(whyLost, pairOf(p.gap.comm, a.words(), p.a, p.b)) // a claim may rest on what was lost
+		c.result.excuse(whyLost, pairOf(p.gap.comm, a.words(), p.a, p.b)) // a claim may rest on what was lost
 	default:
 		c.differ(p, &h, a, b)
 	}
@@ -123,7 +115,7 @@ func (c *comparison) compareCalls(p callPair, a, b *call) {
 
 // varies adds the names of a call that another run may have otherwise.
 func (c *comparison) varies(side int, u *call, to []string) []string {
-	return append(to, c.runs[side].builder.names.varies(u)...)
+	return append(to, c.runs[side].names.varies(u)...)
 }
 
 // differ takes two calls with what they differ in.
@@ -140,7 +132,7 @@ func (c *comparison) differ(p callPair, h *hunk, a, b *call) {
 		return
 	}
 	if c.follows(p, h, last) {
-		c.excuse(whyFollows, at)
+		c.result.excuse(whyFollows, at)
 		return
 	}
 	for i := range h.edits {
@@ -151,7 +143,8 @@ func (c *comparison) differ(p callPair, h *hunk, a, b *call) {
 		}
 	}
 	at.Call = titles(a, b)
-	d := &Difference{Kind: Steps, Pair: at, Lines: bounded(h.lines()), gap: p.gap, varies: c.varies(0, a, c.varies(1, b, nil))}
+	d := &Difference{Kind: Steps, Pair: at, Lines: h.lines(), gap: p.gap, varies: c.varies(0, a, c.varies(1, b, nil))}
+	d.bound()
 	if h.changed() == 0 {
 		d.Kind = Claims
 	}
@@ -208,7 +201,7 @@ func (c *comparison) onOneSide() {
 		case s.told:
 			continue
 		case s.missing:
-			c.excuse(whyLost, s.pair())
+			c.result.excuse(whyLost, s.pair())
 			continue
 		}
 		d := by[s.gap]
@@ -231,30 +224,11 @@ func (c *comparison) onOneSide() {
 			same.also(d.Pair)
 			continue
 		}
-		d.Lines = bounded(d.Lines)
+		d.bound()
 		if c.add(d) {
 			first[key] = d
 		}
 	}
-}
-
-// also takes the same difference in another place.
-func (d *Difference) also(at Pair) {
-	if len(d.Also) < maxAlso {
-		d.Also = append(d.Also, at)
-	} else {
-		d.AlsoMore++
-	}
-}
-
-// more begins the line that counts those left out.
-const more = " … "
-
-func bounded(lines []Line) []Line {
-	if n := len(lines) - maxTold; n > 0 {
-		return append(lines[:maxTold], Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more, n)})
-	}
-	return lines
 }
 
 // pairOf is a call on both sides.

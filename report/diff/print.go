@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diff
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/dtrec/dtrec/report/md"
+	"github.com/dtrec/dtrec/report/suite"
+)
+
+// WriteText prints the result as diff(1) prints two files: what A alone has after
+// '-', what B alone has after '+', with the ids of the events.
+func (r *Result) WriteText(w io.Writer) error {
+	_, err := io.WriteString(w, strings.Join(r.text(), "\n")+"\n")
+	return err
+}
+
+// WriteMarkdown prints the same as a page for GitHub: what it comes to, and a diff.
+func (r *Result) WriteMarkdown(w io.Writer) error {
+	p := md.NewWriter(w)
+	p.Line("# %s and %s: %s\n", md.Span(r.A.File), md.Span(r.B.File), r.headline())
+	p.Fence("diff", r.text())
+	return p.Flush()
+}
+
+// text is the lines of the result: the differences, what the comparison comes to, and what that rests on.
+func (r *Result) text() (out []string) {
+	line := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	says := ": "
+	if r.Count() > 0 {
+		says = "; the same: "
+		line("--- %s", r.A.title())
+		line("+++ %s", r.B.title())
+		out = append(out, hunks(r.Differences)...)
+	}
+	if r.Timed {
+		out = append(out, latencyLines(r.Latency)...)
+	}
+	line("%s%s%s of %d and %d (%d and %d opens)", r.headline(), says, plural(r.Same, "call"), r.A.Calls, r.B.Calls, r.A.Opens, r.B.Opens)
+	if r.Omitted > 0 {
+		line("differences not shown: %d", r.Omitted)
+	}
+	if n := uint64(len(r.Accepted)); n > 0 {
+		line("accepted: %s", plural(n, "difference"))
+	}
+	for _, u := range r.Unused {
+		line("not met: %s (%s, line %d)", u.Text, u.File, u.Line)
+	}
+	for _, d := range r.Doubts {
+		line("not known: %s", d)
+	}
+	for _, n := range r.Notes {
+		line("note: %s", n)
+	}
+	for _, e := range r.Excused {
+		line("not counted: %d × %s, e.g. %s", e.Count, e.Why, e.Pair)
+	}
+	return out
+}
+
+// maxPairs bounds the other calls of a difference that text shows; JSON has more.
+const maxPairs = 6
+
+// hunks spells differences out, each below its heading, neighbours of one heading together.
+func hunks(list []*Difference) (out []string) {
+	last := ""
+	for _, d := range list {
+		if h := "@@ " + d.heading() + " @@"; h != last {
+			out, last = append(out, h), h
+		}
+		for _, l := range d.Lines {
+			text := l.Op + l.Text
+			if ids := l.Spans.String(); l.Op != " " && ids != "" {
+				text += "\t" + ids
+			}
+			out = append(out, text)
+		}
+		if len(d.Also) == 0 {
+			continue
+		}
+		last = ""
+		out = append(out, "  and "+plural(uint64(len(d.Also))+d.AlsoMore, "time")+" more:")
+		shown := d.Also[:min(len(d.Also), maxPairs)]
+		for _, p := range shown {
+			out = append(out, "    "+p.String())
+		}
+		if n := len(d.Also) - len(shown) + int(d.AlsoMore); n > 0 {
+			out = append(out, fmt.Sprintf("    … %d more", n))
+		}
+	}
+	return out
+}
+
+// title names a run: the file, the kernel, and what it holds.
+func (r *Run) title() string {
+	return fmt.Sprintf("%s\t%s %s, %s, %s", r.File, r.Kernel, r.Machine, plural(r.Events, "event"), plural(r.Opens, "open"))
+}
+
+// heading says where a difference is and of which kind.
+func (d *Difference) heading() string {
+	if d.Kind == CallsOnly || d.Kind == ProgramOnly {
+		return d.title() // the lines have the events
+	}
+	return commas(d.title(), d.Spans.String())
+}
+
+// title is the heading without the events.
+func (d *Difference) title() string {
+	kind := map[Kind]string{Symbols: "symbols", Layout: "layout", ProgramOnly: "on one side only", CallsOnly: "calls on one side only", Order: "order", Claims: "claims"}[d.Kind]
+	return commas(d.Program, d.Call, kind)
+}
+
+func (p Pair) String() string { return commas(p.Program, p.Call, p.Spans.String()) }
+
+// commas joins what is not empty.
+func commas(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
+}
+
+// headline is what the comparison comes to.
+func (r *Result) headline() string {
+	return [...]string{Same: "the same", Different: plural(r.Count(), "difference"), Undecided: "no difference found"}[r.Verdict()]
+}
+
+const latencyHeading = "latency: calls, median and 99th percentile in ns"
+
+// latencyLines is the spread of every role, in one line where it does not differ.
+func latencyLines(rows []Latency) (out []string) {
+	for _, l := range rows {
+		if l.Differs {
+			out = append(out, fmt.Sprintf("-%-12s %s", l.Role, l.A), fmt.Sprintf("+%-12s %s", l.Role, l.B))
+		} else {
+			out = append(out, fmt.Sprintf(" %-12s %s | %s", l.Role, l.A, l.B))
+		}
+	}
+	if len(out) > 0 {
+		out = append([]string{"@@ " + latencyHeading + " @@"}, out...)
+	}
+	return out
+}
+
+// WriteJSON prints the result as one object per line, each with its "type": "runs"
+// first, then "difference", "accepted", "unused", "excused" and "latency" as there are, and
+// "verdict" last. Event ids are numbers; a span is [first, last].
+func (r *Result) WriteJSON(w io.Writer) error {
+	var out bytes.Buffer
+	var err error
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	line := func(kind string, v any) { // an object, its type before its own fields
+		if err != nil {
+			return
+		}
+		out.Reset()
+		if err = enc.Encode(v); err == nil {
+			_, err = w.Write(append([]byte(`{"type":"`+kind+`",`), out.Bytes()[1:]...))
+		}
+	}
+	line("runs", map[string]*Run{"a": &r.A, "b": &r.B})
+	for _, d := range r.Differences {
+		line("difference", d)
+	}
+	for _, d := range r.Accepted {
+		line("accepted", d)
+	}
+	for _, u := range r.Unused {
+		line("unused", u)
+	}
+	for _, e := range r.Excused {
+		line("excused", e)
+	}
+	for _, l := range r.Latency {
+		line("latency", l)
+	}
+	line("verdict", struct {
+		Verdict     string   `json:"verdict"` // same, different, undecided
+		Differences uint64   `json:"differences"`
+		Same        uint64   `json:"same_calls"`
+		Omitted     uint64   `json:"omitted,omitempty"`
+		NotAsked    int      `json:"not_asked,omitempty"`
+		Accepted    int      `json:"accepted,omitempty"`
+		Unused      int      `json:"unused,omitempty"`
+		Doubts      []string `json:"doubts"`
+		Notes       []string `json:"notes"`
+	}{r.Verdict().String(), r.Count(), r.Same, r.Omitted, r.NotAsked, len(r.Accepted), len(r.Unused), r.Doubts, r.Notes})
+	return err
+}
+
+// WriteKTAP prints the result as tests, one for each program and kind of difference.
+func (r *Result) WriteKTAP(w io.Writer) error { return suite.WriteKTAP(w, r.tests()) }
+
+// WriteJUnit prints the same tests as XML.
+func (r *Result) WriteJUnit(w io.Writer) error {
+	return suite.WriteJUnit(w, "dtrec diff "+r.A.File+" "+r.B.File, r.tests())
+}
+
+// tests are what is compared, whether it differs or not: programs, or "kernel", and kinds of
+// difference. Where nothing can be concluded from finding no difference, no test is passed.
+func (r *Result) tests() (tests []suite.Test) {
+	open, accepted := byTest(r.Differences), byTest(r.Accepted)
+	doubts := slices.Clone(r.Doubts)
+	if r.Omitted > 0 {
+		doubts = append(doubts, plural(r.Omitted, "difference")+" not shown")
+	}
+	for i, class := range append([]string{"kernel"}, r.programs...) {
+		for _, k := range Kinds() {
+			if ofKernel := k == Symbols || k == Layout; ofKernel != (i == 0) || r.asked != nil && !slices.Contains(r.asked, k) {
+				continue
+			}
+			name := [2]string{class, string(k)}
+			t := suite.Test{Class: class, Name: string(k), Details: hunks(open[name])}
+			switch {
+			case len(open[name]) > 0:
+				t.Outcome, t.Why = suite.Failed, plural(uint64(len(open[name])), "difference")
+			case len(doubts) > 0:
+				t.Outcome, t.Why = suite.Undecided, strings.Join(doubts, "; ")
+			case len(accepted[name]) > 0:
+				t.Outcome, t.Why = suite.Accepted, plural(uint64(len(accepted[name])), "difference")
+			}
+			tests = append(tests, t)
+		}
+	}
+	for _, l := range r.Latency {
+		if t := (suite.Test{Class: "latency", Name: l.Role}); r.Timed {
+			if l.Differs {
+				t.Outcome, t.Why = suite.Failed, "A "+l.A.String()+"; B "+l.B.String()
+			}
+			tests = append(tests, t)
+		}
+	}
+	return tests
+}
+
+// byTest sorts differences by program and kind.
+func byTest(list []*Difference) map[[2]string][]*Difference {
+	by := make(map[[2]string][]*Difference)
+	for _, d := range list {
+		name := [2]string{d.Program, string(d.Kind)}
+		by[name] = append(by[name], d)
+	}
+	return by
+}
