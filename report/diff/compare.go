@@ -34,11 +34,10 @@ type Input struct {
 type comparison struct {
 	runs        [2]*run
 	sameKernel  bool
-	align       aligner       // of calls
-	inner       aligner       // of lines
-	programs    int           // looked at
-	singles     [][]*oneSided // of each program
-	pairs       []callPair
+	align       aligner   // of calls
+	inner       aligner   // of lines
+	singles     []*single // program by program
+	pairs       []pairing
 	touched     map[uint64][2]uint64 // by the hash of a name: at which event of each side a difference first changed what the cache has of it; 0: never
 	groups      map[uint64]*Difference
 	differences []*Difference
@@ -46,32 +45,36 @@ type comparison struct {
 	result      *Result
 }
 
-// callPair is two calls of one label that are not the same.
-type callPair struct {
-	a, b  *digest
-	gap   *gap // before them
-	moved bool // they stand in different places
+// pairing is a call that is not the same on both sides; nil: a side did not make it in that place.
+type pairing struct {
+	of    [2]*digest
+	gap   *gap
+	moved bool // the two stand in different places
 }
 
 // gap is where calls of a program stand: between which of those that both sides have.
 type gap struct {
 	comm            string
 	program, number int
-	a, b            int // index of the first call in it on each side
+	from            [2]int // index of the first call in it on each side
 }
 
-// oneSided is a call that one side made and the other did not, in its place.
-type oneSided struct {
+// at is the pairing in words.
+func (p *pairing) at(call string) Pair {
+	return Pair{replay.Printable(p.gap.comm), call, Spans{p.of[0].span(), p.of[1].span()}}
+}
+
+// single is a call that one side made and the other did not, in its place.
+type single struct {
+	pairing
 	*digest
-	side    int
-	index   int     // among the calls of its program and side
-	next    *digest // the call after it on its side; nil at the end
-	gap     *gap
-	missing bool   // events are missing around it on the other side, or in it
-	told    bool   // it was found elsewhere, or told with its program
-	title   string // read later
-	before  string // title of next
-	varies  []string
+	side, index int  // among the calls of its program and side
+	missing     bool // events are missing around it on the other side, or in it
+	told        bool // it was found elsewhere, or told with its program
+
+	// Read later.
+	title, before string   // before: the call after it
+	varies        []string // see namer.varies
 }
 
 // maxSingles bounds the calls on one side only that are looked at between two pairs.
@@ -89,43 +92,34 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		result:     &Result{Differences: kernelChanges(ha, hb, pa, pb), Doubts: []string{}, Notes: []string{}},
 	}
 	seed := maphash.MakeSeed()
-	var cutters [2]*cutter
 	var errs [2]error
 	var reading sync.WaitGroup
 	for side, in := range []Input{a, b} {
 		d := newCutter(in, pa.in(pb), judgingOf(pa, pb), newNamer(seed, in.Header()))
-		if ma, mb := ha.GetKernel().GetMachine(), hb.GetKernel().GetMachine(); ma != mb {
+		if ha.GetKernel().GetMachine() != hb.GetKernel().GetMachine() {
 			d.machine = in.Header().GetKernel().GetMachine()
 		}
-		cutters[side], c.runs[side] = d, d.run
-	}
-	c.runs[0].rename = o.Rename
-	for side, d := range cutters {
+		if c.runs[side] = d.run; side == 0 {
+			d.rename = o.Rename
+		}
 		reading.Go(func() { errs[side] = d.read() })
 	}
 	if reading.Wait(); errs[0] != nil || errs[1] != nil {
 		return nil, cmp.Or(errs[0], errs[1])
 	}
-	for _, comm := range c.comms() {
-		c.result.programs = append(c.result.programs, replay.Printable(comm))
-		c.program(comm)
+	for side, r := range c.runs {
+		for _, comm := range r.order {
+			if side == 0 || c.runs[0].calls[comm] == nil {
+				c.result.programs = append(c.result.programs, replay.Printable(comm))
+				c.program(comm)
+			}
+		}
 	}
 	if err := c.tell(); err != nil {
 		return nil, err
 	}
 	c.finish(o)
 	return c.result, nil
-}
-
-// comms lists the programs of both runs, in order of the first call.
-func (c *comparison) comms() []string {
-	all := slices.Clone(c.runs[0].order)
-	for _, comm := range c.runs[1].order {
-		if c.runs[0].calls[comm] == nil {
-			all = append(all, comm)
-		}
-	}
-	return all
 }
 
 // worth is what it is worth to see two calls side by side.
@@ -148,17 +142,16 @@ func (d *digest) worth(e *digest) int {
 //  3. The others are on one side only, or elsewhere on the other.
 func (c *comparison) program(comm string) {
 	a, b := c.runs[0].of(comm), c.runs[1].of(comm)
-	c.programs++
-	var singles []*oneSided
-	g, nextA, nextB := &gap{comm: comm, program: c.programs}, 0, 0
+	from := len(c.singles)
+	g, next := &gap{comm: comm, program: len(c.result.programs)}, [2]int{}
 	for _, p := range append(c.align.align(a.n, b.n, sequence{
 		worth: func(i, j int) int { return a.at(i).worth(b.at(j)) },
 		keyA:  func(i int) uint64 { return uint64(a.at(i).coarse) },
 		keyB:  func(j int) uint64 { return uint64(b.at(j).coarse) },
 	}), pair{a: a.n, b: b.n}) {
-		if p.a > nextA || p.b > nextB || p.partial {
-			g = &gap{comm, c.programs, g.number + 1, nextA, nextB}
-			singles = append(singles, c.between(g, p)...)
+		if p.a > next[0] || p.b > next[1] || p.partial {
+			g = &gap{comm, g.program, g.number + 1, next}
+			c.between(g, p)
 		}
 		differ := 0 // also where chance may explain it: the lines tell how
 		for i := range p.n {
@@ -170,56 +163,54 @@ func (c *comparison) program(comm string) {
 		c.pairs = slices.Grow(c.pairs, differ) // at once: where all differ it is large
 		for i := range p.n {
 			if x, y := a.at(p.a+i), b.at(p.b+i); x.exact != y.exact {
-				c.pairs = append(c.pairs, callPair{x, y, g, false})
+				c.pairs = append(c.pairs, pairing{[2]*digest{x, y}, g, false})
 			}
 		}
-		nextA, nextB = p.a+p.n, p.b+p.n
+		next = [2]int{p.a + p.n, p.b + p.n}
 	}
 	if a.n == 0 || b.n == 0 {
-		c.onOneSideOnly(singles)
+		c.onOneSideOnly(c.singles[from:])
 	}
-	c.singles = append(c.singles, singles)
 }
 
 // between takes the calls of each side that stand between two pairs, or after the last
 // one: there, what comes after the end of a run that was cut is not compared.
-func (c *comparison) between(g *gap, p pair) (singles []*oneSided) {
-	from, to := [2]int{g.a, g.b}, [2]int{p.a, p.b}
+func (c *comparison) between(g *gap, p pair) {
+	to := [2]int{p.a, p.b}
 	for side, r := range c.runs {
-		list, kept := r.of(g.comm), 0
-		for i := from[side]; i < to[side]; i++ {
-			rec := list.at(i)
-			missing := rec.lossy || c.lostBetween(g.comm, 1-side, from[1-side]-1, to[1-side], rec.label)
+		other, kept := 1-side, 0
+		for i := g.from[side]; i < to[side]; i++ {
+			d := r.of(g.comm).at(i)
+			s := &single{pairing{gap: g}, d, side, i, d.lossy || c.lostBetween(g, other, to[other], d.label), false, "", "", nil}
+			s.of[side] = d
 			switch {
-			case p.n == 0 && c.runs[1-side].short() && i-from[side] >= to[1-side]-from[1-side]:
-				c.result.excuse(whyShort, Pair{replay.Printable(g.comm), "", rec.span().on(side)})
-			case kept >= maxSingles && missing:
-				c.result.excuse(whyLost, Pair{replay.Printable(g.comm), "", rec.span().on(side)})
-			case kept >= maxSingles:
-				c.result.Omitted++
-			default:
-				s := &oneSided{digest: rec, side: side, index: i, gap: g, missing: missing}
-				if i+1 < list.n {
-					s.next = list.at(i + 1)
-				}
-				singles = append(singles, s)
+			case p.n == 0 && c.runs[other].short() && i-g.from[side] >= to[other]-g.from[other]:
+				c.result.excuse(whyShort, s.at(""))
+			case kept < maxSingles:
+				c.singles = append(c.singles, s)
 				kept++
+			case s.missing:
+				c.result.excuse(whyLost, s.at(""))
+			default:
+				c.result.Omitted++
 			}
 		}
 	}
-	return singles
 }
 
-// lostBetween reports whether a run lost events between two calls of a program. Of
+// lostBetween reports whether a run lost events in a gap, up to its next call after that. Of
 // several calls of one label, which one the run lacks is not known: its loss may be
 // before those that were found.
-func (c *comparison) lostBetween(comm string, side, first, next int, label uint32) bool {
-	r, from, to := c.runs[side], uint64(0), uint64(math.MaxUint64)
-	list := r.of(comm)
-	for len(r.losses.Windows()) > 0 && first >= 0 && first < list.n && list.at(first).label == label {
+func (c *comparison) lostBetween(g *gap, side, next int, label uint32) bool {
+	r, list := c.runs[side], c.runs[side].of(g.comm)
+	if len(r.losses.Windows()) == 0 {
+		return false
+	}
+	first, from, to := g.from[side]-1, uint64(0), uint64(math.MaxUint64)
+	for first >= 0 && list.at(first).label == label {
 		first--
 	}
-	if first >= 0 && first < list.n {
+	if first >= 0 {
 		from = list.at(first).from
 	}
 	if next < list.n {
@@ -229,13 +220,13 @@ func (c *comparison) lostBetween(comm string, side, first, next int, label uint3
 }
 
 // onOneSideOnly reports that a program ran on one side only, once.
-func (c *comparison) onOneSideOnly(singles []*oneSided) {
+func (c *comparison) onOneSideOnly(singles []*single) {
 	if len(singles) == 0 {
 		return // the other run ended before it
 	}
 	s := singles[0]
-	if !slices.ContainsFunc(singles, func(s *oneSided) bool { return !s.missing }) {
-		c.result.excuse(whyLost, s.pair())
+	if !slices.ContainsFunc(singles, func(s *single) bool { return !s.missing }) {
+		c.result.excuse(whyLost, s.at(""))
 		return
 	}
 	n, list := 0, c.runs[s.side].of(s.gap.comm)
@@ -244,8 +235,7 @@ func (c *comparison) onOneSideOnly(singles []*oneSided) {
 			n++
 		}
 	}
-	l := s.line(fmt.Sprintf("%d opens, %d other calls", n, list.n-n))
-	c.add(&Difference{Kind: ProgramOnly, Pair: s.pair(), Lines: []Line{l}, gap: s.gap})
+	c.add(&Difference{Kind: ProgramOnly, Pair: s.at(""), Lines: []Line{s.line(fmt.Sprintf("%d opens, %d other calls", n, list.n-n))}, gap: s.gap})
 	for _, s := range singles {
 		s.told = true
 	}
@@ -255,14 +245,17 @@ func (c *comparison) onOneSideOnly(singles []*oneSided) {
 // those that are alike, then those that are of one label. Only within one thread is
 // order the program's, and those moved from one gap to another are told together; else it is
 // the scheduler's.
-func (c *comparison) moves(singles []*oneSided) {
+func (c *comparison) moves(singles []*single) {
 	var since [2][]int
+	for side, r := range c.runs {
+		since[side] = aloneSince(r.of(singles[0].gap.comm))
+	}
 	told := make(map[[2]*gap]*Difference)
-	for _, key := range []func(*oneSided) uint32{
-		func(s *oneSided) uint32 { return s.coarse },
-		func(s *oneSided) uint32 { return s.label },
+	for _, key := range []func(*single) uint32{
+		func(s *single) uint32 { return s.coarse },
+		func(s *single) uint32 { return s.label },
 	} {
-		there := make(map[uint32][]*oneSided)
+		there := make(map[uint32][]*single)
 		for _, s := range singles {
 			if s.side == 1 && !s.told {
 				there[key(s)] = append(there[key(s)], s)
@@ -276,24 +269,24 @@ func (c *comparison) moves(singles []*oneSided) {
 			b := list[0]
 			there[key(a)] = list[1:]
 			a.told, b.told = true, true
-			if since[0] == nil {
-				since = [2][]int{aloneSince(c.runs[0].of(a.gap.comm)), aloneSince(c.runs[1].of(a.gap.comm))}
-			}
-			switch at := pairOf(a.gap.comm, a.title, a.digest, b.digest); {
-			case !passedAlone(since[0], a.index, b.gap.a) || !passedAlone(since[1], b.index, a.gap.b):
-				if a.same(b.digest) {
-					c.result.Same++
-					c.result.excuse(whyOrder, at)
-				} else {
-					c.pairs = append(c.pairs, callPair{a.digest, b.digest, a.gap, true})
-				}
+			p, gaps := pairing{[2]*digest{a.digest, b.digest}, a.gap, true}, [2]*gap{a.gap, b.gap}
+			switch alone := passedAlone(since[0], a.index, b.gap.from[0]) && passedAlone(since[1], b.index, a.gap.from[1]); {
+			case !alone && a.same(b.digest):
+				c.result.Same++
+				c.result.excuse(whyOrder, p.at(a.title))
+			case !alone:
+				c.pairs = append(c.pairs, p)
 			case a.missing, b.missing:
-				c.result.excuse(whyLost, at)
-			case told[[2]*gap{a.gap, b.gap}] != nil:
-				told[[2]*gap{a.gap, b.gap}].also(at)
+				c.result.excuse(whyLost, p.at(a.title))
+			case told[gaps] != nil:
+				told[gaps].also(p.at(a.title))
 			default:
-				if d := c.order(a, b, at); c.add(d) {
-					told[[2]*gap{a.gap, b.gap}] = d
+				d := &Difference{Kind: Order, Pair: p.at(a.title), gap: a.gap, varies: append(a.varies, b.varies...), Lines: []Line{a.line(a.before), b.line(b.before)}}
+				if !a.same(b.digest) {
+					d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
+				}
+				if c.add(d) {
+					told[gaps] = d
 				}
 			}
 		}
@@ -315,6 +308,5 @@ func aloneSince(list *calls) []int {
 // passedAlone reports whether one thread made all calls that stand between the one at
 // index and the place at.
 func passedAlone(since []int, index, at int) bool {
-	lo, hi := min(index, at), max(index, at-1)
-	return since[hi] <= lo
+	return since[max(index, at-1)] <= min(index, at)
 }

@@ -36,10 +36,10 @@ func (c *comparison) touchName(side int, name, at uint64) {
 
 // follows reports whether all that a hunk changes is about names that an earlier
 // difference has changed. last is the name the call came to.
-func (c *comparison) follows(p callPair, h *hunk, last uint64) bool {
+func (c *comparison) follows(p *pairing, h *hunk, last uint64) bool {
 	before := func(name uint64) bool {
 		w := c.touched[name]
-		return w[0] != 0 && (p.moved || w[0] < p.a.first) || w[1] != 0 && (p.moved || w[1] < p.b.first)
+		return w[0] != 0 && (p.moved || w[0] < p.of[0].first) || w[1] != 0 && (p.moved || w[1] < p.of[1].first)
 	}
 	if h.changed() == 0 { // claims alone: they look back at what was done to the name
 		return before(last) || before(last^used)

@@ -67,7 +67,13 @@ func (d *digest) same(e *digest) bool {
 	return d.exact == e.exact || d.coarse == e.coarse && d.judged == e.judged
 }
 
-func (d *digest) span() Span { return Span{d.first, d.first + uint64(d.more)} }
+// span is the events of the call; none of none.
+func (d *digest) span() Span {
+	if d == nil {
+		return Span{}
+	}
+	return Span{d.first, d.first + uint64(d.more)}
+}
 
 // calls are those of a program, in the order in which they ended, in pieces: a slice is in
 // memory twice when it grows.

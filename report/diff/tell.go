@@ -5,8 +5,6 @@ package diff
 import (
 	"cmp"
 	"slices"
-
-	"github.com/dtrec/dtrec/replay"
 )
 
 // atOnce is how many calls of each run are read again together.
@@ -20,26 +18,30 @@ const atOnce = 4096
 //     may follow from another.
 //  3. The others are told as they are.
 func (c *comparison) tell() error {
-	for some := range slices.Chunk(slices.Concat(c.singles...), atOnce) {
+	for some := range slices.Chunk(c.singles, atOnce) {
 		if err := c.titles(some); err != nil {
 			return err
 		}
 	}
-	for _, ofProgram := range c.singles {
-		c.moves(ofProgram)
-	}
-	slices.SortStableFunc(c.pairs, func(x, y callPair) int { return cmp.Compare(x.a.first, y.a.first) })
-	for some := range slices.Chunk(c.pairs, atOnce) {
-		var a, b []*digest
-		for _, p := range some {
-			a, b = append(a, p.a), append(b, p.b)
+	for from, to := 0, 0; from < len(c.singles); from = to {
+		for to < len(c.singles) && c.singles[to].gap.program == c.singles[from].gap.program {
+			to++
 		}
-		calls, err := c.again(a, b)
+		c.moves(c.singles[from:to])
+	}
+	slices.SortStableFunc(c.pairs, func(x, y pairing) int { return cmp.Compare(x.of[0].first, y.of[0].first) })
+	for some := range slices.Chunk(c.pairs, atOnce) {
+		var wanted [2][]*digest
+		for _, p := range some {
+			wanted[0], wanted[1] = append(wanted[0], p.of[0]), append(wanted[1], p.of[1])
+		}
+		calls, err := c.again(wanted)
 		if err != nil {
 			return err
 		}
-		for _, p := range some {
-			c.compareCalls(p, calls[0][p.a.first], calls[1][p.b.first])
+		for i := range some {
+			p := &some[i]
+			c.compareCalls(p, calls[0][p.of[0].first], calls[1][p.of[1].first])
 		}
 	}
 	c.onOneSide()
@@ -56,45 +58,50 @@ func (c *comparison) tell() error {
 }
 
 // again reads calls of both runs once more.
-func (c *comparison) again(a, b []*digest) (calls [2]map[uint64]*call, err error) {
-	for side, wanted := range [][]*digest{a, b} {
-		if calls[side], err = c.runs[side].again(wanted); err != nil {
+func (c *comparison) again(wanted [2][]*digest) (calls [2]map[uint64]*call, err error) {
+	for side, r := range c.runs {
+		if calls[side], err = r.again(wanted[side]); err != nil {
 			return calls, err
 		}
 	}
 	return calls, nil
 }
 
-// titles reads the calls of one side only.
-func (c *comparison) titles(singles []*oneSided) error {
+// titles reads the calls of one side only, and those after them.
+func (c *comparison) titles(singles []*single) error {
 	var wanted [2][]*digest
-	for _, s := range singles {
-		wanted[s.side] = append(wanted[s.side], s.digest)
-		if s.next != nil {
-			wanted[s.side] = append(wanted[s.side], s.next)
+	next := func(s *single) *digest {
+		if list := c.runs[s.side].of(s.gap.comm); s.index+1 < list.n {
+			return list.at(s.index + 1)
 		}
+		return s.digest
 	}
-	calls, err := c.again(wanted[0], wanted[1])
+	for _, s := range singles {
+		wanted[s.side] = append(wanted[s.side], s.digest, next(s))
+	}
+	calls, err := c.again(wanted)
 	if err != nil {
 		return err
 	}
 	for _, s := range singles {
+		s.title, s.before = "a call", "before "
 		if u := calls[s.side][s.first]; u != nil {
 			s.title, s.varies = u.title(), c.varies(s.side, u, nil)
 			c.touch(s.side, u)
 		} else {
-			s.title = "a call"
 			c.unread++
 		}
-		if s.next != nil && calls[s.side][s.next.first] != nil {
-			s.before = calls[s.side][s.next.first].words()
+		if n := next(s); n == s.digest {
+			s.before = "the last call"
+		} else if u := calls[s.side][n.first]; u != nil {
+			s.before += u.words()
 		}
 	}
 	return nil
 }
 
 // compareCalls compares two calls of one label.
-func (c *comparison) compareCalls(p callPair, a, b *call) {
+func (c *comparison) compareCalls(p *pairing, a, b *call) {
 	if a == nil || b == nil {
 		c.unread++
 		return
@@ -105,9 +112,9 @@ func (c *comparison) compareCalls(p callPair, a, b *call) {
 		c.result.Same++
 	case h.why != "":
 		c.result.Same++
-		c.result.excuse(h.why, pairOf(p.gap.comm, a.words(), p.a, p.b))
+		c.result.excuse(h.why, p.at(a.words()))
 	case a.lossy, b.lossy, changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
-		c.result.excuse(whyLost, pairOf(p.gap.comm, a.words(), p.a, p.b)) // a claim may rest on what was lost
+		c.result.excuse(whyLost, p.at(a.words())) // a claim may rest on what was lost
 	default:
 		c.differ(p, &h, a, b)
 	}
@@ -123,10 +130,10 @@ func (c *comparison) varies(side int, u *call, to []string) []string {
 //  1. The same hunk in another call joins the first one.
 //  2. One that is all about names an earlier difference has changed follows from it.
 //  3. Else it is a difference of its own.
-func (c *comparison) differ(p callPair, h *hunk, a, b *call) {
+func (c *comparison) differ(p *pairing, h *hunk, a, b *call) {
 	last := a.lastName()
 	shape := h.shape(a.kind, last)
-	at := pairOf(p.gap.comm, a.words(), p.a, p.b)
+	at := p.at(a.words())
 	if d := c.groups[shape]; d != nil {
 		d.also(at)
 		return
@@ -163,59 +170,33 @@ func (c *comparison) add(d *Difference) bool {
 	return true
 }
 
-// order is that both sides made a call at different places.
-func (c *comparison) order(a, b *oneSided, at Pair) *Difference {
-	d := &Difference{Kind: Order, Pair: at, gap: a.gap, varies: append(a.varies, b.varies...),
-		Lines: []Line{a.line(a.position()), b.line(b.position())}}
-	if !a.same(b.digest) {
-		d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
-	}
-	return d
-}
-
-// position says what a call stands before.
-func (s *oneSided) position() string {
-	if s.next == nil {
-		return "the last call"
-	}
-	return "before " + s.before
-}
-
 // line is a line that one side alone has.
-func (s *oneSided) line(text string) Line {
+func (s *single) line(text string) Line {
 	return Line{Op: "-+"[s.side : s.side+1], Text: text, Spans: s.span().on(s.side)}
-}
-
-// pair is the call, on its side.
-func (s *oneSided) pair() Pair {
-	return Pair{replay.Printable(s.gap.comm), s.title, s.span().on(s.side)}
 }
 
 // onOneSide reports the calls on one side only, those of one gap together, and what is said
 // in one gap as in another once.
 func (c *comparison) onOneSide() {
-	by := make(map[*gap]*Difference)
-	var order []*Difference
-	for _, s := range slices.Concat(c.singles...) {
+	var last *Difference
+	var all []*Difference
+	for _, s := range c.singles {
 		switch {
 		case s.told:
 			continue
 		case s.missing:
-			c.result.excuse(whyLost, s.pair())
+			c.result.excuse(whyLost, s.at(s.title))
 			continue
-		}
-		d := by[s.gap]
-		if d == nil {
-			d = &Difference{Kind: CallsOnly, Pair: Pair{Program: replay.Printable(s.gap.comm)}, gap: s.gap}
-			by[s.gap] = d
-			order = append(order, d)
+		case last == nil || last.gap != s.gap:
+			last = &Difference{Kind: CallsOnly, Pair: Pair{Program: s.at("").Program}, gap: s.gap}
+			all = append(all, last)
 		}
 		l := s.line(s.title)
-		d.A, d.B, d.varies = d.A.join(l.A), d.B.join(l.B), append(d.varies, s.varies...)
-		d.Lines = append(d.Lines, l)
+		last.A, last.B, last.varies = last.A.join(l.A), last.B.join(l.B), append(last.varies, s.varies...)
+		last.Lines = append(last.Lines, l)
 	}
 	first := make(map[string]*Difference)
-	for _, d := range order {
+	for _, d := range all {
 		key := d.Program + "\n"
 		for _, l := range d.Lines {
 			key += l.Op + l.Text + "\n"
@@ -224,14 +205,8 @@ func (c *comparison) onOneSide() {
 			same.also(d.Pair)
 			continue
 		}
-		d.bound()
-		if c.add(d) {
+		if d.bound(); c.add(d) {
 			first[key] = d
 		}
 	}
-}
-
-// pairOf is a call on both sides.
-func pairOf(program, call string, a, b *digest) Pair {
-	return Pair{replay.Printable(program), call, Spans{a.span(), b.span()}}
 }
