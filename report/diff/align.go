@@ -20,6 +20,7 @@ const (
 // aligner finds what two sequences have in common, in order. Its table is used again
 // and again.
 type aligner struct {
+	sequence
 	score []uint16
 	pairs []pair
 }
@@ -52,27 +53,31 @@ const (
 //
 // The pairs are valid until the next call.
 func (al *aligner) align(n, m int, s sequence) []pair {
-	al.pairs = al.pairs[:0]
-	al.stretch(0, n, 0, m, &s)
+	al.sequence, al.pairs = s, al.pairs[:0]
+	al.stretch(0, n, 0, m)
 	return al.pairs
 }
 
-func (al *aligner) stretch(a0, a1, b0, b1 int, s *sequence) {
+func (al *aligner) stretch(a0, a1, b0, b1 int) {
 	begin, end := 0, 0
-	for a0+begin < a1 && b0+begin < b1 && s.same(a0+begin, b0+begin) {
+	for a0+begin < a1 && b0+begin < b1 && al.same(a0+begin, b0+begin) {
 		begin++
 	}
 	al.add(a0, b0, begin)
 	a0, b0 = a0+begin, b0+begin
-	for a0 < a1 && b0 < b1 && s.same(a1-1, b1-1) {
+	for a0 < a1 && b0 < b1 && al.same(a1-1, b1-1) {
 		a1, b1, end = a1-1, b1-1, end+1
 	}
-	switch n, m := a1-a0, b1-b0; {
-	case n == 0 || m == 0:
-	case n < maxLength && m < maxLength && n*m <= maxTable:
-		al.exact(a0, a1, b0, b1, s)
-	default:
-		al.between(a0, a1, b0, b1, s, anchors(a0, a1, b0, b1, s))
+	if n, m := a1-a0, b1-b0; n < maxLength && m < maxLength && n*m <= maxTable {
+		al.exact(a0, a1, b0, b1)
+	} else if at := al.anchors(a0, a1, b0, b1); at == nil {
+		al.slide(a0, a1, b0, b1)
+	} else {
+		for _, p := range append(at, pair{a: a1, b: b1}) {
+			al.stretch(a0, p.a, b0, p.b)
+			al.add(p.a, p.b, p.n)
+			a0, b0 = p.a+1, p.b+1
+		}
 	}
 	al.add(a1, b1, end)
 }
@@ -83,27 +88,13 @@ func (al *aligner) add(a, b, n int) {
 	}
 }
 
-// between aligns the stretches between anchors.
-func (al *aligner) between(a0, a1, b0, b1 int, s *sequence, at []pair) {
-	if len(at) == 0 {
-		al.slide(a0, a1, b0, b1, s)
-		return
-	}
-	for _, p := range at {
-		al.stretch(a0, p.a, b0, p.b, s)
-		al.pairs = append(al.pairs, p)
-		a0, b0 = p.a+1, p.b+1
-	}
-	al.stretch(a0, a1, b0, b1, s)
-}
-
 // slide aligns a window of both sequences after the other. Of the pairs in a window the
 // last quarter may be better ones in the next, which begins before them.
-func (al *aligner) slide(a0, a1, b0, b1 int, s *sequence) {
+func (al *aligner) slide(a0, a1, b0, b1 int) {
 	for a0 < a1 && b0 < b1 {
 		a, b := min(a0+window, a1), min(b0+window, b1)
 		from := len(al.pairs)
-		al.exact(a0, a, b0, b, s)
+		al.exact(a0, a, b0, b)
 		if a == a1 && b == b1 {
 			return
 		}
@@ -119,7 +110,7 @@ func (al *aligner) slide(a0, a1, b0, b1 int, s *sequence) {
 }
 
 // exact solves a stretch by the table of the best scores of all ends.
-func (al *aligner) exact(a0, a1, b0, b1 int, s *sequence) {
+func (al *aligner) exact(a0, a1, b0, b1 int) {
 	n, m := a1-a0, b1-b0
 	w := m + 1
 	if need := (n + 1) * w; cap(al.score) < need {
@@ -131,14 +122,14 @@ func (al *aligner) exact(a0, a1, b0, b1 int, s *sequence) {
 		t[i*w+m] = 0
 		for j := m - 1; j >= 0; j-- {
 			best := max(t[(i+1)*w+j], t[i*w+j+1])
-			if v := uint16(s.worth(a0+i, b0+j)); v > 0 {
+			if v := uint16(al.worth(a0+i, b0+j)); v > 0 {
 				best = max(best, t[(i+1)*w+j+1]+v)
 			}
 			t[i*w+j] = best
 		}
 	}
 	for i, j := 0, 0; i < n && j < m; {
-		switch v := uint16(s.worth(a0+i, b0+j)); {
+		switch v := uint16(al.worth(a0+i, b0+j)); {
 		case v > 0 && t[i*w+j] == t[(i+1)*w+j+1]+v:
 			al.pairs = append(al.pairs, pair{a0 + i, b0 + j, 1, v < sameWorth})
 			i, j = i+1, j+1
@@ -152,30 +143,30 @@ func (al *aligner) exact(a0, a1, b0, b1 int, s *sequence) {
 
 // anchors pairs the elements that occur exactly once on each side and keeps the
 // longest chain that runs forward on both.
-func anchors(a0, a1, b0, b1 int, s *sequence) []pair {
-	type seen struct{ a, b, na, nb int }
-	by := make(map[uint64]seen)
-	for i := a0; i < a1; i++ {
-		e := by[s.keyA(i)]
-		e.a, e.na = i, e.na+1
-		by[s.keyA(i)] = e
-	}
-	for j := b0; j < b1; j++ {
-		if e := by[s.keyB(j)]; e.na > 0 {
-			e.b, e.nb = j, e.nb+1
-			by[s.keyB(j)] = e
-		}
-	}
-	var once []pair
+func (al *aligner) anchors(a0, a1, b0, b1 int) (chain []pair) {
+	here, there := once(al.keyA, a0, a1), once(al.keyB, b0, b1)
+	var all []pair
 	var at []int
 	for i := a0; i < a1; i++ {
-		if e := by[s.keyA(i)]; e.na == 1 && e.nb == 1 && s.same(i, e.b) {
-			once, at = append(once, pair{a: i, b: e.b, n: 1}), append(at, e.b)
+		if j, met := there[al.keyA(i)]; met && j >= 0 && here[al.keyA(i)] == i && al.same(i, j) {
+			all, at = append(all, pair{a: i, b: j, n: 1}), append(at, j)
 		}
 	}
-	var chain []pair
 	for _, i := range rising.Longest(at) {
-		chain = append(chain, once[i])
+		chain = append(chain, all[i])
 	}
 	return chain
+}
+
+// once is where each key is, −1 where more than once.
+func once(key func(int) uint64, from, to int) map[uint64]int {
+	at := make(map[uint64]int)
+	for i := from; i < to; i++ {
+		if _, met := at[key(i)]; met {
+			at[key(i)] = -1
+		} else {
+			at[key(i)] = i
+		}
+	}
+	return at
 }

@@ -139,4 +139,3 @@ func stateOf(e *schema.Event) state {
 	}
 	return positive
 }
-

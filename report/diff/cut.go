@@ -18,11 +18,10 @@ type cutter struct {
 	*run
 	judging judging
 	threads map[uint32]*thread
-	last    *thread
 	now     uint64 // time of the last event
 	spare   []*call
 	commOf  map[uint32]string // the name under which a process was last seen to make a call
-	rulings []report.Ruling   // that came with it
+	rulings []report.Ruling   // that came with the last event
 }
 
 // thread is what one thread is in the middle of.
@@ -55,7 +54,7 @@ func newCutter(in Input, both probes, j judging, names namer) *cutter {
 // read cuts the whole run; the error is the source's.
 func (d *cutter) read() error {
 	findings, err := report.Judge(d.in, report.Options{Follow: d.record})
-	d.giveUp(math.MaxUint64)
+	d.abandon(0, math.MaxUint64)
 	d.findings = findings
 	return err
 }
@@ -73,7 +72,7 @@ func (d *cutter) record(m *report.Moment) {
 			d.event(s)
 		})
 	case *schema.Damage:
-		d.giveUp(d.now)
+		d.abandon(0, d.now)
 	case *schema.Program:
 		d.ended(rec)
 	}
@@ -205,40 +204,27 @@ func (d *cutter) finish(c *call) {
 }
 
 func (d *cutter) thread(e *schema.Event) *thread {
-	if d.last != nil && d.last.tid == e.TID {
-		return d.last
-	}
 	t := d.threads[e.TID]
 	if t == nil {
 		if len(d.threads) >= maxThreads {
-			d.giveUp(d.now)
+			d.abandon(0, d.now)
 		}
 		t = &thread{tid: e.TID, pid: e.PID}
 		d.threads[e.TID] = t
 	}
-	d.last = t
 	return t
 }
 
-// giveUp abandons what all threads are in the middle of.
-func (d *cutter) giveUp(now uint64) {
-	for _, t := range d.sorted() {
-		d.abandon(t, now)
+// abandon gives up what the threads of a process, 0 for all, are in the middle of: it finishes
+// what is outside of other calls, and forgets the threads.
+func (d *cutter) abandon(pid uint32, now uint64) {
+	for _, tid := range slices.Sorted(maps.Keys(d.threads)) {
+		if t := d.threads[tid]; pid == 0 || t.pid == pid {
+			d.swallow(t, 0, now)
+			d.close(t)
+			delete(d.threads, tid)
+		}
 	}
-}
-
-// sorted lists the threads in a fixed order.
-func (d *cutter) sorted() []*thread {
-	return slices.SortedFunc(maps.Values(d.threads), func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
-}
-
-// abandon gives up the calls in progress, finishes what is outside of them, and forgets the
-// thread.
-func (d *cutter) abandon(t *thread, now uint64) {
-	d.swallow(t, 0, now)
-	d.close(t)
-	delete(d.threads, t.tid)
-	d.last = nil
 }
 
 // swallow gives up the calls from the n-th on, whose exits were lost: what the thread
@@ -328,10 +314,8 @@ func (d *cutter) process(t *thread, s *replay.Step) {
 	if exits.Has(e.Role) { // told by whichever of its threads is last
 		c.comm = cmp.Or(d.commOf[e.PID], e.Comm)
 		delete(d.commOf, e.PID)
-		for _, other := range d.sorted() {
-			if other.pid == e.PID {
-				d.abandon(other, d.now)
-			}
+		if e.PID != 0 {
+			d.abandon(e.PID, d.now)
 		}
 	}
 	d.rulings = nil

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
@@ -15,28 +14,17 @@ import (
 
 // hunk is what two calls of one label differ in.
 type hunk struct {
-	why    string // not empty: nothing that counts
-	edits  []edit // in order; both sides' lines where they agree
-	claims []Line
-	places mapping
+	why     string // not empty: nothing that counts
+	edits   []edit // in order; both sides' lines where they agree
+	changed int    // lines that one side alone has
+	claims  []Line
+	places  mapping
 }
 
-// edit is a line of one side, or one that both have.
-type edit struct {
-	op   byte // '-', '+', ' '
-	a, b *line
-}
+// edit is a line that both sides have, or one of them alone: of the other it is nil.
+type edit [2]*line
 
-// changed counts the lines that one side alone has.
-func (h *hunk) changed() int {
-	n := 0
-	for i := range h.edits {
-		if h.edits[i].op != ' ' {
-			n++
-		}
-	}
-	return n
-}
+func (e edit) both() bool { return e[0] != nil && e[1] != nil }
 
 // compare looks inside two calls of one label.
 //
@@ -48,19 +36,16 @@ func (c *comparison) compare(a, b *call) hunk {
 	la, lb, under := c.projected(a, b)
 	h := hunk{places: mapping{make(map[int16]int16), make(map[int16]int16)}}
 	h.align(&c.inner, la, lb)
-	lines := h.changed() > 0 || under != nil && under.followed
+	lines := h.changed > 0 || under != nil && under.followed
 	h.claims = claimLines(a, b, under != nil && under.refuted, lines)
-	if h.changed() == 0 && len(h.claims) == 0 {
+	if h.changed == 0 && len(h.claims) == 0 {
 		h.why = byChance(a, b, under)
 	}
 	if h.why == "" && a.more != b.more {
-		h.claims = append(h.claims, countLine("-", a.more), countLine("+", b.more))
+		further := "%d further events, not looked at one by one"
+		h.claims = append(h.claims, changed(fmt.Sprintf(further, a.more), fmt.Sprintf(further, b.more))...)
 	}
 	return h
-}
-
-func countLine(op string, n uint64) Line {
-	return Line{Op: op, Text: fmt.Sprintf("%d further events, not looked at one by one", n)}
 }
 
 // align fills in the edits between two lists of lines.
@@ -75,19 +60,20 @@ func (h *hunk) align(al *aligner, la, lb []*line) {
 		keyA: func(i int) uint64 { return la[i].name.coarse ^ uint64(la[i].role) },
 		keyB: func(j int) uint64 { return lb[j].name.coarse ^ uint64(lb[j].role) },
 	})
+	alone := func(e ...edit) { h.edits, h.changed = append(h.edits, e...), h.changed+len(e) }
 	a, b := 0, 0
 	for _, p := range append(pairs, pair{a: len(la), b: len(lb)}) {
 		for ; a < p.a; a++ {
-			h.edits = append(h.edits, edit{op: '-', a: la[a]})
+			alone(edit{0: la[a]})
 		}
 		for ; b < p.b; b++ {
-			h.edits = append(h.edits, edit{op: '+', b: lb[b]})
+			alone(edit{1: lb[b]})
 		}
 		for ; a < p.a+p.n; a, b = a+1, b+1 {
 			if x, y := la[a], lb[b]; h.places.agree(x.in, y.in) && h.places.agree(x.out, y.out) {
-				h.edits = append(h.edits, edit{' ', x, y})
+				h.edits = append(h.edits, edit{x, y})
 			} else {
-				h.edits = append(h.edits, edit{op: '-', a: x}, edit{op: '+', b: y})
+				alone(edit{0: x}, edit{1: y})
 			}
 		}
 	}
@@ -111,36 +97,30 @@ func (m *mapping) agree(a, b int16) bool {
 
 // lines spells a hunk out: what one side alone has, with the line before it. Dentries
 // of B are called by the number A has for them.
-func (h *hunk) lines() []Line {
+func (h *hunk) lines() (out []Line) {
 	h.guess()
 	next := int16(0) // number of the last dentry of A
 	for _, e := range h.edits {
-		if e.a != nil {
-			next = max(next, e.a.in, e.a.out)
+		if e[0] != nil {
+			next = max(next, e[0].in, e[0].out)
 		}
 	}
-	text := func(l *line, places map[int16]int16) string { // nil: those of A
-		renumbered := *l
-		for _, p := range []*int16{&renumbered.in, &renumbered.out} {
-			if places == nil || *p == 0 {
-				continue
-			} else if _, ok := places[*p]; !ok {
-				next++
-				h.places.agree(next, *p)
-			}
-			*p = places[*p]
-		}
-		return renumbered.text()
-	}
-	var out []Line
 	for i, e := range h.edits {
 		switch {
-		case e.op == '-':
-			out = append(out, Line{Op: "-", Text: text(e.a, nil), Spans: e.a.span().on(0)})
-		case e.op == '+':
-			out = append(out, Line{Op: "+", Text: text(e.b, h.places.ba), Spans: e.b.span().on(1)})
-		case i+1 < len(h.edits) && h.edits[i+1].op != ' ':
-			out = append(out, Line{Op: " ", Text: text(e.a, nil), Spans: Spans{e.a.span(), e.b.span()}})
+		case e[0] == nil:
+			l := *e[1]
+			for _, p := range []*int16{&l.in, &l.out} {
+				if _, ok := h.places.ba[*p]; *p != 0 && !ok {
+					next++
+					h.places.agree(next, *p)
+				}
+				*p = h.places.ba[*p]
+			}
+			out = append(out, Line{Op: "+", Text: l.text(), Spans: l.span().on(1)})
+		case e[1] == nil:
+			out = append(out, Line{Op: "-", Text: e[0].text(), Spans: e[0].span().on(0)})
+		case i+1 < len(h.edits) && !h.edits[i+1].both():
+			out = append(out, Line{Op: " ", Text: e[0].text(), Spans: Spans{e[0].span(), e[1].span()}})
 		}
 	}
 	return append(out, h.claims...)
@@ -149,9 +129,9 @@ func (h *hunk) lines() []Line {
 // guess takes the dentries of lines that differ for the same where the lines are about
 // one name, so that no line differs in a number alone.
 func (h *hunk) guess() {
-	for i := range h.edits {
-		for j := i + 1; j < len(h.edits) && h.edits[i].op == '-' && h.edits[j].op != ' '; j++ {
-			if x, y := h.edits[i].a, h.edits[j].b; y != nil && asks.Has(x.role) == asks.Has(y.role) && x.name.coarse == y.name.coarse {
+	for i, e := range h.edits {
+		for j := i + 1; e[1] == nil && j < len(h.edits) && !h.edits[j].both(); j++ {
+			if x, y := e[0], h.edits[j][1]; y != nil && asks.Has(x.role) == asks.Has(y.role) && x.name.coarse == y.name.coarse {
 				h.places.agree(x.in, y.in)
 				h.places.agree(x.out, y.out)
 			}
@@ -163,19 +143,19 @@ func (h *hunk) guess() {
 // told together. last is the name the call came to.
 func (h *hunk) shape(k schema.Role, last uint64) uint64 {
 	s := uint64(k) + 1
-	for i := range h.edits {
-		e := &h.edits[i]
-		l := cmp.Or(e.a, e.b)
-		if e.op == ' ' {
-			continue
-		}
-		s = mix(mix(s, uint64(e.op)<<1), l.shape())
-		if l.name.coarse == last {
-			s++
-		}
-		s = mix(mix(s, uint64(l.errno)), l.value)
-		if ends.Has(l.role) {
-			s = mix(s, l.name.coarse)
+	for _, e := range h.edits {
+		for side, l := range e {
+			if l == nil || e.both() {
+				continue
+			}
+			s = mix(mix(s, uint64(side)<<1), l.shape())
+			if l.name.coarse == last {
+				s++
+			}
+			s = mix(mix(s, uint64(l.errno)), l.value)
+			if ends.Has(l.role) {
+				s = mix(s, l.name.coarse)
+			}
 		}
 	}
 	for _, l := range h.claims {
@@ -189,46 +169,89 @@ func (h *hunk) shape(k schema.Role, last uint64) uint64 {
 // claimLines compares the claims of two calls as sets. Where the lines differ only what
 // both have a claim on, or one refutes, is told: the others follow from the lines.
 // refuted says that of all only what is refuted counts.
-func claimLines(a, b *call, refuted, lines bool) []Line {
+func claimLines(a, b *call, refuted, lines bool) (out []Line) {
 	if slices.Equal(a.claims, b.claims) {
 		return nil
 	}
-	open, has := [2]uint32{}, [2]uint32{} // sets of kinds
-	for side, c := range []*call{a, b} {
-		for i := range c.claims {
-			has[side] |= 1 << c.claims[i].Kind
-			if c.claims[i].Unseen() {
-				open[side] |= 1 << c.claims[i].Kind
+	calls := [2]*call{a, b}
+	var open, has [2]kindSet
+	var count [2]map[report.Ruling]int
+	for side, c := range calls {
+		count[side] = make(map[report.Ruling]int)
+		for _, r := range c.claims {
+			count[side][r]++
+			has[side] |= 1 << r.Kind
+			if r.Unseen() {
+				open[side] |= 1 << r.Kind
 			}
 		}
 	}
-	told := func(r *report.Ruling) bool {
-		return r.Verdict == report.Refuted ||
-			(open[0]|open[1])>>r.Kind&1 == 0 && !refuted && (!lines || has[0]&has[1]>>r.Kind&1 != 0)
+	for side, c := range calls {
+		var told []string // the claims that the other side has fewer of
+		for r, n := range count[side] {
+			other := count[1-side][r]
+			counts := !(open[0] | open[1]).has(r.Kind) && !refuted && (!lines || (has[0] & has[1]).has(r.Kind))
+			if n <= other || other > 0 && lines || r.Verdict != report.Refuted && !counts {
+				continue // where the lines differ, how many claims of one verdict there are follows from them
+			}
+			text := "claim " + r.Kind.String() + ": " + r.Verdict.String()
+			if reason := r.Reason(); reason != "" {
+				text += ", " + replay.Printable(reason)
+			}
+			told = append(told, text)
+		}
+		slices.Sort(told)
+		for _, text := range slices.Compact(told) {
+			out = append(out, Line{Op: "-+"[side : side+1], Text: text, Spans: c.span().on(side)})
+		}
 	}
-	return append(missing("-", a, b, told, lines), missing("+", b, a, told, lines)...)
+	return out
 }
 
-// missing lists the claims of a that b has fewer of. Where the lines differ, how many
-// claims of one verdict there are follows from them.
-func missing(op string, a, b *call, told func(*report.Ruling) bool, lines bool) []Line {
-	left := make(map[report.Ruling]int)
-	for _, r := range b.claims {
-		left[r]++
+// maxTouched bounds the names remembered as changed by a difference.
+const maxTouched = 1 << 16
+
+// used tells the names a call used from those it changed: claims look back at either.
+const used = 0x75736564
+
+// touch takes down the names that a call on one side only has changed or used: what
+// later calls find of them follows from it.
+func (c *comparison) touch(side int, u *call) {
+	for _, name := range u.evicted {
+		c.touchName(side, name, u.first)
 	}
-	var out []Line
-	for _, r := range a.claims {
-		n, some := left[r]
-		left[r]--
-		if !told(&r) || n > 0 || some && lines {
-			continue
+	for i := range u.lines {
+		l := &u.lines[i]
+		c.touchName(side, l.name.coarse^used, u.first)
+		if changes.Has(l.role) {
+			c.touchName(side, l.name.coarse, u.first)
 		}
-		text := "claim " + r.Kind.String() + ": " + r.Verdict.String()
-		if reason := r.Reason(); reason != "" {
-			text += ", " + replay.Printable(reason)
-		}
-		out = append(out, Line{Op: op, Text: text, Spans: a.span().on(strings.Index("-+", op))})
 	}
-	slices.SortStableFunc(out, func(x, y Line) int { return cmp.Compare(x.Text, y.Text) })
-	return slices.CompactFunc(out, func(x, y Line) bool { return x.Text == y.Text })
+}
+
+func (c *comparison) touchName(side int, name, at uint64) {
+	w, ok := c.touched[name]
+	if (ok || len(c.touched) < maxTouched) && (w[side] == 0 || at < w[side]) {
+		w[side] = at
+		c.touched[name] = w
+	}
+}
+
+// follows reports whether all that a hunk changes is about names that an earlier
+// difference has changed. last is the name the call came to.
+func (c *comparison) follows(p *pairing, h *hunk, last uint64) bool {
+	before := func(name uint64) bool {
+		w := c.touched[name]
+		return w[0] != 0 && (p.moved || w[0] < p.of[0].first) || w[1] != 0 && (p.moved || w[1] < p.of[1].first)
+	}
+	if h.changed == 0 { // claims alone: they look back at what was done to the name
+		return before(last) || before(last^used)
+	}
+	return !slices.ContainsFunc(h.edits, func(e edit) bool {
+		name := cmp.Or(e[0], e[1]).name.coarse
+		if paths.Has(cmp.Or(e[0], e[1]).role) {
+			name = last
+		}
+		return !e.both() && !before(name)
+	})
 }

@@ -76,7 +76,9 @@ func (r *Result) Only(kinds ...Kind) {
 	r.note("asked for %s only: %s left out", strings.Join(names, ", "), plural(uint64(r.NotAsked), "difference"))
 }
 
-func (r *Result) note(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
+func (r *Result) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
 
 func (r *Result) doubt(format string, args ...any) {
 	r.Doubts = append(r.Doubts, fmt.Sprintf(format, args...))

@@ -107,13 +107,13 @@ func (c *comparison) compareCalls(p *pairing, a, b *call) {
 		return
 	}
 	h := c.compare(a, b)
-	switch changed := h.changed(); {
-	case h.why == "" && changed == 0 && len(h.claims) == 0:
+	switch {
+	case h.why == "" && h.changed == 0 && len(h.claims) == 0:
 		c.result.Same++
 	case h.why != "":
 		c.result.Same++
 		c.result.excuse(h.why, p.at(a.words()))
-	case a.lossy, b.lossy, changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
+	case a.lossy, b.lossy, h.changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
 		c.result.excuse(whyLost, p.at(a.words())) // a claim may rest on what was lost
 	default:
 		c.differ(p, &h, a, b)
@@ -142,17 +142,17 @@ func (c *comparison) differ(p *pairing, h *hunk, a, b *call) {
 		c.result.excuse(whyFollows, at)
 		return
 	}
-	for i := range h.edits {
-		if e := &h.edits[i]; e.op == '-' && changes.Has(e.a.role) {
-			c.touchName(0, e.a.name.coarse, a.first)
-		} else if e.op == '+' && changes.Has(e.b.role) {
-			c.touchName(1, e.b.name.coarse, b.first)
+	for _, e := range h.edits {
+		for side, l := range e {
+			if l != nil && !e.both() && changes.Has(l.role) {
+				c.touchName(side, l.name.coarse, p.of[side].first)
+			}
 		}
 	}
 	at.Call = titles(a, b)
 	d := &Difference{Kind: Steps, Pair: at, Lines: h.lines(), gap: p.gap, varies: c.varies(0, a, c.varies(1, b, nil))}
 	d.bound()
-	if h.changed() == 0 {
+	if h.changed == 0 {
 		d.Kind = Claims
 	}
 	if c.add(d) {
