@@ -45,28 +45,12 @@ func stream(out io.Writer, m tracetest.Machine, events int) error {
 	return err
 }
 
-func compareOnce(t testing.TB, a, b []byte) *Result {
-	t.Helper()
-	var in [2]Input
-	for i, file := range [][]byte{a, b} {
-		r := tracetest.Read(t, file)
-		again := schema.NewSeeker(bytes.NewReader(file), int64(len(file)), 0)
-		defer again.Close()
-		in[i] = Input{"ab"[i : i+1], r, func(id uint64) (replay.Source, error) { return again.At(id) }}
-	}
-	r, err := Compare(in[0], in[1], Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // BenchmarkCompare compares two runs of a million events that are the same.
 func BenchmarkCompare(b *testing.B) {
 	x, y := generated(b, 1_000_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		if r := compareOnce(b, x, y); r.Verdict() != Same {
+		if r := compare(b, x, y); r.Verdict() != Same {
 			b.Fatal(text(b, r))
 		}
 	}
@@ -78,7 +62,7 @@ func BenchmarkCompareDifferent(b *testing.B) {
 	y := record(b, there(), 1, randomScene(rand.New(rand.NewPCG(1, 1)), 60_000))
 	b.ReportAllocs()
 	for b.Loop() {
-		compareOnce(b, x, y)
+		compare(b, x, y)
 	}
 }
 
@@ -99,7 +83,7 @@ func BenchmarkRatio(b *testing.B) {
 		}
 		reported += time.Since(start)
 		start = time.Now()
-		compareOnce(b, x, y)
+		compare(b, x, y)
 		compared += time.Since(start)
 	}
 	b.ReportMetric(float64(compared)/float64(reported), "diff/report")
@@ -178,7 +162,7 @@ func TestAllocations(t *testing.T) {
 		}
 	})
 	var calls uint64
-	diff := allocated(func() { r := compareOnce(t, x, y); calls = r.A.Calls + r.B.Calls })
+	diff := allocated(func() { r := compare(t, x, y); calls = r.A.Calls + r.B.Calls })
 	t.Logf("two reports allocate %d KiB, a diff of %d calls %d", reports>>10, calls, diff>>10)
 	if limit := reports + reports/4 + 3*perCall*calls; diff > limit {
 		t.Errorf("two reports allocate %d bytes, a diff %d, want at most %d", reports, diff, limit)
@@ -225,7 +209,7 @@ func BenchmarkCompareEveryCallDiffers(b *testing.B) {
 	x, y := record(b, here(), 1, plain), record(b, m, 1, every(plain))
 	b.ReportAllocs()
 	for b.Loop() {
-		r := compareOnce(b, x, y)
+		r := compare(b, x, y)
 		b.ReportMetric(float64(r.A.Events), "events")
 		b.ReportMetric(float64(r.Same), "same")
 		b.ReportMetric(float64(len(r.Differences)), "differences")

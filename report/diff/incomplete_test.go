@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
-	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -30,7 +29,8 @@ func rewritten(t *testing.T, file []byte, h *schema.Header, keep func(*schema.Ev
 // copied writes a trace anew; footer nil: none.
 func copied(t *testing.T, file []byte, h *schema.Header, put func(*schema.Writer, *schema.Event) error, footer *schema.Footer) []byte {
 	t.Helper()
-	src := tracetest.Read(t, file)
+	src, closed := opened(t, "", file)
+	defer closed()
 	var buf bytes.Buffer
 	w, err := schema.NewWriter(&buf, h)
 	if err != nil {

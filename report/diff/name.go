@@ -44,10 +44,10 @@ func (n *namer) of(text string, e *schema.Event) name {
 	if text == n.last.text && n.by == [2]uint32{e.PID, e.TID} {
 		return n.last
 	}
-	h := maphash.String(n.seed, text)
-	n.last, n.by = name{text: text, exact: h, coarse: h}, [2]uint32{e.PID, e.TID}
 	folded, temporary := n.fold(text, e)
-	if n.last.temporary = temporary; folded != text {
+	h := maphash.String(n.seed, text)
+	n.last, n.by = name{text, h, h, temporary}, [2]uint32{e.PID, e.TID}
+	if folded != text {
 		n.last.coarse = maphash.String(n.seed, folded)
 	}
 	return n.last

@@ -2,7 +2,10 @@
 
 package diff
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // projection is a way to look at two calls that leaves lines out, about a name that the two
 // met as told. Calls that differ, and agree under projections, are the same but for a reason,
@@ -60,26 +63,23 @@ var projections = []projection{
 // hides some; nil: none does.
 func (c *comparison) projected(a, b *call) (la, lb []*line, under *projection) {
 	ma, mb := cacheUses(a), cacheUses(b)
-	hidden := make(map[uint64]int) // by name: which projection hides lines about it
-	first := len(projections)
-	for name, x := range ma {
-		if y, both := mb[name]; both {
-			i := slices.IndexFunc(projections, func(p projection) bool { return p.applies(c, x, y) })
-			if i >= 0 {
-				hidden[name], first = i, min(first, i)
+	hidden := make(map[uint64]*projection) // that hides lines about a name
+	for i := range projections {
+		p := &projections[i]
+		for name, x := range ma {
+			if y := mb[name]; y != nil && hidden[name] == nil && p.applies(c, x, y) {
+				hidden[name], under = p, cmp.Or(under, p)
 			}
 		}
 	}
-	rest := func(c *call) (list []*line) {
-		for i := range c.lines {
-			if p, some := hidden[c.lines[i].name.coarse]; !some || !projections[p].hides(c, &c.lines[i]) {
-				list = append(list, &c.lines[i])
+	rest := func(u *call) (list []*line) {
+		for i := range u.lines {
+			l := &u.lines[i]
+			if p := hidden[l.name.coarse]; p == nil || !p.hides(u, l) {
+				list = append(list, l)
 			}
 		}
 		return list
-	}
-	if first < len(projections) {
-		under = &projections[first]
 	}
 	return rest(a), rest(b), under
 }
@@ -87,31 +87,25 @@ func (c *comparison) projected(a, b *call) (la, lb []*line, under *projection) {
 // byChance says why two calls are the same whose lines agree; empty: nothing had to be left
 // out.
 func byChance(a, b *call, under *projection) string {
+	var numbers, temps bool // what names differ in
+	for i := range min(len(a.lines), len(b.lines)) {
+		x, y := &a.lines[i], &b.lines[i]
+		for _, n := range [][2]*name{{&x.name, &y.name}, {&x.detail, &y.detail}} {
+			differ, temporary := n[0].exact != n[1].exact, n[0].temporary || n[1].temporary
+			numbers, temps = numbers || differ && !temporary, temps || differ && temporary
+		}
+	}
 	switch {
 	case under != nil:
 		return under.why
-	case nameDiffers(a, b, false):
+	case numbers:
 		return whyNumber
-	case nameDiffers(a, b, true):
+	case temps:
 		return whyTemp
 	case !slices.Equal(a.evicted, b.evicted):
 		return whyKills
 	}
 	return ""
-}
-
-// nameDiffers reports whether a name in the lines of two calls differs in what is of the run:
-// a temporary name, or another one.
-func nameDiffers(a, b *call, temporary bool) bool {
-	for i := range min(len(a.lines), len(b.lines)) {
-		x, y := &a.lines[i], &b.lines[i]
-		for _, n := range [][2]*name{{&x.name, &y.name}, {&x.detail, &y.detail}} {
-			if n[0].exact != n[1].exact && (n[0].temporary || n[1].temporary) == temporary {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // cacheUse is how a call met one name in the cache.
@@ -134,10 +128,7 @@ func cacheUses(c *call) map[uint64]*cacheUse {
 	by := make(map[uint64]*cacheUse)
 	for i := range c.lines {
 		l := &c.lines[i]
-		m, known := by[l.name.coarse]
-		if !known {
-			m = &cacheUse{}
-		}
+		m := cmp.Or(by[l.name.coarse], &cacheUse{})
 		switch {
 		case asks.Has(l.role):
 			m.times, m.last = m.times+1, answer{l.state, l.mount, l.cut, l.refuted}
@@ -145,7 +136,7 @@ func cacheUses(c *call) map[uint64]*cacheUse {
 			m.times++
 		case begins.Has(l.role):
 			m.made = true
-		case kills.Has(l.role) && known:
+		case kills.Has(l.role) && by[l.name.coarse] != nil:
 			m.killed = m.killed || !c.discarded(l)
 		case !inserts.Has(l.role):
 			continue

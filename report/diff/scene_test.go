@@ -44,17 +44,33 @@ func record(t testing.TB, m tracetest.Machine, seed uint64, ops []op) []byte {
 	return b
 }
 
-// input is a trace that can be read again.
-func input(t testing.TB, name string, file []byte) Input {
+// opened is a trace that can be read again, until it is closed.
+func opened(t testing.TB, name string, file []byte) (in Input, closed func()) {
 	t.Helper()
+	r, err := schema.NewReader(bytes.NewReader(file), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	again := schema.NewSeeker(bytes.NewReader(file), int64(len(file)), 0)
-	t.Cleanup(again.Close)
-	return Input{name, tracetest.Read(t, file), func(id uint64) (replay.Source, error) { return again.At(id) }}
+	return Input{name, r, func(id uint64) (replay.Source, error) { return again.At(id) }}, func() { r.Close(); again.Close() }
 }
 
+// input is one that is open until the test ends.
+func input(t testing.TB, name string, file []byte) Input {
+	t.Helper()
+	in, closed := opened(t, name, file)
+	t.Cleanup(closed)
+	return in
+}
+
+// compare closes what it reads: a reader holds megabytes, and a test may compare hundreds of runs.
 func compare(t testing.TB, a, b []byte) *Result {
 	t.Helper()
-	r, err := Compare(input(t, "a.pb", a), input(t, "b.pb", b), Options{})
+	x, closedA := opened(t, "a.pb", a)
+	defer closedA()
+	y, closedB := opened(t, "b.pb", b)
+	defer closedB()
+	r, err := Compare(x, y, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
