@@ -18,6 +18,7 @@ type cutter struct {
 	*run
 	judging judging
 	threads map[uint32]*thread
+	last    *thread
 	now     uint64 // time of the last event
 	spare   []*call
 	commOf  map[uint32]string // the name under which a process was last seen to make a call
@@ -151,10 +152,8 @@ func (d *cutter) around(t *thread, s *replay.Step) (c *call, within bool) {
 
 // put adds an event to a call, with the rulings that came with it.
 func (d *cutter) put(c *call, s *replay.Step) {
-	var m mark
-	if o := s.Object; o != nil && o.Born == 0 && o.First == s.Event.ID {
-		m.older = true
-	}
+	o := s.Object
+	m := mark{older: o != nil && o.Born == 0 && o.First == s.Event.ID}
 	for i := range d.rulings {
 		switch r := &d.rulings[i]; {
 		case d.judging.calls.has(r.Kind) && !ends.Has(s.Event.Role):
@@ -164,7 +163,8 @@ func (d *cutter) put(c *call, s *replay.Step) {
 		}
 	}
 	if m != (mark{}) {
-		d.notes = append(d.notes, marked{s.Event.ID, m})
+		m.id = s.Event.ID
+		d.notes = append(d.notes, m)
 	}
 	d.add(c, s, m)
 }
@@ -204,6 +204,9 @@ func (d *cutter) finish(c *call) {
 }
 
 func (d *cutter) thread(e *schema.Event) *thread {
+	if d.last != nil && d.last.tid == e.TID {
+		return d.last
+	}
 	t := d.threads[e.TID]
 	if t == nil {
 		if len(d.threads) >= maxThreads {
@@ -212,6 +215,7 @@ func (d *cutter) thread(e *schema.Event) *thread {
 		t = &thread{tid: e.TID, pid: e.PID}
 		d.threads[e.TID] = t
 	}
+	d.last = t
 	return t
 }
 
@@ -223,6 +227,7 @@ func (d *cutter) abandon(pid uint32, now uint64) {
 			d.swallow(t, 0, now)
 			d.close(t)
 			delete(d.threads, tid)
+			d.last = nil
 		}
 	}
 }

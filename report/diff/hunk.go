@@ -18,7 +18,7 @@ type hunk struct {
 	edits   []edit // in order; both sides' lines where they agree
 	changed int    // lines that one side alone has
 	claims  []Line
-	places  mapping
+	ab, ba  map[int16]int16 // the dentries of one side and those of the other, one to one
 }
 
 // edit is a line that both sides have, or one of them alone: of the other it is nil.
@@ -34,7 +34,7 @@ func (e edit) both() bool { return e[0] != nil && e[1] != nil }
 //  3. What is left is the difference, with the claims it changed.
 func (c *comparison) compare(a, b *call) hunk {
 	la, lb, under := c.projected(a, b)
-	h := hunk{places: mapping{make(map[int16]int16), make(map[int16]int16)}}
+	h := hunk{ab: make(map[int16]int16), ba: make(map[int16]int16)}
 	h.align(&c.inner, la, lb)
 	lines := h.changed > 0 || under != nil && under.followed
 	h.claims = claimLines(a, b, under != nil && under.refuted, lines)
@@ -70,7 +70,7 @@ func (h *hunk) align(al *aligner, la, lb []*line) {
 			alone(edit{1: lb[b]})
 		}
 		for ; a < p.a+p.n; a, b = a+1, b+1 {
-			if x, y := la[a], lb[b]; h.places.agree(x.in, y.in) && h.places.agree(x.out, y.out) {
+			if x, y := la[a], lb[b]; h.agree(x.in, y.in) && h.agree(x.out, y.out) {
 				h.edits = append(h.edits, edit{x, y})
 			} else {
 				alone(edit{0: x}, edit{1: y})
@@ -79,19 +79,16 @@ func (h *hunk) align(al *aligner, la, lb []*line) {
 	}
 }
 
-// mapping holds the places of one side against those of the other, one to one.
-type mapping struct{ ab, ba map[int16]int16 }
-
 // agree reports whether two places may be the same dentry, and takes them for it.
-func (m *mapping) agree(a, b int16) bool {
+func (h *hunk) agree(a, b int16) bool {
 	if a == 0 || b == 0 {
 		return a == b
 	}
-	y, ok := m.ab[a]
-	if x, known := m.ba[b]; ok || known {
+	y, ok := h.ab[a]
+	if x, known := h.ba[b]; ok || known {
 		return ok && known && y == b && x == a
 	}
-	m.ab[a], m.ba[b] = b, a
+	h.ab[a], h.ba[b] = b, a
 	return true
 }
 
@@ -110,11 +107,11 @@ func (h *hunk) lines() (out []Line) {
 		case e[0] == nil:
 			l := *e[1]
 			for _, p := range []*int16{&l.in, &l.out} {
-				if _, ok := h.places.ba[*p]; *p != 0 && !ok {
+				if _, ok := h.ba[*p]; *p != 0 && !ok {
 					next++
-					h.places.agree(next, *p)
+					h.agree(next, *p)
 				}
-				*p = h.places.ba[*p]
+				*p = h.ba[*p]
 			}
 			out = append(out, Line{Op: "+", Text: l.text(), Spans: l.span().on(1)})
 		case e[1] == nil:
@@ -132,8 +129,8 @@ func (h *hunk) guess() {
 	for i, e := range h.edits {
 		for j := i + 1; e[1] == nil && j < len(h.edits) && !h.edits[j].both(); j++ {
 			if x, y := e[0], h.edits[j][1]; y != nil && asks.Has(x.role) == asks.Has(y.role) && x.name.coarse == y.name.coarse {
-				h.places.agree(x.in, y.in)
-				h.places.agree(x.out, y.out)
+				h.agree(x.in, y.in)
+				h.agree(x.out, y.out)
 			}
 		}
 	}

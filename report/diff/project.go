@@ -110,17 +110,10 @@ func byChance(a, b *call, under *projection) string {
 
 // cacheUse is how a call met one name in the cache.
 type cacheUse struct {
-	older        bool // first as a dentry that is older than the recording
-	made, killed bool // allocated and kept; killed
-	last         answer
-	times        int // the cache was asked, and a dentry allocated in vain
-}
-
-// answer is what the cache said of a name.
-type answer struct {
-	state      state
-	mount, cut bool
-	refuted    kindSet
+	older        bool   // first as a dentry that is older than the recording
+	made, killed bool   // allocated and kept; killed
+	last         uint64 // what the cache said of it, the shape of that
+	times        int    // the cache was asked, and a dentry allocated in vain
 }
 
 // cacheUses is how a call met every name, by hash.
@@ -131,7 +124,8 @@ func cacheUses(c *call) map[uint64]*cacheUse {
 		m := cmp.Or(by[l.name.coarse], &cacheUse{})
 		switch {
 		case asks.Has(l.role):
-			m.times, m.last = m.times+1, answer{l.state, l.mount, l.cut, l.refuted}
+			said := line{state: l.state, mount: l.mount, cut: l.cut, mark: mark{refuted: l.refuted}}
+			m.times, m.last = m.times+1, said.shape()
 		case begins.Has(l.role) && c.discarded(l):
 			m.times++
 		case begins.Has(l.role):

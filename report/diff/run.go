@@ -28,7 +28,7 @@ type run struct {
 	calls    map[string]*calls          // by program
 	order    []string                   // programs in order of their first call
 	claims   map[uint32][]report.Ruling // every set of claims that a call has, by its hash
-	notes    []marked                   // in order of their events
+	notes    []mark                     // in order of their events
 	took     durations
 	unseen   [][2]uint64 // times in which calls of a thread went unseen
 	losses   *replay.Losses
@@ -106,12 +106,6 @@ func (r *run) of(comm string) *calls {
 // maxCalls bounds the calls of a run that are compared: 36 MiB, and at most as much for what differs.
 const maxCalls = 3 << 18
 
-// marked is the mark of an event.
-type marked struct {
-	id   uint64
-	mark mark
-}
-
 // keep takes a finished call.
 func (r *run) keep(c *call) {
 	if r.Calls == maxCalls {
@@ -147,8 +141,8 @@ func (r *run) keep(c *call) {
 
 // marked returns the mark of an event.
 func (r *run) marked(id uint64) mark {
-	if i, ok := slices.BinarySearchFunc(r.notes, id, func(m marked, id uint64) int { return cmp.Compare(m.id, id) }); ok {
-		return r.notes[i].mark
+	if i, ok := slices.BinarySearchFunc(r.notes, id, func(m mark, id uint64) int { return cmp.Compare(m.id, id) }); ok {
+		return r.notes[i]
 	}
 	return mark{}
 }
