@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
-
-	"github.com/dtrec/dtrec/schema"
 )
 
 // Verdict is how a statement of the page stands against the trace.
@@ -62,9 +60,12 @@ func (x *Run) Own() bool {
 // Hold holds the page against the run. report is the longest one that the run can give: a
 // page that says it is of this run is compared with it.
 func (x *Run) Hold(report []byte) *Result {
-	j := &judge{x: x, roles: symbolRoles(x.header), report: make(map[string][]int), result: &Result{Own: x.Own()}}
+	j := &judge{x: x, labels: labelsOf(x.header), report: make(map[string][]int), offsets: make(map[string]string), result: &Result{Own: x.Own()}}
 	for i, line := range strings.Split(string(report), "\n") {
 		j.report[line] = append(j.report[line], i)
+		for _, m := range membersOf(line) {
+			j.offsets[m.name] = m.offset
+		}
 	}
 	if j.result.Own {
 		j.lines()
@@ -87,9 +88,9 @@ func (x *Run) Hold(report []byte) *Result {
 // judge goes through the page.
 type judge struct {
 	x       *Run
-	roles   map[string]schema.Role
-	report  map[string][]int             // where each line of the run's report stands in it
-	offsets map[string]map[string]string // of members, see structures
+	labels  map[string]*label
+	report  map[string][]int  // where each line of the run's report stands in it
+	offsets map[string]string // of members of structures, as the report has them
 	result  *Result
 	*passage
 }

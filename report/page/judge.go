@@ -103,9 +103,8 @@ func (j *judge) address(i int) {
 			return
 		}
 	}
-	fit := func(u *use) bool { return (l == nil || l.fits(&u.Event, u.field)) && j.named(i, u) }
 	for u := range uses {
-		if len(ids) == 0 && fit(&uses[u]) {
+		if len(ids) == 0 && l.fits(&uses[u].Event, uses[u].field) && j.named(i, &uses[u]) {
 			j.add(t.span, "address", Found, []uint64{uses[u].ID}, "")
 			j.appears(i, uses)
 			return
@@ -140,9 +139,9 @@ func (j *judge) nameLength(i int) {
 // says names a use as a page would.
 func (j *judge) says(u *use) string {
 	symbol := u.Symbol
-	for s, r := range j.roles {
-		if symbol == "" && r == u.Role {
-			symbol = s
+	for _, p := range j.x.header.GetProbe() {
+		if symbol == "" && p.Attached && p.Role == u.Role {
+			symbol = p.Symbol
 		}
 	}
 	where := map[field]string{parentField: "the parent at ", inodeField: "the inode at ", bucketField: "the bucket at ", hashField: "the hash at "}[u.field]
@@ -181,32 +180,13 @@ func (j *judge) adjoins(k, i int) bool {
 	return true
 }
 
-// labelAt reads the label that begins at token k, and returns the token after it.
+// labelAt reads the label that begins at token k, of two words or of one, and returns the token after it.
 func (j *judge) labelAt(k int) (*label, int) {
-	t, next := j.token(k), j.token(k+1)
-	if role, ok := j.roles[t.text]; ok && t.kind == word {
-		l := &label{text: t.text, role: role, symbol: t.text}
-		switch next.text {
-		case "entry":
-			l.phase = schema.Enter
-		case "return":
-			l.phase = schema.Exit
-		default:
-			return l, k + 1
-		}
-		l.text += " " + next.text
+	first, second := j.token(k).text, j.token(k+1).text
+	if l := j.labels[first+" "+second]; l != nil {
 		return l, k + 2
 	}
-	for w := range words {
-		first, second, two := strings.Cut(words[w].text, " ")
-		if t.text == first && (!two || next.text == second) && (first != "parent" || t.kind == word) {
-			if two {
-				return &words[w], k + 2
-			}
-			return &words[w], k + 1
-		}
-	}
-	return nil, k
+	return j.labels[first], k + 1
 }
 
 // idsOf returns the events that the page names for the address at token i: the next ones
@@ -281,11 +261,7 @@ func (j *judge) appears(i int, uses []use) {
 			continue
 		}
 		places, last = places+1, next-1
-		fits := false
-		for u := range uses {
-			fits = fits || l.fits(&uses[u].Event, uses[u].field)
-		}
-		if !fits {
+		if !slices.ContainsFunc(uses, func(u use) bool { return l.fits(&u.Event, u.field) }) {
 			j.add(span{j.tokens[k].from, j.tokens[next-1].to}, "equality", Elsewhere, nil, "the address was not recorded at "+l.text)
 		}
 		k = next - 1

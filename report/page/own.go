@@ -4,6 +4,7 @@ package page
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -72,35 +73,13 @@ func (x *Run) MadeBy() []string {
 		}
 		fence := rest[:len(rest)-len(strings.TrimLeft(rest, "`"))] + "`"
 		command, _, ok := strings.Cut(rest[len(fence)-1:], fence)
-		words := shellWords(strings.Trim(command, " "))
+		words := regexp.MustCompile(`(?:'[^']*'|\\.|[^' ])+`).FindAllString(command, -1)
+		for i, w := range words {
+			words[i] = regexp.MustCompile(`'([^']*)'|\\(.)`).ReplaceAllString(w, "$1$2")
+		}
 		if ok && len(words) > 2 && words[0] == "dtrec" && words[1] == "report" {
 			return words[2 : len(words)-1]
 		}
 	}
 	return nil
-}
-
-// shellWords parts a command line whose words may be in single quotes.
-func shellWords(line string) (words []string) {
-	word, quoted, begun := "", false, false
-	for i := 0; i < len(line); i++ {
-		switch c := line[i]; {
-		case c == '\'':
-			quoted, begun = !quoted, true
-		case c == ' ' && !quoted:
-			if begun {
-				words = append(words, word)
-			}
-			word, begun = "", false
-		case c == '\\' && !quoted && i+1 < len(line):
-			i++
-			word, begun = word+line[i:i+1], true
-		default:
-			word, begun = word+string([]byte{c}), true
-		}
-	}
-	if begun {
-		words = append(words, word)
-	}
-	return words
 }

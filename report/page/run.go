@@ -2,9 +2,7 @@
 
 package page
 
-import (
-	"github.com/dtrec/dtrec/schema"
-)
+import "github.com/dtrec/dtrec/schema"
 
 // Bounds on what is kept of a trace: the different meanings of one value, and the bytes of all.
 const (
@@ -99,7 +97,7 @@ func values(e *schema.Event) func(func(field, uint64) bool) {
 // no label in any.
 func has(e *schema.Event, v uint64, l *label) bool {
 	for f, got := range values(e) {
-		if got == v && (l == nil || l.fits(e, f)) {
+		if got == v && l.fits(e, f) {
 			return true
 		}
 	}
@@ -115,36 +113,36 @@ type label struct {
 	field  field // itself: any of the event
 }
 
-// words are the labels that name no function.
-var words = []label{
-	{"copy source", schema.RoleAlloc, schema.Enter, "", nameField},
-	{"copy destination", schema.RoleAlloc, schema.Exit, "", nameField},
-	{"parent", 0, 0, "", parentField},
-	{"under", 0, 0, "", parentField},
-	{"salt", 0, 0, "", parentField},
-	{"bucket", 0, 0, "", bucketField},
-	{"inode", 0, 0, "", inodeField},
+// labelsOf are the labels that a page may have for what was recorded, by text: words, and the functions that
+// the trace has probes on.
+func labelsOf(h *schema.Header) map[string]*label {
+	out := make(map[string]*label)
+	add := func(l label) { out[l.text] = &l }
+	for _, p := range h.GetProbe() {
+		if p.Attached {
+			add(label{p.Symbol, p.Role, 0, p.Symbol, itself})
+			add(label{p.Symbol + " entry", p.Role, schema.Enter, p.Symbol, itself})
+			add(label{p.Symbol + " return", p.Role, schema.Exit, p.Symbol, itself})
+		}
+	}
+	add(label{"copy source", schema.RoleAlloc, schema.Enter, "", nameField})
+	add(label{"copy destination", schema.RoleAlloc, schema.Exit, "", nameField})
+	for word, f := range map[string]field{"parent": parentField, "under": parentField, "salt": parentField, "bucket": bucketField, "inode": inodeField} {
+		add(label{word, 0, 0, "", f})
+	}
+	return out
 }
 
 // fits reports whether the label names this field of the event. A role that is recorded at
 // one moment only has one phase, whatever a page calls it.
 func (l *label) fits(e *schema.Event, f field) bool {
 	switch info, _ := e.Role.Info(); {
+	case l == nil:
+		return true
 	case l.role != 0 && e.Role != l.role, e.Symbol != "" && l.symbol != "" && e.Symbol != l.symbol:
 		return false
 	case l.phase != 0 && info.Enter != nil && info.Exit != nil && e.Phase != l.phase:
 		return false
 	}
 	return l.field == itself || f == l.field
-}
-
-// symbolRoles are the roles of the functions that the trace has probes on, by symbol.
-func symbolRoles(h *schema.Header) map[string]schema.Role {
-	out := make(map[string]schema.Role)
-	for _, p := range h.GetProbe() {
-		if p.Attached {
-			out[p.Symbol] = p.Role
-		}
-	}
-	return out
 }
