@@ -70,7 +70,7 @@ type single struct {
 	*digest
 	side, index int  // among the calls of its program and side
 	missing     bool // events are missing around it on the other side, or in it
-	told        bool // it was found elsewhere, or told with its program
+	shown       bool // it was found elsewhere, or reported with its program
 
 	// Read later.
 	title, before string   // before: the call after it
@@ -115,7 +115,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 			}
 		}
 	}
-	if err := c.tell(); err != nil {
+	if err := c.explain(); err != nil {
 		return nil, err
 	}
 	c.finish(o)
@@ -153,7 +153,7 @@ func (c *comparison) program(comm string) {
 			g = &gap{comm, g.program, g.number + 1, next}
 			c.between(g, p)
 		}
-		differ := 0 // also where chance may explain it: the lines tell how
+		differ := 0 // also where chance may explain it: the lines show how
 		for i := range p.n {
 			if a.at(p.a+i).exact != b.at(p.b+i).exact {
 				differ++
@@ -237,38 +237,38 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 	}
 	c.add(&Difference{Kind: ProgramOnly, Pair: s.at(""), Lines: []Line{s.line(fmt.Sprintf("%d opens, %d other calls", n, list.n-n))}, gap: s.gap})
 	for _, s := range singles {
-		s.told = true
+		s.shown = true
 	}
 }
 
 // moves finds the calls of a program that both sides have, in different places: first
 // those that are alike, then those that are of one label. Only within one thread is
-// order the program's, and those moved from one gap to another are told together; else it is
+// order the program's, and those moved from one gap to another are reported together; else it is
 // the scheduler's.
 func (c *comparison) moves(singles []*single) {
 	var since [2][]int
 	for side, r := range c.runs {
 		since[side] = aloneSince(r.of(singles[0].gap.comm))
 	}
-	told := make(map[[2]*gap]*Difference)
+	reported := make(map[[2]*gap]*Difference)
 	for _, key := range []func(*single) uint32{
 		func(s *single) uint32 { return s.coarse },
 		func(s *single) uint32 { return s.label },
 	} {
 		there := make(map[uint32][]*single)
 		for _, s := range singles {
-			if s.side == 1 && !s.told {
+			if s.side == 1 && !s.shown {
 				there[key(s)] = append(there[key(s)], s)
 			}
 		}
 		for _, a := range singles {
 			list := there[key(a)]
-			if a.side != 0 || a.told || len(list) == 0 {
+			if a.side != 0 || a.shown || len(list) == 0 {
 				continue
 			}
 			b := list[0]
 			there[key(a)] = list[1:]
-			a.told, b.told = true, true
+			a.shown, b.shown = true, true
 			p, gaps := pairing{[2]*digest{a.digest, b.digest}, a.gap, true}, [2]*gap{a.gap, b.gap}
 			switch alone := passedAlone(since[0], a.index, b.gap.from[0]) && passedAlone(since[1], b.index, a.gap.from[1]); {
 			case !alone && a.same(b.digest):
@@ -278,15 +278,15 @@ func (c *comparison) moves(singles []*single) {
 				c.pairs = append(c.pairs, p)
 			case a.missing, b.missing:
 				c.result.excuse(whyLost, p.at(a.title))
-			case told[gaps] != nil:
-				told[gaps].also(p.at(a.title))
+			case reported[gaps] != nil:
+				reported[gaps].also(p.at(a.title))
 			default:
 				d := &Difference{Kind: Order, Pair: p.at(a.title), gap: a.gap, varies: append(a.varies, b.varies...), Lines: []Line{a.line(a.before), b.line(b.before)}}
 				if !a.same(b.digest) {
 					d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
 				}
 				if c.add(d) {
-					told[gaps] = d
+					reported[gaps] = d
 				}
 			}
 		}

@@ -138,12 +138,12 @@ func (d *cutter) around(t *thread, s *replay.Step) (c *call, within bool) {
 		return c, true
 	}
 	if s.Within == nil {
-		d.swallow(t, 0, s.Event.Time)
+		d.giveUp(t, 0, s.Event.Time)
 		return nil, false
 	}
 	for i := len(t.calls) - 1; i >= 0; i-- {
 		if t.calls[i].first == s.Within.Enter.ID {
-			d.swallow(t, i+1, s.Event.Time)
+			d.giveUp(t, i+1, s.Event.Time)
 			return t.calls[i], true
 		}
 	}
@@ -224,7 +224,7 @@ func (d *cutter) thread(e *schema.Event) *thread {
 func (d *cutter) abandon(pid uint32, now uint64) {
 	for _, tid := range slices.Sorted(maps.Keys(d.threads)) {
 		if t := d.threads[tid]; pid == 0 || t.pid == pid {
-			d.swallow(t, 0, now)
+			d.giveUp(t, 0, now)
 			d.close(t)
 			delete(d.threads, tid)
 			d.last = nil
@@ -232,9 +232,9 @@ func (d *cutter) abandon(pid uint32, now uint64) {
 	}
 }
 
-// swallow gives up the calls from the n-th on, whose exits were lost: what the thread
+// giveUp abandons the calls from the n-th on, whose exits were lost: what the thread
 // did since went unseen for all that is known.
-func (d *cutter) swallow(t *thread, n int, now uint64) {
+func (d *cutter) giveUp(t *thread, n int, now uint64) {
 	if n < len(t.calls) && len(d.unseen) < maxUnseen {
 		d.unseen = append(d.unseen, [2]uint64{t.calls[n].from, now})
 	}
@@ -316,7 +316,7 @@ func (d *cutter) process(t *thread, s *replay.Step) {
 	}
 	d.close(t)
 	c := d.begin(e.Role, e)
-	if exits.Has(e.Role) { // told by whichever of its threads is last
+	if exits.Has(e.Role) { // reported by whichever of its threads is last
 		c.comm = cmp.Or(d.commOf[e.PID], e.Comm)
 		delete(d.commOf, e.PID)
 		if e.PID != 0 {

@@ -8,7 +8,7 @@
 // without addresses and times, in which a dentry is known by its place (D1, D2 … in order
 // of appearance). Of the lines only hashes are kept, 48 bytes a call. Calls are aligned
 // program by program, by their hashes. What differs is read again, by the seek index of
-// the file, compared line by line, and told in hunks as diff(1) does: the same hunk in
+// the file, compared line by line, and reported in hunks as diff(1) does: the same hunk in
 // many calls once.
 //
 // A call outside of operations is called by what the events bear: unlink (vfs_unlink),
@@ -44,7 +44,7 @@
 //     of them therefore finds a name cached: only where one thread alone made calls
 //     is their order the program's.
 //
-// Where events were lost, a difference is not told, and without any the runs are not
+// Where events were lost, a difference is not reported, and without any the runs are not
 // said to be the same. What differs because the kernels do (symbols, layout) is reported
 // separately from what programs met.
 package diff

@@ -36,7 +36,7 @@ func (c *comparison) compare(a, b *call) hunk {
 	la, lb, under := c.projected(a, b)
 	h := hunk{ab: make(map[int16]int16), ba: make(map[int16]int16)}
 	h.align(&c.inner, la, lb)
-	lines := h.changed > 0 || under != nil && under.followed
+	lines := h.changed > 0 || under != nil && under.onBoth
 	h.claims = claimLines(a, b, under != nil && under.refuted, lines)
 	if h.changed == 0 && len(h.claims) == 0 {
 		h.why = byChance(a, b, under)
@@ -137,7 +137,7 @@ func (h *hunk) guess() {
 }
 
 // shape identifies a hunk whatever its names and places: the same in other calls is
-// told together. last is the name the call came to.
+// reported together. last is the name the call came to.
 func (h *hunk) shape(k schema.Role, last uint64) uint64 {
 	s := uint64(k) + 1
 	for _, e := range h.edits {
@@ -164,7 +164,7 @@ func (h *hunk) shape(k schema.Role, last uint64) uint64 {
 }
 
 // claimLines compares the claims of two calls as sets. Where the lines differ only what
-// both have a claim on, or one refutes, is told: the others follow from the lines.
+// both have a claim on, or one refutes, is reported: the others follow from the lines.
 // refuted says that of all only what is refuted counts.
 func claimLines(a, b *call, refuted, lines bool) (out []Line) {
 	if slices.Equal(a.claims, b.claims) {
@@ -184,7 +184,7 @@ func claimLines(a, b *call, refuted, lines bool) (out []Line) {
 		}
 	}
 	for side, c := range calls {
-		var told []string // the claims that the other side has fewer of
+		var reported []string // the claims that the other side has fewer of
 		for r, n := range count[side] {
 			other := count[1-side][r]
 			counts := !(open[0] | open[1]).has(r.Kind) && !refuted && (!lines || (has[0] & has[1]).has(r.Kind))
@@ -195,10 +195,10 @@ func claimLines(a, b *call, refuted, lines bool) (out []Line) {
 			if reason := r.Reason(); reason != "" {
 				text += ", " + replay.Printable(reason)
 			}
-			told = append(told, text)
+			reported = append(reported, text)
 		}
-		slices.Sort(told)
-		for _, text := range slices.Compact(told) {
+		slices.Sort(reported)
+		for _, text := range slices.Compact(reported) {
 			out = append(out, Line{Op: "-+"[side : side+1], Text: text, Spans: c.span().on(side)})
 		}
 	}
@@ -234,9 +234,9 @@ func (c *comparison) touchName(side int, name, at uint64) {
 	}
 }
 
-// follows reports whether all that a hunk changes is about names that an earlier
+// isConsequence reports whether all that a hunk changes is about names that an earlier
 // difference has changed. last is the name the call came to.
-func (c *comparison) follows(p *pairing, h *hunk, last uint64) bool {
+func (c *comparison) isConsequence(p *pairing, h *hunk, last uint64) bool {
 	before := func(name uint64) bool {
 		w := c.touched[name]
 		return w[0] != 0 && (p.moved || w[0] < p.of[0].first) || w[1] != 0 && (p.moved || w[1] < p.of[1].first)

@@ -87,7 +87,7 @@ func factsOf(h *schema.Header) (list []fact) {
 }
 
 // kernelChanges compares what the two headers say of the kernels. A role that the kernel of
-// one run had nothing for is told here, once.
+// one run had nothing for is reported here, once.
 func kernelChanges(a, b *schema.Header, pa, pb probes) (changes []*Difference) {
 	fb := factsOf(b)
 	for i, fa := range factsOf(a) {

@@ -7,29 +7,29 @@ import (
 	"slices"
 )
 
-// projection is a way to look at two calls that leaves lines out, about a name that the two
-// met as told. Calls that differ, and agree under projections, are the same but for a reason,
+// projection is a way to look at two calls that leaves lines out, about a name that the two met
+// as applies says. Calls that differ, and agree under projections, are the same but for a reason,
 // which is counted and said.
 type projection struct {
-	why      string
-	applies  func(c *comparison, x, y *cacheUse) bool
-	hides    func(c *call, l *line) bool
-	refuted  bool // where it hides lines, of the claims only what is refuted counts,
-	followed bool // or what both calls have a claim on
+	why     string
+	applies func(c *comparison, x, y *cacheUse) bool
+	hides   func(c *call, l *line) bool
+	refuted bool // where it hides lines, of the claims only what is refuted counts,
+	onBoth  bool // or what both calls have a claim on
 }
 
 // Why a difference is none.
 const (
-	whyNumber  = "a name holds a process id, an inode number, or a time of the run"
-	whyTemp    = "a name made up for the run, as mkstemp does"
-	whyKills   = "drop_caches ended other dentries, or in another order"
-	whyOlder   = "one run found a dentry in the cache that is older than its recording, the other allocated it"
-	whyAgain   = "one run asked the cache again and got the same answers"
-	whyOrder   = "calls of different threads came in another order"
-	whyFollows = "a difference above has changed what the cache has of the name"
-	whyFound   = "threads that came in another order found names otherwise"
-	whyLost    = "events were lost there"
-	whyShort   = "one run ends before it"
+	whyNumber      = "a name holds a process id, an inode number, or a time of the run"
+	whyTemp        = "a name made up for the run, as mkstemp does"
+	whyKills       = "drop_caches ended other dentries, or in another order"
+	whyOlder       = "one run found a dentry in the cache that is older than its recording, the other allocated it"
+	whyAgain       = "one run asked the cache again and got the same answers"
+	whyOrder       = "calls of different threads came in another order"
+	whyConsequence = "a difference above has changed what the cache has of the name"
+	whyFound       = "threads that came in another order found names otherwise"
+	whyLost        = "events were lost there"
+	whyShort       = "one run ends before it"
 )
 
 // projections are looked under in this order; the first that applies is the reason.
@@ -55,7 +55,7 @@ var projections = []projection{
 		hides: func(c *call, l *line) bool {
 			return asks.Has(l.role) || (begins|ends).Has(l.role) && c.discarded(l)
 		},
-		followed: true,
+		onBoth: true,
 	},
 }
 

@@ -147,7 +147,7 @@ type Difference struct {
 const (
 	maxDifferences = 2000
 	maxAlso        = 32
-	maxTold        = 100 // lines of a difference
+	maxShown       = 100 // lines of a difference
 )
 
 // also takes the same difference in another place.
@@ -162,10 +162,10 @@ func (d *Difference) also(at Pair) {
 // more begins the line that counts those left out.
 const more = " … "
 
-// bound leaves out lines beyond those that are told.
+// bound leaves out lines beyond those that are reported.
 func (d *Difference) bound() {
-	if n := len(d.Lines) - maxTold; n > 0 {
-		d.Lines = append(d.Lines[:maxTold], Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more, n)})
+	if n := len(d.Lines) - maxShown; n > 0 {
+		d.Lines = append(d.Lines[:maxShown], Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more, n)})
 	}
 }
 

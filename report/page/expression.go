@@ -19,7 +19,7 @@ const (
 type value struct {
 	from, to  int // tokens
 	result    uint64
-	numbers   []int    // tokens
+	numbers   []token
 	operators []string // as C has them, in the order in which they are applied
 	undefined bool     // a division by 0
 }
@@ -34,6 +34,14 @@ type statement struct {
 
 func (s *statement) computes() bool {
 	return slices.ContainsFunc(s.values, func(v value) bool { return len(v.operators) > 0 })
+}
+
+// isHeavy reports whether a number of the statement is more than a count or a version; with bits also
+// whether one is in hexadecimal.
+func (s *statement) isHeavy(bits bool) bool {
+	return slices.ContainsFunc(s.values, func(v value) bool {
+		return slices.ContainsFunc(v.numbers, func(t token) bool { return t.value >= heavy || bits && t.bits })
+	})
 }
 
 // wrong says where the statement is not right; empty: it is.
@@ -136,7 +144,7 @@ func (p *parser) statement(first int) (s statement, ok bool) {
 	if s.fault == "" {
 		s.fault = p.unfinished(&s)
 	}
-	return s, s.fault != "" || len(s.relations) > 0 && (s.computes() || p.says(&s))
+	return s, s.fault != "" || len(s.relations) > 0 && (s.computes() || s.isHeavy(true))
 }
 
 // related reads one more relation of a statement.
@@ -153,7 +161,7 @@ func (p *parser) related(s *statement) bool {
 		return true
 	}
 	p.i--
-	if !verb && (t.sign == "==" || t.sign == "!=") && p.isHeavy(s) {
+	if !verb && (t.sign == "==" || t.sign == "!=") && s.isHeavy(false) {
 		s.fault = "what stands right of " + t.text + " is no number"
 	}
 	return false
@@ -163,7 +171,7 @@ func (p *parser) related(s *statement) bool {
 // part a sentence.
 func (p *parser) hangs(s *statement, begin int) bool {
 	sign, left := p.tokens[begin-1], p.tokens[begin-2]
-	if sign.kind != operator || left.kind == stop || left.kind == operator || !p.isHeavy(s) {
+	if sign.kind != operator || left.kind == stop || left.kind == operator || !s.isHeavy(false) {
 		return false
 	}
 	return !isDash(sign.text) || len(s.relations) > 0 && len(s.values[0].operators) == 0
@@ -172,7 +180,7 @@ func (p *parser) hangs(s *statement, begin int) bool {
 // unfinished says that the operator after a statement has no number at its right, or that a
 // difference has no result.
 func (p *parser) unfinished(s *statement) string {
-	if !p.isHeavy(s) {
+	if !s.isHeavy(false) {
 		return ""
 	}
 	sign := p.at(0)
@@ -198,26 +206,6 @@ func (p *parser) relationAhead() bool {
 			return true
 		} else if t.kind == stop {
 			return false
-		}
-	}
-	return false
-}
-
-func (p *parser) isHeavy(s *statement) bool {
-	return p.any(s, func(t token) bool { return t.value >= heavy })
-}
-
-// says reports whether an equality is one of values: counts and versions are no matter.
-func (p *parser) says(s *statement) bool {
-	return p.any(s, func(t token) bool { return t.bits || t.value >= heavy })
-}
-
-func (p *parser) any(s *statement, is func(token) bool) bool {
-	for _, v := range s.values {
-		for _, n := range v.numbers {
-			if is(p.tokens[n]) {
-				return true
-			}
 		}
 	}
 	return false
@@ -255,10 +243,10 @@ func (p *parser) operand(depth int) (v value, ok bool) {
 	begin, t := p.i, p.at(0)
 	switch next := p.at(1); {
 	case t.kind == number:
-		v = value{result: t.value, numbers: []int{p.i}}
+		v = value{result: t.value, numbers: []token{t}}
 		p.i++
 	case t.kind == operator && t.sign == "-" && next.kind == number && next.from == t.to:
-		v = value{result: -next.value, numbers: []int{p.i + 1}}
+		v = value{result: -next.value, numbers: []token{next}}
 		p.i += 2
 	case t.kind == open && depth < maxNested:
 		p.i++
@@ -286,33 +274,25 @@ func (p *parser) annotations() {
 		switch t := p.at(0); {
 		case t.kind == word && (t.text == "bytes" || t.text == "byte" || t.text[0] == '#'):
 			p.i++
-		case t.kind == open:
-			end := p.closing()
-			if end < 0 {
-				return
-			}
-			p.inner = append(p.inner, span{p.i + 1, end})
-			p.i = end + 1
-		default:
+			continue
+		case t.kind != open:
 			return
 		}
-	}
-}
-
-// closing finds the end of the parentheses that begin here; −1 for none.
-func (p *parser) closing() int {
-	depth := 0
-	for i := p.i; i < min(len(p.tokens), p.i+maxAnnotation); i++ {
-		switch p.tokens[i].kind {
-		case open:
-			depth++
-		case shut:
-			if depth--; depth == 0 {
-				return i
+		end, depth := p.i, 1
+		for depth > 0 {
+			if end++; end == min(len(p.tokens), p.i+maxAnnotation) {
+				return
+			}
+			switch p.tokens[end].kind {
+			case open:
+				depth++
+			case shut:
+				depth--
 			}
 		}
+		p.inner = append(p.inner, span{p.i + 1, end})
+		p.i = end + 1
 	}
-	return -1
 }
 
 // apply computes one operation; left is used up.

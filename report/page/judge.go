@@ -299,23 +299,23 @@ func (j *judge) hash(i int) {
 func (j *judge) statement(s *statement) {
 	first, last := s.values[0], s.values[len(s.values)-1]
 	at := span{j.tokens[first.from].from, j.tokens[last.to-1].to}
-	switch {
-	case s.fault != "":
+	if s.fault != "" {
 		j.add(at, "arithmetic", Unread, nil, s.fault)
 		return
-	case s.computes():
-		j.computed(at, "arithmetic", s.wrong() == "", s.wrong())
-	default:
-		j.computed(at, "equality", s.wrong() == "", s.wrong())
 	}
+	kind := "equality"
+	if s.computes() {
+		kind = "arithmetic"
+	}
+	j.computed(at, kind, s.wrong() == "", s.wrong())
 	if len(first.operators) == 1 && first.operators[0] == ">>" {
-		hash, shift := j.tokens[first.numbers[0]], j.tokens[first.numbers[1]]
+		hash, shift := first.numbers[0], first.numbers[1]
 		if hash.value >= heavy && (len(j.x.uses[hash.value]) == 0 || shift.value != uint64(j.x.header.GetLayout().GetDHashShift())) {
 			j.add(at, "hash", Wrong, nil, "no hash of this run, or not shifted as this kernel does")
 		}
 	}
 	if len(first.operators) == 1 && first.operators[0] == "-" {
-		j.length(at, &j.tokens[first.numbers[1]], last.result)
+		j.length(at, first.numbers[1].value, last.result)
 	}
 }
 
@@ -325,7 +325,7 @@ const maxLength = 20 << 10
 
 // length holds what a difference is said to be the length of, in the rest of its sentence:
 // the text is so long, and stands at the start of a path recorded at the right operand.
-func (j *judge) length(s span, right *token, result uint64) {
+func (j *judge) length(s span, right, result uint64) {
 	rest := j.text[s.to:min(len(j.text), s.to+maxLength)]
 	for _, end := range []string{". ", "; ", "\n"} {
 		rest, _, _ = strings.Cut(rest, end)
@@ -348,7 +348,7 @@ func (j *judge) length(s span, right *token, result uint64) {
 		return
 	}
 	path := ""
-	for _, u := range j.x.uses[right.value] {
+	for _, u := range j.x.uses[right] {
 		if u.Role == schema.RoleOpen && u.Phase == schema.Enter && u.field == nameField {
 			if path = u.Name; strings.HasPrefix(path, plain(prefix)) {
 				j.add(s, "length", Found, []uint64{u.ID}, "")
@@ -357,7 +357,7 @@ func (j *judge) length(s span, right *token, result uint64) {
 		}
 	}
 	if path != "" {
-		j.add(s, "length", Wrong, nil, fmt.Sprintf("the path at %#x is %q", right.value, path))
+		j.add(s, "length", Wrong, nil, fmt.Sprintf("the path at %#x is %q", right, path))
 	}
 }
 

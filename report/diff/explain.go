@@ -10,14 +10,14 @@ import (
 // atOnce is how many calls of each run are read again together.
 const atOnce = 4096
 
-// tell reads again what differs, and says what it is.
+// explain reads again what differs, and says what it is.
 //
 //  1. The calls of one side only get their titles; what they did to names is noted. Those that
-//     the other side made elsewhere are told by what stands around them.
+//     the other side made elsewhere are reported by what stands around them.
 //  2. Calls of one label are compared line by line, in order of time: one difference
 //     may follow from another.
-//  3. The others are told as they are.
-func (c *comparison) tell() error {
+//  3. The others are reported as they are.
+func (c *comparison) explain() error {
 	for some := range slices.Chunk(c.singles, atOnce) {
 		if err := c.titles(some); err != nil {
 			return err
@@ -49,7 +49,7 @@ func (c *comparison) tell() error {
 		return cmp.Or(cmp.Compare(x.gap.program, y.gap.program), cmp.Compare(x.gap.number, y.gap.number))
 	})
 	for i := range c.result.Excused {
-		if e := &c.result.Excused[i]; e.Why == whyFollows && len(c.differences) == 0 && c.result.Omitted == 0 {
+		if e := &c.result.Excused[i]; e.Why == whyConsequence && len(c.differences) == 0 && c.result.Omitted == 0 {
 			e.Why = whyFound
 			c.result.Same += e.Count
 		}
@@ -138,8 +138,8 @@ func (c *comparison) differ(p *pairing, h *hunk, a, b *call) {
 		d.also(at)
 		return
 	}
-	if c.follows(p, h, last) {
-		c.result.excuse(whyFollows, at)
+	if c.isConsequence(p, h, last) {
+		c.result.excuse(whyConsequence, at)
 		return
 	}
 	for _, e := range h.edits {
@@ -182,7 +182,7 @@ func (c *comparison) onOneSide() {
 	var all []*Difference
 	for _, s := range c.singles {
 		switch {
-		case s.told:
+		case s.shown:
 			continue
 		case s.missing:
 			c.result.excuse(whyLost, s.at(s.title))
