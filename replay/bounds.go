@@ -189,7 +189,43 @@ func (o *Objects) remove(d *Object) {
 	if p.here = nil; p.former == (Former{}) {
 		o.release(p)
 	}
-	o.known.leave(d)
+	if o.known.leave(d); d != o.move.dentry && d != o.move.other {
+		o.spent.put(d)
+	}
+}
+
+// spent are dentries that are at no address any more, as a list by younger: they become those that are met next, where whoever
+// has the State keeps none beyond the event. Most dentries of a busy cache live for a few events.
+type spent struct {
+	on          bool    // nobody keeps one; else there is no list
+	first, last *Object // the one spent first, and the one spent last, which the event at hand may still be of
+	count       int
+}
+
+const maxSpent = 1 << 10
+
+func (l *spent) put(d *Object) {
+	switch {
+	case !l.on || l.count == maxSpent:
+		return
+	case l.last == nil:
+		l.first = d
+	default:
+		l.last.younger = d
+	}
+	l.last = d
+	l.count++
+}
+
+// take returns one to be overwritten.
+func (l *spent) take() *Object {
+	d := l.first
+	if d == l.last {
+		return new(Object)
+	}
+	l.first = d.younger
+	l.count--
+	return d
 }
 
 // recall doubts a dentry met at an address where one may have been forgotten: it may be

@@ -109,6 +109,7 @@ type Objects struct {
 	at      map[uint64]*slot
 	near    [nearSlots]*slot // of at, each by the hash of its address: those looked at last
 	known   remembered
+	spent   spent
 	formers int // slots that have one
 	seq     uint64
 	free    bool   // dentry_free is recorded: an address is reused only after it
@@ -233,7 +234,8 @@ func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 	if !o.passed {
 		o.seq++
 	}
-	d := &Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, tries: o.tries}
+	d := o.spent.take()
+	*d = Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, tries: o.tries}
 	o.recall(d, e)
 	o.makeRoom()
 	p := o.slot(addr)
