@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -27,8 +28,10 @@ type reader struct {
 	peak    int64           // KiB
 }
 
-// iterate reads every record of a trace, and nothing more.
+// iterate reads every record of a trace, and nothing more. The collector waits as it does in a command of dtrec, see pace in
+// internal/cli/memory.go.
 func iterate(path string) error {
+	debug.SetGCPercent(1200)
 	f, err := os.Open(path)
 	if err != nil {
 		return err
