@@ -17,6 +17,9 @@ import (
 // escaped as in a Go string, and so is the backslash. Two names never print alike, and
 // Unescape gives back what was printed.
 func Printable(s string) string {
+	if plain(s) {
+		return s
+	}
 	for i := 0; i < len(s); {
 		size, own := glyph(s, i)
 		if !own {

@@ -223,7 +223,7 @@ func (d *Object) tmpfile(name string) bool {
 // asked holds what a lookup returned against what it was asked for. It was found under
 // that name; until it was read it may have been moved.
 func (o *Objects) asked(d *Object, e *schema.Event, lookup *Call, now *identity) {
-	key := &lookup.Enter
+	key := lookup.Enter
 	want := identityOf(key)
 	if dir := o.find(key.Parent); dir != nil && dir.Born > d.self.shown && d.self.shown != 0 && d.self.is.parent == key.Parent && now.parent == key.Parent {
 		o.contradict(d, e, now, outlived, d.self.at)

@@ -141,7 +141,7 @@ func (j *jsonLines) place(dst []byte, s *Step) []byte {
 	if s.Open == nil {
 		return dst
 	}
-	if e := &s.Open.Enter; e.ID != j.within {
+	if e := s.Open.Enter; e.ID != j.within {
 		j.within, j.open = e.ID, appendNumber(j.open[:0], `,"open":`, e.ID)
 		if e.Execute() {
 			j.open = append(j.open, `,"exec":true`...)

@@ -328,4 +328,4 @@ func (s Roles) With(r schema.Role) Roles {
 }
 
 // Has reports whether the set holds r.
-func (s Roles) Has(r schema.Role) bool { return r >= 0 && r < maxRole && s&(1<<r) != 0 }
+func (s Roles) Has(r schema.Role) bool { return uint32(r) < maxRole && s&(1<<uint32(r)) != 0 }

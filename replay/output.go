@@ -130,11 +130,12 @@ func (l *line) copy(s *Step) {
 		l.entry = *l.event.Entry
 		l.event.Entry = &l.entry
 	} else if s.Call != nil && s.Event.Phase == schema.Exit {
-		l.call, l.step.Call = *s.Call, &l.call
+		l.call.Path, l.call.enter.ID = s.Call.Path, s.Call.Enter.ID
+		l.call.Enter, l.step.Call = &l.call.enter, &l.call
 	}
 	if s.Open != nil {
-		l.open.Enter.ID, l.open.Enter.Flags = s.Open.Enter.ID, s.Open.Enter.Flags
-		l.step.Open = &l.open
+		l.open.enter.ID, l.open.enter.Flags = s.Open.Enter.ID, s.Open.Enter.Flags
+		l.open.Enter, l.step.Open = &l.open.enter, &l.open
 	}
 	if s.Object != nil {
 		l.object.Seq, l.step.Object = s.Object.Seq, &l.object

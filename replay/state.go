@@ -45,14 +45,16 @@ type Step struct {
 
 // Call is one function between its entry and its exit on one thread.
 type Call struct {
-	Enter schema.Event // a copy of the entry
-	Open  *Call        // the open around it, itself included; nil outside
-	Outer *Call        // of an open: the open in which it is made; nil mostly
-	Path  string       // the path walked: its own, or of an operation that of the first walk in it
-	Tag   int          // the caller's own; 0 at entry
+	Enter *schema.Event // the entry
+	Open  *Call         // the open around it, itself included; nil outside
+	Outer *Call         // of an open: the open in which it is made; nil mostly
+	Path  string        // the path walked: its own, or of an operation that of the first walk in it
+	Tag   int           // the caller's own; 0 at entry
 	// It was not entered before this event and time: those of its entry, or where that was not seen
 	// apart from the exit, the thread's event before; 0: not known.
 	After, AfterTime uint64
+
+	enter schema.Event // a copy of the entry of one that is in progress
 }
 
 // outlined are the roles that an outline looks at.
@@ -203,7 +205,8 @@ func (s *State) enter(t *thread) {
 		t = s.begin(e.TID)
 	}
 	c := t.call()
-	c.Enter = *e
+	c.enter = *e
+	c.Enter = &c.enter
 	c.Open, c.Outer, c.Path, c.Tag = nil, nil, "", 0
 	c.After, c.AfterTime = e.ID, e.Time
 	if walkRoles.Has(e.Role) {
@@ -245,8 +248,7 @@ func (s *State) about(e *schema.Event, evict uint64) *Object {
 // call takes a call that is one event: it is entered, looks at the directory it was given, and returns.
 func (s *State) call(t *thread) {
 	e, c := s.step.Event, &s.leaf
-	s.step.Call, c.Enter = c, *e.Entry
-	c.After, c.AfterTime = 0, 0
+	s.step.Call, c.Enter, c.After, c.AfterTime = c, e.Entry, 0, 0
 	if t != nil {
 		s.step.Depth = len(t.calls)
 		s.enclose(t)

@@ -83,7 +83,7 @@ func (w *walk) names(s *replay.Step) bool {
 	if w == nil || s.Call == nil {
 		return false
 	}
-	e := &s.Call.Enter
+	e := s.Call.Enter
 	return (e.Role.Is(schema.Asks) || e.Role.Is(schema.Begins)) && e.NameAddr-w.enter().NameAddr < uint64(len(w.enter().Name))
 }
 

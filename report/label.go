@@ -34,7 +34,7 @@ func newLabels(h *schema.Header) labels {
 }
 
 func (l *labels) known(r schema.Role, p schema.Phase) bool {
-	return r >= 0 && int(r) < len(l) && p >= 0 && int(p) < len(l[0])
+	return uint32(r) < uint32(len(l)) && uint32(p) < uint32(len(l[0]))
 }
 
 // Label is the kernel symbol that played the role in this run and which side of it

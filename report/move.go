@@ -96,7 +96,7 @@ func (m *moves) moved(v *view) {
 	if s.Call == nil || s.Object == nil || s.Call.Enter.Dentry != s.Event.Dentry {
 		return // its entry, where the old name stands, was not recorded
 	}
-	from, to, d := &s.Call.Enter, s.Event, s.Object
+	from, to, d := s.Call.Enter, s.Event, s.Object
 	v.p, v.enter, v.exit, v.subject, v.one = v.program(to), from, to, from.Name, d
 	v.at = whole(min(from.Time, d.FirstAt), to.Time)
 	m.taken, m.Target = nil, Target{Ref: Ref{Addr: from.Target}, Exchange: from.Facts&schema.FactExchange != 0}

@@ -111,7 +111,6 @@ func (b *batchReader) split(body []byte) error {
 	return nil
 }
 
-
 // loadEvents decodes what every event has, and counts the events of each kind.
 func (b *batchReader) loadEvents() (err error) {
 	if b.time, err = decode64(b.time, b.raw[b.timeField()], MaxBatchEvents); err != nil {

@@ -142,9 +142,15 @@ const (
 )
 
 // Is reports whether the role has a trait; a role this version does not know has none.
-func (r Role) Is(t Trait) bool {
-	return r >= RoleOpen && int(r) <= len(catalogue) && catalogue[r-1].Traits&t != 0
-}
+func (r Role) Is(t Trait) bool { return uint32(r) < uint32(len(traits)) && traits[r]&t != 0 }
+
+// traits are those of each role.
+var traits = func() (of [RoleEnd]Trait) {
+	for _, info := range catalogue {
+		of[info.Role] = info.Traits
+	}
+	return of
+}()
 
 // Shape is the columns of one role and phase.
 type Shape struct {
