@@ -12,6 +12,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
 )
 
 // inspect loads the programs that are asked by running them, and runs the one of that
@@ -91,7 +92,10 @@ func findSymbol(coll *ebpf.Collection, symbol string) (addr uint64) {
 	return addr
 }
 
-const symbolSize = 32 // of symbol_name
+const (
+	symbolSize = 32 // of symbol_name
+	fstypeSize = 16 // of fstype_name
+)
 
 // Preemption tells when this kernel preempts; it decides which way of attaching comes first.
 func (s *Session) Preemption() Preemption { return s.preempt }
@@ -110,5 +114,5 @@ func (s *Session) FilesystemType(addr uint64) string {
 	if s.ask.Variables["fstype_name"].Get(&name) != nil {
 		return ""
 	}
-	return string(cString(name[:]))
+	return unix.ByteSliceToString(name[:])
 }

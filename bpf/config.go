@@ -60,6 +60,8 @@ func orDefault(value, fallback uint32) uint32 {
 	return value
 }
 
+const commSize = 16 // TASK_COMM_LEN
+
 // commWords is a task name as the two words the kernel side compares.
 func commWords(comm string) [2]uint64 {
 	var b [commSize]byte

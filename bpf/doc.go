@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package bpf puts the probes into a running kernel and reads what they see. It
-// knows kernels and nothing of trace files: what it hands out is schema's events, whose bytes stand in
-// the ring buffer's records (record.h; Decoder reads them, once).
+// knows kernels and nothing of trace files: what it hands out are the ring buffer's records (record.h), which
+// schema.Sender takes to the columns of a trace.
 //
 // Which kernel function stands for which role, and how it is attached to, is a table
 // (plan.go), tried by attaching; a kernel's version is looked at for one thing, whether its

@@ -271,8 +271,7 @@ func TestRing(t *testing.T) {
 			if want = byte(e.At / 32); e.Time != 0x0101010101010101*uint64(want) {
 				t.Fatalf("time %#x of record %d", e.Time, want)
 			}
-			b := r.record(e.At)
-			if len(b) != 24 || b[0] != want || b[23] != want {
+			if b := SentOf(r.record(e.At)); b.Text != strings.Repeat(string([]byte{want}), 24) || len(b.Words) != 3 || b.Words[2] != e.Time {
 				t.Fatalf("record %d is %v", want, b)
 			}
 		}
@@ -293,8 +292,8 @@ func TestRingTorn(t *testing.T) {
 	r := &ring{data: make([]byte, 64)}
 	copy(r.data[48:], "\x18\x00\x00\x00....01234567")
 	copy(r.data, "89abcdefghijklmn")
-	if b := r.record(48); string(b) != "0123456789abcdefghijklmn" {
-		t.Errorf("%q", b)
+	if b := SentOf(r.record(48)); b.Text != "0123456789abcdefghijklmn" || len(b.Words) != 3 {
+		t.Errorf("%v", b)
 	}
 }
 

@@ -93,17 +93,29 @@ func rawRecord(t *testing.T, role schema.Role, phase schema.Phase, columns schem
 	return append(raw, "hello..."...), e
 }
 
+// headSize is how many bytes schema.Sent has it that struct head takes.
+const headSize = 40
+
+// sent are bytes as the ring buffer holds them, in words.
+func sent(raw []byte) schema.Sent {
+	var words []uint64
+	for raw = append(slices.Clip(raw), make([]byte, -len(raw)&7)...); len(raw) > 0; raw = raw[8:] {
+		words = append(words, binary.LittleEndian.Uint64(raw))
+	}
+	return SentOf(words)
+}
+
 func hexadecimal(v uint64) string { return fmt.Sprintf("%#x", v) }
 
 // appended is what a trace has of a record.
-func appended(t *testing.T, d *Decoder, raw []byte) (events []schema.Event, err error) {
+func appended(t *testing.T, s *schema.Sender, raw []byte) (events []schema.Event, err error) {
 	t.Helper()
 	var file bytes.Buffer
 	w, err := schema.NewWriter(&file, &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrong := d.Append(w, raw)
+	wrong := s.Append(w, sent(raw))
 	if err := w.Close(&schema.Footer{}); err != nil {
 		t.Fatal(err)
 	}
@@ -147,23 +159,23 @@ func writtenAs(e schema.Event) schema.Event {
 
 // Append finds each field of the head where the C compiler put it, and the words of each column.
 func TestAppend(t *testing.T) {
-	d := NewDecoder(hexadecimal, hexadecimal)
+	s := schema.NewSender(hexadecimal, hexadecimal)
 	for _, info := range schema.Catalogue() {
 		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
 			shape := info.Role.Shape(phase)
 			if shape == nil {
 				raw, _ := rawRecord(t, info.Role, phase, 0)
-				if got, err := appended(t, d, raw); err == nil || len(got) > 0 {
+				if got, err := appended(t, s, raw); err == nil || len(got) > 0 {
 					t.Errorf("%s %s: appended, against the catalogue", info.Name, phase)
 				}
 				continue
 			}
 			raw, want := rawRecord(t, info.Role, phase, shape.Columns)
-			if got, err := appended(t, d, raw); err != nil || len(got) != 1 || got[0] != writtenAs(want) {
+			if got, err := appended(t, s, raw); err != nil || len(got) != 1 || got[0] != writtenAs(want) {
 				t.Errorf("%s %s: %v\n%+v, want\n%+v", info.Name, phase, err, got, writtenAs(want))
 			}
-			for n := range len(raw) - len("...") {
-				if got, err := appended(t, d, raw[:n]); err == nil || len(got) > 0 {
+			for n := 0; n < len(raw)-len("..."); n += 8 {
+				if got, err := appended(t, s, raw[:n]); err == nil || len(got) > 0 {
 					t.Fatalf("%s %s: %d bytes are taken for a record", info.Name, phase, n)
 				}
 			}
@@ -174,14 +186,14 @@ func TestAppend(t *testing.T) {
 // A leaf's call is its entry and its exit, each with its own name and facts; one that
 // returned NULL has no exit's.
 func TestAppendCall(t *testing.T) {
-	d := NewDecoder(hexadecimal, hexadecimal)
+	s := schema.NewSender(hexadecimal, hexadecimal)
 	for _, info := range schema.Catalogue() {
 		if info.Traits&schema.Leaf == 0 {
 			continue
 		}
 		raw, _ := rawRecord(t, info.Role, schema.Whole, 0)
 		raw = raw[:headSize]
-		got, err := appended(t, d, append(raw, make([]byte, 8*11)...))
+		got, err := appended(t, s, append(raw, make([]byte, 8*11)...))
 		if err != nil || len(got) != 2 || got[1].Dentry != 0 || got[1].Facts != 0 || got[1].Name != "" {
 			t.Fatalf("%s of NULL: %v, %+v", info.Name, err, got)
 		}
@@ -206,12 +218,12 @@ func TestAppendCall(t *testing.T) {
 			}
 		}
 		raw = append(raw, "hello...other..."...)
-		got, err = appended(t, d, raw)
+		got, err = appended(t, s, raw)
 		if err != nil || !slices.Equal(got, want) || got[0].Phase != schema.Enter || got[1].Phase != schema.Exit {
 			t.Errorf("%s: %v\n%+v, want\n%+v", info.Name, err, got, want)
 		}
-		for n := headSize; n < len(raw)-len("hello...other..."); n++ {
-			if got, err := appended(t, d, raw[:n]); err == nil || len(got) > 0 {
+		for n := headSize; n < len(raw)-len("hello...other..."); n += 8 {
+			if got, err := appended(t, s, raw[:n]); err == nil || len(got) > 0 {
 				t.Fatalf("%s: %d bytes are taken for a record", info.Name, n)
 			}
 		}
@@ -220,37 +232,39 @@ func TestAppendCall(t *testing.T) {
 
 // A dentry that is NULL takes one word, and a path has the length of its bytes.
 func TestAppendShort(t *testing.T) {
-	d := NewDecoder(hexadecimal, hexadecimal)
+	s := schema.NewSender(hexadecimal, hexadecimal)
 	raw, _ := rawRecord(t, schema.RoleLookup, schema.Exit, schema.RoleLookup.Shape(schema.Exit).Columns)
 	raw = append(raw[:headSize], make([]byte, 8)...)
-	binary.LittleEndian.PutUint16(raw[headStored:], 0)
-	if got, err := appended(t, d, raw); err != nil || got[0].Dentry != 0 || got[0].Name != "" {
+	_, stored, _ := member(structOf(t, "head").Members, "stored")
+	binary.LittleEndian.PutUint16(raw[stored:], 0)
+	if got, err := appended(t, s, raw); err != nil || got[0].Dentry != 0 || got[0].Name != "" {
 		t.Errorf("a lookup that found nothing: %v, %+v", err, got)
 	}
 	raw, _ = rawRecord(t, schema.RoleExec, schema.Enter, schema.RoleExec.Shape(schema.Enter).Columns)
 	clear(raw[headSize+8 : headSize+16])
-	if got, err := appended(t, d, raw); err != nil || got[0].Name != "hello" || got[0].NameLen != 5 {
+	if got, err := appended(t, s, raw); err != nil || got[0].Name != "hello" || got[0].NameLen != 5 {
 		t.Errorf("a path: %v, %+v", err, got)
 	}
 }
 
 // An event costs no memory.
 func TestAppendDoesNotAllocate(t *testing.T) {
-	d := NewDecoder(func(uint64) string { return "xfs" }, nil)
+	s := schema.NewSender(func(uint64) string { return "xfs" }, nil)
 	w, err := schema.NewWriter(io.Discard, &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	raw, _ := rawRecord(t, schema.RoleLookup, schema.Enter, schema.RoleLookup.Shape(schema.Enter).Columns)
+	record := sent(raw)
 	for range 5000 { // the columns have grown
-		if err := d.Append(w, raw); err != nil {
+		if err := s.Append(w, record); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if n := testing.AllocsPerRun(1000, func() { _ = d.Append(w, raw) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { _ = s.Append(w, record) }); n != 0 {
 		t.Errorf("%v allocations for each event", n)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf"
+	"github.com/dtrec/dtrec/schema"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,8 +32,8 @@ const (
 type ring struct {
 	consumer, producer []byte // pages that begin with a position
 	data               []byte
-	read               uint64 // position: all before it has been seen
-	torn               []byte // a record that reaches over the end
+	read               uint64   // position: all before it has been seen
+	torn               []uint64 // a record that reaches over the end
 	file               *os.File
 	waits              syscall.RawConn // of file
 
@@ -59,8 +60,8 @@ func (s *Session) Scan(dst []Entry, most int) (entries []Entry, horizon uint64, 
 	return dst, s.ring.horizon, more
 }
 
-// Record returns the bytes of a record where they lie, for Decoder.Append; good until the next call, and until they are released.
-func (s *Session) Record(at uint64) []byte { return s.ring.record(at) }
+// Record returns a record where it lies; good until the next call, and until it is released.
+func (s *Session) Record(at uint64) schema.Sent { return SentOf(s.ring.record(at)) }
 
 // Release gives the memory of the records before a place back to the programs, or of all that were scanned.
 func (s *Session) Release(before uint64) { s.ring.release(min(before, s.ring.read)) }
@@ -162,15 +163,14 @@ func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 }
 
 // record returns the record at a place, as long as it has not been released; good until the next call.
-func (r *ring) record(at uint64) []byte {
-	mask := uint64(len(r.data) - 1)
-	size := recordSize(*(*uint32)(unsafe.Pointer(&r.data[at&mask]))) - ringHeader
-	from := (at + ringHeader) & mask
-	if end := from + size; end <= uint64(len(r.data)) {
-		return r.data[from:end:end]
+func (r *ring) record(at uint64) []uint64 {
+	words := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(r.data))), len(r.data)/8)
+	from, size := at/8%uint64(len(words)), recordSize(uint32(words[at/8%uint64(len(words))]))/8
+	if end := from + size; end <= uint64(len(words)) {
+		return words[from+1 : end : end]
 	}
-	r.torn = append(append(r.torn[:0], r.data[from:]...), r.data[:from+size-uint64(len(r.data))]...)
-	return r.torn
+	r.torn = append(append(r.torn[:0], words[from:]...), words[:from+size-uint64(len(words))]...)
+	return r.torn[1:]
 }
 
 // release gives what is before a place back to the programs.
@@ -183,5 +183,7 @@ func recordSize(header uint32) uint64 {
 	return ringHeader + (uint64(header&^(ringBusy|ringDiscard))+7)&^7
 }
 
-// view is a string of the bytes themselves, good for as long as they are not written.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// SentOf is a record of these words, good for as long as they are not written.
+func SentOf(words []uint64) schema.Sent {
+	return schema.Sent{Words: words, Text: unsafe.String((*byte)(unsafe.Pointer(unsafe.SliceData(words))), 8*len(words))}
+}

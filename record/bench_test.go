@@ -45,23 +45,23 @@ func BenchmarkPipeline(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events*rounds), "ns/event")
 }
 
-const turnBytes = 128 << 10
+const turnWords = 16 << 10
 
 type countWriter int64
 
 func (c *countWriter) Write(p []byte) (int, error) { *c += countWriter(len(p)); return len(p), nil }
 
 // ringOf is a trace as the drain would have handed out its events, and how many there are.
-func ringOf(b *testing.B, path string) (turns [][]byte, events int) {
+func ringOf(b *testing.B, path string) (turns [][]uint64, events int) {
 	r := tracetest.Open(b, path)
-	var turn []byte
+	var turn []uint64
 	for {
 		record, err := r.Next()
 		if err != nil {
 			return append(turns, turn), events
 		}
 		if e, ok := record.(*schema.Event); ok {
-			if turn = appendRing(turn, e); len(turn) > turnBytes {
+			if turn = append(turn, ringRecord(e)...); len(turn) > turnWords {
 				turns, turn = append(turns, turn), nil
 			}
 			events++
@@ -69,15 +69,15 @@ func ringOf(b *testing.B, path string) (turns [][]byte, events int) {
 	}
 }
 
-// appendRing appends an event as it comes from the ring buffer, see record.h.
-func appendRing(to []byte, e *schema.Event) []byte {
-	le, begin := binary.LittleEndian, len(to)
+// ringRecord is an event as it comes from the ring buffer, see record.h.
+func ringRecord(e *schema.Event) []uint64 {
+	le := binary.LittleEndian
 	key, entry, phase := e, e.Entry, e.PhaseInFile()
 	if entry != nil {
 		key = entry
 	}
-	to = append(to, make([]byte, 8+40)...)
-	head := to[begin+8:]
+	to := make([]byte, 8+40)
+	head := to[8:]
 	le.PutUint64(head, e.Time)
 	le.PutUint32(head[8:], e.PID)
 	le.PutUint32(head[12:], e.TID)
@@ -109,8 +109,8 @@ func appendRing(to []byte, e *schema.Event) []byte {
 		to = append(to, make([]byte, class)...)
 		copy(to[len(to)-class:], e.Name)
 	}
-	le.PutUint32(to[begin:], uint32(len(to)-begin-8))
-	return to
+	le.PutUint32(to, uint32(len(to)-8))
+	return wordsOfBytes(to)
 }
 
 // wordsOf are the words of a column; key is the event that has the key.

@@ -23,7 +23,7 @@ import (
 
 // raw is a lookup_rcu entry as it comes from the ring buffer: its header, struct head of
 // record.h, the words of three columns and the name.
-func raw(at uint64, tid uint32, name string) []byte {
+func raw(at uint64, tid uint32, name string) []uint64 {
 	const head, words = 40, 5
 	le := binary.LittleEndian
 	b := make([]byte, 8+head+8*words)
@@ -35,18 +35,25 @@ func raw(at uint64, tid uint32, name string) []byte {
 	le.PutUint16(b[8+34:], uint16(len(name)))
 	b[8+38], b[8+39] = byte(schema.RoleLookupRCU), byte(schema.Enter)
 	le.PutUint32(b[8+head+8:], uint32(len(name)))
-	b = append(b, name...)
-	return append(b, make([]byte, -len(b)&7)...)
+	return wordsOfBytes(append(b, name...))
+}
+
+// wordsOfBytes are the words of a record, as long as the ring buffer has room for it.
+func wordsOfBytes(b []byte) (words []uint64) {
+	for b = append(b, make([]byte, -len(b)&7)...); len(b) > 0; b = b[8:] {
+		words = append(words, binary.LittleEndian.Uint64(b))
+	}
+	return words
 }
 
 // script is a source that hands out prepared turns.
 type script struct {
-	turns    [][]byte
+	turns    [][]uint64
 	losses   map[int][]*schema.Loss // by turn
 	horizon  uint64                 // from the first turn on; 0: now, after the last
 	turn     int
 	done     chan struct{} // closed when all turns were read
-	data     []byte        // all turns so far
+	data     []uint64      // all turns so far
 	released uint64
 }
 
@@ -59,8 +66,8 @@ func (s *script) Scan(dst []bpf.Entry, _ int) ([]bpf.Entry, uint64, bool) {
 	at := len(s.data)
 	s.data = append(s.data, s.turns[s.turn]...)
 	for at < len(s.data) {
-		dst = append(dst, bpf.Entry{Time: binary.LittleEndian.Uint64(s.data[at+8:]), At: uint64(at)})
-		at += 8 + (int(binary.LittleEndian.Uint32(s.data[at:]))+7)&^7
+		dst = append(dst, bpf.Entry{Time: s.data[at+1], At: 8 * uint64(at)})
+		at += 1 + (int(uint32(s.data[at]))+7)/8
 	}
 	if s.turn++; s.turn == len(s.turns) && s.done != nil {
 		close(s.done)
@@ -68,15 +75,15 @@ func (s *script) Scan(dst []bpf.Entry, _ int) ([]bpf.Entry, uint64, bool) {
 	return dst, s.horizon, false
 }
 
-func (s *script) Record(at uint64) []byte {
+func (s *script) Record(at uint64) schema.Sent {
 	if at < s.released {
 		panic("a record that was released")
 	}
-	return s.data[at+8 : at+8+uint64(binary.LittleEndian.Uint32(s.data[at:]))]
+	return bpf.SentOf(s.data[at/8+1:][:(uint32(s.data[at/8])+7)/8])
 }
 
 func (s *script) Release(before uint64) {
-	s.released = max(s.released, min(before, uint64(len(s.data))))
+	s.released = max(s.released, min(before, 8*uint64(len(s.data))))
 }
 
 func (s *script) Losses(dst []*schema.Loss) ([]*schema.Loss, error) {
@@ -148,7 +155,7 @@ func expect(t *testing.T, got, want []string) {
 func TestPipelineOrder(t *testing.T) {
 	now := bpf.Now() + uint64(time.Hour) // the drain takes what is older than its turn for complete
 	s := &script{
-		turns: [][]byte{
+		turns: [][]uint64{
 			append(raw(now+3000, 1, "c"), raw(now+1000, 2, "a")...),
 			append(raw(now+2000, 2, "b"), raw(now+4000, 1, "d")...),
 		},
@@ -164,7 +171,7 @@ func TestPipelineOrder(t *testing.T) {
 }
 
 func TestPipelineEventLimit(t *testing.T) {
-	s := &script{turns: [][]byte{append(append(raw(1, 1, "a"), raw(2, 1, "b")...), raw(3, 1, "c")...)}}
+	s := &script{turns: [][]uint64{append(append(raw(1, 1, "a"), raw(2, 1, "b")...), raw(3, 1, "c")...)}}
 	var out bytes.Buffer
 	w, err := recordScript(t, s, limits{events: 2}, &out)
 	if err != nil {
@@ -192,7 +199,7 @@ func (d *fullDisk) Write(b []byte) (int, error) {
 }
 
 func TestPipelineFullDisk(t *testing.T) {
-	s := &script{turns: [][]byte{raw(1, 1, "a"), raw(2, 1, "b")}}
+	s := &script{turns: [][]uint64{raw(1, 1, "a"), raw(2, 1, "b")}}
 	disk := &fullDisk{writes: 1} // the header
 	w, err := recordScript(t, s, limits{}, disk)
 	if !errors.Is(err, unix.ENOSPC) {
@@ -210,7 +217,7 @@ func TestPipelineManyTurns(t *testing.T) {
 	const turns, each = 300, 40
 	s := &script{}
 	for i := range turns {
-		var b []byte
+		var b []uint64
 		for j := range each {
 			n := i*each + j
 			at := uint64(n+1) * 1e6
@@ -293,6 +300,35 @@ func TestSorter(t *testing.T) {
 	}
 }
 
+// The records that wait take no more than their part of the ring buffer.
+func TestFullRingIsWritten(t *testing.T) {
+	const ring, each, turns = 4096, 7, 200
+	var out bytes.Buffer
+	s := &script{horizon: 1}
+	for i := range turns {
+		var b []uint64
+		for j := range each {
+			b = append(b, raw(5e9+uint64(i*each+j)*10, 1, strings.Repeat("x", j*i%150))...)
+		}
+		s.turns = append(s.turns, b)
+	}
+	w := newWriter(s, ring, emptyTrace(t, &out), limits{}, &counters{}, func(uint64) string { return "" })
+	for range turns {
+		w.looked = time.Now().Add(time.Hour)
+		if _, err := w.turn(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if waiting := 8*uint64(len(s.data)) - s.released; waiting > ring {
+			t.Fatalf("%d bytes wait in a ring buffer of %d", waiting, ring)
+		}
+	}
+	s.horizon = 1 << 40
+	w.end()
+	if n := w.trace.Events(); n != turns*each {
+		t.Errorf("%d events", n)
+	}
+}
+
 // What a kill -9 costs is what FORMAT.md says: the sum of what an event waits for.
 func TestKillCosts(t *testing.T) {
 	if cost := bpf.Lag + flushEvery + drainEvery; cost > 250*time.Millisecond || lossEvery >= drainEvery {
@@ -316,7 +352,7 @@ func TestWriterWaits(t *testing.T) {
 	var out bytes.Buffer
 	trace := emptyTrace(t, &out)
 	header := out.Len()
-	s := &script{turns: [][]byte{raw(at, 1, "x"), raw(at+9*lag, 1, "y"), nil}, horizon: at}
+	s := &script{turns: [][]uint64{raw(at, 1, "x"), raw(at+9*lag, 1, "y"), nil}, horizon: at}
 	w := newWriter(s, 1<<20, trace, limits{}, &counters{}, func(uint64) string { return "" })
 	turn := func(settled uint64) {
 		t.Helper()
@@ -345,7 +381,7 @@ func TestWriterWaits(t *testing.T) {
 func TestLossAheadOfFrames(t *testing.T) {
 	const at, lag = 5e9, uint64(bpf.Lag)
 	var out bytes.Buffer
-	s := &script{turns: [][]byte{raw(at, 1, "a"), raw(at+10, 1, "b"), raw(at+20, 1, "c")}, horizon: at + lag}
+	s := &script{turns: [][]uint64{raw(at, 1, "a"), raw(at+10, 1, "b"), raw(at+20, 1, "c")}, horizon: at + lag}
 	w := newWriter(s, 1<<20, emptyTrace(t, &out), limits{}, &counters{}, func(uint64) string { return "" })
 	for range 3 {
 		w.looked, w.flushed = time.Now().Add(time.Hour), time.Time{}

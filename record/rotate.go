@@ -15,6 +15,8 @@ import (
 type rotation struct {
 	next   func(old *schema.Writer, at uint64) (*schema.Writer, error) // nil: there is one file
 	begun  uint64                                                      // when the file begins, nanoseconds since boot
+	known  uint64                                                      // what was lost before it has been told: no file ends later than that
+	last   uint64                                                      // time of the last event written
 	events uint64                                                      // in the files before it
 	bytes  int64                                                       // the same
 	losses []*schema.Loss                                              // those whose windows may reach into the next file
@@ -65,10 +67,10 @@ func (w *writer) timeOver(now uint64) bool {
 func (w *writer) rotate(now uint64) {
 	at := now
 	switch r := &w.rotation; {
-	case w.stopped:
+	case w.stopped, now > r.known:
 		return
 	case w.timeOver(now):
-		at = now - (now-r.begun)%w.limits.span
+		at = max(now-(now-r.begun)%w.limits.span, min(now, r.last))
 	case !w.reached() || w.trace.Events() == 0:
 		return
 	}

@@ -48,7 +48,7 @@ func newRotating(t *testing.T, c Config) *rotating {
 
 // events happen at the times given, and nothing else until the last of them.
 func (r *rotating) events(times ...uint64) {
-	var b []byte
+	var b []uint64
 	for _, at := range times {
 		b = append(b, raw(at, 1, fmt.Sprint(at))...)
 	}
@@ -56,7 +56,7 @@ func (r *rotating) events(times ...uint64) {
 }
 
 // idle is a turn after which everything before a time is known.
-func (r *rotating) idle(now uint64, records []byte, losses ...*schema.Loss) {
+func (r *rotating) idle(now uint64, records []uint64, losses ...*schema.Loss) {
 	r.from.turns, r.from.horizon = append(r.from.turns, records), now+clockSlack
 	r.writer.looked, r.writer.settled = time.Now().Add(time.Hour), now+uint64(bpf.Lag)
 	r.writer.lost(losses)
@@ -100,6 +100,35 @@ func TestRotateByEvents(t *testing.T) {
 	if r.parts.events+r.output.kept != 7 || r.counters.events.Load() != 7 {
 		t.Errorf("%d events counted, and %d shown", r.parts.events+r.output.kept, r.counters.events.Load())
 	}
+}
+
+// Where the ring buffer gets full events are written before it is known what was lost; no file ends before that is.
+func TestRotateWaitsForLosses(t *testing.T) {
+	dir := t.TempDir()
+	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), Duration: 100, Rotate: 9})
+	r.writer.room = 100
+	r.from.horizon = 1 << 30
+	full := func(settled uint64, times ...uint64) {
+		t.Helper()
+		var b []uint64
+		for _, at := range times {
+			b = append(b, raw(at, 1, fmt.Sprint(at))...)
+		}
+		r.from.turns = append(r.from.turns, b)
+		r.writer.looked, r.writer.settled = time.Now().Add(time.Hour), settled+uint64(bpf.Lag)
+		if _, err := r.writer.turn(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full(1001, 1050, 1090, 1110, 1120, 1130, 1140)
+	if n := r.writer.trace.Events(); n < 3 || r.parts.number != 1 {
+		t.Errorf("%d events written, of file %d", n, r.parts.number)
+	}
+	full(1200, 1150)
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, files(t, dir), []string{"run.000001.pb: 1050, 1090, 1110, 1120, end 4 0", "run.000002.pb: 1130, 1140, 1150, end 3 0"})
 }
 
 // A file ends when the next begins, says which one it is, and is called complete.

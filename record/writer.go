@@ -65,13 +65,12 @@ type writer struct {
 	rotation rotation
 
 	sorter   sorter
-	spill    spill
-	room     uint64    // bytes of the ring buffer that records may take which wait to be written
+	room     uint64    // bytes of the ring buffer that records may take which wait for others to come
 	newest   uint64    // the place of the record scanned last
 	horizon  uint64    // what happened before it has been read
 	settled  uint64    // losses of times before it, less bpf.Lag, are known
 	looked   time.Time // when it was last asked for losses
-	decoder  *bpf.Decoder
+	sender   *schema.Sender
 	notes    []note
 	programs chan *schema.Program // programs that ended, from the goroutine that ran them
 	flushed  time.Time
@@ -85,7 +84,7 @@ func newWriter(from source, ring uint64, trace *schema.Writer, l limits, c *coun
 	trace.Hold(inFront)
 	return &writer{
 		source: from, room: ring / 2, trace: trace, limits: l, counters: c, full: make(chan struct{}),
-		decoder: bpf.NewDecoder(typeOf, bpf.CgroupPaths()), programs: make(chan *schema.Program, 16), flushed: time.Now(),
+		sender: schema.NewSender(typeOf, bpf.CgroupPaths()), programs: make(chan *schema.Program, 16), flushed: time.Now(),
 	}
 }
 
@@ -94,11 +93,11 @@ func newWriter(from source, ring uint64, trace *schema.Writer, l limits, c *coun
 // the losses are known.
 func (w *writer) write() (more bool) {
 	limit, settled := w.horizon, w.settled-min(w.settled, uint64(bpf.Lag))
-	if oldest := w.sorter.oldest(); w.newest > oldest && w.newest-oldest > w.room && !w.spill.take(w.source, w.sorter.pending) {
-		limit = max(limit, w.sorter.half()) // what is still to come must find room: it may be out of order
-	}
-	if w.rotation.next != nil {
+	if w.rotation.known = settled; w.rotation.next != nil {
 		limit = min(limit, settled)
+	}
+	if oldest := w.sorter.oldest(); w.newest > oldest && w.newest-oldest > w.room {
+		limit = max(limit, w.sorter.half()) // what is still to come must find room: it may be out of order
 	}
 	if more = w.writeAll(limit); !more {
 		w.rotateIdle(limit)
@@ -116,6 +115,7 @@ func (w *writer) write() (more bool) {
 
 // end writes all that is left.
 func (w *writer) end() {
+	w.rotation.known = math.MaxUint64
 	w.takePrograms()
 	for w.writeAll(math.MaxUint64) {
 	}
@@ -180,16 +180,25 @@ func (w *writer) writeAll(limit uint64) (more bool) {
 	if more = len(entries) > maxWrite; more {
 		entries = entries[:maxWrite]
 	}
+	limited := w.limits != (limits{})
 	for i := range entries {
 		e := &entries[i]
 		if w.rotation.next != nil {
 			w.rotate(e.Time)
+			w.rotation.last = e.Time
 		}
 		if len(w.notes) > 0 {
 			w.writeNotes(e.Time)
 		}
-		if w.append(e); e.At&isSpilled != 0 {
-			w.spill.written(e.At)
+		if w.stopped || limited && w.rotation.next == nil && w.reached() {
+			w.drop(e.Time)
+			continue
+		}
+		if err := w.sender.Append(w.trace, w.source.Record(e.At)); err != nil {
+			w.fail(err)
+		}
+		if limited && w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 && w.limits.bytes-w.trace.Size() < nearBytes {
+			w.fail(w.trace.Flush()) // or the size would be known too late
 		}
 	}
 	w.sorter.drop(len(entries))
@@ -205,23 +214,6 @@ func (w *writer) writeNotes(t uint64) {
 			w.fail(w.notes[0].write(w.trace))
 		}
 		w.notes = w.notes[1:]
-	}
-}
-
-func (w *writer) append(e *bpf.Entry) {
-	if w.stopped || w.rotation.next == nil && w.reached() {
-		w.drop(e.Time)
-		return
-	}
-	var record []byte
-	if e.At&isSpilled != 0 {
-		record = w.spill.record(e.At)
-	} else {
-		record = w.source.Record(e.At)
-	}
-	w.fail(w.decoder.Append(w.trace, record))
-	if w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 && w.limits.bytes-w.trace.Size() < nearBytes {
-		w.fail(w.trace.Flush()) // or the size would be known too late
 	}
 }
 

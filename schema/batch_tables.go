@@ -163,18 +163,18 @@ func (b *batchWriter) keyHash(k *keyRow, name string) {
 }
 
 func (b *batchWriter) dentry(d *dentryValue) uint32 {
-	if int(b.lastDentry) < len(b.dentries) && b.isDentry(b.lastDentry, d) {
+	r := dentryRow{address: d.address, key: b.key(&d.key, d.key.facts&keyFacts), facts: d.key.facts &^ keyFacts,
+		nameOffset: int64(d.nameAddr - d.address), inode: d.inode}
+	if int(b.lastDentry) < len(b.dentries) && b.dentries[b.lastDentry] == r {
 		return b.lastDentry
 	}
-	hash := (d.address + d.inode) * oddBits
+	hash := (r.address + r.inode) * oddBits
 	slot := b.dentrySlots.at(hash)
-	for *slot != 0 && !b.isDentry(*slot-1, d) {
+	for *slot != 0 && b.dentries[*slot-1] != r {
 		hash += nextSlot
 		slot = b.dentrySlots.at(hash)
 	}
 	if *slot == 0 {
-		r := dentryRow{address: d.address, key: b.key(&d.key, d.key.facts&keyFacts), facts: d.key.facts &^ keyFacts,
-			nameOffset: int64(d.nameAddr - d.address), inode: d.inode}
 		b.dentries = append(b.dentries, r)
 		*slot = uint32(len(b.dentries))
 		b.address = b.columns[fieldDentryAddress].delta(r.address, b.address)
@@ -185,12 +185,6 @@ func (b *batchWriter) dentry(d *dentryValue) uint32 {
 	}
 	b.lastDentry = *slot - 1
 	return b.lastDentry
-}
-
-func (b *batchWriter) isDentry(i uint32, d *dentryValue) bool {
-	r := &b.dentries[i]
-	return r.address == d.address && r.inode == d.inode && r.facts == d.key.facts&^keyFacts && r.nameOffset == int64(d.nameAddr-d.address) &&
-		b.isKey(r.key, &d.key, d.key.facts&keyFacts)
 }
 
 // filesystem returns index + 1, 0 for none.

@@ -45,6 +45,10 @@ type batchWriter struct {
 	firstID uint64
 	base    uint64
 
+	earliest, latest uint64 // times; the first not before end
+
+	sender *Sender // that the last event came from, as a record; nil: none of this batch
+
 	every   *everyEvent
 	columns [fieldsEnd]packed
 	strings []byte // the repeated field, tags and lengths included
@@ -151,6 +155,7 @@ func (b *batchWriter) head(time uint64, cpu, kind, task uint32) {
 	}
 	n := uint(b.events) % batchEvents // it has room for one more
 	b.every.time[n], b.every.kind[n], b.every.cpu[n], b.every.task[n] = time, kind, cpu, task
+	b.latest = max(b.latest, time)
 	b.events++
 }
 
@@ -159,10 +164,11 @@ func (b *batchWriter) end() {
 	times := b.every.time[:b.events]
 	low, high := b.columns[fieldTimeLow].room(len(times)), b.columns[fieldTimeHigh]
 	before := b.base
+	b.earliest = before
 	for i, time := range times {
 		low[i] = byte(time - before)
 		high.uint((time - before) >> 8)
-		before = time
+		b.earliest, before = min(b.earliest, time), time
 	}
 	b.columns[fieldTimeLow], b.columns[fieldTimeHigh] = low, high
 	for _, k := range b.every.kind[:b.events] {

@@ -6,11 +6,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 )
 
-// Sent is an event as a probe sends it: what every event has, and then words of 64 bits, little endian, for the columns of its
-// role and phase in the catalogue, in the order of Column, and the bytes of names. A row of the table of columns has a word,
-// but for
+// Sent is an event as a probe sends it, struct head of record.h first: time, in nanoseconds since boot; tgid | tid << 32; the comm, in two
+// words; facts of the key, or else of the dentry | bytes of its name << 16 | cpu << 32 | role << 48 | phase << 56. Then there are words for
+// the columns of its role and phase in the catalogue, in the order of Column, and the bytes of names. A row of the table of columns
+// has a word, but for
 //
 //	KEY         parent, length | hash << 32; a length of 0: that of the name's bytes
 //	DENTRY      address, and unless that is 0: inode, name address, parent, length | hash << 32
@@ -20,17 +23,19 @@ import (
 // Of a call as a whole the words are those of both phases, and a dentry that is not NULL has one word more, its
 // facts | bytes of its name << 16; the name stands in the second half of the bytes behind the words.
 type Sent struct {
-	Time          uint64 // nanoseconds since boot
-	PID, TID, CPU uint32
-	Comm          string
-	SameTask      bool // PID, TID and Comm are those of the event that this Sender appended before
-	Role          Role
-	Phase         Phase  // Enter, Exit or Whole
-	Facts         Fact   // of the key, or else of the dentry
-	Stored        int    // bytes of its name
-	Rest          []byte // words and names
-	Text          string // the same bytes: names are cut from it, and copied where they are kept
+	Words []uint64
+	Text  string // the bytes of these: names are cut from it, and copied where they are kept
 }
+
+// The words of the head.
+const (
+	headTime = iota
+	headTask
+	headComm
+	_
+	headRest
+	headWords
+)
 
 // sentAs is what a row of the table of columns takes of the words.
 type sentAs uint8
@@ -43,40 +48,42 @@ const (
 
 const (
 	wordBytes   = 8
-	dentryBytes = 4 * wordBytes // behind the address
+	dentryWords = 4 // behind the address
 )
 
 // Sender turns what probes send into columns, with no Event between.
 type Sender struct {
-	kinds           [256 * 4]*sentKind // by sentIndex
+	kinds           [256][4]*sentKind // by role and phase
 	typeOf, groupOf func(uint64) string
 	types           map[uint64]string // names of struct file_system_type by address
-	batch           *batchWriter      // that of the event before, and which of its batches
-	firstID, turn   uint64            // turn: counts batches
-	taskTurn        uint64            // that in which task is the row of the last event's
-	task            uint32
-	last            sentFilesystem // of the event before that had one
-	event           Event          // holds what few events have, while that is written
+	turn            uint64            // counts the batches that were begun
+	task            sentTask
+	comms           map[[2]uint64]string // names of tasks, by their words
+	near            [8]sentFilesystem    // those named last, by bits of their addresses
+	event           Event                // holds what few events have, while that is written
 }
 
 // sentKind is what one role and phase sends.
 type sentKind struct {
 	kindRow
-	rows   []sentRow // in the order of their words, behind the dentry
-	size   int       // bytes of all words where the dentry is NULL
-	dentry int       // where the dentry's address stands; −1: there is none
-	more   int       // bytes of the words behind the address of one that is not NULL
-	turn   uint64    // row is its row in the batch of this turn
-	row    uint32
+	nameAddr   int       // which word is the address of the name
+	dentry     int       // that of the dentry; −1: there is none
+	filesystem int       // the first of the filesystem, behind the dentry; −1: there is none
+	rows       []sentRow // what else stands there
+	size       int       // words where the dentry is NULL
+	more       int       // words behind the address of one that is not NULL
+	turn       uint64    // row is its row in the batch of this turn
+	row        uint32
 }
 
 // sentRow is a row of the table of columns, and the short way to it where it is a number that stands in the file as it is.
 type sentRow struct {
-	row    uint8
-	field  uint8
-	way    sentWay
-	narrow bool // to 32 bits
-	upper  bool // as upperHalf
+	at    int // which word, behind the dentry
+	shift uint8
+	bits  uint64 // of the word, shifted
+	row   uint8
+	field uint8
+	way   sentWay
 }
 
 type sentWay uint8
@@ -85,8 +92,15 @@ const (
 	wayEvent sentWay = iota // by way of an Event
 	wayNumber
 	wayDelta
-	wayFilesystem
 )
+
+// sentTask is the task of the last event, by words of its head, and its row in the batch of a turn.
+type sentTask struct {
+	turn uint64
+	ids  uint64
+	comm [2]uint64
+	row  uint32
+}
 
 // sentFilesystem is a filesystem and its row in the batch of a turn.
 type sentFilesystem struct {
@@ -99,173 +113,177 @@ var errShort = errors.New("record is cut short")
 // NewSender returns a Sender that asks typeOf once for the name of each struct file_system_type,
 // by its address, and groupOf for the path of a cgroup, by its id.
 func NewSender(typeOf, groupOf func(uint64) string) *Sender {
-	s := &Sender{typeOf: typeOf, groupOf: groupOf, types: make(map[uint64]string)}
+	s := &Sender{typeOf: typeOf, groupOf: groupOf, types: make(map[uint64]string), comms: make(map[[2]uint64]string)}
 	for i := range catalogue {
 		info := &catalogue[i]
 		for _, phase := range []Phase{Enter, Exit} {
 			if shape := info.Role.Shape(phase); shape != nil {
-				s.kinds[sentIndex(info.Role, phase)] = newSentKind(kindRow{role: info.Role, phase: phase, columns: shape.Columns})
+				s.kinds[info.Role][phase] = newSentKind(kindRow{role: info.Role, phase: phase, columns: shape.Columns})
 			}
 		}
 		if info.Traits&Leaf != 0 {
-			s.kinds[sentIndex(info.Role, Whole)] = newSentKind(kindRow{role: info.Role, phase: Whole, columns: info.Enter.Columns | info.Exit.Columns})
+			s.kinds[info.Role][Whole] = newSentKind(kindRow{role: info.Role, phase: Whole, columns: info.Enter.Columns | info.Exit.Columns})
 		}
 	}
 	return s
 }
 
-func sentIndex(role Role, phase Phase) uint { return uint(role)<<2 | uint(phase) }
-
 func newSentKind(row kindRow) *sentKind {
-	k := &sentKind{kindRow: row, dentry: -1, more: dentryBytes}
+	k := &sentKind{kindRow: row, dentry: -1, filesystem: -1, more: dentryWords}
 	if row.phase == Whole {
-		k.more += wordBytes
+		k.more++
 	}
 	for c := ColumnKey; c < 32; c++ {
 		if !row.columns.Has(c) {
 			continue
 		}
-		if c == ColumnDentry {
-			k.dentry = k.size
-		}
 		for _, r := range rowsOf[c] {
-			if r > rowDentry {
-				k.rows = append(k.rows, newSentRow(r))
+			switch r {
+			case rowKey:
+			case rowNameAddr:
+				k.nameAddr = k.size
+			case rowDentry:
+				k.dentry = k.size
+			case rowFilesystem:
+				k.filesystem = k.size
+			default:
+				k.rows = append(k.rows, newSentRow(r, k.size))
 			}
-			k.size += wordBytes * [...]int{oneWord: 1, twoWords: 2, upperHalf: 0}[columnTable[r].sent]
+			k.size += [...]int{oneWord: 1, twoWords: 2, upperHalf: 0}[columnTable[r].sent]
 		}
 	}
 	return k
 }
 
-func newSentRow(row uint8) sentRow {
+func newSentRow(row uint8, at int) sentRow {
 	c := &columnTable[row]
-	r := sentRow{row: row, field: uint8(c.field), upper: c.sent == upperHalf}
+	r := sentRow{at: at, row: row, field: uint8(c.field), bits: math.MaxUint64}
 	switch {
-	case row == rowFilesystem:
-		r.way = wayFilesystem
 	case c.put != nil, c.signed, c.codes:
 	case c.delta:
 		r.way = wayDelta
 	default:
 		r.way = wayNumber
 	}
+	if c.sent == upperHalf {
+		r.at, r.shift = at-1, 32
+	}
 	if c.Set != nil {
 		var e Event
-		c.Set(&e, 1<<32)
-		r.narrow = c.Of(&e) == 0
+		if c.Set(&e, 1<<32); c.Of(&e) == 0 {
+			r.bits = math.MaxUint32
+		}
 	}
 	return r
 }
 
 // Append adds an event as Writer.Append does. Besides its errors there is one for what the catalogue does not have so; nothing
 // is added then.
-func (s *Sender) Append(t *Writer, e *Sent) error {
+func (s *Sender) Append(t *Writer, e Sent) error {
+	if len(e.Words) < headWords {
+		return errShort
+	}
+	head, words := e.Words[:headWords], e.Words[headWords:]
+	rest := head[headRest]
 	var k *sentKind
-	if i := sentIndex(e.Role, e.Phase); i < uint(len(s.kinds)) && uint(e.Phase) < 4 {
-		k = s.kinds[i]
+	if rest>>56 < 4 {
+		k = s.kinds[uint8(rest>>48)][rest>>56&3]
 	}
 	if k == nil {
-		return fmt.Errorf("record of role %d and phase %d", e.Role, e.Phase)
+		return fmt.Errorf("record of role %d and phase %d", uint8(rest>>48), rest>>56)
 	}
-	size, stored := k.size, e.Stored
-	if len(e.Rest) < size {
+	if len(words) < k.size {
 		return errShort
 	}
-	found := k.dentry >= 0 && binary.LittleEndian.Uint64(e.Rest[k.dentry:]) != 0
-	if found {
-		size += k.more
+	var d dentryValue
+	at := wordBytes * (headWords + k.size)
+	if k.dentry >= 0 && words[k.dentry] != 0 {
+		d.address = words[k.dentry]
+		at += wordBytes * k.more
 	}
-	if len(e.Rest) < size+stored {
+	end := at + int(uint16(rest>>16))
+	if len(e.Text) < end {
 		return errShort
 	}
-	d := dentryValue{}
-	d.key.name = e.Text[size : size+stored]
-	if found && k.phase == Whole {
-		word := binary.LittleEndian.Uint64(e.Rest[k.dentry+wordBytes+dentryBytes:])
-		text := e.Text[size:]
-		if text = text[len(text)/2:]; int(word>>16&0xffff) > len(text) {
+	name := e.Text[at:end]
+	if d.key.name, d.key.facts = name, Fact(uint16(rest)); d.address != 0 && k.phase == Whole {
+		word, half := words[k.dentry+dentryWords+1], e.Text[(at+len(e.Text))/2:]
+		if int(uint16(word>>16)) > len(half) {
 			return errShort
 		}
-		d.key.facts, d.key.name = Fact(uint16(word)), text[:word>>16&0xffff]
+		d.key.name, d.key.facts = half[:uint16(word>>16)], Fact(uint16(word))
 	}
 	if t.err != nil {
 		return t.err
 	}
-	t.moment(e.Time)
-	s.values(t.batch, k, e, &d, e.Text[size:size+stored])
-	return t.added()
-}
-
-// values adds an event to the columns of its kind; of a dentry d has the name, and the facts where they are its own.
-func (s *Sender) values(b *batchWriter, k *sentKind, e *Sent, d *dentryValue, name string) {
-	if s.batch != b || s.firstID != b.firstID {
-		s.batch, s.firstID = b, b.firstID
+	b := t.batch
+	if b.sender != s {
+		b.sender = s
 		s.turn++
 	}
 	if k.turn != s.turn {
 		k.turn, k.row = s.turn, b.kind(&k.kindRow)
 	}
-	if !e.SameTask || s.taskTurn != s.turn {
-		s.taskTurn, s.task = s.turn, b.task(e.PID, e.TID, e.Comm)
+	if task := &s.task; task.ids != head[headTask] || task.comm[0] != head[headComm] || task.comm[1] != head[headComm+1] || task.turn != s.turn {
+		s.newTask(b, head)
 	}
-	b.head(e.Time, e.CPU, k.row, s.task)
-	le, words := binary.LittleEndian, e.Rest
+	b.head(head[headTime], uint32(uint16(rest>>32)), k.row, s.task.row)
+	s.values(b, k, words, &d, name, Fact(uint16(rest)))
+	return t.added()
+}
+
+// newTask finds the row of another task than the last.
+func (s *Sender) newTask(b *batchWriter, head []uint64) {
+	ids, comm := head[headTask], [2]uint64{head[headComm], head[headComm+1]}
+	name, ok := s.comms[comm]
+	if !ok {
+		if len(s.comms) >= maxComms {
+			clear(s.comms)
+		}
+		bytes := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, comm[0]), comm[1])
+		name, _, _ = strings.Cut(string(bytes), "\x00")
+		s.comms[comm] = name
+	}
+	s.task = sentTask{s.turn, ids, comm, b.task(uint32(ids), uint32(ids>>32), name)}
+}
+
+// maxComms is how many names of tasks are known at once: there are few at a time.
+const maxComms = 4096
+
+// values adds to the columns of a kind: a key with this name and facts, and a dentry of which d has those, and the address.
+func (s *Sender) values(b *batchWriter, k *sentKind, words []uint64, d *dentryValue, name string, facts Fact) {
 	if k.columns.Has(ColumnKey) {
-		key := keyValue{name: name, facts: e.Facts}
-		key.fill(words)
-		if words = words[2*wordBytes:]; key.length == 0 {
+		key := keyValue{words[0], name, uint32(words[1]), uint32(words[1] >> 32), facts}
+		if key.length == 0 {
 			key.length = uint32(len(name))
 		}
 		b.putKey(&key)
 	}
 	if k.columns.Has(ColumnNameAddr) {
-		b.putNameAddr(le.Uint64(words))
-		words = words[wordBytes:]
+		b.putNameAddr(words[k.nameAddr])
 	}
-	if k.columns.Has(ColumnDentry) {
-		d.address, words = le.Uint64(words), words[wordBytes:]
+	if k.dentry >= 0 {
 		if d.address != 0 {
-			if k.phase != Whole {
-				d.key.facts = e.Facts
-			}
-			d.inode, d.nameAddr = le.Uint64(words), le.Uint64(words[wordBytes:])
-			d.key.fill(words[2*wordBytes:])
-			words = words[k.more:]
+			of := words[k.dentry+1:][:dentryWords]
+			d.inode, d.nameAddr, d.key.parent, d.key.length, d.key.hash = of[0], of[1], of[2], uint32(of[3]), uint32(of[3]>>32)
+			words = words[k.more:] // from here on what is behind the dentry stands where it does without one
 		}
 		b.putDentry(d)
 	}
+	if k.filesystem >= 0 {
+		s.filesystem(b, words[k.filesystem], uint32(words[k.filesystem+1]))
+	}
 	if len(k.rows) > 0 {
-		s.event.Time, s.event.Hash = e.Time, d.key.hash
+		s.event.Time, s.event.Hash = b.every.time[b.events-1], d.key.hash
 		s.rest(b, k.rows, words)
 	}
 }
 
-// fill reads the two words of a key.
-func (k *keyValue) fill(words []byte) {
-	le := binary.LittleEndian
-	k.parent, k.length, k.hash = le.Uint64(words), le.Uint32(words[wordBytes:]), le.Uint32(words[wordBytes+4:])
-}
-
-// rest adds what stands behind the dentry.
-func (s *Sender) rest(b *batchWriter, rows []sentRow, words []byte) {
-	word := uint64(0)
+// rest adds the rows that few kinds have.
+func (s *Sender) rest(b *batchWriter, rows []sentRow, words []uint64) {
 	for i := range rows {
 		r := &rows[i]
-		if r.way == wayFilesystem {
-			s.filesystem(b, words)
-			words = words[2*wordBytes:]
-			continue
-		}
-		if r.upper {
-			word >>= 32
-		} else {
-			word, words = binary.LittleEndian.Uint64(words), words[wordBytes:]
-		}
-		v := word
-		if r.narrow {
-			v = uint64(uint32(v))
-		}
+		v := words[r.at] >> (r.shift & 63) & r.bits
 		switch r.way {
 		case wayNumber:
 			b.columns[r.field].uint(v)
@@ -287,13 +305,13 @@ func (s *Sender) rare(b *batchWriter, row int, v uint64) {
 	b.put(row, &s.event)
 }
 
-// filesystem adds the filesystem whose words these are. There are few, and mostly it is that of the event before.
-func (s *Sender) filesystem(b *batchWriter, words []byte) {
-	addr, dev := binary.LittleEndian.Uint64(words), binary.LittleEndian.Uint32(words[wordBytes:])
-	if f := &s.last; f.addr != addr || f.dev != dev || f.turn != s.turn {
+// filesystem adds a filesystem. There are few.
+func (s *Sender) filesystem(b *batchWriter, addr uint64, dev uint32) {
+	f := &s.near[(addr>>6+uint64(dev))%uint64(len(s.near))]
+	if f.addr != addr || f.dev != dev || f.turn != s.turn {
 		*f = sentFilesystem{s.turn, addr, dev, b.filesystem(s.filesystemType(addr), dev)}
 	}
-	b.columns[fieldFilesystem].uint(uint64(s.last.row))
+	b.columns[fieldFilesystem].uint(uint64(f.row))
 }
 
 // filesystemType is the name of the struct file_system_type at an address; a kernel has a few dozen.

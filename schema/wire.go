@@ -115,13 +115,17 @@ func (p packed) room(n int) packed { return slices.Grow(p[:0], n)[:n] }
 
 // bytes is the column, that has no values yet, with values of which nearly all take a byte.
 func (p packed) bytes(values []uint32) packed {
-	to, n := p.room(len(values)), 0
-	for n < len(values) && n < len(to) && values[n] < 0x80 {
-		to[n] = byte(values[n])
-		n++
+	to, wide := p.room(len(values)), uint32(0)
+	for i, v := range values {
+		to[i] = byte(v)
+		wide |= v
 	}
-	for to = to[:n]; n < len(values); n++ {
-		to.uint(uint64(values[n]))
+	if wide < 0x80 {
+		return to
+	}
+	to = to[:0]
+	for _, v := range values {
+		to.uint(uint64(v))
 	}
 	return to
 }

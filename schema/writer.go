@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	batchEvents = 16384   // a batch is written when it has so many events
+	batchEvents = 16384   // a batch is written when it has so many events, a multiple of 1024
 	batchBytes  = 4 << 20 // or so many bytes before compression
 	windowBytes = 1 << 19 // most batches are smaller; the encoder's memory grows with it
 	packetHead  = 24      // bytes: more than tags and lengths around a packet's body take
@@ -26,16 +26,13 @@ const (
 // Writer writes one trace. It is not safe for concurrent use. After an error every
 // call returns that error; the frames before it are whole.
 type Writer struct {
-	w      io.Writer
-	enc    *zstd.Encoder
-	batch  *batchWriter
-	index  Index
-	holds  int                // bytes of the filters in it
-	kinds  map[kindRow]uint64 // events of each role and phase
-	first  uint64             // earliest and latest time in the batch
-	last   uint64
-	events uint64
-	lost   uint64
+	w     io.Writer
+	enc   *zstd.Encoder
+	batch *batchWriter
+	index Index
+	holds int                // bytes of the filters in it
+	kinds map[kindRow]uint64 // events of each role and phase
+	lost  uint64
 
 	hold    *holder // nil: frames are written at once
 	written uint64  // events in frames written
@@ -71,23 +68,13 @@ func (t *Writer) Append(e *Event) error {
 	if t.err != nil {
 		return t.err
 	}
-	t.moment(e.Time)
 	t.batch.add(e)
 	return t.added()
 }
 
-// moment takes the time of the next event.
-func (t *Writer) moment(time uint64) {
-	if t.batch.events == 0 {
-		t.first, t.last = time, time
-	}
-	t.first, t.last = min(t.first, time), max(t.last, time)
-}
-
-// added counts an event that is in the batch, and writes a full one.
+// added writes the batch if it is full; how many bytes it has is looked at now and then.
 func (t *Writer) added() error {
-	t.events++
-	if t.batch.events >= batchEvents || t.batch.events&1023 == 0 && t.batch.size() >= batchBytes {
+	if n := t.batch.events; n%1024 == 0 && (n == batchEvents || t.batch.size() >= batchBytes) {
 		return t.Flush()
 	}
 	return nil
@@ -103,11 +90,11 @@ func (t *Writer) Flush() error {
 	for i, k := range t.batch.kinds {
 		t.kinds[kindRow{role: k.role, phase: k.phase}] += t.batch.kindEvents[i]
 	}
-	f := held{firstID: t.batch.firstID, first: t.first, latest: t.last, events: uint32(t.batch.events)}
+	f := held{firstID: t.batch.firstID, first: t.batch.earliest, latest: t.batch.latest, events: uint32(t.batch.events)}
 	if t.holds <= holdsBudget {
 		f.filter = filterOf(t.batch.holds)
 	}
-	t.batch.start(t.events + 1)
+	t.batch.start(t.Events() + 1)
 	return t.put(f, fieldPacketEvents, t.end())
 }
 
@@ -120,7 +107,7 @@ func (t *Writer) Loss(l *Loss) error {
 	if l.Cause != LossCause_LOSS_CAUSE_UNREADABLE_NAME {
 		t.lost += l.Count
 	}
-	if t.hold == nil || t.batch.events == 0 || t.last <= l.FirstNs {
+	if t.hold == nil || t.batch.events == 0 || t.batch.latest <= l.FirstNs {
 		if err := t.Flush(); err != nil {
 			return err
 		}
@@ -151,7 +138,7 @@ func cutCommand(words []string) []string {
 // Close writes the rest, the footer and the seek index. It fills in Footer.events
 // and Footer.lost. It does not close the underlying writer.
 func (t *Writer) Close(f *Footer) error {
-	f.Events, f.Lost = t.events, t.lost
+	f.Events, f.Lost = t.Events(), t.lost
 	err := t.after(fieldPacketFooter, f)
 	if err == nil {
 		err = t.Settle(math.MaxUint64)
@@ -186,7 +173,7 @@ func (t *Writer) close(x *Index) {
 }
 
 // Events returns how many events were appended.
-func (t *Writer) Events() uint64 { return t.events }
+func (t *Writer) Events() uint64 { return t.batch.firstID - 1 + uint64(t.batch.events) }
 
 // Written returns how many of them are in frames given to the underlying writer, what it is being given included.
 func (t *Writer) Written() uint64 { return t.written }
