@@ -53,8 +53,7 @@ func (b *batchWriter) string(s string) uint32 {
 		}
 		hash += nextSlot
 	}
-	b.strings = protowire.AppendTag(b.strings, fieldString, protowire.BytesType)
-	b.strings = protowire.AppendString(b.strings, s)
+	b.strings = protowire.AppendString(append(b.strings, stringTag), s)
 	b.texts = append(b.texts, span{uint32(len(b.strings) - len(s)), uint32(len(b.strings))})
 	*slot = uint32(len(b.texts))
 	return *slot - 1
