@@ -32,6 +32,7 @@ func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint6
 	values := map[string]any{
 		"recorder_tgid":   self,
 		"follow_children": c.FollowChildren,
+		"match_listed":    c.follows(),
 		"match_all":       c.All,
 		"match_comm":      c.Comm != "",
 		"comm_words":      commWords(c.Comm),

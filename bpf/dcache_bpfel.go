@@ -142,6 +142,7 @@ const (
 	dcacheVarMatchAll           = "match_all"
 	dcacheVarMatchCgroup        = "match_cgroup"
 	dcacheVarMatchComm          = "match_comm"
+	dcacheVarMatchListed        = "match_listed"
 	dcacheVarNextLook           = "next_look"
 	dcacheVarOwnRoot            = "own_root"
 	dcacheVarPreemptAddr        = "preempt_addr"
@@ -335,6 +336,7 @@ type dcacheVariableSpecs struct {
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
+	MatchListed    *ebpf.VariableSpec `ebpf:"match_listed"`
 	NextLook       *ebpf.VariableSpec `ebpf:"next_look"`
 	OwnRoot        *ebpf.VariableSpec `ebpf:"own_root"`
 	PreemptAddr    *ebpf.VariableSpec `ebpf:"preempt_addr"`
@@ -418,6 +420,7 @@ type dcacheVariables struct {
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
+	MatchListed    *ebpf.Variable `ebpf:"match_listed"`
 	NextLook       *ebpf.Variable `ebpf:"next_look"`
 	OwnRoot        *ebpf.Variable `ebpf:"own_root"`
 	PreemptAddr    *ebpf.Variable `ebpf:"preempt_addr"`

@@ -151,6 +151,7 @@ const (
 	kprobeVarMatchAll              = "match_all"
 	kprobeVarMatchCgroup           = "match_cgroup"
 	kprobeVarMatchComm             = "match_comm"
+	kprobeVarMatchListed           = "match_listed"
 	kprobeVarNextLook              = "next_look"
 	kprobeVarOwnRoot               = "own_root"
 	kprobeVarPreemptAddr           = "preempt_addr"
@@ -354,6 +355,7 @@ type kprobeVariableSpecs struct {
 	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
 	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
+	MatchListed    *ebpf.VariableSpec `ebpf:"match_listed"`
 	NextLook       *ebpf.VariableSpec `ebpf:"next_look"`
 	OwnRoot        *ebpf.VariableSpec `ebpf:"own_root"`
 	PreemptAddr    *ebpf.VariableSpec `ebpf:"preempt_addr"`
@@ -440,6 +442,7 @@ type kprobeVariables struct {
 	MatchAll       *ebpf.Variable `ebpf:"match_all"`
 	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
 	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
+	MatchListed    *ebpf.Variable `ebpf:"match_listed"`
 	NextLook       *ebpf.Variable `ebpf:"next_look"`
 	OwnRoot        *ebpf.Variable `ebpf:"own_root"`
 	PreemptAddr    *ebpf.Variable `ebpf:"preempt_addr"`

@@ -307,7 +307,8 @@ func TestCauseOfMiss(t *testing.T) {
 		{Config{FollowChildren: true}, schema.RoleFork, schema.LossWatchOverflow},
 		{Config{FollowChildren: true}, schema.RoleOpen, schema.LossMissed},
 		{Config{PIDs: []uint32{1}, Comm: "x"}, schema.RoleFork, schema.LossWatchOverflow},
-		{Config{}, schema.RoleFork, schema.LossWatchOverflow}, // to adopt what it starts
+		{Config{Adopts: true}, schema.RoleFork, schema.LossWatchOverflow},
+		{Config{Adopts: true, Comm: "x"}, schema.RoleFork, schema.LossWatchOverflow},
 		{Config{All: true}, schema.RoleFork, schema.LossMissed},
 		{Config{Comm: "x"}, schema.RoleFork, schema.LossMissed},
 	} {

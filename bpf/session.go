@@ -23,6 +23,7 @@ import (
 // conditions are joined by "or"; the calling process never is one of them.
 type Config struct {
 	FollowChildren bool     // processes this one starts, and theirs
+	Adopts         bool     // one that this one starts, when Session.Adopt is called, and those it starts
 	All            bool     // every task
 	PIDs           []uint32 // these processes, and those they start
 	Comm           string   // tasks of this name (cut at 15 bytes)
@@ -34,11 +35,8 @@ type Config struct {
 	WatchLimit uint32        // most dentries watched at once; 0: 65536
 }
 
-// follows reports whether some target is one because of who started it, also one that is
-// yet to be adopted.
-func (c *Config) follows() bool {
-	return c.FollowChildren || len(c.PIDs) > 0 || !c.All && c.Comm == "" && c.Cgroup == ""
-}
+// follows reports whether some target is one because of who started it, or will be.
+func (c *Config) follows() bool { return c.FollowChildren || c.Adopts || len(c.PIDs) > 0 }
 
 // Defaults of Config.
 const (

@@ -12,6 +12,7 @@
  * out in the order declared here. Set before loading. */
 const volatile __u32 recorder_tgid = 0;       /* never recorded itself */
 const volatile bool follow_children = false;  /* processes the recorder starts are targets */
+const volatile bool match_listed = false;     /* some are targets because they are in the map of them */
 const volatile bool match_all = false;
 const volatile bool match_comm = false;
 const volatile __u64 comm_words[2] = {};      /* task_struct.comm to match, zero-padded */
@@ -205,7 +206,7 @@ static __always_inline bool is_target(void)
 
 	if (tgid == recorder_tgid)
 		return false;
-	if (match_all || is_listed(tgid))
+	if (match_all || (match_listed && is_listed(tgid)))
 		return true;
 	if (match_comm) {
 		__u64 comm[2];

@@ -25,7 +25,7 @@ func (s *Session) target(pids []uint32) error {
 }
 
 // Adopt makes the process that the calling one started last a target, and what it
-// starts from now on. It is for a session without FollowChildren.
+// starts from now on. It is for a session with Adopts, and without FollowChildren.
 func (s *Session) Adopt() error {
 	var child uint32
 	if err := s.vars["last_child"].Get(&child); err != nil {

@@ -60,8 +60,8 @@ func (t *Targets) empty() bool { return !t.All && len(t.PIDs) == 0 && t.Comm == 
 
 func (c *Config) bpf() bpf.Config {
 	return bpf.Config{
-		FollowChildren: len(c.Command) > 0, // a workload is adopted when it is about to begin
-		All:            c.Targets.All, PIDs: c.Targets.PIDs, Comm: c.Targets.Comm, Cgroup: c.Targets.Cgroup,
+		FollowChildren: len(c.Command) > 0, Adopts: len(c.Workloads) > 0, // a workload is adopted when it is about to begin
+		All: c.Targets.All, PIDs: c.Targets.PIDs, Comm: c.Targets.Comm, Cgroup: c.Targets.Cgroup,
 		Attach: c.Attach, Only: c.Only, RingBytes: c.RingBytes, WatchLimit: c.WatchLimit,
 	}
 }
