@@ -5,6 +5,7 @@ package answers
 import (
 	"fmt"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/md"
 )
@@ -21,11 +22,11 @@ const (
 func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 	t := &s.Total
 	w.Try(room, func() {
-		w.Put("%s, %d failed", plural(t.Calls, "path call"), t.Failed)
+		w.Put("%s, %d failed", plural.Of(t.Calls, "path call"), t.Failed)
 		if len(s.Errnos) > 0 {
 			w.Put(" (%s)", list(s.Errnos))
 		}
-		w.Put(", %s in them; %s", duration(t.Took), plural(t.Processes, "process"))
+		w.Put(", %s in them; %s", duration(t.Took), plural.Of(t.Processes, "process"))
 		if t.Unfinished > 0 {
 			w.Put("; %d did not return in the trace", t.Unfinished)
 		}
@@ -34,7 +35,7 @@ func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 		}
 		w.Line(".")
 		if n := &s.Negatives; n.Made > 0 {
-			w.Line("%s without inode made (by %s), %d left when the trace ended; %s answered by them.", plural(n.Made, "dentry"), list(n.Births), n.Left, plural(n.Hits, "lookup"))
+			w.Line("%s without inode made (by %s), %d left when the trace ended; %s answered by them.", plural.Of(n.Made, "dentry"), list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
 		}
 	})
 	s.pageFindings(w, room)
@@ -76,7 +77,7 @@ func (s *Summary) pageTable(w *md.Writer, room *int) {
 		w.Line("\nA process is counted with each name that it had.")
 	}
 	if left > 0 {
-		w.Line("\n%s: %s", plural(uint64(left), "more program"), md.Span(replay.CommandLine([]string{"dtrec", "top", "--by", "program", "--of", "time", "FILE"})))
+		w.Line("\n%s: %s", plural.Of(uint64(left), "more program"), md.Span(replay.CommandLine([]string{"dtrec", "top", "--by", "program", "--of", "time", "FILE"})))
 	}
 }
 

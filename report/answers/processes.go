@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 )
 
@@ -102,7 +103,7 @@ func (p *Processes) WriteText(w io.Writer) error {
 	}
 	t.Flush()
 	if p.More > 0 {
-		fmt.Fprintf(b, "… and %s\n", plural(p.More, "more process"))
+		fmt.Fprintf(b, "… and %s\n", plural.Of(p.More, "more process"))
 	}
 	return b.Flush()
 }
@@ -114,7 +115,7 @@ func (x *Process) ran() string {
 		s += fmt.Sprintf("; exec %s #%d", e.Path, e.ID)
 	}
 	if len(x.Threads) > 0 {
-		s += "; " + plural(uint64(len(x.Threads)), "more thread")
+		s += "; " + plural.Of(uint64(len(x.Threads)), "more thread")
 	}
 	if x.Cgroup != "" {
 		s += "; cgroup " + x.Cgroup

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 )
 
@@ -186,7 +187,7 @@ func (s *Summarizer) restarts() []Finding {
 		return nil
 	}
 	return named("restart", []Finding{{
-		What:    fmt.Sprintf("%s began in rcu-walk and started over, first #%d", plural(s.restart.count, "walk"), s.restart.call),
+		What:    fmt.Sprintf("%s began in rcu-walk and started over, first #%d", plural.Of(s.restart.count, "walk"), s.restart.call),
 		Command: showing(fmt.Sprintf("#%d", s.restart.call)),
 	}})
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
@@ -201,7 +202,7 @@ func (s *Shown) WriteText(w io.Writer) error {
 		fmt.Fprintln(b, sec.Title)
 		for j, l := range sec.Lines {
 			if j == maxFirst && sec.More > 0 {
-				fmt.Fprintf(b, "  … %s\n", plural(sec.More, "more line"))
+				fmt.Fprintf(b, "  … %s\n", plural.Of(sec.More, "more line"))
 			}
 			id, at := "", ""
 			if l.ID != 0 {

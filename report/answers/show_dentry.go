@@ -5,6 +5,7 @@ package answers
 import (
 	"fmt"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
@@ -99,7 +100,7 @@ func (x *lives) sections() (out []Section) {
 		out = append(out, l.sections()...)
 	}
 	if x.more > 0 {
-		out = append(out, Section{Title: plural(x.more, "more dentry") + " had this address"})
+		out = append(out, Section{Title: plural.Of(x.more, "more dentry") + " had this address"})
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 )
@@ -83,7 +84,7 @@ func (p *places) sections(title string) []Section {
 		return nil
 	}
 	if p.more > 0 {
-		l.add(0, 0, "and %s to more places", plural(p.more, "call"))
+		l.add(0, 0, "and %s to more places", plural.Of(p.more, "call"))
 	}
 	return []Section{l.section(title)}
 }
@@ -100,7 +101,7 @@ func (l *absent) add(n *replay.Negative) {
 	if n.Call != 0 {
 		text += fmt.Sprintf(" in %s #%d", n.Operation, n.Call)
 	}
-	if text += ", answered " + plural(n.Hits, "lookup") + ": " + n.Fate.String(); n.End != 0 {
+	if text += ", answered " + plural.Of(n.Hits, "lookup") + ": " + n.Fate.String(); n.End != 0 {
 		text += fmt.Sprintf(" at #%d by %s", n.End, replay.Printable(n.EndBy))
 	}
 	if n.Evict != 0 {
@@ -160,7 +161,7 @@ func pathOf(path string) *exhibit {
 		sections: func() (out []Section) {
 			shown := replay.Printable(replay.Unescape(path))
 			if calls.total > 0 {
-				out = append(out, calls.section(plural(calls.total, "call")+" on "+shown))
+				out = append(out, calls.section(plural.Of(calls.total, "call")+" on "+shown))
 			}
 			out = append(out, led.sections("what they led to")...)
 			out = append(out, asked.sections("lookups of it for other paths")...)
@@ -199,7 +200,7 @@ func nameOf(name string) *exhibit {
 		sections: func() (out []Section) {
 			shown := replay.Printable(replay.Unescape(name))
 			if calls.total > 0 {
-				out = append(out, calls.section(plural(calls.total, "call")+" on paths that end in "+shown))
+				out = append(out, calls.section(plural.Of(calls.total, "call")+" on paths that end in "+shown))
 			}
 			out = append(out, asked.sections("lookups of "+shown)...)
 			out = append(out, gone.sections("dentries of that name without inode")...)

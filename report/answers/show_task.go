@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -65,7 +66,7 @@ func processOf(pid uint32) *exhibit {
 			if row.Calls > 0 {
 				row.finish()
 				out = append(out, calls.section(fmt.Sprintf("%s (%s), %d failed, %s in them: %d rcu, %d ref, %d miss",
-					plural(row.Calls, "path call"), list(row.Operations), row.Failed, duration(row.Took), row.RCU, row.Ref, row.Miss)))
+					plural.Of(row.Calls, "path call"), list(row.Operations), row.Failed, duration(row.Took), row.RCU, row.Ref, row.Miss)))
 			}
 			return out
 		},
@@ -120,7 +121,7 @@ func inodeAt(addr uint64) *exhibit {
 			if calls.total == 0 {
 				return nil
 			}
-			return []Section{calls.section(fmt.Sprintf("%s to the inode at %#x", plural(calls.total, "call"), addr))}
+			return []Section{calls.section(fmt.Sprintf("%s to the inode at %#x", plural.Of(calls.total, "call"), addr))}
 		},
 	}
 }

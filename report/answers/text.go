@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -39,7 +40,7 @@ func (s *Summary) WriteText(w io.Writer, file string) error {
 		fmt.Fprintf(b, "\nfailed: %s\n", list(s.Errnos))
 	}
 	if n := s.Negatives; n.Made > 0 {
-		fmt.Fprintf(b, "without inode: %s made (by %s), %d left, %s answered by them\n", plural(n.Made, "dentry"), list(n.Births), n.Left, plural(n.Hits, "lookup"))
+		fmt.Fprintf(b, "without inode: %s made (by %s), %d left, %s answered by them\n", plural.Of(n.Made, "dentry"), list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
 	}
 	if len(s.Findings) > 0 {
 		fmt.Fprintf(b, "\nwhat stands out\n")
@@ -53,7 +54,7 @@ func (s *Summary) WriteText(w io.Writer, file string) error {
 func (s *Summary) writeHead(b *bufio.Writer) {
 	t := &s.Total
 	fmt.Fprintf(b, "%s, %d failed, %s in them; %s; %d events, %d lost, Linux %s\n",
-		plural(t.Calls, "path call"), t.Failed, duration(t.Took), plural(t.Processes, "process"), s.Events, s.Lost, s.Kernel)
+		plural.Of(t.Calls, "path call"), t.Failed, duration(t.Took), plural.Of(t.Processes, "process"), s.Events, s.Lost, s.Kernel)
 	if len(t.Operations) > 1 {
 		fmt.Fprintf(b, "%s\n", list(t.Operations))
 	}
@@ -64,10 +65,10 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 		fmt.Fprintf(b, "the trace is cut or damaged: this is of what could be read\n")
 	}
 	if t.Unfinished > 0 {
-		fmt.Fprintf(b, "%s did not return in the trace\n", plural(t.Unfinished, "call"))
+		fmt.Fprintf(b, "%s did not return in the trace\n", plural.Of(t.Unfinished, "call"))
 	}
 	if t.Unknown > 0 {
-		fmt.Fprintf(b, "%s not told to be rcu, ref or miss: the events are not recorded, or lost\n", plural(t.Unknown, "call"))
+		fmt.Fprintf(b, "%s not told to be rcu, ref or miss: the events are not recorded, or lost\n", plural.Of(t.Unknown, "call"))
 	}
 }
 
@@ -84,7 +85,7 @@ func (s *Summary) writePrograms(b *bufio.Writer, file string) {
 	}
 	t.Flush()
 	if n := len(calling) - maxRows; n > 0 {
-		fmt.Fprintf(b, "  … and %s: dtrec %s\n", plural(uint64(n), "more program"), replay.CommandLine([]string{"top", "--by", "program", "--of", "time", file}))
+		fmt.Fprintf(b, "  … and %s: dtrec %s\n", plural.Of(uint64(n), "more program"), replay.CommandLine([]string{"top", "--by", "program", "--of", "time", file}))
 	}
 }
 
@@ -144,19 +145,6 @@ func list(counts []Count) string {
 		words[i] = fmt.Sprintf("%s %d", c.Name, c.Count)
 	}
 	return strings.Join(words, ", ")
-}
-
-// plural is a number of things.
-func plural(n uint64, thing string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case strings.HasSuffix(thing, "ry"):
-		thing = strings.TrimSuffix(thing, "y") + "ie"
-	case strings.HasSuffix(thing, "s"):
-		thing += "e"
-	}
-	return strconv.FormatUint(n, 10) + " " + thing + "s"
 }
 
 // ofAll is a part of all things: "12 of 30 failures (40 %)".

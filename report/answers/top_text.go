@@ -8,6 +8,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 )
 
@@ -16,7 +17,7 @@ func (t *Top) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "%s by %s: %s in all", t.Of, t.By, t.amount(t.Total))
 	if t.Error == 0 {
-		fmt.Fprintf(b, ", %s, exact\n", plural(uint64(t.Keys), "row"))
+		fmt.Fprintf(b, ", %s, exact\n", plural.Of(uint64(t.Keys), "row"))
 	} else {
 		fmt.Fprintf(b, "; more rows than are kept: an amount may be %s too low, one of no more may lack\n", t.amount(t.Error))
 	}
@@ -40,7 +41,7 @@ func (t *Top) WriteText(w io.Writer) error {
 	}
 	table.Flush()
 	if n := t.Keys - len(t.Rows); n > 0 {
-		fmt.Fprintf(b, "  … and %s: -n %d\n", plural(uint64(n), "more row"), t.Keys)
+		fmt.Fprintf(b, "  … and %s: -n %d\n", plural.Of(uint64(n), "more row"), t.Keys)
 	}
 	return b.Flush()
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -29,7 +30,7 @@ func (c *comparison) finish(o Options) {
 	r.Timed = o.Latency > 0
 	r.Latency = latencies(&c.runs[0].took, &c.runs[1].took, o.Latency)
 	if c.unread > 0 {
-		r.doubt("%s could not be read again", plural(c.unread, "call"))
+		r.doubt("%s could not be read again", plural.Of(c.unread, "call"))
 	}
 	c.notes()
 }
@@ -89,18 +90,18 @@ func (c *comparison) doubts(r *run) {
 	doubt := c.result.doubt
 	switch f := r.findings; {
 	case f.Footer == nil:
-		doubt("%s is cut: what came after its %s is not known", r.File, plural(f.Events, "event"))
+		doubt("%s is cut: what came after its %s is not known", r.File, plural.Of(f.Events, "event"))
 	case r.short():
 		doubt("%s ended early (%s)", r.File, f.Footer.EndedBy)
 	}
 	if r.unkept > 0 {
-		doubt("%s: what the last %s printed, and how they ended, was not compared", r.File, plural(r.unkept, "program"))
+		doubt("%s: what the last %s printed, and how they ended, was not compared", r.File, plural.Of(r.unkept, "program"))
 	}
 	if r.left > 0 {
 		doubt("%s has more than %d calls: the last %d were not compared", r.File, uint64(maxCalls), r.left)
 	}
 	if r.Lost > 0 {
-		doubt("%s lost %s", r.File, plural(r.Lost, "event"))
+		doubt("%s lost %s", r.File, plural.Of(r.Lost, "event"))
 	} else if len(r.findings.Damage) > 0 && r.findings.Footer != nil {
 		doubt("%s is damaged", r.File)
 	}
@@ -129,7 +130,7 @@ func (c *comparison) notes() {
 		note("the probes were attached by %s and by %s", wa, wb)
 	}
 	for _, old := range slices.Sorted(maps.Keys(c.runs[0].rename)) {
-		note("%s of A is taken for %s of B: %s", replay.Printable(old), replay.Printable(c.runs[0].rename[old]), plural(c.runs[0].renamed[old], "call"))
+		note("%s of A is taken for %s of B: %s", replay.Printable(old), replay.Printable(c.runs[0].rename[old]), plural.Of(c.runs[0].renamed[old], "call"))
 	}
 	if r.A.Calls == 0 || r.B.Calls == 0 {
 		note("a run without calls: there is nothing to compare")

@@ -151,10 +151,3 @@ func exitText(status uint64) string {
 
 // quote puts a name between quotes that it cannot leave.
 func quote(s string) string { return `"` + strings.ReplaceAll(replay.Printable(s), `"`, `\"`) + `"` }
-
-func plural(n uint64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/report/md"
 	"github.com/dtrec/dtrec/report/suite"
 )
@@ -42,12 +43,12 @@ func (r *Result) text() (out []string) {
 	if r.Timed {
 		out = append(out, latencyLines(r.Latency)...)
 	}
-	line("%s%s%s of %d and %d (%d and %d opens)", r.headline(), says, plural(r.Same, "call"), r.A.Calls, r.B.Calls, r.A.Opens, r.B.Opens)
+	line("%s%s%s of %d and %d (%d and %d opens)", r.headline(), says, plural.Of(r.Same, "call"), r.A.Calls, r.B.Calls, r.A.Opens, r.B.Opens)
 	if r.Omitted > 0 {
 		line("differences not shown: %d", r.Omitted)
 	}
 	if n := uint64(len(r.Accepted)); n > 0 {
-		line("accepted: %s", plural(n, "difference"))
+		line("accepted: %s", plural.Of(n, "difference"))
 	}
 	for _, u := range r.Unused {
 		line("not met: %s (%s, line %d)", u.Text, u.File, u.Line)
@@ -85,7 +86,7 @@ func hunks(list []*Difference) (out []string) {
 			continue
 		}
 		last = ""
-		out = append(out, "  and "+plural(uint64(len(d.Also))+d.AlsoMore, "time")+" more:")
+		out = append(out, "  and "+plural.Of(uint64(len(d.Also))+d.AlsoMore, "time")+" more:")
 		shown := d.Also[:min(len(d.Also), maxPairs)]
 		for _, p := range shown {
 			out = append(out, "    "+p.String())
@@ -99,7 +100,7 @@ func hunks(list []*Difference) (out []string) {
 
 // title names a run: the file, the kernel, and what it holds.
 func (r *Run) title() string {
-	return fmt.Sprintf("%s\t%s %s, %s, %s", r.File, r.Kernel, r.Machine, plural(r.Events, "event"), plural(r.Opens, "open"))
+	return fmt.Sprintf("%s\t%s %s, %s, %s", r.File, r.Kernel, r.Machine, plural.Of(r.Events, "event"), plural.Of(r.Opens, "open"))
 }
 
 // heading says where a difference is and of which kind.
@@ -125,7 +126,7 @@ func commas(parts ...string) string {
 
 // headline is what the comparison comes to.
 func (r *Result) headline() string {
-	return [...]string{Same: "the same", Different: plural(r.Count(), "difference"), Undecided: "no difference found"}[r.Verdict()]
+	return [...]string{Same: "the same", Different: plural.Of(r.Count(), "difference"), Undecided: "no difference found"}[r.Verdict()]
 }
 
 const latencyHeading = "latency: calls, median and 99th percentile in ns"
@@ -206,7 +207,7 @@ func (r *Result) tests() (tests []suite.Test) {
 	open, accepted := byTest(r.Differences), byTest(r.Accepted)
 	doubts := slices.Clone(r.Doubts)
 	if r.Omitted > 0 {
-		doubts = append(doubts, plural(r.Omitted, "difference")+" not shown")
+		doubts = append(doubts, plural.Of(r.Omitted, "difference")+" not shown")
 	}
 	for i, class := range append([]string{"kernel"}, r.programs...) {
 		for _, k := range Kinds() {
@@ -217,11 +218,11 @@ func (r *Result) tests() (tests []suite.Test) {
 			t := suite.Test{Class: class, Name: string(k), Details: hunks(open[name])}
 			switch {
 			case len(open[name]) > 0:
-				t.Outcome, t.Why = suite.Failed, plural(uint64(len(open[name])), "difference")
+				t.Outcome, t.Why = suite.Failed, plural.Of(uint64(len(open[name])), "difference")
 			case len(doubts) > 0:
 				t.Outcome, t.Why = suite.Undecided, strings.Join(doubts, "; ")
 			case len(accepted[name]) > 0:
-				t.Outcome, t.Why = suite.Accepted, plural(uint64(len(accepted[name])), "difference")
+				t.Outcome, t.Why = suite.Accepted, plural.Of(uint64(len(accepted[name])), "difference")
 			}
 			tests = append(tests, t)
 		}

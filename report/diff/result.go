@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/dtrec/dtrec/internal/plural"
 )
 
 // Result is how two runs differ, computed once; renderers print it. No text in it can
@@ -73,7 +75,7 @@ func (r *Result) Only(kinds ...Kind) {
 	for _, k := range kinds {
 		names = append(names, string(k))
 	}
-	r.note("asked for %s only: %s left out", strings.Join(names, ", "), plural(uint64(r.NotAsked), "difference"))
+	r.note("asked for %s only: %s left out", strings.Join(names, ", "), plural.Of(uint64(r.NotAsked), "difference"))
 }
 
 func (r *Result) note(format string, args ...any) {
