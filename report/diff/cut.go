@@ -28,8 +28,8 @@ type cutter struct {
 // thread is what one thread is in the middle of.
 type thread struct {
 	tid, pid uint32
-	calls    []*call // that enclose what it does, innermost last
-	other    *call   // what it does outside of those; nil: nothing
+	in       *call // that encloses all it does until it returns; nil: none
+	other    *call // what it does outside of one; nil: nothing
 }
 
 // Bounds on what is remembered of tasks.
@@ -96,14 +96,17 @@ func (d *cutter) event(s *replay.Step) {
 		return
 	}
 	t := d.thread(e)
-	if s.Call != nil && e.Phase == schema.Enter && encloses.Has(e.Role) && t.operation() == nil {
-		d.close(t)
-		t.calls = append(t.calls, d.begin(e.Role, e))
+	if t.in != nil && !d.encloses(t.in, s) {
+		d.giveUp(t, e.Time)
 	}
-	switch c, within := d.around(t, s); {
-	case !within:
+	if t.in == nil && s.Call != nil && e.Phase == schema.Enter && encloses.Has(e.Role) {
+		d.close(t)
+		t.in = d.begin(e.Role, e)
+	}
+	switch c := t.in; {
+	case c == nil && s.Within == nil:
 		d.outside(t, s)
-	case c == nil: // the entry of the call was not seen
+	case c == nil: // the entry of the open around it was not seen
 	case !c.takes(e):
 		d.EndsOutside++
 	default:
@@ -112,7 +115,7 @@ func (d *cutter) event(s *replay.Step) {
 		}
 		d.put(c, s)
 		if e.Phase == schema.Exit && s.Call != nil && s.Call.Enter.ID == c.first {
-			t.calls = t.calls[:len(t.calls)-1]
+			t.in = nil
 			d.finish(c)
 		}
 	}
@@ -122,32 +125,22 @@ func (d *cutter) event(s *replay.Step) {
 // what it ends is not known.
 func isAstray(s *replay.Step) bool { return s.Stray && (encloses &^ opens).Has(s.Event.Role) }
 
-// operation is the call in progress that has all to itself, opens within it too; nil: none.
-func (t *thread) operation() *call {
-	if n := len(t.calls); n > 0 && !opens.Has(t.calls[n-1].kind) {
-		return t.calls[n-1]
+// encloses reports whether a call that was entered is in progress still. An open that is not around
+// the event has lost its exit, and so may have an operation since whose entry events were lost.
+func (r *run) encloses(c *call, s *replay.Step) bool {
+	if opens.Has(c.kind) {
+		return isWithin(s, c.first)
 	}
-	return nil
+	return !r.lost(c.from, s.Event.Time)
 }
 
-// around returns the call around an event, if there is one; nil where its entry was not
-// seen. Calls that it does not leave in progress have lost their exits, and so may have an
-// operation since whose entry events were lost.
-func (d *cutter) around(t *thread, s *replay.Step) (c *call, within bool) {
-	if c = t.operation(); c != nil && !d.lost(c.from, s.Event.Time) {
-		return c, true
+// isWithin reports whether a step is part of the open that was entered at the id.
+func isWithin(s *replay.Step, open uint64) bool {
+	w := s.Within
+	for w != nil && w.Enter.ID != open {
+		w = w.Outer
 	}
-	if s.Within == nil {
-		d.giveUp(t, 0, s.Event.Time)
-		return nil, false
-	}
-	for i := len(t.calls) - 1; i >= 0; i-- {
-		if t.calls[i].first == s.Within.Enter.ID {
-			d.giveUp(t, i+1, s.Event.Time)
-			return t.calls[i], true
-		}
-	}
-	return nil, true
+	return w != nil
 }
 
 // put adds an event to a call, with the rulings that came with it.
@@ -224,7 +217,7 @@ func (d *cutter) thread(e *schema.Event) *thread {
 func (d *cutter) abandon(pid uint32, now uint64) {
 	for _, tid := range slices.Sorted(maps.Keys(d.threads)) {
 		if t := d.threads[tid]; pid == 0 || t.pid == pid {
-			d.giveUp(t, 0, now)
+			d.giveUp(t, now)
 			d.close(t)
 			delete(d.threads, tid)
 			d.last = nil
@@ -232,13 +225,13 @@ func (d *cutter) abandon(pid uint32, now uint64) {
 	}
 }
 
-// giveUp abandons the calls from the n-th on, whose exits were lost: what the thread
+// giveUp forgets the call that the thread is in, whose exit was lost: what the thread
 // did since went unseen for all that is known.
-func (d *cutter) giveUp(t *thread, n int, now uint64) {
-	if n < len(t.calls) && len(d.unseen) < maxUnseen {
-		d.unseen = append(d.unseen, [2]uint64{t.calls[n].from, now})
+func (d *cutter) giveUp(t *thread, now uint64) {
+	if t.in != nil && len(d.unseen) < maxUnseen {
+		d.unseen = append(d.unseen, [2]uint64{t.in.from, now})
 	}
-	t.calls = t.calls[:n]
+	t.in = nil
 }
 
 // close finishes what the thread did outside of what encloses.

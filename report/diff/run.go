@@ -212,7 +212,7 @@ func (r *run) rebuild(c *call, w *digest, s *replay.Step) {
 	case line:
 	case e.TID != c.tid, !r.both.has(e.Role, e.Phase), isAstray(s), !c.takes(e):
 		return
-	case opens.Has(w.kind) && (s.Within == nil || s.Within.Enter.ID != w.first), !encloses.Has(w.kind) && s.Within != nil:
+	case opens.Has(w.kind) && !isWithin(s, w.first), !encloses.Has(w.kind) && s.Within != nil:
 		return
 	}
 	r.add(c, s, r.marked(e.ID))
