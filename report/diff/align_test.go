@@ -103,3 +103,33 @@ func TestHistogram(t *testing.T) {
 		}
 	}
 }
+
+// What occurs once on each side parts a sequence that is too long for the table: edits far from one
+// another leave all else in common, and what was moved is no pair.
+func TestAlignByAnchors(t *testing.T) {
+	var a []uint64
+	for i := range uint64(20_000) {
+		a = append(a, i+1)
+	}
+	b := append([]uint64{9999}, a...) // one moved to the front,
+	for i := 50; i < len(b); i += 100 {
+		b[i] = 1<<32 + uint64(i) // and one in a hundred another
+	}
+	var al aligner
+	common, last := 0, pair{a: -1, b: -1}
+	for _, p := range al.align(len(a), len(b), sequence{
+		worth: worth(func(i, j int) bool { return a[i] == b[j] }, nil),
+		keyA:  func(i int) uint64 { return a[i] },
+		keyB:  func(j int) uint64 { return b[j] },
+	}) {
+		for i := range p.n {
+			if a[p.a+i] != b[p.b+i] || p.a <= last.a || p.b <= last.b {
+				t.Fatalf("pair %v after %v", p, last)
+			}
+		}
+		common, last = common+p.n, pair{a: p.a + p.n - 1, b: p.b + p.n - 1}
+	}
+	if want := len(a) - 200; common != want {
+		t.Errorf("%d in common, want %d", common, want)
+	}
+}
