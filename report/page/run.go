@@ -119,7 +119,7 @@ func labelsOf(h *schema.Header) map[string]*label {
 	out := make(map[string]*label)
 	add := func(l label) { out[l.text] = &l }
 	for _, p := range h.GetProbe() {
-		if p.Attached {
+		if p.Attached && p.Symbol != "" {
 			add(label{p.Symbol, p.Role, 0, p.Symbol, itself})
 			add(label{p.Symbol + " entry", p.Role, schema.Enter, p.Symbol, itself})
 			add(label{p.Symbol + " return", p.Role, schema.Exit, p.Symbol, itself})
