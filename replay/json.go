@@ -96,7 +96,7 @@ func (j *jsonLines) values(dst []byte, s *Step) []byte {
 	if e.Facts == 0 {
 		return dst
 	}
-	text := &j.facts[e.Facts%schema.Fact(len(j.facts))] // of others nothing is said
+	text := &j.facts[uint32(e.Facts)%uint32(len(j.facts))] // of others nothing is said
 	if *text == "" {
 		*text = string(append(appendFacts([]byte(`,"facts":[`), e.Facts, ",", `"`), ']'))
 	}

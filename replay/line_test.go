@@ -61,6 +61,24 @@ func TestCallsWithoutColumns(t *testing.T) {
 	}
 }
 
+// Facts that this version does not know are passed over, whatever their bits.
+func TestFactsOfOthers(t *testing.T) {
+	for _, unknown := range []uint32{1 << 9, 1 << 31, 1<<31 | 1<<9} {
+		file := written(t, func(w *schema.Writer) error {
+			return w.Append(&schema.Event{Time: 1, PID: 1, TID: 1, Role: schema.RoleKill, Phase: schema.Enter, Columns: 1 << schema.ColumnDentry, Dentry: 0x1000, Facts: schema.Fact(unknown) | schema.FactMountpoint})
+		})
+		for _, c := range []struct {
+			format replay.Format
+			want   string
+		}{{replay.NewJSON(), `,"facts":["mountpoint"]}`}, {replay.NewText(replay.TextOptions{}), " [mountpoint]\n"}, {replay.NewText(replay.TextOptions{Wide: true}), " [mountpoint]\n"}} {
+			var out bytes.Buffer
+			if print(t, &out, file, &replay.Filter{}, c.format); !strings.Contains(out.String(), c.want) {
+				t.Errorf("%#x: no %q in\n%s", unknown, c.want, &out)
+			}
+		}
+	}
+}
+
 func written(t *testing.T, add func(*schema.Writer) error) []byte {
 	t.Helper()
 	var b bytes.Buffer
