@@ -114,6 +114,29 @@ func TestHalves(t *testing.T) {
 	}
 }
 
+// An alloc that waits for memory may reclaim dentries: those end before it in the file, and it was entered before they did.
+func TestAllocsReclaim(t *testing.T) {
+	h, events := lookedUp()
+	for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
+		h.Probe = append(h.Probe, &schema.Probe{Role: schema.RoleOpen, Phase: phase, Attached: true})
+	}
+	s, at := New(h), uint64(0)
+	apply := func(r schema.Role, p schema.Phase, e schema.Event) *Step {
+		at++
+		e.ID, e.Time, e.PID, e.TID, e.Role, e.Phase, e.Columns = at, at, 9, 9, r, p, r.Shape(p).Columns
+		return s.Event(&e)
+	}
+	apply(schema.RoleOpen, schema.Enter, schema.Event{Name: "/a", NameLen: 2})
+	for _, r := range []schema.Role{schema.RoleDrop, schema.RoleKill, schema.RoleFree} {
+		apply(r, schema.Enter, schema.Event{Dentry: 0x7000})
+	}
+	entry := *events[0].Entry
+	entry.Role = schema.RoleAlloc
+	if c := apply(schema.RoleAlloc, schema.Exit, schema.Event{Dentry: 0x3000, Entry: &entry}).Call; c.After != 1 || c.AfterTime != 1 {
+		t.Errorf("entered after #%d at %d, want #1 at 1", c.After, c.AfterTime)
+	}
+}
+
 // A dentry that was moved since the last event of a thread may have been moved while the thread
 // looked it up: that it is found under another name than asked for is no contradiction. One moved
 // before that is.

@@ -307,6 +307,8 @@ var (
 	leaves = RolesThat(schema.Leaves)
 	asks   = RolesThat(schema.Asks)
 	walks  = RolesThat(schema.Walks)
+
+	reclaims = leaves | ends | frees
 )
 
 // RolesThat returns the roles of the catalogue that have one of the traits.

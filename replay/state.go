@@ -51,7 +51,7 @@ type Call struct {
 	Path  string        // the path walked: its own, or of an operation that of the first walk in it
 	Tag   int           // the caller's own; 0 at entry
 	// It was not entered before this event and time: those of its entry, or where that was not seen
-	// apart from the exit, the thread's event before; 0: not known.
+	// apart from the exit, the thread's last event before that cannot be reclaim within it; 0: not known.
 	After, AfterTime uint64
 
 	enter schema.Event // a copy of the entry of one that is in progress
@@ -154,7 +154,7 @@ func (s *State) Event(e *schema.Event) *Step {
 	} else if t != nil && t.idle() {
 		s.retire(t)
 	}
-	if t := s.last; t != nil && t.tid == e.TID && !t.idle() {
+	if t := s.last; t != nil && t.tid == e.TID && !t.idle() && !reclaims.Has(e.Role) { // those may be within a call that is one event
 		t.seen, t.at = e.ID, e.Time
 	}
 	return &s.step

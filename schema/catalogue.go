@@ -136,7 +136,7 @@ const (
 	Walks                            // the key is a path, which has no hash
 	ReturnsAddress                   // RET is an address or an ERR_PTR; an int where the role has neither this
 	ReturnsStatus                    // nor that: RET is a wait status
-	Leaf                             // nothing recorded happens within it: its entry and exit are one event, of the phase Whole
+	Leaf                             // nothing recorded happens within it but reclaim: its entry and exit are one event, of the phase Whole
 	Executes                         // the first open in it is of the file that it is to run
 	MayLackPath                      // it may be given a descriptor, and then walks nothing
 )

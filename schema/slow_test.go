@@ -23,14 +23,32 @@ func slowEvents(batch *schema.EventBatch) []schema.Event {
 		e.PID, e.TID, e.Comm = b.TaskPid[task], b.TaskTid[task], string(b.String_[b.TaskComm[task]])
 		e.Role, e.Phase = schema.Role(b.KindRole[k]), schema.Phase(b.KindPhase[k])
 		e.Columns = schema.Columns(b.KindColumns[k])
-		for c := range schema.Column(32) {
-			if b.KindColumns[k]>>c&1 != 0 {
-				b.set(e, c, used[c])
-				used[c]++
-			}
+		if entry, ok := entered[e.Role]; ok && e.Phase == schema.Whole {
+			in := *e
+			in.Phase, in.Columns = schema.Enter, e.Columns&entry
+			e.Phase, e.Columns, e.Entry = schema.Exit, e.Columns&^entry, &in
+			b.fill(&in, used)
 		}
+		b.fill(e, used)
 	}
 	return out
+}
+
+// entered are the columns that the entry of a leaf has.
+var entered = map[schema.Role]schema.Columns{
+	schema.RoleLookupChain: 1<<schema.ColumnKey | 1<<schema.ColumnNameAddr | 1<<schema.ColumnFilesystem,
+	schema.RoleLookupRCU:   1<<schema.ColumnKey | 1<<schema.ColumnNameAddr | 1<<schema.ColumnFilesystem,
+	schema.RoleAlloc:       1<<schema.ColumnKey | 1<<schema.ColumnNameAddr,
+}
+
+// fill gives an event the next value of each of its columns.
+func (b *slowBatch) fill(e *schema.Event, used map[schema.Column]int) {
+	for c := range schema.Column(32) {
+		if e.Columns.Has(c) {
+			b.set(e, c, used[c])
+			used[c]++
+		}
+	}
 }
 
 // slowBatch is a batch with its deltas added up.
@@ -127,6 +145,12 @@ func (b *slowBatch) set(e *schema.Event, c schema.Column, n int) {
 		e.Child = b.Child[n]
 	case schema.ColumnStart:
 		e.Start, e.DirFD = b.delta("start", b.StartDelta[n]), int32(b.StartDirfd[n])
+	case schema.ColumnHow:
+		e.How = b.How[n]
+	case schema.ColumnIno:
+		e.Ino = b.Ino[n]
+	case schema.ColumnCgroup:
+		e.Cgroup = string(b.String_[b.Cgroup[n]])
 	case schema.ColumnSymbol:
 		e.Symbol = string(b.String_[b.Symbol[n]])
 	case schema.ColumnTook:

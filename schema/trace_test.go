@@ -179,7 +179,25 @@ func TestWhatIsNoTraceIsRefused(t *testing.T) {
 // The joined frames are one protobuf message that the generated code reads too,
 // and the columns in it say the same.
 func TestFileIsOneProtobufMessage(t *testing.T) {
-	b := bytesOf(t, 20000)
+	two := bytesOf(t, 20000)
+	one, err := tracetest.Leaves(two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recording, err := os.ReadFile("../test/git.pb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves, err := tracetest.Leaves(recording)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range [][]byte{two, one, leaves} {
+		oneMessage(t, b)
+	}
+}
+
+func oneMessage(t *testing.T, b []byte) {
 	dec, _ := zstd.NewReader(bytes.NewReader(b))
 	raw, err := io.ReadAll(dec)
 	if err != nil {
