@@ -109,7 +109,7 @@ func (r *redactor) survey(e *schema.Event) error {
 // pointers are the fields of an event that hold kernel addresses.
 func pointers(e *schema.Event) []*uint64 {
 	all := []*uint64{&e.Parent, &e.NameAddr, &e.Dentry, &e.Inode, &e.Target, &e.Start}
-	if e.Role.Is(schema.ReturnsAddress) {
+	if _, known := e.Role.Info(); !known || e.Role.Is(schema.ReturnsAddress) { // of a role to come it may be one
 		all = append(all, &e.Ret)
 	}
 	return all

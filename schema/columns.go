@@ -44,6 +44,9 @@ var columnNames = [...][2]string{
 	ColumnCgroup:     {"CGROUP", "cgroup"},
 }
 
+// knownColumns are all. Of others an event has no values, so it does not have them: what is written of it is then whole.
+const knownColumns Columns = 1<<len(columnNames) - 1
+
 // Field numbers of EventBatch that the writer or the reader knows by themselves.
 const (
 	fieldKey        = 36

@@ -61,7 +61,7 @@ func (b *batchReader) loadKinds() error {
 	n, err := b.table(kindTable)
 	b.kinds = b.kinds[:0]
 	for i := range n {
-		k := readKind{kindRow: kindRow{role: Role(b.scratch[0][i]), phase: Phase(b.scratch[1][i]), columns: Columns(b.scratch[2][i])}}
+		k := readKind{kindRow: kindRow{role: Role(b.scratch[0][i]), phase: Phase(b.scratch[1][i]), columns: Columns(b.scratch[2][i]) & knownColumns}}
 		if k.phase == Whole && k.role.Is(Leaf) {
 			k.call, k.phase, k.entry = true, Exit, k.columns&k.role.Shape(Enter).Columns
 			k.columns &^= k.entry
