@@ -35,7 +35,7 @@ func (c *collector) line(s *replay.Step) {
 		p.Items = append(p.Items, c.lines)
 	}
 	if c.lines != nil {
-		c.keep(c.lines, stepOf(s))
+		s.Halves(func(s *replay.Step) { c.keep(c.lines, stepOf(s)) })
 	}
 }
 

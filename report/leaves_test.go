@@ -3,6 +3,8 @@
 package report
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,6 +41,24 @@ func TestLeavesAreJudgedTheSame(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A call that is one line of a log is shown as its entry and its exit.
+func TestCallsOfLogs(t *testing.T) {
+	e := schema.Event{Role: schema.RoleLookupRCU, Phase: schema.Exit, Columns: 1 << schema.ColumnDentry}
+	e.Entry = &schema.Event{Role: e.Role, Phase: schema.Enter, Columns: 1 << schema.ColumnKey, Name: "a", NameLen: 1}
+	var log bytes.Buffer
+	w, err := schema.NewWriter(&log, &schema.Header{Probe: []*schema.Probe{{Role: e.Role, Phase: schema.Whole, Attach: schema.Attach_ATTACH_DMESG, Attached: true}}})
+	if err == nil {
+		err = w.Append(&e)
+	}
+	if err := errors.Join(err, w.Close(&schema.Footer{})); err != nil {
+		t.Fatal(err)
+	}
+	steps := collect(t, log.Bytes()).Programs[0].Items[0].Steps
+	if len(steps) != 2 || steps[0].Event.Name != "a" || steps[1].Event.Phase != schema.Exit {
+		t.Errorf("%+v", steps)
 	}
 }
 

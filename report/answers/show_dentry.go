@@ -179,7 +179,7 @@ func (l *life) step(m *replay.Model, s *replay.Step) {
 		return
 	}
 	text := happens[e.Role]
-	if e.Phase <= schema.Exit && text[e.Phase] != nil {
+	if e.Phase >= 0 && e.Phase <= schema.Exit && text[e.Phase] != nil {
 		l.found, l.opened = finds{}, finds{}
 		l.add(e.ID, e.Time, "%s", text[e.Phase](l, m, s))
 		return
