@@ -144,7 +144,7 @@ func compareStories(t *testing.T, fentry, kprobe map[string][]string) {
 
 // Doctor says of every kernel that everything can be recorded, in both ways.
 func TestKernelDoctor(t *testing.T) {
-	onKernels(t, func(t *testing.T, release string) {
+	onOuterKernels(t, func(t *testing.T, release string) {
 		for _, how := range []string{"fentry", "kprobe"} {
 			o := ran(t, release, "doctor-"+how)
 			var d doctor.Diagnosis

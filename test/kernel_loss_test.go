@@ -213,7 +213,7 @@ func withCommas(n uint64) string {
 // checkMissed: 1,100 tasks were inside open at once. Where kprobe.multi hooks returns by rethook, as up to 6.13, it has
 // room for a few only, and a kretprobe of 6.1 for 1,024: the exits they missed are counted.
 func checkMissed(t *testing.T, release, trace string, run lossRun) {
-	s := add(t, trace, "blocked")
+	s := add(t, trace, "flood")
 	opens, most := run.Counts.Calls["open"], run.Counts.Calls["open"]+run.Counts.Missed // the counter, by fentry, misses some itself where it is preempted
 	if most < 1100 {
 		t.Fatalf("%d opens, and %d hits the counter missed", opens, run.Counts.Missed)

@@ -92,6 +92,9 @@ func (b bed) run(ctx context.Context, c Config, args ...string) (result, error) 
 	var stdout, stderr, console bytes.Buffer
 	c.Kernel, c.Program, c.Args = b.kernel, b.program, args
 	c.Stdout, c.Stderr, c.Console = &stdout, &stderr, &console
+	if c.SMP == 0 {
+		c.SMP = 1 // a second costs a quarter of a boot
+	}
 	if c.Timeout == 0 {
 		c.Timeout = 3 * time.Minute
 	}
@@ -122,6 +125,7 @@ func TestKernelGuest(t *testing.T) {
 		}
 		// Also a process that outlives the job and holds its stdout does not keep the guest.
 		r := b.must(t, 255, Config{
+			SMP:     2,
 			Files:   []File{{Host: b.program, Guest: "taken/prog"}, {Host: b.program, Guest: "/tmp/prog"}},
 			Env:     []string{"DTREC_TEST=set"},
 			Outputs: []string{"traces/run1.pb", "dir", "facts", "programs"},

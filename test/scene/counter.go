@@ -31,6 +31,7 @@ type counter struct {
 	places   map[string][2]uint32 // by role: of the calls, of the returns
 	programs []*ebpf.Program
 	links    []link.Link
+	missed   uint64 // until the last take
 }
 
 // Counts is what a counter saw.
@@ -101,21 +102,28 @@ func (c *counter) count(comm string, offset uint32) asm.Instructions {
 	}
 }
 
-// stop detaches and returns the numbers.
-func (c *counter) stop() Counts {
-	got := Counts{Calls: map[string]uint64{}, Returns: map[string]uint64{}}
-	for _, p := range c.programs {
-		stats, err := p.Stats()
-		check(err)
-		got.Missed += stats.RecursionMisses
-	}
-	for _, l := range c.links {
-		check(l.Close())
-	}
+// take returns what was counted since the last time. No task of the name may be at work.
+func (c *counter) take() Counts {
 	var numbers [16]uint64
 	check(c.numbers.Lookup(uint32(0), &numbers))
+	check(c.numbers.Put(uint32(0), new([16]uint64)))
+	got := Counts{Calls: map[string]uint64{}, Returns: map[string]uint64{}, Missed: -c.missed}
 	for role, at := range c.places {
 		got.Calls[role], got.Returns[role] = numbers[at[0]], numbers[at[1]]
 	}
+	c.missed = 0
+	for _, p := range c.programs {
+		stats, err := p.Stats()
+		check(err)
+		c.missed += stats.RecursionMisses
+	}
+	got.Missed += c.missed
 	return got
+}
+
+// stop detaches.
+func (c *counter) stop() {
+	for _, l := range c.links {
+		check(l.Close())
+	}
 }

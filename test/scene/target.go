@@ -186,6 +186,7 @@ func everything(trace string) targetRun {
 		tasks = append(tasks, newActor("idle"))
 	}
 	c := newCounter("busy")
+	defer c.stop()
 	r := record(few("-a", "-o", trace)...)
 	for _, a := range tasks {
 		a.do("name", "busy")
@@ -205,7 +206,7 @@ func everything(trace string) targetRun {
 	for _, a := range tasks {
 		a.exit()
 	}
-	return targetRun{Said: said, Want: []string{at("all-not-busy"), at("all-0-00000"), at("all-3-00999")}, Recorder: r.cmd.Process.Pid, Counts: c.stop()}
+	return targetRun{Said: said, Want: []string{at("all-not-busy"), at("all-0-00000"), at("all-3-00999")}, Recorder: r.cmd.Process.Pid, Counts: c.take()}
 }
 
 // inside: tasks that are inside open when the recording begins, and others that still
