@@ -69,7 +69,7 @@ func (s *stage) churn(trace string) {
 // before it is full, many then, and the few again.
 func (s *stage) overflow(trace string) {
 	dropCaches()
-	r := record(few("-p", fmt.Sprint(s.reuser.PID), "--watch", "64", "-o", trace)...)
+	r := record("--only", lifeRoles, "-p", fmt.Sprint(s.reuser.PID), "--watch", "64", "-o", trace)
 	s.reuser.do("many", "miss", lifeDir, "early", "20")
 	s.reuser.do("many", "miss", lifeDir, "late", "300")
 	s.reuser.do("many", "miss", lifeDir, "early", "20")

@@ -41,7 +41,7 @@ func loss(dir string) any {
 // flood opens a few files, which the ring buffer holds whether or not it is emptied,
 // and then as many as four tasks can.
 func flood(c *counter, trace, attach string) lossRun {
-	r := record(few("--comm", lossName, "--buffer", "64K", "--attach", attach, "-o", trace)...)
+	r := record("--only", lifeRoles, "--comm", lossName, "--buffer", "64K", "--attach", attach, "-o", trace)
 	quiet := newActor("waiting")
 	quiet.do("name", lossName)
 	quiet.do("many", "miss", lossDir, attach+"-quiet", "12")

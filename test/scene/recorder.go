@@ -24,9 +24,12 @@ type recorder struct {
 
 // few are arguments of a recording that is about who is recorded, or about the recorder: each role it leaves out is a program
 // or two to attach and to take away, in which a guest spends most of its time.
-func few(args ...string) []string {
-	return append([]string{"--only", "open,lookup,lookup_chain,lookup_rcu,alloc,insert,kill,free,exec,exit"}, args...)
-}
+func few(args ...string) []string { return append([]string{"--only", fewRoles}, args...) }
+
+const (
+	fewRoles  = "open,lookup,lookup_chain,lookup_rcu,alloc,insert,kill,free,exec,exit"
+	lifeRoles = fewRoles + ",instantiate,drop,move" // and what a claim on a negative dentry takes
+)
 
 // newRecorder is a dtrec record that is yet to be started.
 func newRecorder(args ...string) *recorder {
