@@ -84,20 +84,14 @@ type kvmMemory struct {
 
 // thisKVM is what is known of the machine this process runs on. Guests of other architectures have no KVM.
 func thisKVM(a *arch) kvmMemory {
-	m := kvmMemory{file: kvmFile(), limit: kvmLimit}
+	m := kvmMemory{limit: kvmLimit}
+	if cache, err := os.UserCacheDir(); err == nil {
+		m.file = filepath.Join(cache, "dtrec", "kvm")
+	}
 	if a.goarch == runtime.GOARCH {
 		m.device = "/dev/kvm"
 	}
 	return m
-}
-
-// kvmFile is where the decision is kept, empty when there is no place.
-func kvmFile() string {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(cache, "dtrec", "kvm")
 }
 
 // recall says which accelerator to use: TCG when KVM cannot even be opened, what was remembered for this boot of the
@@ -108,10 +102,7 @@ func (k kvmMemory) recall() string {
 		return accelTCG
 	}
 	f.Close()
-	text, err := os.ReadFile(k.file)
-	if err != nil {
-		return ""
-	}
+	text, _ := os.ReadFile(k.file)
 	boot, accel, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
 	if boot != bootID() || (accel != accelKVM && accel != accelTCG) {
 		return ""

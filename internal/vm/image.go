@@ -6,11 +6,9 @@ package vm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 )
 
@@ -27,67 +25,42 @@ type disk struct {
 	serial  string
 	size    int64    // bytes
 	options []string // mke2fs's, nil for a raw disk
-	files   map[string]string
 }
-
-// loopFiles is what is on /mnt/loopfs.
-var loopFiles = map[string]string{"a.txt": "x\n"}
 
 // disks lists what the guest gets.
 func disks() []disk {
 	// A sparse file has its zeros already: the inode tables need not be written, here or by the kernel (ext4Options).
-	ext4 := []string{"-t", "ext4", "-m", "0", "-N", "65536", "-E", "root_owner=0:0,nodiscard,lazy_itable_init=1"}
+	const extended = "root_owner=0:0,nodiscard,lazy_itable_init=1"
+	ext4 := []string{"-t", "ext4", "-m", "0", "-N", "65536", "-E", extended}
 	return []disk{
-		{serial: tmpDisk, size: ext4Size, options: ext4},
-		{serial: workDisk, size: ext4Size, options: ext4},
-		{
-			serial: loopDisk, size: loopSize, files: loopFiles,
-			options: []string{"-t", "ext2", "-E", "root_owner=0:0,nodiscard"},
-		},
-		{serial: outputDisk, size: outputSize},
-		{
-			serial: casefoldDisk, size: casefoldSize,
-			options: []string{"-t", "ext4", "-O", "casefold,^has_journal", "-E", "root_owner=0:0,nodiscard,lazy_itable_init=1"},
-		},
+		{tmpDisk, ext4Size, ext4},
+		{workDisk, ext4Size, ext4},
+		{loopDisk, loopSize, []string{"-t", "ext2", "-E", "root_owner=0:0,nodiscard"}},
+		{outputDisk, outputSize, nil},
+		{casefoldDisk, casefoldSize, []string{"-t", "ext4", "-O", "casefold,^has_journal", "-E", extended}},
 	}
 }
 
-// make creates the image in dir, under the name of its serial.
-func (d disk) make(ctx context.Context, mke2fs, dir string) error {
-	image := filepath.Join(dir, d.serial)
-	f, err := os.OpenFile(image, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if err != nil {
+// make makes a file without a name the image.
+func (d disk) make(ctx context.Context, mke2fs string, image *os.File) error {
+	if err := image.Truncate(d.size); err != nil || d.options == nil {
 		return err
 	}
-	if err := errors.Join(f.Truncate(d.size), f.Close()); err != nil || d.options == nil {
-		return err
-	}
-	args := append([]string{"-q", "-F"}, d.options...)
-	if d.files != nil {
-		content := image + ".files"
-		if err := writeFiles(content, d.files); err != nil {
-			return err
-		}
-		args = append(args, "-d", content)
-	}
-	out, err := exec.CommandContext(ctx, mke2fs, append(args, image)...).CombinedOutput()
-	if err != nil {
+	cmd := exec.CommandContext(ctx, mke2fs, append(append([]string{"-q", "-F"}, d.options...), "/proc/self/fd/3")...)
+	cmd.ExtraFiles = []*os.File{image}
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("mke2fs: %w: %s", err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }
 
-// writeFiles writes the files a file system starts with.
-func writeFiles(dir string, files map[string]string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+// nameless is a new file that is gone when its last descriptor is.
+func nameless() (*os.File, error) {
+	f, err := os.CreateTemp("", "dtrec-vm-")
+	if err != nil {
+		return nil, err
 	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return f, os.Remove(f.Name())
 }
 
 // findMke2fs looks in the PATH and where a user's PATH does not go.

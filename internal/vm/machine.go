@@ -13,7 +13,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -35,66 +34,49 @@ type machine struct {
 	disks         map[string]*os.File // by serial number; without a bus for them only the output disk
 }
 
-// newMachine makes the initramfs and the disks. Nothing of them is left in the temporary directory afterwards, so
-// that a kill leaves nothing either.
-func newMachine(ctx context.Context, p plan) (m *machine, err error) {
+// newMachine makes the initramfs and the disks. A kill leaves nothing of them: no file has a name.
+func newMachine(ctx context.Context, p plan) (_ *machine, err error) {
+	m := &machine{plan: p, disks: map[string]*os.File{}}
+	defer func() {
+		if err != nil {
+			m.Close()
+		}
+	}()
 	mke2fs, err := findMke2fs()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "dtrec-vm-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if e := os.RemoveAll(dir); e != nil && err == nil {
-			err = e
-		}
-	}()
-	m = &machine{plan: p, disks: map[string]*os.File{}}
-	if err := m.fill(ctx, dir, mke2fs); err != nil {
-		m.Close()
-		return nil, err
-	}
-	return m, nil
-}
-
-func (m *machine) fill(ctx context.Context, dir, mke2fs string) error {
-	var err error
 	if m.image, err = os.Open(m.kernel); err != nil {
-		return fmt.Errorf("kernel: %w", err)
+		return nil, fmt.Errorf("kernel: %w", err)
 	}
-	if m.initrd, err = os.OpenFile(filepath.Join(dir, "initrd"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
-		return err
+	if m.initrd, err = nameless(); err != nil {
+		return nil, err
 	}
 	buffered := bufio.NewWriterSize(m.initrd, 1<<20)
 	if err := errors.Join(initramfs(buffered, m.load), buffered.Flush()); err != nil {
-		return err
+		return nil, err
 	}
 	for _, d := range disks() {
 		if len(m.buses) == 0 && d.serial != outputDisk {
 			continue
 		}
-		if err := d.make(ctx, mke2fs, dir); err != nil {
-			return fmt.Errorf("disk %s: %w", d.serial, err)
+		if m.disks[d.serial], err = nameless(); err == nil {
+			err = d.make(ctx, mke2fs, m.disks[d.serial])
 		}
-		if m.disks[d.serial], err = os.OpenFile(filepath.Join(dir, d.serial), os.O_RDWR, 0); err != nil {
-			return err
+		if err != nil {
+			return nil, fmt.Errorf("disk %s: %w", d.serial, err)
 		}
 	}
-	return nil
+	return m, nil
 }
 
-// Close frees the disks and the initramfs.
+// Close frees the disks and the initramfs; what there is of them.
 func (m *machine) Close() {
 	for _, f := range m.disks {
 		f.Close()
 	}
-	for _, f := range []*os.File{m.image, m.initrd} {
-		if f != nil {
-			f.Close()
-		}
-	}
+	m.image.Close()
+	m.initrd.Close()
 }
 
 // run boots the guest and stays until it is gone. The message is init's last. alive tells whether init ever spoke.

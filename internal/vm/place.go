@@ -24,18 +24,17 @@ func mountPlaces(j job, e equipment) error {
 			return err
 		}
 	}
-	if !e.disks {
-		if err := mountAll([]mount{{source: "tmpfs", target: loopDir, kind: "tmpfs"}}); err != nil {
-			return err
-		}
-		return writeFiles(loopDir, loopFiles)
-	}
 	// ext4 takes ext2 too, under that name where CONFIG_EXT4_USE_FOR_EXT2 says so.
-	err := mountDisk(loopDisk, mount{target: loopDir, kind: "ext2"})
-	if errors.Is(err, unix.ENODEV) {
+	var err error
+	if !e.disks {
+		err = mountAll([]mount{{source: "tmpfs", target: loopDir, kind: "tmpfs"}})
+	} else if err = mountDisk(loopDisk, mount{target: loopDir, kind: "ext2"}); errors.Is(err, unix.ENODEV) {
 		err = mountDisk(loopDisk, mount{target: loopDir, kind: "ext4"})
 	}
-	if err != nil {
+	if err == nil {
+		err = os.WriteFile(path.Join(loopDir, "a.txt"), []byte("x\n"), 0o644)
+	}
+	if err != nil || !e.disks {
 		return err
 	}
 	if _, err := os.Stat("/sys/fs/ext4/features/casefold"); errors.Is(err, fs.ErrNotExist) {
