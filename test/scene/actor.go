@@ -28,8 +28,7 @@ type actor struct {
 
 // newActor starts a process of that name.
 func newActor(name string) *actor {
-	cmd := exec.Command("/proc/self/exe", "actor")
-	cmd.Stderr = os.Stderr
+	cmd := itself()
 	a := newConversation(cmd)
 	check(cmd.Start())
 	a.PID = cmd.Process.Pid
@@ -76,10 +75,12 @@ func (a *actor) answer() (string, error) {
 	return text, nil
 }
 
-// exit lets the actor come to its end.
-func (a *actor) exit() {
-	check(a.told.Close())
-	check(a.cmd.Wait())
+// exit lets actors come to their end.
+func exit(actors ...*actor) {
+	for _, a := range actors {
+		check(a.told.Close())
+		check(a.cmd.Wait())
+	}
 }
 
 // die tells the actor something that it does not survive.
@@ -93,16 +94,14 @@ func (a *actor) die(words ...string) {
 
 // act is an actor's life: what its arguments say, or what it is told.
 func act(args []string) {
+	p := &performer{}
 	if len(args) > 0 {
-		if _, err := obey(args, new([]int)); err != nil && !errors.Is(err, unix.ENOENT) {
-			fail(err)
-		}
+		_, err := p.obey(args)
+		check(err)
 		return
 	}
-	in := bufio.NewScanner(os.Stdin)
-	var fds []int
-	for in.Scan() {
-		got, err := obey(strings.Fields(in.Text()), &fds)
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		got, err := p.obey(strings.Fields(in.Text()))
 		if err != nil {
 			fmt.Printf("err %v\n", err)
 			continue
@@ -111,93 +110,100 @@ func act(args []string) {
 	}
 }
 
-// obey does one command. Files it opens stay open until "close".
-func obey(words []string, fds *[]int) (string, error) {
+// performer is an actor at work.
+type performer struct {
+	fds []int // open until "close"
+}
+
+// obey does one command. That a file cannot be opened is for who gave it; other failures end the actor.
+func (p *performer) obey(words []string) (string, error) {
 	args := words[1:]
 	switch words[0] {
 	case "name":
-		return "", setName(args[0])
-	case "pin":
-		return "", pin(args[0])
-	case "miss":
-		return "", one("miss", args[0], fds)
-	case "open", "create":
-		flags := map[string]int{"open": unix.O_RDONLY, "create": unix.O_RDWR | unix.O_CREAT}
-		fd, err := unix.Open(args[0], flags[words[0]], 0o644)
-		if err == nil {
-			*fds = append(*fds, fd)
-		}
-		return "", err
-	case "close":
-		return "", closeAll(fds)
-	case "many":
-		return "", many(args, fds)
-	case "clock": // one after the other, until it is killed
-		return "", clock(args[0], fds)
-	case "unlink":
-		return "", unix.Unlink(args[0])
-	case "rename":
-		return "", unix.Rename(args[0], args[1])
+		setName(args[0])
 	case "pid":
 		return strconv.Itoa(os.Getpid()), nil
-	case "exchange":
-		return "", unix.Renameat2(unix.AT_FDCWD, args[0], unix.AT_FDCWD, args[1], unix.RENAME_EXCHANGE)
-	case "mount":
-		return "", unix.Mount("scene", args[0], args[1], 0, "")
-	case "umount":
-		return "", unix.Unmount(args[0], 0)
-	case "write": // text into a file that is there
-		return "", os.WriteFile(args[0], []byte(args[1]+"\n"), 0)
+	case "pin": // to one cpu
+		var set unix.CPUSet
+		set.Set(number(args[0]))
+		check(unix.SchedSetaffinity(0, &set))
 	case "grace": // what is freed by RCU is free
-		_, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0)
-		if errno != 0 {
-			return "", errno
+		if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
+			fail(errno)
 		}
-		return "", nil
 	case "spawn": // the rest of the line in a process of its own
-		cmd := exec.Command("/proc/self/exe", append([]string{"actor"}, args...)...)
-		cmd.Stderr = os.Stderr
-		return "", cmd.Run()
+		check(itself(args...).Run())
 	case "exec": // the rest of the line as another program
-		return "", unix.Exec("/proc/self/exe", append([]string{"scene", "actor"}, args...), os.Environ())
+		check(unix.Exec("/proc/self/exe", append([]string{"scene", "actor"}, args...), os.Environ()))
 	case "threads":
-		return "", threads(args[0], args[1])
+		threads(args[0], number(args[1]))
 	case "daemon":
-		return "", daemon(args)
+		daemon(args)
 	case "linger": // what a daemon does: open one file, wait until it may, open the other
-		return "", linger(args[0], args[1], args[2])
+		linger(args[0], args[1], args[2])
 	case "hog":
-		return "", hog()
+		hog()
+	case "many": // one thing with so many files DIR/PREFIXnnnnn
+		for i := range number(args[3]) {
+			check(p.use(args[0], fmt.Sprintf("%s/%s%05d", args[1], args[2], i)))
+		}
+	case "clock": // one after the other, until it is killed
+		for i := 0; ; i++ {
+			miss(fmt.Sprint(args[0], i))
+			time.Sleep(time.Millisecond)
+		}
+	default:
+		return "", p.use(words[0], args...)
 	}
-	return "", fmt.Errorf("no command %q", words[0])
+	return "", nil
 }
 
-// pin keeps the process on one cpu.
-func pin(cpu string) error {
-	n, err := strconv.Atoi(cpu)
-	if err != nil {
+// use does something to a file, or to those that are open.
+func (p *performer) use(verb string, args ...string) error {
+	switch verb {
+	case "miss":
+		miss(args[0])
+		return nil
+	case "open", "hold":
+		fd, err := unix.Open(args[0], map[string]int{"open": unix.O_RDONLY, "hold": unix.O_RDONLY | unix.O_CREAT}[verb], 0o644)
+		if err == nil {
+			p.fds = append(p.fds, fd)
+		}
 		return err
+	case "close":
+		for _, fd := range p.fds {
+			check(unix.Close(fd))
+		}
+		p.fds = nil
+		return nil
+	case "look", "create", "churn": // and close it at once
+		passing(verb, args[0])
+		return nil
+	case "unlink":
+		return unix.Unlink(args[0])
+	case "rename":
+		return unix.Rename(args[0], args[1])
+	case "exchange":
+		return unix.Renameat2(unix.AT_FDCWD, args[0], unix.AT_FDCWD, args[1], unix.RENAME_EXCHANGE)
+	case "mount":
+		return unix.Mount("scene", args[0], args[1], 0, "")
+	case "umount":
+		return unix.Unmount(args[0], 0)
+	case "write": // text into a file that is there
+		return os.WriteFile(args[0], []byte(args[1]+"\n"), 0)
 	}
-	var set unix.CPUSet
-	set.Set(n)
-	return unix.SchedSetaffinity(0, &set)
+	return fmt.Errorf("no command %q", verb)
 }
 
-func closeAll(fds *[]int) error {
-	for _, fd := range *fds {
-		if err := unix.Close(fd); err != nil {
-			return err
-		}
-	}
-	*fds = nil
-	return nil
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	check(err)
+	return n
 }
 
-func clock(path string, fds *[]int) error {
-	for i := 0; ; i++ {
-		if err := one("miss", fmt.Sprint(path, i), fds); err != nil {
-			return err
-		}
-		time.Sleep(time.Millisecond)
-	}
+// itself is this program as an actor that does one thing.
+func itself(words ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", append([]string{"actor"}, words...)...)
+	cmd.Stderr = os.Stderr
+	return cmd
 }

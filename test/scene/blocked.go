@@ -50,13 +50,13 @@ func (b *blocked) rename(name string) {
 
 func (b *blocked) open() {
 	runtime.LockOSThread() // and end with it
-	check(setName(b.name))
+	setName(b.name)
 	b.about <- unix.Gettid()
 	fd, err := unix.Open(b.fifo, unix.O_RDONLY, 0)
 	if err == nil && b.then != "" {
-		err = one("miss", b.then, nil)
+		miss(b.then)
 	}
-	check(setName("through"))
+	setName("through")
 	if err == nil {
 		err = unix.Close(fd)
 	}

@@ -83,18 +83,28 @@ func pinned(name string) *actor {
 	return a
 }
 
-// die has the target open a file, among others that stay, and kill end its dentry;
+// die has the target open a file, among others that stay, and another process end its dentry;
 // then the target opens it again, and enough others for the address to come back.
-func (s *stage) die(name, path string, killer *actor, kill func()) {
+func (s *stage) die(name, path string, killer *actor, kill func(killer *actor)) {
 	s.padding()
+	s.see(path)
+	s.padding()
+	kill(killer)
+	s.holder.do("grace")
+	s.again(name, path, killer)
+	s.reuser.do("many", "miss", lifeDir, name+"-reuse", "1000")
+}
+
+// see has the target open a file.
+func (s *stage) see(path string) {
 	s.target.do("open", path)
 	s.target.do("close")
-	s.padding()
-	kill()
-	s.holder.do("grace")
-	_, _ = s.target.try("open", path) // it may be gone
+}
+
+// again has the target open a file whose dentry the killer has ended: it may be gone.
+func (s *stage) again(name, path string, killer *actor) {
+	_, _ = s.target.try("open", path)
 	s.target.do("close")
-	s.reuser.do("many", "miss", lifeDir, name+"-reuse", "1000")
 	s.deaths = append(s.deaths, death{name, path, s.target.PID, killer.PID, true})
 }
 
@@ -120,25 +130,25 @@ func dropCaches() {
 
 func (s *stage) byDropCaches() {
 	killer := pinned("dropper")
-	s.die("drop", file("drop"), killer, func() { dropBy(killer) })
-	killer.exit()
+	s.die("drop", file("drop"), killer, dropBy)
+	exit(killer)
 }
 
 func (s *stage) byUnlink() {
 	path, killer := file("unlink"), pinned("unlinker")
-	s.die("unlink", path, killer, func() {
+	s.die("unlink", path, killer, func(killer *actor) {
 		killer.do("open", path) // or the dentry would stay, negative
 		killer.do("unlink", path)
 		killer.do("close")
 	})
-	killer.exit()
+	exit(killer)
 }
 
 func (s *stage) byRename() {
 	path, killer := file("rename"), pinned("renamer")
 	check(os.WriteFile(path+"-new", nil, 0o644))
-	s.die("rename", path, killer, func() { killer.do("rename", path+"-new", path) })
-	killer.exit()
+	s.die("rename", path, killer, func(killer *actor) { killer.do("rename", path+"-new", path) })
+	exit(killer)
 }
 
 func (s *stage) byUmount() {
@@ -147,21 +157,19 @@ func (s *stage) byUmount() {
 	killer := pinned("umounter")
 	killer.do("mount", dir, "tmpfs")
 	check(os.WriteFile(dir+"/umount", nil, 0o644))
-	s.die("umount", dir+"/umount", killer, func() { killer.do("umount", dir) })
-	killer.exit()
+	s.die("umount", dir+"/umount", killer, func(killer *actor) { killer.do("umount", dir) })
+	exit(killer)
 }
 
 // byExit: the last to have an unlinked file open is a process that exits.
 func (s *stage) byExit() {
 	path, killer := file("exit"), pinned("exiter")
 	s.padding()
-	s.target.do("open", path)
-	s.target.do("close")
+	s.see(path)
 	killer.do("open", path)
 	killer.do("unlink", path)
-	killer.exit()
-	_, _ = s.target.try("open", path)
-	s.deaths = append(s.deaths, death{"exit", path, s.target.PID, killer.PID, true})
+	exit(killer)
+	s.again("exit", path, killer)
 }
 
 // byPressure: another process, at its memory limit, takes back what its cgroup was
@@ -170,13 +178,12 @@ func (s *stage) byPressure() {
 	const cgroup = "/sys/fs/cgroup/pressed"
 	path, killer := file("pressure"), pinned("presser")
 	check(os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+memory\n"), 0))
-	check(os.Mkdir(cgroup, 0o755))
+	newGroup(cgroup, killer.PID)
 	check(os.WriteFile(cgroup+"/memory.max", []byte("16M\n"), 0))
-	check(os.WriteFile(cgroup+"/cgroup.procs", []byte(fmt.Sprint(killer.PID)), 0))
 	killer.do("open", path)
 	killer.do("close")
 	killer.do("many", "miss", lifeDir, "pressed", "2000")
-	s.die("pressure", path, killer, func() { killer.die("hog") })
+	s.die("pressure", path, killer, func(killer *actor) { killer.die("hog") })
 }
 
 // afterExit: the only process that saw it is no more.
@@ -184,10 +191,10 @@ func (s *stage) afterExit(mortal *actor) {
 	path, killer := file("orphan"), pinned("dropper")
 	mortal.do("open", path)
 	mortal.do("close")
-	mortal.exit()
+	exit(mortal)
 	dropBy(killer)
 	s.deaths = append(s.deaths, death{"orphan", path, mortal.PID, killer.PID, false})
-	killer.exit()
+	exit(killer)
 }
 
 func dropBy(killer *actor) {
@@ -202,16 +209,12 @@ func (s *stage) byStranger() {
 	stranger.do("many", "create", lifeDir, "strange", "1000")
 	dropCaches()
 	s.padding()
-	s.target.do("open", path)
-	s.target.do("close")
+	s.see(path)
 	s.padding()
 	dropBy(killer)
 	s.holder.do("grace")
-	stranger.do("many", "open", lifeDir, "strange", "1000")
-	s.reuser.do("many", "open", lifeDir, "strange", "1000")
-	_, _ = s.target.try("open", path)
-	s.target.do("close")
-	s.deaths = append(s.deaths, death{"stranger", path, s.target.PID, killer.PID, true})
-	killer.exit()
-	stranger.exit()
+	stranger.do("many", "look", lifeDir, "strange", "1000")
+	s.reuser.do("many", "look", lifeDir, "strange", "1000")
+	s.again("stranger", path, killer)
+	exit(killer, stranger)
 }

@@ -98,7 +98,7 @@ func deeds(trace, how string) {
 	a.do("unlink", at("00001")) // held open: its dentry leaves the hash table
 	a.do("close")
 	a.do("miss", at("missing"))
-	a.exit()
+	exit(a)
 }
 
 // killed kills a recorder in the middle of its work, beside another one that stays.
@@ -153,7 +153,7 @@ func busyTasks(trace string) {
 		_, err := a.answer()
 		check(err)
 		a.do("spawn", "miss", recordingDir+"/spawned")
-		a.exit()
+		exit(a)
 	}
 	r.end()
 }

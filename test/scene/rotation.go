@@ -39,7 +39,7 @@ func rotation(dir string) any {
 		check(os.WriteFile(filepath.Join(dir, f.Name), b, 0o600))
 	}
 	rotated(place, "2", a)
-	a.exit()
+	exit(a)
 	run.Next = made(place)
 	return run
 }

@@ -23,6 +23,18 @@ type targetRun struct {
 
 const targetDir = "/tmp/target"
 
+// want has an actor open a path that has to be in the recording: by itself, or by what is before it, such as spawn.
+func (t *targetRun) want(a *actor, name string, before ...string) {
+	t.Want = append(t.Want, at(name))
+	a.do(append(before, "miss", at(name))...)
+}
+
+// not is want of a path that must not be in it.
+func (t *targetRun) not(a *actor, name string, before ...string) {
+	t.Not = append(t.Not, at(name))
+	a.do(append(before, "miss", at(name))...)
+}
+
 // target records by each way of naming tasks.
 func target(dir string) any {
 	check(os.MkdirAll(targetDir, 0o755))
@@ -41,37 +53,35 @@ func target(dir string) any {
 func at(who string) string { return targetDir + "/" + who }
 
 // byPID: a process and what it starts from then on.
-func byPID(trace string) targetRun {
+func byPID(trace string) (t targetRun) {
 	a, b := newActor("one"), newActor("two")
 	r := record(few("-p", fmt.Sprint(a.PID), "-o", trace)...)
-	a.do("miss", at("pid-itself"))
-	a.do("spawn", "miss", at("pid-child"))
+	t.want(a, "pid-itself")
+	t.want(a, "pid-child", "spawn")
 	a.do("threads", at("pid-thread"), "1")
-	b.do("miss", at("pid-other"))
-	b.do("spawn", "miss", at("pid-others-child"))
-	said := r.end()
-	a.do("miss", at("pid-after"))
-	a.exit()
-	b.exit()
-	return targetRun{Said: said, Want: []string{at("pid-itself"), at("pid-child"), at("pid-thread0")},
-		Not: []string{at("pid-other"), at("pid-others-child"), at("pid-after")}}
+	t.Want = append(t.Want, at("pid-thread0"))
+	t.not(b, "pid-other")
+	t.not(b, "pid-others-child", "spawn")
+	t.Said = r.end()
+	t.not(a, "pid-after")
+	exit(a, b)
+	return t
 }
 
 // byComm: a task while it has the name.
-func byComm(trace string) targetRun {
+func byComm(trace string) (t targetRun) {
 	a := newActor("before")
 	r := record(few("--comm", "named", "-o", trace)...)
-	a.do("miss", at("comm-before"))
+	t.not(a, "comm-before")
 	a.do("name", "named")
-	a.do("miss", at("comm-named"))
+	t.want(a, "comm-named")
 	a.do("name", "named2")
-	a.do("miss", at("comm-longer"))
+	t.not(a, "comm-longer")
 	a.do("name", "name")
-	a.do("miss", at("comm-shorter"))
-	said := r.end()
-	a.exit()
-	return targetRun{Said: said, Want: []string{at("comm-named")},
-		Not: []string{at("comm-before"), at("comm-longer"), at("comm-shorter")}}
+	t.not(a, "comm-shorter")
+	t.Said = r.end()
+	exit(a)
+	return t
 }
 
 // newGroup makes a cgroup and moves a process there.
@@ -81,69 +91,64 @@ func newGroup(dir string, pid int) {
 }
 
 // byCgroup: tasks in the cgroup and below it.
-func byCgroup(trace string) targetRun {
+func byCgroup(trace string) (t targetRun) {
 	const group = "/sys/fs/cgroup/scene"
 	a, b, c := newActor("in"), newActor("below"), newActor("outside")
 	newGroup(group, a.PID)
 	newGroup(group+"/below", b.PID)
 	newGroup("/sys/fs/cgroup/scene2", c.PID)
 	r := record(few("--cgroup", group, "-o", trace)...)
-	a.do("miss", at("cgroup-in"))
-	a.do("spawn", "miss", at("cgroup-child"))
-	b.do("miss", at("cgroup-below"))
-	c.do("miss", at("cgroup-outside"))
+	t.want(a, "cgroup-in")
+	t.want(a, "cgroup-child", "spawn")
+	t.want(b, "cgroup-below")
+	t.not(c, "cgroup-outside")
 	newGroup(group, c.PID)
-	c.do("miss", at("cgroup-joined"))
-	said := r.end()
-	for _, x := range []*actor{a, b, c} {
-		x.exit()
-	}
-	return targetRun{Said: said, Want: []string{at("cgroup-in"), at("cgroup-child"), at("cgroup-below"), at("cgroup-joined")},
-		Not: []string{at("cgroup-outside")}}
+	t.want(c, "cgroup-joined")
+	t.Said = r.end()
+	exit(a, b, c)
+	return t
 }
 
 // together: whoever any of them names.
-func together(trace string) targetRun {
+func together(trace string) (t targetRun) {
 	const group = "/sys/fs/cgroup/joined"
 	a, b, c, d := newActor("first"), newActor("second"), newActor("third"), newActor("fourth")
 	newGroup(group, c.PID)
 	r := record(few("-p", fmt.Sprint(a.PID), "--comm", "second", "--cgroup", group, "-o", trace)...)
-	a.do("miss", at("together-pid"))
-	b.do("miss", at("together-comm"))
-	c.do("miss", at("together-cgroup"))
-	d.do("miss", at("together-none"))
-	said := r.end()
-	for _, x := range []*actor{a, b, c, d} {
-		x.exit()
-	}
-	return targetRun{Said: said, Want: []string{at("together-pid"), at("together-comm"), at("together-cgroup")},
-		Not: []string{at("together-none")}}
+	t.want(a, "together-pid")
+	t.want(b, "together-comm")
+	t.want(c, "together-cgroup")
+	t.not(d, "together-none")
+	t.Said = r.end()
+	exit(a, b, c, d)
+	return t
 }
 
 // byCommand: a command that starts processes and threads.
-func byCommand(trace string) targetRun {
+func byCommand(trace string) (t targetRun) {
 	other := newActor("other")
 	r, a := recordActor("commanded", few("-o", trace)...)
-	a.do("miss", at("command-itself"))
-	a.do("spawn", "miss", at("command-child"))
-	a.do("spawn", "spawn", "miss", at("command-grandchild"))
+	t.want(a, "command-itself")
+	t.want(a, "command-child", "spawn")
+	t.want(a, "command-grandchild", "spawn", "spawn")
 	a.do("threads", at("command-thread"), "8")
-	other.do("miss", at("command-other"))
-	check(a.told.Close())
-	want := []string{at("command-itself"), at("command-child"), at("command-grandchild")}
 	for i := range 8 {
-		want = append(want, fmt.Sprint(at("command-thread"), i))
+		t.Want = append(t.Want, fmt.Sprint(at("command-thread"), i))
 	}
-	other.exit()
-	return targetRun{Said: r.wait(), Want: want, Not: []string{at("command-other")}}
+	t.not(other, "command-other")
+	check(a.told.Close())
+	exit(other)
+	t.Said = r.wait()
+	return t
 }
 
 // byExec: a command that becomes another program.
-func byExec(trace string) targetRun {
+func byExec(trace string) (t targetRun) {
 	r, a := recordActor("commanded", few("-o", trace)...)
-	a.do("miss", at("exec-before"))
+	t.want(a, "exec-before")
 	a.send("exec", "miss", at("exec-after"))
-	return targetRun{Said: r.wait(), Want: []string{at("exec-before"), at("exec-after")}}
+	t.Want, t.Said = append(t.Want, at("exec-after")), r.wait()
+	return t
 }
 
 // byDaemon: a command that leaves a process behind. The recording ends with the
@@ -162,21 +167,18 @@ func byDaemon(trace string) targetRun {
 }
 
 // beside: a command, and a process and a name beside it, for as long as the command runs.
-func beside(trace string) targetRun {
+func beside(trace string) (t targetRun) {
 	a, b, c := newActor("process"), newActor("byname"), newActor("neither")
 	r, cmd := recordActor("commanded", few("-p", fmt.Sprint(a.PID), "--comm", "byname", "-o", trace)...)
-	a.do("miss", at("beside-pid"))
-	b.do("miss", at("beside-comm"))
-	c.do("miss", at("beside-neither"))
-	cmd.do("miss", at("beside-command"))
+	t.want(a, "beside-pid")
+	t.want(b, "beside-comm")
+	t.not(c, "beside-neither")
+	t.want(cmd, "beside-command")
 	check(cmd.told.Close())
-	said := r.wait()
-	a.do("miss", at("beside-after"))
-	for _, x := range []*actor{a, b, c} {
-		x.exit()
-	}
-	return targetRun{Said: said, Want: []string{at("beside-pid"), at("beside-comm"), at("beside-command")},
-		Not: []string{at("beside-neither"), at("beside-after")}}
+	t.Said = r.wait()
+	t.not(a, "beside-after")
+	exit(a, b, c)
+	return t
 }
 
 // everything: four busy tasks, and whatever else runs, but not the recorder.
@@ -191,7 +193,7 @@ func everything(trace string) targetRun {
 	for _, a := range tasks {
 		a.do("name", "busy")
 	}
-	check(one("miss", at("all-not-busy"), nil))
+	miss(at("all-not-busy"))
 	for i, a := range tasks {
 		a.send("many", "miss", targetDir, fmt.Sprintf("all-%d-", i), "1000")
 	}
@@ -203,9 +205,7 @@ func everything(trace string) targetRun {
 		a.do("name", "idle")
 	}
 	said := r.end()
-	for _, a := range tasks {
-		a.exit()
-	}
+	exit(tasks...)
 	return targetRun{Said: said, Want: []string{at("all-not-busy"), at("all-0-00000"), at("all-3-00999")}, Recorder: r.cmd.Process.Pid, Counts: c.take()}
 }
 
