@@ -3,15 +3,12 @@
 package tracefile
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/dtrec/dtrec/schema"
 )
 
 // PartName is the name of file n of a recording that is kept as several: run.pb has
@@ -69,18 +66,6 @@ func (p Place) IsPart() bool {
 	if err != nil || info == nil || isNull(info) {
 		return false
 	}
-	f, err := open(p.Path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	if now, err := f.Stat(); err != nil || !os.SameFile(now, info) {
-		return false
-	}
-	r, err := schema.NewReader(bufio.NewReader(f), 1)
-	if err != nil {
-		return false
-	}
-	defer r.Close()
-	return r.Header().GetPart() > 0
+	h, _ := headerOf(p.Path, info)
+	return h.GetPart() > 0
 }

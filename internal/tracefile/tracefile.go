@@ -92,22 +92,29 @@ func (p Place) look() (fs.FileInfo, error) {
 // IsTrace reports whether the file at a path is the one of info, and one that dtrec wrote, or
 // empty, so that nothing is lost with it. A trace that is damaged, cut or of a later version is one.
 func IsTrace(path string, info fs.FileInfo) bool {
+	_, is := headerOf(path, info)
+	return is
+}
+
+// headerOf is what IsTrace says, and the header of the trace; nil where there is none that can be read.
+func headerOf(path string, info fs.FileInfo) (h *schema.Header, is bool) {
 	f, err := open(path)
 	if err != nil {
-		return false
+		return nil, false
 	}
 	defer f.Close()
 	if now, err := f.Stat(); err != nil || !os.SameFile(now, info) {
-		return false
+		return nil, false
 	}
 	if info.Size() == 0 {
-		return true
+		return nil, true
 	}
 	r, err := schema.NewReader(bufio.NewReader(f), 1)
-	if err == nil {
-		r.Close()
+	if err != nil {
+		return nil, !errors.Is(err, schema.ErrNotTrace)
 	}
-	return err == nil || !errors.Is(err, schema.ErrNotTrace)
+	defer r.Close()
+	return r.Header(), true
 }
 
 func isNull(info fs.FileInfo) bool {
