@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -141,12 +142,17 @@ func (c *diffCmd) allowed(cmd *cobra.Command) (*diff.Allowed, error) {
 
 func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, error) {
 	var in [2]diff.Input
+	var later bytes.Buffer // both are read at once, and what is to say of the second comes after what is of the first
+	defer later.WriteTo(cmd.ErrOrStderr())
 	for i, path := range args {
 		t, err := openSeekable(cmd, path, c.runs[i])
 		if err != nil {
 			return nil, err
 		}
 		defer t.Close()
+		if i == 1 {
+			t.stderr = &later
+		}
 		again, err := t.again(c.runs[i])
 		if err != nil {
 			return nil, err
