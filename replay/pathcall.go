@@ -125,7 +125,8 @@ type Component struct {
 	// Mount: the walk went on in what is mounted on the dentry.
 	Mount bool
 	// Link: the walk went on elsewhere, as a symbolic link led it. Follow is the time from the answer that
-	// it is there until the next name was looked up: the body of the link was read in it, and permissions.
+	// it is there until the next name was looked up, or until the answer to that where a lookup is one event:
+	// the body of the link was read in it, and permissions.
 	Link   bool
 	Follow uint64
 	// Filesystem is the time from the alloc of its dentry until that was inserted; 0: not known,
