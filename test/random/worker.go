@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -116,41 +117,22 @@ func (w *worker) do(r request) op {
 	return <-done
 }
 
-// crowd does something else on each thread at once.
-func (w *worker) crowd(list []request) []op {
+// crowd does one thing on each thread, all at once.
+func (w *worker) crowd(list ...request) []op {
 	ops := make([]op, len(list))
-	done := make(chan bool, len(list))
-	for i, r := range list {
-		r.Thread = i
-		w.threads[i] <- func() {
-			ops[i] = w.call(r)
-			done <- true
-		}
-	}
-	for range list {
-		<-done
-	}
-	return ops
-}
-
-// race does the same on two threads at once.
-func (w *worker) race(r request) [2]op {
-	var ops [2]op
 	var ready atomic.Int32
-	done := make(chan bool, len(ops))
-	for i := range ops {
-		r := r
-		r.Thread = i
+	var done sync.WaitGroup
+	for i, r := range list {
+		r.Thread, r.Worker = i, w.index
+		done.Add(1)
 		w.threads[i] <- func() {
 			for ready.Add(1); int(ready.Load()) < len(ops); { // to wake a thread would take too long
 			}
 			ops[i] = w.call(r)
-			done <- true
+			done.Done()
 		}
 	}
-	for range ops {
-		<-done
-	}
+	done.Wait()
 	return ops
 }
 
@@ -184,18 +166,18 @@ func (w *worker) system(o *op) error {
 	}
 	switch o.Call {
 	case "open":
-		return w.open(at, o)
-	case "hold":
-		fd, err := unix.Openat(at, o.Path, unix.O_PATH|unix.O_DIRECTORY, 0)
+		fd, err := unix.Openat(at, o.Path, o.Flags, 0o644)
 		if err != nil {
 			return err
 		}
-		slot := &w.held[o.Flags]
-		if *slot > 0 {
-			unix.Close(*slot)
-		}
-		*slot = fd
+		defer unix.Close(fd)
 		return o.stat(fd)
+	case "hold":
+		fd, err := unix.Openat(at, o.Path, unix.O_PATH|unix.O_DIRECTORY, 0)
+		return o.keep(&w.held[o.Flags], fd, err)
+	case "tmpfile": // without a name, and kept open
+		fd, err := unix.Openat(at, o.Path, o.Flags, 0o644)
+		return o.keep(&w.tmp, fd, err)
 	case "unlink":
 		return unix.Unlinkat(at, o.Path, 0)
 	case "rmdir":
@@ -212,8 +194,6 @@ func (w *worker) system(o *op) error {
 		return unix.Linkat(at, o.Path, at, o.Path2, 0)
 	case "chdir":
 		return unix.Chdir(o.Path)
-	case "tmpfile":
-		return w.tmpfile(at, o)
 	case "give":
 		return unix.Linkat(w.tmp, "", unix.AT_FDCWD, o.Path2, unix.AT_EMPTY_PATH)
 	case "bind":
@@ -229,25 +209,15 @@ func (w *worker) system(o *op) error {
 	return syscall.ENOSYS
 }
 
-func (w *worker) open(at int, o *op) error {
-	fd, err := unix.Openat(at, o.Path, o.Flags, 0o644)
+// keep takes the descriptor in a place for another one.
+func (o *op) keep(place *int, fd int, err error) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
-	return o.stat(fd)
-}
-
-// tmpfile opens a file without a name, and keeps it open.
-func (w *worker) tmpfile(at int, o *op) error {
-	fd, err := unix.Openat(at, o.Path, o.Flags, 0o644)
-	if err != nil {
-		return err
+	if *place > 0 {
+		unix.Close(*place)
 	}
-	if w.tmp > 0 {
-		unix.Close(w.tmp)
-	}
-	w.tmp = fd
+	*place = fd
 	return o.stat(fd)
 }
 
@@ -294,22 +264,15 @@ func (w *worker) free(r request, out *json.Encoder) error {
 	for range r.Ops {
 		switch rng.IntN(9) {
 		case 8:
-			list := []request{g.contended(), g.contended(), g.contended()}
-			for i := range list {
-				list[i].Worker = w.index
-			}
-			done = append(done, w.crowd(list)...)
+			done = append(done, w.crowd(g.contended(), g.contended(), g.contended())...)
 		case 0:
 			r := g.contended()
-			r.Worker = w.index
-			ops := w.race(r)
-			done = append(done, ops[:]...)
+			done = append(done, w.crowd(r, r)...)
 		case 1, 2:
 			one(g.contended())
 		case 3:
-			r := request{Call: "open", Path: g.base + "/" + strconv.Itoa(len(done)), Worker: w.index} // a name not met before
-			ops := w.race(r)
-			done = append(done, ops[:]...)
+			r := request{Call: "open", Path: g.base + "/" + strconv.Itoa(len(done))} // a name not met before
+			done = append(done, w.crowd(r, r)...)
 		default:
 			one(g.next(w.index))
 		}
