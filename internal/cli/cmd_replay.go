@@ -59,9 +59,6 @@ Exit status: 0 printed, 2 not readable.`,
 }
 
 func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
-	if err := readable(cmd); err != nil {
-		return err
-	}
 	t, err := openIndexed(cmd, path, o.run)
 	if err != nil {
 		return err

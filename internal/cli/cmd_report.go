@@ -48,9 +48,6 @@ Exit status: 0 written, 2 not readable.`,
   dtrec report --format html -o run1.html traces/run1.pb`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := readable(cmd); err != nil {
-				return err
-			}
 			if format != markdownFormat {
 				for _, name := range []string{"without", "explain", "select", "brief", "front-matter"} {
 					if cmd.Flags().Changed(name) {

@@ -4,10 +4,8 @@ package cli
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,14 +158,6 @@ func (d *door) close() error {
 	d.held = nil
 	_, err := d.w.Write(out)
 	return err
-}
-
-// readable refuses a stdout that is closed, for a command that has nothing else to give.
-func readable(cmd *cobra.Command) error {
-	if f, ok := rawOut(cmd).(*os.File); ok && isClosed(f) {
-		return &exitError{exitTrouble, errors.New("stdout is closed: what is printed would be lost"), "give it a file: '" + cmd.CommandPath() + " … > FILE'"}
-	}
-	return nil
 }
 
 // rawOut is stdout itself: for a trace, which is no text, and to be asked whether it is a
