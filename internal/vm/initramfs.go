@@ -25,7 +25,7 @@ const (
 )
 
 // initramfs writes the guest's first file system: devices for the kernel to start init with, the program, the job,
-// and the files taken along, which Init copies to their places once the disks are mounted.
+// and the files taken along, which Init moves to their places once the disks are mounted.
 func initramfs(w io.Writer, l load) error {
 	a := &archive{w: cpio.Newc.Writer(w), has: map[string]bool{}, arch: l.arch}
 	j := l.job

@@ -123,10 +123,11 @@ func TestKernelGuest(t *testing.T) {
 		if err := os.Mkdir("traces", 0o755); err != nil {
 			t.Fatal(err)
 		}
+		group := put(t, []byte("root:x:0:\n"), t.TempDir(), "group") // taken in place of the guest's own
 		// Also a process that outlives the job and holds its stdout does not keep the guest.
 		r := b.must(t, 255, Config{
 			SMP:     2,
-			Files:   []File{{Host: b.program, Guest: "taken/prog"}, {Host: b.program, Guest: "/tmp/prog"}},
+			Files:   []File{{Host: b.program, Guest: "taken/prog"}, {Host: b.program, Guest: "/tmp/prog"}, {Host: group, Guest: "/etc/group"}},
 			Env:     []string{"DTREC_TEST=set"},
 			Outputs: []string{"traces/run1.pb", "dir", "facts", "programs"},
 		}, "everything")

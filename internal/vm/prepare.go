@@ -63,15 +63,6 @@ func prepare(j job, e equipment) error {
 	return nil
 }
 
-// unstage copies the files taken along to their places.
-func unstage() error {
-	err := os.CopyFS("/", os.DirFS(stagingPath))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there may be none
-		return fmt.Errorf("file taken along: %w", err)
-	}
-	return os.RemoveAll(stagingPath)
-}
-
 func mountAll(mounts []mount) error {
 	for _, m := range mounts {
 		err := os.MkdirAll(m.target, 0o755)
