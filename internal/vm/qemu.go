@@ -90,7 +90,7 @@ func arguments(c Config, g plan, accel string, p parts) []string {
 	case accelCount:
 		args = append(args, "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", g.arch.cpu)
 	default:
-		args = append(args, "-accel", "tcg,thread=multi", "-cpu", g.arch.cpu)
+		args = append(args, "-accel", "tcg,thread=multi", "-cpu", g.arch.cpu+g.arch.without)
 	}
 	for i, file := range p.serials {
 		args = append(args, "-chardev", fmt.Sprintf("file,id=port%d,path=%s", i, file))

@@ -22,7 +22,7 @@ func TestArguments(t *testing.T) {
 	tcg, kvm := arguments(c, g, accelTCG, p), arguments(c, g, accelKVM, p)
 	for _, want := range [][2]string{
 		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-append", commandLine + " " + arches[0].command + " " + emulatedLine + " preempt=full"},
-		{"-accel", "tcg,thread=multi"}, {"-cpu", "max"}, {"-device", "nvme,drive=nvme3,serial=dtrec-output"},
+		{"-accel", "tcg,thread=multi"}, {"-cpu", "max,-erms,-fsrm"}, {"-device", "nvme,drive=nvme3,serial=dtrec-output"},
 	} {
 		if !hasPair(tcg, want) {
 			t.Errorf("no %q in %q", want, tcg)
