@@ -7,7 +7,6 @@ package test
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -62,19 +61,15 @@ func TestKernelCommand(t *testing.T) {
 
 // A virtual machine hands the exit code on, and brings the trace.
 func TestKernelExitOfVM(t *testing.T) {
-	bin, err := programs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	trace := filepath.Join(t.TempDir(), "run.pb")
-	_, stderr, code, err := dtrecVM(bin, kernelFiles()[0], []string{"--file", filepath.Join(bin, "target") + ":/target"},
-		"record", "-o", trace, "--", "/target", "exit", "7")
-	if err != nil || code != 7 {
-		t.Errorf("exit %d, want 7: %v\n%s", code, err, stderr)
-	}
-	if v := verdicts(t, trace); !v.Complete || v.Lost > 0 {
-		t.Errorf("complete %v, lost %d", v.Complete, v.Lost)
-	}
+	onThese(t, firstKernel(), func(t *testing.T, release string) {
+		o := ran(t, release, "exit of vm")
+		if o.Code != 7 {
+			t.Errorf("exit %d, want 7\n%s", o.Code, o.Stderr)
+		}
+		if v := verdicts(t, o.trace); !v.Complete || v.Lost > 0 {
+			t.Errorf("complete %v, lost %d", v.Complete, v.Lost)
+		}
+	})
 }
 
 // checkChild: the process that was forked opened the file.

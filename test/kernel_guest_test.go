@@ -141,12 +141,16 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 			guests = append(guests, func() { runTogether(together, kernel, filepath.Join(dir, release, "out"), release, all) })
 		}
 	}
-	if asked(machine.test) {
-		more, err := machines(dir, all)
+	for _, s := range singles(bin) {
+		release, err := vm.KernelRelease(s.kernel)
 		if err != nil {
 			return nil, err
 		}
-		alone = append(alone, more...)
+		if asked(s.test) {
+			o := &outcome{ready: make(chan struct{})}
+			all[release+" "+s.name] = o
+			alone = append(alone, func() { s.run(filepath.Join(dir, release), o) })
+		}
 	}
 	queue := make(chan func())
 	for range sideBySide {

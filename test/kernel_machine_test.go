@@ -33,24 +33,35 @@ const otherKernelsVar = "DTREC_OTHER_KERNELS"
 // machine is the errand of these kernels.
 var machine = errand{test: "TestKernelMachines", name: "machine", line: recording("--workload", "all"), alone: []string{}}
 
-// machines are the errands of these kernels, below a directory.
-func machines(dir string, all map[string]*outcome) (alone []func(), err error) {
-	for _, kernel := range filepath.SplitList(os.Getenv(otherKernelsVar)) {
-		release, err := vm.KernelRelease(kernel)
-		if err != nil {
-			return nil, err
+// single is an errand of one kernel, for which a guest boots alone.
+type single struct {
+	kernel string
+	errand
+}
+
+// singles are the errands of the other kernels, and one that is the same on any.
+func singles(bin string) (list []single) {
+	for i, kernel := range filepath.SplitList(os.Getenv(otherKernelsVar)) {
+		list = append(list, single{kernel, machine})
+		if i == 0 {
+			list = append(list, single{kernel, refusals[0]}, single{kernel, refusals[1]})
 		}
-		o := &outcome{ready: make(chan struct{})}
-		all[release+" "+machine.name] = o
-		alone = append(alone, func() {
-			if o.err = forArm64(); o.err != nil {
-				close(o.ready)
-				return
-			}
-			machine.runAlone(kernel, filepath.Join(dir, release), o)
-		})
 	}
-	return alone, nil
+	for _, kernel := range firstKernel() {
+		list = append(list, single{kernel, errand{test: "TestKernelExitOfVM", name: "exit of vm",
+			line: recording("--", "/target", "exit", "7"), alone: []string{"--file", filepath.Join(bin, "target") + ":/target"}}})
+	}
+	return list
+}
+
+func (s single) run(dir string, o *outcome) {
+	if s.test == machine.test {
+		if o.err = forArm64(); o.err != nil {
+			close(o.ready)
+			return
+		}
+	}
+	s.runAlone(s.kernel, dir, o)
 }
 
 // forArm64 builds dtrec for guests of that machine, where dtrec vm looks for it.

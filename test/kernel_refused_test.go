@@ -7,25 +7,32 @@ package test
 import (
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/internal/vm"
 )
 
+// withoutBTF are flags of a guest whose kernel is without /sys/kernel/btf/vmlinux.
+var withoutBTF = []string{"--fs", "tmpfs", "--append", "initcall_blacklist=btf_vmlinux_init"}
+
+var refusals = []errand{
+	{test: "TestKernelRefused", name: "refused", line: recording("--", "/bin/dtrec", "--help"), alone: withoutBTF},
+	{test: "TestKernelRefused", name: "diagnosed", line: []string{"/dtrec", "doctor"}, alone: withoutBTF},
+}
+
 // A kernel that cannot be recorded: record says why before the command runs, and doctor says the same, with the same remedy.
-// The kernel is one without /sys/kernel/btf/vmlinux.
 func TestKernelRefused(t *testing.T) {
-	bin, err := programs()
+	release, err := vm.KernelRelease(otherKernels(t)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel := otherKernels(t)[0]
-	flags := []string{"--fs", "tmpfs", "--append", "initcall_blacklist=btf_vmlinux_init"}
-	_, refused, code, err := dtrecVM(bin, kernel, flags, "record", "-o", t.TempDir()+"/x.pb", "--", "/bin/dtrec", "--help")
-	if err != nil || code != 2 {
-		t.Fatalf("exit %d, %v\n%s", code, err, refused)
+	var said [2]string
+	for i, e := range refusals {
+		o := ran(t, release, e.name)
+		if said[i] = o.Stdout + o.Stderr; o.Code != 2 {
+			t.Fatalf("%s: exit %d\n%s", e.name, o.Code, said[i])
+		}
 	}
-	diagnosis, _, code, err := dtrecVM(bin, kernel, flags, "doctor")
-	if err != nil || code != 2 {
-		t.Fatalf("exit %d, %v\n%s", code, err, diagnosis)
-	}
+	refused, diagnosis := said[0], said[1]
 	lines := strings.Split(strings.TrimSpace(refused), "\n")
 	reason, remedy := strings.TrimPrefix(lines[len(lines)-2], "dtrec: "), strings.TrimSpace(lines[len(lines)-1])
 	if !strings.HasPrefix(reason, "no kernel type information (BTF)") || !strings.Contains(remedy, "CONFIG_DEBUG_INFO_BTF=y") {

@@ -36,6 +36,9 @@ var programs = sync.OnceValues(func() (string, error) {
 // kernelFiles are the images that DTREC_KERNELS names, the oldest kernel first.
 func kernelFiles() []string { return filepath.SplitList(os.Getenv("DTREC_KERNELS")) }
 
+// firstKernel is the first of them, for what is the same on any.
+func firstKernel() []string { return kernelFiles()[:min(1, len(kernelFiles()))] }
+
 // onKernels runs a test on each kernel.
 func onKernels(t *testing.T, test func(t *testing.T, release string)) {
 	t.Helper()
