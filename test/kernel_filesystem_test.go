@@ -5,7 +5,6 @@
 package test
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,21 +35,16 @@ func TestKernelFilesystems(t *testing.T) {
 	})
 }
 
-const (
-	racesPlanned = 1  // times that the race is recorded in any case
-	raceTries    = 10 // times that it is at most, until it happens
-)
+const raceTries = 10 // times that the race is recorded at most, until it happens
 
 // Two threads open one name at once. What is claimed holds whether both allocated a
 // dentry or not; that they do is seen at least once.
 func TestKernelRace(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		raced := uint64(0)
-		for i := 0; i < racesPlanned || i < raceTries && raced == 0 && !t.Failed(); i++ {
-			trace := ""
-			if i < racesPlanned {
-				trace = recorded(t, release, fmt.Sprint("race", i)).trace
-			} else {
+		trace := recorded(t, release, "race").trace
+		for i := 0; i < raceTries && raced == 0 && !t.Failed(); i++ {
+			if i > 0 {
 				trace = raceAgain(t, release)
 			}
 			v := verdicts(t, trace)

@@ -62,15 +62,13 @@ func schedule() []errand {
 		{test: "TestKernelLifetime", name: "lifetime", line: scene("lifetime"), outer: true},
 		{test: "TestKernelTarget", name: "target", line: scene("target"), outer: true},
 		{test: "TestKernelBusy", name: "busy", line: recording("--", "/target", "walk", "/sys", "1"), outer: true},
+		{test: "TestKernelRace", name: "race", line: recording("--workload", "race")},
 		{test: "TestKernelWorkloads", name: "again", line: recording(everything...), alone: []string{"--fs", "ext4"}},
 		{test: "TestKernelFilesystems", name: "tmpfs", line: recording(everything...), alone: []string{"--fs", "tmpfs"}},
 		{test: "TestKernelFilesystems", name: "overlay", line: recording(everything...), alone: []string{"--fs", "overlay"}},
 	}
 	if asked("TestKernelStrace") || asked("TestKernelAnswers") {
 		e = append(e, straces()...)
-	}
-	for i := range racesPlanned {
-		e = append(e, errand{test: "TestKernelRace", name: fmt.Sprint("race", i), line: recording("--workload", "race")})
 	}
 	for _, c := range commands {
 		e = append(e, errand{test: "TestKernelCommand", name: c.name, line: append(recording("--only", "open", "--"), c.line...)})
