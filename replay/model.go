@@ -28,10 +28,10 @@ type Model struct {
 	whole     bool // the roles are recorded that tell the class of a call
 	followed  bool // every walk that opens nothing is recorded
 	chains    bool // __d_lookup is recorded: a d_lookup is told by it
-	threads   map[uint32]*strand
-	last      *strand // the thread of the event before
-	settled   *strand // the same, where it is still of one task and one name
-	comm      string  // of the event before
+	threads   map[uint32]*threadCalls
+	last      *threadCalls // the thread of the event before
+	settled   *threadCalls // the same, where it is still of one task and one name
+	comm      string       // of the event before
 	tasks     map[uint32]*Task
 	negatives map[uint64]*Negative // by address
 	mounts    map[uint64]*Object   // by the number of the root: what it is mounted on
@@ -45,8 +45,8 @@ type Model struct {
 	scratch   []byte
 }
 
-// strand is what the model knows of a thread.
-type strand struct {
+// threadCalls is what the model knows of a thread.
+type threadCalls struct {
 	tid   uint32
 	task  *Task
 	comm  string    // as last seen
@@ -57,7 +57,7 @@ type strand struct {
 func NewModel(h *schema.Header) *Model {
 	m := &Model{
 		State:     New(h),
-		threads:   make(map[uint32]*strand),
+		threads:   make(map[uint32]*threadCalls),
 		tasks:     make(map[uint32]*Task),
 		negatives: make(map[uint64]*Negative),
 		mounts:    make(map[uint64]*Object),
@@ -84,7 +84,7 @@ func NewOutline(h *schema.Header) *Model {
 
 // hooks are what the model does with an event of a role, after its path call and its dentry
 // have been looked at.
-var hooks = [maxRole]func(*Model, *strand, *Step){
+var hooks = [maxRole]func(*Model, *threadCalls, *Step){
 	schema.RoleLookup:      (*Model).asked,
 	schema.RoleLookupChain: (*Model).asked,
 	schema.RoleLookupRCU:   (*Model).asked,
@@ -121,7 +121,7 @@ var follows = outlined | RolesOf(schema.RoleFork, schema.RoleExec)
 //     dentry and its task.
 func (m *Model) event(e *schema.Event) *Step {
 	s := m.State.Event(e)
-	t := m.strand(e)
+	t := m.threadOf(e)
 	if m.outline && !follows.Has(e.Role) {
 		return s
 	}
@@ -150,8 +150,8 @@ func (m *Model) event(e *schema.Event) *Step {
 	return s
 }
 
-// strand returns the thread of an event: mostly that of the one before, of which nothing is new.
-func (m *Model) strand(e *schema.Event) *strand {
+// threadOf returns the thread of an event: mostly that of the one before, of which nothing is new.
+func (m *Model) threadOf(e *schema.Event) *threadCalls {
 	same := m.comm == e.Comm
 	m.comm = e.Comm // the same string as that of the next event mostly, so that no byte is compared
 	if t := m.settled; same && t != nil && t.tid == e.TID && t.task != nil && t.task.PID == e.PID {
@@ -163,14 +163,14 @@ func (m *Model) strand(e *schema.Event) *strand {
 }
 
 // turn finds the thread of an event, or begins it, and takes what the event says of it and of its task.
-func (m *Model) turn(e *schema.Event) *strand {
+func (m *Model) turn(e *schema.Event) *threadCalls {
 	t := m.last
 	if t == nil || t.tid != e.TID {
 		if t = m.threads[e.TID]; t == nil {
 			if len(m.threads) >= maxThreads {
 				m.restart()
 			}
-			t = &strand{tid: e.TID}
+			t = &threadCalls{tid: e.TID}
 			m.threads[e.TID] = t
 		}
 		m.last = t
@@ -203,7 +203,7 @@ func (m *Model) restart() {
 }
 
 // of finds a path call in progress by the id of its entry; -1: it is none.
-func (t *strand) of(id uint64) int {
+func (t *threadCalls) of(id uint64) int {
 	for i := len(t.calls) - 1; i >= 0; i-- {
 		if t.calls[i].call.ID == id {
 			return i
@@ -213,7 +213,7 @@ func (t *strand) of(id uint64) int {
 }
 
 // inner is the path call around an event, nil where none is, or where its exit may be lost.
-func (t *strand) inner() *walker {
+func (t *threadCalls) inner() *walker {
 	if n := len(t.calls); n > 0 && !t.calls[n-1].exitLost {
 		return t.calls[n-1]
 	}
@@ -222,7 +222,7 @@ func (t *strand) inner() *walker {
 
 // unsettle finds the path calls that the state no longer knows to be in progress: their exits
 // may be among what was lost.
-func (m *Model) unsettle(t *strand) {
+func (m *Model) unsettle(t *threadCalls) {
 	in := m.State.threads[t.tid]
 	for _, w := range t.calls {
 		if !w.exitLost && (in == nil || !slices.ContainsFunc(in.calls, func(c *Call) bool { return c.Enter.ID == w.call.ID })) {

@@ -86,7 +86,7 @@ func (m *Model) over(n *Negative) {
 }
 
 // emptied begins a stretch.
-func (m *Model) emptied(t *strand, s *Step, birth Birth) {
+func (m *Model) emptied(t *threadCalls, s *Step, birth Birth) {
 	d, e := s.Object, s.Event
 	if m.negativeAt(d) != nil {
 		return
@@ -108,12 +108,12 @@ func (m *Model) emptied(t *strand, s *Step, birth Birth) {
 }
 
 // ends gives a stretch its fate. Another event may still give it another.
-func (n *Negative) ends(fate Fate, t *strand, e *schema.Event) {
+func (n *Negative) ends(fate Fate, t *threadCalls, e *schema.Event) {
 	n.Fate, n.End, n.EndAt, n.EndBy = fate, e.ID, e.Time, t.task.Program
 }
 
 // filled ends a stretch: the dentry has an inode.
-func (m *Model) filled(t *strand, s *Step) {
+func (m *Model) filled(t *threadCalls, s *Step) {
 	n := m.negativeAt(s.Object)
 	if n == nil {
 		return
@@ -140,7 +140,7 @@ func (m *Model) found(d *Object, e *schema.Event) {
 	}
 }
 
-func (m *Model) inserted(t *strand, s *Step) {
+func (m *Model) inserted(t *threadCalls, s *Step) {
 	d, e := s.Object, s.Event
 	if d == nil {
 		return
@@ -180,7 +180,7 @@ func (w *walker) partOf(d *Object) *Component {
 	return nil
 }
 
-func (m *Model) instantiated(t *strand, s *Step) {
+func (m *Model) instantiated(t *threadCalls, s *Step) {
 	if s.Object == nil {
 		return
 	}
@@ -192,7 +192,7 @@ func (m *Model) instantiated(t *strand, s *Step) {
 	}
 }
 
-func (m *Model) deleted(t *strand, s *Step) {
+func (m *Model) deleted(t *threadCalls, s *Step) {
 	e := s.Event
 	if s.Object == nil || e.Phase != schema.Exit || !negative(e) || e.Facts&schema.FactUnhashed != 0 {
 		return
@@ -218,7 +218,7 @@ func (s *State) within(tid uint32, role schema.Role) *Call {
 	return nil
 }
 
-func (m *Model) dropped(t *strand, s *Step) {
+func (m *Model) dropped(t *threadCalls, s *Step) {
 	if s.Object == nil {
 		return
 	}
@@ -227,7 +227,7 @@ func (m *Model) dropped(t *strand, s *Step) {
 	}
 }
 
-func (m *Model) killed(t *strand, s *Step) {
+func (m *Model) killed(t *threadCalls, s *Step) {
 	if s.Object == nil {
 		return
 	}
@@ -237,7 +237,7 @@ func (m *Model) killed(t *strand, s *Step) {
 	}
 }
 
-func (m *Model) freed(_ *strand, s *Step) {
+func (m *Model) freed(_ *threadCalls, s *Step) {
 	if s.Object == nil {
 		return
 	}
@@ -251,7 +251,7 @@ func (m *Model) freed(_ *strand, s *Step) {
 
 // moved keeps the path of what the call around it gives another, and ends the stretch of a dentry
 // whose place that takes.
-func (m *Model) moved(t *strand, s *Step) {
+func (m *Model) moved(t *threadCalls, s *Step) {
 	e := s.Event
 	if w := t.inner(); w != nil && e.Phase == schema.Enter && s.Object != nil && w.call.Resolved == "" && w.partOf(s.Object) != nil {
 		w.call.Resolved = m.Path(s.Object)

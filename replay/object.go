@@ -36,11 +36,11 @@ type Object struct {
 
 	// Attempt is the last kill of all, also of a dentry that was in use again after it: where
 	// the kernel's is dentry_kill, it may still be waiting.
-	Attempt uint64
-	tries   bool   // Killed is an attempt
-	killer  uint32 // the thread of all attempts
-	rivals  bool   // several threads made attempts
-	freer   uint32 // the thread that freed it
+	Attempt   uint64
+	tries     bool   // Killed is an attempt
+	killer    uint32 // the thread of all attempts
+	contested bool   // several threads made attempts
+	freer     uint32 // the thread that freed it
 
 	// As last seen before it was freed.
 	Parent   uint64
@@ -74,7 +74,7 @@ type Object struct {
 // that may let go of d_lock and find the dentry in use again, or killed by another task:
 // it is certain when the same thread gave the memory back after it, and no other tried.
 func (d *Object) Ended() bool {
-	return d.Killed != 0 && (!d.tries || d.Freed != 0 && !d.rivals && d.freer == d.killer)
+	return d.Killed != 0 && (!d.tries || d.Freed != 0 && !d.contested && d.freer == d.killer)
 }
 
 // Notes are what whoever judges opens keeps of a dentry. The state does not look at them.
@@ -328,6 +328,6 @@ func (d *Object) kill(e *schema.Event, evict uint64) {
 	if d.Killed == 0 {
 		d.Killed, d.KillTime, d.Evict = e.ID, e.Time, evict
 	}
-	d.rivals = d.rivals || d.Attempt != 0 && d.killer != e.TID
+	d.contested = d.contested || d.Attempt != 0 && d.killer != e.TID
 	d.Attempt, d.killer = e.ID, e.TID
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // asked adds a lookup, its entry or its exit to the call around it.
-func (m *Model) asked(t *strand, s *Step) {
+func (m *Model) asked(t *threadCalls, s *Step) {
 	w := t.inner()
 	if e := s.Asked(); e.Phase == schema.Enter {
 		m.looksUp(w, e)
@@ -204,7 +204,7 @@ func (w *walker) answered(s *Step) {
 }
 
 // waited notes that the dentry of another task was taken in place of the one allocated.
-func (m *Model) waited(t *strand, s *Step) {
+func (m *Model) waited(t *threadCalls, s *Step) {
 	w := t.inner()
 	if w == nil || s.Object == nil {
 		return
@@ -223,7 +223,7 @@ func negative(e *schema.Event) bool {
 func root(e *schema.Event) bool { return e.Dentry != 0 && e.Parent == e.Dentry }
 
 // allocated adds an alloc, its entry or its exit to the call around it.
-func (m *Model) allocated(t *strand, s *Step) {
+func (m *Model) allocated(t *threadCalls, s *Step) {
 	e, w := s.Event, t.inner()
 	if w == nil {
 		return

@@ -115,7 +115,7 @@ func (m *Model) see(t *Task, e *schema.Event) {
 }
 
 // called notes that a thread of a process has a name that it did not have before.
-func (m *Model) called(s *strand, e *schema.Event) {
+func (m *Model) called(s *threadCalls, e *schema.Event) {
 	t := s.task
 	if s.comm = strings.Clone(e.Comm); len(t.Names) < maxNames && m.room(t, s.comm) {
 		t.Names = append(t.Names, Name{e.ID, e.TID, s.comm})
@@ -164,7 +164,7 @@ func (t *Task) count(c *PathCall) {
 }
 
 // forked begins a process: another one of its number has ended.
-func (m *Model) forked(t *strand, s *Step) {
+func (m *Model) forked(t *threadCalls, s *Step) {
 	e := s.Event
 	if e.Child == e.PID {
 		return
@@ -183,7 +183,7 @@ func (m *Model) forked(t *strand, s *Step) {
 	child.Program = program // but it need not be in the cgroup that its parent was last seen in
 }
 
-func (m *Model) executed(t *strand, s *Step) {
+func (m *Model) executed(t *threadCalls, s *Step) {
 	m.belongs(t.task, s.Event)
 	if p := t.task; len(p.Execs) < maxExecs && m.room(p, s.Event.Name) {
 		p.Execs = append(slices.Clip(p.Execs), Exec{s.Event.ID, s.Event.Time, strings.Clone(s.Event.Name)})
@@ -191,7 +191,7 @@ func (m *Model) executed(t *strand, s *Step) {
 }
 
 // exited ends a process: its last thread ends. It may let go of its files after that.
-func (m *Model) exited(t *strand, s *Step) {
+func (m *Model) exited(t *threadCalls, s *Step) {
 	m.unfinished(t, 0)
 	m.belongs(t.task, s.Event)
 	t.task.Exited, t.task.Status = s.Event.ID, schema.WaitStatus(s.Event.Ret)

@@ -63,7 +63,7 @@ var callRoles, walkRoles = func() (calls, walks Roles) {
 }()
 
 // begin begins a path call, or a walk in the one around it.
-func (m *Model) begin(t *strand, e *schema.Event) {
+func (m *Model) begin(t *threadCalls, e *schema.Event) {
 	outer := t.inner()
 	if outer != nil && walkRoles.Has(e.Role) && m.joins(outer, e) {
 		return
@@ -162,7 +162,7 @@ func (w *walker) passes(e *schema.Event) {
 }
 
 // walked ends a walk in an operation, if the step is its exit.
-func (m *Model) walked(t *strand, s *Step) bool {
+func (m *Model) walked(t *threadCalls, s *Step) bool {
 	w := t.inner()
 	if w == nil || walkRoles.Has(w.role) {
 		return false
@@ -191,7 +191,7 @@ func (m *Model) arrives(w *walker, s *Step) {
 }
 
 // end hands out the path call that the step leaves. Those entered after it have lost their exit.
-func (m *Model) end(t *strand, i int, s *Step) {
+func (m *Model) end(t *threadCalls, i int, s *Step) {
 	m.unfinished(t, i+1)
 	w, e := t.calls[i], s.Event
 	t.calls = t.calls[:i]
@@ -221,7 +221,7 @@ func (m *Model) end(t *strand, i int, s *Step) {
 }
 
 // unfinished hands out the calls of a thread from the i-th on: their exit will not come.
-func (m *Model) unfinished(t *strand, i int) {
+func (m *Model) unfinished(t *threadCalls, i int) {
 	for n := len(t.calls); n > i; n-- {
 		m.tell(t.calls[n-1], m.State.now)
 		t.calls = t.calls[:n-1]

@@ -71,8 +71,8 @@ func (l *lines) section(title string) Section {
 	return s
 }
 
-// exhibit gathers what is known of one thing. Each of its hooks may be nil.
-type exhibit struct {
+// inquiry gathers what is known of one thing. Each of its hooks may be nil.
+type inquiry struct {
 	step     func(*replay.Model, *replay.Step)
 	call     func(*replay.Model, *replay.PathCall)
 	task     func(*replay.Task)
@@ -125,21 +125,21 @@ func digits(s string) bool {
 // Show reads a trace to its end and returns what is known of the target. After an error of
 // the source it returns what it has read so far, and the error.
 func Show(src replay.Source, t Target) (*Shown, error) {
-	tee := &tee{model: replay.NewModel(src.Header()), exhibits: t.exhibits(src.Header())}
+	tee := &tee{model: replay.NewModel(src.Header()), inquiries: t.inquiries(src.Header())}
 	m := tee.model
 	m.Call = func(c *replay.PathCall) {
-		tee.each(func(x *exhibit) {
+		tee.each(func(x *inquiry) {
 			if x.call != nil {
 				x.call(m, c)
 			}
 		})
 	}
-	m.Task = func(k *replay.Task) { tee.each(func(x *exhibit) { tell(x.task, k) }) }
-	m.Negative = func(n *replay.Negative) { tee.each(func(x *exhibit) { tell(x.negative, n) }) }
-	_, err := report.Judge(src, report.Options{Beside: tee, Each: func(c *report.Claim) { tee.each(func(x *exhibit) { tell(x.claim, c) }) }})
+	m.Task = func(k *replay.Task) { tee.each(func(x *inquiry) { tell(x.task, k) }) }
+	m.Negative = func(n *replay.Negative) { tee.each(func(x *inquiry) { tell(x.negative, n) }) }
+	_, err := report.Judge(src, report.Options{Beside: tee, Each: func(c *report.Claim) { tee.each(func(x *inquiry) { tell(x.claim, c) }) }})
 	m.End()
 	s := &Shown{What: replay.Printable(replay.Unescape(t.given)), Sections: []Section{}}
-	tee.each(func(x *exhibit) { s.Sections = append(s.Sections, x.sections()...) })
+	tee.each(func(x *inquiry) { s.Sections = append(s.Sections, x.sections()...) })
 	return s, err
 }
 
@@ -149,27 +149,27 @@ func tell[T any](hook func(T), v T) {
 	}
 }
 
-// exhibits are what tells of the target.
-func (t *Target) exhibits(h *schema.Header) []*exhibit {
+// inquiries are what tells of the target.
+func (t *Target) inquiries(h *schema.Header) []*inquiry {
 	switch {
 	case t.object != 0:
-		return []*exhibit{livesOf(h, func(d *replay.Object) bool { return d.Seq == t.object })}
+		return []*inquiry{livesOf(h, func(d *replay.Object) bool { return d.Seq == t.object })}
 	case t.addr != 0:
-		return []*exhibit{livesOf(h, func(d *replay.Object) bool { return d.Addr == t.addr }), inodeAt(t.addr)}
+		return []*inquiry{livesOf(h, func(d *replay.Object) bool { return d.Addr == t.addr }), inodeAt(t.addr)}
 	case t.event != 0:
-		return []*exhibit{around(t.event)}
+		return []*inquiry{around(t.event)}
 	case t.pid != 0:
-		return []*exhibit{processOf(t.pid), nameOf(t.given)}
+		return []*inquiry{processOf(t.pid), nameOf(t.given)}
 	case strings.Contains(t.given, "/") || strings.HasPrefix(t.given, "…"):
-		return []*exhibit{pathOf(t.given)}
+		return []*inquiry{pathOf(t.given)}
 	}
-	return []*exhibit{nameOf(t.given)}
+	return []*inquiry{nameOf(t.given)}
 }
 
-// tee reads a trace for the exhibits, beside what judges it.
+// tee reads a trace for the inquiries, beside what judges it.
 type tee struct {
-	model    *replay.Model
-	exhibits []*exhibit
+	model     *replay.Model
+	inquiries []*inquiry
 }
 
 func (t *tee) State() *replay.State { return t.model.State }
@@ -177,7 +177,7 @@ func (t *tee) State() *replay.State { return t.model.State }
 func (t *tee) Record(rec schema.Record) *replay.Step {
 	s := t.model.Record(rec)
 	if s != nil {
-		t.each(func(x *exhibit) {
+		t.each(func(x *inquiry) {
 			if x.step != nil {
 				x.step(t.model, s)
 			}
@@ -186,8 +186,8 @@ func (t *tee) Record(rec schema.Record) *replay.Step {
 	return s
 }
 
-func (t *tee) each(f func(*exhibit)) {
-	for _, x := range t.exhibits {
+func (t *tee) each(f func(*inquiry)) {
+	for _, x := range t.inquiries {
 		f(x)
 	}
 }

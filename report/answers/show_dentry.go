@@ -44,10 +44,10 @@ type lives struct {
 }
 
 // livesOf shows the dentries that are wanted.
-func livesOf(h *schema.Header, wanted func(*replay.Object) bool) *exhibit {
+func livesOf(h *schema.Header, wanted func(*replay.Object) bool) *inquiry {
 	recorded, _ := replay.Recorded(h)
 	x := &lives{of: make(map[*replay.Object]*life), at: make(map[uint64]*life), chains: recorded.Has(schema.RoleLookupChain), wanted: wanted}
-	return &exhibit{step: x.step, claim: x.claim, sections: x.sections}
+	return &inquiry{step: x.step, claim: x.claim, sections: x.sections}
 }
 
 func (x *lives) step(m *replay.Model, s *replay.Step) {

@@ -124,12 +124,12 @@ func given(word, s string) bool {
 
 // pathOf shows a path: every call on it, what it led to, lookups of it on the way of others,
 // and its dentries without inode.
-func pathOf(path string) *exhibit {
+func pathOf(path string) *inquiry {
 	var calls, claims lines
 	var gone absent
 	led, asked := places{at: make(map[place]*placed)}, newAsks()
 	base, own := baseOf(replay.Unescape(path)), make(map[uint64]bool)
-	return &exhibit{
+	return &inquiry{
 		call: func(m *replay.Model, c *replay.PathCall) {
 			of := given(path, c.Path) || given(path, c.Resolved)
 			if of || c.Target != "" && (given(path, c.Target) || given(path, c.ResolvedTarget)) {
@@ -172,11 +172,11 @@ func pathOf(path string) *exhibit {
 }
 
 // nameOf shows a name: the calls on it, where it was asked for, its dentries without inode, and claims.
-func nameOf(name string) *exhibit {
+func nameOf(name string) *inquiry {
 	var calls, claims lines
 	var gone absent
 	asked := newAsks()
-	return &exhibit{
+	return &inquiry{
 		call: func(m *replay.Model, c *replay.PathCall) {
 			if given(name, baseOf(c.Path)) || given(name, baseOf(c.Target)) {
 				calls.add(c.ID, c.At, "%s", callLine(c))

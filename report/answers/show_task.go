@@ -12,12 +12,12 @@ import (
 )
 
 // processOf shows a process: who made it, what it ran and made, its calls, how it ended.
-func processOf(pid uint32) *exhibit {
+func processOf(pid uint32) *inquiry {
 	var calls, deeds lines
 	var own *replay.Task
 	var row Row
 	thread, comms := false, make(map[uint32]string)
-	return &exhibit{
+	return &inquiry{
 		step: func(m *replay.Model, s *replay.Step) {
 			e := s.Event
 			if e.Columns.Has(schema.ColumnChild) && e.Child == pid {
@@ -109,9 +109,9 @@ func printables(names []string) []string {
 }
 
 // inodeAt shows the calls that came to the inode at an address.
-func inodeAt(addr uint64) *exhibit {
+func inodeAt(addr uint64) *inquiry {
 	var calls lines
-	return &exhibit{
+	return &inquiry{
 		call: func(_ *replay.Model, c *replay.PathCall) {
 			if c.Inode == addr {
 				calls.add(c.ID, c.At, "%s", callLine(c))
@@ -127,11 +127,11 @@ func inodeAt(addr uint64) *exhibit {
 }
 
 // around shows an event: the path call that it is in, component by component.
-func around(id uint64) *exhibit {
+func around(id uint64) *inquiry {
 	var event *lines
 	var out []Section
 	var tid uint32
-	return &exhibit{
+	return &inquiry{
 		step: func(m *replay.Model, s *replay.Step) {
 			if e := s.Event; e.ID == id {
 				event, tid = &lines{}, e.TID
