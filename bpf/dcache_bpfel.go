@@ -119,6 +119,7 @@ const (
 	dcacheProgUtimesExit        = "utimes_exit"
 	dcacheProgWalkEnter         = "walk_enter"
 	dcacheProgWalkExit          = "walk_exit"
+	dcacheVarAdopted            = "adopted"
 	dcacheVarAnchor             = "anchor"
 	dcacheVarCgroupId           = "cgroup_id"
 	dcacheVarCgroupLevel        = "cgroup_level"
@@ -313,6 +314,7 @@ type dcacheMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type dcacheVariableSpecs struct {
+	Adopted        *ebpf.VariableSpec `ebpf:"adopted"`
 	Anchor         *ebpf.VariableSpec `ebpf:"anchor"`
 	CgroupId       *ebpf.VariableSpec `ebpf:"cgroup_id"`
 	CgroupLevel    *ebpf.VariableSpec `ebpf:"cgroup_level"`
@@ -397,6 +399,7 @@ func (m *dcacheMaps) Close() error {
 //
 // It can be passed to loadDcacheObjects or ebpf.CollectionSpec.LoadAndAssign.
 type dcacheVariables struct {
+	Adopted        *ebpf.Variable `ebpf:"adopted"`
 	Anchor         *ebpf.Variable `ebpf:"anchor"`
 	CgroupId       *ebpf.Variable `ebpf:"cgroup_id"`
 	CgroupLevel    *ebpf.Variable `ebpf:"cgroup_level"`

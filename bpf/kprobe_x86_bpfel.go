@@ -128,6 +128,7 @@ const (
 	kprobeProgWalkEnter            = "walk_enter"
 	kprobeProgWalkExit             = "walk_exit"
 	kprobeProgWalkExitStash        = "walk_exit_stash"
+	kprobeVarAdopted               = "adopted"
 	kprobeVarAnchor                = "anchor"
 	kprobeVarCgroupId              = "cgroup_id"
 	kprobeVarCgroupLevel           = "cgroup_level"
@@ -332,6 +333,7 @@ type kprobeMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kprobeVariableSpecs struct {
+	Adopted        *ebpf.VariableSpec `ebpf:"adopted"`
 	Anchor         *ebpf.VariableSpec `ebpf:"anchor"`
 	CgroupId       *ebpf.VariableSpec `ebpf:"cgroup_id"`
 	CgroupLevel    *ebpf.VariableSpec `ebpf:"cgroup_level"`
@@ -419,6 +421,7 @@ func (m *kprobeMaps) Close() error {
 //
 // It can be passed to loadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kprobeVariables struct {
+	Adopted        *ebpf.Variable `ebpf:"adopted"`
 	Anchor         *ebpf.Variable `ebpf:"anchor"`
 	CgroupId       *ebpf.Variable `ebpf:"cgroup_id"`
 	CgroupLevel    *ebpf.Variable `ebpf:"cgroup_level"`

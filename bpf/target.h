@@ -36,6 +36,7 @@ __u32 forget_at_kill = 0; /* by user space: dentry_free is not attached */
 __u64 next_look = 0;      /* ns: not before that is it looked how much is waiting */
 __u32 self_tgid = 0;      /* by inspect */
 __u32 last_child = 0;     /* tgid of the process the recorder started last */
+__u32 adopted = 0;        /* by user space: tgid of one it started that is a target, beside those of the map; 0 none */
 __u64 hashtable = 0;      /* by inspect */
 __u32 hash_shift = 0;     /* by inspect */
 __s32 preempt_mode = 0;   /* by inspect: preempt_dynamic_mode + 1, 0 unknown */
@@ -143,7 +144,7 @@ static __always_inline struct near *near_watched(const void *dentry)
 	return bpf_map_lookup_elem(&watch_near, &i);
 }
 
-/* User space may put this process into the map. */
+/* User space may make this process a target. */
 static __always_inline void expect_target(__u32 tgid)
 {
 	struct near *near = near_target(tgid);
@@ -169,8 +170,12 @@ static __always_inline long add_target(__u32 tgid)
 static __always_inline long remove_target(__u32 tgid)
 {
 	struct near *near = near_target(tgid);
-	long err = bpf_map_delete_elem(&targets, &tgid);
+	long err = 0;
 
+	if (adopted == tgid)
+		adopted = 0;
+	else
+		err = bpf_map_delete_elem(&targets, &tgid);
 	if (near && near->last == tgid)
 		near->last = 0;
 	if (near && !err)
@@ -188,11 +193,11 @@ static __always_inline bool is_listed(__u32 tgid)
 {
 	struct near *near = near_target(tgid);
 
-	if (!near || !near->count)
+	if (!near || !near->count || !tgid) /* of the idle task, in an interrupt, it is 0, and so is none adopted and no last one */
 		return false;
 	if (near->last == tgid)
 		return true;
-	if (!bpf_map_lookup_elem(&targets, &tgid))
+	if (tgid != adopted && !bpf_map_lookup_elem(&targets, &tgid))
 		return false;
 	near->last = tgid;
 	return true;

@@ -26,20 +26,22 @@ func (s *Session) target(pids []uint32) error {
 
 // Adopt makes the process that the calling one started last a target, and what it
 // starts from now on. It is for a session with Adopts, and without FollowChildren.
+// It is a variable and not the map: while bpf(2) changes a map, no program of a kprobe
+// runs on that cpu, and where the kernel preempts the caller meanwhile, hits of others are missed.
 func (s *Session) Adopt() error {
 	var child uint32
 	if err := s.vars["last_child"].Get(&child); err != nil {
 		return fmt.Errorf("look up the started process: %w", err)
 	}
-	if err := s.maps["targets"].Put(child, uint8(1)); err != nil {
+	if err := s.vars["adopted"].Set(child); err != nil {
 		return fmt.Errorf("target process %d: %w", child, err)
 	}
 	return nil
 }
 
 // Followed returns the process ids (of the initial namespace) that are targets now:
-// those of Config, and those started by a target, that have not ended. An end the
-// kernel side missed leaves its process among them.
+// those of Config, and those started by a target, that have not ended; not the one adopted.
+// An end the kernel side missed leaves its process among them.
 func (s *Session) Followed() ([]uint32, error) {
 	var pids []uint32
 	var pid uint32
