@@ -23,9 +23,7 @@ func TestKernelAttach(t *testing.T) {
 		for _, how := range []string{"fentry", "kprobe"} {
 			trace := recorded(t, release, how).trace
 			v := verdicts(t, trace)
-			if v.Lost != 0 || !v.Complete {
-				t.Errorf("%s: lost %d, complete %v", how, v.Lost, v.Complete)
-			}
+			whole(t, v, trace)
 			compareVerdicts(t, v)
 			events := jsonLines(t, trace)
 			checkAttached(t, how, events[0], release)

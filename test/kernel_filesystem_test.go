@@ -25,9 +25,7 @@ func TestKernelFilesystems(t *testing.T) {
 					t.Errorf("it says that /tmp is in memory: %v\n%s", told, o.Stderr)
 				}
 				v := verdicts(t, o.trace)
-				if v.Lost != 0 || !v.Complete {
-					t.Errorf("lost %d, complete %v", v.Lost, v.Complete)
-				}
+				whole(t, v, o.trace)
 				compareAll(t, v, fs)
 				checkPage(t, o.trace)
 			})

@@ -32,8 +32,9 @@ func TestKernelLifetime(t *testing.T) {
 		trace := filepath.Join(dir, "lifetime.pb")
 		t.Log(strings.TrimSpace(told.Said))
 		v := verdicts(t, trace)
-		if v.Lost != 0 || v.Refuted != 0 || !v.Complete {
-			t.Errorf("lost %d, refuted %d, complete %v", v.Lost, v.Refuted, v.Complete)
+		whole(t, v, trace)
+		if v.Refuted != 0 {
+			t.Errorf("%d refuted", v.Refuted)
 		}
 		for _, d := range v.Doubts {
 			t.Logf("%s %s of %q, %d times: %s", d.Verdict, d.Kind, d.Subjects, d.Count, d.Reason)

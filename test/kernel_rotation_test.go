@@ -48,9 +48,7 @@ func checkRotation(t *testing.T, dir string, told rotationRun) {
 		if f.Name != fmt.Sprintf("run.%06d.pb", i+1) || f.Owner != 65534 {
 			t.Errorf("file %d is %v", i+1, f)
 		}
-		if v := verdicts(t, trace); v.Lost != 0 || !v.Complete {
-			t.Errorf("%s: %d lost, complete %v", f.Name, v.Lost, v.Complete)
-		}
+		whole(t, verdicts(t, trace), trace)
 		for _, e := range done(trace) {
 			if at >= len(want) || want[at] != e {
 				t.Fatalf("%s: event %d of the task is %s", f.Name, at+1, e)

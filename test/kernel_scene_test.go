@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
@@ -73,4 +75,18 @@ func lifeEvents(t *testing.T, trace string) []lifeEvent {
 		out = append(out, e)
 	}
 	return out
+}
+
+// whole holds that nothing of a trace is lost, or says what is: which hits, of what and when.
+func whole(t *testing.T, v report.Verdicts, trace string) {
+	t.Helper()
+	if v.Lost == 0 && v.Complete {
+		return
+	}
+	t.Errorf("%s: %d of %d events lost, complete %v", filepath.Base(trace), v.Lost, v.Events, v.Complete)
+	for _, line := range replayLines(t, trace) {
+		if strings.HasPrefix(string(line), `{"type":"loss"`) || strings.HasPrefix(string(line), `{"type":"footer"`) {
+			t.Logf("%s", line)
+		}
+	}
 }
