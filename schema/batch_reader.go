@@ -32,6 +32,8 @@ type batchReader struct {
 	values          [columnRows][]uint64
 	at              [columnRows]int // the next value of each
 
+	passing []passing // by kind, see Reader.Only; none: no event is passed over
+
 	scratch [5][]uint64 // columns of a table
 	codes   follower
 	perKind []int
@@ -189,6 +191,9 @@ func inTable(indices []uint64, rows int) error {
 // next fills e, which holds the event before, with the next event, and entry with the Entry that it has where it is a
 // call as a whole; the caller has checked done < events. What few events have is cleared only after one that had it.
 func (b *batchReader) next(e, entry *Event) {
+	if len(b.passing) > 0 {
+		b.passOver()
+	}
 	i := b.done
 	b.done++
 	k := &b.kinds[b.kind.at(i)]

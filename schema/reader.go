@@ -45,7 +45,8 @@ type Reader struct {
 	offset  int64
 	decoded int64 // bytes, of all frames
 	stopped error
-	skip    *skipper // nil: no frame is passed over
+	skip    *skipper        // nil: no frame is passed over
+	wanted  func(Role) bool // see Only; nil: all are
 }
 
 // NewReader reads the header. run picks one of several concatenated runs, from 1;
@@ -331,6 +332,7 @@ func (t *Reader) events(body []byte) error {
 	if t.damage != nil || t.batch.firstID > t.nextID {
 		t.gap(t.batch.firstID)
 	}
+	t.batch.pick(t.wanted)
 	return nil
 }
 

@@ -232,7 +232,7 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 		return nil, fmt.Errorf("no top of %s by %s", of, by)
 	}
 	if t.of.amount != nil && t.by.known {
-		t.model = replay.NewOutline(src.Header())
+		t.model = replay.NewOutline(src)
 	} else {
 		t.model = replay.NewModel(src.Header())
 	}
