@@ -195,10 +195,14 @@ func (o *Objects) remove(d *Object) {
 }
 
 // spent are dentries that are at no address any more, as a list by younger: they become those that are met next, where whoever
-// has the State keeps none beyond the event. Most dentries of a busy cache live for a few events.
+// has the State keeps none beyond the event, or none beyond the calls that it was freed in. Most dentries of a busy cache live
+// for a few events.
 type spent struct {
-	on          bool    // nobody keeps one; else there is no list
-	first, last *Object // the one spent first, and the one spent last, which the event at hand may still be of
+	on          bool          // else there is no list
+	oldest      func() uint64 // see State.oldest; nil: nobody keeps one beyond the event
+	before      uint64        // no call in progress was entered before this event
+	wait        int           // how many more are to be met until that is looked at again
+	first, last *Object       // the one spent first, and the one spent last, which the event at hand may still be of
 	count       int
 }
 
@@ -206,7 +210,7 @@ const maxSpent = 1 << 10
 
 func (l *spent) put(d *Object) {
 	switch {
-	case !l.on || l.count == maxSpent:
+	case !l.on || l.count == maxSpent, l.oldest != nil && (d.kept || d.Killed == 0 || d.Freed == 0):
 		return
 	case l.last == nil:
 		l.first = d
@@ -220,12 +224,51 @@ func (l *spent) put(d *Object) {
 // take returns one to be overwritten.
 func (l *spent) take() *Object {
 	d := l.first
-	if d == l.last {
+	if d == l.last || l.oldest != nil && !l.over(d) {
 		return new(Object)
 	}
 	l.first = d.younger
 	l.count--
 	return d
+}
+
+// over reports whether all calls have ended that a dentry was freed in. That of many threads is not looked at each time.
+func (l *spent) over(d *Object) bool {
+	if d.Freed < l.before {
+		return true
+	}
+	if l.wait--; l.wait < 0 {
+		l.before = l.oldest()
+	}
+	return d.Freed < l.before
+}
+
+// Reuse has the memory of a dentry that was killed and freed become that of one met later, once every call has returned that was
+// in progress when it was freed, and while nothing is known to be lost. Who keeps an Object for longer than the path call at hand
+// is to call its Keep.
+func (s *State) Reuse() {
+	if l := &s.Objects.spent; s.closed {
+		l.on, l.oldest = true, s.oldest
+	}
+}
+
+// Keep has the dentry stay what it is, also under Reuse.
+func (d *Object) Keep() { d.kept = true }
+
+// oldest is an event after which all calls in progress were entered, that of the event at hand included.
+func (s *State) oldest() uint64 {
+	l := &s.Objects.spent
+	if l.wait = len(s.threads) / 8; len(s.Losses.windows) > 0 {
+		return l.before // of calls that have lost their exit it is not known
+	}
+	first := s.step.Event.ID
+	if s.step.Call != nil {
+		first = s.step.Call.Enter.ID
+	}
+	for _, t := range s.threads {
+		t.each(func(c *Call) { first = min(first, c.Enter.ID) })
+	}
+	return first
 }
 
 // recall doubts a dentry met at an address where one may have been forgotten: it may be

@@ -65,6 +65,7 @@ type Object struct {
 
 	self   self
 	placed bool // a path was made of it
+	kept   bool // see Keep
 
 	older, younger *Object // see remembered
 	seen           bool    // since it was last looked at there
@@ -139,6 +140,9 @@ func newObjects(h *schema.Header, losses *Losses) Objects {
 func (o *Objects) restart() {
 	clear(o.at)
 	o.known = remembered{forget: o.known.forget}
+	if o.spent.oldest != nil {
+		o.spent = spent{}
+	}
 	o.near, o.move, o.reading = [nearSlots]*slot{}, move{}, nil
 	o.seq, o.formers, o.passed = 0, 0, true
 	o.places++

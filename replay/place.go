@@ -23,6 +23,7 @@ func (m *Model) mounted(root, on *Object) {
 	if len(m.mounts) >= maxPlaces {
 		clear(m.mounts)
 	}
+	on.Keep()
 	m.mounts[root.Seq] = on
 	m.State.Objects.places++
 }

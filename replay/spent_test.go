@@ -14,12 +14,24 @@ import (
 
 // A state that takes dentries for those met next says the same of each as one that makes new ones.
 func TestSpentDentries(t *testing.T) {
+	taken := 0
+	for name, trace := range spentTraces(t) {
+		taken += sameOfEach(t, name, trace)
+	}
+	if taken < 100 {
+		t.Errorf("%d dentries were taken", taken)
+	}
+}
+
+// spentTraces are traces in which many dentries end, by name.
+func spentTraces(t *testing.T) map[string][]byte {
+	t.Helper()
 	traces := make(map[string][]byte)
 	files, err := filepath.Glob("../traces/*.pb")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no traces", err)
 	}
-	for _, file := range append(files, "../test/random/run.pb") {
+	for _, file := range append(files, "../test/random/run.pb", "../test/git.pb") {
 		if traces[file], err = os.ReadFile(file); err != nil {
 			t.Fatal(err)
 		}
@@ -27,12 +39,72 @@ func TestSpentDentries(t *testing.T) {
 	if traces["generated"], err = tracetest.Bytes(func(emit func(*schema.Event)) { tracetest.Generate(50000, emit) }); err != nil {
 		t.Fatal(err)
 	}
-	taken := 0
-	for name, trace := range traces {
-		taken += sameOfEach(t, name, trace)
+	return traces
+}
+
+// Under Reuse a dentry that a call in progress has met stays what it is until that has returned, and one that was kept does so for
+// good; all the same dentries are used again.
+func TestReusedDentriesAreOverWithTheirCalls(t *testing.T) {
+	used := 0
+	for name, trace := range spentTraces(t) {
+		r, err := schema.NewReader(bytes.NewReader(trace), 1)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		used += reused(t, name, r)
+		r.Close()
 	}
-	if taken < 100 {
-		t.Errorf("%d dentries were taken", taken)
+	if used < 100 {
+		t.Errorf("%d dentries were used again", used)
+	}
+}
+
+// met is a dentry, and the number that it had when a call met it.
+type met struct {
+	d   *Object
+	seq uint64
+}
+
+// reused returns how many dentries were used again, and holds those that the calls in progress have met.
+func reused(t *testing.T, name string, src Source) (again int) {
+	s, seqs, within, kept := New(src.Header()), make(map[*Object]uint64), make(map[uint64][]met), []met(nil)
+	s.Reuse()
+	hold := func(e *schema.Event, held []met) {
+		for _, m := range held {
+			if m.d.Seq != m.seq {
+				t.Fatalf("%s: at #%d D%d has become D%d", name, e.ID, m.seq, m.d.Seq)
+			}
+		}
+	}
+	for {
+		rec, err := src.Next()
+		if err != nil {
+			hold(&schema.Event{}, kept)
+			return again
+		}
+		step := s.Record(rec)
+		if step == nil {
+			continue
+		}
+		if step.Call != nil && step.Event.Phase == schema.Exit && step.Event.Entry == nil {
+			hold(step.Event, within[step.Call.Enter.ID]) // it has returned with this event, whose dentry may be a new one
+			delete(within, step.Call.Enter.ID)
+		}
+		d := step.Object
+		if d == nil {
+			continue
+		}
+		if was, known := seqs[d]; known && was != d.Seq {
+			again++
+		}
+		if seqs[d] = d.Seq; d.Seq%16 == 0 {
+			d.Keep()
+			kept = append(kept, met{d, d.Seq})
+		}
+		s.InProgress(func(c *Call) {
+			hold(step.Event, within[c.Enter.ID])
+			within[c.Enter.ID] = append(within[c.Enter.ID], met{d, d.Seq})
+		})
 	}
 }
 

@@ -25,6 +25,7 @@ type State struct {
 	joined  uint64 // the time of the first event after those
 	entries int    // since the calls in progress were last counted
 	outline bool   // of path calls alone, see NewOutline
+	closed  bool   // of each path call of which the entry is recorded the exit is
 	leaf    Call   // the last of those that are one event
 	step    Step
 }
@@ -78,6 +79,8 @@ func New(h *schema.Header) *State {
 		paired:  paired(h),
 	}
 	s.Objects = newObjects(h, &s.Losses)
+	enters, _ := phased(h)
+	s.closed = !h.Imported() && enters&callRoles&^s.paired == 0
 	whole, vague := Recorded(h)
 	s.marked = (whole &^ vague).Has(schema.RoleEvict)
 	return s

@@ -9,6 +9,7 @@ type birth struct {
 	at  uint64 // its exit
 	tid uint32
 	obj *replay.Object
+	seq uint64 // of obj: it has been freed where that has another
 }
 
 // births are the last allocs of all threads.
@@ -18,7 +19,7 @@ type births struct {
 }
 
 func (b *births) add(s *replay.Step) {
-	b.ring[b.next%len(b.ring)] = birth{s.Event.ID, s.Event.TID, s.Object}
+	b.ring[b.next%len(b.ring)] = birth{s.Event.ID, s.Event.TID, s.Object, s.Object.Seq}
 	b.next++
 }
 
@@ -29,7 +30,7 @@ func (b *births) rival(d *replay.Object, r *row, tid uint32) uint64 {
 	for i := range b.ring {
 		other := &b.ring[i]
 		switch o := other.obj; {
-		case o == nil, other.tid == tid, o.Name != d.Name, d.Killed != 0 && other.at > d.Killed:
+		case o == nil, o.Seq != other.seq, other.tid == tid, o.Name != d.Name, d.Killed != 0 && other.at > d.Killed:
 		case o.Killed != 0 && o.Killed < r.askedAfter(), o.Added != 0 && o.Added < r.askedAfter():
 		case o.Added != 0 && r.lookup != nil && o.Parent != r.lookup.ev.Parent:
 		default:

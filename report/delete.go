@@ -92,7 +92,7 @@ type deletions struct {
 
 // deletion is a d_delete whose consequence is not told yet.
 type deletion struct {
-	of   *replay.Object
+	of   *replay.Object // no longer than until it is freed
 	by   *Program
 	name string
 	comm string

@@ -153,6 +153,10 @@ func (e *evictions) open(v *view) {
 	if e.room >= now.bytes(path) {
 		e.room -= now.bytes(path)
 		d.Note()
+		d.Keep()
+		if now.dir != nil {
+			now.dir.Keep()
+		}
 		kept := now // most are not
 		paths[strings.Clone(path)] = &kept
 	} else {

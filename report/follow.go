@@ -24,7 +24,7 @@ type Options struct {
 	// Only is asked after each event was given out whether the claims count that are made with
 	// it; nil: all do. Those that only the end of the trace decides do not then.
 	Only func() bool
-	// Follow is told of every record when it was applied.
+	// Follow is told of every record when it was applied. A dentry is to be kept no longer than replay.State.Reuse says.
 	Follow func(*Moment)
 	// Beside reads the trace too, but for Without; nil: nothing does.
 	Beside Reading
@@ -74,6 +74,7 @@ func Judge(r replay.Source, o Options) (*Findings, error) {
 	h := replay.Without(r.Header(), o.Without)
 	if o.Beside == nil {
 		o.Beside = alone{replay.New(h)}
+		o.Beside.State().Reuse()
 	}
 	c := newCollector(h, o.Beside)
 	c.each, c.follow, c.only, c.asked = o.Each, o.Follow, o.Only, o.Select

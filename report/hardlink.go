@@ -55,6 +55,7 @@ type links struct {
 // inodeUse is a dentry seen with an inode at the exit of an open.
 type inodeUse struct {
 	obj   *replay.Object
+	seq   uint64 // of obj: it has been freed where that has another
 	event uint64
 	comm  string
 }
@@ -75,9 +76,9 @@ func (l *links) open(v *view) {
 	if !met && len(l.seen) >= maxInodes {
 		clear(l.seen)
 	}
-	l.seen[exit.Inode] = inodeUse{d, exit.ID, exit.Comm}
+	l.seen[exit.Inode] = inodeUse{d, d.Seq, exit.ID, exit.Comm}
 	o := other.obj
-	if !met || o == d || o.Parent == d.Parent && o.Name == d.Name || o.Killed != 0 || o.Freed != 0 || o.Inode != exit.Inode ||
+	if !met || o == d || o.Seq != other.seq || o.Parent == d.Parent && o.Name == d.Name || o.Killed != 0 || o.Freed != 0 || o.Inode != exit.Inode ||
 		o.Deleted > min(other.event, o.Positive) || nameless(o) {
 		return
 	}

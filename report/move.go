@@ -84,6 +84,7 @@ func (m *moves) event(v *view) {
 	if s.Event.Phase == schema.Exit {
 		m.moved(v)
 	} else if t := v.state.Objects.At(s.Event.Target); t != nil && s.Object != nil && s.Call != nil {
+		t.Keep()
 		m.before = moving{s.Call.Enter.ID, t, Place{t.Parent, t.Name, t.Hash}}
 	}
 }

@@ -99,6 +99,7 @@ func writePage(w io.Writer, src replay.Source, judged report.Options, page repor
 	s := answers.NewSummarizer(replay.Without(src.Header(), judged.Without))
 	if !page.Filtered {
 		judged.Beside = s
+		s.State().Reuse()
 	}
 	f, err := report.Judge(src, judged)
 	if err != nil {

@@ -123,6 +123,7 @@ type destinations struct {
 // returns what it has read so far, and the error.
 func Summarize(src replay.Source) (*Summary, error) {
 	s := NewSummarizer(src.Header())
+	s.State().Reuse()
 	for {
 		rec, err := src.Next()
 		if err != nil {

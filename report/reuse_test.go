@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema/tracetest"
+)
+
+// No claim is about a dentry whose memory has become another's: all is judged as where none does, also of what is evicted, deleted,
+// linked, moved or raced for long after.
+func TestReusedDentriesChangeNothing(t *testing.T) {
+	traces := map[string][]byte{"every kind": fileOf(t, everyKind), "generated": generate(t, 200_000)}
+	for _, pattern := range []string{"../traces/*.pb", "../test/*.pb", "../test/cases/*.pb", "../test/random/*.pb", "testdata/*.pb"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, file := range files {
+			if traces[file], err = os.ReadFile(file); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, trace := range traces {
+		if again, made := judgedAll(t, trace, true), judgedAll(t, trace, false); !bytes.Equal(again, made) {
+			t.Errorf("%s: what is judged with dentries used again is not what is with new ones", name)
+		}
+	}
+}
+
+// judgedAll is all that is said of a trace: the page, the verdicts, and every claim.
+func judgedAll(t *testing.T, trace []byte, again bool) []byte {
+	t.Helper()
+	r := tracetest.Read(t, trace)
+	defer r.Close()
+	var said bytes.Buffer
+	o := Options{Each: func(cl *Claim) {
+		fmt.Fprintln(&said, cl.Kind, cl.Reason(), cl.Subject, cl.Object, cl.Other, cl.Terms, cl.Means, cl.Note)
+		if cl.Verdict == Proven {
+			fmt.Fprintln(&said, cl.Says(replay.Printable))
+		}
+	}}
+	if !again {
+		o.Beside = alone{replay.New(r.Header())}
+	}
+	f, err := Judge(r, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := f.Verdicts()
+	if err := Markdown(&said, f, PageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.WriteText(&said); err != nil {
+		t.Fatal(err)
+	}
+	return said.Bytes()
+}
