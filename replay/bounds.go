@@ -245,7 +245,7 @@ func (l *spent) over(d *Object) bool {
 
 // Reuse has the memory of a dentry that was killed and freed become that of one met later, once every call has returned that was
 // in progress when it was freed, and while nothing is known to be lost. Who keeps an Object for longer than the path call at hand
-// is to call its Keep.
+// is to call its Keep. A Negative that a Model's hook is told of is good until that returns.
 func (s *State) Reuse() {
 	if l := &s.Objects.spent; s.closed {
 		l.on, l.oldest = true, s.oldest

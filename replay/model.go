@@ -38,10 +38,11 @@ type Model struct {
 	roots     map[uint64]bool      // numbers of dentries that absolute paths began at
 	dirs      [nearDirs]dir        // each by its address: those asked for last
 	spare     []*walker
-	walking   int // path calls in progress
-	held      int // what walkers hold of components, and of addresses
-	taskBytes int // of the strings that tasks hold
-	dirBytes  int // of those that negatives do
+	stretches []*Negative // under State.Reuse those that are over
+	walking   int         // path calls in progress
+	held      int         // what walkers hold of components, and of addresses
+	taskBytes int         // of the strings that tasks hold
+	dirBytes  int         // of those that negatives do
 	scratch   []byte
 }
 

@@ -83,6 +83,23 @@ func (m *Model) over(n *Negative) {
 	if m.Negative != nil {
 		m.Negative(n)
 	}
+	if m.State.Objects.spent.oldest != nil && len(m.stretches) < maxStretches {
+		m.stretches = append(m.stretches, n)
+	}
+}
+
+// maxStretches is how many stretches are kept to be used again.
+const maxStretches = 64
+
+// stretch returns one to be filled.
+func (m *Model) stretch() *Negative {
+	k := len(m.stretches)
+	if k == 0 {
+		return new(Negative)
+	}
+	n := m.stretches[k-1]
+	m.stretches = m.stretches[:k-1]
+	return n
 }
 
 // emptied begins a stretch.
@@ -91,7 +108,8 @@ func (m *Model) emptied(t *threadCalls, s *Step, birth Birth) {
 	if m.negativeAt(d) != nil {
 		return
 	}
-	n := &Negative{Dentry: d, Name: d.Name, Dir: m.PathAt(d.Parent), Birth: birth, Born: e.ID, BornAt: e.Time,
+	n := m.stretch()
+	*n = Negative{Dentry: d, Name: d.Name, Dir: m.PathAt(d.Parent), Birth: birth, Born: e.ID, BornAt: e.Time,
 		Program: t.task.Program, PID: e.PID, FSType: e.FSType}
 	if m.dirBytes += len(n.Dir); m.dirBytes > dirsBudget {
 		m.dirBytes -= len(n.Dir) - len(above)

@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -62,6 +63,7 @@ type Object struct {
 	// Contradicted is where its events do not fit together; nil: they do.
 	Contradicted *Contradiction
 	Notes        *Notes // nil: there are none
+	notes        *Notes // of the dentry whose memory this was, to be used again
 
 	self   self
 	placed bool // a path was made of it
@@ -90,7 +92,12 @@ type Notes struct {
 
 // Note returns the notes on the dentry, to write in.
 func (d *Object) Note() *Notes {
-	if d.Notes == nil {
+	switch {
+	case d.Notes != nil:
+	case d.notes != nil:
+		*d.notes = Notes{}
+		d.Notes, d.notes = d.notes, nil
+	default:
 		d.Notes = &Notes{}
 	}
 	return d.Notes
@@ -239,7 +246,8 @@ func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 		o.seq++
 	}
 	d := o.spent.take()
-	*d = Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, tries: o.tries}
+	notes := cmp.Or(d.Notes, d.notes)
+	*d = Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, tries: o.tries, notes: notes}
 	o.recall(d, e)
 	o.makeRoom()
 	p := o.slot(addr)

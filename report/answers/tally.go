@@ -21,13 +21,19 @@ import (
 // that is halved now and then, in place of a heap.
 type tally[V any] struct {
 	entries []entry[V] // those that came first before the others
-	slots   []uint32   // open addressing by the hash of the key: 1 + the place in entries, 0 for none
+	slots   []slot     // open addressing by the hash of the key
 	most    int
 	keys    strings.Builder // the bytes of the last keys: one allocation for many
 	bytes   int             // of the keys
 	floor   uint64          // the most that a forgotten key may have had
 	total   uint64
 	bounds  []uint64 // scratch of halve
+}
+
+// slot is the place of an entry, and the hash of its key: most that are another's are not looked at for it.
+type slot struct {
+	at   uint32 // 1 + the place in entries; 0: none
+	hash uint32
 }
 
 // entry is what is known of a key. What has is of those amounts alone that Amount is of.
@@ -80,11 +86,14 @@ func hashOf(prefix, rest string) uint32 {
 func (t *tally[V]) find(hash uint32, prefix, rest string) *entry[V] {
 	mask := uint32(len(t.slots) - 1)
 	for i := hash; len(t.slots) > 0; i++ {
-		at := t.slots[i&mask]
-		if at == 0 {
+		s := t.slots[i&mask]
+		if s.at == 0 {
 			return nil
 		}
-		if e := &t.entries[at-1]; e.hash == hash && len(e.Key) == len(prefix)+len(rest) && e.Key[len(prefix):] == rest && e.Key[:len(prefix)] == prefix {
+		if s.hash != hash {
+			continue
+		}
+		if e := &t.entries[s.at-1]; len(e.Key) == len(prefix)+len(rest) && e.Key[len(prefix):] == rest && e.Key[:len(prefix)] == prefix {
 			return e
 		}
 	}
@@ -97,11 +106,12 @@ func (t *tally[V]) insert(hash uint32, prefix, rest string) *entry[V] {
 		t.halve()
 	}
 	if 2*(len(t.entries)+1) > len(t.slots) {
-		t.slots = make([]uint32, max(64, 2*len(t.slots)))
+		t.slots = make([]slot, max(64, 2*len(t.slots)))
+		t.entries = slices.Grow(t.entries, len(t.slots)/2-len(t.entries))
 		t.place()
 	}
 	t.entries = append(t.entries, entry[V]{Key: t.own(prefix, rest), Error: t.floor, hash: hash})
-	t.slots[t.free(hash)] = uint32(len(t.entries))
+	t.slots[t.free(hash)] = slot{uint32(len(t.entries)), hash}
 	return &t.entries[len(t.entries)-1]
 }
 
@@ -123,7 +133,7 @@ func (t *tally[V]) own(prefix, rest string) string {
 func (t *tally[V]) free(hash uint32) uint32 {
 	mask := uint32(len(t.slots) - 1)
 	i := hash & mask
-	for t.slots[i] != 0 {
+	for t.slots[i].at != 0 {
 		i = (i + 1) & mask
 	}
 	return i
@@ -132,7 +142,8 @@ func (t *tally[V]) free(hash uint32) uint32 {
 // place gives every entry its slot, all of which are free.
 func (t *tally[V]) place() {
 	for i := range t.entries {
-		t.slots[t.free(t.entries[i].hash)] = uint32(i + 1)
+		hash := t.entries[i].hash
+		t.slots[t.free(hash)] = slot{uint32(i + 1), hash}
 	}
 }
 
