@@ -203,7 +203,10 @@ func (i *Info) writeLoss(p *infoPrinter) {
 		rows := [][]string{{"at byte", "bytes", "events", "what"}}
 		for _, d := range i.Damage {
 			events, what := fmt.Sprintf("%d", d.Events), Printable(d.Err.Error())
-			if d.Cut {
+			switch {
+			case d.Behind:
+				what = "behind the end of the run: " + what
+			case d.Cut:
 				events, what = "unknown", "the file ends here: "+what
 			}
 			rows = append(rows, []string{fmt.Sprintf("%d", d.Offset), fmt.Sprintf("%d", d.Bytes), events, what})

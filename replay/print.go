@@ -252,6 +252,8 @@ func appendDamage(dst []byte, d *schema.Damage, last uint64) []byte {
 	dst = appendPadded(dst, uint64(d.Offset), 0)
 	dst = append(dst, ": "...)
 	switch {
+	case d.Behind:
+		dst = append(dst, "it is behind the end of the run, no event is missing"...)
 	case d.Cut:
 		dst = append(dst, "it ends here, inside a frame"...)
 	case d.Events > 0:

@@ -170,6 +170,9 @@ func (s *State) Loss(l *schema.Loss) { s.Losses.record(l, s.now) }
 // happened between the event before it and now, and every call in progress has
 // lost its nesting.
 func (s *State) Damage(d *schema.Damage) {
+	if d.Behind {
+		return
+	}
 	s.Losses.damage(d, s.now)
 	for _, t := range s.threadsInOrder() {
 		s.abandon(t)

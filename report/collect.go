@@ -184,7 +184,7 @@ func (c *collector) damage(d *schema.Damage) {
 	if len(c.f.Damage) < maxDamage {
 		c.f.Damage = append(c.f.Damage, *d)
 	}
-	c.f.Cut = c.f.Cut || d.Cut
+	c.f.Cut = c.f.Cut || d.Cut && !d.Behind
 	c.miscounted = c.miscounted || errors.Is(d.Err, schema.ErrMiscounted)
 }
 

@@ -36,7 +36,7 @@ func (p *page) firstScreen() {
 // alarm says first, and loudly, that something is missing.
 func (p *page) alarm() {
 	f := p.f
-	if f.Lost == 0 && f.Forgotten == 0 && len(f.Windows) == 0 && len(f.Damage) == 0 && f.Footer != nil && f.Void == nil {
+	if f.Lost == 0 && f.Forgotten == 0 && len(f.Windows) == 0 && f.Footer != nil && f.Void == nil {
 		return
 	}
 	p.line("> [!CAUTION]\n> **Not all of the run is here: %s.** What rests on what is missing is unproven.\n", prose(f.losses()))

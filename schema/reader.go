@@ -160,7 +160,7 @@ func (t *Reader) damaged(cause error) {
 }
 
 func (t *Reader) addDamage(d Damage) {
-	if t.damage == nil {
+	if d.Behind = t.footer != nil; t.damage == nil {
 		t.damage = &d
 		return
 	}

@@ -18,6 +18,7 @@ type Damage struct {
 	Bytes  int64  // how many bytes were passed over
 	Events uint64 // how many events it took, from the gap in the ids; 0 where not known
 	Cut    bool   // the file ends inside it
+	Behind bool   // it is behind the footer: no event is missing
 	Err    error  // what was wrong
 }
 

@@ -168,7 +168,7 @@ func (t *trace) Next() (schema.Record, error) {
 }
 
 func (t *trace) damaged(d *schema.Damage) {
-	if t.last += d.Events; d.Cut {
+	if t.last += d.Events; d.Cut && !d.Behind {
 		return // the end says it
 	}
 	t.warned++
@@ -176,7 +176,10 @@ func (t *trace) damaged(d *schema.Damage) {
 		return
 	}
 	missing := "nothing known is missing"
-	if d.Events > 0 {
+	switch {
+	case d.Behind:
+		missing = "it is behind the end of the run, no event is missing"
+	case d.Events > 0:
 		missing = fmt.Sprintf("events #%d to #%d are missing", t.last-d.Events+1, t.last)
 	}
 	t.warn("%s is damaged at byte %d (%v): %s", t.name, d.Offset, d.Err, missing)

@@ -81,7 +81,8 @@ func TestACutTraceIsNoSuccess(t *testing.T) {
 	for i := range 64 {
 		damaged[len(whole)/2+i] ^= 0xff
 	}
-	for name, b := range map[string][]byte{"cut": whole[:len(whole)-600], "damaged": damaged} {
+	for name, b := range map[string][]byte{"cut": whole[:len(whole)*3/4], "damaged": damaged, "its index damaged": whole[:len(whole)-100]} {
+		name = name[strings.LastIndex(name, " ")+1:]
 		file := filepath.Join(t.TempDir(), name+".pb")
 		if err := os.WriteFile(file, b, 0o600); err != nil {
 			t.Fatal(err)

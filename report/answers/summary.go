@@ -162,7 +162,7 @@ func (s *Summarizer) Record(rec schema.Record) *replay.Step {
 	}
 	switch rec := rec.(type) {
 	case *schema.Damage:
-		s.cut = true
+		s.cut = s.cut || !rec.Behind
 	case *schema.Footer:
 		s.footer = rec
 	}

@@ -102,7 +102,7 @@ func (c *comparison) doubts(r *run) {
 	}
 	if r.Lost > 0 {
 		doubt("%s lost %s", r.File, plural.Of(r.Lost, "event"))
-	} else if len(r.findings.Damage) > 0 && r.findings.Footer != nil {
+	} else if r.findings.Footer != nil && slices.ContainsFunc(r.findings.Damage, func(d schema.Damage) bool { return !d.Behind }) {
 		doubt("%s is damaged", r.File)
 	}
 }
