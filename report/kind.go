@@ -150,7 +150,11 @@ func Kinds() []KindInfo {
 				reasons = append(reasons, r)
 			}
 		}
-		out = append(out, KindInfo{k.number, k.name, k.says, k.needs, k.some, k.alone, k.later, reasons})
+		needs, some := k.needs, k.some
+		if opens := replay.RolesOf(schema.RoleOpen); k.walks { // of another walk it needs that, and no open
+			needs, some = needs&^opens, some|needs&opens
+		}
+		out = append(out, KindInfo{k.number, k.name, k.says, needs, some, k.alone, k.later, reasons})
 	}
 	return out
 }
