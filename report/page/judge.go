@@ -97,7 +97,7 @@ func (j *judge) address(i int) {
 	}
 	l, ids := j.label(i), j.idsOf(i, false)
 	for _, id := range ids {
-		if e, ok := j.x.cited[id]; ok && has(&e, t.value, l) {
+		if slices.ContainsFunc(j.x.cited[id], func(e schema.Event) bool { return has(&e, t.value, l) }) {
 			j.add(t.span, "address", Found, []uint64{id}, "")
 			j.appears(i, uses)
 			return
@@ -129,9 +129,11 @@ func (j *judge) nameLength(i int) {
 		return
 	}
 	for _, id := range j.idsOf(i, true) {
-		if e, ok := j.x.cited[id]; ok && e.NameLen != 0 && uint64(e.NameLen) != n.value {
-			j.add(n.span, "length", Elsewhere, nil, fmt.Sprintf("the name of #%d has %d bytes", id, e.NameLen))
-			return
+		for _, e := range j.x.cited[id] {
+			if e.NameLen != 0 && uint64(e.NameLen) != n.value {
+				j.add(n.span, "length", Elsewhere, nil, fmt.Sprintf("the name of #%d has %d bytes", id, e.NameLen))
+				return
+			}
 		}
 	}
 }
@@ -144,7 +146,7 @@ func (j *judge) says(u *use) string {
 			symbol = p.Symbol
 		}
 	}
-	where := map[field]string{parentField: "the parent at ", inodeField: "the inode at ", bucketField: "the bucket at ", hashField: "the hash at "}[u.field]
+	where := map[field]string{parentField: "the parent at ", inodeField: "the inode at ", bucketField: "the bucket at ", hashField: "the hash at ", startField: "the directory that the walk starts in at "}[u.field]
 	when := map[schema.Phase]string{schema.Enter: " entry", schema.Exit: " return"}[u.Phase]
 	return fmt.Sprintf("%s%s%s of %q (#%d)", where, replay.Printable(symbol), when, u.Name, u.ID)
 }

@@ -22,6 +22,7 @@ const (
 	bucketField
 	hashField
 	retField
+	startField
 )
 
 // use is one meaning of a value: it stood in this field of this event first.
@@ -46,14 +47,14 @@ type Run struct {
 	header *schema.Header
 	uses   map[uint64][]use
 	met    map[meaning]bool
-	cited  map[uint64]schema.Event
-	last   uint64 // id of the last event
-	bytes  int    // of uses
+	cited  map[uint64][]schema.Event // by id; of a call that is one event its entry, too
+	last   uint64                    // id of the last event
+	bytes  int                       // of uses
 }
 
 // Look begins a trace with its header. Give it every record in order.
 func Look(p *Page, h *schema.Header) *Run {
-	return &Run{page: p, header: h, uses: make(map[uint64][]use), met: make(map[meaning]bool), cited: make(map[uint64]schema.Event)}
+	return &Run{page: p, header: h, uses: make(map[uint64][]use), met: make(map[meaning]bool), cited: make(map[uint64][]schema.Event)}
 }
 
 // Record takes in what of a record the page is about.
@@ -69,7 +70,7 @@ func (x *Run) Record(rec schema.Record) {
 func (x *Run) event(e *schema.Event) {
 	x.last = e.ID
 	if x.page.cited[e.ID] {
-		x.cited[e.ID] = *e
+		x.cited[e.ID] = append(x.cited[e.ID], *e)
 	}
 	for f, v := range values(e) {
 		if v == 0 || !x.page.wanted[v] {
@@ -88,7 +89,7 @@ func (x *Run) event(e *schema.Event) {
 func values(e *schema.Event) func(func(field, uint64) bool) {
 	return func(yield func(field, uint64) bool) {
 		_ = yield(itself, e.Dentry) && yield(nameField, e.NameAddr) && yield(parentField, e.Parent) && yield(inodeField, e.Inode) &&
-			yield(bucketField, e.Bucket) && yield(retField, e.Target) && yield(retField, e.Ret) &&
+			yield(bucketField, e.Bucket) && yield(retField, e.Target) && yield(retField, e.Ret) && yield(startField, e.Start) &&
 			(e.Columns.Has(schema.ColumnOpen) || yield(hashField, uint64(e.Hash)))
 	}
 }
