@@ -157,7 +157,7 @@ func unlike(a, b *schema.Header) (notes []string) {
 			})
 		}
 		if attached(a, false) && attached(b, true) {
-			halved = append(halved, fa.value)
+			halved = append(halved, replay.Printable(fa.value))
 		}
 	}
 	if without != nil {
