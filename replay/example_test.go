@@ -71,11 +71,11 @@ func ExampleCalls() {
 		fmt.Printf("%d ns, %d of them the filesystem: %s of %s, #%d\n", c.Took, c.Filesystem, c.Class, replay.Printable(c.Path), c.ID)
 	}
 	// Output:
-	// 21569056 ns, 0 of them the filesystem: rcu of tmpfile, #1060
-	// 11752568 ns, 9804962 of them the filesystem: miss of test_file_very_long_name_to_force_external_allocation_1795680803, #1
-	// 10623562 ns, 10324545 of them the filesystem: ref of l_e.txt, #325
-	// 9643936 ns, 103936 of them the filesystem: miss of /tmp/t_e.txt, #214
-	// 3940439 ns, 2304439 of them the filesystem: miss of /tmp/t_e.txt, #24
+	// 10969464 ns, 0 of them the filesystem: ref of test_file_very_long_name_to_force_external_allocation_1795743165, #11
+	// 6891344 ns, 1089773 of them the filesystem: miss of l_e.txt, #282
+	// 5799569 ns, 5689333 of them the filesystem: miss of at/a, #843
+	// 4828344 ns, 9645 of them the filesystem: miss of rename/a/f, #426
+	// 4823757 ns, 4380172 of them the filesystem: miss of names/nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn, #1038
 }
 
 // Negatives tells every dentry without an inode: this prints those that lookups made
@@ -102,5 +102,7 @@ func ExampleNegatives() {
 			fmt.Println(n.Dir, n.Name, n.Hits, n.Fate)
 		}
 	}
-	// Output: /mnt/loopfs none.txt 0 killed
+	// Output:
+	// /mnt/loopfs none.txt 0 killed
+	// /mnt/casefold dir 0 made
 }

@@ -61,5 +61,6 @@ func ExampleJudge_path() {
 	// proven prefix
 	// proven negative
 	// proven absence
+	// proven start
 	// <nil>
 }

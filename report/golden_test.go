@@ -23,7 +23,7 @@ import (
 // the hashes anew.
 func TestOutputsAreWhatTheyWere(t *testing.T) {
 	var got strings.Builder
-	for _, pattern := range []string{"../traces/*.pb", "../test/cases/*.pb", "testdata/*.pb", "testdata/contradictions/*.pb"} {
+	for _, pattern := range []string{"../traces/*.pb", "../test/format1/*.pb", "../test/cases/*.pb", "testdata/*.pb", "testdata/contradictions/*.pb"} {
 		traces, err := filepath.Glob(pattern)
 		if err != nil || len(traces) == 0 {
 			t.Fatal(pattern, err)

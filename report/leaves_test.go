@@ -17,7 +17,7 @@ import (
 // A recording whose leaf calls are one event each says what the same one says whose leaf calls
 // have an entry and an exit.
 func TestLeavesAreJudgedTheSame(t *testing.T) {
-	for _, pattern := range []string{"../traces/*.pb", "../test/cases/*.pb", "testdata/*.pb"} {
+	for _, pattern := range []string{"../test/format1/run1.pb", "../test/cases/*.pb", "testdata/*.pb"} {
 		traces, err := filepath.Glob(pattern)
 		if err != nil || len(traces) == 0 {
 			t.Fatal(pattern, err)

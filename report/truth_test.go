@@ -257,8 +257,8 @@ func (x *truth) cited(line string) (wrong []string) {
 	return wrong
 }
 
-// systemCall is the function of a system call, whose name may have digits.
-var systemCall = regexp.MustCompile(`\b(?:__\w+_sys_|do_)\w+`)
+// systemCall is the function of a system call, or one that it is made of, whose name may have digits.
+var systemCall = regexp.MustCompile(`\b(?:__\w+_sys_|do_|filename_)\w+`)
 
 // nameless is the line without the names, times and functions of the events.
 func (x *truth) nameless(line string, ids []uint64) string {

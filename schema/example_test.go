@@ -91,5 +91,5 @@ func ExampleReader_follow() {
 			return
 		}
 	}
-	// Output: 1684 events
+	// Output: 1298 events
 }

@@ -62,7 +62,7 @@ func TestPagesOfOnesOwn(t *testing.T) {
 		t.Fatal("no prefix of 5")
 	}
 	from, fromID, path, pathID := m[1], m[2], m[3], m[4]
-	key := regexp.MustCompile(`"role":"lookup_rcu","phase":"enter".*"name":"t_e.txt".*"hash":(\d+)`).FindStringSubmatch(output(t, "replay", "--format", "json", trace))
+	key := regexp.MustCompile(`"role":"lookup_rcu","phase":"call".*"name":"t_e.txt".*"hash":(\d+)`).FindStringSubmatch(output(t, "replay", "--format", "json", trace))
 	shift := regexp.MustCompile(`d_hash_shift\D+(\d+)`).FindStringSubmatch(output(t, "info", trace))
 	if key == nil || shift == nil {
 		t.Fatal("no hash of t_e.txt, or no shift")

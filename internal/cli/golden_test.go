@@ -22,12 +22,12 @@ func TestOutputsAreWhatTheyWere(t *testing.T) {
 		code := Run(args, strings.NewReader(""), &out, &errs)
 		fmt.Fprintf(&lines, "%x %d %s\n", sha256.Sum256([]byte(out.String()+errs.String())), code, strings.Join(args, " "))
 	}
-	files := samples(t)
+	files := append(samples(t), "test/format1/run1.pb")
 	cases, err := filepath.Glob("test/cases/*.pb")
 	if err != nil || len(cases) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
-	for _, f := range append(append([]string{}, files...), cases...) {
+	for _, f := range append(append([]string{}, files...), append(cases, "test/format1/git.pb")...) {
 		for _, format := range []string{"text", "json", "dmesg"} {
 			add("replay", "--format", format, f)
 		}

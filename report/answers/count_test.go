@@ -16,7 +16,8 @@ import (
 
 // operationOf is what a path call is called, by the role of its begin; a walk within another is no call.
 var operationOf = map[string]string{"open": "open", "stat": "stat", "access": "access", "readlink": "readlink", "chdir": "chdir", "execve": "exec", "mkdir": "mkdir", "mknod": "mknod",
-	"unlinkat": "unlink", "rmdir": "rmdir", "rename": "rename", "link": "link", "symlink": "symlink", "mount": "mount", "execveat": "exec", "walk": "walk", "walk_parent": "walk"}
+	"unlinkat": "unlink", "rmdir": "rmdir", "rename": "rename", "link": "link", "symlink": "symlink", "mount": "mount", "chmod": "chmod", "chown": "chown", "utimes": "utimes", "statfs": "statfs", "truncate": "truncate", "getxattr": "getxattr", "setxattr": "setxattr",
+	"listxattr": "listxattr", "removexattr": "removexattr", "execveat": "exec", "walk": "walk", "walk_parent": "walk"}
 
 // own is what an independent count of the events comes to.
 type own struct {
@@ -169,7 +170,7 @@ func (n *counting) sum() {
 
 // The numbers of the first screen are those of an independent count.
 func TestSummaryIsWhatTheEventsSay(t *testing.T) {
-	for _, pattern := range []string{"../../traces/*.pb", "../../test/git.pb", "../../test/cases/*.pb"} {
+	for _, pattern := range []string{"../../traces/*.pb", "../../test/git.pb", "../../test/format1/*.pb", "../../test/cases/*.pb"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatal(pattern, err)

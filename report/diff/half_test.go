@@ -13,7 +13,7 @@ import (
 // A recording whose leaf calls are one event each is the same run as the one whose leaf calls have
 // an entry and an exit, and which form is which is said.
 func TestLeavesAreTheSame(t *testing.T) {
-	old, err := os.ReadFile("../../traces/run1.pb")
+	old, err := os.ReadFile("../../test/format1/run1.pb")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -282,7 +282,7 @@ func TestPageAnswers(t *testing.T) {
 	ctx := browser(t)
 	visit(t, ctx, "run1", sample(t, "../../traces/run1.pb"))
 	for word, want := range map[string]string{
-		"D12": "/tmp/t_e.txt", "#66": "alloc", "66": "is not among", "p184": "te_miss", "184": "te_miss", "/tmp/t_e.txt": "open /tmp/t_e.txt", "t_m.txt": "ENOENT", "0xff46d3dbc15ccf00": "D12", "nosuch": "is not among",
+		"D12": "/tmp/t_e.txt", "#52": "alloc", "52": "is not among", "p177": "te_miss", "177": "te_miss", "/tmp/t_e.txt": "open /tmp/t_e.txt", "t_m.txt": "ENOENT", "0xff1cc18f4142fd80": "D12", "nosuch": "is not among",
 	} {
 		search(t, ctx, word)
 		if got := eval[string](t, ctx, `document.getElementById("details").innerText`); !strings.Contains(got, want) {
@@ -316,16 +316,16 @@ func TestStepping(t *testing.T) {
 		eval[bool](t, ctx, `(goTo(%d), true)`, id)
 		return eval[string](t, ctx, `[...document.querySelectorAll(".inside li")].map(l => l.innerText).join("; ")`)
 	}
-	// t_e.txt is allocated at #66 and enters the hash table at #69; the drop_caches of tm_miss kills it at #83.
-	for id, want := range map[int]bool{66: false, 69: true, 70: true} {
+	// t_e.txt is allocated at #52 and enters the hash table at #54; the drop_caches of tm_miss kills it at #64.
+	for id, want := range map[int]bool{52: false, 54: true, 55: true} {
 		if got := inside(id); strings.Contains(got, "D12 t_e.txt") != want {
 			t.Errorf("at #%d: %s", id, got)
 		}
 	}
-	inside(70)
+	inside(55)
 	press(t, ctx, ".stepper", "ArrowRight")
-	if got := eval[string](t, ctx, `document.querySelector(".around .now").innerText`); !strings.HasPrefix(got, "#71 ") {
-		t.Errorf("right of #70 is %s", got)
+	if got := eval[string](t, ctx, `document.querySelector(".around .now").innerText`); !strings.HasPrefix(got, "#56 ") {
+		t.Errorf("right of #55 is %s", got)
 	}
 	press(t, ctx, ".stepper", "ArrowDown") // the next call
 	if got := eval[string](t, ctx, `document.querySelector(".stepper .call h3").innerText`); !strings.Contains(got, "open") {
