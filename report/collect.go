@@ -47,6 +47,7 @@ type collector struct {
 
 	miscounted bool // the footer is wrong about how many events there are
 
+	bare  bool         // see Options
 	each  func(*Claim) // told of every claim; may be nil
 	kinds []*kind      // every kind, by number
 	looks byRole       // those that look at an event
@@ -136,7 +137,9 @@ func (c *collector) event(s *replay.Step) {
 		c.line(s)
 		return
 	}
-	c.processCounts.see(e)
+	if !c.bare {
+		c.processCounts.see(e)
+	}
 	if c.mute = c.only != nil && !c.only(); !c.mute && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
 		c.program(e).Opens++
 	}
@@ -245,7 +248,7 @@ func (c *collector) outside(s *replay.Step) {
 		}
 	}
 	p := c.program(e)
-	if !p.kept {
+	if !p.kept || c.bare {
 		return
 	}
 	var it *Item

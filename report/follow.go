@@ -17,6 +17,8 @@ type Options struct {
 	// Select picks opens that are shown in full: by "#" and the number of an event in it, by
 	// the number of a dentry in it, "D12", by their path, or by the last component of that.
 	Select []string
+	// Bare keeps no call, claim, example or process: of the Findings nothing is asked but Verdicts.
+	Bare bool
 	// Each is told of every claim as it is judged, also of those that a report has no room
 	// for. The claim is valid until it returns, a Clone of it for good. What Void says at the end takes every
 	// verdict back.
@@ -77,11 +79,11 @@ func Judge(r replay.Source, o Options) (*Findings, error) {
 		o.Beside.State().Reuse()
 	}
 	c := newCollector(h, o.Beside)
-	c.each, c.follow, c.only, c.asked = o.Each, o.Follow, o.Only, o.Select
+	c.bare, c.each, c.follow, c.only, c.asked = o.Bare, o.Each, o.Follow, o.Only, o.Select
 	var whole *collector
 	if o.Without != 0 {
 		whole = newCollector(r.Header(), alone{replay.New(r.Header())})
-		whole.only = o.Only
+		whole.bare, whole.only = o.Bare, o.Only
 	}
 	for {
 		rec, err := r.Next()

@@ -49,17 +49,23 @@ func whole(first, last uint64) span { return span{first, first, last} }
 //
 //  1. It is proven if every role it needs was attached, its missed hits would be known,
 //     and none was lost in its window.
-//  2. Its operands are gathered.
-//  3. Of what speaks against it the first is the reason.
+//  2. Of what speaks against it the first is the reason.
+//  3. Its operands are gathered. Where nobody is told of them, it is proven and leaves nothing for later, it is counted.
 func (v *view) judge() {
 	c, k := v.collector, v.kind
-	cl := c.begin(k, v.needed(), v.subject, v.at)
+	why, about := c.unsettled(v.needed(), v.at)
+	for i := 0; i < len(k.fails) && why == nil; i++ {
+		why, about = k.fails[i].fails(v)
+	}
+	if k.then == nil && c.unmade(v.p, k, why) {
+		v.parts = parts{}
+		return
+	}
+	cl := c.draft(k, v.subject)
+	cl.doubt(why, about)
 	cl.Object, cl.Other = ref(v.one), ref(v.two)
 	for i := range k.shows {
 		k.shows[i].show(v)
-	}
-	for i := 0; i < len(k.fails) && cl.Verdict == Proven; i++ {
-		cl.doubt(k.fails[i].fails(v))
 	}
 	if k.fill != nil {
 		k.fill(v, cl)
@@ -78,31 +84,51 @@ func (v *view) judge() {
 
 // begin starts a claim of the kind that needs some roles. Its verdict is Proven when
 // nothing is known against it yet.
-//
-// The claim is the collector's: it is good until the next one begins.
 func (c *collector) begin(k *kind, needs replay.Roles, subject string, at span) *Claim {
+	cl := c.draft(k, subject)
+	cl.doubt(c.unsettled(needs, at))
+	return cl
+}
+
+// draft returns a claim that is proven. It is the collector's: it is good until the next one.
+func (c *collector) draft(k *kind, subject string) *Claim {
 	c.terms = c.terms[:0]
 	cl := c.drafts.next()
 	*cl = Claim{Kind: k.number, Verdict: Proven, Subject: subject}
+	return cl
+}
+
+// unsettled is why a claim that needs some roles cannot be proven, whatever it says; nil: it can.
+func (c *collector) unsettled(needs replay.Roles, at span) (*Reason, About) {
 	if c.state.Objects.Tries() && needs.Has(schema.RoleKill) {
 		needs |= replay.RolesOf(schema.RoleFree) // without it no kill is certain
 	}
 	if missing := needs &^ c.attached; missing != 0 {
-		cl.doubt(NotAttached, About{Text: roleNames(missing)})
+		return NotAttached, About{Text: roleNames(missing)}
 	} else if needs&c.logged != 0 {
-		cl.doubt(FromLog, About{})
+		return FromLog, About{}
 	} else if vague := needs & c.uncounted; vague != 0 {
 		if c.f.Header.Imported() {
-			cl.doubt(FromText, About{})
-		} else {
-			cl.doubt(NotCounted, About{Text: roleNames(vague)})
+			return FromText, About{}
 		}
+		return NotCounted, About{Text: roleNames(vague)}
 	} else if c.state.Losses.Any(min(at.first, at.walk), at.last) {
 		if w, hit := c.touched(needs, at); hit {
-			cl.doubt(EventsLost, About{Text: lossReason(w)})
+			return EventsLost, About{Text: lossReason(w)}
 		}
 	}
-	return cl
+	return nil, About{}
+}
+
+// unmade counts a claim with nothing against it without making it, where nobody is told of it, which it reports.
+func (c *collector) unmade(p *Program, k *kind, why *Reason) bool {
+	if why != nil || !c.bare || c.each != nil {
+		return false
+	}
+	if !c.mute {
+		c.add(p, k.number, Proven, nil, "")
+	}
+	return true
 }
 
 func (c *collector) touched(needs replay.Roles, at span) (replay.Window, bool) {
@@ -192,7 +218,7 @@ func (c *collector) across(p *Program, cl *Claim) {
 		return
 	}
 	c.count(p, cl)
-	if !p.kept {
+	if !p.kept || c.bare {
 		return
 	}
 	if len(p.Claims) < maxClaims {
@@ -203,13 +229,8 @@ func (c *collector) across(p *Program, cl *Claim) {
 }
 
 func (c *collector) count(p *Program, cl *Claim) {
-	c.f.Tally.add(cl.Kind, cl.Verdict)
-	if p != nil {
-		p.Tally.add(cl.Kind, cl.Verdict)
-	}
-	c.show(p, cl)
-	if c.follow != nil {
-		c.moment.Rulings = append(c.moment.Rulings, Ruling{cl.Kind, cl.Verdict, cl.Why, cl.About.Text})
+	if c.add(p, cl.Kind, cl.Verdict, cl.Why, cl.About.Text); !c.bare {
+		c.show(p, cl)
 	}
 	if c.each != nil {
 		cl.Terms = c.terms
@@ -218,6 +239,17 @@ func (c *collector) count(p *Program, cl *Claim) {
 	}
 	if cl.Verdict != Proven {
 		c.remember(cl)
+	}
+}
+
+// add counts a ruling.
+func (c *collector) add(p *Program, k Kind, v Verdict, why *Reason, about string) {
+	c.f.Tally.add(k, v)
+	if p != nil {
+		p.Tally.add(k, v)
+	}
+	if c.follow != nil {
+		c.moment.Rulings = append(c.moment.Rulings, Ruling{k, v, why, about})
 	}
 }
 

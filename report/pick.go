@@ -88,7 +88,7 @@ type doubtful struct {
 
 // pick keeps a walk that has a reason before it is judged; nil where it has none.
 func (c *collector) pick(p *Program, w *walk, made purpose) *Item {
-	if !p.kept {
+	if !p.kept || c.bare {
 		return nil
 	}
 	var why Pick
@@ -105,9 +105,11 @@ func (c *collector) pick(p *Program, w *walk, made purpose) *Item {
 		of.restarted++
 		why |= PickRestarted
 	}
-	if len(of.courses) < maxCourses && !slices.Contains(of.courses, w.course) {
-		of.courses = append(of.courses, w.course)
-		why |= PickCourse
+	if len(of.courses) < maxCourses {
+		if course := w.course(); !slices.Contains(of.courses, course) {
+			of.courses = append(of.courses, course)
+			why |= PickCourse
+		}
 	}
 	if len(of.slow) < maxSlow || w.took() > of.slow[0].Took {
 		why |= PickSlow
@@ -191,6 +193,14 @@ func (h *course) add(e *schema.Event) {
 		what |= 1
 	}
 	*h = (*h ^ course(what)) * 1099511628211
+}
+
+func (w *walk) course() course {
+	h := emptyCourse
+	for i := range w.steps {
+		h.add(&w.steps[i].ev)
+	}
+	return h
 }
 
 func (it *Item) course() course {

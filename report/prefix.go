@@ -70,19 +70,25 @@ func (v *view) prefixes() {
 		if s == nil {
 			s = r.lookup
 		}
-		cl := c.begin(v.kind, v.kind.needs, enter.Name, whole(enter.Time, s.ev.Time))
+		why, about := c.unsettled(v.kind.needs, whole(enter.Time, s.ev.Time))
+		switch {
+		case why != nil:
+		case s.ev.NameCut() || enter.NameCut():
+			why = CutName
+		case quote(enter.Name, r.offset, r.end) != s.ev.Name || r.offset > 0 && enter.Name[r.offset-1] != '/':
+			why = OtherComponent
+		}
+		if c.unmade(v.p, v.kind, why) {
+			continue
+		}
+		cl := c.draft(v.kind, enter.Name)
+		cl.doubt(why, about)
 		if r.alloc != nil {
 			cl.Detail = fromSource{}
 		}
 		cl.Left = Term{c.label(s.ev.Role, schema.Enter), s.ev.NameAddr, s.ev.ID, s.ev.Comm}
 		cl.Right = Term{c.label(schema.RoleOpen, schema.Enter), enter.NameAddr, enter.ID, enter.Comm}
 		cl.Result, cl.Means, cl.Object = s.ev.NameAddr-enter.NameAddr, enter.Name[:r.offset], ref(r.result)
-		switch {
-		case s.ev.NameCut() || enter.NameCut():
-			cl.doubt(CutName, About{})
-		case quote(enter.Name, r.offset, r.end) != s.ev.Name || r.offset > 0 && enter.Name[r.offset-1] != '/':
-			cl.doubt(OtherComponent, About{})
-		}
 		c.emit(v.p, v.it, cl)
 	}
 }

@@ -16,19 +16,7 @@ import (
 // No claim is about a dentry whose memory has become another's: all is judged as where none does, also of what is evicted, deleted,
 // linked, moved or raced for long after.
 func TestReusedDentriesChangeNothing(t *testing.T) {
-	traces := map[string][]byte{"every kind": fileOf(t, everyKind), "generated": generate(t, 200_000)}
-	for _, pattern := range []string{"../traces/*.pb", "../test/*.pb", "../test/cases/*.pb", "../test/random/*.pb", "testdata/*.pb"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatal(pattern, err)
-		}
-		for _, file := range files {
-			if traces[file], err = os.ReadFile(file); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for name, trace := range traces {
+	for name, trace := range manyTraces(t) {
 		if again, made := judgedAll(t, trace, true), judgedAll(t, trace, false); !bytes.Equal(again, made) {
 			t.Errorf("%s: what is judged with dentries used again is not what is with new ones", name)
 		}
@@ -62,4 +50,22 @@ func judgedAll(t *testing.T, trace []byte, again bool) []byte {
 		t.Fatal(err)
 	}
 	return said.Bytes()
+}
+
+// manyTraces are the committed traces, one of every kind of claim, and a generated one, by name.
+func manyTraces(t *testing.T) map[string][]byte {
+	t.Helper()
+	traces := map[string][]byte{"every kind": fileOf(t, everyKind), "generated": generate(t, 200_000)}
+	for _, pattern := range []string{"../traces/*.pb", "../test/*.pb", "../test/cases/*.pb", "../test/random/*.pb", "testdata/*.pb"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, file := range files {
+			if traces[file], err = os.ReadFile(file); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return traces
 }

@@ -12,7 +12,6 @@ import (
 type walk struct {
 	steps    []walkStep
 	roles    replay.Roles // of its events
-	course   course       // of these
 	overflow bool         // it has more events than are looked at
 	nests    bool         // another open is made within it, whose events are not among these
 	then     *walk        // of an operation on two paths the other one; nil: none
@@ -42,10 +41,10 @@ func (c *collector) walk() *walk {
 	if n := len(c.walks); n > 0 {
 		w := c.walks[n-1]
 		c.walks = c.walks[:n-1]
-		*w = walk{steps: w.steps[:0], course: emptyCourse}
+		*w = walk{steps: w.steps[:0]}
 		return w
 	}
-	return &walk{course: emptyCourse}
+	return &walk{}
 }
 
 func (w *walk) add(s *replay.Step, room bool) {
@@ -79,7 +78,6 @@ func (w *walk) step(e *schema.Event, depth int) *walkStep {
 	k := &w.steps[n]
 	k.ev = *e
 	k.obj, k.depth, k.enter, k.after = nil, depth, 0, e.ID
-	w.course.add(e)
 	return k
 }
 
@@ -109,7 +107,7 @@ func (c *collector) claims(p *Program, w *walk, of purpose) {
 	it := c.pick(p, w, of)
 	v := &c.view
 	v.p, v.it, v.w, v.enter, v.exit, v.subject = p, it, w, w.enter(), w.exit(), w.enter().Name
-	c.terms = c.drafts.begin(p.kept && it == nil)
+	c.terms = c.drafts.begin(p.kept && it == nil && !c.bare)
 	for _, k := range c.kinds {
 		if v.kind = k; k.open != nil && (of.op == "" || k.walks) {
 			k.open(v)

@@ -143,14 +143,16 @@ func (o *findingsOptions) given(cmd *cobra.Command) (words []string) {
 	return words
 }
 
-// findings reads a trace to its end and judges it.
+// findings reads a trace to its end and judges it, for the verdicts alone.
 func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findings, error) {
 	t, err := openTrace(cmd, path, o.run)
 	if err != nil {
 		return nil, err
 	}
 	defer t.Close()
-	return report.Judge(o.judged(t))
+	src, judged := o.judged(t)
+	judged.Bare = true
+	return report.Judge(src, judged)
 }
 
 // judged is what is judged of a trace, and how.
