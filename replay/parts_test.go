@@ -213,3 +213,33 @@ func TestAnOperationWithoutAPath(t *testing.T) {
 		t.Errorf("with a walk lost %d calls", told)
 	}
 }
+
+// Of two paths the second may lie where the first one lay, as with linkat until 5.14: no walk has started over.
+func TestSecondPathWhereTheFirstLay(t *testing.T) {
+	walking := func(path string) schema.Event {
+		return schema.Event{Role: schema.RoleWalk, Phase: schema.Enter, Name: path, NameAddr: pathAt}
+	}
+	parent := walking("d/b")
+	parent.Role = schema.RoleWalkParent
+	calls, _ := played(schema.Event{Role: schema.RoleLink, Phase: schema.Enter},
+		walking("d/a"), asking(schema.RoleLookupRCU, "d", 0), about(schema.RoleLookupRCU, dirAt, 4, "d"),
+		asking(schema.RoleLookupRCU, "a", 2), about(schema.RoleLookupRCU, ownAt, 5, "a"),
+		schema.Event{Role: schema.RoleWalk, Phase: schema.Exit, Dentry: ownAt, Inode: 5, Name: "a"},
+		parent, asking(schema.RoleLookupRCU, "d", 0), about(schema.RoleLookupRCU, dirAt, 4, "d"),
+		schema.Event{Role: schema.RoleWalkParent, Phase: schema.Exit, Dentry: dirAt, Inode: 4, Name: "d"},
+		schema.Event{Role: schema.RoleLink, Phase: schema.Exit})
+	var names []string
+	for _, p := range calls[0].Components {
+		names = append(names, p.Name)
+	}
+	same, _ := played(schema.Event{Role: schema.RoleLink, Phase: schema.Enter},
+		walking("d"), asking(schema.RoleLookupRCU, "d", 0), about(schema.RoleLookupRCU, dirAt, 4, "d"), schema.Event{Role: schema.RoleWalk, Phase: schema.Exit, Dentry: dirAt, Inode: 4, Name: "d"},
+		schema.Event{Role: schema.RoleWalkParent, Phase: schema.Enter, Name: "d", NameAddr: pathAt}, schema.Event{Role: schema.RoleWalkParent, Phase: schema.Exit, Dentry: otherAt, Inode: 2},
+		schema.Event{Role: schema.RoleLink, Phase: schema.Exit, Ret: ^uint64(16)})
+	if c := same[0]; c.Restarts != 0 || c.Target != "d" {
+		t.Errorf("of one name twice: %d restarts, target %q", c.Restarts, c.Target)
+	}
+	if c := calls[0]; c.Restarts != 0 || strings.Join(names, " ") != "d a d" || c.Class != ClassRCU {
+		t.Errorf("%d restarts, components %q, class %s", c.Restarts, names, c.Class)
+	}
+}

@@ -73,9 +73,9 @@ func (m *Model) ask(w *walker, e *schema.Event) {
 }
 
 // locate finds the path that a name lies in, and where; or that it lies in none, and then its
-// address.
+// address. The second of two may lie where the first one lay: until 5.14 linkat had given that back.
 func (w *walker) locate(e *schema.Event) (off uint64, beside bool) {
-	for i := range w.used {
+	for i := w.used - 1; i >= 0; i-- {
 		if r := &w.routes[i]; e.NameAddr-r.addr < max(uint64(r.bytes), uint64(len(r.path))) {
 			w.cur = i
 			return e.NameAddr - r.addr, false

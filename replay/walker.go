@@ -29,10 +29,11 @@ type walker struct {
 // route is one path of a path call, and what the walk of it has met.
 type route struct {
 	path   string
-	bytes  uint32 // its length
-	addr   uint64 // of the string
-	walk   uint64 // the entry of its walk; 0: none
-	rooted bool   // it starts in the root directory
+	bytes  uint32      // its length
+	addr   uint64      // of the string
+	walk   uint64      // the entry of its walk; 0: none
+	role   schema.Role // of that
+	rooted bool        // it starts in the root directory
 	parts  []Component
 }
 
@@ -104,7 +105,7 @@ func (m *Model) joins(w *walker, e *schema.Event) bool {
 		return false
 	}
 	for i := range w.used {
-		if r := &w.routes[i]; r.addr == e.NameAddr && r.path == e.Name { // tried once more
+		if r := &w.routes[i]; r.addr == e.NameAddr && r.path == e.Name && r.role == e.Role { // tried once more
 			m.held -= len(r.parts)
 			r.walk, r.parts, w.cur, w.at = e.ID, r.parts[:0], i, -1
 			w.again(e.Time)
@@ -121,7 +122,7 @@ func (m *Model) joins(w *walker, e *schema.Event) bool {
 // walks begins the walk of a path.
 func (m *Model) walks(w *walker, e *schema.Event) {
 	r, c := &w.routes[w.used], w.call
-	r.path, r.bytes, r.addr, r.walk, r.rooted = e.Name, e.NameLen, e.NameAddr, e.ID, e.FromRoot()
+	r.path, r.bytes, r.addr, r.walk, r.role, r.rooted = e.Name, e.NameLen, e.NameAddr, e.ID, e.Role, e.FromRoot()
 	start := m.State.Objects.find(e.Start)
 	if w.used == 0 {
 		c.Path, c.PathLen, c.Start, c.StartAddr, c.DirFD, c.OtherRoot = e.Name, e.NameLen, start, e.Start, e.DirFD, e.Facts&schema.FactOtherRoot != 0

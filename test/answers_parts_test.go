@@ -19,10 +19,10 @@ type part struct {
 	mountable          bool
 }
 
-// lies finds the path of the use that a name is in, and where.
+// lies finds the path of the use that a name is in, and where; of two in one place it is the later one.
 func (u *use) lies(addr string) (route int, offset uint64) {
 	at, err := strconv.ParseUint(addr, 0, 64)
-	for i, p := range u.paths {
+	for i, p := range slices.Backward(u.paths) {
 		from, bad := strconv.ParseUint(p.NameAddr, 0, 64)
 		if err == nil && bad == nil && at-from < p.Len {
 			return i, at - from

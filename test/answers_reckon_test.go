@@ -134,7 +134,7 @@ func (r *reckoner) event(e *spoken) {
 // walks adds a path; one that is walked once more starts over.
 func (u *use) walks(e *spoken) {
 	for i, p := range u.paths {
-		if p.NameAddr == e.NameAddr && p.Name == e.Name {
+		if p.NameAddr == e.NameAddr && p.Name == e.Name && p.Role == e.Role {
 			u.restarts++
 			u.parts = slices.DeleteFunc(u.parts, func(x part) bool { return x.route == i })
 			return
