@@ -3,6 +3,7 @@
 package schema
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -231,6 +232,15 @@ func (b *batchWriter) size() int {
 		n += len(c)
 	}
 	return n
+}
+
+// room is how many bytes appendTo appends at most.
+func (b *batchWriter) room() int {
+	n := (fieldsEnd + 2) * (2 + binary.MaxVarintLen64) // with their tags and lengths
+	for _, c := range b.columns {
+		n += len(c)
+	}
+	return n + len(b.strings) + len(b.hashes)
 }
 
 // appendTo appends the EventBatch message to dst, after end.

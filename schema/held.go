@@ -40,8 +40,10 @@ func (t *Writer) Hold(run func(encode func())) {
 	t.hold = h
 	enc := t.enc
 	go run(func() {
+		var frame []byte // has room for what cannot be compressed; a frame takes a tenth of that, and many are held
 		for f := range h.todo {
-			f.bytes = enc.EncodeAll(f.body, f.bytes[:0])
+			frame = enc.EncodeAll(f.body, frame[:0])
+			f.bytes = append(f.bytes[:0], frame...)
 			h.raws <- f.raw
 			close(f.done)
 		}

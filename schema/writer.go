@@ -86,7 +86,7 @@ func (t *Writer) Flush() error {
 		return t.err
 	}
 	t.batch.end()
-	t.raw = t.batch.appendTo(append(t.raw[:0], make([]byte, packetHead)...))
+	t.raw = t.batch.appendTo(slices.Grow(t.raw[:0], packetHead+t.batch.room())[:packetHead])
 	for i, k := range t.batch.kinds {
 		t.kinds[kindRow{role: k.role, phase: k.phase}] += t.batch.kindEvents[i]
 	}
