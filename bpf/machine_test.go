@@ -235,12 +235,12 @@ func TestLossWindows(t *testing.T) {
 // end, those taken back passed over; all that happened before the horizon; and what is not released stays.
 func TestRing(t *testing.T) {
 	const size = 256
-	r := &ring{consumer: make([]byte, 8), producer: make([]byte, 8), data: make([]byte, size)}
+	r := &ring{consumer: make([]byte, 8), producer: make([]byte, 8), words: make([]uint64, size/8)}
 	written := uint64(0)
 	write := func(bits uint32) {
-		binary.LittleEndian.PutUint32(r.data[written%size:], 24|bits)
-		for i := written + ringHeader; i < written+32; i++ {
-			r.data[i%size] = byte(written / 32)
+		r.words[written%size/8] = 24 | uint64(bits)
+		for i := written + ringHeader; i < written+32; i += 8 {
+			r.words[i%size/8] = 0x0101010101010101 * uint64(byte(written/32))
 		}
 		written += 32
 		binary.LittleEndian.PutUint64(r.producer, written)
@@ -261,7 +261,7 @@ func TestRing(t *testing.T) {
 			if r.horizon >= before {
 				t.Fatal("the horizon is beyond a record that is not done")
 			}
-			binary.LittleEndian.PutUint32(r.data[(written-32)%size:], 24)
+			r.words[(written-32)%size/8] = 24
 			got, _ = r.scan(got, 9)
 		}
 		if rest, more := r.scan(nil, 0); len(rest) != 0 || more || r.horizon < before {
@@ -289,9 +289,10 @@ func TestRing(t *testing.T) {
 
 // A record that reaches over the end of the ring buffer is put together.
 func TestRingTorn(t *testing.T) {
-	r := &ring{data: make([]byte, 64)}
-	copy(r.data[48:], "\x18\x00\x00\x00....01234567")
-	copy(r.data, "89abcdefghijklmn")
+	word := func(text string) uint64 { return binary.LittleEndian.Uint64([]byte(text)) }
+	r := &ring{words: make([]uint64, 8)}
+	copy(r.words[6:], []uint64{word("\x18\x00\x00\x00...."), word("01234567")})
+	copy(r.words, []uint64{word("89abcdef"), word("ghijklmn")})
 	if b := SentOf(r.record(48)); b.Text != "0123456789abcdefghijklmn" || len(b.Words) != 3 {
 		t.Errorf("%v", b)
 	}

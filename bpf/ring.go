@@ -30,8 +30,8 @@ const (
 // ring is the memory of a BPF ring buffer. Its records are read where they lie, in whichever order, which ringbuf.Reader
 // does not do; and it is mapped once, not twice. It is the only place with memory that is not Go's.
 type ring struct {
-	consumer, producer []byte // pages that begin with a position
-	data               []byte
+	consumer, producer []byte   // pages that begin with a position
+	words              []uint64 // its records
 	read               uint64   // position: all before it has been seen
 	torn               []uint64 // a record that reaches over the end
 	file               *os.File
@@ -61,7 +61,7 @@ func (s *Session) Scan(dst []Entry, most int) (entries []Entry, horizon uint64, 
 }
 
 // Record returns a record where it lies; good until the next call, and until it is released.
-func (s *Session) Record(at uint64) schema.Sent { return SentOf(s.ring.record(at)) }
+func (s *Session) Record(at uint64) []uint64 { return s.ring.record(at) }
 
 // Release gives the memory of the records before a place back to the programs, or of all that were scanned.
 func (s *Session) Release(before uint64) { s.ring.release(min(before, s.ring.read)) }
@@ -76,7 +76,7 @@ func newRing(m *ebpf.Map) (*ring, error) {
 	if r.producer, err = unix.Mmap(m.FD(), int64(page), page+int(m.MaxEntries()), unix.PROT_READ, unix.MAP_SHARED); err != nil {
 		return nil, errors.Join(fmt.Errorf("map the ring buffer: %w", err), r.close())
 	}
-	r.data = r.producer[page:]
+	r.words = unsafe.Slice((*uint64)(unsafe.Pointer(&r.producer[page])), m.MaxEntries()/8)
 	if err = r.await(m.FD()); err != nil {
 		return nil, errors.Join(fmt.Errorf("wait for the ring buffer: %w", err), r.close())
 	}
@@ -140,10 +140,10 @@ func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 		r.mark = atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
 	}
 	written := atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
-	data, mask, end := r.data, uint64(len(r.data)-1), r.read
+	words, mask, end := r.words, uint64(len(r.words)-1), r.read
 	for end < written {
 		// Atomically: what the kernel wrote before it cleared the bit is seen.
-		header := atomic.LoadUint32((*uint32)(unsafe.Pointer(&data[end&mask])))
+		header := atomic.LoadUint32((*uint32)(unsafe.Pointer(&words[end/8&mask])))
 		if header&ringBusy != 0 {
 			break
 		}
@@ -152,7 +152,7 @@ func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 				break
 			}
 			most--
-			dst = append(dst, Entry{*(*uint64)(unsafe.Pointer(&data[(end+ringHeader)&mask])), end})
+			dst = append(dst, Entry{words[(end+ringHeader)/8&mask], end})
 		}
 		end += recordSize(header)
 	}
@@ -164,12 +164,18 @@ func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 
 // record returns the record at a place, as long as it has not been released; good until the next call.
 func (r *ring) record(at uint64) []uint64 {
-	words := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(r.data))), len(r.data)/8)
-	from, size := at/8%uint64(len(words)), recordSize(uint32(words[at/8%uint64(len(words))]))/8
+	words := r.words
+	from := at / 8 & uint64(len(words)-1)
+	size := recordSize(uint32(words[from])) / 8
 	if end := from + size; end <= uint64(len(words)) {
 		return words[from+1 : end : end]
 	}
-	r.torn = append(append(r.torn[:0], words[from:]...), words[:from+size-uint64(len(words))]...)
+	return r.join(from, size)
+}
+
+// join is a record that reaches over the end.
+func (r *ring) join(from, size uint64) []uint64 {
+	r.torn = append(append(r.torn[:0], r.words[from:]...), r.words[:from+size-uint64(len(r.words))]...)
 	return r.torn[1:]
 }
 

@@ -22,7 +22,7 @@ const (
 type source interface {
 	Wait(deadline time.Time) error
 	Scan(dst []bpf.Entry, most int) (entries []bpf.Entry, horizon uint64, more bool)
-	Record(at uint64) schema.Sent
+	Record(at uint64) []uint64
 	Release(before uint64)
 	Losses(dst []*schema.Loss) ([]*schema.Loss, error)
 }

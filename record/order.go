@@ -22,15 +22,18 @@ type sorter struct {
 
 // sort takes in what was appended to pending.
 func (s *sorter) sort() {
-	for n := max(s.sorted, 1); n < len(s.pending); n++ {
-		e := s.pending[n]
-		i := n
-		for ; i > 0 && s.pending[i-1].Time > e.Time; i-- {
-			s.pending[i] = s.pending[i-1]
+	p, n := s.pending, max(s.sorted, 1)
+	for ; n < len(p); n++ {
+		if p[n-1].Time <= p[n].Time {
+			continue
 		}
-		s.pending[i] = e
+		e, i := p[n], n
+		for ; i > 0 && p[i-1].Time > e.Time; i-- {
+			p[i] = p[i-1]
+		}
+		p[i] = e
 	}
-	s.sorted = len(s.pending)
+	s.sorted = len(p)
 }
 
 // before returns the records with a time below limit, in order; they are good until drop.

@@ -75,11 +75,11 @@ func (s *script) Scan(dst []bpf.Entry, _ int) ([]bpf.Entry, uint64, bool) {
 	return dst, s.horizon, false
 }
 
-func (s *script) Record(at uint64) schema.Sent {
+func (s *script) Record(at uint64) []uint64 {
 	if at < s.released {
 		panic("a record that was released")
 	}
-	return bpf.SentOf(s.data[at/8+1:][:(uint32(s.data[at/8])+7)/8])
+	return s.data[at/8+1:][:(uint32(s.data[at/8])+7)/8]
 }
 
 func (s *script) Release(before uint64) {

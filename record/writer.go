@@ -194,7 +194,7 @@ func (w *writer) writeAll(limit uint64) (more bool) {
 			w.drop(e.Time)
 			continue
 		}
-		if err := w.sender.Append(w.trace, w.source.Record(e.At)); err != nil {
+		if err := w.sender.Append(w.trace, bpf.SentOf(w.source.Record(e.At))); err != nil {
 			w.fail(err)
 		}
 		if limited && w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 && w.limits.bytes-w.trace.Size() < nearBytes {

@@ -32,10 +32,10 @@ func (b *batchWriter) putNameAddr(v uint64) {
 	b.previous[rowNameAddr] = b.columns[fieldNameAddr].delta(v, b.previous[rowNameAddr])
 }
 
-// putDentry writes index + 1, 0 for NULL.
+// putDentry writes index + 1, 0 for NULL: nil.
 func (b *batchWriter) putDentry(d *dentryValue) {
 	row := uint64(0)
-	if d.address != 0 {
+	if d != nil {
 		row = uint64(b.dentry(d)) + 1
 	}
 	b.columns[fieldDentryCode].uint(b.codes[rowDentry].code(row))
@@ -110,7 +110,7 @@ func (b *batchWriter) isTask(i uint32, pid, tid uint32, comm string) bool {
 // name is compared once.
 func (b *batchWriter) isKey(i uint32, k *keyValue, facts Fact) bool {
 	r := &b.keys[i]
-	return r.hash == k.hash && r.parent == k.parent && r.length == k.length && r.facts == facts && string(b.text(r.name)) == k.name
+	return r.hash == k.hash && r.parent == k.parent && r.length == k.length && r.facts == facts && string(b.strings[r.name.from:r.name.to]) == k.name
 }
 
 func (b *batchWriter) key(k *keyValue, facts Fact) uint32 {
@@ -127,14 +127,15 @@ func (b *batchWriter) key(k *keyValue, facts Fact) uint32 {
 		slot = b.keySlots.at(hash)
 	}
 	if *slot == 0 {
-		r := keyRow{parent: k.parent, name: b.string(k.name), length: k.length, hash: k.hash, facts: facts}
+		name := b.string(k.name)
+		r := keyText{parent: k.parent, name: b.texts[name], length: k.length, hash: k.hash, facts: facts}
 		b.keys = append(b.keys, r)
 		if r.parent == 0 && r.hash == 0 {
 			b.holds = append(b.holds, markPath(k.name))
 		}
 		*slot = uint32(len(b.keys))
 		b.parent = b.columns[fieldKeyParentStep].step(r.parent, b.parent)
-		b.name = b.columns[fieldKeyNameDelta].delta(uint64(r.name), b.name)
+		b.name = b.columns[fieldKeyNameDelta].delta(uint64(name), b.name)
 		b.columns[fieldKeyLength].uint(uint64(r.length))
 		b.keyHash(&r, k.name)
 		b.columns[fieldKeyFacts].uint(uint64(r.facts))
@@ -144,7 +145,7 @@ func (b *batchWriter) key(k *keyValue, facts Fact) uint32 {
 }
 
 // keyHash writes the hash of the key added last, if it does not follow.
-func (b *batchWriter) keyHash(k *keyRow, name string) {
+func (b *batchWriter) keyHash(k *keyText, name string) {
 	if b.follows.nameHash != NameHash_NAME_HASH_UNSPECIFIED {
 		if k.hash == b.follows.hash(k.parent, name) {
 			return
@@ -161,19 +162,26 @@ func (b *batchWriter) keyHash(k *keyRow, name string) {
 	b.hashes = binary.LittleEndian.AppendUint32(b.hashes, k.hash)
 }
 
+// isDentry reports whether row i is a dentry.
+func (b *batchWriter) isDentry(i uint32, d *dentryValue) bool {
+	r := &b.dentries[i]
+	return r.address == d.address && r.inode == d.inode && r.nameOffset == int64(d.nameAddr-d.address) && r.facts == d.key.facts&^keyFacts &&
+		b.isKey(r.key, &d.key, d.key.facts&keyFacts)
+}
+
 func (b *batchWriter) dentry(d *dentryValue) uint32 {
-	r := dentryRow{address: d.address, key: b.key(&d.key, d.key.facts&keyFacts), facts: d.key.facts &^ keyFacts,
-		nameOffset: int64(d.nameAddr - d.address), inode: d.inode}
-	if int(b.lastDentry) < len(b.dentries) && b.dentries[b.lastDentry] == r {
+	if int(b.lastDentry) < len(b.dentries) && b.isDentry(b.lastDentry, d) {
 		return b.lastDentry
 	}
-	hash := (r.address + r.inode) * oddBits
+	hash := (d.address + d.inode + uint64(d.key.hash)) * oddBits // one address may be that of many in a batch
 	slot := b.dentrySlots.at(hash)
-	for *slot != 0 && b.dentries[*slot-1] != r {
+	for *slot != 0 && !b.isDentry(*slot-1, d) {
 		hash += nextSlot
 		slot = b.dentrySlots.at(hash)
 	}
 	if *slot == 0 {
+		r := dentryRow{address: d.address, key: b.key(&d.key, d.key.facts&keyFacts), facts: d.key.facts &^ keyFacts,
+			nameOffset: int64(d.nameAddr - d.address), inode: d.inode}
 		b.dentries = append(b.dentries, r)
 		*slot = uint32(len(b.dentries))
 		b.address = b.columns[fieldDentryAddress].delta(r.address, b.address)

@@ -60,7 +60,7 @@ type batchWriter struct {
 
 	// The rows of the tables. The large ones are found by a hash of what is in them.
 	texts       []span // of strings
-	keys        []keyRow
+	keys        []keyText
 	dentries    []dentryRow
 	textSlots   slots
 	taskSlots   slots
@@ -85,6 +85,14 @@ type batchWriter struct {
 type everyEvent struct {
 	time            [batchEvents]uint64
 	kind, cpu, task [batchEvents]uint32
+}
+
+// keyText is a key; its name as it stands in batchWriter.strings.
+type keyText struct {
+	parent       uint64
+	name         span
+	length, hash uint32
+	facts        Fact
 }
 
 // span is where the bytes of a string stand in batchWriter.strings.
@@ -163,17 +171,21 @@ func (b *batchWriter) head(time uint64, cpu, kind, task uint32) {
 // end makes the columns of what every event has: nothing can be added any more.
 func (b *batchWriter) end() {
 	times := b.every.time[:b.events]
-	low, high := b.columns[fieldTimeLow].room(len(times)), b.columns[fieldTimeHigh]
-	before := b.base
-	b.earliest = before
+	low, high := b.columns[fieldTimeLow].room(len(times))[:len(times)], b.columns[fieldTimeHigh]
+	before, earliest := b.base, b.base
 	for i, time := range times {
 		low[i] = byte(time - before)
-		high.uint((time - before) >> 8)
-		b.earliest, before = min(b.earliest, time), time
+		if h := (time - before) >> 8; h < 0x80 {
+			high = append(high, byte(h))
+		} else {
+			high = protowire.AppendVarint(high, h)
+		}
+		earliest, before = min(earliest, time), time
 	}
-	b.columns[fieldTimeLow], b.columns[fieldTimeHigh] = low, high
+	b.columns[fieldTimeLow], b.columns[fieldTimeHigh], b.earliest = low, high, earliest
+	counts := b.kindEvents
 	for _, k := range b.every.kind[:b.events] {
-		b.kindEvents[k]++
+		counts[k]++
 	}
 	for field, values := range map[int]*[batchEvents]uint32{fieldKind: &b.every.kind, fieldCPU: &b.every.cpu, fieldTask: &b.every.task} {
 		b.columns[field] = b.columns[field].bytes(values[:b.events])
@@ -190,7 +202,11 @@ func (b *batchWriter) values(e *Event) {
 		b.putNameAddr(e.NameAddr)
 	}
 	if e.Columns.Has(ColumnDentry) {
-		b.putDentry(&dentryValue{e.Dentry, e.Inode, e.NameAddr, k})
+		d := &dentryValue{e.Dentry, e.Inode, e.NameAddr, k}
+		if e.Dentry == 0 {
+			d = nil
+		}
+		b.putDentry(d)
 	}
 	if e.Columns.Has(ColumnFilesystem) {
 		b.columns[fieldFilesystem].uint(uint64(b.filesystem(e.FSType, e.Dev)))

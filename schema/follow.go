@@ -72,16 +72,20 @@ func (f *follower) code(row uint64) uint64 {
 	for row >= uint64(len(f.after)) {
 		f.after = append(f.after, 0)
 	}
-	code := row + codeRow
-	if last := &f.after[f.last]; *last == uint32(row+1) {
-		code = codeAgain
-	} else {
-		*last = uint32(row + 1)
-		if row == f.next {
-			code = codeNew
-		}
+	last := &f.after[f.last]
+	f.last = row
+	if *last == uint32(row+1) {
+		return codeAgain
 	}
-	f.last, f.next = row, max(f.next, row+1)
+	*last = uint32(row + 1)
+	if row < f.next {
+		return row + codeRow
+	}
+	code := row + codeRow
+	if row == f.next {
+		code = codeNew
+	}
+	f.next = row + 1
 	return code
 }
 

@@ -53,7 +53,7 @@ const (
 
 // Sender turns what probes send into columns, with no Event between.
 type Sender struct {
-	kinds           [256][4]*sentKind // by role and phase
+	kinds           [4 << 8]*sentKind // by role | phase << 8
 	typeOf, groupOf func(uint64) string
 	types           map[uint64]string // names of struct file_system_type by address
 	turn            uint64            // counts the batches that were begun
@@ -118,11 +118,11 @@ func NewSender(typeOf, groupOf func(uint64) string) *Sender {
 		info := &catalogue[i]
 		for _, phase := range []Phase{Enter, Exit} {
 			if shape := info.Role.Shape(phase); shape != nil {
-				s.kinds[info.Role][phase] = newSentKind(kindRow{role: info.Role, phase: phase, columns: shape.Columns})
+				s.kinds[uint(phase)<<8|uint(info.Role)] = newSentKind(kindRow{role: info.Role, phase: phase, columns: shape.Columns})
 			}
 		}
 		if info.Traits&Leaf != 0 {
-			s.kinds[info.Role][Whole] = newSentKind(kindRow{role: info.Role, phase: Whole, columns: info.Enter.Columns | info.Exit.Columns})
+			s.kinds[uint(Whole)<<8|uint(info.Role)] = newSentKind(kindRow{role: info.Role, phase: Whole, columns: info.Enter.Columns | info.Exit.Columns})
 		}
 	}
 	return s
@@ -183,11 +183,11 @@ func (s *Sender) Append(t *Writer, e Sent) error {
 	if len(e.Words) < headWords {
 		return errShort
 	}
-	head, words := e.Words[:headWords], e.Words[headWords:]
+	head, words := (*[headWords]uint64)(e.Words), e.Words[headWords:]
 	rest := head[headRest]
 	var k *sentKind
-	if rest>>56 < 4 {
-		k = s.kinds[uint8(rest>>48)][rest>>56&3]
+	if kind := rest >> 48; kind < uint64(len(s.kinds)) {
+		k = s.kinds[kind]
 	}
 	if k == nil {
 		return fmt.Errorf("record of role %d and phase %d", uint8(rest>>48), rest>>56)
@@ -195,23 +195,22 @@ func (s *Sender) Append(t *Writer, e Sent) error {
 	if len(words) < k.size {
 		return errShort
 	}
-	var d dentryValue
-	at := wordBytes * (headWords + k.size)
-	if k.dentry >= 0 && words[k.dentry] != 0 {
-		d.address = words[k.dentry]
+	at, null := wordBytes*(headWords+k.size), k.dentry < 0 || words[k.dentry] == 0
+	if !null {
 		at += wordBytes * k.more
 	}
 	end := at + int(uint16(rest>>16))
 	if len(e.Text) < end {
 		return errShort
 	}
-	name := e.Text[at:end]
-	if d.key.name, d.key.facts = name, Fact(uint16(rest)); d.address != 0 && k.phase == Whole {
+	given := named{e.Text[at:end], Fact(uint16(rest))}
+	found := given
+	if k.phase == Whole && !null {
 		word, half := words[k.dentry+dentryWords+1], e.Text[(at+len(e.Text))/2:]
 		if int(uint16(word>>16)) > len(half) {
 			return errShort
 		}
-		d.key.name, d.key.facts = half[:uint16(word>>16)], Fact(uint16(word))
+		found = named{half[:uint16(word>>16)], Fact(uint16(word))}
 	}
 	if t.err != nil {
 		return t.err
@@ -228,12 +227,18 @@ func (s *Sender) Append(t *Writer, e Sent) error {
 		s.newTask(b, head)
 	}
 	b.head(head[headTime], uint32(uint16(rest>>32)), k.row, s.task.row)
-	s.values(b, k, words, &d, name, Fact(uint16(rest)))
+	s.values(b, k, words, &given, &found)
 	return t.added()
 }
 
+// named is the bytes of a name and the facts that stand with it.
+type named struct {
+	name  string
+	facts Fact
+}
+
 // newTask finds the row of another task than the last.
-func (s *Sender) newTask(b *batchWriter, head []uint64) {
+func (s *Sender) newTask(b *batchWriter, head *[headWords]uint64) {
 	ids, comm := head[headTask], [2]uint64{head[headComm], head[headComm+1]}
 	name, ok := s.comms[comm]
 	if !ok {
@@ -250,31 +255,34 @@ func (s *Sender) newTask(b *batchWriter, head []uint64) {
 // maxComms is how many names of tasks are known at once: there are few at a time.
 const maxComms = 4096
 
-// values adds to the columns of a kind: a key with this name and facts, and a dentry of which d has those, and the address.
-func (s *Sender) values(b *batchWriter, k *sentKind, words []uint64, d *dentryValue, name string, facts Fact) {
+// values adds to the columns of a kind: of a key what was given, of a dentry what was found.
+func (s *Sender) values(b *batchWriter, k *sentKind, words []uint64, given, found *named) {
 	if k.columns.Has(ColumnKey) {
-		key := keyValue{words[0], name, uint32(words[1]), uint32(words[1] >> 32), facts}
+		key := keyValue{words[0], given.name, uint32(words[1]), uint32(words[1] >> 32), given.facts}
 		if key.length == 0 {
-			key.length = uint32(len(name))
+			key.length = uint32(len(given.name))
 		}
 		b.putKey(&key)
 	}
 	if k.columns.Has(ColumnNameAddr) {
 		b.putNameAddr(words[k.nameAddr])
 	}
+	hash := uint32(0)
 	if k.dentry >= 0 {
-		if d.address != 0 {
-			of := words[k.dentry+1:][:dentryWords]
-			d.inode, d.nameAddr, d.key.parent, d.key.length, d.key.hash = of[0], of[1], of[2], uint32(of[3]), uint32(of[3]>>32)
+		if of := words[k.dentry:]; of[0] == 0 {
+			b.putDentry(nil)
+		} else {
+			of = of[:1+dentryWords]
+			hash = uint32(of[4] >> 32)
+			b.putDentry(&dentryValue{of[0], of[1], of[2], keyValue{of[3], found.name, uint32(of[4]), hash, found.facts}})
 			words = words[k.more:] // from here on what is behind the dentry stands where it does without one
 		}
-		b.putDentry(d)
 	}
 	if k.filesystem >= 0 {
 		s.filesystem(b, words[k.filesystem], uint32(words[k.filesystem+1]))
 	}
 	if len(k.rows) > 0 {
-		s.event.Time, s.event.Hash = b.every.time[b.events-1], d.key.hash
+		s.event.Time, s.event.Hash = b.every.time[b.events-1], hash
 		s.rest(b, k.rows, words)
 	}
 }

@@ -115,7 +115,7 @@ func (p packed) room(n int) packed { return slices.Grow(p[:0], n)[:n] }
 
 // bytes is the column, that has no values yet, with values of which nearly all take a byte.
 func (p packed) bytes(values []uint32) packed {
-	to, wide := p.room(len(values)), uint32(0)
+	to, wide := p.room(len(values))[:len(values)], uint32(0)
 	for i, v := range values {
 		to[i] = byte(v)
 		wide |= v
@@ -125,7 +125,7 @@ func (p packed) bytes(values []uint32) packed {
 	}
 	to = to[:0]
 	for _, v := range values {
-		to.uint(uint64(v))
+		to = protowire.AppendVarint(to, uint64(v))
 	}
 	return to
 }

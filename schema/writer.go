@@ -74,7 +74,14 @@ func (t *Writer) Append(e *Event) error {
 
 // added writes the batch if it is full; how many bytes it has is looked at now and then.
 func (t *Writer) added() error {
-	if n := t.batch.events; n%1024 == 0 && (n == batchEvents || t.batch.size() >= batchBytes) {
+	if t.batch.events%1024 != 0 {
+		return nil
+	}
+	return t.flushFull()
+}
+
+func (t *Writer) flushFull() error {
+	if t.batch.events == batchEvents || t.batch.size() >= batchBytes {
 		return t.Flush()
 	}
 	return nil
