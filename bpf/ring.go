@@ -43,8 +43,9 @@ type ring struct {
 	horizon      uint64 // all that happened before it, nanoseconds since boot, is read
 }
 
-// mapRing comes last, when what was taken to attach has been given back: all of the ring counts as this process's memory.
-func (s *Session) mapRing() (err error) {
+// Map makes the records readable. It comes last, when who reads them has its memory too, and gives back to the kernel what was
+// taken to attach: all of the ring counts as this process's memory.
+func (s *Session) Map() (err error) {
 	debug.FreeOSMemory()
 	s.ring, err = newRing(s.maps["events"])
 	return err

@@ -66,7 +66,7 @@ type Session struct {
 	polled   uint64           // when Losses last looked, nanoseconds since boot
 }
 
-// Open loads and attaches the probes; they see nothing before Enable. The error is
+// Open loads and attaches the probes; they see nothing before Enable, and nothing can be read before Map. The error is
 // a *MissingError where the machine lacks something. Close the session.
 func Open(c Config) (*Session, error) {
 	spec, cache, err := prepare()
@@ -92,11 +92,7 @@ func Open(c Config) (*Session, error) {
 	if err := c.constants(spec, self, s.root, readFacts(kernel), s.profile != nil); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	err = s.open(c, spec, cache)
-	if err == nil {
-		err = s.mapRing()
-	}
-	if err != nil {
+	if err := s.open(c, spec, cache); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

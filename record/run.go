@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -101,6 +102,7 @@ func (s *session) create(output string) error {
 	if err != nil {
 		return err
 	}
+	runtime.GC() // what is needed from now on has its place in memory that was touched when the probes were attached
 	var trace *schema.Writer
 	if s.output, trace, err = s.config.begin(output, header); err != nil {
 		return &tracefile.LostError{Path: output, Err: err}
@@ -109,6 +111,9 @@ func (s *session) create(output string) error {
 	if s.config.Rotate > 0 {
 		s.parts.header = header
 		s.writer.rotates(s.nextPart, s.config.Duration, header.StartBootNs)
+	}
+	if err := s.probes.Map(); err != nil {
+		return errors.Join(err, s.output.remove())
 	}
 	return nil
 }

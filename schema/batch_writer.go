@@ -124,7 +124,8 @@ const (
 // newBatchWriter has room for a task and six strings, two keys and two dentries of each event.
 func newBatchWriter(f follows) *batchWriter {
 	return &batchWriter{follows: f, every: new(everyEvent), textSlots: make(slots, 8*batchEvents), taskSlots: make(slots, 2*batchEvents),
-		keySlots: make(slots, 4*batchEvents), dentrySlots: make(slots, 4*batchEvents)}
+		keySlots: make(slots, 4*batchEvents), dentrySlots: make(slots, 4*batchEvents),
+		texts: make([]span, 0, batchEvents/2), keys: make([]keyText, 0, batchEvents/2), dentries: make([]dentryRow, 0, batchEvents/2)}
 }
 
 // start empties the batch; its first event will be id.

@@ -35,12 +35,12 @@ type holder struct {
 // after Close, or an error.
 func (t *Writer) Hold(run func(encode func())) {
 	h := &holder{todo: make(chan *held, 2), raws: make(chan []byte, 3)}
-	h.raws <- nil
-	h.raws <- nil
+	h.raws <- make([]byte, 0, usualBytes)
+	h.raws <- make([]byte, 0, usualBytes)
 	t.hold = h
 	enc := t.enc
 	go run(func() {
-		var frame []byte // has room for what cannot be compressed; a frame takes a tenth of that, and many are held
+		frame := make([]byte, 0, usualBytes) // of these a frame takes a tenth mostly, and many are held
 		for f := range h.todo {
 			frame = enc.EncodeAll(f.body, frame[:0])
 			f.bytes = append(f.bytes[:0], frame...)

@@ -21,6 +21,7 @@ const (
 	batchBytes  = 4 << 20 // or so many bytes before compression
 	windowBytes = 1 << 19 // most batches are smaller; the encoder's memory grows with it
 	packetHead  = 24      // bytes: more than tags and lengths around a packet's body take
+	usualBytes  = 3 << 17 // more than most batches have before compression
 )
 
 // Writer writes one trace. It is not safe for concurrent use. After an error every
@@ -51,7 +52,7 @@ func NewWriter(w io.Writer, h *Header) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
 	}
-	t := &Writer{w: w, enc: enc, batch: newBatchWriter(followsFrom(h.GetLayout())), kinds: make(map[kindRow]uint64)}
+	t := &Writer{w: w, enc: enc, batch: newBatchWriter(followsFrom(h.GetLayout())), kinds: make(map[kindRow]uint64), raw: make([]byte, 0, usualBytes)}
 	t.batch.start(1)
 	h.FormatVersion = FormatVersion
 	h.Command = cutCommand(h.Command)
