@@ -23,7 +23,7 @@ may be - for stdin. WHAT is as dtrec prints it:
   0xffff…     what was at an address: each dentry that had it, the calls to an inode
   '#17'       an event, and the path call it is in, component by component
   /a/path     every call on a path, given or led to, and everything it led to
-  name        where a name was looked up, and how that was answered
+  name        where a name was looked up, and how that was answered; the processes called so
   1234        a process: who made it, what it ran, its path calls, how it ended
 
 Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,

@@ -163,7 +163,7 @@ func (t *Target) inquiries(h *schema.Header) []*inquiry {
 	case strings.Contains(t.given, "/") || strings.HasPrefix(t.given, "…"):
 		return []*inquiry{pathOf(t.given)}
 	}
-	return []*inquiry{nameOf(t.given)}
+	return []*inquiry{nameOf(t.given), programOf(t.given)}
 }
 
 // tee reads a trace for the inquiries, beside what judges it.

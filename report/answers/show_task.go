@@ -4,6 +4,7 @@ package answers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/internal/plural"
@@ -69,6 +70,24 @@ func processOf(pid uint32) *inquiry {
 					plural.Of(row.Calls, "path call"), list(row.Operations), row.Failed, duration(row.Took), row.RCU, row.Ref, row.Miss)))
 			}
 			return out
+		},
+	}
+}
+
+// programOf shows the processes that were called so, or a thread of theirs, in the order in which they ended.
+func programOf(name string) *inquiry {
+	var called lines
+	return &inquiry{
+		task: func(t *replay.Task) {
+			if slices.Contains(t.Programs, name) || slices.ContainsFunc(t.Names, func(n replay.Name) bool { return n.Comm == name }) {
+				called.add(t.First, t.FirstAt, "process %d %s: %s, %d failed", t.PID, strings.Join(printables(t.Programs), ", then "), plural.Of(t.Calls, "path call"), t.Failed)
+			}
+		},
+		sections: func() []Section {
+			if called.total == 0 {
+				return nil
+			}
+			return []Section{called.section(plural.Of(called.total, "process") + " called " + replay.Printable(name))}
 		},
 	}
 }
