@@ -11,7 +11,12 @@ function find(word) {
   const dir = word.endsWith("/") ? word : word + "/";
   const there = path => path === word || path.startsWith(dir) || path.split("/").includes(word);
   return aboutCalls(calls.filter(c => there(text(c.path)) || there(text(c.resolved)) || there(text(c.target))))
-    .concat(...objects.filter(o => text(o.name) === word || text(o.path) === word).slice(0, 20).map(aboutDentry));
+    .concat(...objects.filter(o => text(o.name) === word || text(o.path) === word).slice(0, 20).map(aboutDentry), aboutProgram(data.tasks.filter(t => text(t.program) === word)));
+}
+
+function aboutProgram(some) {
+  return some.length ? [el("h3", {}, `${plural(some.length, "process", "processes")} called ${text(some[0].program)}`),
+    el("ul", {}, some.slice(0, 60).map(t => el("li", {}, process(t.pid), ` ${plural(t.calls, "call")}, ${t.failed} failed`)))] : [];
 }
 
 function aboutCalls(some) {
