@@ -3,8 +3,7 @@
 package replay
 
 import (
-	"strconv"
-
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -22,10 +21,7 @@ type dmesg struct {
 	now      uint64
 }
 
-func (d *dmesg) begin(dst []byte, h *schema.Header) []byte {
-	d.imported = h.Logged()
-	return dst
-}
+func (d *dmesg) begin(_ *shown.Text, h *schema.Header) { d.imported = h.Logged() }
 
 func (d *dmesg) observe(s *Step) {
 	d.now = s.Event.Time
@@ -40,121 +36,151 @@ func (d *dmesg) observe(s *Step) {
 	}
 }
 
-func (d *dmesg) event(dst []byte, s *Step) []byte {
-	s.Halves(func(s *Step) { dst = d.line(dst, s.Event) })
-	return dst
+func (d *dmesg) event(dst *shown.Text, s *Step) {
+	s.Halves(func(s *Step) { d.line(dst, s.Event) })
 }
 
-func (d *dmesg) line(dst []byte, e *schema.Event) []byte {
+func (d *dmesg) line(dst *shown.Text, e *schema.Event) {
 	if e.Symbol != "" && e.Phase == schema.Enter { // a log that was imported
-		return dmesgName(dst, e, Printable(e.Symbol)+" entry: ")
+		var says shown.Text
+		says.Name(e.Symbol)
+		says.Put(" entry: ")
+		dmesgName(dst, e, &says)
+		return
 	}
 	for i := range dmesgLines {
 		if l := &dmesgLines[i]; l.role == e.Role && (l.phase == e.Phase || l.phase == 0) && (l.when == nil || l.when(d, e)) {
-			return l.form(dst, e, l.says)
+			l.form(dst, e, &l.says)
+			return
 		}
 	}
-	return dst
 }
 
 // dmesgLines are the lines the module had.
 var dmesgLines = []struct {
 	role  schema.Role
 	phase schema.Phase // 0: any
-	says  string
-	form  func(dst []byte, e *schema.Event, says string) []byte
+	says  shown.Text
+	form  func(dst *shown.Text, e *schema.Event, says *shown.Text)
 	when  func(*dmesg, *schema.Event) bool // nil: always
 }{
-	{schema.RoleLookupRCU, schema.Enter, "__d_lookup_rcu entry: hash ", dmesgKey, nil},
-	{schema.RoleLookupRCU, schema.Exit, "__d_lookup_rcu return: ", dmesgFound, nil},
-	{schema.RoleLookup, schema.Enter, "d_lookup entry: hash ", dmesgKey, nil},
-	{schema.RoleLookup, schema.Exit, "d_lookup return: ", dmesgFound, nil},
-	{schema.RoleLookupChain, schema.Enter, "__d_lookup entry: hash ", dmesgKey, nil},
-	{schema.RoleLookupChain, schema.Exit, "__d_lookup return: ", dmesgFound, func(d *dmesg, _ *schema.Event) bool { return d.imported }},
-	{schema.RoleOpen, schema.Enter, "[O] IN: ", dmesgName, nil},
-	{schema.RoleOpen, schema.Exit, "[O] OUT: ", dmesgName, func(d *dmesg, e *schema.Event) bool { return e.Errno() == 0 || d.imported }},
-	{schema.RoleAlloc, schema.Enter, "[A] SRC: ", dmesgPointer, nil},
-	{schema.RoleAlloc, schema.Exit, "[A] DST: ", dmesgPointer, func(_ *dmesg, e *schema.Event) bool { return !null(e) }},
-	{schema.RoleInsert, 0, "__d_add entry: ", dmesgName, func(d *dmesg, e *schema.Event) bool { return !d.moving[e.TID] }},
-	{schema.RoleDelete, schema.Enter, "d_delete entry: ", dmesgName, nil},
-	{schema.RoleKill, schema.Enter, "__dentry_kill entry: ", dmesgName, nil},
-	{schema.RoleHash, 0, "full_name_hash return: ", dmesgHash, nil},
+	{schema.RoleLookupRCU, schema.Enter, shown.Of("__d_lookup_rcu entry: hash "), dmesgKey, nil},
+	{schema.RoleLookupRCU, schema.Exit, shown.Of("__d_lookup_rcu return: "), dmesgFound, nil},
+	{schema.RoleLookup, schema.Enter, shown.Of("d_lookup entry: hash "), dmesgKey, nil},
+	{schema.RoleLookup, schema.Exit, shown.Of("d_lookup return: "), dmesgFound, nil},
+	{schema.RoleLookupChain, schema.Enter, shown.Of("__d_lookup entry: hash "), dmesgKey, nil},
+	{schema.RoleLookupChain, schema.Exit, shown.Of("__d_lookup return: "), dmesgFound, func(d *dmesg, _ *schema.Event) bool { return d.imported }},
+	{schema.RoleOpen, schema.Enter, shown.Of("[O] IN: "), dmesgName, nil},
+	{schema.RoleOpen, schema.Exit, shown.Of("[O] OUT: "), dmesgName, func(d *dmesg, e *schema.Event) bool { return e.Errno() == 0 || d.imported }},
+	{schema.RoleAlloc, schema.Enter, shown.Of("[A] SRC: "), dmesgPointer, nil},
+	{schema.RoleAlloc, schema.Exit, shown.Of("[A] DST: "), dmesgPointer, func(_ *dmesg, e *schema.Event) bool { return !null(e) }},
+	{schema.RoleInsert, 0, shown.Of("__d_add entry: "), dmesgName, func(d *dmesg, e *schema.Event) bool { return !d.moving[e.TID] }},
+	{schema.RoleDelete, schema.Enter, shown.Of("d_delete entry: "), dmesgName, nil},
+	{schema.RoleKill, schema.Enter, shown.Of("__dentry_kill entry: "), dmesgName, nil},
+	{schema.RoleHash, 0, shown.Of("full_name_hash return: "), dmesgHash, nil},
 }
 
-// dmesgTime appends "[    5.000123] ": whole seconds in five places, microseconds.
-func dmesgTime(dst []byte, ns uint64) []byte {
-	dst = append(dst, '[')
-	dst = appendPadded(dst, ns/1e9, 5)
-	dst = append(dst, '.')
-	dst = appendDigits(dst, ns%1e9/1e3, 6)
-	return append(dst, "] "...)
+// dmesgTime adds "[    5.000123] ": whole seconds in five places, microseconds.
+func dmesgTime(dst *shown.Text, ns uint64) {
+	dst.Put("[")
+	dst.Padded(ns/1e9, 5)
+	dst.Put(".")
+	dst.Digits(ns%1e9/1e3, 6)
+	dst.Put("] ")
 }
 
-func dmesgPointer(dst []byte, e *schema.Event, what string) []byte {
-	dst = append(dmesgTime(dst, e.Time), what...)
-	return append(dmesgAddress(dst, e), '\n')
+// dmesgBegins adds the time of an event, and what its line says.
+func dmesgBegins(dst *shown.Text, e *schema.Event, says *shown.Text) {
+	dmesgTime(dst, e.Time)
+	dst.Join(says)
 }
 
-func dmesgName(dst []byte, e *schema.Event, what string) []byte {
-	dst = append(dmesgTime(dst, e.Time), what...)
-	dst = dmesgAddress(dst, e)
+func dmesgPointer(dst *shown.Text, e *schema.Event, says *shown.Text) {
+	dmesgBegins(dst, e, says)
+	dmesgAddress(dst, e)
+	dst.Put("\n")
+}
+
+func dmesgName(dst *shown.Text, e *schema.Event, says *shown.Text) {
+	dmesgBegins(dst, e, says)
+	dmesgAddress(dst, e)
 	if e.Columns&(1<<schema.ColumnKey|1<<schema.ColumnDentry) != 0 {
-		dst = appendPrintable(append(dst, " | "...), e.Name)
+		dst.Put(" | ")
+		dst.Name(e.Name)
 	}
-	return append(dst, '\n')
+	dst.Put("\n")
 }
 
-func dmesgFound(dst []byte, e *schema.Event, says string) []byte {
-	if null(e) {
-		return append(append(dmesgTime(dst, e.Time), says...), "NULL\n"...)
+func dmesgFound(dst *shown.Text, e *schema.Event, says *shown.Text) {
+	if !null(e) {
+		dmesgName(dst, e, says)
+		return
 	}
-	return dmesgName(dst, e, says)
+	dmesgBegins(dst, e, says)
+	dst.Put("NULL\n")
 }
 
-func dmesgKey(dst []byte, e *schema.Event, says string) []byte {
-	dst = strconv.AppendUint(append(dmesgTime(dst, e.Time), says...), uint64(e.Hash), 10)
-	dst = strconv.AppendUint(append(dst, " length "...), uint64(e.NameLen), 10)
-	return append(appendPrintable(append(dst, " name "...), e.Name), '\n')
+func dmesgKey(dst *shown.Text, e *schema.Event, says *shown.Text) {
+	dmesgBegins(dst, e, says)
+	dst.Uint(uint64(e.Hash))
+	dst.Put(" length ")
+	dst.Uint(uint64(e.NameLen))
+	dst.Put(" name ")
+	dst.Name(e.Name)
+	dst.Put("\n")
 }
 
 // null reports whether the event returned NULL; an imported one without a dentry need not.
 func null(e *schema.Event) bool { return e.Columns.Has(schema.ColumnDentry) && e.Dentry == 0 }
 
-// dmesgAddress appends the address of the name, the errno that an imported line had for
+// dmesgAddress adds the address of the name, the errno that an imported line had for
 // it, or what %p prints before it can hash where such a line had none.
-func dmesgAddress(dst []byte, e *schema.Event) []byte {
-	if e.Errno() != 0 {
-		return appendPointer(dst, e.Ret)
+func dmesgAddress(dst *shown.Text, e *schema.Event) {
+	switch {
+	case e.Errno() != 0:
+		dst.Pointer(e.Ret)
+	case e.Dentry == 0 && !e.Columns.Has(schema.ColumnNameAddr):
+		dst.Put("(____ptrval____)")
+	default:
+		dst.Pointer(e.NameAddr)
 	}
-	if e.Dentry == 0 && !e.Columns.Has(schema.ColumnNameAddr) {
-		return append(dst, "(____ptrval____)"...)
-	}
-	return appendPointer(dst, e.NameAddr)
 }
 
-func dmesgHash(dst []byte, e *schema.Event, says string) []byte {
-	dst = strconv.AppendUint(append(dmesgTime(dst, e.Time), says...), uint64(e.Hash), 10)
-	dst = strconv.AppendUint(append(dst, " length "...), uint64(e.NameLen), 10)
-	if dst = append(dst, " salt "...); e.Parent != 0 {
-		dst = appendPointer(dst, e.Parent)
+func dmesgHash(dst *shown.Text, e *schema.Event, says *shown.Text) {
+	dmesgBegins(dst, e, says)
+	dst.Uint(uint64(e.Hash))
+	dst.Put(" length ")
+	dst.Uint(uint64(e.NameLen))
+	if dst.Put(" salt "); e.Parent != 0 {
+		dst.Pointer(e.Parent)
 	} else {
-		dst = append(dst, "(____ptrval____)"...)
+		dst.Put("(____ptrval____)")
 	}
-	return append(appendPrintable(append(dst, " name "...), e.Name), '\n')
+	dst.Put(" name ")
+	dst.Name(e.Name)
+	dst.Put("\n")
 }
 
-func (d *dmesg) loss(dst []byte, l *schema.Loss) []byte {
-	return append(appendLoss(append(dmesgTime(dst, l.FirstNs), "dtrec: "...), l), '\n')
+func (d *dmesg) loss(dst *shown.Text, l *schema.Loss) {
+	dmesgTime(dst, l.FirstNs)
+	dst.Put("dtrec: ")
+	putLoss(dst, l)
+	dst.Put("\n")
 }
 
-func (d *dmesg) damage(dst []byte, g *schema.Damage, last uint64) []byte {
-	return append(appendDamage(append(dmesgTime(dst, d.now), "dtrec: "...), g, last), '\n')
+func (d *dmesg) damage(dst *shown.Text, g *schema.Damage, last uint64) {
+	dmesgTime(dst, d.now)
+	dst.Put("dtrec: ")
+	putDamage(dst, g, last)
+	dst.Put("\n")
 }
 
-func (d *dmesg) program(dst []byte, _ *schema.Program) []byte { return dst }
-func (d *dmesg) footer(dst []byte, _ *schema.Footer) []byte   { return dst }
+func (d *dmesg) program(*shown.Text, *schema.Program) {}
+func (d *dmesg) footer(*shown.Text, *schema.Footer)   {}
 
-func (d *dmesg) cut(dst []byte, last uint64) []byte {
-	dst = append(dmesgTime(dst, d.now), "dtrec: the trace is cut, no event is known after "...)
-	return append(appendID(dst, last, 0), '\n')
+func (d *dmesg) cut(dst *shown.Text, last uint64) {
+	dmesgTime(dst, d.now)
+	dst.Put("dtrec: the trace is cut, no event is known after ")
+	dst.ID(last, 0)
+	dst.Put("\n")
 }

@@ -5,30 +5,17 @@ package replay
 import (
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
+	"github.com/dtrec/dtrec/internal/shown"
 )
 
 // Printable makes a string that came from outside safe for a line of text on a
 // terminal, and different where a screen would show the same: what is no glyph of its own is
 // escaped as in a Go string, and so is the backslash. Two names never print alike, and
 // Unescape gives back what was printed.
-func Printable(s string) string {
-	if plain(s) {
-		return s
-	}
-	for i := 0; i < len(s); {
-		size, own := glyph(s, i)
-		if !own {
-			return string(appendPrintable(nil, s))
-		}
-		i += size
-	}
-	return s
-}
+func Printable(s string) string { return shown.Printable(s) }
 
 // Symbol makes what a trace calls a function one word that nothing acts on: the name of a
 // function has letters, digits, _, . and $, and what else stands there is escaped.
@@ -61,67 +48,7 @@ func PrintableLine(s string) string {
 	return strings.Join(words, " ")
 }
 
-// plain reports whether a string is written as it is everywhere, as nearly all are: in text, in JSON and in quotes.
-func plain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || c == '\\' || c == '"' {
-			return false
-		}
-	}
-	return true
-}
-
-func appendPrintable(dst []byte, s string) []byte {
-	if plain(s) {
-		return append(dst, s...)
-	}
-	from := 0 // s up to here is written
-	for i := 0; i < len(s); {
-		size, own := glyph(s, i)
-		if own {
-			i += size
-			continue
-		}
-		dst = append(dst, s[from:i]...)
-		if s[i] == ' ' {
-			dst = append(dst, `\x20`...)
-		} else {
-			var quoted [12]byte
-			q := strconv.AppendQuoteToASCII(quoted[:0], s[i:i+size])
-			dst = append(dst, q[1:len(q)-1]...)
-		}
-		i += size
-		from = i
-	}
-	return append(dst, s[from:]...)
-}
-
-// glyph returns the size of the character at s[i], and whether it prints as itself. A
-// space does between two characters that are none.
-func glyph(s string, i int) (size int, own bool) {
-	c := s[i]
-	if c < utf8.RuneSelf {
-		if c == ' ' {
-			own = i > 0 && i+1 < len(s) && s[i-1] != ' ' && s[i+1] != ' '
-		} else {
-			own = c > ' ' && c != '\\' && c != 0x7f
-		}
-		return 1, own
-	}
-	r, size := utf8.DecodeRuneInString(s[i:])
-	return size, (r != utf8.RuneError || size > 1) && distinct(r, s[i:i+size])
-}
-
-// blank are characters with an empty glyph that Unicode does not take for spaces.
-const blank = "\u115f\u2800\U0001d159"
-
-// distinct reports whether a character shows, and shows as no other sequence of
-// characters does: it is visible, it does not combine with the one before it, and it is
-// what all that are equivalent to it are normalized to (NFKC).
-func distinct(r rune, s string) bool {
-	return unicode.IsPrint(r) && !unicode.IsMark(r) && !strings.ContainsRune(blank, r) &&
-		norm.NFKC.IsNormalString(s) && norm.NFKC.PropertiesString(s).BoundaryBefore()
-}
+const hexDigits = "0123456789abcdef"
 
 // Unescape returns the string that is printed like that, in text or JSON. What is no
 // escape stands for itself.

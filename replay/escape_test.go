@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -51,10 +52,13 @@ func holds(t *testing.T, name string) {
 	if got := Unescape(printed); got != name {
 		t.Errorf("%q is printed as %s, which is %q", name, printed, got)
 	}
-	if string(appendPrintable([]byte("x"), name)) != "x"+printed {
-		t.Errorf("%q is appended otherwise than %s", name, printed)
+	var added, inJSON shown.Text
+	added.Put("x")
+	if added.Name(name); added.String() != "x"+printed {
+		t.Errorf("%q is added otherwise than %s", name, printed)
 	}
-	if quoted := string(appendString(nil, name)); utf8.ValidString(name) {
+	inJSON.Quoted(name)
+	if quoted := inJSON.String(); utf8.ValidString(name) {
 		var back string
 		if err := json.Unmarshal([]byte(quoted), &back); err != nil || back != name || Unescape(quoted[1:len(quoted)-1]) != name {
 			t.Errorf("%q is %s in JSON, which is %q, %v", name, quoted, back, err)

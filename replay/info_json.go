@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -36,7 +37,7 @@ func (i *Info) WriteJSON(w io.Writer, name string) error {
 		Unlisted      uint64            `json:"unlisted"`
 		Footer        json.RawMessage   `json:"footer"`
 	}{
-		File: name, Complete: i.Complete(), Indexed: i.Indexed, Bytes: i.Bytes, BytesPerEvent: i.BytesPerEvent(), Header: appendMessage(nil, i.Header),
+		File: name, Complete: i.Complete(), Indexed: i.Indexed, Bytes: i.Bytes, BytesPerEvent: i.BytesPerEvent(), Header: message(i.Header),
 		Events: i.Events, FirstNs: i.First, LastNs: i.Last, Counts: []roleCount{}, Programs: messages(i.Programs),
 		Lost: i.Lost + i.Damaged, Loss: messages(i.Loss), Damage: []damageDocument{}, Unlisted: i.Unlisted,
 	}
@@ -47,7 +48,7 @@ func (i *Info) WriteJSON(w io.Writer, name string) error {
 		document.Damage = append(document.Damage, newDamageDocument(&i.Damage[d]))
 	}
 	if i.Footer != nil {
-		document.Footer = appendMessage(nil, i.Footer)
+		document.Footer = message(i.Footer)
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
@@ -76,63 +77,73 @@ func newDamageDocument(d *schema.Damage) damageDocument {
 func messages[M proto.Message](list []M) []json.RawMessage {
 	out := []json.RawMessage{}
 	for _, m := range list {
-		out = append(out, appendMessage(nil, m))
+		out = append(out, message(m))
 	}
 	return out
 }
 
-// appendMessage appends a message of the trace as a JSON object: every field, in the order
-// and by the name of trace.proto.
-func appendMessage(dst []byte, m proto.Message) []byte {
-	return append(appendMembers(append(dst, '{'), m), '}')
+// message is a message of the trace as a JSON object: every field, in the order and by the name of trace.proto.
+func message(m proto.Message) json.RawMessage {
+	var t shown.Text
+	putMessage(&t, m)
+	return json.RawMessage(t.String())
 }
 
-func appendMembers(dst []byte, m proto.Message) []byte {
+func putMessage(dst *shown.Text, m proto.Message) {
+	dst.Put("{")
+	putMembers(dst, m)
+	dst.Put("}")
+}
+
+func putMembers(dst *shown.Text, m proto.Message) {
 	r := m.ProtoReflect()
 	fields := r.Descriptor().Fields()
 	for i := range fields.Len() {
 		f := fields.Get(i)
 		if i > 0 {
-			dst = append(dst, ',')
+			dst.Put(",")
 		}
-		dst = append(appendString(dst, string(f.Name())), ':')
+		dst.Quoted(string(f.Name()))
+		dst.Put(":")
 		v := r.Get(f)
 		if !f.IsList() {
-			dst = appendValue(dst, f, v)
+			putValue(dst, f, v)
 			continue
 		}
-		dst = append(dst, '[')
+		dst.Put("[")
 		for n := range v.List().Len() {
 			if n > 0 {
-				dst = append(dst, ',')
+				dst.Put(",")
 			}
-			dst = appendValue(dst, f, v.List().Get(n))
+			putValue(dst, f, v.List().Get(n))
 		}
-		dst = append(dst, ']')
+		dst.Put("]")
 	}
-	return dst
 }
 
-// appendValue appends one value of a field: bytes of output as text, other bytes in
+// putValue adds one value of a field: bytes of output as text, other bytes in
 // hexadecimal, an enum by its name.
-func appendValue(dst []byte, f protoreflect.FieldDescriptor, v protoreflect.Value) []byte {
+func putValue(dst *shown.Text, f protoreflect.FieldDescriptor, v protoreflect.Value) {
 	switch f.Kind() {
 	case protoreflect.MessageKind:
-		return appendMessage(dst, v.Message().Interface())
+		putMessage(dst, v.Message().Interface())
 	case protoreflect.EnumKind:
-		return appendString(dst, enumLabel(f.Enum(), v.Enum()))
+		dst.Quoted(enumLabel(f.Enum(), v.Enum()))
 	case protoreflect.StringKind:
-		return appendString(dst, v.String())
+		dst.Quoted(v.String())
 	case protoreflect.BytesKind:
 		if f.Name() == "stdout" {
-			return appendString(dst, string(v.Bytes()))
+			dst.Quoted(string(v.Bytes()))
+		} else {
+			dst.Quoted(hex.EncodeToString(v.Bytes()))
 		}
-		return appendString(dst, hex.EncodeToString(v.Bytes()))
+	default:
+		if f.Name() == "dentry_hashtable" {
+			putAddress(dst, v.Uint())
+		} else {
+			dst.Word(fmt.Sprint(v.Interface()))
+		}
 	}
-	if f.Name() == "dentry_hashtable" {
-		return appendAddress(dst, "", v.Uint())
-	}
-	return fmt.Append(dst, v.Interface())
 }
 
 // enumLabel is an enum's value as printed: its name without the enum's own, in lower case.
@@ -145,8 +156,11 @@ func enumLabel(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string 
 	return fmt.Sprintf("%s(%d)", strings.ToLower(strings.TrimSuffix(prefix, "_")), n)
 }
 
-// appendPacket appends a packet of the trace as a line: its type, then its members.
-func appendPacket(dst []byte, kind string, m proto.Message) []byte {
-	dst = append(append(append(dst, `{"type":"`...), kind...), `",`...)
-	return append(appendMembers(dst, m), "}\n"...)
+// putPacket adds a packet of the trace as a line: its type, then its members.
+func putPacket(dst *shown.Text, kind string, m proto.Message) {
+	dst.Put(`{"type":`)
+	dst.Quoted(kind)
+	dst.Put(",")
+	putMembers(dst, m)
+	dst.Put("}\n")
 }

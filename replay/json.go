@@ -4,14 +4,10 @@ package replay
 
 import (
 	"cmp"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"math/bits"
-	"strconv"
-	"unicode/utf16"
-	"unicode/utf8"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -27,131 +23,162 @@ func NewJSON() Format {
 
 type jsonLines struct {
 	symbols  *symbols
-	imported bool                                           // tasks and CPUs are not known
-	redacted bool                                           // hashes are gone
-	kinds    [maxRole][schema.Whole + 1][readyDepths]string // the members that follow from role, phase and depth
+	imported bool    // tasks and CPUs are not known
+	redacted bool    // hashes are gone
+	kinds    perCall // the members that follow from role, phase and depth
 	start    lineStart
-	within   uint64 // the open of the last event
-	open     []byte // the members that say so
+	within   uint64     // the open of the last event
+	open     shown.Text // the members that say so
 	subjects *pieces
-	facts    [1 << len(factNames)]string // the member of each set of them that has been met
-	fs       []byte                      // the members of the filesystem of the last event with one
+	facts    [1 << len(factNames)]shown.Text // the member of each set of them that has been met
+	fs       shown.Text                      // the members of the filesystem of the last event with one
 	fsType   string
 	dev      uint32
 }
 
-func (j *jsonLines) begin(dst []byte, h *schema.Header) []byte {
+func (j *jsonLines) begin(dst *shown.Text, h *schema.Header) {
 	j.symbols, j.imported, j.redacted = newSymbols(h), h.Logged(), h.Redacted()
-	for _, info := range schema.Catalogue() {
-		for phase := schema.Enter; phase <= schema.Whole; phase++ {
-			for depth := range readyDepths {
-				j.kinds[info.Role][phase][depth] = j.kind(info.Role, phase, depth, j.symbols.of(info.Role, phase))
-			}
-		}
-	}
-	return appendPacket(dst, "header", h)
+	j.kinds.make(func(dst *shown.Text, r schema.Role, p schema.Phase, depth int) {
+		j.kind(dst, r, p, depth, j.symbols.of(r, p))
+	})
+	j.open.MakeRoom(startRoom)
+	j.fs.MakeRoom(startRoom)
+	putPacket(dst, "header", h)
 }
 
-func (j *jsonLines) kind(r schema.Role, p schema.Phase, depth int, symbol string) string {
-	b := append([]byte(`,"role":"`), r.Label()...)
-	b = append(append(b, `","phase":"`...), p.Label()...)
-	b = append(b, '"')
+func (j *jsonLines) kind(dst *shown.Text, r schema.Role, p schema.Phase, depth int, symbol string) {
+	dst.Put(`,"role":`)
+	dst.Quoted(r.Label())
+	dst.Put(`,"phase":`)
+	dst.Quoted(p.Label())
 	if symbol != "" {
-		b = appendString(append(b, `,"symbol":`...), symbol)
+		dst.Put(`,"symbol":`)
+		dst.Quoted(symbol)
 	}
 	if !j.imported {
-		b = appendNumber(b, `,"depth":`, uint64(depth))
+		dst.Put(`,"depth":`)
+		dst.Uint(uint64(depth))
 	}
-	return string(b)
 }
 
-func (j *jsonLines) event(dst []byte, s *Step) []byte {
-	e, phase := s.Event, s.Event.PhaseInFile()
-	if !j.start.turn(e) {
+func (j *jsonLines) event(dst *shown.Text, s *Step) {
+	e := s.Event
+	if !j.start.put(dst, e) {
 		j.begins(e)
+		dst.Join(&j.start.text)
 	}
-	dst = append(dst, j.start.text...)
-	if e.Role > 0 && e.Role < maxRole && phase > 0 && phase <= schema.Whole && s.Depth < readyDepths && e.Symbol == "" && j.kinds[e.Role][phase][s.Depth] != "" {
-		dst = append(dst, j.kinds[e.Role][phase][s.Depth]...)
+	if kind := j.kinds.of(s); kind != nil && e.Symbol == "" {
+		dst.Join(kind)
 	} else {
-		dst = append(dst, j.kind(e.Role, phase, s.Depth, cmp.Or(e.Symbol, j.symbols.of(e.Role, phase)))...)
+		phase := e.PhaseInFile()
+		j.kind(dst, e.Role, phase, s.Depth, cmp.Or(e.Symbol, j.symbols.of(e.Role, phase)))
 	}
-	dst = j.place(dst, s)
-	if e.Entry != nil {
-		dst = append(j.values(dst, &Step{Event: e.Entry}), `,"returned":`...)
-		from := len(dst)
-		if dst = j.values(dst, s); len(dst) == from {
-			dst = append(dst, ',')
-		}
-		dst[from] = '{' // for the first comma
-		return append(dst, "}}\n"...)
+	j.place(dst, s)
+	if e.Entry == nil {
+		j.values(dst, s)
+		dst.Put("}\n")
+		return
 	}
-	return append(j.values(dst, s), '}', '\n')
+	j.values(dst, &Step{Event: e.Entry})
+	dst.Put(`,"returned":`)
+	from := dst.Len()
+	if j.values(dst, s); dst.Len() == from {
+		dst.Put(",")
+	}
+	dst.Over(from, "{") // for the first comma
+	dst.Put("}}\n")
 }
 
 // values is what the event recorded.
-func (j *jsonLines) values(dst []byte, s *Step) []byte {
+func (j *jsonLines) values(dst *shown.Text, s *Step) {
 	e := s.Event
-	dst = j.rare(j.subject(dst, s), e)
+	j.subject(dst, s)
+	j.rare(dst, e)
 	if e.Facts == 0 {
-		return dst
+		return
 	}
 	text := &j.facts[uint32(e.Facts)%uint32(len(j.facts))] // of others nothing is said
-	if *text == "" {
-		*text = string(append(appendFacts([]byte(`,"facts":[`), e.Facts, ",", `"`), ']'))
+	if text.Len() == 0 {
+		text.Put(`,"facts":[`)
+		for i := range factNames {
+			if e.Facts>>i&1 != 0 {
+				if text.Len() > len(`,"facts":[`) {
+					text.Put(",")
+				}
+				text.Put(`"`)
+				text.Join(&factNames[i])
+				text.Put(`"`)
+			}
+		}
+		text.Put("]")
+		text.MakeRoom(startRoom)
 	}
-	return append(dst, *text...)
+	dst.Join(text)
 }
 
 // begins writes the start of a line: which event it is and when, and who did it and where, as far as the trace tells.
 func (j *jsonLines) begins(e *schema.Event) {
 	o := &j.start
 	o.begin(e)
-	o.text = appendNumber(o.text, `{"type":"event","id":`, e.ID)
-	o.idEnd = len(o.text)
-	if o.text = appendNumber(o.text, `,"time_ns":`, e.Time); o.second != 0 {
-		o.ns, o.digits = len(o.text)-9, 9
+	o.text.Put(`{"type":"event","id":`)
+	o.text.Uint(e.ID)
+	o.idEnd = o.text.Len()
+	o.text.Put(`,"time_ns":`)
+	if o.text.Uint(e.Time); o.second != 0 {
+		o.timed(e, o.text.Len()-9, 9)
 	}
-	o.text = j.tell(o.text, e)
-}
-
-func (j *jsonLines) tell(dst []byte, e *schema.Event) []byte {
 	if !j.imported {
-		dst = appendNumber(dst, `,"cpu":`, uint64(e.CPU))
-		dst = appendNumber(dst, `,"pid":`, uint64(e.PID))
+		o.text.Put(`,"cpu":`)
+		o.text.Uint(uint64(e.CPU))
+		o.text.Put(`,"pid":`)
+		o.text.Uint(uint64(e.PID))
 	} else if e.Comm == "" {
-		return dst
+		return
 	}
-	dst = appendNumber(dst, `,"tid":`, uint64(e.TID))
-	return appendText(dst, `,"comm":`, `,"comm_hex":"`, e.Comm)
+	o.text.Put(`,"tid":`)
+	o.text.Uint(uint64(e.TID))
+	o.text.Put(`,"comm":`)
+	if !o.text.Quoted(e.Comm) {
+		o.text.Put(`,"comm_hex":"`)
+		o.text.HexBytes(e.Comm)
+		o.text.Put(`"`)
+	}
 }
 
 // place says where among the calls of its thread the event stands.
-func (j *jsonLines) place(dst []byte, s *Step) []byte {
+func (j *jsonLines) place(dst *shown.Text, s *Step) {
 	switch {
 	case s.Stray:
-		dst = append(dst, `,"stray":true`...)
+		dst.Put(`,"stray":true`)
 	case s.Event.Entry != nil:
 	case s.Call != nil && s.Event.Phase == schema.Exit:
-		dst = appendNumber(dst, `,"call":`, s.Call.Enter.ID)
+		dst.Put(`,"call":`)
+		dst.Uint(s.Call.Enter.ID)
 		if callRoles.Has(s.Event.Role) {
-			dst = appendText(dst, `,"path":`, `,"path_hex":"`, s.Call.Path)
+			dst.Put(`,"path":`)
+			if !dst.Quoted(s.Call.Path) {
+				dst.Put(`,"path_hex":"`)
+				dst.HexBytes(s.Call.Path)
+				dst.Put(`"`)
+			}
 		}
 	}
 	if s.Open == nil {
-		return dst
+		return
 	}
 	if e := s.Open.Enter; e.ID != j.within {
-		j.within, j.open = e.ID, appendNumber(j.open[:0], `,"open":`, e.ID)
-		if e.Execute() {
-			j.open = append(j.open, `,"exec":true`...)
+		j.within = e.ID
+		j.open.Truncate(0)
+		j.open.Put(`,"open":`)
+		if j.open.Uint(e.ID); e.Execute() {
+			j.open.Put(`,"exec":true`)
 		}
 	}
-	return append(dst, j.open...)
+	dst.Join(&j.open)
 }
 
 // subject appends which dentry the event is of, and which name of which directory.
-func (j *jsonLines) subject(dst []byte, s *Step) []byte {
+func (j *jsonLines) subject(dst *shown.Text, s *Step) {
 	e := s.Event
 	of := subject{columns: e.Columns & usual, dentry: e.Dentry}
 	if e.Dentry != 0 {
@@ -170,113 +197,153 @@ func (j *jsonLines) subject(dst []byte, s *Step) []byte {
 	}
 	text, made := j.subjects.at(&of)
 	if !made {
-		*text = j.about((*text)[:0], &of)
+		text.Truncate(0)
+		j.about(text, &of)
 	}
-	return append(dst, *text...)
+	dst.Join(text)
 }
 
-func (j *jsonLines) about(dst []byte, of *subject) []byte {
+func (j *jsonLines) about(dst *shown.Text, of *subject) {
 	if of.columns.Has(schema.ColumnDentry) {
-		dst = appendAddress(dst, `,"dentry":`, of.dentry)
+		dst.Put(`,"dentry":`)
+		putAddress(dst, of.dentry)
 	}
 	if of.object != 0 {
-		dst = append(appendNumber(dst, `,"object":"D`, of.object), '"')
+		dst.Put(`,"object":"D`)
+		dst.Uint(of.object)
+		dst.Put(`"`)
 	}
 	if of.dentry != 0 && !of.unknown {
-		dst = appendAddress(dst, `,"inode":`, of.inode)
+		dst.Put(`,"inode":`)
+		putAddress(dst, of.inode)
 	}
 	if of.columns.Has(schema.ColumnKey) {
 		if of.parent != 0 {
-			dst = appendAddress(dst, `,"parent":`, of.parent)
+			dst.Put(`,"parent":`)
+			putAddress(dst, of.parent)
 		}
-		dst = appendText(dst, `,"name":`, `,"name_hex":"`, of.name)
-		dst = appendNumber(dst, `,"name_len":`, uint64(of.length))
+		dst.Put(`,"name":`)
+		if !dst.Quoted(of.name) {
+			dst.Put(`,"name_hex":"`)
+			dst.HexBytes(of.name)
+			dst.Put(`"`)
+		}
+		dst.Put(`,"name_len":`)
+		dst.Uint(uint64(of.length))
 		if of.hash != 0 || !of.path && !j.imported && !j.redacted { // a path has none
-			dst = appendNumber(dst, `,"hash":`, uint64(of.hash))
+			dst.Put(`,"hash":`)
+			dst.Uint(uint64(of.hash))
 		}
 	}
 	if of.columns.Has(schema.ColumnNameAddr) {
-		dst = appendAddress(dst, `,"name_addr":`, of.nameAddr)
+		dst.Put(`,"name_addr":`)
+		putAddress(dst, of.nameAddr)
 	}
-	return dst
 }
 
 // rare appends the fields that few kinds of event have.
-func (j *jsonLines) rare(dst []byte, e *schema.Event) []byte {
+func (j *jsonLines) rare(dst *shown.Text, e *schema.Event) {
 	for rest := uint32(e.Columns &^ usual); rest != 0; rest &= rest - 1 {
 		of := fields[bits.TrailingZeros32(rest)]
 		for i := range of {
-			dst = j.field(dst, e, &of[i])
+			j.field(dst, e, &of[i])
 		}
 	}
-	return dst
 }
 
-func (j *jsonLines) field(dst []byte, e *schema.Event, f *field) []byte {
+func (j *jsonLines) field(dst *shown.Text, e *schema.Event, f *field) {
 	switch f.Form {
 	case schema.Number, schema.Hex, schema.Octal:
-		return appendNumber(dst, f.json, f.Of(e))
+		dst.Join(&f.json)
+		dst.Uint(f.Of(e))
 	case schema.Address:
-		return appendAddress(dst, f.json, f.Of(e))
+		dst.Join(&f.json)
+		putAddress(dst, f.Of(e))
 	case schema.Return:
-		return j.returned(dst, e, f)
+		j.returned(dst, e, f)
 	case schema.Descriptor:
-		return strconv.AppendInt(append(dst, f.json...), int64(f.Of(e)), 10)
+		dst.Join(&f.json)
+		dst.Int(int64(f.Of(e)))
 	case schema.Moment:
 		if v := f.Of(e); v != 0 {
-			return appendNumber(dst, f.json, v)
+			dst.Join(&f.json)
+			dst.Uint(v)
 		}
 	case schema.Group:
-		if e.Cgroup != "" {
-			return appendText(dst, f.json, `,"cgroup_hex":"`, e.Cgroup)
+		if e.Cgroup == "" {
+			return
+		}
+		dst.Join(&f.json)
+		if !dst.Quoted(e.Cgroup) {
+			dst.Put(`,"cgroup_hex":"`)
+			dst.HexBytes(e.Cgroup)
+			dst.Put(`"`)
 		}
 	case schema.Filesystem:
 		if e.FSType == "" && e.Dev == 0 {
-			return dst
+			return
 		}
 		if e.FSType != j.fsType || e.Dev != j.dev {
-			j.fsType, j.dev = e.FSType, e.Dev
-			j.fs = appendText(j.fs[:0], f.json, `,"fs_hex":"`, e.FSType)
-			j.fs = append(appendDev(append(j.fs, `,"dev":"`...), e.Dev), '"')
+			j.filesystem(e, f)
 		}
-		return append(dst, j.fs...)
+		dst.Join(&j.fs)
 	}
-	return dst
+}
+
+// filesystem writes the members of an event's.
+func (j *jsonLines) filesystem(e *schema.Event, f *field) {
+	j.fsType, j.dev = e.FSType, e.Dev
+	j.fs.Truncate(0)
+	j.fs.Join(&f.json)
+	if !j.fs.Quoted(e.FSType) {
+		j.fs.Put(`,"fs_hex":"`)
+		j.fs.HexBytes(e.FSType)
+		j.fs.Put(`"`)
+	}
+	j.fs.Put(`,"dev":"`)
+	putDev(&j.fs, e.Dev)
+	j.fs.Put(`"`)
 }
 
 // returned is an address, a negative errno or another number; a wait status says what it
 // means.
-func (j *jsonLines) returned(dst []byte, e *schema.Event, f *field) []byte {
+func (j *jsonLines) returned(dst *shown.Text, e *schema.Event, f *field) {
 	v, n := f.Of(e), e.Errno()
 	switch {
 	case e.Role.Is(schema.ReturnsStatus):
-		return j.ended(dst, schema.WaitStatus(v))
+		j.ended(dst, schema.WaitStatus(v))
+		return
 	case n == 0 && e.Role.Is(schema.ReturnsAddress):
-		return appendAddress(dst, f.json, v)
+		dst.Join(&f.json)
+		putAddress(dst, v)
+		return
 	}
-	dst = strconv.AppendInt(append(dst, f.json...), int64(v), 10)
+	dst.Join(&f.json)
+	dst.Int(int64(v))
 	if name := schema.ErrnoName(n); name != "" {
-		dst = append(append(append(dst, `,"errno":"`...), name...), '"')
+		dst.Put(`,"errno":`)
+		dst.Quoted(name)
 	}
-	return dst
 }
 
 // ended is how a process did: what wait(2) returns, and what that means.
-func (j *jsonLines) ended(dst []byte, s schema.WaitStatus) []byte {
-	dst = appendNumber(dst, `,"wait_status":`, uint64(s))
+func (j *jsonLines) ended(dst *shown.Text, s schema.WaitStatus) {
+	dst.Put(`,"wait_status":`)
+	dst.Uint(uint64(s))
 	if code, ok := s.Code(); ok {
-		return appendNumber(dst, `,"exit_code":`, uint64(code))
+		dst.Put(`,"exit_code":`)
+		dst.Uint(uint64(code))
+	} else if n, core := s.Signal(); n != 0 {
+		dst.Put(`,"signal":`)
+		dst.Quoted(schema.SignalName(n))
+		dst.Put(`,"core_dumped":`)
+		dst.Bool(core)
 	}
-	if n, core := s.Signal(); n != 0 {
-		dst = appendString(append(dst, `,"signal":`...), schema.SignalName(n))
-		dst = strconv.AppendBool(append(dst, `,"core_dumped":`...), core)
-	}
-	return dst
 }
 
-func (j *jsonLines) loss(dst []byte, l *schema.Loss) []byte { return appendPacket(dst, "loss", l) }
+func (j *jsonLines) loss(dst *shown.Text, l *schema.Loss) { putPacket(dst, "loss", l) }
 
-func (j *jsonLines) damage(dst []byte, d *schema.Damage, last uint64) []byte {
+func (j *jsonLines) damage(dst *shown.Text, d *schema.Damage, last uint64) {
 	line, err := json.Marshal(struct {
 		Type string `json:"type"`
 		damageDocument
@@ -285,93 +352,25 @@ func (j *jsonLines) damage(dst []byte, d *schema.Damage, last uint64) []byte {
 	if err != nil { // numbers and strings always encode
 		panic(err)
 	}
-	return append(append(dst, line...), '\n')
+	dst.Word(string(line))
+	dst.Put("\n")
 }
 
-func (j *jsonLines) program(dst []byte, p *schema.Program) []byte {
-	return appendPacket(dst, "program", p)
+func (j *jsonLines) program(dst *shown.Text, p *schema.Program) { putPacket(dst, "program", p) }
+
+func (j *jsonLines) footer(dst *shown.Text, f *schema.Footer) { putPacket(dst, "footer", f) }
+
+func (j *jsonLines) cut(dst *shown.Text, last uint64) {
+	dst.Put(`{"type":"cut","last_id":`)
+	dst.Uint(last)
+	dst.Put("}\n")
 }
 
-func (j *jsonLines) footer(dst []byte, f *schema.Footer) []byte {
-	return appendPacket(dst, "footer", f)
-}
-
-func (j *jsonLines) cut(dst []byte, last uint64) []byte {
-	return append(appendNumber(dst, `{"type":"cut","last_id":`, last), "}\n"...)
-}
-
-func appendNumber(dst []byte, member string, v uint64) []byte {
-	if dst = append(dst, member...); v < 10 {
-		return append(dst, byte('0'+v))
+// putAddress adds an address as a string, 0 as null.
+func putAddress(dst *shown.Text, v uint64) {
+	if v == 0 {
+		dst.Put("null")
+		return
 	}
-	var digits [20]byte
-	return append(dst, digits[putUint(digits[:], v):]...)
-}
-
-// appendAddress appends an address as a string, 0 as null.
-func appendAddress(dst []byte, member string, v uint64) []byte {
-	dst = append(dst, member...)
-	switch {
-	case v == 0:
-		return append(dst, "null"...)
-	case v>>60 == 0:
-		return append(appendHex(append(dst, '"'), v), '"')
-	}
-	text := [20]byte{0: '"', 1: '0', 2: 'x', 19: '"'} // as of nearly all
-	binary.BigEndian.PutUint64(text[3:], hexWord(uint32(v>>32)))
-	binary.BigEndian.PutUint64(text[11:], hexWord(uint32(v)))
-	return append(dst, text[:]...)
-}
-
-// appendText appends a string that came from outside, and its bytes in hexadecimal
-// where it is not UTF-8.
-func appendText(dst []byte, member, hexMember, s string) []byte {
-	if dst = append(dst, member...); plain(s) {
-		return append(append(append(dst, '"'), s...), '"')
-	}
-	dst = appendString(dst, s)
-	if !utf8.ValidString(s) {
-		dst = append(dst, hexMember...)
-		dst = hex.AppendEncode(dst, []byte(s))
-		dst = append(dst, '"')
-	}
-	return dst
-}
-
-// appendString appends a JSON string. What Printable escapes of other than ASCII is escaped
-// here too; what is not UTF-8 becomes U+FFFD.
-func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	plain := 0 // s up to here is written
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < 0x7f {
-			i++
-			continue
-		}
-		size, r := 1, rune(c)
-		if c >= utf8.RuneSelf {
-			var own bool
-			if size, own = glyph(s, i); own {
-				i += size
-				continue
-			}
-			r, _ = utf8.DecodeRuneInString(s[i:])
-		}
-		dst = appendJSONEscape(append(dst, s[plain:i]...), r)
-		i += size
-		plain = i
-	}
-	return append(append(dst, s[plain:]...), '"')
-}
-
-func appendJSONEscape(dst []byte, r rune) []byte {
-	switch {
-	case r == '"' || r == '\\':
-		return append(dst, '\\', byte(r))
-	case r > 0xffff:
-		high, low := utf16.EncodeRune(r)
-		return appendJSONEscape(appendJSONEscape(dst, high), low)
-	}
-	return append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+	dst.QuotedHex(v)
 }

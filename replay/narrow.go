@@ -3,10 +3,7 @@
 package replay
 
 import (
-	"bytes"
-	"strconv"
-	"unicode/utf8"
-
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -24,159 +21,174 @@ const (
 // hashes. A dentry is its number.
 type narrow struct {
 	text
-	start lineStart
-	name  string // of the last line with one
-	shown []byte // that name, as it stands in the line
+	name  string     // of the last line with one
+	shown shown.Text // " | " and that name, as it stands in the line
 }
 
-func (t *narrow) begin(dst []byte, h *schema.Header) []byte {
+func (t *narrow) begin(dst *shown.Text, h *schema.Header) {
 	t.symbols = newSymbols(h)
-	for _, info := range schema.Catalogue() {
-		for phase := schema.Enter; phase <= schema.Whole; phase++ {
-			for depth := range readyDepths {
-				t.calls[info.Role][phase][depth] = string(t.call(nil, info.Role, phase, depth))
-			}
-		}
-	}
-	dst = append(append(dst, t.dim...), "      id       seconds task             call                   values | name"...)
-	return append(append(dst, t.plain...), '\n')
+	t.calls.make(t.call)
+	dst.Join(&t.dim)
+	dst.Put("      id       seconds task             call                   values | name")
+	dst.Join(&t.plain)
+	dst.Put("\n")
 }
 
-func (t *narrow) event(dst []byte, s *Step) []byte {
-	e, phase := s.Event, s.Event.PhaseInFile()
-	from := len(dst)
-	if !t.start.turn(e) {
+func (t *narrow) event(dst *shown.Text, s *Step) {
+	e := s.Event
+	from := dst.Len()
+	if !t.start.put(dst, e) {
 		t.begins(e)
+		dst.Join(&t.start.text)
 	}
-	dst = append(dst, t.start.text...)
-	if e.Role > 0 && e.Role < maxRole && phase > 0 && phase <= schema.Whole && s.Depth < readyDepths && t.calls[e.Role][phase][s.Depth] != "" {
-		dst = append(dst, t.calls[e.Role][phase][s.Depth]...)
+	if call := t.calls.of(s); call != nil {
+		dst.Join(call)
 	} else {
-		dst = t.call(dst, e.Role, phase, s.Depth)
+		t.call(dst, e.Role, e.PhaseInFile(), s.Depth)
 	}
-	asked := s.Asked()
-	facts := e.Facts
-	if asked != e {
+	asked, facts := e, e.Facts
+	if e.Entry != nil {
+		asked = e.Entry
 		facts |= asked.Facts
 	}
-	dst = t.facts(t.pairing(t.result(t.object(dst, s), s), s), facts)
-	if name := s.name(); name != "" {
-		line := len(dst) // up to the name
-		dst = append(append(dst, " | "...), t.bold...)
-		if name != t.name {
-			t.name, t.shown = name, appendPrintable(t.shown[:0], name)
-		}
-		if dst = append(append(dst, t.shown...), t.plain...); !asked.NameCut() && len(dst)-from <= lineWidth {
-			return append(dst, '\n') // no character has less than a byte
-		}
-		dst = dst[:line]
-		room := lineWidth - utf8.RuneCount(dst[from:]) + len("\x1b[1m")*bytes.Count(dst[from:], []byte("\x1b")) - len(" | ")
-		dst = append(append(dst, " | "...), t.bold...)
-		dst = appendFitting(dst, name, max(room, leastName))
-		if dst = append(dst, t.plain...); asked.NameCut() {
-			dst = append(dst, "…"...)
-		}
+	t.object(dst, s)
+	t.result(dst, e)
+	t.pairing(dst, s)
+	if f := facts & told; f != 0 {
+		dst.Put(" [")
+		putFacts(dst, f)
+		dst.Put("]")
 	}
-	return append(dst, '\n')
+	if name := s.name(); name != "" {
+		t.ends(dst, from, name, asked.NameCut())
+	}
+	dst.Put("\n")
+}
+
+// ends writes the name that a line ends with, which began at a byte: as much as there is room for.
+func (t *narrow) ends(dst *shown.Text, from int, name string, cut bool) {
+	if name != t.name {
+		t.name = name
+		t.shown.Truncate(0)
+		t.shown.Put(" | ")
+		t.shown.Join(&t.bold)
+		t.shown.Name(name)
+		t.shown.Join(&t.plain)
+	}
+	line := dst.Len() // up to the name
+	if dst.Join(&t.shown); !cut && dst.Len()-from <= lineWidth {
+		return // no character has less than a byte
+	}
+	dst.Truncate(line)
+	room := lineWidth - dst.Runes(from) - len(" | ")
+	dst.Put(" | ")
+	dst.Join(&t.bold)
+	dst.NameFitting(name, max(room, leastName))
+	if dst.Join(&t.plain); cut {
+		dst.Put("…")
+	}
 }
 
 // begins writes the start of a line: the event, its time in microseconds, and its task.
 func (t *narrow) begins(e *schema.Event) {
 	o := &t.start
 	o.begin(e)
-	o.text = appendID(o.text, e.ID, 8)
-	o.idEnd = len(o.text)
-	o.text = append(appendPadded(append(o.text, ' '), e.Time/1e9, 6), '.')
-	o.ns, o.digits = len(o.text), 6
-	o.text = append(appendDigits(o.text, e.Time%1e9/1e3, 6), ' ')
-	o.text = t.column(o.text, narrowTask, func(dst []byte) []byte {
-		if e.Comm == "" && e.TID == 0 {
-			return append(dst, '-')
-		}
-		return strconv.AppendUint(append(appendPrintable(dst, e.Comm), '/'), uint64(e.TID), 10)
-	})
+	o.text.ID(e.ID, 8)
+	o.idEnd = o.text.Len()
+	o.text.Put(" ")
+	o.text.Padded(e.Time/1e9, 6)
+	o.text.Put(".")
+	o.timed(e, o.text.Len(), 6)
+	o.text.Digits(e.Time%1e9/1e3, 6)
+	o.text.Put(" ")
+	from := o.text.Len()
+	if e.Comm == "" && e.TID == 0 {
+		o.text.Put("-")
+	} else {
+		o.text.Name(e.Comm)
+		o.text.Put("/")
+		o.text.Uint(uint64(e.TID))
+	}
+	fill(&o.text, from, narrowTask)
 }
 
-func (t *narrow) call(dst []byte, r schema.Role, p schema.Phase, depth int) []byte {
-	return t.column(dst, narrowCall, func(dst []byte) []byte {
-		return append(append(appendSpaces(dst, 2*min(depth, narrowIndent)), mark(r, p)...), r.Label()...)
-	})
+func (t *narrow) call(dst *shown.Text, r schema.Role, p schema.Phase, depth int) {
+	from := dst.Len()
+	dst.Spaces(2 * min(depth, narrowIndent))
+	mark(dst, r, p)
+	dst.Word(r.Label())
+	fill(dst, from, narrowCall)
 }
 
-// column appends what add does, and spaces up to a width.
-func (t *narrow) column(dst []byte, width int, add func([]byte) []byte) []byte {
-	from := len(dst)
-	dst = add(dst)
-	return append(appendSpaces(dst, width-utf8.RuneCount(dst[from:])), ' ')
+// fill ends a column that began at a byte and has a width.
+func fill(dst *shown.Text, from, width int) {
+	dst.Spaces(width - dst.Runes(from))
+	dst.Put(" ")
 }
 
 // object is the dentry of the event, and whether it has an inode.
-func (t *narrow) object(dst []byte, s *Step) []byte {
+func (t *narrow) object(dst *shown.Text, s *Step) {
 	e := s.Event
 	switch {
 	case !e.Columns.Has(schema.ColumnDentry):
 	case e.Dentry == 0:
 		if e.Errno() == 0 {
-			dst = append(dst, " NULL"...)
+			dst.Put(" NULL")
 		}
 	case s.Object == nil:
-		dst = append(dst, " ?"...)
+		dst.Put(" ?")
 	default:
 		if s.Object.Seq != 0 {
-			dst = strconv.AppendUint(append(dst, " D"...), s.Object.Seq, 10)
+			dst.Put(" D")
+			dst.Uint(s.Object.Seq)
 		} else {
-			dst = appendHex(append(dst, ' '), e.Dentry)
+			dst.Put(" ")
+			dst.Hex(e.Dentry)
 		}
 		if negative(e) {
-			dst = append(dst, " negative"...)
+			dst.Put(" negative")
 		}
 	}
-	return dst
 }
 
 // result is what a call came to, and how long it took.
-func (t *narrow) result(dst []byte, s *Step) []byte {
-	e := s.Event
+func (t *narrow) result(dst *shown.Text, e *schema.Event) {
 	if e.Columns.Has(schema.ColumnRet) {
 		switch n := e.Errno(); {
 		case e.Role.Is(schema.ReturnsStatus):
-			dst = append(append(dst, ' '), schema.WaitStatus(e.Ret).String()...)
+			dst.Put(" ")
+			dst.Word(schema.WaitStatus(e.Ret).String())
 		case n != 0:
-			dst = append(append(append(dst, ' '), t.bold...), errnoText(n)...)
-			dst = append(dst, t.plain...)
+			dst.Put(" ")
+			dst.Join(&t.bold)
+			if name := schema.ErrnoName(n); name != "" {
+				dst.Word(name)
+			} else {
+				dst.Int(-int64(n))
+			}
+			dst.Join(&t.plain)
 		}
 	}
 	if e.Columns.Has(schema.ColumnChild) {
-		dst = strconv.AppendUint(append(dst, " child "...), uint64(e.Child), 10)
+		dst.Put(" child ")
+		dst.Uint(uint64(e.Child))
 	}
 	if e.Entered != 0 && e.Entered <= e.Time {
+		dst.Put(" ")
 		if d := e.Time - e.Entered; d%100 == 50 || d > 1e15 {
-			dst = strconv.AppendFloat(append(dst, ' '), float64(d)/1e3, 'f', 1, 64)
+			dst.Tenths(float64(d) / 1e3)
 		} else {
 			d = (d + 50) / 100
-			dst = append(appendPadded(append(dst, ' '), d/10, 0), '.', byte('0'+d%10))
+			dst.Uint(d / 10)
+			dst.Put(".")
+			dst.Uint(d % 10)
 		}
-		dst = append(dst, " µs"...)
+		dst.Put(" µs")
 	}
-	return dst
-}
-
-func errnoText(n int) string {
-	if name := schema.ErrnoName(n); name != "" {
-		return name
-	}
-	return strconv.Itoa(-n)
 }
 
 // told are the facts that a narrow line has.
 const told = schema.FactMountpoint | schema.FactUnhashed | schema.FactInodeUnknown | schema.FactNameUnreadable | schema.FactUnwatched | schema.FactExchange
-
-func (t *narrow) facts(dst []byte, facts schema.Fact) []byte {
-	if f := facts & told; f != 0 {
-		dst = append(appendFacts(append(dst, " ["...), f, ",", ""), ']')
-	}
-	return dst
-}
 
 // Asked is the event that has the name which the step is about: of a call that is one event its entry.
 func (s *Step) Asked() *schema.Event {
@@ -203,18 +215,4 @@ func (s *Step) name() string {
 		return s.Call.Path
 	}
 	return s.Asked().Name
-}
-
-// appendFitting appends a name as it is printed, without its middle where it has more than
-// width characters.
-func appendFitting(dst []byte, name string, width int) []byte {
-	shown := Printable(name)
-	n := utf8.RuneCountInString(shown)
-	if n <= width {
-		return append(dst, shown...)
-	}
-	runes := []rune(shown)
-	head := (width - 1) / 3
-	dst = append(append(dst, string(runes[:head])...), "…"...)
-	return append(dst, string(runes[n-(width-1-head):])...)
 }

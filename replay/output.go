@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -14,7 +15,7 @@ import (
 type output struct {
 	w       io.Writer
 	format  Format
-	buf     []byte
+	buf     *shown.Text
 	err     error
 	filling *sheet
 	full    chan *sheet // nil: lines are made at once
@@ -41,12 +42,19 @@ type line struct {
 	entry      schema.Event // of event, where it has one
 	call, open Call
 	object     Object
-	other      func([]byte) []byte
+	other      func(*shown.Text)
+}
+
+// newSheetText has room for what is written at once.
+func newSheetText() *shown.Text {
+	t := new(shown.Text)
+	t.MakeRoom(printChunk + printChunk/4)
+	return t
 }
 
 // newOutput needs a close.
 func newOutput(w io.Writer, format Format) *output {
-	o := &output{w: w, format: format, buf: make([]byte, 0, printChunk+printChunk/4)}
+	o := &output{w: w, format: format, buf: newSheetText()}
 	if _, observes := format.(observer); observes || runtime.GOMAXPROCS(0) == 1 {
 		return o
 	}
@@ -62,13 +70,13 @@ func newOutput(w io.Writer, format Format) *output {
 // make makes the lines of sheets until there are no more. What it writes for each line lies apart from what the other
 // goroutine reads for each.
 func (o *output) make() {
-	own := output{w: o.w, format: o.format, buf: make([]byte, 0, cap(o.buf))}
+	own := output{w: o.w, format: o.format, buf: newSheetText()}
 	for s := range o.full {
 		for i := range s.lines[:s.used] {
 			if l := &s.lines[i]; l.other != nil {
-				own.buf = l.other(own.buf)
+				l.other(own.buf)
 			} else {
-				own.buf = own.format.event(own.buf, &l.step)
+				own.format.event(own.buf, &l.step)
 			}
 			own.write(printChunk)
 		}
@@ -85,18 +93,18 @@ func (o *output) make() {
 // event has the format print a step, and reports whether it has a line for it.
 func (o *output) event(s *Step) (shown bool) {
 	if o.full == nil {
-		before := len(o.buf)
-		o.buf = o.format.event(o.buf, s)
-		return len(o.buf) > before
+		before := o.buf.Len()
+		o.format.event(o.buf, s)
+		return o.buf.Len() > before
 	}
 	o.next().copy(s)
 	return true
 }
 
 // add has other lines printed.
-func (o *output) add(lines func([]byte) []byte) {
+func (o *output) add(lines func(*shown.Text)) {
 	if o.full == nil {
-		o.buf = lines(o.buf)
+		lines(o.buf)
 		return
 	}
 	o.next().other = lines
@@ -144,7 +152,7 @@ func (l *line) copy(s *Step) {
 
 // write writes what is gathered, if it is so much.
 func (o *output) write(least int) {
-	if len(o.buf) >= least {
+	if o.buf.Len() >= least {
 		o.flush()
 	}
 }
@@ -152,9 +160,9 @@ func (o *output) write(least int) {
 // flush writes what is gathered. After an error nothing more is.
 func (o *output) flush() {
 	if o.err == nil {
-		_, o.err = o.w.Write(o.buf)
+		_, o.err = o.buf.WriteTo(o.w)
 	}
-	o.buf = o.buf[:0]
+	o.buf.Truncate(0)
 }
 
 // close writes the rest, and returns what went wrong.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -16,14 +17,14 @@ const printChunk = 64 << 10
 // Format is one way to print a trace: NewText, NewDmesg or NewJSON. A Format
 // prints one trace.
 type Format interface {
-	begin(dst []byte, h *schema.Header) []byte
-	event(dst []byte, s *Step) []byte
-	loss(dst []byte, l *schema.Loss) []byte
-	damage(dst []byte, d *schema.Damage, last uint64) []byte
-	program(dst []byte, p *schema.Program) []byte
-	footer(dst []byte, f *schema.Footer) []byte
+	begin(dst *shown.Text, h *schema.Header)
+	event(dst *shown.Text, s *Step)
+	loss(dst *shown.Text, l *schema.Loss)
+	damage(dst *shown.Text, d *schema.Damage, last uint64)
+	program(dst *shown.Text, p *schema.Program)
+	footer(dst *shown.Text, f *schema.Footer)
 	// cut ends a trace without a footer; last is the id of the last event known of.
-	cut(dst []byte, last uint64) []byte
+	cut(dst *shown.Text, last uint64)
 }
 
 // observer is a format that is shown all events, also those that do not match, before it prints one.
@@ -49,7 +50,7 @@ func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []stri
 		s.Skip(p.wanted)
 	}
 	p.out = newOutput(w, format)
-	p.out.add(func(b []byte) []byte { return format.begin(b, src.Header()) })
+	p.out.add(func(t *shown.Text) { format.begin(t, src.Header()) })
 	for err == nil && p.out.on() {
 		err = p.next()
 	}
@@ -110,7 +111,7 @@ func (p *printer) next() error {
 	rec, err := p.src.Next()
 	if err != nil {
 		if err == io.EOF && !p.complete {
-			p.out.add(func(b []byte) []byte { return p.format.cut(b, p.last) })
+			p.out.add(func(t *shown.Text) { p.format.cut(t, p.last) })
 		}
 		return err
 	}
@@ -134,19 +135,19 @@ func (p *printer) next() error {
 		p.state.Skipped()
 	case *schema.Loss:
 		p.state.Loss(rec)
-		p.out.add(func(b []byte) []byte { return p.format.loss(b, rec) })
+		p.out.add(func(t *shown.Text) { p.format.loss(t, rec) })
 	case *schema.Damage:
 		p.state.Damage(rec)
 		p.last += rec.Events
 		last := p.last
-		p.out.add(func(b []byte) []byte { return p.format.damage(b, rec, last) })
+		p.out.add(func(t *shown.Text) { p.format.damage(t, rec, last) })
 	case *schema.Program:
 		if p.filter.program(rec) {
-			p.out.add(func(b []byte) []byte { return p.format.program(b, rec) })
+			p.out.add(func(t *shown.Text) { p.format.program(t, rec) })
 		}
 	case *schema.Footer:
 		p.complete = true
-		p.out.add(func(b []byte) []byte { return p.format.footer(b, rec) })
+		p.out.add(func(t *shown.Text) { p.format.footer(t, rec) })
 	}
 	return nil
 }
@@ -154,14 +155,14 @@ func (p *printer) next() error {
 // field is a row of the columns table and what stands before its value.
 type field struct {
 	schema.Field
-	text, json string
+	text, json shown.Text
 }
 
 // fields are those of each column but the usual ones.
 var fields = func() (out [32][]field) {
 	for c, of := range schema.Fields() {
 		for _, f := range of {
-			out[c] = append(out[c], field{f, " " + f.Name + "=", `,"` + f.Name + `":`})
+			out[c] = append(out[c], field{f, shown.Word(" " + f.Name + "="), shown.Word(`,"` + f.Name + `":`)})
 		}
 	}
 	return out
@@ -221,49 +222,50 @@ func (s *symbols) of(r schema.Role, p schema.Phase) string {
 	return cmp.Or(*slot, s[r][schema.Enter], s[r][schema.Exit])
 }
 
-// appendLoss says what a loss record counts, and when.
-func appendLoss(dst []byte, l *schema.Loss) []byte {
-	dst = appendPadded(dst, l.Count, 0)
-	dst = append(dst, ' ')
+// putLoss says what a loss record counts, and when.
+func putLoss(dst *shown.Text, l *schema.Loss) {
+	dst.Uint(l.Count)
+	dst.Put(" ")
 	if l.Role != schema.Role_ROLE_UNSPECIFIED {
-		dst = append(append(dst, l.Role.Label()...), ' ')
+		dst.Word(l.Role.Label())
+		dst.Put(" ")
 	}
 	switch l.Cause {
 	case schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME:
-		dst = append(dst, "names could not be read"...)
+		dst.Put("names could not be read")
 	case schema.LossCause_LOSS_CAUSE_UNWATCHED:
-		dst = append(dst, "dentries not watched, the watch set is full"...)
+		dst.Put("dentries not watched, the watch set is full")
 	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
-		dst = append(dst, "processes not followed, the set of them is full"...)
+		dst.Put("processes not followed, the set of them is full")
 	default:
-		dst = append(append(dst, "events lost: "...), l.Cause.Label()...)
+		dst.Put("events lost: ")
+		dst.Word(l.Cause.Label())
 	}
-	dst = append(dst, ", cpu "...)
-	dst = appendPadded(dst, uint64(l.Cpu), 0)
-	dst = append(dst, ", from "...)
-	dst = appendSeconds(dst, l.FirstNs, 0)
-	dst = append(dst, " to "...)
-	return appendSeconds(dst, l.LastNs, 0)
+	dst.Put(", cpu ")
+	dst.Uint(uint64(l.Cpu))
+	dst.Put(", from ")
+	dst.Seconds(l.FirstNs, 0)
+	dst.Put(" to ")
+	dst.Seconds(l.LastNs, 0)
 }
 
-// appendDamage says what is missing; last is the id of the last missing event.
-func appendDamage(dst []byte, d *schema.Damage, last uint64) []byte {
-	dst = append(dst, "file damaged at byte "...)
-	dst = appendPadded(dst, uint64(d.Offset), 0)
-	dst = append(dst, ": "...)
+// putDamage says what is missing; last is the id of the last missing event.
+func putDamage(dst *shown.Text, d *schema.Damage, last uint64) {
+	dst.Put("file damaged at byte ")
+	dst.Uint(uint64(d.Offset))
+	dst.Put(": ")
 	switch {
 	case d.Behind:
-		dst = append(dst, "it is behind the end of the run, no event is missing"...)
+		dst.Put("it is behind the end of the run, no event is missing")
 	case d.Cut:
-		dst = append(dst, "it ends here, inside a frame"...)
+		dst.Put("it ends here, inside a frame")
 	case d.Events > 0:
-		dst = append(dst, "events #"...)
-		dst = appendPadded(dst, last-d.Events+1, 0)
-		dst = append(dst, " to #"...)
-		dst = appendPadded(dst, last, 0)
-		dst = append(dst, " are missing"...)
+		dst.Put("events ")
+		dst.ID(last-d.Events+1, 0)
+		dst.Put(" to ")
+		dst.ID(last, 0)
+		dst.Put(" are missing")
 	default:
-		dst = append(dst, "no event is known to be missing"...)
+		dst.Put("no event is known to be missing")
 	}
-	return dst
 }

@@ -4,10 +4,9 @@ package replay
 
 import (
 	"cmp"
-	"fmt"
 	"math/bits"
-	"strconv"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -15,8 +14,6 @@ const (
 	taskWidth = 22 // of comm/tid
 	callWidth = 34 // of the nested call
 	maxIndent = 16 // calls deeper than that are not indented any further
-
-	readyDepths = 4 // depths for which calls are prepared
 )
 
 // TextOptions say how NewText prints.
@@ -31,7 +28,7 @@ type TextOptions struct {
 func NewText(o TextOptions) Format {
 	t := text{}
 	if o.Color {
-		t.dim, t.bold, t.alarm, t.plain = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[0m"
+		t.dim, t.bold, t.alarm, t.plain = shown.Dim, shown.Bold, shown.Alarm, shown.Plain
 	}
 	if o.Wide {
 		return &t
@@ -40,328 +37,343 @@ func NewText(o TextOptions) Format {
 }
 
 type text struct {
-	dim, bold, alarm, plain string
+	dim, bold, alarm, plain shown.Text
 
 	symbols *symbols
-	calls   [maxRole][schema.Whole + 1][readyDepths]string // see call
-
-	comm string // the task of the last event
-	tid  uint32
-	task []byte // "comm/tid", padded
+	start   lineStart
+	calls   perCall // see call
 }
 
-func (t *text) begin(dst []byte, h *schema.Header) []byte {
+func (t *text) begin(dst *shown.Text, h *schema.Header) {
 	t.symbols = newSymbols(h)
-	for _, info := range schema.Catalogue() {
-		for phase := schema.Enter; phase <= schema.Whole; phase++ {
-			for depth := range readyDepths {
-				t.calls[info.Role][phase][depth] = t.call(info.Role, phase, depth, t.symbols.of(info.Role, phase))
-			}
-		}
-	}
-	dst = append(dst, t.dim...)
-	dst = append(dst, "      id          seconds cpu task                   call                               values | name"...)
-	dst = append(dst, t.plain...)
-	return append(dst, '\n')
+	t.calls.make(func(dst *shown.Text, r schema.Role, p schema.Phase, depth int) {
+		t.call(dst, r, p, depth, t.symbols.of(r, p))
+	})
+	dst.Join(&t.dim)
+	dst.Put("      id          seconds cpu task                   call                               values | name")
+	dst.Join(&t.plain)
+	dst.Put("\n")
 }
 
 // call is the middle of a line: nested, a mark, the role and the symbol, padded.
-func (t *text) call(r schema.Role, p schema.Phase, depth int, symbol string) string {
-	call := spaces[:2*min(depth, maxIndent)] + mark(r, p) + r.Label()
-	if symbol != "" {
-		call += " " + Printable(symbol)
+func (t *text) call(dst *shown.Text, r schema.Role, p schema.Phase, depth int, symbol string) {
+	from := dst.Len()
+	dst.Spaces(2 * min(depth, maxIndent))
+	mark(dst, r, p)
+	if dst.Word(r.Label()); symbol != "" {
+		dst.Put(" ")
+		dst.Name(symbol)
 	}
-	return fmt.Sprintf("%-*s", callWidth, call)
+	dst.Spaces(callWidth - dst.Runes(from))
 }
 
 // mark says whether a line enters a call, leaves it, or is of one moment.
-func mark(r schema.Role, p schema.Phase) string {
+func mark(dst *shown.Text, r schema.Role, p schema.Phase) {
 	switch info, known := r.Info(); {
 	case known && (info.Enter == nil || info.Exit == nil) || p == schema.Whole:
-		return "- " // one moment, not a call
+		dst.Put("- ") // one moment, not a call
 	case p == schema.Enter:
-		return "> "
+		dst.Put("> ")
 	case p == schema.Exit:
-		return "< "
+		dst.Put("< ")
+	default:
+		dst.Put("? ")
 	}
-	return "? "
 }
 
-func (t *text) event(dst []byte, s *Step) []byte {
-	e, phase := s.Event, s.Event.PhaseInFile()
-	dst = append(dst, t.dim...)
-	dst = appendHead(dst, e)
-	dst = append(dst, t.plain...)
-	if e.TID != t.tid || e.Comm != t.comm || t.task == nil {
-		t.setTask(e)
+func (t *text) event(dst *shown.Text, s *Step) {
+	e := s.Event
+	if !t.start.put(dst, e) {
+		t.begins(e)
+		dst.Join(&t.start.text)
 	}
-	dst = append(dst, t.task...)
-	if e.Role > 0 && e.Role < maxRole && phase > 0 && phase <= schema.Whole && s.Depth < readyDepths && e.Symbol == "" &&
-		t.calls[e.Role][phase][s.Depth] != "" {
-		dst = append(dst, t.calls[e.Role][phase][s.Depth]...)
+	if call := t.calls.of(s); call != nil && e.Symbol == "" {
+		dst.Join(call)
 	} else {
-		dst = append(dst, t.call(e.Role, phase, s.Depth, cmp.Or(e.Symbol, t.symbols.of(e.Role, phase)))...)
+		phase := e.PhaseInFile()
+		t.call(dst, e.Role, phase, s.Depth, cmp.Or(e.Symbol, t.symbols.of(e.Role, phase)))
 	}
 	if e.Entry != nil {
-		dst = append(t.values(dst, &Step{Event: e.Entry}), " ->"...)
+		t.values(dst, &Step{Event: e.Entry})
+		dst.Put(" ->")
 	}
-	dst = t.values(dst, s)
+	t.values(dst, s)
 	if e.Name != "" || s.name() != "" {
-		dst = t.name(dst, s)
+		t.name(dst, s)
 	}
-	return append(dst, '\n')
+	dst.Put("\n")
 }
 
-// appendHead appends id, seconds and cpu in columns of 8, 16 and 3 characters.
-func appendHead(dst []byte, e *schema.Event) []byte {
-	if e.ID >= 1e7 || e.Time >= 1e15 || e.CPU >= 1000 {
-		dst = append(appendID(dst, e.ID, 8), ' ')
-		dst = append(appendSeconds(dst, e.Time, 6), ' ')
-		return appendPadded(dst, uint64(e.CPU), 3)
-	}
-	head := [29]byte([]byte("                             "))
-	head[putUint(head[:8], e.ID)-1] = '#'
-	putUint(head[:15], e.Time/1e9)
-	head[15] = '.'
-	putDigits(head[16:25], e.Time%1e9)
-	putUint(head[:], uint64(e.CPU))
-	return append(dst, head[:]...)
-}
-
-func (t *text) setTask(e *schema.Event) {
-	t.comm, t.tid = e.Comm, e.TID
-	t.task = append(t.task[:0], ' ')
-	if e.Comm == "" && e.TID == 0 { // an imported log does not say
-		t.task = append(t.task, '-')
+// begins writes the start of a line: the event, its time, its CPU and its task.
+func (t *text) begins(e *schema.Event) {
+	o := &t.start
+	o.begin(e)
+	o.text.Join(&t.dim)
+	o.text.ID(e.ID, 8)
+	o.idEnd = o.text.Len()
+	o.text.Put(" ")
+	o.text.Seconds(e.Time, 6)
+	o.timed(e, o.text.Len()-9, 9)
+	o.text.Put(" ")
+	o.text.Padded(uint64(e.CPU), 3)
+	o.text.Join(&t.plain)
+	from := o.text.Len()
+	if o.text.Put(" "); e.Comm == "" && e.TID == 0 { // an imported log does not say
+		o.text.Put("-")
 	} else {
-		t.task = appendPrintable(t.task, e.Comm)
-		t.task = strconv.AppendUint(append(t.task, '/'), uint64(e.TID), 10)
+		o.text.Name(e.Comm)
+		o.text.Put("/")
+		o.text.Uint(uint64(e.TID))
 	}
-	t.task = append(appendSpaces(t.task, 1+taskWidth-len(t.task)), ' ')
-}
-
-// appendID appends "#17", with spaces to its left up to width.
-func appendID(dst []byte, id uint64, width int) []byte {
-	var digits [21]byte
-	i := putUint(digits[:], id) - 1
-	digits[i] = '#'
-	return append(appendSpaces(dst, width-(21-i)), digits[i:]...)
+	o.text.Spaces(1 + taskWidth - (o.text.Len() - from))
+	o.text.Put(" ")
 }
 
 // values appends what the event recorded, but for the name.
-func (t *text) values(dst []byte, s *Step) []byte {
+func (t *text) values(dst *shown.Text, s *Step) {
 	e := s.Event
 	if e.Columns.Has(schema.ColumnDentry) {
-		dst = t.dentry(dst, s)
+		t.dentry(dst, s)
 	}
 	if e.Columns&(1<<schema.ColumnKey|1<<schema.ColumnBucket) != 0 {
-		dst = t.key(dst, e)
+		t.key(dst, e)
 	}
 	if e.NameAddr != 0 {
-		dst = appendField(dst, " at=", e.NameAddr)
+		dst.Put(" at=")
+		dst.Hex(e.NameAddr)
 	}
-	dst = t.rare(dst, e)
+	t.rare(dst, e)
 	if e.Facts != 0 {
-		dst = appendFacts(append(dst, " ["...), e.Facts, ",", "")
-		dst = append(dst, ']')
+		dst.Put(" [")
+		putFacts(dst, e.Facts)
+		dst.Put("]")
 	}
-	return t.pairing(dst, s)
+	t.pairing(dst, s)
 }
 
 // key appends what a name is looked up by, but for the name. A dentry has shown
 // its parent already.
-func (t *text) key(dst []byte, e *schema.Event) []byte {
+func (t *text) key(dst *shown.Text, e *schema.Event) {
 	if e.Parent != 0 && e.Dentry == 0 {
-		dst = appendField(dst, " parent=", e.Parent)
+		dst.Put(" parent=")
+		dst.Hex(e.Parent)
 	}
 	if e.Hash != 0 {
-		dst = appendPadded(append(dst, " hash="...), uint64(e.Hash), 0) // decimal, as dmesg and the report have it
+		dst.Put(" hash=")
+		dst.Uint(uint64(e.Hash)) // decimal, as dmesg and the report have it
 	}
-	return appendPadded(append(dst, " len="...), uint64(e.NameLen), 0)
+	dst.Put(" len=")
+	dst.Uint(uint64(e.NameLen))
 }
 
-func appendField(dst []byte, name string, v uint64) []byte {
-	return appendHex(append(dst, name...), v)
-}
-
-func (t *text) dentry(dst []byte, s *Step) []byte {
+func (t *text) dentry(dst *shown.Text, s *Step) {
 	e := s.Event
 	if e.Dentry == 0 {
-		return append(dst, " dentry=NULL"...)
+		dst.Put(" dentry=NULL")
+		return
 	}
-	dst = appendField(dst, " dentry=", e.Dentry)
+	dst.Put(" dentry=")
+	dst.Hex(e.Dentry)
 	if s.Object != nil && s.Object.Seq != 0 {
-		dst = append(dst, " D"...)
-		dst = appendPadded(dst, s.Object.Seq, 0)
+		dst.Put(" D")
+		dst.Uint(s.Object.Seq)
 	}
-	dst = appendField(dst, " parent=", e.Parent)
+	dst.Put(" parent=")
+	dst.Hex(e.Parent)
 	switch {
 	case e.Inode != 0:
-		return appendField(dst, " inode=", e.Inode)
-	case e.Facts&schema.FactInodeUnknown != 0:
-		return dst
+		dst.Put(" inode=")
+		dst.Hex(e.Inode)
+	case e.Facts&schema.FactInodeUnknown == 0:
+		dst.Put(" negative")
 	}
-	return append(dst, " negative"...)
 }
 
 // rare appends the fields that few kinds of event have.
-func (t *text) rare(dst []byte, e *schema.Event) []byte {
+func (t *text) rare(dst *shown.Text, e *schema.Event) {
 	for rest := uint32(e.Columns &^ usual); rest != 0; rest &= rest - 1 {
 		of := fields[bits.TrailingZeros32(rest)]
 		for i := range of {
-			dst = t.field(dst, e, &of[i])
+			t.field(dst, e, &of[i])
 		}
 	}
-	return dst
 }
 
-func (t *text) field(dst []byte, e *schema.Event, f *field) []byte {
+func (t *text) field(dst *shown.Text, e *schema.Event, f *field) {
 	switch f.Form {
 	case schema.Number:
-		return strconv.AppendUint(append(dst, f.text...), f.Of(e), 10)
+		dst.Join(&f.text)
+		dst.Uint(f.Of(e))
 	case schema.Hex, schema.Address:
-		return appendHex(append(dst, f.text...), f.Of(e))
+		dst.Join(&f.text)
+		dst.Hex(f.Of(e))
 	case schema.Octal:
 		if v := f.Of(e); v != 0 {
-			return strconv.AppendUint(append(append(dst, f.text...), '0'), v, 8)
+			dst.Join(&f.text)
+			dst.Octal(v)
 		}
 	case schema.Descriptor:
 		if v := int64(f.Of(e)); v != schema.ATFDCWD {
-			return strconv.AppendInt(append(dst, f.text...), v, 10)
+			dst.Join(&f.text)
+			dst.Int(v)
 		}
 	case schema.Group:
 		if e.Cgroup != "" {
-			return appendPrintable(append(dst, f.text...), e.Cgroup)
+			dst.Join(&f.text)
+			dst.Name(e.Cgroup)
 		}
 	case schema.Return:
-		return t.returned(dst, e, f)
+		t.returned(dst, e, f)
 	case schema.Filesystem:
 		if e.Dev == 0 {
-			return dst
+			return
 		}
 		if e.FSType != "" {
-			dst = appendPrintable(append(dst, f.text...), e.FSType)
+			dst.Join(&f.text)
+			dst.Name(e.FSType)
 		}
-		return appendDev(append(dst, " dev="...), e.Dev)
+		dst.Put(" dev=")
+		putDev(dst, e.Dev)
 	}
-	return dst
 }
 
-func (t *text) returned(dst []byte, e *schema.Event, f *field) []byte {
+func (t *text) returned(dst *shown.Text, e *schema.Event, f *field) {
 	v := f.Of(e)
 	if e.Role.Is(schema.ReturnsStatus) {
-		return append(append(dst, ' '), schema.WaitStatus(v).String()...)
+		dst.Put(" ")
+		dst.Word(schema.WaitStatus(v).String())
+		return
 	}
-	dst = append(dst, f.text...)
-	if n := e.Errno(); n != 0 {
-		dst = append(append(dst, t.bold...), '-')
-		dst = strconv.AppendUint(dst, uint64(n), 10)
+	dst.Join(&f.text)
+	switch n := e.Errno(); {
+	case n != 0:
+		dst.Join(&t.bold)
+		dst.Int(-int64(n))
 		if name := schema.ErrnoName(n); name != "" {
-			dst = append(append(dst, ' '), name...)
+			dst.Put(" ")
+			dst.Word(name)
 		}
-		return append(dst, t.plain...)
+		dst.Join(&t.plain)
+	case e.Role.Is(schema.ReturnsAddress):
+		dst.Hex(v)
+	default:
+		dst.Int(int64(v))
 	}
-	if e.Role.Is(schema.ReturnsAddress) {
-		return appendHex(dst, v)
-	}
-	return strconv.AppendInt(dst, int64(v), 10)
 }
 
-// appendDev appends a device as "major:minor".
-func appendDev(dst []byte, dev uint32) []byte {
-	dst = strconv.AppendUint(dst, uint64(dev>>20), 10)
-	dst = append(dst, ':')
-	return strconv.AppendUint(dst, uint64(dev&(1<<20-1)), 10)
+// putDev adds a device as "major:minor".
+func putDev(dst *shown.Text, dev uint32) {
+	dst.Uint(uint64(dev >> 20))
+	dst.Put(":")
+	dst.Uint(uint64(dev & (1<<20 - 1)))
 }
 
 // factNames are the facts in the order of their bits.
-var factNames = [...]string{"parent_is_root", "parent_op_hash", "mountpoint", "unhashed", "inode_unknown", "name_unreadable", "unwatched", "exchange", "other_root"}
+var factNames = [...]shown.Text{shown.Of("parent_is_root"), shown.Of("parent_op_hash"), shown.Of("mountpoint"), shown.Of("unhashed"), shown.Of("inode_unknown"),
+	shown.Of("name_unreadable"), shown.Of("unwatched"), shown.Of("exchange"), shown.Of("other_root")}
 
-// appendFacts appends the names of facts, each in quotes, separated.
-func appendFacts(dst []byte, facts schema.Fact, separator, quote string) []byte {
+// putFacts adds the names of facts.
+func putFacts(dst *shown.Text, facts schema.Fact) {
 	first := true
-	for i, name := range factNames {
+	for i := range factNames {
 		if facts>>i&1 == 0 {
 			continue
 		}
 		if !first {
-			dst = append(dst, separator...)
+			dst.Put(",")
 		}
 		first = false
-		dst = append(append(append(dst, quote...), name...), quote...)
+		dst.Join(&factNames[i])
 	}
-	return dst
 }
 
 // pairing says what an exit leaves, and what is odd about the event.
-func (t *text) pairing(dst []byte, s *Step) []byte {
+func (t *text) pairing(dst *shown.Text, s *Step) {
 	switch {
 	case s.Stray:
-		dst = append(append(append(dst, t.alarm...), " stray"...), t.plain...)
+		dst.Join(&t.alarm)
+		dst.Put(" stray")
+		dst.Join(&t.plain)
 	case s.Event.Entry != nil:
 	case s.Call != nil && s.Event.Phase == schema.Exit:
-		dst = appendID(append(dst, " of "...), s.Call.Enter.ID, 0)
+		dst.Put(" of #")
+		dst.Uint(s.Call.Enter.ID)
 	case s.Event.Execute():
-		dst = append(dst, " exec"...)
+		dst.Put(" exec")
 	}
-	return dst
 }
 
-func (t *text) name(dst []byte, s *Step) []byte {
+func (t *text) name(dst *shown.Text, s *Step) {
 	e, name := s.Event, s.name()
-	dst = append(dst, " | "...)
-	dst = append(dst, t.bold...)
-	dst = appendPrintable(dst, name)
-	dst = append(dst, t.plain...)
-	if s.Asked().NameCut() {
-		dst = append(dst, "... (cut)"...)
+	dst.Put(" | ")
+	dst.Join(&t.bold)
+	dst.Name(name)
+	if dst.Join(&t.plain); s.Asked().NameCut() {
+		dst.Put("... (cut)")
 	}
 	if e.Entry != nil && e.Dentry != 0 && e.Name != name {
-		dst = appendPrintable(append(append(dst, " -> "...), t.bold...), e.Name)
-		dst = append(dst, t.plain...)
+		dst.Put(" -> ")
+		dst.Join(&t.bold)
+		dst.Name(e.Name)
+		dst.Join(&t.plain)
 	}
-	return dst
 }
 
 // note appends a line of its own, which no event stands behind.
-func (t *text) note(dst []byte, loud bool, line func([]byte) []byte) []byte {
-	if loud {
-		dst = append(append(dst, t.alarm...), "!!! "...)
-	} else {
-		dst = append(append(dst, t.dim...), "--- "...)
-	}
-	dst = append(line(dst), t.plain...)
-	return append(dst, '\n')
+func (t *text) note(dst *shown.Text, line func()) {
+	dst.Join(&t.dim)
+	dst.Put("--- ")
+	line()
+	dst.Join(&t.plain)
+	dst.Put("\n")
 }
 
-func (t *text) loss(dst []byte, l *schema.Loss) []byte {
-	return t.note(dst, true, func(b []byte) []byte { return appendLoss(b, l) })
+// warning is a note of what is missing.
+func (t *text) warning(dst *shown.Text, line func()) {
+	dst.Join(&t.alarm)
+	dst.Put("!!! ")
+	line()
+	dst.Join(&t.plain)
+	dst.Put("\n")
 }
 
-func (t *text) damage(dst []byte, d *schema.Damage, last uint64) []byte {
-	return t.note(dst, true, func(b []byte) []byte { return appendDamage(b, d, last) })
+func (t *text) loss(dst *shown.Text, l *schema.Loss) {
+	t.warning(dst, func() { putLoss(dst, l) })
 }
 
-func (t *text) program(dst []byte, p *schema.Program) []byte {
-	return t.note(dst, false, func(b []byte) []byte {
-		b = appendPrintable(append(b, "program "...), p.Name)
-		b = strconv.AppendUint(append(b, ", process "...), uint64(p.Pid), 10)
-		b = strconv.AppendInt(append(b, ", ended with exit code "...), int64(p.ExitCode), 10)
-		return appendSeconds(append(b, " at "...), p.EndNs, 0)
+func (t *text) damage(dst *shown.Text, d *schema.Damage, last uint64) {
+	t.warning(dst, func() { putDamage(dst, d, last) })
+}
+
+func (t *text) program(dst *shown.Text, p *schema.Program) {
+	t.note(dst, func() {
+		dst.Put("program ")
+		dst.Name(p.Name)
+		dst.Put(", process ")
+		dst.Uint(uint64(p.Pid))
+		dst.Put(", ended with exit code ")
+		dst.Int(int64(p.ExitCode))
+		dst.Put(" at ")
+		dst.Seconds(p.EndNs, 0)
 	})
 }
 
-func (t *text) footer(dst []byte, f *schema.Footer) []byte {
-	return t.note(dst, false, func(b []byte) []byte {
-		b = strconv.AppendUint(append(b, "end: "...), f.Events, 10)
-		b = strconv.AppendUint(append(b, " events, "...), f.Lost, 10)
-		b = appendPrintable(append(b, " lost, ended by "...), f.EndedBy)
-		return appendSeconds(append(b, " at "...), f.EndNs, 0)
+func (t *text) footer(dst *shown.Text, f *schema.Footer) {
+	t.note(dst, func() {
+		dst.Put("end: ")
+		dst.Uint(f.Events)
+		dst.Put(" events, ")
+		dst.Uint(f.Lost)
+		dst.Put(" lost, ended by ")
+		dst.Name(f.EndedBy)
+		dst.Put(" at ")
+		dst.Seconds(f.EndNs, 0)
 	})
 }
 
-func (t *text) cut(dst []byte, last uint64) []byte {
-	return t.note(dst, true, func(b []byte) []byte {
-		return appendID(append(b, "the trace is cut: no event is known after "...), last, 0)
+func (t *text) cut(dst *shown.Text, last uint64) {
+	t.warning(dst, func() {
+		dst.Put("the trace is cut: no event is known after ")
+		dst.ID(last, 0)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -57,7 +58,9 @@ func (u *unmet) why() []string {
 	case u.matched > 0:
 		return []string{fmt.Sprintf("events that match: %d; this format has a line for none of them", u.matched)}
 	case f.From > u.last:
-		return []string{"no event in the trace is as late, the last one is at " + string(appendSeconds(nil, u.last, 0))}
+		var at shown.Text
+		at.Seconds(u.last, 0)
+		return []string{"no event in the trace is as late, the last one is at " + at.String()}
 	}
 	lines := tell(u.paths, "no open in the trace is of")
 	lines = append(lines, tell(u.names, "no event in the trace is about the name")...)

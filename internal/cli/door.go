@@ -3,8 +3,6 @@
 package cli
 
 import (
-	"encoding/binary"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -12,13 +10,14 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/spf13/cobra"
 )
 
 // door is what stands before stdout and stderr: whatever is written, a terminal is given
 // nothing to act on but line ends, tabs and the colors of replay. What comes from a trace, a
 // kernel or an argument is escaped where it is printed; this is for where that was
-// forgotten. It writes escapes that JSON has as well.
+// forgotten. It writes escapes that JSON has as well. What is a shown.Text needs no look.
 type door struct {
 	w        io.Writer
 	held     []byte // the beginning of a character, or of a color
@@ -28,10 +27,10 @@ type door struct {
 }
 
 // colors are what NewText of replay writes between names.
-var colors = []string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m"}
+var colors = []string{shown.Plain.String(), shown.Bold.String(), shown.Dim.String(), shown.Alarm.String()}
 
 func (d *door) Write(p []byte) (int, error) {
-	if len(d.held) == 0 && shownRun(p) == len(p) {
+	if len(d.held) == 0 && shown.Run(p) == len(p) {
 		return d.w.Write(p)
 	}
 	out, in := d.out[:0], p
@@ -40,8 +39,8 @@ func (d *door) Write(p []byte) (int, error) {
 		d.held = nil
 	}
 	for len(in) > 0 {
-		shown := shownRun(in)
-		out, in = append(out, in[:shown]...), in[shown:]
+		run := shown.Run(in)
+		out, in = append(out, in[:run]...), in[run:]
 		if len(in) == 0 {
 			break
 		}
@@ -50,7 +49,11 @@ func (d *door) Write(p []byte) (int, error) {
 			d.held = slices.Clone(in)
 			break
 		}
-		out = appendShown(out, in[:n])
+		if in[0] == 0x1b && n > 1 {
+			out = append(out, in[:n]...)
+		} else {
+			out = shown.AppendRune(out, in[:n])
+		}
 		in = in[n:]
 	}
 	d.out = out
@@ -60,55 +63,15 @@ func (d *door) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// shownRun is how many bytes p begins with of what every terminal shows.
-func shownRun(p []byte) int {
-	for i := 0; ; {
-		if i += plainRun(p[i:]); i == len(p) {
-			return i
-		}
-		r, size := utf8.DecodeRune(p[i:])
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return i
-		}
-		i += size
-	}
-}
-
-// plainRun is how many bytes p begins with of ASCII that every terminal shows. All that a command prints comes by here: word
-// by word that was a sixth of a replay to JSON.
-func plainRun(p []byte) int {
-	all := len(p)
-	for ; len(p) >= 32; p = p[32:] {
-		a, b, c, d := word(p), word(p[8:]), word(p[16:]), word(p[24:])
-		if (odd(a)|odd(b)|odd(c)|odd(d))&highest != 0 && (odd(endless(a))|odd(endless(b))|odd(endless(c))|odd(endless(d)))&highest != 0 {
-			break
+// WriteShown writes what is known to have nothing that a terminal acts on.
+func (d *door) WriteShown(t *shown.Text) (int, error) {
+	if len(d.held) > 0 { // it was whole
+		if err := d.close(); err != nil {
+			return 0, err
 		}
 	}
-	for ; len(p) >= 8 && odd(endless(word(p)))&highest == 0; p = p[8:] {
-	}
-	for i, c := range p {
-		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
-			return all - len(p) + i
-		}
-	}
-	return all
-}
-
-const (
-	each    = 0x0101010101010101 // of the bytes of a word
-	highest = 0x80 * each        // their highest bits
-)
-
-func word(p []byte) uint64 { return binary.LittleEndian.Uint64(p) }
-
-// odd has none of the highest bits where no byte is below a space, DEL or beyond ASCII.
-func odd(w uint64) uint64 { return (w - ' '*each) | (w + each) | w }
-
-// endless is a word with another character for each line end.
-func endless(w uint64) uint64 {
-	n := w ^ '\n'*each
-	ends := ^((n&(0x7f*each) + 0x7f*each) | n) & highest
-	return w | ends>>2
+	n, err := t.WriteTo(d.w)
+	return int(n), err
 }
 
 // next returns the size of the character or color that in begins with; whole is false
@@ -129,21 +92,6 @@ func (d *door) next(in []byte) (n int, whole bool) {
 	}
 	_, n = utf8.DecodeRune(in)
 	return n, true
-}
-
-// appendShown appends a character, a color, or the escape of what is neither.
-func appendShown(out, c []byte) []byte {
-	r, size := utf8.DecodeRune(c)
-	switch {
-	case r == utf8.RuneError && size == 1:
-		return append(out, "�"...)
-	case size < len(c), r == '\n', r == '\t', unicode.IsPrint(r):
-		return append(out, c...)
-	case r > 0xffff:
-		r -= 0x10000
-		return fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
-	}
-	return fmt.Appendf(out, `\u%04x`, r)
 }
 
 // close writes what is held: it was whole.

@@ -103,7 +103,7 @@ func (f *folder) folded() []byte {
 		}
 		if space := bytes.LastIndexByte(line[:n+1], ' '); space > 0 && len(bytes.TrimSpace(line[:space])) > 0 {
 			word, _, _ := bytes.Cut(line[space+1:], []byte(" "))
-			if shown(word) <= f.columns-indent || space > n/2 {
+			if columnsIn(word) <= f.columns-indent || space > n/2 {
 				n = space
 			}
 		}
@@ -125,7 +125,7 @@ func hanging(line []byte, columns int) int {
 		}
 		i += gap
 		i += len(line[i:]) - len(bytes.TrimLeft(line[i:], " "))
-		if column := shown(line[:i]); column <= columns*2/3 {
+		if column := columnsIn(line[:i]); column <= columns*2/3 {
 			at = column
 		}
 	}
@@ -145,8 +145,8 @@ func fits(line []byte, columns int) int {
 	return len(line)
 }
 
-// shown is how many columns a text takes.
-func shown(text []byte) (n int) {
+// columnsIn is how many columns a text takes.
+func columnsIn(text []byte) (n int) {
 	for _, r := range string(text) {
 		n += columnsOfRune(r)
 	}

@@ -35,7 +35,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 		for _, columns := range []uint16{72, 80, 120} {
 			narrow := onColumns(t, columns, args...)
 			for _, line := range narrow {
-				if n := shown([]byte(line)); n > int(columns) {
+				if n := columnsIn([]byte(line)); n > int(columns) {
 					t.Errorf("%v: %d columns in %d: %q", args, n, columns, line)
 				}
 			}

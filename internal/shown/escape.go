@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package shown
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Printable makes a string that came from outside safe for a line of text on a
+// terminal, and different where a screen would show the same: what is no glyph of its own is
+// escaped as in a Go string, and so is the backslash. Two names never print alike, and
+// Unescape gives back what was printed.
+func Printable(s string) string {
+	if plain(s) {
+		return s
+	}
+	for i := 0; i < len(s); {
+		size, own := glyph(s, i)
+		if !own {
+			return string(appendPrintable(nil, s))
+		}
+		i += size
+	}
+	return s
+}
+
+// Name adds a string that came from outside, as Printable has it.
+func (t *Text) Name(s string) { t.b = appendPrintable(t.b, s) }
+
+// NameFitting adds a name as Name does, without its middle where it has more than width characters.
+func (t *Text) NameFitting(name string, width int) {
+	printed := Printable(name)
+	n := utf8.RuneCountInString(printed)
+	if n <= width {
+		t.b = append(t.b, printed...)
+		return
+	}
+	runes := []rune(printed)
+	head := (width - 1) / 3
+	t.b = append(append(t.b, string(runes[:head])...), "…"...)
+	t.b = append(t.b, string(runes[n-(width-1-head):])...)
+}
+
+// Quoted adds a JSON string, and reports whether it is UTF-8. What Printable escapes of other than ASCII is escaped here too;
+// what is not UTF-8 becomes U+FFFD.
+func (t *Text) Quoted(s string) (whole bool) {
+	if plain(s) {
+		t.b = append(append(append(t.b, '"'), s...), '"')
+		return true
+	}
+	t.b = appendQuoted(t.b, s)
+	return utf8.ValidString(s)
+}
+
+// HexBytes adds the bytes of a string in hexadecimal.
+func (t *Text) HexBytes(s string) { t.b = hex.AppendEncode(t.b, []byte(s)) }
+
+// plain reports whether a string is written as it is everywhere, as nearly all are: in text, in JSON and in quotes.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '\\' || c == '"' {
+			return false
+		}
+	}
+	return true
+}
+
+func appendPrintable(dst []byte, s string) []byte {
+	if plain(s) {
+		return append(dst, s...)
+	}
+	from := 0 // s up to here is written
+	for i := 0; i < len(s); {
+		size, own := glyph(s, i)
+		if own {
+			i += size
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		if s[i] == ' ' {
+			dst = append(dst, `\x20`...)
+		} else {
+			var quoted [12]byte
+			q := strconv.AppendQuoteToASCII(quoted[:0], s[i:i+size])
+			dst = append(dst, q[1:len(q)-1]...)
+		}
+		i += size
+		from = i
+	}
+	return append(dst, s[from:]...)
+}
+
+// glyph returns the size of the character at s[i], and whether it prints as itself. A
+// space does between two characters that are none.
+func glyph(s string, i int) (size int, own bool) {
+	c := s[i]
+	if c < utf8.RuneSelf {
+		if c == ' ' {
+			own = i > 0 && i+1 < len(s) && s[i-1] != ' ' && s[i+1] != ' '
+		} else {
+			own = c > ' ' && c != '\\' && c != 0x7f
+		}
+		return 1, own
+	}
+	r, size := utf8.DecodeRuneInString(s[i:])
+	return size, (r != utf8.RuneError || size > 1) && distinct(r, s[i:i+size])
+}
+
+// blank are characters with an empty glyph that Unicode does not take for spaces.
+const blank = "\u115f\u2800\U0001d159"
+
+// distinct reports whether a character shows, and shows as no other sequence of
+// characters does: it is visible, it does not combine with the one before it, and it is
+// what all that are equivalent to it are normalized to (NFKC).
+func distinct(r rune, s string) bool {
+	return unicode.IsPrint(r) && !unicode.IsMark(r) && !strings.ContainsRune(blank, r) &&
+		norm.NFKC.IsNormalString(s) && norm.NFKC.PropertiesString(s).BoundaryBefore()
+}
+
+func appendQuoted(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	plain := 0 // s up to here is written
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < 0x7f {
+			i++
+			continue
+		}
+		size, r := 1, rune(c)
+		if c >= utf8.RuneSelf {
+			var own bool
+			if size, own = glyph(s, i); own {
+				i += size
+				continue
+			}
+			r, _ = utf8.DecodeRuneInString(s[i:])
+		}
+		dst = appendJSONEscape(append(dst, s[plain:i]...), r)
+		i += size
+		plain = i
+	}
+	return append(append(dst, s[plain:]...), '"')
+}
+
+func appendJSONEscape(dst []byte, r rune) []byte {
+	switch {
+	case r == '"' || r == '\\':
+		return append(dst, '\\', byte(r))
+	case r > 0xffff:
+		high, low := utf16.EncodeRune(r)
+		return appendJSONEscape(appendJSONEscape(dst, high), low)
+	}
+	return append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+}
+
+const hexDigits = "0123456789abcdef"

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package shown
+
+import (
+	"encoding/binary"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Colors, the escape sequences that are written between names; a Text has no other.
+var Plain, Bold, Dim, Alarm = Of("\x1b[0m"), Of("\x1b[1m"), Of("\x1b[2m"), Of("\x1b[31m")
+
+// AppendEscaped appends what others have written, with escapes as JSON has them for all that a terminal does not show.
+func AppendEscaped(dst, p []byte) []byte {
+	for {
+		n := Run(p)
+		if dst, p = append(dst, p[:n]...), p[n:]; len(p) == 0 {
+			return dst
+		}
+		_, size := utf8.DecodeRune(p)
+		dst, p = AppendRune(dst, p[:size]), p[size:]
+	}
+}
+
+// AppendRune appends a character, or the escape of what every terminal does not show.
+func AppendRune(dst, c []byte) []byte {
+	r, size := utf8.DecodeRune(c)
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return append(dst, "�"...)
+	case r == '\n', r == '\t', unicode.IsPrint(r):
+		return append(dst, c...)
+	case r > 0xffff:
+		r -= 0x10000
+		return fmt.Appendf(dst, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+	}
+	return fmt.Appendf(dst, `\u%04x`, r)
+}
+
+// Run is how many bytes p begins with of what every terminal shows.
+func Run(p []byte) int {
+	for i := 0; ; {
+		if i += plainRun(p[i:]); i == len(p) {
+			return i
+		}
+		r, size := utf8.DecodeRune(p[i:])
+		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) {
+			return i
+		}
+		i += size
+	}
+}
+
+// plainRun is how many bytes p begins with of ASCII that every terminal shows.
+func plainRun(p []byte) int {
+	all := len(p)
+	for ; len(p) >= 32; p = p[32:] {
+		a, b, c, d := word(p), word(p[8:]), word(p[16:]), word(p[24:])
+		if (odd(a)|odd(b)|odd(c)|odd(d))&highest != 0 && (odd(endless(a))|odd(endless(b))|odd(endless(c))|odd(endless(d)))&highest != 0 {
+			break
+		}
+	}
+	for ; len(p) >= 8 && odd(endless(word(p)))&highest == 0; p = p[8:] {
+	}
+	for i, c := range p {
+		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
+			return all - len(p) + i
+		}
+	}
+	return all
+}
+
+const (
+	each    = 0x0101010101010101 // of the bytes of a word
+	highest = 0x80 * each        // their highest bits
+)
+
+func word(p []byte) uint64 { return binary.LittleEndian.Uint64(p) }
+
+// odd has none of the highest bits where no byte is below a space, DEL or beyond ASCII.
+func odd(w uint64) uint64 { return (w - ' '*each) | (w + each) | w }
+
+// endless is a word with another character for each line end.
+func endless(w uint64) uint64 {
+	n := w ^ '\n'*each
+	ends := ^((n&(0x7f*each) + 0x7f*each) | n) & highest
+	return w | ends>>2
+}

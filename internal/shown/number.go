@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package shown
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"strconv"
+)
+
+const spaces = "                                                                "
+
+// more makes the text longer by n bytes, which are to be written.
+func (t *Text) more(n int) []byte {
+	was := len(t.b)
+	if cap(t.b)-was < n {
+		t.b = slices.Grow(t.b, n)
+	}
+	t.b = t.b[:was+n]
+	return t.b[was:]
+}
+
+// Uint adds a number in decimal.
+func (t *Text) Uint(v uint64) {
+	if v < 10 {
+		t.b = append(t.b, byte('0'+v))
+		return
+	}
+	putUint(t.more(digits(v)), v)
+}
+
+// Int adds a number in decimal.
+func (t *Text) Int(v int64) {
+	if v < 0 {
+		t.b = append(t.b, '-')
+		v = -v
+	}
+	t.Uint(uint64(v))
+}
+
+// Octal adds a number as 0644.
+func (t *Text) Octal(v uint64) { t.b = strconv.AppendUint(append(t.b, '0'), v, 8) }
+
+// Tenths adds a number with one decimal.
+func (t *Text) Tenths(v float64) { t.b = strconv.AppendFloat(t.b, v, 'f', 1, 64) }
+
+// Bool adds true or false.
+func (t *Text) Bool(v bool) { t.b = strconv.AppendBool(t.b, v) }
+
+// ID adds "#17", with spaces to its left up to a width.
+func (t *Text) ID(id uint64, width int) {
+	t.Spaces(width - 1 - digits(id))
+	t.b = append(t.b, '#')
+	t.Uint(id)
+}
+
+// Padded adds a number in decimal, with spaces to its left up to a width.
+func (t *Text) Padded(v uint64, width int) {
+	t.Spaces(width - digits(v))
+	t.Uint(v)
+}
+
+// Digits adds the last n digits of a number, up to nine.
+func (t *Text) Digits(v uint64, n int) {
+	var all [9]byte
+	putNine(all[:], uint32(v%1e9))
+	t.b = append(t.b, all[9-n:]...)
+}
+
+// Seconds adds nanoseconds as seconds with nine decimals; the whole seconds have at least a width.
+func (t *Text) Seconds(ns uint64, width int) {
+	t.Padded(ns/1e9, width)
+	t.b = append(t.b, '.')
+	t.Digits(ns%1e9, 9)
+}
+
+// Spaces adds n spaces; none where n is below 0.
+func (t *Text) Spaces(n int) {
+	for n > len(spaces) {
+		t.b, n = append(t.b, spaces...), n-len(spaces)
+	}
+	t.b = append(t.b, spaces[:max(0, n)]...)
+}
+
+// Hex adds a number as the kernel's %#lx does.
+func (t *Text) Hex(v uint64) {
+	if v>>60 != 0 { // as of nearly all addresses
+		t.Pointer(v)
+		return
+	}
+	n := max(1, (bits.Len64(v)+3)/4)
+	var all [16]byte
+	putHex(all[:], v)
+	t.b = append(append(t.b, "0x"...), all[16-n:]...)
+}
+
+// Pointer adds a number as "0x%px" does: always 16 digits.
+func (t *Text) Pointer(v uint64) {
+	to := t.more(18)
+	_ = to[17]
+	to[0], to[1] = '0', 'x'
+	putHex(to[2:], v)
+}
+
+// QuotedHex adds a number as Hex does, as a JSON string.
+func (t *Text) QuotedHex(v uint64) {
+	if v>>60 == 0 {
+		t.b = append(t.b, '"')
+		t.Hex(v)
+		t.b = append(t.b, '"')
+		return
+	}
+	to := t.more(20)
+	_ = to[19]
+	to[0], to[1], to[2], to[19] = '"', '0', 'x', '"'
+	putHex(to[3:], v)
+}
+
+// SetTwo writes a number of two digits over those that stand from a byte on.
+func (t *Text) SetTwo(at int, v uint32) { put2(t.b[at:at+2], v) }
+
+// SetNine does with one of nine.
+func (t *Text) SetNine(at int, v uint32) { putNine(t.b[at:at+9], v) }
+
+// SetSix does with one of six.
+func (t *Text) SetSix(at int, v uint32) {
+	b := t.b[at : at+6]
+	put2(b, v/1e4)
+	put2(b[2:], v/100)
+	put2(b[4:], v)
+}
+
+// digits is how many a number has in decimal.
+func digits(v uint64) int {
+	n := bits.Len64(v) * 1233 >> 12 // by log10 of 2
+	if v >= powers[n] {
+		n++
+	}
+	return max(n, 1)
+}
+
+// powers are those of ten.
+var powers = [20]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
+
+// putUint fills b with a number of as many digits.
+func putUint(b []byte, v uint64) {
+	for len(b) >= 2 {
+		put2(b[len(b)-2:], uint32(v%100))
+		v /= 100
+		b = b[:len(b)-2]
+	}
+	if len(b) > 0 {
+		b[0] = byte('0' + v)
+	}
+}
+
+// putNine fills b, of nine bytes, with a number of as many digits.
+func putNine(b []byte, low uint32) {
+	b[0] = byte('0' + low/1e8)
+	put2(b[1:], low/1e6)
+	put2(b[3:], low/1e4)
+	put2(b[5:], low/100)
+	put2(b[7:], low)
+}
+
+// put2 writes the last two digits of a number.
+func put2(b []byte, v uint32) { binary.LittleEndian.PutUint16(b, pairs[v%100]) }
+
+// pairs is 00 to 99.
+var pairs = func() (p [100]uint16) {
+	for i := range p {
+		p[i] = uint16('0'+i/10) | uint16('0'+i%10)<<8
+	}
+	return p
+}()
+
+// putHex fills b with 16 hexadecimal digits.
+func putHex(b []byte, v uint64) {
+	binary.BigEndian.PutUint64(b[8:], hexWord(uint32(v)))
+	binary.BigEndian.PutUint64(b, hexWord(uint32(v>>32)))
+}
+
+// hexWord returns the eight digits of v, the first in the highest byte: the
+// nibbles are spread to a byte each, and those above 9 moved on to the letters.
+func hexWord(v uint32) uint64 {
+	x := uint64(v)
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = (x | x<<4) & 0x0f0f0f0f0f0f0f0f
+	letters := (x + 0x0606060606060606) >> 4 & 0x0101010101010101
+	return x + 0x3030303030303030 + letters*('a'-'9'-1)
+}
