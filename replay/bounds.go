@@ -100,6 +100,7 @@ type remembered struct {
 
 // keep takes a dentry in. It is the youngest.
 func (r *remembered) keep(d *Object) {
+	d.bytes = objectBytes
 	r.bytes += objectBytes
 	if r.oldest == nil {
 		d.older, d.younger = d, d
@@ -110,9 +111,15 @@ func (r *remembered) keep(d *Object) {
 	d.older.younger, r.oldest.older = d, d
 }
 
+// name counts the bytes of the name that one has now.
+func (r *remembered) name(d *Object, bytes int) {
+	r.bytes += objectBytes + bytes - d.bytes
+	d.bytes = objectBytes + bytes
+}
+
 // leave takes one out.
 func (r *remembered) leave(d *Object) {
-	r.bytes -= objectBytes + len(d.Name)
+	r.bytes -= d.bytes
 	if d.younger == d {
 		r.oldest = nil
 	} else if d.older.younger, d.younger.older = d.younger, d.older; r.oldest == d {

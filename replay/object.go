@@ -68,6 +68,7 @@ type Object struct {
 	self   self
 	placed bool // a path was made of it
 	kept   bool // see Keep
+	bytes  int  // that it takes, as counted
 
 	older, younger *Object // see remembered
 	seen           bool    // since it was last looked at there
@@ -117,6 +118,7 @@ type Objects struct {
 	at      map[uint64]*slot
 	near    [nearSlots]*slot // of at, each by the hash of its address: those looked at last
 	known   remembered
+	numbers bool // of each event it is asked which dentry it is of, and no more: see goesOn
 	spent   spent
 	formers int // slots that have one
 	seq     uint64
@@ -190,17 +192,20 @@ func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 		o.endAt(d, e.ID)
 		d = o.meet(e.Dentry, e)
 	default:
-		if d.seen = true; o.same(d, e, lookup) {
+		if d.seen = true; !o.numbers && o.same(d, e, lookup) {
 			return d
 		}
+	}
+	if o.numbers {
+		o.goesOn(d, e)
+		return d
 	}
 	o.agree(d, e, lookup)
 	if d.placed && (e.Parent != d.Parent || e.Name != d.Name) {
 		o.places++
 	}
-	o.known.bytes -= len(d.Name)
 	d.see(e, evict)
-	o.known.bytes += len(d.Name)
+	o.known.name(d, len(d.Name))
 	if e.Role == schema.RoleMove {
 		o.displaced(e.Target, e.ID)
 		o.moving(d, e)
@@ -209,6 +214,21 @@ func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 		o.endAt(d, e.ID)
 	}
 	return d
+}
+
+// goesOn is what apply does where only the number of a dentry is asked for: it decides whether the next event at its address is
+// of it. What the events say of it is neither remembered nor held against each other.
+func (o *Objects) goesOn(d *Object, e *schema.Event) {
+	switch {
+	case frees.Has(e.Role):
+		o.endAt(d, e.ID)
+		return
+	case ends.Has(e.Role):
+		d.kill(e, 0)
+	case d.tries && held.Has(e.Role):
+		d.Killed = 0
+	}
+	o.known.name(d, len(e.Name))
 }
 
 // displaced notes that __d_move puts another dentry in the place of the one at an address,
@@ -236,8 +256,9 @@ func (o *Objects) under(e *schema.Event) {
 	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
 		d.Unwatched = e.ID
 	}
-	d.seen = true
-	o.home(d, e)
+	if d.seen = true; !o.numbers {
+		o.home(d, e)
+	}
 }
 
 // meet is the first sight of a dentry.

@@ -44,7 +44,7 @@ func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []stri
 		p.state = p.model.State
 	} else {
 		p.state = New(src.Header())
-		p.state.Objects.spent.on = true
+		p.state.Objects.numbers, p.state.Objects.spent.on = true, true
 	}
 	if s, ok := src.(Seekable); ok && s.Index() != nil && filter.skips() {
 		s.Skip(p.wanted)
