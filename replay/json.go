@@ -30,8 +30,10 @@ type jsonLines struct {
 	within   uint64     // the open of the last event
 	open     shown.Text // the members that say so
 	subjects *pieces
-	facts    [1 << len(factNames)]shown.Text // the member of each set of them that has been met
-	fs       shown.Text                      // the members of the filesystem of the last event with one
+	named    shown.Text // the members of the name met last
+	of       naming
+	facts    factTexts
+	fs       shown.Text // the members of the filesystem of the last event with one
 	fsType   string
 	dev      uint32
 }
@@ -42,6 +44,7 @@ func (j *jsonLines) begin(dst *shown.Text, h *schema.Header) {
 		j.kind(dst, r, p, depth, j.symbols.of(r, p))
 	})
 	j.open.MakeRoom(startRoom)
+	j.named.MakeRoom(startRoom)
 	j.fs.MakeRoom(startRoom)
 	putPacket(dst, "header", h)
 }
@@ -97,21 +100,22 @@ func (j *jsonLines) values(dst *shown.Text, s *Step) {
 	if e.Facts == 0 {
 		return
 	}
-	text := &j.facts[uint32(e.Facts)%uint32(len(j.facts))] // of others nothing is said
+	text := j.facts.of(e.Facts)
 	if text.Len() == 0 {
 		text.Put(`,"facts":[`)
-		for i := range factNames {
-			if e.Facts>>i&1 != 0 {
-				if text.Len() > len(`,"facts":[`) {
-					text.Put(",")
-				}
-				text.Put(`"`)
-				text.Join(&factNames[i])
-				text.Put(`"`)
+		for i, first := 0, true; i < len(factNames); i++ {
+			if e.Facts>>i&1 == 0 {
+				continue
 			}
+			if !first {
+				text.Put(",")
+			}
+			first = false
+			text.Put(`"`)
+			text.Join(&factNames[i])
+			text.Put(`"`)
 		}
 		text.Put("]")
-		text.MakeRoom(startRoom)
 	}
 	dst.Join(text)
 }
@@ -179,32 +183,20 @@ func (j *jsonLines) place(dst *shown.Text, s *Step) {
 
 // subject appends which dentry the event is of, and which name of which directory.
 func (j *jsonLines) subject(dst *shown.Text, s *Step) {
-	e := s.Event
-	of := subject{columns: e.Columns & usual, dentry: e.Dentry}
-	if e.Dentry != 0 {
-		of.columns = usual
-		of.inode, of.unknown = e.Inode, e.Inode == 0 && e.Facts&schema.FactInodeUnknown != 0
-		if s.Object != nil {
-			of.object = s.Object.Seq
-		}
+	object := uint64(0)
+	if s.Object != nil && s.Event.Dentry != 0 {
+		object = s.Object.Seq
 	}
-	if of.columns.Has(schema.ColumnKey) {
-		of.parent, of.name, of.length, of.hash = e.Parent, e.Name, e.NameLen, e.Hash
-		of.path = e.Role.Is(schema.Walks) && e.Columns.Has(schema.ColumnKey)
+	piece, written := j.subjects.at(s.Event, object)
+	if !written {
+		piece.text.Truncate(0)
+		j.about(&piece.text, &piece.of)
 	}
-	if of.columns.Has(schema.ColumnNameAddr) {
-		of.nameAddr = e.NameAddr
-	}
-	text, made := j.subjects.at(&of)
-	if !made {
-		text.Truncate(0)
-		j.about(text, &of)
-	}
-	dst.Join(text)
+	dst.Join(&piece.text)
 }
 
 func (j *jsonLines) about(dst *shown.Text, of *subject) {
-	if of.columns.Has(schema.ColumnDentry) {
+	if of.says.Has(schema.ColumnDentry) {
 		dst.Put(`,"dentry":`)
 		putAddress(dst, of.dentry)
 	}
@@ -213,40 +205,51 @@ func (j *jsonLines) about(dst *shown.Text, of *subject) {
 		dst.Uint(of.object)
 		dst.Put(`"`)
 	}
-	if of.dentry != 0 && !of.unknown {
+	if of.dentry != 0 && of.says&inodeUnknown == 0 {
 		dst.Put(`,"inode":`)
 		putAddress(dst, of.inode)
 	}
-	if of.columns.Has(schema.ColumnKey) {
+	if of.says.Has(schema.ColumnKey) {
 		if of.parent != 0 {
 			dst.Put(`,"parent":`)
 			putAddress(dst, of.parent)
 		}
-		dst.Put(`,"name":`)
-		if !dst.Quoted(of.name) {
-			dst.Put(`,"name_hex":"`)
-			dst.HexBytes(of.name)
-			dst.Put(`"`)
+		if of.naming != j.of || of.hash == 0 || j.named.Len() == 0 {
+			j.of = of.naming
+			j.name(of)
 		}
-		dst.Put(`,"name_len":`)
-		dst.Uint(uint64(of.length))
-		if of.hash != 0 || !of.path && !j.imported && !j.redacted { // a path has none
-			dst.Put(`,"hash":`)
-			dst.Uint(uint64(of.hash))
-		}
+		dst.Join(&j.named)
 	}
-	if of.columns.Has(schema.ColumnNameAddr) {
+	if of.says.Has(schema.ColumnNameAddr) {
 		dst.Put(`,"name_addr":`)
 		putAddress(dst, of.nameAddr)
+	}
+}
+
+// name writes the members of a name. What asks for one, and the dentries it becomes, follow on each other.
+func (j *jsonLines) name(of *subject) {
+	dst := &j.named
+	dst.Truncate(0)
+	dst.Put(`,"name":`)
+	if !dst.Quoted(of.name) {
+		dst.Put(`,"name_hex":"`)
+		dst.HexBytes(of.name)
+		dst.Put(`"`)
+	}
+	dst.Put(`,"name_len":`)
+	dst.Uint(uint64(of.length))
+	if of.hash != 0 || of.says&isPath == 0 && !j.imported && !j.redacted { // a path has none
+		dst.Put(`,"hash":`)
+		dst.Uint(uint64(of.hash))
 	}
 }
 
 // rare appends the fields that few kinds of event have.
 func (j *jsonLines) rare(dst *shown.Text, e *schema.Event) {
 	for rest := uint32(e.Columns &^ usual); rest != 0; rest &= rest - 1 {
-		of := fields[bits.TrailingZeros32(rest)]
-		for i := range of {
-			j.field(dst, e, &of[i])
+		of := &fields[bits.TrailingZeros32(rest)]
+		for i := range *of {
+			j.field(dst, e, &(*of)[i])
 		}
 	}
 }

@@ -77,54 +77,87 @@ func (p *perCall) make(write func(dst *shown.Text, r schema.Role, p schema.Phase
 
 // of returns the text for an event, nil where it has to be made.
 func (p *perCall) of(s *Step) *shown.Text {
-	e, phase := s.Event, s.Event.PhaseInFile()
-	if e.Role <= 0 || e.Role >= maxRole || phase <= 0 || phase > schema.Whole || s.Depth >= readyDepths {
-		return nil
-	}
-	if text := &p[e.Role][phase][s.Depth]; text.Len() > 0 {
-		return text
+	role, phase, depth := uint(s.Event.Role), uint(s.Event.PhaseInFile()), uint(s.Depth)
+	if role < maxRole && phase <= uint(schema.Whole) && depth < readyDepths {
+		if text := &p[role][phase][depth]; text.Len() > 0 {
+			return text
+		}
 	}
 	return nil
+}
+
+// factTexts are texts for sets of facts that have been met.
+type factTexts [1 << len(factNames)]shown.Text
+
+// of returns the text for some facts, which is to be made where it is empty.
+func (f *factTexts) of(facts schema.Fact) *shown.Text {
+	text := &f[uint32(facts)%uint32(len(f))] // of others nothing is said
+	if text.Len() == 0 {
+		text.MakeRoom(startRoom)
+	}
+	return text
 }
 
 // subject is what an event says of a dentry, and of a name and where that stands.
 type subject struct {
 	dentry, inode, object, parent uint64
 	nameAddr                      uint64
-	name                          string
-	length, hash                  uint32
-	columns                       schema.Columns // of the usual ones
-	unknown, path                 bool           // the inode is not known; the name is a path
+	naming
+	says schema.Columns // of the usual ones, with inodeUnknown and isPath
 }
 
-// same is ==, in a third of the time: names that are the same are mostly one string.
-func (s *subject) same(o *subject) bool {
-	return s.dentry == o.dentry && s.nameAddr == o.nameAddr && s.parent == o.parent && s.hash == o.hash && s.object == o.object && s.inode == o.inode &&
-		s.length == o.length && s.columns == o.columns && s.unknown == o.unknown && s.path == o.path && s.name == o.name
+// naming is a name with its length and hash.
+type naming struct {
+	name         string
+	length, hash uint32
+}
+
+const (
+	inodeUnknown schema.Columns = 1 << 31 // the inode is not known
+	isPath       schema.Columns = 1 << 30 // the name is a path, and has no hash
+)
+
+// says is what an event says of its subject.
+func says(e *schema.Event) schema.Columns {
+	says := e.Columns & usual
+	if e.Hash == 0 && says.Has(schema.ColumnKey) && e.Role.Is(schema.Walks) {
+		says |= isPath
+	}
+	if e.Dentry == 0 {
+		return says
+	}
+	if says |= usual; e.Inode == 0 && e.Facts&schema.FactInodeUnknown != 0 {
+		says |= inodeUnknown
+	}
+	return says
 }
 
 // pieces are parts of lines written before, each in the place of its number: what a lookup asks for, and which dentry it
 // is, the events that follow say again.
-type pieces [64]struct {
+type pieces [64]piece
+
+type piece struct {
 	of   subject
 	text shown.Text
 }
 
 // newPieces has room for texts of a usual length.
 func newPieces() *pieces {
-	const usual = 256
 	var p pieces
 	for i := range p {
-		p[i].text.MakeRoom(usual)
+		p[i].text.MakeRoom(startRoom)
 	}
 	return &p
 }
 
-// at returns the text of a subject, and whether it is of that one, of which it has to be made else.
-func (p *pieces) at(of *subject) (text *shown.Text, made bool) {
-	piece := &p[(of.dentry>>6+of.parent>>6+uint64(of.hash))%uint64(len(p))]
-	if made = piece.of.same(of) && piece.text.Len() > 0; !made {
-		piece.of = *of
+// at returns the piece for an event, and whether it is of what the event says of the dentry with the number; if not, it is to be
+// written.
+func (p *pieces) at(e *schema.Event, object uint64) (of *piece, written bool) {
+	of, says := &p[(e.Dentry>>6+e.Parent>>6+uint64(e.Hash))%uint64(len(p))], says(e)
+	if o := &of.of; o.dentry == e.Dentry && o.nameAddr == e.NameAddr && o.parent == e.Parent && o.hash == e.Hash && o.object == object &&
+		o.inode == e.Inode && o.length == e.NameLen && o.says == says && o.name == e.Name && of.text.Len() > 0 {
+		return of, true
 	}
-	return &piece.text, made
+	of.of = subject{e.Dentry, e.Inode, object, e.Parent, e.NameAddr, naming{e.Name, e.NameLen, e.Hash}, says}
+	return of, false
 }

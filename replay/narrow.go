@@ -21,13 +21,18 @@ const (
 // hashes. A dentry is its number.
 type narrow struct {
 	text
-	name  string     // of the last line with one
-	shown shown.Text // " | " and that name, as it stands in the line
+	names [16]struct { // met before, by their hash
+		name string
+		text shown.Text // " | " and the name, as it stands in a line
+	}
 }
 
 func (t *narrow) begin(dst *shown.Text, h *schema.Header) {
 	t.symbols = newSymbols(h)
 	t.calls.make(t.call)
+	for i := range t.names {
+		t.names[i].text.MakeRoom(startRoom)
+	}
 	dst.Join(&t.dim)
 	dst.Put("      id       seconds task             call                   values | name")
 	dst.Join(&t.plain)
@@ -55,28 +60,28 @@ func (t *narrow) event(dst *shown.Text, s *Step) {
 	t.result(dst, e)
 	t.pairing(dst, s)
 	if f := facts & told; f != 0 {
-		dst.Put(" [")
-		putFacts(dst, f)
-		dst.Put("]")
+		dst.Join(t.factsOf(f))
 	}
 	if name := s.name(); name != "" {
-		t.ends(dst, from, name, asked.NameCut())
+		t.ends(dst, from, name, asked)
 	}
 	dst.Put("\n")
 }
 
 // ends writes the name that a line ends with, which began at a byte: as much as there is room for.
-func (t *narrow) ends(dst *shown.Text, from int, name string, cut bool) {
-	if name != t.name {
-		t.name = name
-		t.shown.Truncate(0)
-		t.shown.Put(" | ")
-		t.shown.Join(&t.bold)
-		t.shown.Name(name)
-		t.shown.Join(&t.plain)
+func (t *narrow) ends(dst *shown.Text, from int, name string, asked *schema.Event) {
+	met := &t.names[asked.Hash%uint32(len(t.names))]
+	if name != met.name {
+		met.name = name
+		met.text.Truncate(0)
+		met.text.Put(" | ")
+		met.text.Join(&t.bold)
+		met.text.Name(name)
+		met.text.Join(&t.plain)
 	}
+	cut := asked.NameCut()
 	line := dst.Len() // up to the name
-	if dst.Join(&t.shown); !cut && dst.Len()-from <= lineWidth {
+	if dst.Join(&met.text); !cut && dst.Len()-from <= lineWidth {
 		return // no character has less than a byte
 	}
 	dst.Truncate(line)

@@ -20,7 +20,7 @@ type output struct {
 	filling *sheet
 	full    chan *sheet // nil: lines are made at once
 	empty   chan *sheet
-	failed  atomic.Bool // what is made elsewhere can not be written
+	failed  atomic.Bool // what is made can not be written
 	done    chan struct{}
 }
 
@@ -70,17 +70,16 @@ func newOutput(w io.Writer, format Format) *output {
 // make makes the lines of sheets until there are no more. What it writes for each line lies apart from what the other
 // goroutine reads for each.
 func (o *output) make() {
-	own := output{w: o.w, format: o.format, buf: newSheetText()}
+	own := &output{w: o.w, format: o.format, buf: newSheetText()}
 	for s := range o.full {
 		for i := range s.lines[:s.used] {
 			if l := &s.lines[i]; l.other != nil {
-				l.other(own.buf)
+				own.add(l.other)
 			} else {
-				own.format.event(own.buf, &l.step)
+				own.event(&l.step)
 			}
-			own.write(printChunk)
 		}
-		if own.err != nil {
+		if !own.on() {
 			o.failed.Store(true)
 		}
 		o.empty <- s
@@ -95,7 +94,11 @@ func (o *output) event(s *Step) (shown bool) {
 	if o.full == nil {
 		before := o.buf.Len()
 		o.format.event(o.buf, s)
-		return o.buf.Len() > before
+		after := o.buf.Len()
+		if after >= printChunk {
+			o.flush()
+		}
+		return after > before
 	}
 	o.next().copy(s)
 	return true
@@ -103,21 +106,17 @@ func (o *output) event(s *Step) (shown bool) {
 
 // add has other lines printed.
 func (o *output) add(lines func(*shown.Text)) {
-	if o.full == nil {
-		lines(o.buf)
+	if o.full != nil {
+		o.next().other = lines
 		return
 	}
-	o.next().other = lines
+	if lines(o.buf); o.buf.Len() >= printChunk {
+		o.flush()
+	}
 }
 
-// on reports whether the output takes more, and writes what is gathered if that is much.
-func (o *output) on() bool {
-	if o.full != nil {
-		return !o.failed.Load()
-	}
-	o.write(printChunk)
-	return o.err == nil
-}
+// on reports whether the output takes more.
+func (o *output) on() bool { return !o.failed.Load() }
 
 // next is the line to be filled.
 func (o *output) next() *line {
@@ -150,19 +149,14 @@ func (l *line) copy(s *Step) {
 	}
 }
 
-// write writes what is gathered, if it is so much.
-func (o *output) write(least int) {
-	if o.buf.Len() >= least {
-		o.flush()
-	}
-}
-
 // flush writes what is gathered. After an error nothing more is.
 func (o *output) flush() {
 	if o.err == nil {
 		_, o.err = o.buf.WriteTo(o.w)
 	}
-	o.buf.Truncate(0)
+	if o.buf.Truncate(0); o.err != nil {
+		o.failed.Store(true)
+	}
 }
 
 // close writes the rest, and returns what went wrong.

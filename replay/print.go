@@ -115,21 +115,33 @@ func (p *printer) next() error {
 		}
 		return err
 	}
+	if e, ok := rec.(*schema.Event); ok { // mostly
+		p.event(e)
+	} else {
+		p.other(rec)
+	}
+	return nil
+}
+
+func (p *printer) event(e *schema.Event) {
+	p.last = e.ID
+	step, call := p.apply(e)
+	if p.observer != nil {
+		p.observer.observe(step)
+	}
+	if !p.unmet.shown {
+		p.unmet.see(step)
+	}
+	if p.all || p.filter.Match(step, call) {
+		p.unmet.matched++
+		if p.out.event(step) {
+			p.unmet.shown = true
+		}
+	}
+}
+
+func (p *printer) other(rec schema.Record) {
 	switch rec := rec.(type) {
-	case *schema.Event:
-		p.last = rec.ID
-		step, call := p.apply(rec)
-		if p.observer != nil {
-			p.observer.observe(step)
-		}
-		if !p.unmet.shown {
-			p.unmet.see(step)
-		}
-		if p.all || p.filter.Match(step, call) {
-			p.unmet.matched++
-			shown := p.out.event(step)
-			p.unmet.shown = p.unmet.shown || shown
-		}
 	case *schema.Skipped:
 		p.last += rec.Events
 		p.state.Skipped()
@@ -149,7 +161,6 @@ func (p *printer) next() error {
 		p.complete = true
 		p.out.add(func(t *shown.Text) { p.format.footer(t, rec) })
 	}
-	return nil
 }
 
 // field is a row of the columns table and what stands before its value.

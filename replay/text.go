@@ -26,7 +26,8 @@ type TextOptions struct {
 // the calls that enclose it; > enters, < leaves), the values and the name, in 120 columns. A
 // wide line has the cpu, the symbol, and every address and hash besides.
 func NewText(o TextOptions) Format {
-	t := text{}
+	none := shown.Of("")
+	t := text{dim: none, bold: none, alarm: none, plain: none}
 	if o.Color {
 		t.dim, t.bold, t.alarm, t.plain = shown.Dim, shown.Bold, shown.Alarm, shown.Plain
 	}
@@ -42,6 +43,7 @@ type text struct {
 	symbols *symbols
 	start   lineStart
 	calls   perCall // see call
+	facts   factTexts
 }
 
 func (t *text) begin(dst *shown.Text, h *schema.Header) {
@@ -144,9 +146,7 @@ func (t *text) values(dst *shown.Text, s *Step) {
 	}
 	t.rare(dst, e)
 	if e.Facts != 0 {
-		dst.Put(" [")
-		putFacts(dst, e.Facts)
-		dst.Put("]")
+		dst.Join(t.factsOf(e.Facts))
 	}
 	t.pairing(dst, s)
 }
@@ -272,19 +272,24 @@ func putDev(dst *shown.Text, dev uint32) {
 var factNames = [...]shown.Text{shown.Of("parent_is_root"), shown.Of("parent_op_hash"), shown.Of("mountpoint"), shown.Of("unhashed"), shown.Of("inode_unknown"),
 	shown.Of("name_unreadable"), shown.Of("unwatched"), shown.Of("exchange"), shown.Of("other_root")}
 
-// putFacts adds the names of facts.
-func putFacts(dst *shown.Text, facts schema.Fact) {
-	first := true
-	for i := range factNames {
-		if facts>>i&1 == 0 {
-			continue
+// factsOf are facts in brackets.
+func (t *text) factsOf(facts schema.Fact) *shown.Text {
+	text := t.facts.of(facts)
+	if text.Len() == 0 {
+		text.Put(" [")
+		for i, first := 0, true; i < len(factNames); i++ {
+			if facts>>i&1 == 0 {
+				continue
+			}
+			if !first {
+				text.Put(",")
+			}
+			first = false
+			text.Join(&factNames[i])
 		}
-		if !first {
-			dst.Put(",")
-		}
-		first = false
-		dst.Join(&factNames[i])
+		text.Put("]")
 	}
+	return text
 }
 
 // pairing says what an exit leaves, and what is odd about the event.

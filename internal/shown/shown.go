@@ -43,7 +43,7 @@ func (t *Text) Word(s string) {
 
 const (
 	block = 16
-	near  = 4 * block // texts of up to so many bytes are moved in blocks
+	near  = 8 * block // texts of up to so many bytes are moved in blocks
 )
 
 // padded gives what is made once the room that Join moves it with.
@@ -52,18 +52,25 @@ func padded(b []byte) []byte { return slices.Grow(b, max(0, near-len(b))) }
 // Join adds another text. Most are short and of many lengths: whole blocks are moved, also where less is meant, since what lies
 // behind is written next. To ask for the length takes longer.
 func (t *Text) Join(o *Text) {
-	room, from, more := t.b[len(t.b):cap(t.b)], o.b[:cap(o.b)], len(o.b)
-	if more > near || len(from) < near || len(room) < near {
+	n, more := len(t.b), len(o.b)
+	if more > near || cap(o.b) < near || cap(t.b)-n < near {
 		t.b = append(t.b, o.b...)
 		return
 	}
-	*(*[block]byte)(room) = *(*[block]byte)(from)
-	*(*[block]byte)(room[block:]) = *(*[block]byte)(from[block:])
+	to, from := t.b[n:n+near], o.b[:near]
+	*(*[block]byte)(to) = *(*[block]byte)(from)
+	*(*[block]byte)(to[block:]) = *(*[block]byte)(from[block:])
 	if more > 2*block {
-		*(*[block]byte)(room[2*block:]) = *(*[block]byte)(from[2*block:])
-		*(*[block]byte)(room[3*block:]) = *(*[block]byte)(from[3*block:])
+		*(*[block]byte)(to[2*block:]) = *(*[block]byte)(from[2*block:])
+		*(*[block]byte)(to[3*block:]) = *(*[block]byte)(from[3*block:])
 	}
-	t.b = t.b[:len(t.b)+more]
+	if more > 4*block {
+		*(*[block]byte)(to[4*block:]) = *(*[block]byte)(from[4*block:])
+		*(*[block]byte)(to[5*block:]) = *(*[block]byte)(from[5*block:])
+		*(*[block]byte)(to[6*block:]) = *(*[block]byte)(from[6*block:])
+		*(*[block]byte)(to[7*block:]) = *(*[block]byte)(from[7*block:])
+	}
+	t.b = t.b[:n+more]
 }
 
 // Len is its length, bytes.
