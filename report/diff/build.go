@@ -3,6 +3,8 @@
 package diff
 
 import (
+	"slices"
+
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -34,8 +36,8 @@ func (r *run) add(c *call, s *replay.Step, m mark) {
 			c.more++
 			return
 		}
-		c.lines = append(c.lines, line{role: e.Role, depth: uint8(min(len(c.entered), 255)), enter: e.ID, exit: e.ID})
-		l = &c.lines[len(c.lines)-1]
+		l = c.line()
+		l.role, l.depth, l.enter, l.exit = e.Role, uint8(min(len(c.entered), 255)), e.ID, e.ID
 		switch {
 		case s.Stray:
 			l.form = noEntry
@@ -50,6 +52,15 @@ func (r *run) add(c *call, s *replay.Step, m mark) {
 		r.key(c, l, e)
 	}
 	l.refuted, l.older = l.refuted|m.refuted, l.older || m.older
+}
+
+// line adds an empty line, in its place: it is large.
+func (c *call) line() *line {
+	n := len(c.lines)
+	c.lines = slices.Grow(c.lines, 1)[:n+1]
+	l := &c.lines[n]
+	*l = line{}
+	return l
 }
 
 // complete ends a call: names in it that turned out to be temporary are such.
@@ -69,20 +80,19 @@ func (r *run) complete(c *call) {
 
 // key fills what an entry says: the name, where it lies and where it is looked for.
 func (r *run) key(c *call, l *line, e *schema.Event) {
-	has := e.Columns.Has
-	if has(schema.ColumnOpen) && e.Flags&(oCreat|oExcl) == oCreat|oExcl {
+	if e.Columns.Has(schema.ColumnOpen) && e.Flags&(oCreat|oExcl) == oCreat|oExcl {
 		r.names.made(e.Name)
 	}
-	if has(schema.ColumnKey) {
+	if e.Columns.Has(schema.ColumnKey) {
 		r.name(l, e)
 		l.in = c.place(e.Parent)
 	}
-	if has(schema.ColumnNameAddr) {
+	if e.Columns.Has(schema.ColumnNameAddr) {
 		if l.base, l.at = c.nameAt(e); r.logged && l.base == elsewhere {
 			l.at = 0 // the name of a dentry, which lies wherever it lies
 		}
 	}
-	if l.value = e.Ret; has(schema.ColumnOpen) {
+	if l.value = e.Ret; e.Columns.Has(schema.ColumnOpen) {
 		l.value = uint64(schema.OpenFlags(r.machine, e.Flags))<<32 | uint64(e.Mode)
 	}
 }
@@ -94,17 +104,16 @@ func (r *run) name(l *line, e *schema.Event) {
 
 // result fills what a return says, or an event about one dentry.
 func (r *run) result(c *call, l *line, e *schema.Event) {
-	has := e.Columns.Has
-	if has(schema.ColumnRet) {
+	if e.Columns.Has(schema.ColumnRet) {
 		l.errno = int32(e.Errno())
 		if !e.Role.Is(schema.ReturnsAddress) {
 			l.value = e.Ret
 		}
-		if l.errno == 0 && has(schema.ColumnFilesystem) {
+		if l.errno == 0 && e.Columns.Has(schema.ColumnFilesystem) {
 			l.detail = r.names.of(e.FSType, e)
 		}
 	}
-	if !has(schema.ColumnDentry) {
+	if !e.Columns.Has(schema.ColumnDentry) {
 		return
 	}
 	if e.Dentry == 0 {
@@ -118,9 +127,9 @@ func (r *run) result(c *call, l *line, e *schema.Event) {
 	l.out, l.state = c.place(e.Dentry), stateOf(e)
 	l.mount = l.mount || e.Facts&schema.FactMountpoint != 0
 	switch {
-	case has(schema.ColumnBucket):
+	case e.Columns.Has(schema.ColumnBucket):
 		l.in = c.place(e.Parent)
-	case has(schema.ColumnTarget):
+	case e.Columns.Has(schema.ColumnTarget):
 		l.in = c.place(e.Target)
 	case moves.Has(e.Role) && l.form == returned:
 		l.detail = r.names.of(e.Name, e)

@@ -29,10 +29,15 @@ type namer struct {
 	seed  maphash.Seed // the same for both runs
 	boot  int64        // when the kernel booted, nanoseconds since 1970
 	temps map[string]string
-	plain bool // names are redacted: all of them look made up, and none is taken for it
-	last  name
-	by    [2]uint32 // process and thread the last name was met by
+	plain bool    // names are redacted: all of them look made up, and none is taken for it
+	met   [64]met // names met before, each by its hash in the cache
 	buf   []byte
+}
+
+// met is a name as a process and thread uses it.
+type met struct {
+	name
+	pid, tid uint32
 }
 
 func newNamer(seed maphash.Seed, h *schema.Header) namer {
@@ -41,16 +46,37 @@ func newNamer(seed maphash.Seed, h *schema.Header) namer {
 
 // of returns the name as the task of the event uses it.
 func (n *namer) of(text string, e *schema.Event) name {
-	if text == n.last.text && n.by == [2]uint32{e.PID, e.TID} {
-		return n.last
+	m := &n.met[e.Hash%uint32(len(n.met))]
+	if text == m.text && m.exact != 0 && m.pid == e.PID && m.tid == e.TID {
+		return m.name
 	}
 	folded, temporary := n.fold(text, e)
 	h := maphash.String(n.seed, text)
-	n.last, n.by = name{text, h, h, temporary}, [2]uint32{e.PID, e.TID}
+	made := name{text, h, h, temporary}
 	if folded != text {
-		n.last.coarse = maphash.String(n.seed, folded)
+		made.coarse = maphash.String(n.seed, folded)
 	}
-	return n.last
+	if n.steady(text) {
+		*m = met{made, e.PID, e.TID}
+	}
+	return made
+}
+
+// steady reports whether a name is the same at any other event of its task: it has no number that may be a moment, and is not one that may be
+// that of an inode.
+func (n *namer) steady(text string) bool {
+	if text != "" && text[0] == '#' {
+		return false
+	}
+	digits := 0
+	for i := range len(text) {
+		if digits++; text[i]-'0' > 9 {
+			digits = 0
+		} else if digits == 10 {
+			return false
+		}
+	}
+	return true
 }
 
 // fold takes out of a name what is of the run.
@@ -154,7 +180,8 @@ func (n *namer) made(path string) {
 		return
 	}
 	if folded := withoutRandom(base); folded != base {
-		n.temps[base], n.last = folded, name{}
+		n.temps[base] = folded
+		clear(n.met[:])
 	}
 }
 

@@ -26,6 +26,8 @@ type run struct {
 	printing int                        // bytes that those printed
 	unkept   uint64                     // programs beyond the bounds
 	calls    map[string]*calls          // by program
+	last     *calls                     // of those, of the program that made the last one
+	lastOf   string                     // that
 	order    []string                   // programs in order of their first call
 	claims   map[uint32][]report.Ruling // every set of claims that a call has, by its hash
 	notes    []mark                     // in order of their events
@@ -120,13 +122,7 @@ func (r *run) keep(c *call) {
 	if opens.Has(c.kind) {
 		r.Opens++
 	}
-	list := r.calls[c.comm]
-	if list == nil {
-		list = &calls{}
-		r.calls[c.comm] = list
-		r.order = append(r.order, c.comm)
-		r.Programs++
-	}
+	list := r.listOf(c.comm)
 	d := c.digest(r.names.seed)
 	for kept, met := r.claims[d.judged]; !slices.Equal(kept, c.claims); kept, met = r.claims[d.judged] {
 		if !met {
@@ -137,6 +133,22 @@ func (r *run) keep(c *call) {
 	}
 	d.sameThread, list.tid = list.n > 0 && list.tid == c.tid, c.tid
 	list.add(d)
+}
+
+// listOf returns the calls of a program, which may be the first.
+func (r *run) listOf(comm string) *calls {
+	if r.last != nil && r.lastOf == comm {
+		return r.last
+	}
+	list := r.calls[comm]
+	if list == nil {
+		list = &calls{}
+		r.calls[comm] = list
+		r.order = append(r.order, comm)
+		r.Programs++
+	}
+	r.last, r.lastOf = list, comm
+	return list
 }
 
 // marked returns the mark of an event.
