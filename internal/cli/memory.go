@@ -21,6 +21,7 @@ const (
 	mostPercent = 1200      // of the 4 MiB that the collector takes for the least, the first time
 	longTrace   = 1 << 20   // records
 	longPercent = 200
+	smallHeap   = 8 << 20 // of which a collection costs next to nothing: there it waits for half as much
 )
 
 var paced atomic.Uint64 // percent that the collector waits for
@@ -51,11 +52,13 @@ func tooLarge(records uint64) bool {
 
 // pace has the collector wait until the heap is of calmHeap, or twice what is kept, unless GOGC says otherwise. What a
 // reading keeps is little mostly: to collect it, and to watch what is written meanwhile, was a fifth of the time. Of a
-// long trace the heap may not go on to grow: there it waits until it is three times what is kept.
+// long trace the heap may not go on to grow: there it waits until it is three times what is kept, twice where that is little.
 func pace(live, records uint64) {
 	percent := max(100, min(mostPercent, 100*calmHeap/max(live, 1)-100))
 	if records >= longTrace {
-		percent = longPercent
+		if percent = longPercent; live < smallHeap {
+			percent /= 2
+		}
 	}
 	if os.Getenv("GOGC") == "" && paced.Swap(percent) != percent {
 		debug.SetGCPercent(int(percent))

@@ -146,7 +146,7 @@ func (t *trace) rewound(run int) (*schema.Reader, error) {
 
 // Next is Reader.Next; damage and a missing end are reported on stderr as well.
 func (t *trace) Next() (schema.Record, error) {
-	if t.records++; t.records%lookEvery == 0 && tooLarge(t.records) {
+	if t.records++; t.records%lookEvery == 0 && tooLarge(max(t.records, t.last)) { // events may be passed over
 		return nil, t.finish(errMemory)
 	}
 	rec, err := t.Reader.Next()
