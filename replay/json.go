@@ -96,7 +96,9 @@ func (j *jsonLines) event(dst *shown.Text, s *Step) {
 func (j *jsonLines) values(dst *shown.Text, s *Step) {
 	e := s.Event
 	j.subject(dst, s)
-	j.rare(dst, e)
+	if e.Columns&^usual != 0 {
+		j.rare(dst, e)
+	}
 	if e.Facts == 0 {
 		return
 	}

@@ -57,8 +57,12 @@ func (t *narrow) event(dst *shown.Text, s *Step) {
 		facts |= asked.Facts
 	}
 	t.object(dst, s)
-	t.result(dst, e)
-	t.pairing(dst, s)
+	if e.Columns&resulting != 0 || e.Entered != 0 {
+		t.result(dst, e)
+	}
+	if e.Entry == nil || s.Stray {
+		t.pairing(dst, s)
+	}
 	if f := facts & told; f != 0 {
 		dst.Join(t.factsOf(f))
 	}
@@ -155,6 +159,9 @@ func (t *narrow) object(dst *shown.Text, s *Step) {
 		}
 	}
 }
+
+// resulting are the columns that result looks at.
+const resulting = 1<<schema.ColumnRet | 1<<schema.ColumnChild
 
 // result is what a call came to, and how long it took.
 func (t *narrow) result(dst *shown.Text, e *schema.Event) {

@@ -38,6 +38,7 @@ type observer interface{ observe(*Step) }
 func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []string, err error) {
 	p := printer{src: src, filter: filter, all: filter.IsZero(), format: format, unmet: newUnmet(filter)}
 	p.observer, _ = format.(observer)
+	p.every = p.all && p.observer == nil
 	if filter.ofCalls() {
 		p.model = NewModel(src.Header())
 		p.model.Call = func(c *PathCall) { p.ended = c }
@@ -95,6 +96,7 @@ type printer struct {
 	src      Source
 	filter   *Filter
 	all      bool // of which it takes all
+	every    bool // and the format is shown none that it does not print
 	format   Format
 	state    *State
 	model    *Model    // where the filter asks for calls, else nil
@@ -124,7 +126,10 @@ func (p *printer) next() error {
 }
 
 func (p *printer) event(e *schema.Event) {
-	p.last = e.ID
+	if p.last = e.ID; p.every && p.unmet.shown { // mostly
+		p.out.event(p.state.Event(e))
+		return
+	}
 	step, call := p.apply(e)
 	if p.observer != nil {
 		p.observer.observe(step)

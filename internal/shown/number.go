@@ -120,16 +120,11 @@ func (t *Text) QuotedHex(v uint64) {
 // SetTwo writes a number of two digits over those that stand from a byte on.
 func (t *Text) SetTwo(at int, v uint32) { put2(t.b[at:at+2], v) }
 
+// SetSix does with one of six.
+func (t *Text) SetSix(at int, v uint32) { putSix(t.b[at:at+6], v) }
+
 // SetNine does with one of nine.
 func (t *Text) SetNine(at int, v uint32) { putNine(t.b[at:at+9], v) }
-
-// SetSix does with one of six.
-func (t *Text) SetSix(at int, v uint32) {
-	b := t.b[at : at+6]
-	put2(b, v/1e4)
-	put2(b[2:], v/100)
-	put2(b[4:], v)
-}
 
 // digits is how many a number has in decimal.
 func digits(v uint64) int {
@@ -146,9 +141,9 @@ var powers = [20]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e
 // putUint fills b with a number of as many digits.
 func putUint(b []byte, v uint64) {
 	for len(b) >= 2 {
-		put2(b[len(b)-2:], uint32(v%100))
-		v /= 100
-		b = b[:len(b)-2]
+		q := v / 100
+		put2(b[len(b)-2:], uint32(v-q*100))
+		v, b = q, b[:len(b)-2]
 	}
 	if len(b) > 0 {
 		b[0] = byte('0' + v)
@@ -156,16 +151,25 @@ func putUint(b []byte, v uint64) {
 }
 
 // putNine fills b, of nine bytes, with a number of as many digits.
-func putNine(b []byte, low uint32) {
-	b[0] = byte('0' + low/1e8)
-	put2(b[1:], low/1e6)
-	put2(b[3:], low/1e4)
-	put2(b[5:], low/100)
-	put2(b[7:], low)
+func putNine(b []byte, v uint32) {
+	high := v / 1e6
+	putSix(b[3:], v-high*1e6)
+	q := high / 100
+	put2(b[1:], high-q*100)
+	b[0] = byte('0' + q)
 }
 
-// put2 writes the last two digits of a number.
-func put2(b []byte, v uint32) { binary.LittleEndian.PutUint16(b, pairs[v%100]) }
+// putSix fills b, of six bytes.
+func putSix(b []byte, v uint32) {
+	mid := v / 100
+	high := mid / 100
+	put2(b[4:], v-mid*100)
+	put2(b[2:], mid-high*100)
+	put2(b, high)
+}
+
+// put2 writes a number of two digits.
+func put2(b []byte, v uint32) { binary.LittleEndian.PutUint16(b, pairs[v]) }
 
 // pairs is 00 to 99.
 var pairs = func() (p [100]uint16) {
