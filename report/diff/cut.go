@@ -54,7 +54,7 @@ func newCutter(in Input, both probes, j judging, names namer) *cutter {
 
 // read cuts the whole run; the error is the source's.
 func (d *cutter) read() error {
-	findings, err := report.Judge(d.in, report.Options{Follow: d.record})
+	findings, err := report.Judge(d.in, report.Options{Bare: true, Follow: d.record})
 	d.abandon(0, math.MaxUint64)
 	d.findings = findings
 	return err
