@@ -40,27 +40,25 @@ type jsonLines struct {
 
 func (j *jsonLines) begin(dst *shown.Text, h *schema.Header) {
 	j.symbols, j.imported, j.redacted = newSymbols(h), h.Logged(), h.Redacted()
-	j.kinds.make(func(dst *shown.Text, r schema.Role, p schema.Phase, depth int) {
-		j.kind(dst, r, p, depth, j.symbols.of(r, p))
-	})
 	j.open.MakeRoom(startRoom)
 	j.named.MakeRoom(startRoom)
 	j.fs.MakeRoom(startRoom)
 	putPacket(dst, "header", h)
 }
 
-func (j *jsonLines) kind(dst *shown.Text, r schema.Role, p schema.Phase, depth int, symbol string) {
+func (j *jsonLines) kind(dst *shown.Text, s *Step) {
+	e := s.Event
 	dst.Put(`,"role":`)
-	dst.Quoted(r.Label())
+	dst.Quoted(e.Role.Label())
 	dst.Put(`,"phase":`)
-	dst.Quoted(p.Label())
-	if symbol != "" {
+	dst.Quoted(e.PhaseInFile().Label())
+	if symbol := cmp.Or(e.Symbol, j.symbols.of(e.Role, e.PhaseInFile())); symbol != "" {
 		dst.Put(`,"symbol":`)
 		dst.Quoted(symbol)
 	}
 	if !j.imported {
 		dst.Put(`,"depth":`)
-		dst.Uint(uint64(depth))
+		dst.Uint(uint64(s.Depth))
 	}
 }
 
@@ -70,11 +68,14 @@ func (j *jsonLines) event(dst *shown.Text, s *Step) {
 		j.begins(e)
 		dst.Join(&j.start.text)
 	}
-	if kind := j.kinds.of(s); kind != nil && e.Symbol == "" {
-		dst.Join(kind)
+	if kind := j.kinds.of(s); kind == nil || e.Symbol != "" {
+		j.kind(dst, s)
 	} else {
-		phase := e.PhaseInFile()
-		j.kind(dst, e.Role, phase, s.Depth, cmp.Or(e.Symbol, j.symbols.of(e.Role, phase)))
+		if kind.Len() == 0 {
+			kind.MakeRoom(startRoom)
+			j.kind(kind, s)
+		}
+		dst.Join(kind)
 	}
 	j.place(dst, s)
 	if e.Entry == nil {

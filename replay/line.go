@@ -57,33 +57,18 @@ func (o *lineStart) put(dst *shown.Text, e *schema.Event) bool {
 	return true
 }
 
-// perCall has a text for each kind of event of the known roles, as deep within others as most are.
+// perCall has a text for each kind of event of the known roles that has been met, as deep within others as most are.
 type perCall [maxRole][schema.Whole + 1][readyDepths]shown.Text
 
 const readyDepths = 4
 
-// make makes all of them.
-func (p *perCall) make(write func(dst *shown.Text, r schema.Role, p schema.Phase, depth int)) {
-	for _, info := range schema.Catalogue() {
-		for phase := schema.Enter; phase <= schema.Whole; phase++ {
-			for depth := range readyDepths {
-				text := &p[info.Role][phase][depth]
-				text.MakeRoom(startRoom)
-				write(text, info.Role, phase, depth)
-			}
-		}
-	}
-}
-
-// of returns the text for an event, nil where it has to be made.
+// of returns the text for an event, which is to be made where it is empty; nil where there is none.
 func (p *perCall) of(s *Step) *shown.Text {
 	role, phase, depth := uint(s.Event.Role), uint(s.Event.PhaseInFile()), uint(s.Depth)
-	if role < maxRole && phase <= uint(schema.Whole) && depth < readyDepths {
-		if text := &p[role][phase][depth]; text.Len() > 0 {
-			return text
-		}
+	if role >= maxRole || phase > uint(schema.Whole) || depth >= readyDepths {
+		return nil
 	}
-	return nil
+	return &p[role][phase][depth]
 }
 
 // factTexts are texts for sets of facts that have been met.

@@ -29,7 +29,6 @@ type narrow struct {
 
 func (t *narrow) begin(dst *shown.Text, h *schema.Header) {
 	t.symbols = newSymbols(h)
-	t.calls.make(t.call)
 	for i := range t.names {
 		t.names[i].text.MakeRoom(startRoom)
 	}
@@ -46,15 +45,21 @@ func (t *narrow) event(dst *shown.Text, s *Step) {
 		t.begins(e)
 		dst.Join(&t.start.text)
 	}
-	if call := t.calls.of(s); call != nil {
-		dst.Join(call)
+	if call := t.calls.of(s); call == nil {
+		t.call(dst, s)
 	} else {
-		t.call(dst, e.Role, e.PhaseInFile(), s.Depth)
+		if call.Len() == 0 {
+			call.MakeRoom(startRoom)
+			t.call(call, s)
+		}
+		dst.Join(call)
 	}
-	asked, facts := e, e.Facts
+	asked, facts, name := e, e.Facts, ""
 	if e.Entry != nil {
-		asked = e.Entry
+		asked, name = e.Entry, e.Entry.Name
 		facts |= asked.Facts
+	} else {
+		name = s.name()
 	}
 	t.object(dst, s)
 	if e.Columns&resulting != 0 || e.Entered != 0 {
@@ -66,7 +71,7 @@ func (t *narrow) event(dst *shown.Text, s *Step) {
 	if f := facts & told; f != 0 {
 		dst.Join(t.factsOf(f))
 	}
-	if name := s.name(); name != "" {
+	if name != "" {
 		t.ends(dst, from, name, asked)
 	}
 	dst.Put("\n")
@@ -121,11 +126,11 @@ func (t *narrow) begins(e *schema.Event) {
 	fill(&o.text, from, narrowTask)
 }
 
-func (t *narrow) call(dst *shown.Text, r schema.Role, p schema.Phase, depth int) {
+func (t *narrow) call(dst *shown.Text, s *Step) {
 	from := dst.Len()
-	dst.Spaces(2 * min(depth, narrowIndent))
-	mark(dst, r, p)
-	dst.Word(r.Label())
+	dst.Spaces(2 * min(s.Depth, narrowIndent))
+	mark(dst, s.Event)
+	dst.Word(s.Event.Role.Label())
 	fill(dst, from, narrowCall)
 }
 

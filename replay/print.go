@@ -117,19 +117,20 @@ func (p *printer) next() error {
 		}
 		return err
 	}
-	if e, ok := rec.(*schema.Event); ok { // mostly
+	switch e, ok := rec.(*schema.Event); {
+	case ok && p.every && p.unmet.shown: // mostly
+		p.last = e.ID
+		p.out.event(p.state.Event(e))
+	case ok:
 		p.event(e)
-	} else {
+	default:
 		p.other(rec)
 	}
 	return nil
 }
 
 func (p *printer) event(e *schema.Event) {
-	if p.last = e.ID; p.every && p.unmet.shown { // mostly
-		p.out.event(p.state.Event(e))
-		return
-	}
+	p.last = e.ID
 	step, call := p.apply(e)
 	if p.observer != nil {
 		p.observer.observe(step)

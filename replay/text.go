@@ -48,9 +48,6 @@ type text struct {
 
 func (t *text) begin(dst *shown.Text, h *schema.Header) {
 	t.symbols = newSymbols(h)
-	t.calls.make(func(dst *shown.Text, r schema.Role, p schema.Phase, depth int) {
-		t.call(dst, r, p, depth, t.symbols.of(r, p))
-	})
 	dst.Join(&t.dim)
 	dst.Put("      id          seconds cpu task                   call                               values | name")
 	dst.Join(&t.plain)
@@ -58,11 +55,12 @@ func (t *text) begin(dst *shown.Text, h *schema.Header) {
 }
 
 // call is the middle of a line: nested, a mark, the role and the symbol, padded.
-func (t *text) call(dst *shown.Text, r schema.Role, p schema.Phase, depth int, symbol string) {
-	from := dst.Len()
-	dst.Spaces(2 * min(depth, maxIndent))
-	mark(dst, r, p)
-	if dst.Word(r.Label()); symbol != "" {
+func (t *text) call(dst *shown.Text, s *Step) {
+	from, e := dst.Len(), s.Event
+	dst.Spaces(2 * min(s.Depth, maxIndent))
+	mark(dst, e)
+	dst.Word(e.Role.Label())
+	if symbol := cmp.Or(e.Symbol, t.symbols.of(e.Role, e.PhaseInFile())); symbol != "" {
 		dst.Put(" ")
 		dst.Name(symbol)
 	}
@@ -70,8 +68,9 @@ func (t *text) call(dst *shown.Text, r schema.Role, p schema.Phase, depth int, s
 }
 
 // mark says whether a line enters a call, leaves it, or is of one moment.
-func mark(dst *shown.Text, r schema.Role, p schema.Phase) {
-	switch info, known := r.Info(); {
+func mark(dst *shown.Text, e *schema.Event) {
+	p := e.PhaseInFile()
+	switch info, known := e.Role.Info(); {
 	case known && (info.Enter == nil || info.Exit == nil) || p == schema.Whole:
 		dst.Put("- ") // one moment, not a call
 	case p == schema.Enter:
@@ -89,11 +88,14 @@ func (t *text) event(dst *shown.Text, s *Step) {
 		t.begins(e)
 		dst.Join(&t.start.text)
 	}
-	if call := t.calls.of(s); call != nil && e.Symbol == "" {
-		dst.Join(call)
+	if call := t.calls.of(s); call == nil || e.Symbol != "" {
+		t.call(dst, s)
 	} else {
-		phase := e.PhaseInFile()
-		t.call(dst, e.Role, phase, s.Depth, cmp.Or(e.Symbol, t.symbols.of(e.Role, phase)))
+		if call.Len() == 0 {
+			call.MakeRoom(startRoom)
+			t.call(call, s)
+		}
+		dst.Join(call)
 	}
 	if e.Entry != nil {
 		t.values(dst, &Step{Event: e.Entry})
