@@ -138,7 +138,7 @@ func holdHostile(t *testing.T, trace string) {
 		plainText(t, fmt.Sprint(args[:2]), out.String()+errs.String())
 		return out.String()
 	}
-	for _, args := range [][]string{{"info"}, {"summary"}, {"top"}, {"top", "--of", "misses", "--by", "dir"}, {"top", "--by", "task"}, {"check"}, {"check", "--without", "insert"}, {"check", "traces/run1.pb"}, {"replay"}, {"replay", "--format", "dmesg"}, {"diff", trace}, {"diff", "traces/run1.pb"}} {
+	for _, args := range [][]string{{"info"}, {"summary"}, {"top"}, {"top", "--of", "misses", "--by", "dir"}, {"top", "--by", "task"}, {"check"}, {"check", "--without", "insert"}, {"check", "traces/run1.pb"}, {"replay"}, {"replay", "--wide"}, {"replay", "--format", "dmesg"}, {"diff", trace}, {"diff", "traces/run1.pb"}} {
 		said(append(args, trace)...)
 	}
 	for _, args := range [][]string{{"info"}, {"summary"}, {"check"}, {"replay"}, {"diff", trace}} {
