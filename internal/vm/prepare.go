@@ -51,7 +51,7 @@ func prepare(j job, e equipment) error {
 		func() error { return unix.Sethostname([]byte("dtrec-vm")) },
 		loopbackUp,
 		func() error { return os.WriteFile("/proc/sys/kernel/kptr_restrict", []byte("0\n"), 0) },
-		unstage,
+		func() error { return unstage(stagingPath, "/") },
 		func() error { return makeDirs(j.Dirs) },
 		func() error { unix.Sync(); return os.WriteFile("/proc/sys/vm/drop_caches", []byte("3\n"), 0) },
 	}

@@ -14,20 +14,20 @@ import (
 	"strings"
 )
 
-// unstage moves the files taken along to their places.
-func unstage() error {
-	return filepath.WalkDir(stagingPath, func(name string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) && name == stagingPath {
+// unstage moves the files taken along to their places below root.
+func unstage(staged, root string) error {
+	return filepath.WalkDir(staged, func(name string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && name == staged {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		place := strings.TrimPrefix(name, stagingPath)
-		if place == "" {
+		below := strings.TrimPrefix(name, staged)
+		if below == "" {
 			return nil
 		}
-		if err := unstageEntry(name, place, entry); err != nil {
+		if err := unstageEntry(name, filepath.Join(root, below), entry); err != nil {
 			return fmt.Errorf("file taken along: %w", err)
 		}
 		return nil
@@ -47,11 +47,48 @@ func unstageEntry(name, place string, entry fs.DirEntry) error {
 		if err != nil {
 			return err
 		}
-		return os.Symlink(target, place)
+		return unstageLink(target, place)
 	case os.Rename(name, place) == nil:
 		return nil
 	}
 	return copyFile(name, place, info)
+}
+
+// unstageLink makes a link. A directory that is there already moves to where the link leads: /bin, where dtrec itself
+// lies, is a link to /usr/bin in the tree of a distribution.
+func unstageLink(target, place string) error {
+	there, err := os.Lstat(place)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case there.IsDir():
+		to := target
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(place), target)
+		}
+		if err := moveEntries(place, to); err != nil {
+			return err
+		}
+		fallthrough
+	default:
+		if err := os.Remove(place); err != nil {
+			return err
+		}
+	}
+	return os.Symlink(target, place)
+}
+
+// moveEntries moves what is in one directory to another one, which need not be there yet.
+func moveEntries(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err == nil {
+		err = os.MkdirAll(to, 0o755)
+	}
+	for _, e := range entries {
+		err = errors.Join(err, os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())))
+	}
+	return err
 }
 
 // copyFile moves a file to another file system.
