@@ -69,6 +69,7 @@ func NewModel(h *schema.Header) *Model {
 	m.followed = (recorded &^ vague).Has(schema.RoleWalk)
 	m.chains = recorded.Has(schema.RoleLookupChain)
 	m.State.OnGivenUp(m.givenUp)
+	m.State.renamed = m.takesOver
 	m.State.Objects.OnForget(m.forgotten)
 	m.State.Objects.ended = m.gone
 	return m
@@ -116,7 +117,7 @@ func (m *Model) Record(rec schema.Record) *Step {
 }
 
 // follows are the roles that an outline looks at: of path calls and of processes.
-var follows = outlined | RolesOf(schema.RoleFork, schema.RoleExec)
+var follows = outlined | RolesOf(schema.RoleFork)
 
 // event applies an event.
 //
@@ -205,6 +206,17 @@ func (m *Model) restart() {
 		m.unfinished(m.threads[tid], 0)
 	}
 	clear(m.threads)
+}
+
+// takesOver gives the path calls of a thread to the one that it has become. Those of that one have been told.
+func (m *Model) takesOver(from, to uint32) {
+	t := m.threads[from]
+	if t == nil {
+		return
+	}
+	delete(m.threads, from)
+	m.threads[to], t.tid, t.comm = t, to, ""
+	m.last, m.settled = nil, nil
 }
 
 // of finds a path call in progress by the id of its entry; -1: it is none.

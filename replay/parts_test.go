@@ -15,7 +15,7 @@ import (
 // tells of.
 func played(events ...schema.Event) (calls []*PathCall, tasks []*Task) {
 	m := NewModel(tracetest.Header())
-	m.Call = func(c *PathCall) { calls = append(calls, c) }
+	m.Call = func(c *PathCall) { calls = append(calls, c.Clone()) }
 	m.Task = func(t *Task) { tasks = append(tasks, t) }
 	for i := range events {
 		e := &events[i]
@@ -171,6 +171,27 @@ func TestOpenToExecute(t *testing.T) {
 	calls, _ = played(schema.Event{Role: schema.RoleExecve, Phase: schema.Enter}, open, returned, open, returned, schema.Event{Role: schema.RoleExecve, Phase: schema.Exit})
 	if len(calls) != 2 || calls[0].Operation != "open" || calls[0].Outer != calls[1].ID || calls[1].Operation != "exec" {
 		t.Errorf("%d calls, the first %s in #%d", len(calls), calls[0].Operation, calls[0].Outer)
+	}
+}
+
+// A thread that executes a program becomes its process's first, and its execve returns as that one's. Where both are
+// in an execve no exit is said to be one's.
+func TestExecOfAThread(t *testing.T) {
+	by := func(tid uint32, e schema.Event) schema.Event {
+		e.PID, e.TID = 7, tid
+		return e
+	}
+	begins, runs := schema.Event{Role: schema.RoleExecve, Phase: schema.Enter}, schema.Event{Role: schema.RoleExec, Phase: schema.Enter, Name: "/f"}
+	open, opened, returns := opening("/f", 0), schema.Event{Role: schema.RoleOpen, Phase: schema.Exit}, schema.Event{Role: schema.RoleExecve, Phase: schema.Exit}
+	first := schema.Event{Role: schema.RoleChdir, Phase: schema.Enter}
+	calls, _ := played(by(7, first), by(8, begins), by(8, open), by(8, opened), by(7, runs), by(7, returns), by(7, open), by(7, opened))
+	i := slices.IndexFunc(calls, func(c *PathCall) bool { return c.Operation == "exec" })
+	if len(calls) != 3 || i < 0 || calls[i].End != 6 || calls[i].TID != 8 || calls[i].Path != "/f" || calls[len(calls)-1].Outer != 0 {
+		t.Errorf("%d calls, %+v", len(calls), calls[max(i, 0)])
+	}
+	calls, _ = played(by(7, begins), by(8, begins), by(7, runs), by(7, returns))
+	if len(calls) != 2 || calls[0].End != 0 || calls[1].End != 0 {
+		t.Errorf("of two in an execve one returned: %+v", calls)
 	}
 }
 

@@ -2,9 +2,7 @@
 
 package replay
 
-import (
-	"github.com/dtrec/dtrec/schema"
-)
+import "github.com/dtrec/dtrec/schema"
 
 // State is the recorded part of a kernel at one moment. Give it every record of a
 // trace in order; it does no I/O.
@@ -12,7 +10,8 @@ type State struct {
 	Objects Objects
 	Losses  Losses
 
-	givenUp []func(*Call) // see OnGivenUp
+	givenUp []func(*Call)         // see OnGivenUp
+	renamed func(from, to uint32) // told where a thread has got another's number; may be nil
 	threads map[uint32]*thread
 	idle    []*thread // threads without an open call, for reuse
 	last    *thread   // the thread of the previous event, still in threads
@@ -59,7 +58,7 @@ type Call struct {
 }
 
 // outlined are the roles that an outline looks at.
-var outlined = callRoles | RolesOf(schema.RoleExit)
+var outlined = callRoles | RolesOf(schema.RoleExec, schema.RoleExit)
 
 // knows are the roles whose exits may say when their entry was.
 var knows = func() (set Roles) {
@@ -119,6 +118,9 @@ func (s *State) Event(e *schema.Event) *Step {
 	s.Losses.pass(s.now)
 	if s.step = (Step{Event: e}); s.outline && !outlined.Has(e.Role) {
 		return &s.step
+	}
+	if e.Role == schema.RoleExec && e.TID == e.PID {
+		s.takesOver(e)
 	}
 	t := s.thread(e.TID)
 	if t != nil && t.first <= s.Losses.until && len(s.Losses.windows) > 0 {

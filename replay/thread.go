@@ -2,6 +2,13 @@
 
 package replay
 
+import (
+	"cmp"
+	"slices"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
 // thread is what the state knows of one, while it is in a call.
 type thread struct {
 	tid     uint32
@@ -30,6 +37,45 @@ func (s *State) begin(tid uint32) *thread {
 	t.tid, t.seen, t.at = tid, 0, 0
 	s.threads[tid], s.last = t, t
 	return t
+}
+
+// executes are the roles of an execve.
+var executes = RolesThat(schema.Executes)
+
+// takesOver gives the calls that a thread is in to the first thread of its process: it has become that, and has its
+// number, when it runs another program (de_thread). What the first was in will not return. Where several are in an
+// execve it is not known which of them it was, and no exit is that of either.
+func (s *State) takesOver(e *schema.Event) {
+	var in []*thread
+	for _, t := range s.threads {
+		if t.executes(e.PID) {
+			in = append(in, t)
+		}
+	}
+	if len(in) > 1 {
+		slices.SortFunc(in, func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
+		for _, t := range in {
+			s.abandon(t)
+		}
+	}
+	if len(in) != 1 || in[0].tid == e.TID {
+		return
+	}
+	if first := s.threads[e.TID]; first != nil {
+		s.abandon(first)
+	}
+	t, from := in[0], in[0].tid
+	delete(s.threads, from)
+	s.threads[e.TID], s.last, t.tid = t, nil, e.TID
+	t.each(func(c *Call) { c.enter.TID = e.TID })
+	if s.renamed != nil {
+		s.renamed(from, e.TID)
+	}
+}
+
+// executes reports whether the thread is of a process, and in an execve.
+func (t *thread) executes(pid uint32) bool {
+	return slices.ContainsFunc(t.calls, func(c *Call) bool { return executes.Has(c.Enter.Role) && c.Enter.PID == pid })
 }
 
 // idle reports whether no call of the thread is in progress.
