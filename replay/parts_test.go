@@ -158,6 +158,33 @@ func TestWhatARenameCameTo(t *testing.T) {
 	}
 }
 
+// What overlayfs asks the filesystem below by a dentry's own name is no component of the path, follows no link, and
+// the rename did not come to it, though it is moved first.
+func TestWhatARenameOnOverlayfsCameTo(t *testing.T) {
+	const nameAt, belowAt = 0xffff0000_2038, 0xffff0000_4000
+	asked := func(name string, addr, dir, dentry uint64, fs string) []schema.Event {
+		found := about(schema.RoleLookup, dentry, 5, name)
+		found.Parent, found.NameAddr = dir, nameAt
+		return []schema.Event{{Role: schema.RoleLookup, Phase: schema.Enter, Name: name, NameAddr: addr, Parent: dir, FSType: fs}, found}
+	}
+	moved := func(dentry uint64) []schema.Event {
+		begun, over := about(schema.RoleMove, dentry, 5, "a"), about(schema.RoleMove, dentry, 5, "b")
+		begun.Phase = schema.Enter
+		return []schema.Event{begun, over}
+	}
+	walk := schema.Event{Role: schema.RoleWalkParent, Phase: schema.Enter, Name: "a", NameAddr: pathAt}
+	calls, _ := played(slices.Concat([]schema.Event{{Role: schema.RoleRename, Phase: schema.Enter}, walk, {Role: schema.RoleWalkParent, Phase: schema.Exit}},
+		asked("a", pathAt, dirAt, ownAt, "overlay"), asked("a", nameAt, otherAt, belowAt, "ext4"), moved(belowAt), moved(ownAt),
+		[]schema.Event{{Role: schema.RoleRename, Phase: schema.Exit}})...)
+	c := calls[0]
+	if len(calls) != 1 || c.Dentry == nil || c.Dentry.Addr != ownAt || c.FSType != "overlay" || c.Resolved != "…/a" {
+		t.Errorf("%+v", c)
+	}
+	if len(c.Components) != 1 || c.Components[0].Link {
+		t.Errorf("components %+v", c.Components)
+	}
+}
+
 // An open that is to execute is an exec where an execve is recorded around it; where none is, its
 // interpreter's would be another.
 func TestOpenToExecute(t *testing.T) {

@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -45,15 +46,16 @@ func (m *Model) looksUp(w *walker, e *schema.Event) {
 // started over. A name elsewhere belongs to a symbolic link, or to what a filesystem asks
 // for itself.
 func (m *Model) ask(w *walker, e *schema.Event) {
-	if w.entered = e.ID; e.FSType != "" {
-		w.fs, w.dev = e.FSType, e.Dev
-	}
+	w.entered = e.ID
 	off, beside := w.locate(e)
 	r := &w.routes[w.cur]
 	n := len(r.parts)
-	if beside && (e.Role == schema.RoleAlloc && (n == 0 || r.parts[n-1].offset != off) || n > 0 && r.parts[n-1].beneath(e)) {
+	if beside && (w.beneath(e) || e.Role == schema.RoleAlloc && (n == 0 || r.parts[n-1].offset != off)) {
 		w.at = -1
 		return
+	}
+	if e.FSType != "" {
+		w.fs, w.dev = e.FSType, e.Dev
 	}
 	if n > 0 && r.parts[n-1].Beside == beside && r.parts[n-1].offset == off && r.parts[n-1].Name == e.Name {
 		if p := &r.parts[n-1]; !p.again(e) {
@@ -92,10 +94,17 @@ func (p *Component) again(e *schema.Event) bool {
 }
 
 // beneath reports whether a name that is not in the path is asked for by the filesystem on
-// behalf of the component: its dentry has been allocated and not yet inserted, or it is the
-// name of that dentry.
-func (p *Component) beneath(e *schema.Event) bool {
-	return p.allocated != 0 && p.inserted == 0 && p.Found == FoundMiss || p.Dentry != nil && p.Dentry.NameAddr == e.NameAddr && e.NameAddr != 0
+// behalf of a component: the dentry of the last one has been allocated and not yet inserted, or it is the
+// name of a dentry of one of them, as those are by which overlayfs asks the filesystem below.
+func (w *walker) beneath(e *schema.Event) bool {
+	parts := w.routes[w.cur].parts
+	if n := len(parts); n > 0 {
+		if p := &parts[n-1]; p.allocated != 0 && p.inserted == 0 && p.Found == FoundMiss {
+			return true
+		}
+	}
+	named := func(p Component) bool { return p.Dentry != nil && p.Dentry.NameAddr == e.NameAddr }
+	return e.NameAddr != 0 && (slices.ContainsFunc(w.routes[0].parts, named) || slices.ContainsFunc(w.routes[1].parts, named))
 }
 
 // startOver drops what a walk met before it came back to an offset of its path.

@@ -72,7 +72,7 @@ func (s *stands) ended(u *use, e *spoken, p *places) {
 	}
 	if e.Errno != "" {
 		s.failing.add(e.Errno+" "+path, u.ID)
-	} else if strings.HasPrefix(path, "/") && u.resolved != "" {
+	} else if strings.HasPrefix(path, "/") && strings.HasPrefix(u.resolved, "/") {
 		s.leads(path, u.resolved, u.ID)
 	}
 	for _, x := range u.parts {
@@ -145,12 +145,12 @@ func (r *reckoned) sentences() map[string][]string {
 		all += x.n
 	}
 	for _, dir := range s.dirs.mostFirst() {
-		if x := s.dirs[dir]; x.n >= 20 && x.n*5 >= all {
+		if x := s.dirs[dir]; x.n >= 20 && x.n*5 >= all && strings.HasPrefix(dir, "/") {
 			say("missed directory", "%d of %d dentries (%s) allocated by walks are for names in %s, first at #%d", x.n, all, percent(x.n, all), dir, x.first)
 		}
 	}
 	for _, dir := range s.left.mostFirst() {
-		if x := s.left[dir]; x.n >= 10 && x.n*5 >= r.left {
+		if x := s.left[dir]; x.n >= 10 && x.n*5 >= r.left && strings.HasPrefix(dir, "/") {
 			say("negatives left", "%d of %d dentries (%s) left without inode are in %s", x.n, r.left, percent(x.n, r.left), dir)
 		}
 	}

@@ -128,9 +128,12 @@ func (s *Summarizer) askedAgain() (out []Finding) {
 }
 
 func (s *Summarizer) missedDirectories() (out []Finding) {
-	for _, e := range s.misses.top(perRule) {
-		if e.Amount < someMisses || !share(e.Amount, s.misses.total, 20) {
+	for _, e := range s.misses.top(4 * perRule) {
+		if e.Amount < someMisses || !share(e.Amount, s.misses.total, 20) || len(out) == perRule {
 			break
+		}
+		if !known(e.Key) {
+			continue
 		}
 		out = append(out, Finding{
 			What:    fmt.Sprintf("%s allocated by walks are for names in %s, first at #%d", ofAll(e.Amount, s.misses.total, "dentries"), replay.PrintablePath(e.Key), e.What.call),
@@ -151,9 +154,12 @@ func (s *Summarizer) slowCall() []Finding {
 }
 
 func (s *Summarizer) negativesLeft() (out []Finding) {
-	for _, e := range s.left.top(perRule) {
-		if e.Amount < someLeft || !share(e.Amount, s.Negatives.Left, 20) {
+	for _, e := range s.left.top(4 * perRule) {
+		if e.Amount < someLeft || !share(e.Amount, s.Negatives.Left, 20) || len(out) == perRule {
 			break
+		}
+		if !known(e.Key) {
+			continue
 		}
 		out = append(out, Finding{
 			What: fmt.Sprintf("%s left without inode are in %s: by %s", ofAll(e.Amount, s.Negatives.Left, "dentries"), replay.PrintablePath(e.Key),

@@ -194,7 +194,7 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	s.slow(c)
 	if c.Failed() {
 		s.failures.addTo(s.errnoKey(c.Errno), c.Path, 1).add(c)
-	} else if c.End != 0 && strings.HasPrefix(c.Path, "/") && c.How&schema.LookupInRoot == 0 && len(c.Resolved) <= maxResolved {
+	} else if c.End != 0 && strings.HasPrefix(c.Path, "/") && c.How&schema.LookupInRoot == 0 && known(c.Resolved) && len(c.Resolved) <= maxResolved {
 		s.leads.add(c.Path, 1).add(c)
 	}
 	if c.Restarts > 0 {
