@@ -30,8 +30,6 @@ const (
 	dcacheProgChainCall         = "chain_call"
 	dcacheProgChdirEnter        = "chdir_enter"
 	dcacheProgChdirExit         = "chdir_exit"
-	dcacheProgChmod4Enter       = "chmod4_enter"
-	dcacheProgChmod4Exit        = "chmod4_exit"
 	dcacheProgChmodEnter        = "chmod_enter"
 	dcacheProgChmodExit         = "chmod_exit"
 	dcacheProgChownEnter        = "chown_enter"
@@ -46,6 +44,10 @@ const (
 	dcacheProgExecveExit        = "execve_exit"
 	dcacheProgExecveatEnter     = "execveat_enter"
 	dcacheProgExecveatExit      = "execveat_exit"
+	dcacheProgFchmodat2Enter    = "fchmodat2_enter"
+	dcacheProgFchmodat2Exit     = "fchmodat2_exit"
+	dcacheProgFchmodatEnter     = "fchmodat_enter"
+	dcacheProgFchmodatExit      = "fchmodat_exit"
 	dcacheProgFindSymbol        = "find_symbol"
 	dcacheProgForkEnter         = "fork_enter"
 	dcacheProgFreeEnter         = "free_enter"
@@ -205,8 +207,6 @@ type dcacheProgramSpecs struct {
 	ChainCall         *ebpf.ProgramSpec `ebpf:"chain_call"`
 	ChdirEnter        *ebpf.ProgramSpec `ebpf:"chdir_enter"`
 	ChdirExit         *ebpf.ProgramSpec `ebpf:"chdir_exit"`
-	Chmod4Enter       *ebpf.ProgramSpec `ebpf:"chmod4_enter"`
-	Chmod4Exit        *ebpf.ProgramSpec `ebpf:"chmod4_exit"`
 	ChmodEnter        *ebpf.ProgramSpec `ebpf:"chmod_enter"`
 	ChmodExit         *ebpf.ProgramSpec `ebpf:"chmod_exit"`
 	ChownEnter        *ebpf.ProgramSpec `ebpf:"chown_enter"`
@@ -221,6 +221,10 @@ type dcacheProgramSpecs struct {
 	ExecveExit        *ebpf.ProgramSpec `ebpf:"execve_exit"`
 	ExecveatEnter     *ebpf.ProgramSpec `ebpf:"execveat_enter"`
 	ExecveatExit      *ebpf.ProgramSpec `ebpf:"execveat_exit"`
+	Fchmodat2Enter    *ebpf.ProgramSpec `ebpf:"fchmodat2_enter"`
+	Fchmodat2Exit     *ebpf.ProgramSpec `ebpf:"fchmodat2_exit"`
+	FchmodatEnter     *ebpf.ProgramSpec `ebpf:"fchmodat_enter"`
+	FchmodatExit      *ebpf.ProgramSpec `ebpf:"fchmodat_exit"`
 	FindSymbol        *ebpf.ProgramSpec `ebpf:"find_symbol"`
 	ForkEnter         *ebpf.ProgramSpec `ebpf:"fork_enter"`
 	FreeEnter         *ebpf.ProgramSpec `ebpf:"free_enter"`
@@ -447,8 +451,6 @@ type dcachePrograms struct {
 	ChainCall         *ebpf.Program `ebpf:"chain_call"`
 	ChdirEnter        *ebpf.Program `ebpf:"chdir_enter"`
 	ChdirExit         *ebpf.Program `ebpf:"chdir_exit"`
-	Chmod4Enter       *ebpf.Program `ebpf:"chmod4_enter"`
-	Chmod4Exit        *ebpf.Program `ebpf:"chmod4_exit"`
 	ChmodEnter        *ebpf.Program `ebpf:"chmod_enter"`
 	ChmodExit         *ebpf.Program `ebpf:"chmod_exit"`
 	ChownEnter        *ebpf.Program `ebpf:"chown_enter"`
@@ -463,6 +465,10 @@ type dcachePrograms struct {
 	ExecveExit        *ebpf.Program `ebpf:"execve_exit"`
 	ExecveatEnter     *ebpf.Program `ebpf:"execveat_enter"`
 	ExecveatExit      *ebpf.Program `ebpf:"execveat_exit"`
+	Fchmodat2Enter    *ebpf.Program `ebpf:"fchmodat2_enter"`
+	Fchmodat2Exit     *ebpf.Program `ebpf:"fchmodat2_exit"`
+	FchmodatEnter     *ebpf.Program `ebpf:"fchmodat_enter"`
+	FchmodatExit      *ebpf.Program `ebpf:"fchmodat_exit"`
 	FindSymbol        *ebpf.Program `ebpf:"find_symbol"`
 	ForkEnter         *ebpf.Program `ebpf:"fork_enter"`
 	FreeEnter         *ebpf.Program `ebpf:"free_enter"`
@@ -546,8 +552,6 @@ func (p *dcachePrograms) Close() error {
 		p.ChainCall,
 		p.ChdirEnter,
 		p.ChdirExit,
-		p.Chmod4Enter,
-		p.Chmod4Exit,
 		p.ChmodEnter,
 		p.ChmodExit,
 		p.ChownEnter,
@@ -562,6 +566,10 @@ func (p *dcachePrograms) Close() error {
 		p.ExecveExit,
 		p.ExecveatEnter,
 		p.ExecveatExit,
+		p.Fchmodat2Enter,
+		p.Fchmodat2Exit,
+		p.FchmodatEnter,
+		p.FchmodatExit,
 		p.FindSymbol,
 		p.ForkEnter,
 		p.FreeEnter,

@@ -33,8 +33,6 @@ const (
 	kprobeProgChainCallStash       = "chain_call_stash"
 	kprobeProgChdirEnter           = "chdir_enter"
 	kprobeProgChdirExit            = "chdir_exit"
-	kprobeProgChmod4Enter          = "chmod4_enter"
-	kprobeProgChmod4Exit           = "chmod4_exit"
 	kprobeProgChmodEnter           = "chmod_enter"
 	kprobeProgChmodExit            = "chmod_exit"
 	kprobeProgChownEnter           = "chown_enter"
@@ -49,6 +47,10 @@ const (
 	kprobeProgExecveExit           = "execve_exit"
 	kprobeProgExecveatEnter        = "execveat_enter"
 	kprobeProgExecveatExit         = "execveat_exit"
+	kprobeProgFchmodat2Enter       = "fchmodat2_enter"
+	kprobeProgFchmodat2Exit        = "fchmodat2_exit"
+	kprobeProgFchmodatEnter        = "fchmodat_enter"
+	kprobeProgFchmodatExit         = "fchmodat_exit"
 	kprobeProgFreeEnter            = "free_enter"
 	kprobeProgGetxattr6Enter       = "getxattr6_enter"
 	kprobeProgGetxattr6Exit        = "getxattr6_exit"
@@ -217,8 +219,6 @@ type kprobeProgramSpecs struct {
 	ChainCallStash       *ebpf.ProgramSpec `ebpf:"chain_call_stash"`
 	ChdirEnter           *ebpf.ProgramSpec `ebpf:"chdir_enter"`
 	ChdirExit            *ebpf.ProgramSpec `ebpf:"chdir_exit"`
-	Chmod4Enter          *ebpf.ProgramSpec `ebpf:"chmod4_enter"`
-	Chmod4Exit           *ebpf.ProgramSpec `ebpf:"chmod4_exit"`
 	ChmodEnter           *ebpf.ProgramSpec `ebpf:"chmod_enter"`
 	ChmodExit            *ebpf.ProgramSpec `ebpf:"chmod_exit"`
 	ChownEnter           *ebpf.ProgramSpec `ebpf:"chown_enter"`
@@ -233,6 +233,10 @@ type kprobeProgramSpecs struct {
 	ExecveExit           *ebpf.ProgramSpec `ebpf:"execve_exit"`
 	ExecveatEnter        *ebpf.ProgramSpec `ebpf:"execveat_enter"`
 	ExecveatExit         *ebpf.ProgramSpec `ebpf:"execveat_exit"`
+	Fchmodat2Enter       *ebpf.ProgramSpec `ebpf:"fchmodat2_enter"`
+	Fchmodat2Exit        *ebpf.ProgramSpec `ebpf:"fchmodat2_exit"`
+	FchmodatEnter        *ebpf.ProgramSpec `ebpf:"fchmodat_enter"`
+	FchmodatExit         *ebpf.ProgramSpec `ebpf:"fchmodat_exit"`
 	FreeEnter            *ebpf.ProgramSpec `ebpf:"free_enter"`
 	Getxattr6Enter       *ebpf.ProgramSpec `ebpf:"getxattr6_enter"`
 	Getxattr6Exit        *ebpf.ProgramSpec `ebpf:"getxattr6_exit"`
@@ -472,8 +476,6 @@ type kprobePrograms struct {
 	ChainCallStash       *ebpf.Program `ebpf:"chain_call_stash"`
 	ChdirEnter           *ebpf.Program `ebpf:"chdir_enter"`
 	ChdirExit            *ebpf.Program `ebpf:"chdir_exit"`
-	Chmod4Enter          *ebpf.Program `ebpf:"chmod4_enter"`
-	Chmod4Exit           *ebpf.Program `ebpf:"chmod4_exit"`
 	ChmodEnter           *ebpf.Program `ebpf:"chmod_enter"`
 	ChmodExit            *ebpf.Program `ebpf:"chmod_exit"`
 	ChownEnter           *ebpf.Program `ebpf:"chown_enter"`
@@ -488,6 +490,10 @@ type kprobePrograms struct {
 	ExecveExit           *ebpf.Program `ebpf:"execve_exit"`
 	ExecveatEnter        *ebpf.Program `ebpf:"execveat_enter"`
 	ExecveatExit         *ebpf.Program `ebpf:"execveat_exit"`
+	Fchmodat2Enter       *ebpf.Program `ebpf:"fchmodat2_enter"`
+	Fchmodat2Exit        *ebpf.Program `ebpf:"fchmodat2_exit"`
+	FchmodatEnter        *ebpf.Program `ebpf:"fchmodat_enter"`
+	FchmodatExit         *ebpf.Program `ebpf:"fchmodat_exit"`
 	FreeEnter            *ebpf.Program `ebpf:"free_enter"`
 	Getxattr6Enter       *ebpf.Program `ebpf:"getxattr6_enter"`
 	Getxattr6Exit        *ebpf.Program `ebpf:"getxattr6_exit"`
@@ -579,8 +585,6 @@ func (p *kprobePrograms) Close() error {
 		p.ChainCallStash,
 		p.ChdirEnter,
 		p.ChdirExit,
-		p.Chmod4Enter,
-		p.Chmod4Exit,
 		p.ChmodEnter,
 		p.ChmodExit,
 		p.ChownEnter,
@@ -595,6 +599,10 @@ func (p *kprobePrograms) Close() error {
 		p.ExecveExit,
 		p.ExecveatEnter,
 		p.ExecveatExit,
+		p.Fchmodat2Enter,
+		p.Fchmodat2Exit,
+		p.FchmodatEnter,
+		p.FchmodatExit,
 		p.FreeEnter,
 		p.Getxattr6Enter,
 		p.Getxattr6Exit,

@@ -52,9 +52,11 @@ const (
 	RoleSetxattr    Role = 43
 	RoleListxattr   Role = 44
 	RoleRemovexattr Role = 45
+	RoleFchmodat    Role = 46
+	RoleFchmodat2   Role = 47
 
 	// RoleEnd is one more than the largest role of the catalogue.
-	RoleEnd = RoleRemovexattr + 1
+	RoleEnd = RoleFchmodat2 + 1
 )
 
 // Short names for the generated enum values.
@@ -230,8 +232,8 @@ func pathOperations() []RoleInfo {
 			shape(ColumnHow), shape(ColumnRet, ColumnTook), 0, "rename"},
 		operation(RoleLink, "link", "link", "a file is to get another name: do_linkat"),
 		operation(RoleSymlink, "symlink", "symlink", "a symbolic link is to be made: do_symlinkat"),
-		operation(RoleMount, "mount", "mount", "a filesystem is to be mounted: do_mount"),
-		operation(RoleChmod, "chmod", "chmod", "a file is to get other permissions: do_fchmodat"),
+		operation(RoleMount, "mount", "mount", "a filesystem is to be mounted, bound or moved: the system call mount"),
+		operation(RoleChmod, "chmod", "chmod", "a file is to get other permissions: the system call chmod"),
 		operation(RoleChown, "chown", "chown", "a file is to get another owner: do_fchownat"),
 		either(RoleUtimes, "utimes", "a file is to get other times: do_utimes"),
 		operation(RoleStatfs, "statfs", "statfs", "a filesystem is asked for its attributes by path: user_statfs"),
@@ -249,6 +251,8 @@ func laterRoles() []RoleInfo {
 		either(RoleSetxattr, "setxattr", "an extended attribute is written by path: path_setxattr"),
 		either(RoleListxattr, "listxattr", "the extended attributes are listed by path: path_listxattr"),
 		either(RoleRemovexattr, "removexattr", "an extended attribute is removed by path: path_removexattr"),
+		operation(RoleFchmodat, "fchmodat", "chmod", "a file is to get other permissions: the system call fchmodat"),
+		{RoleFchmodat2, "fchmodat2", "a file is to get other permissions, by path or descriptor: the system call fchmodat2", shape(), shape(ColumnRet, ColumnTook), MayLackPath, "chmod"},
 	}
 }
 

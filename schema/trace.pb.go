@@ -139,8 +139,8 @@ const (
 	Role_ROLE_RENAME       Role = 31 // a name is to become another: do_renameat2; in it __d_move, the role move
 	Role_ROLE_LINK         Role = 32 // a file is to get another name: do_linkat
 	Role_ROLE_SYMLINK      Role = 33 // a symbolic link is to be made: do_symlinkat
-	Role_ROLE_MOUNT        Role = 34 // a filesystem is to be mounted: do_mount
-	Role_ROLE_CHMOD        Role = 35 // a file is to get other permissions: do_fchmodat
+	Role_ROLE_MOUNT        Role = 34 // a filesystem is to be mounted, bound or moved: the system call mount
+	Role_ROLE_CHMOD        Role = 35 // a file is to get other permissions: the system call chmod
 	Role_ROLE_CHOWN        Role = 36 // a file is to get another owner: do_fchownat
 	Role_ROLE_UTIMES       Role = 37 // a file is to get other times: do_utimes
 	Role_ROLE_STATFS       Role = 38 // a filesystem is asked for its attributes by path: user_statfs
@@ -151,6 +151,8 @@ const (
 	Role_ROLE_SETXATTR     Role = 43 // an extended attribute is written by path: path_setxattr
 	Role_ROLE_LISTXATTR    Role = 44 // the extended attributes are listed by path: path_listxattr
 	Role_ROLE_REMOVEXATTR  Role = 45 // an extended attribute is removed by path: path_removexattr
+	Role_ROLE_FCHMODAT     Role = 46 // a file is to get other permissions: the system call fchmodat
+	Role_ROLE_FCHMODAT2    Role = 47 // a file is to get other permissions, by path or descriptor: the system call fchmodat2
 )
 
 // Enum value maps for Role.
@@ -202,6 +204,8 @@ var (
 		43: "ROLE_SETXATTR",
 		44: "ROLE_LISTXATTR",
 		45: "ROLE_REMOVEXATTR",
+		46: "ROLE_FCHMODAT",
+		47: "ROLE_FCHMODAT2",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":  0,
@@ -250,6 +254,8 @@ var (
 		"ROLE_SETXATTR":     43,
 		"ROLE_LISTXATTR":    44,
 		"ROLE_REMOVEXATTR":  45,
+		"ROLE_FCHMODAT":     46,
+		"ROLE_FCHMODAT2":    47,
 	}
 )
 
@@ -2271,7 +2277,7 @@ const file_trace_proto_rawDesc = "" +
 	"\fATTACH_DMESG\x10\x06\x12\x17\n" +
 	"\x13ATTACH_KPROBE_MULTI\x10\a\x12\x1a\n" +
 	"\x16ATTACH_KRETPROBE_MULTI\x10\b\x12\x0f\n" +
-	"\vATTACH_TEXT\x10\t*\xa1\x06\n" +
+	"\vATTACH_TEXT\x10\t*\xc8\x06\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_OPEN\x10\x01\x12\x0f\n" +
@@ -2328,7 +2334,9 @@ const file_trace_proto_rawDesc = "" +
 	"\rROLE_GETXATTR\x10*\x12\x11\n" +
 	"\rROLE_SETXATTR\x10+\x12\x12\n" +
 	"\x0eROLE_LISTXATTR\x10,\x12\x14\n" +
-	"\x10ROLE_REMOVEXATTR\x10-*O\n" +
+	"\x10ROLE_REMOVEXATTR\x10-\x12\x11\n" +
+	"\rROLE_FCHMODAT\x10.\x12\x12\n" +
+	"\x0eROLE_FCHMODAT2\x10/*O\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_ENTER\x10\x01\x12\x0e\n" +

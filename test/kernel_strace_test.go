@@ -18,7 +18,7 @@ import (
 )
 
 // straced is a program that does something of every kind with paths, right and wrong.
-const straced = `cd /tmp; mkdir d d/e; mkdir d; mkdir no/d; touch d/f; ln d/f d/g; ln d/no d/h; ln -s f d/s; ln -s f d/s
+const straced = `cd /tmp; mkdir d d/e; mkdir d; mkdir no/d; touch d/f; chmod 600 d/f; ln d/f d/g; ln d/no d/h; ln -s f d/s; ln -s f d/s
 readlink d/s; readlink d/f; cat d/s d/no >/dev/null; cat f/x; stat d/f d/no; ls -l d; test -x d/f; test -r d/no/x; cp d/f d/i
 mv d/f d/j; mv d/no d/k; mv -T d/e d/l; mv d/j d/l/j; mknod d/p p; mknod d/p p; rm d/g d/no; rm -r d/l; rmdir d; rmdir d/no
 cd d && cd ../d && cd no; chmod 700 d d/no; nosuch; ./d; rm -r d; ln -s loop loop; cat loop; cat loop/x; rm loop

@@ -2,8 +2,8 @@
 
 //go:build linux
 
-// Uses is a program to be recorded in the kernel tests: it uses paths as a C library seldom does
-// (openat2, execveat, xattrs, io_uring, 32-bit calls), each path once, and prints a line of JSON for each use.
+// Uses is a program to be recorded in the kernel tests: it uses paths by every system call there is
+// (openat2, execveat, xattrs, io_uring and 32-bit calls as well), and prints a line of JSON for each use.
 package main
 
 import (
@@ -55,6 +55,7 @@ func main() {
 	tell(use{Way: "mkdir", Path: dir}, unix.Mkdir(dir, 0o755))
 	openat2(dir)
 	xattrs(dir)
+	systemCalls(dir)
 	throughRings(dir)
 	compat(dir)
 	execveat(dir)
