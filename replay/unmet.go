@@ -33,7 +33,7 @@ func newUnmet(f *Filter) *unmet {
 func (u *unmet) see(s *Step) {
 	e := s.Event
 	u.any, u.last = true, max(u.last, e.Time)
-	if s.Call != nil && s.Call == s.Open && e.Phase == schema.Enter {
+	if e.Phase == schema.Enter && walkRoles.Has(e.Role) {
 		offer(u.paths, e.Name)
 	}
 	for _, name := range []string{s.Asked().Name, e.Name} {
@@ -62,7 +62,7 @@ func (u *unmet) why() []string {
 		at.Seconds(u.last, 0)
 		return []string{"no event in the trace is as late, the last one is at " + at.String()}
 	}
-	lines := tell(u.paths, "no open in the trace is of")
+	lines := tell(u.paths, "no path call in the trace is on")
 	lines = append(lines, tell(u.names, "no event in the trace is about the name")...)
 	lines = append(lines, tell(u.comms, "no event in the trace is of a task called")...)
 	for _, pid := range u.filter.PIDs {
