@@ -289,6 +289,9 @@ func TestPageAnswers(t *testing.T) {
 			t.Errorf("%s: %.300q has no %q", word, got, want)
 		}
 	}
+	if found := eval[string](t, ctx, `document.querySelector(".findings").textContent`); !strings.Contains(found, "dtrec show FILE '#1060'") { // a shell takes #1060 alone for a comment
+		t.Errorf("what stands out: %s", found)
+	}
 	search(t, ctx, "D12")
 	// In one go: the browser itself moves its pointer over what has come under it.
 	lit := eval[int](t, ctx, `(document.querySelector('#details li .token[data-key="D12"]').dispatchEvent(new PointerEvent("pointerover", {bubbles: true})), document.querySelectorAll(".lit").length)`)

@@ -44,6 +44,7 @@ type data struct {
 	Table   uint64           `json:"table,string"` // dentry_hashtable; 0: not known
 	Shift   uint32           `json:"shift"`
 	Summary *answers.Summary `json:"summary"`
+	Show    []string         `json:"show"` // for each of its findings the command line that shows more
 	Verdict report.Verdicts  `json:"verdicts"`
 	Strings []string         `json:"strings"`
 	Tasks   []task           `json:"tasks"`
@@ -118,6 +119,9 @@ func collect(name string, open Source, bounds bounds) (*data, error) {
 		return nil, err
 	}
 	d.Summary = g.sums.End()
+	for _, f := range d.Summary.Findings {
+		d.Show = append(d.Show, replay.CommandLine(append([]string{"dtrec"}, f.Command...)))
+	}
 	g.finish()
 	d.Verdict, d.All.Claims = f.Verdicts(), claims.all
 	for i := range claims.kept {

@@ -23,7 +23,7 @@ views.push({id: "summary", title: "Summary", render() {
       tile("miss", t.miss, classSays.miss), tile("restarted", t.restarted, "walks that started over"), tile("allocs", t.allocs, "dentries allocated in calls"),
       tile("negatives made", s.negatives.made, "dentries without inode"), tile("negatives left", s.negatives.left, "in the cache when the trace ended")),
     el("h2", {}, "What stands out"),
-    s.findings.length ? el("ul", {class: "findings"}, s.findings.map(f => el("li", {}, linked(f.what), " ", el("code", {}, "dtrec " + f.command.join(" ")))))
+    s.findings.length ? el("ul", {class: "findings"}, s.findings.map((f, i) => el("li", {}, linked(f.what), " ", el("code", {}, data.show[i]))))
       : el("p", {}, "Nothing, by the rules of docs/answers.md."),
     table([
       {title: "Program", of: r => r.program, head: true}, {title: "Processes", of: r => r.processes, number: true}, {title: "Calls", of: r => r.calls, number: true},
