@@ -12,11 +12,28 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
+// processTitle is what is known of a number: of a thread that is no process (nil), or of the last of some processes.
+func processTitle(pid uint32, last *replay.Task, processes int) string {
+	if last == nil {
+		return fmt.Sprintf("thread %d", pid)
+	}
+	title := fmt.Sprintf("process %d ", pid)
+	if processes > 1 {
+		title = fmt.Sprintf("%d processes had the number %d, the last is ", processes, pid)
+	}
+	title += strings.Join(printables(last.Programs), ", then ")
+	if last.Parent != 0 {
+		title += fmt.Sprintf(", of process %d", last.Parent)
+	}
+	return title + inCgroup(last.Cgroup)
+}
+
 // processOf shows a process: who made it, what it ran and made, its calls, how it ended.
 func processOf(pid uint32) *inquiry {
 	var calls, deeds lines
-	var own *replay.Task
+	var own *replay.Task // of those that had the number the last
 	var row Row
+	processes := 0
 	thread, comms := false, make(map[uint32]string)
 	return &inquiry{
 		step: func(m *replay.Model, s *replay.Step) {
@@ -47,23 +64,14 @@ func processOf(pid uint32) *inquiry {
 		task: func(t *replay.Task) {
 			if t.PID == pid {
 				own = t
+				processes++
 			}
 		},
 		sections: func() (out []Section) {
 			if own == nil && !thread {
 				return nil
 			}
-			title := fmt.Sprintf("thread %d", pid)
-			if own != nil {
-				title = fmt.Sprintf("process %d %s", pid, strings.Join(printables(own.Programs), ", then "))
-				if own.Parent != 0 {
-					title += fmt.Sprintf(", of process %d", own.Parent)
-				}
-			}
-			if own != nil {
-				title += inCgroup(own.Cgroup)
-			}
-			out = append(out, deeds.section(title))
+			out = append(out, deeds.section(processTitle(pid, own, processes)))
 			if row.Calls > 0 {
 				row.finish()
 				out = append(out, calls.section(fmt.Sprintf("%s (%s), %d failed, %s in them: %d rcu, %d ref, %d miss",

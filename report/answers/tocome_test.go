@@ -4,6 +4,7 @@ package answers
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
@@ -33,5 +34,30 @@ func TestEventsToCome(t *testing.T) {
 	}
 	if s, err := Summarize(tracetest.Read(t, trace)); err != nil || s.Events != 80 {
 		t.Errorf("%d events, %v", s.Events, err)
+	}
+}
+
+// Where a number was given to another process once the first had ended, what is shown of it is of both, and says so.
+func TestANumberOfTwoProcesses(t *testing.T) {
+	trace, err := tracetest.Bytes(func(emit func(*schema.Event)) {
+		of := func(pid, child uint32, role schema.Role, comm string) {
+			emit(&schema.Event{Time: 1, PID: pid, TID: pid, Comm: comm, Role: role, Phase: schema.Enter, Child: child, Columns: role.Shape(schema.Enter).Columns})
+		}
+		for _, comm := range []string{"first", "second"} {
+			of(1, 7, schema.RoleFork, "sh")
+			of(7, 0, schema.RoleExec, comm)
+			of(7, 0, schema.RoleExit, comm)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := ParseTarget("7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := Show(tracetest.Read(t, trace), target)
+	if err != nil || !strings.HasPrefix(shown.Sections[0].Title, "2 processes had the number 7, the last is ") || !strings.Contains(shown.Sections[0].Title, "second") {
+		t.Errorf("%v, %+v", err, shown)
 	}
 }
