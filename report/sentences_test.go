@@ -95,7 +95,7 @@ var sentences = func() []sentence {
 		k := r.header.GetKernel()
 		return slices.Equal(m[1:], []string{k.GetRelease(), k.GetVersion(), k.GetMachine()})
 	})
-	add("- ([a-z_]+): (.*\\))", func(r *reader, m []string) bool { return r.symbols(m[1], m[2]) })
+	add("- ([a-z_0-9]+): (.*\\))", func(r *reader, m []string) bool { return r.symbols(m[1], m[2]) })
 	add("This report uses one run: id `([0-9a-f]*)`, "+n+` events, (?:`+n+` lost|without a footer: the recording did not end cleanly)\. The addresses, .* Your run will differ\.`,
 		func(r *reader, m []string) bool {
 			return m[1] == fmt.Sprintf("%x", r.header.RunId) && is(m[2], r.count) && (m[3] == "" || is(m[3], int(r.lost)))
@@ -121,13 +121,14 @@ var sentences = func() []sentence {
 		right, all := r.hashes()
 		return is(m[1], right) && is(m[2], all)
 	})
-	add(`\*\*Read as if [a-z_]+ had not been recorded\*\*: those events are left out, and "not attached" means that\.`, func(r *reader, m []string) bool {
+	add(`\*\*Read as if [a-z_0-9]+ had not been recorded\*\*: those events are left out, and "not attached" means that\.`, func(r *reader, m []string) bool {
 		return r.whole != nil
 	})
 	add(`- fallen: ([a-z ]+), `+n+` of `+n+` proven: (?:(.*?; )?`+n+` have no event to stand on)?.*`, func(r *reader, m []string) bool {
 		with, without := r.whole.proven(m[1]), r.proven(m[1])
 		return is(m[2], with-without) && is(m[3], with) && (m[5] == "" || is(m[5], r.whole.made(m[1])-r.made(m[1])))
 	})
+	add(`What falls without [a-z_0-9]+:`, func(r *reader, m []string) bool { return r.whole != nil })
 	add(`- nothing falls`, func(r *reader, m []string) bool { return r.total("proven") >= r.whole.total("proven") })
 	add(`- Nothing could be proven; the reasons stand above\.`, func(r *reader, m []string) bool { return r.total("proven") == 0 })
 	add(`(Pointer equality|The component is a subtraction|Eviction is two events and a subtraction)\. No such claim is proven in this run\.`,

@@ -139,8 +139,8 @@ const (
 	Role_ROLE_RENAME       Role = 31 // a name is to become another: do_renameat2; in it __d_move, the role move
 	Role_ROLE_LINK         Role = 32 // a file is to get another name: do_linkat
 	Role_ROLE_SYMLINK      Role = 33 // a symbolic link is to be made: do_symlinkat
-	Role_ROLE_MOUNT        Role = 34 // a filesystem is to be mounted, bound or moved: the system call mount
-	Role_ROLE_CHMOD        Role = 35 // a file is to get other permissions: the system call chmod
+	Role_ROLE_MOUNT        Role = 34 // a filesystem is to be mounted, bound or moved: the system call mount; in older recordings do_mount
+	Role_ROLE_CHMOD        Role = 35 // a file is to get other permissions: the system call chmod; in older recordings do_fchmodat
 	Role_ROLE_CHOWN        Role = 36 // a file is to get another owner: do_fchownat
 	Role_ROLE_UTIMES       Role = 37 // a file is to get other times: do_utimes
 	Role_ROLE_STATFS       Role = 38 // a filesystem is asked for its attributes by path: user_statfs
