@@ -91,26 +91,28 @@ type Target struct {
 }
 
 // ParseTarget reads a word as dtrec prints it: D12, an address, #17, the number of a
-// process, a path, or else a name.
+// process, a path, or else a name. A file may have any of them for its name, and is told of too; a number that
+// no trace can have is a name alone. The error is of an empty word.
 func ParseTarget(word string) (Target, error) {
 	t := Target{given: word}
-	var err error
+	number := func(digits string, base, bits int) uint64 {
+		n, err := strconv.ParseUint(digits, base, bits)
+		if err != nil {
+			return 0
+		}
+		return n
+	}
 	switch rest := word[min(1, len(word)):]; {
 	case word == "":
 		return t, fmt.Errorf("empty")
 	case strings.HasPrefix(word, "0x"):
-		t.addr, err = strconv.ParseUint(word[2:], 16, 64)
+		t.addr = number(word[2:], 16, 64)
 	case digits(rest) && word[0] == 'D':
-		t.object, err = strconv.ParseUint(rest, 10, 64)
+		t.object = number(rest, 10, 64)
 	case digits(rest) && word[0] == '#':
-		t.event, err = strconv.ParseUint(rest, 10, 64)
+		t.event = number(rest, 10, 64)
 	case digits(word):
-		var pid uint64
-		pid, err = strconv.ParseUint(word, 10, 32)
-		t.pid = uint32(pid)
-	}
-	if err != nil {
-		return t, fmt.Errorf("%s: no number that a trace can have", replay.Printable(word))
+		t.pid = uint32(number(word, 10, 32))
 	}
 	return t, nil
 }
@@ -153,11 +155,11 @@ func tell[T any](hook func(T), v T) {
 func (t *Target) inquiries(h *schema.Header) []*inquiry {
 	switch {
 	case t.object != 0:
-		return []*inquiry{livesOf(h, func(d *replay.Object) bool { return d.Seq == t.object })}
+		return []*inquiry{livesOf(h, func(d *replay.Object) bool { return d.Seq == t.object }), nameOf(t.given)}
 	case t.addr != 0:
-		return []*inquiry{livesOf(h, func(d *replay.Object) bool { return d.Addr == t.addr }), inodeAt(t.addr)}
+		return []*inquiry{livesOf(h, func(d *replay.Object) bool { return d.Addr == t.addr }), inodeAt(t.addr), nameOf(t.given)}
 	case t.event != 0:
-		return []*inquiry{around(t.event)}
+		return []*inquiry{around(t.event), nameOf(t.given)}
 	case t.pid != 0:
 		return []*inquiry{processOf(t.pid), nameOf(t.given)}
 	case strings.Contains(t.given, "/") || strings.HasPrefix(t.given, "…"):

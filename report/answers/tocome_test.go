@@ -61,3 +61,27 @@ func TestANumberOfTwoProcesses(t *testing.T) {
 		t.Errorf("%v, %+v", err, shown)
 	}
 }
+
+// A file whose name reads as a dentry, an address, an event or a process is told of by that name.
+func TestNamesThatReadAsSomethingElse(t *testing.T) {
+	names := []string{"D99", "0xff46d3dbc15ccf00", "0xnone", "#99", "99", "99999999999999999999"}
+	trace, err := tracetest.Bytes(func(emit func(*schema.Event)) {
+		for _, name := range names {
+			for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
+				emit(&schema.Event{Time: 1, PID: 1, TID: 1, Comm: "cat", Role: schema.RoleOpen, Phase: phase, Columns: schema.RoleOpen.Shape(phase).Columns, Name: name, NameLen: uint32(len(name)), NameAddr: 0x1000})
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		target, err := ParseTarget(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shown, err := Show(tracetest.Read(t, trace), target); err != nil || len(shown.Sections) == 0 || !strings.Contains(shown.Sections[0].Title, "1 call on") {
+			t.Errorf("%s: %v, %+v", name, err, shown)
+		}
+	}
+}
