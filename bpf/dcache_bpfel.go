@@ -44,8 +44,6 @@ const (
 	dcacheProgExecveExit        = "execve_exit"
 	dcacheProgExecveatEnter     = "execveat_enter"
 	dcacheProgExecveatExit      = "execveat_exit"
-	dcacheProgFchmodat2Enter    = "fchmodat2_enter"
-	dcacheProgFchmodat2Exit     = "fchmodat2_exit"
 	dcacheProgFchmodatEnter     = "fchmodat_enter"
 	dcacheProgFchmodatExit      = "fchmodat_exit"
 	dcacheProgFindSymbol        = "find_symbol"
@@ -221,8 +219,6 @@ type dcacheProgramSpecs struct {
 	ExecveExit        *ebpf.ProgramSpec `ebpf:"execve_exit"`
 	ExecveatEnter     *ebpf.ProgramSpec `ebpf:"execveat_enter"`
 	ExecveatExit      *ebpf.ProgramSpec `ebpf:"execveat_exit"`
-	Fchmodat2Enter    *ebpf.ProgramSpec `ebpf:"fchmodat2_enter"`
-	Fchmodat2Exit     *ebpf.ProgramSpec `ebpf:"fchmodat2_exit"`
 	FchmodatEnter     *ebpf.ProgramSpec `ebpf:"fchmodat_enter"`
 	FchmodatExit      *ebpf.ProgramSpec `ebpf:"fchmodat_exit"`
 	FindSymbol        *ebpf.ProgramSpec `ebpf:"find_symbol"`
@@ -465,8 +461,6 @@ type dcachePrograms struct {
 	ExecveExit        *ebpf.Program `ebpf:"execve_exit"`
 	ExecveatEnter     *ebpf.Program `ebpf:"execveat_enter"`
 	ExecveatExit      *ebpf.Program `ebpf:"execveat_exit"`
-	Fchmodat2Enter    *ebpf.Program `ebpf:"fchmodat2_enter"`
-	Fchmodat2Exit     *ebpf.Program `ebpf:"fchmodat2_exit"`
 	FchmodatEnter     *ebpf.Program `ebpf:"fchmodat_enter"`
 	FchmodatExit      *ebpf.Program `ebpf:"fchmodat_exit"`
 	FindSymbol        *ebpf.Program `ebpf:"find_symbol"`
@@ -566,8 +560,6 @@ func (p *dcachePrograms) Close() error {
 		p.ExecveExit,
 		p.ExecveatEnter,
 		p.ExecveatExit,
-		p.Fchmodat2Enter,
-		p.Fchmodat2Exit,
 		p.FchmodatEnter,
 		p.FchmodatExit,
 		p.FindSymbol,

@@ -47,8 +47,6 @@ const (
 	kprobeProgExecveExit           = "execve_exit"
 	kprobeProgExecveatEnter        = "execveat_enter"
 	kprobeProgExecveatExit         = "execveat_exit"
-	kprobeProgFchmodat2Enter       = "fchmodat2_enter"
-	kprobeProgFchmodat2Exit        = "fchmodat2_exit"
 	kprobeProgFchmodatEnter        = "fchmodat_enter"
 	kprobeProgFchmodatExit         = "fchmodat_exit"
 	kprobeProgFreeEnter            = "free_enter"
@@ -233,8 +231,6 @@ type kprobeProgramSpecs struct {
 	ExecveExit           *ebpf.ProgramSpec `ebpf:"execve_exit"`
 	ExecveatEnter        *ebpf.ProgramSpec `ebpf:"execveat_enter"`
 	ExecveatExit         *ebpf.ProgramSpec `ebpf:"execveat_exit"`
-	Fchmodat2Enter       *ebpf.ProgramSpec `ebpf:"fchmodat2_enter"`
-	Fchmodat2Exit        *ebpf.ProgramSpec `ebpf:"fchmodat2_exit"`
 	FchmodatEnter        *ebpf.ProgramSpec `ebpf:"fchmodat_enter"`
 	FchmodatExit         *ebpf.ProgramSpec `ebpf:"fchmodat_exit"`
 	FreeEnter            *ebpf.ProgramSpec `ebpf:"free_enter"`
@@ -490,8 +486,6 @@ type kprobePrograms struct {
 	ExecveExit           *ebpf.Program `ebpf:"execve_exit"`
 	ExecveatEnter        *ebpf.Program `ebpf:"execveat_enter"`
 	ExecveatExit         *ebpf.Program `ebpf:"execveat_exit"`
-	Fchmodat2Enter       *ebpf.Program `ebpf:"fchmodat2_enter"`
-	Fchmodat2Exit        *ebpf.Program `ebpf:"fchmodat2_exit"`
 	FchmodatEnter        *ebpf.Program `ebpf:"fchmodat_enter"`
 	FchmodatExit         *ebpf.Program `ebpf:"fchmodat_exit"`
 	FreeEnter            *ebpf.Program `ebpf:"free_enter"`
@@ -599,8 +593,6 @@ func (p *kprobePrograms) Close() error {
 		p.ExecveExit,
 		p.ExecveatEnter,
 		p.ExecveatExit,
-		p.Fchmodat2Enter,
-		p.Fchmodat2Exit,
 		p.FchmodatEnter,
 		p.FchmodatExit,
 		p.FreeEnter,

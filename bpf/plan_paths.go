@@ -51,10 +51,9 @@ var pathOperations = []struct {
 	{schema.RoleRename, "rename", 5, []string{"do_renameat2", "filename_renameat2"}, ""},
 	{schema.RoleLink, "link", 5, []string{"do_linkat", "filename_linkat"}, ""},
 	{schema.RoleSymlink, "symlink", 3, []string{"do_symlinkat", "filename_symlinkat"}, ""},
-	{schema.RoleMount, "mount", 1, []string{"__x64_sys_mount", "__arm64_sys_mount"}, ""}, // do_mount is inlined there, and do_fchmodat in two of these:
+	{schema.RoleMount, "mount", 1, []string{"__x64_sys_mount", "__arm64_sys_mount"}, ""}, // do_mount is inlined there, and do_fchmodat in these:
 	{schema.RoleChmod, "chmod", 1, []string{"__x64_sys_chmod"}, ""},                      // arm64 has none
 	{schema.RoleFchmodat, "fchmodat", 1, []string{"__x64_sys_fchmodat", "__arm64_sys_fchmodat"}, ""},
-	{schema.RoleFchmodat2, "fchmodat2", 1, []string{"__x64_sys_fchmodat2", "__arm64_sys_fchmodat2"}, ""}, // from 6.6
 	{schema.RoleChown, "chown", 5, []string{"do_fchownat"}, ""},
 	{schema.RoleUtimes, "utimes", 4, []string{"do_utimes"}, ""},
 	{schema.RoleStatfs, "statfs", 2, []string{"user_statfs"}, ""},

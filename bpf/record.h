@@ -52,7 +52,6 @@ enum role {
 	ROLE_LISTXATTR = 44,
 	ROLE_REMOVEXATTR = 45,
 	ROLE_FCHMODAT = 46,
-	ROLE_FCHMODAT2 = 47,
 };
 
 enum phase { ENTER = 1, EXIT = 2, CALL = 3 };

@@ -53,10 +53,9 @@ const (
 	RoleListxattr   Role = 44
 	RoleRemovexattr Role = 45
 	RoleFchmodat    Role = 46
-	RoleFchmodat2   Role = 47
 
 	// RoleEnd is one more than the largest role of the catalogue.
-	RoleEnd = RoleFchmodat2 + 1
+	RoleEnd = RoleFchmodat + 1
 )
 
 // Short names for the generated enum values.
@@ -252,7 +251,6 @@ func laterRoles() []RoleInfo {
 		either(RoleListxattr, "listxattr", "the extended attributes are listed by path: path_listxattr"),
 		either(RoleRemovexattr, "removexattr", "an extended attribute is removed by path: path_removexattr"),
 		operation(RoleFchmodat, "fchmodat", "chmod", "a file is to get other permissions: the system call fchmodat"),
-		{RoleFchmodat2, "fchmodat2", "a file is to get other permissions, by path or descriptor: the system call fchmodat2", shape(), shape(ColumnRet, ColumnTook), MayLackPath, "chmod"},
 	}
 }
 

@@ -152,7 +152,6 @@ const (
 	Role_ROLE_LISTXATTR    Role = 44 // the extended attributes are listed by path: path_listxattr
 	Role_ROLE_REMOVEXATTR  Role = 45 // an extended attribute is removed by path: path_removexattr
 	Role_ROLE_FCHMODAT     Role = 46 // a file is to get other permissions: the system call fchmodat
-	Role_ROLE_FCHMODAT2    Role = 47 // a file is to get other permissions, by path or descriptor: the system call fchmodat2
 )
 
 // Enum value maps for Role.
@@ -205,7 +204,6 @@ var (
 		44: "ROLE_LISTXATTR",
 		45: "ROLE_REMOVEXATTR",
 		46: "ROLE_FCHMODAT",
-		47: "ROLE_FCHMODAT2",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED":  0,
@@ -255,7 +253,6 @@ var (
 		"ROLE_LISTXATTR":    44,
 		"ROLE_REMOVEXATTR":  45,
 		"ROLE_FCHMODAT":     46,
-		"ROLE_FCHMODAT2":    47,
 	}
 )
 
@@ -2277,7 +2274,7 @@ const file_trace_proto_rawDesc = "" +
 	"\fATTACH_DMESG\x10\x06\x12\x17\n" +
 	"\x13ATTACH_KPROBE_MULTI\x10\a\x12\x1a\n" +
 	"\x16ATTACH_KRETPROBE_MULTI\x10\b\x12\x0f\n" +
-	"\vATTACH_TEXT\x10\t*\xc8\x06\n" +
+	"\vATTACH_TEXT\x10\t*\xb4\x06\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_OPEN\x10\x01\x12\x0f\n" +
@@ -2335,8 +2332,7 @@ const file_trace_proto_rawDesc = "" +
 	"\rROLE_SETXATTR\x10+\x12\x12\n" +
 	"\x0eROLE_LISTXATTR\x10,\x12\x14\n" +
 	"\x10ROLE_REMOVEXATTR\x10-\x12\x11\n" +
-	"\rROLE_FCHMODAT\x10.\x12\x12\n" +
-	"\x0eROLE_FCHMODAT2\x10/*O\n" +
+	"\rROLE_FCHMODAT\x10.*O\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_ENTER\x10\x01\x12\x0e\n" +

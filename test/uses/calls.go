@@ -22,7 +22,7 @@ func systemCalls(dir string) {
 	}{
 		{"stat", unix.Stat(file, &st)}, {"stat", unix.Lstat(file, &st)}, {"stat", unix.Statx(cwd, file, 0, unix.STATX_ALL, &sx)},
 		{"access", unix.Access(file, unix.R_OK)}, {"access", unix.Faccessat(cwd, file, unix.R_OK, unix.AT_EACCESS)},
-		{"chmod", unix.Chmod(file, 0o600)}, {"chmod", unix.Fchmodat(cwd, file, 0o600, 0)}, {"chmod", fchmodat2(file)},
+		{"chmod", unix.Chmod(file, 0o600)}, {"chmod", unix.Fchmodat(cwd, file, 0o600, 0)}, {"fchmodat2 walk", fchmodat2(file)},
 		{"chown", unix.Chown(file, 0, 0)}, {"chown", unix.Lchown(file, 0, 0)}, {"chown", unix.Fchownat(cwd, file, 0, 0, 0)},
 		{"utimes", unix.Utime(file, nil)}, {"utimes", unix.Utimes(file, nil)}, {"utimes", unix.Futimesat(cwd, file, nil)},
 		{"utimes", unix.UtimesNanoAt(cwd, file, nil, 0)}, {"statfs", unix.Statfs(file, &fs)}, {"truncate", unix.Truncate(file, 9)},
