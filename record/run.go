@@ -39,7 +39,10 @@ type Result struct {
 
 // gogc: attaching makes ten times as much garbage as it leaves, and recording next to none. While the collector marks, at
 // the priority of what is recorded, the recorder's threads wait for it: on one CPU that is how events are lost.
-const gogc = 400
+const (
+	gogc          = 400
+	gogcRecording = 100 // of what the recording itself keeps, some 8 MB, allocated before it begins
+)
 
 // ErrNoTarget says that nothing was named to record.
 var ErrNoTarget = errors.New("nothing to record: no command, workload or target")
@@ -103,6 +106,7 @@ func (s *session) create(output string) error {
 		return err
 	}
 	runtime.GC() // what is needed from now on has its place in memory that was touched when the probes were attached
+	debug.SetGCPercent(gogcRecording)
 	var trace *schema.Writer
 	if s.output, trace, err = s.config.begin(output, header); err != nil {
 		return &tracefile.LostError{Path: output, Err: err}
