@@ -44,10 +44,13 @@ func (m *Model) rooted(d *Object) {
 // were last seen with, across mounts that a path was seen to cross. It begins with / where
 // it leads to a directory that an absolute path began at; with …/ where the run does not
 // tell what is above.
-func (m *Model) Path(d *Object) string {
+func (m *Model) Path(d *Object) string { return m.pathAs("", d) }
+
+// pathAs is Path, which may be made already.
+func (m *Model) pathAs(made string, d *Object) string {
 	if dir := m.State.Objects.find(d.Parent); dir != nil && d.Parent != d.Addr && d.Name != "" && dir.Born <= d.self.shown {
 		if path, whole := m.dirPath(dir); whole && len(path)+len(d.Name) < maxShort {
-			return InDir(path, d.Name)
+			return inDirAs(made, path, d.Name)
 		}
 	}
 	path, _ := m.up(d)
@@ -144,4 +147,12 @@ func InDir(dir, name string) string {
 		return dir + name
 	}
 	return dir + "/" + name
+}
+
+// inDirAs is InDir, which may be made already.
+func inDirAs(made, dir, name string) string {
+	if n := len(dir); len(made) == n+1+len(name) && n > 1 && made[n] == '/' && made[:n] == dir && made[n+1:] == name {
+		return made
+	}
+	return InDir(dir, name)
 }

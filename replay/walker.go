@@ -316,7 +316,7 @@ func (m *Model) resolved(c *PathCall) string {
 	}
 	last := &c.Components[n-1]
 	if last.Dentry != nil && last.Dentry.Parent == last.Parent {
-		return m.Path(last.Dentry)
+		return m.pathAs(last.Path, last.Dentry)
 	}
-	return InDir(m.PathAt(last.Parent), last.Name)
+	return inDirAs(last.Path, m.PathAt(last.Parent), last.Name)
 }
