@@ -231,7 +231,7 @@ func (x *truth) cited(line string) (wrong []string) {
 			wrong = append(wrong, "none of the events is of D"+m[1])
 		}
 	}
-	line, computed, bad := arithmetic(dentryRef.ReplaceAllString(line, ""))
+	line, computed, bad := arithmetic(dentryRef.ReplaceAllString(line, ""), uint64(x.header.GetLayout().GetDentrySize()))
 	wrong = append(wrong, bad...)
 	if m := displaced.FindStringSubmatch(line); m != nil { // held by target
 		computed[parse(m[1])] = true
@@ -348,16 +348,16 @@ func (x *truth) known(line string) string {
 	return line
 }
 
-// arithmetic checks the computations of a line and takes out their results.
-func arithmetic(line string) (rest string, computed map[uint64]bool, wrong []string) {
+// arithmetic checks the computations of a line and takes out their results; slot is the size of a dentry, 0 not known.
+func arithmetic(line string, slot uint64) (rest string, computed map[uint64]bool, wrong []string) {
 	computed = make(map[uint64]bool)
 	line = minus.ReplaceAllStringFunc(line, func(s string) string {
 		m := minus.FindStringSubmatch(s)
 		d := parse(m[1]) - parse(m[3])
 		if d != parse(m[5]) || d != parse(m[6]) {
 			wrong = append(wrong, s)
-		} else if d%192 == 0 {
-			computed[d/192] = true
+		} else if slot != 0 && d%slot == 0 {
+			computed[d/slot] = true
 		}
 		return m[1] + m[2] + " " + m[3] + m[4]
 	})
