@@ -54,6 +54,7 @@ type kind struct {
 	across  bool         // it is about a dentry, not about one open
 	alone   bool         // it stands on one event, and no loss touches it
 	later   bool         // a later event decides it, which may be no part of what it is about
+	newer   bool         // it is of a column that older recorders did not write: a run without one says nothing of it
 	needs   replay.Roles // without one of these it cannot be proven; those of operands and tests are added
 	some    replay.Roles // without one of these some of them cannot be proven
 	reasons []*Reason    // beside those of tests
@@ -134,6 +135,7 @@ type KindInfo struct {
 	Some    replay.Roles // without one of these some of them cannot be proven
 	Alone   bool         // it stands on one event, and no loss touches it
 	Later   bool         // a later event decides it, which may be no part of what it is about
+	Newer   bool         // it is of a column that older recorders did not write: a run without one says nothing of it
 	Reasons []*Reason    // why it may not be proven, in the order in which that is looked at
 }
 
@@ -154,7 +156,7 @@ func Kinds() []KindInfo {
 		if opens := replay.RolesOf(schema.RoleOpen); k.walks { // of another walk it needs that, and no open
 			needs, some = needs&^opens, some|needs&opens
 		}
-		out = append(out, KindInfo{k.number, k.name, k.says, needs, some, k.alone, k.later, reasons})
+		out = append(out, KindInfo{k.number, k.name, k.says, needs, some, k.alone, k.later, k.newer, reasons})
 	}
 	return out
 }

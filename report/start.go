@@ -20,6 +20,7 @@ var _ = register(func() kind {
 		says:   "the first component was looked up in the root directory, the working directory or the open directory that the path starts from",
 		needs:  replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU),
 		walks:  true,
+		newer:  true,
 		open: func(v *view) {
 			if v.enter.Start == 0 || v.enter.NameCut() {
 				return

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
 )
 
 // Options say what counts.
@@ -41,7 +42,8 @@ type comparison struct {
 	touched     map[uint64][2]uint64 // by the hash of a name: at which event of each side a difference first changed what the cache has of it; 0: never
 	groups      map[uint64]*Difference
 	differences []*Difference
-	unread      uint64 // calls that could not be read again
+	unread      uint64  // calls that could not be read again
+	inOne       kindSet // kinds of claim that the recorder of one run recorded nothing for
 	result      *Result
 }
 
@@ -106,6 +108,11 @@ func Compare(a, b Input, o Options) (*Result, error) {
 	}
 	if reading.Wait(); errs[0] != nil || errs[1] != nil {
 		return nil, cmp.Or(errs[0], errs[1])
+	}
+	for _, k := range report.Kinds() {
+		if bit := kindSet(1) << k.Kind; k.Newer {
+			c.inOne |= bit & (c.runs[0].made ^ c.runs[1].made)
+		}
 	}
 	for side, r := range c.runs {
 		for _, comm := range r.order {

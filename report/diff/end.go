@@ -13,6 +13,7 @@ import (
 
 	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -125,6 +126,13 @@ func (c *comparison) notes() {
 	}
 	for _, text := range unlike(hb, ha) {
 		note("%s %s", r.B.File, text)
+	}
+	for _, k := range report.Kinds() {
+		for _, r := range c.runs {
+			if c.inOne.has(k.Kind) && !r.made.has(k.Kind) {
+				note("%s was made by a recorder that wrote nothing for claims of kind %s: left out", r.File, k.Name)
+			}
+		}
 	}
 	if wa, wb := attached(ha), attached(hb); wa != wb {
 		note("the probes were attached by %s and by %s", wa, wb)

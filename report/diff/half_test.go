@@ -36,3 +36,19 @@ func TestLeavesAreTheSame(t *testing.T) {
 		}
 	}
 }
+
+// What a recorder of before did on this kernel is the same run, though it wrote less: what it did not write is left out, and said.
+func TestAnOlderRecorderIsNoDifference(t *testing.T) {
+	var runs [2][]byte
+	for i, name := range []string{"../../test/format1/run1.pb", "../../traces/run1.pb"} {
+		var err error
+		if runs[i], err = os.ReadFile(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := compare(t, runs[0], runs[1])
+	said := text(t, r)
+	if r.Verdict() != Same || r.Same != 185 || !strings.Contains(said, "wrote nothing for claims of kind start: left out") {
+		t.Error(said)
+	}
+}

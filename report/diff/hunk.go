@@ -37,7 +37,7 @@ func (c *comparison) compare(a, b *call) hunk {
 	h := hunk{ab: make(map[int16]int16), ba: make(map[int16]int16)}
 	h.align(&c.inner, la, lb)
 	lines := h.changed > 0 || under != nil && under.onBoth
-	h.claims = claimLines(a, b, under != nil && under.refuted, lines)
+	h.claims = c.claimLines(a, b, under != nil && under.refuted, lines)
 	if h.changed == 0 && len(h.claims) == 0 {
 		h.why = byChance(a, b, under)
 	}
@@ -166,16 +166,19 @@ func (h *hunk) shape(k schema.Role, last uint64) uint64 {
 // claimLines compares the claims of two calls as sets. Where the lines differ only what
 // both have a claim on, or one refutes, is reported: the others follow from the lines.
 // refuted says that of all only what is refuted counts.
-func claimLines(a, b *call, refuted, lines bool) (out []Line) {
+func (c *comparison) claimLines(a, b *call, refuted, lines bool) (out []Line) {
 	if slices.Equal(a.claims, b.claims) {
 		return nil
 	}
 	calls := [2]*call{a, b}
 	var open, has [2]kindSet
 	var count [2]map[report.Ruling]int
-	for side, c := range calls {
+	for side, u := range calls {
 		count[side] = make(map[report.Ruling]int)
-		for _, r := range c.claims {
+		for _, r := range u.claims {
+			if c.inOne.has(r.Kind) {
+				continue
+			}
 			count[side][r]++
 			has[side] |= 1 << r.Kind
 			if r.Unseen() {
@@ -183,7 +186,7 @@ func claimLines(a, b *call, refuted, lines bool) (out []Line) {
 			}
 		}
 	}
-	for side, c := range calls {
+	for side, u := range calls {
 		var reported []string // the claims that the other side has fewer of
 		for r, n := range count[side] {
 			other := count[1-side][r]
@@ -199,7 +202,7 @@ func claimLines(a, b *call, refuted, lines bool) (out []Line) {
 		}
 		slices.Sort(reported)
 		for _, text := range slices.Compact(reported) {
-			out = append(out, Line{Op: "-+"[side : side+1], Text: text, Spans: c.span().on(side)})
+			out = append(out, Line{Op: "-+"[side : side+1], Text: text, Spans: u.span().on(side)})
 		}
 	}
 	return out
