@@ -5,11 +5,18 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/answers"
 	"github.com/spf13/cobra"
 )
+
+// isFile reports whether an argument can be a trace.
+func isFile(arg string) bool {
+	_, err := os.Stat(arg)
+	return err == nil || arg == "-"
+}
 
 func newShowCmd() *cobra.Command {
 	var q question
@@ -35,6 +42,9 @@ Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
 			target, err := answers.ParseTarget(args[1])
 			if err != nil {
 				return usageError(cmd, err)
+			}
+			if !isFile(args[0]) && isFile(args[1]) {
+				return usageError(cmd, fmt.Errorf("%s is no file: the trace comes first, as in '%s %s %s'", display(args[0]), cmd.CommandPath(), display(args[1]), display(args[0])))
 			}
 			none := false
 			err = q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
