@@ -120,6 +120,24 @@ func (r *reckoned) sentences() map[string][]string {
 			say("failing path", "%s is %s %d of %d failures (%s), first at #%d", path, errno, x.n, r.failed, percent(x.n, r.failed), x.first)
 		}
 	}
+	type ending struct{ n, paths, first, most uint64 }
+	ends := map[string]ending{}
+	for key, x := range s.failing {
+		if path, ok := strings.CutPrefix(key, "ENOENT "); ok {
+			path = strings.TrimRight(path, "/")
+			name := path[strings.LastIndex(path, "/")+1:]
+			e := ends[name]
+			if e.first == 0 || x.first < e.first {
+				e.first = x.first
+			}
+			ends[name] = ending{e.n + x.n, e.paths + 1, e.first, max(e.most, x.n)}
+		}
+	}
+	for _, name := range slices.SortedFunc(maps.Keys(ends), func(a, b string) int { return cmp.Or(cmp.Compare(ends[b].n, ends[a].n), cmp.Compare(a, b)) }) {
+		if e := ends[name]; name != "" && e.most*2 < e.n && e.n >= 5 && e.n*10 >= r.failed {
+			say("missing file", "%s is ENOENT at the end of %d paths, %d of %d failures (%s), first at #%d", name, e.paths, e.n, r.failed, percent(e.n, r.failed), e.first)
+		}
+	}
 	for _, name := range s.missing.mostFirst() {
 		if x := s.missing[name]; x.n >= 5 && len(x.dirs) >= 3 {
 			dirs := fmt.Sprint(len(x.dirs), " directories")
@@ -156,6 +174,9 @@ func (r *reckoned) sentences() map[string][]string {
 	}
 	slices.SortFunc(s.order, func(a, b string) int { return int(s.ledAt[a][0]) - int(s.ledAt[b][0]) })
 	for _, path := range s.order {
+		if strings.HasPrefix(path, "/proc/self/") || strings.HasPrefix(path, "/proc/thread-self/") || strings.HasPrefix(path, "/dev/fd/") {
+			continue
+		}
 		say("other target", "%s led to %s at #%d, and to %s at #%d", path, s.led[path][0], s.ledAt[path][0], s.led[path][1], s.ledAt[path][1])
 	}
 	if s.restarted > 0 {

@@ -40,12 +40,13 @@ const (
 var Rules = []Rule{
 	{"failing path", "a path failed with one errno 5 times or more, and in 10 % of all failures", (*Summarizer).failingPaths},
 	{"file that is there", "an exec failed with ENOENT although its own path led to a file: another path that it opened is missing, an interpreter or a loader", (*Summarizer).others},
+	{"missing file", "paths that end in one name failed with ENOENT 5 times or more, and in 10 % of all failures, and no one path in half of those", (*Summarizer).missingFiles},
 	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more", (*Summarizer).missingNames},
 	{"asked again", "filesystems were asked for one path 3 times or more", (*Summarizer).askedAgain},
 	{"missed directory", "20 dentries or more were allocated for names of one directory, and 20 % of all that a walk missed", (*Summarizer).missedDirectories},
 	{"slow call", "one call took 10 % or more of the time of 10 calls or more", (*Summarizer).slowCall},
 	{"negatives left", "10 dentries without inode or more were left in one directory, and 20 % of all that were left", (*Summarizer).negativesLeft},
-	{"other target", "an absolute path led to one place, and at another time to another; the first ones", (*Summarizer).otherTargets},
+	{"other target", "an absolute path, none in /proc/self or /dev/fd, led to one place, and at another time to another; the first ones", (*Summarizer).otherTargets},
 	{"restart", "a walk started over", (*Summarizer).restarts},
 }
 
@@ -61,6 +62,47 @@ func (s *Summarizer) failingPaths() (out []Finding) {
 		})
 	}
 	return named("failing path", out)
+}
+
+// ending is the failing paths that end in one name.
+type ending struct {
+	paths, most uint64 // how many they are, and how often one failed that failed most
+	call        uint64 // the id of the first call
+}
+
+// missingFiles finds what is looked for in many places, as a library that is not installed: no path and no directory of it stands
+// out. It adds up what is kept of paths, so of a trace with more failing paths than that it is the least it can be.
+func (s *Summarizer) missingFiles() (out []Finding) {
+	ends := newTally[ending](maxKeys)
+	for i := range s.failures.entries {
+		e := &s.failures.entries[i]
+		errno, path, _ := strings.Cut(e.Key, " ")
+		path = strings.TrimRight(path, "/")
+		if name := path[strings.LastIndexByte(path, '/')+1:]; errno == "ENOENT" && name != "" {
+			x := ends.add(name, e.Amount)
+			x.most = max(x.most, e.Amount)
+			if x.paths++; x.call == 0 || e.What.call < x.call {
+				x.call = e.What.call
+			}
+		}
+	}
+	least := ""
+	if s.failures.floor > 0 {
+		least = "at least "
+	}
+	for _, e := range ends.sorted() {
+		if e.Amount < someFailures || !share(e.Amount, s.Total.Failed, 10) || len(out) == perRule {
+			break
+		}
+		if 2*e.What.most < e.Amount {
+			out = append(out, Finding{
+				What: fmt.Sprintf("%s is ENOENT at the end of %s%d paths, %s%s, first at #%d", replay.Printable(e.Key), least, e.What.paths, least,
+					ofAll(e.Amount, s.Total.Failed, "failures"), e.What.call),
+				Command: showing(e.Key),
+			})
+		}
+	}
+	return named("missing file", out)
 }
 
 // interpreter is an exec that failed although its file is there.
@@ -173,7 +215,7 @@ func (s *Summarizer) negativesLeft() (out []Finding) {
 func (s *Summarizer) otherTargets() (out []Finding) {
 	var led []*entry[destinations]
 	for i := range s.leads.entries {
-		if e := &s.leads.entries[i]; e.What.otherID != 0 {
+		if e := &s.leads.entries[i]; e.What.otherID != 0 && !ofWhoAsks(e.Key) {
 			led = append(led, e)
 		}
 	}
@@ -196,6 +238,11 @@ func (s *Summarizer) restarts() []Finding {
 		What:    fmt.Sprintf("%s began in rcu-walk and started over, first #%d", plural.Of(s.restart.count, "walk"), s.restart.call),
 		Command: showing(fmt.Sprintf("#%d", s.restart.call)),
 	}})
+}
+
+// ofWhoAsks reports whether a path is to lead each process elsewhere.
+func ofWhoAsks(path string) bool {
+	return slices.ContainsFunc([]string{"/proc/self/", "/proc/thread-self/", "/dev/fd/"}, func(dir string) bool { return strings.HasPrefix(path, dir) })
 }
 
 // showing is the command that shows something.
