@@ -13,7 +13,7 @@ import (
 var (
 	operationOf = map[string]string{"open": "open", "walk": "walk", "walk_parent": "walk", "stat": "stat", "access": "access",
 		"readlink": "readlink", "chdir": "chdir", "execve": "exec", "mkdir": "mkdir", "mknod": "mknod", "unlinkat": "unlink", "rmdir": "rmdir",
-		"rename": "rename", "link": "link", "symlink": "symlink", "mount": "mount", "chmod": "chmod", "chown": "chown", "utimes": "utimes",
+		"rename": "rename", "link": "link", "symlink": "symlink", "mount": "mount", "chmod": "chmod", "fchmodat": "chmod", "chown": "chown", "utimes": "utimes",
 		"statfs": "statfs", "truncate": "truncate", "execveat": "exec", "getxattr": "getxattr", "setxattr": "setxattr", "listxattr": "listxattr",
 		"removexattr": "removexattr"}
 	walkers = []string{"open", "walk", "walk_parent"}

@@ -75,7 +75,7 @@ func checkChurn(t *testing.T, trace string) {
 	t.Helper()
 	v := verdicts(t, trace)
 	if got := claimsOf(v, "reuser"); v.Lost != 0 || !v.Complete || got["equality"]["proven"] != 20_000 || len(got["equality"]) != 1 {
-		t.Errorf("churn: lost %d, complete %v, equality %v", v.Lost, v.Complete, got["equality"])
+		t.Errorf("churn: lost %d, complete %v, claims %v", v.Lost, v.Complete, got)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 // operationOf is what a path call is called, by the role of its begin; a walk within another is no call.
 var operationOf = map[string]string{"open": "open", "stat": "stat", "access": "access", "readlink": "readlink", "chdir": "chdir", "execve": "exec", "mkdir": "mkdir", "mknod": "mknod",
-	"unlinkat": "unlink", "rmdir": "rmdir", "rename": "rename", "link": "link", "symlink": "symlink", "mount": "mount", "chmod": "chmod", "chown": "chown", "utimes": "utimes", "statfs": "statfs", "truncate": "truncate", "getxattr": "getxattr", "setxattr": "setxattr",
+	"unlinkat": "unlink", "rmdir": "rmdir", "rename": "rename", "link": "link", "symlink": "symlink", "mount": "mount", "chmod": "chmod", "fchmodat": "chmod", "chown": "chown", "utimes": "utimes", "statfs": "statfs", "truncate": "truncate", "getxattr": "getxattr", "setxattr": "setxattr",
 	"listxattr": "listxattr", "removexattr": "removexattr", "execveat": "exec", "walk": "walk", "walk_parent": "walk"}
 
 // own is what an independent count of the events comes to.
