@@ -105,6 +105,28 @@ func (s *stands) leads(path, to string, call uint64) {
 
 func percent(n, of uint64) string { return fmt.Sprintf("%.0f %%", float64(n)*100/float64(of)) }
 
+// endings says of names that many failing paths end in.
+func (s *stands) endings(failed uint64, say func(rule, format string, args ...any)) {
+	type ending struct{ n, paths, first, most uint64 }
+	ends := map[string]ending{}
+	for key, x := range s.failing {
+		if path, ok := strings.CutPrefix(key, "ENOENT "); ok {
+			path = strings.TrimRight(path, "/")
+			name := path[strings.LastIndex(path, "/")+1:]
+			e := ends[name]
+			if e.first == 0 || x.first < e.first {
+				e.first = x.first
+			}
+			ends[name] = ending{e.n + x.n, e.paths + 1, e.first, max(e.most, x.n)}
+		}
+	}
+	for _, name := range slices.SortedFunc(maps.Keys(ends), func(a, b string) int { return cmp.Or(cmp.Compare(ends[b].n, ends[a].n), cmp.Compare(a, b)) }) {
+		if e := ends[name]; name != "" && e.most*2 < e.n && e.n >= 5 && e.n*10 >= failed {
+			say("missing file", "%s is ENOENT at the end of %d paths, %d of %d failures (%s), first at #%d", name, e.paths, e.n, failed, percent(e.n, failed), e.first)
+		}
+	}
+}
+
 // sentences are what stands out, by rule.
 func (r *reckoned) sentences() map[string][]string {
 	out := make(map[string][]string)
@@ -120,24 +142,7 @@ func (r *reckoned) sentences() map[string][]string {
 			say("failing path", "%s is %s %d of %d failures (%s), first at #%d", path, errno, x.n, r.failed, percent(x.n, r.failed), x.first)
 		}
 	}
-	type ending struct{ n, paths, first, most uint64 }
-	ends := map[string]ending{}
-	for key, x := range s.failing {
-		if path, ok := strings.CutPrefix(key, "ENOENT "); ok {
-			path = strings.TrimRight(path, "/")
-			name := path[strings.LastIndex(path, "/")+1:]
-			e := ends[name]
-			if e.first == 0 || x.first < e.first {
-				e.first = x.first
-			}
-			ends[name] = ending{e.n + x.n, e.paths + 1, e.first, max(e.most, x.n)}
-		}
-	}
-	for _, name := range slices.SortedFunc(maps.Keys(ends), func(a, b string) int { return cmp.Or(cmp.Compare(ends[b].n, ends[a].n), cmp.Compare(a, b)) }) {
-		if e := ends[name]; name != "" && e.most*2 < e.n && e.n >= 5 && e.n*10 >= r.failed {
-			say("missing file", "%s is ENOENT at the end of %d paths, %d of %d failures (%s), first at #%d", name, e.paths, e.n, r.failed, percent(e.n, r.failed), e.first)
-		}
-	}
+	s.endings(r.failed, say)
 	for _, name := range s.missing.mostFirst() {
 		if x := s.missing[name]; x.n >= 5 && len(x.dirs) >= 3 {
 			dirs := fmt.Sprint(len(x.dirs), " directories")
