@@ -127,6 +127,11 @@ func (s *stands) endings(failed uint64, say func(rule, format string, args ...an
 	}
 }
 
+// ofEach reports whether a path is another for each process.
+func ofEach(path string) bool {
+	return strings.HasPrefix(path, "/proc/self/") || strings.HasPrefix(path, "/proc/thread-self/") || strings.HasPrefix(path, "/dev/fd/")
+}
+
 // sentences are what stands out, by rule.
 func (r *reckoned) sentences() map[string][]string {
 	out := make(map[string][]string)
@@ -178,10 +183,7 @@ func (r *reckoned) sentences() map[string][]string {
 		}
 	}
 	slices.SortFunc(s.order, func(a, b string) int { return int(s.ledAt[a][0]) - int(s.ledAt[b][0]) })
-	for _, path := range s.order {
-		if strings.HasPrefix(path, "/proc/self/") || strings.HasPrefix(path, "/proc/thread-self/") || strings.HasPrefix(path, "/dev/fd/") {
-			continue
-		}
+	for _, path := range slices.DeleteFunc(s.order, ofEach) {
 		say("other target", "%s led to %s at #%d, and to %s at #%d", path, s.led[path][0], s.ledAt[path][0], s.led[path][1], s.ledAt[path][1])
 	}
 	if s.restarted > 0 {
