@@ -43,7 +43,7 @@ type comparison struct {
 	groups      map[uint64]*Difference
 	differences []*Difference
 	unread      uint64  // calls that could not be read again
-	inOne       kindSet // kinds of claim that the recorder of one run recorded nothing for
+	inOne       kindSet // kinds of claim that one run has none of, perhaps since its recorder did not write what they take
 	result      *Result
 }
 

@@ -130,7 +130,7 @@ func (c *comparison) notes() {
 	for _, k := range report.Kinds() {
 		for _, r := range c.runs {
 			if c.inOne.has(k.Kind) && !r.made.has(k.Kind) {
-				note("%s was made by a recorder that wrote nothing for claims of kind %s: left out", r.File, k.Name)
+				note("%s has no claim of kind %s, as where its recorder did not write what that takes: left out", r.File, k.Name)
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func TestAnOlderRecorderIsNoDifference(t *testing.T) {
 	}
 	r := compare(t, runs[0], runs[1])
 	said := text(t, r)
-	if r.Verdict() != Same || r.Same != 185 || !strings.Contains(said, "wrote nothing for claims of kind start: left out") {
+	if r.Verdict() != Same || r.Same != 185 || !strings.Contains(said, "has no claim of kind start, as where its recorder did not write what that takes: left out") {
 		t.Error(said)
 	}
 }
