@@ -18,7 +18,6 @@ var _ = register(func() kind {
 		number: Absence,
 		name:   "absence",
 		says:   "no file was opened, or a walk led nowhere, or an operation failed; nothing was allocated inside the open, walk or operation",
-		needs:  replay.RolesOf(schema.RoleOpen),
 		some:   replay.RolesOf(schema.RoleAlloc),
 		walks:  true,
 		open: func(v *view) {

@@ -10,6 +10,7 @@ import (
 // Walks that open nothing: filename_lookup, and filename_parentat with what its operation
 // does to the last component. The kinds that say so judge them as they do opens.
 var (
+	opens    = replay.RolesOf(schema.RoleOpen)
 	toParent = replay.RolesOf(schema.RoleWalkParent)
 	walks    = replay.RolesOf(schema.RoleWalk) | toParent
 	// operations are what a walk is made for; that to a parent ends with its operation.
@@ -121,14 +122,14 @@ type purpose struct {
 }
 
 // needed are the roles that the claim at hand needs: one on a walk needs that, and its
-// operation, in place of an open.
+// operation.
 func (v *view) needed() replay.Roles {
 	needs := v.kind.needs | v.also
-	if v.w == nil || v.opens() {
+	if v.w == nil {
 		return needs
 	}
-	return needs&^replay.RolesOf(schema.RoleOpen) | replay.RolesOf(v.enter.Role, v.exit.Role)
+	return needs | replay.RolesOf(v.enter.Role, v.exit.Role)
 }
 
 // opens reports whether what is judged is an open, and no other walk.
-func (v *view) opens() bool { return v.enter.Role == schema.RoleOpen }
+func (v *view) opens() bool { return opens.Has(v.enter.Role) }

@@ -111,7 +111,7 @@ func (v *view) kill(d *replay.Object, by string) {
 }
 
 // openReturned is what the open, or another walk, came to.
-var openReturned = operand{replay.RolesOf(schema.RoleOpen), func(v *view) {
+var openReturned = operand{show: func(v *view) {
 	value := v.exit.Dentry
 	if v.exit.Errno() != 0 {
 		value = v.exit.Ret

@@ -24,7 +24,7 @@ var _ = register(func() kind {
 		exits:    replay.RolesOf(schema.RoleKill),
 		dentries: true,
 		event:    killedBy,
-		needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleDelete, schema.RoleDrop,
+		needs: replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleDelete, schema.RoleDrop,
 			schema.RoleMove), // by which it was in the cache, under this path
 		some: replay.RolesOf(schema.RoleEvict),
 		shows: []operand{

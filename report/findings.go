@@ -47,6 +47,16 @@ type Findings struct {
 	Doubts []Doubt // refuted and unproven claims, alike ones together; the first of them
 }
 
+// Columns are those that some event of the trace has.
+func (f *Findings) Columns() (set schema.Columns) {
+	for _, phases := range f.columns {
+		for _, columns := range phases {
+			set |= columns
+		}
+	}
+	return set
+}
+
 // Doubt is a claim that is not proven, and how many of its kind are not for the same reason.
 type Doubt struct {
 	Claim    Claim // the first of them

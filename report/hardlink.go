@@ -25,7 +25,7 @@ var _ = register(func() kind {
 		event:    func(v *view) { l.forget(v, v.step.Object) },
 		needs:    replay.RolesOf(schema.RoleDelete, schema.RoleDrop, schema.RoleMove), // after which it is no name
 		shows: []operand{
-			{replay.RolesOf(schema.RoleOpen), func(v *view) {
+			{show: func(v *view) {
 				label := v.label(schema.RoleOpen, schema.Exit)
 				v.term(label, v.exit.Inode, l.other.event, l.other.comm)
 				v.term(label, v.exit.Inode, v.exit.ID, v.exit.Comm)

@@ -23,12 +23,11 @@ var _ = register(func() kind {
 		walks:  true,
 		// Of those of a task that was killed, or that the recording ended in, nothing is said.
 		unreturned: func(v *view, u *unreturned) {
-			needs := v.kind.needs&^replay.RolesOf(schema.RoleOpen) | u.roles
-			if cl := v.begin(v.kind, needs, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
+			if cl := v.begin(v.kind, v.kind.needs|u.roles, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
 				v.count(u.program, cl)
 			}
 		},
-		needs: replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleAlloc,
+		needs: replay.RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleAlloc,
 			schema.RoleInsert, schema.RoleKill),
 		reasons: []*Reason{TooManyEvents, CutName, AllocOnly, NotLookedUp, TwoParents, NoResult, MissedEnd, Unwatched, Forgotten, Contradicted,
 			Replaced, KilledOnTheWay, OtherParent},

@@ -50,14 +50,14 @@ type kind struct {
 	beside func(*page, *schema.Event) string        // its verdict beside an event of the roles it looks at
 	page   pageText
 
-	walks   bool         // open is told of every walk of a path, not of opens alone
-	across  bool         // it is about a dentry, not about one open
-	alone   bool         // it stands on one event, and no loss touches it
-	later   bool         // a later event decides it, which may be no part of what it is about
-	newer   bool         // it is of a column that older recorders did not write: a run without one says nothing of it
-	needs   replay.Roles // without one of these it cannot be proven; those of operands and tests are added
-	some    replay.Roles // without one of these some of them cannot be proven
-	reasons []*Reason    // beside those of tests
+	walks   bool           // open is told of every walk of a path, not of opens alone
+	across  bool           // it is about a dentry, not about one open
+	alone   bool           // it stands on one event, and no loss touches it
+	later   bool           // a later event decides it, which may be no part of what it is about
+	needs   replay.Roles   // without one of these it cannot be proven; those of operands and tests are added, and of a kind with open the open or the walk
+	some    replay.Roles   // without one of these some of them cannot be proven
+	columns schema.Columns // without one of these none is made, as of an older recorder
+	reasons []*Reason      // beside those of tests
 }
 
 // operand is an event that shows what a claim says.
@@ -108,9 +108,12 @@ func register(make func() kind) Kind {
 	return k.number
 }
 
-// made makes a kind, and adds what its operands and tests need.
+// made makes a kind, and adds what its operands and tests need, and the open that it is told of: one that is told of every walk needs that.
 func made(make func() kind) *kind {
 	k := make()
+	if k.open != nil && !k.walks {
+		k.needs |= opens
+	}
 	for _, o := range k.shows {
 		k.needs |= o.needs
 	}
@@ -130,13 +133,13 @@ func allKinds() []*kind {
 type KindInfo struct {
 	Kind    Kind
 	Name    string
-	Says    string       // what a proven claim of the kind says
-	Needs   replay.Roles // without one of these it cannot be proven
-	Some    replay.Roles // without one of these some of them cannot be proven
-	Alone   bool         // it stands on one event, and no loss touches it
-	Later   bool         // a later event decides it, which may be no part of what it is about
-	Newer   bool         // it is of a column that older recorders did not write: a run without one says nothing of it
-	Reasons []*Reason    // why it may not be proven, in the order in which that is looked at
+	Says    string         // what a proven claim of the kind says
+	Needs   replay.Roles   // without one of these it cannot be proven
+	Some    replay.Roles   // without one of these some of them cannot be proven
+	Alone   bool           // it stands on one event, and no loss touches it
+	Later   bool           // a later event decides it, which may be no part of what it is about
+	Columns schema.Columns // without one of these none is made, as of an older recorder
+	Reasons []*Reason      // why it may not be proven, in the order in which that is looked at
 }
 
 // Kinds lists every kind of claim, in the order they are printed.
@@ -152,11 +155,11 @@ func Kinds() []KindInfo {
 				reasons = append(reasons, r)
 			}
 		}
-		needs, some := k.needs, k.some
-		if opens := replay.RolesOf(schema.RoleOpen); k.walks { // of another walk it needs that, and no open
-			needs, some = needs&^opens, some|needs&opens
+		some := k.some
+		if k.walks { // of an open it needs that, of another walk none
+			some |= opens
 		}
-		out = append(out, KindInfo{k.number, k.name, k.says, needs, some, k.alone, k.later, k.newer, reasons})
+		out = append(out, KindInfo{k.number, k.name, k.says, k.needs, some, k.alone, k.later, k.columns, reasons})
 	}
 	return out
 }

@@ -16,6 +16,9 @@ func TestKindsAreWhole(t *testing.T) {
 		if k.name == "" || k.says == "" || k.tell == nil || k.needs|k.some == 0 || k.open == nil && k.event == nil {
 			t.Errorf("kind %d, %q, lacks something", k.number, k.name)
 		}
+		if k.walks && k.needs&opens != 0 {
+			t.Errorf("%s is told of every walk, and needs an open", k.name)
+		}
 		if (k.event == nil) != (k.enters|k.exits == 0) {
 			t.Errorf("%s looks at events of no role, or not at all", k.name)
 		}

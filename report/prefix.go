@@ -19,7 +19,7 @@ var _ = register(func() kind {
 		says:    "name pointer − path pointer = length of the path before the component",
 		open:    (*view).prefixes,
 		line:    suggestPrefix,
-		needs:   replay.RolesOf(schema.RoleOpen, schema.RoleLookupRCU, schema.RoleAlloc),
+		needs:   replay.RolesOf(schema.RoleLookupRCU, schema.RoleAlloc),
 		reasons: []*Reason{CutName, OtherComponent},
 		tell: func(cl *Claim, q func(string) string) string {
 			if cl.Means == "" {

@@ -18,7 +18,6 @@ var _ = register(func() kind {
 		name:   "race",
 		says:   "of two dentries allocated for one name one was inserted, the other killed without",
 		open:   (*view).races,
-		needs:  replay.RolesOf(schema.RoleOpen), // it is looked for at the end of one
 		shows: []operand{
 			{replay.RolesOf(schema.RoleAlloc, schema.RoleInsert), func(v *view) {
 				if d := v.one; d.Born != 0 && d.Inserted != 0 {

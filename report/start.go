@@ -15,12 +15,12 @@ const Start Kind = 15
 var _ = register(func() kind {
 	var first *walkStep // the lookup of the first component
 	return kind{
-		number: Start,
-		name:   "start",
-		says:   "the first component was looked up in the root directory, the working directory or the open directory that the path starts from",
-		needs:  replay.RolesOf(schema.RoleOpen, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU),
-		walks:  true,
-		newer:  true,
+		number:  Start,
+		name:    "start",
+		says:    "the first component was looked up in the root directory, the working directory or the open directory that the path starts from",
+		needs:   replay.RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU),
+		walks:   true,
+		columns: 1 << schema.ColumnStart,
 		open: func(v *view) {
 			if v.enter.Start == 0 || v.enter.NameCut() {
 				return

@@ -43,7 +43,7 @@ type comparison struct {
 	groups      map[uint64]*Difference
 	differences []*Difference
 	unread      uint64  // calls that could not be read again
-	inOne       kindSet // kinds of claim that one run has none of, perhaps since its recorder did not write what they take
+	inOne       kindSet // kinds of claim that take a column which one run has not
 	result      *Result
 }
 
@@ -110,8 +110,8 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		return nil, cmp.Or(errs[0], errs[1])
 	}
 	for _, k := range report.Kinds() {
-		if bit := kindSet(1) << k.Kind; k.Newer {
-			c.inOne |= bit & (c.runs[0].made ^ c.runs[1].made)
+		if k.Columns&(c.runs[0].findings.Columns()^c.runs[1].findings.Columns()) != 0 {
+			c.inOne |= 1 << k.Kind
 		}
 	}
 	for side, r := range c.runs {

@@ -148,9 +148,7 @@ func (d *cutter) put(c *call, s *replay.Step) {
 	o := s.Object
 	m := mark{older: o != nil && o.Born == 0 && o.First == s.Event.ID}
 	for i := range d.rulings {
-		r := &d.rulings[i]
-		d.made |= 1 << r.Kind
-		switch {
+		switch r := &d.rulings[i]; {
 		case d.judging.calls.has(r.Kind) && !ends.Has(s.Event.Role):
 			c.claims = append(c.claims, *r)
 		case d.judging.lines.has(r.Kind) && r.Verdict == report.Refuted:

@@ -30,7 +30,6 @@ type run struct {
 	lastOf   string                     // that
 	order    []string                   // programs in order of their first call
 	claims   map[uint32][]report.Ruling // every set of claims that a call has, by its hash
-	made     kindSet                    // kinds that a claim was made of
 	notes    []mark                     // in order of their events
 	took     durations
 	unseen   [][2]uint64 // times in which calls of a thread went unseen
