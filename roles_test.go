@@ -9,12 +9,14 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // TestRolesAreTables: a role is added by its row (schema's catalogue, a kind of claim, a hook by
-// role), and no switch has a case for one.
+// role), and no switch has a case for one. Nor does a function ask for more than two roles in ifs, which is
+// the same: but for kinds of claim, which are about what they name.
 func TestRolesAreTables(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".pb.go") {
@@ -27,6 +29,9 @@ func TestRolesAreTables(t *testing.T) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if s, ok := n.(*ast.SwitchStmt); ok && asksForRoles(s) {
 				t.Errorf("%s has a switch on roles: make it a row of a table, or a hook by role", filepath.ToSlash(path))
+			}
+			if f, ok := n.(*ast.FuncDecl); ok && len(comparedRoles(f)) > 2 && !strings.HasPrefix(filepath.ToSlash(path), "report/") {
+				t.Errorf("%s: %s asks for the roles %v: make it a table, or hooks by role", filepath.ToSlash(path), f.Name.Name, comparedRoles(f))
 			}
 			return true
 		})
@@ -52,4 +57,17 @@ func asksForRoles(s *ast.SwitchStmt) (asks bool) {
 		}
 	}
 	return asks
+}
+
+// comparedRoles are the roles that a function compares others with.
+func comparedRoles(f *ast.FuncDecl) (roles []string) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		if c, ok := n.(*ast.BinaryExpr); ok && (c.Op == token.EQL || c.Op == token.NEQ) {
+			if s, ok := c.Y.(*ast.SelectorExpr); ok && role.MatchString(s.Sel.Name) && !slices.Contains(roles, s.Sel.Name) {
+				roles = append(roles, s.Sel.Name)
+			}
+		}
+		return true
+	})
+	return roles
 }

@@ -117,18 +117,18 @@ const doubtful = schema.FactNameUnreadable | schema.FactInodeUnknown | schema.Fa
 
 // same takes a lookup that returned a dentry as it was last seen, for the name and the parent that it has. It
 // comes to what agree and see come to, in less time; false: it is none, and they are to take it.
-func (o *Objects) same(d *Object, e *schema.Event, lookup *Call) bool {
+func (o *Objects) same(d *Object, e *schema.Event, call *Call) bool {
 	s := &d.self
-	if !asks.Has(e.Role) || lookup == nil || d.Killed != 0 || d.Contradicted != nil || s.loose || e.Facts&doubtful != 0 || o.move.tid == e.TID {
+	if !asks.Has(e.Role) || call == nil || d.Killed != 0 || d.Contradicted != nil || s.loose || e.Facts&doubtful != 0 || o.move.tid == e.TID {
 		return false
 	}
-	if e.Parent == 0 || e.Parent != d.Parent || e.Parent != s.is.parent || e.Parent != lookup.Enter.Parent || e.Dev != 0 && e.Dev != s.dev {
+	if e.Parent == 0 || e.Parent != d.Parent || e.Parent != s.is.parent || e.Parent != call.Enter.Parent || e.Dev != 0 && e.Dev != s.dev {
 		return false
 	}
 	if e.Inode != d.Inode || e.Inode != s.is.inode || !s.is.filled || e.Inode != 0 && d.Positive == 0 {
 		return false
 	}
-	if e.NameLen == 0 || e.NameCut() || !s.is.named || e.Name != d.Name || e.Name != lookup.Enter.Name || s.is.name != d.Name {
+	if e.NameLen == 0 || e.NameCut() || !s.is.named || e.Name != d.Name || e.Name != call.Enter.Name || s.is.name != d.Name {
 		return false
 	}
 	if dir := o.find(e.Parent); dir != nil && dir.Born > s.shown {
@@ -141,8 +141,8 @@ func (o *Objects) same(d *Object, e *schema.Event, lookup *Call) bool {
 }
 
 // agree holds an event of a dentry against what those before it said, and remembers what
-// it says. lookup is the call that returned it, nil for other events.
-func (o *Objects) agree(d *Object, e *schema.Event, lookup *Call) {
+// it says; what a lookup returned also against what that was asked for.
+func (o *Objects) agree(d *Object, e *schema.Event, call *Call) {
 	now := identityOf(e)
 	if o.move.tid == e.TID && !inMove.Has(e.Role) {
 		o.move = move{} // its exit was lost
@@ -150,8 +150,8 @@ func (o *Objects) agree(d *Object, e *schema.Event, lookup *Call) {
 	if d.self.shown != 0 && d.Unwatched == 0 && o.checks.place {
 		o.compare(d, e, &now)
 	}
-	if lookup != nil && d.Killed == 0 && d.Unwatched == 0 && o.checks.place {
-		o.asked(d, e, lookup, &now)
+	if call != nil && asks.Has(e.Role) && d.Killed == 0 && d.Unwatched == 0 && o.checks.place {
+		o.asked(d, e, call, &now)
 	}
 	o.remember(d, e, &now)
 }

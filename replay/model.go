@@ -150,8 +150,8 @@ func (m *Model) event(e *schema.Event) *Step {
 		}
 		return s
 	}
-	if e.Role > 0 && e.Role < maxRole && hooks[e.Role] != nil {
-		hooks[e.Role](m, t, s)
+	if hook := hooks[slotOf(e.Role)]; hook != nil {
+		hook(m, t, s)
 	}
 	return s
 }

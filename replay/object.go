@@ -168,7 +168,7 @@ func (o *Objects) At(addr uint64) *Object {
 	return nil
 }
 
-// apply continues the life of the event's dentry.
+// apply continues the life of the event's dentry. The call is the one that the event leaves, or is; nil: none.
 //
 //  1. The end of an alloc begins a new object, whatever was at the address; what
 //     was there and was not seen to die is broken.
@@ -177,7 +177,7 @@ func (o *Objects) At(addr uint64) *Object {
 //     Where a kill may not have been one, an event that takes a reference shows it alive.
 //     Mostly it is a lookup that returned what the dentry is known to be.
 //  3. After that, an event at the address shows an object whose birth was missed.
-func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
+func (o *Objects) apply(e *schema.Event, call *Call, evict uint64) *Object {
 	d := o.find(e.Dentry)
 	switch {
 	case begins.Has(e.Role) && e.Phase == schema.Exit:
@@ -192,7 +192,7 @@ func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 		o.endAt(d, e.ID)
 		d = o.meet(e.Dentry, e)
 	default:
-		if d.seen = true; !o.numbers && o.same(d, e, lookup) {
+		if d.seen = true; !o.numbers && o.same(d, e, call) {
 			return d
 		}
 	}
@@ -200,7 +200,7 @@ func (o *Objects) apply(e *schema.Event, lookup *Call, evict uint64) *Object {
 		o.goesOn(d, e)
 		return d
 	}
-	o.agree(d, e, lookup)
+	o.agree(d, e, call)
 	if d.placed && (e.Parent != d.Parent || e.Name != d.Name) {
 		o.places++
 	}
@@ -325,8 +325,8 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 	if e.Facts&schema.FactUnhashed != 0 && d.Killed == 0 && !begins.Has(e.Role) {
 		d.Unhashed = e.ID
 	}
-	if e.Role >= 0 && e.Role < maxRole && marks[e.Role] != nil {
-		marks[e.Role](d, e)
+	if mark := marks[slotOf(e.Role)]; mark != nil {
+		mark(d, e)
 	}
 	if ends.Has(e.Role) {
 		d.kill(e, evict)

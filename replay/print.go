@@ -208,8 +208,6 @@ func (p *printer) apply(e *schema.Event) (step *Step, call *PathCall) {
 // symbols is which kernel symbol plays a role in a phase.
 type symbols [maxRole][schema.Whole + 1]string
 
-const maxRole = 64
-
 func newSymbols(h *schema.Header) *symbols {
 	var s symbols
 	for _, p := range h.GetProbe() {

@@ -35,7 +35,7 @@ func (m *Model) looksUp(w *walker, e *schema.Event) {
 	if w.within = 0; e.Role == schema.RoleLookup {
 		w.within = e.ID
 	}
-	w.slow = w.slow || e.Role != schema.RoleLookupRCU
+	w.slow = w.slow || !lockless.Has(e.Role)
 	m.ask(w, e)
 }
 
@@ -207,7 +207,7 @@ func (w *walker) answered(s *Step) {
 	p.mountable = e.Facts&schema.FactMountpoint != 0
 	if p.Found = FoundRef; s.Object == nil {
 		p.Found = FoundNothing
-	} else if e.Role == schema.RoleLookupRCU && p.allocated == 0 {
+	} else if lockless.Has(e.Role) && p.allocated == 0 {
 		p.Found = FoundRCU
 	}
 }

@@ -57,19 +57,6 @@ type Call struct {
 	enter schema.Event // a copy of the entry of one that is in progress
 }
 
-// outlined are the roles that an outline looks at.
-var outlined = callRoles | RolesOf(schema.RoleExec, schema.RoleExit)
-
-// knows are the roles whose exits may say when their entry was.
-var knows = func() (set Roles) {
-	for _, info := range schema.Catalogue() {
-		if info.Exit != nil && info.Exit.Columns.Has(schema.ColumnTook) {
-			set |= RolesOf(info.Role)
-		}
-	}
-	return set
-}()
-
 // New returns the state before the first event.
 func New(h *schema.Header) *State {
 	s := &State{
@@ -119,8 +106,9 @@ func (s *State) Event(e *schema.Event) *Step {
 	if s.step = (Step{Event: e}); s.outline && !outlined.Has(e.Role) {
 		return &s.step
 	}
-	if e.Role == schema.RoleExec && e.TID == e.PID {
-		s.takesOver(e)
+	reacts := reactions[slotOf(e.Role)]
+	if reacts != nil && reacts.first != nil {
+		reacts.first(s, e)
 	}
 	t := s.thread(e.TID)
 	if t != nil && t.first <= s.Losses.until && len(s.Losses.windows) > 0 {
@@ -143,16 +131,13 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.enclose(t)
 	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 && !s.outline {
-		s.step.Object = s.about(e, s.evicting(t))
-	}
-	if c := s.step.Call; c != nil && e.Role == schema.RoleMove && e.Phase == schema.Exit {
-		s.Objects.displaced(c.Enter.Target, e.ID)
+		s.step.Object = s.Objects.apply(e, s.step.Call, s.evicting(t))
 	}
 	if e.Phase == schema.Enter && asks.Has(e.Role) {
 		s.Objects.under(e)
 	}
-	if e.Role == schema.RoleExit && t != nil {
-		s.abandon(t)
+	if reacts != nil && reacts.then != nil {
+		reacts.then(s, t)
 	}
 	if e.Phase == schema.Enter && paired {
 		s.enter(t)
@@ -223,7 +208,7 @@ func (s *State) enter(t *thread) {
 			t.calls[n-1].Path = e.Name
 		}
 	}
-	if e.Role == schema.RoleOpen {
+	if opens.Has(e.Role) {
 		c.Open, c.Outer = c, s.step.Open
 		s.step.Open, s.step.Within, t.maybe = c, c, nil
 	} else {
@@ -235,6 +220,13 @@ func (s *State) enter(t *thread) {
 	}
 }
 
+// moved takes the exit of a __d_move, of which the entry knows what it put another dentry in the place of.
+func (s *State) moved(*thread) {
+	if c, e := s.step.Call, s.step.Event; c != nil && e.Phase == schema.Exit {
+		s.Objects.displaced(c.Enter.Target, e.ID)
+	}
+}
+
 // outOfTurn takes the time of an event before that of another, or after some that were passed over.
 func (s *State) outOfTurn(at uint64, line bool) {
 	if s.passed && s.joined == 0 {
@@ -243,14 +235,6 @@ func (s *State) outOfTurn(at uint64, line bool) {
 	if at < s.now && !line {
 		s.Losses.backwards(at, s.now)
 	}
-}
-
-// about is what dentry the event is of: its life goes on.
-func (s *State) about(e *schema.Event, evict uint64) *Object {
-	if asks.Has(e.Role) {
-		return s.Objects.apply(e, s.step.Call, evict)
-	}
-	return s.Objects.apply(e, nil, evict)
 }
 
 // call takes a call that is one event: it is entered, looks at the directory it was given, and returns.
@@ -269,7 +253,7 @@ func (s *State) call(t *thread) {
 		s.Objects.under(e.Entry)
 	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
-		s.step.Object = s.about(e, 0)
+		s.step.Object = s.Objects.apply(e, c, 0)
 	}
 }
 
@@ -320,7 +304,7 @@ func (s *State) leave(t *thread) {
 		s.step.Stray = !s.before(e)
 		return
 	}
-	if e.Role == schema.RoleOpen {
+	if opens.Has(e.Role) {
 		t.maybe = nil
 	}
 	c := innermost(t.calls, e)

@@ -46,6 +46,9 @@ var executes = RolesThat(schema.Executes)
 // number, when it runs another program (de_thread). What the first was in will not return. Where several are in an
 // execve it is not known which of them it was, and no exit is that of either.
 func (s *State) takesOver(e *schema.Event) {
+	if e.TID != e.PID {
+		return
+	}
 	var in []*thread
 	for _, t := range s.threads {
 		if t.executes(e.PID) {
@@ -93,8 +96,11 @@ func (s *State) retire(t *thread) {
 	}
 }
 
-// abandon drops the calls in progress: their exits will not come.
+// abandon drops the calls in progress: their exits will not come. A thread that is nil has none.
 func (s *State) abandon(t *thread) {
+	if t == nil {
+		return
+	}
 	s.giveUp(t.calls...)
 	s.giveUp(t.pending...)
 	t.spare = append(append(t.spare, t.calls...), t.pending...)

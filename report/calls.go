@@ -123,13 +123,7 @@ type purpose struct {
 
 // needed are the roles that the claim at hand needs: one on a walk needs that, and its
 // operation.
-func (v *view) needed() replay.Roles {
-	needs := v.kind.needs | v.also
-	if v.w == nil {
-		return needs
-	}
-	return needs | replay.RolesOf(v.enter.Role, v.exit.Role)
-}
+func (v *view) needed() replay.Roles { return v.kind.needs | v.also | v.walked }
 
 // opens reports whether what is judged is an open, and no other walk.
 func (v *view) opens() bool { return opens.Has(v.enter.Role) }

@@ -23,6 +23,8 @@ type view struct {
 	it   *Item        // where it is shown; nil: nowhere
 	step *replay.Step // the event at hand; nil for an open
 	w    *walk        // the open, or another walk
+	// walked are its roles, and of a walk that ended with its operation that of this; none where w is nil.
+	walked replay.Roles
 
 	enter, exit *schema.Event // of the open or walk, or of the call at hand; the exit may be the operation's
 	subject     string        // the path, or the name of the dentry

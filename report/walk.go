@@ -107,6 +107,7 @@ func (c *collector) claims(p *Program, w *walk, of purpose) {
 	it := c.pick(p, w, of)
 	v := &c.view
 	v.p, v.it, v.w, v.enter, v.exit, v.subject = p, it, w, w.enter(), w.exit(), w.enter().Name
+	v.walked = replay.Roles(0).With(v.enter.Role).With(v.exit.Role)
 	c.terms = c.drafts.begin(p.kept && it == nil && !c.bare)
 	for _, k := range c.kinds {
 		if v.kind = k; k.open != nil && (of.op == "" || k.walks) {
@@ -119,7 +120,7 @@ func (c *collector) claims(p *Program, w *walk, of purpose) {
 		}
 	}
 	c.terms = c.drafts.begin(false)
-	v.it, v.w = nil, nil
+	v.it, v.w, v.walked = nil, nil, 0
 }
 
 // item keeps the walk for the program's section; nil where there is no room.

@@ -134,7 +134,7 @@ func (f *form) event(m []string, listed bool) (e schema.Event, hidden int, ok bo
 	if e.Role == schema.Role_ROLE_UNSPECIFIED {
 		e.Role = roleOf(e.Symbol)
 	}
-	if severalSymbols(e.Role) {
+	if severalSymbols[e.Role] {
 		e.Columns = e.Columns.With(schema.ColumnSymbol)
 	}
 	return e, hidden, true
@@ -148,10 +148,8 @@ func number32(printed string) (uint64, error) {
 	return strconv.ParseUint(printed, 10, 32)
 }
 
-// severalSymbols reports whether more than one function plays the role in a log.
-func severalSymbols(r schema.Role) bool {
-	return r == schema.RoleInsert || r == schema.RoleDrop || r == schema.RoleCall
-}
+// severalSymbols are the roles that more than one function plays in a log.
+var severalSymbols = [schema.RoleEnd]bool{schema.RoleInsert: true, schema.RoleDrop: true, schema.RoleCall: true}
 
 // dropCaches is the kernel's own line, printed after the work was done.
 var dropCaches = pattern(`^(.{1,15}) \((\d{1,10})\): drop_caches: (\d{1,2})$`)

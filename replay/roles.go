@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import "github.com/dtrec/dtrec/schema"
+
+// Roles is a set of roles.
+type Roles uint64
+
+// RolesOf returns the set of the given roles.
+func RolesOf(roles ...schema.Role) Roles {
+	var s Roles
+	for _, r := range roles {
+		s |= 1 << r
+	}
+	return s
+}
+
+// The roles by what they do, mostly to an object; see schema.Trait.
+var (
+	begins = RolesThat(schema.Begins)
+	ends   = RolesThat(schema.Ends)
+	frees  = RolesThat(schema.Frees)
+	held   = RolesThat(schema.Holds)
+	leaves = RolesThat(schema.Leaves)
+	asks   = RolesThat(schema.Asks)
+	walks  = RolesThat(schema.Walks)
+	opens  = RolesOf(schema.RoleOpen) // what is looked up until they return is theirs
+
+	lockless = RolesOf(schema.RoleLookupRCU) // of asks, those in rcu-walk
+
+	reclaims = leaves | ends | frees
+)
+
+// maxRole bounds the roles that a set, or a table by role, has room for.
+const maxRole = 64
+
+// slotOf is the place of a role in a table by role: that of none, 0, where it is beyond those.
+func slotOf(r schema.Role) uint32 {
+	if uint32(r) < maxRole {
+		return uint32(r)
+	}
+	return 0
+}
+
+// RolesThat returns the roles of the catalogue that have one of the traits.
+func RolesThat(t schema.Trait) (s Roles) {
+	for _, info := range schema.Catalogue() {
+		if info.Traits&t != 0 {
+			s |= RolesOf(info.Role)
+		}
+	}
+	return s
+}
+
+// With returns the set with r added, where it can hold that.
+func (s Roles) With(r schema.Role) Roles {
+	if r >= 0 && r < maxRole {
+		s |= 1 << r
+	}
+	return s
+}
+
+// Has reports whether the set holds r.
+func (s Roles) Has(r schema.Role) bool { return uint32(r) < maxRole && s&(1<<uint32(r)) != 0 }
+
+// outlined are the roles that an outline looks at.
+var outlined = callRoles | RolesOf(schema.RoleExec, schema.RoleExit)
+
+// knows are the roles whose exits may say when their entry was.
+var knows = func() (set Roles) {
+	for _, info := range schema.Catalogue() {
+		if info.Exit != nil && info.Exit.Columns.Has(schema.ColumnTook) {
+			set |= RolesOf(info.Role)
+		}
+	}
+	return set
+}()
+
+// reactions are what the state does with an event of a role, beside pairing it and following its dentry.
+var reactions = [maxRole]*reaction{
+	schema.RoleMove: {then: (*State).moved},
+	schema.RoleExec: {first: (*State).takesOver},
+	schema.RoleExit: {then: (*State).abandon},
+}
+
+type reaction struct {
+	first func(*State, *schema.Event) // before its thread is looked up
+	then  func(*State, *thread)       // when its call and its dentry are known; the thread is nil where it is in no call
+}
