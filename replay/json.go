@@ -18,7 +18,7 @@ import (
 // "returned" has what its exit recorded, and the object itself what its entry did. A name that is not UTF-8 has
 // its bytes under "name_hex" as well.
 func NewJSON() Format {
-	return &jsonLines{subjects: newPieces()}
+	return &jsonLines{subjects: newPieces(), facts: factTexts{begin: shown.Of(`,"facts":[`), quote: shown.Of(`"`)}}
 }
 
 type jsonLines struct {
@@ -40,6 +40,7 @@ type jsonLines struct {
 
 func (j *jsonLines) begin(dst *shown.Text, h *schema.Header) {
 	j.symbols, j.imported, j.redacted = newSymbols(h), h.Logged(), h.Redacted()
+	j.start.make = j.begins
 	j.open.MakeRoom(startRoom)
 	j.named.MakeRoom(startRoom)
 	j.fs.MakeRoom(startRoom)
@@ -64,18 +65,11 @@ func (j *jsonLines) kind(dst *shown.Text, s *Step) {
 
 func (j *jsonLines) event(dst *shown.Text, s *Step) {
 	e := s.Event
-	if !j.start.put(dst, e) {
-		j.begins(e)
-		dst.Join(&j.start.text)
-	}
-	if kind := j.kinds.of(s); kind == nil || e.Symbol != "" {
-		j.kind(dst, s)
-	} else {
-		if kind.Len() == 0 {
-			kind.MakeRoom(startRoom)
-			j.kind(kind, s)
-		}
+	j.start.put(dst, e)
+	if kind := j.kinds.of(s); kind != nil && kind.Len() > 0 { // mostly
 		dst.Join(kind)
+	} else {
+		j.kinds.put(dst, s, j.kind)
 	}
 	j.place(dst, s)
 	if e.Entry == nil {
@@ -100,27 +94,9 @@ func (j *jsonLines) values(dst *shown.Text, s *Step) {
 	if e.Columns&^usual != 0 {
 		j.rare(dst, e)
 	}
-	if e.Facts == 0 {
-		return
+	if e.Facts != 0 {
+		dst.Join(j.facts.of(e.Facts))
 	}
-	text := j.facts.of(e.Facts)
-	if text.Len() == 0 {
-		text.Put(`,"facts":[`)
-		for i, first := 0, true; i < len(factNames); i++ {
-			if e.Facts>>i&1 == 0 {
-				continue
-			}
-			if !first {
-				text.Put(",")
-			}
-			first = false
-			text.Put(`"`)
-			text.Join(&factNames[i])
-			text.Put(`"`)
-		}
-		text.Put("]")
-	}
-	dst.Join(text)
 }
 
 // begins writes the start of a line: which event it is and when, and who did it and where, as far as the trace tells.
@@ -279,7 +255,7 @@ func (j *jsonLines) field(dst *shown.Text, e *schema.Event, f *field) {
 		if e.Cgroup == "" {
 			return
 		}
-		dst.Join(&f.json)
+		dst.Put(`,"cgroup":`)
 		if !dst.Quoted(e.Cgroup) {
 			dst.Put(`,"cgroup_hex":"`)
 			dst.HexBytes(e.Cgroup)
@@ -290,17 +266,17 @@ func (j *jsonLines) field(dst *shown.Text, e *schema.Event, f *field) {
 			return
 		}
 		if e.FSType != j.fsType || e.Dev != j.dev {
-			j.filesystem(e, f)
+			j.filesystem(e)
 		}
 		dst.Join(&j.fs)
 	}
 }
 
 // filesystem writes the members of an event's.
-func (j *jsonLines) filesystem(e *schema.Event, f *field) {
+func (j *jsonLines) filesystem(e *schema.Event) {
 	j.fsType, j.dev = e.FSType, e.Dev
 	j.fs.Truncate(0)
-	j.fs.Join(&f.json)
+	j.fs.Put(`,"fs":`)
 	if !j.fs.Quoted(e.FSType) {
 		j.fs.Put(`,"fs_hex":"`)
 		j.fs.HexBytes(e.FSType)

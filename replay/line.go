@@ -10,6 +10,7 @@ import (
 // lineStart is how the line of an event begins: which event it is and when, and who did it. From line to line only digits
 // differ, which are written over those of the one that was made whole.
 type lineStart struct {
+	make    func(*schema.Event) // makes text for an event
 	by      actor
 	text    shown.Text
 	hundred uint64 // of events, and
@@ -41,11 +42,13 @@ func (o *lineStart) timed(e *schema.Event, at, digits int) {
 // startRoom is more than most starts of a line take.
 const startRoom = 256
 
-// put begins the line of an event, if it has the same start but for digits.
-func (o *lineStart) put(dst *shown.Text, e *schema.Event) bool {
+// put begins the line of an event. Where the last one had the same start but for digits, only these are written.
+func (o *lineStart) put(dst *shown.Text, e *schema.Event) {
 	id, ns := e.ID-o.hundred, e.Time-o.second
 	if o.ns == 0 || id >= 100 || ns >= 1e9 || e.TID != o.by.tid || e.CPU != o.by.cpu || e.PID != o.by.pid || e.Comm != o.by.comm {
-		return false
+		o.make(e)
+		dst.Join(&o.text)
+		return
 	}
 	from := dst.Len()
 	dst.Join(&o.text)
@@ -54,7 +57,6 @@ func (o *lineStart) put(dst *shown.Text, e *schema.Event) bool {
 	} else {
 		dst.SetSix(from+o.ns, uint32(ns/1e3))
 	}
-	return true
 }
 
 // perCall has a text for each kind of event of the known roles that has been met, as deep within others as most are.
@@ -62,25 +64,60 @@ type perCall [maxRole][schema.Whole + 1][readyDepths]shown.Text
 
 const readyDepths = 4
 
-// of returns the text for an event, which is to be made where it is empty; nil where there is none.
+// of returns the text for an event, which is to be made where it is empty; nil where there is none, or the event names its own symbol.
 func (p *perCall) of(s *Step) *shown.Text {
 	role, phase, depth := uint(s.Event.Role), uint(s.Event.PhaseInFile()), uint(s.Depth)
-	if role >= maxRole || phase > uint(schema.Whole) || depth >= readyDepths {
+	if role >= maxRole || phase > uint(schema.Whole) || depth >= readyDepths || s.Event.Symbol != "" {
 		return nil
 	}
 	return &p[role][phase][depth]
 }
 
-// factTexts are texts for sets of facts that have been met.
-type factTexts [1 << len(factNames)]shown.Text
-
-// of returns the text for some facts, which is to be made where it is empty.
-func (f *factTexts) of(facts schema.Fact) *shown.Text {
-	text := &f[uint32(facts)%uint32(len(f))] // of others nothing is said
+// put adds the text for an event, which make makes where it is new.
+func (p *perCall) put(dst *shown.Text, s *Step, make func(*shown.Text, *Step)) {
+	text := p.of(s)
+	if text == nil {
+		make(dst, s)
+		return
+	}
 	if text.Len() == 0 {
 		text.MakeRoom(startRoom)
+		make(text, s)
+	}
+	dst.Join(text)
+}
+
+// factTexts are texts for sets of facts that have been met: lists in brackets.
+type factTexts struct {
+	begin, quote shown.Text // what a list begins with, and what each fact stands between
+	texts        [1 << len(factNames)]shown.Text
+}
+
+// of returns the text for some facts.
+func (f *factTexts) of(facts schema.Fact) *shown.Text {
+	text := &f.texts[uint32(facts)%uint32(len(f.texts))] // of others nothing is said
+	if text.Len() == 0 {
+		f.make(text, facts)
 	}
 	return text
+}
+
+func (f *factTexts) make(text *shown.Text, facts schema.Fact) {
+	text.MakeRoom(startRoom)
+	text.Join(&f.begin)
+	first := text.Len()
+	for i := range factNames {
+		if facts>>i&1 == 0 {
+			continue
+		}
+		if text.Len() > first {
+			text.Put(",")
+		}
+		text.Join(&f.quote)
+		text.Join(&factNames[i])
+		text.Join(&f.quote)
+	}
+	text.Put("]")
 }
 
 // subject is what an event says of a dentry, and of a name and where that stands.

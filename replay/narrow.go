@@ -28,7 +28,7 @@ type narrow struct {
 }
 
 func (t *narrow) begin(dst *shown.Text, h *schema.Header) {
-	t.symbols = newSymbols(h)
+	t.start.make = t.begins
 	for i := range t.names {
 		t.names[i].text.MakeRoom(startRoom)
 	}
@@ -41,18 +41,11 @@ func (t *narrow) begin(dst *shown.Text, h *schema.Header) {
 func (t *narrow) event(dst *shown.Text, s *Step) {
 	e := s.Event
 	from := dst.Len()
-	if !t.start.put(dst, e) {
-		t.begins(e)
-		dst.Join(&t.start.text)
-	}
-	if call := t.calls.of(s); call == nil {
-		t.call(dst, s)
-	} else {
-		if call.Len() == 0 {
-			call.MakeRoom(startRoom)
-			t.call(call, s)
-		}
+	t.start.put(dst, e)
+	if call := t.calls.of(s); call != nil && call.Len() > 0 { // mostly
 		dst.Join(call)
+	} else {
+		t.calls.put(dst, s, t.call)
 	}
 	asked, facts, name := e, e.Facts, ""
 	if e.Entry != nil {
@@ -69,7 +62,7 @@ func (t *narrow) event(dst *shown.Text, s *Step) {
 		t.pairing(dst, s)
 	}
 	if f := facts & told; f != 0 {
-		dst.Join(t.factsOf(f))
+		dst.Join(t.facts.of(f))
 	}
 	if name != "" {
 		t.ends(dst, from, name, asked)
@@ -116,13 +109,7 @@ func (t *narrow) begins(e *schema.Event) {
 	o.text.Digits(e.Time%1e9/1e3, 6)
 	o.text.Put(" ")
 	from := o.text.Len()
-	if e.Comm == "" && e.TID == 0 {
-		o.text.Put("-")
-	} else {
-		o.text.Name(e.Comm)
-		o.text.Put("/")
-		o.text.Uint(uint64(e.TID))
-	}
+	putTask(&o.text, e)
 	fill(&o.text, from, narrowTask)
 }
 

@@ -27,7 +27,7 @@ type TextOptions struct {
 // wide line has the cpu, the symbol, and every address and hash besides.
 func NewText(o TextOptions) Format {
 	none := shown.Of("")
-	t := text{dim: none, bold: none, alarm: none, plain: none}
+	t := text{facts: factTexts{begin: shown.Of(" ["), quote: none}, dim: none, bold: none, alarm: none, plain: none}
 	if o.Color {
 		t.dim, t.bold, t.alarm, t.plain = shown.Dim, shown.Bold, shown.Alarm, shown.Plain
 	}
@@ -47,7 +47,7 @@ type text struct {
 }
 
 func (t *text) begin(dst *shown.Text, h *schema.Header) {
-	t.symbols = newSymbols(h)
+	t.symbols, t.start.make = newSymbols(h), t.begins
 	dst.Join(&t.dim)
 	dst.Put("      id          seconds cpu task                   call                               values | name")
 	dst.Join(&t.plain)
@@ -84,18 +84,11 @@ func mark(dst *shown.Text, e *schema.Event) {
 
 func (t *text) event(dst *shown.Text, s *Step) {
 	e := s.Event
-	if !t.start.put(dst, e) {
-		t.begins(e)
-		dst.Join(&t.start.text)
-	}
-	if call := t.calls.of(s); call == nil || e.Symbol != "" {
-		t.call(dst, s)
-	} else {
-		if call.Len() == 0 {
-			call.MakeRoom(startRoom)
-			t.call(call, s)
-		}
+	t.start.put(dst, e)
+	if call := t.calls.of(s); call != nil && call.Len() > 0 { // mostly
 		dst.Join(call)
+	} else {
+		t.calls.put(dst, s, t.call)
 	}
 	if e.Entry != nil {
 		t.values(dst, &Step{Event: e.Entry})
@@ -122,15 +115,21 @@ func (t *text) begins(e *schema.Event) {
 	o.text.Padded(uint64(e.CPU), 3)
 	o.text.Join(&t.plain)
 	from := o.text.Len()
-	if o.text.Put(" "); e.Comm == "" && e.TID == 0 { // an imported log does not say
-		o.text.Put("-")
-	} else {
-		o.text.Name(e.Comm)
-		o.text.Put("/")
-		o.text.Uint(uint64(e.TID))
-	}
+	o.text.Put(" ")
+	putTask(&o.text, e)
 	o.text.Spaces(1 + taskWidth - (o.text.Len() - from))
 	o.text.Put(" ")
+}
+
+// putTask says who did it; an imported log does not.
+func putTask(dst *shown.Text, e *schema.Event) {
+	if e.Comm == "" && e.TID == 0 {
+		dst.Put("-")
+		return
+	}
+	dst.Name(e.Comm)
+	dst.Put("/")
+	dst.Uint(uint64(e.TID))
 }
 
 // values appends what the event recorded, but for the name.
@@ -148,7 +147,7 @@ func (t *text) values(dst *shown.Text, s *Step) {
 	}
 	t.rare(dst, e)
 	if e.Facts != 0 {
-		dst.Join(t.factsOf(e.Facts))
+		dst.Join(t.facts.of(e.Facts))
 	}
 	t.pairing(dst, s)
 }
@@ -273,26 +272,6 @@ func putDev(dst *shown.Text, dev uint32) {
 // factNames are the facts in the order of their bits.
 var factNames = [...]shown.Text{shown.Of("parent_is_root"), shown.Of("parent_op_hash"), shown.Of("mountpoint"), shown.Of("unhashed"), shown.Of("inode_unknown"),
 	shown.Of("name_unreadable"), shown.Of("unwatched"), shown.Of("exchange"), shown.Of("other_root")}
-
-// factsOf are facts in brackets.
-func (t *text) factsOf(facts schema.Fact) *shown.Text {
-	text := t.facts.of(facts)
-	if text.Len() == 0 {
-		text.Put(" [")
-		for i, first := 0, true; i < len(factNames); i++ {
-			if facts>>i&1 == 0 {
-				continue
-			}
-			if !first {
-				text.Put(",")
-			}
-			first = false
-			text.Join(&factNames[i])
-		}
-		text.Put("]")
-	}
-	return text
-}
 
 // pairing says what an exit leaves, and what is odd about the event.
 func (t *text) pairing(dst *shown.Text, s *Step) {
