@@ -20,26 +20,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/pprof/profile"
+
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
-	"github.com/google/pprof/profile"
 )
 
 func traces(t *testing.T) map[string][]byte {
 	t.Helper()
 	out := make(map[string][]byte)
-	for _, pattern := range []string{"../traces/*.pb", "../test/cases/*.pb", "../test/random/run.pb"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatal(pattern, err)
-		}
-		for _, f := range files {
-			if out[f], err = os.ReadFile(f); err != nil {
-				t.Fatal(err)
-			}
-		}
+	for f, b := range tracetest.Files(t, "../traces/*.pb", "../test/cases/*.pb", "../test/random/run.pb") {
+		out[f] = b
 	}
 	return out
 }

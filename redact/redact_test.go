@@ -7,32 +7,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
-	"github.com/google/go-cmp/cmp"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // traces are recordings of real kernels.
 func traces(t *testing.T) map[string][]byte {
 	t.Helper()
-	files, err := filepath.Glob("../traces/*.pb")
-	more, err2 := filepath.Glob("../test/cases/*.pb")
-	if err := errors.Join(err, err2); err != nil || len(files) < 6 || len(more) < 10 {
-		t.Fatal(len(files), len(more), err)
-	}
-	out := make(map[string][]byte)
-	for _, f := range append(files, more...) {
-		if out[f], err = os.ReadFile(f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
+	return maps.Collect(tracetest.Files(t, "../traces/*.pb", "../test/cases/*.pb"))
 }
 
 func opener(trace []byte) Source {

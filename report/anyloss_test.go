@@ -10,17 +10,14 @@ import (
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // Whatever a loss record holds, with it nothing is proven that is not without it, and no
 // claim is proven whose window it touches.
 func TestNoLossRecordProvesAnything(t *testing.T) {
 	traces := wholeTraces(t)
-	odd, err := filepath.Glob("testdata/contradictions/*.pb")
-	if err != nil || len(odd) == 0 {
-		t.Fatal(odd, err)
-	}
-	for _, file := range append(odd, "../test/cases/nameless.pb") {
+	for _, file := range tracetest.Names(t, "testdata/contradictions/*.pb", "../test/cases/nameless.pb") {
 		traces[filepath.Base(file)] = inMemory(t, file)
 	}
 	for name, whole := range traces {

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,18 +22,8 @@ import (
 // the hashes anew.
 func TestOutputsAreWhatTheyWere(t *testing.T) {
 	var got strings.Builder
-	for _, pattern := range []string{"../traces/*.pb", "../test/format1/*.pb", "../test/cases/*.pb", "testdata/*.pb", "testdata/contradictions/*.pb"} {
-		traces, err := filepath.Glob(pattern)
-		if err != nil || len(traces) == 0 {
-			t.Fatal(pattern, err)
-		}
-		for _, trace := range traces {
-			b, err := os.ReadFile(trace)
-			if err != nil {
-				t.Fatal(err)
-			}
-			addHashes(t, &got, strings.TrimPrefix(filepath.ToSlash(trace), "../"), b)
-		}
+	for trace, b := range tracetest.Files(t, "../traces/*.pb", "../test/format1/*.pb", "../test/cases/*.pb", "testdata/*.pb", "testdata/contradictions/*.pb") {
+		addHashes(t, &got, strings.TrimPrefix(filepath.ToSlash(trace), "../"), b)
 	}
 	for _, c := range cellCases() {
 		addHashes(t, &got, "case: "+c.kind.String()+", "+c.name, fileOf(t, c.play))

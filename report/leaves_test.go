@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -17,28 +16,18 @@ import (
 // A recording whose leaf calls are one event each says what the same one says whose leaf calls
 // have an entry and an exit.
 func TestLeavesAreJudgedTheSame(t *testing.T) {
-	for _, pattern := range []string{"../test/format1/run1.pb", "../test/cases/*.pb", "testdata/*.pb"} {
-		traces, err := filepath.Glob(pattern)
-		if err != nil || len(traces) == 0 {
-			t.Fatal(pattern, err)
+	for name, b := range tracetest.Files(t, "../test/format1/run1.pb", "../test/cases/*.pb", "testdata/*.pb") {
+		leaves, err := tracetest.Leaves(b)
+		if err != nil {
+			t.Fatal(name, err)
 		}
-		for _, name := range traces {
-			b, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			leaves, err := tracetest.Leaves(b)
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			two, one := collect(t, b), collect(t, leaves)
-			if one.Events >= two.Events && two.Events > 100 && filepath.Base(name) != "leaf.pb" {
-				t.Errorf("%s: %d events, of two phases %d", name, one.Events, two.Events)
-			}
-			for _, k := range Kinds() {
-				if got, want := one.Tally[k.Kind], two.Tally[k.Kind]; got != want {
-					t.Errorf("%s: %s: %v, of two phases %v", name, k.Name, got, want)
-				}
+		two, one := collect(t, b), collect(t, leaves)
+		if one.Events >= two.Events && two.Events > 100 && filepath.Base(name) != "leaf.pb" {
+			t.Errorf("%s: %d events, of two phases %d", name, one.Events, two.Events)
+		}
+		for _, k := range Kinds() {
+			if got, want := one.Tally[k.Kind], two.Tally[k.Kind]; got != want {
+				t.Errorf("%s: %s: %v, of two phases %v", name, k.Name, got, want)
 			}
 		}
 	}

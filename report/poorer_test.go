@@ -86,11 +86,7 @@ func (m *memory) Next() (schema.Record, error) {
 // wholeTraces are recordings of real kernels and simulated ones.
 func wholeTraces(t *testing.T) map[string]*memory {
 	out := make(map[string]*memory)
-	files, err := filepath.Glob("../traces/*.pb")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	files = append(files, "../test/random/run.pb", "../test/cases/mkrm.pb")
+	files := tracetest.Names(t, "../traces/*.pb", "../test/random/run.pb", "../test/cases/mkrm.pb")
 	for _, file := range append(files, filepath.SplitList(os.Getenv("DTREC_TRACES"))...) {
 		out[filepath.Base(file)] = inMemory(t, file)
 	}

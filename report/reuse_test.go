@@ -5,8 +5,6 @@ package report
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/dtrec/dtrec/replay"
@@ -56,16 +54,8 @@ func judgedAll(t *testing.T, trace []byte, again bool) []byte {
 func manyTraces(t *testing.T) map[string][]byte {
 	t.Helper()
 	traces := map[string][]byte{"every kind": fileOf(t, everyKind), "generated": generate(t, 200_000)}
-	for _, pattern := range []string{"../traces/*.pb", "../test/*.pb", "../test/cases/*.pb", "../test/random/*.pb", "testdata/*.pb"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatal(pattern, err)
-		}
-		for _, file := range files {
-			if traces[file], err = os.ReadFile(file); err != nil {
-				t.Fatal(err)
-			}
-		}
+	for file, b := range tracetest.Files(t, "../traces/*.pb", "../test/*.pb", "../test/cases/*.pb", "../test/random/*.pb", "testdata/*.pb") {
+		traces[file] = b
 	}
 	return traces
 }

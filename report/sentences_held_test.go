@@ -19,14 +19,8 @@ import (
 // Each number of a page, and each word about all there is, is held against a count of its own.
 func TestEverySentenceHolds(t *testing.T) {
 	traces := wholeTraces(t)
-	for _, pattern := range []string{"../test/cases/*.pb", "testdata/*.pb"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatal(files, err)
-		}
-		for _, file := range files {
-			traces[filepath.Base(file)] = inMemory(t, file)
-		}
+	for file := range tracetest.Files(t, "../test/cases/*.pb", "testdata/*.pb") {
+		traces[filepath.Base(file)] = inMemory(t, file)
 	}
 	for name, m := range traces {
 		t.Run(name, func(t *testing.T) { m.hold(t) })

@@ -8,20 +8,21 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/dtrec/dtrec/schema"
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 func formatText(t *testing.T) string {
@@ -322,15 +323,7 @@ func eventLine(e *schema.Event) string {
 
 // Traces recorded by every released version keep reading to their last event.
 func TestSampleTracesRead(t *testing.T) {
-	samples, err := filepath.Glob("../traces/*.pb")
-	if err != nil || len(samples) == 0 {
-		t.Fatalf("no samples: %v", err)
-	}
-	for _, name := range samples {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for name, b := range tracetest.Files(t, "../traces/*.pb") {
 		got := read(t, b, 0)
 		if got.failure != nil || got.footer == nil || len(got.damage) > 0 || uint64(len(got.events)) != got.footer.GetEvents() {
 			t.Errorf("%s: error %v, damage %v, %d events, footer %v", name, got.failure, got.damage, len(got.events), got.footer)

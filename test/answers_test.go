@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // spoken is a line of 'dtrec replay --format json', as far as it is looked at here.
@@ -316,13 +317,5 @@ func (r *reckoned) callsBy() map[string]uint64 {
 // answered are the traces of the tree that tell of calls.
 func answered(t *testing.T) []string {
 	t.Helper()
-	var all []string
-	for _, pattern := range []string{"traces/*.pb", "test/git.pb", "test/cases/*.pb"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: none (%v)", pattern, err)
-		}
-		all = append(all, files...)
-	}
-	return all
+	return tracetest.Names(t, "traces/*.pb", "test/git.pb", "test/cases/*.pb")
 }

@@ -17,19 +17,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
+
 	"github.com/dtrec/dtrec/export"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
-	"github.com/parquet-go/parquet-go"
 )
 
 func traces(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("../../traces/*.pb")
-	if err != nil || len(files) < 6 {
-		t.Fatal(files, err)
-	}
-	return files
+	return tracetest.Names(t, "../../traces/*.pb")
 }
 
 // table reads a table of a recording as package export gives it.

@@ -5,11 +5,11 @@ package cli
 import (
 	"crypto/sha256"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/dtrec/dtrec/internal/golden"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // What replay, info and diff print of the committed traces is what it was: a hash each, so
@@ -23,11 +23,7 @@ func TestOutputsAreWhatTheyWere(t *testing.T) {
 		fmt.Fprintf(&lines, "%x %d %s\n", sha256.Sum256([]byte(out.String()+errs.String())), code, strings.Join(args, " "))
 	}
 	files := append(samples(t), "test/format1/run1.pb")
-	cases, err := filepath.Glob("test/cases/*.pb")
-	if err != nil || len(cases) == 0 {
-		t.Fatalf("no cases: %v", err)
-	}
-	for _, f := range append(append([]string{}, files...), append(cases, "test/format1/git.pb")...) {
+	for _, f := range append(files[:len(files):len(files)], tracetest.Names(t, "test/cases/*.pb", "test/format1/git.pb")...) {
 		for _, format := range []string{"text", "json", "dmesg"} {
 			add("replay", "--format", format, f)
 		}

@@ -4,10 +4,11 @@ package cli
 
 import (
 	"bytes"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // output runs dtrec in this process and returns its stdout; its exit code must be 0.
@@ -22,11 +23,7 @@ func output(t *testing.T, args ...string) string {
 
 func samples(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("traces/*.pb")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no sample traces: %v", err)
-	}
-	return files
+	return tracetest.Names(t, "traces/*.pb")
 }
 
 func number(s string) uint64 {

@@ -6,23 +6,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // What top, summary and show print is taken by show again: every name, path, dentry, event
 // and process of the traces in the tree.
 func TestShowTakesWhatIsPrinted(t *testing.T) {
-	traces := samples(t)[:1]
-	for _, pattern := range []string{"test/cases/*.pb", "internal/cli/testdata/hostile/*.pb"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: none (%v)", pattern, err)
-		}
-		traces = append(traces, files...)
-	}
+	traces := append(samples(t)[:1], tracetest.Names(t, "test/cases/*.pb", "internal/cli/testdata/hostile/*.pb")...)
 	words := regexp.MustCompile(`\bD\d+\b|#\d+\b`)
 	shown := 0
 	for _, trace := range traces {

@@ -170,16 +170,10 @@ func (n *counting) sum() {
 
 // The numbers of the first screen are those of an independent count.
 func TestSummaryIsWhatTheEventsSay(t *testing.T) {
-	for _, pattern := range []string{"../../traces/*.pb", "../../test/git.pb", "../../test/format1/*.pb", "../../test/cases/*.pb"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatal(pattern, err)
-		}
-		for _, file := range files {
-			t.Run(filepath.Base(file), func(t *testing.T) {
-				held(t, summarized(t, file), count(t, file))
-			})
-		}
+	for file := range tracetest.Files(t, "../../traces/*.pb", "../../test/git.pb", "../../test/format1/*.pb", "../../test/cases/*.pb") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			held(t, summarized(t, file), count(t, file))
+		})
 	}
 }
 

@@ -4,36 +4,30 @@ package answers
 
 import (
 	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // What is counted of calls by what their entry and exit say is the same with an outline and with all
 // of the model.
 func TestAnOutlineCountsAsTheWholeDoes(t *testing.T) {
 	calls := 0
-	for _, pattern := range []string{"../../traces/*.pb", "../../test/cases/*.pb", "../testdata/*.pb"} {
-		traces, err := filepath.Glob(pattern)
-		if err != nil || len(traces) == 0 {
-			t.Fatal(pattern, err)
-		}
-		for _, trace := range traces {
-			for _, of := range measures {
-				for i := range dimensions {
-					by := &dimensions[i]
-					if of.amount == nil || !by.known {
-						continue
-					}
-					outline := topOf(t, trace, of.name, by.name)
-					by.known = walked
-					whole := topOf(t, trace, of.name, by.name)
-					by.known = outlined
-					if calls += outline.Keys; !reflect.DeepEqual(outline, whole) {
-						t.Errorf("%s: %s by %s\n%+v, with all of the model\n%+v", trace, of.name, by.name, outline, whole)
-					}
+	for trace := range tracetest.Files(t, "../../traces/*.pb", "../../test/cases/*.pb", "../testdata/*.pb") {
+		for _, of := range measures {
+			for i := range dimensions {
+				by := &dimensions[i]
+				if of.amount == nil || !by.known {
+					continue
+				}
+				outline := topOf(t, trace, of.name, by.name)
+				by.known = walked
+				whole := topOf(t, trace, of.name, by.name)
+				by.known = outlined
+				if calls += outline.Keys; !reflect.DeepEqual(outline, whole) {
+					t.Errorf("%s: %s by %s\n%+v, with all of the model\n%+v", trace, of.name, by.name, outline, whole)
 				}
 			}
 		}

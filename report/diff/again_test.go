@@ -4,11 +4,12 @@ package diff
 
 import (
 	"hash/maphash"
+	"maps"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 	"unsafe"
+
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // A call that is read again from the middle of the file is the one that was read from
@@ -17,16 +18,7 @@ func TestReadAgainIsTheSame(t *testing.T) {
 	if size := unsafe.Sizeof(digest{}); size != 48 {
 		t.Errorf("%d bytes of a call are kept", size)
 	}
-	files := make(map[string][]byte)
-	paths, err := filepath.Glob("../../traces/*.pb")
-	if err != nil || len(paths) < 6 {
-		t.Fatal(paths, err)
-	}
-	for _, path := range paths {
-		if files[path], err = os.ReadFile(path); err != nil {
-			t.Fatal(err)
-		}
-	}
+	files := maps.Collect(tracetest.Files(t, "../../traces/*.pb"))
 	files["a scene"] = record(t, here(), 1, randomScene(rand.New(rand.NewPCG(5, 5)), 6000))
 	for name, file := range files {
 		in := input(t, name, file)

@@ -11,12 +11,14 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-	"github.com/dtrec/dtrec/report"
-	"github.com/dtrec/dtrec/report/answers"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer/html"
+
+	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/report/answers"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // The page of Markdown is shown here roughly as GitHub shows it: by goldmark with GitHub's extensions,
@@ -75,17 +77,11 @@ func TestMarkdownInABrowser(t *testing.T) {
 	ctx := browser(t)
 	var diagrams strings.Builder
 	boxes := 0
-	for _, pattern := range []string{"../../traces/*.pb", "../../test/git.pb", "../../test/cases/*.pb", "../../internal/cli/testdata/hostile/*.pb"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil || len(files) == 0 {
-			t.Fatal(pattern, err)
-		}
-		for _, file := range files {
-			for _, part := range strings.Split(markdown(t, sample(t, file)), "```mermaid\n")[1:] {
-				diagram, _, _ := strings.Cut(part, "\n```")
-				diagrams.WriteString("```mermaid\n" + diagram + "\n```\n\n")
-				boxes += strings.Count(diagram, `["`)
-			}
+	for file := range tracetest.Files(t, "../../traces/*.pb", "../../test/git.pb", "../../test/cases/*.pb", "../../internal/cli/testdata/hostile/*.pb") {
+		for _, part := range strings.Split(markdown(t, sample(t, file)), "```mermaid\n")[1:] {
+			diagram, _, _ := strings.Cut(part, "\n```")
+			diagrams.WriteString("```mermaid\n" + diagram + "\n```\n\n")
+			boxes += strings.Count(diagram, `["`)
 		}
 	}
 	show(t, ctx, library, diagrams.String())

@@ -4,11 +4,41 @@ package tracetest
 
 import (
 	"bytes"
+	"iter"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
 )
+
+// Names are the files that match patterns, those of the first one first. Each must match one.
+func Names(t testing.TB, patterns ...string) (all []string) {
+	t.Helper()
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(pattern, len(files), err)
+		}
+		all = append(all, files...)
+	}
+	return all
+}
+
+// Files yields those files with what they hold.
+func Files(t testing.TB, patterns ...string) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for _, file := range Names(t, patterns...) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !yield(file, content) {
+				return
+			}
+		}
+	}
+}
 
 // Open reads the trace in a file, until the test ends.
 func Open(t testing.TB, file string) *schema.Reader {
