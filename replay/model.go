@@ -161,7 +161,7 @@ func (m *Model) threadOf(e *schema.Event) *threadCalls {
 	same := m.comm == e.Comm
 	m.comm = e.Comm // the same string as that of the next event mostly, so that no byte is compared
 	if t := m.settled; same && t != nil && t.tid == e.TID && t.task != nil && t.task.PID == e.PID {
-		t.task.Last, t.task.LastAt = e.ID, max(t.task.LastAt, e.Time)
+		t.task.LastAt = max(t.task.LastAt, e.Time)
 		return t
 	}
 	m.settled = m.turn(e)

@@ -19,18 +19,15 @@ type PathCall struct {
 	Program   string // see Task.Program
 	Outer     uint64 // the call in which it was made, 0: none
 
-	Path    string // as given; PathLen bytes of it where it is cut
-	PathLen uint32
-	Target  string // the other path of an operation on two: rename, link, mount
+	Path   string // as given
+	Target string // the other path of an operation on two: rename, link, mount
 	// Resolved is the path of the dentry that Path led to, of one that was renamed the old one, or of
 	// the component it stopped at; as far as the run tells: what is above the topmost directory known is …
 	Resolved       string
 	ResolvedTarget string // where the last component of Target was asked for, told so too
 	// Start is where the walk began, nil where that is not known: the root directory of the
-	// task, its working directory, or what DirFD is open on.
+	// task, its working directory, or what the descriptor it was given is open on.
 	Start     *Object
-	StartAddr uint64 // address of Start, as recorded; 0: not recorded
-	DirFD     int32  // as given, AT_FDCWD (-100) for none; 0 where StartAddr is
 	OtherRoot bool   // the root directory of the task, or that given to the walk, is not the recorder's
 	How       uint32 // LOOKUP_* of the walk of Path, as the kernel saw them; see Limits. Of a rename: RENAME_*
 
@@ -44,7 +41,6 @@ type PathCall struct {
 	Inode  uint64  // of Dentry, when the call returned
 	Ino    uint64  // the number of that; 0: not recorded
 	FSType string  // of Dentry, or of the directory asked last; empty: not known
-	Dev    uint32  // beside FSType, major << 20 | minor
 
 	At         uint64 // its entry, since boot
 	Took       uint64 // 0 where End is 0

@@ -55,7 +55,7 @@ func (m *Model) ask(w *walker, e *schema.Event) {
 		return
 	}
 	if e.FSType != "" {
-		w.fs, w.dev = e.FSType, e.Dev
+		w.fs = e.FSType
 	}
 	if n > 0 && r.parts[n-1].Beside == beside && r.parts[n-1].offset == off && r.parts[n-1].Name == e.Name {
 		if p := &r.parts[n-1]; !p.again(e) {

@@ -28,7 +28,7 @@ type Task struct {
 	Status   schema.WaitStatus // where Exited is not 0
 
 	First, FirstAt uint64 // its first event, and the time of it
-	Last, LastAt   uint64
+	LastAt         uint64 // the time of its last event
 	Calls, Failed  uint64 // path calls that have returned
 
 	leader bool // Program is that of its first thread
@@ -44,8 +44,8 @@ type Name struct {
 
 // Exec is a program that a process ran.
 type Exec struct {
-	ID, At uint64
-	Path   string
+	ID   uint64
+	Path string
 }
 
 // Bounds on processes that are remembered at once, on the programs and names of one, and on
@@ -108,7 +108,7 @@ func (m *Model) see(t *Task, e *schema.Event) {
 		t.First, t.FirstAt = e.ID, e.Time
 		m.name(t, e)
 	}
-	t.Last, t.LastAt = e.ID, max(t.LastAt, e.Time)
+	t.LastAt = max(t.LastAt, e.Time)
 	if t.Program != e.Comm || !t.leader && e.TID == e.PID {
 		m.name(t, e)
 	}
@@ -186,7 +186,7 @@ func (m *Model) forked(t *threadCalls, s *Step) {
 func (m *Model) executed(t *threadCalls, s *Step) {
 	m.belongs(t.task, s.Event)
 	if p := t.task; len(p.Execs) < maxExecs && m.room(p, s.Event.Name) {
-		p.Execs = append(slices.Clip(p.Execs), Exec{s.Event.ID, s.Event.Time, strings.Clone(s.Event.Name)})
+		p.Execs = append(slices.Clip(p.Execs), Exec{s.Event.ID, strings.Clone(s.Event.Name)})
 	}
 }
 

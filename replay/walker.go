@@ -15,7 +15,6 @@ type walker struct {
 	at       int // of its parts, what is being asked for; -1: nothing of the path
 	entered  uint64
 	fs       string // of the directory asked last
-	dev      uint32
 	within   uint64 // the d_lookup in progress, whose __d_lookup says no more
 	slow     bool   // it went on in ref-walk
 	last     uint64 // the event before, of the call
@@ -125,7 +124,7 @@ func (m *Model) walks(w *walker, e *schema.Event) {
 	r.path, r.bytes, r.addr, r.walk, r.role, r.rooted = e.Name, e.NameLen, e.NameAddr, e.ID, e.Role, e.FromRoot()
 	start := m.State.Objects.find(e.Start)
 	if w.used == 0 {
-		c.Path, c.PathLen, c.Start, c.StartAddr, c.DirFD, c.OtherRoot = e.Name, e.NameLen, start, e.Start, e.DirFD, e.Facts&schema.FactOtherRoot != 0
+		c.Path, c.Start, c.OtherRoot = e.Name, start, e.Facts&schema.FactOtherRoot != 0
 		if c.Operation != rename {
 			c.How = e.How
 		}
@@ -183,7 +182,7 @@ func (m *Model) walked(t *threadCalls, s *Step) bool {
 // arrives takes what the first path of a call led to.
 func (m *Model) arrives(w *walker, s *Step) {
 	c, e := w.call, s.Event
-	c.Dentry, c.Inode, c.Ino, c.FSType, c.Dev = s.Object, e.Inode, e.Ino, e.FSType, e.Dev
+	c.Dentry, c.Inode, c.Ino, c.FSType = s.Object, e.Inode, e.Ino, e.FSType
 	parts := w.routes[0].parts
 	if n := len(parts); n > 0 && c.Dentry != nil && parts[n-1].mountable && root(e) && parts[n-1].Dentry != c.Dentry {
 		parts[n-1].Mount = true
@@ -206,7 +205,7 @@ func (m *Model) end(t *threadCalls, i int, s *Step) {
 		}
 	}
 	if c.FSType == "" {
-		c.FSType, c.Dev = w.fs, w.dev
+		c.FSType = w.fs
 	}
 	for _, addr := range w.born {
 		if n := m.negatives[addr]; n != nil && n.Call == c.ID && n.Fate == FateAlive {

@@ -255,7 +255,7 @@ func (c *collector) outside(s *replay.Step) {
 	if n := len(p.Items); n > 0 && p.Items[n-1].stretch() && p.Items[n-1].TID == e.TID {
 		it = p.Items[n-1]
 	} else if p.stretches < maxItems && c.roomForItem() {
-		it = &Item{PID: e.PID, TID: e.TID}
+		it = &Item{TID: e.TID}
 		p.stretches++
 		p.Items = append(p.Items, it)
 	} else {
@@ -286,7 +286,7 @@ func (c *collector) keep(it *Item, s Step) {
 }
 
 func stepOf(s *replay.Step) Step {
-	k := Step{Event: *s.Event, Depth: s.Depth, Ref: ref(s.Object)}
+	k := Step{Event: *s.Event, Ref: ref(s.Object)}
 	k.Event.Entry = nil // it is kept as a step of its own
 	if s.Call != nil && s.Event.Phase == schema.Exit {
 		k.Enter = s.Call.Enter.ID

@@ -106,7 +106,6 @@ type Item struct {
 	Took   uint64 // nanoseconds, of a call
 	Alike  int    // later runs of events of its program with the same course, which are not kept
 	Path   string
-	PID    uint32
 	TID    uint32
 	Errno  int // of the call, 0: a file was opened, or it did what it was for
 	Steps  []Step
@@ -127,7 +126,6 @@ func (it *Item) stretch() bool { return !it.Open && it.Op == "" }
 // Step is one event kept for the report.
 type Step struct {
 	Event schema.Event
-	Depth int
 	Enter uint64 // id of the entry, for an exit; 0 none
 	Ref   Ref    // the dentry
 }

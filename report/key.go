@@ -81,8 +81,6 @@ type KeyRow struct {
 	Component string
 	Offset    int // in the path, bytes
 	Parent    uint64
-	Hash      uint32
-	Length    uint32
 	Event     uint64 // the lookup's entry
 	Result    Ref    // what it came to; Seq 0: not known
 	ResultAt  uint64 // event that showed the result
@@ -184,7 +182,7 @@ func (k *PathWalk) open(v *view) {
 // key copies the row for the report.
 func (r *row) key(way Way) KeyRow {
 	e := &r.lookup.ev
-	k := KeyRow{Way: way, Component: e.Name, Offset: r.offset, Parent: e.Parent, Hash: e.Hash, Length: e.NameLen, Event: e.ID, Result: ref(r.result)}
+	k := KeyRow{Way: way, Component: e.Name, Offset: r.offset, Parent: e.Parent, Event: e.ID, Result: ref(r.result)}
 	if r.at != nil {
 		k.ResultAt, k.Making = r.at.ev.ID, r.making()
 	}

@@ -20,7 +20,6 @@ type walk struct {
 type walkStep struct {
 	ev    schema.Event
 	obj   *replay.Object
-	depth int
 	enter uint64 // of an exit: its entry
 	after uint64 // of an entry: it was not before this event
 }
@@ -54,9 +53,9 @@ func (w *walk) add(s *replay.Step, room bool) {
 	}
 	w.roles = w.roles.With(s.Event.Role)
 	if s.Event.Entry != nil {
-		w.step(s.Event.Entry, s.Depth).after = s.Call.After
+		w.step(s.Event.Entry).after = s.Call.After
 	}
-	k := w.step(s.Event, s.Depth)
+	k := w.step(s.Event)
 	k.ev.Entry = nil // it is the step before
 	k.obj = s.Object
 	switch {
@@ -69,7 +68,7 @@ func (w *walk) add(s *replay.Step, room bool) {
 }
 
 // step adds a step with an event, in place: an event is large.
-func (w *walk) step(e *schema.Event, depth int) *walkStep {
+func (w *walk) step(e *schema.Event) *walkStep {
 	n := len(w.steps)
 	if n == cap(w.steps) {
 		w.steps = append(w.steps, walkStep{})
@@ -77,7 +76,7 @@ func (w *walk) step(e *schema.Event, depth int) *walkStep {
 	w.steps = w.steps[:n+1]
 	k := &w.steps[n]
 	k.ev = *e
-	k.obj, k.depth, k.enter, k.after = nil, depth, 0, e.ID
+	k.obj, k.enter, k.after = nil, 0, e.ID
 	return k
 }
 
@@ -130,13 +129,13 @@ func (c *collector) item(p *Program, w *walk, of purpose, why Pick) *Item {
 		return nil
 	}
 	e := w.enter()
-	it := &Item{Open: of.op == "", Op: of.op, ID: of.id, N: p.Ended, Why: why, Took: w.took(), Path: e.Name, PID: e.PID, TID: e.TID, Errno: w.exit().Errno()}
+	it := &Item{Open: of.op == "", Op: of.op, ID: of.id, N: p.Ended, Why: why, Took: w.took(), Path: e.Name, TID: e.TID, Errno: w.exit().Errno()}
 	d := w.steps[len(w.steps)-1].obj
 	it.Old = d != nil && d.Born == 0
 	for i := range w.steps {
 		s := &w.steps[i]
 		it.Old = it.Old && !s.ev.Role.Is(schema.Begins)
-		c.keep(it, Step{Event: s.ev, Depth: s.depth, Enter: s.enter, Ref: ref(s.obj)})
+		c.keep(it, Step{Event: s.ev, Enter: s.enter, Ref: ref(s.obj)})
 	}
 	p.Items = append(p.Items, it)
 	return it

@@ -139,13 +139,12 @@ type gathering struct {
 	cut       bool   // some were let go of
 	shortest  uint64 // of those that were not
 	failed    int
-	objects   map[uint64]*replay.Object
 	negatives map[uint64][]uint64 // begin and end of stretches without inode, by dentry
 }
 
 func newGathering(d *data, h *schema.Header) *gathering {
 	sums := answers.NewSummarizer(h)
-	g := &gathering{data: d, sums: sums, m: sums.Model(), objects: make(map[uint64]*replay.Object), negatives: make(map[uint64][]uint64)}
+	g := &gathering{data: d, sums: sums, m: sums.Model(), negatives: make(map[uint64][]uint64)}
 	g.m.Call, g.m.Task, g.m.Negative, g.m.Object = both(g.m.Call, g.call), both(g.m.Task, g.task), both(g.m.Negative, g.negative), g.object
 	return g
 }

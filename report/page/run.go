@@ -48,7 +48,6 @@ type Run struct {
 	uses   map[uint64][]use
 	met    map[meaning]bool
 	cited  map[uint64][]schema.Event // by id; of a call that is one event its entry, too
-	last   uint64                    // id of the last event
 	bytes  int                       // of uses
 }
 
@@ -68,7 +67,6 @@ func (x *Run) Record(rec schema.Record) {
 }
 
 func (x *Run) event(e *schema.Event) {
-	x.last = e.ID
 	if x.page.cited[e.ID] {
 		x.cited[e.ID] = append(x.cited[e.ID], *e)
 	}
