@@ -270,10 +270,6 @@ func (o *Objects) readOver(e *schema.Event) {
 	})
 }
 
-// changes are the roles whose events may explain a change.
-var changes = RolesOf(schema.RoleAlloc, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
-	schema.RoleKill, schema.RoleFree, schema.RoleMove)
-
 // remember takes what the event says for what the dentry is. What was read by a task that
 // nothing kept still, and is not explained, waits.
 func (o *Objects) remember(d *Object, e *schema.Event, now *identity) {

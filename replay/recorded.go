@@ -4,8 +4,8 @@ package replay
 
 import "github.com/dtrec/dtrec/schema"
 
-// phased returns the roles of which a trace with the header has entries, and those of which it has exits.
-func phased(h *schema.Header) (enters, exits Roles) {
+// Phased returns the roles of which a trace with the header has entries, and those of which it has exits.
+func Phased(h *schema.Header) (enters, exits Roles) {
 	for _, p := range h.GetProbe() {
 		if !p.Attached {
 			continue
@@ -30,23 +30,16 @@ func Recorded(h *schema.Header) (whole, vague Roles) {
 			vague |= RolesOf(p.Role)
 		}
 	}
-	enters, exits := phased(h)
-	for _, info := range schema.Catalogue() {
-		if (info.Enter == nil || enters.Has(info.Role)) && (info.Exit == nil || info.Exit.Later || exits.Has(info.Role)) {
-			whole |= RolesOf(info.Role)
-		}
-	}
-	return whole, vague
+	enters, exits := Phased(h)
+	return RolesWhere(func(r schema.RoleInfo) bool {
+		return (r.Enter == nil || enters.Has(r.Role)) && (r.Exit == nil || r.Exit.Later || exits.Has(r.Role))
+	}), vague
 }
 
 // paired returns the roles whose calls have an entry and an exit in a trace with the header.
-func paired(h *schema.Header) (paired Roles) {
-	enters, exits := phased(h)
-	both := enters & exits
-	for _, info := range schema.Catalogue() {
-		if info.Enter != nil && info.Exit != nil && (!info.Exit.Later || exits.Has(info.Role)) && (!h.Imported() || both.Has(info.Role)) {
-			paired |= RolesOf(info.Role)
-		}
-	}
-	return paired
+func paired(h *schema.Header) Roles {
+	enters, exits := Phased(h)
+	return RolesWhere(func(r schema.RoleInfo) bool {
+		return r.Enter != nil && r.Exit != nil && (!r.Exit.Later || exits.Has(r.Role)) && (!h.Imported() || (enters & exits).Has(r.Role))
+	})
 }

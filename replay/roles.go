@@ -30,6 +30,14 @@ var (
 	lockless = RolesOf(schema.RoleLookupRCU) // of asks, those in rcu-walk
 
 	reclaims = leaves | ends | frees
+	changes  = begins | reclaims | RolesOf(schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleMove)
+)
+
+// callRoles are the roles whose entry begins a path call, or a walk in one: walkRoles, which walk a path, and those of
+// operations, which walk where they are told by another what for.
+var (
+	walkRoles = RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Traits&schema.Walks != 0 })
+	callRoles = walkRoles | RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Op != "" })
 )
 
 // maxRole bounds the roles that a set, or a table by role, has room for.
@@ -44,14 +52,22 @@ func slotOf(r schema.Role) uint32 {
 }
 
 // RolesThat returns the roles of the catalogue that have one of the traits.
-func RolesThat(t schema.Trait) (s Roles) {
+func RolesThat(t schema.Trait) Roles {
+	return RolesWhere(func(r schema.RoleInfo) bool { return r.Traits&t != 0 })
+}
+
+// RolesWhere returns the roles of the catalogue of whose rows something is true.
+func RolesWhere(is func(schema.RoleInfo) bool) (s Roles) {
 	for _, info := range schema.Catalogue() {
-		if info.Traits&t != 0 {
+		if is(info) {
 			s |= RolesOf(info.Role)
 		}
 	}
 	return s
 }
+
+// Changes are the roles that change a dentry, or show that it has ended.
+func Changes() Roles { return changes }
 
 // With returns the set with r added, where it can hold that.
 func (s Roles) With(r schema.Role) Roles {
@@ -68,14 +84,7 @@ func (s Roles) Has(r schema.Role) bool { return uint32(r) < maxRole && s&(1<<uin
 var outlined = callRoles | RolesOf(schema.RoleExec, schema.RoleExit)
 
 // knows are the roles whose exits may say when their entry was.
-var knows = func() (set Roles) {
-	for _, info := range schema.Catalogue() {
-		if info.Exit != nil && info.Exit.Columns.Has(schema.ColumnTook) {
-			set |= RolesOf(info.Role)
-		}
-	}
-	return set
-}()
+var knows = RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Exit.Columns.Has(schema.ColumnTook) })
 
 // reactions are what the state does with an event of a role, beside pairing it and following its dentry.
 var reactions = [maxRole]*reaction{

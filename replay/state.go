@@ -65,7 +65,7 @@ func New(h *schema.Header) *State {
 		paired:  paired(h),
 	}
 	s.Objects = newObjects(h, &s.Losses)
-	enters, _ := phased(h)
+	enters, _ := Phased(h)
 	s.closed = !h.Imported() && enters&callRoles&^s.paired == 0
 	whole, vague := Recorded(h)
 	s.marked = (whole &^ vague).Has(schema.RoleEvict)

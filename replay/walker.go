@@ -45,23 +45,6 @@ const (
 	spareParts  = 64
 )
 
-// callRoles are the roles whose entry begins a path call, or a walk in one: those of
-// operations, and those that walk a path. opening is those of them that walk where they are
-// told by another what for.
-var callRoles, walkRoles = func() (calls, walks Roles) {
-	for _, info := range schema.Catalogue() {
-		switch {
-		case info.Exit == nil:
-		case info.Traits&schema.Walks != 0:
-			walks |= RolesOf(info.Role)
-			calls |= RolesOf(info.Role)
-		case info.Op != "":
-			calls |= RolesOf(info.Role)
-		}
-	}
-	return calls, walks
-}()
-
 // begin begins a path call, or a walk in the one around it.
 func (m *Model) begin(t *threadCalls, e *schema.Event) {
 	outer := t.inner()

@@ -19,7 +19,7 @@ var _ = register(func() kind {
 		says:   "the cache had a dentry for every component looked up, and none was allocated: no i_op->lookup was called",
 		// That nothing was looked up elsewhere takes all lookups; i_op->lookup is given a dentry that was
 		// allocated for it in the same walk.
-		needs: replay.RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleAlloc),
+		needs: lookups | replay.RolesOf(schema.RoleAlloc),
 		walks: true,
 		open: func(v *view) {
 			if v.w.nests || v.w.allocates() || !v.answered() {

@@ -14,14 +14,7 @@ var (
 	toParent = replay.RolesOf(schema.RoleWalkParent)
 	walks    = replay.RolesOf(schema.RoleWalk) | toParent
 	// operations are what a walk is made for; that to a parent ends with its operation.
-	operations = func() (set replay.Roles) {
-		for _, info := range schema.Catalogue() {
-			if info.Op != "" && info.Exit != nil && !info.Role.Is(schema.Walks) {
-				set |= replay.RolesOf(info.Role)
-			}
-		}
-		return set
-	}()
+	operations = replay.RolesWhere(func(r schema.RoleInfo) bool { return r.Op != "" && r.Exit != nil && r.Traits&schema.Walks == 0 })
 )
 
 // passes adds an event outside any open to the walk, or to those of the operation, that it

@@ -10,10 +10,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// lives are the roles that change a dentry, or show that it has ended: a claim on one
-// wants all that happened to it, where they are recorded at all.
-var lives = replay.RolesOf(schema.RoleAlloc, schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleDrop,
-	schema.RoleKill, schema.RoleFree, schema.RoleMove)
+// lives are the roles that change a dentry: a claim on one wants all that happened to it, where they are recorded at all.
+var lives = replay.Changes()
 
 // view is what a claim is being made of.
 type view struct {

@@ -27,8 +27,7 @@ var _ = register(func() kind {
 				v.count(u.program, cl)
 			}
 		},
-		needs: replay.RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleAlloc,
-			schema.RoleInsert, schema.RoleKill),
+		needs: lookups | replay.RolesOf(schema.RoleAlloc, schema.RoleInsert, schema.RoleKill),
 		reasons: []*Reason{TooManyEvents, CutName, AllocOnly, NotLookedUp, TwoParents, NoResult, MissedEnd, Unwatched, Forgotten, Contradicted,
 			Replaced, KilledOnTheWay, OtherParent},
 		tell: func(cl *Claim, q func(string) string) string {

@@ -18,7 +18,7 @@ var _ = register(func() kind {
 		name:   "restart",
 		says:   "the walk began in rcu-walk and started over in ref-walk",
 		// Only the entry of d_lookup shows that a __d_lookup is not one that it made.
-		needs: replay.RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU),
+		needs: lookups,
 		walks: true,
 		open: func(v *view) {
 			if first, again = v.w.restart(); again != nil {

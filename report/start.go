@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -18,7 +17,7 @@ var _ = register(func() kind {
 		number:  Start,
 		name:    "start",
 		says:    "the first component was looked up in the root directory, the working directory or the open directory that the path starts from",
-		needs:   replay.RolesOf(schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU),
+		needs:   lookups,
 		walks:   true,
 		columns: 1 << schema.ColumnStart,
 		open: func(v *view) {

@@ -17,15 +17,10 @@ const roles = schema.RoleEnd
 // probes is the roles that a run recorded, by phase.
 type probes [schema.Exit + 1]replay.Roles
 
-func probesOf(h *schema.Header) (p probes) {
-	for _, pr := range h.GetProbe() {
-		for _, phase := range pr.Phases() {
-			if pr.Attached && pr.Role >= 0 && pr.Role < roles && phase >= 0 && phase <= schema.Exit {
-				p[phase] |= replay.RolesOf(pr.Role)
-			}
-		}
-	}
-	return p
+func probesOf(h *schema.Header) probes {
+	enters, exits := replay.Phased(h)
+	const known = 1<<roles - 1 // of others it is not known how to compare them
+	return probes{schema.Enter: enters & known, schema.Exit: exits & known}
 }
 
 func (p *probes) has(r schema.Role, ph schema.Phase) bool {

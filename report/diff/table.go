@@ -24,26 +24,16 @@ var (
 	exits   = replay.RolesOf(schema.RoleExit)
 	opens   = replay.RolesOf(schema.RoleOpen)
 
-	walks      = asks | begins | inserts                                                                        // find a component or make it
-	changes    = ends | begins | inserts | makes | moves | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // change what the cache has of a name
-	paths      = replay.RolesThat(schema.Walks) &^ execs                                                        // a path begins
-	encloses   = operations()                                                                                   // all that the thread does until it returns is one call
+	walks      = asks | begins | inserts                                               // find a component or make it
+	changes    = replay.Changes() | replay.RolesOf(schema.RoleUnlink)                  // change what the cache has of a name
+	paths      = replay.RolesThat(schema.Walks) &^ execs                               // a path begins
+	encloses   = replay.RolesWhere(func(r schema.RoleInfo) bool { return r.Op != "" }) // all that the thread does until it returns is one call
 	creates    = makes | replay.RolesOf(schema.RoleMkdir, schema.RoleMknod, schema.RoleSymlink, schema.RoleLink)
 	answers    = encloses&^opens | replay.RolesOf(schema.RoleUnlink)                           // return an int that says what came of it
 	decides    = makes | moves | evicts | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // outside of those: make a call what it is
 	standalone = execs | exits | replay.RolesOf(schema.RoleFork)                               // are a call on their own
 	nameless   = evicts | exits | replay.RolesOf(schema.RoleFork)                              // are of no name
 )
-
-// operations are the roles of what a system call does with paths, open among them.
-func operations() (set replay.Roles) {
-	for _, info := range schema.Catalogue() {
-		if info.Op != "" {
-			set |= replay.RolesOf(info.Role)
-		}
-	}
-	return set
-}
 
 // called is what calls are called by what decides them, but for operations, which have a name.
 var called = [roles]string{
