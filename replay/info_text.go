@@ -4,6 +4,7 @@ package replay
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -41,6 +42,14 @@ func (p *infoPrinter) table(title string, rows ...[]string) {
 	t.Flush()
 }
 
+// row is the cells of a row.
+func row(cells ...any) (out []string) {
+	for _, c := range cells {
+		out = append(out, fmt.Sprint(c))
+	}
+	return out
+}
+
 func (i *Info) writeSummary(p *infoPrinter, name string) {
 	h := i.Header
 	state := "complete"
@@ -64,7 +73,7 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 		{"kernel", Printable(h.GetKernel().GetRelease()) + " " + Printable(h.GetKernel().GetMachine())},
 		{"", Printable(h.GetKernel().GetVersion())},
 		{"command", CommandLine(h.Command)},
-		{"recorded", orElse(Printable(h.Target), "all tasks")},
+		{"recorded", cmp.Or(Printable(h.Target), "all tasks")},
 	}
 	if !h.Imported() {
 		rows = append(rows, []string{"ring buffer", fmt.Sprintf("%d bytes", h.RingBufferBytes)},
@@ -144,7 +153,7 @@ func (i *Info) writeProbes(p *infoPrinter) {
 		case b.Attached && b.Uncounted:
 			attached = "yes; hits it misses are not counted"
 		case !b.Attached:
-			attached = "no: " + orElse(Printable(b.Error), "reason not recorded")
+			attached = "no: " + cmp.Or(Printable(b.Error), "reason not recorded")
 		}
 		rows = append(rows, []string{b.Role.Label(), b.Phase.Label(), Printable(b.Symbol), b.Attach.Label(), attached})
 	}
@@ -159,12 +168,12 @@ func (i *Info) writeLayout(p *infoPrinter) {
 	}
 	p.table("Layout (offsets and sizes in bytes)",
 		[]string{"struct dentry", fmt.Sprintf("%d: d_hash %d, d_parent %d, d_name %d, d_inode %d, %s %d (%d long)", l.GetDentrySize(),
-			l.GetDHash(), l.GetDParent(), l.GetDName(), l.GetDInode(), orElse(Printable(l.GetInlineNameField()), "inline name"), l.GetInlineName(), l.GetInlineNameSize())},
+			l.GetDHash(), l.GetDParent(), l.GetDName(), l.GetDInode(), cmp.Or(Printable(l.GetInlineNameField()), "inline name"), l.GetInlineName(), l.GetInlineNameSize())},
 		[]string{"external name", fmt.Sprintf("name %d", l.GetExternalName())},
 		[]string{"struct filename", fmt.Sprintf("name %d, iname %d", l.GetFilenameName(), l.GetFilenameIname())},
 		[]string{"hash table", fmt.Sprintf("dentry_hashtable %#x, d_hash_shift %d", l.GetDentryHashtable(), l.GetDHashShift())},
 		[]string{"name hash", l.GetNameHash().Label()},
-		[]string{"page", fmt.Sprintf("%d", l.GetPageSize())})
+		row("page", l.GetPageSize()))
 }
 
 func (i *Info) writeCounts(p *infoPrinter) {
@@ -173,7 +182,7 @@ func (i *Info) writeCounts(p *infoPrinter) {
 	}
 	rows := [][]string{{"role", "phase", "events"}}
 	for _, c := range i.Counts {
-		rows = append(rows, []string{c.Role.Label(), c.Phase.Label(), fmt.Sprintf("%d", c.Events)})
+		rows = append(rows, row(c.Role.Label(), c.Phase.Label(), c.Events))
 	}
 	p.table("Events", rows...)
 }
@@ -184,8 +193,7 @@ func (i *Info) writePrograms(p *infoPrinter) {
 	}
 	rows := [][]string{{"name", "pid", "ended", "exit", "source", "printed"}}
 	for _, g := range i.Programs {
-		rows = append(rows, []string{Printable(g.Name), fmt.Sprintf("%d", g.Pid), seconds(g.EndNs), fmt.Sprintf("%d", g.ExitCode),
-			fmt.Sprintf("%d lines", len(g.Source)), fmt.Sprintf("%d bytes", len(g.Stdout))})
+		rows = append(rows, row(Printable(g.Name), g.Pid, seconds(g.EndNs), g.ExitCode, fmt.Sprintf("%d lines", len(g.Source)), fmt.Sprintf("%d bytes", len(g.Stdout))))
 	}
 	p.table("Programs", rows...)
 }
@@ -194,35 +202,31 @@ func (i *Info) writeLoss(p *infoPrinter) {
 	if len(i.Loss) > 0 {
 		rows := [][]string{{"cause", "role", "cpu", "events", "from", "to"}}
 		for _, l := range i.Loss {
-			rows = append(rows, []string{l.Cause.Label(), anyRole(l.Role), fmt.Sprintf("%d", l.Cpu),
-				fmt.Sprintf("%d", l.Count), seconds(l.FirstNs), seconds(l.LastNs)})
+			role := "any"
+			if l.Role != schema.Role_ROLE_UNSPECIFIED {
+				role = l.Role.Label()
+			}
+			rows = append(rows, row(l.Cause.Label(), role, l.Cpu, l.Count, seconds(l.FirstNs), seconds(l.LastNs)))
 		}
 		p.table("Loss", rows...)
 	}
 	if len(i.Damage) > 0 {
 		rows := [][]string{{"at byte", "bytes", "events", "what"}}
 		for _, d := range i.Damage {
-			events, what := fmt.Sprintf("%d", d.Events), Printable(d.Err.Error())
+			events, what := fmt.Sprint(d.Events), Printable(d.Err.Error())
 			switch {
 			case d.Behind:
 				what = "behind the end of the run: " + what
 			case d.Cut:
 				events, what = "unknown", "the file ends here: "+what
 			}
-			rows = append(rows, []string{fmt.Sprintf("%d", d.Offset), fmt.Sprintf("%d", d.Bytes), events, what})
+			rows = append(rows, row(d.Offset, d.Bytes, events, what))
 		}
 		p.table("Damage", rows...)
 	}
 	if i.Unlisted > 0 {
 		fmt.Fprintf(p.out, "\n%d more losses, damaged places or programs are counted above and not listed.\n", i.Unlisted)
 	}
-}
-
-func anyRole(r schema.Role) string {
-	if r == schema.Role_ROLE_UNSPECIFIED {
-		return "any"
-	}
-	return r.Label()
 }
 
 // filled leaves out the rows without a value.
@@ -258,13 +262,6 @@ func CommandLine(command []string) string {
 		}
 	}
 	return strings.Join(quoted, " ")
-}
-
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // seconds prints nanoseconds as seconds with nine digits after the point.

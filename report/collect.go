@@ -24,8 +24,7 @@ type collector struct {
 	within        []*walk  // of the opens in progress, by Call.Tag; nil at 0 and where there is none
 	free          []int    // of these
 	view          view     // what a claim is being made of
-	claim         Claim    // the claim on one event being judged
-	terms         []Term   // its operands
+	terms         []Term   // the operands of the claim being judged
 	rows          []row    // scratch of the open being judged
 	links         int      // names in it that were not of its path
 	again         bool     // it came back to a component before the one it was at

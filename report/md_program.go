@@ -5,6 +5,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -296,22 +297,29 @@ func (t *Tally) words() string {
 // opens alone, where the open that shows most is drawn.
 func (prog *Program) chains(key *Item) []string {
 	var out []string
-	add := func(cl *Claim, it *Item) {
-		if draw := table[cl.Kind].draw; draw != nil && cl.Verdict == Proven {
+	for cl, it := range prog.proven(func(it *Item) bool { return key == nil && it.Op == "" }) {
+		if draw := table[cl.Kind].draw; draw != nil {
 			out = append(out, draw(cl, it)...)
 		}
 	}
-	for _, it := range prog.Items {
-		for i := range it.Claims {
-			if key == nil && it.Op == "" {
-				add(&it.Claims[i], it)
+	return out
+}
+
+// proven yields the proven claims of some items of a program, and those across opens, which are of no item.
+func (prog *Program) proven(of func(*Item) bool) iter.Seq2[*Claim, *Item] {
+	return func(yield func(*Claim, *Item) bool) {
+		for _, it := range append(prog.Items[:len(prog.Items):len(prog.Items)], nil) {
+			claims := prog.Claims
+			if it != nil {
+				claims = it.Claims
+			}
+			for i := range claims {
+				if cl := &claims[i]; cl.Verdict == Proven && (it == nil || of(it)) && !yield(cl, it) {
+					return
+				}
 			}
 		}
 	}
-	for i := range prog.Claims {
-		add(&prog.Claims[i], nil)
-	}
-	return out
 }
 
 // maxLessons bounds the Learned line.
@@ -326,22 +334,12 @@ func (prog *Program) learned(key *Item) string {
 		of   Ref
 	}
 	once := make(map[news]bool)
-	add := func(cl *Claim, it *Item) {
+	for cl, it := range prog.proven(func(it *Item) bool { return key == nil && it.Op == "" || it == key }) {
 		what := news{cl.Kind, cl.Object}
-		if s := cl.lesson(it); s != "" && cl.Verdict == Proven && !once[what] && len(out) < maxLessons {
+		if s := cl.lesson(it); s != "" && !once[what] && len(out) < maxLessons {
 			once[what] = true
 			out = append(out, s)
 		}
-	}
-	for _, it := range prog.Items {
-		for i := range it.Claims {
-			if key == nil && it.Op == "" || it == key {
-				add(&it.Claims[i], it)
-			}
-		}
-	}
-	for i := range prog.Claims {
-		add(&prog.Claims[i], nil)
 	}
 	if len(out) == 0 {
 		return ""

@@ -20,14 +20,13 @@ func (v *view) single(e *schema.Event, why *Reason, about About, value uint64) {
 		p.Tally.add(k.number, Proven)
 		return
 	}
-	c.terms = c.terms[:0]
-	c.claim = Claim{Kind: k.number, Verdict: Proven, Subject: e.Name}
+	cl := c.draft(k, e.Name)
 	if e == v.step.Event {
-		c.claim.Object = ref(v.step.Object)
+		cl.Object = ref(v.step.Object)
 	}
 	c.term(k.name+" at "+c.label(e.Role, e.Phase), value, e.ID, e.Comm)
-	c.claim.doubt(why, about)
-	c.count(p, &c.claim)
+	cl.doubt(why, about)
+	c.count(p, cl)
 }
 
 // values spells a claim on one event.

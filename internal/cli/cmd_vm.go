@@ -44,7 +44,7 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
   dtrec vm --kernel ~/linux -- doctor`,
 		Args: atLeastOne("a dtrec command line after '--'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkVM(cmd, &c, files); err != nil {
+			if err := checkVM(&c, files); err != nil {
 				return err
 			}
 			if console {
@@ -68,7 +68,7 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 }
 
 // checkVM looks at what was asked for before anything boots, and takes the files in.
-func checkVM(cmd *cobra.Command, c *vm.Config, files []string) error {
+func checkVM(c *vm.Config, files []string) error {
 	if c.Kernel == "" {
 		return &exitError{code: exitTrouble, err: errors.New("no --kernel given"),
 			hint: `fetch one: --kernel "$(scripts/fetch-kernel 6.12)"`}

@@ -19,25 +19,65 @@ type place struct {
 	errno int
 }
 
-// places counts what calls led to, in the order met.
-type places struct {
-	at    map[place]*placed
-	order []*placed
-	more  uint64 // calls that led to places beyond the bound
+// maxAlike bounds the different things that are counted one by one.
+const maxAlike = 64
+
+// maxOwn bounds the calls on a path that are remembered to have been.
+const maxOwn = 1 << 14
+
+// alike counts what is alike, in the order met.
+type alike[K comparable] struct {
+	at    map[K]*sighting
+	order []*sighting
+	more  uint64 // beyond the bound
 }
 
-type placed struct {
-	place
-	fs          string
+type sighting struct {
+	text        string
 	first, last uint64
 	at, n       uint64
 }
 
-// maxPlaces bounds the places counted one by one.
-const maxPlaces = 64
+// add counts one at an event and its time; text is asked for the first of its kind.
+func (a *alike[K]) add(key K, id, at uint64, text func() string) {
+	x := a.at[key]
+	if x == nil {
+		if len(a.order) >= maxAlike {
+			a.more++
+			return
+		}
+		if a.at == nil {
+			a.at = make(map[K]*sighting)
+		}
+		x = &sighting{text: text(), first: id, at: at}
+		a.at[key] = x
+		a.order = append(a.order, x)
+	}
+	x.n++
+	x.last = id
+}
 
-// maxOwn bounds the calls on a path that are remembered to have been.
-const maxOwn = 1 << 14
+// sections lists them; empty where there is none. rest is what those beyond the bound are called.
+func (a *alike[K]) sections(title string, rest func(uint64) string) []Section {
+	var l lines
+	for _, x := range a.order {
+		text := x.text
+		if x.n > 1 {
+			text += fmt.Sprintf(", %s until #%d", times(x.n), x.last)
+		}
+		l.add(x.first, x.at, "%s", text)
+	}
+	if l.total == 0 {
+		return nil
+	}
+	if a.more > 0 {
+		l.add(0, 0, "and %s", rest(a.more))
+	}
+	return []Section{l.section(title)}
+}
+
+// places counts what calls led to.
+type places struct{ alike[place] }
 
 func (p *places) add(c *replay.PathCall) {
 	if c.End == 0 {
@@ -47,46 +87,23 @@ func (p *places) add(c *replay.PathCall) {
 	if c.Dentry != nil {
 		key.seq = c.Dentry.Seq
 	}
-	x := p.at[key]
-	if x == nil {
-		if len(p.order) >= maxPlaces {
-			p.more++
-			return
+	p.alike.add(key, c.ID, c.At, func() string {
+		if key.errno != 0 {
+			return errnoName(key.errno) + " at " + replay.PrintablePath(key.path)
 		}
-		x = &placed{place: key, first: c.ID, at: c.At, fs: c.FSType}
-		p.at[key] = x
-		p.order = append(p.order, x)
-	}
-	x.n++
-	x.last = c.ID
+		to := fmt.Sprintf("D%d %s", key.seq, replay.PrintablePath(key.path))
+		if key.inode != 0 {
+			to += fmt.Sprintf(", inode %#x", key.inode)
+		}
+		if c.FSType != "" {
+			to += " on " + replay.Printable(c.FSType)
+		}
+		return to
+	})
 }
 
-// sections lists the places; empty where there is none.
 func (p *places) sections(title string) []Section {
-	var l lines
-	for _, x := range p.order {
-		to := errnoName(x.errno) + " at " + replay.PrintablePath(x.path)
-		if x.errno == 0 {
-			to = fmt.Sprintf("D%d %s", x.seq, replay.PrintablePath(x.path))
-			if x.inode != 0 {
-				to += fmt.Sprintf(", inode %#x", x.inode)
-			}
-			if x.fs != "" {
-				to += " on " + replay.Printable(x.fs)
-			}
-		}
-		if x.n > 1 {
-			to += fmt.Sprintf(", %s until #%d", times(x.n), x.last)
-		}
-		l.add(x.first, x.at, "%s", to)
-	}
-	if l.total == 0 {
-		return nil
-	}
-	if p.more > 0 {
-		l.add(0, 0, "and %s to more places", plural.Of(p.more, "call"))
-	}
-	return []Section{l.section(title)}
+	return p.alike.sections(title, func(n uint64) string { return plural.Of(n, "call") + " to more places" })
 }
 
 // absent are stretches of dentries without inode.
@@ -127,7 +144,8 @@ func given(word, s string) bool {
 func pathOf(path string) *inquiry {
 	var calls, claims lines
 	var gone absent
-	led, asked := places{at: make(map[place]*placed)}, newAsks()
+	var led places
+	var asked asks
 	base, own := baseOf(replay.Unescape(path)), make(map[uint64]bool)
 	return &inquiry{
 		call: func(m *replay.Model, c *replay.PathCall) {
@@ -175,7 +193,7 @@ func pathOf(path string) *inquiry {
 func nameOf(name string) *inquiry {
 	var calls, claims lines
 	var gone absent
-	asked := newAsks()
+	var asked asks
 	return &inquiry{
 		call: func(m *replay.Model, c *replay.PathCall) {
 			if given(name, baseOf(c.Path)) || given(name, baseOf(c.Target)) {
@@ -209,23 +227,10 @@ func nameOf(name string) *inquiry {
 	}
 }
 
-// asks are lookups of a name, those alike together.
-type asks struct {
-	at    map[asked]*askedLine
-	order []*askedLine
-	more  uint64
-}
+// asks counts lookups of a name in one directory by one program, with one answer.
+type asks struct{ alike[asked] }
 
-// asked is lookups in one directory by one program, with one answer.
 type asked struct{ dir, program, what string }
-
-type askedLine struct {
-	asked
-	first, last uint64
-	at, n       uint64
-}
-
-func newAsks() *asks { return &asks{at: make(map[asked]*askedLine)} }
 
 // add adds the i-th component of a call.
 func (a *asks) add(m *replay.Model, c *replay.PathCall, i int) {
@@ -238,36 +243,13 @@ func (a *asks) add(m *replay.Model, c *replay.PathCall, i int) {
 		what += "; " + errnoName(c.Errno)
 	}
 	key := asked{m.PathAt(p.Parent), c.Program, what}
-	x := a.at[key]
-	if x == nil {
-		if len(a.order) >= maxPlaces {
-			a.more++
-			return
-		}
-		x = &askedLine{asked: key, first: p.ID, at: c.At}
-		a.at[key] = x
-		a.order = append(a.order, x)
-	}
-	x.n++
-	x.last = p.ID
+	a.alike.add(key, p.ID, c.At, func() string {
+		return fmt.Sprintf("in %s by %s: %s", replay.PrintablePath(key.dir), replay.Printable(key.program), key.what)
+	})
 }
 
 func (a *asks) sections(title string) []Section {
-	var l lines
-	for _, x := range a.order {
-		text := fmt.Sprintf("in %s by %s: %s", replay.PrintablePath(x.dir), replay.Printable(x.program), x.what)
-		if x.n > 1 {
-			text += fmt.Sprintf(", %s until #%d", times(x.n), x.last)
-		}
-		l.add(x.first, x.at, "%s", text)
-	}
-	if l.total == 0 {
-		return nil
-	}
-	if a.more > 0 {
-		l.add(0, 0, "and %s otherwise", times(a.more))
-	}
-	return []Section{l.section(title)}
+	return a.alike.sections(title, func(n uint64) string { return times(n) + " otherwise" })
 }
 
 func claimed(claims *lines) []Section {
