@@ -3,10 +3,13 @@
 package diff
 
 import (
+	"bytes"
+	"io"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
@@ -51,4 +54,44 @@ func TestAnOlderRecorderIsNoDifference(t *testing.T) {
 	if r.Verdict() != Same || r.Same != 185 || !strings.Contains(said, "has no claim of kind start, as where its recorder did not write what that takes: left out") {
 		t.Error(said)
 	}
+}
+
+// One that wrote the column, and has no claim of the kind: there the runs differ.
+func TestNoClaimOfAKindIsADifference(t *testing.T) {
+	run, err := os.ReadFile("../../traces/run1.pb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := compare(t, run, nowhereFrom(t, run))
+	if said := text(t, r); r.Verdict() != Different || !strings.Contains(said, "-claim start: proven") || strings.Contains(said, "no claim of kind") {
+		t.Error(said)
+	}
+}
+
+// nowhereFrom is a trace without the directories that walks start from.
+func nowhereFrom(t *testing.T, trace []byte) []byte {
+	t.Helper()
+	in := tracetest.Read(t, trace)
+	var out bytes.Buffer
+	w, err := schema.NewWriter(&out, in.Header())
+	for err == nil {
+		var rec schema.Record
+		if rec, err = in.Next(); err != nil {
+			break
+		}
+		switch r := rec.(type) {
+		case *schema.Event:
+			e := *r
+			e.Start = 0
+			err = w.Append(&e)
+		case *schema.Program:
+			err = w.Program(r)
+		case *schema.Footer:
+			err = w.Close(&schema.Footer{EndNs: r.EndNs, EndedBy: r.EndedBy, ExitCode: r.ExitCode})
+		}
+	}
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
