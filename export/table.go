@@ -114,9 +114,6 @@ var callColumns = []column[replay.PathCall]{
 	text("class", "rcu, ref, miss or unknown", func(c *replay.PathCall) string { return c.Class.String() }),
 	count("restarts", "how often the walk began anew", func(c *replay.PathCall) uint64 { return uint64(c.Restarts) }),
 	text("errno", "of a failure", func(c *replay.PathCall) string {
-		if c.Errno == 0 {
-			return ""
-		}
 		return schema.ErrnoName(c.Errno)
 	}),
 	text("object", "the dentry it came to", func(c *replay.PathCall) string { return objectName(c.Dentry) }),

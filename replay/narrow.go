@@ -165,11 +165,7 @@ func (t *narrow) result(dst *shown.Text, e *schema.Event) {
 		case n != 0:
 			dst.Put(" ")
 			dst.Join(&t.bold)
-			if name := schema.ErrnoName(n); name != "" {
-				dst.Word(name)
-			} else {
-				dst.Int(-int64(n))
-			}
+			dst.Word(schema.ErrnoName(n))
 			dst.Join(&t.plain)
 		}
 	}

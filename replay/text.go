@@ -250,7 +250,7 @@ func (t *text) returned(dst *shown.Text, e *schema.Event, f *field) {
 	case n != 0:
 		dst.Join(&t.bold)
 		dst.Int(-int64(n))
-		if name := schema.ErrnoName(n); name != "" {
+		if name := schema.ErrnoName(n); name[0] == 'E' { // no number
 			dst.Put(" ")
 			dst.Word(name)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // Finding is something that stands out in a trace, with the command to see more.
@@ -116,7 +117,7 @@ func (s *Summarizer) exec(c *replay.PathCall) {
 	if c.Failed() && c.Outer != 0 {
 		s.inner = *c
 	}
-	if errnoName(c.Errno) == "ENOENT" && c.Dentry != nil && s.inner.Outer == c.ID && s.inner.Errno == c.Errno && len(s.execs) < perRule {
+	if schema.ErrnoName(c.Errno) == "ENOENT" && c.Dentry != nil && s.inner.Outer == c.ID && s.inner.Errno == c.Errno && len(s.execs) < perRule {
 		s.execs = append(s.execs, interpreter{c.Path, s.inner.Path, c.Program, c.ID, s.inner.ID})
 	}
 }

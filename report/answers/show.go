@@ -250,9 +250,9 @@ func outcome(c *replay.PathCall) string {
 	case c.End == 0:
 		return "did not return in the trace"
 	case c.Failed() && c.Dentry != nil:
-		return fmt.Sprintf("%s, though its path led to D%d", errnoName(c.Errno), c.Dentry.Seq)
+		return fmt.Sprintf("%s, though its path led to D%d", schema.ErrnoName(c.Errno), c.Dentry.Seq)
 	case c.Failed():
-		return errnoName(c.Errno)
+		return schema.ErrnoName(c.Errno)
 	case c.Dentry != nil && c.Inode != 0:
 		return fmt.Sprintf("D%d, inode %s%#x", c.Dentry.Seq, inoText(c.Ino), c.Inode)
 	case c.Dentry != nil:

@@ -9,6 +9,7 @@ import (
 	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
+	"github.com/dtrec/dtrec/schema"
 )
 
 // place is what a path or a name led to.
@@ -89,7 +90,7 @@ func (p *places) add(c *replay.PathCall) {
 	}
 	p.alike.add(key, c.ID, c.At, func() string {
 		if key.errno != 0 {
-			return errnoName(key.errno) + " at " + replay.PrintablePath(key.path)
+			return schema.ErrnoName(key.errno) + " at " + replay.PrintablePath(key.path)
 		}
 		to := fmt.Sprintf("D%d %s", key.seq, replay.PrintablePath(key.path))
 		if key.inode != 0 {
@@ -240,7 +241,7 @@ func (a *asks) add(m *replay.Model, c *replay.PathCall, i int) {
 		what += ", without inode"
 	}
 	if i == len(c.Components)-1 && c.Failed() {
-		what += "; " + errnoName(c.Errno)
+		what += "; " + schema.ErrnoName(c.Errno)
 	}
 	key := asked{m.PathAt(p.Parent), c.Program, what}
 	a.alike.add(key, p.ID, c.At, func() string {

@@ -209,7 +209,7 @@ func (s *Summarizer) call(c *replay.PathCall) {
 		s.again.add(p.Path, 1).add(c)
 		s.misses.add(dirOf(p.Path), 1).add(c)
 	}
-	if n := len(c.Components); n > 0 && errnoName(c.Errno) == "ENOENT" {
+	if n := len(c.Components); n > 0 && schema.ErrnoName(c.Errno) == "ENOENT" {
 		s.names.add(c.Components[n-1].Name, 1).add(c, dirOf(c.Resolved))
 	}
 }
@@ -217,7 +217,7 @@ func (s *Summarizer) call(c *replay.PathCall) {
 // errnoKey is what the keys of failures with an errno begin with.
 func (s *Summarizer) errnoKey(errno int) string {
 	if errno != s.errno {
-		s.errno, s.key = errno, errnoName(errno)+" "
+		s.errno, s.key = errno, schema.ErrnoName(errno)+" "
 	}
 	return s.key
 }

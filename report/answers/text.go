@@ -14,7 +14,6 @@ import (
 
 	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
-	"github.com/dtrec/dtrec/schema"
 )
 
 // maxRows is how many programs the first screen has.
@@ -181,14 +180,6 @@ func three(v float64) string {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
 	return strconv.FormatFloat(v, 'f', 0, 64)
-}
-
-// errnoName is the name of an errno, its number where it has none.
-func errnoName(n int) string {
-	if name := schema.ErrnoName(n); name != "" || n == 0 {
-		return name
-	}
-	return strconv.Itoa(n)
 }
 
 // baseOf is the last component of a path, the path itself where it has none.

@@ -258,7 +258,7 @@ func (c *call) outcome() (text, short string) {
 	switch l := &c.lines[i]; {
 	case l.errno != 0:
 		text = schema.ErrnoText(int(l.errno))
-		return text, cmp.Or(schema.ErrnoName(int(l.errno)), text)
+		return text, schema.ErrnoName(int(l.errno))
 	case opens.Has(l.role) && l.state == null:
 		text = "NULL"
 	case l.role.Is(schema.ReturnsStatus):
