@@ -27,7 +27,7 @@ func Measures() []Measure {
 		{"misses", "count", func(c *replay.PathCall) uint64 { return one(c.Class == replay.ClassMiss) }},
 		{"allocs", "count", func(c *replay.PathCall) uint64 { return uint64(c.Allocs) }},
 		{"negatives", "count", func(c *replay.PathCall) uint64 { return uint64(c.Negatives) }},
-		{"time", "nanoseconds", func(c *replay.PathCall) uint64 { return c.Took }},
+		{"time", "nanoseconds", (*replay.PathCall).TookOnce},
 		{"filesystem", "nanoseconds", func(c *replay.PathCall) uint64 { return c.Filesystem }},
 	}
 }

@@ -62,6 +62,14 @@ func (c *PathCall) Clone() *PathCall {
 // Failed reports whether the call returned an error.
 func (c *PathCall) Failed() bool { return c.Errno != 0 }
 
+// TookOnce is what a call adds to a sum of times: Took, and 0 of a call within another (an open that an exec makes), which has it.
+func (c *PathCall) TookOnce() uint64 {
+	if c.Outer != 0 {
+		return 0
+	}
+	return c.Took
+}
+
 // before the other path of an operation that has two stands what that is to it.
 var before = map[string]string{rename: " to ", "link": " to ", "mount": " of "}
 

@@ -54,9 +54,7 @@ func (r *Row) add(c *replay.PathCall) {
 	case c.Failed():
 		r.Failed++
 	}
-	if c.Outer == 0 {
-		r.Took += c.Took
-	}
+	r.Took += c.TookOnce()
 	if r.Slowest == nil || c.Took > r.Slowest.Took {
 		slow := slowOf(c)
 		r.Slowest = &slow

@@ -68,7 +68,7 @@ var measures = []measure{
 		}
 		return 0
 	}},
-	{"time", "time in path calls", "ns", func(c *replay.PathCall) uint64 { return c.Took }},
+	{"time", "time in path calls, of one within another once", "ns", (*replay.PathCall).TookOnce},
 	{"misses", "names that a filesystem was asked for by a walk", "", nil},
 	{"allocs", "dentries allocated", "", nil},
 	{"negatives", "dentries that were in the cache without inode", "", nil},
@@ -162,7 +162,7 @@ var dimensions = []dimension{
 		if t.call == nil {
 			return ""
 		}
-		return errnoName(t.call.Errno)
+		return schema.ErrnoName(t.call.Errno)
 	}},
 }
 
@@ -274,7 +274,7 @@ func (t *topper) call(c *replay.PathCall) {
 		t.calling = thing{call: c}
 		b := t.count(n, c.ID)
 		if t.of.name == "failures" && t.by.name != "errno" {
-			b.errnos = plusOne(b.errnos, errnoName(c.Errno), maxErrnos)
+			b.errnos = plusOne(b.errnos, schema.ErrnoName(c.Errno), maxErrnos)
 		}
 	}
 }

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// What top has in all is what the first screen says: of calls, failures and time. A loader that an exec opens (test/git.pb) takes no time
+// beside that of the exec.
+func TestTopHasInAllWhatTheSummarySays(t *testing.T) {
+	for _, pattern := range []string{"../../traces/*.pb", "../../test/git.pb", "../../test/cases/*.pb"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, file := range files {
+			total := summarized(t, file).Total
+			for of, want := range map[string]uint64{"calls": total.Calls, "failures": total.Failed, "time": total.Took} {
+				for _, by := range []string{"program", "path", "fs"} {
+					if got := topOf(t, file, of, by).Total; got != want {
+						t.Errorf("%s: %s by %s: %d in all, the summary says %d", file, of, by, got, want)
+					}
+				}
+			}
+		}
+	}
+}
