@@ -89,3 +89,12 @@ func TestShowKnowsEveryDentry(t *testing.T) {
 		}
 	}
 }
+
+// The exit of a path call is shown with its call, as every other event of it.
+func TestShowOfAnEventHasItsCall(t *testing.T) {
+	for _, id := range []string{"#46", "#50", "#55"} { // an open's entry, a lookup in it, its exit
+		if text := output(t, "show", "traces/run1.pb", id); !strings.Contains(text, "\nits path call, ") || !strings.Contains(text, "  open /tmp/t_e.txt by te_miss/177") {
+			t.Errorf("%s is not shown with the open that it is of:\n%s", id, text)
+		}
+	}
+}

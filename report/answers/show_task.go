@@ -173,7 +173,7 @@ func around(id uint64) *inquiry {
 			}
 		},
 		call: func(_ *replay.Model, c *replay.PathCall) {
-			if c.ID <= id && (id <= c.End || c.End == 0) && (event != nil && tid == c.TID) {
+			if c.End == id || c.ID <= id && (id <= c.End || c.End == 0) && event != nil && tid == c.TID { // a call ends before its exit is told
 				out = append(out, callSection(c))
 			}
 		},
