@@ -140,7 +140,9 @@ func (c *collector) event(s *replay.Step) {
 		c.processCounts.see(e)
 	}
 	if c.mute = c.only != nil && !c.only(); !c.mute && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
-		c.program(e).Opens++
+		p := c.program(e)
+		p.Opens++
+		p.executes = p.executes || e.Execute()
 	}
 	if known {
 		c.look(s)

@@ -92,6 +92,7 @@ type Program struct {
 	Tally    Tally
 
 	kept         bool // it has a section
+	executes     bool // of its opens some are an exec's
 	opens, calls picked
 	stretches    int // runs of events outside any open
 }

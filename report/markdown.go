@@ -107,6 +107,13 @@ func Markdown(w io.Writer, f *Findings, o PageOptions) error {
 	return p.Flush()
 }
 
+// measure is how many bytes a part of the section would take.
+func (p *page) measure(write func()) int {
+	room := p.room
+	defer func() { p.room = room }()
+	return p.Size(write)
+}
+
 // size is how many bytes something has on this page.
 func (p *page) size(most, brief int) int {
 	if p.Brief {

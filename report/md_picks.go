@@ -35,8 +35,12 @@ func (p *page) rule(prog *Program, chosen []*Item, key *Item) {
 	if prog.Squeezed || shown < picked {
 		rules = append(rules, "as far as there is room")
 	}
+	op := "open"
+	if prog.executes {
+		op += ",exec" // of which the open of its file is a part
+	}
 	p.line("%d of its opens are shown%s; %d more are counted in the verdicts: %s", shown, chosenBy(rules), prog.Ended-shown,
-		md.Span(replay.CommandLine([]string{"dtrec", "replay", "--op", "open", "--comm", prog.Comm, "FILE"})))
+		md.Span(replay.CommandLine([]string{"dtrec", "replay", "--op", op, "--comm", prog.Comm, "FILE"})))
 }
 
 // rules are those by which opens were picked, or other path calls.

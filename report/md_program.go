@@ -76,10 +76,8 @@ func (p *page) shares(progs []*Program) []int {
 	room, out, order := p.room, make([]int, len(progs)), make([]int, len(progs))
 	for i, prog := range progs {
 		order[i] = i
-		p.room = room
-		out[i] = p.Size(func() { p.program(prog, i+1) }) + 100
+		out[i] = p.measure(func() { p.program(prog, i+1) }) + 100
 	}
-	p.room = room
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(out[a], out[b]) })
 	for n, i := range order {
 		out[i] = min(out[i], room/(len(order)-n))
@@ -102,21 +100,32 @@ func (p *page) untold(prog *Program, n int) {
 	p.line("%s, opens: %d%s, failed: %d%s. The page has no room for more of it.\n", prog.processesText(), prog.Opens, prog.unreturnedText(), prog.Failed, prog.ends())
 }
 
-// program writes the section of one, with as much of it folded as there is room for.
+// program writes the section of one, with as much of it folded as there is room for. Where that is not all, the claims across
+// opens have half of it at most.
 func (p *page) program(prog *Program, n int) {
-	var chosen []*Item
-	if !p.Brief {
-		room := p.room
-		rest := p.Size(func() { p.section(prog, n, nil) })
-		p.room = room
-		chosen = p.chosen(prog, room-rest-100)
+	room := p.room
+	chosen, claims := p.chosen(prog, math.MaxInt), room
+	if p.measure(func() { p.section(prog, n, chosen, claims) }) > room {
+		claims = max(0, min(room/2, room-p.restOf(prog, n, 0)))
+		chosen = p.chosen(prog, room-p.restOf(prog, n, claims))
 	}
-	p.section(prog, n, chosen)
+	p.section(prog, n, chosen, claims)
+}
+
+// restOf is how much of a section is no call, where the claims across opens have so much room.
+func (p *page) restOf(prog *Program, n, claims int) int {
+	return 100 + p.measure(func() {
+		p.section(prog, n, nil, claims)
+		if !p.Brief {
+			p.rule(prog, prog.Items, nil) // it says no more of those that are chosen
+			p.otherCalls(prog, prog.Items)
+		}
+	})
 }
 
 // section writes what a program is and did, the open that shows most, others folded, and what
 // is learned from them.
-func (p *page) section(prog *Program, n int, chosen []*Item) {
+func (p *page) section(prog *Program, n int, chosen []*Item, claims int) {
 	p.heading(prog, n)
 	if len(prog.Source) > 0 {
 		p.Fence("c", prog.Source)
@@ -139,7 +148,7 @@ func (p *page) section(prog *Program, n int, chosen []*Item) {
 	if prog.Beyond > 0 && !prog.toldByCall() {
 		p.line("At least %d more events of this program, outside any open, are not shown.\n", prog.Beyond)
 	}
-	p.across(prog)
+	p.across(prog, claims)
 	if lines := prog.chains(key); len(lines) > 0 && p.part(func() { p.Fence("", lines) }) {
 		p.line("")
 	}
@@ -148,11 +157,13 @@ func (p *page) section(prog *Program, n int, chosen []*Item) {
 	}
 }
 
-// across writes the claims on dentries, not on one open, and draws those that are drawn.
-func (p *page) across(prog *Program) {
+// across writes the claims on dentries, not on one open, that there is room for, and draws those that are drawn.
+func (p *page) across(prog *Program, room int) {
 	if len(prog.Claims) == 0 {
 		return
 	}
+	rest := p.room - min(room, p.room)
+	p.room -= rest
 	p.folded(func() {
 		for i := range prog.Claims {
 			if !p.part(func() { p.claim(&prog.Claims[i]) }) {
@@ -165,6 +176,7 @@ func (p *page) across(prog *Program) {
 		}
 		p.line("")
 	}, "claims on dentries, across opens: %d", len(prog.Claims))
+	p.room += rest
 }
 
 // folded writes a part that opens at a click.
@@ -183,6 +195,9 @@ func (prog *Program) toldByCall() bool {
 // chosen are the items of a program that there is room for, those picked for the better
 // reasons first. A built-in program is told in order of time.
 func (p *page) chosen(prog *Program, room int) (out []*Item) {
+	if p.Brief {
+		return nil
+	}
 	calls := prog.toldByCall()
 	items := slices.DeleteFunc(slices.Clone(prog.Items), func(it *Item) bool { return calls && it.stretch() || !calls && it.Op != "" })
 	slices.SortStableFunc(items, func(a, b *Item) int {
@@ -192,7 +207,7 @@ func (p *page) chosen(prog *Program, room int) (out []*Item) {
 		return cmp.Compare(a.Why.first()-1, b.Why.first()-1)
 	})
 	for _, it := range items {
-		if size := p.Size(func() { p.foldedItem(it) }); size <= room {
+		if size := p.measure(func() { p.foldedItem(it) }); size <= room {
 			room -= size
 			out = append(out, it)
 		}

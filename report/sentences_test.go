@@ -19,6 +19,7 @@ type reader struct {
 	title  string // of the part, after ##
 	comm   string // of the section
 	within bool   // the page is at an open, not at what is outside any
+	stray  int    // events of the latter
 	at     int    // that open: which of its program that ended, from 1
 	listed map[int]bool
 	shown  int // opens that the section says are shown; 0: it does not say
@@ -77,7 +78,7 @@ var sentences = func() []sentence {
 	})
 	add("<details><summary>(an example of each|what each probe reads, and the claims that need it)</summary>", func(*reader, []string) bool { return true })
 	add(`<details><summary>outside any open(?:, (.*))?: `+n+` events(?:, and `+n+` more of the same functions with the same outcome)?</summary>`, func(r *reader, m []string) bool {
-		r.within = false
+		r.within, r.stray = false, int(parse(m[2]))
 		alike := 0
 		if m[3] != "" {
 			alike = int(parse(m[3]))
@@ -149,7 +150,7 @@ var sentences = func() []sentence {
 		return r.proven(m[1]) > 0
 	})
 	add(`open `+n+` of this program, (`+quoted+`)(, to execute)?, at its last component:`, func(r *reader, m []string) bool { return r.open(m[1], m[3]) && m[2] == code(r.current().enter.Name) })
-	add(`- … `+n+` more events`, func(r *reader, m []string) bool { return is(m[1], r.current().events-maxSteps) })
+	add(`- … `+n+` more events`, func(r *reader, m []string) bool { return is(m[1], r.eventsOfItem()-maxSteps) })
 	add(n+" more programs are counted in the verdicts and not shown: `dtrec top --by program FILE`", func(r *reader, m []string) bool { return is(m[1], len(r.sections)-maxPrograms) })
 	add(`At least `+n+` more events of this program, outside any open, are not shown\.`, func(r *reader, m []string) bool {
 		return parse(m[1]) > 0 && parse(m[1]) <= uint64(r.outside[r.comm])
@@ -245,7 +246,7 @@ func (r *reader) block(l string) []string {
 		return nil // the path of a tree
 	case strings.HasPrefix(l, "└─ … "):
 		more := int(parse(number.FindString(l)))
-		if r.within && more != r.current().events-maxSteps || more > r.outside[r.comm]-maxSteps && !r.within {
+		if more != r.eventsOfItem()-maxSteps {
 			return []string{"not so many"}
 		}
 		return nil
@@ -255,6 +256,14 @@ func (r *reader) block(l string) []string {
 
 // current is the open that the page is at.
 func (r *reader) current() *ownOpen { return r.ended(r.comm)[r.at-1] }
+
+// eventsOfItem is how many the item has that the page is at.
+func (r *reader) eventsOfItem() int {
+	if r.within {
+		return r.current().events
+	}
+	return r.stray
+}
 
 func (r *reader) open(which, execute string) bool {
 	r.at, r.within = int(parse(which)), true

@@ -154,3 +154,19 @@ func seedPrograms(t *testing.T) string {
 	}
 	return file
 }
+
+// The command that the page names for the opens it does not show has all of them, those of execs too.
+func TestTheCommandHasTheOpensThatThePageCounts(t *testing.T) {
+	page, execs := output(t, "report", "test/git.pb"), false
+	said := regexp.MustCompile("(?m)^(\\d+) of its opens are shown.*; (\\d+) more are counted in the verdicts: `dtrec (.*) FILE`$").FindAllStringSubmatch(page, -1)
+	for _, m := range said {
+		command := append(strings.Fields(m[3]), "test/git.pb")
+		if got, want := uint64(strings.Count(output(t, command...), " < open ")), number(m[1])+number(m[2]); got != want {
+			t.Errorf("%v prints %d opens, the page counts %d", command, got, want)
+		}
+		execs = execs || strings.Contains(m[3], "open,exec ")
+	}
+	if len(said) < 2 || !execs {
+		t.Errorf("the page names %d such commands, an exec's %v", len(said), execs)
+	}
+}

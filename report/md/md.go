@@ -82,11 +82,11 @@ func (w *Writer) part(room int, write func()) (size int, fits bool) {
 // back.
 func (w *Writer) wrote() {
 	const spill = 64 << 10
-	for i, p := range w.parts[:w.full] {
-		if p.room >= 0 && w.out.Len()-p.from > p.room {
+	// What a part has no room for takes none of those around it, nor does what is only measured.
+	for i := w.full - 1; i >= 0 && w.parts[i].room >= 0; i-- {
+		if p := w.parts[i]; w.out.Len()-p.from > p.room {
 			w.full = i
 			w.out.Truncate(p.from)
-			return
 		}
 	}
 	if w.out.Len() < spill {

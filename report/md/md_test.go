@@ -64,6 +64,16 @@ func TestAPartHasRoomOrIsNotThere(t *testing.T) {
 	if w.Try(&tight, func() { line("a")(); inner := 100; w.Try(&inner, line("long")); line("b")() }) {
 		t.Error("a part around a large one has room")
 	}
+	loose := 7
+	if !w.Try(&loose, func() {
+		line("a")()
+		inner := 4
+		w.Try(&inner, line("too long"))
+		w.Size(line("measured alone"))
+		line("b")()
+	}) || loose != 3 {
+		t.Errorf("a part around one without room, and one that is measured, has none, or %d bytes are left", loose)
+	}
 	whole := w.Size(func() { line("12345")(); outer := 3; w.Try(&outer, func() { line("6")(); line("7")() }) })
 	if whole != 6 {
 		t.Errorf("a part of 6 bytes has %d", whole)
@@ -75,7 +85,7 @@ func TestAPartHasRoomOrIsNotThere(t *testing.T) {
 	}); n != 200_000 {
 		t.Errorf("a large part has %d bytes", n)
 	}
-	if err := w.Flush(); err != nil || b.String() != "four\n4444\na\nc\n" {
+	if err := w.Flush(); err != nil || b.String() != "four\n4444\na\nc\na\nb\n" {
 		t.Errorf("%v, wrote %q", err, b.String())
 	}
 }
