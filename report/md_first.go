@@ -86,7 +86,7 @@ func (o *PageOptions) command() []string {
 // drawn are the kinds whose example is drawn as a life line, the first that is proven.
 var drawn = []Kind{Eviction, Negative, Equality}
 
-// lifeline draws the events that prove an example, in order of time.
+// lifeline draws the events that prove an example, in order of time: one dentry's, or those of the two of an eviction.
 func (p *page) lifeline() {
 	for _, kind := range drawn {
 		e, ok := p.f.example(kind)
@@ -94,7 +94,7 @@ func (p *page) lifeline() {
 			continue
 		}
 		cl := &e.Claim
-		p.line("\nThe events of one life, which prove %s of %s in %s:\n", cl.Kind, code(cl.Subject), text(e.Comm))
+		p.line("\nThe events that prove one claim, %s of %s in %s:\n", cl.Kind, code(cl.Subject), text(e.Comm))
 		lines, chain := []string{"flowchart LR"}, ""
 		for i, t := range inTime(cl.Terms) {
 			node := string(rune('a' + i))

@@ -39,7 +39,7 @@ func (p *page) rule(prog *Program, chosen []*Item, key *Item) {
 	if prog.executes {
 		op += ",exec" // of which the open of its file is a part
 	}
-	p.line("%d of its opens are shown%s; %d more are counted in the verdicts: %s", shown, chosenBy(rules), prog.Ended-shown,
+	p.line("%d of its opens %s shown%s; %d more %s counted in the verdicts: %s", shown, are(shown), chosenBy(rules), prog.Ended-shown, are(prog.Ended-shown),
 		md.Span(replay.CommandLine([]string{"dtrec", "replay", "--op", op, "--comm", prog.Comm, "FILE"})))
 }
 
@@ -59,7 +59,7 @@ func (why Pick) rules(opens bool) (rules []string) {
 
 // otherCalls says how many path calls that are no opens are shown, and how they were chosen.
 func (p *page) otherCalls(prog *Program, chosen []*Item) {
-	shown, why := 0, Pick(0)
+	shown, why := uint64(0), Pick(0)
 	for _, it := range chosen {
 		if it.Op != "" {
 			shown++
@@ -67,7 +67,7 @@ func (p *page) otherCalls(prog *Program, chosen []*Item) {
 		}
 	}
 	if shown > 0 {
-		p.line("Of its other path calls %d are shown%s; all: %s", shown, chosenBy(why.rules(false)),
+		p.line("Of its other path calls %d %s shown%s; all: %s", shown, are(shown), chosenBy(why.rules(false)),
 			md.Span(replay.CommandLine([]string{"dtrec", "replay", "--comm", prog.Comm, "FILE"})))
 	}
 }
@@ -77,4 +77,11 @@ func chosenBy(rules []string) string {
 		return ""
 	}
 	return ": " + strings.Join(rules, ", ")
+}
+
+func are(n uint64) md.Literal {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }

@@ -86,12 +86,12 @@ var sentences = func() []sentence {
 		return int(parse(m[2]))*(1+alike) <= r.outside[r.comm]
 	})
 	add(`<details><summary>open `+n+` of this program, <code>(.*)</code>(, to execute)?: (.*), `+n+` events; (.*)</summary>`, func(r *reader, m []string) bool { return r.folded(m) })
-	add(n+" of its opens are shown: (.*); "+n+" more are counted in the verdicts: `+.*`+", func(r *reader, m []string) bool {
+	add(n+" of its opens (?:is|are) shown: (.*); "+n+" more (?:is|are) counted in the verdicts: `+.*`+", func(r *reader, m []string) bool {
 		r.shown = int(parse(m[1]))
 		return is(m[3], len(r.ended(r.comm))-r.shown)
 	})
 	add("<details><summary>((?:walk of )?[a-z]+) #"+n+", <code>(.*)</code>: (.*?); (.*)</summary>", func(r *reader, m []string) bool { return r.called(m[1], m[2], m[3], m[4], m[5]) })
-	add("Of its other path calls "+n+" are shown: .*; all: `+.*`+", func(r *reader, m []string) bool { return r.shownCalls(m[1]) })
+	add("Of its other path calls "+n+" (?:is|are) shown: .*; all: `+.*`+", func(r *reader, m []string) bool { return r.shownCalls(m[1]) })
 	add("- Linux `(.*?)` `(.*)`, `(.*?)`", func(r *reader, m []string) bool {
 		k := r.header.GetKernel()
 		return slices.Equal(m[1:], []string{k.GetRelease(), k.GetVersion(), k.GetMachine()})
@@ -146,7 +146,7 @@ var sentences = func() []sentence {
 			}
 			return r.program(m)
 		})
-	add(`The events of one life, which prove (eviction|negative|equality) of (`+quoted+`) in (.*):`, func(r *reader, m []string) bool {
+	add(`The events that prove one claim, (eviction|negative|equality) of (`+quoted+`) in (.*):`, func(r *reader, m []string) bool {
 		return r.proven(m[1]) > 0
 	})
 	add(`open `+n+` of this program, (`+quoted+`)(, to execute)?, at its last component:`, func(r *reader, m []string) bool { return r.open(m[1], m[3]) && m[2] == code(r.current().enter.Name) })

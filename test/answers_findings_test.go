@@ -105,6 +105,20 @@ func (s *stands) leads(path, to string, call uint64) {
 
 func percent(n, of uint64) string { return fmt.Sprintf("%.0f %%", float64(n)*100/float64(of)) }
 
+// failures says of paths that many of the failures are of.
+func (s *stands) failures(failed uint64, say func(rule, format string, args ...any)) {
+	for _, key := range s.failing.mostFirst() {
+		if x := s.failing[key]; x.n >= 5 && x.n*10 >= failed {
+			errno, path, _ := strings.Cut(key, " ")
+			asked := ""
+			if a := s.asked[path]; a != nil && a.n >= 3 && strings.HasPrefix(path, "/") {
+				asked = fmt.Sprintf("; a filesystem was asked for it %d times", a.n)
+			}
+			say("failing path", "%d of %d failures (%s) are %s of %s, first at #%d%s", x.n, failed, percent(x.n, failed), errno, path, x.first, asked)
+		}
+	}
+}
+
 // endings says of names that many failing paths end in.
 func (s *stands) endings(failed uint64, say func(rule, format string, args ...any)) {
 	type ending struct{ n, paths, first, most uint64 }
@@ -122,7 +136,7 @@ func (s *stands) endings(failed uint64, say func(rule, format string, args ...an
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(ends), func(a, b string) int { return cmp.Or(cmp.Compare(ends[b].n, ends[a].n), cmp.Compare(a, b)) }) {
 		if e := ends[name]; name != "" && e.most*2 < e.n && e.n >= 5 && e.n*10 >= failed {
-			say("missing file", "%s is ENOENT at the end of %d paths, %d of %d failures (%s), first at #%d", name, e.paths, e.n, failed, percent(e.n, failed), e.first)
+			say("missing file", "%d of %d failures (%s) are ENOENT of %d paths that end in %s, first at #%d", e.n, failed, percent(e.n, failed), e.paths, name, e.first)
 		}
 	}
 }
@@ -141,12 +155,7 @@ func (r *reckoned) sentences() map[string][]string {
 		}
 	}
 	s := &r.stands
-	for _, key := range s.failing.mostFirst() {
-		if x := s.failing[key]; x.n >= 5 && x.n*10 >= r.failed {
-			errno, path, _ := strings.Cut(key, " ")
-			say("failing path", "%s is %s %d of %d failures (%s), first at #%d", path, errno, x.n, r.failed, percent(x.n, r.failed), x.first)
-		}
-	}
+	s.failures(r.failed, say)
 	s.endings(r.failed, say)
 	for _, name := range s.missing.mostFirst() {
 		if x := s.missing[name]; x.n >= 5 && len(x.dirs) >= 3 {
@@ -164,7 +173,8 @@ func (r *reckoned) sentences() map[string][]string {
 		say("slow call", "%s of %s by %s took ", operationOf[u.Role], u.path(), u.program)
 	}
 	for _, path := range s.asked.mostFirst() {
-		if x := s.asked[path]; x.n >= 3 && strings.HasPrefix(path, "/") {
+		said := slices.ContainsFunc(out["failing path"], func(what string) bool { return strings.Contains(what, " of "+path+", first") })
+		if x := s.asked[path]; x.n >= 3 && strings.HasPrefix(path, "/") && !said {
 			say("asked again", "a filesystem was asked for %s %d times, first at #%d", path, x.n, x.first)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/report/answers"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -76,5 +77,5 @@ func counted(cmd *cobra.Command, right bool, what string, n int) error {
 	if right {
 		return nil
 	}
-	return usageError(cmd, fmt.Errorf("%s takes %s, got %d arguments", cmd.Name(), what, n))
+	return usageError(cmd, fmt.Errorf("%s takes %s, got %s", cmd.Name(), what, plural.Of(uint64(n), "argument")))
 }

@@ -43,26 +43,34 @@ var Rules = []Rule{
 	{"file that is there", "an exec failed with ENOENT although its own path led to a file: another path that it opened is missing, an interpreter or a loader", (*Summarizer).others},
 	{"missing file", "paths that end in one name failed with ENOENT 5 times or more, and in 10 % of all failures, and no one path in half of those", (*Summarizer).missingFiles},
 	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more", (*Summarizer).missingNames},
-	{"asked again", "filesystems were asked for one path 3 times or more", (*Summarizer).askedAgain},
+	{"asked again", "filesystems were asked for one path 3 times or more; of a failing path it is said there", (*Summarizer).askedAgain},
 	{"missed directory", "20 dentries or more were allocated for names of one directory, and 20 % of all that a walk missed", (*Summarizer).missedDirectories},
 	{"slow call", "one call took 10 % or more of the time of 10 calls or more", (*Summarizer).slowCall},
 	{"negatives left", "10 dentries without inode or more were left in one directory, and 20 % of all that were left", (*Summarizer).negativesLeft},
-	{"other target", "an absolute path, none in /proc/self or /dev/fd, led to one place, and at another time to another; the first ones", (*Summarizer).otherTargets},
+	{"other target", "an absolute path, none in /proc/self or /dev/fd, led from one root directory to one place, and at another time to another; the first ones", (*Summarizer).otherTargets},
 	{"restart", "a walk started over", (*Summarizer).restarts},
 }
 
 func (s *Summarizer) failingPaths() (out []Finding) {
-	for _, e := range s.failures.top(perRule) {
-		if e.Amount < someFailures || !share(e.Amount, s.Total.Failed, 10) {
-			break
-		}
+	for _, e := range s.failing() {
 		errno, path, _ := strings.Cut(e.Key, " ")
-		out = append(out, Finding{
-			What:    fmt.Sprintf("%s is %s %s, first at #%d", replay.Printable(path), errno, ofAll(e.Amount, s.Total.Failed, "failures"), e.What.call),
-			Command: []string{"replay", "--errno", errno, "--path", path, "FILE"},
-		})
+		what := fmt.Sprintf("%s are %s of %s, first at #%d", ofAll(e.Amount, s.Total.Failed, "failures"), errno, replay.Printable(path), e.What.call)
+		if x := s.again.find(hashOf("", path), "", path); x != nil && x.Amount >= someAsked && known(path) {
+			what += fmt.Sprintf("; a filesystem was asked for it %d times", x.Amount)
+		}
+		out = append(out, Finding{What: what, Command: []string{"replay", "--errno", errno, "--path", path, "FILE"}})
 	}
 	return named("failing path", out)
+}
+
+// failing is the paths that stand out for their failures, by errno and path.
+func (s *Summarizer) failing() []*entry[example] {
+	out := s.failures.top(perRule)
+	few := func(e *entry[example]) bool { return e.Amount < someFailures || !share(e.Amount, s.Total.Failed, 10) }
+	if i := slices.IndexFunc(out, few); i >= 0 {
+		out = out[:i]
+	}
+	return out
 }
 
 // ending is the failing paths that end in one name.
@@ -97,8 +105,8 @@ func (s *Summarizer) missingFiles() (out []Finding) {
 		}
 		if 2*e.What.most < e.Amount {
 			out = append(out, Finding{
-				What: fmt.Sprintf("%s is ENOENT at the end of %s%d paths, %s%s, first at #%d", replay.Printable(e.Key), least, e.What.paths, least,
-					ofAll(e.Amount, s.Total.Failed, "failures"), e.What.call),
+				What: fmt.Sprintf("%s%s are ENOENT of %s%d paths that end in %s, first at #%d", least, ofAll(e.Amount, s.Total.Failed, "failures"), least,
+					e.What.paths, replay.Printable(e.Key), e.What.call),
 				Command: showing(e.Key),
 			})
 		}
@@ -155,11 +163,17 @@ func (s *Summarizer) missingNames() (out []Finding) {
 }
 
 func (s *Summarizer) askedAgain() (out []Finding) {
+	said := func(path string) bool {
+		return slices.ContainsFunc(s.failing(), func(e *entry[example]) bool {
+			_, failing, _ := strings.Cut(e.Key, " ")
+			return failing == path
+		})
+	}
 	for _, e := range s.again.top(4 * perRule) {
 		if e.Amount < someAsked || len(out) == perRule {
 			break
 		}
-		if !known(e.Key) {
+		if !known(e.Key) || said(e.Key) {
 			continue
 		}
 		out = append(out, Finding{
@@ -180,7 +194,7 @@ func (s *Summarizer) missedDirectories() (out []Finding) {
 		}
 		out = append(out, Finding{
 			What:    fmt.Sprintf("%s allocated by walks are for names in %s, first at #%d", ofAll(e.Amount, s.misses.total, "dentries"), replay.PrintablePath(e.Key), e.What.call),
-			Command: []string{"top", "--by", "name", "--of", "misses", "FILE"},
+			Command: []string{"top", "--by", "path", "--of", "misses", "FILE"},
 		})
 	}
 	return named("missed directory", out)
@@ -216,16 +230,16 @@ func (s *Summarizer) negativesLeft() (out []Finding) {
 func (s *Summarizer) otherTargets() (out []Finding) {
 	var led []*entry[destinations]
 	for i := range s.leads.entries {
-		if e := &s.leads.entries[i]; e.What.otherID != 0 && !ofWhoAsks(e.Key) {
+		if e := &s.leads.entries[i]; e.What.otherID != 0 && !ofWhoAsks(rootless(e.Key)) {
 			led = append(led, e)
 		}
 	}
 	slices.SortFunc(led, func(a, b *entry[destinations]) int { return int(a.What.firstID) - int(b.What.firstID) })
 	for _, e := range led[:min(len(led), perRule)] {
 		out = append(out, Finding{
-			What: fmt.Sprintf("%s led to %s at #%d, and to %s at #%d", replay.Printable(e.Key), replay.PrintablePath(e.What.first), e.What.firstID,
+			What: fmt.Sprintf("%s led to %s at #%d, and to %s at #%d", replay.Printable(rootless(e.Key)), replay.PrintablePath(e.What.first), e.What.firstID,
 				replay.PrintablePath(e.What.other), e.What.otherID),
-			Command: showing(e.Key),
+			Command: showing(rootless(e.Key)),
 		})
 	}
 	return named("other target", out)
@@ -240,6 +254,9 @@ func (s *Summarizer) restarts() []Finding {
 		Command: showing(fmt.Sprintf("#%d", s.restart.call)),
 	}})
 }
+
+// rootless is the path of a key that rootKey began.
+func rootless(key string) string { return key[strings.IndexByte(key, '/'):] }
 
 // ofWhoAsks reports whether a path is to lead each process elsewhere.
 func ofWhoAsks(path string) bool {

@@ -4,9 +4,12 @@ package answers
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/dtrec/dtrec/internal/golden"
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // The rules in docs/answers.md are those of the code. DTREC_UPDATE=1 writes them anew.
@@ -16,4 +19,33 @@ func TestDocumentedRulesAreThoseOfTheCode(t *testing.T) {
 		want += fmt.Sprintf("| %s | %s |\n", r.Name, r.Says)
 	}
 	golden.Block(t, "../../docs/answers.md", `(\| rule \| what stands out \|\n\|---\|---\|\n)(.*)()`, want)
+}
+
+// A path that leads elsewhere from another root directory, as in a container, and one that O_TMPFILE makes a file in, has no other target.
+func TestOtherTargetsAreOfOneRoot(t *testing.T) {
+	s := NewSummarizer(tracetest.Header())
+	id := uint64(0)
+	call := func(path, to string, root, ino uint64) {
+		id += 2
+		s.call(&replay.PathCall{ID: id, End: id + 1, Operation: "open", Path: path, Resolved: to, OtherRoot: root != 0, StartAddr: root, Ino: ino})
+	}
+	call("/bin/sh", "/bin/sh", 0, 1)
+	call("/bin/sh", "/a/bin/sh", 0xa0, 2)
+	call("/bin/sh", "/b/bin/sh", 0xb0, 3)
+	call("/bin/sh", "/bin/sh", 0, 1)
+	call("/tmp", "/tmp/#16", 0, 16)
+	call("/tmp", "/tmp/#17", 0, 17)
+	if found := s.otherTargets(); len(found) != 0 {
+		t.Errorf("found %v", found)
+	}
+	call("/bin/sh", "/b/bin/dash", 0xb0, 4)
+	call("/tmp", "/tmp/#16", 0, 18) // that is its name
+	want := []string{"/bin/sh led to /b/bin/sh at #6, and to /b/bin/dash at #14"}
+	var got []string
+	for _, f := range s.otherTargets() {
+		got = append(got, f.What)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
 }

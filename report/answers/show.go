@@ -104,7 +104,7 @@ func ParseTarget(word string) (Target, error) {
 	}
 	switch rest := word[min(1, len(word)):]; {
 	case word == "":
-		return t, fmt.Errorf("empty")
+		return t, fmt.Errorf("what to show is empty")
 	case strings.HasPrefix(word, "0x"):
 		t.addr = number(word[2:], 16, 64)
 	case digits(rest) && word[0] == 'D':

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
@@ -78,10 +79,12 @@ type Summarizer struct {
 	again    *tally[example]      // by the path of what a filesystem was asked for
 	misses   *tally[example]      // by directory
 	left     *tally[[8]uint64]    // by directory, of negatives left: by birth
-	leads    *tally[destinations] // by path as given
-	restart  example              // of a walk that started over
-	inner    replay.PathCall      // the last call that failed within another
-	execs    []interpreter        // the first execs that failed for want of what their file names
+	leads    *tally[destinations] // by root directory, and path as given
+	root     uint64               // a root directory that is not the recorder's, and what keys of leads begin with there
+	rooted   string
+	restart  example         // of a walk that started over
+	inner    replay.PathCall // the last call that failed within another
+	execs    []interpreter   // the first execs that failed for want of what their file names
 }
 
 // example is one call of many, the first.
@@ -194,8 +197,8 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	s.slow(c)
 	if c.Failed() {
 		s.failures.addTo(s.errnoKey(c.Errno), c.Path, 1).add(c)
-	} else if c.End != 0 && strings.HasPrefix(c.Path, "/") && c.How&schema.LookupInRoot == 0 && known(c.Resolved) && len(c.Resolved) <= maxResolved {
-		s.leads.add(c.Path, 1).add(c)
+	} else if c.End != 0 && leads(c) {
+		s.leads.addTo(s.rootKey(c), c.Path, 1).add(c)
 	}
 	if c.Restarts > 0 {
 		s.restart.add(c)
@@ -251,6 +254,24 @@ func (x *spread) add(c *replay.PathCall, dir string) {
 		x.dirs[x.n] = h
 		x.n++
 	}
+}
+
+// leads reports whether a call that succeeded tells where its path leads: from a root directory to a file with a name, which one that
+// O_TMPFILE makes has not.
+func leads(c *replay.PathCall) bool {
+	return strings.HasPrefix(c.Path, "/") && c.How&schema.LookupInRoot == 0 && known(c.Resolved) && len(c.Resolved) <= maxResolved &&
+		(!c.OtherRoot || c.StartAddr != 0) && (c.Ino == 0 || !strings.HasSuffix(c.Resolved, "/#"+strconv.FormatUint(c.Ino, 10)))
+}
+
+// rootKey is what the keys of paths from one root directory begin with, empty of the recorder's.
+func (s *Summarizer) rootKey(c *replay.PathCall) string {
+	if !c.OtherRoot {
+		return ""
+	}
+	if c.StartAddr != s.root {
+		s.root, s.rooted = c.StartAddr, strconv.FormatUint(c.StartAddr, 16)
+	}
+	return s.rooted
 }
 
 func (d *destinations) add(c *replay.PathCall) {
