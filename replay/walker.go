@@ -123,7 +123,7 @@ func (m *Model) walks(w *walker, e *schema.Event) {
 
 // pathless reports whether a call had no path, as utimensat of a descriptor.
 func (m *Model) pathless(w *walker, until uint64) bool {
-	if w.used > 0 || w.call.Failed() || !w.role.Is(schema.MayLackPath) {
+	if w.used > 0 || !w.role.LacksPath(w.call.Errno) {
 		return false
 	}
 	_, lost := m.State.Losses.Touched(w.call.At, until, RolesOf(schema.RoleWalk))

@@ -254,6 +254,18 @@ func laterRoles() []RoleInfo {
 	}
 }
 
+// LacksPath reports whether an operation in which nothing was walked was given a descriptor, as fgetxattr is since Linux 6.13 by the
+// function of getxattr,
+// and no path: it succeeded (errno 0), or failed for what only an open file can refuse. A path that cannot be copied from the
+// caller, and arguments that are wrong, are refused before a walk.
+func (r Role) LacksPath(errno int) bool {
+	switch ErrnoName(errno) {
+	case "EFAULT", "ENOENT", "ENAMETOOLONG", "EINVAL", "ENOMEM", "E2BIG", "ERANGE":
+		return false
+	}
+	return r.Is(MayLackPath)
+}
+
 // Info returns the catalogue's row of r; ok is false for a role this version does
 // not know.
 func (r Role) Info() (info RoleInfo, ok bool) {

@@ -43,6 +43,15 @@ func (c *call) start(kind schema.Role, e *schema.Event) {
 		lines: c.lines[:0], claims: c.claims[:0], places: c.places[:0], entered: c.entered[:0], evicted: c.evicted[:0]}
 }
 
+// pathless reports whether the call was given a descriptor: of that one kernel may have events, and another none.
+func (c *call) pathless() bool {
+	if !c.kind.Is(schema.MayLackPath) || slices.ContainsFunc(c.lines, func(l line) bool { return l.role.Is(schema.Walks) }) {
+		return false
+	}
+	i := slices.IndexFunc(c.lines, func(l line) bool { return l.role == c.kind })
+	return i >= 0 && c.kind.LacksPath(int(c.lines[i].errno))
+}
+
 func (c *call) span() Span { return Span{c.first, c.last} }
 
 // place returns the number of the dentry at addr; 0: there is none.

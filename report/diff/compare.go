@@ -58,7 +58,7 @@ type pairing struct {
 type gap struct {
 	comm            string
 	program, number int
-	from            [2]int // index of the first call in it on each side
+	from, to        [2]int // indexes of the first call in it on each side, and of the first after it
 }
 
 // at is the pairing in words.
@@ -75,7 +75,7 @@ type single struct {
 	shown       bool // it was found elsewhere, or reported with its program
 
 	// Read later.
-	title, before string   // before: the call after it
+	title, before string   // before: the first call after it that both sides have in that place
 	varies        []string // see namer.varies
 }
 
@@ -157,7 +157,7 @@ func (c *comparison) program(comm string) {
 		keyB:  func(j int) uint64 { return uint64(b.at(j).coarse) },
 	}), pair{a: a.n, b: b.n}) {
 		if p.a > next[0] || p.b > next[1] || p.partial {
-			g = &gap{comm, g.program, g.number + 1, next}
+			g = &gap{comm, g.program, g.number + 1, next, [2]int{p.a, p.b}}
 			c.between(g, p)
 		}
 		differ := 0 // also where chance may explain it: the lines show how
@@ -183,15 +183,14 @@ func (c *comparison) program(comm string) {
 // between takes the calls of each side that stand between two pairs, or after the last
 // one: there, what comes after the end of a run that was cut is not compared.
 func (c *comparison) between(g *gap, p pair) {
-	to := [2]int{p.a, p.b}
 	for side, r := range c.runs {
 		other, kept := 1-side, 0
-		for i := g.from[side]; i < to[side]; i++ {
+		for i := g.from[side]; i < g.to[side]; i++ {
 			d := r.of(g.comm).at(i)
-			s := &single{pairing{gap: g}, d, side, i, d.lossy || c.lostBetween(g, other, to[other], d.label), false, "", "", nil}
+			s := &single{pairing{gap: g}, d, side, i, d.lossy || c.lostBetween(g, other, g.to[other], d.label), false, "", "", nil}
 			s.of[side] = d
 			switch {
-			case p.n == 0 && c.runs[other].short() && i-g.from[side] >= to[other]-g.from[other]:
+			case p.n == 0 && c.runs[other].short() && i-g.from[side] >= g.to[other]-g.from[other]:
 				c.result.excuse(whyShort, s.at(""))
 			case kept < maxSingles:
 				c.singles = append(c.singles, s)

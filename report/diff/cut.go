@@ -189,8 +189,9 @@ func (d *cutter) working(e *schema.Event) {
 // finish hands a call out.
 func (d *cutter) finish(c *call) {
 	d.complete(c)
-	c.lossy = d.lost(c.from, c.to)
-	d.keep(c)
+	if c.lossy = d.lost(c.from, c.to); c.lossy || !c.pathless() {
+		d.keep(c)
+	}
 	if len(d.spare) < maxSpare && cap(c.lines) <= 256 {
 		d.spare = append(d.spare, c)
 	}

@@ -67,12 +67,12 @@ func (c *comparison) again(wanted [2][]*digest) (calls [2]map[uint64]*call, err 
 	return calls, nil
 }
 
-// titles reads the calls of one side only, and those after them.
+// titles reads the calls of one side only, and those of both sides that they stand before.
 func (c *comparison) titles(singles []*single) error {
 	var wanted [2][]*digest
 	next := func(s *single) *digest {
-		if list := c.runs[s.side].of(s.gap.comm); s.index+1 < list.n {
-			return list.at(s.index + 1)
+		if list, to := c.runs[s.side].of(s.gap.comm), s.gap.to[s.side]; to < list.n {
+			return list.at(to)
 		}
 		return s.digest
 	}
@@ -92,7 +92,7 @@ func (c *comparison) titles(singles []*single) error {
 			c.unread++
 		}
 		if n := next(s); n == s.digest {
-			s.before = "the last call"
+			s.before = "at the end"
 		} else if u := calls[s.side][n.first]; u != nil {
 			s.before += u.words()
 		}

@@ -96,6 +96,9 @@ func TestOperations(t *testing.T) {
 		{"another interpreter", "/lib/ld.so", "/lib/ld-2.so", []string{`@@ p, exec "/bin/x"`, `-  open "/lib/ld.so" path+0`}},
 		{"another call", "stat( walk(/tmp/d walk)* stat)", "access( walk(/tmp/d walk)* access)", []string{`-stat "/tmp/d"`, `+access "/tmp/d"`}},
 		{"a path outside of them", "stat( walk(/tmp/d walk)* stat)", "walk(/tmp/d walk)*", []string{`-stat "/tmp/d"`, `+lookup "/tmp/d"`}},
+		{"descriptors", "stat( walk(/tmp/d walk)* stat)", "stat( walk(/tmp/d walk)* stat) getxattr( getxattr)- listxattr( listxattr) utimes( utimes)-----", nil},
+		{"a path that cannot be copied", "stat( walk(/tmp/d walk)* stat)", "stat( walk(/tmp/d walk)* stat) getxattr( getxattr)--", []string{`+getxattr "" → −2 (ENOENT)`}},
+		{"no descriptor", "stat( walk(/tmp/d walk)* stat)", "stat( walk(/tmp/d walk)* stat) access( access)-", []string{`+access "" → −1 (EPERM)`}},
 		{"an exit without its entry", "stat( walk(/tmp/d walk)* stat)", "stat)", []string{`-stat "/tmp/d"`}},
 	} {
 		r := compare(t, a, operationsOf(t, there().Header(), strings.Replace(madeDirectory, c.old, c.new, 1)))
