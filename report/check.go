@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/suite"
 )
@@ -127,7 +128,7 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 }
 
 func (d *DoubtVerdict) line() string {
-	return fmt.Sprintf("%s: %s of %s%s: %s%s", d.Verdict, d.Kind, subjects(d.Subjects, d.Others, replay.Printable), times(d.Count), d.Reason, d.cited())
+	return fmt.Sprintf("%s: %s of %s%s: %s%s", d.Verdict, d.Kind, subjects(d.Subjects, d.Others, fitting), times(d.Count), d.Reason, d.cited())
 }
 
 // Tests are the verdicts as tests, one for each program and kind of claim: failed where one
@@ -199,6 +200,9 @@ func subjects(list []string, others bool, q func(string) string) string {
 	}
 	return text
 }
+
+// fitting is what a claim is of, in a line that is to be read: a path has up to 4,095 bytes, and an event to look it up by.
+func fitting(subject string) string { return shown.Fitting(replay.Printable(subject), 120) }
 
 // cited are the events of the first claim.
 func (d *DoubtVerdict) cited() string {

@@ -42,6 +42,8 @@ failed, passed, or skipped where events are missing and nothing can be concluded
 Two recordings of one workload on one kernel are the same; what may differ between
 them by chance (process ids and temporary names, the order of threads, what the
 cache held before) is not counted, and said with how often it was met.
+A program that lists a directory (find, rm -r, tar) meets the names in an order that is
+another on each ext4: that is counted, as differences of order; --only can leave it out.
 
 With --allow the differences in a file are accepted: lines that diff printed, a
 heading (@@ … @@) and what is below it; a heading alone accepts whatever differs

@@ -36,16 +36,18 @@ func (t *Text) Name(s string) { t.b = appendPrintable(t.b, s) }
 
 // NameFitting adds a name as Name does, without its middle where it has more than width characters.
 func (t *Text) NameFitting(name string, width int) {
-	printed := Printable(name)
-	n := utf8.RuneCountInString(printed)
+	t.b = append(t.b, Fitting(Printable(name), width)...)
+}
+
+// Fitting is a text without its middle where it has more than width characters.
+func Fitting(text string, width int) string {
+	n := utf8.RuneCountInString(text)
 	if n <= width {
-		t.b = append(t.b, printed...)
-		return
+		return text
 	}
-	runes := []rune(printed)
+	runes := []rune(text)
 	head := (width - 1) / 3
-	t.b = append(append(t.b, string(runes[:head])...), "…"...)
-	t.b = append(t.b, string(runes[n-(width-1-head):])...)
+	return string(runes[:head]) + "…" + string(runes[n-(width-1-head):])
 }
 
 // Quoted adds a JSON string, and reports whether it is UTF-8. What Printable escapes of other than ASCII is escaped here too;

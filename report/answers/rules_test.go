@@ -49,3 +49,14 @@ func TestOtherTargetsAreOfOneRoot(t *testing.T) {
 		t.Errorf("found %q, want %q", got, want)
 	}
 }
+
+// The line of a program has its most frequent operations, and not a screen of them.
+func TestMostOfManyOperations(t *testing.T) {
+	five := []Count{{"open", 44}, {"stat", 36}, {"chown", 6}, {"utimes", 6}, {"link", 1}}
+	if got, want := mostOf(five), "open 44, stat 36, chown 6, utimes 6, link 1"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := mostOf(append(five, Count{"access", 1})), "open 44, stat 36, chown 6, utimes 6 … and 2 more kinds"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/dtrec/dtrec/internal/plural"
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/replay"
 )
 
@@ -103,7 +104,7 @@ func (s *Summary) writeSlowest(b *bufio.Writer) {
 	fmt.Fprintln(b, "\nslowest")
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, c := range s.Slowest[:min(len(s.Slowest), maxSlow)] {
-		fmt.Fprintf(t, "%s\t#%d\t  %s %s by %s%s\n", duration(c.Took), c.ID, c.Operation, c.Path, c.Program, c.inFilesystem())
+		fmt.Fprintf(t, "%s\t#%d\t  %s %s by %s%s\n", duration(c.Took), c.ID, c.Operation, shown.Fitting(c.Path, 120), c.Program, c.inFilesystem())
 	}
 	t.Flush()
 }
@@ -121,7 +122,7 @@ func (r *Row) label() string {
 		return "(others)"
 	}
 	if len(r.Operations) > 1 {
-		return r.Program + ": " + list(r.Operations)
+		return r.Program + ": " + mostOf(r.Operations)
 	}
 	return r.Program
 }
@@ -144,6 +145,15 @@ func list(counts []Count) string {
 		words[i] = fmt.Sprintf("%s %d", c.Name, c.Count)
 	}
 	return strings.Join(words, ", ")
+}
+
+// mostOf is a list of what there is most of.
+func mostOf(counts []Count) string {
+	const few = 5
+	if len(counts) <= few {
+		return list(counts)
+	}
+	return fmt.Sprintf("%s … and %d more kinds", list(counts[:few-1]), len(counts)-few+1)
 }
 
 // ofAll is a part of all things: "12 of 30 failures (40 %)".
