@@ -1,13 +1,21 @@
 // What is known of one thing: D12, an address, #17, a path, a name, a process.
 // SPDX-License-Identifier: Apache-2.0
 
-// find gives what a word stands for, as 'dtrec show' reads it.
+// find gives what a word stands for, as 'dtrec show' reads it: a file may have any word for its name, and is told of too.
 function find(word) {
+  return aboutToken(word).concat(aboutName(word));
+}
+
+function aboutToken(word) {
   let m;
   if ((m = /^D(\d+)$/.exec(word))) return aboutDentry(objectBySeq.get(+m[1]));
   if (/^0x[0-9a-f]+$/i.test(word)) return objects.filter(o => o.address === word.toLowerCase()).flatMap(aboutDentry);
   if ((m = /^#(\d+)$/.exec(word))) return aboutEvent(+m[1]);
   if ((m = /^p?(\d+)$/.exec(word))) return aboutProcess(+m[1]);
+  return [];
+}
+
+function aboutName(word) {
   const dir = word.endsWith("/") ? word : word + "/";
   const there = path => path === word || path.startsWith(dir) || path.split("/").includes(word);
   return aboutCalls(calls.filter(c => there(text(c.path)) || there(text(c.resolved)) || there(text(c.target))))
