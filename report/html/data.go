@@ -140,11 +140,12 @@ type gathering struct {
 	shortest  uint64 // of those that were not
 	failed    int
 	negatives map[uint64][]uint64 // begin and end of stretches without inode, by dentry
+	settled   map[uint64]uint64   // by dentry that was allocated, when it was first in the hash table or had an inode
 }
 
 func newGathering(d *data, h *schema.Header) *gathering {
 	sums := answers.NewSummarizer(h)
-	g := &gathering{data: d, sums: sums, m: sums.Model(), negatives: make(map[uint64][]uint64)}
+	g := &gathering{data: d, sums: sums, m: sums.Model(), negatives: make(map[uint64][]uint64), settled: make(map[uint64]uint64)}
 	g.m.Call, g.m.Task, g.m.Negative, g.m.Object = both(g.m.Call, g.call), both(g.m.Task, g.task), both(g.m.Negative, g.negative), g.object
 	return g
 }
@@ -160,9 +161,17 @@ func both[T any](first, second func(T)) func(T) {
 func (g *gathering) Record(rec schema.Record) *replay.Step {
 	step := g.sums.Record(rec)
 	if step != nil {
+		g.settle(step)
 		step.Halves(g.event)
 	}
 	return step
+}
+
+// settle notes when a dentry is no longer as it was allocated.
+func (g *gathering) settle(s *replay.Step) {
+	if d := s.Object; d != nil && d.Born != 0 && d.Seq <= uint64(g.bounds.objects) && (d.Added != 0 || d.Inode != 0) && g.settled[d.Seq] == 0 {
+		g.settled[d.Seq] = s.Event.Time
+	}
 }
 
 func (g *gathering) State() *replay.State { return g.m.State }
@@ -307,7 +316,7 @@ func (g *gathering) event(s *replay.Step) {
 	})
 }
 
-// finish puts the calls in order, and gives each dentry its stretches without inode.
+// finish puts the calls in order, and gives each dentry its beginning and its stretches without inode.
 func (g *gathering) finish() {
 	g.longest()
 	slices.SortFunc(g.calls, func(a, b callRow) int { return cmp.Compare(a.id, b.id) })
@@ -316,6 +325,7 @@ func (g *gathering) finish() {
 	}
 	for _, s := range g.Objects["seq"] {
 		g.Objects["negative"] = append(g.Objects["negative"], g.negatives[s.(uint64)])
+		g.Objects["settled"] = append(g.Objects["settled"], g.settled[s.(uint64)])
 	}
 }
 

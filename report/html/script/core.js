@@ -85,12 +85,12 @@ document.addEventListener("keydown", e => {
   if (k) { e.preventDefault(); open(k); }
 });
 
-// table makes a table whose columns sort: each is {title, of, show, number}.
+// table makes a table whose columns sort: each is {title, of, show, number, wide}.
 function table(columns, all, caption) {
   const body = el("tbody");
   let sorted = -1, down = false;
   const fill = list => body.replaceChildren(...list.map(r => el("tr", {"data-key": r.key}, columns.map(c =>
-    el(c.head ? "th" : "td", {class: c.number ? "number" : null, scope: c.head ? "row" : null}, c.show ? c.show(r) : String(c.of(r)))))));
+    el(c.head ? "th" : "td", {class: c.number ? "number" : c.wide ? "wide" : null, scope: c.head ? "row" : null}, c.show ? c.show(r) : String(c.of(r)))))));
   const heads = columns.map((c, i) => {
     const button = el("button", {type: "button", onclick: () => {
       down = sorted === i ? !down : !!c.number;

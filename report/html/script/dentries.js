@@ -33,7 +33,7 @@ views.push({id: "dentries", title: "Dentries", render() {
   return [
     el("p", {class: "controls"}, el("button", {type: "button", onclick: () => turn(-1)}, "Before"), where, el("button", {type: "button", onclick: () => turn(1)}, "After"), " ",
       el("label", {}, "Order ", order), " ", el("label", {}, "Path has ", part)),
-    el("p", {class: "legend"}, el("span", {}, "● allocated"), el("span", {}, "◁ older than the recording"), el("span", {class: "key rcu"}, "with an inode"), el("span", {class: "key negative"}, "negative"),
+    el("p", {class: "legend"}, el("span", {}, "● allocated"), el("span", {class: "key new"}, "not in the hash table yet"), el("span", {}, "◁ older than the recording"), el("span", {class: "key rcu"}, "with an inode"), el("span", {class: "key negative"}, "negative"),
       el("span", {}, "× killed"), el("span", {}, "? perhaps killed"), el("span", {}, "▷ alive at the end"), el("span", {}, "a row: the path last known of its dentries")),
     holder, leftOut(objects.length, data.all.objects, "dentries", "the first"), ...buckets(),
   ];
@@ -70,6 +70,10 @@ function label(r, y, room) {
 function lifeline(o, y, x, end) {
   const key = "D" + o.seq, stop = o.killedAt || end, begin = x(o.firstAt), over = x(stop);
   const out = [svg("line", {class: "life", x1: begin, x2: Math.max(over, begin + 1), y1: y, y2: y, "data-key": key}, svg("title", {}, `${key} ${text(o.path) || text(o.name)}`))];
+  if (o.born && o.settled !== o.firstAt) { // allocated, and neither in the hash table nor with an inode
+    const where = {x1: begin, x2: Math.max(x(o.settled || stop), begin + 1), y1: y, y2: y};
+    out.push(svg("line", {class: "gap", ...where}), svg("line", {class: "life new", ...where, "data-key": key}));
+  }
   const stretches = o.negative || [];
   for (let i = 0; i < stretches.length; i += 2) {
     const where = {x1: x(stretches[i]), x2: Math.max(x(stretches[i + 1] || stop), x(stretches[i]) + 1), y1: y, y2: y};

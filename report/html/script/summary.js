@@ -29,7 +29,7 @@ views.push({id: "summary", title: "Summary", render() {
       {title: "Program", of: r => r.program, head: true}, {title: "Processes", of: r => r.processes, number: true}, {title: "Calls", of: r => r.calls, number: true},
       {title: "Failed", of: r => r.failed, number: true}, {title: "rcu", of: r => r.rcu, number: true}, {title: "ref", of: r => r.ref, number: true},
       {title: "miss", of: r => r.miss, number: true}, {title: "Time", of: r => r.took_ns, show: r => duration(r.took_ns), number: true},
-      {title: "Operations", of: r => r.operations.map(o => `${o.count} ${o.name}`).join(", ")},
+      {title: "Operations", of: r => r.operations.map(o => `${o.name} ${o.count}`).join(", "), wide: true},
       {title: "Slowest", of: r => r.slowest ? r.slowest.took_ns : 0, number: true,
         show: r => r.slowest ? [duration(r.slowest.took_ns) + " ", event(r.slowest.id)] : ""},
     ], programs, "Programs" + (programs.reduce((n, p) => n + p.processes, 0) > t.processes ? "; a process is counted with each name that it had" : "")),
