@@ -24,12 +24,14 @@ type door struct {
 	out      []byte // for reuse
 	terminal bool   // w is a pager that writes to one
 	columns  int    // how wide that is
+	failed   error  // of the last write: who prints help does not ask
 }
 
 // colors are what NewText of replay writes between names.
 var colors = []string{shown.Plain.String(), shown.Bold.String(), shown.Dim.String(), shown.Alarm.String()}
 
-func (d *door) Write(p []byte) (int, error) {
+func (d *door) Write(p []byte) (n int, err error) {
+	defer func() { d.failed = err }()
 	if len(d.held) == 0 && shown.Run(p) == len(p) {
 		return d.w.Write(p)
 	}

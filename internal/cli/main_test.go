@@ -146,6 +146,8 @@ func TestClosedPipe(t *testing.T) {
 		{[]string{"diff", "traces/run1.pb", "traces/linux-7.3.pb"}, exitNegative},
 		{[]string{"diff", "traces/run1.pb", "traces/run1.pb"}, 0},
 		{[]string{"report", "traces/run1.pb"}, 0},
+		{[]string{"--help"}, 0},
+		{[]string{"help", "topics"}, 0},
 		{[]string{"check", "--page", page, "traces/run1.pb"}, 0},
 		{[]string{"check", "--page", page, "traces/linux-6.1.pb"}, exitNegative},
 	} {

@@ -44,6 +44,7 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			return
 		}
 		help(cmd, args)
+		wrong = out.failed
 	})
 	cmd, err := root.ExecuteC()
 	err = errors.Join(err, wrong, out.close())
