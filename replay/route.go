@@ -50,7 +50,7 @@ func (m *Model) ask(w *walker, e *schema.Event) {
 	off, beside := w.locate(e)
 	r := &w.routes[w.cur]
 	n := len(r.parts)
-	if beside && (w.beneath(e) || e.Role == schema.RoleAlloc && (n == 0 || r.parts[n-1].offset != off)) {
+	if beside && (w.over() || w.beneath(e) || e.Role == schema.RoleAlloc && (n == 0 || r.parts[n-1].offset != off)) {
 		w.at = -1
 		return
 	}
@@ -105,6 +105,12 @@ func (w *walker) beneath(e *schema.Event) bool {
 	}
 	named := func(p Component) bool { return p.Dentry != nil && p.Dentry.NameAddr == e.NameAddr }
 	return e.NameAddr != 0 && (slices.ContainsFunc(w.routes[0].parts, named) || slices.ContainsFunc(w.routes[1].parts, named))
+}
+
+// over reports whether the walks of an operation have ended. What is asked for then and lies in no path, the filesystem asks for itself:
+// overlayfs looks for names in its work directory when it removes a file, or copies one up.
+func (w *walker) over() bool {
+	return w.used > 0 && !walkRoles.Has(w.role) && w.routes[0].walk == 0 && w.routes[1].walk == 0
 }
 
 // startOver drops what a walk met before it came back to an offset of its path.

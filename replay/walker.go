@@ -167,9 +167,22 @@ func (m *Model) arrives(w *walker, s *Step) {
 	c, e := w.call, s.Event
 	c.Dentry, c.Inode, c.Ino, c.FSType = s.Object, e.Inode, e.Ino, e.FSType
 	parts := w.routes[0].parts
+	for i := range parts {
+		if p := &parts[i]; !p.Beside && p.Link && p.Dentry == c.Dentry { // not followed: what came after it the filesystem asked for itself
+			unfollow(parts[i:])
+			break
+		}
+	}
 	if n := len(parts); n > 0 && c.Dentry != nil && parts[n-1].mountable && root(e) && parts[n-1].Dentry != c.Dentry {
 		parts[n-1].Mount = true
 		m.mounted(c.Dentry, parts[n-1].Dentry)
+	}
+}
+
+// unfollow takes back that components were links.
+func unfollow(parts []Component) {
+	for i := range parts {
+		parts[i].Link, parts[i].Follow = false, 0
 	}
 }
 
