@@ -28,6 +28,7 @@ type PathCall struct {
 	// Start is where the walk began, nil where that is not known: the root directory of the
 	// task, its working directory, or what the descriptor it was given is open on.
 	Start     *Object
+	StartAddr uint64 // its address, also where no event showed it; 0: not recorded
 	OtherRoot bool   // the root directory of the task, or that given to the walk, is not the recorder's
 	How       uint32 // LOOKUP_* of the walk of Path, as the kernel saw them; see Limits. Of a rename: RENAME_*
 

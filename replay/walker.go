@@ -107,7 +107,7 @@ func (m *Model) walks(w *walker, e *schema.Event) {
 	r.path, r.bytes, r.addr, r.walk, r.role, r.rooted = e.Name, e.NameLen, e.NameAddr, e.ID, e.Role, e.FromRoot()
 	start := m.State.Objects.find(e.Start)
 	if w.used == 0 {
-		c.Path, c.Start, c.OtherRoot = e.Name, start, e.Facts&schema.FactOtherRoot != 0
+		c.Path, c.Start, c.StartAddr, c.OtherRoot = e.Name, start, e.Start, e.Facts&schema.FactOtherRoot != 0
 		if c.Operation != rename {
 			c.How = e.How
 		}
