@@ -20,9 +20,13 @@ import (
 // kernel preempts and what this process's root directory is, and returns this process's tgid as the kernel counts.
 func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uint32, err error) {
 	symbols := findSymbols(spec, cache, symbol{"dentry_hashtable", "__dentry_hashtable"}, symbol{"d_hash_shift"}, symbol{"preempt_dynamic_mode"})
-	spec = asking(spec, "inspect", "fstype_of")
+	spec = asking(spec, "inspect", "fstype_of", "trampoline_of", "look_at_trampolines")
 	addresses := map[string]any{"hashtable_addr": symbols[0], "shift_addr": symbols[1], "preempt_addr": symbols[2]}
-	if err := setAll(spec, addresses); err != nil {
+	kernel, err := cache.Kernel()
+	if err != nil {
+		return 0, err
+	}
+	if err := errors.Join(setAll(spec, addresses), setAll(spec, trampolineMembers(kernel))); err != nil {
 		return 0, err
 	}
 	if s.ask, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache}); err != nil {

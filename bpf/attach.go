@@ -48,6 +48,7 @@ type attached struct {
 	prog    *ebpf.Program
 	link    io.Closer // a link.Link, or a *namedKprobe
 	counted bool      // what it missed is known: of its link, or in the profile
+	looked  bool      // after the trampoline that runs it: it is known when that was rebuilt
 	missed  uint64    // hits reported as missed so far, but for those of the profile
 	stash   *attached // of a kretprobe: the program on entry that keeps an argument; or nil
 }
@@ -71,13 +72,15 @@ type object struct {
 // attacher ties programs to symbols. Each program is loaded by itself, with the
 // maps it shares, so that one the kernel refuses does not take the others along.
 type attacher struct {
-	trampoline object // dcache.bpf.c
-	kprobe     object // kprobe.bpf.c, once needed
-	cache      *btf.Cache
-	counts     bool     // links tell what kprobes missed
-	profile    *profile // or this does; or nil
-	noMulti    bool     // the kernel has no kprobe.multi, as was seen
-	preemption Preemption
+	trampoline  object // dcache.bpf.c
+	kprobe      object // kprobe.bpf.c, once needed
+	cache       *btf.Cache
+	counts      bool         // links tell what kprobes missed
+	profile     *profile     // or this does; or nil
+	trampolines *trampolines // tell what fexit missed
+	ask         *ebpf.Collection
+	noMulti     bool // the kernel has no kprobe.multi, as was seen
+	preemption  Preemption
 }
 
 // attachAll tries those of the plan that are wanted, in order. Every candidate is in the
@@ -107,7 +110,7 @@ func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*atta
 				try.fail(err)
 			}
 			try.Attached = taken != nil
-			try.Uncounted = try.Attached && kprobes(c.attach) && !taken.counts()
+			try.Uncounted = try.Attached && (kprobes(c.attach) && !taken.counts() || c.attach == schema.Fexit && !taken.looked)
 			by = try
 			attempts = append(attempts, try)
 		}
@@ -143,7 +146,11 @@ func (a *attacher) attach(role schema.Role, c candidate) (*attached, error) {
 		prog.Close()
 		return nil, fmt.Errorf("attach: %w", err)
 	}
-	return &attached{role: role, prog: prog, link: l}, nil
+	t := &attached{role: role, prog: prog, link: l}
+	if c.attach != schema.TPBTF {
+		t.looked = a.trampolines.attached(role, c.attach, trampolineOf(a.ask, l))
+	}
+	return t, nil
 }
 
 // load puts one program of an object into the kernel, with the changes adjust makes. Of a kprobe's it returns how often

@@ -138,3 +138,46 @@ int fstype_of(__u64 *ctx)
 	bpf_probe_read_kernel_str(fstype_name, sizeof(fstype_name), name);
 	return 0;
 }
+
+/* What is so many bytes behind an address: these structures are not on every kernel, and a member that is not there would
+ * keep a program from being loaded. */
+#define WORD_AT(type, base, offset)                                              \
+	({                                                                       \
+		type word_ = 0;                                                  \
+		bpf_probe_read_kernel(&word_, sizeof(word_), (const void *)(base) + (offset)); \
+		word_;                                                           \
+	})
+
+/* Which trampoline is it that a link of this process, at link_fd, has put a program on? 0: none. */
+SEC("raw_tp")
+int trampoline_of(__u64 *ctx)
+{
+	const struct file *file = file_of((const struct task_struct *)bpf_get_current_task(), link_fd);
+
+	trampoline.at = file && link_trampoline ? WORD_AT(__u64, PEEK(file, private_data), link_trampoline) : 0;
+	return 0;
+}
+
+#define MUTEX_FLAGS 7 /* in the pointer to who holds it */
+
+/*
+ * Has one of them been built anew? A program that comes to a function or leaves it, whoever's it is, has the kernel do that,
+ * under the trampoline's mutex, and tell the old code to run no program on exit any more (bpf_tramp_image_put), for they may
+ * be gone before a call in progress returns. Such a return is missed, and no count of the kernel's says so.
+ */
+SEC("raw_tp")
+int look_at_trampolines(__u64 *ctx)
+{
+	for (int i = 0; i < LOSS_ROLES; i++) {
+		__u64 at = trampolines[i].at;
+
+		if (!at)
+			break;
+		/* The mutex first: who takes it after that is seen by the image, now or next time. */
+		trampolines[i].held = trampoline_owner && WORD_AT(__u64, at, trampoline_owner) & ~(__u64)MUTEX_FLAGS;
+		trampolines[i].image = WORD_AT(__u64, at, trampoline_image);
+		trampolines[i].programs = WORD_AT(__u32, at, trampoline_programs) + WORD_AT(__u32, at, trampoline_programs + 4) +
+					  WORD_AT(__u32, at, trampoline_programs + 8); /* fentry, fexit, fmod_ret */
+	}
+	return 0;
+}

@@ -241,16 +241,22 @@ static __always_inline void end_event(enum role role, const struct dentry *dentr
 		peeked_;                                                         \
 	})
 
-static __always_inline const struct dentry *directory_of(const struct task_struct *task, __s32 dfd)
+static __always_inline const struct file *file_of(const struct task_struct *task, __s32 fd)
 {
 	const struct files_struct *files = PEEK(task, files);
 	const struct fdtable *fdt = PEEK(files, fdt);
 	struct file **fds = PEEK(fdt, fd);
 	const struct file *file = NULL;
 
-	if (dfd < 0 || (__u32)dfd >= PEEK(fdt, max_fds))
-		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), fds + dfd);
+	if (fd >= 0 && (__u32)fd < PEEK(fdt, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
+	return file;
+}
+
+static __always_inline const struct dentry *directory_of(const struct task_struct *task, __s32 dfd)
+{
+	const struct file *file = file_of(task, dfd);
+
 	return file ? PEEK(file, f_path.dentry) : NULL;
 }
 

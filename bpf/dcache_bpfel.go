@@ -64,6 +64,7 @@ const (
 	dcacheProgListxattr5Exit    = "listxattr5_exit"
 	dcacheProgListxattrEnter    = "listxattr_enter"
 	dcacheProgListxattrExit     = "listxattr_exit"
+	dcacheProgLookAtTrampolines = "look_at_trampolines"
 	dcacheProgLookupEnter       = "lookup_enter"
 	dcacheProgLookupExit        = "lookup_exit"
 	dcacheProgMkdirEnter        = "mkdir_enter"
@@ -106,6 +107,7 @@ const (
 	dcacheProgSymlinkEnter      = "symlink_enter"
 	dcacheProgSymlinkExit       = "symlink_exit"
 	dcacheProgThreadExit        = "thread_exit"
+	dcacheProgTrampolineOf      = "trampoline_of"
 	dcacheProgTruncateEnter     = "truncate_enter"
 	dcacheProgTruncateExit      = "truncate_exit"
 	dcacheProgTryKillEnter      = "try_kill_enter"
@@ -140,6 +142,8 @@ const (
 	dcacheVarHeadBtf            = "head_btf"
 	dcacheVarInside             = "inside"
 	dcacheVarLastChild          = "last_child"
+	dcacheVarLinkFd             = "link_fd"
+	dcacheVarLinkTrampoline     = "link_trampoline"
 	dcacheVarMatchAll           = "match_all"
 	dcacheVarMatchCgroup        = "match_cgroup"
 	dcacheVarMatchComm          = "match_comm"
@@ -154,6 +158,11 @@ const (
 	dcacheVarShiftAddr          = "shift_addr"
 	dcacheVarSymbolAddr         = "symbol_addr"
 	dcacheVarSymbolName         = "symbol_name"
+	dcacheVarTrampoline         = "trampoline"
+	dcacheVarTrampolineImage    = "trampoline_image"
+	dcacheVarTrampolineOwner    = "trampoline_owner"
+	dcacheVarTrampolinePrograms = "trampoline_programs"
+	dcacheVarTrampolines        = "trampolines"
 	dcacheVarWakeupBytes        = "wakeup_bytes"
 )
 
@@ -239,6 +248,7 @@ type dcacheProgramSpecs struct {
 	Listxattr5Exit    *ebpf.ProgramSpec `ebpf:"listxattr5_exit"`
 	ListxattrEnter    *ebpf.ProgramSpec `ebpf:"listxattr_enter"`
 	ListxattrExit     *ebpf.ProgramSpec `ebpf:"listxattr_exit"`
+	LookAtTrampolines *ebpf.ProgramSpec `ebpf:"look_at_trampolines"`
 	LookupEnter       *ebpf.ProgramSpec `ebpf:"lookup_enter"`
 	LookupExit        *ebpf.ProgramSpec `ebpf:"lookup_exit"`
 	MkdirEnter        *ebpf.ProgramSpec `ebpf:"mkdir_enter"`
@@ -281,6 +291,7 @@ type dcacheProgramSpecs struct {
 	SymlinkEnter      *ebpf.ProgramSpec `ebpf:"symlink_enter"`
 	SymlinkExit       *ebpf.ProgramSpec `ebpf:"symlink_exit"`
 	ThreadExit        *ebpf.ProgramSpec `ebpf:"thread_exit"`
+	TrampolineOf      *ebpf.ProgramSpec `ebpf:"trampoline_of"`
 	TruncateEnter     *ebpf.ProgramSpec `ebpf:"truncate_enter"`
 	TruncateExit      *ebpf.ProgramSpec `ebpf:"truncate_exit"`
 	TryKillEnter      *ebpf.ProgramSpec `ebpf:"try_kill_enter"`
@@ -314,42 +325,49 @@ type dcacheMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type dcacheVariableSpecs struct {
-	Adopted        *ebpf.VariableSpec `ebpf:"adopted"`
-	Anchor         *ebpf.VariableSpec `ebpf:"anchor"`
-	CgroupId       *ebpf.VariableSpec `ebpf:"cgroup_id"`
-	CgroupLevel    *ebpf.VariableSpec `ebpf:"cgroup_level"`
-	CommMask       *ebpf.VariableSpec `ebpf:"comm_mask"`
-	CommWords      *ebpf.VariableSpec `ebpf:"comm_words"`
-	CountRuns      *ebpf.VariableSpec `ebpf:"count_runs"`
-	DcacheMounted  *ebpf.VariableSpec `ebpf:"dcache_mounted"`
-	DcacheOpHash   *ebpf.VariableSpec `ebpf:"dcache_op_hash"`
-	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
-	FollowChildren *ebpf.VariableSpec `ebpf:"follow_children"`
-	ForgetAtKill   *ebpf.VariableSpec `ebpf:"forget_at_kill"`
-	FstypeAddr     *ebpf.VariableSpec `ebpf:"fstype_addr"`
-	FstypeName     *ebpf.VariableSpec `ebpf:"fstype_name"`
-	HasCgroups     *ebpf.VariableSpec `ebpf:"has_cgroups"`
-	HashShift      *ebpf.VariableSpec `ebpf:"hash_shift"`
-	Hashtable      *ebpf.VariableSpec `ebpf:"hashtable"`
-	HashtableAddr  *ebpf.VariableSpec `ebpf:"hashtable_addr"`
-	HeadBtf        *ebpf.VariableSpec `ebpf:"head_btf"`
-	Inside         *ebpf.VariableSpec `ebpf:"inside"`
-	LastChild      *ebpf.VariableSpec `ebpf:"last_child"`
-	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
-	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
-	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
-	MatchListed    *ebpf.VariableSpec `ebpf:"match_listed"`
-	NextLook       *ebpf.VariableSpec `ebpf:"next_look"`
-	OwnRoot        *ebpf.VariableSpec `ebpf:"own_root"`
-	PreemptAddr    *ebpf.VariableSpec `ebpf:"preempt_addr"`
-	PreemptMode    *ebpf.VariableSpec `ebpf:"preempt_mode"`
-	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
-	RootSeen       *ebpf.VariableSpec `ebpf:"root_seen"`
-	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
-	ShiftAddr      *ebpf.VariableSpec `ebpf:"shift_addr"`
-	SymbolAddr     *ebpf.VariableSpec `ebpf:"symbol_addr"`
-	SymbolName     *ebpf.VariableSpec `ebpf:"symbol_name"`
-	WakeupBytes    *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	Adopted            *ebpf.VariableSpec `ebpf:"adopted"`
+	Anchor             *ebpf.VariableSpec `ebpf:"anchor"`
+	CgroupId           *ebpf.VariableSpec `ebpf:"cgroup_id"`
+	CgroupLevel        *ebpf.VariableSpec `ebpf:"cgroup_level"`
+	CommMask           *ebpf.VariableSpec `ebpf:"comm_mask"`
+	CommWords          *ebpf.VariableSpec `ebpf:"comm_words"`
+	CountRuns          *ebpf.VariableSpec `ebpf:"count_runs"`
+	DcacheMounted      *ebpf.VariableSpec `ebpf:"dcache_mounted"`
+	DcacheOpHash       *ebpf.VariableSpec `ebpf:"dcache_op_hash"`
+	Enabled            *ebpf.VariableSpec `ebpf:"enabled"`
+	FollowChildren     *ebpf.VariableSpec `ebpf:"follow_children"`
+	ForgetAtKill       *ebpf.VariableSpec `ebpf:"forget_at_kill"`
+	FstypeAddr         *ebpf.VariableSpec `ebpf:"fstype_addr"`
+	FstypeName         *ebpf.VariableSpec `ebpf:"fstype_name"`
+	HasCgroups         *ebpf.VariableSpec `ebpf:"has_cgroups"`
+	HashShift          *ebpf.VariableSpec `ebpf:"hash_shift"`
+	Hashtable          *ebpf.VariableSpec `ebpf:"hashtable"`
+	HashtableAddr      *ebpf.VariableSpec `ebpf:"hashtable_addr"`
+	HeadBtf            *ebpf.VariableSpec `ebpf:"head_btf"`
+	Inside             *ebpf.VariableSpec `ebpf:"inside"`
+	LastChild          *ebpf.VariableSpec `ebpf:"last_child"`
+	LinkFd             *ebpf.VariableSpec `ebpf:"link_fd"`
+	LinkTrampoline     *ebpf.VariableSpec `ebpf:"link_trampoline"`
+	MatchAll           *ebpf.VariableSpec `ebpf:"match_all"`
+	MatchCgroup        *ebpf.VariableSpec `ebpf:"match_cgroup"`
+	MatchComm          *ebpf.VariableSpec `ebpf:"match_comm"`
+	MatchListed        *ebpf.VariableSpec `ebpf:"match_listed"`
+	NextLook           *ebpf.VariableSpec `ebpf:"next_look"`
+	OwnRoot            *ebpf.VariableSpec `ebpf:"own_root"`
+	PreemptAddr        *ebpf.VariableSpec `ebpf:"preempt_addr"`
+	PreemptMode        *ebpf.VariableSpec `ebpf:"preempt_mode"`
+	RecorderTgid       *ebpf.VariableSpec `ebpf:"recorder_tgid"`
+	RootSeen           *ebpf.VariableSpec `ebpf:"root_seen"`
+	SelfTgid           *ebpf.VariableSpec `ebpf:"self_tgid"`
+	ShiftAddr          *ebpf.VariableSpec `ebpf:"shift_addr"`
+	SymbolAddr         *ebpf.VariableSpec `ebpf:"symbol_addr"`
+	SymbolName         *ebpf.VariableSpec `ebpf:"symbol_name"`
+	Trampoline         *ebpf.VariableSpec `ebpf:"trampoline"`
+	TrampolineImage    *ebpf.VariableSpec `ebpf:"trampoline_image"`
+	TrampolineOwner    *ebpf.VariableSpec `ebpf:"trampoline_owner"`
+	TrampolinePrograms *ebpf.VariableSpec `ebpf:"trampoline_programs"`
+	Trampolines        *ebpf.VariableSpec `ebpf:"trampolines"`
+	WakeupBytes        *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // dcacheObjects contains all objects after they have been loaded into the kernel.
@@ -399,42 +417,49 @@ func (m *dcacheMaps) Close() error {
 //
 // It can be passed to loadDcacheObjects or ebpf.CollectionSpec.LoadAndAssign.
 type dcacheVariables struct {
-	Adopted        *ebpf.Variable `ebpf:"adopted"`
-	Anchor         *ebpf.Variable `ebpf:"anchor"`
-	CgroupId       *ebpf.Variable `ebpf:"cgroup_id"`
-	CgroupLevel    *ebpf.Variable `ebpf:"cgroup_level"`
-	CommMask       *ebpf.Variable `ebpf:"comm_mask"`
-	CommWords      *ebpf.Variable `ebpf:"comm_words"`
-	CountRuns      *ebpf.Variable `ebpf:"count_runs"`
-	DcacheMounted  *ebpf.Variable `ebpf:"dcache_mounted"`
-	DcacheOpHash   *ebpf.Variable `ebpf:"dcache_op_hash"`
-	Enabled        *ebpf.Variable `ebpf:"enabled"`
-	FollowChildren *ebpf.Variable `ebpf:"follow_children"`
-	ForgetAtKill   *ebpf.Variable `ebpf:"forget_at_kill"`
-	FstypeAddr     *ebpf.Variable `ebpf:"fstype_addr"`
-	FstypeName     *ebpf.Variable `ebpf:"fstype_name"`
-	HasCgroups     *ebpf.Variable `ebpf:"has_cgroups"`
-	HashShift      *ebpf.Variable `ebpf:"hash_shift"`
-	Hashtable      *ebpf.Variable `ebpf:"hashtable"`
-	HashtableAddr  *ebpf.Variable `ebpf:"hashtable_addr"`
-	HeadBtf        *ebpf.Variable `ebpf:"head_btf"`
-	Inside         *ebpf.Variable `ebpf:"inside"`
-	LastChild      *ebpf.Variable `ebpf:"last_child"`
-	MatchAll       *ebpf.Variable `ebpf:"match_all"`
-	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
-	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
-	MatchListed    *ebpf.Variable `ebpf:"match_listed"`
-	NextLook       *ebpf.Variable `ebpf:"next_look"`
-	OwnRoot        *ebpf.Variable `ebpf:"own_root"`
-	PreemptAddr    *ebpf.Variable `ebpf:"preempt_addr"`
-	PreemptMode    *ebpf.Variable `ebpf:"preempt_mode"`
-	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
-	RootSeen       *ebpf.Variable `ebpf:"root_seen"`
-	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
-	ShiftAddr      *ebpf.Variable `ebpf:"shift_addr"`
-	SymbolAddr     *ebpf.Variable `ebpf:"symbol_addr"`
-	SymbolName     *ebpf.Variable `ebpf:"symbol_name"`
-	WakeupBytes    *ebpf.Variable `ebpf:"wakeup_bytes"`
+	Adopted            *ebpf.Variable `ebpf:"adopted"`
+	Anchor             *ebpf.Variable `ebpf:"anchor"`
+	CgroupId           *ebpf.Variable `ebpf:"cgroup_id"`
+	CgroupLevel        *ebpf.Variable `ebpf:"cgroup_level"`
+	CommMask           *ebpf.Variable `ebpf:"comm_mask"`
+	CommWords          *ebpf.Variable `ebpf:"comm_words"`
+	CountRuns          *ebpf.Variable `ebpf:"count_runs"`
+	DcacheMounted      *ebpf.Variable `ebpf:"dcache_mounted"`
+	DcacheOpHash       *ebpf.Variable `ebpf:"dcache_op_hash"`
+	Enabled            *ebpf.Variable `ebpf:"enabled"`
+	FollowChildren     *ebpf.Variable `ebpf:"follow_children"`
+	ForgetAtKill       *ebpf.Variable `ebpf:"forget_at_kill"`
+	FstypeAddr         *ebpf.Variable `ebpf:"fstype_addr"`
+	FstypeName         *ebpf.Variable `ebpf:"fstype_name"`
+	HasCgroups         *ebpf.Variable `ebpf:"has_cgroups"`
+	HashShift          *ebpf.Variable `ebpf:"hash_shift"`
+	Hashtable          *ebpf.Variable `ebpf:"hashtable"`
+	HashtableAddr      *ebpf.Variable `ebpf:"hashtable_addr"`
+	HeadBtf            *ebpf.Variable `ebpf:"head_btf"`
+	Inside             *ebpf.Variable `ebpf:"inside"`
+	LastChild          *ebpf.Variable `ebpf:"last_child"`
+	LinkFd             *ebpf.Variable `ebpf:"link_fd"`
+	LinkTrampoline     *ebpf.Variable `ebpf:"link_trampoline"`
+	MatchAll           *ebpf.Variable `ebpf:"match_all"`
+	MatchCgroup        *ebpf.Variable `ebpf:"match_cgroup"`
+	MatchComm          *ebpf.Variable `ebpf:"match_comm"`
+	MatchListed        *ebpf.Variable `ebpf:"match_listed"`
+	NextLook           *ebpf.Variable `ebpf:"next_look"`
+	OwnRoot            *ebpf.Variable `ebpf:"own_root"`
+	PreemptAddr        *ebpf.Variable `ebpf:"preempt_addr"`
+	PreemptMode        *ebpf.Variable `ebpf:"preempt_mode"`
+	RecorderTgid       *ebpf.Variable `ebpf:"recorder_tgid"`
+	RootSeen           *ebpf.Variable `ebpf:"root_seen"`
+	SelfTgid           *ebpf.Variable `ebpf:"self_tgid"`
+	ShiftAddr          *ebpf.Variable `ebpf:"shift_addr"`
+	SymbolAddr         *ebpf.Variable `ebpf:"symbol_addr"`
+	SymbolName         *ebpf.Variable `ebpf:"symbol_name"`
+	Trampoline         *ebpf.Variable `ebpf:"trampoline"`
+	TrampolineImage    *ebpf.Variable `ebpf:"trampoline_image"`
+	TrampolineOwner    *ebpf.Variable `ebpf:"trampoline_owner"`
+	TrampolinePrograms *ebpf.Variable `ebpf:"trampoline_programs"`
+	Trampolines        *ebpf.Variable `ebpf:"trampolines"`
+	WakeupBytes        *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // dcachePrograms contains all programs after they have been loaded into the kernel.
@@ -481,6 +506,7 @@ type dcachePrograms struct {
 	Listxattr5Exit    *ebpf.Program `ebpf:"listxattr5_exit"`
 	ListxattrEnter    *ebpf.Program `ebpf:"listxattr_enter"`
 	ListxattrExit     *ebpf.Program `ebpf:"listxattr_exit"`
+	LookAtTrampolines *ebpf.Program `ebpf:"look_at_trampolines"`
 	LookupEnter       *ebpf.Program `ebpf:"lookup_enter"`
 	LookupExit        *ebpf.Program `ebpf:"lookup_exit"`
 	MkdirEnter        *ebpf.Program `ebpf:"mkdir_enter"`
@@ -523,6 +549,7 @@ type dcachePrograms struct {
 	SymlinkEnter      *ebpf.Program `ebpf:"symlink_enter"`
 	SymlinkExit       *ebpf.Program `ebpf:"symlink_exit"`
 	ThreadExit        *ebpf.Program `ebpf:"thread_exit"`
+	TrampolineOf      *ebpf.Program `ebpf:"trampoline_of"`
 	TruncateEnter     *ebpf.Program `ebpf:"truncate_enter"`
 	TruncateExit      *ebpf.Program `ebpf:"truncate_exit"`
 	TryKillEnter      *ebpf.Program `ebpf:"try_kill_enter"`
@@ -580,6 +607,7 @@ func (p *dcachePrograms) Close() error {
 		p.Listxattr5Exit,
 		p.ListxattrEnter,
 		p.ListxattrExit,
+		p.LookAtTrampolines,
 		p.LookupEnter,
 		p.LookupExit,
 		p.MkdirEnter,
@@ -622,6 +650,7 @@ func (p *dcachePrograms) Close() error {
 		p.SymlinkEnter,
 		p.SymlinkExit,
 		p.ThreadExit,
+		p.TrampolineOf,
 		p.TruncateEnter,
 		p.TruncateExit,
 		p.TryKillEnter,

@@ -149,6 +149,8 @@ const (
 	kprobeVarHeadBtf               = "head_btf"
 	kprobeVarInside                = "inside"
 	kprobeVarLastChild             = "last_child"
+	kprobeVarLinkFd                = "link_fd"
+	kprobeVarLinkTrampoline        = "link_trampoline"
 	kprobeVarMatchAll              = "match_all"
 	kprobeVarMatchCgroup           = "match_cgroup"
 	kprobeVarMatchComm             = "match_comm"
@@ -164,6 +166,11 @@ const (
 	kprobeVarShiftAddr             = "shift_addr"
 	kprobeVarSymbolAddr            = "symbol_addr"
 	kprobeVarSymbolName            = "symbol_name"
+	kprobeVarTrampoline            = "trampoline"
+	kprobeVarTrampolineImage       = "trampoline_image"
+	kprobeVarTrampolineOwner       = "trampoline_owner"
+	kprobeVarTrampolinePrograms    = "trampoline_programs"
+	kprobeVarTrampolines           = "trampolines"
 	kprobeVarWakeupBytes           = "wakeup_bytes"
 )
 
@@ -333,43 +340,50 @@ type kprobeMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kprobeVariableSpecs struct {
-	Adopted        *ebpf.VariableSpec `ebpf:"adopted"`
-	Anchor         *ebpf.VariableSpec `ebpf:"anchor"`
-	CgroupId       *ebpf.VariableSpec `ebpf:"cgroup_id"`
-	CgroupLevel    *ebpf.VariableSpec `ebpf:"cgroup_level"`
-	CommMask       *ebpf.VariableSpec `ebpf:"comm_mask"`
-	CommWords      *ebpf.VariableSpec `ebpf:"comm_words"`
-	CountRuns      *ebpf.VariableSpec `ebpf:"count_runs"`
-	DcacheMounted  *ebpf.VariableSpec `ebpf:"dcache_mounted"`
-	DcacheOpHash   *ebpf.VariableSpec `ebpf:"dcache_op_hash"`
-	Enabled        *ebpf.VariableSpec `ebpf:"enabled"`
-	FollowChildren *ebpf.VariableSpec `ebpf:"follow_children"`
-	ForgetAtKill   *ebpf.VariableSpec `ebpf:"forget_at_kill"`
-	FstypeAddr     *ebpf.VariableSpec `ebpf:"fstype_addr"`
-	FstypeName     *ebpf.VariableSpec `ebpf:"fstype_name"`
-	HasCgroups     *ebpf.VariableSpec `ebpf:"has_cgroups"`
-	HashShift      *ebpf.VariableSpec `ebpf:"hash_shift"`
-	Hashtable      *ebpf.VariableSpec `ebpf:"hashtable"`
-	HashtableAddr  *ebpf.VariableSpec `ebpf:"hashtable_addr"`
-	HeadBtf        *ebpf.VariableSpec `ebpf:"head_btf"`
-	Inside         *ebpf.VariableSpec `ebpf:"inside"`
-	LastChild      *ebpf.VariableSpec `ebpf:"last_child"`
-	MatchAll       *ebpf.VariableSpec `ebpf:"match_all"`
-	MatchCgroup    *ebpf.VariableSpec `ebpf:"match_cgroup"`
-	MatchComm      *ebpf.VariableSpec `ebpf:"match_comm"`
-	MatchListed    *ebpf.VariableSpec `ebpf:"match_listed"`
-	NextLook       *ebpf.VariableSpec `ebpf:"next_look"`
-	OwnRoot        *ebpf.VariableSpec `ebpf:"own_root"`
-	PreemptAddr    *ebpf.VariableSpec `ebpf:"preempt_addr"`
-	PreemptMode    *ebpf.VariableSpec `ebpf:"preempt_mode"`
-	RecorderTgid   *ebpf.VariableSpec `ebpf:"recorder_tgid"`
-	RootSeen       *ebpf.VariableSpec `ebpf:"root_seen"`
-	Runs           *ebpf.VariableSpec `ebpf:"runs"`
-	SelfTgid       *ebpf.VariableSpec `ebpf:"self_tgid"`
-	ShiftAddr      *ebpf.VariableSpec `ebpf:"shift_addr"`
-	SymbolAddr     *ebpf.VariableSpec `ebpf:"symbol_addr"`
-	SymbolName     *ebpf.VariableSpec `ebpf:"symbol_name"`
-	WakeupBytes    *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	Adopted            *ebpf.VariableSpec `ebpf:"adopted"`
+	Anchor             *ebpf.VariableSpec `ebpf:"anchor"`
+	CgroupId           *ebpf.VariableSpec `ebpf:"cgroup_id"`
+	CgroupLevel        *ebpf.VariableSpec `ebpf:"cgroup_level"`
+	CommMask           *ebpf.VariableSpec `ebpf:"comm_mask"`
+	CommWords          *ebpf.VariableSpec `ebpf:"comm_words"`
+	CountRuns          *ebpf.VariableSpec `ebpf:"count_runs"`
+	DcacheMounted      *ebpf.VariableSpec `ebpf:"dcache_mounted"`
+	DcacheOpHash       *ebpf.VariableSpec `ebpf:"dcache_op_hash"`
+	Enabled            *ebpf.VariableSpec `ebpf:"enabled"`
+	FollowChildren     *ebpf.VariableSpec `ebpf:"follow_children"`
+	ForgetAtKill       *ebpf.VariableSpec `ebpf:"forget_at_kill"`
+	FstypeAddr         *ebpf.VariableSpec `ebpf:"fstype_addr"`
+	FstypeName         *ebpf.VariableSpec `ebpf:"fstype_name"`
+	HasCgroups         *ebpf.VariableSpec `ebpf:"has_cgroups"`
+	HashShift          *ebpf.VariableSpec `ebpf:"hash_shift"`
+	Hashtable          *ebpf.VariableSpec `ebpf:"hashtable"`
+	HashtableAddr      *ebpf.VariableSpec `ebpf:"hashtable_addr"`
+	HeadBtf            *ebpf.VariableSpec `ebpf:"head_btf"`
+	Inside             *ebpf.VariableSpec `ebpf:"inside"`
+	LastChild          *ebpf.VariableSpec `ebpf:"last_child"`
+	LinkFd             *ebpf.VariableSpec `ebpf:"link_fd"`
+	LinkTrampoline     *ebpf.VariableSpec `ebpf:"link_trampoline"`
+	MatchAll           *ebpf.VariableSpec `ebpf:"match_all"`
+	MatchCgroup        *ebpf.VariableSpec `ebpf:"match_cgroup"`
+	MatchComm          *ebpf.VariableSpec `ebpf:"match_comm"`
+	MatchListed        *ebpf.VariableSpec `ebpf:"match_listed"`
+	NextLook           *ebpf.VariableSpec `ebpf:"next_look"`
+	OwnRoot            *ebpf.VariableSpec `ebpf:"own_root"`
+	PreemptAddr        *ebpf.VariableSpec `ebpf:"preempt_addr"`
+	PreemptMode        *ebpf.VariableSpec `ebpf:"preempt_mode"`
+	RecorderTgid       *ebpf.VariableSpec `ebpf:"recorder_tgid"`
+	RootSeen           *ebpf.VariableSpec `ebpf:"root_seen"`
+	Runs               *ebpf.VariableSpec `ebpf:"runs"`
+	SelfTgid           *ebpf.VariableSpec `ebpf:"self_tgid"`
+	ShiftAddr          *ebpf.VariableSpec `ebpf:"shift_addr"`
+	SymbolAddr         *ebpf.VariableSpec `ebpf:"symbol_addr"`
+	SymbolName         *ebpf.VariableSpec `ebpf:"symbol_name"`
+	Trampoline         *ebpf.VariableSpec `ebpf:"trampoline"`
+	TrampolineImage    *ebpf.VariableSpec `ebpf:"trampoline_image"`
+	TrampolineOwner    *ebpf.VariableSpec `ebpf:"trampoline_owner"`
+	TrampolinePrograms *ebpf.VariableSpec `ebpf:"trampoline_programs"`
+	Trampolines        *ebpf.VariableSpec `ebpf:"trampolines"`
+	WakeupBytes        *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // kprobeObjects contains all objects after they have been loaded into the kernel.
@@ -421,43 +435,50 @@ func (m *kprobeMaps) Close() error {
 //
 // It can be passed to loadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kprobeVariables struct {
-	Adopted        *ebpf.Variable `ebpf:"adopted"`
-	Anchor         *ebpf.Variable `ebpf:"anchor"`
-	CgroupId       *ebpf.Variable `ebpf:"cgroup_id"`
-	CgroupLevel    *ebpf.Variable `ebpf:"cgroup_level"`
-	CommMask       *ebpf.Variable `ebpf:"comm_mask"`
-	CommWords      *ebpf.Variable `ebpf:"comm_words"`
-	CountRuns      *ebpf.Variable `ebpf:"count_runs"`
-	DcacheMounted  *ebpf.Variable `ebpf:"dcache_mounted"`
-	DcacheOpHash   *ebpf.Variable `ebpf:"dcache_op_hash"`
-	Enabled        *ebpf.Variable `ebpf:"enabled"`
-	FollowChildren *ebpf.Variable `ebpf:"follow_children"`
-	ForgetAtKill   *ebpf.Variable `ebpf:"forget_at_kill"`
-	FstypeAddr     *ebpf.Variable `ebpf:"fstype_addr"`
-	FstypeName     *ebpf.Variable `ebpf:"fstype_name"`
-	HasCgroups     *ebpf.Variable `ebpf:"has_cgroups"`
-	HashShift      *ebpf.Variable `ebpf:"hash_shift"`
-	Hashtable      *ebpf.Variable `ebpf:"hashtable"`
-	HashtableAddr  *ebpf.Variable `ebpf:"hashtable_addr"`
-	HeadBtf        *ebpf.Variable `ebpf:"head_btf"`
-	Inside         *ebpf.Variable `ebpf:"inside"`
-	LastChild      *ebpf.Variable `ebpf:"last_child"`
-	MatchAll       *ebpf.Variable `ebpf:"match_all"`
-	MatchCgroup    *ebpf.Variable `ebpf:"match_cgroup"`
-	MatchComm      *ebpf.Variable `ebpf:"match_comm"`
-	MatchListed    *ebpf.Variable `ebpf:"match_listed"`
-	NextLook       *ebpf.Variable `ebpf:"next_look"`
-	OwnRoot        *ebpf.Variable `ebpf:"own_root"`
-	PreemptAddr    *ebpf.Variable `ebpf:"preempt_addr"`
-	PreemptMode    *ebpf.Variable `ebpf:"preempt_mode"`
-	RecorderTgid   *ebpf.Variable `ebpf:"recorder_tgid"`
-	RootSeen       *ebpf.Variable `ebpf:"root_seen"`
-	Runs           *ebpf.Variable `ebpf:"runs"`
-	SelfTgid       *ebpf.Variable `ebpf:"self_tgid"`
-	ShiftAddr      *ebpf.Variable `ebpf:"shift_addr"`
-	SymbolAddr     *ebpf.Variable `ebpf:"symbol_addr"`
-	SymbolName     *ebpf.Variable `ebpf:"symbol_name"`
-	WakeupBytes    *ebpf.Variable `ebpf:"wakeup_bytes"`
+	Adopted            *ebpf.Variable `ebpf:"adopted"`
+	Anchor             *ebpf.Variable `ebpf:"anchor"`
+	CgroupId           *ebpf.Variable `ebpf:"cgroup_id"`
+	CgroupLevel        *ebpf.Variable `ebpf:"cgroup_level"`
+	CommMask           *ebpf.Variable `ebpf:"comm_mask"`
+	CommWords          *ebpf.Variable `ebpf:"comm_words"`
+	CountRuns          *ebpf.Variable `ebpf:"count_runs"`
+	DcacheMounted      *ebpf.Variable `ebpf:"dcache_mounted"`
+	DcacheOpHash       *ebpf.Variable `ebpf:"dcache_op_hash"`
+	Enabled            *ebpf.Variable `ebpf:"enabled"`
+	FollowChildren     *ebpf.Variable `ebpf:"follow_children"`
+	ForgetAtKill       *ebpf.Variable `ebpf:"forget_at_kill"`
+	FstypeAddr         *ebpf.Variable `ebpf:"fstype_addr"`
+	FstypeName         *ebpf.Variable `ebpf:"fstype_name"`
+	HasCgroups         *ebpf.Variable `ebpf:"has_cgroups"`
+	HashShift          *ebpf.Variable `ebpf:"hash_shift"`
+	Hashtable          *ebpf.Variable `ebpf:"hashtable"`
+	HashtableAddr      *ebpf.Variable `ebpf:"hashtable_addr"`
+	HeadBtf            *ebpf.Variable `ebpf:"head_btf"`
+	Inside             *ebpf.Variable `ebpf:"inside"`
+	LastChild          *ebpf.Variable `ebpf:"last_child"`
+	LinkFd             *ebpf.Variable `ebpf:"link_fd"`
+	LinkTrampoline     *ebpf.Variable `ebpf:"link_trampoline"`
+	MatchAll           *ebpf.Variable `ebpf:"match_all"`
+	MatchCgroup        *ebpf.Variable `ebpf:"match_cgroup"`
+	MatchComm          *ebpf.Variable `ebpf:"match_comm"`
+	MatchListed        *ebpf.Variable `ebpf:"match_listed"`
+	NextLook           *ebpf.Variable `ebpf:"next_look"`
+	OwnRoot            *ebpf.Variable `ebpf:"own_root"`
+	PreemptAddr        *ebpf.Variable `ebpf:"preempt_addr"`
+	PreemptMode        *ebpf.Variable `ebpf:"preempt_mode"`
+	RecorderTgid       *ebpf.Variable `ebpf:"recorder_tgid"`
+	RootSeen           *ebpf.Variable `ebpf:"root_seen"`
+	Runs               *ebpf.Variable `ebpf:"runs"`
+	SelfTgid           *ebpf.Variable `ebpf:"self_tgid"`
+	ShiftAddr          *ebpf.Variable `ebpf:"shift_addr"`
+	SymbolAddr         *ebpf.Variable `ebpf:"symbol_addr"`
+	SymbolName         *ebpf.Variable `ebpf:"symbol_name"`
+	Trampoline         *ebpf.Variable `ebpf:"trampoline"`
+	TrampolineImage    *ebpf.Variable `ebpf:"trampoline_image"`
+	TrampolineOwner    *ebpf.Variable `ebpf:"trampoline_owner"`
+	TrampolinePrograms *ebpf.Variable `ebpf:"trampoline_programs"`
+	Trampolines        *ebpf.Variable `ebpf:"trampolines"`
+	WakeupBytes        *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // kprobePrograms contains all programs after they have been loaded into the kernel.

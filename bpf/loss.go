@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	lossCauses = 7 // LOSS_CAUSES of record.h
+	lossCauses = 8 // LOSS_CAUSES of record.h
 	lossRoles  = 64
 	slotSize   = 32
 )

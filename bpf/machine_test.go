@@ -287,6 +287,21 @@ func TestRing(t *testing.T) {
 	}
 }
 
+// Past a record that is not done are those behind it.
+func TestRingPast(t *testing.T) {
+	r := &ring{producer: make([]byte, 8), words: []uint64{8, 1, 8 | ringBusy, 2, 8, 3, 8 | ringBusy, 4}}
+	binary.LittleEndian.PutUint64(r.producer, 64)
+	if got, _ := r.scan(nil, 9); len(got) != 1 || r.read != 16 {
+		t.Errorf("%v, %d bytes before one that is not done", got, r.read)
+	}
+	if busy := r.goPast(); busy != 2 {
+		t.Errorf("%d are not done", busy)
+	}
+	if got, _ := r.scan(nil, 9); len(got) != 1 || got[0].Time != 3 || r.read != 64 {
+		t.Errorf("%v, %d bytes past it", got, r.read)
+	}
+}
+
 // A record that reaches over the end of the ring buffer is put together.
 func TestRingTorn(t *testing.T) {
 	word := func(text string) uint64 { return binary.LittleEndian.Uint64([]byte(text)) }

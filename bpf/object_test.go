@@ -206,8 +206,8 @@ func TestEnums(t *testing.T) {
 		}
 	}
 	checkOrder(t, text, "enum loss_cause {", int(schema.LossRingBuffer), "LOSS_RING_BUFFER", "LOSS_MISSED",
-		"LOSS_WATCH_OVERFLOW", "LOSS_UNREADABLE_NAME", "LOSS_LIMIT", "LOSS_UNWATCHED", "LOSS_CAUSES")
-	if schema.LossUnwatched+1 != lossCauses {
+		"LOSS_WATCH_OVERFLOW", "LOSS_UNREADABLE_NAME", "LOSS_LIMIT", "LOSS_UNWATCHED", "LOSS_REBUILT", "LOSS_CAUSES")
+	if schema.LossRebuilt+1 != lossCauses {
 		t.Errorf("lossCauses is %d", lossCauses)
 	}
 }

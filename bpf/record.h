@@ -74,6 +74,7 @@ enum loss_cause {
 	LOSS_UNREADABLE_NAME,
 	LOSS_LIMIT, /* user space's own */
 	LOSS_UNWATCHED,
+	LOSS_REBUILT, /* user space's own */
 	LOSS_CAUSES,
 };
 

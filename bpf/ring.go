@@ -41,14 +41,18 @@ type ring struct {
 	// later than that has a later time.
 	mark, marked uint64
 	horizon      uint64 // all that happened before it, nanoseconds since boot, is read
+	past         bool   // records still being written are passed over
 }
 
 // Map makes the records readable. It comes last, when who reads them has its memory too, and gives back to the kernel what was
-// taken to attach: all of the ring counts as this process's memory.
+// taken to attach: all of the ring counts as this process's memory. It waits until the programs of recordings before have left the
+// functions, some seconds at most.
 func (s *Session) Map() (err error) {
 	debug.FreeOSMemory()
-	s.ring, err = newRing(s.maps["events"])
-	return err
+	if s.ring, err = newRing(s.maps["events"]); err != nil {
+		return err
+	}
+	return s.trampolines.begin(s.ask)
 }
 
 // Wait returns at the deadline, or when much is waiting to be read.
@@ -66,6 +70,10 @@ func (s *Session) Record(at uint64) []uint64 { return s.ring.record(at) }
 
 // Release gives the memory of the records before a place back to the programs, or of all that were scanned.
 func (s *Session) Release(before uint64) { s.ring.release(min(before, s.ring.read)) }
+
+// Past has Scan pass over records that their programs are still writing, and returns how many there are. It is for the end of a
+// recording, when no program begins another record: what waits behind one would be lost with it.
+func (s *Session) Past() uint64 { return s.ring.goPast() }
 
 func newRing(m *ebpf.Map) (*ring, error) {
 	page := os.Getpagesize()
@@ -143,12 +151,11 @@ func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 	written := atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
 	words, mask, end := r.words, uint64(len(r.words)-1), r.read
 	for end < written {
-		// Atomically: what the kernel wrote before it cleared the bit is seen.
-		header := atomic.LoadUint32((*uint32)(unsafe.Pointer(&words[end/8&mask])))
-		if header&ringBusy != 0 {
+		header := r.header(end)
+		if header&ringBusy != 0 && !r.past {
 			break
 		}
-		if header&ringDiscard == 0 {
+		if header&(ringDiscard|ringBusy) == 0 {
 			if more = most == 0; more {
 				break
 			}
@@ -161,6 +168,25 @@ func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 		r.horizon = r.marked
 	}
 	return dst, more
+}
+
+// goPast counts the records from here on that are still being written, which scan passes over.
+func (r *ring) goPast() (busy uint64) {
+	r.past = true
+	written := atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
+	for at := r.read; at < written; {
+		header := r.header(at)
+		if header&ringBusy != 0 {
+			busy++
+		}
+		at += recordSize(header)
+	}
+	return busy
+}
+
+// header is the first word of the record at a place, read atomically: what the kernel wrote before it cleared the bit is seen.
+func (r *ring) header(at uint64) uint32 {
+	return atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.words[at/8&uint64(len(r.words)-1)])))
 }
 
 // record returns the record at a place, as long as it has not been released; good until the next call.

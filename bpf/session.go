@@ -47,23 +47,24 @@ const (
 // Session is a set of attached probes. It is not safe for concurrent use, but for
 // Disable and FilesystemType.
 type Session struct {
-	mode     Mode
-	maps     map[string]*ebpf.Map
-	kprobe   object
-	vars     map[string]*ebpf.Variable
-	ring     *ring
-	losses   *lossMemory
-	probes   []*attached
-	attempts []Attempt
-	layout   *schema.Layout
-	preempt  Preemption
-	profile  *profile         // nil: links tell what kprobes missed, or nobody does
-	blind    atomic.Bool      // nothing is recorded any more
-	root     [2]uint64        // the recorder's root directory: addresses of mount and dentry
-	only     []schema.Role    // as in Config
-	follows  bool             // what a target starts is a target
-	ask      *ebpf.Collection // programs that are run to be asked
-	polled   uint64           // when Losses last looked, nanoseconds since boot
+	mode        Mode
+	maps        map[string]*ebpf.Map
+	kprobe      object
+	vars        map[string]*ebpf.Variable
+	ring        *ring
+	losses      *lossMemory
+	probes      []*attached
+	attempts    []Attempt
+	layout      *schema.Layout
+	preempt     Preemption
+	profile     *profile // nil: links tell what kprobes missed, or nobody does
+	trampolines trampolines
+	blind       atomic.Bool      // nothing is recorded any more
+	root        [2]uint64        // the recorder's root directory: addresses of mount and dentry
+	only        []schema.Role    // as in Config
+	follows     bool             // what a target starts is a target
+	ask         *ebpf.Collection // programs that are run to be asked
+	polled      uint64           // when Losses last looked, nanoseconds since boot
 }
 
 // Open loads and attaches the probes; they see nothing before Enable, and nothing can be read before Map. The error is
@@ -195,7 +196,7 @@ func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 	if err != nil {
 		return err
 	}
-	a := &attacher{trampoline: object{spec, s.maps}, cache: cache, counts: countsMissed(kernel), profile: s.profile, preemption: s.preempt}
+	a := &attacher{trampoline: object{spec, s.maps}, cache: cache, counts: countsMissed(kernel), profile: s.profile, preemption: s.preempt, trampolines: &s.trampolines, ask: s.ask}
 	s.probes, s.attempts = a.attachAll(s.plan(), func(p probe) bool {
 		return s.only == nil || p.required || slices.Contains(s.only, p.role)
 	})
@@ -299,10 +300,14 @@ func (s *Session) Disable() error {
 }
 
 // Losses appends what was lost since the last call. Call it a few times a second:
-// the windows of LossMissed are the time between two calls.
-func (s *Session) Losses(dst []*schema.Loss) ([]*schema.Loss, error) {
+// the windows of LossMissed are the time between two calls. Nothing lost before known, nanoseconds since boot, less Lag, will be
+// told later.
+func (s *Session) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint64, err error) {
 	now := Now()
-	dst, err := s.losses.take(dst)
+	if dst, known, err = s.trampolines.rebuilt(dst, now); err != nil {
+		return dst, known, err
+	}
+	dst, err = s.losses.take(dst)
 	for _, p := range s.probes {
 		n, missedErr := p.takeMissed()
 		if missedErr != nil {
@@ -321,7 +326,7 @@ func (s *Session) Losses(dst []*schema.Loss) ([]*schema.Loss, error) {
 			l.Cause = s.causeOfMiss(l.Role)
 		}
 	}
-	return dst, err
+	return dst, known, err
 }
 
 // causeOfMiss: who is followed by its parent's fork is not where that was missed, and then
@@ -335,7 +340,7 @@ func (s *Session) causeOfMiss(role schema.Role) schema.LossCause {
 
 // Links returns descriptors that hold the probes in the kernel, beside the session's own: a Close before these are
 // closed takes no wait, and takes none of these probes away. Not among them are kprobes by perf events: one with
-// a name in tracefs only the session can remove.
+// a name in tracefs only the session can remove. The last one says to recordings that begin meanwhile that these are leaving.
 func (s *Session) Links() (links []*os.File, err error) {
 	for _, p := range s.probes {
 		l, ok := p.link.(interface{ FD() int })
@@ -347,6 +352,9 @@ func (s *Session) Links() (links []*os.File, err error) {
 			return links, fmt.Errorf("duplicate a link: %w", err)
 		}
 		links = append(links, os.NewFile(uintptr(fd), "link"))
+	}
+	if sign, err := leaves(); err == nil { // else they wait a little while
+		links = append(links, sign)
 	}
 	return links, nil
 }

@@ -30,6 +30,12 @@ const volatile __u64 shift_addr = 0;          /* &d_hash_shift, 0 unknown */
 const volatile __u64 preempt_addr = 0;        /* &preempt_dynamic_mode, 0 unknown */
 const volatile bool count_runs = false;       /* a kprobe's program counts how often it runs */
 
+/* Where in a struct bpf_tracing_link its trampoline is, and in a struct bpf_trampoline what look_at_trampolines reads, bytes; 0: not there. */
+const volatile __u32 link_trampoline = 0;
+const volatile __u32 trampoline_programs = 0; /* progs_cnt */
+const volatile __u32 trampoline_image = 0;    /* cur_image */
+const volatile __u32 trampoline_owner = 0;    /* the word of its mutex that says who holds it */
+
 /* Written while running. */
 __u32 enabled = 0;        /* by user space: all probes are attached */
 __u32 forget_at_kill = 0; /* by user space: dentry_free is not attached */
@@ -47,6 +53,15 @@ __u64 fstype_addr = 0;    /* by user space, for fstype_of: a struct file_system_
 __u64 fstype_name[2] = {}; /* by fstype_of: its name, NUL-terminated */
 char symbol_name[32] = {}; /* by user space, for find_symbol: NUL-padded */
 __u64 symbol_addr = 0;     /* by find_symbol: 0 not found */
+__s32 link_fd = 0;         /* by user space, for trampoline_of: a descriptor of a link */
+
+/* A function's struct bpf_trampoline, as look_at_trampolines finds it. */
+struct trampoline {
+	__u64 at;       /* its address, by trampoline_of */
+	__u64 image;    /* the address of its code */
+	__u32 programs; /* it runs so many */
+	__u32 held;     /* its lock is: the code may be another one in a moment */
+} trampoline = {}, trampolines[LOSS_ROLES] = {};
 
 struct head *head_btf = NULL; /* keeps the type in the object's BTF, where a test reads it */
 

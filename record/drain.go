@@ -24,7 +24,8 @@ type source interface {
 	Scan(dst []bpf.Entry, most int) (entries []bpf.Entry, horizon uint64, more bool)
 	Record(at uint64) []uint64
 	Release(before uint64)
-	Losses(dst []*schema.Loss) ([]*schema.Loss, error)
+	Past() (busy uint64)
+	Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint64, err error)
 }
 
 // run writes what comes until stop is closed, then all that is left. The error is one of the source, that ended it
@@ -50,21 +51,32 @@ func (w *writer) run(stop <-chan struct{}) error {
 }
 
 // finish reads what is left. The probes are blind by now; a program that was in the middle of a
-// record ends it soon, or its cpu stands still for longer than is waited here.
+// record ends it soon, or its cpu stands still for longer than is waited here: then that record is lost, and not those behind it.
 func (w *writer) finish() error {
 	blind := bpf.Now()
 	w.looked = time.Time{}
 	for range maxBusy {
-		for more := true; more; {
-			var err error
-			if more, err = w.turn(time.Now()); err != nil {
-				return err
-			}
+		if err := w.turns(); err != nil {
+			return err
 		}
 		if w.horizon >= blind-min(blind, clockSlack) {
-			break
+			return nil
 		}
 		time.Sleep(time.Millisecond)
+	}
+	if busy := w.source.Past(); busy > 0 {
+		w.lost([]*schema.Loss{{Cause: schema.LossMissed, Count: busy, FirstNs: w.horizon, LastNs: bpf.Now()}})
+	}
+	return w.turns()
+}
+
+// turns takes all that is there.
+func (w *writer) turns() error {
+	for more := true; more; {
+		var err error
+		if more, err = w.turn(time.Now()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -83,11 +95,11 @@ func (w *writer) turn(deadline time.Time) (more bool, err error) {
 	w.sorter.sort()
 	w.horizon = max(w.horizon, horizon-min(horizon, clockSlack))
 	if now := time.Now(); now.Sub(w.looked) >= lossEvery {
-		w.looked, w.settled = now, bpf.Now()
-		losses, err := w.source.Losses(nil)
+		losses, known, err := w.source.Losses(nil)
 		if err != nil {
 			return false, err
 		}
+		w.looked, w.settled = now, known
 		w.lost(losses)
 	}
 	w.takePrograms()

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -55,11 +54,15 @@ type script struct {
 	done     chan struct{} // closed when all turns were read
 	data     []uint64      // all turns so far
 	released uint64
+	behind   []uint64 // records that are behind one whose program does not come to its end; nil: there is none
 }
 
 func (s *script) Wait(time.Time) error { return nil }
 
 func (s *script) Scan(dst []bpf.Entry, _ int) ([]bpf.Entry, uint64, bool) {
+	if s.turn >= len(s.turns) && s.behind != nil {
+		return dst, s.horizon, false
+	}
 	if s.turn >= len(s.turns) {
 		return dst, max(s.horizon, bpf.Now()), false
 	}
@@ -71,6 +74,7 @@ func (s *script) Scan(dst []bpf.Entry, _ int) ([]bpf.Entry, uint64, bool) {
 	}
 	if s.turn++; s.turn == len(s.turns) && s.done != nil {
 		close(s.done)
+		s.done = nil
 	}
 	return dst, s.horizon, false
 }
@@ -82,14 +86,22 @@ func (s *script) Record(at uint64) []uint64 {
 	return s.data[at/8+1:][:(uint32(s.data[at/8])+7)/8]
 }
 
+func (s *script) Past() uint64 {
+	if s.behind == nil {
+		return 0
+	}
+	s.turns, s.behind = append(s.turns, s.behind), nil
+	return 1
+}
+
 func (s *script) Release(before uint64) {
 	s.released = max(s.released, min(before, 8*uint64(len(s.data))))
 }
 
-func (s *script) Losses(dst []*schema.Loss) ([]*schema.Loss, error) {
+func (s *script) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint64, err error) {
 	l := s.losses[s.turn]
 	delete(s.losses, s.turn)
-	return append(dst, l...), nil
+	return append(dst, l...), bpf.Now(), nil
 }
 
 // recordScript runs a script through a writer into a file.
@@ -98,7 +110,8 @@ func recordScript(t *testing.T, s *script, l limits, to io.Writer) (*writer, err
 	s.done = make(chan struct{})
 	w := newWriter(s, 1<<20, emptyTrace(t, to), l, &counters{}, func(uint64) string { return "" })
 	stop := make(chan struct{})
-	go func() { <-s.done; close(stop) }()
+	done := s.done
+	go func() { <-done; close(stop) }()
 	if err := w.run(stop); err != nil {
 		t.Fatal(err)
 	}
@@ -259,47 +272,6 @@ func TestPipelineManyTurns(t *testing.T) {
 	}
 }
 
-// The sorter puts records in order, those of equal times as they came, and loses nothing.
-func TestSorter(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	s := &sorter{}
-	var now uint64
-	var out []bpf.Entry
-	take := func(limit uint64) {
-		ready := s.before(limit)
-		out = append(out, ready...)
-		s.drop(len(ready))
-	}
-	const n, late = 5000, 100_000
-	for i := range uint64(n) {
-		now += uint64(rng.IntN(10_000))
-		at := now
-		if rng.IntN(3) == 0 {
-			at -= min(at, uint64(rng.IntN(late)))
-		}
-		if s.pending = append(s.pending, bpf.Entry{Time: at, At: i}); i%3 == 0 {
-			s.sort()
-			if s.oldest() > i {
-				t.Fatalf("the oldest is %d of %d", s.oldest(), i)
-			}
-		}
-		if i%51 == 0 && now > late {
-			take(now - late)
-		}
-	}
-	s.sort()
-	take(^uint64(0))
-	if len(out) != n || s.oldest() != ^uint64(0) {
-		t.Fatalf("%d records came out of %d", len(out), n)
-	}
-	for i := 1; i < n; i++ {
-		a, b := out[i-1], out[i]
-		if a.Time > b.Time || a.Time == b.Time && a.At > b.At {
-			t.Fatalf("record %d: %d after %d", i, b.Time, a.Time)
-		}
-	}
-}
-
 // The records that wait take no more than their part of the ring buffer.
 func TestFullRingIsWritten(t *testing.T) {
 	const ring, each, turns = 4096, 7, 200
@@ -375,6 +347,17 @@ func TestWriterWaits(t *testing.T) {
 	if out.Len() == header {
 		t.Error("nothing written though all is known")
 	}
+}
+
+// A record that is not done when a recording ends is a loss, and what has its place behind it is not lost.
+func TestWriterEndsPastBusyRecord(t *testing.T) {
+	const at = 5e9
+	var out bytes.Buffer
+	s := &script{turns: [][]uint64{raw(at, 1, "a")}, horizon: at + 2*clockSlack, behind: raw(at+3*clockSlack, 2, "b")}
+	if _, err := recordScript(t, s, limits{}, &out); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, packets(t, out.Bytes()), []string{"a", "LOSS_CAUSE_MISSED 1", "b", "end 2 1"})
 }
 
 // A loss told late stands before the events it touches, also where their frame has ended.

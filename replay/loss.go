@@ -136,6 +136,8 @@ func windowOf(r *schema.Loss) Window {
 		w.Why = "watch set full"
 	case schema.LossCause_LOSS_CAUSE_MISSED:
 		w.Why = "probe hits missed"
+	case schema.LossCause_LOSS_CAUSE_REBUILT:
+		w.Why, w.mispairs = "another tracer came to the function or left it, and calls in progress are not seen to return", false
 	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
 		w.Why = "a process could not be followed"
 	case schema.LossCause_LOSS_CAUSE_LIMIT:

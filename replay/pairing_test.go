@@ -221,7 +221,7 @@ func TestAnExitKnowsItsEntryAcrossALoss(t *testing.T) {
 	for _, tt := range []struct {
 		cause schema.LossCause
 		stray bool
-	}{{schema.LossCause_LOSS_CAUSE_RING_BUFFER, false}, {schema.LossCause_LOSS_CAUSE_MISSED, true}} {
+	}{{schema.LossCause_LOSS_CAUSE_RING_BUFFER, false}, {schema.LossCause_LOSS_CAUSE_REBUILT, false}, {schema.LossCause_LOSS_CAUSE_MISSED, true}} {
 		f := newFeed()
 		f.do(1, schema.RoleOpen, schema.Enter, 0)
 		f.Loss(&schema.Loss{Cause: tt.cause, Role: schema.RoleOpen, Count: 1, FirstNs: 1500, LastNs: 1600})

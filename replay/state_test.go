@@ -132,6 +132,7 @@ func TestLossesThatTouchEverythingAfter(t *testing.T) {
 	for cause, want := range map[schema.LossCause]bool{
 		schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW: true,
 		schema.LossCause_LOSS_CAUSE_LIMIT:          true,
+		schema.LossCause_LOSS_CAUSE_REBUILT:        false,
 		99:                                         true, // of a later format
 		schema.LossCause_LOSS_CAUSE_RING_BUFFER:    false,
 		schema.LossCause_LOSS_CAUSE_UNWATCHED:      false, // its events say themselves what it touches

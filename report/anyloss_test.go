@@ -72,7 +72,7 @@ func anyLoss(rng *rand.Rand, m *memory) *schema.Loss {
 			}
 		}
 	}
-	l := &schema.Loss{Cause: schema.LossCause(rng.IntN(9) - 1), Role: schema.Role(rng.IntN(24) - 1), FirstNs: when(),
+	l := &schema.Loss{Cause: schema.LossCause(rng.IntN(10) - 1), Role: schema.Role(rng.IntN(24) - 1), FirstNs: when(),
 		Count: []uint64{0, 1, 7, math.MaxUint64}[rng.IntN(4)]}
 	if l.LastNs = when(); rng.IntN(3) == 0 {
 		l.LastNs = l.FirstNs

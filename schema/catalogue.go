@@ -79,6 +79,7 @@ const (
 	LossUnreadableName = LossCause_LOSS_CAUSE_UNREADABLE_NAME
 	LossLimit          = LossCause_LOSS_CAUSE_LIMIT
 	LossUnwatched      = LossCause_LOSS_CAUSE_UNWATCHED
+	LossRebuilt        = LossCause_LOSS_CAUSE_REBUILT
 
 	FactParentIsRoot   = Fact_FACT_PARENT_IS_ROOT
 	FactParentOpHash   = Fact_FACT_PARENT_OP_HASH

@@ -55,6 +55,7 @@ func schedule() []errand {
 		{test: "TestKernelDoctor", name: "doctor-fentry", line: []string{"/dtrec", "doctor", "--attach", "fentry", "--format", "json"}, outer: true},
 		{test: "TestKernelDoctor", name: "doctor-kprobe", line: []string{"/dtrec", "doctor", "--attach", "kprobe", "--format", "json"}, outer: true},
 		{test: "TestKernelLoss", name: "loss", line: scene("loss")},
+		{test: "TestKernelRebuilt", name: "rebuilt", line: scene("rebuilt"), outer: true},
 		{test: "TestKernelUses", name: "uses", line: recording("--", "/uses", usesDir)},
 		{test: "TestKernelRandom", name: "random", line: recording("--", "/random", "--seed", fmt.Sprint(seed()), "--ops", "2000", "--free", "120")},
 		{test: "TestKernelRecording", name: "record", line: scene("record")},

@@ -40,8 +40,41 @@ func TestKernelLoss(t *testing.T) {
 	})
 }
 
+// Calls in progress while another recorder comes to their function, or leaves it, are not seen to return. That is told, and
+// nothing false is said of the walks around it.
+func TestKernelRebuilt(t *testing.T) {
+	onKernels(t, func(t *testing.T, release string) {
+		var told struct{ Opens uint64 }
+		dir := played(t, release, "rebuilt", &told)
+		trace := filepath.Join(dir, "rebuilt.pb")
+		s, v := add(t, trace, "flood"), verdicts(t, trace)
+		opens, exits := s.enter["open"], s.exit["open"]
+		t.Logf("%d opens, %d returned; %d times rebuilt; %d proven, %d unproven", opens, exits, s.rebuilt, v.Proven, v.Unproven)
+		if opens != told.Opens || exits > opens || opens-exits > s.rebuilt {
+			t.Errorf("%d opens of %d, %d returned, rebuilt %d times", opens, told.Opens, exits, s.rebuilt)
+		}
+		if (s.rebuilt > 0) != s.fexit || v.Lost != s.rebuilt+s.lost() || v.Refuted > 0 || !v.Complete {
+			t.Errorf("fexit %v, rebuilt %d times, %d lost; refuted %d, complete %v", s.fexit, s.rebuilt, v.Lost, v.Refuted, v.Complete)
+		}
+		got := claimsOf(v, "flood")
+		if len(got["restart"]) > 0 || got["equality"]["proven"] == 0 || got["equality"]["proven"]+got["equality"]["unproven"] != exits {
+			t.Errorf("restart %v, equality %v", got["restart"], got["equality"])
+		}
+		for _, d := range v.Doubts {
+			if strings.Contains(d.Reason, lateLossWords) {
+				t.Errorf("a loss was recorded too late: %v", d)
+			}
+		}
+		if text := output(t, "summary", trace); strings.Contains(text, "started over") || strings.Contains(text, "/shm/dev") {
+			t.Errorf("summary: %s", text)
+		}
+	})
+}
+
 // sums are the numbers of a trace by role.
 type sums struct {
+	rebuilt                     uint64
+	fexit                       bool              // a return is recorded by fexit
 	enter, exit, noRoom, missed map[string]uint64 // of a call that is one event both are one
 	whole                       map[string]bool   // it is one
 	uncounted                   map[string]bool   // the header says that what it missed is not known
@@ -65,6 +98,7 @@ func add(t *testing.T, trace, comm string) sums {
 	for _, e := range lifeEvents(t, trace) {
 		for _, p := range e.Probe {
 			s.whole[p.Role] = s.whole[p.Role] || p.Phase == "call"
+			s.fexit = s.fexit || p.Attached && p.Attach == "fexit"
 			if p.Uncounted {
 				s.uncounted[p.Role] = true
 				t.Logf("what %s %s missed is not counted here, as the header says", p.Role, p.Phase)
@@ -78,6 +112,8 @@ func add(t *testing.T, trace, comm string) sums {
 				s.noRoom[e.Role] += e.Count
 			case "missed":
 				s.missed[e.Role] += e.Count
+			case "rebuilt":
+				s.rebuilt += e.Count
 			default:
 				t.Errorf("%d lost: %s", e.Count, e.Cause)
 			}
@@ -130,7 +166,7 @@ func checkFlood(t *testing.T, trace string, run lossRun) {
 	}
 	lost := s.lost()
 	v := verdicts(t, trace)
-	if v.Lost != lost || lost == 0 || s.windows == 0 || !v.Complete {
+	if v.Lost != lost || s.rebuilt > 0 || lost == 0 || s.windows == 0 || !v.Complete {
 		t.Errorf("check says %d lost, the loss records %d in %d windows; complete %v", v.Lost, lost, s.windows, v.Complete)
 	}
 	checkTouched(t, v, s)

@@ -51,8 +51,8 @@ type lifeEvent struct {
 	Count uint64
 
 	Probe []struct {
-		Role, Phase string
-		Uncounted   bool
+		Role, Phase, Attach string
+		Uncounted, Attached bool
 	} // of the header
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/dtrec/dtrec/bpf"
@@ -15,6 +16,7 @@ import (
 	"github.com/dtrec/dtrec/record/workload"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 )
 
 func newRecordCmd() *cobra.Command {
@@ -60,10 +62,19 @@ executable); 2 the recording failed.`,
 	return cmd
 }
 
-// newDetachCmd is what record starts with the probes' links in its hands: its end lets them go, once record has.
+// newDetachCmd is what record starts with so many descriptors of the probes' links in its hands. It closes them once record has, the
+// first of them first, and each is a wait.
 func newDetachCmd() *cobra.Command {
-	return &cobra.Command{Use: "detach", Hidden: true, Args: cobra.NoArgs, Run: func(*cobra.Command, []string) {
+	return &cobra.Command{Use: "detach N", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
+		n, err := strconv.Atoi(args[0])
+		if err != nil {
+			return err
+		}
 		_, _ = io.Copy(io.Discard, os.Stdin)
+		for i := range n {
+			_ = unix.Close(record.FirstLink + i)
+		}
+		return nil
 	}}
 }
 

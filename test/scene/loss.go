@@ -38,6 +38,35 @@ func loss(dir string) any {
 	}
 }
 
+// rebuiltRun is a recording beside which another one came and went.
+type rebuiltRun struct{ Opens int }
+
+// rebuilt has a task open files without a pause while another recorder comes to the functions recorded, and leaves them.
+func rebuilt(dir string) any {
+	check(os.MkdirAll(lossDir, 0o755))
+	r := record(few("--comm", lossName, "-o", filepath.Join(dir, "rebuilt.pb"))...)
+	a := newActor("waiting")
+	a.do("name", lossName)
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		record(few("--comm", "nobody", "-o", lossDir+"/other.pb")...).end()
+	}()
+	const batch = 200
+	told := rebuiltRun{}
+	for going := true; going; told.Opens += batch {
+		a.do("many", "churn", "/dev/shm", fmt.Sprint("rebuilt", told.Opens, "-"), fmt.Sprint(batch))
+		select {
+		case <-gone:
+			going = false
+		default:
+		}
+	}
+	a.do("name", "waiting")
+	r.end()
+	return told
+}
+
 // flood opens a few files, which the ring buffer holds whether or not it is emptied,
 // and then as many as four tasks can.
 func flood(c *counter, trace, attach string) lossRun {

@@ -33,6 +33,7 @@ func main() {
 	play, ok := map[string]func(dir string) any{
 		"lifetime": lifetime,
 		"loss":     loss,
+		"rebuilt":  rebuilt,
 		"record":   recording,
 		"rotation": rotation,
 		"target":   target,

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"github.com/dtrec/dtrec/schema"
+	"golang.org/x/sys/unix"
+)
+
+// trampolines are those of functions whose exits the session records by fexit. A call in progress while one is built anew, for
+// a program that comes to the function or leaves it, is not seen to return: see look_at_trampolines in dcache.bpf.c.
+type trampolines struct {
+	look  func(found []foundTrampoline) error // what they are like now
+	of    []trampoline
+	found []foundTrampoline // in the same order
+}
+
+// trampoline is one of them.
+type trampoline struct {
+	at       uint64      // address of the struct bpf_trampoline
+	role     schema.Role // of the exit; unspecified: none
+	programs uint32      // of this session
+	image    uint64      // the address of its code
+	clean    uint64      // nanoseconds since boot: it was not being rebuilt, and that was its code
+}
+
+// foundTrampoline is struct trampoline of target.h.
+type foundTrampoline struct {
+	At, Image      uint64
+	Programs, Held uint32
+}
+
+// trampolineMembers are the variables of the kernel side that say where what it reads of trampolines is; none where the kernel
+// has not all of it. Only the mutex need not be known.
+func trampolineMembers(kernel *btf.Spec) map[string]any {
+	var link, trampoline, mutex *btf.Struct
+	if kernel.TypeByName("bpf_tracing_link", &link) != nil || kernel.TypeByName("bpf_trampoline", &trampoline) != nil {
+		return nil
+	}
+	of, ok1 := offset(link, "trampoline")
+	programs, ok2 := offset(trampoline, "progs_cnt")
+	image, ok3 := offset(trampoline, "cur_image")
+	if !ok1 || !ok2 || !ok3 {
+		return nil
+	}
+	members := map[string]any{"link_trampoline": of, "trampoline_programs": programs, "trampoline_image": image}
+	at, ok := offset(trampoline, "mutex")
+	if !ok || kernel.TypeByName("mutex", &mutex) != nil {
+		return members
+	}
+	if owner, ok := offset(mutex, "owner"); ok {
+		members["trampoline_owner"] = at + owner
+	} else if base, ok := offset(mutex, "rtmutex"); ok { // PREEMPT_RT
+		var rt *btf.Struct
+		if kernel.TypeByName("rt_mutex_base", &rt) == nil {
+			if owner, ok := offset(rt, "owner"); ok {
+				members["trampoline_owner"] = at + base + owner
+			}
+		}
+	}
+	return members
+}
+
+// attached notes that a link of the session has put a program on the function with the trampoline at an address. False: that is not
+// known, or there are too many.
+func (t *trampolines) attached(role schema.Role, attach schema.Attach, at uint64) bool {
+	tr := t.at(at)
+	if tr == nil {
+		return false
+	}
+	if tr.programs++; attach == schema.Fexit {
+		tr.role = role
+	}
+	return true
+}
+
+// trampolineOf asks for the address of the trampoline that a link of this process has put a program on; 0: not known.
+func trampolineOf(ask *ebpf.Collection, l link.Link) uint64 {
+	var found foundTrampoline
+	on, ok := l.(interface{ FD() int })
+	if !ok || ask.Variables["link_fd"].Set(int32(on.FD())) != nil {
+		return 0
+	}
+	if _, err := ask.Programs["trampoline_of"].Run(&ebpf.RunOptions{}); err != nil {
+		return 0
+	}
+	if ask.Variables["trampoline"].Get(&found) != nil {
+		return 0
+	}
+	return found.At
+}
+
+func (t *trampolines) at(addr uint64) *trampoline {
+	for i := range t.of {
+		if t.of[i].at == addr {
+			return &t.of[i]
+		}
+	}
+	if addr == 0 || len(t.of) == lossRoles {
+		return nil
+	}
+	t.of = append(t.of, trampoline{at: addr})
+	return &t.of[len(t.of)-1]
+}
+
+// lookWith has the kernel side look.
+func lookWith(ask *ebpf.Collection) func(found []foundTrampoline) error {
+	return func(found []foundTrampoline) error {
+		if _, err := ask.Programs["look_at_trampolines"].Run(&ebpf.RunOptions{}); err != nil {
+			return fmt.Errorf("look at trampolines: %w", err)
+		}
+		return ask.Variables["trampolines"].Get(found)
+	}
+}
+
+// How long a recording waits for a program to leave the functions it records where nobody says that he is leaving: a recorder that
+// was killed. And how long at most: the programs of a recording leave one after the other, with a grace period of RCU-tasks for each.
+const (
+	nextLeaves = 500 * time.Millisecond
+	allLeave   = time.Minute
+)
+
+// leavingName begins the names of the sockets that say so, in the abstract namespace.
+const leavingName = "@dtrec-leaving-"
+
+// leaves returns a descriptor that says, as long as it is open, that the programs of this process are leaving.
+func leaves() (*os.File, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "leaving")
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprint(leavingName, os.Getpid())}); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// isLeaving reports whether some recorder's programs are, as far as this network namespace knows.
+func isLeaving() bool {
+	names, _ := os.ReadFile("/proc/net/unix")
+	return bytes.Contains(names, []byte(leavingName))
+}
+
+// begin has rebuilding told from now on. Before that it waits until the programs of recordings that have ended have left;
+// those that stay are somebody else's.
+func (t *trampolines) begin(ask *ebpf.Collection) error {
+	t.found = make([]foundTrampoline, lossRoles)
+	for i := range t.of {
+		t.found[i].At = t.of[i].at
+	}
+	if err := ask.Variables["trampolines"].Set(t.found); err != nil {
+		return err
+	}
+	t.look = lookWith(ask)
+	began := time.Now()
+	for last, left := began, 0; ; time.Sleep(10 * time.Millisecond) {
+		now := Now()
+		if err := t.look(t.found); err != nil {
+			return err
+		}
+		others := t.others()
+		if others != left || isLeaving() {
+			last, left = time.Now(), others
+		}
+		if others == 0 || time.Since(last) > nextLeaves || time.Since(began) > allLeave {
+			for i := range t.of {
+				t.of[i].image, t.of[i].clean = t.found[i].Image, now
+			}
+			return nil
+		}
+	}
+}
+
+// others counts the programs on these functions that are not the session's, and the trampolines being rebuilt.
+func (t *trampolines) others() (n int) {
+	for i, tr := range t.of {
+		n += int(t.found[i].Programs) - int(tr.programs) + int(min(t.found[i].Held, 1))
+	}
+	return max(n, 0)
+}
+
+// rebuilt appends a loss for each that was rebuilt since the last call. Known is up to when all such losses have been
+// told, nanoseconds since boot.
+func (t *trampolines) rebuilt(dst []*schema.Loss, now uint64) (losses []*schema.Loss, known uint64, err error) {
+	if t.look == nil { // before begin
+		return dst, now, nil
+	}
+	if err := t.look(t.found); err != nil {
+		return dst, now, err
+	}
+	known = now
+	for i := range t.of {
+		tr, found := &t.of[i], &t.found[i]
+		if found.Image != tr.image {
+			if tr.role != schema.Role_ROLE_UNSPECIFIED {
+				dst = append(dst, &schema.Loss{Cause: schema.LossRebuilt, Role: tr.role, Count: 1, FirstNs: tr.clean, LastNs: Now()})
+			}
+			tr.image, tr.clean = found.Image, now
+		} else if found.Held == 0 {
+			tr.clean = now
+		}
+		known = min(known, tr.clean)
+	}
+	return dst, known, nil
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// A trampoline that another one's program comes to or leaves is told as a loss of its role, since it was last seen as it was
+// and nobody held its mutex. Until that is told nothing counts as known that was lost since.
+func TestRebuiltTrampolines(t *testing.T) {
+	var now []foundTrampoline
+	ts := &trampolines{found: make([]foundTrampoline, 2), look: func(found []foundTrampoline) error { copy(found, now); return nil }}
+	ts.attached(schema.RoleOpen, schema.Fentry, 0x10)
+	ts.attached(schema.RoleOpen, schema.Fexit, 0x10)
+	ts.attached(schema.RoleFree, schema.Fentry, 0x20)
+	if ts.attached(schema.RoleLookup, schema.Fexit, 0) {
+		t.Error("where the trampoline is not known it is looked after")
+	}
+	if len(ts.of) != 2 || ts.of[0].programs != 2 || ts.of[0].role != schema.RoleOpen || ts.of[1].role != schema.Role_ROLE_UNSPECIFIED {
+		t.Fatalf("trampolines are %+v", ts.of)
+	}
+	ts.of[0].image, ts.of[1].image = 1, 2
+	for i, step := range []struct {
+		at         uint64
+		open, free foundTrampoline
+		first      uint64 // of the loss; 0: none
+		known      uint64
+	}{
+		{at: 100, open: foundTrampoline{Image: 1}, free: foundTrampoline{Image: 2}, known: 100},
+		{at: 200, open: foundTrampoline{Image: 1, Held: 1}, free: foundTrampoline{Image: 2}, known: 100}, // perhaps now
+		{at: 300, open: foundTrampoline{Image: 1, Held: 1}, free: foundTrampoline{Image: 2}, known: 100},
+		{at: 400, open: foundTrampoline{Image: 3, Held: 1}, free: foundTrampoline{Image: 2}, first: 100, known: 400},
+		{at: 500, open: foundTrampoline{Image: 3, Held: 1}, free: foundTrampoline{Image: 2}, known: 400}, // the next one
+		{at: 600, open: foundTrampoline{Image: 4}, free: foundTrampoline{Image: 2}, first: 400, known: 600},
+		{at: 700, open: foundTrampoline{Image: 4}, free: foundTrampoline{Image: 9}, known: 700}, // an entry is not missed
+		{at: 800, open: foundTrampoline{Image: 4}, free: foundTrampoline{Image: 9}, known: 800},
+		{at: 900, open: foundTrampoline{Image: 5}, free: foundTrampoline{Image: 9}, first: 800, known: 900}, // between two looks
+	} {
+		now = []foundTrampoline{step.open, step.free}
+		losses, known, err := ts.rebuilt(nil, step.at)
+		if err != nil || known != step.known || len(losses) != int(min(step.first, 1)) {
+			t.Fatalf("step %d: %v losses, known %d, %v", i, losses, known, err)
+		}
+		if len(losses) == 0 {
+			continue
+		}
+		l := losses[0]
+		if l.Cause != schema.LossRebuilt || l.Role != schema.RoleOpen || l.Count != 1 || l.FirstNs != step.first || l.LastNs < l.FirstNs {
+			t.Errorf("step %d: %v", i, l)
+		}
+	}
+}
+
+// What is not the session's own is counted, and a trampoline whose mutex is held.
+func TestOthersOnTrampolines(t *testing.T) {
+	ts := &trampolines{of: []trampoline{{programs: 2}, {programs: 1}}}
+	for want, found := range [][]foundTrampoline{
+		{{Programs: 2}, {Programs: 1}}, {{Programs: 2, Held: 7}, {Programs: 1}}, {{Programs: 3}, {Programs: 2}}, {{Programs: 4}, {Programs: 1, Held: 1}},
+	} {
+		if ts.found = found; ts.others() != want {
+			t.Errorf("%+v: %d, want %d", found, ts.others(), want)
+		}
+	}
+}
+
+// Who begins while the programs of another one are leaving sees that, until the last descriptor is closed.
+func TestLeaving(t *testing.T) {
+	if isLeaving() {
+		t.Skip("a recorder's programs are leaving")
+	}
+	sign, err := leaves()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !isLeaving() {
+		t.Error("it is not seen")
+	}
+	if err := sign.Close(); err != nil || isLeaving() {
+		t.Errorf("it is seen after the end, %v", err)
+	}
+}
