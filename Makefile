@@ -9,15 +9,18 @@ KERNELS ?= 6.1 6.12 newest
 OTHERS  ?= 6.12/amd64 6.12/cloud-arm64
 MATRIX  ?= 6.12 5.10 6.1 6.18 6.19 7.0 7.1 newest $(foreach v,6.1 6.12 newest,$v/amd64 $v/rt-amd64) 6.12/cloud-arm64 6.1/cloud-arm64 newest/cloud-arm64
 
-.PHONY: build install demo test unit kernel matrix kernel-build bench release release-test samples generate clean fleet fleet-millions formats screens FORCE
+.PHONY: build install demo test unit kernel matrix kernel-build bench pgo release release-test samples generate clean fleet fleet-millions formats screens FORCE
+
+# What is built to be used knows by a profile what reading spends its time on, see bench/README.md; tests are built without.
+PGO = -pgo=dtrec.pgo
 
 build:
 	@scripts/install-go
-	CGO_ENABLED=0 go build -trimpath -o dtrec .
+	CGO_ENABLED=0 go build -trimpath $(PGO) -o dtrec .
 
 # dtrec for guests of another architecture lies beside dtrec.
 dtrec-arm64 dtrec-amd64: dtrec-%: build
-	CGO_ENABLED=0 GOARCH=$* go build -trimpath -o $@ .
+	CGO_ENABLED=0 GOARCH=$* go build -trimpath $(PGO) -o $@ .
 
 # What was built is copied: so make runs as a user, and make install as root.
 install: dtrec
@@ -63,6 +66,12 @@ bench: build
 	scripts/install-qemu
 	scripts/install-peers
 	scripts/bench "$(PART)" $(BENCH)
+
+# dtrec.pgo anew, from what make bench PART=read recorded; a minute.
+RECORDINGS ?= $${XDG_CACHE_HOME:-$$HOME/.cache}/dtrec/bench/read
+pgo:
+	@scripts/install-go
+	go run ./bench/profile -o dtrec.pgo "$(RECORDINGS)/tmpfs.pb" "$(RECORDINGS)/second.pb"
 
 # Archives, packages and checksums, in dist/: the same bytes for the same commit.
 RELEASE_GO = $(shell sed -n 's/.*goRelease *= "\(.*\)"/\1/p' release/main.go)

@@ -71,7 +71,7 @@ func (s *stage) glob(pattern string) []string {
 // build makes the program, and reads the version that Go wrote into it.
 func (s *stage) build() {
 	program := filepath.Join(s.dir, "bin/dtrec")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o", program, ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-pgo=dtrec.pgo", "-buildvcs=true", "-ldflags=-s -w", "-o", program, ".")
 	cmd.Env = append(os.Environ(), s.platform()...)
 	if _, err := output(cmd); err != nil {
 		s.fail(err)
