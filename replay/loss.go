@@ -137,7 +137,8 @@ func windowOf(r *schema.Loss) Window {
 	case schema.LossCause_LOSS_CAUSE_MISSED:
 		w.Why = "probe hits missed"
 	case schema.LossCause_LOSS_CAUSE_REBUILT:
-		w.Why, w.mispairs = "another tracer came to the function or left it, and calls in progress are not seen to return", false
+		w.Count = 0 // how many calls were in progress is not known
+		w.Why, w.mispairs = "another tracer came to the function or left it, and calls in progress were not seen to return", false
 	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
 		w.Why = "a process could not be followed"
 	case schema.LossCause_LOSS_CAUSE_LIMIT:

@@ -253,7 +253,7 @@ func putLoss(dst *shown.Text, l *schema.Loss) {
 	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
 		dst.Put("processes not followed, the set of them is full")
 	case schema.LossCause_LOSS_CAUSE_REBUILT:
-		dst.Put("times that another tracer came to the function or left it, and calls in progress are not seen to return")
+		dst.Put("times that another tracer came to the function or left it, and calls in progress were not seen to return")
 	default:
 		dst.Put("events lost: ")
 		dst.Word(l.Cause.Label())

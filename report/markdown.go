@@ -140,9 +140,9 @@ func (p *page) introduction() {
 	if f.Forgotten > 0 {
 		p.line("- forgotten: %d dentries, each the one not seen for longest: more were known at once than are remembered. What rests on them is unproven", f.Forgotten)
 	}
-	p.many(len(f.Windows), "stretches with events missing", "dtrec info FILE", func(i int) {
-		w := f.Windows[i]
-		p.line("- missing: %s, from %d ns to %s", lossText(w.Count, w.Why), w.First, endOf(w.Last))
+	gaps := gapsOf(f.Windows)
+	p.many(len(gaps), "kinds of events missing", "dtrec info FILE", func(i int) {
+		p.line("- missing: %s", gaps[i].text())
 	})
 	p.verdictTable()
 	if isLog(p) {
@@ -330,13 +330,6 @@ func (f *Findings) driverLines(it *Item) []string {
 		out = append(out, head)
 	}
 	return out
-}
-
-func lossText(count uint64, why string) string {
-	if count == 0 {
-		return "an unknown number of events (" + why + ")"
-	}
-	return fmt.Sprintf("%d events (%s)", count, why)
 }
 
 func endOf(ns uint64) string {

@@ -102,8 +102,8 @@ var sentences = func() []sentence {
 			return m[1] == fmt.Sprintf("%x", r.header.RunId) && is(m[2], r.count) && (m[3] == "" || is(m[3], int(r.lost)))
 		})
 	add(`D1, D2 … are dentries in order of first sight: .* A verdict stands beside every claim\.`, func(*reader, []string) bool { return true })
-	add(`- missing: `+n+` events \([^()]*\), from `+n+` ns to `+n+` ns`, func(r *reader, m []string) bool {
-		return r.windows[parse(m[1])] && r.windows[parse(m[2])] && r.windows[parse(m[3])]
+	add(`- missing: `+n+` events?(?: of ([a-z_]+))? \(([^()]*)\), (?:in `+n+` stretches, the first )?from `+n+` ns to `+n+` ns`, func(r *reader, m []string) bool {
+		return r.missing(m)
 	})
 	add(`\| ([a-z ]+) \| `+n+` \| `+n+` \| `+n+` \| (.*) \|`, func(r *reader, m []string) bool {
 		v := r.verdicts[m[1]]

@@ -19,8 +19,8 @@ type truth struct {
 	events    map[uint64]*schema.Event
 	count     int // of events
 	lost      uint64
-	windows   map[uint64]bool // counts and times of the losses
-	opens     []*ownOpen      // in the order in which they ended, then those without an end
+	losses    []*schema.Loss
+	opens     []*ownOpen // in the order in which they ended, then those without an end
 	processes map[string]map[[2]int]bool
 	exits     map[string]map[uint64]int
 	outside   map[string]int // events outside any open that a section may show
@@ -55,7 +55,7 @@ type ownDoubt struct {
 
 // tell reads a trace on its own.
 func tell(records []schema.Record, header *schema.Header) *truth {
-	x := &truth{header: header, events: make(map[uint64]*schema.Event), windows: make(map[uint64]bool), processes: make(map[string]map[[2]int]bool),
+	x := &truth{header: header, events: make(map[uint64]*schema.Event), processes: make(map[string]map[[2]int]bool),
 		exits: make(map[string]map[uint64]int), outside: make(map[string]int), verdicts: make(map[string]map[string]int), doubts: make(map[string]*ownDoubt), across: make(map[string]int), sections: make(map[string]bool), seq: make(map[uint64]uint64), layout: offsets(header.GetLayout()), prefixes: make(map[string]uint64)}
 	state := replay.New(header)
 	births, open := make(map[uint32]int), make(map[uint32][]*ownOpen)
@@ -66,9 +66,7 @@ func tell(records []schema.Record, header *schema.Header) *truth {
 			if rec.Cause != schema.LossUnreadableName { // those events are there
 				x.lost += rec.Count
 			}
-			for _, n := range []uint64{rec.Count, rec.FirstNs, rec.LastNs} {
-				x.windows[n] = true
-			}
+			x.losses = append(x.losses, rec)
 		case *schema.Event:
 			x.event(rec, births, open)
 			if o := state.Event(rec).Object; o != nil {
@@ -336,7 +334,7 @@ func (x *truth) target(ref []string, ids []uint64, line string) bool {
 // known takes out of a line what is not a number of the events cited: how many a loss
 // record counts, the program, the path of an open.
 func (x *truth) known(line string) string {
-	if m := lostCount.FindStringSubmatch(line); m != nil && x.windows[parse(m[1])] {
+	if m := lostCount.FindStringSubmatch(line); m != nil && slices.ContainsFunc(x.losses, func(l *schema.Loss) bool { return l.Count == parse(m[1]) }) {
 		line = strings.Replace(line, m[0], "", 1)
 	}
 	for comm := range x.processes {
