@@ -14,10 +14,16 @@ func (s *State) Enclosing(step *Step, roles Roles) *Call {
 // Around returns the innermost call of some roles that a thread is in, as Enclosing does.
 func (s *State) Around(tid uint32, roles Roles) *Call {
 	if t := s.thread(tid); t != nil {
-		for i := len(t.calls) - 1; i >= 0; i-- {
-			if roles.Has(t.calls[i].Enter.Role) {
-				return t.calls[i]
-			}
+		return t.innermost(roles)
+	}
+	return nil
+}
+
+// innermost is that of some roles; nil: there is none.
+func (t *thread) innermost(roles Roles) *Call {
+	for i := len(t.calls) - 1; i >= 0; i-- {
+		if roles.Has(t.calls[i].Enter.Role) {
+			return t.calls[i]
 		}
 	}
 	return nil
@@ -26,15 +32,8 @@ func (s *State) Around(tid uint32, roles Roles) *Call {
 // walking is the path of the path call that the step is in, or ends; of an operation's entry,
 // whose walk is still to come, empty.
 func (s *State) walking(step *Step) string {
-	if c := step.Call; c != nil && callRoles.Has(c.Enter.Role) {
+	if c := s.Enclosing(step, callRoles); c != nil {
 		return c.Path
-	}
-	if t := s.thread(step.Event.TID); t != nil {
-		for i := len(t.calls) - 1; i >= 0; i-- {
-			if callRoles.Has(t.calls[i].Enter.Role) {
-				return t.calls[i].Path
-			}
-		}
 	}
 	return ""
 }

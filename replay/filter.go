@@ -114,16 +114,13 @@ func either(names []string) []string {
 type Picker struct {
 	Source
 	filter *Filter
-	model  *Model
-	ended  *PathCall
+	calls  *callModel
 	picks  bool
 }
 
 // Pick returns a Picker of the source.
 func Pick(src Source, f *Filter) *Picker {
-	p := &Picker{Source: src, filter: f, model: NewModel(src.Header())}
-	p.model.Call = func(c *PathCall) { p.ended = c }
-	return p
+	return &Picker{Source: src, filter: f, calls: newCallModel(src.Header())}
 }
 
 // Next is that of the source.
@@ -132,16 +129,36 @@ func (p *Picker) Next() (schema.Record, error) {
 	if err != nil {
 		return rec, err
 	}
-	p.ended = nil
-	if s := p.model.Record(rec); s != nil {
-		c := p.ended
-		if c == nil || c.End != s.Event.ID {
-			c = p.model.Around().Call
-		}
-		s.path = p.model.State.walking(s)
+	if s, c := p.calls.record(rec); s != nil {
+		s.path = p.calls.State.walking(s)
 		p.picks = p.filter.Match(s, c)
 	}
 	return rec, nil
+}
+
+// callModel is a model that says of each event which path call it is of.
+type callModel struct {
+	*Model
+	ended *PathCall // by the last event; nil: none
+}
+
+func newCallModel(h *schema.Header) *callModel {
+	m := &callModel{Model: NewModel(h)}
+	m.Call = func(c *PathCall) { m.ended = c }
+	return m
+}
+
+// record applies a record; of an event it returns where it stands, and the path call that it ends, or else the one it is in.
+func (m *callModel) record(rec schema.Record) (*Step, *PathCall) {
+	m.ended = nil
+	s := m.Record(rec)
+	if s == nil || m.ended != nil && m.ended.End == s.Event.ID {
+		return s, m.ended
+	}
+	if w := m.last.inner(); w != nil {
+		return s, w.call
+	}
+	return s, nil
 }
 
 // Picks reports whether the filter asks for the last event.

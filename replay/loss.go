@@ -272,13 +272,13 @@ func (l *Losses) come(now uint64) {
 
 // since reports whether events of the role may be missing between a time and now.
 func (l *Losses) since(time uint64, r schema.Role) bool {
-	return l.lost[0].covers(time) || r >= 0 && int(r) < len(l.lost) && l.lost[r].covers(time)
+	return l.lost[0].covers(time) || l.lost[slotOf(r)].covers(time)
 }
 
 // mispairedSince reports whether, between a time and now, the recorder itself may have lost
 // count of which call of the role a thread is in.
 func (l *Losses) mispairedSince(time uint64, r schema.Role) bool {
-	return l.mispaired[0].covers(time) || r >= 0 && int(r) < len(l.mispaired) && l.mispaired[r].covers(time)
+	return l.mispaired[0].covers(time) || l.mispaired[slotOf(r)].covers(time)
 }
 
 // sum adds counts that a file may have made up.

@@ -67,13 +67,18 @@ const dirsBudget = 8 << 20
 func (m *Model) negativeAt(d *Object) *Negative {
 	n := m.negatives[d.Addr]
 	if n != nil && n.Dentry != d {
-		if n.Fate == FateAlive {
-			n.Fate = FateUnknown
-		}
-		m.over(n)
+		m.lose(n)
 		n = nil
 	}
 	return n
+}
+
+// lose hands out a stretch of whose end nothing more will be seen.
+func (m *Model) lose(n *Negative) {
+	if n.Fate == FateAlive {
+		n.Fate = FateUnknown
+	}
+	m.over(n)
 }
 
 // over hands out a stretch and forgets it.
@@ -216,24 +221,12 @@ func (m *Model) deleted(t *threadCalls, s *Step) {
 		return
 	}
 	birth := BirthDelete
-	if m.State.within(e.TID, schema.RoleUnlink) != nil {
+	if m.State.Around(e.TID, RolesOf(schema.RoleUnlink)) != nil {
 		birth = BirthUnlink
-	} else if m.State.within(e.TID, schema.RoleRmdir) != nil {
+	} else if m.State.Around(e.TID, RolesOf(schema.RoleRmdir)) != nil {
 		birth = BirthRmdir
 	}
 	m.emptied(t, s, birth)
-}
-
-// within returns the call of a role that a thread is in, nil for none.
-func (s *State) within(tid uint32, role schema.Role) *Call {
-	if t := s.thread(tid); t != nil {
-		for i := len(t.calls) - 1; i >= 0; i-- {
-			if t.calls[i].Enter.Role == role {
-				return t.calls[i]
-			}
-		}
-	}
-	return nil
 }
 
 func (m *Model) dropped(t *threadCalls, s *Step) {
@@ -260,10 +253,7 @@ func (m *Model) freed(_ *threadCalls, s *Step) {
 		return
 	}
 	if n := m.negativeAt(s.Object); n != nil {
-		if n.Fate == FateAlive {
-			n.Fate = FateUnknown // its kill was not seen
-		}
-		m.over(n)
+		m.lose(n)
 	}
 }
 
@@ -283,9 +273,6 @@ func (m *Model) moved(t *threadCalls, s *Step) {
 func (m *Model) forgotten(d *Object) {
 	m.gone(d)
 	if n := m.negativeAt(d); n != nil {
-		if n.Fate == FateAlive {
-			n.Fate = FateUnknown
-		}
-		m.over(n)
+		m.lose(n)
 	}
 }

@@ -40,8 +40,7 @@ func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []stri
 	p.observer, _ = format.(observer)
 	p.every = p.all && p.observer == nil
 	if filter.ofCalls() {
-		p.model = NewModel(src.Header())
-		p.model.Call = func(c *PathCall) { p.ended = c }
+		p.model = newCallModel(src.Header())
 		p.state = p.model.State
 	} else {
 		p.state = New(src.Header())
@@ -99,9 +98,8 @@ type printer struct {
 	every    bool // and the format is shown none that it does not print
 	format   Format
 	state    *State
-	model    *Model    // where the filter asks for calls, else nil
-	ended    *PathCall // by the last event; nil: none
-	observer observer  // nil: the format is none
+	model    *callModel // where the filter asks for calls, else nil
+	observer observer   // nil: the format is none
 	out      *output
 	last     uint64 // id of the last event read or known to be missing
 	complete bool
@@ -193,11 +191,7 @@ func (p *printer) apply(e *schema.Event) (step *Step, call *PathCall) {
 	if p.model == nil {
 		step = p.state.Event(e)
 	} else {
-		p.ended = nil
-		step = p.model.Record(e)
-		if call = p.ended; call == nil || call.End != e.ID {
-			call = p.model.Around().Call
-		}
+		step, call = p.model.record(e)
 	}
 	if len(p.filter.Paths) > 0 {
 		step.path = p.state.walking(step)

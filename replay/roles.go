@@ -25,7 +25,8 @@ var (
 	leaves = RolesThat(schema.Leaves)
 	asks   = RolesThat(schema.Asks)
 	walks  = RolesThat(schema.Walks)
-	opens  = RolesOf(schema.RoleOpen) // what is looked up until they return is theirs
+	opens  = RolesOf(schema.RoleOpen)  // what is looked up until they return is theirs
+	evicts = RolesOf(schema.RoleEvict) // what ends until they return, they end
 
 	lockless = RolesOf(schema.RoleLookupRCU) // of asks, those in rcu-walk
 

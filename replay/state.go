@@ -371,10 +371,8 @@ func (s *State) evicting(t *thread) uint64 {
 	if t == nil || !s.marked || !ends.Has(s.step.Event.Role) {
 		return 0
 	}
-	for i := len(t.calls) - 1; i >= 0; i-- {
-		if c := t.calls[i]; c.Enter.Role == schema.RoleEvict {
-			return c.Enter.ID
-		}
+	if c := t.innermost(evicts); c != nil {
+		return c.Enter.ID
 	}
 	return 0
 }
