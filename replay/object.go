@@ -177,7 +177,7 @@ func (o *Objects) At(addr uint64) *Object {
 //     Where a kill may not have been one, an event that takes a reference shows it alive.
 //     Mostly it is a lookup that returned what the dentry is known to be.
 //  3. After that, an event at the address shows an object whose birth was missed.
-func (o *Objects) apply(e *schema.Event, call *Call, evict uint64) *Object {
+func (o *Objects) apply(e *schema.Event, call *Call) *Object {
 	d := o.find(e.Dentry)
 	switch {
 	case begins.Has(e.Role) && e.Phase == schema.Exit:
@@ -204,7 +204,7 @@ func (o *Objects) apply(e *schema.Event, call *Call, evict uint64) *Object {
 	if d.placed && (e.Parent != d.Parent || e.Name != d.Name) {
 		o.places++
 	}
-	d.see(e, evict)
+	d.see(e)
 	o.known.name(d, len(d.Name))
 	if e.Role == schema.RoleMove {
 		o.displaced(e.Target, e.ID)
@@ -224,7 +224,7 @@ func (o *Objects) goesOn(d *Object, e *schema.Event) {
 		o.endAt(d, e.ID)
 		return
 	case ends.Has(e.Role):
-		d.kill(e, 0)
+		d.kill(e)
 	case d.tries && held.Has(e.Role):
 		d.Killed = 0
 	}
@@ -300,7 +300,7 @@ func (o *Objects) endAt(d *Object, by uint64) {
 	}
 }
 
-func (d *Object) see(e *schema.Event, evict uint64) {
+func (d *Object) see(e *schema.Event) {
 	if d.tries && d.Killed != 0 && held.Has(e.Role) {
 		d.Killed, d.KillTime, d.Evict = 0, 0, 0
 	}
@@ -329,7 +329,7 @@ func (d *Object) see(e *schema.Event, evict uint64) {
 		mark(d, e)
 	}
 	if ends.Has(e.Role) {
-		d.kill(e, evict)
+		d.kill(e)
 	}
 }
 
@@ -357,9 +357,9 @@ var marks = [maxRole]func(*Object, *schema.Event){
 func (d *Object) hit(e *schema.Event) { d.Hit, d.HitRole = e.ID, e.Role }
 
 // kill is the end of the dentry, or an attempt at it: see Ended.
-func (d *Object) kill(e *schema.Event, evict uint64) {
+func (d *Object) kill(e *schema.Event) {
 	if d.Killed == 0 {
-		d.Killed, d.KillTime, d.Evict = e.ID, e.Time, evict
+		d.Killed, d.KillTime = e.ID, e.Time
 	}
 	d.contested = d.contested || d.Attempt != 0 && d.killer != e.TID
 	d.Attempt, d.killer = e.ID, e.TID

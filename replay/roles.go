@@ -26,7 +26,7 @@ var (
 	asks   = RolesThat(schema.Asks)
 	walks  = RolesThat(schema.Walks)
 	opens  = RolesOf(schema.RoleOpen)  // what is looked up until they return is theirs
-	evicts = RolesOf(schema.RoleEvict) // what ends until they return, they end
+	evicts = RolesOf(schema.RoleEvict) // what is killed until they return, they kill
 
 	lockless = RolesOf(schema.RoleLookupRCU) // of asks, those in rcu-walk
 
@@ -89,6 +89,7 @@ var knows = RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.
 
 // reactions are what the state does with an event of a role, beside pairing it and following its dentry.
 var reactions = [maxRole]*reaction{
+	schema.RoleKill: {then: (*State).killed},
 	schema.RoleMove: {then: (*State).moved},
 	schema.RoleExec: {first: (*State).takesOver},
 	schema.RoleExit: {then: (*State).abandon},

@@ -131,7 +131,7 @@ func (s *State) Event(e *schema.Event) *Step {
 		s.enclose(t)
 	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 && !s.outline {
-		s.step.Object = s.Objects.apply(e, s.step.Call, s.evicting(t))
+		s.step.Object = s.Objects.apply(e, s.step.Call)
 	}
 	if e.Phase == schema.Enter && asks.Has(e.Role) {
 		s.Objects.under(e)
@@ -253,7 +253,7 @@ func (s *State) call(t *thread) {
 		s.Objects.under(e.Entry)
 	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
-		s.step.Object = s.Objects.apply(e, c, 0)
+		s.step.Object = s.Objects.apply(e, c)
 	}
 }
 
@@ -366,15 +366,13 @@ func (s *State) giveUp(calls ...*Call) {
 	}
 }
 
-// evicting returns the id of the drop_caches call in progress on the thread, if the event ends a dentry; else 0.
-func (s *State) evicting(t *thread) uint64 {
-	if t == nil || !s.marked || !ends.Has(s.step.Event.Role) {
-		return 0
+// killed takes the end of a dentry within a drop_caches call of its thread: that killed it.
+func (s *State) killed(t *thread) {
+	if d := s.step.Object; d != nil && d.Killed == s.step.Event.ID && t != nil && s.marked {
+		if c := t.innermost(evicts); c != nil {
+			d.Evict = c.Enter.ID
+		}
 	}
-	if c := t.innermost(evicts); c != nil {
-		return c.Enter.ID
-	}
-	return 0
 }
 
 // Now returns the time of the latest event, nanoseconds since boot.
