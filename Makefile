@@ -48,7 +48,8 @@ unit:
 	go -C export/parquet vet ./...
 	go -C export/parquet test ./...
 
-kernel: build
+kernel:
+	@scripts/install-go
 	scripts/install-qemu
 	kernels=$$(scripts/fetch-kernel $(KERNELS)) && others=$$(scripts/fetch-kernel $(OTHERS)) && \
 	DTREC_KERNELS=$$(echo $$kernels | tr ' ' ':') DTREC_OTHER_KERNELS=$$(echo $$others | tr ' ' ':') go test -tags kernel -run Kernel -count=1 -p 2 -parallel 2 -timeout 45m -v ./test ./internal/vm | scripts/tally

@@ -81,6 +81,7 @@ var forArm64 = sync.OnceValue(func() error {
 // All workloads on a kernel with modules, and on arm64: nothing is lost, every claim has the verdict that it has anywhere,
 // hashes and buckets among them; and between the two nothing differs but the machine, and its name in symbols.
 func TestKernelMachines(t *testing.T) {
+	t.Parallel()
 	var traces []string
 	for _, kernel := range otherKernels(t) {
 		release, err := vm.KernelRelease(kernel)

@@ -21,6 +21,7 @@ var refusals = []errand{
 
 // A kernel that cannot be recorded: record says why before the command runs, and doctor says the same, with the same remedy.
 func TestKernelRefused(t *testing.T) {
+	t.Parallel()
 	release, err := vm.KernelRelease(otherKernels(t)[0])
 	if err != nil {
 		t.Fatal(err)

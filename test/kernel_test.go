@@ -55,8 +55,11 @@ func onOuterKernels(t *testing.T, test func(t *testing.T, release string)) {
 	onThese(t, files, test)
 }
 
+// onThese runs it on each of them, when what it waits for has come back: what was recorded on one kernel is looked at while
+// others are still recorded.
 func onThese(t *testing.T, files []string, test func(t *testing.T, release string)) {
 	t.Helper()
+	t.Parallel()
 	if len(files) == 0 {
 		t.Fatal("DTREC_KERNELS names no kernel image: set it from scripts/fetch-kernel")
 	}
@@ -65,7 +68,10 @@ func onThese(t *testing.T, files []string, test func(t *testing.T, release strin
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run(release, func(t *testing.T) { test(t, release) })
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			test(t, release)
+		})
 	}
 }
 

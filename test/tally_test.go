@@ -3,6 +3,7 @@
 package test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -18,8 +19,13 @@ var tally struct {
 // atEnd is called when all tests have run.
 var atEnd []func()
 
-// TestMain runs the tests in the root of the tree, and then says what they did.
+// TestMain runs the tests in the root of the tree, and then says what they did. As many as want to wait for a guest at once:
+// how many guests there are is sideBySide, whatever -parallel is for other packages.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "100"); err != nil {
+		panic(err)
+	}
 	if err := os.Chdir(".."); err != nil {
 		panic(err)
 	}
