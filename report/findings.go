@@ -32,6 +32,7 @@ type Findings struct {
 	Cut          bool
 	Tally        Tally
 	kept         uint64       // opens that left a missing name in the cache without inode, proven
+	Unmet        []string     // of what was selected, that no path call is of
 	Without      replay.Roles // left out on request
 	Ablations    []Ablation   // what was proven with them and is not without
 	labels       labels

@@ -4,6 +4,7 @@ package report
 
 import (
 	"io"
+	"slices"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -79,7 +80,7 @@ func Judge(r replay.Source, o Options) (*Findings, error) {
 		o.Beside.State().Reuse()
 	}
 	c := newCollector(h, o.Beside)
-	c.bare, c.each, c.follow, c.only, c.asked = o.Bare, o.Each, o.Follow, o.Only, o.Select
+	c.bare, c.each, c.follow, c.only, c.asked, c.f.Unmet = o.Bare, o.Each, o.Follow, o.Only, o.Select, slices.Clone(o.Select)
 	var whole *collector
 	if o.Without != 0 {
 		whole = newCollector(r.Header(), alone{replay.New(r.Header())})

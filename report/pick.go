@@ -93,7 +93,7 @@ func (c *collector) pick(p *Program, w *walk, made purpose) *Item {
 	}
 	var why Pick
 	of := p.picked(made.op)
-	if of.asked < maxAsked && slices.ContainsFunc(c.asked, w.is) {
+	if c.isAsked(w) && of.asked < maxAsked {
 		of.asked++
 		why |= PickAsked
 	}
@@ -227,6 +227,17 @@ func unlike(items []*Item) []*Item {
 		out = append(out, it)
 	}
 	return out
+}
+
+// isAsked reports whether the walk was asked for, by a word that is then met.
+func (c *collector) isAsked(w *walk) (is bool) {
+	for _, what := range c.asked {
+		if w.is(what) {
+			is = true
+			c.f.Unmet = slices.DeleteFunc(c.f.Unmet, func(unmet string) bool { return unmet == what })
+		}
+	}
+	return is
 }
 
 // is reports whether the walk was asked for by what, see Options.

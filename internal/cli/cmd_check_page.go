@@ -107,7 +107,7 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 	run := page.Look(page.Parse(markdown), t.Header())
 	var whole bytes.Buffer
 	src, judged, made := madeBy(run.MadeBy(), looked{t, run})
-	if err := writePage(&whole, src, judged, made); err != nil {
+	if _, err := writePage(&whole, src, judged, made); err != nil {
 		return err
 	}
 	r := run.Hold(whole.Bytes())

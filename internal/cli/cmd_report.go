@@ -89,13 +89,22 @@ func (o *findingsOptions) writePage(cmd *cobra.Command, path string, page report
 	}
 	defer t.Close()
 	src, judged := o.judged(t)
-	return writePage(cmd.OutOrStdout(), src, judged, page)
+	f, err := writePage(cmd.OutOrStdout(), src, judged, page)
+	for i, what := range page.Select {
+		if f != nil && slices.Contains(f.Unmet, replay.Unescape(what)) && slices.Index(page.Select, what) == i {
+			fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: --select %s: the page shows no path call of it\n", oneLine(what))
+		}
+	}
+	return err
 }
 
 // writePage reads a trace to its end and writes its page. What happened is told of all of it,
 // so it is not told where a part is picked.
-func writePage(w io.Writer, src replay.Source, judged report.Options, page report.PageOptions) error {
-	judged.Select, page.Filtered = page.Select, judged.Only != nil
+func writePage(w io.Writer, src replay.Source, judged report.Options, page report.PageOptions) (*report.Findings, error) {
+	for _, what := range page.Select {
+		judged.Select = append(judged.Select, replay.Unescape(what))
+	}
+	page.Filtered = judged.Only != nil
 	s := answers.NewSummarizer(replay.Without(src.Header(), judged.Without))
 	if !page.Filtered {
 		judged.Beside = s
@@ -103,12 +112,12 @@ func writePage(w io.Writer, src replay.Source, judged report.Options, page repor
 	}
 	f, err := report.Judge(src, judged)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !page.Filtered {
 		page.Opening = s.End()
 	}
-	return report.Markdown(w, f, page)
+	return f, report.Markdown(w, f, page)
 }
 
 // findingsOptions are the flags of the commands that judge a trace.

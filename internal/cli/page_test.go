@@ -170,3 +170,18 @@ func TestTheCommandHasTheOpensThatThePageCounts(t *testing.T) {
 		t.Errorf("the page names %d such commands, an exec's %v", len(said), execs)
 	}
 }
+
+// What --select asks for is shown, also by a name as it is printed; what no path call is of is said, and nothing else.
+func TestSelectShowsOrSays(t *testing.T) {
+	var stdout, stderr strings.Builder
+	args := []string{"report", "--select", `new\nline`, "--select", "#52", "--select", "nosuch", "--select", "D99999", "--select", "nosuch", "traces/run1.pb"}
+	if code := Run(args, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		t.Fatalf("exit %d, %s", code, stderr.String())
+	}
+	if got, want := stderr.String(), "dtrec: --select nosuch: the page shows no path call of it\ndtrec: --select D99999: the page shows no path call of it\n"; got != want {
+		t.Errorf("said %q, want %q", got, want)
+	}
+	if !strings.Contains(stdout.String(), "asked for") {
+		t.Error("no path call is shown as asked for")
+	}
+}
