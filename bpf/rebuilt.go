@@ -155,7 +155,7 @@ func isLeaving() bool {
 
 // begin has rebuilding told from now on. Before that it waits until the programs of recordings that have ended have left;
 // those that stay are somebody else's.
-func (t *trampolines) begin(ask *ebpf.Collection) error {
+func (t *trampolines) begin(ask *ebpf.Collection, wait func() bool) error {
 	t.found = make([]foundTrampoline, lossRoles)
 	for i := range t.of {
 		t.found[i].At = t.of[i].at
@@ -174,7 +174,7 @@ func (t *trampolines) begin(ask *ebpf.Collection) error {
 		if others != left || isLeaving() {
 			last, left = time.Now(), others
 		}
-		if others == 0 || time.Since(last) > nextLeaves || time.Since(began) > allLeave {
+		if others == 0 || time.Since(last) > nextLeaves || time.Since(began) > allLeave || !wait() {
 			for i := range t.of {
 				t.of[i].image, t.of[i].clean = t.found[i].Image, now
 			}

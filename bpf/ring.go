@@ -46,13 +46,13 @@ type ring struct {
 
 // Map makes the records readable. It comes last, when who reads them has its memory too, and gives back to the kernel what was
 // taken to attach: all of the ring counts as this process's memory. It waits until the programs of recordings before have left the
-// functions, some seconds at most.
-func (s *Session) Map() (err error) {
+// functions, some seconds mostly, and asks meanwhile whether to go on waiting.
+func (s *Session) Map(wait func() bool) (err error) {
 	debug.FreeOSMemory()
 	if s.ring, err = newRing(s.maps["events"]); err != nil {
 		return err
 	}
-	return s.trampolines.begin(s.ask)
+	return s.trampolines.begin(s.ask, wait)
 }
 
 // Wait returns at the deadline, or when much is waiting to be read.

@@ -116,10 +116,23 @@ func (s *session) create(output string) error {
 		s.parts.header = header
 		s.writer.rotates(s.nextPart, s.config.Duration, header.StartBootNs)
 	}
-	if err := s.probes.Map(); err != nil {
+	if err := s.probes.Map(s.waits()); err != nil {
 		return errors.Join(err, s.output.remove())
 	}
 	return nil
+}
+
+// waits returns what is asked while the probes of a recording before leave the kernel: whether to wait, which is until a signal
+// comes. When it takes long it says so.
+func (s *session) waits() func() bool {
+	began, said := time.Now(), false
+	return func() bool {
+		if !said && time.Since(began) > time.Second && s.config.Stderr != nil {
+			said = true
+			fmt.Fprintln(s.config.Stderr, "dtrec: waiting for the probes of a recording before to leave the kernel")
+		}
+		return len(s.signals) == 0
+	}
 }
 
 // begin makes a file and writes its header.
