@@ -23,6 +23,7 @@ const (
 	LackLockdown                  // the kernel is locked down against tracing
 	LackTracing                   // the kernel has no BPF tracing, or refuses it to everyone
 	LackProbe                     // a required role has no probe
+	LackHooks                     // hooks in functions are switched off
 )
 
 // MissingError says what recording on this machine lacks.

@@ -57,7 +57,8 @@ type Session struct {
 	attempts    []Attempt
 	layout      *schema.Layout
 	preempt     Preemption
-	profile     *profile // nil: links tell what kprobes missed, or nobody does
+	switches    *switches // of hooks
+	profile     *profile  // nil: links tell what kprobes missed, or nobody does
 	trampolines trampolines
 	blind       atomic.Bool      // nothing is recorded any more
 	root        [2]uint64        // the recorder's root directory: addresses of mount and dentry
@@ -201,7 +202,8 @@ func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 		return s.only == nil || p.required || slices.Contains(s.only, p.role)
 	})
 	s.kprobe = a.kprobe
-	return s.checkRequired()
+	s.switches = openSwitches(hookSwitches, s.attempts)
+	return errors.Join(s.checkRequired(), s.switches.check())
 }
 
 func (s *Session) plan() []probe {
@@ -286,7 +288,7 @@ func (s *Session) Enable() error {
 	if !s.has(schema.RoleFree, schema.Enter) {
 		forget = 1
 	}
-	if err := s.profile.start(); err != nil {
+	if err := errors.Join(s.profile.start(), s.switches.check()); err != nil {
 		return err
 	}
 	s.polled = Now()
@@ -318,6 +320,9 @@ func (s *Session) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint6
 			dst = append(dst, &schema.Loss{Cause: s.causeOfMiss(p.role), Role: p.role, Count: n, FirstNs: s.polled, LastNs: Now()})
 		}
 	}
+	if off, _ := s.switches.look(); off {
+		dst = append(dst, s.switchedOff()...)
+	}
 	s.polled = now
 	if err == nil {
 		from := len(dst)
@@ -327,6 +332,17 @@ func (s *Session) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint6
 		}
 	}
 	return dst, known, err
+}
+
+// switchedOff is the loss of what happened without hooks since the last look; how much that was nobody knows: it is counted as one.
+func (s *Session) switchedOff() []*schema.Loss {
+	off := []*schema.Loss{{Cause: schema.LossSwitchedOff, Count: 1, FirstNs: s.polled, LastNs: Now()}}
+	for _, a := range s.attempts {
+		if a.Role == schema.RoleFork && a.Attached && a.Attach != schema.TPBTF && s.follows {
+			off = append(off, &schema.Loss{Cause: schema.LossWatchOverflow, Role: a.Role, Count: 1, FirstNs: s.polled, LastNs: Now()})
+		}
+	}
+	return off
 }
 
 // causeOfMiss: who is followed by its parent's fork is not where that was missed, and then
@@ -366,7 +382,7 @@ func (s *Session) Close() error {
 		errs = append(errs, p.close())
 	}
 	s.probes = nil
-	errs = append(errs, s.profile.close())
+	errs = append(errs, s.profile.close(), s.switches.close())
 	s.profile = nil
 	if s.ring != nil {
 		errs = append(errs, s.ring.close())

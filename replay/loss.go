@@ -139,6 +139,9 @@ func windowOf(r *schema.Loss) Window {
 	case schema.LossCause_LOSS_CAUSE_REBUILT:
 		w.Count = 0 // how many calls were in progress is not known
 		w.Why, w.mispairs = "another tracer came to the function or left it, and calls in progress were not seen to return", false
+	case schema.LossCause_LOSS_CAUSE_SWITCHED_OFF:
+		w.Count = 0
+		w.Why = "kernel functions were unhooked, or may have been (kernel.ftrace_enabled, kprobes/enabled)"
 	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
 		w.Why = "a process could not be followed"
 	case schema.LossCause_LOSS_CAUSE_LIMIT:

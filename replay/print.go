@@ -248,6 +248,8 @@ func putLoss(dst *shown.Text, l *schema.Loss) {
 		dst.Put("processes not followed, the set of them is full")
 	case schema.LossCause_LOSS_CAUSE_REBUILT:
 		dst.Put("times that another tracer came to the function or left it, and calls in progress were not seen to return")
+	case schema.LossCause_LOSS_CAUSE_SWITCHED_OFF:
+		dst.Put("times kernel functions were unhooked, or may have been (kernel.ftrace_enabled, kprobes/enabled)")
 	default:
 		dst.Put("events lost: ")
 		dst.Word(l.Cause.Label())

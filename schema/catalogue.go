@@ -80,6 +80,7 @@ const (
 	LossLimit          = LossCause_LOSS_CAUSE_LIMIT
 	LossUnwatched      = LossCause_LOSS_CAUSE_UNWATCHED
 	LossRebuilt        = LossCause_LOSS_CAUSE_REBUILT
+	LossSwitchedOff    = LossCause_LOSS_CAUSE_SWITCHED_OFF
 
 	FactParentIsRoot   = Fact_FACT_PARENT_IS_ROOT
 	FactParentOpHash   = Fact_FACT_PARENT_OP_HASH

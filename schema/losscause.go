@@ -6,7 +6,7 @@ package schema
 // any later event may be missing. So may they for a cause that is not known here.
 func (c LossCause) Endless() bool {
 	switch c {
-	case LossRingBuffer, LossMissed, LossUnreadableName, LossUnwatched, LossRebuilt:
+	case LossRingBuffer, LossMissed, LossUnreadableName, LossUnwatched, LossRebuilt, LossSwitchedOff:
 		return false
 	}
 	return true

@@ -555,6 +555,7 @@ const (
 	LossCause_LOSS_CAUSE_LIMIT           LossCause = 5 // --max-size, --max-events or a full disk ended the recording early
 	LossCause_LOSS_CAUSE_UNWATCHED       LossCause = 6 // the event is there and has FACT_UNWATCHED: later ones of its dentry may lack
 	LossCause_LOSS_CAUSE_REBUILT         LossCause = 7 // calls in progress were not seen to return; counted as one, however many
+	LossCause_LOSS_CAUSE_SWITCHED_OFF    LossCause = 8 // hooks in kernel functions were, or may have been, off; counted as one, however many events
 )
 
 // Enum value maps for LossCause.
@@ -568,6 +569,7 @@ var (
 		5: "LOSS_CAUSE_LIMIT",
 		6: "LOSS_CAUSE_UNWATCHED",
 		7: "LOSS_CAUSE_REBUILT",
+		8: "LOSS_CAUSE_SWITCHED_OFF",
 	}
 	LossCause_value = map[string]int32{
 		"LOSS_CAUSE_UNSPECIFIED":     0,
@@ -578,6 +580,7 @@ var (
 		"LOSS_CAUSE_LIMIT":           5,
 		"LOSS_CAUSE_UNWATCHED":       6,
 		"LOSS_CAUSE_REBUILT":         7,
+		"LOSS_CAUSE_SWITCHED_OFF":    8,
 	}
 )
 
@@ -2378,7 +2381,7 @@ const file_trace_proto_rawDesc = "" +
 	"\x14FACT_NAME_UNREADABLE\x10 \x12\x12\n" +
 	"\rFACT_EXCHANGE\x10\x80\x01\x12\x14\n" +
 	"\x0fFACT_OTHER_ROOT\x10\x80\x02\x12\x12\n" +
-	"\x0eFACT_UNWATCHED\x10@*\xe1\x01\n" +
+	"\x0eFACT_UNWATCHED\x10@*\xfe\x01\n" +
 	"\tLossCause\x12\x1a\n" +
 	"\x16LOSS_CAUSE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16LOSS_CAUSE_RING_BUFFER\x10\x01\x12\x15\n" +
@@ -2387,7 +2390,8 @@ const file_trace_proto_rawDesc = "" +
 	"\x1aLOSS_CAUSE_UNREADABLE_NAME\x10\x04\x12\x14\n" +
 	"\x10LOSS_CAUSE_LIMIT\x10\x05\x12\x18\n" +
 	"\x14LOSS_CAUSE_UNWATCHED\x10\x06\x12\x16\n" +
-	"\x12LOSS_CAUSE_REBUILT\x10\aB\x1fZ\x1dgithub.com/dtrec/dtrec/schemab\x06proto3"
+	"\x12LOSS_CAUSE_REBUILT\x10\a\x12\x1b\n" +
+	"\x17LOSS_CAUSE_SWITCHED_OFF\x10\bB\x1fZ\x1dgithub.com/dtrec/dtrec/schemab\x06proto3"
 
 var (
 	file_trace_proto_rawDescOnce sync.Once

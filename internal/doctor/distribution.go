@@ -66,6 +66,8 @@ func (d *distribution) remedy(lack bpf.Lack) string {
 		return d.unlock + "; " + vm
 	case bpf.LackProbe:
 		return "this kernel lacks a function dtrec knows, " + vm
+	case bpf.LackHooks:
+		return "sysctl kernel.ftrace_enabled=1, echo 1 > /sys/kernel/debug/kprobes/enabled"
 	default:
 		return "use a kernel with CONFIG_BPF_SYSCALL, CONFIG_FTRACE and CONFIG_DYNAMIC_FTRACE: " + d.kernel + "; " + vm
 	}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package bpf
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+)
+
+// A switch that is off is seen, from the look before to the first that finds it on again; so is one that was off between two
+// looks, and none on which nothing depends.
+func TestSwitches(t *testing.T) {
+	dir := t.TempDir()
+	ftrace, kprobes := filepath.Join(dir, "ftrace"), filepath.Join(dir, "kprobes")
+	set := func(file, to string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(to+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(ftrace, "1")
+	set(kprobes, "1")
+	list := []hookSwitch{{ftrace, hookSwitches[0].of}, {kprobes, hookSwitches[1].of}, {filepath.Join(dir, "none"), hookSwitches[0].of}}
+	attached := func(how schema.Attach) []Attempt {
+		return []Attempt{{Probe: &schema.Probe{Attach: schema.Kprobe}}, {Probe: &schema.Probe{Attach: how, Attached: true}}}
+	}
+	s := openSwitches(list, attached(schema.KprobeMulti))
+	look := func(want bool) {
+		t.Helper()
+		if got, _ := s.look(); got != want {
+			t.Errorf("it was off: %t, want %t", got, want)
+		}
+	}
+	look(false)
+	set(kprobes, "0")
+	look(false)
+	set(ftrace, "0")
+	look(true)
+	look(true)
+	var missing *MissingError
+	if err := s.check(); !errors.As(err, &missing) || missing.Lack != LackHooks {
+		t.Errorf("it is off: %v", err)
+	}
+	set(ftrace, "1")
+	look(true)
+	look(false)
+	set(ftrace, "0")
+	set(ftrace, "1")
+	look(true)
+	look(false)
+	if err := errors.Join(s.check(), s.close()); err != nil {
+		t.Error(err)
+	}
+	for how, want := range map[schema.Attach]int{schema.TPBTF: 0, schema.Fentry: 1, schema.Kprobe: 2, schema.KretprobeMulti: 1, schema.Kretprobe: 2} {
+		if s := openSwitches(list, attached(how)); len(s.files) != want || s.close() != nil {
+			t.Errorf("attach %d depends on %d switches, want %d", how, len(s.files), want)
+		}
+	}
+}
+
+// While functions are unhooked anything may be missing; and where a fork is seen by one, all that a child does from then on.
+func TestSwitchedOff(t *testing.T) {
+	for how, want := range map[schema.Attach]int{schema.TPBTF: 1, schema.KprobeMulti: 2} {
+		s := &Session{follows: true, polled: 7, attempts: []Attempt{{Probe: &schema.Probe{Role: schema.RoleFork, Attach: how, Attached: true}}}}
+		l := s.switchedOff()
+		if len(l) != want || l[0].Cause != schema.LossSwitchedOff || l[0].Role != 0 || l[0].FirstNs != 7 || l[0].Count != 1 || l[len(l)-1].Cause.Endless() != (want == 2) {
+			t.Errorf("attach %d: %v", how, l)
+		}
+	}
+}
