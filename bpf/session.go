@@ -64,6 +64,7 @@ type Session struct {
 	root        [2]uint64        // the recorder's root directory: addresses of mount and dentry
 	only        []schema.Role    // as in Config
 	follows     bool             // what a target starts is a target
+	nested      bool             // in a pid namespace
 	ask         *ebpf.Collection // programs that are run to be asked
 	polled      uint64           // when Losses last looked, nanoseconds since boot
 }
@@ -88,6 +89,7 @@ func Open(c Config) (*Session, error) {
 	if err != nil {
 		return nil, errors.Join(refusal(err), s.Close())
 	}
+	s.nested = int(self) != os.Getpid()
 	if !countsMissed(kernel) {
 		s.profile = openProfile()
 	}
@@ -272,15 +274,6 @@ func (s *Session) Attempts() []Attempt { return s.attempts }
 
 // Layout returns the structures of the running kernel.
 func (s *Session) Layout() *schema.Layout { return s.layout }
-
-// Now is the clock of Time: nanoseconds since boot.
-func Now() uint64 {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return 0
-	}
-	return uint64(ts.Nano())
-}
 
 // Enable lets the probes see.
 func (s *Session) Enable() error {

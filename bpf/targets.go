@@ -39,6 +39,20 @@ func (s *Session) Adopt() error {
 	return nil
 }
 
+// Started returns the process id in the initial namespace of the process that the calling one started last, whose id in its own
+// namespace is pid; that one where the kernel side missed the fork.
+func (s *Session) Started(pid int) uint32 {
+	var child uint32
+	if !s.nested || s.vars["last_child"].Get(&child) != nil || child == 0 {
+		return uint32(pid)
+	}
+	return child
+}
+
+// Nested reports whether the calling process is in a pid namespace of its own: the ids that the kernel side knows are not those it
+// can use.
+func (s *Session) Nested() bool { return s.nested }
+
 // Followed returns the process ids (of the initial namespace) that are targets now:
 // those of Config, and those started by a target, that have not ended; not the one adopted.
 // An end the kernel side missed leaves its process among them.

@@ -282,6 +282,7 @@ func (s *session) command(cmd *exec.Cmd) (string, int, error) {
 	if err != nil {
 		return "trouble", 0, err
 	}
+	program.Pid = s.probes.Started(int(program.Pid))
 	s.writer.programs <- program
 	s.left = s.running()
 	return "command", int(program.ExitCode), nil
@@ -296,7 +297,7 @@ func (s *session) running() (n int) {
 	}
 	pids, _ := s.probes.Followed()
 	for _, pid := range pids {
-		if unix.Kill(int(pid), 0) != unix.ESRCH {
+		if s.probes.Nested() || unix.Kill(int(pid), 0) != unix.ESRCH {
 			n++
 		}
 	}

@@ -15,6 +15,7 @@ import (
 type recordingRun struct {
 	Capabilities        []string
 	Descriptors         int
+	Refused             int
 	Killed              uint64
 	Events              map[string][]string
 	Doctor              string
@@ -47,6 +48,7 @@ func TestKernelRecording(t *testing.T) {
 		if v := verdicts(t, filepath.Join(dir, "quit.pb")); !v.Complete {
 			t.Error("SIGQUIT: the trace is cut")
 		}
+		checkUnhooked(t, filepath.Join(dir, "quit.pb"), told.Refused)
 		checkPrivileges(t, told)
 		if told.Attached > 0 {
 			t.Errorf("%d programs are still in the kernel a minute after the last recorder", told.Attached)
@@ -168,4 +170,24 @@ func checkPrivileges(t *testing.T, told recordingRun) {
 		t.Errorf("for the user behind sudo: file of %d, command of %q, exit %d", s.Owner, s.User, s.Code)
 	}
 	t.Logf("%d descriptors", told.Descriptors)
+}
+
+// checkUnhooked: what was opened while hooks were off is not in the trace, and that is no secret; what was opened after it is.
+func checkUnhooked(t *testing.T, trace string, refused int) {
+	t.Helper()
+	opened, told := make(map[string]int), uint64(0)
+	for _, e := range lifeEvents(t, trace) {
+		switch {
+		case e.Type == "loss" && e.Cause == "switched_off":
+			told += e.Count
+		case e.Type == "event" && e.Role == "open" && e.Phase == "enter":
+			opened[strings.TrimRight(filepath.Base(e.Name), "0123456789")]++
+		}
+	}
+	v := verdicts(t, trace)
+	t.Logf("hooks off: %v opened, %d times told, %d refused; %d lost, %d refuted", opened, told, refused, v.Lost, v.Refuted)
+	switches := 2 - refused
+	if opened["on"] != 20*switches || v.Refuted > 0 || opened["off"] < 20*switches && (told == 0 || v.Lost < told) {
+		t.Errorf("of %d opened with hooks on and as many without %v are recorded; switched off was told %d times, %d are lost, %d refuted", 20*switches, opened, told, v.Lost, v.Refuted)
+	}
 }

@@ -21,6 +21,7 @@ import (
 type recordingRun struct {
 	Capabilities []string // of each thread of a recorder that records
 	Descriptors  int      // it has open
+	Refused      int      // switches of hooks that this kernel does not let go off, of unhookings
 
 	Killed uint64              // when one was killed, CLOCK_BOOTTIME
 	Events map[string][]string // in tracefs, by moment
@@ -158,9 +159,32 @@ func busyTasks(trace string) {
 	r.end()
 }
 
+// unhookings are the switches by which all hooks in kernel functions go off.
+var unhookings = []string{"/proc/sys/kernel/ftrace_enabled", "/sys/kernel/debug/kprobes/enabled"}
+
+// unhooked opens files, and as many while hooks are off, by each switch for itself, and for a moment only.
+func unhooked(told *recordingRun) {
+	a := newActor("waiting")
+	defer exit(a)
+	a.do("name", "unhooked")
+	_ = os.MkdirAll("/sys/kernel/debug", 0o755)
+	_ = unix.Mount("scene", "/sys/kernel/debug", "debugfs", 0, "") // it may be mounted
+	for i, file := range unhookings {
+		if err := os.WriteFile(file, []byte("0"), 0); err != nil {
+			told.Refused++
+			continue
+		}
+		a.do("many", "miss", recordingDir, fmt.Sprint("off", i), "20")
+		check(os.WriteFile(file, []byte("1"), 0))
+		time.Sleep(50 * time.Millisecond) // for the recorder to look: what is opened from now on is in no window
+		a.do("many", "miss", recordingDir, fmt.Sprint("on", i), "20")
+	}
+}
+
 // quit looks at a recorder that records, and ends it by SIGQUIT.
 func quit(trace string, told *recordingRun) {
-	r := record(few("--comm", "nobody", "-o", trace)...)
+	r := record(few("--comm", "unhooked", "--attach", "kprobe", "-o", trace)...)
+	unhooked(told)
 	told.Capabilities = capabilities(r.cmd.Process.Pid)
 	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", r.cmd.Process.Pid))
 	check(err)
