@@ -8,11 +8,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 )
 
 // constants writes the configuration into the object before it is loaded. Self is
@@ -68,30 +66,4 @@ func commWords(comm string) [2]uint64 {
 	var b [commSize]byte
 	copy(b[:commSize-1], comm)
 	return [2]uint64{binary.NativeEndian.Uint64(b[:8]), binary.NativeEndian.Uint64(b[8:])}
-}
-
-// cgroupID returns the id of a cgroup v2 directory (its inode number) and its depth
-// below the root of the hierarchy.
-func cgroupID(dir string) (id uint64, level uint32, err error) {
-	var stat unix.Stat_t
-	var fs unix.Statfs_t
-	if err := unix.Stat(dir, &stat); err != nil {
-		return 0, 0, fmt.Errorf("cgroup %s: %w", dir, err)
-	}
-	if err := unix.Statfs(dir, &fs); err != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {
-		return 0, 0, fmt.Errorf("%s is not a cgroup v2 directory", dir)
-	}
-	root, err := filepath.Abs(dir)
-	for err == nil && root != "/" {
-		var above unix.Statfs_t
-		parent := filepath.Dir(root)
-		if err = unix.Statfs(parent, &above); err != nil || above.Type != unix.CGROUP2_SUPER_MAGIC {
-			break
-		}
-		root, level = parent, level+1
-	}
-	if err != nil {
-		return 0, 0, fmt.Errorf("cgroup %s: %w", strings.TrimSpace(dir), err)
-	}
-	return stat.Ino, level, nil
 }
