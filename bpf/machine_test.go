@@ -132,36 +132,6 @@ func TestCommWords(t *testing.T) {
 	}
 }
 
-func TestCgroupIDRefusesOthers(t *testing.T) {
-	if _, _, err := cgroupID(t.TempDir()); err == nil {
-		t.Error("an ordinary directory is taken for a cgroup")
-	}
-	if _, _, err := cgroupID("/does/not/exist"); err == nil {
-		t.Error("a missing directory is taken for a cgroup")
-	}
-}
-
-// A cgroup is as deep in the hierarchy as what its mount shows and its path there are together.
-func TestCgroupLevel(t *testing.T) {
-	file := writeFile(t, `24 1 0:22 /a/b /mnt/some\040where rw - cgroup2 cgroup2 rw
-25 1 0:22 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate
-26 1 0:23 / /sys/fs/other rw - tmpfs tmpfs rw
-27 25 0:22 /c /sys/fs/cgroup/x rw - cgroup2 cgroup2 rw
-`)
-	if got := cgroup2Mount(file); got != "/sys/fs/cgroup" {
-		t.Errorf("the hierarchy is mounted at %q", got)
-	}
-	mounts := cgroup2Mounts(file)
-	for path, want := range map[string]int{
-		"/sys/fs/cgroup": 0, "/sys/fs/cgroup/a": 1, "/sys/fs/cgroup/a/b/c": 3, "/sys/fs/cgroup/x": 1, "/sys/fs/cgroup/x/d": 2, "/sys/fs/cgroup/xy": 1,
-		"/mnt/some where": 2, "/mnt/some where/e": 3, "/sys/fs/other/a": -1,
-	} {
-		if level, ok := cgroupLevel(mounts, path); ok != (want >= 0) || ok && int(level) != want {
-			t.Errorf("%s: level %d, known %t, want %d", path, level, ok, want)
-		}
-	}
-}
-
 // A slot's position says whose loss it is, and only what was not acknowledged counts.
 func TestSlotLoss(t *testing.T) {
 	const cpu, cause, role = 3, schema.LossWatchOverflow, schema.RoleAlloc

@@ -65,6 +65,7 @@ type Session struct {
 	only        []schema.Role    // as in Config
 	follows     bool             // what a target starts is a target
 	nested      bool             // in a pid namespace
+	awaited     processes        // those of Config, until the probes see their ends
 	ask         *ebpf.Collection // programs that are run to be asked
 	polled      uint64           // when Losses last looked, nanoseconds since boot
 }
@@ -285,7 +286,10 @@ func (s *Session) Enable() error {
 		return err
 	}
 	s.polled = Now()
-	return errors.Join(s.vars["forget_at_kill"].Set(forget), s.vars["enabled"].Set(uint32(1)))
+	if err := errors.Join(s.vars["forget_at_kill"].Set(forget), s.vars["enabled"].Set(uint32(1))); err != nil {
+		return err
+	}
+	return errors.Join(s.awaited.running(), s.awaited.close())
 }
 
 // Disable makes the probes blind again, at once and at the same moment.
@@ -375,7 +379,7 @@ func (s *Session) Close() error {
 		errs = append(errs, p.close())
 	}
 	s.probes = nil
-	errs = append(errs, s.profile.close(), s.switches.close())
+	errs = append(errs, s.profile.close(), s.switches.close(), s.awaited.close())
 	s.profile = nil
 	if s.ring != nil {
 		errs = append(errs, s.ring.close())

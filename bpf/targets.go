@@ -7,6 +7,8 @@ package bpf
 import (
 	"errors"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
 // target makes processes targets, before a program is attached that does so too.
@@ -21,7 +23,45 @@ func (s *Session) target(pids []uint32) error {
 			return fmt.Errorf("target process %d: %w", pid, err)
 		}
 	}
+	var err error
+	s.awaited, err = openProcesses(pids)
+	return err
+}
+
+// processes are descriptors of processes, which no other takes the place of.
+type processes map[uint32]int
+
+func openProcesses(pids []uint32) (processes, error) {
+	p := make(processes, len(pids))
+	for _, pid := range pids {
+		fd, err := unix.PidfdOpen(int(pid), 0)
+		switch {
+		case err == nil:
+			p[pid] = fd
+		case errors.Is(err, unix.ESRCH): // anything else is no word about the process: a seccomp filter that does not know the call
+			return p, fmt.Errorf("target process %d: %w", pid, err)
+		}
+	}
+	return p, nil
+}
+
+// running returns an error if one has ended: its id may be another's by now.
+func (p processes) running() error {
+	for pid, fd := range p {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		if n, err := unix.Poll(poll, 0); err == nil && n > 0 {
+			return fmt.Errorf("target process %d ended before the recording began", pid)
+		}
+	}
 	return nil
+}
+
+func (p processes) close() (err error) {
+	for pid, fd := range p {
+		err = errors.Join(err, unix.Close(fd))
+		delete(p, pid)
+	}
+	return err
 }
 
 // Adopt makes the process that the calling one started last a target, and what it
