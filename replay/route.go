@@ -139,8 +139,10 @@ func (m *Model) goOn(w *walker, e *schema.Event) {
 	if p.Dentry == nil || e.Parent == 0 || e.Parent == p.Dentry.Addr {
 		return
 	}
+	if _, lost := m.State.Losses.Touched(p.found, e.Time, asks); lost || r.leaps(p, e) {
+		return
+	}
 	switch {
-	case r.upward(p, e):
 	case p.mountable:
 		p.Mount = true
 		if e.Facts&schema.FactParentIsRoot != 0 {
@@ -151,24 +153,33 @@ func (m *Model) goOn(w *walker, e *schema.Event) {
 	}
 }
 
-// upward reports whether .. stands in the path between a component and the next name.
-func (r *route) upward(p *Component, e *schema.Event) bool {
+// leaps reports whether a name does not follow a component in the path: .. stands between them, or a name whose lookup is not
+// in the run.
+func (r *route) leaps(p *Component, e *schema.Event) bool {
 	next := e.NameAddr - r.addr
 	if p.Beside || next >= uint64(len(r.path)) || next < p.offset {
 		return false
 	}
-	for word := range strings.SplitSeq(r.path[p.offset:next], "/") {
-		if word == ".." {
-			return true
-		}
-	}
-	return false
+	return !stays(r.path[min(p.offset+uint64(len(p.Name)), next):next])
 }
 
-// starts notes where the first component is looked up, where the walk did not say.
+// stays reports whether a part of a path leads nowhere: it has slashes and dots by themselves.
+func stays(path string) bool {
+	for word := range strings.SplitSeq(path, "/") {
+		if word != "" && word != "." {
+			return false
+		}
+	}
+	return true
+}
+
+// starts notes where the first component is looked up, where the walk did not say. The first that the run has may be another.
 func (m *Model) starts(w *walker, e *schema.Event) {
 	d := m.State.Objects.find(e.Parent)
 	if w.cur != 0 || w.used == 0 {
+		return
+	}
+	if off, path := e.NameAddr-w.routes[0].addr, w.routes[0].path; off >= uint64(len(path)) || !stays(path[:off]) {
 		return
 	}
 	if w.call.Start == nil {
