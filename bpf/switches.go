@@ -30,9 +30,12 @@ var hookSwitches = []hookSwitch{
 // off, and watched, which shows that one was: a write is noticed by who has the file open in the same mount of procfs.
 type switches struct {
 	files  []*os.File
-	writes int  // descriptor of inotify; -1: there is none
-	off    bool // one was, at the last look
+	writes int    // descriptor of inotify; -1: there is none
+	until  uint64 // hooks may be missing, nanoseconds since boot; 0: none is
 }
+
+// rehooking is how long hooks may take to be back, nanoseconds: a switch is on before they are, and the write is told after.
+const rehooking = 1e9
 
 // openSwitches finds those of what is attached.
 func openSwitches(list []hookSwitch, attempts []Attempt) *switches {
@@ -76,13 +79,16 @@ func (s *switches) look() (was bool, off string) {
 		n, _ := unix.Read(s.writes, buf[:])
 		was = n > 0
 	}
+	now := Now()
 	for _, f := range s.files {
 		if n, _ := f.ReadAt(buf[:8], 0); strings.TrimSpace(string(buf[:n])) == "0" {
 			off = f.Name()
 		}
 	}
-	was, s.off = was || s.off || off != "", off != ""
-	return was, off
+	if was || off != "" {
+		s.until = now + rehooking
+	}
+	return now < s.until, off
 }
 
 func (s *switches) close() error {

@@ -13,8 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// A switch that is off is seen, from the look before to the first that finds it on again; so is one that was off between two
-// looks, and none on which nothing depends.
+// A switch that is off is seen, from the look before until hooks are surely back; so is one that was off between two looks, and
+// none on which nothing depends.
 func TestSwitches(t *testing.T) {
 	dir := t.TempDir()
 	ftrace, kprobes := filepath.Join(dir, "ftrace"), filepath.Join(dir, "kprobes")
@@ -47,13 +47,16 @@ func TestSwitches(t *testing.T) {
 	if err := s.check(); !errors.As(err, &missing) || missing.Lack != LackHooks {
 		t.Errorf("it is off: %v", err)
 	}
-	set(ftrace, "1")
-	look(true)
-	look(false)
-	set(ftrace, "0")
-	set(ftrace, "1")
-	look(true)
-	look(false)
+	for range 2 {
+		set(ftrace, "0")
+		set(ftrace, "1")
+		look(true)
+		look(true)
+		if s.until -= rehooking; s.until > Now() {
+			t.Error("hooks are said to take longer to be back than they may")
+		}
+		look(false)
+	}
 	if err := errors.Join(s.check(), s.close()); err != nil {
 		t.Error(err)
 	}

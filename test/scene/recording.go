@@ -176,7 +176,6 @@ func unhooked(told *recordingRun) {
 		}
 		a.do("many", "miss", recordingDir, fmt.Sprint("off", i), "20")
 		check(os.WriteFile(file, []byte("1"), 0))
-		time.Sleep(50 * time.Millisecond) // for the recorder to look: what is opened from now on is in no window
 		a.do("many", "miss", recordingDir, fmt.Sprint("on", i), "20")
 	}
 }
