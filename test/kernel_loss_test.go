@@ -43,7 +43,7 @@ func TestKernelLoss(t *testing.T) {
 // Calls in progress while another recorder comes to their function, or leaves it, are not seen to return. That is told, and
 // nothing false is said of the walks around it.
 func TestKernelRebuilt(t *testing.T) {
-	onKernels(t, func(t *testing.T, release string) {
+	onOuterKernels(t, func(t *testing.T, release string) {
 		var told struct{ Opens uint64 }
 		dir := played(t, release, "rebuilt", &told)
 		trace := filepath.Join(dir, "rebuilt.pb")
