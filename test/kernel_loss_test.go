@@ -50,14 +50,15 @@ func TestKernelRebuilt(t *testing.T) {
 		s, v := add(t, trace, "flood"), verdicts(t, trace)
 		opens, exits := s.enter["open"], s.exit["open"]
 		t.Logf("%d opens, %d returned; %d times rebuilt; %d proven, %d unproven", opens, exits, s.rebuilt, v.Proven, v.Unproven)
-		if opens != told.Opens || exits > opens || opens-exits > s.rebuilt {
-			t.Errorf("%d opens of %d, %d returned, rebuilt %d times", opens, told.Opens, exits, s.rebuilt)
+		missed := s.missed["open"] // where the kernel preempts, a map that the other recorder changes can keep kprobe.multi from running
+		if told.Opens-opens > missed || exits > opens+missed || opens > exits+missed+s.rebuilt {
+			t.Errorf("%d opens of %d, %d returned, %d missed, rebuilt %d times", opens, told.Opens, exits, missed, s.rebuilt)
 		}
 		if (s.rebuilt > 0) != s.fexit || v.Lost != s.rebuilt+s.lost() || v.Refuted > 0 || !v.Complete {
 			t.Errorf("fexit %v, rebuilt %d times, %d lost; refuted %d, complete %v", s.fexit, s.rebuilt, v.Lost, v.Refuted, v.Complete)
 		}
 		got := claimsOf(v, "flood")
-		if len(got["restart"]) > 0 || got["equality"]["proven"] == 0 || got["equality"]["proven"]+got["equality"]["unproven"] != exits {
+		if len(got["restart"]) > 0 || got["equality"]["proven"] == 0 || missed == 0 && got["equality"]["proven"]+got["equality"]["unproven"] != exits {
 			t.Errorf("restart %v, equality %v", got["restart"], got["equality"])
 		}
 		for _, d := range v.Doubts {

@@ -27,7 +27,8 @@ func newDiffCmd() *cobra.Command {
 		Long: `Compares two traces by what happened in them. Addresses, times and ids differ
 between any two runs, so a dentry is known by its place: D1, D2 … in the order a
 call met them. Opens, unlinks and other calls are aligned program by program and
-compared: their steps, outcome and claims. What differs because the kernels do
+compared: their steps, outcome and claims. A call within another, as an open in an
+execve, is part of it; summary counts it too. What differs because the kernels do
 (symbols, layout) stands by itself. Where the operation was recorded a call is called so
 (stat, mkdir, rename); else by what the events bear: lookup, create (mkdir, symlink,
 link), delete (rmdir), unlink, rename, drop_caches. One of A and B may be - for stdin;
