@@ -26,7 +26,11 @@ func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uin
 	if err != nil {
 		return 0, err
 	}
-	if err := errors.Join(setAll(spec, addresses), setAll(spec, trampolineMembers(kernel))); err != nil {
+	members := trampolineMembers(kernel)
+	if members["trampoline_owner"] == nil {
+		s.trampolines.slack = uint64(Lag)
+	}
+	if err := errors.Join(setAll(spec, addresses), setAll(spec, members)); err != nil {
 		return 0, err
 	}
 	if s.ask, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache}); err != nil {

@@ -24,6 +24,7 @@ type trampolines struct {
 	look  func(found []foundTrampoline) error // what they are like now
 	of    []trampoline
 	found []foundTrampoline // in the same order
+	slack uint64            // nanoseconds from the end of the old code to the new one's address, where no mutex tells of that time
 }
 
 // trampoline is one of them.
@@ -42,32 +43,30 @@ type foundTrampoline struct {
 }
 
 // trampolineMembers are the variables of the kernel side that say where what it reads of trampolines is; none where the kernel
-// has not all of it. Only the mutex need not be known.
+// has not all of it: what fexit misses is not known there. Where the mutex is not in the structure (7.3) its variable is absent.
 func trampolineMembers(kernel *btf.Spec) map[string]any {
-	var link, trampoline, mutex *btf.Struct
-	if kernel.TypeByName("bpf_tracing_link", &link) != nil || kernel.TypeByName("bpf_trampoline", &trampoline) != nil {
-		return nil
+	at := func(structure, field string) (uint32, bool) {
+		var s *btf.Struct
+		if kernel.TypeByName(structure, &s) != nil {
+			return 0, false
+		}
+		return offset(s, field)
 	}
-	of, ok1 := offset(link, "trampoline")
-	programs, ok2 := offset(trampoline, "progs_cnt")
-	image, ok3 := offset(trampoline, "cur_image")
+	of, ok1 := at("bpf_tracing_link", "trampoline")
+	programs, ok2 := at("bpf_trampoline", "progs_cnt")
+	image, ok3 := at("bpf_trampoline", "cur_image")
+	mutex, ok4 := at("bpf_trampoline", "mutex")
+	owner, ok5 := at("mutex", "owner")
+	if base, ok := at("mutex", "rtmutex"); ok { // PREEMPT_RT
+		owner, ok5 = at("rt_mutex_base", "owner")
+		owner += base
+	}
 	if !ok1 || !ok2 || !ok3 {
 		return nil
 	}
 	members := map[string]any{"link_trampoline": of, "trampoline_programs": programs, "trampoline_image": image}
-	at, ok := offset(trampoline, "mutex")
-	if !ok || kernel.TypeByName("mutex", &mutex) != nil {
-		return members
-	}
-	if owner, ok := offset(mutex, "owner"); ok {
-		members["trampoline_owner"] = at + owner
-	} else if base, ok := offset(mutex, "rtmutex"); ok { // PREEMPT_RT
-		var rt *btf.Struct
-		if kernel.TypeByName("rt_mutex_base", &rt) == nil {
-			if owner, ok := offset(rt, "owner"); ok {
-				members["trampoline_owner"] = at + base + owner
-			}
-		}
+	if ok4 && ok5 {
+		members["trampoline_owner"] = mutex + owner
 	}
 	return members
 }
@@ -148,9 +147,12 @@ func leaves() (*os.File, error) {
 }
 
 // isLeaving reports whether some recorder's programs are, as far as this network namespace knows.
-func isLeaving() bool {
+func isLeaving() bool { return hasSocket(leavingName) }
+
+// hasSocket reports whether the names of unix sockets have this in them.
+func hasSocket(name string) bool {
 	names, _ := os.ReadFile("/proc/net/unix")
-	return bytes.Contains(names, []byte(leavingName))
+	return bytes.Contains(names, []byte(name))
 }
 
 // begin has rebuilding told from now on. Before that it waits until the programs of recordings that have ended have left;
@@ -171,7 +173,7 @@ func (t *trampolines) begin(ask *ebpf.Collection, wait func() bool) error {
 			return err
 		}
 		others := t.others()
-		if others != left || isLeaving() {
+		if others != left || others > 0 && isLeaving() {
 			last, left = time.Now(), others
 		}
 		if others == 0 || time.Since(last) > nextLeaves || time.Since(began) > allLeave || !wait() {
@@ -205,7 +207,7 @@ func (t *trampolines) rebuilt(dst []*schema.Loss, now uint64) (losses []*schema.
 		tr, found := &t.of[i], &t.found[i]
 		if found.Image != tr.image {
 			if tr.role != schema.Role_ROLE_UNSPECIFIED {
-				dst = append(dst, &schema.Loss{Cause: schema.LossRebuilt, Role: tr.role, Count: 1, FirstNs: tr.clean, LastNs: Now()})
+				dst = append(dst, &schema.Loss{Cause: schema.LossRebuilt, Role: tr.role, Count: 1, FirstNs: tr.clean - min(tr.clean, t.slack), LastNs: Now()})
 			}
 			tr.image, tr.clean = found.Image, now
 		} else if found.Held == 0 {
