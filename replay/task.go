@@ -37,15 +37,15 @@ type Task struct {
 
 // Name is what a thread was called from an event on: by an exec, by prctl(2), or from its birth.
 type Name struct {
-	ID   uint64
-	TID  uint32
-	Comm string
+	ID   uint64 `json:"id"`
+	TID  uint32 `json:"tid"`
+	Comm string `json:"comm"`
 }
 
 // Exec is a program that a process ran.
 type Exec struct {
-	ID   uint64
-	Path string
+	ID   uint64 `json:"id"`
+	Path string `json:"path"`
 }
 
 // Bounds on processes that are remembered at once, on the programs and names of one, and on

@@ -71,6 +71,14 @@ func (l *lines) section(title string) Section {
 	return s
 }
 
+// sections is the section, none where there are no lines.
+func (l *lines) sections(title string) []Section {
+	if l.total == 0 {
+		return nil
+	}
+	return []Section{l.section(title)}
+}
+
 // inquiry gathers what is known of one thing. Each of its hooks may be nil.
 type inquiry struct {
 	step     func(*replay.Model, *replay.Step)

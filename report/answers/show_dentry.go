@@ -220,8 +220,5 @@ func (l *life) sections() []Section {
 		born = ", older than what was recorded"
 	}
 	out := []Section{l.section(fmt.Sprintf("D%d %s %#x%s", d.Seq, replay.PrintablePath(l.path), d.Addr, born))}
-	if l.claims.total > 0 {
-		out = append(out, l.claims.section(fmt.Sprintf("claims about D%d", d.Seq)))
-	}
-	return out
+	return append(out, l.claims.sections(fmt.Sprintf("claims about D%d", d.Seq))...)
 }

@@ -68,19 +68,14 @@ func (a *alike[K]) sections(title string, rest func(uint64) string) []Section {
 		}
 		l.add(x.first, x.at, "%s", text)
 	}
-	if l.total == 0 {
-		return nil
-	}
 	if a.more > 0 {
 		l.add(0, 0, "and %s", rest(a.more))
 	}
-	return []Section{l.section(title)}
+	return l.sections(title)
 }
 
-// places counts what calls led to.
-type places struct{ alike[place] }
-
-func (p *places) add(c *replay.PathCall) {
+// led counts what a call led to.
+func led(to *alike[place], c *replay.PathCall) {
 	if c.End == 0 {
 		return
 	}
@@ -88,29 +83,49 @@ func (p *places) add(c *replay.PathCall) {
 	if c.Dentry != nil {
 		key.seq = c.Dentry.Seq
 	}
-	p.alike.add(key, c.ID, c.At, func() string {
+	to.add(key, c.ID, c.At, func() string {
 		if key.errno != 0 {
 			return schema.ErrnoName(key.errno) + " at " + replay.PrintablePath(key.path)
 		}
-		to := fmt.Sprintf("D%d %s", key.seq, replay.PrintablePath(key.path))
+		text := fmt.Sprintf("D%d %s", key.seq, replay.PrintablePath(key.path))
 		if key.inode != 0 {
-			to += fmt.Sprintf(", inode %#x", key.inode)
+			text += fmt.Sprintf(", inode %#x", key.inode)
 		}
 		if c.FSType != "" {
-			to += " on " + replay.Printable(c.FSType)
+			text += " on " + replay.Printable(c.FSType)
 		}
-		return to
+		return text
 	})
 }
 
-func (p *places) sections(title string) []Section {
-	return p.alike.sections(title, func(n uint64) string { return plural.Of(n, "call") + " to more places" })
+// asked is a name looked up in one directory by one program, with one answer.
+type asked struct{ dir, program, what string }
+
+// ask counts the i-th component of a call.
+func ask(to *alike[asked], m *replay.Model, c *replay.PathCall, i int) {
+	p := &c.Components[i]
+	what := p.Found.String()
+	if p.Negative {
+		what += ", without inode"
+	}
+	if i == len(c.Components)-1 && c.Failed() {
+		what += "; " + schema.ErrnoName(c.Errno)
+	}
+	key := asked{m.PathAt(p.Parent), c.Program, what}
+	to.add(key, p.ID, c.At, func() string {
+		return fmt.Sprintf("in %s by %s: %s", replay.PrintablePath(key.dir), replay.Printable(key.program), key.what)
+	})
 }
 
-// absent are stretches of dentries without inode.
-type absent struct{ lines }
+// mentions are what is known of a path or a name.
+type mentions struct {
+	calls, gone, claims lines
+	led                 alike[place]
+	asked               alike[asked]
+}
 
-func (l *absent) add(n *replay.Negative) {
+// absent adds a stretch of a dentry without inode.
+func (x *mentions) absent(n *replay.Negative) {
 	if n.Fate == replay.FateMade {
 		return
 	}
@@ -125,14 +140,15 @@ func (l *absent) add(n *replay.Negative) {
 	if n.Evict != 0 {
 		text += fmt.Sprintf(", in drop_caches #%d", n.Evict)
 	}
-	l.lines.add(n.Born, n.BornAt, "%s", text)
+	x.gone.add(n.Born, n.BornAt, "%s", text)
 }
 
-func (l *absent) sections(title string) []Section {
-	if l.total == 0 {
-		return nil
-	}
-	return []Section{l.section(title)}
+// sections lists them, under titles for the calls, for lookups and for dentries without inode.
+func (x *mentions) sections(calls, asked, gone string) []Section {
+	out := x.calls.sections(plural.Of(x.calls.total, "call") + " on " + calls)
+	out = append(out, x.led.sections("what they led to", func(n uint64) string { return plural.Of(n, "call") + " to more places" })...)
+	out = append(out, x.asked.sections(asked, func(n uint64) string { return times(n) + " otherwise" })...)
+	return append(append(out, x.gone.sections(gone)...), x.claims.sections("claims about it")...)
 }
 
 // given reports whether a string is the one given: as it is, or as it is printed.
@@ -143,18 +159,15 @@ func given(word, s string) bool {
 // pathOf shows a path: every call on it, what it led to, lookups of it on the way of others,
 // and its dentries without inode.
 func pathOf(path string) *inquiry {
-	var calls, claims lines
-	var gone absent
-	var led places
-	var asked asks
+	var x mentions
 	base, own := baseOf(replay.Unescape(path)), make(map[uint64]bool)
 	return &inquiry{
 		call: func(m *replay.Model, c *replay.PathCall) {
 			of := given(path, c.Path) || given(path, c.Resolved)
 			if of || c.Target != "" && (given(path, c.Target) || given(path, c.ResolvedTarget)) {
-				calls.add(c.ID, c.At, "%s", callLine(c))
+				x.calls.add(c.ID, c.At, "%s", callLine(c))
 				if of {
-					led.add(c)
+					led(&x.led, c)
 				}
 				if len(own) < maxOwn {
 					own[c.ID] = true
@@ -163,101 +176,55 @@ func pathOf(path string) *inquiry {
 			}
 			for i := range c.Components {
 				if p := &c.Components[i]; p.Name == base && (given(path, p.Path) || given(path, replay.InDir(m.PathAt(p.Parent), p.Name))) {
-					asked.add(m, c, i)
+					ask(&x.asked, m, c, i)
 				}
 			}
 		},
 		negative: func(n *replay.Negative) {
 			if given(path, replay.InDir(n.Dir, n.Name)) || n.Name == base && own[n.Call] {
-				gone.add(n)
+				x.absent(n)
 			}
 		},
 		claim: func(c *report.Claim) {
 			if given(path, c.Subject) {
-				addClaim(&claims, c)
+				addClaim(&x.claims, c)
 			}
 		},
-		sections: func() (out []Section) {
-			shown := replay.Printable(replay.Unescape(path))
-			if calls.total > 0 {
-				out = append(out, calls.section(plural.Of(calls.total, "call")+" on "+shown))
-			}
-			out = append(out, led.sections("what they led to")...)
-			out = append(out, asked.sections("lookups of it for other paths")...)
-			out = append(out, gone.sections("dentries of it without inode")...)
-			return append(out, claimed(&claims)...)
+		sections: func() []Section {
+			return x.sections(replay.Printable(replay.Unescape(path)), "lookups of it for other paths", "dentries of it without inode")
 		},
 	}
 }
 
 // nameOf shows a name: the calls on it, where it was asked for, its dentries without inode, and claims.
 func nameOf(name string) *inquiry {
-	var calls, claims lines
-	var gone absent
-	var asked asks
+	var x mentions
 	return &inquiry{
 		call: func(m *replay.Model, c *replay.PathCall) {
 			if given(name, baseOf(c.Path)) || given(name, baseOf(c.Target)) {
-				calls.add(c.ID, c.At, "%s", callLine(c))
+				x.calls.add(c.ID, c.At, "%s", callLine(c))
 			}
 			for i := range c.Components {
 				if given(name, c.Components[i].Name) {
-					asked.add(m, c, i)
+					ask(&x.asked, m, c, i)
 				}
 			}
 		},
 		negative: func(n *replay.Negative) {
 			if given(name, n.Name) {
-				gone.add(n)
+				x.absent(n)
 			}
 		},
 		claim: func(c *report.Claim) {
 			if given(name, baseOf(c.Subject)) {
-				addClaim(&claims, c)
+				addClaim(&x.claims, c)
 			}
 		},
-		sections: func() (out []Section) {
+		sections: func() []Section {
 			shown := replay.Printable(replay.Unescape(name))
-			if calls.total > 0 {
-				out = append(out, calls.section(plural.Of(calls.total, "call")+" on paths that end in "+shown))
-			}
-			out = append(out, asked.sections("lookups of "+shown)...)
-			out = append(out, gone.sections("dentries of that name without inode")...)
-			return append(out, claimed(&claims)...)
+			return x.sections("paths that end in "+shown, "lookups of "+shown, "dentries of that name without inode")
 		},
 	}
-}
-
-// asks counts lookups of a name in one directory by one program, with one answer.
-type asks struct{ alike[asked] }
-
-type asked struct{ dir, program, what string }
-
-// add adds the i-th component of a call.
-func (a *asks) add(m *replay.Model, c *replay.PathCall, i int) {
-	p := &c.Components[i]
-	what := p.Found.String()
-	if p.Negative {
-		what += ", without inode"
-	}
-	if i == len(c.Components)-1 && c.Failed() {
-		what += "; " + schema.ErrnoName(c.Errno)
-	}
-	key := asked{m.PathAt(p.Parent), c.Program, what}
-	a.alike.add(key, p.ID, c.At, func() string {
-		return fmt.Sprintf("in %s by %s: %s", replay.PrintablePath(key.dir), replay.Printable(key.program), key.what)
-	})
-}
-
-func (a *asks) sections(title string) []Section {
-	return a.alike.sections(title, func(n uint64) string { return times(n) + " otherwise" })
-}
-
-func claimed(claims *lines) []Section {
-	if claims.total == 0 {
-		return nil
-	}
-	return []Section{claims.section("claims about it")}
 }
 
 // addClaim adds a claim as a line, but for one that a single event proves.

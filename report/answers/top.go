@@ -40,16 +40,19 @@ type TopRow struct {
 	Killer []Count `json:"killers,omitempty"`
 }
 
-// thing is what is counted: a call, a component of one, an allocation, or a dentry without
-// inode.
+// thing is what is counted: a call, a component of one, an allocation, or a dentry without inode.
 type thing struct {
-	call     *replay.PathCall  // nil: none around it
-	part     *replay.Component // nil: it is the call itself
-	negative *replay.Negative
-	task     *replay.Task // of an allocation
-	name     string       // of an allocation
-	dir      string       // of an allocation
-	fs       string       // of an allocation
+	name, path, dir string
+	given           bool // path is as it was given, else as far as the run tells
+	program         string
+	pid             uint32
+	op, fs          string // empty: not known
+	errno           int    // that the call returned
+}
+
+// ofCall is a thing of a call: what that says of it.
+func ofCall(c *replay.PathCall) thing {
+	return thing{baseOf(c.Path), c.Path, dirOf(c.Resolved), true, c.Program, c.PID, c.Operation, c.FSType, c.Errno}
 }
 
 // measure is one row of what there can be most of.
@@ -89,85 +92,21 @@ const (
 
 // dimensions are what --by takes.
 var dimensions = []dimension{
-	{"name", "the last component of the path, or the component", outlined, func(t *thing) string {
-		switch {
-		case t.negative != nil:
-			return replay.Printable(t.negative.Name)
-		case t.part != nil:
-			return replay.Printable(t.part.Name)
-		case t.task != nil:
-			return replay.Printable(t.name)
-		}
-		return replay.Printable(baseOf(t.call.Path))
-	}},
+	{"name", "the last component of the path, or the component", outlined, func(t *thing) string { return replay.Printable(t.name) }},
 	{"path", "the path as given; of a component or a dentry where it is", outlined, func(t *thing) string {
-		switch {
-		case t.negative != nil:
-			return replay.PrintablePath(replay.InDir(t.negative.Dir, t.negative.Name))
-		case t.part != nil:
-			return replay.PrintablePath(t.part.Path)
-		case t.task != nil:
-			return replay.PrintablePath(replay.InDir(t.dir, t.name))
+		if t.given {
+			return replay.Printable(t.path)
 		}
-		return replay.Printable(t.call.Path)
+		return replay.PrintablePath(t.path)
 	}},
-	{"dir", "the directory it is in, as far as the run tells", walked, func(t *thing) string {
-		switch {
-		case t.negative != nil:
-			return replay.PrintablePath(t.negative.Dir)
-		case t.part != nil:
-			return replay.PrintablePath(dirOf(t.part.Path))
-		case t.task != nil:
-			return replay.PrintablePath(t.dir)
-		}
-		return replay.PrintablePath(dirOf(t.call.Resolved))
-	}},
-	{"program", "the program that made it", outlined, func(t *thing) string {
-		switch {
-		case t.negative != nil:
-			return replay.Printable(t.negative.Program)
-		case t.task != nil:
-			return replay.Printable(t.task.Program)
-		}
-		return replay.Printable(t.call.Program)
-	}},
+	{"dir", "the directory it is in, as far as the run tells", walked, func(t *thing) string { return replay.PrintablePath(t.dir) }},
+	{"program", "the program that made it", outlined, func(t *thing) string { return replay.Printable(t.program) }},
 	{"task", "the process, and its program", outlined, func(t *thing) string {
-		switch {
-		case t.negative != nil:
-			return taskKey(t.negative.PID, t.negative.Program)
-		case t.task != nil:
-			return taskKey(t.task.PID, t.task.Program)
-		}
-		return taskKey(t.call.PID, t.call.Program)
+		return strconv.FormatUint(uint64(t.pid), 10) + " " + replay.Printable(t.program)
 	}},
-	{"op", "the operation", outlined, func(t *thing) string {
-		switch {
-		case t.negative != nil:
-			return t.negative.Operation
-		case t.call != nil:
-			return t.call.Operation
-		}
-		return ""
-	}},
-	{"fs", "the filesystem", walked, func(t *thing) string {
-		switch {
-		case t.negative != nil:
-			return replay.Printable(t.negative.FSType)
-		case t.task != nil:
-			return replay.Printable(t.fs)
-		}
-		return replay.Printable(t.call.FSType)
-	}},
-	{"errno", "the errno that the call returned", outlined, func(t *thing) string {
-		if t.call == nil {
-			return ""
-		}
-		return schema.ErrnoName(t.call.Errno)
-	}},
-}
-
-func taskKey(pid uint32, program string) string {
-	return strconv.FormatUint(uint64(pid), 10) + " " + replay.Printable(program)
+	{"op", "the operation", outlined, func(t *thing) string { return t.op }},
+	{"fs", "the filesystem", walked, func(t *thing) string { return replay.Printable(t.fs) }},
+	{"errno", "the errno that the call returned", outlined, func(t *thing) string { return schema.ErrnoName(t.errno) }},
 }
 
 // Names lists what --of and --by take, and what they say.
@@ -186,11 +125,10 @@ type Choice struct{ Name, Says string }
 
 // topper makes a Top.
 type topper struct {
-	model   *replay.Model
-	of      *measure
-	by      *dimension
-	tally   *tally[born]
-	calling thing
+	model *replay.Model
+	of    *measure
+	by    *dimension
+	tally *tally[born]
 }
 
 // born is what else is known of a key: of dentries without inode what they were, of failures why.
@@ -261,8 +199,8 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	}
 }
 
-func (t *topper) count(amount, id uint64) *born {
-	b := t.tally.add(t.by.key(&t.calling), amount)
+func (t *topper) count(of thing, amount, id uint64) *born {
+	b := t.tally.add(t.by.key(&of), amount)
 	if b.first == 0 {
 		b.first = id
 	}
@@ -271,8 +209,7 @@ func (t *topper) count(amount, id uint64) *born {
 
 func (t *topper) call(c *replay.PathCall) {
 	if n := t.of.amount(c); n > 0 {
-		t.calling = thing{call: c}
-		b := t.count(n, c.ID)
+		b := t.count(ofCall(c), n, c.ID)
 		if t.of.name == "failures" && t.by.name != "errno" {
 			b.errnos = plusOne(b.errnos, schema.ErrnoName(c.Errno), maxErrnos)
 		}
@@ -281,25 +218,28 @@ func (t *topper) call(c *replay.PathCall) {
 
 func (t *topper) parts(c *replay.PathCall) {
 	for i := range c.Components {
-		if c.Components[i].Found == replay.FoundMiss {
-			t.calling = thing{call: c, part: &c.Components[i]}
-			t.count(1, c.Components[i].ID)
+		if p := &c.Components[i]; p.Found == replay.FoundMiss {
+			of := ofCall(c)
+			of.name, of.path, of.dir, of.given = p.Name, p.Path, dirOf(p.Path), false
+			t.count(of, 1, p.ID)
 		}
 	}
 }
 
 func (t *topper) alloc(s *replay.Step) {
-	around := t.model.Around()
-	t.calling = thing{call: around.Call, task: around.Task, dir: around.Dir, fs: s.Event.FSType, name: s.Event.Name}
-	t.count(1, s.Event.ID)
+	around, e := t.model.Around(), s.Event
+	of := thing{name: e.Name, path: replay.InDir(around.Dir, e.Name), dir: around.Dir, program: around.Task.Program, pid: around.Task.PID, fs: e.FSType}
+	if c := around.Call; c != nil {
+		of.op, of.errno = c.Operation, c.Errno
+	}
+	t.count(of, 1, e.ID)
 }
 
 func (t *topper) negative(n *replay.Negative) {
 	if n.Fate == replay.FateMade {
 		return
 	}
-	t.calling = thing{negative: n}
-	b := t.count(1, n.Born)
+	b := t.count(thing{name: n.Name, path: replay.InDir(n.Dir, n.Name), dir: n.Dir, program: n.Program, pid: n.PID, op: n.Operation, fs: n.FSType}, 1, n.Born)
 	b.first = min(b.first, n.Born)
 	if b.lives == nil {
 		b.lives = &negativeLives{}
