@@ -2,7 +2,10 @@
 
 package replay
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"github.com/dtrec/dtrec/schema"
+	"google.golang.org/protobuf/proto"
+)
 
 // Roles is a set of roles.
 type Roles uint64
@@ -98,4 +101,59 @@ var reactions = [maxRole]*reaction{
 type reaction struct {
 	first func(*State, *schema.Event) // before its thread is looked up
 	then  func(*State, *thread)       // when its call and its dentry are known; the thread is nil where it is in no call
+}
+
+// Phased returns the roles of which a trace with the header has entries, and those of which it has exits.
+func Phased(h *schema.Header) (enters, exits Roles) {
+	for _, p := range h.GetProbe() {
+		if !p.Attached {
+			continue
+		}
+		for _, phase := range p.Phases() {
+			switch phase {
+			case schema.Enter:
+				enters |= RolesOf(p.Role)
+			case schema.Exit:
+				exits |= RolesOf(p.Role)
+			}
+		}
+	}
+	return enters, exits
+}
+
+// Recorded returns the roles that a trace with the header holds, each in all its phases,
+// and those of which hits may be missing that nobody has counted.
+func Recorded(h *schema.Header) (whole, vague Roles) {
+	for _, p := range h.GetProbe() {
+		if p.Attached && p.Uncounted {
+			vague |= RolesOf(p.Role)
+		}
+	}
+	enters, exits := Phased(h)
+	return RolesWhere(func(r schema.RoleInfo) bool {
+		return (r.Enter == nil || enters.Has(r.Role)) && (r.Exit == nil || r.Exit.Later || exits.Has(r.Role))
+	}), vague
+}
+
+// paired returns the roles whose calls have an entry and an exit in a trace with the header.
+func paired(h *schema.Header) Roles {
+	enters, exits := Phased(h)
+	return RolesWhere(func(r schema.RoleInfo) bool {
+		return r.Enter != nil && r.Exit != nil && (!r.Exit.Later || exits.Has(r.Role)) && (!h.Imported() || (enters & exits).Has(r.Role))
+	})
+}
+
+// Without returns the header as it would be had the roles not been recorded: their
+// probes are not attached.
+func Without(h *schema.Header, roles Roles) *schema.Header {
+	if roles == 0 {
+		return h
+	}
+	h = proto.CloneOf(h)
+	for _, p := range h.Probe {
+		if roles.Has(p.Role) && p.Attached {
+			p.Attached, p.Error = false, "left out by --without"
+		}
+	}
+	return h
 }

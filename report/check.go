@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/replay"
@@ -224,4 +225,128 @@ func (v *Verdicts) WriteJSON(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
+}
+
+// WriteMatrix prints the verdicts of several runs side by side, a row per program
+// and kind of claim, a column per run. A cell is the number of proven claims, and
+// where there are others "proven/refuted/unproven".
+func WriteMatrix(w io.Writer, runs []Verdicts) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) }
+	head, lost := []string{"program", "claim"}, []string{"all", "events lost"}
+	for i := range runs {
+		release, _, _ := strings.Cut(runs[i].Kernel, "-")
+		head = append(head, replay.Printable(release))
+		lost = append(lost, runs[i].missing())
+	}
+	row(head...)
+	for _, program := range programsOf(runs) {
+		for _, k := range Kinds() {
+			cells, some := []string{replay.Printable(program), k.Name}, false
+			for i := range runs {
+				c := runs[i].cell(program, k.Name)
+				cells, some = append(cells, c), some || c != "-"
+			}
+			if some {
+				row(cells...)
+			}
+		}
+	}
+	row(lost...)
+	return t.Flush()
+}
+
+// missing is how many events a run lost, and what else it lacks.
+func (v *Verdicts) missing() string {
+	out := fmt.Sprint(v.Lost)
+	if !v.Complete {
+		out += ", cut"
+	}
+	if v.Damaged {
+		out += ", damaged"
+	}
+	return out
+}
+
+// programsOf lists the programs of all runs in order of first sight.
+func programsOf(runs []Verdicts) []string {
+	var names []string
+	seen := map[string]bool{"": true}
+	for i := range runs {
+		for _, p := range runs[i].Programs {
+			if !seen[p.Program] {
+				seen[p.Program] = true
+				names = append(names, p.Program)
+			}
+		}
+	}
+	return names
+}
+
+// cell is what one run says of one kind of claim of one program.
+func (v *Verdicts) cell(program, kind string) string {
+	for _, p := range v.Programs {
+		if p.Program != program {
+			continue
+		}
+		n := p.Claims[kind]
+		switch {
+		case len(n) == 0:
+			return "-"
+		case n["refuted"] == 0 && n["unproven"] == 0:
+			return fmt.Sprint(n["proven"])
+		}
+		return fmt.Sprintf("%d/%d/%d", n["proven"], n["refuted"], n["unproven"])
+	}
+	return "-"
+}
+
+// Ablation is what one program loses of one kind of claim when roles are left out.
+type Ablation struct {
+	Program string `json:"program"` // "": all of them
+	Kind    string `json:"kind"`
+	With    uint64 `json:"with"`    // claims proven when everything that was recorded is read
+	Without uint64 `json:"without"` // claims still proven
+	Missed  string `json:"missed"`  // what the fallen ones lack
+}
+
+// ablations compares the tallies, program by program and in all.
+func ablations(whole, part *Findings, roles replay.Roles) []Ablation {
+	var out []Ablation
+	add := func(program string, a, b *Tally) {
+		for _, k := range Kinds() {
+			if with, without := a[k.Kind][Proven], b[k.Kind][Proven]; with > without {
+				out = append(out, Ablation{program, k.Name, with, without, missed(k, a[k.Kind], b[k.Kind], roles)})
+			}
+		}
+	}
+	kept := make(map[string]*Tally)
+	for _, p := range part.Programs {
+		kept[p.Comm] = &p.Tally
+	}
+	for _, p := range whole.Programs {
+		t := kept[p.Comm]
+		if t == nil {
+			t = &Tally{}
+		}
+		add(p.Comm, &p.Tally, t)
+	}
+	add("", &whole.Tally, &part.Tally)
+	return out
+}
+
+// missed says what the fallen claims of a kind lack: a probe they need, or the very
+// events they would be about.
+func missed(k KindInfo, whole, part [verdicts]uint64, roles replay.Roles) string {
+	unmade := int64(whole[Proven]+whole[Refuted]+whole[Unproven]) - int64(part[Proven]+part[Refuted]+part[Unproven])
+	needs := (k.Needs | k.Some) & roles
+	switch {
+	case unmade > 0 && needs != 0:
+		return fmt.Sprintf("%s; %d have no event to stand on", NotAttached.about(About{Text: roleNames(needs)}, false), unmade)
+	case unmade > 0:
+		return fmt.Sprintf("%d have no event to stand on", unmade)
+	case needs != 0:
+		return NotAttached.about(About{Text: roleNames(needs)}, false)
+	}
+	return "events of " + roleNames(roles)
 }

@@ -8,6 +8,6 @@
 // says all there is to it and adds itself to the table: when a claim is made, its
 // operands, what speaks against it in the order in which that is looked at, and how it is
 // printed. view.judge is the engine, doubts.go has the operands and tests that several
-// kinds share, reason.go the reasons. The tables of the documents, the costs that dtrec
+// kinds share, claim.go the reasons. The tables of the documents, the costs that dtrec
 // doctor names and what a claim falls without are made from the kinds.
 package report

@@ -131,3 +131,82 @@ type Step struct {
 	Enter uint64 // id of the entry, for an exit; 0 none
 	Ref   Ref    // the dentry
 }
+
+// labels names every probe, by role and phase.
+type labels [schema.RoleEnd][schema.Exit + 1]probeName
+
+// probeName is the name of a probe, or of the role's where none was attached.
+type probeName struct {
+	name     string
+	attached bool
+}
+
+func newLabels(h *schema.Header) labels {
+	var l labels
+	for role := range l {
+		for phase := range l[role] {
+			l[role][phase].name = schema.Role(role).Label() + phaseWord(schema.Phase(phase))
+		}
+	}
+	for _, p := range h.GetProbe() {
+		for _, phase := range p.Phases() {
+			if p.Attached && l.known(p.Role, phase) {
+				l[p.Role][phase] = probeName{replay.Symbol(p.Symbol) + phaseWord(phase), true}
+			}
+		}
+	}
+	return l
+}
+
+func (l *labels) known(r schema.Role, p schema.Phase) bool {
+	return uint32(r) < uint32(len(l)) && uint32(p) < uint32(len(l[0]))
+}
+
+// Label is the kernel symbol that played the role in this run and which side of it
+// was recorded, e.g. "__d_alloc return"; the role's name where none was attached.
+func (f *Findings) Label(r schema.Role, p schema.Phase) string {
+	if f.labels.known(r, p) {
+		return f.labels[r][p].name
+	}
+	return r.Label() + phaseWord(p)
+}
+
+// recorded reports whether a probe was attached for the role and phase.
+func (f *Findings) recorded(r schema.Role, p schema.Phase) bool {
+	return f.labels.known(r, p) && f.labels[r][p].attached
+}
+
+func phaseWord(p schema.Phase) string {
+	if p == schema.Exit {
+		return " return"
+	}
+	return " entry"
+}
+
+// Example is the proven claim of a kind with the highest rank, of the whole run.
+type Example struct {
+	Claim Claim
+	Comm  string
+	rank  int // 0: there is none
+}
+
+// show keeps the claim where it ranks above the example of its kind; of equals the first is the example.
+func (c *collector) show(p *Program, cl *Claim) {
+	e, rank := &c.f.examples[cl.Kind], table[cl.Kind].rank
+	if p == nil || cl.Verdict != Proven || e.rank > 0 && rank == nil {
+		return
+	}
+	r := 1
+	if rank != nil {
+		r = rank(cl, len(c.terms))
+	}
+	if r > e.rank {
+		*e = Example{c.own(cl), p.Comm, r}
+	}
+}
+
+// example returns it; false where no claim of the kind is proven in the run.
+func (f *Findings) example(k Kind) (*Example, bool) {
+	e := &f.examples[k]
+	return e, e.rank > 0
+}

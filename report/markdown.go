@@ -341,3 +341,9 @@ func endOf(ns uint64) string {
 
 // sayVerdicts is what the claims came to.
 func (p *page) sayVerdicts() { p.Put(": %s", p.f.verdictLine()) }
+
+func code(name string) string { return md.Code(name) }
+
+func text(s string) string { return md.Text(s) }
+
+func prose(s string) string { return md.Prose(s) }

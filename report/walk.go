@@ -288,3 +288,98 @@ func (c *collector) rowAt(offset int, s *walkStep) *row {
 	c.rows = append(c.rows, row{offset: offset, end: offset + int(s.ev.NameLen)})
 	return &c.rows[len(c.rows)-1]
 }
+
+// Bounds in bytes on what one pass keeps, beside those in numbers (findings.go) and those
+// on the state (replay): whatever a file holds, a report of it has a size.
+const (
+	keptBudget  = 16 << 20 // events and claims in the findings
+	stepsBudget = 8 << 20  // events of opens in progress
+
+	stepBytes  = 384 // about what an event takes, without its name
+	claimBytes = 512
+	termBytes  = 64
+	nameCost   = 4 // times that a name is printed, and more
+	keyBytes   = 192
+
+	lookEvery = 4096 // events from one count of those in progress to the next
+	maxSpare  = 64   // finished walks kept for use again
+)
+
+// budgets is what is left of them.
+type budgets struct {
+	kept      int
+	stepsFull bool // the opens in progress have too many events: no more are looked at
+	added     int  // events since they were counted
+}
+
+func newBudgets() budgets { return budgets{kept: keptBudget} }
+
+// take takes bytes off what may be kept; false: there is no more room.
+func (b *budgets) take(bytes int) bool {
+	if b.kept < bytes {
+		return false
+	}
+	b.kept -= bytes
+	return true
+}
+
+// roomForItem reports whether another call may be kept, with its first event at least.
+func (b *budgets) roomForItem() bool { return b.kept >= stepBytes+nameCost*schema.MaxStringBytes }
+
+// roomForSteps reports whether one more event of an open in progress may be looked at.
+func (c *collector) roomForSteps() bool {
+	if c.added++; c.added >= lookEvery {
+		c.countSteps()
+	}
+	return !c.stepsFull
+}
+
+// countSteps counts the events of opens in progress.
+func (c *collector) countSteps() {
+	bytes := 0
+	c.state.InProgress(func(call *replay.Call) {
+		for w := c.within[call.Tag]; w != nil; w = w.then {
+			bytes += stepBytes * cap(w.steps)
+			for i := range w.steps {
+				bytes += len(w.steps[i].ev.Name)
+			}
+		}
+	})
+	c.added, c.stepsFull = 0, bytes > stepsBudget
+}
+
+// begins gives an open in progress a walk.
+func (c *collector) begins(call *replay.Call) *walk {
+	if n := len(c.free); n > 0 {
+		call.Tag, c.free = c.free[n-1], c.free[:n-1]
+	} else {
+		call.Tag, c.within = len(c.within), append(c.within, nil)
+	}
+	w := c.walk()
+	c.within[call.Tag] = w
+	return w
+}
+
+// recycle takes the walks back from a call that was judged, or given up.
+func (c *collector) recycle(call *replay.Call) {
+	if call.Tag == 0 {
+		return
+	}
+	w := c.within[call.Tag]
+	c.within[call.Tag], c.free, call.Tag = nil, append(c.free, call.Tag), 0
+	for ; w != nil; w = w.then {
+		if len(c.walks) < maxSpare && cap(w.steps) <= maxSteps {
+			c.walks = append(c.walks, w)
+		}
+	}
+}
+
+// forgotten has every kind drop a dentry that is forgotten.
+func (c *collector) forgotten(d *replay.Object) {
+	v := &c.view
+	for _, k := range c.kinds {
+		if v.kind = k; k.forget != nil {
+			k.forget(v, d)
+		}
+	}
+}

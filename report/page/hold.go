@@ -3,10 +3,19 @@
 package page
 
 import (
+	"bufio"
 	"cmp"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/dtrec/dtrec/internal/rising"
+	"github.com/dtrec/dtrec/replay"
 )
 
 // Verdict is how a statement of the page stands against the trace.
@@ -119,4 +128,148 @@ func (j *judge) computed(s span, kind string, right bool, note string) {
 	} else {
 		j.add(s, kind, Wrong, nil, note)
 	}
+}
+
+// lines compares the page with the report that the run gives: every line of it must stand
+// there, in that order. What of the report the page leaves out is no fault of it.
+func (j *judge) lines() {
+	inOrder := ordered(j.x.page.lines, j.report)
+	for i, l := range j.x.page.lines {
+		l = strings.TrimSuffix(l, "\r")
+		f := Finding{Line: i + 1, Column: 1, Text: l, Kind: "line", Events: []uint64{}}
+		switch {
+		case strings.TrimSpace(l) == "":
+			continue
+		case j.report[l] == nil:
+			f.Verdict, f.Note = Wrong, "the report of this run has no such line"
+		case !inOrder[i]:
+			f.Verdict, f.Note = Elsewhere, "the report of this run has it at another place"
+		}
+		j.result.Findings = append(j.result.Findings, f)
+	}
+}
+
+// ordered says of each line of the page whether it follows the ones before it as it does in
+// the report. Lines that stand there once are put in order by the longest run that rises; one
+// that stands there often must have a place between its neighbours.
+func ordered(page []string, at map[string][]int) []bool {
+	out := make([]bool, len(page))
+	pos := func(i int) int { return at[page[i]][0] }
+	var once, places []int
+	for i, l := range page {
+		if len(at[l]) == 1 {
+			once, places = append(once, i), append(places, pos(i))
+		}
+	}
+	for _, n := range rising.Longest(places) {
+		out[once[n]] = true
+	}
+	next := make([]int, len(page)+1) // where the next line in order stands
+	next[len(page)] = math.MaxInt
+	for i := len(page) - 1; i >= 0; i-- {
+		if next[i] = next[i+1]; out[i] {
+			next[i] = pos(i)
+		}
+	}
+	from := 0
+	for i, l := range page {
+		if out[i] {
+			from = pos(i) + 1
+		} else if n, _ := slices.BinarySearch(at[l], from); len(at[l]) > 1 && n < len(at[l]) && at[l][n] < next[i] {
+			out[i], from = true, at[l][n]+1
+		}
+	}
+	return out
+}
+
+// MadeBy is the words after "dtrec report" of the command that the page says it was made by,
+// but for the file; empty where it says nothing of it.
+func (x *Run) MadeBy() []string {
+	for _, l := range x.page.lines {
+		rest, ok := strings.CutPrefix(l, "Made by `")
+		if !ok {
+			continue
+		}
+		fence := rest[:len(rest)-len(strings.TrimLeft(rest, "`"))] + "`"
+		command, _, ok := strings.Cut(rest[len(fence)-1:], fence)
+		words := regexp.MustCompile(`(?:'[^']*'|\\.|[^' ])+`).FindAllString(command, -1)
+		for i, w := range words {
+			words[i] = regexp.MustCompile(`'([^']*)'|\\(.)`).ReplaceAllString(w, "$1$2")
+		}
+		if ok && len(words) > 2 && words[0] == "dtrec" && words[1] == "report" {
+			return words[2 : len(words)-1]
+		}
+	}
+	return nil
+}
+
+// WriteText prints a line for each finding that is not Found, with all for each, and
+// then how many there are of which.
+func (r *Result) WriteText(w io.Writer, name string, all bool) error {
+	b := bufio.NewWriter(w)
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Verdict == Found && !all {
+			continue
+		}
+		fmt.Fprintf(b, "%s:%d:%d: %s: %s %s", name, f.Line, f.Column, f.Verdict, f.Kind, replay.Printable(f.Text))
+		if f.Note != "" {
+			fmt.Fprintf(b, ": %s", f.Note)
+		} else if len(f.Events) > 0 {
+			fmt.Fprintf(b, ": %s", ids(f.Events))
+		}
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(b, "%s\n", r.sum())
+	return b.Flush()
+}
+
+// ids cites events.
+func ids(events []uint64) string {
+	var out []string
+	for _, id := range events {
+		out = append(out, fmt.Sprintf("#%d", id))
+	}
+	return strings.Join(out, ", ")
+}
+
+// sum counts what was held, and says what was not.
+func (r *Result) sum() string {
+	what, rest := "numbers and computations looked up", "; sentences were not judged"
+	if r.Own {
+		what, rest = "lines compared with the report of this run", ""
+	}
+	out := fmt.Sprintf("%d %s: ", len(r.Findings), what)
+	for v, n := range r.Counts {
+		out += fmt.Sprintf("%d %s, ", n, Verdict(v))
+	}
+	return strings.TrimSuffix(out, ", ") + rest
+}
+
+// WriteJSON prints one object a line: the findings, and last the counts.
+func (r *Result) WriteJSON(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	for i := range r.Findings {
+		if err := enc.Encode(struct {
+			Type string `json:"type"`
+			*Finding
+		}{"finding", &r.Findings[i]}); err != nil {
+			return err
+		}
+	}
+	err := enc.Encode(struct {
+		Type      string `json:"type"`
+		Own       bool   `json:"report_of_this_run"`
+		Found     int    `json:"found"`
+		Elsewhere int    `json:"elsewhere"`
+		Absent    int    `json:"absent"`
+		Wrong     int    `json:"wrong"`
+		Unread    int    `json:"not_understood"`
+	}{"sum", r.Own, r.Counts[Found], r.Counts[Elsewhere], r.Counts[Absent], r.Counts[Wrong], r.Counts[Unread]})
+	if err != nil {
+		return err
+	}
+	return b.Flush()
 }
