@@ -60,15 +60,23 @@ func (s *Summarizer) failingPaths() (out []Finding) {
 		}
 		out = append(out, Finding{What: what, Command: []string{"replay", "--errno", errno, "--path", path, "FILE"}})
 	}
-	return named("failing path", out)
+	return out
 }
 
 // failing is the paths that stand out for their failures, by errno and path.
 func (s *Summarizer) failing() []*entry[example] {
-	out := s.failures.top(perRule)
-	few := func(e *entry[example]) bool { return e.Amount < someFailures || !share(e.Amount, s.Total.Failed, 10) }
-	if i := slices.IndexFunc(out, few); i >= 0 {
-		out = out[:i]
+	return outstanding(s.failures.top(perRule), someFailures, 10, s.Total.Failed, func(*entry[example]) bool { return true })
+}
+
+// outstanding is which of some entries, most first, have at least so much and so many hundredths of the whole; of those that count the first ones.
+func outstanding[V any](entries []*entry[V], least, hundredths, whole uint64, counts func(*entry[V]) bool) (out []*entry[V]) {
+	for _, e := range entries {
+		if e.Amount < least || !share(e.Amount, whole, hundredths) || len(out) == perRule {
+			break
+		}
+		if counts(e) {
+			out = append(out, e)
+		}
 	}
 	return out
 }
@@ -99,19 +107,15 @@ func (s *Summarizer) missingFiles() (out []Finding) {
 	if s.failures.floor > 0 {
 		least = "at least "
 	}
-	for _, e := range ends.sorted() {
-		if e.Amount < someFailures || !share(e.Amount, s.Total.Failed, 10) || len(out) == perRule {
-			break
-		}
-		if 2*e.What.most < e.Amount {
-			out = append(out, Finding{
-				What: fmt.Sprintf("%s%s are ENOENT of %s%d paths that end in %s, first at #%d", least, ofAll(e.Amount, s.Total.Failed, "failures"), least,
-					e.What.paths, replay.Printable(e.Key), e.What.call),
-				Command: showing(e.Key),
-			})
-		}
+	scattered := func(e *entry[ending]) bool { return 2*e.What.most < e.Amount }
+	for _, e := range outstanding(ends.sorted(), someFailures, 10, s.Total.Failed, scattered) {
+		out = append(out, Finding{
+			What: fmt.Sprintf("%s%s are ENOENT of %s%d paths that end in %s, first at #%d", least, ofAll(e.Amount, s.Total.Failed, "failures"), least,
+				e.What.paths, replay.Printable(e.Key), e.What.call),
+			Command: showing(e.Key),
+		})
 	}
-	return named("missing file", out)
+	return out
 }
 
 // interpreter is an exec that failed although its file is there.
@@ -138,20 +142,13 @@ func (s *Summarizer) others() (out []Finding) {
 			Command: showing(x.path),
 		})
 	}
-	return named("file that is there", out)
+	return out
 }
 
 func (s *Summarizer) missingNames() (out []Finding) {
-	for _, e := range s.names.sorted() {
-		if e.Amount < someFailures || len(out) == perRule {
-			break
-		}
-		n := e.What.n
-		if n < someDirs {
-			continue
-		}
-		where := fmt.Sprintf("%d directories", n)
-		if n == maxDirs {
+	for _, e := range outstanding(s.names.sorted(), someFailures, 0, s.names.total, func(e *entry[spread]) bool { return e.What.n >= someDirs }) {
+		where := fmt.Sprintf("%d directories", e.What.n)
+		if e.What.n == maxDirs {
 			where += " or more"
 		}
 		out = append(out, Finding{
@@ -159,7 +156,7 @@ func (s *Summarizer) missingNames() (out []Finding) {
 			Command: showing(e.Key),
 		})
 	}
-	return named("missing name", out)
+	return out
 }
 
 func (s *Summarizer) askedAgain() (out []Finding) {
@@ -169,35 +166,23 @@ func (s *Summarizer) askedAgain() (out []Finding) {
 			return failing == path
 		})
 	}
-	for _, e := range s.again.top(4 * perRule) {
-		if e.Amount < someAsked || len(out) == perRule {
-			break
-		}
-		if !known(e.Key) || said(e.Key) {
-			continue
-		}
+	for _, e := range outstanding(s.again.top(4*perRule), someAsked, 0, s.again.total, func(e *entry[example]) bool { return known(e.Key) && !said(e.Key) }) {
 		out = append(out, Finding{
 			What:    fmt.Sprintf("a filesystem was asked for %s %d times, first at #%d", replay.PrintablePath(e.Key), e.Amount, e.What.call),
 			Command: showing(e.Key),
 		})
 	}
-	return named("asked again", out)
+	return out
 }
 
 func (s *Summarizer) missedDirectories() (out []Finding) {
-	for _, e := range s.misses.top(4 * perRule) {
-		if e.Amount < someMisses || !share(e.Amount, s.misses.total, 20) || len(out) == perRule {
-			break
-		}
-		if !known(e.Key) {
-			continue
-		}
+	for _, e := range outstanding(s.misses.top(4*perRule), someMisses, 20, s.misses.total, func(e *entry[example]) bool { return known(e.Key) }) {
 		out = append(out, Finding{
 			What:    fmt.Sprintf("%s allocated by walks are for names in %s, first at #%d", ofAll(e.Amount, s.misses.total, "dentries"), replay.PrintablePath(e.Key), e.What.call),
 			Command: []string{"top", "--by", "path", "--of", "misses", "FILE"},
 		})
 	}
-	return named("missed directory", out)
+	return out
 }
 
 func (s *Summarizer) slowCall() []Finding {
@@ -207,24 +192,18 @@ func (s *Summarizer) slowCall() []Finding {
 	}
 	what := fmt.Sprintf("%s of %s by %s took %s of %s (%s)%s", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), duration(c.Took),
 		duration(s.Total.Took), percent(c.Took, s.Total.Took), c.inFilesystem())
-	return named("slow call", []Finding{{What: what, Command: showing(fmt.Sprintf("#%d", c.ID))}})
+	return []Finding{{What: what, Command: showing(fmt.Sprintf("#%d", c.ID))}}
 }
 
 func (s *Summarizer) negativesLeft() (out []Finding) {
-	for _, e := range s.left.top(4 * perRule) {
-		if e.Amount < someLeft || !share(e.Amount, s.Negatives.Left, 20) || len(out) == perRule {
-			break
-		}
-		if !known(e.Key) {
-			continue
-		}
+	for _, e := range outstanding(s.left.top(4*perRule), someLeft, 20, s.Negatives.Left, func(e *entry[[8]uint64]) bool { return known(e.Key) }) {
 		out = append(out, Finding{
 			What: fmt.Sprintf("%s left without inode are in %s: by %s", ofAll(e.Amount, s.Negatives.Left, "dentries"), replay.PrintablePath(e.Key),
 				list(counted(replay.Births, e.What[:]))),
 			Command: []string{"top", "--by", "dir", "--of", "negatives", "FILE"},
 		})
 	}
-	return named("negatives left", out)
+	return out
 }
 
 func (s *Summarizer) otherTargets() (out []Finding) {
@@ -242,17 +221,17 @@ func (s *Summarizer) otherTargets() (out []Finding) {
 			Command: showing(rootless(e.Key)),
 		})
 	}
-	return named("other target", out)
+	return out
 }
 
 func (s *Summarizer) restarts() []Finding {
 	if s.restart.count == 0 {
 		return nil
 	}
-	return named("restart", []Finding{{
+	return []Finding{{
 		What:    fmt.Sprintf("%s began in rcu-walk and started over, first #%d", plural.Of(s.restart.count, "walk"), s.restart.call),
 		Command: showing(fmt.Sprintf("#%d", s.restart.call)),
-	}})
+	}}
 }
 
 // rootless is the path of a key that rootKey began.
@@ -273,14 +252,6 @@ func showing(what string) []string {
 
 // known reports whether all of a path is known: two that are not may look alike.
 func known(path string) bool { return strings.HasPrefix(path, "/") }
-
-// named gives findings the name of their rule.
-func named(rule string, found []Finding) []Finding {
-	for i := range found {
-		found[i].Rule = rule
-	}
-	return found
-}
 
 // share reports whether a part is as many hundredths of the whole.
 func share(part, whole, hundredths uint64) bool {

@@ -333,7 +333,10 @@ func (s *Summarizer) End() *Summary {
 		return cmp.Or(cmp.Compare(b.Took, a.Took), cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Program, b.Program))
 	})
 	for _, rule := range Rules {
-		s.Findings = append(s.Findings, rule.find(s)...)
+		for _, f := range rule.find(s) {
+			f.Rule = rule.Name
+			s.Findings = append(s.Findings, f)
+		}
 	}
 	s.printable()
 	sum := s.Summary // who keeps it keeps nothing of the model
