@@ -16,26 +16,24 @@ import (
 
 // WriteText prints the info for people. name is what the file is called.
 func (i *Info) WriteText(w io.Writer, name string) error {
-	p := &infoPrinter{out: bufio.NewWriter(w)}
+	p := bufio.NewWriter(w)
 	i.writeSummary(p, name)
 	i.writeProbes(p)
 	i.writeLayout(p)
 	i.writeCounts(p)
 	i.writePrograms(p)
 	i.writeLoss(p)
-	return p.out.Flush()
+	return p.Flush()
 }
 
-type infoPrinter struct{ out *bufio.Writer }
-
 // table prints rows of cells in aligned columns, under a title unless it is empty.
-func (p *infoPrinter) table(title string, rows ...[]string) {
+func table(p io.Writer, title string, rows ...[]string) {
 	indent := ""
 	if title != "" {
-		fmt.Fprintf(p.out, "\n%s\n", title)
+		fmt.Fprintf(p, "\n%s\n", title)
 		indent = "  "
 	}
-	t := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
 	for _, cells := range rows {
 		fmt.Fprintln(t, indent+strings.Join(cells, "\t"))
 	}
@@ -50,7 +48,7 @@ func row(cells ...any) (out []string) {
 	return out
 }
 
-func (i *Info) writeSummary(p *infoPrinter, name string) {
+func (i *Info) writeSummary(p io.Writer, name string) {
 	h := i.Header
 	state := "complete"
 	switch {
@@ -63,7 +61,7 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 	case len(i.Damage) > 0:
 		state = "damaged"
 	}
-	fmt.Fprintf(p.out, "%s: dtrec trace, format %d, %s\n\n", name, h.FormatVersion, state)
+	fmt.Fprintf(p, "%s: dtrec trace, format %d, %s\n\n", name, h.FormatVersion, state)
 	rows := [][]string{
 		{"written by", Printable(h.Writer)},
 		{"run", fmt.Sprintf("%x", h.RunId)},
@@ -89,7 +87,7 @@ func (i *Info) writeSummary(p *infoPrinter, name string) {
 	if i.Indexed {
 		rows = append(rows, []string{"read", "header, footer and seek index: whether events are damaged, any other command says"})
 	}
-	p.table("", filled(rows)...)
+	table(p, "", filled(rows)...)
 }
 
 // part says which file of a recording this is; empty: it is the recording.
@@ -145,7 +143,7 @@ func started(h *schema.Header) string {
 	return fmt.Sprintf("%s, %s s after boot", wallClock(h.StartUnixNs), seconds(h.StartBootNs))
 }
 
-func (i *Info) writeProbes(p *infoPrinter) {
+func (i *Info) writeProbes(p io.Writer) {
 	rows := [][]string{{"role", "phase", "symbol", "attach", "attached"}}
 	for _, b := range i.Header.Probe {
 		attached := "yes"
@@ -157,16 +155,16 @@ func (i *Info) writeProbes(p *infoPrinter) {
 		}
 		rows = append(rows, []string{b.Role.Label(), b.Phase.Label(), Printable(b.Symbol), b.Attach.Label(), attached})
 	}
-	p.table("Probes, in the order tried", rows...)
+	table(p, "Probes, in the order tried", rows...)
 }
 
-func (i *Info) writeLayout(p *infoPrinter) {
+func (i *Info) writeLayout(p io.Writer) {
 	l := i.Header.GetLayout()
 	if i.Header.Imported() {
-		p.table("Layout", []string{"not known"})
+		table(p, "Layout", []string{"not known"})
 		return
 	}
-	p.table("Layout (offsets and sizes in bytes)",
+	table(p, "Layout (offsets and sizes in bytes)",
 		[]string{"struct dentry", fmt.Sprintf("%d: d_hash %d, d_parent %d, d_name %d, d_inode %d, %s %d (%d long)", l.GetDentrySize(),
 			l.GetDHash(), l.GetDParent(), l.GetDName(), l.GetDInode(), cmp.Or(Printable(l.GetInlineNameField()), "inline name"), l.GetInlineName(), l.GetInlineNameSize())},
 		[]string{"external name", fmt.Sprintf("name %d", l.GetExternalName())},
@@ -176,7 +174,7 @@ func (i *Info) writeLayout(p *infoPrinter) {
 		row("page", l.GetPageSize()))
 }
 
-func (i *Info) writeCounts(p *infoPrinter) {
+func (i *Info) writeCounts(p io.Writer) {
 	if len(i.Counts) == 0 {
 		return
 	}
@@ -184,10 +182,10 @@ func (i *Info) writeCounts(p *infoPrinter) {
 	for _, c := range i.Counts {
 		rows = append(rows, row(c.Role.Label(), c.Phase.Label(), c.Events))
 	}
-	p.table("Events", rows...)
+	table(p, "Events", rows...)
 }
 
-func (i *Info) writePrograms(p *infoPrinter) {
+func (i *Info) writePrograms(p io.Writer) {
 	if len(i.Programs) == 0 {
 		return
 	}
@@ -195,10 +193,10 @@ func (i *Info) writePrograms(p *infoPrinter) {
 	for _, g := range i.Programs {
 		rows = append(rows, row(Printable(g.Name), g.Pid, seconds(g.EndNs), g.ExitCode, fmt.Sprintf("%d lines", len(g.Source)), fmt.Sprintf("%d bytes", len(g.Stdout))))
 	}
-	p.table("Programs", rows...)
+	table(p, "Programs", rows...)
 }
 
-func (i *Info) writeLoss(p *infoPrinter) {
+func (i *Info) writeLoss(p io.Writer) {
 	if len(i.Loss) > 0 {
 		rows := [][]string{{"cause", "role", "cpu", "events", "from", "to"}}
 		for _, l := range i.Loss {
@@ -208,7 +206,7 @@ func (i *Info) writeLoss(p *infoPrinter) {
 			}
 			rows = append(rows, row(l.Cause.Label(), role, l.Cpu, l.Count, seconds(l.FirstNs), seconds(l.LastNs)))
 		}
-		p.table("Loss", rows...)
+		table(p, "Loss", rows...)
 	}
 	if len(i.Damage) > 0 {
 		rows := [][]string{{"at byte", "bytes", "events", "what"}}
@@ -222,10 +220,10 @@ func (i *Info) writeLoss(p *infoPrinter) {
 			}
 			rows = append(rows, row(d.Offset, d.Bytes, events, what))
 		}
-		p.table("Damage", rows...)
+		table(p, "Damage", rows...)
 	}
 	if i.Unlisted > 0 {
-		fmt.Fprintf(p.out, "\n%d more losses, damaged places or programs are counted above and not listed.\n", i.Unlisted)
+		fmt.Fprintf(p, "\n%d more losses, damaged places or programs are counted above and not listed.\n", i.Unlisted)
 	}
 }
 

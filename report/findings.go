@@ -132,26 +132,20 @@ type Step struct {
 	Ref   Ref    // the dentry
 }
 
-// labels names every probe, by role and phase.
-type labels [schema.RoleEnd][schema.Exit + 1]probeName
-
-// probeName is the name of a probe, or of the role's where none was attached.
-type probeName struct {
-	name     string
-	attached bool
-}
+// labels names every probe by role and phase, as its role where none was attached.
+type labels [schema.RoleEnd][schema.Exit + 1]string
 
 func newLabels(h *schema.Header) labels {
 	var l labels
 	for role := range l {
 		for phase := range l[role] {
-			l[role][phase].name = schema.Role(role).Label() + phaseWord(schema.Phase(phase))
+			l[role][phase] = schema.Role(role).Label() + phaseWord(schema.Phase(phase))
 		}
 	}
 	for _, p := range h.GetProbe() {
 		for _, phase := range p.Phases() {
 			if p.Attached && l.known(p.Role, phase) {
-				l[p.Role][phase] = probeName{replay.Symbol(p.Symbol) + phaseWord(phase), true}
+				l[p.Role][phase] = replay.Symbol(p.Symbol) + phaseWord(phase)
 			}
 		}
 	}
@@ -166,14 +160,9 @@ func (l *labels) known(r schema.Role, p schema.Phase) bool {
 // was recorded, e.g. "__d_alloc return"; the role's name where none was attached.
 func (f *Findings) Label(r schema.Role, p schema.Phase) string {
 	if f.labels.known(r, p) {
-		return f.labels[r][p].name
+		return f.labels[r][p]
 	}
 	return r.Label() + phaseWord(p)
-}
-
-// recorded reports whether a probe was attached for the role and phase.
-func (f *Findings) recorded(r schema.Role, p schema.Phase) bool {
-	return f.labels.known(r, p) && f.labels[r][p].attached
 }
 
 func phaseWord(p schema.Phase) string {

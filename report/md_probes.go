@@ -56,10 +56,12 @@ func (p *page) symbols(r schema.Role) []string {
 func (p *page) probeTable() {
 	p.line("<details><summary>what each probe reads, and the claims that need it</summary>\n")
 	p.line("| probe | reads | one event says | needed by |\n|---|---|---|---|")
+	enters, exits := replay.Phased(p.f.Header)
 	for _, info := range schema.Catalogue() {
 		var labels, reads []string
-		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
-			if shape := info.Role.Shape(phase); shape != nil && p.f.recorded(info.Role, phase) {
+		for phase, recorded := range []replay.Roles{schema.Enter: enters, schema.Exit: exits} {
+			phase := schema.Phase(phase)
+			if shape := info.Role.Shape(phase); shape != nil && recorded.Has(info.Role) {
 				labels = append(labels, md.Cell(p.f.Label(info.Role, phase)))
 				columns := p.f.columns[info.Role][phase] // an older recorder may have read less
 				if columns == 0 {

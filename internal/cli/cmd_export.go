@@ -86,7 +86,7 @@ func described[T any](of []T, name func(T) (name, doc string)) (words []string, 
 	for _, v := range of {
 		name, doc := name(v)
 		words = append(words, name)
-		text += fmt.Sprintf("  %-9s %s\n", name, doc)
+		text += fmt.Sprintf("  %-10s %s\n", name, doc)
 	}
 	return words, text
 }

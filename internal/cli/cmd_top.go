@@ -5,7 +5,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/dtrec/dtrec/report/answers"
 	"github.com/spf13/cobra"
@@ -14,7 +13,10 @@ import (
 func newTopCmd() *cobra.Command {
 	var q question
 	rows, of, by := 20, "calls", "path"
-	ofs, bys := answers.Names()
+	choice := func(c answers.Choice) (string, string) { return c.Name, c.Says }
+	whats, groups := answers.Names()
+	ofs, theOfs := described(whats, choice)
+	bys, theBys := described(groups, choice)
 	cmd := &cobra.Command{
 		Use:   "top FILE",
 		Short: "Print what there is most of: calls, failures, time, misses, negatives",
@@ -23,9 +25,9 @@ there are more rows than are kept, it says how much an amount may be too low; el
 the amounts are exact. FILE may be - for stdin.
 
 --of takes
-` + choices(ofs) + `
+` + theOfs + `
 --by takes
-` + choices(bys) + `
+` + theBys + `
 Of dentries without inode it says how they came to be (lookup, unlink, rmdir,
 delete) and what became of them (alive at the end of the trace, killed and by whom,
 reused for a file, dropped from the hash table).
@@ -46,24 +48,8 @@ Exit status: 0 printed, 2 not readable.`,
 		},
 	}
 	q.register(cmd)
-	cmd.Flags().Var(oneOf(&of, names(ofs)...), "of", "`WHAT` is counted")
-	cmd.Flags().Var(oneOf(&by, names(bys)...), "by", "`WHAT` it is grouped by")
+	cmd.Flags().Var(oneOf(&of, ofs...), "of", "`WHAT` is counted")
+	cmd.Flags().Var(oneOf(&by, bys...), "by", "`WHAT` it is grouped by")
 	cmd.Flags().IntVarP(&rows, "rows", "n", rows, "most rows")
 	return cmd
-}
-
-// choices lists words and what they say.
-func choices(of []answers.Choice) string {
-	var b strings.Builder
-	for _, c := range of {
-		fmt.Fprintf(&b, "  %-10s %s\n", c.Name, c.Says)
-	}
-	return b.String()
-}
-
-func names(of []answers.Choice) (names []string) {
-	for _, c := range of {
-		names = append(names, c.Name)
-	}
-	return names
 }

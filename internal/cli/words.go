@@ -5,11 +5,15 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/dtrec/dtrec/internal/plural"
+	"github.com/dtrec/dtrec/report/answers"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -177,4 +181,129 @@ func readSize(s string) (int64, error) {
 		return 0, &wordError{s, "not a size"}
 	}
 	return n << shift, nil
+}
+
+// checkFlags refuses what no flag of any command means: an empty word, and a number that is
+// none or not more than 0. What a flag means by default is not looked at.
+func checkFlags(cmd *cobra.Command) error {
+	var wrong error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if why := meaningless(f); why != "" && wrong == nil {
+			wrong = usageError(cmd, fmt.Errorf("--%s%s", f.Name, why))
+		}
+	})
+	return wrong
+}
+
+// meaningless says what is wrong with the value of a flag; empty: nothing that can be told
+// from its type.
+func meaningless(f *pflag.Flag) string {
+	value := f.Value.String()
+	switch f.Value.Type() {
+	case "string":
+		if value == "" {
+			return ": empty"
+		}
+	case "stringSlice":
+		if words, ok := f.Value.(pflag.SliceValue); ok && (len(words.GetSlice()) == 0 || slices.Contains(words.GetSlice(), "")) {
+			return ": empty"
+		}
+	case "duration":
+		if d, err := time.ParseDuration(value); err == nil && d <= 0 {
+			return " " + value + ": not more than 0"
+		}
+	case "int", "int64", "uint", "uint32", "uint64", "float64":
+		if n, err := strconv.ParseFloat(value, 64); err != nil || !(n > 0) || n > 1e300 {
+			return " " + value + ": not more than 0"
+		}
+	}
+	return ""
+}
+
+// newHelpCmd is help about a command, and an error about one that is not there.
+func newHelpCmd(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		Long: `Prints the help of a command, as 'dtrec COMMAND --help' does.
+
+Exit status: 0 printed, 2 no such command.`,
+		Example: `  dtrec help replay`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return noSuchCommand(root, args[len(args)-max(1, len(rest)):])
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
+}
+
+// outputFormat is a value of --format.
+type outputFormat string
+
+const (
+	textFormat     outputFormat = "text"
+	jsonFormat     outputFormat = "json"
+	dmesgFormat    outputFormat = "dmesg"
+	markdownFormat outputFormat = "markdown"
+	htmlFormat     outputFormat = "html"
+	ktapFormat     outputFormat = "ktap"
+	junitFormat    outputFormat = "junit"
+)
+
+// addFormatFlag: the first of those known is what is printed without it.
+func addFormatFlag(cmd *cobra.Command, f *outputFormat, known ...outputFormat) {
+	*f = known[0]
+	cmd.Flags().Var(oneOf(f, known...), "format", "output `FORMAT`: "+joined(known))
+}
+
+func addRunFlag(f *pflag.FlagSet, run *int) {
+	f.IntVar(run, "run", 0, "which of several runs in one file to read, from 1")
+}
+
+// question is what a command asks of one trace, and answers as text or JSON.
+type question struct {
+	run    int
+	format outputFormat
+}
+
+func (q *question) register(cmd *cobra.Command) {
+	addRunFlag(cmd.Flags(), &q.run)
+	addFormatFlag(cmd, &q.format, textFormat, jsonFormat)
+}
+
+// ask opens a trace, and prints what answer makes of it: a value, and how that is printed as text.
+func (q *question) ask(cmd *cobra.Command, path string, answer func(*trace) (any, func(io.Writer) error, error)) error {
+	t, err := openTrace(cmd, path, q.run)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	value, text, err := answer(t)
+	if err != nil {
+		return err
+	}
+	if q.format == jsonFormat {
+		return answers.WriteJSON(cmd.OutOrStdout(), value)
+	}
+	return text(cmd.OutOrStdout())
+}
+
+// exactly accepts n arguments, which a usage error calls what.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error { return counted(cmd, len(args) == n, what, len(args)) }
+}
+
+// atLeastOne accepts one argument or more.
+func atLeastOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error { return counted(cmd, len(args) > 0, what, len(args)) }
+}
+
+func counted(cmd *cobra.Command, right bool, what string, n int) error {
+	if right {
+		return nil
+	}
+	return usageError(cmd, fmt.Errorf("%s takes %s, got %s", cmd.Name(), what, plural.Of(uint64(n), "argument")))
 }

@@ -3,10 +3,13 @@
 package answers
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strconv"
+	"text/tabwriter"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -278,4 +281,77 @@ func (t *topper) top(n int) *Top {
 		top.Rows = append(top.Rows, row)
 	}
 	return top
+}
+
+// WriteText prints the rows for people.
+func (t *Top) WriteText(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "%s by %s: %s in all", t.Of, t.By, t.amount(t.Total))
+	if t.Error == 0 {
+		fmt.Fprintf(b, ", %s, exact\n", plural.Of(uint64(t.Keys), "row"))
+	} else {
+		fmt.Fprintf(b, "; more rows than are kept: an amount may be %s too low, one of no more may lack\n", t.amount(t.Error))
+	}
+	if len(t.Rows) == 0 {
+		return b.Flush()
+	}
+	fmt.Fprintln(b)
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	head := t.Of + "\tshare\tfirst\t"
+	if t.negatives {
+		head += "left\thits\t"
+	}
+	fmt.Fprintf(table, "%s  %s\n", head, t.By)
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		cells := fmt.Sprintf("%s\t%s\t#%d\t", t.amount(r.Amount), percent(r.Amount, t.Total), r.First)
+		if t.negatives {
+			cells += fmt.Sprintf("%d\t%d\t", r.left(), r.Hits)
+		}
+		fmt.Fprintf(table, "%s  %s%s\n", cells, r.label(), r.became())
+	}
+	table.Flush()
+	if n := t.Keys - len(t.Rows); n > 0 {
+		fmt.Fprintf(b, "  … and %s: -n %d\n", plural.Of(uint64(n), "more row"), t.Keys)
+	}
+	return b.Flush()
+}
+
+func (t *Top) amount(n uint64) string {
+	if t.Unit == "ns" {
+		return duration(n)
+	}
+	return fmt.Sprint(n)
+}
+
+func (r *TopRow) label() string {
+	if r.Key == "" {
+		return "(none)"
+	}
+	return r.Key
+}
+
+// left is how many dentries were alive when the trace ended.
+func (r *TopRow) left() (n uint64) {
+	for _, f := range r.Fates {
+		if f.Name == replay.FateAlive.String() {
+			n = f.Count
+		}
+	}
+	return n
+}
+
+// became says how dentries came to be and what became of them, and why calls failed; empty of anything else.
+func (r *TopRow) became() string {
+	if len(r.Errnos) > 0 {
+		return ": " + list(r.Errnos)
+	}
+	if len(r.Births) == 0 {
+		return ""
+	}
+	s := ": by " + list(r.Births) + "; " + list(r.Fates)
+	if len(r.Killer) > 0 {
+		s += " (by " + list(r.Killer) + ")"
+	}
+	return s
 }

@@ -86,7 +86,7 @@ func (c *comparison) titles(singles []*single) error {
 	for _, s := range singles {
 		s.title, s.before = "a call", "before "
 		if u := calls[s.side][s.first]; u != nil {
-			s.title, s.varies = u.title(), c.varies(s.side, u, nil)
+			s.title, s.varies = u.title(), c.runs[s.side].names.varies(u)
 			c.touch(s.side, u)
 		} else {
 			c.unread++
@@ -120,11 +120,6 @@ func (c *comparison) compareCalls(p *pairing, a, b *call) {
 	}
 }
 
-// varies adds the names of a call that another run may have otherwise.
-func (c *comparison) varies(side int, u *call, to []string) []string {
-	return append(to, c.runs[side].names.varies(u)...)
-}
-
 // differ takes two calls with what they differ in.
 //
 //  1. The same hunk in another call joins the first one.
@@ -150,7 +145,7 @@ func (c *comparison) differ(p *pairing, h *hunk, a, b *call) {
 		}
 	}
 	at.Call = titles(a, b)
-	d := &Difference{Kind: Steps, Pair: at, Lines: h.lines(), gap: p.gap, varies: c.varies(0, a, c.varies(1, b, nil))}
+	d := &Difference{Kind: Steps, Pair: at, Lines: h.lines(), gap: p.gap, varies: append(c.runs[1].names.varies(b), c.runs[0].names.varies(a)...)}
 	d.bound()
 	if h.changed == 0 {
 		d.Kind = Claims
