@@ -40,6 +40,14 @@ type Filter struct {
 // have had.
 type Ref struct{ Seq, Addr uint64 }
 
+// String is the dentry's number and address, "D3 0xffff…".
+func (r Ref) String() string {
+	if r.Seq == 0 {
+		return "no dentry"
+	}
+	return fmt.Sprintf("D%d %#x", r.Seq, r.Addr)
+}
+
 func (r Ref) is(d *Object) bool {
 	return d != nil && (r.Seq == d.Seq || r.Seq == 0 && r.Addr == d.Addr)
 }

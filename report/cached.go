@@ -4,7 +4,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -39,11 +38,7 @@ var _ = register(func() kind {
 		},
 		fill: func(v *view, cl *Claim) { cl.Means = v.enter.Name[:v.lookedUp()] },
 		tell: func(cl *Claim, q func(string) string) string {
-			var by []string
-			for _, t := range cl.Terms {
-				by = append(by, fmt.Sprintf("%#x (%s, #%d)", t.Value, t.Label, t.Event))
-			}
-			return fmt.Sprintf("the cache answered every component of %s, and nothing was allocated: no i_op->lookup: %s", q(cl.Means), strings.Join(by, ", "))
+			return fmt.Sprintf("the cache answered every component of %s, and nothing was allocated: no i_op->lookup: %s", q(cl.Means), oneByOne(cl.Terms))
 		},
 	}
 })
@@ -54,10 +49,8 @@ func (v *view) lookedUp() int {
 	for i := range v.rows {
 		end = max(end, min(v.rows[i].end, len(path)))
 	}
-	for word := range strings.SplitSeq(path[end:], "/") {
-		if word != "" && word != "." && word != ".." {
-			return end
-		}
+	if name, _ := skipped(path, end, len(path)); name != "" {
+		return end
 	}
 	return len(path)
 }

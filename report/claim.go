@@ -82,16 +82,13 @@ func (cl *Claim) Clone() Claim {
 }
 
 // Ref names a dentry: D and its number in order of first sight, and its address.
-type Ref struct {
-	Seq  uint64
-	Addr uint64
-}
+type Ref = replay.Ref
 
 func ref(d *replay.Object) Ref {
 	if d == nil {
 		return Ref{}
 	}
-	return Ref{d.Seq, d.Addr}
+	return Ref{Seq: d.Seq, Addr: d.Addr}
 }
 
 // Tally counts verdicts by kind of claim.
@@ -145,20 +142,21 @@ func equals(terms []Term, tasks bool) string {
 	return strings.Join(rest, "; ")
 }
 
+// oneByOne spells operands that are of several dentries.
+func oneByOne(terms []Term) string {
+	var at []string
+	for _, t := range terms {
+		at = append(at, fmt.Sprintf("%#x (%s, #%d)", t.Value, t.Label, t.Event))
+	}
+	return strings.Join(at, ", ")
+}
+
 // cite names the event, and with task who caused it.
 func cite(t Term, task bool) string {
 	if !task || t.Comm == "" {
 		return "#" + strconv.FormatUint(t.Event, 10)
 	}
 	return "#" + strconv.FormatUint(t.Event, 10) + " by " + replay.Printable(t.Comm)
-}
-
-// String is the dentry's number and address, "D3 0xffff…".
-func (r Ref) String() string {
-	if r.Seq == 0 {
-		return "no dentry"
-	}
-	return fmt.Sprintf("D%d %#x", r.Seq, r.Addr)
 }
 
 // Reason is why a claim is not proven. One that several kinds of claim have stands here,

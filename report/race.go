@@ -4,7 +4,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
@@ -36,7 +35,7 @@ var _ = register(func() kind {
 		},
 		fill: func(v *view, cl *Claim) { cl.Means = v.two.Name },
 		tell: func(cl *Claim, q func(string) string) string {
-			return fmt.Sprintf("two dentries for %s, %s was inserted, %s killed: %s", q(cl.Means), cl.Object, cl.Other, cl.race())
+			return fmt.Sprintf("two dentries for %s, %s was inserted, %s killed: %s", q(cl.Means), cl.Object, cl.Other, oneByOne(cl.Terms))
 		},
 	}
 })
@@ -112,15 +111,6 @@ func (c *collector) instead(w *walk, r *row) *replay.Object {
 		}
 	}
 	return nil
-}
-
-// race spells the operands one by one: they are of two dentries.
-func (cl *Claim) race() string {
-	var at []string
-	for _, t := range cl.Terms {
-		at = append(at, fmt.Sprintf("%#x (%s, #%d)", t.Value, t.Label, t.Event))
-	}
-	return strings.Join(at, ", ")
 }
 
 // birth is an alloc of a dentry.

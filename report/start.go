@@ -4,7 +4,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/dtrec/dtrec/schema"
 )
@@ -64,12 +63,8 @@ func (v *view) firstLookup() *walkStep {
 		return nil
 	}
 	r := &v.rows[0]
-	for before := v.enter.Name[:min(r.offset, len(v.enter.Name))]; before != ""; {
-		word, rest, _ := strings.Cut(before, "/")
-		if word != "" && word != "." {
-			return nil
-		}
-		before = rest
+	if name, up := skipped(v.enter.Name, 0, min(r.offset, len(v.enter.Name))); name != "" || up {
+		return nil
 	}
 	return r.lookup
 }

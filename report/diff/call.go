@@ -352,15 +352,11 @@ type judging struct {
 // judgingOf returns what can be compared of two runs: not what rests on a role that only one
 // of them recorded, nor what is decided by a later call.
 func judgingOf(a, b probes) (j judging) {
-	var inOne replay.Roles
-	for ph := range a {
-		inOne |= a[ph] ^ b[ph]
-	}
 	for _, k := range report.Kinds() {
 		switch {
 		case k.Alone:
 			j.lines |= 1 << k.Kind
-		case (k.Needs|k.Some)&inOne == 0 && !k.Later:
+		case (k.Needs|k.Some)&a.inOne(b) == 0 && !k.Later:
 			j.calls |= 1 << k.Kind
 		}
 	}

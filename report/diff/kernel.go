@@ -14,26 +14,22 @@ import (
 
 const roles = schema.RoleEnd
 
-// probes is the roles that a run recorded, by phase.
-type probes [schema.Exit + 1]replay.Roles
+// probes is the roles of which a run recorded the entries, and those of which the exits.
+type probes struct{ enters, exits replay.Roles }
 
 func probesOf(h *schema.Header) probes {
 	enters, exits := replay.Phased(h)
 	const known = 1<<roles - 1 // of others it is not known how to compare them
-	return probes{schema.Enter: enters & known, schema.Exit: exits & known}
+	return probes{enters & known, exits & known}
 }
 
 func (p *probes) has(r schema.Role, ph schema.Phase) bool {
-	return ph >= 0 && ph <= schema.Exit && p[ph].Has(r)
+	return ph == schema.Enter && p.enters.Has(r) || ph == schema.Exit && p.exits.Has(r)
 }
 
-// in returns what both runs recorded.
-func (p probes) in(q probes) probes {
-	for ph := range p {
-		p[ph] &= q[ph]
-	}
-	return p
-}
+// in returns what both runs recorded, and inOne the roles that only one of them recorded so.
+func (p probes) in(q probes) probes          { return probes{p.enters & q.enters, p.exits & q.exits} }
+func (p probes) inOne(q probes) replay.Roles { return (p.enters ^ q.enters) | (p.exits ^ q.exits) }
 
 // fact is one thing that a header says of its kernel, in words.
 type fact struct {
@@ -92,7 +88,7 @@ func kernelChanges(a, b *schema.Header, pa, pb probes) (changes []*Difference) {
 			continue
 		case fa.about == "machine":
 			vb += " (flags of opens are told in the numbers of include/uapi/asm-generic/fcntl.h)"
-		case pa.has(fa.role, schema.Enter) != pb.has(fa.role, schema.Enter) || pa.has(fa.role, schema.Exit) != pb.has(fa.role, schema.Exit):
+		case pa.inOne(pb).Has(fa.role):
 			vb += " (left out of the comparison where only one run recorded it)"
 		}
 		changes = append(changes, &Difference{Kind: fa.kind, Pair: Pair{Program: "kernel"}, Lines: changed(fa.about+": "+va, fa.about+": "+vb)})
