@@ -81,15 +81,7 @@ func ReadInfo(src Source) (*Info, error) {
 		i.index(s.Index(), counts)
 		s.Skip(func(int) bool { return !i.Indexed })
 	}
-	for {
-		rec, err := src.Next()
-		if err != nil {
-			i.count(counts)
-			if err == io.EOF {
-				err = nil
-			}
-			return i, err
-		}
+	err := Read(src, func(rec schema.Record) {
 		switch rec := rec.(type) {
 		case *schema.Event:
 			counts[kind{rec.Role, rec.PhaseInFile()}]++
@@ -110,7 +102,9 @@ func ReadInfo(src Source) (*Info, error) {
 		case *schema.Footer:
 			i.Footer = rec
 		}
-	}
+	})
+	i.count(counts)
+	return i, err
 }
 
 // index takes from the seek index what it has of the events.

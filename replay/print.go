@@ -60,6 +60,17 @@ func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []stri
 	return p.unmet.why(), ignoreEOF(err)
 }
 
+// Read gives each record of a source to do, to its end. The error is the source's.
+func Read(src Source, do func(schema.Record)) error {
+	for {
+		rec, err := src.Next()
+		if err != nil {
+			return ignoreEOF(err)
+		}
+		do(rec)
+	}
+}
+
 func ignoreEOF(err error) error {
 	if err == io.EOF {
 		return nil

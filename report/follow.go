@@ -3,7 +3,6 @@
 package report
 
 import (
-	"io"
 	"slices"
 
 	"github.com/dtrec/dtrec/replay"
@@ -86,19 +85,7 @@ func Judge(r replay.Source, o Options) (*Findings, error) {
 		whole = newCollector(r.Header(), alone{replay.New(r.Header())})
 		whole.bare, whole.only = o.Bare, o.Only
 	}
-	for {
-		rec, err := r.Next()
-		if err != nil {
-			c.finish()
-			if whole != nil {
-				whole.finish()
-				c.f.Without, c.f.Ablations = o.Without, ablations(whole.f, c.f, o.Without)
-			}
-			if err == io.EOF {
-				err = nil
-			}
-			return c.f, err
-		}
+	err := replay.Read(r, func(rec schema.Record) {
 		if whole != nil {
 			whole.record(rec)
 		}
@@ -110,5 +97,11 @@ func Judge(r replay.Source, o Options) (*Findings, error) {
 				c.moment.Rulings = c.moment.Rulings[:0]
 			}
 		}
+	})
+	c.finish()
+	if whole != nil {
+		whole.finish()
+		c.f.Without, c.f.Ablations = o.Without, ablations(whole.f, c.f, o.Without)
 	}
+	return c.f, err
 }

@@ -5,7 +5,6 @@ package answers
 import (
 	"cmp"
 	"hash/maphash"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -127,16 +126,8 @@ type destinations struct {
 func Summarize(src replay.Source) (*Summary, error) {
 	s := NewSummarizer(src.Header())
 	s.State().Reuse()
-	for {
-		rec, err := src.Next()
-		if err != nil {
-			if err == io.EOF {
-				err = nil
-			}
-			return s.End(), err
-		}
-		s.Record(rec)
-	}
+	err := replay.Read(src, func(rec schema.Record) { s.Record(rec) })
+	return s.End(), err
 }
 
 // NewSummarizer returns one for a trace with the header.

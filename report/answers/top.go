@@ -186,20 +186,14 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	default:
 		t.model.Call = t.call
 	}
-	for {
-		rec, err := src.Next()
-		if err != nil {
-			t.model.End()
-			if err == io.EOF {
-				err = nil
-			}
-			return t.top(n), err
-		}
+	err := replay.Read(src, func(rec schema.Record) {
 		s := t.model.Record(rec)
 		if of == "allocs" && s != nil && s.Event.Role == schema.RoleAlloc && s.Event.Phase == schema.Exit {
 			t.alloc(s)
 		}
-	}
+	})
+	t.model.End()
+	return t.top(n), err
 }
 
 func (t *topper) count(of thing, amount, id uint64) *born {
