@@ -3,7 +3,6 @@
 package schema
 
 import (
-	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -14,7 +13,7 @@ import (
 type batchReader struct {
 	firstID, base uint64
 	events, done  int
-	told          *taskRow // that of the event before
+	turn          int // up to here events have the task and the CPU of the one before
 
 	raw     [fieldsEnd][]byte          // the fields as they stand in the message
 	numbers [fieldHashShift + 1]uint64 // those that are a number
@@ -22,19 +21,20 @@ type batchReader struct {
 	strings []string
 
 	kinds       []readKind
-	tasks       []taskRow
-	keys        []keyRow
-	dentries    []dentryRow
-	filesystems []filesystemRow
+	tasks       []readTask
+	keys        []readKey
+	dentries    []readDentry
+	filesystems []readFilesystem
 
 	time            []uint64
 	kind, cpu, task smalls
-	values          [columnRows][]uint64
-	at              [columnRows]int // the next value of each
+	rows            [rowDentry + 1][]uint32 // columns that are codes of follower
+	values          [columnRows]smalls      // the others
+	at              [columnRows]int         // the next value of each
 
 	passing []passing // by kind, see Reader.Only; none: no event is passed over
 
-	scratch [5][]uint64 // columns of a table
+	scratch [5]smalls // columns of a table
 	codes   follower
 	perKind []int
 }
@@ -47,12 +47,36 @@ type readKind struct {
 	rest  [columnRows]uint8 // the rows of its columns that few kinds have; 0: no more
 }
 
-var errTable = errors.New("columns of one table differ in length")
+// The rows of the tables, with what the rows that they name hold.
+
+type readTask struct {
+	pid, tid uint32
+	comm     string
+}
+
+type readKey struct {
+	parent       uint64
+	name         string
+	length, hash uint32
+	facts        Fact
+}
+
+type readDentry struct {
+	address, inode, nameAddr uint64
+	key                      uint32
+	facts                    Fact
+}
+
+type readFilesystem struct {
+	kind string
+	dev  uint32
+}
 
 // load decodes an EventBatch: when it has succeeded no event of it can fail.
 func (b *batchReader) load(body []byte) error {
 	clear(b.strings) // those of the batch before are let go of first
-	b.events, b.done, b.told, b.numbers = 0, 0, nil, [fieldHashShift + 1]uint64{}
+	clear(b.keys)
+	b.events, b.done, b.turn, b.numbers = 0, 0, 0, [fieldHashShift + 1]uint64{}
 	b.raw, b.at, b.strings = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0]
 	if err := b.split(body); err != nil {
 		return err
@@ -113,9 +137,32 @@ func (b *batchReader) split(body []byte) error {
 	return nil
 }
 
+// chunkBytes is how many bytes of a batch become strings as one: who keeps one of them keeps no more than that, nearly.
+const chunkBytes = 1 << 10
+
+// stringTag begins a field that is a string.
+const stringTag = fieldString<<3 | byte(protowire.BytesType)
+
+// shortStrings appends the strings that fields begin with, as long as each has less than 128 bytes, and returns how many bytes
+// these fields are.
+func shortStrings(to []string, fields []byte) (all []string, n int) {
+	for rows := MaxTableRows - len(to); rows > 0 && n+1 < len(fields) && fields[n] == stringTag && fields[n+1] < 0x80; rows-- {
+		next := n + 2 + int(fields[n+1])
+		if next > len(fields) || next > chunkBytes {
+			break
+		}
+		n = next
+	}
+	for chunk := string(fields[:n]); len(chunk) > 0; {
+		end := 2 + int(chunk[1])
+		to, chunk = append(to, chunk[2:end]), chunk[end:]
+	}
+	return to, n
+}
+
 // loadEvents decodes what every event has, and counts the events of each kind.
-func (b *batchReader) loadEvents() (err error) {
-	if b.time, err = decode64(b.time, b.raw[b.timeField()], MaxBatchEvents); err != nil {
+func (b *batchReader) loadEvents() error {
+	if err := b.loadTimes(); err != nil {
 		return err
 	}
 	for _, c := range []struct {
@@ -126,9 +173,6 @@ func (b *batchReader) loadEvents() (err error) {
 		if err := c.to.load(b.raw[c.field], len(b.time), c.rows); err != nil {
 			return fmt.Errorf("field %d: %w", c.field, err)
 		}
-	}
-	if err := b.loadTimes(); err != nil {
-		return err
 	}
 	b.perKind = append(b.perKind[:0], make([]int, len(b.kinds))...)
 	for _, k := range b.kind.bytes {
@@ -141,7 +185,7 @@ func (b *batchReader) loadEvents() (err error) {
 }
 
 // loadColumns decodes what some kinds have: as many values as there are events of them.
-func (b *batchReader) loadColumns() (err error) {
+func (b *batchReader) loadColumns() error {
 	for i := range columnTable {
 		c, want := &columnTable[i], 0
 		for k, events := range b.perKind {
@@ -149,43 +193,38 @@ func (b *batchReader) loadColumns() (err error) {
 				want += events
 			}
 		}
-		field, codes := c.field, c.codes
+		field, codes := c.field, true
 		if b.raw[field] == nil && c.old != 0 {
 			field, codes = c.old, false
 		}
-		if b.values[i], err = decode64(b.values[i], b.raw[field], want); err != nil {
-			return fmt.Errorf("column %d for %d events: %w", field, want, err)
-		}
-		if got := len(b.values[i]); got != want {
-			return fmt.Errorf("column %d has %d values for %d events", field, got, want)
-		}
-		switch {
-		case c.delta:
-			undelta(b.values[i], 0)
-		case c.signed:
-			unzigzag(b.values[i])
-		}
-		switch {
-		case codes:
-			err = b.codes.rows(b.values[i], c.rows(b))
-		case c.rows != nil:
-			err = inTable(b.values[i], c.rows(b))
-		}
-		if err != nil {
-			return fmt.Errorf("column %d: %w", field, err)
+		if err := b.loadColumn(i, b.raw[field], want, codes); err != nil {
+			return fmt.Errorf("column %d, of %d values for %d events: %w", field, count(b.raw[field]), want, err)
 		}
 	}
 	return nil
 }
 
-// inTable reports an index that points outside a table.
-func inTable(indices []uint64, rows int) error {
-	for _, v := range indices {
-		if v >= uint64(rows) {
-			return fmt.Errorf("row %d of %d", v, rows)
-		}
+// loadColumn decodes a column of n values. Where rows have codes they stand there as codes.
+func (b *batchReader) loadColumn(row int, column []byte, n int, codes bool) (err error) {
+	c, to, rows := &columnTable[row], &b.values[row], -1
+	if c.rows != nil {
+		rows = c.rows(b)
 	}
-	return nil
+	switch {
+	case c.codes:
+		to := &b.rows[row]
+		if *to = room(*to, n); codes {
+			return b.codes.rows(*to, column, rows)
+		}
+		return plainRows(*to, column, rows)
+	case c.delta:
+		err = to.decode(deltas, column, n)
+	case c.signed:
+		err = to.decode(zigzags, column, n)
+	default:
+		err = to.load(column, n, rows)
+	}
+	return err
 }
 
 // next fills e, which holds the event before, with the next event, and entry with the Entry that it has where it is a
@@ -196,20 +235,18 @@ func (b *batchReader) next(e, entry *Event) {
 	}
 	i := b.done
 	b.done++
+	if i >= b.turn {
+		b.takeTurn(e, entry, i)
+	}
 	k := &b.kinds[b.kind.at(i)]
-	if e.Columns&^commonColumns != 0 || e.Columns == 0 {
-		*e, b.told = Event{}, nil
+	if e.Columns&^commonColumns != 0 {
+		*e = Event{}
+		e.CPU, e.PID, e.TID, e.Comm = entry.CPU, entry.PID, entry.TID, entry.Comm
 	}
-	e.ID, e.Time, e.CPU = b.firstID+uint64(i), b.time[i], uint32(b.cpu.at(i))
-	if t := &b.tasks[b.task.at(i)]; t != b.told {
-		e.PID, e.TID, e.Comm = t.pid, t.tid, t.comm
-		entry.PID, entry.TID, entry.Comm = t.pid, t.tid, t.comm
-		b.told = t
-	}
-	e.Role, e.Phase, e.Columns, e.Entry = k.role, k.phase, k.columns, nil
+	e.ID, e.Time = b.firstID+uint64(i), b.time[i]
+	e.Role, e.Phase, e.Entry = k.role, k.phase, nil
 	if k.call {
-		entry.ID, entry.Time, entry.CPU = e.ID, e.Time, e.CPU
-		entry.Role, entry.Phase, entry.Columns = k.role, Enter, k.entry
+		entry.ID, entry.Time, entry.Role, entry.Phase = e.ID, e.Time, k.role, Enter
 		b.setCommon(entry, k.entry)
 		e.Entry = entry
 	}
@@ -219,23 +256,49 @@ func (b *batchReader) next(e, entry *Event) {
 	}
 }
 
-// setCommon gives e what nearly every event has.
+// takeTurn gives e, which is to be event i, and entry the task and the CPU that this one and those up to the next turn have.
+func (b *batchReader) takeTurn(e, entry *Event, i int) {
+	b.turn = min(b.cpu.run(i), b.task.run(i))
+	t := &b.tasks[b.task.at(i)]
+	for _, e := range []*Event{e, entry} {
+		e.CPU, e.PID, e.TID, e.Comm = uint32(b.cpu.at(i)), t.pid, t.tid, t.comm
+	}
+}
+
+// What an event has that is about none.
+var (
+	noKey        readKey
+	noDentry     readDentry
+	noFilesystem readFilesystem
+)
+
+// setCommon gives e, which holds another event, its columns, and of these what nearly every event has.
 func (b *batchReader) setCommon(e *Event, columns Columns) {
-	e.Parent, e.Name, e.NameLen, e.Hash = 0, "", 0, 0
-	e.NameAddr, e.Dentry, e.Inode, e.Facts = 0, 0, 0, 0
-	e.FSType, e.Dev = "", 0
+	k, d, nameAddr := &noKey, &noDentry, uint64(0)
 	if columns.Has(ColumnKey) {
-		b.setKey(e, b.take(rowKey))
+		k = &b.keys[b.takeRow(rowKey)]
 	}
 	if columns.Has(ColumnNameAddr) {
-		e.NameAddr = b.take(rowNameAddr)
+		nameAddr = b.take(rowNameAddr)
 	}
 	if columns.Has(ColumnDentry) {
-		b.setDentry(e, b.take(rowDentry))
+		if row := b.takeRow(rowDentry); row > 0 { // 0 is NULL
+			d = &b.dentries[row-1]
+			k, nameAddr = &b.keys[d.key], d.nameAddr
+		}
 	}
-	if columns.Has(ColumnFilesystem) {
-		b.setFilesystem(e, b.take(rowFilesystem))
+	e.Parent, e.Name, e.NameLen, e.Hash = k.parent, k.name, k.length, k.hash
+	e.NameAddr, e.Dentry, e.Inode, e.Facts = nameAddr, d.address, d.inode, d.facts|k.facts
+	if (e.Columns | columns).Has(ColumnFilesystem) {
+		f := &noFilesystem
+		if columns.Has(ColumnFilesystem) {
+			if row := b.take(rowFilesystem); row > 0 { // 0 is none
+				f = &b.filesystems[row-1]
+			}
+		}
+		e.FSType, e.Dev = f.kind, f.dev
 	}
+	e.Columns = columns
 }
 
 // setRest gives e what few kinds have.
@@ -254,34 +317,16 @@ func (b *batchReader) setRest(e *Event, k *readKind) {
 
 // take returns the next value of a column.
 func (b *batchReader) take(row int) uint64 {
-	v := b.values[row][b.at[row]]
+	i := b.at[row]
 	b.at[row]++
-	return v
+	return b.values[row].at(i)
 }
 
-func (b *batchReader) setKey(e *Event, i uint64) {
-	k := &b.keys[i]
-	e.Parent, e.Name, e.NameLen, e.Hash = k.parent, b.strings[k.name], k.length, k.hash
-	e.Facts |= k.facts
-}
-
-// setDentry takes index + 1; 0 leaves the event's dentry NULL.
-func (b *batchReader) setDentry(e *Event, i uint64) {
-	if i == 0 {
-		return
-	}
-	d := &b.dentries[i-1]
-	e.Dentry, e.Inode = d.address, d.inode
-	e.NameAddr = d.address + uint64(d.nameOffset)
-	e.Facts = d.facts
-	b.setKey(e, uint64(d.key))
-}
-
-// setFilesystem takes index + 1; 0 is none.
-func (b *batchReader) setFilesystem(e *Event, i uint64) {
-	if i > 0 {
-		e.FSType, e.Dev = b.strings[b.filesystems[i-1].kind], b.filesystems[i-1].dev
-	}
+// takeRow does of one with codes.
+func (b *batchReader) takeRow(row int) uint32 {
+	i := b.at[row]
+	b.at[row]++
+	return b.rows[row][i]
 }
 
 func (b *batchReader) setTook(e *Event, v uint64) {

@@ -15,25 +15,12 @@ type kindRow struct {
 	columns Columns
 }
 
-type taskRow struct {
-	pid, tid uint32
-	comm     string
-}
-
-type keyRow struct {
-	parent             uint64
-	name, length, hash uint32 // name: index of string
-	facts              Fact
-}
-
 type dentryRow struct {
 	address, inode uint64
 	nameOffset     int64
 	key            uint32
 	facts          Fact
 }
-
-type filesystemRow struct{ kind, dev uint32 } // kind: index of string
 
 // keyFacts are the facts about the parent, kept with the key; the rest are about
 // the dentry.

@@ -89,30 +89,60 @@ func (f *follower) code(row uint64) uint64 {
 	return code
 }
 
-// rows replaces the codes of a column by rows of a table that has so many.
-func (f *follower) rows(column []uint64, rows int) error {
-	f.reset()
-	f.after = append(f.after, make([]uint32, max(rows, 1)-1)...)
-	after, last, next := f.after, uint64(0), uint64(0)
-	for i, code := range column {
-		row := code - codeRow
-		switch code {
-		case codeAgain:
+// rows makes rows of the codes of a column, that names rows of a table of so many; it has as many values as to.
+func (f *follower) rows(to []uint32, column []byte, rows int) error {
+	f.after = append(f.after[:0], make([]uint32, rows)...)
+	after, at, last, next := f.after, 0, uint32(0), uint64(0)
+	for i := range to {
+		switch {
+		case at >= len(column):
+			return errTable
+		case int(last) >= len(after): // there is no row
+			return outside(0, rows)
+		}
+		code := uint64(column[at])
+		if at++; code == codeAgain { // most often
 			if after[last] == 0 {
 				return errFollows
 			}
-			row = uint64(after[last] - 1)
-		case codeNew:
+			last = after[last] - 1
+			to[i] = last
+			continue
+		}
+		if code >= 0x80 {
+			code, at = longVarint(column, at)
+		}
+		row := code - codeRow
+		if code == codeNew {
 			row = next
 		}
-		if row >= uint64(len(after)) || row >= uint64(rows) {
-			return inTable([]uint64{row}, rows)
+		if row >= uint64(len(after)) {
+			return outside(row, rows)
 		}
 		after[last] = uint32(row + 1)
-		last, next = row, max(next, row+1)
-		column[i] = row
+		last, next = uint32(row), max(next, row+1)
+		to[i] = last
 	}
-	return nil
+	return ended(column, at)
+}
+
+// plainRows is rows of a column without codes.
+func plainRows(to []uint32, column []byte, rows int) error {
+	at := 0
+	for i := range to {
+		if at >= len(column) {
+			return errTable
+		}
+		row := uint64(column[at])
+		if at++; row >= 0x80 {
+			row, at = longVarint(column, at)
+		}
+		if row >= uint64(rows) {
+			return outside(row, rows)
+		}
+		to[i] = uint32(row)
+	}
+	return ended(column, at)
 }
 
 // loadHashes gives the keys their hashes: those that follow, and those of their own.
@@ -133,14 +163,15 @@ func (b *batchReader) loadHashes() (err error) {
 	}
 	for i := range b.keys {
 		k := &b.keys[i]
-		k.hash = b.follows.hash(k.parent, b.strings[k.name])
+		k.hash = b.follows.hash(k.parent, k.name)
 	}
-	own, err := decode64(b.scratch[0], b.raw[fieldKeyOwnHash], len(b.keys))
-	if b.scratch[0] = own; err != nil {
+	own, row := &b.scratch[0], uint64(0)
+	n := min(count(b.raw[fieldKeyOwnHash]), len(b.keys))
+	if err = own.load(b.raw[fieldKeyOwnHash], n, -1); err != nil {
 		return err
 	}
-	row := uint64(0)
-	for _, code := range own {
+	for i := range n {
+		code := own.at(i)
 		skipped, same := code>>1, code&1 == 1
 		switch {
 		case skipped >= uint64(len(b.keys))-row, same && row+skipped == 0:
@@ -162,26 +193,46 @@ func (b *batchReader) loadHashes() (err error) {
 	return nil
 }
 
-// timeField is the field that has the times, or their high parts.
-func (b *batchReader) timeField() int {
-	if b.raw[fieldTimeHigh] != nil {
-		return fieldTimeHigh
-	}
-	return fieldTimeDelta
-}
-
+// loadTimes decodes the times, of which there are as many as there are events.
 func (b *batchReader) loadTimes() error {
-	if b.raw[fieldTimeHigh] == nil {
-		undelta(b.time, b.base)
-		return nil
+	high, low := b.raw[fieldTimeHigh], b.raw[fieldTimeLow]
+	if high == nil {
+		return b.loadTimeDeltas()
 	}
-	low, time := b.raw[fieldTimeLow], b.base
-	if len(low) != len(b.time) {
+	n := count(high)
+	switch {
+	case n > MaxBatchEvents:
+		return errTooLong
+	case len(low) != n:
 		return errTable
 	}
-	for i, high := range b.time {
-		time += high<<8 | uint64(low[i])
-		b.time[i] = time
+	b.time = room(b.time, n)
+	at, sum, time := 0, b.base, b.time
+	for i, l := range low {
+		if at >= len(high) || i >= len(time) {
+			return errTable
+		}
+		v := uint64(high[at])
+		if at++; v >= 0x80 {
+			v, at = longVarint(high, at)
+		}
+		sum += v<<8 | uint64(l)
+		time[i] = sum
 	}
-	return nil
+	return ended(high, at)
+}
+
+// loadTimeDeltas is loadTimes of version 1.
+func (b *batchReader) loadTimeDeltas() (err error) {
+	column := b.raw[fieldTimeDelta]
+	n := count(column)
+	if n > MaxBatchEvents {
+		return errTooLong
+	}
+	b.time = room(b.time, n)
+	err = deltas(b.time, column)
+	for i := range b.time {
+		b.time[i] += b.base
+	}
+	return err
 }

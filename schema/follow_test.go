@@ -15,20 +15,23 @@ func TestFollowerRoundTrip(t *testing.T) {
 		var f, back follower
 		for range 20 {
 			f.reset()
-			var want, codes []uint64
+			var codes packed
+			var want []uint32
 			again := 0
 			for i := range 500 {
-				row := uint64(rng.IntN(rows))
+				row := uint32(rng.IntN(rows))
 				if i > 100 && rng.IntN(4) > 0 {
 					row = want[i-7] // the same ways again
 				}
-				want, codes = append(want, row), append(codes, f.code(row))
-				if codes[i] == codeAgain {
+				code := f.code(uint64(row))
+				want = append(want, row)
+				if codes.uint(code); code == codeAgain {
 					again++
 				}
 			}
-			if err := back.rows(codes, rows); err != nil || !slices.Equal(codes, want) {
-				t.Fatalf("%d rows: %v\n%v, want\n%v", rows, err, codes, want)
+			got := make([]uint32, len(want))
+			if err := back.rows(got, codes, rows); err != nil || !slices.Equal(got, want) {
+				t.Fatalf("%d rows: %v\n%v, want\n%v", rows, err, got, want)
 			}
 			if again == 0 {
 				t.Fatalf("%d rows: none followed as before", rows)
@@ -56,7 +59,11 @@ func TestFollowerDamage(t *testing.T) {
 		{[]uint64{1 << 40}, 3, false},
 	} {
 		var f follower
-		if err := f.rows(slices.Clone(test.codes), test.rows); (err == nil) != test.ok {
+		var column packed
+		for _, code := range test.codes {
+			column.uint(code)
+		}
+		if err := f.rows(make([]uint32, len(test.codes)), column, test.rows); (err == nil) != test.ok {
 			t.Errorf("codes %v of %d rows: %v", test.codes, test.rows, err)
 		}
 	}

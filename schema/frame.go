@@ -186,7 +186,7 @@ func (f *frameReader) fill(n int) bool {
 const sparingChunk = 16 << 10
 
 func (f *frameReader) more(n int) {
-	chunk := max(f.chunk, 128<<10)
+	chunk := max(f.chunk, 32<<10)
 	if cap(f.buf)-len(f.buf) < chunk/2 {
 		if need := max(n, len(f.buf)) + chunk; need > cap(f.mem) {
 			f.mem = make([]byte, 0, max(n, len(f.buf), min(2*max(n, len(f.buf)), MaxFrameBytes))+2*chunk)

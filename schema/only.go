@@ -6,8 +6,8 @@ import "slices"
 
 // Only makes the reader pass over events of other roles than the wanted ones, for who takes no more of them than that they
 // happened. Those that nothing else stands for it hands out all the same: the first and the last event of a batch, one of
-// another thread, process or name than the event before it, and all of a batch in which time runs backwards. Ids stay, and what
-// is damaged, lost or cut is told as ever.
+// another CPU, thread, process or name than the event before it, and all of a batch in which time runs backwards. Ids stay, and
+// what is damaged, lost or cut is told as ever.
 func (t *Reader) Only(wanted func(Role) bool) {
 	t.wanted = wanted
 	t.batch.pick(wanted)
@@ -44,7 +44,7 @@ func (b *batchReader) passOver() {
 	i := b.done
 	for ; i < b.events-1; i++ {
 		p := &b.passing[b.kind.at(i)]
-		if !p.over || &b.tasks[b.task.at(i)] != b.told {
+		if !p.over || i >= b.turn {
 			break
 		}
 		for _, r := range p.rows[:p.n] {

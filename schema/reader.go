@@ -89,9 +89,8 @@ func (t *Reader) Next() (Record, error) {
 			t.ready = t.ready[1:]
 			return r, nil
 		}
-		if t.batch.done < t.batch.events {
-			t.batch.next(&t.event, &t.entry)
-			t.nextID = t.event.ID + 1
+		if b := t.batch; b.done < b.events {
+			b.next(&t.event, &t.entry)
 			return &t.event, nil
 		}
 		if t.stopped != nil {
@@ -332,6 +331,7 @@ func (t *Reader) events(body []byte) error {
 	if t.damage != nil || t.batch.firstID > t.nextID {
 		t.gap(t.batch.firstID)
 	}
+	t.nextID = t.batch.firstID + uint64(t.batch.events)
 	t.batch.pick(t.wanted)
 	return nil
 }

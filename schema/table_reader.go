@@ -4,14 +4,12 @@ package schema
 
 import (
 	"fmt"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // tableColumn is a column of a table: the field it stands in, and what makes values of what stands there; nil: that is them.
 type tableColumn struct {
 	field int
-	as    func([]uint64)
+	as    decoder
 	old   *tableColumn // before version 3, if it was another
 }
 
@@ -20,15 +18,15 @@ var (
 	kindTable = []tableColumn{{field: fieldKindRole}, {field: fieldKindPhase}, {field: fieldKindColumns}}
 	taskTable = []tableColumn{{field: fieldTaskPID}, {field: fieldTaskTID}, {field: fieldTaskComm}}
 	keyTable  = []tableColumn{
-		{field: fieldKeyParentStep, as: unstep, old: &tableColumn{field: fieldKeyParent, as: undelta0}},
-		{field: fieldKeyNameDelta, as: undelta0, old: &tableColumn{field: fieldKeyName}},
+		{field: fieldKeyParentStep, as: steps, old: &tableColumn{field: fieldKeyParent, as: deltas}},
+		{field: fieldKeyNameDelta, as: deltas, old: &tableColumn{field: fieldKeyName}},
 		{field: fieldKeyLength}, {field: fieldKeyFacts},
 	}
 	dentryTable = []tableColumn{
-		{field: fieldDentryAddress, as: undelta0},
-		{field: fieldDentryKeyDelta, as: undelta0, old: &tableColumn{field: fieldDentryKey}},
-		{field: fieldDentryNameOffset, as: unzigzag},
-		{field: fieldDentryInodeStep, as: unstep, old: &tableColumn{field: fieldDentryInode, as: undelta0}},
+		{field: fieldDentryAddress, as: deltas},
+		{field: fieldDentryKeyDelta, as: deltas, old: &tableColumn{field: fieldDentryKey}},
+		{field: fieldDentryNameOffset, as: zigzags},
+		{field: fieldDentryInodeStep, as: steps, old: &tableColumn{field: fieldDentryInode, as: deltas}},
 		{field: fieldDentryFacts},
 	}
 	filesystemTable = []tableColumn{{field: fieldFilesystemType}, {field: fieldFilesystemDev}}
@@ -41,17 +39,19 @@ func (b *batchReader) table(columns []tableColumn) (rows int, err error) {
 		if b.raw[c.field] == nil && c.old != nil {
 			c = c.old
 		}
+		column := b.raw[c.field]
 		if i == 0 {
-			b.scratch[i], err = decode64(b.scratch[i], b.raw[c.field], MaxTableRows)
-			rows = len(b.scratch[i])
+			if rows = count(column); rows > MaxTableRows {
+				return 0, errTooLong
+			}
+		}
+		if c.as == nil {
+			err = b.scratch[i].load(column, rows, -1)
 		} else {
-			b.scratch[i], err = decodeAll(b.scratch[i], b.raw[c.field], rows)
+			err = b.scratch[i].decode(c.as, column, rows)
 		}
 		if err != nil {
 			return 0, err
-		}
-		if c.as != nil {
-			c.as(b.scratch[i])
 		}
 	}
 	return rows, nil
@@ -61,7 +61,7 @@ func (b *batchReader) loadKinds() error {
 	n, err := b.table(kindTable)
 	b.kinds = b.kinds[:0]
 	for i := range n {
-		k := readKind{kindRow: kindRow{role: Role(b.scratch[0][i]), phase: Phase(b.scratch[1][i]), columns: Columns(b.scratch[2][i]) & knownColumns}}
+		k := readKind{kindRow: kindRow{role: Role(b.scratch[0].at(i)), phase: Phase(b.scratch[1].at(i)), columns: Columns(b.scratch[2].at(i)) & knownColumns}}
 		if k.phase == Whole && k.role.Is(Leaf) {
 			k.call, k.phase, k.entry = true, Exit, k.columns&k.role.Shape(Enter).Columns
 			k.columns &^= k.entry
@@ -81,11 +81,11 @@ func (b *batchReader) loadTasks() error {
 	n, err := b.table(taskTable)
 	b.tasks = b.tasks[:0]
 	for i := range n {
-		comm, err := b.stringAt(b.scratch[2][i])
+		comm, err := b.stringAt(b.scratch[2].at(i))
 		if err != nil {
 			return err
 		}
-		b.tasks = append(b.tasks, taskRow{pid: uint32(b.scratch[0][i]), tid: uint32(b.scratch[1][i]), comm: comm})
+		b.tasks = append(b.tasks, readTask{pid: uint32(b.scratch[0].at(i)), tid: uint32(b.scratch[1].at(i)), comm: comm})
 	}
 	return err
 }
@@ -102,13 +102,14 @@ func (b *batchReader) loadKeys() error {
 	if err != nil {
 		return err
 	}
-	parent, name, length, facts := b.scratch[0][:n], b.scratch[1][:n], b.scratch[2][:n], b.scratch[3][:n]
+	parent, name, length, facts := b.scratch[0].wide, &b.scratch[1], &b.scratch[2], &b.scratch[3]
 	b.keys = room(b.keys, n)
 	for i := range b.keys {
-		if name[i] >= uint64(len(b.strings)) {
-			return fmt.Errorf("key names string %d of %d", name[i], len(b.strings))
+		text := name.at(i)
+		if text >= uint64(len(b.strings)) {
+			return fmt.Errorf("key names string %d of %d", text, len(b.strings))
 		}
-		b.keys[i] = keyRow{parent: parent[i], name: uint32(name[i]), length: uint32(length[i]), facts: Fact(facts[i])}
+		b.keys[i] = readKey{parent: parent[i], name: b.strings[text], length: uint32(length.at(i)), facts: Fact(facts.at(i))}
 	}
 	return b.loadHashes()
 }
@@ -118,13 +119,14 @@ func (b *batchReader) loadDentries() error {
 	if err != nil {
 		return err
 	}
-	address, key, offset, inode, facts := b.scratch[0][:n], b.scratch[1][:n], b.scratch[2][:n], b.scratch[3][:n], b.scratch[4][:n]
+	address, key, offset, inode, facts := b.scratch[0].wide, &b.scratch[1], b.scratch[2].wide, b.scratch[3].wide, &b.scratch[4]
 	b.dentries = room(b.dentries, n)
 	for i := range b.dentries {
-		if key[i] >= uint64(len(b.keys)) {
-			return fmt.Errorf("dentry has key %d of %d", key[i], len(b.keys))
+		row := key.at(i)
+		if row >= uint64(len(b.keys)) {
+			return fmt.Errorf("dentry has key %d of %d", row, len(b.keys))
 		}
-		b.dentries[i] = dentryRow{address: address[i], key: uint32(key[i]), nameOffset: int64(offset[i]), inode: inode[i], facts: Fact(facts[i])}
+		b.dentries[i] = readDentry{address: address[i], inode: inode[i], nameAddr: address[i] + offset[i], key: uint32(row), facts: Fact(facts.at(i))}
 	}
 	return nil
 }
@@ -133,19 +135,11 @@ func (b *batchReader) loadFilesystems() error {
 	n, err := b.table(filesystemTable)
 	b.filesystems = b.filesystems[:0]
 	for i := range n {
-		if b.scratch[0][i] >= uint64(len(b.strings)) {
-			return fmt.Errorf("filesystem names string %d of %d", b.scratch[0][i], len(b.strings))
+		kind, err := b.stringAt(b.scratch[0].at(i))
+		if err != nil {
+			return fmt.Errorf("filesystem names %w", err)
 		}
-		b.filesystems = append(b.filesystems, filesystemRow{kind: uint32(b.scratch[0][i]), dev: uint32(b.scratch[1][i])})
+		b.filesystems = append(b.filesystems, readFilesystem{kind: kind, dev: uint32(b.scratch[1].at(i))})
 	}
 	return err
-}
-
-// undelta0 turns zigzag differences into values, the first of which is that to 0.
-func undelta0(column []uint64) { undelta(column, 0) }
-
-func unzigzag(column []uint64) {
-	for i, v := range column {
-		column[i] = uint64(protowire.DecodeZigZag(v))
-	}
 }
