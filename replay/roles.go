@@ -62,9 +62,9 @@ func RolesThat(t schema.Trait) Roles {
 
 // RolesWhere returns the roles of the catalogue of whose rows something is true.
 func RolesWhere(is func(schema.RoleInfo) bool) (s Roles) {
-	for _, info := range schema.Catalogue() {
-		if is(info) {
-			s |= RolesOf(info.Role)
+	for r := schema.RoleOpen; r < schema.RoleEnd; r++ {
+		if info, _ := r.Info(); is(info) {
+			s |= RolesOf(r)
 		}
 	}
 	return s

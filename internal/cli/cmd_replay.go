@@ -59,7 +59,11 @@ Exit status: 0 printed, 2 not readable.`,
 }
 
 func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
-	t, err := openIndexed(cmd, path, o.run)
+	open := openTrace
+	if o.ofFrames() {
+		open = openIndexed
+	}
+	t, err := open(cmd, path, o.run)
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 	if cmd.ArgsLenAtDash() != 0 {
 		return usageError(cmd, errors.New("the command line for the guest goes after '--'"))
 	}
-	inner, rest, err := newRootCmd().Find(args)
+	inner, rest, err := newRootCmd(nil).Find(args)
 	if err == nil && inner.Parent() == nil {
 		err = fmt.Errorf("unknown command %q", args[0])
 	}

@@ -50,6 +50,11 @@ func (o *filterOptions) filter(h *schema.Header) *replay.Filter {
 	return &f
 }
 
+// ofFrames reports whether a seek index can tell that frames have nothing for it.
+func (o *filterOptions) ofFrames() bool {
+	return o.from != (moment{}) || o.to != (moment{}) || len(o.picks.Comms)+len(o.picks.PIDs)+len(o.picks.Paths) > 0
+}
+
 func readDentry(s string) (replay.Ref, error) {
 	t, err := answers.ParseTarget(s)
 	if err != nil || t.Dentry() == (replay.Ref{}) {

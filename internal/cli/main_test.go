@@ -128,7 +128,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 			}
 		}
 	}
-	walk(newRootCmd())
+	walk(newRootCmd(nil))
 }
 
 // A no is a no, too, when nobody reads the answer to its end.

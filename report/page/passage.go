@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
+	goldmark "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 )
@@ -47,7 +47,7 @@ func Parse(markdown []byte) *Page {
 	}
 	front := frontMatter(markdown)
 	r := &reader{source: markdown[front:], from: front}
-	_ = ast.Walk(goldmark.DefaultParser().Parse(text.NewReader(r.source)), r.visit) // visit returns no error
+	_ = ast.Walk(newParser().Parse(text.NewReader(r.source)), r.visit) // visit returns no error
 	for i := range r.passages {
 		q := &r.passages[i]
 		q.tokens = scan(q.text, q.code)
@@ -62,6 +62,12 @@ func Parse(markdown []byte) *Page {
 	}
 	p.passages = r.passages
 	return p
+}
+
+// newParser is goldmark.DefaultParser, without the rest of that package.
+func newParser() goldmark.Parser {
+	return goldmark.NewParser(goldmark.WithBlockParsers(goldmark.DefaultBlockParsers()...), goldmark.WithInlineParsers(goldmark.DefaultInlineParsers()...),
+		goldmark.WithParagraphTransformers(goldmark.DefaultParagraphTransformers()...))
 }
 
 // frontMatter returns how many bytes of it a page begins with; Markdown knows nothing of it.
