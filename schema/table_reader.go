@@ -102,14 +102,16 @@ func (b *batchReader) loadKeys() error {
 	if err != nil {
 		return err
 	}
-	parent, name, length, facts := b.scratch[0].wide, &b.scratch[1], &b.scratch[2], &b.scratch[3]
 	b.keys = room(b.keys, n)
+	parents, names, lengths, facts := b.scratch[0].wide, b.scratch[1], b.scratch[2], b.scratch[3]
+	texts := b.strings
 	for i := range b.keys {
-		text := name.at(i)
-		if text >= uint64(len(b.strings)) {
-			return fmt.Errorf("key names string %d of %d", text, len(b.strings))
+		text := names.at(i)
+		if text >= uint64(len(texts)) {
+			return fmt.Errorf("key names string %d of %d", text, len(texts))
 		}
-		b.keys[i] = readKey{parent: parent[i], name: b.strings[text], length: uint32(length.at(i)), facts: Fact(facts.at(i))}
+		k := &b.keys[i]
+		k.parent, k.name, k.length, k.facts = parents[i], texts[text], uint32(lengths.at(i)), Fact(facts.at(i))
 	}
 	return b.loadHashes()
 }
@@ -119,14 +121,16 @@ func (b *batchReader) loadDentries() error {
 	if err != nil {
 		return err
 	}
-	address, key, offset, inode, facts := b.scratch[0].wide, &b.scratch[1], b.scratch[2].wide, b.scratch[3].wide, &b.scratch[4]
 	b.dentries = room(b.dentries, n)
+	addresses, keys, offsets, inodes, facts := b.scratch[0].wide, b.scratch[1], b.scratch[2].wide, b.scratch[3].wide, b.scratch[4]
 	for i := range b.dentries {
-		row := key.at(i)
-		if row >= uint64(len(b.keys)) {
-			return fmt.Errorf("dentry has key %d of %d", row, len(b.keys))
+		key := keys.at(i)
+		if key >= uint64(len(b.keys)) {
+			return fmt.Errorf("dentry has key %d of %d", key, len(b.keys))
 		}
-		b.dentries[i] = readDentry{address: address[i], inode: inode[i], nameAddr: address[i] + offset[i], key: uint32(row), facts: Fact(facts.at(i))}
+		d := &b.dentries[i]
+		d.address, d.inode, d.nameAddr = addresses[i], inodes[i], addresses[i]+offsets[i]
+		d.key, d.facts = uint32(key), Fact(facts.at(i))
 	}
 	return nil
 }
