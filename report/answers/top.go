@@ -45,8 +45,8 @@ type TopRow struct {
 
 // thing is what is counted: a call, a component of one, an allocation, or a dentry without inode.
 type thing struct {
-	name, path, dir string
-	given           bool // path is as it was given, else as far as the run tells
+	name, path, dir string // path is empty where it is the name in dir
+	given           bool   // path is as it was given, else as far as the run tells
 	program         string
 	pid             uint32
 	op, fs          string // empty: not known
@@ -97,8 +97,11 @@ const (
 var dimensions = []dimension{
 	{"name", "the last component of the path, or the component", outlined, func(t *thing) string { return replay.Printable(t.name) }},
 	{"path", "the path as given; of a component or a dentry where it is", outlined, func(t *thing) string {
-		if t.given {
+		switch {
+		case t.given:
 			return replay.Printable(t.path)
+		case t.path == "":
+			return replay.PrintablePath(replay.InDir(t.dir, t.name))
 		}
 		return replay.PrintablePath(t.path)
 	}},
@@ -132,6 +135,7 @@ type topper struct {
 	of    *measure
 	by    *dimension
 	tally *tally[born]
+	thing thing // counted last: the memory of the next one, which dimension.key would have made anew for each
 }
 
 // born is what else is known of a key: of dentries without inode what they were, of failures why.
@@ -197,7 +201,8 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 }
 
 func (t *topper) count(of thing, amount, id uint64) *born {
-	b := t.tally.add(t.by.key(&of), amount)
+	t.thing = of
+	b := t.tally.add(t.by.key(&t.thing), amount)
 	if b.first == 0 {
 		b.first = id
 	}
@@ -225,7 +230,7 @@ func (t *topper) parts(c *replay.PathCall) {
 
 func (t *topper) alloc(s *replay.Step) {
 	around, e := t.model.Around(), s.Event
-	of := thing{name: e.Name, path: replay.InDir(around.Dir, e.Name), dir: around.Dir, program: around.Task.Program, pid: around.Task.PID, fs: e.FSType}
+	of := thing{name: e.Name, dir: around.Dir, program: around.Task.Program, pid: around.Task.PID, fs: e.FSType}
 	if c := around.Call; c != nil {
 		of.op, of.errno = c.Operation, c.Errno
 	}
@@ -236,7 +241,7 @@ func (t *topper) negative(n *replay.Negative) {
 	if n.Fate == replay.FateMade {
 		return
 	}
-	b := t.count(thing{name: n.Name, path: replay.InDir(n.Dir, n.Name), dir: n.Dir, program: n.Program, pid: n.PID, op: n.Operation, fs: n.FSType}, 1, n.Born)
+	b := t.count(thing{name: n.Name, dir: n.Dir, program: n.Program, pid: n.PID, op: n.Operation, fs: n.FSType}, 1, n.Born)
 	b.first = min(b.first, n.Born)
 	if b.lives == nil {
 		b.lives = &negativeLives{}
