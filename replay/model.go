@@ -131,11 +131,13 @@ func (m *Model) event(e *schema.Event) *Step {
 	if m.outline && !follows.Has(e.Role) {
 		return s
 	}
+	for _, w := range t.calls {
+		if !w.exitLost {
+			w.passes(e)
+		}
+	}
 	if len(t.calls) > 0 && len(m.State.Losses.windows) > 0 {
 		m.unsettle(t)
-	}
-	if w := t.inner(); w != nil {
-		w.passes(e)
 	}
 	if e.Phase == schema.Enter {
 		if callRoles.Has(e.Role) {

@@ -81,11 +81,60 @@ func TestPartsOfACall(t *testing.T) {
 	if c.Components[0].Create != 51_000 || c.Filesystem != 51_000 {
 		t.Errorf("%d ns until it had an inode, %d of the filesystem", c.Components[0].Create, c.Filesystem)
 	}
-	if want := (Gap{5, 6, 51_000}); c.Gap != want {
+	if want := (Gap{Mark{5, schema.RoleLookupChain, schema.Exit}, Mark{6, schema.RoleInstantiate, schema.Exit}, 51_000}); c.Gap != want {
 		t.Errorf("%+v, want %+v", c.Gap, want)
 	}
 	if got := c.Limits(); !slices.Equal(got, []string{"RESOLVE_NO_SYMLINKS", "RESOLVE_BENEATH"}) {
 		t.Errorf("limits %v", got)
+	}
+}
+
+// Of the time of an exec that of the opens in it is none without an event: what is longest lies between two events of its thread.
+func TestLongestTimeOfACallWithCalls(t *testing.T) {
+	late := func(e schema.Event, by uint64) schema.Event { e.Time = by; return e }
+	execve := schema.Event{Role: schema.RoleExecve, Phase: schema.Enter}
+	file, loader := opening("f", 0), opening("ld.so", 0)
+	opened := schema.Event{Role: schema.RoleOpen, Phase: schema.Exit, Dentry: ownAt, Inode: 5, Name: "f"}
+	exec := schema.Event{Role: schema.RoleExec, Phase: schema.Enter, Name: "f"}
+	done := schema.Event{Role: schema.RoleExecve, Phase: schema.Exit}
+	calls, _ := played(execve, file, opened, late(loader, 4000), late(asking(schema.RoleLookupRCU, "ld.so", 0), 14_000), late(about(schema.RoleLookupRCU, otherAt, 6, "ld.so"), 14_000),
+		late(schema.Event{Role: schema.RoleOpen, Phase: schema.Exit, Dentry: otherAt, Inode: 6, Name: "ld.so"}, 14_000), late(exec, 23_000), late(done, 23_000))
+	if len(calls) != 2 || calls[0].Operation != "open" || calls[1].Operation != "exec" {
+		t.Fatalf("%d calls", len(calls))
+	}
+	want := Gap{Mark{4, schema.RoleOpen, schema.Enter}, Mark{5, schema.RoleLookupRCU, schema.Enter}, 11_000}
+	if calls[0].Gap != want || calls[1].Gap != want { // and not from the open's entry to exec #8, 23 µs
+		t.Errorf("the open's %v, the exec's %v, want %v", calls[0].Gap, calls[1].Gap, want)
+	}
+}
+
+// Where the exit of an open within may be lost, what follows has events of the exec around it all the same.
+func TestLongestTimeAroundALoss(t *testing.T) {
+	m := NewModel(tracetest.Header())
+	var gap Gap
+	m.Call = func(c *PathCall) {
+		if c.Operation == "exec" {
+			gap = c.Gap
+		}
+	}
+	id := uint64(0)
+	at := func(now uint64, e schema.Event) {
+		id++
+		e.ID, e.Time, e.PID, e.TID, e.Comm = id, now, 7, 7, "p"
+		e.Columns, e.NameLen = e.Role.Shape(e.Phase).Columns, uint32(len(e.Name))
+		m.Record(&e)
+	}
+	at(1000, schema.Event{Role: schema.RoleExecve, Phase: schema.Enter})
+	at(1100, opening("f", 0))
+	at(1200, schema.Event{Role: schema.RoleOpen, Phase: schema.Exit, Dentry: ownAt, Inode: 5, Name: "f"})
+	at(2000, opening("ld.so", 0))
+	m.Record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: schema.RoleOpen, Count: 1, FirstNs: 2500, LastNs: 2600})
+	for now := uint64(3000); now <= 9000; now += 1000 {
+		at(now, asking(schema.RoleLookupRCU, "f", 0))
+	}
+	at(50_000, schema.Event{Role: schema.RoleExecve, Phase: schema.Exit})
+	if m.End(); gap.From.ID != 11 || gap.To.ID != 12 || gap.Took != 41_000 {
+		t.Errorf("%v, want the time before the exit", gap)
 	}
 }
 

@@ -5,6 +5,7 @@ package replay
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"github.com/dtrec/dtrec/schema"
 )
@@ -83,10 +84,25 @@ func (c *PathCall) Paths() string {
 	return s
 }
 
-// Gap is the time between two events of a call that follow each other on its thread.
+// Gap is the time between two events of a call that follow each other on its thread, those of a call within it among them.
 type Gap struct {
-	From, To uint64 // event ids
+	From, To Mark
 	Took     uint64
+}
+
+// Mark is an event, as a word and a number.
+type Mark struct {
+	ID    uint64
+	Role  schema.Role
+	Phase schema.Phase // as in the file
+}
+
+func (m Mark) String() string {
+	s := m.Role.Label()
+	if m.Phase != schema.Whole && m.Role.Shape(schema.Enter) != nil && m.Role.Shape(schema.Exit) != nil {
+		s += " " + m.Phase.Label()
+	}
+	return s + " #" + strconv.FormatUint(m.ID, 10)
 }
 
 // resolves and renames are what Limits names. The kernel keeps RESOLVE_* among the LOOKUP_* of

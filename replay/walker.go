@@ -17,7 +17,7 @@ type walker struct {
 	fs       string // of the directory asked last
 	within   uint64 // the d_lookup in progress, whose __d_lookup says no more
 	slow     bool   // it went on in ref-walk
-	last     uint64 // the event before, of the call
+	last     Mark   // the event before, of the call or one within
 	lastAt   uint64 // its time
 	missed   bool
 	exitLost bool     // its exit may be lost: what follows may not be in it
@@ -136,12 +136,13 @@ func (w *walker) again(now uint64) {
 	w.call.Again = now - min(now, w.call.At)
 }
 
-// passes notes the time since the event before, of one of the call.
+// passes notes the time since the event before, of one of the call or of a call within it.
 func (w *walker) passes(e *schema.Event) {
-	if took := e.Time - min(e.Time, w.lastAt); w.last != 0 && took > w.call.Gap.Took {
-		w.call.Gap = Gap{w.last, e.ID, took}
+	now := Mark{e.ID, e.Role, e.PhaseInFile()}
+	if took := e.Time - min(e.Time, w.lastAt); w.last.ID != 0 && took > w.call.Gap.Took {
+		w.call.Gap = Gap{w.last, now, took}
 	}
-	w.last, w.lastAt = e.ID, e.Time
+	w.last, w.lastAt = now, e.Time
 }
 
 // walked ends a walk in an operation, if the step is its exit.

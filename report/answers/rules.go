@@ -191,7 +191,7 @@ func (s *Summarizer) slowCall() []Finding {
 		return nil
 	}
 	what := fmt.Sprintf("%s of %s by %s took %s of %s (%s)%s", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), duration(c.Took),
-		duration(s.Total.Took), percent(c.Took, s.Total.Took), c.inFilesystem())
+		duration(s.Total.Took), percent(c.Took, s.Total.Took), c.parts())
 	return []Finding{{What: what, Command: showing(fmt.Sprintf("#%d", c.ID))}}
 }
 

@@ -212,7 +212,7 @@ func callSection(c *replay.PathCall) Section {
 		end += "; the walk started over " + times(uint64(c.Restarts)) + ", the last time after " + duration(c.Again)
 	}
 	if g := c.Gap; g.Took > 0 && c.End != 0 {
-		l.add(g.From, 0, "the longest time without an event, %s, until #%d", duration(g.Took), g.To)
+		l.add(g.From.ID, 0, "%s without an event, from %s to %s", duration(g.Took), g.From, g.To)
 	}
 	at := c.At + c.Took
 	if c.End == 0 {

@@ -42,6 +42,14 @@ type Slow struct {
 	Program    string `json:"program"`
 	Took       uint64 `json:"took_ns"`
 	Filesystem uint64 `json:"filesystem_ns"`
+	Gap        Gap    `json:"gap"`
+}
+
+// Gap is the longest time of a call between two events that follow each other: nothing is recorded of it.
+type Gap struct {
+	From string `json:"from,omitempty"` // an event: open exit #4474
+	To   string `json:"to,omitempty"`
+	Took uint64 `json:"took_ns"`
 }
 
 // Count is how many there are of something.
@@ -234,7 +242,11 @@ func (s *Summarizer) slow(c *replay.PathCall) {
 }
 
 func slowOf(c *replay.PathCall) Slow {
-	return Slow{c.ID, c.Operation, c.Path, c.Program, c.Took, c.Filesystem}
+	s := Slow{ID: c.ID, Operation: c.Operation, Path: c.Path, Program: c.Program, Took: c.Took, Filesystem: c.Filesystem}
+	if g := c.Gap; g.Took > 0 {
+		s.Gap = Gap{g.From.String(), g.To.String(), g.Took}
+	}
+	return s
 }
 
 func (x *spread) add(c *replay.PathCall, dir string) {

@@ -105,17 +105,21 @@ func (s *Summary) writeSlowest(b *bufio.Writer) {
 	fmt.Fprintln(b, "\nslowest")
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, c := range s.Slowest[:min(len(s.Slowest), maxSlow)] {
-		fmt.Fprintf(t, "%s\t#%d\t  %s %s by %s%s\n", duration(c.Took), c.ID, c.Operation, shown.Fitting(c.Path, 120), c.Program, c.inFilesystem())
+		fmt.Fprintf(t, "%s\t#%d\t  %s %s by %s%s\n", duration(c.Took), c.ID, c.Operation, shown.Fitting(c.Path, 120), c.Program, c.parts())
 	}
 	t.Flush()
 }
 
-// inFilesystem says how much of a call's time the filesystem had, empty where that is not known.
-func (c *Slow) inFilesystem() string {
-	if c.Filesystem == 0 {
-		return ""
+// parts says how much of a call's time the filesystem had, where that is known, and where that is less than half of it between which
+// events the half or more passed.
+func (c *Slow) parts() (s string) {
+	if c.Filesystem > 0 {
+		s = "; filesystem " + duration(c.Filesystem)
 	}
-	return fmt.Sprintf("; filesystem %s", duration(c.Filesystem))
+	if 2*c.Filesystem < c.Took && 2*c.Gap.Took >= c.Took {
+		s += fmt.Sprintf("; %s without an event, from %s to %s", duration(c.Gap.Took), c.Gap.From, c.Gap.To)
+	}
+	return s
 }
 
 func (r *Row) label() string {
@@ -289,11 +293,7 @@ func (s *Summary) pageSlow(w *md.Writer, room *int) {
 	w.Line("\n## The slowest calls")
 	for _, c := range s.Slowest[:min(len(s.Slowest), pageSlowest)] {
 		w.Try(room, func() {
-			w.Put("- %s: %s %s by %s, #%d", duration(c.Took), c.Operation, md.Span(c.Path), md.Prose(c.Program), c.ID)
-			if c.Filesystem > 0 {
-				w.Put("; filesystem %s", duration(c.Filesystem))
-			}
-			w.Line("")
+			w.Line("- %s: %s %s by %s, #%d%s", duration(c.Took), c.Operation, md.Span(c.Path), md.Prose(c.Program), c.ID, c.parts())
 		})
 	}
 }
