@@ -94,6 +94,34 @@ static __always_inline void on_thread_exit(const struct task_struct *p)
 
 PROBE("tp_btf", thread_exit, on_thread_exit((const struct task_struct *)ctx[0]))
 
+/* What is so many bytes behind an address: these structures are not on every kernel, and a member that is not there would
+ * keep a program from being loaded. */
+#define WORD_AT(type, base, offset)                                              \
+	({                                                                       \
+		type word_ = 0;                                                  \
+		bpf_probe_read_kernel(&word_, sizeof(word_), (const void *)(base) + (offset)); \
+		word_;                                                           \
+	})
+
+/*
+ * A sysctl was read, or written. If it is kernel.ftrace_enabled, that took the lock under which hooks come and go (the handler itself
+ * is in kernel/trace, where there are none): who drains the ring does not read that file. Who writes a 0 is still seen here, for
+ * what is in a call when its hook goes is seen to return.
+ */
+static __always_inline void on_sysctl(const struct ctl_table *table)
+{
+	__u64 data = (__u64)READ(table, data);
+	char name[16] = {};
+
+	if (!hook_switch && bpf_probe_read_kernel_str(name, sizeof(name), READ(table, procname)) == sizeof("ftrace_enabled") &&
+	    !__builtin_memcmp(name, "ftrace_enabled", sizeof("ftrace_enabled")))
+		hook_switch = data;
+	if (hook_switch && data == hook_switch && !WORD_AT(__s32, data, 0))
+		switched_off++;
+}
+
+PROBE("fexit", sysctl, on_sysctl((const struct ctl_table *)ctx[0]))
+
 /* ---- asked by BPF_PROG_TEST_RUN ---- */
 
 /* Who is the recorder, and what do three variables hold? Asked once. */
@@ -139,15 +167,6 @@ int fstype_of(__u64 *ctx)
 	return 0;
 }
 
-/* What is so many bytes behind an address: these structures are not on every kernel, and a member that is not there would
- * keep a program from being loaded. */
-#define WORD_AT(type, base, offset)                                              \
-	({                                                                       \
-		type word_ = 0;                                                  \
-		bpf_probe_read_kernel(&word_, sizeof(word_), (const void *)(base) + (offset)); \
-		word_;                                                           \
-	})
-
 /* Which trampoline is it that a link of this process, at link_fd, has put a program on? 0: none. */
 SEC("raw_tp")
 int trampoline_of(__u64 *ctx)
@@ -168,6 +187,8 @@ int trampoline_of(__u64 *ctx)
 SEC("raw_tp")
 int look_at_trampolines(__u64 *ctx)
 {
+	if (hook_switch)
+		unhooked = !WORD_AT(__s32, hook_switch, 0);
 	for (int i = 0; i < LOSS_ROLES; i++) {
 		__u64 at = trampolines[i].at;
 

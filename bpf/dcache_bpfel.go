@@ -106,6 +106,7 @@ const (
 	dcacheProgStatfsExit        = "statfs_exit"
 	dcacheProgSymlinkEnter      = "symlink_enter"
 	dcacheProgSymlinkExit       = "symlink_exit"
+	dcacheProgSysctl            = "sysctl"
 	dcacheProgThreadExit        = "thread_exit"
 	dcacheProgTrampolineOf      = "trampoline_of"
 	dcacheProgTruncateEnter     = "truncate_enter"
@@ -140,6 +141,7 @@ const (
 	dcacheVarHashtable          = "hashtable"
 	dcacheVarHashtableAddr      = "hashtable_addr"
 	dcacheVarHeadBtf            = "head_btf"
+	dcacheVarHookSwitch         = "hook_switch"
 	dcacheVarInside             = "inside"
 	dcacheVarLastChild          = "last_child"
 	dcacheVarLinkFd             = "link_fd"
@@ -156,6 +158,7 @@ const (
 	dcacheVarRootSeen           = "root_seen"
 	dcacheVarSelfTgid           = "self_tgid"
 	dcacheVarShiftAddr          = "shift_addr"
+	dcacheVarSwitchedOff        = "switched_off"
 	dcacheVarSymbolAddr         = "symbol_addr"
 	dcacheVarSymbolName         = "symbol_name"
 	dcacheVarTrampoline         = "trampoline"
@@ -163,6 +166,7 @@ const (
 	dcacheVarTrampolineOwner    = "trampoline_owner"
 	dcacheVarTrampolinePrograms = "trampoline_programs"
 	dcacheVarTrampolines        = "trampolines"
+	dcacheVarUnhooked           = "unhooked"
 	dcacheVarWakeupBytes        = "wakeup_bytes"
 )
 
@@ -290,6 +294,7 @@ type dcacheProgramSpecs struct {
 	StatfsExit        *ebpf.ProgramSpec `ebpf:"statfs_exit"`
 	SymlinkEnter      *ebpf.ProgramSpec `ebpf:"symlink_enter"`
 	SymlinkExit       *ebpf.ProgramSpec `ebpf:"symlink_exit"`
+	Sysctl            *ebpf.ProgramSpec `ebpf:"sysctl"`
 	ThreadExit        *ebpf.ProgramSpec `ebpf:"thread_exit"`
 	TrampolineOf      *ebpf.ProgramSpec `ebpf:"trampoline_of"`
 	TruncateEnter     *ebpf.ProgramSpec `ebpf:"truncate_enter"`
@@ -344,6 +349,7 @@ type dcacheVariableSpecs struct {
 	Hashtable          *ebpf.VariableSpec `ebpf:"hashtable"`
 	HashtableAddr      *ebpf.VariableSpec `ebpf:"hashtable_addr"`
 	HeadBtf            *ebpf.VariableSpec `ebpf:"head_btf"`
+	HookSwitch         *ebpf.VariableSpec `ebpf:"hook_switch"`
 	Inside             *ebpf.VariableSpec `ebpf:"inside"`
 	LastChild          *ebpf.VariableSpec `ebpf:"last_child"`
 	LinkFd             *ebpf.VariableSpec `ebpf:"link_fd"`
@@ -360,6 +366,7 @@ type dcacheVariableSpecs struct {
 	RootSeen           *ebpf.VariableSpec `ebpf:"root_seen"`
 	SelfTgid           *ebpf.VariableSpec `ebpf:"self_tgid"`
 	ShiftAddr          *ebpf.VariableSpec `ebpf:"shift_addr"`
+	SwitchedOff        *ebpf.VariableSpec `ebpf:"switched_off"`
 	SymbolAddr         *ebpf.VariableSpec `ebpf:"symbol_addr"`
 	SymbolName         *ebpf.VariableSpec `ebpf:"symbol_name"`
 	Trampoline         *ebpf.VariableSpec `ebpf:"trampoline"`
@@ -367,6 +374,7 @@ type dcacheVariableSpecs struct {
 	TrampolineOwner    *ebpf.VariableSpec `ebpf:"trampoline_owner"`
 	TrampolinePrograms *ebpf.VariableSpec `ebpf:"trampoline_programs"`
 	Trampolines        *ebpf.VariableSpec `ebpf:"trampolines"`
+	Unhooked           *ebpf.VariableSpec `ebpf:"unhooked"`
 	WakeupBytes        *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -436,6 +444,7 @@ type dcacheVariables struct {
 	Hashtable          *ebpf.Variable `ebpf:"hashtable"`
 	HashtableAddr      *ebpf.Variable `ebpf:"hashtable_addr"`
 	HeadBtf            *ebpf.Variable `ebpf:"head_btf"`
+	HookSwitch         *ebpf.Variable `ebpf:"hook_switch"`
 	Inside             *ebpf.Variable `ebpf:"inside"`
 	LastChild          *ebpf.Variable `ebpf:"last_child"`
 	LinkFd             *ebpf.Variable `ebpf:"link_fd"`
@@ -452,6 +461,7 @@ type dcacheVariables struct {
 	RootSeen           *ebpf.Variable `ebpf:"root_seen"`
 	SelfTgid           *ebpf.Variable `ebpf:"self_tgid"`
 	ShiftAddr          *ebpf.Variable `ebpf:"shift_addr"`
+	SwitchedOff        *ebpf.Variable `ebpf:"switched_off"`
 	SymbolAddr         *ebpf.Variable `ebpf:"symbol_addr"`
 	SymbolName         *ebpf.Variable `ebpf:"symbol_name"`
 	Trampoline         *ebpf.Variable `ebpf:"trampoline"`
@@ -459,6 +469,7 @@ type dcacheVariables struct {
 	TrampolineOwner    *ebpf.Variable `ebpf:"trampoline_owner"`
 	TrampolinePrograms *ebpf.Variable `ebpf:"trampoline_programs"`
 	Trampolines        *ebpf.Variable `ebpf:"trampolines"`
+	Unhooked           *ebpf.Variable `ebpf:"unhooked"`
 	WakeupBytes        *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
@@ -548,6 +559,7 @@ type dcachePrograms struct {
 	StatfsExit        *ebpf.Program `ebpf:"statfs_exit"`
 	SymlinkEnter      *ebpf.Program `ebpf:"symlink_enter"`
 	SymlinkExit       *ebpf.Program `ebpf:"symlink_exit"`
+	Sysctl            *ebpf.Program `ebpf:"sysctl"`
 	ThreadExit        *ebpf.Program `ebpf:"thread_exit"`
 	TrampolineOf      *ebpf.Program `ebpf:"trampoline_of"`
 	TruncateEnter     *ebpf.Program `ebpf:"truncate_enter"`
@@ -649,6 +661,7 @@ func (p *dcachePrograms) Close() error {
 		p.StatfsExit,
 		p.SymlinkEnter,
 		p.SymlinkExit,
+		p.Sysctl,
 		p.ThreadExit,
 		p.TrampolineOf,
 		p.TruncateEnter,

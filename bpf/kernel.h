@@ -29,6 +29,11 @@ struct hlist_bl_node {
 	struct hlist_bl_node *next, **pprev;
 };
 
+struct ctl_table {
+	const char *procname;
+	void *data;
+};
+
 struct file_system_type {
 	const char *name;
 };

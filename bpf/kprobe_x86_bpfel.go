@@ -147,6 +147,7 @@ const (
 	kprobeVarHashtable             = "hashtable"
 	kprobeVarHashtableAddr         = "hashtable_addr"
 	kprobeVarHeadBtf               = "head_btf"
+	kprobeVarHookSwitch            = "hook_switch"
 	kprobeVarInside                = "inside"
 	kprobeVarLastChild             = "last_child"
 	kprobeVarLinkFd                = "link_fd"
@@ -164,6 +165,7 @@ const (
 	kprobeVarRuns                  = "runs"
 	kprobeVarSelfTgid              = "self_tgid"
 	kprobeVarShiftAddr             = "shift_addr"
+	kprobeVarSwitchedOff           = "switched_off"
 	kprobeVarSymbolAddr            = "symbol_addr"
 	kprobeVarSymbolName            = "symbol_name"
 	kprobeVarTrampoline            = "trampoline"
@@ -171,6 +173,7 @@ const (
 	kprobeVarTrampolineOwner       = "trampoline_owner"
 	kprobeVarTrampolinePrograms    = "trampoline_programs"
 	kprobeVarTrampolines           = "trampolines"
+	kprobeVarUnhooked              = "unhooked"
 	kprobeVarWakeupBytes           = "wakeup_bytes"
 )
 
@@ -359,6 +362,7 @@ type kprobeVariableSpecs struct {
 	Hashtable          *ebpf.VariableSpec `ebpf:"hashtable"`
 	HashtableAddr      *ebpf.VariableSpec `ebpf:"hashtable_addr"`
 	HeadBtf            *ebpf.VariableSpec `ebpf:"head_btf"`
+	HookSwitch         *ebpf.VariableSpec `ebpf:"hook_switch"`
 	Inside             *ebpf.VariableSpec `ebpf:"inside"`
 	LastChild          *ebpf.VariableSpec `ebpf:"last_child"`
 	LinkFd             *ebpf.VariableSpec `ebpf:"link_fd"`
@@ -376,6 +380,7 @@ type kprobeVariableSpecs struct {
 	Runs               *ebpf.VariableSpec `ebpf:"runs"`
 	SelfTgid           *ebpf.VariableSpec `ebpf:"self_tgid"`
 	ShiftAddr          *ebpf.VariableSpec `ebpf:"shift_addr"`
+	SwitchedOff        *ebpf.VariableSpec `ebpf:"switched_off"`
 	SymbolAddr         *ebpf.VariableSpec `ebpf:"symbol_addr"`
 	SymbolName         *ebpf.VariableSpec `ebpf:"symbol_name"`
 	Trampoline         *ebpf.VariableSpec `ebpf:"trampoline"`
@@ -383,6 +388,7 @@ type kprobeVariableSpecs struct {
 	TrampolineOwner    *ebpf.VariableSpec `ebpf:"trampoline_owner"`
 	TrampolinePrograms *ebpf.VariableSpec `ebpf:"trampoline_programs"`
 	Trampolines        *ebpf.VariableSpec `ebpf:"trampolines"`
+	Unhooked           *ebpf.VariableSpec `ebpf:"unhooked"`
 	WakeupBytes        *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -454,6 +460,7 @@ type kprobeVariables struct {
 	Hashtable          *ebpf.Variable `ebpf:"hashtable"`
 	HashtableAddr      *ebpf.Variable `ebpf:"hashtable_addr"`
 	HeadBtf            *ebpf.Variable `ebpf:"head_btf"`
+	HookSwitch         *ebpf.Variable `ebpf:"hook_switch"`
 	Inside             *ebpf.Variable `ebpf:"inside"`
 	LastChild          *ebpf.Variable `ebpf:"last_child"`
 	LinkFd             *ebpf.Variable `ebpf:"link_fd"`
@@ -471,6 +478,7 @@ type kprobeVariables struct {
 	Runs               *ebpf.Variable `ebpf:"runs"`
 	SelfTgid           *ebpf.Variable `ebpf:"self_tgid"`
 	ShiftAddr          *ebpf.Variable `ebpf:"shift_addr"`
+	SwitchedOff        *ebpf.Variable `ebpf:"switched_off"`
 	SymbolAddr         *ebpf.Variable `ebpf:"symbol_addr"`
 	SymbolName         *ebpf.Variable `ebpf:"symbol_name"`
 	Trampoline         *ebpf.Variable `ebpf:"trampoline"`
@@ -478,6 +486,7 @@ type kprobeVariables struct {
 	TrampolineOwner    *ebpf.Variable `ebpf:"trampoline_owner"`
 	TrampolinePrograms *ebpf.Variable `ebpf:"trampoline_programs"`
 	Trampolines        *ebpf.Variable `ebpf:"trampolines"`
+	Unhooked           *ebpf.Variable `ebpf:"unhooked"`
 	WakeupBytes        *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 

@@ -36,6 +36,11 @@ func TestPlanPrograms(t *testing.T) {
 		delete(unused, "trampoline find_symbol")
 		delete(unused, "trampoline trampoline_of")
 		delete(unused, "trampoline look_at_trampolines")
+		for _, s := range hookSwitches {
+			if s.handler != nil {
+				delete(unused, "trampoline "+s.handler.program)
+			}
+		}
 		for _, p := range plan(AnyMode, kernelTraits{}) {
 			delete(unused, "kprobe "+p.shared())
 		}

@@ -205,7 +205,7 @@ func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 		return s.only == nil || p.required || slices.Contains(s.only, p.role)
 	})
 	s.kprobe = a.kprobe
-	s.switches = openSwitches(hookSwitches, s.attempts)
+	s.switches = openSwitches(hookSwitches, s.attempts, func(f *os.File, c candidate) *handlerSeen { return s.probeHandler(a, f, c) })
 	return errors.Join(s.checkRequired(), s.switches.check())
 }
 
@@ -317,7 +317,7 @@ func (s *Session) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint6
 			dst = append(dst, &schema.Loss{Cause: s.causeOfMiss(p.role), Role: p.role, Count: n, FirstNs: s.polled, LastNs: Now()})
 		}
 	}
-	if off, _ := s.switches.look(); off {
+	if s.switches.look() {
 		dst = append(dst, s.switchedOff()...)
 	}
 	s.polled = now
@@ -329,17 +329,6 @@ func (s *Session) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint6
 		}
 	}
 	return dst, known, err
-}
-
-// switchedOff is the loss of what happened without hooks since the last look; how much that was nobody knows: it is counted as one.
-func (s *Session) switchedOff() []*schema.Loss {
-	off := []*schema.Loss{{Cause: schema.LossSwitchedOff, Count: 1, FirstNs: s.polled, LastNs: Now()}}
-	for _, a := range s.attempts {
-		if a.Role == schema.RoleFork && a.Attached && a.Attach != schema.TPBTF && s.follows {
-			off = append(off, &schema.Loss{Cause: schema.LossWatchOverflow, Role: a.Role, Count: 1, FirstNs: s.polled, LastNs: Now()})
-		}
-	}
-	return off
 }
 
 // causeOfMiss: who is followed by its parent's fork is not where that was missed, and then
@@ -355,7 +344,11 @@ func (s *Session) causeOfMiss(role schema.Role) schema.LossCause {
 // closed takes no wait, and takes none of these probes away. Not among them are kprobes by perf events: one with
 // a name in tracefs only the session can remove. The last one says to recordings that begin meanwhile that these are leaving.
 func (s *Session) Links() (links []*os.File, err error) {
-	for _, p := range s.probes {
+	probes := s.probes
+	if h := s.switches.probe; h != nil {
+		probes = append(slices.Clip(probes), h.attached)
+	}
+	for _, p := range probes {
 		l, ok := p.link.(interface{ FD() int })
 		if _, perf := p.link.(link.PerfEvent); !ok || perf {
 			continue

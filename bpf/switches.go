@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -19,36 +20,47 @@ import (
 type hookSwitch struct {
 	path string
 	of   func(schema.Attach) bool // whose hooks
+	// Handler is what reads and writes the value, under a lock that is held as long as any tracer comes to functions or leaves them;
+	// nil: there is no such lock.
+	handler *candidate
 }
 
 var hookSwitches = []hookSwitch{
-	{"/proc/sys/kernel/ftrace_enabled", func(a schema.Attach) bool { return a != schema.TPBTF }}, // kprobes at an entry are ftrace's, too
-	{"/sys/kernel/debug/kprobes/enabled", func(a schema.Attach) bool { return a == schema.Kprobe || a == schema.Kretprobe }},
+	{"/proc/sys/kernel/ftrace_enabled", func(a schema.Attach) bool { return a != schema.TPBTF }, // kprobes at an entry are ftrace's, too
+		&candidate{symbol: "proc_dointvec", attach: schema.Fexit, program: "sysctl", params: []string{"ctl_table", "", "", "", ""}}},
+	{"/sys/kernel/debug/kprobes/enabled", func(a schema.Attach) bool { return a == schema.Kprobe || a == schema.Kretprobe }, nil},
 }
 
 // switches are those on which a recording depends, as far as this user may read them. They are read, which shows that one is
 // off, and watched, which shows that one was: a write is noticed by who has the file open in the same mount of procfs.
+// Where the handler of one has a probe, the kernel side tells both, and knows a write that changes nothing, as trace-cmd's, for
+// what it is; that file is not read while the ring fills.
 type switches struct {
 	files  []*os.File
-	writes int    // descriptor of inotify; -1: there is none
-	until  uint64 // hooks may be missing, nanoseconds since boot; 0: none is
+	probed *os.File     // of files; nil: none
+	probe  *handlerSeen // of its handler
+	writes int          // descriptor of inotify; -1: there is none
+	until  uint64       // hooks may be missing, nanoseconds since boot; 0: none is
+}
+
+// handlerSeen is what a probe of a handler shows.
+type handlerSeen struct {
+	attached *attached
+	look     func() (switched uint32, off bool) // how often it was put off, and whether it is
+	switched uint32                             // as looked at last
 }
 
 // rehooking is how long hooks may take to be back, nanoseconds: a switch is on before they are, and the write is told after.
 const rehooking = 1e9
 
-// openSwitches finds those of what is attached.
-func openSwitches(list []hookSwitch, attempts []Attempt) *switches {
+// openSwitches finds those of what is attached. Probe attaches a probe to the handler of a file and has it called once; nil: it cannot.
+func openSwitches(list []hookSwitch, attempts []Attempt, probe func(*os.File, candidate) *handlerSeen) *switches {
 	s := &switches{writes: -1}
 	if fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC); err == nil {
 		s.writes = fd
 	}
 	for _, file := range list {
-		depends := false
-		for _, a := range attempts {
-			depends = depends || a.Attached && file.of(a.Attach)
-		}
-		if !depends {
+		if !slices.ContainsFunc(attempts, func(a Attempt) bool { return a.Attached && file.of(a.Attach) }) {
 			continue
 		}
 		f, err := os.Open(file.path)
@@ -56,6 +68,12 @@ func openSwitches(list []hookSwitch, attempts []Attempt) *switches {
 			continue // no such switch, or not for this user
 		}
 		s.files = append(s.files, f)
+		if file.handler != nil {
+			if s.probe = probe(f, *file.handler); s.probe != nil {
+				s.probed = f
+				continue
+			}
+		}
 		if s.writes >= 0 {
 			_, _ = unix.InotifyAddWatch(s.writes, file.path, unix.IN_MODIFY)
 		}
@@ -63,17 +81,24 @@ func openSwitches(list []hookSwitch, attempts []Attempt) *switches {
 	return s
 }
 
-// check returns the error of one that is off.
-func (s *switches) check() error {
-	_, off := s.look()
-	if off == "" {
-		return nil
-	}
-	return &MissingError{Lack: LackHooks, What: "hooks in kernel functions", Err: fmt.Errorf("%s is 0", off)}
+func isOff(f *os.File) bool {
+	var buf [8]byte
+	n, _ := f.ReadAt(buf[:], 0)
+	return strings.TrimSpace(string(buf[:n])) == "0"
 }
 
-// look reports whether one was, or may have been, off since the last look, and which is.
-func (s *switches) look() (was bool, off string) {
+// check returns the error of one that is off.
+func (s *switches) check() error {
+	for _, f := range s.files {
+		if isOff(f) {
+			return &MissingError{Lack: LackHooks, What: "hooks in kernel functions", Err: fmt.Errorf("%s is 0", f.Name())}
+		}
+	}
+	return nil
+}
+
+// look reports whether one was, or may have been, off since the last look.
+func (s *switches) look() (was bool) {
 	var buf [4096]byte
 	if s.writes >= 0 {
 		n, _ := unix.Read(s.writes, buf[:])
@@ -81,14 +106,17 @@ func (s *switches) look() (was bool, off string) {
 	}
 	now := Now()
 	for _, f := range s.files {
-		if n, _ := f.ReadAt(buf[:8], 0); strings.TrimSpace(string(buf[:n])) == "0" {
-			off = f.Name()
-		}
+		was = was || f != s.probed && isOff(f)
 	}
-	if was || off != "" {
+	if p := s.probe; p != nil {
+		switched, off := p.look()
+		was = was || off || switched != p.switched
+		p.switched = switched
+	}
+	if was {
 		s.until = now + rehooking
 	}
-	return now < s.until, off
+	return now < s.until
 }
 
 func (s *switches) close() error {
@@ -102,5 +130,43 @@ func (s *switches) close() error {
 	for _, f := range s.files {
 		errs = append(errs, f.Close())
 	}
+	if s.probe != nil {
+		errs = append(errs, s.probe.attached.close())
+	}
 	return errors.Join(errs...)
+}
+
+// probeHandler attaches a probe to the handler of a switch and reads the file: so the probe learns where the value is.
+func (s *Session) probeHandler(a *attacher, f *os.File, c candidate) *handlerSeen {
+	if s.mode == KprobeMode {
+		return nil
+	}
+	on, err := a.attach(schema.Role_ROLE_UNSPECIFIED, c)
+	if err != nil {
+		return nil
+	}
+	var at uint64
+	isOff(f)
+	if s.vars["hook_switch"].Get(&at) != nil || at == 0 || s.ask.Variables["hook_switch"].Set(at) != nil {
+		_ = on.close()
+		return nil
+	}
+	return &handlerSeen{attached: on, look: func() (switched uint32, off bool) {
+		var unhooked uint32
+		if errors.Join(s.vars["switched_off"].Get(&switched), s.ask.Variables["unhooked"].Get(&unhooked)) != nil {
+			return 0, true
+		}
+		return switched, unhooked != 0
+	}}
+}
+
+// switchedOff is the loss of what happened without hooks since the last look; how much that was nobody knows: it is counted as one.
+func (s *Session) switchedOff() []*schema.Loss {
+	off := []*schema.Loss{{Cause: schema.LossSwitchedOff, Count: 1, FirstNs: s.polled, LastNs: Now()}}
+	for _, a := range s.attempts {
+		if a.Role == schema.RoleFork && a.Attached && a.Attach != schema.TPBTF && s.follows {
+			off = append(off, &schema.Loss{Cause: schema.LossWatchOverflow, Role: a.Role, Count: 1, FirstNs: s.polled, LastNs: Now()})
+		}
+	}
+	return off
 }

@@ -26,14 +26,14 @@ func TestSwitches(t *testing.T) {
 	}
 	set(ftrace, "1")
 	set(kprobes, "1")
-	list := []hookSwitch{{ftrace, hookSwitches[0].of}, {kprobes, hookSwitches[1].of}, {filepath.Join(dir, "none"), hookSwitches[0].of}}
+	list := []hookSwitch{{path: ftrace, of: hookSwitches[0].of}, {path: kprobes, of: hookSwitches[1].of}, {path: filepath.Join(dir, "none"), of: hookSwitches[0].of}}
 	attached := func(how schema.Attach) []Attempt {
 		return []Attempt{{Probe: &schema.Probe{Attach: schema.Kprobe}}, {Probe: &schema.Probe{Attach: how, Attached: true}}}
 	}
-	s := openSwitches(list, attached(schema.KprobeMulti))
+	s := openSwitches(list, attached(schema.KprobeMulti), nil)
 	look := func(want bool) {
 		t.Helper()
-		if got, _ := s.look(); got != want {
+		if got := s.look(); got != want {
 			t.Errorf("it was off: %t, want %t", got, want)
 		}
 	}
@@ -61,9 +61,45 @@ func TestSwitches(t *testing.T) {
 		t.Error(err)
 	}
 	for how, want := range map[schema.Attach]int{schema.TPBTF: 0, schema.Fentry: 1, schema.Kprobe: 2, schema.KretprobeMulti: 1, schema.Kretprobe: 2} {
-		if s := openSwitches(list, attached(how)); len(s.files) != want || s.close() != nil {
+		if s := openSwitches(list, attached(how), nil); len(s.files) != want || s.close() != nil {
 			t.Errorf("attach %d depends on %d switches, want %d", how, len(s.files), want)
 		}
+	}
+}
+
+// Where the kernel side sees a switch, its file is neither read nor watched: a write that changes nothing is no loss. It is off while
+// that says so, or was as often as that has grown.
+func TestHandledSwitch(t *testing.T) {
+	file := writeFile(t, "1\n")
+	on := []Attempt{{Probe: &schema.Probe{Attach: schema.Fexit, Attached: true}}}
+	var switched uint32
+	var off bool
+	s := openSwitches([]hookSwitch{{path: file, of: hookSwitches[0].of, handler: hookSwitches[0].handler}}, on, func(*os.File, candidate) *handlerSeen {
+		return &handlerSeen{look: func() (uint32, bool) { return switched, off }}
+	})
+	write := func(value string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, step := range []struct {
+		do   func()
+		want bool
+	}{
+		{func() {}, false}, {func() { write("1\n") }, false}, {func() { write("0\n") }, false},
+		{func() { off = true }, true}, {func() { off = false }, true}, {func() { s.until = 0 }, false},
+		{func() { switched += 2 }, true}, {func() { s.until = 0 }, false},
+	} {
+		if step.do(); s.look() != step.want {
+			t.Errorf("step %d: it was off: %t", i, !step.want)
+		}
+	}
+	if s.check() == nil {
+		t.Error("a recording would begin without hooks")
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
 	}
 }
 

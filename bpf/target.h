@@ -55,6 +55,10 @@ char symbol_name[32] = {}; /* by user space, for find_symbol: NUL-padded */
 __u64 symbol_addr = 0;     /* by find_symbol: 0 not found */
 __s32 link_fd = 0;         /* by user space, for trampoline_of: a descriptor of a link */
 
+__u64 hook_switch = 0;     /* address of what kernel.ftrace_enabled is, by the probe sysctl, and by user space for look_at_trampolines; 0: not known */
+__u32 switched_off = 0;    /* by sysctl: how often it was left 0 */
+__u32 unhooked = 0;        /* by look_at_trampolines: it is 0 */
+
 /* A function's struct bpf_trampoline, as look_at_trampolines finds it. */
 struct trampoline {
 	__u64 at;       /* its address, by trampoline_of */
