@@ -59,12 +59,15 @@ func TestKernelCommand(t *testing.T) {
 	})
 }
 
-// A virtual machine hands the exit code on, and brings the trace.
+// A virtual machine hands the exit code on, and brings the trace; what was booted, and how, is said.
 func TestKernelExitOfVM(t *testing.T) {
 	onThese(t, firstKernel(), func(t *testing.T, release string) {
 		o := ran(t, release, "exit of vm")
 		if o.Code != 7 {
 			t.Errorf("exit %d, want 7\n%s", o.Code, o.Stderr)
+		}
+		if !strings.Contains(o.Stderr, "x86_64 in QEMU") {
+			t.Errorf("what was booted, and how, does not stand in:\n%s", o.Stderr)
 		}
 		if v := verdicts(t, o.trace); !v.Complete || v.Lost > 0 {
 			t.Errorf("complete %v, lost %d", v.Complete, v.Lost)

@@ -25,12 +25,13 @@ import (
 	"github.com/dtrec/dtrec/internal/vm"
 )
 
-// errand is a command line for a guest. A kernel boots once for all its errands but
-// those that go alone; each finds a guest like one that has just booted.
+// errand is a command line for a guest. A kernel boots twice for all its errands, the second time for those that say what
+// filesystem they are on, and for Debian's programs; each finds a guest like one that has just booted.
 type errand struct {
 	test  string   // whose it is, one or several
 	name  string   // of the trace it leaves, too
 	line  []string // outPlace in it is where that trace, or the traces of a scene, go
+	fs    string   // that /tmp and the working directory are on in the second guest; empty: it goes to the first
 	alone []string // flags of a dtrec vm of its own; nil: with the others
 	outer bool     // on the oldest kernel and the newest only
 }
@@ -64,9 +65,9 @@ func schedule() []errand {
 		{test: "TestKernelTarget", name: "target", line: scene("target"), outer: true},
 		{test: "TestKernelBusy", name: "busy", line: recording("--", "/target", "walk", "/sys", "1"), outer: true},
 		{test: "TestKernelRace", name: "race", line: recording("--workload", "race")},
-		{test: "TestKernelWorkloads", name: "again", line: recording(everything...), alone: []string{"--fs", "ext4"}},
-		{test: "TestKernelFilesystems", name: "tmpfs", line: recording(everything...), alone: []string{"--fs", "tmpfs"}},
-		{test: "TestKernelFilesystems", name: "overlay", line: recording(everything...), alone: []string{"--fs", "overlay"}},
+		{test: "TestKernelWorkloads", name: "again", line: recording(everything...), fs: vm.FSExt4},
+		{test: "TestKernelFilesystems", name: "tmpfs", line: recording(everything...), fs: vm.FSTmpfs},
+		{test: "TestKernelFilesystems", name: "overlay", line: recording(everything...), fs: vm.FSOverlay},
 	}
 	if asked("TestKernelStrace") || asked("TestKernelAnswers") {
 		e = append(e, straces()...)
@@ -105,9 +106,28 @@ func ran(t *testing.T, release, name string) *outcome {
 	return o
 }
 
-// sideBySide is how many guests run at once. A guest waits as often as it works: where a recording ends the kernel waits
-// for RCU-tasks, function by function.
-const sideBySide = 4
+// sideBySide is how many guests run at once. A guest waits for a third of its time: where a recording ends the kernel waits
+// for RCU-tasks, function by function. The CPUs of all but one take turns: with two threads each on a machine of two CPUs
+// they wait for each other instead, and take twice the time.
+const sideBySide = 3
+
+// guest is a kernel that boots once for several errands.
+type guest struct {
+	kernel, release string
+	dir             string // what they leave comes home to it
+	config          vm.Config
+	list            []errand
+}
+
+// guestsOf are the two of a kernel. The CPUs of the first run at once, or in turn; the second has one, and Debian's programs.
+func guestsOf(kernel, release, dir string, atOnce bool) (first, second *guest) {
+	first = &guest{kernel: kernel, release: release, dir: filepath.Join(dir, release, "first"), config: vm.Config{OneThread: !atOnce}}
+	second = &guest{kernel: kernel, release: release, dir: filepath.Join(dir, release, "second"), config: vm.Config{FS: vm.FSOverlay, SMP: 1}}
+	if asked("TestKernelStrace") || asked("TestKernelAnswers") {
+		second.config.Files = []vm.File{{Host: guestPrograms(), Guest: "/"}}
+	}
+	return first, second
+}
 
 // errands runs those of the tests that were asked for, on every kernel.
 var errands = sync.OnceValues(func() (map[string]*outcome, error) {
@@ -116,28 +136,37 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 		return nil, err
 	}
 	dir, files := filepath.Dir(bin), kernelFiles()
-	all, guests := make(map[string]*outcome), make([]func(), 0)
-	var alone []func()
+	all := make(map[string]*outcome)
+	var firsts, seconds []*guest
 	for i, kernel := range files {
 		release, err := vm.KernelRelease(kernel)
 		if err != nil {
 			return nil, err
 		}
-		var together []errand
+		outer := i == 0 || i == len(files)-1
+		first, second := guestsOf(kernel, release, dir, i == len(files)/2)
 		for _, e := range schedule() {
-			if !asked(e.test) || e.outer && i > 0 && i < len(files)-1 {
-				continue
+			switch {
+			case !asked(e.test) || e.outer && !outer:
+			case e.fs == "":
+				first.list = append(first.list, e)
+			default:
+				second.list = append(second.list, e)
 			}
-			o := &outcome{ready: make(chan struct{})}
-			all[release+" "+e.name] = o
-			if e.alone == nil {
-				together = append(together, e)
-				continue
-			}
-			alone = append(alone, func() { e.runAlone(kernel, filepath.Join(dir, release), o) })
 		}
-		if len(together) > 0 {
-			guests = append(guests, func() { runTogether(together, kernel, filepath.Join(dir, release, "out"), release, all) })
+		firsts, seconds = append(firsts, first), append(seconds, second)
+	}
+	others, err := refusing(dir)
+	if err != nil {
+		return nil, err
+	}
+	var work []func() // the longest first
+	for _, g := range slices.Concat(firsts, seconds, others) {
+		for _, e := range g.list {
+			all[g.release+" "+e.name] = &outcome{ready: make(chan struct{})}
+		}
+		if len(g.list) > 0 {
+			work = append(work, func() { g.run(all) })
 		}
 	}
 	for _, s := range singles(bin) {
@@ -148,7 +177,7 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 		if asked(s.test) {
 			o := &outcome{ready: make(chan struct{})}
 			all[release+" "+s.name] = o
-			alone = append(alone, func() { s.run(filepath.Join(dir, release), o) })
+			work = append(work, func() { s.run(filepath.Join(dir, release), o) })
 		}
 	}
 	queue := make(chan func())
@@ -160,7 +189,7 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 		}()
 	}
 	go func() {
-		for _, run := range append(guests, alone...) { // the longest first
+		for _, run := range work {
 			queue <- run
 		}
 		close(queue)
@@ -192,13 +221,13 @@ func (e *errand) place(dir string) string {
 	return filepath.Join(dir, e.name)
 }
 
-// runTogether boots a kernel for the errands. If that fails it does for each of them.
-func runTogether(list []errand, kernel, dir, release string, all map[string]*outcome) {
-	done, err := boot(list, kernel, dir)
-	for _, e := range list {
-		o := all[release+" "+e.name]
+// run boots the kernel for the errands. If that fails it does for each of them.
+func (g *guest) run(all map[string]*outcome) {
+	done, err := g.boot()
+	for _, e := range g.list {
+		o := all[g.release+" "+e.name]
 		if came, ok := done[e.name]; ok {
-			o.Stdout, o.Stderr, o.Code, o.trace = string(came.Stdout), string(came.Stderr), came.Code, e.place(dir)
+			o.Stdout, o.Stderr, o.Code, o.trace = string(came.Stdout), string(came.Stderr), came.Code, e.place(g.dir)
 		} else if o.err = err; err == nil {
 			o.err = fmt.Errorf("errand %s was not run", e.name)
 		}
@@ -210,67 +239,64 @@ func runTogether(list []errand, kernel, dir, release string, all map[string]*out
 type told struct {
 	Stdout, Stderr []byte
 	Code           int
-	Took           time.Duration
 }
 
-func boot(list []errand, kernel, dir string) (done map[string]told, err error) {
+// boot says what came of each errand.
+func (g *guest) boot() (done map[string]told, err error) {
 	type order struct {
 		Name string
 		Line []string
+		FS   string
 	}
 	var orders []order
-	for _, e := range list {
-		orders = append(orders, order{e.name, e.at(e.place("/out"))})
+	for _, e := range g.list {
+		orders = append(orders, order{e.name, e.at(e.place("/out")), e.fs})
 	}
 	text, err := json.Marshal(orders)
 	if err != nil {
 		return nil, err
 	}
 	bin, _ := programs()
-	file := dir + ".json"
-	if err := errors.Join(os.MkdirAll(filepath.Dir(dir), 0o755), os.WriteFile(file, text, 0o644)); err != nil {
+	file := g.dir + ".json"
+	if err := errors.Join(os.MkdirAll(filepath.Dir(g.dir), 0o755), os.WriteFile(file, text, 0o644)); err != nil {
 		return nil, err
 	}
-	files := []vm.File{{Host: file, Guest: "/errands.json"}}
-	for _, name := range []string{"dtrec", "target", "random", "uses"} {
-		files = append(files, vm.File{Host: filepath.Join(bin, name), Guest: "/" + name})
-	}
 	var stderr bytes.Buffer
-	config := vm.Config{
-		Kernel: kernel, Program: filepath.Join(bin, "scene"), Args: []string{"errands", "/errands.json", dir},
-		Files: files, Outputs: []string{dir}, Timeout: guestLimit, Stdout: io.Discard, Stderr: &stderr,
+	c := g.config
+	c.Kernel, c.Program, c.Args = g.kernel, filepath.Join(bin, "scene"), []string{"errands", "/errands.json", g.dir}
+	c.Files = append(slices.Clone(c.Files), vm.File{Host: file, Guest: "/errands.json"})
+	for _, name := range []string{"dtrec", "target", "random", "uses"} {
+		c.Files = append(c.Files, vm.File{Host: filepath.Join(bin, name), Guest: "/" + name})
 	}
-	code, err := vm.Run(context.Background(), config)
+	c.Outputs, c.Timeout, c.Stdout, c.Stderr = []string{g.dir}, guestLimit, io.Discard, &stderr
+	code, err := vm.Run(context.Background(), c)
 	if errors.Is(err, vm.ErrPanic) {
 		// QEMU's TCG can run an instruction that another virtual CPU has just patched, and the kernel dies of the int3 in
 		// it: once in many boots, and of a fault of ours every time.
-		fmt.Printf("%s: booted again: %v\n", filepath.Base(filepath.Dir(dir)), err)
+		fmt.Printf("%s: booted again: %v\n", g.release, err)
 		tally.boots.Add(1)
 		stderr.Reset()
-		code, err = vm.Run(context.Background(), config)
+		code, err = vm.Run(context.Background(), c)
 	}
 	tally.boots.Add(1)
-	tally.scenes.Add(int64(len(list)))
+	tally.scenes.Add(int64(len(g.list)))
 	if err == nil && code != 0 {
 		err = fmt.Errorf("exit %d", code)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("guest: %w\n%s", err, stderr.String())
 	}
-	if text, err = os.ReadFile(filepath.Join(dir, "done.json")); err != nil {
+	if text, err = os.ReadFile(filepath.Join(g.dir, "done.json")); err != nil {
 		return nil, err
 	}
-	err = json.Unmarshal(text, &done)
-	for _, e := range list {
-		fmt.Printf("%s: %s took %v\n", filepath.Base(filepath.Dir(dir)), e.name, done[e.name].Took.Round(10*time.Millisecond))
-	}
-	return done, err
+	fmt.Printf("%s:\n%s", g.release, stderr.String())
+	return done, json.Unmarshal(text, &done)
 }
 
 // guestLimit is for all errands of a kernel, on a machine that is busy with others.
-const guestLimit = 20 * time.Minute
+const guestLimit = 45 * time.Minute
 
-// runAlone has dtrec vm run the errand, as a user would; on one virtual CPU, since those that go together have two.
+// runAlone has dtrec vm run the errand, as a user would; on one virtual CPU, since others have two.
 func (e *errand) runAlone(kernel, dir string, o *outcome) {
 	defer close(o.ready)
 	bin, _ := programs()

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/dtrec/dtrec/internal/vm"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -29,10 +30,9 @@ chown 0 d d/no; chown -h 0 /tmp; truncate -s 9 /tmp/no/t; touch -d @1 /tmp; stat
 func straces() []errand {
 	script := "strace -f -s 5000 -o /strace -e trace=%file dash -c '" + strings.ReplaceAll(straced, "\n", "; ") + "' >/dev/null 2>&1; cat /strace"
 	var out []errand
-	for _, fs := range []string{"ext4", "tmpfs", "overlay"} {
-		e := errand{test: "TestKernelStrace", name: "strace-" + fs, line: recording("--", "dash", "-c", script), outer: fs != "ext4",
-			alone: []string{"--fs", fs, "--file", guestPrograms() + ":/"}}
-		if fs == "ext4" {
+	for _, fs := range vm.Filesystems() {
+		e := errand{test: "TestKernelStrace", name: "strace-" + fs, line: recording("--", "dash", "-c", script), outer: fs != vm.FSExt4, fs: fs}
+		if fs == vm.FSExt4 {
 			e.test, e.line = "TestKernelStrace TestKernelAnswers", recording("--", "dash", "-c", session+script)
 		}
 		out = append(out, e)

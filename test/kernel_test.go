@@ -25,7 +25,7 @@ var programs = sync.OnceValues(func() (string, error) {
 	}
 	atEnd = append(atEnd, func() { os.RemoveAll(dir) })
 	bin := filepath.Join(dir, "bin")
-	build := exec.Command("go", "build", "-trimpath", "-o", bin+"/", ".", "./test/scene", "./test/target", "./test/random", "./test/uses")
+	build := exec.Command("go", "build", "-o", bin+"/", ".", "./test/scene", "./test/target", "./test/random", "./test/uses")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the guests' programs: %w\n%s", err, out)

@@ -90,7 +90,11 @@ func arguments(c Config, g plan, accel string, p parts) []string {
 	case accelCount:
 		args = append(args, "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", g.arch.cpu)
 	default:
-		args = append(args, "-accel", "tcg,thread=multi", "-cpu", g.arch.cpu+g.arch.without)
+		thread := "multi"
+		if c.OneThread {
+			thread = "single"
+		}
+		args = append(args, "-accel", "tcg,thread="+thread, "-cpu", g.arch.cpu+g.arch.without)
 	}
 	for i, file := range p.serials {
 		args = append(args, "-chardev", fmt.Sprintf("file,id=port%d,path=%s", i, file))

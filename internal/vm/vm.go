@@ -53,6 +53,9 @@ type Config struct {
 	Append string
 	// Accel is one of Accelerators, or empty to use KVM where a guest was seen to start under it and TCG elsewhere.
 	Accel string
+	// OneThread has virtual CPUs that are emulated take turns on one thread of the host. For guests that together want more CPUs than
+	// the host has: each patch of the kernel's code waits for all of a guest's CPUs, spinning, and so for threads the host does not run.
+	OneThread bool
 	// Timeout bounds the whole run; 0 means DefaultTimeout.
 	Timeout time.Duration
 	// Stdout and Stderr receive, byte for byte and while it runs, what the job writes. nil discards.

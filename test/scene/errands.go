@@ -25,18 +25,21 @@ import (
 type errand struct {
 	Name string
 	Line []string
+	FS   string // of places, where that is not what the guest booted with
 }
 
 // outcome is what came of an errand, as a guest of its own would tell.
 type outcome struct {
 	Stdout, Stderr []byte
 	Code           int
-	Took           time.Duration
 }
+
+// places are the directories that are on the filesystem asked for.
+var places = []string{"/tmp", "/work"}
 
 const (
 	outDir      = "/out"
-	errandLimit = 4 * time.Minute
+	errandLimit = 10 * time.Minute // on a machine that is busy with others
 )
 
 // errands runs the command lines of a file one after the other, each as in a guest that
@@ -48,11 +51,14 @@ func errands(file, dir string) {
 	var list []errand
 	check(json.Unmarshal(text, &list))
 	check(os.MkdirAll(outDir, 0o755))
-	first, mounted := there(), len(mounts())
+	first, booted := there(), len(mounts())
 	done := make(map[string]outcome)
 	for _, e := range list {
+		start := time.Now()
+		e.mount()
 		done[e.Name] = e.run()
-		tidy(first, mounted)
+		tidy(first, booted)
+		fmt.Fprintf(os.Stderr, "%s took %v\n", e.Name, time.Since(start).Round(10*time.Millisecond))
 	}
 	text, err = json.Marshal(done)
 	check(err)
@@ -61,15 +67,29 @@ func errands(file, dir string) {
 	check(os.CopyFS(dir, os.DirFS(outDir)))
 }
 
+// mount puts places on the errand's filesystem, as dtrec vm --fs does: over what the guest booted with, which for these
+// errands is overlay on ext4. tidy takes that away.
+func (e errand) mount() {
+	for _, place := range places {
+		switch e.FS {
+		case "tmpfs":
+			check(unix.Mount("tmpfs", place, "tmpfs", unix.MS_NOATIME, "mode=0755"))
+		case "ext4":
+			check(unix.Mount(deviceOf("/.dtrec"+place), place, "ext4", unix.MS_NOATIME, "noinit_itable"))
+		default:
+			return
+		}
+	}
+	check(os.Chmod("/tmp", 0o777|os.ModeSticky))
+}
+
 func (e errand) run() outcome {
 	ctx, cancel := context.WithTimeout(context.Background(), errandLimit)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, e.Line[0], e.Line[1:]...)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, time.Second
-	start := time.Now()
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = "/work", &stdout, &stderr, time.Second
 	err := cmd.Run()
-	took := time.Since(start)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return outcome{Stderr: []byte(err.Error()), Code: -1}
@@ -78,16 +98,16 @@ func (e errand) run() outcome {
 	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {
 		code = 128 + int(status.Signal())
 	}
-	return outcome{stdout.Bytes(), stderr.Bytes(), code, took}
+	return outcome{stdout.Bytes(), stderr.Bytes(), code}
 }
 
-// there is what is in the directories that errands work in.
+// there is what is in the directories that errands work in, and on the disks that are below an overlay.
 func there() map[string]bool {
 	names := make(map[string]bool)
-	for _, dir := range []string{"/tmp", "/work", "/mnt/casefold"} {
+	for _, dir := range append([]string{"/mnt/casefold", "/.dtrec/tmp", "/.dtrec/work"}, places...) {
 		entries, err := os.ReadDir(dir)
 		if errors.Is(err, os.ErrNotExist) {
-			continue // a kernel that cannot fold case
+			continue // a kernel that cannot fold case, or no overlay
 		}
 		check(err)
 		for _, e := range entries {
@@ -97,25 +117,36 @@ func there() map[string]bool {
 	return names
 }
 
-// mounts are the mount points, in the order they were mounted. What is no part of a word
-// stands there in octal.
-func mounts() []string {
+// mounted is a line of /proc/self/mounts.
+type mounted struct{ source, point string }
+
+// mounts are those there are, in the order they were mounted. What is no part of a word stands there in octal.
+func mounts() (list []mounted) {
 	text, err := os.ReadFile("/proc/self/mounts")
 	check(err)
 	plain := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`, `\043`, "#")
-	var points []string
 	for line := range strings.Lines(string(text)) {
-		points = append(points, plain.Replace(strings.Fields(line)[1]))
+		words := strings.Fields(line)
+		list = append(list, mounted{plain.Replace(words[0]), plain.Replace(words[1])})
 	}
-	return points
+	return list
+}
+
+// deviceOf is what is mounted there.
+func deviceOf(point string) string {
+	list := mounts()
+	i := slices.IndexFunc(list, func(m mounted) bool { return m.point == point })
+	if i < 0 {
+		fail(fmt.Errorf("nothing is mounted on %s", point))
+	}
+	return list[i].source
 }
 
 // tidy takes away what was not there at first, mounted or made, and empties the caches.
-func tidy(first map[string]bool, mounted int) {
-	points := mounts()[mounted:]
-	for _, point := range slices.Backward(points) {
-		if err := unix.Unmount(point, unix.MNT_DETACH); err != nil {
-			fail(fmt.Errorf("unmount %q: %w", point, err))
+func tidy(first map[string]bool, booted int) {
+	for _, m := range slices.Backward(mounts()[booted:]) {
+		if err := unix.Unmount(m.point, unix.MNT_DETACH); err != nil {
+			fail(fmt.Errorf("unmount %q: %w", m.point, err))
 		}
 	}
 	for name := range there() {
