@@ -17,6 +17,9 @@ func (s Columns) With(c Column) Columns { return s | 1<<c }
 // RESOLVE_IN_ROOT of openat2(2), / is the directory that the walk starts from.
 const LookupInRoot = 1<<20 | 1<<28
 
+// LookupFollow is LOOKUP_FOLLOW: where the last component is a symbolic link it is followed.
+const LookupFollow = 1
+
 // FromRoot reports whether the walk of the path that the event is the entry of starts in the root directory.
 func (e *Event) FromRoot() bool { return strings.HasPrefix(e.Name, "/") && e.How&LookupInRoot == 0 }
 

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -42,16 +43,19 @@ func (m many) mostFirst() []string {
 // stands is what this test counts for the rules of docs/answers.md.
 type stands struct {
 	failing, missing, asked, dirs, left many
+	made, madeIn                        many // as asked and dirs, those of a search among them
+	search                              search
+	named                               []string             // what sentences are about
 	led                                 map[string][2]string // of an absolute path: where it led first, and where then
 	ledAt                               map[string][2]uint64
 	order                               []string // of paths that led elsewhere
 	restarted, firstRestart             uint64
-	slowest, inner                      *use // the slowest call, and the last that failed in another
-	there                               []string
+	slowest, inner                      *use     // the slowest call, and the last that failed in another
+	there                               []string // of each its path, what is missing, and the sentence
 }
 
 func newStands() stands {
-	return stands{failing: many{}, missing: many{}, asked: many{}, dirs: many{}, left: many{}, led: map[string][2]string{}, ledAt: map[string][2]uint64{}}
+	return stands{made: many{}, madeIn: many{}, failing: many{}, missing: many{}, asked: many{}, dirs: many{}, left: many{}, search: search{names: many{}, dirs: many{}, last: map[uint32]string{}}, led: map[string][2]string{}, ledAt: map[string][2]uint64{}}
 }
 
 func (s *stands) ended(u *use, e *spoken, p *places) {
@@ -65,22 +69,35 @@ func (s *stands) ended(u *use, e *spoken, p *places) {
 		s.slowest = u
 	}
 	if in := s.inner; e.Errno == "ENOENT" && in != nil && in.outer == u.ID && u.resolved != "" {
-		s.there = append(s.there, fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", path, u.program, u.ID, in.path(), in.ID))
+		s.there = append(s.there, path, in.path(), fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", path, u.program, u.ID, in.path(), in.ID))
 	}
 	if e.Errno != "" && u.outer != 0 {
 		s.inner = u
 	}
-	if e.Errno != "" {
-		s.failing.add(e.Errno+" "+path, u.ID)
-	} else if strings.HasPrefix(path, "/") && strings.HasPrefix(u.resolved, "/") {
-		s.leads(path, u.resolved, u.ID)
+	if e.Errno == "" && strings.HasPrefix(path, "/") && strings.HasPrefix(u.resolved, "/") {
+		as := " followed"
+		if u.paths[0].How&1 == 0 || operationOf[u.Role] == "rename" { // LOOKUP_FOLLOW
+			as = " itself"
+		}
+		s.leads(path+as, u.resolved, u.ID)
 	}
+	search := e.Errno == "ENOENT" && s.search.takes(u, path)
 	for _, x := range u.parts {
 		if x.made {
 			at := within(p.path(x.parent), x.name)
-			s.asked.add(at, u.ID)
-			s.dirs.add(above(at), u.ID)
+			s.made.add(at, u.ID)
+			s.madeIn.add(above(at), u.ID)
+			if !search {
+				s.asked.add(at, u.ID)
+				s.dirs.add(above(at), u.ID)
+			}
 		}
+	}
+	if search {
+		return
+	}
+	if e.Errno != "" {
+		s.failing.add(e.Errno+" "+path, u.ID)
 	}
 	if n := len(u.parts); n > 0 && e.Errno == "ENOENT" {
 		last := u.parts[n-1]
@@ -89,6 +106,87 @@ func (s *stands) ended(u *use, e *spoken, p *places) {
 			*dirs = append(*dirs, dir)
 		}
 	}
+}
+
+// search is what looks for a library that is not there, and the stats of directories that a loader makes after it.
+type search struct {
+	names, dirs         many
+	last                map[uint32]string // directories, by thread
+	stats, asked, first uint64
+}
+
+var library = regexp.MustCompile(`^([^/]*/)*[^/]*\.so(\.[0-9][^/]*)?/*$`)
+
+// takes takes a call that failed with ENOENT if it is of the search.
+func (x *search) takes(u *use, path string) bool {
+	op := operationOf[u.Role]
+	if op != "open" && op != "stat" && op != "access" {
+		return false
+	}
+	if slash := strings.LastIndex(path, "/"); library.MatchString(path) {
+		trimmed := strings.TrimRight(path, "/")
+		dir := path[:max(slash, 0)]
+		if slash == 0 {
+			dir = "/"
+		}
+		x.names.add(trimmed[strings.LastIndex(trimmed, "/")+1:], u.ID)
+		x.dirs.add(dir, u.ID)
+		x.last[u.TID] = dir
+	} else if op == "stat" && path != "" && x.last[u.TID] == path {
+		x.stats++
+	} else {
+		return false
+	}
+	if x.first == 0 || u.ID < x.first {
+		x.first = u.ID
+	}
+	for _, p := range u.parts {
+		if p.made {
+			x.asked++
+		}
+	}
+	return true
+}
+
+// searches says of the search.
+func (s *stands) searches(failed, made uint64, say sayer) {
+	x, n := &s.search, uint64(0)
+	for _, name := range x.names {
+		n += name.n
+	}
+	if n < 5 {
+		return
+	}
+	some := func(n uint64, one, more string) string {
+		if n == 1 {
+			return "1 " + one
+		}
+		return fmt.Sprint(n, " ", more)
+	}
+	most := x.names.mostFirst()[0]
+	others := ""
+	if o := len(x.names) - 1; o > 0 {
+		others = " and " + some(uint64(o), "other name", "other names")
+	}
+	what := fmt.Sprintf("%d of %d failures (%s) are a search for libraries, first at #%d: %d for %s%s in %s", n+x.stats, failed, percent(n+x.stats, failed), x.first,
+		n, most, others, some(uint64(len(x.dirs)), "directory", "directories"))
+	if x.stats > 0 {
+		what += ", " + some(x.stats, "stat", "stats") + " of such directories"
+	}
+	if x.asked > 0 {
+		what += fmt.Sprintf("; %d of %d dentries (%s) were allocated for it", x.asked, made, percent(x.asked, made))
+	}
+	say("library search", most, "%s", what)
+}
+
+// said reports whether a sentence is about a path: it, its end or its last component.
+func (s *stands) said(path string) bool {
+	return slices.ContainsFunc(s.named, func(n string) bool { return n != "" && (path == n || strings.HasSuffix(path, "/"+n)) })
+}
+
+// saidName reports whether one is about a name, or a path that ends in it.
+func (s *stands) saidName(name string) bool {
+	return slices.ContainsFunc(s.named, func(n string) bool { n = strings.TrimRight(n, "/"); return n[strings.LastIndex(n, "/")+1:] == name })
 }
 
 func (s *stands) leads(path, to string, call uint64) {
@@ -105,22 +203,25 @@ func (s *stands) leads(path, to string, call uint64) {
 
 func percent(n, of uint64) string { return fmt.Sprintf("%.0f %%", float64(n)*100/float64(of)) }
 
+// sayer says what stands out by a rule, about a path or a name: empty, or one that rules to come pass over.
+type sayer func(rule, about, format string, args ...any)
+
 // failures says of paths that many of the failures are of.
-func (s *stands) failures(failed uint64, say func(rule, format string, args ...any)) {
+func (s *stands) failures(failed uint64, say sayer) {
 	for _, key := range s.failing.mostFirst() {
-		if x := s.failing[key]; x.n >= 5 && x.n*10 >= failed {
-			errno, path, _ := strings.Cut(key, " ")
+		errno, path, _ := strings.Cut(key, " ")
+		if x := s.failing[key]; x.n >= 5 && x.n*10 >= failed && !s.said(path) {
 			asked := ""
 			if a := s.asked[path]; a != nil && a.n >= 3 && strings.HasPrefix(path, "/") {
 				asked = fmt.Sprintf("; a filesystem was asked for it %d times", a.n)
 			}
-			say("failing path", "%d of %d failures (%s) are %s of %s, first at #%d%s", x.n, failed, percent(x.n, failed), errno, path, x.first, asked)
+			say("failing path", path, "%d of %d failures (%s) are %s of %s, first at #%d%s", x.n, failed, percent(x.n, failed), errno, path, x.first, asked)
 		}
 	}
 }
 
 // endings says of names that many failing paths end in.
-func (s *stands) endings(failed uint64, say func(rule, format string, args ...any)) {
+func (s *stands) endings(failed uint64, say sayer) {
 	type ending struct{ n, paths, first, most uint64 }
 	ends := map[string]ending{}
 	for key, x := range s.failing {
@@ -135,8 +236,8 @@ func (s *stands) endings(failed uint64, say func(rule, format string, args ...an
 		}
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(ends), func(a, b string) int { return cmp.Or(cmp.Compare(ends[b].n, ends[a].n), cmp.Compare(a, b)) }) {
-		if e := ends[name]; name != "" && e.most*2 < e.n && e.n >= 5 && e.n*10 >= failed {
-			say("missing file", "%d of %d failures (%s) are ENOENT of %d paths that end in %s, first at #%d", e.n, failed, percent(e.n, failed), e.paths, name, e.first)
+		if e := ends[name]; name != "" && e.most*2 < e.n && e.n >= 5 && e.n*10 >= failed && !s.saidName(name) {
+			say("missing file", name, "%d of %d failures (%s) are ENOENT of %d paths that end in %s, first at #%d", e.n, failed, percent(e.n, failed), e.paths, name, e.first)
 		}
 	}
 }
@@ -146,58 +247,78 @@ func ofEach(path string) bool {
 	return strings.HasPrefix(path, "/proc/self/") || strings.HasPrefix(path, "/proc/thread-self/") || strings.HasPrefix(path, "/dev/fd/")
 }
 
-// sentences are what stands out, by rule.
-func (r *reckoned) sentences() map[string][]string {
-	out := make(map[string][]string)
-	say := func(rule, format string, args ...any) {
-		if len(out[rule]) < 2 {
-			out[rule] = append(out[rule], fmt.Sprintf(format, args...))
-		}
-	}
-	s := &r.stands
-	s.failures(r.failed, say)
-	s.endings(r.failed, say)
+// names says of names that are missing in many directories.
+func (s *stands) names(say sayer) {
 	for _, name := range s.missing.mostFirst() {
-		if x := s.missing[name]; x.n >= 5 && len(x.dirs) >= 3 {
+		if x := s.missing[name]; x.n >= 5 && len(x.dirs) >= 3 && !s.saidName(name) {
 			dirs := fmt.Sprint(len(x.dirs), " directories")
 			if len(x.dirs) >= 8 {
 				dirs = "8 directories or more"
 			}
-			say("missing name", "%s is missing in %s, %d times, first at #%d in %s", name, dirs, x.n, x.first, x.dirs[0])
+			say("missing name", name, "%s is missing in %s, %d times, first at #%d in %s", name, dirs, x.n, x.first, x.dirs[0])
 		}
 	}
-	for _, what := range s.there {
-		say("file that is there", "%s", what)
-	}
-	if u := s.slowest; u != nil && r.total.Calls >= 10 && u.took*10 >= r.total.Took {
-		say("slow call", "%s of %s by %s took ", operationOf[u.Role], u.path(), u.program)
-	}
+}
+
+// asks says what filesystems were asked for, of so many dentries made.
+func (s *stands) asks(made uint64, say sayer) {
 	for _, path := range s.asked.mostFirst() {
-		said := slices.ContainsFunc(out["failing path"], func(what string) bool { return strings.Contains(what, " of "+path+", first") })
-		if x := s.asked[path]; x.n >= 3 && strings.HasPrefix(path, "/") && !said {
-			say("asked again", "a filesystem was asked for %s %d times, first at #%d", path, x.n, x.first)
+		if x := s.asked[path]; x.n >= 3 && strings.HasPrefix(path, "/") && !s.said(path) {
+			say("asked again", path, "a filesystem was asked for %s %d times, first at #%d", path, x.n, x.first)
 		}
-	}
-	all := uint64(0)
-	for _, x := range s.dirs {
-		all += x.n
 	}
 	for _, dir := range s.dirs.mostFirst() {
-		if x := s.dirs[dir]; x.n >= 20 && x.n*5 >= all && strings.HasPrefix(dir, "/") {
-			say("missed directory", "%d of %d dentries (%s) allocated by walks are for names in %s, first at #%d", x.n, all, percent(x.n, all), dir, x.first)
+		x := s.dirs[dir]
+		own := x.n
+		for path, a := range s.asked {
+			if above(path) == dir && s.said(path) {
+				own -= a.n
+			}
+		}
+		if own >= 20 && own*5 >= made && strings.HasPrefix(dir, "/") {
+			say("missed directory", "", "%d of %d dentries (%s) allocated by walks are for names in %s, first at #%d", x.n, made, percent(x.n, made), dir, x.first)
 		}
 	}
+}
+
+// sentences are what stands out, by rule.
+func (r *reckoned) sentences() map[string][]string {
+	out := make(map[string][]string)
+	s := &r.stands
+	say := func(rule, about, format string, args ...any) {
+		if len(out[rule]) < 2 {
+			s.named = append(s.named, about)
+			out[rule] = append(out[rule], fmt.Sprintf(format, args...))
+		}
+	}
+	made := s.search.asked
+	for _, x := range s.dirs {
+		made += x.n
+	}
+	for i := 0; i < len(s.there); i += 3 {
+		say("file that is there", s.there[i], "%s", s.there[i+2])
+		s.named = append(s.named, s.there[i+1])
+	}
+	s.searches(r.failed, made, say)
+	s.endings(r.failed, say)
+	s.failures(r.failed, say)
+	s.names(say)
+	if u := s.slowest; u != nil && r.total.Calls >= 10 && u.took*10 >= r.total.Took {
+		say("slow call", "", "%s of %s by %s took ", operationOf[u.Role], u.path(), u.program)
+	}
+	s.asks(made, say)
 	for _, dir := range s.left.mostFirst() {
 		if x := s.left[dir]; x.n >= 10 && x.n*5 >= r.left && strings.HasPrefix(dir, "/") {
-			say("negatives left", "%d of %d dentries (%s) left without inode are in %s", x.n, r.left, percent(x.n, r.left), dir)
+			say("negatives left", "", "%d of %d dentries (%s) left without inode are in %s", x.n, r.left, percent(x.n, r.left), dir)
 		}
 	}
 	slices.SortFunc(s.order, func(a, b string) int { return int(s.ledAt[a][0]) - int(s.ledAt[b][0]) })
 	for _, path := range slices.DeleteFunc(s.order, ofEach) {
-		say("other target", "%s led to %s at #%d, and to %s at #%d", path, s.led[path][0], s.ledAt[path][0], s.led[path][1], s.ledAt[path][1])
+		plain := strings.TrimSuffix(strings.TrimSuffix(path, " followed"), " itself")
+		say("other target", "", "%s led to %s at #%d, and to %s at #%d", plain, s.led[path][0], s.ledAt[path][0], s.led[path][1], s.ledAt[path][1])
 	}
 	if s.restarted > 0 {
-		say("restart", "%d walk", s.restarted)
+		say("restart", "", "%d walk", s.restarted)
 	}
 	return out
 }

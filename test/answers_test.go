@@ -37,6 +37,7 @@ type spoken struct {
 	Inode    *string
 	Facts    []string
 	Child    uint32
+	How      uint32 // LOOKUP_* of a walk
 }
 
 // reckoned is what this test makes of them, by itself.
@@ -266,8 +267,8 @@ func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
 				want   map[string]uint64
 			}{
 				{"failures", "path", byPath}, {"failures", "errno", want.errnos}, {"misses", "name", want.missed}, {"calls", "program", want.callsBy()},
-				{"calls", "path", want.paths}, {"calls", "op", want.total.operations}, {"misses", "path", want.stands.asked.counts()},
-				{"misses", "dir", want.stands.dirs.counts()},
+				{"calls", "path", want.paths}, {"calls", "op", want.total.operations}, {"misses", "path", want.stands.made.counts()},
+				{"misses", "dir", want.stands.madeIn.counts()},
 			} {
 				var top struct {
 					Total, Error uint64

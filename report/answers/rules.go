@@ -3,6 +3,7 @@
 package answers
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ type Finding struct {
 	Rule    string   `json:"rule"`    // its name, see Rules
 	What    string   `json:"what"`    // a sentence
 	Command []string `json:"command"` // the words after dtrec; FILE stands for the trace
+
+	failures uint64 // that it counts
 }
 
 // Rule says what stands out: docs/answers.md has the table.
@@ -37,14 +40,16 @@ const (
 	someCalls    = 10
 )
 
-// Rules are the rules, in the order of their findings.
+// Rules are the rules, in the order of their findings; those that count failures stand by how many. Of findings about the same calls the
+// first alone is made: a rule passes over what one before it has named.
 var Rules = []Rule{
-	{"failing path", "a path failed with one errno 5 times or more, and in 10 % of all failures", (*Summarizer).failingPaths},
 	{"file that is there", "an exec failed with ENOENT although its own path led to a file: another path that it opened is missing, an interpreter or a loader", (*Summarizer).others},
+	{"library search", "opens, stats and accesses of names that end in .so, or in .so. and a version, failed with ENOENT 5 times or more; these calls, and a stat with ENOENT of the directory that the last of them of the thread looked in, as a loader makes it, count for no other rule", (*Summarizer).librarySearch},
 	{"missing file", "paths that end in one name failed with ENOENT 5 times or more, and in 10 % of all failures, and no one path in half of those", (*Summarizer).missingFiles},
+	{"failing path", "a path failed with one errno 5 times or more, and in 10 % of all failures", (*Summarizer).failingPaths},
 	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more", (*Summarizer).missingNames},
-	{"asked again", "filesystems were asked for one path 3 times or more; of a failing path it is said there", (*Summarizer).askedAgain},
-	{"missed directory", "20 dentries or more were allocated for names of one directory, and 20 % of all that a walk missed", (*Summarizer).missedDirectories},
+	{"asked again", "filesystems were asked for one path 3 times or more", (*Summarizer).askedAgain},
+	{"missed directory", "20 dentries or more were allocated for names of one directory, and 20 % of all that a walk missed, without those of paths named before", (*Summarizer).missedDirectories},
 	{"slow call", "one call took 10 % or more of the time of 10 calls or more", (*Summarizer).slowCall},
 	{"negatives left", "10 dentries without inode or more were left in one directory, and 20 % of all that were left", (*Summarizer).negativesLeft},
 	{"other target", "an absolute path, none in /proc/self or /dev/fd, led from one root directory to one place, and at another time to another; the first ones", (*Summarizer).otherTargets},
@@ -52,20 +57,16 @@ var Rules = []Rule{
 }
 
 func (s *Summarizer) failingPaths() (out []Finding) {
-	for _, e := range s.failing() {
+	unnamed := func(e *entry[example]) bool { _, path, _ := strings.Cut(e.Key, " "); return !s.named(path) }
+	for _, e := range outstanding(s.failures.top(2*perRule), someFailures, 10, s.Total.Failed, unnamed) {
 		errno, path, _ := strings.Cut(e.Key, " ")
 		what := fmt.Sprintf("%s are %s of %s, first at #%d", ofAll(e.Amount, s.Total.Failed, "failures"), errno, replay.Printable(path), e.What.call)
 		if x := s.again.find(hashOf("", path), "", path); x != nil && x.Amount >= someAsked && known(path) {
 			what += fmt.Sprintf("; a filesystem was asked for it %d times", x.Amount)
 		}
-		out = append(out, Finding{What: what, Command: []string{"replay", "--errno", errno, "--path", path, "FILE"}})
+		out = append(out, s.failing(e.Amount, path, what, "replay", "--errno", errno, "--path", path, "FILE"))
 	}
 	return out
-}
-
-// failing is the paths that stand out for their failures, by errno and path.
-func (s *Summarizer) failing() []*entry[example] {
-	return outstanding(s.failures.top(perRule), someFailures, 10, s.Total.Failed, func(*entry[example]) bool { return true })
 }
 
 // outstanding is which of some entries, most first, have at least so much and so many hundredths of the whole; of those that count the first ones.
@@ -79,6 +80,29 @@ func outstanding[V any](entries []*entry[V], least, hundredths, whole uint64, co
 		}
 	}
 	return out
+}
+
+// about makes a finding about a path or a name, which rules to come pass over.
+func (s *Summarizer) about(what, says string, command ...string) Finding {
+	s.told = append(s.told, what)
+	return Finding{What: says, Command: command}
+}
+
+// failing makes a finding about a path or a name that so many failures are of.
+func (s *Summarizer) failing(failures uint64, what, says string, command ...string) Finding {
+	f := s.about(what, says, command...)
+	f.failures = failures
+	return f
+}
+
+// named reports whether a finding before is about a path: it, its end, or its last component.
+func (s *Summarizer) named(path string) bool {
+	return slices.ContainsFunc(s.told, func(told string) bool { return told == path || strings.HasSuffix(path, "/"+told) })
+}
+
+// nameTold reports whether a finding before is about a name, or a path that ends in it.
+func (s *Summarizer) nameTold(name string) bool {
+	return slices.ContainsFunc(s.told, func(told string) bool { return baseOf(told) == name })
 }
 
 // ending is the failing paths that end in one name.
@@ -107,13 +131,10 @@ func (s *Summarizer) missingFiles() (out []Finding) {
 	if s.failures.floor > 0 {
 		least = "at least "
 	}
-	scattered := func(e *entry[ending]) bool { return 2*e.What.most < e.Amount }
+	scattered := func(e *entry[ending]) bool { return 2*e.What.most < e.Amount && !s.nameTold(e.Key) }
 	for _, e := range outstanding(ends.sorted(), someFailures, 10, s.Total.Failed, scattered) {
-		out = append(out, Finding{
-			What: fmt.Sprintf("%s%s are ENOENT of %s%d paths that end in %s, first at #%d", least, ofAll(e.Amount, s.Total.Failed, "failures"), least,
-				e.What.paths, replay.Printable(e.Key), e.What.call),
-			Command: showing(e.Key),
-		})
+		out = append(out, s.failing(e.Amount, e.Key, fmt.Sprintf("%s%s are ENOENT of %s%d paths that end in %s, first at #%d", least,
+			ofAll(e.Amount, s.Total.Failed, "failures"), least, e.What.paths, replay.Printable(e.Key), e.What.call), showing(e.Key)...))
 	}
 	return out
 }
@@ -136,53 +157,56 @@ func (s *Summarizer) exec(c *replay.PathCall) {
 
 func (s *Summarizer) others() (out []Finding) {
 	for _, x := range s.execs {
-		out = append(out, Finding{
-			What: fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", replay.Printable(x.path), replay.Printable(x.program),
-				x.exec, replay.Printable(x.missing), x.call),
-			Command: showing(x.path),
-		})
+		s.told = append(s.told, x.missing)
+		out = append(out, s.about(x.path, fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", replay.Printable(x.path),
+			replay.Printable(x.program), x.exec, replay.Printable(x.missing), x.call), showing(x.path)...))
 	}
 	return out
 }
 
 func (s *Summarizer) missingNames() (out []Finding) {
-	for _, e := range outstanding(s.names.sorted(), someFailures, 0, s.names.total, func(e *entry[spread]) bool { return e.What.n >= someDirs }) {
+	many := func(e *entry[spread]) bool { return e.What.n >= someDirs && !s.nameTold(e.Key) }
+	for _, e := range outstanding(s.names.sorted(), someFailures, 0, s.names.total, many) {
 		where := fmt.Sprintf("%d directories", e.What.n)
 		if e.What.n == maxDirs {
 			where += " or more"
 		}
-		out = append(out, Finding{
-			What:    fmt.Sprintf("%s is missing in %s, %d times, first at #%d in %s", replay.Printable(e.Key), where, e.Amount, e.What.call, replay.PrintablePath(e.What.dir)),
-			Command: showing(e.Key),
-		})
+		out = append(out, s.failing(e.Amount, e.Key, fmt.Sprintf("%s is missing in %s, %d times, first at #%d in %s", replay.Printable(e.Key), where, e.Amount, e.What.call,
+			replay.PrintablePath(e.What.dir)), showing(e.Key)...))
 	}
 	return out
 }
 
 func (s *Summarizer) askedAgain() (out []Finding) {
-	said := func(path string) bool {
-		return slices.ContainsFunc(s.failing(), func(e *entry[example]) bool {
-			_, failing, _ := strings.Cut(e.Key, " ")
-			return failing == path
-		})
-	}
-	for _, e := range outstanding(s.again.top(4*perRule), someAsked, 0, s.again.total, func(e *entry[example]) bool { return known(e.Key) && !said(e.Key) }) {
-		out = append(out, Finding{
-			What:    fmt.Sprintf("a filesystem was asked for %s %d times, first at #%d", replay.PrintablePath(e.Key), e.Amount, e.What.call),
-			Command: showing(e.Key),
-		})
+	for _, e := range outstanding(s.again.top(4*perRule), someAsked, 0, s.again.total, func(e *entry[example]) bool { return known(e.Key) && !s.named(e.Key) }) {
+		out = append(out, s.about(e.Key, fmt.Sprintf("a filesystem was asked for %s %d times, first at #%d", replay.PrintablePath(e.Key), e.Amount, e.What.call), showing(e.Key)...))
 	}
 	return out
 }
 
 func (s *Summarizer) missedDirectories() (out []Finding) {
-	for _, e := range outstanding(s.misses.top(4*perRule), someMisses, 20, s.misses.total, func(e *entry[example]) bool { return known(e.Key) }) {
+	all := s.misses.total + s.libraries.asked
+	enough := func(e *entry[example]) bool {
+		n := e.Amount - min(e.Amount, s.askedNamed(e.Key))
+		return known(e.Key) && n >= someMisses && share(n, all, 20)
+	}
+	for _, e := range outstanding(s.misses.top(4*perRule), someMisses, 20, all, enough) {
 		out = append(out, Finding{
-			What:    fmt.Sprintf("%s allocated by walks are for names in %s, first at #%d", ofAll(e.Amount, s.misses.total, "dentries"), replay.PrintablePath(e.Key), e.What.call),
+			What:    fmt.Sprintf("%s allocated by walks are for names in %s, first at #%d", ofAll(e.Amount, all, "dentries"), replay.PrintablePath(e.Key), e.What.call),
 			Command: []string{"top", "--by", "path", "--of", "misses", "FILE"},
 		})
 	}
 	return out
+}
+
+// askedNamed is how often a filesystem was asked for paths in a directory that findings before are about.
+func (s *Summarizer) askedNamed(dir string) (n uint64) {
+	for i := range s.again.entries {
+		if e := &s.again.entries[i]; dirOf(e.Key) == dir && s.named(e.Key) {
+			n += e.Amount
+		}
+	}
+	return n
 }
 
 func (s *Summarizer) slowCall() []Finding {
@@ -252,6 +276,28 @@ func showing(what string) []string {
 
 // known reports whether all of a path is known: two that are not may look alike.
 func known(path string) bool { return strings.HasPrefix(path, "/") }
+
+// find makes the findings of all rules.
+func (s *Summarizer) find() {
+	for _, rule := range Rules {
+		s.Findings = append(s.Findings, ruled(rule.Name, rule.find(s))...)
+	}
+	counts := func(f Finding) bool { return f.failures > 0 }
+	from := max(0, slices.IndexFunc(s.Findings, counts))
+	to := from
+	for to < len(s.Findings) && counts(s.Findings[to]) {
+		to++
+	}
+	slices.SortStableFunc(s.Findings[from:to], func(a, b Finding) int { return cmp.Compare(b.failures, a.failures) })
+}
+
+// ruled gives findings the name of their rule.
+func ruled(rule string, found []Finding) []Finding {
+	for i := range found {
+		found[i].Rule = rule
+	}
+	return found
+}
 
 // share reports whether a part is as many hundredths of the whole.
 func share(part, whole, hundredths uint64) bool {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dtrec/dtrec/internal/golden"
 	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
@@ -27,8 +28,9 @@ func TestOtherTargetsAreOfOneRoot(t *testing.T) {
 	id := uint64(0)
 	call := func(path, to string, root, ino uint64) {
 		id += 2
-		s.call(&replay.PathCall{ID: id, End: id + 1, Operation: "open", Path: path, Resolved: to, OtherRoot: root != 0, StartAddr: root, Ino: ino})
+		s.call(&replay.PathCall{ID: id, End: id + 1, Operation: "open", Path: path, Resolved: to, OtherRoot: root != 0, StartAddr: root, Ino: ino, How: schema.LookupFollow})
 	}
+	s.call(&replay.PathCall{ID: 1 << 20, End: 1<<20 + 1, Operation: "readlink", Path: "/bin/sh", Resolved: "/bin/link", Ino: 9}) // it does not follow
 	call("/bin/sh", "/bin/sh", 0, 1)
 	call("/bin/sh", "/a/bin/sh", 0xa0, 2)
 	call("/bin/sh", "/b/bin/sh", 0xb0, 3)

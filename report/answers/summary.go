@@ -79,19 +79,22 @@ type Summarizer struct {
 	footer   *schema.Footer
 	cut      bool
 
-	failures *tally[example]      // by errno and path
-	errno    int                  // of the last of them
-	key      string               // what keys of that begin with
-	names    *tally[spread]       // by missing name
-	again    *tally[example]      // by the path of what a filesystem was asked for
-	misses   *tally[example]      // by directory
-	left     *tally[[8]uint64]    // by directory, of negatives left: by birth
-	leads    *tally[destinations] // by root directory, and path as given
-	root     uint64               // a root directory that is not the recorder's, and what keys of leads begin with there
-	rooted   string
-	restart  example         // of a walk that started over
-	inner    replay.PathCall // the last call that failed within another
-	execs    []interpreter   // the first execs that failed for want of what their file names
+	errnos    map[int]uint64
+	told      []string // the paths and names that findings are about
+	libraries libraries
+	failures  *tally[example]      // by errno and path, but for those of libraries
+	errno     int                  // of the last of them
+	key       string               // what keys of that begin with
+	names     *tally[spread]       // by missing name
+	again     *tally[example]      // by the path of what a filesystem was asked for
+	misses    *tally[example]      // by directory
+	left      *tally[[8]uint64]    // by directory, of negatives left: by birth
+	leads     *tally[destinations] // by root directory, and path as given
+	root      uint64               // a root directory that is not the recorder's, and what keys of leads begin with there
+	rooted    string
+	restart   example         // of a walk that started over
+	inner     replay.PathCall // the last call that failed within another
+	execs     []interpreter   // the first execs that failed for want of what their file names
 }
 
 // example is one call of many, the first.
@@ -143,7 +146,8 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 	s := &Summarizer{
 		model: replay.NewModel(h), programs: make(map[string]*Row),
 		failures: newTally[example](maxKeys), names: newTally[spread](fewKeys), again: newTally[example](maxKeys), misses: newTally[example](maxKeys),
-		left: newTally[[8]uint64](maxKeys), leads: newTally[destinations](fewKeys),
+		left: newTally[[8]uint64](maxKeys), leads: newTally[destinations](fewKeys), errnos: make(map[int]uint64),
+		libraries: newLibraries(),
 	}
 	s.Kernel, s.Log, s.Findings = h.GetKernel().GetRelease(), h.Imported(), []Finding{}
 	s.model.Call, s.model.Task, s.model.Negative = s.call, s.task, s.negative
@@ -194,15 +198,21 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	s.row(c.Program).add(c)
 	s.Total.add(c)
 	s.slow(c)
-	if c.Failed() {
-		s.failures.addTo(s.errnoKey(c.Errno), c.Path, 1).add(c)
-	} else if c.End != 0 && leads(c) {
-		s.leads.addTo(s.rootKey(c), c.Path, 1).add(c)
-	}
 	if c.Restarts > 0 {
 		s.restart.add(c)
 	}
 	s.exec(c)
+	if c.Failed() {
+		s.errnos[c.Errno]++
+	} else if c.End != 0 && leads(c) {
+		s.leads.addTo(s.rootKey(c), c.Path, 1).add(c)
+	}
+	if s.libraries.takes(c) {
+		return
+	}
+	if c.Failed() {
+		s.failures.addTo(s.errnoKey(c.Errno), c.Path, 1).add(c)
+	}
 	for i := range c.Components {
 		p := &c.Components[i]
 		if p.Found != replay.FoundMiss {
@@ -266,15 +276,20 @@ func leads(c *replay.PathCall) bool {
 		(!c.OtherRoot || c.StartAddr != 0) && (c.Ino == 0 || !strings.HasSuffix(c.Resolved, "/#"+strconv.FormatUint(c.Ino, 10)))
 }
 
-// rootKey is what the keys of paths from one root directory begin with, empty of the recorder's.
+// rootKey is what the keys of paths from one root directory begin with: nothing of the recorder's. One that is followed where it is a link
+// (open) is another than one that is not (readlink, unlink).
 func (s *Summarizer) rootKey(c *replay.PathCall) string {
-	if !c.OtherRoot {
-		return ""
+	root := ""
+	if c.OtherRoot {
+		if c.StartAddr != s.root {
+			s.root, s.rooted = c.StartAddr, strconv.FormatUint(c.StartAddr, 16)
+		}
+		root = s.rooted
 	}
-	if c.StartAddr != s.root {
-		s.root, s.rooted = c.StartAddr, strconv.FormatUint(c.StartAddr, 16)
+	if c.Operation == "rename" || c.How&schema.LookupFollow == 0 {
+		root += " itself"
 	}
-	return s.rooted
+	return root
 }
 
 func (d *destinations) add(c *replay.PathCall) {
@@ -321,10 +336,8 @@ func (s *Summarizer) End() *Summary {
 	s.Negatives.Births = counted(replay.Births, s.births[:])
 	s.Negatives.Fates = counted(replay.Fates, s.fates[:])
 	errnos := make(map[string]uint64)
-	for i := range s.failures.entries {
-		e := &s.failures.entries[i]
-		name, _, _ := strings.Cut(e.Key, " ")
-		errnos[name] += e.Amount
+	for errno, n := range s.errnos {
+		errnos[schema.ErrnoName(errno)] += n
 	}
 	s.Errnos = mostFirst(errnos)
 	s.Total.finish()
@@ -335,12 +348,7 @@ func (s *Summarizer) End() *Summary {
 	slices.SortFunc(s.Programs, func(a, b *Row) int {
 		return cmp.Or(cmp.Compare(b.Took, a.Took), cmp.Compare(b.Calls, a.Calls), cmp.Compare(a.Program, b.Program))
 	})
-	for _, rule := range Rules {
-		for _, f := range rule.find(s) {
-			f.Rule = rule.Name
-			s.Findings = append(s.Findings, f)
-		}
-	}
+	s.find()
 	s.printable()
 	sum := s.Summary // who keeps it keeps nothing of the model
 	return &sum

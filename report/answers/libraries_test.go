@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+)
+
+// missing is a call that failed with ENOENT, and asked a filesystem for what its path stopped at.
+func missing(id uint64, tid uint32, op, path, stopped string) *replay.PathCall {
+	return &replay.PathCall{ID: id, End: id + 1, TID: tid, Operation: op, Path: path, Errno: schema.ErrnoNumber("ENOENT"), Resolved: stopped,
+		Components: []replay.Component{{Name: baseOf(stopped), Found: replay.FoundMiss, Path: stopped}}}
+}
+
+func foundOf(s *Summarizer, calls ...*replay.PathCall) (what []string) {
+	for _, c := range calls {
+		s.call(c)
+	}
+	for _, f := range s.End().Findings {
+		what = append(what, f.Rule+": "+f.What)
+	}
+	return what
+}
+
+// What a loader looks for in the directories for hardware capabilities is one finding: the names, the directories and what a filesystem
+// was asked for are of one search. Another thread that asks for such a directory is no loader.
+func TestALibrarySearchIsOneFinding(t *testing.T) {
+	var calls []*replay.PathCall
+	id := uint64(0)
+	add := func(tid uint32, op, path, stopped string) {
+		id += 2
+		calls = append(calls, missing(id, tid, op, path, stopped))
+	}
+	for program := range uint32(10) {
+		for _, dir := range []string{"/lib/tls/x86_64", "/lib/tls", "/lib/x86_64"} {
+			add(program, "open", dir+"/libc.so.6", dir)
+			add(program, "stat", dir, dir)
+		}
+		add(program, "access", "/etc/ld.so.preload", "/etc/ld.so.preload")
+	}
+	add(99, "stat", "/lib/x86_64", "/lib/x86_64")
+	want := []string{
+		"library search: 60 of 71 failures (85 %) are a search for libraries, first at #2: 30 for libc.so.6 in 3 directories, 30 stats of such directories; 60 of 71 dentries (85 %) were allocated for it",
+		"failing path: 10 of 71 failures (14 %) are ENOENT of /etc/ld.so.preload, first at #14; a filesystem was asked for it 10 times",
+	}
+	if got := foundOf(NewSummarizer(tracetest.Header()), calls...); !slices.Equal(got, want) {
+		t.Errorf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// A rule passes over what one before has named: a name, a path that ends in it, a directory whose misses are theirs.
+func TestOneFindingForOneCause(t *testing.T) {
+	var calls []*replay.PathCall
+	for i := range uint64(40) {
+		dir := fmt.Sprintf("/a/d%d", i%4)
+		calls = append(calls, missing(2*i+2, 1, "open", dir+"/conf", dir+"/conf"))
+	}
+	want := []string{"missing file: 40 of 40 failures (100 %) are ENOENT of 4 paths that end in conf, first at #2"}
+	if got := foundOf(NewSummarizer(tracetest.Header()), calls...); !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+	for _, c := range calls {
+		c.Path, c.Resolved, c.Components[0].Path = "one", "/a/one", "/a/one"
+	}
+	want = []string{"failing path: 40 of 40 failures (100 %) are ENOENT of one, first at #2"}
+	if got := foundOf(NewSummarizer(tracetest.Header()), calls...); !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+// The errnos of a summary are exact however many paths fail.
+func TestErrnosOfManyPaths(t *testing.T) {
+	s := NewSummarizer(tracetest.Header())
+	const many = 3 * maxKeys
+	for i := range uint64(many) {
+		s.call(missing(2*i+2, 1, "open", fmt.Sprintf("/f%d", i), fmt.Sprintf("/f%d", i)))
+	}
+	if got, want := s.End().Errnos, []Count{{"ENOENT", many}}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
