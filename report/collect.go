@@ -33,6 +33,7 @@ type collector struct {
 	tail          row      // the last of these, if nothing of the path was looked up after it
 	latest        uint64   // the last event
 	processCounts processCounts
+	executed      map[uint32]uint64 // by thread: the exec of which the file was opened last
 	budgets
 
 	attached  replay.Roles // roles recorded in all their phases
@@ -142,7 +143,9 @@ func (c *collector) event(s *replay.Step) {
 	if c.mute = c.only != nil && !c.only(); !c.mute && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
 		p := c.program(e)
 		p.Opens++
-		p.executes = p.executes || e.Execute()
+		if e.Execute() && c.executes(e) {
+			p.execs++
+		}
 	}
 	if known {
 		c.look(s)

@@ -92,8 +92,8 @@ type Program struct {
 	Unlisted uint64  // of these, not kept
 	Tally    Tally
 
-	kept         bool // it has a section
-	executes     bool // of its opens some are an exec's
+	kept         bool   // it has a section
+	execs        uint64 // of its opens those of the file that an exec runs, which are that exec's
 	opens, calls picked
 	stretches    int // runs of events outside any open
 }

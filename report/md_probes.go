@@ -141,11 +141,11 @@ func (p *page) rule(prog *Program, chosen []*Item, key *Item) {
 	if prog.Squeezed || shown < picked {
 		rules = append(rules, "as far as there is room")
 	}
-	op := "open"
-	if prog.executes {
-		op += ",exec" // of which the open of its file is a part
+	op, opens := "open", md.Literal("opens")
+	if prog.execs > 0 {
+		op, opens = "open,exec", "opens and execs"
 	}
-	p.line("%d of its opens %s shown%s; %d more %s counted in the verdicts: %s", shown, are(shown), chosenBy(rules), prog.Ended-shown, are(prog.Ended-shown),
+	p.line("%d of its %s %s shown%s; %d more %s counted in the verdicts: %s", shown, opens, are(shown), chosenBy(rules), prog.Ended-shown, are(prog.Ended-shown),
 		md.Span(replay.CommandLine([]string{"dtrec", "replay", "--op", op, "--comm", prog.Comm, "FILE"})))
 }
 

@@ -97,7 +97,7 @@ func (p *page) heading(prog *Program, n int) {
 // untold is the section of a program that has no room for more.
 func (p *page) untold(prog *Program, n int) {
 	p.heading(prog, n)
-	p.line("%s, opens: %d%s, failed: %d%s. The page has no room for more of it.\n", prog.processesText(), prog.Opens, prog.unreturnedText(), prog.Failed, prog.ends())
+	p.line("%s, %s, failed: %d%s. The page has no room for more of it.\n", prog.processesText(), prog.opensText(), prog.Failed, prog.ends())
 }
 
 // program writes the section of one, with as much of it folded as there is room for. Where that is not all, the claims across
@@ -134,7 +134,7 @@ func (p *page) section(prog *Program, n int, chosen []*Item, claims int) {
 		p.line("stdout")
 		p.Fence("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n"))
 	}
-	p.line("%s, opens: %d%s, failed: %d%s.", prog.processesText(), prog.Opens, prog.unreturnedText(), prog.Failed, prog.ends())
+	p.line("%s, %s, failed: %d%s.", prog.processesText(), prog.opensText(), prog.Failed, prog.ends())
 	key, _ := p.f.key(prog)
 	p.rule(prog, chosen, key)
 	p.otherCalls(prog, chosen)

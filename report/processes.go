@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -144,10 +145,33 @@ func (prog *Program) ends() string {
 	return "; ended: " + strings.Join(out, ", ")
 }
 
-// unreturnedText says how many of its opens have no end in the trace.
-func (prog *Program) unreturnedText() string {
-	if n := prog.Opens - prog.Ended; n > 0 {
-		return fmt.Sprintf(" (%d of them without an end in the trace)", n)
+// opensText says how many opens it has, how many execs with theirs, and how many of these have no end in the trace.
+func (prog *Program) opensText() string {
+	s := fmt.Sprintf("opens: %d", prog.Opens-prog.execs)
+	if prog.execs > 0 {
+		s += fmt.Sprintf(", execs: %d", prog.execs)
 	}
-	return ""
+	if n := prog.Opens - prog.Ended; n > 0 {
+		s += fmt.Sprintf(" (%d of them without an end in the trace)", n)
+	}
+	return s
+}
+
+// executing are the roles of an exec, and maxExecs is of how many threads it is remembered that they opened its file.
+var executing = replay.RolesOf(schema.RoleExecve, schema.RoleExecveat)
+
+const maxExecs = 1 << 12
+
+// executes reports whether the open that an event begins is that of the file which an exec around it runs, and notes it: an
+// interpreter of that is an open as any other.
+func (c *collector) executes(e *schema.Event) bool {
+	exec := c.state.Around(e.TID, executing)
+	if exec == nil || c.executed[e.TID] == exec.Enter.ID {
+		return false
+	}
+	if c.executed == nil || len(c.executed) >= maxExecs {
+		c.executed = make(map[uint32]uint64)
+	}
+	c.executed[e.TID] = exec.Enter.ID
+	return true
 }

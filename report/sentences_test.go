@@ -86,7 +86,7 @@ var sentences = func() []sentence {
 		return int(parse(m[2]))*(1+alike) <= r.outside[r.comm]
 	})
 	add(`<details><summary>open `+n+` of this program, <code>(.*)</code>(, to execute)?: (.*), `+n+` events; (.*)</summary>`, func(r *reader, m []string) bool { return r.folded(m) })
-	add(n+" of its opens (?:is|are) shown: (.*); "+n+" more (?:is|are) counted in the verdicts: `+.*`+", func(r *reader, m []string) bool {
+	add(n+" of its opens(?: and execs)? (?:is|are) shown: (.*); "+n+" more (?:is|are) counted in the verdicts: `+.*`+", func(r *reader, m []string) bool {
 		r.shown = int(parse(m[1]))
 		return is(m[3], len(r.ended(r.comm))-r.shown)
 	})
@@ -139,9 +139,9 @@ var sentences = func() []sentence {
 		return r.proven(kindOf[m[1]]) == 0
 	})
 	add(`So many proven claims of this run fall at least when a probe is missing: (.*)\.`, func(r *reader, m []string) bool { return r.ablations(m[1]) })
-	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?: \(`+n+` of them without an end in the trace\))?, failed: `+n+`(?:; ended: (.*?))?\.( The page has no room for more of it\.)?`,
+	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?:, execs: `+n+`)?(?: \(`+n+` of them without an end in the trace\))?, failed: `+n+`(?:; ended: (.*?))?\.( The page has no room for more of it\.)?`,
 		func(r *reader, m []string) bool {
-			if m[7] != "" {
+			if m[8] != "" {
 				r.shown = -1
 			}
 			return r.program(m)
@@ -275,7 +275,7 @@ func (r *reader) open(which, execute string) bool {
 }
 
 func (r *reader) program(m []string) bool {
-	processes, opens, open, failed := len(r.processes[r.comm]), 0, 0, 0
+	processes, opens, execs, open, failed := len(r.processes[r.comm]), 0, 0, 0, 0
 	for _, o := range r.opens {
 		switch {
 		case o.enter.Comm != r.comm:
@@ -285,7 +285,9 @@ func (r *reader) program(m []string) bool {
 		case o.exit.Errno() != 0:
 			failed++
 		}
-		opens++
+		if opens++; o.ofExec {
+			execs++
+		}
 	}
 	if m[1] != "" {
 		pid, _ := strconv.Atoi(m[1])
@@ -299,7 +301,8 @@ func (r *reader) program(m []string) bool {
 		}
 		return strconv.Itoa(n)
 	}
-	return (m[1] != "" || m[2] == strconv.Itoa(processes)) && m[3] == strconv.Itoa(opens) && m[4] == blank(open) && m[5] == strconv.Itoa(failed) && r.endings(m[6], processes)
+	return (m[1] != "" || m[2] == strconv.Itoa(processes)) && m[3] == strconv.Itoa(opens-execs) && m[4] == blank(execs) && m[5] == blank(open) && m[6] == strconv.Itoa(failed) &&
+		r.endings(m[7], processes)
 }
 
 func (r *reader) endings(said string, processes int) bool {

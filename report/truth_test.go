@@ -34,6 +34,7 @@ type truth struct {
 	layout   map[uint64]bool
 	sections map[string]bool // programs that do more than end dentries
 	named    int             // doubts that the page has named so far
+	running  map[uint32]int  // opens to execute within the exec in progress, by thread
 }
 
 // ownOpen is an open between its entry and its exit, paired by nothing but the thread.
@@ -44,6 +45,7 @@ type ownOpen struct {
 	course      string   // its functions, and whether each had a dentry, or which errno
 	furthest    uint64   // of the offsets in its path that were asked for
 	again       bool     // it came back to one before that
+	ofExec      bool     // it is of the file that an exec runs, the first within that
 }
 
 // ownDoubt is the claims of a kind that are not proven for one reason.
@@ -55,7 +57,7 @@ type ownDoubt struct {
 
 // tell reads a trace on its own.
 func tell(records []schema.Record, header *schema.Header) *truth {
-	x := &truth{header: header, events: make(map[uint64]*schema.Event), processes: make(map[string]map[[2]int]bool),
+	x := &truth{running: make(map[uint32]int), header: header, events: make(map[uint64]*schema.Event), processes: make(map[string]map[[2]int]bool),
 		exits: make(map[string]map[uint64]int), outside: make(map[string]int), verdicts: make(map[string]map[string]int), doubts: make(map[string]*ownDoubt), across: make(map[string]int), sections: make(map[string]bool), seq: make(map[uint64]uint64), layout: offsets(header.GetLayout()), prefixes: make(map[string]uint64)}
 	state := replay.New(header)
 	births, open := make(map[uint32]int), make(map[uint32][]*ownOpen)
@@ -101,8 +103,17 @@ func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]
 		e = e.Entry
 	}
 	enters := e.Phase == schema.Enter
-	if e.Role == schema.RoleOpen && enters {
-		open[e.TID] = append(open[e.TID], &ownOpen{enter: e})
+	switch n, within := x.running[e.TID]; {
+	case e.Role == schema.RoleOpen && enters:
+		ofExec := within && e.Execute() && n == 0
+		if open[e.TID] = append(open[e.TID], &ownOpen{enter: e, ofExec: ofExec}); ofExec {
+			x.running[e.TID]++
+		}
+	case e.Role != schema.RoleExecve && e.Role != schema.RoleExecveat:
+	case enters:
+		x.running[e.TID] = 0
+	default:
+		delete(x.running, e.TID)
 	}
 	n := len(open[e.TID])
 	if n == 0 {

@@ -158,7 +158,7 @@ func seedPrograms(t *testing.T) string {
 // The command that the page names for the opens it does not show has all of them, those of execs too.
 func TestTheCommandHasTheOpensThatThePageCounts(t *testing.T) {
 	page, execs := output(t, "report", "test/git.pb"), false
-	said := regexp.MustCompile("(?m)^(\\d+) of its opens (?:is|are) shown.*; (\\d+) more (?:is|are) counted in the verdicts: `dtrec (.*) FILE`$").FindAllStringSubmatch(page, -1)
+	said := regexp.MustCompile("(?m)^(\\d+) of its opens(?: and execs)? (?:is|are) shown.*; (\\d+) more (?:is|are) counted in the verdicts: `dtrec (.*) FILE`$").FindAllStringSubmatch(page, -1)
 	for _, m := range said {
 		command := append(strings.Fields(m[3]), "test/git.pb")
 		if got, want := uint64(strings.Count(output(t, command...), " < open ")), number(m[1])+number(m[2]); got != want {

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/schema/tracetest"
+)
+
+// numbers are what a command says of a trace, by the words of docs/answers.md: "calls", "failed", and operations.
+type numbers map[string]uint64
+
+// One word has one number: what summary, top, show, info, replay, export and the pages say of calls, failures and operations.
+func TestOneWordHasOneNumber(t *testing.T) {
+	for _, trace := range tracetest.Names(t, "traces/*.pb", "test/git.pb", "test/cases/*.pb", "report/testdata/*.pb", "test/random/*.pb") {
+		want := summed(t, trace)
+		for what, got := range map[string]numbers{
+			"top": topped(t, trace), "export": exported(t, trace), "show": shownByProcess(t, trace), "info": ofTasks(t, trace), "replay": replayed(t, trace), "the page": ofPage(t, trace),
+			"the page's value": ofValue(t, trace),
+		} {
+			for word, n := range got {
+				if n != want[word] {
+					t.Errorf("%s: %s: %s %d, the summary %d", trace, what, word, n, want[word])
+				}
+			}
+		}
+	}
+}
+
+// decoded is what a command prints as JSON.
+func decoded[T any](t *testing.T, args ...string) (v T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(output(t, args...)), &v); err != nil {
+		t.Fatalf("dtrec %s: %v", strings.Join(args, " "), err)
+	}
+	return v
+}
+
+type totals struct {
+	Calls, Failed, Unfinished uint64
+	Operations                []struct {
+		Name  string
+		Count uint64
+	}
+}
+
+func (s *totals) numbers() numbers {
+	n := numbers{"calls": s.Calls, "failed": s.Failed, "ended": s.Calls - s.Unfinished}
+	for _, op := range s.Operations {
+		n[op.Name] = op.Count
+	}
+	return n
+}
+
+func summed(t *testing.T, trace string) numbers {
+	s := decoded[struct{ Total totals }](t, "summary", "--format", "json", trace)
+	return s.Total.numbers()
+}
+
+func topped(t *testing.T, trace string) numbers {
+	type top struct {
+		Total uint64
+		Rows  []struct {
+			Key    string
+			Amount uint64
+		}
+	}
+	ops := decoded[top](t, "top", "--by", "op", "-n", "100", "--format", "json", trace)
+	n := numbers{"calls": ops.Total, "failed": decoded[top](t, "top", "--of", "failures", "--format", "json", trace).Total}
+	for _, r := range ops.Rows {
+		n[r.Key] = r.Amount
+	}
+	return n
+}
+
+func exported(t *testing.T, trace string) numbers {
+	rows, err := csv.NewReader(strings.NewReader(output(t, "export", "--format", "csv", trace))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := numbers{"calls": uint64(len(rows) - 1)}
+	column := make(map[string]int)
+	for i, name := range rows[0] {
+		column[name] = i
+	}
+	for _, r := range rows[1:] {
+		if n[r[column["operation"]]]++; number(r[column["errno"]]) > 0 && r[column["errno"]] != "" {
+			n["failed"]++
+		}
+	}
+	return n
+}
+
+// shownByProcess adds up what is shown of each process.
+func shownByProcess(t *testing.T, trace string) numbers {
+	title := regexp.MustCompile(`(?m)^(\d+) path calls? (?:\((.*)\), )?(?:(\d+) failed)?`)
+	n := numbers{}
+	seen := make(map[string]bool)
+	for _, task := range decoded[struct{ Rows []struct{ Key string } }](t, "top", "--by", "task", "-n", "10000", "--format", "json", trace).Rows {
+		pid, _, _ := strings.Cut(task.Key, " ")
+		if seen[pid] {
+			continue
+		}
+		seen[pid] = true
+		m := title.FindStringSubmatch(output(t, "show", trace, pid))
+		if m == nil {
+			t.Errorf("%s: show %s says no path calls", trace, pid)
+			continue
+		}
+		n["calls"] += number(m[1])
+		for _, op := range strings.Split(m[2], ", ") {
+			if name, count, ok := strings.Cut(op, " "); ok {
+				n[name] += number(count)
+			}
+		}
+	}
+	return n
+}
+
+func ofTasks(t *testing.T, trace string) numbers {
+	n := numbers{}
+	for _, p := range decoded[struct{ Processes []totals }](t, "info", "--tasks", "--format", "json", trace).Processes {
+		n["calls"] += p.Calls
+		n["failed"] += p.Failed
+	}
+	return n
+}
+
+// replayed counts the lines of calls that end.
+func replayed(t *testing.T, trace string) numbers {
+	lines := func(args ...string) uint64 {
+		out := []byte(output(t, append(append([]string{"replay", "--format", "json"}, args...), trace)...))
+		return uint64(bytes.Count(out, []byte(`"type":"event"`)))
+	}
+	return numbers{"failed": lines("--failed"), "ended": lines("--class", "unknown,rcu,ref,miss")}
+}
+
+// ofPage adds up what the sections of programs say.
+func ofPage(t *testing.T, trace string) numbers {
+	page := output(t, "report", trace)
+	m := regexp.MustCompile(`(?m)^(\d+) path calls?, (\d+) failed`).FindStringSubmatch(page)
+	if m == nil {
+		t.Fatalf("%s: the page has no sentence of its calls", trace)
+	}
+	n := numbers{"calls": number(m[1]), "failed": number(m[2])}
+	for _, m := range regexp.MustCompile(`(?m), opens: (\d+)(?:, execs: (\d+))?`).FindAllStringSubmatch(page, -1) {
+		if n["open"] += number(m[1]); m[2] != "" {
+			n["exec"] += number(m[2])
+		}
+	}
+	return n
+}
+
+func ofValue(t *testing.T, trace string) numbers {
+	v := decoded[struct {
+		All     struct{ Calls uint64 }
+		Summary struct{ Total totals }
+	}](t, "report", "--format", "json", trace)
+	n := v.Summary.Total.numbers()
+	n["calls"] = v.All.Calls
+	return n
+}
