@@ -136,19 +136,8 @@ func (o *findingsOptions) register(f *pflag.FlagSet) {
 
 // given are the flags among these that a command was given, as words.
 func (o *findingsOptions) given(cmd *cobra.Command) (words []string) {
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		values, ok := f.Value.(interface{ GetSlice() []string })
-		switch {
-		case f.Name != "without" && !slices.Contains(filterFlags, f.Name):
-		case ok:
-			for _, v := range values.GetSlice() {
-				words = append(words, "--"+f.Name, v)
-			}
-		case f.Value.String() == "true":
-			words = append(words, "--"+f.Name)
-		default:
-			words = append(words, "--"+f.Name, f.Value.String())
-		}
+	eachGiven(cmd, append([]string{"without"}, filterFlags...), func(name string, value ...string) {
+		words = append(append(words, "--"+name), value...)
 	})
 	return words
 }

@@ -11,6 +11,7 @@ import (
 
 func newSummaryCmd() *cobra.Command {
 	var q question
+	var o filterOptions
 	cmd := &cobra.Command{
 		Use:   "summary FILE",
 		Short: "Say what happened: calls, failures, time, by program",
@@ -21,17 +22,23 @@ with the command to see more of it. FILE may be - for stdin.
 A call is rcu if it never left rcu-walk, ref if it went on or started
 over in ref-walk, and miss if a filesystem was asked for a name.
 
+The filters are those of replay: of a call they pick it counts where replay has a line of
+it; dentries without inode are not told of then.
+
 Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec summary run1.pb
+  dtrec summary --comm git run1.pb
   dtrec summary --format json run1.pb | jq '.programs[] | [.program, .failed]'`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
-				s, err := answers.Summarize(t)
+				s, err := answers.Summarize(o.picker(t))
+				s.Picked = o.given(cmd)
 				return s, func(w io.Writer) error { return s.WriteText(w, args[0]) }, err
 			})
 		},
 	}
 	q.register(cmd)
+	o.register(cmd.Flags())
 	return cmd
 }

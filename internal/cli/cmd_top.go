@@ -12,6 +12,7 @@ import (
 
 func newTopCmd() *cobra.Command {
 	var q question
+	var o filterOptions
 	rows, of, by := 20, "calls", "path"
 	choice := func(c answers.Choice) (string, string) { return c.Name, c.Says }
 	whats, groups := answers.Names()
@@ -32,22 +33,30 @@ Of dentries without inode it says how they came to be (lookup, unlink, rmdir,
 delete) and what became of them (alive at the end of the trace, killed and by whom,
 reused for a file, dropped from the hash table).
 
+The filters are those of replay: a call counts where replay has a line of it, an
+allocation where replay has its line.
+
 Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec top --by path --of failures run1.pb
   dtrec top --by dir --of negatives run1.pb
+  dtrec top --by path --of time --comm git --op open run1.pb
   dtrec top --by program --of time -n 5 run1.pb`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
-				top, err := answers.TopOf(t, of, by, rows)
+				top, err := answers.TopOf(o.picker(t), of, by, rows)
+				if top == nil {
+					return nil, nil, usageError(cmd, err)
+				}
 				if err == nil && q.format == textFormat && len(top.Rows) == 0 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the trace has no %s\n", of)
+					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the trace has no %s%s\n", of, o.picking(cmd))
 				}
 				return top, top.WriteText, err
 			})
 		},
 	}
 	q.register(cmd)
+	o.register(cmd.Flags())
 	cmd.Flags().Var(oneOf(&of, ofs...), "of", "`WHAT` is counted")
 	cmd.Flags().Var(oneOf(&by, bys...), "by", "`WHAT` it is grouped by")
 	cmd.Flags().IntVarP(&rows, "rows", "n", rows, "most rows")

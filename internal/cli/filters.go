@@ -11,6 +11,7 @@ import (
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/answers"
 	"github.com/dtrec/dtrec/schema"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -53,6 +54,48 @@ func (o *filterOptions) filter(h *schema.Header) *replay.Filter {
 // ofFrames reports whether a seek index can tell that frames have nothing for it.
 func (o *filterOptions) ofFrames() bool {
 	return o.from != (moment{}) || o.to != (moment{}) || len(o.picks.Comms)+len(o.picks.PIDs)+len(o.picks.Paths) > 0
+}
+
+// picker is a source of which the filters pick a part; it is the source itself where they pick all.
+func (o *filterOptions) picker(src replay.Source) replay.Source {
+	if f := o.filter(src.Header()); !f.IsZero() {
+		return replay.Pick(src, f)
+	}
+	return src
+}
+
+// given are the filters that a command was given, a word each.
+func (o *filterOptions) given(cmd *cobra.Command) (words []string) {
+	eachGiven(cmd, filterFlags, func(name string, value ...string) {
+		words = append(words, strings.Join(append([]string{"--" + name}, value...), "="))
+	})
+	return words
+}
+
+// picking says by what a part was picked, empty where none was.
+func (o *filterOptions) picking(cmd *cobra.Command) string {
+	if words := o.given(cmd); len(words) > 0 {
+		return " that " + replay.CommandLine(words) + " picks"
+	}
+	return ""
+}
+
+// eachGiven calls do with each of these flags that a command was given, and with each of its values: with none of one that takes none.
+func eachGiven(cmd *cobra.Command, names []string, do func(name string, value ...string)) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values, ok := f.Value.(interface{ GetSlice() []string })
+		switch {
+		case !slices.Contains(names, f.Name):
+		case ok:
+			for _, v := range values.GetSlice() {
+				do(f.Name, v)
+			}
+		case f.Value.String() == "true":
+			do(f.Name)
+		default:
+			do(f.Name, f.Value.String())
+		}
+	})
 }
 
 func readDentry(s string) (replay.Ref, error) {

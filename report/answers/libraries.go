@@ -18,7 +18,7 @@ type libraries struct {
 	names  *tally[example]     // of what was looked for
 	dirs   map[uint64]struct{} // hashes of the directories, as given
 	sought map[uint32]string   // by thread: the directory of its last such call
-	first  uint64
+	first  example
 	stats  uint64 // of directories
 	asked  uint64 // names that a filesystem was asked for
 }
@@ -39,9 +39,7 @@ func (l *libraries) takes(c *replay.PathCall) bool {
 	default:
 		return false
 	}
-	if l.first == 0 {
-		l.first = c.ID
-	}
+	l.first.add(c)
 	for i := range c.Components {
 		if c.Components[i].Found == replay.FoundMiss {
 			l.asked++
@@ -85,7 +83,7 @@ func (s *Summarizer) librarySearch() []Finding {
 		where += " or more"
 	}
 	all := l.names.total + l.stats
-	what := fmt.Sprintf("%s are a search for libraries, first at #%d: %d for %s in %s", ofAll(all, s.Total.Failed, "failures"), l.first, l.names.total, names, where)
+	what := fmt.Sprintf("%s are a search for libraries, first at #%d: %d for %s in %s", ofAll(all, s.Total.Failed, "failures"), l.first.call, l.names.total, names, where)
 	if l.stats > 0 {
 		what += fmt.Sprintf(", %s of such directories", plural.Of(l.stats, "stat"))
 	}

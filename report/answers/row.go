@@ -29,8 +29,8 @@ type Row struct {
 	counting []Count // of operations; they are few
 }
 
-// add takes a call.
-func (r *Row) add(c *replay.PathCall) {
+// add takes a call, and what it adds to the time.
+func (r *Row) add(c *replay.PathCall, took uint64) {
 	r.Calls++
 	r.operation(c.Operation)
 	switch c.Class {
@@ -54,7 +54,7 @@ func (r *Row) add(c *replay.PathCall) {
 	case c.Failed():
 		r.Failed++
 	}
-	r.Took += c.TookOnce()
+	r.Took += took
 	if r.Slowest == nil || c.Took > r.Slowest.Took {
 		slow := slowOf(c)
 		r.Slowest = &slow

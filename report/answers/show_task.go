@@ -61,7 +61,7 @@ func processOf(pid uint32) *inquiry {
 		},
 		call: func(_ *replay.Model, c *replay.PathCall) {
 			if c.PID == pid || c.TID == pid {
-				row.add(c)
+				row.add(c, c.TookOnce())
 				calls.add(c.ID, c.At, "%s", callLine(c))
 			}
 		},

@@ -26,6 +26,9 @@ type Summary struct {
 	Complete bool   `json:"complete"`
 	Log      bool   `json:"kernel_log,omitempty"` // imported: it tells of no calls
 
+	// Picked are the filters as flags, such as --comm=git, where all that follows is of the path calls that they pick.
+	Picked []string `json:"picked,omitempty"`
+
 	Total     Row            `json:"total"`
 	Programs  []*Row         `json:"programs"` // those with most time first
 	Errnos    []Count        `json:"errnos"`   // of calls that failed, the most frequent first
@@ -79,6 +82,8 @@ type Summarizer struct {
 	footer   *schema.Footer
 	cut      bool
 
+	picked    picked
+	picks     map[uint32][]string // of processes the programs that made calls which are picked
 	errnos    map[int]uint64
 	told      []string // the paths and names that findings are about
 	libraries libraries
@@ -97,16 +102,20 @@ type Summarizer struct {
 	execs     []interpreter   // the first execs that failed for want of what their file names
 }
 
-// example is one call of many, the first.
+// example is one call of many, that which began first.
 type example struct {
 	call  uint64
 	count uint64
 }
 
-func (x *example) add(c *replay.PathCall) {
-	if x.count++; x.call == 0 {
-		x.call = c.ID
+// add takes a call, and reports whether it began first: one is told of after those within it, and those that other threads made meanwhile.
+func (x *example) add(c *replay.PathCall) bool {
+	x.count++
+	if x.call != 0 && x.call < c.ID {
+		return false
 	}
+	x.call = c.ID
+	return true
 }
 
 // spread is the directories that a name was missing in.
@@ -133,10 +142,11 @@ type destinations struct {
 }
 
 // Summarize reads a trace to its end and sums it up. After an error of the source it
-// returns what it has read so far, and the error.
+// returns what it has read so far, and the error. Of a replay.Picker the calls count of which it picks an event, and no dentries.
 func Summarize(src replay.Source) (*Summary, error) {
 	s := NewSummarizer(src.Header())
 	s.State().Reuse()
+	s.picked = pickedOf(src)
 	err := replay.Read(src, func(rec schema.Record) { s.Record(rec) })
 	return s.End(), err
 }
@@ -147,6 +157,7 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 		model: replay.NewModel(h), programs: make(map[string]*Row),
 		failures: newTally[example](maxKeys), names: newTally[spread](fewKeys), again: newTally[example](maxKeys), misses: newTally[example](maxKeys),
 		left: newTally[[8]uint64](maxKeys), leads: newTally[destinations](fewKeys), errnos: make(map[int]uint64),
+		picks:     make(map[uint32][]string),
 		libraries: newLibraries(),
 	}
 	s.Kernel, s.Log, s.Findings = h.GetKernel().GetRelease(), h.Imported(), []Finding{}
@@ -195,8 +206,14 @@ func (s *Summarizer) row(program string) *Row {
 }
 
 func (s *Summarizer) call(c *replay.PathCall) {
-	s.row(c.Program).add(c)
-	s.Total.add(c)
+	took := c.TookOnce()
+	if s.picked.picker != nil {
+		if took = 0; !s.picksCall(c) {
+			return
+		}
+	}
+	s.row(c.Program).add(c, took)
+	s.Total.add(c, took)
 	s.slow(c)
 	if c.Restarts > 0 {
 		s.restart.add(c)
@@ -224,6 +241,22 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	if n := len(c.Components); n > 0 && schema.ErrnoName(c.Errno) == "ENOENT" {
 		s.names.add(c.Components[n-1].Name, 1).add(c, dirOf(c.Resolved))
 	}
+}
+
+// picksCall notes what is picked of a call, and reports whether it is.
+func (s *Summarizer) picksCall(c *replay.PathCall) bool {
+	program := c.Program
+	s.picked.time(c, func(took uint64) {
+		s.row(program).Took += took
+		s.Total.Took += took
+	})
+	if !s.picked.has(c) {
+		return false
+	}
+	if !slices.Contains(s.picks[c.PID], program) {
+		s.picks[c.PID] = append(s.picks[c.PID], program)
+	}
+	return true
 }
 
 // errnoKey is what the keys of failures with an errno begin with.
@@ -260,7 +293,7 @@ func slowOf(c *replay.PathCall) Slow {
 }
 
 func (x *spread) add(c *replay.PathCall, dir string) {
-	if x.example.add(c); x.n == 0 {
+	if x.example.add(c) {
 		x.dir = dir
 	}
 	if h := maphash.String(seed, dir); x.n < maxDirs && !slices.Contains(x.dirs[:x.n], h) {
@@ -306,14 +339,21 @@ func (d *destinations) add(c *replay.PathCall) {
 }
 
 func (s *Summarizer) task(t *replay.Task) {
-	for _, name := range t.Programs {
+	programs := t.Programs
+	if s.picked.picker != nil {
+		programs = s.picks[t.PID]
+		if delete(s.picks, t.PID); len(programs) == 0 {
+			return
+		}
+	}
+	for _, name := range programs {
 		s.row(name).Processes++
 	}
 	s.Total.Processes++
 }
 
 func (s *Summarizer) negative(n *replay.Negative) {
-	if n.Fate == replay.FateMade {
+	if n.Fate == replay.FateMade || s.picked.picker != nil {
 		return
 	}
 	s.Negatives.Made++

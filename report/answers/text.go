@@ -46,7 +46,7 @@ func (s *Summary) WriteText(w io.Writer, file string) error {
 	if len(s.Findings) > 0 {
 		fmt.Fprintf(b, "\nwhat stands out\n")
 		for _, f := range s.Findings {
-			fmt.Fprintf(b, "  %s\n      dtrec %s\n", f.What, f.commandLine(file))
+			fmt.Fprintf(b, "  %s\n      dtrec %s\n", f.What, s.commandLine(f.Command, file))
 		}
 	}
 	return b.Flush()
@@ -58,6 +58,9 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 		plural.Of(t.Calls, "path call"), t.Failed, duration(t.Took), plural.Of(t.Processes, "process"), s.Events, s.Lost, s.Kernel)
 	if len(t.Operations) > 1 {
 		fmt.Fprintf(b, "%s\n", list(t.Operations))
+	}
+	if len(s.Picked) > 0 {
+		fmt.Fprintf(b, "of the path calls that %s picks; events and losses are of the whole trace\n", replay.CommandLine(s.Picked))
 	}
 	switch {
 	case s.Log:
@@ -86,7 +89,7 @@ func (s *Summary) writePrograms(b *bufio.Writer, file string) {
 	}
 	t.Flush()
 	if n := len(calling) - maxRows; n > 0 {
-		fmt.Fprintf(b, "  … and %s: dtrec %s\n", plural.Of(uint64(n), "more program"), replay.CommandLine([]string{"top", "--by", "program", "--of", "time", file}))
+		fmt.Fprintf(b, "  … and %s: dtrec %s\n", plural.Of(uint64(n), "more program"), s.commandLine([]string{"top", "--by", "program", "--of", "time", "FILE"}, file))
 	}
 }
 
@@ -132,13 +135,20 @@ func (r *Row) label() string {
 	return r.Program
 }
 
-// commandLine is the words after dtrec as a shell takes them, of the trace in a file.
-func (f *Finding) commandLine(file string) string {
-	words := make([]string, len(f.Command))
-	for i, w := range f.Command {
-		if words[i] = w; w == "FILE" {
-			words[i] = file
+// commandLine is the words after dtrec as a shell takes them, of the trace in a file and of what is picked: show takes no filters, and what
+// a command has of its own is narrower.
+func (s *Summary) commandLine(command []string, file string) string {
+	words := []string{command[0]}
+	for _, flag := range s.Picked {
+		if name, _, _ := strings.Cut(flag, "="); command[0] != "show" && !slices.Contains(command, name) {
+			words = append(words, flag)
 		}
+	}
+	for _, w := range command[1:] {
+		if w == "FILE" {
+			w = file
+		}
+		words = append(words, w)
 	}
 	return replay.CommandLine(words)
 }
@@ -262,7 +272,7 @@ func (s *Summary) pageFindings(w *md.Writer, room *int) {
 	}
 	left := 0
 	for i, f := range s.Findings {
-		if i >= pageFindings || !w.Try(room, func() { w.Line("- %s: %s", md.Prose(f.What), md.Span("dtrec "+f.commandLine("FILE"))) }) {
+		if i >= pageFindings || !w.Try(room, func() { w.Line("- %s: %s", md.Prose(f.What), md.Span("dtrec "+s.commandLine(f.Command, "FILE"))) }) {
 			left++
 		}
 	}

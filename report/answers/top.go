@@ -131,11 +131,12 @@ type Choice struct{ Name, Says string }
 
 // topper makes a Top.
 type topper struct {
-	model *replay.Model
-	of    *measure
-	by    *dimension
-	tally *tally[born]
-	thing thing // counted last: the memory of the next one, which dimension.key would have made anew for each
+	model  *replay.Model
+	of     *measure
+	by     *dimension
+	tally  *tally[born]
+	thing  thing // counted last: the memory of the next one, which dimension.key would have made anew for each
+	picked picked
 }
 
 // born is what else is known of a key: of dentries without inode what they were, of failures why.
@@ -160,9 +161,9 @@ const (
 )
 
 // TopOf reads a trace to its end and returns the n keys with most. of and by are names of
-// Names. After an error of the source it returns what it has read so far, and the error.
+// Names. Of a replay.Picker the calls of which it picks an event count, and the allocs that it picks. After an error of the source it returns what it has read so far, and the error.
 func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
-	t := &topper{tally: newTally[born](maxKeys)}
+	t := &topper{tally: newTally[born](maxKeys), picked: pickedOf(src)}
 	for i := range measures {
 		if measures[i].name == of {
 			t.of = &measures[i]
@@ -175,6 +176,11 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	}
 	if t.of == nil || t.by == nil {
 		return nil, fmt.Errorf("no top of %s by %s", of, by)
+	}
+	if p := t.picked.picker; p != nil && of == "negatives" {
+		return nil, fmt.Errorf("of %s nothing can be picked", of)
+	} else if p != nil && of == "allocs" && p.Filter().Returns() {
+		return nil, fmt.Errorf("of %s nothing can be picked by how a path call ended", of)
 	}
 	if t.of.amount != nil && t.by.known {
 		t.model = replay.NewOutline(src)
@@ -192,7 +198,7 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	}
 	err := replay.Read(src, func(rec schema.Record) {
 		s := t.model.Record(rec)
-		if of == "allocs" && s != nil && s.Event.Role == schema.RoleAlloc && s.Event.Phase == schema.Exit {
+		if of == "allocs" && s != nil && s.Event.Role == schema.RoleAlloc && s.Event.Phase == schema.Exit && (t.picked.picker == nil || t.picked.picker.Picks()) {
 			t.alloc(s)
 		}
 	})
@@ -200,17 +206,28 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	return t.top(n), err
 }
 
+// count adds an amount to a key at an event: a call is told of after those within it.
 func (t *topper) count(of thing, amount, id uint64) *born {
 	t.thing = of
-	b := t.tally.add(t.by.key(&t.thing), amount)
-	if b.first == 0 {
+	return t.add(t.by.key(&t.thing), amount, id)
+}
+
+func (t *topper) add(key string, amount, id uint64) *born {
+	b := t.tally.add(key, amount)
+	if b.first == 0 || id < b.first {
 		b.first = id
 	}
 	return b
 }
 
 func (t *topper) call(c *replay.PathCall) {
-	if n := t.of.amount(c); n > 0 {
+	if t.of.unit != "" && t.picked.picker != nil {
+		t.thing = ofCall(c)
+		key := t.by.key(&t.thing)
+		t.picked.time(c, func(took uint64) { t.add(key, took, c.ID) })
+		return
+	}
+	if n := t.of.amount(c); n > 0 && t.picked.has(c) {
 		b := t.count(ofCall(c), n, c.ID)
 		if t.of.name == "failures" && t.by.name != "errno" {
 			b.errnos = plusOne(b.errnos, schema.ErrnoName(c.Errno), maxErrnos)
@@ -219,6 +236,9 @@ func (t *topper) call(c *replay.PathCall) {
 }
 
 func (t *topper) parts(c *replay.PathCall) {
+	if !t.picked.has(c) {
+		return
+	}
 	for i := range c.Components {
 		if p := &c.Components[i]; p.Found == replay.FoundMiss {
 			of := ofCall(c)
@@ -242,7 +262,6 @@ func (t *topper) negative(n *replay.Negative) {
 		return
 	}
 	b := t.count(thing{name: n.Name, dir: n.Dir, program: n.Program, pid: n.PID, op: n.Operation, fs: n.FSType}, 1, n.Born)
-	b.first = min(b.first, n.Born)
 	if b.lives == nil {
 		b.lives = &negativeLives{}
 	}
