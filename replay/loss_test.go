@@ -6,6 +6,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
 // What is asked of many windows at once is what each of them says.
@@ -25,5 +28,35 @@ func TestTouchedIsWhatTheWindowsSay(t *testing.T) {
 				t.Fatalf("from %d to %d: %v %+v, window %d is touched", first, last, ok, w, want)
 			}
 		}
+	}
+}
+
+// A call that the trace has from its entry to its exit keeps its class and its parts after a loss elsewhere; one that a loss touches has none.
+func TestACallBesideALossIsWhole(t *testing.T) {
+	m := NewModel(tracetest.Header())
+	var classes []Class
+	m.Call = func(c *PathCall) { classes = append(classes, c.Class) }
+	id := uint64(0)
+	play := func(events ...schema.Event) {
+		for _, e := range events {
+			id++
+			e.ID, e.Time, e.PID, e.TID, e.Comm = id, id*1000, 7, 7, "p"
+			if e.Columns, e.NameLen = e.Role.Shape(e.Phase).Columns, uint32(len(e.Name)); e.Columns.Has(schema.ColumnTook) {
+				e.Entered = e.Time - 3000
+			}
+			m.Record(&e)
+		}
+	}
+	call := []schema.Event{opening("f", 0), asking(schema.RoleLookupRCU, "f", 0), about(schema.RoleLookupRCU, ownAt, 5, "f"),
+		{Role: schema.RoleOpen, Phase: schema.Exit, Dentry: ownAt, Inode: 5, Name: "f"}}
+	play(call...)
+	m.Record(&schema.Loss{Cause: schema.LossRingBuffer, Count: 1, FirstNs: 4500, LastNs: 4600})
+	play(call...)
+	m.Record(&schema.Loss{Cause: schema.LossRingBuffer, Count: 1, FirstNs: 10500, LastNs: 10600})
+	play(call...)
+	play(call...)
+	m.End()
+	if want := []Class{ClassRCU, ClassRCU, ClassUnknown, ClassRCU}; !slices.Equal(classes, want) {
+		t.Errorf("classes %v, want %v", classes, want)
 	}
 }

@@ -137,7 +137,7 @@ func (m *Model) event(e *schema.Event) *Step {
 		}
 	}
 	if len(t.calls) > 0 && len(m.State.Losses.windows) > 0 {
-		m.unsettle(t)
+		m.unsettle(t, s)
 	}
 	if e.Phase == schema.Enter {
 		if callRoles.Has(e.Role) {
@@ -239,12 +239,13 @@ func (t *threadCalls) inner() *walker {
 	return nil
 }
 
-// unsettle finds the path calls that the state no longer knows to be in progress: their exits
-// may be among what was lost.
-func (m *Model) unsettle(t *threadCalls) {
+// unsettle finds the path calls that the state no longer knows to be in progress, and that the event does not end: their exits may
+// be among what was lost.
+func (m *Model) unsettle(t *threadCalls, s *Step) {
 	in := m.State.threads[t.tid]
 	for _, w := range t.calls {
-		if !w.exitLost && (in == nil || !slices.ContainsFunc(in.calls, func(c *Call) bool { return c.Enter.ID == w.call.ID })) {
+		ends := s.Call != nil && s.Call.Enter.ID == w.call.ID && s.Event.Phase == schema.Exit
+		if !w.exitLost && !ends && (in == nil || !slices.ContainsFunc(in.calls, func(c *Call) bool { return c.Enter.ID == w.call.ID })) {
 			w.exitLost, w.part = true, true
 		}
 	}
