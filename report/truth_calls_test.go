@@ -131,3 +131,12 @@ func (r *reader) shownCalls(n string) bool {
 	r.said, _ = strconv.Atoi(n)
 	return r.said > 0
 }
+
+func sortedKeys[V any](m map[uint32]V) []uint32 {
+	var keys []uint32
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -137,15 +137,6 @@ func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]
 	}
 }
 
-func sortedKeys[V any](m map[uint32]V) []uint32 {
-	var keys []uint32
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // claim takes a claim as it is judged.
 func (x *truth) claim(cl *Claim) {
 	kind, verdict := cl.Kind.String(), cl.Verdict.String()

@@ -2,7 +2,11 @@
 
 package answers
 
-import "github.com/dtrec/dtrec/replay"
+import (
+	"slices"
+
+	"github.com/dtrec/dtrec/replay"
+)
 
 // picked says which path calls count, where a filter picks some, and what of their times.
 type picked struct {
@@ -45,4 +49,20 @@ func (p *picked) time(c *replay.PathCall, count func(took uint64)) {
 	for _, w := range inner {
 		w.count(w.took)
 	}
+}
+
+// picksCall notes what is picked of a call, and reports whether it is.
+func (s *Summarizer) picksCall(c *replay.PathCall) bool {
+	program := c.Program
+	s.picked.time(c, func(took uint64) {
+		s.row(program).Took += took
+		s.Total.Took += took
+	})
+	if !s.picked.has(c) {
+		return false
+	}
+	if !slices.Contains(s.picks[c.PID], program) {
+		s.picks[c.PID] = append(s.picks[c.PID], program)
+	}
+	return true
 }

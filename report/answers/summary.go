@@ -243,22 +243,6 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	}
 }
 
-// picksCall notes what is picked of a call, and reports whether it is.
-func (s *Summarizer) picksCall(c *replay.PathCall) bool {
-	program := c.Program
-	s.picked.time(c, func(took uint64) {
-		s.row(program).Took += took
-		s.Total.Took += took
-	})
-	if !s.picked.has(c) {
-		return false
-	}
-	if !slices.Contains(s.picks[c.PID], program) {
-		s.picks[c.PID] = append(s.picks[c.PID], program)
-	}
-	return true
-}
-
 // errnoKey is what the keys of failures with an errno begin with.
 func (s *Summarizer) errnoKey(errno int) string {
 	if errno != s.errno {
