@@ -143,7 +143,8 @@ func windowOf(r *schema.Loss) Window {
 		w.Count = 0
 		w.Why = "kernel functions were unhooked, or may have been (kernel.ftrace_enabled, kprobes/enabled)"
 	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
-		w.Why = "a process could not be followed"
+		// A process that is not followed has no events; a thread that was in a call when no more could be kept may have an exit later.
+		w.Why, w.mispairs = "a process could not be followed", r.Role != schema.RoleFork
 	case schema.LossCause_LOSS_CAUSE_LIMIT:
 		w.Why, w.mispairs = "recording cut short by a limit", false
 	default:

@@ -31,6 +31,23 @@ func TestTouchedIsWhatTheWindowsSay(t *testing.T) {
 	}
 }
 
+// What is told of processes that could not be followed takes no exit from those that are; of another role's it may.
+func TestExitsOfThoseFollowedAreTheirs(t *testing.T) {
+	for role, want := range map[schema.Role]bool{schema.RoleFork: true, schema.RoleOpen: false} {
+		m := NewModel(tracetest.Header())
+		var ended bool
+		m.Call = func(c *PathCall) { ended = c.End != 0 }
+		m.Record(&schema.Loss{Cause: schema.LossWatchOverflow, Role: role, Count: 1, FirstNs: 500, LastNs: 600})
+		for i, e := range []schema.Event{opening("f", 0), {Role: schema.RoleOpen, Phase: schema.Exit, Dentry: ownAt, Inode: 5, Name: "f", Entered: 1000}} {
+			e.ID, e.Time, e.PID, e.TID, e.Columns, e.NameLen = uint64(i+1), uint64(i+1)*1000, 7, 7, e.Role.Shape(e.Phase).Columns, 1
+			m.Record(&e)
+		}
+		if m.End(); ended != want {
+			t.Errorf("after a loss of %s the call has an end: %v", role, ended)
+		}
+	}
+}
+
 // A call that the trace has from its entry to its exit keeps its class and its parts after a loss elsewhere; one that a loss touches has none.
 func TestACallBesideALossIsWhole(t *testing.T) {
 	m := NewModel(tracetest.Header())

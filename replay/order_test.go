@@ -14,7 +14,7 @@ import (
 // Where there are more processes, threads or calls than are remembered, which are told of and when does not
 // depend on the order of a map.
 func TestTooManyAreToldOfInOneOrder(t *testing.T) {
-	for _, a := range tracetest.Attacks(20_000) {
+	for _, a := range tracetest.Attacks(maxTasks + 4000) {
 		if a.Name != "forks" && a.Name != "opens-on-a-million-threads" {
 			continue
 		}
@@ -26,6 +26,34 @@ func TestTooManyAreToldOfInOneOrder(t *testing.T) {
 		if len(first) < maxTasks || !slices.Equal(first, again) {
 			t.Errorf("%s: %d are told of, and again %d, in another order", a.Name, len(first), len(again))
 		}
+	}
+}
+
+// Processes that live at once are each told of once, with what they did: as many as a machine can have numbers for by default.
+func TestEachProcessIsToldOfOnce(t *testing.T) {
+	const many, parent = 1 << 15, 100
+	m, told := NewModel(tracetest.Header()), make(map[uint32]int)
+	m.Task = func(p *Task) { told[p.PID]++ }
+	id := uint64(0)
+	record := func(e schema.Event) {
+		id++
+		e.ID, e.Time, e.TID, e.Comm, e.Columns = id, id*1000, e.PID, "p", e.Role.Shape(e.Phase).Columns
+		m.Record(&e)
+	}
+	for i := range uint32(many) {
+		record(schema.Event{Role: schema.RoleFork, Phase: schema.Enter, PID: parent, Child: parent + 1 + i})
+	}
+	for i := range uint32(many) {
+		record(schema.Event{Role: schema.RoleExit, Phase: schema.Enter, PID: parent + 1 + i})
+	}
+	m.End()
+	for pid, n := range told {
+		if n != 1 {
+			t.Fatalf("process %d is told of %d times", pid, n)
+		}
+	}
+	if len(told) != many+1 {
+		t.Errorf("%d processes are told of, of %d", len(told), many+1)
 	}
 }
 

@@ -51,7 +51,7 @@ type Exec struct {
 // Bounds on processes that are remembered at once, on the programs and names of one, and on
 // the bytes of all these.
 const (
-	maxTasks    = 1 << 14
+	maxTasks    = 1 << 16
 	maxExecs    = 16
 	maxNames    = 64
 	tasksBudget = 8 << 20

@@ -152,7 +152,7 @@ func (prog *Program) opensText() string {
 		s += fmt.Sprintf(", execs: %d", prog.execs)
 	}
 	if n := prog.Opens - prog.Ended; n > 0 {
-		s += fmt.Sprintf(" (%d of them without an end in the trace)", n)
+		s += fmt.Sprintf(" (of %d of them no return is known)", n)
 	}
 	return s
 }

@@ -256,7 +256,7 @@ func dentry(m *replay.Model, d *replay.Object) string {
 func outcome(c *replay.PathCall) string {
 	switch {
 	case c.End == 0:
-		return "did not return in the trace"
+		return "no return of it is known"
 	case c.Failed() && c.Dentry != nil:
 		return fmt.Sprintf("%s, though its path led to D%d", schema.ErrnoName(c.Errno), c.Dentry.Seq)
 	case c.Failed():

@@ -69,7 +69,7 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 		fmt.Fprintf(b, "the trace is cut or damaged: this is of what could be read\n")
 	}
 	if t.Unfinished > 0 {
-		fmt.Fprintf(b, "%s did not return in the trace\n", plural.Of(t.Unfinished, "call"))
+		fmt.Fprintf(b, "%s of which no return is known\n", plural.Of(t.Unfinished, "call"))
 	}
 	if t.Unknown > 0 {
 		fmt.Fprintf(b, "%s not told to be rcu, ref or miss: the events are not recorded, or lost\n", plural.Of(t.Unknown, "call"))
@@ -246,7 +246,7 @@ func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 		}
 		w.Put(", %s in them; %s", duration(t.Took), plural.Of(t.Processes, "process"))
 		if t.Unfinished > 0 {
-			w.Put("; %d did not return in the trace", t.Unfinished)
+			w.Put("; of %d no return is known", t.Unfinished)
 		}
 		if t.Unknown > 0 {
 			w.Put("; %d not told to be rcu, ref or miss", t.Unknown)
