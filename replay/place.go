@@ -15,9 +15,10 @@ const (
 // above stands for the directories above the topmost one that the run tells of.
 const above = "…"
 
-// mounted notes that the root of a filesystem is mounted on a dentry.
+// mounted notes that the root of a filesystem is mounted on a dentry: not on one that is below it, as where / is bound to another place,
+// or pivot_root(2) has put what was / below what was mounted there. It keeps the path that it has, which leads to it as well.
 func (m *Model) mounted(root, on *Object) {
-	if root == nil || on == nil || root == on || m.mounts[root.Seq] == on {
+	if root == nil || on == nil || m.mounts[root.Seq] == on || m.below(on, root) {
 		return
 	}
 	if len(m.mounts) >= maxPlaces {
@@ -26,6 +27,25 @@ func (m *Model) mounted(root, on *Object) {
 	on.Keep()
 	m.mounts[root.Seq] = on
 	m.State.Objects.places++
+}
+
+// below reports whether the way up from a dentry leads to another, or is that dentry.
+func (m *Model) below(d, to *Object) bool {
+	for range maxUp {
+		if d == to {
+			return true
+		}
+		up := m.State.Objects.find(d.Parent)
+		if d.Parent == d.Addr || d.Parent == 0 {
+			up = m.mounts[d.Seq]
+		} else if up != nil && up.Born > d.self.shown {
+			return false
+		}
+		if d = up; d == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // rooted notes that an absolute path began at the dentry.
