@@ -99,16 +99,32 @@ func runJob(j job, refused []string, control *os.File) (message, error) {
 	if err := prepare(j, e); err != nil {
 		return message{}, err
 	}
-	exit, err := execute(j)
+	status, err := execute(j)
 	if err != nil {
 		return message{}, err
+	}
+	exit := status.ExitStatus()
+	if status.Signaled() {
+		exit = 128 + int(status.Signal())
+		if err := say(control, message{Notice: killedBy(status.Signal(), filepath.Base(j.Program))}); err != nil {
+			return message{}, err
+		}
 	}
 	size, err := writeOutputs(j, e, control)
 	return message{Done: true, Exit: exit, Size: size}, err
 }
 
+// killedBy says what ended a job that did not end by itself.
+func killedBy(s syscall.Signal, program string) string {
+	why := ""
+	if s == unix.SIGKILL {
+		why = ", as the kernel does where memory is short"
+	}
+	return fmt.Sprintf("in the guest %s was killed by %s%s", program, unix.SignalName(s), why)
+}
+
 // execute runs the job to its end, and returns when its last output has left the guest.
-func execute(j job) (exit int, err error) {
+func execute(j job) (status unix.WaitStatus, err error) {
 	var files [3]*os.File
 	if files[0], err = os.Open(os.DevNull); err != nil {
 		return 0, err
@@ -133,8 +149,8 @@ func execute(j job) (exit int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("start %s: %w", j.Program, err)
 	}
-	exit, err = reap(process.Pid)
-	return exit, errors.Join(err, <-ends, <-ends)
+	status, err = reap(process.Pid)
+	return status, errors.Join(err, <-ends, <-ends)
 }
 
 func environment() []string {
@@ -145,9 +161,8 @@ func environment() []string {
 }
 
 // reap waits for the job, and for every orphan meanwhile; what outlives the job is killed.
-func reap(pid int) (exit int, err error) {
+func reap(pid int) (status unix.WaitStatus, err error) {
 	for {
-		var status unix.WaitStatus
 		got, err := unix.Wait4(-1, &status, 0, nil)
 		switch {
 		case errors.Is(err, unix.EINTR):
@@ -155,10 +170,7 @@ func reap(pid int) (exit int, err error) {
 			return 0, fmt.Errorf("wait for the job: %w", err)
 		case got == pid && (status.Exited() || status.Signaled()):
 			killRest()
-			if status.Signaled() {
-				return 128 + int(status.Signal()), nil
-			}
-			return status.ExitStatus(), nil
+			return status, nil
 		}
 	}
 }

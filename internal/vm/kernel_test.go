@@ -210,10 +210,14 @@ func TestKernelFilesystems(t *testing.T) {
 	})
 }
 
-// TestKernelKilled: a job that a signal ends.
+// TestKernelKilled: a job that a signal ends, and which is said.
 func TestKernelKilled(t *testing.T) {
 	t.Parallel()
-	onOne(t).must(t, 128+9, Config{}, "kill")
+	var told []string
+	onOne(t).must(t, 128+9, Config{Notice: func(s string) { told = append(told, s) }}, "kill")
+	if !slices.ContainsFunc(told, func(s string) bool { return strings.Contains(s, "was killed by SIGKILL") }) {
+		t.Errorf("told %q", told)
+	}
 }
 
 func TestKernelPanic(t *testing.T) {
