@@ -29,9 +29,9 @@ of claim; those not proven one by one with the reason. FILE may be - for stdin.
 Of several traces it prints one table, a column each. With --without, as if those
 roles had not been recorded, and which proven claims fall with them. ktap and junit
 have a test for each program and kind of claim: failed where one is refuted, skipped
-where one is unproven, with --strict failed. The filters are those of replay: claims
-made with an event that is not picked do not count, nor do those that only the end of
-the trace decides.
+where one is unproven, with --strict failed. The filters are those of replay but
+--role: claims made with an event that is not picked do not count, nor do those that
+only the end of the trace decides.
 
 With --page it holds a Markdown page against the trace. A page that names this run is
 a report of it: every line must stand in the report that the trace gives now. Of any

@@ -33,9 +33,9 @@ refuted, unproven, slow, walked again, or the first of their kind; --select show
 A page has at most 500 KB, with --brief at most 64 KB, without the proofs. With
 --without, it is judged as if those roles had not been recorded: what can no longer be
 proven says what it lacks. With --explain hash the page ends with every hash computed
-step by step, for a reader with a calculator. The filters are those of replay: claims
-made with an event that is not picked are neither shown nor counted, nor are those that
-only the end of the trace decides.
+step by step, for a reader with a calculator. The filters are those of replay but
+--role: claims made with an event that is not picked are neither shown nor counted,
+nor are those that only the end of the trace decides.
 
 With --format html it is one file for a browser, which needs no network: a timeline of
 calls, the lives of dentries, the tree of paths, claims with their proof, and the run to

@@ -22,7 +22,7 @@ with the command to see more of it. FILE may be - for stdin.
 A call is rcu if it never left rcu-walk, ref if it went on or started
 over in ref-walk, and miss if a filesystem was asked for a name.
 
-The filters are those of replay: of a call they pick it counts where replay has a line of
+The filters are those of replay but --role: a call counts where replay has a line of
 it; dentries without inode are not told of then.
 
 Exit status: 0 printed, 2 not readable.`,

@@ -33,8 +33,8 @@ Of dentries without inode it says how they came to be (lookup, unlink, rmdir,
 delete) and what became of them (alive at the end of the trace, killed and by whom,
 reused for a file, dropped from the hash table).
 
-The filters are those of replay: a call counts where replay has a line of it, an
-allocation where replay has its line.
+The filters are those of replay but --role: a call counts where replay has a line of
+it, an allocation where replay has its line.
 
 Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec top --by path --of failures run1.pb
