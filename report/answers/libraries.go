@@ -78,6 +78,9 @@ func (s *Summarizer) librarySearch() []Finding {
 	if n := len(l.names.entries) - 1; n > 0 {
 		names += fmt.Sprintf(" and %s", plural.Of(uint64(n), "other name"))
 	}
+	if l.names.floor > 0 {
+		names += " or more"
+	}
 	where := plural.Of(uint64(len(l.dirs)), "directory")
 	if len(l.dirs) == fewKeys {
 		where += " or more"

@@ -55,6 +55,19 @@ func TestALibrarySearchIsOneFinding(t *testing.T) {
 	}
 }
 
+// More names than are kept apart are said to be more.
+func TestALibrarySearchOfManyNames(t *testing.T) {
+	var calls []*replay.PathCall
+	for i := range uint64(2 * fewKeys) {
+		path := fmt.Sprintf("/lib/l%d.so", i)
+		calls = append(calls, missing(2*i+2, 1, "open", path, path))
+	}
+	found := foundOf(NewSummarizer(tracetest.Header()), calls...)
+	if want := fmt.Sprintf("%d other names or more in 1 directory", fewKeys-1); len(found) == 0 || !strings.Contains(found[0], want) {
+		t.Errorf("found %q, want one with %q", found, want)
+	}
+}
+
 // A rule passes over what one before has named: a name, a path that ends in it, a directory whose misses are theirs.
 func TestOneFindingForOneCause(t *testing.T) {
 	var calls []*replay.PathCall
