@@ -33,7 +33,7 @@ type collector struct {
 	tail          row      // the last of these, if nothing of the path was looked up after it
 	latest        uint64   // the last event
 	processCounts processCounts
-	executed      map[uint32]uint64 // by thread: the exec of which the file was opened last
+	executed      map[uint32]uint64 // by thread: the exec in progress of which the file was opened
 	budgets
 
 	attached  replay.Roles // roles recorded in all their phases
@@ -146,6 +146,8 @@ func (c *collector) event(s *replay.Step) {
 		if e.Execute() && c.executes(e) {
 			p.execs++
 		}
+	} else if e.Phase == schema.Exit && executing.Has(e.Role) {
+		delete(c.executed, e.TID)
 	}
 	if known {
 		c.look(s)

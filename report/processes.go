@@ -157,7 +157,7 @@ func (prog *Program) opensText() string {
 	return s
 }
 
-// executing are the roles of an exec, and maxExecs is of how many threads it is remembered that they opened its file.
+// executing are the roles of an exec, and maxExecs is of how many in progress it is remembered that the file was opened.
 var executing = replay.RolesOf(schema.RoleExecve, schema.RoleExecveat)
 
 const maxExecs = 1 << 12

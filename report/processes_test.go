@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
@@ -38,5 +39,39 @@ func TestProcessesWithoutEndAreAtLeastSoMany(t *testing.T) {
 	p := Program{Processes: len(c.of["a"].members), MoreProcesses: c.full}
 	if got := p.processesText(); got != "at least 131071 processes" {
 		t.Error(got)
+	}
+}
+
+// The open of an interpreter is not an exec's own, however many execs other threads make meanwhile.
+func TestExecsAreCountedOnce(t *testing.T) {
+	m := &memory{header: tracetest.Header()}
+	id := uint64(0)
+	add := func(tid uint32, role schema.Role, phase schema.Phase) {
+		id++
+		e := &schema.Event{ID: id, Time: id * 1000, PID: tid, TID: tid, Comm: "sh", Role: role, Phase: phase, Columns: role.Shape(phase).Columns}
+		if role == schema.RoleOpen && phase == schema.Enter {
+			e.Name, e.NameLen, e.NameAddr, e.Flags = "/f", 2, 0x1000, 0x20 // __FMODE_EXEC
+		}
+		m.append(e)
+	}
+	opens := func(tid uint32) {
+		add(tid, schema.RoleOpen, schema.Enter)
+		add(tid, schema.RoleOpen, schema.Exit)
+	}
+	add(1, schema.RoleExecve, schema.Enter)
+	opens(1)
+	for tid := range uint32(maxExecs + 10) {
+		add(tid+2, schema.RoleExecve, schema.Enter)
+		opens(tid + 2)
+		add(tid+2, schema.RoleExecve, schema.Exit)
+	}
+	opens(1)
+	add(1, schema.RoleExecve, schema.Exit)
+	c := newCollector(m.header, alone{replay.New(m.header)})
+	for _, rec := range m.records {
+		c.record(rec)
+	}
+	if p := c.programs["sh"]; p.execs != maxExecs+11 || p.Opens != maxExecs+12 {
+		t.Errorf("%d opens, %d of them of execs", p.Opens, p.execs)
 	}
 }
