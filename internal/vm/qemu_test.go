@@ -28,6 +28,10 @@ func TestArguments(t *testing.T) {
 			t.Errorf("no %q in %q", want, tcg)
 		}
 	}
+	c.OneThread = true
+	if turns := arguments(c, g, accelTCG, p); !hasPair(turns, [2]string{"-accel", "tcg,thread=single"}) {
+		t.Errorf("the CPUs do not take turns: %q", turns)
+	}
 	if !hasPair(kvm, [2]string{"-append", commandLine + " " + arches[0].command + " preempt=full"}) {
 		t.Errorf("a kernel under KVM is not as it is: %q", kvm)
 	}
