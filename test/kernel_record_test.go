@@ -16,6 +16,8 @@ type recordingRun struct {
 	Capabilities        []string
 	Descriptors         int
 	Refused             int
+	Touched             uint64
+	Untouched           string
 	Killed              uint64
 	Events              map[string][]string
 	Doctor              string
@@ -49,6 +51,7 @@ func TestKernelRecording(t *testing.T) {
 			t.Error("SIGQUIT: the trace is cut")
 		}
 		checkUnhooked(t, filepath.Join(dir, "quit.pb"), told.Refused)
+		checkSameWritten(t, filepath.Join(dir, "touched.pb"), told)
 		checkPrivileges(t, told)
 		if told.Attached > 0 {
 			t.Errorf("%d programs are still in the kernel a minute after the last recorder", told.Attached)
@@ -170,6 +173,27 @@ func checkPrivileges(t *testing.T, told recordingRun) {
 		t.Errorf("for the user behind sudo: file of %d, command of %q, exit %d", s.Owner, s.User, s.Code)
 	}
 	t.Logf("%d descriptors", told.Descriptors)
+}
+
+// checkSameWritten: a write to the switch of ftrace that changes nothing is no loss, and all that was opened beside is there; one that puts it
+// off is, if only for a moment.
+func checkSameWritten(t *testing.T, trace string, told recordingRun) {
+	t.Helper()
+	opened, before, after := 0, 0, 0
+	for _, e := range lifeEvents(t, trace) {
+		switch {
+		case e.Type == "event" && e.Role == "open" && e.Phase == "exit":
+			opened++
+		case e.Type != "loss":
+		case e.Last < told.Touched:
+			before++
+		case e.Cause == "switched_off":
+			after++
+		}
+	}
+	if opened != 20 || before > 0 || after == 0 && told.Untouched == "" { // one that is refused may be seen for a moment
+		t.Errorf("%d of 20 opens returned; %d losses beside writes that change nothing, %d after one that does (%s)", opened, before, after, told.Untouched)
+	}
 }
 
 // checkUnhooked: what was opened while hooks were off is not in the trace, and that is no secret; what was opened after it is.

@@ -49,6 +49,7 @@ type lifeEvent struct {
 
 	Cause string // of a loss
 	Count uint64
+	Last  uint64 `json:"last_ns"`
 
 	Probe []struct {
 		Role, Phase, Attach string

@@ -22,6 +22,8 @@ type recordingRun struct {
 	Capabilities []string // of each thread of a recorder that records
 	Descriptors  int      // it has open
 	Refused      int      // switches of hooks that this kernel does not let go off, of unhookings
+	Touched      uint64   // when the first of them had been written what it held for a while, CLOCK_BOOTTIME
+	Untouched    string   // why it could not be put off then
 
 	Killed uint64              // when one was killed, CLOCK_BOOTTIME
 	Events map[string][]string // in tracefs, by moment
@@ -56,6 +58,7 @@ func recording(dir string) any {
 	for _, how := range []string{"fentry", "kprobe"} {
 		deeds(filepath.Join(dir, how+".pb"), how)
 	}
+	touched(filepath.Join(dir, "touched.pb"), &told)
 	told.Killed = killed(filepath.Join(dir, "killed.pb"), &told)
 	busyTasks(filepath.Join(dir, "busy.pb"))
 	quit(filepath.Join(dir, "quit.pb"), &told)
@@ -109,8 +112,7 @@ func killed(trace string, told *recordingRun) uint64 {
 	a := newActor("clock")
 	a.send("clock", recordingDir+"/tick")
 	time.Sleep(time.Second)
-	var now unix.Timespec
-	check(unix.ClockGettime(unix.CLOCK_BOOTTIME, &now))
+	now := boottime()
 	check(r.cmd.Process.Kill())
 	_ = r.cmd.Wait() // killed
 	check(a.cmd.Process.Kill())
@@ -124,6 +126,13 @@ func killed(trace string, told *recordingRun) uint64 {
 	told.Events["other"] = tracefsEvents()
 	other.end()
 	told.Events["end"] = tracefsEvents()
+	return now
+}
+
+// boottime is the time since boot, nanoseconds.
+func boottime() uint64 {
+	var now unix.Timespec
+	check(unix.ClockGettime(unix.CLOCK_BOOTTIME, &now))
 	return uint64(now.Nano())
 }
 
@@ -178,6 +187,25 @@ func unhooked(told *recordingRun) {
 		check(os.WriteFile(file, []byte("1"), 0))
 		a.do("many", "miss", recordingDir, fmt.Sprint("on", i), "20")
 	}
+}
+
+// touched writes to the switch of ftrace what it holds, as trace-cmd does, beside opens; and then has it go off and on.
+func touched(trace string, told *recordingRun) {
+	r := record(few("--comm", "touched", "-o", trace)...)
+	a := newActor("touched")
+	for i := range 20 {
+		check(os.WriteFile(unhookings[0], []byte("1"), 0))
+		a.do("miss", fmt.Sprint(recordingDir, "/touched", i))
+	}
+	time.Sleep(200 * time.Millisecond) // some looks of the recorder
+	told.Touched = boottime()
+	if err := os.WriteFile(unhookings[0], []byte("0"), 0); err != nil {
+		told.Untouched = err.Error()
+	} else {
+		check(os.WriteFile(unhookings[0], []byte("1"), 0))
+	}
+	r.end()
+	exit(a)
 }
 
 // quit looks at a recorder that records, and ends it by SIGQUIT.
