@@ -4,12 +4,12 @@ package diff
 
 import (
 	"cmp"
-	"fmt"
 	"hash/maphash"
 	"math"
 	"slices"
 	"sync"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 )
@@ -235,13 +235,8 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 		c.result.excuse(whyLost, s.at(""))
 		return
 	}
-	n, list := 0, c.runs[s.side].of(s.gap.comm)
-	for i := range list.n {
-		if opens.Has(list.at(i).kind) {
-			n++
-		}
-	}
-	c.add(&Difference{Kind: ProgramOnly, Pair: s.at(""), Lines: []Line{s.line(fmt.Sprintf("%d opens, %d other calls", n, list.n-n))}, gap: s.gap})
+	n := c.runs[s.side].of(s.gap.comm).n
+	c.add(&Difference{Kind: ProgramOnly, Pair: s.at(""), Lines: []Line{s.line(plural.Of(uint64(n), "call"))}, gap: s.gap})
 	for _, s := range singles {
 		s.shown = true
 	}

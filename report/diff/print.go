@@ -43,7 +43,7 @@ func (r *Result) text() (out []string) {
 	if r.Timed {
 		out = append(out, latencyLines(r.Latency)...)
 	}
-	line("%s%s%s of %d and %d (%d and %d opens)", r.headline(), says, plural.Of(r.Same, "call"), r.A.Calls, r.B.Calls, r.A.Opens, r.B.Opens)
+	line("%s%s%s of %d and %d", r.headline(), says, plural.Of(r.Same, "call"), r.A.Calls, r.B.Calls)
 	if r.Omitted > 0 {
 		line("differences not shown: %d", r.Omitted)
 	}
@@ -100,7 +100,7 @@ func hunks(list []*Difference) (out []string) {
 
 // title names a run: the file, the kernel, and what it holds.
 func (r *Run) title() string {
-	return fmt.Sprintf("%s\t%s %s, %s, %s", r.File, r.Kernel, r.Machine, plural.Of(r.Events, "event"), plural.Of(r.Opens, "open"))
+	return fmt.Sprintf("%s\t%s %s, %s, %s", r.File, r.Kernel, r.Machine, plural.Of(r.Events, "event"), plural.Of(r.Calls, "call"))
 }
 
 // heading says where a difference is and of which kind.

@@ -111,8 +111,7 @@ type Run struct {
 	Lost        uint64 `json:"lost"`
 	Complete    bool   `json:"complete"`
 	Programs    int    `json:"programs"`
-	Calls       uint64 `json:"calls"` // compared, the opens among them
-	Opens       uint64 `json:"opens"`
+	Calls       uint64 `json:"calls"`        // compared; those within another are part of it
 	EndsOutside uint64 `json:"ends_outside"` // ends of dentries outside the calls that used them, not compared
 }
 

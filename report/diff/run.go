@@ -119,9 +119,6 @@ func (r *run) keep(c *call) {
 		c.comm = name
 	}
 	r.Calls++
-	if opens.Has(c.kind) {
-		r.Opens++
-	}
 	list := r.listOf(c.comm)
 	d := c.digest(r.names.seed)
 	for kept, met := r.claims[d.judged]; !slices.Equal(kept, c.claims); kept, met = r.claims[d.judged] {
