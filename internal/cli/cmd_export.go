@@ -46,6 +46,7 @@ Exit status: 0 written, 2 not readable or not written.`,
 	f.Var(oneOf(&o.format, formats...), "format", "`FORMAT` to write")
 	f.Var(oneOf(&o.Table, tables...), "table", "csv, ndjson: the `TABLE` to write")
 	f.Var(oneOf(&o.Of, measures...), "of", "folded: count `WHAT`: "+joined(measures))
+	o.other = true
 	o.register(cmd, "-", "write to `OUT`, - for stdout")
 	addRunFlag(f, &o.run)
 	return cmd

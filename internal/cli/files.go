@@ -64,11 +64,14 @@ func inputName(path string) string {
 type destination struct {
 	path  string // - for stdout
 	force bool
+	other bool // it is no trace
 }
 
 func (d *destination) register(cmd *cobra.Command, path, usage string) {
 	cmd.Flags().StringVarP(&d.path, "output", "o", path, usage)
-	addForceFlag(cmd, &d.force)
+	if addForceFlag(cmd, &d.force); d.other {
+		cmd.Flags().Lookup("force").Usage = "replace the file also where it is a trace"
+	}
 }
 
 // addForceFlag is for commands that write a trace.
@@ -89,7 +92,7 @@ func (d *destination) write(stdout io.Writer, write func(io.Writer) error) error
 	if d.path == "-" {
 		return write(stdout)
 	}
-	return tracefile.Place{Path: d.path, Force: d.force, User: -1}.Replace(write)
+	return tracefile.Place{Path: d.path, Force: d.force, Other: d.other, User: -1}.Replace(write)
 }
 
 // is reports whether a file is what would be written.

@@ -50,7 +50,8 @@ func (e *LostError) Unwrap() error { return e.Err }
 // Place is where a trace shall go.
 type Place struct {
 	Path  string
-	Force bool // what is no trace is replaced as well
+	Force bool // whatever file is there is replaced
+	Other bool // what goes there is no trace: then a trace is not replaced, and any other file is
 	User  int  // whose files are the caller's too, beside the process's own: who called sudo; -1: nobody's
 }
 
@@ -83,7 +84,10 @@ func (p Place) look() (fs.FileInfo, error) {
 		return nil, &RefusedError{"is neither a file nor /dev/null", elsewhere}
 	case foreign(info, filepath.Dir(p.Path), p.User):
 		return nil, &RefusedError{"belongs to another user, in a directory others can write to", elsewhere}
-	case !p.Force && !IsTrace(p.Path, info):
+	case p.Force:
+	case p.Other && info.Size() > 0 && IsTrace(p.Path, info):
+		return nil, &RefusedError{"is a trace, and would be lost", elsewhere + ", or replace it with --force"}
+	case !p.Other && !IsTrace(p.Path, info):
 		return nil, &RefusedError{"is there and is not a trace", elsewhere + ", or replace it with --force"}
 	}
 	return info, writable(filepath.Dir(p.Path))

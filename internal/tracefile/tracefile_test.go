@@ -59,26 +59,28 @@ func TestPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer socket.Close()
-	for _, test := range []struct{ path, plain, force string }{
-		{"new", "", ""},
-		{"trace", "", ""},
-		{"cut", "", ""},
-		{"empty", "", ""},
-		{"notes", "is there and is not a trace", ""},
-		{"fifo", "is a FIFO", "is a FIFO"},
-		{"link", "is a symbolic link", "is a symbolic link"},
-		{"dangling", "is a symbolic link", "is a symbolic link"},
-		{"tofifo", "is a symbolic link", "is a symbolic link"},
-		{"socket", "is neither a file nor /dev/null", "is neither a file nor /dev/null"},
-		{"/dev/zero", "is neither a file nor /dev/null", "is neither a file nor /dev/null"},
-		{"dir", "is a directory", "is a directory"},
-		{"nosuch/new", "no such file or directory", "no such file or directory"},
-		{os.DevNull, "", ""},
+	const lost = "is a trace, and would be lost"
+	for _, test := range []struct{ path, plain, force, other string }{
+		{"new", "", "", ""},
+		{"trace", "", "", lost},
+		{"cut", "", "", lost},
+		{"empty", "", "", ""},
+		{"notes", "is there and is not a trace", "", ""},
+		{"fifo", "is a FIFO", "is a FIFO", "is a FIFO"},
+		{"link", "is a symbolic link", "is a symbolic link", "is a symbolic link"},
+		{"dangling", "is a symbolic link", "is a symbolic link", "is a symbolic link"},
+		{"tofifo", "is a symbolic link", "is a symbolic link", "is a symbolic link"},
+		{"socket", "is neither a file nor /dev/null", "is neither a file nor /dev/null", "is neither a file nor /dev/null"},
+		{"/dev/zero", "is neither a file nor /dev/null", "is neither a file nor /dev/null", "is neither a file nor /dev/null"},
+		{"dir", "is a directory", "is a directory", "is a directory"},
+		{"nosuch/new", "no such file or directory", "no such file or directory", "no such file or directory"},
+		{os.DevNull, "", "", ""},
 	} {
-		for force, want := range map[bool]string{false: test.plain, true: test.force} {
-			err := Place{Path: test.path, Force: force, User: -1}.Check()
+		for place, want := range map[Place]string{{User: -1}: test.plain, {User: -1, Force: true}: test.force, {User: -1, Other: true}: test.other, {User: -1, Other: true, Force: true}: test.force} {
+			place.Path = test.path
+			err := place.Check()
 			if err == nil && want != "" || err != nil && (want == "" || !strings.Contains(err.Error(), want)) {
-				t.Errorf("%s, force %v: %v, want %q", test.path, force, err, want)
+				t.Errorf("%+v: %v, want %q", place, err, want)
 			}
 			var refused *RefusedError
 			if errors.As(err, &refused) && refused.Remedy == "" {
