@@ -5,6 +5,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 
@@ -42,6 +43,40 @@ func TestWithoutARole(t *testing.T) {
 			with, without := full.Tally[k][Proven], poor.Tally[k][Proven]
 			if i < 0 && with != without || i >= 0 && (f.Ablations[i].With != with || f.Ablations[i].Without != without || f.Ablations[i].Missed == "") {
 				t.Errorf("without %s: %s falls from %d to %d, told %v", info.Name, k, with, without, f.Ablations)
+			}
+		}
+	}
+}
+
+// The kinds that a role is said to be needed by are all of which claims fall without it, in recordings of real programs.
+func TestKindsNameWhatTheyNeed(t *testing.T) {
+	t.Parallel()
+	for _, file := range tracetest.Names(t, "../traces/*.pb", "../test/git.pb") {
+		judged := func(roles ...schema.Role) *Findings {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := schema.NewReader(bytes.NewReader(data), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := Judge(r, Options{Without: replay.RolesOf(roles...), Bare: true})
+			if r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return f
+		}
+		full := judged()
+		for _, info := range schema.Catalogue() {
+			if !full.Attached.Has(info.Role) {
+				continue
+			}
+			f := judged(info.Role)
+			for _, k := range Kinds() {
+				if with, without := full.Tally[k.Kind][Proven], f.Tally[k.Kind][Proven]; without < with && !(k.Needs | k.Some | k.Of).Has(info.Role) {
+					t.Errorf("%s: without %s %s falls from %d to %d, and does not say so", file, info.Name, k.Name, with, without)
+				}
 			}
 		}
 	}

@@ -18,7 +18,7 @@ var _ = register(func() kind {
 		number: Absence,
 		name:   "absence",
 		says:   "no file was opened, or a walk led nowhere, or an operation failed; nothing was allocated inside the open, walk or operation",
-		some:   replay.RolesOf(schema.RoleAlloc),
+		some:   replay.RolesOf(schema.RoleAlloc, schema.RoleLookupRCU),
 		walks:  true,
 		open: func(v *view) {
 			if v.exit.Errno() != 0 {
@@ -29,7 +29,7 @@ var _ = register(func() kind {
 				if of = noAlloc; !v.opens() {
 					of = noAllocElse
 				}
-				v.at, v.also = whole(v.enter.Time, v.exit.Time), v.kind.some
+				v.at, v.also = whole(v.enter.Time, v.exit.Time), replay.RolesOf(schema.RoleAlloc)
 				v.judge()
 			}
 		},

@@ -18,6 +18,7 @@ var (
 	walks    = replay.RolesOf(schema.RoleWalk) | toParent
 	// operations are what a walk is made for; that to a parent ends with its operation.
 	operations = replay.RolesWhere(func(r schema.RoleInfo) bool { return r.Op != "" && r.Exit != nil && r.Traits&schema.Walks == 0 })
+	naming     = replay.RolesThat(schema.Names)
 )
 
 // passes adds an event outside any open to the walk, or to those of the operation, that it

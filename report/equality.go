@@ -20,6 +20,7 @@ var _ = register(func() kind {
 	return kind{
 		number: Equality,
 		name:   "equality",
+		some:   replay.RolesOf(schema.RoleLookupChain),
 		says:   "alloc, insert, lookup and open name one dentry, and it did not end in between",
 		open: func(v *view) {
 			d := v.w.steps[len(v.w.steps)-1].obj

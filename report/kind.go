@@ -136,6 +136,7 @@ type KindInfo struct {
 	Says    string         // what a proven claim of the kind says
 	Needs   replay.Roles   // without one of these it cannot be proven
 	Some    replay.Roles   // without one of these some of them cannot be proven
+	Of      replay.Roles   // without one of these some of them are not made: on walks that no event of it would show, or to no end
 	Alone   bool           // it stands on one event, and no loss touches it
 	Later   bool           // a later event decides it, which may be no part of what it is about
 	Columns schema.Columns // without one of these none is made, as of an older recorder
@@ -155,11 +156,14 @@ func Kinds() []KindInfo {
 				reasons = append(reasons, r)
 			}
 		}
-		some := k.some
-		if k.walks { // of an open it needs that, of another walk none
-			some |= opens
+		some, of := k.some, replay.Roles(0)
+		if k.needs.Has(schema.RoleKill) { // where the symbol is an attempt
+			some |= replay.RolesOf(schema.RoleFree)
 		}
-		out = append(out, KindInfo{k.number, k.name, k.says, k.needs, some, k.alone, k.later, k.columns, reasons})
+		if k.walks { // of an open it needs that, of another walk that and what looks its last component up
+			some, of = some|opens, walks|naming
+		}
+		out = append(out, KindInfo{k.number, k.name, k.says, k.needs, some, of, k.alone, k.later, k.columns, reasons})
 	}
 	return out
 }

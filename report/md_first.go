@@ -206,7 +206,7 @@ func (p *page) necessity() {
 func needed(r schema.Role) string {
 	var out []string
 	for _, k := range Kinds() {
-		if (k.Needs | k.Some).Has(r) {
+		if (k.Needs | k.Some | k.Of).Has(r) {
 			out = append(out, k.Name)
 		}
 	}

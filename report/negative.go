@@ -20,6 +20,7 @@ var _ = register(func() kind {
 		open:     n.open,
 		walks:    true,
 		needs:    lookups | replay.RolesOf(schema.RoleDrop),
+		some:     replay.RolesOf(schema.RoleDelete),
 		exits:    replay.RolesOf(schema.RoleAlloc),
 		dentries: true,
 		event:    func(v *view) { n.births.add(v.step) },

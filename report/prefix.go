@@ -20,6 +20,7 @@ var _ = register(func() kind {
 		open:    (*view).prefixes,
 		line:    suggestPrefix,
 		needs:   replay.RolesOf(schema.RoleLookupRCU, schema.RoleAlloc),
+		some:    replay.RolesOf(schema.RoleLookupChain),
 		reasons: []*Reason{CutName, OtherComponent},
 		tell: func(cl *Claim, q func(string) string) string {
 			if cl.Means == "" {

@@ -111,6 +111,13 @@ func operation(r Role, name, op, doc string) RoleInfo {
 	return RoleInfo{r, name, doc, shape(), shape(ColumnRet, ColumnTook), 0, op}
 }
 
+// naming is the row of an operation on a name in a directory.
+func naming(r Role, name, op, doc string) RoleInfo {
+	info := operation(r, name, op, doc)
+	info.Traits = Names
+	return info
+}
+
 // either is the row of an operation on a path or a descriptor.
 func either(r Role, name, doc string) RoleInfo {
 	info := operation(r, name, name, doc)
@@ -142,6 +149,7 @@ const (
 	Leaf                             // nothing recorded happens within it but reclaim: its entry and exit are one event, of the phase Whole
 	Executes                         // the first open in it is of the file that it is to run
 	MayLackPath                      // it may be given a descriptor, and then walks nothing
+	Names                            // it walks to a parent, and then looks up there, itself, the name that it makes, removes or moves
 )
 
 // Is reports whether the role has a trait; a role this version does not know has none.
@@ -225,14 +233,14 @@ func pathOperations() []RoleInfo {
 		operation(RoleReadlink, "readlink", "readlink", "a symbolic link is read: do_readlinkat"),
 		operation(RoleChdir, "chdir", "chdir", "the working directory changes: the system call chdir"),
 		execution(RoleExecve, "execve"),
-		operation(RoleMkdir, "mkdir", "mkdir", "a directory is to be made: do_mkdirat"),
-		operation(RoleMknod, "mknod", "mknod", "a special file is to be made: do_mknodat"),
-		operation(RoleUnlinkat, "unlinkat", "unlink", "a name is to be removed: do_unlinkat; in it vfs_unlink, the role unlink"),
-		operation(RoleRmdir, "rmdir", "rmdir", "a directory is to be removed: do_rmdir"),
+		naming(RoleMkdir, "mkdir", "mkdir", "a directory is to be made: do_mkdirat"),
+		naming(RoleMknod, "mknod", "mknod", "a special file is to be made: do_mknodat"),
+		naming(RoleUnlinkat, "unlinkat", "unlink", "a name is to be removed: do_unlinkat; in it vfs_unlink, the role unlink"),
+		naming(RoleRmdir, "rmdir", "rmdir", "a directory is to be removed: do_rmdir"),
 		{RoleRename, "rename", "a name is to become another: do_renameat2; in it __d_move, the role move",
-			shape(ColumnHow), shape(ColumnRet, ColumnTook), 0, "rename"},
-		operation(RoleLink, "link", "link", "a file is to get another name: do_linkat"),
-		operation(RoleSymlink, "symlink", "symlink", "a symbolic link is to be made: do_symlinkat"),
+			shape(ColumnHow), shape(ColumnRet, ColumnTook), Names, "rename"},
+		naming(RoleLink, "link", "link", "a file is to get another name: do_linkat"),
+		naming(RoleSymlink, "symlink", "symlink", "a symbolic link is to be made: do_symlinkat"),
 		operation(RoleMount, "mount", "mount", "a filesystem is to be mounted, bound or moved: the system call mount; in older recordings do_mount"),
 		operation(RoleChmod, "chmod", "chmod", "a file is to get other permissions: the system call chmod; in older recordings do_fchmodat"),
 		operation(RoleChown, "chown", "chown", "a file is to get another owner: do_fchownat"),

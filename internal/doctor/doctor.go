@@ -66,6 +66,7 @@ type Probe struct {
 	Uncounted bool     `json:"uncounted,omitempty"` // hits it misses are not counted
 	Reason    string   `json:"reason,omitempty"`    // why there is none
 	Costs     []string `json:"costs,omitempty"`     // kinds of claim unproven without it, or without the hits it misses
+	Some      []string `json:"some,omitempty"`      // kinds of which some are
 }
 
 // Diagnose looks at the machine and, where the kernel lets it, attaches every probe
@@ -116,7 +117,7 @@ func (d *Diagnosis) conclude() {
 	var gaps []string
 	uncounted := 0
 	for _, p := range d.Probes {
-		if p.Uncounted && len(p.Costs) > 0 {
+		if p.Uncounted && p.costs() != "" {
 			uncounted++
 		}
 		if p.State != OK {
@@ -177,7 +178,7 @@ func probeOf(attempts []bpf.Attempt) Probe {
 			p.Symbol, p.Attach, p.Uncounted = a.Symbol, schema.Attach(a.Attach).Label(), a.Uncounted
 			p.State, p.Reason = OK, ""
 			if p.Uncounted {
-				p.Costs = claimsNeeding(schema.Role(a.Role), true)
+				p.Costs, p.Some = claimsNeeding(schema.Role(a.Role), true)
 			}
 			if untried {
 				p.State, p.Reason, p.Attach = Unknown, a.Err.Error(), ""
@@ -186,7 +187,7 @@ func probeOf(attempts []bpf.Attempt) Probe {
 		}
 	}
 	p.Reason = whyMissing(attempts)
-	p.Costs = claimsNeeding(schema.Role(attempts[0].Role), false)
+	p.Costs, p.Some = claimsNeeding(schema.Role(attempts[0].Role), false)
 	return p
 }
 
@@ -210,13 +211,16 @@ func whyMissing(attempts []bpf.Attempt) string {
 }
 
 // claimsNeeding names the kinds of claim that cannot be proven without a role, or only
-// without all its events, as those can that stand on one.
-func claimsNeeding(role schema.Role, all bool) []string {
-	var kinds []string
+// without all its events, as those can that stand on one; and those of which some cannot.
+func claimsNeeding(role schema.Role, all bool) (kinds, some []string) {
 	for _, k := range report.Kinds() {
-		if k.Needs.Has(role) && !(all && k.Alone) {
+		switch {
+		case all && k.Alone:
+		case k.Needs.Has(role):
 			kinds = append(kinds, k.Name)
+		case (k.Some | k.Of).Has(role):
+			some = append(some, k.Name)
 		}
 	}
-	return kinds
+	return kinds, some
 }

@@ -33,15 +33,19 @@ func TestDoctorProbes(t *testing.T) {
 	for _, p := range rows {
 		got = append(got, p.Role+" "+string(p.State)+": "+p.describe())
 	}
-	costs := func(r schema.Role, all bool) string { return strings.Join(claimsNeeding(r, all), ", ") }
+	costs := func(r schema.Role, all bool) string {
+		var p Probe
+		p.Costs, p.Some = claimsNeeding(r, all)
+		return p.costs()
+	}
 	want := []string{
-		"open ok: do_file_open by kprobe; hits it misses are not counted; so no proof of: " + costs(schema.RoleOpen, true),
-		"delete missing: d_delete by fentry: load: no; without it no proof of: " + costs(schema.RoleDelete, false),
-		"drop missing: __d_drop by fentry: no such function; without it no proof of: " + costs(schema.RoleDrop, false),
+		"open ok: do_file_open by kprobe; hits it misses are not counted; so no proof of" + costs(schema.RoleOpen, true),
+		"delete missing: d_delete by fentry: load: no; without it no proof of" + costs(schema.RoleDelete, false),
+		"drop missing: __d_drop by fentry: no such function; without it no proof of" + costs(schema.RoleDrop, false),
 		"kill unknown: __dentry_kill is in the kernel's BTF; attaching not tried",
 	}
-	if got := costs(schema.RoleDelete, false); got != "eviction, delete, hard link" {
-		t.Errorf("without delete no proof of %s", got)
+	if got := costs(schema.RoleDelete, false); got != ": eviction, delete, hard link" {
+		t.Errorf("without delete no proof of%s", got)
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

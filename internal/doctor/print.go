@@ -51,8 +51,8 @@ func (p *Probe) describe() string {
 	switch {
 	case p.State == OK && p.Uncounted:
 		out = append(out, p.Symbol+" by "+p.Attach+"; hits it misses are not counted")
-		if len(p.Costs) > 0 {
-			out = append(out, "so no proof of: "+strings.Join(p.Costs, ", "))
+		if costs := p.costs(); costs != "" {
+			out = append(out, "so no proof of"+costs)
 		}
 	case p.State == OK:
 		out = append(out, p.Symbol+" by "+p.Attach)
@@ -62,13 +62,27 @@ func (p *Probe) describe() string {
 		out = append(out, p.Reason)
 		if p.Required {
 			out = append(out, "required: nothing can be recorded without it")
-		} else if len(p.Costs) > 0 {
-			out = append(out, "without it no proof of: "+strings.Join(p.Costs, ", "))
+		} else if costs := p.costs(); costs != "" {
+			out = append(out, "without it no proof of"+costs)
 		} else {
 			out = append(out, "no claim needs it")
 		}
 	}
 	return strings.Join(out, "; ")
+}
+
+// costs are the kinds of claim that lack the role, all of them or some.
+func (p *Probe) costs() (text string) {
+	if len(p.Costs) > 0 {
+		text = ": " + strings.Join(p.Costs, ", ")
+	}
+	if len(p.Some) > 0 {
+		if text != "" {
+			text += "; nor"
+		}
+		text += " of some: " + strings.Join(p.Some, ", ")
+	}
+	return text
 }
 
 // verdict is the sum, with the remedies.
