@@ -44,7 +44,7 @@ func TestDoctorProbes(t *testing.T) {
 		"drop missing: __d_drop by fentry: no such function; without it no proof of" + costs(schema.RoleDrop, false),
 		"kill unknown: __dentry_kill is in the kernel's BTF; attaching not tried",
 	}
-	if got := costs(schema.RoleDelete, false); got != ": eviction, delete, hard link" {
+	if got := costs(schema.RoleDelete, false); got != ": eviction, delete, hard link; nor of some: negative" {
 		t.Errorf("without delete no proof of%s", got)
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
