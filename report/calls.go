@@ -139,6 +139,9 @@ const maxUnreturned = 4096
 
 // givenUp takes an open that ends without an exit.
 func (c *collector) givenUp(call *replay.Call) {
+	if w := c.within[call.Tag]; w != nil && w.picked && opens.Has(call.Enter.Role) {
+		c.opened(w)
+	}
 	for w := c.within[call.Tag]; w != nil; w = w.then {
 		if e := w.enter(); len(c.unreturned) < maxUnreturned {
 			c.unreturned = append(c.unreturned, unreturned{c.program(e), replay.RolesOf(e.Role, call.Enter.Role), e.Name, e.ID, e.Time, c.state.Now()})

@@ -140,13 +140,7 @@ func (c *collector) event(s *replay.Step) {
 	if !c.bare {
 		c.processCounts.see(e)
 	}
-	if c.mute = c.only != nil && !c.only(); !c.mute && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
-		p := c.program(e)
-		p.Opens++
-		if e.Execute() && c.executes(e) {
-			p.execs++
-		}
-	} else if e.Phase == schema.Exit && executing.Has(e.Role) {
+	if c.mute = c.only != nil && !c.only(); e.Phase == schema.Exit && executing.Has(e.Role) {
 		delete(c.executed, e.TID)
 	}
 	if known {
@@ -165,9 +159,15 @@ func (c *collector) event(s *replay.Step) {
 	case s.Within == nil:
 		c.outside(s)
 	case s.Call == s.Within && e.Phase == schema.Enter:
-		c.begins(s.Within).add(s, true)
+		w := c.begins(s.Within)
+		w.execs, w.picked = e.Execute() && c.executes(e), !c.mute
+		w.add(s, true)
+		if w.picked {
+			c.program(e)
+		}
 	default:
 		if w := c.within[s.Within.Tag]; w != nil {
+			w.picked = w.picked || !c.mute
 			w.add(s, c.roomForSteps())
 			if s.Call == s.Within {
 				c.ended(w)

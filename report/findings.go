@@ -93,6 +93,7 @@ type Program struct {
 	Tally    Tally
 
 	kept         bool   // it has a section
+	returned     uint64 // of its opens
 	execs        uint64 // of its opens those of the file that an exec runs, which are that exec's
 	opens, calls picked
 	stretches    int // runs of events outside any open

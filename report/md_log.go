@@ -127,6 +127,7 @@ func (c *collector) line(s *replay.Step) {
 		c.suggested(p)
 		p.Opens++
 		p.Ended++
+		p.returned++
 		c.lines = nil
 		if len(p.Items) < maxItems && c.roomForItem() {
 			c.lines = &Item{Open: true, Path: e.Name}

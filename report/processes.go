@@ -145,13 +145,13 @@ func (prog *Program) ends() string {
 	return "; ended: " + strings.Join(out, ", ")
 }
 
-// opensText says how many opens it has, how many execs with theirs, and how many of these have no end in the trace.
+// opensText says how many opens it has, how many more are an exec's of the file that it runs, and how many of these have no end in the trace.
 func (prog *Program) opensText() string {
 	s := fmt.Sprintf("opens: %d", prog.Opens-prog.execs)
 	if prog.execs > 0 {
-		s += fmt.Sprintf(", execs: %d", prog.execs)
+		s += fmt.Sprintf(", and %d of files to execute", prog.execs)
 	}
-	if n := prog.Opens - prog.Ended; n > 0 {
+	if n := prog.Opens - prog.returned; n > 0 {
 		s += fmt.Sprintf(" (of %d of them no return is known)", n)
 	}
 	return s

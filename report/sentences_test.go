@@ -139,7 +139,7 @@ var sentences = func() []sentence {
 		return r.proven(kindOf[m[1]]) == 0
 	})
 	add(`So many proven claims of this run fall at least when a probe is missing: (.*)\.`, func(r *reader, m []string) bool { return r.ablations(m[1]) })
-	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?:, execs: `+n+`)?(?: \(of `+n+` of them no return is known\))?, failed: `+n+`(?:; ended: (.*?))?\.( The page has no room for more of it\.)?`,
+	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?:, and `+n+` of files to execute)?(?: \(of `+n+` of them no return is known\))?, failed: `+n+`(?:; ended: (.*?))?\.( The page has no room for more of it\.)?`,
 		func(r *reader, m []string) bool {
 			if m[8] != "" {
 				r.shown = -1

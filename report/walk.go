@@ -14,6 +14,8 @@ type walk struct {
 	roles    replay.Roles // of its events
 	overflow bool         // it has more events than are looked at
 	nests    bool         // another open is made within it, whose events are not among these
+	execs    bool         // it is an open of the file that an exec runs
+	picked   bool         // an event of it is, see Options.Only
 	then     *walk        // of an operation on two paths the other one; nil: none
 }
 
@@ -86,18 +88,31 @@ func (w *walk) took() uint64         { return max(w.exit().Time, w.enter().Time)
 
 // ended makes every claim that a finished open supports.
 func (c *collector) ended(w *walk) {
+	if w.picked {
+		p := c.opened(w)
+		p.returned++
+		if w.exit().Errno() != 0 {
+			p.Failed++
+		}
+	}
 	p := &c.nobody
 	if !c.mute {
 		p = c.program(w.enter())
 	}
 	p.Ended++
-	if w.exit().Errno() != 0 {
-		p.Failed++
-	}
 	if p.Ended == maxFew+1 {
 		c.few(p)
 	}
 	c.claims(p, w, purpose{})
+}
+
+// opened counts an open, which has ended or never will.
+func (c *collector) opened(w *walk) *Program {
+	p := c.program(w.enter())
+	if p.Opens++; w.execs {
+		p.execs++
+	}
+	return p
 }
 
 // claims makes every claim that a walk which has ended supports, and picks it for the program's section.

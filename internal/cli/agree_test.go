@@ -33,6 +33,24 @@ func TestOneWordHasOneNumber(t *testing.T) {
 	}
 }
 
+// So it is under filters: an open counts where replay has a line of it, whichever of its events that is.
+func TestOpensOfAPageUnderFilters(t *testing.T) {
+	t.Parallel()
+	for _, trace := range tracetest.Names(t, "test/git.pb", "traces/run1.pb", "test/cases/questions.pb") {
+		for _, filter := range [][]string{{"--failed"}, {"--errno", "ENOENT"}, {"--class", "rcu"}, {"--slower", "100us"}, {"--op", "open"}, {"--op", "exec,stat"}, {"--comm", "git"},
+			{"--to", "+0.0788"}, {"--from", "+0.1"}, {"--path", "/lib64/ld-linux-x86-64.so.2"}, {"--name", "ld-linux-x86-64.so.2"}, {"--object", "D7"}} {
+			var opens uint64
+			for _, m := range regexp.MustCompile(`(?m), opens: (\d+)`).FindAllStringSubmatch(output(t, append([]string{"report", trace}, filter...)...), -1) {
+				opens += number(m[1])
+			}
+			s := decoded[struct{ Total totals }](t, append([]string{"summary", "--format", "json", trace}, filter...)...)
+			if want := s.Total.numbers()["open"]; opens != want {
+				t.Errorf("%s %v: %d opens on the page, the summary %d", trace, filter, opens, want)
+			}
+		}
+	}
+}
+
 // decoded is what a command prints as JSON.
 func decoded[T any](t *testing.T, args ...string) (v T) {
 	t.Helper()
@@ -149,7 +167,7 @@ func ofPage(t *testing.T, trace string) numbers {
 		t.Fatalf("%s: the page has no sentence of its calls", trace)
 	}
 	n := numbers{"calls": number(m[1]), "failed": number(m[2])}
-	for _, m := range regexp.MustCompile(`(?m), opens: (\d+)(?:, execs: (\d+))?`).FindAllStringSubmatch(page, -1) {
+	for _, m := range regexp.MustCompile(`(?m), opens: (\d+)(?:, and (\d+) of files to execute)?`).FindAllStringSubmatch(page, -1) {
 		if n["open"] += number(m[1]); m[2] != "" {
 			n["exec"] += number(m[2])
 		}
