@@ -13,14 +13,15 @@ import (
 )
 
 // libraries is a search for shared libraries: calls on them where they are not, and the stats by which a loader then asks whether there is
-// such a directory at all. They are many calls for one cause, so no other rule counts them.
+// such a directory at all. They are many calls for one cause: what they alone make stand out no other rule names, see Summarizer.beside.
 type libraries struct {
 	names  *tally[example]     // of what was looked for
 	dirs   map[uint64]struct{} // hashes of the directories, as given
-	sought map[uint32]string   // by thread: the directory of its last such call
+	sought map[uint32]string   // by thread whose last call was one on a library: the directory
 	first  example
 	stats  uint64 // of directories
 	asked  uint64 // names that a filesystem was asked for
+	found  bool   // there is a finding of them
 }
 
 func newLibraries() libraries {
@@ -29,12 +30,18 @@ func newLibraries() libraries {
 
 // takes reports whether a call is of the search, and counts it.
 func (l *libraries) takes(c *replay.PathCall) bool {
+	dir, sought := "", false
+	if len(l.sought) > 0 {
+		if dir, sought = l.sought[c.TID]; sought {
+			delete(l.sought, c.TID)
+		}
+	}
 	switch name := baseOf(c.Path); {
 	case !looks(c.Operation) || schema.ErrnoName(c.Errno) != "ENOENT":
 		return false
 	case isLibrary(name):
 		l.seek(name, dirOf(c.Path), c)
-	case c.Operation == "stat" && c.Path != "" && l.sought[c.TID] == c.Path:
+	case sought && c.Operation == "stat" && c.Path == dir:
 		l.stats++
 	default:
 		return false
@@ -51,7 +58,11 @@ func (l *libraries) takes(c *replay.PathCall) bool {
 func (l *libraries) seek(name, dir string, c *replay.PathCall) {
 	l.names.add(name, 1).add(c)
 	if len(l.dirs) < fewKeys {
-		l.dirs[maphash.String(seed, dir)] = struct{}{}
+		h := maphash.String(seed, dir)
+		if c.OtherRoot || !strings.HasPrefix(c.Path, "/") {
+			h ^= maphash.Comparable(seed, c.StartAddr)
+		}
+		l.dirs[h] = struct{}{}
 	}
 	if len(l.sought) >= fewKeys {
 		clear(l.sought)
@@ -68,9 +79,17 @@ func isLibrary(name string) bool {
 	return strings.HasSuffix(name, ".so") || version != "" && version[0] >= '0' && version[0] <= '9'
 }
 
+// beside is how much of what calls were counted for is not of a search for libraries that there is a finding of.
+func (s *Summarizer) beside(amount uint64, x *example) uint64 {
+	if s.libraries.found {
+		amount -= min(amount, x.searching)
+	}
+	return amount
+}
+
 func (s *Summarizer) librarySearch() []Finding {
 	l := &s.libraries
-	if l.names.total < someFailures {
+	if l.found = l.names.total >= someFailures; !l.found {
 		return nil
 	}
 	most := l.names.top(1)[0]
@@ -91,7 +110,7 @@ func (s *Summarizer) librarySearch() []Finding {
 		what += fmt.Sprintf(", %s of such directories", plural.Of(l.stats, "stat"))
 	}
 	if l.asked > 0 {
-		what += fmt.Sprintf("; %s were allocated for it", ofAll(l.asked, l.asked+s.misses.total, "dentries"))
+		what += fmt.Sprintf("; %s were allocated for it", ofAll(l.asked, s.misses.total, "dentries"))
 	}
 	return []Finding{s.failing(all, most.Key, what, showing(most.Key)...)}
 }

@@ -55,6 +55,47 @@ func TestALibrarySearchIsOneFinding(t *testing.T) {
 	}
 }
 
+// What others do with a library's path counts in what is said of that path, and a loop that asks for a directory is no loader's.
+func TestWhatIsNoLibrarySearch(t *testing.T) {
+	type call struct{ op, path string }
+	repeated := func(n int, c ...call) (all []call) {
+		for range n {
+			all = append(all, c...)
+		}
+		return all
+	}
+	for name, test := range map[string]struct {
+		calls []call
+		want  []string
+	}{
+		"unlinked as well": {slices.Concat(repeated(10, call{"open", "/lib/liba.so"}), repeated(6, call{"open", "/lib/libb.so"}, call{"unlink", "/lib/libb.so"})), []string{
+			"library search: 16 of 22 failures (73 %) are a search for libraries, first at #2: 16 for liba.so and 1 other name in 1 directory; 16 of 22 dentries (73 %) were allocated for it",
+			"failing path: 12 of 22 failures (55 %) are ENOENT of /lib/libb.so, first at #22; a filesystem was asked for it 12 times"}},
+		"a poll of the directory": {slices.Concat(repeated(5, call{"open", "/plug/liba.so"}), repeated(100, call{"stat", "/plug"})), []string{
+			"failing path: 100 of 105 failures (95 %) are ENOENT of /plug, first at #12; a filesystem was asked for it 100 times",
+			"library search: 6 of 105 failures (6 %) are a search for libraries, first at #2: 5 for liba.so in 1 directory, 1 stat of such directories; 6 of 105 dentries (6 %) were allocated for it"}},
+		"too few": {repeated(4, call{"stat", "/lib/x.so"}, call{"unlink", "/lib/x.so"}), []string{
+			"failing path: 8 of 8 failures (100 %) are ENOENT of /lib/x.so, first at #2; a filesystem was asked for it 8 times"}},
+	} {
+		var calls []*replay.PathCall
+		for i, c := range test.calls {
+			calls = append(calls, missing(uint64(2*i+2), 1, c.op, c.path, c.path))
+		}
+		if got := foundOf(NewSummarizer(tracetest.Header()), calls...); !slices.Equal(got, test.want) {
+			t.Errorf("%s: found\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+		}
+	}
+	var calls []*replay.PathCall
+	for i := range uint64(6) {
+		c := missing(2*i+2, 1, "open", "m.so", "…/m.so")
+		c.StartAddr = 0x1000 * (i + 1)
+		calls = append(calls, c)
+	}
+	if got := foundOf(NewSummarizer(tracetest.Header()), calls...); len(got) == 0 || !strings.Contains(got[0], "6 for m.so in 6 directories") {
+		t.Errorf("from six working directories: found %q", got)
+	}
+}
+
 // More names than are kept apart are said to be more.
 func TestALibrarySearchOfManyNames(t *testing.T) {
 	var calls []*replay.PathCall

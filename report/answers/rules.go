@@ -44,7 +44,7 @@ const (
 // first alone is made: a rule passes over what one before it has named.
 var Rules = []Rule{
 	{"file that is there", "an exec failed with ENOENT although its own path led to a file: another path that it opened is missing, an interpreter or a loader", (*Summarizer).others},
-	{"library search", "opens, stats and accesses of names that end in .so, or in .so. and a version, failed with ENOENT 5 times or more; these calls, and a stat with ENOENT of the directory that the last of them of the thread looked in, as a loader makes it, count for no other rule", (*Summarizer).librarySearch},
+	{"library search", "opens, stats and accesses of names that end in .so, or in .so. and a version, failed with ENOENT 5 times or more; these calls, and a stat with ENOENT of its directory that the thread makes next, as a loader does, count in the numbers of all rules, and for none that anything stands out", (*Summarizer).librarySearch},
 	{"missing file", "paths that end in one name failed with ENOENT 5 times or more, and in 10 % of all failures, and no one path in half of those", (*Summarizer).missingFiles},
 	{"failing path", "a path failed with one errno 5 times or more, and in 10 % of all failures", (*Summarizer).failingPaths},
 	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more", (*Summarizer).missingNames},
@@ -57,8 +57,11 @@ var Rules = []Rule{
 }
 
 func (s *Summarizer) failingPaths() (out []Finding) {
-	unnamed := func(e *entry[example]) bool { _, path, _ := strings.Cut(e.Key, " "); return !s.named(path) }
-	for _, e := range outstanding(s.failures.top(2*perRule), someFailures, 10, s.Total.Failed, unnamed) {
+	fails := func(e *entry[example]) bool {
+		n, path := s.beside(e.Amount, &e.What), e.Key[strings.IndexByte(e.Key, ' ')+1:]
+		return n >= someFailures && share(n, s.Total.Failed, 10) && !s.named(path)
+	}
+	for _, e := range outstanding(s.failures, fails) {
 		errno, path, _ := strings.Cut(e.Key, " ")
 		what := fmt.Sprintf("%s are %s of %s, first at #%d", ofAll(e.Amount, s.Total.Failed, "failures"), errno, replay.Printable(path), e.What.call)
 		if x := s.again.find(hashOf("", path), "", path); x != nil && x.Amount >= someAsked && known(path) {
@@ -69,17 +72,15 @@ func (s *Summarizer) failingPaths() (out []Finding) {
 	return out
 }
 
-// outstanding is which of some entries, most first, have at least so much and so many hundredths of the whole; of those that count the first ones.
-func outstanding[V any](entries []*entry[V], least, hundredths, whole uint64, counts func(*entry[V]) bool) (out []*entry[V]) {
-	for _, e := range entries {
-		if e.Amount < least || !share(e.Amount, whole, hundredths) || len(out) == perRule {
-			break
-		}
-		if counts(e) {
+// outstanding is which of a tally's entries count, the first ones, most first.
+func outstanding[V any](t *tally[V], counts func(*entry[V]) bool) (out []*entry[V]) {
+	for i := range t.entries {
+		if e := &t.entries[i]; counts(e) {
 			out = append(out, e)
 		}
 	}
-	return out
+	slices.SortFunc(out, (*entry[V]).compare)
+	return out[:min(len(out), perRule)]
 }
 
 // about makes a finding about a path or a name, which rules to come pass over.
@@ -109,6 +110,7 @@ func (s *Summarizer) nameTold(name string) bool {
 type ending struct {
 	paths, most uint64 // how many they are, and how often one failed that failed most
 	call        uint64 // the id of the first call
+	searching   uint64 // see example
 }
 
 // missingFiles finds what is looked for in many places, as a library that is not installed: no path and no directory of it stands
@@ -122,6 +124,7 @@ func (s *Summarizer) missingFiles() (out []Finding) {
 		if name := path[strings.LastIndexByte(path, '/')+1:]; errno == "ENOENT" && name != "" {
 			x := ends.add(name, e.Amount)
 			x.most = max(x.most, e.Amount)
+			x.searching += e.What.searching
 			if x.paths++; x.call == 0 || e.What.call < x.call {
 				x.call = e.What.call
 			}
@@ -131,8 +134,11 @@ func (s *Summarizer) missingFiles() (out []Finding) {
 	if s.failures.floor > 0 {
 		least = "at least "
 	}
-	scattered := func(e *entry[ending]) bool { return 2*e.What.most < e.Amount && !s.nameTold(e.Key) }
-	for _, e := range outstanding(ends.sorted(), someFailures, 10, s.Total.Failed, scattered) {
+	scattered := func(e *entry[ending]) bool {
+		n := s.beside(e.Amount, &example{searching: e.What.searching})
+		return n >= someFailures && share(n, s.Total.Failed, 10) && 2*e.What.most < e.Amount && !s.nameTold(e.Key)
+	}
+	for _, e := range outstanding(ends, scattered) {
 		out = append(out, s.failing(e.Amount, e.Key, fmt.Sprintf("%s%s are ENOENT of %s%d paths that end in %s, first at #%d", least,
 			ofAll(e.Amount, s.Total.Failed, "failures"), least, e.What.paths, replay.Printable(e.Key), e.What.call), showing(e.Key)...))
 	}
@@ -165,8 +171,10 @@ func (s *Summarizer) others() (out []Finding) {
 }
 
 func (s *Summarizer) missingNames() (out []Finding) {
-	many := func(e *entry[spread]) bool { return e.What.n >= someDirs && !s.nameTold(e.Key) }
-	for _, e := range outstanding(s.names.sorted(), someFailures, 0, s.names.total, many) {
+	many := func(e *entry[spread]) bool {
+		return e.What.n >= someDirs && s.beside(e.Amount, &e.What.example) >= someFailures && !s.nameTold(e.Key)
+	}
+	for _, e := range outstanding(s.names, many) {
 		where := fmt.Sprintf("%d directories", e.What.n)
 		if e.What.n == maxDirs {
 			where += " or more"
@@ -178,19 +186,26 @@ func (s *Summarizer) missingNames() (out []Finding) {
 }
 
 func (s *Summarizer) askedAgain() (out []Finding) {
-	for _, e := range outstanding(s.again.top(4*perRule), someAsked, 0, s.again.total, func(e *entry[example]) bool { return known(e.Key) && !s.named(e.Key) }) {
+	again := func(e *entry[example]) bool {
+		return s.beside(e.Amount, &e.What) >= someAsked && known(e.Key) && !s.named(e.Key)
+	}
+	for _, e := range outstanding(s.again, again) {
 		out = append(out, s.about(e.Key, fmt.Sprintf("a filesystem was asked for %s %d times, first at #%d", replay.PrintablePath(e.Key), e.Amount, e.What.call), showing(e.Key)...))
 	}
 	return out
 }
 
 func (s *Summarizer) missedDirectories() (out []Finding) {
-	all := s.misses.total + s.libraries.asked
+	all := s.misses.total
 	enough := func(e *entry[example]) bool {
-		n := e.Amount - min(e.Amount, s.askedNamed(e.Key))
-		return known(e.Key) && n >= someMisses && share(n, all, 20)
+		n := s.beside(e.Amount, &e.What)
+		if n < someMisses || !share(n, all, 20) || !known(e.Key) {
+			return false
+		}
+		n -= min(n, s.askedNamed(e.Key))
+		return n >= someMisses && share(n, all, 20)
 	}
-	for _, e := range outstanding(s.misses.top(4*perRule), someMisses, 20, all, enough) {
+	for _, e := range outstanding(s.misses, enough) {
 		out = append(out, Finding{
 			What:    fmt.Sprintf("%s allocated by walks are for names in %s, first at #%d", ofAll(e.Amount, all, "dentries"), replay.PrintablePath(e.Key), e.What.call),
 			Command: []string{"top", "--by", "path", "--of", "misses", "FILE"},
@@ -220,7 +235,10 @@ func (s *Summarizer) slowCall() []Finding {
 }
 
 func (s *Summarizer) negativesLeft() (out []Finding) {
-	for _, e := range outstanding(s.left.top(4*perRule), someLeft, 20, s.Negatives.Left, func(e *entry[[8]uint64]) bool { return known(e.Key) }) {
+	many := func(e *entry[[8]uint64]) bool {
+		return e.Amount >= someLeft && share(e.Amount, s.Negatives.Left, 20) && known(e.Key)
+	}
+	for _, e := range outstanding(s.left, many) {
 		out = append(out, Finding{
 			What: fmt.Sprintf("%s left without inode are in %s: by %s", ofAll(e.Amount, s.Negatives.Left, "dentries"), replay.PrintablePath(e.Key),
 				list(counted(replay.Births, e.What[:]))),

@@ -87,7 +87,7 @@ type Summarizer struct {
 	errnos    map[int]uint64
 	told      []string // the paths and names that findings are about
 	libraries libraries
-	failures  *tally[example]      // by errno and path, but for those of libraries
+	failures  *tally[example]      // by errno and path
 	errno     int                  // of the last of them
 	key       string               // what keys of that begin with
 	names     *tally[spread]       // by missing name
@@ -104,8 +104,9 @@ type Summarizer struct {
 
 // example is one call of many, that which began first.
 type example struct {
-	call  uint64
-	count uint64
+	call      uint64
+	count     uint64
+	searching uint64 // of these, calls of a search for libraries
 }
 
 // add takes a call, and reports whether it began first: one is told of after those within it, and those that other threads made meanwhile.
@@ -116,6 +117,14 @@ func (x *example) add(c *replay.PathCall) bool {
 	}
 	x.call = c.ID
 	return true
+}
+
+// of is add for a call that may be of a search for libraries.
+func (x *example) of(c *replay.PathCall, search bool) (first bool) {
+	if search {
+		x.searching++
+	}
+	return x.add(c)
 }
 
 // spread is the directories that a name was missing in.
@@ -224,22 +233,24 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	} else if c.End != 0 && leads(c) {
 		s.leads.addTo(s.rootKey(c), c.Path, 1).add(c)
 	}
-	if s.libraries.takes(c) {
-		return
-	}
+	search := s.libraries.takes(c)
 	if c.Failed() {
-		s.failures.addTo(s.errnoKey(c.Errno), c.Path, 1).add(c)
+		s.failures.addTo(s.errnoKey(c.Errno), c.Path, 1).of(c, search)
 	}
 	for i := range c.Components {
 		p := &c.Components[i]
 		if p.Found != replay.FoundMiss {
 			continue
 		}
-		s.again.add(p.Path, 1).add(c)
-		s.misses.add(dirOf(p.Path), 1).add(c)
+		s.again.add(p.Path, 1).of(c, search)
+		s.misses.add(dirOf(p.Path), 1).of(c, search)
 	}
 	if n := len(c.Components); n > 0 && schema.ErrnoName(c.Errno) == "ENOENT" {
-		s.names.add(c.Components[n-1].Name, 1).add(c, dirOf(c.Resolved))
+		x := s.names.add(c.Components[n-1].Name, 1)
+		if x.of(c, search) {
+			x.dir = dirOf(c.Resolved)
+		}
+		x.in(dirOf(c.Resolved))
 	}
 }
 
@@ -276,10 +287,7 @@ func slowOf(c *replay.PathCall) Slow {
 	return s
 }
 
-func (x *spread) add(c *replay.PathCall, dir string) {
-	if x.example.add(c) {
-		x.dir = dir
-	}
+func (x *spread) in(dir string) {
 	if h := maphash.String(seed, dir); x.n < maxDirs && !slices.Contains(x.dirs[:x.n], h) {
 		x.dirs[x.n] = h
 		x.n++
