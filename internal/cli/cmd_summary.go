@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/dtrec/dtrec/report/answers"
@@ -34,7 +35,11 @@ Exit status: 0 printed, 2 not readable.`,
 			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
 				s, err := answers.Summarize(o.picker(t))
 				s.Picked = o.given(cmd)
-				return s, func(w io.Writer) error { return s.WriteText(w, args[0]) }, err
+				file := args
+				if cmd.Flags().Changed("run") {
+					file = append([]string{fmt.Sprintf("--run=%d", q.run)}, args...)
+				}
+				return s, func(w io.Writer) error { return s.WriteText(w, file...) }, err
 			})
 		},
 	}

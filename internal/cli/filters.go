@@ -93,7 +93,7 @@ func eachGiven(cmd *cobra.Command, names []string, do func(name string, value ..
 		case f.Value.String() == "true":
 			do(f.Name)
 		default:
-			do(f.Name, f.Value.String())
+			do(f.Name, strings.ReplaceAll(f.Value.String(), "µ", "u")) // of a duration, which each shell takes so
 		}
 	})
 }

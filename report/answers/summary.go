@@ -29,12 +29,12 @@ type Summary struct {
 	// Picked are the filters as flags, such as --comm=git, where all that follows is of the path calls that they pick.
 	Picked []string `json:"picked,omitempty"`
 
-	Total     Row            `json:"total"`
-	Programs  []*Row         `json:"programs"` // those with most time first
-	Errnos    []Count        `json:"errnos"`   // of calls that failed, the most frequent first
-	Slowest   []Slow         `json:"slowest"`  // the ten slowest calls, the slowest first
-	Negatives NegativeCounts `json:"negatives"`
-	Findings  []Finding      `json:"findings"` // what stands out, see Rules
+	Total     Row             `json:"total"`
+	Programs  []*Row          `json:"programs"`            // those with most time first
+	Errnos    []Count         `json:"errnos"`              // of calls that failed, the most frequent first
+	Slowest   []Slow          `json:"slowest"`             // the ten slowest calls, the slowest first
+	Negatives *NegativeCounts `json:"negatives,omitempty"` // nil where calls are picked: dentries are not
+	Findings  []Finding       `json:"findings"`            // what stands out, see Rules
 }
 
 // Slow is one call.
@@ -169,7 +169,8 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 		picks:     make(map[uint32][]string),
 		libraries: newLibraries(),
 	}
-	s.Kernel, s.Log, s.Findings = h.GetKernel().GetRelease(), h.Imported(), []Finding{}
+	s.Kernel, s.Log, s.Findings, s.Programs, s.Slowest = h.GetKernel().GetRelease(), h.Imported(), []Finding{}, []*Row{}, []Slow{}
+	s.Negatives = new(NegativeCounts)
 	s.model.Call, s.model.Task, s.model.Negative = s.call, s.task, s.negative
 	return s
 }
@@ -298,7 +299,16 @@ func (x *spread) in(dir string) {
 // O_TMPFILE makes has not.
 func leads(c *replay.PathCall) bool {
 	return strings.HasPrefix(c.Path, "/") && c.How&schema.LookupInRoot == 0 && known(c.Resolved) && len(c.Resolved) <= maxResolved &&
-		(!c.OtherRoot || c.StartAddr != 0) && (c.Ino == 0 || !strings.HasSuffix(c.Resolved, "/#"+strconv.FormatUint(c.Ino, 10)))
+		(!c.OtherRoot || c.StartAddr != 0) && !unnamed(c)
+}
+
+// unnamed reports whether what a call opened has the name of a file that O_TMPFILE makes, # and its inode's number, which older recorders
+// did not read, and was asked for by another.
+func unnamed(c *replay.PathCall) bool {
+	name := baseOf(c.Resolved)
+	digits, ok := strings.CutPrefix(name, "#")
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return ok && err == nil && (n == c.Ino || c.Ino == 0 && c.Operation == "open" && baseOf(c.Path) != name)
 }
 
 // rootKey is what the keys of paths from one root directory begin with: nothing of the recorder's. One that is followed where it is a link
@@ -382,6 +392,9 @@ func (s *Summarizer) End() *Summary {
 	})
 	s.find()
 	s.printable()
+	if s.picked.picker != nil {
+		s.Negatives = nil
+	}
 	sum := s.Summary // who keeps it keeps nothing of the model
 	return &sum
 }

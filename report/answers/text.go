@@ -28,8 +28,8 @@ func WriteJSON(w io.Writer, answer any) error {
 	return enc.Encode(answer)
 }
 
-// WriteText prints the summary for people. file is what commands call the trace.
-func (s *Summary) WriteText(w io.Writer, file string) error {
+// WriteText prints the summary for people. file is the words by which commands are given the trace, its run among them.
+func (s *Summary) WriteText(w io.Writer, file ...string) error {
 	b := bufio.NewWriter(w)
 	s.writeHead(b)
 	if len(s.Programs) > 0 {
@@ -40,7 +40,7 @@ func (s *Summary) WriteText(w io.Writer, file string) error {
 	if len(s.Errnos) > 0 {
 		fmt.Fprintf(b, "\nfailed: %s\n", list(s.Errnos))
 	}
-	if n := s.Negatives; n.Made > 0 {
+	if n := s.Negatives; n != nil && n.Made > 0 {
 		fmt.Fprintf(b, "without inode: %s made (by %s), %d left, %s answered by them\n", plural.Of(n.Made, "dentry"), list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
 	}
 	if len(s.Findings) > 0 {
@@ -54,8 +54,12 @@ func (s *Summary) WriteText(w io.Writer, file string) error {
 
 func (s *Summary) writeHead(b *bufio.Writer) {
 	t := &s.Total
-	fmt.Fprintf(b, "%s, %d failed, %s in them; %s; %d events, %d lost, Linux %s\n",
-		plural.Of(t.Calls, "path call"), t.Failed, duration(t.Took), plural.Of(t.Processes, "process"), s.Events, s.Lost, s.Kernel)
+	by := ""
+	if len(s.Picked) > 0 { // those that made them, no others
+		by = "by "
+	}
+	fmt.Fprintf(b, "%s, %d failed, %s in them; %s%s; %d events, %d lost, Linux %s\n",
+		plural.Of(t.Calls, "path call"), t.Failed, duration(t.Took), by, plural.Of(t.Processes, "process"), s.Events, s.Lost, s.Kernel)
 	if len(t.Operations) > 1 {
 		fmt.Fprintf(b, "%s\n", list(t.Operations))
 	}
@@ -76,7 +80,7 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 	}
 }
 
-func (s *Summary) writePrograms(b *bufio.Writer, file string) {
+func (s *Summary) writePrograms(b *bufio.Writer, file []string) {
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "processes\tcalls\tfailed\trcu\tref\tmiss\ttime\tslowest\t\t  program")
 	calling := s.calling()
@@ -136,19 +140,22 @@ func (r *Row) label() string {
 }
 
 // commandLine is the words after dtrec as a shell takes them, of the trace in a file and of what is picked: show takes no filters, and what
-// a command has of its own is narrower.
-func (s *Summary) commandLine(command []string, file string) string {
+// a command has of its own is narrower. What asks for how calls ended shows their returns, which are about no name of a component and no dentry but the last.
+func (s *Summary) commandLine(command []string, file []string) string {
 	words := []string{command[0]}
+	ends := slices.Contains(command, "--errno")
 	for _, flag := range s.Picked {
-		if name, _, _ := strings.Cut(flag, "="); command[0] != "show" && !slices.Contains(command, name) {
+		name, _, _ := strings.Cut(flag, "=")
+		if command[0] != "show" && !slices.Contains(command, name) && !(ends && (name == "--name" || name == "--object")) {
 			words = append(words, flag)
 		}
 	}
 	for _, w := range command[1:] {
 		if w == "FILE" {
-			w = file
+			words = append(words, file...)
+		} else {
+			words = append(words, w)
 		}
-		words = append(words, w)
 	}
 	return replay.CommandLine(words)
 }
@@ -252,7 +259,7 @@ func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 			w.Put("; %d not told to be rcu, ref or miss", t.Unknown)
 		}
 		w.Line(".")
-		if n := &s.Negatives; n.Made > 0 {
+		if n := s.Negatives; n != nil && n.Made > 0 {
 			w.Line("%s without inode made (by %s), %d left when the trace ended; %s answered by them.", plural.Of(n.Made, "dentry"), list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
 		}
 	})
@@ -272,7 +279,7 @@ func (s *Summary) pageFindings(w *md.Writer, room *int) {
 	}
 	left := 0
 	for i, f := range s.Findings {
-		if i >= pageFindings || !w.Try(room, func() { w.Line("- %s: %s", md.Prose(f.What), md.Span("dtrec "+s.commandLine(f.Command, "FILE"))) }) {
+		if i >= pageFindings || !w.Try(room, func() { w.Line("- %s: %s", md.Prose(f.What), md.Span("dtrec "+s.commandLine(f.Command, []string{"FILE"}))) }) {
 			left++
 		}
 	}
