@@ -12,11 +12,12 @@ type Picker struct {
 	calls  *callModel
 	picks  bool
 	picked map[uint64]bool // entries of path calls in progress, or told with the last record
+	unmet  *unmet
 }
 
 // Pick returns a Picker of the source.
 func Pick(src Source, f *Filter) *Picker {
-	return &Picker{Source: src, filter: f, calls: telling(src.Header()), picked: make(map[uint64]bool)}
+	return &Picker{Source: src, filter: f, calls: telling(src.Header()), picked: make(map[uint64]bool), unmet: newUnmet(f)}
 }
 
 // Next is that of the source.
@@ -34,6 +35,10 @@ func (p *Picker) Next() (schema.Record, error) {
 		if p.picks = p.filter.Match(s, c); p.picks && c != nil {
 			p.picked[c.ID] = true
 		}
+		if u := p.unmet; !u.shown {
+			u.see(s, c)
+			u.shown = p.picks
+		}
 		if s.Call != nil && s.Event.Phase == schema.Exit && callRoles.Has(s.Event.Role) { // one without a path is not told of
 			p.calls.told = append(p.calls.told, s.Call.Enter.ID)
 		}
@@ -47,6 +52,10 @@ func (p *Picker) PicksCall(c *PathCall) bool { return p.picked[c.ID] }
 
 // Picks reports whether the filter asks for the last event.
 func (p *Picker) Picks() bool { return p.picks }
+
+// InVain says in lines why nothing was picked of what has been read: what the filter asks for in vain, and the nearest there is. It is
+// nil where something was.
+func (p *Picker) InVain() []string { return p.unmet.why() }
 
 // Filter is what picks.
 func (p *Picker) Filter() *Filter { return p.filter }

@@ -145,7 +145,7 @@ func (p *printer) event(e *schema.Event) {
 		p.observer.observe(step)
 	}
 	if !p.unmet.shown {
-		p.unmet.see(step)
+		p.unmet.see(step, call)
 	}
 	if p.all || p.filter.Match(step, call) {
 		p.unmet.matched++

@@ -42,7 +42,7 @@ Sentences are not judged. It prints line and column of what was something else i
 run, is not in it, is wrong, or is not understood; with --all what was found as well.
 
 Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven, or the trace cut or damaged),
-2 not readable. Of a page: 0 all found with its meaning, 1 something was not, 2 not
+2 not readable, or nothing picked. Of a page: 0 all found with its meaning, 1 something was not, 2 not
 readable, or nothing in it to look up.`,
 		Example: `  dtrec check traces/run1.pb
   dtrec check --strict --format json traces/run1.pb

@@ -91,6 +91,7 @@ func (o *findingsOptions) writePage(cmd *cobra.Command, path string, page report
 	defer t.Close()
 	src, judged := o.judged(t)
 	f, err := writePage(cmd.OutOrStdout(), src, judged, page)
+	inVain(cmd, src)
 	for i, what := range page.Select {
 		if f != nil && slices.Contains(f.Unmet, replay.Unescape(what)) && slices.Index(page.Select, what) == i {
 			fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: --select %s: the page shows no path call of it\n", oneLine(what))
@@ -151,7 +152,11 @@ func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findi
 	defer t.Close()
 	src, judged := o.judged(t)
 	judged.Bare = true
-	return report.Judge(src, judged)
+	f, err := report.Judge(src, judged)
+	if err == nil && inVain(cmd, src) {
+		return nil, &exitError{exitTrouble, fmt.Errorf("%s: nothing of it is picked, and nothing judged", t.name), "see 'dtrec replay' for what there is to pick"}
+	}
+	return f, err
 }
 
 // judged is what is judged of a trace, and how.

@@ -20,8 +20,9 @@ func newSummaryCmd() *cobra.Command {
 with a row for each program, and what stands out, by the rules of docs/answers.md,
 with the command to see more of it. FILE may be - for stdin.
 
-A call is rcu if it never left rcu-walk, ref if it went on or started
-over in ref-walk, and miss if a filesystem was asked for a name.
+A call is rcu if every name was found in rcu-walk; ref if the cache answered otherwise, in
+ref-walk or to an operation (unlink, rename) that had locked the directory; and miss if
+a filesystem was asked for a name.
 
 The filters are those of replay but --role: a call counts where replay has a line of
 it; dentries without inode are not told of then.
@@ -33,8 +34,10 @@ Exit status: 0 printed, 2 not readable.`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
-				s, err := answers.Summarize(o.picker(t))
+				src := o.picker(t)
+				s, err := answers.Summarize(src)
 				s.Picked = o.given(cmd)
+				inVain(cmd, src)
 				file := args
 				if cmd.Flags().Changed("run") {
 					file = append([]string{fmt.Sprintf("--run=%d", q.run)}, args...)

@@ -44,11 +44,12 @@ Exit status: 0 printed, 2 not readable.`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
-				top, err := answers.TopOf(o.picker(t), of, by, rows)
+				src := o.picker(t)
+				top, err := answers.TopOf(src, of, by, rows)
 				if top == nil {
 					return nil, nil, usageError(cmd, err)
 				}
-				if err == nil && q.format == textFormat && len(top.Rows) == 0 {
+				if err == nil && !inVain(cmd, src) && q.format == textFormat && len(top.Rows) == 0 {
 					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the trace has no %s%s\n", of, o.picking(cmd))
 				}
 				return top, top.WriteText, err

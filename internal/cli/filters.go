@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,6 +63,19 @@ func (o *filterOptions) picker(src replay.Source) replay.Source {
 		return replay.Pick(src, f)
 	}
 	return src
+}
+
+// inVain says on stderr why the filters pick nothing of a source that was read, and reports whether that is so.
+func inVain(cmd *cobra.Command, src replay.Source) bool {
+	p, ok := src.(*replay.Picker)
+	if !ok {
+		return false
+	}
+	why := p.InVain()
+	for _, line := range why {
+		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", line)
+	}
+	return len(why) > 0
 }
 
 // given are the filters that a command was given, a word each.

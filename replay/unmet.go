@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dtrec/dtrec/internal/shown"
+	"github.com/dtrec/dtrec/schema"
+)
+
+// unmet finds out why a filter picks nothing: what it asks for that is nowhere in the
+// trace, and the nearest there is.
+type unmet struct {
+	filter      *Filter
+	wants       []want
+	matched     uint64 // events that match
+	shown       bool   // a format has printed some of them
+	first, last uint64 // times of the first and the last event
+	any         bool   // there are events
+}
+
+// want is one thing that a filter asks for.
+type want struct {
+	alone Filter // which asks for nothing else
+	met   bool
+	says  string // that it is not in the trace
+	near  string // what is near it; empty: nothing is
+	names *search
+}
+
+func newUnmet(f *Filter) *unmet {
+	u := &unmet{filter: f}
+	add := func(alone Filter, says string) *want {
+		u.wants = append(u.wants, want{alone: alone, says: says})
+		return &u.wants[len(u.wants)-1]
+	}
+	named := func(alone Filter, says, name string) {
+		s := &search{given: name}
+		add(alone, says+" "+s.String()).names = s
+	}
+	for _, p := range f.Paths {
+		named(Filter{Paths: []string{p}}, "no path call in the trace is on", p)
+	}
+	for _, n := range f.Names {
+		named(Filter{Names: []string{n}}, "no event in the trace is about the name", n)
+	}
+	for _, c := range f.Comms {
+		named(Filter{Comms: []string{c}}, "no event in the trace is of a task called", c)
+	}
+	for _, pid := range f.PIDs {
+		add(Filter{PIDs: []uint32{pid}}, fmt.Sprintf("no event in the trace is of process %d", pid))
+	}
+	for _, r := range f.Roles {
+		add(Filter{Roles: []schema.Role{r}}, "no event in the trace has the role "+r.Label())
+	}
+	for _, d := range f.Objects {
+		add(Filter{Objects: []Ref{d}}, "no event in the trace is about "+d.word())
+	}
+	for _, op := range f.Ops {
+		add(Filter{Ops: []string{op}}, "no path call in the trace is of the operation "+op)
+	}
+	for _, id := range f.Calls {
+		add(Filter{Calls: []uint64{id}}, fmt.Sprintf("no path call in the trace begins with event #%d", id))
+	}
+	for _, n := range f.Errnos {
+		add(Filter{Errnos: []int{n}}, "no path call in the trace failed with "+schema.ErrnoName(n))
+	}
+	for _, c := range f.Classes {
+		add(Filter{Classes: []Class{c}}, "no path call in the trace is "+c.String())
+	}
+	if f.Failed {
+		add(Filter{Failed: true}, "no path call in the trace failed")
+	}
+	if f.Slower > 0 {
+		add(Filter{Slower: f.Slower}, "no path call in the trace took "+time.Duration(f.Slower).String()+" or more")
+	}
+	return u
+}
+
+// word is the dentry as it was asked for.
+func (r Ref) word() string {
+	if r.Seq != 0 {
+		return fmt.Sprintf("D%d", r.Seq)
+	}
+	return fmt.Sprintf("%#x", r.Addr)
+}
+
+// see takes an event into account, whether it matches or not, until one is shown. The call is as for Match.
+func (u *unmet) see(s *Step, c *PathCall) {
+	e := s.Event
+	if !u.any {
+		u.any, u.first = true, e.Time
+	}
+	u.last = max(u.last, e.Time)
+	for i := range u.wants {
+		w := &u.wants[i]
+		switch {
+		case w.met:
+		case w.alone.Match(s, c):
+			w.met = true
+		case len(w.alone.Calls) > 0 && e.ID == w.alone.Calls[0] && c != nil:
+			w.near = fmt.Sprintf("; it is in the call of #%d", c.ID)
+		case len(w.alone.Comms) > 0:
+			w.names.offer(e.Comm)
+		case len(w.alone.Paths) > 0:
+			if e.Phase == schema.Enter && walkRoles.Has(e.Role) {
+				w.names.offer(e.Name)
+			}
+		case len(w.alone.Names) > 0:
+			for _, name := range []string{s.Asked().Name, e.Name} {
+				if name != "" {
+					w.names.offer(name)
+				}
+			}
+		}
+	}
+}
+
+// why says it in lines, none where something is shown or nothing was asked for.
+func (u *unmet) why() (lines []string) {
+	at := func(ns uint64) string {
+		var t shown.Text
+		t.Seconds(ns, 0)
+		return t.String()
+	}
+	switch f := u.filter; {
+	case u.shown:
+		return nil
+	case !u.any:
+		return []string{"the trace has no event"}
+	case u.matched > 0:
+		return []string{fmt.Sprintf("events that match: %d; this format has a line for none of them", u.matched)}
+	case f.To != 0 && f.From > f.To:
+		return []string{"no event is from " + at(f.From) + " on and up to " + at(f.To) + ": that is before"}
+	case f.From > u.last:
+		return []string{"no event in the trace is as late, the last one is at " + at(u.last)}
+	case f.To != 0 && f.To < u.first:
+		return []string{"no event in the trace is as early, the first one is at " + at(u.first)}
+	}
+	for i := range u.wants {
+		switch w := &u.wants[i]; {
+		case w.met || w.names != nil && w.names.found:
+		case w.names != nil && w.names.tried:
+			lines = append(lines, w.says+"; nearest: "+Printable(w.names.nearest))
+		default:
+			lines = append(lines, w.says+w.near)
+		}
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "no event in the trace is all that is asked for at once")
+	}
+	return lines
+}
+
+// search is for a name as it was given.
+type search struct {
+	given    string
+	found    bool
+	tried    bool   // nearest is one
+	nearest  string // of those offered
+	distance int
+	last     string // the one offered last
+}
+
+func (s *search) offer(name string) {
+	if s.found || s.tried && name == s.last {
+		return
+	}
+	s.last = name
+	if s.found = given(s.given, name); s.found {
+		return
+	}
+	limit := s.distance
+	if !s.tried {
+		limit = len(s.given) + len(name) + 1
+	}
+	if d := s.to(name, limit); d < limit {
+		s.tried, s.nearest, s.distance = true, name, d
+	}
+}
+
+// to is how far a name is from the one given, or limit if it is as far: nothing for a path
+// that ends with it, else how many bytes must be put in, taken out or replaced.
+func (s *search) to(name string, limit int) int {
+	if strings.HasSuffix(name, "/"+s.given) {
+		return 0
+	}
+	want := Unescape(s.given)
+	if abs(len(want)-len(name)) >= limit {
+		return limit
+	}
+	row := make([]int, len(name)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(want) {
+		diagonal := row[0]
+		row[0] = i + 1
+		least := row[0]
+		for j := range len(name) {
+			d := diagonal
+			if want[i] != name[j] {
+				d = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], d
+			least = min(least, d)
+		}
+		if least >= limit {
+			return limit
+		}
+	}
+	return row[len(name)]
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// String is the name as it is printed, which is mostly as it was given.
+func (s *search) String() string { return Printable(Unescape(s.given)) }
