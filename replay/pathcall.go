@@ -176,9 +176,10 @@ const (
 	FoundRCU                  // a dentry of the cache, by an rcu-walk: __d_lookup_rcu
 	FoundRef                  // a dentry of the cache, by a ref-walk: __d_lookup, d_lookup
 	FoundMiss                 // a dentry was allocated for it, and the filesystem asked
+	FoundLocked               // a dentry of the cache, by an operation when its walk had ended, with the directory locked: d_lookup
 )
 
-func (f Found) String() string { return [...]string{"nothing", "rcu", "ref", "miss"}[f] }
+func (f Found) String() string { return [...]string{"nothing", "rcu", "ref", "miss", "locked"}[f] }
 
 // Class says what a path call had to do for its answer.
 type Class uint8
@@ -186,7 +187,7 @@ type Class uint8
 const (
 	ClassUnknown Class = iota // events that would tell are not recorded, or lost
 	ClassRCU                  // every component was answered by the cache in rcu-walk
-	ClassRef                  // the cache answered, and the walk went on or started over in ref-walk
+	ClassRef                  // the cache answered, not all of it in rcu-walk: in ref-walk, or an operation that had locked the directory
 	ClassMiss                 // a filesystem was asked for a component
 )
 

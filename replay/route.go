@@ -222,10 +222,15 @@ func (w *walker) answered(s *Step) {
 	p.found = e.Time
 	p.Dentry, p.Negative = s.Object, s.Object != nil && negative(e)
 	p.mountable = e.Facts&schema.FactMountpoint != 0
-	if p.Found = FoundRef; s.Object == nil {
+	switch {
+	case s.Object == nil:
 		p.Found = FoundNothing
-	} else if lockless.Has(e.Role) && p.allocated == 0 {
+	case lockless.Has(e.Role) && p.allocated == 0:
 		p.Found = FoundRCU
+	case w.over():
+		p.Found = FoundLocked
+	default:
+		p.Found = FoundRef
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 // many counts by a key, and keeps the id of the first call that had it.
 type many map[string]*struct {
 	n, first uint64
+	search   uint64 // of n, of a search for libraries
 	dirs     []string
 }
 
@@ -21,11 +22,29 @@ func (m many) add(key string, call uint64) *[]string {
 	if m[key] == nil {
 		m[key] = &struct {
 			n, first uint64
+			search   uint64
 			dirs     []string
 		}{first: call}
 	}
 	m[key].n++
 	return &m[key].dirs
+}
+
+// of is add for a call that may be of a search for libraries.
+func (m many) of(search bool, key string, call uint64) *[]string {
+	dirs := m.add(key, call)
+	if search {
+		m[key].search++
+	}
+	return dirs
+}
+
+// stands is how often a key was met beside a search that a sentence is about.
+func (s *stands) stands(m many, key string) uint64 {
+	if s.searched {
+		return m[key].n - m[key].search
+	}
+	return m[key].n
 }
 
 func (m many) counts() map[string]uint64 {
@@ -42,20 +61,20 @@ func (m many) mostFirst() []string {
 
 // stands is what this test counts for the rules of docs/answers.md.
 type stands struct {
-	failing, missing, asked, dirs, left many
-	made, madeIn                        many // as asked and dirs, those of a search among them
-	search                              search
-	named                               []string             // what sentences are about
-	led                                 map[string][2]string // of an absolute path: where it led first, and where then
-	ledAt                               map[string][2]uint64
-	order                               []string // of paths that led elsewhere
-	restarted, firstRestart             uint64
-	slowest, inner                      *use     // the slowest call, and the last that failed in another
-	there                               []string // of each its path, what is missing, and the sentence
+	failing, missing, made, madeIn, left many
+	search                               search
+	searched                             bool                 // a sentence is about it
+	named                                []string             // what sentences are about
+	led                                  map[string][2]string // of an absolute path: where it led first, and where then
+	ledAt                                map[string][2]uint64
+	order                                []string // of paths that led elsewhere
+	restarted, firstRestart              uint64
+	slowest, inner                       *use     // the slowest call, and the last that failed in another
+	there                                []string // of each its path, what is missing, and the sentence
 }
 
 func newStands() stands {
-	return stands{made: many{}, madeIn: many{}, failing: many{}, missing: many{}, asked: many{}, dirs: many{}, left: many{}, search: search{names: many{}, dirs: many{}, last: map[uint32]string{}}, led: map[string][2]string{}, ledAt: map[string][2]uint64{}}
+	return stands{made: many{}, madeIn: many{}, failing: many{}, missing: many{}, left: many{}, search: search{names: many{}, dirs: many{}, last: map[uint32]string{}}, led: map[string][2]string{}, ledAt: map[string][2]uint64{}}
 }
 
 func (s *stands) ended(u *use, e *spoken, p *places) {
@@ -79,46 +98,46 @@ func (s *stands) ended(u *use, e *spoken, p *places) {
 		if u.paths[0].How&1 == 0 || operationOf[u.Role] == "rename" { // LOOKUP_FOLLOW
 			as = " itself"
 		}
-		s.leads(path+as, u.resolved, u.ID)
+		if name := u.resolved[strings.LastIndex(u.resolved, "/")+1:]; !unnamed.MatchString(name) || strings.HasSuffix(path, "/"+name) {
+			s.leads(path+as, u.resolved, u.ID)
+		}
 	}
-	search := e.Errno == "ENOENT" && s.search.takes(u, path)
+	dir := s.search.last[u.TID]
+	delete(s.search.last, u.TID)
+	search := e.Errno == "ENOENT" && s.search.takes(u, path, dir)
 	for _, x := range u.parts {
 		if x.made {
 			at := within(p.path(x.parent), x.name)
-			s.made.add(at, u.ID)
-			s.madeIn.add(above(at), u.ID)
-			if !search {
-				s.asked.add(at, u.ID)
-				s.dirs.add(above(at), u.ID)
-			}
+			s.made.of(search, at, u.ID)
+			s.madeIn.of(search, above(at), u.ID)
 		}
 	}
-	if search {
-		return
-	}
 	if e.Errno != "" {
-		s.failing.add(e.Errno+" "+path, u.ID)
+		s.failing.of(search, e.Errno+" "+path, u.ID)
 	}
 	if n := len(u.parts); n > 0 && e.Errno == "ENOENT" {
 		last := u.parts[n-1]
-		dirs, dir := s.missing.add(last.name, u.ID), p.path(last.parent)
+		dirs, dir := s.missing.of(search, last.name, u.ID), p.path(last.parent)
 		if !slices.Contains(*dirs, dir) {
 			*dirs = append(*dirs, dir)
 		}
 	}
 }
 
+// unnamed is how a file that O_TMPFILE made is called.
+var unnamed = regexp.MustCompile(`^#[0-9]+$`)
+
 // search is what looks for a library that is not there, and the stats of directories that a loader makes after it.
 type search struct {
 	names, dirs         many
-	last                map[uint32]string // directories, by thread
+	last                map[uint32]string // directories, by thread whose last call looked there
 	stats, asked, first uint64
 }
 
 var library = regexp.MustCompile(`^([^/]*/)*[^/]*\.so(\.[0-9][^/]*)?/*$`)
 
 // takes takes a call that failed with ENOENT if it is of the search.
-func (x *search) takes(u *use, path string) bool {
+func (x *search) takes(u *use, path, before string) bool {
 	op := operationOf[u.Role]
 	if op != "open" && op != "stat" && op != "access" {
 		return false
@@ -130,9 +149,13 @@ func (x *search) takes(u *use, path string) bool {
 			dir = "/"
 		}
 		x.names.add(trimmed[strings.LastIndex(trimmed, "/")+1:], u.ID)
-		x.dirs.add(dir, u.ID)
+		if !strings.HasPrefix(path, "/") { // another one from elsewhere
+			x.dirs.add(dir+" from "+u.paths[0].Start, u.ID)
+		} else {
+			x.dirs.add(dir, u.ID)
+		}
 		x.last[u.TID] = dir
-	} else if op == "stat" && path != "" && x.last[u.TID] == path {
+	} else if op == "stat" && path != "" && before == path {
 		x.stats++
 	} else {
 		return false
@@ -154,7 +177,7 @@ func (s *stands) searches(failed, made uint64, say sayer) {
 	for _, name := range x.names {
 		n += name.n
 	}
-	if n < 5 {
+	if s.searched = n >= 5; !s.searched {
 		return
 	}
 	some := func(n uint64, one, more string) string {
@@ -210,9 +233,10 @@ type sayer func(rule, about, format string, args ...any)
 func (s *stands) failures(failed uint64, say sayer) {
 	for _, key := range s.failing.mostFirst() {
 		errno, path, _ := strings.Cut(key, " ")
-		if x := s.failing[key]; x.n >= 5 && x.n*10 >= failed && !s.said(path) {
+		x, beside := s.failing[key], s.stands(s.failing, key)
+		if beside >= 5 && beside*10 >= failed && !s.said(path) {
 			asked := ""
-			if a := s.asked[path]; a != nil && a.n >= 3 && strings.HasPrefix(path, "/") {
+			if a := s.made[path]; a != nil && a.n >= 3 && strings.HasPrefix(path, "/") {
 				asked = fmt.Sprintf("; a filesystem was asked for it %d times", a.n)
 			}
 			say("failing path", path, "%d of %d failures (%s) are %s of %s, first at #%d%s", x.n, failed, percent(x.n, failed), errno, path, x.first, asked)
@@ -222,7 +246,7 @@ func (s *stands) failures(failed uint64, say sayer) {
 
 // endings says of names that many failing paths end in.
 func (s *stands) endings(failed uint64, say sayer) {
-	type ending struct{ n, paths, first, most uint64 }
+	type ending struct{ n, paths, first, most, beside uint64 }
 	ends := map[string]ending{}
 	for key, x := range s.failing {
 		if path, ok := strings.CutPrefix(key, "ENOENT "); ok {
@@ -232,11 +256,11 @@ func (s *stands) endings(failed uint64, say sayer) {
 			if e.first == 0 || x.first < e.first {
 				e.first = x.first
 			}
-			ends[name] = ending{e.n + x.n, e.paths + 1, e.first, max(e.most, x.n)}
+			ends[name] = ending{e.n + x.n, e.paths + 1, e.first, max(e.most, x.n), e.beside + s.stands(s.failing, key)}
 		}
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(ends), func(a, b string) int { return cmp.Or(cmp.Compare(ends[b].n, ends[a].n), cmp.Compare(a, b)) }) {
-		if e := ends[name]; name != "" && e.most*2 < e.n && e.n >= 5 && e.n*10 >= failed && !s.saidName(name) {
+		if e := ends[name]; name != "" && e.most*2 < e.n && e.beside >= 5 && e.beside*10 >= failed && !s.saidName(name) {
 			say("missing file", name, "%d of %d failures (%s) are ENOENT of %d paths that end in %s, first at #%d", e.n, failed, percent(e.n, failed), e.paths, name, e.first)
 		}
 	}
@@ -250,7 +274,7 @@ func ofEach(path string) bool {
 // names says of names that are missing in many directories.
 func (s *stands) names(say sayer) {
 	for _, name := range s.missing.mostFirst() {
-		if x := s.missing[name]; x.n >= 5 && len(x.dirs) >= 3 && !s.saidName(name) {
+		if x := s.missing[name]; s.stands(s.missing, name) >= 5 && len(x.dirs) >= 3 && !s.saidName(name) {
 			dirs := fmt.Sprint(len(x.dirs), " directories")
 			if len(x.dirs) >= 8 {
 				dirs = "8 directories or more"
@@ -262,20 +286,20 @@ func (s *stands) names(say sayer) {
 
 // asks says what filesystems were asked for, of so many dentries made.
 func (s *stands) asks(made uint64, say sayer) {
-	for _, path := range s.asked.mostFirst() {
-		if x := s.asked[path]; x.n >= 3 && strings.HasPrefix(path, "/") && !s.said(path) {
+	for _, path := range s.made.mostFirst() {
+		if x := s.made[path]; s.stands(s.made, path) >= 3 && strings.HasPrefix(path, "/") && !s.said(path) {
 			say("asked again", path, "a filesystem was asked for %s %d times, first at #%d", path, x.n, x.first)
 		}
 	}
-	for _, dir := range s.dirs.mostFirst() {
-		x := s.dirs[dir]
-		own := x.n
-		for path, a := range s.asked {
+	for _, dir := range s.madeIn.mostFirst() {
+		x := s.madeIn[dir]
+		own, told := s.stands(s.madeIn, dir), uint64(0)
+		for path, a := range s.made {
 			if above(path) == dir && s.said(path) {
-				own -= a.n
+				told += a.n
 			}
 		}
-		if own >= 20 && own*5 >= made && strings.HasPrefix(dir, "/") {
+		if own -= min(own, told); own >= 20 && own*5 >= made && strings.HasPrefix(dir, "/") {
 			say("missed directory", "", "%d of %d dentries (%s) allocated by walks are for names in %s, first at #%d", x.n, made, percent(x.n, made), dir, x.first)
 		}
 	}
@@ -291,8 +315,8 @@ func (r *reckoned) sentences() map[string][]string {
 			out[rule] = append(out[rule], fmt.Sprintf(format, args...))
 		}
 	}
-	made := s.search.asked
-	for _, x := range s.dirs {
+	made := uint64(0)
+	for _, x := range s.madeIn {
 		made += x.n
 	}
 	for i := 0; i < len(s.there); i += 3 {

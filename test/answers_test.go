@@ -38,6 +38,7 @@ type spoken struct {
 	Facts    []string
 	Child    uint32
 	How      uint32 // LOOKUP_* of a walk
+	Start    string // where it began, an address
 }
 
 // reckoned is what this test makes of them, by itself.

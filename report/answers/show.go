@@ -4,6 +4,7 @@ package answers
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -61,6 +62,24 @@ func (l *lines) add(id, at uint64, format string, args ...any) *Line {
 	}
 	l.last = append(l.last, line)
 	return line
+}
+
+// callLines are lines of calls, which are told of as they end and shown as they began.
+type callLines struct{ lines }
+
+func (l *callLines) section(title string) Section {
+	for _, of := range [][]*Line{l.first, l.last} {
+		slices.SortFunc(of, func(a, b *Line) int { return cmp.Compare(a.ID, b.ID) })
+	}
+	return l.lines.section(title)
+}
+
+// sections is the section, none where there are no lines.
+func (l *callLines) sections(title string) []Section {
+	if l.total == 0 {
+		return nil
+	}
+	return []Section{l.section(title)}
 }
 
 func (l *lines) section(title string) Section {

@@ -155,8 +155,8 @@ var happens = map[schema.Role][3]func(*life, *replay.Model, *replay.Step) string
 		}},
 }
 
-// walks are the lookups, by the way of walking that asks them.
-var walks = map[schema.Role]string{schema.RoleLookup: "ref-walk", schema.RoleLookupChain: "ref-walk", schema.RoleLookupRCU: "rcu-walk"}
+// lookups are those of a name, and how each finds it.
+var lookups = map[schema.Role]string{schema.RoleLookup: "by d_lookup", schema.RoleLookupChain: "by __d_lookup", schema.RoleLookupRCU: "in rcu-walk"}
 
 // state says whether the event shows the dentry with an inode.
 func state(e *schema.Event) string {
@@ -172,9 +172,9 @@ func state(e *schema.Event) string {
 // step adds an event of the dentry.
 func (l *life) step(m *replay.Model, s *replay.Step) {
 	e := s.Event
-	if way := walks[e.Role]; way != "" {
+	if way := lookups[e.Role]; way != "" {
 		if e.Phase == schema.Exit && (e.Role != schema.RoleLookup || !l.chains) { // __d_lookup within d_lookup tells it
-			l.found.add(&l.lines, e, "found in "+way+state(e)+by1(m))
+			l.found.add(&l.lines, e, "found "+way+state(e)+by1(m))
 		}
 		return
 	}

@@ -119,9 +119,10 @@ func ask(to *alike[asked], m *replay.Model, c *replay.PathCall, i int) {
 
 // mentions are what is known of a path or a name.
 type mentions struct {
-	calls, gone, claims lines
-	led                 alike[place]
-	asked               alike[asked]
+	calls        callLines
+	gone, claims lines
+	led          alike[place]
+	asked        alike[asked]
 }
 
 // absent adds a stretch of a dentry without inode.

@@ -34,7 +34,8 @@ func processTitle(pid uint32, last *replay.Task, processes int) string {
 
 // processOf shows a process: who made it, what it ran and made, its calls, how it ended.
 func processOf(pid uint32) *inquiry {
-	var calls, deeds lines
+	var calls callLines
+	var deeds lines
 	var own *replay.Task // of those that had the number the last
 	var row Row
 	processes := 0
@@ -138,7 +139,7 @@ func printables(names []string) []string {
 
 // inodeAt shows the calls that came to the inode at an address.
 func inodeAt(addr uint64) *inquiry {
-	var calls lines
+	var calls callLines
 	return &inquiry{
 		call: func(_ *replay.Model, c *replay.PathCall) {
 			if c.Inode == addr {
@@ -184,6 +185,24 @@ func around(id uint64) *inquiry {
 	}
 }
 
+// displaced says what a rename found under the new name: a file that has lost that, or changed places.
+func displaced(c *replay.PathCall) string {
+	last := &c.Components[len(c.Components)-1] // where it was asked for, or there were no ResolvedTarget
+	switch {
+	case !last.OfTarget || last.Negative || last.Dentry == c.Dentry || !movedIn(c, last.Dentry):
+		return ""
+	case slices.Contains(c.Limits(), "RENAME_EXCHANGE"):
+		return fmt.Sprintf(", in exchange for D%d", last.Dentry.Seq)
+	}
+	return fmt.Sprintf(", in place of D%d", last.Dentry.Seq)
+}
+
+// movedIn reports whether a __d_move of a dentry, or of another to its place, was recorded in a call: a rename of a file to another of its
+// names does nothing.
+func movedIn(c *replay.PathCall, d *replay.Object) bool {
+	return d != nil && d.Moved > c.ID && d.Moved < c.End
+}
+
 // callSection is a call, component by component.
 func callSection(c *replay.PathCall) Section {
 	var l lines
@@ -196,7 +215,10 @@ func callSection(c *replay.PathCall) Section {
 	if limits := c.Limits(); len(limits) > 0 {
 		l.add(c.ID, 0, "%s", "with "+strings.Join(limits, ", "))
 	}
-	if c.Resolved != "" {
+	switch {
+	case c.ResolvedTarget != "" && movedIn(c, c.Dentry):
+		end += ", from " + replay.PrintablePath(c.Resolved) + " to " + replay.PrintablePath(c.ResolvedTarget) + displaced(c)
+	case c.Resolved != "":
 		end += ", at " + replay.PrintablePath(c.Resolved)
 	}
 	if c.FSType != "" {
@@ -232,6 +254,8 @@ func componentText(p *replay.Component) string {
 		if text += ": missed, the filesystem was asked"; p.Wait > 0 {
 			text += " by another task, for " + duration(p.Wait)
 		}
+	case replay.FoundLocked:
+		text += ": in the cache, with the directory locked"
 	default:
 		text += ": in the cache, " + p.Found.String() + "-walk"
 	}

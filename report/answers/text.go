@@ -279,7 +279,9 @@ func (s *Summary) pageFindings(w *md.Writer, room *int) {
 	}
 	left := 0
 	for i, f := range s.Findings {
-		if i >= pageFindings || !w.Try(room, func() { w.Line("- %s: %s", md.Prose(f.What), md.Span("dtrec "+s.commandLine(f.Command, []string{"FILE"}))) }) {
+		if i >= pageFindings || !w.Try(room, func() {
+			w.Line("- %s: %s", md.Prose(f.What), md.Span("dtrec "+s.commandLine(f.Command, []string{"FILE"})))
+		}) {
 			left++
 		}
 	}

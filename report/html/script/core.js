@@ -57,7 +57,7 @@ const classes = ["unknown", "rcu", "ref", "miss"];
 const classSays = {
   unknown: "events that would tell are not there",
   rcu: "the walk never left rcu-walk",
-  ref: "the cache answered, and the walk went on or started over in ref-walk",
+  ref: "the cache answered, not all of it in rcu-walk: in ref-walk, or an operation that had locked the directory",
   miss: "a filesystem was asked for a name",
 };
 

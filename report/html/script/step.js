@@ -56,7 +56,7 @@ function windowAround(at) {
 function callAt(e) {
   const c = callById.get(e.call);
   if (!c) return [el("h3", {}, e.call ? `A call that is not among those shown (#${e.call})` : "No path call is in progress")];
-  const found = ["not in the cache", "hit in rcu-walk", "hit in ref-walk", "miss: the filesystem is asked"];
+  const found = ["not in the cache", "hit in rcu-walk", "hit in ref-walk", "miss: the filesystem is asked", "hit with the directory locked"];
   return [el("h3", {}, event(c.id), ` ${text(c.op)} `, el("code", {}, given(c))), el("ol", {class: "parts"}, c.parts.map(([name, how, id, object, negative, mount, link]) =>
     el("li", {class: id > e.id ? "later" : null}, el("code", {}, text(name)), " ", id > e.id ? "" : [found[how], negative ? ", negative" : "", mount ? ", a mount is crossed" : "", link ? ", a link is followed" : "", " ", dentry(object)])))];
 }
