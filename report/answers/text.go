@@ -92,6 +92,13 @@ func (s *Summary) writePrograms(b *bufio.Writer, file []string) {
 		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t  %s\n", r.Processes, r.Calls, r.Failed, r.RCU, r.Ref, r.Miss, duration(r.Took), slow, id, r.label())
 	}
 	t.Flush()
+	processes := uint64(0)
+	for _, r := range calling {
+		processes += r.Processes
+	}
+	if processes > s.Total.Processes {
+		fmt.Fprintln(b, "  a process counts for each program that it was")
+	}
 	if n := len(calling) - maxRows; n > 0 {
 		fmt.Fprintf(b, "  … and %s: dtrec %s\n", plural.Of(uint64(n), "more program"), s.commandLine([]string{"top", "--by", "program", "--of", "time", "FILE"}, file))
 	}
