@@ -5,7 +5,7 @@ package docs
 
 import "embed"
 
-//go:embed claims.md kernels.md peers.md
+//go:embed answers.md claims.md kernels.md peers.md questions.md
 var pages embed.FS
 
 // Page is the text of a page, "claims" for claims.md; empty where there is none.

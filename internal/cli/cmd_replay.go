@@ -4,7 +4,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/dtrec/dtrec/replay"
@@ -72,25 +71,10 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, o.newFormat(onTerminal(cmd)))
 	if err == nil && t.skipped > 0 {
 		if empty != nil { // what is nearest may stand in what was passed over
-			return o.nearest(cmd, path, filter)
+			return nearest(cmd, path, o.run, filter)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %d events were passed over by the seek index: after the first of them dentries have no D numbers, and calls entered there no entry; '%s … - < FILE' reads all\n", t.skipped, t.command)
 	}
-	for _, why := range empty {
-		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", why)
-	}
-	return err
-}
-
-// nearest reads all of a trace of which nothing is shown, and says why.
-func (o *replayOptions) nearest(cmd *cobra.Command, path string, filter *replay.Filter) error {
-	t, err := openTrace(cmd, path, o.run)
-	if err != nil {
-		return err
-	}
-	defer t.Close()
-	t.stderr = io.Discard // it was said
-	empty, err := replay.Print(io.Discard, t, filter, replay.NewText(replay.TextOptions{}))
 	for _, why := range empty {
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", why)
 	}

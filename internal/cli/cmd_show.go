@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/answers"
@@ -16,6 +18,18 @@ import (
 func isFile(arg string) bool {
 	_, err := os.Stat(arg)
 	return err == nil || arg == "-"
+}
+
+// near is a filter that finds what is nearest to a path or a name that is not in a trace; nil: there is nothing near.
+func near(target answers.Target, what string) *replay.Filter {
+	_, err := strconv.ParseUint(strings.TrimPrefix(what, "#"), 10, 64)
+	switch {
+	case err == nil || target.Dentry() != (replay.Ref{}):
+		return nil
+	case strings.Contains(what, "/"):
+		return &replay.Filter{Paths: []string{what}}
+	}
+	return &replay.Filter{Names: []string{what}, Comms: []string{what}}
 }
 
 func newShowCmd() *cobra.Command {
@@ -50,10 +64,17 @@ Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
 			err = q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
 				shown, err := answers.Show(t, target)
 				if none = err == nil && len(shown.Sections) == 0; none {
-					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s is not in the trace\n", display(replay.Unescape(args[1])))
+					hint := ""
+					if _, err := strconv.ParseUint(args[1], 10, 64); err == nil {
+						hint = " as a process; an event is '#" + args[1] + "'"
+					}
+					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s is not in the trace%s\n", display(replay.Unescape(args[1])), hint)
 				}
 				return shown, shown.WriteText, err
 			})
+			if filter := near(target, args[1]); none && filter != nil && args[0] != "-" {
+				err = nearest(cmd, args[0], q.run, filter)
+			}
 			return answer(none, err)
 		},
 	}

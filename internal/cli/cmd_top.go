@@ -31,7 +31,8 @@ the amounts are exact. FILE may be - for stdin.
 ` + theBys + `
 Of dentries without inode it says how they came to be (lookup, unlink, rmdir,
 delete) and what became of them (alive at the end of the trace, killed and by whom,
-reused for a file, dropped from the hash table).
+reused for a file, dropped from the hash table); left are those alive at the end, hits the
+lookups that they answered.
 
 The filters are those of replay but --role: a call counts where replay has a line of
 it, an allocation where replay has its line.

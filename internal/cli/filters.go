@@ -4,6 +4,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,6 +79,20 @@ func inVain(cmd *cobra.Command, src replay.Source) bool {
 	return len(why) > 0
 }
 
+// nearest reads all of a trace in a file of which a filter picks nothing, and says why.
+func nearest(cmd *cobra.Command, path string, run int, filter *replay.Filter) error {
+	t, err := openTrace(cmd, path, run)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	t.stderr = io.Discard // it was said
+	src := replay.Pick(t, filter)
+	err = replay.Read(src, func(schema.Record) {})
+	inVain(cmd, src)
+	return err
+}
+
 // given are the filters that a command was given, a word each.
 func (o *filterOptions) given(cmd *cobra.Command) (words []string) {
 	eachGiven(cmd, filterFlags, func(name string, value ...string) {
@@ -122,7 +137,14 @@ func readDentry(s string) (replay.Ref, error) {
 
 func readOperation(s string) (string, error) {
 	if !slices.Contains(replay.Operations(), s) {
-		return "", &wordError{s, "no such operation; they are " + strings.Join(replay.Operations(), ", ")}
+		no := "no such operation"
+		for _, op := range replay.Operations() {
+			if strings.HasPrefix(s, op) { // openat, unlinkat, renameat2
+				no += ", " + op + " is meant;"
+				break
+			}
+		}
+		return "", &wordError{s, strings.TrimSuffix(no, ";") + "; they are " + strings.Join(replay.Operations(), ", ")}
 	}
 	return s, nil
 }
@@ -136,7 +158,7 @@ func readEvent(s string) (uint64, error) {
 }
 
 func readErrno(s string) (int, error) {
-	if n := schema.ErrnoNumber(s); n > 0 {
+	if n := schema.ErrnoNumber(strings.ToUpper(s)); n > 0 {
 		return n, nil
 	}
 	return 0, &wordError{s, "not an errno, such as ENOENT"}

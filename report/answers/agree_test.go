@@ -16,8 +16,9 @@ func TestTopHasInAllWhatTheSummarySays(t *testing.T) {
 			t.Fatal(pattern, err)
 		}
 		for _, file := range files {
-			total := summarized(t, file).Total
-			for of, want := range map[string]uint64{"calls": total.Calls, "failures": total.Failed, "time": total.Took} {
+			sum := summarized(t, file)
+			total := sum.Total
+			for of, want := range map[string]uint64{"calls": total.Calls, "failures": total.Failed, "time": total.Took, "negatives": sum.Negatives.Made, "left": sum.Negatives.Left} {
 				for _, by := range []string{"program", "path", "fs"} {
 					if got := topOf(t, file, of, by).Total; got != want {
 						t.Errorf("%s: %s by %s: %d in all, the summary says %d", file, of, by, got, want)

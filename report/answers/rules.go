@@ -242,7 +242,7 @@ func (s *Summarizer) negativesLeft() (out []Finding) {
 		out = append(out, Finding{
 			What: fmt.Sprintf("%s left without inode are in %s: by %s", ofAll(e.Amount, s.Negatives.Left, "dentries"), replay.PrintablePath(e.Key),
 				list(counted(replay.Births, e.What[:]))),
-			Command: []string{"top", "--by", "dir", "--of", "negatives", "FILE"},
+			Command: []string{"top", "--by", "dir", "--of", "left", "FILE"},
 		})
 	}
 	return out

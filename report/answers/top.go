@@ -78,6 +78,7 @@ var measures = []measure{
 	{"misses", "names that a filesystem was asked for by a walk", "", nil},
 	{"allocs", "dentries allocated", "", nil},
 	{"negatives", "dentries that were in the cache without inode", "", nil},
+	{"left", "of these, those that are alive when the trace ends", "", nil},
 }
 
 // dimension is one row of what it can be grouped by.
@@ -177,7 +178,7 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	if t.of == nil || t.by == nil {
 		return nil, fmt.Errorf("no top of %s by %s", of, by)
 	}
-	if p := t.picked.picker; p != nil && of == "negatives" {
+	if p := t.picked.picker; p != nil && (of == "negatives" || of == "left") {
 		return nil, fmt.Errorf("of %s nothing can be picked", of)
 	} else if p != nil && of == "allocs" && p.Filter().Returns() {
 		return nil, fmt.Errorf("of %s nothing can be picked by how a path call ended", of)
@@ -188,7 +189,7 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 		t.model = replay.NewModel(src.Header())
 	}
 	switch of {
-	case "negatives":
+	case "negatives", "left":
 		t.model.Negative = t.negative
 	case "misses":
 		t.model.Call = t.parts
@@ -258,7 +259,7 @@ func (t *topper) alloc(s *replay.Step) {
 }
 
 func (t *topper) negative(n *replay.Negative) {
-	if n.Fate == replay.FateMade {
+	if n.Fate == replay.FateMade || t.of.name == "left" && n.Fate != replay.FateAlive {
 		return
 	}
 	b := t.count(thing{name: n.Name, dir: n.Dir, program: n.Program, pid: n.PID, op: n.Operation, fs: n.FSType}, 1, n.Born)
