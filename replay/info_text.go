@@ -145,7 +145,18 @@ func started(h *schema.Header) string {
 
 func (i *Info) writeProbes(p io.Writer) {
 	rows := [][]string{{"role", "phase", "symbol", "attach", "attached"}}
+	type probed struct {
+		role  schema.Role
+		phase schema.Phase
+	}
+	attachedTo, after := make(map[probed]bool), 0
 	for _, b := range i.Header.Probe {
+		of := probed{b.Role, b.Phase}
+		if !b.Attached && attachedTo[of] {
+			after++
+			continue
+		}
+		attachedTo[of] = attachedTo[of] || b.Attached
 		attached := "yes"
 		switch {
 		case b.Attached && b.Uncounted:
@@ -155,7 +166,11 @@ func (i *Info) writeProbes(p io.Writer) {
 		}
 		rows = append(rows, []string{b.Role.Label(), b.Phase.Label(), Printable(b.Symbol), b.Attach.Label(), attached})
 	}
-	table(p, "Probes, in the order tried", rows...)
+	title := "Probes, in the order tried"
+	if after > 0 {
+		title += fmt.Sprintf("; %d more, after the one that is attached, are in --format json", after)
+	}
+	table(p, title, rows...)
 }
 
 func (i *Info) writeLayout(p io.Writer) {
