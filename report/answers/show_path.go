@@ -4,6 +4,7 @@ package answers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/internal/plural"
@@ -157,10 +158,63 @@ func given(word, s string) bool {
 	return s == word || strings.Contains(word, `\`) && s == replay.Unescape(word)
 }
 
+// holder is a dentry with an inode that had a path, as a call on that showed.
+type holder struct {
+	dentry *replay.Object
+	id, at uint64 // the first such event, and its time
+	moved  uint64 // the rename that gave it the path; 0: it had it before
+}
+
+// holders are those of one path, in the order met.
+type holders struct {
+	of   []holder
+	more uint64 // beyond maxAlike
+}
+
+func (h *holders) add(d *replay.Object, id, at, moved uint64) {
+	switch {
+	case slices.ContainsFunc(h.of, func(x holder) bool { return x.dentry == d && moved == 0 }):
+	case len(h.of) < maxAlike:
+		h.of = append(h.of, holder{d, id, at, moved})
+	default:
+		h.more++
+	}
+}
+
+// sections says what became of them.
+func (h *holders) sections(path string) []Section {
+	var l lines
+	for _, x := range h.of {
+		d := x.dentry
+		text := fmt.Sprintf("D%d had it", d.Seq)
+		if x.moved != 0 {
+			text = fmt.Sprintf("D%d got it by rename #%d", d.Seq, x.moved)
+		}
+		switch {
+		case d.Forgotten:
+			text += "; what became of it is not remembered"
+		case d.Ended():
+			text += fmt.Sprintf("; killed at #%d", d.Killed)
+		case d.Deleted > x.id:
+			text += fmt.Sprintf("; deleted at #%d", d.Deleted)
+		case d.Moved > x.id:
+			text += fmt.Sprintf("; moved, or another moved to its place, at #%d", d.Moved)
+		default:
+			text += "; no event says that it lost it"
+		}
+		l.add(x.id, x.at, "%s", text)
+	}
+	if h.more > 0 {
+		l.add(0, 0, "and %d more", h.more)
+	}
+	return l.sections("dentries with an inode that had " + path)
+}
+
 // pathOf shows a path: every call on it, what it led to, lookups of it on the way of others,
-// and its dentries without inode.
+// and the dentries that had it.
 func pathOf(path string) *inquiry {
 	var x mentions
+	var had holders
 	base, own := baseOf(replay.Unescape(path)), make(map[uint64]bool)
 	return &inquiry{
 		call: func(m *replay.Model, c *replay.PathCall) {
@@ -169,6 +223,15 @@ func pathOf(path string) *inquiry {
 				x.calls.add(c.ID, c.At, "%s", callLine(c))
 				if of {
 					led(&x.led, c)
+				}
+				switch d := c.Dentry; {
+				case d == nil || c.Failed() || c.End == 0:
+				case c.ResolvedTarget != "" && movedIn(c, d):
+					if given(path, c.ResolvedTarget) {
+						had.add(d, d.Moved, c.At+c.Took, c.ID)
+					}
+				case c.Inode != 0 && given(path, c.Resolved):
+					had.add(d, c.ID, c.At, 0)
 				}
 				if len(own) < maxOwn {
 					own[c.ID] = true
@@ -192,7 +255,8 @@ func pathOf(path string) *inquiry {
 			}
 		},
 		sections: func() []Section {
-			return x.sections(replay.Printable(replay.Unescape(path)), "lookups of it for other paths", "dentries of it without inode")
+			shown := replay.Printable(replay.Unescape(path))
+			return append(had.sections(shown), x.sections(shown, "lookups of it for other paths", "dentries of it without inode")...)
 		},
 	}
 }
