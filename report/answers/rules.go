@@ -267,11 +267,11 @@ func (s *Summarizer) otherTargets() (out []Finding) {
 }
 
 func (s *Summarizer) restarts() []Finding {
-	if s.restart.count == 0 {
+	if s.Total.Restarted == 0 {
 		return nil
 	}
 	return []Finding{{
-		What:    fmt.Sprintf("%s began in rcu-walk and started over, first #%d", plural.Of(s.restart.count, "walk"), s.restart.call),
+		What:    fmt.Sprintf("%s began in rcu-walk and started over, first #%d", plural.Of(s.Total.Restarted, "walk"), s.restart.call),
 		Command: showing(fmt.Sprintf("#%d", s.restart.call)),
 	}}
 }

@@ -103,13 +103,11 @@ type Summarizer struct {
 // example is one call of many, that which began first.
 type example struct {
 	call      uint64
-	count     uint64
-	searching uint64 // of these, calls of a search for libraries
+	searching uint64 // how many are of a search for libraries
 }
 
 // add takes a call, and reports whether it began first: one is told of after those within it, and those that other threads made meanwhile.
 func (x *example) add(c *replay.PathCall) bool {
-	x.count++
 	if x.call != 0 && x.call < c.ID {
 		return false
 	}
