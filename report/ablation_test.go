@@ -5,7 +5,6 @@ package report
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 
@@ -51,12 +50,8 @@ func TestWithoutARole(t *testing.T) {
 // The kinds that a role is said to be needed by are all of which claims fall without it, in recordings of real programs.
 func TestKindsNameWhatTheyNeed(t *testing.T) {
 	t.Parallel()
-	for _, file := range tracetest.Names(t, "../traces/*.pb", "../test/git.pb") {
+	for file, data := range tracetest.Files(t, "../traces/*.pb", "../test/git.pb") {
 		judged := func(roles ...schema.Role) *Findings {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
 			r, err := schema.NewReader(bytes.NewReader(data), 0)
 			if err != nil {
 				t.Fatal(err)

@@ -64,22 +64,12 @@ func (l *lines) add(id, at uint64, format string, args ...any) *Line {
 	return line
 }
 
-// callLines are lines of calls, which are told of as they end and shown as they began.
-type callLines struct{ lines }
-
-func (l *callLines) section(title string) Section {
+// begun puts lines of calls, which are told of as they end, in the order in which they began.
+func (l *lines) begun() *lines {
 	for _, of := range [][]*Line{l.first, l.last} {
 		slices.SortFunc(of, func(a, b *Line) int { return cmp.Compare(a.ID, b.ID) })
 	}
-	return l.lines.section(title)
-}
-
-// sections is the section, none where there are no lines.
-func (l *callLines) sections(title string) []Section {
-	if l.total == 0 {
-		return nil
-	}
-	return []Section{l.section(title)}
+	return l
 }
 
 func (l *lines) section(title string) Section {

@@ -120,10 +120,9 @@ func ask(to *alike[asked], m *replay.Model, c *replay.PathCall, i int) {
 
 // mentions are what is known of a path or a name.
 type mentions struct {
-	calls        callLines
-	gone, claims lines
-	led          alike[place]
-	asked        alike[asked]
+	calls, gone, claims lines
+	led                 alike[place]
+	asked               alike[asked]
 }
 
 // absent adds a stretch of a dentry without inode.
@@ -147,7 +146,7 @@ func (x *mentions) absent(n *replay.Negative) {
 
 // sections lists them, under titles for the calls, for lookups and for dentries without inode.
 func (x *mentions) sections(calls, asked, gone string) []Section {
-	out := x.calls.sections(plural.Of(x.calls.total, "call") + " on " + calls)
+	out := x.calls.begun().sections(plural.Of(x.calls.total, "call") + " on " + calls)
 	out = append(out, x.led.sections("what they led to", func(n uint64) string { return plural.Of(n, "call") + " to more places" })...)
 	out = append(out, x.asked.sections(asked, func(n uint64) string { return times(n) + " otherwise" })...)
 	return append(append(out, x.gone.sections(gone)...), x.claims.sections("claims about it")...)
@@ -167,8 +166,9 @@ type holder struct {
 
 // holders are those of one path, in the order met.
 type holders struct {
-	of   []holder
-	more uint64 // beyond maxAlike
+	of    []holder
+	more  uint64 // beyond maxAlike
+	model *replay.Model
 }
 
 func (h *holders) add(d *replay.Object, id, at, moved uint64) {
@@ -195,12 +195,16 @@ func (h *holders) sections(path string) []Section {
 			text += "; what became of it is not remembered"
 		case d.Ended():
 			text += fmt.Sprintf("; killed at #%d", d.Killed)
+		case d.Killed != 0:
+			text += fmt.Sprintf("; killed at #%d, if nobody took it again", d.Killed)
 		case d.Deleted > x.id:
 			text += fmt.Sprintf("; deleted at #%d", d.Deleted)
 		case d.Moved > x.id:
-			text += fmt.Sprintf("; moved, or another moved to its place, at #%d", d.Moved)
-		default:
-			text += "; no event says that it lost it"
+			text += fmt.Sprintf("; moved, or another moved to its place, last at #%d", d.Moved)
+		case d.Dropped > x.id:
+			text += fmt.Sprintf("; taken out of the hash table at #%d", d.Dropped)
+		default: // a directory above may have moved
+			text += "; at " + replay.PrintablePath(h.model.Path(d)) + " by the last event that tells"
 		}
 		l.add(x.id, x.at, "%s", text)
 	}
@@ -224,6 +228,7 @@ func pathOf(path string) *inquiry {
 				if of {
 					led(&x.led, c)
 				}
+				had.model = m
 				switch d := c.Dentry; {
 				case d == nil || c.Failed() || c.End == 0:
 				case c.ResolvedTarget != "" && movedIn(c, d):

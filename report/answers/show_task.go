@@ -34,8 +34,7 @@ func processTitle(pid uint32, last *replay.Task, processes int) string {
 
 // processOf shows a process: who made it, what it ran and made, its calls, how it ended.
 func processOf(pid uint32) *inquiry {
-	var calls callLines
-	var deeds lines
+	var calls, deeds lines
 	var own *replay.Task // of those that had the number the last
 	var row Row
 	processes := 0
@@ -79,7 +78,7 @@ func processOf(pid uint32) *inquiry {
 			out = append(out, deeds.section(processTitle(pid, own, processes)))
 			if row.Calls > 0 {
 				row.finish()
-				out = append(out, calls.section(fmt.Sprintf("%s (%s), %d failed, %s in them: %d rcu, %d ref, %d miss",
+				out = append(out, calls.begun().section(fmt.Sprintf("%s (%s), %d failed, %s in them: %d rcu, %d ref, %d miss",
 					plural.Of(row.Calls, "path call"), list(row.Operations), row.Failed, duration(row.Took), row.RCU, row.Ref, row.Miss)))
 			}
 			return out
@@ -139,7 +138,7 @@ func printables(names []string) []string {
 
 // inodeAt shows the calls that came to the inode at an address.
 func inodeAt(addr uint64) *inquiry {
-	var calls callLines
+	var calls lines
 	return &inquiry{
 		call: func(_ *replay.Model, c *replay.PathCall) {
 			if c.Inode == addr {
@@ -147,7 +146,7 @@ func inodeAt(addr uint64) *inquiry {
 			}
 		},
 		sections: func() []Section {
-			return calls.sections(fmt.Sprintf("%s to the inode at %#x", plural.Of(calls.total, "call"), addr))
+			return calls.begun().sections(fmt.Sprintf("%s to the inode at %#x", plural.Of(calls.total, "call"), addr))
 		},
 	}
 }
