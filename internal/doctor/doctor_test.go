@@ -128,6 +128,9 @@ func TestDoctorText(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `Linux 6.1.0, x86_64
+This machine cannot record: no CAP_BPF.
+  remedy: run it with sudo
+  remedy for BPF JIT: turn it on
 
 Machine
   capabilities  missing  no CAP_BPF
@@ -135,10 +138,6 @@ Machine
 
 Probes
   open  enter  missing  x by fentry: no; required: nothing can be recorded without it
-
-This machine cannot record: no CAP_BPF.
-  remedy: run it with sudo
-  remedy for BPF JIT: turn it on
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)

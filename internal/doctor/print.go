@@ -21,10 +21,10 @@ func (d *Diagnosis) WriteJSON(w io.Writer) error {
 	return enc.Encode(d)
 }
 
-// WriteText prints the verdict last, where it is seen.
+// WriteText prints the verdict, and then what it was made from.
 func (d *Diagnosis) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintf(t, "Linux %s, %s\n\nMachine\n", replay.Printable(d.Kernel), replay.Printable(d.Machine))
+	fmt.Fprintf(t, "Linux %s, %s\n%s\nMachine\n", replay.Printable(d.Kernel), replay.Printable(d.Machine), d.verdict())
 	for _, c := range d.Checks {
 		fmt.Fprintf(t, "  %s\t%s\t%s\n", c.Name, c.State, replay.Printable(c.Value))
 	}
@@ -38,11 +38,7 @@ func (d *Diagnosis) WriteText(w io.Writer) error {
 	if len(d.Probes) == 0 {
 		fmt.Fprint(t, "  could not be looked at\n")
 	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, d.verdict())
-	return err
+	return t.Flush()
 }
 
 // describe says how the probe is attached, or why not and what that costs.
@@ -90,11 +86,11 @@ func (d *Diagnosis) verdict() string {
 	var b strings.Builder
 	switch d.Exit {
 	case 0:
-		b.WriteString("\nThis machine can record everything.\n")
+		b.WriteString("This machine can record everything.\n")
 	case Gaps:
-		fmt.Fprintf(&b, "\nThis machine can record, with gaps: %s.\n", replay.Printable(d.Reason))
+		fmt.Fprintf(&b, "This machine can record, with gaps: %s.\n", replay.Printable(d.Reason))
 	default:
-		fmt.Fprintf(&b, "\nThis machine cannot record: %s.\n", replay.Printable(d.Reason))
+		fmt.Fprintf(&b, "This machine cannot record: %s.\n", replay.Printable(d.Reason))
 	}
 	said := make(map[string]bool)
 	remedy := func(of, text string) {
