@@ -228,15 +228,22 @@ func (v *Verdicts) WriteJSON(w io.Writer) error {
 }
 
 // WriteMatrix prints the verdicts of several runs side by side, a row per program
-// and kind of claim, a column per run. A cell is the number of proven claims, and
-// where there are others "proven/refuted/unproven".
-func WriteMatrix(w io.Writer, runs []Verdicts) error {
+// and kind of claim, a column per run, headed by its kernel, or by its name where others have that kernel. A cell is the number of
+// proven claims, and where there are others "proven/refuted/unproven".
+func WriteMatrix(w io.Writer, names []string, runs []Verdicts) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) }
 	head, lost := []string{"program", "claim"}, []string{"all", "events lost"}
+	of := make(map[string]int)
 	for i := range runs {
-		release, _, _ := strings.Cut(runs[i].Kernel, "-")
-		head = append(head, replay.Printable(release))
+		of[runs[i].release()]++
+	}
+	for i := range runs {
+		column := replay.Printable(runs[i].release())
+		if of[runs[i].release()] > 1 {
+			column = names[i]
+		}
+		head = append(head, column)
 		lost = append(lost, runs[i].missing())
 	}
 	row(head...)
@@ -254,6 +261,12 @@ func WriteMatrix(w io.Writer, runs []Verdicts) error {
 	}
 	row(lost...)
 	return t.Flush()
+}
+
+// release is that of its kernel, without what the distribution adds.
+func (v *Verdicts) release() string {
+	release, _, _ := strings.Cut(v.Kernel, "-")
+	return release
 }
 
 // missing is how many events a run lost, and what else it lacks.

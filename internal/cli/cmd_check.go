@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -26,7 +27,7 @@ func newCheckCmd() *cobra.Command {
 		Short: "Print the verdicts alone, or hold a page against a trace",
 		Long: `Judges every claim a trace supports and prints the verdicts, by program and kind
 of claim; those not proven one by one with the reason. FILE may be - for stdin.
-Of several traces it prints one table, a column each. With --without, as if those
+Of several traces it prints one table, a column each; one that cannot be judged is named on stderr. With --without, as if those
 roles had not been recorded, and which proven claims fall with them. ktap and junit
 have a test for each program and kind of claim: failed where one is refuted, skipped
 where one is unproven, with --strict failed. The filters are those of replay but
@@ -69,25 +70,52 @@ func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
 	if twice := repeated(args); twice != "" {
 		return usageError(cmd, fmt.Errorf("%s is given twice", inputName(twice)))
 	}
-	runs, err := verdictsOf(cmd, args, o.findingsOptions)
-	if err != nil {
+	var names []string
+	var runs []report.Verdicts
+	failed := eachFile(cmd, args, "judged", func(file string) error {
+		f, err := findings(cmd, file, o.findingsOptions)
+		if err == nil {
+			names, runs = append(names, inputName(file)), append(runs, f.Verdicts())
+		}
 		return err
+	})
+	if len(runs) == 0 {
+		return failed
+	}
+	if err := o.write(cmd, len(args) > 1, names, runs); err != nil || failed != nil {
+		return cmp.Or(err, failed)
 	}
 	no := slices.ContainsFunc(runs, func(v report.Verdicts) bool { return v.Refuted > 0 || o.strict && !v.Whole() })
-	if o.format == ktapFormat || o.format == junitFormat {
-		return answer(no, writeTests(cmd.OutOrStdout(), args, runs, o.strict, o.format))
+	return answer(no, nil)
+}
+
+// write prints one run in full, several as a table; as JSON one object each.
+func (o *checkOptions) write(cmd *cobra.Command, several bool, names []string, runs []report.Verdicts) error {
+	out := cmd.OutOrStdout()
+	switch {
+	case o.format == ktapFormat || o.format == junitFormat:
+		return writeTests(out, several, names, runs, o.strict, o.format)
+	case o.format == jsonFormat:
+		for i := range runs {
+			if err := runs[i].WriteJSON(out); err != nil {
+				return err
+			}
+		}
+		return nil
+	case several:
+		return report.WriteMatrix(out, names, runs)
 	}
-	return answer(no, writeVerdicts(cmd, runs, o.format))
+	return runs[0].WriteText(out)
 }
 
 // writeTests prints the verdicts of all runs as tests; of several runs the file is part of
 // their names.
-func writeTests(w io.Writer, files []string, runs []report.Verdicts, strict bool, format outputFormat) error {
+func writeTests(w io.Writer, several bool, names []string, runs []report.Verdicts, strict bool, format outputFormat) error {
 	var tests []suite.Test
 	for i := range runs {
 		for _, t := range runs[i].Tests(strict) {
-			if len(runs) > 1 {
-				t.Class = inputName(files[i]) + ": " + t.Class
+			if several {
+				t.Class = names[i] + ": " + t.Class
 			}
 			tests = append(tests, t)
 		}
@@ -106,33 +134,4 @@ func repeated(files []string) string {
 		}
 	}
 	return ""
-}
-
-func verdictsOf(cmd *cobra.Command, files []string, o findingsOptions) ([]report.Verdicts, error) {
-	var runs []report.Verdicts
-	for _, file := range files {
-		f, err := findings(cmd, file, o)
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, f.Verdicts())
-	}
-	return runs, nil
-}
-
-// writeVerdicts prints one run in full, several as a table; as JSON one object each.
-func writeVerdicts(cmd *cobra.Command, runs []report.Verdicts, format outputFormat) error {
-	out := cmd.OutOrStdout()
-	switch {
-	case format == jsonFormat:
-		for i := range runs {
-			if err := runs[i].WriteJSON(out); err != nil {
-				return err
-			}
-		}
-		return nil
-	case len(runs) == 1:
-		return runs[0].WriteText(out)
-	}
-	return report.WriteMatrix(out, runs)
 }

@@ -81,16 +81,13 @@ func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format o
 		return usageError(cmd, errors.New("stdin is one trace: name files, or it alone"))
 	}
 	rows := [][]string{{"FILE", "KERNEL", "STARTED", "SECONDS", "EVENTS", "LOST", "STATE", "PROGRAMS", "BYTES"}}
-	failed := 0
-	for _, path := range paths {
+	failed := eachFile(cmd, paths, "read", func(path string) error {
 		row, err := infoRow(cmd, path, run, format)
-		if err != nil {
-			explain(cmd.ErrOrStderr(), cmd, err)
-			failed++
-		} else if row != nil {
+		if row != nil {
 			rows = append(rows, row)
 		}
-	}
+		return err
+	})
 	if format == textFormat {
 		out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 		for _, row := range rows {
@@ -100,10 +97,7 @@ func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format o
 			return err
 		}
 	}
-	if failed > 0 {
-		return &exitError{exitTrouble, fmt.Errorf("%d of %d files not read", failed, len(paths)), "each is named above"}
-	}
-	return nil
+	return failed
 }
 
 // infoRow is nil where the trace was printed as JSON.

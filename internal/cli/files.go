@@ -52,6 +52,27 @@ func explainInput(cmd *cobra.Command, path string, err error, hint string) error
 	return &exitError{exitTrouble, fmt.Errorf("%s: %w", inputName(path), tracefile.Bare(err)), hint}
 }
 
+// eachFile does something with each of the files. Of one that is the error; of several each with which it fails is named on stderr, and
+// the error says how many were not done.
+func eachFile(cmd *cobra.Command, files []string, done string, do func(file string) error) error {
+	failed := 0
+	for _, file := range files {
+		err := do(file)
+		switch {
+		case err == nil:
+			continue
+		case len(files) == 1:
+			return err
+		}
+		explain(cmd.ErrOrStderr(), cmd, err)
+		failed++
+	}
+	if failed > 0 {
+		return &exitError{exitTrouble, fmt.Errorf("%d of %d files not %s", failed, len(files), done), "each is named above"}
+	}
+	return nil
+}
+
 // inputName is what messages call an input.
 func inputName(path string) string {
 	if path == "-" {
