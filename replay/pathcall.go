@@ -135,6 +135,7 @@ func (c *PathCall) Limits() []string {
 type Component struct {
 	Name     string
 	ID       uint64  // the event that asked for it first
+	At       uint64  // its time, nanoseconds since boot; of a lookup that is one event, when that returned
 	Parent   uint64  // address of the directory it was asked for in; 0: not known
 	Found    Found   // how it was answered
 	Dentry   *Object // what it came to; nil: nothing

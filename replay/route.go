@@ -71,7 +71,7 @@ func (m *Model) ask(w *walker, e *schema.Event) {
 		m.startOver(w, off)
 	}
 	m.goOn(w, e)
-	m.add(w, Component{Name: e.Name, ID: e.ID, Beside: beside, offset: off, Parent: e.Parent, looked: RolesOf(e.Role)})
+	m.add(w, Component{Name: e.Name, ID: e.ID, At: e.Time, Beside: beside, offset: off, Parent: e.Parent, looked: RolesOf(e.Role)})
 }
 
 // locate finds the path that a name lies in, and where; or that it lies in none, and then its

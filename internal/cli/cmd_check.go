@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -82,11 +81,12 @@ func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
 	if len(runs) == 0 {
 		return failed
 	}
-	if err := o.write(cmd, len(args) > 1, names, runs); err != nil || failed != nil {
-		return cmp.Or(err, failed)
+	err := o.write(cmd, len(args) > 1, names, runs)
+	if err == nil && failed != nil {
+		return failed
 	}
 	no := slices.ContainsFunc(runs, func(v report.Verdicts) bool { return v.Refuted > 0 || o.strict && !v.Whole() })
-	return answer(no, nil)
+	return answer(no, err)
 }
 
 // write prints one run in full, several as a table; as JSON one object each.

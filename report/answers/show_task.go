@@ -208,7 +208,7 @@ func callSection(c *replay.PathCall) Section {
 	l.add(c.ID, c.At, "%s by %s", asGiven(c), caller(c))
 	for i := range c.Components {
 		p := &c.Components[i]
-		l.add(p.ID, 0, "%s", componentText(p))
+		l.add(p.ID, p.At, "%s", componentText(p))
 	}
 	end := outcome(c)
 	if limits := c.Limits(); len(limits) > 0 {
