@@ -24,26 +24,28 @@ func newCheckCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check FILE... | check --page PAGE.md FILE",
 		Short: "Print the verdicts alone, or hold a page against a trace",
-		Long: `Judges every claim a trace supports and prints the verdicts, by program and kind
-of claim; those not proven one by one with the reason. FILE may be - for stdin.
-Of several traces it prints one table, a column each; one that cannot be judged is named on stderr. With --without, as if those
-roles had not been recorded, and which proven claims fall with them. ktap and junit
-have a test for each program and kind of claim: failed where one is refuted, skipped
-where one is unproven, with --strict failed. The filters are those of replay but
---role: claims made with an event that is not picked do not count, nor do those that
-only the end of the trace decides.
+		Long: `Judges every claim that a trace supports. It prints the verdicts by program and kind of
+claim, then each claim that is not proven, with the reason. FILE may be - for stdin. For
+several traces it prints one table with a column each; a trace that cannot be judged is
+named on stderr. --without judges as if the roles had not been recorded, and lists the
+proven claims that fall with them. ktap and junit have a test for each program and kind
+of claim: failed if a claim is refuted, skipped if one is unproven, or failed as well
+with --strict. The filters are those of replay, without --role. Under filters, claims
+made at an event that is not picked do not count, nor do claims that only the end of
+the trace decides.
 
-With --page it holds a Markdown page against the trace. A page that names this run is
-a report of it: every line must stand in the report that the trace gives now. Of any
-other page the numbers are held: every address must be in the run, at the probe and in
-the event the page names, every hash with its length, offsets and d_hash_shift must be
-those of the kernel that ran; every subtraction, equality and length is computed again.
-Sentences are not judged. It prints line and column of what was something else in this
-run, is not in it, is wrong, or is not understood; with --all what was found as well.
+With --page it holds a Markdown page against the trace. A page that names this run is a
+report of it: each line must be in the report that dtrec makes of the trace now. In any
+other page the numbers are looked up. An address must be in the run, at the probe and in
+the event that the page names. A hash must be the kernel's for that name, with its
+length; offsets and d_hash_shift must be those of the kernel that ran. Subtractions,
+equalities and lengths are computed again. Sentences are not judged. It prints line and
+column of each number that was something else in this run, is not in it, is wrong, or
+is not understood; with --all also of those that were found.
 
-Exit status: 0 nothing refuted, 1 something refuted (with --strict: or unproven, or the trace cut or damaged),
-2 not readable, or nothing picked. Of a page: 0 all found with its meaning, 1 something was not, 2 not
-readable, or nothing in it to look up.`,
+Exit status: 0 nothing refuted, 1 something refuted (with --strict also: unproven, or
+the trace is cut or damaged), 2 not readable, or nothing picked. With --page: 0 every
+number found with its meaning, 1 some were not, 2 not readable, or no number in it.`,
 		Example: `  dtrec check traces/run1.pb
   dtrec check --strict --format json traces/run1.pb
   dtrec check traces/*.pb
@@ -53,9 +55,9 @@ readable, or nothing in it to look up.`,
 	}
 	o.register(cmd.Flags())
 	addFormatFlag(cmd, &o.format, textFormat, jsonFormat, ktapFormat, junitFormat)
-	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit 1 for an unproven claim, a cut or a damaged trace as well")
-	cmd.Flags().StringVar(&o.page, "page", "", "hold this Markdown page against the trace; - for stdin")
-	cmd.Flags().BoolVar(&o.all, "all", false, "of a page, list what was found as well")
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit 1 also if a claim is unproven, or the trace cut or damaged")
+	cmd.Flags().StringVar(&o.page, "page", "", "hold this Markdown `PAGE` against the trace; - for stdin")
+	cmd.Flags().BoolVar(&o.all, "all", false, "with --page, list what was found as well")
 	return cmd
 }
 

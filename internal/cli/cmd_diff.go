@@ -24,32 +24,37 @@ func newDiffCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Say where two runs differ, whatever their addresses",
-		Long: `Compares two traces by what happened in them. Addresses, times and ids differ
-between any two runs, so a dentry is known by its place: D1, D2 … in the order a
-call met them. Opens, unlinks and other calls are aligned program by program and
-compared: their steps, outcome and claims. A call within another, as an open in an
-execve, is part of it; summary counts it too. What differs because the kernels do
-(symbols, layout) stands by itself. Where the operation was recorded a call is called so
-(stat, mkdir, rename); else by what the events bear: lookup, create (mkdir, symlink,
-link), delete (rmdir), unlink, rename, drop_caches. One of A and B may be - for stdin;
-what comes through a pipe is kept in a temporary file, since what differs is read twice.
+		Long: `Compares what happened in two traces. Addresses, times and ids differ between any two
+runs, so a dentry is identified by its place: D1, D2 … in the order in which a call met
+them. Opens, unlinks and other calls are aligned program by program, and their steps,
+outcome and claims compared. A call within another, such as the open in an execve, is
+part of the outer one (summary counts both). What differs because the kernels do
+(symbols, layout) has a section of its own. A call is named by its operation (stat,
+mkdir, rename) if that was recorded, otherwise by what its events show: lookup, create
+(mkdir, symlink, link), delete (rmdir), unlink, rename, drop_caches. A or B may be - for
+stdin; since what differs is read twice, a pipe is kept in a temporary file.
 
-Text is like that of diff(1): what only A has after -, what only B has after +,
-with the ids of the events. --format markdown is the same as a page for GitHub;
-json is one object per line: "runs", then "difference", "accepted", "unused", "excused"
-and "latency", and "verdict" last. ktap and junit have a test for each program and kind of difference:
-failed, passed, or skipped where events are missing and nothing can be concluded.
+Text is like that of diff(1): what only A has after -, what only B has after +, with
+the ids of the events. --format markdown is the same as a page for GitHub. json is one
+object per line: "runs", then "difference", "accepted", "unused", "excused" and
+"latency", and "verdict" last. ktap and junit have a test for each program and kind of
+difference: failed, passed, or skipped if events are missing and nothing can be said.
 
-Two recordings of one workload on one kernel are the same; what may differ between
-them by chance (process ids and temporary names, the order of threads, what the
-cache held before) is not counted, and said with how often it was met.
-A program that lists a directory (find, rm -r, tar) meets the names in an order that is
-another on each ext4: that is counted, as differences of order; --only can leave it out.
+Two recordings of one workload on one kernel are the same. What may differ by chance
+(process ids, temporary names, the order of threads, what the cache held before) is not
+counted as a difference; the output says how often it was met. A program that lists a
+directory (find, rm -r, tar) meets the names in another order on each ext4. This is
+counted, as differences of order; --only can leave it out.
 
-With --allow the differences in a file are accepted: lines that diff printed, a
-heading (@@ … @@) and what is below it; a heading alone accepts whatever differs
-there. Numbers of events do not count, # begins a comment. What the file has and the
-runs do not is said. --only counts some kinds of difference: ` + joined(diff.Kinds()) + `.
+--allow accepts the differences in a file: lines that diff printed, or a heading
+(@@ … @@) and what is below it; a heading alone accepts every difference there. Event
+ids are ignored, # begins a comment. Lines that the runs do not have are reported.
+--only counts some kinds of difference: symbols, layout, program, calls, order, steps,
+claims, outcome.
+
+Exit status: 0 the same, 1 different, 2 not readable, or not known: events are missing,
+and the rest does not differ. --bisect exits 125 instead of 2, so that 'git bisect run'
+skips a kernel that cannot be judged (docs/bisect.md).` + joined(diff.Kinds()) + `.
 
 Exit status: 0 the same, 1 different, 2 not readable or not known, because events
 are missing and no difference was found in the rest. With --bisect 125 instead of 2,
@@ -66,12 +71,12 @@ which makes 'git bisect run' skip a kernel that cannot be judged (docs/bisect.md
 	f := cmd.Flags()
 	f.Float64Var(&c.latency, "latency", 0, "count a role whose median or 99th percentile differs by more than `PERCENT`")
 	f.Lookup("latency").NoOptDefVal = defaultLatency
-	f.StringToStringVar(&c.rename, "rename", nil, "take the program `OLD=NEW` of A for the one of that name in B")
+	f.StringToStringVar(&c.rename, "rename", nil, "compare program OLD of A with program NEW of B, given as `OLD=NEW`")
 	f.StringVar(&c.allow, "allow", "", "accept the differences in this `FILE`; - for stdin")
 	f.Var(listOf(&c.only, among(diff.Kinds()...)), "only", "count differences of these `KINDS` only, e.g. steps,calls")
 	f.Bool("bisect", false, "exit 125, not 2, where the runs cannot be judged")
-	f.IntVar(&c.runs[0], "run-a", 0, "which of several runs in A to read, from 1")
-	f.IntVar(&c.runs[1], "run-b", 0, "which of several runs in B to read, from 1")
+	f.IntVar(&c.runs[0], "run-a", 0, "read run `N` of A, where the file has several, from 1")
+	f.IntVar(&c.runs[1], "run-b", 0, "read run `N` of B, where the file has several, from 1")
 	return cmd
 }
 

@@ -14,14 +14,15 @@ func newDoctorCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say whether this machine can record, and what it would miss",
-		Long: `Looks at the kernel, its type information, this process's capabilities, lockdown,
-container and limits, then attaches every probe and detaches it again, where the kernel lets it.
-Prints for each role the kernel function and the attach type it got, or the reason
-it has none and the kinds of claim that costs, and the remedy. Nothing is recorded.
-Without privileges it says what it could not try.
+		Long: `Says whether this machine can record, and what it would miss. It looks at the kernel,
+its type information, this process's capabilities, lockdown, container and limits; then,
+if the kernel lets it, it attaches every probe and detaches it again. For each role it
+prints the kernel function and how it was attached, or why not, the kinds of claim that
+this costs, and the remedy. Nothing is recorded. Without privileges it says what it could
+not try.
 
-Exit status: 0 everything can be recorded, 1 with gaps (optional roles are missing,
-or missed hits are not counted), 2 this machine, or this user, cannot record.`,
+Exit status: 0 everything can be recorded, 1 with gaps (optional roles are missing, or
+missed hits are not counted), 2 this machine, or this user, cannot record.`,
 		Example: `  sudo dtrec doctor
   sudo dtrec doctor --format json | jq .probes
   dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- doctor`,

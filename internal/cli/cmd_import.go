@@ -28,20 +28,21 @@ func newImportCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import [-o FILE] LOG",
 		Short: "Make a trace of a kernel log, or of what perf or trace-cmd printed",
-		Long: `Reads a kernel log with the lines of the stage 2 kernel module (or of 'dtrec replay
---format dmesg', or the bullets of a page about them) and writes a trace. LOG may
-be - for stdin; dmesg's and the journal's JSON, /dev/kmsg, colours and UTF-16 are
-taken. Times, file names and line numbers of rg -n, a sudo prompt and other lines
-between do not matter; what is not understood is counted, with --unknown listed.
+		Long: `Makes a trace of a kernel log with the lines of the stage 2 kernel module (or of 'dtrec
+replay --format dmesg', or of a page that quotes them). LOG may be - for stdin. The JSON
+of dmesg and the journal, /dev/kmsg, colours and UTF-16 are understood. Timestamps, the
+file names and line numbers of rg -n, a sudo prompt and other lines in between do not
+matter. Lines that are not understood are counted, and listed with --unknown.
 
-So is the text of trace-cmd report or perf script, of the probes in docs/peers.md.
+The text of trace-cmd report or perf script is read as well, of the probes in
+docs/peers.md.
 
-A log says neither which thread wrote a line, nor where a dentry lies, so almost nothing can
-be proven from it: it is for 'dtrec check --page PAGE.md FILE', replay and diff. Another
-boot in the log begins another run in the file; read one with --run.
+A log says neither which thread wrote a line nor where a dentry lies, so almost nothing
+can be proven from it: it is for 'dtrec check --page PAGE.md FILE', replay and diff.
+Another boot in the log begins another run in the file; --run reads it.
 
-Exit status: 0 written, 2 not readable, no line understood, or a trace or a report of
-dtrec itself.`,
+Exit status: 0 written, 2 not readable, no line understood, or the input is a trace or a
+report of dtrec itself.`,
 		Example: `  dmesg | dtrec import -o log.pb -
   dtrec import --unknown -o log.pb dmesg.txt
   dtrec import -o page.pb stage2-return.md && dtrec check --page stage2-return.md page.pb`,

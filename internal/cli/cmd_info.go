@@ -23,13 +23,13 @@ func newInfoCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "info FILE…",
 		Short: "Show what a trace is and holds",
-		Long: `Shows where and how a trace was made (kernel, command, the probes as attached and
-those tried in vain, structure layout), what it holds (events by role, programs,
-time span, size) and what it lacks (loss, damage, a missing end). FILE may be -
-for stdin. With --tasks it lists its processes instead: who made them, what they ran,
-their path calls, and how they ended. Of several files it prints a table. Of a large file
-with a seek index header, footer and index are read, and that is said: damage of its
-events is seen by other commands, or through a pipe.
+		Long: `Shows where and how a trace was made (kernel, command, the probes attached and those
+tried in vain, structure layout), what it holds (events by role, programs, time span,
+size) and what it lacks (loss, damage, a missing end). FILE may be - for stdin. --tasks
+lists the processes instead: who made them, what they ran, their path calls, and how
+they ended. For several files it prints a table. From a large file with a seek index it
+reads only header, footer and index, and says so: damage of the events is then found by
+the other commands, or through a pipe.
 
 Exit status: 0 read, 2 not readable.`,
 		Example: `  dtrec info run1.pb

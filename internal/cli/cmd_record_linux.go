@@ -28,33 +28,32 @@ func newRecordCmd() *cobra.Command {
 		Use:   "record [-o FILE] (--workload NAMES | -p PID | --comm NAME | --cgroup DIR | -a | -- CMD [ARG]...)",
 		Short: "Record what the dcache does with path names",
 		Long: `Records the dcache's work for a command and everything it starts, for built-in
-workloads, or for tasks that run already. It takes root, or CAP_BPF and
-CAP_PERFMON. Under sudo the command runs as the invoking user and the file belongs
-to that user. The file gives kernel addresses away; its mode is 0600. It is made anew:
-a trace of that name is replaced, another file only with --force, and what is a link,
-FIFO or device, or another user's in a directory like /tmp, is refused (but /dev/null).
-Once attached, dtrec gives up the capabilities it needs no more. Its probes leave
-the kernel within seconds of its end, by a process 'dtrec detach'.
+workloads, or for tasks that run already. This takes root, or CAP_BPF and CAP_PERFMON.
+Under sudo the command runs as the invoking user, who also owns the file. The file holds
+kernel addresses, so its mode is 0600. A trace of the same name is replaced, another file
+only with --force. A link, FIFO or device is refused (except /dev/null), and so is
+another user's file in a directory like /tmp. Once attached, dtrec gives up the
+capabilities it no longer needs. Its probes leave the kernel within seconds of its end,
+by a process 'dtrec detach'.
 
-What is recorded is joined by or: each process of -p and what it starts from then
-on, tasks of the name --comm for as long as they have it, those below --cgroup, the
-command and what it starts, all with -a. dtrec itself is left out.
+Targets add up: each process of -p and what it starts from then on, tasks while they
+have the name --comm, tasks below --cgroup, the command and what it starts, or with -a
+everything. dtrec itself is never recorded.
 
-A command's recording ends with it, also when it leaves a daemon behind: record that
-by -p or --cgroup. Ctrl-C is the command's; SIGTERM and SIGQUIT are handed on to it. A
-command outlives a limit or a full disk; what was recorded until then is kept. Recordings
-without a command say on stderr when they have begun, and end on Ctrl-C, SIGTERM,
-SIGQUIT, --duration or a limit.
+The recording of a command ends with it, even if it leaves a daemon behind: use -p or
+--cgroup for that. Ctrl-C goes to the command; SIGTERM and SIGQUIT are passed on to it.
+At a limit, or when the disk is full, the recording ends and keeps what it has, and the
+command runs on. A recording without a command says on stderr when it has begun, and
+ends on Ctrl-C, SIGTERM, SIGQUIT, --duration or a limit.
 
-With --rotate N, --duration, --max-size and --max-events end a file, and the next
-begins with the next event: nothing is lost between two. -o run.pb makes
-run.000001.pb and so on, going on from the highest number there is; the last N are
-kept, and the oldest removed (only files that --rotate made). Each is a trace of its
-own: what takes an event of the file before is unproven. A file passes SIZE by 2,048
-events at most.
+With --rotate N, the limits --duration, --max-size and --max-events end a file, and the
+next event begins another: nothing is lost in between. -o run.pb makes run.000001.pb and
+so on, continuing after the highest number there is. The last N are kept, the oldest
+removed (only files that --rotate made). Each is a trace of its own: a claim that needs
+an event of the file before is unproven. A file may pass SIZE by 2,048 events.
 
-Exit status: the command's own (128+n for signal n, 127 not found, 126 not
-executable); 2 the recording failed.`,
+Exit status: the command's own (128+n for signal n, 127 not found, 126 not executable);
+2 if the recording failed.`,
 		Example: `  sudo dtrec record -o run1.pb -- cat /etc/hostname
   sudo dtrec record --workload all -o run1.pb
   sudo dtrec record -p 1234 --duration 10s

@@ -27,13 +27,13 @@ func newRedactCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "redact [-o OUT] FILE",
 		Short: "Make a trace that can be given to strangers",
-		Long: `Writes the trace with tokens for names, comms and programs, with addresses that lie
-elsewhere, without hashes, buckets, command line, boot id and date. Equal names stay
-equal and as long, equal addresses equal, and differences inside a run of pages what
-they were, so all claims but hash and bucket keep their verdicts; those are unproven:
-redacted. How often and in which order what was used, and how long it took, is still
-there, and so are the kernel's release and the names of filesystems. FILE may be - for
-stdin.
+		Long: `Writes a trace that can be given away. Names, comms and programs become tokens;
+addresses are moved; hashes, buckets, command line, boot id and date are removed. Equal
+names stay equal and keep their length, equal addresses stay equal, and differences
+within a run of pages stay what they were. So all claims keep their verdicts but hash
+and bucket, which are unproven: redacted. Still in it are how often things were used, in
+which order, how long it took, the kernel's release and the names of filesystems. FILE
+may be - for stdin.
 
 Exit status: 0 written, 2 not readable or not written.`,
 		Example: `  dtrec redact -o share.pb run1.pb && dtrec check share.pb
@@ -45,7 +45,7 @@ Exit status: 0 written, 2 not readable or not written.`,
 	o.register(cmd, "redacted.pb", "write the trace to `OUT`, - for stdout")
 	f := cmd.Flags()
 	f.BoolVar(&o.Extensions, "extensions", false, "keep what follows the last dot of a name")
-	f.StringVar(&o.keyFile, "key", "", "make the tokens with the bytes of `FILE`, 16 or more: traces that are to be compared need the same; keep it secret")
+	f.StringVar(&o.keyFile, "key", "", "make the tokens from the bytes of `FILE`, 16 or more; traces to be compared need the same; keep it secret")
 	addRunFlag(f, &o.run)
 	return cmd
 }

@@ -24,19 +24,19 @@ func newReplayCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Print the events of a trace, one line each",
-		Long: `Prints the events of a trace in order, one line each, nested in the calls that
-enclose them; loss and damage stand in their place. FILE may be - for stdin. A line
-fits in 120 columns; with --wide it has all that was recorded.
+		Long: `Prints the events of a trace in order, one line each, indented below the calls that
+enclose them. Loss and damage are printed where they happened. FILE may be - for stdin.
+A line fits in 120 columns; with --wide it has everything that was recorded.
 
 Formats: text, for people; dmesg, the lines of the stage 2 kernel module; json, one
-object a line, loss and the end of the trace as objects of their own.
+object per line, with loss and the end of the trace as objects of their own.
 
-Filters choose what is shown; they combine. A NAME or PATH is given as it is or as
-dtrec prints it, with escapes such as \r or \u0301; where there is a name of either
-kind, both are shown. Where nothing is shown, stderr has the nearest there is. A time T
-is in seconds since boot, as printed, or with a + in seconds since the start of the
-recording. Of a large file with a seek index --from, --to, --pid, --comm and --path
-read only the frames that may hold what they ask for, and say so.
+Filters choose what is printed, and combine. A NAME or PATH is taken as it is and as
+dtrec prints it, with escapes such as \r or \u0301; if both exist, both are printed.
+If nothing matches, stderr names the nearest that would. A TIME is in seconds since
+boot, as printed, or with a + in seconds since the start of the recording. In a large
+file with a seek index, --from, --to, --pid, --comm and --path read only the frames
+that can match, and say so.
 
 Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec replay run1.pb

@@ -23,23 +23,23 @@ func newReportCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report FILE",
 		Short: "Write what happened, and the proof, as a page",
-		Long: `Writes what the kernel did with each path as a page of Markdown, made from the
-events of the trace alone: every number cites its event, every claim has a
-verdict. FILE may be - for stdin.
+		Long: `Writes what the kernel did with each path as a page of Markdown. The page is made from
+the events of the trace alone: every number cites its event, every claim has a verdict.
+FILE may be - for stdin.
 
-What stands out comes first. Of a program's opens and other path calls those are shown in full that are
-refuted, unproven, slow, walked again, or the first of their kind; --select shows more:
-#56, an event in the open; D12, a dentry in it; a path, or the last component of one.
-A page has at most 500 KB, with --brief at most 64 KB, without the proofs. With
---without, it is judged as if those roles had not been recorded: what can no longer be
-proven says what it lacks. With --explain hash the page ends with every hash computed
-step by step, for a reader with a calculator. The filters are those of replay but
---role: claims made with an event that is not picked are neither shown nor counted,
-nor are those that only the end of the trace decides.
+What stands out comes first. Of a program's path calls those are shown in full that are
+refuted, unproven, slow, walked again, or the first of their kind. --select shows more:
+#56 for an event in the call, D12 for a dentry in it, a path, or its last component.
+A page has at most 500 KB; --brief leaves the proofs out and keeps to 64 KB. --without
+judges as if the roles had not been recorded; what can no longer be proven says what it
+lacks. --explain hash ends the page with every hash computed step by step, for a reader
+with a calculator. The filters are those of replay, without --role. Under filters,
+claims made at an event that is not picked are neither shown nor counted, nor are
+claims that only the end of the trace decides.
 
-With --format html it is one file for a browser, which needs no network: a timeline of
-calls, the lives of dentries, the tree of paths, claims with their proof, and the run to
-step through. With --format json it is the value that this page shows.
+--format html writes one file for a browser, which needs no network: a timeline of
+calls, the lives of dentries, the tree of paths, the claims with their proof, and the
+run to step through. --format json writes the value that this page shows.
 
 Exit status: 0 written, 2 not readable.`,
 		Example: `  dtrec report traces/run1.pb > stage2.md

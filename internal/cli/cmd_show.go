@@ -37,15 +37,15 @@ func newShowCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show FILE WHAT",
 		Short: "Say what is known of one dentry, path, name, process or event",
-		Long: `Says what is known of one thing in a trace, each line with the event behind it. FILE
-may be - for stdin. WHAT is as dtrec prints it:
+		Long: `Says what a trace knows of one thing; each line names the event behind it. FILE may be
+- for stdin. WHAT is written as dtrec prints it:
 
   D12         a dentry: its life, who found it, how it ended, and the claims about it
-  0xffff…     what was at an address: each dentry that had it, the calls to an inode
-  '#17'       an event, and the path call it is in, component by component
-  /a/path     every call on a path, given or led to, and everything it led to
-  name        where a name was looked up, and how that was answered; the processes called so
-  1234        a process: who made it, what it ran, its path calls, how it ended
+  0xffff…     an address: each dentry that was there, or the calls that led to the inode
+  '#17'       an event, and the path call it is part of, component by component
+  /a/path     every call on a path, as given or as resolved, and everything it led to
+  name        where a name was looked up, and the answer; the processes of that name
+  1234        a process: its parent, what it ran, its path calls, how it ended
 
 Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
 		Example: `  dtrec show run1.pb D12

@@ -16,16 +16,16 @@ func newSummaryCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "summary FILE",
 		Short: "Say what happened: calls, failures, time, by program",
-		Long: `Says what a trace holds of path calls: how many, how many failed, how long they took,
-with a row for each program, and what stands out, by the rules of docs/answers.md,
-with the command to see more of it. FILE may be - for stdin.
+		Long: `Says what happened: how many path calls there were, how many failed, how long they
+took, with a row for each program; then what stands out, chosen by the rules of
+docs/answers.md, with the command that shows more. FILE may be - for stdin.
 
-A call is rcu if every name was found in rcu-walk; ref if the cache answered otherwise, in
-ref-walk or to an operation (unlink, rename) that had locked the directory; and miss if
-a filesystem was asked for a name.
+A call is rcu if every name was found in rcu-walk. It is ref if the cache answered, but
+not in rcu-walk alone: in ref-walk, or to an operation (unlink, rename) that had locked
+the directory. It is miss if a filesystem was asked for a name.
 
-The filters are those of replay but --role: a call counts where replay has a line of
-it; dentries without inode are not told of then.
+The filters are those of replay, without --role. A call counts if replay prints a line
+of it under the same filters. Dentries without inode are then left out.
 
 Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec summary run1.pb

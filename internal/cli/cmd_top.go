@@ -21,21 +21,21 @@ func newTopCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "top FILE",
 		Short: "Print what there is most of: calls, failures, time, misses, negatives",
-		Long: `Prints what there is most of in a trace, in memory that does not grow with it: where
-there are more rows than are kept, it says how much an amount may be too low; else
-the amounts are exact. FILE may be - for stdin.
+		Long: `Prints what there is most of in a trace. Memory does not grow with the trace: if there
+are more rows than are kept, the output says by how much an amount may be too low;
+otherwise the amounts are exact. FILE may be - for stdin.
 
 --of takes
 ` + theOfs + `
 --by takes
 ` + theBys + `
-Of dentries without inode it says how they came to be (lookup, unlink, rmdir,
+For dentries without inode it also says how they came to be (lookup, unlink, rmdir,
 delete) and what became of them (alive at the end of the trace, killed and by whom,
-reused for a file, dropped from the hash table); left are those alive at the end, hits the
-lookups that they answered.
+reused for a file, dropped from the hash table). The column left counts those alive at
+the end, the column hits the lookups they answered.
 
-The filters are those of replay but --role: a call counts where replay has a line of
-it, an allocation where replay has its line.
+The filters are those of replay, without --role. A call counts if replay prints a line
+of it under the same filters, an allocation if replay prints its line.
 
 Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec top --by path --of failures run1.pb
@@ -61,6 +61,6 @@ Exit status: 0 printed, 2 not readable.`,
 	o.register(cmd.Flags())
 	cmd.Flags().Var(oneOf(&of, ofs...), "of", "`WHAT` is counted")
 	cmd.Flags().Var(oneOf(&by, bys...), "by", "`WHAT` it is grouped by")
-	cmd.Flags().IntVarP(&rows, "rows", "n", rows, "most rows")
+	cmd.Flags().IntVarP(&rows, "rows", "n", rows, "print at most `N` rows")
 	return cmd
 }

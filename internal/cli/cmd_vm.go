@@ -27,19 +27,19 @@ func newVMCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "vm --kernel KERNEL [flags] -- COMMAND [ARGS…]",
 		Short: "Run a dtrec command line on another kernel, in a virtual machine",
-		Long: `Boots a kernel in QEMU with dtrec as init, runs the dtrec command line in it and
-brings its output, the file it wrote and its exit code back. No root, no network,
-nothing mounted on the host. KERNEL is an image (bzImage, Image, vmlinuz), a build
-tree, the directory a distribution's package was unpacked to, or a .deb; of x86-64
-or of arm64, for which a dtrec-arm64 lies beside dtrec. Modules the guest needs are
-found around it or in --modules.
+		Long: `Boots a kernel in QEMU with dtrec as init, runs the dtrec command line in it, and brings
+back its output, the file it wrote and its exit code. It needs no root and no network,
+and mounts nothing on the host. KERNEL is an image (bzImage, Image, vmlinuz), a build
+tree, the directory of an unpacked package, or a .deb, for x86-64 or arm64; for arm64 a
+dtrec-arm64 must lie beside dtrec. The modules that the guest needs are looked for around
+the kernel, or in --modules.
 
-In the guest, /tmp and the working directory are on the filesystem of --fs, and an
-ext2 disk with a.txt is mounted on /mnt/loopfs. Where the kernel can fold case, an
-ext4 disk on /mnt/casefold can too. A kernel that can have no ext4 or no disk gets
-tmpfs, and a line says so; with --fs ext4 that is an error.
+In the guest, /tmp and the working directory are on the filesystem of --fs, and an ext2
+disk with a.txt is mounted on /mnt/loopfs. If the kernel can fold case, so can an ext4
+disk on /mnt/casefold. A kernel without ext4 or without disks gets tmpfs, and a line
+says so; with --fs ext4 that is an error.
 
-Exit status: that of the command; 2 where the guest did not run it to its end.`,
+Exit status: that of the command; 2 if the guest did not run it to its end.`,
 		Example: `  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- record --workload all -o run1.pb
   dtrec vm --kernel ~/linux -- doctor`,
 		Args: atLeastOne("a dtrec command line after '--'"),
@@ -59,10 +59,10 @@ Exit status: that of the command; 2 where the guest did not run it to its end.`,
 	flags.Var(oneOf(&c.FS, vm.Filesystems()...), "fs", "`NAME` of the filesystem of /tmp and the working directory: "+strings.Join(vm.Filesystems(), ", ")+" (default ext4 where the kernel can)")
 	flags.StringVar(&c.Append, "append", "", "`PARAMETERS` added to the kernel's command line")
 	flags.Var(oneOf(&c.Accel, vm.Accelerators()...), "accel", "`NAME` of QEMU's accelerator: "+strings.Join(vm.Accelerators(), ", ")+" (default kvm where it starts a guest, else tcg)")
-	flags.IntVar(&c.SMP, "smp", 2, "virtual CPUs")
-	flags.Var(flagOf(&c.Memory, "1G", readMemory), "mem", "memory, as QEMU's -m takes it")
-	flags.StringArrayVar(&files, "file", nil, "`HOST[:GUEST]`: take a static program or a directory along; may be repeated")
-	flags.DurationVar(&c.Timeout, "timeout", vm.DefaultTimeout, "longest a run may take")
+	flags.IntVar(&c.SMP, "smp", 2, "`N` virtual CPUs")
+	flags.Var(flagOf(&c.Memory, "1G", readMemory), "mem", "`SIZE` of its memory, as QEMU's -m takes it")
+	flags.StringArrayVar(&files, "file", nil, "copy the static program or directory HOST into the guest, given as `HOST[:GUEST]`; may be repeated")
+	flags.DurationVar(&c.Timeout, "timeout", vm.DefaultTimeout, "stop a run after this `TIME`")
 	flags.BoolVar(&console, "console", false, "show the kernel's console on stderr")
 	return cmd
 }

@@ -16,9 +16,9 @@ func newWorkloadCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "workload [NAME]",
 		Short: "Run one built-in workload, or list them",
-		Long: `Runs a built-in workload by itself, unrecorded; 'dtrec record --workload NAME'
-runs it in its own process and records it. Without a name, lists them. With --source
-prints the C program a workload is, without running it.
+		Long: `Runs a built-in workload by itself, unrecorded. 'dtrec record --workload NAME' runs it in
+a process of its own and records it. Without a name, lists them. --source prints the
+workload as a C program, without running it.
 
 Exit status: 0 done, 2 a call failed.`,
 		Example: `  dtrec workload

@@ -260,7 +260,7 @@ func addFormatFlag(cmd *cobra.Command, f *outputFormat, known ...outputFormat) {
 }
 
 func addRunFlag(f *pflag.FlagSet, run *int) {
-	f.IntVar(run, "run", 0, "which of several runs in one file to read, from 1")
+	f.IntVar(run, "run", 0, "read run `N`, where the file has several, from 1")
 }
 
 // question is what a command asks of one trace, and answers as text or JSON.
