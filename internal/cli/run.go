@@ -81,11 +81,11 @@ func newRootCmd(args []string) *cobra.Command {
 		Long: `Dtrec records what the kernel's dentry cache does with path names, and proves
 from the recording, with addresses and event ids, what happened.
 
-Exit status: 0 done, 1 the answer is no, 2 trouble. A recorded command's own
-status is handed on.`,
+Exit status: 0 done, 1 the answer is no, 2 trouble; of record, that of the command.`,
 		Example: `  sudo dtrec record -o run1.pb -- cat /etc/hostname
-  dtrec info run1.pb
-  dtrec replay run1.pb`,
+  dtrec summary run1.pb
+  dtrec show run1.pb /etc/hostname
+  dtrec report run1.pb > run1.md`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -104,14 +104,28 @@ status is handed on.`,
 			return root
 		}
 	}
+	grouped(root, "Record:", platformCommands()...)
+	var reads []*cobra.Command
 	for _, r := range readers {
-		root.AddCommand(reading(r.make()))
+		reads = append(reads, reading(r.make()))
 	}
-	root.AddCommand(newImportCmd(), newExportCmd(), newRedactCmd())
-	root.AddCommand(platformCommands()...)
+	grouped(root, "Read:", reads...)
+	grouped(root, "Share and convert:", newImportCmd(), newExportCmd(), newRedactCmd())
 	root.AddCommand(topics()...)
 	root.SetHelpCommand(newHelpCmd(root))
 	return root
+}
+
+// grouped has help list commands under a title; none, no title.
+func grouped(root *cobra.Command, title string, commands ...*cobra.Command) {
+	if len(commands) == 0 {
+		return
+	}
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // noSuchCommand is what the root does: a command is always needed.
