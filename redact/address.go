@@ -81,7 +81,7 @@ func (n numbers) of(v uint32) uint32 {
 		return 0
 	}
 	if n[v] == 0 {
-		n[v] = uint32(len(n))
+		n[v] = uint32(len(n)) + 1
 	}
 	return n[v]
 }

@@ -94,6 +94,43 @@ func TestVerdictsStay(t *testing.T) {
 	}
 }
 
+// Tasks, devices and addresses that are equal stay equal, and different ones different.
+func TestNumbersStayApart(t *testing.T) {
+	for name, trace := range maps.Collect(tracetest.Files(t, "../traces/*.pb", "../test/*.pb", "../test/*/*.pb")) {
+		_, before := records(t, trace)
+		_, after := records(t, redacted(t, trace, Options{}))
+		tasks, devices, addresses := newPairs(), newPairs(), newPairs()
+		for i, record := range before {
+			if was, ok := record.(*schema.Event); ok {
+				is := after[i].(*schema.Event)
+				for ; was != nil; was, is = was.Entry, is.Entry {
+					wrong := tasks.add(uint64(was.PID), uint64(is.PID)) || tasks.add(uint64(was.TID), uint64(is.TID)) ||
+						tasks.add(uint64(was.Child), uint64(is.Child)) || devices.add(uint64(was.Dev), uint64(is.Dev))
+					for k, p := range pointers(was) {
+						wrong = wrong || addresses.add(*p, *pointers(is)[k])
+					}
+					if wrong {
+						t.Fatalf("%s: #%d: %v, was %v", name, was.ID, is, was)
+					}
+				}
+			}
+		}
+	}
+}
+
+// pairs are values before and after, each of which has one other.
+type pairs struct{ after, before map[uint64]uint64 }
+
+func newPairs() pairs { return pairs{make(map[uint64]uint64), make(map[uint64]uint64)} }
+
+// add reports whether one of them was paired with another.
+func (p pairs) add(was, is uint64) (wrong bool) {
+	after, seen := p.after[was]
+	before, given := p.before[is]
+	p.after[was], p.before[is] = is, was
+	return seen && after != is || given && before != was || (was == 0) != (is == 0)
+}
+
 // A field that is added to events is redacted, or stands here because it gives nothing away.
 func TestEveryFieldIsLookedAt(t *testing.T) {
 	harmless := []string{"ID", "CPU", "Role", "Phase", "Columns", "NameLen", "Facts", "Flags", "Mode", "DirFD", "FSType", "Symbol", "How"}
