@@ -3,6 +3,8 @@
 package replay
 
 import (
+	"strings"
+
 	"github.com/dtrec/dtrec/schema"
 	"google.golang.org/protobuf/proto"
 )
@@ -101,6 +103,19 @@ var reactions = [maxRole]*reaction{
 type reaction struct {
 	first func(*State, *schema.Event) // before its thread is looked up
 	then  func(*State, *thread)       // when its call and its dentry are known; the thread is nil where it is in no call
+}
+
+// String names the roles.
+func (s Roles) String() string { return strings.Join(s.Names(), ", ") }
+
+// Names are those of the roles, in the order of the catalogue.
+func (s Roles) Names() (names []string) {
+	for _, info := range schema.Catalogue() {
+		if s.Has(info.Role) {
+			names = append(names, info.Name)
+		}
+	}
+	return names
 }
 
 // Phased returns the roles of which a trace with the header has entries, and those of which it has exits.

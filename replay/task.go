@@ -97,7 +97,7 @@ func (m *Model) leaves(pid uint32) {
 	t := m.tasks[pid]
 	delete(m.tasks, pid)
 	m.taskBytes -= t.bytes
-	if m.Task != nil && t.First+t.Forked != 0 {
+	if m.Task != nil && !m.State.logged && t.First+t.Forked != 0 {
 		m.Task(t)
 	}
 }

@@ -245,7 +245,7 @@ func (m *Model) givenUp(c *Call) {
 // tell gives the call its class, and hands it out.
 func (m *Model) tell(w *walker, last uint64) {
 	defer m.forget(w)
-	if c := w.call; m.Call != nil {
+	if c := w.call; m.Call != nil && !m.State.logged { // whose calls the lines of a log are of, it does not say
 		c.Whole = m.whole && c.End != 0 && !w.part
 		if c.Whole && len(m.State.Losses.windows) > 0 {
 			_, lost := m.State.Losses.Touched(c.At, last, classified)

@@ -16,7 +16,7 @@ func TestBareVerdicts(t *testing.T) {
 	for name, trace := range manyTraces(t) {
 		for _, without := range []replay.Roles{0, replay.RolesOf(schema.RoleInsert), replay.RolesOf(schema.RoleKill, schema.RoleLookupChain)} {
 			if bare, kept := verdictsOf(t, trace, Options{Bare: true, Without: without}), verdictsOf(t, trace, Options{Without: without}); !bytes.Equal(bare, kept) {
-				t.Errorf("%s without %s: verdicts that are not those where all is kept", name, roleNames(without))
+				t.Errorf("%s without %s: verdicts that are not those where all is kept", name, without.String())
 			}
 		}
 	}

@@ -58,7 +58,7 @@ func (f *Findings) Verdicts() Verdicts {
 		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost, Forgot: f.Forgotten, Log: f.Header.Imported(),
 		Complete: f.Footer != nil && !f.Cut, Damaged: len(f.Damage) > 0 && !f.Cut,
 		Doubts:  []DoubtVerdict{},
-		Without: roleNames(f.Without), Ablations: f.Ablations,
+		Without: f.Without.String(), Ablations: f.Ablations,
 		Proven: f.Tally.Total(Proven), Refuted: f.Tally.Total(Refuted), Unproven: f.Tally.Total(Unproven),
 	}
 	for _, p := range f.Programs {
@@ -155,7 +155,7 @@ func (v *Verdicts) Tests(strict bool) []suite.Test {
 			t.Why = fmt.Sprintf("proven %d, refuted %d, unproven %d", n["proven"], n["refuted"], n["unproven"])
 			for i := range v.Doubts {
 				if d := &v.Doubts[i]; d.Kind == k.Name && n["refuted"]+n["unproven"] > 0 {
-					t.Details = append(t.Details, d.line())
+					t.Details = append(t.Details, "in all programs: "+d.line())
 				}
 			}
 			add(t, n["refuted"] > 0, n["unproven"] > 0)
@@ -355,11 +355,11 @@ func missed(k KindInfo, whole, part [verdicts]uint64, roles replay.Roles) string
 	needs := (k.Needs | k.Some) & roles
 	switch {
 	case unmade > 0 && needs != 0:
-		return fmt.Sprintf("%s; %d have no event to stand on", NotAttached.about(About{Text: roleNames(needs)}, false), unmade)
+		return fmt.Sprintf("%s; %d have no event to stand on", NotAttached.about(About{Text: needs.String()}, false), unmade)
 	case unmade > 0:
 		return fmt.Sprintf("%d have no event to stand on", unmade)
 	case needs != 0:
-		return NotAttached.about(About{Text: roleNames(needs)}, false)
+		return NotAttached.about(About{Text: needs.String()}, false)
 	}
-	return "events of " + roleNames(roles)
+	return "events of " + roles.String()
 }

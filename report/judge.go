@@ -105,14 +105,14 @@ func (c *collector) unsettled(needs replay.Roles, at span) (*Reason, About) {
 		needs |= replay.RolesOf(schema.RoleFree) // without it no kill is certain
 	}
 	if missing := needs &^ c.attached; missing != 0 {
-		return NotAttached, About{Text: roleNames(missing)}
+		return NotAttached, About{Text: missing.String()}
 	} else if needs&c.logged != 0 {
 		return FromLog, About{}
 	} else if vague := needs & c.uncounted; vague != 0 {
 		if c.f.Header.Imported() {
 			return FromText, About{}
 		}
-		return NotCounted, About{Text: roleNames(vague)}
+		return NotCounted, About{Text: vague.String()}
 	} else if c.state.Losses.Any(min(at.first, at.walk), at.last) {
 		if w, hit := c.touched(needs, at); hit {
 			return EventsLost, About{Text: lossReason(w)}
@@ -144,19 +144,6 @@ func lossReason(w replay.Window) string {
 		return "an unknown number (" + w.Why + ")"
 	}
 	return strconv.FormatUint(w.Count, 10) + " (" + w.Why + ")"
-}
-
-func roleNames(set replay.Roles) string {
-	out := ""
-	for _, info := range schema.Catalogue() {
-		if set.Has(info.Role) {
-			if out != "" {
-				out += ", "
-			}
-			out += info.Name
-		}
-	}
-	return out
 }
 
 // doubt gives the reason's verdict unless one came first.

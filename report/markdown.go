@@ -148,7 +148,7 @@ func (p *page) introduction() {
 	if isLog(p) {
 		return
 	}
-	for _, l := range f.lessons() {
+	for _, l := range p.lessons() {
 		p.line("- %s", l)
 	}
 	p.line("")
@@ -239,7 +239,7 @@ func (p *page) ablations() {
 	if p.f.Without == 0 {
 		return
 	}
-	p.line("What falls without %s:\n", roleNames(p.f.Without))
+	p.line("What falls without %s:\n", p.f.Without.String())
 	for _, f := range p.f.Ablations {
 		if f.Program == "" {
 			p.line("- fallen: %s, %d of %d proven: %s", f.Kind, f.With-f.Without, f.With, text(f.Missed))

@@ -22,7 +22,8 @@ type Summary struct {
 	Events   uint64 `json:"events"`
 	Lost     uint64 `json:"lost"`
 	Complete bool   `json:"complete"`
-	Log      bool   `json:"kernel_log,omitempty"` // imported: it tells of no calls
+	Imported bool   `json:"imported,omitempty"`   // from a text: what is lost is not known
+	Log      bool   `json:"kernel_log,omitempty"` // that is a kernel log: it tells of no calls
 
 	// Picked are the filters as flags, such as --comm=git, where all that follows is of the path calls that they pick.
 	Picked []string `json:"picked,omitempty"`
@@ -31,7 +32,8 @@ type Summary struct {
 	Programs  []*Row          `json:"programs"`            // those with most time first
 	Errnos    []Count         `json:"errnos"`              // of calls that failed, the most frequent first
 	Slowest   []Slow          `json:"slowest"`             // the ten slowest calls, the slowest first
-	Negatives *NegativeCounts `json:"negatives,omitempty"` // nil where calls are picked: dentries are not
+	Negatives *NegativeCounts `json:"negatives,omitempty"` // nil where they are not known, or calls are picked: dentries are not
+	Lacks     []string        `json:"lacks,omitempty"`     // the roles whose probes were not attached, for which Negatives are not known
 	Findings  []Finding       `json:"findings"`            // what stands out, see Rules
 }
 
@@ -157,9 +159,12 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 		picks:     make(map[uint32][]string),
 		libraries: newLibraries(),
 	}
-	s.Kernel, s.Log, s.Findings, s.Programs, s.Slowest = h.GetKernel().GetRelease(), h.Imported(), []Finding{}, []*Row{}, []Slow{}
-	s.Negatives = new(NegativeCounts)
+	s.Kernel, s.Imported, s.Log = h.GetKernel().GetRelease(), h.Imported(), h.Logged()
+	s.Findings, s.Programs, s.Slowest = []Finding{}, []*Row{}, []Slow{}
 	s.model.Call, s.model.Task, s.model.Negative = s.call, s.task, s.negative
+	if s.Lacks = replay.NegativesLack(h).Names(); len(s.Lacks) == 0 {
+		s.Negatives = new(NegativeCounts)
+	}
 	return s
 }
 
@@ -298,7 +303,7 @@ func (s *Summarizer) task(t *replay.Task) {
 }
 
 func (s *Summarizer) negative(n *replay.Negative) {
-	if n.Fate == replay.FateMade || s.picked.picker != nil {
+	if n.Fate == replay.FateMade || s.Negatives == nil || s.picked.picker != nil {
 		return
 	}
 	s.Negatives.Made++
@@ -318,8 +323,9 @@ func (s *Summarizer) End() *Summary {
 	if s.footer != nil {
 		s.Lost = max(s.Lost, s.footer.Lost)
 	}
-	s.Negatives.Births = counted(replay.Births, s.births[:])
-	s.Negatives.Fates = counted(replay.Fates, s.fates[:])
+	if n := s.Negatives; n != nil {
+		n.Births, n.Fates = counted(replay.Births, s.births[:]), counted(replay.Fates, s.fates[:])
+	}
 	errnos := make(map[string]uint64)
 	for errno, n := range s.errnos {
 		errnos[schema.ErrnoName(errno)] += n
@@ -336,7 +342,7 @@ func (s *Summarizer) End() *Summary {
 	s.find()
 	s.printable()
 	if s.picked.picker != nil {
-		s.Negatives = nil
+		s.Negatives, s.Lacks = nil, nil
 	}
 	sum := s.Summary // who keeps it keeps nothing of the model
 	return &sum

@@ -42,6 +42,8 @@ func (s *Summary) WriteText(w io.Writer, file ...string) error {
 	}
 	if n := s.Negatives; n != nil && n.Made > 0 {
 		fmt.Fprintf(b, "without inode: %s made (by %s), %d left, %s answered by them\n", plural.Of(n.Made, "dentry"), list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
+	} else if len(s.Lacks) > 0 && !s.Log {
+		fmt.Fprintf(b, "without inode: not known, probe not attached: %s\n", strings.Join(s.Lacks, ", "))
 	}
 	if len(s.Findings) > 0 {
 		fmt.Fprintf(b, "\nwhat stands out\n")
@@ -54,12 +56,20 @@ func (s *Summary) WriteText(w io.Writer, file ...string) error {
 
 func (s *Summary) writeHead(b *bufio.Writer) {
 	t := &s.Total
+	lost := fmt.Sprintf("%d lost", s.Lost)
+	if s.Imported && s.Lost == 0 {
+		lost = "lost not known"
+	}
+	if s.Log {
+		fmt.Fprintf(b, "%s, %s, Linux %s\nmade of a kernel log, which tells of lines, not of calls: dtrec replay and check read it\n", plural.Of(s.Events, "event"), lost, s.Kernel)
+		return
+	}
 	by := ""
 	if len(s.Picked) > 0 { // those that made them, no others
 		by = "by "
 	}
-	fmt.Fprintf(b, "%s, %d failed, %s in them; %s%s; %d events, %d lost, Linux %s\n",
-		plural.Of(t.Calls, "path call"), t.Failed, duration(t.Took), by, plural.Of(t.Processes, "process"), s.Events, s.Lost, s.Kernel)
+	fmt.Fprintf(b, "%s, %d failed, %s in them; %s%s; %d events, %s, Linux %s\n",
+		plural.Of(t.Calls, "path call"), t.Failed, duration(t.Took), by, plural.Of(t.Processes, "process"), s.Events, lost, s.Kernel)
 	if len(t.Operations) > 1 {
 		fmt.Fprintf(b, "%s\n", list(t.Operations))
 	}
@@ -67,8 +77,8 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 		fmt.Fprintf(b, "of the path calls that %s picks; events and losses are of the whole trace\n", replay.CommandLine(s.Picked))
 	}
 	switch {
-	case s.Log:
-		fmt.Fprintf(b, "made of a kernel log, which tells of lines, not of calls\n")
+	case s.Imported:
+		fmt.Fprintf(b, "made of the text of a trace buffer\n")
 	case !s.Complete:
 		fmt.Fprintf(b, "the trace is cut or damaged: this is of what could be read\n")
 	}
@@ -268,6 +278,8 @@ func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 		w.Line(".")
 		if n := s.Negatives; n != nil && n.Made > 0 {
 			w.Line("%s without inode made (by %s), %d left when the trace ended; %s answered by them.", plural.Of(n.Made, "dentry"), list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
+		} else if len(s.Lacks) > 0 {
+			w.Line("How many dentries without inode were made and left is not known, probe not attached: %s.", strings.Join(s.Lacks, ", "))
 		}
 	})
 	s.pageFindings(w, room)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/dtrec/dtrec/internal/plural"
@@ -18,10 +19,11 @@ import (
 type Top struct {
 	Of    string   `json:"of"`
 	By    string   `json:"by"`
-	Unit  string   `json:"unit,omitempty"` // of amounts: ns; empty: a count
-	Total uint64   `json:"total"`          // of all keys
-	Keys  int      `json:"keys"`           // different ones; where Error is not 0, those kept
-	Error uint64   `json:"error"`          // an amount may be so much too low, and a key of no more may lack; 0: exact
+	Unit  string   `json:"unit,omitempty"`  // of amounts: ns; empty: a count
+	Total uint64   `json:"total"`           // of all keys
+	Keys  int      `json:"keys"`            // different ones; where Error is not 0, those kept
+	Error uint64   `json:"error"`           // an amount may be so much too low, and a key of no more may lack; 0: exact
+	Lacks []string `json:"lacks,omitempty"` // of dentries without inode: the roles that it would take to have them all
 	Rows  []TopRow `json:"rows"`
 
 	negatives bool
@@ -204,7 +206,11 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 		}
 	})
 	t.model.End()
-	return t.top(n), err
+	top := t.top(n)
+	if of == "negatives" || of == "left" {
+		top.Lacks = replay.NegativesLack(src.Header()).Names()
+	}
+	return top, err
 }
 
 // count adds an amount to a key at an event: a call is told of after those within it.
@@ -310,6 +316,9 @@ func (t *Top) WriteText(w io.Writer) error {
 		fmt.Fprintf(b, ", %s, exact\n", plural.Of(uint64(t.Keys), "row"))
 	} else {
 		fmt.Fprintf(b, "; more rows than are kept: an amount may be %s too low, one of no more may lack\n", t.amount(t.Error))
+	}
+	if len(t.Lacks) > 0 {
+		fmt.Fprintf(b, "as far as is recorded; probe not attached: %s\n", strings.Join(t.Lacks, ", "))
 	}
 	if len(t.Rows) == 0 {
 		return b.Flush()

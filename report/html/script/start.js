@@ -25,7 +25,7 @@ async function start() {
   for (const o of objects) { objectBySeq.set(o.seq, o); objectByAddress.set(o.address, o); }
   for (const e of events) eventById.set(e.id, e);
   for (const c of calls) callById.set(c.id, c);
-  for (const part of [data.summary, data.summary.total, data.summary.negatives, ...data.summary.programs || []]) { // Go's empty lists are null
+  for (const part of [data.summary, data.summary.total, data.summary.negatives || {}, ...data.summary.programs || []]) { // Go's empty lists are null
     for (const list of ["findings", "programs", "errnos", "slowest", "births", "fates", "operations"]) if (part[list] === null) part[list] = [];
   }
   lead();

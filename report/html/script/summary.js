@@ -21,7 +21,8 @@ views.push({id: "summary", title: "Summary", render() {
   return [
     el("div", {class: "tiles"}, tile("calls", t.calls), tile("failed", t.failed), tile("rcu", t.rcu, classSays.rcu), tile("ref", t.ref, classSays.ref),
       tile("miss", t.miss, classSays.miss), tile("restarted", t.restarted, "walks that started over"), tile("allocs", t.allocs, "dentries allocated in calls"),
-      tile("negatives made", s.negatives.made, "dentries without inode"), tile("negatives left", s.negatives.left, "in the cache when the trace ended")),
+      s.negatives ? [tile("negatives made", s.negatives.made, "dentries without inode"), tile("negatives left", s.negatives.left, "in the cache when the trace ended")]
+        : tile("negatives made", "not known", "probe not attached: " + s.lacks.join(", "))),
     el("h2", {}, "What stands out"),
     s.findings.length ? el("ul", {class: "findings"}, s.findings.map((f, i) => el("li", {}, linked(f.what), " ", el("code", {}, data.show[i]))))
       : el("p", {}, "Nothing, by the rules of docs/answers.md."),
@@ -40,8 +41,8 @@ views.push({id: "summary", title: "Summary", render() {
       {title: "Event", of: r => r.id, show: r => event(r.id), number: true},
     ], slow, "The slowest calls"),
     table([{title: "Errno", of: r => r.name, head: true}, {title: "Calls", of: r => r.count, number: true}], s.errnos, "Failures"), kinds(),
-    table([{title: "Birth or fate", of: r => r.name, head: true}, {title: "Dentries", of: r => r.count, number: true}],
+    s.negatives ? table([{title: "Birth or fate", of: r => r.name, head: true}, {title: "Dentries", of: r => r.count, number: true}],
       [...s.negatives.births.map(b => ({name: "born by " + b.name, count: b.count})), ...s.negatives.fates.map(f => ({name: f.name, count: f.count}))],
-      "Dentries without inode")),
+      "Dentries without inode") : ""),
   ];
 }});

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package answers
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/dtrec/dtrec/replay"
+	"github.com/dtrec/dtrec/schema"
+	"github.com/dtrec/dtrec/schema/tracetest"
+)
+
+// poorer is a source without the events of roles, as if their probes had not been attached.
+type poorer struct {
+	replay.Source
+	without replay.Roles
+}
+
+func (p poorer) Header() *schema.Header { return replay.Without(p.Source.Header(), p.without) }
+
+func (p poorer) Next() (schema.Record, error) {
+	for {
+		rec, err := p.Source.Next()
+		if e, ok := rec.(*schema.Event); err != nil || !ok || !p.without.Has(e.Role) {
+			return rec, err
+		}
+	}
+}
+
+// Without a role a summary says of dentries without inode what it says with it, or that it is not known.
+func TestNegativesAreKnownOrNot(t *testing.T) {
+	for _, file := range []string{"../../test/git.pb", "../../traces/run1.pb", "../../traces/linux-7.3.pb"} {
+		whole := summarized(t, file).Negatives
+		if whole == nil || whole.Made == 0 {
+			t.Fatalf("%s: %+v", file, whole)
+		}
+		for _, info := range schema.Catalogue() {
+			s, err := Summarize(poorer{tracetest.Open(t, file), replay.RolesOf(info.Role)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Negatives == nil && strings.Join(s.Lacks, "") != info.Name || s.Negatives != nil && !reflect.DeepEqual(s.Negatives, whole) {
+				t.Errorf("%s without %s: %+v, lacks %v; with it %+v", file, info.Name, s.Negatives, s.Lacks, whole)
+			}
+		}
+	}
+}
+
+// A log tells of no calls, and its summary of nothing that they did.
+func TestALogHasNoCalls(t *testing.T) {
+	for file := range tracetest.Files(t, "../../test/cases/*.pb", "../../traces/*.pb") {
+		if s := summarized(t, file); s.Log && (s.Total.Calls+s.Total.Processes != 0 || s.Negatives != nil || len(s.Findings) > 0) {
+			t.Errorf("%s: %+v", file, s)
+		}
+	}
+}
