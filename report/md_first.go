@@ -48,7 +48,7 @@ func (p *page) alarm() {
 func (p *page) run() {
 	f, k := p.f, p.f.Header.GetKernel()
 	if f.Without != 0 {
-		p.line("**Read as if %s had not been recorded**: those events are left out, and \"not attached\" means that.\n", roleNames(f.Without))
+		p.line("**Read as if %s had not been recorded**: those events are left out, and \"not attached\" means that.\n", f.Without.String())
 	}
 	if p.Filtered {
 		p.line("**Of a part of the run**: claims made with an event that the filters do not pick are neither shown nor counted.\n")
@@ -152,17 +152,29 @@ func inPlace(at func(*pageText) int) []*kind {
 }
 
 // lessons are the bullets under the example lines.
-func (f *Findings) lessons() []string {
+func (p *page) lessons() []string {
 	var out []string
 	for _, k := range inPlace(func(c *pageText) int { return c.learnedAt }) {
-		if l := k.page.learned(f); l != "" {
+		if l := k.page.learned(p.f); l != "" {
 			out = append(out, l)
 		}
 	}
-	if f.Tally.Total(Proven) == 0 {
+	switch t := &p.f.Tally; {
+	case t.Total(Proven) > 0:
+	case t.Total(Refuted)+t.Total(Unproven) > 0:
 		out = append(out, "Nothing could be proven; the reasons stand above.")
+	default:
+		out = append(out, "There is no claim "+p.among()+".")
 	}
 	return out
+}
+
+// among says what the findings are of, for a sentence of what is not among them.
+func (p *page) among() string {
+	if p.Filtered {
+		return "among what was picked"
+	}
+	return "in this run"
 }
 
 // paragraphs tell the chains of the page, each by the proven claim of the run that tells
@@ -176,7 +188,7 @@ func (p *page) paragraphs() {
 				p.line("%s In %s, %s: %s. %s\n", t.before, text(e.Comm), code(e.Claim.Subject), e.Claim.Says(code), t.after)
 			})
 		} else {
-			p.line("%s %s\n", t.before, cmp.Or(t.none, "No such claim is proven in this run."))
+			p.line("%s %s %s.\n", t.before, cmp.Or(t.none, "No such claim is proven"), p.among())
 		}
 	}
 	p.necessity()

@@ -20,7 +20,7 @@ func (p *page) whyTheseProbes() {
 		if e, ok := p.f.example(k.number); ok {
 			p.part(func() { p.line("%s In %s, %s. %s\n", t.before, text(e.Comm), e.Claim.Says(code), t.after) })
 		} else {
-			p.line("%s No claim of this kind is proven in this run.\n", t.before)
+			p.line("%s No claim of this kind is proven %s.\n", t.before, p.among())
 		}
 	}
 	p.Fence("", structures(p.f.Header.GetLayout()))
@@ -73,7 +73,7 @@ func (p *page) probeTable() {
 			}
 		}
 		if len(labels) > 0 {
-			p.line("| %s | %s | %s | %s |", strings.Join(labels, ", "), strings.Join(reads, ". "), text(info.Doc), needed(info.Role))
+			p.line("| %s | %s | %s | %s |", strings.Join(labels, ", "), strings.Join(reads, ". "), text(p.says(info)), needed(info.Role))
 		}
 	}
 	p.line("\n</details>\n")
@@ -138,15 +138,42 @@ func (p *page) rule(prog *Program, chosen []*Item, key *Item) {
 		return
 	}
 	rules := why.rules(true)
-	if prog.Squeezed || shown < picked {
-		rules = append(rules, "as far as there is room")
-	}
+	rules = append(rules, p.roomRule(prog, shown < picked)...)
 	op, opens := "open", md.Literal("opens")
 	if prog.execs > 0 {
 		op, opens = "open,exec", "opens and execs"
 	}
-	p.line("%d of its %s %s shown%s; %d more %s counted in the verdicts: %s", shown, opens, are(shown), chosenBy(rules), prog.Ended-shown, are(prog.Ended-shown),
-		md.Span(replay.CommandLine([]string{"dtrec", "replay", "--op", op, "--comm", prog.Comm, "FILE"})))
+	p.line("%d of its %s %s shown%s; %d more %s counted in the verdicts%s", shown, opens, are(shown), chosenBy(rules), prog.Ended-shown, are(prog.Ended-shown),
+		p.shownBy("--op", op, "--comm", prog.Comm))
+}
+
+// says is what one event of a role says, without the function that it mostly is of where another was attached.
+func (p *page) says(info schema.RoleInfo) string {
+	for _, b := range p.f.Header.GetProbe() {
+		if doc, _, named := strings.Cut(info.Doc, ": "); named && b.Role == info.Role && b.Attached && !strings.Contains(info.Doc, b.Symbol) {
+			return doc
+		}
+	}
+	return info.Doc
+}
+
+// shownBy is the command that shows all of what is counted; none of a part of the run, which these flags alone do not pick.
+func (p *page) shownBy(flags ...string) string {
+	if p.Filtered {
+		return "."
+	}
+	return ": " + md.Span(replay.CommandLine(append(append([]string{"dtrec", "replay"}, flags...), "FILE")))
+}
+
+// roomRule is the rule that calls were left out by which were picked.
+func (p *page) roomRule(prog *Program, fewer bool) []string {
+	switch {
+	case p.Brief:
+		return []string{"--brief shows no more"}
+	case fewer || prog.Squeezed:
+		return []string{"as far as there is room"}
+	}
+	return nil
 }
 
 // rules are those by which opens were picked, or other path calls.
@@ -165,7 +192,12 @@ func (why Pick) rules(opens bool) (rules []string) {
 
 // otherCalls says how many path calls that are no opens are shown, and how they were chosen.
 func (p *page) otherCalls(prog *Program, chosen []*Item) {
-	shown, why := uint64(0), Pick(0)
+	shown, picked, why := uint64(0), uint64(0), Pick(0)
+	for _, it := range prog.Items {
+		if it.Op != "" {
+			picked++
+		}
+	}
 	for _, it := range chosen {
 		if it.Op != "" {
 			shown++
@@ -173,8 +205,8 @@ func (p *page) otherCalls(prog *Program, chosen []*Item) {
 		}
 	}
 	if shown > 0 {
-		p.line("Of its other path calls %d %s shown%s; all: %s", shown, are(shown), chosenBy(why.rules(false)),
-			md.Span(replay.CommandLine([]string{"dtrec", "replay", "--comm", prog.Comm, "FILE"})))
+		rules := append(why.rules(false), p.roomRule(prog, shown < picked)...)
+		p.line("Of its other path calls %d %s shown%s%s", shown, are(shown), chosenBy(rules), p.shownBy("--comm", prog.Comm))
 	}
 }
 

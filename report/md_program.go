@@ -134,7 +134,11 @@ func (p *page) section(prog *Program, n int, chosen []*Item, claims int) {
 		p.line("stdout")
 		p.Fence("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n"))
 	}
-	p.line("%s, %s, failed: %d%s.", prog.processesText(), prog.opensText(), prog.Failed, prog.ends())
+	if p.Filtered {
+		p.line("picked %s, failed: %d; in the whole run: %s%s.", prog.opensText(), prog.Failed, prog.processesText(), prog.ends())
+	} else {
+		p.line("%s, %s, failed: %d%s.", prog.processesText(), prog.opensText(), prog.Failed, prog.ends())
+	}
 	key, _ := p.f.key(prog)
 	p.rule(prog, chosen, key)
 	p.otherCalls(prog, chosen)
@@ -175,7 +179,7 @@ func (p *page) across(prog *Program, room int) {
 			p.line("- … %d more claims on dentries, across opens", prog.Unlisted)
 		}
 		p.line("")
-	}, "claims on dentries, across opens: %d", len(prog.Claims))
+	}, "claims on dentries, across opens: %d", uint64(len(prog.Claims))+prog.Unlisted)
 	p.room += rest
 }
 

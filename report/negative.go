@@ -82,7 +82,7 @@ var _ = register(func() kind {
 			if !n.detail.Kept {
 				return
 			}
-			if v.opens() {
+			if v.opens() && !v.mute {
 				v.f.kept++
 			}
 			t := v.one.Note()
@@ -95,7 +95,7 @@ var _ = register(func() kind {
 			if !cl.Detail.(*Missing).Kept {
 				return ""
 			}
-			return fmt.Sprintf("the missing %s was cached without inode as %s (#%d) when the open returned (#%d)", code(cl.Means), cl.Object,
+			return fmt.Sprintf("the missing %s was cached without inode as %s (#%d) when the call returned (#%d)", code(cl.Means), cl.Object,
 				cl.Terms[0].Event, cl.Terms[len(cl.Terms)-1].Event)
 		},
 		rank: func(cl *Claim, terms int) int {
@@ -113,8 +113,8 @@ var _ = register(func() kind {
 				return fmt.Sprintf("A missing name still has a dentry: proven in %d opens.", f.kept)
 			},
 			lead: paragraph{at: 4, before: "A negative dentry is pointer equality too.",
-				after: "The name was in the cache when the open returned, although the file is missing.",
-				none:  "No missing name is proven to stay in the cache in this run."},
+				after: "The name was in the cache when the call returned, although the file is missing.",
+				none:  "No missing name is proven to stay in the cache"},
 		},
 	}
 })

@@ -41,7 +41,7 @@ var picks = []struct {
 	why        Pick
 	word, rule string
 }{
-	{PickAsked, "asked for", "those asked for by --select"},
+	{PickAsked, "asked for", "those asked for by --select, 64 at most"},
 	{PickRefuted, "refuted", "the first with each refutation"},
 	{PickUnproven, "unproven", "the first with each doubt"},
 	{PickSlow, "slowest", "the 3 slowest"},
@@ -93,7 +93,7 @@ func (c *collector) pick(p *Program, w *walk, made purpose) *Item {
 	}
 	var why Pick
 	of := p.picked(made.op)
-	if c.isAsked(w) && of.asked < maxAsked {
+	if c.isAsked(w, made.id) && of.asked < maxAsked {
 		of.asked++
 		why |= PickAsked
 	}
@@ -229,10 +229,10 @@ func unlike(items []*Item) []*Item {
 	return out
 }
 
-// isAsked reports whether the walk was asked for, by a word that is then met.
-func (c *collector) isAsked(w *walk) (is bool) {
+// isAsked reports whether the walk, made for an operation that began at an event, was asked for, by a word that is then met.
+func (c *collector) isAsked(w *walk, began uint64) (is bool) {
 	for _, what := range c.asked {
-		if w.is(what) {
+		if w.is(what, began) {
 			is = true
 			c.f.Unmet = slices.DeleteFunc(c.f.Unmet, func(unmet string) bool { return unmet == what })
 		}
@@ -241,10 +241,10 @@ func (c *collector) isAsked(w *walk) (is bool) {
 }
 
 // is reports whether the walk was asked for by what, see Options.
-func (w *walk) is(what string) bool {
+func (w *walk) is(what string, began uint64) bool {
 	if id, ok := strings.CutPrefix(what, "#"); ok {
 		n, err := strconv.ParseUint(id, 10, 64)
-		return err == nil && slices.ContainsFunc(w.steps, func(s walkStep) bool { return s.ev.ID == n })
+		return err == nil && (n == began || slices.ContainsFunc(w.steps, func(s walkStep) bool { return s.ev.ID == n }))
 	}
 	if seq, ok := strings.CutPrefix(what, "D"); ok {
 		if n, err := strconv.ParseUint(seq, 10, 64); err == nil {

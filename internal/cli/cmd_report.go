@@ -39,7 +39,8 @@ claims that only the end of the trace decides.
 
 --format html writes one file for a browser, which needs no network: a timeline of
 calls, the lives of dentries, the tree of paths, the claims with their proof, and the
-run to step through. --format json writes the value that this page shows.
+run to step through. --format json writes the value that this page shows. Both are of the
+whole trace: filters, --without, --select and --brief are for Markdown.
 
 Exit status: 0 written, 2 not readable.`,
 		Example: `  dtrec report traces/run1.pb > stage2.md
@@ -50,7 +51,7 @@ Exit status: 0 written, 2 not readable.`,
 		Args: exactly(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != markdownFormat {
-				for _, name := range []string{"without", "explain", "select", "brief", "front-matter"} {
+				for _, name := range append([]string{"without", "explain", "select", "brief", "front-matter"}, filterFlags...) {
 					if cmd.Flags().Changed(name) {
 						return usageError(cmd, fmt.Errorf("--%s is for Markdown", name))
 					}
