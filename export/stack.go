@@ -24,12 +24,20 @@ func Measures() []Measure {
 	return []Measure{
 		{"calls", "count", func(*replay.PathCall) uint64 { return 1 }},
 		{"failures", "count", func(c *replay.PathCall) uint64 { return one(c.Failed()) }},
-		{"misses", "count", func(c *replay.PathCall) uint64 { return one(c.Class == replay.ClassMiss) }},
+		{"misses", "count", missed},
 		{"allocs", "count", func(c *replay.PathCall) uint64 { return uint64(c.Allocs) }},
-		{"negatives", "count", func(c *replay.PathCall) uint64 { return uint64(c.Negatives) }},
+		{"kept", "count", func(c *replay.PathCall) uint64 { return uint64(c.Negatives) }},
 		{"time", "nanoseconds", (*replay.PathCall).TookOnce},
 		{"filesystem", "nanoseconds", func(c *replay.PathCall) uint64 { return c.Filesystem }},
 	}
+}
+
+// missed is how many names of its walks a filesystem was asked for.
+func missed(c *replay.PathCall) (n uint64) {
+	for i := range c.Components {
+		n += one(c.Components[i].Found == replay.FoundMiss)
+	}
+	return n
 }
 
 func one(is bool) uint64 {

@@ -160,7 +160,7 @@ func objectName(d *replay.Object) string {
 // object is a dentry whose life, or whose trace, has ended.
 type object struct {
 	*replay.Object
-	path, fate string
+	path string
 }
 
 var objectColumns = []column[object]{
@@ -168,7 +168,7 @@ var objectColumns = []column[object]{
 	{Column{"address", "of the struct dentry", Text, true}, func(o *object) any { return fmt.Sprintf("%#x", o.Addr) }},
 	text("name", "as last seen", func(o *object) string { return replay.Printable(o.Name) }),
 	text("path", "as last seen; … where the run does not tell what is above", func(o *object) string { return replay.PrintablePath(o.path) }),
-	number("born_id", "its alloc; none: it is older than the recording", func(o *object) uint64 { return o.Born }),
+	number("born_id", "its alloc; none: not recorded, it is older than the recording mostly", func(o *object) uint64 { return o.Born }),
 	number("born_ns", "nanoseconds since boot", func(o *object) uint64 { return o.BornTime }),
 	count("first_id", "the first event that showed it", func(o *object) uint64 { return o.First }),
 	count("first_ns", "nanoseconds since boot", func(o *object) uint64 { return o.FirstAt }),
@@ -178,9 +178,14 @@ var objectColumns = []column[object]{
 	number("killed_id", "its kill, or the last attempt at one", func(o *object) uint64 { return o.Killed }),
 	number("killed_ns", "nanoseconds since boot", func(o *object) uint64 { return o.KillTime }),
 	number("evict_id", "the drop_caches that killed it", func(o *object) uint64 { return o.Evict }),
-	flag("negative", "it had no inode when last seen", func(o *object) bool { return o.Inode == 0 && o.Unread == 0 }),
+	{Column{"negative", "it had no inode when last seen; none: no event says", Flag, false}, func(o *object) any {
+		if is, known := o.Negative(); known {
+			return is
+		}
+		return nil
+	}},
 	text("fate", "alive: not seen to end; killed; attempted: a kill that may have been none; missed: its end was not seen, and its memory was used again; forgotten: it, or one at its address, was, since more were known than are remembered",
-		func(o *object) string { return o.fate }),
+		func(o *object) string { return o.End() }),
 }
 
 // readObjects yields dentries when their addresses are free for others, the rest at the end.
@@ -189,7 +194,7 @@ func readObjects(src replay.Source, yield func(*object) error) error {
 	var failed error
 	m.Object = func(d *replay.Object) {
 		if failed == nil {
-			failed = yield(&object{d, m.Path(d), fate(d)})
+			failed = yield(&object{d, m.Path(d)})
 		}
 	}
 	for failed == nil {
@@ -203,20 +208,6 @@ func readObjects(src replay.Source, yield func(*object) error) error {
 		m.Record(record)
 	}
 	return failed
-}
-
-func fate(d *replay.Object) string {
-	switch {
-	case d.Ended():
-		return "killed"
-	case d.Killed != 0:
-		return "attempted"
-	case d.Broken != 0:
-		return "missed"
-	case d.Forgotten:
-		return "forgotten"
-	}
-	return "alive"
 }
 
 var taskColumns = []column[replay.Task]{

@@ -263,14 +263,14 @@ func RecordedCommand(h *schema.Header) string {
 	return CommandLine(command)
 }
 
-// CommandLine joins a command line so that a shell would read it again.
+// CommandLine joins a command line so that a shell would read it again, also where a page has spelled what would be a link by escapes.
 func CommandLine(command []string) string {
 	quoted := make([]string, len(command))
 	for i, w := range command {
 		switch quoted[i] = Printable(w); {
 		case quoted[i] != w:
 			quoted[i] = "$'" + strings.ReplaceAll(quoted[i], "'", `\'`) + "'"
-		case w == "" || strings.ContainsAny(w, " '\"$`*?[]{}~#!;&|<>()"):
+		case w == "" || strings.ContainsAny(w, " '\"$`*?[]{}~#!;&|<>():@") || strings.Contains(w, "www."):
 			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
 	}

@@ -81,6 +81,28 @@ func (d *Object) Ended() bool {
 	return d.Killed != 0 && (!d.tries || d.Freed != 0 && !d.contested && d.freer == d.killer)
 }
 
+// Negative reports whether it had no inode when it was last seen; known: an event of its own says so, or that it had one.
+func (d *Object) Negative() (is, known bool) {
+	return d.Inode == 0, d.self.shown != 0 && (d.Inode != 0 || d.Unread == 0)
+}
+
+// End says what is known of its end. It is "alive" where no event is about that; "killed"; "attempted": a kill that may have been none;
+// "missed": none was recorded, and its memory was given back or used again; or "forgotten": it was, or one at its address, since more
+// were known than are remembered.
+func (d *Object) End() string {
+	switch {
+	case d.Ended():
+		return "killed"
+	case d.Killed != 0:
+		return "attempted"
+	case d.Broken != 0:
+		return "missed"
+	case d.Forgotten:
+		return "forgotten"
+	}
+	return "alive"
+}
+
 // Notes are what whoever judges opens keeps of a dentry. The state does not look at them.
 type Notes struct {
 	Missing      uint64      // exit of the open or call that returned ENOENT and left it in the cache without inode

@@ -59,7 +59,7 @@ var Rules = []Rule{
 func (s *Summarizer) failingPaths() (out []Finding) {
 	fails := func(e *entry[example]) bool {
 		n, path := s.beside(e.Amount, &e.What), e.Key[strings.IndexByte(e.Key, ' ')+1:]
-		return n >= someFailures && share(n, s.Total.Failed, 10) && !s.named(path)
+		return n >= someFailures && share(n, s.Total.Failed, 10) && path != "" && !s.named(path)
 	}
 	for _, e := range outstanding(s.failures, fails) {
 		errno, path, _ := strings.Cut(e.Key, " ")
@@ -208,7 +208,7 @@ func (s *Summarizer) missedDirectories() (out []Finding) {
 	for _, e := range outstanding(s.misses, enough) {
 		out = append(out, Finding{
 			What:    fmt.Sprintf("%s allocated by walks are for names in %s, first at #%d", ofAll(e.Amount, all, "dentries"), replay.PrintablePath(e.Key), e.What.call),
-			Command: []string{"top", "--by", "path", "--of", "misses", "FILE"},
+			Command: []string{"top", "--by", "dir", "--of", "misses", "FILE"},
 		})
 	}
 	return out

@@ -51,6 +51,11 @@ func livesOf(h *schema.Header, wanted func(*replay.Object) bool) *inquiry {
 }
 
 func (x *lives) step(m *replay.Model, s *replay.Step) {
+	if p := m.State.Objects.At(s.Event.Parent); p != nil && p.First == s.Event.ID && p != s.Object && x.of[p] == nil && x.wanted(p) {
+		if l := x.begin(m, p); l != nil { // a directory may be seen as that alone
+			l.add(s.Event.ID, s.Event.Time, "the directory of %s", replay.Printable(s.Event.Name))
+		}
+	}
 	d := s.Object
 	if d == nil {
 		return
@@ -209,15 +214,20 @@ func (f *finds) add(to *lines, e *schema.Event, what string) {
 
 func (l *life) sections() []Section {
 	d := l.dentry
-	switch {
-	case d.Killed == 0 && d.Freed == 0:
+	switch end := d.End(); {
+	case end == "missed" && d.Freed == 0:
+		l.add(d.Broken, 0, "its end was not recorded: by here its memory is another's")
+	case end == "forgotten":
+		l.add(0, 0, "forgotten: more dentries were known at once than are remembered")
+	case end == "alive":
 		l.add(0, 0, "alive when the trace ended, as far as is recorded")
-	case l.next != nil:
+	}
+	if l.next != nil {
 		l.add(l.nextID, 0, "after it, D%d has this address", l.next.Seq)
 	}
 	born := ""
 	if d.Born == 0 {
-		born = ", older than what was recorded"
+		born = ", its allocation is not recorded"
 	}
 	out := []Section{l.section(fmt.Sprintf("D%d %s %#x%s", d.Seq, replay.PrintablePath(l.path), d.Addr, born))}
 	return append(out, l.claims.sections(fmt.Sprintf("claims about D%d", d.Seq))...)

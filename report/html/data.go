@@ -288,10 +288,16 @@ func (g *gathering) object(d *replay.Object) {
 	if g.All.Objects++; d.Seq > uint64(g.bounds.objects) {
 		return
 	}
+	inode := -1 // no event says
+	if negative, known := d.Negative(); known && negative {
+		inode = 0
+	} else if known {
+		inode = 1
+	}
 	g.Objects.add(map[string]any{
 		"seq": d.Seq, "address": hex(d.Addr), "name": g.str(replay.Printable(d.Name)), "path": g.str(replay.PrintablePath(g.m.Path(d))),
 		"born": d.Born, "first": d.First, "firstAt": d.FirstAt, "inserted": d.Inserted, "hit": d.Hit, "killed": d.Killed, "killedAt": d.KillTime,
-		"sure": d.Ended(), "hash": d.Hash, "positive": d.Inode != 0,
+		"end": g.str(d.End()), "hash": d.Hash, "inode": inode,
 	})
 }
 

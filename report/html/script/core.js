@@ -109,6 +109,6 @@ function table(columns, all, caption) {
 }
 
 // leftOut says what a view does not show one by one.
-const leftOut = (shown, all, what, rule) => shown >= all ? "" : el("p", {class: "note"}, `${shown} of ${all} ${what} are here one by one: ${rule}. The sums count all.`);
+const leftOut = (shown, all, what, rule) => shown >= all ? "" : el("p", {class: "note"}, `${shown} of ${all} ${what} are here: ${rule}. What this tab counts is of these; the summary is of all.`);
 
 const views = []; // each {id, title, render}

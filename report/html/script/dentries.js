@@ -33,8 +33,8 @@ views.push({id: "dentries", title: "Dentries", render() {
   return [
     el("p", {class: "controls"}, el("button", {type: "button", onclick: () => turn(-1)}, "Before"), where, el("button", {type: "button", onclick: () => turn(1)}, "After"), " ",
       el("label", {}, "Order ", order), " ", el("label", {}, "Path has ", part)),
-    el("p", {class: "legend"}, el("span", {}, "● allocated"), el("span", {class: "key new"}, "not in the hash table yet"), el("span", {}, "◁ older than the recording"), el("span", {class: "key rcu"}, "with an inode"), el("span", {class: "key negative"}, "negative"),
-      el("span", {}, "× killed"), el("span", {}, "? perhaps killed"), el("span", {}, "▷ alive at the end"), el("span", {}, "a row: the path last known of its dentries")),
+    el("p", {class: "legend"}, el("span", {}, "● allocated"), el("span", {class: "key new"}, "not in the hash table yet"), el("span", {}, "◁ its allocation is not recorded"), el("span", {class: "key rcu"}, "with an inode"), el("span", {class: "key unknown"}, "not known"), el("span", {class: "key negative"}, "negative"),
+      el("span", {}, "× killed"), el("span", {}, "? perhaps killed"), el("span", {}, "▷ alive at the end"), el("span", {}, "… its end is not recorded"), el("span", {}, "a row: the path last known of its dentries")),
     holder, leftOut(objects.length, data.all.objects, "dentries", "the first"), ...buckets(),
   ];
 }});
@@ -66,21 +66,24 @@ function label(r, y, room) {
   return svg("text", {x: 0, y: y + 4, "data-key": "D" + r.lives[0].seq, "data-also": r.lives.slice(1).map(o => "D" + o.seq).join(" ")}, head + (r.path.length > room - head.length ? "…" + r.path.slice(head.length + 1 - room) : r.path));
 }
 
+const marks = {killed: "×", attempted: "?", alive: "▷", missed: "…", forgotten: "…"};
+
 // lifeline draws one dentry from its birth to its end.
 function lifeline(o, y, x, end) {
   const key = "D" + o.seq, stop = o.killedAt || end, begin = x(o.firstAt), over = x(stop);
-  const out = [svg("line", {class: "life", x1: begin, x2: Math.max(over, begin + 1), y1: y, y2: y, "data-key": key}, svg("title", {}, `${key} ${text(o.path) || text(o.name)}`))];
+  const stretches = o.negative || [];
+  const told = o.inode > 0 || stretches.length && !stretches.at(-1) || o.killedAt && stretches.at(-1) >= o.killedAt; // its last state is drawn
+  const out = [svg("line", {class: told ? "life" : "life unknown", x1: begin, x2: Math.max(over, begin + 1), y1: y, y2: y, "data-key": key}, svg("title", {}, `${key} ${text(o.path) || text(o.name)}`))];
   if (o.born && o.settled !== o.firstAt) { // allocated, and neither in the hash table nor with an inode
     const where = {x1: begin, x2: Math.max(x(o.settled || stop), begin + 1), y1: y, y2: y};
     out.push(svg("line", {class: "gap", ...where}), svg("line", {class: "life new", ...where, "data-key": key}));
   }
-  const stretches = o.negative || [];
   for (let i = 0; i < stretches.length; i += 2) {
     const where = {x1: x(stretches[i]), x2: Math.max(x(stretches[i + 1] || stop), x(stretches[i]) + 1), y1: y, y2: y};
     out.push(svg("line", {class: "gap", ...where}), svg("line", {class: "life negative", ...where, "data-key": key}));
   }
   if (over - begin > 9) out.push(svg("text", {x: begin - 4, y: y + 4, class: "mark"}, o.born ? "●" : "◁"));
-  out.push(svg("text", {x: over + 1, y: y + 4, class: "mark"}, o.killed ? (o.sure ? "×" : "?") : "▷"));
+  out.push(svg("text", {x: over + 1, y: y + 4, class: "mark"}, marks[text(o.end)]));
   return out;
 }
 
@@ -98,5 +101,5 @@ function buckets() {
   return [table([
     {title: "Bucket", of: r => r.number, show: r => r.number < 0 ? r.address : String(r.number), head: true, number: true}, {title: "Address", of: r => r.address},
     {title: "Dentries", of: r => r.dentries.length, number: true}, {title: "Which", of: r => r.dentries[0], show: r => r.dentries.slice(0, 12).flatMap(d => [dentry(d), " "])},
-  ], all.slice(0, 400), `Buckets that dentries were inserted into: ${all.length}, ${all.filter(b => b.dentries.length > 1).length} of them by more than one dentry`)];
+  ], all.slice(0, 400), `Buckets that dentries were inserted into: ${all.length}, ${all.filter(b => b.dentries.length > 1).length} of them by more than one dentry` + (events.length < data.all.events ? "; by the events that this page has" : ""))];
 }

@@ -2,14 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 views.push({id: "paths", title: "Paths", render() {
-  const root = node("");
-  for (const c of calls) {
+  const root = node(""), within = new Map(); // by call the nodes that have its time
+  for (const c of calls) { // a call after the one that it is within
     let at = root;
-    count(at, c);
+    const timed = new Set(within.get(c.outer));
+    within.set(c.id, timed);
+    count(at, c, timed);
     const path = text(c.resolved) || text(c.path);
     for (const name of (path.startsWith("/") ? ["/", ...path.slice(1).split("/")] : path.split("/")).filter(n => n)) {
       if (!at.below.has(name)) at.below.set(name, node(name));
-      count(at = at.below.get(name), c);
+      count(at = at.below.get(name), c, timed);
     }
     at.calls.push(c);
   }
@@ -19,9 +21,10 @@ views.push({id: "paths", title: "Paths", render() {
 
 const node = name => ({name, total: 0, failed: 0, kinds: [0, 0, 0, 0], kept: 0, took: 0, below: new Map(), calls: []});
 
-function count(n, c) {
+function count(n, c, timed) {
   n.total++;
-  if (!c.outer) n.took += c.took; // a call within a call is in the time of that
+  if (!timed.has(n)) n.took += c.took; // else it is in the time of the call that it is within
+  timed.add(n);
   n.kinds[c.class]++;
   n.kept += c.negatives;
   if (c.errno >= 0) n.failed++;

@@ -29,22 +29,28 @@ function aboutProgram(some) {
 
 function aboutCalls(some) {
   if (!some.length) return [];
-  return [el("h3", {}, plural(some.length, "call")), el("ul", {}, some.slice(0, 60).map(c => el("li", {}, event(c.id), ` ${text(c.op)} `, el("code", {}, given(c)), ` ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${c.end ? duration(c.took) : "no return"} `, dentry(c.object), " ", process(c.pid, text(c.program))))),
+  return [el("h3", {}, plural(some.length, "call") + here(calls, data.all.calls)), el("ul", {}, some.slice(0, 60).map(c => el("li", {}, event(c.id), ` ${text(c.op)} `, el("code", {}, given(c)), ` ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${c.end ? duration(c.took) : "no return"} `, dentry(c.object), " ", process(c.pid, text(c.program))))),
     some.length > 60 ? el("p", {}, `and ${some.length - 60} more`) : ""];
 }
 
 function aboutClaims(some) {
-  return some.length ? [el("h3", {}, plural(some.length, "claim")), ...some.slice(0, 40).map(claimLine)] : [];
+  return some.length ? [el("h3", {}, plural(some.length, "claim") + here(claims, data.all.claims)), ...some.slice(0, 40).map(claimLine)] : [];
 }
+
+const ends = {alive: "alive when the trace ended, as far as is recorded", missed: "not recorded: its memory was given back, or is another's", forgotten: "forgotten: more were known at once than are remembered"};
+const inodes = {"-1": "no event says", 0: "none when last seen", 1: "it had one when last seen"};
+
+// here says that a page may have fewer of something than the trace.
+const here = (some, all) => some.length < all ? " of those that this page has" : "";
 
 function aboutDentry(o) {
   if (!o) return [];
-  const seen = events.filter(e => e.object === o.seq || e.parent === o.seq);
+  const seen = [...new Map(events.filter(e => e.object === o.seq || e.parent === o.seq).map(e => [e.id, e])).values()]; // a call in one event is two steps
   return [el("h2", {}, dentry(o.seq), " ", el("code", {}, text(o.path) || text(o.name))),
-    el("dl", {}, ...[["address", token("D" + o.seq, o.address)], ["name", text(o.name)], ["born", o.born ? event(o.born) : "before the recording"], ["first seen", event(o.first)], ["inserted", event(o.inserted)], ["last hit", event(o.hit)],
-      ["end", o.killed ? [o.sure ? "killed at " : "perhaps killed at ", event(o.killed)] : "alive when the trace ended"], ["inode", o.positive ? "it has one" : "none when last seen"]]
+    el("dl", {}, ...[["address", token("D" + o.seq, o.address)], ["name", text(o.name)], ["born", o.born ? event(o.born) : "its allocation is not recorded"], ["first seen", event(o.first)], ["inserted", event(o.inserted)], ["last hit", event(o.hit)],
+      ["end", o.killed ? [text(o.end) === "killed" ? "killed at " : "perhaps killed at ", event(o.killed)] : ends[text(o.end)]], ["inode", inodes[o.inode]]]
       .flatMap(([k, v]) => v === "" ? [] : [el("dt", {}, k), el("dd", {}, v)])),
-    el("h3", {}, plural(seen.length, "event")), el("ul", {}, seen.slice(0, 40).map(e => el("li", {}, eventLine(e)))), seen.length > 40 ? el("p", {}, `and ${seen.length - 40} more`) : "",
+    el("h3", {}, plural(seen.length, "event") + here(events, data.all.events)), el("ul", {}, seen.slice(0, 40).map(e => el("li", {}, eventLine(e)))), seen.length > 40 ? el("p", {}, `and ${seen.length - 40} more`) : "",
     ...aboutCalls(calls.filter(c => c.object === o.seq)), ...aboutClaims(claims.filter(c => c.object === o.seq || c.other === o.seq))];
 }
 

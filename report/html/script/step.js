@@ -34,7 +34,7 @@ views.push({id: "step", title: "Step", render() {
     if (i >= 0) show(i);
   };
   show(0);
-  return [box, leftOut(events.length, data.all.events, "events", "the first; 'dtrec replay --from' prints the others")];
+  return [box, leftOut(events.length, data.all.events, "steps", "the first; 'dtrec replay --from' prints the others")];
 }});
 
 function eventLine(e) {
@@ -88,5 +88,5 @@ function directoryAt(at) {
   const known = objectBySeq.get(of);
   if (!of) return [el("h3", {}, "No directory was looked into yet")];
   return [el("h3", {}, "In the cache of ", dentry(of), " ", el("code", {}, known ? text(known.path) || text(known.name) : ""), ", as far as the events until here show"),
-    inside.length ? el("ul", {class: "inside"}, inside.map(d => el("li", {class: d.positive ? "positive" : "negative"}, dentry(d.seq), " ", el("code", {}, d.name), d.positive ? "" : " negative", " since ", event(d.last)))) : el("p", {}, "nothing")];
+    inside.length ? el("ul", {class: "inside"}, inside.map(d => el("li", {class: d.positive ? "positive" : "negative"}, dentry(d.seq), " ", el("code", {}, d.name), d.positive ? "" : " negative", ", last shown at ", event(d.last)))) : el("p", {}, "nothing")];
 }
