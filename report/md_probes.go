@@ -144,7 +144,7 @@ func (p *page) rule(prog *Program, chosen []*Item, key *Item) {
 		op, opens = "open,exec", "opens and execs"
 	}
 	p.line("%d of its %s %s shown%s; %d more %s counted in the verdicts%s", shown, opens, are(shown), chosenBy(rules), prog.Ended-shown, are(prog.Ended-shown),
-		p.shownBy("--op", op, "--comm", prog.Comm))
+		p.shownBy("", "--op", op, "--comm", prog.Comm))
 }
 
 // says is what one event of a role says, without the function that it mostly is of where another was attached.
@@ -157,12 +157,13 @@ func (p *page) says(info schema.RoleInfo) string {
 	return info.Doc
 }
 
-// shownBy is the command that shows all of what is counted; none of a part of the run, which these flags alone do not pick.
-func (p *page) shownBy(flags ...string) string {
+// shownBy is the command that shows all of what is counted, after a word; of a part of the run, which these flags alone do not pick, there
+// is none.
+func (p *page) shownBy(word string, flags ...string) string {
 	if p.Filtered {
 		return "."
 	}
-	return ": " + md.Span(replay.CommandLine(append(append([]string{"dtrec", "replay"}, flags...), "FILE")))
+	return word + ": " + md.Span(replay.CommandLine(append(append([]string{"dtrec", "replay"}, flags...), "FILE")))
 }
 
 // roomRule is the rule that calls were left out by which were picked.
@@ -206,7 +207,7 @@ func (p *page) otherCalls(prog *Program, chosen []*Item) {
 	}
 	if shown > 0 {
 		rules := append(why.rules(false), p.roomRule(prog, shown < picked)...)
-		p.line("Of its other path calls %d %s shown%s%s", shown, are(shown), chosenBy(rules), p.shownBy("--comm", prog.Comm))
+		p.line("Of its other path calls %d %s shown%s%s", shown, are(shown), chosenBy(rules), p.shownBy("; all", "--comm", prog.Comm))
 	}
 }
 
