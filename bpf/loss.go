@@ -40,9 +40,8 @@ func newLossMemory(m *ebpf.Map) (*lossMemory, error) {
 	return &lossMemory{memory, make([]byte, m.MaxEntries()*slotSize), make([]uint64, m.MaxEntries()), 0}, nil
 }
 
-// Lag is how far a record's time, or a loss's, may lie behind the moment in which it can be
-// read: a program takes the time first, and a place in the buffer or the counters after that.
-// In between the CPU of a virtual machine may stand still; on a host with ten times the load
+// Lag is how far the time of a loss may lie behind the moment in which it can be read: a program takes the time first, and the
+// counters after that. In between the CPU of a virtual machine may stand still; on a host with ten times the load
 // it can carry, 41 ms were seen.
 const Lag = 120 * time.Millisecond
 
