@@ -131,8 +131,11 @@ func (s *stage) documents() {
 	for _, text := range append(s.glob("docs/*.md"), "README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "schema/FORMAT.md", "schema/trace.proto") {
 		s.copy(text, filepath.Join("doc", filepath.Base(text)))
 	}
-	for _, trace := range []string{"run1.pb", "linux-7.3.pb"} {
-		s.copy(filepath.Join("traces", trace), filepath.Join("examples", trace))
+	for _, text := range s.glob("LICENSES/*") {
+		s.copy(text, filepath.Join("doc", text))
+	}
+	for _, trace := range []string{"traces/run1.pb", "traces/linux-7.3.pb", "test/cases/questions.pb", "test/git.pb"} {
+		s.copy(trace, filepath.Join("examples", filepath.Base(trace)))
 	}
 }
 

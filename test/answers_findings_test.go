@@ -234,7 +234,7 @@ func (s *stands) failures(failed uint64, say sayer) {
 	for _, key := range s.failing.mostFirst() {
 		errno, path, _ := strings.Cut(key, " ")
 		x, beside := s.failing[key], s.stands(s.failing, key)
-		if beside >= 5 && beside*10 >= failed && !s.said(path) {
+		if beside >= 5 && beside*10 >= failed && path != "" && !s.said(path) {
 			asked := ""
 			if a := s.made[path]; a != nil && a.n >= 3 && strings.HasPrefix(path, "/") {
 				asked = fmt.Sprintf("; a filesystem was asked for it %d times", a.n)

@@ -60,7 +60,7 @@ Exit status: 0 the same, 1 different, 2 not readable or not known, because event
 are missing and no difference was found in the rest. With --bisect 125 instead of 2,
 which makes 'git bisect run' skip a kernel that cannot be judged (docs/bisect.md).`,
 		Example: `  dtrec diff run1.pb run2.pb
-  dtrec diff --format markdown traces/6.1.pb traces/6.12.pb > changes.md
+  dtrec diff --format markdown traces/linux-6.1.pb traces/run1.pb > changes.md
   dtrec diff --rename sh=bash old.pb new.pb
   dtrec diff --allow accepted.txt --format ktap baseline.pb new.pb
   dtrec diff --run-b 2 both.pb both.pb`,
@@ -73,7 +73,7 @@ which makes 'git bisect run' skip a kernel that cannot be judged (docs/bisect.md
 	f.Lookup("latency").NoOptDefVal = defaultLatency
 	f.StringToStringVar(&c.rename, "rename", nil, "compare program OLD of A with program NEW of B, given as `OLD=NEW`")
 	f.StringVar(&c.allow, "allow", "", "accept the differences in this `FILE`; - for stdin")
-	f.Var(listOf(&c.only, among(diff.Kinds()...)), "only", "count differences of these `KINDS` only, e.g. steps,calls")
+	f.Var(listOf(&c.only, among(diff.Kinds()...), texts(diff.Kinds())...), "only", "count differences of these `KINDS` only, e.g. steps,calls")
 	f.Bool("bisect", false, "exit 125, not 2, where the runs cannot be judged")
 	f.IntVar(&c.runs[0], "run-a", 0, "read run `N` of A, where the file has several, from 1")
 	f.IntVar(&c.runs[1], "run-b", 0, "read run `N` of B, where the file has several, from 1")

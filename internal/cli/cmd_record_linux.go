@@ -88,6 +88,7 @@ func registerRecord(cmd *cobra.Command, c *record.Config) {
 	flags.SetInterspersed(false)
 	flags.StringVarP(&c.Output, "output", "o", "dtrec.pb", "write the trace to `FILE`; - is stdout")
 	flags.StringSliceVar(&c.Workloads, "workload", nil, "run built-in workloads: all, or `NAMES` of "+strings.Join(workload.Names(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("workload", cobra.FixedCompletions(append(workload.Names(), "all"), cobra.ShellCompDirectiveNoFileComp))
 	flags.VarP(listOf(&c.Targets.PIDs, readPID), "pid", "p", "record the process `PID` and what it starts")
 	flags.StringVar(&c.Targets.Comm, "comm", "", "record tasks of this `NAME` (at most 15 bytes)")
 	flags.StringVar(&c.Targets.Cgroup, "cgroup", "", "record tasks below the cgroup v2 directory `DIR`")
@@ -99,7 +100,7 @@ func registerRecord(cmd *cobra.Command, c *record.Config) {
 	flags.IntVar(&c.Rotate, "rotate", 0, "begin the next file at a limit, and keep the last `N`")
 	addForceFlag(cmd, &c.Force)
 	addAttachFlag(cmd, &c.Attach)
-	flags.Var(listOf(&c.Only, readRole), "only", "leave out every role but these `ROLES` and those no recording is without")
+	flags.Var(listOf(&c.Only, readRole, roleNames()...), "only", "leave out every role but these `ROLES` and those no recording is without")
 	flags.Var(flagOf(&c.RingBytes, "16M", readBuffer), "buffer", "`SIZE` of the ring buffer, a power of two")
 	flags.Uint32Var(&c.WatchLimit, "watch", bpf.DefaultWatchLimit, "watch at most `N` dentries")
 }

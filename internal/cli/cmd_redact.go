@@ -63,12 +63,19 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 		return err
 	}
 	var failed error // of the reading: that of the writing has its place in the message
+	var last *schema.Reader
 	err = o.write(rawOut(cmd), func(w io.Writer) error {
-		failed = redact.Trace(w, func() (*schema.Reader, error) { return t.rewound(o.run) }, "dtrec "+version, o.Options)
+		failed = redact.Trace(w, func() (_ *schema.Reader, err error) {
+			last, err = t.rewound(o.run)
+			return last, err
+		}, "dtrec "+version, o.Options)
 		return failed
 	})
 	var damaged *redact.DamagedError
 	switch {
+	case err == nil && !last.Complete():
+		t.warn("%s is cut, and so is the redaction", t.name)
+		return nil
 	case err == nil:
 		return nil
 	case errors.As(failed, &damaged):

@@ -52,7 +52,7 @@ Exit status: 0 printed, 2 not readable.`,
 	addFormatFlag(cmd, &o.format, textFormat, dmesgFormat, jsonFormat)
 	f.Var(oneOf(&o.color, "auto", "always", "never"), "color", "`WHEN` to color text: auto, always, never")
 	f.BoolVar(&o.wide, "wide", false, "with symbols, addresses and hashes, however long a line gets")
-	f.Var(listOf(&o.picks.Roles, readRole), "role", "only events of these `ROLES`, e.g. open,alloc")
+	f.Var(listOf(&o.picks.Roles, readRole, roleNames()...), "role", "only events of these `ROLES`, e.g. open,alloc")
 	o.register(f)
 	return cmd
 }

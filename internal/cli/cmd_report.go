@@ -132,7 +132,7 @@ type findingsOptions struct {
 
 func (o *findingsOptions) register(f *pflag.FlagSet) {
 	addRunFlag(f, &o.run)
-	f.Var(listOf(&o.without, readRole), "without", "judge as if these `ROLES` had not been recorded, e.g. insert,kill")
+	f.Var(listOf(&o.without, readRole, roleNames()...), "without", "judge as if these `ROLES` had not been recorded, e.g. insert,kill")
 	o.filterOptions.register(f)
 }
 

@@ -158,7 +158,7 @@ func vmRemedy(err error) string {
 	case errors.Is(err, vm.ErrNoQEMU):
 		return "run scripts/install-qemu; elsewhere than on Debian install QEMU for that architecture, and e2fsprogs"
 	case errors.Is(err, vm.ErrNotStatic):
-		return "build it static: CGO_ENABLED=0 go build"
+		return "build it static (CGO_ENABLED=0 go build), or take a directory with it and its libraries along: scripts/guest-programs makes one of git, dash, coreutils and strace"
 	case errors.Is(err, vm.ErrModules):
 		return "name the modules of this very build with --modules DIR (make modules_install INSTALL_MOD_PATH=DIR)"
 	case errors.Is(err, vm.ErrNotBootable), errors.Is(err, os.ErrNotExist):
@@ -170,7 +170,7 @@ func vmRemedy(err error) string {
 	case errors.Is(err, vm.ErrTimeout):
 		return "give it longer with --timeout, or look at it with --console"
 	case errors.Is(err, context.Canceled):
-		return "interrupted; run it again"
+		return "what the guest did is lost; to end a recording in it, give that --duration"
 	}
 	if !errors.As(err, new(*vm.GuestError)) {
 		return "look at the file it names"

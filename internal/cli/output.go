@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/dtrec/dtrec/internal/tracefile"
@@ -79,6 +80,12 @@ func (o *outlet) open(cmd *cobra.Command) (err error) {
 
 // page starts the pager. Where it cannot be, the terminal gets the text as it is.
 func (o *outlet) page(cmd *cobra.Command, pager string, out *os.File) {
+	if words := strings.Fields(pager); len(words) == 0 {
+		return
+	} else if _, err := exec.LookPath(words[0]); err != nil && !strings.ContainsAny(words[0], "=$('\"") { // no program, nor the shell's syntax
+		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: no pager %s\n", oneLine(words[0]))
+		return
+	}
 	p := exec.Command("sh", "-c", pager)
 	p.Stdout, p.Stderr = out, raw(cmd.ErrOrStderr())
 	p.Env = os.Environ()

@@ -124,6 +124,7 @@ func grouped(root *cobra.Command, title string, commands ...*cobra.Command) {
 	root.AddGroup(&cobra.Group{ID: title, Title: title})
 	for _, cmd := range commands {
 		cmd.GroupID = title
+		completed(cmd)
 	}
 	root.AddCommand(commands...)
 }

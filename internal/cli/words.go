@@ -21,9 +21,24 @@ import (
 
 // single is a flag that takes one word, which read makes a value of.
 type single[T any] struct {
+	offer
 	to    *T
 	given string
 	read  func(string) (T, error)
+}
+
+// offer are the words that a flag may be given, for who completes it.
+type offer []string
+
+func (o offer) words() []string { return o }
+
+// completed has the shell complete the words of a command's flags.
+func completed(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if v, ok := f.Value.(interface{ words() []string }); ok && len(v.words()) > 0 {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.words(), cobra.ShellCompDirectiveNoFileComp)) // there is one already
+		}
+	})
 }
 
 // flagOf is a word; unless means what it means where the flag is not given, which is left out of the help where it is empty.
@@ -37,7 +52,9 @@ func flagOf[T any](to *T, unless string, read func(string) (T, error)) *single[T
 
 // oneOf is a word that must be one of those known; to has the default.
 func oneOf[T ~string](to *T, known ...T) *single[T] {
-	return flagOf(to, string(*to), among(known...))
+	w := flagOf(to, string(*to), among(known...))
+	w.offer = texts(known)
+	return w
 }
 
 func among[T ~string](known ...T) func(string) (T, error) {
@@ -49,12 +66,14 @@ func among[T ~string](known ...T) func(string) (T, error) {
 	}
 }
 
-func joined[T ~string](words []T) string {
-	names := make([]string, len(words))
+func joined[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
+
+func texts[T ~string](words []T) []string {
+	out := make([]string, len(words))
 	for i, w := range words {
-		names[i] = string(w)
+		out[i] = string(w)
 	}
-	return strings.Join(names, ", ")
+	return out
 }
 
 func (w *single[T]) String() string { return w.given }
@@ -69,13 +88,15 @@ func (w *single[T]) Set(s string) (err error) {
 
 // list is a flag that takes such words, with commas between them, and may be given again.
 type list[T any] struct {
+	offer
 	to    *[]T
 	given []string
 	read  func(string) (T, error)
 }
 
-func listOf[T any](to *[]T, read func(string) (T, error)) *list[T] {
-	return &list[T]{to: to, read: read}
+// listOf is such a list; words may be those that it takes.
+func listOf[T any](to *[]T, read func(string) (T, error), words ...string) *list[T] {
+	return &list[T]{offer: words, to: to, read: read}
 }
 
 func (l *list[T]) String() string     { return strings.Join(l.given, ",") }
@@ -121,17 +142,22 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // readRole finds a role by its name.
 func readRole(name string) (schema.Role, error) {
-	var known []string
 	for _, info := range schema.Catalogue() {
 		if info.Name == name {
 			return info.Role, nil
 		}
-		known = append(known, info.Name)
 	}
 	if name == "" {
 		return 0, &wordError{}
 	}
-	return 0, &exitError{exitTrouble, fmt.Errorf("no such role: %s", display(name)), "the roles are " + strings.Join(known, ", ")}
+	return 0, &exitError{exitTrouble, fmt.Errorf("no such role: %s", display(name)), "the roles are " + strings.Join(roleNames(), ", ")}
+}
+
+func roleNames() (names []string) {
+	for _, info := range schema.Catalogue() {
+		names = append(names, info.Name)
+	}
+	return names
 }
 
 func readPID(s string) (uint32, error) {
@@ -229,6 +255,14 @@ func newHelpCmd(root *cobra.Command) *cobra.Command {
 
 Exit status: 0 printed, 2 no such command.`,
 		Example: `  dtrec help replay`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) (names []string, _ cobra.ShellCompDirective) {
+			for _, c := range root.Commands() {
+				if !c.Hidden {
+					names = append(names, c.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			cmd, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {

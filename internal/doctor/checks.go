@@ -103,7 +103,7 @@ func functionChecks(m bpf.Machine) []Check {
 		case m.FunctionsErr != nil:
 			c.State, c.Value = Unknown, m.FunctionsErr.Error()
 		case !m.Functions[f.function] && f.fallback:
-			c.State, c.Value = Note, "not in this kernel ("+f.config+"); fentry comes before it, but where the kernel preempts"
+			c.State, c.Value = Note, "not in this kernel ("+f.config+"); not needed: fentry is used, except where the kernel preempts"
 		case !m.Functions[f.function]:
 			c.State, c.Value, c.Remedy = Missing, "no "+f.function, "a kernel built with "+f.config+"=y has it"
 		}

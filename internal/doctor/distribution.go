@@ -59,7 +59,7 @@ func (d *distribution) remedy(lack bpf.Lack) string {
 	vm := "or record in a virtual machine (" + d.qemu + "): 'dtrec vm --kernel KERNEL -- record ...'"
 	switch lack {
 	case bpf.LackPrivilege:
-		return "run it with sudo, or give dtrec the capabilities: setcap cap_bpf,cap_perfmon+ep"
+		return "run it with sudo, or give dtrec the capabilities: setcap cap_bpf,cap_perfmon,cap_syslog+ep"
 	case bpf.LackBTF:
 		return "use a kernel built with CONFIG_DEBUG_INFO_BTF=y: " + d.kernel + "; " + vm
 	case bpf.LackLockdown:

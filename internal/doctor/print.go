@@ -74,9 +74,9 @@ func (p *Probe) costs() (text string) {
 	}
 	if len(p.Some) > 0 {
 		if text != "" {
-			text += "; nor"
+			text += "; nor of"
 		}
-		text += " of some: " + strings.Join(p.Some, ", ")
+		text += " some: " + strings.Join(p.Some, ", ")
 	}
 	return text
 }

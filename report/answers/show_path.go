@@ -219,6 +219,9 @@ func (h *holders) sections(path string) []Section {
 func pathOf(path string) *inquiry {
 	var x mentions
 	var had holders
+	if trimmed := strings.TrimRight(path, "/"); trimmed != "" {
+		path = trimmed
+	}
 	base, own := baseOf(replay.Unescape(path)), make(map[uint64]bool)
 	return &inquiry{
 		call: func(m *replay.Model, c *replay.PathCall) {

@@ -32,18 +32,13 @@ func WriteJSON(w io.Writer, answer any) error {
 func (s *Summary) WriteText(w io.Writer, file ...string) error {
 	b := bufio.NewWriter(w)
 	s.writeHead(b)
-	if len(s.Programs) > 0 {
-		fmt.Fprintln(b)
-		s.writePrograms(b, file)
-	}
-	s.writeSlowest(b)
 	if len(s.Errnos) > 0 {
-		fmt.Fprintf(b, "\nfailed: %s\n", list(s.Errnos))
+		fmt.Fprintf(b, "failed: %s\n", list(s.Errnos))
 	}
 	if n := s.Negatives; n != nil && n.Made > 0 {
-		fmt.Fprintf(b, "without inode: %s made (by %s), %d left, %s answered by them\n", plural.Of(n.Made, "dentry"), list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
+		fmt.Fprintf(b, "negative dentries: %d made (by %s), %d left, %s answered by them\n", n.Made, list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
 	} else if len(s.Lacks) > 0 && !s.Log {
-		fmt.Fprintf(b, "without inode: not known, probe not attached: %s\n", strings.Join(s.Lacks, ", "))
+		fmt.Fprintf(b, "negative dentries: not known, probe not attached: %s\n", strings.Join(s.Lacks, ", "))
 	}
 	if len(s.Findings) > 0 {
 		fmt.Fprintf(b, "\nwhat stands out\n")
@@ -51,6 +46,11 @@ func (s *Summary) WriteText(w io.Writer, file ...string) error {
 			fmt.Fprintf(b, "  %s\n      dtrec %s\n", f.What, s.commandLine(f.Command, file))
 		}
 	}
+	if len(s.Programs) > 0 {
+		fmt.Fprintln(b)
+		s.writePrograms(b, file)
+	}
+	s.writeSlowest(b)
 	return b.Flush()
 }
 
@@ -277,9 +277,9 @@ func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 		}
 		w.Line(".")
 		if n := s.Negatives; n != nil && n.Made > 0 {
-			w.Line("%s without inode made (by %s), %d left when the trace ended; %s answered by them.", plural.Of(n.Made, "dentry"), list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
+			w.Line("%s made (by %s), %d left when the trace ended; %s answered by them.", plural.Of(n.Made, "negative dentry"), list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
 		} else if len(s.Lacks) > 0 {
-			w.Line("How many dentries without inode were made and left is not known, probe not attached: %s.", strings.Join(s.Lacks, ", "))
+			w.Line("How many negative dentries were made and left is not known, probe not attached: %s.", strings.Join(s.Lacks, ", "))
 		}
 	})
 	s.pageFindings(w, room)

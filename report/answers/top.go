@@ -23,6 +23,7 @@ type Top struct {
 	Total uint64   `json:"total"`           // of all keys
 	Keys  int      `json:"keys"`            // different ones; where Error is not 0, those kept
 	Error uint64   `json:"error"`           // an amount may be so much too low, and a key of no more may lack; 0: exact
+	Part  bool     `json:"part,omitempty"`  // the trace is cut or damaged
 	Lacks []string `json:"lacks,omitempty"` // of dentries without inode: the roles that it would take to have them all
 	Rows  []TopRow `json:"rows"`
 
@@ -199,7 +200,14 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	default:
 		t.model.Call = t.call
 	}
+	whole, damaged := false, false
 	err := replay.Read(src, func(rec schema.Record) {
+		switch rec.(type) {
+		case *schema.Footer:
+			whole = true
+		case *schema.Damage:
+			damaged = true
+		}
 		s := t.model.Record(rec)
 		if of == "allocs" && s != nil && s.Event.Role == schema.RoleAlloc && s.Event.Phase == schema.Exit && (t.picked.picker == nil || t.picked.picker.Picks()) {
 			t.alloc(s)
@@ -207,6 +215,7 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	})
 	t.model.End()
 	top := t.top(n)
+	top.Part = !whole || damaged
 	if of == "negatives" || of == "left" {
 		top.Lacks = replay.NegativesLack(src.Header()).Names()
 	}
@@ -312,10 +321,16 @@ func (t *topper) top(n int) *Top {
 func (t *Top) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "%s by %s: %s in all", t.Of, t.By, t.amount(t.Total))
-	if t.Error == 0 {
+	switch {
+	case t.Error == 0 && t.Part:
+		fmt.Fprintf(b, ", %s\n", plural.Of(uint64(t.Keys), "row"))
+	case t.Error == 0:
 		fmt.Fprintf(b, ", %s, exact\n", plural.Of(uint64(t.Keys), "row"))
-	} else {
+	default:
 		fmt.Fprintf(b, "; more rows than are kept: an amount may be %s too low, one of no more may lack\n", t.amount(t.Error))
+	}
+	if t.Part {
+		fmt.Fprintf(b, "the trace is cut or damaged: this is of what could be read\n")
 	}
 	if len(t.Lacks) > 0 {
 		fmt.Fprintf(b, "as far as is recorded; probe not attached: %s\n", strings.Join(t.Lacks, ", "))
