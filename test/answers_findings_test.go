@@ -332,7 +332,7 @@ func (r *reckoned) sentences() map[string][]string {
 	}
 	s.asks(made, say)
 	for _, dir := range s.left.mostFirst() {
-		if x := s.left[dir]; x.n >= 10 && x.n*5 >= r.left && strings.HasPrefix(dir, "/") {
+		if x := s.left[dir]; r.left > 0 && x.n >= 10 && x.n*5 >= r.left && strings.HasPrefix(dir, "/") {
 			say("negatives left", "", "%d of %d dentries (%s) left without inode are in %s", x.n, r.left, percent(x.n, r.left), dir)
 		}
 	}
