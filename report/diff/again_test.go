@@ -22,18 +22,18 @@ func TestReadAgainIsTheSame(t *testing.T) {
 	files["a scene"] = record(t, here(), 1, randomScene(rand.New(rand.NewPCG(5, 5)), 6000))
 	for name, file := range files {
 		in := input(t, name, file)
-		d := newCutter(in, probesOf(in.Header()), judging{}, newNamer(maphash.MakeSeed(), in.Header()))
+		d := newRun(in, probesOf(in.Header()), newNamer(maphash.MakeSeed(), in.Header()))
 		if err := d.read(); err != nil {
 			t.Fatal(err)
 		}
 		n := 0
-		for comm, list := range d.run.calls {
+		for comm, list := range d.calls {
 			for step := 1; step <= 7; step += 6 { // all of them, and some
 				var wanted []*digest
 				for i := 0; i < list.n; i += step {
 					wanted = append(wanted, list.at(i))
 				}
-				calls, err := d.run.again(wanted)
+				calls, err := d.again(wanted)
 				if err != nil {
 					t.Fatal(name, err)
 				}
@@ -42,7 +42,7 @@ func TestReadAgainIsTheSame(t *testing.T) {
 					if c == nil {
 						t.Fatalf("%s: #%d-#%d of %s is not there", name, b.first, b.span().Last, comm)
 					}
-					got := c.digest(d.run.names.seed)
+					got := c.digest(d.names.seed)
 					if got.sameThread = b.sameThread; got != *b {
 						t.Errorf("%s: %s: %+v, want %+v", name, c.title(), got, b)
 					}

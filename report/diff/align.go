@@ -20,19 +20,13 @@ const (
 // aligner finds what two sequences have in common, in order. Its table is used again
 // and again.
 type aligner struct {
-	sequence
+	worth func(i, j int) int       // of element i of one sequence beside j of the other
+	key   func(side, i int) uint64 // equal where the elements are: it finds anchors in long sequences
 	score []uint16
 	pairs []pair
 }
 
-// sequence compares element i of one sequence with j of the other; the keys are
-// equal where the elements are, and help to find anchors in long sequences.
-type sequence struct {
-	worth      func(i, j int) int
-	keyA, keyB func(int) uint64
-}
-
-func (s *sequence) same(i, j int) bool { return s.worth(i, j) == sameWorth }
+func (al *aligner) same(i, j int) bool { return al.worth(i, j) == sameWorth }
 
 // What a pair is worth. Two of the same are worth more than any two other pairs, so
 // that the others only decide between answers that are as good.
@@ -51,11 +45,11 @@ const (
 //     both sides share, and the stretches between are aligned on their own.
 //  4. Without an anchor a window slides over both.
 //
-// The pairs are valid until the next call.
-func (al *aligner) align(n, m int, s sequence) []pair {
-	al.sequence, al.pairs = s, al.pairs[:0]
+// The last pair is the end of both, of no elements. The pairs are valid until the next call.
+func (al *aligner) align(n, m int, worth func(i, j int) int, key func(side, i int) uint64) []pair {
+	al.worth, al.key, al.pairs = worth, key, al.pairs[:0]
 	al.stretch(0, n, 0, m)
-	return al.pairs
+	return append(al.pairs, pair{a: n, b: m})
 }
 
 func (al *aligner) stretch(a0, a1, b0, b1 int) {
@@ -144,11 +138,11 @@ func (al *aligner) exact(a0, a1, b0, b1 int) {
 // anchors pairs the elements that occur exactly once on each side and keeps the
 // longest chain that runs forward on both.
 func (al *aligner) anchors(a0, a1, b0, b1 int) (chain []pair) {
-	here, there := once(al.keyA, a0, a1), once(al.keyB, b0, b1)
+	here, there := al.once(0, a0, a1), al.once(1, b0, b1)
 	var all []pair
 	var at []int
 	for i := a0; i < a1; i++ {
-		if j, met := there[al.keyA(i)]; met && j >= 0 && here[al.keyA(i)] == i && al.same(i, j) {
+		if j, met := there[al.key(0, i)]; met && j >= 0 && here[al.key(0, i)] == i && al.same(i, j) {
 			all, at = append(all, pair{a: i, b: j, n: 1}), append(at, j)
 		}
 	}
@@ -159,13 +153,14 @@ func (al *aligner) anchors(a0, a1, b0, b1 int) (chain []pair) {
 }
 
 // once is where each key is, −1 where more than once.
-func once(key func(int) uint64, from, to int) map[uint64]int {
+func (al *aligner) once(side, from, to int) map[uint64]int {
 	at := make(map[uint64]int)
 	for i := from; i < to; i++ {
-		if _, met := at[key(i)]; met {
-			at[key(i)] = -1
+		key := al.key(side, i)
+		if _, met := at[key]; met {
+			at[key] = -1
 		} else {
-			at[key(i)] = i
+			at[key] = i
 		}
 	}
 	return at

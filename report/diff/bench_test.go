@@ -126,12 +126,12 @@ func TestMemoryIsSomeBytesACall(t *testing.T) {
 		c := comparison{result: &Result{}, runs: [2]*run{}}
 		for side := range in {
 			h := in[side].Header()
-			d := newCutter(in[side], probesOf(h), judging{}, newNamer(maphash.MakeSeed(), h))
+			d := newRun(in[side], probesOf(h), newNamer(maphash.MakeSeed(), h))
 			if err := d.read(); err != nil {
 				t.Fatal(err)
 			}
-			c.runs[side] = d.run
-			calls += d.run.Calls
+			c.runs[side] = d
+			calls += d.Calls
 		}
 		return heap, calls
 	}

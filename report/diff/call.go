@@ -36,7 +36,12 @@ type call struct {
 	places  []uint64 // addresses of dentries in order of appearance: place n is that of places[n-1]
 	entered []int    // lines entered and not left, innermost last
 	over    bool     // what decided its kind has returned
+
+	encloses bool // it is all that its thread does until it returns
 }
+
+// isOpen reports whether there is a call, and what its thread does is part of it.
+func (c *call) isOpen() bool { return c != nil && c.encloses }
 
 // start makes the call one that begins at an event; what it was before is gone.
 func (c *call) start(kind schema.Role, e *schema.Event) {
@@ -343,22 +348,16 @@ type kindSet uint32
 
 func (s kindSet) has(k report.Kind) bool { return s>>k&1 != 0 }
 
-// judging says how claims are compared, by kind.
-type judging struct {
-	calls kindSet // with the call they are made of
-	lines kindSet // where refuted, with the event they stand on: one that is merely unproven is no matter of the program
-}
-
-// judgingOf returns what can be compared of two runs: not what rests on a role that only one
-// of them recorded, nor what is decided by a later call.
-func judgingOf(a, b probes) (j judging) {
+// compared returns the kinds of claim that can be compared of two runs, those of one event apart: not what
+// rests on a role that only one of them recorded, nor what is decided by a later call.
+func compared(a, b probes) (inCalls, inLines kindSet) {
 	for _, k := range report.Kinds() {
 		switch {
 		case k.Alone:
-			j.lines |= 1 << k.Kind
+			inLines |= 1 << k.Kind
 		case (k.Needs|k.Some)&a.inOne(b) == 0 && !k.Later:
-			j.calls |= 1 << k.Kind
+			inCalls |= 1 << k.Kind
 		}
 	}
-	return j
+	return inCalls, inLines
 }

@@ -38,7 +38,7 @@ type comparison struct {
 	align       aligner   // of calls
 	inner       aligner   // of lines
 	singles     []*single // program by program
-	pairs       []pairing
+	pairs       []match
 	touched     map[uint64][2]uint64 // by the hash of a name: at which event of each side a difference first changed what the cache has of it; 0: never
 	groups      map[uint64]*Difference
 	differences []*Difference
@@ -47,8 +47,8 @@ type comparison struct {
 	result      *Result
 }
 
-// pairing is a call that is not the same on both sides; nil: a side did not make it in that place.
-type pairing struct {
+// match is a call that is not the same on both sides; nil: a side did not make it in that place.
+type match struct {
 	of    [2]*digest
 	gap   *gap
 	moved bool // the two stand in different places
@@ -58,17 +58,18 @@ type pairing struct {
 type gap struct {
 	comm            string
 	program, number int
+	calls           [2]*calls
 	from, to        [2]int // indexes of the first call in it on each side, and of the first after it
 }
 
-// at is the pairing in words.
-func (p *pairing) at(call string) Pair {
-	return Pair{replay.Printable(p.gap.comm), call, Spans{p.of[0].span(), p.of[1].span()}}
+// at is the match in words.
+func (m *match) at(call string) Pair {
+	return Pair{replay.Printable(m.gap.comm), call, Spans{m.of[0].span(), m.of[1].span()}}
 }
 
 // single is a call that one side made and the other did not, in its place.
 type single struct {
-	pairing
+	match
 	*digest
 	side, index int  // among the calls of its program and side
 	missing     bool // events are missing around it on the other side, or in it
@@ -97,14 +98,15 @@ func Compare(a, b Input, o Options) (*Result, error) {
 	var errs [2]error
 	var reading sync.WaitGroup
 	for side, in := range []Input{a, b} {
-		d := newCutter(in, pa.in(pb), judgingOf(pa, pb), newNamer(seed, in.Header()))
+		r := newRun(in, pa.in(pb), newNamer(seed, in.Header()))
+		r.inCalls, r.inLines = compared(pa, pb)
 		if ha.GetKernel().GetMachine() != hb.GetKernel().GetMachine() {
-			d.machine = in.Header().GetKernel().GetMachine()
+			r.machine = in.Header().GetKernel().GetMachine()
 		}
-		if c.runs[side] = d.run; side == 0 {
-			d.rename = o.Rename
+		if c.runs[side] = r; side == 0 {
+			r.rename = o.Rename
 		}
-		reading.Go(func() { errs[side] = d.read() })
+		reading.Go(func() { errs[side] = r.read() })
 	}
 	if reading.Wait(); errs[0] != nil || errs[1] != nil {
 		return nil, cmp.Or(errs[0], errs[1])
@@ -148,49 +150,41 @@ func (d *digest) worth(e *digest) int {
 //  2. Between them calls of one label are paired, in order.
 //  3. The others are on one side only, or elsewhere on the other.
 func (c *comparison) program(comm string) {
-	a, b := c.runs[0].of(comm), c.runs[1].of(comm)
-	from := len(c.singles)
-	g, next := &gap{comm: comm, program: len(c.result.programs)}, [2]int{}
-	for _, p := range append(c.align.align(a.n, b.n, sequence{
-		worth: func(i, j int) int { return a.at(i).worth(b.at(j)) },
-		keyA:  func(i int) uint64 { return uint64(a.at(i).coarse) },
-		keyB:  func(j int) uint64 { return uint64(b.at(j).coarse) },
-	}), pair{a: a.n, b: b.n}) {
+	g := &gap{comm: comm, program: len(c.result.programs), calls: [2]*calls{c.runs[0].of(comm), c.runs[1].of(comm)}}
+	a, b, singles := g.calls[0], g.calls[1], len(c.singles)
+	worth := func(i, j int) int { return a.at(i).worth(b.at(j)) }
+	key := func(side, i int) uint64 { return uint64(g.calls[side].at(i).coarse) }
+	var next [2]int
+	for _, p := range c.align.align(a.n, b.n, worth, key) {
 		if p.a > next[0] || p.b > next[1] || p.partial {
-			g = &gap{comm, g.program, g.number + 1, next, [2]int{p.a, p.b}}
-			c.between(g, p)
+			g = &gap{comm, g.program, g.number + 1, g.calls, next, [2]int{p.a, p.b}}
+			c.between(g, p.n == 0)
 		}
-		differ := 0 // also where chance may explain it: the lines show how
-		for i := range p.n {
-			if a.at(p.a+i).exact != b.at(p.b+i).exact {
-				differ++
-			}
-		}
-		c.result.Same += uint64(p.n - differ)
-		c.pairs = slices.Grow(c.pairs, differ) // at once: where all differ it is large
-		for i := range p.n {
-			if x, y := a.at(p.a+i), b.at(p.b+i); x.exact != y.exact {
-				c.pairs = append(c.pairs, pairing{[2]*digest{x, y}, g, false})
+		for i := range p.n { // what chance may explain too: the lines show how
+			if x, y := a.at(p.a+i), b.at(p.b+i); x.exact == y.exact {
+				c.result.Same++
+			} else {
+				c.pairs = append(c.pairs, match{[2]*digest{x, y}, g, false})
 			}
 		}
 		next = [2]int{p.a + p.n, p.b + p.n}
 	}
 	if a.n == 0 || b.n == 0 {
-		c.onOneSideOnly(c.singles[from:])
+		c.onOneSideOnly(c.singles[singles:])
 	}
 }
 
 // between takes the calls of each side that stand between two pairs, or after the last
 // one: there, what comes after the end of a run that was cut is not compared.
-func (c *comparison) between(g *gap, p pair) {
-	for side, r := range c.runs {
+func (c *comparison) between(g *gap, last bool) {
+	for side := range c.runs {
 		other, kept := 1-side, 0
 		for i := g.from[side]; i < g.to[side]; i++ {
-			d := r.of(g.comm).at(i)
-			s := &single{pairing{gap: g}, d, side, i, d.lossy || c.lostBetween(g, other, g.to[other], d.label), false, "", "", nil}
+			d := g.calls[side].at(i)
+			s := &single{match: match{gap: g}, digest: d, side: side, index: i, missing: d.lossy || c.lostBetween(g, other, d.label)}
 			s.of[side] = d
 			switch {
-			case p.n == 0 && c.runs[other].short() && i-g.from[side] >= g.to[other]-g.from[other]:
+			case last && c.runs[other].short() && i-g.from[side] >= g.to[other]-g.from[other]:
 				c.result.excuse(whyShort, s.at(""))
 			case kept < maxSingles:
 				c.singles = append(c.singles, s)
@@ -207,8 +201,8 @@ func (c *comparison) between(g *gap, p pair) {
 // lostBetween reports whether a run lost events in a gap, up to its next call after that. Of
 // several calls of one label, which one the run lacks is not known: its loss may be
 // before those that were found.
-func (c *comparison) lostBetween(g *gap, side, next int, label uint32) bool {
-	r, list := c.runs[side], c.runs[side].of(g.comm)
+func (c *comparison) lostBetween(g *gap, side int, label uint32) bool {
+	r, list := c.runs[side], g.calls[side]
 	if len(r.losses.Windows()) == 0 {
 		return false
 	}
@@ -219,7 +213,7 @@ func (c *comparison) lostBetween(g *gap, side, next int, label uint32) bool {
 	if first >= 0 {
 		from = list.at(first).from
 	}
-	if next < list.n {
+	if next := g.to[side]; next < list.n {
 		to = list.at(next).from
 	}
 	return r.lost(from, to)
@@ -235,8 +229,8 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 		c.result.excuse(whyLost, s.at(""))
 		return
 	}
-	n := c.runs[s.side].of(s.gap.comm).n
-	c.add(&Difference{Kind: ProgramOnly, Pair: s.at(""), Lines: []Line{s.line(plural.Of(uint64(n), "call"))}, gap: s.gap})
+	lines := []Line{s.line(plural.Of(uint64(s.gap.calls[s.side].n), "call"))}
+	c.add(&Difference{Kind: ProgramOnly, Pair: s.at(""), Lines: lines, gap: s.gap})
 	for _, s := range singles {
 		s.shown = true
 	}
@@ -248,8 +242,8 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 // the scheduler's.
 func (c *comparison) moves(singles []*single) {
 	var since [2][]int
-	for side, r := range c.runs {
-		since[side] = aloneSince(r.of(singles[0].gap.comm))
+	for side, list := range singles[0].gap.calls {
+		since[side] = aloneSince(list)
 	}
 	reported := make(map[[2]*gap]*Difference)
 	for _, key := range []func(*single) uint32{
@@ -270,7 +264,7 @@ func (c *comparison) moves(singles []*single) {
 			b := list[0]
 			there[key(a)] = list[1:]
 			a.shown, b.shown = true, true
-			p, gaps := pairing{[2]*digest{a.digest, b.digest}, a.gap, true}, [2]*gap{a.gap, b.gap}
+			p, gaps := match{[2]*digest{a.digest, b.digest}, a.gap, true}, [2]*gap{a.gap, b.gap}
 			switch alone := passedAlone(since[0], a.index, b.gap.from[0]) && passedAlone(since[1], b.index, a.gap.from[1]); {
 			case !alone && a.same(b.digest):
 				c.result.Same++

@@ -13,23 +13,10 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// cutter reads a run from its start and cuts it into calls, thread by thread.
-type cutter struct {
-	*run
-	judging judging
-	threads map[uint32]*thread
-	last    *thread
-	now     uint64 // time of the last event
-	spare   []*call
-	commOf  map[uint32]string // the name under which a process was last seen to make a call
-	rulings []report.Ruling   // that came with the last event
-}
-
 // thread is what one thread is in the middle of.
 type thread struct {
 	tid, pid uint32
-	in       *call // that encloses all it does until it returns; nil: none
-	other    *call // what it does outside of one; nil: nothing
+	call     *call // nil: nothing
 }
 
 // Bounds on what is remembered of tasks.
@@ -45,37 +32,37 @@ const (
 // logName is what the one program of an imported trace is called.
 const logName = "kernel log"
 
-func newCutter(in Input, both probes, j judging, names namer) *cutter {
+func newRun(in Input, both probes, names namer) *run {
 	h := in.Header()
-	r := &run{Run: runOf(in.Name, h), in: in, names: names, both: both, logged: h.Logged(), losses: new(replay.Losses),
-		calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling), renamed: make(map[string]uint64)}
-	return &cutter{run: r, judging: j, threads: make(map[uint32]*thread), commOf: make(map[uint32]string)}
+	return &run{Run: runOf(in.Name, h), in: in, names: names, both: both, logged: h.Logged(), losses: new(replay.Losses),
+		calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling), renamed: make(map[string]uint64),
+		threads: make(map[uint32]*thread), commOf: make(map[uint32]string)}
 }
 
-// read cuts the whole run; the error is the source's.
-func (d *cutter) read() error {
-	findings, err := report.Judge(d.in, report.Options{Bare: true, Follow: d.record})
-	d.abandon(0, math.MaxUint64)
-	d.findings = findings
+// read cuts the whole run into calls, thread by thread; the error is the source's.
+func (r *run) read() error {
+	findings, err := report.Judge(r.in, report.Options{Bare: true, Follow: r.record})
+	r.abandon(0, math.MaxUint64)
+	r.findings, r.threads, r.last, r.spare, r.commOf = findings, nil, nil, nil, nil
 	return err
 }
 
-func (d *cutter) record(m *report.Moment) {
-	d.losses = m.Losses
+func (r *run) record(m *report.Moment) {
+	r.losses = m.Losses
 	switch rec := m.Record.(type) {
 	case *schema.Event:
-		d.now = rec.Time
-		d.took.measure(m.Step)
+		r.now = rec.Time
+		r.took.measure(m.Step)
 		m.Step.Halves(func(s *replay.Step) {
-			if d.rulings = nil; s == m.Step {
-				d.rulings = m.Rulings
+			if r.rulings = nil; s == m.Step {
+				r.rulings = m.Rulings
 			}
-			d.event(s)
+			r.event(s)
 		})
 	case *schema.Damage:
-		d.abandon(0, d.now)
+		r.abandon(0, r.now)
 	case *schema.Program:
-		d.ended(rec)
+		r.ended(rec)
 	}
 }
 
@@ -86,37 +73,38 @@ func (d *cutter) record(m *report.Moment) {
 //  3. Within a call an event is a line of it, but for the end of a dentry that the call
 //     does not otherwise touch: a reclaim that happened to run there. The exit finishes it.
 //  4. Outside it goes to the thread.
-func (d *cutter) event(s *replay.Step) {
+func (r *run) event(s *replay.Step) {
 	e := s.Event
-	if !d.both.has(e.Role, e.Phase) || isAstray(s) {
+	if !r.both.has(e.Role, e.Phase) || isAstray(s) {
 		return
 	}
-	if d.logged && e.PID == 0 {
-		d.line(s)
+	if r.logged && e.PID == 0 {
+		r.line(s)
 		return
 	}
-	t := d.thread(e)
-	if t.in != nil && !d.encloses(t.in, s) {
-		d.giveUp(t, e.Time)
+	t := r.thread(e)
+	if t.call.isOpen() && !r.goesOn(t.call, s) {
+		r.close(t, e.Time)
 	}
-	if t.in == nil && s.Call != nil && e.Phase == schema.Enter && encloses.Has(e.Role) {
-		d.close(t)
-		t.in = d.begin(e.Role, e)
+	if !t.call.isOpen() && s.Call != nil && e.Phase == schema.Enter && encloses.Has(e.Role) {
+		r.close(t, e.Time)
+		t.call = r.begin(e.Role, e)
+		t.call.encloses = true
 	}
-	switch c := t.in; {
-	case c == nil && s.Within == nil:
-		d.outside(t, s)
-	case c == nil: // the entry of the open around it was not seen
+	switch c := t.call; {
+	case !c.isOpen() && s.Within == nil:
+		r.outside(t, s)
+	case !c.isOpen(): // the entry of the open around it was not seen
 	case !c.takes(e):
-		d.EndsOutside++
+		r.EndsOutside++
 	default:
 		if execs.Has(e.Role) {
-			d.working(e)
+			r.working(e)
 		}
-		d.put(c, s)
+		r.put(c, s)
 		if e.Phase == schema.Exit && s.Call != nil && s.Call.Enter.ID == c.first {
-			t.in = nil
-			d.finish(c)
+			t.call = nil
+			r.finish(c)
 		}
 	}
 }
@@ -125,9 +113,9 @@ func (d *cutter) event(s *replay.Step) {
 // what it ends is not known.
 func isAstray(s *replay.Step) bool { return s.Stray && (encloses &^ opens).Has(s.Event.Role) }
 
-// encloses reports whether a call that was entered is in progress still. An open that is not around
+// goesOn reports whether a call that encloses others is in progress still. An open that is not around
 // the event has lost its exit, and so may have an operation since whose entry events were lost.
-func (r *run) encloses(c *call, s *replay.Step) bool {
+func (r *run) goesOn(c *call, s *replay.Step) bool {
 	if opens.Has(c.kind) {
 		return isWithin(s, c.first)
 	}
@@ -144,107 +132,100 @@ func isWithin(s *replay.Step, open uint64) bool {
 }
 
 // put adds an event to a call, with the rulings that came with it.
-func (d *cutter) put(c *call, s *replay.Step) {
+func (r *run) put(c *call, s *replay.Step) {
 	o := s.Object
 	m := mark{older: o != nil && o.Born == 0 && o.First == s.Event.ID}
-	for i := range d.rulings {
-		switch r := &d.rulings[i]; {
-		case d.judging.calls.has(r.Kind) && !ends.Has(s.Event.Role):
-			c.claims = append(c.claims, *r)
-		case d.judging.lines.has(r.Kind) && r.Verdict == report.Refuted:
-			m.refuted |= 1 << r.Kind
+	for i := range r.rulings {
+		switch ruling := &r.rulings[i]; {
+		case r.inCalls.has(ruling.Kind) && !ends.Has(s.Event.Role):
+			c.claims = append(c.claims, *ruling)
+		case r.inLines.has(ruling.Kind) && ruling.Verdict == report.Refuted:
+			m.refuted |= 1 << ruling.Kind
 		}
 	}
 	if m != (mark{}) {
 		m.id = s.Event.ID
-		d.notes = append(d.notes, m)
+		r.notes = append(r.notes, m)
 	}
-	d.add(c, s, m)
+	r.add(c, s, m)
 }
 
 // begin starts a call at an event.
-func (d *cutter) begin(k schema.Role, e *schema.Event) *call {
+func (r *run) begin(k schema.Role, e *schema.Event) *call {
 	c := &call{}
-	if n := len(d.spare); n > 0 {
-		c, d.spare = d.spare[n-1], d.spare[:n-1]
+	if n := len(r.spare); n > 0 {
+		c, r.spare = r.spare[n-1], r.spare[:n-1]
 	}
 	c.start(k, e)
 	if !exits.Has(k) {
-		d.working(e)
+		r.working(e)
 	}
 	return c
 }
 
 // working notes the name under which a process makes a call.
-func (d *cutter) working(e *schema.Event) {
-	if d.commOf[e.PID] == e.Comm {
+func (r *run) working(e *schema.Event) {
+	if r.commOf[e.PID] == e.Comm {
 		return
 	}
-	if len(d.commOf) >= maxProcesses {
-		clear(d.commOf)
+	if len(r.commOf) >= maxProcesses {
+		clear(r.commOf)
 	}
-	d.commOf[e.PID] = e.Comm
+	r.commOf[e.PID] = e.Comm
 }
 
 // finish hands a call out.
-func (d *cutter) finish(c *call) {
-	d.complete(c)
-	if c.lossy = d.lost(c.from, c.to); c.lossy || !c.pathless() {
-		d.keep(c)
+func (r *run) finish(c *call) {
+	r.complete(c)
+	if c.lossy = r.lost(c.from, c.to); c.lossy || !c.pathless() {
+		r.keep(c)
 	}
-	if len(d.spare) < maxSpare && cap(c.lines) <= 256 {
-		d.spare = append(d.spare, c)
+	if len(r.spare) < maxSpare && cap(c.lines) <= 256 {
+		r.spare = append(r.spare, c)
 	}
 }
 
-func (d *cutter) thread(e *schema.Event) *thread {
-	if d.last != nil && d.last.tid == e.TID {
-		return d.last
+func (r *run) thread(e *schema.Event) *thread {
+	if r.last != nil && r.last.tid == e.TID {
+		return r.last
 	}
-	t := d.threads[e.TID]
+	t := r.threads[e.TID]
 	if t == nil {
-		if len(d.threads) >= maxThreads {
-			d.abandon(0, d.now)
+		if len(r.threads) >= maxThreads {
+			r.abandon(0, r.now)
 		}
 		t = &thread{tid: e.TID, pid: e.PID}
-		d.threads[e.TID] = t
+		r.threads[e.TID] = t
 	}
-	d.last = t
+	r.last = t
 	return t
 }
 
-// abandon gives up what the threads of a process, 0 for all, are in the middle of: it finishes
-// what is outside of other calls, and forgets the threads.
-func (d *cutter) abandon(pid uint32, now uint64) {
-	for _, tid := range slices.Sorted(maps.Keys(d.threads)) {
-		if t := d.threads[tid]; pid == 0 || t.pid == pid {
-			d.giveUp(t, now)
-			d.close(t)
-			delete(d.threads, tid)
-			d.last = nil
+// abandon forgets the threads of a process, 0 for all, and closes what they are in the middle of.
+func (r *run) abandon(pid uint32, now uint64) {
+	for _, tid := range slices.Sorted(maps.Keys(r.threads)) {
+		if t := r.threads[tid]; pid == 0 || t.pid == pid {
+			r.close(t, now)
+			delete(r.threads, tid)
+			r.last = nil
 		}
 	}
 }
 
-// giveUp forgets the call that the thread is in, whose exit was lost: what the thread
-// did since went unseen for all that is known.
-func (d *cutter) giveUp(t *thread, now uint64) {
-	if t.in != nil && len(d.unseen) < maxUnseen {
-		d.unseen = append(d.unseen, [2]uint64{t.in.from, now})
+// close ends what the thread does. Where that encloses others its exit was lost, and what the
+// thread did since went unseen for all that is known; else it is finished.
+func (r *run) close(t *thread, now uint64) {
+	c := t.call
+	switch t.call = nil; {
+	case c == nil:
+	case !c.encloses:
+		if len(c.entered) > 0 { // a return is missing: it may have come at any time
+			c.to = r.now
+		}
+		r.finish(c)
+	case len(r.unseen) < maxUnseen:
+		r.unseen = append(r.unseen, [2]uint64{c.from, now})
 	}
-	t.in = nil
-}
-
-// close finishes what the thread did outside of what encloses.
-func (d *cutter) close(t *thread) {
-	c := t.other
-	if t.other = nil; c == nil || len(c.lines) == 0 {
-		return
-	}
-	if len(c.entered) > 0 { // a return is missing: it may have come at any time
-		c.to = d.now
-	}
-	d.finish(c)
 }
 
 // outside adds an event that no call encloses.
@@ -252,33 +233,30 @@ func (d *cutter) close(t *thread) {
 //  1. Program starts and ends are calls of their own.
 //  2. The end of a dentry joins the call that has met the dentry.
 //  3. Anything else goes on with what the thread does, or begins the next call.
-func (d *cutter) outside(t *thread, s *replay.Step) {
-	e := s.Event
+func (r *run) outside(t *thread, s *replay.Step) {
+	e, c := s.Event, t.call
 	switch {
 	case standalone.Has(e.Role):
-		d.process(t, s)
+		r.process(t, s)
 		return
 	case ends.Has(e.Role):
-		c := t.other
 		taken := c != nil && c.comm == e.Comm && c.takes(e)
 		if taken {
-			d.put(c, s)
+			r.put(c, s)
 		}
 		if !taken || evicts.Has(c.kind) {
-			d.EndsOutside++
+			r.EndsOutside++
 		}
 		return
-	case t.other != nil && t.breaks(s):
-		d.close(t)
+	case c == nil || c.breaks(s):
+		r.close(t, e.Time)
+		c = r.begin(0, e)
+		t.call = c
 	}
-	if t.other == nil {
-		t.other = d.begin(0, e)
-	}
-	c := t.other
 	if c.kind == 0 && decides.Has(e.Role) {
 		c.kind = e.Role
 	}
-	d.put(c, s)
+	r.put(c, s)
 	c.over = c.kind != 0 && len(c.entered) == 0
 }
 
@@ -286,56 +264,53 @@ func (d *cutter) outside(t *thread, s *replay.Step) {
 // decides it has returned, for another program, or for another path. Drops of the
 // caches that follow one another are one call: whether a dentry goes at the first or
 // the second is the kernel's choice.
-func (t *thread) breaks(s *replay.Step) bool {
-	e, c := s.Event, t.other
-	switch {
+func (c *call) breaks(s *replay.Step) bool {
+	switch e := s.Event; {
 	case e.Comm != c.comm:
 		return true
 	case len(c.entered) > 0 || e.Phase == schema.Exit && s.Call != nil:
 		return false
 	case evicts.Has(e.Role):
 		return !evicts.Has(c.kind)
-	case c.over, paths.Has(e.Role):
-		return true
+	default:
+		return c.over || paths.Has(e.Role) || (asks|begins).Has(e.Role) && c.leaves(e)
 	}
-	return (asks | begins).Has(e.Role) && c.leaves(e)
 }
 
 // process makes calls of program starts and ends. What a thread looked up on the way
 // into a new program belongs to execve, as its opens do.
-func (d *cutter) process(t *thread, s *replay.Step) {
+func (r *run) process(t *thread, s *replay.Step) {
 	e := s.Event
-	if execs.Has(e.Role) && t.other != nil && t.other.kind == 0 {
-		t.other = nil
+	if execs.Has(e.Role) && t.call != nil && t.call.kind == 0 {
+		t.call = nil
 	}
-	d.close(t)
-	c := d.begin(e.Role, e)
+	r.close(t, e.Time)
+	c := r.begin(e.Role, e)
 	if exits.Has(e.Role) { // reported by whichever of its threads is last
-		c.comm = cmp.Or(d.commOf[e.PID], e.Comm)
-		delete(d.commOf, e.PID)
+		c.comm = cmp.Or(r.commOf[e.PID], e.Comm)
+		delete(r.commOf, e.PID)
 		if e.PID != 0 {
-			d.abandon(e.PID, d.now)
+			r.abandon(e.PID, r.now)
 		}
 	}
-	d.rulings = nil
-	d.put(c, s)
-	d.finish(c)
+	r.rulings = nil
+	r.put(c, s)
+	r.finish(c)
 }
 
 // line adds a line of a kernel log. It does not say which thread a line is of: the lines from
 // one open to the next make a call, and none has a return.
-func (d *cutter) line(s *replay.Step) {
+func (r *run) line(s *replay.Step) {
 	e, step := *s.Event, *s
 	e.Comm, e.TID, step.Event = logName, 0, &e
-	t := d.thread(&e)
-	k := schema.Role(0)
+	t, k := r.thread(&e), schema.Role(0)
 	if opens.Has(e.Role) && e.Phase == schema.Enter {
-		d.close(t)
+		r.close(t, e.Time)
 		k = e.Role
 	}
-	if t.other == nil {
-		t.other = d.begin(k, &e)
+	if t.call == nil {
+		t.call = r.begin(k, &e)
 	}
-	d.rulings = nil
-	d.put(t.other, &step)
+	r.rulings = nil
+	r.put(t.call, &step)
 }

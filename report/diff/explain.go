@@ -29,7 +29,7 @@ func (c *comparison) explain() error {
 		}
 		c.moves(c.singles[from:to])
 	}
-	slices.SortStableFunc(c.pairs, func(x, y pairing) int { return cmp.Compare(x.of[0].first, y.of[0].first) })
+	slices.SortStableFunc(c.pairs, func(x, y match) int { return cmp.Compare(x.of[0].first, y.of[0].first) })
 	for some := range slices.Chunk(c.pairs, atOnce) {
 		var wanted [2][]*digest
 		for _, p := range some {
@@ -71,7 +71,7 @@ func (c *comparison) again(wanted [2][]*digest) (calls [2]map[uint64]*call, err 
 func (c *comparison) titles(singles []*single) error {
 	var wanted [2][]*digest
 	next := func(s *single) *digest {
-		if list, to := c.runs[s.side].of(s.gap.comm), s.gap.to[s.side]; to < list.n {
+		if list, to := s.gap.calls[s.side], s.gap.to[s.side]; to < list.n {
 			return list.at(to)
 		}
 		return s.digest
@@ -101,7 +101,7 @@ func (c *comparison) titles(singles []*single) error {
 }
 
 // compareCalls compares two calls of one label.
-func (c *comparison) compareCalls(p *pairing, a, b *call) {
+func (c *comparison) compareCalls(p *match, a, b *call) {
 	if a == nil || b == nil {
 		c.unread++
 		return
@@ -125,7 +125,7 @@ func (c *comparison) compareCalls(p *pairing, a, b *call) {
 //  1. The same hunk in another call joins the first one.
 //  2. One that is all about names an earlier difference has changed follows from it.
 //  3. Else it is a difference of its own.
-func (c *comparison) differ(p *pairing, h *hunk, a, b *call) {
+func (c *comparison) differ(p *match, h *hunk, a, b *call) {
 	last := a.lastName()
 	shape := h.shape(a.kind, last)
 	at := p.at(a.words())

@@ -50,19 +50,19 @@ func (c *comparison) compare(a, b *call) hunk {
 
 // align fills in the edits between two lists of lines.
 func (h *hunk) align(al *aligner, la, lb []*line) {
-	pairs := al.align(len(la), len(lb), sequence{
-		worth: func(i, j int) int {
-			if la[i].like(lb[j]) {
-				return sameWorth
-			}
-			return 0
-		},
-		keyA: func(i int) uint64 { return la[i].name.coarse ^ uint64(la[i].role) },
-		keyB: func(j int) uint64 { return lb[j].name.coarse ^ uint64(lb[j].role) },
-	})
+	worth := func(i, j int) int {
+		if la[i].like(lb[j]) {
+			return sameWorth
+		}
+		return 0
+	}
+	key := func(side, i int) uint64 {
+		l := [2][]*line{la, lb}[side][i]
+		return l.name.coarse ^ uint64(l.role)
+	}
 	alone := func(e ...edit) { h.edits, h.changed = append(h.edits, e...), h.changed+len(e) }
 	a, b := 0, 0
-	for _, p := range append(pairs, pair{a: len(la), b: len(lb)}) {
+	for _, p := range al.align(len(la), len(lb), worth, key) {
 		for ; a < p.a; a++ {
 			alone(edit{0: la[a]})
 		}
@@ -239,7 +239,7 @@ func (c *comparison) touchName(side int, name, at uint64) {
 
 // isConsequence reports whether all that a hunk changes is about names that an earlier
 // difference has changed. last is the name the call came to.
-func (c *comparison) isConsequence(p *pairing, h *hunk, last uint64) bool {
+func (c *comparison) isConsequence(p *match, h *hunk, last uint64) bool {
 	before := func(name uint64) bool {
 		w := c.touched[name]
 		return w[0] != 0 && (p.moved || w[0] < p.of[0].first) || w[1] != 0 && (p.moved || w[1] < p.of[1].first)

@@ -26,8 +26,6 @@ type run struct {
 	printing int                        // bytes that those printed
 	unkept   uint64                     // programs beyond the bounds
 	calls    map[string]*calls          // by program
-	last     *calls                     // of those, of the program that made the last one
-	lastOf   string                     // that
 	order    []string                   // programs in order of their first call
 	claims   map[uint32][]report.Ruling // every set of claims that a call has, by its hash
 	notes    []mark                     // in order of their events
@@ -38,6 +36,18 @@ type run struct {
 	rename   map[string]string // programs that are taken for others
 	renamed  map[string]uint64 // how many calls they made
 	left     uint64            // calls beyond the bound
+
+	// Which kinds of claim are compared: with the call they are made of, and where refuted with
+	// the event they stand on. One of these that is merely unproven is no matter of the program.
+	inCalls, inLines kindSet
+
+	// While it is read.
+	threads map[uint32]*thread
+	last    *thread
+	now     uint64 // time of the last event
+	spare   []*call
+	commOf  map[uint32]string // the name under which a process was last seen to make a call
+	rulings []report.Ruling   // that came with the last event
 }
 
 // ended keeps how a program ended and what it printed, within bounds.
@@ -134,9 +144,6 @@ func (r *run) keep(c *call) {
 
 // listOf returns the calls of a program, which may be the first.
 func (r *run) listOf(comm string) *calls {
-	if r.last != nil && r.lastOf == comm {
-		return r.last
-	}
 	list := r.calls[comm]
 	if list == nil {
 		list = &calls{}
@@ -144,7 +151,6 @@ func (r *run) listOf(comm string) *calls {
 		r.order = append(r.order, comm)
 		r.Programs++
 	}
-	r.last, r.lastOf = list, comm
 	return list
 }
 
