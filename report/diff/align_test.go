@@ -81,19 +81,19 @@ func TestAlignNear(t *testing.T) {
 func TestHistogram(t *testing.T) {
 	var h histogram
 	for i := range uint64(1000) {
-		h.add(i * 1000)
+		h[bucketOf(i*1000)]++
 	}
 	for _, q := range []struct {
 		q    float64
 		want uint64
 	}{{0.5, 500_000}, {0.99, 990_000}} {
-		if got := h.quantile(q.q); got < q.want*15/16 || got > q.want*17/16 {
+		if got := h.quantile(1000, q.q); got < q.want*15/16 || got > q.want*17/16 {
 			t.Errorf("quantile %g is %d, want %d", q.q, got, q.want)
 		}
 	}
 	for _, ns := range []uint64{0, 1, 15, 16, 17, 31, 32, 1000, 1 << 40, ^uint64(0)} {
 		i := bucketOf(ns)
-		if m := middleOf(i); i < 0 || i >= len(h.bucket) || m < ns-ns/16 || m > ns+ns/16+1 && ns < 1<<60 {
+		if m := middleOf(i); i < 0 || i >= len(h) || m < ns-ns/16 || m > ns+ns/16+1 && ns < 1<<60 {
 			t.Errorf("%d ns: bucket %d, its middle %d", ns, i, m)
 		}
 	}

@@ -35,9 +35,10 @@ type Input struct {
 type comparison struct {
 	runs        [2]*run
 	sameKernel  bool
-	align       aligner   // of calls
-	inner       aligner   // of lines
-	singles     []*single // program by program
+	align       aligner     // of calls
+	inner       aligner     // of lines
+	singles     [][]*single // by program
+	gaps        int
 	pairs       []match
 	touched     map[uint64][2]uint64 // by the hash of a name: at which event of each side a difference first changed what the cache has of it; 0: never
 	groups      map[uint64]*Difference
@@ -56,10 +57,10 @@ type match struct {
 
 // gap is where calls of a program stand: between which of those that both sides have.
 type gap struct {
-	comm            string
-	program, number int
-	calls           [2]*calls
-	from, to        [2]int // indexes of the first call in it on each side, and of the first after it
+	comm     string
+	number   int // in the order of programs, and of their calls
+	calls    [2]*calls
+	from, to [2]int // indexes of the first call in it on each side, and of the first after it
 }
 
 // at is the match in words.
@@ -150,15 +151,17 @@ func (d *digest) worth(e *digest) int {
 //  2. Between them calls of one label are paired, in order.
 //  3. The others are on one side only, or elsewhere on the other.
 func (c *comparison) program(comm string) {
-	g := &gap{comm: comm, program: len(c.result.programs), calls: [2]*calls{c.runs[0].of(comm), c.runs[1].of(comm)}}
-	a, b, singles := g.calls[0], g.calls[1], len(c.singles)
+	both := [2]*calls{c.runs[0].of(comm), c.runs[1].of(comm)}
+	a, b := both[0], both[1]
+	g := c.gap(comm, both, [2]int{}, [2]int{})
+	var singles []*single
 	worth := func(i, j int) int { return a.at(i).worth(b.at(j)) }
-	key := func(side, i int) uint64 { return uint64(g.calls[side].at(i).coarse) }
+	key := func(side, i int) uint64 { return uint64(both[side].at(i).coarse) }
 	var next [2]int
 	for _, p := range c.align.align(a.n, b.n, worth, key) {
 		if p.a > next[0] || p.b > next[1] || p.partial {
-			g = &gap{comm, g.program, g.number + 1, g.calls, next, [2]int{p.a, p.b}}
-			c.between(g, p.n == 0)
+			g = c.gap(comm, both, next, [2]int{p.a, p.b})
+			singles = append(singles, c.between(g, p.n == 0)...)
 		}
 		for i := range p.n { // what chance may explain too: the lines show how
 			if x, y := a.at(p.a+i), b.at(p.b+i); x.exact == y.exact {
@@ -170,13 +173,19 @@ func (c *comparison) program(comm string) {
 		next = [2]int{p.a + p.n, p.b + p.n}
 	}
 	if a.n == 0 || b.n == 0 {
-		c.onOneSideOnly(c.singles[singles:])
+		c.onOneSideOnly(singles)
 	}
+	c.singles = append(c.singles, singles)
+}
+
+func (c *comparison) gap(comm string, both [2]*calls, from, to [2]int) *gap {
+	c.gaps++
+	return &gap{comm, c.gaps, both, from, to}
 }
 
 // between takes the calls of each side that stand between two pairs, or after the last
 // one: there, what comes after the end of a run that was cut is not compared.
-func (c *comparison) between(g *gap, last bool) {
+func (c *comparison) between(g *gap, last bool) (singles []*single) {
 	for side := range c.runs {
 		other, kept := 1-side, 0
 		for i := g.from[side]; i < g.to[side]; i++ {
@@ -187,7 +196,7 @@ func (c *comparison) between(g *gap, last bool) {
 			case last && c.runs[other].short() && i-g.from[side] >= g.to[other]-g.from[other]:
 				c.result.excuse(whyShort, s.at(""))
 			case kept < maxSingles:
-				c.singles = append(c.singles, s)
+				singles = append(singles, s)
 				kept++
 			case s.missing:
 				c.result.excuse(whyLost, s.at(""))
@@ -196,6 +205,7 @@ func (c *comparison) between(g *gap, last bool) {
 			}
 		}
 	}
+	return singles
 }
 
 // lostBetween reports whether a run lost events in a gap, up to its next call after that. Of
@@ -229,7 +239,7 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 		c.result.excuse(whyLost, s.at(""))
 		return
 	}
-	lines := []Line{s.line(plural.Of(uint64(s.gap.calls[s.side].n), "call"))}
+	lines := []Line{s.span().line(s.side, plural.Of(uint64(s.gap.calls[s.side].n), "call"))}
 	c.add(&Difference{Kind: ProgramOnly, Pair: s.at(""), Lines: lines, gap: s.gap})
 	for _, s := range singles {
 		s.shown = true
@@ -241,6 +251,9 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 // order the program's, and those moved from one gap to another are reported together; else it is
 // the scheduler's.
 func (c *comparison) moves(singles []*single) {
+	if len(singles) == 0 {
+		return
+	}
 	var since [2][]int
 	for side, list := range singles[0].gap.calls {
 		since[side] = aloneSince(list)
@@ -276,7 +289,7 @@ func (c *comparison) moves(singles []*single) {
 			case reported[gaps] != nil:
 				reported[gaps].also(p.at(a.title))
 			default:
-				d := &Difference{Kind: Order, Pair: p.at(a.title), gap: a.gap, varies: append(a.varies, b.varies...), Lines: []Line{a.line(a.before), b.line(b.before)}}
+				d := &Difference{Kind: Order, Pair: p.at(a.title), gap: a.gap, varies: append(a.varies, b.varies...), Lines: []Line{a.span().line(0, a.before), b.span().line(1, b.before)}}
 				if !a.same(b.digest) {
 					d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
 				}

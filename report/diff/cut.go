@@ -36,7 +36,7 @@ func newRun(in Input, both probes, names namer) *run {
 	h := in.Header()
 	return &run{Run: runOf(in.Name, h), in: in, names: names, both: both, logged: h.Logged(), losses: new(replay.Losses),
 		calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling), renamed: make(map[string]uint64),
-		threads: make(map[uint32]*thread), commOf: make(map[uint32]string)}
+		marks: make(map[uint64]mark), threads: make(map[uint32]*thread), commOf: make(map[uint32]string)}
 }
 
 // read cuts the whole run into calls, thread by thread; the error is the source's.
@@ -144,8 +144,7 @@ func (r *run) put(c *call, s *replay.Step) {
 		}
 	}
 	if m != (mark{}) {
-		m.id = s.Event.ID
-		r.notes = append(r.notes, m)
+		r.marks[s.Event.ID] = m
 	}
 	r.add(c, s, m)
 }

@@ -147,46 +147,38 @@ func (c *comparison) notes() {
 	}
 }
 
-// histogram counts durations in buckets of at most 1/16 of their value.
-type histogram struct {
-	count  uint64
-	bucket [64 * 16]uint32
-}
+// histogram counts durations in buckets of at most 1/16 of their value: exact below 32 ns.
+type histogram [64 * 16]uint64
 
-func (h *histogram) add(ns uint64) {
-	h.count++
-	if n := &h.bucket[bucketOf(ns)]; *n < math.MaxUint32 {
-		*n++
-	}
-}
-
-// bucketOf returns the bucket of a duration: exact below 16 ns.
+// bucketOf returns the bucket of a duration, nanoseconds.
 func bucketOf(ns uint64) int {
-	if ns < 16 {
-		return int(ns)
-	}
-	exp := bits.Len64(ns) - 5
+	exp := max(bits.Len64(ns)-5, 0)
 	return exp*16 + int(ns>>exp)
 }
 
-// middleOf returns the duration in the middle of a bucket, nanoseconds.
+// middleOf returns the duration in the middle of a bucket.
 func middleOf(i int) uint64 {
-	if i < 16 {
-		return uint64(i)
-	}
-	exp := i/16 - 1
-	return uint64(i%16+16)<<exp + 1<<exp/2
+	exp := max(i/16-1, 0)
+	return uint64(i-exp*16)<<exp + 1<<exp/2
 }
 
-// quantile returns the duration that a share q of all does not exceed, nanoseconds.
-func (h *histogram) quantile(q float64) uint64 {
-	rank, seen := uint64(math.Ceil(q*float64(h.count))), uint64(0)
-	for i, n := range h.bucket {
-		if seen += uint64(n); seen >= rank && n > 0 {
+// quantile returns the duration that a share q of the n counted does not exceed, nanoseconds.
+func (h *histogram) quantile(n uint64, q float64) uint64 {
+	rank := uint64(math.Ceil(q * float64(n)))
+	for i, seen := 0, uint64(0); i < len(h); i++ {
+		if seen += h[i]; seen >= rank && h[i] > 0 {
 			return middleOf(i)
 		}
 	}
 	return 0
+}
+
+func (h *histogram) spread() (s Spread) {
+	for _, n := range h {
+		s.Count += n
+	}
+	s.Median, s.P99 = h.quantile(s.Count, 0.5), h.quantile(s.Count, 0.99)
+	return s
 }
 
 // durations is how long the calls of each role took.
@@ -201,7 +193,7 @@ func (d *durations) measure(s *replay.Step) {
 	case e.Entry != nil:
 		d.whole |= replay.RolesOf(e.Role)
 	case s.Call != nil && e.Phase == schema.Exit && e.Role >= 0 && e.Role < roles && e.Time >= s.Call.Enter.Time:
-		d.of[e.Role].add(e.Time - s.Call.Enter.Time)
+		d.of[e.Role][bucketOf(e.Time-s.Call.Enter.Time)]++
 	}
 }
 
@@ -234,18 +226,13 @@ func latencies(a, b *durations, percent float64) (rows []Latency) {
 		return percent > 0 && float64(max(x, y)) > float64(min(x, y))*(1+percent/100)
 	}
 	for r := range a.of {
-		ha, hb := &a.of[r], &b.of[r]
-		if ha.count == 0 && hb.count == 0 || (a.whole | b.whole).Has(schema.Role(r)) {
+		l := Latency{Role: schema.Role(r).Label(), A: a.of[r].spread(), B: b.of[r].spread()}
+		if l.A.Count == 0 && l.B.Count == 0 || (a.whole | b.whole).Has(schema.Role(r)) {
 			continue
 		}
-		l := Latency{Role: schema.Role(r).Label(), A: ha.spread(), B: hb.spread()}
-		n := min(ha.count, hb.count)
+		n := min(l.A.Count, l.B.Count)
 		l.Differs = n >= minMedian && beyond(l.A.Median, l.B.Median) || n >= minP99 && beyond(l.A.P99, l.B.P99)
 		rows = append(rows, l)
 	}
 	return rows
-}
-
-func (h *histogram) spread() Spread {
-	return Spread{h.count, h.quantile(0.5), h.quantile(0.99)}
 }

@@ -18,16 +18,14 @@ const atOnce = 4096
 //     may follow from another.
 //  3. The others are reported as they are.
 func (c *comparison) explain() error {
-	for some := range slices.Chunk(c.singles, atOnce) {
+	singles := slices.Concat(c.singles...)
+	for some := range slices.Chunk(singles, atOnce) {
 		if err := c.titles(some); err != nil {
 			return err
 		}
 	}
-	for from, to := 0, 0; from < len(c.singles); from = to {
-		for to < len(c.singles) && c.singles[to].gap.program == c.singles[from].gap.program {
-			to++
-		}
-		c.moves(c.singles[from:to])
+	for _, ofProgram := range c.singles {
+		c.moves(ofProgram)
 	}
 	slices.SortStableFunc(c.pairs, func(x, y match) int { return cmp.Compare(x.of[0].first, y.of[0].first) })
 	for some := range slices.Chunk(c.pairs, atOnce) {
@@ -44,10 +42,8 @@ func (c *comparison) explain() error {
 			c.compareCalls(p, calls[0][p.of[0].first], calls[1][p.of[1].first])
 		}
 	}
-	c.onOneSide()
-	slices.SortStableFunc(c.differences, func(x, y *Difference) int {
-		return cmp.Or(cmp.Compare(x.gap.program, y.gap.program), cmp.Compare(x.gap.number, y.gap.number))
-	})
+	c.onOneSide(singles)
+	slices.SortStableFunc(c.differences, func(x, y *Difference) int { return x.gap.number - y.gap.number })
 	for i := range c.result.Excused {
 		if e := &c.result.Excused[i]; e.Why == whyConsequence && len(c.differences) == 0 && c.result.Omitted == 0 {
 			e.Why = whyFound
@@ -165,17 +161,12 @@ func (c *comparison) add(d *Difference) bool {
 	return true
 }
 
-// line is a line that one side alone has.
-func (s *single) line(text string) Line {
-	return Line{Op: "-+"[s.side : s.side+1], Text: text, Spans: s.span().on(s.side)}
-}
-
 // onOneSide reports the calls on one side only, those of one gap together, and what is said
 // in one gap as in another once.
-func (c *comparison) onOneSide() {
+func (c *comparison) onOneSide(singles []*single) {
 	var last *Difference
 	var all []*Difference
-	for _, s := range c.singles {
+	for _, s := range singles {
 		switch {
 		case s.shown:
 			continue
@@ -186,7 +177,7 @@ func (c *comparison) onOneSide() {
 			last = &Difference{Kind: CallsOnly, Pair: Pair{Program: s.at("").Program}, gap: s.gap}
 			all = append(all, last)
 		}
-		l := s.line(s.title)
+		l := s.span().line(s.side, s.title)
 		last.A, last.B, last.varies = last.A.join(l.A), last.B.join(l.B), append(last.varies, s.varies...)
 		last.Lines = append(last.Lines, l)
 	}

@@ -18,7 +18,7 @@ type hunk struct {
 	edits   []edit // in order; both sides' lines where they agree
 	changed int    // lines that one side alone has
 	claims  []Line
-	ab, ba  map[int16]int16 // the dentries of one side and those of the other, one to one
+	places  [][2]int16 // those of a dentry on either side
 }
 
 // edit is a line that both sides have, or one of them alone: of the other it is nil.
@@ -34,7 +34,7 @@ func (e edit) both() bool { return e[0] != nil && e[1] != nil }
 //  3. What is left is the difference, with the claims it changed.
 func (c *comparison) compare(a, b *call) hunk {
 	la, lb, under := c.projected(a, b)
-	h := hunk{ab: make(map[int16]int16), ba: make(map[int16]int16)}
+	var h hunk
 	h.align(&c.inner, la, lb)
 	lines := h.changed > 0 || under != nil && under.onBoth
 	h.claims = c.claimLines(a, b, under != nil && under.refuted, lines)
@@ -84,11 +84,12 @@ func (h *hunk) agree(a, b int16) bool {
 	if a == 0 || b == 0 {
 		return a == b
 	}
-	y, ok := h.ab[a]
-	if x, known := h.ba[b]; ok || known {
-		return ok && known && y == b && x == a
+	for _, p := range h.places {
+		if p[0] == a || p[1] == b {
+			return p[0] == a && p[1] == b
+		}
 	}
-	h.ab[a], h.ba[b] = b, a
+	h.places = append(h.places, [2]int16{a, b})
 	return true
 }
 
@@ -106,16 +107,20 @@ func (h *hunk) lines() (out []Line) {
 		switch {
 		case e[0] == nil:
 			l := *e[1]
-			for _, p := range []*int16{&l.in, &l.out} {
-				if _, ok := h.ba[*p]; *p != 0 && !ok {
+			for _, place := range []*int16{&l.in, &l.out} {
+				i := slices.IndexFunc(h.places, func(p [2]int16) bool { return p[1] == *place })
+				if i < 0 && *place != 0 {
 					next++
-					h.agree(next, *p)
+					i = len(h.places)
+					h.agree(next, *place)
 				}
-				*p = h.ba[*p]
+				if i >= 0 {
+					*place = h.places[i][0]
+				}
 			}
-			out = append(out, Line{Op: "+", Text: l.text(), Spans: l.span().on(1)})
+			out = append(out, l.span().line(1, l.text()))
 		case e[1] == nil:
-			out = append(out, Line{Op: "-", Text: e[0].text(), Spans: e[0].span().on(0)})
+			out = append(out, e[0].span().line(0, e[0].text()))
 		case i+1 < len(h.edits) && !h.edits[i+1].both():
 			out = append(out, Line{Op: " ", Text: e[0].text(), Spans: Spans{e[0].span(), e[1].span()}})
 		}
@@ -170,39 +175,43 @@ func (c *comparison) claimLines(a, b *call, refuted, lines bool) (out []Line) {
 	if slices.Equal(a.claims, b.claims) {
 		return nil
 	}
-	calls := [2]*call{a, b}
-	var open, has [2]kindSet
-	var count [2]map[report.Ruling]int
-	for side, u := range calls {
-		count[side] = make(map[report.Ruling]int)
+	var open kindSet
+	var has [2]kindSet
+	count := make(map[report.Ruling][2]int)
+	for side, u := range []*call{a, b} {
 		for _, r := range u.claims {
 			if c.inOne.has(r.Kind) {
 				continue
 			}
-			count[side][r]++
+			n := count[r]
+			n[side]++
+			count[r] = n
 			has[side] |= 1 << r.Kind
 			if r.Unseen() {
-				open[side] |= 1 << r.Kind
+				open |= 1 << r.Kind
 			}
 		}
 	}
-	for side, u := range calls {
-		var reported []string // the claims that the other side has fewer of
-		for r, n := range count[side] {
-			other := count[1-side][r]
-			counts := !(open[0] | open[1]).has(r.Kind) && !refuted && (!lines || (has[0] & has[1]).has(r.Kind))
-			if n <= other || other > 0 && lines || r.Verdict != report.Refuted && !counts {
-				continue // where the lines differ, how many claims of one verdict there are follows from them
-			}
-			text := "claim " + r.Kind.String() + ": " + r.Verdict.String()
-			if reason := r.Reason(); reason != "" {
-				text += ", " + replay.Printable(reason)
-			}
-			reported = append(reported, text)
+	var reported [2][]string // the claims that the other side has fewer of
+	for r, n := range count {
+		counts := r.Verdict == report.Refuted || !refuted && !open.has(r.Kind) && (!lines || (has[0]&has[1]).has(r.Kind))
+		if n[0] == n[1] || min(n[0], n[1]) > 0 && lines || !counts {
+			continue // where the lines differ, how many claims of one verdict there are follows from them
 		}
-		slices.Sort(reported)
-		for _, text := range slices.Compact(reported) {
-			out = append(out, Line{Op: "-+"[side : side+1], Text: text, Spans: u.span().on(side)})
+		text := "claim " + r.Kind.String() + ": " + r.Verdict.String()
+		if reason := r.Reason(); reason != "" {
+			text += ", " + replay.Printable(reason)
+		}
+		more := 0
+		if n[1] > n[0] {
+			more = 1
+		}
+		reported[more] = append(reported[more], text)
+	}
+	for side, u := range []*call{a, b} {
+		slices.Sort(reported[side])
+		for _, text := range slices.Compact(reported[side]) {
+			out = append(out, u.span().line(side, text))
 		}
 	}
 	return out

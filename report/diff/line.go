@@ -58,7 +58,6 @@ const (
 
 // mark is what is known of a step only when the trace is read from its start.
 type mark struct {
-	id      uint64  // of its event
 	refuted kindSet // claims that stand on it
 	older   bool    // its dentry is older than the recording, and seen here first; not compared
 }

@@ -29,15 +29,11 @@ type namer struct {
 	seed  maphash.Seed // the same for both runs
 	boot  int64        // when the kernel booted, nanoseconds since 1970
 	temps map[string]string
-	plain bool    // names are redacted: all of them look made up, and none is taken for it
-	met   [64]met // names met before, each by its hash in the cache
-	buf   []byte
-}
-
-// met is a name as a process and thread uses it.
-type met struct {
-	name
-	pid, tid uint32
+	plain bool         // names are redacted: all of them look made up, and none is taken for it
+	met   [64]struct { // names met before as a task uses them, each by its hash in the cache
+		name
+		pid, tid uint32
+	}
 }
 
 func newNamer(seed maphash.Seed, h *schema.Header) namer {
@@ -56,15 +52,15 @@ func (n *namer) of(text string, e *schema.Event) name {
 	if folded != text {
 		made.coarse = maphash.String(n.seed, folded)
 	}
-	if n.steady(text) {
-		*m = met{made, e.PID, e.TID}
+	if steady(text) {
+		m.name, m.pid, m.tid = made, e.PID, e.TID
 	}
 	return made
 }
 
-// steady reports whether a name is the same at any other event of its task: it has no number that may be a moment, and is not one that may be
-// that of an inode.
-func (n *namer) steady(text string) bool {
+// steady reports whether a name is the same at any other event of its task: it has no number that may
+// be a moment, and is not one that may be that of an inode.
+func steady(text string) bool {
 	if text != "" && text[0] == '#' {
 		return false
 	}
@@ -84,10 +80,7 @@ func (n *namer) fold(text string, e *schema.Event) (folded string, temporary boo
 	if len(n.temps) > 0 {
 		text, temporary = n.withoutTemps(text)
 	}
-	if n.withoutNumbers(text, e) {
-		text = string(n.buf)
-	}
-	return text, temporary
+	return n.withoutNumbers(text, e), temporary
 }
 
 // varies lists the names in a call that hold what is of the run, as they are printed, each
@@ -112,52 +105,39 @@ func (n *namer) varies(c *call) (out []string) {
 	return out
 }
 
-// withoutNumbers puts the name into buf with NUL for each number of the run, and
-// reports whether there is one. The kernel calls the dentry of a file without a name
-// (O_TMPFILE) by the number of its inode: #27.
-func (n *namer) withoutNumbers(text string, e *schema.Event) bool {
-	n.buf = n.buf[:0]
+// withoutNumbers puts NUL for each number of the run in the name. The kernel calls the dentry of
+// a file without a name (O_TMPFILE) by the number of its inode: #27.
+func (n *namer) withoutNumbers(text string, e *schema.Event) string {
+	var out []byte
 	done := 0
-	for i := 0; i < len(text); {
-		if text[i]-'0' > 9 {
-			i++
-			continue
+	for from, to := 0, 0; from < len(text); from = max(to, from+1) {
+		value := uint64(0)
+		for to = from; to < len(text) && text[to]-'0' <= 9; to++ {
+			value = value*10 + uint64(text[to]-'0')
 		}
-		from, value := i, uint64(0)
-		for ; i < len(text) && text[i]-'0' <= 9; i++ {
-			value = value*10 + uint64(text[i]-'0')
-		}
-		if i-from < 20 && (n.ofRun(value, i-from, e) || belowProc(text[:from], text[i:]) || text[:from] == "#" && i == len(text) && e.Columns.Has(schema.ColumnDentry)) {
-			n.buf = append(append(n.buf, text[done:from]...), 0)
-			done = i
+		inode := text[:from] == "#" && to == len(text) && e.Columns.Has(schema.ColumnDentry)
+		if to > from && to-from < len(units) && (n.ofRun(value, to-from, e) || belowProc(text[:from], text[to:]) || inode) {
+			out, done = append(append(out, text[done:from]...), 0), to
 		}
 	}
-	if done > 0 {
-		n.buf = append(n.buf, text[done:]...)
+	if done == 0 {
+		return text
 	}
-	return done > 0
+	return string(append(out, text[done:]...))
 }
 
+// units is nanoseconds by how many digits a moment since 1970 has in such units: seconds, milli-,
+// micro- or nanoseconds.
+var units = [20]int64{10: 1e9, 13: 1e6, 16: 1e3, 19: 1}
+
 // ofRun reports whether a number is the task's id or a moment between the boot of
-// this kernel and the event, in seconds, milli-, micro- or nanoseconds since 1970.
+// this kernel and the event.
 func (n *namer) ofRun(v uint64, digits int, e *schema.Event) bool {
 	if e.PID != 0 && (v == uint64(e.PID) || v == uint64(e.TID)) {
 		return true
 	}
-	var unit int64
-	switch digits {
-	case 10:
-		unit = 1e9
-	case 13:
-		unit = 1e6
-	case 16:
-		unit = 1e3
-	case 19:
-		unit = 1
-	default:
-		return false
-	}
-	return v >= uint64(n.boot/unit) && v <= uint64((n.boot+int64(e.Time))/unit)+1
+	unit := units[digits]
+	return unit != 0 && v >= uint64(n.boot/unit) && v <= uint64((n.boot+int64(e.Time))/unit)+1
 }
 
 // belowProc reports whether a number between two parts of a path is a process's

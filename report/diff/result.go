@@ -208,12 +208,12 @@ type Spans struct {
 // side has none.
 type Span struct{ First, Last uint64 }
 
-// on is the events of one side, 0 for A.
-func (s Span) on(side int) Spans {
+// line is a line that one side alone has, 0 for A.
+func (s Span) line(side int, text string) Line {
 	if side == 0 {
-		return Spans{A: s}
+		return Line{"-", text, Spans{A: s}}
 	}
-	return Spans{B: s}
+	return Line{"+", text, Spans{B: s}}
 }
 
 // MarshalJSON makes it [first,last].

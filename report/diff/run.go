@@ -28,7 +28,7 @@ type run struct {
 	calls    map[string]*calls          // by program
 	order    []string                   // programs in order of their first call
 	claims   map[uint32][]report.Ruling // every set of claims that a call has, by its hash
-	notes    []mark                     // in order of their events
+	marks    map[uint64]mark            // by event
 	took     durations
 	unseen   [][2]uint64 // times in which calls of a thread went unseen
 	losses   *replay.Losses
@@ -154,14 +154,6 @@ func (r *run) listOf(comm string) *calls {
 	return list
 }
 
-// marked returns the mark of an event.
-func (r *run) marked(id uint64) mark {
-	if i, ok := slices.BinarySearchFunc(r.notes, id, func(m mark, id uint64) int { return cmp.Compare(m.id, id) }); ok {
-		return r.notes[i]
-	}
-	return mark{}
-}
-
 // lost reports whether events are missing between two times.
 func (r *run) lost(from, to uint64) bool {
 	return len(r.losses.Windows()) > 0 && (r.losses.Any(from, to) ||
@@ -230,7 +222,7 @@ func (r *run) rebuild(c *call, w *digest, s *replay.Step) {
 	case opens.Has(w.kind) && !isWithin(s, w.first), !encloses.Has(w.kind) && s.Within != nil:
 		return
 	}
-	r.add(c, s, r.marked(e.ID))
+	r.add(c, s, r.marks[e.ID])
 	if e.ID == w.span().Last {
 		r.complete(c)
 	}
