@@ -22,7 +22,7 @@ func TestReadAgainIsTheSame(t *testing.T) {
 	files["a scene"] = record(t, here(), 1, randomScene(rand.New(rand.NewPCG(5, 5)), 6000))
 	for name, file := range files {
 		in := input(t, name, file)
-		d := newRun(in, probesOf(in.Header()), newNamer(maphash.MakeSeed(), in.Header()))
+		d := newRun(in, in.Header(), maphash.MakeSeed())
 		if err := d.read(); err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestReadAgainIsTheSame(t *testing.T) {
 					}
 					got := c.digest(d.names.seed)
 					if got.sameThread = b.sameThread; got != *b {
-						t.Errorf("%s: %s: %+v, want %+v", name, c.title(), got, b)
+						t.Errorf("%s: %s: %+v, want %+v", name, title(c, c), got, b)
 					}
 					n++
 				}

@@ -126,7 +126,7 @@ func TestMemoryIsSomeBytesACall(t *testing.T) {
 		c := comparison{result: &Result{}, runs: [2]*run{}}
 		for side := range in {
 			h := in[side].Header()
-			d := newRun(in[side], probesOf(h), newNamer(maphash.MakeSeed(), h))
+			d := newRun(in[side], h, maphash.MakeSeed())
 			if err := d.read(); err != nil {
 				t.Fatal(err)
 			}

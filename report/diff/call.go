@@ -49,13 +49,21 @@ func (c *call) start(kind schema.Role, e *schema.Event) {
 		lines: c.lines[:0], claims: c.claims[:0], places: c.places[:0], entered: c.entered[:0], evicted: c.evicted[:0]}
 }
 
+// own returns the line of what decides the kind of the call; nil: there is none.
+func (c *call) own() *line {
+	if i := slices.IndexFunc(c.lines, func(l line) bool { return l.role == c.kind }); i >= 0 {
+		return &c.lines[i]
+	}
+	return nil
+}
+
 // pathless reports whether the call was given a descriptor: of that one kernel may have events, and another none.
 func (c *call) pathless() bool {
 	if !c.kind.Is(schema.MayLackPath) || slices.ContainsFunc(c.lines, func(l line) bool { return l.role.Is(schema.Walks) }) {
 		return false
 	}
-	i := slices.IndexFunc(c.lines, func(l line) bool { return l.role == c.kind })
-	return i >= 0 && c.kind.LacksPath(int(c.lines[i].errno))
+	own := c.own()
+	return own != nil && c.kind.LacksPath(int(own.errno))
 }
 
 func (c *call) span() Span { return Span{c.first, c.last} }
@@ -101,10 +109,10 @@ func (c *call) leave(enter uint64) *line {
 // nameAt says where a name lies: in the path, in a dentry of the call, or in another
 // buffer. Where no event gives a whole path the first name looked up begins it; an alloc may
 // be of a name of the kernel's own.
-func (c *call) nameAt(e *schema.Event) (base, int32) {
+func (c *call) nameAt(e *schema.Event) (flags, int32) {
 	addr := e.NameAddr
 	if addr == 0 {
-		return nowhere, 0
+		return 0, 0
 	}
 	switch whole := paths.Has(e.Role); {
 	case whole && e.Name != "":
@@ -127,14 +135,14 @@ func (c *call) nameAt(e *schema.Event) (base, int32) {
 // neither the next component nor, before something came of it, the last one again. The
 // buffer may have been used for another path since, or for the same one by another call.
 func (c *call) leaves(e *schema.Event) bool {
-	if e.NameAddr == 0 || c.path == 0 && !slices.ContainsFunc(c.lines, func(l line) bool { return l.base != nowhere }) {
+	if e.NameAddr == 0 || c.path == 0 && !slices.ContainsFunc(c.lines, func(l line) bool { return l.is(inPath | inDentry | elsewhere) }) {
 		return false
 	}
 	off, made := e.NameAddr-c.path, false
 	for i := len(c.lines) - 1; i >= 0; i-- {
 		l := &c.lines[i]
 		made = made || (inserts | makes).Has(l.role)
-		if l.base != inPath {
+		if !l.is(inPath) {
 			continue
 		}
 		if off == uint64(l.at) {
@@ -212,7 +220,7 @@ func (c *call) hasPaths() bool {
 func (c *call) lastName() (name uint64) {
 	at := int32(-1)
 	for i := range c.lines {
-		if l := &c.lines[i]; l.base == inPath && l.at > at && !paths.Has(l.role) {
+		if l := &c.lines[i]; l.is(inPath) && l.at > at && !paths.Has(l.role) {
 			name, at = l.name.coarse, l.at
 		}
 	}
@@ -227,6 +235,11 @@ const (
 	oExcl   = 0o200
 	oTrunc  = 0o1000
 )
+
+var openFlags = []struct {
+	mask, is uint64
+	name     string
+}{{oAccess, 1, "O_WRONLY"}, {oAccess, 2, "O_RDWR"}, {oCreat, oCreat, "O_CREAT"}, {oExcl, oExcl, "O_EXCL"}, {oTrunc, oTrunc, "O_TRUNC"}}
 
 func (c *call) openFlags() uint64 {
 	if len(c.lines) == 0 || !opens.Has(c.kind) {
@@ -249,32 +262,22 @@ func (c *call) words() string {
 		out += " " + quote(name)
 	}
 	var flags []string // nothing for a plain open
-	for _, f := range []struct {
-		mask, is uint64
-		name     string
-	}{{oAccess, 1, "O_WRONLY"}, {oAccess, 2, "O_RDWR"}, {oCreat, oCreat, "O_CREAT"}, {oExcl, oExcl, "O_EXCL"}, {oTrunc, oTrunc, "O_TRUNC"}} {
+	for _, f := range openFlags {
 		if c.openFlags()&f.mask == f.is {
 			flags = append(flags, f.name)
 		}
 	}
-	if flags != nil {
-		out += " " + strings.Join(flags, "|")
-	}
-	return out
+	return strings.TrimSuffix(out+" "+strings.Join(flags, "|"), " ")
 }
 
 // outcome is what the call came to, with the short word for it; empty: nothing else than
 // what it is of.
 func (c *call) outcome() (text, short string) {
-	i := slices.IndexFunc(c.lines, func(l line) bool { return l.role == c.kind })
-	if i < 0 {
-		return "", ""
-	}
-	switch l := &c.lines[i]; {
+	switch l := c.own(); {
+	case l == nil:
 	case l.errno != 0:
-		text = schema.ErrnoText(int(l.errno))
-		return text, schema.ErrnoName(int(l.errno))
-	case opens.Has(l.role) && l.state == null:
+		return schema.ErrnoText(int(l.errno)), schema.ErrnoName(int(l.errno))
+	case opens.Has(l.role) && l.is(null):
 		text = "NULL"
 	case l.role.Is(schema.ReturnsStatus):
 		text = exitText(l.value)
@@ -282,22 +285,17 @@ func (c *call) outcome() (text, short string) {
 	return text, text
 }
 
-// title is what the call is of and came to.
-func (c *call) title() string {
-	if text, _ := c.outcome(); text != "" {
-		return c.words() + " → " + text
-	}
-	return c.words()
-}
-
-// titles is the title of a call that came to two things.
-func titles(a, b *call) string {
+// title is what a call is of and came to, or came to on either side.
+func title(a, b *call) string {
 	ta, sa := a.outcome()
 	tb, sb := b.outcome()
-	if ta == tb {
-		return a.title()
+	switch {
+	case ta != tb:
+		return a.words() + ": " + cmp.Or(sa, "success") + " → " + cmp.Or(sb, "success")
+	case ta != "":
+		return a.words() + " → " + ta
 	}
-	return a.words() + ": " + cmp.Or(sa, "success") + " → " + cmp.Or(sb, "success")
+	return a.words()
 }
 
 // What the comparison knows of roles beside the catalogue. No role is named elsewhere.
@@ -347,17 +345,3 @@ func kindName(r schema.Role) string {
 type kindSet uint32
 
 func (s kindSet) has(k report.Kind) bool { return s>>k&1 != 0 }
-
-// compared returns the kinds of claim that can be compared of two runs, those of one event apart: not what
-// rests on a role that only one of them recorded, nor what is decided by a later call.
-func compared(a, b probes) (inCalls, inLines kindSet) {
-	for _, k := range report.Kinds() {
-		switch {
-		case k.Alone:
-			inLines |= 1 << k.Kind
-		case (k.Needs|k.Some)&a.inOne(b) == 0 && !k.Later:
-			inCalls |= 1 << k.Kind
-		}
-	}
-	return inCalls, inLines
-}

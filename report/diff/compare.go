@@ -88,25 +88,18 @@ const maxSingles = 4096
 // that of the source that failed.
 func Compare(a, b Input, o Options) (*Result, error) {
 	ha, hb := a.Header(), b.Header()
-	pa, pb := probesOf(ha), probesOf(hb)
+	seed := maphash.MakeSeed()
 	c := &comparison{
+		runs:       [2]*run{newRun(a, hb, seed), newRun(b, ha, seed)},
 		sameKernel: ha.GetKernel().GetRelease() == hb.GetKernel().GetRelease() && ha.GetKernel().GetVersion() == hb.GetKernel().GetVersion(),
 		touched:    make(map[uint64][2]uint64),
 		groups:     make(map[uint64]*Difference),
-		result:     &Result{Differences: kernelChanges(ha, hb, pa, pb), Doubts: []string{}, Notes: []string{}},
+		result:     &Result{Differences: kernelChanges(ha, hb), Doubts: []string{}, Notes: []string{}},
 	}
-	seed := maphash.MakeSeed()
+	c.runs[0].rename = o.Rename
 	var errs [2]error
 	var reading sync.WaitGroup
-	for side, in := range []Input{a, b} {
-		r := newRun(in, pa.in(pb), newNamer(seed, in.Header()))
-		r.inCalls, r.inLines = compared(pa, pb)
-		if ha.GetKernel().GetMachine() != hb.GetKernel().GetMachine() {
-			r.machine = in.Header().GetKernel().GetMachine()
-		}
-		if c.runs[side] = r; side == 0 {
-			r.rename = o.Rename
-		}
+	for side, r := range c.runs {
 		reading.Go(func() { errs[side] = r.read() })
 	}
 	if reading.Wait(); errs[0] != nil || errs[1] != nil {

@@ -4,9 +4,12 @@ package diff
 
 import (
 	"cmp"
+	"encoding/hex"
+	"hash/maphash"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
@@ -32,11 +35,31 @@ const (
 // logName is what the one program of an imported trace is called.
 const logName = "kernel log"
 
-func newRun(in Input, both probes, names namer) *run {
+// newRun is a run to be compared with one that has the other header. Of the claims it leaves out what rests on a
+// role that only one of the two recorded, and what is decided by a later call.
+func newRun(in Input, other *schema.Header, seed maphash.Seed) *run {
 	h := in.Header()
-	return &run{Run: runOf(in.Name, h), in: in, names: names, both: both, logged: h.Logged(), losses: new(replay.Losses),
-		calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling), renamed: make(map[string]uint64),
-		marks: make(map[uint64]mark), threads: make(map[uint32]*thread), commOf: make(map[uint32]string)}
+	p, q := probesOf(h), probesOf(other)
+	command := cmp.Or(strings.Join(h.GetCommand(), " "), "no command")
+	r := &run{
+		Run: Run{File: replay.Printable(in.Name), ID: hex.EncodeToString(h.GetRunId()), Kernel: replay.Printable(h.GetKernel().GetRelease()),
+			Machine: replay.Printable(h.GetKernel().GetMachine()), Command: replay.Printable(command)},
+		in: in, names: newNamer(seed, h), both: p.in(q), logged: h.Logged(), losses: new(replay.Losses),
+		calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling), marks: make(map[uint64]mark),
+		renamed: make(map[string]uint64), threads: make(map[uint32]*thread), commOf: make(map[uint32]string),
+	}
+	if machine := h.GetKernel().GetMachine(); machine != other.GetKernel().GetMachine() {
+		r.machine = machine
+	}
+	for _, k := range report.Kinds() {
+		switch {
+		case k.Alone:
+			r.inLines |= 1 << k.Kind
+		case (k.Needs|k.Some)&p.inOne(q) == 0 && !k.Later:
+			r.inCalls |= 1 << k.Kind
+		}
+	}
+	return r
 }
 
 // read cuts the whole run into calls, thread by thread; the error is the source's.
@@ -52,7 +75,7 @@ func (r *run) record(m *report.Moment) {
 	switch rec := m.Record.(type) {
 	case *schema.Event:
 		r.now = rec.Time
-		r.took.measure(m.Step)
+		r.measure(m.Step)
 		m.Step.Halves(func(s *replay.Step) {
 			if r.rulings = nil; s == m.Step {
 				r.rulings = m.Rulings

@@ -5,7 +5,6 @@ package diff
 import (
 	"bytes"
 	"cmp"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"math"
@@ -24,24 +23,17 @@ func (c *comparison) finish(o Options) {
 	r := c.result
 	r.Differences = append(r.Differences, c.differences...)
 	c.outcomes()
-	for side, run := range c.runs {
+	for _, run := range c.runs {
 		f := run.findings
 		run.Events, run.Lost, run.Complete = f.Events, f.Lost, f.Footer != nil && !f.Cut
 		c.doubts(run)
-		*[]*Run{&r.A, &r.B}[side] = run.Run
 	}
-	r.Timed = o.Latency > 0
-	r.Latency = latencies(&c.runs[0].took, &c.runs[1].took, o.Latency)
+	r.A, r.B, r.Timed = c.runs[0].Run, c.runs[1].Run, o.Latency > 0
+	r.Latency = latencies(c.runs[0], c.runs[1], o.Latency)
 	if c.unread > 0 {
 		r.doubt("%s could not be read again", plural.Of(c.unread, "call"))
 	}
 	c.notes()
-}
-
-func runOf(name string, h *schema.Header) Run {
-	command := cmp.Or(strings.Join(h.GetCommand(), " "), "no command")
-	return Run{File: replay.Printable(name), ID: hex.EncodeToString(h.GetRunId()), Kernel: replay.Printable(h.GetKernel().GetRelease()),
-		Machine: replay.Printable(h.GetKernel().GetMachine()), Command: replay.Printable(command)}
 }
 
 // outcomes compares how the programs that both runs recorded ended, and what they
@@ -122,12 +114,11 @@ func (c *comparison) notes() {
 	if r.A.Command != r.B.Command {
 		note("the commands differ: %s and %s", r.A.Command, r.B.Command)
 	}
-	ha, hb := c.runs[0].in.Header(), c.runs[1].in.Header()
-	for _, text := range unlike(ha, hb) {
-		note("%s %s", r.A.File, text)
-	}
-	for _, text := range unlike(hb, ha) {
-		note("%s %s", r.B.File, text)
+	headers := [2]*schema.Header{c.runs[0].in.Header(), c.runs[1].in.Header()}
+	for side, run := range c.runs {
+		for _, text := range unlike(headers[side], headers[1-side]) {
+			note("%s %s", run.File, text)
+		}
 	}
 	for _, k := range report.Kinds() {
 		for _, r := range c.runs {
@@ -136,7 +127,7 @@ func (c *comparison) notes() {
 			}
 		}
 	}
-	if wa, wb := attached(ha), attached(hb); wa != wb {
+	if wa, wb := attached(headers[0]), attached(headers[1]); wa != wb {
 		note("the probes were attached by %s and by %s", wa, wb)
 	}
 	for _, old := range slices.Sorted(maps.Keys(c.runs[0].rename)) {
@@ -181,19 +172,13 @@ func (h *histogram) spread() (s Spread) {
 	return s
 }
 
-// durations is how long the calls of each role took.
-type durations struct {
-	of    [roles]histogram
-	whole replay.Roles // of these nobody has seen when the calls were entered
-}
-
 // measure takes the time of a call that ends.
-func (d *durations) measure(s *replay.Step) {
+func (r *run) measure(s *replay.Step) {
 	switch e := s.Event; {
 	case e.Entry != nil:
-		d.whole |= replay.RolesOf(e.Role)
+		r.whole |= replay.RolesOf(e.Role)
 	case s.Call != nil && e.Phase == schema.Exit && e.Role >= 0 && e.Role < roles && e.Time >= s.Call.Enter.Time:
-		d.of[e.Role][bucketOf(e.Time-s.Call.Enter.Time)]++
+		r.took[e.Role][bucketOf(e.Time-s.Call.Enter.Time)]++
 	}
 }
 
@@ -221,12 +206,12 @@ const (
 	minP99    = 1000
 )
 
-func latencies(a, b *durations, percent float64) (rows []Latency) {
+func latencies(a, b *run, percent float64) (rows []Latency) {
 	beyond := func(x, y uint64) bool {
 		return percent > 0 && float64(max(x, y)) > float64(min(x, y))*(1+percent/100)
 	}
-	for r := range a.of {
-		l := Latency{Role: schema.Role(r).Label(), A: a.of[r].spread(), B: b.of[r].spread()}
+	for r := range a.took {
+		l := Latency{Role: schema.Role(r).Label(), A: a.took[r].spread(), B: b.took[r].spread()}
 		if l.A.Count == 0 && l.B.Count == 0 || (a.whole | b.whole).Has(schema.Role(r)) {
 			continue
 		}

@@ -57,10 +57,10 @@ func (c *comparison) explain() error {
 func (c *comparison) again(wanted [2][]*digest) (calls [2]map[uint64]*call, err error) {
 	for side, r := range c.runs {
 		if calls[side], err = r.again(wanted[side]); err != nil {
-			return calls, err
+			break
 		}
 	}
-	return calls, nil
+	return calls, err
 }
 
 // titles reads the calls of one side only, and those of both sides that they stand before.
@@ -82,7 +82,7 @@ func (c *comparison) titles(singles []*single) error {
 	for _, s := range singles {
 		s.title, s.before = "a call", "before "
 		if u := calls[s.side][s.first]; u != nil {
-			s.title, s.varies = u.title(), c.runs[s.side].names.varies(u)
+			s.title, s.varies = title(u, u), c.runs[s.side].names.varies(u)
 			c.touch(s.side, u)
 		} else {
 			c.unread++
@@ -102,13 +102,11 @@ func (c *comparison) compareCalls(p *match, a, b *call) {
 		c.unread++
 		return
 	}
-	h := c.compare(a, b)
-	switch {
-	case h.why == "" && h.changed == 0 && len(h.claims) == 0:
-		c.result.Same++
-	case h.why != "":
-		c.result.Same++
-		c.result.excuse(h.why, p.at(a.words()))
+	switch h, why := c.compare(a, b); {
+	case h.changed == 0 && len(h.claims) == 0:
+		if c.result.Same++; why != "" {
+			c.result.excuse(why, p.at(a.words()))
+		}
 	case a.lossy, b.lossy, h.changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
 		c.result.excuse(whyLost, p.at(a.words())) // a claim may rest on what was lost
 	default:
@@ -140,7 +138,7 @@ func (c *comparison) differ(p *match, h *hunk, a, b *call) {
 			}
 		}
 	}
-	at.Call = titles(a, b)
+	at.Call = title(a, b)
 	d := &Difference{Kind: Steps, Pair: at, Lines: h.lines(), gap: p.gap, varies: append(c.runs[1].names.varies(b), c.runs[0].names.varies(a)...)}
 	d.bound()
 	if h.changed == 0 {

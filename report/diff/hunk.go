@@ -14,7 +14,6 @@ import (
 
 // hunk is what two calls of one label differ in.
 type hunk struct {
-	why     string // not empty: nothing that counts
 	edits   []edit // in order; both sides' lines where they agree
 	changed int    // lines that one side alone has
 	claims  []Line
@@ -32,20 +31,21 @@ func (e edit) both() bool { return e[0] != nil && e[1] != nil }
 //  2. Lines that say the same but for their dentries are aligned; the dentries of
 //     the two sides are then held one against one, in order.
 //  3. What is left is the difference, with the claims it changed.
-func (c *comparison) compare(a, b *call) hunk {
+//
+// why is the reason that nothing of it counts; empty where something does, or the calls are the same.
+func (c *comparison) compare(a, b *call) (h hunk, why string) {
 	la, lb, under := c.projected(a, b)
-	var h hunk
 	h.align(&c.inner, la, lb)
 	lines := h.changed > 0 || under != nil && under.onBoth
 	h.claims = c.claimLines(a, b, under != nil && under.refuted, lines)
 	if h.changed == 0 && len(h.claims) == 0 {
-		h.why = byChance(a, b, under)
+		why = byChance(a, b, under)
 	}
-	if h.why == "" && a.more != b.more {
+	if why == "" && a.more != b.more {
 		further := "%d further events, not looked at one by one"
 		h.claims = append(h.claims, changed(fmt.Sprintf(further, a.more), fmt.Sprintf(further, b.more))...)
 	}
-	return h
+	return h, why
 }
 
 // align fills in the edits between two lists of lines.
@@ -103,21 +103,24 @@ func (h *hunk) lines() (out []Line) {
 			next = max(next, e[0].in, e[0].out)
 		}
 	}
+	inA := func(place int16) int16 {
+		for _, p := range h.places {
+			if p[1] == place {
+				return p[0]
+			}
+		}
+		if place != 0 {
+			next++
+			h.agree(next, place)
+			place = next
+		}
+		return place
+	}
 	for i, e := range h.edits {
 		switch {
 		case e[0] == nil:
 			l := *e[1]
-			for _, place := range []*int16{&l.in, &l.out} {
-				i := slices.IndexFunc(h.places, func(p [2]int16) bool { return p[1] == *place })
-				if i < 0 && *place != 0 {
-					next++
-					i = len(h.places)
-					h.agree(next, *place)
-				}
-				if i >= 0 {
-					*place = h.places[i][0]
-				}
-			}
+			l.in, l.out = inA(l.in), inA(l.out)
 			out = append(out, l.span().line(1, l.text()))
 		case e[1] == nil:
 			out = append(out, e[0].span().line(0, e[0].text()))

@@ -5,6 +5,7 @@ package diff
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -42,11 +43,7 @@ type fact struct {
 // one order.
 func factsOf(h *schema.Header) (list []fact) {
 	for _, info := range schema.Catalogue() {
-		symbols := ""
-		if tried(h, info.Role) {
-			symbols = symbolsOf(h, info.Role)
-		}
-		list = append(list, fact{Symbols, info.Role, info.Name, symbols})
+		list = append(list, fact{Symbols, info.Role, info.Name, symbolsOf(h, info)})
 	}
 	l, hash := h.GetLayout(), "not known"
 	if n := l.GetNameHash(); n != schema.NameHash_NAME_HASH_UNSPECIFIED {
@@ -79,7 +76,8 @@ func factsOf(h *schema.Header) (list []fact) {
 
 // kernelChanges compares what the two headers say of the kernels. A role that the kernel of
 // one run had nothing for is reported here, once.
-func kernelChanges(a, b *schema.Header, pa, pb probes) (changes []*Difference) {
+func kernelChanges(a, b *schema.Header) (changes []*Difference) {
+	left := probesOf(a).inOne(probesOf(b))
 	fb := factsOf(b)
 	for i, fa := range factsOf(a) {
 		va, vb := replay.Printable(fa.value), replay.Printable(fb[i].value)
@@ -88,7 +86,7 @@ func kernelChanges(a, b *schema.Header, pa, pb probes) (changes []*Difference) {
 			continue
 		case fa.about == "machine":
 			vb += " (flags of opens are told in the numbers of include/uapi/asm-generic/fcntl.h)"
-		case pa.inOne(pb).Has(fa.role):
+		case left.Has(fa.role):
 			vb += " (left out of the comparison where only one run recorded it)"
 		}
 		changes = append(changes, &Difference{Kind: fa.kind, Pair: Pair{Program: "kernel"}, Lines: changed(fa.about+": "+va, fa.about+": "+vb)})
@@ -96,36 +94,36 @@ func kernelChanges(a, b *schema.Header, pa, pb probes) (changes []*Difference) {
 	return changes
 }
 
-// tried reports whether a recorder knew the role: it lists what it attached, and what it
-// could not. What a kernel log lacks is said of the log.
-func tried(h *schema.Header, r schema.Role) bool {
-	return h.Logged() || slices.ContainsFunc(h.GetProbe(), func(p *schema.Probe) bool { return p.Role == r })
-}
-
 const notRecorded = "not recorded"
 
-// symbolsOf lists what is attached for a role; the phase where it has one of two.
-func symbolsOf(h *schema.Header, r schema.Role) string {
-	info, _ := r.Info()
+// symbolsOf lists what is attached for a role; the phase where it has one of two. It is empty where the recorder did
+// not know the role: one that did lists what it attached, and what it could not. What a kernel log lacks is
+// said of the log.
+func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 	var symbols []string
-	phases := make(map[string][]string) // by symbol
+	phases := make(map[string]uint) // by symbol, a bit for each
+	tried := h.Logged()
 	for _, p := range h.GetProbe() {
-		if p.Role != r || !p.Attached {
+		if p.Role != info.Role {
 			continue
 		}
-		if phases[p.Symbol] == nil {
+		if tried = true; !p.Attached {
+			continue
+		}
+		if phases[p.Symbol] == 0 {
 			symbols = append(symbols, p.Symbol)
 		}
 		for _, phase := range p.Phases() {
-			if !slices.Contains(phases[p.Symbol], phase.Label()) {
-				phases[p.Symbol] = append(phases[p.Symbol], phase.Label())
-			}
+			phases[p.Symbol] |= 1 << phase
 		}
 	}
 	for i, symbol := range symbols {
-		if only := phases[symbol]; info.Enter != nil && info.Exit != nil && len(only) == 1 {
-			symbols[i] = symbol + " (" + only[0] + " only)"
+		if only := phases[symbol]; info.Enter != nil && info.Exit != nil && bits.OnesCount(only) == 1 {
+			symbols[i] = symbol + " (" + schema.Phase(bits.TrailingZeros(only)).Label() + " only)"
 		}
+	}
+	if !tried {
+		return ""
 	}
 	return cmp.Or(strings.Join(symbols, ", "), notRecorded)
 }

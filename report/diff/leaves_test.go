@@ -12,7 +12,7 @@ import (
 // kernel happened to use for their paths.
 func TestLeaves(t *testing.T) {
 	const buffer = 0xffff888300000020
-	looked := line{role: schema.RoleLookupRCU, base: inPath, at: 4, name: name{text: "dir"}}
+	looked := line{role: schema.RoleLookupRCU, flags: inPath, at: 4, name: name{text: "dir"}}
 	for _, tt := range []struct {
 		what   string
 		then   []line
@@ -42,7 +42,7 @@ func TestLeaves(t *testing.T) {
 func TestNameBehindThePath(t *testing.T) {
 	const buffer = 0xffff888300000020
 	u := call{kind: schema.RoleOpen, path: buffer, length: 6, lines: []line{{role: schema.RoleOpen, name: name{text: "d/link"}}}}
-	for off, want := range map[uint64]base{0: inPath, 2: inPath, 6: elsewhere, 192: elsewhere} {
+	for off, want := range map[uint64]flags{0: inPath, 2: inPath, 6: elsewhere, 192: elsewhere} {
 		if got, _ := u.nameAt(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + off}); got != want {
 			t.Errorf("%d bytes behind: %d, want %d", off, got, want)
 		}

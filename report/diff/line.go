@@ -16,13 +16,9 @@ import (
 // call of the kernel's with its return, or one event.
 type line struct {
 	role  schema.Role
-	form  form
 	depth uint8 // calls of the kernel's around it
-	state state // of out
-	base  base  // what at counts from
+	flags flags
 	mark
-	mount  bool  // out is a mount point
-	cut    bool  // its name was not read whole
 	at     int32 // where the name lies, bytes
 	in     int16 // place looked in; of a move: the place that is taken
 	out    int16 // place returned, or the one it is about
@@ -35,25 +31,29 @@ type line struct {
 	enter, exit uint64 // event ids; equal for a single event
 }
 
-// form is how much of a step was recorded.
-type form uint8
+// flags are what is true of a line, whatever it is about.
+type flags uint16
 
+// How much of the step was recorded: without one of these it is an event that has no return.
 const (
-	event    form = iota // an event without a return
-	returned             // entry and return
-	noReturn             // entry without its return
-	noEntry              // return without its entry
-)
+	returned flags = 1 << iota // entry and return
+	noReturn                   // entry without its return
+	noEntry                    // return without its entry
 
-// state is what a dentry is.
-type state uint8
-
-const (
-	noState state = iota
+	// What its dentry is; none where it has none, or d_inode was not read.
 	null
 	negative
 	positive
-	unread // d_inode was not read
+	mount // a mount point
+
+	// What the address of its name is near, and at counts from; none where there is no address.
+	inPath    // the path, or the first name of the call
+	inDentry  // a dentry of the call
+	elsewhere // another buffer: the text of a symbolic link
+
+	cut // its name was not read whole
+
+	state = null | negative | positive
 )
 
 // mark is what is known of a step only when the trace is read from its start.
@@ -61,16 +61,6 @@ type mark struct {
 	refuted kindSet // claims that stand on it
 	older   bool    // its dentry is older than the recording, and seen here first; not compared
 }
-
-// base is what the address of a name is near.
-type base uint8
-
-const (
-	nowhere base = iota // no address
-	inPath              // the path, or the first name of the call
-	inDentry
-	elsewhere // another buffer: the text of a symbolic link
-)
 
 // Bounds on distances between addresses, bytes.
 const (
@@ -87,16 +77,11 @@ func (l *line) like(m *line) bool {
 		(l.in == 0) == (m.in == 0) && (l.out == 0) == (m.out == 0) && l.name.same(&m.name) && l.detail.same(&m.detail)
 }
 
+func (l *line) is(f flags) bool { return l.flags&f != 0 }
+
 // shape is what a line is, whatever it is about, as a number.
 func (l *line) shape() uint64 {
-	s := uint64(l.role)<<32 | uint64(l.form)<<28 | uint64(l.state)<<24 | uint64(l.base)<<8 | uint64(l.depth)
-	if l.mount {
-		s |= 1 << 16
-	}
-	if l.cut {
-		s |= 1 << 17
-	}
-	return s ^ uint64(l.refuted)<<40
+	return uint64(l.role)<<32 | uint64(l.flags)<<8 | uint64(l.depth) ^ uint64(l.refuted)<<40
 }
 
 // text spells a line out.
@@ -108,39 +93,39 @@ func (l *line) text() string {
 		}
 	}
 	add(l.name.exact != 0, " %s", quote(l.name.text))
-	add(l.base == inPath, " path+%d", l.at)
-	add(l.base == inDentry, " dentry+%d", l.at)
-	add(l.base == elsewhere, " elsewhere")
-	add(opens.Has(l.role) && l.form != noEntry, " flags %#x mode %#o", l.value>>32, l.value&0xffffffff)
+	add(l.is(inPath), " path+%d", l.at)
+	add(l.is(inDentry), " dentry+%d", l.at)
+	add(l.is(elsewhere), " elsewhere")
+	add(opens.Has(l.role) && !l.is(noEntry), " flags %#x mode %#o", l.value>>32, l.value&0xffffffff)
 	add(l.in != 0, " in D%d", l.in)
 	add(l.role.Is(schema.ReturnsStatus), " %s", exitText(l.value))
 	arrow := " "
-	if l.form == returned || l.form == noEntry {
+	if l.is(returned | noEntry) {
 		arrow = " → "
 	}
-	switch made := begins.Has(l.role) && l.form == returned; {
+	switch made := begins.Has(l.role) && l.is(returned); {
 	case l.errno != 0:
 		add(true, "%s%s", arrow, schema.ErrnoText(int(l.errno)))
 	case answers.Has(l.role):
 		add(l.out != 0, " D%d", l.out)
 		add(true, "%s%d", arrow, l.value)
 	default:
-		add(l.state == null, "%sNULL", arrow)
-		add(l.state != null && l.out != 0, "%sD%d", arrow, l.out)
-		add(l.state == negative, " negative")
-		add(l.state == positive, " positive")
+		add(l.is(null), "%sNULL", arrow)
+		add(!l.is(null) && l.out != 0, "%sD%d", arrow, l.out)
+		add(l.is(negative), " negative")
+		add(l.is(positive), " positive")
 		add(made && uint64(l.inner) < maxInside, ", name at +%d", l.inner)
 		add(made && uint64(l.inner) >= maxInside, ", name outside")
 		add(moves.Has(l.role) && l.detail.text != "", " now %s", quote(l.detail.text))
 		add(!made && !moves.Has(l.role) && l.detail.text != "", " on %s", replay.Printable(l.detail.text))
 	}
-	add(l.mount, ", mountpoint")
+	add(l.is(mount), ", mountpoint")
 	for k := range report.Kind(32) {
 		add(l.refuted.has(k), ", %s refuted", k)
 	}
-	add(l.cut, ", name cut")
-	add(l.form == noReturn, ", no return")
-	add(l.form == noEntry, ", no entry")
+	add(l.is(cut), ", name cut")
+	add(l.is(noReturn), ", no return")
+	add(l.is(noEntry), ", no entry")
 	return s
 }
 
@@ -171,7 +156,7 @@ func (r *run) add(c *call, s *replay.Step, m mark) {
 	l := (*line)(nil)
 	if e.Phase == schema.Exit && s.Call != nil {
 		if l = c.leave(s.Call.Enter.ID); l != nil {
-			l.form, l.exit = returned, e.ID
+			l.flags, l.exit = l.flags&^noReturn|returned, e.ID
 		}
 	}
 	if l == nil {
@@ -183,13 +168,13 @@ func (r *run) add(c *call, s *replay.Step, m mark) {
 		l.role, l.depth, l.enter, l.exit = e.Role, uint8(min(len(c.entered), 255)), e.ID, e.ID
 		switch {
 		case s.Stray:
-			l.form = noEntry
+			l.flags = noEntry
 		case s.Call != nil && e.Phase == schema.Enter && r.both.has(e.Role, schema.Exit):
-			l.form = noReturn
+			l.flags = noReturn
 			c.entered = append(c.entered, len(c.lines)-1)
 		}
 	}
-	if l.form == returned || e.Columns.Has(schema.ColumnDentry) {
+	if l.is(returned) || e.Columns.Has(schema.ColumnDentry) {
 		r.result(c, l, e)
 	} else {
 		r.key(c, l, e)
@@ -231,9 +216,8 @@ func (r *run) key(c *call, l *line, e *schema.Event) {
 		l.in = c.place(e.Parent)
 	}
 	if e.Columns.Has(schema.ColumnNameAddr) {
-		if l.base, l.at = c.nameAt(e); r.logged && l.base == elsewhere {
-			l.at = 0 // the name of a dentry, which lies wherever it lies
-		}
+		near, at := c.nameAt(e)
+		l.flags, l.at = l.flags|near, at
 	}
 	if l.value = e.Ret; e.Columns.Has(schema.ColumnOpen) {
 		l.value = uint64(schema.OpenFlags(r.machine, e.Flags))<<32 | uint64(e.Mode)
@@ -242,7 +226,9 @@ func (r *run) key(c *call, l *line, e *schema.Event) {
 
 func (r *run) name(l *line, e *schema.Event) {
 	l.name = r.names.of(e.Name, e)
-	l.cut = l.cut || e.NameCut()
+	if e.NameCut() {
+		l.flags |= cut
+	}
 }
 
 // result fills what a return says, or an event about one dentry.
@@ -259,35 +245,35 @@ func (r *run) result(c *call, l *line, e *schema.Event) {
 	if !e.Columns.Has(schema.ColumnDentry) {
 		return
 	}
+	l.flags &^= state
 	if e.Dentry == 0 {
-		l.state = null
+		l.flags |= null
 		return
 	}
 	if begins.Has(e.Role) && e.Phase == schema.Exit {
 		c.meet(e.Dentry) // whatever was there, this is another dentry
 		l.inner = int64(e.NameAddr - e.Dentry)
 	}
-	l.out, l.state = c.place(e.Dentry), stateOf(e)
-	l.mount = l.mount || e.Facts&schema.FactMountpoint != 0
+	l.out = c.place(e.Dentry)
+	switch {
+	case e.Facts&schema.FactInodeUnknown != 0:
+	case e.Inode == 0:
+		l.flags |= negative
+	default:
+		l.flags |= positive
+	}
+	if e.Facts&schema.FactMountpoint != 0 {
+		l.flags |= mount
+	}
 	switch {
 	case e.Columns.Has(schema.ColumnBucket):
 		l.in = c.place(e.Parent)
 	case e.Columns.Has(schema.ColumnTarget):
 		l.in = c.place(e.Target)
-	case moves.Has(e.Role) && l.form == returned:
+	case moves.Has(e.Role) && l.is(returned):
 		l.detail = r.names.of(e.Name, e)
 	}
-	if l.form != returned {
+	if !l.is(returned) {
 		r.name(l, e)
 	}
-}
-
-func stateOf(e *schema.Event) state {
-	switch {
-	case e.Facts&schema.FactInodeUnknown != 0:
-		return unread
-	case e.Inode == 0:
-		return negative
-	}
-	return positive
 }

@@ -112,7 +112,7 @@ func byChance(a, b *call, under *projection) string {
 type cacheUse struct {
 	older        bool   // first as a dentry that is older than the recording
 	made, killed bool   // allocated and kept; killed
-	last         uint64 // what the cache said of it, the shape of that
+	last         uint64 // what the cache said of it
 	times        int    // the cache was asked, and a dentry allocated in vain
 }
 
@@ -124,8 +124,7 @@ func cacheUses(c *call) map[uint64]*cacheUse {
 		m := cmp.Or(by[l.name.coarse], &cacheUse{})
 		switch {
 		case asks.Has(l.role):
-			said := line{state: l.state, mount: l.mount, cut: l.cut, mark: mark{refuted: l.refuted}}
-			m.times, m.last = m.times+1, said.shape()
+			m.times, m.last = m.times+1, uint64(l.flags&(state|mount|cut))<<32|uint64(l.refuted)
 		case begins.Has(l.role) && c.discarded(l):
 			m.times++
 		case begins.Has(l.role):

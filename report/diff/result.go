@@ -28,7 +28,7 @@ type Result struct {
 	Notes       []string      // what else whoever compares should know
 	Same        uint64        // calls that agree in everything compared
 	Accepted    []*Difference // that Accept took out
-	Unused      []Unused      // what it accepts and did not meet
+	Unused      []AllowedLine // what it accepts and did not meet
 	NotAsked    int           // differences that Only left out
 
 	programs []string // of both runs, as printed
@@ -254,20 +254,15 @@ func (s Span) join(t Span) Span {
 // numbers of events do not count. Lines that begin with # are comments.
 type Allowed struct {
 	name    string
-	entries [][]allowedLine // each its heading, without events, and the lines below
+	entries [][]AllowedLine // each its heading, without events, and the lines below
 }
 
-type allowedLine struct {
-	at   int // line of the file
-	text string
-	used bool
-}
-
-// Unused is an entry that met no difference, or a line of one that met another.
-type Unused struct {
+// AllowedLine is a line of an entry. One that no difference met stands for the entry if it is the heading.
+type AllowedLine struct {
 	File string `json:"file"`
 	Line int    `json:"line"`
 	Text string `json:"text"`
+	used bool
 }
 
 // What a heading is, and what a diff prints around its differences.
@@ -291,12 +286,12 @@ func ReadAllowed(name string, r io.Reader) (*Allowed, error) {
 		within := len(a.entries) > 0
 		switch m := heading.FindStringSubmatch(line); {
 		case m != nil:
-			a.entries = append(a.entries, []allowedLine{{at: n, text: m[1]}})
+			a.entries = append(a.entries, []AllowedLine{{File: a.name, Line: n, Text: m[1]}})
 		case around.MatchString(line):
 		case within && strings.ContainsRune("-+ ", rune(line[0])):
 			if e := &a.entries[len(a.entries)-1]; counts(line) {
 				line, _, _ = strings.Cut(line, "\t")
-				*e = append(*e, allowedLine{at: n, text: line})
+				*e = append(*e, AllowedLine{File: a.name, Line: n, Text: line})
 			}
 		default:
 			return nil, fmt.Errorf("line %d: %s: not what a diff prints", n, quote(line[:min(len(line), 64)]))
@@ -321,14 +316,17 @@ func (r *Result) Accept(a *Allowed) {
 	})
 	for _, e := range a.entries {
 		heading, below := e[0], e[1:]
-		if heading.text == latencyHeading {
+		switch {
+		case heading.Text == latencyHeading:
 			continue
-		} else if !heading.used {
-			heading.text, below = "@@ "+heading.text+" @@", nil
+		case !heading.used:
+			heading.Text = "@@ " + heading.Text + " @@"
+			below = []AllowedLine{heading}
 		}
-		for _, l := range append([]allowedLine{heading}, below...) {
+		for _, l := range below {
 			if !l.used {
-				r.Unused = append(r.Unused, Unused{a.name, l.at, replay.Printable(l.text)})
+				l.Text = replay.Printable(l.Text)
+				r.Unused = append(r.Unused, l)
 			}
 		}
 	}
@@ -337,7 +335,7 @@ func (r *Result) Accept(a *Allowed) {
 // takes reports whether an entry accepts the difference.
 func (a *Allowed) takes(d *Difference) bool {
 	title := d.like(d.title())
-	return slices.ContainsFunc(a.entries, func(e []allowedLine) bool { return title(e[0].text) && accepts(e, d) })
+	return slices.ContainsFunc(a.entries, func(e []AllowedLine) bool { return title(e[0].Text) && accepts(e, d) })
 }
 
 // like returns a function that reports whether a text is one of the difference's, whatever it has for
@@ -357,7 +355,7 @@ func (d *Difference) like(text string) func(string) bool {
 
 // accepts reports whether an entry has every line of a difference that it has the heading
 // of, as often, or none at all.
-func accepts(e []allowedLine, d *Difference) bool {
+func accepts(e []AllowedLine, d *Difference) bool {
 	met := map[int]bool{0: true}
 	for _, l := range d.Lines {
 		if len(e) == 1 || !counts(l.Op+l.Text) {
@@ -365,7 +363,7 @@ func accepts(e []allowedLine, d *Difference) bool {
 		}
 		like := d.like(l.Op + l.Text)
 		i := 1
-		for i < len(e) && (met[i] || !like(e[i].text)) {
+		for i < len(e) && (met[i] || !like(e[i].Text)) {
 			i++
 		}
 		if i == len(e) {

@@ -29,8 +29,9 @@ type run struct {
 	order    []string                   // programs in order of their first call
 	claims   map[uint32][]report.Ruling // every set of claims that a call has, by its hash
 	marks    map[uint64]mark            // by event
-	took     durations
-	unseen   [][2]uint64 // times in which calls of a thread went unseen
+	took     [roles]histogram           // how long the calls of each role took
+	whole    replay.Roles               // of these nobody has seen when the calls were entered
+	unseen   [][2]uint64                // times in which calls of a thread went unseen
 	losses   *replay.Losses
 	findings *report.Findings  // at the end
 	rename   map[string]string // programs that are taken for others
@@ -108,12 +109,7 @@ func (l *calls) add(d digest) {
 func (l *calls) at(i int) *digest { return &l.pieces[i/pieceLength][i%pieceLength] }
 
 // of returns the calls of a program, which may be none.
-func (r *run) of(comm string) *calls {
-	if l := r.calls[comm]; l != nil {
-		return l
-	}
-	return &calls{}
-}
+func (r *run) of(comm string) *calls { return cmp.Or(r.calls[comm], new(calls)) }
 
 // maxCalls bounds the calls of a run that are compared: 36 MiB, and at most as much for what differs.
 const maxCalls = 3 << 18
@@ -129,7 +125,13 @@ func (r *run) keep(c *call) {
 		c.comm = name
 	}
 	r.Calls++
-	list := r.listOf(c.comm)
+	list := r.calls[c.comm]
+	if list == nil {
+		list = new(calls)
+		r.calls[c.comm] = list
+		r.order = append(r.order, c.comm)
+		r.Programs++
+	}
 	d := c.digest(r.names.seed)
 	for kept, met := r.claims[d.judged]; !slices.Equal(kept, c.claims); kept, met = r.claims[d.judged] {
 		if !met {
@@ -140,18 +142,6 @@ func (r *run) keep(c *call) {
 	}
 	d.sameThread, list.tid = list.n > 0 && list.tid == c.tid, c.tid
 	list.add(d)
-}
-
-// listOf returns the calls of a program, which may be the first.
-func (r *run) listOf(comm string) *calls {
-	list := r.calls[comm]
-	if list == nil {
-		list = &calls{}
-		r.calls[comm] = list
-		r.order = append(r.order, comm)
-		r.Programs++
-	}
-	return list
 }
 
 // lost reports whether events are missing between two times.
@@ -178,14 +168,15 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 	var reading []*digest
 	var src replay.Source
 	var state *replay.State
-	var at, sought uint64
-	for len(wanted) > 0 || len(reading) > 0 {
+	var at, sought uint64 // a source begins before what is sought
+	for len(wanted)+len(reading) > 0 {
+		var err error
 		if src == nil || len(reading) == 0 && wanted[0].first > max(at, sought)+farAhead {
-			var err error
-			if src, err = r.in.Again(wanted[0].first); err != nil {
+			sought = wanted[0].first
+			if src, err = r.in.Again(sought); err != nil {
 				return nil, err
 			}
-			state, sought = replay.New(src.Header()), wanted[0].first
+			state = replay.New(src.Header())
 		}
 		rec, err := src.Next()
 		if errors.Is(err, io.EOF) {
@@ -193,21 +184,22 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		if s := state.Record(rec); s != nil {
-			at = s.Event.ID
-			for ; len(wanted) > 0 && wanted[0].first <= at; wanted = wanted[1:] {
-				if wanted[0].first == at {
-					calls[at] = &call{}
-					calls[at].start(wanted[0].kind, s.Asked())
-					calls[at].lossy, calls[at].claims = wanted[0].lossy, r.claims[wanted[0].judged]
-					reading = append(reading, wanted[0])
-				}
-			}
-			for _, w := range reading {
-				s.Halves(func(s *replay.Step) { r.rebuild(calls[w.first], w, s) })
-			}
-			reading = slices.DeleteFunc(reading, func(w *digest) bool { return w.span().Last <= at })
+		s := state.Record(rec)
+		if s == nil {
+			continue
 		}
+		for at = s.Event.ID; len(wanted) > 0 && wanted[0].first <= at; wanted = wanted[1:] {
+			if w := wanted[0]; w.first == at {
+				c := &call{}
+				c.start(w.kind, s.Asked())
+				c.lossy, c.claims = w.lossy, r.claims[w.judged]
+				calls[at], reading = c, append(reading, w)
+			}
+		}
+		for _, w := range reading {
+			s.Halves(func(s *replay.Step) { r.rebuild(calls[w.first], w, s) })
+		}
+		reading = slices.DeleteFunc(reading, func(w *digest) bool { return w.span().Last <= at })
 	}
 	return calls, nil
 }
