@@ -35,13 +35,12 @@ type Input struct {
 type comparison struct {
 	runs        [2]*run
 	sameKernel  bool
-	align       aligner     // of calls
-	inner       aligner     // of lines
+	aligner     aligner
 	singles     [][]*single // by program
 	gaps        int
 	pairs       []match
 	touched     map[uint64][2]uint64 // by the hash of a name: at which event of each side a difference first changed what the cache has of it; 0: never
-	groups      map[uint64]*Difference
+	groups      map[any]*Difference  // by what tells that two are the same: the shape of a hunk, two gaps, lines
 	differences []*Difference
 	unread      uint64  // calls that could not be read again
 	inOne       kindSet // kinds of claim that take a column which one run has not
@@ -93,7 +92,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 		runs:       [2]*run{newRun(a, hb, seed), newRun(b, ha, seed)},
 		sameKernel: ha.GetKernel().GetRelease() == hb.GetKernel().GetRelease() && ha.GetKernel().GetVersion() == hb.GetKernel().GetVersion(),
 		touched:    make(map[uint64][2]uint64),
-		groups:     make(map[uint64]*Difference),
+		groups:     make(map[any]*Difference),
 		result:     &Result{Differences: kernelChanges(ha, hb), Doubts: []string{}, Notes: []string{}},
 	}
 	c.runs[0].rename = o.Rename
@@ -151,7 +150,7 @@ func (c *comparison) program(comm string) {
 	worth := func(i, j int) int { return a.at(i).worth(b.at(j)) }
 	key := func(side, i int) uint64 { return uint64(both[side].at(i).coarse) }
 	var next [2]int
-	for _, p := range c.align.align(a.n, b.n, worth, key) {
+	for _, p := range c.aligner.align(a.n, b.n, worth, key) {
 		if p.a > next[0] || p.b > next[1] || p.partial {
 			g = c.gap(comm, both, next, [2]int{p.a, p.b})
 			singles = append(singles, c.between(g, p.n == 0)...)
@@ -233,7 +232,7 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 		return
 	}
 	lines := []Line{s.span().line(s.side, plural.Of(uint64(s.gap.calls[s.side].n), "call"))}
-	c.add(&Difference{Kind: ProgramOnly, Pair: s.at(""), Lines: lines, gap: s.gap})
+	c.add(s.gap, &Difference{Kind: ProgramOnly, Pair: s.at(""), Lines: lines, gap: s.gap})
 	for _, s := range singles {
 		s.shown = true
 	}
@@ -251,7 +250,6 @@ func (c *comparison) moves(singles []*single) {
 	for side, list := range singles[0].gap.calls {
 		since[side] = aloneSince(list)
 	}
-	reported := make(map[[2]*gap]*Difference)
 	for _, key := range []func(*single) uint32{
 		func(s *single) uint32 { return s.coarse },
 		func(s *single) uint32 { return s.label },
@@ -279,16 +277,14 @@ func (c *comparison) moves(singles []*single) {
 				c.pairs = append(c.pairs, p)
 			case a.missing, b.missing:
 				c.result.excuse(whyLost, p.at(a.title))
-			case reported[gaps] != nil:
-				reported[gaps].also(p.at(a.title))
+			case c.joins(gaps, p.at(a.title)):
 			default:
-				d := &Difference{Kind: Order, Pair: p.at(a.title), gap: a.gap, varies: append(a.varies, b.varies...), Lines: []Line{a.span().line(0, a.before), b.span().line(1, b.before)}}
+				d := &Difference{Kind: Order, Pair: p.at(a.title), gap: a.gap, varies: append(a.varies, b.varies...)}
+				d.Lines = []Line{a.span().line(0, a.before), b.span().line(1, b.before)}
 				if !a.same(b.digest) {
 					d.Lines = append(d.Lines, Line{Op: " ", Text: "and its steps differ"})
 				}
-				if c.add(d) {
-					reported[gaps] = d
-				}
+				c.add(gaps, d)
 			}
 		}
 	}

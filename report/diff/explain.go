@@ -123,8 +123,7 @@ func (c *comparison) differ(p *match, h *hunk, a, b *call) {
 	last := a.lastName()
 	shape := h.shape(a.kind, last)
 	at := p.at(a.words())
-	if d := c.groups[shape]; d != nil {
-		d.also(at)
+	if c.joins(shape, at) {
 		return
 	}
 	if c.isConsequence(p, h, last) {
@@ -139,24 +138,31 @@ func (c *comparison) differ(p *match, h *hunk, a, b *call) {
 		}
 	}
 	at.Call = title(a, b)
-	d := &Difference{Kind: Steps, Pair: at, Lines: h.lines(), gap: p.gap, varies: append(c.runs[1].names.varies(b), c.runs[0].names.varies(a)...)}
-	d.bound()
+	varies := append(c.runs[1].names.varies(b), c.runs[0].names.varies(a)...)
+	d := &Difference{Kind: Steps, Pair: at, Lines: h.lines(), gap: p.gap, varies: varies}
 	if h.changed == 0 {
 		d.Kind = Claims
 	}
-	if c.add(d) {
-		c.groups[shape] = d
-	}
+	c.add(shape, d)
 }
 
-// add keeps a difference unless there are too many.
-func (c *comparison) add(d *Difference) bool {
+// add keeps a difference unless there are too many. The key is that of all which are the same: see joins.
+func (c *comparison) add(key any, d *Difference) {
 	if len(c.differences) >= maxDifferences {
 		c.result.Omitted++
-		return false
+		return
 	}
-	c.differences = append(c.differences, d)
-	return true
+	d.bound()
+	c.groups[key], c.differences = d, append(c.differences, d)
+}
+
+// joins takes a place for one more of the difference with the key, if there is one.
+func (c *comparison) joins(key any, at Pair) bool {
+	d := c.groups[key]
+	if d != nil {
+		d.also(at)
+	}
+	return d != nil
 }
 
 // onOneSide reports the calls on one side only, those of one gap together, and what is said
@@ -179,18 +185,13 @@ func (c *comparison) onOneSide(singles []*single) {
 		last.A, last.B, last.varies = last.A.join(l.A), last.B.join(l.B), append(last.varies, s.varies...)
 		last.Lines = append(last.Lines, l)
 	}
-	first := make(map[string]*Difference)
 	for _, d := range all {
 		key := d.Program + "\n"
 		for _, l := range d.Lines {
 			key += l.Op + l.Text + "\n"
 		}
-		if same := first[key]; same != nil {
-			same.also(d.Pair)
-			continue
-		}
-		if d.bound(); c.add(d) {
-			first[key] = d
+		if !c.joins(key, d.Pair) {
+			c.add(key, d)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (e edit) both() bool { return e[0] != nil && e[1] != nil }
 // why is the reason that nothing of it counts; empty where something does, or the calls are the same.
 func (c *comparison) compare(a, b *call) (h hunk, why string) {
 	la, lb, under := c.projected(a, b)
-	h.align(&c.inner, la, lb)
+	h.align(&c.aligner, la, lb)
 	lines := h.changed > 0 || under != nil && under.onBoth
 	h.claims = c.claimLines(a, b, under != nil && under.refuted, lines)
 	if h.changed == 0 && len(h.claims) == 0 {

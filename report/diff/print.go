@@ -164,21 +164,11 @@ func (r *Result) WriteJSON(w io.Writer) error {
 		}
 	}
 	line("runs", map[string]*Run{"a": &r.A, "b": &r.B})
-	for _, d := range r.Differences {
-		line("difference", d)
-	}
-	for _, d := range r.Accepted {
-		line("accepted", d)
-	}
-	for _, u := range r.Unused {
-		line("unused", u)
-	}
-	for _, e := range r.Excused {
-		line("excused", e)
-	}
-	for _, l := range r.Latency {
-		line("latency", l)
-	}
+	each(r.Differences, "difference", line)
+	each(r.Accepted, "accepted", line)
+	each(r.Unused, "unused", line)
+	each(r.Excused, "excused", line)
+	each(r.Latency, "latency", line)
 	line("verdict", struct {
 		Verdict     string   `json:"verdict"` // same, different, undecided
 		Differences uint64   `json:"differences"`
@@ -191,6 +181,12 @@ func (r *Result) WriteJSON(w io.Writer) error {
 		Notes       []string `json:"notes"`
 	}{r.Verdict().String(), r.Count(), r.Same, r.Omitted, r.NotAsked, len(r.Accepted), len(r.Unused), r.Doubts, r.Notes})
 	return err
+}
+
+func each[T any](list []T, kind string, line func(string, any)) {
+	for _, v := range list {
+		line(kind, v)
+	}
 }
 
 // WriteKTAP prints the result as tests, one for each program and kind of difference.
