@@ -231,7 +231,11 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 		c.result.excuse(whyLost, s.at(""))
 		return
 	}
-	lines := []Line{s.span().line(s.side, plural.Of(uint64(s.gap.calls[s.side].n), "call"))}
+	whole := s.span()
+	for _, o := range singles {
+		whole.Last = max(whole.Last, o.span().Last)
+	}
+	lines := []Line{whole.line(s.side, plural.Of(uint64(s.gap.calls[s.side].n), "call"))}
 	c.add(s.gap, &Difference{Kind: ProgramOnly, Pair: s.at(""), Lines: lines, gap: s.gap})
 	for _, s := range singles {
 		s.shown = true

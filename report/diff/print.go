@@ -234,10 +234,14 @@ func (r *Result) tests() (tests []suite.Test) {
 	return tests
 }
 
-// byTest sorts differences by program and kind.
+// byTest sorts differences by program, each of those that have it, and kind.
 func byTest(list []*Difference) map[[2]string][]*Difference {
 	by := make(map[[2]string][]*Difference)
 	for _, d := range list {
+		for program := range d.others {
+			name := [2]string{program, string(d.Kind)}
+			by[name] = append(by[name], d)
+		}
 		name := [2]string{d.Program, string(d.Kind)}
 		by[name] = append(by[name], d)
 	}

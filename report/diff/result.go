@@ -144,6 +144,7 @@ type Difference struct {
 	Also     []Pair `json:"also,omitempty"`
 	AlsoMore uint64 `json:"also_more,omitempty"`
 
+	others map[string]bool // the programs of all these calls but its own
 	gap    *gap
 	varies []string // names that other runs have otherwise, and patterns of them; see namer.varies
 }
@@ -157,6 +158,12 @@ const (
 
 // also takes the same difference in another place.
 func (d *Difference) also(at Pair) {
+	if at.Program != d.Program && !d.others[at.Program] {
+		if d.others == nil {
+			d.others = make(map[string]bool)
+		}
+		d.others[at.Program] = true
+	}
 	if len(d.Also) < maxAlso {
 		d.Also = append(d.Also, at)
 	} else {
