@@ -21,10 +21,10 @@ type batchReader struct {
 	strings []string
 
 	kinds       []readKind
-	tasks       []readTask
-	keys        []readKey
-	dentries    []readDentry
-	filesystems []readFilesystem
+	tasks       []taskRow
+	keys        []keyValue
+	dentries    []dentryRow
+	filesystems []filesystemRow
 
 	time            []uint64
 	kind, cpu, task smalls
@@ -45,31 +45,6 @@ type readKind struct {
 	call  bool              // it is a call as a whole: phase and columns are of its exit,
 	entry Columns           // and these of its entry
 	rest  [columnRows]uint8 // the rows of its columns that few kinds have; 0: no more
-}
-
-// The rows of the tables, with what the rows that they name hold.
-
-type readTask struct {
-	pid, tid uint32
-	comm     string
-}
-
-type readKey struct {
-	parent       uint64
-	name         string
-	length, hash uint32
-	facts        Fact
-}
-
-type readDentry struct {
-	address, inode, nameAddr uint64
-	key                      uint32
-	facts                    Fact
-}
-
-type readFilesystem struct {
-	kind string
-	dev  uint32
 }
 
 // load decodes an EventBatch: when it has succeeded no event of it can fail.
@@ -267,9 +242,9 @@ func (b *batchReader) takeTurn(e, entry *Event, i int) {
 
 // What an event has that is about none.
 var (
-	noKey        readKey
-	noDentry     readDentry
-	noFilesystem readFilesystem
+	noKey        keyValue
+	noDentry     dentryRow
+	noFilesystem filesystemRow
 )
 
 // setCommon gives e, which holds another event, its columns, and of these what nearly every event has.

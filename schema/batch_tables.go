@@ -90,7 +90,7 @@ func (b *batchWriter) task(pid, tid uint32, comm string) uint32 {
 		slot = b.taskSlots.at(hash)
 	}
 	if *slot == 0 {
-		b.tasks = append(b.tasks, taskTexts{pid, tid, comm})
+		b.tasks = append(b.tasks, taskRow{pid, tid, comm})
 		b.holds = append(b.holds, markComm(comm), markPID(pid))
 		*slot = uint32(len(b.tasks))
 		b.columns[fieldTaskPID].uint(uint64(pid))
@@ -165,7 +165,7 @@ func (b *batchWriter) keyHash(k *keyText, name string) {
 // isDentry reports whether row i is a dentry.
 func (b *batchWriter) isDentry(i uint32, d *dentryValue) bool {
 	r := &b.dentries[i]
-	return r.address == d.address && r.inode == d.inode && r.nameOffset == int64(d.nameAddr-d.address) && r.facts == d.key.facts&^keyFacts &&
+	return r.address == d.address && r.inode == d.inode && r.nameAddr == d.nameAddr && r.facts == d.key.facts&^keyFacts &&
 		b.isKey(r.key, &d.key, d.key.facts&keyFacts)
 }
 
@@ -181,12 +181,12 @@ func (b *batchWriter) dentry(d *dentryValue) uint32 {
 	}
 	if *slot == 0 {
 		r := dentryRow{address: d.address, key: b.key(&d.key, d.key.facts&keyFacts), facts: d.key.facts &^ keyFacts,
-			nameOffset: int64(d.nameAddr - d.address), inode: d.inode}
+			nameAddr: d.nameAddr, inode: d.inode}
 		b.dentries = append(b.dentries, r)
 		*slot = uint32(len(b.dentries))
 		b.address = b.columns[fieldDentryAddress].delta(r.address, b.address)
 		b.dentryKey = b.columns[fieldDentryKeyDelta].delta(uint64(r.key), b.dentryKey)
-		b.columns[fieldDentryNameOffset].uint(protowire.EncodeZigZag(r.nameOffset))
+		b.columns[fieldDentryNameOffset].uint(protowire.EncodeZigZag(int64(r.nameAddr - r.address)))
 		b.inode = b.columns[fieldDentryInodeStep].step(r.inode, b.inode)
 		b.columns[fieldDentryFacts].uint(uint64(r.facts))
 	}
@@ -204,7 +204,7 @@ func (b *batchWriter) filesystem(kind string, dev uint32) uint32 {
 			return uint32(i + 1)
 		}
 	}
-	b.filesystems = append(b.filesystems, filesystemText{kind, dev})
+	b.filesystems = append(b.filesystems, filesystemRow{kind, dev})
 	b.columns[fieldFilesystemType].uint(uint64(b.string(kind)))
 	b.columns[fieldFilesystemDev].uint(uint64(dev))
 	return uint32(len(b.filesystems))

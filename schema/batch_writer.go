@@ -9,6 +9,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
+// The rows of the tables, as the writer and the reader have them. Of the keys the writer has keyText.
+
 type kindRow struct {
 	role    Role
 	phase   Phase
@@ -16,10 +18,20 @@ type kindRow struct {
 }
 
 type dentryRow struct {
-	address, inode uint64
-	nameOffset     int64
-	key            uint32
-	facts          Fact
+	address, inode, nameAddr uint64
+	key                      uint32
+	facts                    Fact
+}
+
+// taskRow is a task. Its name is one of few, that whoever adds events keeps as it is: it is compared by where it lies.
+type taskRow struct {
+	pid, tid uint32
+	comm     string
+}
+
+type filesystemRow struct {
+	kind string // as taskRow.comm
+	dev  uint32
 }
 
 // keyFacts are the facts about the parent, kept with the key; the rest are about
@@ -55,8 +67,8 @@ type batchWriter struct {
 	dentrySlots slots
 	kinds       []kindRow
 	kindEvents  []uint64 // by kind
-	tasks       []taskTexts
-	filesystems []filesystemText
+	tasks       []taskRow
+	filesystems []filesystemRow
 
 	kindOf [256]uint8 // a row of kinds, by role and phase
 
@@ -84,17 +96,6 @@ type keyText struct {
 
 // span is where the bytes of a string stand in batchWriter.strings.
 type span struct{ from, to uint32 }
-
-// taskTexts is a task. Its name is one of few, that whoever adds events keeps as it is: it is compared by where it lies.
-type taskTexts struct {
-	pid, tid uint32
-	comm     string
-}
-
-type filesystemText struct {
-	kind string // as taskTexts.comm
-	dev  uint32
-}
 
 // slots is a hash table of the rows of a table: a row + 1 stands at its hash, or in the first
 // slot after that which was free. There are a power of two, more than a batch has rows.

@@ -2,6 +2,8 @@
 
 package schema
 
+import "slices"
+
 // Unknown is the kernel release and machine of an imported trace whose text does not
 // name them.
 const Unknown = "unknown"
@@ -15,12 +17,7 @@ func (h *Header) Imported() bool { return h.has(Attach_ATTACH_DMESG) || h.has(At
 func (h *Header) Logged() bool { return h.has(Attach_ATTACH_DMESG) }
 
 func (h *Header) has(a Attach) bool {
-	for _, p := range h.GetProbe() {
-		if p.Attach == a {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(h.GetProbe(), func(p *Probe) bool { return p.Attach == a })
 }
 
 // Redacted reports whether dtrec redact made the trace: names are tokens, addresses lie

@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"sort"
+	"slices"
 )
 
 // ErrIndex ends a reading that passed over frames, where the seek index turns out to be wrong.
@@ -72,7 +72,8 @@ func (x *Index) names(file io.ReaderAt, size int64) bool {
 
 // at is the number of the frame that begins at an offset, or after it.
 func (x *Index) at(offset int64) int {
-	return sort.Search(len(x.Offset), func(i int) bool { return x.Offset[i] >= uint64(offset) })
+	i, _ := slices.BinarySearch(x.Offset, uint64(offset))
+	return i
 }
 
 // agrees reports whether a batch is the one that the index names there.

@@ -85,7 +85,7 @@ func (b *batchReader) loadTasks() error {
 		if err != nil {
 			return err
 		}
-		b.tasks = append(b.tasks, readTask{pid: uint32(b.scratch[0].at(i)), tid: uint32(b.scratch[1].at(i)), comm: comm})
+		b.tasks = append(b.tasks, taskRow{pid: uint32(b.scratch[0].at(i)), tid: uint32(b.scratch[1].at(i)), comm: comm})
 	}
 	return err
 }
@@ -143,7 +143,7 @@ func (b *batchReader) loadFilesystems() error {
 		if err != nil {
 			return fmt.Errorf("filesystem names %w", err)
 		}
-		b.filesystems = append(b.filesystems, readFilesystem{kind: kind, dev: uint32(b.scratch[1].at(i))})
+		b.filesystems = append(b.filesystems, filesystemRow{kind: kind, dev: uint32(b.scratch[1].at(i))})
 	}
 	return err
 }
