@@ -10,7 +10,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
@@ -67,6 +66,7 @@ func (i *Info) BytesPerEvent() float64 {
 	return float64(i.Bytes) / float64(i.Events)
 }
 
+// kind is a role in a phase.
 type kind struct {
 	role  schema.Role
 	phase schema.Phase
@@ -255,7 +255,7 @@ func putValue(dst *shown.Text, f protoreflect.FieldDescriptor, v protoreflect.Va
 	case protoreflect.MessageKind:
 		putMessage(dst, v.Message().Interface())
 	case protoreflect.EnumKind:
-		dst.Quoted(enumLabel(f.Enum(), v.Enum()))
+		dst.Quoted(schema.EnumLabel(f.Enum(), v.Enum()))
 	case protoreflect.StringKind:
 		dst.Quoted(v.String())
 	case protoreflect.BytesKind:
@@ -271,16 +271,6 @@ func putValue(dst *shown.Text, f protoreflect.FieldDescriptor, v protoreflect.Va
 			dst.Word(fmt.Sprint(v.Interface()))
 		}
 	}
-}
-
-// enumLabel is an enum's value as printed: its name without the enum's own, in lower case.
-func enumLabel(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
-	zero := string(e.Values().ByNumber(0).Name())
-	prefix := zero[:strings.LastIndexByte(zero, '_')+1]
-	if v := e.Values().ByNumber(n); v != nil {
-		return strings.ToLower(strings.TrimPrefix(string(v.Name()), prefix))
-	}
-	return fmt.Sprintf("%s(%d)", strings.ToLower(strings.TrimSuffix(prefix, "_")), n)
 }
 
 // putPacket adds a packet of the trace as a line: its type, then its members.

@@ -145,13 +145,9 @@ func started(h *schema.Header) string {
 
 func (i *Info) writeProbes(p io.Writer) {
 	rows := [][]string{{"role", "phase", "symbol", "attach", "attached"}}
-	type probed struct {
-		role  schema.Role
-		phase schema.Phase
-	}
-	attachedTo, after := make(map[probed]bool), 0
+	attachedTo, after := make(map[kind]bool), 0
 	for _, b := range i.Header.Probe {
-		of := probed{b.Role, b.Phase}
+		of := kind{b.Role, b.Phase}
 		if !b.Attached && attachedTo[of] {
 			after++
 			continue

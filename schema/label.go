@@ -3,27 +3,31 @@
 package schema
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Label is the phase as printed: "enter", "exit", "phase(9)" for one this version
 // does not know.
-func (p Phase) Label() string { return label(Phase_name, int32(p), "PHASE_") }
+func (p Phase) Label() string { return EnumLabel(p.Descriptor(), p.Number()) }
 
 // Label is the way of attaching as printed, e.g. "fentry".
-func (a Attach) Label() string { return label(Attach_name, int32(a), "ATTACH_") }
+func (a Attach) Label() string { return EnumLabel(a.Descriptor(), a.Number()) }
 
 // Label is the cause as printed, e.g. "ring_buffer".
-func (c LossCause) Label() string { return label(LossCause_name, int32(c), "LOSS_CAUSE_") }
+func (c LossCause) Label() string { return EnumLabel(c.Descriptor(), c.Number()) }
 
 // Label is the algorithm as printed, e.g. "word64_le".
-func (h NameHash) Label() string { return label(NameHash_name, int32(h), "NAME_HASH_") }
+func (h NameHash) Label() string { return EnumLabel(h.Descriptor(), h.Number()) }
 
-func label(names map[int32]string, n int32, prefix string) string {
-	name, ok := names[n]
-	if !ok {
-		name = prefix[:len(prefix)-1] + "(" + strconv.Itoa(int(n)) + ")"
+// EnumLabel is a value of an enum as printed: its name without the enum's own, in lower case.
+func EnumLabel(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
+	zero := string(e.Values().ByNumber(0).Name())
+	prefix := zero[:strings.LastIndexByte(zero, '_')+1]
+	if v := e.Values().ByNumber(n); v != nil {
+		return strings.ToLower(strings.TrimPrefix(string(v.Name()), prefix))
 	}
-	return strings.ToLower(strings.TrimPrefix(name, prefix))
+	return fmt.Sprintf("%s(%d)", strings.ToLower(strings.TrimSuffix(prefix, "_")), n)
 }
