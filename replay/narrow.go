@@ -146,7 +146,7 @@ func (t *narrow) object(dst *shown.Text, s *Step) {
 			dst.Put(" ")
 			dst.Hex(e.Dentry)
 		}
-		if negative(e) {
+		if e.Negative() {
 			dst.Put(" negative")
 		}
 	}

@@ -169,7 +169,7 @@ func (m *Model) found(d *Object, e *schema.Event) {
 	n := m.negativeAt(d)
 	switch {
 	case n == nil:
-	case negative(e):
+	case e.Negative():
 		if n.Hits++; d.Killed == 0 && n.Fate == FateKilled {
 			n.Fate, n.End, n.EndAt, n.EndBy = FateAlive, 0, 0, "" // the kill was an attempt
 		}
@@ -188,7 +188,7 @@ func (m *Model) inserted(t *threadCalls, s *Step) {
 		w.inserted(d, e)
 	}
 	switch {
-	case !negative(e):
+	case !e.Negative():
 		m.filled(t, s)
 	case !m.State.Objects.moves(d, e.TID):
 		m.emptied(t, s, BirthLookup)
@@ -198,7 +198,7 @@ func (m *Model) inserted(t *threadCalls, s *Step) {
 // inserted notes that the filesystem has answered for the last component.
 func (w *walker) inserted(d *Object, e *schema.Event) {
 	if p := w.partOf(d); p != nil && p.allocated != 0 && p.inserted == 0 {
-		p.Filesystem, p.inserted, p.Negative = e.Time-p.allocated, e.Time, negative(e)
+		p.Filesystem, p.inserted, p.Negative = e.Time-p.allocated, e.Time, e.Negative()
 	}
 }
 
@@ -233,7 +233,7 @@ func (m *Model) instantiated(t *threadCalls, s *Step) {
 
 func (m *Model) deleted(t *threadCalls, s *Step) {
 	e := s.Event
-	if s.Object == nil || e.Phase != schema.Exit || !negative(e) || e.Facts&schema.FactUnhashed != 0 {
+	if s.Object == nil || e.Phase != schema.Exit || !e.Negative() || e.Facts&schema.FactUnhashed != 0 {
 		return
 	}
 	birth := BirthDelete

@@ -361,7 +361,7 @@ var marks = [maxRole]func(*Object, *schema.Event){
 	schema.RoleLookupChain: (*Object).hit,
 	schema.RoleLookupRCU:   (*Object).hit,
 	schema.RoleInsert: func(d *Object, e *schema.Event) {
-		d.Inserted, d.Bare = e.ID, e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0
+		d.Inserted, d.Bare = e.ID, e.Negative()
 		if d.Added == 0 {
 			d.Added = e.ID
 		}

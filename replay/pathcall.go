@@ -99,7 +99,7 @@ type Mark struct {
 
 func (m Mark) String() string {
 	s := m.Role.Label()
-	if m.Phase != schema.Whole && m.Role.Shape(schema.Enter) != nil && m.Role.Shape(schema.Exit) != nil {
+	if m.Phase != schema.Whole && m.Role.Paired() {
 		s += " " + m.Phase.Label()
 	}
 	return s + " #" + strconv.FormatUint(m.ID, 10)

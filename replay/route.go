@@ -220,7 +220,7 @@ func (w *walker) answered(s *Step) {
 		return
 	}
 	p.found = e.Time
-	p.Dentry, p.Negative = s.Object, s.Object != nil && negative(e)
+	p.Dentry, p.Negative = s.Object, s.Object != nil && e.Negative()
 	p.mountable = e.Facts&schema.FactMountpoint != 0
 	switch {
 	case s.Object == nil:
@@ -241,13 +241,8 @@ func (m *Model) waited(t *threadCalls, s *Step) {
 		return
 	}
 	if p := w.asking(); p != nil && p.allocated != 0 && p.inserted == 0 && p.Name == s.Object.Name {
-		p.Wait, p.Dentry, p.Negative, p.inserted = s.Event.Time-p.allocated, s.Object, negative(s.Event), s.Event.Time
+		p.Wait, p.Dentry, p.Negative, p.inserted = s.Event.Time-p.allocated, s.Object, s.Event.Negative(), s.Event.Time
 	}
-}
-
-// negative reports whether the event shows a dentry without inode.
-func negative(e *schema.Event) bool {
-	return e.Dentry != 0 && e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0
 }
 
 // root reports whether the event shows the root of a filesystem.

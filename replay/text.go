@@ -70,8 +70,8 @@ func (t *text) call(dst *shown.Text, s *Step) {
 // mark says whether a line enters a call, leaves it, or is of one moment.
 func mark(dst *shown.Text, e *schema.Event) {
 	p := e.PhaseInFile()
-	switch info, known := e.Role.Info(); {
-	case known && (info.Enter == nil || info.Exit == nil) || p == schema.Whole:
+	switch _, known := e.Role.Info(); {
+	case known && !e.Role.Paired() || p == schema.Whole:
 		dst.Put("- ") // one moment, not a call
 	case p == schema.Enter:
 		dst.Put("> ")

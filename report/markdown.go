@@ -316,7 +316,7 @@ func (f *Findings) driverLines(it *Item) []string {
 		e := &s.Event
 		head := fmt.Sprintf("#%d [%d.%06d] %s", e.ID, e.Time/1e9, e.Time%1e9/1e3, f.Label(e.Role, e.Phase))
 		switch has := e.Columns.Has; {
-		case e.Phase == schema.Exit && paired(e.Role):
+		case e.Phase == schema.Exit && e.Role.Paired():
 			head += ": " + outcome(s)
 		case has(schema.ColumnDentry) && has(schema.ColumnKey), e.Role.Is(schema.Asks):
 			head += fmt.Sprintf(": %slength %d name %s", hashText("hash %d ", e), e.NameLen, replay.Printable(e.Name))

@@ -157,7 +157,7 @@ func targeted(e *schema.Event) string {
 }
 
 func negativeWord(e *schema.Event) string {
-	if e.Dentry != 0 && e.Inode == 0 && e.Facts&schema.FactInodeUnknown == 0 {
+	if e.Negative() {
 		return " (negative)"
 	}
 	return ""
@@ -226,16 +226,11 @@ func nest(steps []Step) []*node {
 		n := &node{enter: s}
 		top := open[len(open)-1]
 		top.children = append(top.children, n)
-		if s.Event.Phase == schema.Enter && paired(s.Event.Role) {
+		if s.Event.Phase == schema.Enter && s.Event.Role.Paired() {
 			open = append(open, n)
 		}
 	}
 	return root.children
-}
-
-func paired(r schema.Role) bool {
-	info, ok := r.Info()
-	return ok && info.Enter != nil && info.Exit != nil
 }
 
 // tree draws an item: the order in which things happened on its thread.
@@ -289,7 +284,7 @@ func entered(s *Step) string {
 	e := &s.Event
 	has := e.Columns.Has
 	switch {
-	case e.Phase == schema.Exit && paired(e.Role):
+	case e.Phase == schema.Exit && e.Role.Paired():
 		return " " + outcome(s)
 	case has(schema.ColumnBucket):
 		return fmt.Sprintf(" %s %s, bucket %#x", s.Ref, state(e), e.Bucket)

@@ -297,6 +297,12 @@ func (r Role) Shape(p Phase) *Shape {
 	return nil
 }
 
+// Paired reports whether a call of the role has two moments, its entry and its exit.
+func (r Role) Paired() bool {
+	info, _ := r.Info()
+	return info.Enter != nil && info.Exit != nil
+}
+
 // catalogue is Catalogue made once; nothing writes to it.
 var catalogue = Catalogue()
 

@@ -54,5 +54,10 @@ func (e *Event) PhaseInFile() Phase {
 	return e.Phase
 }
 
+// Negative reports whether the event shows a dentry without inode.
+func (e *Event) Negative() bool {
+	return e.Dentry != 0 && e.Inode == 0 && e.Facts&FactInodeUnknown == 0
+}
+
 // NameCut reports whether fewer name bytes were recorded than the name has.
 func (e *Event) NameCut() bool { return uint64(len(e.Name)) < uint64(e.NameLen) }

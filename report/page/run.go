@@ -141,12 +141,12 @@ func labelsOf(h *schema.Header) map[string]*label {
 // fits reports whether the label names this field of the event. A role that is recorded at
 // one moment only has one phase, whatever a page calls it.
 func (l *label) fits(e *schema.Event, f field) bool {
-	switch info, _ := e.Role.Info(); {
+	switch {
 	case l == nil:
 		return true
 	case l.role != 0 && e.Role != l.role, e.Symbol != "" && l.symbol != "" && e.Symbol != l.symbol:
 		return false
-	case l.phase != 0 && info.Enter != nil && info.Exit != nil && e.Phase != l.phase:
+	case l.phase != 0 && e.Role.Paired() && e.Phase != l.phase:
 		return false
 	}
 	return l.field == itself || f == l.field
