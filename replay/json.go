@@ -120,11 +120,25 @@ func (j *jsonLines) begins(e *schema.Event) {
 	}
 	o.text.Put(`,"tid":`)
 	o.text.Uint(uint64(e.TID))
-	o.text.Put(`,"comm":`)
-	if !o.text.Quoted(e.Comm) {
-		o.text.Put(`,"comm_hex":"`)
-		o.text.HexBytes(e.Comm)
-		o.text.Put(`"`)
+	commMember.put(&o.text, e.Comm)
+}
+
+// member is one of an object, of a string that may not be UTF-8: its bytes are then another.
+type member struct{ name, hex shown.Text }
+
+func memberCalled(name string) member {
+	return member{shown.Word(`,"` + name + `":`), shown.Word(`,"` + name + `_hex":"`)}
+}
+
+var commMember, pathMember, nameMember, cgroupMember, fsMember = memberCalled("comm"), memberCalled("path"), memberCalled("name"),
+	memberCalled("cgroup"), memberCalled("fs")
+
+func (m *member) put(dst *shown.Text, s string) {
+	dst.Join(&m.name)
+	if !dst.Quoted(s) {
+		dst.Join(&m.hex)
+		dst.HexBytes(s)
+		dst.Put(`"`)
 	}
 }
 
@@ -138,12 +152,7 @@ func (j *jsonLines) place(dst *shown.Text, s *Step) {
 		dst.Put(`,"call":`)
 		dst.Uint(s.Call.Enter.ID)
 		if callRoles.Has(s.Event.Role) {
-			dst.Put(`,"path":`)
-			if !dst.Quoted(s.Call.Path) {
-				dst.Put(`,"path_hex":"`)
-				dst.HexBytes(s.Call.Path)
-				dst.Put(`"`)
-			}
+			pathMember.put(dst, s.Call.Path)
 		}
 	}
 	if s.Open == nil {
@@ -209,12 +218,7 @@ func (j *jsonLines) about(dst *shown.Text, of *subject) {
 func (j *jsonLines) name(of *subject) {
 	dst := &j.named
 	dst.Truncate(0)
-	dst.Put(`,"name":`)
-	if !dst.Quoted(of.name) {
-		dst.Put(`,"name_hex":"`)
-		dst.HexBytes(of.name)
-		dst.Put(`"`)
-	}
+	nameMember.put(dst, of.name)
 	dst.Put(`,"name_len":`)
 	dst.Uint(uint64(of.length))
 	if of.hash != 0 || of.says&isPath == 0 && !j.imported && !j.redacted { // a path has none
@@ -252,14 +256,8 @@ func (j *jsonLines) field(dst *shown.Text, e *schema.Event, f *field) {
 			dst.Uint(v)
 		}
 	case schema.Group:
-		if e.Cgroup == "" {
-			return
-		}
-		dst.Put(`,"cgroup":`)
-		if !dst.Quoted(e.Cgroup) {
-			dst.Put(`,"cgroup_hex":"`)
-			dst.HexBytes(e.Cgroup)
-			dst.Put(`"`)
+		if e.Cgroup != "" {
+			cgroupMember.put(dst, e.Cgroup)
 		}
 	case schema.Filesystem:
 		if e.FSType == "" && e.Dev == 0 {
@@ -276,12 +274,7 @@ func (j *jsonLines) field(dst *shown.Text, e *schema.Event, f *field) {
 func (j *jsonLines) filesystem(e *schema.Event) {
 	j.fsType, j.dev = e.FSType, e.Dev
 	j.fs.Truncate(0)
-	j.fs.Put(`,"fs":`)
-	if !j.fs.Quoted(e.FSType) {
-		j.fs.Put(`,"fs_hex":"`)
-		j.fs.HexBytes(e.FSType)
-		j.fs.Put(`"`)
-	}
+	fsMember.put(&j.fs, e.FSType)
 	j.fs.Put(`,"dev":"`)
 	putDev(&j.fs, e.Dev)
 	j.fs.Put(`"`)
