@@ -90,7 +90,7 @@ func ReadInfo(src Source) (*Info, error) {
 			}
 			i.First, i.Last = min(i.First, rec.Time), max(i.Last, rec.Time)
 		case *schema.Loss:
-			if rec.Cause != schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME {
+			if rec.Cause != schema.LossUnreadableName {
 				i.Lost += rec.Count
 			}
 			i.Loss = list(i, i.Loss, rec, maxListed)

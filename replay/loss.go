@@ -108,12 +108,12 @@ func (l *Losses) covers(first, last uint64) bool {
 // record takes a loss record of the file; now is the time of the last event read.
 // A record that comes after events of its own window breaks the format's rule.
 func (l *Losses) record(r *schema.Loss, now uint64) {
-	if r.Cause == schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME {
+	if r.Cause == schema.LossUnreadableName {
 		return // the events are there and say so themselves
 	}
 	l.Total = sum(l.Total, r.Count)
 	l.Recorded = sum(l.Recorded, r.Count)
-	if r.Cause == schema.LossCause_LOSS_CAUSE_UNWATCHED {
+	if r.Cause == schema.LossUnwatched {
 		l.watchFull(r) // so do these
 		return
 	}
@@ -122,33 +122,46 @@ func (l *Losses) record(r *schema.Loss, now uint64) {
 	l.add(w, now)
 }
 
+// cause is what is known of the losses of one.
+type cause struct {
+	why       string // the events of their windows are missing
+	mispairs  bool   // see Window; of a process that could not be followed a thread in a call may have an exit later
+	uncounted bool   // how many calls were in progress is not known
+	counts    string // what their records count, as printed; empty: events, by the label of the cause
+}
+
+const (
+	rebuilt  = "another tracer came to the function or left it, and calls in progress were not seen to return"
+	unhooked = "kernel functions were unhooked, or may have been (kernel.ftrace_enabled, kprobes/enabled)"
+)
+
+var causes = map[schema.LossCause]cause{
+	schema.LossRingBuffer:     {why: "ring buffer full"},
+	schema.LossUnwatched:      {why: "watch set full", mispairs: true, counts: "dentries not watched, the watch set is full"},
+	schema.LossMissed:         {why: "probe hits missed", mispairs: true},
+	schema.LossRebuilt:        {why: rebuilt, uncounted: true, counts: "times that " + rebuilt},
+	schema.LossSwitchedOff:    {why: unhooked, mispairs: true, uncounted: true, counts: "times " + unhooked},
+	schema.LossWatchOverflow:  {why: "a process could not be followed", mispairs: true, counts: "processes not followed, the set of them is full"},
+	schema.LossLimit:          {why: "recording cut short by a limit"},
+	schema.LossUnreadableName: {counts: "names could not be read"}, // the events are there, and say so themselves
+}
+
 // windowOf takes nothing on trust: whatever the record holds, the window is no smaller
 // than what it may mean.
 func windowOf(r *schema.Loss) Window {
-	w := Window{First: min(r.FirstNs, r.LastNs), Last: max(r.FirstNs, r.LastNs), Role: r.Role, Count: r.Count, mispairs: true}
+	w := Window{First: min(r.FirstNs, r.LastNs), Last: max(r.FirstNs, r.LastNs), Role: r.Role, Count: r.Count}
 	if _, known := r.Role.Info(); !known {
 		w.Role = 0
 	}
-	switch r.Cause {
-	case schema.LossCause_LOSS_CAUSE_RING_BUFFER:
-		w.Why, w.mispairs = "ring buffer full", false
-	case schema.LossCause_LOSS_CAUSE_UNWATCHED:
-		w.Why = "watch set full"
-	case schema.LossCause_LOSS_CAUSE_MISSED:
-		w.Why = "probe hits missed"
-	case schema.LossCause_LOSS_CAUSE_REBUILT:
-		w.Count = 0 // how many calls were in progress is not known
-		w.Why, w.mispairs = "another tracer came to the function or left it, and calls in progress were not seen to return", false
-	case schema.LossCause_LOSS_CAUSE_SWITCHED_OFF:
+	c, known := causes[r.Cause]
+	if !known {
+		c = cause{why: "lost for a cause not known here", mispairs: true}
+	}
+	if w.Why, w.mispairs = c.why, c.mispairs; c.uncounted {
 		w.Count = 0
-		w.Why = "kernel functions were unhooked, or may have been (kernel.ftrace_enabled, kprobes/enabled)"
-	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
-		// A process that is not followed has no events; a thread that was in a call when no more could be kept may have an exit later.
-		w.Why, w.mispairs = "a process could not be followed", r.Role != schema.RoleFork
-	case schema.LossCause_LOSS_CAUSE_LIMIT:
-		w.Why, w.mispairs = "recording cut short by a limit", false
-	default:
-		w.Why = "lost for a cause not known here"
+	}
+	if r.Cause == schema.LossWatchOverflow && r.Role == schema.RoleFork { // a process that is not followed has no events
+		w.mispairs = false
 	}
 	if r.Cause.Endless() {
 		w.Last, w.Role = math.MaxUint64, 0

@@ -250,18 +250,9 @@ func putLoss(dst *shown.Text, l *schema.Loss) {
 		dst.Word(l.Role.Label())
 		dst.Put(" ")
 	}
-	switch l.Cause {
-	case schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME:
-		dst.Put("names could not be read")
-	case schema.LossCause_LOSS_CAUSE_UNWATCHED:
-		dst.Put("dentries not watched, the watch set is full")
-	case schema.LossCause_LOSS_CAUSE_WATCH_OVERFLOW:
-		dst.Put("processes not followed, the set of them is full")
-	case schema.LossCause_LOSS_CAUSE_REBUILT:
-		dst.Put("times that another tracer came to the function or left it, and calls in progress were not seen to return")
-	case schema.LossCause_LOSS_CAUSE_SWITCHED_OFF:
-		dst.Put("times kernel functions were unhooked, or may have been (kernel.ftrace_enabled, kprobes/enabled)")
-	default:
+	if c := causes[l.Cause]; c.counts != "" {
+		dst.Word(c.counts)
+	} else {
 		dst.Put("events lost: ")
 		dst.Word(l.Cause.Label())
 	}
