@@ -66,11 +66,7 @@ func (j *jsonLines) kind(dst *shown.Text, s *Step) {
 func (j *jsonLines) event(dst *shown.Text, s *Step) {
 	e := s.Event
 	j.start.put(dst, e)
-	if kind := j.kinds.of(s); kind != nil && kind.Len() > 0 { // mostly
-		dst.Join(kind)
-	} else {
-		j.kinds.put(dst, s, j.kind)
-	}
+	j.kinds.put(dst, s, j.kind)
 	j.place(dst, s)
 	if e.Entry == nil {
 		j.values(dst, s)

@@ -75,16 +75,16 @@ func (p *perCall) of(s *Step) *shown.Text {
 
 // put adds the text for an event, which make makes where it is new.
 func (p *perCall) put(dst *shown.Text, s *Step, make func(*shown.Text, *Step)) {
-	text := p.of(s)
-	if text == nil {
+	switch text := p.of(s); {
+	case text == nil:
 		make(dst, s)
-		return
-	}
-	if text.Len() == 0 {
+	case text.Len() == 0:
 		text.MakeRoom(startRoom)
 		make(text, s)
+		fallthrough
+	default: // mostly
+		dst.Join(text)
 	}
-	dst.Join(text)
 }
 
 // factTexts are texts for sets of facts that have been met: lists in brackets.

@@ -42,11 +42,7 @@ func (t *narrow) event(dst *shown.Text, s *Step) {
 	e := s.Event
 	from := dst.Len()
 	t.start.put(dst, e)
-	if call := t.calls.of(s); call != nil && call.Len() > 0 { // mostly
-		dst.Join(call)
-	} else {
-		t.calls.put(dst, s, t.call)
-	}
+	t.calls.put(dst, s, t.call)
 	asked, facts, name := e, e.Facts, ""
 	if e.Entry != nil {
 		asked, name = e.Entry, e.Entry.Name

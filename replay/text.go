@@ -85,11 +85,7 @@ func mark(dst *shown.Text, e *schema.Event) {
 func (t *text) event(dst *shown.Text, s *Step) {
 	e := s.Event
 	t.start.put(dst, e)
-	if call := t.calls.of(s); call != nil && call.Len() > 0 { // mostly
-		dst.Join(call)
-	} else {
-		t.calls.put(dst, s, t.call)
-	}
+	t.calls.put(dst, s, t.call)
 	if e.Entry != nil {
 		t.values(dst, &Step{Event: e.Entry})
 		dst.Put(" ->")
