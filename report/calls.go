@@ -99,7 +99,7 @@ func (c *collector) passed(w *walk) {
 // purpose is what a walk was made for, and the event at which that began: the operation that has ended with it, the one
 // that it was in, or itself.
 func (c *collector) purpose(w *walk) purpose {
-	end := &w.steps[len(w.steps)-1]
+	end := w.end()
 	if info, _ := end.ev.Role.Info(); !end.ev.Role.Is(schema.Walks) {
 		return purpose{info.Op, end.enter}
 	}

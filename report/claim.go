@@ -118,8 +118,7 @@ func (cl *Claim) Says(q func(string) string) string {
 
 // Subtraction spells Left − Right = 0xhex = decimal.
 func (cl *Claim) Subtraction() string {
-	return fmt.Sprintf("%#x (%s, #%d) − %#x (%s, #%d) = %#x = %d",
-		cl.Left.Value, cl.Left.Label, cl.Left.Event, cl.Right.Value, cl.Right.Label, cl.Right.Event, cl.Result, cl.Result)
+	return fmt.Sprintf("%s − %s = %#x = %d", cl.Left.says(false), cl.Right.says(false), cl.Result, cl.Result)
 }
 
 // equals spells the operands that hold one address as a chain of equalities, and
@@ -133,7 +132,7 @@ func equals(terms []Term, tasks bool) string {
 		case t.Value == 0:
 			rest = append(rest, fmt.Sprintf("%s NULL (#%d)", t.Label, t.Event))
 		default:
-			same = append(same, fmt.Sprintf("%#x (%s, %s)", t.Value, t.Label, cite(t, tasks)))
+			same = append(same, t.says(tasks))
 		}
 	}
 	if len(same) > 0 {
@@ -146,17 +145,18 @@ func equals(terms []Term, tasks bool) string {
 func oneByOne(terms []Term) string {
 	var at []string
 	for _, t := range terms {
-		at = append(at, fmt.Sprintf("%#x (%s, #%d)", t.Value, t.Label, t.Event))
+		at = append(at, t.says(false))
 	}
 	return strings.Join(at, ", ")
 }
 
-// cite names the event, and with task who caused it.
-func cite(t Term, task bool) string {
-	if !task || t.Comm == "" {
-		return "#" + strconv.FormatUint(t.Event, 10)
+// says is the value with its label and the event, and with task who caused that.
+func (t *Term) says(task bool) string {
+	by := ""
+	if task && t.Comm != "" {
+		by = " by " + replay.Printable(t.Comm)
 	}
-	return "#" + strconv.FormatUint(t.Event, 10) + " by " + replay.Printable(t.Comm)
+	return fmt.Sprintf("%#x (%s, #%d%s)", t.Value, t.Label, t.Event, by)
 }
 
 // Reason is why a claim is not proven. One that several kinds of claim have stands here,

@@ -18,7 +18,7 @@ var _ = register(func() kind {
 		name:   "creation",
 		says:   "a dentry without inode got one in the open that returned it",
 		open: func(v *view) {
-			d, at := v.w.steps[len(v.w.steps)-1].obj, v.w.instantiated()
+			d, at := v.w.end().obj, v.w.instantiated()
 			if v.exit.Errno() != 0 || d == nil || at < 0 {
 				return
 			}
@@ -58,7 +58,7 @@ func (w *walk) instantiated() int {
 	if !w.roles.Has(schema.RoleInstantiate) {
 		return -1
 	}
-	d := w.steps[len(w.steps)-1].obj
+	d := w.end().obj
 	for i := len(w.steps) - 1; i > 0; i-- {
 		if s := &w.steps[i]; s.ev.Role == schema.RoleInstantiate && s.obj == d && s.ev.Inode != 0 {
 			return i

@@ -23,7 +23,7 @@ var _ = register(func() kind {
 		some:   replay.RolesOf(schema.RoleLookupChain),
 		says:   "alloc, insert, lookup and open name one dentry, and it did not end in between",
 		open: func(v *view) {
-			d := v.w.steps[len(v.w.steps)-1].obj
+			d := v.w.end().obj
 			if v.exit.Errno() != 0 || d == nil || len(v.rows) == 0 {
 				return
 			}

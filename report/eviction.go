@@ -192,7 +192,7 @@ func (c *collector) cameTo(w *walk) *replay.Object {
 	if n == 0 || c.links > 0 || w.overflow || rest(w.enter().Name, c.rows[n-1].end) != "" {
 		return nil
 	}
-	d := w.steps[len(w.steps)-1].obj
+	d := w.end().obj
 	last := c.rows[n-1].result
 	if d != nil && d != last || last != nil && overtaken(last) {
 		return nil

@@ -68,7 +68,7 @@ const maxInodes = 1 << 16
 // without a name and no name that another was renamed over is. While the other is alive and
 // not deleted it holds the inode, whose address cannot have been handed out again.
 func (l *links) open(v *view) {
-	exit, d := v.exit, v.w.steps[len(v.w.steps)-1].obj
+	exit, d := v.exit, v.w.end().obj
 	if exit.Errno() != 0 || d == nil || exit.Inode == 0 || exit.Facts&schema.FactInodeUnknown != 0 || nameless(d) {
 		return
 	}

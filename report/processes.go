@@ -158,7 +158,7 @@ func (prog *Program) opensText() string {
 }
 
 // executing are the roles of an exec, and maxExecs is of how many in progress it is remembered that the file was opened.
-var executing = replay.RolesOf(schema.RoleExecve, schema.RoleExecveat)
+var executing = replay.RolesThat(schema.Executes)
 
 const maxExecs = 1 << 12
 

@@ -99,7 +99,7 @@ func (c *collector) winner(w *walk, r *row, lost *replay.Object) *replay.Object 
 // return it: the parent of the next component, or what the open returned.
 func (c *collector) instead(w *walk, r *row) *replay.Object {
 	if r == &c.rows[len(c.rows)-1] {
-		return w.steps[len(w.steps)-1].obj
+		return w.end().obj
 	}
 	for i := range c.rows[1:] {
 		next := c.rows[i+1].lookup

@@ -83,7 +83,8 @@ func (w *walk) step(e *schema.Event) *walkStep {
 }
 
 func (w *walk) enter() *schema.Event { return &w.steps[0].ev }
-func (w *walk) exit() *schema.Event  { return &w.steps[len(w.steps)-1].ev }
+func (w *walk) exit() *schema.Event  { return &w.end().ev }
+func (w *walk) end() *walkStep       { return &w.steps[len(w.steps)-1] }
 func (w *walk) took() uint64         { return max(w.exit().Time, w.enter().Time) - w.enter().Time }
 
 // ended makes every claim that a finished open supports.
@@ -145,7 +146,7 @@ func (c *collector) item(p *Program, w *walk, of purpose, why Pick) *Item {
 	}
 	e := w.enter()
 	it := &Item{Open: of.op == "", Op: of.op, ID: of.id, N: p.Ended, Why: why, Took: w.took(), Path: e.Name, TID: e.TID, Errno: w.exit().Errno()}
-	d := w.steps[len(w.steps)-1].obj
+	d := w.end().obj
 	it.Old = d != nil && d.Born == 0
 	for i := range w.steps {
 		s := &w.steps[i]
