@@ -112,24 +112,13 @@ func (m *Model) over(n *Negative) {
 // maxStretches is how many stretches are kept to be used again.
 const maxStretches = 64
 
-// stretch returns one to be filled.
-func (m *Model) stretch() *Negative {
-	k := len(m.stretches)
-	if k == 0 {
-		return new(Negative)
-	}
-	n := m.stretches[k-1]
-	m.stretches = m.stretches[:k-1]
-	return n
-}
-
 // emptied begins a stretch.
 func (m *Model) emptied(t *threadCalls, s *Step, birth Birth) {
 	d, e := s.Object, s.Event
 	if m.negativeAt(d) != nil {
 		return
 	}
-	n := m.stretch()
+	n := recycled(&m.stretches)
 	*n = Negative{Dentry: d, Name: d.Name, Dir: m.PathAt(d.Parent), Birth: birth, Born: e.ID, BornAt: e.Time,
 		Program: t.task.Program, PID: e.PID, FSType: e.FSType}
 	if m.dirBytes += len(n.Dir); m.dirBytes > dirsBudget {

@@ -197,7 +197,7 @@ func (s *State) enter(t *thread) {
 	if t == nil {
 		t = s.begin(e.TID)
 	}
-	c := t.call()
+	c := recycled(&t.spare)
 	c.enter = *e
 	c.Enter = &c.enter
 	c.Open, c.Outer, c.Path, c.Tag = nil, nil, "", nil

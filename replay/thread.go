@@ -28,12 +28,7 @@ const maxIdle = 1 << 10
 const maxPending = 16
 
 func (s *State) begin(tid uint32) *thread {
-	var t *thread
-	if n := len(s.idle); n > 0 {
-		t, s.idle = s.idle[n-1], s.idle[:n-1]
-	} else {
-		t = &thread{}
-	}
+	t := recycled(&s.idle)
 	t.tid, t.seen, t.at = tid, 0, 0
 	s.threads[tid], s.last = t, t
 	return t
@@ -107,13 +102,15 @@ func (s *State) abandon(t *thread) {
 	t.calls, t.pending, t.maybe = t.calls[:0], t.pending[:0], nil
 }
 
-func (t *thread) call() *Call {
-	if n := len(t.spare); n > 0 {
-		c := t.spare[n-1]
-		t.spare = t.spare[:n-1]
-		return c
+// recycled takes one of those that are spare, which still holds what it held, or makes one.
+func recycled[T any](spare *[]*T) *T {
+	n := len(*spare)
+	if n == 0 {
+		return new(T)
 	}
-	return &Call{}
+	v := (*spare)[n-1]
+	*spare = (*spare)[:n-1]
+	return v
 }
 
 // Enclosing returns the innermost call of some roles that the step is in, itself included;

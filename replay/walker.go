@@ -55,7 +55,10 @@ func (m *Model) begin(t *threadCalls, e *schema.Event) {
 		m.unfinished(t, 0)
 		outer = nil
 	}
-	w := m.walker()
+	w := recycled(&m.spare)
+	if w.call == nil {
+		w.call = new(PathCall)
+	}
 	w.role, w.at = e.Role, -1
 	*w.call = PathCall{ID: e.ID, Operation: operation(e.Role), PID: e.PID, TID: e.TID, Comm: e.Comm, Program: t.task.Program, At: e.Time, How: e.How}
 	if outer != nil {
@@ -67,17 +70,6 @@ func (m *Model) begin(t *threadCalls, e *schema.Event) {
 	t.calls = append(t.calls, w)
 	w.passes(e)
 	m.walking++
-}
-
-// walker returns one that is in no call.
-func (m *Model) walker() *walker {
-	n := len(m.spare)
-	if n == 0 {
-		return &walker{call: &PathCall{}}
-	}
-	w := m.spare[n-1]
-	m.spare = m.spare[:n-1]
-	return w
 }
 
 // joins reports whether a walk is of the operation around it. An open is where that is an
