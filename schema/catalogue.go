@@ -2,7 +2,10 @@
 
 package schema
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // The roles, of which each has a row in the catalogue. What else has the numbers is written
 // from these: DTREC_UPDATE=1 go test -run StandOnce ./schema.
@@ -295,6 +298,12 @@ func (r Role) Shape(p Phase) *Shape {
 		return info.Exit
 	}
 	return nil
+}
+
+// RoleNamed returns the role of the catalogue that has a name; ok is false where none has.
+func RoleNamed(name string) (r Role, ok bool) {
+	i := slices.IndexFunc(catalogue, func(info RoleInfo) bool { return info.Name == name })
+	return Role(i + 1), i >= 0
 }
 
 // Paired reports whether a call of the role has two moments, its entry and its exit.

@@ -75,9 +75,7 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %d events were passed over by the seek index: after the first of them dentries have no D numbers, and calls entered there no entry; '%s … - < FILE' reads all\n", t.skipped, t.command)
 	}
-	for _, why := range empty {
-		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", why)
-	}
+	tellWhy(cmd, empty)
 	return err
 }
 

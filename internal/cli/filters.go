@@ -69,14 +69,15 @@ func (o *filterOptions) picker(src replay.Source) replay.Source {
 // inVain says on stderr why the filters pick nothing of a source that was read, and reports whether that is so.
 func inVain(cmd *cobra.Command, src replay.Source) bool {
 	p, ok := src.(*replay.Picker)
-	if !ok {
-		return false
-	}
-	why := p.InVain()
-	for _, line := range why {
+	return ok && tellWhy(cmd, p.InVain())
+}
+
+// tellWhy says lines on stderr, and reports whether there are any.
+func tellWhy(cmd *cobra.Command, lines []string) bool {
+	for _, line := range lines {
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", line)
 	}
-	return len(why) > 0
+	return len(lines) > 0
 }
 
 // nearest reads all of a trace in a file of which a filter picks nothing, and says why.

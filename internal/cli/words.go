@@ -142,12 +142,9 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // readRole finds a role by its name.
 func readRole(name string) (schema.Role, error) {
-	for _, info := range schema.Catalogue() {
-		if info.Name == name {
-			return info.Role, nil
-		}
-	}
-	if name == "" {
+	if r, ok := schema.RoleNamed(name); ok {
+		return r, nil
+	} else if name == "" {
 		return 0, &wordError{}
 	}
 	return 0, &exitError{exitTrouble, fmt.Errorf("no such role: %s", display(name)), "the roles are " + strings.Join(roleNames(), ", ")}

@@ -21,12 +21,8 @@ func probeOf(event string) (schema.Role, schema.Phase, bool) {
 		return 0, 0, false
 	}
 	phase, ok := map[string]schema.Phase{"enter": schema.Enter, "exit": schema.Exit}[event[at+1:]]
-	for _, info := range schema.Catalogue() {
-		if info.Name == event[:at] {
-			return info.Role, phase, ok
-		}
-	}
-	return 0, 0, false
+	role, known := schema.RoleNamed(event[:at])
+	return role, phase, known && ok
 }
 
 // isProbe reports whether an event is called as one of the documented probes is.
