@@ -40,7 +40,7 @@ func TestOpensOfAPageUnderFilters(t *testing.T) {
 		for _, filter := range [][]string{{"--failed"}, {"--errno", "ENOENT"}, {"--class", "rcu"}, {"--slower", "100us"}, {"--op", "open"}, {"--op", "exec,stat"}, {"--comm", "git"},
 			{"--to", "+0.0788"}, {"--from", "+0.1"}, {"--path", "/lib64/ld-linux-x86-64.so.2"}, {"--name", "ld-linux-x86-64.so.2"}, {"--object", "D7"}} {
 			var opens uint64
-			for _, m := range regexp.MustCompile(`(?m), opens: (\d+)`).FindAllStringSubmatch(output(t, append([]string{"report", trace}, filter...)...), -1) {
+			for _, m := range regexp.MustCompile(`(?m)^picked opens: (\d+)`).FindAllStringSubmatch(output(t, append([]string{"report", trace}, filter...)...), -1) {
 				opens += number(m[1])
 			}
 			s := decoded[struct{ Total totals }](t, append([]string{"summary", "--format", "json", trace}, filter...)...)
