@@ -49,7 +49,7 @@ type Call struct {
 	Open  *Call         // the open around it, itself included; nil outside
 	Outer *Call         // of an open: the open in which it is made; nil mostly
 	Path  string        // the path walked: its own, or of an operation that of the first walk in it
-	Tag   any           // the caller's own; nil at entry
+	Tag   int           // the caller's own; 0 at entry
 	// It was not entered before this event and time: those of its entry, or where that was not seen
 	// apart from the exit, the thread's last event before that cannot be reclaim within it; 0: not known.
 	After, AfterTime uint64
@@ -200,7 +200,7 @@ func (s *State) enter(t *thread) {
 	c := recycled(&t.spare)
 	c.enter = *e
 	c.Enter = &c.enter
-	c.Open, c.Outer, c.Path, c.Tag = nil, nil, "", nil
+	c.Open, c.Outer, c.Path, c.Tag = nil, nil, "", 0
 	c.After, c.AfterTime = e.ID, e.Time
 	if walkRoles.Has(e.Role) {
 		c.Path = e.Name

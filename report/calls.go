@@ -40,7 +40,7 @@ func (c *collector) passes(s *replay.Step) {
 		c.goesOn(call)
 		return
 	}
-	first := walkOf(call)
+	first := c.within[call.Tag]
 	if first == nil {
 		return
 	}
@@ -62,17 +62,18 @@ func (c *collector) passes(s *replay.Step) {
 // component up: beside the one of another path, or in place of those that were tried before.
 // One in no operation is not judged.
 func (c *collector) goesOn(walked *replay.Call) {
-	w, op := walkOf(walked), c.state.Around(walked.Enter.TID, walks|operations)
+	w, op := c.within[walked.Tag], c.state.Around(walked.Enter.TID, walks|operations)
 	if w == nil || op == nil || walks.Has(op.Enter.Role) {
 		c.recycle(walked)
 		return
 	}
-	if first := walkOf(op); first != nil && first.then == nil && first.enter().NameAddr != w.enter().NameAddr {
-		first.then, walked.Tag = w, nil
+	if first := c.within[op.Tag]; first != nil && first.then == nil && first.enter().NameAddr != w.enter().NameAddr {
+		first.then = w
+		c.within[walked.Tag], c.free, walked.Tag = nil, append(c.free, walked.Tag), 0
 		return
 	}
 	c.recycle(op)
-	op.Tag, walked.Tag = w, nil
+	op.Tag, walked.Tag = walked.Tag, 0
 }
 
 // names reports whether the event is of a lookup or an alloc of a name in the path of the walk.
@@ -138,10 +139,10 @@ const maxUnreturned = 4096
 
 // givenUp takes an open that ends without an exit.
 func (c *collector) givenUp(call *replay.Call) {
-	if w := walkOf(call); w != nil && w.picked && opens.Has(call.Enter.Role) {
+	if w := c.within[call.Tag]; w != nil && w.picked && opens.Has(call.Enter.Role) {
 		c.opened(w)
 	}
-	for w := walkOf(call); w != nil; w = w.then {
+	for w := c.within[call.Tag]; w != nil; w = w.then {
 		if e := w.enter(); len(c.unreturned) < maxUnreturned {
 			c.unreturned = append(c.unreturned, unreturned{c.program(e), replay.RolesOf(e.Role, call.Enter.Role), e.Name, e.ID, e.Time, c.state.Now()})
 		}

@@ -21,6 +21,8 @@ type collector struct {
 	last          *Program // of the previous event that asked
 	comm          string   // of that
 	walks         []*walk  // for reuse
+	within        []*walk  // of the opens in progress, by Call.Tag; nil at 0 and where there is none
+	free          []int    // of these
 	view          view     // what a claim is being made of
 	terms         []Term   // the operands of the claim being judged
 	rows          []row    // scratch of the open being judged
@@ -83,6 +85,7 @@ func newCollector(h *schema.Header, r Reading) *collector {
 		state:         r.State(),
 		layout:        h.GetLayout(),
 		programs:      make(map[string]*Program),
+		within:        make([]*walk, 1),
 		processCounts: newProcessCounts(),
 		imported:      h.Logged(),
 		budgets:       newBudgets(),
@@ -144,7 +147,7 @@ func (c *collector) event(s *replay.Step) {
 		c.look(s)
 	}
 	if s.Open != nil && s.Call == s.Open && s.Open.Outer != nil {
-		if w := walkOf(s.Open.Outer); w != nil {
+		if w := c.within[s.Open.Outer.Tag]; w != nil {
 			w.nests = true
 		}
 	}
@@ -163,7 +166,7 @@ func (c *collector) event(s *replay.Step) {
 			c.program(e)
 		}
 	default:
-		if w := walkOf(s.Within); w != nil {
+		if w := c.within[s.Within.Tag]; w != nil {
 			w.picked = w.picked || !c.mute
 			w.add(s, c.roomForSteps())
 			if s.Call == s.Within {

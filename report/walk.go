@@ -354,7 +354,7 @@ func (c *collector) roomForSteps() bool {
 func (c *collector) countSteps() {
 	bytes := 0
 	c.state.InProgress(func(call *replay.Call) {
-		for w := walkOf(call); w != nil; w = w.then {
+		for w := c.within[call.Tag]; w != nil; w = w.then {
 			bytes += stepBytes * cap(w.steps)
 			for i := range w.steps {
 				bytes += len(w.steps[i].ev.Name)
@@ -366,21 +366,23 @@ func (c *collector) countSteps() {
 
 // begins gives an open in progress a walk.
 func (c *collector) begins(call *replay.Call) *walk {
+	if n := len(c.free); n > 0 {
+		call.Tag, c.free = c.free[n-1], c.free[:n-1]
+	} else {
+		call.Tag, c.within = len(c.within), append(c.within, nil)
+	}
 	w := c.walk()
-	call.Tag = w
-	return w
-}
-
-// walkOf is the walk that a call in progress was given; nil: it has none.
-func walkOf(call *replay.Call) *walk {
-	w, _ := call.Tag.(*walk)
+	c.within[call.Tag] = w
 	return w
 }
 
 // recycle takes the walks back from a call that was judged, or given up.
 func (c *collector) recycle(call *replay.Call) {
-	w := walkOf(call)
-	call.Tag = nil
+	if call.Tag == 0 {
+		return
+	}
+	w := c.within[call.Tag]
+	c.within[call.Tag], c.free, call.Tag = nil, append(c.free, call.Tag), 0
 	for ; w != nil; w = w.then {
 		if len(c.walks) < maxSpare && cap(w.steps) <= maxSteps {
 			c.walks = append(c.walks, w)
