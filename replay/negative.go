@@ -63,7 +63,7 @@ func (f Fate) String() string { return Fates[f] }
 // toldBy are the roles of which a Negative is made: of its birth, what ended it, and the lookups it answered; and of what the call that
 // looked its name up then made of it.
 var toldBy = RolesOf(schema.RoleOpen, schema.RoleUnlink, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleInstantiate,
-	schema.RoleDelete, schema.RoleDrop, schema.RoleKill, schema.RoleFree, schema.RoleMove) | RolesWhere(func(r schema.RoleInfo) bool { return r.Traits&schema.Names != 0 })
+	schema.RoleDelete, schema.RoleDrop, schema.RoleKill, schema.RoleFree, schema.RoleMove) | RolesThat(schema.Names)
 
 // NegativesLack returns the roles that a trace with the header lacks for its Negatives to be all there were, each with its birth, its
 // end and its hits.
