@@ -225,7 +225,7 @@ func pathOf(path string) *inquiry {
 	base, own := baseOf(replay.Unescape(path)), make(map[uint64]bool)
 	return &inquiry{
 		call: func(m *replay.Model, c *replay.PathCall) {
-			of := given(path, c.Path) || given(path, c.Resolved)
+			of := given(path, c.Path) || given(path, c.Resolved) || given(path, askedAt(m, c))
 			if of || c.Target != "" && (given(path, c.Target) || given(path, c.ResolvedTarget)) {
 				x.calls.add(c.ID, c.At, "%s", callLine(c))
 				if of {
@@ -267,6 +267,27 @@ func pathOf(path string) *inquiry {
 			return append(had.sections(shown), x.sections(shown, "lookups of it for other paths", "dentries of it without inode")...)
 		},
 	}
+}
+
+// askedAt is where the last name of a call's path was asked for, whatever directory the path was given from, and wherever a link there
+// led; empty where the walk did not come to it.
+func askedAt(m *replay.Model, c *replay.PathCall) string {
+	names := 0
+	for name := range strings.SplitSeq(c.Path, "/") {
+		if name != "" && name != "." && name != ".." { // those are no lookups
+			names++
+		}
+	}
+	for i := range c.Components {
+		p := &c.Components[i]
+		if p.Beside || p.OfTarget {
+			continue
+		}
+		if names--; names == 0 && p.Name == baseOf(c.Path) {
+			return replay.InDir(m.PathAt(p.Parent), p.Name)
+		}
+	}
+	return ""
 }
 
 // nameOf shows a name: the calls on it, where it was asked for, its dentries without inode, and claims.

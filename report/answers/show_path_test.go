@@ -3,6 +3,7 @@
 package answers
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/dtrec/dtrec/replay"
@@ -27,6 +28,31 @@ func TestWhatBecameOfAPath(t *testing.T) {
 		s := q.sections()
 		if len(s) == 0 || len(s[0].Lines) != 1 || s[0].Lines[0].Text != want || s[0].Lines[0].ID != 10 {
 			t.Errorf("%+v, want %s", s, want)
+		}
+	}
+}
+
+// A call is on the path where the last name of what it was given was asked for, also where that is a link elsewhere or was given from another
+// directory; not where the walk did not come to it.
+func TestCallsOnAPathHoweverGiven(t *testing.T) {
+	link := []replay.Component{{Name: "a", ID: 11, Parent: 0x1000, Link: true}, {Name: "z", ID: 12, Parent: 0x1000, Beside: true}}
+	for given, c := range map[string]struct {
+		of []replay.Component
+		is bool
+	}{
+		"a":     {link, true},
+		"./a":   {link, true},
+		"../a":  {link, true},
+		"a/b":   {link, false},
+		"a/a":   {link, false}, // it ends at the first
+		"b/a":   {[]replay.Component{{Name: "b", ID: 11, Parent: 0x1000}, {Name: "a", ID: 12, Parent: 0x1000}}, true},
+		"b":     {[]replay.Component{{Name: "b", ID: 11, Parent: 0x1000}}, false},
+		"b/../": {[]replay.Component{{Name: "b", ID: 11, Parent: 0x1000}}, false},
+	} {
+		q := pathOf("…/a")
+		q.call(replay.NewModel(tracetest.Header()), &replay.PathCall{ID: 10, End: 13, Operation: "open", Path: given, Resolved: "…/z", Components: c.of})
+		if s := q.sections(); (len(s) > 0 && strings.HasPrefix(s[0].Title, "1 call on ")) != c.is {
+			t.Errorf("%s: %+v, want one of it: %t", given, s, c.is)
 		}
 	}
 }
