@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/dtrec/dtrec/schema"
 )
 
 // many counts by a key, and keeps the id of the first call that had it.
@@ -69,12 +71,15 @@ type stands struct {
 	ledAt                                map[string][2]uint64
 	order                                []string // of paths that led elsewhere
 	restarted, firstRestart              uint64
-	slowest, inner                       *use     // the slowest call, and the last that failed in another
-	there                                []string // of each its path, what is missing, and the sentence
+	slowest, inner                       *use            // the slowest call, and the last that failed in another
+	there                                []string        // of each its path, what is missing, and the sentence
+	fell                                 map[uint32]*use // by process, the last call that failed and was no search
+	errno                                map[uint32]string
+	ends                                 []string // of processes that did not end well
 }
 
 func newStands() stands {
-	return stands{made: many{}, madeIn: many{}, failing: many{}, missing: many{}, left: many{}, search: search{names: many{}, dirs: many{}, last: map[uint32]string{}}, led: map[string][2]string{}, ledAt: map[string][2]uint64{}}
+	return stands{made: many{}, madeIn: many{}, failing: many{}, missing: many{}, left: many{}, search: search{names: many{}, dirs: many{}, last: map[uint32]string{}}, led: map[string][2]string{}, ledAt: map[string][2]uint64{}, fell: map[uint32]*use{}, errno: map[uint32]string{}}
 }
 
 func (s *stands) ended(u *use, e *spoken, p *places) {
@@ -113,7 +118,9 @@ func (s *stands) ended(u *use, e *spoken, p *places) {
 		}
 	}
 	if e.Errno != "" {
-		s.failing.of(search, e.Errno+" "+path, u.ID)
+		if s.failing.of(search, e.Errno+" "+path, u.ID); !search {
+			s.fell[u.PID], s.errno[u.PID] = u, e.Errno
+		}
 	}
 	if n := len(u.parts); n > 0 && e.Errno == "ENOENT" {
 		last := u.parts[n-1]
@@ -122,6 +129,15 @@ func (s *stands) ended(u *use, e *spoken, p *places) {
 			*dirs = append(*dirs, dir)
 		}
 	}
+}
+
+// exits takes the end of a process.
+func (s *stands) exits(e *spoken) {
+	if u := s.fell[e.PID]; u != nil && e.Status != 0 {
+		s.ends = append(s.ends, fmt.Sprintf("%s/%d ended at #%d, %s; the last of its calls that failed: %s of %s, %s, #%d", u.program, e.PID, e.ID, schema.WaitStatus(e.Status),
+			operationOf[u.Role], strings.ReplaceAll(u.path(), "\r", `\r`), s.errno[e.PID], u.ID))
+	}
+	delete(s.fell, e.PID)
 }
 
 // unnamed is how a file that O_TMPFILE made is called.
@@ -322,6 +338,9 @@ func (r *reckoned) sentences() map[string][]string {
 	for i := 0; i < len(s.there); i += 3 {
 		say("file that is there", s.there[i], "%s", s.there[i+2])
 		s.named = append(s.named, s.there[i+1])
+	}
+	for _, end := range s.ends {
+		say("failed process", "", "%s", end)
 	}
 	s.searches(r.failed, made, say)
 	s.endings(r.failed, say)

@@ -97,6 +97,7 @@ func (r *reckoner) task(e *spoken) {
 		p.execs = append(p.execs, e.Name)
 	case "exit":
 		p.exited = e.ID
+		r.stands.exits(e)
 	}
 }
 

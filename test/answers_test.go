@@ -37,6 +37,7 @@ type spoken struct {
 	Inode    *string
 	Facts    []string
 	Child    uint32
+	Status   uint64 `json:"wait_status"`
 	How      uint32 // LOOKUP_* of a walk
 	Start    string // where it began, an address
 }

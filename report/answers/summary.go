@@ -100,6 +100,8 @@ type Summarizer struct {
 	restart   example         // of a walk that started over
 	inner     replay.PathCall // the last call that failed within another
 	execs     []interpreter   // the first execs that failed for want of what their file names
+	failed    map[uint32]last // by process, the last call that failed
+	endings   []failedEnd     // processes that did not end well
 }
 
 // example is one call of many, that which began first.
@@ -156,7 +158,7 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 		model: replay.NewModel(h), programs: make(map[string]*Row),
 		failures: newTally[example](maxKeys), names: newTally[spread](fewKeys), again: newTally[example](maxKeys), misses: newTally[example](maxKeys),
 		left: newTally[[8]uint64](maxKeys), leads: newTally[destinations](fewKeys), errnos: make(map[int]uint64),
-		picks:     make(map[uint32][]string),
+		picks:     make(map[uint32][]string), failed: make(map[uint32]last),
 		libraries: newLibraries(),
 	}
 	s.Kernel, s.Imported, s.Log = h.GetKernel().GetRelease(), h.Imported(), h.Logged()
@@ -230,6 +232,9 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	search := s.libraries.takes(c)
 	if c.Failed() {
 		s.failures.addTo(s.errnoKey(c.Errno), c.Path, 1).of(c, search)
+		if !search {
+			s.fails(c)
+		}
 	}
 	for i := range c.Components {
 		p := &c.Components[i]
@@ -289,6 +294,7 @@ func (x *spread) in(dir string) {
 }
 
 func (s *Summarizer) task(t *replay.Task) {
+	s.ended(t)
 	programs := t.Programs
 	if s.picked.picker != nil {
 		programs = s.picks[t.PID]
