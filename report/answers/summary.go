@@ -158,7 +158,7 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 		model: replay.NewModel(h), programs: make(map[string]*Row),
 		failures: newTally[example](maxKeys), names: newTally[spread](fewKeys), again: newTally[example](maxKeys), misses: newTally[example](maxKeys),
 		left: newTally[[8]uint64](maxKeys), leads: newTally[destinations](fewKeys), errnos: make(map[int]uint64),
-		picks:     make(map[uint32][]string), failed: make(map[uint32]last),
+		picks: make(map[uint32][]string), failed: make(map[uint32]last),
 		libraries: newLibraries(),
 	}
 	s.Kernel, s.Imported, s.Log = h.GetKernel().GetRelease(), h.Imported(), h.Logged()
