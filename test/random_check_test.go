@@ -225,10 +225,11 @@ func (c *checker) at(d uint64, s *step, t *truth, event uint64) error {
 	return nil
 }
 
-// under binds the parent of an event to a directory.
+// under binds the parent of an event to a directory. One that was removed leaves its dentry without inode, and a mkdir of that name
+// gives it another.
 func (c *checker) under(e *schema.Event, dir *node) error {
 	at := address{e.Parent, c.tape.parents[e.ID]}
-	if before, seen := c.holders[at]; seen && before != dir {
+	if before, seen := c.holders[at]; seen && before != dir && before.links > 0 {
 		return fmt.Errorf("the parent %#x at #%d was %s before, and is %s", e.Parent, e.ID, before.what, dir.what)
 	}
 	c.holders[at] = dir

@@ -46,8 +46,10 @@ func check(err error) {
 	}
 }
 
+// The calls are of the process's first thread, on which only what init has locked stays.
+func init() { runtime.LockOSThread() }
+
 func main() {
-	runtime.LockOSThread()
 	dir := os.Args[1]
 	if dir == "script" { // its own interpreter
 		return
