@@ -49,16 +49,11 @@ counted, as differences of order; --only can leave it out.
 --allow accepts the differences in a file: lines that diff printed, or a heading
 (@@ … @@) and what is below it; a heading alone accepts every difference there. Event
 ids are ignored, # begins a comment. Lines that the runs do not have are reported.
---only counts some kinds of difference: symbols, layout, program, calls, order, steps,
-claims, outcome.
+--only counts some kinds of difference: ` + joined(diff.Kinds()) + `.
 
 Exit status: 0 the same, 1 different, 2 not readable, or not known: events are missing,
 and the rest does not differ. --bisect exits 125 instead of 2, so that 'git bisect run'
-skips a kernel that cannot be judged (docs/bisect.md).` + joined(diff.Kinds()) + `.
-
-Exit status: 0 the same, 1 different, 2 not readable or not known, because events
-are missing and no difference was found in the rest. With --bisect 125 instead of 2,
-which makes 'git bisect run' skip a kernel that cannot be judged (docs/bisect.md).`,
+skips a kernel that cannot be judged (docs/bisect.md).`,
 		Example: `  dtrec diff run1.pb run2.pb
   dtrec diff --format markdown traces/linux-6.1.pb traces/run1.pb > changes.md
   dtrec diff --rename sh=bash old.pb new.pb

@@ -103,3 +103,15 @@ func TestACutTraceIsNoSuccess(t *testing.T) {
 		}
 	}
 }
+
+// Every help says once, and last, what the exit status means.
+func TestHelpEndsWithTheExitStatus(t *testing.T) {
+	for _, cmd := range newRootCmd(nil).Commands() {
+		if cmd.Hidden || !cmd.Runnable() || cmd.Name() == "completion" {
+			continue
+		}
+		if before, last, ok := strings.Cut(cmd.Long, "Exit status: "); !ok || strings.Contains(last, "\n\n") || strings.Contains(last, "Exit status") || !strings.HasSuffix(before, "\n\n") {
+			t.Errorf("%s: %s", cmd.Name(), cmd.Long)
+		}
+	}
+}
