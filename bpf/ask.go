@@ -15,9 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inspect loads the programs that are asked by running them, and runs the one of that
-// name once: it completes the layout with the values of kernel variables, tells when the
-// kernel preempts and what this process's root directory is, and returns this process's tgid as the kernel counts.
+// inspect loads the programs that answer questions when they are run (BPF_PROG_TEST_RUN), and runs the one
+// called inspect once. It fills in the values of kernel variables in the layout, finds out when the kernel
+// preempts and what this process's root directory is, and returns this process's tgid in the initial pid
+// namespace.
 func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uint32, err error) {
 	symbols := findSymbols(spec, cache, symbol{"dentry_hashtable", "__dentry_hashtable"}, symbol{"d_hash_shift"}, symbol{"preempt_dynamic_mode"})
 	spec = asking(spec, "inspect", "fstype_of", "trampoline_of", "look_at_trampolines")
@@ -50,19 +51,20 @@ func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uin
 	return self, err
 }
 
-// asking is a spec of programs that are run and need no map.
+// asking returns a copy of the spec with only these programs, which are run directly and need no maps.
 func asking(spec *ebpf.CollectionSpec, programs ...string) *ebpf.CollectionSpec {
 	spec = only(spec, programs...)
 	maps.DeleteFunc(spec.Maps, func(name string, _ *ebpf.MapSpec) bool { return name != ".bss" && name != ".rodata" })
 	return spec
 }
 
-// symbol is a kernel variable, by the names it has had.
+// symbol is a kernel variable: the names it has had.
 type symbol []string
 
-// findSymbols asks the kernel for the addresses of its symbols, where it can be asked (5.16): to print all of
-// /proc/kallsyms takes it as long as to attach twenty probes, and to look for a name that there is not half as long
-// until 6.2. The address of one that it does not tell is 0.
+// findSymbols returns the addresses of kernel variables; 0 for one that the kernel does not tell. It asks the
+// kernel where bpf_kallsyms_lookup_name exists (5.16), because printing all of /proc/kallsyms takes the
+// kernel as long as attaching twenty probes. Until 6.2, a lookup of a name that does not exist takes half as
+// long as that.
 func findSymbols(spec *ebpf.CollectionSpec, cache *btf.Cache, symbols ...symbol) []uint64 {
 	found := make([]uint64, len(symbols))
 	coll, err := ebpf.NewCollectionWithOptions(asking(spec, "find_symbol"), ebpf.CollectionOptions{Cache: cache})
@@ -84,7 +86,7 @@ func findSymbols(spec *ebpf.CollectionSpec, cache *btf.Cache, symbols ...symbol)
 	return found
 }
 
-// findSymbol asks for one name.
+// findSymbol asks the kernel for the address of one symbol; 0 if it has none of that name.
 func findSymbol(coll *ebpf.Collection, symbol string) (addr uint64) {
 	var name [symbolSize]byte
 	copy(name[:], symbol)
@@ -101,16 +103,16 @@ func findSymbol(coll *ebpf.Collection, symbol string) (addr uint64) {
 }
 
 const (
-	symbolSize = 32 // of symbol_name
-	fstypeSize = 16 // of fstype_name
+	symbolSize = 32 // size of symbol_name in target.h, bytes
+	fstypeSize = 16 // size of fstype_name in target.h, bytes
 )
 
-// Preemption tells when this kernel preempts; it decides which way of attaching comes first.
+// Preemption returns when this kernel preempts, which decides which way of attaching is tried first.
 func (s *Session) Preemption() Preemption { return s.preempt }
 
-// FilesystemType returns the name of the struct file_system_type at an address, cut at 15
-// bytes; empty where it could not be read. One goroutine at a time may call it, beside
-// one that uses the rest.
+// FilesystemType returns the name of the struct file_system_type at an address, cut at 15 bytes; empty if it
+// could not be read. Only one goroutine at a time may call it, but it may do so while another one uses the
+// rest of the session.
 func (s *Session) FilesystemType(addr uint64) string {
 	var name [fstypeSize]byte
 	if addr == 0 || s.ask.Variables["fstype_addr"].Set(addr) != nil {

@@ -18,16 +18,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Attempt is one try to tie a role and phase to a kernel symbol, and why it was not attached.
+// Attempt is one try to attach a role and phase to a kernel symbol. Err is why it was not attached, or nil.
 type Attempt struct {
 	*schema.Probe
 	Err error
 }
 
-// fail notes why.
+// fail notes why the attempt was not attached.
 func (a *Attempt) fail(err error) { a.Err, a.Error = err, err.Error() }
 
-// Plan returns what would be tried, in order, with nothing attached.
+// Plan returns the attempts that would be made, in order, without attaching anything.
 func Plan(mode Mode, preempts bool) []Attempt {
 	var attempts []Attempt
 	for _, p := range plan(mode, kernelTraits{preempts: preempts}) {
@@ -42,18 +42,18 @@ func newAttempt(p probe, c candidate) Attempt {
 	return Attempt{Probe: &schema.Probe{Role: p.role, Phase: p.phase, Symbol: c.symbol, Attach: c.attach, Required: p.required}}
 }
 
-// attached is a program in the kernel and what holds it there.
+// attached is a program in the kernel and the link that holds it there.
 type attached struct {
-	role    schema.Role // unspecified: several share the link
+	role    schema.Role // unspecified if several roles share the link
 	prog    *ebpf.Program
 	link    io.Closer // a link.Link, or a *namedKprobe
-	counted bool      // what it missed is known: of its link, or in the profile
-	looked  bool      // after the trampoline that runs it: it is known when that was rebuilt
-	missed  uint64    // hits reported as missed so far, but for those of the profile
-	stash   *attached // of a kretprobe: the program on entry that keeps an argument; or nil
+	counted bool      // its missed hits are known, from the link or from the profile
+	looked  bool      // the session watches the trampoline that runs it, so it is known when that was rebuilt
+	missed  uint64    // hits reported as missed so far, without those from the profile
+	stash   *attached // only for a kretprobe: the program on entry that keeps an argument; nil if none is needed
 }
 
-// counts reports whether it is known what was missed, also of the stash.
+// counts reports whether the missed hits are known, those of the stash program included.
 func (a *attached) counts() bool { return a == nil || a.counted && a.stash.counts() }
 
 func (a *attached) close() error {
@@ -63,28 +63,28 @@ func (a *attached) close() error {
 	return errors.Join(a.link.Close(), a.prog.Close(), a.stash.close())
 }
 
-// object is one compiled unit, and the maps its programs share.
+// object is one compiled unit and the maps that its programs share.
 type object struct {
 	spec *ebpf.CollectionSpec
 	maps map[string]*ebpf.Map
 }
 
-// attacher ties programs to symbols. Each program is loaded by itself, with the
-// maps it shares, so that one the kernel refuses does not take the others along.
+// attacher attaches programs to symbols. Each program is loaded separately, with the maps it shares, so that
+// a program which the kernel refuses does not take the others with it.
 type attacher struct {
 	trampoline  object // dcache.bpf.c
-	kprobe      object // kprobe.bpf.c, once needed
+	kprobe      object // kprobe.bpf.c, read when first needed
 	cache       *btf.Cache
-	counts      bool         // links tell what kprobes missed
-	profile     *profile     // or this does; or nil
-	trampolines *trampolines // tell what fexit missed
+	counts      bool         // links report what kprobes missed
+	profile     *profile     // reports it where links do not; nil if there is none
+	trampolines *trampolines // report what fexit missed
 	ask         *ebpf.Collection
-	noMulti     bool // the kernel has no kprobe.multi, as was seen
+	noMulti     bool // an attempt has shown that the kernel has no kprobe.multi
 	preemption  Preemption
 }
 
-// attachAll tries those of the plan that are wanted, in order. Every candidate is in the
-// attempts, those not wanted and those after the one that worked as not tried.
+// attachAll tries the wanted probes of the plan in order. Every candidate appears in the attempts: those that
+// are not wanted, and those after the one that worked, are noted as not tried.
 func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*attached, attempts []Attempt) {
 	shared := a.attachShared(plan, wanted)
 	for _, p := range plan {
@@ -121,8 +121,8 @@ func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*atta
 	return all, attempts
 }
 
-// notTried says why a candidate was left out: another one is attached, which came first
-// for a reason of this kernel or because it stands first in the table.
+// notTried returns why a candidate was left out: another one is already attached, which came first either
+// because this kernel preempts or because it is first in the table.
 func (a *attacher) notTried(by, try Attempt) error {
 	if !a.preemption.Interrupts() || kprobes(try.Attach) || !kprobes(by.Attach) {
 		return fmt.Errorf("not tried: %s is attached", by.Symbol)
@@ -153,8 +153,8 @@ func (a *attacher) attach(role schema.Role, c candidate) (*attached, error) {
 	return t, nil
 }
 
-// load puts one program of an object into the kernel, with the changes adjust makes. Of a kprobe's it returns how often
-// it runs, for a profile; nil of another's.
+// load loads one program of an object into the kernel after adjust has changed its spec. For a kprobe program
+// it also returns the variable that counts its runs, for the profile; for any other program that is nil.
 func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (prog *ebpf.Program, runs *ebpf.Variable, err error) {
 	if o.spec.Programs[name] == nil {
 		return nil, nil, fmt.Errorf("no program %s in the object", name)
@@ -169,8 +169,9 @@ func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (
 	return coll.DetachProgram(name), coll.Variables["runs"], nil
 }
 
-// alone is a spec of one program and of the maps it uses, with what is in those of its own; and the shared ones. To copy
-// the others, and map all variables, is as much work as to load the program.
+// alone returns a spec with one program and the maps it uses (with their contents, where they are the
+// program's own), and the shared maps among them. Copying the other maps and mapping all variables would be
+// as much work as loading the program.
 func (o object) alone(name string) (*ebpf.CollectionSpec, map[string]*ebpf.Map) {
 	spec := &ebpf.CollectionSpec{
 		Programs: map[string]*ebpf.ProgramSpec{name: o.spec.Programs[name].Copy()}, Maps: make(map[string]*ebpf.MapSpec),
@@ -196,7 +197,7 @@ func (o object) alone(name string) (*ebpf.CollectionSpec, map[string]*ebpf.Map) 
 	return spec, shared
 }
 
-// only is a copy of the spec with these of its programs.
+// only returns a copy of the spec with just these programs.
 func only(spec *ebpf.CollectionSpec, names ...string) *ebpf.CollectionSpec {
 	some := *spec
 	some.Programs = make(map[string]*ebpf.ProgramSpec, len(names))
@@ -206,8 +207,8 @@ func only(spec *ebpf.CollectionSpec, names ...string) *ebpf.CollectionSpec {
 	return some.Copy()
 }
 
-// oneLine keeps the last lines of a verifier log, which say what was wrong, and of a
-// refusal that it was one.
+// oneLine shortens an error of loading to one line: the last lines of a verifier log, which say what was
+// wrong, or just EPERM if the kernel refused.
 func oneLine(err error) error {
 	if errors.Is(err, unix.EPERM) {
 		return unix.EPERM
@@ -222,15 +223,16 @@ func oneLine(err error) error {
 
 var errNotWanted = errors.New("not tried: not among the roles asked for")
 
-// UnfitError says that a symbol is not there, or not what its program takes for granted.
+// UnfitError says that a symbol does not exist or is not what its program expects.
 type UnfitError struct{ What string }
 
-// Error says which.
+// Error says what does not fit.
 func (e *UnfitError) Error() string { return e.What }
 
 func errNoFunction() error { return &UnfitError{"no such function in the kernel's BTF"} }
 
-// checkPrototype compares what a program takes for granted with the function.
+// checkPrototype compares the function's BTF prototype with what the program expects. An *UnfitError means
+// that they differ or that there is no such function.
 func (a *attacher) checkPrototype(c candidate) error {
 	if c.params == nil {
 		return nil
@@ -246,8 +248,9 @@ func (a *attacher) checkPrototype(c candidate) error {
 	return fitsOne(c, types)
 }
 
-// fitsOne looks for the function among the types of its name. A system call may be there once more, as the
-// stub that stands for it where it is left out: a kprobe goes by the symbol, a trampoline by the type.
+// fitsOne looks for a matching function among the types of that name. A system call may appear twice: as
+// itself and as the stub that replaces it where it is not built in. A kprobe goes by the symbol, so one match
+// is enough; a trampoline goes by the type and cannot tell the two apart.
 func fitsOne(c candidate, types []btf.Type) error {
 	unfit, found := errNoFunction(), 0
 	for _, t := range types {
@@ -281,12 +284,12 @@ func matchPrototype(c candidate, proto *btf.FuncProto) error {
 	return &UnfitError{fmt.Sprintf("prototype is %s %s(%s)", typeName(proto.Return), c.symbol, strings.Join(params, ", "))}
 }
 
-// fitsPointer reports whether t points to the struct named; any type fits "".
+// fitsPointer reports whether t is a pointer to the named struct. Any type fits the name "".
 func fitsPointer(name string, t btf.Type) bool {
 	return name == "" || pointee(t) == name
 }
 
-// pointee is the name of the struct t points to, empty if it does not.
+// pointee returns the name of the struct that t points to; empty if it does not point to a struct.
 func pointee(t btf.Type) string {
 	p, ok := btf.UnderlyingType(t).(*btf.Pointer)
 	if !ok {

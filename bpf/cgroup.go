@@ -17,24 +17,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroups knows the paths of cgroups by their id, which is the inode number of their directory.
-// A kernel without the cgroup2 hierarchy mounted has none.
+// cgroups maps the ids of cgroups to their paths. An id is the inode number of the cgroup's directory. If the
+// cgroup2 hierarchy is not mounted, no path is known.
 type cgroups struct {
-	root  string // where the hierarchy is mounted; empty: nowhere
+	root  string // mount point of the hierarchy; empty if it is not mounted
 	paths map[uint64]string
-	rest  time.Time // until then it is not looked through again
+	rest  time.Time // the hierarchy is not walked again before this time
 }
 
-// Bounds on cgroups that are known, and on how much of its time one that is not makes the recorder look
-// through the hierarchy: one part in cgroupsRest.
+// maxCgroups bounds the number of cgroups that are remembered. cgroupsRest bounds the time spent on unknown
+// ids: at most one part in cgroupsRest of the recorder's time goes into walking the hierarchy.
 const (
 	maxCgroups  = 1 << 14
 	cgroupsRest = 20
 )
 
-// CgroupPaths returns a function that knows the path of a cgroup by its id: within the cgroup2
-// hierarchy, "/" for its root; empty where it is not mounted, and of a cgroup that has gone or came
-// into being a moment ago.
+// CgroupPaths returns a function that finds the path of a cgroup by its id. The path is relative to the
+// cgroup2 hierarchy, "/" for its root. It is empty if the hierarchy is not mounted, or for a cgroup that is
+// gone or was created a moment ago.
 func CgroupPaths() func(id uint64) string {
 	c := &cgroups{root: cgroup2Mount("/proc/self/mountinfo"), paths: make(map[uint64]string)}
 	return c.path
@@ -64,7 +64,8 @@ func (c *cgroups) path(id uint64) string {
 	return c.paths[id]
 }
 
-// cgroup2Mount is where the cgroup2 hierarchy is mounted, all of it where it is; empty: nowhere.
+// cgroup2Mount returns where the cgroup2 hierarchy is mounted, preferably a mount that shows all of it; empty
+// if it is not mounted.
 func cgroup2Mount(mountinfo string) (point string) {
 	for _, m := range cgroup2Mounts(mountinfo) {
 		if point == "" || m.root == "/" {
@@ -77,7 +78,8 @@ func cgroup2Mount(mountinfo string) (point string) {
 	return point
 }
 
-// cgroupMount is a mount of the cgroup2 hierarchy, or by a bind mount of what is below a cgroup.
+// cgroupMount is a mount of the cgroup2 hierarchy: root is the cgroup it shows ("/" for all, another one for
+// a bind mount), point is the mount point.
 type cgroupMount struct{ root, point string }
 
 func cgroup2Mounts(mountinfo string) (mounts []cgroupMount) {
@@ -96,11 +98,12 @@ func cgroup2Mounts(mountinfo string) (mounts []cgroupMount) {
 	return mounts
 }
 
-// initialCgroups is the inode of the initial cgroup namespace, PROC_CGROUP_INIT_INO.
+// initialCgroups is the link target of /proc/PID/ns/cgroup for the initial cgroup namespace; the inode is
+// PROC_CGROUP_INIT_INO.
 const initialCgroups = "cgroup:[4026531835]"
 
-// cgroupID returns the id of a cgroup v2 directory (its inode number) and its depth
-// below the root of the hierarchy.
+// cgroupID returns the id of a cgroup v2 directory (its inode number) and its depth below the root of the
+// hierarchy. It fails in a cgroup namespace other than the initial one, where the depth is not known.
 func cgroupID(dir string) (id uint64, level uint32, err error) {
 	var stat unix.Stat_t
 	var fs unix.Statfs_t
@@ -127,8 +130,9 @@ func cgroupID(dir string) (id uint64, level uint32, err error) {
 	return stat.Ino, level, nil
 }
 
-// cgroupLevel is the depth of a directory in the mount that is nearest above it, of several there the last, and of what that
-// shows of the hierarchy.
+// cgroupLevel returns the depth of a directory in the whole hierarchy: its depth below the nearest mount
+// above it (the last one, if several are mounted there) plus the depth of the cgroup that this mount shows.
+// ok is false if the directory is in none of the mounts.
 func cgroupLevel(mounts []cgroupMount, path string) (level uint32, ok bool) {
 	nearest := cgroupMount{}
 	for _, m := range mounts {

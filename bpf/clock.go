@@ -13,7 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Now is the clock of Time: nanoseconds since boot, as the kernel counts them also for a process in a time namespace.
+// Now returns the time on the clock of the events: nanoseconds since boot as the kernel counts them
+// (CLOCK_BOOTTIME), without the offset of this process's time namespace. It returns 0 if the clock cannot be
+// read.
 func Now() uint64 {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
@@ -22,13 +24,14 @@ func Now() uint64 {
 	return uint64(ts.Nano() - ownOffset())
 }
 
-// ownOffset is by how much this process's clock is ahead of the kernel's, nanoseconds.
+// ownOffset returns by how many nanoseconds this process's boottime clock is ahead of the kernel's.
 var ownOffset = sync.OnceValue(func() int64 {
-	text, _ := os.ReadFile("/proc/self/timens_offsets") // not there without CONFIG_TIME_NS
+	text, _ := os.ReadFile("/proc/self/timens_offsets") // absent without CONFIG_TIME_NS
 	return boottimeOffset(string(text))
 })
 
-// boottimeOffset reads it in a text of timens_offsets: a clock a line, its seconds and nanoseconds.
+// boottimeOffset reads that offset, in nanoseconds, from the text of timens_offsets: one clock per line, with
+// seconds and nanoseconds.
 func boottimeOffset(text string) int64 {
 	for line := range strings.Lines(text) {
 		var clock string

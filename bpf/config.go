@@ -13,8 +13,8 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// constants writes the configuration into the object before it is loaded. Self is
-// the calling process's tgid.
+// constants writes the configuration into the object before it is loaded. Self is the calling process's tgid
+// in the initial pid namespace, root its root directory (addresses of mount and dentry).
 func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint64, kernel kernelFacts, countRuns bool) error {
 	if len(c.PIDs) > 0 && int(self) != os.Getpid() {
 		return fmt.Errorf("process ids of a pid namespace mean nothing to the kernel side: run in the initial one")
@@ -61,7 +61,7 @@ func orDefault(value, fallback uint32) uint32 {
 
 const commSize = 16 // TASK_COMM_LEN
 
-// commWords is a task name as the two words the kernel side compares.
+// commWords returns a task name as the two zero-padded words that the BPF programs compare.
 func commWords(comm string) [2]uint64 {
 	var b [commSize]byte
 	copy(b[:commSize-1], comm)

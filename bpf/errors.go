@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lack is what a machine does not have that recording needs.
+// Lack is the kind of thing that recording needs and this machine does not have.
 type Lack int
 
 // The kinds of lack.
@@ -26,12 +26,12 @@ const (
 	LackHooks                     // hooks in functions are switched off
 )
 
-// MissingError says what recording on this machine lacks.
+// MissingError says what this machine lacks for recording.
 type MissingError struct {
 	Lack     Lack
-	What     string    // names it, e.g. "CAP_BPF and CAP_PERFMON"
-	Attempts []Attempt // everything tried; none if it did not come to that
-	Err      error     // what the kernel answered
+	What     string    // name of what is missing, e.g. "CAP_BPF and CAP_PERFMON"
+	Attempts []Attempt // everything that was tried; nil if it failed before attaching
+	Err      error     // the kernel's answer
 }
 
 // Error says what is missing.
@@ -42,22 +42,22 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("no %s: %v", e.What, e.Err)
 }
 
-// Unwrap returns what the kernel answered.
+// Unwrap returns the kernel's answer.
 func (e *MissingError) Unwrap() error { return e.Err }
 
-// SizeError says that the kernel gives no memory for so much as was asked for.
+// SizeError says that the kernel refused to allocate as much memory as was asked for.
 type SizeError struct {
-	Flag  string // of record
+	Flag  string // the flag of dtrec record that sets the size, e.g. "--buffer"
 	Value uint32
 	Err   error
 }
 
-// Error names the value.
+// Error names the flag and its value.
 func (e *SizeError) Error() string {
 	return fmt.Sprintf("%s %d is more than this kernel gives: %v", e.Flag, e.Value, e.Err)
 }
 
-// Unwrap returns what the kernel answered.
+// Unwrap returns the kernel's answer.
 func (e *SizeError) Unwrap() error { return e.Err }
 
 const (
@@ -66,26 +66,26 @@ const (
 	capBPF      = 39
 )
 
-// refusal turns the kernel's first refusal (EPERM or anything else) into what is
-// missing, by asking what this process may do.
+// refusal turns the kernel's first refusal (EPERM or any other error) into a MissingError by checking this
+// process's capabilities and the lockdown mode.
 func refusal(err error) *MissingError {
 	if errors.Is(err, unix.EPERM) {
-		err = unix.EPERM // where exactly it refused does not help
+		err = unix.EPERM // where exactly the kernel refused is of no use
 	}
 	if missing := missingCapabilities("/proc/self/status"); missing != "" {
 		return &MissingError{Lack: LackPrivilege, What: missing, Err: err}
 	}
-	if lockdown("/sys/kernel/security/lockdown") == "confidentiality" { // integrity forbids none of what is done here
+	if lockdown("/sys/kernel/security/lockdown") == "confidentiality" { // mode integrity forbids nothing that is done here
 		if errno := unix.Errno(0); errors.As(err, &errno) {
-			err = errno // the verifier's log tells of a helper that is not there
+			err = errno // the verifier's log would only complain of an unknown helper
 		}
 		return &MissingError{Lack: LackLockdown, What: "BPF tracing under lockdown=confidentiality", Err: err}
 	}
 	return &MissingError{Lack: LackTracing, What: "BPF tracing on this kernel", Err: err}
 }
 
-// missingCapabilities names the capabilities the process would need and has not,
-// by the CapEff line of a status file; empty when it has them or cannot know.
+// missingCapabilities returns the names of the capabilities that the process needs and does not have, by the
+// CapEff line of a status file; empty if it has them or if that cannot be found out.
 func missingCapabilities(path string) string {
 	caps, err := capEff(path)
 	if err != nil || caps&(1<<capSysAdmin) != 0 {
@@ -101,7 +101,7 @@ func missingCapabilities(path string) string {
 	return strings.Join(missing, " and ")
 }
 
-// lockdown returns the mode in brackets of a lockdown file, empty without one.
+// lockdown returns the mode in brackets in a lockdown file; empty if there is no such file.
 func lockdown(path string) string {
 	modes, err := os.ReadFile(path)
 	if err != nil {

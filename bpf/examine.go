@@ -18,20 +18,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Machine is what can be seen, without attaching anything and by anyone, of what
-// recording needs.
+// Machine describes what recording needs and this machine offers, as far as any user can see without
+// attaching a probe.
 type Machine struct {
-	BPF             error    // why there is no bpf(2); nil: there is
-	BTF             error    // why the kernel's type information cannot be read; nil: it can
-	Capabilities    []string // those effective, of CAP_SYS_ADMIN, CAP_PERFMON and CAP_BPF
-	CapabilitiesErr error    // why they are not known
-	Lacking         string   // the capabilities needed and not effective, empty for none
-	Lockdown        string   // mode; empty where there is no such file
-	Memlock         uint64   // most bytes locked, MemlockUnlimited for no limit; counts for BPF until 5.10
-	UnprivilegedBPF string   // kernel.unprivileged_bpf_disabled; empty where unknown
-	JIT             string   // net.core.bpf_jit_enable; empty where unknown
-	TraceFS         bool     // mounted and readable
-	Leftovers       []string // events in it of recorders that were killed
+	BPF             error    // why bpf(2) is not available; nil if it is
+	BTF             error    // why the kernel's type information cannot be read; nil if it can
+	Capabilities    []string // effective ones among CAP_SYS_ADMIN, CAP_PERFMON and CAP_BPF
+	CapabilitiesErr error    // why the capabilities are not known
+	Lacking         string   // capabilities that are needed and not effective; empty for none
+	Lockdown        string   // lockdown mode; empty if there is no such file
+	Memlock         uint64   // limit on locked memory in bytes, MemlockUnlimited for none; BPF memory counts towards it until 5.10
+	UnprivilegedBPF string   // kernel.unprivileged_bpf_disabled; empty if unknown
+	JIT             string   // net.core.bpf_jit_enable; empty if unknown
+	TraceFS         bool     // tracefs is mounted and readable
+	Leftovers       []string // events in kprobe_events of recorders that were killed
 	Functions       map[string]bool
 	FunctionsErr    error // why kallsyms could not be read
 }
@@ -39,8 +39,8 @@ type Machine struct {
 // MemlockUnlimited is RLIM_INFINITY.
 const MemlockUnlimited = ^uint64(0)
 
-// Kernel functions that show what was built into a kernel; Machine.Functions tells of
-// each whether it is there.
+// Kernel functions that show which options a kernel was built with. Machine.Functions has true for each one
+// that exists.
 const (
 	FuncTrampoline = "bpf_trampoline_link_prog" // CONFIG_BPF_JIT
 	FuncFtrace     = "ftrace_set_filter_ip"     // CONFIG_DYNAMIC_FTRACE
@@ -49,7 +49,7 @@ const (
 	FuncFprobe     = "register_fprobe"          // CONFIG_FPROBE: kprobe.multi
 )
 
-// Examine looks at the machine.
+// Examine looks at the machine without attaching anything.
 func Examine() Machine {
 	m := Machine{
 		Lockdown:        lockdown("/sys/kernel/security/lockdown"),
@@ -73,7 +73,8 @@ func Examine() Machine {
 	return m
 }
 
-// haveBPF asks for no command that there is. A kernel without bpf(2) has no types either, and lacks more than those.
+// haveBPF returns an error if the kernel has no bpf(2). It calls bpf(2) with a command that does not exist. A
+// kernel without bpf(2) has no type information either, but blaming that would be misleading.
 func haveBPF() error {
 	if _, _, errno := unix.Syscall(unix.SYS_BPF, ^uintptr(0), 0, 0); errno == unix.ENOSYS {
 		return &MissingError{Lack: LackTracing, What: "bpf(2), CONFIG_BPF_SYSCALL", Err: errno}
@@ -89,7 +90,8 @@ func setting(path string) string {
 	return strings.TrimSpace(string(b))
 }
 
-// effectiveCapabilities names those a status file lists, of the three that matter.
+// effectiveCapabilities names which of the three capabilities that matter are effective according to a status
+// file.
 func effectiveCapabilities(path string) ([]string, error) {
 	caps, err := capEff(path)
 	if err != nil {
@@ -121,7 +123,8 @@ func capEff(path string) (uint64, error) {
 	return strconv.ParseUint(strings.TrimSpace(line), 16, 64)
 }
 
-// functionsIn looks names up in a kallsyms file, whose addresses may be hidden.
+// functionsIn reports which of the names are in a kallsyms file. It works also where the addresses are
+// hidden.
 func functionsIn(path string, names ...string) (map[string]bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -138,13 +141,12 @@ func functionsIn(path string, names ...string) (map[string]bool, error) {
 	return found, nil
 }
 
-// ErrNotTried says that nothing known speaks against a candidate, and that it was not
-// attached to.
+// ErrNotTried is the error of a candidate that was not attached although nothing is known against it.
 var ErrNotTried = errors.New("attaching not tried")
 
-// Look returns the plan without trying it: the error of an attempt is ErrNotTried, or
-// what the kernel's type information has against the candidate. The order is that of
-// what the kernel's version says of its preemption.
+// Look returns the plan without attaching anything. The error of each attempt is ErrNotTried, or what the
+// kernel's type information has against the candidate. The order depends on whether the kernel preempts, as
+// far as its version says.
 func Look(mode Mode) ([]Attempt, error) {
 	a := attacher{cache: btf.NewCache()}
 	kernel, err := a.cache.Kernel()

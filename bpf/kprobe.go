@@ -17,11 +17,12 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// kretprobeCalls is how many calls of a function a kretprobe can have open at once. By
-// default that is a few per cpu, and opens sleep.
+// kretprobeCalls is how many calls of one function a kretprobe can have in progress at once. The kernel's
+// default is a few per CPU, which is not enough because opens sleep.
 const kretprobeCalls = 1024
 
-// namedTries is how often a kprobe with a name is tried before one without, whose missed hits nobody knows.
+// namedTries is how often a kprobe with a name in tracefs is tried before an unnamed one, whose missed hits
+// nobody counts.
 const namedTries = 3
 
 const stashMap = "stashed"
@@ -32,8 +33,8 @@ var (
 	errNotCompiled = errors.New("no kprobe programs were built for this architecture")
 )
 
-// newKprobes reads kprobe.bpf.c's object. Its programs share the maps, and the
-// variables, of the other one; only the stash is their own.
+// newKprobes reads the object of kprobe.bpf.c. Its programs share the maps and variables of the other object;
+// only the stash is their own.
 func newKprobes(shared object) (object, error) {
 	if len(_KprobeBytes) == 0 {
 		return object{}, errNotCompiled
@@ -64,8 +65,8 @@ func (o *object) closeStash() error {
 	return nil
 }
 
-// attachKprobe attaches the program and, if its exit needs an argument, the one that
-// keeps it on entry.
+// attachKprobe attaches the program and, if it runs on exit and needs an argument, also the program that
+// keeps the argument on entry.
 func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error) {
 	if a.noMulti && multi(c.attach) {
 		return nil, fmt.Errorf("attach: %w", errNoMulti)
@@ -93,7 +94,7 @@ func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error
 	return exit, nil
 }
 
-// needKprobes reads kprobe.bpf.c's object, once.
+// needKprobes reads the object of kprobe.bpf.c when it is first needed.
 func (a *attacher) needKprobes() (err error) {
 	if a.kprobe.spec == nil {
 		a.kprobe, err = newKprobes(a.trampoline)
@@ -101,7 +102,7 @@ func (a *attacher) needKprobes() (err error) {
 	return err
 }
 
-// loadKprobe loads one of its programs for this way of attaching.
+// loadKprobe loads one program of kprobe.bpf.c for this way of attaching.
 func (a *attacher) loadKprobe(name string, attach schema.Attach) (*ebpf.Program, *ebpf.Variable, error) {
 	return a.load(a.kprobe, name, func(p *ebpf.ProgramSpec) {
 		if multi(attach) {
@@ -135,7 +136,7 @@ func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
 	return &attached{role: role, prog: prog, link: l, counted: a.counts}, nil
 }
 
-// bareCause is the kernel's answer, without the ways the library went.
+// bareCause returns the kernel's own error, without the messages of the library about the ways it tried.
 func bareCause(attach schema.Attach, err error) error {
 	var errno syscall.Errno
 	switch {
@@ -159,7 +160,7 @@ func attachSymbol(prog *ebpf.Program, c candidate) (link.Link, error) {
 	case schema.Kprobe:
 		return link.Kprobe(c.symbol, prog, nil)
 	case schema.Kretprobe:
-		// Only tracefs takes a number of calls; it may not be mounted.
+		// Only tracefs accepts the number of calls, and it may not be mounted.
 		l, err := link.Kretprobe(c.symbol, prog, &link.KprobeOptions{RetprobeMaxActive: kretprobeCalls, TraceFSPrefix: tracefsGroup()})
 		if err != nil {
 			l, err = link.Kretprobe(c.symbol, prog, nil)
@@ -170,8 +171,8 @@ func attachSymbol(prog *ebpf.Program, c candidate) (link.Link, error) {
 	}
 }
 
-// countsMissed reports whether links tell what they missed (6.7): whether one of the
-// structs in struct bpf_link_info has a member of that name.
+// countsMissed reports whether links say what they missed (since 6.7), that is, whether one of the structs in
+// struct bpf_link_info has a member named missed.
 func countsMissed(kernel *btf.Spec) bool {
 	var info *btf.Struct
 	if kernel.TypeByName("bpf_link_info", &info) != nil {
@@ -180,7 +181,8 @@ func countsMissed(kernel *btf.Spec) bool {
 	return hasMember(info, "missed", 4)
 }
 
-// hasMember looks for a member by name in t and what is in it, to a depth.
+// hasMember reports whether t or a struct or union nested in it, down to the given depth, has a member of
+// that name.
 func hasMember(t btf.Type, name string, depth int) bool {
 	var members []btf.Member
 	switch t := btf.UnderlyingType(t).(type) {
@@ -197,9 +199,9 @@ func hasMember(t btf.Type, name string, depth int) bool {
 	return false
 }
 
-// takeMissed returns the hits missed since the last call, of this program and its
-// stash: those the program refused since it or another one ran on that cpu, and
-// those the probe could not hand on.
+// takeMissed returns the hits of this program and its stash that were missed since the last call: those at
+// which the kernel did not run the program because it or another one was running on that CPU, and, if the
+// link counts them, those that the probe could not handle.
 func (a *attached) takeMissed() (uint64, error) {
 	if a == nil {
 		return 0, nil

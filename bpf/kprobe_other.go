@@ -4,6 +4,6 @@
 
 package bpf
 
-// _KprobeBytes is empty where kprobe.bpf.c is not built: regs.h does not know the
+// _KprobeBytes is empty on architectures for which kprobe.bpf.c is not built, as regs.h does not know their
 // registers.
 var _KprobeBytes []byte

@@ -18,16 +18,17 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// kernelFacts is what the programs must be told of the kernel.
+// kernelFacts holds what the programs must be told about the kernel.
 type kernelFacts struct {
 	mounted, opHash uint32 // bits of dentry.d_flags
 }
 
-// readLayout asks BTF. Only struct dentry must be there.
+// readLayout reads the layout of the kernel's structures from BTF. Only struct dentry must be there; fields
+// that are not found stay 0.
 func readLayout(spec *btf.Spec) (*schema.Layout, error) {
 	l := &schema.Layout{PageSize: uint32(os.Getpagesize())}
 	if slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH) {
-		l.NameHash = schema.NameHash_NAME_HASH_WORD64_LE // DCACHE_WORD_ACCESS, 64 bit, little endian
+		l.NameHash = schema.NameHash_NAME_HASH_WORD64_LE // the name hash of CONFIG_DCACHE_WORD_ACCESS, 64 bit, little endian
 	}
 	var dentry *btf.Struct
 	if err := spec.TypeByName("dentry", &dentry); err != nil {
@@ -61,8 +62,7 @@ func offset(s *btf.Struct, field string) (uint32, bool) {
 	return at, ok
 }
 
-// member finds a field by name, also in anonymous structs and unions, and returns
-// its offset in bytes.
+// member finds a field by name, also in nested anonymous structs and unions, and returns its offset in bytes.
 func member(members []btf.Member, field string) (btf.Member, uint32, bool) {
 	for _, m := range members {
 		if m.Name == field {
@@ -85,8 +85,8 @@ func member(members []btf.Member, field string) (btf.Member, uint32, bool) {
 	return btf.Member{}, 0, false
 }
 
-// readFacts finds the bits of d_flags in enum dentry_flags, or takes the #defines
-// include/linux/dcache.h had before.
+// readFacts finds the bits of d_flags in enum dentry_flags. Kernels without that enum have the values that
+// include/linux/dcache.h defined before.
 func readFacts(spec *btf.Spec) kernelFacts {
 	facts := kernelFacts{mounted: 0x10000, opHash: 0x1}
 	var flags *btf.Enum
@@ -104,7 +104,8 @@ func readFacts(spec *btf.Spec) kernelFacts {
 	return facts
 }
 
-// symbolAddresses looks symbols up in kallsyms; those it does not tell are absent.
+// symbolAddresses looks symbols up in a kallsyms file. Symbols that are absent or whose address is hidden (0)
+// are not in the map.
 func symbolAddresses(path string, names ...string) map[string]uint64 {
 	found := make(map[string]uint64, len(names))
 	f, err := os.Open(path)
@@ -114,7 +115,7 @@ func symbolAddresses(path string, names ...string) map[string]uint64 {
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	lines.Buffer(make([]byte, 64<<10), 64<<10)
-	for lines.Scan() && len(found) < len(names) { // "ffffffff81000000 T _text"; a hundred thousand of them
+	for lines.Scan() && len(found) < len(names) { // "ffffffff81000000 T _text", a hundred thousand lines
 		line := lines.Bytes()
 		name := line[bytes.LastIndexByte(line, ' ')+1:]
 		at := slices.IndexFunc(names, func(n string) bool { return n == string(name) })

@@ -17,18 +17,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tracefsGroup begins the names of the events this process makes; the library adds a
-// number by chance.
+// tracefsGroup returns the prefix of the group names of this process's events; the library appends a random
+// number.
 func tracefsGroup() string { return fmt.Sprintf("dtrec_%d", os.Getpid()) }
 
-// tracefsDirs are where tracefs may be mounted.
+// tracefsDirs returns the directories where tracefs may be mounted.
 func tracefsDirs() []string { return []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} }
 
-// leftovers returns the events in a text of kprobe_events whose recorder is gone: killed,
-// it could not take them back.
+// leftovers returns the events in a text of kprobe_events whose recorder no longer runs: one that was killed
+// could not remove them.
 func leftovers(text string, alive func(pid int) bool) []string {
 	var left []string
-	ownEvent := regexp.MustCompile(`^[pr]\d*:(dtrec_(\d+)_[0-9a-f]{16}/\S+) `) // with its process id
+	ownEvent := regexp.MustCompile(`^[pr]\d*:(dtrec_(\d+)_[0-9a-f]{16}/\S+) `) // the second group is the process id
 	for _, line := range strings.Split(text, "\n") {
 		if m := ownEvent.FindStringSubmatch(line); m != nil {
 			if pid, err := strconv.Atoi(m[2]); err == nil && !alive(pid) {
@@ -42,7 +42,8 @@ func leftovers(text string, alive func(pid int) bool) []string {
 
 func processAlive(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
 
-// findLeftovers looks where tracefs is mounted; of what may not be read there is nothing.
+// findLeftovers returns the path of kprobe_events and the events left over in it; both are empty if tracefs
+// is not mounted or not readable.
 func findLeftovers() (file string, left []string) {
 	for _, dir := range tracefsDirs() {
 		file := dir + "/kprobe_events"
@@ -53,12 +54,12 @@ func findLeftovers() (file string, left []string) {
 	return "", nil
 }
 
-// RemoveLeftovers removes the events of killed recorders. One that a recorder in another
-// pid namespace uses is refused by the kernel, and stays.
+// RemoveLeftovers removes the events of killed recorders. An event that is in use by a recorder in another
+// pid namespace stays, because the kernel refuses to remove it.
 func RemoveLeftovers() {
 	file, left := findLeftovers()
 	for _, event := range left {
-		// Each in a write of its own: the kernel stops at the first it refuses.
+		// Each event gets a write of its own, as the kernel stops at the first line it refuses.
 		if f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, fs.ModePerm); err == nil {
 			_, _ = f.WriteString("-:" + event + "\n")
 			f.Close()

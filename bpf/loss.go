@@ -21,15 +21,15 @@ const (
 	slotSize   = 32
 )
 
-// lossMemory is the array of struct loss_slot, mapped.
+// lossMemory is the mapped array of struct loss_slot.
 type lossMemory struct {
 	memory interface {
 		io.ReaderAt
 		io.WriterAt
 	}
-	buf    []byte   // a copy of it
-	told   []uint64 // by slot: the latest loss reported, nanoseconds since boot
-	looked uint64   // when take last looked, nanoseconds since boot
+	buf    []byte   // copy of the array
+	told   []uint64 // per slot: end of the latest loss reported, nanoseconds since boot
+	looked uint64   // time of the last call of take, nanoseconds since boot
 }
 
 func newLossMemory(m *ebpf.Map) (*lossMemory, error) {
@@ -40,16 +40,15 @@ func newLossMemory(m *ebpf.Map) (*lossMemory, error) {
 	return &lossMemory{memory, make([]byte, m.MaxEntries()*slotSize), make([]uint64, m.MaxEntries()), 0}, nil
 }
 
-// Lag is how far the time of a loss may lie behind the moment in which it can be read: a program takes the time first, and the
-// counters after that. In between the CPU of a virtual machine may stand still; on a host with ten times the load
-// it can carry, 41 ms were seen.
+// Lag is how much later than its own time a loss may become readable: a program takes the time first and
+// updates the counters after that. In between the CPU of a virtual machine may stand still; 41 ms were seen
+// on a host with ten times the load it can carry.
 const Lag = 120 * time.Millisecond
 
-// take appends what was lost since the last call, and acknowledges it: the next
-// loss in a slot opens a new window. A loss that comes between the reading and the
-// acknowledging finds the older window open; it came after the last look, and its
-// window begins there, less the lag. Only of exits that were never seen nobody knows
-// since when they are missing: their window is as long as it is.
+// take appends what was lost since the last call and acknowledges it, so that the next loss in a slot opens a
+// new window. A loss between the reading and the acknowledgement still extends the old window; as it happened
+// after the last look, the window reported for it begins there, less Lag. LossMissed is the exception: nobody
+// knows since when an exit that was never seen has been missing, so its window is not shortened.
 func (l *lossMemory) take(dst []*schema.Loss) ([]*schema.Loss, error) {
 	since := l.looked - min(l.looked, uint64(Lag))
 	l.looked = Now()
@@ -61,7 +60,7 @@ func (l *lossMemory) take(dst []*schema.Loss) ([]*schema.Loss, error) {
 		if bytes.Equal(slot[:8], slot[8:16]) {
 			continue
 		}
-		// The count first: what it counts is within the window read after it.
+		// The count is read first, so that all it counts lies within the window read after it.
 		if _, err := l.memory.ReadAt(slot[:8], int64(i*slotSize)); err != nil {
 			return dst, fmt.Errorf("read loss counters: %w", err)
 		}
@@ -81,7 +80,7 @@ func (l *lossMemory) take(dst []*schema.Loss) ([]*schema.Loss, error) {
 	return dst, nil
 }
 
-// slotLoss reads slot i: the loss not yet acknowledged.
+// slotLoss returns the part of the loss in slot i that has not been acknowledged.
 func slotLoss(b []byte, i int) *schema.Loss {
 	le := binary.LittleEndian
 	first := le.Uint64(b[16:])

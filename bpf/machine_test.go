@@ -68,7 +68,7 @@ func TestFunctionsIn(t *testing.T) {
 	}
 }
 
-// A member is found in structs within unions, as struct bpf_link_info has them.
+// A member is found in structs inside unions, as in struct bpf_link_info.
 func TestHasMember(t *testing.T) {
 	word := &btf.Int{Name: "u64", Size: 8}
 	perf := &btf.Struct{Members: []btf.Member{{Name: "missed", Type: word}}}
@@ -103,7 +103,7 @@ func TestSymbolAddresses(t *testing.T) {
 	}
 }
 
-// A member is found also where later kernels put it into an anonymous union or struct.
+// A member is found also where later kernels moved it into an anonymous union or struct.
 func TestMember(t *testing.T) {
 	word := &btf.Int{Name: "u64", Size: 8}
 	union := &btf.Union{Members: []btf.Member{{Name: "__d_name", Type: word}, {Name: "d_name", Type: word}}}
@@ -132,7 +132,7 @@ func TestCommWords(t *testing.T) {
 	}
 }
 
-// A slot's position says whose loss it is, and only what was not acknowledged counts.
+// The position of a slot says whose loss it is, and only what was not acknowledged counts.
 func TestSlotLoss(t *testing.T) {
 	const cpu, cause, role = 3, schema.LossWatchOverflow, schema.RoleAlloc
 	slot := make([]byte, slotSize)
@@ -145,10 +145,10 @@ func TestSlotLoss(t *testing.T) {
 	}
 }
 
-// slots are struct loss_slot of one cpu, as the kernel side writes them.
+// slots holds the struct loss_slot of one CPU, as the kernel side writes them.
 type slots struct {
 	b     []byte
-	onAck func() // what is lost just before an acknowledgement is there
+	onAck func() // adds a loss just before an acknowledgement
 }
 
 func (s *slots) ReadAt(p []byte, off int64) (int, error) { return copy(p, s.b[off:]), nil }
@@ -161,7 +161,7 @@ func (s *slots) WriteAt(p []byte, off int64) (int, error) {
 	return copy(s.b[off:], p), nil
 }
 
-// lose is lost_within of emit.h.
+// lose does what lost_within of emit.h does.
 func (s *slots) lose(cause schema.LossCause, role schema.Role, first, last uint64) {
 	le := binary.LittleEndian
 	slot := s.b[(int(cause)*lossRoles+int(role))*slotSize:]
@@ -172,9 +172,8 @@ func (s *slots) lose(cause schema.LossCause, role schema.Role, first, last uint6
 	le.PutUint64(slot, le.Uint64(slot)+1)
 }
 
-// A loss in the moment between reading and acknowledging is told the next time, in a
-// window that has it in it and reaches back no further than it need; that of an exit
-// which was never seen reaches back to the entry.
+// A loss between the reading and the acknowledgement is reported the next time, in a window that contains it
+// and begins no earlier than necessary; the window of an exit that was never seen begins at the entry.
 func TestLossWindows(t *testing.T) {
 	newLosses := func() (*slots, *lossMemory) {
 		s := &slots{b: make([]byte, lossCauses*lossRoles*slotSize)}
@@ -216,14 +215,15 @@ func TestLossWindows(t *testing.T) {
 	s, l := newLosses()
 	now := Now()
 	s.lose(schema.LossMissed, schema.RoleUnlink, now, now)
-	s.lose(schema.LossMissed, schema.RoleUnlink, 5, now-1) // entered before, found missing before
+	s.lose(schema.LossMissed, schema.RoleUnlink, 5, now-1) // entered earlier, and found missing earlier
 	if got := take(l); len(got) != 1 || got[0].FirstNs != 5 || got[0].LastNs != now {
 		t.Errorf("the older one found later: %+v", got)
 	}
 }
 
-// What is read from a ring buffer is whole records up to the first that is not done, in the order of the ring, also over its
-// end, those taken back passed over; all that happened before the horizon; and what is not released stays.
+// scan returns whole records up to the first unfinished one, in the order of the ring, also across its end,
+// without the discarded ones. All that happened before the horizon has been returned, and records that were
+// not released remain.
 func TestRing(t *testing.T) {
 	const size = 256
 	r := &ring{consumer: make([]byte, 8), producer: make([]byte, 8), words: make([]uint64, size/8)}
@@ -278,7 +278,7 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// Past a record that is not done are those behind it.
+// goPast makes the records behind an unfinished one readable.
 func TestRingPast(t *testing.T) {
 	r := &ring{producer: make([]byte, 8), words: []uint64{8, 1, 8 | ringBusy, 2, 8, 3, 8 | ringBusy, 4}}
 	binary.LittleEndian.PutUint64(r.producer, 64)
@@ -293,7 +293,7 @@ func TestRingPast(t *testing.T) {
 	}
 }
 
-// A record that reaches over the end of the ring buffer is put together.
+// A record that wraps around the end of the ring buffer is joined.
 func TestRingTorn(t *testing.T) {
 	word := func(text string) uint64 { return binary.LittleEndian.Uint64([]byte(text)) }
 	r := &ring{words: make([]uint64, 8)}
@@ -304,7 +304,7 @@ func TestRingTorn(t *testing.T) {
 	}
 }
 
-// A fork missed where the child would be followed hides all that the child does.
+// A missed fork hides everything the child does, if the child would have been followed.
 func TestCauseOfMiss(t *testing.T) {
 	for _, test := range []struct {
 		config Config

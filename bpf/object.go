@@ -13,15 +13,15 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// Of the section .BTF.ext (Documentation/bpf/btf.rst): where its header has the length of the line infos, of which
-// the first word is the size of a record.
+// Of the section .BTF.ext (Documentation/bpf/btf.rst): extLineLength is where its header has the length of
+// the line infos. extNoLines is that length without any, since the first word, the size of a record, remains.
 const (
 	extLineLength = 20
 	extNoLines    = 4
 )
 
-// readObject reads a compiled unit, without the lines and the functions that its instructions come from. They are half of
-// what there is to read, and for each program the kernel would be given types to say them with.
+// readObject reads a compiled unit without its line infos and function infos. They are half of what there is
+// to parse, and with them the kernel would be given BTF types for each program.
 func readObject(object []byte) (*ebpf.CollectionSpec, error) {
 	file, err := elf.NewFile(bytes.NewReader(object))
 	if err != nil {

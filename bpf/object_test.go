@@ -28,8 +28,8 @@ func loadSpec(t *testing.T) *ebpf.CollectionSpec {
 	return spec
 }
 
-// loadKprobeSpecs reads the object of kprobe.bpf.c of every architecture, also those this
-// test was not built for.
+// loadKprobeSpecs reads the object of kprobe.bpf.c for every architecture, not only the one this test was
+// built for.
 func loadKprobeSpecs(t *testing.T) map[string]*ebpf.CollectionSpec {
 	t.Helper()
 	specs := make(map[string]*ebpf.CollectionSpec)
@@ -43,7 +43,7 @@ func loadKprobeSpecs(t *testing.T) map[string]*ebpf.CollectionSpec {
 	return specs
 }
 
-// structOf finds a type by the map or record that uses it.
+// structOf returns the struct of this name from the BTF of dcache.bpf.c.
 func structOf(t *testing.T, name string) *btf.Struct {
 	t.Helper()
 	var s *btf.Struct
@@ -53,7 +53,7 @@ func structOf(t *testing.T, name string) *btf.Struct {
 	return s
 }
 
-// The object in the repository is what clang 16 makes of the source beside it.
+// The objects in the repository are what clang 16 makes of the sources beside them.
 func TestObjectFresh(t *testing.T) {
 	for _, tool := range []string{"clang-16", "llvm-strip-16"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -101,7 +101,7 @@ func TestObjectFresh(t *testing.T) {
 	}
 }
 
-// generateArgs are the arguments of bpf2go in each go:generate line of doc.go.
+// generateArgs returns the arguments of bpf2go in each go:generate line of doc.go.
 func generateArgs(t *testing.T) [][]string {
 	t.Helper()
 	doc, err := os.ReadFile("doc.go")
@@ -120,7 +120,7 @@ func generateArgs(t *testing.T) [][]string {
 	return all
 }
 
-// splitArgs takes quoted words as one.
+// splitArgs splits a line into words; a quoted part is one word.
 func splitArgs(line string) []string {
 	var args []string
 	for i, part := range strings.Split(line, `"`) {
@@ -153,7 +153,7 @@ func TestObjectHasNoPaths(t *testing.T) {
 	}
 }
 
-// Only regs.h knows an architecture.
+// regs.h is the only source that knows about an architecture.
 func TestRegistersInOnePlace(t *testing.T) {
 	sources, err := filepath.Glob("*.[ch]")
 	if err != nil || len(sources) == 0 {
@@ -183,7 +183,7 @@ func TestLossLayout(t *testing.T) {
 	}
 }
 
-// The numbers of record.h are those of the Go side.
+// The numbers in record.h are the same as those in Go.
 func TestEnums(t *testing.T) {
 	header, err := os.ReadFile("record.h")
 	if err != nil {
@@ -212,7 +212,7 @@ func TestEnums(t *testing.T) {
 	}
 }
 
-// checkOrder holds a C enum to names counted from first.
+// checkOrder checks that a C enum has these names in this order, counted from first.
 func checkOrder(t *testing.T, text, enum string, first int, names ...string) {
 	t.Helper()
 	_, body, ok := strings.Cut(text, enum)
@@ -233,7 +233,7 @@ func checkOrder(t *testing.T, text, enum string, first int, names ...string) {
 	}
 }
 
-// A program is loaded with the maps it uses: those that all share, and its own with what is in them.
+// alone gives a program the maps it uses: the shared ones, and its own with their contents.
 func TestAlone(t *testing.T) {
 	if len(_KprobeBytes) == 0 {
 		t.Skip(errNotCompiled)

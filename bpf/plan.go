@@ -10,12 +10,13 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// kprobes reports whether the program comes from kprobe.bpf.c.
+// kprobes reports whether programs attached in this way come from kprobe.bpf.c.
 func kprobes(a schema.Attach) bool {
 	return a != schema.Fentry && a != schema.Fexit && a != schema.TPBTF
 }
 
-// Mode says which ways of attaching to functions may be tried. Tracepoints have one.
+// Mode says which ways of attaching to functions may be tried. Tracepoints have only one way, which every
+// mode tries.
 type Mode uint8
 
 // The modes.
@@ -25,14 +26,15 @@ const (
 	KprobeMode             // kprobe.multi, then kprobes one at a time
 )
 
-// kernelTraits is what of a kernel decides in which order the ways are tried.
+// kernelTraits holds the properties of a kernel that decide in which order the ways are tried.
 type kernelTraits struct {
-	preempts bool // it takes the cpu from a task inside a trampoline's program, and the hits of others on that cpu are missed
-	profiles bool // what a kprobe missed is told of those with a name in tracefs, and of no link
+	preempts bool // a task may be preempted inside a trampoline's program; hits of other tasks on that CPU are then missed
+	profiles bool // missed hits are known for kprobes with a name in tracefs, and not for any link
 }
 
-// ways lists how a function may be attached to in this mode, in the order tried. Programs of kprobes run without
-// preemption. A kprobe costs more than one of kprobe.multi, but missed hits that nobody knows of cost the proof.
+// ways returns how a function may be attached to in this mode, in the order tried. Programs of kprobes run
+// without preemption. A single kprobe costs more than kprobe.multi, but it comes first where only its missed
+// hits are counted, as uncounted misses leave claims unproven.
 func (m Mode) ways(phase schema.Phase, kernel kernelTraits) []schema.Attach {
 	ways := []schema.Attach{schema.Fentry, schema.KprobeMulti, schema.Kprobe}
 	if phase != schema.Enter {
@@ -53,7 +55,7 @@ func (m Mode) ways(phase schema.Phase, kernel kernelTraits) []schema.Attach {
 	return ways
 }
 
-// probe is one role and phase, and where it can be observed.
+// probe is one role and phase and the places where it can be observed.
 type probe struct {
 	role       schema.Role
 	phase      schema.Phase
@@ -61,8 +63,9 @@ type probe struct {
 	candidates []candidate
 }
 
-// shared is the program of kprobe.bpf.c that does for this probe and others, where kprobe.multi is the first way tried:
-// one link holds all their functions, and a cookie tells which was hit. Empty: there is none.
+// shared returns the program of kprobe.bpf.c that serves this probe and others where kprobe.multi is the
+// first way tried: one link holds all their functions, and a cookie tells which one was hit. It is empty if
+// there is none.
 func (p probe) shared() string {
 	for _, o := range pathOperations {
 		switch {
@@ -77,20 +80,20 @@ func (p probe) shared() string {
 
 // candidate is one way to observe a role and phase.
 type candidate struct {
-	symbol  string // kernel function, or tracepoint
+	symbol  string // kernel function or tracepoint
 	attach  schema.Attach
-	program string // in dcache.bpf.c and, but for tracepoints, in kprobe.bpf.c
+	program string // in dcache.bpf.c and, except for tracepoints, in kprobe.bpf.c
 
-	// What the program takes for granted, compared with the kernel's BTF: as many
-	// parameters, and pointers to these structs; "" is not looked at. Tracepoints
-	// have none: their arguments grow at the end only.
+	// What the program expects of the function's prototype, checked against the kernel's BTF: the number of
+	// parameters, and which of them and whether the result point to these structs; "" is not checked.
+	// Tracepoints have none (nil), because their arguments only ever grow at the end.
 	params  []string
 	returns string
 }
 
-// plan lists every probe with its candidates in the order tried: every way of the
-// mode, and for each every symbol. A tracepoint is the last way, but for one that stands
-// first in the table, where the kernel does not preempt its programs (from 7.0 on some do).
+// plan returns every probe with its candidates in the order tried: for each way of the mode, every symbol. A
+// tracepoint is the last way. One that stands first in the table comes first if the kernel does not preempt
+// its programs (from 7.0 on some kernels do).
 func plan(mode Mode, kernel kernelTraits) []probe {
 	probes := slices.Concat(roles(), walks(), operations())
 	for i, p := range probes {
@@ -112,7 +115,7 @@ func plan(mode Mode, kernel kernelTraits) []probe {
 	return probes
 }
 
-// What functions are given: pointers to these structs, "" where it is not looked at.
+// Parameters of functions: pointers to these structs; "" is not checked.
 var (
 	openParams   = []string{"", "filename", "open_flags"}
 	lookupParams = []string{"dentry", "qstr"}
@@ -124,21 +127,20 @@ var (
 	unlink3      = []string{"", "inode", "dentry", ""}
 )
 
-// roles lists the probes, with the symbols that have played each role. Freeing comes
-// first: what is attached there decides when kill forgets a dentry. How functions are
-// attached to is not in it.
+// roles returns the probes of the dcache and of processes, with the symbols that have played each role; the
+// ways of attaching are added by plan. Free comes first, because whether it is attached decides if kill
+// forgets a dentry.
 //
-// The policy: a role is required if without it hardly a claim can be proven (open,
-// both lookups of the open path, alloc, insert and kill; fork, by which a command's
-// processes are found). A recording does not start without one of them. Any other
-// role that has no probe is a gap: the header names it, the claims that need it are
-// unproven, and the rest is recorded.
+// A role is required if hardly any claim can be proven without it: open, both lookups of the open path,
+// alloc, insert and kill, and fork, by which a command's processes are found. A recording does not start
+// without one of them. Any other role without a probe is a gap: the header names it, the claims that need it
+// are unproven, and the rest is recorded.
 func roles() []probe {
 	return []probe{
 		{schema.RoleFree, schema.Enter, false, []candidate{{"dentry_free", 0, "free_enter", dentryParam, ""}}},
 		{schema.RoleOpen, schema.Enter, true, []candidate{
 			{"do_filp_open", 0, "open_enter", openParams, "file"},
-			{"do_file_open", 0, "open_enter", openParams, "file"}, // 7.0
+			{"do_file_open", 0, "open_enter", openParams, "file"}, // from 7.0
 		}},
 		{schema.RoleOpen, schema.Exit, true, []candidate{
 			{"do_filp_open", 0, "open_exit", openParams, "file"},
@@ -151,7 +153,7 @@ func roles() []probe {
 		{schema.RoleAlloc, schema.Whole, true, []candidate{{"__d_alloc", 0, "alloc_call", allocParams, "dentry"}}},
 		{schema.RoleParallel, schema.Exit, false, []candidate{
 			{"d_alloc_parallel", 0, "parallel3_exit", rcuParams, "dentry"},
-			{"d_alloc_parallel", 0, "parallel2_exit", lookupParams, "dentry"}, // 7.2
+			{"d_alloc_parallel", 0, "parallel2_exit", lookupParams, "dentry"}, // from 7.2
 		}},
 		{schema.RoleInsert, schema.Exit, true, []candidate{{"__d_rehash", 0, "insert_exit", dentryParam, ""}}},
 		{schema.RoleInstantiate, schema.Exit, false, []candidate{
@@ -161,7 +163,7 @@ func roles() []probe {
 		{schema.RoleDrop, schema.Enter, false, []candidate{{"__d_drop", 0, "drop_enter", dentryParam, ""}}},
 		{schema.RoleKill, schema.Enter, true, []candidate{
 			{"__dentry_kill", 0, "kill_enter", dentryParam, ""},
-			{"dentry_kill", 0, "try_kill_enter", dentryParam, ""}, // 7.2
+			{"dentry_kill", 0, "try_kill_enter", dentryParam, ""}, // from 7.2
 		}},
 		{schema.RoleMove, schema.Enter, false, []candidate{{"__d_move", 0, "move_enter", moveParams, ""}}},
 		{schema.RoleMove, schema.Exit, false, []candidate{{"__d_move", 0, "move_exit", moveParams, ""}}},
@@ -184,7 +186,7 @@ func roles() []probe {
 			{"security_bprm_committed_creds", 0, "process_exec", []string{"linux_binprm"}, ""},
 		}},
 		{schema.RoleExit, schema.Enter, false, []candidate{
-			{"acct_process", 0, "process_exit", []string{}, ""}, // a helper of 5.11, CONFIG_BSD_PROCESS_ACCT
+			{"acct_process", 0, "process_exit", []string{}, ""}, // needs CONFIG_BSD_PROCESS_ACCT and a helper of 5.11
 			{"sched_process_exit", schema.TPBTF, "thread_exit", nil, ""},
 		}},
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// walks lists the probes of what walks a path and opens nothing.
+// walks returns the probes of path walks that open nothing.
 func walks() []probe {
 	var (
 		walkParams   = []string{"", "filename", "", "path", "path"}
@@ -30,14 +30,14 @@ func walks() []probe {
 	}
 }
 
-// pathOperations are what is done with paths: functions of so many parameters that return an int,
-// or an error in it. Those of 7.0 on come last.
+// pathOperations lists the operations on paths: functions with this many parameters that return an int which
+// may be an error. The symbols that exist from 7.0 on come last.
 var pathOperations = []struct {
 	role    schema.Role
 	program string
 	params  int
 	symbols []string
-	more    string // the symbol with a parameter more, whose programs' names end in how many that are; empty: none
+	more    string // symbol with one parameter more; its programs' names end in that number; empty: none
 }{
 	{schema.RoleStat, "stat", 5, []string{"vfs_statx"}, ""},
 	{schema.RoleAccess, "access", 4, []string{"do_faccessat"}, ""},
@@ -51,21 +51,21 @@ var pathOperations = []struct {
 	{schema.RoleRename, "rename", 5, []string{"do_renameat2", "filename_renameat2"}, ""},
 	{schema.RoleLink, "link", 5, []string{"do_linkat", "filename_linkat"}, ""},
 	{schema.RoleSymlink, "symlink", 3, []string{"do_symlinkat", "filename_symlinkat"}, ""},
-	{schema.RoleMount, "mount", 1, []string{"__x64_sys_mount", "__arm64_sys_mount"}, ""}, // do_mount is inlined there, and do_fchmodat in these:
-	{schema.RoleChmod, "chmod", 1, []string{"__x64_sys_chmod"}, ""},                      // arm64 has none
+	{schema.RoleMount, "mount", 1, []string{"__x64_sys_mount", "__arm64_sys_mount"}, ""}, // do_mount is inlined there, as do_fchmodat is in the next ones
+	{schema.RoleChmod, "chmod", 1, []string{"__x64_sys_chmod"}, ""},                      // arm64 has no chmod
 	{schema.RoleFchmodat, "fchmodat", 1, []string{"__x64_sys_fchmodat", "__arm64_sys_fchmodat"}, ""},
 	{schema.RoleChown, "chown", 5, []string{"do_fchownat"}, ""},
 	{schema.RoleUtimes, "utimes", 4, []string{"do_utimes"}, ""},
 	{schema.RoleStatfs, "statfs", 2, []string{"user_statfs"}, ""},
 	{schema.RoleTruncate, "truncate", 1, []string{"__x64_sys_truncate", "__arm64_sys_truncate"}, ""},
 	{schema.RoleExecveat, "execveat", 1, []string{"__x64_sys_execveat", "__arm64_sys_execveat"}, ""},
-	{schema.RoleGetxattr, "getxattr", 5, []string{"path_getxattr"}, "path_getxattrat"}, // from 6.13, as the next ones
+	{schema.RoleGetxattr, "getxattr", 5, []string{"path_getxattr"}, "path_getxattrat"}, // from 6.13, as in the next rows
 	{schema.RoleSetxattr, "setxattr", 6, []string{"path_setxattr"}, "path_setxattrat"},
 	{schema.RoleListxattr, "listxattr", 4, []string{"path_listxattr"}, "path_listxattrat"},
 	{schema.RoleRemovexattr, "removexattr", 3, []string{"path_removexattr"}, "path_removexattrat"},
 }
 
-// operations lists their probes.
+// operations returns the probes of pathOperations.
 func operations() []probe {
 	var probes []probe
 	for _, o := range pathOperations {

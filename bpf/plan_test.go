@@ -13,14 +13,14 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// sections are the ELF sections a program of an attach type may be in.
+// sections maps each way of attaching to the ELF section of its programs.
 var sections = map[schema.Attach]string{
 	schema.Fentry: "fentry", schema.Fexit: "fexit", schema.TPBTF: "tp_btf",
 	schema.Kprobe: "kprobe", schema.KprobeMulti: "kprobe", schema.Kretprobe: "kretprobe", schema.KretprobeMulti: "kretprobe",
 }
 
-// Every program of the plan is in its object, in the section of the attach type the
-// plan says, and every program of the objects is in the plan.
+// Every program of the plan is in its object, in the section for its way of attaching, and every program of
+// the objects is in the plan.
 func TestPlanPrograms(t *testing.T) {
 	trampoline := loadSpec(t)
 	for arch, kprobe := range loadKprobeSpecs(t) {
@@ -64,8 +64,8 @@ func TestPlanPrograms(t *testing.T) {
 	}
 }
 
-// The two objects share maps and variables: both have them, and at the same places. Of its own the one of kprobes has
-// what is stashed and, a map, the count of runs.
+// The two objects share maps and variables: both have them, at the same places. The kprobe object has in
+// addition the stash and the count of runs, which is a variable in a map of its own.
 func TestObjectsShareMemory(t *testing.T) {
 	trampoline := loadSpec(t)
 	for arch, kprobe := range loadKprobeSpecs(t) {
@@ -88,9 +88,9 @@ func TestObjectsShareMemory(t *testing.T) {
 	}
 }
 
-// Trampolines are tried first, then kprobe.multi, then single kprobes; where the kernel
-// preempts, kprobe.multi before both trampolines and tracepoints. A mode leaves out the
-// others and never a tracepoint.
+// Trampolines are tried first, then kprobe.multi, then single kprobes. Where the kernel preempts,
+// kprobe.multi comes before trampolines and tracepoints. A mode leaves out the other ways, but never a
+// tracepoint.
 func TestPlanModes(t *testing.T) {
 	order := func(mode Mode, preempts bool, role schema.Role, phase schema.Phase) string {
 		var out []string
@@ -200,7 +200,7 @@ func TestMatchPrototype(t *testing.T) {
 	}
 }
 
-// Of two functions of one name a kprobe needs one that fits, and a trampoline cannot tell.
+// Of two functions with the same name, a kprobe needs one that matches; a trampoline cannot tell them apart.
 func TestTwoFunctionsOfOneName(t *testing.T) {
 	long := &btf.Int{Name: "long", Size: 8}
 	stub := &btf.Func{Name: "f", Type: &btf.FuncProto{Return: long}}
@@ -226,8 +226,7 @@ func TestTwoFunctionsOfOneName(t *testing.T) {
 	}
 }
 
-// A missing role is named, and the kernel's refusal of everything is not blamed on
-// the first role.
+// The missing role is named, and if the kernel refuses everything, the first role is not blamed.
 func TestCheckRequired(t *testing.T) {
 	s := &Session{}
 	for _, a := range Plan(AnyMode, true) {
@@ -247,7 +246,7 @@ func TestCheckRequired(t *testing.T) {
 	}
 }
 
-// The variable is what a kernel does; without it the version tells what it was built for.
+// The variable says how the kernel preempts; without it, the version says what the kernel was built for.
 func TestPreemption(t *testing.T) {
 	const debian = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.1-1 (2026-01-01)"
 	for _, test := range []struct {
@@ -274,7 +273,7 @@ func TestPreemption(t *testing.T) {
 	}
 }
 
-// What is not wanted is in the header, and nothing is attached for it.
+// A role that is not wanted is in the header, and nothing is attached for it.
 func TestNotWanted(t *testing.T) {
 	all, attempts := (&attacher{}).attachAll(plan(AnyMode, kernelTraits{}), func(probe) bool { return false })
 	if len(all) != 0 || len(attempts) != len(Plan(AnyMode, false)) {
@@ -287,7 +286,7 @@ func TestNotWanted(t *testing.T) {
 	}
 }
 
-// The header says why a trampoline was not tried where the kernel preempts.
+// The header says why a trampoline was not tried on a kernel that preempts.
 func TestNotTriedSaysWhy(t *testing.T) {
 	for _, test := range []struct {
 		preemption Preemption

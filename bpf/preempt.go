@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Preemption says when this kernel takes the cpu from a task that is inside it.
+// Preemption says when this kernel preempts a task that runs inside the kernel.
 type Preemption string
 
-// What there is. "preempt=" on the kernel's command line chooses, where it is dynamic.
+// The kinds of preemption. Where it is dynamic, "preempt=" on the kernel's command line chooses the kind.
 const (
 	PreemptUnknown   Preemption = "not known"
 	PreemptNone      Preemption = "none"
@@ -25,13 +25,13 @@ const (
 	PreemptBuiltOn   Preemption = "full or lazy"
 )
 
-// Interrupts reports whether a program may be preempted; where it is not known it may.
+// Interrupts reports whether a BPF program may be preempted. If the kind is not known, it may.
 func (p Preemption) Interrupts() bool {
 	return p != PreemptNone && p != PreemptVoluntary && p != PreemptBuiltOff
 }
 
-// preemption tells it from the variable preempt_dynamic_mode, where that could be read,
-// or else from the words that a kernel's build puts into its version.
+// preemption takes the kind from the variable preempt_dynamic_mode if that could be read, otherwise from the
+// words that the kernel's build puts into its version.
 func preemption(version string, mode int32, read bool) Preemption {
 	modes := []Preemption{PreemptNone, PreemptVoluntary, PreemptFull, PreemptLazy}
 	words := strings.Fields(version)
@@ -46,16 +46,16 @@ func preemption(version string, mode int32, read bool) Preemption {
 	return PreemptBuiltOff
 }
 
-// kernelVersion is the version of uname(2).
+// kernelVersion returns the version of uname(2).
 func kernelVersion() string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
-		return "PREEMPT_DYNAMIC" // and so not known
+		return "PREEMPT_DYNAMIC" // so that the kind is not known
 	}
 	return unix.ByteSliceToString(u.Version[:])
 }
 
-// kernelRelease is the release of uname(2); empty: not known.
+// kernelRelease returns the release of uname(2); empty if it is not known.
 func kernelRelease() string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {

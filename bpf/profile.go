@@ -20,9 +20,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// profile counts what kprobes missed before Linux 6.7, whose links do not tell. Of a kprobe with a name in tracefs
-// kprobe_profile says how often it was hit and how many hits it could not handle. That its program ran as often is not
-// said: none is run on a cpu where another one runs, or where somebody changes a map. So each program counts itself.
+// profile counts what kprobes missed before Linux 6.7, where links do not say. For a kprobe with a name in
+// tracefs, kprobe_profile has how often it was hit and how many hits it could not handle. It does not say
+// whether the program ran at each hit: no program runs on a CPU on which another one is running or a map is
+// being changed. So each program counts its own runs.
 type profile struct {
 	dir      string // of tracefs
 	file     *os.File
@@ -30,23 +31,23 @@ type profile struct {
 	counters map[string]*counter
 }
 
-// counter is one kprobe of a profile.
+// counter holds the counts of one kprobe of a profile.
 type counter struct {
 	role        schema.Role
-	runs        func() uint64 // of its program, so far
-	least, most uint64        // missed hits, as far as the last look can tell them from programs that ran meanwhile
-	told        uint64        // missed hits reported
-	clear       uint64        // when last there were surely no others, nanoseconds since boot
+	runs        func() uint64 // returns how often its program has run so far
+	least, most uint64        // bounds of the missed hits; they differ if programs ran during the last look
+	told        uint64        // missed hits already reported
+	clear       uint64        // last time at which there were certainly no other missed hits, nanoseconds since boot
 }
 
-// profiles reports whether the kernel's profile has all there is: until 5.15 what kretprobes miss is not in it.
+// profiles reports whether kprobe_profile is complete: until 5.15 it lacks what kretprobes miss.
 func profiles() bool {
 	var major, minor int
 	_, err := fmt.Sscanf(kernelRelease(), "%d.%d", &major, &minor)
 	return err == nil && (major > 5 || major == 5 && minor >= 16)
 }
 
-// openProfile returns nil where there is none, or not for this user.
+// openProfile returns nil if there is no complete profile, or if this user may not read it.
 func openProfile() *profile {
 	for _, dir := range tracefsDirs() {
 		if file, err := os.Open(dir + "/kprobe_profile"); err == nil && profiles() {
@@ -63,14 +64,14 @@ func (p *profile) close() error {
 	return p.file.Close()
 }
 
-// namedKprobe is a kprobe with a name in tracefs and the program it runs.
+// namedKprobe is a kprobe with a name in tracefs, and the program it runs.
 type namedKprobe struct {
-	events string // the file that made it
-	name   string // with its group
-	perf   int    // what holds the program
+	events string // path of kprobe_events
+	name   string // GROUP/EVENT
+	perf   int    // descriptor of the perf event that holds the program; -1 before it is open
 }
 
-// Close removes it.
+// Close removes the kprobe.
 func (k *namedKprobe) Close() error {
 	if k.perf >= 0 {
 		if err := unix.Close(k.perf); err != nil {
@@ -80,7 +81,7 @@ func (k *namedKprobe) Close() error {
 	return writeEvent(k.events, "-:"+k.name)
 }
 
-// writeEvent makes or removes a kprobe; the kernel stops at the first line it refuses.
+// writeEvent creates or removes a kprobe with one line in kprobe_events.
 func writeEvent(file, line string) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -90,7 +91,8 @@ func writeEvent(file, line string) error {
 	return errors.Join(err, f.Close())
 }
 
-// attach makes a kprobe or kretprobe that runs a program, and counts what it misses. Runs is how often the program ran.
+// attach creates a kprobe or kretprobe that runs a program, and counts what it misses. Runs is the variable
+// that counts the program's runs.
 func (p *profile) attach(role schema.Role, c candidate, prog *ebpf.Program, runs *ebpf.Variable) (*namedKprobe, error) {
 	name := fmt.Sprintf("%s_%d_%d", c.symbol, os.Getpid(), len(p.counters))
 	k := &namedKprobe{events: p.dir + "/kprobe_events", name: fmt.Sprintf("%s_%016x/%s", tracefsGroup(), len(p.counters), name), perf: -1}
@@ -105,13 +107,13 @@ func (p *profile) attach(role schema.Role, c candidate, prog *ebpf.Program, runs
 		return nil, errors.Join(err, k.Close())
 	}
 	p.counters[name] = &counter{role: role, runs: func() (n uint64) {
-		_ = runs.Get(&n) // it is memory, and of this size
+		_ = runs.Get(&n) // cannot fail: it is mapped memory of this size
 		return n
 	}}
 	return k, nil
 }
 
-// run has a kprobe run a program, on every cpu.
+// run makes a kprobe run a program on every CPU.
 func (p *profile) run(k *namedKprobe, prog *ebpf.Program) error {
 	text, err := os.ReadFile(p.dir + "/events/" + k.name + "/id")
 	if err != nil {
@@ -131,12 +133,12 @@ func (p *profile) run(k *namedKprobe, prog *ebpf.Program) error {
 	return unix.IoctlSetInt(k.perf, unix.PERF_EVENT_IOC_ENABLE, 0)
 }
 
-// looksAtList is how often the list of kprobes is read for one that has ours: another recorder may take its own away
-// while it is read.
+// looksAtList is how often the list of kprobes is read until it has all of ours: some may be absent if
+// another recorder removes its own during the reading.
 const looksAtList = 10
 
-// look compares hits and runs. Between reading the one and the other programs run: read before and after, the runs
-// are the bounds of what was missed.
+// look compares hits with runs. Programs may run between the reading of the two, so the runs are read before
+// and after the hits; they give the bounds of what was missed.
 func (p *profile) look() error {
 	for range looksAtList {
 		seen, err := p.compare()
@@ -150,7 +152,7 @@ func (p *profile) look() error {
 	return fmt.Errorf("%s has not all of the %d kprobes", p.file.Name(), len(p.counters))
 }
 
-// compare reads once, and returns how many of the kprobes it met.
+// compare does this once and returns how many of the kprobes it found in the list.
 func (p *profile) compare() (seen int, err error) {
 	for _, c := range p.counters {
 		c.most = -c.runs()
@@ -164,7 +166,7 @@ func (p *profile) compare() (seen int, err error) {
 	for lines := bufio.NewScanner(bytes.NewReader(p.buf)); lines.Scan(); {
 		var name string
 		var hits, missed uint64
-		_, err := fmt.Sscan(lines.Text(), &name, &hits, &missed) // a line that was torn is none of ours, and we are one short
+		_, err := fmt.Sscan(lines.Text(), &name, &hits, &missed) // a line cut short is not counted as seen, and the list is read again
 		if c := p.counters[name]; c != nil && err == nil {
 			seen++
 			c.least += hits + missed
@@ -196,10 +198,10 @@ func (p *profile) read() error {
 	}
 }
 
-// looksAtEnd is how often the end of a recording is waited for a moment in which no program runs.
+// looksAtEnd is how often settle looks for a moment in which no program runs.
 const looksAtEnd = 100
 
-// start begins to count: a hit of before its program was there was none.
+// start begins counting. Hits from before the program was attached do not count as missed.
 func (p *profile) start() error {
 	if p == nil {
 		return nil
@@ -213,7 +215,7 @@ func (p *profile) start() error {
 	return nil
 }
 
-// settle looks until nothing ran meanwhile, or often enough.
+// settle looks until no program ran during a look, or until it has looked often enough.
 func (p *profile) settle() error {
 	for range looksAtEnd {
 		if err := p.look(); err != nil {
@@ -231,9 +233,10 @@ func (p *profile) settle() error {
 	return nil
 }
 
-// take appends what was missed since the last call. Of a program that a look meets between being hit and counting
-// itself it could seem so: what seems missed must seem so a while later. At the end what cannot be told from a program
-// that ran is missed, too: nothing is proven by what nobody knows.
+// take appends what was missed since the last call. A look may fall between a hit and the moment its program
+// counts itself, and then the hit seems missed; so only what still seems missed after Lag counts. At the end
+// of a recording, what cannot be told from a program that ran counts as missed too, because nothing may be
+// proven from what nobody knows.
 func (p *profile) take(dst []*schema.Loss, atEnd bool) ([]*schema.Loss, error) {
 	if p == nil || len(p.counters) == 0 {
 		return dst, nil

@@ -14,8 +14,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// scriptedProfile has one kprobe, of d_lookup, which is hit and missed as often as the text says and whose program
-// has run as often as the script says, reading by reading.
+// scriptedProfile returns a profile with one kprobe, of d_lookup. Its hits and missed hits are those given;
+// its program has run as often as the next element of runs says at each reading.
 func scriptedProfile(t *testing.T, hits, missed uint64, runs ...uint64) (*profile, *counter) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "kprobe_profile")
@@ -38,13 +38,13 @@ func scriptedProfile(t *testing.T, hits, missed uint64, runs ...uint64) (*profil
 	return &profile{file: file, buf: make([]byte, 0, 8), counters: map[string]*counter{"d_lookup_1_0": c}}, c
 }
 
-// What is missed is what no program ran for, however long that is looked for; a program that runs while it is looked is
-// none, but at the end, where nobody can know.
+// Hits for which no program ran are missed, if they still seem so at the second look. A program that runs
+// during a look is not counted as missed, except at the end, when nobody can know.
 func TestProfile(t *testing.T) {
 	for _, test := range []struct {
 		what         string
 		hits, missed uint64
-		runs         []uint64 // before and after each reading
+		runs         []uint64 // one for each reading, before and after the hits
 		atEnd        bool
 		want         uint64
 	}{
@@ -75,7 +75,7 @@ func TestProfile(t *testing.T) {
 		if got != test.want || c.told != test.want {
 			t.Errorf("%s: %d missed, %d told, want %d", test.what, got, c.told, test.want)
 		}
-		// The window of the next loss begins where it was known last that there is none.
+		// The window of the next loss begins at the last time when certainly none was missing.
 		unclear := test.what == "programs ran during the reading" || test.what == "some ran, and hid what was missed" || test.what == "a program that was about to count itself"
 		if (c.clear == 5) != unclear {
 			t.Errorf("%s: clear since %d", test.what, c.clear)
@@ -90,7 +90,7 @@ func alternating(a, b uint64, n int) (out []uint64) {
 	return out
 }
 
-// A hit of before its program was there is none that was missed, and what was told is not told again.
+// A hit from before the program was attached is not missed, and what was reported is not reported again.
 func TestProfileStarts(t *testing.T) {
 	p, c := scriptedProfile(t, 10, 2, 7)
 	if err := p.start(); err != nil || c.told != 5 {

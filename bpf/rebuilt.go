@@ -18,32 +18,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// trampolines are those of functions whose exits the session records by fexit. A call in progress while one is built anew, for
-// a program that comes to the function or leaves it, is not seen to return: see look_at_trampolines in dcache.bpf.c.
+// trampolines are the trampolines of the functions to which the session has attached. The return of a call in
+// progress is missed if its trampoline is rebuilt meanwhile, which happens whenever a program is attached to
+// or detached from the function: see look_at_trampolines in dcache.bpf.c.
 type trampolines struct {
-	look  func(found []foundTrampoline) error // what they are like now
+	look  func(found []foundTrampoline) error // reads their present state
 	of    []trampoline
-	found []foundTrampoline // in the same order
-	slack uint64            // nanoseconds from the end of the old code to the new one's address, where no mutex tells of that time
+	found []foundTrampoline // in the same order as of
+	slack uint64            // how long before the new image's address appears the old code may have ended, nanoseconds; 0 if the mutex shows that
 }
 
-// trampoline is one of them.
+// trampoline is one of them, as last seen.
 type trampoline struct {
 	at       uint64      // address of the struct bpf_trampoline
-	role     schema.Role // of the exit; unspecified: none
-	programs uint32      // of this session
-	image    uint64      // the address of its code
-	clean    uint64      // nanoseconds since boot: it was not being rebuilt, and that was its code
+	role     schema.Role // role of the exit recorded there; unspecified if none is
+	programs uint32      // number of this session's programs on it
+	image    uint64      // address of its code
+	clean    uint64      // when it last had that code and was not being rebuilt, nanoseconds since boot
 }
 
-// foundTrampoline is struct trampoline of target.h.
+// foundTrampoline mirrors struct trampoline of target.h.
 type foundTrampoline struct {
 	At, Image      uint64
 	Programs, Held uint32
 }
 
-// trampolineMembers are the variables of the kernel side that say where what it reads of trampolines is; none where the kernel
-// has not all of it: what fexit misses is not known there. Where the mutex is not in the structure (7.3) its variable is absent.
+// trampolineMembers returns the variables that tell the kernel side at which offsets to read a trampoline. It
+// returns nil if this kernel lacks one of the members; what fexit misses is then not known. The variable for
+// the mutex is absent where struct bpf_trampoline has none (7.3).
 func trampolineMembers(kernel *btf.Spec) map[string]any {
 	at := func(structure, field string) (uint32, bool) {
 		var s *btf.Struct
@@ -71,8 +73,8 @@ func trampolineMembers(kernel *btf.Spec) map[string]any {
 	return members
 }
 
-// attached notes that a link of the session has put a program on the function with the trampoline at an address. False: that is not
-// known, or there are too many.
+// attached notes that a link of the session has put a program on the function whose trampoline is at an
+// address. It returns false if the address is 0 (not known) or if there are too many trampolines.
 func (t *trampolines) attached(role schema.Role, attach schema.Attach, at uint64) bool {
 	tr := t.at(at)
 	if tr == nil {
@@ -84,7 +86,8 @@ func (t *trampolines) attached(role schema.Role, attach schema.Attach, at uint64
 	return true
 }
 
-// trampolineOf asks for the address of the trampoline that a link of this process has put a program on; 0: not known.
+// trampolineOf returns the address of the trampoline on which a link of this process has put a program; 0 if
+// it is not known.
 func trampolineOf(ask *ebpf.Collection, l link.Link) uint64 {
 	var found foundTrampoline
 	on, ok := l.(interface{ FD() int })
@@ -113,7 +116,7 @@ func (t *trampolines) at(addr uint64) *trampoline {
 	return &t.of[len(t.of)-1]
 }
 
-// lookWith has the kernel side look.
+// lookWith returns a function that makes the kernel side read the trampolines.
 func lookWith(ask *ebpf.Collection) func(found []foundTrampoline) error {
 	return func(found []foundTrampoline) error {
 		if _, err := ask.Programs["look_at_trampolines"].Run(&ebpf.RunOptions{}); err != nil {
@@ -123,17 +126,20 @@ func lookWith(ask *ebpf.Collection) func(found []foundTrampoline) error {
 	}
 }
 
-// How long a recording waits for a program to leave the functions it records where nobody says that he is leaving: a recorder that
-// was killed. And how long at most: the programs of a recording leave one after the other, with a grace period of RCU-tasks for each.
+// How long a recording waits for other programs to leave its functions. nextLeaves applies if nothing changes
+// and nobody announces that he is leaving, as after a recorder was killed. allLeave is the limit in any case:
+// the programs of a recording are detached one after the other, with a grace period of RCU-tasks for each.
 const (
 	nextLeaves = 500 * time.Millisecond
 	allLeave   = time.Minute
 )
 
-// leavingName begins the names of the sockets that say so, in the abstract namespace.
+// leavingName is the prefix of the names of the sockets, in the abstract namespace, that announce that a
+// recorder is leaving.
 const leavingName = "@dtrec-leaving-"
 
-// leaves returns a descriptor that says, as long as it is open, that the programs of this process are leaving.
+// leaves returns a descriptor that announces, as long as it is open, that the programs of this process are
+// being detached.
 func leaves() (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -146,17 +152,17 @@ func leaves() (*os.File, error) {
 	return f, nil
 }
 
-// isLeaving reports whether some recorder's programs are, as far as this network namespace knows.
+// isLeaving reports whether some recorder announces this, as far as this network namespace shows.
 func isLeaving() bool { return hasSocket(leavingName) }
 
-// hasSocket reports whether the names of unix sockets have this in them.
+// hasSocket reports whether the name of some unix socket contains this text.
 func hasSocket(name string) bool {
 	names, _ := os.ReadFile("/proc/net/unix")
 	return bytes.Contains(names, []byte(name))
 }
 
-// begin has rebuilding told from now on. Before that it waits until the programs of recordings that have ended have left;
-// those that stay are somebody else's.
+// begin starts the reporting of rebuilt trampolines. First it waits until the programs of recordings that
+// have ended are detached; those that stay belong to somebody else. wait is asked whether to go on waiting.
 func (t *trampolines) begin(ask *ebpf.Collection, wait func() bool) error {
 	t.found = make([]foundTrampoline, lossRoles)
 	for i := range t.of {
@@ -185,7 +191,8 @@ func (t *trampolines) begin(ask *ebpf.Collection, wait func() bool) error {
 	}
 }
 
-// others counts the programs on these functions that are not the session's, and the trampolines being rebuilt.
+// others counts the programs on these functions that are not the session's, plus the trampolines that are
+// being rebuilt.
 func (t *trampolines) others() (n int) {
 	for i, tr := range t.of {
 		n += int(t.found[i].Programs) - int(tr.programs) + int(min(t.found[i].Held, 1))
@@ -193,8 +200,8 @@ func (t *trampolines) others() (n int) {
 	return max(n, 0)
 }
 
-// rebuilt appends a loss for each that was rebuilt since the last call. Known is up to when all such losses have been
-// told, nanoseconds since boot.
+// rebuilt appends a loss for each trampoline that was rebuilt since the last call. All such losses from
+// before known, in nanoseconds since boot, have been reported.
 func (t *trampolines) rebuilt(dst []*schema.Loss, now uint64) (losses []*schema.Loss, known uint64, err error) {
 	if t.look == nil { // before begin
 		return dst, now, nil

@@ -12,8 +12,9 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// A trampoline that another one's program comes to or leaves is told as a loss of its role, since it was last seen as it was
-// and nobody held its mutex. Until that is told nothing counts as known that was lost since.
+// A trampoline that is rebuilt for another session's program is reported as a loss of its role, beginning
+// when it was last seen unchanged with its mutex free. Until that is reported, later losses do not count as
+// known.
 func TestRebuiltTrampolines(t *testing.T) {
 	var now []foundTrampoline
 	ts := &trampolines{found: make([]foundTrampoline, 2), look: func(found []foundTrampoline) error { copy(found, now); return nil }}
@@ -30,16 +31,16 @@ func TestRebuiltTrampolines(t *testing.T) {
 	for i, step := range []struct {
 		at         uint64
 		open, free foundTrampoline
-		first      uint64 // of the loss; 0: none
+		first      uint64 // start of the loss; 0 if there is none
 		known      uint64
 	}{
 		{at: 100, open: foundTrampoline{Image: 1}, free: foundTrampoline{Image: 2}, known: 100},
-		{at: 200, open: foundTrampoline{Image: 1, Held: 1}, free: foundTrampoline{Image: 2}, known: 100}, // perhaps now
+		{at: 200, open: foundTrampoline{Image: 1, Held: 1}, free: foundTrampoline{Image: 2}, known: 100}, // perhaps being rebuilt now
 		{at: 300, open: foundTrampoline{Image: 1, Held: 1}, free: foundTrampoline{Image: 2}, known: 100},
 		{at: 400, open: foundTrampoline{Image: 3, Held: 1}, free: foundTrampoline{Image: 2}, first: 100, known: 400},
-		{at: 500, open: foundTrampoline{Image: 3, Held: 1}, free: foundTrampoline{Image: 2}, known: 400}, // the next one
+		{at: 500, open: foundTrampoline{Image: 3, Held: 1}, free: foundTrampoline{Image: 2}, known: 400}, // the next rebuilding
 		{at: 600, open: foundTrampoline{Image: 4}, free: foundTrampoline{Image: 2}, first: 400, known: 600},
-		{at: 700, open: foundTrampoline{Image: 4}, free: foundTrampoline{Image: 9}, known: 700}, // an entry is not missed
+		{at: 700, open: foundTrampoline{Image: 4}, free: foundTrampoline{Image: 9}, known: 700}, // entries are not missed
 		{at: 800, open: foundTrampoline{Image: 4}, free: foundTrampoline{Image: 9}, known: 800},
 		{at: 900, open: foundTrampoline{Image: 5}, free: foundTrampoline{Image: 9}, first: 800, known: 900}, // between two looks
 	} {
@@ -58,7 +59,7 @@ func TestRebuiltTrampolines(t *testing.T) {
 	}
 }
 
-// Where no mutex tells that one is being rebuilt, it may have been so for a while before the last look.
+// If no mutex shows the rebuilding, it may have begun a while before the last look.
 func TestRebuiltWithoutMutex(t *testing.T) {
 	ts := &trampolines{of: []trampoline{{role: schema.RoleOpen, image: 1, clean: 100}}, found: make([]foundTrampoline, 1), slack: 30}
 	ts.look = func(found []foundTrampoline) error { found[0].Image++; return nil }
@@ -70,7 +71,7 @@ func TestRebuiltWithoutMutex(t *testing.T) {
 	}
 }
 
-// What is not the session's own is counted, and a trampoline whose mutex is held.
+// others counts the programs that are not the session's own, and trampolines whose mutex is held.
 func TestOthersOnTrampolines(t *testing.T) {
 	ts := &trampolines{of: []trampoline{{programs: 2}, {programs: 1}}}
 	for want, found := range [][]foundTrampoline{
@@ -82,7 +83,8 @@ func TestOthersOnTrampolines(t *testing.T) {
 	}
 }
 
-// Who begins while the programs of another one are leaving sees that, until the last descriptor is closed.
+// A recorder that begins while another one's programs are leaving sees that, until the last descriptor is
+// closed.
 func TestLeaving(t *testing.T) {
 	own := fmt.Sprint(leavingName, os.Getpid(), "\n")
 	sign, err := leaves()

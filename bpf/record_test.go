@@ -16,8 +16,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// fieldsOfWords are the words of columns, as record.h has them, by what they give the event. Others
-// have a word for each row of schema's table.
+// fieldsOfWords says which fields of the event the words of a column set, in the order of record.h. Columns
+// that are not listed have one word for each row of schema's table.
 var fieldsOfWords = map[schema.Column][]func(*schema.Event, uint64){
 	schema.ColumnKey: {
 		func(e *schema.Event, v uint64) { e.Parent = v },
@@ -39,8 +39,8 @@ var fieldsOfWords = map[schema.Column][]func(*schema.Event, uint64){
 		func(e *schema.Event, v uint64) { e.DirFD = int32(v) }},
 }
 
-// rawRecord is a record of the role and phase in which each field and word holds a number of its
-// own, with a name; and the event that it is.
+// rawRecord returns a record of the role and phase with a name, in which each field and word has a number of
+// its own, and the event that it stands for.
 func rawRecord(t *testing.T, role schema.Role, phase schema.Phase, columns schema.Columns) ([]byte, schema.Event) {
 	t.Helper()
 	head := structOf(t, "head")
@@ -93,10 +93,10 @@ func rawRecord(t *testing.T, role schema.Role, phase schema.Phase, columns schem
 	return append(raw, "hello..."...), e
 }
 
-// headSize is how many bytes schema.Sent has it that struct head takes.
+// headSize is the size of struct head in bytes, as schema.Sent assumes it.
 const headSize = 40
 
-// sent are bytes as the ring buffer holds them, in words.
+// sent returns bytes in the form in which the ring buffer holds them: words.
 func sent(raw []byte) schema.Sent {
 	var words []uint64
 	for raw = append(slices.Clip(raw), make([]byte, -len(raw)&7)...); len(raw) > 0; raw = raw[8:] {
@@ -107,7 +107,7 @@ func sent(raw []byte) schema.Sent {
 
 func hexadecimal(v uint64) string { return fmt.Sprintf("%#x", v) }
 
-// appended is what a trace has of a record.
+// appended returns the events that a trace has of a record.
 func appended(t *testing.T, s *schema.Sender, raw []byte) (events []schema.Event, err error) {
 	t.Helper()
 	var file bytes.Buffer
@@ -127,7 +127,7 @@ func appended(t *testing.T, s *schema.Sender, raw []byte) (events []schema.Event
 	for {
 		switch record, err := r.Next(); e := record.(type) {
 		case *schema.Event:
-			if e.Entry != nil { // each as an event of its own
+			if e.Entry != nil { // returned as an event of its own
 				entry := *e.Entry
 				entry.ID = 0
 				events = append(events, entry)
@@ -146,18 +146,18 @@ func appended(t *testing.T, s *schema.Sender, raw []byte) (events []schema.Event
 	}
 }
 
-// writtenAs is what a file keeps of an event.
+// writtenAs returns what a file keeps of an event.
 func writtenAs(e schema.Event) schema.Event {
 	if e.Columns.Has(schema.ColumnTook) && e.Entered > e.Time {
 		e.Entered = 0
 	}
-	if !e.Columns.Has(schema.ColumnKey) && !e.Columns.Has(schema.ColumnDentry) { // there is no column for these
+	if !e.Columns.Has(schema.ColumnKey) && !e.Columns.Has(schema.ColumnDentry) { // no column holds these then
 		e.Name, e.NameLen, e.Facts = "", 0, 0
 	}
 	return e
 }
 
-// Append finds each field of the head where the C compiler put it, and the words of each column.
+// Append reads each field of the head from where the C compiler put it, and the words of each column.
 func TestAppend(t *testing.T) {
 	s := schema.NewSender(hexadecimal, hexadecimal)
 	for _, info := range schema.Catalogue() {
@@ -183,8 +183,8 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// A leaf's call is its entry and its exit, each with its own name and facts; one that
-// returned NULL has no exit's.
+// The record of a leaf's whole call becomes its entry and its exit, each with its own name and facts. If the
+// call returned NULL, the exit has neither.
 func TestAppendCall(t *testing.T) {
 	s := schema.NewSender(hexadecimal, hexadecimal)
 	for _, info := range schema.Catalogue() {
@@ -230,7 +230,7 @@ func TestAppendCall(t *testing.T) {
 	}
 }
 
-// A dentry that is NULL takes one word, and a path has the length of its bytes.
+// A NULL dentry takes one word, and the length of a path is the number of its bytes.
 func TestAppendShort(t *testing.T) {
 	s := schema.NewSender(hexadecimal, hexadecimal)
 	raw, _ := rawRecord(t, schema.RoleLookup, schema.Exit, schema.RoleLookup.Shape(schema.Exit).Columns)
@@ -247,7 +247,7 @@ func TestAppendShort(t *testing.T) {
 	}
 }
 
-// An event costs no memory.
+// Appending an event allocates no memory.
 func TestAppendDoesNotAllocate(t *testing.T) {
 	s := schema.NewSender(func(uint64) string { return "xfs" }, nil)
 	w, err := schema.NewWriter(io.Discard, &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
@@ -256,7 +256,7 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	}
 	raw, _ := rawRecord(t, schema.RoleLookup, schema.Enter, schema.RoleLookup.Shape(schema.Enter).Columns)
 	record := sent(raw)
-	for range 5000 { // the columns have grown
+	for range 5000 { // until the columns have grown
 		if err := s.Append(w, record); err != nil {
 			t.Fatal(err)
 		}

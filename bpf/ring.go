@@ -19,34 +19,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The header of a record in the ring buffer (include/uapi/linux/bpf.h): its length and two
-// bits in a word of 32, and a word of the kernel's own. Records begin at multiples of 8, and at their own with the time.
+// The header of a record in the ring buffer (include/uapi/linux/bpf.h): a 32-bit word with the length and two
+// flag bits, and another 32-bit word for the kernel's own use. Records begin at multiples of 8; the first
+// word of their content is the time.
 const (
 	ringHeader  = 8
 	ringBusy    = 1 << 31
 	ringDiscard = 1 << 30
 )
 
-// ring is the memory of a BPF ring buffer. Its records are read where they lie, in whichever order, which ringbuf.Reader
-// does not do; and it is mapped once, not twice. It is the only place with memory that is not Go's.
+// ring is the mapped memory of a BPF ring buffer. Records are read in place and in any order, which
+// ringbuf.Reader does not offer, and the memory is mapped once instead of twice. This is the only place with
+// memory that is not Go's.
 type ring struct {
 	consumer, producer []byte   // pages that begin with a position
-	words              []uint64 // its records
-	read               uint64   // position: all before it has been seen
-	torn               []uint64 // a record that reaches over the end
+	words              []uint64 // the records
+	read               uint64   // position up to which all records have been scanned
+	torn               []uint64 // copy of a record that wraps around the end
 	file               *os.File
-	waits              syscall.RawConn // of file
+	waits              syscall.RawConn // for file
 
-	// A position, and a moment before it was the producer's: what has a place in the buffer
-	// later than that has a later time.
+	// mark is a producer position and marked a time before it was read: what gets its place in the buffer
+	// beyond mark has a later time than marked.
 	mark, marked uint64
-	horizon      uint64 // all that happened before it, nanoseconds since boot, is read
-	past         bool   // records still being written are passed over
+	horizon      uint64 // all that happened before this time has been scanned, nanoseconds since boot
+	past         bool   // records that are still being written are skipped
 }
 
-// Map makes the records readable. It comes last, when who reads them has its memory too, and gives back to the kernel what was
-// taken to attach: all of the ring counts as this process's memory. It waits until the programs of recordings before have left the
-// functions, some seconds mostly, and asks meanwhile whether to go on waiting.
+// Map makes the records readable. Call it last, when the reader of the records has allocated its memory too:
+// Map first returns to the kernel the memory used for attaching, since the whole ring counts as this
+// process's memory. It waits until the programs of earlier recordings have left the functions, usually a few
+// seconds, and asks wait meanwhile whether to go on.
 func (s *Session) Map(wait func() bool) (err error) {
 	debug.FreeOSMemory()
 	if s.ring, err = newRing(s.maps["events"]); err != nil {
@@ -55,24 +58,28 @@ func (s *Session) Map(wait func() bool) (err error) {
 	return s.trampolines.begin(s.ask, wait)
 }
 
-// Wait returns at the deadline, or when much is waiting to be read.
+// Wait returns at the deadline, or earlier when much is waiting to be read.
 func (s *Session) Wait(deadline time.Time) error { return s.ring.wait(deadline) }
 
-// Scan appends the records that have come since the last call, so many at most, in the order of their places; more: there
-// are more. All that happened before horizon, nanoseconds since boot, has been handed out.
+// Scan appends the records that have come since the last call, at most this many, in the order of their
+// places. more reports whether there are more. All that happened before horizon, in nanoseconds since boot,
+// has been handed out.
 func (s *Session) Scan(dst []Entry, most int) (entries []Entry, horizon uint64, more bool) {
 	dst, more = s.ring.scan(dst, most)
 	return dst, s.ring.horizon, more
 }
 
-// Record returns a record where it lies; good until the next call, and until it is released.
+// Record returns the words of a record in place, without the header. They are valid until the next call and
+// until the record is released.
 func (s *Session) Record(at uint64) []uint64 { return s.ring.record(at) }
 
-// Release gives the memory of the records before a place back to the programs, or of all that were scanned.
+// Release returns the memory of the records before a place, or at most of all that were scanned, to the
+// programs.
 func (s *Session) Release(before uint64) { s.ring.release(min(before, s.ring.read)) }
 
-// Past has Scan pass over records that their programs are still writing, and returns how many there are. It is for the end of a
-// recording, when no program begins another record: what waits behind one would be lost with it.
+// Past makes Scan skip records that their programs are still writing, and returns how many there are. It is
+// for the end of a recording, when no program begins another record: without it, the records behind an
+// unfinished one would be lost.
 func (s *Session) Past() uint64 { return s.ring.goPast() }
 
 func newRing(m *ebpf.Map) (*ring, error) {
@@ -105,8 +112,9 @@ func (r *ring) close() error {
 	return errors.Join(errs...)
 }
 
-// await has the runtime wait for the map, whose own epoll is edge-triggered: it is left asleep as long as the programs do
-// not want it woken. A thread in an epoll of its own would hold up the other goroutines of a machine with one CPU.
+// await registers a duplicate of the map's descriptor with the runtime's poller. The map's own epoll is
+// edge-triggered: it stays asleep as long as the programs do not ask for a wakeup. A thread in an epoll of
+// its own would block the other goroutines on a machine with one CPU.
 func (r *ring) await(fd int) error {
 	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -136,13 +144,13 @@ func (r *ring) wait(deadline time.Time) error {
 	return nil
 }
 
-// Entry is a record in the ring buffer. It has no pointer: there are many.
+// Entry is a record in the ring buffer. It has no pointers, because there are many of them.
 type Entry struct {
 	Time uint64 // nanoseconds since boot
-	At   uint64 // its place: how many bytes there were before it
+	At   uint64 // position in the ring: number of bytes written before it
 }
 
-// scan appends the records that are there and were not seen yet, so many at most; more: not all.
+// scan appends at most this many new records; more reports whether it left any.
 func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 	if r.read >= r.mark {
 		r.marked = Now()
@@ -170,7 +178,7 @@ func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 	return dst, more
 }
 
-// goPast counts the records from here on that are still being written, which scan passes over.
+// goPast makes scan skip records that are still being written, and returns how many there are from here on.
 func (r *ring) goPast() (busy uint64) {
 	r.past = true
 	written := atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
@@ -184,12 +192,14 @@ func (r *ring) goPast() (busy uint64) {
 	return busy
 }
 
-// header is the first word of the record at a place, read atomically: what the kernel wrote before it cleared the bit is seen.
+// header returns the first word of the record at a place. It is read atomically, so that what the kernel
+// wrote before it cleared the busy bit is visible.
 func (r *ring) header(at uint64) uint32 {
 	return atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.words[at/8&uint64(len(r.words)-1)])))
 }
 
-// record returns the record at a place, as long as it has not been released; good until the next call.
+// record returns the words of the record at a place, which must not have been released. They are valid until
+// the next call.
 func (r *ring) record(at uint64) []uint64 {
 	words := r.words
 	from := at / 8 & uint64(len(words)-1)
@@ -200,23 +210,23 @@ func (r *ring) record(at uint64) []uint64 {
 	return r.join(from, size)
 }
 
-// join is a record that reaches over the end.
+// join returns a copy of a record that wraps around the end of the ring.
 func (r *ring) join(from, size uint64) []uint64 {
 	r.torn = append(append(r.torn[:0], r.words[from:]...), r.words[:from+size-uint64(len(r.words))]...)
 	return r.torn[1:]
 }
 
-// release gives what is before a place back to the programs.
+// release gives the memory before a place back to the programs.
 func (r *ring) release(at uint64) {
 	atomic.StoreUint64((*uint64)(unsafe.Pointer(&r.consumer[0])), at)
 }
 
-// recordSize is how many bytes a record takes, with its header.
+// recordSize returns the number of bytes that a record takes, header included.
 func recordSize(header uint32) uint64 {
 	return ringHeader + (uint64(header&^(ringBusy|ringDiscard))+7)&^7
 }
 
-// SentOf is a record of these words, good for as long as they are not written.
+// SentOf returns a record made of these words, which must not be written to as long as it is used.
 func SentOf(words []uint64) schema.Sent {
 	return schema.Sent{Words: words, Text: unsafe.String((*byte)(unsafe.Pointer(unsafe.SliceData(words))), 8*len(words))}
 }

@@ -19,13 +19,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Config says which tasks are recorded and how much memory that may take. The
-// conditions are joined by "or"; the calling process never is one of them.
+// Config says which tasks are recorded and how much memory that may take. The conditions are joined by "or".
+// The calling process itself is never recorded.
 type Config struct {
-	FollowChildren bool     // processes this one starts, and theirs
-	Adopts         bool     // one that this one starts, when Session.Adopt is called, and those it starts
+	FollowChildren bool     // processes that this one starts, and their descendants
+	Adopts         bool     // the process that this one started last when Session.Adopt is called, and its descendants
 	All            bool     // every task
-	PIDs           []uint32 // these processes, and those they start
+	PIDs           []uint32 // these processes and their descendants
 	Comm           string   // tasks of this name (cut at 15 bytes)
 	Cgroup         string   // tasks below this cgroup v2 directory
 
@@ -35,7 +35,7 @@ type Config struct {
 	WatchLimit uint32        // most dentries watched at once; 0: 65536
 }
 
-// follows reports whether some target is one because of who started it, or will be.
+// follows reports whether some processes are targets because of the process that started them.
 func (c *Config) follows() bool { return c.FollowChildren || c.Adopts || len(c.PIDs) > 0 }
 
 // Defaults of Config.
@@ -44,8 +44,8 @@ const (
 	DefaultWatchLimit = 65536
 )
 
-// Session is a set of attached probes. It is not safe for concurrent use, but for
-// Disable and FilesystemType.
+// Session is a set of attached probes. It is not safe for concurrent use, except for Disable and
+// FilesystemType.
 type Session struct {
 	mode        Mode
 	maps        map[string]*ebpf.Map
@@ -57,21 +57,21 @@ type Session struct {
 	attempts    []Attempt
 	layout      *schema.Layout
 	preempt     Preemption
-	switches    *switches // of hooks
-	profile     *profile  // nil: links tell what kprobes missed, or nobody does
+	switches    *switches // of hooks in functions
+	profile     *profile  // nil if links report what kprobes missed, or if nobody does
 	trampolines trampolines
-	blind       atomic.Bool      // nothing is recorded any more
+	blind       atomic.Bool      // recording has been disabled
 	root        [2]uint64        // the recorder's root directory: addresses of mount and dentry
 	only        []schema.Role    // as in Config
-	follows     bool             // what a target starts is a target
-	nested      bool             // in a pid namespace
-	awaited     processes        // those of Config, until the probes see their ends
-	ask         *ebpf.Collection // programs that are run to be asked
-	polled      uint64           // when Losses last looked, nanoseconds since boot
+	follows     bool             // processes started by a target are targets
+	nested      bool             // this process is not in the initial pid namespace
+	awaited     processes        // descriptors of Config.PIDs, until the probes see those processes end
+	ask         *ebpf.Collection // programs that are run to answer questions
+	polled      uint64           // start of the last call of Losses, nanoseconds since boot
 }
 
-// Open loads and attaches the probes; they see nothing before Enable, and nothing can be read before Map. The error is
-// a *MissingError where the machine lacks something. Close the session.
+// Open loads and attaches the probes. They record nothing before Enable, and nothing can be read before Map.
+// The error is a *MissingError if the machine lacks something, or a *SizeError. The session must be closed.
 func Open(c Config) (*Session, error) {
 	spec, cache, err := prepare()
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 	sized, err := sizedMaps(spec)
 	defer func() {
 		for _, m := range sized {
-			m.Close() // the collection has its own descriptors
+			m.Close() // the collection has duplicates of the descriptors
 		}
 	}()
 	if err != nil {
@@ -162,7 +162,7 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 	return s.closeUnused()
 }
 
-// sizedMaps creates the maps whose sizes a user chooses.
+// sizedMaps creates the maps whose sizes the user chooses.
 func sizedMaps(spec *ebpf.CollectionSpec) (map[string]*ebpf.Map, error) {
 	maps := make(map[string]*ebpf.Map)
 	for name, flag := range map[string]string{"events": "--buffer", "watch": "--watch"} {
@@ -179,8 +179,7 @@ func sizedMaps(spec *ebpf.CollectionSpec) (map[string]*ebpf.Map, error) {
 	return maps, nil
 }
 
-// closeUnused closes what was only needed to attach: the programs in the kernel hold
-// their maps themselves.
+// closeUnused closes what was needed only to attach. The programs in the kernel hold their maps themselves.
 func (s *Session) closeUnused() error {
 	errs := []error{s.kprobe.closeStash(), s.ask.Programs["inspect"].Close()}
 	s.kprobe = object{}
@@ -194,7 +193,7 @@ func (s *Session) closeUnused() error {
 	return errors.Join(errs...)
 }
 
-// attach tries the plan.
+// attach tries the plan and checks that the required roles are attached and hooks are on.
 func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 	kernel, err := cache.Kernel()
 	if err != nil {
@@ -213,7 +212,7 @@ func (s *Session) plan() []probe {
 	return plan(s.mode, kernelTraits{s.preempt.Interrupts(), s.profile != nil})
 }
 
-// checkRequired returns what is missing, a role at a time.
+// checkRequired returns a *MissingError for the first required probe that is not attached.
 func (s *Session) checkRequired() error {
 	for _, p := range s.plan() {
 		if !p.required || s.has(p.role, p.phase) {
@@ -230,7 +229,7 @@ func (s *Session) checkRequired() error {
 	return nil
 }
 
-// why joins the reasons why a probe has not been attached, each once.
+// why joins the reasons why a probe was not attached, without repeating any.
 func (s *Session) why(p probe) (err error) {
 	var said []string
 	for _, a := range s.attempts {
@@ -250,8 +249,8 @@ func (s *Session) why(p probe) (err error) {
 	return err
 }
 
-// traces reports whether any function could be attached to: if not, the kernel
-// refuses tracing as such, and the first role is not to blame.
+// traces reports whether any function could be attached to. If not, the kernel refuses tracing as such, and
+// the first role is not to blame.
 func (s *Session) traces() bool {
 	for _, a := range s.attempts {
 		if a.Attached && a.Attach != schema.TPBTF {
@@ -276,7 +275,7 @@ func (s *Session) Attempts() []Attempt { return s.attempts }
 // Layout returns the structures of the running kernel.
 func (s *Session) Layout() *schema.Layout { return s.layout }
 
-// Enable lets the probes see.
+// Enable makes the probes start recording. It fails if a process of Config.PIDs has ended meanwhile.
 func (s *Session) Enable() error {
 	var forget uint32
 	if !s.has(schema.RoleFree, schema.Enter) {
@@ -292,15 +291,15 @@ func (s *Session) Enable() error {
 	return errors.Join(s.awaited.running(), s.awaited.close())
 }
 
-// Disable makes the probes blind again, at once and at the same moment.
+// Disable stops all probes at once, at the same moment.
 func (s *Session) Disable() error {
 	s.blind.Store(true)
 	return s.vars["enabled"].Set(uint32(0))
 }
 
-// Losses appends what was lost since the last call. Call it a few times a second:
-// the windows of LossMissed are the time between two calls. Nothing lost before known, nanoseconds since boot, less Lag, will be
-// told later.
+// Losses appends what was lost since the last call. Call it a few times a second, because the windows of
+// LossMissed are the time between two calls. Later calls report no loss from before known less Lag; known is
+// in nanoseconds since boot.
 func (s *Session) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint64, err error) {
 	now := Now()
 	if dst, known, err = s.trampolines.rebuilt(dst, now); err != nil {
@@ -331,8 +330,8 @@ func (s *Session) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint6
 	return dst, known, err
 }
 
-// causeOfMiss: who is followed by its parent's fork is not where that was missed, and then
-// all it does is missing.
+// causeOfMiss returns the cause for missed hits of a role. A missed fork of a target means that the child is
+// not followed, so that everything it does is missing.
 func (s *Session) causeOfMiss(role schema.Role) schema.LossCause {
 	if role == schema.RoleFork && s.follows {
 		return schema.LossWatchOverflow
@@ -340,9 +339,10 @@ func (s *Session) causeOfMiss(role schema.Role) schema.LossCause {
 	return schema.LossMissed
 }
 
-// Links returns descriptors that hold the probes in the kernel, beside the session's own: a Close before these are
-// closed takes no wait, and takes none of these probes away. Not among them are kprobes by perf events: one with
-// a name in tracefs only the session can remove. The last one says to recordings that begin meanwhile that these are leaving.
+// Links returns duplicate descriptors of the links that hold the probes in the kernel. While they are open,
+// Close takes no time and detaches none of these probes. Kprobes by perf events are not among them: one with
+// a name in tracefs can only be removed by the session. The last descriptor tells recordings that begin
+// meanwhile that these programs are leaving.
 func (s *Session) Links() (links []*os.File, err error) {
 	probes := s.probes
 	if h := s.switches.probe; h != nil {
@@ -359,13 +359,13 @@ func (s *Session) Links() (links []*os.File, err error) {
 		}
 		links = append(links, os.NewFile(uintptr(fd), "link"))
 	}
-	if sign, err := leaves(); err == nil { // else they wait a little while
+	if sign, err := leaves(); err == nil { // otherwise they wait a little
 		links = append(links, sign)
 	}
 	return links, nil
 }
 
-// Close detaches everything and gives the memory back. Drain first.
+// Close detaches everything and frees the memory. Drain the ring first.
 func (s *Session) Close() error {
 	var errs []error
 	for _, p := range s.probes {

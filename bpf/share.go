@@ -9,7 +9,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// place is a candidate of the plan.
+// place identifies a candidate of the plan.
 type place struct {
 	role   schema.Role
 	phase  schema.Phase
@@ -17,9 +17,9 @@ type place struct {
 	attach schema.Attach
 }
 
-// attachShared makes one link of kprobe.multi for all probes that share a program, and returns which candidates it
-// holds. It is empty where the kernel has no kprobe.multi or refuses one of the symbols: each probe is then attached
-// by itself, and its attempts say why that fails, if it does.
+// attachShared makes one link of kprobe.multi for all probes that share a program, and returns the candidates
+// that it holds. The map is empty if the kernel has no kprobe.multi or refuses one of the symbols. Each probe
+// is then attached separately, and its attempts say why that fails, if it does.
 func (a *attacher) attachShared(plan []probe, wanted func(probe) bool) map[place]*attached {
 	held := make(map[place]*attached)
 	for _, program := range []struct {
@@ -52,8 +52,8 @@ func (a *attacher) attachShared(plan []probe, wanted func(probe) bool) map[place
 	return held
 }
 
-// fitting is the first candidate of this way, and there must be none before it in the plan, whose function the kernel
-// has; or nil.
+// fitting returns the first candidate in the plan whose function the kernel has, if the plan begins with the
+// given way of attaching; otherwise nil.
 func (a *attacher) fitting(p probe, attach schema.Attach) *candidate {
 	if p.candidates[0].attach != attach {
 		return nil

@@ -15,45 +15,48 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hookSwitch is a file with which root takes hooks away from all kernel functions, whoever's they are, and gives them back: the
-// programs stay attached, are not run, and no counter tells.
+// hookSwitch is a file with which root disables the hooks in all kernel functions, no matter whose they are,
+// and enables them again. The programs stay attached but are not run, and no counter shows it.
 type hookSwitch struct {
 	path string
-	of   func(schema.Attach) bool // whose hooks
-	// Handler is what reads and writes the value, under a lock that is held as long as any tracer comes to functions or leaves them;
-	// nil: there is no such lock.
+	of   func(schema.Attach) bool // reports whether hooks attached in this way depend on it
+	// handler is the function that reads and writes the value under a lock which is held while any tracer
+	// attaches to or detaches from functions; nil if there is no such lock.
 	handler *candidate
 }
 
 var hookSwitches = []hookSwitch{
-	{"/proc/sys/kernel/ftrace_enabled", func(a schema.Attach) bool { return a != schema.TPBTF }, // kprobes at an entry are ftrace's, too
+	{"/proc/sys/kernel/ftrace_enabled", func(a schema.Attach) bool { return a != schema.TPBTF }, // kprobes at a function's entry use ftrace, too
 		&candidate{symbol: "proc_dointvec", attach: schema.Fexit, program: "sysctl", params: []string{"ctl_table", "", "", "", ""}}},
 	{"/sys/kernel/debug/kprobes/enabled", func(a schema.Attach) bool { return a == schema.Kprobe || a == schema.Kretprobe }, nil},
 }
 
-// switches are those on which a recording depends, as far as this user may read them. They are read, which shows that one is
-// off, and watched, which shows that one was: a write is noticed by who has the file open in the same mount of procfs.
-// Where the handler of one has a probe, the kernel side tells both, and knows a write that changes nothing, as trace-cmd's, for
-// what it is; that file is not read while the ring fills.
+// switches are those on which a recording depends, as far as this user may read them. They are read, which
+// shows that one is off, and watched, which shows that one was off: a write is noticed by a process that has
+// the file open in the same mount of procfs. If the handler of a switch has a probe, the kernel side reports
+// both, and ignores a write that changes nothing, as trace-cmd's; the file is then not read while the ring
+// fills.
 type switches struct {
 	files  []*os.File
-	probed *os.File     // of files; nil: none
-	probe  *handlerSeen // of its handler
-	writes int          // descriptor of inotify; -1: there is none
-	until  uint64       // hooks may be missing, nanoseconds since boot; 0: none is
+	probed *os.File     // the one of files whose handler has a probe; nil if none has
+	probe  *handlerSeen // the probe of its handler
+	writes int          // inotify descriptor; -1 if there is none
+	until  uint64       // hooks may be missing until then, nanoseconds since boot; 0 if none are
 }
 
-// handlerSeen is what a probe of a handler shows.
+// handlerSeen is a probe of a handler and what it shows.
 type handlerSeen struct {
 	attached *attached
-	look     func() (switched uint32, off bool) // how often it was put off, and whether it is
-	switched uint32                             // as looked at last
+	look     func() (switched uint32, off bool) // how often the switch was turned off, and whether it is off
+	switched uint32                             // count at the last look
 }
 
-// rehooking is how long hooks may take to be back, nanoseconds: a switch is on before they are, and the write is told after.
+// rehooking is the longest time in nanoseconds until hooks are back: a switch reads on before they are, and
+// the write is reported after that.
 const rehooking = 1e9
 
-// openSwitches finds those of what is attached. Probe attaches a probe to the handler of a file and has it called once; nil: it cannot.
+// openSwitches opens the switches that matter to what is attached. probe attaches a probe to the handler of a
+// file and makes it run once; it returns nil if it cannot.
 func openSwitches(list []hookSwitch, attempts []Attempt, probe func(*os.File, candidate) *handlerSeen) *switches {
 	s := &switches{writes: -1}
 	if fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC); err == nil {
@@ -65,7 +68,7 @@ func openSwitches(list []hookSwitch, attempts []Attempt, probe func(*os.File, ca
 		}
 		f, err := os.Open(file.path)
 		if err != nil {
-			continue // no such switch, or not for this user
+			continue // no such switch, or this user may not read it
 		}
 		s.files = append(s.files, f)
 		if file.handler != nil {
@@ -87,7 +90,7 @@ func isOff(f *os.File) bool {
 	return strings.TrimSpace(string(buf[:n])) == "0"
 }
 
-// check returns the error of one that is off.
+// check returns a *MissingError if a switch is off.
 func (s *switches) check() error {
 	for _, f := range s.files {
 		if isOff(f) {
@@ -97,7 +100,7 @@ func (s *switches) check() error {
 	return nil
 }
 
-// look reports whether one was, or may have been, off since the last look.
+// look reports whether a switch was, or may have been, off since the last look.
 func (s *switches) look() (was bool) {
 	var buf [4096]byte
 	if s.writes >= 0 {
@@ -136,7 +139,8 @@ func (s *switches) close() error {
 	return errors.Join(errs...)
 }
 
-// probeHandler attaches a probe to the handler of a switch and reads the file: so the probe learns where the value is.
+// probeHandler attaches a probe to the handler of a switch and reads the file, by which the probe learns
+// where the value is.
 func (s *Session) probeHandler(a *attacher, f *os.File, c candidate) *handlerSeen {
 	if s.mode == KprobeMode {
 		return nil
@@ -160,7 +164,8 @@ func (s *Session) probeHandler(a *attacher, f *os.File, c candidate) *handlerSee
 	}}
 }
 
-// switchedOff is the loss of what happened without hooks since the last look; how much that was nobody knows: it is counted as one.
+// switchedOff returns the loss of what happened without hooks since the last look. Nobody knows how much that
+// was, so it is counted as one.
 func (s *Session) switchedOff() []*schema.Loss {
 	off := []*schema.Loss{{Cause: schema.LossSwitchedOff, Count: 1, FirstNs: s.polled, LastNs: Now()}}
 	for _, a := range s.attempts {

@@ -13,8 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// A switch that is off is seen, from the look before until hooks are surely back; so is one that was off between two looks, and
-// none on which nothing depends.
+// A switch that is off is noticed, from the look before until hooks are certainly back, and so is one that
+// was off between two looks. A switch on which nothing depends is ignored.
 func TestSwitches(t *testing.T) {
 	dir := t.TempDir()
 	ftrace, kprobes := filepath.Join(dir, "ftrace"), filepath.Join(dir, "kprobes")
@@ -67,8 +67,8 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
-// Where the kernel side sees a switch, its file is neither read nor watched: a write that changes nothing is no loss. It is off while
-// that says so, or was as often as that has grown.
+// If the kernel side sees a switch, its file is neither read nor watched, so a write that changes nothing is
+// no loss. The switch is off while the kernel side says so, and was off if its count has grown.
 func TestHandledSwitch(t *testing.T) {
 	file := writeFile(t, "1\n")
 	on := []Attempt{{Probe: &schema.Probe{Attach: schema.Fexit, Attached: true}}}
@@ -103,7 +103,8 @@ func TestHandledSwitch(t *testing.T) {
 	}
 }
 
-// While functions are unhooked anything may be missing; and where a fork is seen by one, all that a child does from then on.
+// While functions are unhooked anything may be missing. If forks are seen through such a hook, all that a
+// child does from then on may be missing too.
 func TestSwitchedOff(t *testing.T) {
 	for how, want := range map[schema.Attach]int{schema.TPBTF: 1, schema.KprobeMulti: 2} {
 		s := &Session{follows: true, polled: 7, attempts: []Attempt{{Probe: &schema.Probe{Role: schema.RoleFork, Attach: how, Attached: true}}}}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// target makes processes targets, before a program is attached that does so too.
+// target makes processes targets. It must run before any program is attached that adds targets itself.
 func (s *Session) target(pids []uint32) error {
 	near := s.maps["targets_near"]
 	for _, pid := range pids {
@@ -28,7 +28,7 @@ func (s *Session) target(pids []uint32) error {
 	return err
 }
 
-// processes are descriptors of processes, which no other takes the place of.
+// processes holds a pidfd for each process id. Unlike an id, it never comes to mean another process.
 type processes map[uint32]int
 
 func openProcesses(pids []uint32) (processes, error) {
@@ -38,14 +38,14 @@ func openProcesses(pids []uint32) (processes, error) {
 		switch {
 		case err == nil:
 			p[pid] = fd
-		case errors.Is(err, unix.ESRCH): // anything else is no word about the process: a seccomp filter that does not know the call
+		case errors.Is(err, unix.ESRCH): // any other error says nothing about the process: a seccomp filter may not know the call
 			return p, fmt.Errorf("target process %d: %w", pid, err)
 		}
 	}
 	return p, nil
 }
 
-// running returns an error if one has ended: its id may be another's by now.
+// running returns an error if one of the processes has ended, as its id may belong to another by now.
 func (p processes) running() error {
 	for pid, fd := range p {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
@@ -64,10 +64,10 @@ func (p processes) close() (err error) {
 	return err
 }
 
-// Adopt makes the process that the calling one started last a target, and what it
-// starts from now on. It is for a session with Adopts, and without FollowChildren.
-// It is a variable and not the map: while bpf(2) changes a map, no program of a kprobe
-// runs on that cpu, and where the kernel preempts the caller meanwhile, hits of others are missed.
+// Adopt makes the process that the calling one started last a target, and all that it starts from now on. It
+// is for a session with Config.Adopts and without FollowChildren. It sets a variable and not the map, because
+// no kprobe program runs on a CPU while bpf(2) changes a map there; where the kernel preempts the caller
+// meanwhile, hits of other tasks are missed.
 func (s *Session) Adopt() error {
 	var child uint32
 	if err := s.vars["last_child"].Get(&child); err != nil {
@@ -79,8 +79,8 @@ func (s *Session) Adopt() error {
 	return nil
 }
 
-// Started returns the process id in the initial namespace of the process that the calling one started last, whose id in its own
-// namespace is pid; that one where the kernel side missed the fork.
+// Started returns the process id, in the initial namespace, of the process that the calling one started last
+// and whose id in its own namespace is pid. It returns pid itself if the kernel side missed the fork.
 func (s *Session) Started(pid int) uint32 {
 	var child uint32
 	if !s.nested || s.vars["last_child"].Get(&child) != nil || child == 0 {
@@ -89,13 +89,13 @@ func (s *Session) Started(pid int) uint32 {
 	return child
 }
 
-// Nested reports whether the calling process is in a pid namespace of its own: the ids that the kernel side knows are not those it
-// can use.
+// Nested reports whether the calling process is in a pid namespace of its own. The ids that the kernel side
+// knows are then not those that the process can use.
 func (s *Session) Nested() bool { return s.nested }
 
-// Followed returns the process ids (of the initial namespace) that are targets now:
-// those of Config, and those started by a target, that have not ended; not the one adopted.
-// An end the kernel side missed leaves its process among them.
+// Followed returns the ids, in the initial pid namespace, of the processes that are targets now and have not
+// ended: those of Config.PIDs and those started by a target, without the adopted one. A process whose end the
+// kernel side missed stays among them.
 func (s *Session) Followed() ([]uint32, error) {
 	var pids []uint32
 	var pid uint32

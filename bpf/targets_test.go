@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A process that has ended is told from one that runs, whoever has its id.
+// A process that has ended is told apart from a running one, even if another process got its id.
 func TestProcesses(t *testing.T) {
 	cmd := exec.Command("cat")
 	in, err := cmd.StdinPipe()
@@ -43,7 +43,7 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// In a time namespace the clock is another.
+// The offset of the boottime clock in a time namespace is read, also a negative one.
 func TestBoottimeOffset(t *testing.T) {
 	for text, want := range map[string]int64{
 		"":                                  0,
@@ -58,7 +58,7 @@ func TestBoottimeOffset(t *testing.T) {
 	}
 }
 
-// A cgroup is as deep in the hierarchy as what its mount shows and its path there are together.
+// The depth of a cgroup is that of the cgroup which its mount shows plus its own depth below the mount point.
 func TestCgroupLevel(t *testing.T) {
 	file := writeFile(t, `24 1 0:22 /a/b /mnt/some\040where rw - cgroup2 cgroup2 rw
 25 1 0:22 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate
