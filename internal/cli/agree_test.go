@@ -13,10 +13,12 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// numbers are what a command says of a trace, by the words of docs/answers.md: "calls", "failed", and operations.
+// numbers are the counts that a command prints for a trace, by the words of docs/answers.md: "calls",
+// "failed", and the operations.
 type numbers map[string]uint64
 
-// One word has one number: what summary, top, show, info, replay, export and the pages say of calls, failures and operations.
+// TestOneWordHasOneNumber checks that summary, top, show, info, replay, export and the pages agree on
+// the numbers of calls, failures and operations.
 func TestOneWordHasOneNumber(t *testing.T) {
 	for _, trace := range tracetest.Names(t, "traces/*.pb", "test/git.pb", "test/cases/*.pb", "report/testdata/*.pb", "test/random/*.pb") {
 		want := summed(t, trace)
@@ -33,7 +35,8 @@ func TestOneWordHasOneNumber(t *testing.T) {
 	}
 }
 
-// So it is under filters: an open counts where replay has a line of it, whichever of its events that is.
+// TestOpensOfAPageUnderFilters checks that a page and the summary agree under filters too: an open
+// counts if replay prints a line of it, whichever of its events that is.
 func TestOpensOfAPageUnderFilters(t *testing.T) {
 	t.Parallel()
 	for _, trace := range tracetest.Names(t, "test/git.pb", "traces/run1.pb", "test/cases/questions.pb") {
@@ -51,7 +54,7 @@ func TestOpensOfAPageUnderFilters(t *testing.T) {
 	}
 }
 
-// decoded is what a command prints as JSON.
+// decoded runs a command and decodes the JSON that it prints.
 func decoded[T any](t *testing.T, args ...string) (v T) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(output(t, args...)), &v); err != nil {
@@ -115,7 +118,7 @@ func exported(t *testing.T, trace string) numbers {
 	return n
 }
 
-// shownByProcess adds up what is shown of each process.
+// shownByProcess adds up the numbers that show prints for each process.
 func shownByProcess(t *testing.T, trace string) numbers {
 	title := regexp.MustCompile(`(?m)^(\d+) path calls? (?:\((.*)\), )?(?:(\d+) failed)?`)
 	n := numbers{}
@@ -150,7 +153,7 @@ func ofTasks(t *testing.T, trace string) numbers {
 	return n
 }
 
-// replayed counts the lines of calls that end.
+// replayed counts the lines of returns of path calls: those that failed, and all.
 func replayed(t *testing.T, trace string) numbers {
 	lines := func(args ...string) uint64 {
 		out := []byte(output(t, append(append([]string{"replay", "--format", "json"}, args...), trace)...))
@@ -159,7 +162,8 @@ func replayed(t *testing.T, trace string) numbers {
 	return numbers{"failed": lines("--failed"), "ended": lines("--class", "unknown,rcu,ref,miss")}
 }
 
-// ofPage adds up what the sections of programs say.
+// ofPage takes calls and failures from the page's first sentence, and adds up the opens and execs of
+// its sections on programs.
 func ofPage(t *testing.T, trace string) numbers {
 	page := output(t, "report", trace)
 	m := regexp.MustCompile(`(?m)^(\d+) path calls?, (\d+) failed`).FindStringSubmatch(page)

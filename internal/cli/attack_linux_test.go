@@ -18,14 +18,14 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What no file may make a command take.
+// Bounds that no input may make a command exceed.
 const (
-	mostMemory = 256 << 10        // KiB
-	mostTime   = 60 * time.Second // of CPU
-	patience   = 4 * mostTime     // the machine may be busy
+	mostMemory = 256 << 10        // peak resident memory, KiB
+	mostTime   = 60 * time.Second // CPU time
+	patience   = 4 * mostTime     // elapsed time, as the machine may be busy
 )
 
-// attackCommands read a trace in every way that keeps something of it.
+// attackCommands returns command lines that read a trace in every way that keeps something of it.
 func attackCommands(file, page string) [][]string {
 	return [][]string{
 		{"info", "--format", "json", file},
@@ -43,8 +43,8 @@ func attackCommands(file, page string) [][]string {
 	}
 }
 
-// TestNoFileTakesAllMemory runs the commands, each in a process of its own, over files made
-// to cost them memory or time: what they take of either has a bound.
+// TestNoFileTakesAllMemory runs the commands, each in a process of its own, on files made to cost them
+// memory or time, and checks that both stay within bounds.
 func TestNoFileTakesAllMemory(t *testing.T) {
 	n, all := 20_000, os.Getenv("DTREC_ALL_TOOLS") != ""
 	if all {
@@ -72,7 +72,7 @@ func TestNoFileTakesAllMemory(t *testing.T) {
 			t.Parallel()
 			for i, args := range attackCommands(file, page) {
 				if !all && i%2 == 0 {
-					continue // make test runs them all
+					continue // make test sets DTREC_ALL_TOOLS, which runs all of them
 				}
 				peakOf(t, append([]string{dtrec}, args...))
 			}
@@ -80,7 +80,7 @@ func TestNoFileTakesAllMemory(t *testing.T) {
 	}
 }
 
-// TestNoTextTakesAllMemory does the same with the commands that read text.
+// TestNoTextTakesAllMemory does the same for the commands that read text.
 func TestNoTextTakesAllMemory(t *testing.T) {
 	dir := t.TempDir()
 	dtrec := filepath.Join(dir, "dtrec")
@@ -122,7 +122,7 @@ func TestNoTextTakesAllMemory(t *testing.T) {
 	}
 }
 
-// logOfSymbols is a log of as many functions as lines.
+// logOfSymbols returns a log in which each line names another function.
 func logOfSymbols(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -131,7 +131,8 @@ func logOfSymbols(n int) string {
 	return b.String()
 }
 
-// peakOf runs a command, whatever comes of it, and holds what it took against the bounds.
+// peakOf runs a command, whatever its exit code, and checks its memory, time and output against the
+// bounds.
 func peakOf(t *testing.T, args []string) {
 	t.Helper()
 	self, err := os.Executable()
@@ -156,7 +157,7 @@ func peakOf(t *testing.T, args []string) {
 		case slices.Contains(args, "html"):
 			most = 2 << 20
 		case slices.Contains(args, "json"):
-			most = 64 << 20 // not packed
+			most = 64 << 20 // not compressed
 		}
 		if wrote > most {
 			t.Errorf("%v writes %d bytes", args[1:], wrote)
@@ -168,9 +169,9 @@ func peakOf(t *testing.T, args []string) {
 	}
 }
 
-// measureArg makes the test's binary run a command and print its peak of memory in KiB, how many
-// bytes it wrote to stdout, its nanoseconds of CPU, and what to stderr. It takes a process between, since a process begins with the peak
-// of the one it was made by.
+// measureArg makes the test binary run a command and print its peak memory in KiB, the number of bytes
+// it wrote to stdout, its CPU time in nanoseconds, and then its stderr. This process stands in between
+// because a new process starts with the peak of its parent.
 const measureArg = "measure-a-command"
 
 func init() {

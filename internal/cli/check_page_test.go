@@ -17,10 +17,10 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// checkPageOf runs check on a page and a trace; it returns the exit code and what is printed.
+// checkPageOf runs check with a page and a trace. It returns the exit code and what is printed.
 func checkPageOf(t *testing.T, page, trace string) (int, string) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "page.txt") // recognised by what is in it
+	file := filepath.Join(t.TempDir(), "page.txt") // a page is recognised by its contents, not by its name
 	if err := os.WriteFile(file, []byte(page), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,8 @@ func checkPageOf(t *testing.T, page, trace string) (int, string) {
 	return code, strings.ReplaceAll(stdout.String(), file, "page")
 }
 
-// The report of every sample holds against its trace, and against no other.
+// TestReportsHoldAgainstTheirTraces checks that the report of every sample holds against its own trace
+// and against no other.
 func TestReportsHoldAgainstTheirTraces(t *testing.T) {
 	t.Parallel()
 	files := samples(t)
@@ -53,7 +54,8 @@ func TestReportsHoldAgainstTheirTraces(t *testing.T) {
 	}
 }
 
-// One digit changed anywhere in a report is found, and its line is named.
+// TestOneSpoiledDigitIsFound checks that one changed digit anywhere in a report is found and its line
+// named.
 func TestOneSpoiledDigitIsFound(t *testing.T) {
 	t.Parallel()
 	trace := filepath.Join("traces", "run1.pb")
@@ -75,9 +77,10 @@ func TestOneSpoiledDigitIsFound(t *testing.T) {
 	}
 }
 
-// Without the comparison with its own report a page is still held: in a page that does
-// not say what run it is of, one digit of an address, hash or difference is found. (An
-// id may well be spoiled into that of an event that had the value too.)
+// TestOneSpoiledValueIsFoundByTheEvents checks pages without the id of their run, which are not
+// compared with the report of the run: there too, one changed digit of an address, hash or difference
+// is found. (A changed event id may well be that of another event with the same value, so ids are not
+// tried.)
 func TestOneSpoiledValueIsFoundByTheEvents(t *testing.T) {
 	t.Parallel()
 	trace := filepath.Join("traces", "run1.pb")
@@ -97,7 +100,7 @@ func TestOneSpoiledValueIsFoundByTheEvents(t *testing.T) {
 		line := strings.Count(page[:at], "\n")
 		text := strings.Split(spoiled, "\n")[line]
 		if strings.Contains(text, "  y = 0x") || strings.HasPrefix(text, "Learned") || strings.HasPrefix(text, "- Linux") || strings.HasSuffix(text, ";") {
-			continue // a formula; a count; a version; a program's code
+			continue // a formula, a count, a version, or a program's code
 		}
 		if code, said := checkPageOf(t, spoiled, trace); code != 1 || !strings.Contains(said, fmt.Sprintf("page:%d:", line+1)) {
 			t.Errorf("seed %d: exit %d for\n%s\nwhich was\n%s\n%.1000s", seed, code, text, strings.Split(page, "\n")[line], said)
@@ -105,7 +108,8 @@ func TestOneSpoiledValueIsFoundByTheEvents(t *testing.T) {
 	}
 }
 
-// A page that says it is of another run is not of this one, and offsets are those of the kernel that ran.
+// TestPageOfAnotherRunOrKernel checks that a page with the id of another run is refused, and that
+// offsets must be those of the kernel that ran.
 func TestPageOfAnotherRunOrKernel(t *testing.T) {
 	t.Parallel()
 	trace := filepath.Join("traces", "run1.pb")
@@ -130,9 +134,9 @@ func TestPageOfAnotherRunOrKernel(t *testing.T) {
 	}
 }
 
-// The seed's page against a trace made of its own bullets, where it lies beside the project:
-// the values of another run, and what is wrong or founded on nothing. What is listed here was
-// found by reading, not by this program.
+// TestSeedPage checks the seed's page, if it lies beside the project, against a trace made of its own
+// bullets. It must find the values that are of another run, wrong, or without support. The expected
+// lines were found by reading the page, not by this program.
 func TestSeedPage(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "shared", "seed", "stage2-return.md"))
 	if err != nil {
@@ -156,7 +160,7 @@ func TestSeedPage(t *testing.T) {
 	}
 	for _, line := range []string{
 		`43:62: found elsewhere: address 0xffff8976c6763020: it is do_filp_open entry of "test_file`,
-		`43:151: wrong: length 0xffff8976c6763025 − 0xffff8976c6763020 = 0x5 = 5: the path at 0xffff8976c6763020 is "test_file`, // so "/tmp/" is not before it
+		`43:151: wrong: length 0xffff8976c6763025 − 0xffff8976c6763020 = 0x5 = 5: the path at 0xffff8976c6763020 is "test_file`, // so the path does not begin with "/tmp/"
 		`172:24: wrong: equality 0xffff89775bf497b8 appears at __d_add: at one place only`,
 		`181:30: found elsewhere: address 0xffff89775bf497b8: it is __d_alloc return`,
 		`205:24: wrong: equality 0xffff8977185b54b8 appears at __d_add: at one place only`,
@@ -169,7 +173,7 @@ func TestSeedPage(t *testing.T) {
 	}
 }
 
-// Reports of odd names, of many events, and of runs that lack some hold as well.
+// TestOddReportsHold checks that reports of traces with odd names or many events hold as well.
 func TestOddReportsHold(t *testing.T) {
 	for name, file := range map[string]string{"odd names": oddNames(t), "hostile names": hostileNames(t), "generated": generatedTrace(t)} {
 		for _, args := range [][]string{{"report", file}, {"report", "--explain", "hash", file}} {
@@ -184,7 +188,7 @@ func generatedTrace(t *testing.T) string {
 	return traceOf(t, func(emit func(*schema.Event)) { tracetest.Generate(20000, emit) })
 }
 
-// hostileNames is a trace of names that look like what a page says.
+// hostileNames writes a trace with names that look like the text of a page.
 func hostileNames(t *testing.T) string {
 	return traceOf(t, func(emit func(*schema.Event)) {
 		k := tracetest.NewKernel(2, emit)

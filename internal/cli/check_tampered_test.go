@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// What was changed in a report of this run is found, whatever it was: words, verdicts,
-// reasons, the order of lines. What was left out is no fault.
+// TestTamperedReportsAreFound checks that any change in the report of a run is found: of words,
+// verdicts, reasons, or the order of lines. Leaving lines out is allowed.
 func TestTamperedReportsAreFound(t *testing.T) {
 	t.Parallel()
 	trace := filepath.Join("traces", "run1.pb")
@@ -53,8 +53,8 @@ func TestTamperedReportsAreFound(t *testing.T) {
 	}
 }
 
-// What a page of one's own says is held, in whatever markup. An address of 0xff… is
-// found without 0x, too, and a hash in either base.
+// TestPagesOfOnesOwn checks pages that dtrec did not write, in various markup. An address beginning
+// with ff is recognised without 0x as well, and a hash in decimal or hexadecimal.
 func TestPagesOfOnesOwn(t *testing.T) {
 	trace := filepath.Join("traces", "run1.pb")
 	m := regexp.MustCompile(`prefix: (0x\w+) \(__d_alloc entry, #(\d+)\) − (0x\w+) \(do_filp_open entry, #(\d+)\) = 0x5 = 5, length of .{1,9}/tmp/`).FindStringSubmatch(output(t, "report", trace))
@@ -90,8 +90,8 @@ func TestPagesOfOnesOwn(t *testing.T) {
 		{fmt.Sprintf("__d_lookup entry: hash `%d` length `8` name `t_e.txt`", hash), false},
 		{fmt.Sprintf("%d >> %d = %d", hash, bits, hash>>bits), true},
 		{fmt.Sprintf("%d >> %d = %d", hash, bits, hash>>bits+1), false},
-		{fmt.Sprintf("%d >> %d = %d", hash, bits-1, hash>>(bits-1)), false}, // not this kernel's shift
-		{fmt.Sprintf("%d >> %d = %d", hash+1, bits, hash>>bits), false},     // no hash of this run
+		{fmt.Sprintf("%d >> %d = %d", hash, bits-1, hash>>(bits-1)), false}, // not this kernel's d_hash_shift
+		{fmt.Sprintf("%d >> %d = %d", hash+1, bits, hash>>bits), false},     // not a hash of this run
 		{"do_filp_open entry pointer =\nPATH", true},
 		{"do_filp_open entry\npointer = FROM", false},
 		{"FROM\n(do_filp_open entry, #PID)", false},
@@ -115,7 +115,7 @@ func TestPagesOfOnesOwn(t *testing.T) {
 	}
 }
 
-// How a page is given, and what is refused with one, is said.
+// TestCheckSaysHowAPageIsGiven checks the messages for a wrong use of --page.
 func TestCheckSaysHowAPageIsGiven(t *testing.T) {
 	trace, dir := filepath.Join("traces", "run1.pb"), t.TempDir()
 	file := func(name, content string) string {

@@ -15,7 +15,7 @@ import (
 type checkOptions struct {
 	findingsOptions
 	format      outputFormat
-	page        string // a page to hold against the trace; empty: none
+	page        string // page to hold against the trace; empty: none
 	strict, all bool
 }
 
@@ -91,7 +91,7 @@ func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
 	return answer(no, err)
 }
 
-// write prints one run in full, several as a table; as JSON one object each.
+// write prints one run in full and several as a table. In JSON it prints one object per run.
 func (o *checkOptions) write(cmd *cobra.Command, several bool, names []string, runs []report.Verdicts) error {
 	out := cmd.OutOrStdout()
 	switch {
@@ -110,8 +110,8 @@ func (o *checkOptions) write(cmd *cobra.Command, several bool, names []string, r
 	return runs[0].WriteText(out)
 }
 
-// writeTests prints the verdicts of all runs as tests; of several runs the file is part of
-// their names.
+// writeTests prints the verdicts of all runs as tests. If there are several runs, the class of each
+// test begins with the file's name.
 func writeTests(w io.Writer, several bool, names []string, runs []report.Verdicts, strict bool, format outputFormat) error {
 	var tests []suite.Test
 	for i := range runs {
@@ -128,7 +128,7 @@ func writeTests(w io.Writer, several bool, names []string, runs []report.Verdict
 	return suite.WriteJUnit(w, "dtrec check", tests)
 }
 
-// repeated returns the first file that is given twice, empty where none is.
+// repeated returns the first file that is given twice, or "" if none is.
 func repeated(files []string) string {
 	for i, f := range files {
 		if slices.Contains(files[:i], f) {

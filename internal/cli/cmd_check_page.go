@@ -17,9 +17,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Bounds on a page: bytes of it and of a line, lines, and marks that may begin or end an
-// emphasis, a link or a quotation. Reading takes memory for each, and time for the square of
-// the marks between two blank lines.
+// Bounds on a page: its bytes, the bytes of a line, its lines, and the marks that may begin or end an
+// emphasis, a link or a quotation. Parsing takes memory for each of them, and time that grows with the
+// square of the marks between two blank lines.
 const (
 	maxPage  = 4 << 20
 	maxLine  = 32 << 10
@@ -28,7 +28,8 @@ const (
 	allMarks = 256 << 10
 )
 
-// isDense reports whether a page is beyond what a reader of Markdown takes in good time.
+// isDense reports whether a page has more lines, longer lines or more marks than the Markdown parser
+// handles in reasonable time.
 func isDense(markdown []byte) bool {
 	lines, marks, all := 0, 0, 0
 	for line := range bytes.Lines(markdown) {
@@ -52,7 +53,7 @@ func isDense(markdown []byte) bool {
 	return false
 }
 
-// maxQuoted bounds how deep a line may be quoted.
+// maxQuoted bounds the depth to which a line may be quoted with ">".
 const maxQuoted = 64
 
 // readPage reads a page of Markdown, "-" for stdin.
@@ -80,9 +81,9 @@ func readPage(cmd *cobra.Command, path string) ([]byte, error) {
 	return nil, explainInput(cmd, path, err, hint)
 }
 
-// isText reports whether a file that begins so is text: UTF-8 without a NUL.
+// isText reports whether a file with this beginning is text: UTF-8 without a NUL.
 func isText(start []byte) bool {
-	for cut := 0; cut < utf8.UTFMax && cut < len(start); cut++ { // the last rune may be cut
+	for cut := 0; cut < utf8.UTFMax && cut < len(start); cut++ { // the last rune may be incomplete
 		if utf8.Valid(start[:len(start)-cut]) {
 			return bytes.IndexByte(start, 0) < 0
 		}
@@ -90,7 +91,7 @@ func isText(start []byte) bool {
 	return len(start) == 0
 }
 
-// holdPage holds a page against a trace, which is read once.
+// holdPage checks a page against a trace, which it reads once, and prints the result.
 func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format outputFormat, all bool) error {
 	if path == "-" && file == "-" {
 		return usageError(cmd, errors.New("the page and the trace cannot both be stdin"))
@@ -123,8 +124,9 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 	return answer(!r.Holds(), err)
 }
 
-// madeBy is what the command that a page says it was made by picks of a trace, how that is judged,
-// and what its page has; all of it where the page does not say, or says what no command is.
+// madeBy returns what the command named in a page picks of a trace, how that command judges it, and
+// what its page contains. If the page names no command, or one whose flags do not parse, that is the
+// whole trace with the default options.
 func madeBy(command []string, src replay.Source) (replay.Source, report.Options, report.PageOptions) {
 	var o findingsOptions
 	var p report.PageOptions
@@ -139,7 +141,7 @@ func madeBy(command []string, src replay.Source) (replay.Source, report.Options,
 	return picked, judged, p
 }
 
-// pageFlags refuses what means nothing with a page, or only with one.
+// pageFlags refuses flags that have no meaning together with --page, and --all without it.
 func pageFlags(cmd *cobra.Command, page string, files int, format outputFormat) error {
 	switch {
 	case page == "" && cmd.Flags().Changed("all"):
@@ -159,7 +161,7 @@ func pageFlags(cmd *cobra.Command, page string, files int, format outputFormat) 
 	return nil
 }
 
-// looked is a trace that a page looks at while it is read for a report.
+// looked passes the records of a trace on to a reader, and shows each of them to the page on the way.
 type looked struct {
 	replay.Source
 	run *page.Run

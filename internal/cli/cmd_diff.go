@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// defaultLatency is what --latency without a value takes for a difference, percent.
+// defaultLatency is the threshold in percent for --latency without a value.
 const defaultLatency = "50"
 
 func newDiffCmd() *cobra.Command {
@@ -75,7 +75,7 @@ skips a kernel that cannot be judged (docs/bisect.md).`,
 	return cmd
 }
 
-// diffCmd is the flags of dtrec diff.
+// diffCmd holds the flags of dtrec diff.
 type diffCmd struct {
 	format  outputFormat
 	latency float64
@@ -126,7 +126,7 @@ func (c *diffCmd) check(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// allowed reads the file of differences that are accepted, nil without one.
+// allowed reads the file with the accepted differences; it returns nil without --allow.
 func (c *diffCmd) allowed(cmd *cobra.Command) (*diff.Allowed, error) {
 	if c.allow == "" {
 		return nil, nil
@@ -145,7 +145,7 @@ func (c *diffCmd) allowed(cmd *cobra.Command) (*diff.Allowed, error) {
 
 func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, error) {
 	var in [2]diff.Input
-	var later bytes.Buffer // both are read at once, and what is to say of the second comes after what is of the first
+	var later bytes.Buffer // the traces are read in parallel; warnings about the second are printed after those about the first
 	defer later.WriteTo(cmd.ErrOrStderr())
 	for i, path := range args {
 		t, err := openSeekable(cmd, path, c.runs[i])
@@ -201,10 +201,11 @@ func (c *diffCmd) write(w io.Writer, r *diff.Result) error {
 	return r.WriteText(w)
 }
 
-// comm is what the kernel keeps of a program's name: TASK_COMM_LEN less one.
+// comm cuts a program's name to what the kernel keeps of it: TASK_COMM_LEN less one, 15 bytes.
 func comm(name string) string { return name[:min(len(name), 15)] }
 
-// whichRun names the flags that pick a run here.
+// whichRun replaces the hint of an error about the choice of a run with the names of diff's flags for
+// it.
 func whichRun(err error) error {
 	var exit *exitError
 	if errors.As(err, &exit) && (errors.Is(err, schema.ErrSecondRun) || errors.Is(err, schema.ErrNoRun)) {

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exportOptions are the flags of export as given.
+// exportOptions holds the flags of export.
 type exportOptions struct {
 	export.Options
 	destination
@@ -67,7 +67,7 @@ func (o *exportOptions) export(cmd *cobra.Command, path string) error {
 		return err
 	}
 	defer t.Close()
-	var failed error // of the reading
+	var failed error // the error of format.Write alone
 	err = o.write(stdout, func(w io.Writer) error {
 		failed = format.Write(w, t, o.Options)
 		return failed
@@ -82,7 +82,7 @@ func (o *exportOptions) export(cmd *cobra.Command, path string) error {
 	return err
 }
 
-// described lists what a flag takes, and returns the words.
+// described returns the values that a flag accepts, and a text that lists them with their descriptions.
 func described[T any](of []T, name func(T) (name, doc string)) (words []string, text string) {
 	for _, v := range of {
 		name, doc := name(v)

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// importOptions are the flags of import as given.
+// importOptions holds the flags of import.
 type importOptions struct {
 	destination
 	unknown bool
@@ -92,7 +92,8 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	return nil
 }
 
-// noLog is the error of a file that begins as no log does: a trace, or compressed.
+// noLog returns an error for a file that cannot be a log by its first bytes: a trace, or a compressed
+// file. Otherwise it returns nil.
 func noLog(cmd *cobra.Command, path string, in *bufio.Reader) error {
 	start, _ := in.Peek(8)
 	hint := unpack(start, cmd.CommandPath())
@@ -112,7 +113,7 @@ func noLog(cmd *cobra.Command, path string, in *bufio.Reader) error {
 	return &exitError{exitTrouble, fmt.Errorf("%s is compressed", inputName(path)), hint}
 }
 
-// nothing is the error of a log that no trace can be made of.
+// nothing returns the error for a log that no trace can be made from, nil if one can.
 func nothing(path string, log *dmesg.Log) error {
 	switch {
 	case log.Report != "":
@@ -128,7 +129,8 @@ func nothing(path string, log *dmesg.Log) error {
 	return &exitError{exitTrouble, fmt.Errorf("%s: none of %d lines understood", inputName(path), log.Lines), hint}
 }
 
-// skipped lists the lines that are not understood, if asked to.
+// skipped returns a function that lists each line that was not understood on stderr, or nil without
+// --unknown.
 func (o *importOptions) skipped(cmd *cobra.Command) dmesg.Skipped {
 	if !o.unknown {
 		return nil

@@ -71,8 +71,8 @@ func showInfo(cmd *cobra.Command, t *trace, format outputFormat) error {
 	return info.WriteText(cmd.OutOrStdout(), t.name)
 }
 
-// infoTable prints a row for each trace. One that cannot be read is named on stderr, and makes
-// the exit code 2 when the others are printed.
+// infoTable prints a row for each trace. A trace that cannot be read is named on stderr; the others are
+// still printed, and the exit code is 2.
 func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format outputFormat) error {
 	if tasks {
 		return usageError(cmd, errors.New("--tasks: takes one trace"))
@@ -100,7 +100,8 @@ func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format o
 	return failed
 }
 
-// infoRow is nil where the trace was printed as JSON.
+// infoRow returns the row of a trace in the table. It is nil with --format json, which it prints
+// itself.
 func infoRow(cmd *cobra.Command, path string, run int, format outputFormat) ([]string, error) {
 	t, err := openTrace(cmd, path, run)
 	if err != nil {

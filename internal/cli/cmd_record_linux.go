@@ -64,8 +64,10 @@ Exit status: the command's own (128+n for signal n, 127 not found, 126 not execu
 	return cmd
 }
 
-// newDetachCmd is what record starts with so many descriptors of the probes' links in its hands. It closes them once record has, the
-// first of them first, and each is a wait.
+// newDetachCmd makes the hidden command 'dtrec detach N', which record starts as a child. The child
+// inherits N descriptors of the probes' links, from record.FirstLink on. It waits for the end of its
+// stdin, by which time record has closed its own, and closes them in order. Each close waits for the
+// kernel.
 func newDetachCmd() *cobra.Command {
 	return &cobra.Command{Use: "detach N", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
 		n, err := strconv.Atoi(args[0])
@@ -80,7 +82,7 @@ func newDetachCmd() *cobra.Command {
 	}}
 }
 
-// recordingLine says that from now on nothing is missed.
+// recordingLine is printed when the recording has begun: no event after it is missed.
 const recordingLine = "dtrec: recording; Ctrl-C ends it"
 
 func registerRecord(cmd *cobra.Command, c *record.Config) {
@@ -133,7 +135,7 @@ func runRecord(cmd *cobra.Command, c *record.Config, args []string) error {
 	return nil
 }
 
-// checkRecord checks the flags together.
+// checkRecord refuses combinations of flags that make no sense.
 func checkRecord(flags *pflag.FlagSet, c *record.Config) error {
 	if len(c.Command) > 0 && len(c.Workloads) > 0 {
 		return errors.New("a command and --workload exclude each other")
@@ -152,7 +154,8 @@ func checkRecord(flags *pflag.FlagSet, c *record.Config) error {
 	return nil
 }
 
-// smallestPart is what a file of several may be limited to: more than header and index take.
+// smallestPart is the least --max-size in bytes of a file under --rotate: more than its header and
+// index take.
 const smallestPart = 64 << 10
 
 func checkRotate(c *record.Config) error {
@@ -169,8 +172,8 @@ func checkRotate(c *record.Config) error {
 	return nil
 }
 
-// checkProcess wants a process of that id. What is recorded is looked up by it, so a
-// thread's would record nothing.
+// checkProcess returns an error if there is no process with that id, or if it is the id of a thread.
+// Events are matched by process id, so a thread's id would record nothing.
 func checkProcess(pid uint32) error {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -205,7 +208,7 @@ func readBuffer(s string) (uint32, error) {
 	return uint32(n), nil
 }
 
-// summarize says on stderr what was recorded.
+// summarize reports on stderr what was recorded.
 func summarize(cmd *cobra.Command, c *record.Config, r record.Result) {
 	name := display(r.Output)
 	switch {
@@ -237,7 +240,7 @@ func processes(n int) string {
 	return record.Count(uint64(n)) + " processes"
 }
 
-// explainRecord gives an error of a recording its exit code and remedy.
+// explainRecord adds the exit code and the remedy to an error of a recording.
 func explainRecord(cmd *cobra.Command, err error) error {
 	exit := &exitError{code: exitTrouble, err: err, hint: seeHelp(cmd)}
 	var (

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// redactOptions are the flags of redact as given.
+// redactOptions holds the flags of redact.
 type redactOptions struct {
 	redact.Options
 	destination
@@ -62,7 +62,7 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 	if err := o.readKey(); err != nil {
 		return err
 	}
-	var failed error // of the reading: that of the writing has its place in the message
+	var failed error // the error of redact.Trace alone; err may also be of creating the file
 	var last *schema.Reader
 	err = o.write(rawOut(cmd), func(w io.Writer) error {
 		failed = redact.Trace(w, func() (_ *schema.Reader, err error) {
@@ -86,7 +86,7 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 	return explainOutput(display(o.path), err)
 }
 
-// maxKey is how much of a key is read, bytes.
+// maxKey is how many bytes of a key file are read.
 const maxKey = 1 << 16
 
 func (o *redactOptions) readKey() error {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// replayOptions are the flags of replay as given.
+// replayOptions holds the flags of replay.
 type replayOptions struct {
 	filterOptions
 	run    int
@@ -70,7 +70,7 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	filter := o.filter(t.Header())
 	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, o.newFormat(onTerminal(cmd)))
 	if err == nil && t.skipped > 0 {
-		if empty != nil { // what is nearest may stand in what was passed over
+		if empty != nil { // the nearest name may be in a frame that was passed over
 			return nearest(cmd, path, o.run, filter)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %d events were passed over by the seek index: after the first of them dentries have no D numbers, and calls entered there no entry; '%s … - < FILE' reads all\n", t.skipped, t.command)
@@ -79,7 +79,8 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	return err
 }
 
-// newFormat: whether text is colored, see no-color.org.
+// newFormat returns the format to print in. Under --color auto, text is colored only on a terminal (see
+// no-color.org).
 func (o *replayOptions) newFormat(terminal bool) replay.Format {
 	switch o.format {
 	case dmesgFormat:

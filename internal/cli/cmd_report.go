@@ -68,7 +68,7 @@ Exit status: 0 written, 2 not readable.`,
 	return cmd
 }
 
-// registerPage registers the flags that say what a page has.
+// registerPage registers the flags that choose the contents of a page.
 func registerPage(f *pflag.FlagSet, o *report.PageOptions) {
 	f.Var(flagOf(&o.ExplainHash, "", readExplained), "explain", "show `WHAT` step by step: hash")
 	f.BoolVar(&o.Brief, "brief", false, "at most 64 KB, without proofs")
@@ -83,7 +83,7 @@ func readExplained(what string) (hash bool, err error) {
 	return true, nil
 }
 
-// writePage writes the page of the trace in a file.
+// writePage writes the page of the trace in a file to stdout.
 func (o *findingsOptions) writePage(cmd *cobra.Command, path string, page report.PageOptions) error {
 	t, err := openTrace(cmd, path, o.run)
 	if err != nil {
@@ -101,8 +101,8 @@ func (o *findingsOptions) writePage(cmd *cobra.Command, path string, page report
 	return err
 }
 
-// writePage reads a trace to its end and writes its page. What happened is told of all of it,
-// so it is not told where a part is picked.
+// writePage reads a trace to its end and writes its page. The opening section summarizes the whole
+// trace, so it is left out if a filter picks a part of it.
 func writePage(w io.Writer, src replay.Source, judged report.Options, page report.PageOptions) (*report.Findings, error) {
 	for _, what := range page.Select {
 		judged.Select = append(judged.Select, replay.Unescape(what))
@@ -123,7 +123,7 @@ func writePage(w io.Writer, src replay.Source, judged report.Options, page repor
 	return f, report.Markdown(w, f, page)
 }
 
-// findingsOptions are the flags of the commands that judge a trace.
+// findingsOptions holds the flags shared by the commands that judge a trace.
 type findingsOptions struct {
 	filterOptions
 	run     int
@@ -136,7 +136,8 @@ func (o *findingsOptions) register(f *pflag.FlagSet) {
 	o.filterOptions.register(f)
 }
 
-// given are the flags among these that a command was given, as words.
+// given returns those of these flags that were set on the command line, as words: each flag and its
+// value.
 func (o *findingsOptions) given(cmd *cobra.Command) (words []string) {
 	eachGiven(cmd, append([]string{"without"}, filterFlags...), func(name string, value ...string) {
 		words = append(append(words, "--"+name), value...)
@@ -144,7 +145,7 @@ func (o *findingsOptions) given(cmd *cobra.Command) (words []string) {
 	return words
 }
 
-// findings reads a trace to its end and judges it, for the verdicts alone.
+// findings reads a trace to its end and judges it, keeping only what the verdicts need.
 func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findings, error) {
 	t, err := openTrace(cmd, path, o.run)
 	if err != nil {
@@ -160,7 +161,7 @@ func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findi
 	return f, err
 }
 
-// judged is what is judged of a trace, and how.
+// judged returns the part of a trace that the filters pick, and the options to judge it with.
 func (o *findingsOptions) judged(t replay.Source) (replay.Source, report.Options) {
 	judged := report.Options{Without: replay.RolesOf(o.without...)}
 	filter := o.filter(t.Header())
@@ -172,7 +173,7 @@ func (o *findingsOptions) judged(t replay.Source) (replay.Source, report.Options
 	return picker, judged
 }
 
-// visible writes the page for a browser, or the value that it shows as JSON.
+// visible writes the HTML page, or as JSON the value that this page shows.
 func visible(cmd *cobra.Command, path string, run int, format outputFormat) error {
 	t, err := openSeekable(cmd, path, run)
 	if err != nil {
@@ -181,12 +182,12 @@ func visible(cmd *cobra.Command, path string, run int, format outputFormat) erro
 	defer t.Close()
 	first := true
 	source := func() (replay.Source, error) {
-		if first { // this one says on stderr what is wrong with the trace
+		if first { // the first reading warns on stderr of what is wrong with the trace
 			first = false
 			return t, nil
 		}
 		t.Reader.Close()
-		t.Reader = nil // what it decoded last is not wanted any more
+		t.Reader = nil // the event that it decoded last is no longer needed
 		var err error
 		t.Reader, err = t.rewound(run)
 		return t.Reader, err

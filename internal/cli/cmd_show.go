@@ -20,7 +20,8 @@ func isFile(arg string) bool {
 	return err == nil || arg == "-"
 }
 
-// near is a filter that finds what is nearest to a path or a name that is not in a trace; nil: there is nothing near.
+// near returns a filter for the path or name that a trace does not have, so that its nearest matches
+// can be named; nil for anything else.
 func near(target answers.Target, what string) *replay.Filter {
 	_, err := strconv.ParseUint(strings.TrimPrefix(what, "#"), 10, 64)
 	switch {

@@ -67,7 +67,7 @@ Exit status: that of the command; 2 if the guest did not run it to its end.`,
 	return cmd
 }
 
-// checkVM looks at what was asked for before anything boots, and takes the files in.
+// checkVM checks the kernel and the files of --file before anything boots, and adds the files to c.
 func checkVM(c *vm.Config, files []string) error {
 	if c.Kernel == "" {
 		return &exitError{code: exitTrouble, err: errors.New("no --kernel given"),
@@ -83,7 +83,7 @@ func checkVM(c *vm.Config, files []string) error {
 	return nil
 }
 
-// readMemory reads a size as QEMU's -m takes it, without its other parameters.
+// readMemory reads a size as QEMU's -m accepts it, without the further parameters of -m.
 func readMemory(s string) (string, error) {
 	if !regexp.MustCompile(`^[1-9][0-9]*[kKmMgG]?$`).MatchString(s) {
 		return "", &wordError{s, "not a size such as 512M or 1G"}
@@ -91,8 +91,8 @@ func readMemory(s string) (string, error) {
 	return s, nil
 }
 
-// runVM runs a dtrec command line in the guest. The line is parsed here first, so
-// that a wrong flag needs no boot to be found.
+// runVM runs a dtrec command line in the guest. It parses the line here first, so that a wrong flag is
+// found without booting.
 func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 	if cmd.ArgsLenAtDash() != 0 {
 		return usageError(cmd, errors.New("the command line for the guest goes after '--'"))
@@ -120,7 +120,7 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 	if c.Program, err = os.Executable(); err != nil {
 		return err
 	}
-	c.Args, c.Stdout, c.Stderr = args, rawOut(cmd), raw(cmd.ErrOrStderr()) // as the guest has written them
+	c.Args, c.Stdout, c.Stderr = args, rawOut(cmd), raw(cmd.ErrOrStderr()) // unescaped: the guest's dtrec has done that
 	c.Notice = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "dtrec: "+s) }
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -134,8 +134,8 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 	return nil
 }
 
-// bringOutput asks for what the command line writes. Its files of a recording that has several are
-// numbered from 1 in the guest, so here must be none.
+// bringOutput asks for the file that the command line writes to be copied out of the guest. With
+// --rotate the guest numbers its files from 1, so the host must not have any file of such a name.
 func bringOutput(c *vm.Config, path string, flags *pflag.FlagSet) error {
 	force, _ := flags.GetBool("force")
 	c.Outputs = []string{path}

@@ -42,7 +42,7 @@ Exit status: 0 done, 2 a call failed.`,
 	}
 	cmd.Flags().BoolVar(&source, "source", false, "print the program instead of running it")
 	cmd.Flags().BoolVar(&wait, "wait", false, "begin when the recorder says so")
-	_ = cmd.Flags().MarkHidden("wait") // between record and the process it starts
+	_ = cmd.Flags().MarkHidden("wait") // used only between record and the process it starts
 	return cmd
 }
 
@@ -55,7 +55,8 @@ func listWorkloads(cmd *cobra.Command) error {
 	return nil
 }
 
-// runWorkload writes to file descriptor 1, as the C program would.
+// runWorkload runs a workload, which writes to file descriptor 1 as the C program would. With wait it
+// begins when the recorder says so.
 func runWorkload(w *workload.Program, wait bool) error {
 	var gate func() error
 	if wait {

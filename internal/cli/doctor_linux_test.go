@@ -12,8 +12,8 @@ import (
 	"github.com/dtrec/dtrec/internal/doctor"
 )
 
-// Whatever this machine is, doctor ends with the exit code it names, and where it
-// cannot record it says why and what to do.
+// TestDoctorHere checks on any machine that doctor exits with the code in its output, and that it gives
+// a reason and a remedy if the machine cannot record.
 func TestDoctorHere(t *testing.T) {
 	var stdout, stderr strings.Builder
 	code := Run([]string{"doctor", "--format", "json"}, strings.NewReader(""), &stdout, &stderr)
@@ -30,7 +30,8 @@ func TestDoctorHere(t *testing.T) {
 	t.Logf("exit %d: %s", code, d.Reason)
 }
 
-// What doctor found goes to a file with -o too, and the exit code stays.
+// TestDoctorWritesAFile checks that -o writes the diagnosis to a file and does not change the exit
+// code.
 func TestDoctorWritesAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doctor.json")
 	var stdout, stderr strings.Builder

@@ -14,20 +14,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// door is what stands before stdout and stderr: whatever is written, a terminal is given
-// nothing to act on but line ends, tabs and the colors of replay. What comes from a trace, a
-// kernel or an argument is escaped where it is printed; this is for where that was
-// forgotten. It writes escapes that JSON has as well. What is a shown.Text needs no look.
+// door filters what is written to stdout and stderr, so that a terminal gets no control characters
+// except newlines, tabs and the colors of replay. Text from a trace, a kernel or an argument is escaped
+// where it is printed; door catches what was forgotten there. Its escapes are valid in JSON too. A
+// shown.Text passes unchecked.
 type door struct {
 	w        io.Writer
-	held     []byte // the beginning of a character, or of a color
-	out      []byte // for reuse
-	terminal bool   // w is a pager that writes to one
-	columns  int    // how wide that is
-	failed   error  // of the last write: who prints help does not ask
+	held     []byte // an incomplete character or color sequence, until the rest of it is written
+	out      []byte // scratch buffer of Write
+	terminal bool   // w leads to a terminal, by way of a pager or a folder
+	columns  int    // width of that terminal
+	failed   error  // error of the last Write, as cobra ignores it when it prints help
 }
 
-// colors are what NewText of replay writes between names.
+// colors are the escape sequences that replay's text format writes.
 var colors = []string{shown.Plain.String(), shown.Bold.String(), shown.Dim.String(), shown.Alarm.String()}
 
 func (d *door) Write(p []byte) (n int, err error) {
@@ -65,9 +65,9 @@ func (d *door) Write(p []byte) (n int, err error) {
 	return len(p), nil
 }
 
-// WriteShown writes what is known to have nothing that a terminal acts on.
+// WriteShown writes a text without a check, as it contains nothing that a terminal acts on.
 func (d *door) WriteShown(t *shown.Text) (int, error) {
-	if len(d.held) > 0 { // it was whole
+	if len(d.held) > 0 { // nothing more will complete it
 		if err := d.close(); err != nil {
 			return 0, err
 		}
@@ -76,8 +76,8 @@ func (d *door) WriteShown(t *shown.Text) (int, error) {
 	return int(n), err
 }
 
-// next returns the size of the character or color that in begins with; whole is false
-// where more may follow that belongs to it.
+// next returns the size of the character or color that in begins with. Whole is false if it may be the
+// beginning of a longer one, which the next Write completes.
 func (d *door) next(in []byte) (n int, whole bool) {
 	if in[0] == 0x1b {
 		for _, c := range colors {
@@ -96,7 +96,7 @@ func (d *door) next(in []byte) (n int, whole bool) {
 	return n, true
 }
 
-// close writes what is held: it was whole.
+// close writes what is held, as nothing more will complete it: one U+FFFD for each byte.
 func (d *door) close() error {
 	if len(d.held) == 0 {
 		return nil
@@ -110,8 +110,7 @@ func (d *door) close() error {
 	return err
 }
 
-// rawOut is stdout itself: for a trace, which is no text, and to be asked whether it is a
-// terminal.
+// rawOut returns stdout without the door: for a binary trace, and to ask whether it is a terminal.
 func rawOut(cmd *cobra.Command) io.Writer { return raw(cmd.OutOrStdout()) }
 
 func raw(w io.Writer) io.Writer {
@@ -121,7 +120,7 @@ func raw(w io.Writer) io.Writer {
 	return w
 }
 
-// oneLine makes an error's text a line of its own, whatever stands in it.
+// oneLine escapes everything in a text that is not printable, newlines too, so that it takes one line.
 func oneLine(s string) string {
 	var b strings.Builder
 	for _, r := range s {

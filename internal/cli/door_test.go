@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// What a terminal is given does not depend on how many bytes are looked at together: any byte, at any place of a
-// line, comes out as it does where each is written by itself.
+// TestDoorLooksAtEveryByte checks that any byte at any place in a line comes out the same whether the
+// line is written at once or byte by byte, although the door checks many bytes at a time.
 func TestDoorLooksAtEveryByte(t *testing.T) {
 	for _, beside := range []string{strings.Repeat("x", 80), strings.Repeat("\n", 40), strings.Repeat("a µs\n", 20), "\x1b[31m" + strings.Repeat(" |", 40) + "\x1b[0m"} {
 		for b := range 256 {

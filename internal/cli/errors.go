@@ -11,19 +11,19 @@ import (
 const (
 	exitNegative = 1   // the answer is no: refuted, different, not possible here
 	exitTrouble  = 2   // no answer: bad usage, bad input, no privilege
-	exitSkip     = 125 // instead, of diff --bisect: git bisect run skips the commit
+	exitSkip     = 125 // diff --bisect's instead of 2, for which git bisect run skips the commit
 )
 
-// exitError ends dtrec with an exit code. With err nil nothing is printed: the code
-// alone is the message.
+// exitError ends dtrec with an exit code. If err is nil nothing is printed, and the code alone is the
+// message.
 type exitError struct {
 	code int
 	err  error
 	hint string // the remedy, printed as the second line
 }
 
-// answer is the error of a command that has written its answer: whether that is no, also
-// where nobody read it to the end.
+// answer returns the error of a command after it has written its answer. If the answer is no, the exit
+// code is 1 even if the reader of the output closed the pipe early.
 func answer(no bool, written error) error {
 	if no && (written == nil || errors.Is(written, syscall.EPIPE)) {
 		return &exitError{code: exitNegative, err: written}
@@ -31,7 +31,7 @@ func answer(no bool, written error) error {
 	return written
 }
 
-// Error is the cause.
+// Error returns the text of the cause, or "" if there is none.
 func (e *exitError) Error() string {
 	if e.err == nil {
 		return ""

@@ -19,7 +19,8 @@ var (
 	errTerminal  = errors.New("is a terminal")
 )
 
-// openInput opens a text to be read, or stdin for "-".
+// openInput opens a file for reading, or stdin for "-". It returns errDirectory for a directory and
+// errTerminal if stdin is a terminal.
 func openInput(cmd *cobra.Command, path string) (io.ReadCloser, error) {
 	if path == "-" {
 		in := cmd.InOrStdin()
@@ -39,7 +40,8 @@ func openInput(cmd *cobra.Command, path string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// explainInput gives an error of opening or reading a text its remedy.
+// explainInput adds the remedy to an error of opening or reading a text; hint is used if no better one
+// is known.
 func explainInput(cmd *cobra.Command, path string, err error, hint string) error {
 	switch {
 	case errors.Is(err, errTerminal):
@@ -52,8 +54,8 @@ func explainInput(cmd *cobra.Command, path string, err error, hint string) error
 	return &exitError{exitTrouble, fmt.Errorf("%s: %w", inputName(path), tracefile.Bare(err)), hint}
 }
 
-// eachFile does something with each of the files. Of one that is the error; of several each with which it fails is named on stderr, and
-// the error says how many were not done.
+// eachFile calls do for each of the files. For a single file it returns do's error. For several it
+// prints each error on stderr, goes on, and returns an error that says how many were not done.
 func eachFile(cmd *cobra.Command, files []string, done string, do func(file string) error) error {
 	failed := 0
 	for _, file := range files {
@@ -73,7 +75,7 @@ func eachFile(cmd *cobra.Command, files []string, done string, do func(file stri
 	return nil
 }
 
-// inputName is what messages call an input.
+// inputName returns the name of an input in messages.
 func inputName(path string) string {
 	if path == "-" {
 		return "stdin"
@@ -81,11 +83,11 @@ func inputName(path string) string {
 	return display(path)
 }
 
-// destination is the file that a command makes: a trace, or what is exported from one.
+// destination is the file that a command writes: a trace, or an export of one.
 type destination struct {
 	path  string // - for stdout
 	force bool
-	other bool // it is no trace
+	other bool // what is written is not a trace
 }
 
 func (d *destination) register(cmd *cobra.Command, path, usage string) {
@@ -95,12 +97,12 @@ func (d *destination) register(cmd *cobra.Command, path, usage string) {
 	}
 }
 
-// addForceFlag is for commands that write a trace.
+// addForceFlag adds --force to a command that writes a trace.
 func addForceFlag(cmd *cobra.Command, force *bool) {
 	cmd.Flags().BoolVar(force, "force", false, "replace the file also where it is not a trace")
 }
 
-// shown refuses a terminal, for what is binary.
+// shown returns an error if stdout is the destination and a terminal: what would be written is binary.
 func (d *destination) shown(cmd *cobra.Command, what string) error {
 	if d.path == "-" && isTerminal(rawOut(cmd)) {
 		return &exitError{exitTrouble, fmt.Errorf("%s is binary and stdout is a terminal", what), "name a file: -o FILE"}
@@ -108,7 +110,8 @@ func (d *destination) shown(cmd *cobra.Command, what string) error {
 	return nil
 }
 
-// write has a file written, which is there once all of it is, or stdout. Its mode is 0600, since addresses defeat KASLR.
+// write writes to stdout, or to a file that appears only when all of it is written. The file's mode is
+// 0600, since kernel addresses defeat KASLR.
 func (d *destination) write(stdout io.Writer, write func(io.Writer) error) error {
 	if d.path == "-" {
 		return write(stdout)
@@ -116,7 +119,7 @@ func (d *destination) write(stdout io.Writer, write func(io.Writer) error) error
 	return tracefile.Place{Path: d.path, Force: d.force, Other: d.other, User: -1}.Replace(write)
 }
 
-// is reports whether a file is what would be written.
+// is reports whether the file is the one that would be written.
 func (d *destination) is(cmd *cobra.Command, file *os.File) bool {
 	from, err := file.Stat()
 	if err != nil || !from.Mode().IsRegular() {
@@ -129,7 +132,7 @@ func (d *destination) is(cmd *cobra.Command, file *os.File) bool {
 	return err == nil && os.SameFile(from, to)
 }
 
-// explainOutput gives an error of writing a trace its remedy.
+// explainOutput adds the remedy to an error of writing a trace.
 func explainOutput(name string, err error) error {
 	hint := "name another file with -o"
 	var refused *tracefile.RefusedError

@@ -17,14 +17,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// filterOptions are the flags that pick a part of a trace, the same for every command.
+// filterOptions holds the flags that pick a part of a trace, the same for every command.
 type filterOptions struct {
-	picks    replay.Filter // but for its times
+	picks    replay.Filter // without its times, which are below
 	slower   time.Duration
 	from, to moment
 }
 
-// filterFlags are what they are called.
+// filterFlags are the names of these flags.
 var filterFlags = []string{"pid", "comm", "path", "name", "object", "op", "call", "failed", "errno", "slower", "class", "from", "to"}
 
 func (o *filterOptions) register(f *pflag.FlagSet) {
@@ -44,7 +44,7 @@ func (o *filterOptions) register(f *pflag.FlagSet) {
 	f.Var(flagOf(&o.to, "", readMoment), "to", "only up to this `TIME`")
 }
 
-// filter is the filter of a trace with the header.
+// filter returns the filter for a trace with this header, which times with a + are relative to.
 func (o *filterOptions) filter(h *schema.Header) *replay.Filter {
 	f := o.picks
 	f.Slower = uint64(o.slower)
@@ -53,12 +53,12 @@ func (o *filterOptions) filter(h *schema.Header) *replay.Filter {
 	return &f
 }
 
-// ofFrames reports whether a seek index can tell that frames have nothing for it.
+// ofFrames reports whether the filters include one by which a seek index can rule out frames.
 func (o *filterOptions) ofFrames() bool {
 	return o.from != (moment{}) || o.to != (moment{}) || len(o.picks.Comms)+len(o.picks.PIDs)+len(o.picks.Paths) > 0
 }
 
-// picker is a source of which the filters pick a part; it is the source itself where they pick all.
+// picker returns a source with the part that the filters pick, or src itself if there are no filters.
 func (o *filterOptions) picker(src replay.Source) replay.Source {
 	if f := o.filter(src.Header()); !f.IsZero() {
 		return replay.Pick(src, f)
@@ -66,13 +66,14 @@ func (o *filterOptions) picker(src replay.Source) replay.Source {
 	return src
 }
 
-// inVain says on stderr why the filters pick nothing of a source that was read, and reports whether that is so.
+// inVain says on stderr why the filters picked nothing from a source that was read to its end, and
+// reports whether that is so.
 func inVain(cmd *cobra.Command, src replay.Source) bool {
 	p, ok := src.(*replay.Picker)
 	return ok && tellWhy(cmd, p.InVain())
 }
 
-// tellWhy says lines on stderr, and reports whether there are any.
+// tellWhy prints the lines on stderr, and reports whether there are any.
 func tellWhy(cmd *cobra.Command, lines []string) bool {
 	for _, line := range lines {
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", line)
@@ -80,21 +81,21 @@ func tellWhy(cmd *cobra.Command, lines []string) bool {
 	return len(lines) > 0
 }
 
-// nearest reads all of a trace in a file of which a filter picks nothing, and says why.
+// nearest reads all of a trace from which a filter picked nothing, and says on stderr what would match.
 func nearest(cmd *cobra.Command, path string, run int, filter *replay.Filter) error {
 	t, err := openTrace(cmd, path, run)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	t.stderr = io.Discard // it was said
+	t.stderr = io.Discard // its warnings were printed in the first reading
 	src := replay.Pick(t, filter)
 	err = replay.Read(src, func(schema.Record) {})
 	inVain(cmd, src)
 	return err
 }
 
-// given are the filters that a command was given, a word each.
+// given returns the filters that were set on the command line, as one word each.
 func (o *filterOptions) given(cmd *cobra.Command) (words []string) {
 	eachGiven(cmd, filterFlags, func(name string, value ...string) {
 		words = append(words, strings.Join(append([]string{"--" + name}, value...), "="))
@@ -102,7 +103,7 @@ func (o *filterOptions) given(cmd *cobra.Command) (words []string) {
 	return words
 }
 
-// picking says by what a part was picked, empty where none was.
+// picking returns " that … picks" with the filters that were given, or "" if none were.
 func (o *filterOptions) picking(cmd *cobra.Command) string {
 	if words := o.given(cmd); len(words) > 0 {
 		return " that " + replay.CommandLine(words) + " picks"
@@ -110,7 +111,8 @@ func (o *filterOptions) picking(cmd *cobra.Command) string {
 	return ""
 }
 
-// eachGiven calls do with each of these flags that a command was given, and with each of its values: with none of one that takes none.
+// eachGiven calls do for each of the named flags that was set on the command line: once for each value
+// of a list, and without a value for a boolean flag.
 func eachGiven(cmd *cobra.Command, names []string, do func(name string, value ...string)) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		values, ok := f.Value.(interface{ GetSlice() []string })
@@ -123,7 +125,7 @@ func eachGiven(cmd *cobra.Command, names []string, do func(name string, value ..
 		case f.Value.String() == "true":
 			do(f.Name)
 		default:
-			do(f.Name, strings.ReplaceAll(f.Value.String(), "µ", "u")) // of a duration, which each shell takes so
+			do(f.Name, strings.ReplaceAll(f.Value.String(), "µ", "u")) // in a duration; "us" is plain ASCII for every shell
 		}
 	})
 }

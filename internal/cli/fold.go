@@ -13,8 +13,8 @@ import (
 	"golang.org/x/text/width"
 )
 
-// tabular gives a command that prints tables --wide. Without it lines longer than the terminal
-// is wide are folded, below their last column: nothing is cut, and no column is lost to sight.
+// tabular adds --wide to a command that prints tables. Without --wide, lines longer than the terminal
+// is wide are folded below their last column, so that nothing is cut off and the columns stay visible.
 func tabular(cmd *cobra.Command) *cobra.Command {
 	var wide bool
 	cmd.Flags().BoolVar(&wide, "wide", false, "on a terminal, leave lines as long as they are")
@@ -38,7 +38,8 @@ func tabular(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// terminalColumns is the width of the terminal that stdout is, be it behind a pager; 0: it is none.
+// terminalColumns returns the width of the terminal that stdout leads to, directly or through a pager,
+// or 0 if it leads to none.
 func terminalColumns(cmd *cobra.Command) int {
 	d, ok := cmd.OutOrStdout().(*door)
 	if ok && d.terminal {
@@ -53,17 +54,17 @@ func columnsOf(w io.Writer) int {
 		return 0
 	}
 	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || columns < 20 { // nobody reads it there
+	if err != nil || columns < 20 { // too narrow to fold for
 		return 0
 	}
 	return columns
 }
 
-// folder folds lines.
+// folder folds lines longer than columns.
 type folder struct {
 	w       io.Writer
 	columns int
-	line    []byte // begun
+	line    []byte // the incomplete last line
 }
 
 func (f *folder) Write(p []byte) (int, error) {
@@ -82,7 +83,7 @@ func (f *folder) Write(p []byte) (int, error) {
 	}
 }
 
-// flush writes a line that has no end.
+// flush writes the last line if it has no newline.
 func (f *folder) flush() error {
 	if len(f.line) == 0 {
 		return nil
@@ -113,8 +114,9 @@ func (f *folder) folded() []byte {
 	}
 }
 
-// hanging is where the last column of a line begins, if that is not too far to the right: after
-// two spaces or more. What is folded goes on there, or a little to the right of the line's begin.
+// hanging returns the column at which folded text continues: the beginning of the last column of the
+// line (what follows two spaces or more) that is within the left two thirds of the terminal; without
+// one, 4 columns right of the line's indentation, at most half the width.
 func hanging(line []byte, columns int) int {
 	begin := len(line) - len(bytes.TrimLeft(line, " "))
 	at := min(begin+4, columns/2)
@@ -132,7 +134,7 @@ func hanging(line []byte, columns int) int {
 	return at
 }
 
-// fits is how many bytes of a line there is room for.
+// fits returns how many bytes of a line fit into so many columns.
 func fits(line []byte, columns int) int {
 	used := 0
 	for i := 0; i < len(line); {
@@ -145,7 +147,7 @@ func fits(line []byte, columns int) int {
 	return len(line)
 }
 
-// columnsIn is how many columns a text takes.
+// columnsIn returns how many columns a text takes.
 func columnsIn(text []byte) (n int) {
 	for _, r := range string(text) {
 		n += columnsOfRune(r)
@@ -153,7 +155,8 @@ func columnsIn(text []byte) (n int) {
 	return n
 }
 
-// columnsOfRune: what does not stand for itself was escaped before.
+// columnsOfRune returns 2 for wide characters, otherwise 1: combining and control characters were
+// escaped before.
 func columnsOfRune(r rune) int {
 	switch width.LookupRune(r).Kind() {
 	case width.EastAsianWide, width.EastAsianFullwidth:

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onColumns is what a command prints on a terminal of that width.
+// onColumns returns the lines that a command prints on a terminal of that width.
 func onColumns(t *testing.T, columns uint16, args ...string) []string {
 	t.Helper()
 	tty, said := terminal(t)
@@ -23,7 +23,8 @@ func onColumns(t *testing.T, columns uint16, args ...string) []string {
 	return strings.Split(strings.TrimSuffix(strings.ReplaceAll(said(), "\r\n", "\n"), "\n"), "\n")
 }
 
-// Tables fit the terminal, whatever they hold, and have all of it in their words.
+// TestTablesFitTheTerminal checks that tables are never wider than the terminal and still contain all
+// their words.
 func TestTablesFitTheTerminal(t *testing.T) {
 	git, runs := "test/git.pb", []string{"traces/run1.pb", "traces/linux-5.10.pb", "test/cases/utf.pb"}
 	for _, args := range [][]string{

@@ -14,8 +14,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// FuzzReading changes what a trace decompresses to, which no checksum guards then, and reads
-// it in every way: a reading ends, its JSON is JSON, and its page holds no live element.
+// FuzzReading changes the decompressed bytes of a trace, so that no checksum catches it, and runs every
+// command that reads one: each must end, JSON output must be valid, and a page must contain no active
+// HTML.
 func FuzzReading(f *testing.F) {
 	b, err := tracetest.Bytes(func(emit func(*schema.Event)) { tracetest.Generate(60, emit) })
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What replay, info and diff print of the committed traces is what it was: a hash each, so
-// that what is rebuilt behind them can be seen to have changed nothing. DTREC_UPDATE=1
-// writes them anew, and the commit says why.
+// TestOutputsAreWhatTheyWere compares what replay, info and diff print for the committed traces with
+// recorded hashes, which shows that a change of the code behind them did not alter their output.
+// DTREC_UPDATE=1 writes the hashes anew; the commit says why.
 func TestOutputsAreWhatTheyWere(t *testing.T) {
 	var lines strings.Builder
 	add := func(args ...string) {

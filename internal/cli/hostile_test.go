@@ -22,7 +22,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// hostile are texts that would be more than text on a terminal or on a page.
+// hostile returns strings that a terminal or a page would act on if they were not escaped.
 func hostile() []string {
 	return []string{
 		"<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "</title><svg/onload=alert(1)>", "<!--", "--><b>",
@@ -34,7 +34,7 @@ func hostile() []string {
 	}
 }
 
-// fillHostile sets every string and byte field of a message, those within as well.
+// fillHostile sets every string and bytes field of a message and of the messages in it.
 func fillHostile(m protoreflect.Message, text string) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -61,8 +61,8 @@ func fillHostile(m protoreflect.Message, text string) {
 	}
 }
 
-// hostileTrace is one whose every string is the text: a run with what every page shows, hit
-// by losses. Imported, it is one of a kernel log.
+// hostileTrace writes a trace in which every string is the given text, with everything that a page
+// shows and with events missing. If imported is set, it is marked as made from a kernel log.
 func hostileTrace(t *testing.T, text string, imported bool) string {
 	t.Helper()
 	var file bytes.Buffer
@@ -114,7 +114,8 @@ func hostileTrace(t *testing.T, text string, imported bool) string {
 	return path
 }
 
-// Nothing from a trace is more than text in what a command prints of it.
+// TestHostileTextStaysText checks that no command prints text from a trace in a form that a terminal, a
+// browser or a JSON parser would act on.
 func TestHostileTextStaysText(t *testing.T) {
 	for i, text := range hostile() {
 		for _, imported := range []bool{false, true} {
@@ -166,7 +167,7 @@ func holdHostile(t *testing.T, trace string) {
 	}
 }
 
-// plainText holds text to what a terminal only shows.
+// plainText checks that a text contains only printable characters, newlines and tabs.
 func plainText(t *testing.T, what, text string) {
 	t.Helper()
 	for i, r := range text {
@@ -177,15 +178,16 @@ func plainText(t *testing.T, what, text string) {
 	}
 }
 
-// ownTags are the elements that Markdown makes of our pages.
+// ownTags are the HTML elements that the Markdown of our pages becomes.
 var ownTags = []string{"h1", "h2", "h3", "h4", "p", "ul", "ol", "li", "pre", "code", "strong", "em", "hr", "br", "table", "thead", "tbody", "tr", "th", "td", "blockquote", "del", "details", "summary"}
 
-// ownLink is a link to a section of the page, or where one to the section of a program leads.
+// ownLink matches a link to a section of the page, or the anchor of a program's section.
 var ownLink = regexp.MustCompile(`^(<a href="#(p\d+|verdicts|lines|user-programs|why-these-probes|man-pages-used-parts|hashes-step-by-step)">|<a id="p\d+">|</a>)$`)
 
 var anyTag = regexp.MustCompile(`<(/?)([^\s>/]*)([^>]*)>`)
 
-// deadPage renders a page with raw HTML on, and holds it to what Markdown makes.
+// deadPage renders a page with raw HTML enabled, and checks that it has no elements but those of our
+// own Markdown.
 func deadPage(t *testing.T, what, page string) {
 	t.Helper()
 	for _, open := range []string{"{{", "{%"} {
@@ -212,7 +214,8 @@ func deadPage(t *testing.T, what, page string) {
 	}
 }
 
-// What an argument holds is no more than text in the error about it.
+// TestHostileArgumentsStayText checks that hostile text in an argument is escaped in the error about
+// it.
 func TestHostileArgumentsStayText(t *testing.T) {
 	for _, text := range hostile() {
 		text = strings.ReplaceAll(text, "\x00", "")

@@ -17,7 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// imported imports a log and returns the trace's path and what import says.
+// imported imports a log and returns the path of the trace and what import prints.
 func imported(t *testing.T, log string) (file, said string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "log.pb")
@@ -28,8 +28,8 @@ func imported(t *testing.T, log string) (file, said string) {
 	return file, stderr.String()
 }
 
-// The lines that replay prints of a trace become a trace of which it prints the same
-// lines: no value is lost on the way, and none is added.
+// TestReplayedLinesImportAgain checks that the lines replay prints of a trace can be imported, and that
+// replay prints the same lines of the result: no value is lost or added.
 func TestReplayedLinesImportAgain(t *testing.T) {
 	files := append(samples(t), oddNames(t))
 	for _, f := range files {
@@ -54,7 +54,7 @@ func firstDifference(a, b string) string {
 	return "one ends earlier"
 }
 
-// oddNames is a trace of names that lines have trouble with.
+// oddNames writes a trace with names that are hard to put in a line.
 func oddNames(t *testing.T) string {
 	t.Helper()
 	return traceOf(t, func(emit func(*schema.Event)) {
@@ -67,8 +67,8 @@ func oddNames(t *testing.T) string {
 	})
 }
 
-// Nothing that takes two lines is proven from a log, however good it looks; a hash
-// with its salt stands on one.
+// TestNothingOfTwoLinesIsProvenFromALog checks that no claim that needs two lines is proven from a log,
+// however good it looks. A hash with its salt is on one line and can be proven.
 func TestNothingOfTwoLinesIsProvenFromALog(t *testing.T) {
 	for _, f := range samples(t) {
 		log, _ := imported(t, output(t, "replay", "--format", "dmesg", f))
@@ -94,7 +94,7 @@ func TestNothingOfTwoLinesIsProvenFromALog(t *testing.T) {
 			t.Errorf("hash %s:\n%s", hash, sum)
 		}
 	}
-	// A name that is cut, or a salt that %p hides, proves nothing.
+	// A name that is cut, or a salt that is hashed by %p, proves nothing.
 	for _, line := range []string{
 		"full_name_hash return: 1429044786 length 8 salt 0xffff8f29481d6e40 name t_m.txt\n",
 		"full_name_hash return: 1429044786 length 7 salt 0x00000000481d6e40 name t_m.txt\n",
@@ -106,7 +106,8 @@ func TestNothingOfTwoLinesIsProvenFromALog(t *testing.T) {
 	}
 }
 
-// A log whose lines are a little out of order is judged like one in order.
+// TestTimeMayRunBackwardsInALog checks that a log whose lines are slightly out of order is judged like
+// one in order.
 func TestTimeMayRunBackwardsInALog(t *testing.T) {
 	const lines = `[  100.000005] [O] IN: 0xffff8976c6763020 | /tmp/t_e.txt
 [  100.000007] [A] SRC: 0xffff8976c6763025
@@ -120,7 +121,7 @@ func TestTimeMayRunBackwardsInALog(t *testing.T) {
 	if again := output(t, "check", got); again != sum || !strings.Contains(sum, "unproven: equality of /tmp/t_e.txt: ") || !strings.Contains(sum, "\n1 proven, ") {
 		t.Errorf("in order:\n%sout of order:\n%s", sum, again)
 	}
-	if lines := output(t, "replay", "--format", "dmesg", got); !strings.Contains(lines, "100.000006] [A] DST") { // the time printed
+	if lines := output(t, "replay", "--format", "dmesg", got); !strings.Contains(lines, "100.000006] [A] DST") { // the time as printed in the log
 		t.Error(lines)
 	}
 	if code, said := checkPageOf(t, output(t, "report", got), got); code != 0 {
@@ -138,7 +139,8 @@ func refused(t *testing.T, stdin string, args ...string) string {
 	return stderr.String()
 }
 
-// A report by dtrec is no log: its trace is there to be read.
+// TestOwnReportIsNotImported checks that import refuses a report by dtrec, as the trace behind it can
+// be read instead.
 func TestOwnReportIsNotImported(t *testing.T) {
 	live := samples(t)[0]
 	log, _ := imported(t, output(t, "replay", "--format", "dmesg", live))
@@ -155,7 +157,8 @@ func TestOwnReportIsNotImported(t *testing.T) {
 	}
 }
 
-// The trace never takes the place of its log, whatever the two are called.
+// TestImportKeepsItsLog checks that the trace never overwrites its log, whatever names the two are
+// given.
 func TestImportKeepsItsLog(t *testing.T) {
 	dir := t.TempDir()
 	log, link, name := filepath.Join(dir, "log"), filepath.Join(dir, "link"), filepath.Join(dir, "name")
@@ -182,7 +185,7 @@ func TestImportKeepsItsLog(t *testing.T) {
 	if code := Run([]string{"import", "-o", "-", "-"}, in, out, &stderr); code != 2 || !strings.Contains(stderr.String(), "stdin: the trace would overwrite it") {
 		t.Errorf("appended to itself: exit %d %s", code, stderr.String())
 	}
-	other := filepath.Join(dir, "other.pb") // of another log: replaced, by force since it is no trace
+	other := filepath.Join(dir, "other.pb") // text, not a trace: replaced because of --force
 	for _, what := range []string{"old", "[A] DST: 0xffff8976c6763025\n"} {
 		if err := os.WriteFile(other, []byte(what), 0o600); err != nil {
 			t.Fatal(err)
@@ -194,7 +197,7 @@ func TestImportKeepsItsLog(t *testing.T) {
 	}
 }
 
-// Lines that a log may have, and what its trace says of them.
+// TestWhatIsSaidOfALine checks what check and report say about single lines of a log.
 func TestWhatIsSaidOfALine(t *testing.T) {
 	for name, c := range map[string]struct{ lines, check, report string }{
 		"an open that failed": {"[O] IN: 0xffff8976c6763020 | /tmp/x\n[O] OUT: 0xfffffffffffffffe | x\n", "\n0 proven, ",
@@ -235,7 +238,8 @@ func TestWhatIsSaidOfALine(t *testing.T) {
 	}
 }
 
-// What a log lacks is not known: info does not call its trace complete, nor count.
+// TestInfoOfALog checks that info neither calls an imported trace complete nor counts what it lost, as
+// a log does not tell.
 func TestInfoOfALog(t *testing.T) {
 	log, _ := imported(t, "d_lookup return: NULL\n")
 	info := output(t, "info", log)
@@ -247,7 +251,8 @@ func TestInfoOfALog(t *testing.T) {
 	}
 }
 
-// A trace is no log, nor is what is compressed: the message says what it is.
+// TestBinaryIsNotImported checks that import refuses a trace and compressed files, and says which they
+// are.
 func TestBinaryIsNotImported(t *testing.T) {
 	log, _ := imported(t, "d_lookup return: NULL\n")
 	trace, err := os.ReadFile(log)

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// fromRoot is the tests, in the root of the tree: what they call their files is what users do.
+// fromRoot runs the tests in the root directory of the tree, so that they name files as users do.
 type fromRoot struct{ m *testing.M }
 
 func (f fromRoot) Run() int {
@@ -34,8 +34,7 @@ func (f fromRoot) Run() int {
 	return f.m.Run()
 }
 
-// TestScripts runs dtrec as its users do. A script says in its first lines what it
-// shows.
+// TestScripts runs dtrec as its users do. The first lines of each script say what it shows.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "internal/cli/testdata/script",
@@ -47,15 +46,15 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// caseTraces names the recordings that strangers' bug reports led to.
+// caseTraces sets $CASES to the directory of the recordings that came from bug reports by strangers.
 func caseTraces(env *testscript.Env) error {
 	dir, err := filepath.Abs(filepath.Join("test", "cases"))
 	env.Setenv("CASES", dir)
 	return err
 }
 
-// twoLines checks that the last command's stderr is an error as dtrec prints it:
-// two lines, the cause matching the pattern and the remedy.
+// twoLines checks that the stderr of the last command is two lines, cause and remedy, and that each
+// matches its pattern.
 func twoLines(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: twolines CAUSE REMEDY")
@@ -72,7 +71,7 @@ func twoLines(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// What the scripts show as failing, fails with the code that help promises.
+// TestExitCodes checks that commands exit with the codes that their help promises.
 func TestExitCodes(t *testing.T) {
 	text := filepath.Join(t.TempDir(), "hello.txt")
 	if err := os.WriteFile(text, []byte("hello\n"), 0o600); err != nil {
@@ -107,7 +106,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// Every command says how it exits and shows an example.
+// TestHelpOfEveryCommand checks that every command documents its exit status and shows an example.
 func TestHelpOfEveryCommand(t *testing.T) {
 	var walk func(*cobra.Command)
 	walk = func(cmd *cobra.Command) {
@@ -131,7 +130,8 @@ func TestHelpOfEveryCommand(t *testing.T) {
 	walk(newRootCmd(nil))
 }
 
-// A no is a no, too, when nobody reads the answer to its end.
+// TestClosedPipe checks that a negative answer keeps its exit code if the reader of the output closes
+// the pipe, and that a full disk is an error.
 func TestClosedPipe(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "stage2.md")
 	if err := os.WriteFile(page, []byte(output(t, "report", "traces/run1.pb")), 0o600); err != nil {
@@ -161,7 +161,7 @@ func TestClosedPipe(t *testing.T) {
 	}
 }
 
-// brokenWriter fails at each write.
+// brokenWriter fails at every write.
 type brokenWriter struct{ err error }
 
 func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }

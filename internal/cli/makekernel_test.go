@@ -9,7 +9,8 @@ import (
 	"os"
 )
 
-// makeKernel writes a kernel image of headers only: makekernel x86-64|arm64|riscv64 FILE. The release is 6.1.7.
+// makeKernel is the scripts' makekernel command: makekernel x86-64|arm64|riscv64 FILE. It writes a
+// kernel image that consists of headers only. The release is 6.1.7.
 func makeKernel() {
 	text := make([]byte, 5*512)
 	switch os.Args[1] {

@@ -12,8 +12,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// makeScene is the scripts' makescene command: it plays a scene (tracetest.Op) from
-// stdin and writes its trace to a file, as one machine records it or another.
+// makeScene is the scripts' makescene command. It plays a scene (tracetest.Op) from stdin and writes
+// its trace to a file, as it would be recorded on one of several machines.
 func makeScene() {
 	there := flag.Bool("there", false, "on a machine with other addresses, ids and times")
 	release := flag.String("release", "", "the kernel's `release`; 7.x has other symbols and layout")
@@ -36,7 +36,7 @@ func makeScene() {
 	var buf bytes.Buffer
 	w, err := schema.NewWriter(&buf, m.Header())
 	scened(err)
-	n, moved := uint64(0), make(map[uint64]uint64) // times before and after
+	n, moved := uint64(0), make(map[uint64]uint64) // new times by old times
 	k := m.NewKernel(uint64(len(m.RunID)+int(m.PIDs)), func(e *schema.Event) {
 		if *slow {
 			was := e.Time
@@ -59,7 +59,7 @@ func makeScene() {
 	scened(os.WriteFile(flag.Arg(0), buf.Bytes(), 0o600))
 }
 
-// scened ends makescene if something failed.
+// scened ends makescene if there is an error.
 func scened(err error) {
 	if err != nil {
 		log.Fatal(err)

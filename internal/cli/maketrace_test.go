@@ -16,8 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// makeTrace is the scripts' maketrace command: it writes a generated trace, or a
-// broken one, to a file.
+// makeTrace is the scripts' maketrace command: it writes a generated trace, whole or broken, to a file.
 func makeTrace() {
 	events := flag.Int("events", 200, "at least so many `events`")
 	frame := flag.Int("frame", 50, "events in a frame")
@@ -107,7 +106,7 @@ func writeLoss(w *schema.Writer, now uint64) {
 		EndNs: now, ExitCode: 0, Stdout: []byte("tm_miss first open fd=-1\n")}))
 }
 
-// futureTrace is a header of another format version and nothing else.
+// futureTrace returns a trace with a header of another format version and nothing else.
 func futureTrace(version uint32) []byte {
 	h := scriptHeader()
 	h.FormatVersion = version

@@ -11,27 +11,27 @@ import (
 	"sync/atomic"
 )
 
-// No file makes dtrec take more than 256 MiB. What is kept of one has bounds of its own;
-// these are for what those do not foresee.
+// No input makes dtrec take more than 256 MiB. What is kept of a trace has bounds of its own,
+// elsewhere; these limits are for what those do not foresee.
 const (
-	memoryLimit = 160 << 20 // of the whole process, which the collector keeps to
-	liveLimit   = 144 << 20 // of what a reading may keep: beyond, it ends
-	lookEvery   = 2048      // records from one look to the next
+	memoryLimit = 160 << 20 // soft limit of the whole process (debug.SetMemoryLimit)
+	liveLimit   = 144 << 20 // live heap beyond which a reading ends with errMemory
+	lookEvery   = 2048      // records between two checks
 	calmHeap    = 40 << 20  // see pace
-	mostPercent = 1200      // of the 4 MiB that the collector takes for the least, the first time
-	longTrace   = 1 << 20   // records
+	mostPercent = 1200      // cap on GOGC: with Go's least heap, 4 MiB at 100, the first collection is at 48 MiB
+	longTrace   = 1 << 20   // records from which longPercent applies
 	longPercent = 200
-	smallHeap   = 8 << 20 // of which a collection costs next to nothing: there it waits for half as much
+	smallHeap   = 8 << 20 // live heap that costs next to nothing to collect: below it, half of longPercent
 )
 
-var paced atomic.Uint64 // percent that the collector waits for
+var paced atomic.Uint64 // the GOGC that was set last
 
 var errMemory = errors.New("it takes more memory than dtrec gives to one reading")
 
-// memoryLimited says that this process has the limits: dtrec itself, and no test of it.
+// memoryLimited is true if this process has the limits: in dtrec itself, not in its tests.
 var memoryLimited = false
 
-// limitMemory sets them, unless GOMEMLIMIT has.
+// limitMemory sets the limits, unless GOMEMLIMIT is set.
 func limitMemory() {
 	pace(0, 0)
 	if memoryLimited = true; debug.SetMemoryLimit(-1) == math.MaxInt64 {
@@ -39,7 +39,8 @@ func limitMemory() {
 	}
 }
 
-// tooLarge reports whether what is kept after so many records has come to its limit; where it is little, the collector waits.
+// tooLarge reports whether the live heap has passed liveLimit after so many records. It also adapts the
+// pace of the collector.
 func tooLarge(records uint64) bool {
 	if !memoryLimited {
 		return false
@@ -50,9 +51,11 @@ func tooLarge(records uint64) bool {
 	return live[0].Value.Uint64() > liveLimit
 }
 
-// pace has the collector wait until the heap is of calmHeap, or twice what is kept, unless GOGC says otherwise. What a
-// reading keeps is little mostly: to collect it, and to watch what is written meanwhile, was a fifth of the time. Of a
-// long trace the heap may not go on to grow: there it waits until it is three times what is kept, twice where that is little.
+// pace sets GOGC so that the next collection is when the heap reaches calmHeap, or twice the live heap
+// if that is more; the environment variable GOGC overrides it. Most readings keep little: collecting
+// that, and the write barriers meanwhile, took a fifth of the time. In a long trace the heap must not
+// keep growing: from longTrace records on, the next collection is at three times the live heap, or
+// twice if it is below smallHeap.
 func pace(live, records uint64) {
 	percent := max(100, min(mostPercent, 100*calmHeap/max(live, 1)-100))
 	if records >= longTrace {

@@ -19,24 +19,24 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// maxWarnings is how many damaged places are named one by one on stderr.
+// maxWarnings is how many damaged places are named individually on stderr.
 const maxWarnings = 5
 
-// trace is a trace being read for a command: what is wrong with it is said on
-// stderr, and its errors carry a remedy.
+// trace is a trace that a command reads. It warns on stderr of what is wrong with the trace, and its
+// errors carry a remedy.
 type trace struct {
 	*schema.Reader
-	name    string // as messages call it
-	command string // the command that reads it
+	name    string // its name in messages
+	command string // path of the command that reads it, such as "dtrec check"
 	file    *os.File
-	spooled bool // file is a temporary one
+	spooled bool // file is a temporary file
 	bytes   *countReader
 	stderr  io.Writer
-	records uint64 // given out
+	records uint64 // records asked for
 	last    uint64 // id of the last event read or known to be missing
-	skipped uint64 // events passed over
-	warned  int    // damaged places met
-	end     error  // what the end of the reading was said to be
+	skipped uint64 // events passed over by the seek index
+	warned  int    // damaged places found
+	end     error  // the error that ended the reading; nil before
 }
 
 // openTrace opens a file, or stdin for "-", and reads the header of the wanted run
@@ -45,10 +45,11 @@ func openTrace(cmd *cobra.Command, path string, run int) (*trace, error) {
 	return open(cmd, path, run, false)
 }
 
-// wholeBytes is the size up to which a file is read whole: it is as fast, and tells more.
+// wholeBytes is the size up to which a file is read from beginning to end instead of by its index: that
+// is as fast, and finds more.
 const wholeBytes = 1 << 20
 
-// openIndexed is openTrace for a command that may pass over frames of a large file.
+// openIndexed is openTrace for a command that may skip frames of a large file by its seek index.
 func openIndexed(cmd *cobra.Command, path string, run int) (*trace, error) {
 	t, err := openTrace(cmd, path, run)
 	if err != nil || t.file == nil {
@@ -68,8 +69,8 @@ func openIndexed(cmd *cobra.Command, path string, run int) (*trace, error) {
 	return t, nil
 }
 
-// openSeekable is openTrace for a command that reads the trace twice: what comes through
-// a pipe is spooled.
+// openSeekable is openTrace for a command that reads the trace twice: a pipe is copied to a temporary
+// file first.
 func openSeekable(cmd *cobra.Command, path string, run int) (*trace, error) {
 	return open(cmd, path, run, true)
 }
@@ -102,12 +103,12 @@ func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) 
 func (t *trace) source(cmd *cobra.Command, path string) (io.Reader, error) {
 	t.name = inputName(path)
 	in, err := openInput(cmd, path)
-	t.file, _ = in.(*os.File) // stdin is none
+	t.file, _ = in.(*os.File) // nil for stdin
 	return in, err
 }
 
-// spool makes sure that the trace is in a file: what is none goes into a temporary one
-// that has no name.
+// spool makes sure that the trace is in a regular file. Anything else is copied to a temporary file
+// whose name is removed at once.
 func (t *trace) spool(in io.Reader) (io.Reader, error) {
 	if t.file != nil {
 		if info, err := t.file.Stat(); err == nil && info.Mode().IsRegular() {
@@ -118,7 +119,7 @@ func (t *trace) spool(in io.Reader) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	os.Remove(f.Name()) // where an open file has to keep its name, closeFile does it
+	os.Remove(f.Name()) // where an open file cannot be removed, closeFile does it
 	_, err = io.Copy(f, in)
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
@@ -128,7 +129,7 @@ func (t *trace) spool(in io.Reader) (io.Reader, error) {
 	return f, err
 }
 
-// again reads the run once more, from any event on.
+// again returns a seeker that reads the run once more, from any event on.
 func (t *trace) again(run int) (*schema.Seeker, error) {
 	info, err := t.file.Stat()
 	if err != nil {
@@ -137,7 +138,7 @@ func (t *trace) again(run int) (*schema.Seeker, error) {
 	return schema.NewSeeker(t.file, info.Size(), run), nil
 }
 
-// rewound reads the run once more, from its beginning.
+// rewound returns a reader of the run from its beginning.
 func (t *trace) rewound(run int) (*schema.Reader, error) {
 	if _, err := t.file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
@@ -145,16 +146,17 @@ func (t *trace) rewound(run int) (*schema.Reader, error) {
 	return schema.NewReader(bufio.NewReaderSize(t.file, 64<<10), run)
 }
 
-// Next is Reader.Next; damage and a missing end are reported on stderr as well.
+// Next returns the next record, as Reader.Next does, and reports damage and a missing end on stderr as
+// well. It returns errMemory if the reading keeps too much.
 func (t *trace) Next() (schema.Record, error) {
-	if t.records++; t.records%lookEvery == 0 && tooLarge(max(t.records, t.last)) { // events may be passed over
+	if t.records++; t.records%lookEvery == 0 && tooLarge(max(t.records, t.last)) { // the index may have skipped events
 		return nil, t.finish(errMemory)
 	}
 	rec, err := t.Reader.Next()
 	if err != nil {
 		return nil, t.finish(err)
 	}
-	if e, ok := rec.(*schema.Event); ok { // mostly
+	if e, ok := rec.(*schema.Event); ok { // the most frequent kind
 		t.last = e.ID
 		return e, nil
 	}
@@ -170,7 +172,7 @@ func (t *trace) Next() (schema.Record, error) {
 
 func (t *trace) damaged(d *schema.Damage) {
 	if t.last += d.Events; d.Cut && !d.Behind {
-		return // the end says it
+		return // finish reports it
 	}
 	t.warned++
 	if t.warned > maxWarnings {
@@ -186,8 +188,8 @@ func (t *trace) damaged(d *schema.Damage) {
 	t.warn("%s is damaged at byte %d (%v): %s", t.name, d.Offset, d.Err, missing)
 }
 
-// finish turns the end of the reading into what a command returns, and says what
-// the end lacks, once.
+// finish turns the error that ended the reading into the one that the command returns: io.EOF, or an
+// error with a remedy. The first time it also warns of what the trace lacks.
 func (t *trace) finish(err error) error {
 	if t.end != nil {
 		return t.end
@@ -207,7 +209,7 @@ func (t *trace) warn(format string, args ...any) {
 	fmt.Fprintf(t.stderr, "dtrec: warning: "+format+"\n", args...)
 }
 
-// Close frees the reader and closes the file.
+// Close releases the reader and closes the file.
 func (t *trace) Close() {
 	if t.Reader != nil {
 		t.Reader.Close()
@@ -228,11 +230,11 @@ func (t *trace) closeFile() {
 	}
 }
 
-// explain gives an error of opening or reading a trace its remedy.
+// explain adds the remedy to an error of opening or reading a trace.
 func (t *trace) explain(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		err = path.Err // the name stands before it already
+		err = path.Err // the name is printed before it already
 	}
 	hint := "check the disk, or the pipe the trace comes from"
 	switch {
@@ -260,7 +262,8 @@ func (t *trace) explain(err error) error {
 	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, err), hint: hint}
 }
 
-// notTrace explains a file that is none, from its first bytes.
+// notTrace returns the error for a file that is not a trace, with a remedy that depends on its first
+// bytes.
 func (t *trace) notTrace(start []byte, err error) error {
 	hint := cmp.Or(unpack(start, t.command), "a trace is a file that 'dtrec record' wrote")
 	for _, known := range []struct{ magic, hint string }{
@@ -271,7 +274,7 @@ func (t *trace) notTrace(start []byte, err error) error {
 			hint = known.hint
 		}
 	}
-	if bytes.HasPrefix(start, []byte{0x0a}) && bytes.IndexByte(start, 0x08) > 0 { // Trace.packet, Header.format_version
+	if bytes.HasPrefix(start, []byte{0x0a}) && bytes.IndexByte(start, 0x08) > 0 { // the protobuf tags of Trace.packet and Header.format_version
 		hint = "a trace without its zstd frames: compress it, 'zstd < FILE | " + t.command + " -'"
 	}
 	if t.command == "dtrec check" && len(start) > 0 && isText(start) {
@@ -283,8 +286,8 @@ func (t *trace) notTrace(start []byte, err error) error {
 	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, err), hint: hint}
 }
 
-// unpack says how to decompress a file that begins so, for the command to read it;
-// empty: it is not compressed, or as a trace is.
+// unpack says how to decompress a file with this beginning for the command to read it. It returns "" if
+// the file is not compressed, or is compressed with zstd as a trace is.
 func unpack(start []byte, command string) string {
 	for _, known := range []struct{ magic, tool string }{{"\x1f\x8b", "zcat"}, {"\xfd7zXZ", "xzcat"}, {"BZh", "bzcat"}} {
 		if bytes.HasPrefix(start, []byte(known.magic)) {
@@ -294,10 +297,10 @@ func unpack(start []byte, command string) string {
 	return ""
 }
 
-// display is a name as a message shows it.
+// display returns a name as messages show it.
 func display(name string) string { return replay.Printable(name) }
 
-// countReader counts the bytes that are read, and shows how far that is.
+// countReader counts the bytes read, and shows the progress.
 type countReader struct {
 	r        io.Reader
 	n        int64
@@ -311,12 +314,12 @@ func (c *countReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// progress is a line on stderr, from the first second of reading on, where stderr is a terminal
-// and stdout is none: both on one would be mixed.
+// progress is a line on stderr, shown after the first second of reading if stderr is a terminal and
+// stdout is not: on one terminal the two would be mixed.
 type progress struct {
-	w     io.Writer // nil: none is shown
+	w     io.Writer // nil: no progress is shown
 	name  string
-	size  int64 // bytes; 0: not known, as of a pipe
+	size  int64 // bytes; 0: not known, as for a pipe
 	next  time.Time
 	shown bool
 }
@@ -340,7 +343,7 @@ func newProgress(cmd *cobra.Command, t *trace) *progress {
 	return p
 }
 
-// at shows how many bytes were read. A file that is read twice ends at 100 % twice.
+// at shows that n bytes have been read. If the file is read twice, it reaches 100 % twice.
 func (p *progress) at(n int64) {
 	if p.w == nil || time.Now().Before(p.next) {
 		return

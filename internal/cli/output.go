@@ -19,8 +19,8 @@ import (
 	"golang.org/x/term"
 )
 
-// reading gives a command that reads traces and prints text what all of them have: what printing
-// gives, and -i for those who are used to it.
+// reading adds to a command that reads traces and prints text what they all have: the flags of
+// printing, and a hidden -i for those who are used to it.
 func reading(cmd *cobra.Command) *cobra.Command {
 	var inputs []string
 	cmd.Flags().StringArrayVarP(&inputs, "input", "i", nil, "read `FILE`, as if it stood among the arguments")
@@ -31,7 +31,7 @@ func reading(cmd *cobra.Command) *cobra.Command {
 	return printing(cmd)
 }
 
-// printing gives a command that prints text -o, and a pager on a terminal.
+// printing adds -o to a command that prints text, and a pager if stdout is a terminal.
 func printing(cmd *cobra.Command) *cobra.Command {
 	var o outlet
 	cmd.Flags().StringVarP(&o.path, "output", "o", "-", "write to `FILE`, - for stdout")
@@ -52,11 +52,11 @@ type outlet struct {
 	noPager bool
 
 	door  *door
-	file  *os.File // it is written to; nil: stdout is
+	file  *os.File // the file of -o; nil: stdout
 	pager *exec.Cmd
 }
 
-// open puts the file or the pager behind the command's door.
+// open makes the command's door write to the file or the pager.
 func (o *outlet) open(cmd *cobra.Command) (err error) {
 	var ok bool
 	if o.door, ok = cmd.OutOrStdout().(*door); !ok {
@@ -78,11 +78,11 @@ func (o *outlet) open(cmd *cobra.Command) (err error) {
 	return nil
 }
 
-// page starts the pager. Where it cannot be, the terminal gets the text as it is.
+// page starts the pager. If it cannot be started, the text goes to the terminal directly.
 func (o *outlet) page(cmd *cobra.Command, pager string, out *os.File) {
 	if words := strings.Fields(pager); len(words) == 0 {
 		return
-	} else if _, err := exec.LookPath(words[0]); err != nil && !strings.ContainsAny(words[0], "=$('\"") { // no program, nor the shell's syntax
+	} else if _, err := exec.LookPath(words[0]); err != nil && !strings.ContainsAny(words[0], "=$('\"") { // neither a program nor shell syntax
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: no pager %s\n", oneLine(words[0]))
 		return
 	}
@@ -90,7 +90,7 @@ func (o *outlet) page(cmd *cobra.Command, pager string, out *os.File) {
 	p.Stdout, p.Stderr = out, raw(cmd.ErrOrStderr())
 	p.Env = os.Environ()
 	if _, set := os.LookupEnv("LESS"); !set {
-		p.Env = append(p.Env, "LESS=FRX") // quit if it fits, colors as they are, and leave it on the screen
+		p.Env = append(p.Env, "LESS=FRX") // quit if it fits on the screen, pass colors through, leave the text on the screen
 	}
 	in, err := p.StdinPipe()
 	if err != nil || p.Start() != nil {
@@ -99,11 +99,11 @@ func (o *outlet) page(cmd *cobra.Command, pager string, out *os.File) {
 	o.pager, o.door.w, o.door.terminal, o.door.columns = p, in, true, columnsOf(out)
 }
 
-// errIsTrace says that a recording would be replaced by a text about it.
+// errIsTrace refuses to replace a trace with a text about it.
 var errIsTrace = errors.New("is a trace, and would be lost")
 
-// create makes the file beside the one it becomes when all is written. What is no file, as
-// /dev/null, is written to.
+// create creates a file beside the one at path, which close renames it to when all is written. A path
+// that is not a regular file, such as /dev/null, is opened and written to itself.
 func (o *outlet) create() (*os.File, error) {
 	info, err := os.Stat(o.path)
 	switch {
@@ -118,18 +118,19 @@ func (o *outlet) create() (*os.File, error) {
 	return os.OpenFile(fmt.Sprintf("%s.%s.%d.part", dir, name, os.Getpid()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
-// close ends it, after the command. A file that is not whole is taken away; what was there stays.
+// close ends the output after the command, whose error is err. It removes an incomplete file, so that
+// what was at the path stays.
 func (o *outlet) close(err error) error {
 	if o.pager != nil {
 		o.door.w.(io.Closer).Close()
-		o.pager.Wait() // it is the reader's: how it ended says nothing of the answer
+		o.pager.Wait() // its exit status says nothing about the command
 		return err
 	}
 	if o.file == nil {
 		return err
 	}
 	var exit *exitError
-	whole := err == nil || errors.As(err, &exit) && (exit.err == nil || exit.code == exitNegative) // a no is an answer
+	whole := err == nil || errors.As(err, &exit) && (exit.err == nil || exit.code == exitNegative) // a negative answer is complete too
 	if failed := errors.Join(o.door.close(), o.file.Close()); failed != nil && whole {
 		err, whole = failed, false
 	}
@@ -148,7 +149,7 @@ func (o *outlet) close(err error) error {
 	return err
 }
 
-// onTerminal reports whether somebody looks at what the command prints, be it through a pager.
+// onTerminal reports whether the command prints to a terminal, directly or through a pager.
 func onTerminal(cmd *cobra.Command) bool {
 	d, ok := cmd.OutOrStdout().(*door)
 	return ok && d.terminal || isTerminal(rawOut(cmd))

@@ -18,14 +18,14 @@ import (
 	"github.com/yuin/goldmark/renderer/html"
 )
 
-// Bytes of a page, and of a brief one.
+// The most bytes of a page, and of a page with --brief.
 const (
 	mostPage  = 500_000
 	mostBrief = 64_000
 )
 
-// soundPage holds a page to its size, and to what GitHub makes of it: every link leads somewhere,
-// what is folded ends, tables have as many cells in each row.
+// soundPage checks the size of a page, and how GitHub renders it: every link has a target, every
+// <details> is closed, and all rows of a table have the same number of cells.
 func soundPage(t *testing.T, what, page string, most int) {
 	t.Helper()
 	if len(page) > most {
@@ -69,7 +69,8 @@ func soundPage(t *testing.T, what, page string, most int) {
 	}
 }
 
-// The pages of the samples, in every form, are what GitHub shows, and hold against their traces.
+// TestPagesAreSound checks pages of the samples with various flags: that GitHub can show them, and that
+// they hold against their traces.
 func TestPagesAreSound(t *testing.T) {
 	for _, trace := range append(samples(t), generatedTrace(t), oddNames(t)) {
 		for _, tt := range []struct {
@@ -95,7 +96,8 @@ func TestPagesAreSound(t *testing.T) {
 	}
 }
 
-// However many events there are, a page has its size.
+// TestPagesOfManyEventsHaveTheirSize checks that a page stays within its size however many events there
+// are.
 func TestPagesOfManyEventsHaveTheirSize(t *testing.T) {
 	b, err := tracetest.Bytes(func(emit func(*schema.Event)) { tracetest.Generate(1_000_000, emit) })
 	if err != nil {
@@ -109,8 +111,9 @@ func TestPagesOfManyEventsHaveTheirSize(t *testing.T) {
 	soundPage(t, "a million events, brief", output(t, "report", "--brief", file), mostBrief)
 }
 
-// The programs that the seed of this project was about, unfolded to the depth of its page: it has
-// 17,718 bytes.
+// TestPageOfTheSeedsProgramsIsNoLonger checks that a page of the programs of this project's seed,
+// without its folded parts (the depth of the seed's own page of 17,718 bytes), is at most half as long
+// again.
 func TestPageOfTheSeedsProgramsIsNoLonger(t *testing.T) {
 	const seed = 17_718
 	page := output(t, "report", seedPrograms(t))
@@ -120,7 +123,7 @@ func TestPageOfTheSeedsProgramsIsNoLonger(t *testing.T) {
 	}
 }
 
-// seedPrograms is what the sample has of the seed's programs.
+// seedPrograms writes a trace with the part of the sample that is of the seed's programs.
 func seedPrograms(t *testing.T) string {
 	t.Helper()
 	r := tracetest.Open(t, "traces/run1.pb")
@@ -155,7 +158,8 @@ func seedPrograms(t *testing.T) string {
 	return file
 }
 
-// The command that the page names for the opens it does not show has all of them, those of execs too.
+// TestTheCommandHasTheOpensThatThePageCounts checks that the command which the page names for the opens
+// it does not show prints all of them, those of execs too.
 func TestTheCommandHasTheOpensThatThePageCounts(t *testing.T) {
 	page, execs := output(t, "report", "test/git.pb"), false
 	said := regexp.MustCompile("(?m)^(\\d+) of its opens(?: and execs)? (?:is|are) shown.*; (\\d+) more (?:is|are) counted in the verdicts: `dtrec (.*) FILE`$").FindAllStringSubmatch(page, -1)
@@ -171,7 +175,8 @@ func TestTheCommandHasTheOpensThatThePageCounts(t *testing.T) {
 	}
 }
 
-// What --select asks for is shown, also by a name as it is printed; what no path call is of is said, and nothing else.
+// TestSelectShowsOrSays checks that a page shows what --select asks for, also by a name with escapes,
+// and that stderr names exactly what no path call matches.
 func TestSelectShowsOrSays(t *testing.T) {
 	var stdout, stderr strings.Builder
 	args := []string{"report", "--select", `new\nline`, "--select", "#52", "--select", "nosuch", "--select", "D99999", "--select", "nosuch", "traces/run1.pb"}

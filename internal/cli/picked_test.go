@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// row is one call of the table that export makes.
+// row is one call in the table that export writes, by column.
 type row map[string]string
 
 func table(t *testing.T, trace string) (rows []row) {
@@ -28,8 +28,8 @@ func table(t *testing.T, trace string) (rows []row) {
 	return rows
 }
 
-// What summary and top count of what a filter picks is what the table of all calls has of it, of calls within calls that are picked the time
-// once.
+// TestPickedCallsAreThoseOfTheTable checks the numbers that summary and top print under filters against
+// the table of all calls. If calls within a picked call are picked too, their time counts once.
 func TestPickedCallsAreThoseOfTheTable(t *testing.T) {
 	is := func(column string, values ...string) func(row) bool {
 		return func(r row) bool { return slices.Contains(values, r[column]) }

@@ -7,15 +7,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// guest is the whole program when dtrec is the init of a virtual machine, and
-// nothing elsewhere.
+// guest runs the whole program if dtrec is the init of a virtual machine, and returns at once
+// otherwise.
 func guest() {
 	if vm.InGuest() {
 		vm.Init()
 	}
 }
 
-// platformCommands are the commands that need a Linux kernel around or below them.
+// platformCommands returns the commands that need Linux, here or in a virtual machine.
 func platformCommands() []*cobra.Command {
 	return []*cobra.Command{newRecordCmd(), newDetachCmd(), tabular(newDoctorCmd()), newWorkloadCmd(), newVMCmd()}
 }

@@ -8,5 +8,5 @@ import "github.com/spf13/cobra"
 
 func guest() {}
 
-// platformCommands: recording needs Linux, reading does not.
+// platformCommands returns no commands: recording needs Linux, reading does not.
 func platformCommands() []*cobra.Command { return nil }

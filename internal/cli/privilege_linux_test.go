@@ -14,8 +14,8 @@ import (
 
 const nobody = 65534
 
-// Without privilege a recording ends before it begins: two lines, exit code 2, no
-// file.
+// TestRecordWithoutPrivilege checks that recording without privilege ends before it begins: with two
+// lines, exit code 2 and no file.
 func TestRecordWithoutPrivilege(t *testing.T) {
 	dir, err := os.MkdirTemp("", "dtrec")
 	if err != nil {

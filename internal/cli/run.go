@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cli is the command line: one file a command, and what they share: how a trace or
-// a text is opened, how an error becomes two lines, what may reach a terminal.
+// Package cli implements the command line. Each command has a file of its own; the other files hold
+// what they share: opening a trace or a text, printing an error as two lines, and filtering what
+// reaches a terminal.
 package cli
 
 import (
@@ -17,18 +18,18 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Main is the whole process: the init of a virtual machine where it is one, else Run with
-// what a process needs around it. It returns the exit code.
+// Main is the whole process: the init of a virtual machine if it runs as one, otherwise Run with the
+// memory limits and signal handling that a process needs. It returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	guest()
 	limitMemory()
-	// A closed pipe is an error of the write, not the end of the process: a
-	// recording must live on when nobody reads its status line any more.
+	// Writing to a closed pipe must be an error, not the end of the process: a recording goes on if
+	// nobody reads its status line any more.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return Run(args, stdin, stdout, stderr)
 }
 
-// Run is dtrec without the process around it. It returns the exit code.
+// Run runs a command line without changing the process around it. It returns the exit code.
 func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCmd(args)
 	root.SetArgs(append([]string{}, args...))
@@ -49,14 +50,14 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cmd, err := root.ExecuteC()
 	err = errors.Join(err, wrong, out.close())
 	code := explain(errs, cmd, err)
-	if code == exitTrouble && cmd.Flags().Lookup("bisect") != nil && slices.Contains(args, "--bisect") { // though no flag was read
+	if code == exitTrouble && cmd.Flags().Lookup("bisect") != nil && slices.Contains(args, "--bisect") { // even if parsing failed before it
 		code = exitSkip
 	}
 	errs.close()
 	return code
 }
 
-// Command is the whole command line, for who writes its manual pages and completions.
+// Command returns the whole command line, for generating manual pages and completions.
 func Command() *cobra.Command { return newRootCmd(nil) }
 
 // readers are the commands that read traces.
@@ -72,8 +73,8 @@ var readers = []struct {
 	{"replay", newReplayCmd}, {"report", newReportCmd}, {"diff", newDiffCmd},
 }
 
-// newRootCmd is dtrec with all its commands. Where the arguments begin with the name of a reader, that is the only one: to make
-// the others takes a third of what dtrec takes to start.
+// newRootCmd makes dtrec with all its commands. If the arguments begin with the name of a reader, it
+// makes that one alone: making the others takes a third of dtrec's start-up time.
 func newRootCmd(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "dtrec",
@@ -116,7 +117,7 @@ Exit status: 0 done, 1 the answer is no, 2 trouble; of record, that of the comma
 	return root
 }
 
-// grouped has help list commands under a title; none, no title.
+// grouped lists commands under a title in the help. Without commands the title is left out.
 func grouped(root *cobra.Command, title string, commands ...*cobra.Command) {
 	if len(commands) == 0 {
 		return
@@ -129,7 +130,7 @@ func grouped(root *cobra.Command, title string, commands ...*cobra.Command) {
 	root.AddCommand(commands...)
 }
 
-// noSuchCommand is what the root does: a command is always needed.
+// noSuchCommand is the action of the root: a command is always needed, so it returns an error.
 func noSuchCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return usageError(cmd, errors.New("no command given"))
@@ -141,7 +142,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	return err
 }
 
-// usageError is an error in how a command was called.
+// usageError returns an error about how a command was called, with exit code 2.
 func usageError(cmd *cobra.Command, err error) error {
 	return &exitError{code: exitTrouble, err: err, hint: seeHelp(cmd)}
 }
@@ -164,7 +165,7 @@ func explain(stderr io.Writer, cmd *cobra.Command, err error) int {
 		return exit.code
 	}
 	var lost *tracefile.LostError
-	if errors.Is(err, syscall.EPIPE) && !errors.As(err, &lost) { // whoever read our output has seen enough
+	if errors.Is(err, syscall.EPIPE) && !errors.As(err, &lost) { // the reader of our output has seen enough
 		if exit.code == exitNegative {
 			return exitNegative
 		}

@@ -13,7 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// A large file is read by its seek index, and that is said; through a pipe it is read whole.
+// TestLargeFileIsReadByItsIndex checks that a large file is read by its seek index, which the commands
+// mention, and through a pipe from beginning to end.
 func TestLargeFileIsReadByItsIndex(t *testing.T) {
 	b, err := tracetest.Bytes(func(emit func(*schema.Event)) { tracetest.Generate(250_000, emit) })
 	if err != nil {
@@ -51,7 +52,7 @@ func TestLargeFileIsReadByItsIndex(t *testing.T) {
 	if text, _ := run(b, "info", "-"); strings.Contains(text, "not looked at") {
 		t.Errorf("info through a pipe speaks of the index:\n%s", text)
 	}
-	b[len(b)/2] ^= 1 // within a frame that is passed over
+	b[len(b)/2] ^= 1 // in a frame that is passed over
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What top, summary and show print is taken by show again: every name, path, dentry, event
-// and process of the traces in the tree.
+// TestShowTakesWhatIsPrinted checks that show accepts every name, path, dentry, event and process that
+// top and show print for the traces in the tree.
 func TestShowTakesWhatIsPrinted(t *testing.T) {
 	traces := append(samples(t)[:1], tracetest.Names(t, "test/cases/*.pb", "internal/cli/testdata/hostile/*.pb")...)
 	words := regexp.MustCompile(`\bD\d+\b|#\d+\b`)
@@ -55,7 +55,8 @@ func TestShowTakesWhatIsPrinted(t *testing.T) {
 	}
 }
 
-// Every object of 'dtrec replay' is shown with its first and its last event.
+// TestShowKnowsEveryDentry checks that show prints the first and the last event of every object in
+// replay.
 func TestShowKnowsEveryDentry(t *testing.T) {
 	trace := "test/cases/croot.pb"
 	first, last := map[string]string{}, map[string]string{}
@@ -90,7 +91,8 @@ func TestShowKnowsEveryDentry(t *testing.T) {
 	}
 }
 
-// The exit of a path call is shown with its call, as every other event of it.
+// TestShowOfAnEventHasItsCall checks that show prints the path call of an event, including for the
+// call's own return.
 func TestShowOfAnEventHasItsCall(t *testing.T) {
 	for _, id := range []string{"#46", "#50", "#55"} { // an open's entry, a lookup in it, its exit
 		if text := output(t, "show", "traces/run1.pb", id); !strings.Contains(text, "\nits path call, ") || !strings.Contains(text, "  open /tmp/t_e.txt by te_miss/177") {

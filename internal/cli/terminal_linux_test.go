@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a pseudo terminal; what is written to it is read back by said, which ends it.
+// terminal opens a pseudo terminal. Said closes it and returns what was written to it.
 func terminal(t *testing.T) (tty *os.File, said func() string) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -48,7 +48,8 @@ func terminal(t *testing.T) (tty *os.File, said func() string) {
 	return tty, func() string { tty.Close(); return <-all }
 }
 
-// On a terminal the output goes through a pager, with colors; not where it is not wanted.
+// TestPager checks that output on a terminal goes through a pager, with colors, unless that is not
+// wanted or not possible.
 func TestPager(t *testing.T) {
 	sample := samples(t)[0]
 	paged := filepath.Join(t.TempDir(), "paged")
@@ -61,7 +62,7 @@ func TestPager(t *testing.T) {
 	}{
 		{"cat > " + paged, []string{"replay", sample}, true},
 		{"cat > " + paged, []string{"summary", sample}, true},
-		{"head -n 1 > " + paged, []string{"replay", sample}, true}, // it has seen enough
+		{"head -n 1 > " + paged, []string{"replay", sample}, true}, // a pager that ends early
 		{"nosuchpager", []string{"summary", sample}, false},
 		{"cat > " + paged, []string{"replay", "--no-pager", sample}, false},
 		{"cat > " + paged, []string{"export", sample}, false},

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// topics are what 'dtrec help TOPIC' prints beside the commands.
+// topics returns the pages of 'dtrec help TOPIC' that are not about a command.
 func topics() []*cobra.Command {
 	pages := []*cobra.Command{
 		{Use: "answers", Short: "What the answers count, what stands out by which rule, and what is not recorded", Long: docs.Page("answers")},

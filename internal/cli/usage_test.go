@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Whatever is wrong in how dtrec is called is told in two lines, what and the remedy, on
-// stderr, with nothing on stdout and exit code 2.
+// TestWrongUseIsTwoLines checks that every wrong use prints two lines on stderr, cause and remedy,
+// nothing on stdout, and exits with code 2.
 func TestWrongUseIsTwoLines(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("D", dir)
@@ -71,7 +71,8 @@ func TestWrongUseIsTwoLines(t *testing.T) {
 	}
 }
 
-// A trace that was cut, or damaged, is no success where it matters.
+// TestACutTraceIsNoSuccess checks that check --strict fails for a cut or damaged trace, and that the
+// table of several traces marks it.
 func TestACutTraceIsNoSuccess(t *testing.T) {
 	whole, err := os.ReadFile("traces/run1.pb")
 	if err != nil {
@@ -104,7 +105,7 @@ func TestACutTraceIsNoSuccess(t *testing.T) {
 	}
 }
 
-// Every help says once, and last, what the exit status means.
+// TestHelpEndsWithTheExitStatus checks that every help explains the exit status once, at its end.
 func TestHelpEndsWithTheExitStatus(t *testing.T) {
 	for _, cmd := range newRootCmd(nil).Commands() {
 		if cmd.Hidden || !cmd.Runnable() || cmd.Name() == "completion" {

@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// single is a flag that takes one word, which read makes a value of.
+// single is the value of a flag that takes one word, which read converts.
 type single[T any] struct {
 	offer
 	to    *T
@@ -27,21 +27,22 @@ type single[T any] struct {
 	read  func(string) (T, error)
 }
 
-// offer are the words that a flag may be given, for who completes it.
+// offer holds the words that the shell completes for a flag.
 type offer []string
 
 func (o offer) words() []string { return o }
 
-// completed has the shell complete the words of a command's flags.
+// completed makes the shell complete the words of a command's flags.
 func completed(cmd *cobra.Command) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if v, ok := f.Value.(interface{ words() []string }); ok && len(v.words()) > 0 {
-			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.words(), cobra.ShellCompDirectiveNoFileComp)) // there is one already
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.words(), cobra.ShellCompDirectiveNoFileComp)) // fails only if one is registered already
 		}
 	})
 }
 
-// flagOf is a word; unless means what it means where the flag is not given, which is left out of the help where it is empty.
+// flagOf returns the value of a flag that takes one word. Unless is the word that stands for the
+// default; if it is empty, the help shows no default.
 func flagOf[T any](to *T, unless string, read func(string) (T, error)) *single[T] {
 	w := &single[T]{to: to, given: unless, read: read}
 	if v, err := read(unless); err == nil {
@@ -50,7 +51,7 @@ func flagOf[T any](to *T, unless string, read func(string) (T, error)) *single[T
 	return w
 }
 
-// oneOf is a word that must be one of those known; to has the default.
+// oneOf returns the value of a flag that must be one of the known words; *to is the default.
 func oneOf[T ~string](to *T, known ...T) *single[T] {
 	w := flagOf(to, string(*to), among(known...))
 	w.offer = texts(known)
@@ -86,7 +87,7 @@ func (w *single[T]) Set(s string) (err error) {
 	return err
 }
 
-// list is a flag that takes such words, with commas between them, and may be given again.
+// list is the value of a flag that takes words with commas between them and may be repeated.
 type list[T any] struct {
 	offer
 	to    *[]T
@@ -94,7 +95,7 @@ type list[T any] struct {
 	read  func(string) (T, error)
 }
 
-// listOf is such a list; words may be those that it takes.
+// listOf returns the value of such a flag; words, if any, are offered for completion.
 func listOf[T any](to *[]T, read func(string) (T, error), words ...string) *list[T] {
 	return &list[T]{offer: words, to: to, read: read}
 }
@@ -114,7 +115,7 @@ func (l *list[T]) Set(s string) error {
 	return nil
 }
 
-// wordError says what is wrong with a word.
+// wordError says what is wrong with a word that was given as a flag's value.
 type wordError struct{ word, why string }
 
 func (e *wordError) Error() string {
@@ -124,7 +125,7 @@ func (e *wordError) Error() string {
 	return " " + display(e.word) + ": " + e.why
 }
 
-// flagError makes a usage error of what pflag says of the flags given.
+// flagError turns an error of pflag into a usage error.
 func flagError(cmd *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	var wrong *wordError
@@ -136,7 +137,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &exit):
 		return &exitError{exit.code, fmt.Errorf("--%s: %w", invalid.GetFlag().Name, exit.err), exit.hint}
 	}
-	added := regexp.MustCompile(`: strconv\.\w+: parsing "[^"]*": (.*)$`) // by strconv, about a flag's value
+	added := regexp.MustCompile(`: strconv\.\w+: parsing "[^"]*": (.*)$`) // what strconv adds about a flag's value
 	return usageError(cmd, errors.New(added.ReplaceAllString(err.Error(), ": $1")))
 }
 
@@ -165,13 +166,14 @@ func readPID(s string) (uint32, error) {
 	return uint32(pid), nil
 }
 
-// moment is a time as it is given: nanoseconds since boot, or since the start of the recording.
+// moment is a time as given in a flag: nanoseconds since boot, or if relative, since the start of the
+// recording.
 type moment struct {
 	ns       uint64
 	relative bool
 }
 
-// since is nanoseconds since boot, in a recording that began at start.
+// since returns the time in nanoseconds since boot, for a recording that began at start.
 func (m moment) since(start uint64) uint64 {
 	if m.relative {
 		return m.ns + start
@@ -179,7 +181,8 @@ func (m moment) since(start uint64) uint64 {
 	return m.ns
 }
 
-// readMoment reads seconds with up to nine decimals, counted from boot or, after a +, from the start.
+// readMoment reads a time in seconds with up to nine decimals, since boot or, after a +, since the
+// start of the recording.
 func readMoment(s string) (moment, error) {
 	number, relative := strings.CutPrefix(s, "+")
 	whole, decimals, _ := strings.Cut(number, ".")
@@ -206,8 +209,8 @@ func readSize(s string) (int64, error) {
 	return n << shift, nil
 }
 
-// checkFlags refuses what no flag of any command means: an empty word, and a number that is
-// none or not more than 0. What a flag means by default is not looked at.
+// checkFlags refuses values that are wrong for every flag: an empty word, and a number that is not one
+// or not more than 0. It looks only at flags that were set on the command line.
 func checkFlags(cmd *cobra.Command) error {
 	var wrong error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -218,8 +221,7 @@ func checkFlags(cmd *cobra.Command) error {
 	return wrong
 }
 
-// meaningless says what is wrong with the value of a flag; empty: nothing that can be told
-// from its type.
+// meaningless says what is wrong with the value of a flag, as far as its type tells, or returns "".
 func meaningless(f *pflag.Flag) string {
 	value := f.Value.String()
 	switch f.Value.Type() {
@@ -243,7 +245,8 @@ func meaningless(f *pflag.Flag) string {
 	return ""
 }
 
-// newHelpCmd is help about a command, and an error about one that is not there.
+// newHelpCmd makes the command 'help', which unlike cobra's returns an error for a command that does
+// not exist.
 func newHelpCmd(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
@@ -271,7 +274,7 @@ Exit status: 0 printed, 2 no such command.`,
 	}
 }
 
-// outputFormat is a value of --format.
+// outputFormat is a value of the flag --format.
 type outputFormat string
 
 const (
@@ -284,7 +287,7 @@ const (
 	junitFormat    outputFormat = "junit"
 )
 
-// addFormatFlag: the first of those known is what is printed without it.
+// addFormatFlag adds --format to a command; the first of the known formats is the default.
 func addFormatFlag(cmd *cobra.Command, f *outputFormat, known ...outputFormat) {
 	*f = known[0]
 	cmd.Flags().Var(oneOf(f, known...), "format", "output `FORMAT`: "+joined(known))
@@ -294,7 +297,7 @@ func addRunFlag(f *pflag.FlagSet, run *int) {
 	f.IntVar(run, "run", 0, "read run `N`, where the file has several, from 1")
 }
 
-// question is what a command asks of one trace, and answers as text or JSON.
+// question holds the flags of a command that answers a question about one trace, as text or JSON.
 type question struct {
 	run    int
 	format outputFormat
@@ -305,7 +308,8 @@ func (q *question) register(cmd *cobra.Command) {
 	addFormatFlag(cmd, &q.format, textFormat, jsonFormat)
 }
 
-// ask opens a trace, and prints what answer makes of it: a value, and how that is printed as text.
+// ask opens a trace and prints what answer returns: a value, which is printed as JSON, and a function
+// that prints it as text.
 func (q *question) ask(cmd *cobra.Command, path string, answer func(*trace) (any, func(io.Writer) error, error)) error {
 	t, err := openTrace(cmd, path, q.run)
 	if err != nil {
@@ -322,12 +326,12 @@ func (q *question) ask(cmd *cobra.Command, path string, answer func(*trace) (any
 	return text(cmd.OutOrStdout())
 }
 
-// exactly accepts n arguments, which a usage error calls what.
+// exactly accepts n arguments; what describes them in the usage error.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error { return counted(cmd, len(args) == n, what, len(args)) }
 }
 
-// atLeastOne accepts one argument or more.
+// atLeastOne accepts one argument or more; what describes them in the usage error.
 func atLeastOne(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error { return counted(cmd, len(args) > 0, what, len(args)) }
 }
