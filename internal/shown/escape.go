@@ -13,10 +13,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Printable makes a string that came from outside safe for a line of text on a
-// terminal, and different where a screen would show the same: what is no glyph of its own is
-// escaped as in a Go string, and so is the backslash. Two names never print alike, and
-// Unescape gives back what was printed.
+// Printable makes a string that came from outside safe to print on a line of a terminal, and
+// unambiguous to the eye: characters without a distinct glyph of their own, and the backslash, are
+// escaped as in a Go string. Two different names never print alike, and Unescape in package replay
+// turns the printed form back into the name.
 func Printable(s string) string {
 	if plain(s) {
 		return s
@@ -31,15 +31,16 @@ func Printable(s string) string {
 	return s
 }
 
-// Name adds a string that came from outside, as Printable has it.
+// Name adds a string that came from outside, escaped as Printable does.
 func (t *Text) Name(s string) { t.b = appendPrintable(t.b, s) }
 
-// NameFitting adds a name as Name does, without its middle where it has more than width characters.
+// NameFitting adds a name as Name does. If it has more than width characters, its middle is replaced by
+// "…".
 func (t *Text) NameFitting(name string, width int) {
 	t.b = append(t.b, Fitting(Printable(name), width)...)
 }
 
-// Fitting is a text without its middle where it has more than width characters.
+// Fitting returns a text with its middle replaced by "…" if it has more than width characters.
 func Fitting(text string, width int) string {
 	n := utf8.RuneCountInString(text)
 	if n <= width {
@@ -50,8 +51,8 @@ func Fitting(text string, width int) string {
 	return string(runes[:head]) + "…" + string(runes[n-(width-1-head):])
 }
 
-// Quoted adds a JSON string, and reports whether it is UTF-8. What Printable escapes of other than ASCII is escaped here too;
-// what is not UTF-8 becomes U+FFFD.
+// Quoted adds a JSON string, and reports whether s is valid UTF-8; invalid bytes become U+FFFD.
+// Characters beyond ASCII that Printable escapes are escaped here too.
 func (t *Text) Quoted(s string) (whole bool) {
 	if plain(s) {
 		t.b = append(append(append(t.b, '"'), s...), '"')
@@ -64,7 +65,8 @@ func (t *Text) Quoted(s string) (whole bool) {
 // HexBytes adds the bytes of a string in hexadecimal.
 func (t *Text) HexBytes(s string) { t.b = hex.AppendEncode(t.b, []byte(s)) }
 
-// plain reports whether a string is written as it is everywhere, as nearly all are: in text, in JSON and in quotes.
+// plain reports whether a string needs no escape anywhere, in text, in JSON or in quotes, as nearly all
+// strings do not.
 func plain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || c == '\\' || c == '"' {
@@ -78,7 +80,7 @@ func appendPrintable(dst []byte, s string) []byte {
 	if plain(s) {
 		return append(dst, s...)
 	}
-	from := 0 // s up to here is written
+	from := 0 // s before this index is written
 	for i := 0; i < len(s); {
 		size, own := glyph(s, i)
 		if own {
@@ -99,8 +101,8 @@ func appendPrintable(dst []byte, s string) []byte {
 	return append(dst, s[from:]...)
 }
 
-// glyph returns the size of the character at s[i], and whether it prints as itself. A
-// space does between two characters that are none.
+// glyph returns the size in bytes of the character at s[i], and whether it prints as itself. A space
+// does if neither character next to it is a space, and not at the beginning or end.
 func glyph(s string, i int) (size int, own bool) {
 	c := s[i]
 	if c < utf8.RuneSelf {
@@ -115,12 +117,12 @@ func glyph(s string, i int) (size int, own bool) {
 	return size, (r != utf8.RuneError || size > 1) && distinct(r, s[i:i+size])
 }
 
-// blank are characters with an empty glyph that Unicode does not take for spaces.
+// blank holds characters with an empty glyph that Unicode does not classify as spaces.
 const blank = "\u115f\u2800\U0001d159"
 
-// distinct reports whether a character shows, and shows as no other sequence of
-// characters does: it is visible, it does not combine with the one before it, and it is
-// what all that are equivalent to it are normalized to (NFKC).
+// distinct reports whether a character is visible and looks like no other sequence of characters: it is
+// printable, it does not combine with the character before it, and it is already the normal form (NFKC)
+// of everything equivalent to it.
 func distinct(r rune, s string) bool {
 	return unicode.IsPrint(r) && !unicode.IsMark(r) && !strings.ContainsRune(blank, r) &&
 		norm.NFKC.IsNormalString(s) && norm.NFKC.PropertiesString(s).BoundaryBefore()
@@ -128,7 +130,7 @@ func distinct(r rune, s string) bool {
 
 func appendQuoted(dst []byte, s string) []byte {
 	dst = append(dst, '"')
-	plain := 0 // s up to here is written
+	plain := 0 // s before this index is written
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' && c < 0x7f {

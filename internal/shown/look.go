@@ -9,10 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// Colors, the escape sequences that are written between names; a Text has no other.
+// Escape sequences for colors. A Text contains no other escape sequences.
 var Plain, Bold, Dim, Alarm = Of("\x1b[0m"), Of("\x1b[1m"), Of("\x1b[2m"), Of("\x1b[31m")
 
-// AppendEscaped appends what others have written, with escapes as JSON has them for all that a terminal does not show.
+// AppendEscaped appends text from outside; characters that a terminal does not show are escaped as in
+// JSON.
 func AppendEscaped(dst, p []byte) []byte {
 	for {
 		n := Run(p)
@@ -24,7 +25,8 @@ func AppendEscaped(dst, p []byte) []byte {
 	}
 }
 
-// AppendRune appends a character, or the escape of what every terminal does not show.
+// AppendRune appends the character at the beginning of c, or its \u escape if not every terminal shows
+// it. An invalid byte becomes U+FFFD.
 func AppendRune(dst, c []byte) []byte {
 	r, size := utf8.DecodeRune(c)
 	switch {
@@ -39,7 +41,8 @@ func AppendRune(dst, c []byte) []byte {
 	return fmt.Appendf(dst, `\u%04x`, r)
 }
 
-// Run is how many bytes p begins with of what every terminal shows.
+// Run returns the length in bytes of the beginning of p that every terminal shows: printable
+// characters, newlines and tabs.
 func Run(p []byte) int {
 	for i := 0; ; {
 		if i += plainRun(p[i:]); i == len(p) {
@@ -53,7 +56,7 @@ func Run(p []byte) int {
 	}
 }
 
-// plainRun is how many bytes p begins with of ASCII that every terminal shows.
+// plainRun returns the length in bytes of the beginning of p that is ASCII and shown by every terminal.
 func plainRun(p []byte) int {
 	all := len(p)
 	for ; len(p) >= 32; p = p[32:] {
@@ -73,16 +76,17 @@ func plainRun(p []byte) int {
 }
 
 const (
-	each    = 0x0101010101010101 // of the bytes of a word
-	highest = 0x80 * each        // their highest bits
+	each    = 0x0101010101010101 // one in each byte of a word
+	highest = 0x80 * each        // the highest bit of each byte
 )
 
 func word(p []byte) uint64 { return binary.LittleEndian.Uint64(p) }
 
-// odd has none of the highest bits where no byte is below a space, DEL or beyond ASCII.
+// odd returns a word without any of the highest bits if no byte of w is below a space, DEL or beyond
+// ASCII.
 func odd(w uint64) uint64 { return (w - ' '*each) | (w + each) | w }
 
-// endless is a word with another character for each line end.
+// endless returns w with each newline replaced by a printable character.
 func endless(w uint64) uint64 {
 	n := w ^ '\n'*each
 	ends := ^((n&(0x7f*each) + 0x7f*each) | n) & highest

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shown has text that a terminal shows as it is and does not act on: constants of the program, numbers, and what
-// came from outside with escapes for all that is no glyph of its own. Nothing else gets into a Text, so that
-// it can be written without a look at its bytes.
+// Package shown builds text that a terminal displays as it is and does not act on. Constants of the
+// program, numbers, and escaped strings from outside are all that can be added to a Text, so a Text can
+// be written without checking its bytes.
 package shown
 
 import (
@@ -11,28 +11,31 @@ import (
 	"unicode/utf8"
 )
 
-// Text is such a text. The zero Text is empty.
+// Text is a text that contains nothing a terminal acts on except colors. The zero Text is empty.
 type Text struct{ b []byte }
 
-// constant is what stands in the program: no variable is one.
+// constant is unexported, so that other packages can only pass constants of the program as one: a
+// string variable is not assignable to it.
 type constant string
 
-// Of is a constant as a Text, for tables.
+// Of returns a constant as a Text, for tables.
 func Of(s constant) Text { return Text{padded([]byte(s))} }
 
-// Word is a Text of a string of the program's own that is no constant, as a name in a table of package schema.
+// Word returns a Text of a string that belongs to the program but is not a constant, such as a name in
+// a table of package schema.
 func Word(s string) (t Text) {
 	t.Word(s)
 	return Text{padded(t.b)}
 }
 
-// MakeRoom makes room for n bytes.
+// MakeRoom makes room for n more bytes.
 func (t *Text) MakeRoom(n int) { t.b = slices.Grow(t.b, n) }
 
 // Put adds a constant.
 func (t *Text) Put(s constant) { t.b = append(t.b, s...) }
 
-// Word adds a string of the program's own that is no constant; what a terminal would act on in it is escaped.
+// Word adds a string that belongs to the program but is not a constant. Anything in it that a terminal
+// would act on is escaped.
 func (t *Text) Word(s string) {
 	if shown := Run([]byte(s)); shown < len(s) {
 		t.b = AppendEscaped(append(t.b, s[:shown]...), []byte(s[shown:]))
@@ -43,14 +46,14 @@ func (t *Text) Word(s string) {
 
 const (
 	block = 16
-	near  = 8 * block // texts of up to so many bytes are moved in blocks
+	near  = 8 * block // texts of up to this many bytes are copied in blocks
 )
 
-// padded gives what is made once the room that Join moves it with.
+// padded grows the capacity of a text that is made once to what Join needs to copy it in blocks.
 func padded(b []byte) []byte { return slices.Grow(b, max(0, near-len(b))) }
 
-// Join adds another text. Most are short and of many lengths: whole blocks are moved, also where less is meant, since what lies
-// behind is written next. To ask for the length takes longer.
+// Join adds another text. Most are short and of many lengths, so whole blocks are copied even if fewer
+// bytes are meant; what is written next overwrites the rest. Asking for the exact length takes longer.
 func (t *Text) Join(o *Text) {
 	n, more := len(t.b), len(o.b)
 	if more > near || cap(o.b) < near || cap(t.b)-n < near {
@@ -73,13 +76,14 @@ func (t *Text) Join(o *Text) {
 	t.b = t.b[:n+more]
 }
 
-// Len is its length, bytes.
+// Len returns the length in bytes.
 func (t *Text) Len() int { return len(t.b) }
 
 // Truncate keeps the first n bytes.
 func (t *Text) Truncate(n int) { t.b = t.b[:n] }
 
-// Runes is how many characters there are from a byte on, without those of colors, escape sequences that end with m.
+// Runes returns the number of characters from byte from on. Colors, the escape sequences that end with
+// m, do not count.
 func (t *Text) Runes(from int) (n int) {
 	for i := from; i < len(t.b); n++ {
 		if t.b[i] == 0x1b {
@@ -95,18 +99,18 @@ func (t *Text) Runes(from int) (n int) {
 	return n
 }
 
-// Over writes a constant over what stands from a byte on.
+// Over overwrites the text from byte at on with a constant.
 func (t *Text) Over(at int, s constant) { copy(t.b[at:], s) }
 
-// String is the text.
+// String returns the text.
 func (t *Text) String() string { return string(t.b) }
 
-// Writer is what looks at what is written by others, and takes a Text without.
+// Writer is implemented by a writer that checks what others write, and accepts a Text unchecked.
 type Writer interface {
 	WriteShown(*Text) (int, error)
 }
 
-// WriteTo writes it.
+// WriteTo writes the text to w, with WriteShown if w is a Writer.
 func (t *Text) WriteTo(w io.Writer) (int64, error) {
 	if s, ok := w.(Writer); ok {
 		n, err := s.WriteShown(t)

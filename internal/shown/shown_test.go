@@ -11,7 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// Whatever string comes from outside, a Text is shown as it is.
+// TestTextsAreShown checks that a Text contains nothing but what every terminal shows, whatever string
+// from outside is added.
 func TestTextsAreShown(t *testing.T) {
 	for r := rune(0); r <= utf8.MaxRune; r++ {
 		holds(t, string(r))
@@ -43,7 +44,8 @@ func holds(t *testing.T, s string) {
 	}
 }
 
-// Numbers are those of package fmt, whatever is written before them and however much room there is.
+// TestNumbers checks that numbers are printed as package fmt prints them, whatever is written before
+// them and whatever room there is.
 func TestNumbers(t *testing.T) {
 	values := []uint64{0, 1, 9, 10, 99, 100, 101, 999_999_999, 1e9, 1<<32 - 1, 1 << 60, 1<<60 - 1, math.MaxInt64, math.MaxUint64}
 	for p := uint64(1); p < 1e19; p *= 10 {
@@ -73,7 +75,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// Texts of every length are joined, wherever their memory ends.
+// TestJoin joins texts of every length to texts of every capacity.
 func TestJoin(t *testing.T) {
 	for room := range 3 * near {
 		var text Text
@@ -92,7 +94,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// Characters are counted without colors.
+// TestRunes checks that colors are not counted as characters.
 func TestRunes(t *testing.T) {
 	text := Of("ab ")
 	text.Join(&Alarm)
