@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// foreign reports whether a file is neither the process's nor the user's, and in a
-// directory where somebody else could have put it.
+// foreign reports whether a file belongs neither to this process's user nor to the given one, and is in
+// a directory where somebody else could have put it.
 func foreign(info fs.FileInfo, dir string, user int) bool {
 	above, err := os.Stat(dir)
 	if err != nil {
@@ -32,7 +32,7 @@ func owner(info fs.FileInfo) int {
 	return -2
 }
 
-// open reads a file and nothing else: it waits for no FIFO and follows no link.
+// open opens a file for reading. It does not wait for a FIFO and does not follow a symbolic link.
 func open(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 }

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// PartName is the name of file n of a recording that is kept as several: run.pb has
-// run.000001.pb and so on, which sort as they were made.
+// PartName returns the name of file n of a rotating recording: for run.pb, run.000001.pb and so on,
+// which sort in the order in which they were made.
 func PartName(path string, n int) string {
 	stem, ext := partStem(path)
 	return fmt.Sprintf("%s.%06d%s", stem, n, ext)
@@ -23,8 +23,8 @@ func partStem(path string) (stem, ext string) {
 	return strings.TrimSuffix(path, ext), ext
 }
 
-// Parts returns the numbers of the files that are called as those of such a recording, from the
-// lowest on, whatever they hold.
+// Parts returns the numbers of the files whose names are those of such a recording, in rising order,
+// whatever the files contain.
 func Parts(path string) ([]int, error) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -40,7 +40,7 @@ func Parts(path string) ([]int, error) {
 	return numbers, nil
 }
 
-// PartPattern is what the names of all of them match, as path/filepath.Match has it.
+// PartPattern returns a pattern for path/filepath.Match that the names of all parts match.
 func PartPattern(path string) string {
 	stem, ext := partStem(path)
 	return plain.Replace(stem) + ".[0-9]*" + plain.Replace(ext)
@@ -48,7 +48,7 @@ func PartPattern(path string) string {
 
 var plain = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
 
-// partNumber returns 0 for a name that is not one of PartName's.
+// partNumber returns the n for which PartName made a name, or 0 for any other name.
 func partNumber(path, name string) int {
 	stem, ext := partStem(filepath.Base(path))
 	digits, _ := strings.CutPrefix(strings.TrimSuffix(name, ext), stem+".")
@@ -59,8 +59,8 @@ func partNumber(path, name string) int {
 	return n
 }
 
-// IsPart reports whether a file of a rotating recording stands at the place, which may be
-// removed for a newer one. A trace that is a recording of its own is not, whatever it is called.
+// IsPart reports whether the place holds a file of a rotating recording, which may be removed for a
+// newer one. A trace that is a recording of its own is not one, whatever its name.
 func (p Place) IsPart() bool {
 	info, err := p.look()
 	if err != nil || info == nil || isNull(info) {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// The names are found again, and only they, whatever the name has in it.
+// TestParts checks that Parts and PartPattern find the names that PartName makes, and no others,
+// whatever characters are in the path.
 func TestParts(t *testing.T) {
 	for _, name := range []string{"run.pb", "run", "a*b?[c].d.pb", `back\slash.pb`, ".pb"} {
 		path := filepath.Join(t.TempDir(), name)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tracefile makes the file a trace is written to. Whoever records is often root, and
-// may write in a directory where others plant things: a trace goes to a file that dtrec
-// has made itself, or nowhere.
+// Package tracefile creates the file that a trace is written to. Whoever records is often root, and may
+// write to a directory where others can plant files or links. So a trace is written only to a file that
+// dtrec has created itself.
 package tracefile
 
 import (
@@ -18,14 +18,14 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// RefusedError says why nothing is written to a place.
+// RefusedError says why nothing is written to a place, and what to do instead.
 type RefusedError struct{ What, Remedy string }
 
-// Error says what is there.
+// Error says what is at the place.
 func (e *RefusedError) Error() string { return e.What }
 
-// LostError says that a trace, or the rest of it, could not be written. What was written
-// before is kept, cut to whole frames.
+// LostError says that a trace, or the rest of one, could not be written. What was written before is
+// kept, cut to whole frames.
 type LostError struct {
 	Path string
 	Kept uint64 // events in the file
@@ -39,7 +39,7 @@ func (e *LostError) Error() string {
 		name = "stdout"
 	}
 	if errno := syscall.Errno(0); errors.As(e.Err, &errno) {
-		err = errno // whatever was being written
+		err = errno // without the operation that failed
 	}
 	return fmt.Sprintf("write %s: %v", name, err)
 }
@@ -47,21 +47,22 @@ func (e *LostError) Error() string {
 // Unwrap returns the cause.
 func (e *LostError) Unwrap() error { return e.Err }
 
-// Place is where a trace shall go.
+// Place says where a trace is to be written.
 type Place struct {
 	Path  string
-	Force bool // whatever file is there is replaced
-	Other bool // what goes there is no trace: then a trace is not replaced, and any other file is
-	User  int  // whose files are the caller's too, beside the process's own: who called sudo; -1: nobody's
+	Force bool // replace any file that is there
+	Other bool // what is written is not a trace: then a trace is not replaced, but any other file is
+	User  int  // a user whose files count as the caller's, besides those of the process's own: who called sudo; -1: nobody
 }
 
-// Check says what speaks against writing there; nil: nothing does, now.
+// Check returns an error if nothing can be written there now.
 func (p Place) Check() error {
 	_, err := p.look()
 	return err
 }
 
-// look returns what is there and may be replaced, or is /dev/null; nil: nothing is there.
+// look returns the file at the place, which may be replaced or is /dev/null; nil if nothing is there.
+// Its error is a RefusedError or that of a system call.
 func (p Place) look() (fs.FileInfo, error) {
 	info, err := os.Lstat(p.Path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -93,14 +94,15 @@ func (p Place) look() (fs.FileInfo, error) {
 	return info, writable(filepath.Dir(p.Path))
 }
 
-// IsTrace reports whether the file at a path is the one of info, and one that dtrec wrote, or
-// empty, so that nothing is lost with it. A trace that is damaged, cut or of a later version is one.
+// IsTrace reports whether the file at path is still the one of info, and either a file that dtrec wrote
+// or empty, so that nothing else is lost if it is replaced. A trace counts even if it is damaged, cut,
+// or of a later format version.
 func IsTrace(path string, info fs.FileInfo) bool {
 	_, is := headerOf(path, info)
 	return is
 }
 
-// headerOf is what IsTrace says, and the header of the trace; nil where there is none that can be read.
+// headerOf returns what IsTrace reports, and the header of the trace; nil if the header cannot be read.
 func headerOf(path string, info fs.FileInfo) (h *schema.Header, is bool) {
 	f, err := open(path)
 	if err != nil {
@@ -126,8 +128,8 @@ func isNull(info fs.FileInfo) bool {
 	return err == nil && info.Mode()&fs.ModeCharDevice != 0 && os.SameFile(null, info)
 }
 
-// Create makes the file anew, mode 0600. What may be replaced is removed first, never
-// written through. Made is false for /dev/null.
+// Create creates the file with mode 0600. A file that may be replaced is removed first, never written
+// through. Made is false for /dev/null.
 func (p Place) Create() (f *os.File, made bool, err error) {
 	info, err := p.look()
 	if err != nil {
@@ -142,12 +144,11 @@ func (p Place) Create() (f *os.File, made bool, err error) {
 			return nil, false, Bare(err)
 		}
 	}
-	f, err = os.OpenFile(p.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // O_EXCL follows no link
+	f, err = os.OpenFile(p.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // O_EXCL does not follow links
 	return f, err == nil, Bare(err)
 }
 
-// Replace makes the file once write has written all of it, and leaves what was there if
-// that fails.
+// Replace creates the file once write has written all of it. If that fails, what was there stays.
 func (p Place) Replace(write func(io.Writer) error) error {
 	info, err := p.look()
 	if err != nil {
@@ -170,7 +171,7 @@ func (p Place) Replace(write func(io.Writer) error) error {
 	return err
 }
 
-// Bare takes the path off an error that will be named with it again.
+// Bare removes the path from an error whose message will name the path anyway.
 func Bare(err error) error {
 	var p *fs.PathError
 	var l *os.LinkError

@@ -39,8 +39,8 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// TestPlaces: what is at a place decides whether a trace goes there. Nothing waits, and
-// what is refused is as it was.
+// TestPlaces checks which kinds of file a trace may replace. No check waits (as on a FIFO), and a
+// refusal has a remedy.
 func TestPlaces(t *testing.T) {
 	t.Chdir(t.TempDir())
 	trace(t, "trace")
@@ -126,7 +126,8 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// TestReplace: the old file stays until the new one is whole, and nothing else is left.
+// TestReplace checks that the old file stays until the new one is complete, and that no temporary file
+// is left.
 func TestReplace(t *testing.T) {
 	t.Chdir(t.TempDir())
 	trace(t, "trace")
@@ -149,8 +150,8 @@ func TestReplace(t *testing.T) {
 	}
 }
 
-// TestForeign: somebody else's trace in a directory like /tmp is left alone; the user's
-// own, and root's, are not somebody else's.
+// TestForeign checks that another user's trace in a directory like /tmp is refused; files of the user
+// who called sudo and of root are not.
 func TestForeign(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("giving a file away takes root")
