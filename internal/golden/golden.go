@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package golden holds files of the tree, in tests, against what the code makes of them. With
-// DTREC_UPDATE=1 in the environment it writes them anew: the commit says why.
+// Package golden compares files of the tree, in tests, with what the code produces. If DTREC_UPDATE is
+// set in the environment it writes them anew; the commit then says why they changed.
 package golden
 
 import (
@@ -12,21 +12,21 @@ import (
 	"testing"
 )
 
-// Update reports whether files are to be written anew.
+// Update reports whether the files are to be written anew.
 func Update() bool { return os.Getenv("DTREC_UPDATE") != "" }
 
-// maxShown bounds the lines that a test shows of each side.
+// maxShown bounds the differing lines that a test prints of each side.
 const maxShown = 20
 
-// Lines holds a whole file, whatever the order of its lines. One that is not in it fails the test,
-// and so does one that is in it alone.
+// Lines compares a whole file with got, ignoring the order of the lines. The test fails if either has a
+// line that the other has not.
 func Lines(t testing.TB, file, got string) {
 	t.Helper()
 	if Update() {
 		write(t, file, got)
 		return
 	}
-	had := make(map[string]int) // how often the file has each line and the code does not
+	had := make(map[string]int) // how many more times the file has a line than got
 	for line := range strings.Lines(read(t, file)) {
 		had[line]++
 	}
@@ -48,8 +48,8 @@ func Lines(t testing.TB, file, got string) {
 	}
 }
 
-// Block holds what stands at a place of a file: an expression of three groups, what stands before
-// it, the block, and what stands behind it.
+// Block compares one block of a file with want. Place is a regular expression with three groups: what
+// comes before the block, the block, and what comes after it.
 func Block(t testing.TB, file, place, want string) {
 	t.Helper()
 	text := read(t, file)
