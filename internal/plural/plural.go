@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Of is a number of things: "1 entry", "2 entries", "2 processes". The plural of a word in -ry ends in -ries,
-// of one in -s in -ses.
+// Of returns a count with its noun: "1 entry", "2 entries", "2 processes". A noun in -ry gets -ries,
+// one in -s gets -ses.
 func Of(n uint64, thing string) string {
 	switch {
 	case n == 1:
