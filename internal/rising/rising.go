@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rising finds what two sequences have in one order.
+// Package rising finds the elements that two sequences have in the same order.
 package rising
 
 import "slices"
 
 // Longest returns the indexes of a longest strictly rising subsequence of at, in order.
 func Longest(at []int) []int {
-	var tops []int // tops[n]: the index at which the lowest run of n+1 elements ends
+	var tops []int // tops[n] is the index where the run of n+1 elements with the lowest last element ends
 	before := make([]int, len(at))
 	for i, v := range at {
 		n, _ := slices.BinarySearchFunc(tops, v, func(top, v int) int { return at[top] - v })
