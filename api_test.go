@@ -14,12 +14,12 @@ import (
 	"github.com/dtrec/dtrec/internal/golden"
 )
 
-// public are the packages that a program outside may import; all of them are v0.
+// public are the packages that a program outside this module may import. All of them are v0.
 var public = []string{"schema", "replay", "report", "report/answers", "export", "redact"}
 
-// TestPublicNames: what a program outside can name stands in testdata/api.txt, so that a change of
-// it is seen: is there a reason that it is public, or do programs break that used it?
-// DTREC_UPDATE=1 go test -run PublicNames . writes it.
+// TestPublicNames compares the names that other programs can use with testdata/api.txt, so that a
+// change of them is noticed in review: must a new name be public, and do programs break that use an old
+// one? DTREC_UPDATE=1 go test -run PublicNames . writes the file.
 func TestPublicNames(t *testing.T) {
 	var names []string
 	for _, dir := range public {
@@ -39,7 +39,7 @@ func TestPublicNames(t *testing.T) {
 	golden.Lines(t, "testdata/api.txt", text)
 }
 
-// exported lists what a file lets others name: "schema.Reader", "schema.Reader.Next".
+// exported returns the exported names of a file, such as "schema.Reader" and "schema.Reader.Next".
 func exported(t *testing.T, pkg, file string) (names []string) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 	if err != nil {

@@ -21,13 +21,13 @@ import (
 
 const module = "github.com/dtrec/dtrec"
 
-// listed is what 'go list -json' says of a package.
+// listed is what 'go list -json' prints about a package.
 type listed struct {
 	ImportPath string
-	Deps       []string // all it imports, directly or not
+	Deps       []string // all imports, direct and indirect
 }
 
-// TestImportRules holds the house of design.md: who may import whom.
+// TestImportRules checks which packages import which.
 func TestImportRules(t *testing.T) {
 	recording := []string{module + "/bpf", module + "/record", module + "/internal/vm", module + "/internal/doctor", "github.com/cilium/ebpf"}
 	forbidden := map[string][]string{
@@ -65,7 +65,8 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
-// room is the package something belongs to: schema for schema/tracetest, internal/vm for what is in it.
+// room returns the top-level package that a path belongs to: schema for schema/tracetest, and
+// internal/vm for the packages in it.
 func room(path string) string {
 	rest, ok := strings.CutPrefix(path, module+"/")
 	if !ok {
@@ -78,7 +79,7 @@ func room(path string) string {
 	return module + "/" + parts[0]
 }
 
-// breaks returns the forbidden prefix that dep falls under.
+// breaks returns the forbidden prefix that dep has, or "".
 func breaks(forbidden []string, dep string) string {
 	for _, f := range forbidden {
 		if dep == f || strings.HasPrefix(dep, f+"/") {
@@ -103,8 +104,8 @@ func listPackages(t *testing.T) []listed {
 	}
 }
 
-// TestReadingBuildsEverywhere: whoever reads a trace needs no Linux. What is not of one
-// platform is looked at on the second alone.
+// TestReadingBuildsEverywhere checks that a trace can be read without Linux. Vet runs only for Windows,
+// as the code that is not for one platform is the same on both.
 func TestReadingBuildsEverywhere(t *testing.T) {
 	t.Parallel()
 	goTool(t, "darwin/amd64", "build", "-o", os.DevNull, ".")
@@ -112,7 +113,8 @@ func TestReadingBuildsEverywhere(t *testing.T) {
 	goTool(t, "windows/amd64", "vet", ".", "./schema/...", "./replay/...", "./report/...", "./record/dmesg")
 }
 
-// TestRecordingBuilds: for arm64 with its own kprobe programs, and for others without.
+// TestRecordingBuilds checks that recording builds for arm64, which has kprobe programs of its own, and
+// for an architecture without any.
 func TestRecordingBuilds(t *testing.T) {
 	t.Parallel()
 	goTool(t, "linux/arm64", "build", "./...")
@@ -120,7 +122,8 @@ func TestRecordingBuilds(t *testing.T) {
 	goTool(t, "linux/riscv64", "build", "./bpf")
 }
 
-// No file is longer than 400 lines, and no function longer than 60, tests too.
+// TestNothingIsLong checks that no file is longer than 400 lines and no function longer than 60, in
+// tests too.
 func TestNothingIsLong(t *testing.T) {
 	const maxFile, maxFunc = 400, 60
 	for file, src := range goFiles(t) {
@@ -147,7 +150,7 @@ func TestNothingIsLong(t *testing.T) {
 	}
 }
 
-// goFiles is every Go file of the tree.
+// goFiles returns the contents of every Go file of the tree by path.
 func goFiles(t *testing.T) map[string][]byte {
 	t.Helper()
 	files := make(map[string][]byte)
@@ -165,7 +168,7 @@ func goFiles(t *testing.T) map[string][]byte {
 	return files
 }
 
-// goTool runs the go command for a platform, as in "linux/arm64", and returns its stdout.
+// goTool runs the go command for a platform such as "linux/arm64" and returns its stdout.
 func goTool(t *testing.T, platform string, args ...string) string {
 	t.Helper()
 	goos, arch, _ := strings.Cut(platform, "/")

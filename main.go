@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Dtrec proves, with numbers from a running kernel, what happened to a path name
-// inside the dcache: recorded once with privileges, read afterwards by anyone.
+// Dtrec proves, with numbers from a running kernel, what happened to a path name inside the dcache. A
+// trace is recorded once, with privileges; anyone can read it afterwards.
 package main
 
 import (

@@ -14,9 +14,10 @@ import (
 	"testing"
 )
 
-// TestRolesAreTables: a role is added by its row (schema's catalogue, a kind of claim, a hook by
-// role), and no switch has a case for one. Nor does a function ask for more than two roles in ifs, which is
-// the same: but for kinds of claim, which are about what they name.
+// TestRolesAreTables checks that adding a role takes only rows of tables (schema's catalogue, a kind of
+// claim, a hook by role): no switch may have a role as a case, and no function may compare with more
+// than two roles, which would amount to a switch. The packages below report/ are exempt from the second
+// rule, since a kind of claim is about the roles that it names.
 func TestRolesAreTables(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".pb.go") {
@@ -42,7 +43,7 @@ func TestRolesAreTables(t *testing.T) {
 	}
 }
 
-// role is a name that the catalogue or the generated code gives a role.
+// role matches the name of a role in the catalogue or in the generated code.
 var role = regexp.MustCompile(`^Role(_ROLE_)?[A-Z]`)
 
 // asksForRoles reports whether a case of a switch names a role.
@@ -59,7 +60,7 @@ func asksForRoles(s *ast.SwitchStmt) (asks bool) {
 	return asks
 }
 
-// comparedRoles are the roles that a function compares others with.
+// comparedRoles returns the roles that a function compares other values with.
 func comparedRoles(f *ast.FuncDecl) (roles []string) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		if c, ok := n.(*ast.BinaryExpr); ok && (c.Op == token.EQL || c.Op == token.NEQ) {
