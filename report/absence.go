@@ -12,7 +12,7 @@ import (
 const Absence Kind = 8
 
 var _ = register(func() kind {
-	var of string // what is absent
+	var of string // what is absent: one of the constants below
 	var where Filesystem
 	return kind{
 		number: Absence,
@@ -63,7 +63,7 @@ var _ = register(func() kind {
 	}
 })
 
-// What an absence claim can be about.
+// The values of Claim.Means in an absence claim: what is absent.
 const (
 	noAlloc     = "no alloc inside the open"
 	noAllocElse = "no alloc inside the call"
@@ -72,11 +72,11 @@ const (
 	notDone     = "not done"
 )
 
-// allocs reports whether it is about allocs.
+// allocs reports whether an absence claim is about allocations.
 func allocs(of string) bool { return of == noAlloc || of == noAllocElse }
 
-// nothing is what an error says is absent: of an open a file, of a walk where it leads, of an
-// operation what it was to do.
+// nothing returns what an error says is absent: for an open the file, for a walk the dentry it was to lead
+// to, for an operation its effect.
 func (v *view) nothing() string {
 	switch {
 	case v.opens():
@@ -92,8 +92,8 @@ const enoent = 2
 // allocates reports whether a dentry was allocated within the open.
 func (w *walk) allocates() bool { return w.roles.Has(schema.RoleAlloc) }
 
-// failedOn is the filesystem of the directory that the walk looked in last; none where no
-// event of it has that, or they contradict each other.
+// failedOn returns the filesystem of the directory in which the walk looked last. It is the zero Filesystem
+// if no event of the walk recorded one, or if the events contradict each other.
 func (c *collector) failedOn() Filesystem {
 	if len(c.rows) == 0 {
 		return Filesystem{}
@@ -116,17 +116,18 @@ func (c *collector) failedOn() Filesystem {
 	return fs
 }
 
-// Filesystem is where an open failed: that of the directory looked in last.
+// Filesystem identifies where an open or another call failed: the filesystem of the directory looked in
+// last.
 type Filesystem struct {
 	Type  string // s_type->name; empty: not known
-	Dev   uint32 // s_dev; 0: not known where
+	Dev   uint32 // s_dev; 0: not known
 	Event uint64
 }
 
 func (f *Filesystem) clone() Detail { g := *f; return &g }
 func (f *Filesystem) bytes() int    { return 0 }
 
-// says is where an open failed, with the type quoted by q.
+// says returns where the open failed, as a clause, with the type quoted by q; empty if that is not known.
 func (f *Filesystem) says(q func(string) string) string {
 	switch {
 	case f.Dev == 0:

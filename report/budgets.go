@@ -7,32 +7,32 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Bounds in bytes on what one pass keeps, beside those in numbers (findings.go) and those
-// on the state (replay): whatever a file holds, a report of it has a size.
+// Bounds in bytes on what one pass keeps, in addition to the bounds in numbers (findings.go) and those on
+// the state (replay). They limit the memory a report takes, whatever the file holds.
 const (
 	keptBudget  = 16 << 20 // events and claims in the findings
-	stepsBudget = 8 << 20  // events of opens in progress
+	stepsBudget = 8 << 20  // events of opens that are in progress
 
-	stepBytes  = 384 // about what an event takes, without its name
+	stepBytes  = 384 // approximate cost of an event, without its name
 	claimBytes = 512
 	termBytes  = 64
-	nameCost   = 4 // times that a name is printed, and more
+	nameCost   = 4 // factor for the length of a name, which is printed several times
 	keyBytes   = 192
 
-	lookEvery = 4096 // events from one count of those in progress to the next
-	maxSpare  = 64   // finished walks kept for use again
+	lookEvery = 4096 // events between two counts of the events of opens in progress
+	maxSpare  = 64   // finished walks kept for reuse
 )
 
-// budgets is what is left of them.
+// budgets holds what is left of these bounds.
 type budgets struct {
 	kept      int
-	stepsFull bool // the opens in progress have too many events: no more are looked at
-	added     int  // events since they were counted
+	stepsFull bool // the opens in progress have too many events: further ones are not looked at
+	added     int  // events since the last count
 }
 
 func newBudgets() budgets { return budgets{kept: keptBudget} }
 
-// take takes bytes off what may be kept; false: there is no more room.
+// take reserves bytes of what may be kept; it returns false if there is no room for them.
 func (b *budgets) take(bytes int) bool {
 	if b.kept < bytes {
 		return false
@@ -41,7 +41,7 @@ func (b *budgets) take(bytes int) bool {
 	return true
 }
 
-// roomForItem reports whether another call may be kept, with its first event at least.
+// roomForItem reports whether another call may be kept, with at least its first event.
 func (b *budgets) roomForItem() bool { return b.kept >= stepBytes+nameCost*schema.MaxStringBytes }
 
 // roomForSteps reports whether one more event of an open in progress may be looked at.
@@ -52,7 +52,7 @@ func (c *collector) roomForSteps() bool {
 	return !c.stepsFull
 }
 
-// countSteps counts the events of opens in progress.
+// countSteps adds up the bytes that the events of all opens in progress take.
 func (c *collector) countSteps() {
 	bytes := 0
 	c.state.InProgress(func(call *replay.Call) {

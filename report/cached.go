@@ -16,8 +16,8 @@ var _ = register(func() kind {
 		number: Cached,
 		name:   "cached",
 		says:   "the cache had a dentry for every component looked up, and none was allocated: no i_op->lookup was called",
-		// That nothing was looked up elsewhere takes all lookups; i_op->lookup is given a dentry that was
-		// allocated for it in the same walk.
+		// All lookup roles are needed to know that nothing was looked up elsewhere. The alloc is needed
+		// because i_op->lookup is given a dentry that was allocated for it in the same walk.
 		needs: lookups | replay.RolesOf(schema.RoleAlloc),
 		walks: true,
 		open: func(v *view) {
@@ -43,7 +43,8 @@ var _ = register(func() kind {
 	}
 })
 
-// lookedUp is how much of the path was looked up: all of it, or what ends in the component that the walk stopped at.
+// lookedUp returns how many bytes of the path were looked up: all of them, or those up to the end of the
+// component at which the walk stopped.
 func (v *view) lookedUp() int {
 	path, end := v.enter.Name, 0
 	for i := range v.rows {
@@ -55,8 +56,8 @@ func (v *view) lookedUp() int {
 	return len(path)
 }
 
-// answered reports whether a lookup found a dentry for every component that was looked up, and
-// no later one of its name found none.
+// answered reports whether a lookup found a dentry for every component that was looked up, and no later
+// lookup of the same name returned NULL.
 func (c *collector) answered() bool {
 	for i := range c.rows {
 		if r := &c.rows[i]; r.result == nil || !r.at.ev.Role.Is(schema.Asks) {

@@ -10,18 +10,18 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Walks that open nothing: filename_lookup, and filename_parentat with what its operation
-// does to the last component. The kinds that say so judge them as they do opens.
+// Walks that open nothing: filename_lookup, and filename_parentat together with the operation's own lookup
+// of the last component. Kinds of claim that set kind.walks judge them as they judge opens.
 var (
 	opens    = replay.RolesOf(schema.RoleOpen)
 	toParent = replay.RolesOf(schema.RoleWalkParent)
 	walks    = replay.RolesOf(schema.RoleWalk) | toParent
-	// operations are what a walk is made for; that to a parent ends with its operation.
+	// operations are the calls that a walk is made for. A walk to a parent ends with its operation.
 	operations = replay.RolesWhere(func(r schema.RoleInfo) bool { return r.Op != "" && r.Exit != nil && r.Traits&schema.Walks == 0 })
 	naming     = replay.RolesThat(schema.Names)
 )
 
-// passes adds an event outside any open to the walk, or to those of the operation, that it
+// passes adds an event outside any open to the walk that it is in, or to the walks of the operation that it
 // is in.
 func (c *collector) passes(s *replay.Step) {
 	if c.f.Attached&walks == 0 {
@@ -58,9 +58,9 @@ func (c *collector) passes(s *replay.Step) {
 	}
 }
 
-// goesOn gives a walk that has come to the parent to its operation, which looks the last
-// component up: beside the one of another path, or in place of those that were tried before.
-// One in no operation is not judged.
+// goesOn hands a walk that has reached the parent directory to the operation around it, which looks up the
+// last component itself. The walk becomes the operation's second one if the first is of another path;
+// otherwise it replaces the walks of earlier attempts. A walk that is in no operation is not judged.
 func (c *collector) goesOn(walked *replay.Call) {
 	w, op := c.within[walked.Tag], c.state.Around(walked.Enter.TID, walks|operations)
 	if w == nil || op == nil || walks.Has(op.Enter.Role) {
@@ -76,7 +76,7 @@ func (c *collector) goesOn(walked *replay.Call) {
 	op.Tag, walked.Tag = walked.Tag, 0
 }
 
-// names reports whether the event is of a lookup or an alloc of a name in the path of the walk.
+// names reports whether the event belongs to a lookup or an alloc of a name in the path of the walk.
 func (w *walk) names(s *replay.Step) bool {
 	if w == nil || s.Call == nil {
 		return false
@@ -85,7 +85,7 @@ func (w *walk) names(s *replay.Step) bool {
 	return (e.Role.Is(schema.Asks) || e.Role.Is(schema.Begins)) && e.NameAddr-w.enter().NameAddr < uint64(len(w.enter().Name))
 }
 
-// passed makes the claims that a walk which has ended supports; of nil none.
+// passed makes the claims that a finished walk supports; for a nil walk it makes none.
 func (c *collector) passed(w *walk) {
 	if w == nil {
 		return
@@ -97,8 +97,8 @@ func (c *collector) passed(w *walk) {
 	c.claims(p, w, c.purpose(w))
 }
 
-// purpose is what a walk was made for, and the event at which that began: the operation that has ended with it, the one
-// that it was in, or itself.
+// purpose returns what the walk was made for and the event at which that began: the operation that ended
+// with the walk, the operation around it, or the walk itself.
 func (c *collector) purpose(w *walk) purpose {
 	end := w.end()
 	if info, _ := end.ev.Role.Info(); !end.ev.Role.Is(schema.Walks) {
@@ -112,32 +112,32 @@ func (c *collector) purpose(w *walk) purpose {
 	return purpose{"walk of " + info.Op, around.Enter.ID}
 }
 
-// purpose is of a walk that is no open. Of an open it is empty.
+// purpose says what a walk was made for. It is the zero value for an open.
 type purpose struct {
 	op string
 	id uint64
 }
 
-// needed are the roles that the claim at hand needs: one on a walk needs that, and its
-// operation.
+// needed returns the roles that the claim at hand needs. A claim on a walk also needs the role of the walk
+// and that of its operation.
 func (v *view) needed() replay.Roles { return v.kind.needs | v.also | v.walked }
 
-// opens reports whether what is judged is an open, and no other walk.
+// opens reports whether the claim at hand is on an open, not on another walk.
 func (v *view) opens() bool { return opens.Has(v.enter.Role) }
 
-// unreturned is an open, or another walk, of which no exit is known.
+// unreturned is an open or another walk whose exit is not known.
 type unreturned struct {
 	program    *Program
-	roles      replay.Roles // its own, and its operation's
+	roles      replay.Roles // its own, and that of its operation
 	path       string
 	at         uint64 // id of its entry
-	first, end uint64 // when it began, and was given up
+	first, end uint64 // when it began and when it was given up, in ns since boot
 }
 
-// maxUnreturned bounds them.
+// maxUnreturned bounds the number of these that are kept.
 const maxUnreturned = 4096
 
-// givenUp takes an open that ends without an exit.
+// givenUp takes a call that ends without a recorded exit.
 func (c *collector) givenUp(call *replay.Call) {
 	if w := c.within[call.Tag]; w != nil && w.picked && opens.Has(call.Enter.Role) {
 		c.opened(w)
@@ -150,8 +150,9 @@ func (c *collector) givenUp(call *replay.Call) {
 	c.recycle(call)
 }
 
-// tellUnreturned hands every kind the opens that have no exit in the trace: it may be among the
-// events lost, or the task was killed, or the recording ended in it.
+// tellUnreturned passes the opens and walks without an exit in the trace to every kind of claim. The exit
+// may be among the events lost, the task may have been killed, or the recording may have ended inside the
+// call.
 func (c *collector) tellUnreturned() {
 	c.state.InProgress(c.givenUp)
 	slices.SortFunc(c.unreturned, func(a, b unreturned) int { return cmp.Compare(a.at, b.at) })

@@ -16,14 +16,13 @@ import (
 	"github.com/dtrec/dtrec/report/suite"
 )
 
-// Verdicts is a report without its prose: how many claims of each kind came out
-// how, by program.
+// Verdicts is a report without its prose: for each program, how many claims of each kind got which verdict.
 type Verdicts struct {
 	Kernel    string           `json:"kernel"`
 	Events    uint64           `json:"events"`
 	Lost      uint64           `json:"lost"`
-	Forgot    uint64           `json:"forgotten,omitempty"`  // dentries, for want of room
-	Log       bool             `json:"kernel_log,omitempty"` // imported: what the log lacks is not known
+	Forgot    uint64           `json:"forgotten,omitempty"`  // dentries forgotten for want of room
+	Log       bool             `json:"kernel_log,omitempty"` // imported from text: what the text lacks is not known
 	Complete  bool             `json:"complete"`
 	Damaged   bool             `json:"damaged,omitempty"` // a part of the file could not be read
 	Programs  []ProgramVerdict `json:"programs"`
@@ -31,28 +30,28 @@ type Verdicts struct {
 	Refuted   uint64           `json:"refuted"`
 	Unproven  uint64           `json:"unproven"`
 	Doubts    []DoubtVerdict   `json:"doubts"`
-	Without   string           `json:"without,omitempty"` // roles left out
-	Ablations []Ablation       `json:"falls,omitempty"`   // what was proven with them
+	Without   string           `json:"without,omitempty"` // roles left out on request
+	Ablations []Ablation       `json:"falls,omitempty"`   // what was proven with these roles and no longer is
 }
 
-// ProgramVerdict counts the claims of one program; program "" is all of them.
+// ProgramVerdict counts the claims of one program; the program "" stands for all programs together.
 type ProgramVerdict struct {
 	Program string                       `json:"program"`
 	Claims  map[string]map[string]uint64 `json:"claims"` // kind → verdict → count
 }
 
-// DoubtVerdict is a kind of claim that is not proven for one reason.
+// DoubtVerdict is a kind of claim that is not proven, for one reason.
 type DoubtVerdict struct {
 	Verdict  string   `json:"verdict"`
 	Kind     string   `json:"kind"`
-	Subjects []string `json:"subjects"`         // different ones, the first of them
+	Subjects []string `json:"subjects"`         // the first of the different ones
 	Others   bool     `json:"others,omitempty"` // there are more
-	Reason   string   `json:"reason"`           // "…" is an event, another one in each
-	Count    uint64   `json:"count"`            // of the claims
-	Events   []uint64 `json:"events"`           // cited by the first of them
+	Reason   string   `json:"reason"`           // "…" stands for an event that differs from claim to claim
+	Count    uint64   `json:"count"`            // number of such claims
+	Events   []uint64 `json:"events"`           // ids of the events that the first of them cites
 }
 
-// Verdicts sums the findings up.
+// Verdicts returns a summary of the findings.
 func (f *Findings) Verdicts() Verdicts {
 	v := Verdicts{
 		Kernel: f.Header.GetKernel().GetRelease(), Events: f.Events, Lost: f.Lost, Forgot: f.Forgotten, Log: f.Header.Imported(),
@@ -93,8 +92,8 @@ func (t *Tally) byName() map[string]map[string]uint64 {
 	return out
 }
 
-// WriteText prints one line per program and kind of claim, then the claims that
-// are not proven, then the sum.
+// WriteText prints one line per program and kind of claim, then the claims that are not proven, then the
+// totals.
 func (v *Verdicts) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	for _, f := range v.Ablations {
@@ -132,9 +131,10 @@ func (d *DoubtVerdict) line() string {
 	return fmt.Sprintf("%s: %s of %s%s: %s%s", d.Verdict, d.Kind, subjects(d.Subjects, d.Others, fitting), times(d.Count), d.Reason, d.cited())
 }
 
-// Tests are the verdicts as tests, one for each program and kind of claim: failed where one
-// is refuted, undecided where one is unproven; strict makes that a failure. Details are the
-// reasons that claims of the kind have, in all programs.
+// Tests returns the verdicts as tests, one for each program and kind of claim, and one for the completeness
+// of the trace. A test fails if a claim is refuted and is undecided if one is unproven; with strict, an
+// undecided test fails as well. The details are the reasons why claims of the kind are not proven, in all
+// programs.
 func (v *Verdicts) Tests(strict bool) []suite.Test {
 	var tests []suite.Test
 	add := func(t suite.Test, refuted, unproven bool) {
@@ -166,7 +166,7 @@ func (v *Verdicts) Tests(strict bool) []suite.Test {
 	return tests
 }
 
-// Whole reports whether everything is proven, of all of the run.
+// Whole reports whether every claim is proven and the trace is complete and not damaged.
 func (v *Verdicts) Whole() bool { return v.Refuted+v.Unproven == 0 && v.Complete && !v.Damaged }
 
 func (v *Verdicts) losses() string {
@@ -186,7 +186,7 @@ func (v *Verdicts) losses() string {
 	return out
 }
 
-// subjects names the first three things that claims are of, each quoted by q.
+// subjects names the first three subjects of claims, each quoted by q.
 func subjects(list []string, others bool, q func(string) string) string {
 	var out []string
 	if len(list) > 3 {
@@ -202,10 +202,11 @@ func subjects(list []string, others bool, q func(string) string) string {
 	return text
 }
 
-// fitting is what a claim is of, in a line that is to be read: a path has up to 4,095 bytes, and an event to look it up by.
+// fitting returns a claim's subject shortened for a line of text: a path may have 4,095 bytes, and the
+// cited event serves to look it up.
 func fitting(subject string) string { return shown.Fitting(replay.Printable(subject), 120) }
 
-// cited are the events of the first claim.
+// cited returns the events that the first claim cites, in parentheses; empty if it cites none.
 func (d *DoubtVerdict) cited() string {
 	out := ""
 	for _, id := range d.Events {
@@ -220,16 +221,17 @@ func (d *DoubtVerdict) cited() string {
 	return " (" + out[1:] + ")"
 }
 
-// WriteJSON prints the verdicts as one JSON object.
+// WriteJSON writes the verdicts as one JSON object.
 func (v *Verdicts) WriteJSON(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
 
-// WriteMatrix prints the verdicts of several runs side by side, a row per program
-// and kind of claim, a column per run, headed by its kernel, or by its name where others have that kernel. A cell is the number of
-// proven claims, and where there are others "proven/refuted/unproven".
+// WriteMatrix prints the verdicts of several runs side by side, with a row per program and kind of claim
+// and a column per run. A column is headed by the kernel of its run, or by the run's name if several runs
+// have that kernel. A cell is the number of proven claims, or "proven/refuted/unproven" if any are not
+// proven.
 func WriteMatrix(w io.Writer, names []string, runs []Verdicts) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) }
@@ -263,13 +265,13 @@ func WriteMatrix(w io.Writer, names []string, runs []Verdicts) error {
 	return t.Flush()
 }
 
-// release is that of its kernel, without what the distribution adds.
+// release returns the kernel release without the distribution's suffix.
 func (v *Verdicts) release() string {
 	release, _, _ := strings.Cut(v.Kernel, "-")
 	return release
 }
 
-// missing is how many events a run lost, and what else it lacks.
+// missing returns how many events the run lost, and whether it is cut or damaged.
 func (v *Verdicts) missing() string {
 	out := fmt.Sprint(v.Lost)
 	if !v.Complete {
@@ -281,7 +283,7 @@ func (v *Verdicts) missing() string {
 	return out
 }
 
-// programsOf lists the programs of all runs in order of first sight.
+// programsOf lists the programs of all runs in the order in which they first appear.
 func programsOf(runs []Verdicts) []string {
 	var names []string
 	seen := map[string]bool{"": true}
@@ -296,7 +298,7 @@ func programsOf(runs []Verdicts) []string {
 	return names
 }
 
-// cell is what one run says of one kind of claim of one program.
+// cell returns what one run says about the claims of one kind in one program; "-" if there are none.
 func (v *Verdicts) cell(program, kind string) string {
 	for _, p := range v.Programs {
 		if p.Program != program {
@@ -314,16 +316,17 @@ func (v *Verdicts) cell(program, kind string) string {
 	return "-"
 }
 
-// Ablation is what one program loses of one kind of claim when roles are left out.
+// Ablation counts the claims of one kind that one program loses when roles are left out.
 type Ablation struct {
-	Program string `json:"program"` // "": all of them
+	Program string `json:"program"` // "": all programs together
 	Kind    string `json:"kind"`
 	With    uint64 `json:"with"`    // claims proven when everything that was recorded is read
-	Without uint64 `json:"without"` // claims still proven
-	Missed  string `json:"missed"`  // what the fallen ones lack
+	Without uint64 `json:"without"` // claims that are still proven
+	Missed  string `json:"missed"`  // what the lost claims lack
 }
 
-// ablations compares the tallies, program by program and in all.
+// ablations compares the tallies of the whole trace with those of the part without the roles, per program
+// and in total.
 func ablations(whole, part *Findings, roles replay.Roles) []Ablation {
 	var out []Ablation
 	add := func(program string, a, b *Tally) {
@@ -348,8 +351,8 @@ func ablations(whole, part *Findings, roles replay.Roles) []Ablation {
 	return out
 }
 
-// missed says what the fallen claims of a kind lack: a probe they need, or the very
-// events they would be about.
+// missed says what the lost claims of a kind lack: a probe they need, or the very events they would be
+// about.
 func missed(k KindInfo, whole, part [verdicts]uint64, roles replay.Roles) string {
 	unmade := int64(whole[Proven]+whole[Refuted]+whole[Unproven]) - int64(part[Proven]+part[Refuted]+part[Unproven])
 	needs := (k.Needs | k.Some) & roles

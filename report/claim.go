@@ -12,7 +12,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Verdict is what the events allow to say of a claim.
+// Verdict is what the events allow one to say about a claim.
 type Verdict uint8
 
 // A claim is proven or refuted by events that are cited, or unproven for a reason
@@ -28,13 +28,13 @@ func (v Verdict) String() string { return [...]string{"unproven", "proven", "ref
 
 // Term is one operand: a value and the event that recorded it.
 type Term struct {
-	Label string // the probe it was read at, e.g. "__d_alloc return"
+	Label string // the probe at which it was read, e.g. "__d_alloc return"
 	Value uint64 // an address, or a number where the label says so
-	Event uint64 // id
-	Comm  string // the task
+	Event uint64 // id of the event that recorded it
+	Comm  string // name of the task
 }
 
-// Claim is a statement with its operands and what the events say of it.
+// Claim is a statement with its operands and its verdict.
 type Claim struct {
 	Kind    Kind
 	Verdict Verdict
@@ -42,20 +42,20 @@ type Claim struct {
 	About   About   // what the reason is about
 	Subject string  // the path, or the name of the dentry
 	Object  Ref     // the dentry it is about; Seq 0: none
-	Other   Ref     // eviction: the dentry before; hard link: the other one; race: the one that lost
+	Other   Ref     // eviction: the dentry before; hard link: the other dentry; race: the one that lost
 	Terms   []Term
 	Left    Term   // subtraction: Left.Value - Right.Value = Result
 	Right   Term   // zero Label: no subtraction
 	Result  uint64 // bytes, or what Means says
 	Means   string // what the result is, e.g. `length of "/tmp/"`
 	Note    Note   // what else the events show
-	Detail  Detail // what claims of its kind have besides; nil: nothing
+	Detail  Detail // what only claims of its kind have; nil: nothing
 }
 
-// Note is what else the events show, in words.
+// Note says in words what else the events show.
 type Note struct {
-	Text  string // empty: nothing
-	Event uint64 // its end, as #17; 0: there is none
+	Text  string // empty: no note
+	Event uint64 // appended to Text, as #17; 0: no event
 }
 
 func (n Note) String() string {
@@ -65,13 +65,13 @@ func (n Note) String() string {
 	return n.Text + "#" + strconv.FormatUint(n.Event, 10)
 }
 
-// Detail is what the claims of one kind have besides. Its type is the kind's.
+// Detail is what claims of one kind have in addition. Each kind has its own type.
 type Detail interface {
-	clone() Detail // that of a claim which is kept
-	bytes() int    // about what that takes
+	clone() Detail // a copy for a claim that is kept
+	bytes() int    // approximate size of that copy
 }
 
-// Clone returns a claim that stays what it is when the next one is judged.
+// Clone returns a copy of the claim that stays valid when the next claim is judged.
 func (cl *Claim) Clone() Claim {
 	out := *cl
 	out.Subject, out.Terms = strings.Clone(cl.Subject), slices.Clone(cl.Terms)
@@ -81,7 +81,7 @@ func (cl *Claim) Clone() Claim {
 	return out
 }
 
-// Ref names a dentry: D and its number in order of first sight, and its address.
+// Ref names a dentry by its number in order of first sight, printed as D12, and its address.
 type Ref = replay.Ref
 
 func ref(d *replay.Object) Ref {
@@ -105,8 +105,8 @@ func (t *Tally) Total(v Verdict) uint64 {
 	return n
 }
 
-// Says spells the claim out: its operands with the ids of their events and its
-// arithmetic, in plain text with names quoted by q.
+// Says returns the claim as a sentence: its operands with the ids of their events, and its arithmetic, in
+// plain text with names quoted by q.
 func (cl *Claim) Says(q func(string) string) string {
 	var b strings.Builder
 	b.WriteString(table[cl.Kind].tell(cl, q))
@@ -116,13 +116,13 @@ func (cl *Claim) Says(q func(string) string) string {
 	return b.String()
 }
 
-// Subtraction spells Left − Right = 0xhex = decimal.
+// Subtraction returns the text "Left − Right = 0xhex = decimal".
 func (cl *Claim) Subtraction() string {
 	return fmt.Sprintf("%s − %s = %#x = %d", cl.Left.says(false), cl.Right.says(false), cl.Result, cl.Result)
 }
 
-// equals spells the operands that hold one address as a chain of equalities, and
-// the others after it; with the tasks where they may be several.
+// equals returns the operands that hold an address as a chain of equalities, followed by those that hold an
+// error or NULL. With tasks, each address names the task that caused its event.
 func equals(terms []Term, tasks bool) string {
 	var same, rest []string
 	for _, t := range terms {
@@ -141,7 +141,7 @@ func equals(terms []Term, tasks bool) string {
 	return strings.Join(rest, "; ")
 }
 
-// oneByOne spells operands that are of several dentries.
+// oneByOne lists operands that belong to different dentries, without equating them.
 func oneByOne(terms []Term) string {
 	var at []string
 	for _, t := range terms {
@@ -150,7 +150,7 @@ func oneByOne(terms []Term) string {
 	return strings.Join(at, ", ")
 }
 
-// says is the value with its label and the event, and with task who caused that.
+// says returns the value with its label and event and, if task is set, the name of the task that caused it.
 func (t *Term) says(task bool) string {
 	by := ""
 	if task && t.Comm != "" {
@@ -159,18 +159,18 @@ func (t *Term) says(task bool) string {
 	return fmt.Sprintf("%#x (%s, #%d%s)", t.Value, t.Label, t.Event, by)
 }
 
-// Reason is why a claim is not proven. One that several kinds of claim have stands here,
-// any other in the file of its kind. Two are the same if they are the same variable.
+// Reason is why a claim is unproven or refuted. Reasons that several kinds of claim share are declared
+// here, all others in the file of their kind. Two reasons are the same if they are the same variable.
 type Reason struct {
 	Verdict Verdict // Unproven or Refuted
-	Text    string  // as printed; %s stands for what it is about
-	// Unseen: it lies in the recording alone, which lacks a probe, a count of missed
-	// hits, events, or what was before it began.
+	Text    string  // as printed; %s stands for the About
+	// Unseen marks a reason that lies only in the recording, which lacks a probe, a count of missed hits,
+	// events, or what happened before it began.
 	Unseen bool
 }
 
-// What the recording lacks. The first four come to every claim that loss can touch, the
-// next three to every claim.
+// What the recording lacks. The first five apply to every claim that a loss can affect, the next three to
+// every claim.
 var (
 	NotAttached = &Reason{Unproven, "probe not attached: %s", true}
 	NotCounted  = &Reason{Unproven, "this kernel does not count missed hits: %s", true}
@@ -183,7 +183,7 @@ var (
 	DamagedFile = &Reason{Unproven, "the file is damaged, and no footer tells what it held", false}
 )
 
-// What is not known of a dentry, or of an open.
+// What is not known about a dentry or an open.
 var (
 	MissedEnd     = &Reason{Unproven, "its memory was given back or handed out again at #%s and no kill was recorded", false}
 	Unwatched     = &Reason{Unproven, "the watch set had no room for it at #%s: its end may not have been seen", true}
@@ -197,14 +197,14 @@ var (
 	TwoParents    = &Reason{Unproven, "a component was looked up under two dentries", false}
 )
 
-// About is what a reason is about: an event, a name or the like, or both.
+// About says what a reason is about: an event, a text such as a name, or both.
 type About struct {
 	Event uint64 // 0: none
-	Text  string // as printed: a name is escaped
+	Text  string // as printed: names are escaped
 }
 
-// about is the reason as printed, and with no event where that is not the same in all
-// that it is printed for.
+// about returns the reason as printed. If several is set, the reason is printed for several claims whose
+// events differ, so the event is left out, or replaced by "…".
 func (r *Reason) about(a About, several bool) string {
 	if r == nil {
 		return ""
@@ -222,7 +222,7 @@ func (r *Reason) about(a About, several bool) string {
 	return strings.Replace(r.Text, "%s", what, 1)
 }
 
-// verdict is what the reason makes of a claim; Proven for none.
+// verdict returns the verdict that the reason gives a claim; Proven for a nil reason.
 func (r *Reason) verdict() Verdict {
 	if r == nil {
 		return Proven

@@ -11,56 +11,56 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// collector turns records into findings in one pass.
+// collector turns the records of a trace into findings in one pass.
 type collector struct {
 	f             *Findings
 	reading       Reading
-	state         *replay.State // of that
+	state         *replay.State // that of reading
 	layout        *schema.Layout
 	programs      map[string]*Program
-	last          *Program // of the previous event that asked
-	comm          string   // of that
-	walks         []*walk  // for reuse
-	within        []*walk  // of the opens in progress, by Call.Tag; nil at 0 and where there is none
-	free          []int    // of these
-	view          view     // what a claim is being made of
-	terms         []Term   // the operands of the claim being judged
-	rows          []row    // scratch of the open being judged
-	links         int      // names in it that were not of its path
-	again         bool     // it came back to a component before the one it was at
-	drafts        drafts   // its claims, where it is not picked yet
-	asked         []string // opens that are picked on request
-	tail          row      // the last of these, if nothing of the path was looked up after it
-	latest        uint64   // the last event
+	last          *Program // the program returned last
+	comm          string   // its name
+	walks         []*walk  // spare ones for reuse
+	within        []*walk  // walks in progress by Call.Tag; nil at 0 and at unused tags
+	free          []int    // unused tags
+	view          view     // the claim that is being made
+	terms         []Term   // operands of the claim that is being judged
+	rows          []row    // components of the walk that is being judged; reused
+	links         int      // number of names in that walk that are not in its path
+	again         bool     // that walk came back to a component before the one it was at
+	drafts        drafts   // the claims of that walk while it is not picked
+	asked         []string // what Options.Select picks
+	tail          row      // the last name outside the path, if no component of the path was looked up after it
+	latest        uint64   // id of the last event
 	processCounts processCounts
-	executed      map[uint32]uint64 // by thread: the exec in progress of which the file was opened
+	executed      map[uint32]uint64 // by thread id: the exec in progress whose file has been opened
 	budgets
 
 	attached  replay.Roles // roles recorded in all their phases
-	uncounted replay.Roles // roles of which hits may be missed unknown
+	uncounted replay.Roles // roles whose missed hits are not counted
 	logged    replay.Roles // roles read from a kernel log
 
-	unreturned []unreturned // opens that loss has taken the end of
+	unreturned []unreturned // opens and walks without a recorded exit
 
 	imported bool  // the events are lines of a kernel log
-	lines    *Item // of the lines since the last open; nil where they are not kept
+	lines    *Item // the lines since the last open; nil if they are not kept
 
-	miscounted bool // the footer is wrong about how many events there are
+	miscounted bool // the footer has a wrong number of events
 
 	bare  bool         // see Options
-	each  func(*Claim) // told of every claim; may be nil
-	kinds []*kind      // every kind, by number
-	looks byRole       // those that look at an event
+	each  func(*Claim) // called with every claim; may be nil
+	kinds []*kind      // all kinds, by number
+	looks byRole       // the kinds that look at an event
 
-	only   func() bool // whether what is made with an event counts; nil: all does
-	mute   bool        // it does not
-	nobody Program     // whose that is, then
+	only   func() bool // reports whether claims made with the current event count; nil: all do
+	mute   bool        // they do not count
+	nobody Program     // the program of claims that do not count
 
-	follow func(*Moment) // told of every record; may be nil
-	moment Moment        // the one it was told of last
+	follow func(*Moment) // called after every record; may be nil
+	moment Moment        // the argument of follow, reused
 }
 
-// record applies one record; of an event it returns where it stands.
+// record applies one record. It returns where an event stands, and nil for any other record.
 func (c *collector) record(rec schema.Record) *replay.Step {
 	s := c.reading.Record(rec)
 	if s != nil {
@@ -111,17 +111,17 @@ func newCollector(h *schema.Header, r Reading) *collector {
 	c.view.collector = c
 	c.looks = looking(c.kinds)
 	c.state.OnGivenUp(c.givenUp)
-	c.attached |= c.logged // a log has what it has
+	c.attached |= c.logged // so that claims on a log are unproven for FromLog, not for NotAttached
 	return c
 }
 
-// event takes an event, of which the state has said where it stands and of which dentry it is.
+// event takes an event after the state has said where it stands and which dentry it is about.
 //
-//  1. The kinds of claim that look at events of its role do, and judge what can be
+//  1. The kinds of claim that look at events of its role see it, and judge what can be
 //     judged from the event alone.
-//  2. It joins the open around it; the exit of that open is judged as a whole.
-//  3. Outside any open it joins another walk around it, which is judged as that ends, and is
-//     kept for the program's section.
+//  2. It joins the open around it. The exit of that open is judged as a whole.
+//  3. Outside any open it joins another walk around it, which is judged when it ends, and it is
+//     kept for the section of its program.
 func (c *collector) event(s *replay.Step) {
 	e := s.Event
 	c.f.Events++
@@ -177,7 +177,7 @@ func (c *collector) event(s *replay.Step) {
 	}
 }
 
-// look shows the event to the kinds of claim that look at its role, which is a known one.
+// look shows the event to the kinds of claim that look at its role. The role must be a known one.
 func (c *collector) look(s *replay.Step) {
 	v := &c.view
 	v.step = s
@@ -197,10 +197,10 @@ func (c *collector) damage(d *schema.Damage) {
 	c.miscounted = c.miscounted || errors.Is(d.Err, schema.ErrMiscounted)
 }
 
-// program returns the section of the event's task, nil beyond the bound.
+// program returns the program of the event's task. Beyond maxPrograms it is one without a section.
 func (c *collector) program(e *schema.Event) *Program {
 	if c.last != nil && c.comm == e.Comm {
-		c.comm = e.Comm // the same string as that of the next event mostly
+		c.comm = e.Comm // usually the same string as that of the next event, which makes the comparison cheap
 		return c.last
 	}
 	p, ok := c.programs[e.Comm]
@@ -211,7 +211,7 @@ func (c *collector) program(e *schema.Event) *Program {
 		} else if !c.f.MorePrograms {
 			c.f.Omitted++
 		}
-		if len(c.programs) > 16*maxPrograms { // names without end: more of them are not counted
+		if len(c.programs) > 16*maxPrograms { // too many names: further ones are no longer counted
 			c.f.MorePrograms = true
 			clear(c.programs)
 			for _, kept := range c.f.Programs {
@@ -231,15 +231,14 @@ func (c *collector) source(rec *schema.Program) {
 	}
 }
 
-// Roles of which not every event is told outside an open: those of processes, which the head
-// of a section sums up, and what may be reclaim.
+// untold are the roles whose events are never kept outside an open: the head of a section sums up those of
+// processes. reclaims are the roles of which not every event is kept, as it may be reclaim.
 var (
 	untold   = replay.RolesOf(schema.RoleFork, schema.RoleExec, schema.RoleExit, schema.RoleFree)
 	reclaims = replay.RolesOf(schema.RoleKill, schema.RoleDrop)
 )
 
-// outside keeps what a program does to dentries without an open around it:
-// unlink, rename, drop_caches.
+// outside keeps what a program does to dentries outside any open: unlink, rename, drop_caches.
 func (c *collector) outside(s *replay.Step) {
 	e := s.Event
 	if untold.Has(e.Role) {
@@ -247,10 +246,10 @@ func (c *collector) outside(s *replay.Step) {
 	}
 	if reclaims.Has(e.Role) {
 		if s.Object == nil || s.Object.Notes == nil {
-			return // of no open in this report
+			return // no open in this report is about it
 		}
 		if _, known := c.programs[e.Comm]; !known {
-			return // another task's reclaim; the claim that needs it cites it
+			return // reclaim by a task without a section; the claim that needs this event cites it
 		}
 	}
 	p := c.program(e)
@@ -271,7 +270,8 @@ func (c *collector) outside(s *replay.Step) {
 	s.Halves(func(s *replay.Step) { c.keep(it, stepOf(s)) })
 }
 
-// keep keeps a step; the exit of a call that is one event goes where its entry went.
+// keep adds a step to an item if there is room. The exit of a call that is recorded as one event is kept if
+// its entry was.
 func (c *collector) keep(it *Item, s Step) {
 	cost := stepBytes + nameCost*len(s.Event.Name)
 	switch again := s.Event.ID == it.newest; {
@@ -293,14 +293,14 @@ func (c *collector) keep(it *Item, s Step) {
 
 func stepOf(s *replay.Step) Step {
 	k := Step{Event: *s.Event, Ref: ref(s.Object)}
-	k.Event.Entry = nil // it is kept as a step of its own
+	k.Event.Entry = nil // the entry is kept as a step of its own
 	if s.Call != nil && s.Event.Phase == schema.Exit {
 		k.Enter = s.Call.Enter.ID
 	}
 	return k
 }
 
-// finish judges what only the end of the trace decides.
+// finish judges what can only be decided at the end of the trace, and completes the findings.
 func (c *collector) finish() {
 	c.mute = c.only != nil
 	for _, k := range c.kinds {
@@ -334,7 +334,7 @@ func (c *collector) finish() {
 	}
 }
 
-// void takes back every verdict.
+// void makes every verdict unproven, for one reason.
 func (f *Findings) void(why *Reason) {
 	f.Void, f.kept = why, 0
 	f.Tally.void()
@@ -356,7 +356,7 @@ func (f *Findings) void(why *Reason) {
 	}
 }
 
-// doubted is the kind of a claim in doubt; where nothing can be proven it is every one.
+// doubted returns the kind of a claim in doubt, or "every claim" if nothing can be proven.
 func (f *Findings) doubted(cl *Claim) string {
 	if f.Void != nil {
 		return "every claim"

@@ -12,7 +12,7 @@ import (
 const Creation Kind = 7
 
 var _ = register(func() kind {
-	var before, got *walkStep // the event that showed the dentry without inode, and with one
+	var before, got *walkStep // the events that showed the dentry without an inode, and then with one
 	return kind{
 		number: Creation,
 		name:   "creation",
@@ -52,8 +52,8 @@ var _ = register(func() kind {
 
 var NotNegative = &Reason{Unproven, "nothing shows it without inode before", false}
 
-// instantiated returns the step that gave the dentry an inode which the open
-// returned; -1 where there is none.
+// instantiated returns the index of the step that gave an inode to the dentry the open returned; -1 if
+// there is none.
 func (w *walk) instantiated() int {
 	if !w.roles.Has(schema.RoleInstantiate) {
 		return -1
@@ -67,8 +67,8 @@ func (w *walk) instantiated() int {
 	return -1
 }
 
-// bare returns the last event of the open before step n that showed that step's
-// dentry without inode; nil where none did.
+// bare returns the last event before step n that showed the dentry of that step without an inode; nil if
+// there is none.
 func (w *walk) bare(n int) *walkStep {
 	for i := n - 1; i > 0; i-- {
 		s := &w.steps[i]

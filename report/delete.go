@@ -28,7 +28,7 @@ var _ = register(func() kind {
 		end:      x.end,
 		across:   true,
 		later:    true,
-		needs:    replay.RolesOf(schema.RoleInstantiate), // which would undo it
+		needs:    replay.RolesOf(schema.RoleInstantiate), // which would undo the deletion
 		shows: []operand{
 			{show: func(v *view) {
 				if x := x.deletion; x.hit != 0 {
@@ -83,32 +83,32 @@ var _ = register(func() kind {
 
 var LeftUnseen = &Reason{Unproven, "what d_delete left was not recorded", false}
 
-// deletions are what the claim at hand is made of.
+// deletions holds the deletions being followed and the one that the claim at hand is about.
 type deletions struct {
 	*deletion
-	pending map[uint64]*deletion // those that nothing is told of yet, by the address of the dentry
-	then    string               // what came later; empty: nothing, or the kill
+	pending map[uint64]*deletion // deletions that are not judged yet, by the address of the dentry
+	then    string               // what happened later; empty: nothing, or the kill
 }
 
-// deletion is a d_delete whose consequence is not told yet.
+// deletion is a d_delete whose consequence is not known yet.
 type deletion struct {
-	of   *replay.Object // no longer than until it is freed
+	of   *replay.Object // not used after that dentry is freed
 	by   *Program
 	name string
 	comm string
 	tid  uint32
-	at   uint64 // its entry
-	exit uint64 // 0: not recorded
-	hit  uint64 // the lookup that had returned the dentry last; 0: none
+	at   uint64 // event of its entry
+	exit uint64 // event of its exit; 0: not recorded
+	hit  uint64 // the last lookup before it that returned the dentry; 0: none
 	role schema.Role
 
-	killer   string // who killed it last
-	left     uint64 // the event that shows what it left; 0: none
-	unhashed bool   // that is a dentry with its inode, out of the hash table
+	killer   string // name of the task of the last kill
+	left     uint64 // the event that shows what d_delete left; 0: none
+	unhashed bool   // it left a dentry with its inode, out of the hash table
 }
 
-// pendingOf is the d_delete of a dentry that nothing is told of yet; nil: none. That of
-// another one at its address, whose end was not seen, is dropped.
+// pendingOf returns the deletion of the dentry that is not judged yet; nil: none. A deletion of a former
+// dentry at the same address, whose end was not seen, is dropped.
 func (x *deletions) pendingOf(d *replay.Object) *deletion {
 	p := x.pending[d.Addr]
 	if p != nil && p.of != d {
@@ -118,8 +118,8 @@ func (x *deletions) pendingOf(d *replay.Object) *deletion {
 	return p
 }
 
-// event follows a dentry to its deletion and what becomes of it, and to its kill; one that
-// is not certain waits for the memory to be given back.
+// event follows a dentry to its deletion and to what becomes of it. If the kill is not certain, it waits
+// until the memory is freed.
 func (x *deletions) event(v *view) {
 	e, d := v.step.Event, v.step.Object
 	if d.Deleted == 0 && !e.Role.Is(schema.Begins) {
@@ -132,7 +132,7 @@ func (x *deletions) event(v *view) {
 	switch {
 	case d.Deleted == e.ID:
 		x.became(v, d, e, "deleted again at #%d")
-		d.Note() // its kill is shown
+		d.Note() // so that its kill is shown
 		x.pending[d.Addr] = &deletion{of: d, by: v.program(e), name: e.Name, comm: e.Comm, tid: e.TID, at: e.ID, hit: d.Hit, role: d.HitRole}
 	case before == nil:
 	case d.Killed == e.ID && d.Ended(), e.Role.Is(schema.Frees):
@@ -143,16 +143,16 @@ func (x *deletions) event(v *view) {
 	}
 }
 
-// see takes an event of the dentry after the deletion was entered. What d_delete leaves
-// is shown by its exit, which older recordings lack, and by what comes later: no inode
-// unless somebody held the dentry, which then keeps it and leaves the hash table.
+// see takes an event of the dentry after the entry of d_delete. What d_delete leaves is shown by its exit,
+// which older recordings lack, and by later events: a dentry without inode, unless somebody held the
+// dentry. Then it keeps its inode and leaves the hash table.
 func (x *deletion) see(s *replay.Step) {
 	e := s.Event
 	if e.Role == schema.RoleKill && s.Object.Killed == e.ID {
 		x.killer = e.Comm
 	}
 	if x.exit != 0 {
-		return // that is what it left
+		return // d_delete has returned: later events do not show what it left
 	}
 	if e.Role == schema.RoleDelete && s.Call != nil && s.Call.Enter.ID == x.at && e.ID != x.at {
 		x.exit = e.ID
@@ -160,13 +160,13 @@ func (x *deletion) see(s *replay.Step) {
 	if x.left != 0 || e.Role == schema.RoleFree || e.Facts&schema.FactInodeUnknown != 0 {
 		return
 	}
-	over := e.TID == x.tid || e.Role == schema.RoleKill // d_delete has returned
+	over := e.TID == x.tid || e.Role == schema.RoleKill // d_delete has returned by now
 	if e.Inode == 0 || over && e.Facts&schema.FactUnhashed != 0 {
 		x.left, x.unhashed = e.ID, e.Inode != 0
 	}
 }
 
-// says is what d_delete left.
+// says returns what d_delete left, in words; empty if that was not recorded.
 func (x *deletion) says() string {
 	switch {
 	case x.left == 0:
@@ -177,8 +177,9 @@ func (x *deletion) says() string {
 	return fmt.Sprintf("without inode at #%d", x.left)
 }
 
-// became says what became of a dentry after d_delete, once: that it was killed, or what
-// then says of the event e, or nil at the end of the recording.
+// became judges the deletion of a dentry, once. An empty then means that it was killed, or that nothing
+// else is known; otherwise then is a format that says what happened at event e. At the end of the
+// recording, or when the dentry is forgotten, e is nil.
 func (x *deletions) became(v *view, d *replay.Object, e *schema.Event, then string) {
 	if x.deletion = x.pendingOf(d); x.deletion == nil {
 		return
@@ -195,7 +196,7 @@ func (x *deletions) became(v *view, d *replay.Object, e *schema.Event, then stri
 	v.judge()
 }
 
-// note adds to what else the events show.
+// note appends to the claim's note.
 func (cl *Claim) note(more string) {
 	if cl.Note.Text != "" {
 		cl.Note.Text += ", "
@@ -203,7 +204,7 @@ func (cl *Claim) note(more string) {
 	cl.Note.Text += more
 }
 
-// end tells of the deleted dentries that no kill was seen of, or none that is certain.
+// end judges the deleted dentries for which no kill was seen, or none that is certain.
 func (x *deletions) end(v *view) {
 	var left []*replay.Object
 	v.state.Objects.Live(func(d *replay.Object) {

@@ -7,16 +7,16 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// dentry is one that a claim is about.
+// dentry selects a dentry that the claim at hand is about; it may return nil.
 type dentry func(*view) *replay.Object
 
 func one(v *view) *replay.Object { return v.one }
 func two(v *view) *replay.Object { return v.two }
 
-// The tests that several kinds of claim have. Where there is no dentry none of them fails.
+// The tests that several kinds of claim share. None of them fails if the dentry is nil.
 
-// unfollowed: not all that happened at the dentry's address since its first event is known
-// to be of it.
+// unfollowed fails unless all events at the dentry's address since its first event are known to be about
+// this dentry.
 func unfollowed(of dentry) test {
 	return test{whys: []*Reason{MissedEnd, Unwatched, Forgotten, EventsLost, Contradicted}, needs: replay.RolesOf(schema.RoleKill),
 		fails: func(v *view) (*Reason, About) {
@@ -27,21 +27,21 @@ func unfollowed(of dentry) test {
 		}}
 }
 
-// unfollowedLive is unfollowed of a dentry that is live, and whose address so was not
-// handed out again.
+// unfollowedLive is unfollowed for a live dentry, whose address cannot have been handed out again.
 func unfollowedLive(of dentry) test {
 	t := unfollowed(of)
 	t.whys = t.whys[1:]
 	return t
 }
 
-// followed reports whether all that happened at a dentry's address since its first event
-// is known to be of it.
+// followed reports whether all events at a dentry's address since its first event are known to be about
+// this dentry.
 func followed(d *replay.Object) bool {
 	return d.Broken == 0 && d.Unwatched == 0 && !d.Forgotten && d.Contradicted == nil
 }
 
-// lack is why a dentry is not followed. A change that may have been lost is no contradiction.
+// lack returns why a dentry is not followed. A contradiction that a lost event may explain is reported as
+// EventsLost.
 func lack(d *replay.Object) (*Reason, About) {
 	switch at := d.Contradicted; {
 	case d.Broken != 0:
@@ -57,7 +57,7 @@ func lack(d *replay.Object) (*Reason, About) {
 	}
 }
 
-// maybeKilled: a kill may have ended it, or may yet come to do so.
+// maybeKilled fails if a kill may have ended the dentry, or may still do so.
 func maybeKilled(of dentry) test {
 	return by(MaybeKilled, func(v *view) uint64 {
 		if d := of(v); d != nil && d.Attempt != 0 && !d.Ended() {
@@ -67,7 +67,7 @@ func maybeKilled(of dentry) test {
 	}, schema.RoleKill)
 }
 
-// afterItsEnd: the last event uses a dentry that was killed already.
+// afterItsEnd fails if the last event uses a dentry that had already been killed.
 func afterItsEnd(of dentry) test {
 	return by(AfterItsEnd, func(v *view) uint64 {
 		if d := of(v); d != nil && d.Killed != 0 && d.Killed < v.exit.ID {
@@ -77,9 +77,9 @@ func afterItsEnd(of dentry) test {
 	}, schema.RoleKill)
 }
 
-// The operands that several kinds of claim have.
+// The operands that several kinds of claim share.
 
-// allocated is the event a dentry was born at, if that was recorded.
+// allocated shows the event at which the dentry was allocated, if that was recorded.
 func allocated(of dentry, needs ...schema.Role) operand {
 	return operand{replay.RolesOf(needs...), func(v *view) { v.birth(of(v)) }}
 }
@@ -90,7 +90,7 @@ func (v *view) birth(d *replay.Object) {
 	}
 }
 
-// inserted is the event that put it into the hash table.
+// inserted shows the event that put the dentry into the hash table.
 func inserted(of dentry) operand {
 	return operand{replay.RolesOf(schema.RoleInsert), func(v *view) {
 		if d := of(v); d != nil && d.Inserted != 0 {
@@ -99,7 +99,7 @@ func inserted(of dentry) operand {
 	}}
 }
 
-// killed is the event that ended it.
+// killed shows the event that ended the dentry.
 func killed(of dentry) operand {
 	return operand{replay.RolesOf(schema.RoleKill), func(v *view) { v.kill(of(v), "") }}
 }
@@ -110,7 +110,7 @@ func (v *view) kill(d *replay.Object, by string) {
 	}
 }
 
-// openReturned is what the open, or another walk, came to.
+// openReturned shows what the open, or another walk, returned.
 var openReturned = operand{show: func(v *view) {
 	value := v.exit.Dentry
 	if v.exit.Errno() != 0 {
@@ -119,5 +119,5 @@ var openReturned = operand{show: func(v *view) {
 	v.term(v.label(v.exit.Role, schema.Exit), value, v.exit.ID, v.exit.Comm)
 }}
 
-// shown is what an event showed of the dentry that it is about.
+// shown adds the dentry that an event is about as an operand.
 func (v *view) shown(e *schema.Event) { v.term(v.label(e.Role, e.Phase), e.Dentry, e.ID, e.Comm) }

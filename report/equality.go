@@ -14,7 +14,7 @@ import (
 const Equality Kind = 2
 
 var _ = register(func() kind {
-	var found *walkStep // the lookup of the open that returned the dentry; nil: none
+	var found *walkStep // the lookup in this open that returned the dentry; nil: none
 	var shown []shownClaim
 	shownHere := func(v *view) bool { return v.one.Born > v.enter.ID || found != nil }
 	return kind{
@@ -69,7 +69,7 @@ var _ = register(func() kind {
 		},
 		line: suggestEquality,
 		tell: func(cl *Claim, q func(string) string) string {
-			if cl.Object.Seq == 0 { // a log knows no dentry
+			if cl.Object.Seq == 0 { // a kernel log has no dentry numbers
 				return equals(cl.Terms, false)
 			}
 			return fmt.Sprintf("%s is one dentry: %s", cl.Object, equals(cl.Terms, false))
@@ -101,7 +101,7 @@ var _ = register(func() kind {
 	}
 })
 
-// Why an equality claim is not proven, besides what other kinds have too.
+// Why an equality claim is not proven, in addition to the reasons shared with other kinds.
 var (
 	KilledBefore = &Reason{Refuted, "the dentry was killed at #%s before the open returned it", false}
 	MountPoint   = &Reason{Unproven, "the last component is a mount point, and the open returned another dentry", false}
@@ -109,7 +109,7 @@ var (
 	NotInserted  = &Reason{Unproven, "the new dentry was not inserted into the hash table", false}
 )
 
-// lookedUp is the last lookup of the open that returned the dentry; nil where none did.
+// lookedUp returns the last lookup in the open that returned the dentry; nil if there is none.
 func (w *walk) lookedUp(d *replay.Object) *walkStep {
 	for i := len(w.steps) - 2; i > 0; i-- {
 		if s := &w.steps[i]; s.obj == d && s.ev.Phase == schema.Exit && s.ev.Role.Is(schema.Asks) {
@@ -125,14 +125,14 @@ func (v *view) throughMount() bool {
 	return r.at != nil && r.at.ev.Facts&schema.FactMountpoint != 0 && r.after.Count == 0 && rest(v.enter.Name, r.end) == ""
 }
 
-// shownClaim is a claim that a page has room for.
+// shownClaim is a claim that is kept in the report.
 type shownClaim struct {
 	item  *Item
 	claim int // index in its Claims
 }
 
-// later lengthens the equality claim of an open by the next lookup of the same
-// program, outside that open, that returns the dentry.
+// later extends the equality claim of an open by the next lookup outside that open, by the same program,
+// that returned the dentry.
 func (v *view) later(shown []shownClaim) {
 	e, d := v.step.Event, v.step.Object
 	n := d.Notes
@@ -151,9 +151,9 @@ func (v *view) later(shown []shownClaim) {
 	}
 }
 
-// suggestEquality gathers the lines of a log from the one of a copy on that have its address.
-// They are about the path; where the open's line has none, about the name that one of them
-// has, or the address.
+// suggestEquality makes a claim if line i of a log has a copy source: it gathers the lines from there on
+// that have the same address. The subject is the path; if the open's line has none, the name on one of
+// these lines, or the address.
 func suggestEquality(v *view, it *Item, i int) {
 	if e := &it.Steps[i].Event; e.Role != schema.RoleAlloc || e.Phase == schema.Enter || !e.Columns.Has(schema.ColumnNameAddr) {
 		return

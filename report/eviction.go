@@ -25,7 +25,7 @@ var _ = register(func() kind {
 		dentries: true,
 		event:    killedBy,
 		needs: replay.RolesOf(schema.RoleLookup, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleDelete, schema.RoleDrop,
-			schema.RoleMove), // by which it was in the cache, under this path
+			schema.RoleMove), // they show that it was in the cache, and under this path
 		some: replay.RolesOf(schema.RoleEvict),
 		shows: []operand{
 			killed(two), allocated(one, schema.RoleAlloc),
@@ -60,25 +60,24 @@ var _ = register(func() kind {
 	}
 })
 
-// Bounds on the paths followed from open to open.
+// Bounds on the paths that are followed from open to open.
 const (
 	maxPaths    = 2048    // of one program
 	pathsBudget = 4 << 20 // bytes, of all programs
-	pathBytes   = 640     // of one without its name, its dentry included, which may have been forgotten elsewhere
+	pathBytes   = 640     // of one path without its name; the dentry is included, as replay may have forgotten it
 )
 
-// evictions are the paths of every program that are followed, and what the claim at hand is
-// made of.
+// evictions holds the paths of all programs that are followed, and the parts of the claim at hand.
 type evictions struct {
 	paths map[*Program]map[string]*pathState
-	room  int              // bytes left for more
-	where place            // how the two directories lie
+	room  int              // bytes left for further paths
+	where place            // how the two directories compare
 	gone  []*replay.Object // both dentries, and their directory
 }
 
 var OtherDirectory = &Reason{Unproven, "nothing shows that both names were looked up in one directory", false}
 
-// unsure: of one of the two dentries or their directories it is not known what became of it.
+// unsure fails if it is not known what became of one of the two dentries or of their directory.
 func (e *evictions) unsure(*view) (*Reason, About) {
 	for _, d := range e.gone {
 		if !followed(d) {
@@ -91,7 +90,7 @@ func (e *evictions) unsure(*view) (*Reason, About) {
 	return nil, About{}
 }
 
-// killedBy remembers who killed a dentry that the report knows of.
+// killedBy notes who killed a dentry that the report knows about.
 func killedBy(v *view) {
 	s := v.step
 	if s.Object.Killed != s.Event.ID {
@@ -102,20 +101,20 @@ func killedBy(v *view) {
 	}
 }
 
-// pathState is the dentry a path of one program came to when it was last opened, and was
-// in the cache under when that open returned.
+// pathState is the dentry that a path of one program led to when it was last opened, if that dentry was in
+// the cache when the open returned.
 type pathState struct {
 	obj   *replay.Object
 	dir   *replay.Object // the directory it was looked up in; nil: not known
-	pid   uint32         // who opened it
-	since uint64         // when that open began, nanoseconds since boot
-	exit  uint64         // its end, an event
+	pid   uint32         // the process that opened it
+	since uint64         // when that open began, in ns since boot
+	exit  uint64         // event of that open's exit
 	bare  bool           // it has no inode, so no open file holds it
-	hit   bool           // another open came to it later
+	hit   bool           // a later open led to it again
 }
 
-// open compares the dentry of this open with that of the program's last open of the
-// same path, if both are of the whole path.
+// open compares the dentry of this open with that of the program's last open of the same path, if both
+// opens walked the whole path.
 func (e *evictions) open(v *view) {
 	c, w := v.collector, v.w
 	d, path := c.cameTo(w), w.enter().Name
@@ -157,19 +156,19 @@ func (e *evictions) open(v *view) {
 		if now.dir != nil {
 			now.dir.Keep()
 		}
-		kept := now // most are not
+		kept := now // copied only here, as most are not kept
 		paths[strings.Clone(path)] = &kept
 	} else {
 		delete(paths, path)
 	}
 }
 
-// bytes is about what the state of a path takes.
+// bytes returns the approximate size of the state of a path.
 func (s *pathState) bytes(path string) int { return pathBytes + len(path) }
 
 func bare(d *replay.Object) bool { return d.Inode == 0 && d.Unread == 0 }
 
-// directory returns the one that the last component was looked up in; nil: not known.
+// directory returns the directory in which the last component was looked up; nil: not known.
 func (c *collector) directory() *replay.Object {
 	if len(c.rows) == 0 {
 		return nil
@@ -180,13 +179,13 @@ func (c *collector) directory() *replay.Object {
 	}
 	dir := c.state.Objects.At(last.lookup.ev.Parent)
 	if dir != nil && dir.First > last.asked() {
-		return nil // another one by now
+		return nil // another dentry has this address by now
 	}
 	return dir
 }
 
-// cameTo returns the dentry of the whole path, with inode or without; nil where a
-// symbolic link or a mount leads on from it, or the walk ended before.
+// cameTo returns the dentry of the whole path, with or without an inode. It is nil if a symbolic link or a
+// mount leads on from there, if the walk ended before it, or if the dentry was allocated in vain.
 func (c *collector) cameTo(w *walk) *replay.Object {
 	n := len(c.rows)
 	if n == 0 || c.links > 0 || w.overflow || rest(w.enter().Name, c.rows[n-1].end) != "" {
@@ -200,13 +199,13 @@ func (c *collector) cameTo(w *walk) *replay.Object {
 	return last
 }
 
-// overtaken reports whether a dentry was allocated in vain: the filesystem did not insert
-// it, or another one of the name had come first.
+// overtaken reports whether a dentry was allocated in vain: the filesystem did not insert it, or another
+// dentry of the same name was inserted first.
 func overtaken(d *replay.Object) bool { return d.Born != 0 && d.Killed != 0 && d.Inserted == 0 }
 
-// cached reports whether the dentry was in the cache until somebody else's work or
-// drop_caches killed it: not where it was unhashed or renamed before, where it ended with
-// its file, or where the process that had it open may have let go of it.
+// cached reports whether the dentry was in the cache until drop_caches or somebody else's work killed it.
+// It is false if the dentry was unhashed or renamed before, if it ended with its file, or if the process
+// that had it open may have let go of it.
 func (s *pathState) cached() bool {
 	d, by := s.obj, s.obj.Note()
 	switch {
@@ -220,16 +219,16 @@ func (s *pathState) cached() bool {
 	return s.bare || s.hit || by.KilledInside || by.KillerPID != s.pid
 }
 
-// place is what is known of two directories.
+// place says how two directories compare.
 type place uint8
 
 const (
-	unknown   place = iota // the second came in the first one's place: it may be another directory, renamed to its name meanwhile
-	elsewhere              // they are two
-	together               // they are one
+	unknown   place = iota // the second took the place of the first; it may be another directory renamed to this name
+	elsewhere              // they are different
+	together               // they are the same
 )
 
-// compare says whether two names were looked up in one directory.
+// compare returns whether two names were looked up in the same directory.
 func compare(old, d *replay.Object) place {
 	switch {
 	case old == nil || d == nil:
@@ -242,8 +241,8 @@ func compare(old, d *replay.Object) place {
 	return unknown
 }
 
-// judge: between two opens of one path the dentry was killed and another one
-// allocated, at whatever address.
+// judge makes the claim that, between two opens of one path, the dentry was killed and another one was
+// allocated, at the same or another address.
 func (e *evictions) judge(v *view, before, now *pathState) {
 	e.where, e.gone = compare(before.dir, now.dir), append(e.gone[:0], before.obj, now.obj)
 	if e.where == together {
@@ -261,7 +260,7 @@ func (e *evictions) judge(v *view, before, now *pathState) {
 	v.judge()
 }
 
-// distance is the subtraction of the two addresses, of which the lower one is on the right.
+// distance sets the claim to the difference of the two addresses, with the lower one on the right.
 func distance(v *view, cl *Claim) {
 	cl.Left, cl.Right = v.terms[0], v.terms[1]
 	if v.one.Addr > v.two.Addr {
@@ -271,7 +270,7 @@ func distance(v *view, cl *Claim) {
 	cl.Note.Text = v.slots(v.two.Addr, v.one.Addr)
 }
 
-// slots says how far two dentries lie apart in slab slots, when both lie in one page.
+// slots says how many slab slots lie between two dentries, if both lie in one page.
 func (c *collector) slots(a, b uint64) string {
 	size, page := uint64(c.layout.DentrySize), uint64(c.layout.PageSize)
 	switch {

@@ -9,60 +9,62 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Options say how a trace is judged. The zero value leaves nothing out and tells nobody.
+// Options say how a trace is judged. The zero value leaves nothing out and calls nobody.
 type Options struct {
-	// Without are roles to leave out, as if they had not been recorded: the Findings say
-	// which claims have fallen.
+	// Without are roles to leave out, as if they had not been recorded. The Findings then say which claims
+	// are lost.
 	Without replay.Roles
-	// Select picks opens that are shown in full: by "#" and the number of an event in it, by
-	// the number of a dentry in it, "D12", by their path, or by the last component of that.
+	// Select picks opens to be shown in full: by "#" and the id of an event in it, by the number of a
+	// dentry in it, such as "D12", by its path, or by the last component of its path.
 	Select []string
-	// Bare keeps no call, claim, example or process: of the Findings nothing is asked but Verdicts.
+	// Bare keeps no calls, claims, examples or processes: of the Findings only Verdicts may be used.
 	Bare bool
-	// Each is told of every claim as it is judged, also of those that a report has no room
-	// for. The claim is valid until it returns, a Clone of it for good. What Void says at the end takes every
-	// verdict back.
+	// Each is called with every claim as it is judged, also with those that a report has no room for. The
+	// claim is valid until Each returns; a Clone of it stays valid. Findings.Void, known only at the end,
+	// takes all verdicts back.
 	Each func(*Claim)
-	// Only is asked after each event was given out whether the claims count that are made with
-	// it; nil: all do. Those that only the end of the trace decides do not then.
+	// Only is called after each event was applied, and reports whether claims made with that event count;
+	// nil: all do. If it is set, claims that can only be decided at the end of the trace do not count.
 	Only func() bool
-	// Follow is told of every record when it was applied. A dentry is to be kept no longer than replay.State.Reuse says.
+	// Follow is called after each record was applied. A dentry may be kept no longer than
+	// replay.State.Reuse says.
 	Follow func(*Moment)
-	// Beside reads the trace too, but for Without; nil: nothing does.
+	// Beside is the Reading to use if something else looks at the same state. It is not given the events of
+	// Without. nil: Judge uses a reading of its own.
 	Beside Reading
 }
 
-// Reading applies the records of a trace, each once, to a state that several may look at.
+// Reading applies each record of a trace once, to a state that several readers may look at.
 type Reading interface {
-	// Record applies the next record; of an event it returns where it stands, until the next one.
+	// Record applies the next record. It returns where an event stands, valid until the next record.
 	Record(schema.Record) *replay.Step
 	State() *replay.State
 }
 
-// alone is the reading of a judge that nothing else reads beside.
+// alone is the reading of a judge that shares it with nobody.
 type alone struct{ state *replay.State }
 
 func (a alone) Record(rec schema.Record) *replay.Step { return a.state.Record(rec) }
 func (a alone) State() *replay.State                  { return a.state }
 
-// Moment is one record of a trace and what was judged with it. It is valid until the next.
+// Moment is one record of a trace and what was judged with it. It is valid until the next record.
 type Moment struct {
 	Record  schema.Record
 	Step    *replay.Step   // where an event stands; nil for another record
-	Rulings []Ruling       // every claim on opens and dentries, and what one event alone does not prove
+	Rulings []Ruling       // every claim on opens and dentries, and those on a single event that are not proven
 	Losses  *replay.Losses // where events are missing so far
 }
 
-// Ruling is a claim as it was judged, without its operands.
+// Ruling is the verdict on a claim, without its operands.
 type Ruling struct {
 	Kind    Kind
 	Verdict Verdict
 	Why     *Reason // why unproven or refuted; nil when proven
-	About   string  // what the reason is about; empty for none, and for an event
+	About   string  // what the reason is about; empty if that is nothing or an event
 }
 
-// Reason is why the claim is unproven or refuted, in words, without the number of an
-// event; empty when proven.
+// Reason returns in words why the claim is unproven or refuted, without the id of an event; empty if it is
+// proven.
 func (r *Ruling) Reason() string { return r.Why.about(About{Text: r.About}, true) }
 
 // Unseen reports whether the claim is unproven only because of what the recording
@@ -70,8 +72,8 @@ func (r *Ruling) Reason() string { return r.Why.about(About{Text: r.About}, true
 // before it began.
 func (r *Ruling) Unseen() bool { return r.Why != nil && r.Why.Unseen }
 
-// Judge reads a trace to its end and judges every claim it can make of it. The error is
-// the source's; what was read before it is in the Findings.
+// Judge reads a trace to its end and judges every claim that can be made of it. The error is that of the
+// source; the Findings then cover what was read before it.
 func Judge(r replay.Source, o Options) (*Findings, error) {
 	h := replay.Without(r.Header(), o.Without)
 	if o.Beside == nil {

@@ -23,7 +23,7 @@ var _ = register(func() kind {
 		exits:    replay.RolesOf(schema.RoleKill, schema.RoleFree),
 		dentries: true,
 		event:    func(v *view) { l.forget(v, v.step.Object) },
-		needs:    replay.RolesOf(schema.RoleDelete, schema.RoleDrop, schema.RoleMove), // after which it is no name
+		needs:    replay.RolesOf(schema.RoleDelete, schema.RoleDrop, schema.RoleMove), // it is no name afterwards
 		shows: []operand{
 			{show: func(v *view) {
 				label := v.label(schema.RoleOpen, schema.Exit)
@@ -45,8 +45,8 @@ var _ = register(func() kind {
 
 var NameUnseen = &Reason{Unproven, "nothing shows both names in the hash table", false}
 
-// links are the dentries seen with each inode, by its address, and the one that the claim at
-// hand is about.
+// links holds the dentry last seen with each inode, by the address of the inode, and the other dentry of
+// the claim at hand.
 type links struct {
 	seen  map[uint64]inodeUse
 	other inodeUse
@@ -55,18 +55,18 @@ type links struct {
 // inodeUse is a dentry seen with an inode at the exit of an open.
 type inodeUse struct {
 	obj   *replay.Object
-	seq   uint64 // of obj: it has been freed where that has another
+	seq   uint64 // of obj; if obj has another number, its dentry was freed
 	event uint64
 	comm  string
 }
 
-// maxInodes bounds the inodes remembered.
+// maxInodes bounds the number of inodes that are remembered.
 const maxInodes = 1 << 16
 
-// open: another dentry, opened before, still has the inode of the one that this open
-// returned, and both are names: in the hash table, where no disconnected alias, no file
-// without a name and no name that another was renamed over is. While the other is alive and
-// not deleted it holds the inode, whose address cannot have been handed out again.
+// open makes the claim if another dentry, opened before, still has the inode of the dentry that this open
+// returned, and both are names. A name is in the hash table, which excludes disconnected aliases, files
+// without a name, and names over which another one was renamed. While the other dentry is alive and not
+// deleted it holds the inode, so the address of the inode cannot have been handed out again.
 func (l *links) open(v *view) {
 	exit, d := v.exit, v.w.end().obj
 	if exit.Errno() != 0 || d == nil || exit.Inode == 0 || exit.Facts&schema.FactInodeUnknown != 0 || nameless(d) {
@@ -90,11 +90,11 @@ func (l *links) open(v *view) {
 // unseen reports whether no event shows the dentry in the hash table.
 func unseen(d *replay.Object) bool { return d.Inserted == 0 && d.Hit == 0 }
 
-// nameless reports whether the events show a dentry to be nobody's name: it is not in a
-// directory, or out of the hash table.
+// nameless reports whether the events show that a dentry is not a name: it is in no directory, or out of
+// the hash table.
 func nameless(d *replay.Object) bool { return d.Parent == d.Addr || out(d) != 0 }
 
-// forget forgets a dentry that was killed.
+// forget drops a dentry that was killed or forgotten.
 func (l *links) forget(_ *view, d *replay.Object) {
 	if s, ok := l.seen[d.Inode]; ok && s.obj == d {
 		delete(l.seen, d.Inode)

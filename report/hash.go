@@ -11,8 +11,8 @@ import (
 
 const Hash Kind = 4
 
-// Roles that look a name up in the hash table, and those that show a dentry with the hash it
-// has from then on.
+// Roles that look up a name in the hash table, and roles that show a dentry with the hash it has from then
+// on.
 var (
 	lookups  = replay.RolesThat(schema.Asks)
 	rehashes = replay.RolesOf(schema.RoleInsert, schema.RoleMove)
@@ -32,7 +32,7 @@ var _ = register(func() kind {
 		tell:    values,
 		beside: func(p *page, e *schema.Event) string {
 			if e.Role == schema.RoleMove {
-				return "" // the claim on the move has it
+				return "" // the claim on the move covers it
 			}
 			return hashBeside(p, e)
 		},
@@ -46,7 +46,7 @@ var _ = register(func() kind {
 	}
 })
 
-// Why a hash claim is not proven, besides what other kinds have too.
+// Why a hash claim is not proven, in addition to the reasons shared with other kinds.
 var (
 	Redacted   = &Reason{Unproven, "redacted", false}
 	NoNameHash = &Reason{Unproven, "this kernel's name hash is not known", false}
@@ -61,10 +61,10 @@ func (v *view) hash() {
 	}
 }
 
-// hashDoubt recomputes qstr.hash from the parent's address and the name. About fills
-// the reason's text.
+// hashDoubt recomputes qstr.hash from the address of the parent and the name. It returns nil if the hash is
+// proven; about fills in the text of the reason.
 func hashDoubt(l *schema.Layout, e *schema.Event) (why *Reason, about About) {
-	if e.Role == schema.RoleHash { // which hash the kernel has is not known; that it came to this one, is
+	if e.Role == schema.RoleHash { // the kernel's hash function may not be known, but here its result is
 		if e.NameCut() {
 			return CutName, About{}
 		} else if schema.HashName(e.Parent, e.Name) == e.Hash {
@@ -87,7 +87,7 @@ func hashDoubt(l *schema.Layout, e *schema.Event) (why *Reason, about About) {
 	return nil, About{}
 }
 
-// hashBeside is the verdict on a hash beside the event that has it.
+// hashBeside returns the verdict on the hash of an event, to be printed beside that event.
 func hashBeside(p *page, e *schema.Event) string {
 	if e.Parent == 0 || e.Parent == e.Dentry {
 		return ""
@@ -99,18 +99,17 @@ func hashBeside(p *page, e *schema.Event) string {
 // maxExplained bounds how many hashes are shown step by step.
 const maxExplained = 256
 
-// nameMax is NAME_MAX: what is longer is no component's name.
+// nameMax is NAME_MAX: the name of a component is not longer.
 const nameMax = 255
 
-// hashed is what a hash is made of.
+// hashed holds a hash and what it is computed from.
 type hashed struct {
 	parent uint64
 	name   string
 	hash   uint32
 }
 
-// hashSteps shows every different hash on this page as the kernel computes it, one
-// operation a line.
+// hashSteps shows how the kernel computes each different hash on this page, one operation per line.
 func (p *page) hashSteps() {
 	p.line("x and y are 64 bits wide; what goes beyond is dropped. rol64 rotates to the left. In the source: hash_name() and fold_hash() of fs/namei.c.\n")
 	seen, more := make(map[hashed]bool), 0
@@ -131,7 +130,7 @@ func (p *page) hashSteps() {
 	}
 }
 
-// madeHash reports whether the event carries a hash of a name under a parent.
+// madeHash reports whether the event carries the hash of a name under a parent.
 func madeHash(e *schema.Event) bool {
 	if len(e.Name) > nameMax {
 		return false

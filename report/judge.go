@@ -11,47 +11,48 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// lives are the roles that change a dentry: a claim on one wants all that happened to it, where they are recorded at all.
+// lives are the roles that change a dentry. A claim on a dentry needs all events of these roles, as far as
+// they are recorded at all.
 var lives = replay.Changes()
 
-// view is what a claim is being made of.
+// view holds what a claim is made from.
 type view struct {
 	*collector
 	kind *kind
-	p    *Program     // whose claim it is
-	it   *Item        // where it is shown; nil: nowhere
-	step *replay.Step // the event at hand; nil for an open
-	w    *walk        // the open, or another walk
-	// walked are its roles, and of a walk that ended with its operation that of this; none where w is nil.
+	p    *Program     // the program the claim belongs to
+	it   *Item        // the item that shows the claim; nil: none
+	step *replay.Step // the current event; nil for an open
+	w    *walk        // the open or other walk
+	// walked are the roles of w and, if it ended with its operation, of that operation; none if w is nil.
 	walked replay.Roles
 
-	enter, exit *schema.Event // of the open or walk, or of the call at hand; the exit may be the operation's
+	enter, exit *schema.Event // of the open or walk, or of the current call; the exit may be that of the operation
 	subject     string        // the path, or the name of the dentry
 
 	parts
 }
 
-// parts are what one claim is made of. judge clears them: a kind that sets one makes the
-// claim.
+// parts holds what one claim is made from. judge clears it, so a kind that sets parts must make the claim.
 type parts struct {
 	at       span
-	also     replay.Roles   // needed beside what the kind needs
-	one, two *replay.Object // the dentry it is about, and the other one; nil: none
+	also     replay.Roles   // needed in addition to kind.needs
+	one, two *replay.Object // the dentry that the claim is about, and the other one; nil: none
 }
 
-// span is where the operands of a claim lie, nanoseconds since boot: what it says of
-// opens and lookups from walk to last, of the lives of dentries from first to last.
+// span is where the operands of a claim lie, in ns since boot: from walk to last for what it says of opens
+// and lookups, from first to last for what it says of the lives of dentries.
 type span struct{ first, walk, last uint64 }
 
-// whole is a span of which everything is said from its first time on.
+// whole returns a span that starts at the same time for both.
 func whole(first, last uint64) span { return span{first, first, last} }
 
-// judge makes the claim that the view is of.
+// judge makes the claim that the view describes.
 //
-//  1. It is proven if every role it needs was attached, its missed hits would be known,
-//     and none was lost in its window.
-//  2. Of what speaks against it the first is the reason.
-//  3. Its operands are gathered. Where nobody is told of them, it is proven and leaves nothing for later, it is counted.
+//  1. The claim is proven if every role it needs was attached, missed hits of these roles would be
+//     known, and no event of them was lost in the claim's window.
+//  2. The first test that fails gives the reason why it is not proven.
+//  3. Its operands are gathered. A proven claim is only counted if nobody is told of it and it
+//     leaves nothing for later.
 func (v *view) judge() {
 	c, k := v.collector, v.kind
 	why, about := c.unsettled(v.needed(), v.at)
@@ -83,15 +84,15 @@ func (v *view) judge() {
 	v.parts = parts{}
 }
 
-// begin starts a claim of the kind that needs some roles. Its verdict is Proven when
-// nothing is known against it yet.
+// begin starts a claim that needs some roles. It is Proven if nothing speaks against it so far.
 func (c *collector) begin(k *kind, needs replay.Roles, subject string, at span) *Claim {
 	cl := c.draft(k, subject)
 	cl.doubt(c.unsettled(needs, at))
 	return cl
 }
 
-// draft returns a claim that is proven. It is the collector's: it is good until the next one.
+// draft returns a proven claim without operands. It belongs to the collector and is valid until the next
+// one.
 func (c *collector) draft(k *kind, subject string) *Claim {
 	c.terms = c.terms[:0]
 	cl := c.drafts.next()
@@ -99,7 +100,7 @@ func (c *collector) draft(k *kind, subject string) *Claim {
 	return cl
 }
 
-// unsettled is why a claim that needs some roles cannot be proven, whatever it says; nil: it can.
+// unsettled returns why a claim that needs some roles cannot be proven, whatever it says; nil: it can.
 func (c *collector) unsettled(needs replay.Roles, at span) (*Reason, About) {
 	if c.state.Objects.Tries() && needs.Has(schema.RoleKill) {
 		needs |= replay.RolesOf(schema.RoleFree) // without it no kill is certain
@@ -121,7 +122,8 @@ func (c *collector) unsettled(needs replay.Roles, at span) (*Reason, About) {
 	return nil, About{}
 }
 
-// unmade counts a claim with nothing against it without making it, where nobody is told of it, which it reports.
+// unmade counts a claim without making it, and returns true, if nothing speaks against it and nobody is
+// told of it.
 func (c *collector) unmade(p *Program, k *kind, why *Reason) bool {
 	if why != nil || !c.bare || c.each != nil {
 		return false
@@ -146,14 +148,14 @@ func lossReason(w replay.Window) string {
 	return strconv.FormatUint(w.Count, 10) + " (" + w.Why + ")"
 }
 
-// doubt gives the reason's verdict unless one came first.
+// doubt gives the claim a reason and its verdict, unless the claim already has one.
 func (cl *Claim) doubt(why *Reason, about About) {
 	if cl.Verdict == Proven && why != nil {
 		cl.Verdict, cl.Why, cl.About = why.Verdict, why, about
 	}
 }
 
-// Reason is why the claim is unproven or refuted, in words; empty when proven.
+// Reason returns in words why the claim is unproven or refuted; empty if it is proven.
 func (cl *Claim) Reason() string { return cl.Why.about(cl.About, false) }
 
 // term adds an operand.
@@ -161,11 +163,11 @@ func (c *collector) term(label string, value uint64, e uint64, comm string) {
 	c.terms = append(c.terms, Term{Label: label, Value: value, Event: e, Comm: comm})
 }
 
-// label names the probe an event was read at, in the kernel's own words.
+// label returns the name of the probe that read an event, as the kernel calls the function.
 func (c *collector) label(r schema.Role, p schema.Phase) string { return c.f.Label(r, p) }
 
-// emit counts the claim, and keeps it with the item if that is kept and there is room,
-// which it reports.
+// emit counts the claim. If its item is kept and there is room, it keeps the claim with the item and
+// returns true.
 func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 	if c.mute {
 		return false
@@ -176,10 +178,10 @@ func (c *collector) emit(p *Program, it *Item, cl *Claim) (kept bool) {
 		return false
 	}
 	it.Why |= p.picked(it.Op).doubt(cl)
-	return c.keepClaim(it, cl, c.terms) && it.Why&^(PickSlow|PickFew) != 0 // others may be let go
+	return c.keepClaim(it, cl, c.terms) && it.Why&^(PickSlow|PickFew) != 0 // an item picked only as slow or few may be dropped
 }
 
-// keepClaim keeps the claim with the item if there is room, which it reports.
+// keepClaim keeps the claim with the item and returns true if there is room.
 func (c *collector) keepClaim(it *Item, cl *Claim, terms []Term) bool {
 	if !c.take(cl.cost(len(terms))) {
 		it.Unshown++
@@ -191,7 +193,7 @@ func (c *collector) keepClaim(it *Item, cl *Claim, terms []Term) bool {
 	return true
 }
 
-// cost is about what a kept claim takes, with so many operands.
+// cost returns the approximate size in bytes of a kept claim with that many operands.
 func (cl *Claim) cost(terms int) int {
 	size := claimBytes + termBytes*terms + nameCost*len(cl.Subject)
 	if cl.Detail != nil {
@@ -200,7 +202,7 @@ func (cl *Claim) cost(terms int) int {
 	return size
 }
 
-// across gives its verdict on a claim about a dentry, not about one open.
+// across counts a claim on a dentry, not on one open, and keeps it with the program if there is room.
 func (c *collector) across(p *Program, cl *Claim) {
 	if c.mute {
 		return
@@ -230,7 +232,7 @@ func (c *collector) count(p *Program, cl *Claim) {
 	}
 }
 
-// add counts a ruling.
+// add counts a verdict.
 func (c *collector) add(p *Program, k Kind, v Verdict, why *Reason, about string) {
 	c.f.Tally.add(k, v)
 	if p != nil {
@@ -241,8 +243,8 @@ func (c *collector) add(p *Program, k Kind, v Verdict, why *Reason, about string
 	}
 }
 
-// remember keeps a claim that is not proven, or counts it with those of its kind that are
-// not for the same reason: an event it is about may be another.
+// remember keeps a claim that is not proven, or counts it with those of its kind that are not proven for
+// the same reason. The events that the reason is about may differ.
 func (c *collector) remember(cl *Claim) {
 	for i := range c.f.Doubts {
 		d := &c.f.Doubts[i]
@@ -268,18 +270,19 @@ func (d *Doubt) add(cl *Claim) {
 	}
 }
 
-// Reason is why the claims are unproven or refuted, in words; "…" is an event, another one
-// in each.
+// Reason returns in words why the claims are unproven or refuted; "…" stands for an event that differs from
+// claim to claim.
 func (d *Doubt) Reason() string { return d.Claim.Why.about(d.Claim.About, d.several) }
 
-// own returns the claim with operands of its own.
+// own returns a copy of the claim with its own operands.
 func (c *collector) own(cl *Claim) Claim {
 	out := *cl
 	out.Terms = c.terms
 	return out.Clone()
 }
 
-// single counts a claim that stands on one event alone, the one at hand or its entry. No loss touches it.
+// single counts a claim that rests on one event alone: the current event or its entry. Losses do not affect
+// it.
 func (v *view) single(e *schema.Event, why *Reason, about About, value uint64) {
 	c, k := v.collector, v.kind
 	if c.mute {
@@ -300,7 +303,7 @@ func (v *view) single(e *schema.Event, why *Reason, about About, value uint64) {
 	c.count(p, cl)
 }
 
-// values spells a claim on one event.
+// values returns the text of a claim that rests on one event.
 func values(cl *Claim, _ func(string) string) string {
 	out := ""
 	for _, t := range cl.Terms {

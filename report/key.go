@@ -21,7 +21,8 @@ var _ = register(func() kind {
 		says:   "the components looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped",
 		open:   k.open,
 		walks:  true,
-		// Of those of a task that was killed, or that the recording ended in, nothing is said.
+		// A call without an exit is only reported if events were lost. If the task was killed or the
+		// recording ended in the call, nothing is said.
 		unreturned: func(v *view, u *unreturned) {
 			if cl := v.begin(v.kind, v.kind.needs|u.roles, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
 				v.count(u.program, cl)
@@ -32,14 +33,14 @@ var _ = register(func() kind {
 			Replaced, KilledOnTheWay, OtherParent},
 		tell: func(cl *Claim, q func(string) string) string {
 			if cl.Detail == nil {
-				return "" // of an open without an end
+				return "" // an open without an exit
 			}
 			return cl.Detail.(*PathWalk).says(q)
 		},
 	}
 })
 
-// Why a key claim is not proven, besides what other kinds have too.
+// Why a key claim is not proven, in addition to the reasons shared with other kinds.
 var (
 	NotLookedUp    = &Reason{Unproven, "not looked up: %s", false}
 	AllocOnly      = &Reason{Unproven, "component %s was allocated and not looked up", false}
@@ -49,15 +50,15 @@ var (
 	OtherParent    = &Reason{Unproven, "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there", false}
 )
 
-// PathWalk is the components of a path in the order in which they were looked up.
+// PathWalk lists the components of a path in the order in which they were looked up.
 type PathWalk struct {
 	Stop Stop // what came after the last of Keys
 
 	rows   []KeyRow
-	looked []looked // what rows are made of where they are asked for, until the next open
+	looked []looked // the source of rows that are not built yet; valid until the next open
 }
 
-// looked is a component that was looked up, and what led to it.
+// looked is a component that was looked up, and the way that led to it.
 type looked struct {
 	row *row
 	way Way
@@ -66,7 +67,7 @@ type looked struct {
 func (k *PathWalk) clone() Detail { return &PathWalk{Stop: k.Stop, rows: slices.Clone(k.Keys())} }
 func (k *PathWalk) bytes() int    { return keyBytes * max(len(k.rows), len(k.looked)) }
 
-// Keys are the components, made when they are asked for: of most claims nobody does.
+// Keys returns the components. They are built on demand, as for most claims nobody asks.
 func (k *PathWalk) Keys() []KeyRow {
 	for i := len(k.rows); i < len(k.looked); i++ {
 		k.rows = append(k.rows, k.looked[i].row.key(k.looked[i].way))
@@ -76,30 +77,30 @@ func (k *PathWalk) Keys() []KeyRow {
 
 // KeyRow is one component of a path as it was looked up.
 type KeyRow struct {
-	Way       Way // what lies between the component before, or the start, and this one
+	Way       Way // what lies between this component and the one before it, or the start
 	Component string
-	Offset    int // in the path, bytes
+	Offset    int // offset in the path, in bytes
 	Parent    uint64
-	Event     uint64 // the lookup's entry
-	Result    Ref    // what it came to; Seq 0: not known
-	ResultAt  uint64 // event that showed the result
-	Making    bool   // that was its alloc, and it was not inserted
+	Event     uint64 // the entry of the lookup
+	Result    Ref    // what the component came to; Seq 0: not known
+	ResultAt  uint64 // the event that showed the result
+	Making    bool   // that event was its alloc, and the dentry was not inserted
 }
 
-// Way is what leads a walk from what one component came to to where it looks the next one
-// up; zero: nothing, the one is the other.
+// Way is what leads a walk from the result of one component to the directory in which the next one is
+// looked up. The zero value means that they are the same dentry.
 type Way struct {
-	Up      bool    // the path has .. there, which is never looked up
+	Up      bool    // the path has ".." there, which is never looked up
 	Outside outside // lookups of other names
-	Mount   bool    // the component before is a mount point, and this is under the root of a filesystem
-	Bind    Ref     // it is a mount point, and this is under a directory that is no root
+	Mount   bool    // the component before is a mount point, and this one is under the root of a filesystem
+	Bind    Ref     // the component before is a mount point, and this one is under this directory, which is no root
 }
 
-// outside counts lookups of names that do not stand in the path: those of a symbolic
-// link's body, or a filesystem's own.
+// outside counts lookups of names that are not in the path: those in the body of a symbolic link, or those
+// a filesystem makes itself.
 type outside struct {
 	Count       int
-	First, Last uint64 // events
+	First, Last uint64 // event ids
 }
 
 func (o *outside) add(id uint64) {
@@ -109,17 +110,16 @@ func (o *outside) add(id uint64) {
 	o.Last = id
 }
 
-// Stop is the end of a walk.
+// Stop describes the end of a walk.
 type Stop struct {
 	Way   Way    // after the last component
-	Rest  string // what of the path was not looked up
-	Ret   uint64 // the error that the open or walk returned, or its operation; 0: none
-	Event uint64 // of that
+	Rest  string // the part of the path that was not looked up
+	Ret   uint64 // the error that the open, walk or operation returned; 0: none
+	Event uint64 // the event that returned it
 }
 
-// open: the components of the path that were looked up, one after the other, and how the
-// walk came from each to the next. Where the open failed they end somewhere, and of what
-// was not looked up nothing is said.
+// open makes the claim on the components of the path that were looked up, and on how the walk got from each
+// to the next. If the open failed, the components stop somewhere, and the claim says nothing of the rest.
 func (k *PathWalk) open(v *view) {
 	c, enter, exit := v.collector, v.enter, v.exit
 	if len(c.rows) == 0 {
@@ -133,7 +133,7 @@ func (k *PathWalk) open(v *view) {
 		cl.doubt(CutName, About{})
 	}
 	k.rows, k.looked, k.Stop = k.rows[:0], k.looked[:0], Stop{}
-	next, way := 0, Way{} // the path is accounted for up to here
+	next, way := 0, Way{} // next: the part of the path before it is accounted for
 	for i := range c.rows {
 		r := &c.rows[i]
 		if r.lookup == nil {
@@ -167,7 +167,7 @@ func (k *PathWalk) open(v *view) {
 		}
 	}
 	if last := &c.rows[len(c.rows)-1]; last.result == nil && (exit.Errno() == 0 || last.after.Count > 0) || exit.Errno() == 0 && c.ending().result == nil {
-		cl.doubt(NoResult, About{}) // the walk went on from there
+		cl.doubt(NoResult, About{}) // although the walk went on from there
 	}
 	if cl.Detail = k; exit.Errno() != 0 {
 		k.Stop = Stop{Rest: rest(enter.Name, next), Ret: exit.Ret, Event: exit.ID}
@@ -178,7 +178,7 @@ func (k *PathWalk) open(v *view) {
 	c.emit(v.p, v.it, cl)
 }
 
-// key copies the row for the report.
+// key returns the row as a KeyRow.
 func (r *row) key(way Way) KeyRow {
 	e := &r.lookup.ev
 	k := KeyRow{Way: way, Component: e.Name, Offset: r.offset, Parent: e.Parent, Event: e.ID, Result: ref(r.result)}
@@ -188,9 +188,9 @@ func (r *row) key(way Way) KeyRow {
 	return k
 }
 
-// chain holds the parent of one component against the result of the one before. Where
-// they differ something recorded must lead from the one to the other; that nothing does
-// refutes nothing: a symbolic link to / or one of /proc has no name to be looked up.
+// chain compares the parent of one component with the result of the one before. If they differ, something
+// recorded must lead from the result to the parent. If nothing does, the claim is unproven, not refuted: a
+// symbolic link to / or one in /proc has no name that is looked up.
 func (v *view) chain(cl *Claim, way *Way, prev, r *row) {
 	e := &r.lookup.ev
 	switch {
@@ -213,8 +213,8 @@ func (v *view) chain(cl *Claim, way *Way, prev, r *row) {
 	}
 }
 
-// bound holds that a directory which a mount point led to, and which is no filesystem's root,
-// is one of which the recording knows: as of a bind mount of a directory.
+// bound checks that the recording knows the directory that a mount point led to and that is not the root of
+// a filesystem, as with a bind mount of a directory.
 func (v *view) bound(cl *Claim, way *Way, e *schema.Event) {
 	d := v.state.Objects.At(e.Parent)
 	if d == nil || d.First > e.ID || d.Name == "" {
@@ -230,13 +230,13 @@ func (v *view) bound(cl *Claim, way *Way, e *schema.Event) {
 	way.Bind = ref(d)
 }
 
-// named is what of a path a reason is about.
+// named returns a part of a path as what a reason is about.
 func named(s string) About { return About{Text: replay.Printable(s)} }
 
-// skipped returns the first component of path that lies between two offsets, and whether
-// .. does. Neither that nor "." is ever looked up.
+// skipped returns the first component of path between two offsets, and whether ".." is among them. Neither
+// ".." nor "." is ever looked up.
 func skipped(path string, from, to int) (name string, up bool) {
-	if gap := path[min(from, to):to]; gap == "" || gap == "/" { // mostly
+	if gap := path[min(from, to):to]; gap == "" || gap == "/" { // the usual case
 		return "", false
 	}
 	for part := range strings.SplitSeq(path[min(from, to):to], "/") {
@@ -250,8 +250,8 @@ func skipped(path string, from, to int) (name string, up bool) {
 	return name, up
 }
 
-// rest is what stands in path from an offset on, without the slashes at either end; empty
-// where that is no component.
+// rest returns the part of path from an offset on, without the slashes at either end; empty if it holds
+// neither a component nor "..".
 func rest(path string, from int) string {
 	if from >= len(path) {
 		return ""
@@ -263,12 +263,12 @@ func rest(path string, from int) string {
 	return path
 }
 
-// quote returns path[from:to], bounds clipped.
+// quote returns path[from:to], with the bounds clipped to the path.
 func quote(path string, from, to int) string {
 	return path[min(from, len(path)):min(to, len(path))]
 }
 
-// says spells the components of a path as they were looked up.
+// says returns the components as a sentence, in the order in which they were looked up.
 func (k *PathWalk) says(q func(string) string) string {
 	var b strings.Builder
 	keys := k.Keys()
@@ -311,7 +311,7 @@ func (w *Way) says(q func(string) string) string {
 	return "after " + w.between(q) + ": "
 }
 
-// between names what of a way is neither a component nor a mount point.
+// between names the parts of a way other than mount points.
 func (w *Way) between(q func(string) string) string {
 	var parts []string
 	if o := w.Outside; o.Count > 0 {
@@ -327,7 +327,7 @@ func (w *Way) between(q func(string) string) string {
 	return strings.Join(parts, " and ")
 }
 
-// came says what the component came to.
+// came returns what the component came to.
 func (k *KeyRow) came() string {
 	switch {
 	case k.Result.Seq == 0:

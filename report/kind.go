@@ -10,95 +10,94 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Kind is what a claim is about: its number in the order in which kinds are looked at
-// and printed.
+// Kind is a kind of claim: its number in the order in which kinds are judged and printed.
 type Kind uint8
 
 // maxKinds bounds the numbers.
 const maxKinds = 32
 
-// kind is a kind of claim as data, in the one file that it has: when one is made and what
-// it is about, which events show it, what speaks against it in the order in which that
-// is looked at, its sentence and its lesson. What it needs follows from these.
+// kind describes a kind of claim as data, in one file per kind: when a claim is made and what it is about,
+// the events that show it, the tests that speak against it in the order in which they are tried, its
+// sentence and its lesson. The roles it needs follow from these.
 //
-// One that is judged very often has no operands and tests but judges itself, and names
-// its needs and reasons.
+// A kind that is judged very often has no operands and tests. It judges itself, and lists the roles it
+// needs and its reasons.
 type kind struct {
 	number Kind
 	name   string
 	says   string // what a proven claim of the kind says
 
-	// When it makes a claim, by view.judge. Each may be nil.
+	// When a claim is made, by view.judge. Each of these may be nil.
 	open          func(*view)                 // an open has ended
 	event         func(*view)                 // the entry or the exit of one of the roles
-	enters, exits replay.Roles                // these
-	dentries      bool                        // those of them alone that are about a dentry
-	line          func(*view, *Item, int)     // a line of a kernel log, one of an item that is whole
+	enters, exits replay.Roles                // the roles of event
+	dentries      bool                        // event only sees events that are about a dentry
+	line          func(*view, *Item, int)     // a complete item of a kernel log, and the index of one of its lines
 	unreturned    func(*view, *unreturned)    // an open has no exit in the trace
 	forget        func(*view, *replay.Object) // the state is about to forget a dentry
 	end           func(*view)                 // the trace has ended
 
 	shows []operand
 	fails []test
-	fill  func(*view, *Claim)       // what else the claim has, when its verdict is known
-	then  func(*view, *Claim, bool) // what it leaves for later; whether it was kept in the report
+	fill  func(*view, *Claim)       // completes the claim once its verdict is known
+	then  func(*view, *Claim, bool) // keeps what later events need; the bool: the report kept the claim
 
 	tell   func(*Claim, func(string) string) string // the sentence, with names quoted
 	draw   func(*Claim, *Item) []string             // lines of a drawing; nil for none
-	lesson func(*Claim, *Item) string               // a clause of what was learned; empty for no news
-	rank   func(*Claim, int) int                    // how much a proven one tells, with so many operands; 1 where there is none
-	beside func(*page, *schema.Event) string        // its verdict beside an event of the roles it looks at
+	lesson func(*Claim, *Item) string               // a clause for the Learned line; empty if there is nothing new
+	rank   func(*Claim, int) int                    // how much a proven claim with that many operands shows; nil: 1
+	beside func(*page, *schema.Event) string        // its verdict beside an event of the roles that it looks at
 	page   pageText
 
-	walks   bool           // open is told of every walk of a path, not of opens alone
-	across  bool           // it is about a dentry, not about one open
-	alone   bool           // it stands on one event, and no loss touches it
-	later   bool           // a later event decides it, which may be no part of what it is about
-	needs   replay.Roles   // without one of these it cannot be proven; those of operands and tests are added, and of a kind with open the open or the walk
-	some    replay.Roles   // without one of these some of them cannot be proven
-	columns schema.Columns // without one of these none is made, as of an older recorder
-	reasons []*Reason      // beside those of tests
+	walks   bool           // open is called for every walk of a path, not only for opens
+	across  bool           // the claim is on a dentry, not on one open
+	alone   bool           // the claim rests on one event, and losses do not affect it
+	later   bool           // a later event decides the claim, even one that the claim is not about
+	needs   replay.Roles   // a claim can only be proven if these are recorded; made adds others
+	some    replay.Roles   // some claims can only be proven if these are recorded
+	columns schema.Columns // a claim is only made if these are recorded, which an older recorder may not do
+	reasons []*Reason      // in addition to those of the tests
 }
 
-// operand is an event that shows what a claim says.
+// operand is an event that shows what a claim says, with its value.
 type operand struct {
-	needs replay.Roles // where it is recorded; 0: the claim can do without
-	show  func(*view)  // adds it, by term, where there is one
+	needs replay.Roles // where the event is recorded; 0: the claim can do without it
+	show  func(*view)  // adds the operand with view.term, if there is an event
 }
 
-// test is something that speaks against a claim.
+// test is a check that speaks against a claim if it fails.
 type test struct {
-	whys  []*Reason    // what it may come to
-	needs replay.Roles // without which it could not be seen
+	whys  []*Reason    // the reasons it may return
+	needs replay.Roles // roles without which a failure could not be seen
 	fails func(*view) (*Reason, About)
 }
 
-// pageText is what a page says of a kind as a whole, each in its place among those of other
-// kinds; 0: the page does not have it.
+// pageText is what a page says about a kind as a whole. The numbers are places among the texts of other
+// kinds; 0: the page does not have the text.
 type pageText struct {
 	learnedAt int
 	learned   func(*Findings) string // what the run shows; empty: nothing
-	lead      paragraph              // a paragraph
-	probes    paragraph              // why it needs its probes
+	lead      paragraph              // for the list of examples
+	probes    paragraph              // why the kind needs its probes
 }
 
-// paragraph is an example, the proven claim of the kind with the highest rank, with a sentence on
-// either side.
+// paragraph is an example, which is the highest-ranking proven claim of the kind, with a sentence before
+// and after it.
 type paragraph struct {
 	at            int
 	before, after string
-	none          string // instead, where no claim is proven
+	none          string // printed instead if no claim is proven
 }
 
-// table is every kind by number, and makers what makes it. Each adds itself while the program
-// starts, and nothing writes to them later.
+// table holds every kind by its number, and makers the function that makes it. They are filled by register
+// while the program starts and are not written to later.
 var (
 	table  [maxKinds]*kind
 	makers [maxKinds]func() kind
 )
 
-// register adds a kind. It is made anew for every pass over a trace: what it remembers from
-// one event to the next are variables of the function.
+// register adds a kind. It is made anew for every pass over a trace: the variables of the function hold
+// what it remembers from one event to the next.
 func register(make func() kind) Kind {
 	k := made(make)
 	if table[k.number] != nil {
@@ -108,7 +107,8 @@ func register(make func() kind) Kind {
 	return k.number
 }
 
-// made makes a kind, and adds what its operands and tests need, and the open that it is told of: one that is told of every walk needs that.
+// made makes a kind. It adds to its needs those of its operands and tests and, unless the kind is told of
+// every walk, the open.
 func made(make func() kind) *kind {
 	k := make()
 	if k.open != nil && !k.walks {
@@ -124,7 +124,7 @@ func made(make func() kind) *kind {
 	return &k
 }
 
-// allKinds is every kind, by number.
+// allKinds returns every kind, by number.
 func allKinds() []*kind {
 	return slices.DeleteFunc(slices.Clone(table[:]), func(k *kind) bool { return k == nil })
 }
@@ -134,16 +134,16 @@ type KindInfo struct {
 	Kind    Kind
 	Name    string
 	Says    string         // what a proven claim of the kind says
-	Needs   replay.Roles   // without one of these it cannot be proven
-	Some    replay.Roles   // without one of these some of them cannot be proven
-	Of      replay.Roles   // without one of these some of them are not made: on walks that no event of it would show, or to no end
-	Alone   bool           // it stands on one event, and no loss touches it
-	Later   bool           // a later event decides it, which may be no part of what it is about
-	Columns schema.Columns // without one of these none is made, as of an older recorder
-	Reasons []*Reason      // why it may not be proven, in the order in which that is looked at
+	Needs   replay.Roles   // a claim can only be proven if these are recorded
+	Some    replay.Roles   // some claims can only be proven if these are recorded
+	Of      replay.Roles   // some claims are only made if these are recorded: those on walks
+	Alone   bool           // it rests on one event, and losses do not affect it
+	Later   bool           // a later event decides it, even one that the claim is not about
+	Columns schema.Columns // a claim is only made if these are recorded, which an older recorder may not do
+	Reasons []*Reason      // why it may not be proven, in the order in which the reasons are tried
 }
 
-// Kinds lists every kind of claim, in the order they are printed.
+// Kinds returns every kind of claim, in the order in which they are printed.
 func Kinds() []KindInfo {
 	var out []KindInfo
 	for _, k := range allKinds() {
@@ -157,10 +157,10 @@ func Kinds() []KindInfo {
 			}
 		}
 		some, of := k.some, replay.Roles(0)
-		if k.needs.Has(schema.RoleKill) { // where the symbol is an attempt
+		if k.needs.Has(schema.RoleKill) { // which is needed where a kill is only an attempt
 			some |= replay.RolesOf(schema.RoleFree)
 		}
-		if k.walks { // of an open it needs that, of another walk that and what looks its last component up
+		if k.walks { // an open needs its role; another walk its own and what looks up its last component
 			some, of = some|opens, walks|naming
 		}
 		out = append(out, KindInfo{k.number, k.name, k.says, k.needs, some, of, k.alone, k.later, k.columns, reasons})
@@ -170,14 +170,14 @@ func Kinds() []KindInfo {
 
 func (k Kind) String() string { return table[k].name }
 
-// Alone reports whether a claim of the kind stands on one event, and no loss touches it.
+// Alone reports whether a claim of the kind rests on one event, so that losses do not affect it.
 func (k Kind) Alone() bool { return table[k].alone }
 
-// byRole are kinds by the role and phase of the events that they look at. A call that is one event is its entry
-// and its exit at once.
+// byRole holds the kinds by the role and phase of the events that they look at. A call that is recorded as
+// one event is both its entry and its exit.
 type byRole [len(labels{})][schema.Whole + 1][]*kind
 
-// looking lists the kinds that look at events.
+// looking returns the kinds that look at events.
 func looking(kinds []*kind) (out byRole) {
 	for _, k := range kinds {
 		for role := range out {
@@ -192,10 +192,10 @@ func looking(kinds []*kind) (out byRole) {
 	return out
 }
 
-// allRoles are the roles a kind looks at that follows a dentry through all its events.
+// allRoles is for a kind that follows a dentry through all its events.
 const allRoles = ^replay.Roles(0)
 
-// when is a test that needs no event to be about.
+// when returns a test whose reason is not about an event.
 func when(why *Reason, fails func(*view) bool, needs ...schema.Role) test {
 	return test{[]*Reason{why}, replay.RolesOf(needs...), func(v *view) (*Reason, About) {
 		if fails(v) {
@@ -205,7 +205,7 @@ func when(why *Reason, fails func(*view) bool, needs ...schema.Role) test {
 	}}
 }
 
-// by is a test that an event fails, which the reason is then about.
+// by returns a test that fails if event returns an event; the reason is then about that event.
 func by(why *Reason, event func(*view) uint64, needs ...schema.Role) test {
 	return test{[]*Reason{why}, replay.RolesOf(needs...), func(v *view) (*Reason, About) {
 		if id := event(v); id != 0 {

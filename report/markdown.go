@@ -17,13 +17,14 @@ type page struct {
 	*md.Writer
 	PageOptions
 	f     *Findings
-	looks byRole // kinds by the events that they look at
+	looks byRole // the kinds by the events that they look at
 	room  int    // bytes left for the section being written
 }
 
 func (p *page) line(format md.Literal, args ...any) { p.Line(format, args...) }
 
-// part writes a part of the section if that has room for it. It may have parts of its own.
+// part writes a part of the section if the section has room for it, and returns whether it had. A part may
+// have parts of its own.
 func (p *page) part(write func()) bool {
 	room := p.room
 	fits := p.Try(&room, write)
@@ -31,38 +32,38 @@ func (p *page) part(write func()) bool {
 	return fits
 }
 
-// PageOptions choose what a page has.
+// PageOptions choose what a page contains.
 type PageOptions struct {
-	Opening     Opening // what happened, on the first screen; nil: not told
+	Opening     Opening // what happened, for the first screen; nil: not told
 	ExplainHash bool    // a section that shows how each hash is computed
-	Brief       bool    // without proofs, for 64 KB
-	FrontMatter bool    // for Jekyll
+	Brief       bool    // without proofs, at most 64 KB
+	FrontMatter bool    // with the front matter of Jekyll
 
-	Judged   []string // flags that picked what was judged, and how: the page says it was made with them
-	Filtered bool     // the findings are of what Options.Only picked
-	Select   []string // that the findings were made with, see Options
+	Judged   []string // flags that chose what was judged, and how; the page names them in the command that made it
+	Filtered bool     // the findings cover only what Options.Only picked
+	Select   []string // the Options.Select that the findings were made with
 }
 
-// Opening is what happened in a run, for the first screen of its page: it takes no more bytes
-// than there is room.
+// Opening tells what happened in a run, on the first screen of its page. It takes at most the bytes of
+// room.
 type Opening interface {
 	WriteMarkdown(w *md.Writer, room *int)
 }
 
-// section is a part of a page with a heading. A page is the sections that it has, in this
-// order, each in so many bytes at most, and so many on a brief page.
+// section is a part of a page with a heading. A page consists of the sections it has, in the order of
+// sections, each with at most so many bytes, and fewer on a brief page.
 type section struct {
 	title, anchor md.Literal
 	most, brief   int
 	has           func(*page) bool
-	says          func(*page) // behind its name in the contents
+	says          func(*page) // writes what follows its name in the contents
 	write         func(*page)
 }
 
-// A page has 500 KB at most, since GitHub shows 512,000 bytes, and a brief one 64 KB.
+// A page has at most 500 KB, since GitHub shows 512,000 bytes, and a brief one 64 KB.
 const (
-	firstScreen = 24_000  // bytes, and as many for the contents
-	hashRoom    = 190_000 // that the programs do without
+	firstScreen = 24_000  // bytes; the contents may take as many
+	hashRoom    = 190_000 // bytes that larger sections give up when hashes are explained
 )
 
 var sections = []section{
@@ -80,7 +81,7 @@ func isRun(p *page) bool       { return !isLog(p) }
 func untitled(*page)           {}
 func (p *page) explains() bool { return p.ExplainHash }
 
-// Markdown writes the report as a page of GitHub Markdown.
+// Markdown writes the findings as a page of GitHub Markdown.
 func Markdown(w io.Writer, f *Findings, o PageOptions) error {
 	p := &page{Writer: md.NewWriter(w), PageOptions: o, f: f, looks: looking(allKinds())}
 	p.room = p.size(firstScreen, 8_000)
@@ -107,14 +108,14 @@ func Markdown(w io.Writer, f *Findings, o PageOptions) error {
 	return p.Flush()
 }
 
-// measure is how many bytes a part of the section would take.
+// measure returns how many bytes a part of the section would take.
 func (p *page) measure(write func()) int {
 	room := p.room
 	defer func() { p.room = room }()
 	return p.Size(write)
 }
 
-// size is how many bytes something has on this page.
+// size returns most or, on a brief page, brief.
 func (p *page) size(most, brief int) int {
 	if p.Brief {
 		return brief
@@ -122,7 +123,7 @@ func (p *page) size(most, brief int) int {
 	return most
 }
 
-// introduction is the verdicts, and what they are about.
+// introduction writes the verdicts and what they are about.
 func (p *page) introduction() {
 	f, h := p.f, p.f.Header
 	switch {
@@ -158,8 +159,8 @@ func (p *page) introduction() {
 	}
 }
 
-// many writes parts one by one, until there is no more room for one: then it says how many
-// more there are, and what shows them.
+// many writes n parts one by one, until one has no room. It then says how many more there are, and which
+// command shows them.
 func (p *page) many(n int, what, command md.Literal, write func(int)) {
 	for i := range n {
 		if !p.part(func() { write(i) }) {
@@ -169,7 +170,7 @@ func (p *page) many(n int, what, command md.Literal, write func(int)) {
 	}
 }
 
-// probeList says which symbols record a role, and how they are attached.
+// probeList returns the symbols that record a role, and how each is attached.
 func (p *page) probeList(r schema.Role) string {
 	var got []string
 	for _, symbol := range p.symbols(r) {
@@ -258,7 +259,7 @@ func times(n uint64) string {
 	return fmt.Sprintf(", %d times", n)
 }
 
-// tools folds what made the page, and what an event looks like.
+// tools writes, folded, what made the page, and what the events look like.
 func (p *page) tools() {
 	p.line("<details><summary>the probes of this run, and lines of it as a driver would print them</summary>\n")
 	k := p.f.Header.GetKernel()
@@ -287,7 +288,7 @@ func (p *page) probes() {
 	}
 }
 
-// exampleItem is the first open that allocated, else the first open.
+// exampleItem returns the first open that allocated a dentry; otherwise the first open.
 func (f *Findings) exampleItem() *Item {
 	var first *Item
 	for _, p := range f.Programs {
@@ -308,7 +309,7 @@ func (f *Findings) exampleItem() *Item {
 	return first
 }
 
-// driverLines prints the events of an item one per line, as a driver's printk would.
+// driverLines returns the events of an item one per line, as a driver's printk would print them.
 func (f *Findings) driverLines(it *Item) []string {
 	var out []string
 	for i := range it.Steps {
@@ -339,7 +340,7 @@ func endOf(ns uint64) string {
 	return fmt.Sprintf("%d ns", ns)
 }
 
-// sayVerdicts is what the claims came to.
+// sayVerdicts writes how many claims got which verdict.
 func (p *page) sayVerdicts() { p.Put(": %s", p.f.verdictLine()) }
 
 func code(name string) string { return md.Code(name) }

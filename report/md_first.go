@@ -15,7 +15,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// firstScreen is what a reader sees first: the run in a sentence, what is missing of it, what
+// firstScreen writes what a reader sees first: the run in a sentence, what is missing from it, what
 // happened, and the life of one dentry.
 func (p *page) firstScreen() {
 	release, title := p.f.Header.GetKernel().GetRelease(), md.Literal("What Linux %s did with these path names")
@@ -35,7 +35,7 @@ func (p *page) firstScreen() {
 	p.line("\n%s%s; FILE is the trace, in every command here.", madeBy, md.Span(replay.CommandLine(p.command())))
 }
 
-// alarm says first, and loudly, that something is missing.
+// alarm warns, before anything else, if events are missing.
 func (p *page) alarm() {
 	f := p.f
 	if f.Lost == 0 && f.Forgotten == 0 && len(f.Windows) == 0 && f.Footer != nil && f.Void == nil {
@@ -44,7 +44,7 @@ func (p *page) alarm() {
 	p.line("> [!CAUTION]\n> **Not all of the run is here: %s.** What rests on what is missing is unproven.\n", prose(f.losses()))
 }
 
-// run is the run in a sentence.
+// run writes the run in a sentence.
 func (p *page) run() {
 	f, k := p.f, p.f.Header.GetKernel()
 	if f.Without != 0 {
@@ -65,10 +65,10 @@ func (p *page) run() {
 		prose(f.losses()), f.Tally.Total(Proven), f.Tally.Total(Refuted), f.Tally.Total(Unproven))
 }
 
-// madeBy is before the command that makes a page.
+// madeBy precedes the command that made the page.
 const madeBy = "Made by "
 
-// command makes this page.
+// command returns the command that makes this page.
 func (o *PageOptions) command() []string {
 	words := append([]string{"dtrec", "report"}, o.Judged...)
 	add := func(is bool, flags ...string) {
@@ -85,10 +85,11 @@ func (o *PageOptions) command() []string {
 	return append(words, "FILE")
 }
 
-// drawn are the kinds whose example is drawn as a life line, the first that is proven.
+// drawn are the kinds whose example may be drawn as a life line; the first with a proven claim is.
 var drawn = []Kind{Eviction, Negative, Equality}
 
-// lifeline draws the events that prove an example, in order of time: one dentry's, or those of the two of an eviction.
+// lifeline draws the events that prove an example, in order of time: those of one dentry or, for an
+// eviction, of its two dentries.
 func (p *page) lifeline() {
 	for _, kind := range drawn {
 		e, ok := p.f.example(kind)
@@ -110,7 +111,7 @@ func (p *page) lifeline() {
 	}
 }
 
-// at is the dentry or the error that an operand shows.
+// at returns the dentry or the error that an operand shows, as a suffix; empty if it shows neither.
 func (cl *Claim) at(t *Term) string {
 	switch {
 	case schema.Errno(t.Value) != 0:
@@ -123,7 +124,7 @@ func (cl *Claim) at(t *Term) string {
 	return ""
 }
 
-// plain is a label in a drawing, without what Mermaid reads.
+// plain returns a label without the characters that Mermaid interprets, at most 60 bytes long.
 func plain(label string) string {
 	out := strings.Map(func(r rune) rune {
 		if r == '_' || r == '.' || r == ' ' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
@@ -134,12 +135,12 @@ func plain(label string) string {
 	return out[:min(len(out), 60)]
 }
 
-// inTime is the operands in the order of their events.
+// inTime returns the operands in the order of their events.
 func inTime(terms []Term) []Term {
 	return slices.SortedStableFunc(slices.Values(terms), func(a, b Term) int { return cmp.Compare(a.Event, b.Event) })
 }
 
-// inPlace is the kinds whose page has something, in the order of its places.
+// inPlace returns the kinds that have a text on the page, in the order of their places.
 func inPlace(at func(*pageText) int) []*kind {
 	var out []*kind
 	for _, k := range table {
@@ -151,7 +152,7 @@ func inPlace(at func(*pageText) int) []*kind {
 	return out
 }
 
-// lessons are the bullets under the example lines.
+// lessons returns the bullets under the table of verdicts.
 func (p *page) lessons() []string {
 	var out []string
 	for _, k := range inPlace(func(c *pageText) int { return c.learnedAt }) {
@@ -169,7 +170,7 @@ func (p *page) lessons() []string {
 	return out
 }
 
-// among says what the findings are of, for a sentence of what is not among them.
+// among says what the findings cover, for a sentence about something they do not contain.
 func (p *page) among() string {
 	if p.Filtered {
 		return "among what was picked"
@@ -177,8 +178,8 @@ func (p *page) among() string {
 	return "in this run"
 }
 
-// paragraphs tell the chains of the page, each by the proven claim of the run that tells
-// most, and say so where there is none.
+// paragraphs writes an example of each kind with a lead, its highest-ranking proven claim, and says so if
+// there is none.
 func (p *page) paragraphs() {
 	p.line("<details><summary>an example of each</summary>\n")
 	for _, k := range inPlace(func(c *pageText) int { return c.lead.at }) {
@@ -195,7 +196,7 @@ func (p *page) paragraphs() {
 	p.line("</details>\n")
 }
 
-// necessity says for each role how many proven claims are of kinds that cannot stand without it.
+// necessity says for each role how many proven claims are of kinds that cannot do without it.
 func (p *page) necessity() {
 	var parts []string
 	for _, info := range schema.Catalogue() {
@@ -214,7 +215,7 @@ func (p *page) necessity() {
 	}
 }
 
-// needed names the kinds of claim that need a role.
+// needed returns the names of the kinds of claim that need a role.
 func needed(r schema.Role) string {
 	var out []string
 	for _, k := range Kinds() {
@@ -225,15 +226,15 @@ func needed(r schema.Role) string {
 	return strings.Join(out, ", ")
 }
 
-// gap is all stretches in which events of one role are missing for one reason.
+// gap sums up all stretches in which events of one role are missing for one reason.
 type gap struct {
 	first   replay.Window
-	more    int    // stretches besides the first
-	events  uint64 // in all of them
-	unknown bool   // in some of them an unknown number
+	more    int    // number of stretches besides the first
+	events  uint64 // number of events missing in all of them
+	unknown bool   // the number is unknown in some of them
 }
 
-// gapsOf puts the stretches together, in the order in which the first of each was met.
+// gapsOf groups the stretches, in the order of the first of each group.
 func gapsOf(windows []replay.Window) (gaps []gap) {
 	for _, w := range windows {
 		i := slices.IndexFunc(gaps, func(g gap) bool { return g.first.Why == w.Why && g.first.Role == w.Role })

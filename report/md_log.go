@@ -10,8 +10,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// logLines writes what the lines of a kernel log say, and what they suggest without proving
-// it.
+// logLines writes what the lines of a kernel log say, and what they suggest without proving it.
 func (p *page) logLines() {
 	for _, prog := range p.f.Programs {
 		p.many(len(prog.Items), "opens", "dtrec replay FILE", func(i int) { p.logItem(prog.Items[i]) })
@@ -21,7 +20,7 @@ func (p *page) logLines() {
 	}
 }
 
-// logIntroduction says what a log is, and of which functions it has lines.
+// logIntroduction says what a log is, and which functions it has lines of.
 func (p *page) logIntroduction() {
 	f, h := p.f, p.f.Header
 	p.line("This page uses one run of a kernel log: id `%x`, %d events, each a line of it. Every address, hash and length below was printed on the line cited as #id.", h.RunId, f.Events)
@@ -60,7 +59,7 @@ func (p *page) logItem(it *Item) {
 	p.line("")
 }
 
-// logLine spells one line of the log in the words of the seed.
+// logLine returns one line of the log in the wording of a page.
 func (p *page) logLine(e *schema.Event) string {
 	what := p.f.symbolOf(e)
 	if e.Role == schema.RoleEvict {
@@ -91,7 +90,7 @@ func (p *page) logLine(e *schema.Event) string {
 	return fmt.Sprintf("%s pointer = %s%s (#%d)", text(what), at, name, e.ID)
 }
 
-// nameOr is the name as the line had it, and whether it had all of it.
+// nameOr returns the name as the line had it, and says if it is missing or incomplete.
 func nameOr(e *schema.Event) string {
 	switch {
 	case e.Name == "" && e.NameLen == 0:
@@ -111,16 +110,15 @@ func addressOr(v uint64) string {
 	return fmt.Sprintf("%#x", v)
 }
 
-// logName is what the one program of an imported trace is called.
+// logName is the name of the one program of an imported trace.
 const logName = "kernel log"
 
-// line takes in one line of an imported trace. Lines are kept from one open to the
-// next; that they belong to it is not known, so what they suggest is unproven. A hash
-// with its salt stands on one line and is judged.
+// line takes one line of an imported trace. Lines are kept with the open before them. It is not known that
+// they belong to it, so what they suggest is unproven. A hash with its salt is on one line and is judged.
 func (c *collector) line(s *replay.Step) {
 	e := s.Event
 	p := c.log()
-	if e.Role == schema.RoleHash { // it is whole on its line
+	if e.Role == schema.RoleHash { // the line has all of it
 		c.look(s)
 	}
 	if e.Role == schema.RoleOpen && e.Phase == schema.Enter {
@@ -144,7 +142,7 @@ func (c *collector) line(s *replay.Step) {
 	}
 }
 
-// log is the program that all lines are shown under.
+// log returns the program under which all lines are shown.
 func (c *collector) log() *Program {
 	if p := c.programs[""]; p != nil {
 		return p
@@ -172,7 +170,7 @@ func (c *collector) suggested(p *Program) {
 	}
 }
 
-// symbolOf is the function of an event and which side of it, as the line had it.
+// symbolOf returns the function of an event and which side of it was recorded, as the line had it.
 func (f *Findings) symbolOf(e *schema.Event) string {
 	if e.Symbol != "" {
 		return replay.Symbol(e.Symbol) + phaseWord(e.Phase)

@@ -10,7 +10,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// toExecute says that an open is an exec's.
+// toExecute returns ", to execute" if the open is that of the file an exec runs; otherwise it is empty.
 func toExecute(it *Item) string {
 	if it.Steps[0].Event.Execute() {
 		return ", to execute"
@@ -18,7 +18,7 @@ func toExecute(it *Item) string {
 	return ""
 }
 
-// came is what an open came to, or another call.
+// came returns what an open or another call returned, in words.
 func came(it *Item) string {
 	switch {
 	case it.Errno != 0:
@@ -29,8 +29,8 @@ func came(it *Item) string {
 	return "returned 0"
 }
 
-// keyOpen writes what an open shows most: what happened to the last component of its path, the
-// claims that are news, and the tree of that. All of it is in the folded part.
+// keyOpen writes the most important part of an open: what happened at the last component of its path, the
+// claims with news, and the tree of these events. The folded part has all of the open.
 func (p *page) keyOpen(it *Item) {
 	p.line("open %d of this program, %s%s, at its last component:", it.N, code(it.Path), toExecute(it))
 	short := it.last()
@@ -48,8 +48,8 @@ func (p *page) keyOpen(it *Item) {
 	p.line("")
 }
 
-// last is the open with the events of its last component alone, and of these without the lookups
-// in rcu-walk, that found nothing, and those within another.
+// last returns the open with only the events of its last component. Lookups in rcu-walk that found nothing
+// and chain lookups are left out.
 func (it *Item) last() *Item {
 	name := it.Path[strings.LastIndexByte(it.Path, '/')+1:]
 	found := make(map[uint64]bool)
@@ -71,8 +71,8 @@ func (it *Item) last() *Item {
 	return &out
 }
 
-// open writes one open or other path call, or a run of events outside any open: its events as bullets, its claims,
-// its tree.
+// open writes an open, another path call, or a run of events outside any open: its events as bullets, its
+// claims and its tree.
 func (p *page) open(it *Item) {
 	if !it.Old || it.stretch() {
 		p.bullets(it, true)
@@ -90,8 +90,8 @@ func (p *page) open(it *Item) {
 	p.line("")
 }
 
-// bullets spell the events of an item, with or without the verdicts on one event; the chain
-// walk inside a d_lookup is left to the tree.
+// bullets writes the events of an item, with or without the verdicts on single events. The chain lookup
+// inside a d_lookup is left to the tree.
 func (p *page) bullets(it *Item, verdicts bool) {
 	inside := false
 	for i := range it.Steps {
@@ -112,8 +112,7 @@ func (p *page) bullets(it *Item, verdicts bool) {
 	}
 }
 
-// bullet spells one event in the words of the seed; empty for one that the tree
-// alone shows.
+// bullet returns the text of one event; empty for an event that only the tree shows.
 func (p *page) bullet(s *Step) string {
 	e := &s.Event
 	label, has := p.f.Label(e.Role, e.Phase), e.Columns.Has
@@ -148,7 +147,7 @@ func (p *page) bullet(s *Step) string {
 	return fmt.Sprintf("%s: %s (#%d)", label, of, e.ID)
 }
 
-// targeted names the dentry whose place a move takes.
+// targeted names the dentry whose place a move takes, or that it is exchanged with.
 func targeted(e *schema.Event) string {
 	if e.Facts&schema.FactExchange != 0 {
 		return fmt.Sprintf("exchange with target %#x", e.Target)
@@ -165,7 +164,7 @@ func negativeWord(e *schema.Event) string {
 
 func device(dev uint32) string { return fmt.Sprintf("%d:%d", dev>>20, dev&(1<<20-1)) }
 
-// beside is the verdicts on what the event alone shows.
+// beside returns the verdicts on what the event alone shows.
 func (p *page) beside(e *schema.Event) string {
 	out := ""
 	if p.f.labels.known(e.Role, e.Phase) {
@@ -178,7 +177,7 @@ func (p *page) beside(e *schema.Event) string {
 	return out
 }
 
-// verdict spells a verdict; unproven where nothing can be.
+// verdict returns a verdict in bold; unproven if nothing can be proven in this run.
 func (p *page) verdict(why *Reason, about About) string {
 	switch {
 	case p.f.Void != nil:
@@ -200,11 +199,11 @@ func (p *page) claim(cl *Claim) {
 
 // node is one call or one event in the tree of an item.
 type node struct {
-	enter, exit *Step // exit nil: a probe without exit, or the call did not return
+	enter, exit *Step // exit is nil for a probe without exit, and if the call did not return
 	children    []*node
 }
 
-// nest builds the tree of calls from the events in their order.
+// nest builds the tree of calls from the events, which are in order.
 func nest(steps []Step) []*node {
 	root := &node{}
 	open := []*node{root}
@@ -233,7 +232,7 @@ func nest(steps []Step) []*node {
 	return root.children
 }
 
-// tree draws an item: the order in which things happened on its thread.
+// tree draws an item as lines: what happened on its thread, in order.
 func (f *Findings) tree(it *Item) []string {
 	head := "outside any open"
 	if !it.stretch() {
@@ -270,7 +269,7 @@ func (f *Findings) draw(lines []string, n *node, indent string, last bool) []str
 	return lines
 }
 
-// cited names the events of a call.
+// cited returns the ids of the events of a call.
 func cited(n *node) string {
 	if n.enter.Event.ID == n.exit.Event.ID {
 		return fmt.Sprintf("#%d", n.enter.Event.ID)
@@ -278,8 +277,8 @@ func cited(n *node) string {
 	return fmt.Sprintf("#%d–#%d", n.enter.Event.ID, n.exit.Event.ID)
 }
 
-// entered describes an entry, the one event of a role that has only one, or an exit whose
-// entry is not known, after its label.
+// entered describes what follows the label of an entry, of the one event of a role that has only one, or of
+// an exit whose entry is not known.
 func entered(s *Step) string {
 	e := &s.Event
 	has := e.Columns.Has
@@ -302,7 +301,7 @@ func entered(s *Step) string {
 	return fmt.Sprintf(", copy source %#x %s", e.NameAddr, replay.Printable(e.Name))
 }
 
-// hashText is the hash of a name; empty where the trace was redacted, and has none.
+// hashText formats the hash of a name; empty if there is none, as in a redacted trace.
 func hashText(format string, e *schema.Event) string {
 	if e.Hash == 0 {
 		return ""
@@ -339,7 +338,7 @@ func state(e *schema.Event) string {
 	return fmt.Sprintf("(inode %#x)", e.Inode)
 }
 
-// splitPath sets the components of a path apart, "/ tmp / t_e.txt".
+// splitPath returns the components of a path with spaces between them, "/ tmp / t_e.txt".
 func splitPath(path string) string {
 	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 	out := replay.Printable(strings.Join(parts, " / "))

@@ -12,8 +12,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// whyTheseProbes tells by examples what the probes are for, what each reads, and which
-// claims need it.
+// whyTheseProbes shows by examples what the probes are for, what each reads, and which claims need it.
 func (p *page) whyTheseProbes() {
 	for _, k := range inPlace(func(c *pageText) int { return c.probes.at }) {
 		t := &k.page.probes
@@ -28,7 +27,7 @@ func (p *page) whyTheseProbes() {
 	p.part(p.probeTable)
 }
 
-// structures are those that the probes read, with the offsets of the recorded kernel.
+// structures returns the kernel structures that the probes read, with the offsets of the recorded kernel.
 func structures(l *schema.Layout) []string {
 	return []string{
 		fmt.Sprintf("struct dentry, %d bytes { d_parent @%d, d_name @%d, d_inode @%d, %s[%d] @%d, d_hash @%d }", l.GetDentrySize(), l.GetDParent(),
@@ -38,7 +37,7 @@ func structures(l *schema.Layout) []string {
 	}
 }
 
-// symbols lists the attached symbols of a role, each once.
+// symbols returns the attached symbols of a role, each once.
 func (p *page) symbols(r schema.Role) []string {
 	var out []string
 	seen := make(map[string]bool)
@@ -51,8 +50,8 @@ func (p *page) symbols(r schema.Role) []string {
 	return out
 }
 
-// probeTable says of each role what its probes read, what an event of it says, and which
-// claims need it.
+// probeTable writes for each role what its probes read, what one of its events says, and which claims need
+// it.
 func (p *page) probeTable() {
 	p.line("<details><summary>what each probe reads, and the claims that need it</summary>\n")
 	p.line("| probe | reads | one event says | needed by |\n|---|---|---|---|")
@@ -79,7 +78,7 @@ func (p *page) probeTable() {
 	p.line("\n</details>\n")
 }
 
-// manPages lists the calls that the programs of this run made.
+// manPages writes a line about each call that the programs of this run or dtrec make.
 func (p *page) manPages() {
 	p.line("<details><summary>what of them the programs and dtrec call</summary>\n")
 	used := make(map[string]bool)
@@ -116,7 +115,7 @@ var manTable = []struct {
 	{"bpf(2)", "bpf", "", true, "loads and attaches the programs behind these probes."},
 }
 
-// rule says how the opens that are shown were chosen, where there are others.
+// rule says how the opens that are shown were chosen, if not all are shown.
 func (p *page) rule(prog *Program, chosen []*Item, key *Item) {
 	if key != nil && !slices.Contains(chosen, key) {
 		chosen = append(slices.Clone(chosen), key)
@@ -147,7 +146,8 @@ func (p *page) rule(prog *Program, chosen []*Item, key *Item) {
 		p.shownBy("", "--op", op, "--comm", prog.Comm))
 }
 
-// says is what one event of a role says, without the function that it mostly is of where another was attached.
+// says returns what one event of a role says. It leaves out the name of the usual function if another one
+// was attached.
 func (p *page) says(info schema.RoleInfo) string {
 	for _, b := range p.f.Header.GetProbe() {
 		if doc, _, named := strings.Cut(info.Doc, ": "); named && b.Role == info.Role && b.Attached && !strings.Contains(info.Doc, b.Symbol) {
@@ -157,8 +157,8 @@ func (p *page) says(info schema.RoleInfo) string {
 	return info.Doc
 }
 
-// shownBy is the command that shows all of what is counted, after a word; of a part of the run, which these flags alone do not pick, there
-// is none.
+// shownBy returns a word and the command that shows everything that is counted. If the page covers only a
+// part of the run there is none, since these flags alone do not select that part.
 func (p *page) shownBy(word string, flags ...string) string {
 	if p.Filtered {
 		return "."
@@ -166,7 +166,7 @@ func (p *page) shownBy(word string, flags ...string) string {
 	return word + ": " + md.Span(replay.CommandLine(append(append([]string{"dtrec", "replay"}, flags...), "FILE")))
 }
 
-// roomRule is the rule that calls were left out by which were picked.
+// roomRule returns the rule by which calls that were picked were left out; nil if none were.
 func (p *page) roomRule(prog *Program, fewer bool) []string {
 	switch {
 	case p.Brief:
@@ -177,7 +177,7 @@ func (p *page) roomRule(prog *Program, fewer bool) []string {
 	return nil
 }
 
-// rules are those by which opens were picked, or other path calls.
+// rules returns the rules by which opens, or other path calls, were picked.
 func (why Pick) rules(opens bool) (rules []string) {
 	for _, r := range picks {
 		switch {
@@ -191,7 +191,7 @@ func (why Pick) rules(opens bool) (rules []string) {
 	return rules
 }
 
-// otherCalls says how many path calls that are no opens are shown, and how they were chosen.
+// otherCalls says how many path calls other than opens are shown, and how they were chosen.
 func (p *page) otherCalls(prog *Program, chosen []*Item) {
 	shown, picked, why := uint64(0), uint64(0), Pick(0)
 	for _, it := range prog.Items {

@@ -14,8 +14,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// sections are the programs that the page has something to say of: the built-in ones in the order
-// they ran, then those that opened most.
+// sections returns the programs that have a section: the built-in ones in the order in which they ran, then
+// those with the most opens.
 func (f *Findings) sections() []*Program {
 	out := slices.DeleteFunc(slices.Clone(f.Programs), func(prog *Program) bool {
 		return len(prog.Items) == 0 && len(prog.Claims) == 0 && len(prog.Source) == 0 && prog.Opens == 0
@@ -30,7 +30,7 @@ func (f *Findings) sections() []*Program {
 	return out
 }
 
-// sayPrograms links to the section of each.
+// sayPrograms writes links to the sections of the programs.
 func (p *page) sayPrograms() {
 	for i, prog := range p.f.sections() {
 		if !p.part(func() {
@@ -47,8 +47,8 @@ func (p *page) sayPrograms() {
 	}
 }
 
-// programs writes a table of the built-in programs, and then a section for each program, which
-// has its share of the room.
+// programs writes a table of the built-in programs, then a section for each program, each with its share of
+// the room.
 func (p *page) programs() {
 	progs := p.f.sections()
 	p.part(func() { p.builtIn(progs) })
@@ -70,8 +70,8 @@ func (p *page) programs() {
 	}
 }
 
-// shares parts the room among programs: none has more than it needs, and what one does not need
-// the others have.
+// shares divides the room among the programs. None gets more than it needs, and what one does not need goes
+// to the others.
 func (p *page) shares(progs []*Program) []int {
 	room, out, order := p.room, make([]int, len(progs)), make([]int, len(progs))
 	for i, prog := range progs {
@@ -94,14 +94,14 @@ func (p *page) heading(prog *Program, n int) {
 	p.line("<a id=\"p%d\"></a>\n\n### %s"+ext, n, text(prog.Comm))
 }
 
-// untold is the section of a program that has no room for more.
+// untold writes the section of a program for which there is no more room.
 func (p *page) untold(prog *Program, n int) {
 	p.heading(prog, n)
 	p.line("%s, %s, failed: %d%s. The page has no room for more of it.\n", prog.processesText(), prog.opensText(), prog.Failed, prog.ends())
 }
 
-// program writes the section of one, with as much of it folded as there is room for. Where that is not all, the claims across
-// opens have half of it at most.
+// program writes the section of a program, with as many folded parts as there is room for. If they do not
+// all fit, the claims across opens get at most half of the room.
 func (p *page) program(prog *Program, n int) {
 	room := p.room
 	chosen, claims := p.chosen(prog, math.MaxInt), room
@@ -112,19 +112,19 @@ func (p *page) program(prog *Program, n int) {
 	p.section(prog, n, chosen, claims)
 }
 
-// restOf is how much of a section is no call, where the claims across opens have so much room.
+// restOf returns how many bytes of a section are not calls, if the claims across opens may take so many.
 func (p *page) restOf(prog *Program, n, claims int) int {
 	return 100 + p.measure(func() {
 		p.section(prog, n, nil, claims)
 		if !p.Brief {
-			p.rule(prog, prog.Items, nil) // it says no more of those that are chosen
+			p.rule(prog, prog.Items, nil) // an upper bound: for the chosen items it writes no more
 			p.otherCalls(prog, prog.Items)
 		}
 	})
 }
 
-// section writes what a program is and did, the open that shows most, others folded, and what
-// is learned from them.
+// section writes what a program is and did, the open that shows most, the other chosen items, folded, and
+// what is learned from them.
 func (p *page) section(prog *Program, n int, chosen []*Item, claims int) {
 	p.heading(prog, n)
 	if len(prog.Source) > 0 {
@@ -161,7 +161,7 @@ func (p *page) section(prog *Program, n int, chosen []*Item, claims int) {
 	}
 }
 
-// across writes the claims on dentries, not on one open, that there is room for, and draws those that are drawn.
+// across writes the claims on dentries, not on one open, for which there is room.
 func (p *page) across(prog *Program, room int) {
 	if len(prog.Claims) == 0 {
 		return
@@ -183,21 +183,21 @@ func (p *page) across(prog *Program, room int) {
 	p.room += rest
 }
 
-// folded writes a part that opens at a click.
+// folded writes a part that opens with a click.
 func (p *page) folded(write func(), summary md.Literal, args ...any) {
 	p.line("<details><summary>"+summary+"</summary>\n", args...)
 	write()
 	p.line("</details>\n")
 }
 
-// toldByCall reports whether what the program did outside any open is told by path call. A built-in one has the seed's
-// shape: there it is told as runs of events.
+// toldByCall reports whether what the program did outside any open is shown by path call. For a built-in
+// program it is shown as runs of events.
 func (prog *Program) toldByCall() bool {
 	return len(prog.Source) == 0 && slices.ContainsFunc(prog.Items, func(it *Item) bool { return it.Op != "" })
 }
 
-// chosen are the items of a program that there is room for, those picked for the better
-// reasons first. A built-in program is told in order of time.
+// chosen returns the items of a program for which there is room, those picked for the better reasons first.
+// For a built-in program they are in order of time.
 func (p *page) chosen(prog *Program, room int) (out []*Item) {
 	if p.Brief {
 		return nil
@@ -222,7 +222,7 @@ func (p *page) chosen(prog *Program, room int) (out []*Item) {
 	return out
 }
 
-// foldedItem writes an open or another path call, or a run of events outside any open.
+// foldedItem writes an item: an open, another path call, or a run of events outside any open.
 func (p *page) foldedItem(it *Item) {
 	events := uint64(it.events) + it.More
 	if it.Op != "" {
@@ -241,7 +241,7 @@ func alike(n int) md.Literal {
 	return md.Literal(fmt.Sprintf(", and %d more of the same functions with the same outcome", n))
 }
 
-// walks is the first path that events outside any open are of.
+// walks returns the first path that was walked in a run of events outside any open.
 func (it *Item) walks() string {
 	for i := range it.Steps {
 		if e := &it.Steps[i].Event; e.Role.Is(schema.Walks) && e.Phase == schema.Enter && e.Name != "" {
@@ -251,8 +251,8 @@ func (it *Item) walks() string {
 	return ""
 }
 
-// key is the proven claim of a built-in program that the fewest of the run are like, and the
-// open that it is of; nil where there is none.
+// key returns the open of a built-in program that shows most, and the claim for which it does: the proven
+// claim of the kind that is proven least often in the run. Both are nil if there is none.
 func (f *Findings) key(prog *Program) (open *Item, key *Claim) {
 	if len(prog.Source) == 0 {
 		return nil, nil
@@ -268,7 +268,7 @@ func (f *Findings) key(prog *Program) (open *Item, key *Claim) {
 	return open, key
 }
 
-// short is the subtraction of a claim, or the events at which there was one address.
+// short returns the subtraction of a claim, or the events that have the address of its dentry.
 func (cl *Claim) short() string {
 	if cl.Left.Label != "" {
 		return cl.Subtraction()
@@ -282,7 +282,7 @@ func (cl *Claim) short() string {
 	return fmt.Sprintf("%s at %s", cl.Object, strings.Join(at, ", "))
 }
 
-// builtIn is a table of the built-in programs, each with what it shows.
+// builtIn writes a table of the built-in programs and of what each shows.
 func (p *page) builtIn(progs []*Program) {
 	if !slices.ContainsFunc(progs, func(prog *Program) bool { return len(prog.Source) > 0 }) {
 		return
@@ -301,7 +301,7 @@ func (p *page) builtIn(progs []*Program) {
 	p.line("")
 }
 
-// words are how many claims came to each verdict, but for refuted and unproven where none did.
+// words returns how many claims got each verdict, without refuted and unproven if there are none.
 func (t *Tally) words() string {
 	out := fmt.Sprintf("%d proven", t.Total(Proven))
 	for _, v := range []Verdict{Refuted, Unproven} {
@@ -312,8 +312,8 @@ func (t *Tally) words() string {
 	return out
 }
 
-// chains draws the proven claims of a program that are drawn, a line or two each: those across
-// opens alone, where the open that shows most is drawn.
+// chains returns drawings of the program's proven claims, one or two lines each. If the open that shows
+// most is drawn, only those across opens are.
 func (prog *Program) chains(key *Item) []string {
 	var out []string
 	for cl, it := range prog.proven(func(it *Item) bool { return key == nil && it.Op == "" }) {
@@ -324,7 +324,7 @@ func (prog *Program) chains(key *Item) []string {
 	return out
 }
 
-// proven yields the proven claims of some items of a program, and those across opens, which are of no item.
+// proven yields the proven claims of some items of a program, and then those across opens, with a nil item.
 func (prog *Program) proven(of func(*Item) bool) iter.Seq2[*Claim, *Item] {
 	return func(yield func(*Claim, *Item) bool) {
 		for _, it := range append(prog.Items[:len(prog.Items):len(prog.Items)], nil) {
@@ -341,11 +341,11 @@ func (prog *Program) proven(of func(*Item) bool) iter.Seq2[*Claim, *Item] {
 	}
 }
 
-// maxLessons bounds the Learned line.
+// maxLessons bounds the clauses of the Learned line.
 const maxLessons = 2
 
-// learned sums up the proven claims of a program about dentries whose allocation
-// was recorded: those of the open that shows most, where there is one, and those across opens.
+// learned returns a summary of the proven claims of a program: those of the open that shows most, if there
+// is one, and those across opens.
 func (prog *Program) learned(key *Item) string {
 	var out []string
 	type news struct {
@@ -366,7 +366,7 @@ func (prog *Program) learned(key *Item) string {
 	return strings.Join(out, "; ") + "."
 }
 
-// lesson is one clause of the Learned line; empty for a claim that is no news.
+// lesson returns a clause for the Learned line; empty if the claim has no news.
 func (cl *Claim) lesson(it *Item) string {
 	if lesson := table[cl.Kind].lesson; lesson != nil {
 		return lesson(cl, it)

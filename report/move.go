@@ -34,7 +34,7 @@ var _ = register(func() kind {
 			when(Unmoved, func(v *view) bool { return v.enter.Name == v.exit.Name && v.enter.Parent == v.exit.Parent }),
 			unfollowedLive(taken),
 		},
-		needs: replay.RolesOf(schema.RoleInsert), // which an exchange makes of the other one
+		needs: replay.RolesOf(schema.RoleInsert), // because an exchange inserts the other dentry
 		fill: func(v *view, cl *Claim) {
 			m.From, m.To = placeOf(v.enter), placeOf(v.exit)
 			cl.Detail = &m.Moved
@@ -63,22 +63,22 @@ func (m *Moved) clone() Detail {
 
 func (m *Moved) bytes() int { return len(m.From.Name) + len(m.To.Name) }
 
-// moves is the claim at hand, and what was known before it.
+// moves holds the claim at hand, and what was known before the move.
 type moves struct {
 	Moved
-	taken  *replay.Object // what an exchange put in the place of the one moved; nil: nothing
+	taken  *replay.Object // the dentry that an exchange put in the place of the one moved; nil: none
 	before moving
 }
 
-// moving is what a __d_move finds where it puts the dentry.
+// moving is what a __d_move finds in the place where it puts the dentry.
 type moving struct {
-	entry  uint64         // of the call; 0: none
-	target *replay.Object // that events were about
-	was    Place          // as last seen
+	entry  uint64         // event of the call's entry; 0: none
+	target *replay.Object // nil: no event was about it
+	was    Place          // its place as last seen before the move
 }
 
-// event remembers at the entry of a __d_move what was known of the target, and judges
-// the move at its exit. The kernel makes one at a time.
+// event notes at the entry of a __d_move what was known about the target, and judges the move at its exit.
+// The kernel makes one move at a time.
 func (m *moves) event(v *view) {
 	s := v.step
 	if s.Event.Phase == schema.Exit {
@@ -89,13 +89,12 @@ func (m *moves) event(v *view) {
 	}
 }
 
-// moved judges the end of a __d_move: the dentry is what it was, under another name
-// or parent. In an exchange the target enters the hash table inside the call, under the
-// name and parent that the dentry had.
+// moved judges the end of a __d_move: the dentry is the same, under another name or parent. In an exchange
+// the target enters the hash table inside the call, under the name and parent that the dentry had before.
 func (m *moves) moved(v *view) {
 	s := v.step
 	if s.Call == nil || s.Object == nil || s.Call.Enter.Dentry != s.Event.Dentry {
-		return // its entry, where the old name stands, was not recorded
+		return // its entry, which has the old name, was not recorded
 	}
 	from, to, d := s.Call.Enter, s.Event, s.Object
 	v.p, v.enter, v.exit, v.subject, v.one = v.program(to), from, to, from.Name, d
@@ -107,7 +106,7 @@ func (m *moves) moved(v *view) {
 	v.judge()
 }
 
-// takes adds what the events show of the target, and what they had shown before.
+// takes adds what the events show about the target, and what they had shown before the move.
 func (m *moves) takes(v *view, t *replay.Object) {
 	before := &m.before
 	known := before.entry == v.enter.ID && before.target == t
@@ -122,13 +121,13 @@ func (m *moves) takes(v *view, t *replay.Object) {
 // Target is the dentry whose place a move takes.
 type Target struct {
 	Ref
-	Seen     bool   // what happens to it is recorded whoever does it
-	Exchange bool   // it took the place of the one moved
-	Back     uint64 // the event that shows it there; 0: none does
-	Known    bool   // it was seen before where the one moved is now
+	Seen     bool   // the target is followed: whatever happens to it is recorded
+	Exchange bool   // it took the place of the dentry moved
+	Back     uint64 // the event that shows it in that place; 0: none does
+	Known    bool   // it was seen before in the place where the dentry moved is now
 }
 
-// target spells what became of the target, given that the claim is proven or not.
+// target says what became of the target, given whether the claim is proven.
 func (m *Moved) target(proven bool, q func(string) string) string {
 	t := &m.Target
 	name := t.Ref.String()

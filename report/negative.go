@@ -100,7 +100,7 @@ var _ = register(func() kind {
 		},
 		rank: func(cl *Claim, terms int) int {
 			if !cl.Detail.(*Missing).Kept {
-				return 0 // the example is of a name that stays
+				return 0 // the example shall be of a name that stays
 			}
 			return 1 + terms
 		},
@@ -119,7 +119,7 @@ var _ = register(func() kind {
 	}
 })
 
-// Why a negative claim is not proven, besides what other kinds have too.
+// Why a negative claim is not proven, in addition to the reasons shared with other kinds.
 var (
 	WhichDentry      = &Reason{Unproven, "nothing shows which dentry the missing name came to", false}
 	InodeUnread      = &Reason{Unproven, "whether it has an inode could not be read", false}
@@ -132,26 +132,26 @@ var (
 	Unhashed         = &Reason{Unproven, "it was out of the hash table by then", false}
 )
 
-// Missing is what a negative claim says besides.
+// Missing is the Detail of a negative claim.
 type Missing struct {
 	form form
-	Kept bool // the name is in the cache without inode when the open returns
+	Kept bool // the name is in the cache, without an inode, when the open returns
 }
 
 func (m *Missing) clone() Detail { out := *m; return &out }
 func (m *Missing) bytes() int    { return 0 }
 
-// missing is the claim at hand, and the last allocs.
+// missing holds the claim at hand, and the last allocs.
 type missing struct {
 	row    *row // the component
 	what   string
 	form   form
-	found  *walkStep // the lookup that showed the dentry, or that there is none
+	found  *walkStep // the lookup that returned the dentry, or NULL
 	detail Missing
 	births births
 }
 
-// form is what a negative claim says of the missing name.
+// form is what a negative claim says about the missing name.
 type form uint8
 
 const (
@@ -162,7 +162,7 @@ const (
 	negNowhere             // the last lookup found nothing, and nothing was allocated
 )
 
-// says is the sentence, for the name and the dentry.
+// says returns the sentence for the name and the dentry.
 func (f form) says(name string, d Ref) string {
 	switch f {
 	case negEntered:
@@ -177,15 +177,16 @@ func (f form) says(name string, d Ref) string {
 	return fmt.Sprintf("the last lookup of %s returned NULL, and nothing was allocated for it", name)
 }
 
-// open: what became in the cache of a name that an open, or another call, found missing. Where
-// it has a dentry without inode the claim says whether that stayed when the call returned.
+// open makes the claim on what became, in the cache, of a name that an open or another call found missing.
+// If the name has a dentry without an inode, the claim says whether it was still there when the call
+// returned.
 func (n *missing) open(v *view) {
 	if v.exit.Errno() != enoent || len(v.rows) == 0 {
 		return
 	}
 	last := v.ending()
 	if !v.opens() && last.at != nil && last.at.ev.Inode != 0 {
-		return // it is there: of an operation on two paths the other one is missing
+		return // the name exists: of an operation on two paths, the other one is missing
 	}
 	n.row, v.one, n.what, n.found = last, last.result, last.name(v.enter.Name), nil
 	first := v.enter.Time
@@ -209,7 +210,7 @@ func (n *missing) open(v *view) {
 	v.judge()
 }
 
-// nothing is the last lookup of the missing name, if it returned NULL: nil where none did.
+// nothing returns the last lookup of the missing name that returned NULL; nil if there is none.
 func (w *walk) nothing(last *row) (null *walkStep) {
 	for i := range w.steps {
 		s := &w.steps[i]
@@ -220,7 +221,7 @@ func (w *walk) nothing(last *row) (null *walkStep) {
 	return null
 }
 
-// allocs reports whether a dentry of the name was allocated within the open.
+// allocs reports whether a dentry of that name was allocated within the open.
 func (w *walk) allocs(name string) bool {
 	for i := range w.steps {
 		if s := &w.steps[i]; s.ev.Role == schema.RoleAlloc && s.ev.Phase == schema.Exit && s.ev.Name == name {
@@ -230,7 +231,7 @@ func (w *walk) allocs(name string) bool {
 	return false
 }
 
-// inserts reports whether another dentry of the name was inserted within the open.
+// inserts reports whether another dentry with the name of d was inserted within the open.
 func (w *walk) inserts(d *replay.Object) bool {
 	for i := range w.steps {
 		if s := &w.steps[i]; s.ev.Role == schema.RoleInsert && s.obj != d && s.ev.Name == d.Name {
@@ -252,7 +253,7 @@ func (n *missing) ifFound(event func(*view) uint64) func(*view) uint64 {
 	}
 }
 
-// ifBefore is the event if it came before another; 0: it did not, or is none.
+// ifBefore returns the event if it came before the other; otherwise 0.
 func ifBefore(event, other uint64) uint64 {
 	if event < other {
 		return event
@@ -260,7 +261,7 @@ func ifBefore(event, other uint64) uint64 {
 	return 0
 }
 
-// ifAfter is the event if it came after another.
+// ifAfter returns the event if it came after the other; otherwise 0.
 func ifAfter(event, other uint64) uint64 {
 	if event > other {
 		return event
@@ -268,7 +269,7 @@ func ifAfter(event, other uint64) uint64 {
 	return 0
 }
 
-// filled: the dentry is no longer without inode.
+// filled fails if the dentry got an inode.
 func (n *missing) filled(v *view) (*Reason, About) {
 	d := v.one
 	if d != nil && n.form != negOutside && (d.Positive > d.Inserted && d.Deleted < d.Positive || d.Inode != 0) {
@@ -277,7 +278,7 @@ func (n *missing) filled(v *view) (*Reason, About) {
 	return nil, About{}
 }
 
-// dropped is the event that took a new dentry out of the hash table before it was killed.
+// dropped returns the event that took a new dentry out of the hash table before it was killed; 0: none.
 func (n *missing) dropped(v *view) uint64 {
 	if d := v.one; n.form == negEntered && d.Dropped > d.Inserted && (d.Killed == 0 || d.Dropped < d.Killed) {
 		return d.Dropped
@@ -285,7 +286,7 @@ func (n *missing) dropped(v *view) uint64 {
 	return 0
 }
 
-// killed is the event that ended a new dentry.
+// killed returns the event that ended a new dentry; 0: none.
 func (n *missing) killed(v *view) uint64 {
 	if n.form == negOutside || n.form == negEntered && n.dropped(v) == 0 {
 		return v.one.Killed
@@ -293,7 +294,7 @@ func (n *missing) killed(v *view) uint64 {
 	return 0
 }
 
-// whereAs is an operand that some forms have: the event of the role, about the dentry.
+// whereAs is an operand that only some forms have: the event of that role on the dentry; 0: none.
 func whereAs(role schema.Role, phase schema.Phase, event func(*view) uint64) operand {
 	return operand{show: func(v *view) {
 		if id := event(v); id != 0 {
@@ -302,14 +303,14 @@ func whereAs(role schema.Role, phase schema.Phase, event func(*view) uint64) ope
 	}}
 }
 
-// answer is what the last lookup of the name said.
+// answer shows what the last lookup of the name returned.
 func (n *missing) answer(v *view) {
 	if n.found != nil {
 		v.shown(&n.found.ev)
 	}
 }
 
-// earlierOpen is an open or call before this one that found the same dentry.
+// earlierOpen shows an earlier open or call that found the same dentry.
 func earlierOpen(v *view) {
 	if v.one == nil {
 		return
@@ -319,7 +320,7 @@ func earlierOpen(v *view) {
 	}
 }
 
-// fate says what became of the dentry until the open returned.
+// fate adds what became of the dentry until the open returned.
 func (n *missing) fate(v *view, cl *Claim) {
 	n.detail = Missing{form: n.form}
 	cl.Detail, cl.Means = &n.detail, n.what
@@ -343,8 +344,8 @@ func (n *missing) fate(v *view, cl *Claim) {
 	}
 }
 
-// removed says that the directory was out of the hash table when the name was looked for;
-// empty where that is not known.
+// removed says that the directory was already out of the hash table when the name was looked up; empty if
+// that is not known.
 func (n *missing) removed(v *view) string {
 	asked := &n.row.lookup.ev
 	dir := v.state.Objects.At(asked.Parent)
@@ -357,8 +358,8 @@ func (n *missing) removed(v *view) string {
 	return ""
 }
 
-// out is the event that showed a dentry out of the hash table, or dropped it from there,
-// and nothing put it back; 0: none.
+// out returns the event that showed a dentry out of the hash table or dropped it from there, if nothing put
+// it back since; 0: none.
 func out(d *replay.Object) uint64 {
 	if at := max(d.Dropped, d.Unhashed); at > d.Inserted {
 		return at

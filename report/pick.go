@@ -10,22 +10,23 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Pick says why an open or another path call is shown in full, of more than a page has room for: a set.
+// Pick is the set of reasons why an open or another path call is shown in full, if a page has no room for
+// all.
 type Pick uint8
 
-// The reasons, the first of which a page has room for before the others.
+// The reasons, in order of priority for the room on a page.
 const (
 	PickAsked     Pick = 1 << iota // it was asked for
-	PickRefuted                    // the first in its program with a claim refuted for one reason
-	PickUnproven                   // the first with one unproven for one reason
-	PickSlow                       // the slowest
-	PickFailed                     // the first of its operation that failed with one errno
-	PickRestarted                  // the first whose walk came back to a component before the one it was at
-	PickCourse                     // the first of one course: the same functions in the same order, with the same outcome
-	PickFew                        // an open, of which its program has no more than maxFew
+	PickRefuted                    // the first in its program with a claim refuted for a certain reason
+	PickUnproven                   // the first with a claim unproven for a certain reason
+	PickSlow                       // one of the slowest
+	PickFailed                     // the first of its operation that failed with a certain errno
+	PickRestarted                  // one of the first whose walk came back to a component before the one it was at
+	PickCourse                     // the first of its course: the same functions in the same order, with the same outcome
+	PickFew                        // an open of a program that has at most maxFew
 )
 
-// How many opens of one program are picked for a reason, and how many of its other path calls, at most.
+// The most opens of one program that are picked for a reason; as many of its other path calls may be.
 const (
 	maxAsked     = 64
 	maxDoubtful  = 16
@@ -36,7 +37,7 @@ const (
 	maxFew       = 8
 )
 
-// picks are the reasons in that order, in words: beside the open, and as a rule.
+// picks lists the reasons in that order, each in words: beside the open, and as a rule.
 var picks = []struct {
 	why        Pick
 	word, rule string
@@ -51,7 +52,7 @@ var picks = []struct {
 	{PickFew, "one of few", "all of few"},
 }
 
-// words are the reasons of an open.
+// words returns the reasons in words, for the summary of an open.
 func (why Pick) words() string {
 	var out []string
 	for _, p := range picks {
@@ -62,31 +63,31 @@ func (why Pick) words() string {
 	return strings.Join(out, ", ")
 }
 
-// first is the reason that comes before the others.
+// first returns the reason with the highest priority.
 func (why Pick) first() Pick { return why & -why }
 
-// picked is what the opens of a program were picked for so far, or its other path calls.
+// picked holds the reasons for which opens of a program, or its other path calls, have been picked so far.
 type picked struct {
 	asked, restarted int
 	failures         []failure
-	slow             []*Item // the slowest last
+	slow             []*Item // the slowest is last
 	courses          []course
 	doubts           []doubtful
 }
 
-// failure is what an operation returned.
+// failure is an operation and the error it returned.
 type failure struct {
 	op    string
 	errno int
 }
 
-// doubtful is a reason that a claim of a kind is not proven for.
+// doubtful is a reason why claims of a kind are not proven.
 type doubtful struct {
 	kind Kind
 	why  *Reason
 }
 
-// pick keeps a walk that has a reason before it is judged; nil where it has none.
+// pick keeps a walk if there is a reason for it before the walk is judged; otherwise it returns nil.
 func (c *collector) pick(p *Program, w *walk, made purpose) *Item {
 	if !p.kept || c.bare {
 		return nil
@@ -127,7 +128,7 @@ func (c *collector) pick(p *Program, w *walk, made purpose) *Item {
 	return it
 }
 
-// picked is what the opens of the program were picked for, or the path calls of other operations.
+// picked returns the picked of the program's opens, if op is empty, or of its other path calls.
 func (p *Program) picked(op string) *picked {
 	if op == "" {
 		return &p.opens
@@ -135,7 +136,7 @@ func (p *Program) picked(op string) *picked {
 	return &p.calls
 }
 
-// slower puts a call among the slowest, and lets go which that no longer is.
+// slower adds a call to the slowest ones, and lets go of the call that no longer is one of them.
 func (c *collector) slower(p *Program, of *picked, it *Item) {
 	i, _ := slices.BinarySearchFunc(of.slow, it.Took, func(s *Item, took uint64) int {
 		if s.Took < took {
@@ -155,7 +156,7 @@ func (c *collector) slower(p *Program, of *picked, it *Item) {
 	c.letGo(p, out)
 }
 
-// few lets those go that were picked because their program might have made few.
+// few lets go of the opens that were picked in case the program makes only a few.
 func (c *collector) few(p *Program) {
 	if p.Ended <= maxFew {
 		return
@@ -170,7 +171,7 @@ func (c *collector) few(p *Program) {
 	}
 }
 
-// letGo takes a call out of the section of its program.
+// letGo takes a call out of the section of its program, and gives back what it took of the budget.
 func (c *collector) letGo(p *Program, out *Item) {
 	for i := range out.Steps {
 		c.kept += stepBytes + nameCost*len(out.Steps[i].Event.Name)
@@ -181,8 +182,8 @@ func (c *collector) letGo(p *Program, out *Item) {
 	p.Items = slices.DeleteFunc(p.Items, func(it *Item) bool { return it == out })
 }
 
-// course is a number for what happened: equal for the same functions in the same order, with the
-// same outcome. It begins as emptyCourse.
+// course is a hash of what happened: equal for the same functions in the same order, with the same outcome.
+// It starts as emptyCourse.
 type course uint64
 
 const emptyCourse course = 14695981039346656037 // FNV-1a
@@ -211,7 +212,7 @@ func (it *Item) course() course {
 	return h
 }
 
-// unlike leaves out runs of events outside any open that another one is like: it says how many.
+// unlike drops runs of events outside any open that are like an earlier one, and counts them there.
 func unlike(items []*Item) []*Item {
 	first := make(map[course]*Item)
 	var out []*Item
@@ -229,7 +230,8 @@ func unlike(items []*Item) []*Item {
 	return out
 }
 
-// isAsked reports whether the walk, made for an operation that began at an event, was asked for, by a word that is then met.
+// isAsked reports whether Options.Select asks for the walk, which was made for an operation that began at
+// an event. A word of Select that does is taken out of Findings.Unmet.
 func (c *collector) isAsked(w *walk, began uint64) (is bool) {
 	for _, what := range c.asked {
 		if w.is(what, began) {
@@ -240,7 +242,7 @@ func (c *collector) isAsked(w *walk, began uint64) (is bool) {
 	return is
 }
 
-// is reports whether the walk was asked for by what, see Options.
+// is reports whether what, a word of Options.Select, asks for the walk.
 func (w *walk) is(what string, began uint64) bool {
 	if id, ok := strings.CutPrefix(what, "#"); ok {
 		n, err := strconv.ParseUint(id, 10, 64)
@@ -255,17 +257,17 @@ func (w *walk) is(what string, began uint64) bool {
 	return path == what || path[strings.LastIndexByte(path, '/')+1:] == what
 }
 
-// drafts are the claims of a walk that is not picked yet, each where it was made. Their details are
-// their kinds' until the next one.
+// drafts holds the claims of a walk that is not picked yet, each in the place where it was made. Their
+// details belong to their kinds and are valid until the kind's next claim.
 type drafts struct {
 	on      bool
-	claims  []Claim // the first n are; the next one is made in that after them
+	claims  []Claim // the first n are drafts; the next claim is made in the one after them
 	n       int
-	doubted bool   // one of them is not proven
+	doubted bool   // at least one of them is not proven
 	terms   []Term // room for their operands
 }
 
-// begin drops the claims there are, and returns the room for the operands of the next one.
+// begin drops the claims, and returns the room for the operands of the next claim.
 func (d *drafts) begin(on bool) []Term {
 	d.on, d.n, d.doubted = on, 0, false
 	if d.terms == nil {
@@ -276,7 +278,7 @@ func (d *drafts) begin(on bool) []Term {
 
 const draftTerms = 512
 
-// next is where a claim is to be made.
+// next returns the place where the next claim is to be made.
 func (d *drafts) next() *Claim {
 	if d.n == len(d.claims) {
 		d.claims = append(d.claims, Claim{})
@@ -284,7 +286,7 @@ func (d *drafts) next() *Claim {
 	return &d.claims[d.n]
 }
 
-// add takes the claim that was made last, and returns the room for the operands of the next one.
+// add takes the claim that was made last, and returns the room for the operands of the next claim.
 func (d *drafts) add(cl *Claim, terms []Term) []Term {
 	if !d.on {
 		return terms
@@ -302,7 +304,7 @@ func (d *drafts) moveTo(c *collector, it *Item) {
 	}
 }
 
-// doubted is the reason to pick a call for its claims.
+// doubted returns the reasons to pick a call for its claims.
 func (p *picked) doubted(d *drafts) (why Pick) {
 	if !d.doubted {
 		return 0
@@ -313,7 +315,8 @@ func (p *picked) doubted(d *drafts) (why Pick) {
 	return why
 }
 
-// doubt is the reason to pick the call of a claim: it is the first that is not proven for this.
+// doubt returns the reason to pick the call of a claim, which is that the claim is the first not proven for
+// its reason; 0: none.
 func (p *picked) doubt(cl *Claim) Pick {
 	of := doubtful{cl.Kind, cl.Why}
 	if cl.Verdict == Proven || len(p.doubts) >= maxDoubtful || slices.Contains(p.doubts, of) {

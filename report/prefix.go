@@ -61,8 +61,8 @@ var _ = register(func() kind {
 
 var OtherComponent = &Reason{Refuted, "the path has another component at that offset", false}
 
-// prefixes: the name pointer of each component, less the path pointer, is the
-// length of what stands before it.
+// prefixes makes a claim for each component: its name pointer minus the path pointer is the length of the
+// path before the component.
 func (v *view) prefixes() {
 	c, enter := v.collector, v.enter
 	for i := range c.rows {
@@ -94,7 +94,7 @@ func (v *view) prefixes() {
 	}
 }
 
-// fromSource says that Left of a prefix claim is the copy source of a new dentry's name.
+// fromSource marks a prefix claim whose Left is the copy source of a new dentry's name.
 type fromSource struct{}
 
 func (d fromSource) clone() Detail { return d }
@@ -102,7 +102,8 @@ func (fromSource) bytes() int      { return 0 }
 
 func (cl *Claim) copied() bool { return cl.Detail != nil }
 
-// suggestPrefix: a line of a log that has a copy source, and the open's.
+// suggestPrefix makes a claim if line i of a log has a copy source that lies in the path of the open's
+// line.
 func suggestPrefix(v *view, it *Item, i int) {
 	in, src := &it.Steps[0].Event, &it.Steps[i].Event
 	off := src.NameAddr - in.NameAddr
@@ -118,7 +119,7 @@ func suggestPrefix(v *view, it *Item, i int) {
 	v.emit(v.p, it, &cl)
 }
 
-// prefixLengths are some of the prefixes, in the order of their first claims.
+// prefixLengths returns some of the prefixes and their lengths, in the order of their first claims.
 func (f *Findings) prefixLengths() string {
 	var some []string
 	seen := make(map[string]bool)

@@ -10,27 +10,27 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxMembers bounds the processes and names that are counted.
+// maxMembers bounds the number of processes and names that are counted.
 const maxMembers = 1 << 17
 
-// processCounts count the processes of each name in the whole run.
+// processCounts counts the processes of each name in the whole run.
 type processCounts struct {
 	of     map[string]*sameName
-	births map[uint32]uint32 // by process id: how many processes were seen to begin with it
+	births map[uint32]uint32 // by process id: how many processes with this id were seen to begin
 	size   int
-	full   bool   // more are not counted
+	full   bool   // maxMembers is reached: further ones are not counted
 	comm   string // of the last event
 	pid    uint32 // of the last event
 }
 
-// sameName is the processes of one name.
+// sameName holds the processes of one name.
 type sameName struct {
 	members map[process]struct{}
 	exits   []exits
-	others  uint64 // that ended in more ways than are kept
+	others  uint64 // processes that ended in more ways than are kept
 }
 
-// process is a process: ids are used again.
+// process identifies a process, as process ids are reused.
 type process struct{ pid, birth uint32 }
 
 // exits is how many processes ended in one way.
@@ -39,22 +39,22 @@ type exits struct {
 	Count  uint64
 }
 
-// maxExits bounds the ways in which processes of one name end.
+// maxExits bounds the number of ways in which processes of one name end.
 const maxExits = 8
 
 func newProcessCounts() processCounts {
 	return processCounts{of: make(map[string]*sameName), births: make(map[uint32]uint32)}
 }
 
-// see takes an event: mostly it is of the process of the one before, and says nothing of processes.
+// see takes an event. Usually it is from the same process as the one before, and is not about processes.
 func (c *processCounts) see(e *schema.Event) {
 	if e.PID != c.pid || e.Role == schema.RoleExit || e.Columns.Has(schema.ColumnChild) || e.Comm != c.comm {
 		c.count(e)
 	}
-	c.comm = e.Comm // the same string as that of the next event mostly, so that no byte is compared
+	c.comm = e.Comm // usually the same string as that of the next event, so that no byte is compared
 }
 
-// count counts the process of an event, and what the event says of processes.
+// count counts the process of an event, and what the event says about processes.
 func (c *processCounts) count(e *schema.Event) {
 	if e.PID != c.pid || e.Comm != c.comm {
 		c.comm, c.pid = e.Comm, e.PID
@@ -79,7 +79,7 @@ func (c *processCounts) join(o *sameName, m process) {
 	}
 }
 
-// room takes one of the places there are.
+// room reserves one of maxMembers places; it returns false if there is none.
 func (c *processCounts) room() bool {
 	if c.size++; c.size > maxMembers {
 		c.full = true
@@ -87,7 +87,7 @@ func (c *processCounts) room() bool {
 	return !c.full
 }
 
-// sameName is that of a name, nil where there is no room for it.
+// sameName returns the processes of a name; nil if there is no room for the name.
 func (c *processCounts) sameName(comm string) *sameName {
 	o := c.of[comm]
 	if o == nil && c.room() {
@@ -114,8 +114,7 @@ func (o *sameName) ended(s schema.WaitStatus) {
 	}
 }
 
-// processesText says who the program's processes are: the id of one, how many there are of
-// several.
+// processesText says who the program's processes are: the id of a single one, otherwise how many there are.
 func (prog *Program) processesText() string {
 	switch {
 	case prog.MoreProcesses:
@@ -126,7 +125,7 @@ func (prog *Program) processesText() string {
 	return fmt.Sprintf("pid %d", prog.PID)
 }
 
-// ends says how its processes ended, as far as that is recorded.
+// ends says how the program's processes ended, as far as that was recorded.
 func (prog *Program) ends() string {
 	var out []string
 	for _, e := range prog.Exits {
@@ -145,7 +144,8 @@ func (prog *Program) ends() string {
 	return "; ended: " + strings.Join(out, ", ")
 }
 
-// opensText says how many opens it has, how many more are an exec's of the file that it runs, and how many of these have no end in the trace.
+// opensText says how many opens the program made, how many more an exec made of the file it runs, and how
+// many of all these have no end in the trace.
 func (prog *Program) opensText() string {
 	s := fmt.Sprintf("opens: %d", prog.Opens-prog.execs)
 	if prog.execs > 0 {
@@ -157,13 +157,14 @@ func (prog *Program) opensText() string {
 	return s
 }
 
-// executing are the roles of an exec, and maxExecs is of how many in progress it is remembered that the file was opened.
+// executing are the roles of an exec. maxExecs bounds the number of execs in progress for which it is known
+// that the file was opened.
 var executing = replay.RolesThat(schema.Executes)
 
 const maxExecs = 1 << 12
 
-// executes reports whether the open that an event begins is that of the file which an exec around it runs, and notes it: an
-// interpreter of that is an open as any other.
+// executes reports whether the open that an event begins is that of the file which the exec around it runs,
+// and notes that. The open of that file's interpreter is like any other open.
 func (c *collector) executes(e *schema.Event) bool {
 	exec := c.state.Around(e.TID, executing)
 	if exec == nil || c.executed[e.TID] == exec.Enter.ID {

@@ -40,14 +40,14 @@ var _ = register(func() kind {
 	}
 })
 
-// Why a race claim is not proven, besides what other kinds have too.
+// Why a race claim is not proven, in addition to the reasons shared with other kinds.
 var (
 	Renamed       = &Reason{Unproven, "a rename gave one of them its name", false}
 	WinnerUnknown = &Reason{Unproven, "the alloc or the insert of the other one was not recorded", false}
 )
 
-// races: a dentry that this open allocated was killed without having been inserted,
-// because another one for the same name had been faster.
+// races makes a claim if a dentry that this open allocated was killed without having been inserted, because
+// another one for the same name was faster.
 func (v *view) races() {
 	c, w := v.collector, v.w
 	if !w.allocates() {
@@ -69,7 +69,7 @@ func (v *view) races() {
 	}
 }
 
-// rowOf returns the row of the component whose alloc was entered at the event.
+// rowOf returns the row of the component whose alloc was entered at the event; nil: none.
 func (c *collector) rowOf(enter uint64) *row {
 	for i := range c.rows {
 		if a := c.rows[i].alloc; a != nil && a.ev.ID == enter && c.rows[i].lookup != nil {
@@ -79,8 +79,8 @@ func (c *collector) rowOf(enter uint64) *row {
 	return nil
 }
 
-// winner returns the dentry that the component came to in the end, where it has the
-// loser's name and parent and was not in the cache when the open first looked.
+// winner returns the dentry that the component came to in the end. It is nil unless it has the loser's name
+// and parent and was not in the cache when the open first looked.
 func (c *collector) winner(w *walk, r *row, lost *replay.Object) *replay.Object {
 	won := r.result
 	if won == lost {
@@ -95,8 +95,8 @@ func (c *collector) winner(w *walk, r *row, lost *replay.Object) *replay.Object 
 	return won
 }
 
-// instead returns the dentry that the walk had after a component whose lookup did not
-// return it: the parent of the next component, or what the open returned.
+// instead returns the dentry that the walk continued with after a component whose lookup did not return it:
+// the parent of the next component, or what the open returned. It is nil if that is not known.
 func (c *collector) instead(w *walk, r *row) *replay.Object {
 	if r == &c.rows[len(c.rows)-1] {
 		return w.end().obj
@@ -113,15 +113,15 @@ func (c *collector) instead(w *walk, r *row) *replay.Object {
 	return nil
 }
 
-// birth is an alloc of a dentry.
+// birth is the alloc of a dentry.
 type birth struct {
-	at  uint64 // its exit
+	at  uint64 // event of its exit
 	tid uint32
 	obj *replay.Object
-	seq uint64 // of obj: it has been freed where that has another
+	seq uint64 // of obj; if obj has another number, its dentry was freed
 }
 
-// births are the last allocs of all threads.
+// births holds the last 64 allocs of all threads.
 type births struct {
 	ring [64]birth
 	next int
@@ -132,9 +132,9 @@ func (b *births) add(s *replay.Step) {
 	b.next++
 }
 
-// rival returns the alloc by another thread of a dentry that may have come first for the
-// name: it was made before ours was thrown away, had not ended and was not in the hash
-// table when this open looked, and is not known to be of another directory.
+// rival returns the alloc by another thread of a dentry that may have come first for the name; 0: none.
+// That dentry was allocated before ours was discarded, had not ended and was not in the hash table when
+// this open looked, and is not known to be in another directory.
 func (b *births) rival(d *replay.Object, r *row, tid uint32) uint64 {
 	for i := range b.ring {
 		other := &b.ring[i]

@@ -17,7 +17,7 @@ var _ = register(func() kind {
 		number: Restart,
 		name:   "restart",
 		says:   "the walk began in rcu-walk and started over in ref-walk",
-		// Only the entry of d_lookup shows that a __d_lookup is not one that it made.
+		// Only the entry of d_lookup shows that a __d_lookup was not made by a d_lookup.
 		needs: lookups,
 		walks: true,
 		open: func(v *view) {
@@ -45,9 +45,9 @@ var _ = register(func() kind {
 	}
 })
 
-// restart finds a component that was looked up in rcu-walk and later, by __d_lookup alone, in
-// ref-walk: lookup_fast asks once for a component of a walk, and d_lookup is of no walk that
-// begins. nil where there is none.
+// restart finds a component that was looked up in rcu-walk and later in ref-walk, by a __d_lookup outside
+// any d_lookup. lookup_fast looks up a component once per walk, and a d_lookup does not show that a walk
+// began. Both results are nil if there is none.
 func (w *walk) restart() (first, again *walkStep) {
 	if w.roles&chained == 0 {
 		return nil, nil
@@ -75,14 +75,14 @@ func (w *walk) restart() (first, again *walkStep) {
 	return nil, nil
 }
 
-// inRef are the lookups that a ref-walk makes, chained those of them that walk one hash chain.
+// inRef are the lookups that a ref-walk makes, chained those of them that search one hash chain.
 var (
 	inRef   = replay.RolesOf(schema.RoleLookup, schema.RoleLookupChain)
 	chained = replay.RolesOf(schema.RoleLookupChain)
 )
 
-// rcu is the last lookup of the same name by __d_lookup_rcu before, that is not the second look
-// of an allocated name.
+// rcu returns the last lookup of the same name by __d_lookup_rcu before again; nil if there is none, or if
+// the name was allocated before again, which then is the second look at it.
 func (w *walk) rcu(again *walkStep) (found *walkStep) {
 	for i := range w.steps {
 		s := &w.steps[i]

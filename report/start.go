@@ -42,10 +42,10 @@ var _ = register(func() kind {
 	}
 })
 
-// StartElsewhere is why a start claim is not proven, besides what other kinds have too.
+// StartElsewhere is the one reason why a start claim is not proven that other kinds do not share.
 var StartElsewhere = &Reason{Unproven, "the first component was looked up under another dentry: a mount on that directory leads there, or a flag of openat2", false}
 
-// startOf says what directory a path starts from.
+// startOf says in which directory a path starts.
 func startOf(e *schema.Event) string {
 	switch {
 	case e.FromRoot():
@@ -56,7 +56,7 @@ func startOf(e *schema.Event) string {
 	return fmt.Sprintf("the directory that descriptor %d is open on", e.DirFD)
 }
 
-// firstLookup is the lookup of the first component of the path, nil where none was made or ..
+// firstLookup returns the lookup of the first component of the path; nil if there is none, or if ".."
 // stands before it.
 func (v *view) firstLookup() *walkStep {
 	if len(v.rows) == 0 || v.rows[0].lookup == nil {

@@ -45,7 +45,7 @@ var (
 	WrongPlace    = &Reason{Refuted, "length and place of the name do not agree", false}
 )
 
-// storageDoubt holds the place of a new dentry's name against its length.
+// storageDoubt compares where the name of a new dentry lies with its length.
 func storageDoubt(l *schema.Layout, e *schema.Event) *Reason {
 	switch {
 	case l.GetInlineNameSize() == 0:

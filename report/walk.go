@@ -7,35 +7,35 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// walk is one open, or another walk of a path, while it is being recorded: its events with
-// the dentries they were about.
+// walk is an open or another walk of a path while it is being recorded: its events, with the dentries they
+// are about.
 type walk struct {
 	steps    []walkStep
-	roles    replay.Roles // of its events
-	overflow bool         // it has more events than are looked at
-	nests    bool         // another open is made within it, whose events are not among these
-	execs    bool         // it is an open of the file that an exec runs
-	picked   bool         // an event of it is, see Options.Only
-	then     *walk        // of an operation on two paths the other one; nil: none
+	roles    replay.Roles // roles of its events
+	overflow bool         // it had more events than are looked at
+	nests    bool         // another open is made within it, whose events are not in steps
+	execs    bool         // it is the open of the file that an exec runs
+	picked   bool         // at least one of its events is, see Options.Only
+	then     *walk        // for an operation on two paths the other walk; nil: none
 }
 
 type walkStep struct {
 	ev    schema.Event
 	obj   *replay.Object
-	enter uint64 // of an exit: its entry
-	after uint64 // of an entry: it was not before this event
+	enter uint64 // for an exit the id of its entry
+	after uint64 // for an entry: the call was not entered before this event
 }
 
-// row is one component of the path as the walk met it.
+// row is one component of the path as the walk looked it up.
 type row struct {
-	offset int // in the path
+	offset int // offset in the path, in bytes
 	end    int
-	lookup *walkStep      // the first lookup's entry
-	alloc  *walkStep      // the alloc's entry: the copy source
+	lookup *walkStep      // entry of the first lookup
+	alloc  *walkStep      // entry of the alloc: the copy source
 	result *replay.Object // what the component came to
-	at     *walkStep      // the event that showed it
-	after  outside        // names looked up after it that are not in the path
-	torn   bool           // it was looked up under two parents
+	at     *walkStep      // the event that showed the result
+	after  outside        // lookups after it of names that are not in the path
+	torn   bool           // it was looked up under two different parents
 }
 
 func (c *collector) walk() *walk {
@@ -58,7 +58,7 @@ func (w *walk) add(s *replay.Step, room bool) {
 		w.step(s.Event.Entry).after = s.Call.After
 	}
 	k := w.step(s.Event)
-	k.ev.Entry = nil // it is the step before
+	k.ev.Entry = nil // the entry is the step before
 	k.obj = s.Object
 	switch {
 	case s.Call == nil:
@@ -69,7 +69,7 @@ func (w *walk) add(s *replay.Step, room bool) {
 	}
 }
 
-// step adds a step with an event, in place: an event is large.
+// step adds a step with a copy of the event, built in place since an event is large.
 func (w *walk) step(e *schema.Event) *walkStep {
 	n := len(w.steps)
 	if n == cap(w.steps) {
@@ -107,7 +107,7 @@ func (c *collector) ended(w *walk) {
 	c.claims(p, w, purpose{})
 }
 
-// opened counts an open, which has ended or never will.
+// opened counts an open that has ended or never will.
 func (c *collector) opened(w *walk) *Program {
 	p := c.program(w.enter())
 	if p.Opens++; w.execs {
@@ -116,7 +116,8 @@ func (c *collector) opened(w *walk) *Program {
 	return p
 }
 
-// claims makes every claim that a walk which has ended supports, and picks it for the program's section.
+// claims makes every claim that a finished walk supports, and picks the walk for the section of its program
+// if there is a reason.
 func (c *collector) claims(p *Program, w *walk, of purpose) {
 	c.components(w)
 	it := c.pick(p, w, of)
@@ -138,7 +139,7 @@ func (c *collector) claims(p *Program, w *walk, of purpose) {
 	v.it, v.w, v.walked = nil, nil, 0
 }
 
-// item keeps the walk for the program's section; nil where there is no room.
+// item keeps the walk for the section of its program; nil if there is no room.
 func (c *collector) item(p *Program, w *walk, of purpose, why Pick) *Item {
 	if !c.roomForItem() {
 		p.Squeezed = true
@@ -157,9 +158,9 @@ func (c *collector) item(p *Program, w *walk, of purpose, why Pick) *Item {
 	return it
 }
 
-// components groups the lookups and allocs of the walk by the component of the
-// path their name pointer points at, and counts the names outside the path: those
-// of symbolic links on the way. Where the walk ended in one of these, tail is its last.
+// components assigns the lookups and allocs of the walk to the components of the path that their name
+// pointers point at. It counts the names outside the path, which are those of symbolic links on the way. If
+// the walk ended in a symbolic link, tail is the last name of that.
 func (c *collector) components(w *walk) {
 	c.rows, c.links, c.tail, c.again = c.rows[:0], 0, row{}, false
 	path, base := w.enter().Name, w.enter().NameAddr
@@ -191,8 +192,8 @@ func (c *collector) components(w *walk) {
 	}
 }
 
-// returned takes the exit of a lookup or alloc: a dentry that one lookup found and a later
-// one does not is not what the component came to.
+// returned takes the exit of a lookup or alloc. A dentry that one lookup found and a later lookup does not
+// is not what the component came to.
 func (r *row) returned(s *walkStep) {
 	switch {
 	case s.obj != nil:
@@ -202,7 +203,7 @@ func (r *row) returned(s *walkStep) {
 	}
 }
 
-// asked is the event at which the walk first looked the component up, or allocated it.
+// asked returns the event at which the walk first looked up the component, or allocated it.
 func (r *row) asked() uint64 {
 	if r.lookup != nil {
 		return r.lookup.ev.ID
@@ -210,7 +211,7 @@ func (r *row) asked() uint64 {
 	return r.alloc.ev.ID
 }
 
-// askedAfter is an event before which the walk had not looked the component up, nor allocated it.
+// askedAfter returns an event before which the walk had neither looked up the component nor allocated it.
 func (r *row) askedAfter() uint64 {
 	if r.lookup != nil {
 		return r.lookup.after
@@ -218,8 +219,8 @@ func (r *row) askedAfter() uint64 {
 	return r.alloc.after
 }
 
-// linked takes the entry of a lookup or alloc whose name is not in the path. An alloc
-// may have no name at all: a directory's cursor.
+// linked takes the entry of a lookup or alloc whose name is not in the path. An alloc may have no name at
+// all, as that of a directory's cursor.
 func (c *collector) linked(s *walkStep) {
 	if s.ev.Role.Is(schema.Begins) || c.beneath(s) {
 		return
@@ -227,7 +228,7 @@ func (c *collector) linked(s *walkStep) {
 	c.links++
 	if n := len(c.rows); n > 0 {
 		if c.rows[n-1].making() {
-			return // its filesystem looks another name up in those it is layered on
+			return // its filesystem looks up another name in the filesystems it is layered on
 		}
 		c.rows[n-1].after.add(s.ev.ID)
 	}
@@ -236,9 +237,8 @@ func (c *collector) linked(s *walkStep) {
 	}
 }
 
-// beneath reports whether a name outside the path is that of the dentry the last
-// component came to: its filesystem is layered on others, as overlayfs is, and looks
-// the name up in them.
+// beneath reports whether a name outside the path is that of the dentry which the last component came to.
+// Then its filesystem is layered on others, as overlayfs is, and looks up the name in them.
 func (c *collector) beneath(s *walkStep) bool {
 	if len(c.rows) == 0 || s.ev.NameAddr == 0 {
 		return false
@@ -247,8 +247,8 @@ func (c *collector) beneath(s *walkStep) bool {
 	return d != nil && d.NameAddr == s.ev.NameAddr && (d.Killed == 0 || d.Killed > s.ev.ID)
 }
 
-// entered returns the row of the entry that the exit at step n is paired with, if it is
-// still one; nil for a stray.
+// entered returns the row of the entry that the exit at step n is paired with; nil if there is no such
+// entry or the row was dropped.
 func (c *collector) entered(w *walk, n int) *row {
 	for i := n - 1; i > 0 && w.steps[n].enter != 0; i-- {
 		if w.steps[i].ev.ID != w.steps[n].enter {
@@ -273,8 +273,8 @@ func (r *row) making() bool {
 	return r.at != nil && r.at.ev.Role.Is(schema.Begins) && r.result.Inserted == 0
 }
 
-// ending is the last component that the walk looked up, of the path or of a symbolic
-// link; there is a row.
+// ending returns the last component that the walk looked up, of the path or of a symbolic link. There must
+// be a row.
 func (c *collector) ending() *row {
 	if c.tail.lookup != nil {
 		return &c.tail
@@ -282,7 +282,7 @@ func (c *collector) ending() *row {
 	return &c.rows[len(c.rows)-1]
 }
 
-// name is the component.
+// name returns the name of the component.
 func (r *row) name(path string) string {
 	if r.end == 0 {
 		return r.lookup.ev.Name
@@ -290,9 +290,9 @@ func (r *row) name(path string) string {
 	return quote(path, r.offset, r.end)
 }
 
-// rowAt returns the row for the component at offset, the last one. A
-// walk that starts over (rcu-walk to ref-walk) comes back to an earlier component, or to
-// this one after what a symbolic link had: what it met the first time from there on is dropped.
+// rowAt returns the row for the component at offset, which becomes the last row. A walk that starts over
+// (rcu-walk to ref-walk) comes back to an earlier component, or to this one after the names of a symbolic
+// link; the rows of its first attempt from there on are dropped.
 func (c *collector) rowAt(offset int, s *walkStep) *row {
 	if n := len(c.rows); n > 0 && c.rows[n-1].offset == offset && c.rows[n-1].after.Count == 0 {
 		return &c.rows[n-1]
@@ -305,7 +305,7 @@ func (c *collector) rowAt(offset int, s *walkStep) *row {
 	return &c.rows[len(c.rows)-1]
 }
 
-// begins gives an open in progress a walk.
+// begins assigns a new walk to a call in progress.
 func (c *collector) begins(call *replay.Call) *walk {
 	if n := len(c.free); n > 0 {
 		call.Tag, c.free = c.free[n-1], c.free[:n-1]
@@ -317,7 +317,7 @@ func (c *collector) begins(call *replay.Call) *walk {
 	return w
 }
 
-// recycle takes the walks back from a call that was judged, or given up.
+// recycle takes back the walks of a call that was judged or given up.
 func (c *collector) recycle(call *replay.Call) {
 	if call.Tag == 0 {
 		return
@@ -331,7 +331,7 @@ func (c *collector) recycle(call *replay.Call) {
 	}
 }
 
-// forgotten has every kind drop a dentry that is forgotten.
+// forgotten has every kind drop a dentry that the state forgets.
 func (c *collector) forgotten(d *replay.Object) {
 	v := &c.view
 	for _, k := range c.kinds {
