@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/bpf"
 )
 
-// machineChecks turns what was seen of the machine into lines of a Diagnosis.
+// machineChecks returns the checks on what the machine offers.
 func machineChecks(m bpf.Machine) []Check {
 	return append([]Check{
 		hasCheck("bpf(2)", m.BPF, "the kernel has it", bpf.LackTracing), hasCheck("BTF", m.BTF, "the kernel describes its types", bpf.LackBTF),
@@ -19,7 +19,7 @@ func machineChecks(m bpf.Machine) []Check {
 	}, functionChecks(m)...)
 }
 
-// hasCheck is a line about what the kernel has, or lacks by an error.
+// hasCheck returns a check on something that the kernel has, or lacks if the error is not nil.
 func hasCheck(name string, lack error, has string, what bpf.Lack) Check {
 	if lack != nil {
 		return Check{name, Missing, lack.Error(), Remedy(what)}
@@ -38,7 +38,7 @@ func capabilityCheck(m bpf.Machine) Check {
 	return c
 }
 
-// lockdownCheck: only confidentiality forbids reading kernel memory and kprobes
+// lockdownCheck reports the lockdown mode. Only confidentiality forbids reading kernel memory and kprobes
 // (LOCKDOWN_BPF_READ_KERNEL, LOCKDOWN_KPROBES in include/linux/security.h).
 func lockdownCheck(m bpf.Machine) Check {
 	c := Check{Name: "lockdown", State: OK, Value: m.Lockdown}
@@ -84,7 +84,7 @@ func jitCheck(m bpf.Machine) Check {
 	return c
 }
 
-// functionChecks tell what of tracing was built into the kernel.
+// functionChecks returns checks on which ways of tracing were built into the kernel, and on tracefs.
 func functionChecks(m bpf.Machine) []Check {
 	list := []struct {
 		name, function, config string
@@ -121,7 +121,7 @@ func functionChecks(m bpf.Machine) []Check {
 	return append(checks, tracefs)
 }
 
-// preemptionCheck says what decides which way of attaching is tried first.
+// preemptionCheck reports the kind of preemption, which decides the way of attaching that is tried first.
 func preemptionCheck(p bpf.Preemption) Check {
 	c := Check{Name: "preemption", State: Note, Value: string(p) + ": fentry comes first, it costs least"}
 	if p.Interrupts() {
@@ -132,7 +132,7 @@ func preemptionCheck(p bpf.Preemption) Check {
 
 const hashTableName = "hash table"
 
-// hashTableCheck says whether buckets can be recomputed.
+// hashTableCheck reports whether buckets can be recomputed.
 func hashTableCheck(known bool, h host) Check {
 	if known {
 		return Check{Name: hashTableName, State: OK, Value: "dentry_hashtable and d_hash_shift are known"}

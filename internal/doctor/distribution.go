@@ -13,15 +13,15 @@ import (
 	"github.com/dtrec/dtrec/bpf"
 )
 
-// distribution is how one says its remedies: a row of distributions.
+// distribution holds the wording of remedies for one Linux distribution.
 type distribution struct {
 	id, name string
-	kernel   string // how to get a kernel with what recording needs
+	kernel   string // how to get a kernel that has what recording needs
 	unlock   string // how to boot without lockdown=confidentiality
 	qemu     string // how to get what dtrec vm needs
 }
 
-// distributions; the last is for those not known.
+// distributions lists the known distributions. The last row is for all others.
 var distributions = []*distribution{
 	{"ubuntu", "Ubuntu", "apt install linux-image-generic (BTF since 20.10)",
 		"take lockdown=confidentiality out of GRUB_CMDLINE_LINUX in /etc/default/grub, run update-grub, and reboot",
@@ -39,7 +39,7 @@ var distributions = []*distribution{
 		"take lockdown=confidentiality out of the kernel's command line, and reboot", "install QEMU 9 or later and e2fsprogs"},
 }
 
-// distributionOf finds the row for the ID and ID_LIKE of os-release.
+// distributionOf returns the row for the ID and ID_LIKE of os-release.
 func distributionOf(id, like string) *distribution {
 	for _, word := range append([]string{id}, strings.Fields(like)...) {
 		if i := slices.IndexFunc(distributions, func(d *distribution) bool { return d.id == word && word != "" }); i >= 0 {
@@ -49,12 +49,12 @@ func distributionOf(id, like string) *distribution {
 	return distributions[len(distributions)-1]
 }
 
-// persist says how a setting outlives the next boot. All have systemd's way.
+// persist says how to keep a setting after the next boot. All distributions do it in systemd's way.
 func (d *distribution) persist(setting string) string {
 	return "to keep it: echo " + setting + " > /etc/sysctl.d/60-dtrec.conf"
 }
 
-// remedy says what would help where something is lacking.
+// remedy says what helps against this lack.
 func (d *distribution) remedy(lack bpf.Lack) string {
 	vm := "or record in a virtual machine (" + d.qemu + "): 'dtrec vm --kernel KERNEL -- record ...'"
 	switch lack {
@@ -73,14 +73,15 @@ func (d *distribution) remedy(lack bpf.Lack) string {
 	}
 }
 
-// Remedy says what would help where something is lacking, in the words of this machine's distribution.
+// Remedy says what helps against this lack, in words that fit this machine's distribution.
 func Remedy(lack bpf.Lack) string {
 	text, _ := os.ReadFile("/etc/os-release")
 	release := assignments(string(text))
 	return distributionOf(release["ID"], release["ID_LIKE"]).remedy(lack)
 }
 
-// symbolsOf tells whether a kallsyms file lists dentry_hashtable, a variable, and whether it tells addresses.
+// symbolsOf reports whether a kallsyms file lists variables (dentry_hashtable is one) and whether it shows
+// addresses.
 func symbolsOf(kallsyms string) (variables, addresses bool) {
 	f, err := os.Open(kallsyms)
 	if err != nil {

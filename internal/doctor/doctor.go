@@ -17,37 +17,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What Diagnosis.Exit may be, beside 0.
+// The values of Diagnosis.Exit other than 0.
 const (
 	Gaps   = 1 // some claims cannot be proven
 	Cannot = 2 // nothing can be recorded
 )
 
-// State is what doctor says of one thing.
+// State is the result of one check.
 type State string
 
-// The states. A machine that lacks an optional thing records less.
+// The states. A machine that lacks something optional records less.
 const (
 	OK      State = "ok"
 	Missing State = "missing"
-	Unknown State = "unknown" // could not be looked at
+	Unknown State = "unknown" // could not be examined
 	Note    State = "note"    // neither good nor bad
 )
 
-// Diagnosis is this machine's answer before anything is recorded.
+// Diagnosis says what this machine could record.
 type Diagnosis struct {
 	Type    string  `json:"type"` // "doctor"
 	Kernel  string  `json:"kernel_release"`
 	Machine string  `json:"machine"`
-	Exit    int     `json:"exit"` // 0 all, 1 some claims cannot be proven, 2 cannot record
+	Exit    int     `json:"exit"` // 0: everything can be recorded; otherwise Gaps or Cannot
 	Reason  string  `json:"reason,omitempty"`
 	Remedy  string  `json:"remedy,omitempty"`
-	Tried   bool    `json:"tried"` // probes were really attached, and detached again
+	Tried   bool    `json:"tried"` // probes were really attached and detached again
 	Checks  []Check `json:"checks"`
 	Probes  []Probe `json:"probes"`
 }
 
-// Check is one thing recording needs or profits from.
+// Check is one thing that recording needs or benefits from.
 type Check struct {
 	Name   string `json:"name"`
 	State  State  `json:"state"`
@@ -55,22 +55,21 @@ type Check struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// Probe is how one role and phase would be recorded.
+// Probe says how one role and phase would be recorded.
 type Probe struct {
 	Role      string   `json:"role"`
 	Phase     string   `json:"phase"`
 	Required  bool     `json:"required"`
 	State     State    `json:"state"`
-	Symbol    string   `json:"symbol,omitempty"` // of the probe attached, or of the first that could be tried
+	Symbol    string   `json:"symbol,omitempty"` // of the attached probe, or of the first one that could be tried
 	Attach    string   `json:"attach,omitempty"`
-	Uncounted bool     `json:"uncounted,omitempty"` // hits it misses are not counted
-	Reason    string   `json:"reason,omitempty"`    // why there is none
-	Costs     []string `json:"costs,omitempty"`     // kinds of claim unproven without it, or without the hits it misses
-	Some      []string `json:"some,omitempty"`      // kinds of which some are
+	Uncounted bool     `json:"uncounted,omitempty"` // the hits it misses are not counted
+	Reason    string   `json:"reason,omitempty"`    // why there is no probe
+	Costs     []string `json:"costs,omitempty"`     // kinds of claim that cannot be proven without it, or without the hits it misses
+	Some      []string `json:"some,omitempty"`      // kinds of claim of which some cannot be proven
 }
 
-// Diagnose looks at the machine and, where the kernel lets it, attaches every probe
-// and detaches it again.
+// Diagnose examines the machine. If the kernel permits it, it attaches every probe and detaches it again.
 func Diagnose(mode bpf.Mode) Diagnosis {
 	d := Diagnosis{Type: "doctor", Exit: Cannot}
 	var u unix.Utsname
@@ -95,7 +94,7 @@ func Diagnose(mode bpf.Mode) Diagnosis {
 	return d
 }
 
-// refused fills in a Diagnosis where no session could be opened.
+// refused fills in the Diagnosis if no session could be opened.
 func (d *Diagnosis) refused(mode bpf.Mode, err error) {
 	d.Reason, d.Remedy = strings.ReplaceAll(err.Error(), "\n", "; "), ""
 	var missing *bpf.MissingError
@@ -111,7 +110,7 @@ func (d *Diagnosis) refused(mode bpf.Mode, err error) {
 	}
 }
 
-// conclude sums up where recording is possible.
+// conclude sets the exit status and its reason if recording is possible.
 func (d *Diagnosis) conclude() {
 	d.Exit = 0
 	var gaps []string
@@ -142,7 +141,7 @@ func (d *Diagnosis) conclude() {
 	}
 }
 
-// probesOf makes one row of the attempts of each role and phase.
+// probesOf turns the attempts of each role and phase into one row, ordered by role.
 func probesOf(attempts []bpf.Attempt) []Probe {
 	type key struct {
 		role  schema.Role
@@ -165,8 +164,8 @@ func probesOf(attempts []bpf.Attempt) []Probe {
 	return rows
 }
 
-// probeOf sums up the attempts of one role and phase: the one attached, else the
-// first that only was not tried, else why each failed.
+// probeOf sums up the attempts of one role and phase: the one that was attached, otherwise the first one that
+// merely was not tried, otherwise why each failed.
 func probeOf(attempts []bpf.Attempt) Probe {
 	p := Probe{
 		Role: schema.Role(attempts[0].Role).Label(), Phase: schema.Phase(attempts[0].Phase).Label(),
@@ -191,8 +190,7 @@ func probeOf(attempts []bpf.Attempt) Probe {
 	return p
 }
 
-// whyMissing joins the reasons, but leaves out symbols of other kernels where there
-// is one of this kernel.
+// whyMissing joins the reasons. It leaves out symbols of other kernels if any symbol is one of this kernel.
 func whyMissing(attempts []bpf.Attempt) string {
 	var unfit *bpf.UnfitError
 	other := func(a bpf.Attempt) bool { return errors.As(a.Err, &unfit) }
@@ -210,8 +208,9 @@ func whyMissing(attempts []bpf.Attempt) string {
 	return strings.Join(reasons, "; ")
 }
 
-// claimsNeeding names the kinds of claim that cannot be proven without a role, or only
-// without all its events, as those can that stand on one; and those of which some cannot.
+// claimsNeeding returns the kinds of claim that cannot be proven without a role, and those of which some
+// cannot. With all it returns those that need every event of the role, which leaves out the kinds that rest
+// on a single event.
 func claimsNeeding(role schema.Role, all bool) (kinds, some []string) {
 	for _, k := range report.Kinds() {
 		switch {

@@ -14,8 +14,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// attempts is a plan in which open has another symbol, drop none, and delete is left
-// out by the kernel.
+// attempts returns a plan in which open is attached by its other symbol, the kernel has no function for
+// drop, and it refuses the program for delete.
 func attempts() []bpf.Attempt {
 	return []bpf.Attempt{
 		{Probe: &schema.Probe{Role: schema.RoleDelete, Phase: schema.Enter, Symbol: "d_delete", Attach: schema.Fentry}, Err: errors.New("load: no")},

@@ -13,32 +13,33 @@ import (
 	"strings"
 )
 
-// host is what a machine's distribution and configuration say of it: settings that the kernel has from outside.
+// host holds what a machine's distribution and configuration say about it, that is, settings from outside the
+// kernel.
 type host struct {
-	name         string // such as "Debian GNU/Linux 12 (bookworm)"; empty where it is not known
+	name         string // such as "Debian GNU/Linux 12 (bookworm)"; empty if it is not known
 	distribution *distribution
-	secureBoot   string // "on", "off"; empty where there is no UEFI, or it cannot be read
+	secureBoot   string // "on" or "off"; empty if there is no UEFI or it cannot be read
 	paranoid     string // kernel.perf_event_paranoid
 	kptr         string // kernel.kptr_restrict
 	bounded      []string
 	effective    uint64
-	container    string // what of: docker, podman, lxc …; empty for none
+	container    string // kind of container: docker, podman, lxc …; empty if not in one
 	filtered     bool   // seccomp filters this process's system calls
 	nested       bool   // in a PID namespace of its own
 	variables    bool   // kallsyms lists variables, not functions only
-	addresses    bool   // and tells addresses
+	addresses    bool   // kallsyms shows addresses
 }
 
 // initialPIDs is the inode of the initial PID namespace, PROC_PID_INIT_INO.
 const initialPIDs = "pid:[4026531836]"
 
-// useful are the capabilities that recording may use, by number.
+// useful lists the capabilities that recording may use, with their numbers.
 var useful = []struct {
 	bit  int
 	name string
 }{{39, "CAP_BPF"}, {38, "CAP_PERFMON"}, {34, "CAP_SYSLOG"}, {21, "CAP_SYS_ADMIN"}}
 
-// lookAt reads the files of a machine below a root, which is / but in tests.
+// lookAt reads the files of a machine below root, which is "/" except in tests.
 func lookAt(root string) host {
 	read := func(name string) string {
 		text, _ := os.ReadFile(filepath.Join(root, name))
@@ -60,7 +61,7 @@ func lookAt(root string) host {
 		}
 	}
 	if variable, err := filepath.Glob(filepath.Join(root, "sys/firmware/efi/efivars/SecureBoot-*")); err == nil && len(variable) > 0 {
-		if value, err := os.ReadFile(variable[0]); err == nil && len(value) == 5 { // 4 bytes of attributes
+		if value, err := os.ReadFile(variable[0]); err == nil && len(value) == 5 { // 4 bytes of attributes before the value
 			h.secureBoot = map[byte]string{0: "off", 1: "on"}[value[4]]
 		}
 	}
@@ -72,7 +73,7 @@ func lookAt(root string) host {
 	return h
 }
 
-// containerOf names the kind of container that these files are in.
+// containerOf returns the kind of container that these files are in; empty if they are in none.
 func containerOf(root string, read func(string) string) string {
 	for _, mark := range [][2]string{{".dockerenv", "docker"}, {"run/.containerenv", "podman"}} {
 		if _, err := os.Stat(filepath.Join(root, mark[0])); err == nil {
@@ -87,7 +88,7 @@ func containerOf(root string, read func(string) string) string {
 	return read("run/systemd/container")
 }
 
-// assignments reads NAME=value lines, as a shell would those of os-release.
+// assignments reads NAME=value lines, without the quotes around values, as in os-release.
 func assignments(text string) map[string]string {
 	found := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -109,7 +110,7 @@ func fields(text string) map[string]string {
 	return found
 }
 
-// has tells whether a capability is effective.
+// has reports whether the capability, one of useful, is effective.
 func (h host) has(name string) bool {
 	i := slices.IndexFunc(useful, func(c struct {
 		bit  int
@@ -120,7 +121,7 @@ func (h host) has(name string) bool {
 	return h.effective&(1<<useful[i].bit) != 0
 }
 
-// checks turns what was seen into lines of a Diagnosis.
+// checks returns the checks on the host.
 func (h host) checks() []Check {
 	list := []Check{h.boundingCheck(), h.paranoidCheck(), h.pointerCheck()}
 	if h.name != "" {
@@ -159,7 +160,8 @@ func (h host) boundingCheck() Check {
 	return c
 }
 
-// paranoidCheck: a level above 2 is Debian's and Ubuntu's own. It is about who lacks CAP_PERFMON.
+// paranoidCheck reports the level of kernel.perf_event_paranoid, which matters only without CAP_PERFMON.
+// Levels above 2 exist only on Debian and Ubuntu.
 func (h host) paranoidCheck() Check {
 	c := Check{Name: "perf events", State: Note, Value: "kernel.perf_event_paranoid=" + h.paranoid + " (nothing to recording, which has CAP_PERFMON)"}
 	if h.paranoid == "" {

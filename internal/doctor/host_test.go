@@ -14,7 +14,8 @@ import (
 	"github.com/dtrec/dtrec/bpf"
 )
 
-// machine lays the files of a machine below a directory. A name that ends in -> is a link's.
+// machine creates the files of a machine below a directory and reads them. A name that ends in -> becomes a
+// symbolic link.
 func machine(t *testing.T, files map[string]string) host {
 	t.Helper()
 	root := t.TempDir()
@@ -36,7 +37,7 @@ func machine(t *testing.T, files map[string]string) host {
 
 const (
 	everything = "CapEff:\t000001ffffffffff\nCapBnd:\t000001ffffffffff\nSeccomp:\t0\n"
-	docker     = "CapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\nSeccomp:\t2\n" // docker run, without options
+	docker     = "CapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\nSeccomp:\t2\n" // of docker run without options
 	symbols    = "ffffffff81000000 T _stext\nffffffff82000000 D dentry_hashtable\n"
 	hidden     = "0000000000000000 T _stext\n0000000000000000 D dentry_hashtable\n"
 )
@@ -46,7 +47,7 @@ func TestHost(t *testing.T) {
 	tests := []struct {
 		name  string
 		files map[string]string
-		want  []string // checks: name, state, a part of the value, a part of the remedy
+		want  []string // checks: name, state, part of the value, part of the remedy
 	}{
 		{"Debian, nothing wrong", map[string]string{
 			"etc/os-release": debian, "proc/self/status": everything, "proc/kallsyms": symbols, "proc/self/ns/pid->": initialPIDs,
@@ -92,7 +93,7 @@ func TestHost(t *testing.T) {
 	}
 }
 
-// Each distribution, and what is like it, has its own words for the remedies.
+// Each distribution has its own words for the remedies, which also serve the distributions like it.
 func TestDistributions(t *testing.T) {
 	for release, want := range map[string]string{
 		"ID=debian": "Debian", "ID=ubuntu\nID_LIKE=debian": "Ubuntu", "ID=linuxmint\nID_LIKE=\"ubuntu debian\"": "Ubuntu",

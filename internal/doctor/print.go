@@ -14,14 +14,14 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// WriteJSON prints the diagnosis as one object.
+// WriteJSON writes the diagnosis as one JSON object.
 func (d *Diagnosis) WriteJSON(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(d)
 }
 
-// WriteText prints the verdict, and then what it was made from.
+// WriteText writes the verdict, followed by the checks and probes it is based on.
 func (d *Diagnosis) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(t, "Linux %s, %s\n%s\nMachine\n", replay.Printable(d.Kernel), replay.Printable(d.Machine), d.verdict())
@@ -41,7 +41,7 @@ func (d *Diagnosis) WriteText(w io.Writer) error {
 	return t.Flush()
 }
 
-// describe says how the probe is attached, or why not and what that costs.
+// describe says how the probe is attached, or why it is not and what that costs.
 func (p *Probe) describe() string {
 	var out []string
 	switch {
@@ -67,7 +67,7 @@ func (p *Probe) describe() string {
 	return strings.Join(out, "; ")
 }
 
-// costs are the kinds of claim that lack the role, all of them or some.
+// costs lists the kinds of claim that cannot be proven without the role, entirely or in part; empty for none.
 func (p *Probe) costs() (text string) {
 	if len(p.Costs) > 0 {
 		text = ": " + strings.Join(p.Costs, ", ")
@@ -81,7 +81,7 @@ func (p *Probe) costs() (text string) {
 	return text
 }
 
-// verdict is the sum, with the remedies.
+// verdict returns the conclusion with its remedies.
 func (d *Diagnosis) verdict() string {
 	var b strings.Builder
 	switch d.Exit {
