@@ -15,16 +15,16 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// plainText is the log as UTF-8: a file that begins with the byte order mark of UTF-16, as
-// Windows' shells write it, is decoded. Any other is taken as it is.
+// plainText returns the log as UTF-8. A file that begins with the byte order mark of UTF-16, as Windows
+// shells write it, is decoded; any other file is read as it is.
 func plainText(r io.Reader) io.Reader {
 	return transform.NewReader(r, unicode.BOMOverride(transform.Nop))
 }
 
-// maxRecord bounds a record of JSON, bytes. journald's own bound of a line is 48 KiB.
+// maxRecord bounds the size of a JSON record in bytes. journald itself limits a line to 48 KiB.
 const maxRecord = 1 << 20
 
-// records decodes one record after another; io.EOF is the end.
+// records returns the next record at each call, and io.EOF at the end.
 type records func() (said, error)
 
 var (
@@ -33,8 +33,8 @@ var (
 	journalJSON = pattern(`^[\s\x1e]*\{\s*"[A-Z_]`)
 )
 
-// structured returns the records of a log that is JSON, as dmesg -J and journalctl -o json,
-// json-pretty and json-seq write it; nil of one that is text.
+// structured returns the records of a log in JSON, as written by dmesg -J and by journalctl -o json,
+// json-pretty and json-seq. It returns nil if the log is text.
 func structured(in *bufio.Reader) records {
 	start, _ := in.Peek(256)
 	budget := &budget{in: in, left: maxRecord}
@@ -74,7 +74,7 @@ func decode(d *json.Decoder, b *budget, record any) error {
 	return err
 }
 
-// budget bounds what is read for one record, and takes out the separators of json-seq.
+// budget limits how much is read for one record, and replaces the record separators of json-seq by blanks.
 type budget struct {
 	in   io.Reader
 	left int
@@ -96,7 +96,7 @@ func (b *budget) Read(p []byte) (int, error) {
 
 // message is a record of dmesg -J.
 type message struct {
-	Time   json.RawMessage `json:"time"` // seconds since boot, six digits behind the point; a string where another format was asked for
+	Time   json.RawMessage `json:"time"` // seconds since boot with six decimals; a string if another format was asked for
 	Caller string          `json:"caller"`
 	Msg    string          `json:"msg"`
 }
@@ -109,16 +109,16 @@ func (m *message) said() said {
 	return s
 }
 
-// entry is a record of the journal.
+// entry is a record of journalctl's JSON.
 type entry struct {
 	Message   text   `json:"MESSAGE"`
 	Transport string `json:"_TRANSPORT"`
 	Boot      string `json:"_BOOT_ID"`
-	Monotonic string `json:"_SOURCE_MONOTONIC_TIMESTAMP"` // the kernel's, microseconds
-	Realtime  string `json:"__REALTIME_TIMESTAMP"`        // the journal's, microseconds since 1970
+	Monotonic string `json:"_SOURCE_MONOTONIC_TIMESTAMP"` // by the kernel, microseconds
+	Realtime  string `json:"__REALTIME_TIMESTAMP"`        // by journald, microseconds since 1970
 }
 
-// said takes a message of anything but the kernel for one that says nothing.
+// said returns an empty text for messages that are not the kernel's.
 func (e *entry) said() said {
 	s := said{text: string(e.Message), boot: e.Boot}
 	if e.Transport != "" && e.Transport != "kernel" {
@@ -137,8 +137,8 @@ func (e *entry) said() said {
 	return s
 }
 
-// text is a field of the journal: a string, or an array of bytes where they are not UTF-8;
-// null where it is too long, which is empty here.
+// text is a field of the journal: a string, or an array of bytes if they are not valid UTF-8. A field that is
+// too long is null in JSON, and empty here.
 type text string
 
 func (t *text) UnmarshalJSON(b []byte) error {
@@ -146,7 +146,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 		return json.Unmarshal(b, (*string)(t))
 	}
 	var raw []uint8
-	var values []uint16 // encoding/json takes []uint8 for base64
+	var values []uint16 // encoding/json would take []uint8 for base64
 	if err := json.Unmarshal(b, &values); err != nil {
 		return err
 	}
@@ -157,8 +157,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// records takes the records in. A record that cannot be read ends the log: the error says
-// which.
+// records reads all records. A record that cannot be read ends the log, and the error says which one it was.
 func (l *reader) records(next records) error {
 	for {
 		s, err := next()

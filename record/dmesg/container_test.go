@@ -10,7 +10,7 @@ import (
 	"unicode/utf16"
 )
 
-// utf16LE is a text as PowerShell's > writes it.
+// utf16LE returns the text as PowerShell's > writes it.
 func utf16LE(text string) string {
 	b := []byte{0xff, 0xfe}
 	for _, unit := range utf16.Encode([]rune(text)) {
@@ -19,7 +19,7 @@ func utf16LE(text string) string {
 	return string(b)
 }
 
-// summary is what two events of a log are held by.
+// summary returns a text by which the events of two logs are compared.
 func summary(l *Log) string {
 	var b strings.Builder
 	for _, r := range l.Runs {
@@ -31,7 +31,7 @@ func summary(l *Log) string {
 	return b.String()
 }
 
-// One log in every form in which dmesg and the journal print it.
+// The same log is read in every form in which dmesg and the journal print it.
 func TestContainers(t *testing.T) {
 	const plain = "[    5.000123] [O] IN: 0xffff8976c6763020 | /tmp/é\n[    5.000200] usb 1-1: new device\n[    5.000300][  T168] d_lookup return: NULL\n"
 	want := summary(read(t, plain))
@@ -68,7 +68,7 @@ func TestContainers(t *testing.T) {
 	}
 }
 
-// A record that is none, or too long, is an error that says which; what came before stays.
+// A broken or overlong record is an error that says which record it was; the events before it are kept.
 func TestBrokenRecords(t *testing.T) {
 	const one = `{"MESSAGE":"d_lookup return: NULL"}` + "\n"
 	for log, want := range map[string]string{

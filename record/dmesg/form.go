@@ -11,21 +11,22 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// pattern is a regular expression that is compiled when it is first used: most commands use none.
+// pattern returns a function that compiles a regular expression when it is first called, because most
+// commands need none.
 func pattern(text string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
 
-// form is one way to say an event. The groups of its pattern are called after what
-// they hold: at (address), name, hash, length, rest (of the path), null, salt, symbol.
+// form is one way in which a line says an event. The groups of its pattern are named after what they hold: at
+// (an address), name, hash, length, rest (of the path), null, salt, symbol.
 type form struct {
 	pattern func() *regexp.Regexp
-	role    schema.Role // unspecified: that of the symbol
+	role    schema.Role // unspecified: the role of the symbol
 	phase   schema.Phase
-	symbol  string // empty: the group's
+	symbol  string // empty: taken from the group
 }
 
-// symbolRoles is which role the functions play that the module probes by name.
+// symbolRoles maps the functions that the module probes by name to their roles.
 var symbolRoles = map[string]schema.Role{
 	"do_filp_open": schema.RoleOpen, "__d_alloc": schema.RoleAlloc,
 	"d_lookup": schema.RoleLookup, "__d_lookup": schema.RoleLookupChain, "__d_lookup_rcu": schema.RoleLookupRCU,
@@ -34,7 +35,7 @@ var symbolRoles = map[string]schema.Role{
 	"full_name_hash": schema.RoleHash,
 }
 
-// roleOf returns RoleCall for a function that plays no other.
+// roleOf returns the role of a function; RoleCall if it plays none of the others.
 func roleOf(symbol string) schema.Role {
 	if r, ok := symbolRoles[symbol]; ok {
 		return r
@@ -47,7 +48,7 @@ const (
 	dentry  = `(?P<symbol>d_add|__d_add|d_add_ci|d_rehash|d_delete|d_drop|dput|__dentry_kill)`
 	pointer = `(?P<at>(?:0x)?[0-9a-f]{16}|\(____ptrval____\)|\(ptrval\))`
 	named   = `(?: \| (?P<name>.*))?`
-	noted   = `(?: \([a-z][a-z ,]*\))?` // a reader's, as "(later cache hit)"
+	noted   = `(?: \([a-z][a-z ,]*\))?` // a remark by a reader of the log, such as "(later cache hit)"
 	from    = `(?: from [a-z_]+)?`
 	hashed  = `hash (?P<hash>\d{1,10}|0x[0-9a-f]{1,8}) length (?P<length>\d{1,10}) name (?P<rest>.*)`
 )
@@ -56,7 +57,7 @@ func shape(text string, r schema.Role, p schema.Phase, symbol string) form {
 	return form{pattern(`^` + text + noted + `$`), r, p, symbol}
 }
 
-// driverForms are the lines of the module, newest version first.
+// driverForms are the forms of the module's lines, newest version first.
 var driverForms = []form{
 	shape(`\[O\] IN: `+pointer+named, schema.RoleOpen, schema.Enter, "do_filp_open"),
 	shape(`\[O\] OUT: `+pointer+named, schema.RoleOpen, schema.Exit, "do_filp_open"),
@@ -77,11 +78,11 @@ var driverForms = []form{
 	shape(`\[trace_alloc\] Copy Dest:\s+`+pointer, schema.RoleAlloc, schema.Exit, "__d_alloc"),
 }
 
-// driverStarts begin a line of the module, whole or broken.
+// driverStarts matches the start of a line of the module, whether the rest is valid or not.
 var driverStarts = pattern(`^(?:\[[OAL]\] [A-Z]+:|\[trace_(?:open|lookup|alloc)\]|_{0,2}d[a-z_]+ (?:entry|return)\b|full_name_hash return|optional probe not registered)`)
 
-// match finds the form of a text and makes its event. In the bullet of a list a name
-// may stand in a code span. hidden counts the pointers that %p made unreadable.
+// match finds the form of a text and makes its event. In a bullet of a list (listed) a name may be in a code
+// span. hidden counts the pointers that %p made unreadable.
 func match(forms []form, text string, listed bool) (e schema.Event, hidden int, ok bool) {
 	for i := range forms {
 		if m := forms[i].pattern().FindStringSubmatch(text); m != nil {
@@ -124,7 +125,7 @@ func (f *form) event(m []string, listed bool) (e schema.Event, hidden int, ok bo
 			var n uint64
 			n, err = number32(v)
 			e.NameLen = uint32(n)
-		case "rest": // which the length stands before
+		case "rest": // comes after the length in the pattern
 			setComponent(&e, v)
 		}
 		if err != nil {
@@ -140,7 +141,7 @@ func (f *form) event(m []string, listed bool) (e schema.Event, hidden int, ok bo
 	return e, hidden, true
 }
 
-// number32 reads 32 bits, decimal, or hexadecimal after 0x.
+// number32 parses a 32-bit number: decimal, or hexadecimal after 0x.
 func number32(printed string) (uint64, error) {
 	if digits, ok := strings.CutPrefix(printed, "0x"); ok {
 		return strconv.ParseUint(digits, 16, 32)
@@ -148,13 +149,13 @@ func number32(printed string) (uint64, error) {
 	return strconv.ParseUint(printed, 10, 32)
 }
 
-// severalSymbols are the roles that more than one function plays in a log.
+// severalSymbols holds the roles that more than one function plays in a log.
 var severalSymbols = [schema.RoleEnd]bool{schema.RoleInsert: true, schema.RoleDrop: true, schema.RoleCall: true}
 
-// dropCaches is the kernel's own line, printed after the work was done.
+// dropCaches is the kernel's own line, which it prints after the caches were dropped.
 var dropCaches = pattern(`^(.{1,15}) \((\d{1,10})\): drop_caches: (\d{1,2})$`)
 
-// evict reads a drop_caches line; slabs is false where only the page cache went.
+// evict reads a drop_caches line. slabs is false if only the page cache was dropped.
 func evict(text string) (e schema.Event, slabs, ok bool) {
 	if !strings.Contains(text, "): drop_caches: ") {
 		return e, false, false

@@ -13,50 +13,52 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxLine bounds a line, bytes; of a longer one the rest is left out, and the name that
-// ends it is cut. The kernel's own lines end at 1024.
+// maxLine bounds the length of a line in bytes. The rest of a longer line is dropped, so that a name at its
+// end is cut. The kernel's own lines are at most 1024 bytes long.
 const maxLine = 64 << 10
 
-// maxEvents bounds the events of a log, all of which are kept. The kernel's own buffer has
-// some thousand lines.
+// maxEvents bounds the number of events in a log, as all of them are kept in memory. The kernel's own buffer
+// holds a few thousand lines.
 const maxEvents = 1 << 17
 
-// ErrTooLong says that a log has more.
+// ErrTooLong says that a log has more than maxEvents events.
 var ErrTooLong = fmt.Errorf("it says more than %d events", maxEvents)
 
 // Log is a kernel log as it was read.
 type Log struct {
-	Runs    []*Run // those with an event, in order
+	Runs    []*Run // those with at least one event, in order
 	Lines   uint64
-	Unknown uint64 // lines that say nothing known
-	Broken  uint64 // those among them that begin as the module's lines do
-	Hidden  uint64 // pointers that %p made unreadable
-	Report  string // the id of the run that dtrec wrote the page of; empty: it is none
+	Unknown uint64 // number of lines that were not understood
+	Broken  uint64 // those among them that begin like a line of the module
+	Hidden  uint64 // number of pointers that %p made unreadable
+	Report  string // id of the run, if the log is a report by dtrec; otherwise empty
 }
 
-// Run is what one boot of the kernel printed.
+// Run holds what one boot of the kernel printed.
 type Run struct {
-	Line    uint64 // where it begins, from 1
-	Release string // of the kernel; empty: the log does not name it
+	Line    uint64 // number of its first line, from 1
+	Release string // kernel release; empty if the log does not name it
 	Version string
-	Machine string         // its architecture, as uname(2) has it; empty: the log does not name it
-	Events  []schema.Event // in the order of the log; ids are not set
+	Machine string         // architecture as in uname(2); empty if the log does not name it
+	Events  []schema.Event // in the order of the log, without ids
 	Lost    []Lost         // in order
-	Printed bool           // a line of it was printed by printk; else it is all perf's or trace-cmd's probes
+	Printed bool           // some line came from printk; otherwise all are from probes of perf or trace-cmd
 	Missing []string       // symbols the module could not probe
-	Last    uint64         // latest time, nanoseconds
+	Last    uint64         // latest time of an event, nanoseconds
 }
 
-// Lost is what the text of a trace buffer says is missing.
+// Lost is a loss that the text of a trace buffer reports.
 type Lost struct {
-	Before int // how many events of the run stand before it
+	Before int // number of events of the run before it
 	Loss   *schema.Loss
 }
 
-// Skipped is told of each line that is not understood.
+// Skipped is called with each line that is not understood; broken means that it begins like a line of the
+// module.
 type Skipped func(line uint64, text string, broken bool)
 
-// Read reads a log to its end. It keeps every event. The error is the reader's.
+// Read reads a log to its end and keeps every event. The error is that of the io.Reader, of a broken JSON
+// record, or ErrTooLong.
 func Read(r io.Reader, skipped Skipped) (*Log, error) {
 	l := &reader{log: &Log{}, skipped: skipped}
 	in := bufio.NewReaderSize(plainText(r), maxLine)
@@ -77,7 +79,7 @@ func Read(r io.Reader, skipped Skipped) (*Log, error) {
 	}
 }
 
-// nextLine returns a line without its end, cut at maxLine.
+// nextLine returns a line without its line end, cut at maxLine. An empty line is returned as "\n".
 func nextLine(in *bufio.Reader) (string, error) {
 	b, err := in.ReadSlice('\n')
 	line := string(b)
@@ -88,40 +90,40 @@ func nextLine(in *bufio.Reader) (string, error) {
 		err = nil
 		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 		if line == "" {
-			line = "\n" // a line, though empty
+			line = "\n" // to tell an empty line from the end
 		}
 	}
 	return line, err
 }
 
-// reader is a log being read.
+// reader is the state of reading a log.
 type reader struct {
 	log     *Log
 	skipped Skipped
 	run     *Run
 	times   times
-	events  int               // of all runs
-	names   map[uint64]string // of the run: what was last said to be at an address
-	heard   map[uint32]uint64 // of the run: the time of the latest event of a CPU, nanoseconds
-	boot    string            // of the run, as the journal calls it; empty: not told
-	before  string            // the text of the line before, if it said an event
+	events  int               // number of events in all runs
+	names   map[uint64]string // of this run: the name last seen at an address
+	heard   map[uint32]uint64 // of this run: time of the latest event of a CPU, nanoseconds
+	boot    string            // boot id of the run in the journal; empty if there is none
+	before  string            // text of the previous line; empty if it said no event
 }
 
 var linuxVersion = pattern(`^Linux version (\S+) ?([^#]*)(#.*)?$`)
 
-// anotherBoot is what journalctl prints between two boots.
+// anotherBoot matches the line that journalctl prints between two boots.
 var anotherBoot = pattern(`^-- (?:Boot [0-9a-f]{32}|Reboot) --$`)
 
-// ownPage is the line of a report by dtrec that says which run it is of.
+// ownPage matches the line in which a report by dtrec says which run it is about.
 var ownPage = pattern("^This (?:report uses one run|page uses one run of a kernel log): id `([0-9a-f]{32})`, ")
 
-// line takes one line in: as it stands in the log, and what it says.
+// line processes one line, given as it stands in the log and as strip has parsed it.
 //
 //  1. Its time may show that another run has begun; so do the kernel's first
 //     line and the separator of journalctl.
-//  2. The module's lines, the kernel's drop_caches line and the words of reports are
-//     tried in this order.
-//  3. What remains is counted.
+//  2. The module's lines, the kernel's drop_caches line and the wording of reports
+//     are tried in this order.
+//  3. Any other line is counted as unknown.
 //
 // The error is ErrTooLong.
 func (l *reader) line(line string, s said) error {
@@ -145,8 +147,7 @@ func (l *reader) line(line string, s said) error {
 	return nil
 }
 
-// boundary begins another run where a line shows one, and reports whether the line says
-// no more than that.
+// boundary begins another run if the line shows one, and reports whether the line says nothing else.
 func (l *reader) boundary(s said) bool {
 	version := linuxVersion().FindStringSubmatch(s.text)
 	boot := s.at.clock == noClock && anotherBoot().MatchString(s.text)
@@ -159,12 +160,13 @@ func (l *reader) boundary(s said) bool {
 	l.boot = s.boot
 	l.times.see(s.at)
 	if version != nil {
-		l.run.Release, l.run.Version = strings.ToValidUTF8(version[1], "�"), strings.ToValidUTF8(version[3], "�") // a header has no other bytes
+		l.run.Release, l.run.Version = strings.ToValidUTF8(version[1], "�"), strings.ToValidUTF8(version[3], "�") // a header must be valid UTF-8
 	}
 	return version != nil || boot
 }
 
-// keep gives the events of a line their time, unless it only repeats the one before.
+// keep adds the events of a line to the run and sets their times, unless the line only repeats the one
+// before.
 func (l *reader) keep(events []schema.Event, s said) {
 	if len(events) == 1 && len(l.run.Events) > 0 && saidTwice(s.text, l.before) &&
 		l.run.Events[len(l.run.Events)-1].NameAddr == events[0].NameAddr {
@@ -176,7 +178,7 @@ func (l *reader) keep(events []schema.Event, s said) {
 	l.run.Printed = l.run.Printed || s.event == "" && len(events) > 0
 	for i := range events {
 		events[i].Time = l.times.next()
-		if events[i].TID == 0 { // drop_caches names its own
+		if events[i].TID == 0 { // drop_caches names its own task
 			events[i].PID, events[i].TID, events[i].Comm, events[i].CPU = s.pid, s.tid, s.comm, s.cpu
 		}
 		l.run.Last = max(l.run.Last, events[i].Time)
@@ -218,16 +220,16 @@ func (l *reader) read(s said) (events []schema.Event, known bool) {
 }
 
 var (
-	// lostEvents is what tracefs and trace-cmd report print where a CPU's buffer was full.
+	// lostEvents matches what tracefs and trace-cmd report print if the buffer of a CPU was full.
 	lostEvents = pattern(`^CPU:(\d{1,9}) \[(?:LOST )?(?:(\d{1,18}) )?EVENTS(?: DROPPED)?\]$`)
-	// perfLost is what perf script --show-lost-events prints.
+	// perfLost matches what perf script --show-lost-events prints.
 	perfLost = pattern(`PERF_RECORD_LOST(?:_SAMPLES)?()\s+lost (\d{1,18})$`)
-	// perfHeader is what perf script --header prints of the machine.
+	// perfHeader matches what perf script --header prints about the machine.
 	perfHeader = pattern(`^# (os release|arch) : (\S{1,64})$`)
 )
 
-// lost takes in that events are missing: of a CPU since its latest one, or in perf's words
-// since the run began, until now.
+// lost records that events are missing up to now: on one CPU since its latest event, or, if perf says so,
+// since the beginning of the run. It returns false for any other line.
 func (l *reader) lost(text string) bool {
 	first := uint64(0)
 	m := lostEvents().FindStringSubmatch(text)
@@ -241,13 +243,13 @@ func (l *reader) lost(text string) bool {
 	if m[1] != "" {
 		first = l.heard[uint32(cpu)]
 	}
-	count, _ := strconv.ParseUint(m[2], 10, 64) // without a number: at least one
+	count, _ := strconv.ParseUint(m[2], 10, 64) // no number means at least one
 	l.run.Lost = append(l.run.Lost, Lost{len(l.run.Events), &schema.Loss{Cause: schema.LossRingBuffer,
 		Cpu: uint32(cpu), Count: max(count, 1), FirstNs: first, LastNs: max(first, l.times.now)}})
 	return true
 }
 
-// machine takes in what a header says of the kernel.
+// machine reads the release or the architecture from perf's header. It returns false for any other line.
 func (l *reader) machine(text string) bool {
 	m := perfHeader().FindStringSubmatch(text)
 	if m == nil {
@@ -261,11 +263,11 @@ func (l *reader) machine(text string) bool {
 	return true
 }
 
-// note is what a reader of a log writes behind a line of it: "(later cache hit)".
+// note matches a remark that a reader of the log has added to a line, such as "(later cache hit)".
 var note = pattern(`^ \([^()]+\)$`)
 
-// unnoted takes a note off the name of an event. It may be part of the name: it is a note
-// only where the log has said the name without it to be at the same address.
+// unnoted removes such a remark from the name of an event. As it could be part of the name, it is removed
+// only if the log has given the name without it at the same address before.
 func (l *reader) unnoted(e *schema.Event) {
 	if !e.Columns.Has(schema.ColumnKey) || !e.Columns.Has(schema.ColumnNameAddr) {
 		return
@@ -292,7 +294,7 @@ func (l *reader) unknown(line string, broken bool) {
 	}
 }
 
-// flush ends the run. One without events is none.
+// flush ends the run. A run without events is dropped.
 func (l *reader) flush() {
 	if l.run != nil && len(l.run.Events) > 0 {
 		l.log.Runs = append(l.log.Runs, l.run)

@@ -35,7 +35,7 @@ func read(t *testing.T, log string) *Log {
 	return l
 }
 
-// one reads a log of one line and returns its events, times left out.
+// one reads a log of one line and returns its events without their times.
 func one(t *testing.T, line string) []schema.Event {
 	t.Helper()
 	l := read(t, line+"\n")
@@ -55,7 +55,7 @@ const (
 
 var long = strings.Repeat("n", 54) + "1770466275"
 
-// formCases are lines of logs and the events they are.
+// formCases maps lines of logs to the events they say.
 var formCases = map[string]schema.Event{
 	"[O] IN: 0xffff8976c6763020 | /tmp/a b | c":                                            {Role: schema.RoleOpen, Phase: schema.Enter, Columns: both, Symbol: open, NameAddr: a, Name: "/tmp/a b | c", NameLen: 12},
 	"[O] OUT: 0xffff8976c6763020 | x":                                                      {Role: schema.RoleOpen, Phase: schema.Exit, Columns: both, Symbol: open, NameAddr: a, Name: "x", NameLen: 1},
@@ -98,7 +98,7 @@ var formCases = map[string]schema.Event{
 	"[trace_alloc] Copy Source:  0xffff8976c6763020":                                       {Role: schema.RoleAlloc, Phase: schema.Enter, Columns: addr, Symbol: alloc, NameAddr: a},
 	"[trace_alloc] Copy Dest:    0xffff8976c6763020":                                       {Role: schema.RoleAlloc, Phase: schema.Exit, Columns: addr, Symbol: alloc, NameAddr: a},
 
-	// The words of reports.
+	// The wording of reports.
 	"- do_filp_open entry pointer = 0xffff8976c6763020 | /x":                                 {Role: schema.RoleOpen, Phase: schema.Enter, Columns: both, Symbol: open, NameAddr: a, Name: "/x", NameLen: 2},
 	"do_filp_open return pointer = 0xffff8976c6763020 | x":                                   {Role: schema.RoleOpen, Phase: schema.Exit, Columns: both, Symbol: open, NameAddr: a, Name: "x", NameLen: 1},
 	"- second open entry pointer = 0xffff8976c6763020 | /x":                                  {Role: schema.RoleOpen, Phase: schema.Enter, Columns: both, Symbol: open, NameAddr: a, Name: "/x", NameLen: 2},
@@ -126,7 +126,7 @@ var formCases = map[string]schema.Event{
 	"[A] SRC: 0xffff8976c6763020 and more":                                                   {},
 }
 
-// Every line form, and what it says.
+// Every form of line is read as the event it says.
 func TestForms(t *testing.T) {
 	for line, want := range formCases {
 		got := one(t, line)
@@ -142,7 +142,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// A bullet may say two events; what __d_alloc returned is said twice.
+// A bullet may say two events. What __d_alloc returned is said twice and becomes one event.
 func TestBulletsOfSeveralEvents(t *testing.T) {
 	l := read(t, `- before drop_caches: __d_add entry 0xffff8977185a9578 | t, x.txt, do_filp_open return pointer 0xffff8977185a9578 | t, x.txt
 - __d_alloc return pointer = 0xffff8977185a9578
@@ -159,7 +159,7 @@ func TestBulletsOfSeveralEvents(t *testing.T) {
 	}
 }
 
-// What tools put before a line, and the time it has.
+// Prefixes that tools put before a line are removed, and its time is read.
 func TestPrefixes(t *testing.T) {
 	const line = "d_lookup return: NULL"
 	day := func(at clock, ns int64) stamp { return stamp{at, ns} }
@@ -199,7 +199,7 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-// A number after the dash of a list is no line's: it may begin a name.
+// A number after the dash of a bullet is not a line number, because a name may begin with one.
 func TestPlacesStandBeforeTheBullet(t *testing.T) {
 	for line, name := range map[string]string{
 		"- 5-x hit: __d_lookup_rcu return = 0xffff8976c6763020":         "5-x",
@@ -214,7 +214,7 @@ func TestPlacesStandBeforeTheBullet(t *testing.T) {
 	}
 }
 
-// A page's bullet shows a name in a code span; a log's line shows it as it is.
+// In a bullet a name is in a code span; in a line of a log it is read as it is.
 func TestNamesInCodeSpans(t *testing.T) {
 	for line, name := range map[string]string{
 		"- do_filp_open entry pointer = 0xffff8976c6763020 | `/tmp/a b`":     "/tmp/a b",
@@ -262,7 +262,7 @@ func TestOtherLinesAreCountedAndListed(t *testing.T) {
 	}
 }
 
-// A line cut at its bound leaves a name that says it is cut, as does one beyond PATH_MAX.
+// A name in a line that was cut at maxLine shows that it is cut, and so does one longer than PATH_MAX.
 func TestLongNamesAreCut(t *testing.T) {
 	for _, n := range []int{4095, 4096, maxLine - 40, 100_000} {
 		got := one(t, "[O] IN: 0xffff8976c6763020 | "+strings.Repeat("n", n))

@@ -9,11 +9,11 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxName bounds a name, bytes: PATH_MAX without the closing NUL.
+// maxName bounds the length of a name in bytes: PATH_MAX without the terminating NUL.
 const maxName = 4095
 
-// plainName undoes the escapes of the kernel log and of dtrec replay. A text in which
-// one backslash begins no escape has none: it is taken as it stands.
+// plainName undoes the escapes of the kernel log and of dtrec replay. If some backslash does not begin a
+// valid escape, the text has none and is returned as it is.
 func plainName(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
@@ -39,8 +39,8 @@ func plainName(s string) string {
 	return string(out)
 }
 
-// unspanned is the name in a Markdown code span, if the text begins with one that ends
-// where a word does; what follows it is the page's. Else it is the text.
+// unspanned returns the name in a Markdown code span if the text begins with one that is followed by a blank
+// or nothing; the rest belongs to the page. Otherwise it returns the text.
 func unspanned(printed string) string {
 	rest := strings.TrimLeft(printed, "`")
 	fence := printed[:len(printed)-len(rest)]
@@ -58,7 +58,7 @@ func unspanned(printed string) string {
 	return content
 }
 
-// spanEnd is where a run of backticks as long as the fence begins, -1: nowhere.
+// spanEnd returns the index of the run of backticks that is as long as the fence, or -1.
 func spanEnd(text, fence string) int {
 	for at := 0; ; {
 		i := strings.IndexByte(text[at:], '`')
@@ -74,7 +74,7 @@ func spanEnd(text, fence string) int {
 	}
 }
 
-// setName gives the event a whole name.
+// setName gives the event a complete name.
 func setName(e *schema.Event, printed string) {
 	name := plainName(printed)
 	e.Columns = e.Columns.With(schema.ColumnKey)
@@ -82,16 +82,16 @@ func setName(e *schema.Event, printed string) {
 	e.Name = name[:min(len(name), maxName)]
 }
 
-// setComponent gives the event, whose length is known, as many of the bytes printed: a
-// lookup prints the rest of the path.
+// setComponent gives the event, whose NameLen is known, that many bytes of the printed name: a lookup prints
+// the rest of the path.
 func setComponent(e *schema.Event, printed string) {
 	name := plainName(printed)
 	e.Columns = e.Columns.With(schema.ColumnKey)
 	e.Name = name[:min(uint64(len(name)), uint64(e.NameLen), maxName)]
 }
 
-// setAddress gives the event the address of its name. An ERR_PTR is none: at the return
-// of an open it is what was returned. It reports false for what %p makes of a pointer.
+// setAddress gives the event the address of its name. An ERR_PTR is not an address; at the return of an open
+// it is the returned value. It returns false for the text that %p prints instead of a pointer.
 func setAddress(e *schema.Event, printed string) bool {
 	v, ok := address(printed)
 	errno := (&schema.Event{Ret: v}).Errno() != 0
@@ -104,7 +104,8 @@ func setAddress(e *schema.Event, printed string) bool {
 	return ok
 }
 
-// address reads 16 hexadecimal digits, with or without 0x.
+// address parses 16 hexadecimal digits, with or without 0x. A value of 32 bits or fewer other than 0 is not
+// an address.
 func address(printed string) (uint64, bool) {
 	v, err := strconv.ParseUint(strings.TrimPrefix(printed, "0x"), 16, 64)
 	if err != nil || v != 0 && v>>32 == 0 {

@@ -8,32 +8,32 @@ import (
 	"time"
 )
 
-// clock is what kind of time a line has. Times of two kinds are not compared.
+// clock is the kind of time a line has. Times of different kinds are not compared.
 type clock uint8
 
 const (
 	noClock   clock = iota
 	printk          // seconds since boot: [   12.345678]
-	wallClock       // a date with its year: dmesg -T, ISO 8601
-	syslog          // a date without it: Feb  7 12:00:00
-	clocks          // how many there are
+	wallClock       // a date with a year: dmesg -T, ISO 8601
+	syslog          // a date without a year: Feb  7 12:00:00
+	clocks          // number of clocks
 )
 
-// stamp is the time of a line: nanoseconds since boot, or since 1970 as if the date
-// were UTC. Only differences of dates mean anything.
+// stamp is the time of a line: nanoseconds since boot, or since 1970 if the date is read as UTC. Only
+// differences of dates mean anything.
 type stamp struct {
 	clock clock
 	ns    int64
 }
 
-// What terminals and tools put before a line: sudo's prompt, the place that rg gives
-// it (":" matches, "-" context; of several files with the name of the file), the
-// priority as dmesg -r and dmesg -x show it.
+// What terminals and tools put before a line: the prompt of sudo, the place that rg prints (":" for matches,
+// "-" for context, preceded by the file name if there are several files), and the priority printed by dmesg
+// -r and dmesg -x.
 var (
 	prompt   = pattern(`^\[sudo\] password for [^:]*: ?`)
 	number   = pattern(`^\d+[:-]`)
 	inFile   = pattern(`^[^\s:\[]+:\d+:`)
-	besideIn = pattern(`^([^\s:\[]+(?::|-\d+-))(?:[-*] )?\[`) // without number, or context: only before a bracket
+	besideIn = pattern(`^([^\s:\[]+(?::|-\d+-))(?:[-*] )?\[`) // without a number, or context: only before a bracket
 	priority = pattern(`^(?:<\d{1,3}>|[a-z]+ *:[a-z]+ *: )`)
 )
 
@@ -48,22 +48,21 @@ var (
 	syslogDay = pattern(`^([A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}) \S+ kernel: ?`)
 )
 
-// said is what a line of a log says: its text, and who said it when.
+// said is the parsed form of a line of a log: its text, who printed it and when.
 type said struct {
 	text   string
 	at     stamp
-	event  string // of the trace buffer, whose arguments the text is; empty: it is a message
-	pid    uint32 // the process that printed it; 0: the line does not tell
-	tid    uint32 // the thread that did; 0: the line does not tell, or an interrupt did
+	event  string // event of the trace buffer, whose arguments are in text; empty for a message
+	pid    uint32 // process that printed it; 0 if the line does not say
+	tid    uint32 // thread that printed it; 0 if the line does not say or an interrupt printed it
 	cpu    uint32
-	comm   string // of that thread; empty: the line does not tell
-	boot   string // the boot it is of, as the journal calls it; empty: the line does not tell
-	listed bool   // in the bullet of a list
+	comm   string // name of that thread; empty if the line does not say
+	boot   string // boot id in the journal; empty if there is none
+	listed bool   // it is a bullet of a list
 }
 
-// strip takes off a line what does not belong to its text: colours, what tools put before
-// it, the bullet of a list, its time and its thread. A line with a time is one of a log,
-// though a list holds it.
+// strip parses a line: it removes colours, prefixes of tools, the bullet of a list, the time and the thread.
+// A line with a time belongs to a log even if it is in a list.
 func strip(line string) said {
 	if strings.Contains(line, "\x1b") {
 		line = colour().ReplaceAllString(line, "")
@@ -79,7 +78,7 @@ func strip(line string) said {
 	text = text[len(b):]
 	var s said
 	s.text, s.at = dated(text[len(priority().FindString(text)):])
-	if m := seconds().FindStringSubmatch(s.text); m != nil { // the kernel's own time, whatever stands before
+	if m := seconds().FindStringSubmatch(s.text); m != nil { // the kernel's own time takes precedence over a date before it
 		s.text, s.at, s.tid = s.text[len(m[0]):], printkTime(m[1], m[2]+"000"), caller(m[3])
 	}
 	s.text = strings.TrimLeft(s.text, " \t")
@@ -87,15 +86,15 @@ func strip(line string) said {
 	return s
 }
 
-// printkTime makes a stamp of seconds and the nine digits behind their point.
+// printkTime makes a stamp of seconds and the nine digits after the decimal point.
 func printkTime(whole, fraction string) stamp {
 	s, _ := strconv.ParseInt(whole, 10, 64)
 	ns, _ := strconv.ParseInt(fraction, 10, 64)
 	return stamp{printk, s*1e9 + ns}
 }
 
-// caller is the thread of what CONFIG_PRINTK_CALLER prints: T and a thread, or C and the CPU
-// of an interrupt, which is no thread.
+// caller returns the thread that CONFIG_PRINTK_CALLER prints as T and its id. It returns 0 for C and a CPU,
+// which stands for an interrupt.
 func caller(printed string) uint32 {
 	digits, ok := strings.CutPrefix(printed, "T")
 	if !ok {
@@ -105,8 +104,8 @@ func caller(printed string) uint32 {
 	return uint32(tid)
 }
 
-// device reads a record of /dev/kmsg: priority, sequence, microseconds, flags, perhaps the
-// caller; then the text, in which the kernel has escaped what does not print.
+// device parses a record of /dev/kmsg: priority, sequence number, microseconds, flags, perhaps the caller,
+// then the text, in which the kernel has escaped unprintable bytes.
 func device(line string) (said, bool) {
 	m := kmsg().FindStringSubmatch(line)
 	if m == nil {
@@ -119,12 +118,12 @@ func device(line string) (said, bool) {
 	return said{text: m[3], at: stamp{printk, us * 1e3}, tid: caller(m[2])}, true
 }
 
-// maxMicroseconds keeps a stamp inside 64 bits of nanoseconds.
+// maxMicroseconds is the largest time whose nanoseconds fit into 64 bits.
 const maxMicroseconds = 1<<63/1000 - 1
 
-// traced reads a line of the trace buffer, as tracefs, trace-cmd report and perf script
-// print it: comm-thread [cpu] flags seconds: event: text. perf has a blank for the dash, and
-// may have the process before the thread.
+// traced parses a line of the trace buffer as printed by tracefs, trace-cmd report and perf script:
+// comm-thread [cpu] flags seconds: event: text. perf prints a blank instead of the dash, and may print the
+// process before the thread.
 func traced(line string) (said, bool) {
 	if !strings.Contains(line, "] ") {
 		return said{}, false
@@ -147,20 +146,20 @@ func traced(line string) (said, bool) {
 	if m[1] != unnamed {
 		s.comm = m[1]
 	}
-	if s.event == "bpf_trace_printk" || strings.HasPrefix(s.event, "0x") { // before 5.6 an address stands for the event
+	if s.event == "bpf_trace_printk" || strings.HasPrefix(s.event, "0x") { // before 5.6 an address stands for the event bpf_trace_printk
 		s.event = ""
 	}
 	return s, true
 }
 
-// unnamed is what the trace buffer prints for a thread whose comm it no longer knows.
+// unnamed is what the trace buffer prints for a thread whose comm it no longer has.
 const unnamed = "<...>"
 
 func unprompted(text string) string { return text[len(prompt().FindString(text)):] }
 
-// unplaced takes off the place that rg gives a line.
+// unplaced removes the place that rg prints before a line.
 func unplaced(text string) string {
-	if iso().MatchString(text) { // a date begins as a line number does
+	if iso().MatchString(text) { // a date begins like a line number
 		return text
 	}
 	if n := number().FindString(text); n != "" {
@@ -175,7 +174,7 @@ func unplaced(text string) string {
 	return text
 }
 
-// dated takes a date off the start of the text.
+// dated removes a date from the start of the text and returns it as a stamp.
 func dated(text string) (string, stamp) {
 	if m := ctime().FindStringSubmatch(text); m != nil {
 		if t, err := time.Parse(time.ANSIC, m[1]); err == nil {
@@ -188,7 +187,7 @@ func dated(text string) (string, stamp) {
 		}
 	}
 	if m := syslogDay().FindStringSubmatch(text); m != nil {
-		// A leap year, so that Feb 29 is a day.
+		// 1972 is a leap year, so that Feb 29 is valid.
 		if t, err := time.Parse("2006 Jan _2 15:04:05", "1972 "+m[1]); err == nil {
 			return text[len(m[0]):], stamp{syslog, t.UnixNano()}
 		}

@@ -9,12 +9,11 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Probes that perf or trace-cmd set, as docs/peers.md has them: the event is called after
-// the role and the phase that dtrec knows, its arguments after what they hold. In the text
-// "(do_filp_open+0x0/0xa0) name_addr=0xffff… name="/tmp/x"" a name is the last argument, since
-// the kernel prints it as it is, quotes inside it too.
+// Probes set by perf or trace-cmd as in docs/peers.md: an event is named after dtrec's role and phase, its
+// arguments after what they hold. In the text "(do_filp_open+0x0/0xa0) name_addr=0xffff… name="/tmp/x"" the
+// name is the last argument, because the kernel prints it as it is, including quotes inside it.
 
-// probeOf is the role and phase of an event, "lookup_rcu_exit".
+// probeOf returns the role and phase of an event's name, such as "lookup_rcu_exit".
 func probeOf(event string) (schema.Role, schema.Phase, bool) {
 	at := strings.LastIndexByte(event, '_')
 	if at < 0 {
@@ -25,13 +24,13 @@ func probeOf(event string) (schema.Role, schema.Phase, bool) {
 	return role, phase, known && ok
 }
 
-// isProbe reports whether an event is called as one of the documented probes is.
+// isProbe reports whether an event is named like one of the documented probes.
 func isProbe(event string) bool {
 	_, _, ok := probeOf(event)
 	return ok
 }
 
-// argument is what a probe's argument is called, the column it fills, and how.
+// arguments maps the name of a probe's argument to the column it fills and the field it sets.
 var arguments = map[string]struct {
 	column schema.Column
 	set    func(*schema.Event, uint64)
@@ -47,8 +46,8 @@ var arguments = map[string]struct {
 	"target":    {schema.ColumnTarget, func(e *schema.Event, v uint64) { e.Target = v }},
 }
 
-// probed makes the event of a probe. ok is false for other events, for an argument that is
-// not known, and for a number that is none.
+// probed makes the event of a probe. ok is false for other events, for an unknown argument, and for an
+// argument that is not a number.
 func probed(event, text string) (e schema.Event, ok bool) {
 	e.Role, e.Phase, ok = probeOf(event)
 	if !ok {
@@ -58,7 +57,7 @@ func probed(event, text string) (e schema.Event, ok bool) {
 	if text == "" || text[0] != '(' {
 		return e, false
 	}
-	_, rest, _ := strings.Cut(text, ")") // where the probe was hit: an address
+	_, rest, _ := strings.Cut(text, ")") // cuts off where the probe was hit
 	e.Symbol = "dtrec:" + e.Role.Label() // the text does not name the function
 	told := make(map[string]bool)
 	for _, field := range strings.Fields(rest) {
@@ -84,7 +83,7 @@ func probed(event, text string) (e schema.Event, ok bool) {
 		if !told["name_len"] {
 			e.NameLen = uint32(len(bytes))
 		}
-		e.Name = bytes[:min(uint64(len(bytes)), uint64(e.NameLen), maxName)] // what is read goes to a NUL: the rest of the path
+		e.Name = bytes[:min(uint64(len(bytes)), uint64(e.NameLen), maxName)] // the kernel reads up to a NUL: the rest of the path
 	}
 	if e.Columns.Has(schema.ColumnDentry) && !told["inode"] {
 		e.Facts |= schema.FactInodeUnknown

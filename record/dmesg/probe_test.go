@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// What perf and trace-cmd printed of the probes in docs/peers.md, on Linux 6.12.
+// The testdata is what perf and trace-cmd printed for the probes in docs/peers.md on Linux 6.12.
 func TestPeers(t *testing.T) {
 	for file, want := range map[string]struct {
 		events, lost, unknown int
@@ -37,7 +37,7 @@ func TestPeers(t *testing.T) {
 			if e.TID == 0 || e.Comm == "" || e.Columns == 0 || (e.PID == 0) != (want.kernel == "") {
 				t.Errorf("%s: %+v", file, e)
 			}
-			// The hash that the kernel computed is that of the name, cut at its length, under the parent.
+			// The kernel's hash is that of the name, cut at its length, with the parent as salt.
 			if e.Role == schema.RoleLookupRCU && e.Phase == schema.Enter && schema.HashName(e.Parent, e.Name) != e.Hash {
 				t.Errorf("%s: hash of %q is %d", file, e.Name, e.Hash)
 			}
@@ -45,7 +45,7 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-// Every probe that docs/peers.md sets is one that import takes, with all its arguments.
+// Every probe that docs/peers.md sets is read by import with all its arguments.
 func TestDocumentedProbes(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/peers.md")
 	if err != nil {
@@ -72,7 +72,7 @@ func TestDocumentedProbes(t *testing.T) {
 	}
 }
 
-// What is no probe of ours, or not as the kernel prints one, is no event.
+// An event that is not one of our probes, or not as the kernel prints one, is not read.
 func TestOtherEvents(t *testing.T) {
 	for line, broken := range map[string]uint64{
 		`  cat-1 [000] 1.000000: sched_switch: prev_comm=cat`:                         0,
@@ -100,7 +100,7 @@ func TestOtherEvents(t *testing.T) {
 	}
 }
 
-// A note behind a line is not part of its name, where the log shows that it is not.
+// A remark behind a line is not part of the name if the log shows that it is not.
 func TestNotes(t *testing.T) {
 	const insert, hit = "__d_add entry: 0xffff8976c6763020 | t.txt\n", "__d_lookup_rcu return: 0xffff8976c6763020 | t.txt (later cache hit)\n"
 	for log, want := range map[string]string{

@@ -14,7 +14,7 @@ import (
 
 const null = "d_lookup return: NULL\n"
 
-// runsOf returns the times of each run's events.
+// runsOf returns the times of the events of each run.
 func runsOf(t *testing.T, log string) (out [][]uint64) {
 	t.Helper()
 	for _, r := range read(t, log).Runs {
@@ -27,7 +27,7 @@ func runsOf(t *testing.T, log string) (out [][]uint64) {
 	return out
 }
 
-// Another boot begins another run; lines a little out of order do not.
+// Another boot begins another run; lines that are a little out of order do not.
 func TestRunsAndTimes(t *testing.T) {
 	for name, c := range map[string]struct {
 		log  string
@@ -37,7 +37,7 @@ func TestRunsAndTimes(t *testing.T) {
 		"seconds":      {"[   1.000000] " + null + "[   2.500000] " + null, [][]uint64{{1e9, 2.5e9}}},
 		"out of order": {"[   2.000000] " + null + "[   1.999990] " + null + "[   1.000000] " + null, [][]uint64{{2e9, 1.99999e9, 1e9}}},
 		"second boot":  {"[   2.000001] " + null + "[   1.000000] " + null, [][]uint64{{2.000001e9}, {1e9}}},
-		// The line that goes back need not be the module's.
+		// The line whose time goes back need not be one of the module's.
 		"boot between":    {"[  90.000000] " + null + "[   0.000000] x\n" + "[  95.000000] " + null, [][]uint64{{90e9}, {95e9}}},
 		"first line":      {"[  90.000000] " + null + "[  90.000000] Linux version 6.8.0-51-generic (x) #52 SMP\n" + "[  91.000000] " + null, [][]uint64{{90e9}, {91e9}}},
 		"no time between": {"[   1.000000] " + null + null + "[   1.500000] " + null, [][]uint64{{1e9, 1e9, 1.5e9}}},
@@ -49,13 +49,14 @@ func TestRunsAndTimes(t *testing.T) {
 		"syslog of two boots":      {"Feb  7 12:00:00 h kernel: " + null + "Feb  6 12:00:00 h kernel: " + null, [][]uint64{{0}, {0}}},
 		// A second clock is not compared with the first.
 		"two clocks": {"[   5.000000] " + null + "[Sat Feb  7 12:00:00 2026] " + null + "[   6.000000] " + null, [][]uint64{{5e9, 5e9, 6e9}}},
-		// But each with itself: a boot shows in one that does not count.
+		// But each clock is compared with itself: a boot shows also in a clock that events do not use.
 		"date, then seconds of two boots": {"Feb  7 12:00:00 h kernel: " + null + "Feb  7 12:00:01 h kernel: [   9.000000] " + null + "Feb  7 12:00:05 h kernel: [   1.000000] " + null,
 			[][]uint64{{0, 0}, {1e9}}},
 		"seconds of two boots, dates go on": {"Feb  7 12:00:00 h kernel: [   9.000000] " + null + "Feb  7 12:00:05 h kernel: [   1.000000] " + null, [][]uint64{{9e9}, {1e9}}},
 		"syslog twice over the new year": {"Jul  1 00:00:00 h kernel: " + null + "Jan  1 00:00:00 h kernel: " + null + "Jul  1 00:00:00 h kernel: " + null + "Jan  1 00:00:00 h kernel: " + null,
 			[][]uint64{{0, 184 * 864e11, 366 * 864e11, 550 * 864e11}}},
-		// What journalctl puts between boots; where it begins is none.
+		// The line that journalctl prints between boots begins a run; the line about where the journal begins
+		// does not.
 		"journal":         {"-- Journal begins at Sat 2026-02-07. --\n" + null + "-- Boot 0123456789abcdef0123456789abcdef --\n" + null + null, [][]uint64{{1}, {1, 2}}},
 		"older journal":   {"-- Logs begin at Sat 2026-02-07 12:00:00 CET, end at Sat 2026-02-07 13:00:00 CET. --\n" + null + "-- Reboot --\n" + null, [][]uint64{{1}, {1}}},
 		"boot found":      {"1:" + null + "2:-- Reboot --\n3:" + null, [][]uint64{{1}, {1}}},
@@ -68,7 +69,7 @@ func TestRunsAndTimes(t *testing.T) {
 	}
 }
 
-// The separators of journalctl are known lines; its headings are other lines.
+// The separators of journalctl are known lines; its headings are unknown ones.
 func TestLinesOfJournalctl(t *testing.T) {
 	l := read(t, "-- Journal begins at Sat 2026-02-07. --\n"+null+"-- Boot 0123456789abcdef0123456789abcdef --\n-- Reboot --\n-- Boot 7 --\n"+null)
 	if l.Lines != 6 || l.Unknown != 2 || l.Broken != 0 || len(l.Runs) != 2 || l.Runs[1].Line != 4 {
@@ -76,11 +77,11 @@ func TestLinesOfJournalctl(t *testing.T) {
 	}
 }
 
-// theProbes are those of the log of TestRunIsATrace.
+// theProbes are the probes in the header of TestRunIsATrace.
 var theProbes = []string{"open enter do_filp_open ", "insert enter d_add ", "insert enter __d_add ", "call enter dput ",
 	"call enter d_add_ci optional probe not registered, the log says", "call enter nosuch optional probe not registered, the log says"}
 
-// A run that is written reads back, and its header invents nothing.
+// A written run can be read back, and its header contains only what the log shows.
 func TestRunIsATrace(t *testing.T) {
 	log := "[  0.000000] Linux version 6.8.0-51-generic (b@h) (gcc 13) #52-Ubuntu SMP Thu\n" +
 		"[  1.000000] optional probe not registered: d_add_ci\n[  1.000000] optional probe not registered: nosuch\n" +
@@ -150,7 +151,7 @@ func TestRunIDsTellErrorsApart(t *testing.T) {
 	}
 }
 
-// Whatever the bytes: no panic, every line is counted, and each run reads back whole.
+// Whatever the bytes are, Read does not panic, counts every line, and each run can be written and read back.
 func FuzzImport(f *testing.F) {
 	f.Add("[    1.000000] [O] IN: 0xffff8976c6763020 | /tmp/t_e.txt\n[sudo] password for r: 12:[    1.000001] d_lookup entry: hash 210259851 length 7 name t_e.txt\n")
 	f.Add("Feb  7 12:00:00 h kernel: __d_lookup_rcu return: 0xffff8976c6763020 | a\\x1b | b\n[Sat Feb  7 12:00:00 2026] full_name_hash return: 7 length 1 salt 0xffff8976c6763020 name xy\n")
@@ -177,7 +178,7 @@ func FuzzImport(f *testing.F) {
 	})
 }
 
-// holdTogether writes a run, reads it back and compares.
+// holdTogether writes a run, reads it back and compares the two.
 func holdTogether(t *testing.T, run *Run) {
 	var out bytes.Buffer
 	if err := run.Write(&out, "fuzz"); err != nil {
@@ -200,7 +201,7 @@ func holdTogether(t *testing.T, run *Run) {
 		case *schema.Event:
 			want := run.Events[n]
 			if n++; !want.Columns.Has(schema.ColumnSymbol) {
-				want.Symbol = "" // the header has it
+				want.Symbol = "" // it is in the header
 			}
 			want.ID = uint64(n)
 			if d := cmp.Diff(&want, rec); d != "" {

@@ -4,28 +4,29 @@ package dmesg
 
 import "time"
 
-// newRun is how far time must go back for another run to have begun, nanoseconds.
-// Lines of several CPUs come out of order by far less; printk serialises them.
+// newRun is the backward jump of time, in nanoseconds, that marks the start of another run. Lines from
+// several CPUs are out of order by far less, as printk serialises them.
 const newRun = int64(time.Second)
 
-// newYear is how far a date without a year must go back to be of the next one.
+// newYear is the backward jump, in nanoseconds, by which a date without a year is taken to be in the next
+// year.
 const newYear = int64(180 * 24 * time.Hour)
 
-// year is that of stamp's syslog dates, a leap year.
+// year is the length of the year that syslog dates are given, a leap year, in nanoseconds.
 const year = int64(366 * 24 * time.Hour)
 
-// times turns the times of lines into those of events.
+// times turns the times of lines into times of events.
 type times struct {
-	clock  clock         // of the first line that had a time; noClock: none had
-	first  int64         // date of that line
-	met    [clocks]bool  // clocks that a line had
-	latest [clocks]int64 // their latest stamps
-	years  int64         // turned since the first syslog date, nanoseconds
+	clock  clock         // that of the first line with a time; noClock if there was none
+	first  int64         // date of that line; 0 for printk
+	met    [clocks]bool  // clocks seen so far
+	latest [clocks]int64 // the latest stamp of each clock
+	years  int64         // added for new years since the first syslog date, nanoseconds
 	now    uint64
 }
 
-// restarted reports whether a line of that time belongs to another run: its clock has
-// gone back, whatever another one says.
+// restarted reports whether a line with this time belongs to another run, because its clock has gone back.
+// Other clocks do not matter.
 func (t *times) restarted(at stamp) bool {
 	if !t.met[at.clock] {
 		return false
@@ -34,7 +35,7 @@ func (t *times) restarted(at stamp) bool {
 	return back > newRun && !(at.clock == syslog && back > newYear)
 }
 
-// back is how far the stamp is before the latest of its clock, nanoseconds.
+// back returns how many nanoseconds the stamp is before the latest of its clock.
 func (t *times) back(at stamp) int64 {
 	if at.clock == syslog {
 		at.ns += t.years
@@ -42,8 +43,8 @@ func (t *times) back(at stamp) int64 {
 	return t.latest[at.clock] - at.ns
 }
 
-// see takes the time of a line in. The first line with a time decides which clock
-// events have; a line with another one is as a line without.
+// see takes in the time of a line. The first line with a time decides which clock the events use; a line with
+// another clock is treated like a line without a time.
 func (t *times) see(at stamp) {
 	if at.clock == noClock {
 		return
@@ -67,7 +68,7 @@ func (t *times) see(at stamp) {
 	}
 }
 
-// next is the time of an event on the line seen last, nanoseconds.
+// next returns the time of an event on the latest line, nanoseconds. Without any clock it counts the events.
 func (t *times) next() uint64 {
 	if t.clock == noClock {
 		t.now++

@@ -12,8 +12,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Write writes the run as a complete trace. writer is the program that does it, and
-// its version.
+// Write writes the run as a complete trace. writer is the name and version of the writing program.
 func (r *Run) Write(w io.Writer, writer string) error {
 	t, err := schema.NewWriter(w, r.header(writer))
 	if err != nil {
@@ -58,7 +57,7 @@ func (r *Run) target() string {
 	return "the tasks of the text of a trace buffer"
 }
 
-// layout is what follows from the architecture: the name hash that dtrec record finds there.
+// layout returns what follows from the architecture: the name hash that dtrec record finds there.
 func (r *Run) layout() *schema.Layout {
 	l := &schema.Layout{}
 	if r.Machine == "x86_64" {
@@ -67,7 +66,7 @@ func (r *Run) layout() *schema.Layout {
 	return l
 }
 
-// attach is where the run's lines come from.
+// attach returns where the run's lines come from.
 func (r *Run) attach() schema.Attach {
 	if r.Printed {
 		return schema.Attach_ATTACH_DMESG
@@ -75,7 +74,7 @@ func (r *Run) attach() schema.Attach {
 	return schema.Attach_ATTACH_TEXT
 }
 
-// id is the same for the same events.
+// id returns an id that is the same for the same events.
 func (r *Run) id() []byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", r.Release)
@@ -90,8 +89,8 @@ func (r *Run) id() []byte {
 	return h.Sum(nil)[:16]
 }
 
-// probes lists what the lines show to have been probed, and what the module says was
-// not. None of it counts the hits that have no line.
+// probes lists the probes that the lines show, and those that the module reports as missing. All are
+// uncounted, as nothing says how many hits have no line.
 func (r *Run) probes() []*schema.Probe {
 	type place struct {
 		role   schema.Role

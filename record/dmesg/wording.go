@@ -10,7 +10,7 @@ import (
 
 const label = `(?: \([^)]*\))?`
 
-// wordingForms are the words in which reports repeat the lines of the module.
+// wordingForms are the forms in which reports repeat the lines of the module.
 var wordingForms = []form{
 	shape(`(?:do_filp_open|[a-z]+ open) entry pointer`+label+` =? ?`+pointer+named, schema.RoleOpen, schema.Enter, "do_filp_open"),
 	shape(`do_filp_open return pointer`+label+` =? ?`+pointer+named, schema.RoleOpen, schema.Exit, "do_filp_open"),
@@ -23,16 +23,15 @@ var wordingForms = []form{
 }
 
 var (
-	// silence says that a line is not there. It is no event.
+	// silence matches the statement that a line is missing. It is not an event.
 	silence = pattern(`^do_filp_open return pointer: not printed\b`)
-	// nextEvent is where a bullet with two events goes on.
+	// nextEvent matches where the second event of a bullet begins.
 	nextEvent = pattern(`, (?:do_filp_open|__d_add|__d_alloc|d_lookup|__d_lookup|__d_lookup_rcu|d_delete|__dentry_kill) (?:entry|return)\b`)
-	// ofName is the label of a bullet about one name.
+	// ofName matches the label of a bullet about one name.
 	ofName = pattern(`^(\S.*) (?:hit|delete|evict)$`)
 )
 
-// wording reads a line of a report. Only a bullet may have a label before the words,
-// or say two events.
+// wording reads a line of a report. Only a bullet may have a label before its wording, or say two events.
 func wording(text string, listed bool) (events []schema.Event, hidden int, ok bool) {
 	if silence().MatchString(text) {
 		return nil, 0, true
@@ -66,8 +65,8 @@ func wording(text string, listed bool) (events []schema.Event, hidden int, ok bo
 	return events, hidden, len(events) > 0
 }
 
-// saidTwice reports whether a line only repeats the one before it in other words: a
-// report calls what __d_alloc returned the copy destination as well.
+// saidTwice reports whether a line only repeats the one before in other words: a report also calls what
+// __d_alloc returned the copy destination.
 func saidTwice(text, before string) bool {
 	return strings.HasPrefix(text, "copy destination pointer") && strings.HasPrefix(before, "__d_alloc return pointer")
 }
