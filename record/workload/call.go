@@ -12,30 +12,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// step is one statement of a program: a call of the table below, or a few lines of C with
-// the Go that does the same.
+// step is one statement of a program: a call from the table below, or a few lines of C and the Go code that
+// does the same.
 type step struct {
-	call  string     // a name of calls
-	args  []any      // a path or text, a variable, flags, a mode, a number
-	to    variable   // takes the result; empty: it is dropped
-	shut  bool       // the descriptor it returns is closed in the same line
-	fails unix.Errno // how it is expected to fail; 0: it is not
-	or    unix.Errno // failing with it is as good, on a filesystem that cannot do it
-	note  string     // a comment behind it
-	made  []string   // files it brings into being, beyond what the table says
+	call  string     // key of calls; empty if run is set
+	args  []any      // paths, texts, variables, flags, modes, numbers
+	to    variable   // receives the result; empty if it is dropped
+	shut  bool       // close the returned descriptor in the same line
+	fails unix.Errno // expected error; 0 if it must succeed
+	or    unix.Errno // this error is accepted too, for filesystems without the operation
+	note  string     // comment behind the C line
+	made  []string   // files it creates in addition to those the table says
 
-	before, source []string // instead of a call: what stands before main, and in it
+	before, source []string // instead of a call: C lines before main and in main
 	run            func(*state) error
 }
 
-// The arguments of a call that are more than a string or a number in C.
+// Types of arguments that are spelled differently in C than a string or a number.
 type (
-	variable string // of a descriptor, or of a name
-	flags    int    // of open
+	variable string // name of a variable that holds a descriptor or a name
+	flags    int    // open flags
 	mode     uint32
 )
 
-// state is the variables of a running program.
+// state holds the variables of a running program.
 type state struct {
 	comm   string
 	fds    map[variable]int
@@ -43,8 +43,8 @@ type state struct {
 	stdout int
 }
 
-// calls are what programs may call: how each is done, and which of its arguments name what
-// it brings into being.
+// calls are the calls that programs may make: how each is done, and which of its arguments name files that it
+// creates.
 var calls = map[string]struct {
 	do    func(*arguments) (fd int, err error)
 	makes []int
@@ -69,7 +69,7 @@ var calls = map[string]struct {
 	}, nil},
 }
 
-// arguments are those of a step, while it runs.
+// arguments are the arguments of a running step.
 type arguments struct {
 	*state
 	args []any
@@ -107,19 +107,19 @@ func (a *arguments) number(n int) int {
 	return 0
 }
 
-// call is a step that calls name with the arguments.
+// call returns a step that calls name with these arguments.
 func call(name string, args ...any) step { return step{call: name, args: args} }
 
-// into makes a step's result a variable.
+// into assigns the step's result to a variable.
 func (s step) into(v variable) step { s.to = v; return s }
 
-// failing makes a step one that is to fail.
+// failing marks a step that must fail with this error.
 func (s step) failing(errno unix.Errno) step { s.fails = errno; return s }
 
-// closed makes a step one that closes the descriptor it returns.
+// closed makes the step close the descriptor it returns.
 func (s step) closed() step { s.shut = true; return s }
 
-// execute runs a step. Like the C it stands for it sets its variable whatever comes of it.
+// execute runs a step. Like the C it stands for, it sets its variable even if the call fails, to -1.
 func (s *step) execute(state *state) error {
 	if s.run != nil {
 		return s.run(state)
@@ -144,7 +144,7 @@ func (s *step) execute(state *state) error {
 	}
 }
 
-// lines is the step in C.
+// lines returns the step in C.
 func (s *step) lines() []string {
 	if s.call == "" {
 		return s.source
@@ -166,7 +166,7 @@ func (s *step) lines() []string {
 	return []string{c}
 }
 
-// makes lists the files that the step brings into being, or counts on being absent.
+// makes returns the files that the step creates or expects to be absent.
 func (s *step) makes() []string {
 	out := s.made
 	for _, n := range calls[s.call].makes {
@@ -181,7 +181,7 @@ func (s *step) makes() []string {
 	return out
 }
 
-// spell is an argument in C.
+// spell returns an argument in C.
 func spell(a any) string {
 	switch a := a.(type) {
 	case string:
@@ -194,8 +194,8 @@ func spell(a any) string {
 	return fmt.Sprint(a)
 }
 
-// quote is a C string literal. What is not printable ASCII is in octal, which unlike
-// hexadecimal ends after three digits.
+// quote returns a C string literal. Bytes other than printable ASCII are written in octal, since an octal
+// escape ends after three digits and a hexadecimal one does not.
 func quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -215,7 +215,7 @@ func quote(s string) string {
 	return b.String() + `"`
 }
 
-// flagNames spells the flags of open in C. O_TMPFILE holds the bit of O_DIRECTORY.
+// flagNames returns the flags of open in C. O_TMPFILE comes before O_DIRECTORY, whose bit it contains.
 func flagNames(flags int) string {
 	names := []string{[]string{"O_RDONLY", "O_WRONLY", "O_RDWR"}[flags&unix.O_ACCMODE]}
 	for _, f := range []struct {

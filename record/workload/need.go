@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// need is something a workload wants of the machine.
+// need is something a workload requires of the machine. It returns a *NeedError if the machine lacks it.
 type need func() error
 
-// NeedError says what a workload lacks, and what would help.
+// NeedError says what a workload lacks and how to get it.
 type NeedError struct {
 	What   string
 	Remedy string
@@ -29,7 +29,7 @@ func (e *NeedError) Error() string { return e.What }
 
 const loopRemedy = "make an ext2 image with a.txt in it and mount it there, or record in a virtual machine with 'dtrec vm'"
 
-// needLoop wants an ext2, 3 or 4 mounted on /mnt/loopfs, with the file in it.
+// needLoop requires a filesystem of type ext2, ext3 or ext4 mounted on /mnt/loopfs, with the file in it.
 func needLoop() error {
 	if !ext4Mounted(loopMount) {
 		return &NeedError{What: "no ext2 filesystem is mounted on " + loopMount, Remedy: loopRemedy}
@@ -42,7 +42,7 @@ func needLoop() error {
 
 const casefoldRemedy = "mount an ext4 made with 'mke2fs -O casefold' there, or record in a virtual machine with 'dtrec vm'"
 
-// needCasefold wants an ext4 mounted on /mnt/casefold, and a kernel that folds case.
+// needCasefold requires an ext4 mounted on /mnt/casefold and a kernel that supports case folding.
 func needCasefold() error {
 	if _, err := os.Stat("/sys/fs/ext4/features/casefold"); err != nil {
 		return &NeedError{What: "this kernel has no ext4 that folds case (CONFIG_UNICODE)", Remedy: "take a kernel that has, such as Debian's from 6.1 on"}
@@ -61,7 +61,7 @@ func ext4Mounted(dir string) bool {
 		here.Dev != above.Dev && s.Type == unix.EXT4_SUPER_MAGIC
 }
 
-// lacks returns the first need that is not met, nil if all are.
+// lacks returns an error for the first need that is not met, or nil.
 func (p *Program) lacks() error {
 	for _, need := range p.needs {
 		if err := need(); err != nil {
@@ -71,7 +71,7 @@ func (p *Program) lacks() error {
 	return nil
 }
 
-// needRoot: drop_caches is root's.
+// needRoot requires root, because only root may write drop_caches.
 func needRoot() error {
 	if os.Geteuid() == 0 {
 		return nil
@@ -79,8 +79,8 @@ func needRoot() error {
 	return &NeedError{What: "workloads write " + dropCaches + ", which takes root", Remedy: "run it with sudo"}
 }
 
-// Prepare checks what the programs need, removes their files of an earlier
-// run, and the negative dentries that leaves: each begins as it was meant to.
+// Prepare checks what the programs need, removes their files from an earlier run, and evicts the negative
+// dentries that this leaves, so that each program begins as intended.
 func Prepare(list []Program) error {
 	if err := needRoot(); err != nil {
 		return err
@@ -96,8 +96,8 @@ func Prepare(list []Program) error {
 	return runSteps(dropUsed(), &state{fds: make(map[variable]int)})
 }
 
-// Remarks are what a user should know of the programs about to be recorded: those
-// left out, and the directories where the caches cannot be dropped.
+// Remarks returns what a user should know about the programs about to be recorded: those left out, and the
+// directories in which dropping the caches has no effect.
 func Remarks(list []Program, absent []error) []string {
 	var out []string
 	for _, err := range absent {
@@ -125,8 +125,8 @@ func absolute(path string) string {
 	return path
 }
 
-// Clean removes what the programs make, and what must be absent: files
-// before the directories they are in.
+// Clean removes the files that the programs create or expect to be absent: files before the directories they
+// are in.
 func Clean(list []Program) error {
 	for _, path := range slices.Backward(files(list)) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -136,8 +136,8 @@ func Clean(list []Program) error {
 	return nil
 }
 
-// files lists what the programs make, and what they open as missing, sorted:
-// a directory comes before what is in it.
+// files lists the files that the programs create or open as missing, sorted, so that a directory comes before
+// its contents.
 func files(list []Program) []string {
 	var paths []string
 	for _, p := range list {

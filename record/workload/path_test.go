@@ -13,12 +13,13 @@ import (
 	"testing"
 )
 
-// rootless are the workloads that run as any user, anywhere.
+// rootless returns the workloads that run anywhere and as any user.
 func rootless() []Program {
 	return slices.DeleteFunc(All()[11:], func(w Program) bool { return w.Name == "race" || w.Name == "casefold" })
 }
 
-// Every call comes out as the workload says, and what it makes is what is removed.
+// Every call gives the result that the workload expects, and the files it creates are those that Clean
+// removes.
 func TestPathWorkloads(t *testing.T) {
 	for _, w := range rootless() {
 		t.Run(w.Name, func(t *testing.T) {
@@ -43,7 +44,7 @@ func TestPathWorkloads(t *testing.T) {
 	}
 }
 
-// The C that is printed leaves the same files behind as what is run.
+// The printed C leaves the same files behind as the Go code.
 func TestPathWorkloadsInC(t *testing.T) {
 	cc := compiler(t)
 	for _, w := range rootless() {
@@ -70,7 +71,7 @@ func TestPathWorkloadsInC(t *testing.T) {
 	}
 }
 
-// tree lists a directory, with types and targets of links.
+// tree lists a directory with file types and the targets of links.
 func tree(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -88,7 +89,7 @@ func tree(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// Two threads open every file, at any speed; the names are those of the C.
+// Two threads open every file, at any speed; the names are the same as in C.
 func TestRace(t *testing.T) {
 	t.Chdir(t.TempDir())
 	w := Program{Name: "race", steps: append(raceTrack("race", 4), race("race", 4))}

@@ -2,8 +2,8 @@
 
 //go:build linux
 
-// Package workload has the built-in programs: small ones, as tables of calls, each of which
-// is both run and printed as C. A new one is a row of All; a new call is a row of calls.
+// Package workload contains the built-in programs. They are small tables of calls, and each is both run and
+// printed as C. A new program is a row of All; a new call is a row of calls.
 package workload
 
 import (
@@ -17,17 +17,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Program is a small program as data.
+// Program is a small program, stored as data.
 type Program struct {
-	Name     string // also its task_struct.comm
-	Doc      string // what it shows
+	Name     string // also the thread's comm while it runs
+	Doc      string // what it demonstrates
 	steps    []step
 	needs    []need
-	optional bool // "all" does without it where a need is not met
-	byName   bool // "all" is without it
+	optional bool // "all" leaves it out if a need is not met
+	byName   bool // run only by name; never part of "all"
 }
 
-// Names lists the names in order.
+// Names returns the names of all programs, in order.
 func Names() []string {
 	var names []string
 	for _, p := range All() {
@@ -36,7 +36,7 @@ func Names() []string {
 	return names
 }
 
-// Find returns the program of that name, or an *UnknownError.
+// Find returns the program with this name, or an *UnknownError.
 func Find(name string) (Program, error) {
 	for _, p := range All() {
 		if p.Name == name {
@@ -46,14 +46,15 @@ func Find(name string) (Program, error) {
 	return Program{}, &UnknownError{name}
 }
 
-// UnknownError says that there is no program of that name.
+// UnknownError says that no program has this name.
 type UnknownError struct{ Name string }
 
-// Error names it.
+// Error names the program.
 func (e *UnknownError) Error() string { return fmt.Sprintf("no workload %q", e.Name) }
 
-// Select resolves names, in the order given. "all" is every program but those run
-// by name only; of those, absent are the optional ones this machine cannot run.
+// Select returns the named programs in the order given. "all" stands for every program except those that run
+// only by name, and except the optional ones that this machine cannot run; absent has an error for each of
+// the latter.
 func Select(names []string) (list []Program, absent []error, err error) {
 	for _, name := range names {
 		if name == "all" {
@@ -77,8 +78,8 @@ func Select(names []string) (list []Program, absent []error, err error) {
 	return list, absent, nil
 }
 
-// Source returns the program as lines of C: the body of its main, or where something
-// has to stand before main the whole of it without the includes.
+// Source returns the program as lines of C: the body of its main, or the whole program without the includes
+// if something must stand before main.
 func (p *Program) Source() []string {
 	var before, lines []string
 	for i := range p.steps {
@@ -94,10 +95,10 @@ func (p *Program) Source() []string {
 	return slices.Concat(before, []string{"int main(void)", "{"}, lines, []string{"}"})
 }
 
-// Run runs the program on the calling goroutine's thread, which takes its name, and by
-// system calls alone. Like the C it stands for, it does not stop at a call that fails; the
-// error is what failed against expectation. Gate, if not nil, is called when the thread has
-// its name and before the first statement.
+// Run runs the program on the calling goroutine's thread, which takes the program's name, using system calls
+// only. Like the C it stands for, it does not stop when a call fails; the error joins the calls that ended
+// otherwise than expected. gate, if not nil, is called after the thread has its name and before the first
+// statement. stdout is the descriptor that printf writes to.
 func (p *Program) Run(stdout int, gate func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -120,7 +121,7 @@ func runSteps(steps []step, s *state) error {
 	return errors.Join(errs...)
 }
 
-// setComm gives the calling thread a name.
+// setComm sets the calling thread's comm.
 func setComm(name string) error {
 	comm, err := unix.BytePtrFromString(name)
 	if err != nil {
@@ -134,12 +135,12 @@ func setComm(name string) error {
 
 // Descriptors of a program that waits to be recorded.
 const (
-	readyFD = 3 // it closes it when it is about to begin
-	startFD = 4 // at its end it begins
+	readyFD = 3 // the program closes it when it is ready to begin
+	startFD = 4 // the program begins when it reads the end of file
 )
 
-// Wait is the gate of a program run by a recorder: what the process did up to here, its
-// language runtime's start-up, is not part of the program.
+// Wait is the gate of a program run by a recorder. It makes sure that what the process did before, the start
+// of its language runtime, is not recorded as part of the program.
 func Wait() error {
 	if err := unix.Close(readyFD); err != nil {
 		return fmt.Errorf("tell the recorder: %w", err)

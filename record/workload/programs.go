@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The files the programs work on. Relative names are in the working directory.
+// The files that the programs use. Relative names are in the working directory.
 const (
 	fileLocal   = "l_e.txt"
 	fileTmp     = "/tmp/t_e.txt"
@@ -20,7 +20,7 @@ const (
 	loopFile    = loopMount + "/a.txt"
 	loopMissing = loopMount + "/none.txt"
 
-	casefoldMount = "/mnt/casefold" // an ext4 whose directories can fold case
+	casefoldMount = "/mnt/casefold" // an ext4 with case-folding directories
 	dropCaches    = "/proc/sys/vm/drop_caches"
 )
 
@@ -32,10 +32,10 @@ const (
 	directory = flags(unix.O_PATH | unix.O_DIRECTORY)
 )
 
-// All lists the programs in the order --workload all runs them.
+// All returns the programs in the order in which --workload all runs them.
 func All() []Program { return slices.Concat(seed(), walks()) }
 
-// seed are the programs of the seed page and their like.
+// seed returns the programs of the seed page and similar ones.
 func seed() []Program {
 	both := []string{fileLocal, fileTmp}
 	return []Program{
@@ -65,7 +65,7 @@ func seed() []Program {
 	}
 }
 
-// walks show more of the path, in directories of their own.
+// walks returns programs that show more of path walks, in directories of their own.
 func walks() []Program {
 	return []Program{
 		{Name: "rename", Doc: "a file is renamed in its directory, to another one, and onto another file: one dentry",
@@ -92,8 +92,8 @@ func walks() []Program {
 			steps: join(dirs("tmpfile"), steps(step{call: "open", args: []any{"tmpfile", flags(unix.O_RDWR | unix.O_TMPFILE), mode(0o600)},
 				shut: true, or: unix.EOPNOTSUPP}))},
 		{Name: "at", Doc: "one relative name under two directories, by descriptor and by chdir",
-			// "f" is opened three times: two files, of which the first is gone when the second
-			// comes into being, and that one again. The path alone tells nothing.
+			// "f" is opened three times: first one file, then another one that is created after the first was
+			// removed, and then the second one again. The path alone does not tell them apart.
 			steps: join(dirs("at", "at/a", "at/b"), create("at/a/f"), steps(
 				call("open", "at/a", directory).into("a"), call("open", "at/b", directory).into("b"),
 				call("openat", variable("a"), "f", readOnly).into("first"), call("close", variable("first")), call("unlink", "at/a/f")),
@@ -125,7 +125,7 @@ func dirs(paths ...string) (out []step) {
 	return out
 }
 
-// create makes the files and closes them.
+// create creates the files and closes them.
 func create(paths ...string) (out []step) {
 	for _, p := range paths {
 		out = append(out, call("creat", p, mode(0o644)).closed())
@@ -133,29 +133,29 @@ func create(paths ...string) (out []step) {
 	return out
 }
 
-// drop writes dirty data back, since dirty inodes keep their dentries, and asks the kernel to
-// free dentries and inodes.
+// drop writes dirty data back, as dirty inodes keep their dentries in use, and then asks the kernel to free
+// dentries and inodes.
 func drop() []step {
 	return steps(call("sync"), call("open", dropCaches, flags(unix.O_WRONLY)).into("drop"), call("write", variable("drop"), "2\n", 2), call("close", variable("drop")))
 }
 
-// dropUsed evicts also what was used twice: such a dentry carries DCACHE_REFERENCED,
-// which a first pass only takes away. How many passes one write makes depends on how
-// much the first one frees. The offset 0 is what the kernel insists on.
+// dropUsed also evicts dentries that were used twice. They have DCACHE_REFERENCED set, which a first pass
+// only clears, and how many passes one write makes depends on how much the first one frees. The kernel
+// insists on offset 0.
 func dropUsed() []step {
 	again := call("pwrite", variable("drop"), "2\n", 2, 0)
 	again.note = "dentries used twice survive the first"
 	return slices.Insert(drop(), 3, again)
 }
 
-// openBoth opens the two files and closes them, in variables of that suffix.
+// openBoth opens the two files and closes them, using variables with this suffix.
 func openBoth(suffix string) []step {
 	l, t := variable("l"+suffix), variable("t"+suffix)
 	return steps(call("open", fileLocal, readOnly).into(l), call("open", fileTmp, readOnly).into(t), call("close", l), call("close", t))
 }
 
-// lengths are around the sizes of the inline name, 32 or 40 bytes with the
-// terminating zero, and around the longest name.
+// lengths uses names around the sizes of the inline name (32 or 40 bytes with the terminating NUL) and around
+// the longest name.
 func lengths() []step {
 	const dir = "names/"
 	out := join(dirs("names"), steps(nameIn(dir)))

@@ -15,12 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What is more than one call, each with its C.
+// Steps that are more than one call, each with its C.
 
-// longPrefix and 10 digits of time are a name of 64 bytes, too long for any inline name.
+// longPrefix and the 10 digits of the time make a name of 64 bytes, too long for any inline name.
 const longPrefix = "test_file_very_long_name_to_force_external_allocation_"
 
-// longName builds the name of minimal_open.
+// longName builds the name used by minimal_open.
 func longName() step {
 	return step{
 		source: []string{"char name[65];", `snprintf(name, sizeof(name), "` + longPrefix + `%010ld", (long)time(NULL));`},
@@ -31,7 +31,7 @@ func longName() step {
 	}
 }
 
-// nameIn begins a variable for a path in a directory.
+// nameIn declares a variable for a path in this directory.
 func nameIn(dir string) step {
 	return step{
 		source: []string{fmt.Sprintf("char name[%d] = %s;", len(dir)+257, quote(dir))},
@@ -39,7 +39,7 @@ func nameIn(dir string) step {
 	}
 }
 
-// nameOf puts a name of so many bytes into that variable.
+// nameOf puts a name of this many bytes into that variable.
 func nameOf(dir string, bytes int) step {
 	path := dir + strings.Repeat("n", bytes)
 	s := step{
@@ -54,8 +54,8 @@ func nameOf(dir string, bytes int) step {
 
 const fsCasefoldFlag = 0x40000000 // FS_CASEFOLD_FL of linux/fs.h
 
-// foldCase makes the empty directory whose descriptor is in a variable one that folds case.
-// What flags it has must stay.
+// foldCase makes the empty directory whose descriptor is in a variable fold case. The flags it already has
+// must be kept.
 func foldCase(dir variable) step {
 	return step{
 		source: []string{"int flags;", "ioctl(" + string(dir) + ", FS_IOC_GETFLAGS, &flags);", "flags |= FS_CASEFOLD_FL;",
@@ -70,13 +70,13 @@ func foldCase(dir variable) step {
 	}
 }
 
-// raceFiles is how often the race is run. In a guest both threads allocated in some
-// of 16 each time.
+// raceFiles is how often the race is run. In a guest, each series of 16 had some in which both threads
+// allocated a dentry.
 const raceFiles = 48
 
 func raceFile(dir string, i int) string { return fmt.Sprintf("%s/%02d", dir, i) }
 
-// raceTrack makes the directory and the files, without an open.
+// raceTrack creates the directory and the files without opening them.
 func raceTrack(dir string, files int) []step {
 	s := step{
 		source: []string{
@@ -100,9 +100,8 @@ func raceTrack(dir string, files int) []step {
 	return append(dirs(dir), s)
 }
 
-// race has two threads open the files of a directory, the same one at the same time:
-// each waits for the other before each open. Both may then find the dentry missing
-// and allocate one.
+// race makes two threads open the files of a directory, the same file at the same time: each waits for the
+// other before each open. Both may then find no dentry and allocate one.
 func race(dir string, files int) step {
 	return step{
 		before: []string{
@@ -134,7 +133,7 @@ func race(dir string, files int) step {
 			ends := make(chan error, 2)
 			for range cap(ends) {
 				go func() {
-					runtime.LockOSThread() // and never unlocked: the thread ends here
+					runtime.LockOSThread() // and never unlocked, so that the thread ends with the goroutine
 					ends <- errors.Join(setComm(s.comm), opener(dir, files, &here))
 				}()
 			}
@@ -159,7 +158,7 @@ func opener(dir string, files int, here *atomic.Int32) error {
 	return errors.Join(errs...)
 }
 
-// failed words the error of a call, nil for none.
+// failed wraps the error of a call with its name and path; nil if there is none.
 func failed(call, path string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", call, path, err)

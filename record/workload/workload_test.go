@@ -16,7 +16,7 @@ import (
 )
 
 func TestWorkloadNames(t *testing.T) {
-	seed := "minimal_open te_miss tm_miss lm_miss a_miss a_miss_enoent hits delete evict rebuild post " // in that order: a page has a section each
+	seed := "minimal_open te_miss tm_miss lm_miss a_miss a_miss_enoent hits delete evict rebuild post " // in this order, as a page has a section for each
 	if got := strings.Join(Names(), " "); !strings.HasPrefix(got, seed) {
 		t.Errorf("got %s", got)
 	}
@@ -80,7 +80,7 @@ func TestWorkloadSource(t *testing.T) {
 	}
 }
 
-// What is printed is C.
+// The printed programs are valid C.
 func TestWorkloadSourceCompiles(t *testing.T) {
 	cc := compiler(t)
 	for _, w := range All() {
@@ -92,7 +92,7 @@ func TestWorkloadSourceCompiles(t *testing.T) {
 	}
 }
 
-// compiler finds a C compiler that has the headers of a C library.
+// compiler returns a C compiler that has the headers of a C library.
 func compiler(t *testing.T) string {
 	t.Helper()
 	var why error
@@ -110,7 +110,7 @@ func compiler(t *testing.T) string {
 	return ""
 }
 
-// wholeProgram puts the includes before a program, and a main around it if it is the body of one.
+// wholeProgram puts the includes before a program, and a main around it if it is only the body.
 func wholeProgram(lines []string) string {
 	var b strings.Builder
 	b.WriteString("#define _GNU_SOURCE\n")
@@ -124,7 +124,7 @@ func wholeProgram(lines []string) string {
 	return b.String() + body + "\n"
 }
 
-// A workload that needs no root really runs, under its name, and leaves nothing.
+// A workload that needs no root really runs, under its own name, and leaves no files.
 func TestRunWorkload(t *testing.T) {
 	t.Chdir(t.TempDir())
 	w, err := Find("minimal_open")
@@ -148,7 +148,7 @@ func TestRunWorkload(t *testing.T) {
 	}
 }
 
-// A call that fails against expectation is told, and the rest still runs.
+// A call that fails unexpectedly is reported, and the rest still runs.
 func TestRunWorkloadGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	there, absent := filepath.Join(dir, "there"), filepath.Join(dir, "absent")
@@ -195,7 +195,7 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-// Where drop_caches evicts nothing the user is told, once for each directory.
+// The user is told, once for each directory, where drop_caches evicts nothing.
 func TestRemarks(t *testing.T) {
 	var s unix.Statfs_t
 	if unix.Statfs("/dev/shm", &s) != nil || s.Type != unix.TMPFS_MAGIC {
