@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What top has in all is what the first screen says: of calls, failures and time. A loader that an exec opens (test/git.pb) takes no time
-// beside that of the exec.
+// The totals of top are those of the summary, for calls, failures, time and negative dentries. A loader
+// that an exec opens (test/git.pb) adds no time to that of the exec.
 func TestTopHasInAllWhatTheSummarySays(t *testing.T) {
 	for _, pattern := range []string{"../../traces/*.pb", "../../test/git.pb", "../../test/cases/*.pb"} {
 		files, err := filepath.Glob(pattern)

@@ -12,8 +12,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// BenchmarkAnswers measures what a summary and a top cost against reading the same million
-// events, as info does, in one run.
+// BenchmarkAnswers measures the cost of a summary and of a top relative to just reading the same million
+// events, as dtrec info does.
 func BenchmarkAnswers(b *testing.B) {
 	file, err := tracetest.Bytes(func(emit func(*schema.Event)) { tracetest.Generate(1_000_000, emit) })
 	if err != nil {

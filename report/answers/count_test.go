@@ -14,39 +14,40 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// operationOf is what a path call is called, by the role of its begin; a walk within another is no call.
+// operationOf maps the role that begins a path call to the call's operation. A walk within another call is
+// not a call of its own.
 var operationOf = map[string]string{"open": "open", "stat": "stat", "access": "access", "readlink": "readlink", "chdir": "chdir", "execve": "exec", "mkdir": "mkdir", "mknod": "mknod",
 	"unlinkat": "unlink", "rmdir": "rmdir", "rename": "rename", "link": "link", "symlink": "symlink", "mount": "mount", "chmod": "chmod", "fchmodat": "chmod", "chown": "chown", "utimes": "utimes", "statfs": "statfs", "truncate": "truncate", "getxattr": "getxattr", "setxattr": "setxattr",
 	"listxattr": "listxattr", "removexattr": "removexattr", "execveat": "exec", "walk": "walk", "walk_parent": "walk"}
 
-// own is what an independent count of the events comes to.
+// own is the result of an independent count of the events.
 type own struct {
 	calls, failed, took, rcu, ref, miss, allocs uint64
 	operations, errnos, programs                map[string]uint64
-	slowest                                     []uint64 // the ids of the slowest, the first first
+	slowest                                     []uint64 // ids of the slowest calls, the slowest first
 	made, left                                  uint64
 }
 
 type ownCall struct {
 	role, operation, program string
 	id, at, took             uint64
-	outer                    bool // within no other
-	executes                 bool // it opens a file to execute
-	own                      bool // to an exec that is a call
+	outer                    bool // it is not nested in another call
+	executes                 bool // it opens a file to execute it
+	own                      bool // it is the open of an exec's own file, which counts as part of the exec
 	ref, miss                bool
-	negative                 map[uint64]bool // dentries inserted without inode in it
+	negative                 map[uint64]bool // dentries that it inserted without inode
 }
 
-// counting is the count in progress.
+// counting is a count in progress.
 type counting struct {
 	own
 	stacks  map[uint32][]*ownCall // by thread, the innermost call last
-	opened  map[uint32]bool       // by thread: the file to execute is open
+	opened  map[uint32]bool       // by thread: the file to execute has been opened
 	all     []*ownCall
-	without map[uint64]bool // addresses of dentries without inode in the cache
+	without map[uint64]bool // addresses of negative dentries in the cache
 }
 
-// count reads the raw records and nothing of package replay.
+// count counts from the raw records, without package replay.
 func count(t *testing.T, file string) *own {
 	t.Helper()
 	r := tracetest.Open(t, file)
@@ -74,7 +75,7 @@ func count(t *testing.T, file string) *own {
 	return &n.own
 }
 
-// in is the innermost call of the event's thread.
+// in returns the innermost call of the event's thread.
 func (n *counting) in(e *schema.Event) *ownCall {
 	if stack := n.stacks[e.TID]; len(stack) > 0 {
 		return stack[len(stack)-1]
@@ -89,7 +90,7 @@ func (n *counting) begin(e *schema.Event, in *ownCall) {
 	}
 	c := &ownCall{role: role, operation: operationOf[role], program: e.Comm, id: e.ID, at: e.Time, outer: in == nil, negative: make(map[uint64]bool)}
 	if c.executes = e.Execute(); c.executes && in != nil && in.role == "execve" {
-		c.own = !n.opened[e.TID] // what follows is the interpreter
+		c.own = !n.opened[e.TID] // a later open is that of the interpreter
 	}
 	n.stacks[e.TID], n.all = append(n.stacks[e.TID], c), append(n.all, c)
 }
@@ -101,7 +102,7 @@ func (n *counting) end(e *schema.Event, c *ownCall) {
 	stack := n.stacks[e.TID]
 	n.stacks[e.TID] = stack[:len(stack)-1]
 	n.opened[e.TID] = n.opened[e.TID] || c.executes && e.Errno() == 0
-	if c.own { // the open of an exec's file is the exec's
+	if c.own { // counts as part of the exec
 		exec := stack[len(stack)-2]
 		exec.ref, exec.miss = exec.ref || c.ref, exec.miss || c.miss
 		return
@@ -115,11 +116,11 @@ func (n *counting) end(e *schema.Event, c *ownCall) {
 	}
 }
 
-// inside is an event that begins and ends no call.
+// inside handles an event that neither begins nor ends a call.
 func (n *counting) inside(e *schema.Event, in *ownCall) {
 	switch role, exit := e.Role.Label(), e.Phase == schema.Exit; {
 	case role == "alloc" && exit && in != nil:
-		in.miss = in.miss || e.Name != "/" // that is the name of a file without one
+		in.miss = in.miss || e.Name != "/" // / is the name of the dentry of a file without a name
 		n.allocs++
 	case role == "exec":
 		n.opened[e.TID] = false
@@ -134,7 +135,7 @@ func (n *counting) inside(e *schema.Event, in *ownCall) {
 	case role == "instantiate" && exit && n.without[e.Dentry]:
 		delete(n.without, e.Dentry)
 		if in != nil && in.negative[e.Dentry] {
-			n.made-- // a file that the call made
+			n.made-- // the call made a file of it
 		}
 	case role == "delete" && exit && e.Inode == 0 && e.Facts&schema.FactUnhashed == 0:
 		n.without[e.Dentry] = true
@@ -168,7 +169,7 @@ func (n *counting) sum() {
 	}
 }
 
-// The numbers of the first screen are those of an independent count.
+// The numbers of a summary are those of an independent count.
 func TestSummaryIsWhatTheEventsSay(t *testing.T) {
 	for file := range tracetest.Files(t, "../../traces/*.pb", "../../test/git.pb", "../../test/format1/*.pb", "../../test/cases/*.pb") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -190,7 +191,7 @@ func summarized(t *testing.T, file string) *Summary {
 func held(t *testing.T, s *Summary, n *own) {
 	t.Helper()
 	negatives := s.Negatives
-	if negatives == nil { // not all probes of them were attached
+	if negatives == nil { // not all their probes were attached
 		negatives, n.made, n.left = new(NegativeCounts), 0, 0
 	}
 	for what, pair := range map[string][2]uint64{

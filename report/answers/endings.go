@@ -11,32 +11,34 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// last is a call that failed, the last of its process.
+// last describes the most recent failed call of a process.
 type last struct {
 	id                       uint64
 	operation, path, program string
 	errno                    int
 }
 
-// failedEnd is a process that ended with another exit code than 0, or by a signal, and its last call that failed.
+// failedEnd is a process that ended with a non-zero exit code or by a signal, together with its last failed
+// call.
 type failedEnd struct {
 	last
 	pid    uint32
-	at     uint64 // its end
+	at     uint64 // event id of its end
 	status string
 }
 
-// maxFailing is of how many processes in progress the last call that failed is remembered.
+// maxFailing bounds the number of running processes whose last failed call is remembered.
 const maxFailing = 4096
 
-// fails takes a call that failed.
+// fails records a failed call as the last one of its process.
 func (s *Summarizer) fails(c *replay.PathCall) {
 	if _, known := s.failed[c.PID]; known || len(s.failed) < maxFailing {
 		s.failed[c.PID] = last{c.ID, c.Operation, c.Path, c.Program, c.Errno}
 	}
 }
 
-// ended takes a process, when all its calls have been told of.
+// ended records a process that ended badly. It must run after the last call of the process has been
+// reported.
 func (s *Summarizer) ended(t *replay.Task) {
 	x, failed := s.failed[t.PID]
 	delete(s.failed, t.PID)

@@ -12,7 +12,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// poorer is a source without the events of roles, as if their probes had not been attached.
+// poorer is a source without the events of some roles, as if their probes had not been attached.
 type poorer struct {
 	replay.Source
 	without replay.Roles
@@ -29,7 +29,8 @@ func (p poorer) Next() (schema.Record, error) {
 	}
 }
 
-// Without a role a summary says of dentries without inode what it says with it, or that it is not known.
+// Without the events of one role, a summary either says the same of negative dentries as with it, or that
+// they are not known for lack of that role.
 func TestNegativesAreKnownOrNot(t *testing.T) {
 	for _, file := range []string{"../../test/git.pb", "../../traces/run1.pb", "../../traces/linux-7.3.pb"} {
 		whole := summarized(t, file).Negatives
@@ -48,7 +49,7 @@ func TestNegativesAreKnownOrNot(t *testing.T) {
 	}
 }
 
-// A log tells of no calls, and its summary of nothing that they did.
+// A kernel log has no calls, so its summary reports none and nothing that depends on them.
 func TestALogHasNoCalls(t *testing.T) {
 	for file := range tracetest.Files(t, "../../test/cases/*.pb", "../../traces/*.pb") {
 		if s := summarized(t, file); s.Log && (s.Total.Calls+s.Total.Processes != 0 || s.Negatives != nil || len(s.Findings) > 0) {

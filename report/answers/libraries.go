@@ -12,23 +12,25 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// libraries is a search for shared libraries: calls on them where they are not, and the stats by which a loader then asks whether there is
-// such a directory at all. They are many calls for one cause: what they alone make stand out no other rule names, see Summarizer.beside.
+// libraries counts a search for shared libraries: calls on library names that failed with ENOENT, and the
+// stats by which a loader then asks whether the directory exists at all. These are many calls with one
+// cause, so once this rule has a finding, the other rules ignore what stands out because of them alone; see
+// Summarizer.beside.
 type libraries struct {
-	names  *tally[example]     // of what was looked for
-	dirs   map[uint64]struct{} // hashes of the directories, as given
-	sought map[uint32]string   // by thread whose last call was one on a library: the directory
+	names  *tally[example]     // by name of the library looked for
+	dirs   map[uint64]struct{} // hashes of the directories as given
+	sought map[uint32]string   // by thread whose previous call looked for a library: the directory of that library
 	first  example
-	stats  uint64 // of directories
-	asked  uint64 // names that a filesystem was asked for
-	found  bool   // there is a finding of them
+	stats  uint64 // failed stats of such directories
+	asked  uint64 // components that a filesystem was asked for
+	found  bool   // the rule has made a finding
 }
 
 func newLibraries() libraries {
 	return libraries{names: newTally[example](fewKeys), dirs: make(map[uint64]struct{}), sought: make(map[uint32]string)}
 }
 
-// takes reports whether a call is of the search, and counts it.
+// takes reports whether a call is part of the search, and counts it if so.
 func (l *libraries) takes(c *replay.PathCall) bool {
 	dir, sought := "", false
 	if len(l.sought) > 0 {
@@ -70,16 +72,18 @@ func (l *libraries) seek(name, dir string, c *replay.PathCall) {
 	l.sought[c.TID] = dir
 }
 
-// looks reports whether an operation asks what there is.
+// looks reports whether an operation only asks whether a path exists or opens it.
 func looks(op string) bool { return op == "open" || op == "stat" || op == "access" }
 
-// isLibrary reports whether a name is that of a shared library: libc.so.6, libfoo.so; and not ld.so.preload.
+// isLibrary reports whether a name looks like a shared library's, such as libc.so.6 or libfoo.so.
+// ld.so.preload does not.
 func isLibrary(name string) bool {
 	_, version, _ := strings.Cut(name, ".so.")
 	return strings.HasSuffix(name, ".so") || version != "" && version[0] >= '0' && version[0] <= '9'
 }
 
-// beside is how much of what calls were counted for is not of a search for libraries that there is a finding of.
+// beside returns the amount without the calls that belong to the library search, if that has made a
+// finding; otherwise the whole amount.
 func (s *Summarizer) beside(amount uint64, x *example) uint64 {
 	if s.libraries.found {
 		amount -= min(amount, x.searching)

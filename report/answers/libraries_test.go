@@ -13,7 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// missing is a call that failed with ENOENT, and asked a filesystem for what its path stopped at.
+// missing returns a call that failed with ENOENT after asking a filesystem for the path at which it
+// stopped.
 func missing(id uint64, tid uint32, op, path, stopped string) *replay.PathCall {
 	return &replay.PathCall{ID: id, End: id + 1, TID: tid, Operation: op, Path: path, Errno: schema.ErrnoNumber("ENOENT"), Resolved: stopped,
 		Components: []replay.Component{{Name: baseOf(stopped), Found: replay.FoundMiss, Path: stopped}}}
@@ -29,8 +30,9 @@ func foundOf(s *Summarizer, calls ...*replay.PathCall) (what []string) {
 	return what
 }
 
-// What a loader looks for in the directories for hardware capabilities is one finding: the names, the directories and what a filesystem
-// was asked for are of one search. Another thread that asks for such a directory is no loader.
+// The lookups of a loader in the directories for hardware capabilities make one finding, which covers the
+// names, the directories and the questions to filesystems. A stat of such a directory by another thread is
+// not part of it.
 func TestALibrarySearchIsOneFinding(t *testing.T) {
 	var calls []*replay.PathCall
 	id := uint64(0)
@@ -55,7 +57,8 @@ func TestALibrarySearchIsOneFinding(t *testing.T) {
 	}
 }
 
-// What others do with a library's path counts in what is said of that path, and a loop that asks for a directory is no loader's.
+// Other operations on a library's path count in the findings about that path, and a loop that polls a
+// directory is not part of a loader's search.
 func TestWhatIsNoLibrarySearch(t *testing.T) {
 	type call struct{ op, path string }
 	repeated := func(n int, c ...call) (all []call) {
@@ -96,7 +99,7 @@ func TestWhatIsNoLibrarySearch(t *testing.T) {
 	}
 }
 
-// More names than are kept apart are said to be more.
+// If there are more names than the tally keeps, the finding says "or more".
 func TestALibrarySearchOfManyNames(t *testing.T) {
 	var calls []*replay.PathCall
 	for i := range uint64(2 * fewKeys) {
@@ -109,7 +112,8 @@ func TestALibrarySearchOfManyNames(t *testing.T) {
 	}
 }
 
-// A rule passes over what one before has named: a name, a path that ends in it, a directory whose misses are theirs.
+// A rule skips what an earlier one has named: a name, a path that ends in it, and a directory whose misses
+// are explained by these.
 func TestOneFindingForOneCause(t *testing.T) {
 	var calls []*replay.PathCall
 	for i := range uint64(40) {
@@ -129,7 +133,7 @@ func TestOneFindingForOneCause(t *testing.T) {
 	}
 }
 
-// The errnos of a summary are exact however many paths fail.
+// The errnos of a summary are exact, however many paths fail.
 func TestErrnosOfManyPaths(t *testing.T) {
 	s := NewSummarizer(tracetest.Header())
 	const many = 3 * maxKeys

@@ -11,8 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What is counted of calls by what their entry and exit say is the same with an outline and with all
-// of the model.
+// For keys that only need a call's entry and exit, an outline and the whole model give the same counts.
 func TestAnOutlineCountsAsTheWholeDoes(t *testing.T) {
 	calls := 0
 	for trace := range tracetest.Files(t, "../../traces/*.pb", "../../test/cases/*.pb", "../testdata/*.pb") {

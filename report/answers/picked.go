@@ -8,19 +8,20 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// picked says which path calls count, where a filter picks some, and what of their times.
+// picked decides which path calls count when the source has a filter, and how their times are added up.
 type picked struct {
-	picker *replay.Picker        // nil: all count
-	within map[uint64][]withheld // by the call that these were made in, which is in progress
+	picker *replay.Picker        // nil: every call counts
+	within map[uint64][]withheld // by id of the enclosing call, which has not ended yet: times of calls made in it
 }
 
-// withheld is the time of a call within another, which counts where no call around it does: that has it.
+// withheld is the time of a nested call. It counts only if no enclosing call does, because the time of an
+// enclosing call includes it.
 type withheld struct {
 	took  uint64
 	count func(took uint64)
 }
 
-// pickedOf is what counts of a source: all, or what it picks.
+// pickedOf returns the picked of a source: with its filter if it is a replay.Picker, otherwise without one.
 func pickedOf(src replay.Source) picked {
 	p, _ := src.(*replay.Picker)
 	return picked{p, make(map[uint64][]withheld)}
@@ -29,7 +30,8 @@ func pickedOf(src replay.Source) picked {
 // has reports whether a call counts.
 func (p *picked) has(c *replay.PathCall) bool { return p.picker == nil || p.picker.PicksCall(c) }
 
-// time has the time of a call counted, now or when it is known that no call around it counts. It is told of every call.
+// time passes the time of a call to count, either at once or when it is known that no enclosing call
+// counts. It must be called for every call, whether or not it is picked.
 func (p *picked) time(c *replay.PathCall, count func(took uint64)) {
 	if p.picker == nil {
 		count(c.TookOnce())
@@ -51,7 +53,7 @@ func (p *picked) time(c *replay.PathCall, count func(took uint64)) {
 	}
 }
 
-// picksCall notes what is picked of a call, and reports whether it is.
+// picksCall reports whether a call is picked. It also adds up the call's time and remembers its program.
 func (s *Summarizer) picksCall(c *replay.PathCall) bool {
 	program := c.Program
 	s.picked.time(c, func(took uint64) {

@@ -9,27 +9,27 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// Row is the calls of one program, or of all.
+// Row holds the figures of the calls of one program, or of all programs.
 type Row struct {
-	Program    string  `json:"program"`   // empty: all, or those beyond the bound
-	Processes  uint64  `json:"processes"` // that were called so, at least for a while
+	Program    string  `json:"program"`   // empty: all programs, or those beyond maxPrograms
+	Processes  uint64  `json:"processes"` // processes that had this name for at least part of the trace
 	Calls      uint64  `json:"calls"`
-	Operations []Count `json:"operations"` // the most frequent first
+	Operations []Count `json:"operations"` // most frequent first
 	Failed     uint64  `json:"failed"`
-	Unfinished uint64  `json:"unfinished"` // the trace has no return of them
-	RCU        uint64  `json:"rcu"`        // by class, see replay.Class
+	Unfinished uint64  `json:"unfinished"` // calls whose return is not in the trace
+	RCU        uint64  `json:"rcu"`        // calls by class, see replay.Class
 	Ref        uint64  `json:"ref"`
 	Miss       uint64  `json:"miss"`
 	Unknown    uint64  `json:"unknown"`
 	Restarted  uint64  `json:"restarted"`
 	Allocs     uint64  `json:"allocs"`
-	Took       uint64  `json:"took_ns"` // of calls within calls once
+	Took       uint64  `json:"took_ns"` // time in calls; a nested call's time is counted once
 	Slowest    *Slow   `json:"slowest,omitempty"`
 
-	counting []Count // of operations; they are few
+	counting []Count // by operation; a linear search does, as there are few
 }
 
-// add takes a call, and what it adds to the time.
+// add counts a call. took is the time in nanoseconds that it adds to Took.
 func (r *Row) add(c *replay.PathCall, took uint64) {
 	r.Calls++
 	r.operation(c.Operation)

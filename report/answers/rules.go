@@ -13,23 +13,23 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Finding is something that stands out in a trace, with the command to see more.
+// Finding is something that stands out in a trace, with a command that shows more of it.
 type Finding struct {
-	Rule    string   `json:"rule"`    // its name, see Rules
-	What    string   `json:"what"`    // a sentence
-	Command []string `json:"command"` // the words after dtrec; FILE stands for the trace
+	Rule    string   `json:"rule"`    // name of the rule, see Rules
+	What    string   `json:"what"`    // one sentence
+	Command []string `json:"command"` // words after dtrec; FILE stands for the trace
 
-	failures uint64 // that it counts
+	failures uint64 // failed calls that it is about; 0: the rule does not count failures
 }
 
-// Rule says what stands out: docs/answers.md has the table.
+// Rule is one way in which something stands out. docs/answers.md has the table of all of them.
 type Rule struct {
 	Name string
-	Says string // when something does
+	Says string // when something stands out by this rule
 	find func(*Summarizer) []Finding
 }
 
-// What a rule wants at least, and how many findings it makes at most.
+// Findings made by one rule at most (perRule), and the thresholds at which the rules apply.
 const (
 	perRule      = 2
 	someFailures = 5
@@ -40,8 +40,9 @@ const (
 	someCalls    = 10
 )
 
-// Rules are the rules, in the order of their findings; those that count failures stand by how many. Of findings about the same calls the
-// first alone is made: a rule passes over what one before it has named.
+// Rules lists the rules in the order of their findings; findings that count failures are sorted by that
+// count. The same calls get one finding only: a rule skips a path or name that an earlier rule has made a
+// finding about.
 var Rules = []Rule{
 	{"file that is there", "an exec failed with ENOENT although its own path led to a file: another path that it opened is missing, an interpreter or a loader", (*Summarizer).others},
 	{"failed process", "a process ended with another exit code than 0 or by a signal, and calls of it had failed that were no search for libraries: the last of these; the first 2 such processes", (*Summarizer).failedProcesses},
@@ -73,7 +74,8 @@ func (s *Summarizer) failingPaths() (out []Finding) {
 	return out
 }
 
-// outstanding is which of a tally's entries count, the first ones, most first.
+// outstanding returns the entries of a tally for which counts is true, largest amount first, at most
+// perRule.
 func outstanding[V any](t *tally[V], counts func(*entry[V]) bool) (out []*entry[V]) {
 	for i := range t.entries {
 		if e := &t.entries[i]; counts(e) {
@@ -84,38 +86,39 @@ func outstanding[V any](t *tally[V], counts func(*entry[V]) bool) (out []*entry[
 	return out[:min(len(out), perRule)]
 }
 
-// about makes a finding about a path or a name, which rules to come pass over.
+// about makes a finding about a path or a name, which later rules then skip.
 func (s *Summarizer) about(what, says string, command ...string) Finding {
 	s.told = append(s.told, what)
 	return Finding{What: says, Command: command}
 }
 
-// failing makes a finding about a path or a name that so many failures are of.
+// failing makes a finding about a path or a name that the given number of failures concern.
 func (s *Summarizer) failing(failures uint64, what, says string, command ...string) Finding {
 	f := s.about(what, says, command...)
 	f.failures = failures
 	return f
 }
 
-// named reports whether a finding before is about a path: it, its end, or its last component.
+// named reports whether an earlier finding is about the path: the whole path, or its last components.
 func (s *Summarizer) named(path string) bool {
 	return slices.ContainsFunc(s.told, func(told string) bool { return told == path || strings.HasSuffix(path, "/"+told) })
 }
 
-// nameTold reports whether a finding before is about a name, or a path that ends in it.
+// nameTold reports whether an earlier finding is about the name, or about a path that ends in it.
 func (s *Summarizer) nameTold(name string) bool {
 	return slices.ContainsFunc(s.told, func(told string) bool { return baseOf(told) == name })
 }
 
-// ending is the failing paths that end in one name.
+// ending sums up the failing paths whose last component is the same name.
 type ending struct {
-	paths, most uint64 // how many they are, and how often one failed that failed most
-	call        uint64 // the id of the first call
+	paths, most uint64 // number of paths, and the failures of the path that failed most
+	call        uint64 // id of the first of the failed calls
 	searching   uint64 // see example
 }
 
-// missingFiles finds what is looked for in many places, as a library that is not installed: no path and no directory of it stands
-// out. It adds up what is kept of paths, so of a trace with more failing paths than that it is the least it can be.
+// missingFiles finds names that are looked for in many places, such as a library that is not installed,
+// where no single path or directory stands out. It adds up the paths kept in the tally, so its numbers are
+// lower bounds if more paths failed than the tally keeps.
 func (s *Summarizer) missingFiles() (out []Finding) {
 	ends := newTally[ending](maxKeys)
 	for i := range s.failures.entries {
@@ -146,13 +149,15 @@ func (s *Summarizer) missingFiles() (out []Finding) {
 	return out
 }
 
-// interpreter is an exec that failed although its file is there.
+// interpreter is an exec that failed with ENOENT although the file itself exists.
 type interpreter struct {
 	path, missing, program string
-	exec, call             uint64 // ids, of the exec and of the open that failed in it
+	exec, call             uint64 // ids of the exec, and of the failed open within it
 }
 
-// exec takes a call that may be an exec which failed although its file is there.
+// exec records an exec that failed with ENOENT although its own path led to a dentry: the file it needs to
+// open (an interpreter or loader) is missing. It must see every call, since nested calls come before the
+// exec.
 func (s *Summarizer) exec(c *replay.PathCall) {
 	if c.Failed() && c.Outer != 0 {
 		s.inner = *c
@@ -215,7 +220,8 @@ func (s *Summarizer) missedDirectories() (out []Finding) {
 	return out
 }
 
-// askedNamed is how often a filesystem was asked for paths in a directory that findings before are about.
+// askedNamed returns how often a filesystem was asked for paths in a directory that earlier findings are
+// about.
 func (s *Summarizer) askedNamed(dir string) (n uint64) {
 	for i := range s.again.entries {
 		if e := &s.again.entries[i]; dirOf(e.Key) == dir && s.named(e.Key) {
@@ -277,15 +283,15 @@ func (s *Summarizer) restarts() []Finding {
 	}}
 }
 
-// rootless is the path of a key that rootKey began.
+// rootless returns the path in a key made with rootKey, without the prefix for the root directory.
 func rootless(key string) string { return key[strings.IndexByte(key, '/'):] }
 
-// ofWhoAsks reports whether a path is to lead each process elsewhere.
+// ofWhoAsks reports whether a path leads to a different place for each process by design.
 func ofWhoAsks(path string) bool {
 	return slices.ContainsFunc([]string{"/proc/self/", "/proc/thread-self/", "/dev/fd/"}, func(dir string) bool { return strings.HasPrefix(path, dir) })
 }
 
-// showing is the command that shows something.
+// showing returns the command that shows a path, name or event.
 func showing(what string) []string {
 	if strings.HasPrefix(what, "-") {
 		return []string{"show", "FILE", "--", what}
@@ -293,10 +299,11 @@ func showing(what string) []string {
 	return []string{"show", "FILE", what}
 }
 
-// known reports whether all of a path is known: two that are not may look alike.
+// known reports whether a path is known up to the root. Two paths that are not may look the same and be
+// different.
 func known(path string) bool { return strings.HasPrefix(path, "/") }
 
-// find makes the findings of all rules.
+// find runs all rules and sorts the consecutive findings that count failures by that count, largest first.
 func (s *Summarizer) find() {
 	for _, rule := range Rules {
 		s.Findings = append(s.Findings, ruled(rule.Name, rule.find(s))...)
@@ -310,7 +317,7 @@ func (s *Summarizer) find() {
 	slices.SortStableFunc(s.Findings[from:to], func(a, b Finding) int { return cmp.Compare(b.failures, a.failures) })
 }
 
-// ruled gives findings the name of their rule.
+// ruled sets the rule's name in its findings.
 func ruled(rule string, found []Finding) []Finding {
 	for i := range found {
 		found[i].Rule = rule
@@ -318,7 +325,7 @@ func ruled(rule string, found []Finding) []Finding {
 	return found
 }
 
-// share reports whether a part is as many hundredths of the whole.
+// share reports whether part is at least the given percentage of whole.
 func share(part, whole, hundredths uint64) bool {
 	return whole > 0 && float64(part)*100 >= float64(whole)*float64(hundredths)
 }

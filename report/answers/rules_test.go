@@ -13,7 +13,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// The rules in docs/answers.md are those of the code. DTREC_UPDATE=1 writes them anew.
+// The table of rules in docs/answers.md is that of the code. DTREC_UPDATE=1 rewrites it.
 func TestDocumentedRulesAreThoseOfTheCode(t *testing.T) {
 	want := ""
 	for _, r := range Rules {
@@ -22,7 +22,8 @@ func TestDocumentedRulesAreThoseOfTheCode(t *testing.T) {
 	golden.Block(t, "../../docs/answers.md", `(\| rule \| what stands out \|\n\|---\|---\|\n)(.*)()`, want)
 }
 
-// A path that leads elsewhere from another root directory, as in a container, and one that O_TMPFILE makes a file in, has no other target.
+// No other target is reported for a path that leads elsewhere from another root directory, as in a
+// container, nor for one in which O_TMPFILE makes a file.
 func TestOtherTargetsAreOfOneRoot(t *testing.T) {
 	s := NewSummarizer(tracetest.Header())
 	id := uint64(0)
@@ -30,7 +31,7 @@ func TestOtherTargetsAreOfOneRoot(t *testing.T) {
 		id += 2
 		s.call(&replay.PathCall{ID: id, End: id + 1, Operation: "open", Path: path, Resolved: to, OtherRoot: root != 0, StartAddr: root, Ino: ino, How: schema.LookupFollow})
 	}
-	s.call(&replay.PathCall{ID: 1 << 20, End: 1<<20 + 1, Operation: "readlink", Path: "/bin/sh", Resolved: "/bin/link", Ino: 9}) // it does not follow
+	s.call(&replay.PathCall{ID: 1 << 20, End: 1<<20 + 1, Operation: "readlink", Path: "/bin/sh", Resolved: "/bin/link", Ino: 9}) // it does not follow the link
 	call("/bin/sh", "/bin/sh", 0, 1)
 	call("/bin/sh", "/a/bin/sh", 0xa0, 2)
 	call("/bin/sh", "/b/bin/sh", 0xb0, 3)
@@ -41,7 +42,7 @@ func TestOtherTargetsAreOfOneRoot(t *testing.T) {
 		t.Errorf("found %v", found)
 	}
 	call("/bin/sh", "/b/bin/dash", 0xb0, 4)
-	call("/tmp", "/tmp/#16", 0, 18) // that is its name
+	call("/tmp", "/tmp/#16", 0, 18) // this file really has the name #16
 	want := []string{"/bin/sh led to /b/bin/sh at #6, and to /b/bin/dash at #14"}
 	var got []string
 	for _, f := range s.otherTargets() {
@@ -52,7 +53,7 @@ func TestOtherTargetsAreOfOneRoot(t *testing.T) {
 	}
 }
 
-// The line of a program has its most frequent operations, and not a screen of them.
+// The line of a program lists only its most frequent operations.
 func TestMostOfManyOperations(t *testing.T) {
 	five := []Count{{"open", 44}, {"stat", 36}, {"chown", 6}, {"utimes", 6}, {"link", 1}}
 	if got, want := mostOf(five), "open 44, stat 36, chown 6, utimes 6, link 1"; got != want {

@@ -17,35 +17,34 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Shown is what is known of one thing. Texts are printable.
+// Shown is what is known of one thing. All its texts are printable.
 type Shown struct {
 	What     string    `json:"what"`
-	Sections []Section `json:"sections"` // none: it is not in the trace
+	Sections []Section `json:"sections"` // empty: the trace does not have it
 }
 
-// Section is what is known of one side of it.
+// Section is one aspect of what is known.
 type Section struct {
 	Title string `json:"title"`
 	Lines []Line `json:"lines"`
-	More  uint64 `json:"more,omitempty"` // lines left out in the middle
+	More  uint64 `json:"more,omitempty"` // lines left out after the first maxFirst
 }
 
-// Line is one thing that happened.
+// Line is one event or other fact.
 type Line struct {
-	ID   uint64 `json:"id,omitempty"`      // its event; 0: it stands for none
-	At   uint64 `json:"time_ns,omitempty"` // since boot
+	ID   uint64 `json:"id,omitempty"`      // event id; 0: no single event
+	At   uint64 `json:"time_ns,omitempty"` // nanoseconds since boot
 	Text string `json:"text"`
 }
 
-// Bounds on what is shown: lines at the beginning and at the end of a section, and sections
-// of a kind.
+// Bounds on what is shown: the first and the last lines of a section, and the number of dentries followed.
 const (
 	maxFirst    = 60
 	maxLast     = 30
 	maxSections = 8
 )
 
-// lines gathers the lines of a section.
+// lines collects the lines of a section: the first maxFirst and the last maxLast.
 type lines struct {
 	first, last []*Line
 	total       uint64
@@ -64,7 +63,7 @@ func (l *lines) add(id, at uint64, format string, args ...any) *Line {
 	return line
 }
 
-// begun puts lines of calls, which are told of as they end, in the order in which they began.
+// begun sorts the lines of calls, which are reported as they end, by when the calls began.
 func (l *lines) begun() *lines {
 	for _, of := range [][]*Line{l.first, l.last} {
 		slices.SortFunc(of, func(a, b *Line) int { return cmp.Compare(a.ID, b.ID) })
@@ -80,7 +79,7 @@ func (l *lines) section(title string) Section {
 	return s
 }
 
-// sections is the section, none where there are no lines.
+// sections returns the section, or nil if it has no lines.
 func (l *lines) sections(title string) []Section {
 	if l.total == 0 {
 		return nil
@@ -88,7 +87,7 @@ func (l *lines) sections(title string) []Section {
 	return []Section{l.section(title)}
 }
 
-// inquiry gathers what is known of one thing. Each of its hooks may be nil.
+// inquiry collects what is known of one thing. Each hook but sections may be nil.
 type inquiry struct {
 	step     func(*replay.Model, *replay.Step)
 	call     func(*replay.Model, *replay.PathCall)
@@ -98,7 +97,7 @@ type inquiry struct {
 	sections func() []Section
 }
 
-// Target is what show is asked for.
+// Target is the thing that show is asked for.
 type Target struct {
 	given  string
 	object uint64 // D125
@@ -107,9 +106,10 @@ type Target struct {
 	pid    uint32 // 1234
 }
 
-// ParseTarget reads a word as dtrec prints it: D12, an address, #17, the number of a
-// process, a path, or else a name. A file may have any of them for its name, and is told of too; a number that
-// no trace can have is a name alone. The error is of an empty word.
+// ParseTarget reads a word in the form in which dtrec prints it: a dentry (D12), an address (0x…), an event
+// (#17), a process id, a path, or otherwise a name. As a file may be named like any of these, the word is
+// also looked up as a name; a number too large for any trace is a name only. The only error is for an empty
+// word.
 func ParseTarget(word string) (Target, error) {
 	t := Target{given: word}
 	number := func(digits string, base, bits int) uint64 {
@@ -134,15 +134,15 @@ func ParseTarget(word string) (Target, error) {
 	return t, nil
 }
 
-// Dentry is the dentry that is asked for, the zero Ref: it is none.
+// Dentry returns the dentry that is asked for, or the zero Ref if the target is not a dentry.
 func (t *Target) Dentry() replay.Ref { return replay.Ref{Seq: t.object, Addr: t.addr} }
 
 func digits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// Show reads a trace to its end and returns what is known of the target. After an error of
-// the source it returns what it has read so far, and the error.
+// Show reads a trace to its end and returns what is known of the target. If the source returns an error,
+// Show returns what it has read up to then, together with the error.
 func Show(src replay.Source, t Target) (*Shown, error) {
 	tee := &tee{model: replay.NewModel(src.Header()), inquiries: t.inquiries(src.Header())}
 	m := tee.model
@@ -168,7 +168,7 @@ func tell[T any](hook func(T), v T) {
 	}
 }
 
-// inquiries are what tells of the target.
+// inquiries returns the inquiries that together describe the target.
 func (t *Target) inquiries(h *schema.Header) []*inquiry {
 	switch {
 	case t.object != 0:
@@ -185,7 +185,7 @@ func (t *Target) inquiries(h *schema.Header) []*inquiry {
 	return []*inquiry{nameOf(t.given), programOf(t.given)}
 }
 
-// tee reads a trace for the inquiries, beside what judges it.
+// tee passes each record to the model of the inquiries while report.Judge reads the same trace.
 type tee struct {
 	model     *replay.Model
 	inquiries []*inquiry
@@ -211,7 +211,7 @@ func (t *tee) each(f func(*inquiry)) {
 	}
 }
 
-// WriteText prints what is known for people.
+// WriteText prints the answer for people.
 func (s *Shown) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	for i, sec := range s.Sections {
@@ -236,7 +236,7 @@ func (s *Shown) WriteText(w io.Writer) error {
 	return b.Flush()
 }
 
-// by says which program did something, and in which path call.
+// by returns the program, the process and the path call in which the last event happened, as " by …".
 func by(m *replay.Model) string {
 	a := m.Around()
 	if a.Task == nil {
@@ -245,7 +245,7 @@ func by(m *replay.Model) string {
 	s := " by " + replay.Printable(a.Task.Program) + "/" + strconv.FormatUint(uint64(a.Task.PID), 10)
 	if c := a.Call; c != nil {
 		s += ", in " + c.Operation
-		if c.Path != "" { // else its walk is still to come
+		if c.Path != "" { // otherwise its walk has not begun
 			s += " of " + c.Paths()
 		}
 		s += fmt.Sprintf(" #%d", c.ID)
@@ -253,7 +253,7 @@ func by(m *replay.Model) string {
 	return s
 }
 
-// dentry names a dentry: number, path and address.
+// dentry returns the number and the path of a dentry, or NULL.
 func dentry(m *replay.Model, d *replay.Object) string {
 	if d == nil {
 		return "NULL"
@@ -261,7 +261,7 @@ func dentry(m *replay.Model, d *replay.Object) string {
 	return fmt.Sprintf("D%d %s", d.Seq, replay.PrintablePath(m.Path(d)))
 }
 
-// outcome says what a call came to.
+// outcome returns the result of a call in words.
 func outcome(c *replay.PathCall) string {
 	switch {
 	case c.End == 0:
@@ -278,7 +278,8 @@ func outcome(c *replay.PathCall) string {
 	return "ok"
 }
 
-// inoText is the number of an inode before its address, where it was recorded.
+// inoText returns the inode number as it is printed before the inode's address; empty if it was not
+// recorded.
 func inoText(ino uint64) string {
 	if ino == 0 {
 		return ""
@@ -286,11 +287,11 @@ func inoText(ino uint64) string {
 	return fmt.Sprintf("%d at ", ino)
 }
 
-// asGiven is what a call was for, and its path or two.
+// asGiven returns the operation of a call and its one or two paths.
 func asGiven(c *replay.PathCall) string { return c.Operation + " " + c.Paths() }
 
-// caller is the process that made a call, and the thread where that is another than its first, as a
-// worker of an io_uring is.
+// caller returns the process that made a call, and the thread if it is not the first one, such as an
+// io_uring worker.
 func caller(c *replay.PathCall) string {
 	s := replay.Printable(c.Program) + "/" + strconv.FormatUint(uint64(c.PID), 10)
 	if c.TID != c.PID {
@@ -299,7 +300,7 @@ func caller(c *replay.PathCall) string {
 	return s
 }
 
-// callLine is a call in a line.
+// callLine returns one line of text about a call.
 func callLine(c *replay.PathCall) string {
 	s := fmt.Sprintf("%s by %s: %s", asGiven(c), caller(c), outcome(c))
 	if c.Resolved != c.Path && c.Resolved != "" {

@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// life is what is known of one dentry.
+// life collects what is known of one dentry.
 type life struct {
 	lines
 	dentry  *replay.Object
@@ -19,31 +19,31 @@ type life struct {
 	found   finds
 	opened  finds
 	claims  lines
-	next    *replay.Object // that had its address after it
+	next    *replay.Object // the next dentry at its address
 	nextID  uint64
 	chains  bool
 	inserts uint64
 }
 
-// finds is lookups in a row that are alike: they make one line.
+// finds is a run of similar lookups, which are shown as one line.
 type finds struct {
 	line *Line
 	what string
 	n    uint64
 }
 
-// lives are the dentries that are shown.
+// lives holds the dentries that are shown.
 type lives struct {
 	all    []*life
 	of     map[*replay.Object]*life
-	at     map[uint64]*life // the one that had the address last
-	more   uint64           // beyond the bound
-	latest uint64           // of these, the number
-	chains bool             // __d_lookup is recorded
+	at     map[uint64]*life // by address, the last one
+	more   uint64           // number of dentries beyond maxSections
+	latest uint64           // Seq of the last dentry counted in more
+	chains bool             // events of __d_lookup are recorded
 	wanted func(*replay.Object) bool
 }
 
-// livesOf shows the dentries that are wanted.
+// livesOf shows the dentries for which wanted is true.
 func livesOf(h *schema.Header, wanted func(*replay.Object) bool) *inquiry {
 	recorded, _ := replay.Recorded(h)
 	x := &lives{of: make(map[*replay.Object]*life), at: make(map[uint64]*life), chains: recorded.Has(schema.RoleLookupChain), wanted: wanted}
@@ -52,7 +52,7 @@ func livesOf(h *schema.Header, wanted func(*replay.Object) bool) *inquiry {
 
 func (x *lives) step(m *replay.Model, s *replay.Step) {
 	if p := m.State.Objects.At(s.Event.Parent); p != nil && p.First == s.Event.ID && p != s.Object && x.of[p] == nil && x.wanted(p) {
-		if l := x.begin(m, p); l != nil { // a directory may be seen as that alone
+		if l := x.begin(m, p); l != nil { // events may show a directory only as the parent of others
 			l.add(s.Event.ID, s.Event.Time, "the directory of %s", replay.Printable(s.Event.Name))
 		}
 	}
@@ -75,7 +75,7 @@ func (x *lives) step(m *replay.Model, s *replay.Step) {
 	}
 }
 
-// begin begins to follow a dentry, nil beyond the bound.
+// begin starts to follow a dentry. It returns nil if maxSections dentries are followed already.
 func (x *lives) begin(m *replay.Model, d *replay.Object) *life {
 	if len(x.all) >= maxSections {
 		if d.Seq != x.latest {
@@ -117,8 +117,8 @@ func killedAt(id uint64) string {
 	return fmt.Sprintf(", killed at #%d", id)
 }
 
-// happens is what a role means in the life of a dentry, on entry and on exit. Lookups and
-// opens are not among them: many are alike.
+// happens says what an event means in the life of a dentry, by role and phase (entry or exit). Lookups and
+// opens are handled in life.step, because runs of them share a line.
 var happens = map[schema.Role][3]func(*life, *replay.Model, *replay.Step) string{
 	schema.RoleAlloc: {schema.Exit: func(_ *life, m *replay.Model, _ *replay.Step) string { return "allocated" + by(m) }},
 	schema.RoleInsert: {schema.Exit: func(l *life, m *replay.Model, s *replay.Step) string {
@@ -160,10 +160,10 @@ var happens = map[schema.Role][3]func(*life, *replay.Model, *replay.Step) string
 		}},
 }
 
-// lookups are those of a name, and how each finds it.
+// lookups maps each role that looks a name up to how it found the dentry.
 var lookups = map[schema.Role]string{schema.RoleLookup: "by d_lookup", schema.RoleLookupChain: "by __d_lookup", schema.RoleLookupRCU: "in rcu-walk"}
 
-// state says whether the event shows the dentry with an inode.
+// state says whether the dentry had an inode at the event; empty if the inode could not be read.
 func state(e *schema.Event) string {
 	switch {
 	case e.Inode != 0:
@@ -178,7 +178,7 @@ func state(e *schema.Event) string {
 func (l *life) step(m *replay.Model, s *replay.Step) {
 	e := s.Event
 	if way := lookups[e.Role]; way != "" {
-		if e.Phase == schema.Exit && (e.Role != schema.RoleLookup || !l.chains) { // __d_lookup within d_lookup tells it
+		if e.Phase == schema.Exit && (e.Role != schema.RoleLookup || !l.chains) { // a d_lookup is shown by the __d_lookup within it
 			l.found.add(&l.lines, e, "found "+way+state(e)+by1(m))
 		}
 		return
@@ -194,7 +194,7 @@ func (l *life) step(m *replay.Model, s *replay.Step) {
 	}
 }
 
-// by1 is by without the call, which differs from event to event.
+// by1 is like by, but without the process and the call, so that similar lines can be merged.
 func by1(m *replay.Model) string {
 	if t := m.Around().Task; t != nil {
 		return " by " + replay.Printable(t.Program)
@@ -202,7 +202,7 @@ func by1(m *replay.Model) string {
 	return ""
 }
 
-// add adds an event to those like it before, or begins a line.
+// add adds an event to the current run if it has the same text, or begins a new line.
 func (f *finds) add(to *lines, e *schema.Event, what string) {
 	if f.line != nil && f.what == what {
 		f.n++

@@ -13,7 +13,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// place is what a path or a name led to.
+// place is where a call on a path or a name led.
 type place struct {
 	path  string
 	seq   uint64
@@ -21,17 +21,17 @@ type place struct {
 	errno int
 }
 
-// maxAlike bounds the different things that are counted one by one.
+// maxAlike bounds the distinct entries that are counted separately, in one list.
 const maxAlike = 64
 
-// maxOwn bounds the calls on a path that are remembered to have been.
+// maxOwn bounds the calls on a path whose ids are remembered.
 const maxOwn = 1 << 14
 
-// alike counts what is alike, in the order met.
+// alike counts occurrences by key, in the order of first occurrence.
 type alike[K comparable] struct {
 	at    map[K]*sighting
 	order []*sighting
-	more  uint64 // beyond the bound
+	more  uint64 // occurrences of keys beyond maxAlike
 }
 
 type sighting struct {
@@ -40,7 +40,8 @@ type sighting struct {
 	at, n       uint64
 }
 
-// add counts one at an event and its time; text is asked for the first of its kind.
+// add counts an occurrence of key at an event and its time. text is called only for the first occurrence of
+// a key.
 func (a *alike[K]) add(key K, id, at uint64, text func() string) {
 	x := a.at[key]
 	if x == nil {
@@ -59,7 +60,8 @@ func (a *alike[K]) add(key K, id, at uint64, text func() string) {
 	x.last = id
 }
 
-// sections lists them; empty where there is none. rest is what those beyond the bound are called.
+// sections lists the entries, or returns nil if there are none. rest names the given number of occurrences
+// beyond maxAlike.
 func (a *alike[K]) sections(title string, rest func(uint64) string) []Section {
 	var l lines
 	for _, x := range a.order {
@@ -75,7 +77,7 @@ func (a *alike[K]) sections(title string, rest func(uint64) string) []Section {
 	return l.sections(title)
 }
 
-// led counts what a call led to.
+// led counts where a call led.
 func led(to *alike[place], c *replay.PathCall) {
 	if c.End == 0 {
 		return
@@ -99,10 +101,10 @@ func led(to *alike[place], c *replay.PathCall) {
 	})
 }
 
-// asked is a name looked up in one directory by one program, with one answer.
+// asked is the key for lookups of a name in one directory, by one program and with one answer.
 type asked struct{ dir, program, what string }
 
-// ask counts the i-th component of a call.
+// ask counts the lookup of the i-th component of a call.
 func ask(to *alike[asked], m *replay.Model, c *replay.PathCall, i int) {
 	p := &c.Components[i]
 	what := p.Found.String()
@@ -118,14 +120,15 @@ func ask(to *alike[asked], m *replay.Model, c *replay.PathCall, i int) {
 	})
 }
 
-// mentions are what is known of a path or a name.
+// mentions collects what is known of a path or a name.
 type mentions struct {
 	calls, gone, claims lines
 	led                 alike[place]
 	asked               alike[asked]
 }
 
-// absent adds a stretch of a dentry without inode.
+// absent adds one span of time in which a dentry was negative, unless the call that looked it up then made
+// the file.
 func (x *mentions) absent(n *replay.Negative) {
 	if n.Fate == replay.FateMade {
 		return
@@ -144,7 +147,8 @@ func (x *mentions) absent(n *replay.Negative) {
 	x.gone.add(n.Born, n.BornAt, "%s", text)
 }
 
-// sections lists them, under titles for the calls, for lookups and for dentries without inode.
+// sections lists everything collected. The arguments complete the titles for the calls, the lookups and the
+// negative dentries.
 func (x *mentions) sections(calls, asked, gone string) []Section {
 	out := x.calls.begun().sections(plural.Of(x.calls.total, "call") + " on " + calls)
 	out = append(out, x.led.sections("what they led to", func(n uint64) string { return plural.Of(n, "call") + " to more places" })...)
@@ -152,22 +156,23 @@ func (x *mentions) sections(calls, asked, gone string) []Section {
 	return append(append(out, x.gone.sections(gone)...), x.claims.sections("claims about it")...)
 }
 
-// given reports whether a string is the one given: as it is, or as it is printed.
+// given reports whether s is the word that was given, either literally or in the escaped form that dtrec
+// prints.
 func given(word, s string) bool {
 	return s == word || strings.Contains(word, `\`) && s == replay.Unescape(word)
 }
 
-// holder is a dentry with an inode that had a path, as a call on that showed.
+// holder is a dentry with an inode that had the path, as shown by a call on it.
 type holder struct {
 	dentry *replay.Object
-	id, at uint64 // the first such event, and its time
-	moved  uint64 // the rename that gave it the path; 0: it had it before
+	id, at uint64 // first event that shows this, and its time
+	moved  uint64 // id of the rename that gave it the path; 0: it had the path before
 }
 
-// holders are those of one path, in the order met.
+// holders lists the dentries that had one path, in the order of their events.
 type holders struct {
 	of    []holder
-	more  uint64 // beyond maxAlike
+	more  uint64 // number of holders beyond maxAlike
 	model *replay.Model
 }
 
@@ -181,7 +186,7 @@ func (h *holders) add(d *replay.Object, id, at, moved uint64) {
 	}
 }
 
-// sections says what became of them.
+// sections says what became of each holder.
 func (h *holders) sections(path string) []Section {
 	var l lines
 	for _, x := range h.of {
@@ -214,8 +219,8 @@ func (h *holders) sections(path string) []Section {
 	return l.sections("dentries with an inode that had " + path)
 }
 
-// pathOf shows a path: every call on it, what it led to, lookups of it on the way of others,
-// and the dentries that had it.
+// pathOf shows a path: every call on it, where those led, lookups of it on the way to other paths, and the
+// dentries that had it.
 func pathOf(path string) *inquiry {
 	var x mentions
 	var had holders
@@ -269,12 +274,13 @@ func pathOf(path string) *inquiry {
 	}
 }
 
-// askedAt is where the last name of a call's path was asked for, whatever directory the path was given from, and wherever a link there
-// led; empty where the walk did not come to it.
+// askedAt returns the path at which the last component of the call's path was looked up, whatever directory
+// the path was relative to, and wherever a link found there led. It is empty if the walk did not get that
+// far.
 func askedAt(m *replay.Model, c *replay.PathCall) string {
 	names := 0
 	for name := range strings.SplitSeq(c.Path, "/") {
-		if name != "" && name != "." && name != ".." { // those are no lookups
+		if name != "" && name != "." && name != ".." { // these are not looked up
 			names++
 		}
 	}
@@ -290,7 +296,8 @@ func askedAt(m *replay.Model, c *replay.PathCall) string {
 	return ""
 }
 
-// nameOf shows a name: the calls on it, where it was asked for, its dentries without inode, and claims.
+// nameOf shows a name: the calls on paths that end in it, where it was looked up, its negative dentries,
+// and claims.
 func nameOf(name string) *inquiry {
 	var x mentions
 	return &inquiry{
@@ -321,7 +328,7 @@ func nameOf(name string) *inquiry {
 	}
 }
 
-// addClaim adds a claim as a line, but for one that a single event proves.
+// addClaim adds a line for a claim, unless a single event proves it.
 func addClaim(to *lines, c *report.Claim) {
 	if c.Verdict == report.Proven && c.Kind.Alone() {
 		return

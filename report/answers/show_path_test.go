@@ -10,7 +10,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What became of a dentry that had a path is told by its events; where there is none, its path is what the directories above are called now.
+// What became of a dentry that had a path is told from its events. If they do not tell, its path is shown
+// as the directories above it are named now.
 func TestWhatBecameOfAPath(t *testing.T) {
 	for want, d := range map[string]replay.Object{
 		"D7 had it; killed at #20":                                     {Killed: 20, Deleted: 18},
@@ -22,7 +23,7 @@ func TestWhatBecameOfAPath(t *testing.T) {
 	} {
 		d.Seq, d.Name, d.Parent = 7, "x", 0x1000
 		q := pathOf("/a/x")
-		for id := range uint64(2) { // told once
+		for id := range uint64(2) { // the second call adds nothing
 			q.call(replay.NewModel(tracetest.Header()), &replay.PathCall{ID: 10 + 2*id, End: 11 + 2*id, Operation: "open", Path: "/a/x", Resolved: "/a/x", Dentry: &d, Inode: 1})
 		}
 		s := q.sections()
@@ -32,8 +33,9 @@ func TestWhatBecameOfAPath(t *testing.T) {
 	}
 }
 
-// A call is on the path where the last name of what it was given was asked for, also where that is a link elsewhere or was given from another
-// directory; not where the walk did not come to it.
+// A call counts as on the path if the last component it was given was looked up there, even if that was a
+// link elsewhere or the path was given relative to another directory, but not if the walk did not get that
+// far.
 func TestCallsOnAPathHoweverGiven(t *testing.T) {
 	link := []replay.Component{{Name: "a", ID: 11, Parent: 0x1000, Link: true}, {Name: "z", ID: 12, Parent: 0x1000, Beside: true}}
 	for given, c := range map[string]struct {
@@ -44,7 +46,7 @@ func TestCallsOnAPathHoweverGiven(t *testing.T) {
 		"./a":   {link, true},
 		"../a":  {link, true},
 		"a/b":   {link, false},
-		"a/a":   {link, false}, // it ends at the first
+		"a/a":   {link, false}, // the walk stopped at the first a
 		"b/a":   {[]replay.Component{{Name: "b", ID: 11, Parent: 0x1000}, {Name: "a", ID: 12, Parent: 0x1000}}, true},
 		"b":     {[]replay.Component{{Name: "b", ID: 11, Parent: 0x1000}}, false},
 		"b/../": {[]replay.Component{{Name: "b", ID: 11, Parent: 0x1000}}, false},

@@ -16,7 +16,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// processTitle is what is known of a number: of a thread that is no process (nil), or of the last of some processes.
+// processTitle returns the title for a process id. last is the last process that had the id; nil if it is
+// the id of a thread only.
 func processTitle(pid uint32, last *replay.Task, processes int) string {
 	if last == nil {
 		return fmt.Sprintf("thread %d", pid)
@@ -32,10 +33,11 @@ func processTitle(pid uint32, last *replay.Task, processes int) string {
 	return title + inCgroup(last.Cgroup)
 }
 
-// processOf shows a process: who made it, what it ran and made, its calls, how it ended.
+// processOf shows a process: which one made it, what it ran and which processes it made, its calls, and how
+// it ended.
 func processOf(pid uint32) *inquiry {
 	var calls, deeds lines
-	var own *replay.Task // of those that had the number the last
+	var own *replay.Task // the last process that had the id
 	var row Row
 	processes := 0
 	thread, comms := false, make(map[uint32]string)
@@ -86,7 +88,7 @@ func processOf(pid uint32) *inquiry {
 	}
 }
 
-// programOf shows the processes that were called so, or a thread of theirs, in the order in which they ended.
+// programOf shows the processes that had the name, or a thread with it, in the order in which they ended.
 func programOf(name string) *inquiry {
 	var called lines
 	return &inquiry{
@@ -101,7 +103,8 @@ func programOf(name string) *inquiry {
 	}
 }
 
-// calledNow says what a thread is called from an event on.
+// calledNow says what a thread is called from this event on. seen is false for the first event of the
+// thread.
 func calledNow(e *schema.Event, seen bool) string {
 	who := "the first thread"
 	if e.TID != e.PID {
@@ -113,14 +116,14 @@ func calledNow(e *schema.Event, seen bool) string {
 	return fmt.Sprintf("%s is called %s", who, replay.Printable(e.Comm))
 }
 
-// deedOf is what an event of a role says that its process does.
+// deedOf maps a role to what its event says about the process.
 var deedOf = map[schema.Role]func(*schema.Event) string{
 	schema.RoleFork: func(e *schema.Event) string { return fmt.Sprintf("makes process %d", e.Child) },
 	schema.RoleExec: func(e *schema.Event) string { return "runs " + replay.Printable(e.Name) + inCgroup(e.Cgroup) },
 	schema.RoleExit: func(e *schema.Event) string { return "ends: " + schema.WaitStatus(e.Ret).String() + inCgroup(e.Cgroup) },
 }
 
-// inCgroup says in which cgroup; empty where that is not known.
+// inCgroup returns the cgroup as it is appended to a line; empty if it is not known.
 func inCgroup(path string) string {
 	if path == "" {
 		return ""
@@ -136,7 +139,7 @@ func printables(names []string) []string {
 	return out
 }
 
-// inodeAt shows the calls that came to the inode at an address.
+// inodeAt shows the calls that led to the inode at an address.
 func inodeAt(addr uint64) *inquiry {
 	var calls lines
 	return &inquiry{
@@ -151,7 +154,7 @@ func inodeAt(addr uint64) *inquiry {
 	}
 }
 
-// around shows an event: the path call that it is in, component by component.
+// around shows an event and the path call it belongs to, component by component.
 func around(id uint64) *inquiry {
 	var event *lines
 	var out []Section
@@ -171,7 +174,7 @@ func around(id uint64) *inquiry {
 			}
 		},
 		call: func(_ *replay.Model, c *replay.PathCall) {
-			if c.End == id || c.ID <= id && (id <= c.End || c.End == 0) && event != nil && tid == c.TID { // a call ends before its exit is told
+			if c.End == id || c.ID <= id && (id <= c.End || c.End == 0) && event != nil && tid == c.TID { // a call is reported before its exit event
 				out = append(out, callSection(c))
 			}
 		},
@@ -184,9 +187,10 @@ func around(id uint64) *inquiry {
 	}
 }
 
-// displaced says what a rename found under the new name: a file that has lost that, or changed places.
+// displaced says what a rename found under the new name: a file that it replaced, or that it exchanged
+// places with.
 func displaced(c *replay.PathCall) string {
-	last := &c.Components[len(c.Components)-1] // where it was asked for, or there were no ResolvedTarget
+	last := &c.Components[len(c.Components)-1] // the last component of Target, since ResolvedTarget is set
 	switch {
 	case !last.OfTarget || last.Negative || last.Dentry == c.Dentry || !movedIn(c, last.Dentry):
 		return ""
@@ -196,13 +200,13 @@ func displaced(c *replay.PathCall) string {
 	return fmt.Sprintf(", in place of D%d", last.Dentry.Seq)
 }
 
-// movedIn reports whether a __d_move of a dentry, or of another to its place, was recorded in a call: a rename of a file to another of its
-// names does nothing.
+// movedIn reports whether the call recorded a __d_move of the dentry, or of another one to its place. It
+// did not if a file was renamed to another of its own hard links, which does nothing.
 func movedIn(c *replay.PathCall, d *replay.Object) bool {
 	return d != nil && d.Moved > c.ID && d.Moved < c.End
 }
 
-// callSection is a call, component by component.
+// callSection shows a call component by component.
 func callSection(c *replay.PathCall) Section {
 	var l lines
 	l.add(c.ID, c.At, "%s by %s", asGiven(c), caller(c))
@@ -243,7 +247,7 @@ func callSection(c *replay.PathCall) Section {
 	return l.section(fmt.Sprintf("its path call, %s", duration(c.Took)))
 }
 
-// componentText says how a component was answered.
+// componentText says how the lookup of a component was answered.
 func componentText(p *replay.Component) string {
 	text := replay.Printable(p.Name)
 	switch p.Found {
@@ -281,36 +285,37 @@ func componentText(p *replay.Component) string {
 	return text
 }
 
-// maxProcesses bounds the processes that are listed; the others are counted.
+// maxProcesses bounds the processes that are listed; further ones are only counted.
 const maxProcesses = 4096
 
-// Processes is the processes of a trace, in the order of their first events.
+// Processes lists the processes of a trace in the order of their first events.
 type Processes struct {
 	Processes []Process `json:"processes"`
-	More      uint64    `json:"more"` // beyond those listed
+	More      uint64    `json:"more"` // number of processes not listed
 }
 
-// Process is one of them. Ids are event ids, 0 where the event is not in the trace.
+// Process describes one process. Forked and Exited are event ids, 0 if the event is not in the trace.
 type Process struct {
 	PID      uint32        `json:"pid"`
 	Parent   uint32        `json:"parent,omitempty"`
-	Programs []string      `json:"programs"` // what it was called
+	Programs []string      `json:"programs"` // names of its first thread, in order
 	Execs    []replay.Exec `json:"execs"`
 	Forked   uint64        `json:"forked,omitempty"`
 	Exited   uint64        `json:"exited,omitempty"`
-	Ended    string        `json:"ended,omitempty"` // exit code or signal, in words
-	First    uint64        `json:"first_ns"`        // since boot
+	Ended    string        `json:"ended,omitempty"` // exit code or signal in words
+	First    uint64        `json:"first_ns"`        // nanoseconds since boot
 	Last     uint64        `json:"last_ns"`
 	Calls    uint64        `json:"calls"` // path calls
 	Failed   uint64        `json:"failed"`
-	Threads  []uint32      `json:"threads,omitempty"` // beside the first, those seen
-	Names    []replay.Name `json:"names"`             // what its threads were called, a row each change
+	Threads  []uint32      `json:"threads,omitempty"` // other threads than the first that had events
+	Names    []replay.Name `json:"names"`             // names of its threads, one entry for each change
 	Cgroup   string        `json:"cgroup,omitempty"`  // path in the cgroup2 hierarchy
 
 	order uint64
 }
 
-// ListProcesses reads a trace to its end and lists its processes.
+// ListProcesses reads a trace to its end and lists its processes. If the source returns an error, it
+// returns those read up to then, unsorted, together with the error.
 func ListProcesses(src replay.Source) (*Processes, error) {
 	p := &Processes{Processes: []Process{}}
 	for t, err := range replay.Tasks(src) {
@@ -338,7 +343,7 @@ func ListProcesses(src replay.Source) (*Processes, error) {
 	return p, nil
 }
 
-// WriteText prints a line a process.
+// WriteText prints one line for each process.
 func (p *Processes) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
@@ -361,7 +366,7 @@ func (p *Processes) WriteText(w io.Writer) error {
 	return b.Flush()
 }
 
-// ran is what a process was called, and what it ran.
+// ran returns the names of a process, what it executed, the number of its other threads, and its cgroup.
 func (x *Process) ran() string {
 	s := strings.Join(x.Programs, ", then ")
 	for _, e := range x.Execs {

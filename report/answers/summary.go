@@ -11,33 +11,34 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxPrograms bounds the programs counted one by one; the calls of more are counted as those of
-// one, called "".
+// maxPrograms bounds the programs that are counted separately; calls of further programs are counted
+// together under the name "".
 const maxPrograms = 1024
 
-// Summary is what happened in a trace. Times are nanoseconds; names are as Printable has
-// them.
+// Summary describes what happened in a trace. Times are in nanoseconds; names are in the form that
+// replay.Printable returns.
 type Summary struct {
 	Kernel   string `json:"kernel"`
 	Events   uint64 `json:"events"`
 	Lost     uint64 `json:"lost"`
 	Complete bool   `json:"complete"`
-	Imported bool   `json:"imported,omitempty"`   // from a text: what is lost is not known
-	Log      bool   `json:"kernel_log,omitempty"` // that is a kernel log: it tells of no calls
+	Imported bool   `json:"imported,omitempty"`   // made from a text trace, which does not tell how many events were lost
+	Log      bool   `json:"kernel_log,omitempty"` // made from a kernel log, which has no calls
 
-	// Picked are the filters as flags, such as --comm=git, where all that follows is of the path calls that they pick.
+	// Picked holds the filters as flags, such as --comm=git. If there are any, the fields below describe
+	// only the path calls that they pick.
 	Picked []string `json:"picked,omitempty"`
 
 	Total     Row             `json:"total"`
-	Programs  []*Row          `json:"programs"`            // those with most time first
-	Errnos    []Count         `json:"errnos"`              // of calls that failed, the most frequent first
-	Slowest   []Slow          `json:"slowest"`             // the ten slowest calls, the slowest first
-	Negatives *NegativeCounts `json:"negatives,omitempty"` // nil where they are not known, or calls are picked: dentries are not
-	Lacks     []string        `json:"lacks,omitempty"`     // the roles whose probes were not attached, for which Negatives are not known
+	Programs  []*Row          `json:"programs"`            // most time first
+	Errnos    []Count         `json:"errnos"`              // of failed calls, the most frequent first
+	Slowest   []Slow          `json:"slowest"`             // at most ten, the slowest first
+	Negatives *NegativeCounts `json:"negatives,omitempty"` // nil: not known (see Lacks), or calls are picked, to which dentries do not belong
+	Lacks     []string        `json:"lacks,omitempty"`     // roles without a probe that Negatives would need
 	Findings  []Finding       `json:"findings"`            // what stands out, see Rules
 }
 
-// Slow is one call.
+// Slow is one of the slowest calls.
 type Slow struct {
 	ID         uint64 `json:"id"`
 	Operation  string `json:"operation"`
@@ -48,30 +49,30 @@ type Slow struct {
 	Gap        Gap    `json:"gap"`
 }
 
-// Gap is the longest time of a call between two events that follow each other: nothing is recorded of it.
+// Gap is the longest time within a call between two consecutive events. Nothing was recorded in between.
 type Gap struct {
-	From string `json:"from,omitempty"` // an event: open exit #4474
+	From string `json:"from,omitempty"` // an event, as in open exit #4474
 	To   string `json:"to,omitempty"`
 	Took uint64 `json:"took_ns"`
 }
 
-// Count is how many there are of something.
+// Count is a name and how often it occurred.
 type Count struct {
 	Name  string `json:"name"`
 	Count uint64 `json:"count"`
 }
 
-// NegativeCounts is how many dentries without inode there were in the cache, but for those
-// of files that the same call then made.
+// NegativeCounts counts the dentries that were in the cache without an inode, except those that the call
+// which looked them up then made a file of.
 type NegativeCounts struct {
 	Made   uint64  `json:"made"`
-	Left   uint64  `json:"left"` // alive when the trace ended
-	Hits   uint64  `json:"hits"` // lookups they answered
+	Left   uint64  `json:"left"` // still there when the trace ended
+	Hits   uint64  `json:"hits"` // lookups that they answered
 	Births []Count `json:"births"`
 	Fates  []Count `json:"fates"`
 }
 
-// Summarizer makes a Summary of the records it is given.
+// Summarizer builds a Summary from the records that it is given.
 type Summarizer struct {
 	Summary
 	model    *replay.Model
@@ -83,34 +84,36 @@ type Summarizer struct {
 	cut      bool
 
 	picked    picked
-	picks     map[uint32][]string // of processes the programs that made calls which are picked
+	picks     map[uint32][]string // by process: the programs under which it made picked calls
 	errnos    map[int]uint64
-	told      []string // the paths and names that findings are about
+	told      []string // paths and names that earlier findings are about
 	libraries libraries
 	failures  *tally[example]      // by errno and path
-	errno     int                  // of the last of them
-	key       string               // what keys of that begin with
+	errno     int                  // the last errno that errnoKey was asked for
+	key       string               // errnoKey's result for that errno
 	names     *tally[spread]       // by missing name
-	again     *tally[example]      // by the path of what a filesystem was asked for
+	again     *tally[example]      // by path of the component that a filesystem was asked for
 	misses    *tally[example]      // by directory
-	left      *tally[[8]uint64]    // by directory, of negatives left: by birth
-	leads     *tally[destinations] // by root directory, and path as given
-	root      uint64               // a root directory that is not the recorder's, and what keys of leads begin with there
+	left      *tally[[8]uint64]    // by directory: negative dentries left, by birth
+	leads     *tally[destinations] // by root directory and path as given
+	root      uint64               // the last root directory in rootKey that is not the recorder's; rooted is its prefix there
 	rooted    string
-	restart   example         // of a walk that started over
-	inner     replay.PathCall // the last call that failed within another
-	execs     []interpreter   // the first execs that failed for want of what their file names
-	failed    map[uint32]last // by process, the last call that failed
-	endings   []failedEnd     // processes that did not end well
+	restart   example         // the first walk that started over
+	inner     replay.PathCall // the last failed call that was nested in another
+	execs     []interpreter   // the first execs that failed because another file was missing
+	failed    map[uint32]last // by process: its last failed call
+	endings   []failedEnd     // processes that ended badly
 }
 
-// example is one call of many, that which began first.
+// example keeps the first of many calls.
 type example struct {
 	call      uint64
-	searching uint64 // how many are of a search for libraries
+	searching uint64 // calls that belong to the library search
 }
 
-// add takes a call, and reports whether it began first: one is told of after those within it, and those that other threads made meanwhile.
+// add records a call and reports whether it began before all others so far. Calls are not in order of their
+// beginning: one is reported when it ends, after those nested in it and those of other threads in the
+// meantime.
 func (x *example) add(c *replay.PathCall) bool {
 	if x.call != 0 && x.call < c.ID {
 		return false
@@ -119,7 +122,7 @@ func (x *example) add(c *replay.PathCall) bool {
 	return true
 }
 
-// of is add for a call that may be of a search for libraries.
+// of is add for a call that may belong to the library search.
 func (x *example) of(c *replay.PathCall, search bool) (first bool) {
 	if search {
 		x.searching++
@@ -127,23 +130,25 @@ func (x *example) of(c *replay.PathCall, search bool) (first bool) {
 	return x.add(c)
 }
 
-// spread is the directories that a name was missing in.
+// spread describes the directories in which a name was missing.
 type spread struct {
 	example
-	dir  string          // the first one
-	dirs [maxDirs]uint64 // hashes of different ones, the first of them
-	n    int             // of dirs
+	dir  string          // directory of the first call
+	dirs [maxDirs]uint64 // hashes of the first maxDirs distinct directories
+	n    int             // entries used in dirs
 }
 
-// Bounds on what is kept of a missing name, and of a path that led somewhere.
+// Bounds on what is kept: distinct directories of a missing name, keys of the smaller tallies, and the
+// length of a path that another path led to.
 const (
 	maxDirs     = 8
 	fewKeys     = 1 << 12
 	maxResolved = 512 // bytes
 )
 
-// Summarize reads a trace to its end and sums it up. After an error of the source it
-// returns what it has read so far, and the error. Of a replay.Picker the calls count of which it picks an event, and no dentries.
+// Summarize reads a trace to its end and returns its summary. If the source returns an error, it returns
+// the summary of what it has read up to then, together with the error. If src is a replay.Picker, only the
+// calls in which the filter picks an event are counted, and negative dentries are not.
 func Summarize(src replay.Source) (*Summary, error) {
 	s := NewSummarizer(src.Header())
 	s.State().Reuse()
@@ -152,7 +157,7 @@ func Summarize(src replay.Source) (*Summary, error) {
 	return s.End(), err
 }
 
-// NewSummarizer returns one for a trace with the header.
+// NewSummarizer returns a Summarizer for a trace with the given header.
 func NewSummarizer(h *schema.Header) *Summarizer {
 	s := &Summarizer{
 		model: replay.NewModel(h), programs: make(map[string]*Row),
@@ -170,15 +175,17 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 	return s
 }
 
-// Model is what the trace is read with. Hooks put on it are to call those that it has.
+// Model returns the model that reads the trace. A caller that sets a hook on it must call the hook that was
+// set before.
 func (s *Summarizer) Model() *replay.Model { return s.model }
 
-// State is what the trace is read with, also for a report.Reading.
+// State returns the state of the model. Together with Record it makes a Summarizer a report.Reading.
 func (s *Summarizer) State() *replay.State { return s.model.State }
 
-// Record takes the next record of the trace; of an event it returns where it stands, until the next one.
+// Record takes the next record of the trace. For an event it returns the model's step, which is valid until
+// the next call; otherwise nil.
 func (s *Summarizer) Record(rec schema.Record) *replay.Step {
-	if e, ok := rec.(*schema.Event); ok { // mostly
+	if e, ok := rec.(*schema.Event); ok { // the most frequent case
 		s.Events++
 		return s.model.Record(e)
 	}
@@ -191,7 +198,7 @@ func (s *Summarizer) Record(rec schema.Record) *replay.Step {
 	return s.model.Record(rec)
 }
 
-// row is the row of a program.
+// row returns the row of a program.
 func (s *Summarizer) row(program string) *Row {
 	if s.last != nil && s.last.Program == program {
 		return s.last
@@ -253,7 +260,7 @@ func (s *Summarizer) call(c *replay.PathCall) {
 	}
 }
 
-// errnoKey is what the keys of failures with an errno begin with.
+// errnoKey returns the prefix of the keys in failures for an errno.
 func (s *Summarizer) errnoKey(errno int) string {
 	if errno != s.errno {
 		s.errno, s.key = errno, schema.ErrnoName(errno)+" "
@@ -261,10 +268,9 @@ func (s *Summarizer) errnoKey(errno int) string {
 	return s.key
 }
 
-// maxSlowest is how many of the slowest calls are kept.
 const maxSlowest = 10
 
-// slow keeps a call if it is one of the slowest.
+// slow keeps a call if it is among the maxSlowest slowest ones.
 func (s *Summarizer) slow(c *replay.PathCall) {
 	n := len(s.Slowest)
 	if c.End == 0 || n == maxSlowest && c.Took <= s.Slowest[n-1].Took {
@@ -322,7 +328,7 @@ func (s *Summarizer) negative(n *replay.Negative) {
 	}
 }
 
-// End completes the summary, and returns it.
+// End completes the summary and returns it.
 func (s *Summarizer) End() *Summary {
 	s.model.End()
 	s.Lost, s.Complete = s.model.State.Losses.Total, s.footer != nil && !s.cut
@@ -350,11 +356,11 @@ func (s *Summarizer) End() *Summary {
 	if s.picked.picker != nil {
 		s.Negatives, s.Lacks = nil, nil
 	}
-	sum := s.Summary // who keeps it keeps nothing of the model
+	sum := s.Summary // a copy, so that the caller does not keep the model alive
 	return &sum
 }
 
-// printable makes the names of a summary such that nothing acts on them.
+// printable escapes the names in the summary so that they cannot act on a terminal.
 func (s *Summary) printable() {
 	s.Kernel = replay.Printable(s.Kernel)
 	for i := range s.Slowest {

@@ -12,31 +12,32 @@ import (
 	"strings"
 )
 
-// tally adds up amounts by key, in bounded memory at any length: when there are more keys
-// than it keeps, the half with the least is forgotten. What a forgotten key had at most is
-// the error of every key that comes after: the true amount of an entry lies between Amount
-// and Amount + Error, and a key with more than the largest error is there.
+// tally adds up amounts by key in bounded memory, however many keys there are. When there are more keys than it
+// keeps, it forgets the half with the smallest amounts. The largest amount that a forgotten key may have had
+// becomes the error of every key inserted afterwards. So the true amount of an entry lies between Amount and
+// Amount + Error, and every key whose amount exceeds floor has an entry.
 //
-// That is the bound of Space-Saving (Metwally, Agrawal, El Abbadi 2005), kept with a table
-// that is halved now and then, in place of a heap.
+// This is the bound of Space-Saving (Metwally, Agrawal, El Abbadi 2005), kept with a table that is halved from
+// time to time instead of a heap.
 type tally[V any] struct {
-	entries []entry[V] // those that came first before the others
+	entries []entry[V] // in the order of insertion
 	slots   []slot     // open addressing by the hash of the key
 	most    int
-	keys    strings.Builder // the bytes of the last keys: one allocation for many
-	bytes   int             // of the keys
+	keys    strings.Builder // memory of the last keys, so that many share one allocation
+	bytes   int             // total length of the keys
 	floor   uint64          // the most that a forgotten key may have had
 	total   uint64
-	bounds  []uint64 // scratch of halve
+	bounds  []uint64 // scratch space of halve
 }
 
-// slot is the place of an entry, and the hash of its key: most that are another's are not looked at for it.
+// slot holds the index of an entry and the hash of its key, which is compared first so that most other keys
+// need not be read.
 type slot struct {
-	at   uint32 // 1 + the place in entries; 0: none
+	at   uint32 // index in entries plus 1; 0: empty
 	hash uint32
 }
 
-// entry is what is known of a key. What has is of those amounts alone that Amount is of.
+// entry is what is known of a key. What covers only the occurrences that Amount counts, not those in Error.
 type entry[V any] struct {
 	Key           string
 	Amount, Error uint64
@@ -45,21 +46,23 @@ type entry[V any] struct {
 	hash uint32 // of Key
 }
 
-// Bounds on the keys of a tally.
+// Bounds on a tally: the number of keys (as passed to newTally), and their total length.
 const (
 	maxKeys     = 1 << 14
 	maxKeyBytes = 4 << 20
 )
 
-// keyChunk is how many bytes of keys are allocated as one.
+// keyChunk is the size in bytes of one allocation for keys.
 const keyChunk = 4 << 10
 
 func newTally[V any](most int) *tally[V] { return &tally[V]{most: most} }
 
-// add adds an amount to a key, and returns what else is kept of that, valid until the next one.
+// add adds an amount to a key and returns the key's value, which is valid until the next call of add or
+// addTo.
 func (t *tally[V]) add(key string, amount uint64) *V { return t.addTo("", key, amount) }
 
-// addTo adds an amount to the key that is prefix and rest. Two of one key are divided alike.
+// addTo is add for the key prefix+rest, without joining the two. One key must always be split at the same
+// place, because the hash depends on it.
 func (t *tally[V]) addTo(prefix, rest string, amount uint64) *V {
 	t.total += amount
 	hash := hashOf(prefix, rest)
@@ -71,7 +74,7 @@ func (t *tally[V]) addTo(prefix, rest string, amount uint64) *V {
 	return &e.What
 }
 
-// seed is one for all: a key of two parts is hashed as them.
+// seed is shared by all tallies.
 var seed = maphash.MakeSeed()
 
 func hashOf(prefix, rest string) uint32 {
@@ -82,7 +85,7 @@ func hashOf(prefix, rest string) uint32 {
 	return uint32(h >> 32)
 }
 
-// find returns the entry of a key, nil where there is none.
+// find returns the entry of a key, or nil.
 func (t *tally[V]) find(hash uint32, prefix, rest string) *entry[V] {
 	mask := uint32(len(t.slots) - 1)
 	for i := hash; len(t.slots) > 0; i++ {
@@ -100,7 +103,7 @@ func (t *tally[V]) find(hash uint32, prefix, rest string) *entry[V] {
 	return nil
 }
 
-// insert takes a key in, which is none of those there are.
+// insert adds an entry for a key that has none.
 func (t *tally[V]) insert(hash uint32, prefix, rest string) *entry[V] {
 	if size := len(prefix) + len(rest); len(t.entries) >= t.most || t.bytes+size > maxKeyBytes {
 		t.halve()
@@ -115,7 +118,7 @@ func (t *tally[V]) insert(hash uint32, prefix, rest string) *entry[V] {
 	return &t.entries[len(t.entries)-1]
 }
 
-// own copies a key, in one allocation with those before it while there is room.
+// own returns a copy of a key, in the current allocation for keys if it has room.
 func (t *tally[V]) own(prefix, rest string) string {
 	size := len(prefix) + len(rest)
 	t.bytes += size
@@ -129,7 +132,7 @@ func (t *tally[V]) own(prefix, rest string) string {
 	return t.keys.String()[from:]
 }
 
-// free finds the first slot for a hash that has no entry.
+// free returns the first empty slot for a hash.
 func (t *tally[V]) free(hash uint32) uint32 {
 	mask := uint32(len(t.slots) - 1)
 	i := hash & mask
@@ -139,7 +142,7 @@ func (t *tally[V]) free(hash uint32) uint32 {
 	return i
 }
 
-// place gives every entry its slot, all of which are free.
+// place assigns a slot to every entry. All slots must be empty.
 func (t *tally[V]) place() {
 	for i := range t.entries {
 		hash := t.entries[i].hash
@@ -147,7 +150,7 @@ func (t *tally[V]) place() {
 	}
 }
 
-// halve forgets the half of the keys with the least; of those that have as much, the last ones.
+// halve forgets the half of the keys with the smallest bounds; among equal ones, those inserted last.
 func (t *tally[V]) halve() {
 	most := len(t.entries) / 2
 	t.bounds = t.bounds[:0]
@@ -155,7 +158,7 @@ func (t *tally[V]) halve() {
 		t.bounds = append(t.bounds, t.entries[i].Amount+t.entries[i].Error)
 	}
 	foremost(t.bounds, most, func(a, b uint64) int { return cmp.Compare(b, a) })
-	last, equal := uint64(math.MaxUint64), 0 // the least of those that stay, and how many have that
+	last, equal := uint64(math.MaxUint64), 0 // the smallest bound that stays, and how many keys may stay with it
 	for _, b := range t.bounds[:most] {
 		if b < last {
 			last, equal = b, 0
@@ -176,7 +179,7 @@ func (t *tally[V]) halve() {
 			t.floor = max(t.floor, bound)
 			continue
 		}
-		e.Key = t.own(e.Key, "") // lets those go that shared its memory
+		e.Key = t.own(e.Key, "") // a copy, so that the memory shared with forgotten keys is released
 		kept = append(kept, *e)
 	}
 	clear(t.entries[len(kept):])
@@ -193,7 +196,7 @@ func (t *tally[V]) all() []*entry[V] {
 	return all
 }
 
-// compare puts what may have most first, and keys that have as much in their order.
+// compare orders entries by the largest possible amount first, then by amount, then by key.
 func (e *entry[V]) compare(o *entry[V]) int {
 	if a, b := e.Amount+e.Error, o.Amount+o.Error; a != b {
 		return cmp.Compare(b, a)
@@ -204,7 +207,7 @@ func (e *entry[V]) compare(o *entry[V]) int {
 	return cmp.Compare(e.Key, o.Key)
 }
 
-// foremost puts the first n of s, as sorted, before the others, in no order (Hoare's find).
+// foremost moves the n smallest elements of s to its front, in no particular order (Hoare's quickselect).
 func foremost[E any](s []E, n int, compare func(a, b E) int) {
 	for n > 0 && n < len(s) {
 		pivot, i, j := s[len(s)/2], 0, len(s)-1
@@ -220,7 +223,7 @@ func foremost[E any](s []E, n int, compare func(a, b E) int) {
 				i, j = i+1, j-1
 			}
 		}
-		switch { // s[:j+1] come before the pivot or are it, s[i:] after it or are it
+		switch { // s[:j+1] is less than or equal to the pivot, s[i:] greater than or equal
 		case n <= j:
 			s = s[:j+1]
 		case n >= i:
@@ -231,14 +234,14 @@ func foremost[E any](s []E, n int, compare func(a, b E) int) {
 	}
 }
 
-// sorted returns the entries, those that may have most first.
+// sorted returns all entries, the largest possible amount first.
 func (t *tally[V]) sorted() []*entry[V] {
 	all := t.all()
 	slices.SortFunc(all, (*entry[V]).compare)
 	return all
 }
 
-// top returns the n entries that have most.
+// top returns the first n entries of sorted.
 func (t *tally[V]) top(n int) []*entry[V] {
 	all := t.all()
 	n = min(n, len(all))
@@ -247,7 +250,7 @@ func (t *tally[V]) top(n int) []*entry[V] {
 	return all[:n]
 }
 
-// counted names counts, without those that are 0.
+// counted pairs names with counts and leaves out counts of 0.
 func counted(names []string, counts []uint64) []Count {
 	out := []Count{}
 	for i, name := range names {

@@ -12,9 +12,9 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// A tally of more keys than it keeps holds its bound: what a key really had lies between
-// its amount and that and its error, a key that had more than the error is there, and the
-// error is no more than twice the total over the keys kept.
+// A tally with more keys than it keeps stays within its bound: the true amount of a key lies between its
+// amount and amount plus error, a key with more than the error has an entry, and the error is at most twice
+// the total divided by the number of keys kept.
 func TestTallyHoldsItsBound(t *testing.T) {
 	const keep = 64
 	for seed := range uint64(20) {
@@ -46,7 +46,7 @@ func TestTallyHoldsItsBound(t *testing.T) {
 	}
 }
 
-// A tally of no more keys than it keeps is exact.
+// A tally with at most as many keys as it keeps is exact.
 func TestTallyIsExactWhereItHasRoom(t *testing.T) {
 	tally := newTally[int](64)
 	for i := range 64 * 100 {
@@ -59,7 +59,7 @@ func TestTallyIsExactWhereItHasRoom(t *testing.T) {
 	}
 }
 
-// What is foremost is what sorting puts first.
+// foremost selects the same elements as sorting does.
 func TestForemostIsAsSorted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
@@ -75,13 +75,14 @@ func TestForemostIsAsSorted(t *testing.T) {
 	}
 }
 
-// A call whose key is there already costs a top no allocation, whatever it is grouped by, where the key is a string of the call's.
+// A call whose key has an entry already costs a top no allocation for any dimension whose key is a string
+// of the call.
 func TestTopAllocatesPerKeyOnly(t *testing.T) {
 	c := &replay.PathCall{ID: 1, Path: "/a/b", Resolved: "/a/b", Program: "cat", Operation: "open", FSType: "ext4", Errno: 2}
 	for i := range dimensions {
 		top := topper{of: &measures[0], by: &dimensions[i], tally: newTally[born](maxKeys)}
 		got, want := testing.AllocsPerRun(100, func() { top.call(c) }), 0.0
-		if top.by.name == "task" { // its key is made of a number and a name
+		if top.by.name == "task" { // its key is built from a number and a name
 			want = 1
 		}
 		if got > want {

@@ -10,7 +10,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// destinations is what a path led to, the first two that differ.
+// destinations records where a path led: the first two places that differ, and how often the place changed.
 type destinations struct {
 	first, other     string
 	firstID, otherID uint64
@@ -18,15 +18,16 @@ type destinations struct {
 	last             string
 }
 
-// leads reports whether a call that succeeded tells where its path leads: from a root directory to a file with a name, which one that
-// O_TMPFILE makes has not.
+// leads reports whether a successful call tells where its path leads. The path must be absolute, start from
+// a known root directory and lead to a file with a name; a file made with O_TMPFILE has none.
 func leads(c *replay.PathCall) bool {
 	return strings.HasPrefix(c.Path, "/") && c.How&schema.LookupInRoot == 0 && known(c.Resolved) && len(c.Resolved) <= maxResolved &&
 		(!c.OtherRoot || c.StartAddr != 0) && !unnamed(c)
 }
 
-// unnamed reports whether what a call opened has the name of a file that O_TMPFILE makes, # and its inode's number, which older recorders
-// did not read, and was asked for by another.
+// unnamed reports whether a call opened a file made with O_TMPFILE. The kernel names it # and its inode
+// number. Older recorders did not read the inode number; then it must be an open whose path ends in another
+// name.
 func unnamed(c *replay.PathCall) bool {
 	name := baseOf(c.Resolved)
 	digits, ok := strings.CutPrefix(name, "#")
@@ -34,8 +35,9 @@ func unnamed(c *replay.PathCall) bool {
 	return ok && err == nil && (n == c.Ino || c.Ino == 0 && c.Operation == "open" && baseOf(c.Path) != name)
 }
 
-// rootKey is what the keys of paths from one root directory begin with: nothing of the recorder's. One that is followed where it is a link
-// (open) is another than one that is not (readlink, unlink).
+// rootKey returns the prefix for keys of paths that start from the call's root directory: empty for the
+// root directory of the recorder. A path whose last component is followed if it is a link (open) gets
+// another key than one that is not followed (readlink, unlink).
 func (s *Summarizer) rootKey(c *replay.PathCall) string {
 	root := ""
 	if c.OtherRoot {

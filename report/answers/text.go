@@ -18,17 +18,18 @@ import (
 	"github.com/dtrec/dtrec/report/md"
 )
 
-// maxRows is how many programs the first screen has.
+// maxRows bounds the programs in the text of a summary.
 const maxRows = 12
 
-// WriteJSON prints an answer as one JSON object on a line.
+// WriteJSON writes an answer as one JSON object on one line.
 func WriteJSON(w io.Writer, answer any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(answer)
 }
 
-// WriteText prints the summary for people. file is the words by which commands are given the trace, its run among them.
+// WriteText prints the summary for people. file holds the arguments that give a command this trace,
+// including the choice of a run.
 func (s *Summary) WriteText(w io.Writer, file ...string) error {
 	b := bufio.NewWriter(w)
 	s.writeHead(b)
@@ -65,7 +66,7 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 		return
 	}
 	by := ""
-	if len(s.Picked) > 0 { // those that made them, no others
+	if len(s.Picked) > 0 { // only processes that made picked calls are counted
 		by = "by "
 	}
 	fmt.Fprintf(b, "%s, %d failed, %s in them; %s%s; %d events, %s, Linux %s\n",
@@ -114,12 +115,13 @@ func (s *Summary) writePrograms(b *bufio.Writer, file []string) {
 	}
 }
 
-// calling are the programs that made calls, those with most time first.
+// calling returns the programs that made calls. Programs are sorted by time and then by calls, so those
+// without calls come last.
 func (s *Summary) calling() []*Row {
 	return s.Programs[:slices.IndexFunc(append(slices.Clip(s.Programs), &Row{}), func(r *Row) bool { return r.Calls == 0 })]
 }
 
-// maxSlow is how many of the slowest calls the first screen has.
+// maxSlow bounds the slowest calls in the text of a summary.
 const maxSlow = 3
 
 func (s *Summary) writeSlowest(b *bufio.Writer) {
@@ -134,8 +136,8 @@ func (s *Summary) writeSlowest(b *bufio.Writer) {
 	t.Flush()
 }
 
-// parts says how much of a call's time the filesystem had, where that is known, and where that is less than half of it between which
-// events the half or more passed.
+// parts says how much of a call's time the filesystem took, if that is known. If it took less than half,
+// parts also says between which two events half of the time or more passed, if such a gap exists.
 func (c *Slow) parts() (s string) {
 	if c.Filesystem > 0 {
 		s = "; filesystem " + duration(c.Filesystem)
@@ -156,8 +158,10 @@ func (r *Row) label() string {
 	return r.Program
 }
 
-// commandLine is the words after dtrec as a shell takes them, of the trace in a file and of what is picked: show takes no filters, and what
-// a command has of its own is narrower. What asks for how calls ended shows their returns, which are about no name of a component and no dentry but the last.
+// commandLine returns the words after dtrec, quoted for a shell, for this trace and its filters. The
+// filters are left out for show, which takes none, and where the command has its own, narrower value. A
+// command with --errno picks returns of calls, which have no component name and only the last dentry, so
+// --name and --object are left out too.
 func (s *Summary) commandLine(command []string, file []string) string {
 	words := []string{command[0]}
 	ends := slices.Contains(command, "--errno")
@@ -177,7 +181,7 @@ func (s *Summary) commandLine(command []string, file []string) string {
 	return replay.CommandLine(words)
 }
 
-// list is counts in a line: "3 open, 1 stat".
+// list formats counts as "open 3, stat 1".
 func list(counts []Count) string {
 	words := make([]string, len(counts))
 	for i, c := range counts {
@@ -186,7 +190,7 @@ func list(counts []Count) string {
 	return strings.Join(words, ", ")
 }
 
-// mostOf is a list of what there is most of.
+// mostOf is like list, but shows only the first few counts.
 func mostOf(counts []Count) string {
 	const few = 5
 	if len(counts) <= few {
@@ -195,7 +199,7 @@ func mostOf(counts []Count) string {
 	return fmt.Sprintf("%s … and %d more kinds", list(counts[:few-1]), len(counts)-few+1)
 }
 
-// ofAll is a part of all things: "12 of 30 failures (40 %)".
+// ofAll formats a part of a whole: "12 of 30 failures (40 %)".
 func ofAll(part, whole uint64, things string) string {
 	return fmt.Sprintf("%d of %d %s (%s)", part, whole, things, percent(part, whole))
 }
@@ -207,7 +211,7 @@ func percent(part, whole uint64) string {
 	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(whole))
 }
 
-// duration is nanoseconds with three digits that count.
+// duration formats nanoseconds with three significant digits.
 func duration(ns uint64) string {
 	switch v := float64(ns); {
 	case ns < 1e3:
@@ -231,7 +235,7 @@ func three(v float64) string {
 	return strconv.FormatFloat(v, 'f', 0, 64)
 }
 
-// baseOf is the last component of a path, the path itself where it has none.
+// baseOf returns the last component of a path, or the path itself if it has none.
 func baseOf(path string) string {
 	trimmed := strings.TrimRight(path, "/")
 	if i := strings.LastIndexByte(trimmed, '/'); trimmed != "" {
@@ -240,7 +244,7 @@ func baseOf(path string) string {
 	return path
 }
 
-// dirOf is the directory of a path.
+// dirOf returns the directory of a path, empty if the path has no slash.
 func dirOf(path string) string {
 	i := strings.LastIndexByte(path, '/')
 	switch {
@@ -252,15 +256,16 @@ func dirOf(path string) string {
 	return path[:i]
 }
 
-// How much of a summary the first screen of a page has.
+// Bounds on what a Markdown page shows of a summary.
 const (
 	pageFindings = 6
 	pageRows     = 8
 	pageSlowest  = 3
 )
 
-// WriteMarkdown writes the summary as the first screen of a page: the calls in a sentence, what
-// stands out, and a table of programs. It takes no more bytes than there is room.
+// WriteMarkdown writes the summary as the first screen of a page: one sentence about the calls, what stands
+// out, a table of programs, and the slowest calls. A part that does not fit into the bytes left in room is
+// omitted; room is reduced by each part written. Headings do not count.
 func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 	t := &s.Total
 	w.Try(room, func() {

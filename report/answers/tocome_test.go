@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Events of roles and phases that this version does not know are passed over, whatever their numbers.
+// Events with roles and phases that this version does not know are skipped, whatever their numbers.
 func TestEventsToCome(t *testing.T) {
 	trace, err := tracetest.Bytes(func(emit func(*schema.Event)) {
 		for _, role := range []schema.Role{math.MinInt32, -1, 0, schema.RoleOpen, schema.RoleLookupRCU, schema.RoleAlloc, schema.RoleInsert, schema.RoleKill, schema.RoleEnd, math.MaxInt32} {
@@ -37,7 +37,7 @@ func TestEventsToCome(t *testing.T) {
 	}
 }
 
-// Where a number was given to another process once the first had ended, what is shown of it is of both, and says so.
+// If a process id was reused, what is shown of it covers both processes, and the title says so.
 func TestANumberOfTwoProcesses(t *testing.T) {
 	trace, err := tracetest.Bytes(func(emit func(*schema.Event)) {
 		of := func(pid, child uint32, role schema.Role, comm string) {
@@ -62,7 +62,7 @@ func TestANumberOfTwoProcesses(t *testing.T) {
 	}
 }
 
-// A file whose name reads as a dentry, an address, an event or a process is told of by that name.
+// A file whose name looks like a dentry, an address, an event or a process id is found by that name too.
 func TestNamesThatReadAsSomethingElse(t *testing.T) {
 	names := []string{"D99", "0xff46d3dbc15ccf00", "0xnone", "#99", "99", "99999999999999999999"}
 	trace, err := tracetest.Bytes(func(emit func(*schema.Event)) {

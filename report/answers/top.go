@@ -15,60 +15,60 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Top is what there is most of in a trace. Names and paths are as Printable has them.
+// Top lists the keys with the largest amounts in a trace. Names and paths are as Printable returns them.
 type Top struct {
 	Of    string   `json:"of"`
 	By    string   `json:"by"`
-	Unit  string   `json:"unit,omitempty"`  // of amounts: ns; empty: a count
-	Total uint64   `json:"total"`           // of all keys
-	Keys  int      `json:"keys"`            // different ones; where Error is not 0, those kept
-	Error uint64   `json:"error"`           // an amount may be so much too low, and a key of no more may lack; 0: exact
+	Unit  string   `json:"unit,omitempty"`  // of amounts: ns; empty: counts
+	Total uint64   `json:"total"`           // over all keys
+	Keys  int      `json:"keys"`            // number of distinct keys; if Error is not 0, of those kept
+	Error uint64   `json:"error"`           // bound by which an amount may be too low; keys up to it may be absent; 0: exact
 	Part  bool     `json:"part,omitempty"`  // the trace is cut or damaged
-	Lacks []string `json:"lacks,omitempty"` // of dentries without inode: the roles that it would take to have them all
+	Lacks []string `json:"lacks,omitempty"` // of negative dentries: roles without a probe that a full count would need
 	Rows  []TopRow `json:"rows"`
 
 	negatives bool
 }
 
-// TopRow is one key.
+// TopRow describes one key.
 type TopRow struct {
 	Key    string `json:"key"`
 	Amount uint64 `json:"amount"`
-	Error  uint64 `json:"error,omitempty"` // the true amount is no more than Amount + Error
-	First  uint64 `json:"first"`           // the first event of it that is counted
+	Error  uint64 `json:"error,omitempty"` // the true amount is at most Amount + Error
+	First  uint64 `json:"first"`           // first event counted
 
-	Errnos []Count `json:"errnos,omitempty"` // of failures only, the most frequent first
+	Errnos []Count `json:"errnos,omitempty"` // of failures only, most frequent first
 
-	// Of dentries without inode only.
+	// Of negative dentries only.
 	Births []Count `json:"births,omitempty"` // how they came to be
 	Fates  []Count `json:"fates,omitempty"`  // what became of them
-	Hits   uint64  `json:"hits,omitempty"`   // lookups they answered
+	Hits   uint64  `json:"hits,omitempty"`   // lookups that they answered
 	Killer []Count `json:"killers,omitempty"`
 }
 
-// thing is what is counted: a call, a component of one, an allocation, or a dentry without inode.
+// thing is what is counted: a call, a component of one, an allocation, or a negative dentry.
 type thing struct {
-	name, path, dir string // path is empty where it is the name in dir
-	given           bool   // path is as it was given, else as far as the run tells
+	name, path, dir string // path is empty if it is name in dir
+	given           bool   // path is as given to the call; otherwise as far as the trace shows it
 	program         string
 	pid             uint32
 	op, fs          string // empty: not known
-	errno           int    // that the call returned
+	errno           int    // result of the call
 }
 
-// ofCall is a thing of a call: what that says of it.
+// ofCall returns a call as a thing.
 func ofCall(c *replay.PathCall) thing {
 	return thing{baseOf(c.Path), c.Path, dirOf(c.Resolved), true, c.Program, c.PID, c.Operation, c.FSType, c.Errno}
 }
 
-// measure is one row of what there can be most of.
+// measure is one quantity that keys are ranked by.
 type measure struct {
 	name, says string
 	unit       string
-	amount     func(*replay.PathCall) uint64 // of a call; nil: it is not calls that are counted
+	amount     func(*replay.PathCall) uint64 // of a call; nil: not calls are counted
 }
 
-// measures are what --of takes.
+// measures lists the values of --of.
 var measures = []measure{
 	{"calls", "path calls", "", func(*replay.PathCall) uint64 { return 1 }},
 	{"failures", "path calls that returned an error", "", func(c *replay.PathCall) uint64 {
@@ -84,20 +84,20 @@ var measures = []measure{
 	{"left", "of these, those that are alive when the trace ends", "", nil},
 }
 
-// dimension is one row of what it can be grouped by.
+// dimension is one property that amounts are grouped by.
 type dimension struct {
 	name, says string
-	known      bool                // of a call: its entry and its exit say it
-	key        func(*thing) string // as it is printed; empty: there is none
+	known      bool                // outlined: a call's entry and exit suffice
+	key        func(*thing) string // as printed; empty: the thing has none
 }
 
-// What an outline of the trace knows of a call, and what only the whole of it.
+// Values of dimension.known: whether an outline of the trace suffices, or the whole model is needed.
 const (
 	outlined = true
 	walked   = false
 )
 
-// dimensions are what --by takes.
+// dimensions lists the values of --by.
 var dimensions = []dimension{
 	{"name", "the last component of the path, or the component", outlined, func(t *thing) string { return replay.Printable(t.name) }},
 	{"path", "the path as given; of a component or a dentry where it is", outlined, func(t *thing) string {
@@ -119,7 +119,7 @@ var dimensions = []dimension{
 	{"errno", "the errno that the call returned", outlined, func(t *thing) string { return schema.ErrnoName(t.errno) }},
 }
 
-// Names lists what --of and --by take, and what they say.
+// Names lists the values of --of and --by, with a description of each.
 func Names() (of, by []Choice) {
 	for _, m := range measures {
 		of = append(of, Choice{m.name, m.says})
@@ -130,42 +130,42 @@ func Names() (of, by []Choice) {
 	return of, by
 }
 
-// Choice is a word that an option takes, and what it says.
+// Choice is one value of an option, with its description.
 type Choice struct{ Name, Says string }
 
-// topper makes a Top.
+// topper builds a Top.
 type topper struct {
 	model  *replay.Model
 	of     *measure
 	by     *dimension
 	tally  *tally[born]
-	thing  thing // counted last: the memory of the next one, which dimension.key would have made anew for each
+	thing  thing // the last one counted; a field, since passing its address to dimension.key would allocate each time
 	picked picked
 }
 
-// born is what else is known of a key: of dentries without inode what they were, of failures why.
+// born is what else is kept of a key.
 type born struct {
 	first  uint64
-	lives  *negativeLives    // of dentries without inode
+	lives  *negativeLives    // of negative dentries
 	errnos map[string]uint64 // of failures
 }
 
-// negativeLives are what dentries without inode were.
+// negativeLives sums up the births and fates of negative dentries.
 type negativeLives struct {
 	births, fates [8]uint64
 	hits          uint64
 	killers       map[string]uint64
 }
 
-// maxKillers bounds the programs that are counted as those that killed, of one key, and maxErrnos the
-// errnos.
+// Bounds on what is kept for one key: programs that killed its dentries, and errnos.
 const (
 	maxKillers = 8
 	maxErrnos  = 8
 )
 
-// TopOf reads a trace to its end and returns the n keys with most. of and by are names of
-// Names. Of a replay.Picker the calls of which it picks an event count, and the allocs that it picks. After an error of the source it returns what it has read so far, and the error.
+// TopOf reads a trace to its end and returns the n keys with the largest amounts; of and by are values from
+// Names. A replay.Picker restricts it to calls with a picked event, and to picked allocs. After an error of
+// the source it returns what it has read so far, and the error.
 func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	t := &topper{tally: newTally[born](maxKeys), picked: pickedOf(src)}
 	for i := range measures {
@@ -222,7 +222,7 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	return top, err
 }
 
-// count adds an amount to a key at an event: a call is told of after those within it.
+// count adds an amount at an event id. Ids do not ascend, as a call comes after those nested in it.
 func (t *topper) count(of thing, amount, id uint64) *born {
 	t.thing = of
 	return t.add(t.by.key(&t.thing), amount, id)
@@ -289,7 +289,7 @@ func (t *topper) negative(n *replay.Negative) {
 	}
 }
 
-// plusOne adds one to a key of at most so many.
+// plusOne increments the count of a key, if the map has the key or fewer than most keys.
 func plusOne(m map[string]uint64, key string, most int) map[string]uint64 {
 	if m == nil {
 		m = make(map[string]uint64)
@@ -374,7 +374,7 @@ func (r *TopRow) label() string {
 	return r.Key
 }
 
-// left is how many dentries were alive when the trace ended.
+// left returns how many negative dentries were still there when the trace ended.
 func (r *TopRow) left() (n uint64) {
 	for _, f := range r.Fates {
 		if f.Name == replay.FateAlive.String() {
@@ -384,7 +384,7 @@ func (r *TopRow) left() (n uint64) {
 	return n
 }
 
-// became says how dentries came to be and what became of them, and why calls failed; empty of anything else.
+// became describes the births and fates of dentries or the errnos of failures; empty for any other measure.
 func (r *TopRow) became() string {
 	if len(r.Errnos) > 0 {
 		return ": " + list(r.Errnos)
