@@ -12,8 +12,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// A call that is read again from the middle of the file is the one that was read from
-// its beginning.
+// A call that is read again from the middle of the file has the same digest as when it was read from the
+// beginning.
 func TestReadAgainIsTheSame(t *testing.T) {
 	if size := unsafe.Sizeof(digest{}); size != 48 {
 		t.Errorf("%d bytes of a call are kept", size)
@@ -28,7 +28,7 @@ func TestReadAgainIsTheSame(t *testing.T) {
 		}
 		n := 0
 		for comm, list := range d.calls {
-			for step := 1; step <= 7; step += 6 { // all of them, and some
+			for step := 1; step <= 7; step += 6 { // all calls, then every seventh
 				var wanted []*digest
 				for i := 0; i < list.n; i += step {
 					wanted = append(wanted, list.at(i))

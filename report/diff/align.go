@@ -4,48 +4,47 @@ package diff
 
 import "github.com/dtrec/dtrec/internal/rising"
 
-// pair is a position in each of two sequences, from which on n elements are paired.
+// pair is a run of n consecutive elements of one sequence that is paired with n of the other.
 type pair struct {
 	a, b, n int
-	partial bool // it is one, and the two are not the same
+	partial bool // n is 1, and the two elements are similar but not the same
 }
 
-// Bounds on what is solved exactly.
+// Bounds on what is aligned exactly.
 const (
-	maxTable  = 1 << 20 // cells
+	maxTable  = 1 << 20 // cells of the table
 	maxLength = (1<<16 - 1) / sameWorth
-	window    = 512 // elements of each sequence that are looked at together
+	window    = 512 // elements of each sequence in one step of slide
 )
 
-// aligner finds what two sequences have in common, in order. Its table is used again
-// and again.
+// aligner finds a common subsequence of two sequences. It can be used repeatedly and keeps its table.
 type aligner struct {
-	worth func(i, j int) int       // of element i of one sequence beside j of the other
-	key   func(side, i int) uint64 // equal where the elements are: it finds anchors in long sequences
+	worth func(i, j int) int       // of pairing element i of one sequence with j of the other
+	key   func(side, i int) uint64 // equal for equal elements; used to find anchors in long sequences
 	score []uint16
 	pairs []pair
 }
 
 func (al *aligner) same(i, j int) bool { return al.worth(i, j) == sameWorth }
 
-// What a pair is worth. Two of the same are worth more than any two other pairs, so
-// that the others only decide between answers that are as good.
+// The worth of a pair. Two equal elements are worth more than any two other pairs, so that the others only
+// decide between alignments with as many equal elements.
 const (
 	sameWorth  = 7
 	nearWorth  = 3
 	labelWorth = 2
 )
 
-// align returns the pairs of a best common subsequence of a[0:n] and b[0:m], or of one
-// nearly as good where the sequences are too long for the exact answer:
+// align returns the pairs of a best common subsequence of a[0:n] and b[0:m], or of one that is nearly as good if
+// the sequences are too long for an exact solution:
 //
-//  1. What the two begin and end with is paired off.
-//  2. If the table fits, the rest is solved exactly.
-//  3. Else elements that occur once on each side are anchors, in the longest order
-//     both sides share, and the stretches between are aligned on their own.
-//  4. Without an anchor a window slides over both.
+//  1. The common prefix and suffix are paired.
+//  2. If the table is large enough, the rest is solved exactly.
+//  3. Otherwise the elements that occur once on each side are anchors, in the longest
+//     order that both sides share, and the stretches between them are aligned separately.
+//  4. Without an anchor, a window slides over both sequences.
 //
-// The last pair is the end of both, of no elements. The pairs are valid until the next call.
+// The last pair is the end of both sequences and has no elements. The pairs are valid until the next call.
 func (al *aligner) align(n, m int, worth func(i, j int) int, key func(side, i int) uint64) []pair {
 	al.worth, al.key, al.pairs = worth, key, al.pairs[:0]
 	al.stretch(0, n, 0, m)
@@ -82,8 +81,8 @@ func (al *aligner) add(a, b, n int) {
 	}
 }
 
-// slide aligns a window of both sequences after the other. Of the pairs in a window the
-// last quarter may be better ones in the next, which begins before them.
+// slide aligns the two sequences window by window. The last quarter of the pairs found in a window is
+// dropped, because the next window, which begins before them, may find better ones.
 func (al *aligner) slide(a0, a1, b0, b1 int) {
 	for a0 < a1 && b0 < b1 {
 		a, b := min(a0+window, a1), min(b0+window, b1)
@@ -93,7 +92,7 @@ func (al *aligner) slide(a0, a1, b0, b1 int) {
 			return
 		}
 		n := ((len(al.pairs)-from)*3 + 3) / 4
-		if n == 0 { // nothing in common here
+		if n == 0 { // nothing in common in this window
 			al.pairs, a0, b0 = al.pairs[:from], a0+(a-a0+1)/2, b0+(b-b0+1)/2
 			continue
 		}
@@ -103,7 +102,7 @@ func (al *aligner) slide(a0, a1, b0, b1 int) {
 	}
 }
 
-// exact solves a stretch by the table of the best scores of all ends.
+// exact solves a stretch with a table of the best scores of all suffixes.
 func (al *aligner) exact(a0, a1, b0, b1 int) {
 	n, m := a1-a0, b1-b0
 	w := m + 1
@@ -135,8 +134,8 @@ func (al *aligner) exact(a0, a1, b0, b1 int) {
 	}
 }
 
-// anchors pairs the elements that occur exactly once on each side and keeps the
-// longest chain that runs forward on both.
+// anchors pairs the elements that occur exactly once on each side and keeps the longest chain that ascends
+// on both.
 func (al *aligner) anchors(a0, a1, b0, b1 int) (chain []pair) {
 	here, there := al.once(0, a0, a1), al.once(1, b0, b1)
 	var all []pair
@@ -152,7 +151,7 @@ func (al *aligner) anchors(a0, a1, b0, b1 int) (chain []pair) {
 	return chain
 }
 
-// once is where each key is, −1 where more than once.
+// once maps each key to its index, or to -1 if it occurs more than once.
 func (al *aligner) once(side, from, to int) map[uint64]int {
 	at := make(map[uint64]int)
 	for i := from; i < to; i++ {

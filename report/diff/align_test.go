@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// common aligns two strings by their bytes and returns what was paired.
+// common aligns two strings byte by byte and returns the bytes that were paired.
 func common(t *testing.T, a, b string) string {
 	t.Helper()
 	var al aligner
@@ -25,7 +25,8 @@ func common(t *testing.T, a, b string) string {
 	return out.String()
 }
 
-// worth makes a sequence's worth of who is the same and who is like it.
+// worth builds the worth function of two sequences from functions that say which elements are the same and
+// which are similar.
 func worth(same, like func(i, j int) bool) func(i, j int) int {
 	return func(i, j int) int {
 		switch {
@@ -49,8 +50,8 @@ func TestAlign(t *testing.T) {
 	}
 }
 
-// Sequences too long for the table are aligned as well: few edits leave nearly all
-// in common.
+// Sequences that are too long for the table are aligned as well, and few edits leave nearly everything in
+// common.
 func TestAlignLong(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	a := make([]byte, 8000)
@@ -68,9 +69,9 @@ func TestAlignLong(t *testing.T) {
 	common(t, string(a), strings.Repeat("z", 9000))
 }
 
-// Near pairs decide between answers that are as good, and never against more of the same.
+// Similar pairs decide between alignments that are equally good, but never win against more equal elements.
 func TestAlignNear(t *testing.T) {
-	a, b := "xY", "Yx" // X and x are alike
+	a, b := "xY", "Yx" // X and x are similar
 	var al aligner
 	pairs := al.align(2, 2, worth(func(i, j int) bool { return a[i] == b[j] }, func(i, j int) bool { return a[i]|32 == b[j]|32 }), nil)
 	if len(pairs) != 2 {
@@ -99,16 +100,16 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-// What occurs once on each side parts a sequence that is too long for the table: edits far from one
-// another leave all else in common, and what was moved is no pair.
+// Elements that occur once on each side are anchors in a sequence too long for the table: edits far from
+// one another leave everything else in common, and an element that was moved is not paired.
 func TestAlignByAnchors(t *testing.T) {
 	var a []uint64
 	for i := range uint64(20_000) {
 		a = append(a, i+1)
 	}
-	b := append([]uint64{9999}, a...) // one moved to the front,
+	b := append([]uint64{9999}, a...) // one element moved to the front,
 	for i := 50; i < len(b); i += 100 {
-		b[i] = 1<<32 + uint64(i) // and one in a hundred another
+		b[i] = 1<<32 + uint64(i) // and one in a hundred replaced
 	}
 	var al aligner
 	common, last := 0, pair{a: -1, b: -1}

@@ -22,8 +22,8 @@ func allowed(t *testing.T, text string) *Allowed {
 	return a
 }
 
-// What a diff prints is accepted as a whole, by the next one of the same two runs and by
-// one of two others that differ so.
+// The printed differences accept all differences of another diff of the same two runs, and of two other
+// runs with the same differences.
 func TestWhatIsPrintedIsAccepted(t *testing.T) {
 	b := there()
 	b.Release, b.External = "7.3.0-test", 16
@@ -50,7 +50,7 @@ func TestWhatIsPrintedIsAccepted(t *testing.T) {
 	}
 }
 
-// An entry accepts what it has the lines of; a heading alone accepts what differs there.
+// An entry accepts differences whose lines it has; a heading alone accepts any differences under it.
 func TestAllowed(t *testing.T) {
 	a, b := record(t, here(), 1, scene(standard)), record(t, there(), 2, scene(without(standard, "sh remove")))
 	for _, c := range []struct {
@@ -79,7 +79,7 @@ func TestAllowed(t *testing.T) {
 	if _, err := ReadAllowed("x", strings.NewReader("@@ a @@\n-b\nsome words\n")); err == nil || !strings.Contains(err.Error(), "line 3") {
 		t.Error(err)
 	}
-	// What is of a run in a name is another thing in the next.
+	// What varies between runs in a name may be different in the next run.
 	ops := func(now string) []op {
 		return scene(strings.ReplaceAll("p create usr/out_NOW\np open usr/out_NOW\np open usr/f17", "NOW", now))
 	}
@@ -98,8 +98,7 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// The tests of a result have the same names whatever came of them, and none is passed
-// where events are missing.
+// The tests of a result have the same names whatever their outcome, and none passes if events are missing.
 func TestResultsAsTests(t *testing.T) {
 	file := record(t, here(), 1, scene(standard))
 	short := copied(t, file, here().Header(), func(w *schema.Writer, e *schema.Event) error { return w.Append(e) }, nil)
@@ -111,7 +110,7 @@ func TestResultsAsTests(t *testing.T) {
 	for _, c := range []struct {
 		r      *Result
 		failed string
-		others string // the directive of those that did not fail
+		others string // directive of the tests that did not fail
 	}{{same, "", ""}, {differs, "sh: calls", ""}, {accepted, "", ""}, {cut, "", "SKIP"}} {
 		var b strings.Builder
 		if err := c.r.WriteKTAP(&b); err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// generated is the same million events, or how many there are to be, on two machines.
+// generated returns the same events, as many as asked for, on two machines.
 func generated(t testing.TB, events int) (a, b []byte) {
 	t.Helper()
 	var files [2][]byte
@@ -56,7 +56,6 @@ func BenchmarkCompare(b *testing.B) {
 	}
 }
 
-// BenchmarkCompareDifferent compares two runs that have little in common.
 func BenchmarkCompareDifferent(b *testing.B) {
 	x, _ := generated(b, 1_000_000)
 	y := record(b, there(), 1, randomScene(rand.New(rand.NewPCG(1, 1)), 60_000))
@@ -66,8 +65,8 @@ func BenchmarkCompareDifferent(b *testing.B) {
 	}
 }
 
-// BenchmarkRatio measures what the promise is about in one run, so that other load
-// falls on both: a diff of two runs against one report.
+// BenchmarkRatio measures the cost of a diff of two runs relative to one report. Both are measured in one
+// run, so that other load affects both.
 func BenchmarkRatio(b *testing.B) {
 	x, y := generated(b, 1_000_000)
 	var compared, reported time.Duration
@@ -89,10 +88,10 @@ func BenchmarkRatio(b *testing.B) {
 	b.ReportMetric(float64(compared)/float64(reported), "diff/report")
 }
 
-// perCall is what a diff may keep of a call of one side, bytes.
+// perCall is the number of bytes that a diff may keep for a call of one side.
 const perCall = 100
 
-// watched is an input that measures the live heap when it was read to its end.
+// watched is an input that measures the live heap when it has been read to its end.
 type watched struct {
 	*schema.Reader
 	heap *uint64
@@ -109,7 +108,7 @@ func (h *watched) Next() (schema.Record, error) {
 	return rec, err
 }
 
-// Runs ten times as long take so many bytes a call more to compare, and nothing else.
+// Comparing runs that are ten times as long takes at most perCall bytes more for each further call.
 func TestMemoryIsSomeBytesACall(t *testing.T) {
 	peak := func(events int) (heap, calls uint64) {
 		var in [2]Input
@@ -144,7 +143,7 @@ func TestMemoryIsSomeBytesACall(t *testing.T) {
 	}
 }
 
-// What a diff allocates is what two reports do, and little more than what it keeps.
+// A diff allocates what two reports do, and little more than what it keeps.
 func TestAllocations(t *testing.T) {
 	x, y := generated(t, 200_000)
 	allocated := func(do func()) uint64 {
@@ -169,7 +168,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// In long runs an edit is found where it is, whatever the windows.
+// An edit in a long run is found at its place, whatever the windows of the alignment.
 func TestEditsInLongRuns(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	ops := randomScene(r, 6000)
@@ -187,8 +186,7 @@ func TestEditsInLongRuns(t *testing.T) {
 	}
 }
 
-// every returns a scene whose opens all go otherwise than in plain: on another
-// kernel, say.
+// every returns a scene in which every open goes differently from the one in plain, as on another kernel.
 func every(plain []op) []op {
 	var out []op
 	for _, o := range plain {
@@ -200,8 +198,7 @@ func every(plain []op) []op {
 	return out
 }
 
-// BenchmarkCompareEveryCallDiffers compares two long runs in which nearly every
-// call differs by a step.
+// BenchmarkCompareEveryCallDiffers compares two long runs in which nearly every call differs in one step.
 func BenchmarkCompareEveryCallDiffers(b *testing.B) {
 	plain := randomScene(rand.New(rand.NewPCG(1, 1)), 60_000)
 	m := there()
@@ -216,8 +213,8 @@ func BenchmarkCompareEveryCallDiffers(b *testing.B) {
 	}
 }
 
-// A step that differs in every call of a long run is told a few times, for the few
-// ways in which it shows, and each other call joins one of them.
+// A step that differs in every call of a long run makes a few differences, one for each way in which it
+// shows, and every other call joins one of them.
 func TestEveryCallDiffers(t *testing.T) {
 	plain := randomScene(rand.New(rand.NewPCG(1, 1)), 4000)
 	m := there()

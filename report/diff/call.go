@@ -15,41 +15,41 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// call is one thing a program did, with all that came of it in the kernel: an operation on
-// paths, what it looked up outside of these, a write to drop_caches.
+// call is one thing that a program did, with everything that happened in the kernel because of it: an
+// operation on paths, lookups outside operations, or a write to drop_caches.
 type call struct {
-	kind     schema.Role // of the event that decides what it is; 0: names were looked up and nothing came of it
+	kind     schema.Role // role of the event that decides what the call is; 0: lookups without further effect
 	comm     string
 	pid, tid uint32
 	lines    []line
-	more     uint64 // events beyond the bound
+	more     uint64 // number of lines beyond maxLines
 	claims   []report.Ruling
-	evicted  []uint64 // names of the dentries that drop_caches ended, as hashes
-	lossy    bool     // events are missing in the time it took
+	evicted  []uint64 // hashes of the names of the dentries that drop_caches ended
+	lossy    bool     // events were lost while it was in progress
 
 	first, last uint64 // event ids
 	from, to    uint64 // their times
 
-	// While it is made.
-	path    uint64   // where its path lies,
-	length  uint64   // and how long it may be
-	places  []uint64 // addresses of dentries in order of appearance: place n is that of places[n-1]
-	entered []int    // lines entered and not left, innermost last
-	over    bool     // what decided its kind has returned
+	// Used only while the call is built.
+	path    uint64   // address of its path,
+	length  uint64   // and its length, or the longest it can be, in bytes
+	places  []uint64 // addresses of dentries in order of appearance: place n has address places[n-1]
+	entered []int    // indexes of lines that have not returned, innermost last
+	over    bool     // the event that decides its kind has returned
 
-	encloses bool // it is all that its thread does until it returns
+	encloses bool // it contains all that its thread does until it returns
 }
 
-// isOpen reports whether there is a call, and what its thread does is part of it.
+// isOpen reports whether a call is in progress that contains everything its thread does.
 func (c *call) isOpen() bool { return c != nil && c.encloses }
 
-// start makes the call one that begins at an event; what it was before is gone.
+// start resets c to a call that begins at an event.
 func (c *call) start(kind schema.Role, e *schema.Event) {
 	*c = call{kind: kind, comm: e.Comm, pid: e.PID, tid: e.TID, first: e.ID, from: e.Time, last: e.ID, to: e.Time,
 		lines: c.lines[:0], claims: c.claims[:0], places: c.places[:0], entered: c.entered[:0], evicted: c.evicted[:0]}
 }
 
-// own returns the line of what decides the kind of the call; nil: there is none.
+// own returns the line of the event that decides the kind of the call, or nil.
 func (c *call) own() *line {
 	if i := slices.IndexFunc(c.lines, func(l line) bool { return l.role == c.kind }); i >= 0 {
 		return &c.lines[i]
@@ -57,7 +57,8 @@ func (c *call) own() *line {
 	return nil
 }
 
-// pathless reports whether the call was given a descriptor: of that one kernel may have events, and another none.
+// pathless reports whether the call was given only a file descriptor. Some kernels have events of such
+// calls and others do not.
 func (c *call) pathless() bool {
 	if !c.kind.Is(schema.MayLackPath) || slices.ContainsFunc(c.lines, func(l line) bool { return l.role.Is(schema.Walks) }) {
 		return false
@@ -68,7 +69,7 @@ func (c *call) pathless() bool {
 
 func (c *call) span() Span { return Span{c.first, c.last} }
 
-// place returns the number of the dentry at addr; 0: there is none.
+// place returns the number of the dentry at addr, or 0 if addr is 0.
 func (c *call) place(addr uint64) int16 {
 	if addr == 0 {
 		return 0
@@ -81,7 +82,7 @@ func (c *call) place(addr uint64) int16 {
 	return c.meet(addr)
 }
 
-// meet numbers a dentry that is new to the call; those beyond the bound share a number.
+// meet gives a new dentry its number; dentries beyond maxPlaces share one.
 func (c *call) meet(addr uint64) int16 {
 	if len(c.places) < maxPlaces {
 		c.places = append(c.places, addr)
@@ -89,13 +90,14 @@ func (c *call) meet(addr uint64) int16 {
 	return int16(len(c.places))
 }
 
-// takes reports whether an event is a matter of the call: the end of a dentry is where
-// the call has met the dentry, or empties the caches.
+// takes reports whether an event belongs to the call. The end of a dentry does only if the call has a place
+// for the dentry, or is emptying the caches.
 func (c *call) takes(e *schema.Event) bool {
 	return !ends.Has(e.Role) || slices.Contains(c.places, e.Dentry) || evicts.Has(c.kind) && len(c.entered) > 0
 }
 
-// leave ends the innermost call entered at the id and returns its line.
+// leave ends the kernel call entered at the event with the given id and returns its line; nil if there is
+// none.
 func (c *call) leave(enter uint64) *line {
 	for i := len(c.entered) - 1; i >= 0; i-- {
 		if l := &c.lines[c.entered[i]]; l.enter == enter {
@@ -106,9 +108,9 @@ func (c *call) leave(enter uint64) *line {
 	return nil
 }
 
-// nameAt says where a name lies: in the path, in a dentry of the call, or in another
-// buffer. Where no event gives a whole path the first name looked up begins it; an alloc may
-// be of a name of the kernel's own.
+// nameAt says where a name lies: in the path, in a dentry of the call, or in another buffer, and at which
+// offset. If no event gives the whole path, the first name looked up is taken as its start, but not the
+// name of an alloc, which may be the kernel's own.
 func (c *call) nameAt(e *schema.Event) (flags, int32) {
 	addr := e.NameAddr
 	if addr == 0 {
@@ -131,9 +133,9 @@ func (c *call) nameAt(e *schema.Event) (flags, int32) {
 	return elsewhere, 0
 }
 
-// leaves reports whether a name does not belong to the path that is being walked: it is
-// neither the next component nor, before something came of it, the last one again. The
-// buffer may have been used for another path since, or for the same one by another call.
+// leaves reports whether a name that is looked up does not continue the path that is being walked: it is
+// neither the next component nor, unless something has been made of it, the last one again. The buffer may
+// by now hold another path, or be used for the same path by another call.
 func (c *call) leaves(e *schema.Event) bool {
 	if e.NameAddr == 0 || c.path == 0 && !slices.ContainsFunc(c.lines, func(l line) bool { return l.is(inPath | inDentry | elsewhere) }) {
 		return false
@@ -154,17 +156,17 @@ func (c *call) leaves(e *schema.Event) bool {
 	return off >= maxPath
 }
 
-// mix is one step of a hash.
+// mix is one step of the hash in digest.
 func mix(h, v uint64) uint64 {
 	hi, lo := bits.Mul64(h^v, 0x9e3779b97f4a7c15)
 	return hi ^ lo ^ h<<1
 }
 
-// digest is what is kept of a finished call.
+// digest returns the digest of a finished call.
 func (c *call) digest(seed maphash.Seed) digest {
 	judged := uint64(0)
 	for _, r := range c.claims {
-		h := uint64(r.Kind)<<8 | uint64(r.Verdict) // proven: there is no reason
+		h := uint64(r.Kind)<<8 | uint64(r.Verdict) // a proven claim has no reason
 		if r.Why != nil {
 			h = maphash.Comparable(seed, r)
 		}
@@ -193,8 +195,9 @@ func (c *call) digest(seed maphash.Seed) digest {
 		more: uint32(min(c.last-c.first, math.MaxUint32)), kind: c.kind, lossy: c.lossy}
 }
 
-// named yields the lines that say what the call is of: its paths, of a program to be run the
-// first; where none is recorded the names it looked up. A walk that is made again is one.
+// named yields the lines that name what the call is about: those with its paths (of an exec only the
+// first), or, if no path is recorded, the names it looked up. Consecutive lines of the same name, as from a
+// walk that is repeated, are yielded once.
 func (c *call) named(yield func(*line) bool) {
 	if nameless.Has(c.kind) {
 		return
@@ -211,12 +214,12 @@ func (c *call) named(yield func(*line) bool) {
 	}
 }
 
-// hasPaths reports whether the call has a line that gives a whole path.
+// hasPaths reports whether a line of the call gives a whole path.
 func (c *call) hasPaths() bool {
 	return slices.ContainsFunc(c.lines, func(l line) bool { return paths.Has(l.role) })
 }
 
-// lastName identifies the component the call came to: the last one in its path.
+// lastName returns the coarse hash of the last component of its path that the call reached.
 func (c *call) lastName() (name uint64) {
 	at := int32(-1)
 	for i := range c.lines {
@@ -227,8 +230,8 @@ func (c *call) lastName() (name uint64) {
 	return name
 }
 
-// Flags that make an open another call; their values are those of all machines that
-// use include/uapi/asm-generic/fcntl.h.
+// Flags that distinguish opens. Their values are those of the machines that use
+// include/uapi/asm-generic/fcntl.h.
 const (
 	oAccess = 0o3
 	oCreat  = 0o100
@@ -248,20 +251,20 @@ func (c *call) openFlags() uint64 {
 	return c.lines[0].value >> 32 & (oAccess | oCreat | oExcl | oTrunc)
 }
 
-// words is what the call is of.
+// words returns the kind of the call, its names and, for an open, its flags.
 func (c *call) words() string {
 	var names []string
 	for l := range c.named {
 		names = append(names, l.name.text)
 	}
-	if !c.hasPaths() && !nameless.Has(c.kind) { // components of one
+	if !c.hasPaths() && !nameless.Has(c.kind) { // the components of one path
 		names = []string{strings.Join(names, "/")}
 	}
 	out := kindName(c.kind)
 	for _, name := range names {
 		out += " " + quote(name)
 	}
-	var flags []string // nothing for a plain open
+	var flags []string // stays empty for a plain open
 	for _, f := range openFlags {
 		if c.openFlags()&f.mask == f.is {
 			flags = append(flags, f.name)
@@ -270,8 +273,8 @@ func (c *call) words() string {
 	return strings.TrimSuffix(out+" "+strings.Join(flags, "|"), " ")
 }
 
-// outcome is what the call came to, with the short word for it; empty: nothing else than
-// what it is of.
+// outcome returns the result of the call and a short word for it. Both are empty if there is nothing to add
+// to words.
 func (c *call) outcome() (text, short string) {
 	switch l := c.own(); {
 	case l == nil:
@@ -285,7 +288,7 @@ func (c *call) outcome() (text, short string) {
 	return text, text
 }
 
-// title is what a call is of and came to, or came to on either side.
+// title returns what a call was about and its result, or both results if they differ.
 func title(a, b *call) string {
 	ta, sa := a.outcome()
 	tb, sb := b.outcome()
@@ -298,11 +301,12 @@ func title(a, b *call) string {
 	return a.words()
 }
 
-// What the comparison knows of roles beside the catalogue. No role is named elsewhere.
+// Sets of roles, by what they mean for the comparison beyond the catalogue. Except in called, no role is
+// named elsewhere.
 var (
-	asks    = replay.RolesThat(schema.Asks)                                // for a name in the cache
-	begins  = replay.RolesThat(schema.Begins)                              // a dentry's life
-	ends    = replay.RolesThat(schema.Ends | schema.Frees | schema.Leaves) // belong to the end of one
+	asks    = replay.RolesThat(schema.Asks)                                // look up a name in the cache
+	begins  = replay.RolesThat(schema.Begins)                              // begin the life of a dentry
+	ends    = replay.RolesThat(schema.Ends | schema.Frees | schema.Leaves) // belong to the end of a dentry
 	kills   = replay.RolesThat(schema.Ends)
 	inserts = replay.RolesOf(schema.RoleInsert)
 	makes   = replay.RolesOf(schema.RoleInstantiate) // give a name an inode
@@ -312,18 +316,19 @@ var (
 	exits   = replay.RolesOf(schema.RoleExit)
 	opens   = replay.RolesOf(schema.RoleOpen)
 
-	walks      = asks | begins | inserts                                               // find a component or make it
-	changes    = replay.Changes() | replay.RolesOf(schema.RoleUnlink)                  // change what the cache has of a name
-	paths      = replay.RolesThat(schema.Walks) &^ execs                               // a path begins
-	encloses   = replay.RolesWhere(func(r schema.RoleInfo) bool { return r.Op != "" }) // all that the thread does until it returns is one call
+	walks      = asks | begins | inserts                                               // find or make a component
+	changes    = replay.Changes() | replay.RolesOf(schema.RoleUnlink)                  // change what the cache holds for a name
+	paths      = replay.RolesThat(schema.Walks) &^ execs                               // are given a whole path
+	encloses   = replay.RolesWhere(func(r schema.RoleInfo) bool { return r.Op != "" }) // one call includes all that the thread does until it returns
 	creates    = makes | replay.RolesOf(schema.RoleMkdir, schema.RoleMknod, schema.RoleSymlink, schema.RoleLink)
-	answers    = encloses&^opens | replay.RolesOf(schema.RoleUnlink)                           // return an int that says what came of it
-	decides    = makes | moves | evicts | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // outside of those: make a call what it is
-	standalone = execs | exits | replay.RolesOf(schema.RoleFork)                               // are a call on their own
-	nameless   = evicts | exits | replay.RolesOf(schema.RoleFork)                              // are of no name
+	answers    = encloses&^opens | replay.RolesOf(schema.RoleUnlink)                           // return a status as an int
+	decides    = makes | moves | evicts | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // decide what a call outside operations is
+	standalone = execs | exits | replay.RolesOf(schema.RoleFork)                               // are a call of their own
+	nameless   = evicts | exits | replay.RolesOf(schema.RoleFork)                              // have no name
 )
 
-// called is what calls are called by what decides them, but for operations, which have a name.
+// called names the calls that are not operations by the role that decides their kind; operations are named
+// in the catalogue.
 var called = [roles]string{
 	0:                      "lookup",
 	schema.RoleUnlink:      "unlink",

@@ -13,7 +13,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// A program that was renamed is compared when that is said, and it is said again.
+// A renamed program is compared if Options.Rename says so, and a note reports it.
 func TestRenamedProgram(t *testing.T) {
 	a := record(t, here(), 1, scene(standard))
 	b := record(t, there(), 2, scene(strings.ReplaceAll(standard, "\tcat ", "\tbat ")))
@@ -32,7 +32,7 @@ func TestRenamedProgram(t *testing.T) {
 	}
 }
 
-// Names that mkstemp(3) made up are of the run; others are not, however alike.
+// Names made up by mkstemp(3) vary between runs; other names do not, however similar they are.
 func TestTemporaryNames(t *testing.T) {
 	for _, test := range []struct {
 		a, b string
@@ -40,11 +40,11 @@ func TestTemporaryNames(t *testing.T) {
 	}{
 		{"ccA1b2C3.s", "ccZ9y8X7.s", true},
 		{"tmpab12cd_3", "tmpq7_x0y1z", true},
-		{"linux5x", "linux6x", false}, // one letter is no chance
+		{"linux5x", "linux6x", false}, // a single letter is not random
 		{"ccA1b2C3.s", "ccZ9y8X7.o", false},
 		{"ccA1b2C3.s", "ccZ9y8X7Q.s", false},
 		{"report.txt", "budget.txt", false},
-		{"out_000123", "out_987654", false}, // numbers are the program's
+		{"out_000123", "out_987654", false}, // the numbers are the program's
 	} {
 		uses := func(m tracetest.Machine, seed uint64, name string) []byte {
 			file := record(t, m, seed, scene(strings.ReplaceAll("cc create tmp/NAME\ncc open tmp/NAME\nas open tmp/NAME\ncc remove tmp/NAME", "NAME", name)))
@@ -65,8 +65,8 @@ func TestTemporaryNames(t *testing.T) {
 	}
 }
 
-// The dentry of a file without a name is called by its inode's number; a file that a
-// program calls so is not.
+// The dentry of a file without a name is named after its inode number, which varies; the same name given by
+// a program does not.
 func TestNumberOfAnInode(t *testing.T) {
 	n := newNamer(maphash.MakeSeed(), here().Header())
 	of := func(text string, columns schema.Columns) name {
@@ -84,7 +84,7 @@ func TestNumberOfAnInode(t *testing.T) {
 	}
 }
 
-// Calls are named by what the events bear.
+// Calls are named by their events.
 func TestCallsAreNamed(t *testing.T) {
 	for want, roles := range map[string][]schema.Role{
 		`lookup "f"`: {schema.RoleLookupRCU}, `create "f"`: {schema.RoleLookupRCU, schema.RoleInstantiate},
@@ -98,7 +98,7 @@ func TestCallsAreNamed(t *testing.T) {
 	}
 }
 
-// few is a run of one task with the named events about one dentry.
+// few returns a run of one task with the given events about one dentry.
 func few(t *testing.T, roles ...schema.Role) []byte {
 	t.Helper()
 	var buf bytes.Buffer
@@ -132,7 +132,7 @@ func few(t *testing.T, roles ...schema.Role) []byte {
 	return buf.Bytes()
 }
 
-// What is the same is read once; of what differs only the frames are read that hold it.
+// Calls that agree are read once; for calls that differ only the frames that hold them are read again.
 func TestOnlyFramesThatDifferAreReadAgain(t *testing.T) {
 	x, _ := generated(t, 200_000)
 	n := 0

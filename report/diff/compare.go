@@ -14,24 +14,24 @@ import (
 	"github.com/dtrec/dtrec/report"
 )
 
-// Options say what counts.
+// Options say what counts as a difference.
 type Options struct {
-	// Latency makes a difference of a role's median or 99th percentile by more than
-	// so many percent one that counts; 0: latency never counts.
+	// Latency is the change of a role's median or 99th percentile, in percent, above which the latency
+	// counts as a difference; 0: latency never counts.
 	Latency float64
-	// Rename says which program of A is taken for which of B.
+	// Rename maps programs of A to the programs of B that they are compared with.
 	Rename map[string]string
 }
 
 // Input is one run to compare.
 type Input struct {
-	Name string // as the result calls it
+	Name string // of the run in the result
 	replay.Source
-	// Again reads the run once more, from the event or from one before it.
+	// Again reads the run once more, starting at the given event or at an earlier one.
 	Again func(id uint64) (replay.Source, error)
 }
 
-// comparison is two runs that were read, and what comes of them.
+// comparison holds two runs that were read, and what the comparison has found.
 type comparison struct {
 	runs        [2]*run
 	sameKernel  bool
@@ -39,52 +39,53 @@ type comparison struct {
 	singles     [][]*single // by program
 	gaps        int
 	pairs       []match
-	touched     map[uint64][2]uint64 // by the hash of a name: at which event of each side a difference first changed what the cache has of it; 0: never
-	groups      map[any]*Difference  // by what tells that two are the same: the shape of a hunk, two gaps, lines
+	touched     map[uint64][2]uint64 // by hash of a name, for each side: first event by which a call that differs changed the name in the cache, or used it (see used); 0: none
+	groups      map[any]*Difference  // by the key of equal differences: the shape of a hunk, two gaps, or lines
 	differences []*Difference
-	unread      uint64  // calls that could not be read again
-	inOne       kindSet // kinds of claim that take a column which one run has not
+	unread      uint64  // number of calls that could not be read again
+	inOne       kindSet // kinds of claim that need a column which only one run has
 	result      *Result
 }
 
-// match is a call that is not the same on both sides; nil: a side did not make it in that place.
+// match is a call that is not the same on both sides. of[side] is nil if that side did not make it in this
+// place.
 type match struct {
 	of    [2]*digest
 	gap   *gap
-	moved bool // the two stand in different places
+	moved bool // the two are in different places
 }
 
-// gap is where calls of a program stand: between which of those that both sides have.
+// gap is a stretch between calls of a program that both sides have.
 type gap struct {
 	comm     string
 	number   int // in the order of programs, and of their calls
 	calls    [2]*calls
-	from, to [2]int // indexes of the first call in it on each side, and of the first after it
+	from, to [2]int // for each side, index of the first call in it, and of the first one after it
 }
 
-// at is the match in words.
+// at returns the place of the match in printable form.
 func (m *match) at(call string) Pair {
 	return Pair{replay.Printable(m.gap.comm), call, Spans{m.of[0].span(), m.of[1].span()}}
 }
 
-// single is a call that one side made and the other did not, in its place.
+// single is a call that one side made and the other side did not make in the same place.
 type single struct {
 	match
 	*digest
-	side, index int  // among the calls of its program and side
-	missing     bool // events are missing around it on the other side, or in it
-	shown       bool // it was found elsewhere, or reported with its program
+	side, index int  // index is among the calls of its program and side
+	missing     bool // events were lost in it, or around its place on the other side
+	shown       bool // it was found elsewhere, or was reported with its program
 
-	// Read later.
-	title, before string   // before: the first call after it that both sides have in that place
+	// Filled in when the call is read again.
+	title, before string   // before: names the first call after it that both sides have there
 	varies        []string // see namer.varies
 }
 
-// maxSingles bounds the calls on one side only that are looked at between two pairs.
+// maxSingles bounds the calls on one side only that are looked at in one gap.
 const maxSingles = 4096
 
-// Compare reads two runs, each on its own, and then again what they differ in. The error is
-// that of the source that failed.
+// Compare reads two runs concurrently, and then reads again the calls in which they differ. It returns the
+// error of the source that failed.
 func Compare(a, b Input, o Options) (*Result, error) {
 	ha, hb := a.Header(), b.Header()
 	seed := maphash.MakeSeed()
@@ -124,7 +125,7 @@ func Compare(a, b Input, o Options) (*Result, error) {
 	return c.result, nil
 }
 
-// worth is what it is worth to see two calls side by side.
+// worth returns the worth of pairing two calls.
 func (d *digest) worth(e *digest) int {
 	switch {
 	case d.same(e):
@@ -139,9 +140,9 @@ func (d *digest) worth(e *digest) int {
 
 // program aligns the calls of one program.
 //
-//  1. Calls that are the same in both runs, and in one order, are paired off.
-//  2. Between them calls of one label are paired, in order.
-//  3. The others are on one side only, or elsewhere on the other.
+// 1. Calls that are the same in both runs, and in the same order, are paired.
+// 2. Between these, calls of the same label are paired in order.
+// 3. The remaining calls are on one side only, or in another place on the other side.
 func (c *comparison) program(comm string) {
 	both := [2]*calls{c.runs[0].of(comm), c.runs[1].of(comm)}
 	a, b := both[0], both[1]
@@ -155,7 +156,7 @@ func (c *comparison) program(comm string) {
 			g = c.gap(comm, both, next, [2]int{p.a, p.b})
 			singles = append(singles, c.between(g, p.n == 0)...)
 		}
-		for i := range p.n { // what chance may explain too: the lines show how
+		for i := range p.n { // also if chance may explain what differs: the lines show how
 			if x, y := a.at(p.a+i), b.at(p.b+i); x.exact == y.exact {
 				c.result.Same++
 			} else {
@@ -175,8 +176,8 @@ func (c *comparison) gap(comm string, both [2]*calls, from, to [2]int) *gap {
 	return &gap{comm, c.gaps, both, from, to}
 }
 
-// between takes the calls of each side that stand between two pairs, or after the last
-// one: there, what comes after the end of a run that was cut is not compared.
+// between returns the calls of each side in the gap. In the last gap, after which nothing is common, calls
+// beyond the end of a run that was cut are not compared.
 func (c *comparison) between(g *gap, last bool) (singles []*single) {
 	for side := range c.runs {
 		other, kept := 1-side, 0
@@ -200,9 +201,8 @@ func (c *comparison) between(g *gap, last bool) (singles []*single) {
 	return singles
 }
 
-// lostBetween reports whether a run lost events in a gap, up to its next call after that. Of
-// several calls of one label, which one the run lacks is not known: its loss may be
-// before those that were found.
+// lostBetween reports whether a run lost events in a gap, or before its next call. If the run has several
+// calls of the label, it is not known which one it lacks, so losses before those found count as well.
 func (c *comparison) lostBetween(g *gap, side int, label uint32) bool {
 	r, list := c.runs[side], g.calls[side]
 	if len(r.losses.Windows()) == 0 {
@@ -221,7 +221,7 @@ func (c *comparison) lostBetween(g *gap, side int, label uint32) bool {
 	return r.lost(from, to)
 }
 
-// onOneSideOnly reports that a program ran on one side only, once.
+// onOneSideOnly reports once that a program ran on one side only.
 func (c *comparison) onOneSideOnly(singles []*single) {
 	if len(singles) == 0 {
 		return // the other run ended before it
@@ -242,10 +242,10 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 	}
 }
 
-// moves finds the calls of a program that both sides have, in different places: first
-// those that are alike, then those that are of one label. Only within one thread is
-// order the program's, and those moved from one gap to another are reported together; else it is
-// the scheduler's.
+// moves finds the calls of a program that both sides made in different places: first calls with the same
+// coarse hash, then those of the same label. The order is the program's only if one thread made all calls
+// in between; such calls that moved between the same two gaps are reported together. Otherwise the
+// scheduler decided the order.
 func (c *comparison) moves(singles []*single) {
 	if len(singles) == 0 {
 		return
@@ -294,8 +294,8 @@ func (c *comparison) moves(singles []*single) {
 	}
 }
 
-// aloneSince returns for each call the index of the first one since which its thread made
-// all calls of the program.
+// aloneSince returns for each call the index of the first call since which the same thread made all calls
+// of the program.
 func aloneSince(list *calls) []int {
 	since := make([]int, list.n)
 	for i := range since {
@@ -306,8 +306,7 @@ func aloneSince(list *calls) []int {
 	return since
 }
 
-// passedAlone reports whether one thread made all calls that stand between the one at
-// index and the place at.
+// passedAlone reports whether one thread made all the calls between the index and at.
 func passedAlone(since []int, index, at int) bool {
 	return since[max(index, at-1)] <= min(index, at)
 }

@@ -16,27 +16,27 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// thread is what one thread is in the middle of.
+// thread is the state of one thread.
 type thread struct {
 	tid, pid uint32
-	call     *call // nil: nothing
+	call     *call // in progress; nil: none
 }
 
 // Bounds on what is remembered of tasks.
 const (
 	maxThreads   = 1 << 14
 	maxProcesses = 1 << 16
-	maxUnseen    = 1024    // times in which calls may have gone unseen
-	maxPrograms  = 4096    // programs whose exit code and output are kept,
-	printedBytes = 4 << 20 // and of how much output
+	maxUnseen    = 1024    // time ranges in which calls may have gone unseen
+	maxPrograms  = 4096    // programs whose exit code and output are kept
+	printedBytes = 4 << 20 // total size of their output
 	maxSpare     = 1024
 )
 
-// logName is what the one program of an imported trace is called.
+// logName is the name of the only program in a trace made from a kernel log.
 const logName = "kernel log"
 
-// newRun is a run to be compared with one that has the other header. Of the claims it leaves out what rests on a
-// role that only one of the two recorded, and what is decided by a later call.
+// newRun returns a run to be compared with one that has the header other. It leaves out claims that rest on
+// a role that only one of the two runs recorded, and kinds of claims that a later call decides.
 func newRun(in Input, other *schema.Header, seed maphash.Seed) *run {
 	h := in.Header()
 	p, q := probesOf(h), probesOf(other)
@@ -62,7 +62,7 @@ func newRun(in Input, other *schema.Header, seed maphash.Seed) *run {
 	return r
 }
 
-// read cuts the whole run into calls, thread by thread; the error is the source's.
+// read cuts the whole run into calls, thread by thread. The error is that of the source.
 func (r *run) read() error {
 	findings, err := report.Judge(r.in, report.Options{Bare: true, Follow: r.record})
 	r.abandon(0, math.MaxUint64)
@@ -89,13 +89,13 @@ func (r *run) record(m *report.Moment) {
 	}
 }
 
-// event puts an event where it belongs.
+// event assigns an event to a call.
 //
-//  1. What only one run records is left out.
-//  2. What is entered and encloses what follows begins a call.
-//  3. Within a call an event is a line of it, but for the end of a dentry that the call
-//     does not otherwise touch: a reclaim that happened to run there. The exit finishes it.
-//  4. Outside it goes to the thread.
+//  1. Events that only one of the runs records are left out.
+//  2. An entry that encloses what follows begins a call.
+//  3. Within a call, an event is a line of it, and its exit finishes it. The end of a dentry
+//     that the call does not use otherwise is left out: it is a reclaim that happened to run there.
+//  4. Events outside calls are handled by outside.
 func (r *run) event(s *replay.Step) {
 	e := s.Event
 	if !r.both.has(e.Role, e.Phase) || isAstray(s) {
@@ -117,7 +117,7 @@ func (r *run) event(s *replay.Step) {
 	switch c := t.call; {
 	case !c.isOpen() && s.Within == nil:
 		r.outside(t, s)
-	case !c.isOpen(): // the entry of the open around it was not seen
+	case !c.isOpen(): // the entry of the enclosing open was not seen
 	case !c.takes(e):
 		r.EndsOutside++
 	default:
@@ -132,12 +132,12 @@ func (r *run) event(s *replay.Step) {
 	}
 }
 
-// isAstray reports whether an event is the exit of an operation whose entry is not there:
-// what it ends is not known.
+// isAstray reports whether an event is the exit of an operation whose entry was not recorded.
 func isAstray(s *replay.Step) bool { return s.Stray && (encloses &^ opens).Has(s.Event.Role) }
 
-// goesOn reports whether a call that encloses others is in progress still. An open that is not around
-// the event has lost its exit, and so may have an operation since whose entry events were lost.
+// goesOn reports whether a call that encloses others is still in progress at the event. If the event is not
+// within the open, the open's exit was lost; another operation may have lost its exit if events were lost
+// since its entry.
 func (r *run) goesOn(c *call, s *replay.Step) bool {
 	if opens.Has(c.kind) {
 		return isWithin(s, c.first)
@@ -145,7 +145,7 @@ func (r *run) goesOn(c *call, s *replay.Step) bool {
 	return !r.lost(c.from, s.Event.Time)
 }
 
-// isWithin reports whether a step is part of the open that was entered at the id.
+// isWithin reports whether a step is part of the open entered at the event with the given id.
 func isWithin(s *replay.Step, open uint64) bool {
 	w := s.Within
 	for w != nil && w.Enter.ID != open {
@@ -154,7 +154,7 @@ func isWithin(s *replay.Step, open uint64) bool {
 	return w != nil
 }
 
-// put adds an event to a call, with the rulings that came with it.
+// put adds an event to a call, together with its rulings.
 func (r *run) put(c *call, s *replay.Step) {
 	o := s.Object
 	m := mark{older: o != nil && o.Born == 0 && o.First == s.Event.ID}
@@ -185,7 +185,7 @@ func (r *run) begin(k schema.Role, e *schema.Event) *call {
 	return c
 }
 
-// working notes the name under which a process makes a call.
+// working remembers the name under which a process makes a call.
 func (r *run) working(e *schema.Event) {
 	if r.commOf[e.PID] == e.Comm {
 		return
@@ -196,7 +196,7 @@ func (r *run) working(e *schema.Event) {
 	r.commOf[e.PID] = e.Comm
 }
 
-// finish hands a call out.
+// finish completes a call and keeps its digest, unless it was made on a descriptor only.
 func (r *run) finish(c *call) {
 	r.complete(c)
 	if c.lossy = r.lost(c.from, c.to); c.lossy || !c.pathless() {
@@ -223,7 +223,8 @@ func (r *run) thread(e *schema.Event) *thread {
 	return t
 }
 
-// abandon forgets the threads of a process, 0 for all, and closes what they are in the middle of.
+// abandon closes the calls in progress of the threads of a process, or of all threads if pid is 0, and
+// forgets the threads.
 func (r *run) abandon(pid uint32, now uint64) {
 	for _, tid := range slices.Sorted(maps.Keys(r.threads)) {
 		if t := r.threads[tid]; pid == 0 || t.pid == pid {
@@ -234,14 +235,14 @@ func (r *run) abandon(pid uint32, now uint64) {
 	}
 }
 
-// close ends what the thread does. Where that encloses others its exit was lost, and what the
-// thread did since went unseen for all that is known; else it is finished.
+// close ends the call in progress of a thread. If the call encloses others, its exit was lost, and anything
+// the thread did since may be unseen; otherwise the call is finished.
 func (r *run) close(t *thread, now uint64) {
 	c := t.call
 	switch t.call = nil; {
 	case c == nil:
 	case !c.encloses:
-		if len(c.entered) > 0 { // a return is missing: it may have come at any time
+		if len(c.entered) > 0 { // a return is missing; it may have come at any time
 			c.to = r.now
 		}
 		r.finish(c)
@@ -252,9 +253,9 @@ func (r *run) close(t *thread, now uint64) {
 
 // outside adds an event that no call encloses.
 //
-//  1. Program starts and ends are calls of their own.
-//  2. The end of a dentry joins the call that has met the dentry.
-//  3. Anything else goes on with what the thread does, or begins the next call.
+// 1. Starts and ends of programs are calls of their own.
+// 2. The end of a dentry joins the current call if that has used the dentry.
+// 3. Any other event continues the current call or begins the next one.
 func (r *run) outside(t *thread, s *replay.Step) {
 	e, c := s.Event, t.call
 	switch {
@@ -282,10 +283,9 @@ func (r *run) outside(t *thread, s *replay.Step) {
 	c.over = c.kind != 0 && len(c.entered) == 0
 }
 
-// breaks reports whether an event begins another call than the one in progress: after what
-// decides it has returned, for another program, or for another path. Drops of the
-// caches that follow one another are one call: whether a dentry goes at the first or
-// the second is the kernel's choice.
+// breaks reports whether an event begins another call: it follows the return of what decided the current
+// one, or belongs to another program or path. Consecutive drops of the caches are one call, because the
+// kernel chooses whether a dentry is freed by the first or the second.
 func (c *call) breaks(s *replay.Step) bool {
 	switch e := s.Event; {
 	case e.Comm != c.comm:
@@ -299,8 +299,8 @@ func (c *call) breaks(s *replay.Step) bool {
 	}
 }
 
-// process makes calls of program starts and ends. What a thread looked up on the way
-// into a new program belongs to execve, as its opens do.
+// process turns starts and ends of programs into calls. Names that the thread looked up outside a call
+// before an exec belong to the execve, like its opens, and are dropped.
 func (r *run) process(t *thread, s *replay.Step) {
 	e := s.Event
 	if execs.Has(e.Role) && t.call != nil && t.call.kind == 0 {
@@ -308,7 +308,7 @@ func (r *run) process(t *thread, s *replay.Step) {
 	}
 	r.close(t, e.Time)
 	c := r.begin(e.Role, e)
-	if exits.Has(e.Role) { // reported by whichever of its threads is last
+	if exits.Has(e.Role) { // reported by whichever of its threads exits last
 		c.comm = cmp.Or(r.commOf[e.PID], e.Comm)
 		delete(r.commOf, e.PID)
 		if e.PID != 0 {
@@ -320,8 +320,8 @@ func (r *run) process(t *thread, s *replay.Step) {
 	r.finish(c)
 }
 
-// line adds a line of a kernel log. It does not say which thread a line is of: the lines from
-// one open to the next make a call, and none has a return.
+// line adds a line of a kernel log. The log does not say which thread printed it, so the lines from one
+// open to the next make up a call, and no line has a return.
 func (r *run) line(s *replay.Step) {
 	e, step := *s.Event, *s
 	e.Comm, e.TID, step.Event = logName, 0, &e

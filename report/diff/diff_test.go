@@ -11,12 +11,12 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What is no matter of the program is no difference.
+// What the program does not control is not a difference.
 func TestNoise(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		a, b    string
-		excused string // the reason given, "" for none
+		excused string // the reason given; "": none
 	}{
 		{"other addresses, ids, times and order of kills", standard, standard, whyKills},
 		{"a number of the run in a name", "p create usr/out_1795000001\np open usr/out_1795000001\np remove usr/out_1795000001",
@@ -42,7 +42,7 @@ func TestNoise(t *testing.T) {
 			if r.Verdict() != Same || r.Same == 0 {
 				t.Fatalf("not the same:\n%s", text(t, r))
 			}
-			if test.excused != whyKills { // the scene has a drop
+			if test.excused != whyKills { // the standard scene drops the caches
 				r.Excused = slices.DeleteFunc(r.Excused, func(e Excuse) bool { return e.Why == whyKills })
 			}
 			switch {
@@ -61,7 +61,7 @@ func TestNoise(t *testing.T) {
 	}
 }
 
-// pids puts the process id of x into paths.
+// pids returns a scene with the process id of x in place of PID in its paths.
 func pids(text string, m tracetest.Machine) []op {
 	ops := scene(text)
 	for i := range ops {
@@ -70,13 +70,13 @@ func pids(text string, m tracetest.Machine) []op {
 	return ops
 }
 
-// A planted difference is found, and is the only one told.
+// A planted difference is found, and nothing else is reported.
 func TestPlanted(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		a, b string
 		kind Kind
-		want []string // in the text, in this order
+		want []string // parts of the text, in this order
 	}{
 		{"another file", standard, instead(t, standard, "cat open usr/src/b.h", "cat open usr/src/c.h"), CallsOnly,
 			[]string{`-open "/usr/src/b.h"`, `+open "/usr/src/c.h"`}},
@@ -121,7 +121,7 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
-// ofKernels is what differs because the kernels do, the lines of each.
+// ofKernels returns the differences between the kernels, the two lines of each as one string.
 func ofKernels(r *Result) (out []string) {
 	for _, d := range r.Differences {
 		if d.Kind == Symbols || d.Kind == Layout {
@@ -131,7 +131,7 @@ func ofKernels(r *Result) (out []string) {
 	return out
 }
 
-// Two kernels: what differs because of them is told as such, and once.
+// Differences between two kernels are reported as such, and once.
 func TestKernels(t *testing.T) {
 	b := there()
 	b.Release, b.Inline, b.External = "7.3.0-test", 32, 16
@@ -150,8 +150,8 @@ func TestKernels(t *testing.T) {
 	}
 }
 
-// On another kernel a second question to the cache is a difference, and the same in
-// several calls is told once.
+// On another kernel a second lookup in the cache is a difference, and it is reported once for several
+// calls.
 func TestSameStepInManyCalls(t *testing.T) {
 	b := there()
 	b.Release = "7.3.0-test"
@@ -166,7 +166,7 @@ func TestSameStepInManyCalls(t *testing.T) {
 	}
 }
 
-// A role that only one run recorded is told once and otherwise left out.
+// A role that only one run recorded is reported once and otherwise left out.
 func TestProbeMissing(t *testing.T) {
 	ops := scene(standard)
 	a := record(t, here(), 1, ops)

@@ -18,7 +18,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// finish adds what is said of the runs as wholes.
+// finish adds the statements about the runs as wholes.
 func (c *comparison) finish(o Options) {
 	r := c.result
 	r.Differences = append(r.Differences, c.differences...)
@@ -36,8 +36,8 @@ func (c *comparison) finish(o Options) {
 	c.notes()
 }
 
-// outcomes compares how the programs that both runs recorded ended, and what they
-// printed, the n-th of a name with the n-th.
+// outcomes compares the exit codes and outputs of the programs that both runs recorded. Programs of the
+// same name are compared in order.
 func (c *comparison) outcomes() {
 	others := make(map[string][]*schema.Program)
 	for _, p := range c.runs[1].programs {
@@ -63,13 +63,13 @@ func (c *comparison) outcomes() {
 	}
 }
 
-// printed is what a program printed, without the numbers of the run.
+// printed returns the output of a program without what varies between runs.
 func (r *run) printed(p *schema.Program) string {
 	text, _ := r.names.fold(string(p.Stdout), &schema.Event{PID: p.Pid, TID: p.Pid, Time: p.EndNs})
 	return text
 }
 
-// firstUnlike is the first line of an output that is another in the other one.
+// firstUnlike describes the first line of an output that differs from the other output.
 func firstUnlike(out, other string) string {
 	lines, others := strings.Split(out, "\n"), strings.Split(other, "\n")
 	for n, line := range lines {
@@ -80,7 +80,7 @@ func firstUnlike(out, other string) string {
 	return "printed nothing more"
 }
 
-// doubts says why the runs may differ although no difference was found.
+// doubts adds reasons why runs without a difference found may still differ.
 func (c *comparison) doubts(r *run) {
 	doubt := c.result.doubt
 	switch f := r.findings; {
@@ -102,7 +102,7 @@ func (c *comparison) doubts(r *run) {
 	}
 }
 
-// notes says what else explains differences, or their absence.
+// notes adds remarks that explain differences or their absence.
 func (c *comparison) notes() {
 	r, note := c.result, c.result.note
 	if r.A.ID == r.B.ID && r.A.ID != "" {
@@ -138,22 +138,22 @@ func (c *comparison) notes() {
 	}
 }
 
-// histogram counts durations in buckets of at most 1/16 of their value: exact below 32 ns.
+// histogram counts durations in buckets no wider than 1/16 of their value; below 32 ns they are exact.
 type histogram [64 * 16]uint64
 
-// bucketOf returns the bucket of a duration, nanoseconds.
+// bucketOf returns the bucket of a duration in nanoseconds.
 func bucketOf(ns uint64) int {
 	exp := max(bits.Len64(ns)-5, 0)
 	return exp*16 + int(ns>>exp)
 }
 
-// middleOf returns the duration in the middle of a bucket.
+// middleOf returns the duration in the middle of a bucket, in nanoseconds.
 func middleOf(i int) uint64 {
 	exp := max(i/16-1, 0)
 	return uint64(i-exp*16)<<exp + 1<<exp/2
 }
 
-// quantile returns the duration that a share q of the n counted does not exceed, nanoseconds.
+// quantile returns the duration, in nanoseconds, that a share q of the n durations counted does not exceed.
 func (h *histogram) quantile(n uint64, q float64) uint64 {
 	rank := uint64(math.Ceil(q * float64(n)))
 	for i, seen := 0, uint64(0); i < len(h); i++ {
@@ -172,7 +172,7 @@ func (h *histogram) spread() (s Spread) {
 	return s
 }
 
-// measure takes the time of a call that ends.
+// measure counts the duration of a kernel call at its exit.
 func (r *run) measure(s *replay.Step) {
 	switch e := s.Event; {
 	case e.Entry != nil:
@@ -182,15 +182,15 @@ func (r *run) measure(s *replay.Step) {
 	}
 }
 
-// Latency is how long the calls of one role took in the two runs.
+// Latency holds the durations of the calls of one role in the two runs.
 type Latency struct {
 	Role    string `json:"role"`
 	A       Spread `json:"a"`
 	B       Spread `json:"b"`
-	Differs bool   `json:"differs"` // beyond the threshold of Options.Latency
+	Differs bool   `json:"differs"` // by more than Options.Latency
 }
 
-// Spread is what is said of durations, nanoseconds.
+// Spread summarises durations, in nanoseconds.
 type Spread struct {
 	Count  uint64 `json:"calls"`
 	Median uint64 `json:"median_ns"`
@@ -199,8 +199,7 @@ type Spread struct {
 
 func (s Spread) String() string { return fmt.Sprintf("%d × %d, %d", s.Count, s.Median, s.P99) }
 
-// The least numbers of calls on each side from which a median and a 99th percentile
-// are compared.
+// Minimum numbers of calls on each side for comparing medians and 99th percentiles.
 const (
 	minMedian = 20
 	minP99    = 1000

@@ -7,16 +7,16 @@ import (
 	"slices"
 )
 
-// atOnce is how many calls of each run are read again together.
+// atOnce is the number of calls of each run that are read again in one pass.
 const atOnce = 4096
 
-// explain reads again what differs, and says what it is.
+// explain reads the calls that differ again and reports what differs.
 //
-//  1. The calls of one side only get their titles; what they did to names is noted. Those that
-//     the other side made elsewhere are reported by what stands around them.
-//  2. Calls of one label are compared line by line, in order of time: one difference
-//     may follow from another.
-//  3. The others are reported as they are.
+//  1. Calls on one side only get their titles, and the names they changed are noted. Those
+//     that the other side made elsewhere are reported by the calls they stand before.
+//  2. Paired calls of the same label are compared line by line in order of time, because one
+//     difference may follow from an earlier one.
+//  3. The remaining calls on one side only are reported as they are.
 func (c *comparison) explain() error {
 	singles := slices.Concat(c.singles...)
 	for some := range slices.Chunk(singles, atOnce) {
@@ -63,7 +63,7 @@ func (c *comparison) again(wanted [2][]*digest) (calls [2]map[uint64]*call, err 
 	return calls, err
 }
 
-// titles reads the calls of one side only, and those of both sides that they stand before.
+// titles reads the calls on one side only, and the calls of both sides that they stand before.
 func (c *comparison) titles(singles []*single) error {
 	var wanted [2][]*digest
 	next := func(s *single) *digest {
@@ -96,7 +96,7 @@ func (c *comparison) titles(singles []*single) error {
 	return nil
 }
 
-// compareCalls compares two calls of one label.
+// compareCalls compares two paired calls line by line.
 func (c *comparison) compareCalls(p *match, a, b *call) {
 	if a == nil || b == nil {
 		c.unread++
@@ -114,11 +114,12 @@ func (c *comparison) compareCalls(p *match, a, b *call) {
 	}
 }
 
-// differ takes two calls with what they differ in.
+// differ reports two calls that differ.
 //
-//  1. The same hunk in another call joins the first one.
-//  2. One that is all about names an earlier difference has changed follows from it.
-//  3. Else it is a difference of its own.
+//  1. The same hunk in another call is added to the first one.
+//  2. A hunk that is only about names that an earlier difference has changed follows from that
+//     difference and is excused.
+//  3. Any other hunk is a difference of its own.
 func (c *comparison) differ(p *match, h *hunk, a, b *call) {
 	last := a.lastName()
 	shape := h.shape(a.kind, last)
@@ -146,7 +147,7 @@ func (c *comparison) differ(p *match, h *hunk, a, b *call) {
 	c.add(shape, d)
 }
 
-// add keeps a difference unless there are too many. The key is that of all which are the same: see joins.
+// add keeps a difference, unless there are too many. All equal differences have the same key; see joins.
 func (c *comparison) add(key any, d *Difference) {
 	if len(c.differences) >= maxDifferences {
 		c.result.Omitted++
@@ -156,7 +157,7 @@ func (c *comparison) add(key any, d *Difference) {
 	c.groups[key], c.differences = d, append(c.differences, d)
 }
 
-// joins takes a place for one more of the difference with the key, if there is one.
+// joins adds a place to the difference with the key and reports whether there is one.
 func (c *comparison) joins(key any, at Pair) bool {
 	d := c.groups[key]
 	if d != nil {
@@ -165,8 +166,8 @@ func (c *comparison) joins(key any, at Pair) bool {
 	return d != nil
 }
 
-// onOneSide reports the calls on one side only, those of one gap together, and what is said
-// in one gap as in another once.
+// onOneSide reports the calls on one side only. Those of one gap make one difference, and gaps with equal
+// lines are reported together.
 func (c *comparison) onOneSide(singles []*single) {
 	var last *Difference
 	var all []*Difference

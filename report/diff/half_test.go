@@ -13,8 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// A recording whose leaf calls are one event each is the same run as the one whose leaf calls have
-// an entry and an exit, and which form is which is said.
+// A recording whose leaf calls are one event each is the same run as the one whose leaf calls have an entry
+// and an exit; a note says which file has which form.
 func TestLeavesAreTheSame(t *testing.T) {
 	old, err := os.ReadFile("../../test/format1/run1.pb")
 	if err != nil {
@@ -40,7 +40,8 @@ func TestLeavesAreTheSame(t *testing.T) {
 	}
 }
 
-// What a recorder of before did on this kernel is the same run, though it wrote less: what it did not write is left out, and said.
+// A trace of an older recorder, which wrote less, is the same run on the same kernel. What it did not write
+// is left out, with a note.
 func TestAnOlderRecorderIsNoDifference(t *testing.T) {
 	var runs [2][]byte
 	for i, name := range []string{"../../test/format1/run1.pb", "../../traces/run1.pb"} {
@@ -56,7 +57,7 @@ func TestAnOlderRecorderIsNoDifference(t *testing.T) {
 	}
 }
 
-// One that wrote the column, and has no claim of the kind: there the runs differ.
+// If the recorder wrote the column and the run still has no claim of the kind, the runs differ.
 func TestNoClaimOfAKindIsADifference(t *testing.T) {
 	run, err := os.ReadFile("../../traces/run1.pb")
 	if err != nil {
@@ -68,7 +69,7 @@ func TestNoClaimOfAKindIsADifference(t *testing.T) {
 	}
 }
 
-// nowhereFrom is a trace without the directories that walks start from.
+// nowhereFrom returns a trace without the directories from which walks start.
 func nowhereFrom(t *testing.T, trace []byte) []byte {
 	t.Helper()
 	in := tracetest.Read(t, trace)

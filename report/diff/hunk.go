@@ -12,27 +12,27 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// hunk is what two calls of one label differ in.
+// hunk is the difference between two calls.
 type hunk struct {
-	edits   []edit // in order; both sides' lines where they agree
-	changed int    // lines that one side alone has
+	edits   []edit // all lines in order; where they agree, those of both sides
+	changed int    // number of lines that only one side has
 	claims  []Line
-	places  [][2]int16 // those of a dentry on either side
+	places  [][2]int16 // pairs of places, of A and of B, taken to be the same dentry
 }
 
-// edit is a line that both sides have, or one of them alone: of the other it is nil.
+// edit is a line of both sides, or of one side; the other element is nil then.
 type edit [2]*line
 
 func (e edit) both() bool { return e[0] != nil && e[1] != nil }
 
-// compare looks inside two calls of one label.
+// compare compares the lines and claims of two calls.
 //
-//  1. What a projection hides is taken out.
-//  2. Lines that say the same but for their dentries are aligned; the dentries of
-//     the two sides are then held one against one, in order.
-//  3. What is left is the difference, with the claims it changed.
+//  1. Lines that a projection hides are removed.
+//  2. Lines that are equal except for their dentries are aligned, and the dentries of the two
+//     sides are then matched one to one, in order.
+//  3. The rest is the difference, together with the claims it changed.
 //
-// why is the reason that nothing of it counts; empty where something does, or the calls are the same.
+// why is the reason for which the calls still count as the same; it is empty if they differ, or if nothing varies.
 func (c *comparison) compare(a, b *call) (h hunk, why string) {
 	la, lb, under := c.projected(a, b)
 	h.align(&c.aligner, la, lb)
@@ -48,7 +48,7 @@ func (c *comparison) compare(a, b *call) (h hunk, why string) {
 	return h, why
 }
 
-// align fills in the edits between two lists of lines.
+// align sets the edits between two lists of lines.
 func (h *hunk) align(al *aligner, la, lb []*line) {
 	worth := func(i, j int) int {
 		if la[i].like(lb[j]) {
@@ -79,7 +79,7 @@ func (h *hunk) align(al *aligner, la, lb []*line) {
 	}
 }
 
-// agree reports whether two places may be the same dentry, and takes them for it.
+// agree reports whether two places can be the same dentry, and if so records that they are.
 func (h *hunk) agree(a, b int16) bool {
 	if a == 0 || b == 0 {
 		return a == b
@@ -93,8 +93,8 @@ func (h *hunk) agree(a, b int16) bool {
 	return true
 }
 
-// lines spells a hunk out: what one side alone has, with the line before it. Dentries
-// of B are called by the number A has for them.
+// lines returns the text of a hunk: the lines of one side only, each group with the line before it. A
+// dentry of B is shown with the number it has in A.
 func (h *hunk) lines() (out []Line) {
 	h.guess()
 	next := int16(0) // number of the last dentry of A
@@ -131,8 +131,8 @@ func (h *hunk) lines() (out []Line) {
 	return append(out, h.claims...)
 }
 
-// guess takes the dentries of lines that differ for the same where the lines are about
-// one name, so that no line differs in a number alone.
+// guess matches the dentries of lines that differ if the lines are about the same name, so that no two
+// lines differ only in the number of a dentry.
 func (h *hunk) guess() {
 	for i, e := range h.edits {
 		for j := i + 1; e[1] == nil && j < len(h.edits) && !h.edits[j].both(); j++ {
@@ -144,8 +144,8 @@ func (h *hunk) guess() {
 	}
 }
 
-// shape identifies a hunk whatever its names and places: the same in other calls is
-// reported together. last is the name the call came to.
+// shape returns a hash of a hunk that does not depend on names and places, so that equal hunks in other
+// calls are reported together. last is the name that the call reached, see lastName.
 func (h *hunk) shape(k schema.Role, last uint64) uint64 {
 	s := uint64(k) + 1
 	for _, e := range h.edits {
@@ -171,9 +171,9 @@ func (h *hunk) shape(k schema.Role, last uint64) uint64 {
 	return s
 }
 
-// claimLines compares the claims of two calls as sets. Where the lines differ only what
-// both have a claim on, or one refutes, is reported: the others follow from the lines.
-// refuted says that of all only what is refuted counts.
+// claimLines compares the claims of two calls as sets. If the lines differ too, only kinds of claim that
+// both have, or that one refutes, are reported, because the others follow from the lines. refuted says that
+// only refuted claims count at all.
 func (c *comparison) claimLines(a, b *call, refuted, lines bool) (out []Line) {
 	if slices.Equal(a.claims, b.claims) {
 		return nil
@@ -195,11 +195,11 @@ func (c *comparison) claimLines(a, b *call, refuted, lines bool) (out []Line) {
 			}
 		}
 	}
-	var reported [2][]string // the claims that the other side has fewer of
+	var reported [2][]string // claims that the other side has fewer of
 	for r, n := range count {
 		counts := r.Verdict == report.Refuted || !refuted && !open.has(r.Kind) && (!lines || (has[0]&has[1]).has(r.Kind))
 		if n[0] == n[1] || min(n[0], n[1]) > 0 && lines || !counts {
-			continue // where the lines differ, how many claims of one verdict there are follows from them
+			continue // if the lines differ, the number of claims with one verdict follows from them
 		}
 		text := "claim " + r.Kind.String() + ": " + r.Verdict.String()
 		if reason := r.Reason(); reason != "" {
@@ -220,14 +220,15 @@ func (c *comparison) claimLines(a, b *call, refuted, lines bool) (out []Line) {
 	return out
 }
 
-// maxTouched bounds the names remembered as changed by a difference.
+// maxTouched bounds the names in comparison.touched.
 const maxTouched = 1 << 16
 
-// used tells the names a call used from those it changed: claims look back at either.
+// used is combined with the hash of a name that a call used, to distinguish it from a name that a call
+// changed. Claims look back at both.
 const used = 0x75736564
 
-// touch takes down the names that a call on one side only has changed or used: what
-// later calls find of them follows from it.
+// touch records the names that a call on one side only has changed or used, since differences in later
+// calls on them follow from it.
 func (c *comparison) touch(side int, u *call) {
 	for _, name := range u.evicted {
 		c.touchName(side, name, u.first)
@@ -249,14 +250,14 @@ func (c *comparison) touchName(side int, name, at uint64) {
 	}
 }
 
-// isConsequence reports whether all that a hunk changes is about names that an earlier
-// difference has changed. last is the name the call came to.
+// isConsequence reports whether a hunk is only about names that an earlier difference has changed. last is
+// the name that the call reached.
 func (c *comparison) isConsequence(p *match, h *hunk, last uint64) bool {
 	before := func(name uint64) bool {
 		w := c.touched[name]
 		return w[0] != 0 && (p.moved || w[0] < p.of[0].first) || w[1] != 0 && (p.moved || w[1] < p.of[1].first)
 	}
-	if h.changed == 0 { // claims alone: they look back at what was done to the name
+	if h.changed == 0 { // only claims differ: they look back at what was done to the name
 		return before(last) || before(last^used)
 	}
 	return !slices.ContainsFunc(h.edits, func(e edit) bool {

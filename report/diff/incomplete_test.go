@@ -15,7 +15,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// rewritten copies a trace, with another header and only the events to keep.
+// rewritten copies a trace with another header, and only the events for which keep is true.
 func rewritten(t *testing.T, file []byte, h *schema.Header, keep func(*schema.Event) bool) []byte {
 	t.Helper()
 	return copied(t, file, h, func(w *schema.Writer, e *schema.Event) error {
@@ -26,7 +26,7 @@ func rewritten(t *testing.T, file []byte, h *schema.Header, keep func(*schema.Ev
 	}, &schema.Footer{EndedBy: "command"})
 }
 
-// copied writes a trace anew; footer nil: none.
+// copied copies a trace with another header; put writes each event. There is no footer if footer is nil.
 func copied(t *testing.T, file []byte, h *schema.Header, put func(*schema.Writer, *schema.Event) error, footer *schema.Footer) []byte {
 	t.Helper()
 	src, closed := opened(t, "", file)
@@ -59,7 +59,7 @@ func copied(t *testing.T, file []byte, h *schema.Header, put func(*schema.Writer
 	return buf.Bytes()
 }
 
-// A run that was cut agrees as far as it goes: nothing more is known.
+// A run that was cut agrees as far as it goes, so the verdict is undecided.
 func TestCut(t *testing.T) {
 	a, whole := record(t, here(), 1, scene(standard)), record(t, there(), 2, scene(standard))
 	for _, until := range []uint64{5, 40, 77, 120} {
@@ -79,8 +79,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// A run that lost events cannot be said to be the same, and what it lacks there is
-// not told as a difference.
+// A run that lost events cannot be called the same, and what it lacks there is not reported as a
+// difference.
 func TestLoss(t *testing.T) {
 	a, whole := record(t, here(), 1, scene(standard)), record(t, there(), 2, scene(standard))
 	total := 0
@@ -108,7 +108,7 @@ func TestLoss(t *testing.T) {
 	}
 }
 
-// The same file twice is the same run, and said to be.
+// Comparing a file with itself gives the same verdict as another run, and a note that both are one run.
 func TestSameFile(t *testing.T) {
 	a := record(t, here(), 1, scene(standard))
 	r := compare(t, a, a)
@@ -117,7 +117,7 @@ func TestSameFile(t *testing.T) {
 	}
 }
 
-// Runs of other programs are told program by program.
+// If the runs have different programs, each program is reported once.
 func TestOtherWorkload(t *testing.T) {
 	a := record(t, here(), 1, scene(standard))
 	b := record(t, there(), 2, scene("find open usr/src/a.h\nfind open usr/src/b.h\nxargs open usr/src/a.h"))

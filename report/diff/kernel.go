@@ -15,12 +15,12 @@ import (
 
 const roles = schema.RoleEnd
 
-// probes is the roles of which a run recorded the entries, and those of which the exits.
+// probes holds the roles whose entries, and those whose exits, a run recorded.
 type probes struct{ enters, exits replay.Roles }
 
 func probesOf(h *schema.Header) probes {
 	enters, exits := replay.Phased(h)
-	const known = 1<<roles - 1 // of others it is not known how to compare them
+	const known = 1<<roles - 1 // it is not known how to compare other roles
 	return probes{enters & known, exits & known}
 }
 
@@ -28,19 +28,20 @@ func (p *probes) has(r schema.Role, ph schema.Phase) bool {
 	return ph == schema.Enter && p.enters.Has(r) || ph == schema.Exit && p.exits.Has(r)
 }
 
-// in returns what both runs recorded, and inOne the roles that only one of them recorded so.
+// in returns what both runs recorded; inOne returns the roles of which only one of them recorded the entry
+// or exit.
 func (p probes) in(q probes) probes          { return probes{p.enters & q.enters, p.exits & q.exits} }
 func (p probes) inOne(q probes) replay.Roles { return (p.enters ^ q.enters) | (p.exits ^ q.exits) }
 
-// fact is one thing that a header says of its kernel, in words.
+// fact is one thing that a header says about its kernel, as text.
 type fact struct {
 	kind         Kind
-	role         schema.Role // of a symbol
-	about, value string      // no symbol: the recorder did not know the role
+	role         schema.Role // of Symbols
+	about, value string      // value of Symbols is empty if the recorder did not know the role
 }
 
-// factsOf is what a header says of its kernel, but for addresses; the same facts of any two, in
-// one order.
+// factsOf returns what a header says about its kernel, without addresses. Every header gives the same facts
+// in the same order.
 func factsOf(h *schema.Header) (list []fact) {
 	for _, info := range schema.Catalogue() {
 		list = append(list, fact{Symbols, info.Role, info.Name, symbolsOf(h, info)})
@@ -74,8 +75,8 @@ func factsOf(h *schema.Header) (list []fact) {
 	return list
 }
 
-// kernelChanges compares what the two headers say of the kernels. A role that the kernel of
-// one run had nothing for is reported here, once.
+// kernelChanges compares what the two headers say about the kernels. A role that could not be recorded on
+// one of the kernels is reported here, once.
 func kernelChanges(a, b *schema.Header) (changes []*Difference) {
 	left := probesOf(a).inOne(probesOf(b))
 	fb := factsOf(b)
@@ -96,9 +97,9 @@ func kernelChanges(a, b *schema.Header) (changes []*Difference) {
 
 const notRecorded = "not recorded"
 
-// symbolsOf lists what is attached for a role; the phase where it has one of two. It is empty where the recorder did
-// not know the role: one that did lists what it attached, and what it could not. What a kernel log lacks is
-// said of the log.
+// symbolsOf lists the symbols attached for a role, with the phase if only entry or only exit is attached.
+// It is empty if the recorder did not know the role; a recorder that did lists the symbols it attached and
+// those it could not. For a kernel log, a missing role is reported as not recorded.
 func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 	var symbols []string
 	phases := make(map[string]uint) // by symbol, a bit for each
@@ -128,8 +129,8 @@ func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 	return cmp.Or(strings.Join(symbols, ", "), notRecorded)
 }
 
-// unlike says what of the recording of a is not as in that of b, where that explains no difference but
-// its absence.
+// unlike returns notes on how the recording of a differs from that of b where this cannot cause a
+// difference but only hide one.
 func unlike(a, b *schema.Header) (notes []string) {
 	var without, halved []string
 	fb := factsOf(b)
@@ -158,7 +159,7 @@ func unlike(a, b *schema.Header) (notes []string) {
 	return notes
 }
 
-// attached lists the ways the probes were attached.
+// attached lists the ways in which the probes were attached.
 func attached(h *schema.Header) string {
 	var ways []string
 	for _, p := range h.GetProbe() {

@@ -8,8 +8,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Where one call ends and the next begins must not depend on which buffers the
-// kernel happened to use for their paths.
+// Where one call ends and the next begins must not depend on which buffers the kernel used for their paths.
 func TestLeaves(t *testing.T) {
 	const buffer = 0xffff888300000020
 	looked := line{role: schema.RoleLookupRCU, flags: inPath, at: 4, name: name{text: "dir"}}
@@ -38,7 +37,7 @@ func TestLeaves(t *testing.T) {
 	}
 }
 
-// A name near the path's buffer and not in it is no part of the path, however far.
+// A name near the buffer of the path, but not in it, is not part of the path, however close it is.
 func TestNameBehindThePath(t *testing.T) {
 	const buffer = 0xffff888300000020
 	u := call{kind: schema.RoleOpen, path: buffer, length: 6, lines: []line{{role: schema.RoleOpen, name: name{text: "d/link"}}}}

@@ -12,66 +12,66 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// line is one step of a call as two runs can compare it: no address, no time. It is a
-// call of the kernel's with its return, or one event.
+// line is one step of a call in a form that two runs can compare, without addresses and times. It is a
+// kernel function's call with its return, or one event.
 type line struct {
 	role  schema.Role
-	depth uint8 // calls of the kernel's around it
+	depth uint8 // number of kernel calls around it
 	flags flags
 	mark
-	at     int32 // where the name lies, bytes
-	in     int16 // place looked in; of a move: the place that is taken
-	out    int16 // place returned, or the one it is about
-	errno  int32 // returned, positive
+	at     int32 // offset of the name, in bytes, from what flags say
+	in     int16 // place in which it looked; of a move: the place of the target
+	out    int16 // place that was returned, or that the line is about
+	errno  int32 // positive
 	name   name
 	detail name   // open: the filesystem; move: the new name
-	value  uint64 // open: flags << 32 | mode; unlink: what it returned; exit: wait status
-	inner  int64  // alloc: from the dentry to its name, bytes; for the eye
+	value  uint64 // open: flags << 32 | mode; unlink: its result; exit: wait status
+	inner  int64  // alloc: bytes from the dentry to its name; shown, but not compared
 
-	enter, exit uint64 // event ids; equal for a single event
+	enter, exit uint64 // event ids, equal for a single event
 }
 
-// flags are what is true of a line, whatever it is about.
+// flags are properties of a line other than its names and dentries.
 type flags uint16
 
-// How much of the step was recorded: without one of these it is an event that has no return.
+// Which events were recorded. A line with none of these is an event that has no return.
 const (
 	returned flags = 1 << iota // entry and return
-	noReturn                   // entry without its return
-	noEntry                    // return without its entry
+	noReturn                   // entry without return
+	noEntry                    // return without entry
 
-	// What its dentry is; none where it has none, or d_inode was not read.
+	// What is known of its dentry; none of these if it has no dentry or d_inode was not read.
 	null
 	negative
 	positive
 	mount // a mount point
 
-	// What the address of its name is near, and at counts from; none where there is no address.
+	// What the name's address lies in, and at is relative to; none of these if there is no address.
 	inPath    // the path, or the first name of the call
 	inDentry  // a dentry of the call
-	elsewhere // another buffer: the text of a symbolic link
+	elsewhere // another buffer, such as the text of a symbolic link
 
-	cut // its name was not read whole
+	cut // the name was not read completely
 
 	state = null | negative | positive
 )
 
-// mark is what is known of a step only when the trace is read from its start.
+// mark is what is known of a step only if the trace is read from its start.
 type mark struct {
-	refuted kindSet // claims that stand on it
-	older   bool    // its dentry is older than the recording, and seen here first; not compared
+	refuted kindSet // kinds of claims that its event refutes
+	older   bool    // its dentry is older than the recording and is seen here for the first time; not compared
 }
 
-// Bounds on distances between addresses, bytes.
+// Bounds on distances between addresses, in bytes.
 const (
 	maxPath   = 4096 // from the start of a path: PATH_MAX
 	maxGap    = 16   // between two components of a path: slashes and dots
-	maxInside = 1024 // beyond the end of any struct dentry
+	maxInside = 1024 // larger than any struct dentry
 )
 
 func (l *line) span() Span { return Span{l.enter, l.exit} }
 
-// like reports whether two lines say the same but for which dentries they are of.
+// like reports whether two lines are equal except for which dentries they concern.
 func (l *line) like(m *line) bool {
 	return l.shape() == m.shape() && l.at == m.at && l.value == m.value && l.errno == m.errno &&
 		(l.in == 0) == (m.in == 0) && (l.out == 0) == (m.out == 0) && l.name.same(&m.name) && l.detail.same(&m.detail)
@@ -79,12 +79,12 @@ func (l *line) like(m *line) bool {
 
 func (l *line) is(f flags) bool { return l.flags&f != 0 }
 
-// shape is what a line is, whatever it is about, as a number.
+// shape returns the role, flags, depth and refuted claims of a line as one number.
 func (l *line) shape() uint64 {
 	return uint64(l.role)<<32 | uint64(l.flags)<<8 | uint64(l.depth) ^ uint64(l.refuted)<<40
 }
 
-// text spells a line out.
+// text returns the line as it is printed.
 func (l *line) text() string {
 	s := strings.Repeat("  ", int(l.depth)) + l.role.Label()
 	add := func(is bool, format string, args ...any) {
@@ -129,21 +129,21 @@ func (l *line) text() string {
 	return s
 }
 
-// exitText spells a wait status.
+// exitText returns the text of a wait status.
 func exitText(status uint64) string {
 	return strings.TrimPrefix(schema.WaitStatus(status).String(), "exit ")
 }
 
-// quote puts a name between quotes that it cannot leave.
+// quote returns a name in quotes, with any quotes in it escaped.
 func quote(s string) string { return `"` + strings.ReplaceAll(replay.Printable(s), `"`, `\"`) + `"` }
 
-// Bounds on one call; what goes beyond is counted and compared as a count.
+// Bounds on one call. Lines beyond them are counted, and the counts compared.
 const (
 	maxLines  = 4096
 	maxPlaces = 1024
 )
 
-// add puts an event into a call: as a new line, or as the return of one.
+// add adds an event to a call, as a new line or as the return of an earlier one.
 func (r *run) add(c *call, s *replay.Step, m mark) {
 	e := s.Event
 	c.last, c.to = e.ID, e.Time
@@ -182,7 +182,7 @@ func (r *run) add(c *call, s *replay.Step, m mark) {
 	l.refuted, l.older = l.refuted|m.refuted, l.older || m.older
 }
 
-// line adds an empty line, in its place: it is large.
+// line appends an empty line and returns it. The line is large, so it is not copied.
 func (c *call) line() *line {
 	n := len(c.lines)
 	c.lines = slices.Grow(c.lines, 1)[:n+1]
@@ -191,7 +191,7 @@ func (c *call) line() *line {
 	return l
 }
 
-// complete ends a call: names in it that turned out to be temporary are such.
+// complete ends a call. Names in it that turned out to be temporary only later are hashed again.
 func (r *run) complete(c *call) {
 	if !creates.Has(c.kind) {
 		return
@@ -206,7 +206,7 @@ func (r *run) complete(c *call) {
 	}
 }
 
-// key fills what an entry says: the name, where it lies and where it is looked for.
+// key sets what an entry says: the name, where it lies, and where it is looked up.
 func (r *run) key(c *call, l *line, e *schema.Event) {
 	if e.Columns.Has(schema.ColumnOpen) && e.Flags&(oCreat|oExcl) == oCreat|oExcl {
 		r.names.made(e.Name)
@@ -231,7 +231,7 @@ func (r *run) name(l *line, e *schema.Event) {
 	}
 }
 
-// result fills what a return says, or an event about one dentry.
+// result sets what a return says, or an event about one dentry.
 func (r *run) result(c *call, l *line, e *schema.Event) {
 	if e.Columns.Has(schema.ColumnRet) {
 		l.errno = int32(e.Errno())
@@ -251,7 +251,7 @@ func (r *run) result(c *call, l *line, e *schema.Event) {
 		return
 	}
 	if begins.Has(e.Role) && e.Phase == schema.Exit {
-		c.meet(e.Dentry) // whatever was there, this is another dentry
+		c.meet(e.Dentry) // a new dentry, whatever the address was before
 		l.inner = int64(e.NameAddr - e.Dentry)
 	}
 	l.out = c.place(e.Dentry)

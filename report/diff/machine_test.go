@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// One release built for two architectures: all workloads, recorded on both, do the same. The testdata was made by
-// dtrec vm --kernel $(scripts/fetch-kernel 6.12/amd64) -- record --workload all, and with 6.12/cloud-arm64.
+// All workloads, recorded on one kernel release built for two architectures, do the same. The testdata was
+// made with dtrec vm --kernel $(scripts/fetch-kernel 6.12/amd64) -- record --workload all, and with
+// 6.12/cloud-arm64.
 func TestMachines(t *testing.T) {
 	var files [2][]byte
 	for i, name := range []string{"testdata/amd64.pb", "testdata/arm64.pb"} {

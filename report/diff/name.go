@@ -12,25 +12,25 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// name is a name with its hashes: as it is, and without what may differ by chance.
+// name is a name with two hashes: of the name itself, and of the name without what varies between runs.
 type name struct {
 	text          string
 	exact, coarse uint64
-	temporary     bool // coarse leaves out what may have been made up for the run
+	temporary     bool // coarse leaves out letters that may have been made up for the run
 }
 
-// same reports whether two names are the same, or differ by chance alone.
+// same reports whether two names are equal except for what varies by chance.
 func (n *name) same(m *name) bool {
 	return n.exact == m.exact || n.coarse == m.coarse && (!n.temporary && !m.temporary || madeUp(n.text, m.text))
 }
 
-// namer knows what in names comes from the run and not from the program.
+// namer recognises what in names comes from the run and not from the program.
 type namer struct {
 	seed  maphash.Seed // the same for both runs
-	boot  int64        // when the kernel booted, nanoseconds since 1970
+	boot  int64        // time at which the kernel booted, nanoseconds since 1970
 	temps map[string]string
-	plain bool         // names are redacted: all of them look made up, and none is taken for it
-	met   [64]struct { // names met before as a task uses them, each by its hash in the cache
+	plain bool         // names are redacted: they all look made up, and none is treated as temporary
+	met   [64]struct { // cache of names as a task uses them, indexed by the hash of the name in the dcache
 		name
 		pid, tid uint32
 	}
@@ -40,7 +40,7 @@ func newNamer(seed maphash.Seed, h *schema.Header) namer {
 	return namer{seed: seed, boot: h.GetStartUnixNs() - int64(h.GetStartBootNs()), temps: make(map[string]string), plain: h.Redacted()}
 }
 
-// of returns the name as the task of the event uses it.
+// of returns the name as used by the task of the event.
 func (n *namer) of(text string, e *schema.Event) name {
 	m := &n.met[e.Hash%uint32(len(n.met))]
 	if text == m.text && m.exact != 0 && m.pid == e.PID && m.tid == e.TID {
@@ -58,8 +58,8 @@ func (n *namer) of(text string, e *schema.Event) name {
 	return made
 }
 
-// steady reports whether a name is the same at any other event of its task: it has no number that may
-// be a moment, and is not one that may be that of an inode.
+// steady reports whether a name is hashed the same at any other event of its task. It is not if it contains
+// a number long enough to be a time, or may be named after an inode number.
 func steady(text string) bool {
 	if text != "" && text[0] == '#' {
 		return false
@@ -75,7 +75,7 @@ func steady(text string) bool {
 	return true
 }
 
-// fold takes out of a name what is of the run.
+// fold replaces what varies between runs in a name by NULs.
 func (n *namer) fold(text string, e *schema.Event) (folded string, temporary bool) {
 	if len(n.temps) > 0 {
 		text, temporary = n.withoutTemps(text)
@@ -83,8 +83,8 @@ func (n *namer) fold(text string, e *schema.Event) (folded string, temporary boo
 	return n.withoutNumbers(text, e), temporary
 }
 
-// varies lists the names in a call that hold what is of the run, as they are printed, each
-// with a pattern that such a name of another run matches.
+// varies returns pairs of strings, both regular expressions: each name in a call that holds something of
+// the run, in printable form, and a pattern that the same name in another run matches.
 func (n *namer) varies(c *call) (out []string) {
 	e := &schema.Event{PID: c.pid, TID: c.tid, Time: c.to, Columns: schema.Columns(0).With(schema.ColumnDentry)}
 	for i := range c.lines {
@@ -105,8 +105,8 @@ func (n *namer) varies(c *call) (out []string) {
 	return out
 }
 
-// withoutNumbers puts NUL for each number of the run in the name. The kernel calls the dentry of
-// a file without a name (O_TMPFILE) by the number of its inode: #27.
+// withoutNumbers replaces each number that varies between runs by NUL. The kernel names the dentry of a
+// file without a name (O_TMPFILE) after its inode number: #27.
 func (n *namer) withoutNumbers(text string, e *schema.Event) string {
 	var out []byte
 	done := 0
@@ -126,12 +126,12 @@ func (n *namer) withoutNumbers(text string, e *schema.Event) string {
 	return string(append(out, text[done:]...))
 }
 
-// units is nanoseconds by how many digits a moment since 1970 has in such units: seconds, milli-,
-// micro- or nanoseconds.
+// units maps the number of digits of a time since 1970 to its unit in nanoseconds: seconds, milliseconds,
+// microseconds or nanoseconds.
 var units = [20]int64{10: 1e9, 13: 1e6, 16: 1e3, 19: 1}
 
-// ofRun reports whether a number is the task's id or a moment between the boot of
-// this kernel and the event.
+// ofRun reports whether a number is the id of the task, or a time between the boot of this kernel and the
+// event.
 func (n *namer) ofRun(v uint64, digits int, e *schema.Event) bool {
 	if e.PID != 0 && (v == uint64(e.PID) || v == uint64(e.TID)) {
 		return true
@@ -140,8 +140,7 @@ func (n *namer) ofRun(v uint64, digits int, e *schema.Event) bool {
 	return unit != 0 && v >= uint64(n.boot/unit) && v <= uint64((n.boot+int64(e.Time))/unit)+1
 }
 
-// belowProc reports whether a number between two parts of a path is a process's
-// directory.
+// belowProc reports whether a number between two parts of a path is the directory of a process.
 func belowProc(before, after string) bool {
 	return before == "/proc/" && (after == "" || after[0] == '/')
 }
@@ -149,11 +148,11 @@ func belowProc(before, after string) bool {
 // Bounds on temporary names.
 const (
 	minRandom = 6       // letters and digits that mkstemp(3) makes up
-	maxTemps  = 1 << 16 // remembered
+	maxTemps  = 1 << 16 // names remembered
 )
 
-// made takes the last component of a path that the program creates: if it may be made
-// up for the run, all that comes of it is of a temporary name.
+// made takes a path that the program creates. If its last component may be made up for the run, it is
+// remembered as a temporary name.
 func (n *namer) made(path string) {
 	base := path[strings.LastIndexByte(path, '/')+1:]
 	if _, met := n.temps[base]; met || n.plain || len(n.temps) >= maxTemps {
@@ -165,7 +164,8 @@ func (n *namer) made(path string) {
 	}
 }
 
-// withoutTemps replaces the components of a path that are temporary names.
+// withoutTemps replaces the components of a path that are temporary names, and reports whether there were
+// any.
 func (n *namer) withoutTemps(path string) (string, bool) {
 	some := false
 	parts := strings.Split(path, "/")
@@ -177,8 +177,8 @@ func (n *namer) withoutTemps(path string) (string, bool) {
 	return strings.Join(parts, "/"), some
 }
 
-// withoutRandom puts NULs for each run of letters and digits that may be random: it is
-// long enough, and of more than one kind.
+// withoutRandom replaces by NULs each run of letters and digits that may be random: at least minRandom
+// long, and of more than one kind.
 func withoutRandom(s string) string {
 	out := []byte(s)
 	for from := 0; from < len(s); {
@@ -194,7 +194,7 @@ func withoutRandom(s string) string {
 	return string(out)
 }
 
-// kindOf is 1 for small letters, 2 for capitals, 4 for digits, 0 for what is none of them.
+// kindOf returns 1 for a lower-case letter or _, 2 for a capital, 4 for a digit, and 0 for anything else.
 func kindOf(c byte) int {
 	switch {
 	case c >= 'a' && c <= 'z', c == '_':
@@ -207,8 +207,8 @@ func kindOf(c byte) int {
 	return 0
 }
 
-// madeUp reports whether two names of one length differ as mkstemp(3) makes them
-// differ: in one place, nearly everywhere there, and in letters of more than one kind.
+// madeUp reports whether two names of equal length differ as names from mkstemp(3) do: in one stretch, at
+// nearly every position of it, and in characters of more than one kind.
 func madeUp(a, b string) bool {
 	if len(a) != len(b) {
 		return false

@@ -11,19 +11,19 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// script is what a task is recorded to do, a word an event: mkdir( is an entry, mkdir)-17 an
-// exit with what it returned, walk("/tmp an entry with a path, lookup_rcu(d one with a name,
-// lookup_rcu)* the exit with a dentry.
+// script writes a trace of one task from words, one for each event: mkdir( is an entry, mkdir)-17 an exit
+// with a result, walk("/tmp an entry with a path, lookup_rcu(d an entry with a name, lookup_rcu)* an exit
+// with a dentry.
 type script struct {
 	t     *testing.T
 	w     *schema.Writer
 	buf   bytes.Buffer
 	now   uint64
-	path  uint64 // where the last path begins
+	path  uint64 // address of the last path
 	whole string
 }
 
-// operations is a run of one task.
+// operationsOf returns a run of one task.
 func operationsOf(t *testing.T, h *schema.Header, words string) []byte {
 	t.Helper()
 	s := &script{t: t, now: 1e9, path: 0xffff888300000020}
@@ -68,7 +68,7 @@ func (s *script) event(word string) {
 	case rest == "*":
 		e.Dentry, e.Inode, e.Name, e.FSType = 0xffff888100000100, 1, "d", "ext4"
 	case strings.HasPrefix(rest, "-"):
-		e.Ret = -uint64(len(rest)) // an error for each dash
+		e.Ret = -uint64(len(rest)) // the errno is the number of dashes
 	}
 	e.NameLen = uint32(len(e.Name))
 	if err := s.w.Append(e); err != nil {
@@ -81,8 +81,8 @@ const madeDirectory = `mkdir( walk_parent(/tmp/d lookup_rcu(tmp lookup_rcu)* wal
 	execve( open(/bin/x open)* open(/lib/ld.so open)* execve)
 	stat( walk(/tmp/d walk)* stat)`
 
-// An operation on paths is a call: it is called so, by its paths, with all that it does, and
-// what it came to is in its heading and its line.
+// An operation on paths is one call: it is named after the operation and its paths, includes everything it
+// does, and its result is in its heading and its line.
 func TestOperations(t *testing.T) {
 	a := operationsOf(t, here().Header(), madeDirectory)
 	for _, c := range []struct {
@@ -114,7 +114,7 @@ func TestOperations(t *testing.T) {
 			rest = after
 		}
 	}
-	// A recording of before operations were has the events in them, and these are compared.
+	// A recorder that did not know operations recorded only the events within them, and these are compared.
 	h := there().Header()
 	h.Probe = slices.DeleteFunc(h.Probe, func(p *schema.Probe) bool { return p.Role >= schema.RoleWalk })
 	r := compare(t, a, rewritten(t, operationsOf(t, h, madeDirectory), h, func(e *schema.Event) bool { return e.Role < schema.RoleWalk }))

@@ -9,14 +9,14 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// What one event says otherwise is found in the call it belongs to.
+// A change of a single event is found in the call to which the event belongs.
 func TestPlantedInOneEvent(t *testing.T) {
 	in := func(role schema.Role, phase schema.Phase, name string) func(*schema.Event) bool {
 		return func(e *schema.Event) bool { return e.Role == role && e.Phase == phase && e.Name == name }
 	}
 	for _, test := range []struct {
 		name string
-		at   func(*schema.Event) bool // the first such event is changed
+		at   func(*schema.Event) bool // the first event for which it is true is changed
 		to   func(*schema.Event)
 		want []string
 	}{
@@ -68,7 +68,7 @@ func TestPlantedInOneEvent(t *testing.T) {
 	}
 }
 
-// An event that is not there is one step less, nothing else.
+// A missing event is one step less and nothing else.
 func TestStepsMissing(t *testing.T) {
 	whole := record(t, there(), 2, scene(standard))
 	for _, role := range []schema.Role{schema.RoleInsert, schema.RoleDelete, schema.RoleInstantiate} {

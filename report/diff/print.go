@@ -15,14 +15,14 @@ import (
 	"github.com/dtrec/dtrec/report/suite"
 )
 
-// WriteText prints the result as diff(1) prints two files: what A alone has after
-// '-', what B alone has after '+', with the ids of the events.
+// WriteText prints the result as diff(1) prints two files: lines of A only after '-', of B only after '+',
+// with the ids of their events.
 func (r *Result) WriteText(w io.Writer) error {
 	_, err := io.WriteString(w, strings.Join(r.text(), "\n")+"\n")
 	return err
 }
 
-// WriteMarkdown prints the same as a page for GitHub: what it comes to, and a diff.
+// WriteMarkdown prints the same text as a page for GitHub: a heading with the outcome, and a diff.
 func (r *Result) WriteMarkdown(w io.Writer) error {
 	p := md.NewWriter(w)
 	p.Line("# %s and %s: %s\n", md.Span(r.A.File), md.Span(r.B.File), r.headline())
@@ -30,7 +30,7 @@ func (r *Result) WriteMarkdown(w io.Writer) error {
 	return p.Flush()
 }
 
-// text is the lines of the result: the differences, what the comparison comes to, and what that rests on.
+// text returns the lines of the result: the differences, the outcome, and what it rests on.
 func (r *Result) text() (out []string) {
 	line := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	says := ": "
@@ -65,10 +65,10 @@ func (r *Result) text() (out []string) {
 	return out
 }
 
-// maxPairs bounds the other calls of a difference that text shows; JSON has more.
+// maxPairs bounds the other calls of a difference that the text lists; JSON lists up to maxAlso.
 const maxPairs = 6
 
-// hunks spells differences out, each below its heading, neighbours of one heading together.
+// hunks returns the lines of differences under their headings. Neighbours with the same heading share it.
 func hunks(list []*Difference) (out []string) {
 	last := ""
 	for _, d := range list {
@@ -98,20 +98,20 @@ func hunks(list []*Difference) (out []string) {
 	return out
 }
 
-// title names a run: the file, the kernel, and what it holds.
+// title returns the file, the kernel and the size of a run.
 func (r *Run) title() string {
 	return fmt.Sprintf("%s\t%s %s, %s, %s", r.File, r.Kernel, r.Machine, plural.Of(r.Events, "event"), plural.Of(r.Calls, "call"))
 }
 
-// heading says where a difference is and of which kind.
+// heading returns the place and the kind of a difference, with its events.
 func (d *Difference) heading() string {
 	if d.Kind == CallsOnly || d.Kind == ProgramOnly {
-		return d.title() // the lines have the events
+		return d.title() // the lines have the event ids
 	}
 	return commas(d.title(), d.Spans.String())
 }
 
-// title is the heading without the events.
+// title is heading without the events.
 func (d *Difference) title() string {
 	kind := map[Kind]string{Symbols: "symbols", Layout: "layout", ProgramOnly: "on one side only", CallsOnly: "calls on one side only", Order: "order", Claims: "claims"}[d.Kind]
 	return commas(d.Program, d.Call, kind)
@@ -119,19 +119,19 @@ func (d *Difference) title() string {
 
 func (p Pair) String() string { return commas(p.Program, p.Call, p.Spans.String()) }
 
-// commas joins what is not empty.
+// commas joins the parts that are not empty.
 func commas(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
-// headline is what the comparison comes to.
+// headline returns the outcome of the comparison.
 func (r *Result) headline() string {
 	return [...]string{Same: "the same", Different: plural.Of(r.Count(), "difference"), Undecided: "no difference found"}[r.Verdict()]
 }
 
 const latencyHeading = "latency: calls, median and 99th percentile in ns"
 
-// latencyLines is the spread of every role, in one line where it does not differ.
+// latencyLines returns one line per role, or two lines if the latency differs.
 func latencyLines(rows []Latency) (out []string) {
 	for _, l := range rows {
 		if l.Differs {
@@ -146,15 +146,15 @@ func latencyLines(rows []Latency) (out []string) {
 	return out
 }
 
-// WriteJSON prints the result as one object per line, each with its "type": "runs"
-// first, then "difference", "accepted", "unused", "excused" and "latency" as there are, and
-// "verdict" last. Event ids are numbers; a span is [first, last].
+// WriteJSON prints the result as one object per line, each with a "type": "runs" first, then any
+// "difference", "accepted", "unused", "excused" and "latency", and "verdict" last. Event ids are numbers; a
+// span is [first, last].
 func (r *Result) WriteJSON(w io.Writer) error {
 	var out bytes.Buffer
 	var err error
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	line := func(kind string, v any) { // an object, its type before its own fields
+	line := func(kind string, v any) { // puts the type before the object's own fields
 		if err != nil {
 			return
 		}
@@ -189,16 +189,16 @@ func each[T any](list []T, kind string, line func(string, any)) {
 	}
 }
 
-// WriteKTAP prints the result as tests, one for each program and kind of difference.
+// WriteKTAP prints the result in KTAP format, one test for each program and kind of difference.
 func (r *Result) WriteKTAP(w io.Writer) error { return suite.WriteKTAP(w, r.tests()) }
 
-// WriteJUnit prints the same tests as XML.
+// WriteJUnit prints the same tests as JUnit XML.
 func (r *Result) WriteJUnit(w io.Writer) error {
 	return suite.WriteJUnit(w, "dtrec diff "+r.A.File+" "+r.B.File, r.tests())
 }
 
-// tests are what is compared, whether it differs or not: programs, or "kernel", and kinds of
-// difference. Where nothing can be concluded from finding no difference, no test is passed.
+// tests returns one test for each program (or "kernel") and kind of difference, whether it differs or not.
+// If nothing can be concluded from finding no difference, no test passes.
 func (r *Result) tests() (tests []suite.Test) {
 	open, accepted := byTest(r.Differences), byTest(r.Accepted)
 	doubts := slices.Clone(r.Doubts)
@@ -234,7 +234,8 @@ func (r *Result) tests() (tests []suite.Test) {
 	return tests
 }
 
-// byTest sorts differences by program, each of those that have it, and kind.
+// byTest groups differences by program and kind. A difference in several programs is listed under each of
+// them.
 func byTest(list []*Difference) map[[2]string][]*Difference {
 	by := make(map[[2]string][]*Difference)
 	for _, d := range list {

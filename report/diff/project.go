@@ -7,18 +7,18 @@ import (
 	"slices"
 )
 
-// projection is a way to look at two calls that leaves lines out, about a name that the two met
-// as applies says. Calls that differ, and agree under projections, are the same but for a reason,
-// which is counted and said.
+// projection excuses variations by hiding lines about a name, if it applies to how the two calls used the
+// name in the cache. Calls that differ, but agree under projections, count as the same; the reason is
+// counted and reported.
 type projection struct {
 	why     string
 	applies func(c *comparison, x, y *cacheUse) bool
 	hides   func(c *call, l *line) bool
-	refuted bool // where it hides lines, of the claims only what is refuted counts,
-	onBoth  bool // or what both calls have a claim on
+	refuted bool // if it hides lines, only refuted claims count,
+	onBoth  bool // or those of a kind that both calls have
 }
 
-// Why a difference is none.
+// Reasons why a variation is not a difference.
 const (
 	whyNumber      = "a name holds a process id, an inode number, or a time of the run"
 	whyTemp        = "a name made up for the run, as mkstemp does"
@@ -32,11 +32,11 @@ const (
 	whyShort       = "one run ends before it"
 )
 
-// projections are looked under in this order; the first that applies is the reason.
+// projections lists all projections. The first one that applies to a name is used.
 var projections = []projection{
 	{
-		// One side first met a dentry older than its recording, while the other allocated it
-		// and kept it: whether it was cached then is no matter of the run.
+		// One side first saw a dentry older than its recording, and the other side allocated and kept it.
+		// Whether it was cached before does not depend on the run.
 		why: whyOlder,
 		applies: func(_ *comparison, x, y *cacheUse) bool {
 			return !x.killed && !y.killed && x.made != y.made && (x.older && !x.made || y.older && !y.made)
@@ -45,9 +45,8 @@ var projections = []projection{
 		refuted: true,
 	},
 	{
-		// On one kernel, the cache was asked more often, or by another lookup, and the last
-		// answers are alike: one walk was disturbed, and how often that happens depends on
-		// what else runs.
+		// On the same kernel, the cache was asked more often or by another lookup, and the last answers are
+		// equal: one walk was disturbed, and how often that happens depends on what else runs.
 		why: whyAgain,
 		applies: func(c *comparison, x, y *cacheUse) bool {
 			return c.sameKernel && x.times != y.times && x.last == y.last && x.made == y.made
@@ -59,11 +58,11 @@ var projections = []projection{
 	},
 }
 
-// projected returns the lines of two calls that no projection hides, and the first that
-// hides some; nil: none does.
+// projected returns the lines of two calls that no projection hides, and the first projection that hides
+// some; nil if none does.
 func (c *comparison) projected(a, b *call) (la, lb []*line, under *projection) {
 	ma, mb := cacheUses(a), cacheUses(b)
-	hidden := make(map[uint64]*projection) // that hides lines about a name
+	hidden := make(map[uint64]*projection) // by name: the projection that hides lines about it
 	for i := range projections {
 		p := &projections[i]
 		for name, x := range ma {
@@ -84,10 +83,9 @@ func (c *comparison) projected(a, b *call) (la, lb []*line, under *projection) {
 	return rest(a), rest(b), under
 }
 
-// byChance says why two calls are the same whose lines agree; empty: nothing had to be left
-// out.
+// byChance returns the reason why two calls whose lines agree count as the same; empty if nothing varies.
 func byChance(a, b *call, under *projection) string {
-	var numbers, temps bool // what names differ in
+	var numbers, temps bool // kinds of variation in names
 	for i := range min(len(a.lines), len(b.lines)) {
 		x, y := &a.lines[i], &b.lines[i]
 		for _, n := range [][2]*name{{&x.name, &y.name}, {&x.detail, &y.detail}} {
@@ -108,15 +106,15 @@ func byChance(a, b *call, under *projection) string {
 	return ""
 }
 
-// cacheUse is how a call met one name in the cache.
+// cacheUse describes how a call used one name in the cache.
 type cacheUse struct {
-	older        bool   // first as a dentry that is older than the recording
-	made, killed bool   // allocated and kept; killed
-	last         uint64 // what the cache said of it
-	times        int    // the cache was asked, and a dentry allocated in vain
+	older        bool   // it first saw a dentry that is older than the recording
+	made, killed bool   // a dentry was allocated and kept; a dentry was killed
+	last         uint64 // last answer of the cache
+	times        int    // number of lookups in the cache and of dentries allocated in vain
 }
 
-// cacheUses is how a call met every name, by hash.
+// cacheUses returns how a call used every name, by coarse hash of the name.
 func cacheUses(c *call) map[uint64]*cacheUse {
 	by := make(map[uint64]*cacheUse)
 	for i := range c.lines {
@@ -140,8 +138,8 @@ func cacheUses(c *call) map[uint64]*cacheUse {
 	return by
 }
 
-// discarded reports whether a line is about a dentry that the call allocated and killed
-// without inserting it.
+// discarded reports whether a line is about a dentry that the call allocated and killed without inserting
+// it.
 func (c *call) discarded(l *line) bool {
 	var made, kept, killed bool
 	for i := range c.lines {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// randomScene makes up what a few programs do to a few files.
+// randomScene returns random operations of a few programs on a few files.
 func randomScene(r *rand.Rand, n int) []op {
 	var ops []op
 	for i := range 12 {
@@ -53,8 +53,8 @@ func TestRandomScenesAreTheSame(t *testing.T) {
 	}
 }
 
-// A random edit of a random scene is found, and told as one difference: what comes
-// of it later is told as following from it.
+// A random edit of a random scene is found and reported as one difference; later differences are reported
+// as following from it.
 func TestRandomEditIsTheOnlyDifference(t *testing.T) {
 	alone := 0
 	const seeds = 300
@@ -78,8 +78,7 @@ func TestRandomEditIsTheOnlyDifference(t *testing.T) {
 	}
 }
 
-// change changes one thing a program does. What it does must show: an open, or
-// something done to a file that is there.
+// change makes one change that must show: to an open, or to an operation on a file that exists.
 func change(r *rand.Rand, ops []op) ([]op, string) {
 	out := slices.Clone(ops)
 	for {

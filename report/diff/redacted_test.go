@@ -9,7 +9,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Every name of a redacted trace looks as if mkstemp(3) had made it: none is taken for chance.
+// Every name of a redacted trace looks as if mkstemp(3) had made it, so none is treated as made up.
 func TestRedactedNamesAreNotMadeUp(t *testing.T) {
 	for _, redacted := range []bool{false, true} {
 		h := &schema.Header{Layout: &schema.Layout{}}

@@ -11,11 +11,11 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// hostile is a name that would break out of a line, a quote, a table, a code block
-// or a terminal's text.
+// hostile is a name that would break out of a line, a quotation, a table, a code block or a terminal's
+// text.
 const hostile = "a\"b`c```d|e<b>\x1b[31m\nf\xff\\g"
 
-// Names cannot break what is printed.
+// Names cannot break the printed forms.
 func TestHostileNames(t *testing.T) {
 	a := record(t, here(), 1, []op{{Program: "p" + hostile[:8], Do: "open", Path: hostile}, {Program: "q", Do: "open", Path: "usr/same"}})
 	b := record(t, there(), 2, []op{{Program: "p" + hostile[:8], Do: "open", Path: hostile + "2"}, {Program: "q", Do: "open", Path: "usr/same"}})
@@ -60,7 +60,7 @@ func TestMarkdownPage(t *testing.T) {
 	}
 }
 
-// Each line of the JSON is an object with a type; the last is the verdict.
+// Each line of the JSON output is an object with a type; the last one is the verdict.
 func TestJSONLines(t *testing.T) {
 	r := compare(t, record(t, here(), 1, scene(standard)), record(t, there(), 2, scene(without(standard, "sh remove"))))
 	var b strings.Builder

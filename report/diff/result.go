@@ -15,30 +15,30 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// Result is how two runs differ, computed once; renderers print it. No text in it can
-// end a line or a quote.
+// Result is the difference between two runs, computed once and then rendered. All text in it is printable
+// and cannot end a line or a quotation.
 type Result struct {
 	A, B        Run
-	Differences []*Difference // those of the kernels first
-	Omitted     uint64        // differences beyond the bound
-	Excused     []Excuse      // differences that are none (see the package comment)
+	Differences []*Difference // those between the kernels first
+	Omitted     uint64        // number of differences beyond the bound
+	Excused     []Excuse      // variations that do not count (see the package comment)
 	Latency     []Latency
-	Timed       bool          // latency was asked to count
-	Doubts      []string      // why nothing can be concluded from finding no difference
-	Notes       []string      // what else whoever compares should know
+	Timed       bool          // Options.Latency was set
+	Doubts      []string      // reasons why the runs may differ although no difference was found
+	Notes       []string      // other remarks about the comparison
 	Same        uint64        // calls that agree in everything compared
-	Accepted    []*Difference // that Accept took out
-	Unused      []AllowedLine // what it accepts and did not meet
-	NotAsked    int           // differences that Only left out
+	Accepted    []*Difference // removed by Accept
+	Unused      []AllowedLine // lines given to Accept that matched no difference
+	NotAsked    int           // number of differences removed by Only
 
-	programs []string // of both runs, as printed
-	asked    []Kind   // by Only; nil: all
+	programs []string // of both runs, in printable form
+	asked    []Kind   // set by Only; nil: all kinds
 }
 
-// Verdict is what a comparison comes to.
+// Verdict is the outcome of a comparison.
 type Verdict uint8
 
-// Undecided: no difference was found, but a run is incomplete.
+// The verdicts. Undecided means that no difference was found, but a run is incomplete.
 const (
 	Same Verdict = iota
 	Different
@@ -47,7 +47,6 @@ const (
 
 func (v Verdict) String() string { return [...]string{"same", "different", "undecided"}[v] }
 
-// Verdict returns what the comparison comes to.
 func (r *Result) Verdict() Verdict {
 	switch {
 	case r.Count() > 0:
@@ -58,7 +57,7 @@ func (r *Result) Verdict() Verdict {
 	return Same
 }
 
-// Count returns the number of differences.
+// Count returns the number of differences, including those omitted and those in latency.
 func (r *Result) Count() uint64 {
 	n := uint64(len(r.Differences)) + r.Omitted
 	for i := range r.Latency {
@@ -69,8 +68,7 @@ func (r *Result) Count() uint64 {
 	return n
 }
 
-// Only leaves of a result what differs in the kinds asked for. It is said how much is left
-// out.
+// Only removes the differences of all other kinds from the result. A note says how many were removed.
 func (r *Result) Only(kinds ...Kind) {
 	n := len(r.Differences)
 	r.Differences = slices.DeleteFunc(r.Differences, func(d *Difference) bool { return !slices.Contains(kinds, d.Kind) })
@@ -90,7 +88,7 @@ func (r *Result) doubt(format string, args ...any) {
 	r.Doubts = append(r.Doubts, fmt.Sprintf(format, args...))
 }
 
-// excuse counts a difference that is none, met at a call.
+// excuse counts a variation that is not a difference, found at a call.
 func (r *Result) excuse(why string, at Pair) {
 	i := slices.IndexFunc(r.Excused, func(e Excuse) bool { return e.Why == why })
 	if i < 0 {
@@ -100,7 +98,7 @@ func (r *Result) excuse(why string, at Pair) {
 	r.Excused[i].Count++
 }
 
-// Run is one side.
+// Run describes one of the two runs.
 type Run struct {
 	File        string `json:"file"`
 	ID          string `json:"run"` // hexadecimal
@@ -111,52 +109,52 @@ type Run struct {
 	Lost        uint64 `json:"lost"`
 	Complete    bool   `json:"complete"`
 	Programs    int    `json:"programs"`
-	Calls       uint64 `json:"calls"`        // compared; those within another are part of it
-	EndsOutside uint64 `json:"ends_outside"` // ends of dentries outside the calls that used them, not compared
+	Calls       uint64 `json:"calls"`        // compared calls; a nested call is part of its outer one
+	EndsOutside uint64 `json:"ends_outside"` // ends of dentries outside the calls that used them; not compared
 }
 
-// Kind is what a difference is in.
+// Kind says what differs.
 type Kind string
 
 // The kinds of difference.
 const (
-	Symbols     Kind = "symbols" // the kernels, or what they allowed to be recorded: another symbol plays a role,
-	Layout      Kind = "layout"  // or a structure is laid out otherwise
+	Symbols     Kind = "symbols" // the kernels, or what could be recorded on them: other symbols are probed for a role
+	Layout      Kind = "layout"  // the kernels: a structure has another layout
 	ProgramOnly Kind = "program" // a program ran on one side only
-	CallsOnly   Kind = "calls"   // calls that one side made and the other did not, in one place
-	Order       Kind = "order"   // a call came before another one on one side and after it on the other
-	Steps       Kind = "steps"   // a call went otherwise
-	Claims      Kind = "claims"  // the steps of a call agree, the verdicts do not
-	Outcome     Kind = "outcome" // a program ended or printed otherwise
+	CallsOnly   Kind = "calls"   // one run made calls that the other did not make in that place
+	Order       Kind = "order"   // two calls came in the opposite order
+	Steps       Kind = "steps"   // a call had another course
+	Claims      Kind = "claims"  // the steps of a call agree, but not the verdicts on its claims
+	Outcome     Kind = "outcome" // a program had another exit code or output
 )
 
-// Kinds lists them.
+// Kinds returns all kinds of difference.
 func Kinds() []Kind {
 	return []Kind{Symbols, Layout, ProgramOnly, CallsOnly, Order, Steps, Claims, Outcome}
 }
 
-// Difference is one difference in what programs met, or between the kernels.
+// Difference is one difference in what programs did, or between the kernels.
 type Difference struct {
 	Kind  Kind   `json:"kind"`
-	Pair         // Call is empty where Lines name them
+	Pair         // Call is empty if the calls are named in Lines
 	Lines []Line `json:"lines"`
-	// Also: the same difference in other calls.
+	// Also lists other calls with the same difference, at most maxAlso; AlsoMore counts the rest.
 	Also     []Pair `json:"also,omitempty"`
 	AlsoMore uint64 `json:"also_more,omitempty"`
 
-	others map[string]bool // the programs of all these calls but its own
+	others map[string]bool // programs of the calls in Also, except Program
 	gap    *gap
-	varies []string // names that other runs have otherwise, and patterns of them; see namer.varies
+	varies []string // pairs of a name that varies between runs and a pattern for it; see namer.varies
 }
 
-// Bounds on what a result holds in full; what goes beyond is counted.
+// Bounds on what a result holds in full; what exceeds them is counted.
 const (
 	maxDifferences = 2000
 	maxAlso        = 32
 	maxShown       = 100 // lines of a difference
 )
 
-// also takes the same difference in another place.
+// also adds another place with the same difference.
 func (d *Difference) also(at Pair) {
 	if at.Program != d.Program && !d.others[at.Program] {
 		if d.others == nil {
@@ -171,24 +169,24 @@ func (d *Difference) also(at Pair) {
 	}
 }
 
-// more begins the line that counts those left out.
+// more begins the line that counts the lines left out.
 const more = " … "
 
-// bound leaves out lines beyond those that are reported.
+// bound cuts off the lines beyond maxShown.
 func (d *Difference) bound() {
 	if n := len(d.Lines) - maxShown; n > 0 {
 		d.Lines = append(d.Lines[:maxShown], Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more, n)})
 	}
 }
 
-// Line is one line of a difference: Op "-" is of A only, "+" of B only, " " of both.
+// Line is one line of a difference. Op is "-" for a line of A only, "+" of B only, " " of both.
 type Line struct {
 	Op   string `json:"op"`
 	Text string `json:"text"`
 	Spans
 }
 
-// changed is that A has one text and B another.
+// changed returns the lines for a text that is a in A and b in B.
 func changed(a, b string) []Line { return []Line{{Op: "-", Text: a}, {Op: "+", Text: b}} }
 
 // Pair is a call on both sides.
@@ -198,24 +196,24 @@ type Pair struct {
 	Spans
 }
 
-// Excuse is a kind of difference that is none, with how often it was met, and an example.
+// Excuse is a reason for which variations do not count, with the number of such variations and an example.
 type Excuse struct {
 	Count uint64 `json:"count"`
 	Why   string `json:"why"`
 	Pair
 }
 
-// Spans is the events of both sides.
+// Spans holds the events on both sides.
 type Spans struct {
 	A Span `json:"a,omitzero"`
 	B Span `json:"b,omitzero"`
 }
 
-// Span is the events a call or line consists of, by id: first and last. Zero: the
-// side has none.
+// Span holds the ids of the first and the last event of a call or line. The zero Span means that the side
+// has none.
 type Span struct{ First, Last uint64 }
 
-// line is a line that one side alone has, 0 for A.
+// line returns a line that only one side has: side 0 is A, 1 is B.
 func (s Span) line(side int, text string) Line {
 	if side == 0 {
 		return Line{"-", text, Spans{A: s}}
@@ -223,7 +221,7 @@ func (s Span) line(side int, text string) Line {
 	return Line{"+", text, Spans{B: s}}
 }
 
-// MarshalJSON makes it [first,last].
+// MarshalJSON encodes a Span as [first,last].
 func (s Span) MarshalJSON() ([]byte, error) { return json.Marshal([2]uint64{s.First, s.Last}) }
 
 func (s Span) String() string {
@@ -236,7 +234,7 @@ func (s Span) String() string {
 	return fmt.Sprintf("#%d-#%d", s.First, s.Last)
 }
 
-// String is "#3-#9 / #4-#10".
+// String returns both spans, as in "#3-#9 / #4-#10".
 func (s Spans) String() string {
 	if (s.A == Span{} || s.B == Span{}) {
 		return s.A.String() + s.B.String()
@@ -244,7 +242,7 @@ func (s Spans) String() string {
 	return s.A.String() + " / " + s.B.String()
 }
 
-// join is the span from the first of both to the last.
+// join returns the smallest span that covers both.
 func (s Span) join(t Span) Span {
 	switch {
 	case s == Span{}:
@@ -255,16 +253,16 @@ func (s Span) join(t Span) Span {
 	return Span{min(s.First, t.First), max(s.Last, t.Last)}
 }
 
-// Allowed is differences that were looked at and accepted: a file of what WriteText printed
-// of them. An entry is a heading (@@ … @@) with the lines below it, and accepts what differs
-// there in these lines and no other; a heading alone accepts whatever differs there. The
-// numbers of events do not count. Lines that begin with # are comments.
+// Allowed holds differences that were reviewed and accepted, read from a file in the format of WriteText.
+// An entry is a heading (@@ … @@) with the lines below it. It accepts a difference under that heading if
+// the difference has no other lines; a heading without lines accepts any. Event ids are ignored. Lines that
+// begin with # are comments.
 type Allowed struct {
 	name    string
-	entries [][]AllowedLine // each its heading, without events, and the lines below
+	entries [][]AllowedLine // each with its heading, without event ids, first
 }
 
-// AllowedLine is a line of an entry. One that no difference met stands for the entry if it is the heading.
+// AllowedLine is one line of an entry. In Result.Unused a heading stands for its whole entry.
 type AllowedLine struct {
 	File string `json:"file"`
 	Line int    `json:"line"`
@@ -272,17 +270,17 @@ type AllowedLine struct {
 	used bool
 }
 
-// What a heading is, and what a diff prints around its differences.
+// Patterns of a heading, and of the lines that a diff prints outside its differences.
 const (
 	headingLine = `^@@ (.*?)(?:, #\d+(?:-#\d+)?(?: / #\d+(?:-#\d+)?)?)? @@$`
 	aroundLine  = `^(|#.*|--- .*\t.*|\+\+\+ .*\t.*|(?:\d+ differences?|the same|no difference found|differences not shown|not known|note|not counted|accepted|not met|not asked for)[:;] .*)$`
 )
 
-// maxAllowed bounds the lines of a file of accepted differences, bytes of each.
+// maxAllowed bounds the length of a line in a file of accepted differences, in bytes.
 const maxAllowed = 1 << 20
 
-// ReadAllowed reads a file of accepted differences. An error names the line that no diff
-// prints.
+// ReadAllowed reads a file of accepted differences. The error names the first line that is not in the
+// format of WriteText.
 func ReadAllowed(name string, r io.Reader) (*Allowed, error) {
 	a := &Allowed{name: replay.Printable(name)}
 	heading, around := regexp.MustCompile(headingLine), regexp.MustCompile(aroundLine)
@@ -307,12 +305,12 @@ func ReadAllowed(name string, r io.Reader) (*Allowed, error) {
 	return a, in.Err()
 }
 
-// counts reports whether a printed line says what differs: not one that both sides have, nor
-// one of the other calls that differ so.
+// counts reports whether a printed line is part of the difference itself. Lines of both sides and those
+// that list other calls with the same difference are not.
 func counts(line string) bool { return line[0] != ' ' || strings.HasPrefix(line, " "+more) }
 
-// Accept takes the differences that are allowed out of the result, and says which entries
-// met none.
+// Accept moves the differences that a accepts from Differences to Accepted, and adds the lines of a that
+// matched none to Unused.
 func (r *Result) Accept(a *Allowed) {
 	r.Differences = slices.DeleteFunc(r.Differences, func(d *Difference) bool {
 		took := a.takes(d)
@@ -345,8 +343,8 @@ func (a *Allowed) takes(d *Difference) bool {
 	return slices.ContainsFunc(a.entries, func(e []AllowedLine) bool { return title(e[0].Text) && accepts(e, d) })
 }
 
-// like returns a function that reports whether a text is one of the difference's, whatever it has for
-// names that are of the run.
+// like returns a function that reports whether another text equals this text of the difference, ignoring
+// the names that vary between runs.
 func (d *Difference) like(text string) func(string) bool {
 	if d.varies == nil {
 		return func(other string) bool { return other == text }
@@ -360,8 +358,8 @@ func (d *Difference) like(text string) func(string) bool {
 	return regexp.MustCompile("^" + pattern + "$").MatchString
 }
 
-// accepts reports whether an entry has every line of a difference that it has the heading
-// of, as often, or none at all.
+// accepts reports whether an entry whose heading matches has every line of a difference, as often as it
+// occurs, or has no lines at all. It marks the lines used.
 func accepts(e []AllowedLine, d *Difference) bool {
 	met := map[int]bool{0: true}
 	for _, l := range d.Lines {

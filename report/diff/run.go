@@ -13,45 +13,46 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// run is what is kept of one of the two runs while they are compared.
+// run is what is kept of one of the two runs during the comparison.
 type run struct {
 	Run
 	in      Input
 	names   namer
-	both    probes // recorded in both runs
-	logged  bool   // it is a kernel log
-	machine string // whose numbers the flags of opens are in, where the other run's are another's; else empty
+	both    probes // entries and exits recorded in both runs
+	logged  bool   // it was made from a kernel log
+	machine string // architecture whose numbering the flags of opens use, if the other run's is different; else empty
 
 	programs []*schema.Program          // without their source
-	printing int                        // bytes that those printed
-	unkept   uint64                     // programs beyond the bounds
+	printing int                        // bytes that the programs kept have printed
+	unkept   uint64                     // number of programs beyond the bounds
 	calls    map[string]*calls          // by program
-	order    []string                   // programs in order of their first call
-	claims   map[uint32][]report.Ruling // every set of claims that a call has, by its hash
-	marks    map[uint64]mark            // by event
-	took     [roles]histogram           // how long the calls of each role took
-	whole    replay.Roles               // of these nobody has seen when the calls were entered
-	unseen   [][2]uint64                // times in which calls of a thread went unseen
+	order    []string                   // programs in the order of their first call
+	claims   map[uint32][]report.Ruling // every distinct set of claims of a call, by digest.judged
+	marks    map[uint64]mark            // by event id
+	took     [roles]histogram           // durations by role, in nanoseconds
+	whole    replay.Roles               // roles with calls recorded as one event, whose entry time is not known
+	unseen   [][2]uint64                // time ranges in which a thread may have made calls that were not recorded
 	losses   *replay.Losses
-	findings *report.Findings  // at the end
-	rename   map[string]string // programs that are taken for others
-	renamed  map[string]uint64 // how many calls they made
-	left     uint64            // calls beyond the bound
+	findings *report.Findings  // set when the run has been read
+	rename   map[string]string // see Options.Rename
+	renamed  map[string]uint64 // by old name: number of calls
+	left     uint64            // number of calls beyond maxCalls
 
-	// Which kinds of claim are compared: with the call they are made of, and where refuted with
-	// the event they stand on. One of these that is merely unproven is no matter of the program.
+	// The kinds of claims that are compared: inCalls as part of a call, inLines only if refuted and as part
+	// of the line whose event refutes them. A claim of inLines that is merely unproven does not depend on
+	// the program.
 	inCalls, inLines kindSet
 
-	// While it is read.
+	// Used only while the run is read.
 	threads map[uint32]*thread
 	last    *thread
-	now     uint64 // time of the last event
+	now     uint64 // time of the last event, ns since boot
 	spare   []*call
-	commOf  map[uint32]string // the name under which a process was last seen to make a call
-	rulings []report.Ruling   // that came with the last event
+	commOf  map[uint32]string // by process: the name under which it last made a call
+	rulings []report.Ruling   // that came with the current event
 }
 
-// ended keeps how a program ended and what it printed, within bounds.
+// ended keeps how a program ended and what it printed, within the bounds.
 func (r *run) ended(p *schema.Program) {
 	if len(r.programs) >= maxPrograms || r.printing+len(p.Stdout) > printedBytes {
 		r.unkept++
@@ -61,26 +62,26 @@ func (r *run) ended(p *schema.Program) {
 	r.programs = append(r.programs, &schema.Program{Name: p.Name, Pid: p.Pid, EndNs: p.EndNs, ExitCode: p.ExitCode, Stdout: p.Stdout})
 }
 
-// digest is what is kept of a call: 48 bytes.
+// digest is what is kept of a call, in 48 bytes.
 type digest struct {
-	exact      uint64 // a hash of everything that is compared
-	first      uint64 // event id
-	from       uint64 // time
-	coarse     uint32 // a hash without what differs by chance, and without claims
-	label      uint32 // of what the call is of: calls of one label may be one call that went otherwise
-	judged     uint32 // the hash of its claims
-	more       uint32 // events after the first up to the last
+	exact      uint64 // hash of everything that is compared
+	first      uint64 // id of its first event
+	from       uint64 // time of its first event
+	coarse     uint32 // hash without what varies by chance and without claims
+	label      uint32 // hash of kind and names; calls of equal label may be the same call with another course
+	judged     uint32 // hash of its claims
+	more       uint32 // id of the last event minus first
 	kind       schema.Role
 	lossy      bool
-	sameThread bool // made it as made the program's call before it
+	sameThread bool // the same thread made the program's previous call
 }
 
-// same reports whether two calls differ by chance at most.
+// same reports whether two calls are equal except for what varies by chance.
 func (d *digest) same(e *digest) bool {
 	return d.exact == e.exact || d.coarse == e.coarse && d.judged == e.judged
 }
 
-// span is the events of the call; none of none.
+// span returns the events of the call; the zero Span for nil.
 func (d *digest) span() Span {
 	if d == nil {
 		return Span{}
@@ -88,12 +89,12 @@ func (d *digest) span() Span {
 	return Span{d.first, d.first + uint64(d.more)}
 }
 
-// calls are those of a program, in the order in which they ended, in pieces: a slice is in
-// memory twice when it grows.
+// calls holds the calls of one program in the order in which they ended. They are stored in pieces, because
+// growing a single slice would keep two copies in memory for a moment.
 type calls struct {
 	pieces [][]digest // all but the last are full
 	n      int
-	tid    uint32 // who made the last one
+	tid    uint32 // thread that made the last call
 }
 
 const pieceLength = 4096
@@ -108,13 +109,14 @@ func (l *calls) add(d digest) {
 
 func (l *calls) at(i int) *digest { return &l.pieces[i/pieceLength][i%pieceLength] }
 
-// of returns the calls of a program, which may be none.
+// of returns the calls of a program, never nil.
 func (r *run) of(comm string) *calls { return cmp.Or(r.calls[comm], new(calls)) }
 
-// maxCalls bounds the calls of a run that are compared: 36 MiB, and at most as much for what differs.
+// maxCalls bounds the calls of a run that are compared. Their digests take 36 MiB, and differing calls take
+// at most as much again.
 const maxCalls = 3 << 18
 
-// keep takes a finished call.
+// keep adds the digest of a finished call to its program.
 func (r *run) keep(c *call) {
 	if r.Calls == maxCalls {
 		r.left++
@@ -138,29 +140,30 @@ func (r *run) keep(c *call) {
 			r.claims[d.judged] = slices.Clone(c.claims)
 			break
 		}
-		d.judged++ // another set has this hash
+		d.judged++ // the hash is taken by a different set
 	}
 	d.sameThread, list.tid = list.n > 0 && list.tid == c.tid, c.tid
 	list.add(d)
 }
 
-// lost reports whether events are missing between two times.
+// lost reports whether events may be missing between two times.
 func (r *run) lost(from, to uint64) bool {
 	return len(r.losses.Windows()) > 0 && (r.losses.Any(from, to) ||
 		slices.ContainsFunc(r.unseen, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] }))
 }
 
-// short reports whether the run ends before what it recorded did.
+// short reports whether the recording ended before the workload did: the trace has no footer, or a limit
+// was reached.
 func (r *run) short() bool {
 	f := r.findings.Footer
 	return f == nil || f.EndedBy == "limit"
 }
 
-// farAhead is how many events are read over before the seek index is asked instead.
+// farAhead is the largest number of events that are skipped by reading; beyond that the seek index is used.
 const farAhead = 1 << 13
 
-// again reads calls of the run once more, with their lines: those frames of the file
-// that hold them.
+// again reads the wanted calls once more, this time with their lines, and returns them by first event id.
+// It reads only the frames of the file that hold them.
 func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 	slices.SortFunc(wanted, func(a, b *digest) int { return cmp.Compare(a.first, b.first) })
 	wanted = slices.CompactFunc(wanted, func(a, b *digest) bool { return a.first == b.first })
@@ -168,7 +171,7 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 	var reading []*digest
 	var src replay.Source
 	var state *replay.State
-	var at, sought uint64 // a source begins before what is sought
+	var at, sought uint64 // id of the last event read, and the id asked for: a source may begin before that
 	for len(wanted)+len(reading) > 0 {
 		var err error
 		if src == nil || len(reading) == 0 && wanted[0].first > max(at, sought)+farAhead {
@@ -204,7 +207,7 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 	return calls, nil
 }
 
-// rebuild adds an event to a call that is read again, if it was part of it.
+// rebuild adds an event to a call that is being read again, if the event belongs to it.
 func (r *run) rebuild(c *call, w *digest, s *replay.Step) {
 	e := s.Event
 	switch line := r.logged && e.PID == 0; {

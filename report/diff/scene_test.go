@@ -13,7 +13,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// here and there are two machines that differ in everything that is not compared.
+// here and there are machines that differ in everything that is not compared.
 func here() tracetest.Machine {
 	return tracetest.Machine{RunID: "here here here h", Unlink: true, Clock: 1_795_000_000_000_000_000}
 }
@@ -25,7 +25,7 @@ func there() tracetest.Machine {
 
 type op = tracetest.Op
 
-// scene reads a scene of a test.
+// scene parses a scene of a test.
 func scene(text string) []op {
 	ops, err := tracetest.Scene(text)
 	if err != nil {
@@ -34,7 +34,7 @@ func scene(text string) []op {
 	return ops
 }
 
-// record makes a trace of a scene.
+// record returns a trace of a scene.
 func record(t testing.TB, m tracetest.Machine, seed uint64, ops []op) []byte {
 	t.Helper()
 	b, err := m.Bytes(seed, func(k *tracetest.Kernel) { k.Play(ops) })
@@ -44,7 +44,7 @@ func record(t testing.TB, m tracetest.Machine, seed uint64, ops []op) []byte {
 	return b
 }
 
-// opened is a trace that can be read again, until it is closed.
+// opened returns a trace as an input, and a function that closes it.
 func opened(t testing.TB, name string, file []byte) (in Input, closed func()) {
 	t.Helper()
 	r, err := schema.NewReader(bytes.NewReader(file), 0)
@@ -55,7 +55,7 @@ func opened(t testing.TB, name string, file []byte) (in Input, closed func()) {
 	return Input{name, r, func(id uint64) (replay.Source, error) { return again.At(id) }}, func() { r.Close(); again.Close() }
 }
 
-// input is one that is open until the test ends.
+// input returns a trace as an input that is open until the test ends.
 func input(t testing.TB, name string, file []byte) Input {
 	t.Helper()
 	in, closed := opened(t, name, file)
@@ -63,7 +63,7 @@ func input(t testing.TB, name string, file []byte) Input {
 	return in
 }
 
-// compare closes what it reads: a reader holds megabytes, and a test may compare hundreds of runs.
+// compare closes the inputs, because a reader holds megabytes and a test may compare hundreds of runs.
 func compare(t testing.TB, a, b []byte) *Result {
 	t.Helper()
 	x, closedA := opened(t, "a.pb", a)
@@ -77,7 +77,7 @@ func compare(t testing.TB, a, b []byte) *Result {
 	return r
 }
 
-// text is the result as it is printed.
+// text returns the result as it is printed.
 func text(t testing.TB, r *Result) string {
 	t.Helper()
 	var b strings.Builder
@@ -87,7 +87,7 @@ func text(t testing.TB, r *Result) string {
 	return b.String()
 }
 
-// standard is a scene with hits, misses, created and removed files, and a drop.
+// standard is a scene with hits, misses, created and removed files, and a drop of the caches.
 const standard = `
 	init onDisk usr/src/a.h
 	init onDisk usr/src/b.h
@@ -108,7 +108,7 @@ const standard = `
 	tail open usr/src/b.h
 	tail exit`
 
-// without returns the scene less its lines that contain the text.
+// without returns the scene without the lines that contain the text.
 func without(text, line string) string {
 	var out []string
 	for _, l := range strings.Split(text, "\n") {
@@ -119,7 +119,7 @@ func without(text, line string) string {
 	return strings.Join(out, "\n")
 }
 
-// instead returns the scene with the first of old replaced.
+// instead returns the scene with the first occurrence of old replaced.
 func instead(t *testing.T, text, old, replacement string) string {
 	t.Helper()
 	if !strings.Contains(text, old) {

@@ -9,7 +9,8 @@ import (
 	"github.com/dtrec/dtrec/report/suite"
 )
 
-// Every program that has a difference fails its test, also where it is told of another one.
+// The test of every program that has a difference fails, even if the difference is reported under another
+// program.
 func TestEachProgramThatDiffersFails(t *testing.T) {
 	var in [2]Input
 	for i, name := range []string{"../../traces/linux-5.10.pb", "../../traces/run1.pb"} {
