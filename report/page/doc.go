@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package page holds a Markdown page against the trace of a run.
+// Package page checks a Markdown page against the trace of a run.
 //
-// A page that names this run is a report of it: every line must stand in the report that
-// the trace gives now, in that order. Of any other page only numbers are held: an address
-// must have been recorded, at the probe and in the event the page names; a hash with its
-// length; a subtraction, an equality and a length are computed again in 64 bits. What stands
-// beside an address and cannot be computed is "not understood", and counts as not held.
-// Sentences are not judged. Parse reads the page, Look and Record go over the trace once and
-// keep what the page is about, Hold compares.
+// A page that names this run is a report of it: every line must occur in the report that the trace gives now, in
+// the same order. Of any other page only numbers are checked: an address must have been recorded, at the probe
+// and in the event that the page names; a hash must have been recorded with its length; subtractions, equalities
+// and lengths are computed again in 64 bits. Arithmetic with an address that cannot be computed is "not
+// understood", which counts as not confirmed. Sentences are not judged.
+//
+// Parse reads the page, Look and Record go over the trace once and keep what the page mentions, and Hold
+// compares the two.
 package page

@@ -8,27 +8,26 @@ import (
 	"strings"
 )
 
-// Bounds on what is read as one expression.
+// Bounds on a single expression.
 const (
-	maxNested     = 32  // parentheses in parentheses
+	maxNested     = 32  // nested parentheses
 	maxAnnotation = 256 // tokens in the parentheses after an operand
 )
 
-// value is an expression of a page, computed as the kernel would: 64 bits, what goes
-// beyond is dropped.
+// value is an expression on a page, computed in 64 bits with overflow dropped, as the kernel does.
 type value struct {
-	from, to  int // tokens
+	from, to  int // range of tokens
 	result    uint64
 	numbers   []token
-	operators []string // as C has them, in the order in which they are applied
+	operators []string // in C's notation, in the order in which they are applied
 	undefined bool     // a division by 0
 }
 
-// statement is a value and what the page says it is. A fault is what of it is not
-// understood.
+// statement is one or more values and the relations that the page states between them. fault says what
+// cannot be understood; empty if all can be.
 type statement struct {
 	values    []value
-	relations []string // between a value and the next
+	relations []string // between each value and the next
 	fault     string
 }
 
@@ -36,15 +35,15 @@ func (s *statement) computes() bool {
 	return slices.ContainsFunc(s.values, func(v value) bool { return len(v.operators) > 0 })
 }
 
-// isHeavy reports whether a number of the statement is more than a count or a version; with bits also
-// whether one is in hexadecimal.
+// isHeavy reports whether a number of the statement is large enough to be an address or a hash. With bits
+// it also reports true if a number is hexadecimal.
 func (s *statement) isHeavy(bits bool) bool {
 	return slices.ContainsFunc(s.values, func(v value) bool {
 		return slices.ContainsFunc(v.numbers, func(t token) bool { return t.value >= heavy || bits && t.bits })
 	})
 }
 
-// wrong says where the statement is not right; empty: it is.
+// wrong says why the statement is false; empty if it is true.
 func (s *statement) wrong() string {
 	for i, is := range s.relations {
 		switch a, b := s.values[i], s.values[i+1]; {
@@ -57,7 +56,7 @@ func (s *statement) wrong() string {
 	return ""
 }
 
-// spell prints a number in hexadecimal, and a small one in decimal too.
+// spell prints a number in hexadecimal, and a small one also in decimal.
 func spell(v uint64) string {
 	if v >= heavy {
 		return fmt.Sprintf("%#x", v)
@@ -65,7 +64,7 @@ func spell(v uint64) string {
 	return fmt.Sprintf("%#x = %d", v, v)
 }
 
-// relations are the signs between two values, as C has them.
+// relations maps the relations, in C's notation, to their meaning.
 var relations = map[string]func(a, b uint64) bool{
 	"==": func(a, b uint64) bool { return a == b },
 	"!=": func(a, b uint64) bool { return a != b },
@@ -75,7 +74,7 @@ var relations = map[string]func(a, b uint64) bool{
 	">=": func(a, b uint64) bool { return a >= b },
 }
 
-// operators are those of C: the higher the strength, the sooner one is applied.
+// operators holds the operators of C. A higher strength binds tighter.
 var operators = map[string]struct {
 	strength int
 	apply    func(a, b uint64) uint64
@@ -87,7 +86,7 @@ var operators = map[string]struct {
 	"+":  {4, func(a, b uint64) uint64 { return a + b }},
 	"-":  {4, func(a, b uint64) uint64 { return a - b }},
 	"*":  {5, func(a, b uint64) uint64 { return a * b }},
-	"/":  {5, func(a, b uint64) uint64 { return a / max(b, 1) }}, // by 0: see apply
+	"/":  {5, func(a, b uint64) uint64 { return a / max(b, 1) }}, // division by 0: see apply
 	"%":  {5, func(a, b uint64) uint64 { return a % max(b, 1) }},
 }
 
@@ -95,11 +94,11 @@ var operators = map[string]struct {
 type parser struct {
 	tokens []token
 	i      int
-	inner  []span // annotations, tokens
+	inner  []span // annotations, as ranges of tokens
 }
 
-// statements finds all of a passage, also those in the annotations of others. What was read
-// as an expression and states nothing is passed over: no end of it states more.
+// statements returns all statements of a passage, including those in annotations. What was read as an
+// expression without stating anything is skipped as a whole, since no part of it can state more.
 func statements(tokens []token) []statement {
 	var out []statement
 	for todo := []span{{0, len(tokens)}}; len(todo) > 0; todo = todo[1:] {
@@ -123,12 +122,12 @@ func (p *parser) at(on int) token {
 	return token{kind: stop}
 }
 
-// statement reads one that begins at this token. ok is false where none does, or a number
-// or an expression stands alone.
+// statement reads a statement that begins at the current token. ok is false if none does, or if a number or
+// an expression stands alone.
 func (p *parser) statement(first int) (s statement, ok bool) {
 	begin, marked := p.i, len(p.inner)
 	if before := p.at(-1); begin > first && p.at(0).kind == open && before.kind == word && before.to == p.at(0).from {
-		return s, false // the arguments of a call
+		return s, false // the arguments of a function call
 	}
 	left, ok := p.value(1, 0)
 	if !ok {
@@ -147,7 +146,7 @@ func (p *parser) statement(first int) (s statement, ok bool) {
 	return s, s.fault != "" || len(s.relations) > 0 && (s.computes() || s.isHeavy(true))
 }
 
-// related reads one more relation of a statement.
+// related reads another relation of a statement.
 func (p *parser) related(s *statement) bool {
 	t := p.at(0)
 	verb := t.kind == relation && isVerb(t.text)
@@ -167,8 +166,8 @@ func (p *parser) related(s *statement) bool {
 	return false
 }
 
-// hangs reports whether an operator before the statement lacks its left side; a dash may
-// part a sentence.
+// hangs reports whether an operator before the statement lacks its left operand. A dash may be punctuation
+// instead.
 func (p *parser) hangs(s *statement, begin int) bool {
 	sign, left := p.tokens[begin-1], p.tokens[begin-2]
 	if sign.kind != operator || left.kind == stop || left.kind == operator || !s.isHeavy(false) {
@@ -177,8 +176,8 @@ func (p *parser) hangs(s *statement, begin int) bool {
 	return !isDash(sign.text) || len(s.relations) > 0 && len(s.values[0].operators) == 0
 }
 
-// unfinished says that the operator after a statement has no number at its right, or that a
-// difference has no result.
+// unfinished returns a fault if the operator after a statement has no number on its right, or if a
+// calculation has no result.
 func (p *parser) unfinished(s *statement) string {
 	if !s.isHeavy(false) {
 		return ""
@@ -193,13 +192,13 @@ func (p *parser) unfinished(s *statement) string {
 	return ""
 }
 
-// isDash reports whether an operator is written as something that prose has, too.
+// isDash reports whether the sign of an operator is also used in prose.
 func isDash(sign string) bool { return strings.Contains("- – — ‐ ‑ ‒ ― / & · *", sign) }
 
-// isVerb reports whether a relation is a word of prose.
+// isVerb reports whether a relation is written as a word.
 func isVerb(sign string) bool { return sign[0] >= 'a' && sign[0] <= 'z' }
 
-// relationAhead reports whether the clause goes on to say what something is.
+// relationAhead reports whether the clause goes on with an equality sign.
 func (p *parser) relationAhead() bool {
 	for on := 1; on < 12; on++ {
 		if t := p.at(on); t.kind == relation && t.sign == "==" && !isVerb(t.text) {
@@ -211,7 +210,7 @@ func (p *parser) relationAhead() bool {
 	return false
 }
 
-// value reads an expression of operators at least so strong.
+// value reads an expression whose operators have at least the given strength.
 func (p *parser) value(least, depth int) (value, bool) {
 	begin := p.i
 	left, ok := p.operand(depth)
@@ -235,7 +234,7 @@ func (p *parser) value(least, depth int) (value, bool) {
 	}
 }
 
-// operand reads a number or an expression in parentheses, and past what the page says of it.
+// operand reads a number or an expression in parentheses, and skips its annotations.
 func (p *parser) operand(depth int) (v value, ok bool) {
 	if p.at(0).kind == word && isDentry(p.at(0).text) {
 		p.i++
@@ -262,13 +261,13 @@ func (p *parser) operand(depth int) (v value, ok bool) {
 	return v, true
 }
 
-// isDentry reports whether a word is the number of a dentry, D17.
+// isDentry reports whether a word is the number of a dentry, as in D17.
 func isDentry(w string) bool {
 	return len(w) > 1 && w[0] == 'D' && strings.Trim(w[1:], "0123456789") == ""
 }
 
-// annotations reads past what stands behind an operand and is no part of the expression:
-// a unit, ids of events, words in parentheses.
+// annotations skips what follows an operand without being part of the expression: a unit, event ids, and
+// text in parentheses, which it keeps in p.inner.
 func (p *parser) annotations() {
 	for {
 		switch t := p.at(0); {
@@ -295,7 +294,7 @@ func (p *parser) annotations() {
 	}
 }
 
-// apply computes one operation; left is used up.
+// apply computes one operation. It reuses the slices of left.
 func apply(left value, sign string, right value) value {
 	left.to, left.undefined = right.to, left.undefined || right.undefined || (sign == "/" || sign == "%") && right.result == 0
 	left.numbers = append(left.numbers, right.numbers...)

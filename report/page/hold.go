@@ -18,56 +18,56 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// Verdict is how a statement of the page stands against the trace.
+// Verdict is the result of checking one statement of the page against the trace.
 type Verdict uint8
 
-// The verdicts, from good to bad.
+// The verdicts, from best to worst.
 const (
-	Found     Verdict = iota // recorded with the same meaning; or computed again, and right
-	Elsewhere                // the value is in the run, and was something else
-	Absent                   // not in this run
+	Found     Verdict = iota // recorded with the same meaning, or computed again and right
+	Elsewhere                // the value is in the run, but with another meaning
+	Absent                   // the value is not in this run
 	Wrong                    // it contradicts itself, the events, or the report of this run
-	Unread                   // it says something of an address that is not understood
+	Unread                   // arithmetic with an address that is not understood
 	verdicts
 )
 
-// String is the verdict in words.
+// String returns the verdict in words.
 func (v Verdict) String() string {
 	return [...]string{"found", "found elsewhere", "not in this run", "wrong", "not understood"}[v]
 }
 
-// MarshalText is the verdict in words.
+// MarshalText encodes the verdict in words.
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// Finding is one statement of a page and what the trace says of it.
+// Finding is one statement of a page and its verdict.
 type Finding struct {
 	Line    int      `json:"line"`   // from 1
-	Column  int      `json:"column"` // bytes, from 1
+	Column  int      `json:"column"` // in bytes, from 1
 	Kind    string   `json:"kind"`   // line, run, address, hash, event, length, layout, subtraction, equality, arithmetic
-	Text    string   `json:"text"`   // as the page has it
+	Text    string   `json:"text"`   // as on the page
 	Verdict Verdict  `json:"verdict"`
-	Events  []uint64 `json:"events"` // ids of the events that show it; not nil
-	Note    string   `json:"note"`   // what the value was, or what is wrong; empty when all is said
+	Events  []uint64 `json:"events"` // ids of the events that confirm it; not nil
+	Note    string   `json:"note"`   // what the value really was, or what is wrong; may be empty
 }
 
-// Result is all that was held against the trace.
+// Result is the result of checking a page.
 type Result struct {
 	Findings []Finding // in the order of the page
 	Counts   [verdicts]int
-	Own      bool // the page is a report of this run, and was compared line by line
+	Own      bool // the page is a report of this run and was compared line by line
 }
 
-// Holds reports whether everything was found with the same meaning.
+// Holds reports whether every statement is Found.
 func (r *Result) Holds() bool { return r.Counts[Found] == len(r.Findings) }
 
-// Own reports whether the page says that it is of this run.
+// Own reports whether the page says that it is a report of this run.
 func (x *Run) Own() bool {
 	id := "id `" + hex.EncodeToString(x.header.GetRunId()) + "`"
 	return slices.ContainsFunc(x.page.lines, func(l string) bool { return strings.Contains(l, id) })
 }
 
-// Hold holds the page against the run. report is the longest one that the run can give: a
-// page that says it is of this run is compared with it.
+// Hold checks the page against the run. report is the longest report that the run can give; a page that
+// says it is of this run is compared with it.
 func (x *Run) Hold(report []byte) *Result {
 	j := &judge{x: x, labels: labelsOf(x.header), report: make(map[string][]int), offsets: make(map[string]string), result: &Result{Own: x.Own()}}
 	for i, line := range strings.Split(string(report), "\n") {
@@ -94,24 +94,24 @@ func (x *Run) Hold(report []byte) *Result {
 	return r
 }
 
-// judge goes through the page.
+// judge checks the page, passage by passage.
 type judge struct {
 	x       *Run
 	labels  map[string]*label
-	report  map[string][]int  // where each line of the run's report stands in it
-	offsets map[string]string // of members of structures, as the report has them
+	report  map[string][]int  // by line of the run's report: its line numbers, from 0
+	offsets map[string]string // by structure.member, as in the report
 	result  *Result
 	*passage
 }
 
-// add adds a finding about a stretch of the passage.
+// add adds a finding about a span of the passage.
 func (j *judge) add(s span, kind string, v Verdict, events []uint64, note string) {
 	line, column := j.x.page.place(j.at[s.from])
 	text := strings.ReplaceAll(j.text[s.from:s.to], "\n", " ")
 	j.result.Findings = append(j.result.Findings, Finding{line, column, kind, text, v, append([]uint64{}, events...), note})
 }
 
-// run finds where the page says that it is of another run.
+// run reports where the page names another run.
 func (j *judge) run() {
 	for _, s := range j.spans {
 		id, err := hex.DecodeString(j.text[s.from:s.to])
@@ -121,7 +121,7 @@ func (j *judge) run() {
 	}
 }
 
-// computed adds a finding about arithmetic.
+// computed adds a finding about a calculation.
 func (j *judge) computed(s span, kind string, right bool, note string) {
 	if right {
 		j.add(s, kind, Found, nil, "")
@@ -130,8 +130,8 @@ func (j *judge) computed(s span, kind string, right bool, note string) {
 	}
 }
 
-// lines compares the page with the report that the run gives: every line of it must stand
-// there, in that order. What of the report the page leaves out is no fault of it.
+// lines compares the page with the report of the run. Every line of the page must occur in the report, in
+// the same order; the page may leave out lines of the report.
 func (j *judge) lines() {
 	inOrder := ordered(j.x.page.lines, j.report)
 	for i, l := range j.x.page.lines {
@@ -149,9 +149,9 @@ func (j *judge) lines() {
 	}
 }
 
-// ordered says of each line of the page whether it follows the ones before it as it does in
-// the report. Lines that stand there once are put in order by the longest run that rises; one
-// that stands there often must have a place between its neighbours.
+// ordered reports for each line of the page whether its place agrees with the order of the report. Lines
+// that occur once in the report are ordered by the longest increasing subsequence; a line that occurs more
+// often must have an occurrence between its neighbours.
 func ordered(page []string, at map[string][]int) []bool {
 	out := make([]bool, len(page))
 	pos := func(i int) int { return at[page[i]][0] }
@@ -164,7 +164,7 @@ func ordered(page []string, at map[string][]int) []bool {
 	for _, n := range rising.Longest(places) {
 		out[once[n]] = true
 	}
-	next := make([]int, len(page)+1) // where the next line in order stands
+	next := make([]int, len(page)+1) // place in the report of the next line that is in order
 	next[len(page)] = math.MaxInt
 	for i := len(page) - 1; i >= 0; i-- {
 		if next[i] = next[i+1]; out[i] {
@@ -182,8 +182,8 @@ func ordered(page []string, at map[string][]int) []bool {
 	return out
 }
 
-// MadeBy is the words after "dtrec report" of the command that the page says it was made by,
-// but for the file; empty where it says nothing of it.
+// MadeBy returns the arguments after "dtrec report" in the command that the page says it was made by,
+// without the file; nil if it names no such command.
 func (x *Run) MadeBy() []string {
 	for _, l := range x.page.lines {
 		rest, ok := strings.CutPrefix(l, "Made by `")
@@ -203,8 +203,8 @@ func (x *Run) MadeBy() []string {
 	return nil
 }
 
-// WriteText prints a line for each finding that is not Found, with all for each, and
-// then how many there are of which.
+// WriteText prints a line for each finding that is not Found, or for every finding if all is set, and then
+// the number of findings by verdict.
 func (r *Result) WriteText(w io.Writer, name string, all bool) error {
 	b := bufio.NewWriter(w)
 	for i := range r.Findings {
@@ -224,7 +224,7 @@ func (r *Result) WriteText(w io.Writer, name string, all bool) error {
 	return b.Flush()
 }
 
-// ids cites events.
+// ids formats event ids.
 func ids(events []uint64) string {
 	var out []string
 	for _, id := range events {
@@ -233,7 +233,7 @@ func ids(events []uint64) string {
 	return strings.Join(out, ", ")
 }
 
-// sum counts what was held, and says what was not.
+// sum returns the line with the number of findings by verdict.
 func (r *Result) sum() string {
 	what, rest := "numbers and computations looked up", "; sentences were not judged"
 	if r.Own {
@@ -246,7 +246,7 @@ func (r *Result) sum() string {
 	return strings.TrimSuffix(out, ", ") + rest
 }
 
-// WriteJSON prints one object a line: the findings, and last the counts.
+// WriteJSON prints one object per line: the findings, and last the counts.
 func (r *Result) WriteJSON(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	enc := json.NewEncoder(b)

@@ -12,11 +12,11 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// maxAhead bounds how far the page is read on from an address, in tokens, for what it says of
-// it; one that goes on for longer is not understood.
+// maxAhead bounds, in tokens, how far after an address the page is read for statements about it. A longer
+// list of places is not understood.
 const maxAhead = 512
 
-// read judges what a passage states.
+// read checks the statements of a passage.
 func (j *judge) read(p *passage) {
 	j.passage = p
 	for i := range j.tokens {
@@ -44,7 +44,7 @@ func (j *judge) read(p *passage) {
 	j.layout()
 }
 
-// directory holds "`/tmp/` = 5": a directory in a code span, and the length of its path.
+// directory checks "`/tmp/` = 5": a directory in a code span, and the length of its path.
 func (j *judge) directory(s span) {
 	i, _ := slices.BinarySearchFunc(j.tokens, s.to, func(t token, at int) int { return t.from - at })
 	path, is, n := j.text[s.from:s.to], j.token(i), j.token(i+1)
@@ -53,13 +53,14 @@ func (j *judge) directory(s span) {
 	}
 }
 
-// isBroken reports whether a word was to be an address: a digit is wrong in its 0x, or it has too many.
+// isBroken reports whether a word looks like an address but is none: the 0 of its 0x is another digit, or
+// it has too many digits.
 func isBroken(w string) bool {
 	digits, ok := strings.CutPrefix(w, w[:1]+"x")
 	return ok && w[0] >= '0' && w[0] <= '9' && len(digits) > 5 && strings.Trim(digits, "0123456789abcdefABCDEF") == ""
 }
 
-// token returns a token; a stop where there is none.
+// token returns a token, or a stop if there is none at i.
 func (j *judge) token(i int) *token {
 	if i < 0 || i >= len(j.tokens) {
 		return &token{kind: stop}
@@ -67,7 +68,7 @@ func (j *judge) token(i int) *token {
 	return &j.tokens[i]
 }
 
-// after is what stands after a word, past "=" and ":".
+// after returns the token after a word, skipping "=" and ":".
 func (j *judge) after(i int) *token {
 	t := j.token(i + 1)
 	for ; t.kind == relation || t.text == ":"; t = j.token(i + 1) {
@@ -76,7 +77,7 @@ func (j *judge) after(i int) *token {
 	return t
 }
 
-// event holds the ids of events.
+// event checks the event ids in a token.
 func (j *judge) event(t *token) {
 	for _, id := range t.ids() {
 		if _, ok := j.x.cited[id]; !ok {
@@ -87,8 +88,8 @@ func (j *judge) event(t *token) {
 	j.add(t.span, "event", Found, t.ids(), "")
 }
 
-// address holds an address against the events: with what the page calls it, and in the
-// event it names.
+// address checks an address against the events, with what the page calls it and in the event that the page
+// names.
 func (j *judge) address(i int) {
 	t, uses := &j.tokens[i], j.x.uses[j.tokens[i].value]
 	if t.value == j.x.header.GetLayout().GetDentryHashtable() {
@@ -122,7 +123,7 @@ func (j *judge) address(i int) {
 	}
 }
 
-// nameLength holds "length N" against the event that the clause names.
+// nameLength checks "length N" against the events that the clause names.
 func (j *judge) nameLength(i int) {
 	n := j.after(i)
 	if n.kind != number || j.code {
@@ -138,7 +139,7 @@ func (j *judge) nameLength(i int) {
 	}
 }
 
-// says names a use as a page would.
+// says describes a use in the words of a report.
 func (j *judge) says(u *use) string {
 	symbol := u.Symbol
 	for _, p := range j.x.header.GetProbe() {
@@ -151,8 +152,8 @@ func (j *judge) says(u *use) string {
 	return fmt.Sprintf("%s%s%s of %q (#%d)", where, replay.Printable(symbol), when, u.Name, u.ID)
 }
 
-// label is what the page calls the address at token i: in the parentheses after it, else
-// before it in the same clause.
+// label returns what the page calls the address at token i, in the parentheses after it or else before it
+// in the same clause; nil if it says nothing.
 func (j *judge) label(i int) *label {
 	if next := j.token(i + 1); next.kind == open && next.text == "(" {
 		if l, next := j.labelAt(i + 2); l != nil && !j.token(next).isAddress() {
@@ -171,8 +172,7 @@ func (j *judge) label(i int) *label {
 	return nil
 }
 
-// adjoins reports whether nothing but "=", ":" or words that name no other thing stand from
-// token k up to token i.
+// adjoins reports whether only "=", ":" or words that name nothing else stand from token k up to token i.
 func (j *judge) adjoins(k, i int) bool {
 	for ; k < i; k++ {
 		if t := j.token(k); t.kind != relation && !slices.Contains([]string{":", "pointer", "address", "at", "dentry"}, t.text) {
@@ -182,7 +182,8 @@ func (j *judge) adjoins(k, i int) bool {
 	return true
 }
 
-// labelAt reads the label that begins at token k, of two words or of one, and returns the token after it.
+// labelAt reads the label of one or two words that begins at token k, and returns the index of the token
+// after it.
 func (j *judge) labelAt(k int) (*label, int) {
 	first, second := j.token(k).text, j.token(k+1).text
 	if l := j.labels[first+" "+second]; l != nil {
@@ -191,14 +192,13 @@ func (j *judge) labelAt(k int) (*label, int) {
 	return j.labels[first], k + 1
 }
 
-// idsOf returns the events that the page names for the address at token i: the next ones
-// in its clause, before another address; on a line of a tree also the last ones, which stand
-// behind the names of what the line is about. What stands in a code span may be a name, and
-// counts where nothing else does. With past the clause goes on past addresses, and names do
-// not count.
+// idsOf returns the events that the page names for the address at token i: the next ids in its clause,
+// before another address, and in a code block also the last ids of the line, which follow the names that
+// the line is about. Ids in a code span may be part of a name and count only if there are no others. With
+// past, the search continues past other addresses, and ids in code spans do not count.
 func (j *judge) idsOf(i int, past bool) []uint64 {
 	var near, last []uint64
-	open := true // no other address yet
+	open := true // no other address so far
 	for k := i + 1; k < min(len(j.tokens), i+maxAhead); k++ {
 		t := j.token(k)
 		if open = open && (past || !t.isAddress()); t.text == "\n" || !j.code && (!open || t.text == ";" || t.text == ".") {
@@ -219,20 +219,20 @@ func (j *judge) idsOf(i int, past bool) []uint64 {
 	return append(near, last...)
 }
 
-// inSpan reports whether a token stands in a code span.
+// inSpan reports whether a token is in a code span.
 func (j *judge) inSpan(t *token) bool {
 	i := j.spanFrom(t.from + 1)
 	return i > 0 && t.to <= j.spans[i-1].to
 }
 
-// spanFrom is the first code span that begins at the byte or behind it.
+// spanFrom returns the index of the first code span that begins at or after a byte offset.
 func (j *judge) spanFrom(at int) int {
 	i, _ := slices.BinarySearchFunc(j.spans, at, func(s span, at int) int { return s.from - at })
 	return i
 }
 
-// named reports whether an event has the path or quoted name that the page gives right
-// behind an address, if it gives one.
+// named reports whether an event has the path or quoted name that the page gives directly after an address.
+// It is true if the page gives none.
 func (j *judge) named(i int, u *use) bool {
 	rest := strings.TrimLeft(j.text[j.tokens[i].to:], " ")
 	behind := strings.TrimLeft(strings.TrimPrefix(strings.TrimPrefix(rest, "| "), "with "), "\"“`")
@@ -247,7 +247,7 @@ func (j *judge) named(i int, u *use) bool {
 	return strings.HasPrefix(name, u.Name) || strings.HasPrefix(name, printed) && printed != ""
 }
 
-// appears holds "appears at X, Y and Z" behind an address: an equality takes two places.
+// appears checks "appears at X, Y and Z" after an address. An equality needs at least two places.
 func (j *judge) appears(i int, uses []use) {
 	if !strings.HasPrefix(strings.TrimLeft(j.text[j.tokens[i].to:], "`* "), "appears at ") {
 		return
@@ -271,7 +271,7 @@ func (j *judge) appears(i int, uses []use) {
 	j.computed(span{j.tokens[i].from, j.tokens[last].to}, "equality", places > 1, "at one place only")
 }
 
-// hash holds "hash N length L": a key with both was recorded.
+// hash checks "hash N length L": a key with both must have been recorded.
 func (j *judge) hash(i int) {
 	n := j.after(i)
 	if n.kind != number || n.value>>32 != 0 || n.value < heavy {
@@ -296,8 +296,8 @@ func (j *judge) hash(i int) {
 	j.add(n.span, "hash", Absent, nil, "")
 }
 
-// statement holds arithmetic: computed again, a length against its text, a shifted hash
-// against this kernel's.
+// statement checks arithmetic. It computes it again, checks a length against its text, and a shifted hash
+// against the hashes and d_hash_shift of this run.
 func (j *judge) statement(s *statement) {
 	first, last := s.values[0], s.values[len(s.values)-1]
 	at := span{j.tokens[first.from].from, j.tokens[last.to-1].to}
@@ -321,12 +321,12 @@ func (j *judge) statement(s *statement) {
 	}
 }
 
-// maxLength bounds the rest of a sentence that says what a difference is, bytes: more than a
-// path may have, each byte escaped.
+// maxLength bounds, in bytes, the rest of a sentence that says what a difference is: it is longer than any
+// path with each byte escaped.
 const maxLength = 20 << 10
 
-// length holds what a difference is said to be the length of, in the rest of its sentence:
-// the text is so long, and stands at the start of a path recorded at the right operand.
+// length checks the text whose length a difference is said to be in the rest of its sentence. The text must
+// have that length, and begin a path that was recorded at the address that is the right operand.
 func (j *judge) length(s span, right, result uint64) {
 	rest := j.text[s.to:min(len(j.text), s.to+maxLength)]
 	for _, end := range []string{". ", "; ", "\n"} {
@@ -363,7 +363,7 @@ func (j *judge) length(s span, right, result uint64) {
 	}
 }
 
-// plain undoes the escapes with which reports print names.
+// plain reverses the escaping of names in reports.
 func plain(name string) string {
 	if s, err := strconv.Unquote(`"` + strings.ReplaceAll(name, `"`, `\"`) + `"`); err == nil {
 		return s

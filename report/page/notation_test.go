@@ -7,13 +7,14 @@ import (
 	"testing"
 )
 
-// The path and the copy source of the first open of hold's run: B is 5 after A.
+// The address of the path and of the copy source in the first open of hold's run. A page in these tests
+// writes B for the path and A, which is B + 5, for the name.
 const (
 	pathAddress = "0xffff888300007020"
 	nameAddress = "0xffff888300007025"
 )
 
-// verdictsOn are the verdicts on what of a page is computed.
+// verdictsOn returns the verdicts on the calculations of a page.
 func verdictsOn(t *testing.T, page string) string {
 	t.Helper()
 	page = strings.NewReplacer("A", nameAddress, "B", pathAddress).Replace(page)
@@ -26,7 +27,7 @@ func verdictsOn(t *testing.T, page string) string {
 	return strings.Join(out, "; ")
 }
 
-// notations are sums as people write them.
+// notations lists calculations in the notations that people use. N stands for the result, right or wrong.
 var notations = []struct{ page, right, wrong string }{
 	{"A − B = N", "5", "6"},
 	{"A − B = N", "0x5", "0x6"},
@@ -93,7 +94,7 @@ var notations = []struct{ page, right, wrong string }{
 	{"0x5 = N", "5", "6"},
 }
 
-// Arithmetic is computed again however it is written. N is the result, right and wrong.
+// Arithmetic is computed again in any notation.
 func TestArithmeticInAnyNotation(t *testing.T) {
 	for _, c := range notations {
 		if got := verdictsOn(t, strings.ReplaceAll(c.page, "N", c.right)); got == "" || strings.Contains(strings.ReplaceAll(got, " found", ""), " ") {
@@ -105,7 +106,7 @@ func TestArithmeticInAnyNotation(t *testing.T) {
 	}
 }
 
-// What is said of an address and cannot be computed is not passed over.
+// A statement about an address that cannot be computed is reported.
 func TestArithmeticThatIsNotUnderstoodIsSaid(t *testing.T) {
 	for _, page := range []string{"A − B", "A - B", "A – B", "A − path = 5", "A - path = 5", "name − B = 5", "name - B = 5", "A = the path", "A == name",
 		"A + offset = 6", "A − B → 6", "A − B yields six", "offset + B = A", "A ≠ name", "A >> shift = 6", "A − x", "x − A"} {
@@ -115,7 +116,7 @@ func TestArithmeticThatIsNotUnderstoodIsSaid(t *testing.T) {
 	}
 }
 
-// What only looks like arithmetic is none.
+// Text that only looks like arithmetic is not treated as such.
 func TestProseIsNoArithmetic(t *testing.T) {
 	for _, page := range []string{"- A", "* A", "A - a name", "the pointer - A - is", "the pointer – A – is", "A / B", "A, B", "A & B", "pointer = A", "pointer: A = B",
 		"x->y = A", "A -> A", "A → A", "| A | B |", "2026-11-20", "1.2-3", "fs.h:10-20", "f(5) = 6", "a[5] = 6", "open 1 = 2", "#1-#2", "A D1", "`name` - A", "A (x) - y",
@@ -127,12 +128,12 @@ func TestProseIsNoArithmetic(t *testing.T) {
 	}
 }
 
-// A passage without end is read in one go: what it takes is no square of its length, or this
-// would not come to its end. What goes on for too long is not understood.
+// A very long passage is read in linear time; in quadratic time this test would not finish. A statement
+// that goes on for too long is not understood.
 func TestLongPassages(t *testing.T) {
 	for _, c := range []struct {
 		repeated string
-		want     string // the first verdict
+		want     string // first verdict
 		findings int
 	}{
 		{"A /\n", "", 0},

@@ -10,7 +10,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// hold holds a page against what a made-up kernel did.
+// hold checks a page against a run of a simulated kernel.
 func hold(page string, imported bool) *Result {
 	h := tracetest.Header()
 	if imported {
@@ -35,7 +35,7 @@ func hold(page string, imported bool) *Result {
 	return run.Hold([]byte("run: id `00`\nx 1\n"))
 }
 
-// Whatever the page: no panic, every finding lies in it, and the counts add up.
+// For any page there is no panic, every finding lies in the page, and the counts add up.
 func FuzzHold(f *testing.F) {
 	for _, s := range []string{
 		"- do_filp_open entry pointer = 0xffff888300007020 | `/dir/a` (#1)\n```\n/ dir / a\n└─ do_filp_open entry 0xffff888300007020\n   └─ d_lookup return NULL → NULL #2–#3\n```\n",

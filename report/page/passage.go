@@ -14,26 +14,26 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// Page is a page that was read, ready to be held against a trace.
+// Page is a parsed page, ready to be checked against a trace.
 type Page struct {
 	lines    []string
-	starts   []int // where each line begins, bytes
+	starts   []int // byte offset of each line
 	passages []passage
 	wanted   map[uint64]bool // numbers to look for in the events
-	cited    map[uint64]bool // ids of events
+	cited    map[uint64]bool // event ids
 }
 
-// passage is what a reader sees of a paragraph, table row, heading or code block: without
-// markup, with entities and backslashes resolved.
+// passage is the visible text of a paragraph, table row, heading or code block, without markup and with
+// entities and backslashes resolved.
 type passage struct {
 	text   string
-	at     []int // where each byte of text stands in the page
-	code   bool  // a line break ends what stands on the line
+	at     []int // offset in the page of each byte of text
+	code   bool  // it is a code block, in which a line break ends an expression
 	tokens []token
 	spans  []span // code spans
 }
 
-// span is a stretch of a passage's text, bytes.
+// span is a range of a passage's text, in bytes.
 type span struct{ from, to int }
 
 // Parse reads a page of Markdown.
@@ -64,13 +64,14 @@ func Parse(markdown []byte) *Page {
 	return p
 }
 
-// newParser is goldmark.DefaultParser, without the rest of that package.
+// newParser is goldmark.DefaultParser without the dependencies of that package.
 func newParser() goldmark.Parser {
 	return goldmark.NewParser(goldmark.WithBlockParsers(goldmark.DefaultBlockParsers()...), goldmark.WithInlineParsers(goldmark.DefaultInlineParsers()...),
 		goldmark.WithParagraphTransformers(goldmark.DefaultParagraphTransformers()...))
 }
 
-// frontMatter returns how many bytes of it a page begins with; Markdown knows nothing of it.
+// frontMatter returns the length in bytes of the front matter at the start of a page, which is not
+// Markdown.
 func frontMatter(markdown []byte) int {
 	if rest, ok := bytes.CutPrefix(markdown, []byte("---\n")); ok {
 		if end := bytes.Index(rest, []byte("\n---\n")); end >= 0 {
@@ -80,7 +81,7 @@ func frontMatter(markdown []byte) int {
 	return 0
 }
 
-// place finds an offset in the page: line and column from 1.
+// place returns the line and column, both from 1, of an offset in the page.
 func (p *Page) place(offset int) (line, column int) {
 	i, found := slices.BinarySearch(p.starts, offset)
 	if !found {
@@ -92,9 +93,9 @@ func (p *Page) place(offset int) (line, column int) {
 // reader collects the passages of a document.
 type reader struct {
 	source   []byte
-	from     int // where in the page the document begins
+	from     int // offset of the document in the page
 	passages []passage
-	bytes    []byte // of the passage being read
+	bytes    []byte // text of the passage being read
 	passage
 }
 
@@ -121,8 +122,8 @@ func (r *reader) visit(n ast.Node, entering bool) (ast.WalkStatus, error) {
 	return ast.WalkContinue, nil
 }
 
-// isProgram reports whether a block in a language states nothing about a run. What is
-// in no language, or in one that is not known, is output.
+// isProgram reports whether a code block in this language states nothing about a run. A block without a
+// language, or in an unknown one, is taken as output.
 func isProgram(language string) bool {
 	return slices.Contains([]string{"c", "h", "cpp", "c++", "go", "rust", "python", "sh", "bash", "shell", "make", "makefile", "diff", "proto",
 		"console"}, strings.ToLower(language))
@@ -134,13 +135,13 @@ func (r *reader) lines(n ast.Node, take func(text.Segment)) {
 	}
 }
 
-// end closes the passage being read.
+// end finishes the passage being read.
 func (r *reader) end(code bool) {
 	r.text, r.code, r.at = string(r.bytes), code, append(r.at, r.from+len(r.source))
 	r.passages, r.passage, r.bytes = append(r.passages, r.passage), passage{}, nil
 }
 
-// inline adds what stands in a block, in order.
+// inline adds the inline content of a block.
 func (r *reader) inline(n ast.Node) {
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		switch c := c.(type) {
@@ -165,7 +166,7 @@ func (r *reader) inline(n ast.Node) {
 	}
 }
 
-// add puts bytes into the passage that all stand at one place, an offset in the document.
+// add appends bytes that all come from one offset in the document.
 func (r *reader) add(s string, offset int) {
 	r.bytes = append(r.bytes, s...)
 	for range len(s) {
@@ -173,14 +174,14 @@ func (r *reader) add(s string, offset int) {
 	}
 }
 
-// raw adds a stretch of the document as it is.
+// raw adds a segment of the document unchanged.
 func (r *reader) raw(s text.Segment) {
 	for i := s.Start; i < s.Stop; i++ {
 		r.add(string(r.source[i:i+1]), i)
 	}
 }
 
-// prose adds a stretch of text without its backslashes, its entities as what they are.
+// prose adds a segment of text with its backslashes and entities resolved.
 func (r *reader) prose(s text.Segment) {
 	for i := s.Start; i < s.Stop; i++ {
 		rest := r.source[i:s.Stop]
@@ -213,7 +214,7 @@ func (r *reader) markup(s text.Segment) {
 	r.prose(s)
 }
 
-// lineID is the id that the line of a token begins with, as a line of replay does.
+// lineID returns the ids at the start of the line of token i, as the lines of dtrec replay have them.
 func (p *passage) lineID(i int) []uint64 {
 	for i > 0 && p.tokens[i-1].text != "\n" {
 		i--

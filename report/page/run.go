@@ -10,18 +10,19 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Bounds on what is kept of a trace: the different meanings of one value, and the bytes of all.
+// Bounds on what is kept of a trace: the number of different meanings of one value, and the bytes for all
+// uses.
 const (
 	maxUses    = 1024
 	usesBudget = 16 << 20
-	useBytes   = 512 // about what one takes, without its name
+	useBytes   = 512 // approximate size of a use without its name
 )
 
-// field is where in an event a value stands.
+// field names the part of an event that a value is in.
 type field uint8
 
 const (
-	itself field = iota // the dentry, or the address of its name or of the path
+	itself field = iota // the dentry
 	nameField
 	parentField
 	inodeField
@@ -31,13 +32,13 @@ const (
 	startField
 )
 
-// use is one meaning of a value: it stood in this field of this event first.
+// use is one meaning of a value: the first event that had the value in this field.
 type use struct {
 	field
 	schema.Event
 }
 
-// meaning is what makes two uses of one value alike.
+// meaning is the key that is equal for uses of the same meaning.
 type meaning struct {
 	value  uint64
 	role   schema.Role
@@ -47,22 +48,22 @@ type meaning struct {
 	name   string
 }
 
-// Run is what a page wants to know of a trace.
+// Run holds what a page needs from a trace.
 type Run struct {
 	page   *Page
 	header *schema.Header
 	uses   map[uint64][]use
 	met    map[meaning]bool
-	cited  map[uint64][]schema.Event // by id; of a call that is one event its entry, too
-	bytes  int                       // of uses
+	cited  map[uint64][]schema.Event // by id; for a call recorded as one event also its entry
+	bytes  int                       // size of uses
 }
 
-// Look begins a trace with its header. Give it every record in order.
+// Look returns a Run for a trace with the header. Record must then be called for every record in order.
 func Look(p *Page, h *schema.Header) *Run {
 	return &Run{page: p, header: h, uses: make(map[uint64][]use), met: make(map[meaning]bool), cited: make(map[uint64][]schema.Event)}
 }
 
-// Record takes in what of a record the page is about.
+// Record keeps what the page mentions of a record.
 func (x *Run) Record(rec schema.Record) {
 	if e, ok := rec.(*schema.Event); ok {
 		if e.Entry != nil {
@@ -89,7 +90,7 @@ func (x *Run) event(e *schema.Event) {
 	}
 }
 
-// values yields every number of an event that a page may name.
+// values yields every number of an event that a page may mention.
 func values(e *schema.Event) func(func(field, uint64) bool) {
 	return func(yield func(field, uint64) bool) {
 		_ = yield(itself, e.Dentry) && yield(nameField, e.NameAddr) && yield(parentField, e.Parent) && yield(inodeField, e.Inode) &&
@@ -98,8 +99,8 @@ func values(e *schema.Event) func(func(field, uint64) bool) {
 	}
 }
 
-// has reports whether a number stands in the field of an event that the label names; of
-// no label in any.
+// has reports whether a number is in a field of the event that the label names, or in any field if l is
+// nil.
 func has(e *schema.Event, v uint64, l *label) bool {
 	for f, got := range values(e) {
 		if got == v && l.fits(e, f) {
@@ -109,17 +110,17 @@ func has(e *schema.Event, v uint64, l *label) bool {
 	return false
 }
 
-// label is what a page calls a value.
+// label is a name that a page uses for a value.
 type label struct {
 	text   string
-	role   schema.Role  // unspecified: any
-	phase  schema.Phase // unspecified: either
+	role   schema.Role  // 0: any
+	phase  schema.Phase // 0: either
 	symbol string
-	field  field // itself: any of the event
+	field  field // itself: any field
 }
 
-// labelsOf are the labels that a page may have for what was recorded, by text: words, and the functions that
-// the trace has probes on.
+// labelsOf returns, by text, the labels that a page can use for this trace: certain words, and the
+// functions that have probes.
 func labelsOf(h *schema.Header) map[string]*label {
 	out := make(map[string]*label)
 	add := func(l label) { out[l.text] = &l }
@@ -138,8 +139,8 @@ func labelsOf(h *schema.Header) map[string]*label {
 	return out
 }
 
-// fits reports whether the label names this field of the event. A role that is recorded at
-// one moment only has one phase, whatever a page calls it.
+// fits reports whether the label names this field of the event. The phase counts only for roles that have
+// both an entry and an exit.
 func (l *label) fits(e *schema.Event, f field) bool {
 	switch {
 	case l == nil:
@@ -152,8 +153,8 @@ func (l *label) fits(e *schema.Event, f field) bool {
 	return l.field == itself || f == l.field
 }
 
-// layout holds the offsets of "struct dentry, 192 bytes { d_parent @24, …" against those of the kernel that ran, as its
-// report has them. Of a structure or member that the report does not have nothing is said.
+// layout checks offsets as in "struct dentry, 192 bytes { d_parent @24, …" against those of the kernel that
+// ran, taken from its report. Structures and members that the report does not have are not checked.
 func (j *judge) layout() {
 	from := 0
 	for line := range strings.SplitAfterSeq(j.text, "\n") {
@@ -166,13 +167,13 @@ func (j *judge) layout() {
 	}
 }
 
-// member is one of a structure, with its offset, as a line has it.
+// member is a member of a structure with its offset.
 type member struct {
 	span
 	name, offset string
 }
 
-// membersOf are the members that a line about a structure gives offsets of.
+// membersOf returns the members for which a line about a structure gives offsets.
 func membersOf(line string) (list []member) {
 	rest, ok := strings.CutPrefix(line, "struct ")
 	if !ok || !strings.Contains(rest, " @") {
@@ -185,7 +186,7 @@ func membersOf(line string) (list []member) {
 	return list
 }
 
-// shift holds "d_hash_shift = 15" against the kernel that ran.
+// shift checks "d_hash_shift = 15" against the kernel that ran.
 func (j *judge) shift(i int) {
 	is, n, ran := j.token(i+1), j.token(i+2), j.x.header.GetLayout().GetDHashShift()
 	if is.sign == "==" && n.kind == number && ran > 0 {
@@ -193,8 +194,7 @@ func (j *judge) shift(i int) {
 	}
 }
 
-// printed reports whether the line of a code block that a token is on stands so in the
-// report of this run.
+// printed reports whether a token is in a code block, on a line that the report of this run has too.
 func (j *judge) printed(t *token) bool {
 	line, _ := j.x.page.place(j.at[t.from])
 	return j.code && j.report[j.x.page.lines[line-1]] != nil

@@ -9,17 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// kind is what a token of a passage is.
+// kind is the kind of a token.
 type kind uint8
 
 const (
 	word kind = iota
 	number
-	operator // sign is the operator as C has it
-	relation // sign is ==, !=, <, <=, >, >=
+	operator // sign has it in C's notation
+	relation // sign is ==, !=, <, <=, > or >=
 	open
 	shut
-	stop // ends an expression: a comma, a bar, a full stop, the end of a line of code
+	stop // ends an expression: a comma, a bar, a full stop, or the end of a line of code
 )
 
 // token is a piece of a passage.
@@ -29,16 +29,16 @@ type token struct {
 	text  string
 	sign  string
 	value uint64 // of a number
-	bits  bool   // a number in hexadecimal
+	bits  bool   // the number is in hexadecimal
 }
 
-// heavy is the smallest number that is an address or a hash rather than a count.
+// heavy is the smallest number that is taken for an address or a hash rather than a count.
 const heavy = 1 << 20
 
-// isAddress reports whether a number is a kernel address: hexadecimal, more than 32 bits.
+// isAddress reports whether a number is a kernel address: in hexadecimal and of more than 32 bits.
 func (t *token) isAddress() bool { return t.kind == number && t.bits && t.value > 1<<32 }
 
-// ids returns the events that "#17" or "#17–#18" names.
+// ids returns the event ids that "#17" or "#17–#18" names.
 func (t *token) ids() []uint64 {
 	if t.kind != word || !strings.HasPrefix(t.text, "#") {
 		return nil
@@ -52,8 +52,8 @@ func (t *token) ids() []uint64 {
 	return out
 }
 
-// signs are the ways to write operators, relations and what parts them; a longer one
-// before what it begins with.
+// signs lists the notations of operators, relations and separators. A longer one comes before its own
+// prefixes.
 var signs = []struct {
 	kind kind
 	sign string
@@ -68,8 +68,8 @@ var signs = []struct {
 	{open, "", "( [ {"}, {shut, "", ") ] }"}, {stop, "", ", ; | . : ?"},
 }
 
-// scan parts a text into tokens; white space and quotes are none. In code a line ends
-// what it does not leave open.
+// scan splits a text into tokens, without white space and quotes. In code, the end of a line ends an
+// expression unless the line ends in an operator or relation.
 func scan(text string, code bool) []token {
 	var out []token
 	for from := 0; from < len(text); {
@@ -90,7 +90,7 @@ func scan(text string, code bool) []token {
 	return out
 }
 
-// tokenAt is the token that a text begins with.
+// tokenAt returns the first token of a text.
 func tokenAt(text string) token {
 	if n := wordLength(text); n > 0 {
 		t := token{text: text[:n]}
@@ -110,7 +110,7 @@ func tokenAt(text string) token {
 	return token{text: text[:size]}
 }
 
-// signOf is the first sign that is written so.
+// signOf returns the first sign with a notation for which is is true.
 func signOf(is func(sign string) bool) (k kind, sign, written string, ok bool) {
 	for _, s := range signs {
 		for written := range strings.FieldsSeq(s.text) {
@@ -122,8 +122,8 @@ func signOf(is func(sign string) bool) (k kind, sign, written string, ok bool) {
 	return 0, "", "", false
 }
 
-// wordLength is how many bytes of a word, a name or a number a text begins with: dots and
-// colons count inside one, and dashes between two ids.
+// wordLength returns the length in bytes of the word, name or number that a text begins with. Dots and
+// colons within a word are part of it, and so are dashes between two event ids.
 func wordLength(text string) int {
 	n := 0
 	for n < len(text) {
@@ -142,7 +142,7 @@ func isWord(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_#@\\", r))
 }
 
-// numberOf reads 0x1f, 31, or the sixteen digits of an address of the kernel's half without 0x.
+// numberOf parses 0x1f, 31, or a kernel address of sixteen digits that begins with ff and has no 0x.
 func numberOf(w string) (v uint64, bits, ok bool) {
 	lower := strings.ToLower(w)
 	digits, bits := strings.CutPrefix(lower, "0x")
