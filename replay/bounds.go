@@ -11,22 +11,21 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Bounds on what is remembered, so that no file takes more memory than there is. No
-// recording of a sound kernel comes near those on calls; one of very many dentries comes
-// to the one on them, and then those not seen for longest are forgotten.
+// Bounds on what is remembered, so that no file makes a reader use more memory than the machine has. A
+// recording of a sound kernel does not come near those on calls. One with very many dentries reaches
+// objectsBudget; the dentries not seen for longest are then forgotten.
 const (
-	maxThreads    = 1 << 16  // whose state a printer keeps
-	maxDepth      = 128      // calls of one thread within one another
-	callsBudget   = 8 << 20  // bytes of calls in progress
-	callBytes     = 512      // about what one takes, its thread included
-	sweepEvery    = 4096     // entries from one look at them to the next
-	objectsBudget = 32 << 20 // bytes of dentries
-	objectBytes   = 512      // about what one takes with what a report knows of it, but for its name
+	maxThreads    = 1 << 16  // threads whose state a printer keeps
+	maxDepth      = 128      // nested calls of one thread
+	callsBudget   = 8 << 20  // bytes of all calls in progress
+	callBytes     = 512      // bytes of one, about, its share of the thread included
+	sweepEvery    = 4096     // entries between two counts of those bytes
+	objectsBudget = 32 << 20 // bytes of all dentries
+	objectBytes   = 512      // bytes of one, about, with a report's notes on it and without its name
 )
 
-// crowded makes room for one more call of the thread, which may be nil, and reports
-// whether calls were dropped for it. These have a window of loss, as if the file lacked
-// their exits.
+// crowded makes room for one more call of the thread, which may be nil, and reports whether calls were
+// dropped for that. The dropped calls get a window of loss, as if the file lacked their exits.
 func (s *State) crowded(t *thread) (dropped bool) {
 	if t != nil && len(t.calls) >= maxDepth {
 		s.Losses.crowded(t.calls[0].Enter.Time, s.now)
@@ -54,19 +53,19 @@ func (s *State) crowded(t *thread) (dropped bool) {
 	return dropped
 }
 
-// threadsInOrder are the threads known, by their number: what is told of all is told alike each time.
+// threadsInOrder returns the known threads by thread id, so that callbacks run in the same order each time.
 func (s *State) threadsInOrder() []*thread {
 	return slices.SortedFunc(maps.Values(s.threads), func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
 }
 
-// InProgress calls f for every call whose exit has not been seen, by thread.
+// InProgress calls f for every call whose exit has not been seen, in the order of thread ids.
 func (s *State) InProgress(f func(*Call)) {
 	for _, t := range s.threadsInOrder() {
 		t.each(f)
 	}
 }
 
-// each calls f for every call in progress.
+// each calls f for every call of the thread in progress, the pending ones last.
 func (t *thread) each(f func(*Call)) {
 	for _, c := range t.calls {
 		f(c)
@@ -76,7 +75,7 @@ func (t *thread) each(f func(*Call)) {
 	}
 }
 
-// crowded notes that calls entered between two times were dropped for want of room.
+// crowded adds a window of loss for calls that were entered between two times and dropped for lack of room.
 func (l *Losses) crowded(first, now uint64) {
 	const why = "more calls in progress than are followed"
 	if n := len(l.windows); n > 0 && l.windows[n-1].Why == why {
@@ -85,20 +84,20 @@ func (l *Losses) crowded(first, now uint64) {
 		w.First, w.Last = min(w.First, first), max(w.Last, now)
 		return
 	}
-	l.add(Window{First: first, Last: now, Why: why, begun: true}, now) // they are out already
+	l.add(Window{First: first, Last: now, Why: why, begun: true}, now) // begun, as the calls have been removed already
 }
 
-// remembered is the dentries known, as a ring in the order of their first sight.
+// remembered holds the known dentries as a ring in the order in which they were first seen.
 type remembered struct {
 	oldest *Object
 	bytes  int
-	gone   []uint64 // a bit for each address, by its hash, whose dentry was forgotten; nil: none was
+	gone   []uint64 // Bloom filter, one bit by hash, of the addresses of forgotten dentries; nil: none
 	count  uint64   // dentries forgotten
 
-	forget []func(*Object) // told of each dentry that is forgotten
+	forget []func(*Object) // called for each dentry that is forgotten
 }
 
-// keep takes a dentry in. It is the youngest.
+// keep adds a dentry as the youngest.
 func (r *remembered) keep(d *Object) {
 	d.bytes = objectBytes
 	r.bytes += objectBytes
@@ -111,13 +110,13 @@ func (r *remembered) keep(d *Object) {
 	d.older.younger, r.oldest.older = d, d
 }
 
-// name counts the bytes of the name that one has now.
+// name updates the bytes counted for a dentry, whose name now has the given length.
 func (r *remembered) name(d *Object, bytes int) {
 	r.bytes += objectBytes + bytes - d.bytes
 	d.bytes = objectBytes + bytes
 }
 
-// leave takes one out.
+// leave removes a dentry.
 func (r *remembered) leave(d *Object) {
 	r.bytes -= d.bytes
 	if d.younger == d {
@@ -128,8 +127,8 @@ func (r *remembered) leave(d *Object) {
 	d.older, d.younger = nil, nil
 }
 
-// surplus returns the dentry to be forgotten next, nil while there is room. One that was
-// seen since it was last looked at stays another round.
+// surplus returns the dentry to forget next, or nil while there is room. A dentry that was seen since the
+// last time round stays another round, as in the CLOCK algorithm.
 func (r *remembered) surplus() *Object {
 	if r.bytes+objectBytes <= objectsBudget || r.oldest == nil {
 		return nil
@@ -146,13 +145,14 @@ const (
 	goneShift = 64 - 20
 )
 
-// bitOf spreads the addresses of dentries, whose lowest bits are all alike.
+// bitOf returns the place of an address in the filter. It hashes, as the lowest bits of all dentries'
+// addresses are alike.
 func bitOf(addr uint64) (word int, bit uint64) {
 	h := addr * 0x9e3779b97f4a7c15 >> goneShift
 	return int(h / 64), 1 << (h % 64)
 }
 
-// note remembers of a dentry that it was forgotten.
+// note records that a dentry was forgotten.
 func (r *remembered) note(d *Object) {
 	if r.gone == nil {
 		r.gone = make([]uint64, goneBits/64)
@@ -166,20 +166,19 @@ func (r *remembered) note(d *Object) {
 	}
 }
 
-// knew reports whether a dentry at the address may have been forgotten.
+// knew reports whether a dentry at the address may have been forgotten; a hash collision can make it true.
 func (r *remembered) knew(addr uint64) bool {
 	word, bit := bitOf(addr)
 	return r.gone != nil && r.gone[word]&bit != 0
 }
 
-// Forgotten returns how many dentries were forgotten: more were known at once than are
-// remembered.
+// Forgotten returns how many dentries were forgotten because more were known at once than are remembered.
 func (o *Objects) Forgotten() uint64 { return o.known.count }
 
-// OnForget has f told, too, of each dentry that is forgotten.
+// OnForget adds f to the functions that are called for each dentry that is forgotten.
 func (o *Objects) OnForget(f func(*Object)) { o.known.forget = append(o.known.forget, f) }
 
-// makeRoom forgets dentries until one more fits.
+// makeRoom forgets dentries until there is room for one more.
 func (o *Objects) makeRoom() {
 	for d := o.known.surplus(); d != nil; d = o.known.surplus() {
 		o.known.note(d)
@@ -201,15 +200,16 @@ func (o *Objects) remove(d *Object) {
 	}
 }
 
-// spent are dentries that are at no address any more, as a list by younger: they become those that are met next, where whoever
-// has the State keeps none beyond the event, or none beyond the calls that it was freed in. Most dentries of a busy cache live
-// for a few events.
+// spent is a list, linked by younger, of dentries that have left their address. Their memory is used for
+// dentries seen later, if the owner of the State keeps no dentry beyond the event at hand (oldest is nil)
+// or beyond the calls in progress when it was freed. It saves allocations, as most dentries of a busy cache
+// live for a few events.
 type spent struct {
-	on          bool          // else there is no list
-	oldest      func() uint64 // see State.oldest; nil: nobody keeps one beyond the event
-	before      uint64        // no call in progress was entered before this event
-	wait        int           // how many more are to be met until that is looked at again
-	first, last *Object       // the one spent first, and the one spent last, which the event at hand may still be of
+	on          bool          // false: no list is kept
+	oldest      func() uint64 // see State.oldest; nil: nobody keeps a dentry beyond the event
+	before      uint64        // event id: every call in progress was entered at it or later
+	wait        int           // how many more calls of over until before is computed again
+	first, last *Object       // last may still be the dentry of the event at hand
 	count       int
 }
 
@@ -228,7 +228,7 @@ func (l *spent) put(d *Object) {
 	l.count++
 }
 
-// take returns one to be overwritten.
+// take returns an Object to overwrite: a spent one, or a new one.
 func (l *spent) take() *Object {
 	d := l.first
 	if d == l.last || l.oldest != nil && !l.over(d) {
@@ -239,7 +239,8 @@ func (l *spent) take() *Object {
 	return d
 }
 
-// over reports whether all calls have ended that a dentry was freed in. That of many threads is not looked at each time.
+// over reports whether every call has ended that was in progress when the dentry was freed. With many
+// threads, the calls are not looked at each time.
 func (l *spent) over(d *Object) bool {
 	if d.Freed < l.before {
 		return true
@@ -250,23 +251,25 @@ func (l *spent) over(d *Object) bool {
 	return d.Freed < l.before
 }
 
-// Reuse has the memory of a dentry that was killed and freed become that of one met later, once every call has returned that was
-// in progress when it was freed, and while nothing is known to be lost. Who keeps an Object for longer than the path call at hand
-// is to call its Keep. A Negative that a Model's hook is told of is good until that returns.
+// Reuse makes the state use the memory of a dentry that was killed and freed for one seen later, once every
+// call that was in progress when it was freed has returned, and as long as no event is known to be lost.
+// Whoever keeps an Object for longer than the path call at hand must call its Keep. A Negative passed to a
+// Model's hook is then valid only until the hook returns. Reuse does nothing where the trace lacks the
+// exits of path calls.
 func (s *State) Reuse() {
 	if l := &s.Objects.spent; s.closed {
 		l.on, l.oldest = true, s.oldest
 	}
 }
 
-// Keep has the dentry stay what it is, also under Reuse.
+// Keep excludes the dentry from Reuse: its memory is not used for another one.
 func (d *Object) Keep() { d.kept = true }
 
-// oldest is an event after which all calls in progress were entered, that of the event at hand included.
+// oldest returns the smallest entry id of the calls in progress, that of the event at hand included.
 func (s *State) oldest() uint64 {
 	l := &s.Objects.spent
 	if l.wait = len(s.threads) / 8; len(s.Losses.windows) > 0 {
-		return l.before // of calls that have lost their exit it is not known
+		return l.before // with events lost, it is not known which calls have ended
 	}
 	first := s.step.Event.ID
 	if s.step.Call != nil {
@@ -278,27 +281,27 @@ func (s *State) oldest() uint64 {
 	return first
 }
 
-// recall doubts a dentry met at an address where one may have been forgotten: it may be
-// that one. An alloc begins a new one for certain.
+// recall marks a dentry first seen at an address where one may have been forgotten as Forgotten: it may be
+// the same one. The exit of an alloc is certain to begin a new one.
 func (o *Objects) recall(d *Object, e *schema.Event) {
 	d.Forgotten = o.known.knew(d.Addr) && !(begins.Has(e.Role) && e.Phase == schema.Exit && e.Dentry == d.Addr)
 }
 
-// slot is an address that a dentry has, or had.
+// slot is an address that a dentry has or had.
 type slot struct {
 	addr   uint64
-	here   *Object // nil: none that is known
-	former Former  // before that
+	here   *Object // nil: no dentry is known there now
+	former Former  // the dentry there before
 }
 
-// nearSlots are few, so that they stay in the processor's cache.
+// nearSlots is small, so that the table stays in the CPU's cache.
 const nearSlots = 1 << 10
 
 func (o *Objects) nearest(addr uint64) **slot {
 	return &o.near[addr*0x9e3779b97f4a7c15>>(64-10)]
 }
 
-// slot returns that of an address, nil where no dentry is known to have been there.
+// slot returns the slot of an address, or nil where no dentry is known to have been there.
 func (o *Objects) slot(addr uint64) *slot {
 	near := o.nearest(addr)
 	if p := *near; p != nil && p.addr == addr {
@@ -311,7 +314,7 @@ func (o *Objects) slot(addr uint64) *slot {
 	return p
 }
 
-// find returns the dentry at an address, nil where none is known.
+// find returns the dentry at an address, or nil where none is known.
 func (o *Objects) find(addr uint64) *Object {
 	if p := o.slot(addr); p != nil {
 		return p.here
@@ -319,7 +322,7 @@ func (o *Objects) find(addr uint64) *Object {
 	return nil
 }
 
-// Live calls f for every dentry seen that has not ended.
+// Live calls f for every dentry seen whose end is not known, in no order.
 func (o *Objects) Live(f func(*Object)) {
 	for _, p := range o.at {
 		if p.here != nil && !p.here.Ended() {
@@ -328,7 +331,7 @@ func (o *Objects) Live(f func(*Object)) {
 	}
 }
 
-// each calls f for every dentry known, in their order.
+// each calls f for every known dentry, in the order of Seq.
 func (o *Objects) each(f func(*Object)) {
 	var known []*Object
 	for _, p := range o.at {
@@ -342,7 +345,7 @@ func (o *Objects) each(f func(*Object)) {
 	}
 }
 
-// forgetFormer forgets what was at each address before.
+// forgetFormer clears the former dentry of every address.
 func (o *Objects) forgetFormer() {
 	o.formers = 0
 	for _, p := range o.at {
@@ -352,7 +355,7 @@ func (o *Objects) forgetFormer() {
 	}
 }
 
-// release forgets an address of which nothing is known any more.
+// release deletes the slot of an address of which nothing is known any more.
 func (o *Objects) release(p *slot) {
 	delete(o.at, p.addr)
 	if near := o.nearest(p.addr); *near == p {

@@ -9,7 +9,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// history feeds events, numbered as they come.
+// history feeds events to a state, numbered in order.
 type history struct {
 	*State
 	id uint64
@@ -27,8 +27,8 @@ func (h *history) event(role schema.Role, phase schema.Phase, tid uint32, dentry
 
 const address = 0xffff888000000000
 
-// Of a million dentries those not seen for longest are forgotten, and one that may be one of
-// them says so; one allocated there is known for certain.
+// Of a million dentries, those not seen for longest are forgotten. A dentry that may be one of them is
+// marked; one allocated at such an address is certainly new.
 func TestTheDentriesNotSeenForLongestAreForgotten(t *testing.T) {
 	h := &history{State: New(tracetest.Header())}
 	told := 0
@@ -60,7 +60,8 @@ func TestTheDentriesNotSeenForLongestAreForgotten(t *testing.T) {
 	}
 }
 
-// Calls whose exits do not come are dropped, and the time they were in is one of loss.
+// Calls whose exits never come are dropped, and the time in which they were in progress becomes a window of
+// loss.
 func TestCallsInProgressAreBounded(t *testing.T) {
 	for name, thread := range map[string]func(i int) uint32{
 		"one thread":  func(int) uint32 { return 1 },

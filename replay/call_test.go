@@ -14,8 +14,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// lookedUp is a lookup of "A" that returned the dentry of "a", by a filesystem that takes them for
-// the same, and one of "b" that returned NULL; each is one event.
+// lookedUp is a lookup of "A" that returned the dentry of "a", on a filesystem that ignores case, and one
+// of "b" that returned NULL; each is one event.
 func lookedUp() (*schema.Header, []*schema.Event) {
 	h := &schema.Header{Probe: []*schema.Probe{{Role: schema.RoleLookupRCU, Phase: schema.Whole, Symbol: "__d_lookup_rcu", Attached: true}}}
 	enter, exit := schema.RoleLookupRCU.Shape(schema.Enter).Columns, schema.RoleLookupRCU.Shape(schema.Exit).Columns
@@ -48,7 +48,7 @@ func (s *spoken) Next() (schema.Record, error) {
 	return rec, nil
 }
 
-// A call that is one event has one line, or object, with what it was given and what it returned.
+// A call that is one event is printed as one line, or one object, with its arguments and its result.
 func TestCallsArePrintedOnce(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -91,7 +91,7 @@ func TestCallsArePrintedOnce(t *testing.T) {
 	}
 }
 
-// A call that is one event is entered and left, whatever was lost at that moment.
+// A call that is one event is paired with itself, whatever was lost at that moment.
 func TestCallsAreWhole(t *testing.T) {
 	h, events := lookedUp()
 	s := New(h)
@@ -103,7 +103,7 @@ func TestCallsAreWhole(t *testing.T) {
 	}
 }
 
-// As two steps it is its entry, of no dentry, and its exit.
+// Halves makes two steps of it: its entry, without a dentry, and its exit.
 func TestHalves(t *testing.T) {
 	h, events := lookedUp()
 	s := New(h)
@@ -114,7 +114,8 @@ func TestHalves(t *testing.T) {
 	}
 }
 
-// An alloc that waits for memory may reclaim dentries: those end before it in the file, and it was entered before they did.
+// An alloc that waits for memory may reclaim dentries. Their events come before it in the file, and it was
+// entered before them.
 func TestAllocsReclaim(t *testing.T) {
 	h, events := lookedUp()
 	for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
@@ -137,9 +138,9 @@ func TestAllocsReclaim(t *testing.T) {
 	}
 }
 
-// A dentry that was moved since the last event of a thread may have been moved while the thread
-// looked it up: that it is found under another name than asked for is no contradiction. One moved
-// before that is.
+// A dentry that was moved since the last event of a thread may have been moved while the thread looked it
+// up, so it is no contradiction if it has another name than was asked for. If it was moved before that
+// event, it is.
 func TestCallsMayHaveBegunBefore(t *testing.T) {
 	for _, during := range []bool{true, false} {
 		_, events := lookedUp()

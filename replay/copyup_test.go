@@ -10,7 +10,7 @@ import (
 
 const workAt, madeAt = 0xffff0000_4000, 0xffff0000_5000
 
-// worked is what overlayfs does in its work directory while it copies a file up, or removes one.
+// worked is what overlayfs does in its work directory while it copies a file up or removes one.
 func worked() []schema.Event {
 	ask := schema.Event{Role: schema.RoleAlloc, Phase: schema.Enter, Name: "#7", NameAddr: 0xffff0000_9000, Parent: workAt}
 	made := schema.Event{Role: schema.RoleAlloc, Phase: schema.Exit, Dentry: madeAt, Name: "#7", Parent: workAt}
@@ -21,8 +21,8 @@ func worked() []schema.Event {
 	return []schema.Event{look, none, ask, made, in}
 }
 
-// What a filesystem looks up for itself is no link's target, and not what the call came to: neither after the walk of an operation, nor
-// in an open that returns the dentry of its own last component.
+// What a filesystem looks up for itself is neither the target of a link nor the result of the call: not
+// after the walk of an operation, and not in an open that returns the dentry of its own last component.
 func TestOwnLookupsOfAFilesystem(t *testing.T) {
 	removal := append([]schema.Event{
 		{Role: schema.RoleUnlinkat, Phase: schema.Enter},
@@ -43,7 +43,7 @@ func TestOwnLookupsOfAFilesystem(t *testing.T) {
 			t.Errorf("%s came to %#x, %s; its component is %+v", what, c.Dentry.Addr, c.Resolved, p)
 		}
 	}
-	// A link is one where the open returns another dentry.
+	// A component is a link if the open returns another dentry.
 	copyUp[len(copyUp)-1].Dentry = madeAt
 	if calls, _ := played(copyUp...); !calls[0].Components[0].Link {
 		t.Errorf("a link is none: %+v", calls[0].Components[0])

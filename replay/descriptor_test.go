@@ -11,7 +11,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What was given a descriptor is no path call, whether it succeeded or not; what had a path that could not be copied is one.
+// An operation on a descriptor is no path call, whether it succeeded or not. One with a path that could not
+// be copied is.
 func TestOperationsOnDescriptors(t *testing.T) {
 	ended := func(errno int) func(emit func(*schema.Event)) {
 		return func(emit func(*schema.Event)) {

@@ -7,12 +7,11 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// NewDmesg prints the lines that the kernel module of the stage 2 page printed, as
-// dmesg showed them, and nothing for an event it had no line for. What the kernels
-// call these functions today does not matter here: an insert is "__d_add", since
-// that is where the module saw it. The names of lookups are the component alone;
-// the module printed the rest of the path after it, which is not recorded. Loss
-// and damage have lines that begin with "dtrec:".
+// NewDmesg prints the lines that the kernel module of the stage 2 page printed, in the form of dmesg, and
+// nothing for an event for which the module had no line. It uses the module's function names, whatever the
+// kernel calls the functions: an insert is "__d_add", as that is where the module saw it. The name of a
+// lookup is the component alone; the module printed the rest of the path after it, which is not recorded.
+// Lines on loss and damage begin with "dtrec:".
 func NewDmesg() Format { return &dmesg{moving: make(map[uint32]bool)} }
 
 type dmesg struct {
@@ -41,7 +40,7 @@ func (d *dmesg) event(dst *shown.Text, s *Step) {
 }
 
 func (d *dmesg) line(dst *shown.Text, e *schema.Event) {
-	if e.Symbol != "" && e.Phase == schema.Enter { // a log that was imported
+	if e.Symbol != "" && e.Phase == schema.Enter { // an event of an imported kernel log
 		var says shown.Text
 		says.Name(e.Symbol)
 		says.Put(" entry: ")
@@ -56,7 +55,7 @@ func (d *dmesg) line(dst *shown.Text, e *schema.Event) {
 	}
 }
 
-// dmesgLines are the lines the module had.
+// dmesgLines holds the lines that the module printed.
 var dmesgLines = []struct {
 	role  schema.Role
 	phase schema.Phase // 0: any
@@ -80,7 +79,7 @@ var dmesgLines = []struct {
 	{schema.RoleHash, 0, shown.Of("full_name_hash return: "), dmesgHash, nil},
 }
 
-// dmesgTime adds "[    5.000123] ": whole seconds in five places, microseconds.
+// dmesgTime appends "[    5.000123] ": whole seconds in five places, then microseconds.
 func dmesgTime(dst *shown.Text, ns uint64) {
 	dst.Put("[")
 	dst.Padded(ns/1e9, 5)
@@ -89,7 +88,7 @@ func dmesgTime(dst *shown.Text, ns uint64) {
 	dst.Put("] ")
 }
 
-// dmesgBegins adds the time of an event, and what its line says.
+// dmesgBegins appends the time of an event and the text that its line begins with.
 func dmesgBegins(dst *shown.Text, e *schema.Event, says *shown.Text) {
 	dmesgTime(dst, e.Time)
 	dst.Join(says)
@@ -130,11 +129,12 @@ func dmesgKey(dst *shown.Text, e *schema.Event, says *shown.Text) {
 	dst.Put("\n")
 }
 
-// null reports whether the event returned NULL; an imported one without a dentry need not.
+// null reports whether the event returned NULL; an imported event without a dentry column need not have.
 func null(e *schema.Event) bool { return e.Columns.Has(schema.ColumnDentry) && e.Dentry == 0 }
 
-// dmesgAddress adds the address of the name, the errno that an imported line had for
-// it, or what %p prints before it can hash where such a line had none.
+// dmesgAddress appends the address of the name. For an imported line that showed an errno instead it
+// appends that, and for one that showed neither the text that %p prints before the kernel can hash
+// pointers.
 func dmesgAddress(dst *shown.Text, e *schema.Event) {
 	switch {
 	case e.Errno() != 0:

@@ -11,14 +11,13 @@ import (
 	"github.com/dtrec/dtrec/internal/shown"
 )
 
-// Printable makes a string that came from outside safe for a line of text on a
-// terminal, and different where a screen would show the same: what is no glyph of its own is
-// escaped as in a Go string, and so is the backslash. Two names never print alike, and
-// Unescape gives back what was printed.
+// Printable makes a string that came from outside safe to print in a line on a terminal. Whatever has no
+// glyph of its own is escaped as in a Go string, and so is the backslash, so two different names never
+// print alike. Unescape reverses it.
 func Printable(s string) string { return shown.Printable(s) }
 
-// Symbol makes what a trace calls a function one word that nothing acts on: the name of a
-// function has letters, digits, _, . and $, and what else stands there is escaped.
+// Symbol makes the function name in a trace safe to print as one word: it keeps letters, digits, _, ., $, :
+// and space, and writes every other byte as \xNN.
 func Symbol(s string) string {
 	var b []byte
 	for i := range len(s) {
@@ -31,7 +30,7 @@ func Symbol(s string) string {
 	return string(b)
 }
 
-// PrintablePath is Printable for what Model.Path returns, whose first … is no one's name.
+// PrintablePath is Printable for the result of Model.Path, whose leading … is not part of a name.
 func PrintablePath(path string) string {
 	if rest, ok := strings.CutPrefix(path, above); ok {
 		return above + Printable(rest)
@@ -39,7 +38,7 @@ func PrintablePath(path string) string {
 	return Printable(path)
 }
 
-// PrintableLine is Printable for a line of text, whose blanks are no one's name.
+// PrintableLine is Printable for a line of text, whose spaces are not part of a name and stay as they are.
 func PrintableLine(s string) string {
 	words := strings.Split(s, " ")
 	for i, w := range words {
@@ -50,8 +49,8 @@ func PrintableLine(s string) string {
 
 const hexDigits = "0123456789abcdef"
 
-// Unescape returns the string that is printed like that, in text or JSON. What is no
-// escape stands for itself.
+// Unescape returns the string that Printable or JSON printed like that. Whatever is not an escape stands
+// for itself.
 func Unescape(printed string) string {
 	var raw []byte
 	for rest := printed; rest != ""; {
@@ -76,8 +75,8 @@ func Unescape(printed string) string {
 	return string(raw)
 }
 
-// surrogates reads the pair of escapes that JSON has for one character; -1: s begins with
-// none.
+// surrogates reads a pair of \u escapes with which JSON writes one character; r is -1 where s does not
+// begin with one.
 func surrogates(s string) (r rune, rest string) {
 	const size = len(`\ud83d\ude00`)
 	if len(s) < size || s[:2] != `\u` || s[6:8] != `\u` {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Names that a screen shows alike, or not at all.
+// Names that look alike on a screen, or cannot be seen.
 var lookAlikes = []string{
 	"", " ", "  ", "a b", "a  b", "a b ", " a b", "a\tb", "a\u00a0b", "a\u2003b", "a\u3000b",
 	"résumé.txt", "re\u0301sume\u0301.txt", "zero", "ze\u200bro", "zero\r", "ze\u034fro", "zero\ufe0f", "ze\u00adro", "ze\u2060ro",
@@ -46,7 +46,7 @@ func TestNamesThatDifferPrintDifferently(t *testing.T) {
 	}
 }
 
-// holds checks what is promised of the print of any name.
+// holds checks what Printable promises for any name.
 func holds(t *testing.T, name string) {
 	printed := Printable(name)
 	if got := Unescape(printed); got != name {
@@ -71,7 +71,7 @@ func holds(t *testing.T, name string) {
 	}
 }
 
-// What is printed is accepted, so of two names that print alike both are the one.
+// A filter accepts a name as it was printed, so it would match both of two names that print alike.
 func FuzzPrintedNamesAreAccepted(f *testing.F) {
 	for _, name := range lookAlikes {
 		f.Add(name)
@@ -79,7 +79,7 @@ func FuzzPrintedNamesAreAccepted(f *testing.F) {
 	f.Fuzz(holds)
 }
 
-// Each character alone and between others.
+// Each character, alone and between others.
 func TestEveryCharacterPrintsApart(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if c := string(r); utf8.ValidRune(r) {
@@ -89,7 +89,7 @@ func TestEveryCharacterPrintsApart(t *testing.T) {
 	}
 }
 
-// A name from JSON is escaped in another way.
+// JSON escapes a name in another way.
 func TestUnescape(t *testing.T) {
 	for _, c := range []struct{ given, name string }{
 		{`/tmp/zero\u000d`, "/tmp/zero\r"},

@@ -13,8 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// The state pairs each exit with its entry, and knows the dentry behind an address: this
-// prints every open of a missing file by tm_miss, and the dentry that its name has.
+// The state pairs each exit with its entry, and knows the dentry at an address. This prints every open of a
+// missing file by tm_miss, and the dentry that its name has.
 func ExampleState() {
 	file, err := os.Open("../traces/run1.pb")
 	if err != nil {
@@ -44,7 +44,7 @@ func ExampleState() {
 	// /tmp/t_m.txt ENOENT
 }
 
-// Calls tells every use of a path as a value: this prints the five opens that took longest.
+// Calls yields every use of a path as a value. This prints the five opens that took longest.
 func ExampleCalls() {
 	file, err := os.Open("../traces/run1.pb")
 	if err != nil {
@@ -78,8 +78,8 @@ func ExampleCalls() {
 	// 4823757 ns, 4380172 of them the filesystem: miss of names/nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn, #1038
 }
 
-// Negatives tells every dentry without an inode: this prints those that lookups made
-// below /mnt, how many lookups they answered, and what became of them.
+// Negatives yields every negative dentry. This prints those that lookups made below /mnt, how many lookups
+// they answered, and what became of them.
 func ExampleNegatives() {
 	file, err := os.Open("../traces/run1.pb")
 	if err != nil {

@@ -11,35 +11,34 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Filter picks events to show. The zero Filter picks all; every field set must
-// hold. It filters what is shown, never what is counted or concluded. A string is given
-// as it is, or as it is printed.
+// Filter picks events to show. The zero Filter picks all; an event must satisfy every field that is set. It
+// selects what is shown, and does not change what is counted or concluded. A string may be given raw or in
+// the form in which it is printed.
 type Filter struct {
 	PIDs  []uint32      // process ids
 	Comms []string      // task names, whole
 	Roles []schema.Role // roles
-	Paths []string      // paths of a path call: the call and all within it
-	Names []string      // names of a component, or of the dentry
+	Paths []string      // paths of path calls: the call and all events in it
+	Names []string      // names of a component or of the dentry
 	From  uint64        // nanoseconds since boot; 0: from the start
 	To    uint64        // nanoseconds since boot; 0: to the end
 
-	Objects []Ref    // dentries: all events of one
-	Ops     []string // operations of a path call: the call and all within it
-	Calls   []uint64 // entries of path calls: the call and all within it
+	Objects []Ref    // dentries: all events of each
+	Ops     []string // operations of path calls: the call and all events in it
+	Calls   []uint64 // entry ids of path calls: the call and all events in it
 
-	// Of how a path call ended. With one of these an event is shown only if such a call ends
-	// with it.
+	// How a path call ended. With one of these set, an event is shown only if a path call that ended like
+	// that ends with it. Slower is in nanoseconds: the call took at least as long.
 	Failed  bool
 	Errnos  []int // positive
 	Slower  uint64
 	Classes []Class
 }
 
-// Ref names a dentry: by its number, or where that is 0 by its address, which several may
-// have had.
+// Ref names a dentry by its number, or where that is 0 by its address, which several dentries may have had.
 type Ref struct{ Seq, Addr uint64 }
 
-// String is the dentry's number and address, "D3 0xffff…".
+// String returns the dentry's number and address, "D3 0xffff…", or "no dentry".
 func (r Ref) String() string {
 	if r.Seq == 0 {
 		return "no dentry"
@@ -51,8 +50,8 @@ func (r Ref) is(d *Object) bool {
 	return d != nil && (r.Seq == d.Seq || r.Seq == 0 && r.Addr == d.Addr)
 }
 
-// Match reports whether the step is to be shown. The call is the path call that it ends, or
-// else the one it is in; nil for none.
+// Match reports whether the step is to be shown. The call is the path call that the step ends, or else the
+// one it is in; nil for none.
 func (f *Filter) Match(s *Step, c *PathCall) bool {
 	e := s.Event
 	switch {
@@ -71,34 +70,34 @@ func (f *Filter) Match(s *Step, c *PathCall) bool {
 	return true
 }
 
-// ends reports whether it is asked for how a path call ended.
+// ends reports whether the filter asks how a path call ended.
 func (f *Filter) ends() bool {
 	return f.Failed || len(f.Errnos)+len(f.Classes) > 0 || f.Slower > 0
 }
 
-// ended reports whether a path call ended as is asked for.
+// ended reports whether a path call ended as the filter asks.
 func (f *Filter) ended(c *PathCall) bool {
 	return (!f.Failed || c.Failed()) && (len(f.Errnos) == 0 || slices.Contains(f.Errnos, c.Errno)) &&
 		(len(f.Classes) == 0 || slices.Contains(f.Classes, c.Class)) && c.Took >= f.Slower
 }
 
-// Returns reports whether the filter picks nothing but the events that path calls return with.
+// Returns reports whether the filter can pick only the exits of path calls.
 func (f *Filter) Returns() bool { return f.ends() }
 
-// ofCalls reports whether the filter asks for what only the model of path calls tells.
+// ofCalls reports whether the filter needs the model of path calls.
 func (f *Filter) ofCalls() bool { return f.ends() || len(f.Ops)+len(f.Calls) > 0 }
 
-// skips reports whether the filter can tell from a seek index that a frame has nothing for it.
+// skips reports whether the filter can tell from a seek index that a frame has no match.
 func (f *Filter) skips() bool {
 	return !f.ofCalls() && len(f.Objects) == 0 &&
 		(f.From != 0 || f.To != 0 && f.To != math.MaxUint64 || len(f.Comms)+len(f.PIDs)+len(f.Paths) > 0)
 }
 
-// over reports whether a frame lies after all that the filter asks for.
+// over reports whether a frame begins after the filter's end.
 func (f *Filter) over(x *schema.Index, frame int) bool { return f.To != 0 && x.FirstNs[frame] > f.To }
 
-// mayBeIn reports whether a frame may hold events that match, or the entry of an open of which
-// what is in it matches, wherever that stands.
+// mayBeIn reports whether a frame may hold matching events. With Paths it reports whether the frame may
+// hold the entry of a call on one of them, whatever its time: events in the call may be in later frames.
 func (f *Filter) mayBeIn(x *schema.Index, frame int) bool {
 	switch {
 	case f.over(x, frame):
@@ -109,7 +108,7 @@ func (f *Filter) mayBeIn(x *schema.Index, frame int) bool {
 	return x.LastNs[frame] >= f.From && x.MayHoldPID(frame, f.PIDs) && x.MayHoldComm(frame, either(f.Comms))
 }
 
-// either is the names as given, and what they stand for if they are as printed.
+// either returns the names as given, and unescaped as well where they may be in printed form.
 func either(names []string) []string {
 	var all []string
 	for _, g := range names {
@@ -121,11 +120,11 @@ func either(names []string) []string {
 	return all
 }
 
-// callModel is a model that says of each event which path call it is of.
+// callModel is a Model that tells for each event which path call it belongs to.
 type callModel struct {
 	*Model
 	ended *PathCall // by the last event; nil: none
-	told  []uint64  // calls told of since this was emptied, where somebody does
+	told  []uint64  // ids of ended calls, where Picker collects them
 }
 
 func newCallModel(h *schema.Header) *callModel {
@@ -134,7 +133,8 @@ func newCallModel(h *schema.Header) *callModel {
 	return m
 }
 
-// record applies a record; of an event it returns where it stands, and the path call that it ends, or else the one it is in.
+// record applies a record. For an event it returns its step, and the path call that it ends or else the one
+// it is in.
 func (m *callModel) record(rec schema.Record) (*Step, *PathCall) {
 	m.ended = nil
 	s := m.Record(rec)
@@ -152,15 +152,13 @@ func (f *Filter) IsZero() bool {
 	return !f.ofCalls() && len(f.PIDs)+len(f.Comms)+len(f.Roles)+len(f.Paths)+len(f.Names)+len(f.Objects) == 0 && f.From == 0 && (f.To == 0 || f.To == math.MaxUint64)
 }
 
-// program reports whether what a program was is to be shown: not where single events are
-// picked.
+// program reports whether a program record is to be shown: not where the filter picks single events.
 func (f *Filter) program(p *schema.Program) bool {
 	return !f.ofCalls() && len(f.Roles)+len(f.Paths)+len(f.Names)+len(f.Objects) == 0 &&
 		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, p.Pid)) && (len(f.Comms) == 0 || among(f.Comms, p.Name))
 }
 
-// named looks at the event's name, and for an exit without a dentry at that of the
-// call it leaves.
+// named compares the event's name, and for an exit without a dentry the name at the entry of its call.
 func (f *Filter) named(s *Step) bool {
 	if among(f.Names, s.Event.Name) {
 		return true
@@ -173,8 +171,8 @@ func among(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(g string) bool { return given(g, name) })
 }
 
-// given reports whether a name is the one given: as it is, or as it is printed. Where
-// there are both of these, both are meant.
+// given reports whether a name is the one given, raw or in printed form. Where both readings differ, either
+// matches.
 func given(g, name string) bool {
 	return g == name || strings.Contains(g, `\`) && Unescape(g) == name
 }

@@ -8,27 +8,28 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Contradiction is where the events of a dentry contradict each other.
+// Contradiction describes an event of a dentry that does not fit the events before it.
 type Contradiction struct {
-	Event uint64  // the one that does not fit those before
-	What  string  // what it shows
-	Over  *Window // events were lost in between, which may explain it; nil: none
+	Event uint64  // the event that does not fit
+	What  string  // what it shows, one of the texts below
+	Over  *Window // events lost in between, which may explain it; nil: none
 
-	read   identity   // what it said
-	key    identity   // what the lookup that returned it was asked for, where that is what does not fit
-	tid    uint32     // who read it
-	racing bool       // it was read by a task that nothing kept still: an event that comes later may explain it
-	over   bool       // that task has gone on since, so the read is over
-	places []identity // where moves have taken it from and to since
+	read   identity   // what the event showed
+	key    identity   // what the lookup asked for, if the contradiction is with that
+	tid    uint32     // the thread that read it
+	racing bool       // the reader held no lock: a later event may explain what it read
+	over   bool       // the reader has had another event since, so its read is over
+	places []identity // where moves have taken the dentry from and to since
 }
 
-// How many moves a read that takes its time is held against, and how many reads at once.
+// maxMoves bounds the moves that an unlocked read is compared with, maxReading how many such reads wait at
+// once.
 const (
 	maxMoves   = 64
 	maxReading = 64
 )
 
-// What an event can show that those before it do not explain.
+// What an event can show that the events before it do not explain.
 const (
 	otherName   = "it has another name, and no event before gave it that"
 	otherParent = "it has another parent, and no event before moved it there"
@@ -41,23 +42,23 @@ const (
 	otherPlace  = "it was moved, and not to where the dentry was whose place it took"
 )
 
-// identity is what a dentry says of itself.
+// identity holds the name, parent and inode of a dentry as an event showed them.
 type identity struct {
 	name          string
 	parent, inode uint64
-	named, filled bool // name, inode are known
+	named, filled bool // whether name and inode are known
 }
 
 func identityOf(e *schema.Event) identity {
 	return identity{e.Name, e.Parent, e.Inode, e.NameLen > 0 && !e.NameCut() && e.Facts&schema.FactNameUnreadable == 0, e.Facts&schema.FactInodeUnknown == 0}
 }
 
-// at reports whether name and parent are those of another, where both are known.
+// at reports whether both have the same name and parent, as far as both know them.
 func (i *identity) at(o *identity) bool {
 	return (i.name == o.name || !i.named || !o.named) && (i.parent == o.parent || i.parent == 0 || o.parent == 0)
 }
 
-// learn takes over what another knows.
+// learn copies what o knows.
 func (i *identity) learn(o *identity) {
 	if o.named {
 		i.name, i.named = o.name, true
@@ -70,39 +71,38 @@ func (i *identity) learn(o *identity) {
 	}
 }
 
-// self is what the state remembers of a dentry's identity.
+// self holds what the state remembers of a dentry's identity.
 type self struct {
-	is    identity // as of shown
-	shown uint64   // the last event that showed it; 0: none
-	at    uint64   // its time
-	dev   uint32   // of its filesystem; 0: not known
-	loose bool     // a move has begun since: name and parent may be others
+	is    identity // as shown last
+	shown uint64   // id of the event that showed it last; 0: none
+	at    uint64   // time of that event
+	dev   uint32   // device of its filesystem; 0: not known
+	loose bool     // a move has begun since: name and parent may differ
 	taken bool     // a delete has begun since it had its inode: it may have lost it
 }
 
-// move is the __d_move in progress: rename_lock lets one in at a time.
+// move is the __d_move in progress. There is at most one, as it runs under rename_lock.
 type move struct {
 	tid           uint32 // 0: none
 	dentry, other *Object
-	from, to      identity // of dentry and other, before
-	began         uint64   // its time
+	from, to      identity // of dentry and other, before the move
+	began         uint64   // time of its entry
 }
 
-// gives and takes are the roles that give a dentry its inode, and take it.
+// gives are the roles that give a dentry its inode, takes those that take it away.
 var (
 	gives = RolesOf(schema.RoleInsert, schema.RoleInstantiate)
 	takes = RolesOf(schema.RoleDelete, schema.RoleKill)
 )
 
-// inMove are the roles of what a thread can do inside __d_move.
+// inMove are the roles of events that a thread can have inside __d_move.
 var inMove = RolesOf(schema.RoleMove, schema.RoleInsert, schema.RoleDrop)
 
-// racy reports whether an event is read while others may change the dentry: what it shows
-// may be younger than its time.
+// racy reports whether events of the role are read without a lock on the dentry: they may show a state
+// later than their time.
 func racy(r schema.Role) bool { return (asks | walks).Has(r) }
 
-// checks are the contradictions that can be told, since every event is recorded that
-// could explain them.
+// checks says which contradictions can be detected, as every event that could explain them is recorded.
 type checks struct{ place, inode, table bool }
 
 func checksOf(recorded Roles) checks {
@@ -112,11 +112,12 @@ func checksOf(recorded Roles) checks {
 	return checks{all(life), all(inode), all(inode | RolesOf(schema.RoleDrop))}
 }
 
-// doubtful are what an event may say of a dentry beyond name, parent and inode, or that these are not known.
+// doubtful are facts which say that name or inode is not known, or something that same does not handle.
 const doubtful = schema.FactNameUnreadable | schema.FactInodeUnknown | schema.FactUnwatched | schema.FactUnhashed
 
-// same takes a lookup that returned a dentry as it was last seen, for the name and the parent that it has. It
-// comes to what agree and see come to, in less time; false: it is none, and they are to take it.
+// same is a short cut for a lookup that returned a dentry exactly as it was last seen, under the name and
+// parent that it has. It has the same effect as agree and see. It returns false where they are needed;
+// nothing is changed then.
 func (o *Objects) same(d *Object, e *schema.Event, call *Call) bool {
 	s := &d.self
 	if !asks.Has(e.Role) || call == nil || d.Killed != 0 || d.Contradicted != nil || s.loose || e.Facts&doubtful != 0 || o.move.tid == e.TID {
@@ -140,12 +141,12 @@ func (o *Objects) same(d *Object, e *schema.Event, call *Call) bool {
 	return true
 }
 
-// agree holds an event of a dentry against what those before it said, and remembers what
-// it says; what a lookup returned also against what that was asked for.
+// agree compares an event of a dentry with the events before it, and a lookup's result also with what the
+// lookup asked for. Then it remembers what the event says.
 func (o *Objects) agree(d *Object, e *schema.Event, call *Call) {
 	now := identityOf(e)
 	if o.move.tid == e.TID && !inMove.Has(e.Role) {
-		o.move = move{} // its exit was lost
+		o.move = move{} // the exit of that move was lost
 	}
 	if d.self.shown != 0 && d.Unwatched == 0 && o.checks.place {
 		o.compare(d, e, &now)
@@ -156,7 +157,7 @@ func (o *Objects) agree(d *Object, e *schema.Event, call *Call) {
 	o.remember(d, e, &now)
 }
 
-// compare finds what the event shows that cannot be.
+// compare notes what the event shows that the events before it rule out.
 func (o *Objects) compare(d *Object, e *schema.Event, now *identity) {
 	was := &d.self.is
 	if e.Dev != 0 && d.self.dev != 0 && e.Dev != d.self.dev {
@@ -189,7 +190,8 @@ func (o *Objects) compare(d *Object, e *schema.Event, now *identity) {
 	}
 }
 
-// home holds what a lookup reads of the directory it asks against what is known of it.
+// home compares what the entry of a lookup shows of its directory (device, whether it is a root) with what
+// is known of it.
 func (o *Objects) home(d *Object, e *schema.Event) {
 	s := &d.self
 	if d.Unwatched != 0 || d.Killed != 0 || !o.checks.place {
@@ -212,16 +214,16 @@ func (o *Objects) home(d *Object, e *schema.Event) {
 	o.contradict(d, e, &now, otherParent, s.at)
 }
 
-// fresh reports whether the dentry still is its own parent, as __d_alloc leaves it.
+// fresh reports whether the dentry is still its own parent, as __d_alloc leaves it.
 func (d *Object) fresh() bool { return d.Born != 0 && d.self.is.parent == d.Addr }
 
-// tmpfile reports whether a name is that which O_TMPFILE gives to a dentry never inserted.
+// tmpfile reports whether the name is the "#inode" that O_TMPFILE gives to a dentry that is never inserted.
 func (d *Object) tmpfile(name string) bool {
 	return d.self.is.name == "/" && d.Inserted == 0 && len(name) > 1 && name[0] == '#'
 }
 
-// asked holds what a lookup returned against what it was asked for. It was found under
-// that name; until it was read it may have been moved.
+// asked compares the dentry that a lookup returned with what the lookup asked for. The dentry had that name
+// and parent when it was found, but may have been moved before the probe read it.
 func (o *Objects) asked(d *Object, e *schema.Event, lookup *Call, now *identity) {
 	key := lookup.Enter
 	want := identityOf(key)
@@ -232,18 +234,18 @@ func (o *Objects) asked(d *Object, e *schema.Event, lookup *Call, now *identity)
 		return
 	}
 	if d.self.loose || d.Moved > lookup.After || d.self.shown != 0 && want.at(&d.self.is) {
-		return // moved meanwhile; or the change itself is the contradiction
+		return // it was moved meanwhile, or compare has noted the change already
 	}
 	if o.contradict(d, e, now, otherKey, lookup.AfterTime) {
 		d.Contradicted.key = want
 	}
 }
 
-// contradict notes the first contradiction of a dentry, and reports whether this is that.
+// contradict records the first contradiction of a dentry, and reports whether this is the first.
 func (o *Objects) contradict(d *Object, e *schema.Event, now *identity, what string, since uint64) bool {
 	if c := d.Contradicted; c != nil {
 		if !racy(e.Role) || c.Event != e.ID && !now.at(&c.read) {
-			c.racing = false // it stays as it was read, or nothing explains both
+			c.racing = false // a locked read, or one of yet another place: no single move explains both
 		}
 		return false
 	}
@@ -262,7 +264,7 @@ func (o *Objects) contradict(d *Object, e *schema.Event, now *identity, what str
 	return true
 }
 
-// readOver notes that a thread has gone on: what it read before, it has read by now.
+// readOver notes that a thread has gone on: whatever it was reading before, it has read by now.
 func (o *Objects) readOver(e *schema.Event) {
 	o.reading = slices.DeleteFunc(o.reading, func(c *Contradiction) bool {
 		c.over = c.tid == e.TID && c.Event != e.ID
@@ -270,8 +272,8 @@ func (o *Objects) readOver(e *schema.Event) {
 	})
 }
 
-// remember takes what the event says for what the dentry is. What was read by a task that
-// nothing kept still, and is not explained, waits.
+// remember takes over what the event says of the dentry. While an unlocked read that contradicts the rest
+// waits for an explanation, no other unlocked read is taken over.
 func (o *Objects) remember(d *Object, e *schema.Event, now *identity) {
 	s := &d.self
 	if e.Dev != 0 && s.dev == 0 {
@@ -291,7 +293,7 @@ func (o *Objects) remember(d *Object, e *schema.Event, now *identity) {
 	}
 	s.taken = s.taken || e.Role == schema.RoleDelete && e.Phase == schema.Enter
 	if s.loose && o.move.tid != 0 && (o.move.dentry == d || o.move.other == d) && (e.Role != schema.RoleMove || e.Phase != schema.Exit) {
-		now.named, now.parent = false, 0 // on the way from one place to the other
+		now.named, now.parent = false, 0 // between its old place and the new one
 	} else {
 		s.loose = false
 	}
@@ -299,8 +301,8 @@ func (o *Objects) remember(d *Object, e *schema.Event, now *identity) {
 	s.shown, s.at = e.ID, e.Time
 }
 
-// explain ends a contradiction about the inode that a later event of another task explains:
-// the one that was read before its time.
+// explain drops a contradiction about the inode that this event of another task explains: the reader saw
+// the change before the event that records it.
 func (o *Objects) explain(d *Object, e *schema.Event, now *identity) {
 	c := d.Contradicted
 	if c.What != otherInode && c.What != noInode || e.TID == c.tid || !now.at(&c.read) {
@@ -317,8 +319,8 @@ func (o *Objects) moves(d *Object, tid uint32) bool {
 	return o.move.tid != 0 && o.move.tid == tid && (o.move.dentry == d || o.move.other == d)
 }
 
-// moving follows __d_move: from its entry to its exit name and parent of both dentries are
-// on the way. Without an exchange the other one keeps its own, and leaves the hash table.
+// moving follows __d_move: from its entry to its exit, name and parent of both dentries may be the old or
+// the new ones. Without RENAME_EXCHANGE the target keeps its name and parent, and leaves the hash table.
 func (o *Objects) moving(d *Object, e *schema.Event) {
 	if e.Phase == schema.Enter {
 		o.move = move{tid: e.TID, dentry: d, other: o.find(e.Target), from: d.self.is, began: e.Time}
@@ -345,7 +347,7 @@ func (o *Objects) moving(d *Object, e *schema.Event) {
 	}
 }
 
-// place is where a dentry is, as far as that is certain.
+// place returns the dentry's name and parent as far as they are certain; else the zero identity.
 func (d *Object) place() identity {
 	s := &d.self
 	if s.loose || d.Unwatched != 0 || d.Killed != 0 || d.Forgotten || d.Contradicted != nil {
@@ -358,9 +360,9 @@ func (d *Object) place() identity {
 	return at
 }
 
-// arrived ends a contradiction of name or parent that moves of another task explain: what
-// was read, or asked for, is, each for itself, that from before one or that from after. A
-// task may be interrupted between the time of its event and the read, for several moves.
+// arrived drops a contradiction of name or parent that moves by other tasks explain: the name and the
+// parent that were read, and those that were asked for, are each those before or after one of the moves.
+// There may be several moves, as a task can be interrupted between the time of its event and the read.
 func (d *Object) arrived(tid uint32, from, to *identity) {
 	c := d.Contradicted
 	if c == nil || !c.racing || c.tid == tid || c.What == otherInode || c.What == noInode {
@@ -375,7 +377,7 @@ func (d *Object) arrived(tid uint32, from, to *identity) {
 	}
 }
 
-// among reports whether name and parent, where they are known, are each those of a place.
+// among reports whether name and parent, as far as they are known, are each those of one of the places.
 func (i *identity) among(places []identity) bool {
 	name, parent := !i.named, i.parent == 0
 	for _, p := range places {

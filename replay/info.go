@@ -17,48 +17,47 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Bounds on how many losses and damaged places, and how many programs, Info keeps one by
-// one; the totals count them all.
+// Bounds on the losses, damaged places and programs that Info lists; the totals count them all.
 const (
 	maxListed   = 4096
 	maxPrograms = 128
 )
 
-// Source is a trace being read: a schema.Reader, or what stands around one.
+// Source is a trace being read: a schema.Reader, or a wrapper around one.
 type Source interface {
 	Header() *schema.Header
 	Next() (schema.Record, error)
 }
 
-// Info is what a trace is and holds, without its events.
+// Info describes a trace: its header, footer and totals, without its events.
 type Info struct {
 	Header   *schema.Header
 	Footer   *schema.Footer // nil: the file was cut
 	Events   uint64
-	First    uint64 // earliest event, nanoseconds since boot; 0 without events
-	Last     uint64 // latest event
+	First    uint64 // time of the earliest event, nanoseconds since boot; 0 without events
+	Last     uint64 // time of the latest event
 	Counts   []Count
 	Programs []*schema.Program
 	Loss     []*schema.Loss
-	Lost     uint64 // sum of the counts of Loss, but for unreadable names
+	Lost     uint64 // sum of the counts of Loss, except those of unreadable names
 	Damage   []schema.Damage
 	Damaged  uint64 // events known to be missing at Damage
-	Unlisted uint64 // programs, losses and damaged places counted and not listed
-	Bytes    int64  // of the file read; set by the caller
-	Indexed  bool   // the events were not read: what is said of them is from the seek index
+	Unlisted uint64 // programs, losses and damaged places that are counted and not listed
+	Bytes    int64  // size of the file; set by the caller
+	Indexed  bool   // the events were not read: their counts and times are from the seek index
 }
 
-// Count is how many events of one role and phase there are.
+// Count is the number of events of one role and phase.
 type Count struct {
 	Role   schema.Role
 	Phase  schema.Phase
 	Events uint64
 }
 
-// Complete reports whether nothing is cut off and no frame is damaged.
+// Complete reports whether the footer was read and no frame is damaged.
 func (i *Info) Complete() bool { return i.Footer != nil && len(i.Damage) == 0 }
 
-// BytesPerEvent is the size of the file over its events; 0 without any.
+// BytesPerEvent returns the size of the file divided by its events; 0 without any.
 func (i *Info) BytesPerEvent() float64 {
 	if i.Events == 0 {
 		return 0
@@ -72,8 +71,8 @@ type kind struct {
 	phase schema.Phase
 }
 
-// ReadInfo reads a trace to its end; of a Seekable one nothing but what its index does not have. After an error of the source it returns what
-// it has read so far, and the error.
+// ReadInfo reads a trace to its end. Of a Seekable source whose index counts the events it reads no frame
+// with events. After an error of the source it returns what it has read so far, and the error.
 func ReadInfo(src Source) (*Info, error) {
 	i := &Info{Header: src.Header()}
 	counts := make(map[kind]uint64)
@@ -107,7 +106,7 @@ func ReadInfo(src Source) (*Info, error) {
 	return i, err
 }
 
-// index takes from the seek index what it has of the events.
+// index takes the counts and times of the events from the seek index, if its counts add up.
 func (i *Info) index(x *schema.Index, counts map[kind]uint64) {
 	if len(x.KindEvents) == 0 || len(x.KindRole) != len(x.KindEvents) || len(x.KindPhase) != len(x.KindEvents) {
 		return
@@ -142,14 +141,14 @@ func (i *Info) count(counts map[kind]uint64) {
 	}
 }
 
-// WriteJSON prints the info as one JSON object. What of it are messages of the trace has
-// the names of trace.proto. Times are nanoseconds since boot, sizes bytes, addresses
-// strings "0x…"; footer is null where the file was cut.
+// WriteJSON prints the info as one JSON object. Messages of the trace have the field names of trace.proto.
+// Times are nanoseconds since boot, sizes are bytes, addresses are strings "0x…"; footer is null where the
+// file was cut.
 func (i *Info) WriteJSON(w io.Writer, name string) error {
 	document := struct {
 		File          string            `json:"file"`
 		Complete      bool              `json:"complete"`
-		Indexed       bool              `json:"indexed,omitempty"` // the events were not looked at
+		Indexed       bool              `json:"indexed,omitempty"` // the events were not read
 		Bytes         int64             `json:"bytes"`
 		BytesPerEvent float64           `json:"bytes_per_event"`
 		Header        json.RawMessage   `json:"header"`
@@ -158,7 +157,7 @@ func (i *Info) WriteJSON(w io.Writer, name string) error {
 		LastNs        uint64            `json:"last_ns"`
 		Counts        []roleCount       `json:"counts"`
 		Programs      []json.RawMessage `json:"programs"`
-		Lost          uint64            `json:"lost"` // damage included
+		Lost          uint64            `json:"lost"` // events missing at damaged places included
 		Loss          []json.RawMessage `json:"loss"`
 		Damage        []damageDocument  `json:"damage"`
 		Unlisted      uint64            `json:"unlisted"`
@@ -209,7 +208,8 @@ func messages[M proto.Message](list []M) []json.RawMessage {
 	return out
 }
 
-// message is a message of the trace as a JSON object: every field, in the order and by the name of trace.proto.
+// message returns a message of the trace as a JSON object with every field, in the order and by the names
+// of trace.proto.
 func message(m proto.Message) json.RawMessage {
 	var t shown.Text
 	putMessage(&t, m)
@@ -248,8 +248,8 @@ func putMembers(dst *shown.Text, m proto.Message) {
 	}
 }
 
-// putValue adds one value of a field: bytes of output as text, other bytes in
-// hexadecimal, an enum by its name.
+// putValue appends one value of a field: a program's output as text, other bytes in hexadecimal, an enum by
+// its name.
 func putValue(dst *shown.Text, f protoreflect.FieldDescriptor, v protoreflect.Value) {
 	switch f.Kind() {
 	case protoreflect.MessageKind:
@@ -273,7 +273,7 @@ func putValue(dst *shown.Text, f protoreflect.FieldDescriptor, v protoreflect.Va
 	}
 }
 
-// putPacket adds a packet of the trace as a line: its type, then its members.
+// putPacket appends a packet of the trace as one line: its type, then its members.
 func putPacket(dst *shown.Text, kind string, m proto.Message) {
 	dst.Put(`{"type":`)
 	dst.Quoted(kind)

@@ -14,7 +14,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// WriteText prints the info for people. name is what the file is called.
+// WriteText prints the info for people. The name is what the file is called.
 func (i *Info) WriteText(w io.Writer, name string) error {
 	p := bufio.NewWriter(w)
 	i.writeSummary(p, name)
@@ -26,7 +26,7 @@ func (i *Info) WriteText(w io.Writer, name string) error {
 	return p.Flush()
 }
 
-// table prints rows of cells in aligned columns, under a title unless it is empty.
+// table prints rows of cells in aligned columns, under the title unless that is empty.
 func table(p io.Writer, title string, rows ...[]string) {
 	indent := ""
 	if title != "" {
@@ -40,7 +40,7 @@ func table(p io.Writer, title string, rows ...[]string) {
 	t.Flush()
 }
 
-// row is the cells of a row.
+// row returns the cells as strings.
 func row(cells ...any) (out []string) {
 	for _, c := range cells {
 		out = append(out, fmt.Sprint(c))
@@ -90,7 +90,7 @@ func (i *Info) writeSummary(p io.Writer, name string) {
 	table(p, "", filled(rows)...)
 }
 
-// part says which file of a recording this is; empty: it is the recording.
+// part says which file of a recording this is; empty if the file is the whole recording.
 func (i *Info) part() string {
 	if i.Header.Part == 0 {
 		return ""
@@ -98,7 +98,7 @@ func (i *Info) part() string {
 	return fmt.Sprintf("%d of recording %x; what lies in other files of it is not known here", i.Header.Part, i.Header.RecordingId)
 }
 
-// text is what an imported trace was made of.
+// text says what an imported trace was made from.
 func (i *Info) text() string {
 	if i.Header.Logged() {
 		return "a kernel log"
@@ -106,7 +106,8 @@ func (i *Info) text() string {
 	return "the text of a trace buffer"
 }
 
-// lost counts the events known to be missing; of a log only those that its trace lost.
+// lost counts the events known to be missing. For an imported trace these are only those that its text
+// names.
 func (i *Info) lost() string {
 	n := i.Lost + i.Damaged
 	switch {
@@ -125,7 +126,8 @@ func (i *Info) span() string {
 	return fmt.Sprintf("%d, from %s to %s s%s (%s s)", i.Events, seconds(i.First), seconds(i.Last), i.since(), seconds(i.Last-i.First))
 }
 
-// since says what times count from: where a log had no times, or dates, not from boot.
+// since says what times count from. An imported log without printk times, or with dates, does not count
+// from boot.
 func (i *Info) since() string {
 	if i.Header.Imported() {
 		return " as the log counts"
@@ -135,7 +137,7 @@ func (i *Info) since() string {
 	return " after boot"
 }
 
-// started is empty where it is not known.
+// started returns the time of the start, or "" where the trace does not have it.
 func started(h *schema.Header) string {
 	if h.StartUnixNs == 0 && (h.Imported() || h.Redacted()) {
 		return ""
@@ -238,7 +240,7 @@ func (i *Info) writeLoss(p io.Writer) {
 	}
 }
 
-// filled leaves out the rows without a value.
+// filled drops the rows without a value.
 func filled(rows [][]string) [][]string {
 	kept := rows[:0]
 	for _, r := range rows {
@@ -249,8 +251,8 @@ func filled(rows [][]string) [][]string {
 	return kept
 }
 
-// RecordedCommand is what was recorded, as one would type it: a command, or dtrec record with the flags
-// that said what to record. Empty where the header does not say.
+// RecordedCommand returns what was recorded as one would type it: a command, or dtrec record with the flags
+// that said what to record. It is empty where the header does not say.
 func RecordedCommand(h *schema.Header) string {
 	command := h.GetCommand()
 	if len(command) > 0 && strings.HasPrefix(command[0], "-") {
@@ -259,7 +261,9 @@ func RecordedCommand(h *schema.Header) string {
 	return CommandLine(command)
 }
 
-// CommandLine joins a command line so that a shell would read it again, also where a page has spelled what would be a link by escapes.
+// CommandLine joins a command line, quoted so that a shell splits it into the same words again. It also
+// quotes words with "www.", : or @: a Markdown page escapes these with backslashes, lest they become a
+// link, and the shell must keep them.
 func CommandLine(command []string) string {
 	quoted := make([]string, len(command))
 	for i, w := range command {
@@ -273,7 +277,7 @@ func CommandLine(command []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// seconds prints nanoseconds as seconds with nine digits after the point.
+// seconds prints nanoseconds as seconds with nine decimals.
 func seconds(ns uint64) string { return fmt.Sprintf("%d.%09d", ns/1e9, ns%1e9) }
 
 func wallClock(unixNs int64) string {

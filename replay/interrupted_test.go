@@ -8,8 +8,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// An open whose exit was lost does not swallow what its thread opens next; one
-// within another is nested where nothing was lost.
+// After an open whose exit was lost, the next open of the thread is not nested in it. Where nothing was
+// lost, an open inside another is nested.
 func TestAnOpenAfterALostExitIsNotNested(t *testing.T) {
 	f := newFeed()
 	f.do(1, schema.RoleOpen, schema.Enter, 0)

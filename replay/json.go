@@ -11,29 +11,28 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// NewJSON prints one JSON object a line, its kind under "type": header, event,
-// loss, damage, program, footer, or cut where the footer is missing. Times are
-// nanoseconds since boot, addresses strings "0x…", null where the kernel had NULL.
-// A field that the event did not record is not there. Of a call that is one event, phase "call",
-// "returned" has what its exit recorded, and the object itself what its entry did. A name that is not UTF-8 has
-// its bytes under "name_hex" as well.
+// NewJSON prints one JSON object per line, its kind under "type": header, event, loss, damage, program,
+// footer, or cut where the footer is missing. Times are nanoseconds since boot. Addresses are strings
+// "0x…", or null where the kernel had NULL. A field that the event did not record is absent. In a call that
+// is one event (phase "call"), "returned" has what its exit recorded, and the object itself what its entry
+// did. A name that is not UTF-8 has its bytes under "name_hex" as well.
 func NewJSON() Format {
 	return &jsonLines{subjects: newPieces(), facts: factTexts{begin: shown.Of(`,"facts":[`), quote: shown.Of(`"`)}}
 }
 
 type jsonLines struct {
 	symbols  *symbols
-	imported bool    // tasks and CPUs are not known
-	redacted bool    // hashes are gone
-	kinds    perCall // the members that follow from role, phase and depth
+	imported bool    // a kernel log: tasks and CPUs are not known
+	redacted bool    // there are no hashes
+	kinds    perCall // members that follow from role, phase and depth
 	start    lineStart
-	within   uint64     // the open of the last event
-	open     shown.Text // the members that say so
+	within   uint64     // entry id of the open that the last event was in
+	open     shown.Text // the members about that open
 	subjects *pieces
-	named    shown.Text // the members of the name met last
+	named    shown.Text // the members of the last name
 	of       naming
 	facts    factTexts
-	fs       shown.Text // the members of the filesystem of the last event with one
+	fs       shown.Text // the members of the last filesystem, of fsType and dev
 	fsType   string
 	dev      uint32
 }
@@ -79,11 +78,11 @@ func (j *jsonLines) event(dst *shown.Text, s *Step) {
 	if j.values(dst, s); dst.Len() == from {
 		dst.Put(",")
 	}
-	dst.Over(from, "{") // for the first comma
+	dst.Over(from, "{") // in place of the first comma
 	dst.Put("}}\n")
 }
 
-// values is what the event recorded.
+// values appends what the event recorded.
 func (j *jsonLines) values(dst *shown.Text, s *Step) {
 	e := s.Event
 	j.subject(dst, s)
@@ -95,7 +94,8 @@ func (j *jsonLines) values(dst *shown.Text, s *Step) {
 	}
 }
 
-// begins writes the start of a line: which event it is and when, and who did it and where, as far as the trace tells.
+// begins writes the start of a line: the event's id and time, and its CPU and task as far as the trace has
+// them.
 func (j *jsonLines) begins(e *schema.Event) {
 	o := &j.start
 	o.begin(e)
@@ -119,7 +119,8 @@ func (j *jsonLines) begins(e *schema.Event) {
 	commMember.put(&o.text, e.Comm)
 }
 
-// member is one of an object, of a string that may not be UTF-8: its bytes are then another.
+// member is a member of an object whose value is a string that may not be UTF-8; its bytes then get a
+// second member, hex.
 type member struct{ name, hex shown.Text }
 
 func memberCalled(name string) member {
@@ -138,7 +139,7 @@ func (m *member) put(dst *shown.Text, s string) {
 	}
 }
 
-// place says where among the calls of its thread the event stands.
+// place appends where the event stands among the calls of its thread.
 func (j *jsonLines) place(dst *shown.Text, s *Step) {
 	switch {
 	case s.Stray:
@@ -165,7 +166,7 @@ func (j *jsonLines) place(dst *shown.Text, s *Step) {
 	dst.Join(&j.open)
 }
 
-// subject appends which dentry the event is of, and which name of which directory.
+// subject appends the dentry that the event is about, and the name and directory.
 func (j *jsonLines) subject(dst *shown.Text, s *Step) {
 	object := uint64(0)
 	if s.Object != nil && s.Event.Dentry != 0 {
@@ -210,14 +211,15 @@ func (j *jsonLines) about(dst *shown.Text, of *subject) {
 	}
 }
 
-// name writes the members of a name. What asks for one, and the dentries it becomes, follow on each other.
+// name writes the members of a name. They are kept, as the lookup of a name and the dentries it returns
+// follow each other.
 func (j *jsonLines) name(of *subject) {
 	dst := &j.named
 	dst.Truncate(0)
 	nameMember.put(dst, of.name)
 	dst.Put(`,"name_len":`)
 	dst.Uint(uint64(of.length))
-	if of.hash != 0 || of.says&isPath == 0 && !j.imported && !j.redacted { // a path has none
+	if of.hash != 0 || of.says&isPath == 0 && !j.imported && !j.redacted { // a path has no hash
 		dst.Put(`,"hash":`)
 		dst.Uint(uint64(of.hash))
 	}
@@ -266,7 +268,7 @@ func (j *jsonLines) field(dst *shown.Text, e *schema.Event, f *field) {
 	}
 }
 
-// filesystem writes the members of an event's.
+// filesystem writes the members of the event's filesystem.
 func (j *jsonLines) filesystem(e *schema.Event) {
 	j.fsType, j.dev = e.FSType, e.Dev
 	j.fs.Truncate(0)
@@ -276,8 +278,7 @@ func (j *jsonLines) filesystem(e *schema.Event) {
 	j.fs.Put(`"`)
 }
 
-// returned is an address, a negative errno or another number; a wait status says what it
-// means.
+// returned appends an address, a negative errno with its name, or another number; a wait status is decoded.
 func (j *jsonLines) returned(dst *shown.Text, e *schema.Event, f *field) {
 	v, n := f.Of(e), e.Errno()
 	switch {
@@ -297,7 +298,7 @@ func (j *jsonLines) returned(dst *shown.Text, e *schema.Event, f *field) {
 	}
 }
 
-// ended is how a process did: what wait(2) returns, and what that means.
+// ended appends how a process ended: the status as wait(2) returns it, and its meaning.
 func (j *jsonLines) ended(dst *shown.Text, s schema.WaitStatus) {
 	dst.Put(`,"wait_status":`)
 	dst.Uint(uint64(s))
@@ -337,7 +338,7 @@ func (j *jsonLines) cut(dst *shown.Text, last uint64) {
 	dst.Put("}\n")
 }
 
-// putAddress adds an address as a string, 0 as null.
+// putAddress appends an address as a string, 0 as null.
 func putAddress(dst *shown.Text, v uint64) {
 	if v == 0 {
 		dst.Put("null")

@@ -7,17 +7,17 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// lineStart is how the line of an event begins: which event it is and when, and who did it. From line to line only digits
-// differ, which are written over those of the one that was made whole.
+// lineStart makes the start of a line: the event's id and time, and its task. Successive lines often differ
+// only in some digits, which are then overwritten in a copy of the last start made in full.
 type lineStart struct {
-	make    func(*schema.Event) // makes text for an event
+	make    func(*schema.Event) // writes the start for an event into text
 	by      actor
 	text    shown.Text
-	hundred uint64 // of events, and
-	second  uint64 // of the time, in nanoseconds since boot, that the text is of
-	idEnd   int    // behind the last digit of the id in text
-	ns      int    // where the digits of the rest of the time begin; 0: no other line begins so
-	digits  int    // and how many of the nine are there
+	hundred uint64 // id of that event, rounded down to a multiple of 100
+	second  uint64 // time of that event, rounded down to a second, in nanoseconds since boot
+	idEnd   int    // offset in text behind the last digit of the id
+	ns      int    // offset in text of the digits of the fraction of a second; 0: text cannot be reused
+	digits  int    // how many of its nine digits are printed
 }
 
 type actor struct {
@@ -25,24 +25,25 @@ type actor struct {
 	comm          string
 }
 
-// begin empties it, for one of the event.
+// begin empties text, to be filled for the event.
 func (o *lineStart) begin(e *schema.Event) {
 	o.by, o.hundred, o.second, o.ns = actor{e.CPU, e.PID, e.TID, e.Comm}, e.ID-e.ID%100, e.Time-e.Time%1e9, 0
 	o.text.Truncate(0)
 	o.text.MakeRoom(startRoom)
 }
 
-// timed notes where the rest of the time stands.
+// timed notes where the fraction of a second stands.
 func (o *lineStart) timed(e *schema.Event, at, digits int) {
-	if e.ID >= 10 { // two digits of it are written
+	if e.ID >= 10 { // put overwrites two digits of the id
 		o.ns, o.digits = at, digits
 	}
 }
 
-// startRoom is more than most starts of a line take.
+// startRoom is a size in bytes that most starts of a line fit in.
 const startRoom = 256
 
-// put begins the line of an event. Where the last one had the same start but for digits, only these are written.
+// put appends the start of an event's line. If it differs from the last one only in digits, only these are
+// written anew.
 func (o *lineStart) put(dst *shown.Text, e *schema.Event) {
 	id, ns := e.ID-o.hundred, e.Time-o.second
 	if o.ns == 0 || id >= 100 || ns >= 1e9 || e.TID != o.by.tid || e.CPU != o.by.cpu || e.PID != o.by.pid || e.Comm != o.by.comm {
@@ -59,12 +60,13 @@ func (o *lineStart) put(dst *shown.Text, e *schema.Event) {
 	}
 }
 
-// perCall has a text for each kind of event of the known roles that has been met, as deep within others as most are.
+// perCall caches a text for each known role and phase, at depths less than readyDepths.
 type perCall [maxRole][schema.Whole + 1][readyDepths]shown.Text
 
 const readyDepths = 4
 
-// of returns the text for an event, which is to be made where it is empty; nil where there is none, or the event names its own symbol.
+// of returns the cached text for an event, empty if it is still to be made. It returns nil where none is
+// cached: for an unknown role or phase, a deeper call, or an event that names its own symbol.
 func (p *perCall) of(s *Step) *shown.Text {
 	role, phase, depth := uint(s.Event.Role), uint(s.Event.PhaseInFile()), uint(s.Depth)
 	if role >= maxRole || phase > uint(schema.Whole) || depth >= readyDepths || s.Event.Symbol != "" {
@@ -73,7 +75,7 @@ func (p *perCall) of(s *Step) *shown.Text {
 	return &p[role][phase][depth]
 }
 
-// put adds the text for an event, which make makes where it is new.
+// put appends the text for an event, which make writes if it is not cached.
 func (p *perCall) put(dst *shown.Text, s *Step, make func(*shown.Text, *Step)) {
 	switch text := p.of(s); {
 	case text == nil:
@@ -82,12 +84,12 @@ func (p *perCall) put(dst *shown.Text, s *Step, make func(*shown.Text, *Step)) {
 		text.MakeRoom(startRoom)
 		make(text, s)
 		fallthrough
-	default: // mostly
+	default: // most often
 		dst.Join(text)
 	}
 }
 
-// factTexts are texts for sets of facts that have been met: lists in brackets.
+// factTexts caches a text for each set of facts: a list in brackets.
 type factTexts struct {
 	begin, quote shown.Text // what a list begins with, and what each fact stands between
 	texts        [1 << len(factNames)]shown.Text
@@ -95,7 +97,7 @@ type factTexts struct {
 
 // of returns the text for some facts.
 func (f *factTexts) of(facts schema.Fact) *shown.Text {
-	text := &f.texts[uint32(facts)%uint32(len(f.texts))] // of others nothing is said
+	text := &f.texts[uint32(facts)%uint32(len(f.texts))] // facts without a name are left out
 	if text.Len() == 0 {
 		f.make(text, facts)
 	}
@@ -120,12 +122,12 @@ func (f *factTexts) make(text *shown.Text, facts schema.Fact) {
 	text.Put("]")
 }
 
-// subject is what an event says of a dentry, and of a name and where that stands.
+// subject is what an event says about a dentry, and about a name and the directory that it is in.
 type subject struct {
 	dentry, inode, object, parent uint64
 	nameAddr                      uint64
 	naming
-	says schema.Columns // of the usual ones, with inodeUnknown and isPath
+	says schema.Columns // the usual columns, with inodeUnknown and isPath
 }
 
 // naming is a name with its length and hash.
@@ -139,7 +141,7 @@ const (
 	isPath       schema.Columns = 1 << 30 // the name is a path, and has no hash
 )
 
-// says is what an event says of its subject.
+// says returns what an event says about its subject.
 func says(e *schema.Event) schema.Columns {
 	says := e.Columns & usual
 	if e.Hash == 0 && says.Has(schema.ColumnKey) && e.Role.Is(schema.Walks) {
@@ -154,8 +156,8 @@ func says(e *schema.Event) schema.Columns {
 	return says
 }
 
-// pieces are parts of lines written before, each in the place of its number: what a lookup asks for, and which dentry it
-// is, the events that follow say again.
+// pieces caches parts of lines by a hash of their subject, as the events after a lookup repeat its name and
+// dentry.
 type pieces [64]piece
 
 type piece struct {
@@ -163,7 +165,7 @@ type piece struct {
 	text shown.Text
 }
 
-// newPieces has room for texts of a usual length.
+// newPieces returns pieces with room for texts of a usual length.
 func newPieces() *pieces {
 	var p pieces
 	for i := range p {
@@ -172,8 +174,8 @@ func newPieces() *pieces {
 	return &p
 }
 
-// at returns the piece for an event, and whether it is of what the event says of the dentry with the number; if not, it is to be
-// written.
+// at returns the piece for an event and the number of its dentry. written reports whether the piece has
+// their text already; if not, the caller writes it.
 func (p *pieces) at(e *schema.Event, object uint64) (of *piece, written bool) {
 	of, says := &p[(e.Dentry>>6+e.Parent>>6+uint64(e.Hash))%uint64(len(p))], says(e)
 	if o := &of.of; o.dentry == e.Dentry && o.nameAddr == e.NameAddr && o.parent == e.Parent && o.hash == e.Hash && o.object == object &&

@@ -13,13 +13,13 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// A line begins with its own event and time, though most of it is taken from the line before.
+// A line begins with the id and time of its own event, though most of it is copied from the last line.
 func TestLinesBeginWithTheirOwnNumbers(t *testing.T) {
 	ids := []uint64{1, 2, 8, 9, 10, 11, 98, 99, 100, 99_998, 99_999, 100_000, 100_001}
 	times := []uint64{5, 999_999_999, 1_000_000_000, 1_000_000_001, 1_999_999_999, 2_000_000_000, 9_999_999_999, 10_000_000_000, 9_000_000_000, 9_000_000_999, 1e15, 1e15 + 1, 1e15 + 2}
 	file := written(t, func(w *schema.Writer) (err error) {
 		for i := range ids {
-			for w.Events()+1 < ids[i] && err == nil { // what lies between is not asked for
+			for w.Events()+1 < ids[i] && err == nil { // events in between are not printed
 				err = w.Append(&schema.Event{Time: 1, Role: schema.RoleFork, Phase: schema.Enter, Columns: 1 << schema.ColumnChild})
 			}
 			if err == nil {
@@ -42,7 +42,8 @@ func TestLinesBeginWithTheirOwnNumbers(t *testing.T) {
 	}
 }
 
-// A call that is one event, of which no column is recorded, is printed, and so is one of a role that is not known to have such.
+// A call that is one event is printed if it has no column, and so is such a call of a role for which that
+// is not known.
 func TestCallsWithoutColumns(t *testing.T) {
 	for _, role := range []schema.Role{schema.RoleLookupRCU, schema.RoleKill, 60} {
 		for _, columns := range []schema.Columns{0, 1 << schema.ColumnKey} {
@@ -61,7 +62,7 @@ func TestCallsWithoutColumns(t *testing.T) {
 	}
 }
 
-// Facts that this version does not know are passed over, whatever their bits.
+// Facts that this version does not know are ignored, whatever their bits.
 func TestFactsOfOthers(t *testing.T) {
 	for _, unknown := range []uint32{1 << 9, 1 << 31, 1<<31 | 1<<9} {
 		file := written(t, func(w *schema.Writer) error {

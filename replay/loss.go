@@ -17,38 +17,38 @@ type Window struct {
 	Role        schema.Role // 0: any
 	Count       uint64      // events; 0: not known
 	Why         string
-	mispairs    bool // an exit's own word on when its entry was may be wrong after it
-	begun       bool // the calls in progress have been told
+	mispairs    bool // after it, an exit may name a wrong time of its entry (TOOK)
+	begun       bool // calls in progress have been told of it
 }
 
-// maxWindows bounds the windows kept apart; more are joined into wider ones.
+// maxWindows bounds the windows that are kept apart; further ones are joined with the last.
 const maxWindows = 1024
 
 // Losses knows where events are missing.
 type Losses struct {
 	Total    uint64 // events known to be missing
 	Recorded uint64 // those of them that loss records count
-	// Late: a window was learnt of only after events of its own time, so that
-	// nothing concluded before is safe.
+	// Late reports that a window became known only after events of its own time, so that no conclusion
+	// drawn before is safe.
 	Late bool
 
 	windows []Window
-	covered []stretch // by the windows, in order and disjoint; see covers
-	clear   stretch   // between two of these, both ends in them: what was asked for last is there
-	stale   bool      // windows have changed since
-	open    int       // 1 + index of the window of damage that no event has followed yet
+	covered []stretch // the time in windows, in order and disjoint; see covers
+	clear   stretch   // the gap in covered that the last query fell in; both ends are covered
+	stale   bool      // windows have changed since covered was made
+	open    int       // 1 + index of the window of damage that no event has followed yet; 0: none
 
-	lost      [maxRole]reach // by role, and of any role at 0: to when events are missing, of the windows that have begun
-	mispaired [maxRole]reach // the same of losses after which an exit's own word on its entry may be wrong
-	coming    uint64         // when the next window begins that has not; 0: none
-	until     uint64         // the last time of lost, of any role
+	lost      [maxRole]reach // by role, at 0 of any role: until when events are missing, of windows that have begun
+	mispaired [maxRole]reach // the same of windows with mispairs
+	coming    uint64         // when the next window begins that has not begun; 0: none
+	until     uint64         // the largest last of lost
 
-	// Of dentries that could not be watched: their events say so, and nothing else is
-	// touched. Without Why: none.
+	// The losses of LOSS_CAUSE_UNWATCHED, joined. The events of such dentries carry FACT_UNWATCHED, so the
+	// window makes nothing else uncertain. Without Why there are none.
 	unwatched Window
 }
 
-// Windows returns the windows in the order they were met; last, as one, those of
+// Windows returns the windows in the order in which they were read, and after them, as one window, that of
 // dentries that could not be watched.
 func (l *Losses) Windows() []Window {
 	if l.unwatched.Why == "" {
@@ -57,8 +57,8 @@ func (l *Losses) Windows() []Window {
 	return append(slices.Clip(l.windows), l.unwatched)
 }
 
-// Touched returns the window that makes a statement unsafe that rests on every
-// event of the given roles between two times; ok is false where there is none.
+// Touched returns a window that makes a statement unsafe which rests on every event of the given roles
+// between two times; ok is false where there is none.
 func (l *Losses) Touched(first, last uint64, roles Roles) (w Window, ok bool) {
 	if !l.Any(first, last) {
 		return Window{}, false
@@ -71,7 +71,7 @@ func (l *Losses) Touched(first, last uint64, roles Roles) (w Window, ok bool) {
 	return Window{}, false
 }
 
-// Any reports whether some window, of whatever role, has some of the time between two.
+// Any reports whether a window, of whatever role, overlaps the time between two.
 func (l *Losses) Any(first, last uint64) bool {
 	return (l.stale || first <= l.clear.first || l.clear.last <= last) && l.covers(first, last)
 }
@@ -79,8 +79,8 @@ func (l *Losses) Any(first, last uint64) bool {
 // stretch is a time, both ends included.
 type stretch struct{ first, last uint64 }
 
-// covers reports whether a window, of whatever role, has some of the time between two: there may be many
-// windows, and most times are in none.
+// covers is Any without the short cut. It looks in the sorted covered, as there may be many windows and
+// most times are in none; it also notes the gap in which the times lie, for Any.
 func (l *Losses) covers(first, last uint64) bool {
 	if l.stale {
 		l.stale, l.covered, l.clear = false, l.covered[:0], stretch{}
@@ -105,16 +105,16 @@ func (l *Losses) covers(first, last uint64) bool {
 	return false
 }
 
-// record takes a loss record of the file; now is the time of the last event read.
-// A record that comes after events of its own window breaks the format's rule.
+// record takes a loss record of the file; now is the time of the last event read. A record that comes after
+// events of its own window breaks a rule of the format, and sets Late.
 func (l *Losses) record(r *schema.Loss, now uint64) {
 	if r.Cause == schema.LossUnreadableName {
-		return // the events are there and say so themselves
+		return // the events are there, and carry FACT_NAME_UNREADABLE
 	}
 	l.Total = sum(l.Total, r.Count)
 	l.Recorded = sum(l.Recorded, r.Count)
 	if r.Cause == schema.LossUnwatched {
-		l.watchFull(r) // so do these
+		l.watchFull(r) // the events are there, and carry FACT_UNWATCHED
 		return
 	}
 	w := windowOf(r)
@@ -122,12 +122,12 @@ func (l *Losses) record(r *schema.Loss, now uint64) {
 	l.add(w, now)
 }
 
-// cause is what is known of the losses of one.
+// cause describes the losses of one cause.
 type cause struct {
-	why       string // the events of their windows are missing
-	mispairs  bool   // see Window; of a process that could not be followed a thread in a call may have an exit later
-	uncounted bool   // how many calls were in progress is not known
-	counts    string // what their records count, as printed; empty: events, by the label of the cause
+	why       string // as Window.Why
+	mispairs  bool   // see Window; a thread that was in a call when it could not be followed may have an exit later
+	uncounted bool   // the record's count is not of events, whose number is not known
+	counts    string // what its records count, as printed; empty: "events lost" and the label of the cause
 }
 
 const (
@@ -143,11 +143,11 @@ var causes = map[schema.LossCause]cause{
 	schema.LossSwitchedOff:    {why: unhooked, mispairs: true, uncounted: true, counts: "times " + unhooked},
 	schema.LossWatchOverflow:  {why: "a process could not be followed", mispairs: true, counts: "processes not followed, the set of them is full"},
 	schema.LossLimit:          {why: "recording cut short by a limit"},
-	schema.LossUnreadableName: {counts: "names could not be read"}, // the events are there, and say so themselves
+	schema.LossUnreadableName: {counts: "names could not be read"}, // the events are there, and carry FACT_NAME_UNREADABLE
 }
 
-// windowOf takes nothing on trust: whatever the record holds, the window is no smaller
-// than what it may mean.
+// windowOf returns the window of a loss record. It does not trust the record: whatever it holds, the window
+// is no smaller than it may mean.
 func windowOf(r *schema.Loss) Window {
 	w := Window{First: min(r.FirstNs, r.LastNs), Last: max(r.FirstNs, r.LastNs), Role: r.Role, Count: r.Count}
 	if _, known := r.Role.Info(); !known {
@@ -160,7 +160,7 @@ func windowOf(r *schema.Loss) Window {
 	if w.Why, w.mispairs = c.why, c.mispairs; c.uncounted {
 		w.Count = 0
 	}
-	if r.Cause == schema.LossWatchOverflow && r.Role == schema.RoleFork { // a process that is not followed has no events
+	if r.Cause == schema.LossWatchOverflow && r.Role == schema.RoleFork { // a process that is not followed has no events at all
 		w.mispairs = false
 	}
 	if r.Cause.Endless() {
@@ -182,7 +182,7 @@ func (l *Losses) watchFull(r *schema.Loss) {
 	}
 }
 
-// backwards notes an event at time at after one at time now.
+// backwards notes an event at time at that comes after one at time now.
 func (l *Losses) backwards(at, now uint64) {
 	l.Late = true
 	l.add(Window{First: at, Last: now, Why: "time runs backwards"}, now)
@@ -199,7 +199,7 @@ func (l *Losses) damage(d *schema.Damage, now uint64) {
 	case l.open > 0:
 		l.windows[l.open-1].join(w)
 	case len(l.windows) < maxWindows:
-		w.begun = true // these are dropped, and what is called after it is not touched
+		w.begun = true // State.Damage drops the calls in progress, and later calls are not affected
 		l.windows = append(l.windows, w)
 		l.open = len(l.windows)
 	default:
@@ -234,7 +234,7 @@ func (l *Losses) add(w Window, now uint64) {
 	}
 }
 
-// join makes the window cover another as well.
+// join makes the window cover the other as well.
 func (w *Window) join(other Window) {
 	w.First, w.Last = min(w.First, other.First), max(w.Last, other.Last)
 	w.Count = sum(w.Count, other.Count)
@@ -287,18 +287,18 @@ func (l *Losses) come(now uint64) {
 	}
 }
 
-// since reports whether events of the role may be missing between a time and now.
+// since reports whether events of the role may be missing between the time and now.
 func (l *Losses) since(time uint64, r schema.Role) bool {
 	return l.lost[0].covers(time) || l.lost[slotOf(r)].covers(time)
 }
 
-// mispairedSince reports whether, between a time and now, the recorder itself may have lost
-// count of which call of the role a thread is in.
+// mispairedSince reports whether, between the time and now, the recorder may have lost track of which call
+// of the role a thread is in.
 func (l *Losses) mispairedSince(time uint64, r schema.Role) bool {
 	return l.mispaired[0].covers(time) || l.mispaired[slotOf(r)].covers(time)
 }
 
-// sum adds counts that a file may have made up.
+// sum adds two counts. A file may have made them up, so the sum does not wrap around.
 func sum(a, b uint64) uint64 {
 	if a+b < a {
 		return math.MaxUint64

@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What is asked of many windows at once is what each of them says.
+// Touched, which looks at all windows at once, agrees with each window by itself.
 func TestTouchedIsWhatTheWindowsSay(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
@@ -31,7 +31,8 @@ func TestTouchedIsWhatTheWindowsSay(t *testing.T) {
 	}
 }
 
-// What is told of processes that could not be followed takes no exit from those that are; of another role's it may.
+// The loss record of a process that could not be followed does not unpair the exits of processes that are
+// followed; one with another role may.
 func TestExitsOfThoseFollowedAreTheirs(t *testing.T) {
 	for role, want := range map[schema.Role]bool{schema.RoleFork: true, schema.RoleOpen: false} {
 		m := NewModel(tracetest.Header())
@@ -48,7 +49,8 @@ func TestExitsOfThoseFollowedAreTheirs(t *testing.T) {
 	}
 }
 
-// A call that the trace has from its entry to its exit keeps its class and its parts after a loss elsewhere; one that a loss touches has none.
+// A call that is recorded from its entry to its exit keeps its class and components after a loss elsewhere.
+// One that a loss touches has no class.
 func TestACallBesideALossIsWhole(t *testing.T) {
 	m := NewModel(tracetest.Header())
 	var classes []Class

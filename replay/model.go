@@ -12,41 +12,41 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Model reads a trace in one pass and makes of it what it shows: path calls, tasks, and dentries without inode.
-// Give it every record in order, then call End. What it remembers is bounded by what is in
-// progress and alive, not by the length of the trace.
+// Model reads a trace in one pass and derives path calls, tasks and negative dentries from it. Give it
+// every record in order, then call End. What it remembers is bounded by what is in progress and alive, not
+// by the length of the trace.
 //
-// Its hooks are told of each thing when it has ended, or the trace has; each may be nil.
+// Its hooks are called for each thing when it has ended, or when the trace has; each may be nil.
 type Model struct {
 	State    *State
 	Call     func(*PathCall) // valid until the next record; a Clone may be kept
 	Task     func(*Task)
-	Object   func(*Object) // when its memory was given back or used again, or it is forgotten
+	Object   func(*Object) // its memory was given back or used again, or it is forgotten; or the trace has ended
 	Negative func(*Negative)
 
 	outline   bool // see NewOutline
-	whole     bool // the roles are recorded that tell the class of a call
+	whole     bool // the roles that tell the class of a call are recorded
 	followed  bool // every walk that opens nothing is recorded
-	chains    bool // __d_lookup is recorded: a d_lookup is told by it
+	chains    bool // __d_lookup is recorded, and counts in place of the d_lookup around it
 	threads   map[uint32]*threadCalls
-	last      *threadCalls // the thread of the event before
-	settled   *threadCalls // the same, where it is still of one task and one name
-	comm      string       // of the event before
+	last      *threadCalls // the thread of the last event
+	settled   *threadCalls // the same, if neither its task nor its name has changed; else nil
+	comm      string       // comm of the last event
 	tasks     map[uint32]*Task
 	negatives map[uint64]*Negative // by address
-	mounts    map[uint64]*Object   // by the number of the root: what it is mounted on
-	roots     map[uint64]bool      // numbers of dentries that absolute paths began at
-	dirs      [nearDirs]dir        // each by its address: those asked for last
+	mounts    map[uint64]*Object   // by Seq of a filesystem's root: the dentry it is mounted on
+	roots     map[uint64]bool      // Seq of the dentries that absolute paths began at
+	dirs      [nearDirs]dir        // cache of paths by a hash of the directory's address
 	spare     []*walker
-	stretches []*Negative // under State.Reuse those that are over
+	stretches []*Negative // under State.Reuse: ended ones, to be used again
 	walking   int         // path calls in progress
-	held      int         // what walkers hold of components, and of addresses
-	taskBytes int         // of the strings that tasks hold
-	dirBytes  int         // of those that negatives do
+	held      int         // components and addresses that walkers hold
+	taskBytes int         // bytes of the strings that tasks hold
+	dirBytes  int         // bytes of the directory paths of negatives
 	scratch   []byte
 }
 
-// threadCalls is what the model knows of a thread.
+// threadCalls holds what the model knows of a thread.
 type threadCalls struct {
 	tid   uint32
 	task  *Task
@@ -75,10 +75,10 @@ func NewModel(h *schema.Header) *Model {
 	return m
 }
 
-// NewOutline returns a model that looks at the entries and exits of path calls and at processes, and at
-// nothing that lies between: of a PathCall it has no class, no components, nothing they led to and
-// nothing counted or timed by them, and no dentries. A source that can pass over events (schema.Reader.Only) is
-// told to pass over the others. What is left costs a quarter.
+// NewOutline returns a model that looks only at the entries and exits of path calls and at processes. Its
+// PathCalls have no class, no components, nothing that is derived, counted or timed from the events in
+// between, and no dentries. A source that can pass over events (schema.Reader.Only) is told to pass over
+// the others. It costs about a quarter of a full Model.
 func NewOutline(src Source) *Model {
 	m := NewModel(src.Header())
 	m.outline, m.State.outline, m.whole = true, true, false
@@ -88,8 +88,7 @@ func NewOutline(src Source) *Model {
 	return m
 }
 
-// hooks are what the model does with an event of a role, after its path call and its dentry
-// have been looked at.
+// hooks holds what the model does with an event of a role, after the state has placed its call and dentry.
 var hooks = [maxRole]func(*Model, *threadCalls, *Step){
 	schema.RoleLookup:      (*Model).asked,
 	schema.RoleLookupChain: (*Model).asked,
@@ -108,7 +107,7 @@ var hooks = [maxRole]func(*Model, *threadCalls, *Step){
 	schema.RoleExit:        (*Model).exited,
 }
 
-// Record applies a record; of an event it returns where it stands, until the next one.
+// Record applies a record. For an event it returns its step, which is valid until the next event.
 func (m *Model) Record(rec schema.Record) *Step {
 	if e, ok := rec.(*schema.Event); ok {
 		return m.event(e)
@@ -116,15 +115,15 @@ func (m *Model) Record(rec schema.Record) *Step {
 	return m.State.Record(rec)
 }
 
-// follows are the roles that an outline looks at: of path calls and of processes.
+// follows are the roles that an outline looks at: those of path calls and of processes.
 var follows = outlined | RolesOf(schema.RoleFork)
 
 // event applies an event.
 //
-//  1. The state says where it stands; calls that have lost their exit are told.
-//  2. An entry with a path begins a path call of its thread, an exit ends it.
-//  3. What its role means is added to the call around it, and to what is known of its
-//     dentry and its task.
+//  1. The state places it; calls that have lost their exit are handed out.
+//  2. An entry of a path call begins one on its thread, an exit ends it.
+//  3. What the event means by its role is added to the call around it, and to what is known
+//     of its dentry and its task.
 func (m *Model) event(e *schema.Event) *Step {
 	s := m.State.Event(e)
 	t := m.threadOf(e)
@@ -158,10 +157,11 @@ func (m *Model) event(e *schema.Event) *Step {
 	return s
 }
 
-// threadOf returns the thread of an event: mostly that of the one before, of which nothing is new.
+// threadOf returns the thread of an event. Most often it is that of the last event, and nothing about it
+// has changed.
 func (m *Model) threadOf(e *schema.Event) *threadCalls {
 	same := m.comm == e.Comm
-	m.comm = e.Comm // the same string as that of the next event mostly, so that no byte is compared
+	m.comm = e.Comm // mostly the next event's string is at the same address, so its bytes need not be compared
 	if t := m.settled; same && t != nil && t.tid == e.TID && t.task != nil && t.task.PID == e.PID {
 		t.task.LastAt = max(t.task.LastAt, e.Time)
 		return t
@@ -170,7 +170,7 @@ func (m *Model) threadOf(e *schema.Event) *threadCalls {
 	return m.settled
 }
 
-// turn finds the thread of an event, or begins it, and takes what the event says of it and of its task.
+// turn finds or begins the thread of an event, and takes what the event says of the thread and its task.
 func (m *Model) turn(e *schema.Event) *threadCalls {
 	t := m.last
 	if t == nil || t.tid != e.TID {
@@ -194,7 +194,8 @@ func (m *Model) turn(e *schema.Event) *threadCalls {
 	return t
 }
 
-// restart forgets threads, since there are more than are followed.
+// restart forgets threads when there are more than maxThreads: idle ones first, then all if that is not
+// enough.
 func (m *Model) restart() {
 	for _, t := range m.threads {
 		if len(t.calls) == 0 {
@@ -210,7 +211,8 @@ func (m *Model) restart() {
 	clear(m.threads)
 }
 
-// takesOver gives the path calls of a thread to the one that it has become. Those of that one have been told.
+// takesOver gives the path calls of one thread to another, whose id it now has. The other's own calls have
+// been handed out.
 func (m *Model) takesOver(from, to uint32) {
 	t := m.threads[from]
 	if t == nil {
@@ -221,7 +223,7 @@ func (m *Model) takesOver(from, to uint32) {
 	m.last, m.settled = nil, nil
 }
 
-// of finds a path call in progress by the id of its entry; -1: it is none.
+// of returns the index of a path call in progress by the id of its entry; -1 if there is none.
 func (t *threadCalls) of(id uint64) int {
 	for i := len(t.calls) - 1; i >= 0; i-- {
 		if t.calls[i].call.ID == id {
@@ -231,7 +233,7 @@ func (t *threadCalls) of(id uint64) int {
 	return -1
 }
 
-// inner is the path call around an event, nil where none is, or where its exit may be lost.
+// inner returns the path call around an event, or nil where there is none or its exit may be lost.
 func (t *threadCalls) inner() *walker {
 	if n := len(t.calls); n > 0 && !t.calls[n-1].exitLost {
 		return t.calls[n-1]
@@ -239,8 +241,8 @@ func (t *threadCalls) inner() *walker {
 	return nil
 }
 
-// unsettle finds the path calls that the state no longer knows to be in progress, and that the event does not end: their exits may
-// be among what was lost.
+// unsettle marks the path calls that the state no longer counts as in progress, and that the event does not
+// end: their exits may be among the lost events.
 func (m *Model) unsettle(t *threadCalls, s *Step) {
 	in := m.State.threads[t.tid]
 	for _, w := range t.calls {
@@ -251,14 +253,14 @@ func (m *Model) unsettle(t *threadCalls, s *Step) {
 	}
 }
 
-// Around is what the event applied last happened in.
+// Around describes what the last event happened in.
 type Around struct {
 	Task *Task
-	Call *PathCall // in progress: what its exit says is not known yet; nil: none
-	Dir  string    // where the component that the call has asked for is, see Path
+	Call *PathCall // in progress, so without what its exit says; nil: none
+	Dir  string    // the directory of the component that the call is looking up, see Path
 }
 
-// Around returns what the event applied last happened in.
+// Around returns what the last event applied happened in.
 func (m *Model) Around() Around {
 	a := Around{Dir: above}
 	if m.last == nil {
@@ -274,7 +276,7 @@ func (m *Model) Around() Around {
 	return a
 }
 
-// End hands out what has not ended when the trace has, each kind in the order in which it began.
+// End hands out what has not ended by the end of the trace, each kind in the order in which it began.
 func (m *Model) End() {
 	for _, tid := range slices.Sorted(maps.Keys(m.threads)) {
 		m.unfinished(m.threads[tid], 0)
@@ -297,7 +299,7 @@ func (m *Model) gone(d *Object) {
 	}
 }
 
-// follow reads a source to its end, for as long as more says.
+// follow reads a source to its end, or until more returns false.
 func (m *Model) follow(src Source, more func() bool) error {
 	for more() {
 		rec, err := src.Next()
@@ -310,19 +312,19 @@ func (m *Model) follow(src Source, more func() bool) error {
 	return nil
 }
 
-// Calls yields each path call of a trace when it has returned, those without an exit at
-// the end. An error of the source comes last.
+// Calls yields each path call of a trace when it has returned, and those without an exit at the end. An
+// error of the source is yielded last.
 func Calls(src Source) iter.Seq2[*PathCall, error] {
 	return each(src, func(m *Model, tell func(*PathCall)) { m.Call = func(c *PathCall) { tell(c.Clone()) } })
 }
 
-// Tasks yields each process of a trace when it has ended, the others at the end.
+// Tasks yields each process of a trace when it has ended, and the others at the end.
 func Tasks(src Source) iter.Seq2[*Task, error] {
 	return each(src, func(m *Model, tell func(*Task)) { m.Task = tell })
 }
 
-// Negatives yields each stretch of a dentry's life in the cache without an inode when it
-// has ended, the others at the end.
+// Negatives yields each period that a dentry spent in the cache without an inode when it has ended, and the
+// others at the end.
 func Negatives(src Source) iter.Seq2[*Negative, error] {
 	return each(src, func(m *Model, tell func(*Negative)) { m.Negative = tell })
 }

@@ -7,21 +7,21 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// lineWidth is what a line of NewText fits in; what is cut out of a name for it is …
+// lineWidth is the width in columns that NewText fits a line in; … stands for what it cuts out of a name.
 const lineWidth = 120
 
 const (
-	narrowTask   = 16 // of comm/tid
-	narrowCall   = 22 // of the nested call
-	narrowIndent = 8  // calls deeper than that are not indented any further
-	leastName    = 12 // of a name, however narrow it gets
+	narrowTask   = 16 // columns of comm/tid
+	narrowCall   = 22 // columns of the nested call
+	narrowIndent = 8  // deeper calls are not indented any further
+	leastName    = 12 // columns that a name gets at least
 )
 
-// narrow is text without what a reader of most lines can do without: symbols, addresses and
-// hashes. A dentry is its number.
+// narrow is text without symbols, addresses and hashes, which readers of most lines do not need. A dentry
+// is printed by its number.
 type narrow struct {
 	text
-	names [16]struct { // met before, by their hash
+	names [16]struct { // cache of names, by their hash
 		name string
 		text shown.Text // " | " and the name, as it stands in a line
 	}
@@ -66,7 +66,7 @@ func (t *narrow) event(dst *shown.Text, s *Step) {
 	dst.Put("\n")
 }
 
-// ends writes the name that a line ends with, which began at a byte: as much as there is room for.
+// ends appends the name that ends a line, as much of it as there is room for. The line began at byte from.
 func (t *narrow) ends(dst *shown.Text, from int, name string, asked *schema.Event) {
 	met := &t.names[asked.Hash%uint32(len(t.names))]
 	if name != met.name {
@@ -78,9 +78,9 @@ func (t *narrow) ends(dst *shown.Text, from int, name string, asked *schema.Even
 		met.text.Join(&t.plain)
 	}
 	cut := asked.NameCut()
-	line := dst.Len() // up to the name
+	line := dst.Len() // the length of all before the name
 	if dst.Join(&met.text); !cut && dst.Len()-from <= lineWidth {
-		return // no character has less than a byte
+		return // a character has at least one byte
 	}
 	dst.Truncate(line)
 	room := lineWidth - dst.Runes(from) - len(" | ")
@@ -117,13 +117,13 @@ func (t *narrow) call(dst *shown.Text, s *Step) {
 	fill(dst, from, narrowCall)
 }
 
-// fill ends a column that began at a byte and has a width.
+// fill pads a column that began at byte from to its width.
 func fill(dst *shown.Text, from, width int) {
 	dst.Spaces(width - dst.Runes(from))
 	dst.Put(" ")
 }
 
-// object is the dentry of the event, and whether it has an inode.
+// object appends the dentry of the event, and whether it is negative.
 func (t *narrow) object(dst *shown.Text, s *Step) {
 	e := s.Event
 	switch {
@@ -151,7 +151,7 @@ func (t *narrow) object(dst *shown.Text, s *Step) {
 // resulting are the columns that result looks at.
 const resulting = 1<<schema.ColumnRet | 1<<schema.ColumnChild
 
-// result is what a call came to, and how long it took.
+// result appends the result of a call, and how long it took.
 func (t *narrow) result(dst *shown.Text, e *schema.Event) {
 	if e.Columns.Has(schema.ColumnRet) {
 		switch n := e.Errno(); {
@@ -183,10 +183,10 @@ func (t *narrow) result(dst *shown.Text, e *schema.Event) {
 	}
 }
 
-// told are the facts that a narrow line has.
+// told are the facts that a narrow line shows.
 const told = schema.FactMountpoint | schema.FactUnhashed | schema.FactInodeUnknown | schema.FactNameUnreadable | schema.FactUnwatched | schema.FactExchange
 
-// Asked is the event that has the name which the step is about: of a call that is one event its entry.
+// Asked returns the event with the name that the step is about: the entry, in a call that is one event.
 func (s *Step) Asked() *schema.Event {
 	if s.Event.Entry != nil {
 		return s.Event.Entry
@@ -194,8 +194,8 @@ func (s *Step) Asked() *schema.Event {
 	return s.Event
 }
 
-// Halves calls do with the entry and then the exit of a call that is one event, each as the step that it would be as an
-// event of its own, and with any other step as it is.
+// Halves calls do with the entry and then with the exit of a call that is one event, each as if it were an
+// event of its own. Any other step is passed to do as it is.
 func (s *Step) Halves(do func(*Step)) {
 	if s.Event.Entry != nil {
 		entry := *s
@@ -205,7 +205,7 @@ func (s *Step) Halves(do func(*Step)) {
 	do(s)
 }
 
-// name is the name or path that a line ends with, at the end of a path call its path.
+// name returns the name or path that a line ends with; at the exit of a path call that is the call's path.
 func (s *Step) name() string {
 	if s.Call != nil && s.Event.Phase == schema.Exit && callRoles.Has(s.Event.Role) {
 		return s.Call.Path

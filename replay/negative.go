@@ -4,82 +4,82 @@ package replay
 
 import "github.com/dtrec/dtrec/schema"
 
-// Negative is a stretch of the life of a dentry in which it was in the cache without an
-// inode. Ids are event ids.
+// Negative is a period in the life of a dentry in which it was in the cache without an inode. Ids are event
+// ids.
 type Negative struct {
 	Dentry *Object
 	Name   string
-	Dir    string // the path of its directory when it came to be, see Model.Path
-	FSType string // where its call or its alloc said; empty: not known
+	Dir    string // the path of its directory when the period began, see Model.Path
+	FSType string // as its alloc or its call named it; empty: not known
 
 	Birth     Birth
-	Born      uint64 // the event that showed it so first
+	Born      uint64 // the event that first showed it negative
 	BornAt    uint64 // nanoseconds since boot
-	Operation string // of the path call that made it; empty: made in none that is recorded
+	Operation string // of the path call that made it; empty: none recorded
 	Call      uint64 // that call's entry; 0: none
 	Program   string // that made it
 	PID       uint32
-	Hits      uint64 // lookups that it answered
+	Hits      uint64 // lookups that returned it
 
 	Fate  Fate
-	End   uint64 // the event that ended it; 0: none did
+	End   uint64 // the event that ended the period; 0: none did
 	EndAt uint64
 	EndBy string // the program that did
-	Evict uint64 // the drop_caches call that did; 0: it was none
+	Evict uint64 // the drop_caches call that did; 0: none
 }
 
 // Birth says how a dentry came to be in the cache without an inode.
 type Birth uint8
 
 const (
-	BirthLookup Birth = iota // a name was looked up that is not there
+	BirthLookup Birth = iota // a name that does not exist was looked up
 	BirthUnlink              // vfs_unlink took its inode
-	BirthRmdir               // rmdir did
-	BirthDelete              // d_delete did, called by neither as far as is recorded
+	BirthRmdir               // rmdir took its inode
+	BirthDelete              // d_delete did, and neither unlink nor rmdir is recorded around it
 )
 
-// Births are the births by name, in their order.
+// Births lists the names of the births, in order.
 var Births = []string{"lookup", "unlink", "rmdir", "delete"}
 
 func (b Birth) String() string { return Births[b] }
 
-// Fate says what became of a dentry without inode.
+// Fate says what became of a negative dentry.
 type Fate uint8
 
 const (
 	FateAlive   Fate = iota // the trace ended first
 	FateKilled              // it was killed
-	FateReused              // it got an inode: a file was made of that name
+	FateReused              // it got an inode: a file of that name was made
 	FateMade                // the same, by the path call that had looked the name up
 	FateDropped             // it left the hash table, and nothing else was seen of it
 	FateUnknown             // it was forgotten, or its memory was seen to be another's
 )
 
-// Fates are the fates by name, in their order.
+// Fates lists the names of the fates, in order.
 var Fates = []string{"alive", "killed", "reused", "made", "dropped", "unknown"}
 
 func (f Fate) String() string { return Fates[f] }
 
-// toldBy are the roles of which a Negative is made: of its birth, what ended it, and the lookups it answered; and of what the call that
-// looked its name up then made of it.
+// toldBy are the roles that a Negative is derived from: its birth, its end, the lookups it answered, and
+// what the call that looked its name up then did with it.
 var toldBy = RolesOf(schema.RoleOpen, schema.RoleUnlink, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleInstantiate,
 	schema.RoleDelete, schema.RoleDrop, schema.RoleKill, schema.RoleFree, schema.RoleMove) | RolesThat(schema.Names)
 
-// NegativesLack returns the roles that a trace with the header lacks for its Negatives to be all there were, each with its birth, its
-// end and its hits.
+// NegativesLack returns the roles whose events are missing in a trace with the header, so that it does not
+// show every Negative, or not its birth, end or hits.
 func NegativesLack(h *schema.Header) Roles {
 	whole, vague := Recorded(h)
 	lack := toldBy &^ (whole &^ vague)
-	if _, exits := Phased(h); !exits.Has(schema.RoleDelete) { // its entry does not say what became of the dentry
+	if _, exits := Phased(h); !exits.Has(schema.RoleDelete) { // the entry does not show whether the dentry stays
 		lack |= RolesOf(schema.RoleDelete)
 	}
 	return lack
 }
 
-// dirsBudget bounds the bytes of the directories of negatives.
+// dirsBudget bounds the bytes of the directory paths of negatives.
 const dirsBudget = 8 << 20
 
-// negativeAt returns the stretch that a dentry is in, nil for none.
+// negativeAt returns the period that a dentry is in, or nil.
 func (m *Model) negativeAt(d *Object) *Negative {
 	n := m.negatives[d.Addr]
 	if n != nil && n.Dentry != d {
@@ -89,7 +89,7 @@ func (m *Model) negativeAt(d *Object) *Negative {
 	return n
 }
 
-// lose hands out a stretch of whose end nothing more will be seen.
+// lose hands out a period whose end will not be seen.
 func (m *Model) lose(n *Negative) {
 	if n.Fate == FateAlive {
 		n.Fate = FateUnknown
@@ -97,7 +97,7 @@ func (m *Model) lose(n *Negative) {
 	m.over(n)
 }
 
-// over hands out a stretch and forgets it.
+// over hands out a period and forgets it.
 func (m *Model) over(n *Negative) {
 	delete(m.negatives, n.Dentry.Addr)
 	m.dirBytes -= len(n.Dir)
@@ -109,10 +109,10 @@ func (m *Model) over(n *Negative) {
 	}
 }
 
-// maxStretches is how many stretches are kept to be used again.
+// maxStretches bounds the Negatives that are kept to be used again.
 const maxStretches = 64
 
-// emptied begins a stretch.
+// emptied begins a period.
 func (m *Model) emptied(t *threadCalls, s *Step, birth Birth) {
 	d, e := s.Object, s.Event
 	if m.negativeAt(d) != nil {
@@ -135,12 +135,12 @@ func (m *Model) emptied(t *threadCalls, s *Step, birth Birth) {
 	m.negatives[d.Addr] = n
 }
 
-// ends gives a stretch its fate. Another event may still give it another.
+// ends sets the fate of a period. A later event may still change it.
 func (n *Negative) ends(fate Fate, t *threadCalls, e *schema.Event) {
 	n.Fate, n.End, n.EndAt, n.EndBy = fate, e.ID, e.Time, t.task.Program
 }
 
-// filled ends a stretch: the dentry has an inode.
+// filled ends a period, as the dentry has an inode.
 func (m *Model) filled(t *threadCalls, s *Step) {
 	n := m.negativeAt(s.Object)
 	if n == nil {
@@ -160,7 +160,7 @@ func (m *Model) found(d *Object, e *schema.Event) {
 	case n == nil:
 	case e.Negative():
 		if n.Hits++; d.Killed == 0 && n.Fate == FateKilled {
-			n.Fate, n.End, n.EndAt, n.EndBy = FateAlive, 0, 0, "" // the kill was an attempt
+			n.Fate, n.End, n.EndAt, n.EndBy = FateAlive, 0, 0, "" // the kill was only an attempt
 		}
 	case e.Inode != 0:
 		n.Fate, n.End, n.EndAt = FateReused, e.ID, e.Time
@@ -184,18 +184,18 @@ func (m *Model) inserted(t *threadCalls, s *Step) {
 	}
 }
 
-// inserted notes that the filesystem has answered for the last component.
+// inserted notes the time at which the filesystem has answered for the component.
 func (w *walker) inserted(d *Object, e *schema.Event) {
 	if p := w.partOf(d); p != nil && p.allocated != 0 && p.inserted == 0 {
 		p.Filesystem, p.inserted, p.Negative = e.Time-p.allocated, e.Time, e.Negative()
 	}
 }
 
-// lately is how many components of a path are looked at, the last ones: a filesystem answers
-// before the walk goes on.
+// lately bounds the components that are searched, from the last one back: a filesystem answers for a
+// component before the walk goes on.
 const lately = 4
 
-// partOf is the last component that came to a dentry, nil for none.
+// partOf returns the last component that led to the dentry, or nil.
 func (w *walker) partOf(d *Object) *Component {
 	for k := range w.used {
 		parts := w.routes[k].parts
@@ -262,8 +262,8 @@ func (m *Model) freed(_ *threadCalls, s *Step) {
 	}
 }
 
-// moved keeps the path of what the call around it gives another, and ends the stretch of a dentry
-// whose place that takes.
+// moved keeps the old path of a dentry that the call around it renames, and ends the period of the negative
+// dentry whose place it takes.
 func (m *Model) moved(t *threadCalls, s *Step) {
 	e := s.Event
 	if w := t.inner(); w != nil && e.Phase == schema.Enter && s.Object != nil && w.call.Resolved == "" && w.partOf(s.Object) != nil {
@@ -274,7 +274,7 @@ func (m *Model) moved(t *threadCalls, s *Step) {
 	}
 }
 
-// forgotten is told of a dentry that is forgotten.
+// forgotten is called for a dentry that is forgotten.
 func (m *Model) forgotten(d *Object) {
 	m.gone(d)
 	if n := m.negativeAt(d); n != nil {

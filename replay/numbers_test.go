@@ -9,7 +9,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// A state that is asked for the numbers of dentries alone gives each the one that it has where all is remembered.
+// A state that keeps only the numbers of dentries gives each dentry the same number as a full state.
 func TestNumbersAlone(t *testing.T) {
 	for name, trace := range spentTraces(t) {
 		r, err := schema.NewReader(bytes.NewReader(trace), 1)

@@ -9,37 +9,37 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Object is a dentry: an address with a lifetime. Another allocation at the same
-// address is another Object. Ids are event ids; 0 means it was not seen.
+// Object is a dentry: an address with a lifetime. Another allocation at the same address is another Object.
+// Ids are event ids; 0 means that no such event was seen.
 type Object struct {
-	Seq  uint64 // D1, D2 … in order of birth or first sight; 0 after events were passed over
+	Seq  uint64 // D1, D2 … in order of birth or first sight; 0 after events were skipped
 	Addr uint64
 
-	Born     uint64 // exit of the alloc; 0: older than what was recorded
+	Born     uint64 // exit of the alloc; 0: older than the recording
 	BornTime uint64
 	First    uint64 // first event that showed it
-	FirstAt  uint64 // its time, nanoseconds since boot
+	FirstAt  uint64 // time of that event, nanoseconds since boot
 	Added    uint64 // first insert into the hash table
-	Inserted uint64 // last one
-	Bare     bool   // that insert was of a dentry without inode
-	Positive uint64 // event that first showed it with an inode, since it was last seen without
+	Inserted uint64 // last insert
+	Bare     bool   // it had no inode at the last insert
+	Positive uint64 // event that first showed it with an inode, after it was last seen without
 	Hit      uint64 // last lookup that returned it
 	HitRole  schema.Role
-	Moved    uint64 // last __d_move of it, or that put another in its place: its name or parent may be another since
-	Dropped  uint64 // last __d_drop that was seen
+	Moved    uint64 // last __d_move of it, or of another into its place: its name or parent may differ since
+	Dropped  uint64 // last __d_drop
 	Deleted  uint64 // entry of the last d_delete
 	Unread   uint64 // last event that could not read its inode
-	Unhashed uint64 // last event before its end that showed it out of the hash table; its alloc is none
+	Unhashed uint64 // last event before its end, other than its alloc, that showed it out of the hash table
 	Killed   uint64 // see Ended
 	KillTime uint64
 	Evict    uint64 // the drop_caches call that killed it
 	Freed    uint64
 
-	// Attempt is the last kill of all, also of a dentry that was in use again after it: where
-	// the kernel's is dentry_kill, it may still be waiting.
+	// Attempt is the last kill, even if the dentry was in use again after it. Where the kernel's function
+	// is dentry_kill, the kill may still be waiting.
 	Attempt   uint64
-	tries     bool   // Killed is an attempt
-	killer    uint32 // the thread of all attempts
+	tries     bool   // Killed may be only an attempt
+	killer    uint32 // the thread of the last attempt
 	contested bool   // several threads made attempts
 	freer     uint32 // the thread that freed it
 
@@ -52,43 +52,44 @@ type Object struct {
 
 	// The dentry that had this address before.
 	Before Former
-	// Broken is the event that gave its memory back, handed its address out again or showed
-	// another dentry there, though no kill of it was seen: one was missed.
+	// Broken is the event that freed it, returned its address from an alloc, or showed another dentry
+	// there, although no kill of it was seen: the kill was missed.
 	Broken uint64
-	// Unwatched is the first event of it that others could no longer be followed from:
-	// its end may not have been seen, and what came later may be another dentry.
+	// Unwatched is its first event with FACT_UNWATCHED, from which on the kernel side could not follow it:
+	// its end may have been missed, and a later event may be of another dentry.
 	Unwatched uint64
-	// Forgotten: it was, or the dentry forgotten at this address may be this one.
+	// Forgotten: this dentry was forgotten, or it may be one forgotten earlier at this address.
 	Forgotten bool
-	// Contradicted is where its events do not fit together; nil: they do.
+	// Contradicted is the first of its events that does not fit the others; nil: all fit.
 	Contradicted *Contradiction
-	Notes        *Notes // nil: there are none
+	Notes        *Notes // nil: none
 	notes        *Notes // of the dentry whose memory this was, to be used again
 
 	self   self
-	placed bool // a path was made of it
+	placed bool // a path was made with its name
 	kept   bool // see Keep
-	bytes  int  // that it takes, as counted
+	bytes  int  // its size as remembered counts it
 
 	older, younger *Object // see remembered
-	seen           bool    // since it was last looked at there
+	seen           bool    // since surplus last looked at it
 }
 
-// Ended reports whether Killed has ended it. Where the kill is dentry_kill, from 7.2,
-// that may let go of d_lock and find the dentry in use again, or killed by another task:
-// it is certain when the same thread gave the memory back after it, and no other tried.
+// Ended reports whether Killed has ended it. dentry_kill, from Linux 7.2 on, may let go of d_lock and find
+// the dentry in use again, or killed by another task. Such a kill is certain if the same thread freed the
+// dentry after it and no other thread tried to kill it.
 func (d *Object) Ended() bool {
 	return d.Killed != 0 && (!d.tries || d.Freed != 0 && !d.contested && d.freer == d.killer)
 }
 
-// Negative reports whether it had no inode when it was last seen; known: an event of its own says so, or that it had one.
+// Negative reports whether it had no inode when it was last seen. known reports whether an event of its own
+// shows that.
 func (d *Object) Negative() (is, known bool) {
 	return d.Inode == 0, d.self.shown != 0 && (d.Inode != 0 || d.Unread == 0)
 }
 
-// End says what is known of its end. It is "alive" where no event is about that; "killed"; "attempted": a kill that may have been none;
-// "missed": none was recorded, and its memory was given back or used again; or "forgotten": it was, or one at its address, since more
-// were known than are remembered.
+// End says what is known of its end: "killed"; "attempted" if the kill may have failed; "missed" if its
+// memory was freed or used again without a recorded kill; "forgotten" if it, or a dentry at its address,
+// was forgotten as more were known than are remembered; or else "alive".
 func (d *Object) End() string {
 	switch {
 	case d.Ended():
@@ -103,17 +104,17 @@ func (d *Object) End() string {
 	return "alive"
 }
 
-// Notes are what whoever judges opens keeps of a dentry. The state does not look at them.
+// Notes holds what the code that judges opens keeps about a dentry. The state does not read it.
 type Notes struct {
-	Missing      uint64      // exit of the open or call that returned ENOENT and left it in the cache without inode
-	By           schema.Role // of that
+	Missing      uint64      // exit of the open or call that returned ENOENT and left it negative in the cache
+	By           schema.Role // role of that exit
 	Comm         string      // the program that opened it last
 	KillerPID    uint32      // the process that killed it
-	KilledInside bool        // that was inside an open
-	Claim        int         // what a later lookup would add to, as the owner numbers it; 0: nothing
+	KilledInside bool        // it did so inside an open
+	Claim        int         // what a later lookup adds to, as the owner numbers it; 0: nothing
 }
 
-// Note returns the notes on the dentry, to write in.
+// Note returns the notes on the dentry, for writing. It makes them if there are none.
 func (d *Object) Note() *Notes {
 	switch {
 	case d.Notes != nil:
@@ -132,28 +133,28 @@ type Former struct {
 	Killed uint64
 }
 
-// maxFormer bounds how many former tenants of addresses are remembered.
+// maxFormer bounds the former dentries that are remembered, one for each address.
 const maxFormer = 1 << 16
 
 // Objects knows the dentry behind every address seen.
 type Objects struct {
 	at      map[uint64]*slot
-	near    [nearSlots]*slot // of at, each by the hash of its address: those looked at last
+	near    [nearSlots]*slot // cache of at, by a hash of the address
 	known   remembered
-	numbers bool // of each event it is asked which dentry it is of, and no more: see goesOn
+	numbers bool // only the number of each event's dentry is needed: see goesOn
 	spent   spent
-	formers int // slots that have one
+	formers int // slots with a former dentry
 	seq     uint64
 	free    bool   // dentry_free is recorded: an address is reused only after it
 	lookups bool   // the parents of lookups are watched
-	tries   bool   // a kill may not have been one
-	passed  bool   // events were passed over: what is met has no number
-	places  uint64 // goes on whenever a path that was made may be another one
+	tries   bool   // a kill may be only an attempt
+	passed  bool   // events were skipped: new dentries get no number
+	places  uint64 // counts changes after which a path made before may differ
 	checks  checks
 	move    move
-	reading []*Contradiction // those that were read by a task not seen since
+	reading []*Contradiction // unlocked reads by threads that have had no event since
 	losses  *Losses
-	ended   func(*Object) // told of each whose address is free for another; may be nil
+	ended   func(*Object) // called for each dentry whose address is free for another; may be nil
 }
 
 func newObjects(h *schema.Header, losses *Losses) Objects {
@@ -179,10 +180,10 @@ func (o *Objects) restart() {
 	o.places++
 }
 
-// Tries reports whether a kill may not have been one, as of dentry_kill: see Object.Ended.
+// Tries reports whether a kill may be only an attempt, as with dentry_kill: see Object.Ended.
 func (o *Objects) Tries() bool { return o.tries }
 
-// At returns the live dentry at an address, nil where none was seen.
+// At returns the live dentry at an address, or nil where none was seen.
 func (o *Objects) At(addr uint64) *Object {
 	if d := o.find(addr); d != nil && d.Killed == 0 {
 		return d
@@ -190,15 +191,16 @@ func (o *Objects) At(addr uint64) *Object {
 	return nil
 }
 
-// apply continues the life of the event's dentry. The call is the one that the event leaves, or is; nil: none.
+// apply continues the life of the event's dentry and returns it. The call is the one that the event ends,
+// or is; nil: none.
 //
-//  1. The end of an alloc begins a new object, whatever was at the address; what
-//     was there and was not seen to die is broken.
-//  2. After its kill a dentry may still be dropped, freed, or found by an rcu-walk
-//     that races with the kill: it stays the same object until it is freed.
-//     Where a kill may not have been one, an event that takes a reference shows it alive.
-//     Mostly it is a lookup that returned what the dentry is known to be.
-//  3. After that, an event at the address shows an object whose birth was missed.
+//  1. The exit of an alloc begins a new object, whatever was at the address. If no kill of the old
+//     one was seen, that one is Broken.
+//  2. After its kill a dentry may still be dropped, freed, or found by an rcu-walk that races with the
+//     kill: it stays the same object until it is freed. Where the kill may be only an attempt, an event
+//     that takes a reference shows that the dentry is alive. Most often the event is a lookup that
+//     returned the dentry unchanged; see same.
+//  3. Once it is freed, an event at the address shows an object whose birth was missed.
 func (o *Objects) apply(e *schema.Event, call *Call) *Object {
 	d := o.find(e.Dentry)
 	switch {
@@ -238,8 +240,9 @@ func (o *Objects) apply(e *schema.Event, call *Call) *Object {
 	return d
 }
 
-// goesOn is what apply does where only the number of a dentry is asked for: it decides whether the next event at its address is
-// of it. What the events say of it is neither remembered nor held against each other.
+// goesOn takes the place of the rest of apply where only the numbers of dentries are needed: it decides
+// whether the next event at the address is of the same dentry. It neither remembers what events say of a
+// dentry nor compares it.
 func (o *Objects) goesOn(d *Object, e *schema.Event) {
 	switch {
 	case frees.Has(e.Role):
@@ -253,16 +256,16 @@ func (o *Objects) goesOn(d *Object, e *schema.Event) {
 	o.known.name(d, len(e.Name))
 }
 
-// displaced notes that __d_move puts another dentry in the place of the one at an address,
-// or in an exchange also that one in another place.
+// displaced notes that __d_move has put another dentry in the place of the target, or has exchanged the
+// two.
 func (o *Objects) displaced(target, by uint64) {
 	if t := o.find(target); target != 0 && t != nil {
 		t.Moved = by
 	}
 }
 
-// under continues the life of the directory that a lookup is entered for. Nothing but
-// its address is known of one that no event has been about.
+// under continues the life of the directory that a lookup is entered for. Of a directory without events of
+// its own, only the address is known.
 func (o *Objects) under(e *schema.Event) {
 	if !o.lookups || e.Parent == 0 {
 		return
@@ -283,7 +286,7 @@ func (o *Objects) under(e *schema.Event) {
 	}
 }
 
-// meet is the first sight of a dentry.
+// meet begins the Object of a dentry that is seen for the first time.
 func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 	if !o.passed {
 		o.seq++
@@ -303,7 +306,7 @@ func (o *Objects) meet(addr uint64, e *schema.Event) *Object {
 	return d
 }
 
-// endAt ends what the address was until the event by.
+// endAt ends whatever was at the address until the event by.
 func (o *Objects) endAt(d *Object, by uint64) {
 	if d.Killed == 0 {
 		d.Broken = by
@@ -332,7 +335,7 @@ func (d *Object) see(e *schema.Event) {
 	if !frees.Has(e.Role) {
 		d.Parent, d.Inode, d.NameAddr, d.Hash = e.Parent, e.Inode, e.NameAddr, e.Hash
 		if d.Name != e.Name {
-			d.Name = strings.Clone(e.Name) // an event's shares memory with others
+			d.Name = strings.Clone(e.Name) // an event's string shares memory with others
 		}
 		if d.self.is.name == d.Name {
 			d.self.is.name = d.Name
@@ -355,7 +358,7 @@ func (d *Object) see(e *schema.Event) {
 	}
 }
 
-// marks are what the object keeps of the last event of a role, besides what all show.
+// marks holds what an object keeps of the last event of a role, besides what it keeps of every event.
 var marks = [maxRole]func(*Object, *schema.Event){
 	schema.RoleLookup:      (*Object).hit,
 	schema.RoleLookupChain: (*Object).hit,
@@ -378,7 +381,7 @@ var marks = [maxRole]func(*Object, *schema.Event){
 
 func (d *Object) hit(e *schema.Event) { d.Hit, d.HitRole = e.ID, e.Role }
 
-// kill is the end of the dentry, or an attempt at it: see Ended.
+// kill notes the end of the dentry, or an attempt at it: see Ended.
 func (d *Object) kill(e *schema.Event) {
 	if d.Killed == 0 {
 		d.Killed, d.KillTime = e.ID, e.Time

@@ -11,8 +11,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Where there are more processes, threads or calls than are remembered, which are told of and when does not
-// depend on the order of a map.
+// If there are more processes, threads or calls than are remembered, which ones are handed out, and when,
+// does not depend on the order of a map.
 func TestTooManyAreToldOfInOneOrder(t *testing.T) {
 	for _, a := range tracetest.Attacks(maxTasks + 4000) {
 		if a.Name != "forks" && a.Name != "opens-on-a-million-threads" {
@@ -29,7 +29,8 @@ func TestTooManyAreToldOfInOneOrder(t *testing.T) {
 	}
 }
 
-// Processes that live at once are each told of once, with what they did: as many as a machine can have numbers for by default.
+// Processes that live at the same time are each handed out once, with what they did: as many as a machine
+// has pids for by default.
 func TestEachProcessIsToldOfOnce(t *testing.T) {
 	const many, parent = 1 << 15, 100
 	m, told := NewModel(tracetest.Header()), make(map[uint32]int)
@@ -57,7 +58,7 @@ func TestEachProcessIsToldOfOnce(t *testing.T) {
 	}
 }
 
-// toldOf are the numbers of what the model and the state tell of, in that order.
+// toldOf returns the numbers of what the model and the state hand out, in order.
 func toldOf(t *testing.T, trace []byte) (out []uint64) {
 	t.Helper()
 	r, err := schema.NewReader(bytes.NewReader(trace), 0)

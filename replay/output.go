@@ -11,20 +11,21 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// output is where lines go, in order. Where there is a second processor they are made on it, of copies of what they say.
+// output writes lines in order. With more than one CPU, another goroutine formats them from copies of the
+// steps.
 type output struct {
 	w       io.Writer
 	format  Format
 	buf     *shown.Text
 	err     error
 	filling *sheet
-	full    chan *sheet // nil: lines are made at once
+	full    chan *sheet // nil: lines are formatted at once
 	empty   chan *sheet
-	failed  atomic.Bool // what is made can not be written
+	failed  atomic.Bool // the output could not be written
 	done    chan struct{}
 }
 
-// sheet is some lines that are still to be made.
+// sheet holds lines that are still to be formatted.
 type sheet struct {
 	lines [sheetLines]line
 	used  int
@@ -32,27 +33,27 @@ type sheet struct {
 
 const (
 	sheetLines = 512
-	sheets     = 3 // one is filled, one made, and one waits
+	sheets     = 3 // one is being filled, one formatted, and one waits
 )
 
-// line is a copy of a step, as far as formats read it; or what makes a line of another kind.
+// line is a copy of a step, as far as formats read it; or the function that formats another kind of line.
 type line struct {
 	step       Step
 	event      schema.Event
-	entry      schema.Event // of event, where it has one
+	entry      schema.Event // event's Entry, if it has one
 	call, open Call
 	object     Object
 	other      func(*shown.Text)
 }
 
-// newSheetText has room for what is written at once.
+// newSheetText returns a text with room for what is written at once.
 func newSheetText() *shown.Text {
 	t := new(shown.Text)
 	t.MakeRoom(printChunk + printChunk/4)
 	return t
 }
 
-// newOutput needs a close.
+// newOutput returns an output, which must be closed.
 func newOutput(w io.Writer, format Format) *output {
 	o := &output{w: w, format: format, buf: newSheetText()}
 	if _, observes := format.(observer); observes || runtime.GOMAXPROCS(0) == 1 {
@@ -67,8 +68,8 @@ func newOutput(w io.Writer, format Format) *output {
 	return o
 }
 
-// make makes the lines of sheets until there are no more. What it writes for each line lies apart from what the other
-// goroutine reads for each.
+// make formats the lines of sheets until there are no more. It uses an output of its own, to keep what it
+// writes for each line apart in memory from what the other goroutine reads for each.
 func (o *output) make() {
 	own := &output{w: o.w, format: o.format, buf: newSheetText()}
 	for s := range o.full {
@@ -89,7 +90,8 @@ func (o *output) make() {
 	close(o.done)
 }
 
-// event has the format print a step, and reports whether it has a line for it.
+// event has the format print a step. It reports whether the format has a line for it; with another
+// goroutine, always true.
 func (o *output) event(s *Step) (shown bool) {
 	if o.full == nil {
 		before := o.buf.Len()
@@ -104,7 +106,7 @@ func (o *output) event(s *Step) (shown bool) {
 	return true
 }
 
-// add has other lines printed.
+// add appends lines of another kind.
 func (o *output) add(lines func(*shown.Text)) {
 	if o.full != nil {
 		o.next().other = lines
@@ -115,10 +117,10 @@ func (o *output) add(lines func(*shown.Text)) {
 	}
 }
 
-// on reports whether the output takes more.
+// on reports whether the output can still be written.
 func (o *output) on() bool { return !o.failed.Load() }
 
-// next is the line to be filled.
+// next returns the line to be filled next.
 func (o *output) next() *line {
 	if o.filling.used == sheetLines {
 		o.full <- o.filling
@@ -129,7 +131,7 @@ func (o *output) next() *line {
 	return &o.filling.lines[o.filling.used-1]
 }
 
-// copy takes what formats read of a step, which is another one by the time they do.
+// copy copies what formats read of a step, as the step changes before they read it.
 func (l *line) copy(s *Step) {
 	l.other = nil
 	l.step = Step{Event: &l.event, Depth: s.Depth, Stray: s.Stray}
@@ -149,7 +151,7 @@ func (l *line) copy(s *Step) {
 	}
 }
 
-// flush writes what is gathered. After an error nothing more is.
+// flush writes what has been gathered, or drops it after an error.
 func (o *output) flush() {
 	if o.err == nil {
 		_, o.err = o.buf.WriteTo(o.w)
@@ -159,7 +161,7 @@ func (o *output) flush() {
 	}
 }
 
-// close writes the rest, and returns what went wrong.
+// close writes the rest, and returns the first error.
 func (o *output) close() error {
 	if o.full == nil {
 		o.flush()

@@ -14,7 +14,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Lines that are made on another processor are those that are made at once, also of a file that is damaged and cut.
+// Lines formatted on another CPU are the same as those formatted at once, also for a file that is damaged
+// and cut.
 func TestPrintOnSeveralProcessors(t *testing.T) {
 	file, err := tracetest.Leaves(generated(t, 20_000))
 	if err != nil {
@@ -55,7 +56,7 @@ func (f *full) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What cannot be written ends the printing, and no goroutine is left of it.
+// If the output cannot be written, printing ends, and no goroutine is left.
 func TestPrintEndsWhereNothingCanBeWritten(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	file := generated(t, 20_000)

@@ -14,9 +14,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Whatever is lost of a trace, if it is said to be, nothing is joined in what is left that
-// does not belong together: every exit goes with its own entry or with none, and what is
-// in an open is in that one.
+// Whatever a trace loses, as long as loss records say so, nothing in the rest is joined wrongly: every exit
+// is paired with its own entry or with none, and an event is in the open that it was in.
 func TestAfterALossNothingIsJoinedThatDoesNotBelongTogether(t *testing.T) {
 	for name, whole := range complete(t) {
 		for _, told := range []bool{true, false} {
@@ -55,7 +54,7 @@ type recording struct {
 	records []schema.Record
 }
 
-// join is what an event is put together with; 0: nothing.
+// join is what an event is joined with; 0: nothing.
 type join struct {
 	entry, open, outer uint64
 	depth              int
@@ -86,9 +85,9 @@ func (r *recording) joined() map[uint64]join {
 	return out
 }
 
-// spoil drops events, in bursts of all kinds and of one role, and says so. told: the exits
-// say when their entry was, as the recorder does it: what found no room was counted by
-// it, a hit that was missed was not.
+// spoil drops events, in bursts of all kinds and of one role, and adds loss records for them. told means
+// that exits say when their entry was, as recorded by dtrec: an entry that found no room in the buffer was
+// counted by the recorder, a missed hit was not.
 func (r *recording) spoil(rng *rand.Rand, told bool) *recording {
 	out := &recording{header: r.header}
 	stacks := make(map[[2]uint64][]uint64)
@@ -132,8 +131,8 @@ func (r *recording) spoil(rng *rand.Rand, told bool) *recording {
 	return out
 }
 
-// complete are traces that lack nothing: recordings of real kernels, and a simulated one
-// with opens inside of opens.
+// complete returns traces that lack nothing: recordings of real kernels, and a simulated one with opens
+// inside opens.
 func complete(t *testing.T) map[string]*recording {
 	out := map[string]*recording{"nested": nested()}
 	files, err := filepath.Glob("../traces/*.pb")
@@ -159,7 +158,7 @@ func complete(t *testing.T) map[string]*recording {
 	return out
 }
 
-// nested is threads that nest calls of all roles at random.
+// nested returns a recording of threads that nest calls of all roles at random.
 func nested() *recording {
 	rng := rand.New(rand.NewPCG(7, 7))
 	r := &recording{header: tracetest.Header()}
@@ -181,7 +180,7 @@ func nested() *recording {
 	return r
 }
 
-// A loss record is taken for what it may mean at worst.
+// A loss record is taken for the worst that it may mean.
 func TestNoLossHidesItself(t *testing.T) {
 	all := ^Roles(0)
 	for _, tt := range []struct {
@@ -215,8 +214,8 @@ func TestNoLossHidesItself(t *testing.T) {
 	}
 }
 
-// The exit of a call that an any-role loss has come near still tells which it is of; what
-// the call encloses is not known any more.
+// The exit of a call still says which call it ends after a loss of any role. What the call encloses is not
+// known any more.
 func TestAnExitKnowsItsEntryAcrossALoss(t *testing.T) {
 	for _, tt := range []struct {
 		cause schema.LossCause
@@ -237,7 +236,7 @@ func TestAnExitKnowsItsEntryAcrossALoss(t *testing.T) {
 	}
 }
 
-// One thread cannot keep more and more calls whose exits were lost.
+// One thread cannot keep an ever growing number of calls whose exits were lost.
 func TestCallsThatNeverEndAreBounded(t *testing.T) {
 	f := newFeed()
 	f.Loss(&schema.Loss{Cause: 99, Count: 1, FirstNs: 1, LastNs: 1})

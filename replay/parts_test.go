@@ -11,8 +11,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// played gives a model events, a microsecond apart, and returns the path calls and tasks that it
-// tells of.
+// played gives events to a model, a microsecond apart, and returns the path calls and tasks that it hands
+// out.
 func played(events ...schema.Event) (calls []*PathCall, tasks []*Task) {
 	m := NewModel(tracetest.Header())
 	m.Call = func(c *PathCall) { calls = append(calls, c.Clone()) }
@@ -44,7 +44,7 @@ func about(role schema.Role, dentry, inode uint64, name string) schema.Event {
 	return schema.Event{Role: role, Phase: schema.Exit, Dentry: dentry, Inode: inode, Name: name, Parent: dirAt}
 }
 
-// A call that took the dentry of another task says for how long.
+// A call that took the dentry of another task says how long it waited.
 func TestWaitForAnotherTask(t *testing.T) {
 	calls, _ := played(opening("f", 0), asking(schema.RoleLookupRCU, "f", 0), about(schema.RoleLookupRCU, 0, 0, ""),
 		asking(schema.RoleAlloc, "f", 0), about(schema.RoleAlloc, ownAt, 0, "f"), about(schema.RoleParallel, otherAt, 5, "f"),
@@ -58,7 +58,7 @@ func TestWaitForAnotherTask(t *testing.T) {
 	}
 }
 
-// Nobody waited where the task's own dentry was inserted.
+// There was no wait if the task's own dentry was inserted.
 func TestNoWait(t *testing.T) {
 	calls, _ := played(opening("f", 0), asking(schema.RoleAlloc, "f", 0), about(schema.RoleAlloc, ownAt, 0, "f"), about(schema.RoleInsert, ownAt, 5, "f"),
 		about(schema.RoleParallel, ownAt, 5, "f"))
@@ -67,7 +67,7 @@ func TestNoWait(t *testing.T) {
 	}
 }
 
-// The parts of a walk that was given up, and of a name that was known to be missing.
+// The components of a walk that started over, and of a name known to be missing.
 func TestPartsOfACall(t *testing.T) {
 	late := about(schema.RoleInstantiate, ownAt, 5, "f")
 	late.Time = 50_000
@@ -89,7 +89,8 @@ func TestPartsOfACall(t *testing.T) {
 	}
 }
 
-// Of the time of an exec that of the opens in it is none without an event: what is longest lies between two events of its thread.
+// The events of an open inside an exec count as events of the exec: its longest gap is between two events
+// of its thread.
 func TestLongestTimeOfACallWithCalls(t *testing.T) {
 	late := func(e schema.Event, by uint64) schema.Event { e.Time = by; return e }
 	execve := schema.Event{Role: schema.RoleExecve, Phase: schema.Enter}
@@ -103,12 +104,12 @@ func TestLongestTimeOfACallWithCalls(t *testing.T) {
 		t.Fatalf("%d calls", len(calls))
 	}
 	want := Gap{Mark{4, schema.RoleOpen, schema.Enter}, Mark{5, schema.RoleLookupRCU, schema.Enter}, 11_000}
-	if calls[0].Gap != want || calls[1].Gap != want { // and not from the open's entry to exec #8, 23 µs
+	if calls[0].Gap != want || calls[1].Gap != want { // not the time from the open's entry to exec #8, 23 µs
 		t.Errorf("the open's %v, the exec's %v, want %v", calls[0].Gap, calls[1].Gap, want)
 	}
 }
 
-// Where the exit of an open within may be lost, what follows has events of the exec around it all the same.
+// If the exit of an inner open may be lost, the events that follow still are events of the exec around it.
 func TestLongestTimeAroundALoss(t *testing.T) {
 	m := NewModel(tracetest.Header())
 	var gap Gap
@@ -138,7 +139,7 @@ func TestLongestTimeAroundALoss(t *testing.T) {
 	}
 }
 
-// With RESOLVE_IN_ROOT / is the directory that the descriptor is open on, and no root.
+// With RESOLVE_IN_ROOT, / is the directory that the descriptor is open on, and not a root.
 func TestRootOfADescriptor(t *testing.T) {
 	for how, want := range map[uint32]string{schema.LookupInRoot: "…/f", 0: "/f"} {
 		open := opening("/f", how)
@@ -153,7 +154,7 @@ func TestRootOfADescriptor(t *testing.T) {
 	}
 }
 
-// RESOLVE_* have the names that they have in openat2(2), by the kernel's old numbers and its new ones.
+// RESOLVE_* have their names of openat2(2), by the kernel's old numbers and by the new ones.
 func TestLimitsByEitherNumbers(t *testing.T) {
 	for how, want := range map[uint32]string{1<<20 | 1<<21 | 1: "RESOLVE_IN_ROOT LOOKUP_CACHED", 1<<28 | 1<<9 | 1: "LOOKUP_CACHED RESOLVE_IN_ROOT", 3: ""} {
 		calls, _ := played(opening("f", how))
@@ -174,7 +175,7 @@ func TestFollowedAfter(t *testing.T) {
 	}
 }
 
-// What a rename is told is not what its walks are.
+// The flags of a rename are not those of its walks.
 func TestLimitsOfARename(t *testing.T) {
 	walk := opening("f", 1<<16)
 	walk.Role = schema.RoleWalkParent
@@ -184,7 +185,7 @@ func TestLimitsOfARename(t *testing.T) {
 	}
 }
 
-// A rename came to what it moved, where that was before, whatever stood at the new name.
+// The result of a rename is the dentry that it moved, at its old place, whatever was at the new name.
 func TestWhatARenameCameTo(t *testing.T) {
 	walk := func(path string, addr uint64) []schema.Event {
 		return []schema.Event{{Role: schema.RoleWalkParent, Phase: schema.Enter, Name: path, NameAddr: addr}, {Role: schema.RoleWalkParent, Phase: schema.Exit}}
@@ -207,8 +208,8 @@ func TestWhatARenameCameTo(t *testing.T) {
 	}
 }
 
-// What overlayfs asks the filesystem below by a dentry's own name is no component of the path, follows no link, and
-// the rename did not come to it, though it is moved first.
+// What overlayfs looks up in the filesystem below by a dentry's own name is no component of the path and
+// follows no link, and it is not the result of the rename, though it is moved first.
 func TestWhatARenameOnOverlayfsCameTo(t *testing.T) {
 	const nameAt, belowAt = 0xffff0000_2038, 0xffff0000_4000
 	asked := func(name string, addr, dir, dentry uint64, fs string) []schema.Event {
@@ -234,8 +235,8 @@ func TestWhatARenameOnOverlayfsCameTo(t *testing.T) {
 	}
 }
 
-// An open that is to execute is an exec where an execve is recorded around it; where none is, its
-// interpreter's would be another.
+// An open for execution belongs to the exec if an execve is recorded around it. If none is, it counts as an
+// open, since the open of the interpreter would count as another exec.
 func TestOpenToExecute(t *testing.T) {
 	open := opening("f", 0)
 	open.Flags = 0x20
@@ -250,8 +251,8 @@ func TestOpenToExecute(t *testing.T) {
 	}
 }
 
-// A thread that executes a program becomes its process's first, and its execve returns as that one's. Where both are
-// in an execve no exit is said to be one's.
+// A thread that executes a program becomes the first thread of its process, and its execve returns on that
+// one. If both are in an execve, no exit is paired with either.
 func TestExecOfAThread(t *testing.T) {
 	by := func(tid uint32, e schema.Event) schema.Event {
 		e.PID, e.TID = 7, tid
@@ -271,7 +272,7 @@ func TestExecOfAThread(t *testing.T) {
 	}
 }
 
-// A process has its threads, what they were called, and its cgroup; that of a child is not known.
+// A process has its threads, their names, and its cgroup; the cgroup of a child is not known.
 func TestThreadsNamesAndCgroup(t *testing.T) {
 	thread := schema.Event{Role: schema.RoleChdir, Phase: schema.Enter, PID: 7, TID: 8, Comm: "worker"}
 	renamed := thread
@@ -292,7 +293,7 @@ func TestThreadsNamesAndCgroup(t *testing.T) {
 	}
 }
 
-// utimensat of a descriptor is no use of a path; where a walk may be missing it may be one.
+// utimensat on a descriptor is no use of a path. If a walk may be missing, it may be one.
 func TestAnOperationWithoutAPath(t *testing.T) {
 	if calls, _ := played(schema.Event{Role: schema.RoleUtimes, Phase: schema.Enter}, schema.Event{Role: schema.RoleUtimes, Phase: schema.Exit}); len(calls) != 0 {
 		t.Errorf("%+v", calls[0])
@@ -311,7 +312,8 @@ func TestAnOperationWithoutAPath(t *testing.T) {
 	}
 }
 
-// Of two paths the second may lie where the first one lay, as with linkat until 5.14: no walk has started over.
+// The second of two paths may be at the address of the first, as in linkat up to Linux 5.14: no walk has
+// started over.
 func TestSecondPathWhereTheFirstLay(t *testing.T) {
 	walking := func(path string) schema.Event {
 		return schema.Event{Role: schema.RoleWalk, Phase: schema.Enter, Name: path, NameAddr: pathAt}

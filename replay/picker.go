@@ -4,14 +4,13 @@ package replay
 
 import "github.com/dtrec/dtrec/schema"
 
-// Picker is a source that is handed on, and knows whether its last event is one that a filter
-// asks for.
+// Picker passes on the records of a source, and knows whether the filter picks the last event.
 type Picker struct {
 	Source
 	filter *Filter
 	calls  *callModel
 	picks  bool
-	picked map[uint64]bool // entries of path calls in progress, or told with the last record
+	picked map[uint64]bool // ids of calls with a picked event, until the record after their exit
 	unmet  *unmet
 }
 
@@ -20,7 +19,7 @@ func Pick(src Source, f *Filter) *Picker {
 	return &Picker{Source: src, filter: f, calls: telling(src.Header()), picked: make(map[uint64]bool), unmet: newUnmet(f)}
 }
 
-// Next is that of the source.
+// Next returns the next record of the source, and its error.
 func (p *Picker) Next() (schema.Record, error) {
 	for _, id := range p.calls.told {
 		delete(p.picked, id)
@@ -39,28 +38,28 @@ func (p *Picker) Next() (schema.Record, error) {
 			u.see(s, c)
 			u.shown = p.picks
 		}
-		if s.Call != nil && s.Event.Phase == schema.Exit && callRoles.Has(s.Event.Role) { // one without a path is not told of
+		if s.Call != nil && s.Event.Phase == schema.Exit && callRoles.Has(s.Event.Role) { // the model does not hand out a call without a path
 			p.calls.told = append(p.calls.told, s.Call.Enter.ID)
 		}
 	}
 	return rec, nil
 }
 
-// PicksCall reports whether the filter asks for an event of a path call, of those in it that are of no call within. The call is one that a
-// Model has just told of, which is given the records that the Picker hands on.
+// PicksCall reports whether the filter picks an event of the path call, not counting those of calls inside
+// it. The call must just have been handed out by a Model that gets the records from the Picker.
 func (p *Picker) PicksCall(c *PathCall) bool { return p.picked[c.ID] }
 
-// Picks reports whether the filter asks for the last event.
+// Picks reports whether the filter picks the last event.
 func (p *Picker) Picks() bool { return p.picks }
 
-// InVain says in lines why nothing was picked of what has been read: what the filter asks for in vain, and the nearest there is. It is
-// nil where something was.
+// InVain returns lines that say why none of the events so far was picked: what the filter asks for in vain,
+// and the nearest match. It returns nil where an event was picked.
 func (p *Picker) InVain() []string { return p.unmet.why() }
 
-// Filter is what picks.
+// Filter returns the filter that picks.
 func (p *Picker) Filter() *Filter { return p.filter }
 
-// telling is a callModel that also gathers the calls it is told of.
+// telling returns a callModel that also collects the ids of the calls that are handed out.
 func telling(h *schema.Header) *callModel {
 	m := newCallModel(h)
 	m.Call = func(c *PathCall) { m.ended, m.told = c, append(m.told, c.ID) }

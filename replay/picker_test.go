@@ -10,7 +10,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// looped is a source that hands out the same events again and again.
+// looped is a source that returns the same events again and again.
 type looped struct {
 	events []schema.Event
 	left   int
@@ -31,7 +31,7 @@ func (l *looped) Next() (schema.Record, error) {
 	return &l.e, nil
 }
 
-// Of calls that are over nothing is remembered, of those without a path neither: they are not told of.
+// Nothing is remembered of calls that are over, not even of those without a path, which are not handed out.
 func TestAPickerForgetsCalls(t *testing.T) {
 	for _, events := range [][]schema.Event{
 		{{Role: schema.RoleUtimes, Phase: schema.Enter}, {Role: schema.RoleUtimes, Phase: schema.Exit}},

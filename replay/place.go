@@ -4,19 +4,20 @@ package replay
 
 import "strings"
 
-// maxPlaces bounds the mounts and roots that are remembered, maxUp how far up a path is
-// followed, and maxPathBytes how long it may get.
+// maxPlaces bounds the mounts and roots that are remembered, maxUp the levels up which a path is followed,
+// and maxPathBytes its length.
 const (
 	maxPlaces    = 4096
 	maxUp        = 256
 	maxPathBytes = 4096 // PATH_MAX
 )
 
-// above stands for the directories above the topmost one that the run tells of.
+// above stands for the directories above the topmost one known.
 const above = "…"
 
-// mounted notes that the root of a filesystem is mounted on a dentry: not on one that is below it, as where / is bound to another place,
-// or pivot_root(2) has put what was / below what was mounted there. It keeps the path that it has, which leads to it as well.
+// mounted notes that the root of a filesystem is mounted on a dentry. It does nothing if the dentry is
+// below that root, as after a bind mount of /, or after pivot_root(2) has put the old / below the new one:
+// the root keeps its path, which leads to it as well.
 func (m *Model) mounted(root, on *Object) {
 	if root == nil || on == nil || m.mounts[root.Seq] == on || m.below(on, root) {
 		return
@@ -29,7 +30,7 @@ func (m *Model) mounted(root, on *Object) {
 	m.State.Objects.places++
 }
 
-// below reports whether the way up from a dentry leads to another, or is that dentry.
+// below reports whether the dentry is another, or the way up from it leads there.
 func (m *Model) below(d, to *Object) bool {
 	for range maxUp {
 		if d == to {
@@ -60,13 +61,12 @@ func (m *Model) rooted(d *Object) {
 	m.State.Objects.places++
 }
 
-// Path returns the path of a dentry, from the names and parents that it and those above it
-// were last seen with, across mounts that a path was seen to cross. It begins with / where
-// it leads to a directory that an absolute path began at; with …/ where the run does not
-// tell what is above.
+// Path returns the path of a dentry, built from the names and parents with which it and those above it were
+// last seen, across mounts that a path was seen to cross. It begins with / if it leads up to a directory
+// that an absolute path began at, and with …/ where the trace does not show what is above.
 func (m *Model) Path(d *Object) string { return m.pathAs("", d) }
 
-// pathAs is Path, which may be made already.
+// pathAs is Path; made is a guess of the result, returned if it is right to save an allocation.
 func (m *Model) pathAs(made string, d *Object) string {
 	if dir := m.State.Objects.find(d.Parent); dir != nil && d.Parent != d.Addr && d.Name != "" && dir.Born <= d.self.shown {
 		if path, whole := m.dirPath(dir); whole && len(path)+len(d.Name) < maxShort {
@@ -77,20 +77,20 @@ func (m *Model) pathAs(made string, d *Object) string {
 	return path
 }
 
-// nearDirs is how many paths of directories are remembered, each of less than maxShort bytes.
+// nearDirs is how many paths of directories are cached, each of less than maxShort bytes.
 const (
 	nearDirs = 1 << 6
 	maxShort = 1 << 10
 )
 
-// dir is the path of a directory while no place has changed.
+// dir is a cached path of a directory, valid while Objects.places has not changed.
 type dir struct {
 	of     *Object
-	places uint64 // Objects.places, then
+	places uint64 // Objects.places when the path was made
 	path   string
 }
 
-// dirPath is up of a directory, which many are asked for in.
+// dirPath is up with a cache, as many names are looked up in one directory.
 func (m *Model) dirPath(d *Object) (path string, whole bool) {
 	known := &m.dirs[d.Addr*0x9e3779b97f4a7c15>>(64-6)]
 	if known.of == d && known.places == m.State.Objects.places {
@@ -102,9 +102,9 @@ func (m *Model) dirPath(d *Object) (path string, whole bool) {
 	return path, whole
 }
 
-// up makes the path of a dentry; whole is whether it is that until a place changes, see Objects.places.
+// up makes the path of a dentry. whole reports whether it stays right until Objects.places changes.
 func (m *Model) up(d *Object) (path string, whole bool) {
-	m.scratch = m.scratch[:0] // the names from the last to the first, each as a slash and its bytes reversed
+	m.scratch = m.scratch[:0] // names from the last to the first, each reversed and with a slash behind it
 	top := above
 	for level := range maxUp {
 		d.placed = true
@@ -152,7 +152,7 @@ func appendReversed(dst []byte, name string) []byte {
 	return append(dst, '/')
 }
 
-// PathAt is the path of what is at an address.
+// PathAt returns the path of the dentry at an address, or … where none is known.
 func (m *Model) PathAt(addr uint64) string {
 	if d := m.State.Objects.find(addr); d != nil {
 		path, _ := m.dirPath(d)
@@ -161,7 +161,7 @@ func (m *Model) PathAt(addr uint64) string {
 	return above
 }
 
-// InDir is a name in a directory.
+// InDir joins the path of a directory and a name.
 func InDir(dir, name string) string {
 	if dir == "/" {
 		return dir + name
@@ -169,7 +169,7 @@ func InDir(dir, name string) string {
 	return dir + "/" + name
 }
 
-// inDirAs is InDir, which may be made already.
+// inDirAs is InDir; made is a guess of the result, as in pathAs.
 func inDirAs(made, dir, name string) string {
 	if n := len(dir); len(made) == n+1+len(name) && n > 1 && made[n] == '/' && made[:n] == dir && made[n+1:] == name {
 		return made

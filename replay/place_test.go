@@ -9,8 +9,9 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What is mounted below itself has the path that it had: by mount --bind / /r, and by pivot_root(2) to what is mounted on /r, with the
-// old root on /r/old; and so has what is in it. What is not below itself is where it was mounted last.
+// The root of what is mounted below itself keeps its path, and so does what is in it: after mount --bind /
+// /r, and after pivot_root(2) to what is mounted on /r with the old root on /r/old. Any other root has the
+// path of its last mount.
 func TestAMountBelowItself(t *testing.T) {
 	const rootAt, rAt, newAt, oldAt, etcAt = 0x1000, 0x2000, 0x3000, 0x4000, 0x5000
 	m := NewModel(tracetest.Header())

@@ -11,11 +11,10 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// printChunk is how much is gathered before it is written, bytes.
+// printChunk is how many bytes are gathered before they are written.
 const printChunk = 64 << 10
 
-// Format is one way to print a trace: NewText, NewDmesg or NewJSON. A Format
-// prints one trace.
+// Format is one way to print a trace: NewText, NewDmesg or NewJSON. A Format prints one trace.
 type Format interface {
 	begin(dst *shown.Text, h *schema.Header)
 	event(dst *shown.Text, s *Step)
@@ -23,18 +22,18 @@ type Format interface {
 	damage(dst *shown.Text, d *schema.Damage, last uint64)
 	program(dst *shown.Text, p *schema.Program)
 	footer(dst *shown.Text, f *schema.Footer)
-	// cut ends a trace without a footer; last is the id of the last event known of.
+	// cut ends a trace without a footer; last is the id of the last known event.
 	cut(dst *shown.Text, last uint64)
 }
 
-// observer is a format that is shown all events, also those that do not match, before it prints one.
+// observer is a format that is shown each event before event is called, even one that does not match.
 type observer interface{ observe(*Step) }
 
-// Print prints a trace to its end: the events that match the filter, and all loss
-// and damage in its place. What was read before an error is printed. Its memory
-// does not depend on the length of the trace. Where no event is shown, empty says why
-// in lines: what the filter asks for in vain, and the nearest there is. Of a Seekable source
-// only those frames are read that may hold what the filter asks for, and the ones before them.
+// Print prints a trace to its end: the events that match the filter, and every loss and damage where it
+// stands. What was read before an error is printed. Its memory does not depend on the length of the trace.
+// If no event is shown, empty has lines that say why: what the filter asks for in vain, and the nearest
+// match. Of a Seekable source it reads only the frames that may hold what the filter asks for, and the
+// frame before each.
 func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []string, err error) {
 	p := printer{src: src, filter: filter, all: filter.IsZero(), format: format, unmet: newUnmet(filter)}
 	p.observer, _ = format.(observer)
@@ -60,7 +59,7 @@ func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []stri
 	return p.unmet.why(), ignoreEOF(err)
 }
 
-// Read gives each record of a source to do, to its end. The error is the source's.
+// Read calls do for each record of a source, to its end. The error is the source's.
 func Read(src Source, do func(schema.Record)) error {
 	for {
 		rec, err := src.Next()
@@ -78,15 +77,15 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// Seekable is a source that can pass over frames: a schema.Reader of a file.
+// Seekable is a source that can skip frames: a schema.Reader of a file.
 type Seekable interface {
 	Source
-	Index() *schema.Index // nil: it can not
+	Index() *schema.Index // nil: it cannot skip
 	Skip(wanted func(frame int) bool)
 }
 
-// wanted reports whether a frame is to be read: what the filter asks for may be in it, or in
-// the next one, so that its calls have their entries, or calls that it asks for go on.
+// wanted reports whether a frame is to be read: a match may be in it, or in the next frame (so that the
+// calls there have their entries), or a call that the filter asks for is still in progress.
 func (p *printer) wanted(frame int) bool {
 	x := p.src.(Seekable).Index()
 	if p.filter.mayBeIn(x, frame) || frame+1 < len(x.Offset) && p.filter.mayBeIn(x, frame+1) {
@@ -105,8 +104,8 @@ func (p *printer) wanted(frame int) bool {
 type printer struct {
 	src      Source
 	filter   *Filter
-	all      bool // of which it takes all
-	every    bool // and the format is shown none that it does not print
+	all      bool // the filter picks all
+	every    bool // all, and the format is no observer
 	format   Format
 	state    *State
 	model    *callModel // where the filter asks for calls, else nil
@@ -117,7 +116,7 @@ type printer struct {
 	unmet    *unmet
 }
 
-// next prints one record. io.EOF: that was all.
+// next prints one record. It returns io.EOF at the end.
 func (p *printer) next() error {
 	rec, err := p.src.Next()
 	if err != nil {
@@ -127,7 +126,7 @@ func (p *printer) next() error {
 		return err
 	}
 	switch e, ok := rec.(*schema.Event); {
-	case ok && p.every && p.unmet.shown: // mostly
+	case ok && p.every && p.unmet.shown: // most often
 		p.last = e.ID
 		p.out.event(p.state.Event(e))
 	case ok:
@@ -178,13 +177,13 @@ func (p *printer) other(rec schema.Record) {
 	}
 }
 
-// field is a row of the columns table and what stands before its value.
+// field is a value of the columns table, with the texts that stand before it.
 type field struct {
 	schema.Field
 	text, json shown.Text
 }
 
-// fields are those of each column but the usual ones.
+// fields holds those of each column except the usual ones.
 var fields = func() (out [32][]field) {
 	for c, of := range schema.Fields() {
 		for _, f := range of {
@@ -196,8 +195,8 @@ var fields = func() (out [32][]field) {
 
 const usual = 1<<schema.ColumnKey | 1<<schema.ColumnNameAddr | 1<<schema.ColumnDentry
 
-// apply applies an event, and returns the path call that it ends, or else the one it is in, if
-// the filter asks for calls.
+// apply applies an event. If the filter asks for calls, it also returns the path call that the event ends,
+// or else the one it is in.
 func (p *printer) apply(e *schema.Event) (step *Step, call *PathCall) {
 	if p.model == nil {
 		step = p.state.Event(e)
@@ -210,7 +209,7 @@ func (p *printer) apply(e *schema.Event) (step *Step, call *PathCall) {
 	return step, call
 }
 
-// symbols is which kernel symbol plays a role in a phase.
+// symbols holds the kernel symbol of each role and phase.
 type symbols [maxRole][schema.Whole + 1]string
 
 func newSymbols(h *schema.Header) *symbols {
@@ -232,8 +231,7 @@ func (s *symbols) slot(r schema.Role, p schema.Phase) *string {
 	return &s[r][p]
 }
 
-// of returns the symbol, that of the other phase where only that one is named, and
-// "" where the header names none.
+// of returns the symbol of a role and phase, or that of another phase if only that is named, or "".
 func (s *symbols) of(r schema.Role, p schema.Phase) string {
 	slot := s.slot(r, p)
 	if slot == nil {
@@ -242,7 +240,7 @@ func (s *symbols) of(r schema.Role, p schema.Phase) string {
 	return cmp.Or(*slot, s[r][schema.Enter], s[r][schema.Exit])
 }
 
-// putLoss says what a loss record counts, and when.
+// putLoss appends what a loss record counts, and when.
 func putLoss(dst *shown.Text, l *schema.Loss) {
 	dst.Uint(l.Count)
 	dst.Put(" ")
@@ -264,7 +262,7 @@ func putLoss(dst *shown.Text, l *schema.Loss) {
 	dst.Seconds(l.LastNs, 0)
 }
 
-// putDamage says what is missing; last is the id of the last missing event.
+// putDamage appends what is missing; last is the id of the last missing event.
 func putDamage(dst *shown.Text, d *schema.Damage, last uint64) {
 	dst.Put("file damaged at byte ")
 	dst.Uint(uint64(d.Offset))

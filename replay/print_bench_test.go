@@ -62,7 +62,7 @@ func BenchmarkPrint(b *testing.B) {
 	}
 }
 
-// BenchmarkState is what Print does before it prints.
+// BenchmarkState is the part of Print before the formatting.
 func BenchmarkState(b *testing.B) {
 	const events = 1_000_000
 	file := generated(b, events)

@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// event is an event as a live probe records it.
+// event returns an event as a live probe records it.
 func event(role schema.Role, phase schema.Phase, set schema.Event) schema.Event {
 	info, _ := role.Info()
 	shape := info.Enter
@@ -50,7 +50,7 @@ func traceOf(t testing.TB, events []schema.Event) []byte {
 	return b
 }
 
-// The lines of the seed's example block, in its order and with its forms.
+// The lines of the example block on the stage 2 page, in its order and in its forms.
 func TestDmesgPrintsTheSeedsLines(t *testing.T) {
 	const path, base, dentry = 0xffff8976c6763020, 0xffff8976c6763025, 0xffff8976e1999b40
 	name := schema.Event{Name: "t_e.txt", Hash: 210259851, NameAddr: base}
@@ -71,7 +71,8 @@ func TestDmesgPrintsTheSeedsLines(t *testing.T) {
 		event(schema.RoleKill, schema.Enter, found),
 		event(schema.RoleFree, schema.Enter, found),
 		event(schema.RoleLookupRCU, schema.Exit, schema.Event{}),
-		// Not printed by the module: a failed open's end, a rename's insert, the end of a d_delete.
+		// Not printed by the module: the exit of a failed open, the insert in a rename, the exit of a
+		// d_delete.
 		event(schema.RoleOpen, schema.Enter, schema.Event{Name: "x\n", NameAddr: path}),
 		event(schema.RoleOpen, schema.Exit, schema.Event{Ret: ^uint64(1)}),
 		event(schema.RoleMove, schema.Enter, found),
@@ -101,8 +102,7 @@ func TestDmesgPrintsTheSeedsLines(t *testing.T) {
 	}
 }
 
-// everyKind makes events of every role and phase with values of all sizes and names
-// of any bytes.
+// everyKind makes events of every role and phase, with values of all sizes and names of any bytes.
 func everyKind() []schema.Event {
 	rng := rand.New(rand.NewPCG(1, 2))
 	small := func() uint64 { return rng.Uint64() >> rng.IntN(64) }
@@ -134,7 +134,7 @@ func everyKind() []schema.Event {
 	return out
 }
 
-// Whatever names a trace holds, its lines stay lines and the terminal unharmed.
+// Whatever names a trace holds, each line stays one line and does not harm the terminal.
 func TestTextIsSafeToPrint(t *testing.T) {
 	events := everyKind()
 	file := traceOf(t, events)
@@ -155,7 +155,7 @@ func TestTextIsSafeToPrint(t *testing.T) {
 	}
 }
 
-// Every field of every event comes back from the JSON lines.
+// Every field of every event can be read back from the JSON lines.
 func TestJSONHoldsEveryField(t *testing.T) {
 	events := everyKind()
 	file := traceOf(t, events)
@@ -265,7 +265,7 @@ func kindOf(o map[string]any) (schema.Role, schema.Phase, schema.Columns) {
 	return 99, phase, 0
 }
 
-// Reading costs what it costs; printing an event costs no memory.
+// Reading may allocate; printing an event does not.
 func TestPrintingDoesNotAllocate(t *testing.T) {
 	file := generated(t, 100_000)
 	measure := func(format func() replay.Format, filter *replay.Filter) float64 {

@@ -21,7 +21,7 @@ func RolesOf(roles ...schema.Role) Roles {
 	return s
 }
 
-// The roles by what they do, mostly to an object; see schema.Trait.
+// The roles by what they do, mostly to a dentry; see schema.Trait.
 var (
 	begins = RolesThat(schema.Begins)
 	ends   = RolesThat(schema.Ends)
@@ -30,17 +30,17 @@ var (
 	leaves = RolesThat(schema.Leaves)
 	asks   = RolesThat(schema.Asks)
 	walks  = RolesThat(schema.Walks)
-	opens  = RolesOf(schema.RoleOpen)  // what is looked up until they return is theirs
-	evicts = RolesOf(schema.RoleEvict) // what is killed until they return, they kill
+	opens  = RolesOf(schema.RoleOpen)  // what is looked up until they return belongs to them
+	evicts = RolesOf(schema.RoleEvict) // what the thread kills until they return, they killed
 
-	lockless = RolesOf(schema.RoleLookupRCU) // of asks, those in rcu-walk
+	lockless = RolesOf(schema.RoleLookupRCU) // the roles of asks that run in rcu-walk
 
 	reclaims = leaves | ends | frees
 	changes  = begins | reclaims | RolesOf(schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleMove)
 )
 
-// callRoles are the roles whose entry begins a path call, or a walk in one: walkRoles, which walk a path, and those of
-// operations, which walk where they are told by another what for.
+// callRoles are the roles whose entry begins a path call, or a walk in one: walkRoles, which walk a path,
+// and the roles of operations, inside which the walks happen.
 var (
 	walkRoles = RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Traits&schema.Walks != 0 })
 	callRoles = walkRoles | RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Op != "" })
@@ -49,7 +49,7 @@ var (
 // maxRole bounds the roles that a set, or a table by role, has room for.
 const maxRole = 64
 
-// slotOf is the place of a role in a table by role: that of none, 0, where it is beyond those.
+// slotOf returns the index of a role in a table by role; 0, the unspecified role, for one beyond the table.
 func slotOf(r schema.Role) uint32 {
 	if uint32(r) < maxRole {
 		return uint32(r)
@@ -62,7 +62,7 @@ func RolesThat(t schema.Trait) Roles {
 	return RolesWhere(func(r schema.RoleInfo) bool { return r.Traits&t != 0 })
 }
 
-// RolesWhere returns the roles of the catalogue of whose rows something is true.
+// RolesWhere returns the roles of the catalogue for which is returns true.
 func RolesWhere(is func(schema.RoleInfo) bool) (s Roles) {
 	for r := schema.RoleOpen; r < schema.RoleEnd; r++ {
 		if info, _ := r.Info(); is(info) {
@@ -72,10 +72,10 @@ func RolesWhere(is func(schema.RoleInfo) bool) (s Roles) {
 	return s
 }
 
-// Changes are the roles that change a dentry, or show that it has ended.
+// Changes returns the roles that change a dentry, or show that it has ended.
 func Changes() Roles { return changes }
 
-// With returns the set with r added, where it can hold that.
+// With returns the set with r added, if r is less than maxRole.
 func (s Roles) With(r schema.Role) Roles {
 	if r >= 0 && r < maxRole {
 		s |= 1 << r
@@ -86,13 +86,13 @@ func (s Roles) With(r schema.Role) Roles {
 // Has reports whether the set holds r.
 func (s Roles) Has(r schema.Role) bool { return uint32(r) < maxRole && s&(1<<uint32(r)) != 0 }
 
-// outlined are the roles that an outline looks at.
+// outlined are the roles that the state of an outline looks at, see NewOutline.
 var outlined = callRoles | RolesOf(schema.RoleExec, schema.RoleExit)
 
-// knows are the roles whose exits may say when their entry was.
+// knows are the roles whose exits may say when their entry was (TOOK).
 var knows = RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Exit.Columns.Has(schema.ColumnTook) })
 
-// reactions are what the state does with an event of a role, beside pairing it and following its dentry.
+// reactions holds what the state does with an event of a role, besides pairing it and following its dentry.
 var reactions = [maxRole]*reaction{
 	schema.RoleKill: {then: (*State).killed},
 	schema.RoleMove: {then: (*State).moved},
@@ -102,13 +102,13 @@ var reactions = [maxRole]*reaction{
 
 type reaction struct {
 	first func(*State, *schema.Event) // before its thread is looked up
-	then  func(*State, *thread)       // when its call and its dentry are known; the thread is nil where it is in no call
+	then  func(*State, *thread)       // when its call and dentry are known; the thread is nil if it is in no call
 }
 
-// String names the roles.
+// String lists the names of the roles.
 func (s Roles) String() string { return strings.Join(s.Names(), ", ") }
 
-// Names are those of the roles, in the order of the catalogue.
+// Names returns the names of the roles, in the order of the catalogue.
 func (s Roles) Names() (names []string) {
 	for _, info := range schema.Catalogue() {
 		if s.Has(info.Role) {
@@ -136,8 +136,8 @@ func Phased(h *schema.Header) (enters, exits Roles) {
 	return enters, exits
 }
 
-// Recorded returns the roles that a trace with the header holds, each in all its phases,
-// and those of which hits may be missing that nobody has counted.
+// Recorded returns the roles that a trace with the header has in all their phases, and those that may have
+// missed hits without a count.
 func Recorded(h *schema.Header) (whole, vague Roles) {
 	for _, p := range h.GetProbe() {
 		if p.Attached && p.Uncounted {
@@ -158,8 +158,7 @@ func paired(h *schema.Header) Roles {
 	})
 }
 
-// Without returns the header as it would be had the roles not been recorded: their
-// probes are not attached.
+// Without returns the header as if the roles had not been recorded: their probes are not attached.
 func Without(h *schema.Header, roles Roles) *schema.Header {
 	if roles == 0 {
 		return h

@@ -9,7 +9,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// asked adds a lookup, its entry or its exit to the call around it.
+// asked adds the entry, the exit, or the whole of a lookup to the call around it.
 func (m *Model) asked(t *threadCalls, s *Step) {
 	w := t.inner()
 	if e := s.Asked(); e.Phase == schema.Enter {
@@ -29,7 +29,7 @@ func (m *Model) asked(t *threadCalls, s *Step) {
 
 // looksUp adds the entry of a lookup to a path call.
 func (m *Model) looksUp(w *walker, e *schema.Event) {
-	if w == nil || w.within != 0 && e.Role == schema.RoleLookupChain { // it says what the d_lookup does
+	if w == nil || w.within != 0 && e.Role == schema.RoleLookupChain { // the d_lookup around it counts
 		return
 	}
 	if w.within = 0; e.Role == schema.RoleLookup {
@@ -41,10 +41,10 @@ func (m *Model) looksUp(w *walker, e *schema.Event) {
 
 // ask finds the component that a lookup or an alloc is entered for, or begins it.
 //
-// Where the name lies in a path, it is that component. A walk never goes back in its path:
-// where it does, or looks a name up by __d_lookup that it had from an rcu-walk, it has
-// started over. A name elsewhere belongs to a symbolic link, or to what a filesystem asks
-// for itself.
+// If the name lies in a path, it is the component there. A walk never goes back in its path: if it seems
+// to, or if __d_lookup looks up a name that rcu-walk has looked up already, the walk has started over. A
+// name elsewhere belongs to the target of a symbolic link, or to a lookup that a filesystem makes for
+// itself.
 func (m *Model) ask(w *walker, e *schema.Event) {
 	w.entered = e.ID
 	off, beside := w.locate(e)
@@ -74,8 +74,9 @@ func (m *Model) ask(w *walker, e *schema.Event) {
 	m.add(w, Component{Name: e.Name, ID: e.ID, At: e.Time, Beside: beside, offset: off, Parent: e.Parent, looked: RolesOf(e.Role)})
 }
 
-// locate finds the path that a name lies in, and where; or that it lies in none, and then its
-// address. The second of two may lie where the first one lay: until 5.14 linkat had given that back.
+// locate returns the offset of a name in the path that it lies in, and makes that the current one; or the
+// name's address, if it lies in none. The second of two paths is tried first: up to Linux 5.14, linkat had
+// freed the first one by then, and the second may lie at its address.
 func (w *walker) locate(e *schema.Event) (off uint64, beside bool) {
 	for i := w.used - 1; i >= 0; i-- {
 		if r := &w.routes[i]; e.NameAddr-r.addr < max(uint64(r.bytes), uint64(len(r.path))) {
@@ -86,16 +87,16 @@ func (w *walker) locate(e *schema.Event) (off uint64, beside bool) {
 	return e.NameAddr, true
 }
 
-// again reports whether the lookup shows that the walk has started over, at this
-// component: __d_lookup is for a walk that is in ref-walk already, and what follows on an
-// rcu-walk of the same walk is d_lookup or an alloc.
+// again reports whether the lookup shows that the walk has started over at this component. __d_lookup is
+// for a walk that is in ref-walk already; within one walk, what follows on an rcu-walk is d_lookup or an
+// alloc.
 func (p *Component) again(e *schema.Event) bool {
 	return e.Role == schema.RoleLookupChain && p.looked != 0 && p.allocated == 0
 }
 
-// beneath reports whether a name that is not in the path is asked for by the filesystem on
-// behalf of a component: the dentry of the last one has been allocated and not yet inserted, or it is the
-// name of a dentry of one of them, as those are by which overlayfs asks the filesystem below.
+// beneath reports whether a name that is not in the path is looked up by the filesystem on behalf of a
+// component: the dentry of the last component has been allocated and not yet inserted, or the name is that
+// of a component's dentry, as in lookups by overlayfs in the filesystem below.
 func (w *walker) beneath(e *schema.Event) bool {
 	parts := w.routes[w.cur].parts
 	if n := len(parts); n > 0 {
@@ -107,13 +108,15 @@ func (w *walker) beneath(e *schema.Event) bool {
 	return e.NameAddr != 0 && (slices.ContainsFunc(w.routes[0].parts, named) || slices.ContainsFunc(w.routes[1].parts, named))
 }
 
-// over reports whether the walks of an operation have ended. What is asked for then and lies in no path, the filesystem asks for itself:
-// overlayfs looks for names in its work directory when it removes a file, or copies one up.
+// over reports whether the walks of an operation have ended. A name looked up after that which lies in no
+// path is looked up by the filesystem for itself: overlayfs looks for names in its work directory when it
+// removes a file, or copies one up.
 func (w *walker) over() bool {
 	return w.used > 0 && !walkRoles.Has(w.role) && w.routes[0].walk == 0 && w.routes[1].walk == 0
 }
 
-// startOver drops what a walk met before it came back to an offset of its path.
+// startOver drops what a walk had found at an offset of its path and behind it, if it has come back to
+// that.
 func (m *Model) startOver(w *walker, off uint64) {
 	r := &w.routes[w.cur]
 	for i := range r.parts {
@@ -126,8 +129,7 @@ func (m *Model) startOver(w *walker, off uint64) {
 	}
 }
 
-// goOn notes where the walk went from its last component: into what is mounted there, or
-// where a link led it.
+// goOn notes where the walk went from its last component: into what is mounted there, or where a link led.
 func (m *Model) goOn(w *walker, e *schema.Event) {
 	r := &w.routes[w.cur]
 	n := len(r.parts)
@@ -153,8 +155,8 @@ func (m *Model) goOn(w *walker, e *schema.Event) {
 	}
 }
 
-// leaps reports whether a name does not follow a component in the path: .. stands between them, or a name whose lookup is not
-// in the run.
+// leaps reports whether a name is not the next one in the path: .. stands between it and the component, or
+// a name whose lookup is not in the trace.
 func (r *route) leaps(p *Component, e *schema.Event) bool {
 	next := e.NameAddr - r.addr
 	if p.Beside || next >= uint64(len(r.path)) || next < p.offset {
@@ -163,7 +165,7 @@ func (r *route) leaps(p *Component, e *schema.Event) bool {
 	return !stays(r.path[min(p.offset+uint64(len(p.Name)), next):next])
 }
 
-// stays reports whether a part of a path leads nowhere: it has slashes and dots by themselves.
+// stays reports whether a part of a path leads nowhere: it consists of slashes and single dots.
 func stays(path string) bool {
 	for word := range strings.SplitSeq(path, "/") {
 		if word != "" && word != "." {
@@ -173,7 +175,8 @@ func stays(path string) bool {
 	return true
 }
 
-// starts notes where the first component is looked up, where the walk did not say. The first that the run has may be another.
+// starts notes the directory in which the first component is looked up, if the entry of the walk did not
+// name its start. It does nothing if a component before it is not in the trace.
 func (m *Model) starts(w *walker, e *schema.Event) {
 	d := m.State.Objects.find(e.Parent)
 	if w.cur != 0 || w.used == 0 {
@@ -201,7 +204,7 @@ func (m *Model) add(w *walker, p Component) {
 	w.at = len(r.parts) - 1
 }
 
-// asking is the component that is being asked for, nil for none of the path.
+// asking returns the component that is being looked up, or nil if there is none in the path.
 func (w *walker) asking() *Component {
 	if parts := w.routes[w.cur].parts; w.at >= 0 && w.at < len(parts) {
 		return &parts[w.at]
@@ -216,7 +219,7 @@ func (w *walker) answered(s *Step) {
 		w.within = 0
 	}
 	p, e := w.asking(), s.Event
-	if w.entered != id || p == nil || s.Object == nil && p.allocated != 0 { // d_alloc_parallel looks once more
+	if w.entered != id || p == nil || s.Object == nil && p.allocated != 0 { // d_alloc_parallel looks again after the alloc
 		return
 	}
 	p.found = e.Time
@@ -234,7 +237,7 @@ func (w *walker) answered(s *Step) {
 	}
 }
 
-// waited notes that the dentry of another task was taken in place of the one allocated.
+// waited notes that another task's dentry was taken in place of the one allocated.
 func (m *Model) waited(t *threadCalls, s *Step) {
 	w := t.inner()
 	if w == nil || s.Object == nil {
@@ -248,7 +251,7 @@ func (m *Model) waited(t *threadCalls, s *Step) {
 // root reports whether the event shows the root of a filesystem.
 func root(e *schema.Event) bool { return e.Dentry != 0 && e.Parent == e.Dentry }
 
-// allocated adds an alloc, its entry or its exit to the call around it.
+// allocated adds the entry, the exit, or the whole of an alloc to the call around it.
 func (m *Model) allocated(t *threadCalls, s *Step) {
 	e, w := s.Event, t.inner()
 	if w == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Where lookups are missing, the directory of the first that is there is not where the path starts, and that of one later is
-// not what is mounted on, or linked from, the last component that was seen.
+// If lookups are missing, the directory of the first recorded one is not where the path starts, and that of
+// a later one is neither mounted on the last component seen nor reached by a link from it.
 func TestMissingLookups(t *testing.T) {
 	const topAt, devAt = 0xffff0000_8000, 0xffff0000_9000
 	dir := about(schema.RoleLookupRCU, dirAt, 4, "/") // the root of a filesystem
@@ -47,7 +47,8 @@ func TestMissingLookups(t *testing.T) {
 	}
 }
 
-// What was lost may be what is between two components: nothing is said of how the walk came from the one to the other.
+// A loss may hide what is between two components, so nothing is concluded about how the walk came from one
+// to the other.
 func TestLostLookups(t *testing.T) {
 	for lost, want := range map[uint64]bool{1: false, 3500: true} {
 		m := NewModel(tracetest.Header())

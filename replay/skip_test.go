@@ -13,7 +13,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// rare is a trace in which one process opens one path, in the middle and near the end.
+// rare returns a trace in which one process opens one path, in the middle and near the end.
 func rare(t *testing.T) []byte {
 	t.Helper()
 	b, err := tracetest.Machine{}.Bytes(1, func(k *tracetest.Kernel) {
@@ -37,7 +37,7 @@ var (
 	textual = regexp.MustCompile(` D\d+`)
 )
 
-// A filter shows by the index what it shows of the whole trace, but for the numbers of dentries.
+// With the index a filter shows the same as from the whole trace, except for the numbers of dentries.
 func TestSkippingShowsTheSame(t *testing.T) {
 	file := rare(t)
 	for name, filter := range map[string]replay.Filter{
@@ -76,7 +76,7 @@ func TestSkippingShowsTheSame(t *testing.T) {
 	}
 }
 
-// skips counts what a reader passes over.
+// skips counts what a reader skips.
 type skips struct {
 	*schema.Reader
 	events uint64
@@ -90,7 +90,7 @@ func (s *skips) Next() (schema.Record, error) {
 	return rec, err
 }
 
-// An index tells info what the events do, and that they were not read.
+// With an index, Info has the counts of events, and says that they were not read.
 func TestInfoByTheIndex(t *testing.T) {
 	file := rare(t)
 	r, err := schema.NewReader(bytes.NewReader(file), 0)

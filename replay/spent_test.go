@@ -12,7 +12,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// A state that takes dentries for those met next says the same of each as one that makes new ones.
+// A state that reuses dentries says the same of each as one that makes new ones.
 func TestSpentDentries(t *testing.T) {
 	taken := 0
 	for name, trace := range spentTraces(t) {
@@ -23,7 +23,7 @@ func TestSpentDentries(t *testing.T) {
 	}
 }
 
-// spentTraces are traces in which many dentries end, by name.
+// spentTraces returns traces in which many dentries end, by name.
 func spentTraces(t *testing.T) map[string][]byte {
 	t.Helper()
 	traces := make(map[string][]byte)
@@ -42,8 +42,8 @@ func spentTraces(t *testing.T) map[string][]byte {
 	return traces
 }
 
-// Under Reuse a dentry that a call in progress has met stays what it is until that has returned, and one that was kept does so for
-// good; all the same dentries are used again.
+// Under Reuse, a dentry that a call in progress has met is not overwritten until the call has returned, and
+// one on which Keep was called never is. Others are reused.
 func TestReusedDentriesAreOverWithTheirCalls(t *testing.T) {
 	used := 0
 	for name, trace := range spentTraces(t) {
@@ -65,7 +65,7 @@ type met struct {
 	seq uint64
 }
 
-// reused returns how many dentries were used again, and holds those that the calls in progress have met.
+// reused returns how many dentries were reused, and checks those that the calls in progress have met.
 func reused(t *testing.T, name string, src Source) (again int) {
 	s, seqs, within, kept := New(src.Header()), make(map[*Object]uint64), make(map[uint64][]met), []met(nil)
 	s.Reuse()
@@ -87,7 +87,7 @@ func reused(t *testing.T, name string, src Source) (again int) {
 			continue
 		}
 		if step.Call != nil && step.Event.Phase == schema.Exit && step.Event.Entry == nil {
-			hold(step.Event, within[step.Call.Enter.ID]) // it has returned with this event, whose dentry may be a new one
+			hold(step.Event, within[step.Call.Enter.ID]) // the call has ended with this event, whose dentry may be new
 			delete(within, step.Call.Enter.ID)
 		}
 		d := step.Object
@@ -108,7 +108,7 @@ func reused(t *testing.T, name string, src Source) (again int) {
 	}
 }
 
-// sameOfEach returns how many dentries were taken.
+// sameOfEach returns how many dentries were reused.
 func sameOfEach(t *testing.T, name string, trace []byte) (taken int) {
 	r, err := schema.NewReader(bytes.NewReader(trace), 1)
 	if err != nil {
@@ -136,7 +136,7 @@ func sameOfEach(t *testing.T, name string, trace []byte) (taken int) {
 	}
 }
 
-// alone is a dentry without what it points to, but for what its events contradict.
+// alone returns the dentry without what it points to, except for its contradiction.
 func alone(d Object) Object {
 	if d.older, d.younger = nil, nil; d.Contradicted != nil {
 		d.Contradicted = nil

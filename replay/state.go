@@ -4,57 +4,57 @@ package replay
 
 import "github.com/dtrec/dtrec/schema"
 
-// State is the recorded part of a kernel at one moment. Give it every record of a
-// trace in order; it does no I/O.
+// State is the state of the recorded part of a kernel at one moment. Give it every record of a trace in
+// order; it does no I/O.
 type State struct {
 	Objects Objects
 	Losses  Losses
 
 	givenUp []func(*Call)         // see OnGivenUp
-	renamed func(from, to uint32) // told where a thread has got another's number; may be nil
+	renamed func(from, to uint32) // called when a thread has got another's id; may be nil
 	threads map[uint32]*thread
-	idle    []*thread // threads without an open call, for reuse
-	last    *thread   // the thread of the previous event, still in threads
-	silent  bool      // an exit of this trace did not say when its entry was, though it might
+	idle    []*thread // threads without a call in progress, for reuse
+	last    *thread   // the thread of the last event, still in threads
+	silent  bool      // an exit whose role has TOOK came without it
 	paired  Roles     // roles recorded on entry and on exit
-	logged  bool      // of a kernel log: an event without a thread is not paired
-	marked  bool      // every drop_caches is recorded from its begin to its end, or its loss is
+	logged  bool      // a kernel log: an event without a thread is not paired
+	marked  bool      // the entry and exit of every drop_caches are recorded, or their loss is
 	now     uint64
-	passed  bool   // events before joined were passed over: an exit from before it has its entry there
-	joined  uint64 // the time of the first event after those
+	passed  bool   // events before joined were skipped: an exit may have its entry there
+	joined  uint64 // time of the first event after the skipped ones
 	entries int    // since the calls in progress were last counted
-	outline bool   // of path calls alone, see NewOutline
-	closed  bool   // of each path call of which the entry is recorded the exit is
-	leaf    Call   // the last of those that are one event
+	outline bool   // only path calls are looked at, see NewOutline
+	closed  bool   // the exit is recorded of every path call whose entry is
+	leaf    Call   // the last call that was one event
 	step    Step
 }
 
-// Step is what one event means where it stands. It is valid until the next event.
+// Step is an event with its context. It is valid until the next event.
 type Step struct {
 	Event *schema.Event
-	Depth int   // how many calls of this thread enclose it
-	Call  *Call // the call it enters or leaves, or is; nil for a role without exit, or a stray
-	Open  *Call // the innermost open around it, itself included; nil outside
-	// Within is Open, or the open around it if that has not ended unseen: whether it had, the
-	// exit tells that says it is this open's.
+	Depth int   // number of calls of this thread that enclose it
+	Call  *Call // the call it enters, leaves or is; nil for a role without exit, or if Stray
+	Open  *Call // the innermost open around it, itself included; nil: none
+	// Within is Open, or else an open whose exit may be lost: it is around the event unless it has ended
+	// unseen. An exit that later says it belongs to that open (TOOK) tells that it had not.
 	Within *Call
-	Object *Object // what Event.Dentry is; nil for NULL
-	Stray  bool    // an exit whose entry is not there
-	path   string  // see walking; where it is asked for
+	Object *Object // the dentry Event.Dentry; nil for NULL
+	Stray  bool    // an exit without an entry
+	path   string  // see walking; set only if the caller asks for it
 }
 
-// Call is one function between its entry and its exit on one thread.
+// Call is one call of a function on one thread, from its entry to its exit.
 type Call struct {
 	Enter *schema.Event // the entry
-	Open  *Call         // the open around it, itself included; nil outside
-	Outer *Call         // of an open: the open in which it is made; nil mostly
-	Path  string        // the path walked: its own, or of an operation that of the first walk in it
-	Tag   int           // the caller's own; 0 at entry
-	// It was not entered before this event and time: those of its entry, or where that was not seen
-	// apart from the exit, the thread's last event before that cannot be reclaim within it; 0: not known.
+	Open  *Call         // the innermost open around it, itself included; nil: none
+	Outer *Call         // of an open: the open inside which it is made; nil in most cases
+	Path  string        // the path walked; for an operation, that of its first walk
+	Tag   int           // for the caller's use; 0 at entry
+	// After and AfterTime are the id and time of an event that the call was not entered before: its entry,
+	// or if the call is one event, the thread's last event that cannot be reclaim within it; 0: not known.
 	After, AfterTime uint64
 
-	enter schema.Event // a copy of the entry of one that is in progress
+	enter schema.Event // what Enter points to while the call is in progress
 }
 
 // New returns the state before the first event.
@@ -72,9 +72,9 @@ func New(h *schema.Header) *State {
 	return s
 }
 
-// Record applies a record; of an event it returns where it stands, until the next one.
+// Record applies a record. For an event it returns its step, which is valid until the next event.
 func (s *State) Record(rec schema.Record) *Step {
-	if e, ok := rec.(*schema.Event); ok { // mostly
+	if e, ok := rec.(*schema.Event); ok { // most often
 		return s.Event(e)
 	}
 	switch rec := rec.(type) {
@@ -88,12 +88,11 @@ func (s *State) Record(rec schema.Record) *Step {
 
 // Event applies one event.
 //
-//  1. Time that runs backwards is a loss of certainty between the two moments, but for
-//     the lines of a log, of which no two are taken together.
-//  2. A call whose exit may be among the events lost since encloses nothing more. An exit
-//     is paired with its own entry, or with none: see leave.
-//  3. The dentry of the event is looked up by address and its life goes on,
-//     begins or ends.
+//  1. If time runs backwards, nothing between the two moments is certain. Lines of a kernel log are
+//     exempt, as no two of them are taken together.
+//  2. A call whose exit may be among events lost since its entry encloses nothing more. An exit is
+//     paired with its own entry, or with none: see leave.
+//  3. The dentry of the event is looked up by address; its life goes on, begins or ends.
 //  4. An entry whose role has exits is pushed. A call that is one event encloses nothing.
 func (s *State) Event(e *schema.Event) *Step {
 	line := s.logged && e.TID == 0
@@ -144,7 +143,7 @@ func (s *State) Event(e *schema.Event) *Step {
 	} else if t != nil && t.idle() {
 		s.retire(t)
 	}
-	if t := s.last; t != nil && t.tid == e.TID && !t.idle() && !reclaims.Has(e.Role) { // those may be within a call that is one event
+	if t := s.last; t != nil && t.tid == e.TID && !t.idle() && !reclaims.Has(e.Role) { // reclaim may be inside a call that is one event
 		t.seen, t.at = e.ID, e.Time
 	}
 	return &s.step
@@ -153,9 +152,8 @@ func (s *State) Event(e *schema.Event) *Step {
 // Loss applies a loss record.
 func (s *State) Loss(l *schema.Loss) { s.Losses.record(l, s.now) }
 
-// Damage applies a stretch of the file that could not be read: anything may have
-// happened between the event before it and now, and every call in progress has
-// lost its nesting.
+// Damage applies a stretch of the file that could not be read: anything may have happened between the event
+// before it and now, so the calls in progress are given up.
 func (s *State) Damage(d *schema.Damage) {
 	if d.Behind {
 		return
@@ -167,8 +165,8 @@ func (s *State) Damage(d *schema.Damage) {
 	}
 }
 
-// Skipped applies a stretch of events that were passed over. Calls in progress and dentries
-// are forgotten; since others are not known, no dentry has a number from here on.
+// Skipped applies a stretch of skipped events. Calls in progress and dentries are forgotten. No dentry gets
+// a number from here on, as it is not known how many were first seen in that stretch.
 func (s *State) Skipped() {
 	for _, t := range s.threadsInOrder() {
 		s.abandon(t)
@@ -220,14 +218,15 @@ func (s *State) enter(t *thread) {
 	}
 }
 
-// moved takes the exit of a __d_move, of which the entry knows what it put another dentry in the place of.
+// moved handles the exit of a __d_move, whose entry names the dentry whose place was taken.
 func (s *State) moved(*thread) {
 	if c, e := s.step.Call, s.step.Event; c != nil && e.Phase == schema.Exit {
 		s.Objects.displaced(c.Enter.Target, e.ID)
 	}
 }
 
-// outOfTurn takes the time of an event before that of another, or after some that were passed over.
+// outOfTurn handles the time of an event that is earlier than the last one, or the first after skipped
+// events.
 func (s *State) outOfTurn(at uint64, line bool) {
 	if s.passed && s.joined == 0 {
 		s.joined = at
@@ -237,7 +236,7 @@ func (s *State) outOfTurn(at uint64, line bool) {
 	}
 }
 
-// call takes a call that is one event: it is entered, looks at the directory it was given, and returns.
+// call handles a call that is one event: its entry with the directory it was given, and its exit.
 func (s *State) call(t *thread) {
 	e, c := s.step.Event, &s.leaf
 	s.step.Call, c.Enter, c.After, c.AfterTime = c, e.Entry, 0, 0
@@ -257,8 +256,8 @@ func (s *State) call(t *thread) {
 	}
 }
 
-// enclose finds the open around the event. Within a call since whose entry an open may have
-// begun unseen, it is not known.
+// enclose finds the open around the event. It is not known inside a call since whose entry an open may have
+// begun unseen.
 func (s *State) enclose(t *thread) {
 	if n := len(t.calls); s.step.Open == nil && n > 0 {
 		c := t.calls[n-1]
@@ -271,8 +270,8 @@ func (s *State) enclose(t *thread) {
 	}
 }
 
-// unsettle takes the calls out of those in progress whose exit may be among the events
-// lost since their entry.
+// unsettle takes out the calls whose exit may be among events lost since their entry. Those whose exit can
+// say when its entry was become pending.
 func (s *State) unsettle(t *thread) {
 	sure := t.calls[:0]
 	for _, c := range t.calls {
@@ -295,9 +294,9 @@ func (s *State) unsettle(t *thread) {
 	t.calls = sure
 }
 
-// leave pops the call that the exit ends. Where the exit says when its entry was, that is
-// the one; else it is the innermost of its role that no loss has come near. What was
-// entered after that one has lost its exit, and is dropped.
+// leave pops the call that the exit ends. If the exit says when its entry was, it is that call; else it is
+// the innermost of its role that no loss affects. Calls entered after it have lost their exits, and are
+// dropped.
 func (s *State) leave(t *thread) {
 	e := s.step.Event
 	if t == nil {
@@ -316,7 +315,7 @@ func (s *State) leave(t *thread) {
 		return
 	}
 	s.step.Call, s.step.Open = c, c.Open
-	if n := len(t.calls); len(t.pending) == 0 && t.calls[n-1] == c { // mostly
+	if n := len(t.calls); len(t.pending) == 0 && t.calls[n-1] == c { // most often
 		t.calls, t.spare = t.calls[:n-1], append(t.spare, c)
 		return
 	}
@@ -324,12 +323,12 @@ func (s *State) leave(t *thread) {
 	t.pending = s.until(t, t.pending, c)
 }
 
-// before reports whether the entry of an exit may be among the events passed over.
+// before reports whether the entry of an exit may be among the skipped events.
 func (s *State) before(exit *schema.Event) bool {
 	return s.passed && (exit.Entered == 0 || exit.Entered < s.joined)
 }
 
-// innermost returns the call that the exit may end, nil where there is none.
+// innermost returns the innermost call that the exit may end, or nil.
 func innermost(calls []*Call, exit *schema.Event) *Call {
 	for i := len(calls) - 1; i >= 0; i-- {
 		if c := calls[i]; c.Enter.Role == exit.Role && (exit.Entered == 0 || exit.Entered == c.Enter.Time) {
@@ -339,7 +338,7 @@ func innermost(calls []*Call, exit *schema.Event) *Call {
 	return nil
 }
 
-// until keeps of some calls those entered before c.
+// until returns the calls entered before c, and drops the others.
 func (s *State) until(t *thread, calls []*Call, c *Call) []*Call {
 	kept := calls[:0]
 	for _, other := range calls {
@@ -355,7 +354,8 @@ func (s *State) until(t *thread, calls []*Call, c *Call) []*Call {
 	return kept
 }
 
-// OnGivenUp has f told, too, of each call that is taken out although its exit was not seen.
+// OnGivenUp adds f to the functions that are called for each call that is dropped although its exit was not
+// seen.
 func (s *State) OnGivenUp(f func(*Call)) { s.givenUp = append(s.givenUp, f) }
 
 func (s *State) giveUp(calls ...*Call) {
@@ -366,7 +366,7 @@ func (s *State) giveUp(calls ...*Call) {
 	}
 }
 
-// killed takes the end of a dentry within a drop_caches call of its thread: that killed it.
+// killed notes the drop_caches call of the thread, if there is one, as what killed the dentry.
 func (s *State) killed(t *thread) {
 	if d := s.step.Object; d != nil && d.Killed == s.step.Event.ID && t != nil && s.marked {
 		if c := t.innermost(evicts); c != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// feed applies events built from short rows and returns the state.
+// feed applies events built from short rows and returns their steps.
 type feed struct {
 	*State
 	id uint64
@@ -40,7 +40,7 @@ func TestCallsArePairedByThreadAndRole(t *testing.T) {
 	if s := f.do(2, schema.RoleOpen, schema.Exit, 0); s.Call.Enter.ID != 2 || s.Depth != 0 {
 		t.Errorf("exit of the other thread's open pairs with #%d at depth %d", s.Call.Enter.ID, s.Depth)
 	}
-	// The exit of d_lookup is missing: the open still finds its entry.
+	// The exit of d_lookup is missing: the exit of the open still finds its entry.
 	if s := f.do(1, schema.RoleOpen, schema.Exit, 0); s.Stray || s.Call.Enter.ID != 1 {
 		t.Errorf("open exit after a lost lookup exit: stray %v", s.Stray)
 	}
@@ -135,7 +135,7 @@ func TestLossesThatTouchEverythingAfter(t *testing.T) {
 		schema.LossCause_LOSS_CAUSE_REBUILT:        false,
 		99:                                         true, // of a later format
 		schema.LossCause_LOSS_CAUSE_RING_BUFFER:    false,
-		schema.LossCause_LOSS_CAUSE_UNWATCHED:      false, // its events say themselves what it touches
+		schema.LossCause_LOSS_CAUSE_UNWATCHED:      false, // its events carry FACT_UNWATCHED
 	} {
 		var l Losses
 		l.record(&schema.Loss{Cause: cause, Role: schema.RoleFork, Count: 1, FirstNs: 100, LastNs: 200}, 90)
@@ -183,7 +183,7 @@ func TestDamageLastsUntilTheNextEvent(t *testing.T) {
 	}
 }
 
-// inProgress returns how many calls have been entered and not left.
+// inProgress returns how many calls are in progress.
 func (s *State) inProgress() int {
 	n := 0
 	for _, t := range s.threads {
@@ -192,7 +192,7 @@ func (s *State) inProgress() int {
 	return n
 }
 
-// A drop_caches whose end may have gone unseen is not what killed a dentry later.
+// A drop_caches whose exit may have been lost is not said to have killed a dentry later.
 func TestDropCachesEndsWhereItMayHaveEnded(t *testing.T) {
 	const a = 0xffff888100000040
 	f := newFeed()

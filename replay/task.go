@@ -11,31 +11,31 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Task is a process. Ids are event ids, 0 where the event is not in the trace.
+// Task is a process. Ids are event ids; 0 means that the event is not in the trace.
 type Task struct {
-	PID    uint32 // initial pid namespace
+	PID    uint32 // in the initial pid namespace
 	Parent uint32 // 0: its fork is not in the trace
-	// Program is what its first thread is called, by its last exec or prctl(2); where that has
-	// not been seen, what another one is.
+	// Program is the name of its first thread, from its last exec or prctl(2); where that thread has not
+	// been seen, the name of another one.
 	Program  string
-	Programs []string // what Program has been, in that order; at most maxExecs, the first ones
-	Names    []Name   // what its threads were called, a row each change; at most maxNames, the first ones
-	Threads  []uint32 // those seen beside the first, in the order of their first events; at most maxNames, the first ones
-	Cgroup   string   // path in the cgroup2 hierarchy at its last exec, or where it has ended then; empty: not known
+	Programs []string // values of Program, each once, in order; at most the first maxExecs
+	Names    []Name   // names of its threads, an entry for each change; at most the first maxNames
+	Threads  []uint32 // threads seen besides the first, in order; at most maxNames
+	Cgroup   string   // path in the cgroup2 hierarchy at its exit, or else at its last exec; empty: not known
 	Forked   uint64
-	Execs    []Exec // at most maxExecs, the first ones
+	Execs    []Exec // at most the first maxExecs
 	Exited   uint64
-	Status   schema.WaitStatus // where Exited is not 0
+	Status   schema.WaitStatus // valid if Exited is not 0
 
-	First, FirstAt uint64 // its first event, and the time of it
-	LastAt         uint64 // the time of its last event
+	First, FirstAt uint64 // id and time of its first event
+	LastAt         uint64 // time of its last event
 	Calls, Failed  uint64 // path calls that have returned
 
-	leader bool // Program is that of its first thread
+	leader bool // Program is the name of its first thread
 	bytes  int  // of the strings it holds
 }
 
-// Name is what a thread was called from an event on: by an exec, by prctl(2), or from its birth.
+// Name is the name of a thread from an event on: from an exec, from prctl(2), or from its birth.
 type Name struct {
 	ID   uint64 `json:"id"`
 	TID  uint32 `json:"tid"`
@@ -48,8 +48,8 @@ type Exec struct {
 	Path string `json:"path"`
 }
 
-// Bounds on processes that are remembered at once, on the programs and names of one, and on
-// the bytes of all these.
+// Bounds on the processes that are remembered at once, on the programs and names of one, and on the bytes
+// of all of these.
 const (
 	maxTasks    = 1 << 16
 	maxExecs    = 16
@@ -57,7 +57,7 @@ const (
 	tasksBudget = 8 << 20
 )
 
-// task returns the process of a number.
+// task returns the process with a pid, and begins it if it is new.
 func (m *Model) task(pid uint32) *Task {
 	t := m.tasks[pid]
 	if t == nil {
@@ -70,7 +70,7 @@ func (m *Model) task(pid uint32) *Task {
 	return t
 }
 
-// fewer makes room for processes: those that have ended are told, if that is not enough all.
+// fewer makes room for processes. It hands out those that have ended, and all if that is not enough.
 func (m *Model) fewer() {
 	for _, t := range m.tasksInOrder() {
 		if t.Exited != 0 {
@@ -87,7 +87,7 @@ func (m *Model) fewer() {
 	}
 }
 
-// tasksInOrder are the processes known, the first first.
+// tasksInOrder returns the known processes in the order of their first events.
 func (m *Model) tasksInOrder() []*Task {
 	return slices.SortedFunc(maps.Values(m.tasks), func(a, b *Task) int { return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Forked, b.Forked)) })
 }
@@ -114,7 +114,7 @@ func (m *Model) see(t *Task, e *schema.Event) {
 	}
 }
 
-// called notes that a thread of a process has a name that it did not have before.
+// called notes that a thread of a process has a new name.
 func (m *Model) called(s *threadCalls, e *schema.Event) {
 	t := s.task
 	if s.comm = strings.Clone(e.Comm); len(t.Names) < maxNames && m.room(t, s.comm) {
@@ -132,7 +132,8 @@ func (m *Model) belongs(t *Task, e *schema.Event) {
 	}
 }
 
-// name gives a process the name of a thread, if it is the first one, or that is not known.
+// name takes the name of a thread for its process, if it is the first thread, or the first thread's name is
+// not known.
 func (m *Model) name(t *Task, e *schema.Event) {
 	if e.TID != e.PID && t.leader {
 		return
@@ -145,7 +146,7 @@ func (m *Model) name(t *Task, e *schema.Event) {
 	}
 }
 
-// room reports whether there is room for one more string of a process.
+// room reports whether there is room for one more string of a process, and counts it.
 func (m *Model) room(t *Task, s string) bool {
 	if m.taskBytes+len(s) > tasksBudget {
 		return false
@@ -163,7 +164,7 @@ func (t *Task) count(c *PathCall) {
 	}
 }
 
-// forked begins a process: another one of its number has ended.
+// forked begins a process. An earlier one with the same pid has ended.
 func (m *Model) forked(t *threadCalls, s *Step) {
 	e := s.Event
 	if e.Child == e.PID {
@@ -177,10 +178,10 @@ func (m *Model) forked(t *threadCalls, s *Step) {
 			}
 		}
 	}
-	program := t.task.Program // making room forgets the task
+	program := t.task.Program // m.task may forget t.task to make room
 	child := m.task(e.Child)
 	child.Parent, child.Forked, child.FirstAt, child.LastAt = e.PID, e.ID, e.Time, e.Time
-	child.Program = program // but it need not be in the cgroup that its parent was last seen in
+	child.Program = program // the cgroup is not inherited: it need not be the one its parent was last seen in
 }
 
 func (m *Model) executed(t *threadCalls, s *Step) {
@@ -190,7 +191,7 @@ func (m *Model) executed(t *threadCalls, s *Step) {
 	}
 }
 
-// exited ends a process: its last thread ends. It may let go of its files after that.
+// exited ends a process, whose last thread ends. The process may still close its files after that.
 func (m *Model) exited(t *threadCalls, s *Step) {
 	m.unfinished(t, 0)
 	m.belongs(t.task, s.Event)

@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	taskWidth = 22 // of comm/tid
-	callWidth = 34 // of the nested call
-	maxIndent = 16 // calls deeper than that are not indented any further
+	taskWidth = 22 // columns of comm/tid
+	callWidth = 34 // columns of the nested call
+	maxIndent = 16 // deeper calls are not indented any further
 )
 
-// TextOptions say how NewText prints.
+// TextOptions says how NewText prints.
 type TextOptions struct {
 	Color bool // with escape sequences for a terminal
-	Wide  bool // with all that was recorded, however long a line gets
+	Wide  bool // with everything recorded, in lines of any length
 }
 
-// NewText prints one line an event: id, seconds since boot, comm/tid, the role (nested in
-// the calls that enclose it; > enters, < leaves), the values and the name, in 120 columns. A
-// wide line has the cpu, the symbol, and every address and hash besides.
+// NewText prints one line per event, in 120 columns: id, seconds since boot, comm/tid, the role (nested in
+// the calls that enclose it; > is an entry, < an exit), the values and the name. A wide line also has the
+// cpu, the symbol, and every address and hash.
 func NewText(o TextOptions) Format {
 	none := shown.Of("")
 	t := text{facts: factTexts{begin: shown.Of(" ["), quote: none}, dim: none, bold: none, alarm: none, plain: none}
@@ -54,7 +54,7 @@ func (t *text) begin(dst *shown.Text, h *schema.Header) {
 	dst.Put("\n")
 }
 
-// call is the middle of a line: nested, a mark, the role and the symbol, padded.
+// call appends the middle of a line: the indentation, a mark, the role and the symbol, padded.
 func (t *text) call(dst *shown.Text, s *Step) {
 	from, e := dst.Len(), s.Event
 	dst.Spaces(2 * min(s.Depth, maxIndent))
@@ -67,7 +67,7 @@ func (t *text) call(dst *shown.Text, s *Step) {
 	dst.Spaces(callWidth - dst.Runes(from))
 }
 
-// mark says whether a line enters a call, leaves it, or is of one moment.
+// mark appends whether a line is the entry or the exit of a call, or has only one moment.
 func mark(dst *shown.Text, e *schema.Event) {
 	p := e.PhaseInFile()
 	switch _, known := e.Role.Info(); {
@@ -97,7 +97,7 @@ func (t *text) event(dst *shown.Text, s *Step) {
 	dst.Put("\n")
 }
 
-// begins writes the start of a line: the event, its time, its CPU and its task.
+// begins writes the start of a line: the event's id, time, CPU and task.
 func (t *text) begins(e *schema.Event) {
 	o := &t.start
 	o.begin(e)
@@ -117,7 +117,7 @@ func (t *text) begins(e *schema.Event) {
 	o.text.Put(" ")
 }
 
-// putTask says who did it; an imported log does not.
+// putTask appends the task of an event, or - where an imported log does not name it.
 func putTask(dst *shown.Text, e *schema.Event) {
 	if e.Comm == "" && e.TID == 0 {
 		dst.Put("-")
@@ -128,7 +128,7 @@ func putTask(dst *shown.Text, e *schema.Event) {
 	dst.Uint(uint64(e.TID))
 }
 
-// values appends what the event recorded, but for the name.
+// values appends what the event recorded, except the name.
 func (t *text) values(dst *shown.Text, s *Step) {
 	e := s.Event
 	if e.Columns.Has(schema.ColumnDentry) {
@@ -148,8 +148,8 @@ func (t *text) values(dst *shown.Text, s *Step) {
 	t.pairing(dst, s)
 }
 
-// key appends what a name is looked up by, but for the name. A dentry has shown
-// its parent already.
+// key appends what a name is looked up by, except the name. For a dentry, the parent has been printed
+// already.
 func (t *text) key(dst *shown.Text, e *schema.Event) {
 	if e.Parent != 0 && e.Dentry == 0 {
 		dst.Put(" parent=")
@@ -157,7 +157,7 @@ func (t *text) key(dst *shown.Text, e *schema.Event) {
 	}
 	if e.Hash != 0 {
 		dst.Put(" hash=")
-		dst.Uint(uint64(e.Hash)) // decimal, as dmesg and the report have it
+		dst.Uint(uint64(e.Hash)) // decimal, as in dmesg and the report
 	}
 	dst.Put(" len=")
 	dst.Uint(uint64(e.NameLen))
@@ -246,7 +246,7 @@ func (t *text) returned(dst *shown.Text, e *schema.Event, f *field) {
 	case n != 0:
 		dst.Join(&t.bold)
 		dst.Int(-int64(n))
-		if name := schema.ErrnoName(n); name[0] == 'E' { // no number
+		if name := schema.ErrnoName(n); name[0] == 'E' { // not a number
 			dst.Put(" ")
 			dst.Word(name)
 		}
@@ -258,18 +258,18 @@ func (t *text) returned(dst *shown.Text, e *schema.Event, f *field) {
 	}
 }
 
-// putDev adds a device as "major:minor".
+// putDev appends a device as "major:minor".
 func putDev(dst *shown.Text, dev uint32) {
 	dst.Uint(uint64(dev >> 20))
 	dst.Put(":")
 	dst.Uint(uint64(dev & (1<<20 - 1)))
 }
 
-// factNames are the facts in the order of their bits.
+// factNames holds the names of the facts in the order of their bits.
 var factNames = [...]shown.Text{shown.Of("parent_is_root"), shown.Of("parent_op_hash"), shown.Of("mountpoint"), shown.Of("unhashed"), shown.Of("inode_unknown"),
 	shown.Of("name_unreadable"), shown.Of("unwatched"), shown.Of("exchange"), shown.Of("other_root")}
 
-// pairing says what an exit leaves, and what is odd about the event.
+// pairing appends the entry that an exit belongs to, and what is odd about the event.
 func (t *text) pairing(dst *shown.Text, s *Step) {
 	switch {
 	case s.Stray:
@@ -301,7 +301,7 @@ func (t *text) name(dst *shown.Text, s *Step) {
 	}
 }
 
-// note appends a line of its own, which no event stands behind.
+// note appends a line that is not of an event.
 func (t *text) note(dst *shown.Text, line func()) {
 	dst.Join(&t.dim)
 	dst.Put("--- ")
@@ -310,7 +310,7 @@ func (t *text) note(dst *shown.Text, line func()) {
 	dst.Put("\n")
 }
 
-// warning is a note of what is missing.
+// warning appends a line about something that is missing.
 func (t *text) warning(dst *shown.Text, line func()) {
 	dst.Join(&t.alarm)
 	dst.Put("!!! ")

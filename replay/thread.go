@@ -9,19 +9,19 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// thread is what the state knows of one, while it is in a call.
+// thread is what the state knows of a thread that is in a call.
 type thread struct {
 	tid     uint32
 	calls   []*Call // innermost last
-	first   uint64  // no call of these was entered before
-	pending []*Call // may have ended unseen: they enclose nothing, and wait for an exit that says it is theirs; oldest first
-	maybe   *Call   // of pending, the open that what follows is in if it has not ended; nil: none
+	first   uint64  // no call in calls was entered before this time
+	pending []*Call // may have ended unseen: they enclose nothing and wait for an exit that names their entry; oldest first
+	maybe   *Call   // the pending open that is around what follows, unless it has ended; nil: none
 	spare   []*Call
-	seen    uint64 // its last event since it has calls in progress; 0: none
-	at      uint64 // the time of that
+	seen    uint64 // its last event while a call was in progress; 0: none
+	at      uint64 // time of that event
 }
 
-// maxIdle is up to how many threads those are kept that are in no call.
+// maxIdle is how many threads there may be before those that are in no call are taken out.
 const maxIdle = 1 << 10
 
 // maxPending bounds the calls of a thread that wait for such an exit.
@@ -34,12 +34,13 @@ func (s *State) begin(tid uint32) *thread {
 	return t
 }
 
-// executes are the roles of an execve.
+// executes are the roles of execve and execveat.
 var executes = RolesThat(schema.Executes)
 
-// takesOver gives the calls that a thread is in to the first thread of its process: it has become that, and has its
-// number, when it runs another program (de_thread). What the first was in will not return. Where several are in an
-// execve it is not known which of them it was, and no exit is that of either.
+// takesOver handles a program run by a thread that is not the first of its process: it takes over the id of
+// the first thread (de_thread in the kernel), with the calls that it is in. The calls of the first thread
+// will not return. If several threads are in an execve, it is not known which one it was, and no exit is
+// paired with any of them.
 func (s *State) takesOver(e *schema.Event) {
 	if e.TID != e.PID {
 		return
@@ -71,7 +72,7 @@ func (s *State) takesOver(e *schema.Event) {
 	}
 }
 
-// executes reports whether the thread is of a process, and in an execve.
+// executes reports whether the thread is in an execve of the process.
 func (t *thread) executes(pid uint32) bool {
 	return slices.ContainsFunc(t.calls, func(c *Call) bool { return executes.Has(c.Enter.Role) && c.Enter.PID == pid })
 }
@@ -79,7 +80,7 @@ func (t *thread) executes(pid uint32) bool {
 // idle reports whether no call of the thread is in progress.
 func (t *thread) idle() bool { return len(t.calls)+len(t.pending) == 0 }
 
-// retire takes out a thread without a call in progress, where there are many.
+// retire takes out a thread without a call in progress, if there are many threads.
 func (s *State) retire(t *thread) {
 	if t.seen, t.at, t.maybe = 0, 0, nil; len(s.threads) <= maxIdle {
 		return
@@ -91,7 +92,7 @@ func (s *State) retire(t *thread) {
 	}
 }
 
-// abandon drops the calls in progress: their exits will not come. A thread that is nil has none.
+// abandon drops the calls in progress, whose exits will not come. The thread may be nil.
 func (s *State) abandon(t *thread) {
 	if t == nil {
 		return
@@ -102,7 +103,7 @@ func (s *State) abandon(t *thread) {
 	t.calls, t.pending, t.maybe = t.calls[:0], t.pending[:0], nil
 }
 
-// recycled takes one of those that are spare, which still holds what it held, or makes one.
+// recycled returns a spare value, with its old contents, or a new one.
 func recycled[T any](spare *[]*T) *T {
 	n := len(*spare)
 	if n == 0 {
@@ -113,8 +114,8 @@ func recycled[T any](spare *[]*T) *T {
 	return v
 }
 
-// Enclosing returns the innermost call of some roles that the step is in, itself included;
-// nil: none, or its exit may be among events that were lost.
+// Enclosing returns the innermost call of the given roles that the step is in, itself included; nil if
+// there is none, or its exit may be among lost events.
 func (s *State) Enclosing(step *Step, roles Roles) *Call {
 	if c := step.Call; c != nil && roles.Has(c.Enter.Role) {
 		return c
@@ -122,7 +123,7 @@ func (s *State) Enclosing(step *Step, roles Roles) *Call {
 	return s.Around(step.Event.TID, roles)
 }
 
-// Around returns the innermost call of some roles that a thread is in, as Enclosing does.
+// Around returns the innermost call of the given roles that a thread is in, as Enclosing does.
 func (s *State) Around(tid uint32, roles Roles) *Call {
 	if t := s.thread(tid); t != nil {
 		return t.innermost(roles)
@@ -130,7 +131,7 @@ func (s *State) Around(tid uint32, roles Roles) *Call {
 	return nil
 }
 
-// innermost is that of some roles; nil: there is none.
+// innermost returns the innermost call of the given roles, or nil.
 func (t *thread) innermost(roles Roles) *Call {
 	for i := len(t.calls) - 1; i >= 0; i-- {
 		if roles.Has(t.calls[i].Enter.Role) {
@@ -140,8 +141,8 @@ func (t *thread) innermost(roles Roles) *Call {
 	return nil
 }
 
-// walking is the path of the path call that the step is in, or ends; of an operation's entry,
-// whose walk is still to come, empty.
+// walking returns the path of the path call that the step is in or ends. It is empty at the entry of an
+// operation, whose walk is still to come.
 func (s *State) walking(step *Step) string {
 	if c := s.Enclosing(step, callRoles); c != nil {
 		return c.Path

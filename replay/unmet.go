@@ -11,23 +11,23 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// unmet finds out why a filter picks nothing: what it asks for that is nowhere in the
-// trace, and the nearest there is.
+// unmet finds out why a filter picks nothing: what it asks for that is nowhere in the trace, and the
+// nearest match.
 type unmet struct {
 	filter      *Filter
 	wants       []want
 	matched     uint64 // events that match
-	shown       bool   // a format has printed some of them
-	first, last uint64 // times of the first and the last event
+	shown       bool   // the format has printed at least one
+	first, last uint64 // times of the first and the latest event
 	any         bool   // there are events
 }
 
 // want is one thing that a filter asks for.
 type want struct {
-	alone Filter // which asks for nothing else
+	alone Filter // a filter for this thing only
 	met   bool
-	says  string // that it is not in the trace
-	near  string // what is near it; empty: nothing is
+	says  string // the message that it is not in the trace
+	near  string // a hint to add to says; empty: none
 	names *search
 }
 
@@ -80,7 +80,7 @@ func newUnmet(f *Filter) *unmet {
 	return u
 }
 
-// word is the dentry as it was asked for.
+// word returns the dentry in the form in which it was asked for.
 func (r Ref) word() string {
 	if r.Seq != 0 {
 		return fmt.Sprintf("D%d", r.Seq)
@@ -88,7 +88,7 @@ func (r Ref) word() string {
 	return fmt.Sprintf("%#x", r.Addr)
 }
 
-// see takes an event into account, whether it matches or not, until one is shown. The call is as for Match.
+// see takes an event into account, whether it matches or not, until one is shown. The call is as in Match.
 func (u *unmet) see(s *Step, c *PathCall) {
 	e := s.Event
 	if !u.any {
@@ -119,7 +119,7 @@ func (u *unmet) see(s *Step, c *PathCall) {
 	}
 }
 
-// why says it in lines, none where something is shown or nothing was asked for.
+// why returns the reasons in lines; nil where an event was shown.
 func (u *unmet) why() (lines []string) {
 	at := func(ns uint64) string {
 		var t shown.Text
@@ -155,14 +155,14 @@ func (u *unmet) why() (lines []string) {
 	return lines
 }
 
-// search is for a name as it was given.
+// search looks for a name as given, and for the one nearest to it.
 type search struct {
 	given    string
 	found    bool
-	tried    bool   // nearest is one
-	nearest  string // of those offered
+	tried    bool   // nearest is set
+	nearest  string // of the names offered
 	distance int
-	last     string // the one offered last
+	last     string // the name offered last
 }
 
 func (s *search) offer(name string) {
@@ -182,8 +182,8 @@ func (s *search) offer(name string) {
 	}
 }
 
-// to is how far a name is from the one given, or limit if it is as far: nothing for a path
-// that ends with it, else how many bytes must be put in, taken out or replaced.
+// to returns the distance of a name from the one given, or limit if it is not less: 0 for a path that ends
+// with it, else the number of bytes to insert, delete or replace.
 func (s *search) to(name string, limit int) int {
 	if strings.HasSuffix(name, "/"+s.given) {
 		return 0
@@ -217,5 +217,5 @@ func (s *search) to(name string, limit int) int {
 
 func abs(n int) int { return max(n, -n) }
 
-// String is the name as it is printed, which is mostly as it was given.
+// String returns the name in printable form, mostly as it was given.
 func (s *search) String() string { return Printable(Unescape(s.given)) }

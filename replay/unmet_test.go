@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The nearest name is the first of those that none is nearer than.
+// The nearest name is the first one with the least distance.
 func TestNearestIsTheNearest(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(8, 13))
 	word := func() string {
@@ -37,7 +37,7 @@ func TestNearestIsTheNearest(t *testing.T) {
 	}
 }
 
-// edits is the definition of the distance.
+// edits returns the distance by its definition.
 func edits(a, b string) int {
 	if a == "" || b == "" {
 		return len(a) + len(b)

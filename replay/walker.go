@@ -4,48 +4,47 @@ package replay
 
 import "github.com/dtrec/dtrec/schema"
 
-// walker is a path call in progress: an operation with the walks in it, or one walk alone.
+// walker is a path call in progress: an operation with its walks, or one walk alone.
 type walker struct {
-	call     *PathCall   // filled anew for the next call
-	told     []Component // of the one told last
+	call     *PathCall   // overwritten by the next call
+	told     []Component // components of the call handed out last
 	role     schema.Role
 	routes   [2]route
-	used     int // of routes
-	cur      int // of routes, the one walked last
-	at       int // of its parts, what is being asked for; -1: nothing of the path
+	used     int // number of routes in use
+	cur      int // index of the route walked last
+	at       int // index in its parts of what is being looked up; -1: nothing in the path
 	entered  uint64
-	fs       string // of the directory asked last
-	within   uint64 // the d_lookup in progress, whose __d_lookup says no more
-	slow     bool   // it went on in ref-walk
-	last     Mark   // the event before, of the call or one within
+	fs       string // type of the filesystem asked last
+	within   uint64 // entry of the d_lookup in progress, whose __d_lookup is ignored; 0: none
+	slow     bool   // it was in ref-walk
+	last     Mark   // the last event of the call or of one inside it
 	lastAt   uint64 // its time
 	missed   bool
 	exitLost bool     // its exit may be lost: what follows may not be in it
-	part     bool     // not all of it is known: components beyond the bound, a walk without an end
-	born     []uint64 // addresses of the dentries without inode that it made
+	part     bool     // not all of it is known: too many components, or a walk without an end
+	born     []uint64 // addresses of the negative dentries that it made
 }
 
-// route is one path of a path call, and what the walk of it has met.
+// route is one path of a path call, with what its walk has found.
 type route struct {
 	path   string
-	bytes  uint32      // its length
-	addr   uint64      // of the string
-	walk   uint64      // the entry of its walk; 0: none
-	role   schema.Role // of that
+	bytes  uint32      // length of the whole path
+	addr   uint64      // address of the string
+	walk   uint64      // the entry of its walk; 0: none in progress
+	role   schema.Role // role of the walk
 	rooted bool        // it starts in the root directory
 	parts  []Component
 }
 
-// Bounds on the components of a call, of which a path of PATH_MAX bytes has at most half as
-// many, but links lead on; on those of all calls in progress; and on those that a walker
-// keeps room for.
+// Bounds on the components of a call, on those of all calls in progress, and on those that a spare walker
+// keeps room for. A path of PATH_MAX bytes has at most half of maxParts, but links add theirs.
 const (
 	maxParts    = 4096
 	maxAllParts = 1 << 16
 	spareParts  = 64
 )
 
-// begin begins a path call, or a walk in the one around it.
+// begin begins a path call, or a walk in the operation around it.
 func (m *Model) begin(t *threadCalls, e *schema.Event) {
 	outer := t.inner()
 	if outer != nil && walkRoles.Has(e.Role) && m.joins(outer, e) {
@@ -72,8 +71,8 @@ func (m *Model) begin(t *threadCalls, e *schema.Event) {
 	m.walking++
 }
 
-// joins reports whether a walk is of the operation around it. An open is where that is an
-// execve that has none yet.
+// joins adds a walk to the operation around it, and reports whether it belongs there. An open belongs to an
+// execve that has no path yet.
 func (m *Model) joins(w *walker, e *schema.Event) bool {
 	if walkRoles.Has(w.role) || e.Role == schema.RoleOpen && (!w.role.Is(schema.Executes) || w.used > 0) {
 		return false
@@ -113,7 +112,7 @@ func (m *Model) walks(w *walker, e *schema.Event) {
 	w.used++
 }
 
-// pathless reports whether a call had no path, as utimensat of a descriptor.
+// pathless reports whether a call had no path, like utimensat on a descriptor.
 func (m *Model) pathless(w *walker, until uint64) bool {
 	if w.used > 0 || !w.role.LacksPath(w.call.Errno) {
 		return false
@@ -122,13 +121,13 @@ func (m *Model) pathless(w *walker, until uint64) bool {
 	return m.followed && !lost
 }
 
-// again notes that the walk begins anew.
+// again notes that the walk starts over.
 func (w *walker) again(now uint64) {
 	w.call.Restarts++
 	w.call.Again = now - min(now, w.call.At)
 }
 
-// passes notes the time since the event before, of one of the call or of a call within it.
+// passes notes the time since the last event of the call or of a call inside it.
 func (w *walker) passes(e *schema.Event) {
 	now := Mark{e.ID, e.Role, e.PhaseInFile()}
 	if took := e.Time - min(e.Time, w.lastAt); w.last.ID != 0 && took > w.call.Gap.Took {
@@ -155,13 +154,13 @@ func (m *Model) walked(t *threadCalls, s *Step) bool {
 	return false
 }
 
-// arrives takes what the first path of a call led to.
+// arrives notes what the first path of a call led to.
 func (m *Model) arrives(w *walker, s *Step) {
 	c, e := w.call, s.Event
 	c.Dentry, c.Inode, c.Ino, c.FSType = s.Object, e.Inode, e.Ino, e.FSType
 	parts := w.routes[0].parts
 	for i := range parts {
-		if p := &parts[i]; !p.Beside && p.Link && p.Dentry == c.Dentry { // not followed: what came after it the filesystem asked for itself
+		if p := &parts[i]; !p.Beside && p.Link && p.Dentry == c.Dentry { // the link was not followed: the filesystem looked up what came after it
 			unfollow(parts[i:])
 			break
 		}
@@ -172,14 +171,14 @@ func (m *Model) arrives(w *walker, s *Step) {
 	}
 }
 
-// unfollow takes back that components were links.
+// unfollow marks components as not being links.
 func unfollow(parts []Component) {
 	for i := range parts {
 		parts[i].Link, parts[i].Follow = false, 0
 	}
 }
 
-// end hands out the path call that the step leaves. Those entered after it have lost their exit.
+// end hands out the path call that the step leaves. Those entered after it have lost their exits.
 func (m *Model) end(t *threadCalls, i int, s *Step) {
 	m.unfinished(t, i+1)
 	w, e := t.calls[i], s.Event
@@ -209,7 +208,7 @@ func (m *Model) end(t *threadCalls, i int, s *Step) {
 	t.task.count(c)
 }
 
-// unfinished hands out the calls of a thread from the i-th on: their exit will not come.
+// unfinished hands out the calls of a thread from index i on: their exits will not come.
 func (m *Model) unfinished(t *threadCalls, i int) {
 	for n := len(t.calls); n > i; n-- {
 		m.tell(t.calls[n-1], m.State.now)
@@ -217,7 +216,7 @@ func (m *Model) unfinished(t *threadCalls, i int) {
 	}
 }
 
-// givenUp is told by the state of a call that is taken out.
+// givenUp is called for a call that the state drops.
 func (m *Model) givenUp(c *Call) {
 	t := m.threads[c.Enter.TID]
 	if t == nil || !callRoles.Has(c.Enter.Role) {
@@ -234,10 +233,10 @@ func (m *Model) givenUp(c *Call) {
 	}
 }
 
-// tell gives the call its class, and hands it out.
+// tell sets the class of the call and hands it out.
 func (m *Model) tell(w *walker, last uint64) {
 	defer m.forget(w)
-	if c := w.call; m.Call != nil && !m.State.logged { // whose calls the lines of a log are of, it does not say
+	if c := w.call; m.Call != nil && !m.State.logged { // the lines of a kernel log do not say whose calls they are of
 		c.Whole = m.whole && c.End != 0 && !w.part
 		if c.Whole && len(m.State.Losses.windows) > 0 {
 			_, lost := m.State.Losses.Touched(c.At, last, classified)
@@ -264,7 +263,7 @@ func (m *Model) tell(w *walker, last uint64) {
 	}
 }
 
-// forget keeps the room of a call that is over.
+// forget frees a call that is over; a small one is kept for reuse.
 func (m *Model) forget(w *walker) {
 	m.walking--
 	m.held -= len(w.routes[0].parts) + len(w.routes[1].parts) + len(w.born)
@@ -290,7 +289,7 @@ func (m *Model) keep(w *walker) {
 	w.call.Components = w.told
 }
 
-// resolved is the path that the first path of a call came to.
+// resolved returns the path that the first path of a call came to.
 func (m *Model) resolved(c *PathCall) string {
 	if c.Dentry != nil {
 		return m.Path(c.Dentry)
