@@ -13,8 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// A run read without a role is judged as one recorded without it, and every claim
-// that fell is accounted for.
+// A run read without a role is judged like one recorded without it, and every claim that is lost is
+// accounted for.
 func TestWithoutARole(t *testing.T) {
 	whole := tapedBytes(t, func(*schema.Header) {}, func(schema.Role) bool { return true })
 	full := collect(t, whole)
@@ -47,7 +47,7 @@ func TestWithoutARole(t *testing.T) {
 	}
 }
 
-// The kinds that a role is said to be needed by are all of which claims fall without it, in recordings of real programs.
+// In recordings of real programs, every kind that loses a claim without a role says that it needs the role.
 func TestKindsNameWhatTheyNeed(t *testing.T) {
 	t.Parallel()
 	for file, data := range tracetest.Files(t, "../traces/*.pb", "../test/git.pb") {
@@ -77,7 +77,7 @@ func TestKindsNameWhatTheyNeed(t *testing.T) {
 	}
 }
 
-// tapedBytes is everyKind as a file, with the events of the roles that keep accepts.
+// tapedBytes returns everyKind as a file, with only the events of the roles that keep accepts.
 func tapedBytes(t *testing.T, header func(*schema.Header), keep func(schema.Role) bool) []byte {
 	t.Helper()
 	r := &tape{t: t, now: 1e9, tid: 100, comm: "prog", header: tracetest.Header(), keep: keep}

@@ -13,8 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Whatever a loss record holds, with it nothing is proven that is not without it, and no
-// claim is proven whose window it touches.
+// Whatever a loss record contains: with it no claim is proven that is not proven without it, and no claim
+// is proven whose window the loss touches.
 func TestNoLossRecordProvesAnything(t *testing.T) {
 	traces := wholeTraces(t)
 	for _, file := range tracetest.Names(t, "testdata/contradictions/*.pb", "../test/cases/nameless.pb") {
@@ -49,13 +49,13 @@ func TestNoLossRecordProvesAnything(t *testing.T) {
 	}
 }
 
-// noFooter leaves the footer out, whose count of losses is another.
+// noFooter removes the footer, whose count of losses would no longer be right.
 func noFooter(m *memory) *memory {
 	m.records = slices.DeleteFunc(m.records, func(r schema.Record) bool { _, ok := r.(*schema.Footer); return ok })
 	return m
 }
 
-// anyLoss is a loss record of anything a file can hold.
+// anyLoss returns a random loss record with anything that a file can hold.
 func anyLoss(rng *rand.Rand, m *memory) *schema.Loss {
 	when := func() uint64 {
 		switch rng.IntN(12) {
@@ -80,9 +80,9 @@ func anyLoss(rng *rand.Rand, m *memory) *schema.Loss {
 	return l
 }
 
-// touches reports whether the window of a loss that can be of any role lies over operands of a
-// claim that stands on more than one event. A record may stand behind events of the time at
-// which its window begins, and is of what came after them.
+// touches reports whether the window of a loss that can be of any role covers operands of a claim that
+// rests on more than one event. A loss record may come after events of the time at which its window begins,
+// and is then about what happened after them.
 func touches(l *schema.Loss, m *memory, cl *Claim) bool {
 	switch {
 	case l.Cause == schema.LossCause_LOSS_CAUSE_UNREADABLE_NAME, l.Cause == schema.LossCause_LOSS_CAUSE_UNWATCHED,

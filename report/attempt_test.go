@@ -8,8 +8,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// tries makes the kernel one of 7.2 or later: dentry_kill is entered for a dentry without
-// users, lets go of d_lock to get the inode's, and may find it in use by then, or dead.
+// tries makes the kernel one of 7.2 or later: dentry_kill is entered for a dentry without users, lets go of
+// d_lock to get the lock of the inode, and may then find the dentry in use, or dead.
 func (r *tape) tries() {
 	for _, p := range r.header.Probe {
 		if p.Role == schema.RoleKill {
@@ -20,7 +20,7 @@ func (r *tape) tries() {
 
 func (r *tape) free(d uint64) { r.on(schema.RoleFree, schema.Enter, d, rootAddr, 0, "") }
 
-// waiting is done by a task whose dentry_kill waits for a lock.
+// waiting runs do as a task whose dentry_kill waits for a lock.
 func (r *tape) waiting(do func()) {
 	tid, comm := r.tid, r.comm
 	r.tid, r.comm = 950, "reclaim"
@@ -28,7 +28,7 @@ func (r *tape) waiting(do func()) {
 	r.tid, r.comm = tid, comm
 }
 
-// dropCaches is another task's, with what it kills.
+// dropCaches runs do as another task inside drop_caches.
 func (r *tape) dropCaches(do func()) {
 	r.elsewhere(func() {
 		r.put(schema.RoleEvict, schema.Enter, func(*schema.Event) {})
@@ -37,7 +37,7 @@ func (r *tape) dropCaches(do func()) {
 	})
 }
 
-// made opens f, whose dentry is not there and is allocated.
+// made opens f, whose dentry is not in the cache and is allocated.
 func (r *tape) made(d uint64) {
 	r.open("f")
 	r.rcu(rootAddr, "f", 0, 0, 0)
@@ -45,7 +45,7 @@ func (r *tape) made(d uint64) {
 	r.opened(d, rootAddr, 5, "f")
 }
 
-// attemptCases are the claims to which an attempt leaves a doubt.
+// attemptCases are the claims that a mere attempt to kill may leave in doubt.
 var attemptCases = []cellCase{
 	{"killed, freed and allocated again, on 7.2", Eviction, []*Reason{nil}, func(r *tape) {
 		r.tries()
@@ -187,7 +187,7 @@ var attemptCases = []cellCase{
 	}},
 }
 
-// A dentry that somebody has a reference to was not killed before.
+// A dentry to which somebody takes a reference was not killed before.
 func TestAttemptThatDidNotKill(t *testing.T) {
 	play(t, []scenario{
 		{"found by the rcu-walk, taken while dentry_kill waits", func(r *tape) {

@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Verdicts are the same whether or not anything else is kept.
+// The verdicts are the same whether or not anything else is kept.
 func TestBareVerdicts(t *testing.T) {
 	for name, trace := range manyTraces(t) {
 		for _, without := range []replay.Roles{0, replay.RolesOf(schema.RoleInsert), replay.RolesOf(schema.RoleKill, schema.RoleLookupChain)} {
@@ -22,7 +22,7 @@ func TestBareVerdicts(t *testing.T) {
 	}
 }
 
-// Nothing is kept where verdicts alone are asked for.
+// Nothing is kept if only the verdicts are asked for.
 func TestBareKeepsNothing(t *testing.T) {
 	r := tracetest.Read(t, fileOf(t, everyKind))
 	defer r.Close()
@@ -37,7 +37,7 @@ func TestBareKeepsNothing(t *testing.T) {
 	}
 }
 
-// verdictsOf is what check prints of a trace, as text and as JSON.
+// verdictsOf returns what dtrec check prints of a trace, as text and as JSON.
 func verdictsOf(t *testing.T, trace []byte, o Options) []byte {
 	t.Helper()
 	r := tracetest.Read(t, trace)

@@ -40,7 +40,7 @@ func collect(t testing.TB, b []byte) *Findings {
 	return f
 }
 
-// Compare with BenchmarkReader of schema: the same million events.
+// Compare with BenchmarkReader of package schema, which reads the same million events.
 func BenchmarkCollect(b *testing.B) {
 	const events = 1_000_000
 	file := generate(b, events)
@@ -51,9 +51,8 @@ func BenchmarkCollect(b *testing.B) {
 	b.ReportMetric(float64(events)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
-// BenchmarkRatios measures what the two promises are about in one run, so that
-// other load on the machine falls on both sides: reading every event against bare
-// decompression, and a report against reading.
+// BenchmarkRatios measures the two promised ratios in one run, so that other load on the machine affects
+// both sides: reading every event against mere decompression, and a report against reading.
 func BenchmarkRatios(b *testing.B) {
 	file := generate(b, 1_000_000)
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
@@ -98,7 +97,7 @@ func readAll(t testing.TB, file []byte) {
 	}
 }
 
-// Judging allocates for dentries, not for events and not for claims.
+// Judging allocates per dentry, not per event or per claim.
 func TestCollectAllocatesPerDentryOnly(t *testing.T) {
 	const events = 200_000
 	file := generate(t, events)
@@ -113,7 +112,7 @@ func TestCollectAllocatesPerDentryOnly(t *testing.T) {
 	}
 }
 
-// heapWatch is a source that measures the live heap now and then.
+// heapWatch is a source that measures the live heap every 100,000 records.
 type heapWatch struct {
 	*schema.Reader
 	n    int
@@ -130,11 +129,11 @@ func (h *heapWatch) Next() (schema.Record, error) {
 	return h.Reader.Next()
 }
 
-// A trace ten times as long must not take more memory.
+// A trace that is ten times as long must not take more memory.
 func TestMemoryDoesNotGrowWithTheTrace(t *testing.T) {
 	peak := func(events int) uint64 {
 		path := filepath.Join(t.TempDir(), "run.pb")
-		writeGenerated(t, path, events) // whole before it is read: what generates it takes memory itself
+		writeGenerated(t, path, events) // written completely before it is read, as generating it takes memory too
 		file, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)

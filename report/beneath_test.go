@@ -8,11 +8,11 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// A layered filesystem looks a name up in those beneath it, by the new dentry's own
-// copy of the name. That is no symbolic link: it leads the walk nowhere, and is no missing
-// name of the path's. Of what the path's own names came to nothing is taken away.
+// A layered filesystem looks up a name in the filesystems beneath it, with the new dentry's own copy of the
+// name. This is not a symbolic link: it does not lead the walk elsewhere, it is not a missing name of the
+// path, and it changes nothing about what the names of the path came to.
 func TestLookupBeneath(t *testing.T) {
-	const own = int(addrA + 56 - pathAddr) // of D1's name
+	const own = int(addrA + 56 - pathAddr) // offset of D1's copy of the name
 	missing := func(meanwhile func(*tape)) func(*tape) {
 		return func(r *tape) {
 			r.open("f")

@@ -13,7 +13,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Every claim on the life of a dentry is in doubt where what was known of it was forgotten.
+// Every claim on the life of a dentry is in doubt if the dentry was forgotten.
 func TestAForgottenDentryIsInDoubt(t *testing.T) {
 	r := &tape{t: t, now: 1e9, tid: 100, comm: "prog", header: tracetest.Header()}
 	everyKind(r)

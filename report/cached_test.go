@@ -9,7 +9,7 @@ import (
 )
 
 var _ = tested(kindTest{
-	proven: func(r *tape) { // l is of everyKind
+	proven: func(r *tape) { // the dentry of l is that of everyKind
 		r.open("d/l")
 		r.rcu(rootAddr, "d", 0, addrA, 5)
 		r.rcu(addrA, "l", 2, addrD, 6)
@@ -69,11 +69,11 @@ var _ = tested(kindTest{
 	},
 })
 
-// What is said to be answered ends where the walk did.
+// The part of the path that is said to be answered ends where the walk did.
 func TestCachedIsWhatWasLookedUp(t *testing.T) {
 	for _, test := range []struct {
 		path string
-		ends []int // of the components looked up
+		ends []int // ends of the components that were looked up
 		want string
 	}{
 		{"/a/b/c", []int{2}, "/a"}, {"/a/b/c", []int{2, 4}, "/a/b"}, {"/a/b/c", []int{2, 4, 6}, "/a/b/c"}, {"a/b/", []int{1, 3}, "a/b/"}, {"a/b/..", []int{1, 3}, "a/b/.."},

@@ -9,28 +9,28 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-const targetAddr = pathAddr + 4096 // the other path of an operation on two
+const targetAddr = pathAddr + 4096 // the second path of an operation on two paths
 
-// walks enters a walk of the path at an address.
+// walks enters a walk of the path, whose name is at the given address.
 func (r *tape) walks(role schema.Role, path string, at uint64) {
 	r.put(role, schema.Enter, func(e *schema.Event) {
 		e.Name, e.NameLen, e.NameAddr, e.Start, e.DirFD = path, uint32(len(path)), at, rootAddr, schema.ATFDCWD
 	})
 }
 
-// came returns from it with a dentry, or an errno.
+// came returns from a walk with a dentry, or with an errno.
 func (r *tape) came(role schema.Role, d, parent, inode uint64, name string, errno int) {
 	r.put(role, schema.Exit, func(e *schema.Event) { fillDentry(e, d, parent, inode, name); e.Ret = uint64(-int64(errno)) })
 }
 
-// within is an operation, which returns an errno.
+// within runs do inside an operation, which then returns an errno.
 func (r *tape) within(role schema.Role, errno int, do func()) {
 	r.put(role, schema.Enter, func(*schema.Event) {})
 	do()
 	r.put(role, schema.Exit, func(e *schema.Event) { e.Ret = uint64(-int64(errno)) })
 }
 
-// stat asks for f, which is there or not.
+// stat asks for f, which exists or is missing.
 func (r *tape) stat(errno int, d, inode uint64) {
 	r.within(schema.RoleStat, errno, func() {
 		r.walks(schema.RoleWalk, "f", pathAddr)
@@ -42,7 +42,7 @@ func (r *tape) stat(errno int, d, inode uint64) {
 	})
 }
 
-// unlink removes d/f, or finds it missing.
+// unlink removes d/f, or finds that it is missing.
 func (r *tape) unlink(errno int, inode uint64) {
 	r.within(schema.RoleUnlinkat, errno, func() {
 		r.walks(schema.RoleWalkParent, "d/f", pathAddr)
@@ -52,7 +52,7 @@ func (r *tape) unlink(errno int, inode uint64) {
 	})
 }
 
-// rename moves f to g; either may be missing.
+// rename renames d/f to d/g; either name may be missing.
 func (r *tape) rename(errno int, old, new uint64) {
 	r.within(schema.RoleRename, errno, func() {
 		for _, path := range []struct {
@@ -68,7 +68,7 @@ func (r *tape) rename(errno int, old, new uint64) {
 	})
 }
 
-// proven are so many claims.
+// proven is what n proven claims must come to.
 func proven(n int) []*Reason { return make([]*Reason, n) }
 
 var _ = tested(kindTest{
@@ -131,7 +131,7 @@ var _ = tested(kindTest{
 	},
 })
 
-// The other path of an operation is not what a link led to.
+// The second path of an operation is not mistaken for names that a symbolic link led to.
 func TestTwoPathsAreTwoWalks(t *testing.T) {
 	said := ""
 	f := taped(t, &schema.Footer{}, func(r *tape) { r.rename(0, 6, 0) })

@@ -4,7 +4,7 @@ package report
 
 import "github.com/dtrec/dtrec/schema"
 
-// lifeCases are about the lives of dentries.
+// lifeCases are cases about the lives of dentries.
 var lifeCases = []cellCase{
 	{"killed and allocated again", Eviction, []*Reason{nil}, func(r *tape) {
 		r.open("/f")
@@ -138,8 +138,7 @@ var lifeCases = []cellCase{
 	}},
 }
 
-// racing opens f, whose dentry another thread may make in the meantime; after that
-// it throws its own away.
+// racing opens f, whose dentry another thread may allocate in the meantime. The open then discards its own.
 func (r *tape) racing(meanwhile, then func()) {
 	r.open("f")
 	r.rcu(rootAddr, "f", 0, 0, 0)
@@ -151,7 +150,7 @@ func (r *tape) racing(meanwhile, then func()) {
 	r.opened(addrC, rootAddr, 7, "f")
 }
 
-// racingAbove opens d/f, with the same done to d.
+// racingAbove opens d/f, and has another thread do the same with d.
 func (r *tape) racingAbove() {
 	r.open("d/f")
 	r.rcu(rootAddr, "d", 0, 0, 0)

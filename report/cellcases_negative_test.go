@@ -8,7 +8,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// negativeCases are the claims on a missing name.
+// negativeCases are cases of claims on a missing name.
 var negativeCases = []cellCase{
 	notFound("inserted without inode", nil, func(*tape) {}),
 	notFound("a name in a symbolic link, for which there is none", nil, func(r *tape) { r.rcu(addrC, "g", 90000, 0, 0) }),
@@ -191,7 +191,7 @@ var negativeCases = []cellCase{
 	}},
 }
 
-// notFound is an open that does not find a name, with what comes between its alloc and its end.
+// notFound is the case of an open that does not find a name, with events between its insert and its exit.
 func notFound(name string, why *Reason, between func(*tape)) cellCase {
 	return cellCase{name, Negative, []*Reason{why}, func(r *tape) {
 		r.open("f")

@@ -9,7 +9,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// cellCases has a recording for every reason that lies in events.
+// cellCases returns a recording for every reason that lies in the events.
 func cellCases() []cellCase {
 	all := slices.Concat(keyCases, openCases, singleCases(), negativeCases, lifeCases, attemptCases, contradictedCases)
 	for _, t := range kindTests {
@@ -224,7 +224,7 @@ func singleCases() []cellCase {
 	}
 }
 
-// folded is an rcu-walk that finds, for one name, the dentry of another.
+// folded is an rcu-walk that, when asked for one name, finds the dentry of another.
 func (r *tape) folded(name, has string, d, inode uint64) {
 	r.put(schema.RoleLookupRCU, schema.Enter, func(e *schema.Event) {
 		e.Parent, e.Name, e.NameLen, e.NameAddr, e.Facts = rootAddr, name, uint32(len(name)), pathAddr, schema.FactParentOpHash

@@ -13,8 +13,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// cell is one way a claim can come out: a kind and the reason against it, nil
-// for proven.
+// cell is one possible outcome of a claim: its kind and the reason against it, nil for proven.
 type cell struct {
 	kind Kind
 	why  *Reason
@@ -24,8 +23,7 @@ func (c cell) String() string {
 	return fmt.Sprintf("%s: %s %s", c.kind, c.why.verdict(), c.why.about(About{}, true))
 }
 
-// declared are the cells of the table: every kind proven, and every reason with its
-// kinds.
+// declared returns the cells of the table: every kind as proven, and every kind with each of its reasons.
 func declared() map[cell]bool {
 	out := make(map[cell]bool)
 	for _, info := range Kinds() {
@@ -40,7 +38,7 @@ func declared() map[cell]bool {
 	return out
 }
 
-// cellCase is a recording, and what every claim of one kind in it must come to.
+// cellCase is a recording, with the expected outcome of every claim of one kind in it.
 type cellCase struct {
 	name string
 	kind Kind
@@ -48,8 +46,8 @@ type cellCase struct {
 	play func(*tape)
 }
 
-// tabled plays a tape and returns the claims made of it, by kind, in order. With a
-// void run every claim has that reason.
+// tabled plays a tape and returns the reasons of the claims made of it, in order, by kind. In a void run
+// every claim has the reason of the void.
 func tabled(t *testing.T, header func(*schema.Header), footer *schema.Footer, spoil func(*tape, []byte), play func(*tape)) map[Kind][]*Reason {
 	t.Helper()
 	h := tracetest.Header()
@@ -95,9 +93,9 @@ func tabled(t *testing.T, header func(*schema.Header), footer *schema.Footer, sp
 	return got
 }
 
-// everyKind makes a claim of every kind that is proven.
+// everyKind plays events with a proven claim of every kind.
 func everyKind(r *tape) {
-	r.open("d/f") // creation, key, prefix, storage, hash, bucket, equality
+	r.open("d/f") // gives creation, key, prefix, storage, hash, bucket, equality
 	r.rcu(rootAddr, "d", 0, addrA, 5)
 	r.look(schema.RoleLookup, addrA, "f", 2, 0, 0)
 	r.allocOnly("f", 2, addrB)
@@ -105,17 +103,17 @@ func everyKind(r *tape) {
 	r.on(schema.RoleInstantiate, schema.Exit, addrB, addrA, 6, "f")
 	r.opened(addrB, addrA, 6, "f")
 
-	r.open("d/l") // hard link, absence of an alloc
+	r.open("d/l") // gives hard link, absence of an alloc
 	r.rcu(rootAddr, "d", 0, addrA, 5)
 	r.rcu(addrA, "l", 2, addrD, 6)
 	r.opened(addrD, addrA, 6, "l")
 
-	r.move(addrB, addrA, 6, "f", "g") // move, delete
+	r.move(addrB, addrA, 6, "f", "g") // gives move, delete
 	r.look(schema.RoleLookup, addrA, "g", 2, addrB, 6)
 	r.on(schema.RoleDelete, schema.Enter, addrB, addrA, 6, "g")
 	r.kill(addrB, addrA, "g")
 
-	r.open("d/n") // negative, absence of a file
+	r.open("d/n") // gives negative, absence of a file
 	r.rcu(rootAddr, "d", 0, addrA, 5)
 	r.rcu(addrA, "n", 2, 0, 0)
 	r.alloc(addrA, "n", 2, addrC, 0)
@@ -126,14 +124,14 @@ func everyKind(r *tape) {
 	}
 }
 
-// kindTest is what the tests ask of a kind of claim that has a file of tests to itself: events
-// of which one is proven, and for each of its reasons a case that comes to it.
+// kindTest is what the tests need for a kind of claim with a test file of its own: events with a proven
+// claim of the kind, and a case for each of its reasons.
 type kindTest struct {
 	proven func(*tape)
 	cases  []cellCase
 }
 
-// kindTests are those; each adds itself.
+// kindTests are filled by tested.
 var kindTests []kindTest
 
 func tested(t kindTest) bool {
@@ -141,7 +139,7 @@ func tested(t kindTest) bool {
 	return true
 }
 
-// What lies in the recording comes to every kind of claim that it can come to.
+// A reason that lies in the recording as a whole applies to every kind of claim that it can apply to.
 func TestEveryKindIsDoubtedByItsRecording(t *testing.T) {
 	probes := func(change func(*schema.Probe)) func(*schema.Header) {
 		return func(h *schema.Header) {
@@ -152,10 +150,10 @@ func TestEveryKindIsDoubtedByItsRecording(t *testing.T) {
 	}
 	end := &schema.Footer{}
 	lose := func(first, last uint64) func(r *tape) {
-		return func(r *tape) { r.lose(schema.RoleFree, first, last) } // what is paired and nested stays so
+		return func(r *tape) { r.lose(schema.RoleFree, first, last) } // of a role whose loss leaves calls paired and nested
 	}
 	all := func(*tape) {}
-	alone := func(r *tape) { r.flush(); r.lose(schema.RoleFree, 1, 2); r.flush() } // a loss in a frame of its own
+	alone := func(r *tape) { r.flush(); r.lose(schema.RoleFree, 1, 2); r.flush() } // the loss is in a frame of its own
 	spoil := func(r *tape, b []byte) { b[(r.frames[0]+r.frames[1])/2] ^= 0xff }
 	for _, tt := range []struct {
 		why           *Reason
@@ -196,7 +194,7 @@ func TestEveryKindIsDoubtedByItsRecording(t *testing.T) {
 	}
 }
 
-// What lies in the events comes to the claims it is about.
+// A reason that lies in the events applies to the claims that rest on them.
 func TestEveryReasonIsReached(t *testing.T) {
 	reached := make(map[cell]bool)
 	for _, tt := range cellCases() {
@@ -233,7 +231,7 @@ func cellsOf(k Kind, list []*Reason) string {
 	return strings.Join(out, " | ")
 }
 
-// Every reason says what it needs to say.
+// Every reason has a text and a fitting verdict.
 func TestReasonsAreWhole(t *testing.T) {
 	for _, k := range Kinds() {
 		for _, r := range k.Reasons {

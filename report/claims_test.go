@@ -12,17 +12,17 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// scene is a recording being made up: a simulated kernel, and what is done to its
-// events on the way into the file.
+// scene is a recording being made: a simulated kernel, and what is done to its events on the way to the
+// file.
 type scene struct {
 	*tracetest.Kernel
 	t      *testing.T
 	w      *schema.Writer
 	header *schema.Header
-	tamper func(*schema.Event) bool // false: the event is not written
+	tamper func(*schema.Event) bool // false: the event is left out
 }
 
-// record plays a scene and returns what is found in its trace.
+// record plays a scene and returns the findings of its trace.
 func record(t *testing.T, play func(*scene)) *Findings {
 	t.Helper()
 	var buf bytes.Buffer
@@ -64,7 +64,7 @@ func (s *scene) without(role schema.Role) {
 	s.tamper = func(e *schema.Event) bool { return e.Role != role }
 }
 
-// change alters the nth event of a role and phase.
+// change alters the nth event of a role and phase, counted from 1.
 func (s *scene) change(role schema.Role, phase schema.Phase, nth int, alter func(*schema.Event)) {
 	s.tamper = func(e *schema.Event) bool {
 		if e.Role == role && e.Phase == phase {
@@ -76,7 +76,7 @@ func (s *scene) change(role schema.Role, phase schema.Phase, nth int, alter func
 	}
 }
 
-// tally prints the verdicts of one kind as "proven/refuted/unproven".
+// tally returns the verdicts of one kind as "proven/refuted/unproven".
 func (f *Findings) tally(k Kind) string {
 	t := f.Tally[k]
 	return fmt.Sprintf("%d/%d/%d", t[Proven], t[Refuted], t[Unproven])
@@ -85,7 +85,7 @@ func (f *Findings) tally(k Kind) string {
 // none is the tally of a kind without claims.
 const none = "0/0/0"
 
-// verdictCases are recordings with the verdict of one claim of them.
+// verdictCases are recordings, each with the verdicts of some kinds of claim.
 var verdictCases = []struct {
 	name   string
 	play   func(*scene)

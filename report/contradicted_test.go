@@ -12,8 +12,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// contradictedCases bring every kind of claim to a dentry whose events contradict each
-// other; in each it is another event, or another thing that it shows.
+// contradictedCases lead every kind of claim to a dentry whose events contradict each other. Each case has
+// another event, or something else that the event shows.
 var contradictedCases = []cellCase{
 	contradiction(Key, "a directory was inserted twice", func(r *tape) {
 		r.alloc(rootAddr, "d", 90000, addrA, 5)
@@ -93,10 +93,10 @@ func look(r *tape, role schema.Role, d, parent, inode uint64, name string) {
 	r.look(role, parent, name, 90000, d, inode)
 }
 
-// contradicting are recordings whose events do not fit together, and what is said of them.
+// contradicting are recordings whose events do not fit together, each with the reason that is expected.
 var contradicting = []struct {
 	name string
-	want string // of the equality of what is opened last; empty: it is proven
+	want string // suffix of the reason of the last open's equality; empty: it is proven
 	play func(*tape)
 }{
 	{"nothing changes", "", func(r *tape) { look(r, schema.RoleLookup, addrB, rootAddr, 6, "f") }},
@@ -240,8 +240,8 @@ var contradicting = []struct {
 	}},
 }
 
-// The contradiction is named, with its event, wherever it is; and it is none where an event
-// explains it, or one that was lost may.
+// A contradiction is named with its event, wherever it occurs. It is not one if an event explains it, or a
+// lost event may explain it.
 func TestContradictions(t *testing.T) {
 	for _, tt := range contradicting {
 		t.Run(tt.name, func(t *testing.T) {
@@ -267,8 +267,8 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
-// Traces made by hand, each of a few events that cannot all be of one dentry, or whose loss
-// record hides itself.
+// Handmade traces, each with a few events that cannot all be about one dentry, or with a loss record whose
+// window is reversed.
 func TestTracesThatContradictThemselves(t *testing.T) {
 	for name, want := range map[string]string{
 		"H01-delete-chain-reused":       "delete: the events contradict each other: at #11 it has another name, and no event before gave it that",
@@ -290,7 +290,7 @@ func TestTracesThatContradictThemselves(t *testing.T) {
 	}
 }
 
-// Recordings of sound kernels contradict themselves nowhere.
+// No recording of a working kernel contradicts itself.
 func TestNoRecordingContradictsItself(t *testing.T) {
 	for name, m := range wholeTraces(t) {
 		if _, err := Judge(m, Options{Each: func(cl *Claim) {

@@ -11,8 +11,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Who makes an open, and what its path looks like, is no reason to leave it out: each is
-// counted, judged and on the page.
+// No open is left out because of the task that made it or what its path looks like: each one is counted,
+// judged and on the page.
 func TestEveryOpenIsCounted(t *testing.T) {
 	for _, c := range []struct{ trace, program, counted, line string }{
 		{"sofirst.pb", "sofirst", "opens: 3, failed: 2; ended: exit code 0.", "open 1 of this program, <code>/tmp/plugins/myplugin.so</code>: "},
@@ -44,7 +44,7 @@ func TestEveryOpenIsCounted(t *testing.T) {
 	}
 }
 
-// One of the slowest calls of the session is a mkdir: it is on the page with its events and claims.
+// One of the slowest calls of the session is a mkdir. It is on the page with its events and claims.
 func TestASlowCallIsShown(t *testing.T) {
 	m := inMemory(t, "../test/git.pb")
 	page, _ := m.read(t, 0)
@@ -56,7 +56,7 @@ func TestASlowCallIsShown(t *testing.T) {
 	}
 }
 
-// caseFindings judges a case trace; entered is how many opens it has.
+// caseFindings judges a trace of ../test/cases; entered is the number of opens in it.
 func caseFindings(t *testing.T, name string) (*Findings, uint64) {
 	t.Helper()
 	r, entered := tracetest.Open(t, "../test/cases/"+name), uint64(0)

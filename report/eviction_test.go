@@ -8,8 +8,8 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// A directory whose dentry was evicted may have been renamed before it was looked up again, and
-// another one to its name: seed 2530166772 of the random model did both.
+// A directory whose dentry was evicted may have been renamed before it was looked up again, with another
+// one renamed to its name. Seed 2530166772 of the random model did both.
 func TestEvictionWantsOneDirectory(t *testing.T) {
 	dir := &replay.Object{Name: "a", First: 1, Killed: 5}
 	for _, test := range []struct {

@@ -9,12 +9,12 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// fate is a recording, and what its claims of one kind say.
+// fate is a recording with what its claims of one kind say.
 type fate struct {
 	name string
 	kind Kind
 	play func(*tape)
-	said []string // in order: the verdict, and words of the sentence
+	said []string // in order: the verdict, and words from the sentence
 }
 
 func told(t *testing.T, fates []fate) {
@@ -36,7 +36,7 @@ func told(t *testing.T, fates []fate) {
 	}
 }
 
-// said is what every kept claim of a kind says, with its verdict before.
+// said returns what every kept claim of a kind says, each preceded by its verdict.
 func (f *Findings) said(k Kind) (out []string) {
 	for _, p := range f.Programs {
 		claims := p.Claims
@@ -52,7 +52,7 @@ func (f *Findings) said(k Kind) (out []string) {
 	return out
 }
 
-// missing opens a name that is not there: a dentry without inode is allocated for it.
+// missing opens a name that does not exist: a dentry without an inode is allocated for it.
 func (r *tape) missing(then func()) {
 	r.open("f")
 	r.rcu(rootAddr, "f", 0, 0, 0)
@@ -61,7 +61,7 @@ func (r *tape) missing(then func()) {
 	r.fail(2)
 }
 
-// missingNames are opens of names that are not there, and what is said of the names.
+// missingNames are opens of names that do not exist, with what is said about the names.
 var missingNames = []fate{
 	{"it stays", Negative, func(r *tape) { r.missing(func() {}) },
 		[]string{"proven `f` entered the cache as D"}},
@@ -193,7 +193,7 @@ func killA(r *tape) { r.kill(addrA, rootAddr, "f") }
 
 func madeAgain(r *tape) { r.made(addrE) }
 
-// beneath opens /d/f, both of them new.
+// beneath opens /d/f, where both d and f are new.
 func beneath(r *tape, d, f uint64) {
 	r.open("/d/f")
 	r.rcu(rootAddr, "d", 1, 0, 0)
@@ -203,13 +203,13 @@ func beneath(r *tape, d, f uint64) {
 	r.opened(f, d, 8, "f")
 }
 
-// evictionCases are ends of dentries, and whether they are evictions.
+// evictionCases are recordings in which a dentry ends, with what is said if that is an eviction.
 var evictionCases = []fate{
 	{"with the directory it is in", Eviction, func(r *tape) {
 		beneath(r, addrA, addrB)
 		r.dropCaches(func() { r.kill(addrB, addrA, "f"); r.kill(addrA, rootAddr, "d") })
 		beneath(r, addrC, addrD)
-	}, []string{"unproven was killed at #14 by drop_caches"}}, // the directory may be another one, renamed to the name
+	}, []string{"unproven was killed at #14 by drop_caches"}}, // the directory may be another one, renamed to this name
 	{"the directory was removed and made again", Eviction, func(r *tape) {
 		beneath(r, addrA, addrB)
 		r.elsewhere(func() { r.kill(addrB, addrA, "f") })
@@ -311,7 +311,7 @@ func TestAFailedOpenSaysWhere(t *testing.T) {
 	})
 }
 
-// Claims alike in kind and reason are one doubt, with the first of its subjects.
+// Claims of the same kind with the same reason are one doubt, with the first of its subjects.
 func TestDoubtsAlikeAreOne(t *testing.T) {
 	f := taped(t, &schema.Footer{}, func(r *tape) {
 		for i, name := range strings.Split("abcde", "") {
@@ -331,8 +331,8 @@ func TestDoubtsAlikeAreOne(t *testing.T) {
 	}
 }
 
-// A reason names what of a path was not looked up, and which event it is about where that is
-// not the same in all: what came from outside is escaped in it, and its own words are not.
+// A reason names the part of the path that was not looked up, and its event if that is the same for all
+// claims. Text from outside is escaped in it, and its own words are not.
 func TestReasonsAreEscaped(t *testing.T) {
 	f := taped(t, &schema.Footer{}, func(r *tape) {
 		r.open("\x1b[31m<b>/f")
@@ -366,7 +366,7 @@ func TestReasonsAreEscaped(t *testing.T) {
 	}
 }
 
-// The cases that were told wrong.
+// Cases about which the report once was wrong.
 func TestFatesOfCases(t *testing.T) {
 	for _, tt := range []struct {
 		trace string

@@ -9,8 +9,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// A follower is told of every claim that is counted, but for those on one event
-// that are proven.
+// Options.Follow is told of every claim that is counted, except those on one event that are proven.
 func TestFollowTellsEveryRuling(t *testing.T) {
 	file := generate(t, 20_000)
 	want := collect(t, file).Tally

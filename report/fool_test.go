@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// tape is a recording written event by event, to say what no simulated kernel would.
+// tape is a recording written event by event, with events that no simulated kernel would emit.
 type tape struct {
 	t      *testing.T
 	w      *schema.Writer
@@ -21,11 +21,11 @@ type tape struct {
 	keep   func(schema.Role) bool // the roles recorded; nil: all
 	header *schema.Header         // may be changed before the first event
 	file   bytes.Buffer
-	frames []int // where they end
+	frames []int // offsets at which they end
 
-	inodes          map[uint64]uint64   // of dentries
-	onEnter, onExit func(*schema.Event) // change the next event of the phase
-	every           func(*schema.Event) // changes all that carry a dentry
+	inodes          map[uint64]uint64   // by the address of the dentry
+	onEnter, onExit func(*schema.Event) // change the next event of that phase, once
+	every           func(*schema.Event) // changes all events that have a dentry
 }
 
 const (
@@ -69,7 +69,8 @@ func (r *tape) put(role schema.Role, phase schema.Phase, set func(*schema.Event)
 	}
 }
 
-// keepInode has a dentry keep its inode until it is deleted, whatever the scene says at its end.
+// keepInode gives events the inode that the dentry has until it is deleted, even if the scene says
+// otherwise at its end.
 func (r *tape) keepInode(e *schema.Event) {
 	if r.inodes == nil {
 		r.inodes = make(map[uint64]uint64)
@@ -95,7 +96,7 @@ func (r *tape) writer() *schema.Writer {
 	return r.w
 }
 
-// change alters the next event, and changeExit the next one at a return.
+// change alters the next event; changeExit alters the next exit.
 func (r *tape) change(alter func(*schema.Event)) {
 	r.onEnter = alter
 	r.onExit = func(e *schema.Event) {
@@ -108,7 +109,7 @@ func (r *tape) change(alter func(*schema.Event)) {
 
 func (r *tape) changeExit(alter func(*schema.Event)) { r.onExit = alter }
 
-// elsewhere is what another task does meanwhile.
+// elsewhere runs do as another task.
 func (r *tape) elsewhere(do func()) {
 	tid, comm := r.tid, r.comm
 	r.tid, r.comm = 900, "other"
@@ -161,7 +162,7 @@ func (r *tape) rcu(parent uint64, name string, off int, d, inode uint64) {
 	r.look(schema.RoleLookupRCU, parent, name, off, d, inode)
 }
 
-// alloc allocates a dentry and inserts it.
+// alloc allocates a dentry and inserts it into the hash table.
 func (r *tape) alloc(parent uint64, name string, off int, d, inode uint64) {
 	r.allocOnly(name, off, d)
 	r.on(schema.RoleInsert, schema.Exit, d, parent, inode, name)
@@ -207,7 +208,7 @@ func taped(t *testing.T, footer *schema.Footer, play func(*tape)) *Findings {
 	return collect(t, r.file.Bytes())
 }
 
-// fooling are recordings with two dentries that might be taken for one.
+// fooling are recordings with two dentries that might be mistaken for one.
 var fooling = []struct {
 	name string
 	play func(*tape)
@@ -313,7 +314,7 @@ var fooling = []struct {
 	}, map[Kind]string{Bucket: "0/1/0"}},
 }
 
-// What looks like proof and is none.
+// What looks like a proof but is not is not taken for one.
 func TestNotFooled(t *testing.T) {
 	for _, tt := range fooling {
 		t.Run(tt.name, func(t *testing.T) {
@@ -341,7 +342,7 @@ func TestALookupAfterTheKillIsNoLaterHit(t *testing.T) {
 	}
 }
 
-// A loss record can be in a frame that is damaged: then the footer counts more.
+// If a loss record is in a damaged frame, the footer counts more losses than the file has.
 func TestLossesMustAddUp(t *testing.T) {
 	var buf bytes.Buffer
 	w, err := schema.NewWriter(&buf, tracetest.Header())

@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// What is missing of one role for one reason is one line.
+// What is missing of one role for one reason is put into one line.
 func TestGaps(t *testing.T) {
 	window := func(role schema.Role, why string, first, last, count uint64) replay.Window {
 		return replay.Window{Role: role, Why: why, First: first, Last: last, Count: count}
@@ -43,8 +43,8 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-// missing holds a line of what is missing against the losses of one role and cause: how many events, of which role, for which
-// reason, in how many stretches, and from when to when the first is.
+// missing checks a line about missing events against the loss records of that role and cause: the number of
+// events, the role, the reason, the number of stretches, and where the first one begins and ends.
 func (x *truth) missing(m []string) bool {
 	why := map[schema.LossCause]string{schema.LossRingBuffer: "ring buffer full", schema.LossMissed: "probe hits missed"}
 	var first *schema.Loss

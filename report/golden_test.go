@@ -17,9 +17,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What is printed of the committed traces, and of the recordings that reach each reason,
-// is what it was: a change to it is meant, and the commit says why. DTREC_UPDATE=1 writes
-// the hashes anew.
+// The output for the committed traces, and for the recordings that reach each reason, has not changed. A
+// change must be intended, and its commit says why. DTREC_UPDATE=1 writes the hashes anew.
 func TestOutputsAreWhatTheyWere(t *testing.T) {
 	var got strings.Builder
 	for trace, b := range tracetest.Files(t, "../traces/*.pb", "../test/format1/*.pb", "../test/cases/*.pb", "testdata/*.pb", "testdata/contradictions/*.pb") {
@@ -32,7 +31,7 @@ func TestOutputsAreWhatTheyWere(t *testing.T) {
 	golden.Lines(t, "testdata/golden.txt", got.String())
 }
 
-// addHashes adds the hashes of what is printed of a trace, one a line.
+// addHashes adds the hashes of the outputs for a trace, one per line.
 func addHashes(t *testing.T, to io.Writer, name string, trace []byte) {
 	t.Helper()
 	add := func(output string, print func(io.Writer) error) {
@@ -47,10 +46,10 @@ func addHashes(t *testing.T, to io.Writer, name string, trace []byte) {
 	add("page", func(w io.Writer) error { return Markdown(w, f, PageOptions{ExplainHash: true}) })
 	add("verdicts", v.WriteText)
 	if add("verdicts as JSON", v.WriteJSON); strings.HasPrefix(name, "case:") {
-		return // small and many
+		return // they are small and there are many
 	}
 	add("without each role", func(w io.Writer) error {
-		for role := schema.RoleOpen; role <= schema.RoleCall; role++ { // those that the committed traces have
+		for role := schema.RoleOpen; role <= schema.RoleCall; role++ { // the roles of the committed traces
 			if err := printWithout(w, trace, role); err != nil {
 				return err
 			}
@@ -76,7 +75,7 @@ func printWithout(w io.Writer, trace []byte, role schema.Role) error {
 	return Markdown(w, f, PageOptions{})
 }
 
-// fileOf is the trace of what a tape was played.
+// fileOf returns the trace that a tape writes.
 func fileOf(t *testing.T, play func(*tape)) []byte {
 	t.Helper()
 	r := &tape{t: t, now: 1e9, tid: 100, comm: "prog", header: tracetest.Header()}

@@ -10,9 +10,9 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// In this recording of 6.16 files have names and dentries without one: made by O_TMPFILE and
-// linked, opened by a handle, renamed over and held open. Two names of one inode are only what
-// link(2) made of "b" and "z", once "b" is "y".
+// In this recording of 6.16 some files have names and some dentries are none: files made with O_TMPFILE and
+// then linked, opened by a handle, or renamed over and held open. The only two names of one inode are those
+// that link(2) made of "b" and "z", after "b" was renamed to "y".
 func TestOnlyNamesAreHardLinks(t *testing.T) {
 	r := tracetest.Open(t, "../test/cases/nameless.pb")
 	var got []string

@@ -22,7 +22,7 @@ func explained(t *testing.T, play func(*tape)) string {
 	return section
 }
 
-// A hash is explained once, whoever asked for the name.
+// A hash is explained once, however many lookups have it.
 func TestHashIsExplainedOnce(t *testing.T) {
 	s := explained(t, func(r *tape) { r.hit("f", addrA, 5); r.hit("f", addrA, 5); r.hit("g", addrB, 6) })
 	if n := strings.Count(s, "y >>= 32"); n != 2 {
@@ -30,7 +30,7 @@ func TestHashIsExplainedOnce(t *testing.T) {
 	}
 }
 
-// Where the filesystem hashes itself no computation is shown that the kernel did not do.
+// If the filesystem has its own hash, no computation is shown that the kernel did not do.
 func TestOwnHashIsNotExplained(t *testing.T) {
 	s := explained(t, func(r *tape) {
 		r.open("F")
@@ -43,7 +43,7 @@ func TestOwnHashIsNotExplained(t *testing.T) {
 	}
 }
 
-// A wrong hash is computed all the same: the reader sees where it differs.
+// A wrong hash is still computed, so that the reader sees where it differs.
 func TestWrongHashIsExplained(t *testing.T) {
 	s := explained(t, func(r *tape) {
 		r.open("f")

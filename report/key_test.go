@@ -15,8 +15,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// inKind returns what every claim of a kind in a trace of testdata says, with its verdict,
-// addresses left out, each beside its path.
+// inKind returns, for every claim of a kind in a trace of testdata, its subject and what it says, with its
+// verdict and without addresses.
 func inKind(t *testing.T, name string, k Kind) [][2]string {
 	t.Helper()
 	r := tracetest.Open(t, filepath.Join("testdata", name))
@@ -33,7 +33,7 @@ func inKind(t *testing.T, name string, k Kind) [][2]string {
 
 var addresses = regexp.MustCompile(`( D\d+)? 0x[0-9a-f]+`)
 
-// said is a claim without addresses and numbers of dentries.
+// said returns what a claim says, with its verdict and reason, without addresses.
 func said(cl *Claim) string {
 	s := cl.Verdict.String() + ": " + cl.Says(func(s string) string { return s })
 	if cl.Reason() != "" {
@@ -42,7 +42,7 @@ func said(cl *Claim) string {
 	return addresses.ReplaceAllString(s, "$1")
 }
 
-// Where a walk ends, what it did not look up is not claimed, and what led it on is said.
+// Where a walk stops, nothing is claimed about what it did not look up, and what led it on is named.
 func TestKeyOfRealWalks(t *testing.T) {
 	for _, tt := range []struct{ trace, path, ends string }{
 		{"errs.pb", "/tmp/private/secret", "private under (#312) → D11 (#313); stopped at private: −13 (EACCES) (#314), not looked up: secret"},
@@ -75,8 +75,8 @@ func TestKeyOfRealWalks(t *testing.T) {
 	}
 }
 
-// A link that is a mount point in another mount namespace: nothing says that what the open
-// returned is mounted there.
+// The link is a mount point in another mount namespace: nothing says that what the open returned is mounted
+// there.
 func TestEqualityAtALinkThatIsAMountPoint(t *testing.T) {
 	const want = "unproven: D1 is one dentry: (do_filp_open return, #286); its allocation was not recorded — the last component is a mount point, and the open returned another dentry"
 	list := inKind(t, "linkmount.pb", Equality)
@@ -85,7 +85,7 @@ func TestEqualityAtALinkThatIsAMountPoint(t *testing.T) {
 	}
 }
 
-// keyOf plays a recording with one open and returns what its key claim says.
+// keyOf plays a recording with one open, and returns what its key claim says.
 func keyOf(t *testing.T, play func(*tape)) string {
 	t.Helper()
 	f := taped(t, &schema.Footer{}, play)
@@ -101,7 +101,7 @@ func keyOf(t *testing.T, play func(*tape)) string {
 	return "none"
 }
 
-// mounted is an rcu-walk that finds a mount point, and rooted one under the root of a filesystem.
+// mounted is an rcu-walk that finds a mount point; rooted is one in the root of a filesystem.
 func (r *tape) mounted(parent uint64, name string, off int, d uint64) {
 	r.changeExit(func(e *schema.Event) { e.Facts |= schema.FactMountpoint })
 	r.rcu(parent, name, off, d, 5)
@@ -112,10 +112,10 @@ func (r *tape) rooted(parent uint64, name string, off int, d, inode uint64) {
 	r.rcu(parent, name, off, d, inode)
 }
 
-// nothing is the reason of a step that no event leads to.
+// nothing is the reason for a step that no event explains.
 const nothing = "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there"
 
-// keySays are walks and what a key claim says of them.
+// keySays are walks, each with what the key claim says about it.
 var keySays = []struct {
 	name, want string
 	play       func(*tape)
@@ -242,7 +242,7 @@ func TestKeySays(t *testing.T) {
 	}
 }
 
-// What happened to the directory's dentry before the walk is wanted whole, too.
+// The events of the mounted directory before the walk must be complete, too.
 func TestKeyBehindABindMountWantsItsDirectoryWhole(t *testing.T) {
 	got := keyOf(t, func(r *tape) {
 		r.elsewhere(func() { r.rcu(rootAddr, "src", 90000, addrC, 7) })
@@ -258,7 +258,7 @@ func TestKeyBehindABindMountWantsItsDirectoryWhole(t *testing.T) {
 	}
 }
 
-// A rename says whose place it took, and an exchange where that one went.
+// A rename says whose place it took, and an exchange says where the other dentry went.
 func TestMoveSays(t *testing.T) {
 	const fg = "; from f under, hash 0 to g under, hash 0"
 	hashes := regexp.MustCompile(`hash \d+`)
@@ -304,7 +304,8 @@ func TestMoveSays(t *testing.T) {
 	}
 }
 
-// Recorded on 6.12, by a recorder that did not say which move exchanges and by one that does.
+// Recorded on 6.12, once by a recorder that does not say which move is an exchange and once by one that
+// does.
 func TestMoveOfARealExchange(t *testing.T) {
 	hashes := regexp.MustCompile(`, hash \d+`)
 	for _, trace := range []string{"xch.pb", "exchange.pb"} {

@@ -9,7 +9,7 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// A kind has what the engine and the printers ask of it.
+// Every kind has what the engine and the printers need.
 func TestKindsAreWhole(t *testing.T) {
 	for _, info := range Kinds() {
 		k := table[info.Kind]
@@ -25,8 +25,7 @@ func TestKindsAreWhole(t *testing.T) {
 	}
 }
 
-// What one claim was made of is not found by the next: a kind that sets a part makes the
-// claim, which clears it.
+// No claim finds parts of the one before: a kind that sets a part makes the claim, which clears it.
 func TestNoPartIsLeftOver(t *testing.T) {
 	for _, trace := range []string{"../traces/run1.pb", "testdata/misc.pb", "testdata/xch.pb"} {
 		m := inMemory(t, trace)

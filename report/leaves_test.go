@@ -13,8 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// A recording whose leaf calls are one event each says what the same one says whose leaf calls
-// have an entry and an exit.
+// A recording whose leaf calls are one event each is judged like the same recording with an entry and an
+// exit for each.
 func TestLeavesAreJudgedTheSame(t *testing.T) {
 	for name, b := range tracetest.Files(t, "../test/format1/run1.pb", "../test/cases/*.pb", "testdata/*.pb") {
 		leaves, err := tracetest.Leaves(b)
@@ -33,7 +33,7 @@ func TestLeavesAreJudgedTheSame(t *testing.T) {
 	}
 }
 
-// A call that is one line of a log is shown as its entry and its exit.
+// A call that is one line of a log is shown as an entry and an exit.
 func TestCallsOfLogs(t *testing.T) {
 	e := schema.Event{Role: schema.RoleLookupRCU, Phase: schema.Exit, Columns: 1 << schema.ColumnDentry}
 	e.Entry = &schema.Event{Role: e.Role, Phase: schema.Enter, Columns: 1 << schema.ColumnKey, Name: "a", NameLen: 1}
@@ -55,7 +55,8 @@ func (o *ownOpen) ran(e *schema.Event) {
 	o.course += fmt.Sprint(e.Role, e.Phase, e.Dentry != 0, e.Errno(), " ")
 }
 
-// each calls f for the events with the id: of a call that is one event its entry and its exit.
+// each calls f for the events with that id until f returns true, which it reports. A call that is one event
+// has an entry and an exit.
 func (x *truth) each(id uint64, f func(*schema.Event) bool) bool {
 	e := x.events[id]
 	return e != nil && (e.Entry != nil && f(e.Entry) || f(e))

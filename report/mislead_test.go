@@ -9,7 +9,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// misleading are recordings in which something must not be taken for something else.
+// misleading are recordings in which something could be mistaken for something else.
 var misleading = []scenario{
 	{"a symbolic link points elsewhere the second time", func(r *tape) {
 		r.open("d/l")
@@ -318,14 +318,13 @@ var misleading = []scenario{
 	}, map[Kind]string{Race: "0/0/0"}},
 }
 
-// What a trace leaves out, or a kernel seldom does, and what must not be made of it.
-// Most of these were proven once, and false.
+// What a trace leaves out, or a kernel seldom does, is not misread. Most of these claims were once proven,
+// and false.
 func TestNotMisled(t *testing.T) {
 	play(t, misleading)
 }
 
-// scenario is a recording, and how many claims of some kinds in it are proven, refuted
-// and unproven.
+// scenario is a recording, with how many claims of some kinds in it are proven, refuted and unproven.
 type scenario struct {
 	name string
 	play func(*tape)
@@ -346,7 +345,7 @@ func play(t *testing.T, scenarios []scenario) {
 	}
 }
 
-// What a proven claim says of its operands is so.
+// What a proven claim says about its operands is true.
 func TestSaidOfTheOperands(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -18,10 +18,10 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Less recorded may only be less certain: whatever is proven or refuted of a trace that
-// lacks events, and says so, is so of the whole one, with the same operands.
-// DTREC_SEED repeats a run, DTREC_CASES makes it so many times longer, DTREC_TRACES adds
-// traces that lost nothing (absolute paths, separated by colons).
+// With less recorded, claims may only become less certain: whatever is proven or refuted in a trace that
+// lacks events, and says so, is so in the whole trace, with the same operands. DTREC_SEED repeats a run,
+// DTREC_CASES multiplies its length, and DTREC_TRACES adds traces that lost nothing (absolute paths,
+// separated by colons).
 func TestLossLosesCertaintyOnly(t *testing.T) {
 	seed := rand.Uint64()
 	if s := os.Getenv("DTREC_SEED"); s != "" {
@@ -30,7 +30,7 @@ func TestLossLosesCertaintyOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	events := 60_000 // read for each trace
+	events := 60_000 // events read of each trace
 	if n, err := strconv.Atoi(os.Getenv("DTREC_CASES")); err == nil {
 		events *= n
 	}
@@ -83,7 +83,7 @@ func (m *memory) Next() (schema.Record, error) {
 	return m.records[m.next-1], nil
 }
 
-// wholeTraces are recordings of real kernels and simulated ones.
+// wholeTraces returns recordings of real kernels and of a simulated one, by name.
 func wholeTraces(t *testing.T) map[string]*memory {
 	out := make(map[string]*memory)
 	files := tracetest.Names(t, "../traces/*.pb", "../test/random/run.pb", "../test/cases/mkrm.pb")
@@ -103,7 +103,7 @@ func (m *memory) append(e *schema.Event) {
 	m.records = append(m.records, &kept)
 }
 
-// inMemory reads a trace.
+// inMemory reads a trace into memory.
 func inMemory(t *testing.T, file string) *memory {
 	t.Helper()
 	r := tracetest.Open(t, file)
@@ -122,7 +122,7 @@ func inMemory(t *testing.T, file string) *memory {
 	}
 }
 
-// certain returns the claims of a trace that are in no doubt, by kind and the event where
+// certain returns the claims of a trace that are proven or refuted, by kind, subject and the event at which
 // they were judged.
 func certain(t *testing.T, m *memory) map[string]Claim {
 	t.Helper()
@@ -134,8 +134,8 @@ func certain(t *testing.T, m *memory) map[string]Claim {
 			at := last
 			switch cl.Kind {
 			case Prefix:
-				at = cl.Right.Event // what comes after does not matter
-			case Delete: // it is judged when more is known, or nothing more comes
+				at = cl.Right.Event // later events do not matter
+			case Delete: // it is judged when more becomes known, or at the end
 				at = cl.Terms[slices.IndexFunc(cl.Terms, func(t Term) bool { return t.Label == "d_delete entry" })].Event
 			}
 			out[fmt.Sprintf("%s %s %q at #%d", cl.Kind, cl.Means, cl.Subject, at)] = kept
@@ -150,7 +150,7 @@ func certain(t *testing.T, m *memory) map[string]Claim {
 	return out
 }
 
-// watched notes the last event read.
+// watched notes the id of the last event read.
 type watched struct {
 	replay.Source
 	last *uint64
@@ -164,16 +164,16 @@ func (w *watched) Next() (schema.Record, error) {
 	return rec, err
 }
 
-// beyond says what of a claim is not in the one of the whole trace; empty: nothing. It
-// may have fewer operands, where one was lost, or others that show the same dentry.
+// beyond says what a claim has that the claim of the whole trace has not; empty: nothing. It may have fewer
+// operands, if one was lost, or others that show the same dentry.
 func (m *memory) beyond(poor, whole Claim, all map[string]Claim, key string) string {
 	switch {
 	case poor.Kind == Delete && poor.Verdict == Proven && whole.Kind == 0 && m.left(poor.Terms, key):
-		return "" // told at the end of the recording, which came before the dentry's
+		return "" // judged at the end of the recording, before the dentry's own end
 	case poor.Kind == Eviction && poor.Verdict == Proven && m.evicted(poor.Terms[0], poor.Terms[1]):
-		return "" // of another pair, where an open between was not recorded
+		return "" // another pair, as an open in between was not recorded
 	case poor.Kind == HardLink && poor.Verdict == Proven && whole.Kind == 0 && m.linked(poor, all):
-		return "" // an open between had shown it, and was not recorded
+		return "" // an open in between had shown it, and was not recorded
 	case whole.Verdict != poor.Verdict:
 		return fmt.Sprintf("%s, and of the whole trace %s", poor.Verdict, whole.Verdict)
 	case poor.Kind == Eviction && poor.Terms[0] != whole.Terms[0]:
@@ -195,13 +195,14 @@ func (m *memory) beyond(poor, whole Claim, all map[string]Claim, key string) str
 	return ""
 }
 
-// sameMove reports whether no more is said of the target; less may be.
+// sameMove reports whether the poorer trace says no more about the target than the whole one; it may say
+// less.
 func sameMove(p, w *Moved) bool {
 	poor, whole := &p.Target, &w.Target
 	return p.From == w.From && p.To == w.To && poor.Addr == whole.Addr && poor.Exchange == whole.Exchange && poor.Back == whole.Back && (!poor.Known || whole.Known)
 }
 
-// sameWalk reports whether two claims say the same of a walk, but for the numbers of dentries.
+// sameWalk reports whether two claims say the same about a walk, except for the numbers of dentries.
 func sameWalk(poor, whole *PathWalk) bool {
 	plain := func(w Way) Way { w.Bind.Seq = 0; return w }
 	if len(poor.Keys()) != len(whole.Keys()) || poor.Stop.Rest != whole.Stop.Rest || poor.Stop.Ret != whole.Stop.Ret || plain(poor.Stop.Way) != plain(whole.Stop.Way) {
@@ -220,8 +221,8 @@ func hasTerm(cl Claim, term Term) bool {
 	return slices.ContainsFunc(cl.Terms, func(w Term) bool { return w.Event == term.Event && w.Value == term.Value })
 }
 
-// killedBefore says what is wrong with an eviction that has passed over an open of the
-// path: the kill must be that of an earlier eviction of it.
+// killedBefore says what is wrong with an eviction that missed an open of the path; empty: nothing. Its
+// kill must be that of an earlier eviction from the path.
 func killedBefore(poor, whole Claim, all map[string]Claim) string {
 	for _, cl := range all {
 		if cl.Kind == Eviction && cl.Subject == poor.Subject && cl.Verdict == Proven && cl.Terms[0] == poor.Terms[0] && poor.Terms[1] == whole.Terms[1] {
@@ -231,8 +232,8 @@ func killedBefore(poor, whole Claim, all map[string]Claim) string {
 	return fmt.Sprintf("#%d killed no dentry that was evicted from the path", poor.Terms[0].Event)
 }
 
-// shows reports whether an operand shows what those of the whole trace do: the same
-// dentry in the same life, or the same component under the same parent.
+// shows reports whether an operand shows the same as those of the whole trace: the same dentry in the same
+// life, or the same component under the same parent.
 func (m *memory) shows(term Term, poor, whole Claim, all map[string]Claim) bool {
 	last := whole.Terms[len(whole.Terms)-1]
 	switch {
@@ -242,21 +243,21 @@ func (m *memory) shows(term Term, poor, whole Claim, all map[string]Claim) bool 
 			o := m.event(w.Event)
 			return w.Value == term.Value && o.TID == e.TID && o.Name == e.Name && o.NameAddr == e.NameAddr
 		})
-	case poor.Kind == Negative && schema.Errno(term.Value) != 0: // the open before the one before
+	case poor.Kind == Negative && schema.Errno(term.Value) != 0: // an open before the previous one
 		for _, cl := range all {
 			if cl.Kind == Negative && cl.Object.Addr == poor.Object.Addr && hasTerm(cl, term) && cl.Terms[len(cl.Terms)-1].Event == term.Event {
 				return true
 			}
 		}
 		return false
-	case poor.Kind == HardLink && term.Value == last.Value: // seen with that inode in another open
+	case poor.Kind == HardLink && term.Value == last.Value: // seen with this inode in another open
 		return m.lives(whole.Other.Addr, term.Event, last.Event)
 	}
 	return term.Value == whole.Object.Addr && m.lives(term.Value, term.Event, last.Event)
 }
 
-// evicted reports whether the dentry killed and the one allocated after it were of one name in
-// one directory, or of one path.
+// evicted reports whether the dentry that was killed and the one allocated after it had the same name in
+// the same directory, or the same path.
 func (m *memory) evicted(kill, alloc Term) bool {
 	was, born := m.event(kill.Event), m.event(alloc.Event)
 	for _, rec := range m.records {
@@ -269,8 +270,8 @@ func (m *memory) evicted(kill, alloc Term) bool {
 	return false
 }
 
-// linked reports whether the two names were shown to be of one inode in another open, and
-// neither dentry has ended between that and this one.
+// linked reports whether another open showed that the two names have one inode, and neither dentry ended
+// between that open and this one.
 func (m *memory) linked(poor Claim, all map[string]Claim) bool {
 	for _, cl := range all {
 		a, b := cl.Object.Addr, cl.Other.Addr
@@ -285,14 +286,15 @@ func (m *memory) linked(poor Claim, all map[string]Claim) bool {
 	return false
 }
 
-// left reports whether a dentry that was deleted had not ended where the claim was judged.
+// left reports whether a deleted dentry had not ended when the claim was judged.
 func (m *memory) left(terms []Term, key string) bool {
 	at, err := strconv.ParseUint(key[strings.LastIndexByte(key, '#')+1:], 10, 64)
 	last := terms[len(terms)-1]
 	return err == nil && m.event(last.Event).Role == schema.RoleDelete && m.lives(last.Value, terms[0].Event, at+1)
 }
 
-// path is the way to the dentry at an address at an event, as far as the events before tell it.
+// path returns the path of the dentry at an address at the time of an event, as far as earlier events tell
+// it.
 func (m *memory) path(addr, at uint64) string {
 	for _, rec := range slices.Backward(m.records[:min(uint64(len(m.records)), at)]) {
 		e, ok := rec.(*schema.Event)
@@ -313,8 +315,7 @@ func (m *memory) event(id uint64) *schema.Event {
 	return &schema.Event{}
 }
 
-// lives reports whether nothing was allocated or killed at the address after one event
-// and before another.
+// lives reports whether nothing was allocated or killed at the address between two events.
 func (m *memory) lives(addr, after, before uint64) bool {
 	for _, rec := range m.records {
 		e, ok := rec.(*schema.Event)
@@ -325,7 +326,7 @@ func (m *memory) lives(addr, after, before uint64) bool {
 	return true
 }
 
-// way is one in which a trace can have become poorer.
+// way is one way in which a trace may become poorer.
 type way struct {
 	name  string
 	spoil func(*rand.Rand, *memory) *memory
@@ -337,8 +338,8 @@ var ways = []way{
 	{"fewer processes, for less long", recordLess}, {"one file of several", onePart},
 }
 
-// lostWindow is a loss record being put in its place.
+// lostWindow is a loss record that is yet to be inserted.
 type lostWindow struct {
 	loss  *schema.Loss
-	begin uint64 // not later than first_ns
+	begin uint64 // time at which the window began, not later than first_ns
 }

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// loseEvents drops some events in some windows, and tells of them as the format wants.
+// loseEvents drops some events in some windows, and adds loss records as the format requires.
 func loseEvents(rng *rand.Rand, m *memory) *memory {
 	var gone = make(map[*schema.Event]bool)
 	var windows []lostWindow
@@ -72,7 +72,7 @@ func loseWindow(rng *rand.Rand, m *memory, gone map[*schema.Event]bool) (lostWin
 	return lostWindow{l, l.FirstNs - rng.Uint64N(2)*rng.Uint64N(5000)}, l.Count > 0
 }
 
-// leaveOut drops probes, of whole roles or of a phase.
+// leaveOut detaches probes, for whole roles or for one phase.
 func leaveOut(rng *rand.Rand, m *memory) *memory {
 	out := &memory{header: proto.CloneOf(m.header)}
 	type probe struct {
@@ -98,7 +98,7 @@ func leaveOut(rng *rand.Rand, m *memory) *memory {
 	return out
 }
 
-// missSilently drops events of probes whose missed hits nobody counts.
+// missSilently drops events of probes whose missed hits are not counted.
 func missSilently(rng *rand.Rand, m *memory) *memory {
 	out := &memory{header: proto.CloneOf(m.header)}
 	vague := make(map[schema.Role]bool)
@@ -117,10 +117,10 @@ func missSilently(rng *rand.Rand, m *memory) *memory {
 	return out
 }
 
-// stopWatching drops the ends of some dentries, from an event on that says so.
+// stopWatching drops the ends of some dentries, after an event that says that they are no longer watched.
 func stopWatching(rng *rand.Rand, m *memory) *memory {
 	out := &memory{header: m.header}
-	lost := make(map[uint64]bool) // by address
+	lost := make(map[uint64]bool) // by address of the dentry
 	share := 1 + rng.IntN(20)
 	for _, rec := range m.records {
 		e, ok := rec.(*schema.Event)
@@ -167,9 +167,8 @@ func damageFrame(rng *rand.Rand, m *memory) *memory {
 	return &memory{header: m.header, records: append(out, m.records[to:]...)}
 }
 
-// recordLess is what the recorder makes of the same run when it is told to record fewer
-// processes, begins later or ends earlier: of the others it has only what happens to a
-// dentry that was seen.
+// recordLess returns what the recorder writes of the same run when it records fewer processes, begins later
+// or ends earlier. Of the other processes it only has what happens to a dentry that was seen.
 func recordLess(rng *rand.Rand, m *memory) *memory {
 	targets := make(map[uint32]bool)
 	share := 1 + rng.IntN(4)
@@ -199,8 +198,8 @@ func recordLess(rng *rand.Rand, m *memory) *memory {
 	return out
 }
 
-// onePart is a file of a recording that is kept as several: it begins and ends in the midst of
-// things, with what belongs to those before it.
+// onePart returns one file of a recording that is kept as several files. It begins and ends in the middle
+// of calls, some of which began in the file before.
 func onePart(rng *rand.Rand, m *memory) *memory {
 	from := rng.IntN(len(m.records))
 	to := from + rng.IntN(len(m.records)-from)
@@ -220,11 +219,11 @@ func onePart(rng *rand.Rand, m *memory) *memory {
 	return out
 }
 
-// less decides as bpf/dcache.h does.
+// less decides which events are recorded, as bpf/dcache.h does.
 type less struct {
-	targets   map[uint32]bool // by process
+	targets   map[uint32]bool // by process id
 	watched   map[uint64]bool
-	unlinking map[uint32]bool // threads of others
+	unlinking map[uint32]bool // by id, threads of other processes
 }
 
 func (r *less) records(e *schema.Event) bool {

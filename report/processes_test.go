@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Sixty processes of one name are no single pid, and an id that comes again is another.
+// Sixty processes of one name are not shown as one pid, and a process with a reused id is another process.
 func TestProcessesOfOneNameAreCounted(t *testing.T) {
 	m := &memory{header: tracetest.Header()}
 	k := tracetest.NewKernel(1, m.append)
@@ -30,7 +30,7 @@ func TestProcessesOfOneNameAreCounted(t *testing.T) {
 	}
 }
 
-// More than can be counted are at least so many.
+// If there are more processes than can be counted, the text says "at least".
 func TestProcessesWithoutEndAreAtLeastSoMany(t *testing.T) {
 	c := newProcessCounts()
 	for pid := range uint32(maxMembers + 10) {
@@ -42,7 +42,7 @@ func TestProcessesWithoutEndAreAtLeastSoMany(t *testing.T) {
 	}
 }
 
-// The open of an interpreter is not an exec's own, however many execs other threads make meanwhile.
+// The open of an interpreter does not belong to the exec, however many execs other threads make meanwhile.
 func TestExecsAreCountedOnce(t *testing.T) {
 	m := &memory{header: tracetest.Header()}
 	id := uint64(0)

@@ -3,7 +3,7 @@
 package report
 
 var _ = tested(kindTest{
-	proven: func(r *tape) { // an eviction too: everyKind has killed n
+	proven: func(r *tape) { // also gives an eviction, as everyKind has killed n
 		r.open("d/n")
 		r.rcu(rootAddr, "d", 0, addrA, 5)
 		r.rcu(addrA, "n", 2, 0, 0)

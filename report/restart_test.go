@@ -5,7 +5,7 @@ package report
 import "github.com/dtrec/dtrec/schema"
 
 var _ = tested(kindTest{
-	proven: func(r *tape) { // l is of everyKind
+	proven: func(r *tape) { // the dentry of l is that of everyKind
 		r.open("d/l")
 		r.rcu(rootAddr, "d", 0, addrA, 5)
 		r.look(schema.RoleLookupChain, rootAddr, "d", 0, addrA, 5)

@@ -11,8 +11,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// No claim is about a dentry whose memory has become another's: all is judged as where none does, also of what is evicted, deleted,
-// linked, moved or raced for long after.
+// The memory of a freed dentry may be reused for another one without any effect on the claims, including
+// those on dentries that were evicted, deleted, linked, moved or raced for long before.
 func TestReusedDentriesChangeNothing(t *testing.T) {
 	for name, trace := range manyTraces(t) {
 		if again, made := judgedAll(t, trace, true), judgedAll(t, trace, false); !bytes.Equal(again, made) {
@@ -21,7 +21,8 @@ func TestReusedDentriesChangeNothing(t *testing.T) {
 	}
 }
 
-// judgedAll is all that is said of a trace: the page, the verdicts, and every claim.
+// judgedAll returns everything that is said about a trace: the page, the verdicts, and every claim. With
+// again, the memory of dentries is reused.
 func judgedAll(t *testing.T, trace []byte, again bool) []byte {
 	t.Helper()
 	r := tracetest.Read(t, trace)
@@ -50,7 +51,7 @@ func judgedAll(t *testing.T, trace []byte, again bool) []byte {
 	return said.Bytes()
 }
 
-// manyTraces are the committed traces, one of every kind of claim, and a generated one, by name.
+// manyTraces returns the committed traces, one with every kind of claim, and a generated one, by name.
 func manyTraces(t *testing.T) map[string][]byte {
 	t.Helper()
 	traces := map[string][]byte{"every kind": fileOf(t, everyKind), "generated": generate(t, 200_000)}

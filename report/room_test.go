@@ -10,8 +10,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// A program's section takes no more than the room it has, or what is not left out of any: so none is without one for want of room
-// that its calls or its claims took.
+// A program's section takes no more than the room it has, or than what no section leaves out. So no program
+// goes without a section because its calls or claims took the room.
 func TestASectionFitsItsRoom(t *testing.T) {
 	f, err := Judge(tracetest.Open(t, "../test/git.pb"), Options{})
 	if err != nil {

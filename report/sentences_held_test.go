@@ -16,7 +16,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Each number of a page, and each word about all there is, is held against a count of its own.
+// Each number on a page, and each word about everything (see universal), is checked against an independent
+// count.
 func TestEverySentenceHolds(t *testing.T) {
 	traces := wholeTraces(t)
 	for file := range tracetest.Files(t, "../test/cases/*.pb", "testdata/*.pb") {
@@ -27,8 +28,8 @@ func TestEverySentenceHolds(t *testing.T) {
 	}
 }
 
-// Random runs: with many programs, processes whose ids come again, opens without an end, more
-// of everything than a page keeps, and losses.
+// Random runs, with many programs, reused process ids, opens without an end, more of everything than a page
+// keeps, and losses.
 func TestEverySentenceHoldsOfRandomRuns(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomRun(seed).hold(t) })
@@ -73,15 +74,14 @@ func randomRun(seed uint64) *memory {
 	return m
 }
 
-// What is wrong by one is found.
+// A number that is off by one is noticed.
 func TestAWrongNumberIsFound(t *testing.T) {
 	for _, name := range []string{"../test/cases/exec.pb", "../test/cases/sofirst.pb"} {
 		inMemory(t, name).spoil(t)
 	}
 }
 
-// The page of a run as if a role had not been recorded, and what the page of the whole run
-// says of that.
+// The page of a run as if a role had not been recorded, and what the page of the whole run says about that.
 func TestEverySentenceHoldsWithoutARole(t *testing.T) {
 	m := inMemory(t, "../traces/run1.pb")
 	_, whole := m.read(t, 0)
@@ -103,7 +103,7 @@ func TestEverySentenceHoldsWithoutARole(t *testing.T) {
 	}
 }
 
-// hold renders the page of a trace and holds each of its sentences.
+// hold renders the page of a trace and checks each of its sentences.
 func (m *memory) hold(t *testing.T) {
 	t.Helper()
 	page, r := m.read(t, 0)
@@ -127,8 +127,8 @@ func (r *reader) hold(t *testing.T, page []string) {
 	}
 }
 
-// read renders the page of a trace as if roles had not been recorded, and gathers what it is
-// held against.
+// read renders the page of a trace as if some roles had not been recorded, and gathers what the page is
+// checked against.
 func (m *memory) read(t *testing.T, without replay.Roles) (page []string, r *reader) {
 	t.Helper()
 	poor := &memory{header: replay.Without(m.header, without)}
@@ -155,7 +155,8 @@ func (m *memory) read(t *testing.T, without replay.Roles) (page []string, r *rea
 	return strings.Split(out.String(), "\n"), &reader{truth: x, others: callsOf(poor.records)}
 }
 
-// spoil adds one to each number of the page in turn, but for those of names, times and layout.
+// spoil adds one to each number of the page in turn, except those in names, times and layout, and checks
+// that nearly all of these changes are noticed.
 func (m *memory) spoil(t *testing.T) {
 	t.Helper()
 	page, r := m.read(t, 0)

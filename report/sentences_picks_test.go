@@ -12,7 +12,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// sectionEnds reports whether as many opens were shown as the section said: all, where it did not.
+// sectionEnds reports whether as many opens were shown as the section said; if it did not say, all must be
+// shown.
 func (r *reader) sectionEnds() bool {
 	if r.comm == "" {
 		return true
@@ -23,7 +24,7 @@ func (r *reader) sectionEnds() bool {
 	return r.shown < 0 || len(r.listed) == r.shown || r.shown == 0 && len(r.listed) == len(r.ended(r.comm))
 }
 
-// linked takes the links of the contents, which are numbered.
+// linked notes the links of the contents, which must be numbered in order.
 func (r *reader) linked(list string) bool {
 	links := regexp.MustCompile(`\[(.*?)\]\(#p(\d+)\)`).FindAllStringSubmatch(list, -1)
 	for i, m := range links {
@@ -34,7 +35,7 @@ func (r *reader) linked(list string) bool {
 	return true
 }
 
-// folded holds what the summary of a folded open says, and why it was picked.
+// folded checks the summary of a folded open, and why it was picked.
 func (r *reader) folded(m []string) bool {
 	if !r.open(m[1], m[3]) {
 		return false
@@ -49,7 +50,7 @@ func (r *reader) folded(m []string) bool {
 		!slices.ContainsFunc(why, func(why string) bool { return !r.picked(o, why) })
 }
 
-// picked reports whether the open was to be picked for that.
+// picked reports whether the open was to be picked for that reason.
 func (r *reader) picked(o *ownOpen, why string) bool {
 	all := r.ended(r.comm)
 	before := all[:r.at-1]

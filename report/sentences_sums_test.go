@@ -12,7 +12,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// lengths checks the examples of prefixes.
+// lengths checks the examples of prefix lengths.
 func (r *reader) lengths(examples string) bool {
 	for name, length := range r.prefixes {
 		examples = strings.Replace(examples, fmt.Sprintf("%s = %d", code(name), length), "", 1)
@@ -23,7 +23,7 @@ func (r *reader) lengths(examples string) bool {
 	return !number.MatchString(spanless(examples))
 }
 
-// hashes recomputes those that can be.
+// hashes counts the hashes that can be recomputed, and those of them that are right.
 func (r *reader) hashes() (right, all int) {
 	if r.header.GetLayout().GetNameHash() != schema.NameHash_NAME_HASH_WORD64_LE {
 		return 0, 0
@@ -44,7 +44,7 @@ func (r *reader) hashes() (right, all int) {
 	return right, all
 }
 
-// ablations sums up the proven claims of the kinds that need each role.
+// ablations checks, for each role, the number of proven claims of the kinds that need it.
 func (r *reader) ablations(said string) bool {
 	var want []string
 	for _, info := range schema.Catalogue() {
@@ -61,7 +61,7 @@ func (r *reader) ablations(said string) bool {
 	return said == strings.Join(want, ", ")
 }
 
-// symbols checks the functions of a role.
+// symbols checks that the functions of a role are named.
 func (r *reader) symbols(role, said string) bool {
 	for _, p := range r.header.GetProbe() {
 		if p.Attached && p.Role.Label() == role && !strings.Contains(said, code(p.Symbol)) {
@@ -73,7 +73,7 @@ func (r *reader) symbols(role, said string) bool {
 
 var nowhere = regexp.MustCompile("the last lookup of (" + quoted + ") returned NULL, and nothing was allocated for it")
 
-// denials holds what a line says is not there.
+// denials checks what a line says is absent.
 func (r *reader) denials(l string) (wrong []string) {
 	var ids []uint64
 	if m := nowhere.FindStringSubmatch(l); m != nil && slices.ContainsFunc(r.current().allocs, func(name string) bool { return code(name) == m[1] }) {
@@ -99,7 +99,7 @@ func (r *reader) denials(l string) (wrong []string) {
 
 var basename = regexp.MustCompile("basename offset of (" + quoted + ") = (\\d+)[;.]")
 
-// clauses holds what was learned.
+// clauses checks the clauses of a Learned line.
 func (r *reader) clauses(l string) (wrong []string) {
 	l = basename.ReplaceAllStringFunc(l, func(clause string) string {
 		m := basename.FindStringSubmatch(clause)

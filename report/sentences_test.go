@@ -12,34 +12,34 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// reader reads a page line by line and holds it against the truth.
+// reader reads a page line by line and checks it against the truth.
 type reader struct {
 	*truth
-	whole  *truth // with the roles that the page is without; nil mostly
-	title  string // of the part, after ##
-	comm   string // of the section
-	within bool   // the page is at an open, not at what is outside any
-	stray  int    // events of the latter
-	at     int    // that open: which of its program that ended, from 1
+	whole  *truth // includes the roles that the page was made without; usually nil
+	title  string // of the current part, after ##
+	comm   string // program of the current section
+	within bool   // the page is at an open, not at events outside any
+	stray  int    // number of those events
+	at     int    // the number of that open among those of its program that ended, from 1
 	listed map[int]bool
-	shown  int // opens that the section says are shown; 0: it does not say
+	shown  int // opens that the section says are shown; 0: it does not say; −1: no room
 	others []*ownCall
-	said   int      // of them the section says are shown
-	calls  int      // are
-	links  []string // of the contents, to sections
-	anchor int      // of the section that begins
-	fence  string   // the language of the block; "" outside
+	said   int      // number of them that the section says are shown
+	calls  int      // number of them that are shown
+	links  []string // of the contents, to the sections
+	anchor int      // number of the section that begins
+	fence  string   // language of the current code block, with an x appended; "" outside
 	stdout bool     // the next block is what a program printed
 	first  bool     // the next line is the first of its block
 }
 
-// sentence is a form that a line with a number, or with a word about all there is, may have.
+// sentence is a form that a line may have if it contains a number or a universal word.
 type sentence struct {
 	form  *regexp.Regexp
 	holds func(r *reader, m []string) bool
 }
 
-// universal are the words that speak of all there is.
+// universal matches the words that make a statement about everything.
 var universal = regexp.MustCompile(`(?i)\b(no|none|nothing|never|only|every|each|all|both|always)\b`)
 
 const (
@@ -47,7 +47,7 @@ const (
 	n      = `(\d+)`
 )
 
-// sentences are all forms there are. A new one has to be added with what it is held against.
+// sentences are all known forms. A new form must be added together with what it is checked against.
 var sentences = func() []sentence {
 	var out []sentence
 	add := func(form string, holds func(r *reader, m []string) bool) {
@@ -158,7 +158,7 @@ var sentences = func() []sentence {
 	add(`- … `+n+` more claims on dentries, across opens`, func(r *reader, m []string) bool {
 		return is(m[1], r.across[r.comm]-maxClaims)
 	})
-	add(`Learned: .*`, func(r *reader, m []string) bool { return true }) // each clause is held in clauses
+	add(`Learned: .*`, func(r *reader, m []string) bool { return true }) // its clauses are checked by clauses
 	for _, fixed := range []string{
 		`Example lines \(from this run\):`, `What we learned \(from this run only\):`,
 		"`dtrec record` attaches eBPF programs to the probes above and writes each hit as an event\\.",
@@ -176,7 +176,7 @@ var noFileWords = regexp.MustCompile(`\bno file\b`)
 var kindOf = map[string]string{"Pointer equality": "equality", "The component is a subtraction": "prefix", "Eviction is two events and a subtraction": "eviction",
 	"Start at": "equality", "Now move forward": "eviction", "Now move backward": "prefix"}
 
-// line holds one line of the page.
+// line checks one line of the page.
 func (r *reader) line(l string) (wrong []string) {
 	if lang, ok := strings.CutPrefix(strings.TrimLeft(l, "`"), ""); ok && strings.HasPrefix(l, "```") && !strings.Contains(lang, "`") {
 		if r.fence != "" {
@@ -235,7 +235,7 @@ func (r *reader) heading(t string) []string {
 	return []string{"no task has that name"}
 }
 
-// block holds a line of a code block.
+// block checks a line of a code block.
 func (r *reader) block(l string) []string {
 	first := r.first
 	r.first = false
@@ -243,7 +243,7 @@ func (r *reader) block(l string) []string {
 	case r.fence == "cx" || r.fence == "stdout" || r.title == "Why These Probes":
 		return nil
 	case first && !eventID.MatchString(l):
-		return nil // the path of a tree
+		return nil // the path above a tree
 	case strings.HasPrefix(l, "└─ … "):
 		more := int(parse(number.FindString(l)))
 		if more != r.eventsOfItem()-maxSteps {
@@ -254,10 +254,10 @@ func (r *reader) block(l string) []string {
 	return r.cited(l)
 }
 
-// current is the open that the page is at.
+// current returns the open that the page is at.
 func (r *reader) current() *ownOpen { return r.ended(r.comm)[r.at-1] }
 
-// eventsOfItem is how many the item has that the page is at.
+// eventsOfItem returns the number of events of the item that the page is at.
 func (r *reader) eventsOfItem() int {
 	if r.within {
 		return r.current().events
@@ -326,7 +326,7 @@ func (r *reader) endings(said string, processes int) bool {
 	return slices.Equal(want, got)
 }
 
-// doubted finds the doubt and how often it is, and counts it as named.
+// doubted checks a line about a doubt and its count, and adds the count to those named.
 func (r *reader) doubted(m []string) bool {
 	count := 1
 	if m[4] != "" {
@@ -341,7 +341,8 @@ func (r *reader) doubted(m []string) bool {
 	return false
 }
 
-// of reports whether the subjects named are of the doubt, and all of it unless there are others.
+// of reports whether the subjects named are those of the doubt, and whether "and others" stands for the
+// rest.
 func (d *ownDoubt) of(said string) bool {
 	said, others := strings.CutSuffix(said, " and others")
 	left := len(d.subjects)
@@ -353,7 +354,7 @@ func (d *ownDoubt) of(said string) bool {
 	return said == "" && others == (left > 0)
 }
 
-// because reports whether the reason is the doubt's, with … where it is about an event of its own.
+// because reports whether the reason is that of the doubt, with "…" if its claims have different events.
 func (d *ownDoubt) because(said string) bool {
 	before, after, several := strings.Cut(said, "…")
 	if several != (len(d.reasons) > 1) {

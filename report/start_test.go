@@ -4,13 +4,13 @@ package report
 
 import "github.com/dtrec/dtrec/schema"
 
-// from has the open that follows start at a directory.
+// from makes the next open start at a directory.
 func (r *tape) from(start uint64, dirfd int32) {
 	r.change(func(e *schema.Event) { e.Start, e.DirFD = start, dirfd })
 }
 
 var _ = tested(kindTest{
-	proven: func(r *tape) { // l is of everyKind
+	proven: func(r *tape) { // the dentry of l is that of everyKind
 		r.from(rootAddr, schema.ATFDCWD)
 		r.open("d/l")
 		r.rcu(rootAddr, "d", 0, addrA, 5)

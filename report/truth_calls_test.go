@@ -11,24 +11,24 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// ownCall is a path call that is no open, from the entry of its walk to the return of its operation, or of the walk where
-// that goes no further.
+// ownCall is a path call that is not an open, from the entry of its walk to the return of its operation, or
+// to that of the walk if it is in no operation or failed.
 type ownCall struct {
 	enter, exit *schema.Event
 	op          string
-	id          uint64 // of the event it began with
+	id          uint64 // of the event at which it began
 }
 
 func (o *ownCall) took() uint64 { return o.exit.Time - o.enter.Time }
 
-// nested is a call in progress on a thread, and what was walked for it.
+// nested is a call in progress on a thread, with the walks made for it.
 type nested struct {
 	enter  *schema.Event
 	op     string
-	walked []*ownCall // of an operation
+	walked []*ownCall // for an operation
 }
 
-// callsOf pairs the entries and exits of walks and operations, by nothing but the thread.
+// callsOf pairs the entries and exits of walks and operations by thread alone.
 func callsOf(records []schema.Record) (calls []*ownCall) {
 	threads := make(map[uint32][]*nested)
 	for _, rec := range records {
@@ -56,7 +56,7 @@ func callsOf(records []schema.Record) (calls []*ownCall) {
 	return calls
 }
 
-// returned are the calls that end with what returned, within others.
+// returned returns the path calls that end when n returns, inside the calls around it.
 func returned(around []*nested, n *nested, exit *schema.Event) []*ownCall {
 	for _, outer := range around {
 		if outer.enter.Role == schema.RoleOpen {
@@ -86,7 +86,7 @@ func returned(around []*nested, n *nested, exit *schema.Event) []*ownCall {
 	return []*ownCall{{enter: n.enter, exit: exit, op: op, id: id}}
 }
 
-// walkedTo takes the walk to a parent: of the other path of two, or in place of those tried before.
+// walkedTo adds the walk to a parent: as that of the second path, or in place of earlier attempts.
 func (n *nested) walkedTo(w *ownCall) {
 	if len(n.walked) == 1 && n.walked[0].enter.NameAddr != w.enter.NameAddr {
 		n.walked = append(n.walked, w)
@@ -95,7 +95,7 @@ func (n *nested) walkedTo(w *ownCall) {
 	}
 }
 
-// called holds the summary of a folded path call that is no open, and why it was picked.
+// called checks the summary of a folded path call that is not an open, and why it was picked.
 func (r *reader) called(op, id, path, came, why string) bool {
 	r.within, r.calls = false, r.calls+1
 	mine := slices.DeleteFunc(slices.Clone(r.others), func(o *ownCall) bool { return o.enter.Comm != r.comm })
@@ -109,7 +109,7 @@ func (r *reader) called(op, id, path, came, why string) bool {
 	})
 }
 
-// picked reports whether the call was to be picked for that, of those of its program.
+// picked reports whether the call was to be picked for that reason, among those of its program.
 func (o *ownCall) picked(all []*ownCall, why string) bool {
 	switch why {
 	case "failed":
@@ -126,7 +126,7 @@ func (o *ownCall) picked(all []*ownCall, why string) bool {
 	return true
 }
 
-// shownCalls holds how many the section says are shown.
+// shownCalls notes how many calls the section says are shown.
 func (r *reader) shownCalls(n string) bool {
 	r.said, _ = strconv.Atoi(n)
 	return r.said > 0

@@ -13,49 +13,49 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// truth is what a trace holds, counted here from its records and not from Findings.
+// truth is what a trace contains, counted from its records and not taken from Findings.
 type truth struct {
 	header    *schema.Header
 	events    map[uint64]*schema.Event
-	count     int // of events
+	count     int // of all events
 	lost      uint64
 	losses    []*schema.Loss
-	opens     []*ownOpen // in the order in which they ended, then those without an end
+	opens     []*ownOpen // those that ended, in the order of their ends, then those without an end
 	processes map[string]map[[2]int]bool
 	exits     map[string]map[uint64]int
-	outside   map[string]int // events outside any open that a section may show
+	outside   map[string]int // by program: events outside any open that a section may show
 
-	verdicts map[string]map[string]int // by kind, from every claim as it is judged
-	doubts   map[string]*ownDoubt      // by kind, why and about what
+	verdicts map[string]map[string]int // by kind and verdict, from every claim as it is judged
+	doubts   map[string]*ownDoubt      // by kind, reason and what the reason is about
 	prefixes map[string]uint64
-	kept     int               // missing names proven to have a dentry
-	across   map[string]int    // claims on dentries, across opens, of a program
-	seq      map[uint64]uint64 // number of an event's dentry, by event
+	kept     int               // missing names proven to be kept in the cache
+	across   map[string]int    // by program: claims on dentries, across opens
+	seq      map[uint64]uint64 // by event: the number of its dentry
 	layout   map[uint64]bool
-	sections map[string]bool // programs that do more than end dentries
+	sections map[string]bool // programs with events other than ends of dentries and those of processes
 	named    int             // doubts that the page has named so far
-	running  map[uint32]int  // opens to execute within the exec in progress, by thread
+	running  map[uint32]int  // by thread: opens to execute within the exec in progress
 }
 
-// ownOpen is an open between its entry and its exit, paired by nothing but the thread.
+// ownOpen is an open between its entry and its exit, which are paired by thread alone.
 type ownOpen struct {
 	enter, exit *schema.Event
-	events      int      // itself included, those of opens within it not
-	allocs      []string // names that dentries were allocated for
-	course      string   // its functions, and whether each had a dentry, or which errno
-	furthest    uint64   // of the offsets in its path that were asked for
-	again       bool     // it came back to one before that
-	ofExec      bool     // it is of the file that an exec runs, the first within that
+	events      int      // including its own, without those of opens within it
+	allocs      []string // names for which dentries were allocated
+	course      string   // its functions, with whether each had a dentry, and its errno
+	furthest    uint64   // highest offset in its path that was looked up
+	again       bool     // the walk came back to a lower offset
+	ofExec      bool     // it is of the file that an exec runs: the first open within that
 }
 
-// ownDoubt is the claims of a kind that are not proven for one reason.
+// ownDoubt holds the claims of a kind that are not proven for one reason.
 type ownDoubt struct {
 	verdict, kind     string
 	subjects, reasons map[string]bool
 	count             int
 }
 
-// tell reads a trace on its own.
+// tell reads a trace independently of the collector.
 func tell(records []schema.Record, header *schema.Header) *truth {
 	x := &truth{running: make(map[uint32]int), header: header, events: make(map[uint64]*schema.Event), processes: make(map[string]map[[2]int]bool),
 		exits: make(map[string]map[uint64]int), outside: make(map[string]int), verdicts: make(map[string]map[string]int), doubts: make(map[string]*ownDoubt), across: make(map[string]int), sections: make(map[string]bool), seq: make(map[uint64]uint64), layout: offsets(header.GetLayout()), prefixes: make(map[string]uint64)}
@@ -65,7 +65,7 @@ func tell(records []schema.Record, header *schema.Header) *truth {
 		switch rec := rec.(type) {
 		case *schema.Loss:
 			state.Loss(rec)
-			if rec.Cause != schema.LossUnreadableName { // those events are there
+			if rec.Cause != schema.LossUnreadableName { // its events are in the trace
 				x.lost += rec.Count
 			}
 			x.losses = append(x.losses, rec)
@@ -137,7 +137,7 @@ func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]
 	}
 }
 
-// claim takes a claim as it is judged.
+// claim counts a claim as it is judged.
 func (x *truth) claim(cl *Claim) {
 	kind, verdict := cl.Kind.String(), cl.Verdict.String()
 	if x.verdicts[kind] == nil {
@@ -168,7 +168,7 @@ func (x *truth) claim(cl *Claim) {
 
 func (x *truth) proven(kind string) int { return x.verdicts[kind]["proven"] }
 
-// made is how many claims of a kind there are.
+// made returns the number of claims of a kind.
 func (x *truth) made(kind string) (n int) {
 	for _, of := range x.verdicts[kind] {
 		n += of
@@ -183,7 +183,7 @@ func (x *truth) total(verdict string) (n int) {
 	return n
 }
 
-// ended are the opens of a program that came to an end.
+// ended returns the opens of a program that ended.
 func (x *truth) ended(comm string) (out []*ownOpen) {
 	for _, o := range x.opens {
 		if o.enter.Comm == comm && o.exit != nil {
@@ -208,11 +208,11 @@ var (
 
 func parse(s string) uint64 { n, _ := strconv.ParseUint(s, 0, 64); return n }
 
-// cited holds the numbers of a line that cites events: each is of the event cited next, or of
-// the one before, or follows from them.
+// cited checks the numbers in a line that cites events. Each must be in the event cited next or in the one
+// before, or must follow from them.
 func (x *truth) cited(line string) (wrong []string) {
 	line = " " + x.known(line) + " "
-	for _, m := range eventID.FindAllStringSubmatch(lastIDs.FindString(line), -1) { // a name may read like a citation
+	for _, m := range eventID.FindAllStringSubmatch(lastIDs.FindString(line), -1) { // a name may look like a citation
 		if id := parse(m[1]); x.events[id] != nil {
 			line = x.nameless(line, []uint64{id})
 		}
@@ -233,12 +233,12 @@ func (x *truth) cited(line string) (wrong []string) {
 	}
 	line, computed, bad := arithmetic(dentryRef.ReplaceAllString(line, ""), uint64(x.header.GetLayout().GetDentrySize()))
 	wrong = append(wrong, bad...)
-	if m := displaced.FindStringSubmatch(line); m != nil { // held by target
+	if m := displaced.FindStringSubmatch(line); m != nil { // checked by target
 		computed[parse(m[1])] = true
 	}
 	parts, ids := eventID.Split(line, -1), eventID.FindAllStringSubmatch(line, -1)
 	for i, part := range parts {
-		near := all // what follows the last citation is of any of them
+		near := all // a number after the last citation may be in any of them
 		if i < len(ids) {
 			near = nil
 			for k := max(i-1, 0); k <= i+1 && k < len(ids); k++ {
@@ -257,10 +257,11 @@ func (x *truth) cited(line string) (wrong []string) {
 	return wrong
 }
 
-// systemCall is the function of a system call, or one that it is made of, whose name may have digits.
+// systemCall matches a function whose name may contain digits: that of a system call, or one it consists
+// of.
 var systemCall = regexp.MustCompile(`\b(?:__\w+_sys_|do_|filename_)\w+`)
 
-// nameless is the line without the names, times and functions of the events.
+// nameless returns the line without the names and times of the events.
 func (x *truth) nameless(line string, ids []uint64) string {
 	for _, id := range ids {
 		x.each(id, func(e *schema.Event) bool {
@@ -280,7 +281,7 @@ func wordByte(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// without takes a name out of a line where it stands as a word.
+// without removes a name from a line where it stands as a word.
 func without(line, name string) string {
 	for at := 0; ; {
 		i := strings.Index(line[at:], " "+name)
@@ -294,7 +295,7 @@ func without(line, name string) string {
 	}
 }
 
-// recorded reports whether one of the events has a number.
+// recorded reports whether one of the events has the number.
 func (x *truth) recorded(ids []uint64, n uint64) bool {
 	return slices.ContainsFunc(ids, func(id uint64) bool {
 		return x.each(id, func(e *schema.Event) bool {
@@ -304,7 +305,7 @@ func (x *truth) recorded(ids []uint64, n uint64) bool {
 	})
 }
 
-// labelled holds the function and the phase that stand before a citation.
+// labelled checks the function and the phase that are named before a citation.
 func (x *truth) labelled(before string, id uint64) []string {
 	m := label.FindAllStringSubmatch(before, -1)
 	if e := x.events[id]; e != nil && m != nil {
@@ -319,7 +320,7 @@ func (x *truth) labelled(before string, id uint64) []string {
 	return nil
 }
 
-// target reports whether a dentry is what a move took the place of, of which no event is cited.
+// target reports whether a dentry, of which no event is cited, is one whose place a move took.
 func (x *truth) target(ref []string, ids []uint64, line string) bool {
 	last := slices.Max(append(ids, 0))
 	for id := last; id > 0; id-- {
@@ -333,8 +334,8 @@ func (x *truth) target(ref []string, ids []uint64, line string) bool {
 	return false
 }
 
-// known takes out of a line what is not a number of the events cited: how many a loss
-// record counts, the program, the path of an open.
+// known removes from a line what is not a number in the events cited: the count of a loss record, the
+// program, the path of an open.
 func (x *truth) known(line string) string {
 	if m := lostCount.FindStringSubmatch(line); m != nil && slices.ContainsFunc(x.losses, func(l *schema.Loss) bool { return l.Count == parse(m[1]) }) {
 		line = strings.Replace(line, m[0], "", 1)
@@ -348,7 +349,8 @@ func (x *truth) known(line string) string {
 	return line
 }
 
-// arithmetic checks the computations of a line and takes out their results; slot is the size of a dentry, 0 not known.
+// arithmetic checks the computations in a line and removes their results; slot is the size of a dentry, 0:
+// unknown.
 func arithmetic(line string, slot uint64) (rest string, computed map[uint64]bool, wrong []string) {
 	computed = make(map[uint64]bool)
 	line = minus.ReplaceAllStringFunc(line, func(s string) string {
@@ -371,7 +373,7 @@ func arithmetic(line string, slot uint64) (rest string, computed map[uint64]bool
 	return line, computed, wrong
 }
 
-// offsets are the offsets and sizes of the kernel.
+// offsets returns the offsets and sizes in the kernel's layout.
 func offsets(l *schema.Layout) map[uint64]bool {
 	out := map[uint64]bool{l.GetDentryHashtable(): true}
 	for _, n := range []uint32{l.GetDentrySize(), l.GetInlineName(), l.GetInlineNameSize(), l.GetDHashShift()} {
@@ -382,7 +384,7 @@ func offsets(l *schema.Layout) map[uint64]bool {
 
 var ticks = regexp.MustCompile("`+")
 
-// spanless is a line without its code spans.
+// spanless returns a line without its code spans.
 func spanless(line string) string {
 	out, from := "", 0
 	runs := ticks.FindAllStringIndex(line, -1)

@@ -9,8 +9,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// An overflow of the watch set takes the certainty from what is said of the dentries
-// that found no room, and from nothing else, before, after or beside them.
+// An overflow of the watch set makes uncertain what is said about the dentries that found no room, and
+// nothing else, before, after or beside them.
 func TestUnwatchedDentriesOnlyAreInDoubt(t *testing.T) {
 	unwatched := func(e *schema.Event) { e.Facts |= schema.FactUnwatched }
 	f := taped(t, &schema.Footer{Lost: 3}, func(r *tape) {
@@ -56,8 +56,8 @@ func TestUnwatchedDentriesOnlyAreInDoubt(t *testing.T) {
 	}
 }
 
-// The dentry that found no room may have died unseen, and be another one under the
-// same address, even where a later event of it was watched.
+// The dentry that found no room may have died unseen and be another one at the same address, even if a
+// later event of it was watched.
 func TestAnUnwatchedDentryStaysInDoubt(t *testing.T) {
 	f := taped(t, &schema.Footer{}, func(r *tape) {
 		for _, fact := range []schema.Fact{schema.FactUnwatched, 0} {
@@ -71,7 +71,7 @@ func TestAnUnwatchedDentryStaysInDoubt(t *testing.T) {
 		}
 		r.kill(addrA, rootAddr, "f")
 		r.on(schema.RoleFree, schema.Enter, addrA, rootAddr, 0, "f")
-		r.open("f") // allocated anew and watched
+		r.open("f") // allocated again, and watched
 		r.rcu(rootAddr, "f", 0, 0, 0)
 		r.alloc(rootAddr, "f", 0, addrA, 5)
 		r.opened(addrA, rootAddr, 5, "f")
