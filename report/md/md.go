@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package md writes Markdown that holds nothing but what was meant, whatever names, symbols
-// and messages stand in it: no HTML, no link, no image, no Liquid of Jekyll's.
+// Package md writes Markdown that contains only the markup that was intended, whatever names, symbols and
+// messages it shows: no HTML, link, image, or Liquid of Jekyll can come from them.
 //
-// Formats are constants. Everything else goes through Code, Text, Cell or Fence, and what
-// was forgotten to is made harmless by Line.
+// Formats are constants. Everything else goes through Code, Text, Cell or Fence; Line makes harmless what
+// did not.
 package md
 
 import (
@@ -19,30 +19,30 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// Literal is a format. A string that is no constant is none: what comes from outside
-// cannot be written as one.
+// Literal is a format. A string that is not a constant does not convert by itself, so that text from
+// outside cannot be used as a format.
 type Literal string
 
-// Writer writes a page and remembers the first error.
+// Writer writes a page. It remembers the first error, which Flush returns.
 type Writer struct {
 	to    io.Writer
-	out   bytes.Buffer // what is not written yet
-	parts []part       // in progress, the inner ones last
-	full  int          // how many of these, from the outer one on, had room until now
+	out   bytes.Buffer // not yet written
+	parts []part       // parts in progress, the inner ones last
+	full  int          // how many of parts, from the outermost on, had room so far
 	err   error
 }
 
-// part is one that may be taken back.
+// part is a piece of the page that may be taken back.
 type part struct {
-	from, room int // in what is not written yet, and bytes; room < 0: it is only measured
-	size       int // of what was measured and let go
+	from, room int // start in out, and limit in bytes; room < 0: the part is only measured
+	size       int // bytes that were measured and already dropped
 }
 
-// NewWriter returns a writer to w. Flush it.
+// NewWriter returns a Writer that writes to w. Flush must be called at the end.
 func NewWriter(w io.Writer) *Writer { return &Writer{to: w} }
 
-// Try writes a part of a page, if it takes no more than the bytes of room that are left: these
-// are then less. What does not fit is not written, and false returned.
+// Try writes a part of a page if it takes at most the given room, in bytes, and subtracts its size from
+// room. Otherwise it writes nothing and returns false.
 func (w *Writer) Try(room *int, write func()) bool {
 	size, fits := w.part(max(*room, 0), write)
 	if fits {
@@ -52,16 +52,16 @@ func (w *Writer) Try(room *int, write func()) bool {
 	return fits
 }
 
-// Size is how many bytes a part would take.
+// Size returns how many bytes a part would take.
 func (w *Writer) Size(write func()) int {
 	size, _ := w.part(-1, write)
 	return size
 }
 
-// part writes one, unless it has no room or is only measured.
+// part runs write and keeps what it wrote, unless that does not fit or is only to be measured.
 func (w *Writer) part(room int, write func()) (size int, fits bool) {
 	if w.full < len(w.parts) {
-		return 0, false // the part around it has none
+		return 0, false // the part around this one has no room
 	}
 	n, from := len(w.parts), w.out.Len()
 	w.parts = append(w.parts, part{from: from, room: room})
@@ -72,17 +72,17 @@ func (w *Writer) part(room int, write func()) (size int, fits bool) {
 	if w.parts, w.full = w.parts[:n], min(w.full, n); fits {
 		size = p.size + w.out.Len() - from
 	}
-	if (!fits || room < 0) && w.out.Len() > from { // the part around it may have been taken back
+	if (!fits || room < 0) && w.out.Len() > from { // unless the part around this one was taken back
 		w.out.Truncate(from)
 	}
 	return size, fits
 }
 
-// wrote looks after each line whether a part is too large, and hands on what none may take
-// back.
+// wrote is called after each line. It takes back parts that have become too large, and passes on what can
+// no longer be taken back.
 func (w *Writer) wrote() {
 	const spill = 64 << 10
-	// What a part has no room for takes none of those around it, nor does what is only measured.
+	// A part that is taken back, or only measured, takes no room from the parts around it.
 	for i := w.full - 1; i >= 0 && w.parts[i].room >= 0; i-- {
 		if p := w.parts[i]; w.out.Len()-p.from > p.room {
 			w.full = i
@@ -102,11 +102,10 @@ func (w *Writer) wrote() {
 	}
 }
 
-// Line writes a line, or several. Of its arguments what would be more than text is made
-// text.
+// Line writes one or more lines. Arguments that would be read as markup are turned into text.
 func (w *Writer) Line(format Literal, args ...any) { w.Put(format+"\n", args...) }
 
-// Put is Line for a piece of one.
+// Put is Line without the newline.
 func (w *Writer) Put(format Literal, args ...any) {
 	if w.full < len(w.parts) {
 		return
@@ -125,7 +124,7 @@ func (w *Writer) Put(format Literal, args ...any) {
 	w.wrote()
 }
 
-// Fence writes lines as a code block that they cannot end.
+// Fence writes lines as a code block, with a fence that none of the lines can end.
 func (w *Writer) Fence(language Literal, lines []string) {
 	if w.full < len(w.parts) {
 		return
@@ -144,7 +143,7 @@ func (w *Writer) Fence(language Literal, lines []string) {
 	w.wrote()
 }
 
-// Flush writes what is left and returns the first error.
+// Flush writes what is left, and returns the first error.
 func (w *Writer) Flush() error {
 	_, err := w.out.WriteTo(w.to)
 	if w.out.Reset(); w.err == nil {
@@ -153,11 +152,11 @@ func (w *Writer) Flush() error {
 	return w.err
 }
 
-// Code is a name as a code span that the name cannot leave. What is not printable is
-// escaped as in a Go string, and so is what a page must not hold.
+// Code returns a name as a code span that the name cannot end. Characters that are not printable are
+// escaped as in a Go string, and so is what a page must not contain.
 func Code(name string) string { return Span(replay.Printable(name)) }
 
-// Span is Code of text whose names are escaped already.
+// Span is Code for text in which names are already escaped.
 func Span(s string) string {
 	s = escape(printable(s))
 	fence := strings.Repeat("`", longestRun(s, '`')+1)
@@ -167,15 +166,15 @@ func Span(s string) string {
 	return fence + s + fence
 }
 
-// Cell is Code in a table, where a bar would end the cell even so.
+// Cell is Code for a table, where a bar would end the cell even inside a code span.
 func Cell(name string) string { return strings.ReplaceAll(Code(name), "|", `\x7c`) }
 
-// Text is a name in running text, a heading or a table cell.
+// Text returns a name for running text, a heading or a table cell.
 func Text(s string) string { return Prose(replay.Printable(s)) }
 
-// Element is a name in an HTML element or in the front matter between double quotes, where
-// Markdown is not read: but Jekyll puts a title into a page as it is, and other readers of
-// either take it for Markdown.
+// Element returns a name for an HTML element, or for the front matter between double quotes. Markdown is
+// not read there, but Jekyll copies a title into the page as it is, and other readers treat both as
+// Markdown.
 func Element(name string) string {
 	var b strings.Builder
 	for _, r := range replay.Printable(name) {
@@ -188,12 +187,12 @@ func Element(name string) string {
 	return b.String()
 }
 
-// Prose is Text of words whose names are escaped already.
+// Prose is Text for words in which names are already escaped.
 func Prose(s string) string {
 	var b strings.Builder
 	for i, r := range s {
 		switch {
-		case r == '#' && i+1 < len(s) && '0' <= s[i+1] && s[i+1] <= '9': // an event, and no heading
+		case r == '#' && i+1 < len(s) && '0' <= s[i+1] && s[i+1] <= '9': // an event id, not a heading
 			b.WriteRune(r)
 		case strings.ContainsRune("\\`*[]>#!|~", r) || r == '_' && !within(s, i):
 			b.WriteByte('\\')
@@ -207,7 +206,7 @@ func Prose(s string) string {
 	return b.String()
 }
 
-// entity is a character that nothing reads but as itself.
+// entity returns a character as an HTML entity, so that nothing reads it as markup.
 func entity(r rune) string {
 	switch r {
 	case '<':
@@ -218,8 +217,8 @@ func entity(r rune) string {
 	return "&#" + strconv.Itoa(int(r)) + ";"
 }
 
-// within reports whether the byte at i stands between two letters or digits, where an
-// underscore emphasises nothing.
+// within reports whether the byte at i is between two letters or digits, where an underscore does not start
+// emphasis.
 func within(s string, i int) bool {
 	return i > 0 && i+1 < len(s) && alphanumeric(s[i-1]) && alphanumeric(s[i+1])
 }
@@ -228,13 +227,13 @@ func alphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// live returns how many bytes at the start of s begin what a page must not hold, and of
-// which byte of these it is made text.
+// live reports whether s starts with something that a page must not contain, and at which byte it can be
+// defused.
 func live(s string) (is bool, at int) {
 	switch {
 	case len(s) < 2:
 	case s[0] == '<' && (s[1] == '/' || s[1] == '!' || s[1] == '?' || alphanumeric(s[1])):
-		return true, 0 // a tag, or an autolink
+		return true, 0 // a tag or an autolink
 	case s[0] == '{' && (s[1] == '{' || s[1] == '%'):
 		return true, 0 // Liquid
 	case s[0] == ']' && (s[1] == '(' || s[1] == ':' || s[1] == '['):
@@ -247,7 +246,8 @@ func live(s string) (is bool, at int) {
 	return false, 0
 }
 
-// rewrite puts spell's word for every byte that would begin what a page must not hold.
+// rewrite replaces each byte that would start something a page must not contain by what spell returns for
+// it.
 func rewrite(s string, spell func(c byte) string) string {
 	var b strings.Builder
 	from := 0
@@ -266,17 +266,17 @@ func rewrite(s string, spell func(c byte) string) string {
 	return b.String()
 }
 
-// escape is for code, which has no entities.
+// escape makes code harmless, in which there are no entities.
 func escape(s string) string {
 	return rewrite(s, func(c byte) string { return `\x` + strconv.FormatUint(uint64(c), 16) })
 }
 
-// harmless is for prose, and leaves what Code and Text made as it is.
+// harmless makes prose harmless. It leaves the results of Code and Text unchanged.
 func harmless(s string) string {
 	return rewrite(printable(s), func(c byte) string { return entity(rune(c)) })
 }
 
-// Block is a line of a code block. Only Liquid reads in there.
+// Block returns a line for a code block, where only Liquid is interpreted.
 func Block(s string) string {
 	s = printable(s)
 	for _, open := range []string{"{{", "{%"} {
@@ -285,7 +285,7 @@ func Block(s string) string {
 	return s
 }
 
-// printable escapes what is not printable, where a backslash stands for itself.
+// printable escapes characters that are not printable, but not backslashes.
 func printable(s string) string {
 	var b strings.Builder
 	from := 0

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What stands in a page reads as it is meant, and is no more than text.
+// Text on a page reads as intended, and is nothing but text.
 func TestWhatAPageIsMadeOf(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
 		{Code("a.txt"), "`a.txt`"},
@@ -41,7 +41,7 @@ func TestWhatAPageIsMadeOf(t *testing.T) {
 	}
 }
 
-// A part that has no room is not there, and takes none.
+// A part that does not fit is not written, and takes no room.
 func TestAPartHasRoomOrIsNotThere(t *testing.T) {
 	var b strings.Builder
 	w := NewWriter(&b)
