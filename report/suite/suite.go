@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package suite prints results as tests, for what runs tests and shows them: KTAP, as the
-// kernel's own tests do (Documentation/dev-tools/ktap.rst), and JUnit's XML.
+// Package suite prints results as tests, for programs that run tests and show the results: as KTAP, like
+// the kernel's own tests (Documentation/dev-tools/ktap.rst), and as JUnit XML.
 package suite
 
 import (
@@ -15,8 +15,8 @@ import (
 // Outcome is how a test ended.
 type Outcome uint8
 
-// Of these only Failed is a failure. Accepted is a failure that was expected, Undecided one of
-// which nothing is known: it was not passed.
+// Only Failed is a failure. Accepted is a failure that was expected. Undecided means that the outcome is
+// not known, which is not a pass.
 const (
 	Passed Outcome = iota
 	Failed
@@ -24,15 +24,15 @@ const (
 	Undecided
 )
 
-// Test is one test. Its names are the same in every run, and no other test has both.
+// Test is one test. Class and Name are the same in every run, and no two tests have both in common.
 type Test struct {
 	Class, Name string
 	Outcome     Outcome
-	Why         string   // one line; may be empty for one that passed
-	Details     []string // lines; nil mostly
+	Why         string   // one line; may be empty if the test passed
+	Details     []string // lines; usually nil
 }
 
-// WriteKTAP prints tests as KTAP 1: a line each, with its details as diagnostic lines before it.
+// WriteKTAP prints the tests as KTAP 1, one line each, preceded by its details as diagnostic lines.
 func WriteKTAP(w io.Writer, tests []Test) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "KTAP version 1\n1..%d\n", len(tests))
@@ -57,7 +57,7 @@ func WriteKTAP(w io.Writer, tests []Test) error {
 	return b.Flush()
 }
 
-// unsharp escapes the sign that ends a name in KTAP, but for that of a directive.
+// unsharp escapes "#", which ends a name in KTAP, except where it starts a directive.
 func unsharp(s string) string {
 	rest, directive := strings.CutPrefix(s, " # ")
 	rest = strings.ReplaceAll(rest, "#", `\x23`)
@@ -89,8 +89,8 @@ type testsuite struct {
 	Cases    []testcase `xml:"testcase"`
 }
 
-// WriteJUnit prints tests as one suite of JUnit's XML. What was accepted or is undecided is
-// skipped, and says which.
+// WriteJUnit prints the tests as one suite of JUnit XML. Accepted and undecided tests are skipped; the
+// message says if a test was accepted.
 func WriteJUnit(w io.Writer, name string, tests []Test) error {
 	s := testsuite{Name: name, Tests: len(tests)}
 	for _, t := range tests {

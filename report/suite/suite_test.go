@@ -17,7 +17,7 @@ var tests = []Test{
 	{Class: "sh", Name: "claims", Outcome: Undecided, Why: "3 events were lost"},
 }
 
-// What is printed as KTAP is as the grammar has it, and says what the tests do.
+// The KTAP output follows the grammar, and has the outcome of each test.
 func TestKTAP(t *testing.T) {
 	var b strings.Builder
 	if err := WriteKTAP(&b, tests); err != nil {
@@ -35,7 +35,7 @@ func TestKTAP(t *testing.T) {
 	}
 }
 
-// What is printed as XML is read back by a reader of XML.
+// The XML output can be read back by an XML parser.
 func TestJUnit(t *testing.T) {
 	var b strings.Builder
 	if err := WriteJUnit(&b, "a \"b\" <c>", tests); err != nil {

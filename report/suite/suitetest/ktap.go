@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package suitetest reads KTAP as Documentation/dev-tools/ktap.rst of the kernel has it, for
-// tests of what is printed.
+// Package suitetest parses KTAP according to the kernel's Documentation/dev-tools/ktap.rst, for tests of
+// what is printed.
 package suitetest
 
 import (
@@ -19,8 +19,8 @@ type Line struct {
 	Directive string // SKIP, TODO, XFAIL, TIMEOUT, ERROR; empty: none
 }
 
-// KTAP reads the results of a flat document: the version, the plan, and for each test its
-// number in order and a name that no other has, with diagnostic lines between.
+// KTAP parses a flat document: the version, the plan, and for each test a result with its number, in order,
+// and a name that no other test has. There may be diagnostic lines in between.
 func KTAP(text string) ([]Line, error) {
 	rest, ok := strings.CutPrefix(text, "KTAP version 1\n1..")
 	count, rest, ends := strings.Cut(rest, "\n")
