@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// actor is a process that does what it is told, a command at a time, on one thread.
+// actor is a process that obeys commands one at a time, on one thread.
 type actor struct {
 	PID   int
 	cmd   *exec.Cmd
@@ -26,7 +26,7 @@ type actor struct {
 	reply *bufio.Reader
 }
 
-// newActor starts a process of that name.
+// newActor starts an actor whose task has that name (comm).
 func newActor(name string) *actor {
 	cmd := itself()
 	a := newConversation(cmd)
@@ -36,7 +36,7 @@ func newActor(name string) *actor {
 	return a
 }
 
-// newConversation is an actor behind a command that is yet to be started.
+// newConversation returns an actor that talks to a command which is yet to be started.
 func newConversation(cmd *exec.Cmd) *actor {
 	told, err := cmd.StdinPipe()
 	check(err)
@@ -45,13 +45,13 @@ func newConversation(cmd *exec.Cmd) *actor {
 	return &actor{cmd: cmd, told: told, reply: bufio.NewReader(reply)}
 }
 
-// try sends a command, and returns what it gave or why it failed. Words have no spaces.
+// try sends a command, and returns its result or its error. Words must not contain spaces.
 func (a *actor) try(words ...string) (string, error) {
 	a.send(words...)
 	return a.answer()
 }
 
-// do is for commands that must succeed.
+// do sends a command that must succeed, and returns its result.
 func (a *actor) do(words ...string) string {
 	got, err := a.try(words...)
 	if err != nil {
@@ -75,7 +75,7 @@ func (a *actor) answer() (string, error) {
 	return text, nil
 }
 
-// exit lets actors come to their end.
+// exit ends the actors and waits for them.
 func exit(actors ...*actor) {
 	for _, a := range actors {
 		check(a.told.Close())
@@ -83,16 +83,16 @@ func exit(actors ...*actor) {
 	}
 }
 
-// die tells the actor something that it does not survive.
+// die sends a command that the actor must not survive.
 func (a *actor) die(words ...string) {
 	a.send(words...)
 	if line, err := a.reply.ReadString('\n'); err == nil {
 		fail(fmt.Errorf("%s: lived on: %s", strings.Join(words, " "), line))
 	}
-	_ = a.cmd.Wait() // its end is no failure
+	_ = a.cmd.Wait() // it was killed, as intended
 }
 
-// act is an actor's life: what its arguments say, or what it is told.
+// act is what an actor's process does: the one command in its arguments, or those that come on stdin.
 func act(args []string) {
 	p := &performer{}
 	if len(args) > 0 {
@@ -110,12 +110,13 @@ func act(args []string) {
 	}
 }
 
-// performer is an actor at work.
+// performer executes an actor's commands.
 type performer struct {
-	fds []int // open until "close"
+	fds []int // kept open until "close"
 }
 
-// obey does one command. That a file cannot be opened is for who gave it; other failures end the actor.
+// obey executes one command. It returns the error if a file cannot be opened or changed; other failures
+// end the actor.
 func (p *performer) obey(words []string) (string, error) {
 	args := words[1:]
 	switch words[0] {
@@ -123,31 +124,31 @@ func (p *performer) obey(words []string) (string, error) {
 		setName(args[0])
 	case "pid":
 		return strconv.Itoa(os.Getpid()), nil
-	case "pin": // to one cpu
+	case "pin": // to one CPU
 		var set unix.CPUSet
 		set.Set(number(args[0]))
 		check(unix.SchedSetaffinity(0, &set))
-	case "grace": // what is freed by RCU is free
+	case "grace": // wait until what was freed by RCU is free
 		if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
 			fail(errno)
 		}
-	case "spawn": // the rest of the line in a process of its own
+	case "spawn": // run the rest of the line in a process of its own
 		check(itself(args...).Run())
-	case "exec": // the rest of the line as another program
+	case "exec": // run the rest of the line as another program
 		check(unix.Exec("/proc/self/exe", append([]string{"scene", "actor"}, args...), os.Environ()))
 	case "threads":
 		threads(args[0], number(args[1]))
 	case "daemon":
 		daemon(args)
-	case "linger": // what a daemon does: open one file, wait until it may, open the other
+	case "linger": // what a daemon does: open one file, wait for the FIFO, open the other
 		linger(args[0], args[1], args[2])
 	case "hog":
 		hog()
-	case "many": // one thing with so many files DIR/PREFIXnnnnn
+	case "many": // do one thing with each of so many files DIR/PREFIXnnnnn
 		for i := range number(args[3]) {
 			check(p.use(args[0], fmt.Sprintf("%s/%s%05d", args[1], args[2], i)))
 		}
-	case "clock": // one after the other, until it is killed
+	case "clock": // open one missing file after the other until killed
 		for i := 0; ; i++ {
 			miss(fmt.Sprint(args[0], i))
 			time.Sleep(time.Millisecond)
@@ -158,7 +159,7 @@ func (p *performer) obey(words []string) (string, error) {
 	return "", nil
 }
 
-// use does something to a file, or to those that are open.
+// use does something to a file, or to those that are kept open.
 func (p *performer) use(verb string, args ...string) error {
 	switch verb {
 	case "miss":
@@ -189,7 +190,7 @@ func (p *performer) use(verb string, args ...string) error {
 		return unix.Mount("scene", args[0], args[1], 0, "")
 	case "umount":
 		return unix.Unmount(args[0], 0)
-	case "write": // text into a file that is there
+	case "write": // a line of text into a file that exists
 		return os.WriteFile(args[0], []byte(args[1]+"\n"), 0)
 	}
 	return fmt.Errorf("no command %q", verb)
@@ -201,7 +202,7 @@ func number(s string) int {
 	return n
 }
 
-// itself is this program as an actor that does one thing.
+// itself returns a command that runs this program as an actor which executes one command.
 func itself(words ...string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", append([]string{"actor"}, words...)...)
 	cmd.Stderr = os.Stderr

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// blocked are threads of one name inside open, of a FIFO that nobody writes.
+// blocked holds threads of one name that sleep inside open, on a FIFO without a writer.
 type blocked struct {
 	name, fifo string
-	then       string // what each opens when it comes out; empty: nothing
+	then       string // what each opens after its open has returned; empty: nothing
 	about      chan int
 	through    chan error
 	n          int
@@ -28,7 +28,7 @@ func newBlocked(name, fifo string) *blocked {
 	return &blocked{name: name, fifo: fifo, about: make(chan int), through: make(chan error)}
 }
 
-// block starts n more and returns when all sleep inside open.
+// block starts n more threads, and returns when all of them sleep inside open.
 func (b *blocked) block(n int) {
 	b.n += n
 	for range n {
@@ -41,7 +41,7 @@ func (b *blocked) block(n int) {
 	}
 }
 
-// rename gives those inside another name.
+// rename changes the name of the threads that are inside open.
 func (b *blocked) rename(name string) {
 	for _, tid := range b.tids {
 		check(os.WriteFile(fmt.Sprintf("/proc/self/task/%d/comm", tid), []byte(name), 0))
@@ -49,7 +49,7 @@ func (b *blocked) rename(name string) {
 }
 
 func (b *blocked) open() {
-	runtime.LockOSThread() // and end with it
+	runtime.LockOSThread() // never unlocked, so the thread ends with this goroutine
 	setName(b.name)
 	b.about <- unix.Gettid()
 	fd, err := unix.Open(b.fifo, unix.O_RDONLY, 0)
@@ -63,7 +63,7 @@ func (b *blocked) open() {
 	b.through <- err
 }
 
-// release lets them through.
+// release opens the FIFO for writing, so that all threads return from open.
 func (b *blocked) release() {
 	fd, err := unix.Open(b.fifo, unix.O_RDWR, 0)
 	check(err)

@@ -13,7 +13,7 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 )
 
-// counted are the functions counted, by role: the first that is there.
+// counted returns the functions to count by role. The first one that the kernel has is counted.
 func counted() map[string][]string {
 	return map[string][]string{
 		"open":         {"do_filp_open", "do_file_open"},
@@ -24,20 +24,20 @@ func counted() map[string][]string {
 	}
 }
 
-// counter counts calls and returns of kernel functions by tasks of one name. It has
-// nothing of dtrec's: a few instructions, and a number each.
+// counter counts the calls and returns of kernel functions by tasks of one name. It shares no code with
+// dtrec: each program is a few instructions that increment a number.
 type counter struct {
 	numbers  *ebpf.Map
-	places   map[string][2]uint32 // by role: of the calls, of the returns
+	places   map[string][2]uint32 // by role: index of the calls, index of the returns
 	programs []*ebpf.Program
 	links    []link.Link
-	missed   uint64 // until the last take
+	missed   uint64 // total at the last take
 }
 
-// Counts is what a counter saw.
+// Counts is what a counter counted.
 type Counts struct {
 	Calls, Returns map[string]uint64 // by role
-	Missed         uint64            // hits its own programs were not run for
+	Missed         uint64            // hits for which the kernel did not run the counter's own programs
 }
 
 func newCounter(comm string) *counter {
@@ -56,7 +56,7 @@ func newCounter(comm string) *counter {
 	return c
 }
 
-// attach counts hits of the first symbol that can be attached to, in place n.
+// attach counts the hits of the first symbol that can be attached to, in number n.
 func (c *counter) attach(symbols []string, how ebpf.AttachType, comm string, n uint32) {
 	var program *ebpf.Program
 	var err error
@@ -74,13 +74,14 @@ func (c *counter) attach(symbols []string, how ebpf.AttachType, comm string, n u
 	c.programs, c.links = append(c.programs, program), append(c.links, l)
 }
 
-// count adds one to the number at an offset if the current task has the name.
+// count returns a program that adds one to the number at an offset (in bytes) if the current task has
+// the name.
 func (c *counter) count(comm string, offset uint32) asm.Instructions {
 	var name [16]byte
 	copy(name[:15], comm)
 	word := func(i int) int64 { return int64(binary.NativeEndian.Uint64(name[8*i:])) }
 	return asm.Instructions{
-		// The helper of 6.1 leaves what is after the name as it was.
+		// The helper bpf_get_current_comm of Linux 6.1 does not clear the bytes after the name.
 		asm.Mov.Imm(asm.R1, 0),
 		asm.StoreMem(asm.R10, -16, asm.R1, asm.DWord),
 		asm.StoreMem(asm.R10, -8, asm.R1, asm.DWord),
@@ -102,7 +103,7 @@ func (c *counter) count(comm string, offset uint32) asm.Instructions {
 	}
 }
 
-// take returns what was counted since the last time. No task of the name may be at work.
+// take returns what was counted since the last take. No task of the name may be running meanwhile.
 func (c *counter) take() Counts {
 	var numbers [16]uint64
 	check(c.numbers.Lookup(uint32(0), &numbers))
@@ -121,7 +122,7 @@ func (c *counter) take() Counts {
 	return got
 }
 
-// stop detaches.
+// stop detaches the programs.
 func (c *counter) stop() {
 	for _, l := range c.links {
 		check(l.Close())

@@ -19,7 +19,7 @@ import (
 
 const membarrierGlobal = 1 // MEMBARRIER_CMD_GLOBAL: wait as synchronize_rcu does
 
-// setName gives the thread a name.
+// setName sets the name (comm) of the calling thread.
 func setName(name string) {
 	b, err := unix.ByteSliceFromString(name)
 	check(err)
@@ -33,31 +33,32 @@ func miss(path string) {
 	}
 }
 
-// passing opens a file, and closes it again: one that is there, one that is made, or one that does not live longer.
+// passing opens a file and closes it at once. The file exists ("look"), is created ("create"), or is
+// created and removed again ("churn").
 func passing(verb, path string) {
 	flags := map[string]int{"look": unix.O_RDONLY, "create": unix.O_RDONLY | unix.O_CREAT, "churn": unix.O_RDWR | unix.O_CREAT | unix.O_EXCL}
 	fd, err := unix.Open(path, flags[verb], 0o644)
 	check(err)
-	if verb == "churn" { // its dentry does not either
+	if verb == "churn" { // so that its dentry does not stay either
 		check(unix.Unlink(path))
 	}
 	check(unix.Close(fd))
 }
 
-// threads opens PREFIXn on so many threads of this process.
+// threads opens PREFIXn on each of n threads of this process.
 func threads(prefix string, n int) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			runtime.LockOSThread() // never unlocked: each has a thread to itself
+			runtime.LockOSThread() // never unlocked, so each has a thread of its own
 			miss(fmt.Sprint(prefix, i))
 		})
 	}
 	all.Wait()
 }
 
-// daemon leaves a process behind as daemons do: the child of a child that is gone, in
-// a session of its own, with nothing of ours open. It lingers with the arguments.
+// daemon leaves a process behind as daemons do: its parent has exited, it is in a session of its own,
+// and it has none of our files open. It lingers with the arguments.
 func daemon(args []string) {
 	if args[0] == "child" {
 		check(exec.Command("/proc/self/exe", append([]string{"actor", "linger"}, args[1:]...)...).Start())
@@ -66,7 +67,7 @@ func daemon(args []string) {
 	cmd := exec.Command("/proc/self/exe", append([]string{"actor", "daemon", "child"}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	check(cmd.Run())
-	for { // until it has opened the first
+	for { // until the daemon has opened the first file
 		if _, err := os.Stat(args[0] + ".lingers"); err == nil {
 			return
 		}
@@ -74,7 +75,8 @@ func daemon(args []string) {
 	}
 }
 
-// linger opens a file, says so, and opens the other when somebody writes the FIFO.
+// linger opens the first file, creates FIFO.lingers to say so, and opens the second when somebody opens
+// the FIFO for writing.
 func linger(fifo, first, second string) {
 	miss(first)
 	check(os.WriteFile(fifo+".lingers", nil, 0o600))
@@ -85,8 +87,8 @@ func linger(fifo, first, second string) {
 	check(unix.Close(fd))
 }
 
-// hog takes memory without end. At the limit of its cgroup the kernel takes back all
-// that it can there before it kills the process.
+// hog allocates memory without end. At the limit of its cgroup the kernel reclaims all that it can in
+// that cgroup before it kills the process.
 func hog() {
 	const step = 256 << 10
 	for {

@@ -25,26 +25,26 @@ import (
 type errand struct {
 	Name string
 	Line []string
-	FS   string // of places, where that is not what the guest booted with
+	FS   string // filesystem of places, if not the one the guest booted with
 }
 
-// outcome is what came of an errand, as a guest of its own would tell.
+// outcome is the result of an errand, as if it had run in a guest of its own.
 type outcome struct {
 	Stdout, Stderr []byte
 	Code           int
 }
 
-// places are the directories that are on the filesystem asked for.
+// places are the directories on the filesystem that an errand asks for.
 var places = []string{"/tmp", "/work"}
 
 const (
 	outDir      = "/out"
-	errandLimit = 10 * time.Minute // on a machine that is busy with others
+	errandLimit = 10 * time.Minute // generous, for a machine that is busy with other work
 )
 
-// errands runs the command lines of a file one after the other, each as in a guest that
-// has just booted: nothing is left in the directories it works in, nor in the caches.
-// What they left in outDir, and what came of them, is in dir at the end.
+// errands runs the command lines in a file one after the other, each as in a guest that has just
+// booted: nothing is left in the directories they work in, nor in the caches. At the end it copies
+// outDir, with what they left there and the outcomes in done.json, to dir.
 func errands(file, dir string) {
 	text, err := os.ReadFile(file)
 	check(err)
@@ -67,8 +67,8 @@ func errands(file, dir string) {
 	check(os.CopyFS(dir, os.DirFS(outDir)))
 }
 
-// mount puts places on the errand's filesystem, as dtrec vm --fs does: over what the guest booted with, which for these
-// errands is overlay on ext4. tidy takes that away.
+// mount mounts the errand's filesystem on places, as dtrec vm --fs does, over what the guest booted
+// with. For these errands that is overlay on ext4. Tidy unmounts it again.
 func (e errand) mount() {
 	for _, place := range places {
 		switch e.FS {
@@ -101,13 +101,13 @@ func (e errand) run() outcome {
 	return outcome{stdout.Bytes(), stderr.Bytes(), code}
 }
 
-// there is what is in the directories that errands work in, and on the disks that are below an overlay.
+// there returns the names in the directories that errands work in, and on the disks below an overlay.
 func there() map[string]bool {
 	names := make(map[string]bool)
 	for _, dir := range append([]string{"/mnt/casefold", "/.dtrec/tmp", "/.dtrec/work"}, places...) {
 		entries, err := os.ReadDir(dir)
 		if errors.Is(err, os.ErrNotExist) {
-			continue // a kernel that cannot fold case, or no overlay
+			continue // the kernel cannot fold case, or there is no overlay
 		}
 		check(err)
 		for _, e := range entries {
@@ -120,7 +120,8 @@ func there() map[string]bool {
 // mounted is a line of /proc/self/mounts.
 type mounted struct{ source, point string }
 
-// mounts are those there are, in the order they were mounted. What is no part of a word stands there in octal.
+// mounts returns the mounts in the order in which they were made. Spaces and other special characters
+// are octal escapes in /proc/self/mounts.
 func mounts() (list []mounted) {
 	text, err := os.ReadFile("/proc/self/mounts")
 	check(err)
@@ -132,7 +133,7 @@ func mounts() (list []mounted) {
 	return list
 }
 
-// deviceOf is what is mounted there.
+// deviceOf returns the source of the mount at a mount point.
 func deviceOf(point string) string {
 	list := mounts()
 	i := slices.IndexFunc(list, func(m mounted) bool { return m.point == point })
@@ -142,7 +143,7 @@ func deviceOf(point string) string {
 	return list[i].source
 }
 
-// tidy takes away what was not there at first, mounted or made, and empties the caches.
+// tidy unmounts and removes what was not there at first, and empties the caches.
 func tidy(first map[string]bool, booted int) {
 	for _, m := range slices.Backward(mounts()[booted:]) {
 		if err := unix.Unmount(m.point, unix.MNT_DETACH); err != nil {

@@ -12,27 +12,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// death is one dentry that a target has opened and another process kills.
+// death is the end of a dentry that a target has opened and another process kills.
 type death struct {
-	Name   string // of the scene
-	Path   string // of the file
-	Opener int    // the process whose open saw it
-	Killer int    // the process in whose context it dies
-	Again  bool   // the opener opens it again
+	Name   string // name of the scene
+	Path   string // path of the file
+	Opener int    // process that opened the file
+	Killer int    // process in whose context the dentry is killed
+	Again  bool   // the opener opens the file again
 }
 
 const lifeDir = "/tmp/life"
 
-// stage is where the deaths are played: who opens is recorded, nobody else.
+// stage holds the processes that take part in the deaths. Only those that open files are recorded.
 type stage struct {
 	target *actor
-	reuser *actor // recorded as well; allocates until an address comes back
-	holder *actor // not recorded; keeps slab pages in use, so that a slot given back is handed out again
+	reuser *actor // recorded too; allocates dentries until an address is reused
+	holder *actor // not recorded; keeps slab pages in use, so that a freed slot is handed out again
 	deaths []death
 	held   int
 }
 
-// lifetime records how dentries seen by a target are killed by others.
+// lifetime records how dentries that a target has opened are killed by other processes.
 func lifetime(dir string) any {
 	check(unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1 << 16, Max: 1 << 16}))
 	check(os.MkdirAll(lifeDir, 0o755))
@@ -56,8 +56,8 @@ func lifetime(dir string) any {
 	}{s.deaths, said}
 }
 
-// churn has a target make and remove files that never share the cache with many others:
-// on ext4, where an open file's dentry dies with the last close, and on tmpfs.
+// churn records a target that creates and removes files, few of which are in the cache at a time: on
+// ext4, where the dentry of an open file dies with the last close, and on tmpfs.
 func (s *stage) churn(trace string) {
 	r := record(few("-p", fmt.Sprint(s.reuser.PID), "--watch", "64", "-o", trace)...)
 	s.reuser.do("many", "churn", lifeDir, "churn", "1000")
@@ -65,8 +65,8 @@ func (s *stage) churn(trace string) {
 	r.end()
 }
 
-// overflow has a target see more names that stay than the watch set has room for: a few
-// before it is full, many then, and the few again.
+// overflow records a target that looks up more lasting names than the watch set has room for: a few
+// before it is full, then many, then the few again.
 func (s *stage) overflow(trace string) {
 	dropCaches()
 	r := record("--only", lifeRoles, "-p", fmt.Sprint(s.reuser.PID), "--watch", "64", "-o", trace)
@@ -76,15 +76,15 @@ func (s *stage) overflow(trace string) {
 	r.end()
 }
 
-// pinned is an actor on cpu 0: slabs are handed out by cpu.
+// pinned starts an actor on CPU 0, as each CPU has its own slabs.
 func pinned(name string) *actor {
 	a := newActor(name)
 	a.do("pin", "0")
 	return a
 }
 
-// die has the target open a file, among others that stay, and another process end its dentry;
-// then the target opens it again, and enough others for the address to come back.
+// die makes the target open a file, among others that stay, and another process kill its dentry. Then
+// the target opens the file again, and the reuser opens enough others for the address to be reused.
 func (s *stage) die(name, path string, killer *actor, kill func(killer *actor)) {
 	s.padding()
 	s.see(path)
@@ -95,13 +95,13 @@ func (s *stage) die(name, path string, killer *actor, kill func(killer *actor)) 
 	s.reuser.do("many", "miss", lifeDir, name+"-reuse", "1000")
 }
 
-// see has the target open a file.
+// see makes the target open and close a file.
 func (s *stage) see(path string) {
 	s.target.do("open", path)
 	s.target.do("close")
 }
 
-// again has the target open a file whose dentry the killer has ended: it may be gone.
+// again makes the target open a file whose dentry the killer has killed. The file may be gone.
 func (s *stage) again(name, path string, killer *actor) {
 	_, _ = s.target.try("open", path)
 	s.target.do("close")
@@ -113,7 +113,7 @@ func (s *stage) padding() {
 	s.held++
 }
 
-// file makes a file whose dentry is not in the cache.
+// file creates a file and drops its dentry from the cache.
 func file(name string) string {
 	path := filepath.Join(lifeDir, name)
 	check(os.WriteFile(path, []byte(name+"\n"), 0o644))
@@ -123,7 +123,7 @@ func file(name string) string {
 
 func dropCaches() {
 	unix.Sync()
-	for range 2 { // a dentry that was used again survives the first
+	for range 2 { // a dentry that was used again survives the first time
 		check(os.WriteFile("/proc/sys/vm/drop_caches", []byte("2\n"), 0))
 	}
 }
@@ -137,7 +137,7 @@ func (s *stage) byDropCaches() {
 func (s *stage) byUnlink() {
 	path, killer := file("unlink"), pinned("unlinker")
 	s.die("unlink", path, killer, func(killer *actor) {
-		killer.do("open", path) // or the dentry would stay, negative
+		killer.do("open", path) // otherwise the dentry would stay, as a negative one
 		killer.do("unlink", path)
 		killer.do("close")
 	})
@@ -161,7 +161,8 @@ func (s *stage) byUmount() {
 	exit(killer)
 }
 
-// byExit: the last to have an unlinked file open is a process that exits.
+// byExit has the dentry of an unlinked file killed by the exit of the last process that has the file
+// open.
 func (s *stage) byExit() {
 	path, killer := file("exit"), pinned("exiter")
 	s.padding()
@@ -172,8 +173,8 @@ func (s *stage) byExit() {
 	s.again("exit", path, killer)
 }
 
-// byPressure: another process, at its memory limit, takes back what its cgroup was
-// charged for: it had found the file first.
+// byPressure has the dentry killed by another process that reaches the memory limit of its cgroup. That
+// cgroup was charged for the dentry, since the process had looked the file up first.
 func (s *stage) byPressure() {
 	const cgroup = "/sys/fs/cgroup/pressed"
 	path, killer := file("pressure"), pinned("presser")
@@ -186,7 +187,7 @@ func (s *stage) byPressure() {
 	s.die("pressure", path, killer, func(killer *actor) { killer.die("hog") })
 }
 
-// afterExit: the only process that saw it is no more.
+// afterExit has the dentry killed when the only process that opened the file has exited.
 func (s *stage) afterExit(mortal *actor) {
 	path, killer := file("orphan"), pinned("dropper")
 	mortal.do("open", path)
@@ -202,8 +203,8 @@ func dropBy(killer *actor) {
 	killer.do("write", "/proc/sys/vm/drop_caches", "2")
 }
 
-// byStranger: the address comes back for a dentry that no target allocates, and a
-// target comes across it.
+// byStranger has the address reused for a dentry that no target allocates, but that a target then
+// finds.
 func (s *stage) byStranger() {
 	path, killer, stranger := file("stranger"), pinned("dropper"), pinned("stranger")
 	stranger.do("many", "create", lifeDir, "strange", "1000")

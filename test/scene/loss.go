@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lossRun is a recording that lost something, and what happened meanwhile by another
-// count.
+// lossRun is a recording that lost events, with what happened meanwhile by an independent count.
 type lossRun struct {
 	Said   string
 	Counts Counts
@@ -22,11 +21,11 @@ type lossRun struct {
 
 const (
 	lossDir  = "/tmp/loss"
-	lossName = "flood" // of the tasks recorded
+	lossName = "flood" // name of the recorded tasks
 )
 
-// loss records more than the ring buffer has room for, and more open calls than some
-// kernels' return probes have room for.
+// loss records more events than the ring buffer has room for, and more open calls at a time than the
+// return probes of some kernels have room for.
 func loss(dir string) any {
 	check(os.MkdirAll(lossDir, 0o755))
 	c := newCounter(lossName)
@@ -38,10 +37,11 @@ func loss(dir string) any {
 	}
 }
 
-// rebuiltRun is a recording beside which another one came and went.
+// rebuiltRun is a recording during which another recorder attached to the same functions and detached.
 type rebuiltRun struct{ Opens int }
 
-// rebuilt has a task open files without a pause while another recorder comes to the functions recorded, and leaves them.
+// rebuilt has a task open files without pause while another recorder attaches to the recorded functions
+// and detaches.
 func rebuilt(dir string) any {
 	check(os.MkdirAll(lossDir, 0o755))
 	r := record(few("--comm", lossName, "-o", filepath.Join(dir, "rebuilt.pb"))...)
@@ -67,8 +67,8 @@ func rebuilt(dir string) any {
 	return told
 }
 
-// flood opens a few files, which the ring buffer holds whether or not it is emptied,
-// and then as many as four tasks can.
+// flood opens a few files, which fit into the ring buffer even if nobody reads it, and then as many as
+// four tasks can.
 func flood(c *counter, trace, attach string) lossRun {
 	r := record("--only", lifeRoles, "--comm", lossName, "--buffer", "64K", "--attach", attach, "-o", trace)
 	quiet := newActor("waiting")
@@ -87,7 +87,7 @@ func flood(c *counter, trace, attach string) lossRun {
 		check(err)
 		a.do("name", "waiting")
 	}
-	time.Sleep(200 * time.Millisecond) // for the buffer to be empty again; nothing depends on it
+	time.Sleep(200 * time.Millisecond) // lets the buffer drain; no result depends on it
 	quiet.do("name", lossName)
 	quiet.do("many", "miss", lossDir, attach+"-after", "12")
 	quiet.do("name", "waiting")
@@ -95,7 +95,7 @@ func flood(c *counter, trace, attach string) lossRun {
 	return lossRun{said, c.take()}
 }
 
-// missed has more tasks inside open at once than a return probe of some kernels can keep.
+// missed has more tasks inside open at once than a return probe of some kernels can track.
 func missed(c *counter, trace string) lossRun {
 	const fifo, tasks = lossDir + "/fifo", 1100
 	check(unix.Mkfifo(fifo, 0o600))

@@ -2,9 +2,9 @@
 
 //go:build linux
 
-// Scene is init and job of a guest in the kernel tests: it runs errands, some of which
-// are scenes. A scene has several processes, and dtrec, taken along as /dtrec, record
-// them, and prints as JSON what was done: the tests hold the traces against that.
+// Scene is the init and the job of a guest in the kernel tests. It runs errands, some of which are
+// scenes. In a scene several processes work while dtrec, copied into the guest as /dtrec, records them.
+// A scene prints what was done as JSON, which the tests compare with the traces.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	runtime.LockOSThread() // an actor's main thread does all it is told to
+	runtime.LockOSThread() // an actor does everything on its main thread
 	if vm.InGuest() {
 		vm.Init()
 	}
@@ -46,7 +46,7 @@ func main() {
 	check(json.NewEncoder(os.Stdout).Encode(told))
 }
 
-// check ends the program when something went wrong that is no business of the test.
+// check ends the program on an error that is not part of the test.
 func check(err error) {
 	if err != nil {
 		fail(err)

@@ -15,23 +15,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recorder is a dtrec record in the background.
+// recorder is a dtrec record that runs in the background.
 type recorder struct {
 	cmd    *exec.Cmd
 	stderr *bufio.Reader
 	said   strings.Builder
 }
 
-// few are arguments of a recording that is about who is recorded, or about the recorder: each role it leaves out is a program
-// or two to attach and to take away, in which a guest spends most of its time.
+// few returns the arguments of a recording that is about which tasks are recorded, or about the
+// recorder, and so needs few roles. Each role left out is a program or two fewer to attach and detach,
+// which is what a guest spends most of its time on.
 func few(args ...string) []string { return append([]string{"--only", fewRoles}, args...) }
 
 const (
 	fewRoles  = "open,lookup,lookup_chain,lookup_rcu,alloc,insert,kill,free,exec,exit"
-	lifeRoles = fewRoles + ",instantiate,drop,move" // and what a claim on a negative dentry takes
+	lifeRoles = fewRoles + ",instantiate,drop,move" // plus what claims about negative dentries need
 )
 
-// newRecorder is a dtrec record that is yet to be started.
+// newRecorder returns a dtrec record that is yet to be started.
 func newRecorder(args ...string) *recorder {
 	r := &recorder{cmd: exec.Command("/dtrec", append([]string{"record"}, args...)...)}
 	pipe, err := r.cmd.StderrPipe()
@@ -47,7 +48,7 @@ func startRecorder(args ...string) *recorder {
 	return r
 }
 
-// recordActor has dtrec record an actor, its command, and returns when that answers.
+// recordActor starts a recording whose command is an actor, and returns when the actor answers.
 func recordActor(name string, args ...string) (*recorder, *actor) {
 	self, err := os.Executable()
 	check(err)
@@ -58,14 +59,14 @@ func recordActor(name string, args ...string) (*recorder, *actor) {
 	return r, a
 }
 
-// record starts dtrec record without a command, and returns when it records.
+// record starts dtrec record without a command, and returns when the recording has begun.
 func record(args ...string) *recorder {
 	r := startRecorder(args...)
 	r.begun()
 	return r
 }
 
-// begun waits until dtrec says that it records.
+// begun waits until dtrec prints that it records.
 func (r *recorder) begun() {
 	for {
 		line, err := r.stderr.ReadString('\n')
@@ -79,13 +80,13 @@ func (r *recorder) begun() {
 	}
 }
 
-// end interrupts the recording, and returns what dtrec said.
+// end interrupts the recording, and returns what dtrec printed on stderr.
 func (r *recorder) end() string {
 	check(r.cmd.Process.Signal(unix.SIGINT))
 	return r.wait()
 }
 
-// wait returns what dtrec said when it has ended.
+// wait waits for dtrec to exit, and returns what it printed on stderr.
 func (r *recorder) wait() string {
 	rest, err := io.ReadAll(r.stderr)
 	check(err)

@@ -17,29 +17,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recordingRun is what recorders did to the machine, and what was done to them.
+// recordingRun is what recorders left on the machine, and how they reacted to what was done to them.
 type recordingRun struct {
-	Capabilities []string // of each thread of a recorder that records
-	Descriptors  int      // it has open
-	Refused      int      // switches of hooks that this kernel does not let go off, of unhookings
-	Touched      uint64   // when the first of them had been written what it held for a while, CLOCK_BOOTTIME
-	Untouched    string   // why it could not be put off then
+	Capabilities []string // of each thread of a recorder while it records
+	Descriptors  int      // open file descriptors of that recorder
+	Refused      int      // how many of the switches in unhookings this kernel does not let us turn off
+	Touched      uint64   // when the first switch had been rewritten with its own value for a while; CLOCK_BOOTTIME, ns
+	Untouched    string   // why that switch could not be turned off then; empty: it could
 
-	Killed uint64              // when one was killed, CLOCK_BOOTTIME
-	Events map[string][]string // in tracefs, by moment
-	Doctor string              // what it said while those of a killed recorder were left
+	Killed uint64              // when a recorder was killed; CLOCK_BOOTTIME, ns
+	Events map[string][]string // dtrec's events in tracefs, by moment
+	Doctor string              // what doctor printed while the events of a killed recorder were left
 
-	Full, Closed, Watch exitRun // no room in the file; nobody at the other end of the pipe; more than the kernel gives
+	Full, Closed, Watch exitRun // no room for the file; no reader of the pipe; a larger watch set than the kernel allows
 	Sudo                sudoRun
 
-	Attached int // programs still in the kernel a while after the last recorder's end
+	Attached int // BPF programs still in the kernel a while after the last recorder's end
 }
 
-// sudoRun is a recording for who called sudo, ended by SIGTERM.
+// sudoRun is a recording for the user who called sudo, ended by SIGTERM.
 type sudoRun struct {
 	Capabilities []string
-	Owner        uint32 // of the file
-	User         string // of the command, as its status has it
+	Owner        uint32 // uid of the file
+	User         string // uids of the command, as in its /proc status
 	Code         int
 }
 
@@ -51,7 +51,7 @@ type exitRun struct {
 
 const recordingDir = "/tmp/recording"
 
-// recording has recorders record, killed and refused.
+// recording runs recorders that record, are killed, and are refused.
 func recording(dir string) any {
 	check(os.MkdirAll(recordingDir, 0o755))
 	told := recordingRun{Events: map[string][]string{}}
@@ -70,8 +70,8 @@ func recording(dir string) any {
 	return told
 }
 
-// attachedPrograms waits until the last recorder's programs are gone, whose process was not to wait for that; and
-// returns how many stay.
+// attachedPrograms waits up to a minute until the programs of the last recorder are gone, since its
+// process does not wait for that. It returns how many BPF programs are left.
 func attachedPrograms() (n int) {
 	for range 600 {
 		n = 0
@@ -90,22 +90,23 @@ func attachedPrograms() (n int) {
 	return n
 }
 
-// deeds does what has an exit, one thing of each kind.
+// deeds does one thing of each kind whose kernel function is probed at its return.
 func deeds(trace, how string) {
 	_, a := recordActor("deeds", few("--only", "delete,move,unlink,evict", "--attach", how, "-o", trace)...)
 	at := func(name string) string { return filepath.Join(recordingDir, how+name) }
 	a.do("many", "create", recordingDir, how, "2")
 	a.do("exchange", at("00000"), at("00001"))
 	a.do("rename", at("00000"), at("moved"))
-	a.do("unlink", at("moved")) // nobody holds it: its dentry stays, without inode
+	a.do("unlink", at("moved")) // nobody has it open: its dentry stays, as a negative one
 	a.do("open", at("00001"))
-	a.do("unlink", at("00001")) // held open: its dentry leaves the hash table
+	a.do("unlink", at("00001")) // it is open: its dentry is dropped from the hash table
 	a.do("close")
 	a.do("miss", at("missing"))
 	exit(a)
 }
 
-// killed kills a recorder in the middle of its work, beside another one that stays.
+// killed kills a recorder while it works, beside another one that stays. It returns the time of that,
+// CLOCK_BOOTTIME in ns.
 func killed(trace string, told *recordingRun) uint64 {
 	other := record(few("--comm", "nobody", "--attach", "kprobe", "-o", trace+".other")...)
 	r := record(few("--comm", "clock", "--attach", "kprobe", "-o", trace)...)
@@ -118,7 +119,7 @@ func killed(trace string, told *recordingRun) uint64 {
 	check(a.cmd.Process.Kill())
 	_ = a.cmd.Wait()
 	told.Events["killed"] = tracefsEvents()
-	said, _ := exec.Command("/dtrec", "doctor").CombinedOutput() // its status is about gaps
+	said, _ := exec.Command("/dtrec", "doctor").CombinedOutput() // its exit status is about gaps, and not checked here
 	told.Doctor = string(said)
 	next := record(few("--comm", "nobody", "--attach", "kprobe", "-o", trace+".next")...)
 	told.Events["next"] = tracefsEvents()
@@ -129,14 +130,14 @@ func killed(trace string, told *recordingRun) uint64 {
 	return now
 }
 
-// boottime is the time since boot, nanoseconds.
+// boottime returns the time since boot in nanoseconds.
 func boottime() uint64 {
 	var now unix.Timespec
 	check(unix.ClockGettime(unix.CLOCK_BOOTTIME, &now))
 	return uint64(now.Nano())
 }
 
-// tracefsEvents are those that recorders have made.
+// tracefsEvents returns the kprobe events in tracefs that recorders have made.
 func tracefsEvents() []string {
 	events := []string{}
 	text, err := os.ReadFile("/sys/kernel/tracing/kprobe_events")
@@ -149,7 +150,7 @@ func tracefsEvents() []string {
 	return events
 }
 
-// busyTasks are more than the machine has cpus, and in each other's way.
+// busyTasks records more tasks than the machine has CPUs, all working in the same directory.
 func busyTasks(trace string) {
 	const name, tasks = "busy", 4
 	r := record(few("--comm", name, "--buffer", "64M", "-o", trace)...)
@@ -168,16 +169,17 @@ func busyTasks(trace string) {
 	r.end()
 }
 
-// unhookings are the switches by which all hooks in kernel functions go off.
+// unhookings are the switches that turn off all hooks in kernel functions.
 var unhookings = []string{"/proc/sys/kernel/ftrace_enabled", "/sys/kernel/debug/kprobes/enabled"}
 
-// unhooked opens files, and as many while hooks are off, by each switch for itself, and for a moment only.
+// unhooked opens files while hooks are off, and as many after they are on again, for each of the
+// switches.
 func unhooked(told *recordingRun) {
 	a := newActor("waiting")
 	defer exit(a)
 	a.do("name", "unhooked")
 	_ = os.MkdirAll("/sys/kernel/debug", 0o755)
-	_ = unix.Mount("scene", "/sys/kernel/debug", "debugfs", 0, "") // it may be mounted
+	_ = unix.Mount("scene", "/sys/kernel/debug", "debugfs", 0, "") // it may be mounted already
 	for i, file := range unhookings {
 		if err := os.WriteFile(file, []byte("0"), 0); err != nil {
 			told.Refused++
@@ -189,7 +191,8 @@ func unhooked(told *recordingRun) {
 	}
 }
 
-// touched writes to the switch of ftrace what it holds, as trace-cmd does, beside opens; and then has it go off and on.
+// touched repeatedly writes to the ftrace switch the value that it has, as trace-cmd does, between
+// opens. Then it turns the switch off and on.
 func touched(trace string, told *recordingRun) {
 	r := record(few("--comm", "touched", "-o", trace)...)
 	a := newActor("touched")
@@ -197,7 +200,7 @@ func touched(trace string, told *recordingRun) {
 		check(os.WriteFile(unhookings[0], []byte("1"), 0))
 		a.do("miss", fmt.Sprint(recordingDir, "/touched", i))
 	}
-	time.Sleep(200 * time.Millisecond) // some looks of the recorder
+	time.Sleep(200 * time.Millisecond) // so that the recorder checks the switch a few times
 	told.Touched = boottime()
 	if err := os.WriteFile(unhookings[0], []byte("0"), 0); err != nil {
 		told.Untouched = err.Error()
@@ -208,7 +211,7 @@ func touched(trace string, told *recordingRun) {
 	exit(a)
 }
 
-// quit looks at a recorder that records, and ends it by SIGQUIT.
+// quit examines a recorder that records, and ends it with SIGQUIT.
 func quit(trace string, told *recordingRun) {
 	r := record(few("--comm", "unhooked", "--attach", "kprobe", "-o", trace)...)
 	unhooked(told)
@@ -220,14 +223,14 @@ func quit(trace string, told *recordingRun) {
 	r.wait()
 }
 
-// capabilities are those of each thread, permitted and effective.
+// capabilities returns the permitted and effective capabilities of each thread of a process.
 func capabilities(pid int) (caps []string) {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
 	check(err)
 	for _, file := range threads {
 		status, err := os.ReadFile(file)
 		if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) {
-			continue // it has ended
+			continue // the thread has ended
 		}
 		check(err)
 		_, of, _ := strings.Cut(string(status), "CapPrm:")
@@ -237,8 +240,8 @@ func capabilities(pid int) (caps []string) {
 	return caps
 }
 
-// sudo records a command for another user, who has no right to signal root's processes, nor
-// root without capabilities the user's.
+// sudo records a command for another user. That user may not signal root's processes, and root without
+// capabilities may not signal the user's.
 func sudo(trace string) sudoRun {
 	self, err := os.Executable()
 	check(err)
@@ -256,12 +259,12 @@ func sudo(trace string) sudoRun {
 	_, uids, _ := strings.Cut(string(status), "\nUid:\t")
 	run.User, _, _ = strings.Cut(uids, "\n")
 	check(r.cmd.Process.Signal(unix.SIGTERM))
-	_ = r.cmd.Wait() // its status is the command's
+	_ = r.cmd.Wait() // its exit status is the command's
 	run.Code = r.cmd.ProcessState.ExitCode()
 	return run
 }
 
-// full records into a filesystem that has no room.
+// full records to a filesystem without free space.
 func full() exitRun {
 	const dir = recordingDir + "/full"
 	check(os.MkdirAll(dir, 0o755))
@@ -272,7 +275,7 @@ func full() exitRun {
 	return run
 }
 
-// closed records into a pipe that nobody reads.
+// closed records to a pipe without a reader.
 func closed() exitRun {
 	reader, writer, err := os.Pipe()
 	check(err)

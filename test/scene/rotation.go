@@ -11,19 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rotationRun is a recording in several files, and the one after it.
+// rotationRun lists the files after a recording in several files, and after the next one there.
 type rotationRun struct {
 	First, Next []madeFile
 }
 
-// madeFile is one of them.
+// madeFile is one of the files.
 type madeFile struct {
 	Name  string
 	Owner uint32
 }
 
-// rotation records the same twice: into one file, and for who called sudo into several in a
-// directory of theirs. Then another recording there keeps the last two.
+// rotation records the same work twice at once: to one file, and for the user who called sudo to
+// several files in a directory of that user. Then another recording there keeps the last two files.
 func rotation(dir string) any {
 	const place = "/tmp/rotation"
 	check(os.Mkdir(place, 0o700))
@@ -53,7 +53,7 @@ func rotated(place, keep string, a *actor) {
 	r.end()
 }
 
-// made lists a directory.
+// made lists the files in a directory with their owners.
 func made(dir string) (files []madeFile) {
 	entries, err := os.ReadDir(dir)
 	check(err)

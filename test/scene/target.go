@@ -12,30 +12,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// targetRun is one recording: the paths whose opens have to be in it, and those whose
-// must not.
+// targetRun is one recording, with the paths whose opens must be in it and those whose opens must not.
 type targetRun struct {
 	Want, Not []string
 	Said      string
-	Recorder  int // its process
+	Recorder  int // process id of the recorder
 	Counts    Counts
 }
 
 const targetDir = "/tmp/target"
 
-// want has an actor open a path that has to be in the recording: by itself, or by what is before it, such as spawn.
+// want has an actor open a path that must be in the recording. The words in before, such as spawn, say
+// how the actor does it.
 func (t *targetRun) want(a *actor, name string, before ...string) {
 	t.Want = append(t.Want, at(name))
 	a.do(append(before, "miss", at(name))...)
 }
 
-// not is want of a path that must not be in it.
+// not has an actor open a path that must not be in the recording.
 func (t *targetRun) not(a *actor, name string, before ...string) {
 	t.Not = append(t.Not, at(name))
 	a.do(append(before, "miss", at(name))...)
 }
 
-// target records by each way of naming tasks.
+// target records with each way of selecting tasks.
 func target(dir string) any {
 	check(os.MkdirAll(targetDir, 0o755))
 	runs := make(map[string]targetRun)
@@ -49,10 +49,10 @@ func target(dir string) any {
 	return runs
 }
 
-// at is the path that someone opens.
+// at returns the path for a name, unique to one open.
 func at(who string) string { return targetDir + "/" + who }
 
-// byPID: a process and what it starts from then on.
+// byPID selects a process, and with it what the process starts from then on.
 func byPID(trace string) (t targetRun) {
 	a, b := newActor("one"), newActor("two")
 	r := record(few("-p", fmt.Sprint(a.PID), "-o", trace)...)
@@ -68,7 +68,7 @@ func byPID(trace string) (t targetRun) {
 	return t
 }
 
-// byComm: a task while it has the name.
+// byComm selects tasks while they have the name.
 func byComm(trace string) (t targetRun) {
 	a := newActor("before")
 	r := record(few("--comm", "named", "-o", trace)...)
@@ -84,13 +84,13 @@ func byComm(trace string) (t targetRun) {
 	return t
 }
 
-// newGroup makes a cgroup and moves a process there.
+// newGroup creates a cgroup and moves a process into it.
 func newGroup(dir string, pid int) {
 	check(os.MkdirAll(dir, 0o755))
 	check(os.WriteFile(dir+"/cgroup.procs", []byte(fmt.Sprint(pid)), 0))
 }
 
-// byCgroup: tasks in the cgroup and below it.
+// byCgroup selects the tasks in a cgroup and below it.
 func byCgroup(trace string) (t targetRun) {
 	const group = "/sys/fs/cgroup/scene"
 	a, b, c := newActor("in"), newActor("below"), newActor("outside")
@@ -109,7 +109,7 @@ func byCgroup(trace string) (t targetRun) {
 	return t
 }
 
-// together: whoever any of them names.
+// together selects tasks in three ways: a task that any of them selects is recorded.
 func together(trace string) (t targetRun) {
 	const group = "/sys/fs/cgroup/joined"
 	a, b, c, d := newActor("first"), newActor("second"), newActor("third"), newActor("fourth")
@@ -124,7 +124,7 @@ func together(trace string) (t targetRun) {
 	return t
 }
 
-// byCommand: a command that starts processes and threads.
+// byCommand records a command that starts processes and threads.
 func byCommand(trace string) (t targetRun) {
 	other := newActor("other")
 	r, a := recordActor("commanded", few("-o", trace)...)
@@ -142,7 +142,7 @@ func byCommand(trace string) (t targetRun) {
 	return t
 }
 
-// byExec: a command that becomes another program.
+// byExec records a command that executes another program.
 func byExec(trace string) (t targetRun) {
 	r, a := recordActor("commanded", few("-o", trace)...)
 	t.want(a, "exec-before")
@@ -151,8 +151,8 @@ func byExec(trace string) (t targetRun) {
 	return t
 }
 
-// byDaemon: a command that leaves a process behind. The recording ends with the
-// command, and what the daemon did until then is in it.
+// byDaemon records a command that leaves a process behind. The recording ends with the command, and
+// what the daemon did before is in it.
 func byDaemon(trace string) targetRun {
 	fifo := at("daemon-fifo")
 	check(unix.Mkfifo(fifo, 0o600))
@@ -160,13 +160,13 @@ func byDaemon(trace string) targetRun {
 	a.do("daemon", fifo, at("daemon-before"), at("daemon-after"))
 	check(a.told.Close())
 	said := r.wait()
-	fd, err := unix.Open(fifo, unix.O_WRONLY, 0) // returns when the daemon has it open
+	fd, err := unix.Open(fifo, unix.O_WRONLY, 0) // returns when the daemon has opened it too
 	check(err)
 	check(unix.Close(fd))
 	return targetRun{Said: said, Want: []string{at("daemon-before")}, Not: []string{at("daemon-after")}}
 }
 
-// beside: a command, and a process and a name beside it, for as long as the command runs.
+// beside records a command, and beside it a process and a name, for as long as the command runs.
 func beside(trace string) (t targetRun) {
 	a, b, c := newActor("process"), newActor("byname"), newActor("neither")
 	r, cmd := recordActor("commanded", few("-p", fmt.Sprint(a.PID), "--comm", "byname", "-o", trace)...)
@@ -181,7 +181,7 @@ func beside(trace string) (t targetRun) {
 	return t
 }
 
-// everything: four busy tasks, and whatever else runs, but not the recorder.
+// everything records four busy tasks and whatever else runs, except the recorder.
 func everything(trace string) targetRun {
 	var tasks []*actor
 	for range 4 {
@@ -209,10 +209,10 @@ func everything(trace string) targetRun {
 	return targetRun{Said: said, Want: []string{at("all-not-busy"), at("all-0-00000"), at("all-3-00999")}, Recorder: r.cmd.Process.Pid, Counts: c.take()}
 }
 
-// inside: tasks that are inside open when the recording begins, and others that still
-// are when it ends. They begin one after the other while the probes are being attached,
-// so some are there between the attaching and the beginning, and their exits alone show.
-// One gets another name while it is inside: its open is recorded to the end.
+// inside records tasks that are already inside open when the recording begins, and others that are
+// still inside when it ends. The first ones enter one by one while the probes are being attached, so
+// some enter after a probe is attached but before the recording begins, and of those only the returns
+// are recorded. One task is renamed while it is inside: its open is recorded to the end.
 func inside(trace string) targetRun {
 	for _, name := range []string{"inside-first", "inside-renamed", "inside-last"} {
 		check(unix.Mkfifo(at(name), 0o600))
