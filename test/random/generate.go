@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shared is the directory in which all work at once.
+// shared is the directory in which all workers work at once.
 const shared = "/tmp/s"
 
-// generator thinks of things to do below a directory. It knows roughly which
-// directories there are; that it is sometimes wrong makes for errors worth recording.
+// generator makes up operations below a directory. It knows roughly which directories exist. It is
+// sometimes wrong, which makes errors worth recording.
 type generator struct {
 	rng    *rand.Rand
 	base   string
@@ -24,15 +24,15 @@ type generator struct {
 	held   [workers + 1][4]string
 	recent []request
 	files  []string
-	due    []request           // to be done next
-	roots  [workers + 1]string // of the jailed threads
+	due    []request           // operations to be done next
+	roots  [workers + 1]string // root directories of the jailed threads
 }
 
 func newGenerator(rng *rand.Rand, base string) *generator {
 	return &generator{rng: rng, base: base, dirs: []string{base}}
 }
 
-// settle gives a worker a working directory, and directories to hold.
+// settle returns requests that give a worker a working directory and directories to hold open.
 func (g *generator) settle(worker int) []request {
 	out := []request{{Call: "chdir", Worker: worker, Path: g.base}}
 	for i := 1; i < len(g.held[worker]); i++ {
@@ -41,8 +41,8 @@ func (g *generator) settle(worker int) []request {
 	return out
 }
 
-// name is one of a few, so that what is made is met again: short, and of the lengths
-// around those of the inline name.
+// name returns one of a few names, so that what is created is found again: short ones, and ones of
+// about the length up to which a dentry holds its name inline.
 func (g *generator) name() string {
 	short := []string{"a", "b", "c", "d", "e", "f", "two words"}
 	if g.rng.IntN(10) < 7 {
@@ -54,7 +54,7 @@ func (g *generator) name() string {
 
 func (g *generator) dir() string { return g.dirs[g.rng.IntN(len(g.dirs))] }
 
-// below is a directory that may go away.
+// below returns a directory other than the base, which may be removed.
 func (g *generator) below() string {
 	if d := g.dir(); d != g.base {
 		return d
@@ -62,7 +62,7 @@ func (g *generator) below() string {
 	return g.path()
 }
 
-// known is a file that was opened not long ago.
+// known returns a file that was opened recently.
 func (g *generator) known() string {
 	if n := len(g.files); n > 0 {
 		return g.files[g.rng.IntN(n)]
@@ -72,7 +72,7 @@ func (g *generator) known() string {
 
 func (g *generator) path() string { return g.dir() + "/" + g.name() }
 
-// next is something for a worker to do.
+// next returns an operation for a worker.
 func (g *generator) next(worker int) request {
 	if len(g.due) > 0 {
 		r := g.due[0]
@@ -100,11 +100,11 @@ func (g *generator) next(worker int) request {
 	return r
 }
 
-// jail lets the thread do it that has a root of its own, below which the paths mean much
-// the same as they do outside.
+// jail gives the operation to the thread with a root directory of its own, below which the paths mean
+// much the same as outside.
 func (g *generator) jail(r request) request {
 	if r.Call == "drop" || r.Call == "bind" || r.Call == "unbind" {
-		return r // these need what is not there
+		return r // these need what the chroot does not have
 	}
 	r.Thread = jailed
 	if g.roots[r.Worker] == "" || g.rng.IntN(8) == 0 {
@@ -118,7 +118,7 @@ func (g *generator) jail(r request) request {
 	return r
 }
 
-// follow puts on the list what is worth doing after it.
+// follow queues operations that are worth doing after r.
 func (g *generator) follow(r request) {
 	open := func(path string) request { return request{Call: "open", Worker: r.Worker, Path: path} }
 	switch r.Call {
@@ -141,7 +141,7 @@ func (g *generator) follow(r request) {
 	}
 }
 
-// remember keeps what is worth doing again.
+// remember keeps an operation that is worth repeating.
 func (g *generator) remember(r request) {
 	if g.recent = append(g.recent, r); len(g.recent) > 30 {
 		g.recent = g.recent[1:]
@@ -186,13 +186,13 @@ func (g *generator) think(worker int) request {
 		return two("bind", g.dir(), g.below())
 	case n < 107:
 		return request{Call: "unbind", Path: g.below()}
-	case n < 110: // over a file that may be there
+	case n < 110: // onto a file that may exist
 		return two("rename", g.known(), g.known())
 	}
 	return request{Call: "drop"}
 }
 
-// target is what a symbolic link points at; a relative one stays in the directory.
+// target returns a target for a symbolic link. A relative one stays in the directory.
 func (g *generator) target() string {
 	switch g.rng.IntN(4) {
 	case 0:
@@ -205,8 +205,8 @@ func (g *generator) target() string {
 	return g.path()
 }
 
-// place says in another way where the path is: from the working directory, from a held
-// one, or with more words than it takes. Where it ends up is not always the same place.
+// place names the file of a request in another way: relative to the working directory, relative to a
+// held directory, or with redundant components. The result is not always the same file.
 func (g *generator) place(worker int, r request) request {
 	switch g.rng.IntN(8) {
 	case 0, 1:
@@ -223,7 +223,7 @@ func (g *generator) place(worker int, r request) request {
 	return r
 }
 
-// contended is something to do where the others are.
+// contended returns an operation in the shared directory.
 func (g *generator) contended() request {
 	name := shared + "/" + g.name()
 	r := request{Call: "open", Path: name, Mark: true, Thread: g.rng.IntN(2)}
@@ -240,7 +240,7 @@ func (g *generator) contended() request {
 	return r
 }
 
-// learn notes which directories there may be.
+// learn updates the directories and files that may exist after an operation.
 func (g *generator) learn(o op) {
 	if o.Call == "chroot" {
 		g.roots[o.Worker] = ""
@@ -261,7 +261,7 @@ func (g *generator) learn(o op) {
 		if slices.Contains(g.dirs, o.Path) {
 			g.add(o.Path2)
 		}
-	case "link": // both names are to be opened
+	case "link": // so that both names are opened
 		for _, p := range []string{o.Path, o.Path2} {
 			g.remember(request{Call: "open", Path: p})
 			g.remember(request{Call: "open", Path: p})
@@ -280,14 +280,15 @@ func (g *generator) learn(o op) {
 	}
 }
 
-// add keeps at most a dozen, and not too deep, or nothing would be met twice.
+// add remembers a directory, at most a dozen and none too deep, since otherwise few would be used
+// twice.
 func (g *generator) add(dir string) {
 	if len(g.dirs) < 12 && strings.Count(dir, "/") < 6 && len(dir) < 700 {
 		g.dirs = append(g.dirs, dir)
 	}
 }
 
-// forget removes a directory and all below it, but never the base.
+// forget forgets a directory and all below it, but never the base.
 func (g *generator) forget(dir string) {
 	g.dirs = slices.DeleteFunc(g.dirs, func(d string) bool {
 		return d != g.base && (d == dir || strings.HasPrefix(d, dir+"/"))

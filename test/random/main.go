@@ -26,9 +26,9 @@ import (
 )
 
 const (
-	workers  = 4               // recorded ones
-	outsider = workers         // the index of the one that is not
-	rendez   = "@dtrec-random" // where workers find the coordinator: a socket without a file
+	workers  = 4               // workers that are recorded
+	outsider = workers         // index of the worker that is not recorded
+	rendez   = "@dtrec-random" // abstract socket where the workers find the coordinator, so that no file is involved
 )
 
 func main() {
@@ -65,7 +65,7 @@ func run(args []string) error {
 	return c.out.Close()
 }
 
-// coordinator hands out operations.
+// coordinator hands out operations to the workers and writes the log.
 type coordinator struct {
 	out   *gzip.Writer
 	rng   *rand.Rand
@@ -111,8 +111,8 @@ func (c *coordinator) start() error {
 	return nil
 }
 
-// callKernel makes the kernel run this program as its modprobe: a process that no
-// traced one has started.
+// callKernel makes the kernel start this program as its modprobe, in a process that is no descendant of
+// a recorded one.
 func callKernel() error {
 	self, err := os.Executable()
 	if err != nil {
@@ -121,7 +121,7 @@ func callKernel() error {
 	if err := os.WriteFile("/proc/sys/kernel/modprobe", []byte(self), 0o644); err != nil {
 		return err
 	}
-	const noSuchFamily = 19 // Econet is gone: the kernel asks for a module
+	const noSuchFamily = 19 // Econet, which was removed: the kernel asks for a module
 	if fd, err := syscall.Socket(noSuchFamily, syscall.SOCK_STREAM, 0); err == nil {
 		syscall.Close(fd)
 		return fmt.Errorf("address family %d is there", noSuchFamily)
@@ -129,7 +129,7 @@ func callKernel() error {
 	return nil
 }
 
-// detach starts the outsider and ends: the kernel waits for its modprobe.
+// detach starts the outsider and returns, since the kernel waits for its modprobe.
 func detach() error {
 	self, err := os.Executable()
 	if err != nil {
@@ -138,7 +138,7 @@ func detach() error {
 	return exec.Command(self, "work", strconv.Itoa(outsider)).Start()
 }
 
-// do hands one operation to a worker, waits for it, and writes down what it did.
+// do hands one operation to a worker, waits for it, and logs what it did.
 func (c *coordinator) do(r request) (op, error) {
 	p := c.peers[r.Worker]
 	if err := p.out.Encode(r); err != nil {
@@ -162,7 +162,7 @@ func (c *coordinator) write(o op) error {
 	return err
 }
 
-// inTurn does n operations one after the other, each by a random worker.
+// inTurn does n operations one after the other, each on a random worker.
 func (c *coordinator) inTurn(n int) error {
 	g := newGenerator(c.rng, "/tmp/r")
 	begin := []request{{Call: "mkdir", Path: g.base}}
@@ -185,7 +185,7 @@ func (c *coordinator) inTurn(n int) error {
 	return nil
 }
 
-// atOnce lets every worker do n operations on its own.
+// atOnce lets every worker do n operations of its own choice, all at the same time.
 func (c *coordinator) atOnce(seed uint64, n int) error {
 	if _, err := c.do(request{Call: "mkdir", Path: shared}); err != nil {
 		return err

@@ -19,44 +19,44 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// request is one thing to do.
+// request is one operation to do.
 type request struct {
 	Call   string
 	Worker int
-	Thread int    // of the worker
-	At     int    // 0: the working directory; else the directory held under that number
-	Path   string // open, unlink …: the path; symlink, link: what it is made to point at; bind: what is mounted
-	Path2  string // rename, link, symlink, give: the new name; bind: where
+	Thread int    // index of the worker's thread
+	At     int    // 0: relative to the working directory; otherwise to the directory held under that number
+	Path   string // open, unlink …: the path; symlink: the target; link: the old name; bind: the directory to mount
+	Path2  string // rename, link, symlink, give: the new name; bind: the mount point
 	Flags  int    // open: O_*
-	Mark   bool   // done while others work in the same directory
-	Seed   uint64 // free
-	Ops    int    // free
+	Mark   bool   // done while other threads work in the same directory
+	Seed   uint64 // free: seed of the random operations
+	Ops    int    // free: number of operations
 }
 
-// op is what was done.
+// op is an operation that was done, with its result.
 type op struct {
 	request
 	Seq      int
 	PID, TID int
-	T0, T1   uint64 // CLOCK_BOOTTIME before and after, nanoseconds
+	T0, T1   uint64 // CLOCK_BOOTTIME before and after the call, nanoseconds
 	Errno    int
-	Dev, Ino uint64 // open: what was opened
-	Type     uint32 // open: S_IFMT
+	Dev, Ino uint64 // open: the inode that was opened
+	Type     uint32 // open: its file type, S_IFMT
 }
 
-// worker does what it is told.
+// worker executes requests.
 type worker struct {
 	index   int
-	held    [4]int // file descriptors of directories; 0 is none
-	tmp     int    // that of the last file made without a name; 0 is none
-	root    int    // that of the root
+	held    [4]int // descriptors of held directories; 0: none
+	tmp     int    // descriptor of the last file created with O_TMPFILE; 0: none
+	root    int    // descriptor of the root directory
 	threads [jailed + 1]chan func()
 }
 
-// jailed is the thread that has a root and a working directory of its own.
+// jailed is the index of the thread that has its own root and working directory.
 const jailed = 3
 
-// work connects to the coordinator and works until it hangs up.
+// work connects to the coordinator and executes its requests until it closes the connection.
 func work(index string) error {
 	n, err := strconv.Atoi(index)
 	if err != nil {
@@ -102,7 +102,7 @@ func work(index string) error {
 	}
 }
 
-// serve does what comes, all on one thread of the kernel.
+// serve runs functions, all on one kernel thread.
 func serve(todo chan func()) {
 	runtime.LockOSThread()
 	for f := range todo {
@@ -110,14 +110,14 @@ func serve(todo chan func()) {
 	}
 }
 
-// do does one operation on its thread.
+// do executes one operation on its thread.
 func (w *worker) do(r request) op {
 	done := make(chan op)
 	w.threads[r.Thread] <- func() { done <- w.call(r) }
 	return <-done
 }
 
-// crowd does one thing on each thread, all at once.
+// crowd executes one operation on each of several threads, all at once.
 func (w *worker) crowd(list ...request) []op {
 	ops := make([]op, len(list))
 	var ready atomic.Int32
@@ -126,7 +126,7 @@ func (w *worker) crowd(list ...request) []op {
 		r.Thread, r.Worker = i, w.index
 		done.Add(1)
 		w.threads[i] <- func() {
-			for ready.Add(1); int(ready.Load()) < len(ops); { // to wake a thread would take too long
+			for ready.Add(1); int(ready.Load()) < len(ops); { // spin, as waking a thread would take too long
 			}
 			ops[i] = w.call(r)
 			done.Done()
@@ -175,7 +175,7 @@ func (w *worker) system(o *op) error {
 	case "hold":
 		fd, err := unix.Openat(at, o.Path, unix.O_PATH|unix.O_DIRECTORY, 0)
 		return o.keep(&w.held[o.Flags], fd, err)
-	case "tmpfile": // without a name, and kept open
+	case "tmpfile": // a file without a name, kept open
 		fd, err := unix.Openat(at, o.Path, o.Flags, 0o644)
 		return o.keep(&w.tmp, fd, err)
 	case "unlink":
@@ -197,7 +197,7 @@ func (w *worker) system(o *op) error {
 	case "give":
 		return unix.Linkat(w.tmp, "", unix.AT_FDCWD, o.Path2, unix.AT_EMPTY_PATH)
 	case "bind":
-		return unix.Mount(o.Path+"/.", o.Path2+"/.", "", unix.MS_BIND, "") // directories alone
+		return unix.Mount(o.Path+"/.", o.Path2+"/.", "", unix.MS_BIND, "") // "/.": directories only
 	case "unbind":
 		return unix.Unmount(o.Path, 0)
 	case "chroot":
@@ -209,7 +209,7 @@ func (w *worker) system(o *op) error {
 	return syscall.ENOSYS
 }
 
-// keep takes the descriptor in a place for another one.
+// keep stores a descriptor in place, and closes the one that was there.
 func (o *op) keep(place *int, fd int, err error) error {
 	if err != nil {
 		return err
@@ -221,8 +221,8 @@ func (o *op) keep(place *int, fd int, err error) error {
 	return o.stat(fd)
 }
 
-// chroot makes a directory the root of this thread; where there is none, it is the root
-// of all again. The working directory is the root then.
+// chroot makes a directory the root of this thread, or the initial root if that fails. The working
+// directory becomes the root.
 func (w *worker) chroot(dir string) error {
 	if err := unix.Fchdir(w.root); err != nil {
 		return err
@@ -245,8 +245,8 @@ func (o *op) stat(fd int) error {
 	return nil
 }
 
-// free does operations of its own choice, and sends them when it has done them all:
-// talking would order what is to be without order.
+// free does operations of the worker's own choice, and sends them to the coordinator after all are
+// done: communicating in between would impose an order on operations that are meant to be unordered.
 func (w *worker) free(r request, out *json.Encoder) error {
 	rng := rand.New(rand.NewPCG(r.Seed, uint64(1+w.index)))
 	g := newGenerator(rng, "/tmp/p"+strconv.Itoa(w.index))
@@ -271,7 +271,7 @@ func (w *worker) free(r request, out *json.Encoder) error {
 		case 1, 2:
 			one(g.contended())
 		case 3:
-			r := request{Call: "open", Path: g.base + "/" + strconv.Itoa(len(done))} // a name not met before
+			r := request{Call: "open", Path: g.base + "/" + strconv.Itoa(len(done))} // a new name
 			done = append(done, w.crowd(r, r)...)
 		default:
 			one(g.next(w.index))
