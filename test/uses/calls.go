@@ -6,8 +6,9 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// systemCalls makes every system call there is for an operation, on files of its own: a kernel's compiler may have
-// inlined the function that two of them share in one, and not in the other.
+// systemCalls uses every system call there is for each operation, on files of its own. A kernel's
+// compiler may have inlined the function that two system calls share into one of them and not into the
+// other.
 func systemCalls(dir string) {
 	cwd, file, link, mounted := unix.AT_FDCWD, dir+"/calls", dir+"/calls-link", dir+"/calls-mounted"
 	touch(file)
@@ -42,7 +43,7 @@ func systemCalls(dir string) {
 	tell(use{Way: "rmdir", Path: mounted}, unix.Unlinkat(cwd, mounted, unix.AT_REMOVEDIR))
 }
 
-// fchmodat2 is of Linux 6.6.
+// fchmodat2 makes the system call that Linux has since 6.6.
 func fchmodat2(path string) error {
 	name, err := unix.BytePtrFromString(path)
 	check(err)

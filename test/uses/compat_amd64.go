@@ -13,10 +13,10 @@ import (
 
 const low = unix.MAP_32BIT
 
-// int80 makes a 32-bit system call, and returns what it does, an errno as a negative.
+// int80 makes a 32-bit system call by int 0x80, and returns its result, which is negative for an errno.
 func int80(nr, a, b, c uintptr) uintptr
 
-// compat uses paths by 32-bit system calls, where the kernel has them.
+// compat uses paths by 32-bit system calls, if the kernel has them.
 func compat(dir string) {
 	symbols, err := os.ReadFile("/proc/kallsyms")
 	check(err)

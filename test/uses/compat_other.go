@@ -6,5 +6,5 @@ package main
 
 const low = 0
 
-// compat: this machine has no other system calls.
+// compat does nothing, as it makes 32-bit calls on amd64 only.
 func compat(string) {}

@@ -2,8 +2,9 @@
 
 //go:build linux
 
-// Uses is a program to be recorded in the kernel tests: it uses paths by every system call there is
-// (openat2, execveat, xattrs, io_uring and 32-bit calls as well), and prints a line of JSON for each use.
+// Uses is a program that the kernel tests record. It uses paths by every system call that takes one
+// (openat2, execveat, xattrs, io_uring and 32-bit calls as well), and prints a line of JSON for each
+// use.
 package main
 
 import (
@@ -20,15 +21,15 @@ import (
 // use is one use of a path by the system call that Way names.
 type use struct {
 	Way, Path string
-	Target    string `json:",omitempty"` // the other path
-	How       string `json:",omitempty"` // RESOLVE_*
-	Errno     string `json:",omitempty"` // none: it succeeded
-	Dir       bool   `json:",omitempty"` // the walk starts in a directory that is open
+	Target    string `json:",omitempty"` // the second path, if there are two
+	How       string `json:",omitempty"` // name of the RESOLVE_* flag
+	Errno     string `json:",omitempty"` // empty: it succeeded
+	Dir       bool   `json:",omitempty"` // the walk starts at a directory descriptor
 }
 
 var said = json.NewEncoder(os.Stdout)
 
-// tell says what came of a use.
+// tell prints a use with its result.
 func tell(u use, err error) {
 	var errno unix.Errno
 	if errors.As(err, &errno) {
@@ -46,12 +47,13 @@ func check(err error) {
 	}
 }
 
-// The calls are of the process's first thread, on which only what init has locked stays.
+// All calls are made on the process's first thread, where only a goroutine stays that init has locked
+// to it.
 func init() { runtime.LockOSThread() }
 
 func main() {
 	dir := os.Args[1]
-	if dir == "script" { // its own interpreter
+	if dir == "script" { // run as the interpreter of its own script
 		return
 	}
 	tell(use{Way: "mkdir", Path: dir}, unix.Mkdir(dir, 0o755))
@@ -74,7 +76,8 @@ func touch(path string) { check(unix.Close(open(path, unix.O_CREAT|unix.O_WRONLY
 
 const resolveCached = 0x20 // Linux 5.12
 
-// resolves are the ways to limit a walk, with a path that each limits, and one that it does not.
+// resolves are the flags that limit a walk, each with a path that it forbids (bad) and one that it
+// allows (fit).
 var resolves = []struct {
 	name     string
 	flag     uint64
@@ -88,7 +91,8 @@ var resolves = []struct {
 	{"LOOKUP_CACHED", resolveCached, "uncached", "plain"},
 }
 
-// openat2 opens paths below a directory with each limit, those that it forbids and those that it lets pass.
+// openat2 opens paths relative to a directory under each limit, both those that it forbids and those
+// that it allows.
 func openat2(dir string) {
 	touch(dir + "/plain")
 	tell(use{Way: "symlink", Path: dir + "/link"}, unix.Symlink("plain", dir+"/link"))
@@ -114,7 +118,7 @@ func xattrs(dir string) {
 	for _, name := range []string{path, dir + "/attributeless"} {
 		_, err := unix.Getxattr(name, "user.a", buffer)
 		tell(use{Way: "getxattr", Path: name}, err)
-		_, err = unix.Lgetxattr(name, "user.none", buffer) // ENODATA, where there is a file
+		_, err = unix.Lgetxattr(name, "user.none", buffer) // ENODATA if the file exists
 		tell(use{Way: "getxattr", Path: name}, err)
 		_, err = unix.Listxattr(name, buffer)
 		tell(use{Way: "listxattr", Path: name}, err)
@@ -122,7 +126,7 @@ func xattrs(dir string) {
 	tell(use{Way: "removexattr", Path: path}, unix.Removexattr(path, "user.a"))
 }
 
-// execveat runs what is not there, and then a script, which ends this program.
+// execveat runs a program that does not exist, and then a script, which replaces this program.
 func execveat(dir string) {
 	script := dir + "/script"
 	self, err := os.Executable()
@@ -135,7 +139,7 @@ func execveat(dir string) {
 		name, err := unix.BytePtrFromString(path)
 		check(err)
 		if path == script {
-			tell(use{Way: "execveat", Path: path}, nil) // which does not return
+			tell(use{Way: "execveat", Path: path}, nil) // told before, as success does not return
 		}
 		_, _, errno := unix.Syscall6(unix.SYS_EXECVEAT, at(unix.AT_FDCWD), address(name), arguments(path), arguments(""), 0, 0)
 		tell(use{Way: "execveat", Path: path}, errno)

@@ -10,10 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// arena is memory below 4 GiB, where 32-bit calls find it, and which nothing moves or frees.
+// arena is memory below 4 GiB, where 32-bit calls can address it, and which the garbage collector
+// neither moves nor frees.
 var arena []byte
 
-// room is as many zeroed bytes of it.
+// room returns n zeroed bytes of the arena.
 func room(n int) []byte {
 	if arena == nil {
 		var err error
@@ -25,14 +26,14 @@ func room(n int) []byte {
 	return b
 }
 
-// place is the address of a string that ends with a NUL.
+// place returns the address of a copy of s that ends with a NUL.
 func place(s string) uintptr {
 	b := room(len(s) + 1)
 	copy(b, s)
 	return address(&b[0])
 }
 
-// arguments is a list of strings as execve takes it; empty: of none.
+// arguments returns the address of a list of strings as execve takes it. With "" the list is empty.
 func arguments(list ...string) uintptr {
 	b := room(8 * (len(list) + 1))
 	for i, s := range list {
@@ -45,5 +46,5 @@ func arguments(list ...string) uintptr {
 
 func address[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 
-// at is a descriptor, or AT_FDCWD, as system calls take it.
+// at converts a descriptor, or AT_FDCWD, to a system call argument.
 func at(fd int) uintptr { return uintptr(fd) }

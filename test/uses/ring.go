@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// submission is struct io_uring_sqe, completion struct io_uring_cqe.
+// submission is struct io_uring_sqe, and completion is struct io_uring_cqe.
 type submission struct {
 	opcode, flags uint8
 	_             uint16
@@ -48,7 +48,7 @@ type parameters struct {
 	cq                  struct{ head, tail, mask, entries, overflow, cqes, flags, _, _, _ uint32 }
 }
 
-// newRing returns nil where the kernel lets nobody have one.
+// newRing returns nil if the kernel does not allow io_uring.
 func newRing() *ring {
 	var p parameters
 	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 8, address(&p), 0)
@@ -64,7 +64,7 @@ func newRing() *ring {
 		array: unsafe.Pointer(word(p.sq.array)), submissions: unsafe.Pointer(&entries[0]), completions: unsafe.Pointer(word(p.cq.cqes))}
 }
 
-// do has one thing done, and waits until it is.
+// do submits one request and waits for its completion. It returns the errno of either.
 func (r *ring) do(s submission) error {
 	tail := atomic.LoadUint32(r.tail)
 	i := tail & r.mask
@@ -87,7 +87,8 @@ func (r *ring) do(s submission) error {
 	return nil
 }
 
-// throughRings uses paths through an io_uring, in the task itself where the kernel does that, and in a worker.
+// throughRings uses paths through io_uring: in the task itself if the kernel does that, and in a worker
+// (IOSQE_ASYNC).
 func throughRings(dir string) {
 	r := newRing()
 	if r == nil {
