@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Target is a program to be recorded in the kernel tests.
+// Target is a program that the kernel tests record.
 package main
 
 import (
@@ -34,17 +34,17 @@ func run(what string, args []string) error {
 			return err
 		}
 		return syscall.Kill(os.Getpid(), syscall.Signal(n))
-	case "open": // each path once, missing or not
+	case "open": // open each path once, missing or not
 		for _, path := range args {
 			if f, err := os.Open(path); err == nil {
 				f.Close()
 			}
 		}
-	case "child": // the rest of the line in a process of its own
+	case "child": // run the rest of the line in a process of its own
 		cmd := exec.Command(os.Args[0], args...)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		return cmd.Run()
-	case "walk": // every regular file below a directory, opened so many times
+	case "walk": // open every regular file below a directory so many times
 		return walk(args[0], args[1])
 	}
 	return nil
