@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Random does random things to files, and says exactly what it did: it is recorded in
-// the kernel tests, and the claims of the trace are held against what it said.
+// Random does random things to files, and writes down exactly what it did. The kernel tests record it,
+// and compare the claims of the trace with its log.
 //
 //	random --seed N --ops N --free N
 //
-// One process hands out operations, four do them, on three threads each and a fourth in a
-// chroot, and so does one that is not in its process tree, and so not recorded. First they are done one after
-// the other; then all workers work at once, each below a directory of its own and in
-// one directory that all share. Stdout is a gzip of JSON lines, an op each.
+// One process hands out operations. Four recorded workers execute them, each on three threads and a
+// fourth in a chroot; so does a worker outside the process tree, which is not recorded. First they
+// execute operations one after the other. Then all workers work at once, each below a directory of its
+// own and in one directory that all share. Stdout is a gzip of JSON lines, one op each.
 package main
 
 import (
