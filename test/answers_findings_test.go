@@ -13,10 +13,10 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// many counts by a key, and keeps the id of the first call that had it.
+// many counts calls by a key, and keeps the id of the first call for each key.
 type many map[string]*struct {
 	n, first uint64
-	search   uint64 // of n, of a search for libraries
+	search   uint64 // those of n that belong to a search for libraries
 	dirs     []string
 }
 
@@ -32,7 +32,7 @@ func (m many) add(key string, call uint64) *[]string {
 	return &m[key].dirs
 }
 
-// of is add for a call that may be of a search for libraries.
+// of is add for a call that may belong to a search for libraries.
 func (m many) of(search bool, key string, call uint64) *[]string {
 	dirs := m.add(key, call)
 	if search {
@@ -41,7 +41,8 @@ func (m many) of(search bool, key string, call uint64) *[]string {
 	return dirs
 }
 
-// stands is how often a key was met beside a search that a sentence is about.
+// stands returns how often a key occurred, without the calls of a library search that a sentence is
+// about already.
 func (s *stands) stands(m many, key string) uint64 {
 	if s.searched {
 		return m[key].n - m[key].search
@@ -61,21 +62,21 @@ func (m many) mostFirst() []string {
 	return slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b].n, m[a].n), cmp.Compare(a, b)) })
 }
 
-// stands is what this test counts for the rules of docs/answers.md.
+// stands holds what this test counts for the rules of docs/answers.md.
 type stands struct {
 	failing, missing, made, madeIn, left many
 	search                               search
-	searched                             bool                 // a sentence is about it
-	named                                []string             // what sentences are about
-	led                                  map[string][2]string // of an absolute path: where it led first, and where then
+	searched                             bool                 // a sentence is about the library search
+	named                                []string             // paths and names that sentences are about
+	led                                  map[string][2]string // by absolute path: where it led first, and where it led later
 	ledAt                                map[string][2]uint64
-	order                                []string // of paths that led elsewhere
+	order                                []string // paths that led elsewhere later
 	restarted, firstRestart              uint64
-	slowest, inner                       *use            // the slowest call, and the last that failed in another
-	there                                []string        // of each its path, what is missing, and the sentence
-	fell                                 map[uint32]*use // by process, the last call that failed and was no search
+	slowest, inner                       *use            // the slowest call, and the last that failed within another
+	there                                []string        // three for each finding: its path, what is missing, and the sentence
+	fell                                 map[uint32]*use // by process: the last call that failed, without library searches
 	errno                                map[uint32]string
-	ends                                 []string // of processes that did not end well
+	ends                                 []string // sentences about processes that failed
 }
 
 func newStands() stands {
@@ -131,7 +132,7 @@ func (s *stands) ended(u *use, e *spoken, p *places) {
 	}
 }
 
-// exits takes the end of a process.
+// exits handles the exit of a process.
 func (s *stands) exits(e *spoken) {
 	if u := s.fell[e.PID]; u != nil && e.Status != 0 {
 		s.ends = append(s.ends, fmt.Sprintf("%s/%d ended at #%d, %s; the last of its calls that failed: %s of %s, %s, #%d", u.program, e.PID, e.ID, schema.WaitStatus(e.Status),
@@ -140,19 +141,20 @@ func (s *stands) exits(e *spoken) {
 	delete(s.fell, e.PID)
 }
 
-// unnamed is how a file that O_TMPFILE made is called.
+// unnamed matches the name of a file made with O_TMPFILE.
 var unnamed = regexp.MustCompile(`^#[0-9]+$`)
 
-// search is what looks for a library that is not there, and the stats of directories that a loader makes after it.
+// search counts calls that look for a library which is missing, and the stats of directories that a
+// loader makes afterwards.
 type search struct {
 	names, dirs         many
-	last                map[uint32]string // directories, by thread whose last call looked there
+	last                map[uint32]string // by thread: the directory that its last call searched
 	stats, asked, first uint64
 }
 
 var library = regexp.MustCompile(`^([^/]*/)*[^/]*\.so(\.[0-9][^/]*)?/*$`)
 
-// takes takes a call that failed with ENOENT if it is of the search.
+// takes counts a call that failed with ENOENT and reports true if it belongs to the search.
 func (x *search) takes(u *use, path, before string) bool {
 	op := operationOf[u.Role]
 	if op != "open" && op != "stat" && op != "access" {
@@ -165,7 +167,7 @@ func (x *search) takes(u *use, path, before string) bool {
 			dir = "/"
 		}
 		x.names.add(trimmed[strings.LastIndex(trimmed, "/")+1:], u.ID)
-		if !strings.HasPrefix(path, "/") { // another one from elsewhere
+		if !strings.HasPrefix(path, "/") { // a relative directory is another one for each starting directory
 			x.dirs.add(dir+" from "+u.paths[0].Start, u.ID)
 		} else {
 			x.dirs.add(dir, u.ID)
@@ -187,7 +189,7 @@ func (x *search) takes(u *use, path, before string) bool {
 	return true
 }
 
-// searches says of the search.
+// searches makes the sentence about the search, if it has at least 5 lookups.
 func (s *stands) searches(failed, made uint64, say sayer) {
 	x, n := &s.search, uint64(0)
 	for _, name := range x.names {
@@ -218,12 +220,12 @@ func (s *stands) searches(failed, made uint64, say sayer) {
 	say("library search", most, "%s", what)
 }
 
-// said reports whether a sentence is about a path: it, its end or its last component.
+// said reports whether a sentence is about a path, an end of it, or its last component.
 func (s *stands) said(path string) bool {
 	return slices.ContainsFunc(s.named, func(n string) bool { return n != "" && (path == n || strings.HasSuffix(path, "/"+n)) })
 }
 
-// saidName reports whether one is about a name, or a path that ends in it.
+// saidName reports whether a sentence is about a name, or about a path that ends in it.
 func (s *stands) saidName(name string) bool {
 	return slices.ContainsFunc(s.named, func(n string) bool { n = strings.TrimRight(n, "/"); return n[strings.LastIndex(n, "/")+1:] == name })
 }
@@ -242,10 +244,10 @@ func (s *stands) leads(path, to string, call uint64) {
 
 func percent(n, of uint64) string { return fmt.Sprintf("%.0f %%", float64(n)*100/float64(of)) }
 
-// sayer says what stands out by a rule, about a path or a name: empty, or one that rules to come pass over.
+// sayer adds a sentence of a rule. About is the path or name that later rules then skip, or "".
 type sayer func(rule, about, format string, args ...any)
 
-// failures says of paths that many of the failures are of.
+// failures makes the sentences about paths that many of the failures are of.
 func (s *stands) failures(failed uint64, say sayer) {
 	for _, key := range s.failing.mostFirst() {
 		errno, path, _ := strings.Cut(key, " ")
@@ -260,7 +262,7 @@ func (s *stands) failures(failed uint64, say sayer) {
 	}
 }
 
-// endings says of names that many failing paths end in.
+// endings makes the sentences about names that many failing paths end in.
 func (s *stands) endings(failed uint64, say sayer) {
 	type ending struct{ n, paths, first, most, beside uint64 }
 	ends := map[string]ending{}
@@ -282,12 +284,12 @@ func (s *stands) endings(failed uint64, say sayer) {
 	}
 }
 
-// ofEach reports whether a path is another for each process.
+// ofEach reports whether a path leads elsewhere for each process.
 func ofEach(path string) bool {
 	return strings.HasPrefix(path, "/proc/self/") || strings.HasPrefix(path, "/proc/thread-self/") || strings.HasPrefix(path, "/dev/fd/")
 }
 
-// names says of names that are missing in many directories.
+// names makes the sentences about names that are missing in many directories.
 func (s *stands) names(say sayer) {
 	for _, name := range s.missing.mostFirst() {
 		if x := s.missing[name]; s.stands(s.missing, name) >= 5 && len(x.dirs) >= 3 && !s.saidName(name) {
@@ -300,7 +302,8 @@ func (s *stands) names(say sayer) {
 	}
 }
 
-// asks says what filesystems were asked for, of so many dentries made.
+// asks makes the sentences about what filesystems were asked for; made is the number of dentries
+// allocated by walks.
 func (s *stands) asks(made uint64, say sayer) {
 	for _, path := range s.made.mostFirst() {
 		if x := s.made[path]; s.stands(s.made, path) >= 3 && strings.HasPrefix(path, "/") && !s.said(path) {
@@ -321,7 +324,7 @@ func (s *stands) asks(made uint64, say sayer) {
 	}
 }
 
-// sentences are what stands out, by rule.
+// sentences returns the sentences by rule, at most two of each.
 func (r *reckoned) sentences() map[string][]string {
 	out := make(map[string][]string)
 	s := &r.stands

@@ -4,10 +4,11 @@ package test
 
 import "slices"
 
-// empties follows every address through inserts without inode, and deletes that leave none.
+// empties tracks the negative dentries by address: those inserted without an inode, and those left by a
+// d_delete.
 type empties struct {
 	at    map[string]*empty
-	doing map[string]map[uint32]bool // by role: the threads in a call of it
+	doing map[string]map[uint32]bool // by role: the threads inside a call of it
 }
 
 type empty struct {
@@ -31,7 +32,7 @@ func (s *empties) event(r *reckoner, e *spoken) {
 	case e.Role == "alloc" || e.Role == "kill" || e.Role == "free" || e.Role == "drop":
 		delete(s.at, *e.Dentry)
 	case e.Inode != nil && was != nil:
-		if delete(s.at, *e.Dentry); r.around[e.ID] != 0 && r.around[e.ID] == was.call { // made by the same call: not counted
+		if delete(s.at, *e.Dentry); r.around[e.ID] != 0 && r.around[e.ID] == was.call { // the call that made it gave it an inode: not counted
 			r.made--
 			r.births["lookup"]--
 		}
@@ -56,7 +57,7 @@ func (s *empties) begin(r *reckoner, e *spoken, birth string) {
 	}
 }
 
-// end counts those that are left.
+// end counts the negative dentries that are left at the end.
 func (s *empties) end(r *reckoner) {
 	r.left = uint64(len(s.at))
 	for _, x := range s.at {

@@ -8,18 +8,19 @@ import (
 	"strings"
 )
 
-// part is a name that a use of a path looked up, as this test finds it.
+// part is a name that a use of a path looked up, as this test reconstructs it.
 type part struct {
 	name, parent, addr string
-	route              int // which of the paths it lies in; -1: none
+	route              int // index of the path that contains it; -1: none
 	offset             uint64
 	made               bool // a dentry was allocated for it
 	dentry             string
-	empty              bool // the dentry had no inode
+	empty              bool // the dentry was negative
 	mountable          bool
 }
 
-// lies finds the path of the use that a name is in, and where; of two in one place it is the later one.
+// lies returns the path of the use that contains a name, and the offset in bytes. If two paths are in
+// one place it is the later one.
 func (u *use) lies(addr string) (route int, offset uint64) {
 	at, err := strconv.ParseUint(addr, 0, 64)
 	for i, p := range slices.Backward(u.paths) {
@@ -31,13 +32,13 @@ func (u *use) lies(addr string) (route int, offset uint64) {
 	return -1, 0
 }
 
-// ask adds a lookup or an alloc to the parts of its path. One that lies before what was looked up last,
-// or by __d_lookup alone again, shows that the walk has started over.
+// ask adds a lookup or an alloc to the parts of its path. A name at or before the last one looked up,
+// or a second __d_lookup of the same name alone, shows that the walk has started over.
 func (u *use) ask(r *reckoner, e *spoken) {
 	route, offset := u.lies(e.NameAddr)
 	last := u.last(route)
 	if e.Role == "alloc" && (last == nil || last.addr != e.NameAddr) && route < 0 {
-		return // a filesystem's own
+		return // made by a filesystem for itself
 	}
 	again := last != nil && last.addr == e.NameAddr && last.name == e.Name
 	if again && (e.Role != "lookup_chain" || u.within != 0 || last.made) {
@@ -61,7 +62,7 @@ func (u *use) ask(r *reckoner, e *spoken) {
 	u.parts = append(u.parts, part{name: e.Name, parent: e.Parent, addr: e.NameAddr, route: route, offset: offset, made: e.Role == "alloc"})
 }
 
-// last is the last part of a path; of names in none the last of all.
+// last returns the last part of a path, or for a name in no path the last part of all.
 func (u *use) last(route int) *part {
 	for i := len(u.parts) - 1; i >= 0; i-- {
 		if p := &u.parts[i]; p.route == route || route < 0 || p.route < 0 && route == 0 {
@@ -71,7 +72,7 @@ func (u *use) last(route int) *part {
 	return nil
 }
 
-// answered notes what a lookup or an alloc returned.
+// answered records what a lookup or an alloc returned.
 func (u *use) answered(e *spoken) {
 	for i := len(u.parts) - 1; i >= 0; i-- {
 		p := &u.parts[i]
@@ -82,7 +83,7 @@ func (u *use) answered(e *spoken) {
 	}
 }
 
-// places are where dentries are, by address.
+// places tracks by address where dentries are.
 type places struct {
 	name, up, mount map[string]string
 	root            map[string]bool
@@ -100,14 +101,15 @@ func (p *places) see(e *spoken) {
 	p.name[d], p.up[d] = e.Name, e.Parent
 }
 
-// arrives notes that a walk ended in what is mounted on its last part.
+// arrives records that a walk ended at the root of what is mounted on its last part.
 func (p *places) arrives(u *use, e *spoken) {
 	if n := len(u.parts); n > 0 && e.Dentry != nil && e.Parent == *e.Dentry && u.parts[n-1].mountable && u.parts[n-1].dentry != *e.Dentry {
 		p.mount[*e.Dentry] = u.parts[n-1].dentry
 	}
 }
 
-// path climbs to the root, over mounts; what is above the topmost known directory is ….
+// path returns the path of a dentry up to the root, across mounts. "…" stands for what is above the
+// topmost known directory.
 func (p *places) path(d string) string {
 	path := ""
 	for range 100 {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// operationOf is what each role that begins a path call is for; walkers are those that bring
-// a path.
+// operationOf is the operation of each role that begins a path call. Walkers are the roles whose events
+// have a path.
 var (
 	operationOf = map[string]string{"open": "open", "walk": "walk", "walk_parent": "walk", "stat": "stat", "access": "access",
 		"readlink": "readlink", "chdir": "chdir", "execve": "exec", "mkdir": "mkdir", "mknod": "mknod", "unlinkat": "unlink", "rmdir": "rmdir",
@@ -19,21 +19,21 @@ var (
 	walkers = []string{"open", "walk", "walk_parent"}
 )
 
-// use is a path call as this test finds it.
+// use is a path call as this test reconstructs it.
 type use struct {
 	spoken
 	program     string
-	paths       []spoken // the entries of its walks
+	paths       []spoken // the entry events of its walks
 	slow, alloc bool
 	parts       []part
 	restarts    int
-	within      uint64 // the d_lookup in progress
-	resolved    string // the path of what it led to
-	outer       uint64 // the call that it is in
+	within      uint64 // id of the d_lookup in progress
+	resolved    string // the path that it resolved to
+	outer       uint64 // id of the call that it is within
 	took        uint64 // ns
 }
 
-// path is the one it was given, the first of two.
+// path returns the path that the call was given, the first one of two.
 func (u *use) path() string {
 	if len(u.paths) > 0 {
 		return u.paths[0].Name
@@ -41,7 +41,7 @@ func (u *use) path() string {
 	return ""
 }
 
-// takes reports whether a walk is of an operation.
+// takes reports whether a walk belongs to this call.
 func (u *use) takes(e *spoken) bool {
 	if slices.Contains(walkers, u.Role) || e.Role == "open" && (!strings.HasPrefix(u.Role, "execve") || len(u.paths) > 0) {
 		return false
@@ -50,7 +50,7 @@ func (u *use) takes(e *spoken) bool {
 	return again || len(u.paths) < 2
 }
 
-// reckoner finds the path calls of a trace, a stack of them on every thread.
+// reckoner reconstructs the path calls of a trace, with a stack of them for each thread.
 type reckoner struct {
 	reckoned
 	places places
@@ -59,7 +59,7 @@ type reckoner struct {
 	took   map[uint64]uint64
 }
 
-// reckon counts calls by what stands between their entry and their exit.
+// reckon counts path calls and classifies each by the events between its entry and its exit.
 func reckon(events []spoken) reckoned {
 	r := reckoner{stacks: map[uint32][]*use{}, comm: map[uint32]string{}, took: map[uint64]uint64{},
 		places: places{map[string]string{}, map[string]string{}, map[string]string{}, map[string]bool{}}}
@@ -77,7 +77,7 @@ func reckon(events []spoken) reckoned {
 	return r.reckoned
 }
 
-// task follows who is called what, and runs what.
+// task tracks the names of processes, and what they execute.
 func (r *reckoner) task(e *spoken) {
 	p := r.processes[e.PID]
 	if p == nil {
@@ -132,7 +132,7 @@ func (r *reckoner) event(e *spoken) {
 	}
 }
 
-// walks adds a path; one that is walked once more starts over.
+// walks adds a path to a call. A path that is walked again starts over.
 func (u *use) walks(e *spoken) {
 	for i, p := range u.paths {
 		if p.NameAddr == e.NameAddr && p.Name == e.Name && p.Role == e.Role {
@@ -144,7 +144,7 @@ func (u *use) walks(e *spoken) {
 	u.paths = append(u.paths, *e)
 }
 
-// within takes an event in a call.
+// within handles an event inside a call.
 func (r *reckoner) within(u *use, e *spoken) {
 	r.around[e.ID] = u.ID
 	switch lookup := strings.HasPrefix(e.Role, "lookup"); {
@@ -178,7 +178,7 @@ func (r *reckoner) within(u *use, e *spoken) {
 
 func (r *reckoner) ended(u *use, e *spoken) {
 	if len(u.paths) == 0 && e.Errno == "" {
-		return // of a descriptor
+		return // a call on a descriptor
 	}
 	took := e.TimeNs - u.TimeNs
 	r.took[u.ID] = took
@@ -209,7 +209,7 @@ func (r *reckoner) ended(u *use, e *spoken) {
 	r.stands.ended(u, e, &r.places)
 }
 
-// add takes a call that has returned.
+// add counts a call that has returned.
 func (p *programRow) add(u *use, e *spoken, took uint64) {
 	p.Calls++
 	if p.operations == nil {

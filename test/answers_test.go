@@ -16,7 +16,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// spoken is a line of 'dtrec replay --format json', as far as it is looked at here.
+// spoken is a line of 'dtrec replay --format json', with the fields that these tests use.
 type spoken struct {
 	Type     string
 	ID       uint64
@@ -24,10 +24,10 @@ type spoken struct {
 	Comm     string
 	Role     string
 	Phase    string
-	Call     uint64 // of an exit, its entry
+	Call     uint64 // of an exit: the id of its entry
 	Parent   string
 	Name     string
-	NameHex  string `json:"name_hex"` // its bytes where they are not UTF-8
+	NameHex  string `json:"name_hex"` // its bytes if they are not UTF-8
 	NameAddr string `json:"name_addr"`
 	Len      uint64 `json:"name_len"`
 	TimeNs   uint64 `json:"time_ns"`
@@ -38,34 +38,34 @@ type spoken struct {
 	Facts    []string
 	Child    uint32
 	Status   uint64 `json:"wait_status"`
-	How      uint32 // LOOKUP_* of a walk
-	Start    string // where it began, an address
+	How      uint32 // LOOKUP_* flags of a walk
+	Start    string // address of the dentry where a walk began
 }
 
-// reckoned is what this test makes of them, by itself.
+// reckoned holds what this test computes from the lines of replay, independently of package answers.
 type reckoned struct {
 	total      programRow
 	failed     uint64
 	made, left uint64
 	births     map[string]uint64
 	errnos     map[string]uint64
-	failures   map[string]uint64 // by errno and path
-	missed     map[string]uint64 // allocs for names asked for, by name
+	failures   map[string]uint64 // by "ERRNO PATH"
+	missed     map[string]uint64 // allocs for names that walks asked for, by name
 	paths      map[string]uint64 // calls by path
 	programs   map[string]*programRow
 	processes  map[uint32]*process
-	slowest    []uint64          // ids, the slowest first
-	around     map[uint64]uint64 // of an event, the path call it is in
+	slowest    []uint64          // ids of calls, the slowest first
+	around     map[uint64]uint64 // by event: the path call around it
 	stands     stands
 }
 
-// process is one of them.
+// process is what this test computes about a process.
 type process struct {
 	parent          uint32
 	programs, execs []string
 	calls, failed   uint64
 	exited          uint64
-	led             bool // its first thread has been seen
+	led             bool // its first thread has had an event
 }
 
 func replayed(t *testing.T, trace string) (events []spoken) {
@@ -85,7 +85,7 @@ func replayed(t *testing.T, trace string) (events []spoken) {
 	return events
 }
 
-// summary is what 'dtrec summary --format json' says, as far as it is looked at here.
+// summary is the output of 'dtrec summary --format json', with the fields that these tests use.
 type summary struct {
 	Total    programRow
 	Programs []programRow
@@ -123,14 +123,15 @@ func counts(of []nameCount) map[string]uint64 {
 	return m
 }
 
-// What summary and info say of every trace in the tree is what the lines of replay add up to.
+// TestSummaryIsWhatReplayAddsUpTo checks the output of summary and info for every trace in the tree
+// against what the lines of replay add up to.
 func TestSummaryIsWhatReplayAddsUpTo(t *testing.T) {
 	for _, trace := range answered(t) {
 		t.Run(filepath.Base(trace), func(t *testing.T) { addsUp(t, trace) })
 	}
 }
 
-// addsUp holds the summary of a trace, and its processes, against the lines of replay.
+// addsUp compares the summary of a trace, and its list of processes, with the lines of replay.
 func addsUp(t *testing.T, trace string) {
 	t.Helper()
 	var s summary
@@ -145,7 +146,7 @@ func addsUp(t *testing.T, trace string) {
 		}
 	}
 	same("processes", s.Total.Processes, uint64(len(want.processes)))
-	if len(s.Lacks) > 0 { // it says that they are not known
+	if len(s.Lacks) > 0 { // the summary says that they are not known
 		want.made, want.left, want.births = 0, 0, map[string]uint64{}
 	}
 	same("made", s.Negative.Made, want.made)
@@ -187,7 +188,7 @@ func (p *programRow) held(t *testing.T, want *programRow) {
 	}
 }
 
-// called counts the processes that had a name.
+// called returns how many processes had a name.
 func (r *reckoned) called(program string) (n uint64) {
 	for _, p := range r.processes {
 		if slices.Contains(p.programs, program) {
@@ -197,7 +198,8 @@ func (r *reckoned) called(program string) (n uint64) {
 	return n
 }
 
-// stands compares the findings with the sentences made here, word by word to where a sentence made here ends.
+// stands compares the findings with the sentences made here. A sentence made here may be only the
+// beginning of the finding.
 func (s *summary) stands(t *testing.T, want map[string][]string) {
 	t.Helper()
 	got := make(map[string][]string)
@@ -209,7 +211,7 @@ func (s *summary) stands(t *testing.T, want map[string][]string) {
 	}
 }
 
-// listed compares the processes that info lists.
+// listed compares the processes that info lists with those of replay.
 func (r *reckoned) listed(t *testing.T, trace string) {
 	t.Helper()
 	listed := listedProcesses(t, trace)
@@ -228,7 +230,7 @@ func (r *reckoned) listed(t *testing.T, trace string) {
 	}
 }
 
-// listedProcess is a process as 'dtrec info --tasks --format json' has it.
+// listedProcess is a process in the output of 'dtrec info --tasks --format json'.
 type listedProcess struct {
 	PID, Parent           uint32
 	Programs              []string
@@ -258,7 +260,8 @@ func (p *process) printed() process {
 	return q
 }
 
-// What top counts of every trace in the tree is what the lines of replay add up to.
+// TestTopIsWhatReplayAddsUpTo checks the output of top for every trace in the tree against what the
+// lines of replay add up to.
 func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
 	for _, trace := range answered(t) {
 		t.Run(filepath.Base(trace), func(t *testing.T) {
@@ -321,7 +324,7 @@ func (r *reckoned) callsBy() map[string]uint64 {
 	return out
 }
 
-// answered are the traces of the tree that tell of calls.
+// answered returns the traces in the tree that contain calls.
 func answered(t *testing.T) []string {
 	t.Helper()
 	return tracetest.Names(t, "traces/*.pb", "test/git.pb", "test/cases/*.pb")

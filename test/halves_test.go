@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// replayLines are the lines of 'dtrec replay --format json', those of a call that is one event as
-// two: its entry, and its exit with what it returned.
+// replayLines returns the lines of 'dtrec replay --format json'. A call that is recorded as one event
+// becomes two lines: its entry, and its exit with what it returned.
 func replayLines(t *testing.T, trace string) (lines []json.RawMessage) {
 	t.Helper()
 	for line := range strings.Lines(output(t, "replay", "--format", "json", trace)) {

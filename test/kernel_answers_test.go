@@ -12,21 +12,23 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// session is what a shell does in a cgroup of its own: first nothing, then what scripts/git-session has. It prints
-// the state of the dcache before, between, and after.
+// session is a shell script that runs in a cgroup of its own. It first does nothing for a while, and
+// then runs scripts/git-session. It prints the state of the dcache before, between, and after.
 const session = `mkdir /sys/fs/cgroup/session; echo $$ >/sys/fs/cgroup/session/cgroup.procs
 state() { cat /proc/sys/fs/dentry-state; }
 state; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; state
 dash /etc/session >/dev/null 2>&1; state
 `
 
-// What the answers say of a session with git, and of much else, is what the lines of replay add up to; of dentries
-// without inode the session left as many more as the kernel counts, within what the kernel's count does while nothing
-// is done; and its processes are in their cgroup.
+// TestKernelAnswers records a session with git and much else. The answers must be what the lines of
+// replay add up to. The session must have left as many more negative dentries as the kernel counts,
+// within the change of the kernel's count while nothing is done. The session's processes must be in
+// their cgroup.
 //
-// The kernel counts in nr_negative those on the LRU lists: d_lru_add and d_lru_del, __d_instantiate and
-// dentry_unlink_inode of one that is there. A dentry gets there when its last user lets go of it, so that between
-// two calls those in the hash table are the same ones. Of a filesystem that keeps none, as the root here, there are none.
+// The kernel counts in nr_negative the negative dentries on the LRU lists: in d_lru_add and d_lru_del,
+// and in __d_instantiate and dentry_unlink_inode for a dentry that is on one. A dentry is put there
+// when its last user releases it, so that between two calls these are the same as the negative ones in
+// the hash table. A filesystem that keeps no negative dentries, such as the root here, has none.
 func TestKernelAnswers(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		o := recorded(t, release, "strace-ext4")
@@ -57,7 +59,8 @@ func TestKernelAnswers(t *testing.T) {
 	})
 }
 
-// inCgroup holds that those who ran git are in the cgroup that their shell went to, and who made it is not.
+// inCgroup checks that the processes that ran git are in the cgroup that their shell moved to, and that
+// the one which made the cgroup is not.
 func inCgroup(t *testing.T, trace string) {
 	t.Helper()
 	gits := 0
@@ -82,10 +85,11 @@ func inCgroup(t *testing.T, trace string) {
 	}
 }
 
-// dentryState is /proc/sys/fs/dentry-state.
+// dentryState is the contents of /proc/sys/fs/dentry-state.
 type dentryState struct{ all, unused, age, want, negative, none int }
 
-// negativesBetween counts the dentries without inode that came to be between two events, and those that ended.
+// negativesBetween counts the negative dentries that came to be between two events, and those that
+// ended.
 func negativesBetween(t *testing.T, trace string, from, to uint64) (made, ended int) {
 	t.Helper()
 	for n, err := range replay.Negatives(readerOf(t, trace)) {

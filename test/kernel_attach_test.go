@@ -15,8 +15,8 @@ import (
 	"github.com/dtrec/dtrec/internal/doctor"
 )
 
-// Both ways of attaching tell the same story: nothing lost, in every program the same
-// events in the same order, and the same verdicts.
+// TestKernelAttach checks that both ways of attaching record the same: nothing lost, in every program
+// the same events in the same order, and the same verdicts.
 func TestKernelAttach(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		stories := make(map[string]map[string][]string)
@@ -35,8 +35,8 @@ func TestKernelAttach(t *testing.T) {
 	})
 }
 
-// kprobesAlone are the roles that fentry does not reach on a kernel: before 6.12 it takes no
-// function of seven arguments, which __filename_parentat is from 5.15 on, and 6.1's BTF has two
+// kprobesAlone returns the roles that fentry cannot attach to on a kernel. Before 6.12 fentry takes no
+// function with seven arguments, which __filename_parentat has from 5.15 on; and 6.1's BTF has two
 // functions called __x64_sys_execveat.
 func kprobesAlone(release string) []string {
 	if strings.HasPrefix(release, "6.1.") {
@@ -45,8 +45,8 @@ func kprobesAlone(release string) []string {
 	return nil
 }
 
-// checkAttached holds the probes of a header against --attach: functions in the way
-// forced, everything attached.
+// checkAttached checks the probes in a header: everything is attached, and to functions only in the way
+// that --attach forces.
 func checkAttached(t *testing.T, how string, header map[string]any, release string) {
 	t.Helper()
 	ways := map[string][]string{
@@ -78,10 +78,9 @@ func checkAttached(t *testing.T, how string, header map[string]any, release stri
 	t.Logf("--attach %s: %v", how, used)
 }
 
-// storyByProgram lists the events of each task name in order, without what differs
-// from run to run: times stand in the names of files, a file without a name is called
-// by its inode, and which thread of a program ends last, under its name or still under
-// dtrec's, is chance.
+// storyByProgram lists the events of each task name in order, without what differs between runs: file
+// names contain times, a file without a name is called by its inode, and it is chance which thread of a
+// program ends last, and whether it still has dtrec's name.
 func storyByProgram(events []map[string]any) map[string][]string {
 	chance := regexp.MustCompile(`\d{9,}|#\d+$`)
 	story, program := make(map[string][]string), make(map[any]string)
@@ -112,8 +111,8 @@ func storyByProgram(events []map[string]any) map[string][]string {
 	return story
 }
 
-// ends marks the ends of dentries, kept apart and sorted: in which of two passes
-// drop_caches takes one is the kernel's choice.
+// ends marks the ends of dentries, which are kept separately and sorted: the kernel chooses in which of
+// two passes drop_caches frees a dentry.
 const ends = ", ends"
 
 func compareStories(t *testing.T, fentry, kprobe map[string][]string) {
@@ -140,7 +139,8 @@ func compareStories(t *testing.T, fentry, kprobe map[string][]string) {
 	}
 }
 
-// Doctor says of every kernel that everything can be recorded, in both ways.
+// TestKernelDoctor checks that doctor says of every kernel that everything can be recorded, in both
+// ways, except for the known gaps.
 func TestKernelDoctor(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, release string) {
 		for _, how := range []string{"fentry", "kprobe"} {

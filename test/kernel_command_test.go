@@ -25,7 +25,7 @@ func jsonLines(t *testing.T, trace string) []map[string]any {
 	return out
 }
 
-// commands are recorded, each with its exit code.
+// commands are the command lines that are recorded, each with its exit code.
 var commands = []struct {
 	name string
 	line []string
@@ -38,8 +38,8 @@ var commands = []struct {
 	{"none", []string{"/nosuch"}, 127},
 }
 
-// A recorded command's exit code is dtrec's, its output its own, and what it and
-// its children open is recorded from their first open on.
+// TestKernelCommand checks that dtrec exits with the recorded command's exit code, and that what the
+// command and its children open is recorded from their first open on.
 func TestKernelCommand(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		for _, c := range commands {
@@ -59,7 +59,8 @@ func TestKernelCommand(t *testing.T) {
 	})
 }
 
-// A virtual machine hands the exit code on, and brings the trace; what was booted, and how, is said.
+// TestKernelExitOfVM checks that dtrec vm passes the exit code on, brings the trace back, and says what
+// it booted and how.
 func TestKernelExitOfVM(t *testing.T) {
 	onThese(t, firstKernel(), func(t *testing.T, release string) {
 		o := ran(t, release, "exit of vm")
@@ -75,7 +76,7 @@ func TestKernelExitOfVM(t *testing.T) {
 	})
 }
 
-// checkChild: the process that was forked opened the file.
+// checkChild checks that the process that was forked is the one that opened the file.
 func checkChild(t *testing.T, trace string) {
 	t.Helper()
 	var forked, opener any
@@ -92,8 +93,8 @@ func checkChild(t *testing.T, trace string) {
 	}
 }
 
-// Real work: much of it, next to nothing lost, every hash recomputed, at most 8
-// bytes an event on disk.
+// TestKernelBusy records many opens: next to nothing is lost, every hash can be recomputed, and an
+// event takes at most 8 bytes on disk.
 func TestKernelBusy(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, release string) {
 		trace := recorded(t, release, "busy").trace
@@ -104,7 +105,7 @@ func TestKernelBusy(t *testing.T) {
 		v := verdicts(t, trace)
 		perEvent := float64(info.Size()) / float64(v.Events)
 		t.Logf("%d events, %.2f bytes each, %d lost; %d proven, %d refuted, %d unproven", v.Events, perEvent, v.Lost, v.Proven, v.Refuted, v.Unproven)
-		// A kernel that preempts inside a program may miss a hit now and then; it is counted.
+		// A kernel that preempts inside a program may miss a hit now and then, which is counted.
 		if v.Lost > v.Events/1000 || v.Events < 50_000 || perEvent > 8 {
 			t.Errorf("%d lost, %d events of %.2f bytes", v.Lost, v.Events, perEvent)
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/dtrec/dtrec/report"
 )
 
-// The same workloads on a filesystem in memory and on one layered on another: what
-// the kernel does differs, and so do the verdicts.
+// TestKernelFilesystems records the same workloads on a filesystem in memory and on one layered on
+// another. The kernel works differently there, and so the verdicts differ.
 func TestKernelFilesystems(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		for _, fs := range []string{"tmpfs", "overlay"} {
@@ -33,10 +33,10 @@ func TestKernelFilesystems(t *testing.T) {
 	})
 }
 
-const raceTries = 10 // times that the race is recorded at most, until it happens
+const raceTries = 10 // how often the race is recorded at most, until it happens
 
-// Two threads open one name at once. What is claimed holds whether both allocated a
-// dentry or not; that they do is seen at least once.
+// TestKernelRace has two threads open one name at once. The claims must hold whether or not both
+// allocate a dentry, and both must do so in at least one recording.
 func TestKernelRace(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		raced := uint64(0)
@@ -46,7 +46,7 @@ func TestKernelRace(t *testing.T) {
 				trace = raceAgain(t, release)
 			}
 			v := verdicts(t, trace)
-			if v.Lost > 0 && v.Refuted == 0 { // where a program is preempted, hits are missed, and counted
+			if v.Lost > 0 && v.Refuted == 0 { // if a program is preempted, hits are missed, and counted
 				t.Logf("try %d: %d lost", i+1, v.Lost)
 				continue
 			}
@@ -61,7 +61,7 @@ func TestKernelRace(t *testing.T) {
 	})
 }
 
-// raceAgain records the race once more.
+// raceAgain records the race once more, and returns the trace.
 func raceAgain(t *testing.T, release string) string {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "race.pb")
@@ -79,8 +79,9 @@ func raceAgain(t *testing.T, release string) string {
 	return trace
 }
 
-// compareRace: every open is explained, but that of a thread which waited for the
-// other's lookup to end; the loser's dentry is accounted for in each case.
+// compareRace checks that every open is explained, except that of a thread which waited for the other
+// thread's lookup to end. The dentry of the loser is accounted for in each case. It returns how many
+// races there were.
 func compareRace(t *testing.T, v report.Verdicts) (raced uint64) {
 	t.Helper()
 	claims := v.Programs[0].Claims
@@ -93,10 +94,10 @@ func compareRace(t *testing.T, v report.Verdicts) (raced uint64) {
 	if n := claims["equality"]; n["proven"]+n["unproven"] < opens || n["unproven"] > raced || n["refuted"] > 0 {
 		t.Errorf("equality is %s, with %d races", spell(n), raced)
 	}
-	if n := claims["storage"]["proven"]; n != 1+2*files+raced { // the directory, each file twice, the losers
+	if n := claims["storage"]["proven"]; n != 1+2*files+raced { // the directory, each file twice, and the losers' dentries
 		t.Errorf("%d dentries were allocated, with %d races", n, raced)
 	}
-	// Of each open, and of drop_caches; the first two may race for the directory, too.
+	// One for each open, and one for drop_caches. The first two opens may race for the directory, too.
 	if n := claims["key"]; n["proven"]+n["unproven"] != opens+1 || n["unproven"] > 1 || n["refuted"] > 0 {
 		t.Errorf("key is %s", spell(n))
 	}
@@ -105,9 +106,10 @@ func compareRace(t *testing.T, v report.Verdicts) (raced uint64) {
 			t.Errorf("%s is %s", kind, spell(claims[kind]))
 		}
 	}
-	tally.verdicts.Add(int64(8 + len(v.Doubts))) // kinds above, and these
-	// d_alloc_parallel asks __d_lookup_rcu again and again for as long as the other thread is within its insert into
-	// the directory; on a cpu that the host has taken from the guest, that is as often as it likes.
+	tally.verdicts.Add(int64(8 + len(v.Doubts))) // the kinds above, and the doubts
+	// d_alloc_parallel calls __d_lookup_rcu again and again while the other thread is inserting into
+	// the directory. If the host has taken that thread's CPU from the guest, this can be any number of
+	// times.
 	for _, d := range v.Doubts {
 		if !(d.Kind == "equality" && d.Reason == report.NotShown.Text || d.Kind == "key" && d.Reason == report.Replaced.Text ||
 			d.Kind == "key" && d.Reason == report.TooManyEvents.Text) {
@@ -117,8 +119,8 @@ func compareRace(t *testing.T, v report.Verdicts) (raced uint64) {
 	return raced
 }
 
-// checkNames: each length of name was recorded, and lies in its dentry where the
-// header's layout has room for it and a zero; read from the events alone.
+// checkNames checks that each length of name was recorded, and that a name is inside its dentry if the
+// header's layout has room for it with its NUL. It reads the events alone.
 func checkNames(t *testing.T, trace string) {
 	t.Helper()
 	lines := jsonLines(t, trace)
@@ -137,11 +139,12 @@ func checkNames(t *testing.T, trace string) {
 	}
 }
 
-// compareAll also wants every workload of the table, and every doubt.
+// compareAll is compareVerdictsOn, and also checks that every workload and every doubt of the tables is
+// present.
 func compareAll(t *testing.T, v report.Verdicts, fs string) {
 	t.Helper()
 	compareVerdictsOn(t, v, fs)
-	folds := true // on a kernel older than 5.16 Debian had none that does
+	folds := true // Debian's kernels older than 5.16 do not fold case
 	if strings.HasPrefix(v.Kernel, "5.10") {
 		folds = false
 	}

@@ -25,28 +25,29 @@ import (
 	"github.com/dtrec/dtrec/internal/vm"
 )
 
-// errand is a command line for a guest. A kernel boots twice for all its errands, the second time for those that say what
-// filesystem they are on, and for Debian's programs; each finds a guest like one that has just booted.
+// errand is a command line for a guest. A kernel boots twice for all its errands: the second time for
+// those with a filesystem of their own and for Debian's programs. Each errand finds the guest as if it
+// had just booted.
 type errand struct {
-	test  string   // whose it is, one or several
-	name  string   // of the trace it leaves, too
-	line  []string // outPlace in it is where that trace, or the traces of a scene, go
-	fs    string   // that /tmp and the working directory are on in the second guest; empty: it goes to the first
-	alone []string // flags of a dtrec vm of its own; nil: with the others
-	outer bool     // on the oldest kernel and the newest only
+	test  string   // the test, or tests, that it belongs to
+	name  string   // its name, which the trace has too
+	line  []string // outPlace in it becomes the path of the trace, or of the directory for a scene's traces
+	fs    string   // filesystem of /tmp and the working directory, in the second guest; empty: it runs in the first guest
+	alone []string // flags of a dtrec vm of its own; nil: it runs with the others
+	outer bool     // only on the oldest and the newest kernel
 }
 
 const outPlace = "OUT"
 
-// recording is dtrec record with these arguments.
+// recording returns the command line of dtrec record with these arguments.
 func recording(args ...string) []string {
 	return append([]string{"/dtrec", "record", "-o", outPlace}, args...)
 }
 
-// scene plays a scene, see test/scene.
+// scene returns the command line that plays a scene, see test/scene.
 func scene(name string) []string { return []string{"/proc/self/exe", name, outPlace} }
 
-// schedule is all that is done on a kernel, in order.
+// schedule returns all that is done on a kernel, in order.
 func schedule() []errand {
 	everything := []string{"--workload", "all"}
 	e := []errand{
@@ -78,18 +79,17 @@ func schedule() []errand {
 	return e
 }
 
-// outcome is what came of an errand.
+// outcome is the result of an errand.
 type outcome struct {
 	Stdout, Stderr string
 	Code           int
 
-	trace string // the file, or the directory of a scene
+	trace string // path of the trace, or of the directory of a scene
 	ready chan struct{}
-	err   error // of the guest
+	err   error // error of the guest
 }
 
-// ran waits for an errand, which the first call for any sends on their ways, and
-// returns what came of it.
+// ran waits for an errand and returns its outcome. The first call for any errand starts them all.
 func ran(t *testing.T, release, name string) *outcome {
 	t.Helper()
 	all, err := errands()
@@ -106,20 +106,22 @@ func ran(t *testing.T, release, name string) *outcome {
 	return o
 }
 
-// sideBySide is how many guests run at once. A guest waits for a third of its time: where a recording ends the kernel waits
-// for RCU-tasks, function by function. The CPUs of all but one take turns: with two threads each on a machine of two CPUs
-// they wait for each other instead, and take twice the time.
+// sideBySide is how many guests run at once. A guest waits for a third of its time, as at the end of a
+// recording the kernel waits for RCU-tasks for one function after the other. The virtual CPUs of all
+// guests but one take turns: with two threads each, on a machine with two CPUs, they would wait for
+// each other instead and take twice the time.
 const sideBySide = 3
 
 // guest is a kernel that boots once for several errands.
 type guest struct {
 	kernel, release string
-	dir             string // what they leave comes home to it
+	dir             string // directory that the errands' files are brought back to
 	config          vm.Config
 	list            []errand
 }
 
-// guestsOf are the two of a kernel. The CPUs of the first run at once, or in turn; the second has one, and Debian's programs.
+// guestsOf returns the two guests of a kernel. The virtual CPUs of the first run at once, or in turn.
+// The second has one CPU, and Debian's programs.
 func guestsOf(kernel, release, dir string, atOnce bool) (first, second *guest) {
 	first = &guest{kernel: kernel, release: release, dir: filepath.Join(dir, release, "first"), config: vm.Config{OneThread: !atOnce}}
 	second = &guest{kernel: kernel, release: release, dir: filepath.Join(dir, release, "second"), config: vm.Config{FS: vm.FSOverlay, SMP: 1}}
@@ -129,7 +131,8 @@ func guestsOf(kernel, release, dir string, atOnce bool) (first, second *guest) {
 	return first, second
 }
 
-// errands runs those of the tests that were asked for, on every kernel.
+// errands starts the errands of the tests that were asked for, on every kernel. It returns their
+// outcomes by release and name.
 var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 	bin, err := programs()
 	if err != nil {
@@ -160,7 +163,7 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	var work []func() // the longest first
+	var work []func() // the longest runs first
 	for _, g := range slices.Concat(firsts, seconds, others) {
 		for _, e := range g.list {
 			all[g.release+" "+e.name] = &outcome{ready: make(chan struct{})}
@@ -197,14 +200,14 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 	return all, nil
 })
 
-// asked reports whether -run asks for a test.
+// asked reports whether -run selects a test.
 func asked(test string) bool {
 	pattern, _, _ := strings.Cut(flag.Lookup("test.run").Value.String(), "/")
 	ok, err := regexp.MatchString(pattern, test)
 	return ok || err != nil
 }
 
-// at is the command line with its place.
+// at returns the command line with outPlace replaced by a path.
 func (e *errand) at(place string) []string {
 	line := slices.Clone(e.line)
 	if i := slices.Index(line, outPlace); i >= 0 {
@@ -213,7 +216,7 @@ func (e *errand) at(place string) []string {
 	return line
 }
 
-// place is where an errand leaves what is brought home, below a directory.
+// place returns where below a directory an errand leaves the files to be brought back.
 func (e *errand) place(dir string) string {
 	if e.line[0] == "/dtrec" {
 		return filepath.Join(dir, e.name+".pb")
@@ -221,7 +224,7 @@ func (e *errand) place(dir string) string {
 	return filepath.Join(dir, e.name)
 }
 
-// run boots the kernel for the errands. If that fails it does for each of them.
+// run boots the kernel for the errands. If that fails, each of them gets the error.
 func (g *guest) run(all map[string]*outcome) {
 	done, err := g.boot()
 	for _, e := range g.list {
@@ -235,13 +238,13 @@ func (g *guest) run(all map[string]*outcome) {
 	}
 }
 
-// told is what the guest says came of an errand: bytes, which need not be UTF-8.
+// told is the guest's report of an errand's result. The output is bytes, as it need not be UTF-8.
 type told struct {
 	Stdout, Stderr []byte
 	Code           int
 }
 
-// boot says what came of each errand.
+// boot boots the guest and returns the result of each errand.
 func (g *guest) boot() (done map[string]told, err error) {
 	type order struct {
 		Name string
@@ -271,8 +274,9 @@ func (g *guest) boot() (done map[string]told, err error) {
 	c.Outputs, c.Timeout, c.Stdout, c.Stderr = []string{g.dir}, guestLimit, io.Discard, &stderr
 	code, err := vm.Run(context.Background(), c)
 	if errors.Is(err, vm.ErrPanic) {
-		// QEMU's TCG can run an instruction that another virtual CPU has just patched, and the kernel dies of the int3 in
-		// it: once in many boots, and of a fault of ours every time.
+		// QEMU's TCG can run an instruction that another virtual CPU has just patched, and the int3 in
+		// it makes the kernel panic. That happens once in many boots; a panic that is our fault happens
+		// every time.
 		fmt.Printf("%s: booted again: %v\n", g.release, err)
 		tally.boots.Add(1)
 		stderr.Reset()
@@ -293,10 +297,11 @@ func (g *guest) boot() (done map[string]told, err error) {
 	return done, json.Unmarshal(text, &done)
 }
 
-// guestLimit is for all errands of a kernel, on a machine that is busy with others.
+// guestLimit is the time for all errands of a kernel, on a machine that is busy with other work.
 const guestLimit = 45 * time.Minute
 
-// runAlone has dtrec vm run the errand, as a user would; on one virtual CPU, since others have two.
+// runAlone runs the errand with dtrec vm, as a user would, on one virtual CPU as the other guests have
+// two.
 func (e *errand) runAlone(kernel, dir string, o *outcome) {
 	defer close(o.ready)
 	bin, _ := programs()

@@ -13,15 +13,15 @@ import (
 	"github.com/dtrec/dtrec/report"
 )
 
-// death is what the scene says of one dentry.
+// death is the scene's report of the end of one dentry.
 type death struct {
 	Name, Path     string
 	Opener, Killer int
 	Again          bool
 }
 
-// A dentry that a target has opened is followed to its end whoever ends it, and what
-// comes after it, under the same address or another, is another dentry.
+// TestKernelLifetime checks that a dentry which a target has opened is followed to its end, whichever
+// process ends it, and that what comes after it, at the same address or at another, is another dentry.
 func TestKernelLifetime(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, release string) {
 		var told struct {
@@ -50,8 +50,8 @@ func TestKernelLifetime(t *testing.T) {
 		if reused == 0 {
 			t.Error("no address came back: nothing is shown about that")
 		}
-		// Three times the cache let go of a name that still stood, and the target itself allocated
-		// the dentry that came after; what a deletion or a rename ended is no eviction.
+		// Three times the cache evicted a name that still existed, and the target itself allocated the
+		// next dentry. What a deletion or a rename ended is not an eviction.
 		if got := claimsOf(v, "target")["eviction"]; got["proven"] != 3 || len(got) != 1 {
 			t.Errorf("eviction: %v", got)
 		}
@@ -69,8 +69,8 @@ func claimsOf(v report.Verdicts, program string) map[string]map[string]uint64 {
 	return nil
 }
 
-// checkChurn: 20,000 dentries one after the other fit into a watch set of 64, since
-// each leaves it when it is freed.
+// checkChurn checks that 20,000 dentries one after the other fit into a watch set of 64, since each
+// leaves it when it is freed.
 func checkChurn(t *testing.T, trace string) {
 	t.Helper()
 	v := verdicts(t, trace)
@@ -79,8 +79,8 @@ func checkChurn(t *testing.T, trace string) {
 	}
 }
 
-// checkOverflow: names seen before the watch set was full stay proven, those after it
-// do not, and what stands on one event is proven of all.
+// checkOverflow checks that claims about names seen before the watch set was full stay proven and those
+// about later names do not, while claims that need one event only are proven for all.
 func checkOverflow(t *testing.T, trace string) {
 	t.Helper()
 	v := verdicts(t, trace)
@@ -113,8 +113,8 @@ func checkOverflow(t *testing.T, trace string) {
 	}
 }
 
-// followDeath holds the life of one dentry against what was done to it, and reports
-// whether its address belonged to another one later.
+// followDeath compares the recorded life of one dentry with what was done to it, and reports whether
+// its address belonged to another dentry later.
 func followDeath(t *testing.T, d death, events []lifeEvent) (reused bool) {
 	t.Helper()
 	var seen, kill *lifeEvent

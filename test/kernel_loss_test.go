@@ -16,7 +16,7 @@ import (
 	"github.com/dtrec/dtrec/report"
 )
 
-// lossRun is what the scene says of one recording that lost something.
+// lossRun is the scene's report of one recording that lost events.
 type lossRun struct {
 	Said   string
 	Counts struct {
@@ -25,8 +25,8 @@ type lossRun struct {
 	}
 }
 
-// What is lost is counted: what is written and what is lost are together what another
-// program counted, for each role in which a hit is an event.
+// TestKernelLoss checks that losses are counted: for each role in which a hit is an event, what is
+// written and what is lost add up to what another program counted.
 func TestKernelLoss(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		told := make(map[string]lossRun)
@@ -40,8 +40,9 @@ func TestKernelLoss(t *testing.T) {
 	})
 }
 
-// Calls in progress while another recorder comes to their function, or leaves it, are not seen to return. That is told, and
-// nothing false is said of the walks around it.
+// TestKernelRebuilt checks that calls in progress while another recorder attaches to their function, or
+// detaches, are reported as not seen to return, and that nothing false is said about the walks around
+// them.
 func TestKernelRebuilt(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, release string) {
 		var told struct{ Opens uint64 }
@@ -50,7 +51,7 @@ func TestKernelRebuilt(t *testing.T) {
 		s, v := add(t, trace, "flood"), verdicts(t, trace)
 		opens, exits := s.enter["open"], s.exit["open"]
 		t.Logf("%d opens, %d returned; %d times rebuilt; %d proven, %d unproven", opens, exits, s.rebuilt, v.Proven, v.Unproven)
-		missed := s.missed["open"] // where the kernel preempts, a map that the other recorder changes can keep kprobe.multi from running
+		missed := s.missed["open"] // if it preempts, a map changed by the other recorder can keep kprobe.multi from running
 		if told.Opens-opens > missed || exits > opens+missed || opens > exits+missed+s.rebuilt {
 			t.Errorf("%d opens of %d, %d returned, %d missed, rebuilt %d times", opens, told.Opens, exits, missed, s.rebuilt)
 		}
@@ -72,17 +73,17 @@ func TestKernelRebuilt(t *testing.T) {
 	})
 }
 
-// sums are the numbers of a trace by role.
+// sums holds the counts of a trace by role.
 type sums struct {
 	rebuilt                     uint64
-	fexit                       bool              // a return is recorded by fexit
-	enter, exit, noRoom, missed map[string]uint64 // of a call that is one event both are one
-	whole                       map[string]bool   // it is one
-	uncounted                   map[string]bool   // the header says that what it missed is not known
+	fexit                       bool              // a return was recorded by fexit
+	enter, exit, noRoom, missed map[string]uint64 // a call that is one event counts in both enter and exit
+	whole                       map[string]bool   // roles whose calls are one event
+	uncounted                   map[string]bool   // the header says that misses of this role are not counted
 	windows                     int
 }
 
-// lost is all that the loss records count.
+// lost returns the sum of all loss records.
 func (s *sums) lost() (n uint64) {
 	for _, by := range []map[string]uint64{s.noRoom, s.missed} {
 		for _, count := range by {
@@ -92,7 +93,7 @@ func (s *sums) lost() (n uint64) {
 	return n
 }
 
-// add counts the records of a trace; events only those of tasks named comm.
+// add counts the records of a trace; of the events only those of tasks named comm.
 func add(t *testing.T, trace, comm string) sums {
 	t.Helper()
 	s := sums{enter: map[string]uint64{}, exit: map[string]uint64{}, noRoom: map[string]uint64{}, missed: map[string]uint64{}, whole: map[string]bool{}, uncounted: map[string]bool{}}
@@ -127,7 +128,7 @@ func add(t *testing.T, trace, comm string) sums {
 	return s
 }
 
-// hits are how many entries and exits a number of events of a role is.
+// hits returns how many entries and exits a number of events of a role stands for.
 func (s *sums) hits(role string, events uint64) uint64 {
 	if s.whole[role] {
 		return 2 * events
@@ -135,8 +136,8 @@ func (s *sums) hits(role string, events uint64) uint64 {
 	return events
 }
 
-// agree holds written and lost against what was counted. Hits missed by a program,
-// dtrec's or the counter's, are those of any task, so they leave a margin.
+// agree compares what was written and lost with what was counted. Hits missed by a program, dtrec's or
+// the counter's, may be of any task, so they leave a margin.
 func agree(t *testing.T, role string, s sums, run lossRun) {
 	t.Helper()
 	counted := run.Counts.Calls[role] + run.Counts.Returns[role]
@@ -157,7 +158,7 @@ func checkFlood(t *testing.T, trace string, run lossRun) {
 		}
 		agree(t, role, s, run)
 	}
-	// What was done is known, too: each name missing was one open and one alloc.
+	// What was done is known, too: each missing name was one open and one alloc.
 	const opens = 4*1500 + 2*12
 	for _, role := range []string{"open", "alloc"} {
 		missed := s.hits(role, s.missed[role])
@@ -174,7 +175,7 @@ func checkFlood(t *testing.T, trace string, run lossRun) {
 	checkSaid(t, trace, run.Said, lost)
 }
 
-// checkTouched: claims in the windows are unproven, claims outside are proven.
+// checkTouched checks that claims in the loss windows are unproven, and that claims outside are proven.
 func checkTouched(t *testing.T, v report.Verdicts, s sums) {
 	t.Helper()
 	got := claimsOf(v, "flood")
@@ -187,7 +188,7 @@ func checkTouched(t *testing.T, v report.Verdicts, s sums) {
 	}
 	reasons := make(map[string]uint64)
 	for _, d := range v.Doubts {
-		// The time of missed hits is known to within a poll, which may reach back.
+		// The time of missed hits is known only to within a poll interval, which may reach back.
 		if strings.Contains(strings.Join(d.Subjects, " "), "-quiet") && !strings.Contains(d.Reason, "hits missed") {
 			t.Errorf("%s %s of %q, which came before all loss: %s", d.Verdict, d.Kind, d.Subjects, d.Reason)
 		}
@@ -203,7 +204,7 @@ func checkTouched(t *testing.T, v report.Verdicts, s sums) {
 
 const lateLossWords = "only after later events"
 
-// checkSaid: every output says what is lost.
+// checkSaid checks that every output says how much was lost.
 func checkSaid(t *testing.T, trace, said string, lost uint64) {
 	t.Helper()
 	plain := fmt.Sprintf("%d lost", lost)
@@ -247,11 +248,12 @@ func withCommas(n uint64) string {
 	return string(out)
 }
 
-// checkMissed: 1,100 tasks were inside open at once. Where kprobe.multi hooks returns by rethook, as up to 6.13, it has
-// room for a few only, and a kretprobe of 6.1 for 1,024: the exits they missed are counted.
+// checkMissed checks a recording with 1,100 tasks inside open at once. If kprobe.multi hooks returns by
+// rethook, as up to 6.13, it has room for only a few, and a kretprobe of 6.1 for 1,024. The exits that
+// they missed are counted.
 func checkMissed(t *testing.T, release, trace string, run lossRun) {
 	s := add(t, trace, "flood")
-	opens, most := run.Counts.Calls["open"], run.Counts.Calls["open"]+run.Counts.Missed // the counter, by fentry, misses some itself where it is preempted
+	opens, most := run.Counts.Calls["open"], run.Counts.Calls["open"]+run.Counts.Missed // the counter misses some itself if preempted
 	if most < 1100 {
 		t.Fatalf("%d opens, and %d hits the counter missed", opens, run.Counts.Missed)
 	}

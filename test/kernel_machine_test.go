@@ -17,8 +17,8 @@ import (
 	"github.com/dtrec/dtrec/internal/vm"
 )
 
-// otherKernels are the images that DTREC_OTHER_KERNELS names: one with disks and file systems as modules, and one of the
-// same version for arm64.
+// otherKernels returns the images that DTREC_OTHER_KERNELS names: one with disk drivers and filesystems
+// as modules, and one of the same version for arm64.
 func otherKernels(t *testing.T) []string {
 	t.Helper()
 	files := filepath.SplitList(os.Getenv(otherKernelsVar))
@@ -30,16 +30,16 @@ func otherKernels(t *testing.T) []string {
 
 const otherKernelsVar = "DTREC_OTHER_KERNELS"
 
-// machine is the errand of these kernels.
+// machine is the errand for these kernels.
 var machine = errand{test: "TestKernelMachines", name: "machine", line: recording("--workload", "all"), alone: []string{}}
 
-// single is an errand of one kernel, for which a guest boots alone.
+// single is an errand for one kernel, for which a guest boots alone.
 type single struct {
 	kernel string
 	errand
 }
 
-// singles are the errands of the other kernels, and one that is the same on any.
+// singles returns the errands of the other kernels, and one whose result is the same on any kernel.
 func singles(bin string) (list []single) {
 	for _, kernel := range filepath.SplitList(os.Getenv(otherKernelsVar)) {
 		list = append(list, single{kernel, machine})
@@ -61,7 +61,7 @@ func (s single) run(dir string, o *outcome) {
 	s.runAlone(s.kernel, dir, o)
 }
 
-// forArm64 builds dtrec for guests of that machine, where dtrec vm looks for it.
+// forArm64 builds dtrec for arm64 guests, where dtrec vm looks for it.
 var forArm64 = sync.OnceValue(func() error {
 	bin, err := programs()
 	if err != nil {
@@ -75,8 +75,9 @@ var forArm64 = sync.OnceValue(func() error {
 	return nil
 })
 
-// All workloads on a kernel with modules, and on arm64: nothing is lost, every claim has the verdict that it has anywhere,
-// hashes and buckets among them; and between the two nothing differs but the machine, and its name in symbols.
+// TestKernelMachines records all workloads on a kernel with modules, and on arm64. Nothing is lost, and
+// every claim has the verdict that it has elsewhere, those about hashes and buckets too. A diff of the
+// two shows only the machine, and its name in symbols.
 func TestKernelMachines(t *testing.T) {
 	t.Parallel()
 	var traces []string
@@ -98,7 +99,7 @@ func TestKernelMachines(t *testing.T) {
 	code := cli.Run([]string{"diff", traces[0], traces[1]}, strings.NewReader(""), &told, &told)
 	foreign := 0
 	for line := range strings.Lines(told.String()) {
-		named := strings.Contains(line, "machine: ") || strings.Contains(line, "chmod: ") || // arm64 has no chmod beside fchmodat
+		named := strings.Contains(line, "machine: ") || strings.Contains(line, "chmod: ") || // arm64 has only fchmodat, no chmod
 			strings.Contains(line, ": __x64_sys_") || strings.Contains(line, ": __arm64_sys_")
 		if strings.HasPrefix(line, "@@") && !strings.HasPrefix(line, "@@ kernel, ") || strings.IndexAny(line, "-+") == 0 && !named &&
 			!strings.HasPrefix(line, "--- ") && !strings.HasPrefix(line, "+++ ") {

@@ -18,7 +18,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// seed is that of this run. DTREC_SEED repeats one.
+// seed is the seed of this run. DTREC_SEED sets it, to repeat a run.
 var seed = sync.OnceValue(func() uint64 {
 	given := os.Getenv("DTREC_SEED")
 	if given == "" {
@@ -31,9 +31,8 @@ var seed = sync.OnceValue(func() uint64 {
 	return n
 })
 
-// A few thousand random operations on files by several processes, recorded, and every
-// proven claim held against a model of what was done: none is false, and each kind is
-// met.
+// TestKernelRandom records a few thousand random operations on files by several processes, and checks
+// every proven claim against a model of what was done: none may be false, and every kind must occur.
 func TestKernelRandom(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		t.Logf("DTREC_SEED=%d", seed())
@@ -56,7 +55,7 @@ func TestKernelRandom(t *testing.T) {
 	})
 }
 
-// keepLog copies what the program said beside the trace that keep copies.
+// keepLog copies the program's log to where keep copies the trace.
 func keepLog(t *testing.T, release, log string) {
 	if dir := os.Getenv("DTREC_KEEP"); dir != "" {
 		if err := os.WriteFile(filepath.Join(dir, release+"-random.ops.gz"), []byte(log), 0o644); err != nil {
@@ -65,7 +64,7 @@ func keepLog(t *testing.T, release, log string) {
 	}
 }
 
-// modelled runs the model over a log.
+// modelled runs the model over a log, and returns how many operations it has.
 func modelled(t *testing.T, log io.Reader) (ops int, did *truths) {
 	t.Helper()
 	list, err := readLog(log)
@@ -78,7 +77,7 @@ func modelled(t *testing.T, log io.Reader) (ops int, did *truths) {
 	return len(list), did
 }
 
-// held holds the claims of a trace in a file against what was done.
+// held checks the claims of a trace in a file against what was done.
 func held(t *testing.T, trace string, did *truths) (*checker, *report.Findings) {
 	t.Helper()
 	r := tracetest.Open(t, trace)

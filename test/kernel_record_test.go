@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// recordingRun is what the scene says of its recorders.
+// recordingRun is the scene's report about its recorders.
 type recordingRun struct {
 	Capabilities        []string
 	Descriptors         int
@@ -34,8 +34,8 @@ type recordingRun struct {
 	Attached int
 }
 
-// A recorder tells of each call what it should, misses nothing that need not be missed,
-// and leaves nothing behind, however it ends.
+// TestKernelRecording checks that a recorder records of each call what it should, misses nothing that
+// it need not miss, and leaves nothing behind, however it ends.
 func TestKernelRecording(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		var told recordingRun
@@ -45,7 +45,7 @@ func TestKernelRecording(t *testing.T) {
 		}
 		checkKilled(t, filepath.Join(dir, "killed.pb"), told.Killed)
 		checkTracefs(t, told)
-		busy := filepath.Join(dir, "busy.pb") // of four tasks
+		busy := filepath.Join(dir, "busy.pb") // recorded from four tasks
 		whole(t, verdicts(t, busy), busy)
 		if v := verdicts(t, filepath.Join(dir, "quit.pb")); !v.Complete {
 			t.Error("SIGQUIT: the trace is cut")
@@ -71,8 +71,9 @@ func TestKernelRecording(t *testing.T) {
 	})
 }
 
-// checkDeeds: an exit says when its own entry was, an exchange is told from a move, d_delete
-// tells what it left, lookups and allocs where they were.
+// checkDeeds checks that an exit has the time of its own entry, that an exchange differs from a move,
+// that d_delete's event says what it left of the dentry, and that lookups and allocs have their
+// filesystem and device.
 func checkDeeds(t *testing.T, trace string) {
 	t.Helper()
 	type call struct {
@@ -120,7 +121,8 @@ func checkDeeds(t *testing.T, trace string) {
 	}
 }
 
-// checkKilled: what a kill -9 costs is said, and whatever it costs the rest is read.
+// checkKilled checks the trace of a recorder that was killed with kill -9: it is reported as
+// incomplete, and what was written before can be read.
 func checkKilled(t *testing.T, trace string, killed uint64) {
 	t.Helper()
 	var last uint64
@@ -135,8 +137,8 @@ func checkKilled(t *testing.T, trace string, killed uint64) {
 	t.Logf("%s: the last event is %d ms before the kill", filepath.Base(trace), (killed-last)/1e6)
 }
 
-// checkTracefs: what a killed recorder left in tracefs is named by doctor and removed by
-// the next recorder; what a living one has there stays.
+// checkTracefs checks that doctor names what a killed recorder left in tracefs and that the next
+// recorder removes it, while the events of a living recorder stay.
 func checkTracefs(t *testing.T, told recordingRun) {
 	t.Helper()
 	left, next, other := told.Events["killed"], told.Events["next"], told.Events["other"]
@@ -153,8 +155,8 @@ func checkTracefs(t *testing.T, told recordingRun) {
 	}
 }
 
-// checkPrivileges: CAP_BPF alone is left, on every thread, and CAP_KILL where the command is
-// another user's; that command ends as ever.
+// checkPrivileges checks that every thread has kept CAP_BPF alone, and CAP_KILL if the command is
+// another user's, and that such a command ends as usual.
 func checkPrivileges(t *testing.T, told recordingRun) {
 	t.Helper()
 	for _, have := range []struct {
@@ -175,8 +177,9 @@ func checkPrivileges(t *testing.T, told recordingRun) {
 	t.Logf("%d descriptors", told.Descriptors)
 }
 
-// checkSameWritten: a write to the switch of ftrace that changes nothing is no loss, and all that was opened beside is there; one that puts it
-// off is, if only for a moment.
+// checkSameWritten checks that a write to the ftrace switch which changes nothing is no loss and that
+// everything opened meanwhile is recorded, and that turning it off is reported as a loss, even if only
+// for a moment.
 func checkSameWritten(t *testing.T, trace string, told recordingRun) {
 	t.Helper()
 	opened, before, after := 0, 0, 0
@@ -191,12 +194,13 @@ func checkSameWritten(t *testing.T, trace string, told recordingRun) {
 			after++
 		}
 	}
-	if opened != 20 || before > 0 || after == 0 && told.Untouched == "" { // one that is refused may be seen for a moment
+	if opened != 20 || before > 0 || after == 0 && told.Untouched == "" { // a refused write may be noticed for a moment
 		t.Errorf("%d of 20 opens returned; %d losses beside writes that change nothing, %d after one that does (%s)", opened, before, after, told.Untouched)
 	}
 }
 
-// checkUnhooked: what was opened while hooks were off is not in the trace, and that is no secret; what was opened after it is.
+// checkUnhooked checks that what was opened while hooks were off is either recorded or reported as
+// lost, and that what was opened afterwards is recorded.
 func checkUnhooked(t *testing.T, trace string, refused int) {
 	t.Helper()
 	opened, told := make(map[string]int), uint64(0)

@@ -18,7 +18,7 @@ var refusals = []errand{
 	{test: "TestKernelRefused", name: "diagnosed", line: []string{"/dtrec", "doctor"}},
 }
 
-// refusing is the guest whose kernel is without /sys/kernel/btf/vmlinux.
+// refusing returns the guest whose kernel has no /sys/kernel/btf/vmlinux.
 func refusing(dir string) ([]*guest, error) {
 	if !asked("TestKernelRefused") || os.Getenv(otherKernelsVar) == "" {
 		return nil, nil
@@ -34,7 +34,8 @@ func refusing(dir string) ([]*guest, error) {
 	}}, nil
 }
 
-// A kernel that cannot be recorded: record says why before the command runs, and doctor says the same, with the same remedy.
+// TestKernelRefused checks a kernel on which nothing can be recorded: record says why before the
+// command runs, and doctor gives the same reason and remedy.
 func TestKernelRefused(t *testing.T) {
 	t.Parallel()
 	release, err := vm.KernelRelease(otherKernels(t)[0])

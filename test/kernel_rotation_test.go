@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// rotationRun is what the scene says of a recording in several files, and of the one after it.
+// rotationRun is the scene's report of a recording in several files, and of the one after it.
 type rotationRun struct {
 	First, Next []struct {
 		Name  string
@@ -18,9 +18,9 @@ type rotationRun struct {
 	}
 }
 
-// The files of a recording that has several hold together what one file of the same run does, in
-// its order; they are the user's who called sudo, made and removed when the capabilities were
-// given up.
+// TestKernelRotation checks that the files of a rotating recording together hold what one file of the
+// same run does, in the same order. They belong to the user who called sudo, although they are created
+// and removed after the capabilities were given up.
 func TestKernelRotation(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		var told rotationRun

@@ -16,8 +16,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// played fills told with what the scene of that name says it did. The traces it made are
-// in the directory returned.
+// played decodes the report of a scene into told, and returns the directory of the traces that it made.
 func played(t *testing.T, release, name string, told any) (dir string) {
 	t.Helper()
 	o := recorded(t, release, name)
@@ -32,14 +31,14 @@ func played(t *testing.T, release, name string, told any) (dir string) {
 	return o.trace
 }
 
-// lifeEvent is what the tests on scenes look at in an event of 'replay --format json'.
+// lifeEvent is an event of 'replay --format json', with the fields that the tests of scenes use.
 type lifeEvent struct {
 	Type, Comm, Role, Phase, Name string
 	ID                            uint64
 	TimeNs                        uint64 `json:"time_ns"`
 	PID                           int
 	TID                           int
-	Child                         int // of a fork
+	Child                         int // pid of the child, in a fork
 	Dentry, Object, Target        string
 	Ret                           any
 	Inode, FS, Dev                string
@@ -47,24 +46,24 @@ type lifeEvent struct {
 	Stray                         bool
 	Facts                         []string
 
-	Cause string // of a loss
+	Cause string // in a loss
 	Count uint64
 	Last  uint64 `json:"last_ns"`
 
 	Probe []struct {
 		Role, Phase, Attach string
 		Uncounted, Attached bool
-	} // of the header
+	} // in the header
 }
 
-// readerOf opens a trace until the test ends.
+// readerOf opens a trace, which is closed at the end of the test.
 func readerOf(t *testing.T, trace string) *schema.Reader {
 	t.Helper()
 	r := tracetest.Open(t, trace)
 	return r
 }
 
-// lifeEvents reads a trace.
+// lifeEvents returns the lines of a trace.
 func lifeEvents(t *testing.T, trace string) []lifeEvent {
 	t.Helper()
 	var out []lifeEvent
@@ -78,7 +77,7 @@ func lifeEvents(t *testing.T, trace string) []lifeEvent {
 	return out
 }
 
-// whole holds that nothing of a trace is lost, or says what is: which hits, of what and when.
+// whole checks that a trace has lost nothing. Otherwise it logs which hits were lost, of what and when.
 func whole(t *testing.T, v report.Verdicts, trace string) {
 	t.Helper()
 	if v.Lost == 0 && v.Complete {

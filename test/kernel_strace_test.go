@@ -18,15 +18,15 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// straced is a program that does something of every kind with paths, right and wrong.
+// straced is a script that uses paths in every way, rightly and wrongly.
 const straced = `cd /tmp; mkdir d d/e; mkdir d; mkdir no/d; touch d/f; chmod 600 d/f; ln d/f d/g; ln d/no d/h; ln -s f d/s; ln -s f d/s
 readlink d/s; readlink d/f; cat d/s d/no >/dev/null; cat f/x; stat d/f d/no; ls -l d; test -x d/f; test -r d/no/x; cp d/f d/i
 mv d/f d/j; mv d/no d/k; mv -T d/e d/l; mv d/j d/l/j; mknod d/p p; mknod d/p p; rm d/g d/no; rm -r d/l; rmdir d; rmdir d/no
 cd d && cd ../d && cd no; chmod 700 d d/no; nosuch; ./d; rm -r d; ln -s loop loop; cat loop; cat loop/x; rm loop
 chown 0 d d/no; chown -h 0 /tmp; truncate -s 9 /tmp/no/t; touch -d @1 /tmp; stat -f /tmp /no`
 
-// straces are the runs: on every kernel that is tested, after a session with git, and on the oldest and newest
-// also on other filesystems.
+// straces returns the runs under strace: on ext4 on every kernel, after a session with git, and on the
+// other filesystems only on the oldest and the newest kernel.
 func straces() []errand {
 	script := "strace -f -s 5000 -o /strace -e trace=%file dash -c '" + strings.ReplaceAll(straced, "\n", "; ") + "' >/dev/null 2>&1; cat /strace"
 	var out []errand
@@ -40,7 +40,7 @@ func straces() []errand {
 	return out
 }
 
-// guestPrograms is a directory of Debian's programs with their libraries; see scripts/guest-programs.
+// guestPrograms is a directory with Debian's programs and their libraries; see scripts/guest-programs.
 var guestPrograms = sync.OnceValue(func() string {
 	bin, err := programs()
 	dir := filepath.Join(filepath.Dir(bin), "debian")
@@ -48,21 +48,21 @@ var guestPrograms = sync.OnceValue(func() string {
 		err = exec.Command("scripts/guest-programs", dir).Run()
 	}
 	if err != nil {
-		return "/nonexistent" // and the guest says so
+		return "/nonexistent" // which makes the guest fail with a message
 	}
 	return dir
 })
 
-// pathOperation is what a program did with a path or two, and what came of it.
+// pathOperation is what a program did with one or two paths, and the result.
 type pathOperation struct {
 	op    string
 	paths []string
-	errno string // empty: it succeeded
+	errno string // empty: success
 }
 
-// Every call with a path that strace prints is recorded, the same operation with the same
-// paths and result in the same order, and no other: the opens that an execve makes are the
-// kernel's own, and within it.
+// TestKernelStrace checks that every call with a path which strace prints is recorded as the same
+// operation with the same paths and result, in the same order, and that no other call is. The opens
+// that an execve makes are the kernel's own, and within it.
 func TestKernelStrace(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		for _, e := range straces() {
@@ -99,7 +99,8 @@ func TestKernelStrace(t *testing.T) {
 	})
 }
 
-// same compares; a walk that failed is the last of its operation.
+// same reports whether two operations agree. If a walk failed, the operation's later paths were not
+// walked and are missing from got.
 func same(got, want pathOperation) bool {
 	return got.op == want.op && got.errno == want.errno && len(got.paths) <= len(want.paths) &&
 		(got.errno != "" || len(got.paths) == len(want.paths)) && slices.Equal(got.paths, want.paths[:len(got.paths)])
@@ -112,7 +113,7 @@ var (
 	resumed    = regexp.MustCompile(`^(\d+) +<\.\.\. \w+ resumed>(.*)$`)
 )
 
-// straceOperations reads what strace printed, by thread.
+// straceOperations returns the operations that strace printed, by thread.
 func straceOperations(t *testing.T, text string) map[uint32][]pathOperation {
 	t.Helper()
 	out, begun := make(map[uint32][]pathOperation), make(map[string]string)
@@ -141,7 +142,7 @@ func straceOperations(t *testing.T, text string) map[uint32][]pathOperation {
 	return out
 }
 
-// families are the operations by the start of a system call's name, and which of its
+// families lists the operations by the beginning of a system call's name, and which of the call's
 // strings are paths. A stat of "" is of a descriptor.
 var families = []struct {
 	call, op    string
@@ -171,7 +172,7 @@ func straceOperation(call, args string, paths []string, errno string) (o pathOpe
 	return o, false
 }
 
-// recordedOperations puts operations together from the events, by thread.
+// recordedOperations reconstructs the operations from the events, by thread.
 func recordedOperations(t *testing.T, trace string) map[uint32][]pathOperation {
 	t.Helper()
 	out, inside := make(map[uint32][]pathOperation), make(map[uint32]*pathOperation)
@@ -186,7 +187,7 @@ func recordedOperations(t *testing.T, trace string) map[uint32][]pathOperation {
 		walk := role == "walk" || role == "walk_parent" || role == "open"
 		switch c := inside[tid]; {
 		case c != nil && c.op != op && walk:
-			if enter && (c.op != "exec" || len(c.paths) == 0) { // what an execve opens after its program is the interpreter
+			if enter && (c.op != "exec" || len(c.paths) == 0) { // what an execve opens after the program is the interpreter
 				c.paths = append(c.paths, path)
 			}
 		case op != "" && enter:
@@ -196,7 +197,7 @@ func recordedOperations(t *testing.T, trace string) map[uint32][]pathOperation {
 			}
 		case op != "" && c != nil:
 			delete(inside, tid)
-			if c.errno = errno; !slices.Equal(c.paths, []string{""}) && (len(c.paths) > 0 || c.errno != "") { // utimensat of a descriptor has none
+			if c.errno = errno; !slices.Equal(c.paths, []string{""}) && (len(c.paths) > 0 || c.errno != "") { // utimensat of a descriptor has no path
 				out[tid] = append(out[tid], *c)
 			}
 		}
@@ -204,7 +205,7 @@ func recordedOperations(t *testing.T, trace string) map[uint32][]pathOperation {
 	return out
 }
 
-// operations is the catalogue's, by role.
+// operations returns the operation of each role, from the catalogue.
 func operations() map[string]string {
 	out := make(map[string]string)
 	for _, info := range schema.Catalogue() {

@@ -12,16 +12,16 @@ import (
 	"testing"
 )
 
-// targetRun is what the scene says of one recording.
+// targetRun is the scene's report of one recording.
 type targetRun struct {
 	lossRun
 	Want, Not []string
 	Recorder  int
 }
 
-// Who is named is recorded and nobody else, by each way of naming and by several at
-// once, over forks, execs and threads, and also when an open is cut by the beginning or
-// the end.
+// TestKernelTarget checks that the selected tasks are recorded and no others: with each way of
+// selecting and with several at once, across forks, execs and threads, and also if an open is in
+// progress at the beginning or the end of the recording.
 func TestKernelTarget(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, release string) {
 		told := make(map[string]targetRun)
@@ -45,9 +45,8 @@ func TestKernelTarget(t *testing.T) {
 	})
 }
 
-// checkOpens looks for the paths that have to have been opened, and for those that not.
-// A kernel that preempts inside a program misses some when many tasks open, and says
-// how many.
+// checkOpens checks which paths were opened in the recording. A kernel that preempts inside a program
+// misses some if many tasks open files, and counts how many.
 func checkOpens(t *testing.T, run targetRun, events []lifeEvent, missed uint64) {
 	t.Helper()
 	opened := make(map[string]bool)
@@ -72,26 +71,27 @@ func checkOpens(t *testing.T, run targetRun, events []lifeEvent, missed uint64) 
 	}
 }
 
-// checkThreads: a process of many threads; every process forked is there with its end.
+// checkThreads checks a process with many threads: every process that was forked is in the recording,
+// with its end.
 func checkThreads(t *testing.T, _ string, _ targetRun, events []lifeEvent) {
 	threads, born, ended := make(map[int]bool), make(map[int]bool), make(map[int]bool)
 	for _, e := range events {
 		switch {
 		case e.Role == "open" && e.Phase == "enter" && strings.Contains(e.Name, "command-thread"):
-			threads[e.TID], born[e.PID] = true, true // the command's own
+			threads[e.TID], born[e.PID] = true, true // threads of the command itself
 		case e.Role == "fork":
 			born[e.Child] = true
 		case e.Role == "exit":
 			ended[e.PID] = true
 		}
 	}
-	// The command, a child, a child and its child, at least.
+	// At least the command, a child, and a child with its own child.
 	if len(threads) != 8 || len(born) < 4 || !maps.Equal(born, ended) {
 		t.Errorf("%d threads; born %v, ended %v", len(threads), born, ended)
 	}
 }
 
-// checkExec: the same process goes on under another program.
+// checkExec checks that the same process goes on after it executed another program.
 func checkExec(t *testing.T, _ string, run targetRun, events []lifeEvent) {
 	pids := make(map[int]bool)
 	execs := 0
@@ -108,14 +108,14 @@ func checkExec(t *testing.T, _ string, run targetRun, events []lifeEvent) {
 	}
 }
 
-// checkDaemon: that something was left running is said.
+// checkDaemon checks that the recorder reports a process that was left running.
 func checkDaemon(t *testing.T, _ string, run targetRun, _ []lifeEvent) {
 	if !strings.Contains(run.Said, "running on: 1 process\n") {
 		t.Errorf("a daemon runs on, and the recorder says %s", run.Said)
 	}
 }
 
-// checkAll: the recorder is not in its own recording, and what it could not keep up
+// checkAll checks that the recorder is not in its own recording, and that what it could not keep up
 // with is counted.
 func checkAll(t *testing.T, trace string, run targetRun, events []lifeEvent) {
 	tasks := make(map[int]bool)
@@ -137,9 +137,9 @@ func checkAll(t *testing.T, trace string, run targetRun, events []lifeEvent) {
 	}
 }
 
-// checkInside: opens cut by the beginning show as stray exits, those cut by the end as
-// entries without exit, and the others are whole; also that of a task which was given
-// another name meanwhile.
+// checkInside checks that opens in progress at the beginning are stray exits, that those in progress at
+// the end are entries without an exit, and that the others are complete, including that of a task which
+// was renamed meanwhile.
 func checkInside(t *testing.T, trace string, _ targetRun, events []lifeEvent) {
 	var stray, first, last, exits, renamed uint64
 	missed := add(t, trace, "").missed["open"]
@@ -161,7 +161,7 @@ func checkInside(t *testing.T, trace string, _ targetRun, events []lifeEvent) {
 	if renamed+missed < 1 {
 		t.Error("the open of a task that got another name has no exit")
 	}
-	out := first + stray // each goes on to open another
+	out := first + stray // each of these then opens another file
 	t.Logf("%d whole, %d stray exits, %d without exit", first, stray, last)
 	if stray == 0 || first+missed < 5 || last > 7 || last+missed < 7 || exits+missed < first+out {
 		t.Errorf("%d exits after %d entries, %d stray, %d without exit", exits, first, stray, last)

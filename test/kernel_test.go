@@ -16,8 +16,8 @@ import (
 	"github.com/dtrec/dtrec/internal/vm"
 )
 
-// programs builds what the guests run, static, and returns the directory of it. Beside
-// it there is room for what they bring home.
+// programs builds the static programs that the guests run, and returns their directory. Beside that
+// directory is room for what the guests bring back.
 var programs = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "dtrec-kernel")
 	if err != nil {
@@ -33,10 +33,10 @@ var programs = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
-// kernelFiles are the images that DTREC_KERNELS names, the oldest kernel first.
+// kernelFiles returns the images that DTREC_KERNELS names, the oldest kernel first.
 func kernelFiles() []string { return filepath.SplitList(os.Getenv("DTREC_KERNELS")) }
 
-// firstKernel is the first of them, for what is the same on any.
+// firstKernel returns the first of them, for tests whose result is the same on any kernel.
 func firstKernel() []string { return kernelFiles()[:min(1, len(kernelFiles()))] }
 
 // onKernels runs a test on each kernel.
@@ -45,7 +45,7 @@ func onKernels(t *testing.T, test func(t *testing.T, release string)) {
 	onThese(t, kernelFiles(), test)
 }
 
-// onOuterKernels runs it on the oldest and the newest: for what takes a minute on each.
+// onOuterKernels runs a test on the oldest and the newest kernel, as it takes a minute on each.
 func onOuterKernels(t *testing.T, test func(t *testing.T, release string)) {
 	t.Helper()
 	files := kernelFiles()
@@ -55,8 +55,8 @@ func onOuterKernels(t *testing.T, test func(t *testing.T, release string)) {
 	onThese(t, files, test)
 }
 
-// onThese runs it on each of them, when what it waits for has come back: what was recorded on one kernel is looked at while
-// others are still recorded.
+// onThese runs a test on each of the kernels in parallel: each run begins when the recordings it waits
+// for are there, while other kernels are still being recorded.
 func onThese(t *testing.T, files []string, test func(t *testing.T, release string)) {
 	t.Helper()
 	t.Parallel()
@@ -75,10 +75,10 @@ func onThese(t *testing.T, files []string, test func(t *testing.T, release strin
 	}
 }
 
-// All workloads but race, recorded on every kernel: nothing is lost, every claim has
-// the verdict expected, for the reason expected, and every number on the page stands
-// in the trace. Recorded once more in another guest, every address, id, time and hash
-// is another, and the diff finds nothing.
+// TestKernelWorkloads records all workloads except race on every kernel. Nothing is lost, every claim
+// has the expected verdict for the expected reason, and every number on the page is in the trace. A
+// second recording in another guest has other addresses, ids, times and hashes, and the diff of the two
+// finds nothing.
 func TestKernelWorkloads(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		o := recorded(t, release, "all")
@@ -96,7 +96,7 @@ func TestKernelWorkloads(t *testing.T) {
 	})
 }
 
-// recorded is an errand that must have exit code 0.
+// recorded waits for an errand that must exit with 0, and returns its outcome.
 func recorded(t *testing.T, release, name string) *outcome {
 	t.Helper()
 	o := ran(t, release, name)
@@ -106,8 +106,8 @@ func recorded(t *testing.T, release, name string) *outcome {
 	return o
 }
 
-// keep copies the trace to the directory DTREC_KEEP, if that is set: so are the
-// samples made.
+// keep copies the trace to the directory DTREC_KEEP, if that is set. The sample traces are made this
+// way.
 func keep(t *testing.T, release, trace string) {
 	dir := os.Getenv("DTREC_KEEP")
 	if dir == "" {

@@ -16,14 +16,15 @@ import (
 
 const usesDir = "/tmp/uses"
 
-// toldUse is what test/uses says of one use of a path.
+// toldUse is the report of test/uses about one use of a path.
 type toldUse struct {
 	Way, Path, Target, How, Errno string
 	Dir                           bool
 }
 
-// operationOfWay has the ways of which the operation is not the last word. A walk is what is known of those
-// that no probe is for: 32-bit calls of system calls that are probed as a whole, and xattrs through a ring.
+// operationOfWay maps ways whose operation is not their last word. A walk is all that is known of uses
+// for which there is no probe: 32-bit variants of system calls that are probed as a whole, and xattrs
+// through io_uring.
 var operationOfWay = map[string]string{
 	"openat2": "open", "io_uring openat2": "open", "execveat": "exec", "32-bit execve": "open", "32-bit chdir": "walk", "32-bit truncate": "walk",
 	"io_uring getxattr": "walk", "io_uring setxattr": "walk",
@@ -36,13 +37,15 @@ func (u *toldUse) operation() string {
 	return u.Way[strings.LastIndexByte(u.Way, ' ')+1:]
 }
 
-// unknown reports whether the kernel did not take the use for one.
+// unknown reports whether this kernel does not have the call, or not with these arguments. (readlink of
+// a file that is no link returns EINVAL as well.)
 func (u *toldUse) unknown() bool {
 	return u.Errno == "EINVAL" && u.Way != "32-bit readlink" || u.Errno == "ENOSYS"
 }
 
-// Each use of a path by openat2, execveat, xattr calls, io_uring and 32-bit system calls is recorded, with what
-// is known of it, and no other. What an io_uring has done in a worker is its process's.
+// TestKernelUses checks that each use of a path by openat2, execveat, xattr calls, io_uring and 32-bit
+// system calls is recorded, with everything known about it, and that no other use is. What io_uring
+// does in a worker belongs to the worker's process.
 func TestKernelUses(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		o := recorded(t, release, "uses")
@@ -84,7 +87,7 @@ func TestKernelUses(t *testing.T) {
 	})
 }
 
-// held compares a call with what was told of it; dir is the directory that is open.
+// held compares a recorded call with the report about it. Dir is the directory that is open.
 func (u *toldUse) held(t *testing.T, c *replay.PathCall, dir *replay.Object) {
 	t.Helper()
 	errno := ""
@@ -92,7 +95,7 @@ func (u *toldUse) held(t *testing.T, c *replay.PathCall, dir *replay.Object) {
 		errno = schema.ErrnoName(c.Errno)
 	}
 	list := c.Limits()
-	if strings.HasPrefix(u.Way, "io_uring") { // what it found in the cache at once
+	if strings.HasPrefix(u.Way, "io_uring") { // io_uring first tries the cache alone
 		list = slices.DeleteFunc(list, func(limit string) bool { return limit == "LOOKUP_CACHED" })
 	}
 	limits := strings.Join(list, " ")
@@ -108,7 +111,7 @@ func (u *toldUse) held(t *testing.T, c *replay.PathCall, dir *replay.Object) {
 	}
 }
 
-// callsOf reads the path calls of a trace, in the order in which they were made.
+// callsOf returns the path calls of a trace in the order in which they were made.
 func callsOf(t *testing.T, trace string) (calls []*replay.PathCall) {
 	t.Helper()
 	for c, err := range replay.Calls(readerOf(t, trace)) {

@@ -20,12 +20,12 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// pageChecker holds a report against the events of the trace it was made from. It
-// shares no code with the report: it reads the page as text and the events as JSON.
+// pageChecker checks a report against the events of the trace it was made from. It shares no code with
+// the report: it reads the page as text and the events as JSON.
 type pageChecker struct {
-	events map[uint64]map[uint64]bool // id → every number the event holds
-	layout map[uint64]bool            // every number the header holds
-	counts map[string]int             // what was checked, by form
+	events map[uint64]map[uint64]bool // by event id: every number in the event
+	layout map[uint64]bool            // every number in the header
+	counts map[string]int             // how many places of each form were checked
 }
 
 func newPageChecker(jsonl []byte) (*pageChecker, error) {
@@ -54,7 +54,7 @@ func newPageChecker(jsonl []byte) (*pageChecker, error) {
 	return c, in.Err()
 }
 
-// collectNumbers gathers every number and every hexadecimal string below v.
+// collectNumbers adds every number and every hexadecimal string in v to a set.
 func collectNumbers(v any, into map[uint64]bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -147,7 +147,7 @@ func (c *pageChecker) check(page string) (wrong []string) {
 	return wrong
 }
 
-// withoutNames empties the code spans of a line: a file may be called #25.
+// withoutNames removes the contents of the code spans in a line, as a file's name may look like #25.
 func withoutNames(line string) string {
 	var out strings.Builder
 	for {
@@ -168,7 +168,7 @@ func withoutNames(line string) string {
 	}
 }
 
-// endOfSpan is where a run of backticks as long as the fence begins, −1 for nowhere.
+// endOfSpan returns the index of the next run of backticks that is as long as the fence, or −1.
 func endOfSpan(s, fence string) int {
 	for i := 0; i < len(s); {
 		if s[i] != '`' {
@@ -197,7 +197,7 @@ func TestWithoutNames(t *testing.T) {
 	}
 }
 
-// holds reports whether an event cited in the text holds the number.
+// holds reports whether an event cited in the text contains the number.
 func (c *pageChecker) holds(text string, n uint64) bool {
 	for _, m := range pageEvent.FindAllStringSubmatch(text, -1) {
 		if c.events[number(m[1])][n] {
@@ -207,7 +207,7 @@ func (c *pageChecker) holds(text string, n uint64) bool {
 	return false
 }
 
-// number parses a decimal or 0x number; the patterns admit no other.
+// number parses a decimal number or one with 0x; the patterns match nothing else.
 func number(s string) uint64 {
 	n, err := strconv.ParseUint(s, 0, 64)
 	if err != nil {
@@ -216,8 +216,8 @@ func number(s string) uint64 {
 	return n
 }
 
-// checkPage makes the report and the events of a trace through the commands and
-// holds one against the other.
+// checkPage makes the report and the events of a trace with the commands, and checks one against the
+// other.
 func checkPage(t *testing.T, trace string) {
 	t.Helper()
 	page, jsonl := output(t, "report", trace), output(t, "replay", "--format", "json", trace)
@@ -240,8 +240,8 @@ func checkPage(t *testing.T, trace string) {
 	spoilPage(t, c, page)
 }
 
-// spoilPage makes sure that the checker would notice: one digit changed in a
-// subtraction, an equality and a citation.
+// spoilPage checks that the checker notices one changed digit in a subtraction, an equality and a
+// citation.
 func spoilPage(t *testing.T, c *pageChecker, page string) {
 	t.Helper()
 	for name, at := range map[string]*regexp.Regexp{"subtraction": pageMinus, "equality": pageEqual, "pointer": pagePointer} {
@@ -273,7 +273,8 @@ func samples(t *testing.T) []string {
 	return tracetest.Names(t, "traces/*.pb")
 }
 
-// Every number in the report of every sample trace is held against its events.
+// TestReportsOfSamplesHoldAgainstTheirEvents checks every number in the report of every sample trace
+// against its events.
 func TestReportsOfSamplesHoldAgainstTheirEvents(t *testing.T) {
 	for _, f := range samples(t) {
 		t.Run(filepath.Base(f), func(t *testing.T) { checkPage(t, f) })

@@ -4,8 +4,8 @@ package test
 
 import "fmt"
 
-// apply does to the world what the operation was told it did. The error says that it
-// cannot have been so: then the model is wrong, or the kernel.
+// apply changes the world as the operation reports to have done. An error means that this cannot have
+// happened: then the model is wrong, or the kernel.
 func (w *world) apply(o *operation) (*truth, error) {
 	t := &truth{op: o, loose: o.Mark}
 	me := who{o.Worker, o.Thread == jailed}
@@ -126,7 +126,7 @@ func (w *world) open(t *truth, o *operation) error {
 	return nil
 }
 
-// home is the name of a directory, whatever mount it is seen through.
+// home returns the name of a directory, whichever mount it is seen through; nil if it has none.
 func (n *node) home() *step {
 	if n.dir() && n.up != n {
 		for name, s := range n.up.names {
@@ -138,7 +138,7 @@ func (n *node) home() *step {
 	return nil
 }
 
-// make puts something where the trail found nothing.
+// make creates a node where the trail found nothing.
 func (w *world) make(t *trail, what func(*step) *node) error {
 	s := t.last()
 	if s == nil || t.errno != enoent || s.node != nil {
@@ -169,12 +169,12 @@ func (w *world) rename(t *truth, exchange bool) error {
 		return fmt.Errorf("renamed, and in the model it is not there (errno %d)", t.trail.errno)
 	}
 	if from.node == to.node {
-		return nil // two names of one file: nothing happens
+		return nil // two names of one file: rename does nothing
 	}
 	a, b := w.slot(from.dir, from.name), w.slot(to.dir, to.name)
 	t.moves = append(t.moves, move{a.token, *from, *to})
 	if exchange {
-		t.moves = append(t.moves, move{b.token, *to, *from}) // also the target of the first
+		t.moves = append(t.moves, move{b.token, *to, *from}) // the second move is of the target of the first
 		*a, *b = *b, *a
 	} else {
 		w.tokens++

@@ -11,47 +11,47 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// checker holds the proven claims of a trace against what was done. Of the trace it
-// uses the events alone.
+// checker compares the proven claims of a trace with what was done. It uses nothing of the trace but
+// the events.
 type checker struct {
 	did    *truths
 	header *schema.Header
 	tape   tape
 
-	places  map[uint64]place  // by D number: where it was seen last
-	opened  map[uint64]*truth // by D number: the last open of it, where the order is not known
-	holders map[address]*node // the directory a dentry is of
-	held    map[string]int    // proven claims held against the model, by kind
-	beyond  map[string]int    // proven claims on what the model does not know
-	faults  []string          // proven, and false
+	places  map[uint64]place  // by D number: where it was last seen
+	opened  map[uint64]*truth // by D number: its last open, if the order of operations is not known
+	holders map[address]*node // the directory that a dentry is of
+	held    map[string]int    // proven claims compared with the model, by kind
+	beyond  map[string]int    // proven claims about what the model does not know, by kind
+	faults  []string          // descriptions of proven claims that are false
 	denied  map[string]int    // refuted claims, by kind
-	met     map[string]bool   // what proven claims that were held spoke of, see things
+	met     map[string]bool   // what the compared claims were about, see things
 }
 
-// things are what the programs must have done for a run to count.
+// things are what claims must have been about for a run to count.
 var things = []string{"a bind mount", "a mount point", "..", "a symbolic link", "a walk that stopped", "an exchange", "one displaced", "a chroot",
 	"a file without a name"}
 
-// place is a dentry's name, and when it was seen there.
+// place is the name of a dentry, and when it was seen there.
 type place struct {
 	step  step
 	event uint64
 	by    *truth
 }
 
-// address is a dentry's, between one birth or death at it and the next.
+// address identifies a dentry: an address, and how many births and deaths came before at it.
 type address struct {
 	addr uint64
 	life int
 }
 
-// tape keeps the events of a trace, and the lives of addresses.
+// tape keeps the events of a trace, and the births and deaths of dentries at each address.
 type tape struct {
 	replay.Source
 	events  []schema.Event
-	parents []int            // by event: the life at Parent
-	lives   map[uint64]int   // by address
-	turns   map[uint64][]int // by address: events that begin or end a life
+	parents []int            // by event: the life at its Parent's address
+	lives   map[uint64]int   // by address: births and deaths so far
+	turns   map[uint64][]int // by address: ids of the births and deaths
 }
 
 func (t *tape) Next() (schema.Record, error) {
@@ -69,12 +69,12 @@ func (t *tape) Next() (schema.Record, error) {
 	return rec, err
 }
 
-// asked returns the entry of a lookup or alloc with the id.
+// asked returns the entry of a lookup or alloc by its id.
 func (t *tape) asked(id uint64) *schema.Event {
 	return given(t.event(id))
 }
 
-// given is what a call was given: of one that is one event its entry.
+// given returns the entry of a call; for a call that is one event, the entry in that event.
 func given(e *schema.Event) *schema.Event {
 	if e.Entry != nil {
 		return e.Entry
@@ -82,7 +82,7 @@ func given(e *schema.Event) *schema.Event {
 	return e
 }
 
-// event returns the event with the id, an empty one if there is none.
+// event returns the event with the id, or an empty one if there is none.
 func (t *tape) event(id uint64) *schema.Event {
 	if id >= uint64(len(t.events)) {
 		return &schema.Event{}
@@ -90,8 +90,7 @@ func (t *tape) event(id uint64) *schema.Event {
 	return &t.events[id]
 }
 
-// whole reports whether nothing was born or died at the address after one event and
-// before another.
+// whole reports whether no dentry was born or died at the address between two events.
 func (t *tape) whole(addr, after, before uint64) bool {
 	for _, id := range t.turns[addr] {
 		if uint64(id) > after && uint64(id) < before {
@@ -101,7 +100,8 @@ func (t *tape) whole(addr, after, before uint64) bool {
 	return true
 }
 
-// hold reads a trace to its end and holds every proven claim against what was done.
+// hold reads a trace to its end and compares every proven claim with what was done. A refuted claim is
+// a fault.
 func hold(src replay.Source, did *truths) (*checker, *report.Findings, error) {
 	c := &checker{
 		did: did, header: src.Header(),
@@ -124,7 +124,7 @@ func hold(src replay.Source, did *truths) (*checker, *report.Findings, error) {
 	return c, f, err
 }
 
-// claim holds one claim, and says so if it is false.
+// claim compares one claim, and records a fault if it is false.
 func (c *checker) claim(cl *report.Claim) {
 	known, err := c.judge(cl)
 	kind := cl.Kind.String()
@@ -142,8 +142,7 @@ func (c *checker) claim(cl *report.Claim) {
 	}
 }
 
-// judge returns an error if the claim is false, and false if the model knows nothing
-// of it.
+// judge returns an error if the claim is false, and known false if the model cannot tell.
 func (c *checker) judge(cl *report.Claim) (known bool, err error) {
 	now := c.tape.event(uint64(len(c.tape.events) - 1))
 	switch cl.Kind {
@@ -158,7 +157,7 @@ func (c *checker) judge(cl *report.Claim) (known bool, err error) {
 	case report.Move:
 		return c.move(cl)
 	case report.Restart, report.Start:
-		return false, nil // the model does not say how a walk goes
+		return false, nil // the model does not tell how a walk goes
 	}
 	t := c.did.at(now.TID, now.Time)
 	if t == nil || t.op.Call != "open" && t.op.Call != "hold" && t.op.Call != "tmpfile" {
@@ -171,7 +170,7 @@ func (c *checker) judge(cl *report.Claim) (known bool, err error) {
 	return true, c.open(cl, t, enter, now)
 }
 
-// opening returns the entry of the open that ends at the event.
+// opening returns the entry of the open that returns with the event.
 func (c *checker) opening(exit *schema.Event) *schema.Event {
 	for id := exit.ID - 1; id > 0; id-- {
 		if e := c.tape.event(id); e.TID == exit.TID && e.Role == schema.RoleOpen && e.Phase == schema.Enter {
@@ -181,7 +180,7 @@ func (c *checker) opening(exit *schema.Event) *schema.Event {
 	return &schema.Event{}
 }
 
-// open holds a claim about one open.
+// open compares a claim about one open.
 func (c *checker) open(cl *report.Claim, t *truth, enter, exit *schema.Event) error {
 	switch cl.Kind {
 	case report.Key:
@@ -208,8 +207,8 @@ func (c *checker) open(cl *report.Claim, t *truth, enter, exit *schema.Event) er
 	return fmt.Errorf("a kind of claim that the model does not know")
 }
 
-// at binds a dentry to the name it was seen under: one dentry is under one name, until
-// a rename takes it elsewhere.
+// at binds a dentry to the name under which it was seen: a dentry has one name until a rename gives it
+// another.
 func (c *checker) at(d uint64, s *step, t *truth, event uint64) error {
 	if s == nil {
 		return fmt.Errorf("%v has no component", t.op)
@@ -225,8 +224,8 @@ func (c *checker) at(d uint64, s *step, t *truth, event uint64) error {
 	return nil
 }
 
-// under binds the parent of an event to a directory. One that was removed leaves its dentry without inode, and a mkdir of that name
-// gives it another.
+// under binds the parent of an event to a directory. The dentry of a removed directory becomes
+// negative, and a mkdir of that name gives it another inode.
 func (c *checker) under(e *schema.Event, dir *node) error {
 	at := address{e.Parent, c.tape.parents[e.ID]}
 	if before, seen := c.holders[at]; seen && before != dir && before.links > 0 {
@@ -236,7 +235,7 @@ func (c *checker) under(e *schema.Event, dir *node) error {
 	return nil
 }
 
-// terms holds that each operand is the dentry's address, and stands in the event.
+// terms checks that each operand is the dentry's address, and is in the event.
 func (c *checker) terms(cl *report.Claim) error {
 	for _, t := range cl.Terms {
 		if e := c.tape.event(t.Event); e.Dentry != cl.Object.Addr || t.Value != e.Dentry {
@@ -249,8 +248,8 @@ func (c *checker) terms(cl *report.Claim) error {
 	return nil
 }
 
-// born holds that the alloc of a dentry, if it is an operand, was for a name with the
-// token, and in an operation that came by it.
+// born checks that the alloc of a dentry, if it is an operand, was for a name with the token, and in an
+// operation whose path has that name.
 func (c *checker) born(cl *report.Claim, token int) error {
 	for _, term := range cl.Terms {
 		e := c.tape.event(term.Event)

@@ -13,7 +13,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// What a proven claim of each kind says of what was done.
+// The functions below check what a proven claim of each kind says about what was done.
 
 func (c *checker) key(cl *report.Claim, t *truth) error {
 	walk, n, linked, mounted := cl.Detail.(*report.PathWalk), 0, false, false
@@ -33,7 +33,7 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 		if err := c.way(&k.Way, s.up, linked, t); err != nil {
 			return err
 		}
-		mounted = mounted && !s.up && !linked // else it is those that are named
+		mounted = mounted && !s.up && !linked // otherwise those are named instead
 		if k.Way.Mount != (mounted && s.dir.up == s.dir) || (k.Way.Bind.Addr == e.Parent) != (mounted && s.dir.up != s.dir) {
 			return fmt.Errorf("%v: %+v, and in the model a mount point: %v", t.op, k.Way, mounted)
 		}
@@ -56,14 +56,14 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 	return c.way(&walk.Stop.Way, t.trail.up && t.op.Errno == 0, linked, t)
 }
 
-// meet notes what a claim says of a way.
+// meet records what the claim says about the way to a component.
 func (c *checker) meet(w *report.Way) {
 	for what, met := range map[string]bool{"a bind mount": w.Bind.Seq != 0, "a mount point": w.Mount, "..": w.Up, "a symbolic link": w.Outside.Count > 0} {
 		c.met[what] = c.met[what] || met
 	}
 }
 
-// way holds what a claim says of what lies between two components.
+// way compares what a claim says about the way between two components.
 func (c *checker) way(w *report.Way, up, linked bool, t *truth) error {
 	if w.Up != up || (w.Outside.Count > 0) != linked {
 		return fmt.Errorf("%v: between two components %+v, and in the model ..: %v, a link: %v", t.op, *w, up, linked)
@@ -104,8 +104,8 @@ func (c *checker) equality(cl *report.Claim, t *truth, exit *schema.Event) error
 	return c.born(cl, s.token)
 }
 
-// opened is the name of what an open came to; nil where that is not known. A file without
-// one has a dentry that no name ever has.
+// opened returns the name of what an open led to, or nil if that is not known. The dentry of a file
+// without a name gets a token that no name has.
 func (t *truth) opened(d uint64) *step {
 	switch s := t.trail.last(); {
 	case t.op.Call == "tmpfile":
@@ -117,8 +117,8 @@ func (t *truth) opened(d uint64) *step {
 	}
 }
 
-// same holds, where others work too, that one dentry has one inode unless it was taken
-// away in between.
+// same checks, where others work too, that a dentry has the same inode as before unless something was
+// unlinked in between.
 func (c *checker) same(d uint64, t *truth) error {
 	before := c.opened[d]
 	c.opened[d] = t
@@ -141,7 +141,7 @@ func (c *checker) negative(cl *report.Claim, t *truth, exit *schema.Event) error
 	case !t.loose && s.node != nil:
 		return fmt.Errorf("%q is there", s.name)
 	case cl.Object.Addr == 0:
-		return nil // no lookup found one, and none was made: there is nothing to hold it against
+		return nil // no lookup found a dentry and none was made: there is nothing to compare
 	case kept && !c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID):
 		return fmt.Errorf("the address had another life in between")
 	case !kept && c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID) && strings.Contains(cl.Note.String(), "killed"):
@@ -174,7 +174,7 @@ func (c *checker) noAlloc(enter, exit *schema.Event) error {
 	return nil
 }
 
-// cached holds that a lookup of the open returned a dentry for each component that the path has.
+// cached checks that a lookup of the open returned a dentry for each component of the path.
 func (c *checker) cached(cl *report.Claim, t *truth, enter, exit *schema.Event) error {
 	n := 0
 	for _, s := range t.trail.steps {
@@ -267,8 +267,8 @@ func (c *checker) race(cl *report.Claim, t *truth) error {
 	return nil
 }
 
-// deletion holds that the operation deleted the name, and that the dentry ended, or had no
-// inode, as the claim says.
+// deletion checks that the operation deleted the name, and that the dentry ended or became negative, as
+// the claim says.
 func (c *checker) deletion(cl *report.Claim) (bool, error) {
 	i := slices.IndexFunc(cl.Terms, func(t report.Term) bool { return c.tape.event(t.Event).Role == schema.RoleDelete })
 	if i < 0 {
@@ -326,7 +326,7 @@ func (c *checker) move(cl *report.Claim) (bool, error) {
 	return true, fmt.Errorf("%v did not rename %q to %q", t.op, moved.From.Name, moved.To.Name)
 }
 
-// target holds what a claim says of the dentry whose place was taken.
+// target checks what a claim says about the dentry whose place was taken.
 func (c *checker) target(cl *report.Claim, t *truth, m *move, event uint64) error {
 	target := &cl.Detail.(*report.Moved).Target
 	switch {
@@ -344,7 +344,7 @@ func (c *checker) target(cl *report.Claim, t *truth, m *move, event uint64) erro
 	return c.at(target.Seq, &step{dir: back.to.dir, name: back.to.name, token: back.token}, t, event)
 }
 
-// hash computes the name hash as FORMAT.md has it.
+// hash computes the name hash as described in FORMAT.md.
 func (c *checker) hash(e *schema.Event) error {
 	const golden = 0x61C8864680B583EB
 	x, y, name := uint64(0), e.Parent, append([]byte(e.Name), make([]byte, 8)...)

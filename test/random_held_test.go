@@ -8,7 +8,7 @@ import (
 	"github.com/dtrec/dtrec/report"
 )
 
-// report prints the counts.
+// report logs the counts.
 func (c *checker) report(t *testing.T, f *report.Findings) {
 	for _, k := range report.Kinds() {
 		n := f.Tally[k.Kind]
@@ -17,11 +17,10 @@ func (c *checker) report(t *testing.T, f *report.Findings) {
 	t.Logf("false: %d; refuted: %v", len(c.faults), c.denied)
 }
 
-// enough requires that the model was asked about every kind of claim, and that the
-// report does not hide behind doubt: where nothing is lost and missed hits are
-// counted, nine in ten are proven.
-// Races happen as they please, and the model does not say how a walk goes: where it starts,
-// and whether it starts over.
+// enough checks that the model was asked about every kind of claim, and that the report does not hide
+// behind doubt: if nothing is lost and missed hits are counted, nine claims in ten are proven. Races
+// are left to chance, and the model does not tell how a walk goes: where it starts, and whether it
+// starts over.
 func (c *checker) enough(t *testing.T, f *report.Findings) {
 	for _, k := range report.Kinds() {
 		if k.Kind == report.Restart || k.Kind == report.Start {

@@ -12,8 +12,7 @@ import (
 	"slices"
 )
 
-// operation is a line of what test/random says it did; its source has the meaning
-// of the fields.
+// operation is a line of the log of test/random, which documents the fields.
 type operation struct {
 	Call           string
 	Worker, Thread int
@@ -32,7 +31,7 @@ func (o *operation) String() string {
 	return fmt.Sprintf("operation %d (%s %.60q %.60q at %d flags %#x by %d, errno %d)", o.Seq, o.Call, o.Path, o.Path2, o.At, o.Flags, o.TID, o.Errno)
 }
 
-// readLog reads what was done, in the order it began.
+// readLog returns the operations of a log in the order in which they began.
 func readLog(r io.Reader) ([]operation, error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
@@ -52,14 +51,14 @@ func readLog(r io.Reader) ([]operation, error) {
 	return ops, nil
 }
 
-// truths knows what each thread did when.
+// truths holds what each thread did when.
 type truths struct {
 	all      []*truth
 	byThread map[uint32][]*truth
 }
 
-// replayLog runs the model over the log. The error names the first operation that does
-// not fit.
+// replayLog runs the model over the operations. Its error names the first operation that is not
+// possible.
 func replayLog(ops []operation) (*truths, error) {
 	w, out := newWorld(), &truths{byThread: make(map[uint32][]*truth)}
 	for i := range ops {
@@ -73,7 +72,7 @@ func replayLog(ops []operation) (*truths, error) {
 	return out, nil
 }
 
-// at returns what the thread was doing at the time; nil: nothing that was logged.
+// at returns what the thread was doing at a time (ns since boot), or nil if nothing was logged.
 func (ts *truths) at(tid uint32, time uint64) *truth {
 	list := ts.byThread[tid]
 	i, found := slices.BinarySearchFunc(list, time, func(t *truth, at uint64) int { return cmp.Compare(t.op.T0, at) })
@@ -95,7 +94,7 @@ func (t *truth) ends() bool {
 	return false
 }
 
-// any reports whether between two times something was going on that fits.
+// any reports whether an operation that fits was in progress between two times.
 func (ts *truths) any(first, last uint64, fits func(*truth) bool) bool {
 	for _, t := range ts.all {
 		if t.op.T0 <= last && first <= t.op.T1 && fits(t) {

@@ -6,43 +6,43 @@ import (
 	"strings"
 )
 
-// The random test's model of a file system: what the programs were told happened to
-// names, and nothing of what the kernel recorded.
+// The random test's model of a filesystem. It is built from the results that the programs got from
+// their operations, and from nothing that was recorded.
 
 // node is a file, a directory or a symbolic link.
 type node struct {
-	names  map[string]*slot // of a directory; else nil
-	up     *node            // of a directory
-	target string           // of a symbolic link; else empty
+	names  map[string]*slot // of a directory; otherwise nil
+	up     *node            // parent of a directory
+	target string           // of a symbolic link; otherwise empty
 	ino    uint64           // 0: never opened
-	links  int              // names it has
-	what   string           // for messages: the first path it had
+	links  int              // number of its names
+	what   string           // for messages: its first path
 }
 
 func (n *node) dir() bool  { return n.names != nil }
 func (n *node) link() bool { return n.target != "" }
 
-// slot is a name in a directory, in use or missing. Its token goes where a rename takes
-// the dentry: two names with different tokens never have one dentry.
+// slot is a name in a directory, whether it exists or is missing. Its token moves with the dentry in a
+// rename: two names with different tokens never have the same dentry.
 type slot struct {
 	node  *node // nil: missing
 	token int
 }
 
-// mount shows a directory, and what is below it, in another place.
+// mount makes a directory, and what is below it, visible in another place.
 type mount struct {
 	root *node
-	on   spot // where it is mounted; zero: nowhere
+	on   spot // mount point; zero: none
 }
 
-// spot is where a path leads to: a node, seen through a mount.
+// spot is where a path leads: a node, seen through a mount.
 type spot struct {
 	mount *mount
 	node  *node // nil: nowhere
 }
 
-// who has a working directory and a root: the threads of a worker together, but for the one
-// that is jailed.
+// who identifies a working directory and a root: the threads of a worker share one, except for the
+// jailed thread.
 type who struct {
 	worker int
 	jailed bool
@@ -50,15 +50,15 @@ type who struct {
 
 const jailed = 3
 
-// world is all files, and where each worker is.
+// world holds all files, and where each worker is.
 type world struct {
 	root   spot
-	mounts map[spot]*mount // by where they are mounted
+	mounts map[spot]*mount // by mount point
 	tokens int
 	cwd    map[who]spot
 	roots  map[who]spot
 	held   map[[2]int]spot
-	tmp    map[int]*node // by worker: its last file made without a name
+	tmp    map[int]*node // by worker: the last file that it made without a name
 }
 
 func newWorld() *world {
@@ -79,7 +79,7 @@ func (w *world) directory(up *node, what string) *node {
 	return &node{names: make(map[string]*slot), up: up, what: what}
 }
 
-// slot returns the name's place in the directory.
+// slot returns the slot of a name in a directory, which it adds if necessary.
 func (w *world) slot(dir *node, name string) *slot {
 	s := dir.names[name]
 	if s == nil {
@@ -90,7 +90,7 @@ func (w *world) slot(dir *node, name string) *slot {
 	return s
 }
 
-// through goes to the root of what is mounted on a spot, if anything is.
+// through returns the root of what is mounted on a spot, or the spot itself if nothing is.
 func (w *world) through(s spot) spot {
 	for m := w.mounts[s]; m != nil; m = w.mounts[s] {
 		s = spot{m, m.root}
@@ -98,7 +98,7 @@ func (w *world) through(s spot) spot {
 	return s
 }
 
-// above is where .. leads to; nowhere, if the directory was moved out of what is mounted.
+// above returns where ".." leads; nowhere if the directory was moved out of what is mounted.
 func (w *world) above(s, root spot) spot {
 	from := s
 	for s != root && s.node == s.mount.root && s.mount.on.node != nil {
@@ -116,24 +116,24 @@ func (w *world) above(s, root spot) spot {
 	return w.through(s)
 }
 
-// step is one component on the way, with what stood there then.
+// step is one component of a path, with what was there at the time.
 type step struct {
 	dir     *node
 	name    string
 	node    *node // nil: missing
 	token   int
-	offset  int  // in the path; -1: in that of a symbolic link
-	up      bool // .. stands before it
+	offset  int  // in the path, bytes; -1: in the target of a symbolic link
+	up      bool // ".." comes before it
 	mounted bool // something is mounted there
 }
 
-// trail is the way of a path through the names.
+// trail is the way that a path takes.
 type trail struct {
 	steps  []step
-	end    spot   // what it leads to
+	end    spot   // where it leads
 	linked bool   // a symbolic link was followed
-	up     bool   // the path has .. after the last component
-	rest   string // what of it comes after the last step
+	up     bool   // ".." comes after the last component
+	rest   string // what of the path comes after the last step
 	errno  int    // ENOENT, ENOTDIR or ELOOP
 	links  int
 	root   spot
@@ -145,7 +145,7 @@ const (
 	eloop   = 40
 )
 
-// last is the last component; nil where there is none.
+// last returns the last component, or nil if there is none.
 func (t *trail) last() *step {
 	if len(t.steps) == 0 {
 		return nil
@@ -153,7 +153,7 @@ func (t *trail) last() *step {
 	return &t.steps[len(t.steps)-1]
 }
 
-// walk goes where the path leads from a directory on.
+// walk follows a path from a directory on. Follow says whether to follow a symbolic link at its end.
 func (w *world) walk(from, root spot, path string, follow bool) *trail {
 	t := &trail{root: root}
 	t.end = w.follow(t, from, path, follow, true)
@@ -208,7 +208,7 @@ func (t *trail) fail(errno int) spot {
 	return spot{}
 }
 
-// body follows what stands in a symbolic link.
+// body follows the target of a symbolic link.
 func (w *world) body(t *trail, at spot, target string) spot {
 	t.linked = true
 	if t.links++; t.links > 40 {
@@ -226,12 +226,12 @@ type move struct {
 // truth is what one operation did.
 type truth struct {
 	op      *operation
-	trail   *trail // of Path; nil where it is none
+	trail   *trail // of Path; nil if it is not a path
 	second  *trail // of Path2
 	node    *node  // open: what was opened
-	links   int    // names that it had then
-	home    *step  // of a directory: its name; nil: it has none
+	links   int    // number of names that it had then
+	home    *step  // name of a directory; nil: it has none
 	created bool   // by this open
 	moves   []move
-	loose   bool // others were at work in the directory: the order is not known
+	loose   bool // others were working in the same directory: the order is not known
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// plan is the sample about to be forged.
+// plan is the sample, in which a fault is to be planted.
 type plan struct {
 	*forged
 	proven map[report.Kind][]report.Claim
@@ -20,8 +20,8 @@ type plan struct {
 
 func (p *plan) event(id uint64) *schema.Event { return p.events[id-1] }
 
-// swap makes the events that seen names of a claim be about the dentry of another claim
-// of the kind, alive then, of another path.
+// swap finds two claims of the kind with different paths, and makes the events that seen returns for
+// one be about the dentry of the other, which must be alive then.
 func (p *plan) swap(kind report.Kind, seen func(cl *report.Claim) []uint64) bool {
 	ours := func(cl *report.Claim) bool { return strings.HasPrefix(cl.Subject, "/tmp/r/") }
 	list := p.proven[kind]
@@ -43,7 +43,7 @@ func (p *plan) swap(kind report.Kind, seen func(cl *report.Claim) []uint64) bool
 	return false
 }
 
-// over reports whether the dentry was killed, or moved, between two events.
+// over reports whether the dentry was killed, moved or deleted between two events.
 func (p *plan) over(addr, from, to uint64) bool {
 	for id := from; id <= to; id++ {
 		if e := p.event(id); e.Dentry == addr && (e.Role == schema.RoleKill || e.Role == schema.RoleMove || e.Role == schema.RoleDelete) {
@@ -53,7 +53,7 @@ func (p *plan) over(addr, from, to uint64) bool {
 	return false
 }
 
-// lookupAndExit are the lookup in which an open found its dentry, and its exit.
+// lookupAndExit returns the lookup in which an open found its dentry, and the exit of the open.
 func (p *plan) lookupAndExit(cl *report.Claim) []uint64 {
 	n := len(cl.Terms)
 	if n < 2 || p.event(cl.Terms[n-2].Event).Role != schema.RoleLookupRCU {
@@ -66,7 +66,7 @@ func (p *plan) lookupAndExit(cl *report.Claim) []uint64 {
 	return ids
 }
 
-// each changes the first proven claim of a kind that can be changed so.
+// each changes the first proven claim of a kind that change accepts.
 func (p *plan) each(kind report.Kind, change func(*report.Claim) bool) bool {
 	for i := range p.proven[kind] {
 		if change(&p.proven[kind][i]) {
@@ -76,13 +76,13 @@ func (p *plan) each(kind report.Kind, change func(*report.Claim) bool) bool {
 	return false
 }
 
-// rename gives an event another name, with the hash that the kernel would have.
+// rename changes the name of an event, and the hash to the one that the kernel would have computed.
 func (p *plan) rename(id uint64, name string) {
 	e := p.event(id)
 	e.Name, e.NameLen, e.Hash = name, uint32(len(name)), schema.HashName(e.Parent, name)
 }
 
-// otherPath makes the open of a claim one of another path.
+// otherPath changes the open of a claim to one of another path.
 func (p *plan) otherPath(enter uint64, subject string) bool {
 	last := subject[strings.LastIndexByte(subject, '/')+1:]
 	if len(last) != 1 || !strings.HasPrefix(subject, "/tmp/r/") {
@@ -101,7 +101,7 @@ func (p *plan) otherPath(enter uint64, subject string) bool {
 	}
 }
 
-// The faults, by the kind of claim that is false then.
+// plants returns the faults, by the kind of claim that becomes false.
 func plants() map[report.Kind]func(*plan) bool {
 	return map[report.Kind]func(*plan) bool{
 		report.Key: func(p *plan) bool {
@@ -124,7 +124,7 @@ func plants() map[report.Kind]func(*plan) bool {
 				return []uint64{cl.Terms[0].Event, cl.Terms[1].Event, cl.Terms[2].Event}
 			})
 		},
-		report.Eviction: func(p *plan) bool { // nothing that ends a dentry was ever done
+		report.Eviction: func(p *plan) bool { // as if nothing that ends a dentry had been done
 			p.ops = slices.DeleteFunc(p.ops, func(o operation) bool { return o.Call == "drop" })
 			return true
 		},
@@ -149,7 +149,7 @@ func plants() map[report.Kind]func(*plan) bool {
 	}
 }
 
-// sameInode gives the dentry of another open the inode of one.
+// sameInode gives the dentry of a later open the inode of this one.
 func (p *plan) sameInode(exit uint64) bool {
 	a := p.event(exit)
 	for id := exit + 1; id <= uint64(len(p.events)); id++ {
@@ -165,7 +165,7 @@ func (p *plan) sameInode(exit uint64) bool {
 	return false
 }
 
-// unfreed has dentry_free not recorded: then the report cannot tell that the events of a
+// unfreed marks dentry_free as not recorded. Without it the report cannot tell that the events of a
 // dentry contradict each other.
 func unfreed(f *forged) {
 	for _, p := range f.header.Probe {
@@ -173,7 +173,8 @@ func unfreed(f *forged) {
 	}
 }
 
-// A fault planted in the recording, that the report cannot see, is noticed by the model.
+// TestRandomModelNoticesPlantedFaults plants faults in the recording that the report cannot see, and
+// checks that the model notices them.
 func TestRandomModelNoticesPlantedFaults(t *testing.T) {
 	for kind, plant := range plants() {
 		t.Run(kind.String(), func(t *testing.T) {
@@ -202,7 +203,8 @@ func TestRandomModelNoticesPlantedFaults(t *testing.T) {
 	}
 }
 
-// What one event proves is arithmetic: a wrong number in it is noticed.
+// TestRandomModelRecomputes checks that the model notices a wrong number in a claim that one event
+// proves by arithmetic.
 func TestRandomModelRecomputes(t *testing.T) {
 	f, _ := sample(t)
 	c := &checker{header: f.header}
@@ -221,7 +223,7 @@ func TestRandomModelRecomputes(t *testing.T) {
 			if bad.NameAddr == e.NameAddr {
 				bad.NameAddr += 64
 			}
-			if err := holds(e); err != nil && kind != report.Bucket { // a chain may have got a new head
+			if err := holds(e); err != nil && kind != report.Bucket { // the chain may have a new head
 				t.Errorf("%s: %v", kind, err)
 			}
 			if holds(&bad) == nil {
@@ -235,7 +237,8 @@ func TestRandomModelRecomputes(t *testing.T) {
 	}
 }
 
-// A race that is none is noticed: the two were allocated at different times.
+// TestRandomModelNoticesAFalseRace checks that the model refuses a race between two dentries that were
+// allocated at different times.
 func TestRandomModelNoticesAFalseRace(t *testing.T) {
 	f, ops := sample(t)
 	did, err := replayLog(ops)

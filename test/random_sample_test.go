@@ -15,7 +15,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// sample is a short recording of test/random, and what it said that it did.
+// sample returns a short recording of test/random that is kept in the tree, and its log.
 func sample(t *testing.T) (*forged, []operation) {
 	t.Helper()
 	r := tracetest.Open(t, "test/random/run.pb")
@@ -45,7 +45,7 @@ func sample(t *testing.T) (*forged, []operation) {
 	return f, ops
 }
 
-// forged is a trace in memory, to be altered.
+// forged is a trace in memory that can be altered.
 type forged struct {
 	header  *schema.Header
 	records []schema.Record
@@ -76,7 +76,7 @@ func judged(t *testing.T, src replay.Source, ops []operation) *checker {
 	return c
 }
 
-// The recording that is kept passes, without a virtual machine.
+// TestRandomSample checks the recording in the tree, without a virtual machine.
 func TestRandomSample(t *testing.T) {
 	f, ops := sample(t)
 	did, err := replayLog(ops)
@@ -94,7 +94,7 @@ func TestRandomSample(t *testing.T) {
 	c.enough(t, findings)
 }
 
-// The model says no to a log that cannot have been.
+// TestRandomModelRefusesNonsense checks that the model refuses a log of what cannot have happened.
 func TestRandomModelRefusesNonsense(t *testing.T) {
 	for _, o := range []operation{
 		{Call: "unlink", Path: "/tmp/x"},

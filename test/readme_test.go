@@ -19,9 +19,9 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Every "$ dtrec …" in a console block of the README, docs/bisect.md and docs/questions.md is run, and
-// what stands below it is what dtrec prints; a line of "…" stands for any number of lines.
-// With DTREC_UPDATE=1 an output without one is written anew.
+// TestReadmeExamplesAreTrue runs every "$ dtrec …" in a console block of the README, docs/bisect.md and
+// docs/questions.md, and compares the output with the lines below it; a line of "…" stands for any
+// number of lines. With DTREC_UPDATE=1 an output without "…" is written anew.
 func TestReadmeExamplesAreTrue(t *testing.T) {
 	for _, page := range []string{"README.md", "docs/bisect.md", "docs/questions.md"} {
 		runExamples(t, page)
@@ -70,8 +70,7 @@ func runExamples(t *testing.T, page string) {
 	}
 }
 
-// example runs dtrec and returns its stdout; a diff exits with 1 where it says that the runs
-// differ.
+// example runs dtrec and returns its stdout. A diff exits with 1 if it says that the runs differ.
 func example(t *testing.T, args []string) string {
 	if args[0] != "diff" {
 		return output(t, args...)
@@ -83,10 +82,10 @@ func example(t *testing.T, args []string) string {
 	return stdout.String()
 }
 
-// trailing is the white space a block ends with.
+// trailing returns the newlines that a block ends with.
 func trailing(s string) string { return s[len(strings.TrimRight(s, "\n")):] }
 
-// redirected takes "> FILE" off a command line.
+// redirected removes "> FILE" from a command line, and reports whether it was there.
 func redirected(args []string) ([]string, bool) {
 	for i, a := range args {
 		if a == ">" {
@@ -96,7 +95,7 @@ func redirected(args []string) ([]string, bool) {
 	return args, false
 }
 
-// matchLines holds the printed lines against the wanted ones.
+// matchLines compares the printed lines with the wanted ones.
 func matchLines(t *testing.T, command, got, want string) {
 	t.Helper()
 	have := strings.Split(strings.TrimRight(got, "\n"), "\n")
@@ -117,20 +116,22 @@ func matchLines(t *testing.T, command, got, want string) {
 	}
 }
 
-// The excerpt of a report at the top of the README is what the report of the sample
-// says of the last open of te_miss. DTREC_UPDATE=1 writes it anew.
+// TestReadmeExcerptIsReal checks that the excerpt at the top of the README is what the report of the
+// sample says about the last open of te_miss. DTREC_UPDATE=1 writes it anew.
 func TestReadmeExcerptIsReal(t *testing.T) {
 	want := excerptOf(t, output(t, "report", filepath.Join("traces", "run1.pb")))
 	golden.Block(t, "README.md", `(<!-- from traces/run1.pb -->\n)(.*?)(<!-- end -->)`, want)
 }
 
-// The table of claims is that of the code, and its numbers are what falls in the
-// sample without a role. DTREC_UPDATE=1 writes it anew.
+// TestReadmeClaimsAreMeasured checks that the table of claims in the README is that of the code, and
+// that its numbers are the claims that fall in the sample without a role. DTREC_UPDATE=1 writes it
+// anew.
 func TestReadmeClaimsAreMeasured(t *testing.T) {
 	golden.Block(t, "README.md", `()(\| claim \| says \|.*?)(\n\n)`, ablationTable(t, filepath.Join("traces", "run1.pb")))
 }
 
-// The reasons in docs/claims.md are those of the code. DTREC_UPDATE=1 writes them anew.
+// TestDocumentedReasonsAreThoseOfTheCode checks that the reasons in docs/claims.md are those of the
+// code. DTREC_UPDATE=1 writes them anew.
 func TestDocumentedReasonsAreThoseOfTheCode(t *testing.T) {
 	want := "| verdict | reason | claims |\n|---|---|---|\n"
 	of := make(map[*report.Reason][]string)
@@ -154,8 +155,8 @@ func TestDocumentedReasonsAreThoseOfTheCode(t *testing.T) {
 	golden.Block(t, "docs/claims.md", `(## Every reason\n\n)(.*)()`, want)
 }
 
-// ablationTable has a row per kind of claim and a column per role that something
-// falls without: how many of the proven claims of the trace.
+// ablationTable returns a table with a row for each kind of claim, and a column for each role without
+// which some claims fall: how many of the trace's proven claims.
 func ablationTable(t *testing.T, trace string) string {
 	all := report.Kinds()
 	head, rule := "| claim | says | proven |", "|---|---|--:|"
@@ -165,7 +166,7 @@ func ablationTable(t *testing.T, trace string) string {
 		rows[i] = fmt.Sprintf("| %s | %s | %d |", k.Name, k.Says, provenOf(whole, k.Name))
 	}
 	for _, info := range schema.Catalogue() {
-		if info.Role != schema.RoleOpen && (info.Op != "" || info.Role.Is(schema.Walks)) { // their own calls fall, as they do with open
+		if info.Role != schema.RoleOpen && (info.Op != "" || info.Role.Is(schema.Walks)) { // without such a role only its own calls fall, as with open
 			continue
 		}
 		part := verdictsWithout(t, trace, info.Name)
@@ -201,13 +202,13 @@ func verdictsWithout(t *testing.T, trace, role string) report.Verdicts {
 	return v
 }
 
-// provenOf is how many claims of a kind are proven, of all programs.
+// provenOf returns how many claims of a kind are proven, over all programs.
 func provenOf(v report.Verdicts, kind string) uint64 {
 	return v.Programs[len(v.Programs)-1].Claims[kind]["proven"]
 }
 
-// excerptOf picks from a report the claims on the copy of the name, on the dentry
-// and on its eviction, and the tree, of the last open of te_miss.
+// excerptOf returns the part of a report about the last open of te_miss: the claims about the copied
+// name, the dentry and its eviction, and the tree.
 func excerptOf(t *testing.T, page string) string {
 	_, section, _ := strings.Cut(page, "### te_miss.c\n")
 	section, _, _ = strings.Cut(section, "\nLearned: ")

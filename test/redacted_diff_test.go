@@ -14,8 +14,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What diff says of two redactions it says of the traces: the number of a process in a name is
-// chance, and another name is not, though every token looks made up.
+// TestRedactedDiff checks that diff gives the same answer for two redactions as for the traces: a
+// process id in a name is not a difference, and another name is, although every token looks made up.
 func TestRedactedDiff(t *testing.T) {
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key")

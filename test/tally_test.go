@@ -10,17 +10,18 @@ import (
 	"testing"
 )
 
-// tally counts what the kernel tests do; one line at their end says it.
+// tally counts what the kernel tests do. TestMain prints it at the end.
 var tally struct {
 	boots, scenes atomic.Int64
-	verdicts      atomic.Int64 // that were held against what they must be
+	verdicts      atomic.Int64 // verdicts that were compared with the expected ones
 }
 
-// atEnd is called when all tests have run.
+// atEnd holds functions to call after all tests.
 var atEnd []func()
 
-// TestMain runs the tests in the root of the tree, and then says what they did. As many as want to wait for a guest at once:
-// how many guests there are is sideBySide, whatever -parallel is for other packages.
+// TestMain runs the tests in the root of the tree, and then prints the tally. Any number of tests may
+// wait for a guest at once: how many guests run is limited by sideBySide, whatever -parallel is for
+// other packages.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "100"); err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/dtrec/dtrec/report"
 )
 
-// onFilesystem is the table of a filesystem: that of ext4, with what differs there.
+// onFilesystem returns the expected verdicts on a filesystem: those on ext4, with what differs there.
 func onFilesystem(fs string) map[string]map[string]string {
 	out := make(map[string]map[string]string)
 	for _, table := range []map[string]map[string]string{workloadVerdicts, pathVerdicts, filesystemVerdicts[fs]} {
@@ -32,8 +32,8 @@ func onFilesystem(fs string) map[string]map[string]string {
 	return out
 }
 
-// compareVerdicts holds the verdicts of each workload in a recording on ext4 against
-// the table, and the doubts against theirs.
+// compareVerdicts compares the verdicts of each workload in a recording on ext4 with the table, and the
+// doubts with the known ones.
 func compareVerdicts(t *testing.T, v report.Verdicts) {
 	t.Helper()
 	compareVerdictsOn(t, v, "ext4")
@@ -49,7 +49,7 @@ func compareVerdictsOn(t *testing.T, v report.Verdicts, fs string) {
 				continue
 			}
 			tally.verdicts.Add(1)
-			if k.Kind == report.Start || k.Kind == report.Cached { // of older recordings, and of some filesystems, there are others; each is proven
+			if k.Kind == report.Start || k.Kind == report.Cached { // older recordings and some filesystems have more or fewer of them; each must be proven
 				if n := p.Claims[k.Name]; n["refuted"]+n["unproven"] > 0 {
 					t.Errorf("%s on %s: %s is %s", p.Program, fs, k.Name, spell(n))
 				}
@@ -70,8 +70,8 @@ func compareVerdictsOn(t *testing.T, v report.Verdicts, fs string) {
 	}
 }
 
-// doubtLines is a doubt, a line for each subject, without the event ids in its reason and
-// with NAME for a very long name.
+// doubtLines returns a line for each subject of a doubt, without the event ids in its reason and with
+// NAME for a very long name.
 func doubtLines(d report.DoubtVerdict) (lines []string) {
 	reason := regexp.MustCompile(`#[\d…]+`).ReplaceAllString(d.Reason, "#")
 	for _, subject := range d.Subjects {
@@ -80,9 +80,9 @@ func doubtLines(d report.DoubtVerdict) (lines []string) {
 	return lines
 }
 
-// fits reports whether counts of verdicts are as wanted: "3 proven", "1 proven 2 unproven";
-// "all proven", where kernels differ in how often; "some unproven" among proven ones;
-// alternatives with "or".
+// fits reports whether counts of verdicts are as wanted. Examples of want are "3 proven" and "1 proven
+// 2 unproven"; "all proven" if the number differs between kernels; "some unproven" for those and proven
+// ones; alternatives are separated by " or ".
 func fits(counts map[string]uint64, want string) bool {
 	for _, one := range strings.Split(want, " or ") {
 		switch one {
@@ -107,7 +107,7 @@ func fits(counts map[string]uint64, want string) bool {
 	return false
 }
 
-// spell writes counts as "3 proven 1 unproven", "-" for none.
+// spell writes counts as "3 proven 1 unproven", and "-" for none.
 func spell(counts map[string]uint64) string {
 	var out []string
 	for _, v := range []string{"proven", "refuted", "unproven"} {
@@ -121,8 +121,8 @@ func spell(counts map[string]uint64) string {
 	return strings.Join(out, " ")
 }
 
-// verdicts judges the opens of a trace of which nothing is refuted: older recordings have no
-// other walks.
+// verdicts judges a trace, in which nothing may be refuted. The verdicts are of opens alone, since
+// older recordings have no other walks.
 func verdicts(t *testing.T, trace string) report.Verdicts {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -140,7 +140,8 @@ func verdicts(t *testing.T, trace string) report.Verdicts {
 	return v
 }
 
-// The sample traces have the verdicts that every new recording must have.
+// TestSamplesHaveTheVerdicts checks that the sample traces have the verdicts that every new recording
+// must have.
 func TestSamplesHaveTheVerdicts(t *testing.T) {
 	for _, f := range samples(t) {
 		t.Run(filepath.Base(f), func(t *testing.T) { compareVerdicts(t, verdicts(t, f)) })

@@ -2,13 +2,13 @@
 
 package test
 
-// filesystemVerdicts is what differs from ext4 when /tmp and the working directory
-// are on another filesystem; "-" is no such claim.
+// filesystemVerdicts lists what differs from ext4 if /tmp and the working directory are on another
+// filesystem; "-" means no such claim.
 var filesystemVerdicts = map[string]map[string]map[string]string{"tmpfs": inMemory, "overlay": layered}
 
-// inMemory: a dentry with an inode is pinned, so nothing is evicted and what was made
-// once is found again; one without is killed in the open that made it, and an
-// unlinked one at once. On 5.10 and 6.1 the open of a directory allocates a cursor.
+// inMemory lists the differences on tmpfs. A dentry with an inode is pinned, so nothing is evicted and
+// what was created is found again. A negative dentry is killed in the open that made it, and the dentry
+// of an unlinked name at once. On 5.10 and 6.1 opening a directory allocates a cursor.
 var inMemory = map[string]map[string]string{
 	"te_miss":    {"storage": "1 proven", "bucket": "1 proven", "absence": "2 proven", "eviction": "-"},
 	"tm_miss":    {"storage": "2 proven", "bucket": "2 proven", "negative": "2 proven", "absence": "3 proven", "eviction": "-"},
@@ -25,8 +25,9 @@ var inMemory = map[string]map[string]string{
 	"dots":       {"storage": "3 proven or 4 proven"},
 }
 
-// layered: each name has a dentry in the overlay, and one in every layer it was looked
-// up in; how many depends on the kernel. An unlinked name's dentry does not stay.
+// layered lists the differences on overlayfs. Each name has a dentry in the overlay, and one in every
+// layer where it was looked up; how many depends on the kernel. The dentry of an unlinked name does not
+// stay.
 var layered = map[string]map[string]string{
 	"minimal_open": {"storage": "all proven", "bucket": "all proven", "delete": "2 proven"},
 	"te_miss":      {"storage": "all proven", "bucket": "all proven"},

@@ -2,8 +2,8 @@
 
 package test
 
-// pathVerdicts is what the report must say of the workloads of more of the path, as
-// workloadVerdicts of the others.
+// pathVerdicts lists what the report must say about the workloads on other parts of the path, as
+// workloadVerdicts does for the others.
 var pathVerdicts = map[string]map[string]string{
 	"rename": {
 		"key":      "8 proven",

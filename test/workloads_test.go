@@ -2,10 +2,10 @@
 
 package test
 
-// workloadVerdicts is what the report must say of each built-in workload, on every
-// kernel, when all of them are recorded on ext4 and ext2 one after the other. What
-// is not named must not be claimed. How many hashes there are differs between
-// kernels; "all proven" means at least one, and no other verdict.
+// workloadVerdicts lists what the report must say about each built-in workload, on every kernel, when
+// all of them are recorded on ext4 and ext2 one after the other. A kind of claim that is not listed
+// must not occur. How many hashes there are differs between kernels; "all proven" means at least one,
+// and no other verdict.
 var workloadVerdicts = map[string]map[string]string{
 	"minimal_open": {
 		"key":      "1 proven",
