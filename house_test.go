@@ -104,8 +104,8 @@ func listPackages(t *testing.T) []listed {
 	}
 }
 
-// TestReadingBuildsEverywhere checks that a trace can be read without Linux. Vet runs only for Windows,
-// as the code that is not for one platform is the same on both.
+// TestReadingBuildsEverywhere checks that a trace can be read without Linux. Code that is not specific
+// to a platform is vetted for the second one only.
 func TestReadingBuildsEverywhere(t *testing.T) {
 	t.Parallel()
 	goTool(t, "darwin/amd64", "build", "-o", os.DevNull, ".")
