@@ -13,7 +13,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// TestProbesAreRolesOfDtrec: what the peers record has dtrec's names, so that the counts of both meet.
+// TestProbesAreRolesOfDtrec checks that the probes have dtrec's names for roles and phases, so that counts of
+// all tools can be compared.
 func TestProbesAreRolesOfDtrec(t *testing.T) {
 	for _, p := range probes() {
 		found := false
@@ -63,7 +64,7 @@ func hits(enter, exit, kill uint64) counts {
 
 func withLost(c counts, n uint64) counts { c.lost = n; return c }
 
-// TestCounting reads what the tools print.
+// TestCounting counts in what the tools print.
 func TestCounting(t *testing.T) {
 	file := func(text string) string {
 		path := filepath.Join(t.TempDir(), "recording")

@@ -19,10 +19,10 @@ import (
 	"github.com/dtrec/dtrec/internal/vm"
 )
 
-// boot runs the recordings in one guest. accel is as in vm.Config. What the guest recorded lies in the bench's directory
-// afterwards, under the part's name.
+// boot runs the recordings in one guest. accel is as in vm.Config. Afterwards what the guest recorded is in
+// the bench's directory, in a directory named after the part.
 func (b *bench) boot(ctx context.Context, part, accel string, smp int, list []recording) ([]result, error) {
-	if err := os.Chdir(b.dir); err != nil { // outputs come back to relative paths
+	if err := os.Chdir(b.dir); err != nil { // outputs are brought back to relative paths
 		return nil, err
 	}
 	if err := os.RemoveAll(outDir); err != nil {
@@ -53,17 +53,17 @@ func (b *bench) boot(ctx context.Context, part, accel string, smp int, list []re
 	return b.results(part)
 }
 
-// results are those of a part that was recorded.
+// results returns the results of a part that was recorded.
 func (b *bench) results(part string) (results []result, err error) {
 	return results, readJSON(filepath.Join(b.dir, part, resultsFile), &results)
 }
 
-// path is where a recording lies on the host.
+// path returns where a recording is on the host.
 func (b *bench) path(part string, r recording) string {
 	return filepath.Join(b.dir, part, r.Name+"."+toolNamed(r.Tool).file)
 }
 
-// hits counts what a recording holds; the counter's are those that there were.
+// hits counts what a recording holds. For the counter, these are all hits that happened.
 func (b *bench) hits(part string, r result) (counts, error) {
 	if r.Tool == counter {
 		return counts{hits: r.Hits}, nil
@@ -71,7 +71,7 @@ func (b *bench) hits(part string, r result) (counts, error) {
 	return toolNamed(r.Tool).count(b.path(part, r.recording), r.Said)
 }
 
-// files are the programs the recordings need, each with the libraries it is linked with.
+// files returns the programs that the recordings need, each with the libraries it is linked with.
 func (b *bench) files(list []recording) ([]vm.File, error) {
 	files := []vm.File{{Host: filepath.Join(b.dir, planFile), Guest: planFile},
 		{Host: b.self, Guest: workProgram}, {Host: b.dtrec, Guest: "/bin/dtrec"}}
@@ -104,7 +104,7 @@ func (b *bench) files(list []recording) ([]vm.File, error) {
 	return files, nil
 }
 
-// linkedWith lists the loader and the libraries of a program, as its loader finds them.
+// linkedWith returns the paths of a program's loader and libraries, as its loader finds them.
 func linkedWith(program string) (paths []string, err error) {
 	out, err := exec.Command("ldd", program).Output()
 	if err != nil {

@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// tolerance is by how much counts may differ unremarked: tools begin and end at different instructions of the process
-// they start.
+// tolerance is the difference between counts that is ignored: tools begin and end at different instructions
+// of the process they start.
 func tolerance(there uint64) uint64 { return 100 + there/1000 }
 
-// loss is what is not in a recording.
+// loss says what a recording lacks.
 type loss struct {
-	there, missing uint64 // hits that there were, and that are not in the recording
-	said           uint64 // what the tool says it lost
+	there, missing uint64 // hits that happened, and those among them that the recording lacks
+	said           uint64 // hits that the tool says it lost
 	notes          []string
 }
 
-// lost is the larger of what is missing and of what the tool admits to.
+// lost returns the larger one of what is missing and what the tool admits to.
 func (l loss) lost() uint64 { return max(l.missing, l.said) }
 
 func (l loss) String() string {
@@ -35,7 +35,7 @@ func (l loss) String() string {
 	return fmt.Sprintf("%.1f %%", 100*float64(l.lost())/float64(l.there))
 }
 
-// compare holds the counts of a recording against those that there were, probe by probe of the latter.
+// compare compares the counts of a recording with those that happened, for each probe that was counted.
 func compare(tool string, there, held counts, missedHits uint64) loss {
 	l := loss{there: there.total(), said: held.lost + missedHits}
 	var wrong []string
@@ -65,7 +65,7 @@ func compare(tool string, there, held counts, missedHits uint64) loss {
 	return l
 }
 
-// other is how many events are of none of the probes.
+// other returns the number of events that belong to none of the probes.
 func (c counts) other() uint64 {
 	n := c.total()
 	for _, p := range probes() {

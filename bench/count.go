@@ -19,10 +19,10 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// counts is what a recording holds.
+// counts says how many hits a recording holds.
 type counts struct {
 	hits map[string]uint64 // by probe
-	lost uint64            // as the tool itself says
+	lost uint64            // according to the tool itself
 }
 
 func (c counts) total() (n uint64) {
@@ -32,7 +32,8 @@ func (c counts) total() (n uint64) {
 	return n
 }
 
-// countTrace counts with dtrec's own reader. A role's return without its entry stands for both.
+// countTrace counts with dtrec's own reader. If a role is recorded on return only, the return stands for the
+// entry too.
 func countTrace(path, _ string) (counts, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -63,13 +64,13 @@ func countTrace(path, _ string) (counts, error) {
 }
 
 func probeName(e *schema.Event) string {
-	if e.Phase == schema.Exit && e.Role != schema.RoleInsert { // recorded once, whichever phase
+	if e.Phase == schema.Exit && e.Role != schema.RoleInsert { // insert is recorded once, and counts as an entry in any phase
 		return e.Role.Label() + "_exit"
 	}
 	return e.Role.Label() + "_enter"
 }
 
-// countPerf counts what perf script finds, and the losses that it shows.
+// countPerf counts what perf script prints, and the losses that it shows.
 func countPerf(path, _ string) (counts, error) {
 	c := counts{}
 	var err error
@@ -83,7 +84,8 @@ func countPerf(path, _ string) (counts, error) {
 	return c, err
 }
 
-// countTraceCmd counts what trace-cmd report finds; what was overwritten it said when it ended.
+// countTraceCmd counts what trace-cmd report prints. How much was overwritten is in what trace-cmd record
+// said at its end.
 func countTraceCmd(path, said string) (counts, error) {
 	c := counts{}
 	for _, m := range regexp.MustCompile(`(?m)^(?:commit )?overrun: (\d+)$|^dropped events: (\d+)$`).FindAllStringSubmatch(said, -1) {
@@ -95,13 +97,13 @@ func countTraceCmd(path, said string) (counts, error) {
 	return c, err
 }
 
-// perfLine is the event in a line such as "dtbench:open_enter: ".
+// perfLine returns the event in a line such as "dtbench:open_enter: ".
 func perfLine(line []byte) []byte {
 	_, name, _ := bytes.Cut(bytes.TrimSpace(line), []byte(":"))
 	return bytes.TrimSuffix(name, []byte(":"))
 }
 
-// reportLine is the event in a line of trace-cmd report: the fourth word, after task, CPU and time.
+// reportLine returns the event in a line of trace-cmd report: the fourth word, after task, CPU and time.
 func reportLine(line []byte) []byte {
 	if fields := bytes.Fields(line); len(fields) > 3 {
 		return bytes.TrimSuffix(fields[3], []byte(":"))
@@ -129,7 +131,7 @@ func countLines(path, said string) (counts, error) {
 	return c, nil
 }
 
-// countWords counts the probes that the lines of a command's output are about.
+// countWords counts for each probe the lines of a command's output that are about it.
 func countWords(about func(line []byte) []byte, command ...string) (map[string]uint64, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	var complaint strings.Builder
@@ -165,7 +167,7 @@ func countIn(r io.Reader, about func(line []byte) []byte) map[string]uint64 {
 	return hits
 }
 
-// lastNumber is the last number of a line, 0 without one.
+// lastNumber returns the last number in a line, 0 if there is none.
 func lastNumber(line []byte) uint64 {
 	all := regexp.MustCompile(`\d+`).FindAll(line, -1)
 	if len(all) == 0 {

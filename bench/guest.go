@@ -21,33 +21,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recording is one run in the guest.
+// recording describes one recording to be made in the guest.
 type recording struct {
-	Name   string // of its files, without ending
-	Tool   string // as in tools
-	Dir    string // where it works
+	Name   string // name of its files, without extension
+	Tool   string // name of a row of tools
+	Dir    string // directory in which the work is done
 	Rounds int
 	Procs  int
-	Bring  bool // the file is read on the host
+	Bring  bool // bring the file to the host
 }
 
-// result is what the guest saw of it. Times are nanoseconds of the guest's clock, which with icount are instructions.
+// result is what the guest measured of a recording. Times are nanoseconds of the guest's clock; with icount a
+// nanosecond is an instruction.
 type result struct {
 	recording
 	Work          workReport
 	Spawned, Gone int64 // when the tool was started, and when it had ended
-	ToolCPU       int64 // of the tool and all it started, but for the work
-	Peak          int64 // the tool's largest resident set, KiB; an upper bound where AtMost
+	ToolCPU       int64 // of the tool and all processes it started, except the work
+	Peak          int64 // the tool's largest resident set, KiB; an upper bound if AtMost is set
 	AtMost        bool
-	Bytes         int64             // of the file
-	Hits          map[string]uint64 // by probe, as the kernel counts them: what the counter is for
+	Bytes         int64             // size of the file
+	Hits          map[string]uint64 // for each probe, as the kernel counts them; only the counter needs it
 	Missed        uint64            // hits that the kernel's kprobe events missed
-	Said          string            // its stdout and stderr
+	Said          string            // stdout and stderr of the tool
 	Failed        string
 }
 
 const (
-	outDir      = "out" // brought back
+	outDir      = "out" // brought back to the host
 	resultsFile = "results.json"
 	planFile    = "plan.json"
 	workFile    = "work.json"
@@ -55,7 +56,7 @@ const (
 	ramDir      = "/ram"
 )
 
-// guest is the job: the recordings of the plan, one after the other.
+// guest is the job in the guest: it makes the recordings of the plan, one after the other.
 func guest(plan string) error {
 	var list []recording
 	if err := readJSON(plan, &list); err != nil {
@@ -126,7 +127,8 @@ func (r recording) run() (result, error) {
 	return out, out.weigh(t, file)
 }
 
-// waitForNoPrograms waits until the recorder before has nothing in the kernel any more, and is not measured with this one.
+// waitForNoPrograms waits until the previous recorder has no more BPF programs in the kernel, so that it is
+// not measured with the next one.
 func waitForNoPrograms() error {
 	for range 600 {
 		_, err := ebpf.ProgramGetNextID(0)
@@ -141,7 +143,7 @@ func waitForNoPrograms() error {
 	return errors.New("a minute after it ended the recorder before still has programs in the kernel")
 }
 
-// start runs the tool with the work to its end.
+// start runs the tool together with the work, until the tool ends.
 func (out *result) start(t tool, argv, work []string) error {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), t.env...)
@@ -164,7 +166,7 @@ func (out *result) start(t tool, argv, work []string) error {
 			return err
 		}
 	}
-	_, _ = io.Copy(&text, said) // until all its writers are gone
+	_, _ = io.Copy(&text, said) // until all writers have closed it
 	err = cmd.Wait()
 	out.Gone = now(unix.CLOCK_MONOTONIC)
 	out.Said = text.String()
@@ -175,7 +177,7 @@ func (out *result) start(t tool, argv, work []string) error {
 	return nil
 }
 
-// beside does the work once the tool has said that it is ready, and then has the tool end.
+// beside runs the work once the tool has said that it is ready, and then interrupts the tool.
 func beside(cmd *exec.Cmd, said *bufio.Reader, text *bytes.Buffer, ready string, work []string) error {
 	for {
 		line, err := said.ReadString('\n')
@@ -195,13 +197,13 @@ func beside(cmd *exec.Cmd, said *bufio.Reader, text *bytes.Buffer, ready string,
 	return cmd.Process.Signal(os.Interrupt)
 }
 
-// account keeps what the kernel says the tool used, the work among its children included.
+// account stores what the kernel says the tool used, including the work if it is a child of the tool.
 func (out *result) account(usage *syscall.Rusage) {
 	out.ToolCPU = usage.Utime.Nano() + usage.Stime.Nano()
 	out.Peak = usage.Maxrss
 }
 
-// weigh completes the result from what the work and the file say.
+// weigh completes the result with what the work reported and the size of the file.
 func (out *result) weigh(t tool, file string) error {
 	if t.program == "" {
 		return nil
@@ -209,7 +211,7 @@ func (out *result) weigh(t tool, file string) error {
 	if t.ready == "" {
 		out.ToolCPU -= out.Work.ProcessCPU
 	}
-	// A child's peak begins with that of whoever forked it, and takes in that of its own children.
+	// A child's peak starts at that of the process that forked it, and includes those of its own children.
 	out.AtMost = out.Peak <= max(peak(), out.Work.Peak)
 	info, err := os.Stat(file)
 	if err != nil {

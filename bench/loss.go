@@ -9,8 +9,8 @@ import (
 	"fmt"
 )
 
-// loss records as much as there is, without a pause: on one CPU with counted instructions, and with two processes on
-// two CPUs, by the host's clock, again and again.
+// loss measures what is lost when the work runs without a pause: on one CPU with counted instructions, and
+// repeatedly with two processes on two CPUs by the host's clock.
 func (b *bench) loss(ctx context.Context) ([]*table, error) {
 	one, err := b.longRun(ctx)
 	if err != nil {
@@ -62,7 +62,7 @@ func (b *bench) twoCPUs(ctx context.Context) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range results { // how often a walk is begun anew is a matter of chance, how often a path is opened is not
+	for i := range results { // how often a walk is restarted is a matter of chance, but how often a path is opened is not
 		results[i].Hits = opensOf(results[i].Hits)
 	}
 	t := &table{title: fmt.Sprintf("Two processes on two virtual CPUs, flat out, %d rounds by the host's clock", b.repeat),
@@ -88,7 +88,7 @@ func (b *bench) twoCPUs(ctx context.Context) (*table, error) {
 	return t, nil
 }
 
-// opensOf keeps the hits of opens.
+// opensOf returns only the hits of opens.
 func opensOf(hits map[string]uint64) map[string]uint64 {
 	return map[string]uint64{"open_enter": hits["open_enter"], "open_exit": hits["open_exit"]}
 }

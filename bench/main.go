@@ -32,8 +32,8 @@ func main() {
 	}
 }
 
-// run is the host's part, or, by the first word, what the program starts itself as: the job in the guest, the work
-// that is recorded, a reader of one trace, and who runs a reader.
+// run does the host's part. Otherwise the first word says which part the program has started itself for: the
+// job in the guest, the work that is recorded, a reader of one trace, or the process that runs a reader.
 func run(args []string) error {
 	if len(args) > 1 {
 		switch args[0] {
@@ -50,25 +50,25 @@ func run(args []string) error {
 	return host(args)
 }
 
-// bench is one call of the program on the host.
+// bench holds the options of one run of the program on the host.
 type bench struct {
 	self, dtrec string // absolute paths
 	kernel      string
-	dir         string // recordings and results; they stay there
-	rounds      int    // of the work, per recording
+	dir         string // for recordings and results, which are kept
+	rounds      int    // rounds of the work per recording
 	long        int    // rounds of the long run
-	repeat      int    // of each reading, and of the recordings on two CPUs
+	repeat      int    // how often each reading is done, and each recording on two CPUs
 	alone       bool   // record with dtrec only
 	bars        []bar
 }
 
-// benchPart can be measured alone.
+// benchPart is a part that can be measured separately.
 type benchPart struct {
 	name    string
 	measure func(*bench, context.Context) ([]*table, error)
 }
 
-// parts are in the order in which they are measured.
+// parts lists the parts in the order in which they are measured.
 var parts = []benchPart{
 	{"record", (*bench).record},
 	{"loss", (*bench).loss},
@@ -105,7 +105,7 @@ func host(args []string) error {
 	return b.measure(ctx, os.Stdout, *part)
 }
 
-// resolve makes every path absolute and the directory.
+// resolve makes all paths absolute and creates the directory.
 func (b *bench) resolve() (err error) {
 	if b.self, err = os.Executable(); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (b *bench) resolve() (err error) {
 	return os.MkdirAll(b.dir, 0o755)
 }
 
-// measure runs the parts and prints their tables as they are ready, the bars last.
+// measure runs the wanted parts and prints each part's tables when it is done, and the bars at the end.
 func (b *bench) measure(ctx context.Context, out io.Writer, wanted string) error {
 	began := time.Now()
 	release, err := vm.KernelRelease(b.kernel)

@@ -13,37 +13,38 @@ import (
 	"strings"
 )
 
-// probe is one kernel function's entry or return, as every tool records it. dtrec has these roles built in; the peers
-// are told. They record less than dtrec does: no identity of the dentry that a lookup returns, no filesystem.
+// probe is the entry or return of one kernel function, as every tool records it. dtrec has these roles built
+// in; the other tools are told what to record. They record less than dtrec does: they do not identify the
+// dentry that a lookup returns, nor the filesystem.
 type probe struct {
 	name   string // role and phase, such as lookup_rcu_exit
-	symbol string // on Linux 6.1
-	// What is read: for the kernel's kprobe events, and for bpftrace (a format and its values).
+	symbol string // kernel function on Linux 6.1
+	// What is read, for the kernel's kprobe events (fetch) and for bpftrace (format and values).
 	fetch  string
 	format string
 	values string
 }
 
-// exit reports whether it is on return.
+// exit reports whether the probe is on return.
 func (p probe) exit() bool { return strings.HasSuffix(p.name, "_exit") }
 
 // What the probes read. The offsets are those of Linux 5.10 to 7.1: qstr {hash_len, name}, filename {name},
-// dentry d_parent 24, d_name 32, d_inode 48.
+// dentry with d_parent at 24, d_name at 32, d_inode at 48.
 const (
 	pathFetch   = `name=+0(+0(%si)):string flags=+0(%dx):x32`
 	keyFetch    = `parent=%di hash=+0(%si):x64 name=+0(+8(%si)):string`
 	dentryFetch = `dentry=%di parent=+24(%di):x64 hash=+32(%di):x64 inode=+48(%di):x64 name=+0(+40(%di)):string`
 	retFetch    = `ret=$retval inode=+48($retval):x64`
 
-	// Words at an offset: bpftrace 0.17 dies of the kernel's own struct qstr and struct dentry.
+	// Words at an offset, because bpftrace 0.17 crashes on the kernel's own struct qstr and struct dentry.
 	pathValues   = `str(*(arg1))`
 	keyValues    = `arg0, *(arg1), str(*(arg1+8))`
 	dentryValues = `arg0, *(arg0+24), *(arg0+32), *(arg0+48), str(*(arg0+40))`
 	retValues    = `retval`
 )
 
-// probes lists what the work passes. insert is the entry of __d_rehash for the peers, its return for dtrec: a return
-// probe of theirs has no arguments.
+// probes returns the probes that the work hits. insert is the entry of __d_rehash for the other tools but its
+// return for dtrec, because their return probes have no arguments.
 func probes() []probe {
 	path := func(name, symbol string) probe { return probe{name, symbol, pathFetch, "%s", pathValues} }
 	key := func(name, symbol string) probe { return probe{name, symbol, keyFetch, "%llx %llx %s", keyValues} }
@@ -62,7 +63,7 @@ func probes() []probe {
 	}
 }
 
-// roles are those of the probes, for dtrec's --only.
+// roles returns the roles of the probes, for dtrec's --only.
 func roles() string {
 	var names []string
 	for _, p := range probes() {
@@ -76,10 +77,10 @@ func roles() string {
 
 const (
 	tracefs = "/sys/kernel/tracing"
-	group   = "dtbench" // of the kprobe events
+	group   = "dtbench" // group name of the kprobe events
 )
 
-// defineEvents makes a kprobe event of each probe, for perf and trace-cmd.
+// defineEvents creates a kprobe event for each probe, for perf and trace-cmd.
 func defineEvents() error {
 	var lines strings.Builder
 	for _, p := range probes() {
@@ -92,7 +93,8 @@ func defineEvents() error {
 	return os.WriteFile(filepath.Join(tracefs, "kprobe_events"), []byte(lines.String()), 0o644)
 }
 
-// countHits has the kernel's kprobe events count and record nothing: no record passes the filter.
+// countHits makes the kernel's kprobe events count without recording anything: the filter rejects every
+// record.
 func countHits() error {
 	events := filepath.Join(tracefs, "events", group)
 	if err := os.WriteFile(filepath.Join(events, "filter"), []byte("common_pid == 0"), 0o644); err != nil {
@@ -107,7 +109,8 @@ func removeEvents() error {
 	return errors.Join(err, os.WriteFile(filepath.Join(tracefs, "kprobe_events"), nil, 0o644))
 }
 
-// profile is how often the kprobe events were hit since they were made, and how many hits they missed.
+// profile returns how often each kprobe event was hit since it was created, and how many hits were missed
+// altogether.
 func profile() (hits map[string]uint64, missed uint64, err error) {
 	text, err := os.ReadFile(filepath.Join(tracefs, "kprobe_profile"))
 	if err != nil {
@@ -125,7 +128,7 @@ func profile() (hits map[string]uint64, missed uint64, err error) {
 	return hits, missed, nil
 }
 
-// bpftraceScript prints a line per hit.
+// bpftraceScript returns a script that prints a line for each hit.
 func bpftraceScript(filter string) string {
 	var s strings.Builder
 	for _, p := range probes() {

@@ -23,13 +23,13 @@ import (
 type reader struct {
 	name    string
 	command []string
-	answers int             // exit statuses up to this are one: 1 something is refuted, or different; 2 of diff, too many are lost to say
-	cpu     []time.Duration // of each round
-	peak    int64           // KiB
+	answers int             // highest exit status that is a result: 1 if something is refuted or differs; 2 for diff if too many events are lost to say
+	cpu     []time.Duration // CPU time of each round
+	peak    int64           // largest peak, KiB
 }
 
-// iterate reads every record of a trace, and nothing more. The collector waits as it does in a command of dtrec, see pace in
-// internal/cli/memory.go.
+// iterate reads every record of a trace and does nothing else. The garbage collector is set as in a command
+// of dtrec, see pace in internal/cli/memory.go.
 func iterate(path string) error {
 	debug.SetGCPercent(1200)
 	f, err := os.Open(path)
@@ -51,7 +51,8 @@ func iterate(path string) error {
 	return err
 }
 
-// captures finds what an earlier part or run left behind on tmpfs, or records it.
+// captures returns the part that holds recordings on tmpfs, from an earlier run if there are any, and the
+// number of hits; otherwise it makes them.
 func (b *bench) captures(ctx context.Context) (part string, hits uint64, err error) {
 	list := []recording{b.second()}
 	for _, tool := range []string{counter, dtrecTool, traceCmd, perfZ} {
@@ -74,7 +75,8 @@ func (b *bench) captures(ctx context.Context) (part string, hits uint64, err err
 	return part, there.total(), err
 }
 
-// recorded are the results of a part where it holds these recordings of this many rounds, else nil.
+// recorded returns the results of a part if it has all these recordings, with the same number of rounds;
+// otherwise nil.
 func (b *bench) recorded(list []recording, part string) []result {
 	results, err := b.results(part)
 	if err != nil {
@@ -107,7 +109,8 @@ func (b *bench) readers(part string) []*reader {
 	}
 }
 
-// read reads the same work's recordings with every tool in turn, one thread each, output thrown away.
+// read reads recordings of the same work with every tool in turn, on one thread each, and discards the
+// output.
 func (b *bench) read(ctx context.Context) ([]*table, error) {
 	part, hits, err := b.captures(ctx)
 	if err != nil {
@@ -131,15 +134,15 @@ func (b *bench) read(ctx context.Context) ([]*table, error) {
 	return []*table{t}, nil
 }
 
-// used is what one run of a command took.
+// used is what one run of a command used.
 type used struct {
 	CPU  time.Duration // user and system
 	Peak int64         // largest resident set, KiB
 	Exit int
 }
 
-// once runs a command by a process of its own: a child's peak begins with that of who forked it, and this one may
-// have held a whole guest's files.
+// once runs a command through a process of its own, because a child's peak starts at that of the process that
+// forked it, and this process may have held all the files of a guest.
 func (r *reader) once(ctx context.Context, self string) error {
 	cmd := exec.CommandContext(ctx, self, append([]string{"once"}, r.command...)...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "PERF_CONFIG=/dev/null")
@@ -159,7 +162,7 @@ func (r *reader) once(ctx context.Context, self string) error {
 	return nil
 }
 
-// once runs a command, throws its output away, and says what it used.
+// once runs a command, discards its output, and prints what it used as JSON.
 func once(command []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	if err := cmd.Run(); cmd.ProcessState == nil {

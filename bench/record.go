@@ -10,15 +10,15 @@ import (
 	"math"
 )
 
-// place is a filesystem that the work is done on.
+// place is a filesystem on which the work is done.
 type place struct{ name, dir string }
 
 var places = []place{{"ext4", "/tmp/b"}, {"tmpfs", "/ram/b"}}
 
 const mega = 1e6
 
-// recordings are those of the part record: each tool on each filesystem, and once with nothing to do, which is what it
-// costs to start and to end. The second of dtrec is what diff compares.
+// recordings returns the recordings of the part record: each tool on each filesystem, and once with no work,
+// to measure what starting and ending costs. dtrec's second recording is for diff.
 func (b *bench) recordings() (list []recording) {
 	for _, t := range append([]tool{toolNamed(bare), toolNamed(counter)}, b.recorders()...) {
 		if t.count != nil {
@@ -35,17 +35,18 @@ func (b *bench) second() recording {
 	return recording{Name: "second", Tool: dtrecTool, Dir: places[1].dir, Rounds: b.rounds, Procs: 1, Bring: true}
 }
 
-// measured is the cost of recording the work with one tool on one filesystem. Instructions but for the ratios.
+// measured is the cost of recording the work with one tool on one filesystem, in instructions except where
+// noted.
 type measured struct {
 	tool      string
 	slowdown  float64
-	kernel    float64 // per hit, in the task that works
+	kernel    float64 // per hit, in the task that does the work
 	own       float64 // per hit, in the recorder's process
 	start     float64
 	end       float64
 	peak      float64 // MB
 	bytes     float64 // per hit
-	hits      uint64  // that there were
+	hits      uint64  // hits that happened
 	recorded  loss
 	atMostMem bool
 }
@@ -84,7 +85,7 @@ func (b *bench) record(ctx context.Context) ([]*table, error) {
 	return tables, nil
 }
 
-// find is the result of a recording that did not fail.
+// find returns the result of a recording; an error if it failed or was not made.
 func find(results []result, name, tool string) (result, error) {
 	for _, r := range results {
 		if r.Name == name && r.Tool == tool {
@@ -97,10 +98,10 @@ func find(results []result, name, tool string) (result, error) {
 	return result{}, fmt.Errorf("%s on %s was not recorded", tool, name)
 }
 
-// span is how long the work took, nanoseconds.
+// span returns how long the work took, in nanoseconds.
 func span(r result) int64 { return r.Work.End - r.Work.Begin }
 
-// cost works out what a tool cost on one filesystem.
+// cost computes what a tool cost on one filesystem.
 func (b *bench) cost(results []result, name, tool string) (m measured, err error) {
 	alone, err := find(results, name, bare)
 	if err != nil {
@@ -154,7 +155,7 @@ func (m measured) cells() []string {
 	return append(cells, peak, number(m.bytes), m.recorded.String())
 }
 
-// number is a figure, empty where there is none.
+// number formats a figure; empty for NaN.
 func number(v float64) string {
 	if math.IsNaN(v) {
 		return ""
@@ -162,7 +163,8 @@ func number(v float64) string {
 	return figure(v)
 }
 
-// recordBars holds dtrec with the roles that the peers record against them, on both filesystems.
+// recordBars compares dtrec, recording only the roles that the other tools record, with them on both
+// filesystems.
 func (b *bench) recordBars(cost map[string]map[string]measured) {
 	for _, p := range places {
 		c := cost[p.name]

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// table is printed as Markdown.
+// table is a table that is printed as Markdown.
 type table struct {
 	title string
 	head  []string
@@ -61,11 +61,11 @@ func (t *table) print(w io.Writer) {
 	}
 }
 
-// bar is one line that dtrec is held to: at most, or with least at least, that much.
+// bar is a limit that dtrec must meet: the value is at most, or if least is set at least, the limit.
 type bar struct {
 	what         string
 	value, limit float64
-	byDefault    string // of recording: the same of dtrec with all its roles, where value is of those that its peers record
+	byDefault    string // for recording: the value for dtrec with all its roles, where value is for the roles that the other tools record
 	least        bool
 }
 
@@ -91,7 +91,7 @@ func barTable(bars []bar) *table {
 	return t
 }
 
-// figure prints a number with three digits that count, and thousands apart.
+// figure formats a number with three significant digits and separated thousands.
 func figure(v float64) string {
 	switch {
 	case v >= 100 || v == float64(int64(v)):

@@ -10,26 +10,28 @@ import (
 	"strings"
 )
 
-// tool is one way to record the work. What is not of the tool but of the guest (files, versions) is found by program.
+// tool is one way to record the work. What depends on the guest and not on the tool (files, versions) is
+// found by program.
 type tool struct {
-	name    string // as the tables have it
-	program string // on the host's PATH; empty: nothing records
-	file    string // what the recording is called, by its ending
-	// argv records to out. The work is its last words, but for a tool with ready, which runs beside the work: that
-	// begins when the tool has said so.
+	name    string // as printed in the tables
+	program string // found in the host's PATH; empty if nothing records
+	file    string // extension of the recording's file
+	// argv returns the command line that records to out. The work is its last words. If ready is set, the
+	// tool runs beside the work instead, which begins when the tool has printed a line that starts with
+	// ready.
 	argv  func(out string, procs int, work []string) []string
 	ready string
 	env   []string
 	count func(path, said string) (counts, error)
 }
 
-// The names of the tools, as the judging of results wants them.
+// The names of the tools.
 const (
 	bare         = "bare"
-	counter      = "counted" // the reference: how many hits there were
+	counter      = "counted" // the reference, which counts the hits that happen
 	dtrecTool    = "dtrec"
 	dtrecNoMatch = "dtrec, nothing matches"
-	sameRoles    = "dtrec, same roles" // those of probes, as the peers record
+	sameRoles    = "dtrec, same roles" // with only the roles of probes, as the other tools record them
 	sameNoMatch  = "same roles, nothing matches"
 	traceCmd     = "trace-cmd"
 	perfPlain    = "perf"
@@ -37,7 +39,7 @@ const (
 	bpftraceTool = "bpftrace"
 )
 
-// tools lists them in the order they record.
+// tools returns the tools in the order in which they record.
 func tools() []tool {
 	return []tool{
 		{name: bare},
@@ -59,28 +61,28 @@ func tools() []tool {
 				return append([]string{"perf", "record", "-N", "-z", "-m", "16M", "-o", out, "-e", group + ":*", "--"}, work...)
 			}},
 		{name: bpftraceTool, program: "bpftrace", file: "txt", count: countLines,
-			env: []string{"BPFTRACE_PERF_RB_PAGES=16384"}, // 64 MiB a CPU; by default it loses most
+			env: []string{"BPFTRACE_PERF_RB_PAGES=16384"}, // 64 MiB per CPU; with the default it loses most hits
 			argv: func(out string, procs int, work []string) []string {
 				return []string{"bpftrace", "-o", out, "-e", bpftraceScript(bpftraceFilter(procs)), "-c", commandLine(work)}
 			}},
 	}
 }
 
-// dtrecRecords records the work.
+// dtrecRecords returns a tool with which dtrec records the work.
 func dtrecRecords(name, file string, flags ...string) tool {
 	return tool{name: name, program: "dtrec", file: file, count: countTrace, argv: func(out string, _ int, work []string) []string {
 		return slices.Concat([]string{"dtrec", "record", "-o", out}, flags, []string{"--"}, work)
 	}}
 }
 
-// dtrecBeside records a task name that does not occur, beside the work.
+// dtrecBeside returns a tool with which dtrec records a task name that does not occur, beside the work.
 func dtrecBeside(name, file string, flags ...string) tool {
 	return tool{name: name, program: "dtrec", file: file, ready: "dtrec: recording", argv: func(out string, _ int, _ []string) []string {
 		return slices.Concat([]string{"dtrec", "record", "-o", out, "--comm", "nobody"}, flags)
 	}}
 }
 
-// recorders are the tools of this call that record the work.
+// recorders returns the tools that record the work in this run.
 func (b *bench) recorders() (list []tool) {
 	for _, t := range tools() {
 		if t.program == "dtrec" || t.program != "" && !b.alone {
@@ -90,12 +92,12 @@ func (b *bench) recorders() (list []tool) {
 	return list
 }
 
-// flatOut are those that are asked to lose nothing.
+// flatOut returns the tools that are expected to lose nothing.
 func (b *bench) flatOut() (list []tool) {
 	return slices.DeleteFunc(b.recorders(), func(t tool) bool { return t.ready != "" || t.name == perfPlain || t.name == sameRoles })
 }
 
-// toolNamed finds a row; the names are constants.
+// toolNamed returns the tool of this name, which must exist.
 func toolNamed(name string) tool {
 	for _, t := range tools() {
 		if t.name == name {
@@ -105,7 +107,8 @@ func toolNamed(name string) tool {
 	panic("no tool " + name)
 }
 
-// bpftraceFilter keeps the work alone: bpftrace has no word for a command's children.
+// bpftraceFilter returns a filter for the work's processes only, because bpftrace cannot follow the children
+// of a command.
 func bpftraceFilter(procs int) string {
 	if procs > 1 {
 		return `comm == "` + workName + `"`
@@ -113,10 +116,11 @@ func bpftraceFilter(procs int) string {
 	return "pid == cpid"
 }
 
-// commandLine joins words for bpftrace's -c, which splits at spaces and knows no quotes: there may be none in them.
+// commandLine joins the words for bpftrace's -c, which splits at spaces and knows no quotes; the words must
+// not contain any.
 func commandLine(words []string) string { return strings.Join(words, " ") }
 
-// version is the first line of what the program says of itself, whatever its exit status.
+// version returns the first line that the program prints for --version, whatever its exit status.
 func version(program string) string {
 	out, _ := exec.Command(program, "--version").CombinedOutput()
 	for line := range strings.Lines(string(out)) {

@@ -18,35 +18,37 @@ import (
 )
 
 const (
-	workFiles  = 2000 // of its directory, which it goes round
-	fileSize   = 4096 // bytes of each
-	roundCalls = 5    // system calls of a round
+	workFiles  = 2000 // files in its directory, opened in turn
+	fileSize   = 4096 // size of each file, bytes
+	roundCalls = 5    // system calls per round
 )
 
-// Where the work stands in the guest, and its comm.
+// The work's program in the guest and its comm.
 const (
 	workName    = "benchwork"
 	workProgram = "/bin/" + workName
 )
 
-// workPlan is what the work does, and where it says how that went.
+// workPlan says what the work does and where it reports.
 type workPlan struct {
-	Dir    string // with the files of prepareWork
+	Dir    string // holds the files of prepareWork
 	Rounds int
-	Procs  int    // 1, or as many processes as that, each on a CPU of its own
-	First  int    // number of the first name that is asked for once
-	Report string // file for the workReport
+	Procs  int    // 1, or the number of processes, each on its own CPU
+	First  int    // number of the first name that is looked up only once
+	Report string // file for the workReport; empty for none
 }
 
-// workReport is the work as it measured itself: times of CLOCK_MONOTONIC and of CPU, nanoseconds.
+// workReport is what the work measured of itself. Main to Done are times of CLOCK_MONOTONIC; all times are in
+// nanoseconds.
 type workReport struct {
 	Main, Begin, End, Done int64
-	CPU                    int64 // of the thread, from Begin to End
-	ProcessCPU             int64 // of the process, all of it
-	Peak                   int64 // its largest resident set, KiB
+	CPU                    int64 // CPU time of the thread, from Begin to End
+	ProcessCPU             int64 // CPU time of the whole process
+	Peak                   int64 // largest resident set of the process, KiB
 }
 
-// prepareWork makes the files the work opens, and brings the dcache to where each recording finds it.
+// prepareWork creates the files that the work opens, and brings the dcache into the same state for each
+// recording.
 func prepareWork(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -68,8 +70,8 @@ func prepareWork(dir string) error {
 	return nil
 }
 
-// work is the program that is recorded. A round is five system calls: a file is opened, read and closed, a name
-// is opened that is missing again and again, and one that nobody asked for before.
+// work is the program that is recorded. A round is five system calls: a file is opened, read and closed; then
+// a missing name that recurs is opened, and one that was never looked up before.
 func work(plan string) error {
 	r := workReport{Main: now(unix.CLOCK_MONOTONIC)}
 	var p workPlan
@@ -121,7 +123,7 @@ func (p workPlan) loop(r *workReport) error {
 	return nil
 }
 
-// both does the work in several processes at once, each on its CPU.
+// both does the work in several processes at once, each on its own CPU.
 func (p workPlan) both(r *workReport) error {
 	r.Begin = now(unix.CLOCK_MONOTONIC)
 	var started []*exec.Cmd
@@ -153,8 +155,8 @@ func (p workPlan) both(r *workReport) error {
 	return nil
 }
 
-// name is a path ending in a letter and six digits, NUL-terminated, changed in place: making it costs next to nothing
-// beside the open.
+// name is a NUL-terminated path that ends in a letter and six digits. It is changed in place, which costs
+// next to nothing compared with the open.
 type name []byte
 
 func newName(dir string, letter byte) name {
@@ -192,7 +194,7 @@ func writeJSON(file string, v any) error {
 	return os.WriteFile(file, text, 0o644)
 }
 
-// now reads a clock, in nanoseconds.
+// now returns the time of a clock in nanoseconds, 0 if it cannot be read.
 func now(clock int32) int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(clock, &t); err != nil {
@@ -201,7 +203,8 @@ func now(clock int32) int64 {
 	return t.Nano()
 }
 
-// peak is the largest resident set of this program, KiB; getrusage would take in that of whoever forked it.
+// peak returns the largest resident set of this program in KiB. getrusage would include that of the process
+// that forked it.
 func peak() int64 {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {

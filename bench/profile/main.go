@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Profile makes the profile that the compiler is given for dtrec (go build -pgo): what the commands that read traces do with two
-// recordings of one work, each for the same time. Of a recorder nothing is in it: by its own profile that takes 1 % fewer
-// instructions. See bench/README.md.
+// Profile makes the profile that the compiler is given for dtrec (go build -pgo). It profiles the commands
+// that read traces on two recordings of the same work, each command for the same time. Recording is not in
+// it, although a profile of its own would save the recorder 1 % of its instructions. See bench/README.md.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 
 func run(out string, each time.Duration, trace, second string) error {
 	runtime.GOMAXPROCS(1)
-	debug.SetGCPercent(1200) // as in a command, see pace in internal/cli/memory.go
+	debug.SetGCPercent(1200) // as in a command of dtrec, see pace in internal/cli/memory.go
 	var samples bytes.Buffer
 	if err := pprof.StartCPUProfile(&samples); err != nil {
 		return err
@@ -55,7 +55,7 @@ func run(out string, each time.Duration, trace, second string) error {
 	return write(out, p)
 }
 
-// commands runs each command that reads a trace to its end, again and again.
+// commands runs each command that reads a trace, again and again, for the given time each.
 func commands(each time.Duration, trace, second string) error {
 	for _, line := range [][]string{
 		{"replay", trace}, {"replay", "--format", "json", trace}, {"check", trace}, {"report", trace}, {"summary", trace},
@@ -63,7 +63,7 @@ func commands(each time.Duration, trace, second string) error {
 	} {
 		for start := time.Now(); time.Since(start) < each; {
 			var said bytes.Buffer
-			// A check exits with 1 where something is refuted, a diff where something differs.
+			// check exits with 1 if something is refuted, diff if something differs.
 			if code := cli.Run(line, strings.NewReader(""), io.Discard, &said); code > 1 {
 				return fmt.Errorf("dtrec %s: exit %d: %s", strings.Join(line, " "), code, said.String())
 			}
@@ -72,7 +72,8 @@ func commands(each time.Duration, trace, second string) error {
 	return nil
 }
 
-// write leaves in the profile what the compiler asks for, functions, lines and how often: no path, address or time of this machine.
+// write writes the profile with only what the compiler needs: functions, lines and counts, without paths,
+// addresses or times of this machine.
 func write(name string, p *profile.Profile) error {
 	if err := p.Aggregate(true, true, false, true, false, false); err != nil {
 		return err
