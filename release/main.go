@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command release makes what is published of dtrec: static archives, a .deb and an .rpm for amd64 and arm64, and their
-// checksums. The same commit gives the same bytes, whoever builds it, wherever and whenever: paths are trimmed, and
-// every time is the commit's.
+// Command release builds what is published of dtrec: for amd64 and arm64 a static archive, a .deb and an
+// .rpm, and the checksums of all. The same commit gives the same bytes, whoever builds it, wherever and
+// whenever: paths are trimmed, and every time is that of the commit.
 package main
 
 import (
@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// What the bytes depend on beside the commit: the Go release that compiles and compresses, and who makes the packages.
+// What the bytes depend on besides the commit: the Go release, which compiles and compresses, and the tool
+// that makes the packages.
 const (
 	goRelease = "go1.26.8"
 	nfpm      = "github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4"
@@ -35,7 +36,7 @@ func main() {
 	}
 }
 
-// release fills the directory, from the checkout in the working directory.
+// release fills the directory out from the checkout in the working directory.
 func release(out string, arches, formats []string) error {
 	if runtime.Version() != goRelease {
 		return fmt.Errorf("this is %s: releases are made with %s: run make release", runtime.Version(), goRelease)
@@ -67,7 +68,7 @@ func release(out string, arches, formats []string) error {
 	return writeSums(out)
 }
 
-// commitTime is when what is built was committed.
+// commitTime returns when the commit that is built was made.
 func commitTime() (time.Time, error) {
 	text, err := output(exec.Command("git", "log", "-1", "--format=%ct"))
 	if err != nil {
@@ -77,7 +78,7 @@ func commitTime() (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), err
 }
 
-// output runs a command and returns what it prints, without the space around it.
+// output runs a command and returns its output without surrounding space.
 func output(cmd *exec.Cmd) (string, error) {
 	var complaint strings.Builder
 	cmd.Stderr = &complaint

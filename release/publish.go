@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// sumsFile lists the checksums of all that is published, as sha256sum -c takes them.
+// sumsFile holds the checksums of everything published, in the format of sha256sum -c.
 const sumsFile = "SHA256SUMS"
 
 // publish writes the archive and the packages of a stage.
@@ -48,7 +48,8 @@ func (s *stage) publish(out string, formats []string) error {
 	return nil
 }
 
-// archiveOf is a tar of a directory below one name, with nothing in it that depends on who made it.
+// archiveOf returns a tar of a directory, with all its files below one name and nothing that depends on who
+// made it.
 func archiveOf(dir, name string, date time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	t := tar.NewWriter(&b)

@@ -19,7 +19,8 @@ import (
 
 var someTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// TestManual: every command that help shows has a page, which says how it is called and when it was.
+// TestManual checks that every command shown in the help has a manual page with its synopsis, the date and
+// the version.
 func TestManual(t *testing.T) {
 	s := stage{dir: t.TempDir(), date: someTime, version: "1.2.3"}
 	if s.manual(); s.err != nil {
@@ -68,7 +69,7 @@ func unzip(t *testing.T, file string) string {
 	return string(text)
 }
 
-// TestCompletions: shells that are here can read them.
+// TestCompletions checks that the installed shells can parse their completions.
 func TestCompletions(t *testing.T) {
 	s := stage{dir: t.TempDir()}
 	if s.completions(); s.err != nil {
@@ -89,7 +90,8 @@ func TestCompletions(t *testing.T) {
 	}
 }
 
-// TestArchiveSaysNothingOfItsMaker: times and modes of the maker's files are not in it, their content is.
+// TestArchiveSaysNothingOfItsMaker checks that the archive depends on the content of the files, not on their
+// times, modes or order of creation.
 func TestArchiveSaysNothingOfItsMaker(t *testing.T) {
 	archive := func(content string, mode os.FileMode, order ...string) string {
 		s := stage{dir: t.TempDir(), date: someTime}
@@ -120,7 +122,7 @@ func TestArchiveSaysNothingOfItsMaker(t *testing.T) {
 	}
 }
 
-// TestLicences: whatever is linked in brings its licence along.
+// TestLicences checks that each module linked into the program has its licence in the stage.
 func TestLicences(t *testing.T) {
 	t.Chdir("..")
 	s := stage{dir: t.TempDir(), arch: "arm64"}

@@ -18,15 +18,16 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// stage is a directory with all that is published for one architecture. After an error nothing more is put there.
+// stage is a directory with everything published for one architecture. After an error nothing more is written
+// to it.
 type stage struct {
 	dir, arch string
-	date      time.Time // of every file
-	version   string    // as the program built says it
-	err       error     // the first
+	date      time.Time // for every file
+	version   string    // version of the built program
+	err       error     // the first one
 }
 
-// fill builds the program and puts the rest beside it.
+// fill builds the program and adds everything else.
 func (s *stage) fill() error {
 	for _, step := range []func(){s.build, s.manual, s.completions, s.documents, s.licences, s.settle} {
 		if step(); s.err != nil {
@@ -51,7 +52,7 @@ func (s *stage) write(to string, text []byte) {
 	}
 }
 
-// copy copies a file into the stage; a directory of that name is left out.
+// copy copies a file into the stage; a directory is skipped.
 func (s *stage) copy(from, to string) {
 	info, err := os.Stat(from)
 	if s.fail(err); s.err != nil || info.IsDir() {
@@ -68,7 +69,7 @@ func (s *stage) glob(pattern string) []string {
 	return files
 }
 
-// build makes the program, and reads the version that Go wrote into it.
+// build builds the program and reads the version that Go wrote into it.
 func (s *stage) build() {
 	program := filepath.Join(s.dir, "bin/dtrec")
 	cmd := exec.Command("go", "build", "-trimpath", "-pgo=dtrec.pgo", "-buildvcs=true", "-ldflags=-s -w", "-o", program, ".")
@@ -87,12 +88,13 @@ func (s *stage) build() {
 	s.fail(cmp.Or(err, errors.New("go found no version for what it built: release from a clone, not from a worktree")))
 }
 
-// platform is the environment of the go command that builds for the stage, whatever the builder's own.
+// platform returns the environment for go commands that build for the stage's architecture. It overrides the
+// builder's own settings.
 func (s *stage) platform() []string {
 	return []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + s.arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0"}
 }
 
-// manual writes a page for each command, compressed as distributions have them.
+// manual writes a manual page for each command, compressed as distributions do.
 func (s *stage) manual() {
 	plain, err := os.MkdirTemp("", "dtrec-man-")
 	s.fail(err)
@@ -108,11 +110,11 @@ func (s *stage) manual() {
 	}
 }
 
-// compress is gzip without a name and without a time.
+// compress returns the text in gzip format, without a file name or time.
 func compress(text []byte) []byte {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is one
-	_, _ = w.Write(text)                                  // into memory
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is valid
+	_, _ = w.Write(text)                                  // cannot fail: it writes to memory
 	_ = w.Close()
 	return b.Bytes()
 }
@@ -126,7 +128,7 @@ func (s *stage) completions() {
 	s.write("completions/dtrec.fish", fish.Bytes())
 }
 
-// documents copies what is read beside the program: texts, and two traces to try it on.
+// documents copies what is read beside the program: texts, and traces to try it on.
 func (s *stage) documents() {
 	for _, text := range append(s.glob("docs/*.md"), "README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "schema/FORMAT.md", "schema/trace.proto") {
 		s.copy(text, filepath.Join("doc", filepath.Base(text)))
@@ -139,7 +141,7 @@ func (s *stage) documents() {
 	}
 }
 
-// licences copies those of the modules that are linked into the program, which want that.
+// licences copies the licences of the modules linked into the program, which require that.
 func (s *stage) licences() {
 	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}", ".")
 	list.Env = append(os.Environ(), s.platform()...)
@@ -160,7 +162,7 @@ func (s *stage) licences() {
 	}
 }
 
-// settle gives everything in the stage the commit's time and plain modes, whatever the umask.
+// settle gives everything in the stage the time of the commit and standard modes, whatever the umask is.
 func (s *stage) settle() {
 	s.fail(filepath.WalkDir(s.dir, func(name string, entry fs.DirEntry, err error) error {
 		mode := fs.FileMode(0o644)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// clone is a checkout of its own of what is committed, for Go finds no version in a worktree.
+// clone clones the committed state into a new directory, because Go finds no version in a worktree.
 func clone(t *testing.T, from, name string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
@@ -39,7 +39,8 @@ func makeRelease(t *testing.T, dir string, env []string, args ...string) string 
 	return filepath.Join(dir, "dist")
 }
 
-// TestTwoBuildsOneHash: in another directory, with nothing built before, another umask and another time zone.
+// TestTwoBuildsOneHash builds twice, the second time in another directory, with an empty build cache, another
+// umask and another time zone.
 func TestTwoBuildsOneHash(t *testing.T) {
 	checkout := clone(t, "..", "one")
 	one := makeRelease(t, checkout, nil)
@@ -74,8 +75,8 @@ func TestTwoBuildsOneHash(t *testing.T) {
 	}
 }
 
-// TestRpmInEmptyRoot installs the package in a root with nothing in it, whose database knows no other, runs dtrec from
-// it and removes it again.
+// TestRpmInEmptyRoot installs the package in an empty root, whose database has no other packages, runs dtrec
+// from there and removes it again.
 func TestRpmInEmptyRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("rpm --root takes root")
@@ -105,7 +106,7 @@ func TestRpmInEmptyRoot(t *testing.T) {
 	}
 }
 
-// inBareRoot is what is done in a Debian that holds nothing but what every Debian does. $1 is its directory, DEB the
+// inBareRoot is what is done in a Debian that has only the essential packages. $1 is its directory, DEB the
 // package.
 const inBareRoot = `set -e
 touch "$BEGUN"
@@ -120,7 +121,7 @@ chroot "$1" dpkg --purge dtrec
 test ! -e "$1/usr/bin/dtrec" && test ! -e "$1/usr/share/dtrec"
 `
 
-// TestDebInBareRoot installs the package in a Debian made for the purpose and reads a trace there as nobody.
+// TestDebInBareRoot installs the package in a Debian made for this test and reads a trace there as nobody.
 func TestDebInBareRoot(t *testing.T) {
 	checkout := clone(t, "..", "one")
 	dist := makeRelease(t, checkout, nil, "-arch", "amd64", "-package", "deb")
