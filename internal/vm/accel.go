@@ -15,11 +15,12 @@ import (
 )
 
 // kvmLimit is how long a guest under KVM may take to reach init, the first time on a machine. It takes about
-// a second; where KVM is broken (some nested set-ups open /dev/kvm and hang) it never does.
+// a second; where KVM is broken (some nested set-ups open /dev/kvm and hang) it never gets there.
 const kvmLimit = 20 * time.Second
 
-// runAccelerated runs the guest with KVM where that works and with TCG elsewhere. A machine's KVM is tried once:
-// what came out is remembered until it boots anew. Guests that fail under both say nothing about KVM.
+// runAccelerated runs the guest with KVM if that works, otherwise with TCG. KVM is tried once per machine,
+// and the result is remembered until the machine is rebooted. A guest that fails under both says nothing
+// about KVM.
 func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kvmMemory) (message, error) {
 	accel := c.Accel
 	if accel == "" {
@@ -45,8 +46,8 @@ func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kv
 	return done, err
 }
 
-// runTwice boots a guest again that stood still within the limit: under TCG that was seen once in some
-// hundred boots of a loaded host, while the CPUs came up.
+// runTwice boots a guest again if it hung within the limit. Under TCG that was seen once in some hundred
+// boots on a loaded host, while the CPUs were brought up.
 func runTwice(ctx context.Context, c Config, e emulator, p plan, accel string, limit time.Duration) (message, bool, error) {
 	done, alive, err := runOnce(ctx, c, e, p, accel, limit)
 	if errors.Is(err, errStoodStill) && ctx.Err() == nil {
@@ -56,7 +57,7 @@ func runTwice(ctx context.Context, c Config, e emulator, p plan, accel string, l
 	return done, alive, err
 }
 
-// runOnce makes a machine, runs it and brings the outputs home.
+// runOnce creates a machine, runs it and unpacks the outputs on the host.
 func runOnce(ctx context.Context, c Config, e emulator, p plan, accel string, boot time.Duration) (message, bool, error) {
 	m, err := newMachine(ctx, p)
 	if err != nil {
@@ -73,16 +74,16 @@ func runOnce(ctx context.Context, c Config, e emulator, p plan, accel string, bo
 	return done, alive, nil
 }
 
-// kvmMemory keeps what is known of this machine's KVM. It is a convenience: without a cache directory KVM is tried
-// each time.
+// kvmMemory remembers whether KVM works on this machine. It is only a convenience: without a cache directory
+// KVM is tried each time.
 type kvmMemory struct {
 	device string
-	file   string // holds the boot id and the accelerator; empty for none
+	file   string // holds the boot id and the accelerator; empty if there is no cache directory
 	// limit is how long a guest under KVM may take to reach init before KVM counts as broken.
 	limit time.Duration
 }
 
-// thisKVM is what is known of the machine this process runs on. Guests of other architectures have no KVM.
+// thisKVM returns the memory for the machine this process runs on. Guests of other architectures have no KVM.
 func thisKVM(a *arch) kvmMemory {
 	m := kvmMemory{limit: kvmLimit}
 	if cache, err := os.UserCacheDir(); err == nil {
@@ -94,8 +95,8 @@ func thisKVM(a *arch) kvmMemory {
 	return m
 }
 
-// recall says which accelerator to use: TCG when KVM cannot even be opened, what was remembered for this boot of the
-// host, or nothing, which means to find out.
+// recall returns the accelerator to use: TCG if KVM cannot even be opened, what was remembered for this boot
+// of the host, or "" if it must be found out.
 func (k kvmMemory) recall() string {
 	f, err := os.OpenFile(k.device, os.O_RDWR, 0)
 	if err != nil {
@@ -117,7 +118,7 @@ func (k kvmMemory) remember(accel string) {
 	_ = os.WriteFile(k.file, []byte(bootID()+" "+accel+"\n"), 0o644)
 }
 
-// bootID identifies this boot of the host.
+// bootID returns the id of this boot of the host.
 func bootID() string {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

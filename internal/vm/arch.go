@@ -10,31 +10,32 @@ import (
 	"strings"
 )
 
-// arch is one architecture that guests may have: a row of arches.
+// arch describes one architecture that guests may have.
 type arch struct {
-	name    string // uname -m's
+	name    string // as printed by uname -m
 	goarch  string
 	machine elf.Machine
-	config  string               // how a kernel's configuration says that it is for it
-	images  []string             // where a build tree has the image
+	config  string               // line in a kernel's configuration that selects this architecture
+	images  []string             // paths of the image in a build tree
 	qemu    string               // the emulator's name
 	board   []string             // QEMU's arguments for the machine
-	cpu     string               // under TCG
-	without string               // of that, where instructions are not counted
+	cpu     string               // QEMU's CPU model under TCG
+	without string               // features of cpu switched off when instructions are not counted
 	command string               // the kernel's command line
-	ports   []string             // init's: the job's stdout and stderr, and the control port
-	serial  func(i int) []string // QEMU's arguments for the port whose character device is port%d; 0 is the console
+	ports   []string             // devices in the guest: the job's stdout and stderr, and the control port
+	serial  func(i int) []string // QEMU's arguments for the port whose character device is port%d; port 0 is the console
 }
 
-// arches: on arm64's board there is one PL011, the console; the other ports are 16550s on PCI. Neoverse-N1 has no
-// pointer authentication, which costs much to emulate. Where rep movsb is said to be fast x86 kernels copy with it, and TCG
-// does that byte by byte: without, a recording on 6.1 takes a seventh less.
+// arches lists the supported architectures. arm64's board has only one PL011, which is the console; the other
+// ports are 16550s on PCI. Neoverse-N1 has no pointer authentication, which is slow to emulate. x86 kernels
+// copy with rep movsb if the CPU says that it is fast, and TCG does that byte by byte; without it a recording
+// on 6.1 takes a seventh less time.
 var arches = []*arch{
 	{
 		name: "x86_64", goarch: "amd64", machine: elf.EM_X86_64, config: "CONFIG_X86_64=y",
 		images: []string{"arch/x86/boot/bzImage"},
 		qemu:   "qemu-system-x86_64", board: []string{"-machine", "q35"}, cpu: "max", without: ",-erms,-fsrm",
-		command: "console=ttyS0 no_timer_check", // a timer that is late on a loaded host is no broken one
+		command: "console=ttyS0 no_timer_check", // a late timer on a loaded host is not a broken one
 		ports:   []string{"/dev/ttyS1", "/dev/ttyS2", "/dev/ttyS3"},
 		serial: func(i int) []string {
 			return []string{"-device", fmt.Sprintf("isa-serial,index=%d,chardev=port%d", i, i)}
@@ -55,7 +56,7 @@ var arches = []*arch{
 	},
 }
 
-// archOf finds the row for which a test holds; nil when there is none.
+// archOf returns the first architecture that fits; nil if there is none.
 func archOf(fits func(*arch) bool) *arch {
 	for _, a := range arches {
 		if fits(a) {

@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// bus is one way a guest may have its disks.
+// bus is a way to attach the guest's disks.
 type bus struct {
 	name       string
-	modules    []string // the drivers, by the kernel's names
-	drivers    []string // where they stand below /sys/bus once they are there
-	options    string   // that build them in
-	controller string   // QEMU's device for all the disks, if there is one
-	device     string   // QEMU's device for a disk, without drive and serial; %d is its number
+	modules    []string // names of the drivers' modules
+	drivers    []string // directories of the drivers below /sys/bus, present once they are loaded
+	options    string   // configuration options that build the drivers in
+	controller string   // QEMU's controller device for all disks; empty if none is needed
+	device     string   // QEMU's device for one disk, without drive and serial; %d is its number
 }
 
-// buses, the first that a kernel has is taken.
+// buses lists the ways in order of preference: the first that a kernel supports is used.
 var buses = []*bus{
 	{
 		"virtio-blk", []string{"virtio_pci", "virtio_blk"}, []string{"pci/drivers/virtio-pci", "virtio/drivers/virtio_blk"},
@@ -38,8 +38,9 @@ var buses = []*bus{
 	},
 }
 
-// busesFor chooses by what a kernel has in itself, then by its modules. Where that is not known it is all of them: the guest
-// will see. nil says that the kernel drives none.
+// busesFor chooses a bus by the drivers built into the kernel, then by its modules. It returns all buses if
+// the built-in drivers are not known, since the guest will find out, and nil if the kernel has no driver for
+// any.
 func busesFor(m *modules) []*bus {
 	if m == nil || m.builtin == nil {
 		return buses
@@ -54,7 +55,8 @@ func busesFor(m *modules) []*bus {
 	return nil
 }
 
-// arguments is QEMU's for the disks on the bus; images has a path for each serial number.
+// arguments returns QEMU's arguments for the disks on this bus. images maps the serial number of a disk to
+// its path.
 func (b *bus) arguments(images map[string]string) []string {
 	var args []string
 	if b.controller != "" {
@@ -72,7 +74,7 @@ func (b *bus) arguments(images map[string]string) []string {
 	return args
 }
 
-// names of buses, for the guest.
+// names returns the names of the buses, for the guest.
 func names(list []*bus) []string {
 	var names []string
 	for _, b := range list {
@@ -81,14 +83,15 @@ func names(list []*bus) []string {
 	return names
 }
 
-// wanted lists the modules a guest may need, by what they are for, in the order to load them. What a kernel has not as
-// a module is passed over: init sees what is there. The options say what to build in instead.
+// wanted lists the modules that a guest may need, in the order in which to load them. Modules that the kernel
+// does not have are skipped, because init finds out what works.
 func wanted(list []*bus, filesystem string) []string {
 	all := []string{"8250", "8250_base", "8250_pci"}
 	for _, b := range list {
 		all = append(all, b.modules...)
 	}
-	// Of crc32c the filesystem asks by an alias, which needs modprobe; until 6.14 it was a module of crypto.
+	// The filesystem requests crc32c by an alias, which would need modprobe. Until 6.14 it was a module of
+	// crypto.
 	all = append(all, "crc32c_generic", "crc32c", "utf8data", "ext4", "ext2", "loop")
 	if filesystem == FSOverlay {
 		all = append(all, "overlay")

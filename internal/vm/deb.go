@@ -20,10 +20,10 @@ import (
 
 const (
 	arMagic  = "!<arch>\n"
-	arHeader = 60 // bytes, before each member: name 16, …, size 10 at 48, "`\n"
+	arHeader = 60 // size in bytes of the header before each member: name 16, …, size 10 at 48, "`\n"
 )
 
-// isDeb reports whether a file is an ar archive, which a Debian package is.
+// isDeb reports whether a file is an ar archive, as Debian packages are.
 func isDeb(name string) bool {
 	f, err := os.Open(name)
 	if err != nil {
@@ -35,7 +35,8 @@ func isDeb(name string) bool {
 	return err == nil && string(magic[:]) == arMagic
 }
 
-// unpackDeb unpacks from a package what a guest may need: image, modules, and what describes them.
+// unpackDeb unpacks the files of a package that a guest may need: the image, modules, and the files that
+// describe them.
 func unpackDeb(name, dir string) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -74,7 +75,7 @@ func unpackDeb(name, dir string) error {
 	}
 }
 
-// debData finds the member data.tar.* of a package.
+// debData returns the member data.tar.* of a package.
 func debData(f *os.File) (*io.SectionReader, error) {
 	for at := int64(len(arMagic)); ; {
 		var header [arHeader]byte
@@ -96,14 +97,14 @@ func debData(f *os.File) (*io.SectionReader, error) {
 	}
 }
 
-// moduleParts are those of a modules tree that hold disks, filesystems, ports, and what these stand on. The scripts that
-// fetch kernels keep the same ones.
+// moduleParts are the directories of a module tree with the drivers for disks, filesystems and ports, and
+// what these depend on. The scripts that fetch kernels keep the same ones.
 var moduleParts = []string{
 	"arch", "crypto", "fs", "lib", "drivers/ata", "drivers/block", "drivers/cdrom", "drivers/char", "drivers/md",
 	"drivers/nvme", "drivers/pci", "drivers/scsi", "drivers/tty", "drivers/virtio",
 }
 
-// wantedOfPackage matches the files that a guest may need.
+// wantedOfPackage matches the files of a package that a guest may need.
 var wantedOfPackage = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(usr/)?(boot/vmlinuz-|lib/modules/[^/]+/(vmlinuz$|modules\.|kernel/(` + strings.Join(moduleParts, "|") + `)/))`)
 })

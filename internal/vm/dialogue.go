@@ -14,21 +14,21 @@ import (
 	"strings"
 )
 
-// dialogue is the host's ear at the control port, an io.Writer that takes init's messages as they come.
+// dialogue reads the control port on the host. It is an io.Writer that handles init's messages as they come.
 type dialogue struct {
 	begun func(message) // called when init first speaks
 	told  func(string)  // called for each notice
-	ended func()        // called when init said its last word
-	// outputs takes what is said of them, size is how much that is.
+	ended func()        // called when init has sent its last message
+	// outputs receives the bytes of the outputs in chunks; size is how many there were.
 	outputs io.WriterAt
 	size    int64
 	alive   bool
-	last    message // the last word: Done or Error
-	bad     error   // the first thing not understood
+	last    message // the last message: Done or Error
+	bad     error   // the first error in what was received
 	line    []byte
 }
 
-// Write takes bytes from the port. It never fails: what is not understood is kept for the verdict.
+// Write takes bytes from the port. It never fails; errors are kept for the verdict.
 func (d *dialogue) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		head, tail, whole := bytes.Cut(rest, []byte("\n"))
@@ -52,7 +52,7 @@ func (d *dialogue) take(line []byte) {
 	}
 	switch {
 	case d.last.Done || d.last.Error != "":
-		// After the last word nothing counts.
+		// Nothing after the last message counts.
 	case err != nil:
 		if d.bad == nil {
 			d.bad = fmt.Errorf("%w: its init said %q: %w", ErrDied, line, err)
@@ -70,7 +70,7 @@ func (d *dialogue) take(line []byte) {
 	}
 }
 
-// takeChunk puts what is said of the outputs where the output disk has them.
+// takeChunk writes the next bytes of the outputs to the file of the output disk.
 func (d *dialogue) takeChunk(chunk []byte) {
 	if d.size += int64(len(chunk)); d.size > outputSize {
 		d.bad = fmt.Errorf("%w: more than %d bytes", ErrBadOutput, int64(outputSize))
@@ -84,14 +84,14 @@ func (d *dialogue) takeChunk(chunk []byte) {
 	}
 }
 
-// verdict makes an error of how the guest ended, nil when its job ran to the end. complaint is QEMU's stderr, exit
-// its end.
+// verdict turns the way the guest ended into an error; nil if its job ran to its end. complaint is QEMU's
+// stderr, exit the error with which it ended.
 func (d *dialogue) verdict(ctx context.Context, console *tail, exit error, complaint string) error {
 	if d.last.Done && d.size == 0 {
 		return nil
 	}
 	if d.last.Done {
-		return d.bad // the outputs were said, and may not have been understood
+		return d.bad // receiving the outputs may have failed
 	}
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errStillUp) {
@@ -119,19 +119,19 @@ func (d *dialogue) verdict(ctx context.Context, console *tail, exit error, compl
 }
 
 const (
-	tailBytes = 16 << 10 // of the console kept
-	tailLines = 20       // of the console shown
+	tailBytes = 16 << 10 // of the console that are kept
+	tailLines = 20       // of the console that are shown
 )
 
-// tail is an io.Writer that passes the console on and keeps its end.
+// tail is an io.Writer that passes the console on to w and keeps its end.
 type tail struct {
 	w   io.Writer
 	end []byte
-	// dead is set once the kernel said that it panicked, which may be long gone from the end.
+	// dead is set once the kernel has panicked; the message itself may no longer be in end.
 	dead bool
 }
 
-// Write never fails: a console nobody can read is no reason to end a run.
+// Write never fails, because a console that cannot be written is no reason to end a run.
 func (t *tail) Write(p []byte) (int, error) {
 	if t.w != nil {
 		if _, err := t.w.Write(p); err != nil {
@@ -148,7 +148,7 @@ func (t *tail) Write(p []byte) (int, error) {
 
 func (t *tail) panicked() bool { return t.dead }
 
-// lines is the end of the console, fit to be shown on a terminal.
+// lines returns the last lines of the console, safe to show on a terminal.
 func (t *tail) lines() []string {
 	var lines []string
 	for line := range strings.Lines(string(t.end)) {
@@ -159,10 +159,10 @@ func (t *tail) lines() []string {
 	return lines[max(0, len(lines)-tailLines):]
 }
 
-// blame is an error of the guest, with its console.
+// blame returns the error as one of the guest, with the end of its console.
 func (t *tail) blame(err error) error { return &GuestError{Err: err, Console: t.lines()} }
 
-// printable replaces what could steer a terminal.
+// printable replaces characters that could control a terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\t' && (r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0)) {

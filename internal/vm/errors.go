@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// What can go wrong, for errors.Is. Those about the guest come inside a *GuestError.
+// The errors of this package, for errors.Is. Those about the guest are wrapped in a *GuestError.
 var (
-	// ErrNoQEMU: there is no QEMU, or no mke2fs, on this machine.
+	// ErrNoQEMU: QEMU or mke2fs is not installed on this machine.
 	ErrNoQEMU = errors.New("not found on this machine")
-	// ErrNotBootable: the kernel file is not a Linux image that can be booted here, or not a whole one.
+	// ErrNotBootable: the kernel file is not a Linux image that can be booted here, or it is truncated.
 	ErrNotBootable = errors.New("not a bootable kernel image")
-	// ErrModules: the kernel's modules are not to be used: of another release, or damaged.
+	// ErrModules: the kernel's modules cannot be used because they belong to another release or are damaged.
 	ErrModules = errors.New("not this kernel's modules")
 	// ErrNoProgram: there is no program for the kernel's architecture.
 	ErrNoProgram = errors.New("not there")
-	// ErrNotStatic: a program to run in the guest needs a dynamic loader.
+	// ErrNotStatic: a program for the guest needs a dynamic loader.
 	ErrNotStatic = errors.New("dynamically linked, and the guest has no loader")
-	// ErrNoBoot: the kernel did not come as far as starting init.
+	// ErrNoBoot: the kernel did not get as far as starting init.
 	ErrNoBoot = errors.New("the guest did not reach init")
 	// ErrPanic: the guest's kernel panicked.
 	ErrPanic = errors.New("the guest's kernel panicked")
@@ -30,20 +30,21 @@ var (
 	ErrTimeout = errors.New("the guest did not end in time")
 	// ErrInit: the guest's init could not mount, start the job or write the outputs.
 	ErrInit = errors.New("in the guest")
-	// ErrLacks: the guest's kernel has no driver for what the run needs, neither in itself nor as a module that was found.
+	// ErrLacks: the guest's kernel has no driver for what the run needs, neither built in nor as a module
+	// that was found.
 	ErrLacks = errors.New("the kernel has no driver for it")
-	// ErrDied: the guest ended without a word.
+	// ErrDied: the guest ended without sending a result.
 	ErrDied = errors.New("the guest ended without a result")
-	// ErrNoOutput: the job ended with exit code 0 and left out an output.
+	// ErrNoOutput: the job ended with exit code 0 but did not write an output.
 	ErrNoOutput = errors.New("not written by the job")
-	// ErrBadOutput: the archive of outputs is damaged, or holds what was not asked for.
+	// ErrBadOutput: the archive of outputs is damaged or contains something that was not asked for.
 	ErrBadOutput = errors.New("the guest's archive of outputs is not sound")
 )
 
-// errStoodStill is ErrNoBoot of a guest that QEMU still ran.
+// errStoodStill is the ErrNoBoot of a guest that hung while QEMU was still running.
 var errStoodStill = fmt.Errorf("%w", ErrNoBoot)
 
-// lacks is ErrLacks in words.
+// lacks is an ErrLacks with its own message.
 type lacks string
 
 func (l lacks) Error() string { return string(l) }
@@ -54,11 +55,12 @@ func (lacks) Is(target error) bool { return target == ErrLacks }
 type GuestError struct {
 	// Err is the cause; it wraps one of the errors of this package or the context's.
 	Err error
-	// Console holds the last lines of the kernel's console, control characters replaced; empty if it said nothing.
+	// Console holds the last lines of the kernel's console with control characters replaced; empty if there
+	// was no output.
 	Console []string
 }
 
-// Error is the cause, followed by the console's last lines, indented.
+// Error returns the cause, followed by the console's last lines, indented.
 func (e *GuestError) Error() string {
 	if len(e.Console) == 0 {
 		return fmt.Sprintf("%v; its console is empty", e.Err)

@@ -14,8 +14,9 @@ import (
 	"testing"
 )
 
-// fakeScript stands in for QEMU. It gets the console, the job's stdout and stderr and the control port as
-// descriptors 3 to 6, the kernel and the initramfs as 7 and 8, and the disks as 9 to 12, the last for the outputs.
+// fakeScript stands in for QEMU. The console, the job's stdout and stderr and the control port are its
+// descriptors 3 to 6, the kernel and the initramfs are 7 and 8, and the disks are 9 to 12, the last one for
+// the outputs.
 const fakeScript = `#!/bin/sh
 case "$*" in
 --version) echo "QEMU emulator version ${FAKE_VERSION:-10.0.2} (fake)"; exit 0 ;;
@@ -24,8 +25,8 @@ echo "booting" >&3
 %s
 `
 
-// fakeQEMU puts a QEMU that does what body says, and a mke2fs that does nothing, at the head of the PATH. It returns
-// a configuration that runs it, and makes sure that nothing is left in the temporary directory.
+// fakeQEMU puts a QEMU that runs body, and a mke2fs that does nothing, at the front of the PATH. It returns a
+// configuration that uses them, and checks that nothing is left in the temporary directory.
 func fakeQEMU(t *testing.T, body string) Config {
 	t.Helper()
 	bin, tmp := t.TempDir(), t.TempDir()
@@ -49,7 +50,7 @@ func writeExecutable(t *testing.T, name, text string) {
 	}
 }
 
-// fakePlan is what a fake guest boots.
+// fakePlan returns the plan of a fake guest.
 func fakePlan(t *testing.T, c Config) plan {
 	t.Helper()
 	k, err := openKernel(c.Kernel, c.Modules)
@@ -64,7 +65,7 @@ func fakePlan(t *testing.T, c Config) plan {
 	return p
 }
 
-// fakeKernel is a file with no more than the header of a kernel image.
+// fakeKernel creates a file that has only the header of a kernel image.
 func fakeKernel(t *testing.T) string {
 	t.Helper()
 	image := make([]byte, 5*512)
@@ -79,7 +80,8 @@ func fakeKernel(t *testing.T) string {
 	return name
 }
 
-// fakeELF is an x86-64 executable of headers only, which asks for a loader unless that is empty.
+// fakeELF creates an x86-64 executable that consists of headers only. It asks for the loader unless that is
+// empty.
 func fakeELF(t *testing.T, loader string) string {
 	t.Helper()
 	const headers = 64 + 56

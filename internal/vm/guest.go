@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// InGuest tells whether this process is the init of a guest that Run started.
+// InGuest reports whether this process is the init of a guest that Run started.
 func InGuest() bool {
 	if os.Getpid() != 1 {
 		return false
@@ -27,7 +27,7 @@ func InGuest() bool {
 	return err == nil
 }
 
-// Init is the whole life of a guest: it prepares the system, runs the job, hands over what Run waits for, and powers
+// Init does all of a guest's work: it prepares the system, runs the job, sends what Run waits for, and powers
 // off. It never returns.
 func Init() {
 	err := serve()
@@ -38,10 +38,10 @@ func Init() {
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
 		fmt.Fprintf(os.Stderr, "dtrec-vm: power off: %v\n", err)
 	}
-	os.Exit(1) // a panic, which ends QEMU as well
+	os.Exit(1) // causes a panic, which ends QEMU as well
 }
 
-// serve runs the job and says on the control port how it went.
+// serve runs the job and reports the result on the control port.
 func serve() error {
 	if err := mountBasics(); err != nil {
 		return err
@@ -70,7 +70,7 @@ func serve() error {
 	return say(control, done)
 }
 
-// say sends a message and waits until it has left the port.
+// say sends a message and waits until it has been transmitted.
 func say(control *os.File, m message) error {
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -82,7 +82,8 @@ func say(control *os.File, m message) error {
 	return drain(control)
 }
 
-// runJob does the job with what the kernel has. Nobody who did not ask for ext4 is refused for want of it.
+// runJob runs the job with what the kernel supports. If ext4 is not possible, a job that did not ask for it
+// runs on tmpfs.
 func runJob(j job, refused []string, control *os.File) (message, error) {
 	e, err := survey(j, refused)
 	switch {
@@ -114,7 +115,7 @@ func runJob(j job, refused []string, control *os.File) (message, error) {
 	return message{Done: true, Exit: exit, Size: size}, err
 }
 
-// killedBy says what ended a job that did not end by itself.
+// killedBy describes the signal that killed the job.
 func killedBy(s syscall.Signal, program string) string {
 	why := ""
 	if s == unix.SIGKILL {
@@ -123,7 +124,7 @@ func killedBy(s syscall.Signal, program string) string {
 	return fmt.Sprintf("in the guest %s was killed by %s%s", program, unix.SignalName(s), why)
 }
 
-// execute runs the job to its end, and returns when its last output has left the guest.
+// execute runs the job to its end, and returns when the last of its output has left the guest.
 func execute(j job) (status unix.WaitStatus, err error) {
 	var files [3]*os.File
 	if files[0], err = os.Open(os.DevNull); err != nil {
@@ -132,7 +133,7 @@ func execute(j job) (status unix.WaitStatus, err error) {
 	defer files[0].Close()
 	ends := make(chan error, 2)
 	for i, port := range j.Ports[:controlPort] {
-		// A pipe in between: the job must not take its stdout for a terminal.
+		// A pipe in between, so that the job does not take its stdout for a terminal.
 		r, w, err := os.Pipe()
 		if err != nil {
 			return 0, err
@@ -160,7 +161,7 @@ func environment() []string {
 	}
 }
 
-// reap waits for the job, and for every orphan meanwhile; what outlives the job is killed.
+// reap waits for the job, and for every orphan meanwhile. Processes that outlive the job are killed.
 func reap(pid int) (status unix.WaitStatus, err error) {
 	for {
 		got, err := unix.Wait4(-1, &status, 0, nil)
@@ -175,7 +176,7 @@ func reap(pid int) (status unix.WaitStatus, err error) {
 	}
 }
 
-// killRest ends every process but init, so that nobody holds the job's stdout any more.
+// killRest kills every process except init, so that none keeps the job's stdout open.
 func killRest() {
 	_ = unix.Kill(-1, unix.SIGKILL)
 	for {
@@ -185,7 +186,7 @@ func killRest() {
 	}
 }
 
-// forward copies a pipe to a port until its writers are gone and the port is empty.
+// forward copies a pipe to a port until all its writers have closed it and everything has been transmitted.
 func forward(port string, r *os.File) error {
 	defer r.Close()
 	p, err := openPort(port)
@@ -199,7 +200,7 @@ func forward(port string, r *os.File) error {
 	return drain(p)
 }
 
-// openPort opens a serial port that passes every byte as it is.
+// openPort opens a serial port in raw mode.
 func openPort(name string) (*os.File, error) {
 	fd, err := unix.Open(name, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -216,7 +217,7 @@ func openPort(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// drain waits until all that was written to a port has left it.
+// drain waits until all that was written to a port has been transmitted.
 func drain(port *os.File) error {
 	for {
 		err := unix.IoctlSetInt(int(port.Fd()), unix.TCSBRK, 1)
@@ -226,7 +227,8 @@ func drain(port *os.File) error {
 	}
 }
 
-// writeOutputs writes the archive of outputs to its disk, or says it where there is none, and returns its size in bytes.
+// writeOutputs writes the archive of outputs to its disk and returns its size in bytes. If there is no disk,
+// it sends the archive over the control port instead.
 func writeOutputs(j job, e equipment, control *os.File) (int64, error) {
 	if len(j.Outputs) == 0 {
 		return 0, nil
@@ -258,10 +260,10 @@ func writeOutputs(j job, e equipment, control *os.File) (int64, error) {
 	return f.Seek(0, io.SeekCurrent)
 }
 
-// chunkBytes is how much of the outputs a message says at most; in base64 it fits maxMessage.
+// chunkBytes is the largest part of the outputs in one message; in base64 it fits into maxMessage.
 const chunkBytes = 32 << 10
 
-// chunks is a writer that says what it gets on the control port.
+// chunks is a writer that sends what is written to it over the control port.
 type chunks struct {
 	port *os.File
 	size int64
@@ -278,7 +280,7 @@ func (c *chunks) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// uptime is how long the kernel has been running, in seconds.
+// uptime returns how long the kernel has been running, in seconds.
 func uptime() float64 {
 	var t unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Sizes of the disks in bytes. All are sparse: they take what is written to them.
+// Sizes of the disks in bytes. All are sparse, so they only take the space of what is written to them.
 const (
 	ext4Size     = 2 << 30
 	loopSize     = 16 << 20
@@ -20,16 +20,17 @@ const (
 	outputSize   = 4 << 30
 )
 
-// disk is an image to make: an empty file system of a kind, or a raw disk.
+// disk describes an image to make: an empty file system, or a raw disk.
 type disk struct {
 	serial  string
 	size    int64    // bytes
-	options []string // mke2fs's, nil for a raw disk
+	options []string // arguments of mke2fs; nil for a raw disk
 }
 
-// disks lists what the guest gets.
+// disks returns the guest's disks.
 func disks() []disk {
-	// A sparse file has its zeros already: the inode tables need not be written, here or by the kernel (ext4Options).
+	// A sparse file reads as zeros already, so the inode tables need not be zeroed, neither here nor by the
+	// kernel (ext4Options).
 	const extended = "root_owner=0:0,nodiscard,lazy_itable_init=1"
 	ext4 := []string{"-t", "ext4", "-m", "0", "-N", "65536", "-E", extended}
 	return []disk{
@@ -41,7 +42,7 @@ func disks() []disk {
 	}
 }
 
-// make makes a file without a name the image.
+// make turns an empty file into the image.
 func (d disk) make(ctx context.Context, mke2fs string, image *os.File) error {
 	if err := image.Truncate(d.size); err != nil || d.options == nil {
 		return err
@@ -54,7 +55,7 @@ func (d disk) make(ctx context.Context, mke2fs string, image *os.File) error {
 	return nil
 }
 
-// nameless is a new file that is gone when its last descriptor is.
+// nameless returns a new file without a name, which is gone when its last descriptor is closed.
 func nameless() (*os.File, error) {
 	f, err := os.CreateTemp("", "dtrec-vm-")
 	if err != nil {
@@ -63,7 +64,7 @@ func nameless() (*os.File, error) {
 	return f, os.Remove(f.Name())
 }
 
-// findMke2fs looks in the PATH and where a user's PATH does not go.
+// findMke2fs looks for mke2fs in the PATH and in directories that a user's PATH often lacks.
 func findMke2fs() (string, error) {
 	for _, name := range []string{"mke2fs", "/usr/sbin/mke2fs", "/sbin/mke2fs"} {
 		if found, err := exec.LookPath(name); err == nil {

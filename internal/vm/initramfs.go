@@ -24,8 +24,8 @@ const (
 	group  = "root:x:0:\nnogroup:x:65534:\n"
 )
 
-// initramfs writes the guest's first file system: devices for the kernel to start init with, the program, the job,
-// and the files taken along, which Init moves to their places once the disks are mounted.
+// initramfs writes the guest's first file system: the devices that the kernel needs to start init, the
+// program, the job, and the files taken along, which Init moves to their places once the disks are mounted.
 func initramfs(w io.Writer, l load) error {
 	a := &archive{w: cpio.Newc.Writer(w), has: map[string]bool{}, arch: l.arch}
 	j := l.job
@@ -59,7 +59,7 @@ func initramfs(w io.Writer, l load) error {
 	return cpio.WriteTrailer(a.w)
 }
 
-// load is what goes into the initramfs.
+// load describes what goes into the initramfs.
 type load struct {
 	arch    *arch
 	program string
@@ -68,8 +68,8 @@ type load struct {
 	job     job
 }
 
-// archive is a cpio archive in the making. Directories come before what is in them, and nothing comes twice. After an
-// error nothing more is added.
+// archive is a cpio archive being written. Directories come before their contents, and nothing comes twice.
+// After an error nothing more is added.
 type archive struct {
 	w    cpio.RecordWriter
 	has  map[string]bool // names written, without a leading slash
@@ -84,7 +84,7 @@ func (a *archive) fail(err error) {
 	}
 }
 
-// add writes one record and, before it, the directories it is in.
+// add writes one record, preceded by the directories it is in.
 func (a *archive) add(r cpio.Record) {
 	if parent := path.Dir(r.Name); parent != "." && !a.has[parent] {
 		a.add(cpio.Directory(parent, 0o755))
@@ -116,8 +116,8 @@ func (a *archive) file(host, guest string, mode fs.FileMode) {
 	a.add(cpio.StaticRecord(text, cpio.Info{Name: trimRoot(guest), Mode: cpio.S_IFREG | uint64(mode.Perm())}))
 }
 
-// taken adds a file taken along, or a directory with all that is in it, under the staging directory. Symbolic links below
-// stay links; the file itself is followed.
+// taken adds a file taken along, or a directory with all its contents, below the staging directory. Symbolic
+// links in a directory stay links; if the file itself is a link, it is followed.
 func (a *archive) taken(f File) {
 	guest, err := f.place()
 	if err != nil {
@@ -132,7 +132,7 @@ func (a *archive) taken(f File) {
 	}
 }
 
-// place is the file's path in the guest.
+// place returns the file's path in the guest.
 func (f File) place() (string, error) {
 	guest := f.Guest
 	if guest == "" {
@@ -147,7 +147,7 @@ func (f File) place() (string, error) {
 	return guestPath(guest), nil
 }
 
-// walk calls each for a file, or for a directory and all that is in it, with its path below root.
+// walk calls each for a file, or for a directory and everything in it, with the path relative to root.
 func walk(root string, each func(name, relative string, info fs.FileInfo) error) error {
 	resolved, err := filepath.EvalSymlinks(root)
 	if err != nil {
@@ -187,7 +187,8 @@ func (a *archive) entry(host, guest string, info fs.FileInfo) error {
 	return a.err
 }
 
-// checkRuns refuses a program taken along whose dynamic loader is not. What is no program at all is data, and welcome.
+// checkRuns refuses a program whose dynamic loader is not taken along. A file that is not a program is data
+// and is accepted.
 func (a *archive) checkRuns(host string) {
 	loader, err := interpreter(host, a.arch)
 	if err == nil && loader != "" && !a.has[trimRoot(stagingPath+path.Clean(loader))] {
@@ -195,5 +196,5 @@ func (a *archive) checkRuns(host string) {
 	}
 }
 
-// trimRoot is the name of an absolute path in an archive.
+// trimRoot returns the name that an absolute path has in an archive.
 func trimRoot(p string) string { return strings.TrimPrefix(path.Clean(p), "/") }

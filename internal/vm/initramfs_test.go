@@ -18,7 +18,7 @@ import (
 	"github.com/u-root/u-root/pkg/cpio"
 )
 
-// records reads an initramfs back, in order.
+// records reads the records of an initramfs, in order.
 func records(t *testing.T, l load) []cpio.Record {
 	t.Helper()
 	var b bytes.Buffer
@@ -101,7 +101,7 @@ func TestInitramfsRefuses(t *testing.T) {
 	tests := []struct {
 		name  string
 		files []File
-		want  string // in the error; empty for none
+		want  string // part of the error; empty for none
 	}{
 		{"twice", []File{{static, "/bin/x"}, {static, "/bin/../bin/x"}}, "twice"},
 		{"out of the working directory", []File{{"../x", ""}}, "leads out"},

@@ -15,17 +15,17 @@ import (
 	"strings"
 )
 
-// kernel is what Config.Kernel names: an image and, where they were found, its modules.
+// kernel is what Config.Kernel names: an image and, if they were found, its modules.
 type kernel struct {
 	image
-	file    string   // the image, as QEMU gets it
-	modules *modules // nil: none were found
-	scratch string   // what had to be unpacked
+	file    string   // path of the image for QEMU
+	modules *modules // nil if none were found
+	scratch string   // directory for unpacked files
 }
 
-// openKernel finds out what a path is: an image, a build tree, a directory that a package was unpacked to, or a .deb.
-// modules, if not empty, is where the modules are: the directory that modules_install was given or its lib/modules/RELEASE,
-// a build tree, or a .deb. Close the kernel.
+// openKernel finds out what a path is: an image, a build tree, a directory to which a package was unpacked,
+// or a .deb. modules, if not empty, says where the modules are: the directory given to modules_install or its
+// lib/modules/RELEASE, a build tree, or a .deb. The kernel must be closed.
 func openKernel(name, modules string) (k *kernel, err error) {
 	k = &kernel{}
 	defer func() {
@@ -67,7 +67,7 @@ func openKernel(name, modules string) (k *kernel, err error) {
 // Close removes what was unpacked.
 func (k *kernel) Close() { _ = os.RemoveAll(k.scratch) }
 
-// unpacked is the directory that a .deb was unpacked to, or the name as it is.
+// unpacked returns the directory to which a .deb was unpacked, or the name itself if it is not a .deb.
 func (k *kernel) unpacked(name, as string) (string, error) {
 	if !isDeb(name) {
 		return name, nil
@@ -79,7 +79,8 @@ func (k *kernel) unpacked(name, as string) (string, error) {
 	return dir, nil
 }
 
-// packaged is where packages have their image, below the directory they were unpacked to or a directory of modules.
+// packaged lists where packages have their image, below the directory they were unpacked to or a module
+// directory.
 var packaged = []string{
 	"vmlinuz", "vmlinuz-*", "boot/vmlinuz-*", "lib/modules/*/vmlinuz", "usr/lib/modules/*/vmlinuz", "Image", "bzImage",
 }
@@ -118,7 +119,8 @@ func findImage(name string) (string, error) {
 	return "", fmt.Errorf("%s: several kernels, name one: %s", name, strings.Join(found, ", "))
 }
 
-// builtImages is where a build tree has its image: one of each architecture, or of the one it is configured for.
+// builtImages returns the paths of the images in a build tree: that of the architecture it is configured for,
+// or if that is not known one for each architecture.
 func builtImages(tree string) []string {
 	config, _ := os.ReadFile(filepath.Join(tree, ".config"))
 	if a := archOf(func(a *arch) bool { return strings.Contains(string(config), "\n"+a.config+"\n") }); a != nil {
@@ -131,7 +133,7 @@ func builtImages(tree string) []string {
 	return images
 }
 
-// firstOf keeps the first of the names that is there.
+// firstOf returns the first of the names that exists; nil if none does.
 func firstOf(dir string, names []string) []string {
 	for _, name := range names {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
@@ -141,7 +143,7 @@ func firstOf(dir string, names []string) []string {
 	return nil
 }
 
-// takeModules takes them from where the user says.
+// takeModules opens the modules that the user has named.
 func (k *kernel) takeModules(said string) (err error) {
 	if _, err := os.Stat(said); err != nil {
 		return fmt.Errorf("%w: %w", ErrModules, err)
@@ -158,13 +160,13 @@ func (k *kernel) takeModules(said string) (err error) {
 	return fmt.Errorf("%s: %w: no modules.builtin, modules.order or .ko file for %s in it", said, ErrModules, k.release)
 }
 
-// below is where a directory may have this kernel's modules.
+// below returns where a directory may have this kernel's modules.
 func (k *kernel) below(dir string) []string {
 	return []string{filepath.Join(dir, "lib/modules", k.release), filepath.Join(dir, "usr/lib/modules", k.release), dir}
 }
 
-// around is where an image's modules may be without being named: in the build tree it lies in, or beside it as packages and
-// modules_install have them.
+// around returns where an image's modules may be without being named: in its build tree, or beside the image
+// as packages and modules_install put them.
 func (k *kernel) around(image string) []string {
 	if resolved, err := filepath.EvalSymlinks(image); err == nil {
 		image = resolved // such as arch/x86_64/boot/bzImage
@@ -181,7 +183,7 @@ func (k *kernel) around(image string) []string {
 	return append(k.below(dir), k.below(filepath.Dir(dir))[:2]...)
 }
 
-// openAny opens the first of the directories that has modules; nil where none has.
+// openAny opens the first of the directories that has modules; nil if none has.
 func openAny(dirs []string) (*modules, error) {
 	for _, dir := range dirs {
 		m, err := openModules(dir)
@@ -192,7 +194,7 @@ func openAny(dirs []string) (*modules, error) {
 	return nil, nil
 }
 
-// program is the executable for this kernel's architecture: the one that is given, or beside it NAME-GOARCH.
+// program returns the executable for this kernel's architecture: the given one, or NAME-GOARCH beside it.
 func (k *kernel) program(given string) (string, error) {
 	machine, err := machineOf(given)
 	if err != nil {

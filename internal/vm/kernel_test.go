@@ -19,13 +19,14 @@ import (
 	"time"
 )
 
-// What the tests on a real kernel share: the programs built from testdata/guest and testdata/noinit, and a count.
+// Shared by the tests on a real kernel: the programs built from testdata/guest and testdata/noinit, and the
+// number of boots.
 var (
 	guestProgram, noInitProgram string
 	boots                       atomic.Int64
 )
 
-// TestMain builds the guests' programs, and says at the end how often a kernel was booted.
+// TestMain builds the guests' programs, and prints at the end how often a kernel was booted.
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "dtrec-vm-test")
 	if err == nil {
@@ -46,12 +47,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// bed is one kernel and a program for it.
+// bed is a kernel and a program for it.
 type bed struct {
 	kernel, program string
 }
 
-// kernels are the images that DTREC_KERNELS names (colon separated), the oldest kernel first.
+// kernels returns the images named by DTREC_KERNELS (separated by colons), the oldest kernel first.
 func kernels(t *testing.T) []string {
 	t.Helper()
 	files := filepath.SplitList(os.Getenv("DTREC_KERNELS"))
@@ -61,7 +62,8 @@ func kernels(t *testing.T) []string {
 	return files
 }
 
-// onOuterKernels runs a test on the oldest kernel and the newest: it is about what a kernel does for its guest.
+// onOuterKernels runs a test on the oldest and the newest kernel, because it depends on what a kernel does
+// for its guest.
 func onOuterKernels(t *testing.T, test func(t *testing.T, b bed)) {
 	t.Helper()
 	files := kernels(t)
@@ -74,26 +76,26 @@ func onOuterKernels(t *testing.T, test func(t *testing.T, b bed)) {
 	}
 }
 
-// onOne is the bed of a test that would come out the same on any kernel.
+// onOne returns the bed for a test whose result does not depend on the kernel.
 func onOne(t *testing.T) bed {
 	t.Helper()
 	files := kernels(t)
 	return bed{files[len(files)/2], guestProgram}
 }
 
-// result is what came back from a run.
+// result is what a run returned.
 type result struct {
 	code                    int
 	stdout, stderr, console string
 }
 
-// run runs one job, with c's Files, Outputs, Env and Timeout.
+// run runs one job with c, in which it sets Kernel, Program, Args and the writers.
 func (b bed) run(ctx context.Context, c Config, args ...string) (result, error) {
 	var stdout, stderr, console bytes.Buffer
 	c.Kernel, c.Program, c.Args = b.kernel, b.program, args
 	c.Stdout, c.Stderr, c.Console = &stdout, &stderr, &console
 	if c.SMP == 0 {
-		c.SMP = 1 // a second costs a quarter of a boot
+		c.SMP = 1 // a second CPU takes a quarter of a boot's time more
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 3 * time.Minute
@@ -103,7 +105,7 @@ func (b bed) run(ctx context.Context, c Config, args ...string) (result, error) 
 	return result{code, stdout.String(), stderr.String(), console.String()}, err
 }
 
-// must runs a job that has to end with a certain exit code.
+// must runs a job that must end with the given exit code.
 func (b bed) must(t *testing.T, code int, c Config, args ...string) result {
 	t.Helper()
 	r, err := b.run(t.Context(), c, args...)
@@ -116,15 +118,15 @@ func (b bed) must(t *testing.T, code int, c Config, args ...string) result {
 	return r
 }
 
-// TestKernelGuest: one job looks at all that it can rely on, uses all that it may, and ends.
+// TestKernelGuest runs one job that checks all it can rely on, uses all that it may, and ends.
 func TestKernelGuest(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, b bed) {
 		t.Chdir(t.TempDir())
 		if err := os.Mkdir("traces", 0o755); err != nil {
 			t.Fatal(err)
 		}
-		group := put(t, []byte("root:x:0:\n"), t.TempDir(), "group") // taken in place of the guest's own
-		// Also a process that outlives the job and holds its stdout does not keep the guest.
+		group := put(t, []byte("root:x:0:\n"), t.TempDir(), "group") // replaces the guest's own file
+		// A process that outlives the job and holds its stdout does not keep the guest running.
 		r := b.must(t, 255, Config{
 			SMP:     2,
 			Files:   []File{{Host: b.program, Guest: "taken/prog"}, {Host: b.program, Guest: "/tmp/prog"}, {Host: group, Guest: "/etc/group"}},
@@ -148,7 +150,7 @@ func TestKernelGuest(t *testing.T) {
 	})
 }
 
-// read returns what is in a file, nothing if it is not there.
+// read returns the content of a file. If it cannot be read, the test fails.
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -176,7 +178,7 @@ func checkFacts(t *testing.T, b bed, facts string) {
 	}
 }
 
-// checkStreams: every byte comes through stdout and stderr.
+// checkStreams checks that every byte comes through stdout and stderr.
 func checkStreams(t *testing.T, r result) {
 	t.Helper()
 	up, down := make([]byte, 256), make([]byte, 256)
@@ -191,8 +193,8 @@ func checkStreams(t *testing.T, r result) {
 	}
 }
 
-// TestKernelFilesystems: /tmp and the working directory are on what was asked for, and /mnt/casefold is there where the
-// kernel can fold case.
+// TestKernelFilesystems checks that /tmp and the working directory are on the requested file system, and that
+// /mnt/casefold is mounted if the kernel can fold case.
 func TestKernelFilesystems(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, b bed) {
 		for _, fs := range []string{FSTmpfs, FSOverlay} {
@@ -210,7 +212,7 @@ func TestKernelFilesystems(t *testing.T) {
 	})
 }
 
-// TestKernelKilled: a job that a signal ends, and which is said.
+// TestKernelKilled runs a job that is killed by a signal, which must be reported.
 func TestKernelKilled(t *testing.T) {
 	t.Parallel()
 	var told []string
@@ -247,7 +249,7 @@ func TestKernelHangAndCancel(t *testing.T) {
 	}
 }
 
-// TestKernelMountFailure boots with disks that hold no file system.
+// TestKernelMountFailure boots with disks that have no file system.
 func TestKernelMountFailure(t *testing.T) {
 	b := onOne(t)
 	bin := t.TempDir()
@@ -259,7 +261,7 @@ func TestKernelMountFailure(t *testing.T) {
 	}
 }
 
-// TestKernelInitEnds runs a program whose main forgot to call Init: it ends where init must not.
+// TestKernelInitEnds runs a program whose main does not call Init, so that init ends and the kernel panics.
 func TestKernelInitEnds(t *testing.T) {
 	t.Parallel()
 	b := onOne(t)

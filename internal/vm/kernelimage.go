@@ -20,16 +20,16 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// image is what a kernel image says of itself.
+// image is what a kernel image says about itself.
 type image struct {
 	arch    *arch
-	release string // what uname -r will say
-	// unpacked is the image as QEMU loads it, where the file is a compressed one; else nil.
+	release string // what uname -r will print
+	// unpacked is the image in the form that QEMU loads, if the file is compressed; otherwise nil.
 	unpacked []byte
 }
 
-// KernelRelease returns the release (what uname -r says) that a kernel image names. The error wraps ErrNotBootable
-// when the file is not one.
+// KernelRelease returns the release (what uname -r prints) that a kernel image names. The error wraps
+// ErrNotBootable if the file is not a kernel image.
 func KernelRelease(kernel string) (string, error) {
 	i, err := readImage(kernel)
 	return i.release, err
@@ -38,7 +38,8 @@ func KernelRelease(kernel string) (string, error) {
 // maxImage bounds a kernel image in bytes, compressed or not.
 const maxImage = 512 << 20
 
-// readImage identifies a kernel image: bzImage, arm64's Image, plain, in gzip, or in EFI's zboot wrapping.
+// readImage identifies a kernel image: a bzImage, or an arm64 Image that is plain, in gzip, or in an EFI
+// zboot wrapper.
 func readImage(name string) (image, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -110,7 +111,8 @@ func cut(have, want int) error {
 	return fmt.Errorf("%w: cut off, %d bytes of %d", ErrNotBootable, have, want)
 }
 
-// identifyARM64 reads the header of Documentation/arch/arm64/booting.rst, which names no release.
+// identifyARM64 reads the header of Documentation/arch/arm64/booting.rst. The header does not name the
+// release, so the banner is searched for it.
 func identifyARM64(text []byte) (image, error) {
 	const bigEndian = 1
 	if text[0x18]&bigEndian != 0 {
@@ -123,7 +125,7 @@ func identifyARM64(text []byte) (image, error) {
 			}
 		}
 	}
-	m := regexp.MustCompile(`Linux version (\d+\.\d+[^\s%]*) `).FindSubmatch(text) // as linux_banner begins
+	m := regexp.MustCompile(`Linux version (\d+\.\d+[^\s%]*) `).FindSubmatch(text) // the beginning of linux_banner
 	if m == nil {
 		return image{}, fmt.Errorf("%w: no \"Linux version\" in it", ErrNotBootable)
 	}
@@ -154,7 +156,7 @@ func identifyPacked(text []byte) (image, error) {
 	return i, err
 }
 
-// decompress unpacks gzip, xz and zstd; what is none of them it returns as it is.
+// decompress unpacks gzip, xz and zstd; anything else is returned unchanged.
 func decompress(text []byte) ([]byte, error) {
 	r, err := decompressor(bytes.NewReader(text))
 	if err != nil {

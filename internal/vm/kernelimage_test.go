@@ -17,7 +17,7 @@ import (
 
 const armBanner = "Linux version 6.12.9-arm (someone@somewhere) #1 SMP\n"
 
-// armImage is the header of an arm64 Image, and the banner.
+// armImage returns the header of an arm64 Image, followed by the banner.
 func armImage() []byte {
 	text := make([]byte, 0x100)
 	copy(text[0x38:], "ARM\x64")
@@ -37,7 +37,7 @@ func zipped(t *testing.T, text []byte) []byte {
 	return b.Bytes()
 }
 
-// zboot is an EFI zboot image of a payload.
+// zboot returns an EFI zboot image with this payload.
 func zboot(payload []byte) []byte {
 	text := make([]byte, 0x40)
 	copy(text, "MZ\x00\x00zimg")
@@ -46,7 +46,7 @@ func zboot(payload []byte) []byte {
 	return append(text, payload...)
 }
 
-// whole is a bzImage of 16*size bytes behind its setup.
+// whole returns a bzImage with 16*size bytes after its setup.
 func whole(size uint32, flags byte) []byte {
 	text := make([]byte, 5*512+16*size)
 	copy(text[0x202:], "HdrS\x0f\x02")
@@ -65,7 +65,7 @@ func TestIdentify(t *testing.T) {
 		name    string
 		text    []byte
 		arch    string
-		release string // or, without an arch, in the error
+		release string // or, if arch is empty, part of the error
 	}{
 		{"bzImage", whole(100, 1), "x86_64", "6.1.7"},
 		{"bzImage with a signature behind it", append(whole(100, 1), "signature"...), "x86_64", "6.1.7"},
@@ -99,7 +99,7 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// Whatever is cut or changed in an image, it is refused or identified.
+// Whatever is cut off or changed in an image, it is either refused or identified.
 func FuzzIdentify(f *testing.F) {
 	f.Add(whole(2, 1))
 	f.Add(armImage())
@@ -111,7 +111,7 @@ func FuzzIdentify(f *testing.F) {
 	})
 }
 
-// put writes a file and the directories it is in.
+// put writes a file and creates the directories it is in.
 func put(t *testing.T, text []byte, name ...string) string {
 	t.Helper()
 	file := filepath.Join(name...)
@@ -151,7 +151,7 @@ func TestFindImageRefuses(t *testing.T) {
 	if _, err := findImage(dir); err == nil || !strings.Contains(err.Error(), "vmlinuz-6.2") {
 		t.Errorf("two kernels: %v", err)
 	}
-	// One file under two names is one kernel.
+	// A file under two names is one kernel.
 	dir = t.TempDir()
 	put(t, whole(1, 1), dir, "vmlinuz-6.1")
 	if err := os.Symlink("vmlinuz-6.1", filepath.Join(dir, "vmlinuz")); err != nil {
@@ -162,7 +162,7 @@ func TestFindImageRefuses(t *testing.T) {
 	}
 }
 
-// A tree that was built for two architectures boots the one it is configured for.
+// A tree that was built for two architectures yields the image of the one it is configured for.
 func TestFindImageConfigured(t *testing.T) {
 	dir := t.TempDir()
 	put(t, whole(1, 1), dir, "arch/x86/boot/bzImage")
@@ -176,7 +176,7 @@ func TestFindImageConfigured(t *testing.T) {
 	}
 }
 
-// A kernel of another architecture is booted with the program beside the one given.
+// A kernel of another architecture is booted with the program beside the given one.
 func TestProgramOfAnotherArchitecture(t *testing.T) {
 	k, err := openKernel(put(t, armImage(), t.TempDir(), "Image"), "")
 	if err != nil {

@@ -28,10 +28,11 @@ const (
 // Filesystems lists what Config.FS may be, the default first.
 func Filesystems() []string { return []string{FSExt4, FSTmpfs, FSOverlay} }
 
-// fsOptions build a file system in.
+// fsOptions maps a file system to the option that builds it in.
 var fsOptions = map[string]string{FSExt4: "CONFIG_EXT4_FS", FSOverlay: "CONFIG_OVERLAY_FS", FSTmpfs: "CONFIG_TMPFS"}
 
-// loadModules loads the modules taken along, in order. One that does not load is a reason for what is missing later.
+// loadModules loads the modules taken along, in order. It returns the errors of those that do not load, which
+// explain what is missing later.
 func loadModules(names []string) (refused []string) {
 	for _, name := range names {
 		if err := loadModule(name); err != nil && !errors.Is(err, unix.EEXIST) {
@@ -51,14 +52,14 @@ func loadModule(name string) error {
 	return unix.FinitModule(int(f.Fd()), "", 0)
 }
 
-// equipment is what the guest found that it can do.
+// equipment is what the guest is able to do, as found by survey.
 type equipment struct {
-	disks   bool   // disks can come
-	lacking string // why the file system asked for is not possible; empty: it is
+	disks   bool   // disks can be attached
+	lacking string // why the requested file system is not possible; empty if it is
 }
 
-// survey finds out, without waiting, what of the run this kernel can do. Drivers stand below /sys/bus as soon as they are
-// there, whether or not they have found their disks.
+// survey finds out, without waiting, how much of the run this kernel supports. Drivers appear below /sys/bus
+// as soon as they are loaded, whether or not they have found their disks.
 func survey(j job, refused []string) (equipment, error) {
 	var e equipment
 	var reasons []string
@@ -80,7 +81,7 @@ func survey(j job, refused []string) (equipment, error) {
 	}
 	kinds := []string{cmp.Or(j.FS, FSExt4)}
 	if j.FS == FSOverlay {
-		kinds = []string{FSExt4, FSOverlay} // its layers are on a disk
+		kinds = []string{FSExt4, FSOverlay} // its layers are on an ext4 disk
 	}
 	for _, kind := range kinds {
 		if !bytes.Contains(known, []byte("\t"+kind+"\n")) {
@@ -93,7 +94,7 @@ func survey(j job, refused []string) (equipment, error) {
 	return e, nil
 }
 
-// ready tells whether the drivers are there.
+// ready reports whether the drivers are loaded.
 func (b *bus) ready() bool {
 	for _, driver := range b.drivers {
 		if _, err := os.Stat("/sys/bus/" + driver); err != nil {
@@ -103,10 +104,11 @@ func (b *bus) ready() bool {
 	return true
 }
 
-// diskLimit is how long a disk whose driver is there may take to appear: the kernel looks for disks while init starts.
+// diskLimit is how long a disk may take to appear once its driver is loaded: the kernel looks for disks while
+// init starts.
 const diskLimit = 30 * time.Second
 
-// findDisk waits for the disk with a serial number and returns its device.
+// findDisk waits for the disk with this serial number and returns its device.
 func findDisk(serial string) (string, error) {
 	for start := time.Now(); time.Since(start) < diskLimit; time.Sleep(10 * time.Millisecond) {
 		disks, err := os.ReadDir("/sys/block")
@@ -123,8 +125,8 @@ func findDisk(serial string) (string, error) {
 	return "", fmt.Errorf("disk %s: not seen by the kernel within %v", serial, diskLimit)
 }
 
-// serialOf reads a disk's serial number: from virtio-blk, from NVMe, or from page 0x80 of a SCSI disk's vital product data,
-// after a header of four bytes.
+// serialOf returns a disk's serial number: as virtio-blk or NVMe reports it, or from page 0x80 of a SCSI
+// disk's vital product data, after a header of four bytes. It is empty if there is none.
 func serialOf(disk string) string {
 	dir := filepath.Join("/sys/block", disk)
 	for _, source := range []struct {

@@ -22,19 +22,20 @@ import (
 
 // How long a guest may take.
 const (
-	firstLimit    = time.Minute      // until init speaks; a slow machine under TCG takes some seconds
-	bootLimit     = 2 * time.Minute  // the same when it is booted again
-	powerOffLimit = 10 * time.Second // from init's last word until QEMU is gone
+	firstLimit    = time.Minute      // until init's first message; a slow machine under TCG takes some seconds
+	bootLimit     = 2 * time.Minute  // the same when it is booted again after it hung
+	powerOffLimit = 10 * time.Second // from init's last message until QEMU has ended
 )
 
-// machine is a guest about to run: the files QEMU gets as open descriptors, their names already gone from the disk.
+// machine is a guest about to run. QEMU gets its files as open descriptors whose names are already removed.
 type machine struct {
 	plan
 	image, initrd *os.File
-	disks         map[string]*os.File // by serial number; without a bus for them only the output disk
+	disks         map[string]*os.File // by serial number; if there is no bus, only the output disk
 }
 
-// newMachine makes the initramfs and the disks. A kill leaves nothing of them: no file has a name.
+// newMachine creates the initramfs and the disks. The files have no names, so nothing is left of them if the
+// process is killed.
 func newMachine(ctx context.Context, p plan) (_ *machine, err error) {
 	m := &machine{plan: p, disks: map[string]*os.File{}}
 	defer func() {
@@ -70,7 +71,7 @@ func newMachine(ctx context.Context, p plan) (_ *machine, err error) {
 	return m, nil
 }
 
-// Close frees the disks and the initramfs; what there is of them.
+// Close frees the disks and the initramfs, as far as they exist.
 func (m *machine) Close() {
 	for _, f := range m.disks {
 		f.Close()
@@ -79,7 +80,8 @@ func (m *machine) Close() {
 	m.initrd.Close()
 }
 
-// run boots the guest and stays until it is gone. The message is init's last. alive tells whether init ever spoke.
+// run boots the guest and waits until it has ended. done is init's last message. alive reports whether init
+// ever sent one.
 func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, boot time.Duration) (done message, alive bool, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -105,13 +107,13 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	return talk.last, talk.alive, err
 }
 
-// errStillUp ends a guest that said its last word and did not power off; that costs nothing but time.
+// errStillUp ends a guest that has sent its last message but does not power off. Only time is lost by that.
 var errStillUp = errors.New("the guest did not power off")
 
-// start runs QEMU with its serial ports copied to ports, until both have ended. exit is QEMU's end, err why it did
-// not start.
+// start runs QEMU and copies its serial ports to ports, until both have ended. exit is the error with which
+// QEMU ended, err why it did not start.
 func (m *machine) start(ctx context.Context, c Config, e emulator, accel string, ports []io.Writer, stderr io.Writer) (exit, err error) {
-	// PR_SET_PDEATHSIG is about the thread that started QEMU, so that thread must stay.
+	// PR_SET_PDEATHSIG refers to the thread that started QEMU, so that thread must stay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -142,7 +144,7 @@ func (m *machine) start(ctx context.Context, c Config, e emulator, accel string,
 		p.serials = append(p.serials, pass(w))
 		copying.Go(func() {
 			defer r.Close()
-			_, _ = io.Copy(port, r) // the ports' writers take everything and keep their own errors
+			_, _ = io.Copy(port, r) // the writers of the ports accept everything and keep their own errors
 		})
 	}
 	p.kernel, p.initrd, p.disks = pass(m.image), pass(m.initrd), map[string]string{}
@@ -164,7 +166,8 @@ func (m *machine) start(ctx context.Context, c Config, e emulator, accel string,
 	return exit, nil
 }
 
-// output passes what the job writes on. A writer that fails ends the run: nobody is listening.
+// output passes on what the job writes. If that fails, the run is ended, because nobody is listening any
+// more.
 type output struct {
 	name string
 	w    io.Writer

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// modular is a kernel that has disks and file systems as modules, the first that DTREC_OTHER_KERNELS names.
+// modular returns a kernel whose drivers for disks and file systems are modules, the first one named by
+// DTREC_OTHER_KERNELS.
 func modular(t *testing.T) bed {
 	t.Helper()
 	files := filepath.SplitList(os.Getenv("DTREC_OTHER_KERNELS"))
@@ -23,7 +24,7 @@ func modular(t *testing.T) bed {
 	return bed{files[0], guestProgram}
 }
 
-// TestKernelModular: with its modules such a kernel is like any other.
+// TestKernelModular checks that such a kernel with its modules works like any other.
 func TestKernelModular(t *testing.T) {
 	t.Parallel()
 	b := modular(t)
@@ -31,7 +32,8 @@ func TestKernelModular(t *testing.T) {
 	checkMounts(t, r.stdout, "/tmp overlay", "/work overlay", "/.dtrec/tmp ext4", "/mnt/loopfs ext2", "/mnt/casefold ext4")
 }
 
-// TestKernelBuses: disks come by the ways that no kernel here prefers, too, and where all are on offer.
+// TestKernelBuses attaches the disks by the buses that none of the kernels here prefers, and by all buses at
+// once.
 func TestKernelBuses(t *testing.T) {
 	t.Parallel()
 	b := modular(t)
@@ -50,8 +52,8 @@ func checkMounts(t *testing.T, facts string, mounts ...string) {
 	}
 }
 
-// TestKernelImageAlone: without its modules it drives no disk. The run is on tmpfs then, which is said, and its outputs
-// come home all the same; unless the user wants ext4.
+// TestKernelImageAlone checks a kernel without its modules, which has no driver for a disk. The run is then
+// on tmpfs, which is reported, and its outputs still come back; but if the user asks for ext4 it is an error.
 func TestKernelImageAlone(t *testing.T) {
 	b := modular(t)
 	image, err := os.ReadFile(b.kernel)

@@ -14,22 +14,22 @@ import (
 	"strings"
 )
 
-// modules is a tree of kernel modules, as modules_install or the build itself leaves it.
+// modules is a tree of kernel modules, as modules_install or the build itself creates it.
 type modules struct {
 	dir   string
-	files map[string]string // by name: the path below dir, without .xz and the like
-	// builtin names what is in the image itself, and would be a module otherwise; nil: not known.
+	files map[string]string // name of a module to its path below dir, without .xz and the like
+	// builtin has the names of those built into the image; nil if they are not known.
 	builtin map[string]bool
 }
 
-// module is one to load.
+// module is a module to load.
 type module struct {
 	name string
 	text []byte // an ELF object
 }
 
-// openModules reads what is in a tree: modules.dep or, without depmod, modules.order says; else the directory itself. The
-// error wraps os.ErrNotExist where there are no modules.
+// openModules reads the list of modules in a tree: from modules.dep, or without depmod from modules.order,
+// otherwise from the directory itself. The error wraps os.ErrNotExist if there are no modules.
 func openModules(dir string) (*modules, error) {
 	m := &modules{dir: dir, files: map[string]string{}}
 	if lines, err := readLines(dir, "modules.builtin"); err == nil {
@@ -66,19 +66,19 @@ func readLines(dir, name string) ([]string, error) {
 	return strings.Fields(string(text)), err
 }
 
-// add takes a line of a list: kernel/fs/ext4/ext4.ko.xz or, of a build, fs/ext4/ext4.o.
+// add adds a line of a list: kernel/fs/ext4/ext4.ko.xz or, in a build tree, fs/ext4/ext4.o.
 func (m *modules) add(file string) {
 	stem, _, _ := strings.Cut(filepath.Base(file), ".")
 	m.files[moduleName(file)] = filepath.Join(filepath.Dir(file), stem+".ko")
 }
 
-// moduleName is the kernel's name of a module's file.
+// moduleName returns the kernel's name for a module's file.
 func moduleName(file string) string {
 	name, _, _ := strings.Cut(filepath.Base(file), ".")
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// read returns a module; nil where the tree has none of that name.
+// read returns the content of a module; nil if the tree has none of that name.
 func (m *modules) read(name string) ([]byte, error) {
 	file, ok := m.files[name]
 	if !ok {
@@ -103,13 +103,13 @@ func (m *modules) read(name string) ([]byte, error) {
 	return nil, nil
 }
 
-// has tells whether the kernel can have a module, in its image or from the tree.
+// has reports whether the kernel has a module, either built in or in the tree.
 func (m *modules) has(name string) bool {
 	_, listed := m.files[name]
 	return m.builtin[name] || listed
 }
 
-// collector gathers modules in the order in which they can be loaded.
+// collector collects modules in an order in which they can be loaded.
 type collector struct {
 	from    *modules
 	release string
@@ -118,7 +118,7 @@ type collector struct {
 	lacking []string // modules that another one needs and the tree does not have
 }
 
-// collect returns the modules of these names that the tree has, each after those it depends on.
+// collect returns those of the named modules that the tree has, each after the modules it depends on.
 func (m *modules) collect(release string, names []string) (*collector, error) {
 	c := &collector{from: m, release: release, seen: map[string]bool{}}
 	for _, name := range names {
@@ -163,7 +163,7 @@ func (c *collector) take(name, by string) error {
 	return nil
 }
 
-// modinfo reads what a module says of itself.
+// modinfo reads the .modinfo section of a module.
 func modinfo(text []byte) (map[string]string, error) {
 	f, err := elf.NewFile(bytes.NewReader(text))
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// object is a module of headers and .modinfo only.
+// object returns a module with only headers and .modinfo.
 func object(t *testing.T, release, depends string) []byte {
 	t.Helper()
 	const names = "\x00.modinfo\x00.shstrtab\x00"
@@ -70,7 +70,8 @@ func zstded(t *testing.T, text []byte) []byte {
 
 const release = "6.1.7"
 
-// installed is a tree as modules_install lays it: ext4 needs jbd2 and mbcache, jbd2 needs crc16, which is built in.
+// installed creates a tree like that of modules_install: ext4 needs jbd2 and mbcache, jbd2 needs crc16, which
+// is built in.
 func installed(t *testing.T, dir string) {
 	t.Helper()
 	tree := filepath.Join(dir, "lib/modules", release)
@@ -111,7 +112,8 @@ func TestModulesInstalled(t *testing.T) {
 	}
 }
 
-// Modules of a build tree are found from the tree, and from an image in it, by whatever name and packing.
+// The modules of a build tree are found from the tree, and from an image in it, with any spelling of their
+// names and any compression.
 func TestModulesBuilt(t *testing.T) {
 	tree := t.TempDir()
 	put(t, []byte("fs/ext4/ext4.o\n"), tree, "modules.order")
@@ -122,7 +124,7 @@ func TestModulesBuilt(t *testing.T) {
 		t.Fatal(err)
 	}
 	arm := t.TempDir()
-	put(t, []byte("kernel/fs/ext4/ext4.ko\n"), arm, "modules.order") // as trees had it before 6.3
+	put(t, []byte("kernel/fs/ext4/ext4.ko\n"), arm, "modules.order") // the format of build trees before 6.3
 	put(t, object(t, "6.12.9-arm", ""), arm, "fs/ext4/ext4.ko")
 	packed := put(t, zipped(t, armImage()), arm, "arch/arm64/boot/Image.gz")
 	for _, name := range []string{tree, image, link, arm, packed} {
@@ -145,7 +147,7 @@ func TestModulesBuilt(t *testing.T) {
 	k.Close()
 }
 
-// Whether depmod, the build or the directory lists the modules, they are found.
+// Modules are found whether depmod, the build or only the directory lists them.
 func TestModulesListed(t *testing.T) {
 	for list, text := range map[string]string{
 		"modules.dep":   "kernel/fs/ext4/ext4.ko.xz: kernel/fs/jbd2/jbd2.ko.xz\nkernel/fs/jbd2/jbd2.ko.xz:\n",
@@ -176,7 +178,7 @@ func TestModulesListed(t *testing.T) {
 
 func TestModulesRefused(t *testing.T) {
 	dir := t.TempDir()
-	image := put(t, whole(1, 1), dir, "vmlinuz") // 6.1.7
+	image := put(t, whole(1, 1), dir, "vmlinuz") // of release 6.1.7
 	other := filepath.Join(dir, "other")
 	put(t, object(t, "6.9.9", ""), other, "lib/modules/6.9.9/kernel/fs/ext4/ext4.ko")
 	wrong := filepath.Join(dir, "wrong")
@@ -203,7 +205,8 @@ func TestModulesRefused(t *testing.T) {
 	}
 }
 
-// What a module needs and the tree lacks is said; so is where modules were looked for in vain.
+// A module that another one needs and the tree lacks is reported, and so are the places where modules were
+// looked for without success.
 func TestModulesLacking(t *testing.T) {
 	dir := t.TempDir()
 	put(t, nil, dir, "modules.builtin")
@@ -230,7 +233,7 @@ func TestModulesLacking(t *testing.T) {
 	}
 }
 
-// A package gives the image and the modules that a guest may need, and nothing else.
+// The image and the modules that a guest may need are unpacked from a package, and nothing else.
 func TestUnpackDeb(t *testing.T) {
 	files := map[string]string{
 		"./boot/vmlinuz-6.1.7": string(whole(1, 1)), "./lib/modules/6.1.7/modules.builtin": "",
@@ -277,7 +280,7 @@ func TestUnpackDeb(t *testing.T) {
 	}
 }
 
-// archived makes an ar archive of names and contents.
+// archived returns an ar archive; parts are names and contents in turn.
 func archived(parts ...any) []byte {
 	b := []byte(arMagic)
 	for i := 0; i < len(parts); i += 2 {
@@ -291,7 +294,7 @@ func archived(parts ...any) []byte {
 	return b
 }
 
-// scripts/fetch-kernel keeps the same parts of a tree as are taken from a package.
+// scripts/fetch-kernel keeps the same parts of a tree as are unpacked from a package.
 func TestFetchedParts(t *testing.T) {
 	text, err := os.ReadFile("../../scripts/fetch-kernel")
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// fakeModular is a fake guest whose kernel drives no disk: it has a modules.builtin with nothing in it.
+// fakeModular is a fake guest whose kernel has no driver for a disk: its modules.builtin is empty.
 func fakeModular(t *testing.T, body string) Config {
 	t.Helper()
 	c := fakeQEMU(t, body)
@@ -25,7 +25,7 @@ func fakeModular(t *testing.T, body string) Config {
 	return c
 }
 
-// A guest without disks gets none, and says its outputs.
+// A guest without drivers for disks gets no disks, and sends its outputs over the control port.
 func TestRunWithoutDisk(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -60,7 +60,8 @@ func textOf(t *testing.T, name string) string {
 	return string(text)
 }
 
-// What the user asked for and the kernel has no driver for is an error that says so, and no fault of the guest.
+// A requested file system for which the kernel has no driver is an error that says so, and not a failure of
+// the guest.
 func TestRunLacks(t *testing.T) {
 	c := fakeModular(t, sayAlive+`echo '{"Error":"ext4 is not possible: no ext4 (CONFIG_EXT4_FS)","Lacks":true}' >&6`)
 	c.FS = FSExt4

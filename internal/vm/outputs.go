@@ -16,11 +16,12 @@ import (
 	"strconv"
 )
 
-// The archive of outputs is a tar whose names begin with the output's index in the job: "0" is the first output
-// itself, "1/a/b" a file in the second, a directory; "0/run.1.pb" what matched the first, a pattern. So no name from the guest says where on the host it belongs.
+// The archive of outputs is a tar whose names begin with the output's index in the job: "0" is the first
+// output itself, "1/a/b" is a file in the second one, which is a directory, and "0/run.1.pb" is a match of
+// the first one, which is a pattern. So no name from the guest determines where on the host a file goes.
 
-// packOutputs writes the archive, in the guest. An output that is not there is left out, as is what is neither
-// a file nor a directory.
+// packOutputs writes the archive, in the guest. Outputs that do not exist are left out, and so is anything
+// that is neither a file nor a directory.
 func packOutputs(w io.Writer, outputs []string, patterns bool) error {
 	t := tar.NewWriter(w)
 	for i, output := range outputs {
@@ -35,7 +36,7 @@ func packOutputs(w io.Writer, outputs []string, patterns bool) error {
 	return t.Close()
 }
 
-// packMatches packs what matches a pattern, as if it stood below the output.
+// packMatches packs the files that match a pattern, as if they were below the output.
 func packMatches(t *tar.Writer, prefix, pattern string) error {
 	dir, base := filepath.Split(pattern)
 	entries, err := os.ReadDir(filepath.Clean(dir))

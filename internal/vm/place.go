@@ -13,10 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ext4Options: the inode tables of the fresh images need no zeroing in the background.
+// ext4Options keeps the kernel from zeroing the inode tables in the background, which the fresh images do not
+// need.
 const ext4Options = "noinit_itable"
 
-// mountPlaces mounts the directories the job works in.
+// mountPlaces mounts the directories in which the job works.
 func mountPlaces(j job, e equipment) error {
 	tmp, work := place{tmpDir, tmpDisk, "/.dtrec/tmp"}, place{workDir, workDisk, "/.dtrec/work"}
 	for _, p := range []place{tmp, work} {
@@ -24,7 +25,7 @@ func mountPlaces(j job, e equipment) error {
 			return err
 		}
 	}
-	// ext4 takes ext2 too, under that name where CONFIG_EXT4_USE_FOR_EXT2 says so.
+	// ext4 also mounts ext2: as ext2 if CONFIG_EXT4_USE_FOR_EXT2 is set, and otherwise as ext4.
 	var err error
 	if !e.disks {
 		err = mountAll([]mount{{source: "tmpfs", target: loopDir, kind: "tmpfs"}})
@@ -38,19 +39,19 @@ func mountPlaces(j job, e equipment) error {
 		return err
 	}
 	if _, err := os.Stat("/sys/fs/ext4/features/casefold"); errors.Is(err, fs.ErrNotExist) {
-		return nil // a kernel without CONFIG_UNICODE mounts no such disk
+		return nil // without CONFIG_UNICODE the kernel cannot mount this disk
 	}
 	return mountDisk(casefoldDisk, mount{target: casefoldDir, kind: "ext4", options: ext4Options, optional: true})
 }
 
-// place is a directory on the file system that was asked for.
+// place is a directory on the requested file system.
 type place struct {
 	dir, disk string
-	layers    string // where an overlay keeps its disk
+	layers    string // where the disk of an overlay is mounted
 }
 
-// mount mounts it without access times: whether one is due is a matter of clock ticks, and a walk that has to write
-// it leaves RCU mode. Two recordings would differ.
+// mount mounts the place without access times. Whether one must be updated depends on clock ticks, and a walk
+// that has to write it leaves RCU mode, so that two recordings would differ.
 func (p place) mount(kind string) error {
 	ext4 := mount{target: p.dir, kind: "ext4", options: ext4Options, flags: unix.MS_NOATIME}
 	switch kind {
@@ -71,7 +72,7 @@ func (p place) mount(kind string) error {
 	return mountDisk(p.disk, ext4)
 }
 
-// mountDisk mounts the disk with a serial number.
+// mountDisk mounts the disk with this serial number.
 func mountDisk(serial string, m mount) (err error) {
 	if m.source, err = findDisk(serial); err != nil {
 		return err

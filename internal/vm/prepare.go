@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mount is one file system of the guest.
+// mount is one file system to mount in the guest.
 type mount struct {
 	source, target, kind, options string
 	flags                         uintptr
-	optional                      bool // a kernel without it still runs the job
+	optional                      bool // the job runs even if the kernel does not have it
 }
 
 // mountBasics mounts what init itself needs.
@@ -29,8 +29,8 @@ func mountBasics() error {
 	})
 }
 
-// prepare makes the system the job finds: file systems, files taken along, directories for outputs, and a dcache
-// without a trace of all that.
+// prepare sets up the system in which the job runs: file systems, files taken along, directories for outputs,
+// and a dcache without any trace of this preparation.
 func prepare(j job, e equipment) error {
 	if err := mountAll([]mount{
 		{source: "devpts", target: "/dev/pts", kind: "devpts", optional: true},
@@ -79,7 +79,7 @@ func mountAll(mounts []mount) error {
 	return nil
 }
 
-// loopbackUp brings the network interface lo up. A kernel without a network has none.
+// loopbackUp brings the network interface lo up. A kernel without networking has none, which is no error.
 func loopbackUp() error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if errors.Is(err, unix.EAFNOSUPPORT) {

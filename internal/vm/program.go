@@ -31,8 +31,8 @@ func openELF(name string) (*elf.File, error) {
 	return f, err
 }
 
-// interpreter returns the dynamic loader an executable asks for, empty when it is static. A file that is no executable
-// for the architecture is an error.
+// interpreter returns the dynamic loader that an executable needs; empty if it is static. A file that is not
+// an executable for the architecture is an error.
 func interpreter(program string, a *arch) (string, error) {
 	f, err := openELF(program)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 
 // Places in the guest.
 const (
-	jobPath     = "/.dtrec/job.json" // what to do; that it is there is how InGuest knows
+	jobPath     = "/.dtrec/job.json" // the job; InGuest checks that it exists
 	stagingPath = "/.dtrec/files"    // the files taken along, until the disks are mounted
-	modulesPath = "/.dtrec/modules"  // the kernel's
+	modulesPath = "/.dtrec/modules"  // modules to load
 	workDir     = "/work"
 	tmpDir      = "/tmp"
 	loopDir     = "/mnt/loopfs"
@@ -24,14 +24,14 @@ const (
 	homeDir     = "/root"
 )
 
-// The ports of a job, in the order that arch.ports has them; QEMU gets the console, the kernel's, before them.
+// Indexes into a job's ports, in the order of arch.ports. QEMU gets the kernel's console before them.
 const (
 	stdoutPort = iota
 	stderrPort
 	controlPort
 )
 
-// The disks, by serial number. The order in which the kernel names them is not fixed.
+// The disks, by serial number, because the order in which the kernel names them is not fixed.
 const (
 	tmpDisk      = "dtrec-tmp"
 	workDisk     = "dtrec-work"
@@ -40,39 +40,39 @@ const (
 	casefoldDisk = "dtrec-casefold"
 )
 
-// job is what Init is told to do, as JSON in the initramfs.
+// job is what Init has to do. It is stored as JSON in the initramfs.
 type job struct {
 	Program string   // guest path
 	Args    []string // without argv[0]
 	Env     []string
-	FS      string   // of /tmp and the working directory, as in Config
+	FS      string   // file system of /tmp and the working directory, as in Config
 	Ports   []string // devices
-	Buses   []string // names of those that there are disks on
+	Buses   []string // names of the buses that may have the disks
 	Modules struct {
 		Load  []string // guest paths of modules to load, in order
-		Notes []string // what is not there, for who reads of it in an error
+		Notes []string // what is missing, to be added to errors
 	}
 	Dirs     []string // guest paths of directories to make before the job starts
 	Outputs  []string // guest paths to bring back
 	Patterns bool     // as in Config
 }
 
-// message is a line of JSON from the guest's init on the control port. First comes {"Alive":true}; then either
-// a message with Error, or, after the last byte of stdout and stderr is out and the outputs are on their disk or said in
-// Chunks, one with Done. Nothing is said in the other direction.
+// message is a line of JSON that the guest's init sends on the control port. The first one is {"Alive":true}.
+// The last one has either Error, or Done after the last byte of stdout and stderr has been sent and the
+// outputs are on their disk or were sent in Chunks. Nothing is sent in the other direction.
 type message struct {
 	Alive  bool    `json:",omitempty"`
 	Uptime float64 `json:",omitempty"` // with Alive: seconds since the kernel started
 	Error  string  `json:",omitempty"` // why init gave up
-	Lacks  bool    `json:",omitempty"` // with Error: it is ErrLacks
+	Lacks  bool    `json:",omitempty"` // with Error: the error is ErrLacks
 	Notice string  `json:",omitempty"` // for the user; the run goes on
-	Chunk  []byte  `json:",omitempty"` // before Done: the next bytes of tar, where there is no output disk
+	Chunk  []byte  `json:",omitempty"` // before Done, if there is no output disk: the next bytes of the tar
 	Done   bool    `json:",omitempty"`
-	Exit   int     `json:",omitempty"` // with Done: the job's exit code, 128+N when killed by signal N
-	Size   int64   `json:",omitempty"` // with Done: bytes of tar on the output disk, 0 when there are no outputs
+	Exit   int     `json:",omitempty"` // with Done: the job's exit code, 128+N if it was killed by signal N
+	Size   int64   `json:",omitempty"` // with Done: size of the tar in bytes, 0 if there are no outputs
 }
 
-// maxMessage bounds a message's line, in bytes.
+// maxMessage bounds the length of a message's line in bytes.
 const maxMessage = 64 << 10
 
 func (m message) check() error {
@@ -85,7 +85,7 @@ func (m message) check() error {
 	return nil
 }
 
-// newJob translates what the configuration asks for into the guest's terms.
+// newJob translates the configuration into a job with paths of the guest.
 func newJob(c Config) (job, error) {
 	j := job{Program: path.Join(binDir, filepath.Base(c.Program)), Args: c.Args, Env: c.Env, FS: c.FS, Patterns: c.Patterns}
 	for _, output := range c.Outputs {
@@ -101,7 +101,7 @@ func newJob(c Config) (job, error) {
 	return j, nil
 }
 
-// guestPath is where a path of the job stands in the guest's tree.
+// guestPath returns where a path of the job is in the guest.
 func guestPath(p string) string {
 	if path.IsAbs(p) {
 		return path.Clean(p)

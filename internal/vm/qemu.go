@@ -18,23 +18,23 @@ const (
 	qemuMinimum = 9
 )
 
-// The ways to run the guest's instructions, as QEMU names them.
+// The accelerators that QEMU can use to run the guest.
 const (
 	accelKVM = "kvm"
 	accelTCG = "tcg"
-	// accelCount is TCG with a clock that counts instructions: one guest nanosecond each, whatever the host does
-	// meanwhile. Measurements repeat, and the CPUs take turns.
+	// accelCount is TCG with a clock that counts instructions: each takes one guest nanosecond, whatever the
+	// host does meanwhile. Measurements are repeatable, and the virtual CPUs take turns.
 	accelCount = "icount"
 )
 
-// Accelerators lists what Config.Accel may be: "kvm", "tcg", or "icount", TCG with a clock of one nanosecond per guest
-// instruction, so that measurements repeat.
+// Accelerators lists the values of Config.Accel: "kvm", "tcg", or "icount", which is TCG with a clock of one
+// nanosecond per guest instruction, so that measurements are repeatable.
 func Accelerators() []string { return []string{accelKVM, accelTCG, accelCount} }
 
-// emulator is the QEMU of this machine.
+// emulator is the QEMU installed on this machine.
 type emulator struct {
 	path    string
-	version string // such as 10.0.2
+	version string // such as "10.0.2"; empty if not known
 }
 
 func findQEMU(ctx context.Context, a *arch) (emulator, error) {
@@ -49,7 +49,7 @@ func findQEMU(ctx context.Context, a *arch) (emulator, error) {
 	return emulator{path: name, version: qemuVersion(string(out))}, nil
 }
 
-// qemuVersion finds the version in what --version prints; empty when there is none.
+// qemuVersion returns the version in the output of --version; empty if there is none.
 func qemuVersion(text string) string {
 	m := regexp.MustCompile(`QEMU emulator version ([0-9]+(?:\.[0-9]+)*)`).FindStringSubmatch(text)
 	if m == nil {
@@ -58,7 +58,7 @@ func qemuVersion(text string) string {
 	return m[1]
 }
 
-// tooOld says what is wrong with this version, empty when nothing is known to be.
+// tooOld says what is wrong with this version; empty if no problem is known.
 func (e emulator) tooOld() string {
 	major, _, _ := strings.Cut(e.version, ".")
 	n, err := strconv.Atoi(major)
@@ -68,14 +68,14 @@ func (e emulator) tooOld() string {
 	return fmt.Sprintf("QEMU %s crashes guests at random: install %d or later with scripts/install-qemu", e.version, qemuMinimum)
 }
 
-// parts names what a machine is put together from: paths QEMU opens.
+// parts has the paths of the files from which QEMU builds the machine.
 type parts struct {
 	kernel, initrd string
-	serials        []string          // files to write the serial ports to, console first
-	disks          map[string]string // image by serial number
+	serials        []string          // files that the serial ports are written to, console first
+	disks          map[string]string // serial number to path of the image
 }
 
-// arguments is QEMU's command line, without argv[0].
+// arguments returns QEMU's command line without argv[0].
 func arguments(c Config, g plan, accel string, p parts) []string {
 	args := append([]string{"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}, g.arch.board...)
 	line := commandLine + " " + g.arch.command
@@ -106,9 +106,9 @@ func arguments(c Config, g plan, accel string, p parts) []string {
 	return args
 }
 
-// commandLine is the kernel's on every architecture: a panic ends QEMU.
+// commandLine is the part of the kernel's command line for all architectures. A panic ends QEMU.
 const commandLine = "panic=-1 rdinit=/init"
 
-// emulatedLine is added under TCG, which speculates nothing: retpolines take a tenth of a run's time. Not where instructions
-// are counted: a measurement is of a kernel as it is.
+// emulatedLine is added under TCG, which does not speculate: retpolines would take a tenth of a run's time.
+// It is not added when instructions are counted, because a measurement is about the kernel as it is.
 const emulatedLine = "mitigations=off"

@@ -81,7 +81,7 @@ func TestQEMUVersion(t *testing.T) {
 	}
 }
 
-// Every architecture has a console and three ports, and every bus brings each disk under its serial number.
+// Every architecture has a console and three ports, and every bus attaches each disk with its serial number.
 func TestArgumentsOfAll(t *testing.T) {
 	p := parts{serials: []string{"/s0", "/s1", "/s2", "/s3"}}
 	for _, a := range arches {

@@ -71,7 +71,7 @@ func TestRunFailures(t *testing.T) {
 		name, body string
 		timeout    time.Duration
 		want       error
-		text       string // in the message
+		text       string // part of the message
 	}{
 		{"panic", `echo 'Kernel panic - not syncing: VFS: no root' >&3`, 0, ErrPanic, "VFS: no root"},
 		{"panic after init", sayAlive + `echo 'Kernel panic - not syncing: Oops' >&3`, 0, ErrPanic, "Oops"},
@@ -118,8 +118,7 @@ func TestRunNoBootWatchdog(t *testing.T) {
 	}
 }
 
-// A guest that stands still at its first boot is booted again, and its outputs are those
-// of the second.
+// A guest that hangs at its first boot is booted again, and its outputs are those of the second boot.
 func TestRunBootsAgain(t *testing.T) {
 	marker := filepath.Join(t.TempDir(), "booted")
 	c := fakeQEMU(t, "test -e "+marker+" || { touch "+marker+"; exec sleep 60; }\n"+sayAlive+sayExit("3")).withDefaults()
@@ -229,14 +228,15 @@ func TestRunOldQEMU(t *testing.T) {
 	}
 }
 
-// TestKVMDecision follows what is decided about a machine where guests hang under KVM, and one where they do not.
+// TestKVMDecision checks which accelerator is chosen, and what is remembered, if guests hang under KVM and if
+// they do not.
 func TestKVMDecision(t *testing.T) {
 	const log = `case "$*" in *"-accel kvm"*) echo kvm >>"$FAKE_LOG" ;; *) echo tcg >>"$FAKE_LOG" ;; esac; `
 	const hangs = log + `case "$*" in *"-accel kvm"*) sleep 60 ;; esac; `
 	tests := []struct {
 		name, body string
-		patience   time.Duration // for one run; only a guest that hangs uses it up
-		want       []string      // accelerators, of two runs
+		patience   time.Duration // for one run; used up only by a guest that hangs
+		want       []string      // accelerators used in two runs
 		notices    int
 	}{
 		{"KVM works", log + sayAlive, time.Minute, []string{"kvm", "kvm"}, 0},
@@ -261,7 +261,8 @@ func TestKVMDecision(t *testing.T) {
 	}
 }
 
-// decide runs twice on a machine whose memory is in dir, and returns the accelerators used and the notices given.
+// decide makes two runs on a machine whose memory of KVM is in dir. It returns the accelerators used and the
+// number of notices.
 func decide(t *testing.T, c Config, dir string, patience time.Duration) (accels []string, notices int) {
 	t.Helper()
 	device := filepath.Join(dir, "kvm-device")

@@ -54,8 +54,8 @@ func unstageEntry(name, place string, entry fs.DirEntry) error {
 	return copyFile(name, place, info)
 }
 
-// unstageLink makes a link. A directory that is there already moves to where the link leads: /bin, where dtrec itself
-// lies, is a link to /usr/bin in the tree of a distribution.
+// unstageLink creates a link. If there is a directory in its place, the contents move to where the link
+// points: in the tree of a distribution /bin, where dtrec itself is, is a link to /usr/bin.
 func unstageLink(target, place string) error {
 	there, err := os.Lstat(place)
 	switch {
@@ -79,7 +79,7 @@ func unstageLink(target, place string) error {
 	return os.Symlink(target, place)
 }
 
-// moveEntries moves what is in one directory to another one, which need not be there yet.
+// moveEntries moves the contents of one directory to another one, which is created if necessary.
 func moveEntries(from, to string) error {
 	entries, err := os.ReadDir(from)
 	if err == nil {

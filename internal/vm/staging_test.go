@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// In the tree of a distribution /bin and /lib are links into /usr. What a guest has there before, dtrec above all, is
-// found by its old name after; a file makes way for a link.
+// In the tree of a distribution /bin and /lib are links into /usr. Files that the guest has there already,
+// above all dtrec, are still found under their old names, and a file is replaced by a link.
 func TestUnstageLinksOverDirectories(t *testing.T) {
 	staged, root := t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{

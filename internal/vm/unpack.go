@@ -37,13 +37,13 @@ func bringHome(disk io.ReaderAt, done message, outputs []string, patterns bool) 
 	return nil
 }
 
-// unpacker writes the outputs. The archive is not trusted: it can make the outputs asked for, and files and
-// directories below them, and no more bytes than it has itself.
+// unpacker writes the outputs. The archive is not trusted: it can only create the requested outputs and files
+// and directories below them, and not more bytes than it contains.
 type unpacker struct {
-	outputs  []string // host paths
+	outputs  []string // paths on the host
 	patterns bool     // as in Config
-	found    []bool   // which of them there were
-	budget   int64    // bytes that may still be written; a sparse entry claims more than it holds
+	found    []bool   // which of the outputs were in the archive
+	budget   int64    // bytes that may still be written; a sparse entry claims more than it contains
 }
 
 func (u *unpacker) unpack(t *tar.Reader) error {
@@ -76,7 +76,8 @@ func (u *unpacker) unpack(t *tar.Reader) error {
 	}
 }
 
-// splitName takes a name in the archive apart: the output's index, and the path below it, "." for itself.
+// splitName splits a name in the archive into the output's index and the path below the output, "." for the
+// output itself.
 func splitName(name string, outputs int) (index int, below string, err error) {
 	first, below, nested := strings.Cut(strings.TrimSuffix(name, "/"), "/")
 	index, err = strconv.Atoi(first)
@@ -102,7 +103,7 @@ func unpackEntry(t *tar.Reader, header *tar.Header, output, below string) error 
 	case below == ".":
 		return os.MkdirAll(output, 0o755)
 	}
-	// The directory may have been there before, with links in it: a Root does not follow them out.
+	// The directory may have existed before, with links in it; a Root does not follow them out of it.
 	root, err := os.OpenRoot(output)
 	if err != nil {
 		return err
@@ -114,8 +115,8 @@ func unpackEntry(t *tar.Reader, header *tar.Header, output, below string) error 
 	return replace(root, below, mode, t)
 }
 
-// writeOutput writes an output that is a file. What stands there already is replaced at once and as a whole; what is
-// no regular file is refused, but for /dev/null. The caller has asked its user's questions before the boot.
+// writeOutput writes an output that is a file. An existing file is replaced atomically. Anything but a
+// regular file is refused, except /dev/null. The caller has asked the user about overwriting before the boot.
 func writeOutput(output string, mode fs.FileMode, r io.Reader) error {
 	if info, err := os.Lstat(output); err == nil && !info.Mode().IsRegular() {
 		if null, err := os.Stat(os.DevNull); err == nil && os.SameFile(info, null) {
@@ -132,7 +133,7 @@ func writeOutput(output string, mode fs.FileMode, r io.Reader) error {
 	return replace(root, filepath.Base(output), mode, r)
 }
 
-// replace writes a file under another name first, so that it is whole or not there.
+// replace writes to a temporary name first, so that the file is either complete or absent.
 func replace(root *os.Root, name string, mode fs.FileMode, r io.Reader) error {
 	partial := path.Join(path.Dir(name), fmt.Sprintf(".%s.%d.partial", path.Base(name), os.Getpid()))
 	f, err := root.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tarOf is an archive of entries; regular files are filled with x.
+// tarOf returns an archive with these entries; regular files are filled with x.
 func tarOf(t *testing.T, entries ...tar.Header) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -49,7 +49,7 @@ func file(name string) tar.Header {
 }
 func dir(name string) tar.Header { return tar.Header{Name: name, Typeflag: tar.TypeDir, Mode: 0o755} }
 
-// treeOf lists what is in the working directory.
+// treeOf lists the contents of the working directory.
 func treeOf(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -65,7 +65,8 @@ func treeOf(t *testing.T) []string {
 	return names
 }
 
-// TestUnpackHostile unpacks, for the outputs "out" and "sub/dir", what a guest must not be able to make.
+// TestUnpackHostile unpacks, for the outputs "out" and "sub/dir", archives with entries that a guest must not
+// be able to create.
 func TestUnpackHostile(t *testing.T) {
 	link := tar.Header{Name: "1/l", Typeflag: tar.TypeSymlink, Linkname: "/etc"}
 	tests := []struct {
@@ -168,7 +169,7 @@ func TestUnpackRoundTrip(t *testing.T) {
 	}
 }
 
-// What matches a pattern comes home, and nothing else of the guest's.
+// What matches a pattern is brought back, and nothing else from the guest.
 func TestUnpackPatterns(t *testing.T) {
 	guest, host := t.TempDir(), t.TempDir()
 	for _, name := range []string{"run.000002.pb", "run.000003.pb", "run.pb", "run.x.pb", "run.000004.txt"} {
@@ -195,7 +196,8 @@ func TestUnpackPatterns(t *testing.T) {
 	}
 }
 
-// TestUnpackIntoWhatIsNoFile: -o /dev/null must not replace the device; a FIFO is waited for by nobody.
+// TestUnpackIntoWhatIsNoFile checks that -o /dev/null does not replace the device, and that a FIFO is refused
+// instead of waiting for a reader.
 func TestUnpackIntoWhatIsNoFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := unix.Mkfifo("pipe", 0o600); err != nil {

@@ -15,73 +15,77 @@ import (
 	"time"
 )
 
-// DefaultTimeout bounds a run whose Config names no Timeout: boot, job and bringing the outputs back.
+// DefaultTimeout bounds a run whose Config has no Timeout, including boot, job and unpacking of the outputs.
 const DefaultTimeout = 10 * time.Minute
 
-// Config says which kernel to boot and what to run in it. Only Kernel and Program must be given.
+// Config says which kernel to boot and what to run in it. Only Kernel and Program are required.
 type Config struct {
-	// Kernel is the path of a kernel image for x86-64 or arm64 (bzImage, Image, vmlinuz), of a build tree, of a directory
-	// that a distribution's package was unpacked to, or of a .deb.
+	// Kernel is the path of a kernel image for x86-64 or arm64 (bzImage, Image, vmlinuz), a build tree, a
+	// directory to which a distribution's package was unpacked, or a .deb.
 	Kernel string
-	// Modules is where the kernel's modules are: the directory that modules_install was given or its lib/modules/RELEASE, a
-	// build tree, or a .deb. Empty: around Kernel and in the host's /lib/modules. Of them the guest gets what it needs.
+	// Modules says where the kernel's modules are: the directory given to modules_install or its
+	// lib/modules/RELEASE, a build tree, or a .deb. If it is empty, they are looked for around Kernel and in
+	// the host's /lib/modules. The guest gets only the modules it needs.
 	Modules string
-	// Program is the path of a static executable. Where the kernel is for another architecture it is the one beside it
-	// whose name ends in -arm64 or -amd64. It is both the guest's init, where it has to call Init when InGuest says so,
-	// and the job, started as /bin/NAME with Args.
+	// Program is the path of a static executable. If the kernel is for another architecture, the file beside
+	// it whose name ends in -arm64 or -amd64 is used. It is both the guest's init, which has to call Init if
+	// InGuest is true, and the job, started as /bin/NAME with Args.
 	Program string
 	// Args is the job's command line without argv[0].
 	Args []string
-	// FS is the file system of /tmp and of the job's working directory: FSExt4, FSTmpfs or FSOverlay. It is an error
-	// (ErrLacks) where the kernel has no driver for it, or for a disk. Empty means FSExt4 and, there, FSTmpfs with a notice.
+	// FS is the file system of /tmp and the job's working directory: FSExt4, FSTmpfs or FSOverlay. If the
+	// kernel has no driver for it or for a disk, that is an error (ErrLacks). Empty means FSExt4 if possible,
+	// otherwise FSTmpfs with a notice.
 	FS string
 	// Env is added to the guest's small environment (PATH, HOME, TMPDIR, USER), as "NAME=value".
 	Env []string
-	// Files are taken along into the guest.
+	// Files are copied into the guest.
 	Files []File
 	// Outputs are the files and directories the job leaves in the guest that are brought back to the same path on
-	// the host; relative ones are relative to the working directory on either side. What the job did not write is
-	// an error (ErrNoOutput) when it exits with 0 and is passed over otherwise.
+	// the host. Relative paths are relative to the working directory on either side. A missing output is an error
+	// (ErrNoOutput) if the job exits with 0, and is ignored otherwise.
 	Outputs []string
-	// Patterns says that the last elements of Outputs are patterns, as path.Match has them: what matches is brought back.
+	// Patterns says that the last elements of Outputs are patterns as in path.Match; all matches are brought
+	// back.
 	Patterns bool
 	// SMP is the number of virtual CPUs; 0 means 2.
 	SMP int
-	// Memory is the guest's memory as QEMU's -m takes it; empty means 1G.
+	// Memory is the guest's memory in the format of QEMU's -m; empty means 1G.
 	Memory string
 	// Append is added to the kernel's command line, such as "preempt=full lockdown=confidentiality".
 	Append string
-	// Accel is one of Accelerators, or empty to use KVM where a guest was seen to start under it and TCG elsewhere.
+	// Accel is one of Accelerators. Empty means KVM if a guest was seen to start under it, otherwise TCG.
 	Accel string
-	// OneThread has virtual CPUs that are emulated take turns on one thread of the host. For guests that together want more CPUs than
-	// the host has: each patch of the kernel's code waits for all of a guest's CPUs, spinning, and so for threads the host does not run.
+	// OneThread makes emulated virtual CPUs take turns on one thread of the host. It is for guests that
+	// together have more CPUs than the host: whenever the kernel patches its code, all of a guest's CPUs spin
+	// until the last one has arrived, and so wait for threads that the host does not run.
 	OneThread bool
 	// Timeout bounds the whole run; 0 means DefaultTimeout.
 	Timeout time.Duration
-	// Stdout and Stderr receive, byte for byte and while it runs, what the job writes. nil discards.
+	// Stdout and Stderr receive, byte for byte, what the job writes while it runs. nil discards it.
 	Stdout, Stderr io.Writer
 	// Console, if not nil, receives the kernel's console while it runs.
 	Console io.Writer
-	// Notice, if not nil, is told in one line about what the user may want to know: what was booted and how, an old QEMU,
-	// KVM that starts no guest.
+	// Notice, if not nil, is called with one-line messages for the user: what was booted and how, that QEMU
+	// is old, that no guest starts under KVM.
 	Notice func(string)
 
-	buses    []*bus        // instead of those the kernel has
-	powerOff time.Duration // from init's last word until QEMU is gone
+	buses    []*bus        // used instead of those the kernel has, for tests
+	powerOff time.Duration // longest time from init's last message until QEMU has ended; 0 means powerOffLimit
 }
 
-// File is a file or directory of the host and its place in the guest. A program has to be static, or its loader and
-// libraries taken along as well.
+// File is a file or directory of the host and its place in the guest. A program must be static unless its
+// loader and libraries are taken along as well.
 type File struct {
 	Host string
-	// Guest is absolute, or relative to the job's working directory. Empty means the same path as Host.
+	// Guest is absolute or relative to the job's working directory. Empty means the same path as Host.
 	Guest string
 }
 
-// Run boots the kernel, runs the job in it and brings stdout, stderr, the outputs and the exit code (0 to 255; 128+N
-// when the job was killed by signal N) back. An error means that the job did not run to its end, or that its outputs
-// could not be brought back; what the guest is to blame for is a *GuestError. When ctx ends, so does the guest, and
-// the error wraps ctx.Err(). Nothing is left behind on the host but the outputs.
+// Run boots the kernel and runs the job in it. It brings back stdout, stderr, the outputs and the exit code
+// (0 to 255; 128+N if the job was killed by signal N). An error means that the job did not run to its end or
+// that its outputs could not be brought back; if the guest is to blame it is a *GuestError. When ctx ends, so
+// does the guest, and the error wraps ctx.Err(). Nothing but the outputs is left on the host.
 func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
@@ -128,7 +132,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// check finds what is wrong with the configuration before anything is started.
+// check returns an error if the configuration is invalid, before anything is started.
 func (c Config) check() error {
 	if c.SMP < 1 {
 		return fmt.Errorf("%d virtual CPUs: at least 1 is needed", c.SMP)
@@ -142,15 +146,15 @@ func (c Config) check() error {
 	return nil
 }
 
-// plan is what a run boots.
+// plan describes what a run boots.
 type plan struct {
 	load
-	kernel string // the image
+	kernel string // path of the image
 	buses  []*bus
-	what   string // is booted, in words
+	what   string // description of the kernel, for notices
 }
 
-// plan puts together what the guest of a kernel gets.
+// plan puts together what the guest of this kernel gets.
 func (c Config) plan(k *kernel) (plan, error) {
 	p := plan{kernel: k.file, buses: c.buses, what: "Linux " + k.release + " " + k.arch.name}
 	if p.buses == nil {

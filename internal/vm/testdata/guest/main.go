@@ -2,7 +2,7 @@
 
 //go:build linux
 
-// Command guest is what the tests run in a real guest: its init, and jobs that show one property each.
+// Command guest is what the tests run in a real guest: its init, and jobs that each show one property.
 package main
 
 import (
@@ -54,8 +54,8 @@ func run(job string, args []string) error {
 	return fmt.Errorf("no job %q", job)
 }
 
-// everything writes facts and other outputs, runs the programs taken along, fills stdout and stderr, and ends with
-// exit code 255 while another process holds its stdout.
+// everything writes the facts and other outputs, runs the programs taken along, fills stdout and stderr, and
+// ends with exit code 255 while another process holds its stdout.
 func everything() error {
 	f, err := os.Create("facts")
 	if err != nil {
@@ -84,7 +84,7 @@ func everything() error {
 	return nil
 }
 
-// facts writes what a job can rely on, a line each.
+// facts writes what a job can rely on, one fact per line.
 func facts(w io.Writer) error {
 	mounts, err := os.ReadFile("/proc/mounts")
 	if err != nil {
@@ -136,7 +136,7 @@ func text(field [65]int8) string {
 	return string(b)
 }
 
-// writeBytes writes every byte there is, many times, to stdout, and in another order to stderr.
+// writeBytes writes every byte value to stdout many times, and to stderr in another order.
 func writeBytes() error {
 	all := make([]byte, 256)
 	for i := range all {
