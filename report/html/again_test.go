@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// One trace makes one page, however often.
+// The page of a trace is the same each time it is made.
 func TestSamePageAgain(t *testing.T) {
 	trace, first := sample(t, "../../traces/run1.pb"), []byte(nil)
 	for range 8 {

@@ -39,7 +39,7 @@ func sample(t testing.TB, file string) []byte {
 	return trace
 }
 
-// generated is a long trace of a made-up kernel.
+// generated returns a long trace of a simulated kernel.
 func generated(t testing.TB, n int) []byte {
 	t.Helper()
 	trace, err := tracetest.Bytes(func(emit func(*schema.Event)) { tracetest.Generate(n, emit) })
@@ -49,7 +49,7 @@ func generated(t testing.TB, n int) []byte {
 	return trace
 }
 
-// browser starts Chromium; what it says on the console is an error of the test.
+// browser starts Chromium. Any message on its console is an error of the test.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -101,7 +101,7 @@ func do(t *testing.T, ctx context.Context, actions ...chromedp.Action[chromedp.V
 	}
 }
 
-// eval is the value of an expression in the page.
+// eval returns the value of an expression in the page.
 func eval[T any](t *testing.T, ctx context.Context, expression string, args ...any) T {
 	t.Helper()
 	if len(args) > 0 {
@@ -114,7 +114,7 @@ func eval[T any](t *testing.T, ctx context.Context, expression string, args ...a
 	return v
 }
 
-// press is a key on an element.
+// press sends a key to an element.
 func press(t *testing.T, ctx context.Context, where, key string) {
 	t.Helper()
 	eval[bool](t, ctx, `document.querySelector(%q).dispatchEvent(new KeyboardEvent("keydown", {key: %q, bubbles: true, cancelable: true})) || true`, where, key)
@@ -125,13 +125,13 @@ func click(t *testing.T, ctx context.Context, what string) {
 	eval[bool](t, ctx, `(document.querySelector(%q).click(), true)`, what)
 }
 
-// search asks for a word as the form does.
+// search submits a word in the search form.
 func search(t *testing.T, ctx context.Context, word string) {
 	t.Helper()
 	eval[bool](t, ctx, `(document.getElementById("query").value = %q, document.getElementById("search").requestSubmit(), true)`, word)
 }
 
-// screen keeps a picture where make screens wants it.
+// screen saves a screenshot in DTREC_SCREENS, which make screens sets.
 func screen(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	dir := os.Getenv("DTREC_SCREENS")
@@ -147,7 +147,7 @@ func screen(t *testing.T, ctx context.Context, name string) {
 	}
 }
 
-// picture keeps a small picture of the upper part of a page, which README shows.
+// picture saves a small picture of the upper part of a page, for README.
 func picture(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	dir := os.Getenv("DTREC_SCREENS")
@@ -167,7 +167,7 @@ func picture(t *testing.T, ctx context.Context, name string) {
 
 var views = []string{"summary", "timeline", "dentries", "paths", "claims", "step"}
 
-// What people see and do on the page of a small trace and of a long one.
+// The views of a small page and of a long one can be opened and show no broken values.
 func TestPageInABrowser(t *testing.T) {
 	ctx := browser(t)
 	for name, trace := range map[string][]byte{"run1": sample(t, "../../traces/run1.pb"), "git": sample(t, "../../test/git.pb"), "long": generated(t, 100_000)} {
@@ -186,8 +186,8 @@ func TestPageInABrowser(t *testing.T) {
 	}
 }
 
-// The page is readable at 200 % zoom, in the dark and on paper: nothing runs out at the side, and
-// print has every view and no controls.
+// The page is readable at 200 % zoom, in dark mode and on paper: nothing overflows at the side, and the
+// printed page has every view and no controls.
 func TestPageInABrowserZoomedDarkAndPrinted(t *testing.T) {
 	ctx := browser(t)
 	for name, trace := range map[string][]byte{"run1": sample(t, "../../traces/run1.pb"), "git": sample(t, "../../test/git.pb")} {
@@ -230,7 +230,7 @@ func media(p emulation.SetEmulatedMediaParams) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// The life lines of a directory are those of its paths, a row each.
+// The life lines of a directory are those of the paths in it, one row for each.
 func TestLivesOfADirectoryInABrowser(t *testing.T) {
 	ctx := browser(t)
 	visit(t, ctx, "git", sample(t, "../../test/git.pb"))
@@ -251,7 +251,7 @@ func TestLivesOfADirectoryInABrowser(t *testing.T) {
 	picture(t, ctx, "page-html")
 }
 
-// counts: the numbers on the page are those of dtrec summary --format json.
+// counts checks that the numbers on the page are those of dtrec summary --format json.
 func counts(t *testing.T, ctx context.Context, trace []byte) {
 	t.Helper()
 	src, err := opener(trace)()
@@ -281,7 +281,7 @@ func counts(t *testing.T, ctx context.Context, trace []byte) {
 	}
 }
 
-// Pointing at a dentry lights it wherever it occurs, search finds what show takes, and sorting sorts.
+// Pointing at a dentry highlights it everywhere, search finds what show finds, and sorting sorts.
 func TestPageAnswers(t *testing.T) {
 	ctx := browser(t)
 	visit(t, ctx, "run1", sample(t, "../../traces/run1.pb"))
@@ -293,11 +293,11 @@ func TestPageAnswers(t *testing.T) {
 			t.Errorf("%s: %.300q has no %q", word, got, want)
 		}
 	}
-	if found := eval[string](t, ctx, `document.querySelector(".findings").textContent`); !strings.Contains(found, "dtrec show FILE '#") { // a shell takes #11 alone for a comment
+	if found := eval[string](t, ctx, `document.querySelector(".findings").textContent`); !strings.Contains(found, "dtrec show FILE '#") { // unquoted, #11 would begin a comment in a shell
 		t.Errorf("what stands out: %s", found)
 	}
 	search(t, ctx, "D12")
-	// In one go: the browser itself moves its pointer over what has come under it.
+	// A single expression, because the browser moves its own pointer over whatever is then under it.
 	lit := eval[int](t, ctx, `(document.querySelector('#details li .token[data-key="D12"]').dispatchEvent(new PointerEvent("pointerover", {bubbles: true})), document.querySelectorAll(".lit").length)`)
 	all := eval[int](t, ctx, `document.querySelectorAll('[data-key="D12"], [data-also~="D12"]').length`)
 	if lit != all || lit < 5 {
@@ -313,7 +313,7 @@ func TestPageAnswers(t *testing.T) {
 	}
 }
 
-// Stepping shows what the cache holds of a directory, as the events until then say.
+// Stepping shows what the cache holds of a directory according to the events so far.
 func TestStepping(t *testing.T) {
 	ctx := browser(t)
 	trace := sample(t, "../../traces/run1.pb")
@@ -340,7 +340,7 @@ func TestStepping(t *testing.T) {
 	}
 }
 
-// Names that are markup, or script, are text; and the page loads nothing.
+// Names that are markup or script are shown as text, and the page loads nothing.
 func TestHostileNames(t *testing.T) {
 	ctx := browser(t)
 	var names []string
@@ -369,7 +369,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// The value of the page is JSON, with as many of each as it says.
+// WriteJSON writes valid JSON, with as many items as its totals say.
 func TestWriteJSON(t *testing.T) {
 	var out bytes.Buffer
 	if err := WriteJSON(&out, "run1.pb", opener(sample(t, "../../traces/run1.pb"))); err != nil {

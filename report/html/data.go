@@ -14,37 +14,37 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// bounds are how many of each a page shows one by one. What is beyond is in the sums, and the
-// page says how many it leaves out.
+// bounds limits how many items of each kind a page shows individually. Items beyond them are in the sums,
+// and the page says how many it leaves out.
 type bounds struct {
-	calls   int // the first that failed, a third of them at most, and the longest
-	objects int // the first; of processes too
-	events  int // to step through: the first
-	claims  int // refuted, then unproven, then proven ones, the first of each
-	proven  int // of one kind
-	text    int // bytes
+	calls   int // the first that failed, at most a third of them, and the longest
+	objects int // the first ones; also limits processes
+	events  int // the first ones, as steps
+	claims  int // refuted, then unproven, then proven ones; the first of each
+	proven  int // of each kind of claim
+	text    int // bytes of all texts
 }
 
-// most are the bounds of a page; where its names are so long that it would not stay below 2 MB,
-// it has half of them, or half of that.
+// most holds the bounds of a page. They are halved, if necessary repeatedly, when long names would make the
+// page larger than 2 MB.
 var most = bounds{calls: 6000, objects: 6000, events: 30000, claims: 4000, proven: 200, text: 3 << 20}
 
 func (b bounds) half() bounds {
 	return bounds{b.calls / 2, b.objects / 2, b.events / 2, b.claims / 2, b.proven / 2, b.text}
 }
 
-// data is what the page has of a trace; its script reads it. Texts are indices of Strings,
-// and printable. Ids are event ids, times nanoseconds since boot. A column stands for a
-// field, so that the page is small.
+// data is the value that the page's script reads. A text is an index into Strings, whose texts are
+// printable. Ids are event ids, and times are nanoseconds since boot. Tables are stored by column, which
+// keeps the page small.
 type data struct {
 	Name    string           `json:"name"`
 	Run     string           `json:"run"`
 	Command string           `json:"command"`
 	Writer  string           `json:"writer"`
-	Table   uint64           `json:"table,string"` // dentry_hashtable; 0: not known
+	Table   uint64           `json:"table,string"` // address of dentry_hashtable; 0: not known
 	Shift   uint32           `json:"shift"`
 	Summary *answers.Summary `json:"summary"`
-	Show    []string         `json:"show"` // for each of its findings the command line that shows more
+	Show    []string         `json:"show"` // for each of the summary's findings, the command line that shows more
 	Verdict report.Verdicts  `json:"verdicts"`
 	Strings []string         `json:"strings"`
 	Tasks   []task           `json:"tasks"`
@@ -56,11 +56,11 @@ type data struct {
 	All     totals           `json:"all"`
 
 	text   map[string]int
-	bytes  int // of Strings
+	bytes  int // size of Strings
 	bounds bounds
 }
 
-// columns is a table by its fields; all have one length.
+// columns is a table: by name of a field its column. All columns have the same length.
 type columns map[string][]any
 
 func (c columns) add(row map[string]any) {
@@ -80,7 +80,7 @@ type task struct {
 	Failed  uint64 `json:"failed"`
 }
 
-// totals are how many there are, shown or not.
+// totals holds the number of items of each kind, shown or not.
 type totals struct {
 	Calls   int `json:"calls"`
 	Objects int `json:"objects"`
@@ -88,24 +88,24 @@ type totals struct {
 	Claims  int `json:"claims"`
 }
 
-// str is the index of a text.
+// str returns the index of a text in Strings.
 func (d *data) str(s string) int {
 	if i, ok := d.text[s]; ok {
 		return i
 	}
 	if d.bytes += len(s); d.bytes > d.bounds.text {
-		return 0 // the page will not be
+		return 0 // this page will not be written: bounded starts again with smaller bounds
 	}
-	s = strings.Clone(s) // which may be a part of a whole batch
+	s = strings.Clone(s) // it may be part of a larger buffer
 	d.text[s] = len(d.Strings)
 	d.Strings = append(d.Strings, s)
 	return d.text[s]
 }
 
-// Source opens the trace; it is read once, and again where its names are very long.
+// Source opens the trace. It is called again each time the bounds are halved.
 type Source func() (replay.Source, error)
 
-// collect reads the trace, for the sums, for what happened and for the claims at once.
+// collect reads the trace once, for the sums, the events and the claims together.
 func collect(name string, open Source, bounds bounds) (*data, error) {
 	d := &data{bounds: bounds, Name: replay.Printable(name), text: make(map[string]int), Strings: []string{}, Tasks: []task{}, Calls: columns{}, Objects: columns{}, Events: columns{}, Claims: columns{}}
 	src, err := open()
@@ -130,17 +130,17 @@ func collect(name string, open Source, bounds bounds) (*data, error) {
 	return d, nil
 }
 
-// gathering is what happened, while it is read: a report.Reading.
+// gathering collects what happened while the trace is read. It is a report.Reading.
 type gathering struct {
 	*data
 	sums      *answers.Summarizer
-	m         *replay.Model // of that
+	m         *replay.Model // of sums
 	calls     []callRow
-	cut       bool   // some were let go of
-	shortest  uint64 // of those that were not
+	cut       bool   // calls have been dropped
+	shortest  uint64 // duration of the shortest call that was kept then, ns
 	failed    int
-	negatives map[uint64][]uint64 // begin and end of stretches without inode, by dentry
-	settled   map[uint64]uint64   // by dentry that was allocated, when it was first in the hash table or had an inode
+	negatives map[uint64][]uint64 // by Seq of a dentry: begin and end times of its spans without inode
+	settled   map[uint64]uint64   // by Seq of an allocated dentry: time at which it first was in the hash table or had an inode
 }
 
 func newGathering(d *data, h *schema.Header) *gathering {
@@ -150,7 +150,7 @@ func newGathering(d *data, h *schema.Header) *gathering {
 	return g
 }
 
-// both is two hooks as one.
+// both returns a hook that calls two hooks.
 func both[T any](first, second func(T)) func(T) {
 	return func(v T) {
 		first(v)
@@ -167,7 +167,7 @@ func (g *gathering) Record(rec schema.Record) *replay.Step {
 	return step
 }
 
-// settle notes when a dentry is no longer as it was allocated.
+// settle records when an allocated dentry enters the hash table or gets an inode.
 func (g *gathering) settle(s *replay.Step) {
 	if d := s.Object; d != nil && d.Born != 0 && d.Seq <= uint64(g.bounds.objects) && (d.Added != 0 || d.Inode != 0) && g.settled[d.Seq] == 0 {
 		g.settled[d.Seq] = s.Event.Time
@@ -188,8 +188,7 @@ func (d *data) header(h *schema.Header) {
 	}
 }
 
-// callRow is a call as the page has it, but for the texts, which have no index yet: most calls are
-// let go of again.
+// callRow is a call before its texts have an index, since most calls are dropped again.
 type callRow struct {
 	id, took uint64
 	fields   map[string]any
@@ -209,7 +208,7 @@ func (g *gathering) call(c *replay.PathCall) {
 	}
 }
 
-// longest keeps the longest calls of those that are not emitted.
+// longest keeps only the longest of the calls that have not been emitted.
 func (g *gathering) longest() {
 	slices.SortFunc(g.calls, func(a, b callRow) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.id, b.id)) })
 	if room := g.bounds.calls - g.failed; len(g.calls) > room {
@@ -227,7 +226,7 @@ func rowOf(c *replay.PathCall) callRow {
 		errno = schema.ErrnoName(c.Errno)
 	}
 	target := ""
-	if c.Paths() != replay.Printable(c.Path) { // an operation on two
+	if c.Paths() != replay.Printable(c.Path) { // an operation on two paths
 		target = strings.Clone(replay.PrintablePath(c.ResolvedTarget))
 	}
 	row := callRow{id: c.ID, took: c.Took, parts: make([]any, 0, len(c.Components))}
@@ -243,12 +242,12 @@ func rowOf(c *replay.PathCall) callRow {
 	return row
 }
 
-// owned is a name as printed, that holds on to nothing of the trace.
+// owned returns a name in printable form that does not share memory with the trace.
 func owned(name string) string { return strings.Clone(replay.Printable(name)) }
 
-// emit puts a call into the page, its texts by their index.
+// emit adds a call to the page and replaces its texts by their index.
 func (g *gathering) emit(row callRow) {
-	for _, name := range slices.Sorted(maps.Keys(row.fields)) { // the same page each time
+	for _, name := range slices.Sorted(maps.Keys(row.fields)) { // sorted, so that the page is reproducible
 		if text, ok := row.fields[name].(string); ok {
 			row.fields[name] = g.str(text)
 		}
@@ -288,7 +287,7 @@ func (g *gathering) object(d *replay.Object) {
 	if g.All.Objects++; d.Seq > uint64(g.bounds.objects) {
 		return
 	}
-	inode := -1 // no event says
+	inode := -1 // no event tells
 	if negative, known := d.Negative(); known && negative {
 		inode = 0
 	} else if known {
@@ -301,7 +300,7 @@ func (g *gathering) object(d *replay.Object) {
 	})
 }
 
-// event is a moment to step to.
+// event adds an event as a step.
 func (g *gathering) event(s *replay.Step) {
 	e := s.Event
 	if g.All.Events++; g.All.Events > g.bounds.events {
@@ -322,7 +321,8 @@ func (g *gathering) event(s *replay.Step) {
 	})
 }
 
-// finish puts the calls in order, and gives each dentry its beginning and its stretches without inode.
+// finish emits the remaining calls in order, and adds to each dentry the time it settled and its spans
+// without inode.
 func (g *gathering) finish() {
 	g.longest()
 	slices.SortFunc(g.calls, func(a, b callRow) int { return cmp.Compare(a.id, b.id) })
@@ -335,13 +335,13 @@ func (g *gathering) finish() {
 	}
 }
 
-// judgement is how many claims there are, and those that a page has: what is not proven first.
+// judgement holds the number of claims and those that the page shows, unproven and refuted ones first.
 type judgement struct {
 	all  int
 	kept []report.Claim
 }
 
-// judged reads the trace to its end.
+// judged reads the trace to its end and returns the verdicts.
 func judged(src replay.Source, beside report.Reading, b bounds) (*report.Findings, *judgement, error) {
 	var kept [3][]report.Claim
 	var j judgement
@@ -357,7 +357,7 @@ func judged(src replay.Source, beside report.Reading, b bounds) (*report.Finding
 		}
 		kept[c.Verdict] = append(kept[c.Verdict], c.Clone())
 	}})
-	if err == nil && f.Void == nil { // else each verdict is taken back
+	if err == nil && f.Void == nil { // otherwise all verdicts are retracted
 		j.kept = slices.Concat(kept[report.Refuted], kept[report.Unproven], kept[report.Proven])
 		j.kept = j.kept[:min(len(j.kept), b.claims)]
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// docs/page.md has every field of the value, and of its tables.
+// docs/page.md documents every field of the value and every column of its tables.
 func TestDocumentedFields(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/page.md")
 	if err != nil {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package html makes one page of a trace that needs no network and no server: what happened,
-// a timeline, the lives of dentries, paths, claims with their proof, and a way to step
-// through the run. The data stands in it once, compressed; the script shows it.
+// Package html writes a trace as a single page that needs neither network nor server. It shows what
+// happened, a timeline, the lives of dentries, paths, claims with their proof, and lets the reader step
+// through the run. The data is embedded once, compressed, and the page's script displays it.
 package html
 
 import (
@@ -21,11 +21,11 @@ import (
 //go:embed page.tmpl style.css script
 var files embed.FS
 
-// scripts are the parts of the script, in order.
+// scripts lists the parts of the script in order.
 var scripts = []string{"core.js", "summary.js", "timeline.js", "dentries.js", "paths.js", "claims.js", "step.js", "search.js", "start.js"}
 
-// Write writes the page. name is what the trace is called. The error is that of a source or
-// of the writing.
+// Write writes the page; name is the name of the trace. It returns the error of the source or of the
+// writer.
 func Write(w io.Writer, name string, open Source) error {
 	d, packed, err := bounded(name, open)
 	if err != nil {
@@ -56,7 +56,7 @@ func Write(w io.Writer, name string, open Source) error {
 	})
 }
 
-// WriteJSON writes the value that the page shows, as one object: docs/page.md has its fields.
+// WriteJSON writes the value that the page shows as one JSON object. docs/page.md describes its fields.
 func WriteJSON(w io.Writer, name string, open Source) error {
 	d, _, err := bounded(name, open)
 	if err != nil {
@@ -65,10 +65,11 @@ func WriteJSON(w io.Writer, name string, open Source) error {
 	return json.NewEncoder(w).Encode(d)
 }
 
-// mostPacked is how many bytes the packed data may have.
+// mostPacked bounds the size of the packed data, in bytes.
 const mostPacked = 1_900_000
 
-// bounded is what the page has of a trace, and that as the script wants it.
+// bounded returns the data of the page, with bounds that make it fit, and the same data packed for the
+// script.
 func bounded(name string, open Source) (*data, string, error) {
 	for b := most; ; b = b.half() {
 		d, err := collect(name, open, b)
@@ -89,7 +90,7 @@ func digest(text string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// pack is the data as the script wants it: JSON, gzip, base64.
+// pack encodes the data for the script: JSON, gzip, base64.
 func pack(d *data) (string, error) {
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
@@ -102,12 +103,12 @@ func pack(d *data) (string, error) {
 	if err := z.Close(); err != nil {
 		return "", err
 	}
-	return base64.RawURLEncoding.EncodeToString(out.Bytes()), nil // it has no letter that a template would escape
+	return base64.RawURLEncoding.EncodeToString(out.Bytes()), nil // no character of this alphabet is escaped by a template
 }
 
 func hexadecimal(b []byte) string { return fmt.Sprintf("%x", b) }
 
-// hex is an address as printed everywhere, which a number of JSON could not hold.
+// hex formats an address as dtrec prints it; empty for 0. A JSON number could not hold it exactly.
 func hex(a uint64) string {
 	if a == 0 {
 		return ""

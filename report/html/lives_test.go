@@ -10,10 +10,11 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// birth is a dentry from its alloc on: when that was, and when it was first in the hash table or had an inode.
+// birth describes a dentry from its alloc on: the time of the alloc, and the time at which it first was in
+// the hash table or had an inode.
 type birth struct{ at, settled uint64 }
 
-// births reads them from the events alone, in order.
+// births returns the births, in order, from the events alone.
 func births(t *testing.T, file string) (all []*birth) {
 	t.Helper()
 	r, live := tracetest.Open(t, file), make(map[uint64]*birth)
@@ -40,7 +41,7 @@ func births(t *testing.T, file string) (all []*birth) {
 	}
 }
 
-// A dentry that was allocated is not drawn as one with an inode before it has one, or is in the hash table.
+// An allocated dentry is not drawn with an inode before it has one or is in the hash table.
 func TestLivesBeginWithoutInode(t *testing.T) {
 	for _, file := range []string{"../../traces/run1.pb", "../../test/git.pb"} {
 		d, err := collect("x", opener(sample(t, file)), most)

@@ -21,13 +21,13 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// The page of Markdown is shown here roughly as GitHub shows it: by goldmark with GitHub's extensions,
-// mermaid for the diagrams, and this style.
+// asOnGitHub is a style with which the Markdown page looks roughly as on GitHub. It is rendered by goldmark
+// with GitHub's extensions, and mermaid draws the diagrams.
 const asOnGitHub = `body { font: 16px/1.5 system-ui, sans-serif; max-width: 1012px; margin: 0 auto; padding: 24px; color: #1f2328; } h1, h2 { border-bottom: 1px solid #d1d9e0; padding-bottom: .3em; font-size: 1.5em; margin: 20px 0 12px; }
 h1 { font-size: 2em; } table { border-collapse: collapse; } td, th { border: 1px solid #d1d9e0; padding: 5px 13px; } tr:nth-child(even) { background: #f6f8fa; } code, pre { background: #f0f1f3; border-radius: 6px; font-size: 85%; }
 code { padding: .2em .4em; } pre { padding: 14px; overflow-x: auto; } pre code { padding: 0; font-size: inherit; } pre:has(svg) { background: none; text-align: center; } a { color: #0969da; } p, ul, pre, table { margin: 0 0 14px; } ul { padding-left: 2em; }`
 
-// markdown is the page of a trace.
+// markdown returns the Markdown page of a trace.
 func markdown(t *testing.T, trace []byte) string {
 	t.Helper()
 	src, err := opener(trace)()
@@ -52,7 +52,7 @@ func markdown(t *testing.T, trace []byte) string {
 	return page.String()
 }
 
-// mermaid is the library's file; scripts/install-mermaid gets it.
+// mermaid returns the path of the library, which scripts/install-mermaid installs.
 func mermaid(t *testing.T) string {
 	t.Helper()
 	files, err := filepath.Glob("../../.mermaid/mermaid-*.min.js")
@@ -70,8 +70,8 @@ func mermaid(t *testing.T) string {
 	return ""
 }
 
-// Every diagram of every page is one that mermaid draws, with a box for each event; and the page of
-// a git session is kept as a picture.
+// Mermaid draws every diagram of every page, with a box for each event. A picture of the page of a git
+// session is saved.
 func TestMarkdownInABrowser(t *testing.T) {
 	library := mermaid(t)
 	ctx := browser(t)
@@ -96,7 +96,7 @@ func TestMarkdownInABrowser(t *testing.T) {
 	picture(t, ctx, "page-markdown")
 }
 
-// show opens a text of Markdown, and has its diagrams drawn.
+// show opens a Markdown text and has its diagrams drawn.
 func show(t *testing.T, ctx context.Context, library, text string) {
 	t.Helper()
 	var page bytes.Buffer

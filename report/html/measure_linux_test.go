@@ -22,8 +22,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// What the page of DTREC_MEASURE generated events costs: dtrec to make it, and Chromium, by its own
-// tracing, to paint it and to search it. docs/page.md has the figures.
+// TestMeasure measures the cost of a page of DTREC_MEASURE generated events: for dtrec to make it, and for
+// Chromium, by its own tracing, to paint and to search it. docs/page.md has the figures.
 func TestMeasure(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("DTREC_MEASURE"))
 	if err != nil {
@@ -60,7 +60,8 @@ func TestMeasure(t *testing.T) {
 		moments["firstContentfulPaint"]-moments["navigationStart"], moments["ready"]-moments["navigationStart"], moments["painted"]-moments["begin"])
 }
 
-// generate writes a trace bit by bit: the peak that a process is begun with is that of this one.
+// generate writes a trace in small pieces, because the peak memory of a child process starts at that of
+// this one.
 func generate(t *testing.T, path string, n int) {
 	t.Helper()
 	file, err := os.Create(path)
@@ -83,7 +84,8 @@ func generate(t *testing.T, path string, n int) {
 	}
 }
 
-// traced is when, in milliseconds, Chromium's trace has the last event of each name, while something is done.
+// traced runs work under Chromium's tracing and returns the time of the last event of each name, in
+// milliseconds.
 func traced(t *testing.T, ctx context.Context, work func()) map[string]float64 {
 	t.Helper()
 	at, done := make(map[string]float64), make(chan bool)

@@ -10,7 +10,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// A file whose name reads as a dentry, an event or a process is found by that name, as 'dtrec show' finds it.
+// A file whose name looks like a dentry, an event or a process id is found by that name, as by dtrec show.
 func TestPageFindsNamesThatReadAsSomethingElse(t *testing.T) {
 	names := []string{"D99", "0xff46d3dbc15ccf00", "#99", "99"}
 	trace, err := tracetest.Bytes(func(emit func(*schema.Event)) {

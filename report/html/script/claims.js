@@ -1,8 +1,8 @@
-// Claims, what is not proven first, each with its proof one fold away.
+// The claims, those that are not proven first, each with its proof folded.
 // SPDX-License-Identifier: Apache-2.0
 
 views.push({id: "claims", title: "Claims", render() {
-  // What is not proven first, then proven ones of the rarest kinds.
+  // Claims that are not proven come first, then proven ones, the rarest kinds first.
   const rank = {refuted: 0, unproven: 1, proven: 2}, many = new Map(ofKinds().map(k => [k.name, k.proven]));
   const all = claims.map((c, i) => ({...c, i})).sort((a, b) => rank[text(a.verdict)] - rank[text(b.verdict)] || many.get(text(a.kind)) - many.get(text(b.kind)) || a.i - b.i);
   const holder = el("div");
@@ -24,7 +24,7 @@ views.push({id: "claims", title: "Claims", render() {
 function ofKinds() {
   const sums = new Map();
   for (const p of data.verdicts.programs) {
-    if (p.program !== "") continue; // "": all of them
+    if (p.program !== "") continue; // "": the sum over all programs
     for (const [name, counts] of Object.entries(p.claims)) sums.set(name, {name, proven: counts.proven || 0, refuted: counts.refuted || 0, unproven: counts.unproven || 0});
   }
   return [...sums.values()].sort((a, b) => b.proven - a.proven || (a.name < b.name ? -1 : 1));
@@ -43,7 +43,7 @@ function claimLine(c) {
     el("p", {}, "events: ", (c.ids || []).flatMap(id => [event(id), " "])));
 }
 
-// linked makes tokens of the D12, #17 and addresses in a sentence.
+// linked turns each D12, #17 and address in a sentence into a token.
 function linked(s) {
   return s.split(/(\bD\d+\b|#\d+\b|0x[0-9a-f]{16}\b)/).map((part, i) => {
     if (i % 2 === 0) return part;

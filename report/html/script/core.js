@@ -1,16 +1,16 @@
 "use strict";
-// What all views share: elements, texts, times, and tokens that light up wherever they occur.
+// Shared by all views: elements, texts, times, and tokens that are highlighted wherever they occur.
 // SPDX-License-Identifier: Apache-2.0
 
 const byId = id => document.getElementById(id);
-let data; // what the page has of the trace, see data.go
-let calls = [], objects = [], events = [], claims = []; // its tables, an object a row
+let data; // the value described in data.go
+let calls = [], objects = [], events = [], claims = []; // its tables, as one object per row
 const objectBySeq = new Map(), objectByAddress = new Map(), eventById = new Map(), callById = new Map();
 
 const text = i => i < 0 ? "" : data.strings[i];
-const given = c => text(c.path) + (text(c.target) ? ", " + text(c.target) : ""); // the path of a call, or both of one on two
+const given = c => text(c.path) + (text(c.target) ? ", " + text(c.target) : ""); // the path of a call, or both paths of an operation on two
 
-// el makes an element; a child that is no node is text, so nothing of a trace is markup.
+// el makes an element. A child that is not a node becomes text, so nothing from a trace is interpreted as markup.
 function el(tag, attributes, ...children) {
   const e = document.createElement(tag);
   for (const [k, v] of Object.entries(attributes || {})) {
@@ -29,7 +29,7 @@ function svg(tag, attributes, ...children) {
   return e;
 }
 
-// rows makes objects of a table by columns.
+// rows converts a table stored by column into one object per row.
 function rows(columns) {
   const names = Object.keys(columns);
   if (!names.length) return [];
@@ -45,7 +45,7 @@ function duration(ns) {
 const seconds = ns => (ns / 1e9).toFixed(6);
 const plural = (n, one, many) => n + " " + (n === 1 ? one : many || one + "s");
 
-// token is a word that stands for a dentry, an event or a process: D12, #17, p99.
+// token makes a word that stands for a dentry, an event or a process: D12, #17, p99.
 function token(key, label) {
   return el("span", {class: "token", "data-key": key, tabindex: 0, role: "button"}, label === undefined ? key : label);
 }
@@ -61,7 +61,7 @@ const classSays = {
   miss: "a filesystem was asked for a name",
 };
 
-// light marks every place where a key occurs; "" none. The one that is lit may have new places since.
+// light highlights every place where a key occurs, or none for "". It searches again even for the same key, as places may be new.
 let lit = "";
 function light(key) {
   if (!key && !lit) return;
@@ -85,7 +85,7 @@ document.addEventListener("keydown", e => {
   if (k) { e.preventDefault(); open(k); }
 });
 
-// table makes a table whose columns sort: each is {title, of, show, number, wide}.
+// table makes a table that can be sorted by column: each is {title, of, show, number, wide, head}.
 function table(columns, all, caption) {
   const body = el("tbody");
   let sorted = -1, down = false;
@@ -108,7 +108,7 @@ function table(columns, all, caption) {
   return el("div", {class: "scroll"}, el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads)), body));
 }
 
-// leftOut says what a view does not show one by one.
+// leftOut says how many items a view leaves out.
 const leftOut = (shown, all, what, rule) => shown >= all ? "" : el("p", {class: "note"}, `${shown} of ${all} ${what} are here: ${rule}. What this tab counts is of these; the summary is of all.`);
 
 const views = []; // each {id, title, render}

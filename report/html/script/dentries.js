@@ -1,4 +1,4 @@
-// The lives of dentries, a row for each path, and the buckets they are in.
+// The lives of dentries, one row for each path, and the buckets they were inserted into.
 // SPDX-License-Identifier: Apache-2.0
 
 const perPage = 100;
@@ -39,12 +39,12 @@ views.push({id: "dentries", title: "Dentries", render() {
   ];
 }});
 
-// latest is when the last of what the page shows happened.
+// latest returns the time of the last thing that the page shows.
 const latest = () => [...events.map(e => e.at), ...calls.map(c => c.at + c.took), ...objects.map(o => Math.max(o.firstAt, o.killedAt))].reduce((a, b) => Math.max(a, b), 0);
 
-// byPath puts the dentries of one path that lived one after another in one row.
+// byPath puts dentries of the same path that lived one after another into one row.
 function byPath() {
-  const rows = [], last = new Map(); // rows of a path
+  const rows = [], last = new Map(); // by path: its rows
   for (const o of [...objects].sort((a, b) => a.seq - b.seq)) {
     const path = text(o.path) || text(o.name);
     if (!last.has(path)) last.set(path, []);
@@ -60,7 +60,7 @@ function byPath() {
   return rows;
 }
 
-// label names a row: the first of its dentries, how many there are, and the end of the path.
+// label labels a row with its first dentry, the number of its dentries, and the end of the path.
 function label(r, y, room) {
   const head = "D" + r.lives[0].seq + (r.lives.length > 1 ? ` ×${r.lives.length} ` : " ");
   return svg("text", {x: 0, y: y + 4, "data-key": "D" + r.lives[0].seq, "data-also": r.lives.slice(1).map(o => "D" + o.seq).join(" ")}, head + (r.path.length > room - head.length ? "…" + r.path.slice(head.length + 1 - room) : r.path));
@@ -72,9 +72,9 @@ const marks = {killed: "×", attempted: "?", alive: "▷", missed: "…", forgot
 function lifeline(o, y, x, end) {
   const key = "D" + o.seq, stop = o.killedAt || end, begin = x(o.firstAt), over = x(stop);
   const stretches = o.negative || [];
-  const told = o.inode > 0 || stretches.length && !stretches.at(-1) || o.killedAt && stretches.at(-1) >= o.killedAt; // its last state is drawn
+  const told = o.inode > 0 || stretches.length && !stretches.at(-1) || o.killedAt && stretches.at(-1) >= o.killedAt; // its last state, with or without inode, is known
   const out = [svg("line", {class: told ? "life" : "life unknown", x1: begin, x2: Math.max(over, begin + 1), y1: y, y2: y, "data-key": key}, svg("title", {}, `${key} ${text(o.path) || text(o.name)}`))];
-  if (o.born && o.settled !== o.firstAt) { // allocated, and neither in the hash table nor with an inode
+  if (o.born && o.settled !== o.firstAt) { // allocated, but not yet in the hash table and without inode
     const where = {x1: begin, x2: Math.max(x(o.settled || stop), begin + 1), y1: y, y2: y};
     out.push(svg("line", {class: "gap", ...where}), svg("line", {class: "life new", ...where, "data-key": key}));
   }
@@ -87,7 +87,7 @@ function lifeline(o, y, x, end) {
   return out;
 }
 
-// buckets says which buckets of the hash table the inserts of the stepped events went to.
+// buckets lists the buckets of the hash table that the events on this page inserted dentries into.
 function buckets() {
   const chains = new Map();
   for (const e of events) {

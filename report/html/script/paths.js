@@ -1,9 +1,9 @@
-// The tree of paths, with what came of the calls below each directory.
+// The tree of paths, with the results of the calls below each directory.
 // SPDX-License-Identifier: Apache-2.0
 
 views.push({id: "paths", title: "Paths", render() {
-  const root = node(""), within = new Map(); // by call the nodes that have its time
-  for (const c of calls) { // a call after the one that it is within
+  const root = node(""), within = new Map(); // by call: the nodes that include its time
+  for (const c of calls) { // in order of id, so a nested call comes after its outer one
     let at = root;
     const timed = new Set(within.get(c.outer));
     within.set(c.id, timed);
@@ -23,21 +23,21 @@ const node = name => ({name, total: 0, failed: 0, kinds: [0, 0, 0, 0], kept: 0, 
 
 function count(n, c, timed) {
   n.total++;
-  if (!timed.has(n)) n.took += c.took; // else it is in the time of the call that it is within
+  if (!timed.has(n)) n.took += c.took; // otherwise the outer call's time includes it
   timed.add(n);
   n.kinds[c.class]++;
   n.kept += c.negatives;
   if (c.errno >= 0) n.failed++;
 }
 
-// shareOf draws how many of all calls are below a node, by class.
+// shareOf draws the share of all calls that are below a node, by class.
 function shareOf(n) {
   const bar = el("span", {class: "share", "aria-hidden": "true"}, n.kinds.map((k, i) => el("i", {class: classes[i]})));
   [...bar.children].forEach((e, i) => { e.style.width = 6 * n.kinds[i] / calls.length + "em"; });
   return bar;
 }
 
-// branches makes what is below a node; what is closed is made when it is opened.
+// branches makes the elements below a node. Those of a closed node are made when it is opened.
 function branches(n, wide) {
   return [...n.below.values()].sort((a, b) => b.total - a.total || (a.name < b.name ? -1 : 1)).map(b => {
     const says = `${b.total}` + (b.failed ? `, × ${b.failed}` : "") + b.kinds.map((k, i) => k && i ? `, ${k} ${classes[i]}` : "").join("") + (b.kept ? `, ${plural(b.kept, "negative")}` : "") + `, ${duration(b.took)}`;

@@ -1,7 +1,7 @@
-// What is known of one thing: D12, an address, #17, a path, a name, a process.
+// The search: what is known of D12, an address, #17, a path, a name or a process.
 // SPDX-License-Identifier: Apache-2.0
 
-// find gives what a word stands for, as 'dtrec show' reads it: a file may have any word for its name, and is told of too.
+// find returns what a word stands for, as 'dtrec show' reads it. A file may have any such name, so the word is also looked up as a name.
 function find(word) {
   return aboutToken(word).concat(aboutName(word));
 }
@@ -40,12 +40,12 @@ function aboutClaims(some) {
 const ends = {alive: "alive when the trace ended, as far as is recorded", missed: "not recorded: its memory was given back, or is another's", forgotten: "forgotten: more were known at once than are remembered"};
 const inodes = {"-1": "no event says", 0: "none when last seen", 1: "it had one when last seen"};
 
-// here says that a page may have fewer of something than the trace.
+// here is appended to a count of items if the page has fewer of them than the trace.
 const here = (some, all) => some.length < all ? " of those that this page has" : "";
 
 function aboutDentry(o) {
   if (!o) return [];
-  const seen = [...new Map(events.filter(e => e.object === o.seq || e.parent === o.seq).map(e => [e.id, e])).values()]; // a call in one event is two steps
+  const seen = [...new Map(events.filter(e => e.object === o.seq || e.parent === o.seq).map(e => [e.id, e])).values()]; // a kernel call recorded as one event is two steps of one id
   return [el("h2", {}, dentry(o.seq), " ", el("code", {}, text(o.path) || text(o.name))),
     el("dl", {}, ...[["address", token("D" + o.seq, o.address)], ["name", text(o.name)], ["born", o.born ? event(o.born) : "its allocation is not recorded"], ["first seen", event(o.first)], ["inserted", event(o.inserted)], ["last hit", event(o.hit)],
       ["end", o.killed ? [text(o.end) === "killed" ? "killed at " : "perhaps killed at ", event(o.killed)] : ends[text(o.end)]], ["inode", inodes[o.inode]]]
@@ -70,7 +70,7 @@ function aboutProcess(pid) {
     children.length ? el("p", {}, "made ", children.flatMap(c => [process(c.pid, text(c.program) + " " + c.pid), " "])) : "", ...aboutCalls(mine)];
 }
 
-// open shows what a key stands for.
+// open shows the details of a key.
 function open(key) {
   const found = find(key), box = byId("details");
   box.replaceChildren(el("button", {type: "button", class: "close", onclick: close, "aria-label": "Close"}, "×"), ...(found.length ? found : [el("p", {}, `${key} is not among what this page shows.`)]));

@@ -45,7 +45,7 @@ async function start() {
   });
   byId("search").addEventListener("submit", e => { e.preventDefault(); const word = byId("query").value.trim(); if (word) open(word); });
   addEventListener("beforeprint", () => views.forEach(v => { fill(v); v.panel.hidden = false; }));
-  const asked = () => decodeURIComponent(location.hash.slice(1)); // #timeline, or #D12 as search takes it
+  const asked = () => decodeURIComponent(location.hash.slice(1)); // the id of a view, or any word that search takes
   const follow = () => {
     if (!asked() || views.some(v => v.id === asked())) select(asked() || "summary");
     else { select("summary"); open(/^\d+$/.test(asked()) ? "#" + asked() : asked()); }

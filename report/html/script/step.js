@@ -1,7 +1,7 @@
-// The run again, an event or a call at a time: what the cache holds of a directory at that moment.
+// The run step by step, by event or by call, with what the cache holds of a directory at each step.
 // SPDX-License-Identifier: Apache-2.0
 
-let goTo = () => {}; // shows the event of an id, when the view is there
+let goTo = () => {}; // goes to the event with an id; set when the view is rendered
 
 views.push({id: "step", title: "Step", render() {
   if (!events.length) return [el("p", {}, "There are no events in this trace.")];
@@ -20,7 +20,7 @@ views.push({id: "step", title: "Step", render() {
     const now = events[at].call;
     let i = at;
     while (i + by >= 0 && i + by < events.length && (events[i].call === now || !events[i].call)) i += by;
-    if (by < 0) while (i > 0 && events[i - 1].call === events[i].call && events[i].call) i--; // the begin of that call
+    if (by < 0) while (i > 0 && events[i - 1].call === events[i].call && events[i].call) i--; // go to the first event of that call
     show(i);
   };
   slider.addEventListener("input", () => show(+slider.value));
@@ -52,7 +52,7 @@ function windowAround(at) {
   });
 }
 
-// callAt shows the path of the call in progress, and how far the walk is.
+// callAt shows the path of the call in progress, and how far its walk has come.
 function callAt(e) {
   const c = callById.get(e.call);
   if (!c) return [el("h3", {}, e.call ? `A call that is not among those shown (#${e.call})` : "No path call is in progress")];
@@ -61,7 +61,7 @@ function callAt(e) {
     el("li", {class: id > e.id ? "later" : null}, el("code", {}, text(name)), " ", id > e.id ? "" : [found[how], negative ? ", negative" : "", mount ? ", a mount is crossed" : "", link ? ", a link is followed" : "", " ", dentry(object)])))];
 }
 
-// cacheAt is what the events up to one show of the dentries: those that are in the hash table, and how.
+// cacheAt returns what the events up to index at show of each dentry: whether it is in the hash table, and its last name, parent and inode.
 function cacheAt(at) {
   const cache = new Map();
   for (let i = 0; i <= at; i++) {

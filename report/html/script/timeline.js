@@ -1,4 +1,4 @@
-// Path calls over time, a row for each process.
+// Path calls over time, one row for each process.
 // SPDX-License-Identifier: Apache-2.0
 
 const rowHeight = 26, gutter = 150;
@@ -38,7 +38,7 @@ views.push({id: "timeline", title: "Timeline", render() {
   }
 
   function bar(c, x, width, y, chosen) {
-    const height = [6, 6, 12, 18][c.class]; // the height says the class too
+    const height = [6, 6, 12, 18][c.class]; // the height also shows the class
     const r = svg("rect", {class: `call ${classes[c.class]}${chosen ? " chosen" : ""}`, x, width, y: y + 20 - height, height, "data-key": "#" + c.id, "data-also": c.object ? "D" + c.object : ""},
       svg("title", {}, callLine(c)));
     if (c.errno < 0) return r;
@@ -94,7 +94,7 @@ views.push({id: "timeline", title: "Timeline", render() {
   ];
 }});
 
-// mostly is what the process was called in most of its calls.
+// mostly returns the name that the process had in most of its calls.
 function mostly(some) {
   const times = new Map();
   for (const c of some) times.set(c.program, (times.get(c.program) || 0) + 1);
