@@ -10,22 +10,22 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// Options choose what is exported; each format says which it looks at.
+// Options select what is exported. A format ignores the options of others.
 type Options struct {
 	Table string // csv, ndjson: one of Tables; empty: calls
-	Of    string // folded: what is counted, the name of a Measure; empty: calls
+	Of    string // folded: the name of the Measure that is summed up; empty: calls
 }
 
-// Format is one way to write a trace.
+// Format is one output format.
 type Format struct {
 	Name, Doc string
-	Binary    bool // nothing for a terminal
-	// Write reads the source to its end. The error is that of the source or of the writing, or
-	// a *VoidError.
+	Binary    bool // not to be written to a terminal
+	// Write reads the source to its end and writes the format. It returns the error of the source or of the
+	// writer, or a *VoidError.
 	Write func(w io.Writer, src replay.Source, o Options) error
 }
 
-// formats are those that the files of this package add while the program starts.
+// formats holds the formats that the files of this package register at initialisation.
 var formats []Format
 
 func register(f Format) bool {
@@ -33,7 +33,7 @@ func register(f Format) bool {
 	return true
 }
 
-// Formats lists every format, by name.
+// Formats returns all formats, sorted by name.
 func Formats() []Format {
 	return slices.SortedFunc(slices.Values(formats), func(a, b Format) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -47,7 +47,7 @@ func exported(t testing.TB, trace []byte, format string, o Options) []byte {
 	return out.Bytes()
 }
 
-// lines are the objects that dtrec replay --format json prints, which the exports are held against.
+// lines returns the objects that dtrec replay --format json prints, with which the exports are compared.
 func lines(t *testing.T, trace []byte) (out []map[string]any) {
 	t.Helper()
 	var text bytes.Buffer
@@ -64,7 +64,7 @@ func lines(t *testing.T, trace []byte) (out []map[string]any) {
 	return out
 }
 
-// rows reads a table as CSV, held against the same as NDJSON.
+// rows reads a table as CSV and checks that NDJSON has the same rows.
 func rows(t *testing.T, trace []byte, table string) (out []map[string]string) {
 	t.Helper()
 	all, err := csv.NewReader(bytes.NewReader(exported(t, trace, "csv", Options{Table: table}))).ReadAll()
@@ -94,7 +94,7 @@ func rows(t *testing.T, trace []byte, table string) (out []map[string]string) {
 
 // shown is what the events show of opens and dentries.
 type shown struct {
-	opens    map[string]string // the paths, by event
+	opens    map[string]string // paths by event id
 	errnos   map[string]int
 	dentries map[string]bool
 }
@@ -103,7 +103,7 @@ func shownBy(t *testing.T, trace []byte) shown {
 	t.Helper()
 	s := shown{make(map[string]string), make(map[string]int), make(map[string]bool)}
 	for _, l := range lines(t, trace) {
-		if l["role"] == "open" && l["phase"] == "enter" && l["exec"] == nil { // the open of an execve is the execve's
+		if l["role"] == "open" && l["phase"] == "enter" && l["exec"] == nil { // the open within an execve is part of the exec call
 			path := fmt.Sprint(l["name"])
 			if raw, ok := l["name_hex"].(string); ok {
 				b, _ := hex.DecodeString(raw)
@@ -121,7 +121,7 @@ func shownBy(t *testing.T, trace []byte) shown {
 	return s
 }
 
-// Calls and dentries are those that the events show.
+// The tables have the calls and dentries that the events show.
 func TestTablesAreTheEvents(t *testing.T) {
 	for name, trace := range traces(t) {
 		want := shownBy(t, trace)
@@ -160,7 +160,7 @@ func TestTablesAreTheEvents(t *testing.T) {
 	}
 }
 
-// Verdicts are as many of each as dtrec check counts.
+// The number of verdicts of each kind is that of dtrec check.
 func TestVerdictsAreTheClaims(t *testing.T) {
 	for name, trace := range traces(t) {
 		f, err := report.Judge(tracetest.Read(t, trace), report.Options{})
@@ -184,7 +184,7 @@ func TestVerdictsAreTheClaims(t *testing.T) {
 	}
 }
 
-// Every value is of the type of its column, and no column but those that say so has an address.
+// Every value has the type of its column, and only columns marked as such contain addresses.
 func TestColumns(t *testing.T) {
 	address := regexp.MustCompile(`0x[0-9a-f]{16}`)
 	for name, trace := range traces(t) {
@@ -214,7 +214,8 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// A profile is one to the library and to the tool, and each of its values is the sum over the calls.
+// The library parses the profile, and each measure, there and in the folded stacks, adds up to its sum over
+// the calls.
 func TestPprof(t *testing.T) {
 	for name, trace := range traces(t) {
 		p, err := profile.ParseData(exported(t, trace, "pprof", Options{}))
@@ -255,7 +256,7 @@ func TestPprof(t *testing.T) {
 	}
 }
 
-// go tool pprof reads a profile, and compares two kernels.
+// go tool pprof reads a profile and compares two kernels.
 func TestPprofTool(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("no go command")
@@ -285,7 +286,7 @@ func TestPprofTool(t *testing.T) {
 	}
 }
 
-// What cannot be written is an error of every format, and so is a source that fails.
+// Every format returns the error of the writer and that of the source.
 func TestErrors(t *testing.T) {
 	trace := traces(t)["../traces/run1.pb"]
 	full := errors.New("full")

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Field numbers of Perfetto's trace.proto and what it imports.
+// Field numbers of Perfetto's trace.proto and of the files that it imports.
 const (
 	tracePacket = 1 // Trace
 
@@ -52,7 +52,7 @@ const (
 	bootTime = 6 // BUILTIN_CLOCK_BOOTTIME
 )
 
-// lossTrack is the track of what was lost; those of threads are their numbers from tracks on.
+// lossTrack is the id of the track of losses. The track of a thread is tracks plus its thread id.
 const (
 	lossTrack = 1
 	tracks    = 1 << 32
@@ -60,9 +60,9 @@ const (
 
 var _ = register(Format{"perfetto", "a timeline for ui.perfetto.dev: calls by thread, dentries as flows", true, writePerfetto})
 
-// writePerfetto writes a timeline: a track for each thread with a slice for each path call, the
-// alloc, insert and kill of a dentry as instants joined by a flow, and losses as instants on
-// a track of their own. Times are those of CLOCK_BOOTTIME.
+// writePerfetto writes a timeline. Each thread has a track with a slice for each path call. The alloc,
+// insert and kill of a dentry are instants joined by a flow, and losses are instants on a track of their
+// own. Times are those of CLOCK_BOOTTIME in nanoseconds.
 func writePerfetto(w io.Writer, src replay.Source, _ Options) error {
 	p := &perfetto{out: bufio.NewWriterSize(w, 64<<10), m: replay.NewModel(src.Header()), threads: make(map[uint64]string)}
 	p.m.Call = p.call
@@ -93,13 +93,13 @@ func writePerfetto(w io.Writer, src replay.Source, _ Options) error {
 type perfetto struct {
 	out     *bufio.Writer
 	m       *replay.Model
-	threads map[uint64]string // by track: what it was called last
+	threads map[uint64]string // by track: the name it was last described with
 	packet  []byte
 	event   []byte
 	err     error
 }
 
-// write ends a packet.
+// write completes the current packet and writes it.
 func (p *perfetto) write() {
 	p.packet = protowire.AppendTag(p.packet, packetSequence, protowire.VarintType)
 	p.packet = protowire.AppendVarint(p.packet, 1)
@@ -125,7 +125,7 @@ func message(b []byte, n protowire.Number, m []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, n, protowire.BytesType), m)
 }
 
-// named describes a track that has only a name, once.
+// named describes a track that has only a name, if it has not been described yet, and returns the track.
 func (p *perfetto) named(track uint64, name string) uint64 {
 	if p.threads[track] != name {
 		p.threads[track] = name
@@ -135,10 +135,12 @@ func (p *perfetto) named(track uint64, name string) uint64 {
 	return track
 }
 
-// maxThreads bounds the threads whose names are remembered; one that comes again is described again.
+// maxThreads bounds the tracks whose names are remembered. When it is reached, all are forgotten, and a
+// thread that has further events is described again.
 const maxThreads = 1 << 16
 
-// thread describes the track of a thread, again when it is called otherwise.
+// thread describes the track of a thread, at its first event and whenever its name changes, and returns the
+// track.
 func (p *perfetto) thread(pid, tid uint32, comm string) uint64 {
 	track := tracks + uint64(tid)
 	comm = replay.Printable(comm)
@@ -159,7 +161,7 @@ func (p *perfetto) thread(pid, tid uint32, comm string) uint64 {
 	return track
 }
 
-// begin makes p.event one of that type; at ends it.
+// begin starts p.event with a type and a track; at completes and writes it.
 func (p *perfetto) begin(kind, track uint64) {
 	p.event = varint(varint(p.event[:0], eventType, kind), eventTrack, track)
 }
@@ -186,7 +188,7 @@ func (p *perfetto) count(name string, value uint64) {
 	p.event = message(p.event, eventAnnotation, varint(words(nil, annotationName, name), annotationUint, value))
 }
 
-// call is a slice. One without an exit has no end, which Perfetto shows.
+// call writes a slice. A call without an exit gets no end, which Perfetto shows.
 func (p *perfetto) call(c *replay.PathCall) {
 	track := p.thread(c.PID, c.TID, c.Comm)
 	p.begin(sliceBegin, track)
@@ -208,7 +210,8 @@ func (p *perfetto) call(c *replay.PathCall) {
 	}
 }
 
-// step is an instant where a dentry begins, enters the hash table, or ends; the flow is its number.
+// step writes an instant when a dentry is allocated, enters the hash table, or ends. The flow id is the
+// dentry's number.
 func (p *perfetto) step(s *replay.Step) {
 	e, d := s.Event, s.Object
 	begins := e.Role.Is(schema.Begins) && e.Phase == schema.Exit

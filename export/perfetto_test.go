@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// field is one of a message.
+// field is one field of a message.
 type field struct {
 	number protowire.Number
 	value  uint64
@@ -52,8 +52,8 @@ func find(all []field, n protowire.Number) (f field, found bool) {
 	return all[i], true
 }
 
-// A timeline has a slice for each call, on a track that is described before it, and slices of a
-// track end in the order in which they nest.
+// A timeline has a slice for each call, on a track that is described before it, and the slices of a track
+// are properly nested.
 func TestPerfetto(t *testing.T) {
 	for name, trace := range traces(t) {
 		type moment struct {

@@ -14,9 +14,9 @@ import (
 
 var _ = register(Format{"pprof", "a profile for go tool pprof: program and path as the stack", true, writePprof})
 
-// writePprof writes a profile, compressed: each measure is a sample type, the stack is the
-// program and below it the path, labels are pid, operation, fs, class and errno. A profile of
-// another kernel is compared with -diff_base.
+// writePprof writes a compressed profile. Each measure is a sample type, the stack is the program with the
+// path below it, and the labels are pid, operation, fs, class and errno. Profiles of two kernels can be
+// compared with -diff_base.
 func writePprof(w io.Writer, src replay.Source, _ Options) error {
 	b := &profiler{
 		p:         &profile.Profile{TimeNanos: src.Header().StartUnixNs, DefaultSampleType: "calls"},
@@ -49,7 +49,7 @@ func writePprof(w io.Writer, src replay.Source, _ Options) error {
 type profiler struct {
 	p         *profile.Profile
 	measures  []Measure
-	functions map[string]*profile.Location // by name: a component is the same function wherever it is
+	functions map[string]*profile.Location // by name: a component is the same function in every path
 	samples   map[sampleKey]*profile.Sample
 }
 
@@ -82,7 +82,7 @@ func (b *profiler) add(c *replay.PathCall) {
 
 func (b *profiler) sample(frames []string, key sampleKey) *profile.Sample {
 	s := &profile.Sample{Value: make([]int64, len(b.measures)), Label: make(map[string][]string)}
-	for i := len(frames) - 1; i >= 0; i-- { // the innermost comes first
+	for i := len(frames) - 1; i >= 0; i-- { // the innermost frame comes first
 		s.Location = append(s.Location, b.location(frames[i]))
 	}
 	for name, value := range map[string]string{"operation": key.operation, "fs": key.fs, "class": key.class, "errno": key.errno} {

@@ -13,7 +13,7 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// named returns the table of that name; empty: that of calls.
+// named returns the table with the name; calls if the name is empty.
 func named(name string) (Table, error) {
 	for _, t := range Tables() {
 		if t.Name == name || name == "" {
@@ -65,7 +65,7 @@ func cell(v any) string {
 
 var _ = register(Format{"ndjson", "a table, a JSON object a line", false, writeNDJSON})
 
-// writeNDJSON leaves out what is not known.
+// writeNDJSON writes one object for each row, without the columns that are nil.
 func writeNDJSON(w io.Writer, src replay.Source, o Options) error {
 	t, err := named(o.Table)
 	if err != nil {

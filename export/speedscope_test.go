@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// A viewer of flame graphs opens folded stacks and profiles: its page then has the name of the
-// file. Of what is neither it says so in a dialog, and waits.
+// Speedscope, a viewer of flame graphs, opens folded stacks and profiles: its page then has the name of the
+// file as its title. For any other file it shows a dialog and waits.
 func TestSpeedscope(t *testing.T) {
 	readers, err := filepath.Abs(os.Getenv("DTREC_READERS"))
 	if os.Getenv("DTREC_READERS") == "" || err != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// Measure is what is summed up of the calls on a path.
+// Measure is a quantity that is summed up over the calls on a path.
 type Measure struct {
 	Name, Unit string
 	of         func(*replay.PathCall) uint64
 }
 
-// Measures lists what profiles and stacks count.
+// Measures returns the measures of profiles and stacks.
 func Measures() []Measure {
 	return []Measure{
 		{"calls", "count", func(*replay.PathCall) uint64 { return 1 }},
@@ -32,7 +32,7 @@ func Measures() []Measure {
 	}
 }
 
-// missed is how many names of its walks a filesystem was asked for.
+// missed returns the number of components for which a filesystem was asked.
 func missed(c *replay.PathCall) (n uint64) {
 	for i := range c.Components {
 		n += one(c.Components[i].Found == replay.FoundMiss)
@@ -47,14 +47,14 @@ func one(is bool) uint64 {
 	return 0
 }
 
-// maxStacks bounds the different stacks of a profile; calls on paths beyond that are summed
-// up under their program.
+// maxStacks bounds the different stacks, or samples of a profile. Calls beyond it are summed up under
+// otherPaths of their program.
 const maxStacks = 1 << 17
 
 // otherPaths stands for the paths beyond maxStacks.
 const otherPaths = "(other paths)"
 
-// stack is the program, and below it the path, outermost first: "/", "usr", "lib". A path that
+// stack returns the program and the components of the path, outermost first: "/", "usr", "lib". A path that
 // is not known up to the root begins with "…".
 func stack(c *replay.PathCall) []string {
 	path := c.Resolved
@@ -77,7 +77,7 @@ func stack(c *replay.PathCall) []string {
 
 var _ = register(Format{"folded", "stacks for a flame graph, program;directory;…;name COUNT", false, writeFolded})
 
-// writeFolded sums one measure up over equal stacks, and prints them sorted.
+// writeFolded sums up one measure over equal stacks and writes them sorted.
 func writeFolded(w io.Writer, src replay.Source, o Options) error {
 	all := Measures()
 	at := slices.IndexFunc(all, func(m Measure) bool { return m.Name == o.Of || o.Of == "" })
@@ -91,7 +91,7 @@ func writeFolded(w io.Writer, src replay.Source, o Options) error {
 			return nil
 		}
 		frames := stack(c)
-		for i, f := range frames { // what separates frames is part of none
+		for i, f := range frames { // escape the separator of frames
 			frames[i] = strings.ReplaceAll(f, ";", `\x3b`)
 		}
 		key := strings.Join(frames, ";")

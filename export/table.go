@@ -13,7 +13,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Type is that of the values of a column.
+// Type is the type of the values in a column.
 type Type uint8
 
 const (
@@ -22,23 +22,23 @@ const (
 	Flag               // bool
 )
 
-// Column is one of a table. Its values are of its Type, or nil where the trace does not tell.
+// Column describes a column of a table. Its values have the Type, or are nil if the trace does not tell.
 type Column struct {
 	Name, Doc string
 	Type      Type
-	Address   bool // of the kernel: it means nothing outside this boot, and gives KASLR away
+	Address   bool // a kernel address: it means nothing outside this boot, and would reveal the KASLR offset
 }
 
-// Table is what a trace says of one kind of thing, a row each.
+// Table is a table with one row for each thing of one kind in a trace.
 type Table struct {
 	Name, Doc string
 	Columns   []Column
-	// Read yields the rows in the order in which the things ended; a row is valid until yield
-	// returns. The error is that of the source or of yield, or a *VoidError.
+	// Read yields the rows in the order in which the things ended. A row is valid until yield returns. It
+	// returns the error of the source or of yield, or a *VoidError.
 	Read func(src replay.Source, yield func(row []any) error) error
 }
 
-// Tables lists every table, by name.
+// Tables returns all tables. The first one is the default.
 func Tables() []Table {
 	return []Table{
 		table("calls", "path calls: one use of a path by a task", callColumns, readCalls),
@@ -48,7 +48,7 @@ func Tables() []Table {
 	}
 }
 
-// column is a column and how its value is found.
+// column is a column with the function that returns its value.
 type column[T any] struct {
 	Column
 	of func(*T) any
@@ -58,12 +58,12 @@ func text[T any](name, doc string, of func(*T) string) column[T] {
 	return column[T]{Column{name, doc, Text, false}, func(v *T) any { return known(of(v)) }}
 }
 
-// number is nil where it is 0, which no id and no moment is.
+// number returns a column that is nil for 0, which is neither a valid id nor a valid time.
 func number[T any](name, doc string, of func(*T) uint64) column[T] {
 	return column[T]{Column{name, doc, Number, false}, func(v *T) any { return known(of(v)) }}
 }
 
-// known is nil for the zero value.
+// known returns v, or nil for the zero value.
 func known[V comparable](v V) any {
 	if v == *new(V) {
 		return nil
@@ -71,7 +71,7 @@ func known[V comparable](v V) any {
 	return v
 }
 
-// count is a number that may be 0.
+// count returns a column of numbers in which 0 is a valid value.
 func count[T any](name, doc string, of func(*T) uint64) column[T] {
 	return column[T]{Column{name, doc, Number, false}, func(v *T) any { return of(v) }}
 }
@@ -132,7 +132,7 @@ var callColumns = []column[replay.PathCall]{
 	flag("whole", "nothing of it is known to be missing", func(c *replay.PathCall) bool { return c.Whole }),
 }
 
-// each reads all that a sequence of replay yields.
+// each adapts a sequence of package replay to Table.Read.
 func each[T any](all func(replay.Source) iter.Seq2[*T, error]) func(replay.Source, func(*T) error) error {
 	return func(src replay.Source, yield func(*T) error) error {
 		for v, err := range all(src) {
@@ -149,7 +149,7 @@ func each[T any](all func(replay.Source) iter.Seq2[*T, error]) func(replay.Sourc
 
 var readCalls = each(replay.Calls)
 
-// objectName is "D12".
+// objectName returns the name of a dentry, as in D12; empty for nil.
 func objectName(d *replay.Object) string {
 	if d == nil {
 		return ""
@@ -157,7 +157,7 @@ func objectName(d *replay.Object) string {
 	return fmt.Sprintf("D%d", d.Seq)
 }
 
-// object is a dentry whose life, or whose trace, has ended.
+// object is a dentry that has ended, or still existed when the trace ended.
 type object struct {
 	*replay.Object
 	path string
@@ -188,7 +188,8 @@ var objectColumns = []column[object]{
 		func(o *object) string { return o.End() }),
 }
 
-// readObjects yields dentries when their addresses are free for others, the rest at the end.
+// readObjects yields each dentry when its address can be used again, and the remaining ones at the end of
+// the trace.
 func readObjects(src replay.Source, yield func(*object) error) error {
 	m := replay.NewModel(src.Header())
 	var failed error
@@ -263,11 +264,11 @@ func refName(r report.Ref) string {
 	return fmt.Sprintf("D%d", r.Seq)
 }
 
-// VoidError says that the rows written are void: what the end of the trace said takes every
-// verdict back.
+// VoidError means that the rows already written are void, because the end of the trace retracts every
+// verdict.
 type VoidError struct{ Why *report.Reason }
 
-// Error says what it was.
+// Error returns the reason in words.
 func (e *VoidError) Error() string {
 	return "the verdicts written are void: " + e.Why.Text
 }

@@ -15,13 +15,13 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// dataset is a directory of partitioned tables.
+// dataset is a directory of partitioned tables, with the name of the host whose recordings are added.
 type dataset struct {
 	dir, host string
 }
 
-// add writes the tables of one recording, one pass each. The error is that of a file, or of the
-// trace; what was there before of this run stays until the new table is whole.
+// add writes the tables of one recording, reading it once for each. It returns an error of the files or of
+// the trace. A table that this run already has is replaced only when the new one is complete.
 func (d *dataset) add(file string) error {
 	for _, t := range export.Tables() {
 		if err := d.table(t, file); err != nil {
@@ -51,7 +51,7 @@ func (d *dataset) table(t export.Table, file string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(out.Name()) // gone already where all went well
+	defer os.Remove(out.Name()) // after success it has been renamed, and this does nothing
 	err = write(out, t, src)
 	if closed := out.Close(); err == nil {
 		err = closed
@@ -62,7 +62,7 @@ func (d *dataset) table(t export.Table, file string) error {
 	return os.Rename(out.Name(), filepath.Join(dir, fmt.Sprintf("%x.parquet", h.RunId)))
 }
 
-// plain is a word of a trace, or a user's, as a directory's name: it leads nowhere else.
+// plain turns a word from a trace or from the user into the name of a directory that cannot lead elsewhere.
 func plain(word string) string {
 	word = strings.Map(func(r rune) rune {
 		if r < 0x80 && (r == '.' || r == '-' || r == '+' || r == '~' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z') {
@@ -76,7 +76,7 @@ func plain(word string) string {
 	return word[:min(len(word), 128)]
 }
 
-// date is that of the start, UTC.
+// date returns the UTC date of the start of the recording, or "unknown".
 func date(h *schema.Header) string {
 	if h.StartUnixNs == 0 {
 		return "unknown"
@@ -84,10 +84,11 @@ func date(h *schema.Header) string {
 	return time.Unix(0, h.StartUnixNs).UTC().Format(time.DateOnly)
 }
 
-// maxRows bounds what is in memory of a table.
+// maxRows is the size of a row group, which bounds the memory for a table.
 const maxRows = 1 << 16
 
-// write writes a table with the run's id before its columns, without those that hold addresses.
+// write writes a table with an additional column run, the run's id in hexadecimal, and without the columns
+// that hold addresses.
 func write(out *os.File, t export.Table, src *schema.Reader) error {
 	group := parquet.Group{"run": parquet.String()}
 	for _, c := range t.Columns {
@@ -96,7 +97,7 @@ func write(out *os.File, t export.Table, src *schema.Reader) error {
 		}
 	}
 	s := parquet.NewSchema(t.Name, group)
-	place := make(map[string]int) // Parquet has the columns in another order
+	place := make(map[string]int) // by column name: its index in Parquet, where the columns have another order
 	for i, c := range s.Columns() {
 		place[c[0]] = i
 	}
@@ -122,14 +123,14 @@ func write(out *os.File, t export.Table, src *schema.Reader) error {
 func node(t export.Type) parquet.Node {
 	switch t {
 	case export.Number:
-		return parquet.Int(64) // no number of a trace is beyond it, and every reader has it
+		return parquet.Int(64) // no number in a trace exceeds it, and every reader supports it
 	case export.Flag:
 		return parquet.Leaf(parquet.BooleanType)
 	}
 	return parquet.String()
 }
 
-// value is what a column has in a row; nil is null.
+// value converts the value of a column; nil becomes null.
 func value(v any, column int) parquet.Value {
 	switch v := v.(type) {
 	case string:

@@ -29,7 +29,7 @@ func traces(t *testing.T) []string {
 	return tracetest.Names(t, "../../traces/*.pb")
 }
 
-// table reads a table of a recording as package export gives it.
+// table returns a table of a recording as package export yields it, and the kernel release.
 func table(t *testing.T, file, name string) (kernel string, rows []map[string]any) {
 	t.Helper()
 	trace, err := os.ReadFile(file)
@@ -57,7 +57,7 @@ func table(t *testing.T, file, name string) (kernel string, rows []map[string]an
 	return src.Header().GetKernel().GetRelease(), rows
 }
 
-// What is written reads back: every row, every value, and no address.
+// The Parquet files have every row and every value, and no addresses.
 func TestTablesReadBack(t *testing.T) {
 	d := dataset{dir: t.TempDir(), host: "../up"}
 	for _, file := range traces(t) {
@@ -102,7 +102,7 @@ func TestTablesReadBack(t *testing.T) {
 	}
 }
 
-// A word of a trace names a directory, and no way out of it.
+// A word from a trace becomes a directory name that does not lead elsewhere.
 func TestPlain(t *testing.T) {
 	for word, want := range map[string]string{"": "unknown", "..": "unknown", ".": "unknown", "a/../b": "a_.._b", "6.12.118+deb13-cloud-amd64": "6.12.118+deb13-cloud-amd64",
 		"x\x00y": "x_y", "é": "_", strings.Repeat("x", 300): strings.Repeat("x", 128)} {
@@ -112,7 +112,7 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// A file that is none is named, the others are written.
+// A file that is not a trace is named in the error output, and the others are written.
 func TestFilesThatFail(t *testing.T) {
 	dir := t.TempDir()
 	var said bytes.Buffer
@@ -130,7 +130,7 @@ func TestFilesThatFail(t *testing.T) {
 	}
 }
 
-// answer asks DuckDB.
+// answer returns the rows of a query in DuckDB.
 func answer(t *testing.T, dir, sql string) (rows []map[string]any) {
 	t.Helper()
 	script, err := filepath.Abs("testdata/query.mjs")
@@ -153,7 +153,8 @@ func answer(t *testing.T, dir, sql string) (rows []map[string]any) {
 	return rows
 }
 
-// CSV and NDJSON, by DuckDB, which finds the columns' types out itself: every row, and the same sum.
+// DuckDB, which infers the types of the columns, reads every row of the CSV and NDJSON tables, with the
+// same sum.
 func TestTextTables(t *testing.T) {
 	if os.Getenv("DTREC_READERS") == "" {
 		t.Skip("DTREC_READERS is not set: make fleet installs DuckDB and sets it")
@@ -201,7 +202,7 @@ func writeTo(t *testing.T, to, trace string, write func(io.Writer, *schema.Reade
 	}
 }
 
-// queriesOf are those of docs/fleet.md.
+// queriesOf returns the queries in docs/fleet.md.
 func queriesOf(t *testing.T) (queries []string) {
 	t.Helper()
 	doc, err := os.ReadFile("../../docs/fleet.md")
@@ -217,7 +218,7 @@ func queriesOf(t *testing.T) (queries []string) {
 	return queries
 }
 
-// The queries of docs/fleet.md, by DuckDB, against sums over what package export gives.
+// DuckDB's answers to the queries of docs/fleet.md agree with sums over the tables of package export.
 func TestQueries(t *testing.T) {
 	if os.Getenv("DTREC_READERS") == "" {
 		t.Skip("DTREC_READERS is not set: make fleet installs DuckDB and sets it")
@@ -225,7 +226,7 @@ func TestQueries(t *testing.T) {
 	queries := queriesOf(t)
 	dir := t.TempDir()
 	d := dataset{dir: filepath.Join(dir, "fleet"), host: "here"}
-	want := make([]map[string]int, len(queries)) // of each query: groups, by what names them
+	want := make([]map[string]int, len(queries)) // for each query: the count of each group
 	for i := range want {
 		want[i] = make(map[string]int)
 	}
@@ -263,7 +264,7 @@ func TestQueries(t *testing.T) {
 	}
 }
 
-// holds compares an answer's groups, which two columns name and a third counts.
+// holds compares the groups of an answer. Two columns name a group, and the third one has its count.
 func holds(t *testing.T, rows []map[string]any, by [3]string, want map[string]int) {
 	t.Helper()
 	got := make(map[string]int)
@@ -280,7 +281,7 @@ func holds(t *testing.T, rows []map[string]any, by [3]string, want map[string]in
 	}
 }
 
-// number is a BIGINT, which DuckDB gives as a string.
+// number converts a BIGINT, which DuckDB returns as a string.
 func number(t *testing.T, v any) (n int) {
 	if _, err := fmt.Sscan(fmt.Sprint(v), &n); err != nil {
 		t.Errorf("%v: %v", v, err)

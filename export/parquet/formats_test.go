@@ -18,8 +18,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// TestFormatsTable writes the table of docs/exports.md: bytes, and seconds of CPU, of the git
-// session and of a million generated events. make formats sets DTREC_FORMATS.
+// TestFormatsTable writes the table in docs/exports.md: bytes and CPU seconds of each format for the git
+// session and for a million generated events. make formats sets DTREC_FORMATS.
 func TestFormatsTable(t *testing.T) {
 	if os.Getenv("DTREC_FORMATS") == "" {
 		t.Skip("DTREC_FORMATS is not set: make formats sets it")
@@ -73,7 +73,7 @@ func optionsOf(format string) []export.Options {
 	return all
 }
 
-// read does nothing with the events.
+// read reads the events and writes nothing.
 func read(w io.Writer, src *schema.Reader) error {
 	for {
 		if _, err := src.Next(); err == io.EOF {
@@ -84,7 +84,8 @@ func read(w io.Writer, src *schema.Reader) error {
 	}
 }
 
-// exportOf is what a format takes; of reading alone the size is the trace's.
+// exportOf returns the bytes that a format writes, or the size of the trace if it writes none, and the CPU
+// seconds.
 func exportOf(t *testing.T, trace string, write func(io.Writer, *schema.Reader) error) (int64, float64) {
 	t.Helper()
 	in, err := os.Open(trace)
@@ -117,9 +118,9 @@ type counted int64
 
 func (n *counted) Write(p []byte) (int, error) { *n += counted(len(p)); return len(p), nil }
 
-// cpu is the time that this process had so far, seconds.
+// cpu returns the CPU time used by this process so far, in seconds.
 func cpu() float64 {
 	var r syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // of oneself it does not fail
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // cannot fail for RUSAGE_SELF
 	return float64(r.Utime.Nano()+r.Stime.Nano()) / 1e9
 }

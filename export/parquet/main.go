@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command dtrec-parquet makes a table of many recordings: for DuckDB, Spark, ClickHouse and
-// whatever else reads Parquet. It is a module of its own, so that dtrec itself stays small.
+// Command dtrec-parquet writes the tables of many recordings as Parquet files, for DuckDB, Spark,
+// ClickHouse and others. It is a module of its own to keep the dependencies of dtrec small.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exitTrouble is the exit code of dtrec too: what was asked for could not be done.
+// exitTrouble is the exit status if something failed, as in dtrec.
 const exitTrouble = 2
 
 func main() {
@@ -62,7 +62,7 @@ Exit status: 0 written, 2 not all of it: each file that failed is named.`,
 	return cmd
 }
 
-// bare takes the path off an error that is named with it.
+// bare removes the path from an error whose message will name the file anyway.
 func bare(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

@@ -20,8 +20,9 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// DTREC_FLEET recordings of a million events each take the memory of one, and DuckDB's answers
-// over them a time that is said. make fleet-millions sets it; it takes some ten seconds a recording.
+// Converting DTREC_FLEET recordings of a million events each takes as much memory as converting one. The
+// time of DuckDB's answers is logged. make fleet-millions sets DTREC_FLEET; each recording takes some ten
+// seconds.
 func TestMillions(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("DTREC_FLEET"))
 	if err != nil {
@@ -55,7 +56,7 @@ func TestMillions(t *testing.T) {
 	}
 }
 
-// million writes a recording; every tenth is of another kernel.
+// million writes a recording of a million events. The release is one of ten, by i.
 func million(t *testing.T, file string, i int) {
 	t.Helper()
 	m := tracetest.Machine{Release: fmt.Sprintf("6.%d.0-test", 1+i%10), RunID: fmt.Sprintf("run %012d", i), Base: uint64(i) << 24, PIDs: uint32(i), Clock: int64(i) * 1e15}
@@ -81,7 +82,7 @@ func million(t *testing.T, file string, i int) {
 	}
 }
 
-// convert runs dtrec-parquet, and returns the most memory it had, bytes.
+// convert runs dtrec-parquet and returns its peak memory in bytes.
 func convert(t *testing.T, program, to string, files []string) int64 {
 	t.Helper()
 	cmd := exec.Command(program, append([]string{"-o", to}, files...)...)
