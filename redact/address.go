@@ -9,28 +9,28 @@ import (
 	"slices"
 )
 
-// ErrTooMuch says that a trace has more different addresses or short names than are kept apart.
+// ErrTooMuch means that a trace has more different addresses or short names than can be kept distinct.
 var ErrTooMuch = errors.New("it has more different addresses or names than can be kept apart")
 
-// maxPages bounds the pages that are kept apart: about 100 MB.
+// maxPages bounds the pages that are kept distinct. They take about 100 MB.
 const maxPages = 1 << 20
 
 const (
 	pageShift  = 12
-	firstPage  = 0xffff800000000000 >> pageShift // where the new addresses begin
-	errors4095 = ^uint64(4095)                   // the last 4095 addresses are errors
+	firstPage  = 0xffff800000000000 >> pageShift // page of the first new address
+	errors4095 = ^uint64(4095)                   // the last 4095 addresses are error values
 )
 
-// addresses gives pages other places. Pages that are neighbours in the trace stay so,
-// since an object may lie across their border; what was far apart says nothing any more.
+// addresses maps each page to a new place. Neighbouring pages stay neighbours, since an object may cross
+// their border; distances between other pages are lost.
 type addresses struct {
-	pages map[uint64]uint64 // to its new place, when placed
+	pages map[uint64]uint64 // by page: its new place, once place has run
 	last  uint64
 }
 
 func newAddresses() *addresses { return &addresses{pages: make(map[uint64]uint64)} }
 
-// stays reports whether a value is no address: NULL, an error, or a small number.
+// stays reports whether a value is not an address: NULL, an error value, or a small number.
 func stays(a uint64) bool { return a>>pageShift == 0 || a > errors4095 }
 
 func (p *addresses) see(a uint64) error {
@@ -45,7 +45,7 @@ func (p *addresses) see(a uint64) error {
 	return nil
 }
 
-// place puts the runs of neighbouring pages somewhere, in an order that only chance knows.
+// place assigns new places to the runs of neighbouring pages, in random order.
 func (p *addresses) place() {
 	var runs [][]uint64
 	for _, page := range slices.Sorted(maps.Keys(p.pages)) {
@@ -62,7 +62,7 @@ func (p *addresses) place() {
 			p.pages[page] = next
 			next++
 		}
-		next++ // a page that nothing lies in, so that runs are none
+		next++ // an unused page, so that separate runs do not become neighbours
 	}
 }
 
@@ -73,7 +73,7 @@ func (p *addresses) of(a uint64) uint64 {
 	return p.pages[a>>pageShift]<<pageShift | a&(1<<pageShift-1)
 }
 
-// numbers counts what is met, from 1; 0 stays 0.
+// numbers maps values to 1, 2, … in the order of their first occurrence; 0 stays 0.
 type numbers map[uint32]uint32
 
 func (n numbers) of(v uint32) uint32 {

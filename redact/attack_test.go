@@ -16,10 +16,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// attack is what a stranger who knows the kernel, and which names are usual, gets out of a trace.
+// attack is what somebody who knows the kernel and the usual names can extract from a trace.
 type attack struct {
-	bases   map[uint64]int // where dentry_hashtable may lie, by bucket − 8 × (hash >> shift)
-	parents int            // addresses that a known name and its hash confirm
+	bases   map[uint64]int // possible addresses of dentry_hashtable, computed as bucket − 8 × (hash >> shift)
+	parents int            // number of parent addresses that a known name and its hash confirm
 }
 
 func attacked(t *testing.T, trace []byte) attack {
@@ -31,7 +31,7 @@ func attacked(t *testing.T, trace []byte) attack {
 		if !ok {
 			continue
 		}
-		for shift := uint(8); shift < 24 && e.Bucket != 0 && e.Hash != 0; shift++ { // the shift is a guess
+		for shift := uint(8); shift < 24 && e.Bucket != 0 && e.Hash != 0; shift++ { // the shift is guessed
 			a.bases[e.Bucket-8*uint64(e.Hash>>shift)]++
 		}
 		for _, name := range usual {
@@ -42,13 +42,13 @@ func attacked(t *testing.T, trace []byte) attack {
 	}
 	for base, n := range a.bases {
 		if n < 3 {
-			delete(a.bases, base) // three inserts that agree are no chance
+			delete(a.bases, base) // three inserts that agree are no coincidence
 		}
 	}
 	return a
 }
 
-// An attacker finds the hash table and the directories in a trace, and nothing in its redaction.
+// The attack finds the hash table and the directories in a trace, and nothing in its redacted form.
 func TestAttack(t *testing.T) {
 	trace := traces(t)["../traces/run1.pb"]
 	if a := attacked(t, trace); len(a.bases) == 0 || a.parents < 20 {
@@ -59,7 +59,7 @@ func TestAttack(t *testing.T) {
 	}
 }
 
-// values calls back for every number and every text in a record or a header.
+// values calls number or text for every value in a record or a header.
 func values(v reflect.Value, number func(uint64), text func(string)) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -106,7 +106,7 @@ func messageValues(m protoreflect.Message, number func(uint64), text func(string
 	})
 }
 
-// forms are the traces, as they are and with leaf calls that are one event each.
+// forms returns the traces in their own form, and with leaf calls that are one event each.
 func forms(t *testing.T) map[string][]byte {
 	all := traces(t)
 	for name, trace := range maps.Clone(all) {
@@ -119,7 +119,7 @@ func forms(t *testing.T) map[string][]byte {
 	return all
 }
 
-// events are those of the records, and the entries that they have.
+// events returns the events among the records, and their entries.
 func events(all []schema.Record) (out []*schema.Event) {
 	for _, r := range all {
 		if e, ok := r.(*schema.Event); ok {
@@ -131,7 +131,7 @@ func events(all []schema.Record) (out []*schema.Event) {
 	return out
 }
 
-// Nothing that was an address, a hash, a name, or a date is anywhere in the redaction.
+// No address, hash, name or date of the trace is left in its redacted form.
 func TestNothingIsLeft(t *testing.T) {
 	for file, trace := range forms(t) {
 		pages, hashes, names := make(map[uint64]bool), make(map[uint64]bool), make(map[string]bool)
@@ -185,7 +185,7 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// The value that an event of a role to come returned may be an address.
+// The return value of an event with an unknown role is treated as an address.
 func TestRolesToCome(t *testing.T) {
 	const address = 0xffff888101234567
 	var trace bytes.Buffer

@@ -13,21 +13,21 @@ import (
 	"strings"
 )
 
-// shortName is from how many bytes on two names have one token with a chance of less than
-// 2^-72 each; tokens of shorter ones are kept, and no two are the same.
+// shortName is the length in bytes of a name from which two names get the same token with a probability of
+// less than 2^-72. The tokens of shorter names are remembered, so that no two are equal.
 const shortName = 12
 
-// maxNames bounds the short names that are kept apart: about 100 MB.
+// maxNames bounds the short names that are kept distinct. They take about 100 MB.
 const maxNames = 1 << 20
 
-// maxExtension is how long an extension may be, bytes without the dot.
+// maxExtension is the maximum length of an extension in bytes, without the dot.
 const maxExtension = 8
 
-// names gives every name a token as long as it is, the same one wherever it occurs. Without
-// the key a name that is guessed cannot be tried.
+// names gives every name a token of the same length, the same one wherever the name occurs. Without the
+// key, nobody can test a guessed name against a token.
 type names struct {
 	Options
-	tasks  numbers           // all of the trace
+	tasks  numbers           // of the whole trace
 	tokens map[string]string // of short names
 	taken  map[string]bool   // tokens of short names
 }
@@ -41,7 +41,7 @@ func newNames(o Options) *names {
 	return n
 }
 
-// path gives each component its token: what begins alike still does, directory by directory.
+// path replaces each component by its token, so paths that begin with the same directories still do.
 func (n *names) path(path string) (string, error) {
 	parts := strings.Split(path, "/")
 	for i, name := range parts {
@@ -54,7 +54,7 @@ func (n *names) path(path string) (string, error) {
 	return strings.Join(parts, "/"), nil
 }
 
-// component is the token of a name. "/", "." and ".." are the kernel's, and stay.
+// component returns the token of a name. "/", "." and ".." are the kernel's and stay as they are.
 func (n *names) component(name string) (string, error) {
 	switch name {
 	case "", "/", ".", "..":
@@ -72,15 +72,15 @@ func (n *names) component(name string) (string, error) {
 	return token + extension, err
 }
 
-// isTemporary reports whether the kernel made the name: d_tmpfile() calls a file without one
-// after its inode's number.
+// isTemporary reports whether the kernel made up the name: d_tmpfile() names a file that has no name after
+// its inode number, as in #27.
 func isTemporary(name string) bool {
 	rest, ok := strings.CutPrefix(name, "#")
 	return ok && rest != "" && strings.Trim(rest, "0123456789") == ""
 }
 
-// digits makes a number of a token. Two may get the same one, as two filesystems may have
-// the same inode's number.
+// digits turns a token into a number. Two tokens may become the same number, just as files on two
+// filesystems may have the same inode number.
 func digits(token string) string {
 	out := []byte(token)
 	for i, c := range out {
@@ -111,9 +111,9 @@ func (n *names) token(name string) (string, error) {
 	}
 }
 
-// taskName is the new number of a task, as long as the old one, for a name that is the number of
-// one, as below /proc; empty for others. Without it no reader could tell that the name is of the
-// run, and not of the program.
+// taskName returns the new number of a task, if the name is the number of a task, as below /proc, and the
+// new one fits its length; otherwise it is empty. Without this no reader could tell that such a name varies
+// with the run and does not come from the program.
 func (n *names) taskName(name string) string {
 	v, err := strconv.ParseUint(name, 10, 32)
 	if err != nil || strconv.FormatUint(v, 10) != name || n.tasks[uint32(v)] == 0 {
@@ -127,11 +127,11 @@ func (n *names) taskName(name string) string {
 
 var letters = base64.NewEncoding("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_").WithPadding(base64.NoPadding)
 
-// plainTries is how often letters are tried for a short name; after that any byte that a name
-// can have, since there are more names of one byte than letters.
+// plainTries is how many tokens of letters are tried for a short name. After that a token may have any byte
+// that a name can have, since there are more names of one byte than letters.
 const plainTries = 64
 
-// made is the text that the key makes of a name.
+// made derives a token from a name with the key.
 func (n *names) made(name string, try uint32) string {
 	out := make([]byte, 0, len(name)+sha256.Size*2)
 	for block := uint32(0); len(out) < len(name); block++ {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package redact makes of a trace one that can be given to strangers. Names become tokens,
-// addresses lie elsewhere, inode numbers and cgroups are gone, and so are hashes and buckets: a hash with a name that is
-// known gives away the address of the directory, and a bucket where the hash table lies.
+// Package redact turns a trace into one that can be given to strangers. Names become tokens, addresses are moved,
+// and inode numbers, cgroups, hashes and buckets are removed: the hash of a known name reveals the address of the
+// directory, and a bucket reveals where the hash table lies.
 //
-// What stays is what claims are made of: which names are equal and how long they are,
-// which addresses are equal and how far apart inside a run of pages, the order of events
-// and the time between them. So equality, prefix, eviction, negative and their like keep
-// their verdicts, and hash and bucket are unproven, because they were redacted.
+// What claims are made of stays: which names are equal and how long they are, which addresses are equal and how
+// far apart within a run of pages, the order of events and the time between them. So claims of kind equality,
+// prefix, eviction, negative and similar ones keep their verdicts, while hash and bucket become unproven because
+// they were redacted.
 package redact
 
 import (
@@ -19,20 +19,19 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Options choose what is kept beyond that.
+// Options choose what else is kept, and the key.
 type Options struct {
-	Extensions bool // what follows the last dot of a name, up to 8 bytes
-	// Key makes the tokens: traces redacted with the same one can be compared, but where short
-	// names had to share a token and got others. Nil: one that nobody will know.
+	Extensions bool // keep what follows the last dot of a name, up to 8 bytes
+	// Key is the key of the tokens. Traces redacted with the same key can be compared, except for short
+	// names whose tokens collided and were replaced by others. Nil: a random key that is not kept.
 	Key []byte
 }
 
-// Source opens the trace to be redacted; it is read twice. The errors are those of
-// schema.NewReader.
+// Source opens the trace to be redacted. It is called twice. Its errors are those of schema.NewReader.
 type Source func() (*schema.Reader, error)
 
-// Trace reads the run twice and writes its redaction. A trace that is cut makes one that is
-// cut. The error is the reader's or the writer's, ErrTooMuch, or a *DamagedError.
+// Trace reads the run twice and writes its redacted form. The result of a cut trace is cut too. Trace
+// returns the error of the reader or of the writer, ErrTooMuch, or a *DamagedError.
 func Trace(w io.Writer, source Source, writer string, o Options) error {
 	r := &redactor{names: newNames(o), addresses: newAddresses(), tasks: make(numbers), devices: make(numbers)}
 	r.names.tasks = r.tasks
@@ -61,12 +60,12 @@ func Trace(w io.Writer, source Source, writer string, o Options) error {
 type redactor struct {
 	names     *names
 	addresses *addresses
-	tasks     numbers // processes and threads have one number space
+	tasks     numbers // processes and threads share one number space
 	devices   numbers
-	start     uint64 // subtracted from every time, nanoseconds since boot
+	start     uint64 // subtracted from every time; ns since boot
 }
 
-// each reads the events of a run.
+// each calls do for every event of a run.
 func (r *redactor) each(source Source, do func(*schema.Event) error) error {
 	in, err := source()
 	if err != nil {
@@ -89,8 +88,8 @@ func (r *redactor) each(source Source, do func(*schema.Event) error) error {
 	}
 }
 
-// survey notes which pages there are, so that neighbours stay neighbours, and which tasks, so
-// that a name which is the number of one is known for it from the first event on.
+// survey records all pages, so that neighbours can stay neighbours, and all tasks, so that a name which is
+// the number of a task is recognised from the first event on.
 func (r *redactor) survey(e *schema.Event) error {
 	for _, task := range []uint32{e.PID, e.TID, e.Child} {
 		r.tasks.of(task)
@@ -106,16 +105,16 @@ func (r *redactor) survey(e *schema.Event) error {
 	return nil
 }
 
-// pointers are the fields of an event that hold kernel addresses.
+// pointers returns the fields of an event that hold kernel addresses.
 func pointers(e *schema.Event) []*uint64 {
 	all := []*uint64{&e.Parent, &e.NameAddr, &e.Dentry, &e.Inode, &e.Target, &e.Start}
-	if _, known := e.Role.Info(); !known || e.Role.Is(schema.ReturnsAddress) { // of a role to come it may be one
+	if _, known := e.Role.Info(); !known || e.Role.Is(schema.ReturnsAddress) { // an unknown role may return an address
 		all = append(all, &e.Ret)
 	}
 	return all
 }
 
-// event redacts an event in place, and its entry.
+// event redacts an event and its entry in place.
 func (r *redactor) event(e *schema.Event) (err error) {
 	if e.Entry != nil {
 		if err := r.event(e.Entry); err != nil {
@@ -139,13 +138,13 @@ func (r *redactor) event(e *schema.Event) (err error) {
 	e.Dev = r.devices.of(e.Dev)
 	e.Time = r.time(e.Time)
 	if e.Entered != 0 {
-		e.Entered = max(1, r.time(e.Entered)) // 0 says that it is not known
+		e.Entered = max(1, r.time(e.Entered)) // 0 would mean that it is not known
 	}
 	e.Comm, err = r.names.component(e.Comm)
 	return err
 }
 
-// time is nanoseconds since the recording began.
+// time returns a time as nanoseconds since the recording began.
 func (r *redactor) time(ns uint64) uint64 {
 	if ns < r.start {
 		return 0
@@ -153,7 +152,7 @@ func (r *redactor) time(ns uint64) uint64 {
 	return ns - r.start
 }
 
-// copy writes what the reader gives, redacted. The footer is nil where the trace has none.
+// copy writes the records of the reader in redacted form. The footer is nil if the trace has none.
 func (r *redactor) copy(out *schema.Writer, in *schema.Reader) (*schema.Footer, error) {
 	var footer *schema.Footer
 	for {
@@ -183,7 +182,7 @@ func (r *redactor) copy(out *schema.Writer, in *schema.Reader) (*schema.Footer, 
 	}
 }
 
-// program leaves out what a program's code and its output say.
+// program writes a program without its code and its output.
 func (r *redactor) program(out *schema.Writer, p *schema.Program) error {
 	name, err := r.names.component(p.Name)
 	if err != nil {
@@ -192,17 +191,16 @@ func (r *redactor) program(out *schema.Writer, p *schema.Program) error {
 	return out.Program(&schema.Program{Name: name, Pid: r.tasks.of(p.Pid), EndNs: r.time(p.EndNs), ExitCode: p.ExitCode})
 }
 
-// DamagedError says that a stretch of the trace could not be read: a redaction of what is
-// left would hide that.
+// DamagedError means that part of the trace could not be read. Redacting the rest would hide that.
 type DamagedError struct{ *schema.Damage }
 
-// Error says where and why.
+// Error returns the place and the cause of the damage.
 func (e *DamagedError) Error() string {
 	return fmt.Sprintf("damaged at byte %d, %d bytes passed over: %v", e.Offset, e.Bytes, e.Err)
 }
 
-// header keeps what says how the events were recorded, and the kernel's release, without
-// which no two runs can be compared.
+// header keeps how the events were recorded, and the kernel's release and machine, without which runs could
+// not be compared.
 func (r *redactor) header(h *schema.Header, writer string) *schema.Header {
 	id := make([]byte, 16)
 	rand.Read(id) // never fails
@@ -220,7 +218,7 @@ func (r *redactor) header(h *schema.Header, writer string) *schema.Header {
 	out.Layout.NameHash = schema.NameHash_NAME_HASH_REDACTED
 	for _, p := range h.GetProbe() {
 		out.Probe = append(out.Probe, &schema.Probe{Role: p.Role, Phase: p.Phase, Symbol: p.Symbol, Attach: p.Attach,
-			Attached: p.Attached, Required: p.Required, Uncounted: p.Uncounted}) // without the error, which is the machine's own words
+			Attached: p.Attached, Required: p.Required, Uncounted: p.Uncounted}) // not the error, whose text comes from the machine
 	}
 	return out
 }

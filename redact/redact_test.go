@@ -19,7 +19,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// traces are recordings of real kernels.
+// traces returns recordings of real kernels.
 func traces(t *testing.T) map[string][]byte {
 	t.Helper()
 	return maps.Collect(tracetest.Files(t, "../traces/*.pb", "../test/cases/*.pb"))
@@ -38,7 +38,7 @@ func redacted(t *testing.T, trace []byte, o Options) []byte {
 	return out.Bytes()
 }
 
-// records reads a trace to its end; events are copies.
+// records reads a trace to its end. Events are copies.
 func records(t *testing.T, trace []byte) (h *schema.Header, all []schema.Record) {
 	t.Helper()
 	r, err := opener(trace)()
@@ -74,7 +74,7 @@ func judged(t *testing.T, trace []byte) *report.Findings {
 	return f
 }
 
-// What needs no hash keeps its verdict; what does is unproven.
+// Claims that need no hash keep their verdicts; those that do become unproven.
 func TestVerdictsStay(t *testing.T) {
 	for name, trace := range traces(t) {
 		before, after := judged(t, trace), judged(t, redacted(t, trace, Options{}))
@@ -94,7 +94,7 @@ func TestVerdictsStay(t *testing.T) {
 	}
 }
 
-// Tasks, devices and addresses that are equal stay equal, and different ones different.
+// Tasks, devices and addresses that are equal stay equal, and different ones stay different.
 func TestNumbersStayApart(t *testing.T) {
 	for name, trace := range maps.Collect(tracetest.Files(t, "../traces/*.pb", "../test/*.pb", "../test/*/*.pb")) {
 		_, before := records(t, trace)
@@ -118,12 +118,12 @@ func TestNumbersStayApart(t *testing.T) {
 	}
 }
 
-// pairs are values before and after, each of which has one other.
+// pairs checks that values before and after correspond one to one.
 type pairs struct{ after, before map[uint64]uint64 }
 
 func newPairs() pairs { return pairs{make(map[uint64]uint64), make(map[uint64]uint64)} }
 
-// add reports whether one of them was paired with another.
+// add records a pair and reports whether it contradicts an earlier one.
 func (p pairs) add(was, is uint64) (wrong bool) {
 	after, seen := p.after[was]
 	before, given := p.before[is]
@@ -131,7 +131,7 @@ func (p pairs) add(was, is uint64) (wrong bool) {
 	return seen && after != is || given && before != was || (was == 0) != (is == 0)
 }
 
-// A field that is added to events is redacted, or stands here because it gives nothing away.
+// Every field of an event is either redacted, or listed here as revealing nothing.
 func TestEveryFieldIsLookedAt(t *testing.T) {
 	harmless := []string{"ID", "CPU", "Role", "Phase", "Columns", "NameLen", "Facts", "Flags", "Mode", "DirFD", "FSType", "Symbol", "How"}
 	redacted := []string{"Time", "PID", "TID", "Comm", "Parent", "Name", "Hash", "NameAddr", "Dentry", "Inode", "Ret", "Dev", "Bucket", "Target", "Start", "Entered", "Child", "Ino", "Cgroup", "Entry"}
@@ -146,8 +146,8 @@ func TestEveryFieldIsLookedAt(t *testing.T) {
 	}
 }
 
-// Equal names have equal tokens of their length, different ones different tokens, also where
-// there are more of them than letters.
+// Equal names have equal tokens of their own length, and different names different tokens, even if there
+// are more names than letters.
 func TestNames(t *testing.T) {
 	n := newNames(Options{})
 	seen := make(map[string]string)
@@ -192,7 +192,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// Two traces redacted with one key have the same tokens; without, not.
+// Two traces redacted with the same key have the same tokens, and with different keys not.
 func TestKey(t *testing.T) {
 	trace := traces(t)["../traces/run1.pb"]
 	named := func(o Options) (names []string) {
@@ -213,7 +213,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// A difference inside a run of pages stays, and one between runs does not.
+// The difference between two addresses in a run of pages stays, and the one between two runs does not.
 func TestAddresses(t *testing.T) {
 	p := newAddresses()
 	const a, b, far = 0xffff888012345fc0, 0xffff888012346040, 0xffff888099999000
@@ -241,7 +241,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// A cut trace makes a cut one; of a damaged one nothing is made.
+// A cut trace gives a cut one, and a damaged trace an error.
 func TestCutAndDamaged(t *testing.T) {
 	trace := traces(t)["../traces/run1.pb"]
 	cut := redacted(t, trace[:len(trace)*2/3], Options{})
