@@ -49,7 +49,7 @@ var (
 	WrongBucket  = &Reason{Refuted, "the bucket is not the one the hash selects", false}
 )
 
-// bucketDoubt finds the bucket of an insert from the hash alone.
+// bucketDoubt compares the bucket of an insert with the one that the hash selects.
 func bucketDoubt(l *schema.Layout, e *schema.Event) *Reason {
 	if l.GetNameHash() == schema.NameHash_NAME_HASH_REDACTED {
 		return Redacted

@@ -231,8 +231,9 @@ func (c *collector) source(rec *schema.Program) {
 	}
 }
 
-// untold are the roles whose events are never kept outside an open: the head of a section sums up those of
-// processes. reclaims are the roles of which not every event is kept, as it may be reclaim.
+// untold are the roles whose events are never kept outside an open; the head of a section sums up those of
+// processes. reclaims are the roles whose events may come from reclaim, so that outside keeps only some of
+// them.
 var (
 	untold   = replay.RolesOf(schema.RoleFork, schema.RoleExec, schema.RoleExit, schema.RoleFree)
 	reclaims = replay.RolesOf(schema.RoleKill, schema.RoleDrop)

@@ -177,9 +177,9 @@ func (x *deletion) says() string {
 	return fmt.Sprintf("without inode at #%d", x.left)
 }
 
-// became judges the deletion of a dentry, once. An empty then means that it was killed, or that nothing
-// else is known; otherwise then is a format that says what happened at event e. At the end of the
-// recording, or when the dentry is forgotten, e is nil.
+// became judges the deletion of a dentry, once. If then is empty, the dentry was killed, or nothing else is
+// known; otherwise then is a format that says what happened at event e. At the end of the recording, or
+// when the dentry is forgotten, e is nil.
 func (x *deletions) became(v *view, d *replay.Object, e *schema.Event, then string) {
 	if x.deletion = x.pendingOf(d); x.deletion == nil {
 		return

@@ -270,7 +270,8 @@ func distance(v *view, cl *Claim) {
 	cl.Note.Text = v.slots(v.two.Addr, v.one.Addr)
 }
 
-// slots says how many slab slots lie between two dentries, if both lie in one page.
+// slots returns the distance of two dentries in slab slots, in words, if both lie in one page; otherwise it
+// is empty, except for two dentries with the same address.
 func (c *collector) slots(a, b uint64) string {
 	size, page := uint64(c.layout.DentrySize), uint64(c.layout.PageSize)
 	switch {

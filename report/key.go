@@ -119,7 +119,8 @@ type Stop struct {
 }
 
 // open makes the claim on the components of the path that were looked up, and on how the walk got from each
-// to the next. If the open failed, the components stop somewhere, and the claim says nothing of the rest.
+// to the next. If the open failed, the components end where the walk stopped, and the claim says nothing
+// about the rest of the path.
 func (k *PathWalk) open(v *view) {
 	c, enter, exit := v.collector, v.enter, v.exit
 	if len(c.rows) == 0 {

@@ -13,7 +13,7 @@ import (
 // Kind is a kind of claim: its number in the order in which kinds are judged and printed.
 type Kind uint8
 
-// maxKinds bounds the numbers.
+// maxKinds is the bound of the numbers of kinds.
 const maxKinds = 32
 
 // kind describes a kind of claim as data, in one file per kind: when a claim is made and what it is about,

@@ -33,7 +33,7 @@ type sameName struct {
 // process identifies a process, as process ids are reused.
 type process struct{ pid, birth uint32 }
 
-// exits is how many processes ended in one way.
+// exits counts the processes that ended in one way.
 type exits struct {
 	Status schema.WaitStatus
 	Count  uint64
