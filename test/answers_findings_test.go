@@ -247,7 +247,7 @@ func percent(n, of uint64) string { return fmt.Sprintf("%.0f %%", float64(n)*100
 // sayer adds a sentence of a rule. About is the path or name that later rules then skip, or "".
 type sayer func(rule, about, format string, args ...any)
 
-// failures makes the sentences about paths that many of the failures are of.
+// failures makes the sentences about paths that account for many of the failures.
 func (s *stands) failures(failed uint64, say sayer) {
 	for _, key := range s.failing.mostFirst() {
 		errno, path, _ := strings.Cut(key, " ")

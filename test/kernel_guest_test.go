@@ -300,8 +300,8 @@ func (g *guest) boot() (done map[string]told, err error) {
 // guestLimit is the time for all errands of a kernel, on a machine that is busy with other work.
 const guestLimit = 45 * time.Minute
 
-// runAlone runs the errand with dtrec vm, as a user would, on one virtual CPU as the other guests have
-// two.
+// runAlone runs the errand with dtrec vm, as a user would, but on one virtual CPU since the other
+// guests have two.
 func (e *errand) runAlone(kernel, dir string, o *outcome) {
 	defer close(o.ready)
 	bin, _ := programs()

@@ -67,7 +67,7 @@ Exit status: the command's own (128+n for signal n, 127 not found, 126 not execu
 // newDetachCmd makes the hidden command 'dtrec detach N', which record starts as a child. The child
 // inherits N descriptors of the probes' links, from record.FirstLink on. It waits for the end of its
 // stdin, by which time record has closed its own, and closes them in order. Each close waits for the
-// kernel.
+// kernel, about a tenth of a second (see detach in package record), which record need not do.
 func newDetachCmd() *cobra.Command {
 	return &cobra.Command{Use: "detach N", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
 		n, err := strconv.Atoi(args[0])

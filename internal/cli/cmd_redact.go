@@ -62,7 +62,7 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 	if err := o.readKey(); err != nil {
 		return err
 	}
-	var failed error // the error of redact.Trace alone; err may also be of creating the file
+	var failed error // the error of redact.Trace alone; err may also come from creating the file
 	var last *schema.Reader
 	err = o.write(rawOut(cmd), func(w io.Writer) error {
 		failed = redact.Trace(w, func() (_ *schema.Reader, err error) {

@@ -19,7 +19,7 @@ import (
 
 // filterOptions holds the flags that pick a part of a trace, the same for every command.
 type filterOptions struct {
-	picks    replay.Filter // without its times, which are below
+	picks    replay.Filter // all of it but Slower, From and To, which are the fields below
 	slower   time.Duration
 	from, to moment
 }
