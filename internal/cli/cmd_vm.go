@@ -39,6 +39,9 @@ disk with a.txt is mounted on /mnt/loopfs. If the kernel can fold case, so can a
 disk on /mnt/casefold. A kernel without ext4 or without disks gets tmpfs, and a line
 says so; with --fs ext4 that is an error.
 
+Ctrl-C is passed on to the command, so that a recording ends and its file is brought
+back; a second one ends the guest.
+
 Exit status: that of the command; 2 if the guest did not run it to its end.`,
 		Example: `  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- record --workload all -o run1.pb
   dtrec vm --kernel ~/linux -- doctor`,
@@ -122,9 +125,11 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 	}
 	c.Args, c.Stdout, c.Stderr = args, rawOut(cmd), raw(cmd.ErrOrStderr()) // unescaped: the guest's dtrec has done that
 	c.Notice = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "dtrec: "+s) }
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	code, err := vm.Run(ctx, c)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	c.Signals = signals
+	code, err := vm.Run(cmd.Context(), c)
 	if err != nil {
 		return &exitError{code: exitTrouble, err: err, hint: vmRemedy(err)}
 	}
@@ -170,7 +175,7 @@ func vmRemedy(err error) string {
 	case errors.Is(err, vm.ErrTimeout):
 		return "give it longer with --timeout, or look at it with --console"
 	case errors.Is(err, context.Canceled):
-		return "what the guest did is lost; to end a recording in it, give that --duration"
+		return "what the guest did is lost; once it is up, one Ctrl-C ends the recording in it, and the file is brought back"
 	}
 	if !errors.As(err, new(*vm.GuestError)) {
 		return "look at the file it names"

@@ -35,7 +35,7 @@ func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kv
 		memory.remember(accelKVM)
 		return done, err
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return message{}, err
 	}
 	done, alive, err = runTwice(ctx, c, e, p, accelTCG, firstLimit)

@@ -15,8 +15,8 @@ import (
 )
 
 // fakeScript stands in for QEMU. The console, the job's stdout and stderr and the control port are its
-// descriptors 3 to 6, the kernel and the initramfs are 7 and 8, and the disks are 9 to 12, the last one for
-// the outputs.
+// descriptors 3 to 6, the kernel and the initramfs are 7 and 8, and the disks are 9 to 13, with 12 for
+// the outputs. 14 is what the control port reads if there are signals to pass on.
 const fakeScript = `#!/bin/sh
 case "$*" in
 --version) echo "QEMU emulator version ${FAKE_VERSION:-10.0.2} (fake)"; exit 0 ;;

@@ -60,10 +60,11 @@ func serve() error {
 		return err
 	}
 	defer control.Close()
+	heard := hear(control)
 	if err := say(control, message{Alive: true, Uptime: uptime()}); err != nil {
 		return err
 	}
-	done, err := runJob(j, refused, control)
+	done, err := runJob(j, refused, control, heard)
 	if err != nil {
 		return errors.Join(err, say(control, message{Error: err.Error(), Lacks: errors.Is(err, ErrLacks)}))
 	}
@@ -84,7 +85,7 @@ func say(control *os.File, m message) error {
 
 // runJob runs the job with what the kernel supports. If ext4 is not possible, a job that did not ask for it
 // runs on tmpfs.
-func runJob(j job, refused []string, control *os.File) (message, error) {
+func runJob(j job, refused []string, control *os.File, heard <-chan syscall.Signal) (message, error) {
 	e, err := survey(j, refused)
 	switch {
 	case err != nil:
@@ -100,7 +101,7 @@ func runJob(j job, refused []string, control *os.File) (message, error) {
 	if err := prepare(j, e); err != nil {
 		return message{}, err
 	}
-	status, err := execute(j)
+	status, err := execute(j, heard)
 	if err != nil {
 		return message{}, err
 	}
@@ -124,8 +125,9 @@ func killedBy(s syscall.Signal, program string) string {
 	return fmt.Sprintf("in the guest %s was killed by %s%s", program, unix.SignalName(s), why)
 }
 
-// execute runs the job to its end, and returns when the last of its output has left the guest.
-func execute(j job) (status unix.WaitStatus, err error) {
+// execute runs the job to its end, passes the signals that are heard meanwhile on to it, and returns when the
+// last of its output has left the guest.
+func execute(j job, heard <-chan syscall.Signal) (status unix.WaitStatus, err error) {
 	var files [3]*os.File
 	if files[0], err = os.Open(os.DevNull); err != nil {
 		return 0, err
@@ -150,7 +152,10 @@ func execute(j job) (status unix.WaitStatus, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("start %s: %w", j.Program, err)
 	}
+	ended := make(chan struct{})
+	go signalJob(process.Pid, heard, ended)
 	status, err = reap(process.Pid)
+	close(ended)
 	return status, errors.Join(err, <-ends, <-ends)
 }
 

@@ -88,9 +88,16 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	console := &tail{w: c.Console}
 	watchdog := time.AfterFunc(boot, func() { stop(fmt.Errorf("%w within %v", errStoodStill, boot)) })
 	defer watchdog.Stop()
+	orders, err := newOrders(c, e)
+	if err != nil {
+		return message{}, false, err
+	}
+	defer orders.close()
+	up := make(chan struct{})
 	talk := &dialogue{
 		begun: func(said message) {
 			watchdog.Stop()
+			close(up)
 			c.Notice(fmt.Sprintf("%s in QEMU %s, %s: up after %.1f s", m.what, e.version, accel, said.Uptime))
 		},
 		told: c.Notice, outputs: m.disks[outputDisk],
@@ -98,8 +105,10 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	}
 	ports := []io.Writer{console, &output{"stdout", c.Stdout, stop}, &output{"stderr", c.Stderr, stop}, talk}
 
+	go orders.passOn(ctx, c, up, stop)
+
 	var complaint bytes.Buffer
-	exit, err := m.start(ctx, c, e, accel, ports, &complaint)
+	exit, err := m.start(ctx, c, e, accel, ports, orders.read, &complaint)
 	if err != nil {
 		return message{}, false, err
 	}
@@ -110,9 +119,9 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 // errStillUp ends a guest that has sent its last message but does not power off. Only time is lost by that.
 var errStillUp = errors.New("the guest did not power off")
 
-// start runs QEMU and copies its serial ports to ports, until both have ended. exit is the error with which
-// QEMU ended, err why it did not start.
-func (m *machine) start(ctx context.Context, c Config, e emulator, accel string, ports []io.Writer, stderr io.Writer) (exit, err error) {
+// start runs QEMU and copies its serial ports to ports, until both have ended. The control port reads orders; nil
+// means that there are none. exit is the error with which QEMU ended, err why it did not start.
+func (m *machine) start(ctx context.Context, c Config, e emulator, accel string, ports []io.Writer, orders *os.File, stderr io.Writer) (exit, err error) {
 	// PR_SET_PDEATHSIG refers to the thread that started QEMU, so that thread must stay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -152,6 +161,9 @@ func (m *machine) start(ctx context.Context, c Config, e emulator, accel string,
 		if len(m.buses) > 0 {
 			p.disks[d.serial] = pass(m.disks[d.serial])
 		}
+	}
+	if orders != nil {
+		p.orders = pass(orders)
 	}
 	cmd.Args = append(cmd.Args, arguments(c, m.plan, accel, p)...)
 	if err := cmd.Start(); err != nil {

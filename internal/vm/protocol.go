@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"syscall"
 )
 
 // Places in the guest.
@@ -59,7 +60,7 @@ type job struct {
 
 // message is a line of JSON that the guest's init sends on the control port. The first one is {"Alive":true}.
 // The last one has either Error, or Done after the last byte of stdout and stderr has been sent and the
-// outputs are on their disk or were sent in Chunks. Nothing is sent in the other direction.
+// outputs are on their disk or were sent in Chunks.
 type message struct {
 	Alive  bool    `json:",omitempty"`
 	Uptime float64 `json:",omitempty"` // with Alive: seconds since the kernel started
@@ -70,6 +71,11 @@ type message struct {
 	Done   bool    `json:",omitempty"`
 	Exit   int     `json:",omitempty"` // with Done: the job's exit code, 128+N if it was killed by signal N
 	Size   int64   `json:",omitempty"` // with Done: size of the tar in bytes, 0 if there are no outputs
+}
+
+// order is a line of JSON that the host sends to the guest's init, also on the control port.
+type order struct {
+	Signal syscall.Signal // for the job's process group
 }
 
 // maxMessage bounds the length of a message's line in bytes.

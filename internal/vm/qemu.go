@@ -72,6 +72,7 @@ func (e emulator) tooOld() string {
 type parts struct {
 	kernel, initrd string
 	serials        []string          // files that the serial ports are written to, console first
+	orders         string            // file that the last of them, the control port, reads; empty for none
 	disks          map[string]string // serial number to path of the image
 }
 
@@ -97,7 +98,11 @@ func arguments(c Config, g plan, accel string, p parts) []string {
 		args = append(args, "-accel", "tcg,thread="+thread, "-cpu", g.arch.cpu+g.arch.without)
 	}
 	for i, file := range p.serials {
-		args = append(args, "-chardev", fmt.Sprintf("file,id=port%d,path=%s", i, file))
+		port := fmt.Sprintf("file,id=port%d,path=%s", i, file)
+		if p.orders != "" && i == len(p.serials)-1 {
+			port += ",input-path=" + p.orders
+		}
+		args = append(args, "-chardev", port)
 		args = append(args, g.arch.serial(i)...)
 	}
 	for _, b := range g.buses {

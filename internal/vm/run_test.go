@@ -152,6 +152,38 @@ func TestRunCancelled(t *testing.T) {
 	}
 }
 
+// The first signal is the job's, which ends as it likes; a second ends the guest, and so does one while it boots.
+func TestRunSignals(t *testing.T) {
+	tests := []struct {
+		name, body string
+		on         []string // a signal comes when one of these is told
+		code       int
+		want       error
+	}{
+		{"one", sayAlive + `read line </proc/self/fd/14; test "$line" = '{"Signal":2}' && ` + sayExit("5"), []string{"up after"}, 5, nil},
+		{"two", sayAlive + `sleep 60`, []string{"up after", "passed on"}, 0, context.Canceled},
+		{"while it boots", `sleep 60`, nil, 0, context.Canceled},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := fakeQEMU(t, tt.body)
+			signals := make(chan os.Signal, 2)
+			c.Signals = signals
+			if tt.on == nil {
+				signals <- os.Interrupt
+			}
+			c.Notice = func(told string) {
+				if slices.ContainsFunc(tt.on, func(on string) bool { return strings.Contains(told, on) }) {
+					signals <- os.Interrupt
+				}
+			}
+			if code, err := Run(t.Context(), c); code != tt.code || !errors.Is(err, tt.want) {
+				t.Errorf("got %d, %v, want %d, %v", code, err, tt.code, tt.want)
+			}
+		})
+	}
+}
+
 func TestRunNobodyListens(t *testing.T) {
 	c := fakeQEMU(t, sayAlive+`while echo more; do :; done >&4`)
 	broken := errors.New("broken pipe")

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,10 @@ type Config struct {
 	// together have more CPUs than the host: whenever the kernel patches its code, all of a guest's CPUs spin
 	// until the last one has arrived, and so wait for threads that the host does not run.
 	OneThread bool
+	// Signals, if not nil, are for the job: the first that comes while init runs goes to the job's process group, as a terminal
+	// sends it, so that the job can end by itself and its outputs are brought back. A second one, or one that comes while the
+	// guest boots, ends the guest; Run's error then wraps context.Canceled.
+	Signals <-chan os.Signal
 	// Timeout bounds the whole run; 0 means DefaultTimeout.
 	Timeout time.Duration
 	// Stdout and Stderr receive, byte for byte, what the job writes while it runs. nil discards it.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -46,12 +47,27 @@ func run(job string, args []string) error {
 		return err
 	case "kill":
 		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "interrupt":
+		return interrupted()
 	case "sleep":
 		time.Sleep(time.Hour)
 	case "panic":
 		return os.WriteFile("/proc/sysrq-trigger", []byte("c"), 0)
 	}
 	return fmt.Errorf("no job %q", job)
+}
+
+// interrupted prints a line when it is ready, and at the first SIGINT writes an output and ends with exit code 4.
+func interrupted() error {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	fmt.Println("waiting")
+	s := <-signals
+	if err := os.WriteFile("facts", []byte(s.String()), 0o644); err != nil {
+		return err
+	}
+	os.Exit(4)
+	return nil
 }
 
 // everything writes the facts and other outputs, runs the programs taken along, fills stdout and stderr, and

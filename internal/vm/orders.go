@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package vm
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// orders is the pipe from the host to the control port; its files are nil where nobody may give orders.
+type orders struct {
+	read, write *os.File
+}
+
+// newOrders returns a pipe if the run has signals to pass on and this QEMU can read a port from a file.
+func newOrders(c Config, e emulator) (orders, error) {
+	if c.Signals == nil || e.tooOld() != "" {
+		return orders{}, nil
+	}
+	r, w, err := os.Pipe()
+	return orders{r, w}, err
+}
+
+func (o orders) close() {
+	if o.read != nil {
+		o.read.Close()
+		o.write.Close()
+	}
+}
+
+// passOn sends the first signal that comes after up is closed to the job, and stops the guest for any other. It returns
+// when it has stopped the guest, or when ctx is done.
+func (o orders) passOn(ctx context.Context, c Config, up <-chan struct{}, stop context.CancelCauseFunc) {
+	for sent := false; ; sent = true {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-c.Signals:
+			if sent || o.write == nil || !closed(up) || o.send(s) != nil {
+				stop(fmt.Errorf("%w by %v", context.Canceled, s))
+				return
+			}
+			c.Notice(fmt.Sprintf("%v: passed on to the job in the guest; the next one ends the guest, and what it did is lost", s))
+		}
+	}
+}
+
+func (o orders) send(s os.Signal) error {
+	signal, ok := s.(syscall.Signal)
+	if !ok {
+		return fmt.Errorf("%v is no signal of this system", s)
+	}
+	line, err := json.Marshal(order{Signal: signal})
+	if err != nil {
+		return err
+	}
+	_, err = o.write.Write(append(line, '\n'))
+	return err
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// hear returns the signals that the host orders, read from the control port in the guest. A line that is no order is
+// passed over: a port may begin with what was left in its buffer.
+func hear(port io.Reader) <-chan syscall.Signal {
+	heard := make(chan syscall.Signal, 1)
+	go func() {
+		for lines := bufio.NewScanner(port); lines.Scan(); {
+			var o order
+			if json.Unmarshal(lines.Bytes(), &o) == nil && o.Signal > 0 {
+				heard <- o.Signal
+			}
+		}
+	}()
+	return heard
+}
+
+// signalJob sends what is heard to the job's process group, until done is closed.
+func signalJob(pid int, heard <-chan syscall.Signal, done <-chan struct{}) {
+	for {
+		select {
+		case <-done:
+			return
+		case s := <-heard:
+			if err := unix.Kill(-pid, s); err != nil && !errors.Is(err, unix.ESRCH) {
+				fmt.Fprintf(os.Stderr, "dtrec-vm: %v for the job: %v\n", s, err)
+			}
+		}
+	}
+}
