@@ -12,25 +12,24 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Attack is a file that was made to cost its reader memory or time.
+// Attack is a file made to cost its reader memory or time.
 type Attack struct {
 	Name string
 	Make func() ([]byte, error)
 }
 
-// Attacks lists files of every kind; n is how many events, or packets that are read, each
-// makes of what it makes too many of.
+// Attacks returns files of every kind. n is the number of events, or of packets that are read, in each.
 func Attacks(n int) []Attack {
 	return append(shapes(1_000_000, n), histories(n)...)
 }
 
-// packet is a Trace.packet with one field set.
+// packet returns a Trace.packet with one field set.
 func packet(field protowire.Number, body []byte) []byte {
 	inner := protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), body)
 	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), inner)
 }
 
-// file is a header, and frames of what follows.
+// file returns a file with a header, and a frame for each of frames.
 func file(frames ...[]byte) ([]byte, error) {
 	h := Header()
 	h.FormatVersion = schema.FormatVersion
@@ -53,14 +52,14 @@ func compressed(frames ...[]byte) ([]byte, error) {
 	return out, nil
 }
 
-// repeated is a message with a field of some bytes n times.
+// repeated returns a message with a bytes field n times.
 func repeated(field protowire.Number, value []byte, n int) []byte {
 	one := protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), value)
 	return bytes.Repeat(one, n)
 }
 
-// shapes are files whose packets are not what they ought to be: n too many where that is
-// refused, and fewer where it is read.
+// shapes returns files whose packets break the format: with n elements where a reader refuses them, and
+// fewer where it reads them.
 func shapes(n, fewer int) []Attack {
 	rows := func(fields ...protowire.Number) []byte {
 		var batch []byte
@@ -104,14 +103,14 @@ func manyTimes(frame []byte, n int) [][]byte {
 	return out
 }
 
-// nested is a run of frames each of whose only block holds the beginning of the next: from
-// each, all that follow are walked before it is found to be none.
+// nested returns frames each of whose only block holds the beginning of the next one: from each, all that
+// follow are walked before it is found to be no frame.
 func nested(n int) []byte {
 	unit := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0, 6 << 3, 0, 0} // header, raw block of 6 bytes
 	return bytes.Repeat(unit, n)
 }
 
-// events is a whole trace of what emit is given.
+// events returns an Attack that is a complete trace of the events passed to emit.
 func events(name string, play func(emit func(schema.Event))) Attack {
 	return Attack{name, func() ([]byte, error) {
 		var now uint64

@@ -10,13 +10,13 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// long makes names that differ and are as long as names get.
+// long returns a name of so many bytes that differs for each i.
 func long(i, bytes int) string {
 	s := fmt.Sprintf("%d_", i)
 	return s + strings.Repeat("n", bytes-len(s))
 }
 
-// at is the i-th address of a slab.
+// at returns the i-th address of a slab.
 func at(i int) uint64 { return 0xffff888100000000 + uint64(i)*192 }
 
 const (
@@ -24,30 +24,30 @@ const (
 	exit  = schema.Exit
 )
 
-// opening is an open of a path whose bytes lie at an address of its own.
+// opening returns the entry of an open of a path, whose string is outside the slab.
 func opening(path string) schema.Event {
 	return schema.Event{Role: schema.RoleOpen, Phase: enter, Name: path, NameLen: uint32(len(path)), NameAddr: 0xffff999900000000}
 }
 
-// shown is an event of the i-th dentry.
+// shown returns an event of the i-th dentry.
 func shown(role schema.Role, phase schema.Phase, i int, name string) schema.Event {
 	return schema.Event{Role: role, Phase: phase, Dentry: at(i), Name: name, NameLen: uint32(len(name)), NameAddr: at(i) + 56, Parent: at(0), Inode: uint64(i)}
 }
 
 type emit = func(schema.Event)
 
-// by is the event as one of a task of its own.
+// by returns the event as one of the given task.
 func by(e schema.Event, task int) schema.Event {
 	e.PID, e.TID, e.Comm = uint32(task+1), uint32(task+1), fmt.Sprintf("task-%d", task)
 	return e
 }
 
-// step is a lookup of what stands at an offset in the path.
+// step returns the entry of a lookup of the name at an offset in the path.
 func step(name string, offset int) schema.Event {
 	return schema.Event{Role: schema.RoleLookupRCU, Phase: enter, Name: name, NameLen: uint32(len(name)), NameAddr: 0xffff999900000000 + uint64(offset), Parent: at(0)}
 }
 
-// histories are traces whose form is right and whose events nobody recorded.
+// histories returns traces of valid form with events that no kernel would produce.
 func histories(n int) []Attack {
 	return slices.Concat(opens(n), dentries(n), paths(n), tasks(n))
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tracetest makes traces for tests and benchmarks: a small simulated
-// dcache opens files and says what a recording of it would hold.
+// Package tracetest makes traces for tests and benchmarks: a small simulated dcache opens files, and emits
+// the events that a recording of it would have.
 package tracetest
 
 import (
@@ -19,15 +19,15 @@ type dentry struct {
 	hash        uint32
 }
 
-// The one filesystem.
+// The only filesystem.
 const (
 	fsType = "ext4"
 	fsDev  = 259<<20 | 1
 )
 
-// Kernel simulates tasks opening files. Every event of what it does goes to Emit.
+// Kernel simulates tasks that open files. It passes every event to Emit.
 type Kernel struct {
-	Emit func(*schema.Event) // nil: nobody records
+	Emit func(*schema.Event) // nil: nothing is recorded
 
 	m     Machine
 	rng   *rand.Rand
@@ -39,7 +39,7 @@ type Kernel struct {
 	root  *dentry
 	ev    schema.Event
 
-	entered [schema.RoleCall]([]uint64) // times of the calls in progress
+	entered [schema.RoleCall]([]uint64) // entry times of the calls in progress
 
 	disturbed bool
 }
@@ -49,11 +49,10 @@ type key struct {
 	name   string
 }
 
-// NewKernel returns a kernel of the zero Machine, that does the same for the same
-// seed.
+// NewKernel returns a kernel of the zero Machine. The same seed gives the same behaviour.
 func NewKernel(seed uint64, emit func(*schema.Event)) *Kernel { return Machine{}.NewKernel(seed, emit) }
 
-// NewKernel returns a kernel of the machine, that does the same for the same seed.
+// NewKernel returns a kernel of the machine. The same seed gives the same behaviour.
 func (m Machine) NewKernel(seed uint64, emit func(*schema.Event)) *Kernel {
 	r := &dentry{addr: m.root(), inode: m.at(inodeBase), name: "/"}
 	r.parent = r
@@ -61,11 +60,11 @@ func (m Machine) NewKernel(seed uint64, emit func(*schema.Event)) *Kernel {
 		next: r.addr + dentrySize*uint64(1+m.Occupied), cache: make(map[key]*dentry), root: r}
 }
 
-// Generate emits at least n events of several programs that open a few thousand
-// files, some missing, under cache pressure.
+// Generate emits at least n events of several programs that open a few thousand files, some of them
+// missing, under cache pressure.
 func Generate(n int, emit func(*schema.Event)) { Machine{}.Generate(n, emit) }
 
-// Generate is Generate on this machine.
+// Generate is the function Generate on this machine.
 func (m Machine) Generate(n int, emit func(*schema.Event)) {
 	made := 0
 	k := m.NewKernel(1, func(e *schema.Event) { made++; emit(e) })
@@ -84,16 +83,16 @@ func (m Machine) Generate(n int, emit func(*schema.Event)) {
 	}
 }
 
-// Bytes writes what gen emits as a complete trace of the zero Machine.
+// Bytes returns a complete trace of the zero Machine with the events that gen emits.
 func Bytes(gen func(emit func(*schema.Event))) ([]byte, error) { return write(Header(), gen) }
 
-// Task sets who does what follows.
+// Task sets the task of what follows.
 func (k *Kernel) Task(pid uint32, comm string) {
 	pid += k.m.PIDs
 	k.ev = schema.Event{PID: pid, TID: pid, Comm: comm, CPU: pid % 4}
 }
 
-// Open opens the file at the components, which are directories but for the last.
+// Open opens the file at the path of the components. All but the last are directories.
 func (k *Kernel) Open(exists bool, components ...string) {
 	path := ""
 	for _, c := range components {
@@ -181,7 +180,7 @@ func (k *Kernel) alloc(parent *dentry, name string, at uint64, exists bool) *den
 	return d
 }
 
-// Kill ends the i-th live dentry that is no directory.
+// Kill kills and frees the i-th live dentry that is not a directory.
 func (k *Kernel) Kill(i int) {
 	d := k.live[i]
 	k.live[i] = k.live[len(k.live)-1]

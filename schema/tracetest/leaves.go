@@ -9,9 +9,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Leaves gives a recording the form that recorders give it since leaf calls are one event: an
-// entry and an exit that nothing of their thread stands between become one, at the place of the
-// exit.
+// Leaves gives a recording the form that it has since leaf calls are one event: an entry and an exit with
+// no event of their thread in between become one event, at the place of the exit.
 func Leaves(trace []byte) ([]byte, error) {
 	in, err := schema.NewReader(bytes.NewReader(trace), 1)
 	if err != nil {
@@ -35,7 +34,7 @@ func Leaves(trace []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := make(map[uint32]*schema.Event) // by thread: the entry of a leaf that came last
+	entries := make(map[uint32]*schema.Event) // by thread: the entry of a leaf, if it was the last event
 	for {
 		record, err := in.Next()
 		if err == io.EOF {

@@ -9,9 +9,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Machine is where a simulated kernel keeps things and what it calls them. Two
-// machines on which the same is done differ in nothing else. The zero Machine is
-// that of Header, NewKernel and Generate.
+// Machine says where a simulated kernel keeps things and what it calls them. The same actions on two
+// machines differ in nothing else. The zero Machine is that of Header, NewKernel and Generate.
 type Machine struct {
 	Release  string                 // of the kernel
 	RunID    string                 // 16 bytes
@@ -22,10 +21,10 @@ type Machine struct {
 	Clock    int64                  // CLOCK_REALTIME at the start, nanoseconds since 1970
 	Inline   uint32                 // size of the inline name, bytes; 0: 40
 	External uint32                 // offset of the name in struct external_name; 0: 24
-	Symbols  map[schema.Role]string // other symbols than Symbol has
+	Symbols  map[schema.Role]string // in place of those of Symbol
 	Unlink   bool                   // vfs_unlink is recorded
 
-	OldestFirst bool // drop_caches kills in another order
+	OldestFirst bool // drop_caches kills in the opposite order
 }
 
 const (
@@ -45,7 +44,7 @@ func (m Machine) at(addr uint64) uint64 { return addr + m.Base }
 
 func (m Machine) root() uint64 { return m.at(slabBase + 0x40) }
 
-// inline is the size of the inline name, bytes.
+// inline returns the size of the inline name, bytes.
 func (m Machine) inline() int {
 	if m.Inline == 0 {
 		return 40
@@ -53,7 +52,7 @@ func (m Machine) inline() int {
 	return int(m.Inline)
 }
 
-// buffer is where the task's path names lie.
+// buffer returns the address of the task's path names.
 func (k *Kernel) buffer() uint64 { return k.m.at(pathBase) + uint64(k.ev.PID)<<12 }
 
 // Header returns a complete header of an imagined x86-64 kernel.
@@ -102,7 +101,7 @@ func (m Machine) symbol(r schema.Role) string {
 	return Symbol(r)
 }
 
-// Symbol is the symbol the zero Machine has for a role: the one that the catalogue names.
+// Symbol returns the zero Machine's symbol for a role: the one that the catalogue's Doc names.
 func Symbol(r schema.Role) string {
 	info, _ := r.Info()
 	_, symbol, _ := strings.Cut(info.Doc, ": ")
@@ -113,13 +112,13 @@ func Symbol(r schema.Role) string {
 	return symbol
 }
 
-// Bytes writes what gen does on a kernel of the machine as a complete trace. The
-// seed decides times and the addresses of inodes.
+// Bytes returns a complete trace of what gen does on a kernel of the machine. The seed determines times and
+// the addresses of inodes.
 func (m Machine) Bytes(seed uint64, gen func(*Kernel)) ([]byte, error) {
 	return write(m.Header(), func(emit func(*schema.Event)) { gen(m.NewKernel(seed, emit)) })
 }
 
-// write makes a complete trace.
+// write returns a complete trace.
 func write(h *schema.Header, gen func(emit func(*schema.Event))) ([]byte, error) {
 	var buf bytes.Buffer
 	w, err := schema.NewWriter(&buf, h)

@@ -12,7 +12,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Names are the files that match patterns, those of the first one first. Each must match one.
+// Names returns the files that match the patterns, in the order of the patterns. Each pattern must match a
+// file.
 func Names(t testing.TB, patterns ...string) (all []string) {
 	t.Helper()
 	for _, pattern := range patterns {
@@ -25,7 +26,7 @@ func Names(t testing.TB, patterns ...string) (all []string) {
 	return all
 }
 
-// Files yields those files with what they hold.
+// Files yields the files that Names returns, with their contents.
 func Files(t testing.TB, patterns ...string) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		for _, file := range Names(t, patterns...) {
@@ -40,7 +41,7 @@ func Files(t testing.TB, patterns ...string) iter.Seq2[string, []byte] {
 	}
 }
 
-// Open reads the trace in a file, until the test ends.
+// Open returns a reader of the trace in a file, closed when the test ends.
 func Open(t testing.TB, file string) *schema.Reader {
 	t.Helper()
 	trace, err := os.ReadFile(file)
@@ -50,7 +51,7 @@ func Open(t testing.TB, file string) *schema.Reader {
 	return Read(t, trace)
 }
 
-// Read reads a trace, until the test ends.
+// Read returns a reader of a trace, closed when the test ends.
 func Read(t testing.TB, trace []byte) *schema.Reader {
 	t.Helper()
 	r, err := schema.NewReader(bytes.NewReader(trace), 0)

@@ -7,25 +7,25 @@ import (
 	"strings"
 )
 
-// Op is one thing a program does in a scene: a word, and the path it does it to.
+// Op is one action of a program in a scene: a word, and the path it applies to.
 //
-//	open, create, remove   what open(2), creat(2) and unlink(2) do
+//	open, create, remove   as open(2), creat(2) and unlink(2) do
 //	drop                   a write to drop_caches
-//	reclaim                ends the path's dentry, in whatever task does it
+//	reclaim                kills the path's dentry, whatever task is running
 //	disturb                makes the next walk fall back from rcu-walk
-//	exec, exit             the program begins; ends, with as code the path's length
-//	onDisk                 the file is there from the start
+//	exec, exit             the program begins; it ends, with the path's length as its exit code
+//	onDisk                 the file exists from the start
 //	cached                 its dentry is older than the recording
 type Op struct {
 	Program string // "cat"; "cat.2" is its thread 2
 	Do      string
-	Path    string // components joined by slashes, without a first one
+	Path    string // components joined by slashes, without a leading one
 }
 
-// String is the line Scene reads.
+// String returns the line that Scene reads.
 func (o Op) String() string { return o.Program + " " + o.Do + " " + o.Path }
 
-// Scene reads lines of "PROGRAM WORD PATH"; empty lines are passed over.
+// Scene reads lines of "PROGRAM WORD PATH" and skips empty lines.
 func Scene(text string) ([]Op, error) {
 	var ops []Op
 	for line := range strings.Lines(text) {
@@ -41,8 +41,7 @@ func Scene(text string) ([]Op, error) {
 	return ops, nil
 }
 
-// Play does a scene from an empty disk on. A program's process id follows from its
-// name.
+// Play plays a scene, beginning with an empty disk. A program's process id follows from its name.
 func (k *Kernel) Play(ops []Op) {
 	disk := make(map[string]bool)
 	for _, o := range ops {
@@ -57,7 +56,7 @@ func (k *Kernel) Play(ops []Op) {
 	}
 }
 
-// PID is the process id of a scene's program on the zero Machine.
+// PID returns the process id of a scene's program on the zero Machine.
 func PID(comm string) uint32 {
 	pid := uint32(1000)
 	for _, c := range comm {
@@ -66,7 +65,7 @@ func PID(comm string) uint32 {
 	return pid
 }
 
-// doing returns what a word of a scene does; nil: there is no such word.
+// doing returns what a word of a scene does; nil if there is no such word.
 func doing(word string) func(k *Kernel, path string, parts []string, disk map[string]bool) {
 	return map[string]func(*Kernel, string, []string, map[string]bool){
 		"open": func(k *Kernel, path string, parts []string, disk map[string]bool) { k.Open(disk[path], parts...) },

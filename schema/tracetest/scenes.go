@@ -8,8 +8,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Unlink looks a file up under d_lookup, as unlink(2) does, and deletes it; the
-// dentry stays, negative.
+// Unlink looks up a file with d_lookup, as unlink(2) does, and deletes it. The dentry stays, negative.
 func (k *Kernel) Unlink(components ...string) {
 	d := k.root
 	for _, c := range components[:len(components)-1] {
@@ -28,7 +27,7 @@ func (k *Kernel) deleted(d *dentry) {
 	k.emit(schema.RoleDelete, schema.Exit, func(e *schema.Event) { k.fill(d, e) })
 }
 
-// DropCaches kills every dentry that is no directory, inside drop_slab.
+// DropCaches kills every dentry that is not a directory, inside drop_slab.
 func (k *Kernel) DropCaches() {
 	k.emit(schema.RoleEvict, schema.Enter, func(*schema.Event) {})
 	for len(k.live) > 0 {
@@ -41,14 +40,14 @@ func (k *Kernel) DropCaches() {
 	k.emit(schema.RoleEvict, schema.Exit, func(*schema.Event) {})
 }
 
-// Forget makes the slab never hand a freed dentry out again.
+// Forget makes the slab never hand out again the dentries freed so far.
 func (k *Kernel) Forget() { k.free = nil }
 
 // Now returns the time of the last event, nanoseconds since boot.
 func (k *Kernel) Now() uint64 { return k.now }
 
-// Create opens a path with O_CREAT and makes the file, in ref-walk as the kernel
-// does it: one lookup under d_lookup for the last component.
+// Create opens a path with O_CREAT and makes the file, as the kernel does it in ref-walk: with one d_lookup
+// for the last component.
 func (k *Kernel) Create(components ...string) {
 	path := "/" + strings.Join(components, "/")
 	k.emit(schema.RoleOpen, schema.Enter, func(e *schema.Event) {
@@ -76,8 +75,7 @@ func (k *Kernel) Create(components ...string) {
 	})
 }
 
-// Remove is unlink(2) of a file that exists, from its walk on, with vfs_unlink around
-// d_delete.
+// Remove is unlink(2) of a file that exists, from its walk on, with vfs_unlink around d_delete.
 func (k *Kernel) Remove(components ...string) {
 	d, at := k.root, k.buffer()+1
 	last := len(components) - 1
@@ -97,11 +95,10 @@ func (k *Kernel) Remove(components ...string) {
 	k.emit(schema.RoleUnlink, schema.Exit, func(*schema.Event) {})
 }
 
-// Disturb makes the next walk of a component that is in the cache fail in rcu-walk
-// and go on under d_lookup.
+// Disturb makes the next walk of a cached component fail in rcu-walk and continue with d_lookup.
 func (k *Kernel) Disturb() { k.disturbed = true }
 
-// Unrecorded does something that no trace tells of.
+// Unrecorded calls do without recording its events.
 func (k *Kernel) Unrecorded(do func()) {
 	emit := k.Emit
 	k.Emit = nil
@@ -109,10 +106,10 @@ func (k *Kernel) Unrecorded(do func()) {
 	k.Emit = emit
 }
 
-// Thread makes another thread of the task do what follows.
+// Thread makes thread n of the task do what follows.
 func (k *Kernel) Thread(n uint32) { k.ev.TID = k.ev.PID + n }
 
-// Exec says that the task has begun to run the program at the path.
+// Exec emits that the task has begun to run the program at the path.
 func (k *Kernel) Exec(components ...string) {
 	k.emit(schema.RoleExec, schema.Enter, func(e *schema.Event) {
 		e.Name = "/" + strings.Join(components, "/")
@@ -120,12 +117,12 @@ func (k *Kernel) Exec(components ...string) {
 	})
 }
 
-// Fork says that the task has begun another process.
+// Fork emits that the task has begun another process.
 func (k *Kernel) Fork(child uint32) {
 	k.emit(schema.RoleFork, schema.Enter, func(e *schema.Event) { e.Child = child })
 }
 
-// Exit ends the task with a wait status.
+// Exit emits that the task ended, with a wait status.
 func (k *Kernel) Exit(status uint64) {
 	k.emit(schema.RoleExit, schema.Enter, func(e *schema.Event) { e.Ret = status })
 }
