@@ -12,28 +12,29 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Frames are decoded ahead where there are cores for it: as many at once, up to mostAhead, of
-// those that are read already, and of no more bytes than these. What is larger waits for its turn.
+// Frames that have been read already are decoded ahead of their turn if there is more than one CPU: up to
+// mostAhead at once. A frame of more than maxAheadFrame bytes, or with more than maxAheadContent bytes in
+// it, waits for its turn.
 const (
 	mostAhead       = 4
 	maxAheadFrame   = 256 << 10
 	maxAheadContent = 512 << 10
-	aheadChunk      = 1 << 20 // of the file, read at once
+	aheadChunk      = 1 << 20 // bytes read from the file at once
 )
 
-// unpacked is a frame decompressed, and its first batch decoded.
+// unpacked is a decompressed frame with its first batch decoded.
 type unpacked struct {
 	raw   []byte
 	batch batchReader
-	body  []byte // of raw, what batch is of; nil: it is of none
+	body  []byte // the part of raw that batch is decoded from; nil: none
 
-	in   []byte // of a frame decoded ahead: what stands in the file
-	at   int64  // and where
+	in   []byte // the compressed frame, if it is decoded ahead
+	at   int64  // its offset in the file
 	err  error
 	done chan struct{}
 }
 
-// prepare makes what frames are decoded with. One processor decodes none ahead.
+// prepare makes the decoder. With one CPU no frame is decoded ahead.
 func (t *Reader) prepare() (err error) {
 	if n := runtime.GOMAXPROCS(0); n > 1 {
 		t.ahead.most = min(n, mostAhead)
@@ -46,10 +47,10 @@ func (t *Reader) prepare() (err error) {
 	return nil
 }
 
-// unpack decompresses the frame that is next, or takes what was made of it ahead.
+// unpack decompresses the next frame, or takes it if it was decoded ahead.
 func (t *Reader) unpack(frame []byte) (err error) {
 	if t.ahead.most > 0 && t.header != nil && !t.skips() {
-		t.frames.chunk = aheadChunk // from the second frame on: who reads the header alone reads no more
+		t.frames.chunk = aheadChunk // from the second frame on: a program that needs only the header reads no more
 		t.ahead.start(&t.frames, t.dec)
 	}
 	if u := t.ahead.take(t.offset); u != nil {
@@ -65,16 +66,16 @@ func (t *Reader) unpack(frame []byte) (err error) {
 
 func (t *Reader) use(u *unpacked) { t.frame, t.batch = u, &u.batch }
 
-// ahead decodes frames before it is their turn. Its goroutines read nothing from the file, and end by themselves.
+// ahead decodes frames before their turn. Its goroutines do not read the file, and end by themselves.
 type ahead struct {
-	most    int         // at once; 0: each frame waits for its turn
+	most    int         // frames at once; 0: none ahead
 	queue   []*unpacked // in the order of the file
 	free    []*unpacked
-	next    int64 // offset in the file of what is behind the last of the queue
+	next    int64 // file offset behind the last frame in queue
 	running sync.WaitGroup
 }
 
-// start begins to decode the frames that are read already.
+// start begins to decode the frames that have been read already.
 func (a *ahead) start(frames *frameReader, dec *zstd.Decoder) {
 	a.next = max(a.next, frames.off+int64(frames.frame))
 	for len(a.queue) < a.most {
@@ -105,8 +106,8 @@ func (a *ahead) unused() *unpacked {
 	return new(unpacked)
 }
 
-// take returns the frame at an offset, nil where it was not decoded ahead or could not be: who
-// decodes it then meets the error.
+// take returns the frame at an offset, or nil if it was not decoded ahead or has an error. The caller then
+// decodes it and gets that error.
 func (a *ahead) take(at int64) *unpacked {
 	for len(a.queue) > 0 && a.queue[0].at <= at {
 		u := a.queue[0]
@@ -125,7 +126,7 @@ func (a *ahead) forget() {
 	a.queue, a.next = nil, 0
 }
 
-// decode decompresses a frame, and decodes its first batch, if it is sound.
+// decode decompresses a frame, and decodes its first batch unless that is damaged.
 func (u *unpacked) decode(dec *zstd.Decoder) {
 	u.body = nil
 	if u.raw, u.err = decompress(dec, u.in, u.raw); u.err != nil {
@@ -134,16 +135,16 @@ func (u *unpacked) decode(dec *zstd.Decoder) {
 	if body := firstBatch(u.raw); body != nil && u.batch.load(body) == nil {
 		u.body = body
 	}
-	u.batch.done = u.batch.events // until it is its turn
+	u.batch.done = u.batch.events // it has no events before its turn
 }
 
-// holds reports whether the batch is of this body, decoded already.
+// holds reports whether batch is already decoded from this body.
 func (u *unpacked) holds(body []byte) bool {
 	return len(body) > 0 && len(u.body) == len(body) && &u.body[0] == &body[0]
 }
 
-// decompress decompresses a frame in the memory of dst, which it makes a quarter larger than
-// needed: frames are of about one size.
+// decompress decompresses a frame into dst. It makes a new dst a quarter larger than needed, as frames are
+// of similar size.
 func decompress(dec *zstd.Decoder, frame, dst []byte) ([]byte, error) {
 	if size := contentSize(frame); size > uint64(cap(dst)) && size <= maxAheadContent {
 		dst = make([]byte, 0, size+size/4)
@@ -151,7 +152,8 @@ func decompress(dec *zstd.Decoder, frame, dst []byte) ([]byte, error) {
 	return dec.DecodeAll(frame, dst[:0])
 }
 
-// contentSize is what a frame says to hold, bytes; where it says nothing, more than any may.
+// contentSize returns the decompressed size that a frame states, in bytes. If it states none, the result is
+// larger than any frame may be.
 func contentSize(frame []byte) uint64 {
 	var h zstd.Header
 	if h.Decode(frame) != nil || !h.HasFCS {
@@ -160,7 +162,7 @@ func contentSize(frame []byte) uint64 {
 	return h.FrameContentSize
 }
 
-// firstBatch finds the first EventBatch in the packets of a frame, nil where there is none.
+// firstBatch returns the first EventBatch in the packets of a frame, or nil.
 func firstBatch(raw []byte) []byte {
 	for len(raw) > 0 {
 		num, typ, n := protowire.ConsumeTag(raw)
@@ -182,5 +184,5 @@ func firstBatch(raw []byte) []byte {
 	return nil
 }
 
-// eventsTag begins a packet of events.
+// eventsTag is the tag that begins a packet of events.
 var eventsTag = protowire.AppendTag(nil, fieldPacketEvents, protowire.BytesType)

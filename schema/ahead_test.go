@@ -15,7 +15,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// frames is a trace of many small frames, with losses between some of them.
+// frames writes a trace of many small frames, with losses between some of them.
 func frames(t *testing.T, out io.Writer, n int, each func(event uint64)) {
 	t.Helper()
 	w, err := schema.NewWriter(out, tracetest.Header())
@@ -43,7 +43,7 @@ func frames(t *testing.T, out io.Writer, n int, each func(event uint64)) {
 	}
 }
 
-// told is all that a reader with so many processors says of a file.
+// told returns all that a reader with so many CPUs says about a file.
 func told(b []byte, run, processors int) string {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 	r, err := schema.NewReader(bytes.NewReader(b), run)
@@ -61,7 +61,7 @@ func told(b []byte, run, processors int) string {
 	}
 }
 
-// Whatever is wrong with a file, one that is decoded ahead says what one read frame by frame does.
+// Whatever is wrong with a file, decoding ahead gives the same result as reading frame by frame.
 func TestAheadSaysTheSame(t *testing.T) {
 	var b bytes.Buffer
 	frames(t, &b, 12, func(uint64) {})
@@ -84,14 +84,14 @@ func TestAheadSaysTheSame(t *testing.T) {
 	}
 }
 
-// What came through a pipe is handed out before more is read of it.
+// Events that have come through a pipe are returned before more is read from it.
 func TestAheadWaitsForNothing(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
 	in, out := io.Pipe()
 	seen := make(chan uint64, 4000)
 	go func() {
 		frames(t, out, 8, func(id uint64) {
-			for id > 0 && <-seen < id { // no more is written before these came
+			for id > 0 && <-seen < id { // write no more before these were read
 			}
 		})
 		out.Close()

@@ -8,15 +8,15 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// batchReader decodes one EventBatch at a time and hands out its events in order. A batch
-// is decoded into slices as a whole, which is what checks it: an event is then an index.
+// batchReader decodes one EventBatch at a time and returns its events in order. It decodes and checks the
+// whole batch into slices first; an event is then an index into these.
 type batchReader struct {
 	firstID, base uint64
 	events, done  int
-	turn          int // up to here events have the task and the CPU of the one before
+	turn          int // the events before this one have the task and CPU of the last event
 
-	raw     [fieldsEnd][]byte          // the fields as they stand in the message
-	numbers [fieldHashShift + 1]uint64 // those that are a number
+	raw     [fieldsEnd][]byte          // the packed and bytes fields, as in the message
+	numbers [fieldHashShift + 1]uint64 // the fields that are a single number
 	follows follows
 	strings []string
 
@@ -28,11 +28,11 @@ type batchReader struct {
 
 	time            []uint64
 	kind, cpu, task smalls
-	rows            [rowDentry + 1][]uint32 // columns that are codes of follower
-	values          [columnRows]smalls      // the others
-	at              [columnRows]int         // the next value of each
+	rows            [rowDentry + 1][]uint32 // columns of rows, decoded from codes
+	values          [columnRows]smalls      // the other columns
+	at              [columnRows]int         // index of the next value of each
 
-	passing []passing // by kind, see Reader.Only; none: no event is passed over
+	passing []passing // by kind, see Reader.Only; empty: no event is skipped
 
 	scratch [5]smalls // columns of a table
 	codes   follower
@@ -42,14 +42,14 @@ type batchReader struct {
 // readKind is a kind, and how an event of it is put together.
 type readKind struct {
 	kindRow
-	call  bool              // it is a call as a whole: phase and columns are of its exit,
-	entry Columns           // and these of its entry
-	rest  [columnRows]uint8 // the rows of its columns that few kinds have; 0: no more
+	call  bool              // a call as a whole: phase and columns are those of its exit,
+	entry Columns           // and these the columns of its entry
+	rest  [columnRows]uint8 // rows of its columns that few kinds have; a 0 ends them
 }
 
-// load decodes an EventBatch: when it has succeeded no event of it can fail.
+// load decodes an EventBatch. After it has succeeded, no event of the batch can fail.
 func (b *batchReader) load(body []byte) error {
-	clear(b.strings) // those of the batch before are let go of first
+	clear(b.strings) // release those of the last batch first
 	clear(b.keys)
 	b.events, b.done, b.turn, b.numbers = 0, 0, 0, [fieldHashShift + 1]uint64{}
 	b.raw, b.at, b.strings = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0]
@@ -67,7 +67,7 @@ func (b *batchReader) load(body []byte) error {
 	return nil
 }
 
-// split finds the columns in the message. Fields it does not know it skips.
+// split finds the fields in the message. It skips fields it does not know.
 func (b *batchReader) split(body []byte) error {
 	for len(body) > 0 {
 		n := 0
@@ -112,14 +112,15 @@ func (b *batchReader) split(body []byte) error {
 	return nil
 }
 
-// chunkBytes is how many bytes of a batch become strings as one: who keeps one of them keeps no more than that, nearly.
+// chunkBytes bounds the strings that share one allocation: whoever keeps one of them keeps about this much
+// alive at most.
 const chunkBytes = 1 << 10
 
-// stringTag begins a field that is a string.
+// stringTag is the tag of a string field.
 const stringTag = fieldString<<3 | byte(protowire.BytesType)
 
-// shortStrings appends the strings that fields begin with, as long as each has less than 128 bytes, and returns how many bytes
-// these fields are.
+// shortStrings appends the strings at the start of the fields, up to the first one of 128 bytes or more,
+// and returns how many bytes these fields take.
 func shortStrings(to []string, fields []byte) (all []string, n int) {
 	for rows := MaxTableRows - len(to); rows > 0 && n+1 < len(fields) && fields[n] == stringTag && fields[n+1] < 0x80; rows-- {
 		next := n + 2 + int(fields[n+1])
@@ -143,7 +144,7 @@ func (b *batchReader) loadEvents() error {
 	for _, c := range []struct {
 		to    *smalls
 		field int
-		rows  int // the table it is an index of; -1: none
+		rows  int // of the table that it is an index into; -1: none
 	}{{&b.kind, fieldKind, len(b.kinds)}, {&b.cpu, fieldCPU, -1}, {&b.task, fieldTask, len(b.tasks)}} {
 		if err := c.to.load(b.raw[c.field], len(b.time), c.rows); err != nil {
 			return fmt.Errorf("field %d: %w", c.field, err)
@@ -159,7 +160,7 @@ func (b *batchReader) loadEvents() error {
 	return nil
 }
 
-// loadColumns decodes what some kinds have: as many values as there are events of them.
+// loadColumns decodes what only some kinds have: as many values as there are events of those kinds.
 func (b *batchReader) loadColumns() error {
 	for i := range columnTable {
 		c, want := &columnTable[i], 0
@@ -179,7 +180,7 @@ func (b *batchReader) loadColumns() error {
 	return nil
 }
 
-// loadColumn decodes a column of n values. Where rows have codes they stand there as codes.
+// loadColumn decodes a column of n values. codes says that rows are written in codes, as from version 2 on.
 func (b *batchReader) loadColumn(row int, column []byte, n int, codes bool) (err error) {
 	c, to, rows := &columnTable[row], &b.values[row], -1
 	if c.rows != nil {
@@ -202,8 +203,9 @@ func (b *batchReader) loadColumn(row int, column []byte, n int, codes bool) (err
 	return err
 }
 
-// next fills e, which holds the event before, with the next event, and entry with the Entry that it has where it is a
-// call as a whole; the caller has checked done < events. What few events have is cleared only after one that had it.
+// next overwrites e, which holds the last event, with the next one, and entry with its Entry if it is a
+// call as a whole. The caller has checked that done < events. The fields that few events have are cleared
+// only if the last event had one.
 func (b *batchReader) next(e, entry *Event) {
 	if len(b.passing) > 0 {
 		b.passOver()
@@ -231,7 +233,8 @@ func (b *batchReader) next(e, entry *Event) {
 	}
 }
 
-// takeTurn gives e, which is to be event i, and entry the task and the CPU that this one and those up to the next turn have.
+// takeTurn sets in e, which becomes event i, and in entry the task and CPU that all events before the next
+// turn have.
 func (b *batchReader) takeTurn(e, entry *Event, i int) {
 	b.turn = min(b.cpu.run(i), b.task.run(i))
 	t := &b.tasks[b.task.at(i)]
@@ -240,14 +243,14 @@ func (b *batchReader) takeTurn(e, entry *Event, i int) {
 	}
 }
 
-// What an event has that is about none.
+// Values for events without a key, a dentry or a filesystem.
 var (
 	noKey        keyValue
 	noDentry     dentryRow
 	noFilesystem filesystemRow
 )
 
-// setCommon gives e, which holds another event, its columns, and of these what nearly every event has.
+// setCommon sets the columns of e, which holds another event, and the fields that nearly every event has.
 func (b *batchReader) setCommon(e *Event, columns Columns) {
 	k, d, nameAddr := &noKey, &noDentry, uint64(0)
 	if columns.Has(ColumnKey) {
@@ -276,7 +279,7 @@ func (b *batchReader) setCommon(e *Event, columns Columns) {
 	e.Columns = columns
 }
 
-// setRest gives e what few kinds have.
+// setRest sets the fields of e that few kinds have.
 func (b *batchReader) setRest(e *Event, k *readKind) {
 	for _, r := range k.rest {
 		if r == 0 {
@@ -297,7 +300,7 @@ func (b *batchReader) take(row int) uint64 {
 	return b.values[row].at(i)
 }
 
-// takeRow does of one with codes.
+// takeRow is take for a column of rows.
 func (b *batchReader) takeRow(row int) uint32 {
 	i := b.at[row]
 	b.at[row]++

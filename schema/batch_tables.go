@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// keyValue is a key of an event; name may be a view of a buffer, and is copied where it is kept.
+// keyValue is the key of an event. Its name may point into a buffer, and is copied where it is kept.
 type keyValue struct {
 	parent       uint64
 	name         string
@@ -18,7 +18,7 @@ type keyValue struct {
 	facts        Fact
 }
 
-// dentryValue is a dentry of an event; the facts of its key are those of both.
+// dentryValue is the dentry of an event. The facts of its key include those of the dentry.
 type dentryValue struct {
 	address, inode, nameAddr uint64
 	key                      keyValue
@@ -32,7 +32,7 @@ func (b *batchWriter) putNameAddr(v uint64) {
 	b.previous[rowNameAddr] = b.columns[fieldNameAddr].delta(v, b.previous[rowNameAddr])
 }
 
-// putDentry writes index + 1, 0 for NULL: nil.
+// putDentry writes the row of a dentry plus 1; 0 for nil, which is NULL.
 func (b *batchWriter) putDentry(d *dentryValue) {
 	row := uint64(0)
 	if d != nil {
@@ -61,7 +61,8 @@ func (b *batchWriter) string(s string) uint32 {
 
 var textSeed = maphash.MakeSeed()
 
-// kind finds the row of a kind; those of one role and phase have the same columns, mostly.
+// kind returns the row of a kind. It first tries the last row of that role and phase, as most of these have
+// the same columns.
 func (b *batchWriter) kind(k *kindRow) uint32 {
 	near := &b.kindOf[uint8(k.role<<2)|uint8(k.phase&3)]
 	if n := int(*near); n < len(b.kinds) && b.kinds[n] == *k {
@@ -106,8 +107,8 @@ func (b *batchWriter) isTask(i uint32, pid, tid uint32, comm string) bool {
 	return t.tid == tid && t.pid == pid && t.comm == comm
 }
 
-// isKey reports whether row i is a key: the kernel's hash differs for nearly all others, and the
-// name is compared once.
+// isKey reports whether row i is the key. The kernel's hash rules out nearly all others before the names
+// are compared.
 func (b *batchWriter) isKey(i uint32, k *keyValue, facts Fact) bool {
 	r := &b.keys[i]
 	return r.hash == k.hash && r.parent == k.parent && r.length == k.length && r.facts == facts && string(b.strings[r.name.from:r.name.to]) == k.name
@@ -144,7 +145,7 @@ func (b *batchWriter) key(k *keyValue, facts Fact) uint32 {
 	return b.lastKey
 }
 
-// keyHash writes the hash of the key added last, if it does not follow.
+// keyHash writes the hash of the key added last, unless it follows from parent and name.
 func (b *batchWriter) keyHash(k *keyText, name string) {
 	if b.follows.nameHash != NameHash_NAME_HASH_UNSPECIFIED {
 		if k.hash == b.follows.hash(k.parent, name) {
@@ -153,7 +154,7 @@ func (b *batchWriter) keyHash(k *keyText, name string) {
 		row := uint64(len(b.keys) - 1)
 		skipped := row - b.ownHash
 		b.ownHash = row + 1
-		if row > 0 && k.hash == b.keys[row-1].hash { // a dentry allocated for a name just looked up
+		if row > 0 && k.hash == b.keys[row-1].hash { // e.g. a dentry allocated for a name just looked up
 			b.columns[fieldKeyOwnHash].uint(2*skipped + 1)
 			return
 		}
@@ -162,7 +163,7 @@ func (b *batchWriter) keyHash(k *keyText, name string) {
 	b.hashes = binary.LittleEndian.AppendUint32(b.hashes, k.hash)
 }
 
-// isDentry reports whether row i is a dentry.
+// isDentry reports whether row i is the dentry.
 func (b *batchWriter) isDentry(i uint32, d *dentryValue) bool {
 	r := &b.dentries[i]
 	return r.address == d.address && r.inode == d.inode && r.nameAddr == d.nameAddr && r.facts == d.key.facts&^keyFacts &&
@@ -173,7 +174,7 @@ func (b *batchWriter) dentry(d *dentryValue) uint32 {
 	if int(b.lastDentry) < len(b.dentries) && b.isDentry(b.lastDentry, d) {
 		return b.lastDentry
 	}
-	hash := (d.address + d.inode + uint64(d.key.hash)) * oddBits // one address may be that of many in a batch
+	hash := (d.address + d.inode + uint64(d.key.hash)) * oddBits // one address can have many rows in a batch
 	slot := b.dentrySlots.at(hash)
 	for *slot != 0 && !b.isDentry(*slot-1, d) {
 		hash += nextSlot
@@ -194,7 +195,7 @@ func (b *batchWriter) dentry(d *dentryValue) uint32 {
 	return b.lastDentry
 }
 
-// filesystem returns index + 1, 0 for none.
+// filesystem returns the row of a filesystem plus 1; 0 for none.
 func (b *batchWriter) filesystem(kind string, dev uint32) uint32 {
 	if kind == "" && dev == 0 {
 		return 0

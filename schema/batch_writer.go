@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The rows of the tables, as the writer and the reader have them. Of the keys the writer has keyText.
+// The rows of the tables, for the writer and the reader. For keys the writer has keyText.
 
 type kindRow struct {
 	role    Role
@@ -23,31 +23,31 @@ type dentryRow struct {
 	facts                    Fact
 }
 
-// taskRow is a task. Its name is one of few, that whoever adds events keeps as it is: it is compared by where it lies.
+// taskRow is a task. Its comm is one of a few strings that the caller keeps, so comparing it mostly
+// compares two pointers.
 type taskRow struct {
 	pid, tid uint32
 	comm     string
 }
 
 type filesystemRow struct {
-	kind string // as taskRow.comm
+	kind string // kept by the caller, as taskRow.comm
 	dev  uint32
 }
 
-// keyFacts are the facts about the parent, kept with the key; the rest are about
-// the dentry.
+// keyFacts are the facts about the parent, which are kept with the key; the others are about the dentry.
 const keyFacts = FactParentIsRoot | FactParentOpHash
 
-// batchWriter gathers events into the columns of one EventBatch. Of their strings it keeps none but names of tasks and of
-// types of filesystems.
+// batchWriter gathers events into the columns of one EventBatch. It keeps no strings of the events, except
+// names of tasks and of filesystem types.
 type batchWriter struct {
 	events  int
 	firstID uint64
 	base    uint64
 
-	earliest, latest uint64 // times; the first not before end
+	earliest, latest uint64 // times; earliest is set by end
 
-	sender *Sender // that the last event came from, as a record; nil: none of this batch
+	sender *Sender // the last event came from it; nil: no event of this batch did
 
 	every   *everyEvent
 	columns [fieldsEnd]packed
@@ -55,10 +55,10 @@ type batchWriter struct {
 	hashes  []byte // key_hash, packed fixed32
 	follows follows
 	codes   [columnRows]follower
-	holds   []mark // of tasks and paths
+	holds   []mark // of tasks and paths, for the index
 
-	// The rows of the tables. The large ones are found by a hash of what is in them.
-	texts       []span // of strings
+	// The rows of the tables. Rows of the large ones are found by a hash of their contents.
+	texts       []span // where the strings are
 	keys        []keyText
 	dentries    []dentryRow
 	textSlots   slots
@@ -70,23 +70,23 @@ type batchWriter struct {
 	tasks       []taskRow
 	filesystems []filesystemRow
 
-	kindOf [256]uint8 // a row of kinds, by role and phase
+	kindOf [256]uint8 // last row of kinds with a role and phase
 
-	// The rows named last. A task goes on with what it was at.
+	// The rows used last: a task often goes on with the same name.
 	lastTask, lastKey, lastDentry uint32
 
-	previous                                [columnRows]uint64 // values of delta columns
-	parent, name, address, dentryKey, inode uint64             // the same, of the tables
+	previous                                [columnRows]uint64 // last values of delta columns
+	parent, name, address, dentryKey, inode uint64             // the same, of columns of the tables
 	ownHash                                 uint64             // one more than the last key with a hash of its own
 }
 
-// everyEvent is what every event has, until the batch ends.
+// everyEvent holds what every event has, until the batch ends.
 type everyEvent struct {
 	time            [batchEvents]uint64
 	kind, cpu, task [batchEvents]uint32
 }
 
-// keyText is a key; its name as it stands in batchWriter.strings.
+// keyText is a key whose name is in batchWriter.strings.
 type keyText struct {
 	parent       uint64
 	name         span
@@ -94,29 +94,29 @@ type keyText struct {
 	facts        Fact
 }
 
-// span is where the bytes of a string stand in batchWriter.strings.
+// span is where the bytes of a string are in batchWriter.strings.
 type span struct{ from, to uint32 }
 
-// slots is a hash table of the rows of a table: a row + 1 stands at its hash, or in the first
-// slot after that which was free. There are a power of two, more than a batch has rows.
+// slots is a hash table of the rows of a table, with open addressing: it holds a row + 1 at its hash, or in
+// the first free slot after that. Its length is a power of two and exceeds the rows of any batch.
 type slots []uint32
 
 func (s slots) at(hash uint64) *uint32 { return &s[hash>>slotShift&uint64(len(s)-1)] }
 
 const (
-	oddBits   = 0x9E3779B97F4A7C15 // of the golden ratio: multiplied with it, the high bits depend on all
+	oddBits   = 0x9E3779B97F4A7C15 // 2^64 divided by the golden ratio: the high bits of a product with it depend on all bits
 	slotShift = 40
-	nextSlot  = 1 << slotShift // is the hash of the slot after
+	nextSlot  = 1 << slotShift // added to a hash, it leads to the next slot
 )
 
-// newBatchWriter has room for a task and six strings, two keys and two dentries of each event.
+// newBatchWriter has room for one task, six strings, two keys and two dentries for each event.
 func newBatchWriter(f follows) *batchWriter {
 	return &batchWriter{follows: f, every: new(everyEvent), textSlots: make(slots, 8*batchEvents), taskSlots: make(slots, 2*batchEvents),
 		keySlots: make(slots, 4*batchEvents), dentrySlots: make(slots, 4*batchEvents),
 		texts: make([]span, 0, batchEvents/2), keys: make([]keyText, 0, batchEvents/2), dentries: make([]dentryRow, 0, batchEvents/2)}
 }
 
-// start empties the batch; its first event will be id.
+// start empties the batch; its first event will have the given id.
 func (b *batchWriter) start(id uint64) {
 	for i := range b.columns {
 		b.columns[i] = b.columns[i][:0]
@@ -146,18 +146,18 @@ func (b *batchWriter) add(e *Event) {
 	b.values(e)
 }
 
-// head begins the next event: what every event has.
+// head begins the next event with what every event has.
 func (b *batchWriter) head(time uint64, cpu, kind, task uint32) {
 	if b.events == 0 {
 		b.base = time
 	}
-	n := uint(b.events) % batchEvents // it has room for one more
+	n := uint(b.events) % batchEvents // always in bounds, as a batch has at most batchEvents
 	b.every.time[n], b.every.kind[n], b.every.cpu[n], b.every.task[n] = time, kind, cpu, task
 	b.latest = max(b.latest, time)
 	b.events++
 }
 
-// end makes the columns of what every event has: nothing can be added any more.
+// end makes the columns of what every event has. No event can be added after it.
 func (b *batchWriter) end() {
 	times := b.every.time[:b.events]
 	low, high := b.columns[fieldTimeLow].room(len(times))[:len(times)], b.columns[fieldTimeHigh]
@@ -184,7 +184,7 @@ func (b *batchWriter) end() {
 // values adds an event's values to its columns.
 func (b *batchWriter) values(e *Event) {
 	k := keyValue{parent: e.Parent, name: e.Name, length: e.NameLen, hash: e.Hash, facts: e.Facts}
-	if e.Columns.Has(ColumnKey) { // the rows that nearly every event has; the loop does the same
+	if e.Columns.Has(ColumnKey) { // columns of nearly every event, written out; the loop below does the same
 		b.putKey(&k)
 	}
 	if e.Columns.Has(ColumnNameAddr) {
@@ -207,7 +207,7 @@ func (b *batchWriter) values(e *Event) {
 	}
 }
 
-// put writes the event's value of a row of the table of columns.
+// put writes the event's value for a row of the table of columns.
 func (b *batchWriter) put(row int, e *Event) {
 	c := &columnTable[row]
 	var v uint64
@@ -228,9 +228,9 @@ func (b *batchWriter) put(row int, e *Event) {
 	}
 }
 
-const everyBytes = 6 // what every event has takes of the columns, about
+const everyBytes = 6 // bytes in the columns of what every event has, about
 
-// size is about how many bytes the batch takes before compression.
+// size returns about how many bytes the batch takes before compression.
 func (b *batchWriter) size() int {
 	n := len(b.strings) + len(b.hashes) + everyBytes*b.events
 	for _, c := range b.columns {
@@ -239,16 +239,16 @@ func (b *batchWriter) size() int {
 	return n
 }
 
-// room is how many bytes appendTo appends at most.
+// room returns how many bytes appendTo appends at most.
 func (b *batchWriter) room() int {
-	n := (fieldsEnd + 2) * (2 + binary.MaxVarintLen64) // with their tags and lengths
+	n := (fieldsEnd + 2) * (2 + binary.MaxVarintLen64) // tags and lengths of the fields
 	for _, c := range b.columns {
 		n += len(c)
 	}
 	return n + len(b.strings) + len(b.hashes)
 }
 
-// appendTo appends the EventBatch message to dst, after end.
+// appendTo appends the EventBatch message to dst. end must have been called.
 func (b *batchWriter) appendTo(dst []byte) []byte {
 	numbers := [...]uint64{fieldFirstID: b.firstID, fieldBaseTime: b.base,
 		fieldNameHash: uint64(b.follows.nameHash), fieldHashtable: b.follows.hashtable, fieldHashShift: uint64(b.follows.shift)}

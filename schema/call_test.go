@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// lookup is a call that is one event: it was asked for "A", and returned the dentry of "a".
+// lookup is a call that is one event: it asked for "A", and returned the dentry of "a".
 func lookup(id uint64) Event {
 	e := Event{ID: id, Time: 7, PID: 1, TID: 2, Comm: "cat", Role: RoleLookupRCU, Phase: Exit, Columns: RoleLookupRCU.Shape(Exit).Columns,
 		Dentry: 0x3000, Inode: 0x4000, Parent: 0x1008, Name: "a", NameLen: 1, Hash: 4, NameAddr: 0x3038, Facts: FactMountpoint}
@@ -17,8 +17,8 @@ func lookup(id uint64) Event {
 	return e
 }
 
-// A call that is one event is handed out as one, with what it was given and what it returned; the
-// event after it has nothing of it.
+// A call that is one event is read as one, with its arguments and its result. The next event has none of
+// its values.
 func TestCallsAreRead(t *testing.T) {
 	var file bytes.Buffer
 	w, err := NewWriter(&file, &Header{})

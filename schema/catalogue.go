@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// The roles, of which each has a row in the catalogue. What else has the numbers is written
-// from these: DTREC_UPDATE=1 go test -run StandOnce ./schema.
+// The roles; each has a row in the catalogue. Other files that list the numbers are generated from these:
+// DTREC_UPDATE=1 go test -run StandOnce ./schema.
 const (
 	RoleOpen        Role = 1
 	RoleLookup      Role = 2
@@ -99,66 +99,66 @@ const (
 // RoleInfo is one row of the catalogue.
 type RoleInfo struct {
 	Role Role
-	Name string // as printed and as filters take it, e.g. "lookup_rcu"
-	Doc  string // what one event of it says
-	// What a live probe records in each phase; nil: the phase is not recorded.
+	Name string // as printed, and as filters take it, e.g. "lookup_rcu"
+	Doc  string // what an event of it says
+	// The columns that a live probe records in each phase; nil: the phase is not recorded.
 	Enter, Exit *Shape
 	Traits      Trait
-	// Op is the operation of a path call whose entry and exit these are, e.g. "stat"; empty: none.
-	// A walk is none: it is the part of an operation that finds what a path leads to.
+	// Op is the operation of a path call whose entry and exit have the role, e.g. "stat"; empty: none. A
+	// walk has none: it is the part of an operation that finds what a path leads to.
 	Op string
 }
 
-// operation is the row of an operation on paths. The paths are those of the walks in it.
+// operation returns the row of an operation on paths. The paths are those of the walks in it.
 func operation(r Role, name, op, doc string) RoleInfo {
 	return RoleInfo{r, name, doc, shape(), shape(ColumnRet, ColumnTook), 0, op}
 }
 
-// naming is the row of an operation on a name in a directory.
+// naming returns the row of an operation on a name in a directory.
 func naming(r Role, name, op, doc string) RoleInfo {
 	info := operation(r, name, op, doc)
 	info.Traits = Names
 	return info
 }
 
-// either is the row of an operation on a path or a descriptor.
+// either returns the row of an operation on a path or on a descriptor.
 func either(r Role, name, doc string) RoleInfo {
 	info := operation(r, name, name, doc)
 	info.Traits = MayLackPath
 	return info
 }
 
-// execution is the row of an operation that runs a program.
+// execution returns the row of an operation that runs a program.
 func execution(r Role, name string) RoleInfo {
 	info := operation(r, name, "exec", "a program is to be run: the system call "+name+"; that it was, the role exec says")
 	info.Traits = Executes
 	return info
 }
 
-// Trait is what holds of every event of a role. What a role does to the dentry that its
-// events carry, and how they are printed, follows from these.
+// Trait is a property of every event of a role. What a role does to the dentry of its events, and how they
+// are printed, follows from these.
 type Trait uint16
 
 const (
-	Begins         Trait = 1 << iota // its exit hands out a new object
+	Begins         Trait = 1 << iota // its exit returns a new object
 	Ends                             // the object's life is over
-	Frees                            // its memory is given back
-	Holds                            // somebody has a reference to it
-	Leaves                           // it leaves the hash table
-	Asks                             // a name is looked up in a directory, and it is the answer
+	Frees                            // the object's memory is given back
+	Holds                            // somebody has a reference to the object
+	Leaves                           // the object leaves the hash table
+	Asks                             // a name is looked up in a directory, and the object is the result
 	Walks                            // the key is a path, which has no hash
-	ReturnsAddress                   // RET is an address or an ERR_PTR; an int where the role has neither this
-	ReturnsStatus                    // nor that: RET is a wait status
-	Leaf                             // nothing recorded happens within it but reclaim: its entry and exit are one event, of the phase Whole
-	Executes                         // the first open in it is of the file that it is to run
-	MayLackPath                      // it may be given a descriptor, and then walks nothing
-	Names                            // it walks to a parent, and then looks up there, itself, the name that it makes, removes or moves
+	ReturnsAddress                   // RET is an address or an ERR_PTR; without this and the next, an int
+	ReturnsStatus                    // RET is a wait status
+	Leaf                             // nothing recorded happens within it except reclaim: its entry and exit are one event, of phase Whole
+	Executes                         // the first open in it is of the file to run
+	MayLackPath                      // it may be given a descriptor, and then walks no path
+	Names                            // it walks to a parent, and then itself looks up there the name that it makes, removes or moves
 )
 
-// Is reports whether the role has a trait; a role this version does not know has none.
+// Is reports whether the role has a trait; a role that this version does not know has none.
 func (r Role) Is(t Trait) bool { return uint32(r) < uint32(len(traits)) && traits[r]&t != 0 }
 
-// traits are those of each role.
+// traits holds the traits of each role.
 var traits = func() (of [RoleEnd]Trait) {
 	for _, info := range catalogue {
 		of[info.Role] = info.Traits
@@ -169,7 +169,7 @@ var traits = func() (of [RoleEnd]Trait) {
 // Shape is the columns of one role and phase.
 type Shape struct {
 	Columns Columns
-	// Later: recorders of before 0.2 did not have the phase, and the role was whole without.
+	// Later: recorders before 0.2 did not record the phase, so the role is complete without it.
 	Later bool
 }
 
@@ -181,7 +181,7 @@ func shape(columns ...Column) *Shape {
 	return &s
 }
 
-// Catalogue lists every role a trace can hold, in the order of Role.
+// Catalogue returns every role that a trace can hold, in the order of Role.
 func Catalogue() []RoleInfo {
 	roles := []RoleInfo{
 		{RoleOpen, "open", "a path is opened: do_filp_open",
@@ -228,7 +228,7 @@ func Catalogue() []RoleInfo {
 	return append(append(roles, pathOperations()...), laterRoles()...)
 }
 
-// pathOperations are the roles of operations on paths.
+// pathOperations returns the roles of operations on paths.
 func pathOperations() []RoleInfo {
 	return []RoleInfo{
 		operation(RoleStat, "stat", "stat", "a file is asked for its attributes by path: vfs_statx"),
@@ -253,7 +253,7 @@ func pathOperations() []RoleInfo {
 	}
 }
 
-// laterRoles are those numbered after the first operations.
+// laterRoles returns the roles with numbers after those of the first operations.
 func laterRoles() []RoleInfo {
 	return []RoleInfo{
 		{RoleParallel, "parallel", "instead of the dentry allocated for a name that of another task is taken, whose lookup was waited for: d_alloc_parallel",
@@ -267,10 +267,10 @@ func laterRoles() []RoleInfo {
 	}
 }
 
-// LacksPath reports whether an operation in which nothing was walked was given a descriptor, as fgetxattr is since Linux 6.13 by the
-// function of getxattr,
-// and no path: it succeeded (errno 0), or failed for what only an open file can refuse. A path that cannot be copied from the
-// caller, and arguments that are wrong, are refused before a walk.
+// LacksPath reports whether an operation without a walk was given a descriptor and no path (fgetxattr, for
+// example, has called the function of getxattr since Linux 6.13). That is so if it succeeded (errno 0), or
+// failed with an errno that only an open file can give. A path that cannot be copied from the caller, and
+// wrong arguments, are refused before a walk.
 func (r Role) LacksPath(errno int) bool {
 	switch ErrnoName(errno) {
 	case "EFAULT", "ENOENT", "ENAMETOOLONG", "EINVAL", "ENOMEM", "E2BIG", "ERANGE":
@@ -279,8 +279,7 @@ func (r Role) LacksPath(errno int) bool {
 	return r.Is(MayLackPath)
 }
 
-// Info returns the catalogue's row of r; ok is false for a role this version does
-// not know.
+// Info returns the catalogue's row of r; ok is false for a role that this version does not know.
 func (r Role) Info() (info RoleInfo, ok bool) {
 	if r < RoleOpen || int(r) > len(catalogue) {
 		return RoleInfo{}, false
@@ -288,8 +287,8 @@ func (r Role) Info() (info RoleInfo, ok bool) {
 	return catalogue[r-1], true
 }
 
-// Shape returns what an event of r has of a phase; nil: nothing. A live probe of a role with the trait Leaf records both
-// at once, in the phase Whole.
+// Shape returns what an event of r has in a phase; nil: nothing. A live probe of a role with the trait Leaf
+// records both phases at once, in the phase Whole.
 func (r Role) Shape(p Phase) *Shape {
 	switch info, _ := r.Info(); p {
 	case Enter:
@@ -300,7 +299,7 @@ func (r Role) Shape(p Phase) *Shape {
 	return nil
 }
 
-// RoleNamed returns the role of the catalogue that has a name; ok is false where none has.
+// RoleNamed returns the role with a name; ok is false if there is none.
 func RoleNamed(name string) (r Role, ok bool) {
 	i := slices.IndexFunc(catalogue, func(info RoleInfo) bool { return info.Name == name })
 	return Role(i + 1), i >= 0
@@ -312,10 +311,10 @@ func (r Role) Paired() bool {
 	return info.Enter != nil && info.Exit != nil
 }
 
-// catalogue is Catalogue made once; nothing writes to it.
+// catalogue is the result of Catalogue, made once; nothing writes to it.
 var catalogue = Catalogue()
 
-// Label is the role's name as printed, "role(99)" for one this version does not know.
+// Label returns the role's name as printed, "role(99)" for one that this version does not know.
 func (r Role) Label() string {
 	if info, ok := r.Info(); ok {
 		return info.Name

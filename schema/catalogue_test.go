@@ -14,9 +14,9 @@ import (
 	"github.com/dtrec/dtrec/internal/golden"
 )
 
-// A role stands once, in schema's catalogue. The enum of trace.proto, the table of FORMAT.md
-// and the enum of the C are written from it: DTREC_UPDATE=1 go test -run StandOnce ./schema,
-// and then make generate.
+// Every role is defined once, in schema's catalogue. The enum of trace.proto, the table of FORMAT.md and
+// the enum in C are generated from it: DTREC_UPDATE=1 go test -run StandOnce ./schema, and then make
+// generate.
 func TestRolesStandOnce(t *testing.T) {
 	var proto, format, c strings.Builder
 	var leaves []string
@@ -37,9 +37,9 @@ func TestRolesStandOnce(t *testing.T) {
 	golden.Block(t, "../bpf/record.h", `(enum role \{\n)(.*?)(\};)`, c.String())
 }
 
-// A column stands once too, in the table of columns: its number, and the fields of EventBatch that
-// events take of it. What is hand-written beside them are the fields of the tables, of every event,
-// and those that took the place of another since version 1.
+// Every column is defined once too, in the table of columns: its number, and the fields of EventBatch that
+// events take of it. Written by hand are only the fields of the tables, those of every event, and those
+// that have replaced another since version 1.
 func TestColumnsStandOnce(t *testing.T) {
 	var enum, fields, numbers, format strings.Builder
 	rows := slices.Clone(columnTable[:])
@@ -65,10 +65,10 @@ func TestColumnsStandOnce(t *testing.T) {
 	golden.Block(t, "FORMAT.md", "(bits of `kind_columns`[^\n]*\n\n[^\n]*\n[^\n]*\n)(.*?\n)(\n)", numbers.String())
 }
 
-// number is that of the field that a column had first.
+// number returns the field number that a column had first.
 func (c *column) number() protowire.Number { return cmp.Or(c.old, c.field) }
 
-// columns are those of a phase, by their names in the proto.
+// columns returns the columns of a phase by their names in the proto.
 func columns(s *Shape) string {
 	var out []string
 	switch {

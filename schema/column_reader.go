@@ -17,7 +17,8 @@ var (
 	errTable   = errors.New("columns of one table differ in length")
 )
 
-// count is how many values a packed column has, if it is sound: each ends with a byte of less than 128.
+// count returns how many values a packed column has, if it is sound: each value ends with a byte of less
+// than 128.
 func count(b []byte) (n int) {
 	for ; len(b) >= 8; b = b[8:] {
 		n += bits.OnesCount64(^binary.LittleEndian.Uint64(b) & highBits)
@@ -28,10 +29,11 @@ func count(b []byte) (n int) {
 	return n
 }
 
-// A column is taken a value at a time, of a byte most often.
+// The decoders below handle a one-byte value, the most frequent case, themselves, and call longVarint for
+// others.
 
-// longVarint returns the value of several bytes of which the second is at, and where the next one begins: behind the end, where
-// it is malformed.
+// longVarint returns a value of several bytes, of which the second is at index at, and the index of the
+// next value. A malformed value makes that more than len(b).
 func longVarint(b []byte, at int) (v uint64, next int) {
 	if at+1 < len(b) {
 		switch second, third := b[at], b[at+1]; {
@@ -48,10 +50,10 @@ func longVarint(b []byte, at int) (v uint64, next int) {
 	return v, at - 1 + size
 }
 
-// decoder makes values of a column that has as many as dst.
+// decoder decodes a column into dst. It returns an error unless the column has exactly len(dst) values.
 type decoder func(dst []uint64, b []byte) error
 
-// plain takes them as they stand there.
+// plain decodes values that are stored as they are.
 func plain(dst []uint64, b []byte) error {
 	at := 0
 	for i := range dst {
@@ -67,7 +69,7 @@ func plain(dst []uint64, b []byte) error {
 	return ended(b, at)
 }
 
-// zigzags takes zigzag codes.
+// zigzags decodes zigzag codes.
 func zigzags(dst []uint64, b []byte) error {
 	at := 0
 	for i := range dst {
@@ -83,7 +85,7 @@ func zigzags(dst []uint64, b []byte) error {
 	return ended(b, at)
 }
 
-// deltas adds zigzag differences up, from 0.
+// deltas decodes zigzag differences and adds them up, from 0.
 func deltas(dst []uint64, b []byte) error {
 	at, sum := 0, uint64(0)
 	for i := range dst {
@@ -100,7 +102,7 @@ func deltas(dst []uint64, b []byte) error {
 	return ended(b, at)
 }
 
-// steps takes codes of packed.step.
+// steps decodes what packed.step wrote.
 func steps(dst []uint64, b []byte) error {
 	at, last := 0, uint64(0)
 	for i := range dst {
@@ -123,7 +125,7 @@ func steps(dst []uint64, b []byte) error {
 	return ended(b, at)
 }
 
-// ended reports whether a column ends where its last value does.
+// ended returns an error unless the column ends where its last value does.
 func ended(b []byte, at int) error {
 	switch {
 	case at > len(b):
@@ -134,7 +136,8 @@ func ended(b []byte, at int) error {
 	return nil
 }
 
-// room returns a slice of n elements, in the memory of s if that has room for them. What it holds is to be written yet.
+// room returns a slice of n elements, in the memory of s if that is large enough. The caller must write all
+// of them.
 func room[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n, n+n/4)
@@ -142,16 +145,16 @@ func room[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// smalls is a column of numbers that are small mostly: its bytes as they stand in the frame, where
-// all are less than 128.
+// smalls is a column of mostly small numbers. If all are less than 128, it is the column's bytes as they
+// are in the frame.
 type smalls struct {
 	bytes []byte
-	wide  []uint64 // else
+	wide  []uint64 // if some are not
 	buf   []uint64
 	same  int // see run
 }
 
-// load takes a column of n values, all of them less than below; -1: whatever they are.
+// load takes a column of n values. If below is not -1, all of them must be less than that.
 func (s *smalls) load(b []byte, n, below int) (err error) {
 	if s.bytes, s.wide, s.same = b, nil, 0; len(b) == n && fit(b, below) {
 		return nil
@@ -167,20 +170,20 @@ func (s *smalls) load(b []byte, n, below int) (err error) {
 	return nil
 }
 
-// decode makes n values of a column.
+// decode decodes a column of n values into wide.
 func (s *smalls) decode(as decoder, b []byte, n int) error {
 	s.buf = room(s.buf, n)
 	s.bytes, s.wide, s.same = nil, s.buf, 0
 	return as(s.wide, b)
 }
 
-// outside is the error of an index that points outside a table.
+// outside is the error for an index that points outside a table.
 func outside(row uint64, rows int) error { return fmt.Errorf("row %d of %d", row, rows) }
 
-// highBits are those of eight bytes that say that a varint goes on.
+// highBits are the bits of eight bytes that say that a varint goes on.
 const highBits = 0x8080808080808080
 
-// fit reports whether bytes are less than 128, and than below where that is not negative.
+// fit reports whether all bytes are less than 128, and less than below unless that is negative.
 func fit(b []byte, below int) bool {
 	add := uint64(0)
 	if below >= 0 && below < 0x80 {
@@ -204,7 +207,7 @@ func (s *smalls) at(i int) uint64 {
 	return s.wide[i]
 }
 
-// run is up to where values are the same as value i; asked for in order.
+// run returns an index up to which all values equal value i. It must be called with growing i.
 func (s *smalls) run(i int) int {
 	if i < s.same {
 		return s.same

@@ -4,8 +4,8 @@ package schema
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// The columns, of which each has a row in columnNames, and one or more in columnTable. What else
-// has the numbers is written from these: DTREC_UPDATE=1 go test -run StandOnce ./schema.
+// The columns; each has a row in columnNames, and one or more in columnTable. Other files that list the
+// numbers are generated from these: DTREC_UPDATE=1 go test -run StandOnce ./schema.
 const (
 	ColumnKey        Column = 0
 	ColumnNameAddr   Column = 1
@@ -24,8 +24,8 @@ const (
 	ColumnCgroup     Column = 14
 )
 
-// columnNames are the columns by their names in the proto, with what a probe reads of the kernel
-// for one; empty: nothing that it would not read without.
+// columnNames holds each column's name in the proto, and what a probe reads of the kernel for it; empty if
+// it reads nothing more.
 var columnNames = [...][2]string{
 	ColumnKey:        {"KEY", "qstr: name, len, hash"},
 	ColumnNameAddr:   {"NAME_ADDRESS", "the address of the name"},
@@ -44,10 +44,11 @@ var columnNames = [...][2]string{
 	ColumnCgroup:     {"CGROUP", "cgroup"},
 }
 
-// knownColumns are all. Of others an event has no values, so it does not have them: what is written of it is then whole.
+// knownColumns are all columns of this version. A reader drops others from an event, which has no values
+// for them, so that the event can be written again.
 const knownColumns Columns = 1<<len(columnNames) - 1
 
-// Field numbers of EventBatch that the writer or the reader knows by themselves.
+// Field numbers of EventBatch that the writer or the reader use directly.
 const (
 	fieldKey        = 36
 	fieldNameAddr   = 37
@@ -62,13 +63,12 @@ const (
 	fieldsEnd = 64 // one more than the largest
 )
 
-// Event is one hit of a probe. Which fields were recorded follows from Columns;
-// a field whose column is absent is zero and says nothing.
+// Event is one hit of a probe. Columns says which fields were recorded; a field whose column is absent is
+// zero and says nothing.
 //
-// A call that is one event of the file, a leaf, is one Event too: the exit, with its entry in Entry.
+// A call that is one event in the file, a leaf, is one Event too: the exit, with its entry in Entry.
 //
-// A Reader hands out the same Event again and again; Clone it to keep it, or to change it. The
-// strings stay valid.
+// A Reader returns the same Event again and again; Clone it to keep or change it. The strings stay valid.
 type Event struct {
 	ID   uint64 // position in the run, from 1; cited as #ID
 	Time uint64 // nanoseconds since boot (CLOCK_BOOTTIME)
@@ -80,9 +80,9 @@ type Event struct {
 	Role    Role
 	Phase   Phase
 	Columns Columns
-	// Entry is, of a call that is one event of the file, what the call was given: an event with the
-	// phase Enter, and the ID, time and task of this one, its exit. When it was entered is not
-	// known. nil: the event is no such call.
+	// Entry holds the arguments of a call that is one event in the file: an event with the phase Enter, and
+	// the ID, time and task of this one, the exit. When the call was entered is not known. nil: the event
+	// is no such call.
 	Entry *Event
 
 	// Key, on entry of a lookup or alloc: the arguments. With a Dentry: as read
@@ -101,68 +101,68 @@ type Event struct {
 	Flags  uint32 // open enter: open_flags.open_flag
 	Mode   uint32 // open enter: open_flags.mode
 	FSType string // open exit, alloc exit: s_type->name; lookup enter: that of the parent; empty: not known, or no file
-	Dev    uint32 // beside FSType: s_dev, major << 20 | minor; 0: none
+	Dev    uint32 // with FSType: s_dev, major << 20 | minor; 0: none
 	Bucket uint64 // insert exit: d_hash.pprev, the hash bucket itself
 	Target uint64 // move enter: the dentry whose place is taken
 	// Entered is the time of the entry this exit belongs to, nanoseconds since boot; 0: not known.
 	Entered uint64
 	Child   uint32 // fork: process id of the child
 	Start   uint64 // entry of a walk or open: the dentry the walk starts from; 0: not known
-	DirFD   int32  // beside Start: the dfd argument, a descriptor or ATFDCWD
+	DirFD   int32  // with Start: the dfd argument, a descriptor or ATFDCWD
 	How     uint32 // entry of an open or walk: LOOKUP_* of the kernel, RESOLVE_* of openat2 among them; of a rename: RENAME_*
 	Ino     uint64 // exit of an open or walk: the inode's number; 0: no inode
 	Cgroup  string // exec, exit: path of the cgroup in the cgroup2 hierarchy; empty: not known
 	Symbol  string // the function, where the header names several for role and phase; imported traces only
 }
 
-// Field is a value that events of some kinds have. Printers are loops over the fields, and so is
-// what decodes the records of the eBPF programs.
+// Field is a value that events of some kinds have. The printers loop over the fields, and so does what
+// decodes the records of the eBPF programs.
 type Field struct {
 	Column Column
 	Name   string // as printed
 	Form   Form
 	Of     func(*Event) uint64
-	Set    func(*Event, uint64) // nil: it takes more than a number
+	Set    func(*Event, uint64) // nil: a number does not suffice
 }
 
 // Form is how the value of a field is printed, as text and in JSON.
 type Form uint8
 
 const (
-	Custom     Form = iota // it is no number, and what prints it knows it: names, dentries
+	Custom     Form = iota // not a number: names, dentries; the printer has code for it
 	Number                 // decimal
 	Hex                    // hexadecimal; in JSON a number
-	Octal                  // as Hex, and in text only where it is not 0
+	Octal                  // octal, in text only if it is not 0; in JSON a number
 	Address                // hexadecimal; in JSON a string, null for 0
-	Return                 // by the traits of the role: an address, a wait status, or a number, and an errno by its name
+	Return                 // by the traits of the role: an address, a wait status or a number; an errno by its name
 	Filesystem             // FSType and Dev
-	Moment                 // nanoseconds since boot, in JSON where it is not 0
-	Descriptor             // an int, in text where it is not ATFDCWD
-	Group                  // Cgroup, where it is known
+	Moment                 // nanoseconds since boot, in JSON if it is not 0
+	Descriptor             // an int, in text if it is not ATFDCWD
+	Group                  // Cgroup, if it is known
 )
 
-// column is one row of the table of columns: a field of EventBatch, which events take from
-// it, where in an Event the value goes, and how it is printed. The writer, the reader and
-// its checks, and the printers are loops over the rows, in this order; what is new is one
-// more row.
+// column is one row of the table of columns: the field of EventBatch that it is stored in, where the value
+// goes in an Event, and how it is printed. The writer, the reader with its checks, and the printers loop
+// over the rows in this order; a new column is one more row.
 type column struct {
 	Field
 	field  protowire.Number // of EventBatch
-	old    protowire.Number // of version 1, if that was another: without what is new here
-	wire   [3]string        // name, type and meaning of the field, of version 1 if that was another
-	delta  bool             // the file holds the difference to the value before
-	signed bool             // the file holds zigzag codes, though no differences
+	old    protowire.Number // of version 1, if another; without codes
+	wire   [3]string        // name, type and meaning of the field; those of version 1 if old is set
+	delta  bool             // the file holds the difference to the last value
+	signed bool             // the file holds zigzag codes, but no differences
 	codes  bool             // the file holds codes of follower
-	// What stands in the file where that is not Of, an index of a table mostly, and what is made of it where that is not Set.
+	// put returns what the file holds, if that is not Of: mostly an index into a table. get takes it, if
+	// Set does not.
 	put  func(*batchWriter, *Event) uint64
 	get  func(*batchReader, *Event, uint64)
 	rows func(*batchReader) int // of that table; nil: it is no index
 
 	sent     sentAs                        // by a probe
-	received func(*Sender, *Event, uint64) // what is made of its word, where that is not Set
+	received func(*Sender, *Event, uint64) // takes the probe's word, if Set does not
 }
 
-// columnTable is the table. A dentry stands after the key, and gives what both have.
+// columnTable is the table. A dentry comes after the key, and sets the fields that both have.
 var columnTable = [columnRows]column{
 	{Field: Field{Column: ColumnKey}, field: fieldKeyCode, old: fieldKey, codes: true, sent: twoWords,
 		wire: [3]string{"key", "uint32", "version 1, KEY: row of keys"},
@@ -223,7 +223,7 @@ const (
 	commonColumns = 1<<ColumnKey | 1<<ColumnNameAddr | 1<<ColumnDentry | 1<<ColumnFilesystem
 )
 
-// rowsOf are the rows of the table of columns that a column has, in order.
+// rowsOf holds the rows of the table that a column has, in order.
 var rowsOf = func() (of [32][]uint8) {
 	for i := range columnTable {
 		c := columnTable[i].Column
@@ -242,7 +242,7 @@ func Fields() (of [32][]Field) {
 	return of
 }
 
-// Read names what a probe of the role reads of the kernel for a set of columns, a text each.
+// Read returns a text for each thing that a probe of the role reads of the kernel for a set of columns.
 func (s Columns) Read(r Role) []string {
 	texts := columnNames
 	switch {
@@ -262,7 +262,7 @@ func (s Columns) Read(r Role) []string {
 	return out
 }
 
-// took is the duration of the call that the exit ends + 1, ns; 0 where its entry is not known.
+// took returns the duration of the call that the exit ends + 1, ns; 0 if its entry is not known.
 func took(_ *batchWriter, e *Event) uint64 {
 	if e.Entered == 0 || e.Entered > e.Time {
 		return 0

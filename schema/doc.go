@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package schema is the trace file: the events, the packets they travel in, a
-// Writer and a Reader. FORMAT.md beside it is the normative description.
+// Package schema defines the trace file: the events, the packets that hold them, a Writer and a Reader.
+// FORMAT.md beside it is the normative description.
 package schema
 
 //go:generate sh -c "protoc --plugin=protoc-gen-go=$(go tool -n protoc-gen-go) --go_out=. --go_opt=paths=source_relative trace.proto"
@@ -11,5 +11,5 @@ import _ "embed"
 //go:embed FORMAT.md
 var formatText string
 
-// Format is the text of FORMAT.md.
+// Format returns the text of FORMAT.md.
 func Format() string { return formatText }

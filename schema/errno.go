@@ -8,9 +8,9 @@ import (
 	"strconv"
 )
 
-// ErrnoName returns the name of a positive errno on Linux, wherever the trace is
-// read; its number in decimal where it has none, empty: it is no errno. Source:
-// include/uapi/asm-generic/errno-base.h and errno.h, include/linux/errno.h.
+// ErrnoName returns the Linux name of a positive errno, whatever system reads the trace; its number in
+// decimal if it has no name, and "" if n is no errno. Source: include/uapi/asm-generic/errno-base.h and
+// errno.h, include/linux/errno.h.
 func ErrnoName(n int) string {
 	switch {
 	case n <= 0 || n > maxErrno:
@@ -21,7 +21,7 @@ func ErrnoName(n int) string {
 	return strconv.Itoa(n)
 }
 
-// ErrnoText spells a positive errno as the kernel returns it and errno(3) names it: −2 (ENOENT).
+// ErrnoText returns a positive errno as the kernel returns it, with its name from errno(3): −2 (ENOENT).
 func ErrnoText(n int) string {
 	if n < len(errnoNames) && errnoNames[n] != "" {
 		return fmt.Sprintf("−%d (%s)", n, errnoNames[n])
@@ -32,7 +32,7 @@ func ErrnoText(n int) string {
 // maxErrno is MAX_ERRNO of include/linux/err.h: the last 4095 addresses are errors.
 const maxErrno = 4095
 
-// Errno returns the positive errno in an ERR_PTR or a negative int, or 0 when v is neither.
+// Errno returns the positive errno in an ERR_PTR or a negative int, or 0 if v is neither.
 func Errno(v uint64) int {
 	if v > ^uint64(maxErrno) {
 		return int(-int64(v))
@@ -40,7 +40,7 @@ func Errno(v uint64) int {
 	return 0
 }
 
-// ErrnoNumber returns the errno of a name, or of a positive number in decimal; 0: it is none.
+// ErrnoNumber returns the errno with a name, or of a positive decimal number; 0 if there is none.
 func ErrnoNumber(name string) int {
 	if n, err := strconv.ParseUint(name, 10, 12); err == nil {
 		return int(n)
@@ -51,8 +51,8 @@ func ErrnoNumber(name string) int {
 	return 0
 }
 
-// errnoNames has what a system call returns, and what the kernel returns inside of one, where a probe sees it before it
-// becomes EINTR, or the call starts anew.
+// errnoNames holds the errnos that system calls return, and those that the kernel returns inside one, where
+// a probe sees them before they become EINTR or the call is restarted.
 var errnoNames = [...]string{
 	1: "EPERM", 2: "ENOENT", 3: "ESRCH", 4: "EINTR", 5: "EIO", 6: "ENXIO", 7: "E2BIG", 8: "ENOEXEC",
 	9: "EBADF", 10: "ECHILD", 11: "EAGAIN", 12: "ENOMEM", 13: "EACCES", 14: "EFAULT", 15: "ENOTBLK",

@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Every errno that a system call may return has its name, as have those that only the kernel sees; no failure is without a word.
+// Every errno that a system call may return has its name, and so has every one that only the kernel sees.
 func TestErrnosHaveNames(t *testing.T) {
 	for n := 1; n <= 4095; n++ {
 		want := unix.ErrnoName(unix.Errno(n))

@@ -35,7 +35,7 @@ func ExampleReader() {
 	// Output: true true
 }
 
-// growing waits at the end of a file for what is still written to it.
+// growing is a file whose reader waits at the end for what is still being written.
 type growing struct{ *os.File }
 
 func (g growing) Read(p []byte) (int, error) {
@@ -48,8 +48,8 @@ func (g growing) Read(p []byte) (int, error) {
 	}
 }
 
-// A trace is read while it is written: every event as soon as its batch is on disk, until the
-// footer says that the recording has ended.
+// A trace can be read while it is written: every event as soon as its batch is on disk, until the footer
+// says that the recording has ended.
 func ExampleReader_follow() {
 	file, err := os.CreateTemp("", "dtrec-example-*.pb")
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 	"fmt"
 )
 
-// follows is how values of a batch follow from others, so that they need not stand there.
+// follows says how values of a batch follow from others, so that the batch need not hold them.
 type follows struct {
-	nameHash  NameHash // of keys; NAME_HASH_UNSPECIFIED: none follows
-	hashtable uint64   // address of bucket 0; 0: buckets follow from nothing
+	nameHash  NameHash // of keys; NAME_HASH_UNSPECIFIED: no hash follows
+	hashtable uint64   // address of bucket 0; 0: no bucket follows
 	shift     uint32
 }
 
-// followsFrom is what holds on a kernel.
+// followsFrom returns what holds on a kernel with the layout.
 func followsFrom(l *Layout) follows {
 	var f follows
 	if l.GetNameHash() == NameHash_NAME_HASH_WORD64_LE {
@@ -27,7 +27,7 @@ func followsFrom(l *Layout) follows {
 	return f
 }
 
-// hash is what the hash of a key is, unless it has one of its own.
+// hash returns the hash of a key, unless the key has one of its own.
 func (f *follows) hash(parent uint64, name string) uint32 {
 	if parent == 0 || len(name) > maxComponent {
 		return 0
@@ -38,7 +38,7 @@ func (f *follows) hash(parent uint64, name string) uint32 {
 // maxComponent is NAME_MAX of include/uapi/linux/limits.h.
 const maxComponent = 255
 
-// bucket is where a dentry of a hash has its place.
+// bucket returns the address of the bucket for a hash; 0 if it is not known.
 func (f *follows) bucket(hash uint32) uint64 {
 	if f.hashtable == 0 || f.shift > 31 {
 		return 0
@@ -46,17 +46,17 @@ func (f *follows) bucket(hash uint32) uint64 {
 	return f.hashtable + 8*uint64(hash>>f.shift)
 }
 
-// follower tells the rows of a table that a column names by what followed the same row before,
-// and by their order: tasks go the same ways again, and a table's rows stand in the order in
-// which they are first named.
+// follower encodes a column of table rows by what followed the same row before, and by their order. This is
+// short, as tasks take the same paths again and again, and the rows of a table are in the order in which
+// they are first used.
 type follower struct {
-	after []uint32 // by row: what followed it last, + 1; 0: nothing has
+	after []uint32 // by row: the row that followed it last, + 1; 0: none
 	last  uint64
-	next  uint64 // one more than the largest so far
+	next  uint64 // one more than the largest row so far
 }
 
-// The codes: what followed the row before when that was named last, the next new row, and from
-// here on the row itself.
+// The codes: the row that followed the last row when that was used before; the next new row; and from
+// codeRow on, the row itself.
 const (
 	codeAgain = iota
 	codeNew
@@ -67,7 +67,7 @@ var errFollows = errors.New("nothing has followed this row yet")
 
 func (f *follower) reset() { *f = follower{after: append(f.after[:0], 0)} }
 
-// code is what stands in the file for a row.
+// code returns the code of a row.
 func (f *follower) code(row uint64) uint64 {
 	for row >= uint64(len(f.after)) {
 		f.after = append(f.after, 0)
@@ -89,7 +89,7 @@ func (f *follower) code(row uint64) uint64 {
 	return code
 }
 
-// rows makes rows of the codes of a column, that names rows of a table of so many; it has as many values as to.
+// rows decodes a column of codes into to. The column must have exactly len(to) values, each less than rows.
 func (f *follower) rows(to []uint32, column []byte, rows int) error {
 	f.after = append(f.after[:0], make([]uint32, rows)...)
 	after, at, last, next := f.after, 0, uint32(0), uint64(0)
@@ -97,7 +97,7 @@ func (f *follower) rows(to []uint32, column []byte, rows int) error {
 		switch {
 		case at >= len(column):
 			return errTable
-		case int(last) >= len(after): // there is no row
+		case int(last) >= len(after): // the table is empty
 			return outside(0, rows)
 		}
 		code := uint64(column[at])
@@ -126,7 +126,7 @@ func (f *follower) rows(to []uint32, column []byte, rows int) error {
 	return ended(column, at)
 }
 
-// plainRows is rows of a column without codes.
+// plainRows is rows for a column without codes.
 func plainRows(to []uint32, column []byte, rows int) error {
 	at := 0
 	for i := range to {
@@ -145,7 +145,7 @@ func plainRows(to []uint32, column []byte, rows int) error {
 	return ended(column, at)
 }
 
-// loadHashes gives the keys their hashes: those that follow, and those of their own.
+// loadHashes sets the hashes of the keys: those that follow, and those stored.
 func (b *batchReader) loadHashes() (err error) {
 	hashes := b.raw[fieldKeyHash]
 	switch b.follows.nameHash {
@@ -193,7 +193,7 @@ func (b *batchReader) loadHashes() (err error) {
 	return nil
 }
 
-// loadTimes decodes the times, of which there are as many as there are events.
+// loadTimes decodes the times. Their number is the number of events.
 func (b *batchReader) loadTimes() error {
 	high, low := b.raw[fieldTimeHigh], b.raw[fieldTimeLow]
 	if high == nil {
@@ -222,7 +222,7 @@ func (b *batchReader) loadTimes() error {
 	return ended(high, at)
 }
 
-// loadTimeDeltas is loadTimes of version 1.
+// loadTimeDeltas is loadTimes for version 1.
 func (b *batchReader) loadTimeDeltas() (err error) {
 	column := b.raw[fieldTimeDelta]
 	n := count(column)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Rows come back from their codes, whatever their order.
+// Rows can be decoded from their codes, whatever their order.
 func TestFollowerRoundTrip(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, rows := range []int{1, 2, 7, 1000} {
@@ -21,7 +21,7 @@ func TestFollowerRoundTrip(t *testing.T) {
 			for i := range 500 {
 				row := uint32(rng.IntN(rows))
 				if i > 100 && rng.IntN(4) > 0 {
-					row = want[i-7] // the same ways again
+					row = want[i-7] // the same rows again
 				}
 				code := f.code(uint64(row))
 				want = append(want, row)
@@ -69,7 +69,7 @@ func TestFollowerDamage(t *testing.T) {
 	}
 }
 
-// A batch whose hashes or times are not of its keys and events is damaged.
+// A batch whose hashes or times do not match its keys and events is damaged.
 func TestFollowsDamage(t *testing.T) {
 	whole := func() *batchWriter {
 		b := newBatchWriter(follows{nameHash: NameHash_NAME_HASH_WORD64_LE})

@@ -34,7 +34,7 @@ func formatText(t *testing.T) string {
 	return string(b)
 }
 
-// block returns what stands in the one fenced block of a language.
+// block returns the contents of the only fenced block of a language.
 func block(t *testing.T, text, language string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(text, "```"+language+"\n")
@@ -50,8 +50,7 @@ var (
 	tableRow = regexp.MustCompile("^\\| (\\d+) \\| `(\\w+)` \\| ([^|]*) \\|")
 )
 
-// documented reads the tables of FORMAT.md: "Message.number" to "name type", and
-// "Enum.number" to "name".
+// documented reads the tables of FORMAT.md: "Message.number" to "name type", and "Enum.number" to "name".
 func documented(text string) map[string]string {
 	rows := make(map[string]string)
 	var kind, name string
@@ -68,8 +67,7 @@ func documented(text string) map[string]string {
 	return rows
 }
 
-// Every message, field and enum value of the proto stands in FORMAT.md, and
-// nothing else does.
+// Every message, field and enum value of the proto is in FORMAT.md, and FORMAT.md has no other.
 func TestFormatTablesAreTheProto(t *testing.T) {
 	want := make(map[string]string)
 	file := schema.File_trace_proto
@@ -128,8 +126,8 @@ func TestFormatBoundsAreTheCode(t *testing.T) {
 	}
 }
 
-// The example in FORMAT.md is what its notes say, reads as the events it lists,
-// and is what the Writer makes of those.
+// The bytes of the example in FORMAT.md are what its notes say, are read as the events that it lists, and
+// are what the Writer makes of these.
 func TestFormatExample(t *testing.T) {
 	text := formatText(t)
 	listing := block(t, text, "hex")
@@ -182,7 +180,7 @@ func TestFormatExample(t *testing.T) {
 	}
 }
 
-// The same example as version 2 had it reads as the same events.
+// The same example in version 2 is read as the same events.
 func TestFormatVersion2(t *testing.T) {
 	listing, err := os.ReadFile("testdata/version2.hex")
 	if err != nil {
@@ -214,7 +212,7 @@ func hexBytes(t *testing.T, listing string) []byte {
 	return raw
 }
 
-// annotate lists the fields of a message, one a line, bytes to the left.
+// annotate writes the fields of a message, one per line, with the bytes on the left.
 func annotate(out *strings.Builder, b []byte, d protoreflect.MessageDescriptor, depth int) {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
@@ -273,7 +271,7 @@ func values(f protoreflect.FieldDescriptor, b []byte) string {
 	return strings.Join(out, " ")
 }
 
-// deltaText shows small differences as numbers, large ones as the address they are.
+// deltaText returns a small difference as a number, and a large one as the address that it is.
 func deltaText(d int64) string {
 	if -1<<16 < d && d < 1<<16 {
 		return strconv.FormatInt(d, 10)
@@ -281,7 +279,7 @@ func deltaText(d int64) string {
 	return fmt.Sprintf("%#x", uint64(d))
 }
 
-// eventLine shows an event as the events block of FORMAT.md does.
+// eventLine returns an event in the form of the events block of FORMAT.md.
 func eventLine(e *schema.Event) string {
 	s := fmt.Sprintf("#%d %d cpu %d %s %d/%d %s %s", e.ID, e.Time, e.CPU, e.Comm, e.PID, e.TID, e.Role.Label(), e.Phase.Label())
 	dentry := e.Columns.Has(schema.ColumnDentry)
@@ -321,7 +319,7 @@ func eventLine(e *schema.Event) string {
 	return s + "\n"
 }
 
-// Traces recorded by every released version keep reading to their last event.
+// Traces recorded by every released version can be read to their last event.
 func TestSampleTracesRead(t *testing.T) {
 	for name, b := range tracetest.Files(t, "../traces/*.pb") {
 		got := read(t, b, 0)

@@ -12,30 +12,30 @@ import (
 
 const (
 	zstdMagic     = 0xFD2FB528
-	skippableBase = 0x184D2A50 // 16 magics from here
+	skippableBase = 0x184D2A50 // 16 magics from here on
 	maxBlock      = 128 << 10
 )
 
 var errFraming = errors.New("no zstd frame here")
 
-// frameReader cuts a stream into zstd frames without decompressing them, and finds
-// its way back to a frame after damage.
+// frameReader cuts a stream into zstd frames without decompressing them, and finds the next frame after
+// damage.
 type frameReader struct {
 	r       io.Reader
-	mem     []byte // what buf lies in
-	buf     []byte // read and not yet handed out
+	mem     []byte // the memory of buf
+	buf     []byte // read and not returned yet
 	off     int64  // file offset of buf[0]
-	frame   int    // length of the frame handed out last, still at the start of buf
-	work    int64  // bytes looked at to find the ends of frames; in a damaged file some many times
+	frame   int    // length of the frame returned last, still at the start of buf
+	work    int64  // bytes scanned for the ends of frames; in a damaged file some of them many times
 	eof     bool
-	chunk   int   // is read at once, bytes; 0: the usual
-	sparing bool  // no more is read than is needed, nearly
-	err     error // of r, but for io.EOF
+	chunk   int   // bytes read at once; 0: the default
+	sparing bool  // little more is read than is needed
+	err     error // of r, except io.EOF
 }
 
-// next returns the next data frame, valid until the next call, and its offset.
-// io.EOF: the stream ended between frames. io.ErrUnexpectedEOF: inside one.
-// errFraming: the bytes here are no frame; call resync.
+// next returns the next data frame, valid until the next call, and its offset. Errors: io.EOF if the stream
+// ended between frames, io.ErrUnexpectedEOF if inside one, errFraming if the bytes here are no frame (call
+// resync then), or that of r.
 func (f *frameReader) next() (frame []byte, offset int64, err error) {
 	f.drop(f.frame)
 	f.frame = 0
@@ -64,15 +64,15 @@ func (f *frameReader) next() (frame []byte, offset int64, err error) {
 	}
 }
 
-// peek returns the data frame at an offset that is not handed out yet, or after it, and where it
-// begins; nil where no whole frame is there, as far as the stream is read.
+// peek returns the first data frame at or after an offset that next has not returned yet, and where it
+// begins; nil if no whole frame has been read from there on.
 func (f *frameReader) peek(at int64) ([]byte, int64) {
 	p := frameReader{buf: f.buf[at-f.off:], off: at, eof: true}
 	frame, at, _ := p.next()
 	return frame, at
 }
 
-// measure walks the frame at the start of buf to its end, or as far as it is one.
+// measure returns the size of the frame at the start of buf, or of as much of it as is sound.
 func (f *frameReader) measure() (size int, err error) {
 	size, checksum, err := f.header()
 	for err == nil {
@@ -84,7 +84,7 @@ func (f *frameReader) measure() (size int, err error) {
 		if length > maxBlock || h>>1&3 == 3 {
 			return size, errFraming
 		}
-		if h>>1&3 == 1 { // RLE: one byte stands for the block
+		if h>>1&3 == 1 { // RLE: one byte is stored for the block
 			length = 1
 		}
 		size += 3 + length
@@ -101,14 +101,14 @@ func (f *frameReader) measure() (size int, err error) {
 	return size + checksum, err
 }
 
-// header returns the size of the frame header and that of the checksum at the end.
+// header returns the sizes of the frame header and of the checksum at the end.
 func (f *frameReader) header() (size, checksum int, err error) {
 	if !f.fill(5) {
 		return 0, 0, f.end(io.ErrUnexpectedEOF)
 	}
 	d := f.buf[4]
 	size = 5
-	if d&0x20 == 0 { // no single segment: a window descriptor
+	if d&0x20 == 0 { // not a single segment: a window descriptor
 		size++
 	}
 	size += []int{0, 1, 2, 4}[d&3] // dictionary id
@@ -124,7 +124,7 @@ func (f *frameReader) header() (size, checksum int, err error) {
 	return size, checksum, nil
 }
 
-// skip passes over a skippable frame, of whatever size.
+// skip drops a skippable frame of any size.
 func (f *frameReader) skip() error {
 	if !f.fill(8) {
 		return f.end(io.ErrUnexpectedEOF)
@@ -140,7 +140,7 @@ func (f *frameReader) skip() error {
 	return nil
 }
 
-// short tells a stream cut inside a magic number from one that holds no frame.
+// short distinguishes a stream cut inside a magic number from one that holds no frame.
 func (f *frameReader) short(b []byte) error {
 	if bytes.HasPrefix(binary.LittleEndian.AppendUint32(nil, zstdMagic), b) || b[0]&0xf0 == skippableBase&0xf0 {
 		return f.end(io.ErrUnexpectedEOF)
@@ -148,8 +148,8 @@ func (f *frameReader) short(b []byte) error {
 	return errFraming
 }
 
-// resync drops the byte at the start of the stream and all up to the next magic
-// number of a data frame. It returns how many bytes were dropped.
+// resync drops the byte at the start of buf and everything up to the next magic number of a data frame. It
+// returns how many bytes were dropped.
 func (f *frameReader) resync() (int64, error) {
 	from := f.off
 	magic := binary.LittleEndian.AppendUint32(nil, zstdMagic)
@@ -174,7 +174,7 @@ func (f *frameReader) drop(n int) {
 	f.off += int64(n)
 }
 
-// fill makes buf at least n bytes long, if the stream has them.
+// fill reads until buf has at least n bytes, and reports whether it has.
 func (f *frameReader) fill(n int) bool {
 	for len(f.buf) < n && !f.eof {
 		f.more(n)
@@ -182,7 +182,7 @@ func (f *frameReader) fill(n int) bool {
 	return len(f.buf) >= n
 }
 
-// sparingChunk is how much is read at once where frames are passed over, bytes.
+// sparingChunk is how many bytes are read at once if frames may be skipped.
 const sparingChunk = 16 << 10
 
 func (f *frameReader) more(n int) {
@@ -207,7 +207,7 @@ func (f *frameReader) more(n int) {
 	}
 }
 
-// end is the error at the end of the stream: that of the reader, else def.
+// end returns the error at the end of the stream: that of r, else def.
 func (f *frameReader) end(def error) error {
 	if f.err != nil {
 		return f.err

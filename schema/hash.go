@@ -6,10 +6,9 @@ import "math/bits"
 
 const goldenRatio64 = 0x61C8864680B583EB // GOLDEN_RATIO_64 of include/linux/hash.h
 
-// HashName computes qstr.hash as the kernel's hash_name() does on a 64-bit little
-// endian machine with CONFIG_DCACHE_WORD_ACCESS (NAME_HASH_WORD64_LE). The salt is
-// the address of the parent dentry. A filesystem with its own d_op->d_hash does
-// otherwise.
+// HashName computes qstr.hash as the kernel's hash_name() does on a 64-bit little-endian machine with
+// CONFIG_DCACHE_WORD_ACCESS (NAME_HASH_WORD64_LE). The salt is the address of the parent dentry. It does
+// not hold for a filesystem with its own d_op->d_hash.
 func HashName(salt uint64, name string) uint32 {
 	var x uint64
 	y := salt
@@ -24,10 +23,10 @@ func HashName(salt uint64, name string) uint32 {
 	return uint32(y * goldenRatio64 >> 32)
 }
 
-// loadTail is the up to seven bytes of s, padded with zeros.
+// loadTail returns the up to seven bytes of s, padded with zeros.
 func loadTail(s string) uint64 {
 	switch n := len(s); {
-	case n >= 4: // the last four lie over some of the first
+	case n >= 4: // the last four bytes may overlap the first
 		return uint64(load32(s)) | uint64(load32(s[n-4:]))<<(8*(n-4))
 	case n > 0:
 		return uint64(s[0]) | uint64(s[n/2])<<(8*(n/2)) | uint64(s[n-1])<<(8*(n-1))

@@ -7,15 +7,15 @@ import (
 	"math/bits"
 )
 
-// HashStep is one operation of HashName and what x and y are after it.
+// HashStep is one operation of HashName, and the values of x and y after it.
 type HashStep struct {
 	Op   string // in C, e.g. "x = rol64(x, 12)"
 	Note string // what is mixed in; may be empty
 	X, Y uint64
 }
 
-// HashSteps computes qstr.hash as HashName does, one operation at a time, modulo
-// 2^64. The last step's Y is the hash.
+// HashSteps computes qstr.hash as HashName does, one operation at a time, modulo 2^64. The last step's Y is
+// the hash.
 func HashSteps(salt uint64, name string) []HashStep {
 	var x uint64
 	y := salt

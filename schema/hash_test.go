@@ -30,8 +30,8 @@ func TestHashNameMatchesKernels(t *testing.T) {
 	}
 }
 
-// The steps come to the same, and each follows from the one before: they are done
-// again here from what they say.
+// The steps give the same hash, and each follows from the one before: the test repeats them from their
+// text.
 func TestHashSteps(t *testing.T) {
 	for _, name := range []string{"", "a", "t_m.txt", "exactly8", "ninebytes", "test_file_very_long_name_to_force_external_allocation_1770466275", "\xff\x00`|\n"} {
 		const salt = 0xff406d8fc1411c00

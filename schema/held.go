@@ -9,12 +9,12 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// held is a frame that is not yet written, with what the index says of it.
+// held is a frame that has not been written yet, with its row of the index.
 type held struct {
-	bytes                  []byte        // of the frame, good when done is closed
-	body                   []byte        // what is to be in it, in raw
-	raw                    []byte        // given back when it is done
-	done                   chan struct{} // nil: it is
+	bytes                  []byte        // of the frame, valid once done is closed
+	body                   []byte        // the frame's contents, in raw
+	raw                    []byte        // returned to holder.raws when the frame is made
+	done                   chan struct{} // nil: the frame is made
 	firstID, first, latest uint64        // id of the first event, earliest and latest time; 0 without events
 	events                 uint32
 	filter                 []byte
@@ -23,16 +23,16 @@ type held struct {
 // holder keeps frames back, and has them made by another goroutine.
 type holder struct {
 	frames   []*held
-	counting []*held // those of which it is not known yet how large they are
+	counting []*held // those whose size is not known yet
 	spare    []*held
-	bytes    int64 // of frames whose size is known
+	bytes    int64 // of the frames whose size is known
 	todo     chan *held
-	raws     chan []byte // memory for bodies: so many frames are under way at most
+	raws     chan []byte // memory for bodies; bounds the frames under way
 }
 
-// Hold makes the writer keep the frames that follow back until Settle, so that a loss found later still comes to stand before
-// the events that it touches. They are made by a function that run is to start in a goroutine of its own; it returns
-// after Close, or an error.
+// Hold makes the writer keep back all later frames until Settle, so that a loss that becomes known later
+// can still be placed before the events that it affects. run is given a function that makes the frames, and
+// is started in its own goroutine. The function returns after Close or an error.
 func (t *Writer) Hold(run func(encode func())) {
 	h := &holder{todo: make(chan *held, 2), raws: make(chan []byte, 3)}
 	h.raws <- make([]byte, 0, usualBytes)
@@ -40,7 +40,7 @@ func (t *Writer) Hold(run func(encode func())) {
 	t.hold = h
 	enc := t.enc
 	go run(func() {
-		frame := make([]byte, 0, usualBytes) // of these a frame takes a tenth mostly, and many are held
+		frame := make([]byte, 0, usualBytes) // a frame mostly takes a tenth of this, and many frames are held
 		for f := range h.todo {
 			frame = enc.EncodeAll(f.body, frame[:0])
 			f.bytes = append(f.bytes[:0], frame...)
@@ -50,8 +50,8 @@ func (t *Writer) Hold(run func(encode func())) {
 	})
 }
 
-// Settle writes the frames held whose events were before a time, nanoseconds since boot: what
-// was lost until then has been told.
+// Settle writes the held frames whose events all were before a time, in nanoseconds since boot: losses up
+// to then have been recorded.
 func (t *Writer) Settle(before uint64) error {
 	h, n := t.hold, 0
 	if h == nil {
@@ -73,7 +73,7 @@ func (t *Writer) Settle(before uint64) error {
 	return t.err
 }
 
-// count adds up the sizes of the frames that are made; all: it waits for those under way.
+// count adds up the sizes of the frames that are made. With all, it waits for those under way.
 func (h *holder) count(all bool) {
 	for len(h.counting) > 0 {
 		f := h.counting[0]
@@ -90,8 +90,8 @@ func (h *holder) count(all bool) {
 	}
 }
 
-// put makes a frame of a Packet with the body in raw, and of Trace.packet around it, and writes it, or holds it at a place
-// among those held. Of f there is what the index says.
+// put makes a frame of a Packet whose body is in raw, in a Trace.packet, and writes it, or inserts it at a
+// place among the held frames. f has the frame's row of the index.
 func (t *Writer) put(f held, field protowire.Number, at int) error {
 	size := len(t.raw) - packetHead
 	inner := protowire.SizeTag(field) + protowire.SizeBytes(size)
@@ -122,7 +122,7 @@ func (t *Writer) put(f held, field protowire.Number, at int) error {
 	return nil
 }
 
-// emit writes a frame, and the index's row of one with events.
+// emit writes a frame, and adds a row to the index if it has events.
 func (t *Writer) emit(f *held) {
 	at := t.bytes
 	t.written += uint64(f.events)
@@ -133,13 +133,14 @@ func (t *Writer) emit(f *held) {
 	x.Offset, x.Bytes = append(x.Offset, uint64(at)), append(x.Bytes, uint64(len(f.bytes)))
 	x.FirstId, x.Events = append(x.FirstId, f.firstID), append(x.Events, f.events)
 	x.FirstNs, x.LastNs = append(x.FirstNs, f.first), append(x.LastNs, f.latest)
-	if t.holds <= holdsBudget { // else there are none, and their memory may not grow
+	if t.holds <= holdsBudget { // else Close drops all filters, so their memory need not grow
 		x.Holds = append(x.Holds, f.filter)
 		t.holds += len(f.filter)
 	}
 }
 
-// place is where a loss stands among the frames held: before the first with an event later than its beginning.
+// place returns where a loss belongs among the held frames: before the first one with an event later than
+// the loss's beginning.
 func (t *Writer) place(l *Loss) int {
 	if t.hold == nil {
 		return 0
@@ -150,7 +151,7 @@ func (t *Writer) place(l *Loss) int {
 	return len(t.hold.frames)
 }
 
-// end is the place behind all frames held.
+// end returns the place behind all held frames.
 func (t *Writer) end() int {
 	if t.hold == nil {
 		return 0
@@ -167,7 +168,7 @@ func (t *Writer) out(b []byte) error {
 	return nil
 }
 
-// fail ends the trace: every call returns the error from now on.
+// fail ends the trace: every later call returns the error.
 func (t *Writer) fail(err error) {
 	if t.err = err; t.hold != nil {
 		close(t.hold.todo)

@@ -4,13 +4,12 @@ package schema
 
 import "encoding/binary"
 
-// A mark is the hash of a thing that a frame holds, for Index.holds: FNV-1a of its kind and
-// its bytes.
+// mark is the hash, for Index.holds, of something that a frame has: FNV-1a of its kind and its bytes.
 type mark uint64
 
 const (
 	maxHolds    = 512     // bytes of one filter
-	holdsBudget = 3 << 20 // of all: the index keeps to its bound
+	holdsBudget = 3 << 20 // bytes of all filters, so that the index keeps to its bound
 )
 
 func markOf(kind byte, what string) mark {
@@ -31,8 +30,7 @@ func markPID(pid uint32) mark {
 
 func markPath(path string) mark { return markOf('n', path) }
 
-// bits calls f with the place of each bit of the mark in a filter of so many bytes, until it
-// returns false.
+// bits calls f with the place of each bit of the mark in a filter of so many bytes, until f returns false.
 func (m mark) bits(bytes int, f func(at, bit int) bool) {
 	h, g := uint32(m), uint32(m>>32)|1
 	for i := range uint32(4) {
@@ -43,7 +41,7 @@ func (m mark) bits(bytes int, f func(at, bit int) bool) {
 	}
 }
 
-// filterOf makes the filter of a frame that holds these.
+// filterOf returns the Bloom filter of a frame with these marks.
 func filterOf(marks []mark) []byte {
 	size := 16
 	for size < len(marks) && size < maxHolds {
@@ -56,7 +54,7 @@ func filterOf(marks []mark) []byte {
 	return filter
 }
 
-// may reports whether a frame can hold one of these; none asked for: it can.
+// may reports whether a frame can have one of the wanted things. If none is wanted, it is true.
 func may[T any](x *Index, frame int, wanted []T, mark func(T) mark) bool {
 	if len(wanted) == 0 || len(x.Holds) == 0 || len(x.Holds[frame]) == 0 {
 		return true
@@ -75,13 +73,12 @@ func may[T any](x *Index, frame int, wanted []T, mark func(T) mark) bool {
 	return false
 }
 
-// MayHoldComm reports whether the frame can have an event of one of these tasks; so do
-// MayHoldPID of processes and MayHoldPath of calls with one of these paths. Where nothing is
-// asked for it can.
+// MayHoldComm reports whether the frame can have an event of a task with one of these names. It is true if
+// there are none.
 func (x *Index) MayHoldComm(frame int, comms []string) bool { return may(x, frame, comms, markComm) }
 
-// MayHoldPID is MayHoldComm of process ids.
+// MayHoldPID is MayHoldComm for process ids.
 func (x *Index) MayHoldPID(frame int, pids []uint32) bool { return may(x, frame, pids, markPID) }
 
-// MayHoldPath is MayHoldComm of paths: that a call was entered for one.
+// MayHoldPath is MayHoldComm for paths: whether a call was entered with one of them.
 func (x *Index) MayHoldPath(frame int, paths []string) bool { return may(x, frame, paths, markPath) }

@@ -21,11 +21,10 @@ const (
 	fieldIdxSize  = 15
 )
 
-// ErrNoIndex says that a trace does not end in a seek index: it was cut, or joined
-// with another.
+// ErrNoIndex says that a trace does not end in a seek index: it was cut, or joined with another.
 var ErrNoIndex = errors.New("no seek index")
 
-// indexFrame wraps the index in its skippable frame.
+// indexFrame puts the index into its skippable frame.
 func indexFrame(x *Index) ([]byte, error) {
 	body, err := proto.Marshal(x)
 	if err != nil {
@@ -38,9 +37,9 @@ func indexFrame(x *Index) ([]byte, error) {
 	return protowire.AppendFixed32(frame, uint32(len(frame)+4)), nil
 }
 
-// ReadIndex reads the seek index at the end of a trace of size bytes. With it the
-// frames that hold a stretch of time are found without reading the others: each
-// stands alone. Errors: ErrNoIndex, or that of r.
+// ReadIndex reads the seek index at the end of a trace of size bytes. With it, the frames of a stretch of
+// time are found without reading the others, as each frame can be read by itself. Errors: ErrNoIndex, or
+// that of r.
 func ReadIndex(r io.ReaderAt, size int64) (*Index, error) {
 	var tail [indexTail]byte
 	if size < indexHead+indexTail {

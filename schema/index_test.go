@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// By the index alone every frame is found, and holds the ids and times it is said to.
+// The index alone leads to every frame, which has the ids and times that the index says.
 func TestIndexFindsEveryFrame(t *testing.T) {
 	b := bytesOf(t, 60000)
 	x, err := schema.ReadIndex(bytes.NewReader(b), int64(len(b)))

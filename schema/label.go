@@ -9,20 +9,19 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Label is the phase as printed: "enter", "exit", "phase(9)" for one this version
-// does not know.
+// Label returns the phase as printed: "enter", "exit", "phase(9)" for one that this version does not know.
 func (p Phase) Label() string { return EnumLabel(p.Descriptor(), p.Number()) }
 
-// Label is the way of attaching as printed, e.g. "fentry".
+// Label returns the way of attaching as printed, e.g. "fentry".
 func (a Attach) Label() string { return EnumLabel(a.Descriptor(), a.Number()) }
 
-// Label is the cause as printed, e.g. "ring_buffer".
+// Label returns the cause as printed, e.g. "ring_buffer".
 func (c LossCause) Label() string { return EnumLabel(c.Descriptor(), c.Number()) }
 
-// Label is the algorithm as printed, e.g. "word64_le".
+// Label returns the algorithm as printed, e.g. "word64_le".
 func (h NameHash) Label() string { return EnumLabel(h.Descriptor(), h.Number()) }
 
-// EnumLabel is a value of an enum as printed: its name without the enum's own, in lower case.
+// EnumLabel returns a value of an enum as printed: its name without the enum's name, in lower case.
 func EnumLabel(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
 	zero := string(e.Values().ByNumber(0).Name())
 	prefix := zero[:strings.LastIndexByte(zero, '_')+1]

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// deltas are the differences of values, the first that to 0.
+// deltas returns the differences of successive values, from 0.
 func deltas(values []uint64) (out []int64) {
 	var before uint64
 	for _, v := range values {
@@ -29,7 +29,7 @@ func indices(values []uint64) (out []uint32) {
 	return out
 }
 
-// older are the fields that version 2 had for those of version 3: each makes one of the other.
+// older replaces the fields of version 3 by those that version 2 had in their place, one each.
 var older = []func(*schema.EventBatch){
 	func(b *schema.EventBatch) { b.KeyParentDelta, b.KeyParentStep = deltas(steps(b.KeyParentStep)), nil },
 	func(b *schema.EventBatch) { b.KeyName, b.KeyNameDelta = indices(prefix(b.KeyNameDelta)), nil },
@@ -39,7 +39,8 @@ var older = []func(*schema.EventBatch){
 	},
 }
 
-// A reader takes of each batch the fields that are there, whatever the version says, and where both are those of version 3.
+// A reader takes the fields that a batch has, whatever the version says, and those of version 3 if it has
+// both.
 func TestVersionsMixed(t *testing.T) {
 	file := bytesOf(t, 2000)
 	want := read(t, file, 0)

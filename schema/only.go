@@ -4,23 +4,24 @@ package schema
 
 import "slices"
 
-// Only makes the reader pass over events of other roles than the wanted ones, for who takes no more of them than that they
-// happened. Those that nothing else stands for it hands out all the same: the first and the last event of a batch, one of
-// another CPU, thread, process or name than the event before it, and all of a batch in which time runs backwards. Ids stay, and
-// what is damaged, lost or cut is told as ever.
+// Only makes the reader skip events of other roles than the wanted ones, for callers that need to know of
+// those no more than that they happened. Some are returned all the same, as nothing else would show what
+// they do: the first and the last event of a batch, an event with another CPU, thread, process or name than
+// the event before it, and all events of a batch in which time runs backwards. Ids do not change, and
+// damage, losses and cuts are reported as usual.
 func (t *Reader) Only(wanted func(Role) bool) {
 	t.wanted = wanted
 	t.batch.pick(wanted)
 }
 
-// passing is what an event of a kind is passed over by.
+// passing says whether events of a kind are skipped, and how.
 type passing struct {
 	over bool
 	n    uint8
-	rows [columnRows]uint8 // the first n: of its columns
+	rows [columnRows]uint8 // the first n are the rows of its columns
 }
 
-// pick finds out which kinds of the batch are passed over.
+// pick finds out which kinds of the batch are skipped.
 func (b *batchReader) pick(wanted func(Role) bool) {
 	b.passing = b.passing[:0]
 	if wanted == nil || !slices.IsSorted(b.time) {
@@ -39,7 +40,8 @@ func (b *batchReader) pick(wanted func(Role) bool) {
 	}
 }
 
-// passOver goes on to the next event that is to be handed out. There is one: the last of the batch is.
+// passOver goes on to the next event to return. There always is one, as the last event of a batch is not
+// skipped.
 func (b *batchReader) passOver() {
 	i := b.done
 	for ; i < b.events-1; i++ {

@@ -15,10 +15,11 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// batchOf is how many events a batch of only's trace has.
+// batchOf is the number of events in a batch of mixed.
 const batchOf = 50
 
-// mixed is a trace of tasks that take turns, of which one batch in eight has a time that runs backwards, with a loss now and then.
+// mixed returns a trace of tasks that take turns. In one batch of eight a time runs backwards, and there
+// are some losses.
 func mixed(t *testing.T, n int) []byte {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -55,7 +56,7 @@ func mixed(t *testing.T, n int) []byte {
 	return b.Bytes()
 }
 
-// records are what a reader with so many processors says of a file, each as text, and its event, if it is one.
+// records returns what a reader with so many CPUs says about a file, each record as text, and the events.
 func records(file []byte, processors int, wanted func(schema.Role) bool) (said []string, events []*schema.Event) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 	r, err := schema.NewReader(bytes.NewReader(file), 0)
@@ -82,7 +83,8 @@ func records(file []byte, processors int, wanted func(schema.Role) bool) (said [
 	}
 }
 
-// Events of other roles are passed over but where only they tell who ran when; what is handed out is as it is without.
+// Events of other roles are skipped unless only they show who ran when; those returned are the same as
+// without Only.
 func TestOnlySomeRoles(t *testing.T) {
 	file := mixed(t, 4000)
 	wanted := func(r schema.Role) bool { return r == schema.RoleOpen || r == schema.RoleInsert }
@@ -114,7 +116,7 @@ func TestOnlySomeRoles(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with a file, what is said beside events is the same.
+// Whatever is wrong with a file, all that is reported besides events is the same.
 func TestOnlySaysWhatIsWrong(t *testing.T) {
 	whole, rng := mixed(t, 2000), rand.New(rand.NewPCG(7, 8))
 	beside := func(said []string, events []*schema.Event) (out []string) {

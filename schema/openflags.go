@@ -2,8 +2,8 @@
 
 package schema
 
-// OpenFlags returns the flags of an open as most machines number them, x86-64 among them
-// (include/uapi/asm-generic/fcntl.h), from a machine's own, as uname -m calls it.
+// OpenFlags converts the flags of an open from the numbers of a machine, named as by uname -m, to those of
+// most machines, x86-64 among them (include/uapi/asm-generic/fcntl.h).
 func OpenFlags(machine string, flags uint32) uint32 {
 	own := openFlags[machine]
 	generic := flags
@@ -18,8 +18,8 @@ func OpenFlags(machine string, flags uint32) uint32 {
 	return generic
 }
 
-// openFlags has the machines with numbers of their own, arch/arm64/include/uapi/asm/fcntl.h:
-// O_DIRECTORY (a part of O_TMPFILE too), O_NOFOLLOW, O_DIRECT, O_LARGEFILE.
+// openFlags lists the machines with numbers of their own, from arch/arm64/include/uapi/asm/fcntl.h:
+// O_DIRECTORY (also part of O_TMPFILE), O_NOFOLLOW, O_DIRECT, O_LARGEFILE.
 var openFlags = map[string][]struct{ own, generic uint32 }{
 	"aarch64": {{0o40000, 0o200000}, {0o100000, 0o400000}, {0o200000, 0o40000}, {0o400000, 0o100000}},
 }

@@ -2,8 +2,7 @@
 
 package schema
 
-// Phases returns the phases of which the probe gives events: of a call as a whole its entry
-// and its exit.
+// Phases returns the phases of the probe's events: for PHASE_CALL both the entry and the exit.
 func (p *Probe) Phases() []Phase {
 	if p.Phase == Whole {
 		return []Phase{Enter, Exit}

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Errors that end a reading; Reader wraps them with what it met.
+// Errors that end a reading; Reader wraps them with details.
 var (
 	ErrNotTrace  = errors.New("not a dtrec trace")
 	ErrVersion   = errors.New("trace format not supported")
@@ -21,37 +21,36 @@ var (
 	ErrInflated  = errors.New("it holds far more than its size allows")
 )
 
-// ErrMiscounted is that of a Damage before a footer that counts fewer events than there are.
+// ErrMiscounted is the error of a Damage before a footer that counts fewer events than there are.
 var ErrMiscounted = errors.New("the footer counts other events than the file holds")
 
-// Reader reads one run of a trace from front to back, in memory bounded by the
-// largest frame.
+// Reader reads one run of a trace from front to back, in memory bounded by the largest frame.
 type Reader struct {
 	frames  frameReader
 	dec     *zstd.Decoder
 	ahead   ahead
 	frame   *unpacked
-	rest    []byte // packets of frame not yet read
+	rest    []byte // packets of frame that are still to be read
 	header  *Header
 	batch   *batchReader // of frame
 	event   Event
-	entry   Event // of that, where it has one
+	entry   Event // what event.Entry points to, if it has one
 	nextID  uint64
-	damage  *Damage // met, not yet reported: the next batch tells its events
+	damage  *Damage // not reported yet: the next batch tells how many events it cost
 	ready   []Record
 	footer  *Footer
 	run     int // the run wanted, from 1; 0: the only one
-	runs    int // headers met
+	runs    int // headers read
 	offset  int64
-	decoded int64 // bytes, of all frames
+	decoded int64 // bytes of all frames, decompressed
 	stopped error
-	skip    *skipper        // nil: no frame is passed over
+	skip    *skipper        // nil: no frame is skipped
 	wanted  func(Role) bool // see Only; nil: all are
 }
 
-// NewReader reads the header. run picks one of several concatenated runs, from 1;
-// 0 means the file must hold one only, else Next ends with ErrSecondRun.
-// Errors: ErrNotTrace, ErrVersion, ErrNoRun, or that of r.
+// NewReader reads the header. run picks one of several concatenated runs, from 1; 0 means that the file
+// must hold only one, else Next ends with ErrSecondRun. Errors: ErrNotTrace, ErrVersion, ErrNoRun, or that
+// of r.
 func NewReader(r io.Reader, run int) (*Reader, error) {
 	return newReader(frameReader{r: r}, run)
 }
@@ -71,7 +70,7 @@ func newReader(frames frameReader, run int) (*Reader, error) {
 // Header returns the run's header.
 func (t *Reader) Header() *Header { return t.header }
 
-// Complete reports whether the footer was read: nothing was cut off.
+// Complete reports whether the footer was read, so that nothing was cut off.
 func (t *Reader) Complete() bool { return t.footer != nil }
 
 // Close frees the decoder. It does not close the underlying reader.
@@ -80,8 +79,8 @@ func (t *Reader) Close() {
 	t.dec.Close()
 }
 
-// Next returns the next record, valid until the next call. io.EOF: the end, with
-// or without a footer. After any error Next keeps returning it.
+// Next returns the next record, valid until the next call. It returns io.EOF at the end, with or without a
+// footer. After any error Next keeps returning that.
 func (t *Reader) Next() (Record, error) {
 	for {
 		if len(t.ready) > 0 {
@@ -100,7 +99,7 @@ func (t *Reader) Next() (Record, error) {
 	}
 }
 
-// advance reads the next packet, or the next frame when this one is used up.
+// advance reads the next packet, or the next frame after the last packet of this one.
 func (t *Reader) advance() {
 	if t.decoded+t.frames.work > freeBytes+maxInflation*t.frames.off {
 		t.stop(fmt.Errorf("%w: %d bytes in the first %d", ErrInflated, t.decoded+t.frames.work, t.frames.off))
@@ -141,12 +140,12 @@ func (t *Reader) advance() {
 	}
 }
 
-// maxID bounds the ids, so that they can be counted on with.
+// maxID bounds the ids, so that adding to one does not overflow.
 const maxID = 1 << 62
 
-// damaged passes over the frame last read, to the next one that begins after it.
+// damaged skips the frame read last, up to the next one that begins after its first byte.
 func (t *Reader) damaged(cause error) {
-	if t.runs == 0 { // a trace begins with a readable header: there is nothing to go on to
+	if t.runs == 0 { // a trace begins with a readable header, so there is nothing to go on to
 		t.stop(fmt.Errorf("%w: %w", ErrNotTrace, cause))
 		return
 	}
@@ -167,7 +166,7 @@ func (t *Reader) addDamage(d Damage) {
 	t.damage.Cut = t.damage.Cut || d.Cut
 }
 
-// stop ends the reading; damage that no batch followed is reported first.
+// stop ends the reading. It reports damage that no batch has followed first.
 func (t *Reader) stop(err error) {
 	t.stopped = err
 	if t.damage != nil {
@@ -210,8 +209,7 @@ func (t *Reader) packet() error {
 	return err
 }
 
-// field takes one length-delimited field off b and returns it if it is want, else
-// nothing.
+// field takes one field off b, and returns its contents if it is the wanted length-delimited one, else nil.
 func (t *Reader) field(b *[]byte, want protowire.Number) ([]byte, error) {
 	num, typ, n := protowire.ConsumeTag(*b)
 	if n < 0 {
@@ -230,8 +228,7 @@ func (t *Reader) field(b *[]byte, want protowire.Number) ([]byte, error) {
 	return body, nil
 }
 
-// content reads the one field set in a Packet. Before the wanted run's header
-// only headers count.
+// content reads the one field set in a Packet. Before the wanted run's header it ignores all but headers.
 func (t *Reader) content(num protowire.Number, body []byte) error {
 	if num != fieldPacketEvents {
 		if err := bounded(num, body); err != nil {
@@ -261,7 +258,7 @@ func (t *Reader) content(num protowire.Number, body []byte) error {
 	return nil
 }
 
-// bounded refuses a packet that would take more memory than a reader gives it.
+// bounded returns an error for a packet that would take more memory than a reader allows.
 func bounded(packet protowire.Number, body []byte) error {
 	if most := maxMessage[packet]; len(body) > most {
 		return fmt.Errorf("a packet of %d bytes, at most %d are allowed", len(body), most)

@@ -7,41 +7,42 @@ import (
 	"sort"
 )
 
-// Seeker reads one run of a trace from the middle: from the frame that the seek index
-// names for an event, or from the beginning where there is no index, or a wrong one.
+// Seeker reads one run of a trace from the middle: from the frame that has an event according to the seek
+// index, or from the beginning if there is no index or it is wrong.
 type Seeker struct {
 	file  io.ReaderAt
 	size  int64
 	run   int
-	index *Index // nil: there is none for this run
+	index *Index // nil: none for this run
 	r     *Reader
 }
 
-// NewSeeker reads run of a file of size bytes, as NewReader counts runs. Close it.
+// NewSeeker returns a Seeker for a run of a file of size bytes. Runs are counted as in NewReader. It must
+// be closed.
 func NewSeeker(file io.ReaderAt, size int64, run int) *Seeker {
 	s := &Seeker{file: file, size: size, run: run}
-	if run == 0 { // in a file of several runs an index is of the last one
+	if run == 0 { // in a file of several runs the index is of the last one
 		s.index, _ = ReadIndex(file, size)
 	}
 	return s
 }
 
-// At returns a reader that goes on at the event, or before it. The reader is good until
-// the next call.
+// At returns a reader whose next event is the given one, or one before it. The reader is valid until the
+// next call.
 func (s *Seeker) At(id uint64) (*Reader, error) {
 	if i := s.frame(id); i > 0 && s.r != nil {
 		at := int64(s.index.Offset[i])
 		if s.r.seat(io.NewSectionReader(s.file, at, s.size-at), at, s.index.FirstId[i]) {
 			return s.r, nil
 		}
-		s.index = nil // it is wrong
+		s.index = nil // the index is wrong
 	}
 	s.Close()
 	r, err := NewReader(io.NewSectionReader(s.file, 0, s.size), s.run)
 	if err != nil {
 		return nil, err
 	}
-	r.ahead.most = 0 // of a frame or two that are looked at
+	r.ahead.most = 0 // not worth it, as only a frame or two are read
 	s.r = r
 	if s.frame(id) > 0 {
 		return s.At(id)
@@ -49,8 +50,7 @@ func (s *Seeker) At(id uint64) (*Reader, error) {
 	return r, nil
 }
 
-// frame is the number of the frame that holds the event, from 0; -1 where that is not
-// known.
+// frame returns the number, from 0, of the frame with the event; -1 if it is not known.
 func (s *Seeker) frame(id uint64) int {
 	if s.index == nil {
 		return -1
@@ -66,8 +66,8 @@ func (s *Seeker) Close() {
 	}
 }
 
-// seat makes the reader go on in r, which begins at offset in the file, with a frame
-// of events from firstID on. It reports whether there is one.
+// seat makes the reader go on in r, which begins at offset in the file, with a frame of events from firstID
+// on. It reports whether there is such a frame.
 func (t *Reader) seat(r io.Reader, offset int64, firstID uint64) bool {
 	t.frames = frameReader{r: r, mem: t.frames.mem, off: offset}
 	t.rest, t.ready, t.damage, t.footer, t.stopped = nil, nil, nil, nil, nil

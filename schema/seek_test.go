@@ -10,7 +10,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// counted is a file that says how much of it was read.
+// counted is a file that counts the bytes read from it.
 type counted struct {
 	*bytes.Reader
 	bytes int
@@ -22,7 +22,7 @@ func (c *counted) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// From any event on a run is read as it is from the beginning, without the frames before.
+// From any event on, a run reads the same as from the beginning, without the frames before.
 func TestSeekerGoesOnAtAnyEvent(t *testing.T) {
 	b := bytesOf(t, 60000)
 	events := read(t, b, 0).events
@@ -68,7 +68,7 @@ func TestSeekerGoesOnAtAnyEvent(t *testing.T) {
 	}
 }
 
-// An index that names other frames is done without.
+// An index that names other frames is not used.
 func TestSeekerDoesWithoutAWrongIndex(t *testing.T) {
 	b := bytesOf(t, 60000)
 	x, err := schema.ReadIndex(bytes.NewReader(b), int64(len(b)))

@@ -10,21 +10,22 @@ import (
 	"strings"
 )
 
-// Sent is an event as a probe sends it, struct head of record.h first: time, in nanoseconds since boot; tgid | tid << 32; the comm, in two
-// words; facts of the key, or else of the dentry | bytes of its name << 16 | cpu << 32 | role << 48 | phase << 56. Then there are words for
-// the columns of its role and phase in the catalogue, in the order of Column, and the bytes of names. A row of the table of columns
-// has a word, but for
+// Sent is an event as a probe sends it. It begins with struct head of record.h: the time, in nanoseconds
+// since boot; tgid | tid << 32; the comm, in two words; and facts | bytes of the name << 16 | cpu << 32 |
+// role << 48 | phase << 56, where facts and name are those of the key, or else of the dentry. Then there
+// are words for the columns of its role and phase in the catalogue, in the order of Column, and the bytes
+// of names. A row of the table of columns has one word, except
 //
 //	KEY         parent, length | hash << 32; a length of 0: that of the name's bytes
 //	DENTRY      address, and unless that is 0: inode, name address, parent, length | hash << 32
 //	FILESYSTEM  address of the struct file_system_type, s_dev
 //	OPEN        open_flag | mode << 32
 //
-// Of a call as a whole the words are those of both phases, and a dentry that is not NULL has one word more, its
-// facts | bytes of its name << 16; the name stands in the second half of the bytes behind the words.
+// A call as a whole has the words of both phases. A dentry that is not NULL then has one word more, facts |
+// bytes of its name << 16; the name is in the second half of the bytes behind the words.
 type Sent struct {
 	Words []uint64
-	Text  string // the bytes of these: names are cut from it, and copied where they are kept
+	Text  string // the same bytes as a string: names are slices of it, and are copied where they are kept
 }
 
 // The words of the head.
@@ -37,7 +38,7 @@ const (
 	headWords
 )
 
-// sentAs is what a row of the table of columns takes of the words.
+// sentAs says which words a row of the table of columns has.
 type sentAs uint8
 
 const (
@@ -51,36 +52,36 @@ const (
 	dentryWords = 4 // behind the address
 )
 
-// Sender turns what probes send into columns, with no Event between.
+// Sender turns what probes send into columns, without making Events of it.
 type Sender struct {
 	kinds           [4 << 8]*sentKind // by role | phase << 8
 	typeOf, groupOf func(uint64) string
-	types           map[uint64]string // names of struct file_system_type by address
-	turn            uint64            // counts the batches that were begun
+	types           map[uint64]string // names of struct file_system_type, by address
+	turn            uint64            // counts the batches
 	task            sentTask
 	comms           map[[2]uint64]string // names of tasks, by their words
-	near            [8]sentFilesystem    // those named last, by bits of their addresses
-	event           Event                // holds what few events have, while that is written
+	near            [8]sentFilesystem    // used last, by a hash of the address
+	event           Event                // holds the fields that few events have while they are written
 }
 
-// sentKind is what one role and phase sends.
+// sentKind describes what one role and phase sends.
 type sentKind struct {
 	kindRow
-	nameAddr   int       // which word is the address of the name
-	dentry     int       // that of the dentry; −1: there is none
-	filesystem int       // the first of the filesystem, behind the dentry; −1: there is none
-	rows       []sentRow // what else stands there
-	size       int       // words where the dentry is NULL
-	more       int       // words behind the address of one that is not NULL
+	nameAddr   int       // index of the word with the name's address
+	dentry     int       // index of the dentry's first word; −1: none
+	filesystem int       // index of the filesystem's first word, not counting the dentry's later words; −1: none
+	rows       []sentRow // the other rows
+	size       int       // number of words if the dentry is NULL
+	more       int       // words behind the address of a dentry that is not NULL
 	turn       uint64    // row is its row in the batch of this turn
 	row        uint32
 }
 
-// sentRow is a row of the table of columns, and the short way to it where it is a number that stands in the file as it is.
+// sentRow is a row of the table of columns, with a short cut for a number that is stored as it is.
 type sentRow struct {
-	at    int // which word, behind the dentry
+	at    int // index of its word, not counting the dentry's later words
 	shift uint8
-	bits  uint64 // of the word, shifted
+	bits  uint64 // mask for the word, after the shift
 	row   uint8
 	field uint8
 	way   sentWay
@@ -94,7 +95,7 @@ const (
 	wayDelta
 )
 
-// sentTask is the task of the last event, by words of its head, and its row in the batch of a turn.
+// sentTask is the task of the last event, as words of its head, and its row in the batch of a turn.
 type sentTask struct {
 	turn uint64
 	ids  uint64
@@ -102,7 +103,7 @@ type sentTask struct {
 	row  uint32
 }
 
-// sentFilesystem is a filesystem and its row in the batch of a turn.
+// sentFilesystem is a filesystem, and its row in the batch of a turn.
 type sentFilesystem struct {
 	turn, addr uint64
 	dev, row   uint32
@@ -110,8 +111,8 @@ type sentFilesystem struct {
 
 var errShort = errors.New("record is cut short")
 
-// NewSender returns a Sender that asks typeOf once for the name of each struct file_system_type,
-// by its address, and groupOf for the path of a cgroup, by its id.
+// NewSender returns a Sender. It calls typeOf once for each address of a struct file_system_type, to get
+// its name, and groupOf with the id of a cgroup, to get its path.
 func NewSender(typeOf, groupOf func(uint64) string) *Sender {
 	s := &Sender{typeOf: typeOf, groupOf: groupOf, types: make(map[uint64]string), comms: make(map[[2]uint64]string)}
 	for i := range catalogue {
@@ -177,8 +178,8 @@ func newSentRow(row uint8, at int) sentRow {
 	return r
 }
 
-// Append adds an event as Writer.Append does. Besides its errors there is one for what the catalogue does not have so; nothing
-// is added then.
+// Append adds an event as Writer.Append does. It also returns an error, and adds nothing, if the catalogue
+// has no such event or the record is too short.
 func (s *Sender) Append(t *Writer, e Sent) error {
 	if len(e.Words) < headWords {
 		return errShort
@@ -231,13 +232,13 @@ func (s *Sender) Append(t *Writer, e Sent) error {
 	return t.added()
 }
 
-// named is the bytes of a name and the facts that stand with it.
+// named is a name's bytes, with the facts that belong to it.
 type named struct {
 	name  string
 	facts Fact
 }
 
-// newTask finds the row of another task than the last.
+// newTask finds the row of a task that is not that of the last event.
 func (s *Sender) newTask(b *batchWriter, head *[headWords]uint64) {
 	ids, comm := head[headTask], [2]uint64{head[headComm], head[headComm+1]}
 	name, ok := s.comms[comm]
@@ -252,10 +253,11 @@ func (s *Sender) newTask(b *batchWriter, head *[headWords]uint64) {
 	s.task = sentTask{s.turn, ids, comm, b.task(uint32(ids), uint32(ids>>32), name)}
 }
 
-// maxComms is how many names of tasks are known at once: there are few at a time.
+// maxComms bounds the names of tasks that are remembered; there are few at a time.
 const maxComms = 4096
 
-// values adds to the columns of a kind: of a key what was given, of a dentry what was found.
+// values adds an event's words to the columns: its key has the name and facts of given, its dentry those of
+// found.
 func (s *Sender) values(b *batchWriter, k *sentKind, words []uint64, given, found *named) {
 	if k.columns.Has(ColumnKey) {
 		key := keyValue{words[0], given.name, uint32(words[1]), uint32(words[1] >> 32), given.facts}
@@ -275,7 +277,7 @@ func (s *Sender) values(b *batchWriter, k *sentKind, words []uint64, given, foun
 			of = of[:1+dentryWords]
 			hash = uint32(of[4] >> 32)
 			b.putDentry(&dentryValue{of[0], of[1], of[2], keyValue{of[3], found.name, uint32(of[4]), hash, found.facts}})
-			words = words[k.more:] // from here on what is behind the dentry stands where it does without one
+			words = words[k.more:] // the words after the dentry now have the index that they have without one
 		}
 	}
 	if k.filesystem >= 0 {
@@ -303,7 +305,7 @@ func (s *Sender) rest(b *batchWriter, rows []sentRow, words []uint64) {
 	}
 }
 
-// rare adds what is no number, or not as it stands in the file.
+// rare adds a value that is not a number, or is not stored as it was sent.
 func (s *Sender) rare(b *batchWriter, row int, v uint64) {
 	if c := &columnTable[row]; c.Set != nil {
 		c.Set(&s.event, v)
@@ -322,7 +324,7 @@ func (s *Sender) filesystem(b *batchWriter, addr uint64, dev uint32) {
 	b.columns[fieldFilesystem].uint(uint64(f.row))
 }
 
-// filesystemType is the name of the struct file_system_type at an address; a kernel has a few dozen.
+// filesystemType returns the name of the struct file_system_type at an address; a kernel has a few dozen.
 func (s *Sender) filesystemType(addr uint64) string {
 	if addr == 0 {
 		return ""

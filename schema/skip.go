@@ -9,10 +9,10 @@ import (
 	"slices"
 )
 
-// ErrIndex ends a reading that passed over frames, where the seek index turns out to be wrong.
+// ErrIndex ends a reading that skipped frames if the seek index turns out to be wrong.
 var ErrIndex = errors.New("its seek index names other events than the frames hold")
 
-// skipper passes over frames.
+// skipper skips frames by the seek index.
 type skipper struct {
 	file   io.ReaderAt
 	size   int64
@@ -20,11 +20,11 @@ type skipper struct {
 	wanted func(frame int) bool
 }
 
-// NewReaderAt is NewReader of a file of size bytes, of which Skip may leave frames out.
+// NewReaderAt is NewReader for a file of size bytes, in which Skip can skip frames.
 func NewReaderAt(file io.ReaderAt, size int64, run int) (*Reader, error) {
 	whole := io.NewSectionReader(file, 0, size)
 	x, err := ReadIndex(file, size)
-	if run != 0 || err != nil || !x.names(file, size) { // in a file of several runs an index is of the last one
+	if run != 0 || err != nil || !x.names(file, size) { // in a file of several runs the index is of the last one
 		return NewReader(whole, run)
 	}
 	t, err := newReader(frameReader{r: whole, sparing: true}, run)
@@ -34,7 +34,7 @@ func NewReaderAt(file io.ReaderAt, size int64, run int) (*Reader, error) {
 	return t, err
 }
 
-// Index returns the seek index by which frames may be passed over; nil: there is none.
+// Index returns the seek index by which frames can be skipped; nil: there is none.
 func (t *Reader) Index() *Index {
 	if t.skip == nil {
 		return nil
@@ -42,16 +42,16 @@ func (t *Reader) Index() *Index {
 	return t.skip.index
 }
 
-// Skip makes the reader ask of every frame with events, in order, whether it is wanted; those
-// that are not are passed over unread. What stands between frames is read. It needs an Index.
+// Skip makes the reader ask for every frame with events, in order, whether it is wanted, and skip it unread
+// if not. What is between such frames is read. It must not be called if Index returns nil.
 func (t *Reader) Skip(wanted func(frame int) bool) {
 	t.skip.wanted = wanted
 }
 
-// skips reports whether frames are asked for before they are read.
+// skips reports whether the reader asks before it reads a frame.
 func (t *Reader) skips() bool { return t.skip != nil && t.skip.wanted != nil }
 
-// names reports whether the frames are where the index says, as far as their first bytes tell.
+// names reports whether frames begin where the index says, judging by their first bytes.
 func (x *Index) names(file io.ReaderAt, size int64) bool {
 	if len(x.Bytes) != len(x.Offset) || len(x.Events) != len(x.Offset) || len(x.Holds) != 0 && len(x.Holds) != len(x.Offset) {
 		return false
@@ -70,19 +70,19 @@ func (x *Index) names(file io.ReaderAt, size int64) bool {
 	return true
 }
 
-// at is the number of the frame that begins at an offset, or after it.
+// at returns the number of the first frame that begins at an offset or after it.
 func (x *Index) at(offset int64) int {
 	i, _ := slices.BinarySearch(x.Offset, uint64(offset))
 	return i
 }
 
-// agrees reports whether a batch is the one that the index names there.
+// agrees reports whether a batch is the one that the index has at the offset.
 func (s *skipper) agrees(offset int64, b *batchReader) bool {
 	x, i := s.index, s.index.at(offset)
 	return i == len(x.Offset) || x.Offset[i] != uint64(offset) || x.FirstId[i] == b.firstID && int(x.Events[i]) == b.events
 }
 
-// passOver goes on behind the frames that are not wanted, if some stand here.
+// passOver skips the frames here that are not wanted.
 func (t *Reader) passOver() {
 	s, x := t.skip, t.skip.index
 	at := t.frames.off + int64(t.frames.frame)

@@ -14,7 +14,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// withLosses is a trace with a loss after every 20,000 events.
+// withLosses returns a trace with a loss after every 20,000 events.
 func withLosses(t *testing.T, events int) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -40,8 +40,8 @@ func withLosses(t *testing.T, events int) []byte {
 	return b.Bytes()
 }
 
-// skimmed reads a trace but for the frames that are not wanted, and says what came, and how
-// much was read for it.
+// skimmed reads a trace without the frames that are not wanted, and returns what was read, and how many
+// bytes it took.
 func skimmed(t *testing.T, b []byte, wanted func(x *schema.Index, frame int) bool) (events []uint64, skipped, lost uint64, bytesRead int, err error) {
 	t.Helper()
 	file := &counted{Reader: bytes.NewReader(b)}
@@ -73,7 +73,7 @@ func skimmed(t *testing.T, b []byte, wanted func(x *schema.Index, frame int) boo
 	}
 }
 
-// What is not wanted is not read, and nothing else is missing.
+// A frame that is not wanted is not read, and nothing else is missing.
 func TestSkippedFramesAreNotRead(t *testing.T) {
 	b := withLosses(t, 400000)
 	whole := read(t, b, 0)
@@ -87,7 +87,7 @@ func TestSkippedFramesAreNotRead(t *testing.T) {
 	if first, last := events[0], events[len(events)-1]; first > total*7/10+1 || last < total*71/100 {
 		t.Errorf("events #%d to #%d read", first, last)
 	}
-	if size > len(b)*24/100 { // of the index, too, which has the same size whatever the frames have
+	if size > len(b)*24/100 { // the index is read too, whose size does not depend on the frames' contents
 		t.Errorf("%d of %d bytes read", size, len(b))
 	}
 	if events, skipped, lost, _, err := skimmed(t, b, func(*schema.Index, int) bool { return false }); err != nil || len(events) > 0 || skipped != total || lost == 0 {
@@ -98,7 +98,7 @@ func TestSkippedFramesAreNotRead(t *testing.T) {
 	}
 }
 
-// A frame holds what is in it, and most others are told not to.
+// The index says that a frame may have what is in it, and rules out most other things.
 func TestIndexKnowsWhatFramesHold(t *testing.T) {
 	b := bytesOf(t, 100000)
 	x, err := schema.ReadIndex(bytes.NewReader(b), int64(len(b)))
@@ -135,8 +135,8 @@ func TestIndexKnowsWhatFramesHold(t *testing.T) {
 	}
 }
 
-// Whatever an index says, events come in order, or the reading ends with an error: it never
-// hides any behind a number that is not the index's own.
+// Whatever an index says, events come in order, or the reading ends with an error. It hides no events other
+// than those that the index counts.
 func TestSkippingBelievesNoWrongIndex(t *testing.T) {
 	b := bytesOf(t, 40000)
 	x, err := schema.ReadIndex(bytes.NewReader(b), int64(len(b)))

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// slowEvents decodes a batch from the generated message, after FORMAT.md only.
+// slowEvents decodes a batch from the generated message, by FORMAT.md alone.
 func slowEvents(batch *schema.EventBatch) []schema.Event {
 	b := &slowBatch{batch, map[string]uint64{}, steps(batch.KeyParentStep), prefix(batch.DentryAddressDelta), steps(batch.DentryInodeStep),
 		prefix(batch.KeyNameDelta), prefix(batch.DentryKeyDelta), rows(batch.KeyCode), rows(batch.DentryCode), nil}
@@ -41,7 +41,7 @@ var entered = map[schema.Role]schema.Columns{
 	schema.RoleAlloc:       1<<schema.ColumnKey | 1<<schema.ColumnNameAddr,
 }
 
-// fill gives an event the next value of each of its columns.
+// fill sets in an event the next value of each of its columns.
 func (b *slowBatch) fill(e *schema.Event, used map[schema.Column]int) {
 	for c := range schema.Column(32) {
 		if e.Columns.Has(c) {
@@ -60,7 +60,7 @@ type slowBatch struct {
 	key, dentry, hash         []uint32
 }
 
-// rows are the rows that codes stand for.
+// rows decodes the codes of rows.
 func rows(codes []uint32) []uint32 {
 	after := map[uint32]uint32{}
 	var last, next uint32
@@ -112,7 +112,7 @@ func (b *slowBatch) setKey(e *schema.Event, i uint32) {
 	e.NameLen, e.Hash, e.Facts = b.KeyLength[i], b.hash[i], e.Facts|schema.Fact(b.KeyFacts[i])
 }
 
-// set gives an event the n-th value of a column.
+// set sets in an event the n-th value of a column.
 func (b *slowBatch) set(e *schema.Event, c schema.Column, n int) {
 	switch c {
 	case schema.ColumnKey:
@@ -170,7 +170,7 @@ func prefix(deltas []int64) []uint64 {
 	return out
 }
 
-// steps are the addresses that steps stand for.
+// steps decodes addresses from steps.
 func steps(codes []uint64) []uint64 {
 	out := make([]uint64, len(codes))
 	var last uint64

@@ -10,7 +10,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The strings of a batch come out as they were put in, however long they are and wherever the message is cut.
+// The strings of a batch are read as they were written, whatever their lengths and wherever the message is
+// cut.
 func TestStringsOfABatch(t *testing.T) {
 	var want []string
 	for _, n := range []int{0, 1, 2, 7, 126, 127, 128, 129, 3, 500, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 0, MaxStringBytes, 5} {

@@ -6,14 +6,15 @@ import (
 	"fmt"
 )
 
-// tableColumn is a column of a table: the field it stands in, and what makes values of what stands there; nil: that is them.
+// tableColumn is a column of a table: its field, and the decoder for that; nil: the values are stored as
+// they are.
 type tableColumn struct {
 	field int
 	as    decoder
-	old   *tableColumn // before version 3, if it was another
+	old   *tableColumn // before version 3, if another
 }
 
-// The tables, of which the first column says how many rows there are.
+// The tables. The first column determines the number of rows.
 var (
 	kindTable = []tableColumn{{field: fieldKindRole}, {field: fieldKindPhase}, {field: fieldKindColumns}}
 	taskTable = []tableColumn{{field: fieldTaskPID}, {field: fieldTaskTID}, {field: fieldTaskComm}}
@@ -32,7 +33,7 @@ var (
 	filesystemTable = []tableColumn{{field: fieldFilesystemType}, {field: fieldFilesystemDev}}
 )
 
-// table decodes the columns of a table, which are of one length, into scratch.
+// table decodes the columns of a table, which must have equal length, into scratch.
 func (b *batchReader) table(columns []tableColumn) (rows int, err error) {
 	for i := range columns {
 		c := &columns[i]

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Every address has a code, also the one whose code NULL has taken.
+// Every address has a code, including the one whose code NULL has.
 func TestSteps(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	some := []uint64{0, 1, 2, 1<<63 - 1, 1 << 63, 1<<63 + 1, 0xffff888000000000, 0xffff888000000040, ^uint64(0)}

@@ -176,8 +176,7 @@ func TestWhatIsNoTraceIsRefused(t *testing.T) {
 	}
 }
 
-// The joined frames are one protobuf message that the generated code reads too,
-// and the columns in it say the same.
+// The joined frames are one protobuf message that the generated code reads too, with the same contents.
 func TestFileIsOneProtobufMessage(t *testing.T) {
 	two := bytesOf(t, 20000)
 	one, err := tracetest.Leaves(two)
@@ -224,7 +223,7 @@ func oneMessage(t *testing.T, b []byte) {
 	}
 }
 
-// What the spec promises to any user: zstdcat and protoc read the file.
+// FORMAT.md promises that zstdcat and protoc can read the file.
 func TestProtocDecodesTheFile(t *testing.T) {
 	for _, tool := range []string{"protoc", "zstdcat"} {
 		if _, err := exec.LookPath(tool); err != nil {

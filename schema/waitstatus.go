@@ -4,14 +4,14 @@ package schema
 
 import "fmt"
 
-// WaitStatus is how a process ended, as wait(2) has it: Ret of an exit.
+// WaitStatus is how a process ended, as wait(2) returns it: Ret of an exit.
 type WaitStatus uint64
 
-// Code is the exit code of a process that ended by itself.
+// Code returns the exit code of a process that ended by itself; ok is false if it did not.
 func (s WaitStatus) Code() (code int, ok bool) { return int(s >> 8), s&^0xff00 == 0 }
 
-// Signal is the number of the signal that killed the process, 0 for none; core: its
-// memory was written to a file.
+// Signal returns the number of the signal that killed the process, or 0. core reports whether its memory
+// was written to a file.
 func (s WaitStatus) Signal() (n int, core bool) {
 	if n = int(s & 0x7f); n == 0x7f || s>>8 != 0 {
 		return 0, false
@@ -19,7 +19,7 @@ func (s WaitStatus) Signal() (n int, core bool) {
 	return n, s&0x80 != 0
 }
 
-// String says it in words.
+// String describes it in words.
 func (s WaitStatus) String() string {
 	if code, ok := s.Code(); ok {
 		return fmt.Sprintf("exit code %d", code)
@@ -34,8 +34,8 @@ func (s WaitStatus) String() string {
 	return "killed by " + SignalName(n)
 }
 
-// SignalName returns the name of a signal on x86-64 and arm64 Linux, wherever the trace
-// is read. Source: include/uapi/asm-generic/signal.h.
+// SignalName returns the name of a signal on x86-64 and arm64 Linux, whatever system reads the trace.
+// Source: include/uapi/asm-generic/signal.h.
 func SignalName(n int) string {
 	switch {
 	case n > 0 && n < len(signalNames):

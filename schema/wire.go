@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Bounds that hold for every trace (FORMAT.md, section 3); a reader refuses what exceeds
-// them before it allocates.
+// Bounds that hold for every trace (FORMAT.md, section 3). A reader refuses what exceeds them before it
+// allocates.
 const (
 	FormatVersion  = 3
 	MaxFrameBytes  = 16 << 20 // one frame, compressed or not
@@ -19,17 +19,17 @@ const (
 	MaxTableRows   = 2 * MaxBatchEvents // an event has at most two keys, and one of anything else
 	MaxStringBytes = 4096               // PATH_MAX
 	MaxProbes      = 4096               // in a header
-	MaxWords       = 1 << 16            // of the command
-	MaxLines       = 4096               // of a program
+	MaxWords       = 1 << 16            // of a command
+	MaxLines       = 4096               // of a program's source
 
 	MaxHeaderBytes  = 1 << 20
 	MaxProgramBytes = 64 << 10
 
-	maxInflation = 64       // a run holds at most so many bytes for each of the file,
-	freeBytes    = 64 << 20 // and these
+	maxInflation = 64       // decompressed bytes of a run: at most so many for each byte of the file,
+	freeBytes    = 64 << 20 // plus these
 )
 
-// maxMessage bounds the packets that are decoded as a whole, bytes.
+// maxMessage bounds the packets that are decoded as a whole, in bytes.
 var maxMessage = map[protowire.Number]int{
 	fieldPacketHeader:  MaxHeaderBytes,
 	fieldPacketLoss:    1 << 10,
@@ -37,15 +37,15 @@ var maxMessage = map[protowire.Number]int{
 	fieldPacketFooter:  4 << 10,
 }
 
-// repeats bounds the repeated fields of those packets: each is a message or a string,
-// that takes many times the bytes it has in the file.
+// repeats bounds the repeated fields of those packets. Each element is a message or a string, which takes
+// many times its bytes in the file once decoded.
 var repeats = map[protowire.Number]map[protowire.Number]int{
 	fieldPacketHeader:  {fieldHeaderCommand: MaxWords, fieldHeaderProbe: MaxProbes},
 	fieldPacketProgram: {fieldProgramSource: MaxLines},
 }
 
-// Field numbers of trace.proto that are encoded and decoded by hand; a test holds
-// them against the generated descriptors.
+// Field numbers of trace.proto that are encoded and decoded by hand. A test compares them with the
+// generated descriptors.
 const (
 	fieldTracePacket = 1
 
@@ -98,7 +98,7 @@ const (
 	fieldTimeHigh  = 57
 )
 
-// packed is one column: a packed repeated field being written.
+// packed is a column, a packed repeated field, being written.
 type packed []byte
 
 func (p *packed) uint(v uint64) {
@@ -109,10 +109,10 @@ func (p *packed) uint(v uint64) {
 	p.long(v)
 }
 
-// room is the column, that has no values yet, with n bytes to be set.
+// room returns the column, which must be empty, with n bytes to be set.
 func (p packed) room(n int) packed { return slices.Grow(p[:0], n)[:n] }
 
-// bytes is the column, that has no values yet, with values of which nearly all take a byte.
+// bytes returns the column, which must be empty, with values most of which take one byte.
 func (p packed) bytes(values []uint32) packed {
 	to, wide := p.room(len(values))[:len(values)], uint32(0)
 	for i, v := range values {
@@ -129,7 +129,7 @@ func (p packed) bytes(values []uint32) packed {
 	return to
 }
 
-// long is uint of a value that takes more than a byte. Eight are written at once.
+// long is uint for a value of more than one byte. It writes eight bytes at once.
 func (p *packed) long(v uint64) {
 	n := len(*p)
 	switch {
@@ -141,12 +141,12 @@ func (p *packed) long(v uint64) {
 		return
 	}
 	to := (*p)[n : n+10 : n+10]
-	low := v&0x0fffffff | v&(0x0fffffff<<28)<<4 // groups of 28 bits, of 14, and of 7 are moved to where their bytes are
+	low := v&0x0fffffff | v&(0x0fffffff<<28)<<4 // moves groups of 28 bits, then of 14, then of 7, to the place of their bytes
 	low = low&0x00003fff00003fff | low&0x0fffc0000fffc000<<2
 	low = low&0x007f007f007f007f | low&0x3f803f803f803f80<<1
 	if v >= 1<<56 {
 		binary.LittleEndian.PutUint64(to, low|0x8080808080808080)
-		to[8], to[9] = byte(v>>56), byte(v>>63) // its highest bit says that another follows, and is that one
+		to[8], to[9] = byte(v>>56), byte(v>>63) // the high bit of byte 8 says that byte 9 follows, and is its value
 		n += 9 + int(v>>63)
 	} else {
 		size := (bits.Len64(v) + 6) / 7
@@ -156,15 +156,16 @@ func (p *packed) long(v uint64) {
 	*p = (*p)[:n]
 }
 
-// delta appends v - prev as a zigzag varint and returns v, the next prev.
+// delta appends v - prev as a zigzag varint, and returns v, the next prev.
 func (p *packed) delta(v, prev uint64) uint64 {
 	p.uint(protowire.EncodeZigZag(int64(v - prev)))
 	return v
 }
 
-// step appends how an address that may be NULL differs from the last one of the column that was not, and returns what the next
-// differs from. NULL is 0; anything else one more than the zigzag code of the difference. There is one more value than codes:
-// the one that would have no code is given that which NULL would have.
+// step appends the difference of an address that may be NULL to prev, the last one in the column that was
+// not, and returns the next prev. NULL is 0; any other address is 1 plus the zigzag code of the difference.
+// As that leaves one difference (2^63) without a code, it gets the code that NULL would have if it were an
+// address.
 func (p *packed) step(v, prev uint64) uint64 {
 	if v == 0 {
 		*p = append(*p, 0)

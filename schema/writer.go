@@ -17,36 +17,36 @@ import (
 )
 
 const (
-	batchEvents = 16384   // a batch is written when it has so many events, a multiple of 1024
-	batchBytes  = 4 << 20 // or so many bytes before compression
+	batchEvents = 16384   // a batch is written when it has this many events, a multiple of 1024
+	batchBytes  = 4 << 20 // or this many bytes before compression
 	windowBytes = 1 << 19 // most batches are smaller; the encoder's memory grows with it
-	packetHead  = 24      // bytes: more than tags and lengths around a packet's body take
-	usualBytes  = 3 << 17 // more than most batches have before compression
+	packetHead  = 24      // more bytes than the tags and lengths around a packet's body take
+	usualBytes  = 3 << 17 // more bytes than most batches have before compression
 )
 
-// Writer writes one trace. It is not safe for concurrent use. After an error every
-// call returns that error; the frames before it are whole.
+// Writer writes one trace. It is not safe for concurrent use. After an error every call returns that error;
+// the frames before it are whole.
 type Writer struct {
 	w     io.Writer
 	enc   *zstd.Encoder
 	batch *batchWriter
 	index Index
-	holds int                // bytes of the filters in it
-	kinds map[kindRow]uint64 // events of each role and phase
+	holds int                // bytes of the filters in index
+	kinds map[kindRow]uint64 // number of events of each role and phase
 	lost  uint64
 
 	hold    *holder // nil: frames are written at once
-	written uint64  // events in frames written
-	bytes   int64   // of these
+	written uint64  // events in the frames written
+	bytes   int64   // of those frames
 	raw     []byte  // scratch: packetHead bytes, and the body of a packet
 	frame   []byte  // scratch: a frame
 	err     error
 }
 
-// NewWriter writes the header as the first frame. It fills in
-// Header.format_version; the other fields that must be there are the caller's.
+// NewWriter writes the header as the first frame. It sets Header.format_version and shortens a command line
+// that is too long; the caller sets the other fields that must be there.
 func NewWriter(w io.Writer, h *Header) (*Writer, error) {
-	// The next level takes 4 % of the bytes for half as much time again.
+	// The next level makes the file 4 % smaller, and takes half as much time again.
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true),
 		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(windowBytes))
 	if err != nil {
@@ -62,9 +62,9 @@ func NewWriter(w io.Writer, h *Header) (*Writer, error) {
 	return t, nil
 }
 
-// Append adds one event and gives it the next id; Event.ID is ignored. Events must
-// come in order of time: replay takes the order of the file for the order of
-// things. A full batch goes out as a frame. An event with an Entry is a call as a whole.
+// Append adds one event and gives it the next id; Event.ID is ignored. Events must be added in the order of
+// their time, as replay takes the order of the file for the order in which things happened. A full batch is
+// written as a frame. An event with an Entry is a call as a whole.
 func (t *Writer) Append(e *Event) error {
 	if t.err != nil {
 		return t.err
@@ -73,7 +73,7 @@ func (t *Writer) Append(e *Event) error {
 	return t.added()
 }
 
-// added writes the batch if it is full; how many bytes it has is looked at now and then.
+// added writes the batch if it is full. It looks at the size in bytes only every 1024 events.
 func (t *Writer) added() error {
 	if t.batch.events%1024 != 0 {
 		return nil
@@ -88,7 +88,7 @@ func (t *Writer) flushFull() error {
 	return nil
 }
 
-// Flush ends the frame of the events so far, so that they survive what comes.
+// Flush ends the frame of the events so far, so that they are not lost with the process.
 func (t *Writer) Flush() error {
 	if t.err != nil || t.batch.events == 0 {
 		return t.err
@@ -106,8 +106,8 @@ func (t *Writer) Flush() error {
 	return t.put(f, fieldPacketEvents, t.end())
 }
 
-// Loss writes a loss record after the events so far, or before those of a frame that is held, or not
-// ended yet, and that were later than its beginning.
+// Loss writes a loss record after the events so far, or before the first frame, held or not ended yet, that
+// has events later than the loss's beginning.
 func (t *Writer) Loss(l *Loss) error {
 	if t.err != nil {
 		return t.err
@@ -123,8 +123,8 @@ func (t *Writer) Loss(l *Loss) error {
 	return t.message(fieldPacketLoss, l, t.place(l))
 }
 
-// Program writes a program record after the events so far. Of what it printed no more
-// is kept than a reader takes.
+// Program writes a program record after the events so far. It cuts the program's output to what a reader
+// takes.
 func (t *Writer) Program(p *Program) error {
 	if len(p.Stdout) > MaxProgramBytes/2 {
 		p.Stdout = p.Stdout[:MaxProgramBytes/2]
@@ -132,7 +132,7 @@ func (t *Writer) Program(p *Program) error {
 	return t.after(fieldPacketProgram, p)
 }
 
-// cutCommand leaves of a command line what a reader takes; its last word says so.
+// cutCommand cuts a command line to what a reader takes; its last word then says so.
 func cutCommand(words []string) []string {
 	size := 0
 	for i, w := range words {
@@ -143,8 +143,8 @@ func cutCommand(words []string) []string {
 	return words
 }
 
-// Close writes the rest, the footer and the seek index. It fills in Footer.events
-// and Footer.lost. It does not close the underlying writer.
+// Close writes the rest, the footer and the seek index. It sets Footer.events and Footer.lost. It does not
+// close the underlying writer.
 func (t *Writer) Close(f *Footer) error {
 	f.Events, f.Lost = t.Events(), t.lost
 	err := t.after(fieldPacketFooter, f)
@@ -180,14 +180,15 @@ func (t *Writer) close(x *Index) {
 	}
 }
 
-// Events returns how many events were appended.
+// Events returns how many events were added.
 func (t *Writer) Events() uint64 { return t.batch.firstID - 1 + uint64(t.batch.events) }
 
-// Written returns how many of them are in frames given to the underlying writer, what it is being given included.
+// Written returns how many of them are in frames given to the underlying writer, including a frame being
+// written now.
 func (t *Writer) Written() uint64 { return t.written }
 
-// Bytes returns how many bytes the whole frames take that are written or held, but for those under way; what an
-// error left behind them is not part of the trace.
+// Bytes returns the size of the whole frames that are written or held, except those still being made. What
+// an error left after them is not part of the trace.
 func (t *Writer) Bytes() int64 {
 	if t.hold == nil {
 		return t.bytes
@@ -196,10 +197,10 @@ func (t *Writer) Bytes() int64 {
 	return t.bytes + t.hold.bytes
 }
 
-// Size returns how many bytes the file has at most when it is closed now. Events that are not
-// in a frame yet do not count.
+// Size returns the largest size, in bytes, that the file would have if it were closed now. Events that are
+// not in a frame yet do not count.
 func (t *Writer) Size() int64 {
-	const footer, row = 256, 40 // footer, kinds and size; what a frame takes of the index beside its filter
+	const footer, row = 256, 40 // footer, kinds and size; a frame's part of the index without its filter
 	frames, filters, bytes := len(t.index.Offset), t.holds, t.bytes
 	if h := t.hold; h != nil {
 		h.count(true)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What a file takes at most is known before it is closed, and not much more than that is.
+// Size is an upper bound of the closed file's size, and not much larger than that.
 func TestWriterSize(t *testing.T) {
 	var file bytes.Buffer
 	w, err := NewWriter(&file, &Header{Kernel: &Kernel{}, Layout: &Layout{}})
