@@ -31,8 +31,8 @@ func foundOf(s *Summarizer, calls ...*replay.PathCall) (what []string) {
 }
 
 // The lookups of a loader in the directories for hardware capabilities make one finding, which covers the
-// names, the directories and the questions to filesystems. A stat of such a directory by another thread is
-// not part of it.
+// names, the directories and what filesystems were asked for. A stat of one of these directories by another
+// thread is not part of it.
 func TestALibrarySearchIsOneFinding(t *testing.T) {
 	var calls []*replay.PathCall
 	id := uint64(0)

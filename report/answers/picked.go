@@ -21,7 +21,8 @@ type withheld struct {
 	count func(took uint64)
 }
 
-// pickedOf returns the picked of a source: with its filter if it is a replay.Picker, otherwise without one.
+// pickedOf returns which calls of a source count: those that it picks if it is a replay.Picker, otherwise
+// all.
 func pickedOf(src replay.Source) picked {
 	p, _ := src.(*replay.Picker)
 	return picked{p, make(map[uint64][]withheld)}

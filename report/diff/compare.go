@@ -33,14 +33,16 @@ type Input struct {
 
 // comparison holds two runs that were read, and what the comparison has found.
 type comparison struct {
-	runs        [2]*run
-	sameKernel  bool
-	aligner     aligner
-	singles     [][]*single // by program
-	gaps        int
-	pairs       []match
-	touched     map[uint64][2]uint64 // by hash of a name, for each side: first event by which a call that differs changed the name in the cache, or used it (see used); 0: none
-	groups      map[any]*Difference  // by the key of equal differences: the shape of a hunk, two gaps, or lines
+	runs       [2]*run
+	sameKernel bool
+	aligner    aligner
+	singles    [][]*single // by program
+	gaps       int
+	pairs      []match
+	// touched holds, by hash of a name and for each side, the first event by which a call that differs changed
+	// the name in the cache, or used it (see used); 0: none.
+	touched     map[uint64][2]uint64
+	groups      map[any]*Difference // by the key of equal differences: the shape of a hunk, two gaps, or lines
 	differences []*Difference
 	unread      uint64  // number of calls that could not be read again
 	inOne       kindSet // kinds of claim that need a column which only one run has

@@ -11,9 +11,9 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// script writes a trace of one task from words, one for each event: mkdir( is an entry, mkdir)-17 an exit
-// with a result, walk("/tmp an entry with a path, lookup_rcu(d an entry with a name, lookup_rcu)* an exit
-// with a dentry.
+// script writes a trace of one task from words, one for each event: mkdir( is an entry, mkdir) an exit with
+// result 0, mkdir)--- an exit with errno 3 (the number of dashes), walk(/tmp an entry with a path,
+// lookup_rcu(d an entry with a name, lookup_rcu)* an exit with a dentry.
 type script struct {
 	t     *testing.T
 	w     *schema.Writer
