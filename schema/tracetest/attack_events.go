@@ -47,7 +47,7 @@ func step(name string, offset int) schema.Event {
 	return schema.Event{Role: schema.RoleLookupRCU, Phase: enter, Name: name, NameLen: uint32(len(name)), NameAddr: 0xffff999900000000 + uint64(offset), Parent: at(0)}
 }
 
-// histories returns traces of valid form with events that no kernel would produce.
+// histories returns traces of valid form, with events that were made up to cost memory or time.
 func histories(n int) []Attack {
 	return slices.Concat(opens(n), dentries(n), paths(n), tasks(n))
 }
