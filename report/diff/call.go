@@ -24,8 +24,10 @@ type call struct {
 	lines    []line
 	more     uint64 // number of lines beyond maxLines
 	claims   []report.Ruling
-	evicted  []uint64 // hashes of the names of the dentries that drop_caches ended
-	lossy    bool     // events were lost while it was in progress
+	// At its end there may be dentries that could not be watched; set only where it is compared line by line.
+	unwatched bool
+	evicted   []uint64 // hashes of the names of the dentries that drop_caches ended
+	lossy     bool     // events of it may have been lost
 
 	first, last uint64 // event ids
 	from, to    uint64 // their times
@@ -65,6 +67,12 @@ func (c *call) pathless() bool {
 	}
 	own := c.own()
 	return own != nil && c.kind.LacksPath(int(own.errno))
+}
+
+// watched reports whether nothing in the call shows that a recorded task made it. Of others only what they do
+// to watched dentries is recorded.
+func (c *call) watched() bool {
+	return !slices.ContainsFunc(c.lines, func(l line) bool { return (asks | paths | encloses | standalone | evicts).Has(l.role) })
 }
 
 func (c *call) span() Span { return Span{c.first, c.last} }
@@ -192,7 +200,7 @@ func (c *call) digest(seed maphash.Seed) digest {
 	}
 	label = mix(label, c.openFlags())
 	return digest{exact: exact, coarse: uint32(coarse >> 32), label: uint32(label >> 32), judged: uint32(judged >> 32), first: c.first, from: c.from,
-		more: uint32(min(c.last-c.first, math.MaxUint32)), kind: c.kind, lossy: c.lossy}
+		more: uint32(min(c.last-c.first, math.MaxUint32)), kind: c.kind, lossy: c.lossy, watched: c.watched()}
 }
 
 // named yields the lines that name what the call is about: those with its paths (of an exec only the
@@ -324,6 +332,7 @@ var (
 	answers    = encloses&^opens | replay.RolesOf(schema.RoleUnlink)                           // return a status as an int
 	decides    = makes | moves | evicts | replay.RolesOf(schema.RoleDelete, schema.RoleUnlink) // decide what a call outside operations is
 	standalone = execs | exits | replay.RolesOf(schema.RoleFork)                               // are a call of their own
+	outermost  = encloses&^opens | replay.RolesOf(schema.RoleFork, schema.RoleExit)            // are never part of another call
 	nameless   = evicts | exits | replay.RolesOf(schema.RoleFork)                              // have no name
 )
 

@@ -74,9 +74,9 @@ func (m *match) at(call string) Pair {
 type single struct {
 	match
 	*digest
-	side, index int  // index is among the calls of its program and side
-	missing     bool // events were lost in it, or around its place on the other side
-	shown       bool // it was found elsewhere, or was reported with its program
+	side, index int    // index is among the calls of its program and side
+	missing     string // why it may be the recording that differs: events were lost in it, or around its place on the other side; empty: it is not
+	shown       bool   // it was found elsewhere, or was reported with its program
 
 	// Filled in when the call is read again.
 	title, before string   // before: names the first call after it that both sides have there
@@ -185,7 +185,7 @@ func (c *comparison) between(g *gap, last bool) (singles []*single) {
 		other, kept := 1-side, 0
 		for i := g.from[side]; i < g.to[side]; i++ {
 			d := g.calls[side].at(i)
-			s := &single{match: match{gap: g}, digest: d, side: side, index: i, missing: d.lossy || c.lostBetween(g, other, d.label)}
+			s := &single{match: match{gap: g}, digest: d, side: side, index: i, missing: c.missing(g, other, d)}
 			s.of[side] = d
 			switch {
 			case last && c.runs[other].short() && i-g.from[side] >= g.to[other]-g.from[other]:
@@ -193,8 +193,8 @@ func (c *comparison) between(g *gap, last bool) (singles []*single) {
 			case kept < maxSingles:
 				singles = append(singles, s)
 				kept++
-			case s.missing:
-				c.result.excuse(whyLost, s.at(""))
+			case s.missing != "":
+				c.result.excuse(s.missing, s.at(""))
 			default:
 				c.result.Omitted++
 			}
@@ -203,24 +203,34 @@ func (c *comparison) between(g *gap, last bool) (singles []*single) {
 	return singles
 }
 
-// lostBetween reports whether a run lost events in a gap, or before its next call. If the run has several
-// calls of the label, it is not known which one it lacks, so losses before those found count as well.
-func (c *comparison) lostBetween(g *gap, side int, label uint32) bool {
+// missing returns why a call that a run does not have in a gap may be missing only in the recording: events were
+// lost in the gap, or before the run's next call. If the run has several calls of the label, it is not known
+// which one it lacks, so losses before those found count as well. The calls of several threads have no order that
+// would tell where one is missing. It is empty if the run did not make the call.
+func (c *comparison) missing(g *gap, side int, d *digest) string {
 	r, list := c.runs[side], g.calls[side]
-	if len(r.losses.Windows()) == 0 {
-		return false
+	if d.lossy {
+		return whyLost
+	} else if len(r.losses.Windows()) == 0 {
+		return ""
 	}
 	first, from, to := g.from[side]-1, uint64(0), uint64(math.MaxUint64)
-	for first >= 0 && list.at(first).label == label {
+	for first >= 0 && list.at(first).label == d.label {
 		first--
 	}
-	if first >= 0 {
+	if first >= 0 && !list.threads {
 		from = list.at(first).from
 	}
-	if next := g.to[side]; next < list.n {
+	if next := g.to[side]; next < list.n && !list.threads {
 		to = list.at(next).from
 	}
-	return r.lost(from, to)
+	switch {
+	case r.lost(from, to):
+		return whyLost
+	case d.watched && r.unwatched(to):
+		return whyFull
+	}
+	return ""
 }
 
 // onOneSideOnly reports once that a program ran on one side only.
@@ -229,9 +239,8 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 		return // the other run ended before it
 	}
 	s := singles[0]
-	if !slices.ContainsFunc(singles, func(s *single) bool { return !s.missing }) {
-		c.result.excuse(whyLost, s.at(""))
-		return
+	if !slices.ContainsFunc(singles, func(s *single) bool { return s.missing == "" }) {
+		return // onOneSide says of each why it does not count
 	}
 	whole := s.span()
 	for _, o := range singles {
@@ -281,8 +290,8 @@ func (c *comparison) moves(singles []*single) {
 				c.result.excuse(whyOrder, p.at(a.title))
 			case !alone:
 				c.pairs = append(c.pairs, p)
-			case a.missing, b.missing:
-				c.result.excuse(whyLost, p.at(a.title))
+			case a.missing != "", b.missing != "":
+				c.result.excuse(cmp.Or(a.missing, b.missing), p.at(a.title))
 			case c.joins(gaps, p.at(a.title)):
 			default:
 				d := &Difference{Kind: Order, Pair: p.at(a.title), gap: a.gap, varies: append(a.varies, b.varies...)}

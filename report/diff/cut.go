@@ -18,8 +18,10 @@ import (
 
 // thread is the state of one thread.
 type thread struct {
-	tid, pid uint32
-	call     *call // in progress; nil: none
+	tid, pid     uint32
+	call         *call  // in progress; nil: none
+	before, seen uint64 // times of its last event but one and its last event; 0: none
+	inside       bool   // it may be in a call whose entry was lost
 }
 
 // Bounds on what is remembered of tasks.
@@ -74,7 +76,9 @@ func (r *run) record(m *report.Moment) {
 	r.losses = m.Losses
 	switch rec := m.Record.(type) {
 	case *schema.Event:
-		r.now = rec.Time
+		if r.now = rec.Time; rec.Facts&schema.FactUnwatched != 0 {
+			r.full = cmp.Or(r.full, rec.Time)
+		}
 		r.measure(m.Step)
 		m.Step.Halves(func(s *replay.Step) {
 			if r.rulings = nil; s == m.Step {
@@ -98,7 +102,7 @@ func (r *run) record(m *report.Moment) {
 //  4. Events outside calls are handled by outside.
 func (r *run) event(s *replay.Step) {
 	e := s.Event
-	if !r.both.has(e.Role, e.Phase) || isAstray(s) {
+	if !r.both.has(e.Role, e.Phase) {
 		return
 	}
 	if r.logged && e.PID == 0 {
@@ -106,12 +110,19 @@ func (r *run) event(s *replay.Step) {
 		return
 	}
 	t := r.thread(e)
+	if t.before, t.seen = t.seen, e.Time; isAstray(s) {
+		if !t.call.isOpen() {
+			r.close(t, e.Time)
+			t.inside = false
+		}
+		return
+	}
 	if t.call.isOpen() && !r.goesOn(t.call, s) {
 		r.close(t, e.Time)
 	}
 	if !t.call.isOpen() && s.Call != nil && e.Phase == schema.Enter && encloses.Has(e.Role) {
 		r.close(t, e.Time)
-		t.call = r.begin(e.Role, e)
+		t.call = r.begin(t, e.Role, e)
 		t.call.encloses = true
 	}
 	switch c := t.call; {
@@ -172,13 +183,17 @@ func (r *run) put(c *call, s *replay.Step) {
 	r.add(c, s, m)
 }
 
-// begin starts a call at an event.
-func (r *run) begin(k schema.Role, e *schema.Event) *call {
+// begin starts a call of a thread at an event. If events were lost since the thread's last event, the call may
+// be only a part of one whose entry was lost, and so may those after it, until a call begins that is never part
+// of another.
+func (r *run) begin(t *thread, k schema.Role, e *schema.Event) *call {
 	c := &call{}
 	if n := len(r.spare); n > 0 {
 		c, r.spare = r.spare[n-1], r.spare[:n-1]
 	}
 	c.start(k, e)
+	t.inside = !outermost.Has(k) && (t.inside || r.lost(t.before, e.Time)) && !(opens.Has(k) && !r.both.has(schema.RoleExecve, schema.Enter))
+	c.lossy = t.inside
 	if !exits.Has(k) {
 		r.working(e)
 	}
@@ -199,7 +214,7 @@ func (r *run) working(e *schema.Event) {
 // finish completes a call and keeps its digest, unless it was made on a descriptor only.
 func (r *run) finish(c *call) {
 	r.complete(c)
-	if c.lossy = r.lost(c.from, c.to); c.lossy || !c.pathless() {
+	if c.lossy = c.lossy || r.lost(c.from, c.to); c.lossy || !c.pathless() {
 		r.keep(c)
 	}
 	if len(r.spare) < maxSpare && cap(c.lines) <= 256 {
@@ -245,9 +260,14 @@ func (r *run) close(t *thread, now uint64) {
 		if len(c.entered) > 0 { // a return is missing; it may have come at any time
 			c.to = r.now
 		}
+		c.lossy = c.lossy || r.lost(c.to, now)
+		t.inside = t.inside || c.lossy
 		r.finish(c)
 	case len(r.unseen) < maxUnseen:
 		r.unseen = append(r.unseen, [2]uint64{c.from, now})
+	default:
+		last := &r.unseen[maxUnseen-1]
+		*last = [2]uint64{min(last[0], c.from), max(last[1], now)}
 	}
 }
 
@@ -273,7 +293,7 @@ func (r *run) outside(t *thread, s *replay.Step) {
 		return
 	case c == nil || c.breaks(s):
 		r.close(t, e.Time)
-		c = r.begin(0, e)
+		c = r.begin(t, 0, e)
 		t.call = c
 	}
 	if c.kind == 0 && decides.Has(e.Role) {
@@ -307,7 +327,7 @@ func (r *run) process(t *thread, s *replay.Step) {
 		t.call = nil
 	}
 	r.close(t, e.Time)
-	c := r.begin(e.Role, e)
+	c := r.begin(t, e.Role, e)
 	if exits.Has(e.Role) { // reported by whichever of its threads exits last
 		c.comm = cmp.Or(r.commOf[e.PID], e.Comm)
 		delete(r.commOf, e.PID)
@@ -331,7 +351,7 @@ func (r *run) line(s *replay.Step) {
 		k = e.Role
 	}
 	if t.call == nil {
-		t.call = r.begin(k, &e)
+		t.call = r.begin(t, k, &e)
 	}
 	r.rulings = nil
 	r.put(t.call, &step)

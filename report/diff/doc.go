@@ -44,6 +44,7 @@
 //     the program only where a single thread made them.
 //
 // Where events were lost, differences are not reported, and if there are none elsewhere the runs are not called
-// the same either. Differences caused by the kernels (symbols, layout) are reported separately from differences
+// the same either. Once a watch set was full, that holds for the ends of dentries and for what others than the
+// recorded tasks did to them. Differences caused by the kernels (symbols, layout) are reported separately from differences
 // in what programs did.
 package diff

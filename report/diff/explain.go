@@ -102,13 +102,16 @@ func (c *comparison) compareCalls(p *match, a, b *call) {
 		c.unread++
 		return
 	}
+	a.unwatched, b.unwatched = c.runs[0].unwatched(a.to), c.runs[1].unwatched(b.to)
 	switch h, why := c.compare(a, b); {
-	case h.changed == 0 && len(h.claims) == 0:
+	case h.changed == 0 && len(h.claims) == 0 && !h.full:
 		if c.result.Same++; why != "" {
 			c.result.excuse(why, p.at(a.words()))
 		}
 	case a.lossy, b.lossy, h.changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
 		c.result.excuse(whyLost, p.at(a.words())) // a claim may rest on what was lost
+	case (h.changed == 0 || a.more+b.more > 0) && (a.unwatched || b.unwatched):
+		c.result.excuse(whyFull, p.at(a.words()))
 	default:
 		c.differ(p, &h, a, b)
 	}
@@ -175,8 +178,8 @@ func (c *comparison) onOneSide(singles []*single) {
 		switch {
 		case s.shown:
 			continue
-		case s.missing:
-			c.result.excuse(whyLost, s.at(s.title))
+		case s.missing != "":
+			c.result.excuse(s.missing, s.at(s.title))
 			continue
 		case last == nil || last.gap != s.gap:
 			last = &Difference{Kind: CallsOnly, Pair: Pair{Program: s.at("").Program}, gap: s.gap}

@@ -16,6 +16,7 @@ import (
 type hunk struct {
 	edits   []edit // all lines in order; where they agree, those of both sides
 	changed int    // number of lines that only one side has
+	full    bool   // lines were left out that the other side may lack as its watch set was full
 	claims  []Line
 	places  [][2]int16 // pairs of places, of A and of B, taken to be the same dentry
 }
@@ -30,12 +31,14 @@ func (e edit) both() bool { return e[0] != nil && e[1] != nil }
 //  1. Lines that a projection hides are removed.
 //  2. Lines that are equal except for their dentries are aligned, and the dentries of the two
 //     sides are then matched one to one, in order.
-//  3. The rest is the difference, together with the claims it changed.
+//  3. Lines are left out that the other side need not have recorded, as its watch set was full.
+//  4. The rest is the difference, together with the claims it changed.
 //
 // why is the reason for which the calls still count as the same; it is empty if they differ, or if nothing varies.
 func (c *comparison) compare(a, b *call) (h hunk, why string) {
 	la, lb, under := c.projected(a, b)
 	h.align(&c.aligner, la, lb)
+	h.unwatched(a, b)
 	lines := h.changed > 0 || under != nil && under.onBoth
 	h.claims = c.claimLines(a, b, under != nil && under.refuted, lines)
 	if h.changed == 0 && len(h.claims) == 0 {
@@ -77,6 +80,19 @@ func (h *hunk) align(al *aligner, la, lb []*line) {
 			}
 		}
 	}
+}
+
+// unwatched leaves out the lines that only one call has and that may be missing in the other one because a
+// dentry was not watched: the ends of dentries, and where others than the recorded tasks made the calls, any.
+func (h *hunk) unwatched(a, b *call) {
+	lacks, others := [2]bool{a.unwatched, b.unwatched}, a.watched() && b.watched()
+	h.edits = slices.DeleteFunc(h.edits, func(e edit) bool {
+		out := !e.both() && (others || ends.Has(cmp.Or(e[0], e[1]).role)) && (e[0] == nil && lacks[0] || e[1] == nil && lacks[1])
+		if out {
+			h.changed, h.full = h.changed-1, true
+		}
+		return out
+	})
 }
 
 // agree reports whether two places can be the same dentry, and if so records that they are.

@@ -4,6 +4,7 @@ package diff
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,12 +14,15 @@ import (
 
 // script writes a trace of one task from words, one for each event: mkdir( is an entry, mkdir) an exit with
 // result 0, mkdir)--- an exit with errno 3 (the number of dashes), walk(/tmp an entry with a path,
-// lookup_rcu(d an entry with a name, lookup_rcu)* an exit with a dentry.
+// lookup_rcu(d an entry with a name, lookup_rcu)* an exit with a dentry. At the end of a word, ! says that the
+// watch set had no room, and ? that the event was lost; at its start, ~ says that another task did it, which is
+// not recorded.
 type script struct {
 	t     *testing.T
 	w     *schema.Writer
 	buf   bytes.Buffer
 	now   uint64
+	lost  uint64
 	path  uint64 // address of the last path
 	whole string
 }
@@ -34,7 +38,7 @@ func operationsOf(t *testing.T, h *schema.Header, words string) []byte {
 	for _, word := range strings.Fields(words) {
 		s.event(word)
 	}
-	if err := s.w.Close(&schema.Footer{EndedBy: "command"}); err != nil {
+	if err := s.w.Close(&schema.Footer{EndedBy: "command", Lost: s.lost}); err != nil {
 		t.Fatal(err)
 	}
 	return s.buf.Bytes()
@@ -42,6 +46,9 @@ func operationsOf(t *testing.T, h *schema.Header, words string) []byte {
 
 func (s *script) event(word string) {
 	s.now += 100
+	word, lost := strings.CutSuffix(word, "?")
+	word, full := strings.CutSuffix(word, "!")
+	word, other := strings.CutPrefix(word, "~")
 	name, rest, entry := strings.Cut(word, "(")
 	phase := schema.Enter
 	if !entry {
@@ -71,7 +78,22 @@ func (s *script) event(word string) {
 		e.Ret = -uint64(len(rest)) // the errno is the number of dashes
 	}
 	e.NameLen = uint32(len(e.Name))
-	if err := s.w.Append(e); err != nil {
+	if other {
+		e.PID, e.TID, e.Comm = 9, 9, "q"
+	}
+	loss := &schema.Loss{Cause: schema.LossRingBuffer, Role: e.Role, Count: 1, FirstNs: s.now, LastNs: s.now}
+	if full {
+		loss.Cause, e.Facts = schema.LossUnwatched, schema.FactUnwatched
+	}
+	var err error
+	if lost || full {
+		s.lost++
+		err = s.w.Loss(loss)
+	}
+	if !lost {
+		err = cmp.Or(err, s.w.Append(e))
+	}
+	if err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -120,5 +142,61 @@ func TestOperations(t *testing.T) {
 	r := compare(t, a, rewritten(t, operationsOf(t, h, madeDirectory), h, func(e *schema.Event) bool { return e.Role < schema.RoleWalk }))
 	if r.Verdict() != Same || r.Same == 0 || !strings.Contains(text(t, r), "note: b.pb was made by a recorder without walk, walk_parent, stat") {
 		t.Errorf("%s", text(t, r))
+	}
+}
+
+// removed is a call in which a dentry ends, and later another task makes one anew.
+const removed = `stat( walk(/tmp/d lookup_rcu(tmp lookup_rcu)* kill(* free(* walk)-- stat)-- stat( walk(/tmp/e walk)-- stat)-- ~instantiate)*`
+
+// The end of a dentry that could not be watched may not be recorded, nor what others did to it: that it is
+// missing is no difference.
+func TestUnwatched(t *testing.T) {
+	full, unended := "lookup_rcu)* kill(* free(*", "lookup_rcu)*!"
+	for _, c := range []struct {
+		what string
+		b    string
+		want Verdict
+		says string
+	}{
+		{"its end", strings.Replace(removed, full, unended, 1), Undecided, "not counted: 1 × " + whyFull},
+		{"its end and what others did", strings.Replace(removed[:strings.Index(removed, "~")], full, unended, 1), Undecided, "not counted: 2 × " + whyFull},
+		{"and another result", strings.Replace(strings.Replace(removed, full, unended, 1), "walk)--", "walk)-", 1), Different, "@@ p, stat"},
+		{"watched, and its end is missing", strings.Replace(removed, " kill(* free(*", "", 1), Different, `kill "d"`},
+		{"the set is full only later", strings.Replace(strings.Replace(removed, " kill(* free(*", "", 1), "instantiate)*", "instantiate)*!", 1), Different, `kill "d"`},
+	} {
+		a, b := operationsOf(t, here().Header(), removed), operationsOf(t, there().Header(), c.b)
+		for _, pair := range [][2][]byte{{a, b}, {b, a}} {
+			r := compare(t, pair[0], pair[1])
+			if said := text(t, r); r.Verdict() != c.want || !strings.Contains(said, c.says) || c.what == "and another result" && strings.Contains(said, "kill") {
+				t.Errorf("%s: %s", c.what, said)
+			}
+		}
+	}
+	// The run whose watch set was full recorded an end that the other, complete run does not have.
+	r := compare(t, operationsOf(t, here().Header(), strings.Replace(removed, "lookup_rcu)*", unended, 1)),
+		operationsOf(t, there().Header(), strings.Replace(removed, " kill(* free(*", "", 1)))
+	if r.Verdict() != Different {
+		t.Error(text(t, r))
+	}
+}
+
+// Where the entry of an operation was lost, what happened in it looks like calls of its own. They are no
+// difference, whichever events were lost.
+func TestLostInAnOperation(t *testing.T) {
+	words := strings.Fields(madeDirectory)
+	a := operationsOf(t, here().Header(), madeDirectory)
+	for from := range words {
+		for n := 1; n <= 4 && from+n <= len(words); n++ {
+			lossy := slices.Clone(words)
+			for i := range n {
+				lossy[from+i] += "?"
+			}
+			b := operationsOf(t, there().Header(), strings.Join(lossy, " "))
+			for _, pair := range [][2][]byte{{a, b}, {b, a}} {
+				if r := compare(t, pair[0], pair[1]); r.Verdict() != Undecided {
+					t.Errorf("lost: %s\n%s", lossy[from:from+n], text(t, r))
+				}
+			}
+		}
 	}
 }

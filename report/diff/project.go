@@ -29,6 +29,7 @@ const (
 	whyConsequence = "a difference above has changed what the cache has of the name"
 	whyFound       = "threads that came in another order found names otherwise"
 	whyLost        = "events were lost there"
+	whyFull        = "the watch set was full: the end of a dentry, and what others did to it, may not be recorded"
 	whyShort       = "one run ends before it"
 )
 
@@ -139,7 +140,7 @@ func cacheUses(c *call) map[uint64]*cacheUse {
 }
 
 // discarded reports whether a line is about a dentry that the call allocated and killed without inserting
-// it.
+// it. That it killed one that it did not insert may not be recorded where dentries could not be watched.
 func (c *call) discarded(l *line) bool {
 	var made, kept, killed bool
 	for i := range c.lines {
@@ -147,5 +148,5 @@ func (c *call) discarded(l *line) bool {
 			made, kept, killed = made || begins.Has(m.role), kept || inserts.Has(m.role), killed || kills.Has(m.role)
 		}
 	}
-	return made && killed && !kept
+	return made && (killed || c.unwatched) && !kept
 }

@@ -32,6 +32,7 @@ type run struct {
 	took     [roles]histogram           // durations by role, in nanoseconds
 	whole    replay.Roles               // roles with calls recorded as one event, whose entry time is not known
 	unseen   [][2]uint64                // time ranges in which a thread may have made calls that were not recorded
+	full     uint64                     // time from which the watch set was full, and the end of a dentry may not be recorded; 0: it never was
 	losses   *replay.Losses
 	findings *report.Findings  // set when the run has been read
 	rename   map[string]string // see Options.Rename
@@ -73,6 +74,7 @@ type digest struct {
 	more       uint32 // id of the last event minus first
 	kind       schema.Role
 	lossy      bool
+	watched    bool // it may be recorded only because its dentries were watched, see call.watched
 	sameThread bool // the same thread made the program's previous call
 }
 
@@ -92,9 +94,10 @@ func (d *digest) span() Span {
 // calls holds the calls of one program in the order in which they ended. They are stored in pieces, because
 // growing a single slice would keep two copies in memory for a moment.
 type calls struct {
-	pieces [][]digest // all but the last are full
-	n      int
-	tid    uint32 // thread that made the last call
+	pieces  [][]digest // all but the last are full
+	n       int
+	tid     uint32 // thread that made the last call
+	threads bool   // more than one thread made calls
 }
 
 const pieceLength = 4096
@@ -142,15 +145,20 @@ func (r *run) keep(c *call) {
 		}
 		d.judged++ // the hash is taken by a different set
 	}
-	d.sameThread, list.tid = list.n > 0 && list.tid == c.tid, c.tid
+	d.sameThread = list.n > 0 && list.tid == c.tid
+	list.tid, list.threads = c.tid, list.threads || list.n > 0 && !d.sameThread
 	list.add(d)
 }
 
 // lost reports whether events may be missing between two times.
 func (r *run) lost(from, to uint64) bool {
-	return len(r.losses.Windows()) > 0 && (r.losses.Any(from, to) ||
-		slices.ContainsFunc(r.unseen, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] }))
+	return (r.losses.Any(from, to) || slices.ContainsFunc(r.unseen, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] })) &&
+		len(r.losses.Windows()) > 0
 }
+
+// unwatched reports whether, by a time, there may be dentries that could not be watched. What others than the
+// recorded tasks do to such a dentry is not recorded, nor its end, whoever ends it.
+func (r *run) unwatched(by uint64) bool { return r.full != 0 && r.full <= by }
 
 // short reports whether the recording ended before the workload did: the trace has no footer, or a limit
 // was reached.
