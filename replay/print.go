@@ -96,7 +96,7 @@ func (p *printer) wanted(frame int) bool {
 	}
 	goesOn := false
 	p.state.InProgress(func(c *Call) {
-		goesOn = goesOn || c.Open == c && among(p.filter.Paths, c.Enter.Name)
+		goesOn = goesOn || callRoles.Has(c.Enter.Role) && among(p.filter.Paths, c.Path)
 	})
 	return goesOn
 }

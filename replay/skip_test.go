@@ -4,7 +4,9 @@ package replay_test
 
 import (
 	"bytes"
+	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +74,54 @@ func TestSkippingShowsTheSame(t *testing.T) {
 			if number.Match(skimmed.Bytes()) || textual.Match(skimmed.Bytes()) {
 				t.Errorf("%s: dentries have numbers, that are not those of the trace", name)
 			}
+		}
+	}
+}
+
+// With the index, a call on the path is shown whole even if it spans frames that name neither the path nor its
+// task: an open, and an operation with its walk.
+func TestSkippingKeepsLongCalls(t *testing.T) {
+	for _, calls := range [][]schema.Role{{schema.RoleOpen}, {schema.RoleStat, schema.RoleWalk}} {
+		var file bytes.Buffer
+		w, err := schema.NewWriter(&file, tracetest.Header())
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := uint64(1e9)
+		frame := func(e schema.Event) {
+			now += 1000
+			e.Time, e.TID, e.Columns, e.NameLen = now, e.PID, e.Role.Shape(e.Phase).Columns, uint32(len(e.Name))
+			if err := errors.Join(w.Append(&e), w.Flush()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, role := range calls {
+			frame(schema.Event{Role: role, PID: 7, Comm: "slow", Phase: schema.Enter, Name: "/wanted", NameAddr: 0xffff_0000_0100})
+		}
+		for range 6 {
+			frame(schema.Event{Role: schema.RoleDrop, Phase: schema.Enter, PID: 8, Comm: "other", Dentry: 0xffff_0000_1000, Name: "x"})
+			frame(schema.Event{Role: schema.RoleDrop, Phase: schema.Enter, PID: 7, Comm: "slow", Dentry: 0xffff_0000_2000, Name: "y"})
+		}
+		for _, role := range slices.Backward(calls) {
+			frame(schema.Event{Role: role, PID: 7, Comm: "slow", Phase: schema.Exit})
+		}
+		if err := w.Close(&schema.Footer{}); err != nil {
+			t.Fatal(err)
+		}
+		var whole, skimmed bytes.Buffer
+		filter := replay.Filter{Paths: []string{"/wanted"}}
+		print(t, &whole, file.Bytes(), &filter, replay.NewJSON())
+		r, err := schema.NewReaderAt(bytes.NewReader(file.Bytes()), int64(file.Len()), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := replay.Print(&skimmed, r, &filter, replay.NewJSON()); err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		events := strings.Count(whole.String(), `"type":"event"`) // all but the entry of the stat, which has no path yet
+		if want := 6 + 2*len(calls) - len(calls)/2; events != want || !bytes.Equal(number.ReplaceAll(whole.Bytes(), nil), number.ReplaceAll(skimmed.Bytes(), nil)) {
+			t.Errorf("%v: %d events, want %d, and %d by the index", calls, events, want, strings.Count(skimmed.String(), `"type":"event"`))
 		}
 	}
 }
