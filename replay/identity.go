@@ -330,6 +330,7 @@ func (o *Objects) moving(d *Object, e *schema.Event) {
 			t.self.loose = true
 			if e.Facts&schema.FactExchange == 0 {
 				t.Unhashed = e.ID
+				o.places++
 			}
 		}
 		return

@@ -132,7 +132,7 @@ func (m *Model) event(e *schema.Event) *Step {
 	}
 	for _, w := range t.calls {
 		if !w.exitLost {
-			w.passes(e)
+			w.passes(e, &m.State.Losses)
 		}
 	}
 	if len(t.calls) > 0 && len(m.State.Losses.windows) > 0 {

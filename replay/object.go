@@ -29,7 +29,7 @@ type Object struct {
 	Dropped  uint64 // last __d_drop
 	Deleted  uint64 // entry of the last d_delete
 	Unread   uint64 // last event that could not read its inode
-	Unhashed uint64 // last event before its end, other than its alloc, that showed it out of the hash table
+	Unhashed uint64 // first event, since it was last seen in the hash table, that showed it out of it, other than its alloc; not of its end
 	Killed   uint64 // see Ended
 	KillTime uint64
 	Evict    uint64 // the drop_caches call that killed it
@@ -85,6 +85,15 @@ func (d *Object) Ended() bool {
 // shows that.
 func (d *Object) Negative() (is, known bool) {
 	return d.Inode == 0, d.self.shown != 0 && (d.Inode != 0 || d.Unread == 0)
+}
+
+// Out returns the event that dropped it from the hash table, or the first one that showed it out of it, if none
+// has shown it there since; 0: none did. The root of a filesystem is never there.
+func (d *Object) Out() uint64 {
+	if at := max(d.Dropped, d.Unhashed); at > d.Inserted && at >= d.Hit {
+		return at
+	}
+	return 0
 }
 
 // End says what is known of its end: "killed"; "attempted" if the kill may have failed; "missed" if its
@@ -225,10 +234,14 @@ func (o *Objects) apply(e *schema.Event, call *Call) *Object {
 		return d
 	}
 	o.agree(d, e, call)
+	out := d.placed && d.Out() != 0
 	if d.placed && (e.Parent != d.Parent || e.Name != d.Name) {
 		o.places++
 	}
 	d.see(e)
+	if d.placed && out != (d.Out() != 0) {
+		o.places++
+	}
 	o.known.name(d, len(d.Name))
 	if e.Role == schema.RoleMove {
 		o.displaced(e.Target, e.ID)
@@ -347,11 +360,11 @@ func (d *Object) see(e *schema.Event) {
 	if e.Facts&schema.FactInodeUnknown != 0 {
 		d.Unread = e.ID
 	}
-	if e.Facts&schema.FactUnhashed != 0 && d.Killed == 0 && !begins.Has(e.Role) {
-		d.Unhashed = e.ID
-	}
 	if mark := marks[slotOf(e.Role)]; mark != nil {
 		mark(d, e)
+	}
+	if e.Facts&schema.FactUnhashed != 0 && d.Killed == 0 && !begins.Has(e.Role) && d.Out() == 0 {
+		d.Unhashed = e.ID
 	}
 	if ends.Has(e.Role) {
 		d.kill(e)

@@ -42,14 +42,14 @@ type PathCall struct {
 	Dentry *Object // what Path led to, also if the operation then failed; nil: nothing
 	Inode  uint64  // address of Dentry's inode when the call returned
 	Ino    uint64  // number of that inode; 0: not recorded
-	FSType string  // of Dentry, or of the directory asked last; empty: not known
+	FSType string  // of Dentry, or of the directory that the walk of Path asked last; empty: not known
 
 	At         uint64 // time of its entry, since boot
 	Took       uint64 // 0 where End is 0
 	Filesystem uint64 // of Took, the time in the filesystem as Components have it
 	Wait       uint64 // of Took, the wait for other tasks' lookups as Components have it
 	Again      uint64 // of Took, the time until the walk last started over; 0: it did not
-	Gap        Gap    // the longest time without an event
+	Gap        Gap    // the longest time without an event, in which none was lost
 	Allocs     int    // dentries allocated
 	Negatives  int    // negative dentries that it made and that were in the cache when it returned
 }
@@ -76,9 +76,19 @@ func (c *PathCall) TookOnce() uint64 {
 // before holds the word that stands before the second path, for each operation on two.
 var before = map[string]string{rename: " to ", "link": " to ", "mount": " of "}
 
-// Paths returns the path as given, or both paths of an operation on two, in printable form.
+// Paths returns the path as given, or both paths of an operation on two, in printable form. An empty path is
+// "", and in parentheses stands why the trace has none.
 func (c *PathCall) Paths() string {
 	s := Printable(c.Path)
+	switch errno := schema.ErrnoName(c.Errno); {
+	case s != "":
+	case errno == "EFAULT" || errno == "ENAMETOOLONG": // the kernel could not copy it from the program
+		s = "(path not copied)"
+	case c.Whole:
+		s = `""`
+	default:
+		s = "(path not recorded)"
+	}
 	if c.Target != "" && before[c.Operation] != "" { // an execve may walk its path twice, for a security module
 		s += before[c.Operation] + Printable(c.Target)
 	}
@@ -157,8 +167,8 @@ type Component struct {
 	// was not asked. Create is the time from the insert, or from when a negative dentry was found, until
 	// the dentry got an inode.
 	Filesystem, Create uint64
-	// Wait is the time from the alloc of a dentry for it until the dentry of another task, whose lookup was
-	// waited for (d_alloc_parallel), was taken instead; 0: none was.
+	// Wait is the time from the alloc of a dentry for it until the dentry of another task, whose lookup was in
+	// progress (d_alloc_parallel), was taken instead; 0: none was.
 	Wait uint64
 	// Path is the path for which the filesystem was asked, see Model.Path; empty if it was not asked.
 	Path string

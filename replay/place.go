@@ -63,7 +63,8 @@ func (m *Model) rooted(d *Object) {
 
 // Path returns the path of a dentry, built from the names and parents with which it and those above it were
 // last seen, across mounts that a path was seen to cross. It begins with / if it leads up to a directory
-// that an absolute path began at, and with …/ where the trace does not show what is above.
+// that an absolute path began at, and with …/ where the trace does not show what is above, or above a
+// directory that has been removed.
 func (m *Model) Path(d *Object) string { return m.pathAs("", d) }
 
 // pathAs is Path; made is a guess of the result, returned if it is right to save an allocation.
@@ -73,7 +74,7 @@ func (m *Model) pathAs(made string, d *Object) string {
 			return inDirAs(made, path, d.Name)
 		}
 	}
-	path, _ := m.up(d)
+	path, _ := m.up(d, false)
 	return path
 }
 
@@ -96,14 +97,16 @@ func (m *Model) dirPath(d *Object) (path string, whole bool) {
 	if known.of == d && known.places == m.State.Objects.places {
 		return known.path, true
 	}
-	if path, whole = m.up(d); whole && len(path) < maxShort {
+	if path, whole = m.up(d, true); whole && len(path) < maxShort {
 		*known = dir{d, m.State.Objects.places, path}
 	}
 	return path, whole
 }
 
-// up makes the path of a dentry. whole reports whether it stays right until Objects.places changes.
-func (m *Model) up(d *Object) (path string, whole bool) {
+// up makes the path of a dentry, or of a directory that something is in: one that is out of the hash table has
+// no place, while a file is said to be where it last was. whole reports whether the path stays right until
+// Objects.places changes.
+func (m *Model) up(d *Object, in bool) (path string, whole bool) {
 	m.scratch = m.scratch[:0] // names from the last to the first, each reversed and with a slash behind it
 	top := above
 	for level := range maxUp {
@@ -124,6 +127,10 @@ func (m *Model) up(d *Object) (path string, whole bool) {
 			break
 		}
 		m.scratch = appendReversed(m.scratch, d.Name)
+		if (in || level > 0) && d.Out() != 0 {
+			whole = true
+			break
+		}
 		up := m.State.Objects.find(d.Parent)
 		if up == nil || d.Parent == d.Addr || up.Born > d.self.shown && up.Born != 0 {
 			break

@@ -43,3 +43,51 @@ func TestAMountBelowItself(t *testing.T) {
 		}
 	}
 }
+
+// What was looked up in a removed directory is not at the path that the directory had, nor is a file opened after it lost
+// its name; the call that removes a file says where it was.
+func TestPlaceOfWhatWasRemoved(t *testing.T) {
+	const rootAt, goneAt, fileAt = 0x1000, 0x2000, 0x3000
+	m := NewModel(tracetest.Header())
+	var calls []*PathCall
+	m.Call = func(c *PathCall) { calls = append(calls, c.Clone()) }
+	id := uint64(0)
+	play := func(e schema.Event, parent uint64, facts schema.Fact) {
+		id++
+		e.ID, e.Time, e.PID, e.TID, e.Comm, e.Parent, e.Facts = id, id*1000, 7, 7, "p", parent, facts
+		e.Columns, e.NameLen = e.Role.Shape(e.Phase).Columns, uint32(len(e.Name))
+		m.Record(&e)
+	}
+	seen := func(at, parent uint64, name string, facts schema.Fact) {
+		play(about(schema.RoleLookupRCU, at, at, name), parent, facts)
+	}
+	enter := func(path string) {
+		play(schema.Event{Role: schema.RoleWalk, Phase: schema.Enter, Name: path, NameAddr: pathAt}, 0, 0)
+	}
+	exit := func(end uint64, facts schema.Fact) {
+		play(schema.Event{Role: schema.RoleWalk, Phase: schema.Exit, Dentry: end, Inode: end, Name: "f"}, goneAt, facts)
+	}
+	stat := func(name string, end uint64) {
+		enter(name)
+		play(asking(schema.RoleLookupRCU, name, 0), goneAt, 0)
+		play(about(schema.RoleLookupRCU, end, end, name), goneAt, 0)
+		exit(end, 0)
+	}
+	seen(rootAt, rootAt, "/", schema.FactUnhashed)
+	m.rooted(m.State.Objects.find(rootAt))
+	seen(goneAt, rootAt, "d", 0)
+	stat("f", fileAt)
+	play(schema.Event{Role: schema.RoleDrop, Phase: schema.Enter, Dentry: fileAt, Inode: fileAt, Name: "f"}, goneAt, 0)
+	enter("/proc/self/fd/3")
+	exit(fileAt, schema.FactUnhashed)
+	play(schema.Event{Role: schema.RoleDrop, Phase: schema.Enter, Dentry: goneAt, Inode: goneAt, Name: "d"}, rootAt, 0)
+	stat("g", 0)
+	seen(goneAt, rootAt, "d", 0) // in the table again
+	stat("g", 0)
+	m.End()
+	for i, want := range []string{"/d/f", "…/f", "…/d/g", "/d/g"} {
+		if got := calls[i].Resolved; got != want {
+			t.Errorf("call %d led to %s, want %s", i, got, want)
+		}
+	}
+}

@@ -54,7 +54,7 @@ func (m *Model) ask(w *walker, e *schema.Event) {
 		w.at = -1
 		return
 	}
-	if e.FSType != "" {
+	if e.FSType != "" && w.cur == 0 {
 		w.fs = e.FSType
 	}
 	if n > 0 && r.parts[n-1].Beside == beside && r.parts[n-1].offset == off && r.parts[n-1].Name == e.Name {
@@ -226,9 +226,13 @@ func (w *walker) answered(s *Step) {
 	p.Dentry, p.Negative = s.Object, s.Object != nil && e.Negative()
 	p.mountable = e.Facts&schema.FactMountpoint != 0
 	switch {
+	case p.allocated != 0: // d_alloc_parallel, in ref-walk, found that another task had inserted one meanwhile
+		p.ID, p.At, p.Found, p.allocated = id, s.Call.Enter.Time, FoundRef, 0
+		w.slow = true
+		w.misses--
 	case s.Object == nil:
 		p.Found = FoundNothing
-	case lockless.Has(e.Role) && p.allocated == 0:
+	case lockless.Has(e.Role):
 		p.Found = FoundRCU
 	case w.over():
 		p.Found = FoundLocked
@@ -269,5 +273,5 @@ func (m *Model) allocated(t *threadCalls, s *Step) {
 		return
 	}
 	p.Dentry, p.Found, p.allocated, p.inserted = s.Object, FoundMiss, e.Time, 0
-	w.missed = true
+	w.misses++
 }

@@ -14,12 +14,12 @@ type walker struct {
 	cur      int // index of the route walked last
 	at       int // index in its parts of what is being looked up; -1: nothing in the path
 	entered  uint64
-	fs       string // type of the filesystem asked last
-	within   uint64 // entry of the d_lookup in progress, whose __d_lookup is ignored; 0: none
-	slow     bool   // it was in ref-walk
-	last     Mark   // the last event of the call or of one inside it
-	lastAt   uint64 // its time
-	missed   bool
+	fs       string   // type of the filesystem asked last
+	within   uint64   // entry of the d_lookup in progress, whose __d_lookup is ignored; 0: none
+	slow     bool     // it was in ref-walk
+	last     Mark     // the last event of the call or of one inside it
+	lastAt   uint64   // its time
+	misses   int      // components for which a dentry was allocated, less those that were in the cache after all
 	exitLost bool     // its exit may be lost: what follows may not be in it
 	part     bool     // not all of it is known: too many components, or a walk without an end
 	born     []uint64 // addresses of the negative dentries that it made
@@ -67,7 +67,7 @@ func (m *Model) begin(t *threadCalls, e *schema.Event) {
 		m.walks(w, e)
 	}
 	t.calls = append(t.calls, w)
-	w.passes(e)
+	w.passes(e, &m.State.Losses)
 	m.walking++
 }
 
@@ -127,10 +127,11 @@ func (w *walker) again(now uint64) {
 	w.call.Again = now - min(now, w.call.At)
 }
 
-// passes notes the time since the last event of the call or of a call inside it.
-func (w *walker) passes(e *schema.Event) {
+// passes notes the time since the last event of the call or of a call inside it. A stretch in which events
+// were lost is no gap.
+func (w *walker) passes(e *schema.Event, losses *Losses) {
 	now := Mark{e.ID, e.Role, e.PhaseInFile()}
-	if took := e.Time - min(e.Time, w.lastAt); w.last.ID != 0 && took > w.call.Gap.Took {
+	if took := e.Time - min(e.Time, w.lastAt); w.last.ID != 0 && took > w.call.Gap.Took && !losses.Any(w.lastAt, e.Time) {
 		w.call.Gap = Gap{w.last, now, took}
 	}
 	w.last, w.lastAt = now, e.Time
@@ -187,7 +188,7 @@ func (m *Model) end(t *threadCalls, i int, s *Step) {
 	c.End, c.Took, c.Errno = e.ID, e.Time-min(c.At, e.Time), e.Errno()
 	if walkRoles.Has(w.role) {
 		m.arrives(w, s)
-	} else if parts := w.routes[0].parts; c.Dentry == nil && !c.Failed() && len(parts) > 0 {
+	} else if parts := w.routes[0].parts; c.Dentry == nil && !c.Failed() && len(parts) > 0 && m.followsAll(w, e.Time) {
 		if c.Dentry = parts[len(parts)-1].Dentry; c.Dentry != nil {
 			c.Inode = c.Dentry.Inode
 		}
@@ -243,7 +244,7 @@ func (m *Model) tell(w *walker, last uint64) {
 			c.Whole = !lost
 		}
 		switch {
-		case w.missed:
+		case w.misses > 0:
 			c.Class = ClassMiss
 		case !c.Whole:
 		case w.slow || c.Restarts > 0:
@@ -252,15 +253,22 @@ func (m *Model) tell(w *walker, last uint64) {
 			c.Class = ClassRCU
 		}
 		m.keep(w)
-		if c.Resolved == "" {
+		if c.Resolved == "" && (c.Dentry != nil || m.followsAll(w, last)) {
 			c.Resolved = m.resolved(c)
 		}
-		if parts := w.routes[1].parts; len(parts) > 0 {
+		if parts := w.routes[1].parts; len(parts) > 0 && m.followsAll(w, last) {
 			last := &parts[len(parts)-1]
 			c.ResolvedTarget = InDir(m.PathAt(last.Parent), last.Name)
 		}
 		m.Call(c)
 	}
+}
+
+// followsAll reports whether the last component that a call looked up is the one that its walk stopped at:
+// no walk and no lookup of it was lost.
+func (m *Model) followsAll(w *walker, until uint64) bool {
+	_, lost := m.State.Losses.Touched(w.call.At, until, classified|walkRoles)
+	return !lost
 }
 
 // forget frees a call that is over; a small one is kept for reuse.
@@ -291,8 +299,12 @@ func (m *Model) keep(w *walker) {
 
 // resolved returns the path that the first path of a call came to.
 func (m *Model) resolved(c *PathCall) string {
-	if c.Dentry != nil {
-		return m.Path(c.Dentry)
+	if d := c.Dentry; d != nil {
+		if out := d.Out(); out != 0 && out < c.ID { // it was found by another way than its name, as in /proc/PID/fd
+			path, _ := m.up(d, true)
+			return path
+		}
+		return m.Path(d)
 	}
 	n := len(c.Components)
 	for n > 0 && c.Components[n-1].OfTarget {

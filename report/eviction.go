@@ -137,7 +137,7 @@ func (e *evictions) open(v *view) {
 			e.judge(v, before, &now)
 		}
 	}
-	if d.Killed != 0 || out(d) != 0 || d.Born != 0 && d.Inserted == 0 { // it is not in the cache
+	if d.Killed != 0 || d.Out() != 0 || d.Born != 0 && d.Inserted == 0 { // it is not in the cache
 		if before != nil {
 			e.room += before.bytes(path)
 			delete(paths, path)
@@ -209,7 +209,7 @@ func overtaken(d *replay.Object) bool { return d.Born != 0 && d.Killed != 0 && d
 func (s *pathState) cached() bool {
 	d, by := s.obj, s.obj.Note()
 	switch {
-	case d.Moved != 0 || out(d) != 0 && out(d) <= d.Killed:
+	case d.Moved != 0 || d.Out() != 0 && d.Out() <= d.Killed:
 		return false
 	case d.Evict != 0:
 		return true

@@ -352,17 +352,8 @@ func (n *missing) removed(v *view) string {
 	if dir == nil || dir.First > asked.ID || !followed(dir) {
 		return ""
 	}
-	if out := out(dir); out != 0 && out < n.found.ev.ID {
+	if out := dir.Out(); out != 0 && out < n.found.ev.ID {
 		return fmt.Sprintf("the directory %s was out of the hash table at #%d", ref(dir), out)
 	}
 	return ""
-}
-
-// out returns the event that showed a dentry out of the hash table or dropped it from there, if nothing put
-// it back since; 0: none.
-func out(d *replay.Object) uint64 {
-	if at := max(d.Dropped, d.Unhashed); at > d.Inserted {
-		return at
-	}
-	return 0
 }

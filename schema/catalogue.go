@@ -256,7 +256,7 @@ func pathOperations() []RoleInfo {
 // laterRoles returns the roles with numbers after those of the first operations.
 func laterRoles() []RoleInfo {
 	return []RoleInfo{
-		{RoleParallel, "parallel", "instead of the dentry allocated for a name that of another task is taken, whose lookup was waited for: d_alloc_parallel",
+		{RoleParallel, "parallel", "instead of the dentry allocated for a name that of another task is taken, in the table by then or its lookup waited for: d_alloc_parallel",
 			nil, shape(ColumnDentry), Holds, ""},
 		execution(RoleExecveat, "execveat"),
 		either(RoleGetxattr, "getxattr", "an extended attribute is read by path: path_getxattr"),

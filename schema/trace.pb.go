@@ -145,7 +145,7 @@ const (
 	Role_ROLE_UTIMES       Role = 37 // a file is to get other times: do_utimes
 	Role_ROLE_STATFS       Role = 38 // a filesystem is asked for its attributes by path: user_statfs
 	Role_ROLE_TRUNCATE     Role = 39 // a file is to get another length by path: the system call truncate
-	Role_ROLE_PARALLEL     Role = 40 // instead of the dentry allocated for a name that of another task is taken, whose lookup was waited for: d_alloc_parallel
+	Role_ROLE_PARALLEL     Role = 40 // instead of the dentry allocated for a name that of another task is taken, in the table by then or its lookup waited for: d_alloc_parallel
 	Role_ROLE_EXECVEAT     Role = 41 // a program is to be run: the system call execveat; that it was, the role exec says
 	Role_ROLE_GETXATTR     Role = 42 // an extended attribute is read by path: path_getxattr
 	Role_ROLE_SETXATTR     Role = 43 // an extended attribute is written by path: path_setxattr

@@ -209,7 +209,7 @@ func (s *stands) searches(failed, made uint64, say sayer) {
 	if o := len(x.names) - 1; o > 0 {
 		others = " and " + some(uint64(o), "other name", "other names")
 	}
-	what := fmt.Sprintf("%d of %d failures (%s) are a search for libraries, first at #%d: %d for %s%s in %s", n+x.stats, failed, percent(n+x.stats, failed), x.first,
+	what := fmt.Sprintf("%d of %d failures (%s) look like a search for libraries, first at #%d: %d for %s%s in %s", n+x.stats, failed, percent(n+x.stats, failed), x.first,
 		n, most, others, some(uint64(len(x.dirs)), "directory", "directories"))
 	if x.stats > 0 {
 		what += ", " + some(x.stats, "stat", "stats") + " of such directories"

@@ -109,7 +109,7 @@ func (s *Summarizer) librarySearch() []Finding {
 		where += " or more"
 	}
 	all := l.names.total + l.stats
-	what := fmt.Sprintf("%s are a search for libraries, first at #%d: %d for %s in %s", ofAll(all, s.Total.Failed, "failures"), l.first.call, l.names.total, names, where)
+	what := fmt.Sprintf("%s look like a search for libraries, first at #%d: %d for %s in %s", ofAll(all, s.Total.Failed, "failures"), l.first.call, l.names.total, names, where)
 	if l.stats > 0 {
 		what += fmt.Sprintf(", %s of such directories", plural.Of(l.stats, "stat"))
 	}
