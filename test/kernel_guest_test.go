@@ -172,7 +172,7 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 			work = append(work, func() { g.run(all) })
 		}
 	}
-	for _, s := range singles(bin) {
+	for _, s := range singles() {
 		release, err := vm.KernelRelease(s.kernel)
 		if err != nil {
 			return nil, err

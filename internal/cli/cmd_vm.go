@@ -44,6 +44,7 @@ back; a second one ends the guest.
 
 Exit status: that of the command; 2 if the guest did not run it to its end.`,
 		Example: `  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- record --workload all -o run1.pb
+  dtrec vm --kernel ~/linux --file /usr/bin/git -- record -o git.pb -- git init r
   dtrec vm --kernel ~/linux -- doctor`,
 		Args: atLeastOne("a dtrec command line after '--'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -64,7 +65,7 @@ Exit status: that of the command; 2 if the guest did not run it to its end.`,
 	flags.Var(oneOf(&c.Accel, vm.Accelerators()...), "accel", "`NAME` of QEMU's accelerator: "+strings.Join(vm.Accelerators(), ", ")+" (default kvm where it starts a guest, else tcg)")
 	flags.IntVar(&c.SMP, "smp", 2, "`N` virtual CPUs")
 	flags.Var(flagOf(&c.Memory, "1G", readMemory), "mem", "`SIZE` of its memory, as QEMU's -m takes it")
-	flags.StringArrayVar(&files, "file", nil, "copy the static program or directory HOST into the guest, given as `HOST[:GUEST]`; may be repeated")
+	flags.StringArrayVar(&files, "file", nil, "copy the program HOST, with the libraries it loads, or a directory into the guest, given as `HOST[:GUEST]`; may be repeated")
 	flags.DurationVar(&c.Timeout, "timeout", vm.DefaultTimeout, "stop a run after this `TIME`")
 	flags.BoolVar(&console, "console", false, "show the kernel's console on stderr")
 	return cmd
@@ -163,7 +164,9 @@ func vmRemedy(err error) string {
 	case errors.Is(err, vm.ErrNoQEMU):
 		return "run scripts/install-qemu; elsewhere than on Debian install QEMU for that architecture, and e2fsprogs"
 	case errors.Is(err, vm.ErrNotStatic):
-		return "build it static (CGO_ENABLED=0 go build), or take a directory with it and its libraries along: scripts/guest-programs makes one of git, dash, coreutils and strace"
+		return "build it with CGO_ENABLED=0 go build"
+	case errors.Is(err, vm.ErrNoLibraries):
+		return "link it with -static, or take a directory with it, its loader and its libraries along"
 	case errors.Is(err, vm.ErrModules):
 		return "name the modules of this very build with --modules DIR (make modules_install INSTALL_MOD_PATH=DIR)"
 	case errors.Is(err, vm.ErrNotBootable), errors.Is(err, os.ErrNotExist):

@@ -20,8 +20,10 @@ var (
 	ErrModules = errors.New("not this kernel's modules")
 	// ErrNoProgram: there is no program for the kernel's architecture.
 	ErrNoProgram = errors.New("not there")
-	// ErrNotStatic: a program for the guest needs a dynamic loader.
+	// ErrNotStatic: dtrec itself, which is the guest's init, needs a dynamic loader.
 	ErrNotStatic = errors.New("dynamically linked, and the guest has no loader")
+	// ErrNoLibraries: the libraries of a program for the guest were not found on the host.
+	ErrNoLibraries = errors.New("its libraries cannot be taken along")
 	// ErrNoBoot: the kernel did not get as far as starting init.
 	ErrNoBoot = errors.New("the guest did not reach init")
 	// ErrPanic: the guest's kernel panicked.

@@ -27,7 +27,7 @@ const (
 // initramfs writes the guest's first file system: the devices that the kernel needs to start init, the
 // program, the job, and the files taken along, which Init moves to their places once the disks are mounted.
 func initramfs(w io.Writer, l load) error {
-	a := &archive{w: cpio.Newc.Writer(w), has: map[string]bool{}, arch: l.arch}
+	a := &archive{w: cpio.Newc.Writer(w), has: map[string]bool{}, loaders: map[string]bool{}, arch: l.arch}
 	j := l.job
 	for _, m := range l.modules {
 		j.Modules.Load = append(j.Modules.Load, path.Join(modulesPath, m.name+".ko"))
@@ -48,7 +48,7 @@ func initramfs(w io.Writer, l load) error {
 		a.taken(f)
 	}
 	for _, f := range l.files {
-		a.checkRuns(f.Host)
+		a.libraries(f.Host)
 	}
 	for i, m := range l.modules {
 		a.add(cpio.StaticFile(trimRoot(j.Modules.Load[i]), string(m.text), 0o600))
@@ -71,11 +71,14 @@ type load struct {
 // archive is a cpio archive being written. Directories come before their contents, and nothing comes twice.
 // After an error nothing more is added.
 type archive struct {
-	w    cpio.RecordWriter
-	has  map[string]bool // names written, without a leading slash
-	ino  uint64
-	arch *arch
-	err  error
+	w   cpio.RecordWriter
+	has map[string]bool // names written, without a leading slash
+	// loaders are the paths of dynamic loaders that were taken along with the libraries of a program: another program may
+	// need more. Who takes a loader along by name has the libraries there too.
+	loaders map[string]bool
+	ino     uint64
+	arch    *arch
+	err     error
 }
 
 func (a *archive) fail(err error) {
@@ -187,12 +190,23 @@ func (a *archive) entry(host, guest string, info fs.FileInfo) error {
 	return a.err
 }
 
-// checkRuns refuses a program whose dynamic loader is not taken along. A file that is not a program is data
-// and is accepted.
-func (a *archive) checkRuns(host string) {
-	loader, err := interpreter(host, a.arch)
-	if err == nil && loader != "" && !a.has[trimRoot(stagingPath+path.Clean(loader))] {
-		a.fail(fmt.Errorf("%s: %w: link it with -static, or take %s and its libraries along", host, ErrNotStatic, loader))
+// libraries takes the libraries of a program along, unless its dynamic loader is taken along already. A file that is
+// not a program is data.
+func (a *archive) libraries(program string) {
+	loader, err := interpreter(program, a.arch)
+	if err != nil || loader == "" || a.has[trimRoot(stagingPath+path.Clean(loader))] && !a.loaders[path.Clean(loader)] {
+		return
+	}
+	files, err := librariesOf(program, loader)
+	if err != nil {
+		a.fail(fmt.Errorf("%s: %w: %w", program, ErrNoLibraries, err))
+		return
+	}
+	a.loaders[files[0]] = true
+	for _, f := range files {
+		if !a.has[trimRoot(stagingPath+f)] {
+			a.file(f, stagingPath+f, 0o755)
+		}
 	}
 }
 

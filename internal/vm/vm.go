@@ -79,8 +79,9 @@ type Config struct {
 	powerOff time.Duration // longest time from init's last message until QEMU has ended; 0 means powerOffLimit
 }
 
-// File is a file or directory of the host and its place in the guest. A program must be static unless its
-// loader and libraries are taken along as well.
+// File is a file or directory of the host and its place in the guest. With a program that is dynamically linked go its
+// loader and libraries, to the paths that they have on the host, unless the loader is one of Files; not with the programs
+// in a directory.
 type File struct {
 	Host string
 	// Guest is absolute or relative to the job's working directory. Empty means the same path as Host.
