@@ -4,7 +4,6 @@ package answers
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/internal/plural"
@@ -167,6 +166,8 @@ type holder struct {
 	dentry *replay.Object
 	id, at uint64 // first event that shows this, and its time
 	moved  uint64 // id of the rename that gave it the path; 0: it had the path before
+	inode  uint64 // address of the inode that it was last seen with
+	files  int    // how many it was seen with in turn: a name deleted and made again may keep its dentry
 }
 
 // holders lists the dentries that had one path, in the order of their events.
@@ -176,12 +177,20 @@ type holders struct {
 	model *replay.Model
 }
 
-func (h *holders) add(d *replay.Object, id, at, moved uint64) {
-	switch {
-	case slices.ContainsFunc(h.of, func(x holder) bool { return x.dentry == d && moved == 0 }):
-	case len(h.of) < maxAlike:
-		h.of = append(h.of, holder{d, id, at, moved})
-	default:
+// add takes in that a call showed the dentry with an inode at the path, or that a rename brought it there.
+func (h *holders) add(d *replay.Object, inode, id, at, moved uint64) {
+	for i := range h.of {
+		if x := &h.of[i]; x.dentry == d && moved == 0 {
+			if x.inode != inode {
+				x.inode = inode
+				x.files++
+			}
+			return
+		}
+	}
+	if len(h.of) < maxAlike {
+		h.of = append(h.of, holder{d, id, at, moved, inode, 1})
+	} else {
 		h.more++
 	}
 }
@@ -194,6 +203,9 @@ func (h *holders) sections(path string) []Section {
 		text := fmt.Sprintf("D%d had it", d.Seq)
 		if x.moved != 0 {
 			text = fmt.Sprintf("D%d got it by rename #%d", d.Seq, x.moved)
+		}
+		if x.files > 1 {
+			text += fmt.Sprintf(", with %d inodes in turn", x.files)
 		}
 		switch {
 		case d.Forgotten:
@@ -241,10 +253,10 @@ func pathOf(path string) *inquiry {
 				case d == nil || c.Failed() || c.End == 0:
 				case c.ResolvedTarget != "" && movedIn(c, d):
 					if given(path, c.ResolvedTarget) {
-						had.add(d, d.Moved, c.At+c.Took, c.ID)
+						had.add(d, c.Inode, d.Moved, c.At+c.Took, c.ID)
 					}
 				case c.Inode != 0 && given(path, c.Resolved):
-					had.add(d, c.ID, c.At, 0)
+					had.add(d, c.Inode, c.ID, c.At, 0)
 				}
 				if len(own) < maxOwn {
 					own[c.ID] = true

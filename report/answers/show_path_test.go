@@ -33,6 +33,18 @@ func TestWhatBecameOfAPath(t *testing.T) {
 	}
 }
 
+// A dentry whose name was deleted and made again was several files.
+func TestOneDentryOfSeveralFiles(t *testing.T) {
+	d := replay.Object{Seq: 7, Name: "x", Parent: 0x1000, Deleted: 30}
+	q := pathOf("/a/x")
+	for id, inode := range []uint64{5, 5, 9, 5} {
+		q.call(replay.NewModel(tracetest.Header()), &replay.PathCall{ID: 10 + uint64(id), End: 20, Operation: "open", Path: "/a/x", Resolved: "/a/x", Dentry: &d, Inode: inode})
+	}
+	if s := q.sections(); s[0].Lines[0].Text != "D7 had it, with 3 inodes in turn; deleted at #30" {
+		t.Errorf("%+v", s[0])
+	}
+}
+
 // A call counts as on the path if the last component it was given was looked up there, even if that was a
 // link elsewhere or the path was given relative to another directory, but not if the walk did not get that
 // far.
