@@ -15,8 +15,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// BenchmarkPipeline takes records as they come from the ring buffer to frames: those of a sample, or of a file of one's
-// own, BENCH_TRACE. It stands for what each event costs the recorder, but for copying it out of the ring buffer.
+// BenchmarkPipeline turns records, as they come from the ring buffer, into frames: those of a sample trace, or of
+// the file named by BENCH_TRACE. It measures the recorder's cost of each event, without scanning the ring buffer.
 func BenchmarkPipeline(b *testing.B) {
 	turns, events := ringOf(b, cmp.Or(os.Getenv("BENCH_TRACE"), "../traces/run1.pb"))
 	var size countWriter
@@ -51,7 +51,7 @@ type countWriter int64
 
 func (c *countWriter) Write(p []byte) (int, error) { *c += countWriter(len(p)); return len(p), nil }
 
-// ringOf is a trace as the drain would have handed out its events, and how many there are.
+// ringOf returns the events of a trace as the words of a ring buffer, by turns, and their number.
 func ringOf(b *testing.B, path string) (turns [][]uint64, events int) {
 	r := tracetest.Open(b, path)
 	var turn []uint64
@@ -69,7 +69,7 @@ func ringOf(b *testing.B, path string) (turns [][]uint64, events int) {
 	}
 }
 
-// ringRecord is an event as it comes from the ring buffer, see record.h.
+// ringRecord returns an event as a record of the ring buffer, see record.h.
 func ringRecord(e *schema.Event) []uint64 {
 	le := binary.LittleEndian
 	key, entry, phase := e, e.Entry, e.PhaseInFile()
@@ -86,7 +86,7 @@ func ringRecord(e *schema.Event) []uint64 {
 	le.PutUint16(head[34:], uint16(len(key.Name)))
 	le.PutUint16(head[36:], uint16(e.CPU))
 	head[38], head[39] = byte(e.Role), byte(phase)
-	columns := e.Role.Shape(e.Phase).Columns // of an older recording there may be less
+	columns := e.Role.Shape(e.Phase).Columns // an older recording may have fewer columns
 	if entry != nil {
 		columns |= e.Role.Shape(schema.Enter).Columns
 	}
@@ -113,7 +113,7 @@ func ringRecord(e *schema.Event) []uint64 {
 	return wordsOfBytes(to)
 }
 
-// wordsOf are the words of a column; key is the event that has the key.
+// wordsOf returns the words of a column; key is the event that has the key.
 func wordsOf(c schema.Column, key, e *schema.Event) (words []uint64) {
 	length := func(e *schema.Event) uint64 { return uint64(e.NameLen) | uint64(e.Hash)<<32 }
 	of := e

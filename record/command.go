@@ -25,10 +25,10 @@ const (
 	exitSignal        = 128 // plus the signal's number
 )
 
-// CommandError says that the command could not be started.
+// CommandError reports that the command could not be started.
 type CommandError struct {
 	Name string
-	Code int // 126 or 127, as a shell has it
+	Code int // exit code: 126 or 127, as a shell would return
 	Err  error
 }
 
@@ -51,7 +51,7 @@ func commandError(name string, err error) *CommandError {
 	return e
 }
 
-// newCommand finds the command, before anything else is done.
+// newCommand looks up the command's executable and prepares to run it as the right user, without starting it.
 func newCommand(c *Config) (*exec.Cmd, error) {
 	path, err := exec.LookPath(c.Command[0])
 	if err != nil && !errors.Is(err, exec.ErrDot) {
@@ -71,10 +71,10 @@ func newCommand(c *Config) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// runCommand starts the command and waits for its end. Signals of the terminal are
-// the command's, which has them from the terminal itself; SIGTERM, SIGHUP and SIGQUIT are
-// handed on, so that the recording ends when the command has. Started is called when it
-// has been started.
+// runCommand starts the command and waits until it exits. SIGINT is not passed on, because the command gets
+// Ctrl-C from the terminal itself; SIGTERM, SIGHUP and SIGQUIT are, so that the recording ends once the
+// command has exited. started is called right after the start; its error is returned when the command has
+// exited.
 func runCommand(cmd *exec.Cmd, signals <-chan os.Signal, started func() error) (*schema.Program, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, commandError(cmd.Args[0], err)
@@ -109,7 +109,7 @@ func runCommand(cmd *exec.Cmd, signals <-chan os.Signal, started func() error) (
 	}, nil
 }
 
-// exitCode is the status as a shell reports it.
+// exitCode returns the exit status as a shell reports it: 128 plus the signal's number after a fatal signal.
 func exitCode(s *os.ProcessState) int {
 	status, ok := s.Sys().(syscall.WaitStatus)
 	if ok && status.Signaled() {

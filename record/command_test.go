@@ -33,7 +33,7 @@ func TestRunCommandExitCode(t *testing.T) {
 	}
 }
 
-// runShell runs a script as a recorded command.
+// runShell runs a shell script as the recorded command.
 func runShell(t *testing.T, script string) (*schema.Program, error) {
 	t.Helper()
 	signals := endings()
@@ -41,8 +41,8 @@ func runShell(t *testing.T, script string) (*schema.Program, error) {
 	return runCommand(exec.Command("sh", "-c", script), signals, func() error { return nil })
 }
 
-// Neither the recorder nor the command ends when the terminal's Ctrl-C reaches the
-// recorder; what else would end a recording is handed on.
+// A Ctrl-C that reaches only the recorder ends neither the recorder nor the command; the other signals that end a
+// recording are passed on to the command.
 func TestRunCommandSignals(t *testing.T) {
 	program, err := runShell(t, "kill -INT $PPID; exit 3")
 	if err != nil || program.ExitCode != 3 {
@@ -56,7 +56,7 @@ func TestRunCommandSignals(t *testing.T) {
 	}
 }
 
-// A command that cannot be started is known before anything is touched.
+// A command that cannot be started is reported before anything is changed.
 func TestNewCommandErrors(t *testing.T) {
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")
@@ -84,7 +84,7 @@ func TestNewCommandErrors(t *testing.T) {
 	}
 }
 
-// Nothing is created for a recording that cannot begin.
+// A recording that cannot begin creates no file.
 func TestRunLeavesNothing(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, c := range []Config{
@@ -103,8 +103,7 @@ func TestRunLeavesNothing(t *testing.T) {
 	}
 }
 
-// What may not be written is known before anything is attached, and /dev/null is never
-// removed.
+// An output that may not be written is reported before anything is attached, and /dev/null is never removed.
 func TestCreateOutput(t *testing.T) {
 	dir := t.TempDir()
 	if err := (&Config{}).checkOutput(dir); !errors.Is(err, syscall.EISDIR) {
@@ -137,7 +136,7 @@ func TestCreateOutput(t *testing.T) {
 	}
 }
 
-// A frame cut short is taken back, and the events of whole frames are counted.
+// A frame written only in part is removed again, and only the events of complete frames are counted.
 func TestOutputCutsToWholeFrames(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	o, err := (&Config{}).createOutput(path)
@@ -151,7 +150,7 @@ func TestOutputCutsToWholeFrames(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
 		t.Fatal(err)
 	}
-	// The kernel writes up to the limit and then fails, as on a full disk; Go ignores SIGXFSZ.
+	// Beyond this limit the kernel writes in part and then fails, as on a full disk; Go ignores SIGXFSZ.
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 8, Max: old.Max}); err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +237,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// The header's words are those of the flags.
+// The header gives the workloads as the flag that selects them.
 func TestWords(t *testing.T) {
 	c := Config{Workloads: []string{"hits", "post"}}
 	if got := c.words(); !slices.Equal(got, []string{"--workload", "hits,post"}) {

@@ -14,41 +14,40 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Config says what is recorded, where to, and for how long. Command, Workloads or
-// Targets must be given. Targets beside a Command or Workloads are recorded too, for
-// as long as those run.
+// Config says what to record, where to write it, and for how long. Command, Workloads or Targets must be
+// given. Targets given together with Command or Workloads are recorded too, for as long as those run.
 type Config struct {
-	Command   []string // started and recorded, with all it starts; the recording ends with it, not with what it leaves running
-	Workloads []string // names of built-in workloads, run one after the other
+	Command   []string // started and recorded with all its descendants; the recording ends when it exits, even if descendants still run
+	Workloads []string // names of built-in workloads, run one after another
 	Targets   Targets
 
-	Output     string // path of the trace; "-" is Stdout
-	Force      bool   // replace a file that is not a trace
-	User       string // name or uid Command runs as; empty: who called sudo, else nobody else
+	Output     string // path of the trace; "-" means Stdout
+	Force      bool   // replace an existing file even if it is not a trace
+	User       string // name or uid that Command runs as; empty: the user who called sudo, if any, otherwise the current user
 	Attach     bpf.Mode
-	Only       []schema.Role // roles recorded besides those that a recording needs; nil: all
+	Only       []schema.Role // roles to record besides the required ones; nil: all
 	RingBytes  uint32        // size of the ring buffer, a power of two; 0: bpf.DefaultRingBytes
-	WatchLimit uint32        // most dentries watched; 0: bpf.DefaultWatchLimit
+	WatchLimit uint32        // most dentries watched at once; 0: bpf.DefaultWatchLimit
 
-	// Without Command and Workloads a recording ends by these, or by a signal. With
-	// them, events after a limit are lost and counted, and the command runs on. With
-	// Rotate they end a file, and the next one begins.
+	// Without Command and Workloads, these limits or a signal end the recording. With them, the events after a
+	// limit are lost and counted, and the command runs on. With Rotate, a limit ends the file and the next
+	// one begins.
 	Duration  time.Duration // 0: none
-	MaxBytes  int64         // of the file, to within 2,048 events; 0: none
+	MaxBytes  int64         // size of the file, exceeded by at most 2,048 events; 0: none
 	MaxEvents uint64        // 0: none
-	Rotate    int           // files kept of a recording that has several, called as tracefile.PartName has it; 0: it is one file
+	Rotate    int           // number of files kept, named by tracefile.PartName; 0: the recording is one file
 
-	Writer                string // name and version of the program, for the header
-	Self                  string // path of dtrec itself, which runs the workloads
+	Writer                string // name and version of the recording program, for the header
+	Self                  string // path of the dtrec executable, started again to run workloads and to detach
 	Stdin, Stdout, Stderr *os.File
-	Status                *os.File // a terminal for the status line; nil: none
+	Status                *os.File // terminal for the status line; nil: none
 
-	// Begun, if not nil, is called when the probes see and a signal would end the
-	// recording as it should. Not with Command or Workloads: what they do shows it.
+	// Begun, if not nil, is called once the probes record and a signal ends the recording in the regular way.
+	// It is not called with Command or Workloads, where the start of the program shows this.
 	Begun func()
 }
 
-// Targets are tasks that run already.
+// Targets selects tasks that are running already.
 type Targets struct {
 	All    bool
 	PIDs   []uint32
@@ -60,7 +59,7 @@ func (t *Targets) empty() bool { return !t.All && len(t.PIDs) == 0 && t.Comm == 
 
 func (c *Config) bpf() bpf.Config {
 	return bpf.Config{
-		FollowChildren: len(c.Command) > 0, Adopts: len(c.Workloads) > 0, // a workload is adopted when it is about to begin
+		FollowChildren: len(c.Command) > 0, Adopts: len(c.Workloads) > 0, // a workload's process is adopted just before it begins
 		All: c.Targets.All, PIDs: c.Targets.PIDs, Comm: c.Targets.Comm, Cgroup: c.Targets.Cgroup,
 		Attach: c.Attach, Only: c.Only, RingBytes: c.RingBytes, WatchLimit: c.WatchLimit,
 	}
@@ -80,7 +79,7 @@ func (c *Config) watchLimit() uint32 {
 	return c.WatchLimit
 }
 
-// words is the recorded command for the header.
+// words returns the recorded command line for the header.
 func (c *Config) words() []string {
 	if len(c.Workloads) > 0 {
 		return append([]string{"--workload"}, strings.Join(c.Workloads, ","))
@@ -88,7 +87,7 @@ func (c *Config) words() []string {
 	return c.Command
 }
 
-// target says in words which tasks are recorded; empty means all.
+// target describes in words which tasks are recorded, for the header; empty means all.
 func (c *Config) target() string {
 	if c.Targets.All {
 		return ""

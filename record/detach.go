@@ -11,18 +11,19 @@ import (
 	"syscall"
 )
 
-// FirstLink is the descriptor of the first link that a child gets to close; the others follow it.
+// FirstLink is the file descriptor of the first link that the detach child inherits; the others follow it.
 const FirstLink = 3
 
-// detach takes the probes away, which see nothing any more. The kernel waits for a grace period of RCU-tasks, a tenth
-// of a second, for each function by itself, some seconds for all; the file is whole by now, and nobody is to wait for
-// that. So the links are also put into the hands of a child that closes them once they are closed here, and closing them here
-// takes none. Where there can be no child the wait is here.
+// detach removes the probes, which are disabled by now. For each function the kernel waits for an RCU-tasks
+// grace period of about a tenth of a second, which adds up to some seconds. The file is complete by now, so
+// nobody should have to wait for that. Therefore a child inherits duplicates of the links: closing them here
+// takes no time, and the child closes its own after that. If the child cannot be started, closing them here
+// takes those seconds.
 func (s *session) detach() error {
 	links, err := s.probes.Links()
 	cmd := exec.Command(s.config.Self, "detach", strconv.Itoa(len(links)))
 	cmd.ExtraFiles = links
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a terminal that is closed, Ctrl-C: none of its business
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a closed terminal or Ctrl-C must not end the child
 	closed, pipeErr := cmd.StdinPipe()
 	if pipeErr == nil && cmd.Start() == nil {
 		defer closed.Close()

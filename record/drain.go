@@ -13,12 +13,13 @@ import (
 
 const (
 	drainEvery = 25 * time.Millisecond
-	lossEvery  = 20 * time.Millisecond // less than drainEvery: where nothing is in a hurry, at every turn
+	lossEvery  = 20 * time.Millisecond // less than drainEvery, so that every turn reads the losses unless turns follow each other closely
 	maxBusy    = 200
-	maxScan    = 1 << 15 // records of a turn
+	maxScan    = 1 << 15 // most records taken in one turn
 )
 
-// source is where records come from: a bpf.Session, or a test's. They stay there until they are written.
+// source supplies the records: a bpf.Session, or a script of a test. Records stay in its memory until they are
+// released after writing.
 type source interface {
 	Wait(deadline time.Time) error
 	Scan(dst []bpf.Entry, most int) (entries []bpf.Entry, horizon uint64, more bool)
@@ -28,8 +29,9 @@ type source interface {
 	Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint64, err error)
 }
 
-// run writes what comes until stop is closed, then all that is left. The error is one of the source, that ended it
-// early; those of the file are the writer's own. After one of these it goes on reading, and throws away what it reads.
+// run reads and writes records until stop is closed, and then all that remain. The returned error is one of the
+// source, which ended the run early. An error of the file is kept in w.err instead: after one, run goes on
+// reading, and drops and counts what it reads.
 func (w *writer) run(stop <-chan struct{}) error {
 	defer w.end()
 	more := false
@@ -50,8 +52,9 @@ func (w *writer) run(stop <-chan struct{}) error {
 	}
 }
 
-// finish reads what is left. The probes are blind by now; a program that was in the middle of a
-// record ends it soon, or its cpu stands still for longer than is waited here: then that record is lost, and not those behind it.
+// finish reads the remaining records. The probes are disabled by now. A program that was in the middle of a
+// record usually completes it soon. If its CPU stalls for longer than finish waits (200 times 1 ms), that
+// record is lost, but not the records behind it.
 func (w *writer) finish() error {
 	blind := bpf.Now()
 	w.looked = time.Time{}
@@ -70,7 +73,7 @@ func (w *writer) finish() error {
 	return w.turns()
 }
 
-// turns takes all that is there.
+// turns takes turns until no records are waiting.
 func (w *writer) turns() error {
 	for more := true; more; {
 		var err error
@@ -81,8 +84,8 @@ func (w *writer) turns() error {
 	return nil
 }
 
-// turn waits for the deadline, or until much is waiting, and takes what is there; more: there
-// is more.
+// turn waits until the deadline or until many records are waiting, then reads records and losses and writes
+// what is in order. more reports whether records are left that could be taken at once.
 func (w *writer) turn(deadline time.Time) (more bool, err error) {
 	if err := w.source.Wait(deadline); err != nil {
 		return false, err

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newHeader says where and how the recording that begins now is made.
+// newHeader describes the machine and the settings of the recording that begins now.
 func newHeader(c *Config, s *bpf.Session) (*schema.Header, error) {
 	kernel, err := uname()
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// What the kernel side records is what the catalogue says a live probe records, and
-// the other way round.
+// The plan of the probes and the catalogue of roles agree on which roles and phases are recorded live.
 func TestPlanFitsCatalogue(t *testing.T) {
 	planned := make(map[schema.Role]map[schema.Phase]bool)
 	for _, a := range bpf.Plan(bpf.AnyMode, true) {

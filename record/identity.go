@@ -13,14 +13,14 @@ import (
 	"syscall"
 )
 
-// identity is a user as a process needs it.
+// identity is a user whom a process can run as.
 type identity struct {
 	uid, gid   uint32
 	groups     []uint32
 	name, home string // empty for a uid without an account
 }
 
-// invoker returns who called sudo; nil if nobody did, or root.
+// invoker returns the user who called sudo; nil if nobody or root did.
 func invoker(getenv func(string) string) *identity {
 	uid, err := strconv.ParseUint(getenv("SUDO_UID"), 10, 32)
 	if err != nil || uid == 0 || os.Geteuid() != 0 {
@@ -76,7 +76,7 @@ func parseID(s string) (uint32, error) {
 	return uint32(n), nil
 }
 
-// commandUser is who the command runs as: nil to leave it as it is.
+// commandUser returns the user that the command runs as; nil for the current one.
 func (c *Config) commandUser() (*identity, error) {
 	if c.User == "" {
 		return invoker(os.Getenv), nil
@@ -95,7 +95,7 @@ func (id *identity) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: id.uid, Gid: id.gid, Groups: id.groups}
 }
 
-// environment is env with HOME, USER and LOGNAME of the account.
+// environment returns env with HOME, USER and LOGNAME replaced by the account's.
 func (id *identity) environment(env []string) []string {
 	if id.name == "" {
 		return env

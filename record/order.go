@@ -12,15 +12,15 @@ import (
 	"github.com/dtrec/dtrec/bpf"
 )
 
-// sorter puts records in order of time. Records of one thread keep their order: they are in it
-// already, and equal times are never swapped. So are nearly all others: a record that has its
-// place in the ring buffer after another was given its time after that had its place.
+// sorter sorts records by time. Records of one thread keep their order: they arrive in it, and equal times are
+// never swapped. Nearly all other records arrive sorted too, because a record's time is taken shortly before
+// its place in the ring buffer is reserved.
 type sorter struct {
-	pending []bpf.Entry // in order
-	sorted  int         // so many of them; behind them those of the last scan
+	pending []bpf.Entry // not yet written, sorted by time up to sorted
+	sorted  int         // number of sorted entries in pending; those after them come from the last scan
 }
 
-// sort takes in what was appended to pending.
+// sort sorts what was appended to pending into it (insertion sort).
 func (s *sorter) sort() {
 	p, n := s.pending, max(s.sorted, 1)
 	for ; n < len(p); n++ {
@@ -36,13 +36,14 @@ func (s *sorter) sort() {
 	s.sorted = len(p)
 }
 
-// before returns the records with a time below limit, in order; they are good until drop.
+// before returns the records with times below limit, in order. They are valid until drop.
 func (s *sorter) before(limit uint64) []bpf.Entry {
 	n, _ := slices.BinarySearchFunc(s.pending, limit, func(e bpf.Entry, t uint64) int { return cmp.Compare(e.Time, t) })
 	return s.pending[:n]
 }
 
-// half returns a time before which about half of the records lie.
+// half returns a time, in nanoseconds since boot, before which about half of the pending records lie; 0 if
+// there are none.
 func (s *sorter) half() uint64 {
 	if len(s.pending) == 0 {
 		return 0
@@ -50,7 +51,8 @@ func (s *sorter) half() uint64 {
 	return s.pending[len(s.pending)/2].Time + 1
 }
 
-// oldest is the first place in the ring buffer that is still needed.
+// oldest returns the lowest ring buffer position among the pending records; the highest possible number if
+// there are none.
 func (s *sorter) oldest() uint64 {
 	at := uint64(math.MaxUint64)
 	for i := range s.pending {
@@ -59,7 +61,7 @@ func (s *sorter) oldest() uint64 {
 	return at
 }
 
-// drop forgets the first n records, those written.
+// drop removes the first n records, which have been written.
 func (s *sorter) drop(n int) {
 	s.pending = append(s.pending[:0], s.pending[n:]...)
 	s.sorted = len(s.pending)

@@ -11,7 +11,7 @@ import (
 	"github.com/dtrec/dtrec/bpf"
 )
 
-// The sorter puts records in order, those of equal times as they came, and loses nothing.
+// The sorter sorts records by time, keeps the order of equal times, and loses none.
 func TestSorter(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	s := &sorter{}

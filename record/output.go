@@ -12,21 +12,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// traceFile is the file being written. Each Write is one frame.
+// traceFile is a trace file being written. Each Write is one frame.
 type traceFile struct {
 	file   *os.File
-	name   string        // as told to the user
-	path   string        // empty for stdout and /dev/null: nothing to remove or cut
-	good   int64         // bytes of whole frames
-	events func() uint64 // how many events are in the frames written, the one at hand included
-	kept   uint64        // how many of them are in whole frames
-	queue  *frameQueue   // of which another goroutine writes, good and kept are its own until it is closed; nil: none
+	name   string        // for messages
+	path   string        // empty for stdout and /dev/null, which cannot be truncated or removed
+	good   int64         // bytes in complete frames
+	events func() uint64 // returns the number of events in all frames so far, the one being written included
+	kept   uint64        // events in complete frames
+	queue  *frameQueue   // its goroutine writes the frames, and owns good and kept until it is closed; nil: frames are written directly
 }
 
-// ErrTerminal says that a trace would go to a terminal.
+// ErrTerminal reports that the trace would be written to a terminal.
 var ErrTerminal = errors.New("a trace is binary and stdout is a terminal")
 
-// place is where a trace goes. Under sudo files of who called it are the caller's own.
+// place describes where a trace is created. Under sudo, files of the user who called it may be replaced as
+// that user's own.
 func (c *Config) place(path string) tracefile.Place {
 	p := tracefile.Place{Path: path, Force: c.Force, User: -1}
 	if owner := invoker(os.Getenv); owner != nil {
@@ -35,7 +36,7 @@ func (c *Config) place(path string) tracefile.Place {
 	return p
 }
 
-// checkOutput finds what is wrong with the output before anything is attached.
+// checkOutput checks before anything is attached that the trace can be written to path.
 func (c *Config) checkOutput(path string) error {
 	if path != "-" {
 		return c.place(path).Check()
@@ -46,7 +47,7 @@ func (c *Config) checkOutput(path string) error {
 	return nil
 }
 
-// createOutput makes the file, for the user behind sudo.
+// createOutput creates the file; under sudo it then belongs to the user who called it.
 func (c *Config) createOutput(path string) (*traceFile, error) {
 	if path == "-" {
 		return &traceFile{file: c.Stdout, name: path}, nil
@@ -76,13 +77,14 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-// behind has the frames from now on, in which there are so many events, written by a goroutine: who reads the ring buffer does
-// not wait for a disk, or for the reader of a pipe.
+// behind makes a goroutine write all later frames, so that reading the ring buffer does not wait for a disk or
+// for the reader of a pipe. events returns the number of events in all frames so far, the one being written
+// included.
 func (o *traceFile) behind(events func() uint64) {
 	o.events, o.queue = events, newFrameQueue(o.put)
 }
 
-// Write writes one frame, or has it written. What went wrong with those before is told then, or by close.
+// Write writes one frame, or queues it. An error of a queued frame is returned by a later Write, or by close.
 func (o *traceFile) Write(frame []byte) (int, error) {
 	write, events := o.put, uint64(0)
 	if o.queue != nil {
@@ -94,7 +96,8 @@ func (o *traceFile) Write(frame []byte) (int, error) {
 	return len(frame), nil
 }
 
-// put writes a frame, with which there are so many events. One that was cut short is taken back.
+// put writes a frame; events is the number of events up to its end. A frame that was written only in part is
+// removed from the file again.
 func (o *traceFile) put(frame []byte, events uint64) error {
 	_, err := o.file.Write(frame)
 	if err == nil {
@@ -107,7 +110,7 @@ func (o *traceFile) put(frame []byte, events uint64) error {
 	return tracefile.Bare(err)
 }
 
-// close ends the file, when all of it is written.
+// close waits until all frames are written and closes the file. Stdout and /dev/null stay open.
 func (o *traceFile) close() error {
 	var err error
 	if o.queue != nil {

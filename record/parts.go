@@ -16,16 +16,16 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// parts are the files of a recording that is kept as several.
+// parts describes the files of a rotated recording.
 type parts struct {
-	header *schema.Header // of the one being written; nil: the recording is one file
-	number int            // in its name
-	events uint64         // in those before it
-	bytes  int64
+	header *schema.Header // of the file being written; nil: the recording is one file
+	number int            // number in the name of the file being written
+	events uint64         // in the files before it
+	bytes  int64          // size of the files before it
 }
 
-// firstOutput is the file that a recording begins with. The numbers in names go on from what an
-// earlier recording left there, so that nothing of it is written over.
+// firstOutput returns the path of the recording's first file. Numbers in names continue after those of an
+// earlier recording, so that none of its files is overwritten.
 func (c *Config) firstOutput() (string, parts, error) {
 	if c.Rotate == 0 {
 		return c.Output, parts{}, nil
@@ -41,8 +41,8 @@ func (c *Config) firstOutput() (string, parts, error) {
 	return tracefile.PartName(c.Output, p.number), p, nil
 }
 
-// nextPart ends the file at a time, nanoseconds since boot, and begins the next one. With an
-// error the recording stays in the file it was in.
+// nextPart ends the current file at a time, in nanoseconds since boot, and begins the next one. After an error
+// the current file is still the one of the session.
 func (s *session) nextPart(old *schema.Writer, at uint64) (*schema.Writer, error) {
 	if err := s.config.makeRoom(); err != nil {
 		return nil, err
@@ -69,8 +69,8 @@ func (s *session) nextPart(old *schema.Writer, at uint64) (*schema.Writer, error
 	return trace, nil
 }
 
-// makeRoom removes the oldest files, so that with the next one there are no more than Rotate.
-// What is not a file of such a recording, or is not ours to remove, stays and is not counted.
+// makeRoom removes the oldest files, so that there are no more than Rotate with the next one. Files that are
+// not parts of a rotated recording, or that may not be removed, stay and are not counted.
 func (c *Config) makeRoom() error {
 	numbers, err := tracefile.Parts(c.Output)
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// raw is a lookup_rcu entry as it comes from the ring buffer: its header, struct head of
-// record.h, the words of three columns and the name.
+// raw returns a lookup_rcu entry as it comes from the ring buffer: its header, struct head of record.h, the words
+// of three columns and the name.
 func raw(at uint64, tid uint32, name string) []uint64 {
 	const head, words = 40, 5
 	le := binary.LittleEndian
@@ -37,7 +37,7 @@ func raw(at uint64, tid uint32, name string) []uint64 {
 	return wordsOfBytes(append(b, name...))
 }
 
-// wordsOfBytes are the words of a record, as long as the ring buffer has room for it.
+// wordsOfBytes returns the bytes as words, padded to a multiple of 8 as in the ring buffer.
 func wordsOfBytes(b []byte) (words []uint64) {
 	for b = append(b, make([]byte, -len(b)&7)...); len(b) > 0; b = b[8:] {
 		words = append(words, binary.LittleEndian.Uint64(b))
@@ -45,16 +45,16 @@ func wordsOfBytes(b []byte) (words []uint64) {
 	return words
 }
 
-// script is a source that hands out prepared turns.
+// script is a source that returns prepared turns.
 type script struct {
 	turns    [][]uint64
-	losses   map[int][]*schema.Loss // by turn
-	horizon  uint64                 // from the first turn on; 0: now, after the last
+	losses   map[int][]*schema.Loss // by number of turns read
+	horizon  uint64                 // returned by every turn, also after the last one unless the current time is later
 	turn     int
 	done     chan struct{} // closed when all turns were read
 	data     []uint64      // all turns so far
 	released uint64
-	behind   []uint64 // records that are behind one whose program does not come to its end; nil: there is none
+	behind   []uint64 // records behind one that its program never completes; nil: there is no such record
 }
 
 func (s *script) Wait(time.Time) error { return nil }
@@ -104,7 +104,7 @@ func (s *script) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint64
 	return append(dst, l...), bpf.Now(), nil
 }
 
-// recordScript runs a script through a writer into a file.
+// recordScript writes the records of a script to a trace.
 func recordScript(t *testing.T, s *script, l limits, to io.Writer) (*writer, error) {
 	t.Helper()
 	s.done = make(chan struct{})
@@ -127,7 +127,7 @@ func emptyTrace(t *testing.T, to io.Writer) *schema.Writer {
 	return trace
 }
 
-// packets reads a trace back: "name" for an event, "loss N" and so on.
+// packets reads a trace back: an event as its name, a loss as its cause and count, and so on.
 func packets(t *testing.T, trace []byte) []string {
 	t.Helper()
 	r, err := schema.NewReader(bytes.NewReader(trace), 0)
@@ -163,10 +163,10 @@ func expect(t *testing.T, got, want []string) {
 	}
 }
 
-// Events come out in order of time, whichever turn they came in, and a loss stands
-// before the frame with events that it touches.
+// Events are written in order of time, whichever turn they came in, and a loss is written before the frame with
+// the events that it affects.
 func TestPipelineOrder(t *testing.T) {
-	now := bpf.Now() + uint64(time.Hour) // the drain takes what is older than its turn for complete
+	now := bpf.Now() + uint64(time.Hour) // in the future, because the current time is the horizon after the last turn
 	s := &script{
 		turns: [][]uint64{
 			append(raw(now+3000, 1, "c"), raw(now+1000, 2, "a")...),
@@ -198,7 +198,7 @@ func TestPipelineEventLimit(t *testing.T) {
 	}
 }
 
-// fullDisk takes so many writes and no more.
+// fullDisk accepts this many writes and then fails.
 type fullDisk struct {
 	bytes.Buffer
 	writes int
@@ -213,7 +213,7 @@ func (d *fullDisk) Write(b []byte) (int, error) {
 
 func TestPipelineFullDisk(t *testing.T) {
 	s := &script{turns: [][]uint64{raw(1, 1, "a"), raw(2, 1, "b")}}
-	disk := &fullDisk{writes: 1} // the header
+	disk := &fullDisk{writes: 1} // for the header
 	w, err := recordScript(t, s, limits{}, disk)
 	if !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("error %v, want ENOSPC", err)
@@ -225,7 +225,8 @@ func TestPipelineFullDisk(t *testing.T) {
 	}
 }
 
-// A chunk's memory is used again only when its last record has been written.
+// Records of many turns, some out of order, are all written in order, and none is released before that (script
+// panics then).
 func TestPipelineManyTurns(t *testing.T) {
 	const turns, each = 300, 40
 	s := &script{}
@@ -272,7 +273,7 @@ func TestPipelineManyTurns(t *testing.T) {
 	}
 }
 
-// The records that wait take no more than their part of the ring buffer.
+// Records are released before those that wait fill the ring buffer.
 func TestFullRingIsWritten(t *testing.T) {
 	const ring, each, turns = 4096, 7, 200
 	var out bytes.Buffer
@@ -301,7 +302,7 @@ func TestFullRingIsWritten(t *testing.T) {
 	}
 }
 
-// What a kill -9 costs is what FORMAT.md says: the sum of what an event waits for.
+// FORMAT.md states what a kill -9 loses: the sum of the times that an event waits.
 func TestKillCosts(t *testing.T) {
 	if cost := bpf.Lag + flushEvery + drainEvery; cost > 250*time.Millisecond || lossEvery >= drainEvery {
 		t.Errorf("an event waits up to %v to be written, and for a look at the losses", cost)
@@ -318,7 +319,8 @@ func TestKillCosts(t *testing.T) {
 	}
 }
 
-// Nothing is appended before all that could precede it is read, nor written before its losses are known.
+// An event is appended only when everything that could precede it has been read, and its frame is written only
+// when the losses that affect it are known.
 func TestWriterWaits(t *testing.T) {
 	const at, lag = 5e9, uint64(bpf.Lag)
 	var out bytes.Buffer
@@ -349,7 +351,7 @@ func TestWriterWaits(t *testing.T) {
 	}
 }
 
-// A record that is not done when a recording ends is a loss, and what has its place behind it is not lost.
+// A record that is not complete when a recording ends is a loss, and the records behind it are not lost.
 func TestWriterEndsPastBusyRecord(t *testing.T) {
 	const at = 5e9
 	var out bytes.Buffer
@@ -360,7 +362,7 @@ func TestWriterEndsPastBusyRecord(t *testing.T) {
 	expect(t, packets(t, out.Bytes()), []string{"a", "LOSS_CAUSE_MISSED 1", "b", "end 2 1"})
 }
 
-// A loss told late stands before the events it touches, also where their frame has ended.
+// A loss that becomes known late is written before the events it affects, even if their frame has ended.
 func TestLossAheadOfFrames(t *testing.T) {
 	const at, lag = 5e9, uint64(bpf.Lag)
 	var out bytes.Buffer

@@ -10,18 +10,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recorderNice is far enough from 0 that the scheduler gives a thread nine tenths of a CPU that it has to share.
+// recorderNice is the nice value of the recorder's threads. With it, the scheduler gives a thread nine tenths of
+// a CPU that it shares with one at nice 0.
 const recorderNice = -10
 
-// goFirst keeps the calling goroutine on a thread that goes before what is recorded: where both share one CPU the
-// recorder is otherwise given half of it, falls behind, and loses events. It does no more work for that, only sooner. What
-// other threads start has their priority. Where that is not allowed all stays as it is.
+// goFirst locks the calling goroutine to its thread and gives the thread priority over the recorded tasks.
+// Otherwise, where both share one CPU, the recorder gets half of it, falls behind, and loses events. The
+// recorder does not do more work because of that, it only does it sooner. Processes started by other threads
+// do not inherit the priority. If raising the priority is not permitted, it stays as it is.
 func goFirst() {
 	runtime.LockOSThread()
 	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), recorderNice)
 }
 
-// inFront does what a goroutine was started for, before what is recorded.
+// inFront runs do with priority over the recorded tasks; it is the body of a goroutine.
 func inFront(do func()) {
 	goFirst()
 	do()

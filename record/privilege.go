@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dropPrivileges gives up every capability but what the rest of the recording takes. What
-// is root's to own stays root's: that is how probes made through tracefs are taken back.
+// dropPrivileges gives up every capability that the rest of the recording does not need. The user id stays
+// root, because only root can remove the probes made through tracefs.
 func (s *session) dropPrivileges() error {
 	var keep uint64
 	for _, c := range s.config.capabilities() {
@@ -23,12 +23,12 @@ func (s *session) dropPrivileges() error {
 	return limitCapabilities(keep)
 }
 
-// capabilities are what a recording that has begun needs: to ask the kernel about what
-// was attached (where unprivileged BPF is off, all of bpf(2) takes one), to hand a signal
-// on to a command that is another user's, to remove the workloads' files from a directory
-// that is, and to make and remove files of the user behind sudo there.
+// capabilities returns the capabilities that a recording needs after its start: to query the attached probes
+// (where unprivileged BPF is off, every bpf(2) call needs one), to pass a signal on to a command that runs as
+// another user, to remove the workloads' files from a directory of another user, and to create and remove
+// files of the user who called sudo.
 func (c *Config) capabilities() []uint {
-	needed := []uint{unix.CAP_BPF, unix.CAP_SYS_ADMIN} // the second only without the first
+	needed := []uint{unix.CAP_BPF, unix.CAP_SYS_ADMIN} // CAP_SYS_ADMIN is kept only if CAP_BPF is not permitted, see limitCapabilities
 	if user, err := c.commandUser(); len(c.Command) > 0 && err == nil && user != nil && user.uid != uint32(os.Geteuid()) {
 		needed = append(needed, unix.CAP_KILL)
 	}
@@ -41,8 +41,8 @@ func (c *Config) capabilities() []uint {
 	return needed
 }
 
-// limitCapabilities takes all others from every thread. A build with cgo may have threads
-// that Go does not know, and cannot.
+// limitCapabilities removes all capabilities except those in keep, a mask by number, from every thread. It does
+// nothing in a build with cgo, which may have threads that Go does not know.
 func limitCapabilities(keep uint64) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var now [2]unix.CapUserData

@@ -6,11 +6,11 @@ package record
 
 import "sync"
 
-// maxQueued is how many bytes of frames wait for the file at most, but for one frame; then who has more waits. At two bytes
-// a hit that is more than ten million hits.
+// maxQueued limits the bytes of frames that wait for the file; a last frame may exceed it. Beyond it, add
+// blocks. At two bytes per hit this is more than ten million hits.
 const maxQueued = 24 << 20
 
-// frameQueue is frames that wait to be written, by a goroutine.
+// frameQueue holds frames until its goroutine has written them.
 type frameQueue struct {
 	write func(frame []byte, events uint64) error
 	done  chan struct{} // closed when the goroutine has ended
@@ -21,10 +21,10 @@ type frameQueue struct {
 	spare   [][]byte
 	bytes   int
 	closing bool
-	err     error // the first; nothing is written after it
+	err     error // first error of write; nothing is written after it
 }
 
-// queued is a frame, and how many events there are with it.
+// queued is a frame and the number of events up to its end.
 type queued struct {
 	frame  []byte
 	events uint64
@@ -37,7 +37,7 @@ func newFrameQueue(write func([]byte, uint64) error) *frameQueue {
 	return q
 }
 
-// add has a copy of a frame written after those before. The error is of one of these.
+// add queues a copy of a frame. The error is that of an earlier frame.
 func (q *frameQueue) add(frame []byte, events uint64) error {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -57,7 +57,7 @@ func (q *frameQueue) add(frame []byte, events uint64) error {
 	return nil
 }
 
-// run writes frames until there is an error, or the queue is closed and empty.
+// run writes frames until an error, or until the queue is closed and empty.
 func (q *frameQueue) run() {
 	defer close(q.done)
 	q.mutex.Lock()
@@ -82,10 +82,10 @@ func (q *frameQueue) run() {
 	}
 }
 
-// maxSpareFrames is how many written frames leave their memory to others.
+// maxSpareFrames is how many buffers of written frames are kept for reuse.
 const maxSpareFrames = 2
 
-// close waits until all is written, and returns the first error.
+// close waits until everything is written, and returns the first error.
 func (q *frameQueue) close() error {
 	q.mutex.Lock()
 	q.closing = true

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A file that takes nothing for a while holds up nobody, and has everything in order in the end.
+// A file whose writes block for a while does not block the caller, and has everything in order in the end.
 func TestSlowFileHoldsUpNobody(t *testing.T) {
 	stalled := make(chan struct{})
 	var got []byte
@@ -38,7 +38,7 @@ func TestSlowFileHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// What waits has a bound: who has more waits for the file.
+// The queue is bounded: beyond maxQueued, add waits for the file.
 func TestQueueHasABound(t *testing.T) {
 	stalled, added := make(chan struct{}), make(chan int)
 	q := newFrameQueue(func([]byte, uint64) error { <-stalled; return nil })
@@ -67,7 +67,7 @@ func TestQueueHasABound(t *testing.T) {
 	}
 }
 
-// The first error ends it: it is told, who waits is let go, and nothing is written after it.
+// The first error ends the queue: it is returned, a waiting add returns, and nothing is written after it.
 func TestQueueEndsWithAnError(t *testing.T) {
 	full, frames := errors.New("full"), 0
 	q := newFrameQueue(func([]byte, uint64) error {

@@ -11,29 +11,31 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// rotation is how a writer goes from one file to the next.
+// rotation is a writer's state for going from one file to the next. Times are in nanoseconds since boot.
 type rotation struct {
-	next   func(old *schema.Writer, at uint64) (*schema.Writer, error) // nil: there is one file
-	begun  uint64                                                      // when the file begins, nanoseconds since boot
-	known  uint64                                                      // what was lost before it has been told: no file ends later than that
+	next   func(old *schema.Writer, at uint64) (*schema.Writer, error) // ends old and begins the next file; nil: one file only
+	begun  uint64                                                      // start of the current file
+	known  uint64                                                      // losses from before this time are known; no file ends later
 	last   uint64                                                      // time of the last event written
-	events uint64                                                      // in the files before it
-	bytes  int64                                                       // the same
-	losses []*schema.Loss                                              // those whose windows may reach into the next file
-	err    error                                                       // why there is no next file; the one before is whole
+	events uint64                                                      // in the files before the current one
+	bytes  int64                                                       // size of the files before it
+	losses []*schema.Loss                                              // losses whose windows may reach into the next file
+	err    error                                                       // why there is no next file; the current one is complete
 }
 
-// rotates makes the limits those of a file, after which next makes another.
+// rotates makes the limits apply to each file instead of the recording. next begins the next file, span is the
+// longest time that a file covers, 0 for no limit, and begun is when the first file begins, in nanoseconds
+// since boot.
 func (w *writer) rotates(next func(*schema.Writer, uint64) (*schema.Writer, error), span time.Duration, begun uint64) {
 	w.rotation.next, w.rotation.begun = next, begun
 	w.limits.span = uint64(span)
 }
 
-// lost keeps a loss in mind. A slot of the counters has one window after another, and a window
-// without an end swallows the later ones of its cause.
+// lost keeps a loss that may affect later files. A slot of the counters reports one window after another, and
+// each is kept, except that losses whose window has no end are merged into one for each cause.
 func (r *rotation) lost(l *schema.Loss) {
 	if r.next == nil || l.Cause == schema.LossUnreadableName || l.Cause == schema.LossUnwatched {
-		return // the events themselves say it
+		return // these losses are marked on the events themselves
 	}
 	if l.Cause.Endless() {
 		if i := slices.IndexFunc(r.losses, func(o *schema.Loss) bool { return o.Cause == l.Cause }); i >= 0 {
@@ -44,13 +46,12 @@ func (r *rotation) lost(l *schema.Loss) {
 	r.losses = append(r.losses, &schema.Loss{Cause: l.Cause, Role: l.Role, Cpu: l.Cpu, Count: l.Count, FirstNs: l.FirstNs, LastNs: l.LastNs})
 }
 
-// pass forgets the losses whose windows end before a time.
+// pass forgets the losses whose windows end before now, in nanoseconds since boot.
 func (r *rotation) pass(now uint64) {
 	r.losses = slices.DeleteFunc(r.losses, func(l *schema.Loss) bool { return !l.Cause.Endless() && l.LastNs < now })
 }
 
-// rotateIdle ends a file whose time is over though nothing happens; everything before now is
-// written.
+// rotateIdle ends a file whose time is over even if no event comes. Everything before now has been written.
 func (w *writer) rotateIdle(now uint64) {
 	if w.rotation.next != nil && w.timeOver(now) {
 		w.rotate(now)
@@ -62,8 +63,8 @@ func (w *writer) timeOver(now uint64) bool {
 	return w.limits.span > 0 && now >= w.rotation.begun+w.limits.span
 }
 
-// rotate goes to the next file if this one has enough; now is the time of the next event. A
-// machine that slept through several of them does not get a file for each.
+// rotate begins the next file if the current one has reached a limit; now is the time of the next event. If no
+// event came for the time of several files, they are one file.
 func (w *writer) rotate(now uint64) {
 	at := now
 	switch r := &w.rotation; {

@@ -19,7 +19,7 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// rotating is a session that records into files of a directory, fed by hand.
+// rotating is a session of a rotated recording whose records come from the test.
 type rotating struct {
 	*session
 	t    *testing.T
@@ -46,7 +46,7 @@ func newRotating(t *testing.T, c Config) *rotating {
 	return r
 }
 
-// events happen at the times given, and nothing else until the last of them.
+// events records events at the given times and takes a turn after which everything up to the last is known.
 func (r *rotating) events(times ...uint64) {
 	var b []uint64
 	for _, at := range times {
@@ -55,7 +55,7 @@ func (r *rotating) events(times ...uint64) {
 	r.idle(times[len(times)-1]+1, b)
 }
 
-// idle is a turn after which everything before a time is known.
+// idle takes a turn with these records and losses, after which everything before now is known.
 func (r *rotating) idle(now uint64, records []uint64, losses ...*schema.Loss) {
 	r.from.turns, r.from.horizon = append(r.from.turns, records), now+clockSlack
 	r.writer.looked, r.writer.settled = time.Now().Add(time.Hour), now+uint64(bpf.Lag)
@@ -70,7 +70,7 @@ func (r *rotating) end() error {
 	return r.finish(&schema.Footer{EndNs: 1 << 40, EndedBy: "interrupt"})
 }
 
-// files are the packets of each file by its name, and when it begins and ends.
+// files returns one line for each file of a directory: its name and, if it is a trace, its packets.
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -102,7 +102,7 @@ func TestRotateByEvents(t *testing.T) {
 	}
 }
 
-// Where the ring buffer gets full events are written before it is known what was lost; no file ends before that is.
+// When the ring buffer gets full, events are written before the losses are known; but no file ends before that.
 func TestRotateWaitsForLosses(t *testing.T) {
 	dir := t.TempDir()
 	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), Duration: 100, Rotate: 9})
@@ -131,7 +131,7 @@ func TestRotateWaitsForLosses(t *testing.T) {
 	expect(t, files(t, dir), []string{"run.000001.pb: 1050, 1090, 1110, 1120, end 4 0", "run.000002.pb: 1130, 1140, 1150, end 3 0"})
 }
 
-// A file ends when the next begins, says which one it is, and is called complete.
+// A file ends when the next begins, has its part number in the header, and is complete.
 func TestRotateHeaders(t *testing.T) {
 	dir := t.TempDir()
 	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), MaxEvents: 1, Rotate: 9})
@@ -156,7 +156,7 @@ func TestRotateHeaders(t *testing.T) {
 	}
 }
 
-// A file ends by time though nothing happens; a machine that slept has one for all of it.
+// A file ends by time although no event comes; a long pause makes one file and not several.
 func TestRotateByTime(t *testing.T) {
 	dir := t.TempDir()
 	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), Duration: 100, Rotate: 9})
@@ -172,7 +172,7 @@ func TestRotateByTime(t *testing.T) {
 	}
 }
 
-// What is lost across the end of a file is in both, and what has no end in all that follow.
+// A loss whose window spans the end of a file is in both files; one whose window has no end is in all later files.
 func TestRotateLosses(t *testing.T) {
 	dir := t.TempDir()
 	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), MaxEvents: 2, Rotate: 9})
@@ -191,8 +191,8 @@ func TestRotateLosses(t *testing.T) {
 	})
 }
 
-// Numbers go on from an earlier recording, whose files are the first to go. What only looks like
-// one of them stays: no trace, a recording of its own, a link.
+// Numbers continue after those of an earlier recording, whose files are removed first. A file that only has such
+// a name stays: one that is no trace, a recording that was not rotated, a symbolic link.
 func TestRotateKeepsOthers(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
@@ -216,8 +216,8 @@ func TestRotateKeepsOthers(t *testing.T) {
 	expect(t, files(t, dir), []string{"run.000003.pb", "run.000004.pb", "run.000005.pb: end 0 0", "run.000007.pb: 1002, end 1 0", "run.000008.pb: 1003, end 1 0"})
 }
 
-// Where the next file cannot be made the recording ends in the one before, which is whole and
-// says what it lacks.
+// If the next file cannot be created, the recording ends in the current one, which is complete and has the loss
+// of the events after it.
 func TestRotateNoRoom(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "run.000002.pb"), 0o700); err != nil {
@@ -248,7 +248,7 @@ func TestRotateNoRoom(t *testing.T) {
 	expect(t, packets(t, b), []string{"1001", "LOSS_CAUSE_LIMIT 2", "end 1 2"})
 }
 
-// A file is not larger than its limit by more than a small frame.
+// A file exceeds its size limit by at most a small frame.
 func TestRotateSize(t *testing.T) {
 	dir := t.TempDir()
 	const size = 256 << 10

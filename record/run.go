@@ -24,45 +24,46 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Result is what became of a recording.
+// Result describes a finished recording.
 type Result struct {
 	Events     uint64
 	Lost       uint64 // events that are not in the file
-	Unreadable uint64 // events whose name is not
-	Bytes      int64  // size of the file, or of all
-	Output     string // the file, or the last of them
-	Files      int    // made, with Config.Rotate; those kept are no more than it says
+	Unreadable uint64 // events in the file whose name could not be read
+	Bytes      int64  // size of the file, or of all files with Config.Rotate
+	Output     string // path of the file, or of the last one
+	Files      int    // number of files written with Config.Rotate, including those removed since; otherwise 0
 	EndedBy    string // as in schema.Footer
-	ExitCode   int    // of the command, or of the first workload that failed
-	Left       int    // processes that the command started and that outlive the recording
+	ExitCode   int    // exit code of the command, or of the first workload that failed
+	Left       int    // number of processes started by the command that still run
 }
 
-// gogc: attaching makes ten times as much garbage as it leaves, and recording next to none. While the collector marks, at
-// the priority of what is recorded, the recorder's threads wait for it: on one CPU that is how events are lost.
+// Values of GOGC. Attaching allocates ten times as much as it keeps, and recording allocates next to nothing.
+// While the garbage collector marks, at the priority of the recorded tasks, the recorder's threads wait for
+// it; on a single CPU events are lost that way.
 const (
-	gogc          = 400
-	gogcRecording = 100 // of what the recording itself keeps, some 8 MB, allocated before it begins
+	gogc          = 400 // while attaching
+	gogcRecording = 100 // while recording, whose memory, some 8 MB, is allocated before it begins
 )
 
-// ErrNoTarget says that nothing was named to record.
+// ErrNoTarget reports that the Config selects nothing to record.
 var ErrNoTarget = errors.New("nothing to record: no command, workload or target")
 
-// session is a recording under way.
+// session is a recording in progress.
 type session struct {
 	config   *Config
 	probes   *bpf.Session
 	output   *traceFile
-	signals  <-chan os.Signal // those that end a recording, from its very beginning
+	signals  <-chan os.Signal // signals that end a recording, received from its very beginning
 	writer   *writer
 	counters counters
 	left     int // as in Result
 	parts    parts
 }
 
-// Run records. The result is good also with an error, if anything was recorded: a
-// *CommandError (the command could not be started; the file holds the attempt),
-// an *tracefile.LostError, or one of package bpf. An error before the file was created
-// comes with a zero result.
+// Run makes a recording and returns when it has ended. The error may be a *CommandError (the command could not
+// be started; the file has the recording of the attempt), a *tracefile.LostError, or an error of package bpf.
+// The result is valid also with an error, except that it is zero if the error came before the file was
+// created.
 func Run(ctx context.Context, c Config) (Result, error) {
 	signals := endings()
 	defer signal.Stop(signals)
@@ -79,7 +80,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(gogc))
 	bpf.RemoveLeftovers()
-	// Some Go releases start a child once, to see whether they can; not while recording.
+	// Some Go releases start a child once, to find out whether pidfds work. That must not happen while recording.
 	_, _ = os.FindProcess(os.Getpid())
 	probes, err := bpf.Open(c.bpf())
 	if err != nil {
@@ -92,20 +93,20 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	return s.record(ctx, job)
 }
 
-// endings receives the signals that end a recording.
+// endings returns a channel on which the signals that end a recording arrive.
 func endings() chan os.Signal {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 	return signals
 }
 
-// create makes the file and writes its header.
+// create creates the file, writes its header, and makes the records readable.
 func (s *session) create(output string) error {
 	header, err := newHeader(s.config, s.probes)
 	if err != nil {
 		return err
 	}
-	runtime.GC() // what is needed from now on has its place in memory that was touched when the probes were attached
+	runtime.GC() // so that memory needed from now on comes from pages already touched while attaching
 	debug.SetGCPercent(gogcRecording)
 	var trace *schema.Writer
 	if s.output, trace, err = s.config.begin(output, header); err != nil {
@@ -122,8 +123,9 @@ func (s *session) create(output string) error {
 	return nil
 }
 
-// waits returns what is asked while the probes of a recording before leave the kernel: whether to wait, which is until a signal
-// comes. When it takes long it says so.
+// waits returns the function that bpf.Session.Map calls while the probes of an earlier recording leave the
+// kernel. It reports whether to go on waiting, that is, whether no signal has come, and tells the user if the
+// wait takes more than a second.
 func (s *session) waits() func() bool {
 	began, said := time.Now(), false
 	return func() bool {
@@ -135,7 +137,7 @@ func (s *session) waits() func() bool {
 	}
 }
 
-// begin makes a file and writes its header.
+// begin creates a file and writes its header.
 func (c *Config) begin(output string, header *schema.Header) (*traceFile, *schema.Writer, error) {
 	o, err := c.createOutput(output)
 	if err != nil {
@@ -149,7 +151,7 @@ func (c *Config) begin(output string, header *schema.Header) (*traceFile, *schem
 	return o, trace, nil
 }
 
-// record runs the job between making the probes see and making them blind.
+// record enables the probes, runs the job, disables the probes, and completes the file.
 func (s *session) record(ctx context.Context, job job) (Result, error) {
 	stop, written := make(chan struct{}), make(chan error, 1)
 	go func() { goFirst(); written <- s.writer.run(stop) }()
@@ -168,7 +170,7 @@ func (s *session) record(ctx context.Context, job job) (Result, error) {
 	}, err
 }
 
-// finish writes the end of the file.
+// finish writes the end of the file and closes it.
 func (s *session) finish(footer *schema.Footer) error {
 	if s.writer.err != nil || s.writer.rotation.err != nil {
 		footer.EndedBy = "a write error"
@@ -183,9 +185,9 @@ func (s *session) finish(footer *schema.Footer) error {
 	return nil
 }
 
-// during runs the job while the status line is shown, and fills in the footer. When
-// the writer has enough or the time is over the probes go blind and the recording
-// has ended, though the command runs on, at full speed.
+// during runs the job, shows the status line meanwhile, and fills in the footer. When the writer has reached a
+// limit or the time is over, it disables the probes: the recording has then ended, although the command runs
+// on, at full speed.
 func (s *session) during(ctx context.Context, job job, footer *schema.Footer) error {
 	stop := make(chan struct{})
 	var helpers sync.WaitGroup
@@ -194,7 +196,7 @@ func (s *session) during(ctx context.Context, job job, footer *schema.Footer) er
 	if s.config.Status != nil {
 		helpers.Go(func() { showStatus(s.config.Status, &s.counters, stop) })
 	}
-	var over <-chan time.Time // never, without a duration
+	var over <-chan time.Time // nil, which is never ready, without a duration
 	if s.config.Duration > 0 && s.config.Rotate == 0 {
 		over = time.After(s.config.Duration)
 	}
@@ -221,7 +223,7 @@ func (s *session) during(ctx context.Context, job job, footer *schema.Footer) er
 	return errors.Join(err, end.err)
 }
 
-// ending is when and why the probes went blind.
+// ending is when and why the probes were disabled.
 type ending struct {
 	by  string
 	at  uint64 // nanoseconds since boot
@@ -233,11 +235,11 @@ func (s *session) blind(by string) ending {
 	return ending{by, bpf.Now(), err}
 }
 
-// job is what happens during a recording. It returns why it ended, and an exit code.
-// Ended is closed when the recording has ended before the job.
+// job is what the recorder does while the probes record: run a command or workloads, or wait. It returns why it
+// ended, for Footer.EndedBy, and an exit code. ended is closed if the recording ends before the job.
 type job func(ctx context.Context, s *session, ended <-chan struct{}) (by string, code int, err error)
 
-// newJob checks what can be checked before anything is touched.
+// newJob returns the job that the Config asks for. It checks what can be checked before anything is changed.
 func newJob(c *Config) (job, error) {
 	switch {
 	case len(c.Command) > 0:
@@ -271,7 +273,7 @@ func newJob(c *Config) (job, error) {
 
 func (s *session) command(cmd *exec.Cmd) (string, int, error) {
 	select {
-	case sig := <-s.signals: // before there was a command to have it
+	case sig := <-s.signals: // received before the command was started, so it cannot be passed on
 		return "interrupt", exitSignal + int(sig.(syscall.Signal)), nil
 	default:
 	}
@@ -288,9 +290,9 @@ func (s *session) command(cmd *exec.Cmd) (string, int, error) {
 	return "command", int(program.ExitCode), nil
 }
 
-// running counts the processes that the command has left behind. Where others are
-// recorded beside it, whose they are is not known, and it counts none. It is told to
-// the user only, so what a failing list lacks is no trouble.
+// running counts the processes that the command has left running. It returns 0 if other processes are recorded
+// as well, because it is not known whose descendants the remaining ones are. The number is only for the user,
+// so an error of the list is ignored.
 func (s *session) running() (n int) {
 	if len(s.config.Targets.PIDs) > 0 {
 		return 0
@@ -324,7 +326,7 @@ func (s *session) workloads(list []workload.Program) (by string, code int, err e
 	return "command", code, nil
 }
 
-// wait is the job without a command: it ends by a signal, or when the recording has.
+// wait is the job without a command: it ends by a signal, or when the recording has ended.
 func wait(ctx context.Context, s *session, ended <-chan struct{}) (string, int, error) {
 	if err := s.dropPrivileges(); err != nil {
 		return "trouble", 0, err

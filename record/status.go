@@ -13,8 +13,7 @@ import (
 
 const statusEvery = 500 * time.Millisecond
 
-// showStatus keeps one line on a terminal up to date until stop is closed, and
-// takes it away again.
+// showStatus updates one line on a terminal every half second until stop is closed, and then erases it.
 func showStatus(to io.Writer, c *counters, stop <-chan struct{}) {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
@@ -38,7 +37,7 @@ func statusLine(events uint64, rate float64, lost uint64, size int64) string {
 		Count(events), Count(uint64(rate)), Count(lost), Size(size))
 }
 
-// Count prints a number with commas between thousands.
+// Count returns a number with commas between thousands, such as 12,345.
 func Count(n uint64) string {
 	s := strconv.FormatUint(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -47,7 +46,7 @@ func Count(n uint64) string {
 	return s
 }
 
-// Size prints a number of bytes in the largest unit it has one of.
+// Size returns a number of bytes in the largest of B, KiB, MiB and GiB of which it is at least one.
 func Size(n int64) string {
 	switch {
 	case n < 1<<10:

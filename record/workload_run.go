@@ -15,8 +15,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// runWorkload runs a workload in its own process, which is a target from the moment
-// it has the workload's name and nothing left to do but the workload.
+// runWorkload runs a workload in a process of its own. The process becomes a target once it has taken the
+// workload's name and has nothing left to do but the workload.
 func runWorkload(s *session, p *workload.Program) (*schema.Program, error) {
 	ready, readyChild, err := os.Pipe()
 	if err != nil {
@@ -33,7 +33,7 @@ func runWorkload(s *session, p *workload.Program) (*schema.Program, error) {
 	var printed bytes.Buffer
 	cmd := exec.Command(s.config.Self, "workload", "--wait", p.Name)
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&printed, s.config.commandStdout()), s.config.Stderr
-	cmd.ExtraFiles = []*os.File{readyChild, startChild} // 3 and 4
+	cmd.ExtraFiles = []*os.File{readyChild, startChild} // file descriptors 3 and 4
 	program, err := runCommand(cmd, s.signals, func() error {
 		err := errors.Join(readyChild.Close(), startChild.Close())
 		_, readErr := io.Copy(io.Discard, ready)
@@ -47,7 +47,8 @@ func runWorkload(s *session, p *workload.Program) (*schema.Program, error) {
 	return program, nil
 }
 
-// clean removes what the workloads left. Only after the recording, or it would be in it.
+// clean removes the files that the workloads left. It must run after the recording, or else the trace would
+// contain it.
 func (c *Config) clean() error {
 	list, _, err := workload.Select(c.Workloads)
 	if err != nil {
@@ -56,7 +57,7 @@ func (c *Config) clean() error {
 	return workload.Clean(list)
 }
 
-// commandStdout is where a command's output goes: to stderr when stdout is the trace's.
+// commandStdout returns where the command's output goes: stderr if the trace is written to stdout.
 func (c *Config) commandStdout() *os.File {
 	if c.Output == "-" {
 		return c.Stderr

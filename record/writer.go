@@ -15,33 +15,33 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// flushEvery is how long an event waits for its frame to be written. What a kill -9 costs
-// is at most that, bpf.Lag before it, and a turn of the drain before that: 245 ms, and
-// what a busy machine adds.
+// flushEvery is the longest time that an event waits for its frame to end. A kill -9 loses at most the events
+// of that time, plus bpf.Lag until the losses are known, plus one turn until they are read (drainEvery): 245 ms
+// together, and more on a busy machine.
 const flushEvery = 100 * time.Millisecond
 
-// clockSlack is more than the kernel's clock, read without a lock, differs from that of user
-// space, nanoseconds.
+// clockSlack is an upper bound, in nanoseconds, of the difference between the kernel's clock, which the probes
+// read without a lock, and the clock as user space reads it.
 const clockSlack = 1e6
 
-// smallFrame is how many events a frame has at most when the file has not nearBytes left to
-// the size that limits it: more than a full frame takes of the longest names, uncompressed.
+// smallFrame is the most events in a frame when fewer than nearBytes are left until the file's size limit.
+// nearBytes is more than a full frame of the longest names takes uncompressed.
 const (
 	smallFrame = 2048
 	nearBytes  = 8 << 20
 )
 
-// maxWrite is how many records are written before the ring buffer is looked at again.
+// maxWrite is the most records written before the ring buffer is read again.
 const maxWrite = 8192
 
-// limits end a recording early, or a file of it; 0 is none.
+// limits end a recording early, or one file of it; 0 means no limit.
 type limits struct {
 	events uint64
-	bytes  int64  // the file ends within a small frame of it
-	span   uint64 // nanoseconds, of a file that another follows
+	bytes  int64  // exceeded by at most a frame of smallFrame events
+	span   uint64 // nanoseconds covered by one file of a rotated recording
 }
 
-// counters are what the status line shows while the writer works.
+// counters are updated by the writer and read for the status line.
 type counters struct {
 	events     atomic.Uint64
 	lost       atomic.Uint64
@@ -49,37 +49,38 @@ type counters struct {
 	bytes      atomic.Int64
 }
 
-// note is a packet that has its place in time among the events.
+// note is a packet other than an event that is written in order of time among the events.
 type note struct {
-	at    uint64
+	at    uint64 // nanoseconds since boot
 	write func(*schema.Writer) error
 }
 
-// writer reads, orders and encodes. One goroutine runs it.
+// writer reads records, sorts them and writes them to the trace. One goroutine runs it.
 type writer struct {
 	source   source
 	trace    *schema.Writer
 	limits   limits
 	counters *counters
-	full     chan struct{} // closed when a limit was reached or writing failed
+	full     chan struct{} // closed when a limit is reached or writing has failed
 	rotation rotation
 
 	sorter   sorter
-	room     uint64    // bytes of the ring buffer that records may take which wait for others to come
-	newest   uint64    // the place of the record scanned last
-	horizon  uint64    // what happened before it has been read
-	settled  uint64    // losses of times before it, less bpf.Lag, are known
-	looked   time.Time // when it was last asked for losses
+	room     uint64    // most bytes of the ring buffer that may be taken by records waiting for earlier ones to arrive
+	newest   uint64    // ring buffer position of the last record scanned
+	horizon  uint64    // everything before this time, nanoseconds since boot, has been read
+	settled  uint64    // losses from before this time less bpf.Lag are known, nanoseconds since boot
+	looked   time.Time // when the losses were last read
 	sender   *schema.Sender
 	notes    []note
-	programs chan *schema.Program // programs that ended, from the goroutine that ran them
-	flushed  time.Time
-	dropped  schema.Loss // events after a limit; Count 0: none
-	stopped  bool        // full is closed
-	err      error
+	programs chan *schema.Program // programs that have exited, sent by the goroutine that ran them
+	flushed  time.Time            // when a frame was last ended
+	dropped  schema.Loss          // events after a limit; Count is 0 if there are none
+	stopped  bool                 // full is closed
+	err      error                // first error of the file
 }
 
-// newWriter writes what comes from a ring buffer of so many bytes.
+// newWriter returns a writer of the records of a source whose ring buffer has this many bytes. typeOf returns the
+// name of the struct file_system_type at an address.
 func newWriter(from source, ring uint64, trace *schema.Writer, l limits, c *counters, typeOf func(uint64) string) *writer {
 	trace.Hold(inFront)
 	return &writer{
@@ -88,22 +89,22 @@ func newWriter(from source, ring uint64, trace *schema.Writer, l limits, c *coun
 	}
 }
 
-// write writes what is in order, and of the frames those that nothing lost can touch any more; more: not all that is in order. A
-// file that another follows ends at a moment, after which no loss can be added to it: there the events themselves wait until
-// the losses are known.
+// write appends the records that are in order to the trace, and writes the frames that no loss still unknown
+// can affect. more reports whether records in order are left. In a rotated recording even the events wait
+// until the losses are known, because no loss can be added to a file once it has ended.
 func (w *writer) write() (more bool) {
 	limit, settled := w.horizon, w.settled-min(w.settled, uint64(bpf.Lag))
 	if w.rotation.known = settled; w.rotation.next != nil {
 		limit = min(limit, settled)
 	}
 	if oldest := w.sorter.oldest(); w.newest > oldest && w.newest-oldest > w.room {
-		limit = max(limit, w.sorter.half()) // what is still to come must find room: it may be out of order
+		limit = max(limit, w.sorter.half()) // the programs need room for new records, even if some of these then come out of order
 	}
 	if more = w.writeAll(limit); !more {
 		w.rotateIdle(limit)
 		w.writeNotes(limit)
 	}
-	// Now, unless there is a turn to come before it is time.
+	// End the frame now if it would be overdue by the next turn.
 	if now := time.Now(); now.Sub(w.flushed) > flushEvery-drainEvery {
 		w.flushed = now
 		w.fail(w.trace.Flush())
@@ -113,7 +114,7 @@ func (w *writer) write() (more bool) {
 	return more
 }
 
-// end writes all that is left.
+// end writes everything that is left.
 func (w *writer) end() {
 	w.rotation.known = math.MaxUint64
 	w.takePrograms()
@@ -122,8 +123,8 @@ func (w *writer) end() {
 	w.writeNotes(math.MaxUint64)
 }
 
-// close writes the footer, whose EndNs is when the probes went blind, nanoseconds since
-// boot, or when the command ended, if later.
+// close writes the loss of dropped events and the footer. f.EndNs is when the probes were disabled, in
+// nanoseconds since boot.
 func (w *writer) close(f *schema.Footer) error {
 	if w.dropped.Count > 0 {
 		w.dropped.LastNs = max(w.dropped.FirstNs, f.EndNs)
@@ -138,7 +139,8 @@ func (w *writer) close(f *schema.Footer) error {
 	return w.err
 }
 
-// lost takes in what was lost.
+// lost counts losses and writes them to the trace. In a rotated recording they become notes, and are kept for the
+// next files.
 func (w *writer) lost(losses []*schema.Loss) {
 	for _, l := range losses {
 		if l.Cause == schema.LossUnreadableName {
@@ -173,8 +175,8 @@ func (w *writer) note(at uint64, write func(*schema.Writer) error) {
 	slices.SortStableFunc(w.notes, func(a, b note) int { return cmp.Compare(a.at, b.at) })
 }
 
-// writeAll writes the events of times before limit, and the notes that come before them; more: not all, since what comes
-// meanwhile is to be looked after.
+// writeAll writes the events before limit, at most maxWrite of them, and the notes before those events. more
+// reports whether events before limit are left.
 func (w *writer) writeAll(limit uint64) (more bool) {
 	entries := w.sorter.before(limit)
 	if more = len(entries) > maxWrite; more {
@@ -198,7 +200,7 @@ func (w *writer) writeAll(limit uint64) (more bool) {
 			w.fail(err)
 		}
 		if limited && w.limits.bytes > 0 && w.trace.Events()%smallFrame == 0 && w.limits.bytes-w.trace.Size() < nearBytes {
-			w.fail(w.trace.Flush()) // or the size would be known too late
+			w.fail(w.trace.Flush()) // otherwise the size would be known too late
 		}
 	}
 	w.sorter.drop(len(entries))
@@ -207,7 +209,7 @@ func (w *writer) writeAll(limit uint64) (more bool) {
 	return more
 }
 
-// writeNotes writes the notes of times before t.
+// writeNotes writes the notes before time t.
 func (w *writer) writeNotes(t uint64) {
 	for len(w.notes) > 0 && w.notes[0].at < t {
 		if w.err == nil {
@@ -222,7 +224,7 @@ func (w *writer) reached() bool {
 		w.limits.bytes > 0 && w.trace.Size() >= w.limits.bytes
 }
 
-// drop counts an event that the limit, or the failed file, has no room for.
+// drop counts an event that is not written because of a limit or an error of the file.
 func (w *writer) drop(t uint64) {
 	if w.dropped.Count == 0 {
 		w.dropped = schema.Loss{Cause: schema.LossLimit, FirstNs: t}
