@@ -12,7 +12,7 @@
 #define READ(p, member) ((p)->member)
 #define ARG(n) ctx[n]
 #define RET(args) ctx[args]
-/* The verifier of 5.10 lets nothing be calculated with a pointer that it has a type of. */
+/* The verifier of 5.10 allows no arithmetic on a pointer whose type it knows. */
 #define RET_NUMBER(args)                                                         \
 	({                                                                       \
 		__u64 value_ = 0;                                                \
@@ -46,7 +46,7 @@
 #include "helpers.h"
 #include "kernel.h"
 
-/* Kernels of before 5.11 do not have the first way, and are not shown it. */
+/* Kernels before 5.11 do not have the first helper, and the program is loaded there without it. */
 static __always_inline void current_comm(__u64 to[2])
 {
 	if (__builtin_preserve_enum_value(*(enum bpf_func_id *)BPF_FUNC_get_current_task_btf, 0)) {
@@ -63,7 +63,7 @@ static __always_inline void current_comm(__u64 to[2])
 
 #define CURRENT_COMM(to) current_comm(to)
 
-/* The verifier allows no arithmetic on a typed pointer but this. */
+/* The only arithmetic that the verifier allows on a typed pointer. */
 #define DISTANCE(p)                                                              \
 	({                                                                       \
 		__u64 distance_ = (__u64)(p);                                    \
@@ -75,7 +75,7 @@ static __always_inline void current_comm(__u64 to[2])
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
-/* ---- processes, by the tracepoints that tell of them; dcache.h has what is done, and the functions ---- */
+/* ---- processes, from tracepoints; what is done with them is in dcache.h, with the functions ---- */
 
 /* sched_process_fork(struct task_struct *parent, struct task_struct *child), in the parent */
 PROBE("tp_btf", fork_enter, fork_event((const struct task_struct *)ctx[0], (const struct task_struct *)ctx[1]))
@@ -94,8 +94,8 @@ static __always_inline void on_thread_exit(const struct task_struct *p)
 
 PROBE("tp_btf", thread_exit, on_thread_exit((const struct task_struct *)ctx[0]))
 
-/* What is so many bytes behind an address: these structures are not on every kernel, and a member that is not there would
- * keep a program from being loaded. */
+/* Reads a member by its offset: not every kernel has these structures, and a relocation against a member that does not
+ * exist would keep the program from being loaded. */
 #define WORD_AT(type, base, offset)                                              \
 	({                                                                       \
 		type word_ = 0;                                                  \
@@ -104,9 +104,9 @@ PROBE("tp_btf", thread_exit, on_thread_exit((const struct task_struct *)ctx[0]))
 	})
 
 /*
- * A sysctl was read, or written. If it is kernel.ftrace_enabled, that took the lock under which hooks come and go (the handler itself
- * is in kernel/trace, where there are none): who drains the ring does not read that file. Who writes a 0 is still seen here, for
- * what is in a call when its hook goes is seen to return.
+ * A sysctl was read or written. Reading kernel.ftrace_enabled takes the lock under which hooks come and go, so the recorder does not
+ * read that file; its handler is in kernel/trace, where nothing can be attached. A write of 0 is still seen here: a call that is in
+ * progress when its hook is removed is seen to return.
  */
 static __always_inline void on_sysctl(const struct ctl_table *table)
 {
@@ -124,7 +124,7 @@ PROBE("fexit", sysctl, on_sysctl((const struct ctl_table *)ctx[0]))
 
 /* ---- asked by BPF_PROG_TEST_RUN ---- */
 
-/* Who is the recorder, and what do three variables hold? Asked once. */
+/* Reads the recorder's own root directory and three variables of the kernel. Run once. */
 
 SEC("raw_tp")
 int inspect(__u64 *ctx)
@@ -145,7 +145,7 @@ int inspect(__u64 *ctx)
 	return 0;
 }
 
-/* Where is the kernel's symbol of that name? The kernel has them sorted by name from 6.2 on. */
+/* Finds the address of a kernel symbol. From 6.2 on the kernel has its symbols sorted by name. */
 SEC("syscall")
 int find_symbol(void *ctx)
 {
@@ -154,7 +154,7 @@ int find_symbol(void *ctx)
 	return 0;
 }
 
-/* What is the file system type at fstype_addr called? Asked once for each. */
+/* Reads the name of the file system type at fstype_addr. Run once for each. */
 SEC("raw_tp")
 int fstype_of(__u64 *ctx)
 {
@@ -167,7 +167,7 @@ int fstype_of(__u64 *ctx)
 	return 0;
 }
 
-/* Which trampoline is it that a link of this process, at link_fd, has put a program on? 0: none. */
+/* Finds the trampoline that the link at link_fd of this process has put its program on; 0: none. */
 SEC("raw_tp")
 int trampoline_of(__u64 *ctx)
 {
@@ -177,12 +177,12 @@ int trampoline_of(__u64 *ctx)
 	return 0;
 }
 
-#define MUTEX_FLAGS 7 /* in the pointer to who holds it */
+#define MUTEX_FLAGS 7 /* flag bits in the owner pointer */
 
 /*
- * Has one of them been built anew? A program that comes to a function or leaves it, whoever's it is, has the kernel do that,
- * under the trampoline's mutex, and tell the old code to run no program on exit any more (bpf_tramp_image_put), for they may
- * be gone before a call in progress returns. Such a return is missed, and no count of the kernel's says so.
+ * Looks whether a trampoline has been rebuilt. When anybody attaches a program to a function or detaches one, the kernel does that
+ * under the trampoline's mutex, and has the old code run no program on exit any more (bpf_tramp_image_put), as the programs may
+ * be gone before a call in progress returns. The exit of such a call is missed, and the kernel does not count it.
  */
 SEC("raw_tp")
 int look_at_trampolines(__u64 *ctx)
@@ -194,7 +194,7 @@ int look_at_trampolines(__u64 *ctx)
 
 		if (!at)
 			break;
-		/* The mutex first: who takes it after that is seen by the image, now or next time. */
+		/* The mutex first: if somebody takes it after that, the image shows it, now or next time. */
 		trampolines[i].held = trampoline_owner && WORD_AT(__u64, at, trampoline_owner) & ~(__u64)MUTEX_FLAGS;
 		trampolines[i].image = WORD_AT(__u64, at, trampoline_image);
 		trampolines[i].programs = WORD_AT(__u32, at, trampoline_programs) + WORD_AT(__u32, at, trampoline_programs + 4) +

@@ -51,7 +51,7 @@ static __always_inline void put_qstr(struct event *e, const struct dentry *paren
 	put(e, (__u64)e->name);
 }
 
-/* The words of a dentry; its name and the facts are the caller's to keep. */
+/* Writes the words of a dentry. The caller takes care of its name and of the facts. */
 static __always_inline __u16 put_words(struct event *e, const struct dentry *dentry, const void **name, __u64 *len)
 {
 	const struct dentry *parent = READ(dentry, d_parent);
@@ -75,7 +75,7 @@ static __always_inline void put_dentry(struct event *e, const struct dentry *den
 	e->rec->head.facts |= put_words(e, dentry, &e->name, &e->name_len);
 }
 
-/* The dentry that a call as a whole has returned. */
+/* Adds the dentry that a call recorded as a whole has returned. */
 static __always_inline void put_found(struct event *e, const struct dentry *dentry, __u16 facts)
 {
 	facts |= put_words(e, dentry, &e->found, &e->found_len);
@@ -83,7 +83,7 @@ static __always_inline void put_found(struct event *e, const struct dentry *dent
 	put(e, facts);
 }
 
-/* User space asks for the name of a file system's type once. */
+/* Only the address of the type is sent: user space asks once for its name. */
 static __always_inline void put_filesystem(struct event *e, const struct super_block *sb)
 {
 	put(e, (__u64)READ(sb, s_type));
@@ -91,8 +91,8 @@ static __always_inline void put_filesystem(struct event *e, const struct super_b
 }
 
 /*
- * The dentry is in the trace: what happens to it from now on is recorded whoever does
- * it. The facts of one that finds no room say so.
+ * Watches a dentry that is in the trace: from now on, whatever any task does to it is
+ * recorded. If the set is full, a fact of the event says so.
  */
 static __always_inline __u16 watched(struct event *e, const void *dentry)
 {
@@ -106,7 +106,7 @@ static __always_inline __u16 watched(struct event *e, const void *dentry)
 	near = near_watched(dentry);
 	if (!near || near->last == key)
 		return 0;
-	near->last = key; /* before the map is asked: who forgets it meanwhile looks there after that */
+	near->last = key; /* before the map lookup: a program that forgets the dentry meanwhile clears this after the map entry */
 	if (bpf_map_lookup_elem(&watch, &key))
 		return 0;
 	__sync_fetch_and_add(&near->count, 1);
@@ -128,8 +128,8 @@ static __always_inline void watch_at(struct event *e, const void *dentry)
 
 /* ---- what the roles have in common ---- */
 
-/* Entry of a lookup: the key it is about. The parent is watched as well, or another directory at its address would pass
- * for it. */
+/* Entry of a lookup, with its key. The parent is watched as well: otherwise a later directory at the same address would be
+ * taken for it. */
 static __always_inline void lookup_event(enum role role, const struct dentry *parent, const struct qstr *name)
 {
 	if (!enabled || !is_target())
@@ -141,7 +141,7 @@ static __always_inline void lookup_event(enum role role, const struct dentry *pa
 	emit_name(&e);
 }
 
-/* Exit of a lookup: the dentry it returned, or NULL. */
+/* Exit of a lookup, with the dentry it returned, or NULL. */
 static __always_inline void found_event(enum role role, const struct dentry *dentry)
 {
 	if (!enabled || !is_target())
@@ -157,7 +157,7 @@ static __always_inline void found_event(enum role role, const struct dentry *den
 	emit_name(&e);
 }
 
-/* A lookup that calls nothing, as a whole: the key it was about, and the dentry it returned. */
+/* A lookup that calls no probed function, recorded as a whole: its key, and the dentry it returned. */
 static __always_inline void call_event(enum role role, const struct dentry *parent, const struct qstr *name, const struct dentry *dentry)
 {
 	__u16 facts;
@@ -179,7 +179,7 @@ static __always_inline void call_event(enum role role, const struct dentry *pare
 	emit_names(&e);
 }
 
-/* Something done to a dentry by a target, or by anyone to a watched one. */
+/* An operation on a dentry, by a target, or by any task on a watched dentry. */
 static __always_inline bool is_done(const struct dentry *dentry)
 {
 	return enabled && (is_target() || is_watched(dentry));
@@ -195,7 +195,7 @@ static __always_inline void done_event(enum role role, enum phase phase, const s
 	emit_name(&e);
 }
 
-/* The same of a call that takes time: its exit says when it was entered. */
+/* The same for a function that takes time: the exit says when it was entered. */
 static __always_inline void entry_event(enum role role, const struct dentry *dentry)
 {
 	if (!is_done(dentry))
@@ -218,7 +218,7 @@ static __always_inline void exit_event(enum role role, const struct dentry *dent
 	emit_name(&e);
 }
 
-/* The end of a dentry that was seen before; drop_caches ends thousands that were not. */
+/* The end of a dentry that is in the trace; drop_caches ends thousands that are not. */
 static __always_inline void end_event(enum role role, const struct dentry *dentry, bool last)
 {
 	if (!enabled || !is_watched(dentry))
@@ -232,7 +232,7 @@ static __always_inline void end_event(enum role role, const struct dentry *dentr
 
 /* ---- where the walk of a path starts ---- */
 
-/* A member of memory that no program has a typed pointer to. */
+/* Reads a member through a pointer that the verifier has no type for. */
 #define PEEK(p, member)                                                          \
 	({                                                                       \
 		typeof(((void)0, (p)->member)) peeked_ = 0;                      \
@@ -261,12 +261,12 @@ static __always_inline const struct dentry *directory_of(const struct task_struc
 }
 
 #define AT_FDCWD -100
-#define LOOKUP_IN_ROOT (1 << 20 | 1 << 28) /* by the old numbers or the new: with RESOLVE_IN_ROOT / is where the walk starts too */
+#define LOOKUP_IN_ROOT (1 << 20 | 1 << 28) /* in the old or the new numbering: with RESOLVE_IN_ROOT the walk of an absolute path starts at dfd too */
 
 #define IS_ERR_OR_NULL(value) ((__u64)(value) - 1 >= (__u64)-4096)
 
-/* Where the walk of the path at name starts; NULL where the kernel gave it a root of its own: that is none of the task's
- * directories, and dfd says nothing. */
+/* Returns where the walk of the path at name starts; NULL if the kernel gave the walk its own root: that is none of the
+ * task's directories, and dfd means nothing. */
 static __always_inline const struct dentry *start_of(struct event *e, __s32 dfd, const char *name, const struct path *given, __u32 how)
 {
 	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
@@ -287,8 +287,8 @@ static __always_inline const struct dentry *start_of(struct event *e, __s32 dfd,
 	return directory_of(task, dfd);
 }
 
-/* The key of a path: its length is found by reading it. Where the kernel could not take it from the caller there is an
- * error in place of the struct filename. */
+/* Fills in the key of a path, whose length is found by reading it. If the kernel could not copy the path from user space,
+ * there is an error in place of the struct filename. */
 static __always_inline const char *put_path(struct event *e, const struct filename *pathname)
 {
 	const char *name = IS_ERR_OR_NULL(pathname) ? NULL : READ(pathname, name);
@@ -353,7 +353,7 @@ static __always_inline void on_open_enter(__s32 dfd, const struct filename *path
 
 ENTER_PROBE(open_enter, on_open_enter(ARG(0), (const struct filename *)ARG(1), (const struct open_flags *)ARG(2)))
 
-/* Exit of what led nowhere, with no dentry and file system. */
+/* Exit of a walk that led nowhere, so without a dentry and a file system. */
 static __always_inline void failed_event(struct event *e, __u64 ret)
 {
 	put(e, 0);
@@ -447,7 +447,7 @@ static __always_inline void operation_entered(enum role role, __u32 how)
 	if (!enabled || !is_target())
 		return;
 	EVENT(e, role, ENTER);
-	if ((role != ROLE_EXECVE && role != ROLE_EXECVEAT) || e.rec->head.tid == e.rec->head.tgid) /* another thread than the first leaves it with the first one's id */
+	if ((role != ROLE_EXECVE && role != ROLE_EXECVEAT) || e.rec->head.tid == e.rec->head.tgid) /* a thread other than the first returns from it with the id of the first */
 		enter_open(&e);
 	if (role == ROLE_RENAME)
 		put(&e, how);
@@ -518,9 +518,9 @@ CALL_PROBE(rcu_call, ROLE_LOOKUP_RCU, 0, 1,
 /* ---- the life of a dentry ---- */
 
 /*
- * A dentry that rcu-walk finds may be killed before it is watched. Its memory stays
- * until the walk is over; that another task is then given the same address tells.
- * Of that task's call it is the return alone.
+ * A dentry that rcu-walk finds may be killed before it is watched. Its memory stays until
+ * the walk is over, so its end shows when an alloc of another task returns the address
+ * again. For that task's call, only the return is recorded.
  */
 static __always_inline void other_allocated(const struct dentry *dentry)
 {
@@ -542,7 +542,7 @@ static __always_inline void on_alloc(const struct super_block *sb, const struct 
 		return;
 	near = near_watched(dentry);
 	if (near && near->last == (__u64)dentry)
-		near->last = 0; /* another dentry: it is watched if the map says so */
+		near->last = 0; /* another dentry now: only the map tells whether it is watched */
 	if (!is_target()) {
 		if (dentry)
 			other_allocated(dentry);
@@ -573,7 +573,7 @@ CALL_PROBE(alloc_call, ROLE_ALLOC, 0, 1,
 
 /*
  * struct dentry *d_alloc_parallel(struct dentry *parent, const struct qstr *name, wait_queue_head_t *wq); without wq from
- * 7.2. Its own dentry is not in the hash table yet; that of another task, which was waited for or is there by now, is.
+ * 7.2. Its own dentry is not in the hash table yet; that of another task, which it waited for or found there, is.
  */
 static __always_inline void on_parallel_exit(const struct dentry *dentry)
 {
@@ -605,11 +605,11 @@ EXIT_ARG_PROBE(instantiate_exit, ROLE_INSTANTIATE, 0, done_event(ROLE_INSTANTIAT
 /* void d_delete(struct dentry *dentry) */
 ENTER_PROBE(delete_enter, entry_event(ROLE_DELETE, (const struct dentry *)ARG(0)))
 
-/* The dentry has lost its inode, or where somebody else holds it its place in the hash table. */
+/* The dentry has lost its inode or, if another task holds it, its place in the hash table. */
 EXIT_ARG_PROBE(delete_exit, ROLE_DELETE, 0, exit_event(ROLE_DELETE, (const struct dentry *)arg))
 
-/* void __d_move(struct dentry *dentry, struct dentry *target, bool exchange): who takes the place of a watched dentry
- * is recorded, and so watched. */
+/* void __d_move(struct dentry *dentry, struct dentry *target, bool exchange): a dentry that takes the place of a
+ * watched one is recorded, and so watched. */
 static __always_inline void on_move_enter(const struct dentry *dentry, const struct dentry *target, bool exchange)
 {
 	if (!enabled || (!is_target() && !is_watched(dentry) && !is_watched(target)))
@@ -637,9 +637,9 @@ ENTER_PROBE(drop_enter, end_event(ROLE_DROP, (const struct dentry *)ARG(0), fals
 ENTER_PROBE(kill_enter, end_event(ROLE_KILL, (const struct dentry *)ARG(0), forget_at_kill))
 
 /*
- * struct dentry *dentry_kill(struct dentry *dentry), 7.2, which has become part of it: it is also called for a
- * dentry that is still in use, as by d_make_discardable() when a file of tmpfs is unlinked, and then lets it be.
- * lock_for_kill() in it may let go of d_lock, and give up: the reader waits for dentry_free.
+ * struct dentry *dentry_kill(struct dentry *dentry), from 7.2, which __dentry_kill has become part of. It is also called for
+ * a dentry that is still in use, as by d_make_discardable() when a file of tmpfs is unlinked, and then leaves it alone.
+ * lock_for_kill() in it may release d_lock and give up, so the reader of the trace waits for dentry_free.
  */
 static __always_inline void on_try_kill_enter(const struct dentry *dentry)
 {
@@ -672,7 +672,7 @@ ENTER_PROBE(unlink3_enter, entry_event(ROLE_UNLINK, (const struct dentry *)ARG(2
 
 EXIT_ARG_PROBE(unlink3_exit, ROLE_UNLINK, 2, unlink_returned((const struct dentry *)arg, (__s32)RET(4)))
 
-/* ---- drop_caches: recorded whoever asks for it ---- */
+/* ---- drop_caches: recorded for any task ---- */
 
 /* void drop_slab(void) */
 static __always_inline void on_evict_enter(void)
@@ -697,7 +697,7 @@ static __always_inline void on_evict_exit(void)
 
 EXIT_PROBE(evict_exit, on_evict_exit())
 
-/* ---- processes; the tracepoints that tell of them are in dcache.bpf.c ---- */
+/* ---- processes; their tracepoints are in dcache.bpf.c ---- */
 
 static __always_inline void fork_event(const struct task_struct *parent, const struct task_struct *child)
 {
@@ -751,8 +751,8 @@ static __always_inline void process_ended(const struct task_struct *p)
 	emit(&e);
 }
 
-/* void acct_process(void): called by the last thread only. When a process ends its threads come through
- * the tracepoint all at once, and miss each other. */
+/* void acct_process(void): called by the last thread only. When a process ends, all its threads pass the
+ * tracepoint at the same time, and hits are missed. */
 ENTER_PROBE(process_exit, process_ended(CURRENT_TASK()))
 
 #endif

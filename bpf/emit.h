@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * From a record on the stack to the ring buffer, in a few constant sizes. What finds
- * no room is counted.
+ * Copies a record from the stack to the ring buffer, in a few constant sizes. A record
+ * that finds no room is counted.
  */
 #ifndef DTREC_EMIT_H
 #define DTREC_EMIT_H
@@ -13,8 +13,8 @@ struct record {
 	__u64 word[MAX_WORDS];
 };
 
-/* An event as it is put together. The record is beside it, or the compiler would not know how many words it has, and
- * copy them one by one. */
+/* An event being put together. The record is not inside it: the compiler would then not know the number of words, and
+ * would copy them one by one. */
 struct event {
 	struct record *rec;
 	__u32 words;
@@ -30,8 +30,8 @@ struct event {
 	struct event e = {.rec = &e##_record};                                   \
 	begin(&e##_record.head, role, phase)
 
-/* What was lost happened between `from` and `until`. Of several times the window keeps the least and the largest; the
- * largest is never set back, so that a program that is preempted in here cannot hide what another one counts meanwhile. */
+/* Counts a loss between `from` and `until`. The window keeps the earliest and the latest of such times. The latest
+ * is never set back, so a program that is preempted in here cannot hide what another one counts meanwhile. */
 static __always_inline void lost_within(__u32 cause, const struct head *h, __u64 from, __u64 until)
 {
 	__u32 i = ((__u32)h->cpu * LOSS_CAUSES + cause) * LOSS_ROLES + h->role;
@@ -51,12 +51,12 @@ static __always_inline void lost(__u32 cause, const struct head *h)
 	lost_within(cause, h, h->time, h->time);
 }
 
-/* The time is taken later, see reserve. */
+/* The time is set later, by reserve. */
 static __always_inline void begin(struct head *h, enum role role, enum phase phase)
 {
 	__u64 id = bpf_get_current_pid_tgid(), comm[2];
 
-	CURRENT_COMM(comm); /* no helper is given the address of the record itself: the compiler would not know it any more */
+	CURRENT_COMM(comm); /* no helper gets the address of the record itself: the compiler would lose track of its contents */
 	h->tgid = id >> 32;
 	h->tid = id;
 	h->comm[0] = comm[0];
@@ -80,8 +80,8 @@ static __always_inline void put_key(struct event *e, __u64 parent, __u32 length,
 }
 
 /*
- * What an entry leaves for the exit of the same call, so that it pairs with no other when events between were lost.
- * A hit that was missed leaves nothing, or takes another's: the kernel counts those, and the reader looks there.
+ * An entry leaves its time for the exit of the same call, so that the exit is paired with no other entry when events were lost.
+ * If a hit was missed, an exit finds nothing or another call's time: the kernel counts missed hits, and the reader asks for them.
  */
 static __always_inline void enters(const struct event *ev)
 {
@@ -100,7 +100,7 @@ static __always_inline void enters(const struct event *ev)
 	e->depth++;
 }
 
-/* When this call was entered; 0: not known. */
+/* Returns when this call was entered; 0: not known. */
 static __always_inline __u64 leaves(const struct event *ev)
 {
 	__u64 key = (__u64)ev->rec->head.role << 32 | ev->rec->head.tid, time;
@@ -114,8 +114,8 @@ static __always_inline __u64 leaves(const struct event *ev)
 	return time;
 }
 
-/* The reader sleeps on a timer; it is woken only when much is waiting, which is looked at ten times a millisecond, and
- * then once a millisecond. */
+/* The reader sleeps on a timer, and is woken only when much is waiting. That is checked ten times a millisecond, and
+ * after waking it once a millisecond. */
 static __always_inline void submit(void *rec, __u64 now)
 {
 	__u64 flags = BPF_RB_NO_WAKEUP;
@@ -131,8 +131,8 @@ static __always_inline void submit(void *rec, __u64 now)
 }
 
 /*
- * Takes a place in the ring buffer, with `extra` bytes (known when compiled) behind the words, and the time after that:
- * what finds its place later has a later time, or that of a program which ran beside this one.
+ * Reserves a place in the ring buffer, with `extra` bytes (a constant) behind the words, and takes the time after that:
+ * a record with a later place has a later time, unless its program ran at the same time on another cpu.
  */
 static __always_inline struct record *reserve(struct event *e, __u32 extra)
 {
@@ -151,7 +151,7 @@ static __always_inline struct record *reserve(struct event *e, __u32 extra)
 	return rec;
 }
 
-/* The name bytes of a record. */
+/* Returns the name bytes of a record. */
 static __always_inline void *name_of(struct record *rec, const struct event *e)
 {
 	return (void *)rec + sizeof(rec->head) + 8 * e->words;
@@ -164,14 +164,14 @@ static __always_inline void unreadable(struct record *rec, const struct event *e
 	lost(LOSS_UNREADABLE_NAME, &e->rec->head);
 }
 
-/* What is lost with an event that has no time yet. */
+/* Counts the loss of an event that has no time yet. */
 static __always_inline void lost_now(__u32 cause, struct event *e)
 {
 	e->rec->head.time = bpf_ktime_get_boot_ns();
 	lost(cause, &e->rec->head);
 }
 
-/* An event without a name. */
+/* Sends an event without a name. */
 static __always_inline void emit(struct event *e)
 {
 	struct record *rec = reserve(e, 0);
@@ -192,8 +192,8 @@ static __always_inline void emit_sized(struct event *e, const void *src, __u64 n
 	submit(rec, e->rec->head.time);
 }
 
-/* An event with the bytes of a component, at most 255. Name bytes that cannot be read are counted, and the event is
- * kept without them. */
+/* Sends an event with the bytes of a component, at most 255. If they cannot be read, that is counted, and the event is
+ * sent without them. */
 static __always_inline void emit_name(struct event *e)
 {
 	const void *src = e->name;
@@ -232,8 +232,8 @@ static __always_inline void emit_names_sized(struct event *e, __u64 n, __u64 fou
 	submit(rec, e->rec->head.time);
 }
 
-/* A call that returned a dentry, with the bytes of the name it was given and of the one it returned. They need not be the
- * same: some filesystems compare names by other rules, and a dentry may be renamed meanwhile. */
+/* Sends a call that returned a dentry, with the bytes of the name it was given and of the dentry's name. These may differ:
+ * some filesystems compare names by other rules, and the dentry may be renamed meanwhile. */
 static __always_inline void emit_names(struct event *e)
 {
 	__u64 n = e->name ? e->name_len : 0, found = e->found_len;
@@ -253,7 +253,7 @@ static __always_inline void emit_names(struct event *e)
 	emit_names_sized(e, n & 255, found & 255, 256);
 }
 
-/* False: the path is longer. */
+/* Returns false if the path is longer. */
 static __always_inline bool emit_path_sized(struct event *e, const char *src, __u32 class, bool last)
 {
 	struct record *rec = reserve(e, class);
@@ -275,8 +275,8 @@ static __always_inline bool emit_path_sized(struct event *e, const char *src, __
 	return true;
 }
 
-/* An event with the path at src, up to the 4095 bytes a path can have. The length is found by reading: first into a few
- * bytes of stack, then into a record of 256, then into one of 4096; the key's is 0. NULL: there is none. */
+/* Sends an event with the path at src, of up to 4095 bytes; NULL: there is none. The length is found by reading: first into
+ * a few bytes of stack, then into a record of 256, then into one of 4096. The length in the key is 0. */
 static __always_inline void emit_path(struct event *e, const char *src)
 {
 	char probe[33];

@@ -20,7 +20,7 @@
 #define CURRENT_TASK() ((const struct task_struct *)bpf_get_current_task())
 #define CURRENT_COMM(to)                                                         \
 	({                                                                       \
-		(to)[0] = (to)[1] = 0; /* 6.1 leaves what is behind the NUL as it was */ \
+		(to)[0] = (to)[1] = 0; /* 6.1 does not clear the bytes behind the NUL */ \
 		bpf_get_current_comm(to, 16);                                    \
 	})
 #define DISTANCE(p)                                                              \
@@ -50,7 +50,7 @@
 		if (unstash(role, &arg, &arg2))                                  \
 			__VA_ARGS__;                                             \
 	})
-/* Of a call of others nothing was kept, and the body asks for nothing of it. */
+/* For a task that is no target nothing was kept, and the body needs nothing. */
 #define CALL_PROBE(name, role, n, m, ...)                                        \
 	PROBE("kprobe", name##_stash, stash(role, ARG(n), ARG(m), REGS_STACK(ctx), NULL)) \
 	PROBE("kretprobe", name, {                                               \
@@ -62,12 +62,12 @@
 #include "regs.h"
 #include "stash.h"
 
-/* How often a program ran: each is loaded with one of its own. */
+/* How often a program ran: each program is loaded with its own counter. */
 __u64 runs SEC(".data.runs") = 0;
 
 #include "dcache.h"
 
-/* All operations through one link of kprobe.multi: the role of a hit is the cookie of its symbol. */
+/* All operations share one link of kprobe.multi: the cookie of the symbol gives the role of a hit. */
 ENTER_PROBE(operation_enter, operation_entered(bpf_get_attach_cookie(ctx), ARG(4)))
 EXIT_PROBE(operation_exit, operation_returned(bpf_get_attach_cookie(ctx), RET(0)))
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
  * What travels through the ring buffer, and the other memory shared with user
- * space. record.go and loss.go read it; a test holds the offsets together.
+ * space. schema.Sender and loss.go read it; a test compares the offsets.
  */
 #ifndef DTREC_RECORD_H
 #define DTREC_RECORD_H
@@ -69,8 +69,8 @@ enum fact {
 
 enum loss_cause {
 	LOSS_RING_BUFFER = 1,
-	LOSS_MISSED, /* the kernel counts these; here only kretprobes without what their entry kept (stash.h) */
-	LOSS_WATCH_OVERFLOW, /* of processes, and threads in open */
+	LOSS_MISSED, /* counted by the kernel; here only kretprobes that found no arguments kept by their entry (stash.h) */
+	LOSS_WATCH_OVERFLOW, /* of the maps of processes, and of threads in an open */
 	LOSS_UNREADABLE_NAME,
 	LOSS_LIMIT, /* user space's own */
 	LOSS_UNWATCHED,
@@ -110,7 +110,7 @@ struct head {
 
 #define MAX_WORDS 11
 
-/* Lost events of one cpu, cause and role. User space stores in `acked` the count it has reported; the
+/* Lost events of one cpu, cause and role. User space stores in `acked` the count that it has reported; the
  * first loss after that opens a new window. */
 struct loss_slot {
 	__u64 count;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only) */
 /*
- * Where a function's arguments, its value and the stack are when a kprobe fires. The
- * only place that knows an architecture; the layouts are ABI (asm/ptrace.h).
+ * Where a function's arguments, its return value and the stack pointer are when a kprobe fires. This is
+ * the only place that depends on the architecture; the layouts are ABI (asm/ptrace.h).
  */
 #ifndef DTREC_REGS_H
 #define DTREC_REGS_H

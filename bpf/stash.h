@@ -34,7 +34,7 @@ static __always_inline __u64 stash_key(enum role role)
 	return (__u64)role << 32 | (__u32)bpf_get_current_pid_tgid();
 }
 
-/* An exit that is not in the trace, of a call entered at `time`; 0: now. It was some time since. */
+/* Counts an exit that is not in the trace, of a call entered at `time`, or just now if that is 0. It came at some time since. */
 static __always_inline void lost_exit(enum role role, __u64 time)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
@@ -46,8 +46,8 @@ static __always_inline void lost_exit(enum role role, __u64 time)
 }
 
 /*
- * Calls whose frame is gone, and whose exit was never seen: a stack grows downwards, so
- * what a new call is nested in was entered with a stack pointer above its own.
+ * Drops calls whose frame is gone although their exit was never seen. The stack grows
+ * downwards, so every call around a new one was entered with a higher stack pointer.
  */
 static __always_inline __u64 drop_returned(struct calls *calls, enum role role, __u64 sp)
 {
@@ -66,8 +66,8 @@ static __always_inline __u64 drop_returned(struct calls *calls, enum role role, 
 }
 
 /*
- * Keeps the arguments for the exit, if that will be recorded (of a target, or of a watched
- * dentry), or is inside a call of which it will be: whose exit would take this one's for its own.
+ * Keeps the arguments for the exit, if the exit will be recorded (of a target, or of a watched dentry),
+ * or if that of a call around this one will be, which would otherwise take this call's arguments.
  */
 static __always_inline void stash(enum role role, __u64 arg, __u64 arg2, __u64 sp, const void *dentry)
 {
@@ -85,7 +85,7 @@ static __always_inline void stash(enum role role, __u64 arg, __u64 arg2, __u64 s
 		struct calls first = {};
 
 		if (bpf_map_update_elem(&stashed, &key, &first, 0) && !target)
-			lost_exit(role, 0); /* of a target unstash counts it */
+			lost_exit(role, 0); /* for a target, unstash counts the loss */
 		calls = bpf_map_lookup_elem(&stashed, &key);
 		if (!calls)
 			return;
@@ -104,7 +104,7 @@ static __always_inline void stash(enum role role, __u64 arg, __u64 arg2, __u64 s
 	calls->depth = depth + 1;
 }
 
-/* Takes back what the entry kept. Without it the exit is lost, if it is a target's; of others nothing need have been kept. */
+/* Takes back what the entry kept. If there is nothing, the exit of a target is lost; for other tasks nothing may have been kept. */
 static __always_inline bool unstash(enum role role, __u64 *arg, __u64 *arg2)
 {
 	__u64 key = stash_key(role), depth;

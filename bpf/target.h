@@ -12,11 +12,11 @@
  * out in the order declared here. Set before loading. */
 const volatile __u32 recorder_tgid = 0;       /* never recorded itself */
 const volatile bool follow_children = false;  /* processes the recorder starts are targets */
-const volatile bool match_listed = false;     /* some are targets because they are in the map of them */
+const volatile bool match_listed = false;     /* the map of targets is not empty */
 const volatile bool match_all = false;
 const volatile bool match_comm = false;
 const volatile __u64 comm_words[2] = {};      /* task_struct.comm to match, zero-padded */
-const volatile __u64 comm_mask[2] = {};       /* its bytes to compare: what stands behind the NUL may be of an older name */
+const volatile __u64 comm_mask[2] = {};       /* mask of the bytes to compare: those behind the NUL may be left from an older name */
 const volatile bool match_cgroup = false;
 const volatile bool has_cgroups = false; /* the cgroup2 hierarchy is mounted */
 const volatile __u64 cgroup_id = 0;
@@ -24,47 +24,47 @@ const volatile __u32 cgroup_level = 0;
 const volatile __u32 dcache_mounted = 0;
 const volatile __u32 dcache_op_hash = 0;
 const volatile __u64 own_root[2] = {};        /* the recorder's root directory: mount and dentry */
-const volatile __u64 wakeup_bytes = 0;        /* wake the reader when so much is waiting */
+const volatile __u64 wakeup_bytes = 0;        /* wake the reader when so many bytes are waiting */
 const volatile __u64 hashtable_addr = 0;      /* &dentry_hashtable, 0 unknown */
 const volatile __u64 shift_addr = 0;          /* &d_hash_shift, 0 unknown */
 const volatile __u64 preempt_addr = 0;        /* &preempt_dynamic_mode, 0 unknown */
-const volatile bool count_runs = false;       /* a kprobe's program counts how often it runs */
+const volatile bool count_runs = false;       /* programs of kprobes count how often they run */
 
-/* Where in a struct bpf_tracing_link its trampoline is, and in a struct bpf_trampoline what look_at_trampolines reads, bytes; 0: not there. */
+/* Offsets in bytes of the trampoline in struct bpf_tracing_link, and of what look_at_trampolines reads in struct bpf_trampoline; 0: the kernel has no such member. */
 const volatile __u32 link_trampoline = 0;
 const volatile __u32 trampoline_programs = 0; /* progs_cnt */
 const volatile __u32 trampoline_image = 0;    /* cur_image */
-const volatile __u32 trampoline_owner = 0;    /* the word of its mutex that says who holds it */
+const volatile __u32 trampoline_owner = 0;    /* the word of its mutex that holds the owner */
 
 /* Written while running. */
 __u32 enabled = 0;        /* by user space: all probes are attached */
 __u32 forget_at_kill = 0; /* by user space: dentry_free is not attached */
-__u64 next_look = 0;      /* ns: not before that is it looked how much is waiting */
+__u64 next_look = 0;      /* ns: when to look next how much is waiting */
 __u32 self_tgid = 0;      /* by inspect */
 __u32 last_child = 0;     /* tgid of the process the recorder started last */
-__u32 adopted = 0;        /* by user space: tgid of one it started that is a target, beside those of the map; 0 none */
+__u32 adopted = 0;        /* by user space: tgid of a process it started that is a target though not in the map; 0 none */
 __u64 hashtable = 0;      /* by inspect */
 __u32 hash_shift = 0;     /* by inspect */
 __s32 preempt_mode = 0;   /* by inspect: preempt_dynamic_mode + 1, 0 unknown */
-__u64 root_seen[2] = {};  /* by inspect: the root directory of who runs it, mount and dentry */
-__u64 inside = 0;         /* threads in `opening`; more where an exit was missed */
-__u64 anchor = 0;         /* its own address, once that is asked for: see DISTANCE */
+__u64 root_seen[2] = {};  /* by inspect: the root directory of the task that runs it, mount and dentry */
+__u64 inside = 0;         /* threads in `opening`; too many if an exit was missed */
+__u64 anchor = 0;         /* its own address, once asked for: see DISTANCE */
 __u64 fstype_addr = 0;    /* by user space, for fstype_of: a struct file_system_type */
 __u64 fstype_name[2] = {}; /* by fstype_of: its name, NUL-terminated */
 char symbol_name[32] = {}; /* by user space, for find_symbol: NUL-padded */
 __u64 symbol_addr = 0;     /* by find_symbol: 0 not found */
 __s32 link_fd = 0;         /* by user space, for trampoline_of: a descriptor of a link */
 
-__u64 hook_switch = 0;     /* address of what kernel.ftrace_enabled is, by the probe sysctl, and by user space for look_at_trampolines; 0: not known */
-__u32 switched_off = 0;    /* by sysctl: how often it was left 0 */
+__u64 hook_switch = 0;     /* address of the variable behind kernel.ftrace_enabled, by the probe sysctl, and by user space for look_at_trampolines; 0: not known */
+__u32 switched_off = 0;    /* by sysctl: how often a read or write left it 0 */
 __u32 unhooked = 0;        /* by look_at_trampolines: it is 0 */
 
 /* A function's struct bpf_trampoline, as look_at_trampolines finds it. */
 struct trampoline {
 	__u64 at;       /* its address, by trampoline_of */
 	__u64 image;    /* the address of its code */
-	__u32 programs; /* it runs so many */
-	__u32 held;     /* its lock is: the code may be another one in a moment */
+	__u32 programs; /* number of programs it runs */
+	__u32 held;     /* its mutex is held: its code may be about to change */
 } trampoline = {}, trampolines[LOSS_ROLES] = {};
 
 struct head *head_btf = NULL; /* keeps the type in the object's BTF, where a test reads it */
@@ -89,8 +89,8 @@ struct {
 } watch SEC(".maps");
 
 /*
- * What answers most questions without asking those two: how many of their keys a slot stands for, and one of them
- * that was asked for last. A slot of an array costs a few instructions, a hash table a hundred.
+ * A filter in front of those two maps that answers most lookups: for each slot, how many of their keys fall into it, and
+ * the key asked for last. Looking at a slot of an array costs a few instructions, a hash table a hundred.
  */
 struct near {
 	__u64 last;
@@ -117,19 +117,19 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u32);   /* thread in an open, walk or operation that is recorded */
-	__type(value, __u32); /* how many, one in the other */
+	__type(value, __u32); /* how many, nested */
 } opening SEC(".maps");
 
 #define MAX_ENTERED 4 /* a power of two */
 
-/* Calls in progress of one thread and role, innermost last: when they were entered. */
+/* When the calls in progress of one thread and role were entered, innermost last. */
 struct entries {
 	__u64 depth;
 	__u64 time[MAX_ENTERED]; /* ns, CLOCK_BOOTTIME */
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH); /* a thread that has ended leaves its row */
+	__uint(type, BPF_MAP_TYPE_LRU_HASH); /* the row of a thread that has ended stays */
 	__uint(max_entries, 16384);
 	__type(key, __u64); /* role << 32 | tid */
 	__type(value, struct entries);
@@ -155,7 +155,7 @@ static __always_inline struct near *near_target(__u32 tgid)
 	return bpf_map_lookup_elem(&targets_near, &i);
 }
 
-/* Neighbours of a slab of dentries, 192 bytes each, have a slot each. */
+/* Dentries take 192 bytes each: neighbours in a slab get different slots. */
 static __always_inline struct near *near_watched(const void *dentry)
 {
 	__u32 i = (DISTANCE(dentry) >> 6) % NEAR_SLOTS;
@@ -163,7 +163,7 @@ static __always_inline struct near *near_watched(const void *dentry)
 	return bpf_map_lookup_elem(&watch_near, &i);
 }
 
-/* User space may make this process a target. */
+/* Notes that user space may make this process a target. */
 static __always_inline void expect_target(__u32 tgid)
 {
 	struct near *near = near_target(tgid);
@@ -202,7 +202,7 @@ static __always_inline long remove_target(__u32 tgid)
 	return err;
 }
 
-/* A task may be given another name or cgroup while it is inside an open, or an execve: that is recorded to its end. */
+/* A task whose name or cgroup changes while it is inside an open or an execve is recorded until that returns. */
 static __always_inline bool may_leave(void)
 {
 	return !match_all && (match_comm || match_cgroup);
@@ -212,7 +212,7 @@ static __always_inline bool is_listed(__u32 tgid)
 {
 	struct near *near = near_target(tgid);
 
-	if (!near || !near->count || !tgid) /* of the idle task, in an interrupt, it is 0, and so is none adopted and no last one */
+	if (!near || !near->count || !tgid) /* 0 for the idle task, in an interrupt; no adopted or last process is 0 then either */
 		return false;
 	if (near->last == tgid)
 		return true;
