@@ -24,11 +24,11 @@ const (
 	objectBytes   = 512      // bytes of one, about, with a report's notes on it and without its name
 )
 
-// crowded makes room for one more call of the thread, which may be nil, and reports whether calls were
+// limitCalls makes room for one more call of the thread, which may be nil, and reports whether calls were
 // dropped for that. The dropped calls get a window of loss, as if the file lacked their exits.
-func (s *State) crowded(t *thread) (dropped bool) {
+func (s *State) limitCalls(t *thread) (dropped bool) {
 	if t != nil && len(t.calls) >= maxDepth {
-		s.Losses.crowded(t.calls[0].Enter.Time, s.now)
+		s.Losses.addDropped(t.calls[0].Enter.Time, s.now)
 		s.abandon(t)
 		dropped = true
 	}
@@ -44,8 +44,8 @@ func (s *State) crowded(t *thread) (dropped bool) {
 		})
 	}
 	if bytes > callsBudget {
-		s.Losses.crowded(first, s.now)
-		s.InProgress(func(c *Call) { s.giveUp(c) })
+		s.Losses.addDropped(first, s.now)
+		s.EachInProgress(func(c *Call) { s.giveUp(c) })
 		clear(s.threads)
 		s.last, dropped = nil, true
 	}
@@ -58,8 +58,8 @@ func (s *State) threadsInOrder() []*thread {
 	return slices.SortedFunc(maps.Values(s.threads), func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
 }
 
-// InProgress calls f for every call whose exit has not been seen, in the order of thread ids.
-func (s *State) InProgress(f func(*Call)) {
+// EachInProgress calls f for every call whose exit has not been seen, in the order of thread ids.
+func (s *State) EachInProgress(f func(*Call)) {
 	for _, t := range s.threadsInOrder() {
 		t.each(f)
 	}
@@ -75,8 +75,8 @@ func (t *thread) each(f func(*Call)) {
 	}
 }
 
-// crowded adds a window of loss for calls that were entered between two times and dropped for lack of room.
-func (l *Losses) crowded(first, now uint64) {
+// addDropped adds a window of loss for calls that were entered between two times and dropped for lack of room.
+func (l *Losses) addDropped(first, now uint64) {
 	const why = "more calls in progress than are followed"
 	if n := len(l.windows); n > 0 && l.windows[n-1].Why == why {
 		w := &l.windows[n-1]
@@ -87,18 +87,18 @@ func (l *Losses) crowded(first, now uint64) {
 	l.add(Window{First: first, Last: now, Why: why, begun: true}, now) // begun, as the calls have been removed already
 }
 
-// remembered holds the known dentries as a ring in the order in which they were first seen.
-type remembered struct {
-	oldest *Object
-	bytes  int
-	gone   []uint64 // Bloom filter, one bit by hash, of the addresses of forgotten dentries; nil: none
-	count  uint64   // dentries forgotten
+// objectRing holds the known dentries as a ring in the order in which they were first seen.
+type objectRing struct {
+	oldest    *Object
+	bytes     int
+	forgotten []uint64 // Bloom filter, one bit by hash, of the addresses of forgotten dentries; nil: none
+	count     uint64   // dentries forgotten
 
-	forget []func(*Object) // called for each dentry that is forgotten
+	onForget []func(*Object) // called for each dentry that is forgotten
 }
 
-// keep adds a dentry as the youngest.
-func (r *remembered) keep(d *Object) {
+// add adds a dentry as the youngest.
+func (r *objectRing) add(d *Object) {
 	d.bytes = objectBytes
 	r.bytes += objectBytes
 	if r.oldest == nil {
@@ -110,14 +110,14 @@ func (r *remembered) keep(d *Object) {
 	d.older.younger, r.oldest.older = d, d
 }
 
-// name updates the bytes counted for a dentry, whose name now has the given length.
-func (r *remembered) name(d *Object, bytes int) {
+// resize updates the bytes counted for a dentry, whose name now has the given length.
+func (r *objectRing) resize(d *Object, bytes int) {
 	r.bytes += objectBytes + bytes - d.bytes
 	d.bytes = objectBytes + bytes
 }
 
-// leave removes a dentry.
-func (r *remembered) leave(d *Object) {
+// remove removes a dentry.
+func (r *objectRing) remove(d *Object) {
 	r.bytes -= d.bytes
 	if d.younger == d {
 		r.oldest = nil
@@ -127,9 +127,9 @@ func (r *remembered) leave(d *Object) {
 	d.older, d.younger = nil, nil
 }
 
-// surplus returns the dentry to forget next, or nil while there is room. A dentry that was seen since the
+// nextToForget returns the dentry to forget next, or nil while there is room. A dentry that was seen since the
 // last time round stays another round, as in the CLOCK algorithm.
-func (r *remembered) surplus() *Object {
+func (r *objectRing) nextToForget() *Object {
 	if r.bytes+objectBytes <= objectsBudget || r.oldest == nil {
 		return nil
 	}
@@ -141,83 +141,84 @@ func (r *remembered) surplus() *Object {
 }
 
 const (
-	goneBits  = 1 << 20
-	goneShift = 64 - 20
+	filterBits  = 1 << 20
+	filterShift = 64 - 20
 )
 
 // bitOf returns the place of an address in the filter. It hashes, as the lowest bits of all dentries'
 // addresses are alike.
 func bitOf(addr uint64) (word int, bit uint64) {
-	h := addr * 0x9e3779b97f4a7c15 >> goneShift
+	h := addr * 0x9e3779b97f4a7c15 >> filterShift
 	return int(h / 64), 1 << (h % 64)
 }
 
-// note records that a dentry was forgotten.
-func (r *remembered) note(d *Object) {
-	if r.gone == nil {
-		r.gone = make([]uint64, goneBits/64)
+// forget records that a dentry was forgotten.
+func (r *objectRing) forget(d *Object) {
+	if r.forgotten == nil {
+		r.forgotten = make([]uint64, filterBits/64)
 	}
 	word, bit := bitOf(d.Addr)
-	r.gone[word] |= bit
+	r.forgotten[word] |= bit
 	r.count++
 	d.Forgotten = true
-	for _, f := range r.forget {
+	for _, f := range r.onForget {
 		f(d)
 	}
 }
 
-// knew reports whether a dentry at the address may have been forgotten; a hash collision can make it true.
-func (r *remembered) knew(addr uint64) bool {
+// mayHaveForgotten reports whether a dentry at the address may have been forgotten; a hash collision can
+// make it true.
+func (r *objectRing) mayHaveForgotten(addr uint64) bool {
 	word, bit := bitOf(addr)
-	return r.gone != nil && r.gone[word]&bit != 0
+	return r.forgotten != nil && r.forgotten[word]&bit != 0
 }
 
 // Forgotten returns how many dentries were forgotten because more were known at once than are remembered.
-func (o *Objects) Forgotten() uint64 { return o.known.count }
+func (o *Objects) Forgotten() uint64 { return o.ring.count }
 
 // OnForget adds f to the functions that are called for each dentry that is forgotten.
-func (o *Objects) OnForget(f func(*Object)) { o.known.forget = append(o.known.forget, f) }
+func (o *Objects) OnForget(f func(*Object)) { o.ring.onForget = append(o.ring.onForget, f) }
 
 // makeRoom forgets dentries until there is room for one more.
 func (o *Objects) makeRoom() {
-	for d := o.known.surplus(); d != nil; d = o.known.surplus() {
-		o.known.note(d)
+	for d := o.ring.nextToForget(); d != nil; d = o.ring.nextToForget() {
+		o.ring.forget(d)
 		o.remove(d)
 	}
 }
 
 // remove takes a dentry off its address.
 func (o *Objects) remove(d *Object) {
-	if d.placed {
-		o.places++
+	if d.inPath {
+		o.pathChanges++
 	}
 	p := o.slot(d.Addr)
-	if p.here = nil; p.former == (Former{}) {
+	if p.object = nil; p.former == (FormerObject{}) {
 		o.release(p)
 	}
-	if o.known.leave(d); d != o.move.dentry && d != o.move.other {
-		o.spent.put(d)
+	if o.ring.remove(d); d != o.move.dentry && d != o.move.other {
+		o.freeList.put(d)
 	}
 }
 
-// spent is a list, linked by younger, of dentries that have left their address. Their memory is used for
+// freeList is a list, linked by younger, of dentries that have left their address. Their memory is used for
 // dentries seen later, if the owner of the State keeps no dentry beyond the event at hand (oldest is nil)
 // or beyond the calls in progress when it was freed. It saves allocations, as most dentries of a busy cache
 // live for a few events.
-type spent struct {
-	on          bool          // false: no list is kept
-	oldest      func() uint64 // see State.oldest; nil: nobody keeps a dentry beyond the event
-	before      uint64        // event id: every call in progress was entered at it or later
-	wait        int           // how many more calls of over until before is computed again
+type freeList struct {
+	enabled     bool          // false: no list is kept
+	oldestEntry func() uint64 // see State.oldestEntry; nil: nobody keeps a dentry beyond the event
+	entryBound  uint64        // event id: every call in progress was entered at it or later
+	recountIn   int           // how many more calls of canReuse until entryBound is computed again
 	first, last *Object       // last may still be the dentry of the event at hand
 	count       int
 }
 
-const maxSpent = 1 << 10
+const maxFreeObjects = 1 << 10
 
-func (l *spent) put(d *Object) {
+func (l *freeList) put(d *Object) {
 	switch {
-	case !l.on || l.count == maxSpent, l.oldest != nil && (d.kept || d.Killed == 0 || d.Freed == 0):
+	case !l.enabled || l.count == maxFreeObjects, l.oldestEntry != nil && (d.kept || d.Killed == 0 || d.Freed == 0):
 		return
 	case l.last == nil:
 		l.first = d
@@ -229,9 +230,9 @@ func (l *spent) put(d *Object) {
 }
 
 // take returns an Object to overwrite: a spent one, or a new one.
-func (l *spent) take() *Object {
+func (l *freeList) take() *Object {
 	d := l.first
-	if d == l.last || l.oldest != nil && !l.over(d) {
+	if d == l.last || l.oldestEntry != nil && !l.canReuse(d) {
 		return new(Object)
 	}
 	l.first = d.younger
@@ -239,16 +240,16 @@ func (l *spent) take() *Object {
 	return d
 }
 
-// over reports whether every call has ended that was in progress when the dentry was freed. With many
+// canReuse reports whether every call has ended that was in progress when the dentry was freed. With many
 // threads, the calls are not looked at each time.
-func (l *spent) over(d *Object) bool {
-	if d.Freed < l.before {
+func (l *freeList) canReuse(d *Object) bool {
+	if d.Freed < l.entryBound {
 		return true
 	}
-	if l.wait--; l.wait < 0 {
-		l.before = l.oldest()
+	if l.recountIn--; l.recountIn < 0 {
+		l.entryBound = l.oldestEntry()
 	}
-	return d.Freed < l.before
+	return d.Freed < l.entryBound
 }
 
 // Reuse makes the state use the memory of a dentry that was killed and freed for one seen later, once every
@@ -257,19 +258,19 @@ func (l *spent) over(d *Object) bool {
 // Model's hook is then valid only until the hook returns. Reuse does nothing where the trace lacks the
 // exits of path calls.
 func (s *State) Reuse() {
-	if l := &s.Objects.spent; s.closed {
-		l.on, l.oldest = true, s.oldest
+	if l := &s.Objects.freeList; s.exitsRecorded {
+		l.enabled, l.oldestEntry = true, s.oldestEntry
 	}
 }
 
 // Keep excludes the dentry from Reuse: its memory is not used for another one.
 func (d *Object) Keep() { d.kept = true }
 
-// oldest returns the smallest entry id of the calls in progress, that of the event at hand included.
-func (s *State) oldest() uint64 {
-	l := &s.Objects.spent
-	if l.wait = len(s.threads) / 8; len(s.Losses.windows) > 0 {
-		return l.before // with events lost, it is not known which calls have ended
+// oldestEntry returns the smallest entry id of the calls in progress, that of the event at hand included.
+func (s *State) oldestEntry() uint64 {
+	l := &s.Objects.freeList
+	if l.recountIn = len(s.threads) / 8; len(s.Losses.windows) > 0 {
+		return l.entryBound // with events lost, it is not known which calls have ended
 	}
 	first := s.step.Event.ID
 	if s.step.Call != nil {
@@ -281,33 +282,33 @@ func (s *State) oldest() uint64 {
 	return first
 }
 
-// recall marks a dentry first seen at an address where one may have been forgotten as Forgotten: it may be
+// markForgotten marks a dentry first seen at an address where one may have been forgotten as Forgotten: it may be
 // the same one. The exit of an alloc is certain to begin a new one.
-func (o *Objects) recall(d *Object, e *schema.Event) {
-	d.Forgotten = o.known.knew(d.Addr) && !(begins.Has(e.Role) && e.Phase == schema.Exit && e.Dentry == d.Addr)
+func (o *Objects) markForgotten(d *Object, e *schema.Event) {
+	d.Forgotten = o.ring.mayHaveForgotten(d.Addr) && !(beginRoles.Has(e.Role) && e.Phase == schema.Exit && e.Dentry == d.Addr)
 }
 
 // slot is an address that a dentry has or had.
 type slot struct {
 	addr   uint64
-	here   *Object // nil: no dentry is known there now
-	former Former  // the dentry there before
+	object *Object      // nil: no dentry is known there now
+	former FormerObject // the dentry there before
 }
 
-// nearSlots is small, so that the table stays in the CPU's cache.
-const nearSlots = 1 << 10
+// cacheSlots is small, so that the table stays in the CPU's cache.
+const cacheSlots = 1 << 10
 
-func (o *Objects) nearest(addr uint64) **slot {
-	return &o.near[addr*0x9e3779b97f4a7c15>>(64-10)]
+func (o *Objects) cacheSlot(addr uint64) **slot {
+	return &o.cache[addr*0x9e3779b97f4a7c15>>(64-10)]
 }
 
 // slot returns the slot of an address, or nil where no dentry is known to have been there.
 func (o *Objects) slot(addr uint64) *slot {
-	near := o.nearest(addr)
+	near := o.cacheSlot(addr)
 	if p := *near; p != nil && p.addr == addr {
 		return p
 	}
-	p := o.at[addr]
+	p := o.slots[addr]
 	if p != nil {
 		*near = p
 	}
@@ -317,16 +318,16 @@ func (o *Objects) slot(addr uint64) *slot {
 // find returns the dentry at an address, or nil where none is known.
 func (o *Objects) find(addr uint64) *Object {
 	if p := o.slot(addr); p != nil {
-		return p.here
+		return p.object
 	}
 	return nil
 }
 
-// Live calls f for every dentry seen whose end is not known, in no order.
-func (o *Objects) Live(f func(*Object)) {
-	for _, p := range o.at {
-		if p.here != nil && !p.here.Ended() {
-			f(p.here)
+// EachLive calls f for every dentry seen whose end is not known, in no order.
+func (o *Objects) EachLive(f func(*Object)) {
+	for _, p := range o.slots {
+		if p.object != nil && !p.object.Ended() {
+			f(p.object)
 		}
 	}
 }
@@ -334,9 +335,9 @@ func (o *Objects) Live(f func(*Object)) {
 // each calls f for every known dentry, in the order of Seq.
 func (o *Objects) each(f func(*Object)) {
 	var known []*Object
-	for _, p := range o.at {
-		if p.here != nil {
-			known = append(known, p.here)
+	for _, p := range o.slots {
+		if p.object != nil {
+			known = append(known, p.object)
 		}
 	}
 	slices.SortFunc(known, func(a, b *Object) int { return cmp.Compare(a.Seq, b.Seq) })
@@ -348,8 +349,8 @@ func (o *Objects) each(f func(*Object)) {
 // forgetFormer clears the former dentry of every address.
 func (o *Objects) forgetFormer() {
 	o.formers = 0
-	for _, p := range o.at {
-		if p.former = (Former{}); p.here == nil {
+	for _, p := range o.slots {
+		if p.former = (FormerObject{}); p.object == nil {
 			o.release(p)
 		}
 	}
@@ -357,8 +358,8 @@ func (o *Objects) forgetFormer() {
 
 // release deletes the slot of an address of which nothing is known any more.
 func (o *Objects) release(p *slot) {
-	delete(o.at, p.addr)
-	if near := o.nearest(p.addr); *near == p {
+	delete(o.slots, p.addr)
+	if near := o.cacheSlot(p.addr); *near == p {
 		*near = nil
 	}
 }

@@ -78,14 +78,14 @@ func TestCallsInProgressAreBounded(t *testing.T) {
 			}
 			if i%1000 == 0 {
 				n := 0
-				h.InProgress(func(*Call) { n++ })
+				h.EachInProgress(func(*Call) { n++ })
 				most = max(most, n)
 			}
 		}
 		if most > callsBudget/callBytes+sweepEvery || deepest > maxDepth {
 			t.Errorf("%s: %d calls in progress, %d deep", name, most, deepest)
 		}
-		if _, lost := h.Losses.Touched(2, 2, RolesOf(schema.RoleOpen)); !lost {
+		if _, lost := h.Losses.FindWindow(2, 2, RolesOf(schema.RoleOpen)); !lost {
 			t.Errorf("%s: what was dropped is not said to be lost", name)
 		}
 		if s := h.event(schema.RoleOpen, schema.Exit, thread(0), 0); name == "a million" && !s.Stray {

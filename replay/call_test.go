@@ -67,7 +67,7 @@ func TestCallsArePrintedOnce(t *testing.T) {
 			`{"type":"event","id":2,"time_ns":1000002000,"cpu":0,"pid":9,"tid":9,"comm":"cat","role":"lookup_rcu","phase":"call","symbol":"__d_lookup_rcu","depth":0,"parent":"0x1000","name":"b","name_len":1,"hash":5,"name_addr":"0x2002","fs":"ext4","dev":"1:2","returned":{"dentry":null}}`}},
 		{"by the name asked", NewText(TextOptions{}), Filter{Names: []string{"b"}}, []string{
 			"      #2      1.000002 cat/9            - lookup_rcu            NULL | b"}},
-		{"by the dentry", NewText(TextOptions{}), Filter{Objects: []Ref{{Seq: 1}}}, []string{
+		{"by the dentry", NewText(TextOptions{}), Filter{Objects: []ObjectRef{{Seq: 1}}}, []string{
 			"      #1      1.000001 cat/9            - lookup_rcu            D1 | A"}},
 	} {
 		h, events := lookedUp()
@@ -103,12 +103,12 @@ func TestCallsAreWhole(t *testing.T) {
 	}
 }
 
-// Halves makes two steps of it: its entry, without a dentry, and its exit.
+// EachPhase makes two steps of it: its entry, without a dentry, and its exit.
 func TestHalves(t *testing.T) {
 	h, events := lookedUp()
 	s := New(h)
 	var got []string
-	s.Event(events[0]).Halves(func(s *Step) { got = append(got, fmt.Sprint(s.Event.Phase.Label(), s.Event.Name, s.Object != nil)) })
+	s.Event(events[0]).EachPhase(func(s *Step) { got = append(got, fmt.Sprint(s.Event.Phase.Label(), s.Event.Name, s.Object != nil)) })
 	if want := []string{"enterAfalse", "exitatrue"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -133,8 +133,8 @@ func TestAllocsReclaim(t *testing.T) {
 	}
 	entry := *events[0].Entry
 	entry.Role = schema.RoleAlloc
-	if c := apply(schema.RoleAlloc, schema.Exit, schema.Event{Dentry: 0x3000, Entry: &entry}).Call; c.After != 1 || c.AfterTime != 1 {
-		t.Errorf("entered after #%d at %d, want #1 at 1", c.After, c.AfterTime)
+	if c := apply(schema.RoleAlloc, schema.Exit, schema.Event{Dentry: 0x3000, Entry: &entry}).Call; c.NotBefore != 1 || c.NotBeforeTime != 1 {
+		t.Errorf("entered after #%d at %d, want #1 at 1", c.NotBefore, c.NotBeforeTime)
 	}
 }
 

@@ -36,20 +36,20 @@ func (d *dmesg) observe(s *Step) {
 }
 
 func (d *dmesg) event(dst *shown.Text, s *Step) {
-	s.Halves(func(s *Step) { d.line(dst, s.Event) })
+	s.EachPhase(func(s *Step) { d.line(dst, s.Event) })
 }
 
 func (d *dmesg) line(dst *shown.Text, e *schema.Event) {
 	if e.Symbol != "" && e.Phase == schema.Enter { // an event of an imported kernel log
-		var says shown.Text
-		says.Name(e.Symbol)
-		says.Put(" entry: ")
-		dmesgName(dst, e, &says)
+		var prefix shown.Text
+		prefix.Name(e.Symbol)
+		prefix.Put(" entry: ")
+		dmesgName(dst, e, &prefix)
 		return
 	}
 	for i := range dmesgLines {
 		if l := &dmesgLines[i]; l.role == e.Role && (l.phase == e.Phase || l.phase == 0) && (l.when == nil || l.when(d, e)) {
-			l.form(dst, e, &l.says)
+			l.form(dst, e, &l.prefix)
 			return
 		}
 	}
@@ -57,11 +57,11 @@ func (d *dmesg) line(dst *shown.Text, e *schema.Event) {
 
 // dmesgLines holds the lines that the module printed.
 var dmesgLines = []struct {
-	role  schema.Role
-	phase schema.Phase // 0: any
-	says  shown.Text
-	form  func(dst *shown.Text, e *schema.Event, says *shown.Text)
-	when  func(*dmesg, *schema.Event) bool // nil: always
+	role   schema.Role
+	phase  schema.Phase // 0: any
+	prefix shown.Text
+	form   func(dst *shown.Text, e *schema.Event, prefix *shown.Text)
+	when   func(*dmesg, *schema.Event) bool // nil: always
 }{
 	{schema.RoleLookupRCU, schema.Enter, shown.Of("__d_lookup_rcu entry: hash "), dmesgKey, nil},
 	{schema.RoleLookupRCU, schema.Exit, shown.Of("__d_lookup_rcu return: "), dmesgFound, nil},
@@ -72,7 +72,7 @@ var dmesgLines = []struct {
 	{schema.RoleOpen, schema.Enter, shown.Of("[O] IN: "), dmesgName, nil},
 	{schema.RoleOpen, schema.Exit, shown.Of("[O] OUT: "), dmesgName, func(d *dmesg, e *schema.Event) bool { return e.Errno() == 0 || d.imported }},
 	{schema.RoleAlloc, schema.Enter, shown.Of("[A] SRC: "), dmesgPointer, nil},
-	{schema.RoleAlloc, schema.Exit, shown.Of("[A] DST: "), dmesgPointer, func(_ *dmesg, e *schema.Event) bool { return !null(e) }},
+	{schema.RoleAlloc, schema.Exit, shown.Of("[A] DST: "), dmesgPointer, func(_ *dmesg, e *schema.Event) bool { return !returnedNull(e) }},
 	{schema.RoleInsert, 0, shown.Of("__d_add entry: "), dmesgName, func(d *dmesg, e *schema.Event) bool { return !d.moving[e.TID] }},
 	{schema.RoleDelete, schema.Enter, shown.Of("d_delete entry: "), dmesgName, nil},
 	{schema.RoleKill, schema.Enter, shown.Of("__dentry_kill entry: "), dmesgName, nil},
@@ -88,20 +88,20 @@ func dmesgTime(dst *shown.Text, ns uint64) {
 	dst.Put("] ")
 }
 
-// dmesgBegins appends the time of an event and the text that its line begins with.
-func dmesgBegins(dst *shown.Text, e *schema.Event, says *shown.Text) {
+// dmesgPrefix appends the time of an event and the text that its line begins with.
+func dmesgPrefix(dst *shown.Text, e *schema.Event, prefix *shown.Text) {
 	dmesgTime(dst, e.Time)
-	dst.Join(says)
+	dst.Join(prefix)
 }
 
-func dmesgPointer(dst *shown.Text, e *schema.Event, says *shown.Text) {
-	dmesgBegins(dst, e, says)
+func dmesgPointer(dst *shown.Text, e *schema.Event, prefix *shown.Text) {
+	dmesgPrefix(dst, e, prefix)
 	dmesgAddress(dst, e)
 	dst.Put("\n")
 }
 
-func dmesgName(dst *shown.Text, e *schema.Event, says *shown.Text) {
-	dmesgBegins(dst, e, says)
+func dmesgName(dst *shown.Text, e *schema.Event, prefix *shown.Text) {
+	dmesgPrefix(dst, e, prefix)
 	dmesgAddress(dst, e)
 	if e.Columns&(1<<schema.ColumnKey|1<<schema.ColumnDentry) != 0 {
 		dst.Put(" | ")
@@ -110,17 +110,17 @@ func dmesgName(dst *shown.Text, e *schema.Event, says *shown.Text) {
 	dst.Put("\n")
 }
 
-func dmesgFound(dst *shown.Text, e *schema.Event, says *shown.Text) {
-	if !null(e) {
-		dmesgName(dst, e, says)
+func dmesgFound(dst *shown.Text, e *schema.Event, prefix *shown.Text) {
+	if !returnedNull(e) {
+		dmesgName(dst, e, prefix)
 		return
 	}
-	dmesgBegins(dst, e, says)
+	dmesgPrefix(dst, e, prefix)
 	dst.Put("NULL\n")
 }
 
-func dmesgKey(dst *shown.Text, e *schema.Event, says *shown.Text) {
-	dmesgBegins(dst, e, says)
+func dmesgKey(dst *shown.Text, e *schema.Event, prefix *shown.Text) {
+	dmesgPrefix(dst, e, prefix)
 	dst.Uint(uint64(e.Hash))
 	dst.Put(" length ")
 	dst.Uint(uint64(e.NameLen))
@@ -129,8 +129,8 @@ func dmesgKey(dst *shown.Text, e *schema.Event, says *shown.Text) {
 	dst.Put("\n")
 }
 
-// null reports whether the event returned NULL; an imported event without a dentry column need not have.
-func null(e *schema.Event) bool { return e.Columns.Has(schema.ColumnDentry) && e.Dentry == 0 }
+// returnedNull reports whether the event returned NULL; an imported event without a dentry column need not have.
+func returnedNull(e *schema.Event) bool { return e.Columns.Has(schema.ColumnDentry) && e.Dentry == 0 }
 
 // dmesgAddress appends the address of the name. For an imported line that showed an errno instead it
 // appends that, and for one that showed neither the text that %p prints before the kernel can hash
@@ -146,8 +146,8 @@ func dmesgAddress(dst *shown.Text, e *schema.Event) {
 	}
 }
 
-func dmesgHash(dst *shown.Text, e *schema.Event, says *shown.Text) {
-	dmesgBegins(dst, e, says)
+func dmesgHash(dst *shown.Text, e *schema.Event, prefix *shown.Text) {
+	dmesgPrefix(dst, e, prefix)
 	dst.Uint(uint64(e.Hash))
 	dst.Put(" length ")
 	dst.Uint(uint64(e.NameLen))

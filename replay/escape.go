@@ -32,8 +32,8 @@ func Symbol(s string) string {
 
 // PrintablePath is Printable for the result of Model.Path, whose leading … is not part of a name.
 func PrintablePath(path string) string {
-	if rest, ok := strings.CutPrefix(path, above); ok {
-		return above + Printable(rest)
+	if rest, ok := strings.CutPrefix(path, unknownDir); ok {
+		return unknownDir + Printable(rest)
 	}
 	return Printable(path)
 }

@@ -23,9 +23,9 @@ type Filter struct {
 	From  uint64        // nanoseconds since boot; 0: from the start
 	To    uint64        // nanoseconds since boot; 0: to the end
 
-	Objects []Ref    // dentries: all events of each
-	Ops     []string // operations of path calls: the call and all events in it
-	Calls   []uint64 // entry ids of path calls: the call and all events in it
+	Objects []ObjectRef // dentries: all events of each
+	Ops     []string    // operations of path calls: the call and all events in it
+	Calls   []uint64    // entry ids of path calls: the call and all events in it
 
 	// How a path call ended. With one of these set, an event is shown only if a path call that ended like
 	// that ends with it. Slower is in nanoseconds: the call took at least as long.
@@ -35,18 +35,18 @@ type Filter struct {
 	Classes []Class
 }
 
-// Ref names a dentry by its number, or where that is 0 by its address, which several dentries may have had.
-type Ref struct{ Seq, Addr uint64 }
+// ObjectRef names a dentry by its number, or where that is 0 by its address, which several dentries may have had.
+type ObjectRef struct{ Seq, Addr uint64 }
 
 // String returns the dentry's number and address, "D3 0xffff…", or "no dentry".
-func (r Ref) String() string {
+func (r ObjectRef) String() string {
 	if r.Seq == 0 {
 		return "no dentry"
 	}
 	return fmt.Sprintf("D%d %#x", r.Seq, r.Addr)
 }
 
-func (r Ref) is(d *Object) bool {
+func (r ObjectRef) matches(d *Object) bool {
 	return d != nil && (r.Seq == d.Seq || r.Seq == 0 && r.Addr == d.Addr)
 }
 
@@ -57,59 +57,61 @@ func (f *Filter) Match(s *Step, c *PathCall) bool {
 	switch {
 	case e.Time < f.From || f.To != 0 && e.Time > f.To,
 		len(f.PIDs) > 0 && !slices.Contains(f.PIDs, e.PID),
-		len(f.Comms) > 0 && !among(f.Comms, e.Comm),
+		len(f.Comms) > 0 && !matchesAny(f.Comms, e.Comm),
 		len(f.Roles) > 0 && !slices.Contains(f.Roles, e.Role),
-		len(f.Paths) > 0 && !among(f.Paths, s.path),
-		len(f.Names) > 0 && !f.named(s),
-		len(f.Objects) > 0 && !slices.ContainsFunc(f.Objects, func(r Ref) bool { return r.is(s.Object) }),
+		len(f.Paths) > 0 && !matchesAny(f.Paths, s.path),
+		len(f.Names) > 0 && !f.matchesName(s),
+		len(f.Objects) > 0 && !slices.ContainsFunc(f.Objects, func(r ObjectRef) bool { return r.matches(s.Object) }),
 		len(f.Ops) > 0 && (c == nil || !slices.Contains(f.Ops, c.Operation)),
 		len(f.Calls) > 0 && (c == nil || !slices.Contains(f.Calls, c.ID)),
-		f.ends() && (c == nil || c.End != e.ID || !f.ended(c)):
+		f.hasOutcome() && (c == nil || c.End != e.ID || !f.matchesOutcome(c)):
 		return false
 	}
 	return true
 }
 
-// ends reports whether the filter asks how a path call ended.
-func (f *Filter) ends() bool {
+// hasOutcome reports whether the filter asks how a path call ended.
+func (f *Filter) hasOutcome() bool {
 	return f.Failed || len(f.Errnos)+len(f.Classes) > 0 || f.Slower > 0
 }
 
-// ended reports whether a path call ended as the filter asks.
-func (f *Filter) ended(c *PathCall) bool {
+// matchesOutcome reports whether a path call ended as the filter asks.
+func (f *Filter) matchesOutcome(c *PathCall) bool {
 	return (!f.Failed || c.Failed()) && (len(f.Errnos) == 0 || slices.Contains(f.Errnos, c.Errno)) &&
 		(len(f.Classes) == 0 || slices.Contains(f.Classes, c.Class)) && c.Took >= f.Slower
 }
 
-// Returns reports whether the filter can pick only the exits of path calls.
-func (f *Filter) Returns() bool { return f.ends() }
+// OnlyExits reports whether the filter can pick only the exits of path calls.
+func (f *Filter) OnlyExits() bool { return f.hasOutcome() }
 
-// ofCalls reports whether the filter needs the model of path calls.
-func (f *Filter) ofCalls() bool { return f.ends() || len(f.Ops)+len(f.Calls) > 0 }
+// needsCalls reports whether the filter needs the model of path calls.
+func (f *Filter) needsCalls() bool { return f.hasOutcome() || len(f.Ops)+len(f.Calls) > 0 }
 
-// skips reports whether the filter can tell from a seek index that a frame has no match.
-func (f *Filter) skips() bool {
-	return !f.ofCalls() && len(f.Objects) == 0 &&
+// canSkipFrames reports whether the filter can tell from a seek index that a frame has no match.
+func (f *Filter) canSkipFrames() bool {
+	return !f.needsCalls() && len(f.Objects) == 0 &&
 		(f.From != 0 || f.To != 0 && f.To != math.MaxUint64 || len(f.Comms)+len(f.PIDs)+len(f.Paths) > 0)
 }
 
-// over reports whether a frame begins after the filter's end.
-func (f *Filter) over(x *schema.Index, frame int) bool { return f.To != 0 && x.FirstNs[frame] > f.To }
-
-// mayBeIn reports whether a frame may hold matching events. With Paths it reports whether the frame may
-// hold the entry of a call on one of them, whatever its time: events in the call may be in later frames.
-func (f *Filter) mayBeIn(x *schema.Index, frame int) bool {
-	switch {
-	case f.over(x, frame):
-		return false
-	case len(f.Paths) > 0:
-		return x.MayHoldPath(frame, either(f.Paths))
-	}
-	return x.LastNs[frame] >= f.From && x.MayHoldPID(frame, f.PIDs) && x.MayHoldComm(frame, either(f.Comms))
+// endsBefore reports whether a frame begins after the filter's end.
+func (f *Filter) endsBefore(x *schema.Index, frame int) bool {
+	return f.To != 0 && x.FirstNs[frame] > f.To
 }
 
-// either returns the names as given, and unescaped as well where they may be in printed form.
-func either(names []string) []string {
+// mayMatchFrame reports whether a frame may hold matching events. With Paths it reports whether the frame may
+// hold the entry of a call on one of them, whatever its time: events in the call may be in later frames.
+func (f *Filter) mayMatchFrame(x *schema.Index, frame int) bool {
+	switch {
+	case f.endsBefore(x, frame):
+		return false
+	case len(f.Paths) > 0:
+		return x.MayHoldPath(frame, withUnescaped(f.Paths))
+	}
+	return x.LastNs[frame] >= f.From && x.MayHoldPID(frame, f.PIDs) && x.MayHoldComm(frame, withUnescaped(f.Comms))
+}
+
+// withUnescaped returns the names as given, and unescaped as well where they may be in printed form.
+func withUnescaped(names []string) []string {
 	var all []string
 	for _, g := range names {
 		all = append(all, g)
@@ -123,25 +125,25 @@ func either(names []string) []string {
 // callModel is a Model that tells for each event which path call it belongs to.
 type callModel struct {
 	*Model
-	ended *PathCall // by the last event; nil: none
-	told  []uint64  // ids of ended calls, where Picker collects them
+	endedCall *PathCall // by the last event; nil: none
+	endedIDs  []uint64  // ids of ended calls, where Picker collects them
 }
 
 func newCallModel(h *schema.Header) *callModel {
 	m := &callModel{Model: NewModel(h)}
-	m.Call = func(c *PathCall) { m.ended = c }
+	m.Call = func(c *PathCall) { m.endedCall = c }
 	return m
 }
 
 // record applies a record. For an event it returns its step, and the path call that it ends or else the one
 // it is in.
 func (m *callModel) record(rec schema.Record) (*Step, *PathCall) {
-	m.ended = nil
+	m.endedCall = nil
 	s := m.Record(rec)
-	if s == nil || m.ended != nil && m.ended.End == s.Event.ID {
-		return s, m.ended
+	if s == nil || m.endedCall != nil && m.endedCall.End == s.Event.ID {
+		return s, m.endedCall
 	}
-	if w := m.last.inner(); w != nil {
+	if w := m.last.innermost(); w != nil {
 		return s, w.call
 	}
 	return s, nil
@@ -149,30 +151,30 @@ func (m *callModel) record(rec schema.Record) (*Step, *PathCall) {
 
 // IsZero reports whether the filter picks all.
 func (f *Filter) IsZero() bool {
-	return !f.ofCalls() && len(f.PIDs)+len(f.Comms)+len(f.Roles)+len(f.Paths)+len(f.Names)+len(f.Objects) == 0 && f.From == 0 && (f.To == 0 || f.To == math.MaxUint64)
+	return !f.needsCalls() && len(f.PIDs)+len(f.Comms)+len(f.Roles)+len(f.Paths)+len(f.Names)+len(f.Objects) == 0 && f.From == 0 && (f.To == 0 || f.To == math.MaxUint64)
 }
 
-// program reports whether a program record is to be shown: not where the filter picks single events.
-func (f *Filter) program(p *schema.Program) bool {
-	return !f.ofCalls() && len(f.Roles)+len(f.Paths)+len(f.Names)+len(f.Objects) == 0 &&
-		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, p.Pid)) && (len(f.Comms) == 0 || among(f.Comms, p.Name))
+// matchesProgram reports whether a program record is to be shown: not where the filter picks single events.
+func (f *Filter) matchesProgram(p *schema.Program) bool {
+	return !f.needsCalls() && len(f.Roles)+len(f.Paths)+len(f.Names)+len(f.Objects) == 0 &&
+		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, p.Pid)) && (len(f.Comms) == 0 || matchesAny(f.Comms, p.Name))
 }
 
-// named compares the event's name, and for an exit without a dentry the name at the entry of its call.
-func (f *Filter) named(s *Step) bool {
-	if among(f.Names, s.Event.Name) {
+// matchesName compares the event's name, and for an exit without a dentry the name at the entry of its call.
+func (f *Filter) matchesName(s *Step) bool {
+	if matchesAny(f.Names, s.Event.Name) {
 		return true
 	}
-	return s.Event.Phase == schema.Exit && s.Call != nil && among(f.Names, s.Call.Enter.Name)
+	return s.Event.Phase == schema.Exit && s.Call != nil && matchesAny(f.Names, s.Call.Enter.Name)
 }
 
-// among reports whether a name is one of those given.
-func among(names []string, name string) bool {
-	return slices.ContainsFunc(names, func(g string) bool { return given(g, name) })
+// matchesAny reports whether a name is one of those given.
+func matchesAny(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(g string) bool { return matchesGiven(g, name) })
 }
 
-// given reports whether a name is the one given, raw or in printed form. Where both readings differ, either
+// matchesGiven reports whether a name is the one given, raw or in printed form. Where both readings differ, either
 // matches.
-func given(g, name string) bool {
+func matchesGiven(g, name string) bool {
 	return g == name || strings.Contains(g, `\`) && Unescape(g) == name
 }

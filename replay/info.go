@@ -77,7 +77,7 @@ func ReadInfo(src Source) (*Info, error) {
 	i := &Info{Header: src.Header()}
 	counts := make(map[kind]uint64)
 	if s, ok := src.(Seekable); ok && s.Index() != nil {
-		i.index(s.Index(), counts)
+		i.readIndex(s.Index(), counts)
 		s.Skip(func(int) bool { return !i.Indexed })
 	}
 	err := Read(src, func(rec schema.Record) {
@@ -92,22 +92,22 @@ func ReadInfo(src Source) (*Info, error) {
 			if rec.Cause != schema.LossUnreadableName {
 				i.Lost += rec.Count
 			}
-			i.Loss = list(i, i.Loss, rec, maxListed)
+			i.Loss = appendUpTo(i, i.Loss, rec, maxListed)
 		case *schema.Damage:
 			i.Damaged += rec.Events
-			i.Damage = list(i, i.Damage, *rec, maxListed)
+			i.Damage = appendUpTo(i, i.Damage, *rec, maxListed)
 		case *schema.Program:
-			i.Programs = list(i, i.Programs, rec, maxPrograms)
+			i.Programs = appendUpTo(i, i.Programs, rec, maxPrograms)
 		case *schema.Footer:
 			i.Footer = rec
 		}
 	})
-	i.count(counts)
+	i.setCounts(counts)
 	return i, err
 }
 
-// index takes the counts and times of the events from the seek index, if its counts add up.
-func (i *Info) index(x *schema.Index, counts map[kind]uint64) {
+// readIndex takes the counts and times of the events from the seek index, if its counts add up.
+func (i *Info) readIndex(x *schema.Index, counts map[kind]uint64) {
 	if len(x.KindEvents) == 0 || len(x.KindRole) != len(x.KindEvents) || len(x.KindPhase) != len(x.KindEvents) {
 		return
 	}
@@ -124,7 +124,7 @@ func (i *Info) index(x *schema.Index, counts map[kind]uint64) {
 	i.First, i.Last = slices.Min(x.FirstNs), slices.Max(x.LastNs)
 }
 
-func list[T any](i *Info, to []T, v T, most int) []T {
+func appendUpTo[T any](i *Info, to []T, v T, most int) []T {
 	if len(to) >= most {
 		i.Unlisted++
 		return to
@@ -132,8 +132,8 @@ func list[T any](i *Info, to []T, v T, most int) []T {
 	return append(to, v)
 }
 
-// count lists the counts by role and phase.
-func (i *Info) count(counts map[kind]uint64) {
+// setCounts lists the counts by role and phase.
+func (i *Info) setCounts(counts map[kind]uint64) {
 	for _, k := range slices.SortedFunc(maps.Keys(counts), func(a, b kind) int {
 		return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(a.phase, b.phase))
 	}) {

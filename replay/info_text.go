@@ -55,7 +55,7 @@ func (i *Info) writeSummary(p io.Writer, name string) {
 	case i.Complete() && i.Indexed:
 		state = "not cut, its events not looked at"
 	case i.Complete() && h.Imported():
-		state = "made of " + i.text()
+		state = "made of " + i.sourceName()
 	case i.Footer == nil:
 		state = "cut: its end is missing"
 	case len(i.Damage) > 0:
@@ -83,11 +83,11 @@ func (i *Info) writeSummary(p io.Writer, name string) {
 	rows = append(rows,
 		[]string{"size", fmt.Sprintf("%d bytes, %.1f per event", i.Bytes, i.BytesPerEvent())},
 		[]string{"events", i.span()},
-		[]string{"lost", i.lost()})
+		[]string{"lost", i.lostText()})
 	if i.Indexed {
 		rows = append(rows, []string{"read", "header, footer and seek index: whether events are damaged, any other command says"})
 	}
-	table(p, "", filled(rows)...)
+	table(p, "", dropEmpty(rows)...)
 }
 
 // part says which file of a recording this is; empty if the file is the whole recording.
@@ -98,37 +98,37 @@ func (i *Info) part() string {
 	return fmt.Sprintf("%d of recording %x; what lies in other files of it is not known here", i.Header.Part, i.Header.RecordingId)
 }
 
-// text says what an imported trace was made from.
-func (i *Info) text() string {
+// sourceName says what an imported trace was made from.
+func (i *Info) sourceName() string {
 	if i.Header.Logged() {
 		return "a kernel log"
 	}
 	return "the text of a trace buffer"
 }
 
-// lost counts the events known to be missing. For an imported trace these are only those that its text
+// lostText says how many events are known to be missing. For an imported trace these are only those that its text
 // names.
-func (i *Info) lost() string {
+func (i *Info) lostText() string {
 	n := i.Lost + i.Damaged
 	switch {
 	case !i.Header.Imported():
 		return fmt.Sprintf("%d", n)
 	case n == 0:
-		return "not known: " + i.text() + " does not count"
+		return "not known: " + i.sourceName() + " does not count"
 	}
-	return fmt.Sprintf("%d of the trace; of %s not known, it does not count", n, i.text())
+	return fmt.Sprintf("%d of the trace; of %s not known, it does not count", n, i.sourceName())
 }
 
 func (i *Info) span() string {
 	if i.Events == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("%d, from %s to %s s%s (%s s)", i.Events, seconds(i.First), seconds(i.Last), i.since(), seconds(i.Last-i.First))
+	return fmt.Sprintf("%d, from %s to %s s%s (%s s)", i.Events, seconds(i.First), seconds(i.Last), i.timeOrigin(), seconds(i.Last-i.First))
 }
 
-// since says what times count from. An imported log without printk times, or with dates, does not count
+// timeOrigin says what times count from. An imported log without printk times, or with dates, does not count
 // from boot.
-func (i *Info) since() string {
+func (i *Info) timeOrigin() string {
 	if i.Header.Imported() {
 		return " as the log counts"
 	} else if i.Header.Redacted() {
@@ -240,8 +240,8 @@ func (i *Info) writeLoss(p io.Writer) {
 	}
 }
 
-// filled drops the rows without a value.
-func filled(rows [][]string) [][]string {
+// dropEmpty drops the rows without a value.
+func dropEmpty(rows [][]string) [][]string {
 	kept := rows[:0]
 	for _, r := range rows {
 		if r[1] != "" {

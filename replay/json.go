@@ -21,27 +21,27 @@ func NewJSON() Format {
 }
 
 type jsonLines struct {
-	symbols  *symbols
-	imported bool    // a kernel log: tasks and CPUs are not known
-	redacted bool    // there are no hashes
-	kinds    perCall // members that follow from role, phase and depth
-	start    lineStart
-	within   uint64     // entry id of the open that the last event was in
-	open     shown.Text // the members about that open
-	subjects *pieces
-	named    shown.Text // the members of the last name
-	of       naming
-	facts    factTexts
-	fs       shown.Text // the members of the last filesystem, of fsType and dev
-	fsType   string
-	dev      uint32
+	symbols     *symbols
+	imported    bool    // a kernel log: tasks and CPUs are not known
+	redacted    bool    // there are no hashes
+	kinds       perCall // members that follow from role, phase and depth
+	start       lineStart
+	openID      uint64     // entry id of the open that the last event was in
+	open        shown.Text // the members about that open
+	subjects    *pieces
+	nameMembers shown.Text // the members of the last name
+	lastName    naming
+	facts       factTexts
+	fs          shown.Text // the members of the last filesystem, of fsType and dev
+	fsType      string
+	dev         uint32
 }
 
 func (j *jsonLines) begin(dst *shown.Text, h *schema.Header) {
 	j.symbols, j.imported, j.redacted = newSymbols(h), h.Logged(), h.Redacted()
-	j.start.make = j.begins
+	j.start.write = j.writeStart
 	j.open.MakeRoom(startRoom)
-	j.named.MakeRoom(startRoom)
+	j.nameMembers.MakeRoom(startRoom)
 	j.fs.MakeRoom(startRoom)
 	putPacket(dst, "header", h)
 }
@@ -52,7 +52,7 @@ func (j *jsonLines) kind(dst *shown.Text, s *Step) {
 	dst.Quoted(e.Role.Label())
 	dst.Put(`,"phase":`)
 	dst.Quoted(e.PhaseInFile().Label())
-	if symbol := cmp.Or(e.Symbol, j.symbols.of(e.Role, e.PhaseInFile())); symbol != "" {
+	if symbol := cmp.Or(e.Symbol, j.symbols.symbol(e.Role, e.PhaseInFile())); symbol != "" {
 		dst.Put(`,"symbol":`)
 		dst.Quoted(symbol)
 	}
@@ -66,7 +66,7 @@ func (j *jsonLines) event(dst *shown.Text, s *Step) {
 	e := s.Event
 	j.start.put(dst, e)
 	j.kinds.put(dst, s, j.kind)
-	j.place(dst, s)
+	j.putCall(dst, s)
 	if e.Entry == nil {
 		j.values(dst, s)
 		dst.Put("}\n")
@@ -86,17 +86,17 @@ func (j *jsonLines) event(dst *shown.Text, s *Step) {
 func (j *jsonLines) values(dst *shown.Text, s *Step) {
 	e := s.Event
 	j.subject(dst, s)
-	if e.Columns&^usual != 0 {
+	if e.Columns&^usualColumns != 0 {
 		j.rare(dst, e)
 	}
 	if e.Facts != 0 {
-		dst.Join(j.facts.of(e.Facts))
+		dst.Join(j.facts.textOf(e.Facts))
 	}
 }
 
-// begins writes the start of a line: the event's id and time, and its CPU and task as far as the trace has
+// writeStart writes the start of a line: the event's id and time, and its CPU and task as far as the trace has
 // them.
-func (j *jsonLines) begins(e *schema.Event) {
+func (j *jsonLines) writeStart(e *schema.Event) {
 	o := &j.start
 	o.begin(e)
 	o.text.Put(`{"type":"event","id":`)
@@ -104,7 +104,7 @@ func (j *jsonLines) begins(e *schema.Event) {
 	o.idEnd = o.text.Len()
 	o.text.Put(`,"time_ns":`)
 	if o.text.Uint(e.Time); o.second != 0 {
-		o.timed(e, o.text.Len()-9, 9)
+		o.setFraction(e, o.text.Len()-9, 9)
 	}
 	if !j.imported {
 		o.text.Put(`,"cpu":`)
@@ -139,8 +139,8 @@ func (m *member) put(dst *shown.Text, s string) {
 	}
 }
 
-// place appends where the event stands among the calls of its thread.
-func (j *jsonLines) place(dst *shown.Text, s *Step) {
+// putCall appends where the event stands among the calls of its thread.
+func (j *jsonLines) putCall(dst *shown.Text, s *Step) {
 	switch {
 	case s.Stray:
 		dst.Put(`,"stray":true`)
@@ -155,8 +155,8 @@ func (j *jsonLines) place(dst *shown.Text, s *Step) {
 	if s.Open == nil {
 		return
 	}
-	if e := s.Open.Enter; e.ID != j.within {
-		j.within = e.ID
+	if e := s.Open.Enter; e.ID != j.openID {
+		j.openID = e.ID
 		j.open.Truncate(0)
 		j.open.Put(`,"open":`)
 		if j.open.Uint(e.ID); e.Execute() {
@@ -172,16 +172,16 @@ func (j *jsonLines) subject(dst *shown.Text, s *Step) {
 	if s.Object != nil && s.Event.Dentry != 0 {
 		object = s.Object.Seq
 	}
-	piece, written := j.subjects.at(s.Event, object)
+	piece, written := j.subjects.pieceFor(s.Event, object)
 	if !written {
 		piece.text.Truncate(0)
-		j.about(&piece.text, &piece.of)
+		j.putSubject(&piece.text, &piece.subject)
 	}
 	dst.Join(&piece.text)
 }
 
-func (j *jsonLines) about(dst *shown.Text, of *subject) {
-	if of.says.Has(schema.ColumnDentry) {
+func (j *jsonLines) putSubject(dst *shown.Text, of *subject) {
+	if of.columns.Has(schema.ColumnDentry) {
 		dst.Put(`,"dentry":`)
 		putAddress(dst, of.dentry)
 	}
@@ -190,22 +190,22 @@ func (j *jsonLines) about(dst *shown.Text, of *subject) {
 		dst.Uint(of.object)
 		dst.Put(`"`)
 	}
-	if of.dentry != 0 && of.says&inodeUnknown == 0 {
+	if of.dentry != 0 && of.columns&inodeUnknown == 0 {
 		dst.Put(`,"inode":`)
 		putAddress(dst, of.inode)
 	}
-	if of.says.Has(schema.ColumnKey) {
+	if of.columns.Has(schema.ColumnKey) {
 		if of.parent != 0 {
 			dst.Put(`,"parent":`)
 			putAddress(dst, of.parent)
 		}
-		if of.naming != j.of || of.hash == 0 || j.named.Len() == 0 {
-			j.of = of.naming
+		if of.naming != j.lastName || of.hash == 0 || j.nameMembers.Len() == 0 {
+			j.lastName = of.naming
 			j.name(of)
 		}
-		dst.Join(&j.named)
+		dst.Join(&j.nameMembers)
 	}
-	if of.says.Has(schema.ColumnNameAddr) {
+	if of.columns.Has(schema.ColumnNameAddr) {
 		dst.Put(`,"name_addr":`)
 		putAddress(dst, of.nameAddr)
 	}
@@ -214,12 +214,12 @@ func (j *jsonLines) about(dst *shown.Text, of *subject) {
 // name writes the members of a name. They are kept, as the lookup of a name and the dentries it returns
 // follow each other.
 func (j *jsonLines) name(of *subject) {
-	dst := &j.named
+	dst := &j.nameMembers
 	dst.Truncate(0)
 	nameMember.put(dst, of.name)
 	dst.Put(`,"name_len":`)
 	dst.Uint(uint64(of.length))
-	if of.hash != 0 || of.says&isPath == 0 && !j.imported && !j.redacted { // a path has no hash
+	if of.hash != 0 || of.columns&isPath == 0 && !j.imported && !j.redacted { // a path has no hash
 		dst.Put(`,"hash":`)
 		dst.Uint(uint64(of.hash))
 	}
@@ -227,7 +227,7 @@ func (j *jsonLines) name(of *subject) {
 
 // rare appends the fields that few kinds of event have.
 func (j *jsonLines) rare(dst *shown.Text, e *schema.Event) {
-	for rest := uint32(e.Columns &^ usual); rest != 0; rest &= rest - 1 {
+	for rest := uint32(e.Columns &^ usualColumns); rest != 0; rest &= rest - 1 {
 		of := &fields[bits.TrailingZeros32(rest)]
 		for i := range *of {
 			j.field(dst, e, &(*of)[i])
@@ -283,7 +283,7 @@ func (j *jsonLines) returned(dst *shown.Text, e *schema.Event, f *field) {
 	v, n := f.Of(e), e.Errno()
 	switch {
 	case e.Role.Is(schema.ReturnsStatus):
-		j.ended(dst, schema.WaitStatus(v))
+		j.putWaitStatus(dst, schema.WaitStatus(v))
 		return
 	case n == 0 && e.Role.Is(schema.ReturnsAddress):
 		dst.Join(&f.json)
@@ -298,8 +298,8 @@ func (j *jsonLines) returned(dst *shown.Text, e *schema.Event, f *field) {
 	}
 }
 
-// ended appends how a process ended: the status as wait(2) returns it, and its meaning.
-func (j *jsonLines) ended(dst *shown.Text, s schema.WaitStatus) {
+// putWaitStatus appends how a process ended: the status as wait(2) returns it, and its meaning.
+func (j *jsonLines) putWaitStatus(dst *shown.Text, s schema.WaitStatus) {
 	dst.Put(`,"wait_status":`)
 	dst.Uint(uint64(s))
 	if code, ok := s.Code(); ok {

@@ -10,8 +10,8 @@ import (
 // lineStart makes the start of a line: the event's id and time, and its task. Successive lines often differ
 // only in some digits, which are then overwritten in a copy of the last start made in full.
 type lineStart struct {
-	make    func(*schema.Event) // writes the start for an event into text
-	by      actor
+	write   func(*schema.Event) // writes the start for an event into text
+	actor   actor
 	text    shown.Text
 	hundred uint64 // id of that event, rounded down to a multiple of 100
 	second  uint64 // time of that event, rounded down to a second, in nanoseconds since boot
@@ -27,13 +27,13 @@ type actor struct {
 
 // begin empties text, to be filled for the event.
 func (o *lineStart) begin(e *schema.Event) {
-	o.by, o.hundred, o.second, o.ns = actor{e.CPU, e.PID, e.TID, e.Comm}, e.ID-e.ID%100, e.Time-e.Time%1e9, 0
+	o.actor, o.hundred, o.second, o.ns = actor{e.CPU, e.PID, e.TID, e.Comm}, e.ID-e.ID%100, e.Time-e.Time%1e9, 0
 	o.text.Truncate(0)
 	o.text.MakeRoom(startRoom)
 }
 
-// timed notes where the fraction of a second stands.
-func (o *lineStart) timed(e *schema.Event, at, digits int) {
+// setFraction notes where the fraction of a second stands.
+func (o *lineStart) setFraction(e *schema.Event, at, digits int) {
 	if e.ID >= 10 { // put overwrites two digits of the id
 		o.ns, o.digits = at, digits
 	}
@@ -46,8 +46,8 @@ const startRoom = 256
 // written anew.
 func (o *lineStart) put(dst *shown.Text, e *schema.Event) {
 	id, ns := e.ID-o.hundred, e.Time-o.second
-	if o.ns == 0 || id >= 100 || ns >= 1e9 || e.TID != o.by.tid || e.CPU != o.by.cpu || e.PID != o.by.pid || e.Comm != o.by.comm {
-		o.make(e)
+	if o.ns == 0 || id >= 100 || ns >= 1e9 || e.TID != o.actor.tid || e.CPU != o.actor.cpu || e.PID != o.actor.pid || e.Comm != o.actor.comm {
+		o.write(e)
 		dst.Join(&o.text)
 		return
 	}
@@ -65,9 +65,9 @@ type perCall [maxRole][schema.Whole + 1][readyDepths]shown.Text
 
 const readyDepths = 4
 
-// of returns the cached text for an event, empty if it is still to be made. It returns nil where none is
+// cached returns the cached text for an event, empty if it is still to be made. It returns nil where none is
 // cached: for an unknown role or phase, a deeper call, or an event that names its own symbol.
-func (p *perCall) of(s *Step) *shown.Text {
+func (p *perCall) cached(s *Step) *shown.Text {
 	role, phase, depth := uint(s.Event.Role), uint(s.Event.PhaseInFile()), uint(s.Depth)
 	if role >= maxRole || phase > uint(schema.Whole) || depth >= readyDepths || s.Event.Symbol != "" {
 		return nil
@@ -77,7 +77,7 @@ func (p *perCall) of(s *Step) *shown.Text {
 
 // put appends the text for an event, which make writes if it is not cached.
 func (p *perCall) put(dst *shown.Text, s *Step, make func(*shown.Text, *Step)) {
-	switch text := p.of(s); {
+	switch text := p.cached(s); {
 	case text == nil:
 		make(dst, s)
 	case text.Len() == 0:
@@ -95,16 +95,16 @@ type factTexts struct {
 	texts        [1 << len(factNames)]shown.Text
 }
 
-// of returns the text for some facts.
-func (f *factTexts) of(facts schema.Fact) *shown.Text {
+// textOf returns the text for a set of facts.
+func (f *factTexts) textOf(facts schema.Fact) *shown.Text {
 	text := &f.texts[uint32(facts)%uint32(len(f.texts))] // facts without a name are left out
 	if text.Len() == 0 {
-		f.make(text, facts)
+		f.build(text, facts)
 	}
 	return text
 }
 
-func (f *factTexts) make(text *shown.Text, facts schema.Fact) {
+func (f *factTexts) build(text *shown.Text, facts schema.Fact) {
 	text.MakeRoom(startRoom)
 	text.Join(&f.begin)
 	first := text.Len()
@@ -127,7 +127,7 @@ type subject struct {
 	dentry, inode, object, parent uint64
 	nameAddr                      uint64
 	naming
-	says schema.Columns // the usual columns, with inodeUnknown and isPath
+	columns schema.Columns // the usual columns, with inodeUnknown and isPath
 }
 
 // naming is a name with its length and hash.
@@ -141,16 +141,16 @@ const (
 	isPath       schema.Columns = 1 << 30 // the name is a path, and has no hash
 )
 
-// says returns what an event says about its subject.
-func says(e *schema.Event) schema.Columns {
-	says := e.Columns & usual
+// subjectColumns returns what an event says about its subject.
+func subjectColumns(e *schema.Event) schema.Columns {
+	says := e.Columns & usualColumns
 	if e.Hash == 0 && says.Has(schema.ColumnKey) && e.Role.Is(schema.Walks) {
 		says |= isPath
 	}
 	if e.Dentry == 0 {
 		return says
 	}
-	if says |= usual; e.Inode == 0 && e.Facts&schema.FactInodeUnknown != 0 {
+	if says |= usualColumns; e.Inode == 0 && e.Facts&schema.FactInodeUnknown != 0 {
 		says |= inodeUnknown
 	}
 	return says
@@ -161,8 +161,8 @@ func says(e *schema.Event) schema.Columns {
 type pieces [64]piece
 
 type piece struct {
-	of   subject
-	text shown.Text
+	subject subject
+	text    shown.Text
 }
 
 // newPieces returns pieces with room for texts of a usual length.
@@ -174,14 +174,14 @@ func newPieces() *pieces {
 	return &p
 }
 
-// at returns the piece for an event and the number of its dentry. written reports whether the piece has
+// pieceFor returns the piece for an event and the number of its dentry. written reports whether the piece has
 // their text already; if not, the caller writes it.
-func (p *pieces) at(e *schema.Event, object uint64) (of *piece, written bool) {
-	of, says := &p[(e.Dentry>>6+e.Parent>>6+uint64(e.Hash))%uint64(len(p))], says(e)
-	if o := &of.of; o.dentry == e.Dentry && o.nameAddr == e.NameAddr && o.parent == e.Parent && o.hash == e.Hash && o.object == object &&
-		o.inode == e.Inode && o.length == e.NameLen && o.says == says && o.name == e.Name && of.text.Len() > 0 {
+func (p *pieces) pieceFor(e *schema.Event, object uint64) (of *piece, written bool) {
+	of, says := &p[(e.Dentry>>6+e.Parent>>6+uint64(e.Hash))%uint64(len(p))], subjectColumns(e)
+	if o := &of.subject; o.dentry == e.Dentry && o.nameAddr == e.NameAddr && o.parent == e.Parent && o.hash == e.Hash && o.object == object &&
+		o.inode == e.Inode && o.length == e.NameLen && o.columns == says && o.name == e.Name && of.text.Len() > 0 {
 		return of, true
 	}
-	of.of = subject{e.Dentry, e.Inode, object, e.Parent, e.NameAddr, naming{e.Name, e.NameLen, e.Hash}, says}
+	of.subject = subject{e.Dentry, e.Inode, object, e.Parent, e.NameAddr, naming{e.Name, e.NameLen, e.Hash}, says}
 	return of, false
 }

@@ -32,16 +32,16 @@ type Losses struct {
 	// drawn before is safe.
 	Late bool
 
-	windows []Window
-	covered []stretch // the time in windows, in order and disjoint; see covers
-	clear   stretch   // the gap in covered that the last query fell in; both ends are covered
-	stale   bool      // windows have changed since covered was made
-	open    int       // 1 + index of the window of damage that no event has followed yet; 0: none
+	windows    []Window
+	covered    []stretch // the time in windows, in order and disjoint; see searchCovered
+	gap        stretch   // the gap in covered that the last query fell in; both ends are covered
+	stale      bool      // windows have changed since covered was made
+	openDamage int       // 1 + index of the window of damage that no event has followed yet; 0: none
 
-	lost      [maxRole]reach // by role, at 0 of any role: until when events are missing, of windows that have begun
-	mispaired [maxRole]reach // the same of windows with mispairs
-	coming    uint64         // when the next window begins that has not begun; 0: none
-	until     uint64         // the largest last of lost
+	lostByRole      [maxRole]reach // by role, at 0 of any role: until when events are missing, of windows that have begun
+	mispairedByRole [maxRole]reach // the same, of windows with mispairs
+	nextBegin       uint64         // when the next window begins that has not begun; 0: none
+	lostUntil       uint64         // the largest last of lostByRole
 
 	// The losses of LOSS_CAUSE_UNWATCHED, joined. The events of such dentries carry FACT_UNWATCHED, so the
 	// window makes nothing else uncertain. Without Why there are none.
@@ -57,10 +57,10 @@ func (l *Losses) Windows() []Window {
 	return append(slices.Clip(l.windows), l.unwatched)
 }
 
-// Touched returns a window that makes a statement unsafe which rests on every event of the given roles
-// between two times; ok is false where there is none.
-func (l *Losses) Touched(first, last uint64, roles Roles) (w Window, ok bool) {
-	if !l.Any(first, last) {
+// FindWindow returns a window in which events of the given roles between two times may be missing, so that a
+// statement that rests on all of them is unsafe; ok is false if there is none.
+func (l *Losses) FindWindow(first, last uint64, roles Roles) (w Window, ok bool) {
+	if !l.HasWindow(first, last) {
 		return Window{}, false
 	}
 	for _, w := range l.windows {
@@ -71,19 +71,19 @@ func (l *Losses) Touched(first, last uint64, roles Roles) (w Window, ok bool) {
 	return Window{}, false
 }
 
-// Any reports whether a window, of whatever role, overlaps the time between two.
-func (l *Losses) Any(first, last uint64) bool {
-	return (l.stale || first <= l.clear.first || l.clear.last <= last) && l.covers(first, last)
+// HasWindow reports whether a window, of whatever role, overlaps the time from first to last.
+func (l *Losses) HasWindow(first, last uint64) bool {
+	return (l.stale || first <= l.gap.first || l.gap.last <= last) && l.searchCovered(first, last)
 }
 
 // stretch is a time, both ends included.
 type stretch struct{ first, last uint64 }
 
-// covers is Any without the short cut. It looks in the sorted covered, as there may be many windows and
-// most times are in none; it also notes the gap in which the times lie, for Any.
-func (l *Losses) covers(first, last uint64) bool {
+// searchCovered is HasWindow without the short cut. It looks in the sorted covered, as there may be many windows and
+// most times are in none; it also notes the gap in which the times lie, for HasWindow.
+func (l *Losses) searchCovered(first, last uint64) bool {
 	if l.stale {
-		l.stale, l.covered, l.clear = false, l.covered[:0], stretch{}
+		l.stale, l.covered, l.gap = false, l.covered[:0], stretch{}
 		for _, w := range slices.SortedFunc(slices.Values(l.windows), func(a, b Window) int { return cmp.Compare(a.First, b.First) }) {
 			if n := len(l.covered); n > 0 && w.First <= l.covered[n-1].last {
 				l.covered[n-1].last = max(l.covered[n-1].last, w.Last)
@@ -96,25 +96,25 @@ func (l *Losses) covers(first, last uint64) bool {
 	if i < len(l.covered) && l.covered[i].first <= last {
 		return true
 	}
-	if l.clear = (stretch{0, math.MaxUint64}); i > 0 {
-		l.clear.first = l.covered[i-1].last
+	if l.gap = (stretch{0, math.MaxUint64}); i > 0 {
+		l.gap.first = l.covered[i-1].last
 	}
 	if i < len(l.covered) {
-		l.clear.last = l.covered[i].first
+		l.gap.last = l.covered[i].first
 	}
 	return false
 }
 
-// record takes a loss record of the file; now is the time of the last event read. A record that comes after
+// addRecord takes a loss record of the file; now is the time of the last event read. A record that comes after
 // events of its own window breaks a rule of the format, and sets Late.
-func (l *Losses) record(r *schema.Loss, now uint64) {
+func (l *Losses) addRecord(r *schema.Loss, now uint64) {
 	if r.Cause == schema.LossUnreadableName {
 		return // the events are there, and carry FACT_NAME_UNREADABLE
 	}
 	l.Total = sum(l.Total, r.Count)
 	l.Recorded = sum(l.Recorded, r.Count)
 	if r.Cause == schema.LossUnwatched {
-		l.watchFull(r) // the events are there, and carry FACT_UNWATCHED
+		l.addUnwatched(r) // the events are there, and carry FACT_UNWATCHED
 		return
 	}
 	w := windowOf(r)
@@ -172,8 +172,8 @@ func windowOf(r *schema.Loss) Window {
 	return w
 }
 
-// watchFull joins a loss of LOSS_CAUSE_UNWATCHED with those before.
-func (l *Losses) watchFull(r *schema.Loss) {
+// addUnwatched joins a loss of LOSS_CAUSE_UNWATCHED with those before.
+func (l *Losses) addUnwatched(r *schema.Loss) {
 	w := windowOf(r)
 	if l.unwatched.Why == "" {
 		l.unwatched = w
@@ -182,13 +182,13 @@ func (l *Losses) watchFull(r *schema.Loss) {
 	}
 }
 
-// backwards notes an event at time at that comes after one at time now.
-func (l *Losses) backwards(at, now uint64) {
+// addBackwards notes an event at time at that comes after one at time now.
+func (l *Losses) addBackwards(at, now uint64) {
 	l.Late = true
 	l.add(Window{First: at, Last: now, Why: "time runs backwards"}, now)
 }
 
-func (l *Losses) damage(d *schema.Damage, now uint64) {
+func (l *Losses) addDamage(d *schema.Damage, now uint64) {
 	l.stale = true
 	l.Total = sum(l.Total, d.Events)
 	w := Window{First: now, Last: math.MaxUint64, Count: d.Events, Why: fmt.Sprintf("file damaged at byte %d", d.Offset), mispairs: true}
@@ -196,23 +196,23 @@ func (l *Losses) damage(d *schema.Damage, now uint64) {
 		w.Why = fmt.Sprintf("file cut at byte %d", d.Offset)
 	}
 	switch {
-	case l.open > 0:
-		l.windows[l.open-1].join(w)
+	case l.openDamage > 0:
+		l.windows[l.openDamage-1].join(w)
 	case len(l.windows) < maxWindows:
 		w.begun = true // State.Damage drops the calls in progress, and later calls are not affected
 		l.windows = append(l.windows, w)
-		l.open = len(l.windows)
+		l.openDamage = len(l.windows)
 	default:
 		l.add(w, now)
 	}
 }
 
-// resumed ends the window that damage opened: the file goes on at time now.
-func (l *Losses) resumed(now uint64) {
-	if l.open > 0 {
-		w := &l.windows[l.open-1]
+// endDamage ends the window that damage opened: the file goes on at time now.
+func (l *Losses) endDamage(now uint64) {
+	if l.openDamage > 0 {
+		w := &l.windows[l.openDamage-1]
 		l.stale = true
-		w.Last, l.open = max(w.First, now), 0
+		w.Last, l.openDamage = max(w.First, now), 0
 	}
 }
 
@@ -229,8 +229,8 @@ func (l *Losses) add(w Window, now uint64) {
 	case w.begun:
 	case last.First <= now:
 		l.begin(last)
-	case l.coming == 0 || last.First < l.coming:
-		l.coming = last.First
+	case l.nextBegin == 0 || last.First < l.nextBegin:
+		l.nextBegin = last.First
 	}
 }
 
@@ -260,42 +260,42 @@ func (r *reach) covers(time uint64) bool { return r.any && time <= r.last }
 // begin makes the window count for the calls in progress.
 func (l *Losses) begin(w *Window) {
 	w.begun = true
-	l.until = max(l.until, w.Last)
-	l.lost[w.Role].extend(w.Last)
+	l.lostUntil = max(l.lostUntil, w.Last)
+	l.lostByRole[w.Role].extend(w.Last)
 	if w.mispairs {
-		l.mispaired[w.Role].extend(w.Last)
+		l.mispairedByRole[w.Role].extend(w.Last)
 	}
 }
 
-// pass begins the windows whose time has come.
-func (l *Losses) pass(now uint64) {
-	if l.coming != 0 && now >= l.coming {
-		l.come(now)
+// beginDue begins the windows whose time has come.
+func (l *Losses) beginDue(now uint64) {
+	if l.nextBegin != 0 && now >= l.nextBegin {
+		l.beginWindows(now)
 	}
 }
 
-func (l *Losses) come(now uint64) {
-	l.coming = 0
+func (l *Losses) beginWindows(now uint64) {
+	l.nextBegin = 0
 	for i := range l.windows {
 		if w := &l.windows[i]; w.begun {
 			continue
 		} else if w.First <= now {
 			l.begin(w)
-		} else if l.coming == 0 || w.First < l.coming {
-			l.coming = w.First
+		} else if l.nextBegin == 0 || w.First < l.nextBegin {
+			l.nextBegin = w.First
 		}
 	}
 }
 
-// since reports whether events of the role may be missing between the time and now.
-func (l *Losses) since(time uint64, r schema.Role) bool {
-	return l.lost[0].covers(time) || l.lost[slotOf(r)].covers(time)
+// lostSince reports whether events of the role may be missing between the time and now.
+func (l *Losses) lostSince(time uint64, r schema.Role) bool {
+	return l.lostByRole[0].covers(time) || l.lostByRole[slotOf(r)].covers(time)
 }
 
 // mispairedSince reports whether, between the time and now, the recorder may have lost track of which call
 // of the role a thread is in.
 func (l *Losses) mispairedSince(time uint64, r schema.Role) bool {
-	return l.mispaired[0].covers(time) || l.mispaired[slotOf(r)].covers(time)
+	return l.mispairedByRole[0].covers(time) || l.mispairedByRole[slotOf(r)].covers(time)
 }
 
 // sum adds two counts. A file may have made them up, so the sum does not wrap around.

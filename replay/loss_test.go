@@ -24,7 +24,7 @@ func TestTouchedIsWhatTheWindowsSay(t *testing.T) {
 			first := rng.Uint64N(1000)
 			last := first + rng.Uint64N(30)
 			want := slices.IndexFunc(l.windows, func(w Window) bool { return w.First <= last && first <= w.Last })
-			if w, ok := l.Touched(first, last, 0); ok != (want >= 0) || ok && w != l.windows[want] {
+			if w, ok := l.FindWindow(first, last, 0); ok != (want >= 0) || ok && w != l.windows[want] {
 				t.Fatalf("from %d to %d: %v %+v, window %d is touched", first, last, ok, w, want)
 			}
 		}

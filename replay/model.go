@@ -24,26 +24,26 @@ type Model struct {
 	Object   func(*Object) // its memory was given back or used again, or it is forgotten; or the trace has ended
 	Negative func(*Negative)
 
-	outline   bool // see NewOutline
-	whole     bool // the roles that tell the class of a call are recorded
-	followed  bool // every walk that opens nothing is recorded
-	chains    bool // __d_lookup is recorded, and counts in place of the d_lookup around it
-	threads   map[uint32]*threadCalls
-	last      *threadCalls // the thread of the last event
-	settled   *threadCalls // the same, if neither its task nor its name has changed; else nil
-	comm      string       // comm of the last event
-	tasks     map[uint32]*Task
-	negatives map[uint64]*Negative // by address
-	mounts    map[uint64]*Object   // by Seq of a filesystem's root: the dentry it is mounted on
-	roots     map[uint64]bool      // Seq of the dentries that absolute paths began at
-	dirs      [nearDirs]dir        // cache of paths by a hash of the directory's address
-	spare     []*walker
-	stretches []*Negative // under State.Reuse: ended ones, to be used again
-	walking   int         // path calls in progress
-	held      int         // components and addresses that walkers hold
-	taskBytes int         // bytes of the strings that tasks hold
-	dirBytes  int         // bytes of the directory paths of negatives
-	scratch   []byte
+	outline        bool // see NewOutline
+	classRecorded  bool // the roles that tell the class of a call are recorded
+	walksRecorded  bool // every walk that opens nothing is recorded
+	chainsRecorded bool // __d_lookup is recorded, and counts in place of the d_lookup around it
+	threads        map[uint32]*threadCalls
+	last           *threadCalls // the thread of the last event
+	unchanged      *threadCalls // the same, if neither its task nor its name has changed; else nil
+	comm           string       // comm of the last event
+	tasks          map[uint32]*Task
+	negatives      map[uint64]*Negative   // by address
+	mounts         map[uint64]*Object     // by Seq of a filesystem's root: the dentry it is mounted on
+	roots          map[uint64]bool        // Seq of the dentries that absolute paths began at
+	dirCache       [cachedDirs]cachedPath // cache of paths by a hash of the directory's address
+	spare          []*walker
+	freeNegatives  []*Negative // under State.Reuse: ended ones, to be used again
+	walking        int         // path calls in progress
+	heldItems      int         // components and addresses that walkers hold
+	taskBytes      int         // bytes of the strings that tasks hold
+	dirBytes       int         // bytes of the directory paths of negatives
+	scratch        []byte
 }
 
 // threadCalls holds what the model knows of a thread.
@@ -64,14 +64,14 @@ func NewModel(h *schema.Header) *Model {
 		mounts:    make(map[uint64]*Object),
 		roots:     make(map[uint64]bool),
 	}
-	recorded, vague := Recorded(h)
-	m.whole = (recorded&^vague)&classified == classified
-	m.followed = (recorded &^ vague).Has(schema.RoleWalk)
-	m.chains = recorded.Has(schema.RoleLookupChain)
-	m.State.OnGivenUp(m.givenUp)
-	m.State.renamed = m.takesOver
-	m.State.Objects.OnForget(m.forgotten)
-	m.State.Objects.ended = m.gone
+	recorded, vague := RecordedRoles(h)
+	m.classRecorded = (recorded&^vague)&classRoles == classRoles
+	m.walksRecorded = (recorded &^ vague).Has(schema.RoleWalk)
+	m.chainsRecorded = recorded.Has(schema.RoleLookupChain)
+	m.State.OnGivenUp(m.onGivenUp)
+	m.State.onRenamed = m.renameThread
+	m.State.Objects.OnForget(m.onForget)
+	m.State.Objects.onEnded = m.objectEnded
 	return m
 }
 
@@ -81,30 +81,30 @@ func NewModel(h *schema.Header) *Model {
 // the others. It costs about a quarter of a full Model.
 func NewOutline(src Source) *Model {
 	m := NewModel(src.Header())
-	m.outline, m.State.outline, m.whole = true, true, false
+	m.outline, m.State.outline, m.classRecorded = true, true, false
 	if r, ok := src.(interface{ Only(func(schema.Role) bool) }); ok {
-		r.Only(follows.Has)
+		r.Only(outlineRoles.Has)
 	}
 	return m
 }
 
 // hooks holds what the model does with an event of a role, after the state has placed its call and dentry.
 var hooks = [maxRole]func(*Model, *threadCalls, *Step){
-	schema.RoleLookup:      (*Model).asked,
-	schema.RoleLookupChain: (*Model).asked,
-	schema.RoleLookupRCU:   (*Model).asked,
-	schema.RoleAlloc:       (*Model).allocated,
-	schema.RoleParallel:    (*Model).waited,
-	schema.RoleInsert:      (*Model).inserted,
-	schema.RoleInstantiate: (*Model).instantiated,
-	schema.RoleDelete:      (*Model).deleted,
-	schema.RoleDrop:        (*Model).dropped,
-	schema.RoleKill:        (*Model).killed,
-	schema.RoleFree:        (*Model).freed,
-	schema.RoleMove:        (*Model).moved,
-	schema.RoleFork:        (*Model).forked,
-	schema.RoleExec:        (*Model).executed,
-	schema.RoleExit:        (*Model).exited,
+	schema.RoleLookup:      (*Model).onLookup,
+	schema.RoleLookupChain: (*Model).onLookup,
+	schema.RoleLookupRCU:   (*Model).onLookup,
+	schema.RoleAlloc:       (*Model).onAlloc,
+	schema.RoleParallel:    (*Model).onParallel,
+	schema.RoleInsert:      (*Model).onInsert,
+	schema.RoleInstantiate: (*Model).onInstantiate,
+	schema.RoleDelete:      (*Model).onDelete,
+	schema.RoleDrop:        (*Model).onDrop,
+	schema.RoleKill:        (*Model).onKill,
+	schema.RoleFree:        (*Model).onFree,
+	schema.RoleMove:        (*Model).onMove,
+	schema.RoleFork:        (*Model).onFork,
+	schema.RoleExec:        (*Model).onExec,
+	schema.RoleExit:        (*Model).onExit,
 }
 
 // Record applies a record. For an event it returns its step, which is valid until the next event.
@@ -115,8 +115,8 @@ func (m *Model) Record(rec schema.Record) *Step {
 	return m.State.Record(rec)
 }
 
-// follows are the roles that an outline looks at: those of path calls and of processes.
-var follows = outlined | RolesOf(schema.RoleFork)
+// outlineRoles are the roles that an outline looks at: those of path calls and of processes.
+var outlineRoles = outlineStateRoles | RolesOf(schema.RoleFork)
 
 // event applies an event.
 //
@@ -127,27 +127,27 @@ var follows = outlined | RolesOf(schema.RoleFork)
 func (m *Model) event(e *schema.Event) *Step {
 	s := m.State.Event(e)
 	t := m.threadOf(e)
-	if m.outline && !follows.Has(e.Role) {
+	if m.outline && !outlineRoles.Has(e.Role) {
 		return s
 	}
 	for _, w := range t.calls {
 		if !w.exitLost {
-			w.passes(e, &m.State.Losses)
+			w.noteGap(e, &m.State.Losses)
 		}
 	}
 	if len(t.calls) > 0 && len(m.State.Losses.windows) > 0 {
-		m.unsettle(t, s)
+		m.markExitsLost(t, s)
 	}
 	if e.Phase == schema.Enter {
 		if callRoles.Has(e.Role) {
-			m.begin(t, e)
+			m.beginCall(t, e)
 			return s
 		}
 	} else if c := s.Call; c != nil && callRoles.Has(e.Role) {
-		if i := t.of(c.Enter.ID); i >= 0 {
-			m.end(t, i, s)
+		if i := t.indexOf(c.Enter.ID); i >= 0 {
+			m.endCall(t, i, s)
 		} else {
-			m.walked(t, s)
+			m.endWalk(t, s)
 		}
 		return s
 	}
@@ -162,21 +162,22 @@ func (m *Model) event(e *schema.Event) *Step {
 func (m *Model) threadOf(e *schema.Event) *threadCalls {
 	same := m.comm == e.Comm
 	m.comm = e.Comm // mostly the next event's string is at the same address, so its bytes need not be compared
-	if t := m.settled; same && t != nil && t.tid == e.TID && t.task != nil && t.task.PID == e.PID {
+	if t := m.unchanged; same && t != nil && t.tid == e.TID && t.task != nil && t.task.PID == e.PID {
 		t.task.LastAt = max(t.task.LastAt, e.Time)
 		return t
 	}
-	m.settled = m.turn(e)
-	return m.settled
+	m.unchanged = m.updateThread(e)
+	return m.unchanged
 }
 
-// turn finds or begins the thread of an event, and takes what the event says of the thread and its task.
-func (m *Model) turn(e *schema.Event) *threadCalls {
+// updateThread finds or begins the thread of an event, and notes what the event says of the thread and its
+// task.
+func (m *Model) updateThread(e *schema.Event) *threadCalls {
 	t := m.last
 	if t == nil || t.tid != e.TID {
 		if t = m.threads[e.TID]; t == nil {
 			if len(m.threads) >= maxThreads {
-				m.restart()
+				m.forgetThreads()
 			}
 			t = &threadCalls{tid: e.TID}
 			m.threads[e.TID] = t
@@ -187,16 +188,16 @@ func (m *Model) turn(e *schema.Event) *threadCalls {
 		t.task = m.task(e.PID)
 		t.comm = ""
 	}
-	m.see(t.task, e)
+	m.noteTask(t.task, e)
 	if t.comm != e.Comm {
-		m.called(t, e)
+		m.noteThreadName(t, e)
 	}
 	return t
 }
 
-// restart forgets threads when there are more than maxThreads: idle ones first, then all if that is not
+// forgetThreads forgets threads when there are more than maxThreads: idle ones first, then all if that is not
 // enough.
-func (m *Model) restart() {
+func (m *Model) forgetThreads() {
 	for _, t := range m.threads {
 		if len(t.calls) == 0 {
 			delete(m.threads, t.tid)
@@ -206,25 +207,25 @@ func (m *Model) restart() {
 		return
 	}
 	for _, tid := range slices.Sorted(maps.Keys(m.threads)) {
-		m.unfinished(m.threads[tid], 0)
+		m.handOutUnfinished(m.threads[tid], 0)
 	}
 	clear(m.threads)
 }
 
-// takesOver gives the path calls of one thread to another, whose id it now has. The other's own calls have
+// renameThread gives the path calls of one thread to another, whose id it now has. The other's own calls have
 // been handed out.
-func (m *Model) takesOver(from, to uint32) {
+func (m *Model) renameThread(from, to uint32) {
 	t := m.threads[from]
 	if t == nil {
 		return
 	}
 	delete(m.threads, from)
 	m.threads[to], t.tid, t.comm = t, to, ""
-	m.last, m.settled = nil, nil
+	m.last, m.unchanged = nil, nil
 }
 
-// of returns the index of a path call in progress by the id of its entry; -1 if there is none.
-func (t *threadCalls) of(id uint64) int {
+// indexOf returns the index of a path call in progress by the id of its entry; -1 if there is none.
+func (t *threadCalls) indexOf(id uint64) int {
 	for i := len(t.calls) - 1; i >= 0; i-- {
 		if t.calls[i].call.ID == id {
 			return i
@@ -233,43 +234,43 @@ func (t *threadCalls) of(id uint64) int {
 	return -1
 }
 
-// inner returns the path call around an event, or nil where there is none or its exit may be lost.
-func (t *threadCalls) inner() *walker {
+// innermost returns the path call around an event, or nil where there is none or its exit may be lost.
+func (t *threadCalls) innermost() *walker {
 	if n := len(t.calls); n > 0 && !t.calls[n-1].exitLost {
 		return t.calls[n-1]
 	}
 	return nil
 }
 
-// unsettle marks the path calls that the state no longer counts as in progress, and that the event does not
+// markExitsLost marks the path calls that the state no longer counts as in progress, and that the event does not
 // end: their exits may be among the lost events.
-func (m *Model) unsettle(t *threadCalls, s *Step) {
+func (m *Model) markExitsLost(t *threadCalls, s *Step) {
 	in := m.State.threads[t.tid]
 	for _, w := range t.calls {
 		ends := s.Call != nil && s.Call.Enter.ID == w.call.ID && s.Event.Phase == schema.Exit
 		if !w.exitLost && !ends && (in == nil || !slices.ContainsFunc(in.calls, func(c *Call) bool { return c.Enter.ID == w.call.ID })) {
-			w.exitLost, w.part = true, true
+			w.exitLost, w.incomplete = true, true
 		}
 	}
 }
 
-// Around describes what the last event happened in.
-type Around struct {
+// EventContext describes what an event happened in.
+type EventContext struct {
 	Task *Task
 	Call *PathCall // in progress, so without what its exit says; nil: none
 	Dir  string    // the directory of the component that the call is looking up, see Path
 }
 
-// Around returns what the last event applied happened in.
-func (m *Model) Around() Around {
-	a := Around{Dir: above}
+// EventContext returns what the last applied event happened in.
+func (m *Model) EventContext() EventContext {
+	a := EventContext{Dir: unknownDir}
 	if m.last == nil {
 		return a
 	}
 	a.Task = m.last.task
-	if w := m.last.inner(); w != nil {
+	if w := m.last.innermost(); w != nil {
 		a.Call = w.call
-		if p := w.asking(); p != nil {
+		if p := w.component(); p != nil {
 			a.Dir = m.PathAt(p.Parent)
 		}
 	}
@@ -279,21 +280,21 @@ func (m *Model) Around() Around {
 // End hands out what has not ended by the end of the trace, each kind in the order in which it began.
 func (m *Model) End() {
 	for _, tid := range slices.Sorted(maps.Keys(m.threads)) {
-		m.unfinished(m.threads[tid], 0)
+		m.handOutUnfinished(m.threads[tid], 0)
 	}
 	for _, n := range slices.SortedFunc(maps.Values(m.negatives), func(a, b *Negative) int { return cmp.Compare(a.Born, b.Born) }) {
-		m.over(n)
+		m.handOutNegative(n)
 	}
 	for _, t := range m.tasksInOrder() {
-		m.leaves(t.PID)
+		m.handOutTask(t.PID)
 	}
 	if m.Object != nil {
 		m.State.Objects.each(m.Object)
 	}
 }
 
-// gone hands out a dentry whose address is free for another, or that is forgotten.
-func (m *Model) gone(d *Object) {
+// objectEnded hands out a dentry whose address is free for another, or that is forgotten.
+func (m *Model) objectEnded(d *Object) {
 	if m.Object != nil {
 		m.Object(d)
 	}

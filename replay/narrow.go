@@ -28,7 +28,7 @@ type narrow struct {
 }
 
 func (t *narrow) begin(dst *shown.Text, h *schema.Header) {
-	t.start.make = t.begins
+	t.start.write = t.writeStart
 	for i := range t.names {
 		t.names[i].text.MakeRoom(startRoom)
 	}
@@ -51,35 +51,35 @@ func (t *narrow) event(dst *shown.Text, s *Step) {
 		name = s.name()
 	}
 	t.object(dst, s)
-	if e.Columns&resulting != 0 || e.Entered != 0 {
+	if e.Columns&resultColumns != 0 || e.Entered != 0 {
 		t.result(dst, e)
 	}
 	if e.Entry == nil || s.Stray {
 		t.pairing(dst, s)
 	}
-	if f := facts & told; f != 0 {
-		dst.Join(t.facts.of(f))
+	if f := facts & narrowFacts; f != 0 {
+		dst.Join(t.facts.textOf(f))
 	}
 	if name != "" {
-		t.ends(dst, from, name, asked)
+		t.putName(dst, from, name, asked)
 	}
 	dst.Put("\n")
 }
 
-// ends appends the name that ends a line, as much of it as there is room for. The line began at byte from.
-func (t *narrow) ends(dst *shown.Text, from int, name string, asked *schema.Event) {
-	met := &t.names[asked.Hash%uint32(len(t.names))]
-	if name != met.name {
-		met.name = name
-		met.text.Truncate(0)
-		met.text.Put(" | ")
-		met.text.Join(&t.bold)
-		met.text.Name(name)
-		met.text.Join(&t.plain)
+// putName appends the name that ends a line, as much of it as there is room for. The line began at byte from.
+func (t *narrow) putName(dst *shown.Text, from int, name string, asked *schema.Event) {
+	cached := &t.names[asked.Hash%uint32(len(t.names))]
+	if name != cached.name {
+		cached.name = name
+		cached.text.Truncate(0)
+		cached.text.Put(" | ")
+		cached.text.Join(&t.bold)
+		cached.text.Name(name)
+		cached.text.Join(&t.plain)
 	}
 	cut := asked.NameCut()
 	line := dst.Len() // the length of all before the name
-	if dst.Join(&met.text); !cut && dst.Len()-from <= lineWidth {
+	if dst.Join(&cached.text); !cut && dst.Len()-from <= lineWidth {
 		return // a character has at least one byte
 	}
 	dst.Truncate(line)
@@ -92,8 +92,8 @@ func (t *narrow) ends(dst *shown.Text, from int, name string, asked *schema.Even
 	}
 }
 
-// begins writes the start of a line: the event, its time in microseconds, and its task.
-func (t *narrow) begins(e *schema.Event) {
+// writeStart writes the start of a line: the event, its time in microseconds, and its task.
+func (t *narrow) writeStart(e *schema.Event) {
 	o := &t.start
 	o.begin(e)
 	o.text.ID(e.ID, 8)
@@ -101,24 +101,24 @@ func (t *narrow) begins(e *schema.Event) {
 	o.text.Put(" ")
 	o.text.Padded(e.Time/1e9, 6)
 	o.text.Put(".")
-	o.timed(e, o.text.Len(), 6)
+	o.setFraction(e, o.text.Len(), 6)
 	o.text.Digits(e.Time%1e9/1e3, 6)
 	o.text.Put(" ")
 	from := o.text.Len()
 	putTask(&o.text, e)
-	fill(&o.text, from, narrowTask)
+	padColumn(&o.text, from, narrowTask)
 }
 
 func (t *narrow) call(dst *shown.Text, s *Step) {
 	from := dst.Len()
 	dst.Spaces(2 * min(s.Depth, narrowIndent))
-	mark(dst, s.Event)
+	putPhaseMark(dst, s.Event)
 	dst.Word(s.Event.Role.Label())
-	fill(dst, from, narrowCall)
+	padColumn(dst, from, narrowCall)
 }
 
-// fill pads a column that began at byte from to its width.
-func fill(dst *shown.Text, from, width int) {
+// padColumn pads a column that began at byte from to its width.
+func padColumn(dst *shown.Text, from, width int) {
 	dst.Spaces(width - dst.Runes(from))
 	dst.Put(" ")
 }
@@ -148,8 +148,8 @@ func (t *narrow) object(dst *shown.Text, s *Step) {
 	}
 }
 
-// resulting are the columns that result looks at.
-const resulting = 1<<schema.ColumnRet | 1<<schema.ColumnChild
+// resultColumns are the columns that result looks at.
+const resultColumns = 1<<schema.ColumnRet | 1<<schema.ColumnChild
 
 // result appends the result of a call, and how long it took.
 func (t *narrow) result(dst *shown.Text, e *schema.Event) {
@@ -183,20 +183,20 @@ func (t *narrow) result(dst *shown.Text, e *schema.Event) {
 	}
 }
 
-// told are the facts that a narrow line shows.
-const told = schema.FactMountpoint | schema.FactUnhashed | schema.FactInodeUnknown | schema.FactNameUnreadable | schema.FactUnwatched | schema.FactExchange
+// narrowFacts are the facts that a narrow line shows.
+const narrowFacts = schema.FactMountpoint | schema.FactUnhashed | schema.FactInodeUnknown | schema.FactNameUnreadable | schema.FactUnwatched | schema.FactExchange
 
-// Asked returns the event with the name that the step is about: the entry, in a call that is one event.
-func (s *Step) Asked() *schema.Event {
+// Named returns the event with the name that the step is about: the entry, in a call that is one event.
+func (s *Step) Named() *schema.Event {
 	if s.Event.Entry != nil {
 		return s.Event.Entry
 	}
 	return s.Event
 }
 
-// Halves calls do with the entry and then with the exit of a call that is one event, each as if it were an
+// EachPhase calls do with the entry and then with the exit of a call that is one event, each as if it were an
 // event of its own. Any other step is passed to do as it is.
-func (s *Step) Halves(do func(*Step)) {
+func (s *Step) EachPhase(do func(*Step)) {
 	if s.Event.Entry != nil {
 		entry := *s
 		entry.Event, entry.Object = s.Event.Entry, nil
@@ -210,5 +210,5 @@ func (s *Step) name() string {
 	if s.Call != nil && s.Event.Phase == schema.Exit && callRoles.Has(s.Event.Role) {
 		return s.Call.Path
 	}
-	return s.Asked().Name
+	return s.Named().Name
 }

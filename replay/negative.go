@@ -60,17 +60,17 @@ var Fates = []string{"alive", "killed", "reused", "made", "dropped", "unknown"}
 
 func (f Fate) String() string { return Fates[f] }
 
-// toldBy are the roles that a Negative is derived from: its birth, its end, the lookups it answered, and
+// negativeRoles are the roles that a Negative is derived from: its birth, its end, the lookups it answered, and
 // what the call that looked its name up then did with it.
-var toldBy = RolesOf(schema.RoleOpen, schema.RoleUnlink, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleInstantiate,
+var negativeRoles = RolesOf(schema.RoleOpen, schema.RoleUnlink, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleInstantiate,
 	schema.RoleDelete, schema.RoleDrop, schema.RoleKill, schema.RoleFree, schema.RoleMove) | RolesThat(schema.Names)
 
-// NegativesLack returns the roles whose events are missing in a trace with the header, so that it does not
+// MissingNegativeRoles returns the roles whose events are missing in a trace with the header, so that it does not
 // show every Negative, or not its birth, end or hits.
-func NegativesLack(h *schema.Header) Roles {
-	whole, vague := Recorded(h)
-	lack := toldBy &^ (whole &^ vague)
-	if _, exits := Phased(h); !exits.Has(schema.RoleDelete) { // the entry does not show whether the dentry stays
+func MissingNegativeRoles(h *schema.Header) Roles {
+	whole, vague := RecordedRoles(h)
+	lack := negativeRoles &^ (whole &^ vague)
+	if _, exits := RolesByPhase(h); !exits.Has(schema.RoleDelete) { // the entry does not show whether the dentry stays
 		lack |= RolesOf(schema.RoleDelete)
 	}
 	return lack
@@ -83,78 +83,78 @@ const dirsBudget = 8 << 20
 func (m *Model) negativeAt(d *Object) *Negative {
 	n := m.negatives[d.Addr]
 	if n != nil && n.Dentry != d {
-		m.lose(n)
+		m.loseNegative(n)
 		n = nil
 	}
 	return n
 }
 
-// lose hands out a period whose end will not be seen.
-func (m *Model) lose(n *Negative) {
+// loseNegative hands out a period whose end will not be seen.
+func (m *Model) loseNegative(n *Negative) {
 	if n.Fate == FateAlive {
 		n.Fate = FateUnknown
 	}
-	m.over(n)
+	m.handOutNegative(n)
 }
 
-// over hands out a period and forgets it.
-func (m *Model) over(n *Negative) {
+// handOutNegative hands out a period and forgets it.
+func (m *Model) handOutNegative(n *Negative) {
 	delete(m.negatives, n.Dentry.Addr)
 	m.dirBytes -= len(n.Dir)
 	if m.Negative != nil {
 		m.Negative(n)
 	}
-	if m.State.Objects.spent.oldest != nil && len(m.stretches) < maxStretches {
-		m.stretches = append(m.stretches, n)
+	if m.State.Objects.freeList.oldestEntry != nil && len(m.freeNegatives) < maxFreeNegatives {
+		m.freeNegatives = append(m.freeNegatives, n)
 	}
 }
 
-// maxStretches bounds the Negatives that are kept to be used again.
-const maxStretches = 64
+// maxFreeNegatives bounds the Negatives that are kept to be used again.
+const maxFreeNegatives = 64
 
-// emptied begins a period.
-func (m *Model) emptied(t *threadCalls, s *Step, birth Birth) {
+// beginNegative begins a period.
+func (m *Model) beginNegative(t *threadCalls, s *Step, birth Birth) {
 	d, e := s.Object, s.Event
 	if m.negativeAt(d) != nil {
 		return
 	}
-	n := recycled(&m.stretches)
+	n := recycled(&m.freeNegatives)
 	*n = Negative{Dentry: d, Name: d.Name, Dir: m.PathAt(d.Parent), Birth: birth, Born: e.ID, BornAt: e.Time,
 		Program: t.task.Program, PID: e.PID, FSType: e.FSType}
 	if m.dirBytes += len(n.Dir); m.dirBytes > dirsBudget {
-		m.dirBytes -= len(n.Dir) - len(above)
-		n.Dir = above
+		m.dirBytes -= len(n.Dir) - len(unknownDir)
+		n.Dir = unknownDir
 	}
-	if w := t.inner(); w != nil {
+	if w := t.innermost(); w != nil {
 		n.Operation, n.Call = w.call.Operation, w.call.ID
-		if m.held < maxAllParts {
-			m.held++
-			w.born = append(w.born, d.Addr)
+		if m.heldItems < maxAllParts {
+			m.heldItems++
+			w.negatives = append(w.negatives, d.Addr)
 		}
 	}
 	m.negatives[d.Addr] = n
 }
 
-// ends sets the fate of a period. A later event may still change it.
-func (n *Negative) ends(fate Fate, t *threadCalls, e *schema.Event) {
+// setFate sets the fate of a period. A later event may still change it.
+func (n *Negative) setFate(fate Fate, t *threadCalls, e *schema.Event) {
 	n.Fate, n.End, n.EndAt, n.EndBy = fate, e.ID, e.Time, t.task.Program
 }
 
-// filled ends a period, as the dentry has an inode.
-func (m *Model) filled(t *threadCalls, s *Step) {
+// endByInode ends a period, as the dentry has got an inode.
+func (m *Model) endByInode(t *threadCalls, s *Step) {
 	n := m.negativeAt(s.Object)
 	if n == nil {
 		return
 	}
-	n.ends(FateReused, t, s.Event)
-	if w := t.inner(); w != nil && w.call.ID == n.Call {
+	n.setFate(FateReused, t, s.Event)
+	if w := t.innermost(); w != nil && w.call.ID == n.Call {
 		n.Fate = FateMade
 	}
-	m.over(n)
+	m.handOutNegative(n)
 }
 
-// found takes a lookup that returned a dentry.
-func (m *Model) found(d *Object, e *schema.Event) {
+// noteHit counts a lookup that returned a negative dentry, and ends its period if it has an inode.
+func (m *Model) noteHit(d *Object, e *schema.Event) {
 	n := m.negativeAt(d)
 	switch {
 	case n == nil:
@@ -164,42 +164,42 @@ func (m *Model) found(d *Object, e *schema.Event) {
 		}
 	case e.Inode != 0:
 		n.Fate, n.End, n.EndAt = FateReused, e.ID, e.Time
-		m.over(n)
+		m.handOutNegative(n)
 	}
 }
 
-func (m *Model) inserted(t *threadCalls, s *Step) {
+func (m *Model) onInsert(t *threadCalls, s *Step) {
 	d, e := s.Object, s.Event
 	if d == nil {
 		return
 	}
-	if w := t.inner(); w != nil {
-		w.inserted(d, e)
+	if w := t.innermost(); w != nil {
+		w.noteInserted(d, e)
 	}
 	switch {
 	case !e.Negative():
-		m.filled(t, s)
-	case !m.State.Objects.moves(d, e.TID):
-		m.emptied(t, s, BirthLookup)
+		m.endByInode(t, s)
+	case !m.State.Objects.inMove(d, e.TID):
+		m.beginNegative(t, s, BirthLookup)
 	}
 }
 
-// inserted notes the time at which the filesystem has answered for the component.
-func (w *walker) inserted(d *Object, e *schema.Event) {
-	if p := w.partOf(d); p != nil && p.allocated != 0 && p.inserted == 0 {
-		p.Filesystem, p.inserted, p.Negative = e.Time-p.allocated, e.Time, e.Negative()
+// noteInserted notes the time at which the filesystem has answered for the component.
+func (w *walker) noteInserted(d *Object, e *schema.Event) {
+	if p := w.partOf(d); p != nil && p.allocatedAt != 0 && p.insertedAt == 0 {
+		p.Filesystem, p.insertedAt, p.Negative = e.Time-p.allocatedAt, e.Time, e.Negative()
 	}
 }
 
-// lately bounds the components that are searched, from the last one back: a filesystem answers for a
+// maxLookBack bounds the components that are searched, from the last one back: a filesystem answers for a
 // component before the walk goes on.
-const lately = 4
+const maxLookBack = 4
 
 // partOf returns the last component that led to the dentry, or nil.
 func (w *walker) partOf(d *Object) *Component {
 	for k := range w.used {
 		parts := w.routes[k].parts
-		for i := len(parts) - 1; i >= max(0, len(parts)-lately); i-- {
+		for i := len(parts) - 1; i >= max(0, len(parts)-maxLookBack); i-- {
 			if parts[i].Dentry == d {
 				return &parts[i]
 			}
@@ -208,76 +208,76 @@ func (w *walker) partOf(d *Object) *Component {
 	return nil
 }
 
-func (m *Model) instantiated(t *threadCalls, s *Step) {
+func (m *Model) onInstantiate(t *threadCalls, s *Step) {
 	if s.Object == nil {
 		return
 	}
-	m.filled(t, s)
-	if w := t.inner(); w != nil {
-		if p := w.partOf(s.Object); p != nil && p.Create == 0 && (p.inserted != 0 || p.Negative) {
-			p.Create = s.Event.Time - max(p.inserted, p.found)
+	m.endByInode(t, s)
+	if w := t.innermost(); w != nil {
+		if p := w.partOf(s.Object); p != nil && p.Create == 0 && (p.insertedAt != 0 || p.Negative) {
+			p.Create = s.Event.Time - max(p.insertedAt, p.answeredAt)
 		}
 	}
 }
 
-func (m *Model) deleted(t *threadCalls, s *Step) {
+func (m *Model) onDelete(t *threadCalls, s *Step) {
 	e := s.Event
 	if s.Object == nil || e.Phase != schema.Exit || !e.Negative() || e.Facts&schema.FactUnhashed != 0 {
 		return
 	}
 	birth := BirthDelete
-	if m.State.Around(e.TID, RolesOf(schema.RoleUnlink)) != nil {
+	if m.State.InnermostCall(e.TID, RolesOf(schema.RoleUnlink)) != nil {
 		birth = BirthUnlink
-	} else if m.State.Around(e.TID, RolesOf(schema.RoleRmdir)) != nil {
+	} else if m.State.InnermostCall(e.TID, RolesOf(schema.RoleRmdir)) != nil {
 		birth = BirthRmdir
 	}
-	m.emptied(t, s, birth)
+	m.beginNegative(t, s, birth)
 }
 
-func (m *Model) dropped(t *threadCalls, s *Step) {
+func (m *Model) onDrop(t *threadCalls, s *Step) {
 	if s.Object == nil {
 		return
 	}
 	if n := m.negativeAt(s.Object); n != nil && n.Fate == FateAlive {
-		n.ends(FateDropped, t, s.Event)
+		n.setFate(FateDropped, t, s.Event)
 	}
 }
 
-func (m *Model) killed(t *threadCalls, s *Step) {
+func (m *Model) onKill(t *threadCalls, s *Step) {
 	if s.Object == nil {
 		return
 	}
 	if n := m.negativeAt(s.Object); n != nil && n.Fate != FateKilled {
-		n.ends(FateKilled, t, s.Event)
+		n.setFate(FateKilled, t, s.Event)
 		n.Evict = s.Object.Evict
 	}
 }
 
-func (m *Model) freed(_ *threadCalls, s *Step) {
+func (m *Model) onFree(_ *threadCalls, s *Step) {
 	if s.Object == nil {
 		return
 	}
 	if n := m.negativeAt(s.Object); n != nil {
-		m.lose(n)
+		m.loseNegative(n)
 	}
 }
 
-// moved keeps the old path of a dentry that the call around it renames, and ends the period of the negative
+// onMove keeps the old path of a dentry that the call around it renames, and ends the period of the negative
 // dentry whose place it takes.
-func (m *Model) moved(t *threadCalls, s *Step) {
+func (m *Model) onMove(t *threadCalls, s *Step) {
 	e := s.Event
-	if w := t.inner(); w != nil && e.Phase == schema.Enter && s.Object != nil && w.call.Resolved == "" && w.partOf(s.Object) != nil {
+	if w := t.innermost(); w != nil && e.Phase == schema.Enter && s.Object != nil && w.call.Resolved == "" && w.partOf(s.Object) != nil {
 		w.call.Resolved = m.Path(s.Object)
 	}
 	if n := m.negatives[e.Target]; e.Phase == schema.Enter && e.Target != 0 && n != nil && n.Fate == FateAlive && e.Facts&schema.FactExchange == 0 {
-		n.ends(FateDropped, t, e)
+		n.setFate(FateDropped, t, e)
 	}
 }
 
-// forgotten is called for a dentry that is forgotten.
-func (m *Model) forgotten(d *Object) {
-	m.gone(d)
+// onForget is called for a dentry that is forgotten.
+func (m *Model) onForget(d *Object) {
+	m.objectEnded(d)
 	if n := m.negativeAt(d); n != nil {
-		m.lose(n)
+		m.loseNegative(n)
 	}
 }

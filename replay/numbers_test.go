@@ -23,7 +23,7 @@ func TestNumbersAlone(t *testing.T) {
 
 func sameNumbers(t *testing.T, name string, src Source) {
 	all, numbers := New(src.Header()), New(src.Header())
-	numbers.Objects.numbers, numbers.Objects.spent.on = true, true
+	numbers.Objects.numbersOnly, numbers.Objects.freeList.enabled = true, true
 	for {
 		rec, err := src.Next()
 		if err != nil {
@@ -36,8 +36,8 @@ func sameNumbers(t *testing.T, name string, src Source) {
 		if (want.Object == nil) != (got.Object == nil) || want.Object != nil && (want.Object.Seq != got.Object.Seq || want.Object.Addr != got.Object.Addr) {
 			t.Fatalf("%s: #%d is of %+v, want %+v", name, want.Event.ID, got.Object, want.Object)
 		}
-		if all.Objects.known.bytes != numbers.Objects.known.bytes {
-			t.Fatalf("%s: at #%d %d bytes are counted, want %d", name, want.Event.ID, numbers.Objects.known.bytes, all.Objects.known.bytes)
+		if all.Objects.ring.bytes != numbers.Objects.ring.bytes {
+			t.Fatalf("%s: at #%d %d bytes are counted, want %d", name, want.Event.ID, numbers.Objects.ring.bytes, all.Objects.ring.bytes)
 		}
 	}
 }

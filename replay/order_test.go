@@ -73,6 +73,6 @@ func toldOf(t *testing.T, trace []byte) (out []uint64) {
 	if err := m.follow(r, func() bool { return true }); err != nil {
 		t.Fatal(err)
 	}
-	m.State.InProgress(func(c *Call) { out = append(out, c.Enter.ID) })
+	m.State.EachInProgress(func(c *Call) { out = append(out, c.Enter.ID) })
 	return out
 }

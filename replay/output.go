@@ -64,13 +64,13 @@ func newOutput(w io.Writer, format Format) *output {
 	for range sheets - 1 {
 		o.empty <- new(sheet)
 	}
-	go o.make()
+	go o.formatSheets()
 	return o
 }
 
-// make formats the lines of sheets until there are no more. It uses an output of its own, to keep what it
+// formatSheets formats the lines of sheets until there are no more. It uses an output of its own, to keep what it
 // writes for each line apart in memory from what the other goroutine reads for each.
-func (o *output) make() {
+func (o *output) formatSheets() {
 	own := &output{w: o.w, format: o.format, buf: newSheetText()}
 	for s := range o.full {
 		for i := range s.lines[:s.used] {
@@ -80,7 +80,7 @@ func (o *output) make() {
 				own.event(&l.step)
 			}
 		}
-		if !own.on() {
+		if !own.canWrite() {
 			o.failed.Store(true)
 		}
 		o.empty <- s
@@ -117,8 +117,8 @@ func (o *output) add(lines func(*shown.Text)) {
 	}
 }
 
-// on reports whether the output can still be written.
-func (o *output) on() bool { return !o.failed.Load() }
+// canWrite reports whether the output can still be written.
+func (o *output) canWrite() bool { return !o.failed.Load() }
 
 // next returns the line to be filled next.
 func (o *output) next() *line {

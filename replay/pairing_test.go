@@ -103,7 +103,7 @@ func (r *recording) spoil(rng *rand.Rand, told bool) *recording {
 		stack := stacks[key]
 		e.Entered = 0
 		switch {
-		case !knows.Has(e.Role) || lost && missed:
+		case !tookRoles.Has(e.Role) || lost && missed:
 		case e.Phase == schema.Enter:
 			stacks[key] = append(stack, e.Time)
 		case len(stack) > 0:
@@ -112,7 +112,7 @@ func (r *recording) spoil(rng *rand.Rand, told bool) *recording {
 		if !told {
 			e.Entered = 0
 			e.Columns &^= 1 << schema.ColumnTook
-		} else if e.Phase == schema.Exit && knows.Has(e.Role) {
+		} else if e.Phase == schema.Exit && tookRoles.Has(e.Role) {
 			e.Columns = e.Columns.With(schema.ColumnTook)
 		}
 		if !lost {
@@ -197,10 +197,10 @@ func TestNoLossHidesItself(t *testing.T) {
 		{"to the end of time", &schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Count: ^uint64(0), FirstNs: ^uint64(0), LastNs: 100}, 100, ^uint64(0)},
 	} {
 		var l Losses
-		l.record(tt.loss, 50)
-		l.record(tt.loss, 50)
+		l.addRecord(tt.loss, 50)
+		l.addRecord(tt.loss, 50)
 		for _, at := range []uint64{tt.first, tt.first/2 + tt.last/2, tt.last} {
-			if _, hit := l.Touched(at, at, all); !hit {
+			if _, hit := l.FindWindow(at, at, all); !hit {
 				t.Errorf("%s: nothing is missing at %d", tt.name, at)
 			}
 		}
@@ -209,7 +209,7 @@ func TestNoLossHidesItself(t *testing.T) {
 		}
 	}
 	var l Losses
-	if l.record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Count: 1, FirstNs: 900, LastNs: 100}, 500); !l.Late {
+	if l.addRecord(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Count: 1, FirstNs: 900, LastNs: 100}, 500); !l.Late {
 		t.Error("the window reaches back to what has been judged")
 	}
 }
@@ -224,8 +224,8 @@ func TestAnExitKnowsItsEntryAcrossALoss(t *testing.T) {
 		f := newFeed()
 		f.do(1, schema.RoleOpen, schema.Enter, 0)
 		f.Loss(&schema.Loss{Cause: tt.cause, Role: schema.RoleOpen, Count: 1, FirstNs: 1500, LastNs: 1600})
-		if s := f.do(1, schema.RoleLookup, schema.Enter, 0); s.Open != nil || s.Depth != 0 || s.Within == nil {
-			t.Errorf("a lookup after the loss: depth %d, open %v, perhaps within %v", s.Depth, s.Open, s.Within)
+		if s := f.do(1, schema.RoleLookup, schema.Enter, 0); s.Open != nil || s.Depth != 0 || s.MaybeOpen == nil {
+			t.Errorf("a lookup after the loss: depth %d, open %v, perhaps within %v", s.Depth, s.Open, s.MaybeOpen)
 		}
 		f.do(1, schema.RoleLookup, schema.Exit, 0)
 		s := f.Event(&schema.Event{ID: 9, Time: 9000, PID: 1, TID: 1, Role: schema.RoleOpen, Phase: schema.Exit, Entered: 1000,

@@ -75,16 +75,16 @@ func TestPartsOfACall(t *testing.T) {
 	calls, _ := played(opening("f", 1<<19|1<<16|1), asking(schema.RoleLookupRCU, "f", 0), about(schema.RoleLookupRCU, ownAt, 0, "f"),
 		asking(schema.RoleLookupChain, "f", 0), about(schema.RoleLookupChain, ownAt, 0, "f"), late, end)
 	c := calls[0]
-	if c.Restarts != 1 || c.Again != 3000 {
-		t.Errorf("%d restarts, the last after %d ns", c.Restarts, c.Again)
+	if c.Restarts != 1 || c.UntilRestart != 3000 {
+		t.Errorf("%d restarts, the last after %d ns", c.Restarts, c.UntilRestart)
 	}
 	if c.Components[0].Create != 51_000 || c.Filesystem != 51_000 {
 		t.Errorf("%d ns until it had an inode, %d of the filesystem", c.Components[0].Create, c.Filesystem)
 	}
-	if want := (Gap{Mark{5, schema.RoleLookupChain, schema.Exit}, Mark{6, schema.RoleInstantiate, schema.Exit}, 51_000}); c.Gap != want {
+	if want := (Gap{EventRef{5, schema.RoleLookupChain, schema.Exit}, EventRef{6, schema.RoleInstantiate, schema.Exit}, 51_000}); c.Gap != want {
 		t.Errorf("%+v, want %+v", c.Gap, want)
 	}
-	if got := c.Limits(); !slices.Equal(got, []string{"RESOLVE_NO_SYMLINKS", "RESOLVE_BENEATH"}) {
+	if got := c.FlagNames(); !slices.Equal(got, []string{"RESOLVE_NO_SYMLINKS", "RESOLVE_BENEATH"}) {
 		t.Errorf("limits %v", got)
 	}
 }
@@ -103,7 +103,7 @@ func TestLongestTimeOfACallWithCalls(t *testing.T) {
 	if len(calls) != 2 || calls[0].Operation != "open" || calls[1].Operation != "exec" {
 		t.Fatalf("%d calls", len(calls))
 	}
-	want := Gap{Mark{4, schema.RoleOpen, schema.Enter}, Mark{5, schema.RoleLookupRCU, schema.Enter}, 11_000}
+	want := Gap{EventRef{4, schema.RoleOpen, schema.Enter}, EventRef{5, schema.RoleLookupRCU, schema.Enter}, 11_000}
 	if calls[0].Gap != want || calls[1].Gap != want { // not the time from the open's entry to exec #8, 23 µs
 		t.Errorf("the open's %v, the exec's %v, want %v", calls[0].Gap, calls[1].Gap, want)
 	}
@@ -158,7 +158,7 @@ func TestRootOfADescriptor(t *testing.T) {
 func TestLimitsByEitherNumbers(t *testing.T) {
 	for how, want := range map[uint32]string{1<<20 | 1<<21 | 1: "RESOLVE_IN_ROOT LOOKUP_CACHED", 1<<28 | 1<<9 | 1: "LOOKUP_CACHED RESOLVE_IN_ROOT", 3: ""} {
 		calls, _ := played(opening("f", how))
-		if got := strings.Join(calls[0].Limits(), " "); got != want {
+		if got := strings.Join(calls[0].FlagNames(), " "); got != want {
 			t.Errorf("%#x: %s, want %s", how, got, want)
 		}
 	}
@@ -180,7 +180,7 @@ func TestLimitsOfARename(t *testing.T) {
 	walk := opening("f", 1<<16)
 	walk.Role = schema.RoleWalkParent
 	calls, _ := played(schema.Event{Role: schema.RoleRename, Phase: schema.Enter, How: 3}, walk, schema.Event{Role: schema.RoleRename, Phase: schema.Exit})
-	if got := calls[0].Limits(); !slices.Equal(got, []string{"RENAME_NOREPLACE", "RENAME_EXCHANGE"}) {
+	if got := calls[0].FlagNames(); !slices.Equal(got, []string{"RENAME_NOREPLACE", "RENAME_EXCHANGE"}) {
 		t.Errorf("limits %v", got)
 	}
 }
@@ -285,7 +285,7 @@ func TestThreadsNamesAndCgroup(t *testing.T) {
 		t.Fatalf("%d tasks", len(tasks))
 	}
 	p := tasks[i]
-	if want := []Name{{1, 7, "p"}, {2, 8, "worker"}, {3, 8, "pool"}, {4, 8, "worker"}}; !slices.Equal(p.Names, want) {
+	if want := []ThreadName{{1, 7, "p"}, {2, 8, "worker"}, {3, 8, "pool"}, {4, 8, "worker"}}; !slices.Equal(p.Names, want) {
 		t.Errorf("names %+v, want %+v", p.Names, want)
 	}
 	if !slices.Equal(p.Threads, []uint32{8}) || p.Cgroup != "/b" || tasks[j].Cgroup != "" || tasks[j].Parent != 7 {

@@ -31,7 +31,7 @@ type PathCall struct {
 	Start     *Object
 	StartAddr uint64 // its address, also where no event showed it; 0: not recorded
 	OtherRoot bool   // the root directory of the task, or one given to the walk, is not the recorder's
-	How       uint32 // LOOKUP_* of the walk of Path, as the kernel saw them, or RENAME_* of a rename; see Limits
+	How       uint32 // LOOKUP_* of the walk of Path, as the kernel saw them, or RENAME_* of a rename; see FlagNames
 
 	Components []Component // of its last walk, in the order looked up
 	Class      Class
@@ -44,14 +44,14 @@ type PathCall struct {
 	Ino    uint64  // number of that inode; 0: not recorded
 	FSType string  // of Dentry, or of the directory that the walk of Path asked last; empty: not known
 
-	At         uint64 // time of its entry, since boot
-	Took       uint64 // 0 where End is 0
-	Filesystem uint64 // of Took, the time in the filesystem as Components have it
-	Wait       uint64 // of Took, the wait for other tasks' lookups as Components have it
-	Again      uint64 // of Took, the time until the walk last started over; 0: it did not
-	Gap        Gap    // the longest time without an event, in which none was lost
-	Allocs     int    // dentries allocated
-	Negatives  int    // negative dentries that it made and that were in the cache when it returned
+	At           uint64 // time of its entry, since boot
+	Took         uint64 // 0 where End is 0
+	Filesystem   uint64 // of Took, the time in the filesystem as Components have it
+	Wait         uint64 // of Took, the wait for other tasks' lookups as Components have it
+	UntilRestart uint64 // of Took, the time until the walk last started over; 0: it did not
+	Gap          Gap    // the longest time without an event, in which none was lost
+	Allocs       int    // dentries allocated
+	Negatives    int    // negative dentries that it made and that were in the cache when it returned
 }
 
 // Clone returns a copy that may be kept: nothing writes to it, though its dentries may still change.
@@ -73,8 +73,8 @@ func (c *PathCall) TookOnce() uint64 {
 	return c.Took
 }
 
-// before holds the word that stands before the second path, for each operation on two.
-var before = map[string]string{rename: " to ", "link": " to ", "mount": " of "}
+// targetWords holds the word that stands before the second path, for each operation on two.
+var targetWords = map[string]string{renameOp: " to ", "link": " to ", "mount": " of "}
 
 // Paths returns the path as given, or both paths of an operation on two, in printable form. An empty path is
 // "", and in parentheses stands why the trace has none.
@@ -89,26 +89,26 @@ func (c *PathCall) Paths() string {
 	default:
 		s = "(path not recorded)"
 	}
-	if c.Target != "" && before[c.Operation] != "" { // an execve may walk its path twice, for a security module
-		s += before[c.Operation] + Printable(c.Target)
+	if c.Target != "" && targetWords[c.Operation] != "" { // an execve may walk its path twice, for a security module
+		s += targetWords[c.Operation] + Printable(c.Target)
 	}
 	return s
 }
 
 // Gap is the time between two successive events on the thread of a call, those of calls inside it included.
 type Gap struct {
-	From, To Mark
+	From, To EventRef
 	Took     uint64
 }
 
-// Mark is an event, printed as a word and a number.
-type Mark struct {
+// EventRef is an event, printed as a word and a number.
+type EventRef struct {
 	ID    uint64
 	Role  schema.Role
 	Phase schema.Phase // as in the file
 }
 
-func (m Mark) String() string {
+func (m EventRef) String() string {
 	s := m.Role.Label()
 	if m.Phase != schema.Whole && m.Role.Paired() {
 		s += " " + m.Phase.Label()
@@ -116,24 +116,24 @@ func (m Mark) String() string {
 	return s + " #" + strconv.FormatUint(m.ID, 10)
 }
 
-// resolves and renames are the flags that Limits names. The kernel keeps RESOLVE_* among the LOOKUP_* of
+// resolveFlags and renameFlags are the flags that FlagNames names. The kernel keeps RESOLVE_* among the LOOKUP_* of
 // include/linux/namei.h, which were renumbered. One map holds both numberings, as in neither of them
 // another flag that is set when an open begins has one of these bits.
 var (
-	resolves = map[uint32]string{
+	resolveFlags = map[uint32]string{
 		1 << 16: "RESOLVE_NO_SYMLINKS", 1 << 17: "RESOLVE_NO_MAGICLINKS", 1 << 18: "RESOLVE_NO_XDEV", 1 << 19: "RESOLVE_BENEATH", 1 << 20: "RESOLVE_IN_ROOT", 1 << 21: lookupCached,
 		1 << 24: "RESOLVE_NO_SYMLINKS", 1 << 25: "RESOLVE_NO_MAGICLINKS", 1 << 26: "RESOLVE_NO_XDEV", 1 << 27: "RESOLVE_BENEATH", 1 << 28: "RESOLVE_IN_ROOT", 1 << 9: lookupCached,
 	}
-	renames = map[uint32]string{1: "RENAME_NOREPLACE", 2: "RENAME_EXCHANGE", 4: "RENAME_WHITEOUT"}
+	renameFlags = map[uint32]string{1: "RENAME_NOREPLACE", 2: "RENAME_EXCHANGE", 4: "RENAME_WHITEOUT"}
 )
 
 const lookupCached = "LOOKUP_CACHED"
 
-// Limits names what was asked of an open or a rename besides its path: RESOLVE_* of openat2(2), or
+// FlagNames names what was asked of an open or a rename besides its path: RESOLVE_* of openat2(2), or
 // RENAME_*. LOOKUP_CACHED is RESOLVE_CACHED, or what io_uring tries first: where the cache is not enough,
 // such an open fails with EAGAIN, and a worker repeats it.
-func (c *PathCall) Limits() []string {
-	names := map[string]map[uint32]string{"open": resolves, rename: renames}[c.Operation]
+func (c *PathCall) FlagNames() []string {
+	names := map[string]map[uint32]string{"open": resolveFlags, renameOp: renameFlags}[c.Operation]
 	var out []string
 	for bit := uint32(1); bit != 0; bit <<= 1 {
 		if name := names[bit]; name != "" && c.How&bit != 0 {
@@ -152,9 +152,9 @@ type Component struct {
 	Found    Found   // how it was answered
 	Dentry   *Object // what it led to; nil: nothing
 	Negative bool    // Dentry had no inode when the walk met it
-	// Beside: the name is not in the path as given, but in the target of a symbolic link, or the filesystem
+	// OffPath: the name is not in the path as given, but in the target of a symbolic link, or the filesystem
 	// looked it up.
-	Beside   bool
+	OffPath  bool
 	OfTarget bool // of Target, not of Path
 	// Mount: the walk went on in what is mounted on the dentry.
 	Mount bool
@@ -173,12 +173,12 @@ type Component struct {
 	// Path is the path for which the filesystem was asked, see Model.Path; empty if it was not asked.
 	Path string
 
-	offset    uint64 // in the path; if Beside, the address of the name
-	mountable bool   // something was mounted on the dentry
-	looked    Roles
-	found     uint64 // time of the answer
-	allocated uint64 // time of the alloc; 0: none
-	inserted  uint64
+	offset      uint64 // in the path; if OffPath, the address of the name
+	mountable   bool   // something was mounted on the dentry
+	lookupRoles Roles
+	answeredAt  uint64 // time of the answer
+	allocatedAt uint64 // time of the alloc; 0: none
+	insertedAt  uint64
 }
 
 // Found says how a component was answered.
@@ -209,26 +209,26 @@ var Classes = []string{"unknown", "rcu", "ref", "miss"}
 
 func (c Class) String() string { return Classes[c] }
 
-// classified are the roles whose events tell the class of a call.
-var classified = asks | RolesOf(schema.RoleAlloc)
+// classRoles are the roles whose events tell the class of a call.
+var classRoles = lookupRoles | RolesOf(schema.RoleAlloc)
 
 // operation returns the operation of a path call that begins with an event of the role. An open that the
 // kernel marks as one to execute counts as an open if no execve is recorded around it: one execve opens its
 // file, the interpreters that the file names, and theirs.
 func operation(r schema.Role) string {
 	info, _ := r.Info()
-	return cmp.Or(info.Op, otherWalk)
+	return cmp.Or(info.Op, walkOp)
 }
 
-// otherWalk is a walk in an operation that has no role. rename is the operation of renameat2.
+// walkOp is a walk in an operation that has no role. renameOp is the operation of renameat2.
 const (
-	otherWalk = "walk"
-	rename    = "rename"
+	walkOp   = "walk"
+	renameOp = "rename"
 )
 
 // Operations lists the operations that a path call can have.
 func Operations() []string {
-	ops := []string{otherWalk}
+	ops := []string{walkOp}
 	for _, info := range schema.Catalogue() {
 		if info.Op != "" && !slices.Contains(ops, info.Op) {
 			ops = append(ops, info.Op)

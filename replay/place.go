@@ -12,14 +12,14 @@ const (
 	maxPathBytes = 4096 // PATH_MAX
 )
 
-// above stands for the directories above the topmost one known.
-const above = "…"
+// unknownDir stands for the directories above the topmost one known.
+const unknownDir = "…"
 
-// mounted notes that the root of a filesystem is mounted on a dentry. It does nothing if the dentry is
+// noteMount notes that the root of a filesystem is mounted on a dentry. It does nothing if the dentry is
 // below that root, as after a bind mount of /, or after pivot_root(2) has put the old / below the new one:
 // the root keeps its path, which leads to it as well.
-func (m *Model) mounted(root, on *Object) {
-	if root == nil || on == nil || m.mounts[root.Seq] == on || m.below(on, root) {
+func (m *Model) noteMount(root, on *Object) {
+	if root == nil || on == nil || m.mounts[root.Seq] == on || m.isBelow(on, root) {
 		return
 	}
 	if len(m.mounts) >= maxPlaces {
@@ -27,11 +27,11 @@ func (m *Model) mounted(root, on *Object) {
 	}
 	on.Keep()
 	m.mounts[root.Seq] = on
-	m.State.Objects.places++
+	m.State.Objects.pathChanges++
 }
 
-// below reports whether the dentry is another, or the way up from it leads there.
-func (m *Model) below(d, to *Object) bool {
+// isBelow reports whether the dentry is another, or the way up from it leads there.
+func (m *Model) isBelow(d, to *Object) bool {
 	for range maxUp {
 		if d == to {
 			return true
@@ -39,7 +39,7 @@ func (m *Model) below(d, to *Object) bool {
 		up := m.State.Objects.find(d.Parent)
 		if d.Parent == d.Addr || d.Parent == 0 {
 			up = m.mounts[d.Seq]
-		} else if up != nil && up.Born > d.self.shown {
+		} else if up != nil && up.Born > d.last.event {
 			return false
 		}
 		if d = up; d == nil {
@@ -49,8 +49,8 @@ func (m *Model) below(d, to *Object) bool {
 	return true
 }
 
-// rooted notes that an absolute path began at the dentry.
-func (m *Model) rooted(d *Object) {
+// noteRoot notes that an absolute path began at the dentry.
+func (m *Model) noteRoot(d *Object) {
 	if m.roots[d.Seq] {
 		return
 	}
@@ -58,7 +58,7 @@ func (m *Model) rooted(d *Object) {
 		clear(m.roots)
 	}
 	m.roots[d.Seq] = true
-	m.State.Objects.places++
+	m.State.Objects.pathChanges++
 }
 
 // Path returns the path of a dentry, built from the names and parents with which it and those above it were
@@ -67,50 +67,50 @@ func (m *Model) rooted(d *Object) {
 // directory that has been removed.
 func (m *Model) Path(d *Object) string { return m.pathAs("", d) }
 
-// pathAs is Path; made is a guess of the result, returned if it is right to save an allocation.
-func (m *Model) pathAs(made string, d *Object) string {
-	if dir := m.State.Objects.find(d.Parent); dir != nil && d.Parent != d.Addr && d.Name != "" && dir.Born <= d.self.shown {
+// pathAs is Path. If guess equals the result, it is returned to save an allocation.
+func (m *Model) pathAs(guess string, d *Object) string {
+	if dir := m.State.Objects.find(d.Parent); dir != nil && d.Parent != d.Addr && d.Name != "" && dir.Born <= d.last.event {
 		if path, whole := m.dirPath(dir); whole && len(path)+len(d.Name) < maxShort {
-			return inDirAs(made, path, d.Name)
+			return inDirAs(guess, path, d.Name)
 		}
 	}
-	path, _ := m.up(d, false)
+	path, _ := m.buildPath(d, false)
 	return path
 }
 
-// nearDirs is how many paths of directories are cached, each of less than maxShort bytes.
+// cachedDirs is how many paths of directories are cached, each of less than maxShort bytes.
 const (
-	nearDirs = 1 << 6
-	maxShort = 1 << 10
+	cachedDirs = 1 << 6
+	maxShort   = 1 << 10
 )
 
-// dir is a cached path of a directory, valid while Objects.places has not changed.
-type dir struct {
-	of     *Object
-	places uint64 // Objects.places when the path was made
-	path   string
+// cachedPath is the path of a directory, valid while Objects.pathChanges has not changed.
+type cachedPath struct {
+	object      *Object
+	pathChanges uint64 // Objects.pathChanges when the path was made
+	path        string
 }
 
-// dirPath is up with a cache, as many names are looked up in one directory.
+// dirPath is buildPath with a cache, as many names are looked up in one directory.
 func (m *Model) dirPath(d *Object) (path string, whole bool) {
-	known := &m.dirs[d.Addr*0x9e3779b97f4a7c15>>(64-6)]
-	if known.of == d && known.places == m.State.Objects.places {
+	known := &m.dirCache[d.Addr*0x9e3779b97f4a7c15>>(64-6)]
+	if known.object == d && known.pathChanges == m.State.Objects.pathChanges {
 		return known.path, true
 	}
-	if path, whole = m.up(d, true); whole && len(path) < maxShort {
-		*known = dir{d, m.State.Objects.places, path}
+	if path, whole = m.buildPath(d, true); whole && len(path) < maxShort {
+		*known = cachedPath{d, m.State.Objects.pathChanges, path}
 	}
 	return path, whole
 }
 
-// up makes the path of a dentry, or of a directory that something is in: one that is out of the hash table has
+// buildPath makes the path of a dentry, or of a directory that something is in: one that is out of the hash table has
 // no place, while a file is said to be where it last was. whole reports whether the path stays right until
-// Objects.places changes.
-func (m *Model) up(d *Object, in bool) (path string, whole bool) {
+// Objects.pathChanges changes.
+func (m *Model) buildPath(d *Object, asDir bool) (path string, whole bool) {
 	m.scratch = m.scratch[:0] // names from the last to the first, each reversed and with a slash behind it
-	top := above
+	top := unknownDir
 	for level := range maxUp {
-		d.placed = true
+		d.inPath = true
 		if d.Parent == d.Addr || d.Parent == 0 {
 			if on := m.mounts[d.Seq]; on != nil {
 				d = on
@@ -127,12 +127,12 @@ func (m *Model) up(d *Object, in bool) (path string, whole bool) {
 			break
 		}
 		m.scratch = appendReversed(m.scratch, d.Name)
-		if (in || level > 0) && d.Out() != 0 {
+		if (asDir || level > 0) && d.UnhashedSince() != 0 {
 			whole = true
 			break
 		}
 		up := m.State.Objects.find(d.Parent)
-		if up == nil || d.Parent == d.Addr || up.Born > d.self.shown && up.Born != 0 {
+		if up == nil || d.Parent == d.Addr || up.Born > d.last.event && up.Born != 0 {
 			break
 		}
 		d = up
@@ -165,7 +165,7 @@ func (m *Model) PathAt(addr uint64) string {
 		path, _ := m.dirPath(d)
 		return path
 	}
-	return above
+	return unknownDir
 }
 
 // InDir joins the path of a directory and a name.
@@ -176,10 +176,10 @@ func InDir(dir, name string) string {
 	return dir + "/" + name
 }
 
-// inDirAs is InDir; made is a guess of the result, as in pathAs.
-func inDirAs(made, dir, name string) string {
-	if n := len(dir); len(made) == n+1+len(name) && n > 1 && made[n] == '/' && made[:n] == dir && made[n+1:] == name {
-		return made
+// inDirAs is InDir, with a guess as in pathAs.
+func inDirAs(guess, dir, name string) string {
+	if n := len(dir); len(guess) == n+1+len(name) && n > 1 && guess[n] == '/' && guess[:n] == dir && guess[n+1:] == name {
+		return guess
 	}
 	return InDir(dir, name)
 }

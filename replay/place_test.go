@@ -25,7 +25,7 @@ func TestAMountBelowItself(t *testing.T) {
 		m.Record(&e)
 	}
 	at := func(addr uint64) *Object { return m.State.Objects.find(addr) }
-	m.rooted(at(rootAt))
+	m.noteRoot(at(rootAt))
 	for _, step := range []struct {
 		root, on uint64
 		want     map[uint64]string
@@ -35,7 +35,7 @@ func TestAMountBelowItself(t *testing.T) {
 		{rootAt, oldAt, map[uint64]string{newAt: "/r", oldAt: "/r/old", etcAt: "/etc"}},
 		{newAt, etcAt, map[uint64]string{newAt: "/etc", oldAt: "/etc/old", rAt: "/r"}},
 	} {
-		m.mounted(at(step.root), at(step.on))
+		m.noteMount(at(step.root), at(step.on))
 		for addr, want := range step.want {
 			if got := m.Path(at(addr)); got != want {
 				t.Errorf("%#x mounted on %#x: the path of %#x is %s, want %s", step.root, step.on, addr, got, want)
@@ -74,7 +74,7 @@ func TestPlaceOfWhatWasRemoved(t *testing.T) {
 		exit(end, 0)
 	}
 	seen(rootAt, rootAt, "/", schema.FactUnhashed)
-	m.rooted(m.State.Objects.find(rootAt))
+	m.noteRoot(m.State.Objects.find(rootAt))
 	seen(goneAt, rootAt, "d", 0)
 	stat("f", fileAt)
 	play(schema.Event{Role: schema.RoleDrop, Phase: schema.Enter, Dentry: fileAt, Inode: fileAt, Name: "f"}, goneAt, 0)

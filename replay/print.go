@@ -35,28 +35,28 @@ type observer interface{ observe(*Step) }
 // match. Of a Seekable source it reads only the frames that may hold what the filter asks for, and the
 // frame before each.
 func Print(w io.Writer, src Source, filter *Filter, format Format) (empty []string, err error) {
-	p := printer{src: src, filter: filter, all: filter.IsZero(), format: format, unmet: newUnmet(filter)}
+	p := printer{src: src, filter: filter, picksAll: filter.IsZero(), format: format, unmet: newUnmet(filter)}
 	p.observer, _ = format.(observer)
-	p.every = p.all && p.observer == nil
-	if filter.ofCalls() {
+	p.fastPath = p.picksAll && p.observer == nil
+	if filter.needsCalls() {
 		p.model = newCallModel(src.Header())
 		p.state = p.model.State
 	} else {
 		p.state = New(src.Header())
-		p.state.Objects.numbers, p.state.Objects.spent.on = true, true
+		p.state.Objects.numbersOnly, p.state.Objects.freeList.enabled = true, true
 	}
-	if s, ok := src.(Seekable); ok && s.Index() != nil && filter.skips() {
+	if s, ok := src.(Seekable); ok && s.Index() != nil && filter.canSkipFrames() {
 		s.Skip(p.wanted)
 	}
 	p.out = newOutput(w, format)
 	p.out.add(func(t *shown.Text) { format.begin(t, src.Header()) })
-	for err == nil && p.out.on() {
+	for err == nil && p.out.canWrite() {
 		err = p.next()
 	}
 	if werr := p.out.close(); werr != nil {
 		return nil, errors.Join(werr, ignoreEOF(err))
 	}
-	return p.unmet.why(), ignoreEOF(err)
+	return p.unmet.reasons(), ignoreEOF(err)
 }
 
 // Read calls do for each record of a source, to its end. The error is the source's.
@@ -88,15 +88,15 @@ type Seekable interface {
 // calls there have their entries), or a call that the filter asks for is still in progress.
 func (p *printer) wanted(frame int) bool {
 	x := p.src.(Seekable).Index()
-	if p.filter.mayBeIn(x, frame) || frame+1 < len(x.Offset) && p.filter.mayBeIn(x, frame+1) {
+	if p.filter.mayMatchFrame(x, frame) || frame+1 < len(x.Offset) && p.filter.mayMatchFrame(x, frame+1) {
 		return true
 	}
-	if len(p.filter.Paths) == 0 || p.filter.over(x, frame) {
+	if len(p.filter.Paths) == 0 || p.filter.endsBefore(x, frame) {
 		return false
 	}
 	goesOn := false
-	p.state.InProgress(func(c *Call) {
-		goesOn = goesOn || callRoles.Has(c.Enter.Role) && among(p.filter.Paths, c.Path)
+	p.state.EachInProgress(func(c *Call) {
+		goesOn = goesOn || callRoles.Has(c.Enter.Role) && matchesAny(p.filter.Paths, c.Path)
 	})
 	return goesOn
 }
@@ -104,8 +104,8 @@ func (p *printer) wanted(frame int) bool {
 type printer struct {
 	src      Source
 	filter   *Filter
-	all      bool // the filter picks all
-	every    bool // all, and the format is no observer
+	picksAll bool // the filter picks all
+	fastPath bool // picksAll, and the format is no observer
 	format   Format
 	state    *State
 	model    *callModel // where the filter asks for calls, else nil
@@ -126,13 +126,13 @@ func (p *printer) next() error {
 		return err
 	}
 	switch e, ok := rec.(*schema.Event); {
-	case ok && p.every && p.unmet.shown: // most often
+	case ok && p.fastPath && p.unmet.shown: // most often
 		p.last = e.ID
 		p.out.event(p.state.Event(e))
 	case ok:
 		p.event(e)
 	default:
-		p.other(rec)
+		p.printOther(rec)
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func (p *printer) event(e *schema.Event) {
 	if !p.unmet.shown {
 		p.unmet.see(step, call)
 	}
-	if p.all || p.filter.Match(step, call) {
+	if p.picksAll || p.filter.Match(step, call) {
 		p.unmet.matched++
 		if p.out.event(step) {
 			p.unmet.shown = true
@@ -154,7 +154,7 @@ func (p *printer) event(e *schema.Event) {
 	}
 }
 
-func (p *printer) other(rec schema.Record) {
+func (p *printer) printOther(rec schema.Record) {
 	switch rec := rec.(type) {
 	case *schema.Skipped:
 		p.last += rec.Events
@@ -168,7 +168,7 @@ func (p *printer) other(rec schema.Record) {
 		last := p.last
 		p.out.add(func(t *shown.Text) { p.format.damage(t, rec, last) })
 	case *schema.Program:
-		if p.filter.program(rec) {
+		if p.filter.matchesProgram(rec) {
 			p.out.add(func(t *shown.Text) { p.format.program(t, rec) })
 		}
 	case *schema.Footer:
@@ -193,7 +193,7 @@ var fields = func() (out [32][]field) {
 	return out
 }()
 
-const usual = 1<<schema.ColumnKey | 1<<schema.ColumnNameAddr | 1<<schema.ColumnDentry
+const usualColumns = 1<<schema.ColumnKey | 1<<schema.ColumnNameAddr | 1<<schema.ColumnDentry
 
 // apply applies an event. If the filter asks for calls, it also returns the path call that the event ends,
 // or else the one it is in.
@@ -204,7 +204,7 @@ func (p *printer) apply(e *schema.Event) (step *Step, call *PathCall) {
 		step, call = p.model.record(e)
 	}
 	if len(p.filter.Paths) > 0 {
-		step.path = p.state.walking(step)
+		step.path = p.state.callPath(step)
 	}
 	return step, call
 }
@@ -231,8 +231,8 @@ func (s *symbols) slot(r schema.Role, p schema.Phase) *string {
 	return &s[r][p]
 }
 
-// of returns the symbol of a role and phase, or that of another phase if only that is named, or "".
-func (s *symbols) of(r schema.Role, p schema.Phase) string {
+// symbol returns the symbol of a role and phase, or that of another phase if only that is named, or "".
+func (s *symbols) symbol(r schema.Role, p schema.Phase) string {
 	slot := s.slot(r, p)
 	if slot == nil {
 		return ""

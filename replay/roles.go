@@ -23,20 +23,20 @@ func RolesOf(roles ...schema.Role) Roles {
 
 // The roles by what they do, mostly to a dentry; see schema.Trait.
 var (
-	begins = RolesThat(schema.Begins)
-	ends   = RolesThat(schema.Ends)
-	frees  = RolesThat(schema.Frees)
-	held   = RolesThat(schema.Holds)
-	leaves = RolesThat(schema.Leaves)
-	asks   = RolesThat(schema.Asks)
-	walks  = RolesThat(schema.Walks)
-	opens  = RolesOf(schema.RoleOpen)  // what is looked up until they return belongs to them
-	evicts = RolesOf(schema.RoleEvict) // what the thread kills until they return, they killed
+	beginRoles   = RolesThat(schema.Begins)
+	endRoles     = RolesThat(schema.Ends)
+	freeRoles    = RolesThat(schema.Frees)
+	holdRoles    = RolesThat(schema.Holds)
+	unhashRoles  = RolesThat(schema.Leaves)
+	lookupRoles  = RolesThat(schema.Asks)
+	pathKeyRoles = RolesThat(schema.Walks)
+	openRoles    = RolesOf(schema.RoleOpen)  // what is looked up until they return belongs to them
+	evictRoles   = RolesOf(schema.RoleEvict) // what the thread kills until they return, they killed
 
-	lockless = RolesOf(schema.RoleLookupRCU) // the roles of asks that run in rcu-walk
+	rcuRoles = RolesOf(schema.RoleLookupRCU) // the roles of asks that run in rcu-walk
 
-	reclaims = leaves | ends | frees
-	changes  = begins | reclaims | RolesOf(schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleMove)
+	reclaimRoles = unhashRoles | endRoles | freeRoles
+	changeRoles  = beginRoles | reclaimRoles | RolesOf(schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleMove)
 )
 
 // callRoles are the roles whose entry begins a path call, or a walk in one: walkRoles, which walk a path,
@@ -63,17 +63,17 @@ func RolesThat(t schema.Trait) Roles {
 }
 
 // RolesWhere returns the roles of the catalogue for which is returns true.
-func RolesWhere(is func(schema.RoleInfo) bool) (s Roles) {
+func RolesWhere(match func(schema.RoleInfo) bool) (s Roles) {
 	for r := schema.RoleOpen; r < schema.RoleEnd; r++ {
-		if info, _ := r.Info(); is(info) {
+		if info, _ := r.Info(); match(info) {
 			s |= RolesOf(r)
 		}
 	}
 	return s
 }
 
-// Changes returns the roles that change a dentry, or show that it has ended.
-func Changes() Roles { return changes }
+// ChangeRoles returns the roles that change a dentry, or show that it has ended.
+func ChangeRoles() Roles { return changeRoles }
 
 // With returns the set with r added, if r is less than maxRole.
 func (s Roles) With(r schema.Role) Roles {
@@ -86,23 +86,23 @@ func (s Roles) With(r schema.Role) Roles {
 // Has reports whether the set holds r.
 func (s Roles) Has(r schema.Role) bool { return uint32(r) < maxRole && s&(1<<uint32(r)) != 0 }
 
-// outlined are the roles that the state of an outline looks at, see NewOutline.
-var outlined = callRoles | RolesOf(schema.RoleExec, schema.RoleExit)
+// outlineStateRoles are the roles that the state of an outline looks at, see NewOutline.
+var outlineStateRoles = callRoles | RolesOf(schema.RoleExec, schema.RoleExit)
 
-// knows are the roles whose exits may say when their entry was (TOOK).
-var knows = RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Exit.Columns.Has(schema.ColumnTook) })
+// tookRoles are the roles whose exits may say when their entry was (TOOK).
+var tookRoles = RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Exit.Columns.Has(schema.ColumnTook) })
 
 // reactions holds what the state does with an event of a role, besides pairing it and following its dentry.
 var reactions = [maxRole]*reaction{
-	schema.RoleKill: {then: (*State).killed},
-	schema.RoleMove: {then: (*State).moved},
-	schema.RoleExec: {first: (*State).takesOver},
-	schema.RoleExit: {then: (*State).abandon},
+	schema.RoleKill: {after: (*State).onKill},
+	schema.RoleMove: {after: (*State).onMove},
+	schema.RoleExec: {before: (*State).onExec},
+	schema.RoleExit: {after: (*State).abandon},
 }
 
 type reaction struct {
-	first func(*State, *schema.Event) // before its thread is looked up
-	then  func(*State, *thread)       // when its call and dentry are known; the thread is nil if it is in no call
+	before func(*State, *schema.Event) // before its thread is looked up
+	after  func(*State, *thread)       // when its call and dentry are known; the thread is nil if it is in no call
 }
 
 // String lists the names of the roles.
@@ -118,8 +118,8 @@ func (s Roles) Names() (names []string) {
 	return names
 }
 
-// Phased returns the roles of which a trace with the header has entries, and those of which it has exits.
-func Phased(h *schema.Header) (enters, exits Roles) {
+// RolesByPhase returns the roles of which a trace with the header has entries, and those of which it has exits.
+func RolesByPhase(h *schema.Header) (enters, exits Roles) {
 	for _, p := range h.GetProbe() {
 		if !p.Attached {
 			continue
@@ -136,30 +136,30 @@ func Phased(h *schema.Header) (enters, exits Roles) {
 	return enters, exits
 }
 
-// Recorded returns the roles that a trace with the header has in all their phases, and those that may have
+// RecordedRoles returns the roles that a trace with the header has in all their phases, and those that may have
 // missed hits without a count.
-func Recorded(h *schema.Header) (whole, vague Roles) {
+func RecordedRoles(h *schema.Header) (whole, vague Roles) {
 	for _, p := range h.GetProbe() {
 		if p.Attached && p.Uncounted {
 			vague |= RolesOf(p.Role)
 		}
 	}
-	enters, exits := Phased(h)
+	enters, exits := RolesByPhase(h)
 	return RolesWhere(func(r schema.RoleInfo) bool {
 		return (r.Enter == nil || enters.Has(r.Role)) && (r.Exit == nil || r.Exit.Later || exits.Has(r.Role))
 	}), vague
 }
 
-// paired returns the roles whose calls have an entry and an exit in a trace with the header.
-func paired(h *schema.Header) Roles {
-	enters, exits := Phased(h)
+// pairedRoles returns the roles whose calls have an entry and an exit in a trace with the header.
+func pairedRoles(h *schema.Header) Roles {
+	enters, exits := RolesByPhase(h)
 	return RolesWhere(func(r schema.RoleInfo) bool {
 		return r.Enter != nil && r.Exit != nil && (!r.Exit.Later || exits.Has(r.Role)) && (!h.Imported() || (enters & exits).Has(r.Role))
 	})
 }
 
-// Without returns the header as if the roles had not been recorded: their probes are not attached.
-func Without(h *schema.Header, roles Roles) *schema.Header {
+// WithoutRoles returns the header as if the roles had not been recorded: their probes are not attached.
+func WithoutRoles(h *schema.Header, roles Roles) *schema.Header {
 	if roles == 0 {
 		return h
 	}

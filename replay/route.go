@@ -9,58 +9,58 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// asked adds the entry, the exit, or the whole of a lookup to the call around it.
-func (m *Model) asked(t *threadCalls, s *Step) {
-	w := t.inner()
-	if e := s.Asked(); e.Phase == schema.Enter {
-		m.looksUp(w, e)
+// onLookup adds the entry, the exit, or the whole of a lookup to the call around it.
+func (m *Model) onLookup(t *threadCalls, s *Step) {
+	w := t.innermost()
+	if e := s.Named(); e.Phase == schema.Enter {
+		m.beginLookup(w, e)
 	}
 	e := s.Event
 	if e.Phase == schema.Enter || s.Call == nil {
 		return
 	}
-	if s.Object != nil && (e.Role != schema.RoleLookup || !m.chains) {
-		m.found(s.Object, e)
+	if s.Object != nil && (e.Role != schema.RoleLookup || !m.chainsRecorded) {
+		m.noteHit(s.Object, e)
 	}
 	if w != nil {
-		w.answered(s)
+		w.endLookup(s)
 	}
 }
 
-// looksUp adds the entry of a lookup to a path call.
-func (m *Model) looksUp(w *walker, e *schema.Event) {
-	if w == nil || w.within != 0 && e.Role == schema.RoleLookupChain { // the d_lookup around it counts
+// beginLookup adds the entry of a lookup to a path call.
+func (m *Model) beginLookup(w *walker, e *schema.Event) {
+	if w == nil || w.outerLookup != 0 && e.Role == schema.RoleLookupChain { // the d_lookup around it counts
 		return
 	}
-	if w.within = 0; e.Role == schema.RoleLookup {
-		w.within = e.ID
+	if w.outerLookup = 0; e.Role == schema.RoleLookup {
+		w.outerLookup = e.ID
 	}
-	w.slow = w.slow || !lockless.Has(e.Role)
-	m.ask(w, e)
+	w.refWalk = w.refWalk || !rcuRoles.Has(e.Role)
+	m.findComponent(w, e)
 }
 
-// ask finds the component that a lookup or an alloc is entered for, or begins it.
+// findComponent finds the component that a lookup or an alloc is entered for, or begins it.
 //
 // If the name lies in a path, it is the component there. A walk never goes back in its path: if it seems
 // to, or if __d_lookup looks up a name that rcu-walk has looked up already, the walk has started over. A
 // name elsewhere belongs to the target of a symbolic link, or to a lookup that a filesystem makes for
 // itself.
-func (m *Model) ask(w *walker, e *schema.Event) {
-	w.entered = e.ID
+func (m *Model) findComponent(w *walker, e *schema.Event) {
+	w.lookupEntry = e.ID
 	off, beside := w.locate(e)
-	r := &w.routes[w.cur]
+	r := &w.routes[w.curRoute]
 	n := len(r.parts)
-	if beside && (w.over() || w.beneath(e) || e.Role == schema.RoleAlloc && (n == 0 || r.parts[n-1].offset != off)) {
-		w.at = -1
+	if beside && (w.walksEnded() || w.isFilesystemLookup(e) || e.Role == schema.RoleAlloc && (n == 0 || r.parts[n-1].offset != off)) {
+		w.curPart = -1
 		return
 	}
-	if e.FSType != "" && w.cur == 0 {
-		w.fs = e.FSType
+	if e.FSType != "" && w.curRoute == 0 {
+		w.fsType = e.FSType
 	}
-	if n > 0 && r.parts[n-1].Beside == beside && r.parts[n-1].offset == off && r.parts[n-1].Name == e.Name {
-		if p := &r.parts[n-1]; !p.again(e) {
-			w.at = n - 1
-			p.looked |= RolesOf(e.Role)
+	if n > 0 && r.parts[n-1].OffPath == beside && r.parts[n-1].offset == off && r.parts[n-1].Name == e.Name {
+		if p := &r.parts[n-1]; !p.isRestart(e) {
+			w.curPart = n - 1
+			p.lookupRoles |= RolesOf(e.Role)
 			if p.Parent == 0 {
 				p.Parent = e.Parent
 			}
@@ -70,8 +70,8 @@ func (m *Model) ask(w *walker, e *schema.Event) {
 	if !beside {
 		m.startOver(w, off)
 	}
-	m.goOn(w, e)
-	m.add(w, Component{Name: e.Name, ID: e.ID, At: e.Time, Beside: beside, offset: off, Parent: e.Parent, looked: RolesOf(e.Role)})
+	m.noteMountOrLink(w, e)
+	m.addComponent(w, Component{Name: e.Name, ID: e.ID, At: e.Time, OffPath: beside, offset: off, Parent: e.Parent, lookupRoles: RolesOf(e.Role)})
 }
 
 // locate returns the offset of a name in the path that it lies in, and makes that the current one; or the
@@ -80,27 +80,27 @@ func (m *Model) ask(w *walker, e *schema.Event) {
 func (w *walker) locate(e *schema.Event) (off uint64, beside bool) {
 	for i := w.used - 1; i >= 0; i-- {
 		if r := &w.routes[i]; e.NameAddr-r.addr < max(uint64(r.bytes), uint64(len(r.path))) {
-			w.cur = i
+			w.curRoute = i
 			return e.NameAddr - r.addr, false
 		}
 	}
 	return e.NameAddr, true
 }
 
-// again reports whether the lookup shows that the walk has started over at this component. __d_lookup is
+// isRestart reports whether the lookup shows that the walk has started over at this component. __d_lookup is
 // for a walk that is in ref-walk already; within one walk, what follows on an rcu-walk is d_lookup or an
 // alloc.
-func (p *Component) again(e *schema.Event) bool {
-	return e.Role == schema.RoleLookupChain && p.looked != 0 && p.allocated == 0
+func (p *Component) isRestart(e *schema.Event) bool {
+	return e.Role == schema.RoleLookupChain && p.lookupRoles != 0 && p.allocatedAt == 0
 }
 
-// beneath reports whether a name that is not in the path is looked up by the filesystem on behalf of a
-// component: the dentry of the last component has been allocated and not yet inserted, or the name is that
+// isFilesystemLookup reports whether a name that is not in the path is looked up by the filesystem on behalf
+// of a component: the dentry of the last component has been allocated and not yet inserted, or the name is that
 // of a component's dentry, as in lookups by overlayfs in the filesystem below.
-func (w *walker) beneath(e *schema.Event) bool {
-	parts := w.routes[w.cur].parts
+func (w *walker) isFilesystemLookup(e *schema.Event) bool {
+	parts := w.routes[w.curRoute].parts
 	if n := len(parts); n > 0 {
-		if p := &parts[n-1]; p.allocated != 0 && p.inserted == 0 && p.Found == FoundMiss {
+		if p := &parts[n-1]; p.allocatedAt != 0 && p.insertedAt == 0 && p.Found == FoundMiss {
 			return true
 		}
 	}
@@ -108,65 +108,66 @@ func (w *walker) beneath(e *schema.Event) bool {
 	return e.NameAddr != 0 && (slices.ContainsFunc(w.routes[0].parts, named) || slices.ContainsFunc(w.routes[1].parts, named))
 }
 
-// over reports whether the walks of an operation have ended. A name looked up after that which lies in no
+// walksEnded reports whether the walks of an operation have ended. A name looked up after that which lies in no
 // path is looked up by the filesystem for itself: overlayfs looks for names in its work directory when it
 // removes a file, or copies one up.
-func (w *walker) over() bool {
+func (w *walker) walksEnded() bool {
 	return w.used > 0 && !walkRoles.Has(w.role) && w.routes[0].walk == 0 && w.routes[1].walk == 0
 }
 
 // startOver drops what a walk had found at an offset of its path and behind it, if it has come back to
 // that.
 func (m *Model) startOver(w *walker, off uint64) {
-	r := &w.routes[w.cur]
+	r := &w.routes[w.curRoute]
 	for i := range r.parts {
-		if p := &r.parts[i]; !p.Beside && p.offset >= off {
-			m.held -= len(r.parts) - i
+		if p := &r.parts[i]; !p.OffPath && p.offset >= off {
+			m.heldItems -= len(r.parts) - i
 			r.parts = r.parts[:i]
-			w.again(m.State.now)
+			w.restart(m.State.now)
 			return
 		}
 	}
 }
 
-// goOn notes where the walk went from its last component: into what is mounted there, or where a link led.
-func (m *Model) goOn(w *walker, e *schema.Event) {
-	r := &w.routes[w.cur]
+// noteMountOrLink notes where the walk went from its last component: into what is mounted there, or where a
+// link led.
+func (m *Model) noteMountOrLink(w *walker, e *schema.Event) {
+	r := &w.routes[w.curRoute]
 	n := len(r.parts)
 	if n == 0 {
-		m.starts(w, e)
+		m.noteStart(w, e)
 		return
 	}
 	p := &r.parts[n-1]
 	if p.Dentry == nil || e.Parent == 0 || e.Parent == p.Dentry.Addr {
 		return
 	}
-	if _, lost := m.State.Losses.Touched(p.found, e.Time, asks); lost || r.leaps(p, e) {
+	if _, lost := m.State.Losses.FindWindow(p.answeredAt, e.Time, lookupRoles); lost || r.skipsNames(p, e) {
 		return
 	}
 	switch {
 	case p.mountable:
 		p.Mount = true
 		if e.Facts&schema.FactParentIsRoot != 0 {
-			m.mounted(m.State.Objects.find(e.Parent), p.Dentry)
+			m.noteMount(m.State.Objects.find(e.Parent), p.Dentry)
 		}
 	default:
-		p.Link, p.Follow = true, e.Time-min(p.found, e.Time)
+		p.Link, p.Follow = true, e.Time-min(p.answeredAt, e.Time)
 	}
 }
 
-// leaps reports whether a name is not the next one in the path: .. stands between it and the component, or
+// skipsNames reports whether a name is not the next one in the path: .. stands between it and the component, or
 // a name whose lookup is not in the trace.
-func (r *route) leaps(p *Component, e *schema.Event) bool {
+func (r *route) skipsNames(p *Component, e *schema.Event) bool {
 	next := e.NameAddr - r.addr
-	if p.Beside || next >= uint64(len(r.path)) || next < p.offset {
+	if p.OffPath || next >= uint64(len(r.path)) || next < p.offset {
 		return false
 	}
-	return !stays(r.path[min(p.offset+uint64(len(p.Name)), next):next])
+	return !isOnlyDots(r.path[min(p.offset+uint64(len(p.Name)), next):next])
 }
 
-// stays reports whether a part of a path leads nowhere: it consists of slashes and single dots.
-func stays(path string) bool {
+// isOnlyDots reports whether a part of a path consists of slashes and single dots, so that it leads nowhere.
+func isOnlyDots(path string) bool {
 	for word := range strings.SplitSeq(path, "/") {
 		if word != "" && word != "." {
 			return false
@@ -175,103 +176,103 @@ func stays(path string) bool {
 	return true
 }
 
-// starts notes the directory in which the first component is looked up, if the entry of the walk did not
+// noteStart notes the directory in which the first component is looked up, if the entry of the walk did not
 // name its start. It does nothing if a component before it is not in the trace.
-func (m *Model) starts(w *walker, e *schema.Event) {
+func (m *Model) noteStart(w *walker, e *schema.Event) {
 	d := m.State.Objects.find(e.Parent)
-	if w.cur != 0 || w.used == 0 {
+	if w.curRoute != 0 || w.used == 0 {
 		return
 	}
-	if off, path := e.NameAddr-w.routes[0].addr, w.routes[0].path; off >= uint64(len(path)) || !stays(path[:off]) {
+	if off, path := e.NameAddr-w.routes[0].addr, w.routes[0].path; off >= uint64(len(path)) || !isOnlyDots(path[:off]) {
 		return
 	}
 	if w.call.Start == nil {
 		w.call.Start = d
 	}
-	if d != nil && w.routes[0].rooted && !w.call.OtherRoot {
-		m.rooted(d)
+	if d != nil && w.routes[0].absolute && !w.call.OtherRoot {
+		m.noteRoot(d)
 	}
 }
 
-func (m *Model) add(w *walker, p Component) {
-	r := &w.routes[w.cur]
-	if len(r.parts) >= maxParts || m.held >= maxAllParts {
-		w.at, w.part = -1, true
+func (m *Model) addComponent(w *walker, p Component) {
+	r := &w.routes[w.curRoute]
+	if len(r.parts) >= maxParts || m.heldItems >= maxAllParts {
+		w.curPart, w.incomplete = -1, true
 		return
 	}
-	m.held++
+	m.heldItems++
 	r.parts = append(r.parts, p)
-	w.at = len(r.parts) - 1
+	w.curPart = len(r.parts) - 1
 }
 
-// asking returns the component that is being looked up, or nil if there is none in the path.
-func (w *walker) asking() *Component {
-	if parts := w.routes[w.cur].parts; w.at >= 0 && w.at < len(parts) {
-		return &parts[w.at]
+// component returns the component that is being looked up, or nil if there is none in the path.
+func (w *walker) component() *Component {
+	if parts := w.routes[w.curRoute].parts; w.curPart >= 0 && w.curPart < len(parts) {
+		return &parts[w.curPart]
 	}
 	return nil
 }
 
-// answered adds the exit of a lookup to its component.
-func (w *walker) answered(s *Step) {
+// endLookup adds the exit of a lookup to its component.
+func (w *walker) endLookup(s *Step) {
 	id := s.Call.Enter.ID
-	if w.within == id {
-		w.within = 0
+	if w.outerLookup == id {
+		w.outerLookup = 0
 	}
-	p, e := w.asking(), s.Event
-	if w.entered != id || p == nil || s.Object == nil && p.allocated != 0 { // d_alloc_parallel looks again after the alloc
+	p, e := w.component(), s.Event
+	if w.lookupEntry != id || p == nil || s.Object == nil && p.allocatedAt != 0 { // d_alloc_parallel looks again after the alloc
 		return
 	}
-	p.found = e.Time
+	p.answeredAt = e.Time
 	p.Dentry, p.Negative = s.Object, s.Object != nil && e.Negative()
 	p.mountable = e.Facts&schema.FactMountpoint != 0
 	switch {
-	case p.allocated != 0: // d_alloc_parallel, in ref-walk, found that another task had inserted one meanwhile
-		p.ID, p.At, p.Found, p.allocated = id, s.Call.Enter.Time, FoundRef, 0
-		w.slow = true
+	case p.allocatedAt != 0: // d_alloc_parallel, in ref-walk, found that another task had inserted one meanwhile
+		p.ID, p.At, p.Found, p.allocatedAt = id, s.Call.Enter.Time, FoundRef, 0
+		w.refWalk = true
 		w.misses--
 	case s.Object == nil:
 		p.Found = FoundNothing
-	case lockless.Has(e.Role):
+	case rcuRoles.Has(e.Role):
 		p.Found = FoundRCU
-	case w.over():
+	case w.walksEnded():
 		p.Found = FoundLocked
 	default:
 		p.Found = FoundRef
 	}
 }
 
-// waited notes that another task's dentry was taken in place of the one allocated.
-func (m *Model) waited(t *threadCalls, s *Step) {
-	w := t.inner()
+// onParallel notes that another task's dentry was taken in place of the one allocated.
+func (m *Model) onParallel(t *threadCalls, s *Step) {
+	w := t.innermost()
 	if w == nil || s.Object == nil {
 		return
 	}
-	if p := w.asking(); p != nil && p.allocated != 0 && p.inserted == 0 && p.Name == s.Object.Name {
-		p.Wait, p.Dentry, p.Negative, p.inserted = s.Event.Time-p.allocated, s.Object, s.Event.Negative(), s.Event.Time
+	if p := w.component(); p != nil && p.allocatedAt != 0 && p.insertedAt == 0 && p.Name == s.Object.Name {
+		p.Wait, p.Dentry, p.Negative, p.insertedAt = s.Event.Time-p.allocatedAt, s.Object, s.Event.Negative(), s.Event.Time
 	}
 }
 
-// root reports whether the event shows the root of a filesystem.
-func root(e *schema.Event) bool { return e.Dentry != 0 && e.Parent == e.Dentry }
+// showsRoot reports whether the event shows the root of a filesystem.
+func showsRoot(e *schema.Event) bool { return e.Dentry != 0 && e.Parent == e.Dentry }
 
-// allocated adds the entry, the exit, or the whole of an alloc to the call around it.
-func (m *Model) allocated(t *threadCalls, s *Step) {
-	e, w := s.Event, t.inner()
+// onAlloc adds the entry, the exit, or the whole of an alloc to the call around it.
+func (m *Model) onAlloc(t *threadCalls, s *Step) {
+	e, w := s.Event, t.innermost()
 	if w == nil {
 		return
 	}
-	if asked := s.Asked(); asked.Phase == schema.Enter {
-		m.ask(w, asked)
+	if asked := s.Named(); asked.Phase == schema.Enter {
+		m.findComponent(w, asked)
 	}
 	if e.Phase == schema.Enter {
 		return
 	}
 	w.call.Allocs++
-	p := w.asking()
-	if s.Call == nil || w.entered != s.Call.Enter.ID || p == nil {
+	p := w.component()
+	if s.Call == nil || w.lookupEntry != s.Call.Enter.ID || p == nil {
 		return
 	}
-	p.Dentry, p.Found, p.allocated, p.inserted = s.Object, FoundMiss, e.Time, 0
+	p.Dentry, p.Found, p.allocatedAt, p.insertedAt = s.Object, FoundMiss, e.Time, 0
 	w.misses++
 }

@@ -101,7 +101,7 @@ func reused(t *testing.T, name string, src Source) (again int) {
 			d.Keep()
 			kept = append(kept, met{d, d.Seq})
 		}
-		s.InProgress(func(c *Call) {
+		s.EachInProgress(func(c *Call) {
 			hold(step.Event, within[c.Enter.ID])
 			within[c.Enter.ID] = append(within[c.Enter.ID], met{d, d.Seq})
 		})
@@ -116,15 +116,15 @@ func sameOfEach(t *testing.T, name string, trace []byte) (taken int) {
 	}
 	defer r.Close()
 	makes, takes := New(r.Header()), New(r.Header())
-	takes.Objects.spent.on = true
+	takes.Objects.freeList.enabled = true
 	for {
 		rec, err := r.Next()
 		if err != nil {
 			return taken
 		}
-		before := takes.Objects.spent.count
+		before := takes.Objects.freeList.count
 		m, s := makes.Record(rec), takes.Record(rec)
-		if takes.Objects.spent.count < before {
+		if takes.Objects.freeList.count < before {
 			taken++
 		}
 		if m == nil {

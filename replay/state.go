@@ -10,23 +10,23 @@ type State struct {
 	Objects Objects
 	Losses  Losses
 
-	givenUp []func(*Call)         // see OnGivenUp
-	renamed func(from, to uint32) // called when a thread has got another's id; may be nil
-	threads map[uint32]*thread
-	idle    []*thread // threads without a call in progress, for reuse
-	last    *thread   // the thread of the last event, still in threads
-	silent  bool      // an exit whose role has TOOK came without it
-	paired  Roles     // roles recorded on entry and on exit
-	logged  bool      // a kernel log: an event without a thread is not paired
-	marked  bool      // the entry and exit of every drop_caches are recorded, or their loss is
-	now     uint64
-	passed  bool   // events before joined were skipped: an exit may have its entry there
-	joined  uint64 // time of the first event after the skipped ones
-	entries int    // since the calls in progress were last counted
-	outline bool   // only path calls are looked at, see NewOutline
-	closed  bool   // the exit is recorded of every path call whose entry is
-	leaf    Call   // the last call that was one event
-	step    Step
+	onGivenUp      []func(*Call)         // see OnGivenUp
+	onRenamed      func(from, to uint32) // called when a thread has got another's id; may be nil
+	threads        map[uint32]*thread
+	idle           []*thread // threads without a call in progress, for reuse
+	last           *thread   // the thread of the last event, still in threads
+	tookMissing    bool      // an exit whose role has TOOK came without it
+	paired         Roles     // roles recorded on entry and on exit
+	logged         bool      // a kernel log: an event without a thread is not paired
+	evictsRecorded bool      // the entry and exit of every drop_caches are recorded, or their loss is
+	now            uint64
+	skipped        bool   // events before resumedAt were skipped: an exit may have its entry there
+	resumedAt      uint64 // time of the first event after the skipped ones
+	entries        int    // since the calls in progress were last counted
+	outline        bool   // only path calls are looked at, see NewOutline
+	exitsRecorded  bool   // the exit is recorded of every path call whose entry is
+	whole          Call   // the last call that was one event
+	step           Step
 }
 
 // Step is an event with its context. It is valid until the next event.
@@ -35,12 +35,12 @@ type Step struct {
 	Depth int   // number of calls of this thread that enclose it
 	Call  *Call // the call it enters, leaves or is; nil for a role without exit, or if Stray
 	Open  *Call // the innermost open around it, itself included; nil: none
-	// Within is Open, or else an open whose exit may be lost: it is around the event unless it has ended
+	// MaybeOpen is Open, or else an open whose exit may be lost: it is around the event unless it has ended
 	// unseen. An exit that later says it belongs to that open (TOOK) tells that it had not.
-	Within *Call
-	Object *Object // the dentry Event.Dentry; nil for NULL
-	Stray  bool    // an exit without an entry
-	path   string  // see walking; set only if the caller asks for it
+	MaybeOpen *Call
+	Object    *Object // the dentry Event.Dentry; nil for NULL
+	Stray     bool    // an exit without an entry
+	path      string  // see callPath; set only if the caller asks for it
 }
 
 // Call is one call of a function on one thread, from its entry to its exit.
@@ -50,9 +50,9 @@ type Call struct {
 	Outer *Call         // of an open: the open inside which it is made; nil in most cases
 	Path  string        // the path walked; for an operation, that of its first walk
 	Tag   int           // for the caller's use; 0 at entry
-	// After and AfterTime are the id and time of an event that the call was not entered before: its entry,
+	// NotBefore and NotBeforeTime are the id and time of an event that the call was not entered before: its entry,
 	// or if the call is one event, the thread's last event that cannot be reclaim within it; 0: not known.
-	After, AfterTime uint64
+	NotBefore, NotBeforeTime uint64
 
 	enter schema.Event // what Enter points to while the call is in progress
 }
@@ -62,13 +62,13 @@ func New(h *schema.Header) *State {
 	s := &State{
 		threads: make(map[uint32]*thread),
 		logged:  h.Logged(),
-		paired:  paired(h),
+		paired:  pairedRoles(h),
 	}
 	s.Objects = newObjects(h, &s.Losses)
-	enters, _ := Phased(h)
-	s.closed = !h.Imported() && enters&callRoles&^s.paired == 0
-	whole, vague := Recorded(h)
-	s.marked = (whole &^ vague).Has(schema.RoleEvict)
+	enters, _ := RolesByPhase(h)
+	s.exitsRecorded = !h.Imported() && enters&callRoles&^s.paired == 0
+	whole, vague := RecordedRoles(h)
+	s.evictsRecorded = (whole &^ vague).Has(schema.RoleEvict)
 	return s
 }
 
@@ -96,61 +96,61 @@ func (s *State) Record(rec schema.Record) *Step {
 //  4. An entry whose role has exits is pushed. A call that is one event encloses nothing.
 func (s *State) Event(e *schema.Event) *Step {
 	line := s.logged && e.TID == 0
-	if e.Time < s.now || s.passed {
-		s.outOfTurn(e.Time, line)
+	if e.Time < s.now || s.skipped {
+		s.timeJump(e.Time, line)
 	}
 	s.now = max(s.now, e.Time)
-	s.Losses.resumed(e.Time)
-	s.Losses.pass(s.now)
-	if s.step = (Step{Event: e}); s.outline && !outlined.Has(e.Role) {
+	s.Losses.endDamage(e.Time)
+	s.Losses.beginDue(s.now)
+	if s.step = (Step{Event: e}); s.outline && !outlineStateRoles.Has(e.Role) {
 		return &s.step
 	}
 	reacts := reactions[slotOf(e.Role)]
-	if reacts != nil && reacts.first != nil {
-		reacts.first(s, e)
+	if reacts != nil && reacts.before != nil {
+		reacts.before(s, e)
 	}
 	t := s.thread(e.TID)
-	if t != nil && t.first <= s.Losses.until && len(s.Losses.windows) > 0 {
-		s.unsettle(t)
+	if t != nil && t.first <= s.Losses.lostUntil && len(s.Losses.windows) > 0 {
+		s.suspendCalls(t)
 	}
-	if len(s.Objects.reading) > 0 {
-		s.Objects.readOver(e)
+	if len(s.Objects.unlockedReads) > 0 {
+		s.Objects.endReads(e)
 	}
 	if e.Entry != nil {
-		s.call(t)
+		s.wholeCall(t)
 		return &s.step
 	}
 	paired := s.paired.Has(e.Role) && !line
 	if e.Phase == schema.Exit && paired {
-		s.silent = s.silent || knows.Has(e.Role) && !e.Columns.Has(schema.ColumnTook)
+		s.tookMissing = s.tookMissing || tookRoles.Has(e.Role) && !e.Columns.Has(schema.ColumnTook)
 		s.leave(t)
 	}
 	if t != nil {
 		s.step.Depth = len(t.calls)
-		s.enclose(t)
+		s.findOpen(t)
 	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 && !s.outline {
 		s.step.Object = s.Objects.apply(e, s.step.Call)
 	}
-	if e.Phase == schema.Enter && asks.Has(e.Role) {
-		s.Objects.under(e)
+	if e.Phase == schema.Enter && lookupRoles.Has(e.Role) {
+		s.Objects.applyParent(e)
 	}
-	if reacts != nil && reacts.then != nil {
-		reacts.then(s, t)
+	if reacts != nil && reacts.after != nil {
+		reacts.after(s, t)
 	}
 	if e.Phase == schema.Enter && paired {
 		s.enter(t)
 	} else if t != nil && t.idle() {
 		s.retire(t)
 	}
-	if t := s.last; t != nil && t.tid == e.TID && !t.idle() && !reclaims.Has(e.Role) { // reclaim may be inside a call that is one event
-		t.seen, t.at = e.ID, e.Time
+	if t := s.last; t != nil && t.tid == e.TID && !t.idle() && !reclaimRoles.Has(e.Role) { // reclaim may be inside a call that is one event
+		t.lastEvent, t.lastTime = e.ID, e.Time
 	}
 	return &s.step
 }
 
 // Loss applies a loss record.
-func (s *State) Loss(l *schema.Loss) { s.Losses.record(l, s.now) }
+func (s *State) Loss(l *schema.Loss) { s.Losses.addRecord(l, s.now) }
 
 // Damage applies a stretch of the file that could not be read: anything may have happened between the event
 // before it and now, so the calls in progress are given up.
@@ -158,7 +158,7 @@ func (s *State) Damage(d *schema.Damage) {
 	if d.Behind {
 		return
 	}
-	s.Losses.damage(d, s.now)
+	s.Losses.addDamage(d, s.now)
 	for _, t := range s.threadsInOrder() {
 		s.abandon(t)
 		s.retire(t)
@@ -172,7 +172,7 @@ func (s *State) Skipped() {
 		s.abandon(t)
 		s.retire(t)
 	}
-	s.passed, s.joined = true, 0
+	s.skipped, s.resumedAt = true, 0
 	s.Objects.restart()
 }
 
@@ -189,8 +189,8 @@ func (s *State) thread(tid uint32) *thread {
 
 func (s *State) enter(t *thread) {
 	e := s.step.Event
-	if s.entries++; (s.entries >= sweepEvery || t != nil && len(t.calls) >= maxDepth) && s.crowded(t) { // nothing encloses it any more
-		t, s.step.Open, s.step.Within, s.step.Depth = s.threads[e.TID], nil, nil, 0
+	if s.entries++; (s.entries >= sweepEvery || t != nil && len(t.calls) >= maxDepth) && s.limitCalls(t) { // nothing encloses it any more
+		t, s.step.Open, s.step.MaybeOpen, s.step.Depth = s.threads[e.TID], nil, nil, 0
 	}
 	if t == nil {
 		t = s.begin(e.TID)
@@ -199,16 +199,16 @@ func (s *State) enter(t *thread) {
 	c.enter = *e
 	c.Enter = &c.enter
 	c.Open, c.Outer, c.Path, c.Tag = nil, nil, "", 0
-	c.After, c.AfterTime = e.ID, e.Time
+	c.NotBefore, c.NotBeforeTime = e.ID, e.Time
 	if walkRoles.Has(e.Role) {
 		c.Path = e.Name
 		if n := len(t.calls); n > 0 && t.calls[n-1].Path == "" && callRoles.Has(t.calls[n-1].Enter.Role) {
 			t.calls[n-1].Path = e.Name
 		}
 	}
-	if opens.Has(e.Role) {
+	if openRoles.Has(e.Role) {
 		c.Open, c.Outer = c, s.step.Open
-		s.step.Open, s.step.Within, t.maybe = c, c, nil
+		s.step.Open, s.step.MaybeOpen, t.maybeOpen = c, c, nil
 	} else {
 		c.Open = s.step.Open
 	}
@@ -218,74 +218,74 @@ func (s *State) enter(t *thread) {
 	}
 }
 
-// moved handles the exit of a __d_move, whose entry names the dentry whose place was taken.
-func (s *State) moved(*thread) {
+// onMove handles the exit of a __d_move, whose entry names the dentry whose place was taken.
+func (s *State) onMove(*thread) {
 	if c, e := s.step.Call, s.step.Event; c != nil && e.Phase == schema.Exit {
-		s.Objects.displaced(c.Enter.Target, e.ID)
+		s.Objects.noteDisplaced(c.Enter.Target, e.ID)
 	}
 }
 
-// outOfTurn handles the time of an event that is earlier than the last one, or the first after skipped
+// timeJump handles the time of an event that is earlier than the last one, or the first after skipped
 // events.
-func (s *State) outOfTurn(at uint64, line bool) {
-	if s.passed && s.joined == 0 {
-		s.joined = at
+func (s *State) timeJump(at uint64, line bool) {
+	if s.skipped && s.resumedAt == 0 {
+		s.resumedAt = at
 	}
 	if at < s.now && !line {
-		s.Losses.backwards(at, s.now)
+		s.Losses.addBackwards(at, s.now)
 	}
 }
 
-// call handles a call that is one event: its entry with the directory it was given, and its exit.
-func (s *State) call(t *thread) {
-	e, c := s.step.Event, &s.leaf
-	s.step.Call, c.Enter, c.After, c.AfterTime = c, e.Entry, 0, 0
+// wholeCall handles a call that is one event: its entry with the directory it was given, and its exit.
+func (s *State) wholeCall(t *thread) {
+	e, c := s.step.Event, &s.whole
+	s.step.Call, c.Enter, c.NotBefore, c.NotBeforeTime = c, e.Entry, 0, 0
 	if t != nil {
 		s.step.Depth = len(t.calls)
-		s.enclose(t)
-		if c.After, c.AfterTime = t.seen, t.at; !t.idle() {
-			t.seen, t.at = e.ID, e.Time
+		s.findOpen(t)
+		if c.NotBefore, c.NotBeforeTime = t.lastEvent, t.lastTime; !t.idle() {
+			t.lastEvent, t.lastTime = e.ID, e.Time
 		}
 	}
 	c.Open = s.step.Open
-	if asks.Has(e.Role) {
-		s.Objects.under(e.Entry)
+	if lookupRoles.Has(e.Role) {
+		s.Objects.applyParent(e.Entry)
 	}
 	if e.Columns.Has(schema.ColumnDentry) && e.Dentry != 0 {
 		s.step.Object = s.Objects.apply(e, c)
 	}
 }
 
-// enclose finds the open around the event. It is not known inside a call since whose entry an open may have
+// findOpen finds the open around the event. It is not known inside a call since whose entry an open may have
 // begun unseen.
-func (s *State) enclose(t *thread) {
+func (s *State) findOpen(t *thread) {
 	if n := len(t.calls); s.step.Open == nil && n > 0 {
 		c := t.calls[n-1]
-		if c == c.Open || t.first > s.Losses.until || !s.Losses.since(c.Enter.Time, schema.RoleOpen) {
+		if c == c.Open || t.first > s.Losses.lostUntil || !s.Losses.lostSince(c.Enter.Time, schema.RoleOpen) {
 			s.step.Open = c.Open
 		}
 	}
-	if s.step.Within = s.step.Open; s.step.Within == nil {
-		s.step.Within = t.maybe
+	if s.step.MaybeOpen = s.step.Open; s.step.MaybeOpen == nil {
+		s.step.MaybeOpen = t.maybeOpen
 	}
 }
 
-// unsettle takes out the calls whose exit may be among events lost since their entry. Those whose exit can
+// suspendCalls removes the calls whose exit may be among events lost since their entry. Those whose exit can
 // say when its entry was become pending.
-func (s *State) unsettle(t *thread) {
+func (s *State) suspendCalls(t *thread) {
 	sure := t.calls[:0]
 	for _, c := range t.calls {
 		switch {
-		case !s.Losses.since(c.Enter.Time, c.Enter.Role):
+		case !s.Losses.lostSince(c.Enter.Time, c.Enter.Role):
 			sure = append(sure, c)
-		case knows.Has(c.Enter.Role):
+		case tookRoles.Has(c.Enter.Role):
 			if len(t.pending) == maxPending {
 				s.giveUp(t.pending[0])
 				t.pending = append(t.pending[:0], t.pending[1:]...)
 			}
 			t.pending = append(t.pending, c)
-			if c == c.Open && !s.silent {
-				t.maybe = c
+			if c == c.Open && !s.tookMissing {
+				t.maybeOpen = c
 			}
 		default:
 			t.spare = append(t.spare, c)
@@ -300,18 +300,18 @@ func (s *State) unsettle(t *thread) {
 func (s *State) leave(t *thread) {
 	e := s.step.Event
 	if t == nil {
-		s.step.Stray = !s.before(e)
+		s.step.Stray = !s.entrySkipped(e)
 		return
 	}
-	if opens.Has(e.Role) {
-		t.maybe = nil
+	if openRoles.Has(e.Role) {
+		t.maybeOpen = nil
 	}
 	c := innermost(t.calls, e)
 	if c == nil && e.Entered != 0 {
 		c = innermost(t.pending, e)
 	}
 	if c == nil || e.Entered != 0 && s.Losses.mispairedSince(e.Entered, e.Role) {
-		s.step.Stray = !s.before(e)
+		s.step.Stray = !s.entrySkipped(e)
 		return
 	}
 	s.step.Call, s.step.Open = c, c.Open
@@ -319,13 +319,13 @@ func (s *State) leave(t *thread) {
 		t.calls, t.spare = t.calls[:n-1], append(t.spare, c)
 		return
 	}
-	t.calls = s.until(t, t.calls, c)
-	t.pending = s.until(t, t.pending, c)
+	t.calls = s.dropSince(t, t.calls, c)
+	t.pending = s.dropSince(t, t.pending, c)
 }
 
-// before reports whether the entry of an exit may be among the skipped events.
-func (s *State) before(exit *schema.Event) bool {
-	return s.passed && (exit.Entered == 0 || exit.Entered < s.joined)
+// entrySkipped reports whether the entry of an exit may be among the skipped events.
+func (s *State) entrySkipped(exit *schema.Event) bool {
+	return s.skipped && (exit.Entered == 0 || exit.Entered < s.resumedAt)
 }
 
 // innermost returns the innermost call that the exit may end, or nil.
@@ -338,8 +338,8 @@ func innermost(calls []*Call, exit *schema.Event) *Call {
 	return nil
 }
 
-// until returns the calls entered before c, and drops the others.
-func (s *State) until(t *thread, calls []*Call, c *Call) []*Call {
+// dropSince returns the calls entered before c, and drops the others.
+func (s *State) dropSince(t *thread, calls []*Call, c *Call) []*Call {
 	kept := calls[:0]
 	for _, other := range calls {
 		if other.Enter.ID < c.Enter.ID {
@@ -356,20 +356,20 @@ func (s *State) until(t *thread, calls []*Call, c *Call) []*Call {
 
 // OnGivenUp adds f to the functions that are called for each call that is dropped although its exit was not
 // seen.
-func (s *State) OnGivenUp(f func(*Call)) { s.givenUp = append(s.givenUp, f) }
+func (s *State) OnGivenUp(f func(*Call)) { s.onGivenUp = append(s.onGivenUp, f) }
 
 func (s *State) giveUp(calls ...*Call) {
-	for _, f := range s.givenUp {
+	for _, f := range s.onGivenUp {
 		for _, c := range calls {
 			f(c)
 		}
 	}
 }
 
-// killed notes the drop_caches call of the thread, if there is one, as what killed the dentry.
-func (s *State) killed(t *thread) {
-	if d := s.step.Object; d != nil && d.Killed == s.step.Event.ID && t != nil && s.marked {
-		if c := t.innermost(evicts); c != nil {
+// onKill notes the drop_caches call of the thread, if there is one, as what killed the dentry.
+func (s *State) onKill(t *thread) {
+	if d := s.step.Object; d != nil && d.Killed == s.step.Event.ID && t != nil && s.evictsRecorded {
+		if c := t.innermost(evictRoles); c != nil {
 			d.Evict = c.Enter.ID
 		}
 	}

@@ -77,15 +77,15 @@ func TestAnAddressUsedAgainIsAnotherObject(t *testing.T) {
 	f.do(3, schema.RoleFree, schema.Enter, a)
 	f.do(1, schema.RoleAlloc, schema.Enter, 0)
 	second := f.do(1, schema.RoleAlloc, schema.Exit, a).Object
-	if second == first || second.Before.Seq != first.Seq || second.Before.Killed != first.Killed || first.Killed == 0 {
+	if second == first || second.Former.Seq != first.Seq || second.Former.Killed != first.Killed || first.Killed == 0 {
 		t.Errorf("second tenant %+v of %+v", second, first)
 	}
-	if first.Unwatched != 0 || first.Broken != 0 || second.Broken != 0 {
-		t.Errorf("broken: %d, %d", first.Broken, second.Broken)
+	if first.Unwatched != 0 || first.KillMissed != 0 || second.KillMissed != 0 {
+		t.Errorf("broken: %d, %d", first.KillMissed, second.KillMissed)
 	}
 	f.do(1, schema.RoleAlloc, schema.Enter, 0)
 	f.do(1, schema.RoleAlloc, schema.Exit, a)
-	if second.Broken == 0 {
+	if second.KillMissed == 0 {
 		t.Error("an address handed out twice without a kill is not noticed")
 	}
 }
@@ -102,7 +102,7 @@ func TestKillInsideDropCachesIsEviction(t *testing.T) {
 
 func TestLossesTouchTheirWindowAndRolesOnly(t *testing.T) {
 	var l Losses
-	l.record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: schema.RoleAlloc, Count: 3, FirstNs: 100, LastNs: 200}, 90)
+	l.addRecord(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: schema.RoleAlloc, Count: 3, FirstNs: 100, LastNs: 200}, 90)
 	for _, c := range []struct {
 		first, last uint64
 		roles       Roles
@@ -115,14 +115,14 @@ func TestLossesTouchTheirWindowAndRolesOnly(t *testing.T) {
 		{200, 300, RolesOf(schema.RoleAlloc), true},
 		{201, 300, RolesOf(schema.RoleAlloc), false},
 	} {
-		if _, got := l.Touched(c.first, c.last, c.roles); got != c.want {
-			t.Errorf("Touched(%d, %d, %b) = %v", c.first, c.last, c.roles, got)
+		if _, got := l.FindWindow(c.first, c.last, c.roles); got != c.want {
+			t.Errorf("FindWindow(%d, %d, %b) = %v", c.first, c.last, c.roles, got)
 		}
 	}
 	if l.Late {
 		t.Error("a loss in its place counts as late")
 	}
-	l.record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_MISSED, Count: 1, FirstNs: 300, LastNs: 310}, 305)
+	l.addRecord(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_MISSED, Count: 1, FirstNs: 300, LastNs: 310}, 305)
 	if !l.Late || l.Total != 4 {
 		t.Errorf("late %v, total %d", l.Late, l.Total)
 	}
@@ -138,8 +138,8 @@ func TestLossesThatTouchEverythingAfter(t *testing.T) {
 		schema.LossCause_LOSS_CAUSE_UNWATCHED:      false, // its events carry FACT_UNWATCHED
 	} {
 		var l Losses
-		l.record(&schema.Loss{Cause: cause, Role: schema.RoleFork, Count: 1, FirstNs: 100, LastNs: 200}, 90)
-		if _, got := l.Touched(1000, 2000, RolesOf(schema.RoleKill)); got != want {
+		l.addRecord(&schema.Loss{Cause: cause, Role: schema.RoleFork, Count: 1, FirstNs: 100, LastNs: 200}, 90)
+		if _, got := l.FindWindow(1000, 2000, RolesOf(schema.RoleKill)); got != want {
 			t.Errorf("%s: touched %v, want %v", cause.Label(), got, want)
 		}
 		if len(l.Windows()) != 1 || l.Total != 1 || l.Recorded != 1 {
@@ -151,14 +151,14 @@ func TestLossesThatTouchEverythingAfter(t *testing.T) {
 func TestUnwatchedDentriesAreOneWindow(t *testing.T) {
 	var l Losses
 	for i := range uint64(2 * maxWindows) {
-		l.record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_UNWATCHED, Role: schema.RoleLookup, Count: 2, FirstNs: i, LastNs: i + 10}, 0)
+		l.addRecord(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_UNWATCHED, Role: schema.RoleLookup, Count: 2, FirstNs: i, LastNs: i + 10}, 0)
 	}
-	l.record(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: schema.RoleAlloc, Count: 1, FirstNs: 9000, LastNs: 9100}, 0)
+	l.addRecord(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Role: schema.RoleAlloc, Count: 1, FirstNs: 9000, LastNs: 9100}, 0)
 	w := l.Windows()
 	if len(w) != 2 || w[1].Count != 4*maxWindows || w[1].Last != 2*maxWindows+9 || w[1].Role != schema.RoleLookup {
 		t.Errorf("%+v", w)
 	}
-	if _, hit := l.Touched(5000, 8999, RolesOf(schema.RoleAlloc)); hit {
+	if _, hit := l.FindWindow(5000, 8999, RolesOf(schema.RoleAlloc)); hit {
 		t.Error("a loss that was joined with nothing touches what came before it")
 	}
 }
@@ -168,17 +168,17 @@ func TestDamageLastsUntilTheNextEvent(t *testing.T) {
 	f.do(1, schema.RoleOpen, schema.Enter, 0)
 	f.Damage(&schema.Damage{Offset: 77, Events: 5})
 	all := RolesOf(schema.RoleKill)
-	if _, hit := f.Losses.Touched(1e15, 2e15, all); !hit {
+	if _, hit := f.Losses.FindWindow(1e15, 2e15, all); !hit {
 		t.Error("damage at the end of what is read does not reach on")
 	}
 	f.id = 9
 	if s := f.do(1, schema.RoleOpen, schema.Exit, 0); !s.Stray {
 		t.Error("a call went on across damage")
 	}
-	if _, hit := f.Losses.Touched(5000, 6000, all); !hit {
+	if _, hit := f.Losses.FindWindow(5000, 6000, all); !hit {
 		t.Error("nothing is missing inside the damage")
 	}
-	if _, hit := f.Losses.Touched(10001, 20000, all); hit {
+	if _, hit := f.Losses.FindWindow(10001, 20000, all); hit {
 		t.Error("events are missing after the damage")
 	}
 }

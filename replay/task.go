@@ -18,10 +18,10 @@ type Task struct {
 	// Program is the name of its first thread, from its last exec or prctl(2); where that thread has not
 	// been seen, the name of another one.
 	Program  string
-	Programs []string // values of Program, each once, in order; at most the first maxExecs
-	Names    []Name   // names of its threads, an entry for each change; at most the first maxNames
-	Threads  []uint32 // threads seen besides the first, in order; at most maxNames
-	Cgroup   string   // path in the cgroup2 hierarchy at its exit, or else at its last exec; empty: not known
+	Programs []string     // values of Program, each once, in order; at most the first maxExecs
+	Names    []ThreadName // names of its threads, an entry for each change; at most the first maxNames
+	Threads  []uint32     // threads seen besides the first, in order; at most maxNames
+	Cgroup   string       // path in the cgroup2 hierarchy at its exit, or else at its last exec; empty: not known
 	Forked   uint64
 	Execs    []Exec // at most the first maxExecs
 	Exited   uint64
@@ -35,8 +35,8 @@ type Task struct {
 	bytes  int  // of the strings it holds
 }
 
-// Name is the name of a thread from an event on: from an exec, from prctl(2), or from its birth.
-type Name struct {
+// ThreadName is the name of a thread from an event on: from an exec, from prctl(2), or from its birth.
+type ThreadName struct {
 	ID   uint64 `json:"id"`
 	TID  uint32 `json:"tid"`
 	Comm string `json:"comm"`
@@ -62,7 +62,7 @@ func (m *Model) task(pid uint32) *Task {
 	t := m.tasks[pid]
 	if t == nil {
 		if len(m.tasks) >= maxTasks {
-			m.fewer()
+			m.limitTasks()
 		}
 		t = &Task{PID: pid}
 		m.tasks[pid] = t
@@ -70,16 +70,16 @@ func (m *Model) task(pid uint32) *Task {
 	return t
 }
 
-// fewer makes room for processes. It hands out those that have ended, and all if that is not enough.
-func (m *Model) fewer() {
+// limitTasks makes room for processes. It hands out those that have ended, and all if that is not enough.
+func (m *Model) limitTasks() {
 	for _, t := range m.tasksInOrder() {
 		if t.Exited != 0 {
-			m.leaves(t.PID)
+			m.handOutTask(t.PID)
 		}
 	}
 	if len(m.tasks) > maxTasks/2 {
 		for _, t := range m.tasksInOrder() {
-			m.leaves(t.PID)
+			m.handOutTask(t.PID)
 		}
 	}
 	for _, s := range m.threads {
@@ -92,8 +92,8 @@ func (m *Model) tasksInOrder() []*Task {
 	return slices.SortedFunc(maps.Values(m.tasks), func(a, b *Task) int { return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Forked, b.Forked)) })
 }
 
-// leaves hands out a process and forgets it.
-func (m *Model) leaves(pid uint32) {
+// handOutTask hands out a process and forgets it.
+func (m *Model) handOutTask(pid uint32) {
 	t := m.tasks[pid]
 	delete(m.tasks, pid)
 	m.taskBytes -= t.bytes
@@ -102,52 +102,52 @@ func (m *Model) leaves(pid uint32) {
 	}
 }
 
-// see takes an event of a process.
-func (m *Model) see(t *Task, e *schema.Event) {
+// noteTask notes the time of an event of a process, and its program.
+func (m *Model) noteTask(t *Task, e *schema.Event) {
 	if t.First == 0 {
 		t.First, t.FirstAt = e.ID, e.Time
-		m.name(t, e)
+		m.noteProgram(t, e)
 	}
 	t.LastAt = max(t.LastAt, e.Time)
 	if t.Program != e.Comm || !t.leader && e.TID == e.PID {
-		m.name(t, e)
+		m.noteProgram(t, e)
 	}
 }
 
-// called notes that a thread of a process has a new name.
-func (m *Model) called(s *threadCalls, e *schema.Event) {
+// noteThreadName notes that a thread of a process has a new name.
+func (m *Model) noteThreadName(s *threadCalls, e *schema.Event) {
 	t := s.task
-	if s.comm = strings.Clone(e.Comm); len(t.Names) < maxNames && m.room(t, s.comm) {
-		t.Names = append(t.Names, Name{e.ID, e.TID, s.comm})
+	if s.comm = strings.Clone(e.Comm); len(t.Names) < maxNames && m.reserveBytes(t, s.comm) {
+		t.Names = append(t.Names, ThreadName{e.ID, e.TID, s.comm})
 	}
 	if e.TID != e.PID && len(t.Threads) < maxNames && !slices.Contains(t.Threads, e.TID) {
 		t.Threads = append(t.Threads, e.TID)
 	}
 }
 
-// belongs notes the cgroup that an event shows its process in.
-func (m *Model) belongs(t *Task, e *schema.Event) {
-	if e.Cgroup != "" && e.Cgroup != t.Cgroup && m.room(t, e.Cgroup) {
+// noteCgroup notes the cgroup that an event shows its process in.
+func (m *Model) noteCgroup(t *Task, e *schema.Event) {
+	if e.Cgroup != "" && e.Cgroup != t.Cgroup && m.reserveBytes(t, e.Cgroup) {
 		t.Cgroup = strings.Clone(e.Cgroup)
 	}
 }
 
-// name takes the name of a thread for its process, if it is the first thread, or the first thread's name is
-// not known.
-func (m *Model) name(t *Task, e *schema.Event) {
+// noteProgram takes the name of a thread for its process, if it is the first thread, or the first thread's
+// name is not known.
+func (m *Model) noteProgram(t *Task, e *schema.Event) {
 	if e.TID != e.PID && t.leader {
 		return
 	}
 	if t.leader = e.TID == e.PID; t.Program != e.Comm {
 		t.Program = strings.Clone(e.Comm)
 	}
-	if len(t.Programs) < maxExecs && !slices.Contains(t.Programs, t.Program) && m.room(t, t.Program) {
+	if len(t.Programs) < maxExecs && !slices.Contains(t.Programs, t.Program) && m.reserveBytes(t, t.Program) {
 		t.Programs = append(t.Programs, t.Program)
 	}
 }
 
-// room reports whether there is room for one more string of a process, and counts it.
-func (m *Model) room(t *Task, s string) bool {
+// reserveBytes reports whether there is room for one more string of a process, and counts it.
+func (m *Model) reserveBytes(t *Task, s string) bool {
 	if m.taskBytes+len(s) > tasksBudget {
 		return false
 	}
@@ -164,14 +164,14 @@ func (t *Task) count(c *PathCall) {
 	}
 }
 
-// forked begins a process. An earlier one with the same pid has ended.
-func (m *Model) forked(t *threadCalls, s *Step) {
+// onFork begins a process. An earlier one with the same pid has ended.
+func (m *Model) onFork(t *threadCalls, s *Step) {
 	e := s.Event
 	if e.Child == e.PID {
 		return
 	}
 	if m.tasks[e.Child] != nil {
-		m.leaves(e.Child)
+		m.handOutTask(e.Child)
 		for _, s := range m.threads {
 			if s.task != nil && s.task.PID == e.Child {
 				s.task = nil
@@ -184,16 +184,16 @@ func (m *Model) forked(t *threadCalls, s *Step) {
 	child.Program = program // the cgroup is not inherited: it need not be the one its parent was last seen in
 }
 
-func (m *Model) executed(t *threadCalls, s *Step) {
-	m.belongs(t.task, s.Event)
-	if p := t.task; len(p.Execs) < maxExecs && m.room(p, s.Event.Name) {
+func (m *Model) onExec(t *threadCalls, s *Step) {
+	m.noteCgroup(t.task, s.Event)
+	if p := t.task; len(p.Execs) < maxExecs && m.reserveBytes(p, s.Event.Name) {
 		p.Execs = append(slices.Clip(p.Execs), Exec{s.Event.ID, strings.Clone(s.Event.Name)})
 	}
 }
 
-// exited ends a process, whose last thread ends. The process may still close its files after that.
-func (m *Model) exited(t *threadCalls, s *Step) {
-	m.unfinished(t, 0)
-	m.belongs(t.task, s.Event)
+// onExit ends a process, whose last thread ends. The process may still close its files after that.
+func (m *Model) onExit(t *threadCalls, s *Step) {
+	m.handOutUnfinished(t, 0)
+	m.noteCgroup(t.task, s.Event)
 	t.task.Exited, t.task.Status = s.Event.ID, schema.WaitStatus(s.Event.Ret)
 }

@@ -47,7 +47,7 @@ type text struct {
 }
 
 func (t *text) begin(dst *shown.Text, h *schema.Header) {
-	t.symbols, t.start.make = newSymbols(h), t.begins
+	t.symbols, t.start.write = newSymbols(h), t.writeStart
 	dst.Join(&t.dim)
 	dst.Put("      id          seconds cpu task                   call                               values | name")
 	dst.Join(&t.plain)
@@ -58,17 +58,17 @@ func (t *text) begin(dst *shown.Text, h *schema.Header) {
 func (t *text) call(dst *shown.Text, s *Step) {
 	from, e := dst.Len(), s.Event
 	dst.Spaces(2 * min(s.Depth, maxIndent))
-	mark(dst, e)
+	putPhaseMark(dst, e)
 	dst.Word(e.Role.Label())
-	if symbol := cmp.Or(e.Symbol, t.symbols.of(e.Role, e.PhaseInFile())); symbol != "" {
+	if symbol := cmp.Or(e.Symbol, t.symbols.symbol(e.Role, e.PhaseInFile())); symbol != "" {
 		dst.Put(" ")
 		dst.Name(symbol)
 	}
 	dst.Spaces(callWidth - dst.Runes(from))
 }
 
-// mark appends whether a line is the entry or the exit of a call, or has only one moment.
-func mark(dst *shown.Text, e *schema.Event) {
+// putPhaseMark appends whether a line is the entry or the exit of a call, or has only one moment.
+func putPhaseMark(dst *shown.Text, e *schema.Event) {
 	p := e.PhaseInFile()
 	switch _, known := e.Role.Info(); {
 	case known && !e.Role.Paired() || p == schema.Whole:
@@ -97,8 +97,8 @@ func (t *text) event(dst *shown.Text, s *Step) {
 	dst.Put("\n")
 }
 
-// begins writes the start of a line: the event's id, time, CPU and task.
-func (t *text) begins(e *schema.Event) {
+// writeStart writes the start of a line: the event's id, time, CPU and task.
+func (t *text) writeStart(e *schema.Event) {
 	o := &t.start
 	o.begin(e)
 	o.text.Join(&t.dim)
@@ -106,7 +106,7 @@ func (t *text) begins(e *schema.Event) {
 	o.idEnd = o.text.Len()
 	o.text.Put(" ")
 	o.text.Seconds(e.Time, 6)
-	o.timed(e, o.text.Len()-9, 9)
+	o.setFraction(e, o.text.Len()-9, 9)
 	o.text.Put(" ")
 	o.text.Padded(uint64(e.CPU), 3)
 	o.text.Join(&t.plain)
@@ -143,7 +143,7 @@ func (t *text) values(dst *shown.Text, s *Step) {
 	}
 	t.rare(dst, e)
 	if e.Facts != 0 {
-		dst.Join(t.facts.of(e.Facts))
+		dst.Join(t.facts.textOf(e.Facts))
 	}
 	t.pairing(dst, s)
 }
@@ -188,7 +188,7 @@ func (t *text) dentry(dst *shown.Text, s *Step) {
 
 // rare appends the fields that few kinds of event have.
 func (t *text) rare(dst *shown.Text, e *schema.Event) {
-	for rest := uint32(e.Columns &^ usual); rest != 0; rest &= rest - 1 {
+	for rest := uint32(e.Columns &^ usualColumns); rest != 0; rest &= rest - 1 {
 		of := fields[bits.TrailingZeros32(rest)]
 		for i := range of {
 			t.field(dst, e, &of[i])
@@ -290,7 +290,7 @@ func (t *text) name(dst *shown.Text, s *Step) {
 	dst.Put(" | ")
 	dst.Join(&t.bold)
 	dst.Name(name)
-	if dst.Join(&t.plain); s.Asked().NameCut() {
+	if dst.Join(&t.plain); s.Named().NameCut() {
 		dst.Put("... (cut)")
 	}
 	if e.Entry != nil && e.Dentry != 0 && e.Name != name {

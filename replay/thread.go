@@ -11,14 +11,14 @@ import (
 
 // thread is what the state knows of a thread that is in a call.
 type thread struct {
-	tid     uint32
-	calls   []*Call // innermost last
-	first   uint64  // no call in calls was entered before this time
-	pending []*Call // may have ended unseen: they enclose nothing and wait for an exit that names their entry; oldest first
-	maybe   *Call   // the pending open that is around what follows, unless it has ended; nil: none
-	spare   []*Call
-	seen    uint64 // its last event while a call was in progress; 0: none
-	at      uint64 // time of that event
+	tid       uint32
+	calls     []*Call // innermost last
+	first     uint64  // no call in calls was entered before this time
+	pending   []*Call // may have ended unseen: they enclose nothing and wait for an exit that names their entry; oldest first
+	maybeOpen *Call   // the pending open that is around what follows, unless it has ended; nil: none
+	spare     []*Call
+	lastEvent uint64 // its last event while a call was in progress; 0: none
+	lastTime  uint64 // time of that event
 }
 
 // maxIdle is how many threads there may be before those that are in no call are taken out.
@@ -29,25 +29,25 @@ const maxPending = 16
 
 func (s *State) begin(tid uint32) *thread {
 	t := recycled(&s.idle)
-	t.tid, t.seen, t.at = tid, 0, 0
+	t.tid, t.lastEvent, t.lastTime = tid, 0, 0
 	s.threads[tid], s.last = t, t
 	return t
 }
 
-// executes are the roles of execve and execveat.
-var executes = RolesThat(schema.Executes)
+// execRoles are the roles of execve and execveat.
+var execRoles = RolesThat(schema.Executes)
 
-// takesOver handles a program run by a thread that is not the first of its process: it takes over the id of
+// onExec handles a program run by a thread that is not the first of its process: it takes over the id of
 // the first thread (de_thread in the kernel), with the calls that it is in. The calls of the first thread
 // will not return. If several threads are in an execve, it is not known which one it was, and no exit is
 // paired with any of them.
-func (s *State) takesOver(e *schema.Event) {
+func (s *State) onExec(e *schema.Event) {
 	if e.TID != e.PID {
 		return
 	}
 	var in []*thread
 	for _, t := range s.threads {
-		if t.executes(e.PID) {
+		if t.inExec(e.PID) {
 			in = append(in, t)
 		}
 	}
@@ -67,14 +67,14 @@ func (s *State) takesOver(e *schema.Event) {
 	delete(s.threads, from)
 	s.threads[e.TID], s.last, t.tid = t, nil, e.TID
 	t.each(func(c *Call) { c.enter.TID = e.TID })
-	if s.renamed != nil {
-		s.renamed(from, e.TID)
+	if s.onRenamed != nil {
+		s.onRenamed(from, e.TID)
 	}
 }
 
-// executes reports whether the thread is in an execve of the process.
-func (t *thread) executes(pid uint32) bool {
-	return slices.ContainsFunc(t.calls, func(c *Call) bool { return executes.Has(c.Enter.Role) && c.Enter.PID == pid })
+// inExec reports whether the thread is in an execve of the process.
+func (t *thread) inExec(pid uint32) bool {
+	return slices.ContainsFunc(t.calls, func(c *Call) bool { return execRoles.Has(c.Enter.Role) && c.Enter.PID == pid })
 }
 
 // idle reports whether no call of the thread is in progress.
@@ -82,7 +82,7 @@ func (t *thread) idle() bool { return len(t.calls)+len(t.pending) == 0 }
 
 // retire takes out a thread without a call in progress, if there are many threads.
 func (s *State) retire(t *thread) {
-	if t.seen, t.at, t.maybe = 0, 0, nil; len(s.threads) <= maxIdle {
+	if t.lastEvent, t.lastTime, t.maybeOpen = 0, 0, nil; len(s.threads) <= maxIdle {
 		return
 	}
 	delete(s.threads, t.tid)
@@ -100,7 +100,7 @@ func (s *State) abandon(t *thread) {
 	s.giveUp(t.calls...)
 	s.giveUp(t.pending...)
 	t.spare = append(append(t.spare, t.calls...), t.pending...)
-	t.calls, t.pending, t.maybe = t.calls[:0], t.pending[:0], nil
+	t.calls, t.pending, t.maybeOpen = t.calls[:0], t.pending[:0], nil
 }
 
 // recycled returns a spare value, with its old contents, or a new one.
@@ -114,17 +114,17 @@ func recycled[T any](spare *[]*T) *T {
 	return v
 }
 
-// Enclosing returns the innermost call of the given roles that the step is in, itself included; nil if
+// EnclosingCall returns the innermost call of the given roles that the step is in, itself included; nil if
 // there is none, or its exit may be among lost events.
-func (s *State) Enclosing(step *Step, roles Roles) *Call {
+func (s *State) EnclosingCall(step *Step, roles Roles) *Call {
 	if c := step.Call; c != nil && roles.Has(c.Enter.Role) {
 		return c
 	}
-	return s.Around(step.Event.TID, roles)
+	return s.InnermostCall(step.Event.TID, roles)
 }
 
-// Around returns the innermost call of the given roles that a thread is in, as Enclosing does.
-func (s *State) Around(tid uint32, roles Roles) *Call {
+// InnermostCall returns the innermost call of the given roles that a thread is in, as EnclosingCall does.
+func (s *State) InnermostCall(tid uint32, roles Roles) *Call {
 	if t := s.thread(tid); t != nil {
 		return t.innermost(roles)
 	}
@@ -141,10 +141,10 @@ func (t *thread) innermost(roles Roles) *Call {
 	return nil
 }
 
-// walking returns the path of the path call that the step is in or ends. It is empty at the entry of an
+// callPath returns the path of the path call that the step is in or ends. It is empty at the entry of an
 // operation, whose walk is still to come.
-func (s *State) walking(step *Step) string {
-	if c := s.Enclosing(step, callRoles); c != nil {
+func (s *State) callPath(step *Step) string {
+	if c := s.EnclosingCall(step, callRoles); c != nil {
 		return c.Path
 	}
 	return ""

@@ -19,22 +19,22 @@ type unmet struct {
 	matched     uint64 // events that match
 	shown       bool   // the format has printed at least one
 	first, last uint64 // times of the first and the latest event
-	any         bool   // there are events
+	hasEvents   bool   // there are events
 }
 
 // want is one thing that a filter asks for.
 type want struct {
-	alone Filter // a filter for this thing only
-	met   bool
-	says  string // the message that it is not in the trace
-	near  string // a hint to add to says; empty: none
-	names *search
+	filter  Filter // a filter for this thing only
+	matched bool
+	message string // the message that it is not in the trace
+	hint    string // a hint to add to says; empty: none
+	names   *search
 }
 
 func newUnmet(f *Filter) *unmet {
 	u := &unmet{filter: f}
 	add := func(alone Filter, says string) *want {
-		u.wants = append(u.wants, want{alone: alone, says: says})
+		u.wants = append(u.wants, want{filter: alone, message: says})
 		return &u.wants[len(u.wants)-1]
 	}
 	named := func(alone Filter, says, name string) {
@@ -57,7 +57,7 @@ func newUnmet(f *Filter) *unmet {
 		add(Filter{Roles: []schema.Role{r}}, "no event in the trace has the role "+r.Label())
 	}
 	for _, d := range f.Objects {
-		add(Filter{Objects: []Ref{d}}, "no event in the trace is about "+d.word())
+		add(Filter{Objects: []ObjectRef{d}}, "no event in the trace is about "+d.asGiven())
 	}
 	for _, op := range f.Ops {
 		add(Filter{Ops: []string{op}}, "no path call in the trace is of the operation "+op)
@@ -80,8 +80,8 @@ func newUnmet(f *Filter) *unmet {
 	return u
 }
 
-// word returns the dentry in the form in which it was asked for.
-func (r Ref) word() string {
+// asGiven returns the dentry in the form in which it was asked for.
+func (r ObjectRef) asGiven() string {
 	if r.Seq != 0 {
 		return fmt.Sprintf("D%d", r.Seq)
 	}
@@ -91,26 +91,26 @@ func (r Ref) word() string {
 // see takes an event into account, whether it matches or not, until one is shown. The call is as in Match.
 func (u *unmet) see(s *Step, c *PathCall) {
 	e := s.Event
-	if !u.any {
-		u.any, u.first = true, e.Time
+	if !u.hasEvents {
+		u.hasEvents, u.first = true, e.Time
 	}
 	u.last = max(u.last, e.Time)
 	for i := range u.wants {
 		w := &u.wants[i]
 		switch {
-		case w.met:
-		case w.alone.Match(s, c):
-			w.met = true
-		case len(w.alone.Calls) > 0 && e.ID == w.alone.Calls[0] && c != nil:
-			w.near = fmt.Sprintf("; it is in the call of #%d", c.ID)
-		case len(w.alone.Comms) > 0:
+		case w.matched:
+		case w.filter.Match(s, c):
+			w.matched = true
+		case len(w.filter.Calls) > 0 && e.ID == w.filter.Calls[0] && c != nil:
+			w.hint = fmt.Sprintf("; it is in the call of #%d", c.ID)
+		case len(w.filter.Comms) > 0:
 			w.names.offer(e.Comm)
-		case len(w.alone.Paths) > 0:
+		case len(w.filter.Paths) > 0:
 			if e.Phase == schema.Enter && walkRoles.Has(e.Role) {
 				w.names.offer(e.Name)
 			}
-		case len(w.alone.Names) > 0:
-			for _, name := range []string{s.Asked().Name, e.Name} {
+		case len(w.filter.Names) > 0:
+			for _, name := range []string{s.Named().Name, e.Name} {
 				if name != "" {
 					w.names.offer(name)
 				}
@@ -119,8 +119,8 @@ func (u *unmet) see(s *Step, c *PathCall) {
 	}
 }
 
-// why returns the reasons in lines; nil where an event was shown.
-func (u *unmet) why() (lines []string) {
+// reasons returns the reasons in lines; nil where an event was shown.
+func (u *unmet) reasons() (lines []string) {
 	at := func(ns uint64) string {
 		var t shown.Text
 		t.Seconds(ns, 0)
@@ -129,7 +129,7 @@ func (u *unmet) why() (lines []string) {
 	switch f := u.filter; {
 	case u.shown:
 		return nil
-	case !u.any:
+	case !u.hasEvents:
 		return []string{"the trace has no event"}
 	case u.matched > 0:
 		return []string{fmt.Sprintf("events that match: %d; this format has a line for none of them", u.matched)}
@@ -142,11 +142,11 @@ func (u *unmet) why() (lines []string) {
 	}
 	for i := range u.wants {
 		switch w := &u.wants[i]; {
-		case w.met || w.names != nil && w.names.found:
+		case w.matched || w.names != nil && w.names.found:
 		case w.names != nil && w.names.tried:
-			lines = append(lines, w.says+"; nearest: "+Printable(w.names.nearest))
+			lines = append(lines, w.message+"; nearest: "+Printable(w.names.nearest))
 		default:
-			lines = append(lines, w.says+w.near)
+			lines = append(lines, w.message+w.hint)
 		}
 	}
 	if len(lines) == 0 {
@@ -170,21 +170,21 @@ func (s *search) offer(name string) {
 		return
 	}
 	s.last = name
-	if s.found = given(s.given, name); s.found {
+	if s.found = matchesGiven(s.given, name); s.found {
 		return
 	}
 	limit := s.distance
 	if !s.tried {
 		limit = len(s.given) + len(name) + 1
 	}
-	if d := s.to(name, limit); d < limit {
+	if d := s.distanceTo(name, limit); d < limit {
 		s.tried, s.nearest, s.distance = true, name, d
 	}
 }
 
-// to returns the distance of a name from the one given, or limit if it is not less: 0 for a path that ends
+// distanceTo returns the distance of a name from the one given, or limit if it is not less: 0 for a path that ends
 // with it, else the number of bytes to insert, delete or replace.
-func (s *search) to(name string, limit int) int {
+func (s *search) distanceTo(name string, limit int) int {
 	if strings.HasSuffix(name, "/"+s.given) {
 		return 0
 	}

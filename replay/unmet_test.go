@@ -23,12 +23,12 @@ func TestNearestIsTheNearest(t *testing.T) {
 		for range 1 + rnd.IntN(8) {
 			name := word()
 			s.offer(name)
-			found = found || given(s.given, name)
-			if d := s.to(name, 1<<30); !found && d < best {
+			found = found || matchesGiven(s.given, name)
+			if d := s.distanceTo(name, 1<<30); !found && d < best {
 				best, nearest = d, name
 			}
-			if want := edits(Unescape(s.given), name); s.to(name, 1<<30) != want && s.to(name, 1<<30) != 0 {
-				t.Fatalf("%q is %d from %q, not %d", name, s.to(name, 1<<30), s.given, want)
+			if want := edits(Unescape(s.given), name); s.distanceTo(name, 1<<30) != want && s.distanceTo(name, 1<<30) != 0 {
+				t.Fatalf("%q is %d from %q, not %d", name, s.distanceTo(name, 1<<30), s.given, want)
 			}
 		}
 		if s.found != found || !found && s.nearest != nearest {

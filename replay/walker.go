@@ -6,34 +6,34 @@ import "github.com/dtrec/dtrec/schema"
 
 // walker is a path call in progress: an operation with its walks, or one walk alone.
 type walker struct {
-	call     *PathCall   // overwritten by the next call
-	told     []Component // components of the call handed out last
-	role     schema.Role
-	routes   [2]route
-	used     int // number of routes in use
-	cur      int // index of the route walked last
-	at       int // index in its parts of what is being looked up; -1: nothing in the path
-	entered  uint64
-	fs       string   // type of the filesystem asked last
-	within   uint64   // entry of the d_lookup in progress, whose __d_lookup is ignored; 0: none
-	slow     bool     // it was in ref-walk
-	last     Mark     // the last event of the call or of one inside it
-	lastAt   uint64   // its time
-	misses   int      // components for which a dentry was allocated, less those that were in the cache after all
-	exitLost bool     // its exit may be lost: what follows may not be in it
-	part     bool     // not all of it is known: too many components, or a walk without an end
-	born     []uint64 // addresses of the negative dentries that it made
+	call        *PathCall   // overwritten by the next call
+	handedOut   []Component // components of the call handed out last
+	role        schema.Role
+	routes      [2]route
+	used        int // number of routes in use
+	curRoute    int // index of the route walked last
+	curPart     int // index in its parts of the component that is being looked up; -1: nothing in the path
+	lookupEntry uint64
+	fsType      string   // type of the filesystem asked last
+	outerLookup uint64   // entry of the d_lookup in progress, whose __d_lookup is ignored; 0: none
+	refWalk     bool     // it was in ref-walk
+	last        EventRef // the last event of the call or of one inside it
+	lastAt      uint64   // its time
+	misses      int      // components for which a dentry was allocated, less those that were in the cache after all
+	exitLost    bool     // its exit may be lost: what follows may not be in it
+	incomplete  bool     // not all of it is known: too many components, or a walk without an end
+	negatives   []uint64 // addresses of the negative dentries that it made
 }
 
 // route is one path of a path call, with what its walk has found.
 type route struct {
-	path   string
-	bytes  uint32      // length of the whole path
-	addr   uint64      // address of the string
-	walk   uint64      // the entry of its walk; 0: none in progress
-	role   schema.Role // role of the walk
-	rooted bool        // it starts in the root directory
-	parts  []Component
+	path     string
+	bytes    uint32      // length of the whole path
+	addr     uint64      // address of the string
+	walk     uint64      // the entry of its walk; 0: none in progress
+	role     schema.Role // role of the walk
+	absolute bool        // it starts in the root directory
+	parts    []Component
 }
 
 // Bounds on the components of a call, on those of all calls in progress, and on those that a spare walker
@@ -44,102 +44,102 @@ const (
 	spareParts  = 64
 )
 
-// begin begins a path call, or a walk in the operation around it.
-func (m *Model) begin(t *threadCalls, e *schema.Event) {
-	outer := t.inner()
-	if outer != nil && walkRoles.Has(e.Role) && m.joins(outer, e) {
+// beginCall begins a path call, or a walk in the operation around it.
+func (m *Model) beginCall(t *threadCalls, e *schema.Event) {
+	outer := t.innermost()
+	if outer != nil && walkRoles.Has(e.Role) && m.joinWalk(outer, e) {
 		return
 	}
 	if m.walking >= callsBudget/callBytes || len(t.calls) >= maxDepth {
-		m.unfinished(t, 0)
+		m.handOutUnfinished(t, 0)
 		outer = nil
 	}
 	w := recycled(&m.spare)
 	if w.call == nil {
 		w.call = new(PathCall)
 	}
-	w.role, w.at = e.Role, -1
+	w.role, w.curPart = e.Role, -1
 	*w.call = PathCall{ID: e.ID, Operation: operation(e.Role), PID: e.PID, TID: e.TID, Comm: e.Comm, Program: t.task.Program, At: e.Time, How: e.How}
 	if outer != nil {
 		w.call.Outer = outer.call.ID
 	}
 	if walkRoles.Has(e.Role) {
-		m.walks(w, e)
+		m.beginWalk(w, e)
 	}
 	t.calls = append(t.calls, w)
-	w.passes(e, &m.State.Losses)
+	w.noteGap(e, &m.State.Losses)
 	m.walking++
 }
 
-// joins adds a walk to the operation around it, and reports whether it belongs there. An open belongs to an
+// joinWalk adds a walk to the operation around it, and reports whether it belongs there. An open belongs to an
 // execve that has no path yet.
-func (m *Model) joins(w *walker, e *schema.Event) bool {
+func (m *Model) joinWalk(w *walker, e *schema.Event) bool {
 	if walkRoles.Has(w.role) || e.Role == schema.RoleOpen && (!w.role.Is(schema.Executes) || w.used > 0) {
 		return false
 	}
 	for i := range w.used {
 		if r := &w.routes[i]; r.addr == e.NameAddr && r.path == e.Name && r.role == e.Role { // tried once more
-			m.held -= len(r.parts)
-			r.walk, r.parts, w.cur, w.at = e.ID, r.parts[:0], i, -1
-			w.again(e.Time)
+			m.heldItems -= len(r.parts)
+			r.walk, r.parts, w.curRoute, w.curPart = e.ID, r.parts[:0], i, -1
+			w.restart(e.Time)
 			return true
 		}
 	}
 	if w.used == len(w.routes) {
 		return false
 	}
-	m.walks(w, e)
+	m.beginWalk(w, e)
 	return true
 }
 
-// walks begins the walk of a path.
-func (m *Model) walks(w *walker, e *schema.Event) {
+// beginWalk begins the walk of a path.
+func (m *Model) beginWalk(w *walker, e *schema.Event) {
 	r, c := &w.routes[w.used], w.call
-	r.path, r.bytes, r.addr, r.walk, r.role, r.rooted = e.Name, e.NameLen, e.NameAddr, e.ID, e.Role, e.FromRoot()
+	r.path, r.bytes, r.addr, r.walk, r.role, r.absolute = e.Name, e.NameLen, e.NameAddr, e.ID, e.Role, e.FromRoot()
 	start := m.State.Objects.find(e.Start)
 	if w.used == 0 {
 		c.Path, c.Start, c.StartAddr, c.OtherRoot = e.Name, start, e.Start, e.Facts&schema.FactOtherRoot != 0
-		if c.Operation != rename {
+		if c.Operation != renameOp {
 			c.How = e.How
 		}
 	} else {
 		c.Target = e.Name
 	}
 	if start != nil && e.FromRoot() && e.Facts&schema.FactOtherRoot == 0 {
-		m.rooted(start)
+		m.noteRoot(start)
 	}
-	w.cur, w.at = w.used, -1
+	w.curRoute, w.curPart = w.used, -1
 	w.used++
 }
 
-// pathless reports whether a call had no path, like utimensat on a descriptor.
-func (m *Model) pathless(w *walker, until uint64) bool {
+// isPathless reports whether a call had no path, like utimensat on a descriptor.
+func (m *Model) isPathless(w *walker, until uint64) bool {
 	if w.used > 0 || !w.role.LacksPath(w.call.Errno) {
 		return false
 	}
-	_, lost := m.State.Losses.Touched(w.call.At, until, RolesOf(schema.RoleWalk))
-	return m.followed && !lost
+	_, lost := m.State.Losses.FindWindow(w.call.At, until, RolesOf(schema.RoleWalk))
+	return m.walksRecorded && !lost
 }
 
-// again notes that the walk starts over.
-func (w *walker) again(now uint64) {
+// restart notes that the walk starts over.
+func (w *walker) restart(now uint64) {
 	w.call.Restarts++
-	w.call.Again = now - min(now, w.call.At)
+	w.call.UntilRestart = now - min(now, w.call.At)
 }
 
-// passes notes the time since the last event of the call or of a call inside it. A stretch in which events
+// noteGap notes the time since the last event of the call or of a call inside it. A stretch in which events
 // were lost is no gap.
-func (w *walker) passes(e *schema.Event, losses *Losses) {
-	now := Mark{e.ID, e.Role, e.PhaseInFile()}
-	if took := e.Time - min(e.Time, w.lastAt); w.last.ID != 0 && took > w.call.Gap.Took && !losses.Any(w.lastAt, e.Time) {
+func (w *walker) noteGap(e *schema.Event, losses *Losses) {
+	now := EventRef{e.ID, e.Role, e.PhaseInFile()}
+	if took := e.Time - min(e.Time, w.lastAt); w.last.ID != 0 && took > w.call.Gap.Took && !losses.HasWindow(w.lastAt, e.Time) {
 		w.call.Gap = Gap{w.last, now, took}
 	}
 	w.last, w.lastAt = now, e.Time
 }
 
-// walked ends a walk in an operation, if the step is its exit.
-func (m *Model) walked(t *threadCalls, s *Step) bool {
-	w := t.inner()
+// endWalk ends a walk in an operation, if the step is its exit.
+func (m *Model) endWalk(t *threadCalls, s *Step) bool {
+	w := t.innermost()
 	if w == nil || walkRoles.Has(w.role) {
 		return false
 	}
@@ -147,7 +147,7 @@ func (m *Model) walked(t *threadCalls, s *Step) bool {
 		if r := &w.routes[i]; r.walk == s.Call.Enter.ID {
 			r.walk = 0
 			if s.Event.Role != schema.RoleWalkParent && i == 0 {
-				m.arrives(w, s)
+				m.setResult(w, s)
 			}
 			return true
 		}
@@ -155,20 +155,20 @@ func (m *Model) walked(t *threadCalls, s *Step) bool {
 	return false
 }
 
-// arrives notes what the first path of a call led to.
-func (m *Model) arrives(w *walker, s *Step) {
+// setResult notes what the first path of a call led to.
+func (m *Model) setResult(w *walker, s *Step) {
 	c, e := w.call, s.Event
 	c.Dentry, c.Inode, c.Ino, c.FSType = s.Object, e.Inode, e.Ino, e.FSType
 	parts := w.routes[0].parts
 	for i := range parts {
-		if p := &parts[i]; !p.Beside && p.Link && p.Dentry == c.Dentry { // the link was not followed: the filesystem looked up what came after it
+		if p := &parts[i]; !p.OffPath && p.Link && p.Dentry == c.Dentry { // the link was not followed: the filesystem looked up what came after it
 			unfollow(parts[i:])
 			break
 		}
 	}
-	if n := len(parts); n > 0 && c.Dentry != nil && parts[n-1].mountable && root(e) && parts[n-1].Dentry != c.Dentry {
+	if n := len(parts); n > 0 && c.Dentry != nil && parts[n-1].mountable && showsRoot(e) && parts[n-1].Dentry != c.Dentry {
 		parts[n-1].Mount = true
-		m.mounted(c.Dentry, parts[n-1].Dentry)
+		m.noteMount(c.Dentry, parts[n-1].Dentry)
 	}
 }
 
@@ -179,84 +179,84 @@ func unfollow(parts []Component) {
 	}
 }
 
-// end hands out the path call that the step leaves. Those entered after it have lost their exits.
-func (m *Model) end(t *threadCalls, i int, s *Step) {
-	m.unfinished(t, i+1)
+// endCall hands out the path call that the step leaves. Those entered after it have lost their exits.
+func (m *Model) endCall(t *threadCalls, i int, s *Step) {
+	m.handOutUnfinished(t, i+1)
 	w, e := t.calls[i], s.Event
 	t.calls = t.calls[:i]
 	c := w.call
 	c.End, c.Took, c.Errno = e.ID, e.Time-min(c.At, e.Time), e.Errno()
 	if walkRoles.Has(w.role) {
-		m.arrives(w, s)
-	} else if parts := w.routes[0].parts; c.Dentry == nil && !c.Failed() && len(parts) > 0 && m.followsAll(w, e.Time) {
+		m.setResult(w, s)
+	} else if parts := w.routes[0].parts; c.Dentry == nil && !c.Failed() && len(parts) > 0 && m.sawAllLookups(w, e.Time) {
 		if c.Dentry = parts[len(parts)-1].Dentry; c.Dentry != nil {
 			c.Inode = c.Dentry.Inode
 		}
 	}
 	if c.FSType == "" {
-		c.FSType = w.fs
+		c.FSType = w.fsType
 	}
-	for _, addr := range w.born {
+	for _, addr := range w.negatives {
 		if n := m.negatives[addr]; n != nil && n.Call == c.ID && n.Fate == FateAlive {
 			c.Negatives++
 		}
 	}
-	if m.pathless(w, e.Time) {
-		m.forget(w)
+	if m.isPathless(w, e.Time) {
+		m.release(w)
 		return
 	}
-	m.tell(w, e.Time)
+	m.handOut(w, e.Time)
 	t.task.count(c)
 }
 
-// unfinished hands out the calls of a thread from index i on: their exits will not come.
-func (m *Model) unfinished(t *threadCalls, i int) {
+// handOutUnfinished hands out the calls of a thread from index i on: their exits will not come.
+func (m *Model) handOutUnfinished(t *threadCalls, i int) {
 	for n := len(t.calls); n > i; n-- {
-		m.tell(t.calls[n-1], m.State.now)
+		m.handOut(t.calls[n-1], m.State.now)
 		t.calls = t.calls[:n-1]
 	}
 }
 
-// givenUp is called for a call that the state drops.
-func (m *Model) givenUp(c *Call) {
+// onGivenUp is called for a call that the state drops.
+func (m *Model) onGivenUp(c *Call) {
 	t := m.threads[c.Enter.TID]
 	if t == nil || !callRoles.Has(c.Enter.Role) {
 		return
 	}
-	if i := t.of(c.Enter.ID); i >= 0 {
-		m.unfinished(t, i)
+	if i := t.indexOf(c.Enter.ID); i >= 0 {
+		m.handOutUnfinished(t, i)
 		return
 	}
 	for _, w := range t.calls {
 		for i := range w.used {
-			w.part = w.part || w.routes[i].walk == c.Enter.ID
+			w.incomplete = w.incomplete || w.routes[i].walk == c.Enter.ID
 		}
 	}
 }
 
-// tell sets the class of the call and hands it out.
-func (m *Model) tell(w *walker, last uint64) {
-	defer m.forget(w)
+// handOut sets the class of the call and hands it out.
+func (m *Model) handOut(w *walker, last uint64) {
+	defer m.release(w)
 	if c := w.call; m.Call != nil && !m.State.logged { // the lines of a kernel log do not say whose calls they are of
-		c.Whole = m.whole && c.End != 0 && !w.part
+		c.Whole = m.classRecorded && c.End != 0 && !w.incomplete
 		if c.Whole && len(m.State.Losses.windows) > 0 {
-			_, lost := m.State.Losses.Touched(c.At, last, classified)
+			_, lost := m.State.Losses.FindWindow(c.At, last, classRoles)
 			c.Whole = !lost
 		}
 		switch {
 		case w.misses > 0:
 			c.Class = ClassMiss
 		case !c.Whole:
-		case w.slow || c.Restarts > 0:
+		case w.refWalk || c.Restarts > 0:
 			c.Class = ClassRef
 		default:
 			c.Class = ClassRCU
 		}
-		m.keep(w)
-		if c.Resolved == "" && (c.Dentry != nil || m.followsAll(w, last)) {
-			c.Resolved = m.resolved(c)
+		m.setComponents(w)
+		if c.Resolved == "" && (c.Dentry != nil || m.sawAllLookups(w, last)) {
+			c.Resolved = m.resolvedPath(c)
 		}
-		if parts := w.routes[1].parts; len(parts) > 0 && m.followsAll(w, last) {
+		if parts := w.routes[1].parts; len(parts) > 0 && m.sawAllLookups(w, last) {
 			last := &parts[len(parts)-1]
 			c.ResolvedTarget = InDir(m.PathAt(last.Parent), last.Name)
 		}
@@ -264,26 +264,26 @@ func (m *Model) tell(w *walker, last uint64) {
 	}
 }
 
-// followsAll reports whether the last component that a call looked up is the one that its walk stopped at:
+// sawAllLookups reports whether the last component that a call looked up is the one that its walk stopped at:
 // no walk and no lookup of it was lost.
-func (m *Model) followsAll(w *walker, until uint64) bool {
-	_, lost := m.State.Losses.Touched(w.call.At, until, classified|walkRoles)
+func (m *Model) sawAllLookups(w *walker, until uint64) bool {
+	_, lost := m.State.Losses.FindWindow(w.call.At, until, classRoles|walkRoles)
 	return !lost
 }
 
-// forget frees a call that is over; a small one is kept for reuse.
-func (m *Model) forget(w *walker) {
+// release frees a call that is over; a small one is kept for reuse.
+func (m *Model) release(w *walker) {
 	m.walking--
-	m.held -= len(w.routes[0].parts) + len(w.routes[1].parts) + len(w.born)
-	if cap(w.routes[0].parts)+cap(w.routes[1].parts)+cap(w.born) <= spareParts {
-		*w = walker{call: w.call, told: w.told[:0], routes: [2]route{{parts: w.routes[0].parts[:0]}, {parts: w.routes[1].parts[:0]}}, born: w.born[:0]}
+	m.heldItems -= len(w.routes[0].parts) + len(w.routes[1].parts) + len(w.negatives)
+	if cap(w.routes[0].parts)+cap(w.routes[1].parts)+cap(w.negatives) <= spareParts {
+		*w = walker{call: w.call, handedOut: w.handedOut[:0], routes: [2]route{{parts: w.routes[0].parts[:0]}, {parts: w.routes[1].parts[:0]}}, negatives: w.negatives[:0]}
 		m.spare = append(m.spare, w)
 	}
 }
 
-// keep gives a call the components of its walks.
-func (m *Model) keep(w *walker) {
-	w.told = w.told[:0]
+// setComponents gives a call the components of its walks.
+func (m *Model) setComponents(w *walker) {
+	w.handedOut = w.handedOut[:0]
 	for i := range w.routes {
 		for _, p := range w.routes[i].parts {
 			w.call.Filesystem += p.Filesystem + p.Create
@@ -291,17 +291,17 @@ func (m *Model) keep(w *walker) {
 			if p.OfTarget = i == 1; p.Found == FoundMiss {
 				p.Path = InDir(m.PathAt(p.Parent), p.Name)
 			}
-			w.told = append(w.told, p)
+			w.handedOut = append(w.handedOut, p)
 		}
 	}
-	w.call.Components = w.told
+	w.call.Components = w.handedOut
 }
 
-// resolved returns the path that the first path of a call came to.
-func (m *Model) resolved(c *PathCall) string {
+// resolvedPath returns the path that the first path of a call came to.
+func (m *Model) resolvedPath(c *PathCall) string {
 	if d := c.Dentry; d != nil {
-		if out := d.Out(); out != 0 && out < c.ID { // it was found by another way than its name, as in /proc/PID/fd
-			path, _ := m.up(d, true)
+		if out := d.UnhashedSince(); out != 0 && out < c.ID { // it was found by another way than its name, as in /proc/PID/fd
+			path, _ := m.buildPath(d, true)
 			return path
 		}
 		return m.Path(d)

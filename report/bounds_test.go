@@ -34,7 +34,7 @@ func TestAForgottenDentryIsInDoubt(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.record(rec)
-		c.state.Objects.Live(func(d *replay.Object) { d.Forgotten = true })
+		c.state.Objects.EachLive(func(d *replay.Object) { d.Forgotten = true })
 	}
 	c.finish()
 	for _, k := range Kinds() {

@@ -55,7 +55,7 @@ func (c *collector) roomForSteps() bool {
 // countSteps adds up the bytes that the events of all opens in progress take.
 func (c *collector) countSteps() {
 	bytes := 0
-	c.state.InProgress(func(call *replay.Call) {
+	c.state.EachInProgress(func(call *replay.Call) {
 		for w := c.within[call.Tag]; w != nil; w = w.then {
 			bytes += stepBytes * cap(w.steps)
 			for i := range w.steps {

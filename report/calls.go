@@ -32,7 +32,7 @@ func (c *collector) passes(s *replay.Step) {
 		c.begins(call).add(s, true)
 		return
 	}
-	if call = c.state.Enclosing(s, walks|operations); call == nil {
+	if call = c.state.EnclosingCall(s, walks|operations); call == nil {
 		return
 	}
 	ends := s.Call == call && e.Phase == schema.Exit
@@ -62,7 +62,7 @@ func (c *collector) passes(s *replay.Step) {
 // last component itself. The walk becomes the operation's second one if the first is of another path;
 // otherwise it replaces the walks of earlier attempts. A walk that is in no operation is not judged.
 func (c *collector) goesOn(walked *replay.Call) {
-	w, op := c.within[walked.Tag], c.state.Around(walked.Enter.TID, walks|operations)
+	w, op := c.within[walked.Tag], c.state.InnermostCall(walked.Enter.TID, walks|operations)
 	if w == nil || op == nil || walks.Has(op.Enter.Role) {
 		c.recycle(walked)
 		return
@@ -104,7 +104,7 @@ func (c *collector) purpose(w *walk) purpose {
 	if info, _ := end.ev.Role.Info(); !end.ev.Role.Is(schema.Walks) {
 		return purpose{info.Op, end.enter}
 	}
-	around := c.state.Around(w.enter().TID, operations)
+	around := c.state.InnermostCall(w.enter().TID, operations)
 	if around == nil {
 		return purpose{"walk", w.enter().ID}
 	}
@@ -154,7 +154,7 @@ func (c *collector) givenUp(call *replay.Call) {
 // may be among the events lost, the task may have been killed, or the recording may have ended inside the
 // call.
 func (c *collector) tellUnreturned() {
-	c.state.InProgress(c.givenUp)
+	c.state.EachInProgress(c.givenUp)
 	slices.SortFunc(c.unreturned, func(a, b unreturned) int { return cmp.Compare(a.at, b.at) })
 	v := &c.view
 	for i := range c.unreturned {

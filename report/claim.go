@@ -82,7 +82,7 @@ func (cl *Claim) Clone() Claim {
 }
 
 // Ref names a dentry by its number in order of first sight, printed as D12, and its address.
-type Ref = replay.Ref
+type Ref = replay.ObjectRef
 
 func ref(d *replay.Object) Ref {
 	if d == nil {

@@ -94,7 +94,7 @@ func newCollector(h *schema.Header, r Reading) *collector {
 	if c.layout == nil {
 		c.layout = &schema.Layout{}
 	}
-	c.attached, c.uncounted = replay.Recorded(h)
+	c.attached, c.uncounted = replay.RecordedRoles(h)
 	for _, p := range h.GetProbe() {
 		if p.Attached {
 			c.f.Attached |= replay.RolesOf(p.Role)
@@ -151,27 +151,27 @@ func (c *collector) event(s *replay.Step) {
 			w.nests = true
 		}
 	}
-	if s.Within == nil {
+	if s.MaybeOpen == nil {
 		c.passes(s)
 	}
 	switch {
-	case s.Within == nil && c.mute:
-	case s.Within == nil:
+	case s.MaybeOpen == nil && c.mute:
+	case s.MaybeOpen == nil:
 		c.outside(s)
-	case s.Call == s.Within && e.Phase == schema.Enter:
-		w := c.begins(s.Within)
+	case s.Call == s.MaybeOpen && e.Phase == schema.Enter:
+		w := c.begins(s.MaybeOpen)
 		w.execs, w.picked = e.Execute() && c.executes(e), !c.mute
 		w.add(s, true)
 		if w.picked {
 			c.program(e)
 		}
 	default:
-		if w := c.within[s.Within.Tag]; w != nil {
+		if w := c.within[s.MaybeOpen.Tag]; w != nil {
 			w.picked = w.picked || !c.mute
 			w.add(s, c.roomForSteps())
-			if s.Call == s.Within {
+			if s.Call == s.MaybeOpen {
 				c.ended(w)
-				c.recycle(s.Within)
+				c.recycle(s.MaybeOpen)
 			}
 		}
 	}
@@ -268,7 +268,7 @@ func (c *collector) outside(s *replay.Step) {
 		p.Beyond++
 		return
 	}
-	s.Halves(func(s *replay.Step) { c.keep(it, stepOf(s)) })
+	s.EachPhase(func(s *replay.Step) { c.keep(it, stepOf(s)) })
 }
 
 // keep adds a step to an item if there is room. The exit of a call that is recorded as one event is kept if

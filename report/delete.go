@@ -207,7 +207,7 @@ func (cl *Claim) note(more string) {
 // end judges the deleted dentries for which no kill was seen, or none that is certain.
 func (x *deletions) end(v *view) {
 	var left []*replay.Object
-	v.state.Objects.Live(func(d *replay.Object) {
+	v.state.Objects.EachLive(func(d *replay.Object) {
 		if x.pendingOf(d) != nil {
 			left = append(left, d)
 		}

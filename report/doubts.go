@@ -37,15 +37,15 @@ func unfollowedLive(of dentry) test {
 // followed reports whether all events at a dentry's address since its first event are known to be about
 // this dentry.
 func followed(d *replay.Object) bool {
-	return d.Broken == 0 && d.Unwatched == 0 && !d.Forgotten && d.Contradicted == nil
+	return d.KillMissed == 0 && d.Unwatched == 0 && !d.Forgotten && d.Contradicted == nil
 }
 
 // lack returns why a dentry is not followed. A contradiction that a lost event may explain is reported as
 // EventsLost.
 func lack(d *replay.Object) (*Reason, About) {
 	switch at := d.Contradicted; {
-	case d.Broken != 0:
-		return MissedEnd, About{Event: d.Broken}
+	case d.KillMissed != 0:
+		return MissedEnd, About{Event: d.KillMissed}
 	case d.Unwatched != 0:
 		return Unwatched, About{Event: d.Unwatched}
 	case d.Forgotten:
@@ -60,8 +60,8 @@ func lack(d *replay.Object) (*Reason, About) {
 // maybeKilled fails if a kill may have ended the dentry, or may still do so.
 func maybeKilled(of dentry) test {
 	return by(MaybeKilled, func(v *view) uint64 {
-		if d := of(v); d != nil && d.Attempt != 0 && !d.Ended() {
-			return d.Attempt
+		if d := of(v); d != nil && d.KillAttempt != 0 && !d.Ended() {
+			return d.KillAttempt
 		}
 		return 0
 	}, schema.RoleKill)

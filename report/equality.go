@@ -146,7 +146,7 @@ func (v *view) later(shown []shownClaim) {
 	if e.Comm != last.Comm || d.Killed != 0 || !followed(d) {
 		return
 	}
-	if _, hit := v.state.Losses.Touched(d.FirstAt, e.Time, v.kind.needs|lives); !hit {
+	if _, hit := v.state.Losses.FindWindow(d.FirstAt, e.Time, v.kind.needs|lives); !hit {
 		cl.Terms = append(cl.Terms, Term{"later " + v.label(e.Role, schema.Exit), e.Dentry, e.ID, e.Comm})
 	}
 }

@@ -84,7 +84,7 @@ func (e *evictions) unsure(*view) (*Reason, About) {
 			return lack(d)
 		}
 		if d.Killed != 0 && !d.Ended() {
-			return MaybeKilled, About{Event: d.Attempt}
+			return MaybeKilled, About{Event: d.KillAttempt}
 		}
 	}
 	return nil, About{}
@@ -137,7 +137,7 @@ func (e *evictions) open(v *view) {
 			e.judge(v, before, &now)
 		}
 	}
-	if d.Killed != 0 || d.Out() != 0 || d.Born != 0 && d.Inserted == 0 { // it is not in the cache
+	if d.Killed != 0 || d.UnhashedSince() != 0 || d.Born != 0 && d.Inserted == 0 { // it is not in the cache
 		if before != nil {
 			e.room += before.bytes(path)
 			delete(paths, path)
@@ -166,7 +166,7 @@ func (e *evictions) open(v *view) {
 // bytes returns the approximate size of the state of a path.
 func (s *pathState) bytes(path string) int { return pathBytes + len(path) }
 
-func bare(d *replay.Object) bool { return d.Inode == 0 && d.Unread == 0 }
+func bare(d *replay.Object) bool { return d.Inode == 0 && d.InodeUnread == 0 }
 
 // directory returns the directory in which the last component was looked up; nil: not known.
 func (c *collector) directory() *replay.Object {
@@ -209,7 +209,7 @@ func overtaken(d *replay.Object) bool { return d.Born != 0 && d.Killed != 0 && d
 func (s *pathState) cached() bool {
 	d, by := s.obj, s.obj.Note()
 	switch {
-	case d.Moved != 0 || d.Out() != 0 && d.Out() <= d.Killed:
+	case d.Moved != 0 || d.UnhashedSince() != 0 && d.UnhashedSince() <= d.Killed:
 		return false
 	case d.Evict != 0:
 		return true

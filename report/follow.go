@@ -75,7 +75,7 @@ func (r *Ruling) Unseen() bool { return r.Why != nil && r.Why.Unseen }
 // Judge reads a trace to its end and judges every claim that can be made of it. The error is that of the
 // source; the Findings then cover what was read before it.
 func Judge(r replay.Source, o Options) (*Findings, error) {
-	h := replay.Without(r.Header(), o.Without)
+	h := replay.WithoutRoles(r.Header(), o.Without)
 	if o.Beside == nil {
 		o.Beside = alone{replay.New(h)}
 		o.Beside.State().Reuse()

@@ -92,7 +92,7 @@ func unseen(d *replay.Object) bool { return d.Inserted == 0 && d.Hit == 0 }
 
 // nameless reports whether the events show that a dentry is not a name: it is in no directory, or out of
 // the hash table.
-func nameless(d *replay.Object) bool { return d.Parent == d.Addr || d.Out() != 0 }
+func nameless(d *replay.Object) bool { return d.Parent == d.Addr || d.UnhashedSince() != 0 }
 
 // forget drops a dentry that was killed or forgotten.
 func (l *links) forget(_ *view, d *replay.Object) {

@@ -55,7 +55,7 @@ var (
 )
 
 func (v *view) hash() {
-	if e := v.step.Asked(); e.Parent != 0 && e.Parent != e.Dentry {
+	if e := v.step.Named(); e.Parent != 0 && e.Parent != e.Dentry {
 		why, about := hashDoubt(v.layout, e)
 		v.single(e, why, about, uint64(e.Hash))
 	}

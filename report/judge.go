@@ -13,7 +13,7 @@ import (
 
 // lives are the roles that change a dentry. A claim on a dentry needs all events of these roles, as far as
 // they are recorded at all.
-var lives = replay.Changes()
+var lives = replay.ChangeRoles()
 
 // view holds what a claim is made from.
 type view struct {
@@ -102,7 +102,7 @@ func (c *collector) draft(k *kind, subject string) *Claim {
 
 // unsettled returns why a claim that needs some roles cannot be proven, whatever it says; nil: it can.
 func (c *collector) unsettled(needs replay.Roles, at span) (*Reason, About) {
-	if c.state.Objects.Tries() && needs.Has(schema.RoleKill) {
+	if c.state.Objects.KillsMayFail() && needs.Has(schema.RoleKill) {
 		needs |= replay.RolesOf(schema.RoleFree) // without it no kill is certain
 	}
 	if missing := needs &^ c.attached; missing != 0 {
@@ -114,7 +114,7 @@ func (c *collector) unsettled(needs replay.Roles, at span) (*Reason, About) {
 			return FromText, About{}
 		}
 		return NotCounted, About{Text: vague.String()}
-	} else if c.state.Losses.Any(min(at.first, at.walk), at.last) {
+	} else if c.state.Losses.HasWindow(min(at.first, at.walk), at.last) {
 		if w, hit := c.touched(needs, at); hit {
 			return EventsLost, About{Text: lossReason(w)}
 		}
@@ -135,10 +135,10 @@ func (c *collector) unmade(p *Program, k *kind, why *Reason) bool {
 }
 
 func (c *collector) touched(needs replay.Roles, at span) (replay.Window, bool) {
-	if w, hit := c.state.Losses.Touched(at.first, at.last, lives); hit {
+	if w, hit := c.state.Losses.FindWindow(at.first, at.last, lives); hit {
 		return w, hit
 	}
-	return c.state.Losses.Touched(at.walk, at.last, needs|replay.RolesOf(schema.RoleLookupChain))
+	return c.state.Losses.FindWindow(at.walk, at.last, needs|replay.RolesOf(schema.RoleLookupChain))
 }
 
 func lossReason(w replay.Window) string {

@@ -222,7 +222,7 @@ func (v *view) bound(cl *Claim, way *Way, e *schema.Event) {
 		cl.doubt(OtherParent, About{})
 		return
 	}
-	if w, hit := v.state.Losses.Touched(d.FirstAt, e.Time, lives); hit {
+	if w, hit := v.state.Losses.FindWindow(d.FirstAt, e.Time, lives); hit {
 		cl.doubt(EventsLost, About{Text: lossReason(w)})
 	}
 	if !followed(d) {

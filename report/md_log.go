@@ -138,7 +138,7 @@ func (c *collector) line(s *replay.Step) {
 		p.Items = append(p.Items, c.lines)
 	}
 	if c.lines != nil {
-		s.Halves(func(s *replay.Step) { c.keep(c.lines, stepOf(s)) })
+		s.EachPhase(func(s *replay.Step) { c.keep(c.lines, stepOf(s)) })
 	}
 }
 

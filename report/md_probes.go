@@ -55,7 +55,7 @@ func (p *page) symbols(r schema.Role) []string {
 func (p *page) probeTable() {
 	p.line("<details><summary>what each probe reads, and the claims that need it</summary>\n")
 	p.line("| probe | reads | one event says | needed by |\n|---|---|---|---|")
-	enters, exits := replay.Phased(p.f.Header)
+	enters, exits := replay.RolesByPhase(p.f.Header)
 	for _, info := range schema.Catalogue() {
 		var labels, reads []string
 		for phase, recorded := range []replay.Roles{schema.Enter: enters, schema.Exit: exits} {

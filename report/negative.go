@@ -54,11 +54,11 @@ var _ = register(func() kind {
 				return ifAfter(max(v.one.Killed, v.one.Dropped), max(v.one.Inserted, n.found.ev.ID))
 			})),
 			when(InodeUnread, func(v *view) bool {
-				return n.isFound() && n.found.ev.Facts&schema.FactInodeUnknown != 0 || n.form == negEntered && v.one.Inserted == v.one.Unread
+				return n.isFound() && n.found.ev.Facts&schema.FactInodeUnknown != 0 || n.form == negEntered && v.one.Inserted == v.one.InodeUnread
 			}),
 			when(HasInode, func(v *view) bool { return n.isFound() && n.found.ev.Inode != 0 }),
 			when(Unhashed, func(v *view) bool { return n.isFound() && n.found.ev.Facts&schema.FactUnhashed != 0 }),
-			when(InsertedPositive, func(v *view) bool { return n.form == negEntered && !v.one.Bare }),
+			when(InsertedPositive, func(v *view) bool { return n.form == negEntered && !v.one.InsertedNegative }),
 			by(MovedAway, func(v *view) uint64 {
 				switch {
 				case n.isFound():
@@ -195,7 +195,7 @@ func (n *missing) open(v *view) {
 		n.form, n.found = negNowhere, v.w.nothing(last)
 	case last.at.ev.Role.Is(schema.Asks):
 		n.form, n.found = negFound, last.at
-		if d.Inserted != 0 && d.Inserted != d.Unread && !d.Bare && d.Deleted != 0 {
+		if d.Inserted != 0 && d.Inserted != d.InodeUnread && !d.InsertedNegative && d.Deleted != 0 {
 			n.form = negEmptied
 		}
 	case d.Inserted == 0:
@@ -352,7 +352,7 @@ func (n *missing) removed(v *view) string {
 	if dir == nil || dir.First > asked.ID || !followed(dir) {
 		return ""
 	}
-	if out := dir.Out(); out != 0 && out < n.found.ev.ID {
+	if out := dir.UnhashedSince(); out != 0 && out < n.found.ev.ID {
 		return fmt.Sprintf("the directory %s was out of the hash table at #%d", ref(dir), out)
 	}
 	return ""

@@ -166,7 +166,7 @@ const maxExecs = 1 << 12
 // executes reports whether the open that an event begins is that of the file which the exec around it runs,
 // and notes that. The open of that file's interpreter is like any other open.
 func (c *collector) executes(e *schema.Event) bool {
-	exec := c.state.Around(e.TID, executing)
+	exec := c.state.InnermostCall(e.TID, executing)
 	if exec == nil || c.executed[e.TID] == exec.Enter.ID {
 		return false
 	}

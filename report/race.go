@@ -89,7 +89,7 @@ func (c *collector) winner(w *walk, r *row, lost *replay.Object) *replay.Object 
 	if won == nil || won == lost || won.Name != lost.Name || won.Parent != lost.Parent {
 		return nil
 	}
-	if won.Added != 0 && won.Added < r.lookup.after || won.Inserted > lost.Killed {
+	if won.FirstInserted != 0 && won.FirstInserted < r.lookup.after || won.Inserted > lost.Killed {
 		return nil
 	}
 	return won
@@ -140,8 +140,8 @@ func (b *births) rival(d *replay.Object, r *row, tid uint32) uint64 {
 		other := &b.ring[i]
 		switch o := other.obj; {
 		case o == nil, o.Seq != other.seq, other.tid == tid, o.Name != d.Name, d.Killed != 0 && other.at > d.Killed:
-		case o.Killed != 0 && o.Killed < r.askedAfter(), o.Added != 0 && o.Added < r.askedAfter():
-		case o.Added != 0 && r.lookup != nil && o.Parent != r.lookup.ev.Parent:
+		case o.Killed != 0 && o.Killed < r.askedAfter(), o.FirstInserted != 0 && o.FirstInserted < r.askedAfter():
+		case o.FirstInserted != 0 && r.lookup != nil && o.Parent != r.lookup.ev.Parent:
 		default:
 			return other.at
 		}

@@ -131,7 +131,7 @@ func (r *reader) hold(t *testing.T, page []string) {
 // checked against.
 func (m *memory) read(t *testing.T, without replay.Roles) (page []string, r *reader) {
 	t.Helper()
-	poor := &memory{header: replay.Without(m.header, without)}
+	poor := &memory{header: replay.WithoutRoles(m.header, without)}
 	for _, rec := range m.records {
 		if e, ok := rec.(*schema.Event); !ok || !without.Has(e.Role) {
 			poor.records = append(poor.records, rec)

@@ -55,7 +55,7 @@ func (w *walk) add(s *replay.Step, room bool) {
 	}
 	w.roles = w.roles.With(s.Event.Role)
 	if s.Event.Entry != nil {
-		w.step(s.Event.Entry).after = s.Call.After
+		w.step(s.Event.Entry).after = s.Call.NotBefore
 	}
 	k := w.step(s.Event)
 	k.ev.Entry = nil // the entry is the step before
@@ -63,7 +63,7 @@ func (w *walk) add(s *replay.Step, room bool) {
 	switch {
 	case s.Call == nil:
 	case s.Event.Phase == schema.Enter:
-		k.after = s.Call.After
+		k.after = s.Call.NotBefore
 	default:
 		k.enter = s.Call.Enter.ID
 	}

@@ -68,7 +68,7 @@ func TestKernelUses(t *testing.T) {
 			if c.Path == usesDir && c.Operation == "open" {
 				dir = c.Dentry
 			}
-			if firstTry := slices.Contains(c.Limits(), "LOOKUP_CACHED") && c.Errno == 11 && strings.HasPrefix(c.Path, usesDir); !firstTry {
+			if firstTry := slices.Contains(c.FlagNames(), "LOOKUP_CACHED") && c.Errno == 11 && strings.HasPrefix(c.Path, usesDir); !firstTry {
 				calls[c.Path] = append(calls[c.Path], c)
 			}
 		}
@@ -94,13 +94,13 @@ func (u *toldUse) held(t *testing.T, c *replay.PathCall, dir *replay.Object) {
 	if c.Failed() {
 		errno = schema.ErrnoName(c.Errno)
 	}
-	list := c.Limits()
+	list := c.FlagNames()
 	if strings.HasPrefix(u.Way, "io_uring") { // io_uring first tries the cache alone
 		list = slices.DeleteFunc(list, func(limit string) bool { return limit == "LOOKUP_CACHED" })
 	}
 	limits := strings.Join(list, " ")
 	if c.Operation != u.operation() || errno != u.Errno || c.Target != u.Target && u.operation() != "exec" || limits != u.How {
-		t.Errorf("%+v is recorded as %s of %s to %s, with %v: %s", u, c.Operation, c.Path, c.Target, c.Limits(), errno)
+		t.Errorf("%+v is recorded as %s of %s to %s, with %v: %s", u, c.Operation, c.Path, c.Target, c.FlagNames(), errno)
 	}
 	if u.Dir != (c.Start == dir) {
 		t.Errorf("%+v started at %v, the directory is %v", u, c.Start, dir)

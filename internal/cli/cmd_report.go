@@ -108,7 +108,7 @@ func writePage(w io.Writer, src replay.Source, judged report.Options, page repor
 		judged.Select = append(judged.Select, replay.Unescape(what))
 	}
 	page.Filtered = judged.Only != nil
-	s := answers.NewSummarizer(replay.Without(src.Header(), judged.Without))
+	s := answers.NewSummarizer(replay.WithoutRoles(src.Header(), judged.Without))
 	if !page.Filtered {
 		judged.Beside = s
 		s.State().Reuse()

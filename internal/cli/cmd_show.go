@@ -25,7 +25,7 @@ func isFile(arg string) bool {
 func near(target answers.Target, what string) *replay.Filter {
 	_, err := strconv.ParseUint(strings.TrimPrefix(what, "#"), 10, 64)
 	switch {
-	case err == nil || target.Dentry() != (replay.Ref{}):
+	case err == nil || target.Dentry() != (replay.ObjectRef{}):
 		return nil
 	case strings.Contains(what, "/"):
 		return &replay.Filter{Paths: []string{what}}

@@ -70,7 +70,7 @@ func (o *filterOptions) picker(src replay.Source) replay.Source {
 // reports whether that is so.
 func inVain(cmd *cobra.Command, src replay.Source) bool {
 	p, ok := src.(*replay.Picker)
-	return ok && tellWhy(cmd, p.InVain())
+	return ok && tellWhy(cmd, p.WhyNone())
 }
 
 // tellWhy prints the lines on stderr, and reports whether there are any.
@@ -130,10 +130,10 @@ func eachGiven(cmd *cobra.Command, names []string, do func(name string, value ..
 	})
 }
 
-func readDentry(s string) (replay.Ref, error) {
+func readDentry(s string) (replay.ObjectRef, error) {
 	t, err := answers.ParseTarget(s)
-	if err != nil || t.Dentry() == (replay.Ref{}) {
-		return replay.Ref{}, &wordError{s, "not a dentry, such as D12 or 0xffff888100000100"}
+	if err != nil || t.Dentry() == (replay.ObjectRef{}) {
+		return replay.ObjectRef{}, &wordError{s, "not a dentry, such as D12 or 0xffff888100000100"}
 	}
 	return t.Dentry(), nil
 }

@@ -18,7 +18,7 @@ type poorer struct {
 	without replay.Roles
 }
 
-func (p poorer) Header() *schema.Header { return replay.Without(p.Source.Header(), p.without) }
+func (p poorer) Header() *schema.Header { return replay.WithoutRoles(p.Source.Header(), p.without) }
 
 func (p poorer) Next() (schema.Record, error) {
 	for {

@@ -135,7 +135,7 @@ func ParseTarget(word string) (Target, error) {
 }
 
 // Dentry returns the dentry that is asked for, or the zero Ref if the target is not a dentry.
-func (t *Target) Dentry() replay.Ref { return replay.Ref{Seq: t.object, Addr: t.addr} }
+func (t *Target) Dentry() replay.ObjectRef { return replay.ObjectRef{Seq: t.object, Addr: t.addr} }
 
 func digits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
@@ -238,7 +238,7 @@ func (s *Shown) WriteText(w io.Writer) error {
 
 // by returns the program, the process and the path call in which the last event happened, as " by …".
 func by(m *replay.Model) string {
-	a := m.Around()
+	a := m.EventContext()
 	if a.Task == nil {
 		return ""
 	}

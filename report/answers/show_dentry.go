@@ -45,7 +45,7 @@ type lives struct {
 
 // livesOf shows the dentries for which wanted is true.
 func livesOf(h *schema.Header, wanted func(*replay.Object) bool) *inquiry {
-	recorded, _ := replay.Recorded(h)
+	recorded, _ := replay.RecordedRoles(h)
 	x := &lives{of: make(map[*replay.Object]*life), at: make(map[uint64]*life), chains: recorded.Has(schema.RoleLookupChain), wanted: wanted}
 	return &inquiry{step: x.step, claim: x.claim, sections: x.sections}
 }
@@ -84,7 +84,7 @@ func (x *lives) begin(m *replay.Model, d *replay.Object) *life {
 		return nil
 	}
 	l := &life{dentry: d, path: m.Path(d), chains: x.chains}
-	if b := d.Before; b.Seq != 0 {
+	if b := d.Former; b.Seq != 0 {
 		l.add(b.Killed, 0, "before it, D%d had this address%s", b.Seq, killedAt(b.Killed))
 	}
 	x.of[d], x.at[d.Addr] = l, l
@@ -141,7 +141,7 @@ var happens = map[schema.Role][3]func(*life, *replay.Model, *replay.Step) string
 	schema.RoleDrop: {schema.Enter: func(_ *life, m *replay.Model, _ *replay.Step) string { return "dropped from the hash table" + by(m) }},
 	schema.RoleKill: {schema.Enter: func(l *life, m *replay.Model, s *replay.Step) string {
 		text := "killed"
-		if m.State.Objects.Tries() {
+		if m.State.Objects.KillsMayFail() {
 			text = "killed, if nobody took it again"
 		}
 		if text += state(s.Event) + by(m); l.dentry.Evict != 0 {
@@ -196,7 +196,7 @@ func (l *life) step(m *replay.Model, s *replay.Step) {
 
 // by1 is like by, but without the process and the call, so that similar lines can be merged.
 func by1(m *replay.Model) string {
-	if t := m.Around().Task; t != nil {
+	if t := m.EventContext().Task; t != nil {
 		return " by " + replay.Printable(t.Program)
 	}
 	return ""
@@ -216,7 +216,7 @@ func (l *life) sections() []Section {
 	d := l.dentry
 	switch end := d.End(); {
 	case end == "missed" && d.Freed == 0:
-		l.add(d.Broken, 0, "its end was not recorded: by here its memory is another's")
+		l.add(d.KillMissed, 0, "its end was not recorded: by here its memory is another's")
 	case end == "forgotten":
 		l.add(0, 0, "forgotten: more dentries were known at once than are remembered")
 	case end == "alive":

@@ -298,7 +298,7 @@ func askedAt(m *replay.Model, c *replay.PathCall) string {
 	}
 	for i := range c.Components {
 		p := &c.Components[i]
-		if p.Beside || p.OfTarget {
+		if p.OffPath || p.OfTarget {
 			continue
 		}
 		if names--; names == 0 && p.Name == baseOf(c.Path) {

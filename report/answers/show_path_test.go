@@ -49,7 +49,7 @@ func TestOneDentryOfSeveralFiles(t *testing.T) {
 // link elsewhere or the path was given relative to another directory, but not if the walk did not get that
 // far.
 func TestCallsOnAPathHoweverGiven(t *testing.T) {
-	link := []replay.Component{{Name: "a", ID: 11, Parent: 0x1000, Link: true}, {Name: "z", ID: 12, Parent: 0x1000, Beside: true}}
+	link := []replay.Component{{Name: "a", ID: 11, Parent: 0x1000, Link: true}, {Name: "z", ID: 12, Parent: 0x1000, OffPath: true}}
 	for given, c := range map[string]struct {
 		of []replay.Component
 		is bool

@@ -93,7 +93,7 @@ func programOf(name string) *inquiry {
 	var called lines
 	return &inquiry{
 		task: func(t *replay.Task) {
-			if slices.Contains(t.Programs, name) || slices.ContainsFunc(t.Names, func(n replay.Name) bool { return n.Comm == name }) {
+			if slices.Contains(t.Programs, name) || slices.ContainsFunc(t.Names, func(n replay.ThreadName) bool { return n.Comm == name }) {
 				called.add(t.First, t.FirstAt, "process %d %s: %s, %d failed", t.PID, strings.Join(printables(t.Programs), ", then "), plural.Of(t.Calls, "path call"), t.Failed)
 			}
 		},
@@ -164,7 +164,7 @@ func around(id uint64) *inquiry {
 			if e := s.Event; e.ID == id {
 				event, tid = &lines{}, e.TID
 				text := e.Role.Label() + " " + e.PhaseInFile().Label() + by(m)
-				if name := s.Asked().Name; name != "" {
+				if name := s.Named().Name; name != "" {
 					text += ", name " + replay.Printable(name)
 				}
 				if s.Object != nil {
@@ -194,7 +194,7 @@ func displaced(c *replay.PathCall) string {
 	switch {
 	case !last.OfTarget || last.Negative || last.Dentry == c.Dentry || !movedIn(c, last.Dentry):
 		return ""
-	case slices.Contains(c.Limits(), "RENAME_EXCHANGE"):
+	case slices.Contains(c.FlagNames(), "RENAME_EXCHANGE"):
 		return fmt.Sprintf(", in exchange for D%d", last.Dentry.Seq)
 	}
 	return fmt.Sprintf(", in place of D%d", last.Dentry.Seq)
@@ -215,7 +215,7 @@ func callSection(c *replay.PathCall) Section {
 		l.add(p.ID, p.At, "%s", componentText(p))
 	}
 	end := outcome(c)
-	if limits := c.Limits(); len(limits) > 0 {
+	if limits := c.FlagNames(); len(limits) > 0 {
 		l.add(c.ID, 0, "%s", "with "+strings.Join(limits, ", "))
 	}
 	switch {
@@ -234,7 +234,7 @@ func callSection(c *replay.PathCall) Section {
 		end += "; " + duration(c.Wait) + " until another task had looked a name up"
 	}
 	if c.Restarts > 0 {
-		end += "; the walk started over " + times(uint64(c.Restarts)) + ", the last time after " + duration(c.Again)
+		end += "; the walk started over " + times(uint64(c.Restarts)) + ", the last time after " + duration(c.UntilRestart)
 	}
 	if g := c.Gap; g.Took > 0 && c.End != 0 {
 		l.add(g.From.ID, 0, "%s without an event, from %s to %s", duration(g.Took), g.From, g.To)
@@ -277,7 +277,7 @@ func componentText(p *replay.Component) string {
 	for _, f := range []struct {
 		is   bool
 		text string
-	}{{p.Beside, "not of the path itself"}, {p.Mount, "a filesystem is mounted there"}, {p.Link, "a link, followed after " + duration(p.Follow)}} {
+	}{{p.OffPath, "not of the path itself"}, {p.Mount, "a filesystem is mounted there"}, {p.Link, "a link, followed after " + duration(p.Follow)}} {
 		if f.is {
 			text += " (" + f.text + ")"
 		}
@@ -296,20 +296,20 @@ type Processes struct {
 
 // Process describes one process. Forked and Exited are event ids, 0 if the event is not in the trace.
 type Process struct {
-	PID      uint32        `json:"pid"`
-	Parent   uint32        `json:"parent,omitempty"`
-	Programs []string      `json:"programs"` // names of its first thread, in order
-	Execs    []replay.Exec `json:"execs"`
-	Forked   uint64        `json:"forked,omitempty"`
-	Exited   uint64        `json:"exited,omitempty"`
-	Ended    string        `json:"ended,omitempty"` // exit code or signal in words
-	First    uint64        `json:"first_ns"`        // nanoseconds since boot
-	Last     uint64        `json:"last_ns"`
-	Calls    uint64        `json:"calls"` // path calls
-	Failed   uint64        `json:"failed"`
-	Threads  []uint32      `json:"threads,omitempty"` // other threads than the first that had events
-	Names    []replay.Name `json:"names"`             // names of its threads, one entry for each change
-	Cgroup   string        `json:"cgroup,omitempty"`  // path in the cgroup2 hierarchy
+	PID      uint32              `json:"pid"`
+	Parent   uint32              `json:"parent,omitempty"`
+	Programs []string            `json:"programs"` // names of its first thread, in order
+	Execs    []replay.Exec       `json:"execs"`
+	Forked   uint64              `json:"forked,omitempty"`
+	Exited   uint64              `json:"exited,omitempty"`
+	Ended    string              `json:"ended,omitempty"` // exit code or signal in words
+	First    uint64              `json:"first_ns"`        // nanoseconds since boot
+	Last     uint64              `json:"last_ns"`
+	Calls    uint64              `json:"calls"` // path calls
+	Failed   uint64              `json:"failed"`
+	Threads  []uint32            `json:"threads,omitempty"` // other threads than the first that had events
+	Names    []replay.ThreadName `json:"names"`             // names of its threads, one entry for each change
+	Cgroup   string              `json:"cgroup,omitempty"`  // path in the cgroup2 hierarchy
 
 	order uint64
 }
@@ -327,12 +327,12 @@ func ListProcesses(src replay.Source) (*Processes, error) {
 			continue
 		}
 		x := Process{PID: t.PID, Parent: t.Parent, Programs: printables(t.Programs), Execs: []replay.Exec{}, Forked: t.Forked, Exited: t.Exited,
-			First: t.FirstAt, Last: t.LastAt, Calls: t.Calls, Failed: t.Failed, Threads: t.Threads, Names: []replay.Name{}, Cgroup: replay.Printable(t.Cgroup), order: cmp.Or(t.Forked, t.First)}
+			First: t.FirstAt, Last: t.LastAt, Calls: t.Calls, Failed: t.Failed, Threads: t.Threads, Names: []replay.ThreadName{}, Cgroup: replay.Printable(t.Cgroup), order: cmp.Or(t.Forked, t.First)}
 		for _, e := range t.Execs {
 			x.Execs = append(x.Execs, replay.Exec{ID: e.ID, Path: replay.Printable(e.Path)})
 		}
 		for _, n := range t.Names {
-			x.Names = append(x.Names, replay.Name{ID: n.ID, TID: n.TID, Comm: replay.Printable(n.Comm)})
+			x.Names = append(x.Names, replay.ThreadName{ID: n.ID, TID: n.TID, Comm: replay.Printable(n.Comm)})
 		}
 		if t.Exited != 0 {
 			x.Ended = t.Status.String()

@@ -169,7 +169,7 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 	s.Kernel, s.Imported, s.Log = h.GetKernel().GetRelease(), h.Imported(), h.Logged()
 	s.Findings, s.Programs, s.Slowest = []Finding{}, []*Row{}, []Slow{}
 	s.model.Call, s.model.Task, s.model.Negative = s.call, s.task, s.negative
-	if s.Lacks = replay.NegativesLack(h).Names(); len(s.Lacks) == 0 {
+	if s.Lacks = replay.MissingNegativeRoles(h).Names(); len(s.Lacks) == 0 {
 		s.Negatives = new(NegativeCounts)
 	}
 	return s

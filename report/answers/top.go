@@ -183,7 +183,7 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	}
 	if p := t.picked.picker; p != nil && (of == "negatives" || of == "left") {
 		return nil, fmt.Errorf("of %s nothing can be picked", of)
-	} else if p != nil && of == "allocs" && p.Filter().Returns() {
+	} else if p != nil && of == "allocs" && p.Filter().OnlyExits() {
 		return nil, fmt.Errorf("of %s nothing can be picked by how a path call ended", of)
 	}
 	if t.of.amount != nil && t.by.known {
@@ -217,7 +217,7 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	top := t.top(n)
 	top.Part = !whole || damaged
 	if of == "negatives" || of == "left" {
-		top.Lacks = replay.NegativesLack(src.Header()).Names()
+		top.Lacks = replay.MissingNegativeRoles(src.Header()).Names()
 	}
 	return top, err
 }
@@ -265,7 +265,7 @@ func (t *topper) parts(c *replay.PathCall) {
 }
 
 func (t *topper) alloc(s *replay.Step) {
-	around, e := t.model.Around(), s.Event
+	around, e := t.model.EventContext(), s.Event
 	of := thing{name: e.Name, dir: around.Dir, program: around.Task.Program, pid: around.Task.PID, fs: e.FSType}
 	if c := around.Call; c != nil {
 		of.op, of.errno = c.Operation, c.Errno

@@ -325,7 +325,7 @@ var (
 	opens   = replay.RolesOf(schema.RoleOpen)
 
 	walks      = asks | begins | inserts                                               // find or make a component
-	changes    = replay.Changes() | replay.RolesOf(schema.RoleUnlink)                  // change what the cache holds for a name
+	changes    = replay.ChangeRoles() | replay.RolesOf(schema.RoleUnlink)              // change what the cache holds for a name
 	paths      = replay.RolesThat(schema.Walks) &^ execs                               // are given a whole path
 	encloses   = replay.RolesWhere(func(r schema.RoleInfo) bool { return r.Op != "" }) // one call includes all that the thread does until it returns
 	creates    = makes | replay.RolesOf(schema.RoleMkdir, schema.RoleMknod, schema.RoleSymlink, schema.RoleLink)

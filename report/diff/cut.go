@@ -80,7 +80,7 @@ func (r *run) record(m *report.Moment) {
 			r.full = cmp.Or(r.full, rec.Time)
 		}
 		r.measure(m.Step)
-		m.Step.Halves(func(s *replay.Step) {
+		m.Step.EachPhase(func(s *replay.Step) {
 			if r.rulings = nil; s == m.Step {
 				r.rulings = m.Rulings
 			}
@@ -126,7 +126,7 @@ func (r *run) event(s *replay.Step) {
 		t.call.encloses = true
 	}
 	switch c := t.call; {
-	case !c.isOpen() && s.Within == nil:
+	case !c.isOpen() && s.MaybeOpen == nil:
 		r.outside(t, s)
 	case !c.isOpen(): // the entry of the enclosing open was not seen
 	case !c.takes(e):
@@ -158,7 +158,7 @@ func (r *run) goesOn(c *call, s *replay.Step) bool {
 
 // isWithin reports whether a step is part of the open entered at the event with the given id.
 func isWithin(s *replay.Step, open uint64) bool {
-	w := s.Within
+	w := s.MaybeOpen
 	for w != nil && w.Enter.ID != open {
 		w = w.Outer
 	}

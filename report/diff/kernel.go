@@ -19,7 +19,7 @@ const roles = schema.RoleEnd
 type probes struct{ enters, exits replay.Roles }
 
 func probesOf(h *schema.Header) probes {
-	enters, exits := replay.Phased(h)
+	enters, exits := replay.RolesByPhase(h)
 	const known = 1<<roles - 1 // it is not known how to compare other roles
 	return probes{enters & known, exits & known}
 }

@@ -152,7 +152,7 @@ func (r *run) keep(c *call) {
 
 // lost reports whether events may be missing between two times.
 func (r *run) lost(from, to uint64) bool {
-	return (r.losses.Any(from, to) || slices.ContainsFunc(r.unseen, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] })) &&
+	return (r.losses.HasWindow(from, to) || slices.ContainsFunc(r.unseen, func(w [2]uint64) bool { return w[0] <= to && from <= w[1] })) &&
 		len(r.losses.Windows()) > 0
 }
 
@@ -202,13 +202,13 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 		for at = s.Event.ID; len(wanted) > 0 && wanted[0].first <= at; wanted = wanted[1:] {
 			if w := wanted[0]; w.first == at {
 				c := &call{}
-				c.start(w.kind, s.Asked())
+				c.start(w.kind, s.Named())
 				c.lossy, c.claims = w.lossy, r.claims[w.judged]
 				calls[at], reading = c, append(reading, w)
 			}
 		}
 		for _, w := range reading {
-			s.Halves(func(s *replay.Step) { r.rebuild(calls[w.first], w, s) })
+			s.EachPhase(func(s *replay.Step) { r.rebuild(calls[w.first], w, s) })
 		}
 		reading = slices.DeleteFunc(reading, func(w *digest) bool { return w.span().Last <= at })
 	}
@@ -222,7 +222,7 @@ func (r *run) rebuild(c *call, w *digest, s *replay.Step) {
 	case line:
 	case e.TID != c.tid, !r.both.has(e.Role, e.Phase), isAstray(s), !c.takes(e):
 		return
-	case opens.Has(w.kind) && !isWithin(s, w.first), !encloses.Has(w.kind) && s.Within != nil:
+	case opens.Has(w.kind) && !isWithin(s, w.first), !encloses.Has(w.kind) && s.MaybeOpen != nil:
 		return
 	}
 	r.add(c, s, r.marks[e.ID])

@@ -162,14 +162,14 @@ func (g *gathering) Record(rec schema.Record) *replay.Step {
 	step := g.sums.Record(rec)
 	if step != nil {
 		g.settle(step)
-		step.Halves(g.event)
+		step.EachPhase(g.event)
 	}
 	return step
 }
 
 // settle records when an allocated dentry enters the hash table or gets an inode.
 func (g *gathering) settle(s *replay.Step) {
-	if d := s.Object; d != nil && d.Born != 0 && d.Seq <= uint64(g.bounds.objects) && (d.Added != 0 || d.Inode != 0) && g.settled[d.Seq] == 0 {
+	if d := s.Object; d != nil && d.Born != 0 && d.Seq <= uint64(g.bounds.objects) && (d.FirstInserted != 0 || d.Inode != 0) && g.settled[d.Seq] == 0 {
 		g.settled[d.Seq] = s.Event.Time
 	}
 }
@@ -311,7 +311,7 @@ func (g *gathering) event(s *replay.Step) {
 		parent = d.Seq
 	}
 	call := uint64(0)
-	if around := g.m.Around(); around.Call != nil {
+	if around := g.m.EventContext(); around.Call != nil {
 		call = around.Call.ID
 	}
 	g.Events.add(map[string]any{
