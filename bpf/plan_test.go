@@ -151,7 +151,7 @@ func TestPlanTable(t *testing.T) {
 	}
 	for role := schema.RoleOpen; role < schema.RoleEnd; role++ {
 		info, _ := role.Info()
-		leaf := info.Traits&schema.Leaf != 0
+		leaf := info.Traits&schema.TraitLeaf != 0
 		for phase, shape := range map[schema.Phase]*schema.Shape{schema.Enter: info.Enter, schema.Exit: info.Exit, schema.Whole: info.Enter} {
 			if want := shape != nil && leaf == (phase == schema.Whole); seen[key{role, phase}] != want {
 				t.Errorf("role %d phase %d: a probe is there: %v, want %v", role, phase, !want, want)

@@ -188,7 +188,7 @@ func TestAppend(t *testing.T) {
 func TestAppendCall(t *testing.T) {
 	s := schema.NewSender(hexadecimal, hexadecimal)
 	for _, info := range schema.Catalogue() {
-		if info.Traits&schema.Leaf == 0 {
+		if info.Traits&schema.TraitLeaf == 0 {
 			continue
 		}
 		raw, _ := rawRecord(t, info.Role, schema.Whole, 0)

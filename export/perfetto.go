@@ -214,8 +214,8 @@ func (p *perfetto) call(c *replay.PathCall) {
 // dentry's number.
 func (p *perfetto) step(s *replay.Step) {
 	e, d := s.Event, s.Object
-	begins := e.Role.Is(schema.Begins) && e.Phase == schema.Exit
-	ends := e.Role.Is(schema.Ends)
+	begins := e.Role.Is(schema.TraitBegins) && e.Phase == schema.Exit
+	ends := e.Role.Is(schema.TraitEnds)
 	if d == nil || !begins && !ends && !e.Columns.Has(schema.ColumnBucket) {
 		return
 	}

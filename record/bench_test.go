@@ -122,7 +122,7 @@ func wordsOf(c schema.Column, key, e *schema.Event) (words []uint64) {
 	}
 	switch c {
 	case schema.ColumnKey:
-		if of.Role.Is(schema.Walks) {
+		if of.Role.Is(schema.TraitWalks) {
 			return []uint64{0, 0}
 		}
 		return []uint64{of.Parent, length(of)}
@@ -139,7 +139,7 @@ func wordsOf(c schema.Column, key, e *schema.Event) (words []uint64) {
 		return []uint64{0}
 	}
 	for _, f := range schema.Fields()[c] {
-		words = append(words, f.Of(of))
+		words = append(words, f.Value(of))
 	}
 	return words
 }

@@ -110,7 +110,7 @@ func messageValues(m protoreflect.Message, number func(uint64), text func(string
 func forms(t *testing.T) map[string][]byte {
 	all := traces(t)
 	for name, trace := range maps.Clone(all) {
-		leaves, err := tracetest.Leaves(trace)
+		leaves, err := tracetest.JoinLeaves(trace)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -108,7 +108,7 @@ func (r *redactor) survey(e *schema.Event) error {
 // pointers returns the fields of an event that hold kernel addresses.
 func pointers(e *schema.Event) []*uint64 {
 	all := []*uint64{&e.Parent, &e.NameAddr, &e.Dentry, &e.Inode, &e.Target, &e.Start}
-	if _, known := e.Role.Info(); !known || e.Role.Is(schema.ReturnsAddress) { // an unknown role may return an address
+	if _, known := e.Role.Info(); !known || e.Role.Is(schema.TraitReturnsAddress) { // an unknown role may return an address
 		all = append(all, &e.Ret)
 	}
 	return all
@@ -124,7 +124,7 @@ func (r *redactor) event(e *schema.Event) (err error) {
 	for _, a := range pointers(e) {
 		*a = r.addresses.of(*a)
 	}
-	if e.Role.Is(schema.Walks) && e.Columns.Has(schema.ColumnKey) {
+	if e.Role.Is(schema.TraitWalks) && e.Columns.Has(schema.ColumnKey) {
 		e.Name, err = r.names.path(e.Name)
 	} else {
 		e.Name, err = r.names.component(e.Name)

@@ -237,27 +237,27 @@ func (j *jsonLines) rare(dst *shown.Text, e *schema.Event) {
 
 func (j *jsonLines) field(dst *shown.Text, e *schema.Event, f *field) {
 	switch f.Form {
-	case schema.Number, schema.Hex, schema.Octal:
+	case schema.FormNumber, schema.FormHex, schema.FormOctal:
 		dst.Join(&f.json)
-		dst.Uint(f.Of(e))
-	case schema.Address:
+		dst.Uint(f.Value(e))
+	case schema.FormAddress:
 		dst.Join(&f.json)
-		putAddress(dst, f.Of(e))
-	case schema.Return:
+		putAddress(dst, f.Value(e))
+	case schema.FormReturn:
 		j.returned(dst, e, f)
-	case schema.Descriptor:
+	case schema.FormDescriptor:
 		dst.Join(&f.json)
-		dst.Int(int64(f.Of(e)))
-	case schema.Moment:
-		if v := f.Of(e); v != 0 {
+		dst.Int(int64(f.Value(e)))
+	case schema.FormTime:
+		if v := f.Value(e); v != 0 {
 			dst.Join(&f.json)
 			dst.Uint(v)
 		}
-	case schema.Group:
+	case schema.FormCgroup:
 		if e.Cgroup != "" {
 			cgroupMember.put(dst, e.Cgroup)
 		}
-	case schema.Filesystem:
+	case schema.FormFilesystem:
 		if e.FSType == "" && e.Dev == 0 {
 			return
 		}
@@ -280,12 +280,12 @@ func (j *jsonLines) filesystem(e *schema.Event) {
 
 // returned appends an address, a negative errno with its name, or another number; a wait status is decoded.
 func (j *jsonLines) returned(dst *shown.Text, e *schema.Event, f *field) {
-	v, n := f.Of(e), e.Errno()
+	v, n := f.Value(e), e.Errno()
 	switch {
-	case e.Role.Is(schema.ReturnsStatus):
+	case e.Role.Is(schema.TraitReturnsStatus):
 		j.putWaitStatus(dst, schema.WaitStatus(v))
 		return
-	case n == 0 && e.Role.Is(schema.ReturnsAddress):
+	case n == 0 && e.Role.Is(schema.TraitReturnsAddress):
 		dst.Join(&f.json)
 		putAddress(dst, v)
 		return

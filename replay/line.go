@@ -144,7 +144,7 @@ const (
 // subjectColumns returns what an event says about its subject.
 func subjectColumns(e *schema.Event) schema.Columns {
 	says := e.Columns & usualColumns
-	if e.Hash == 0 && says.Has(schema.ColumnKey) && e.Role.Is(schema.Walks) {
+	if e.Hash == 0 && says.Has(schema.ColumnKey) && e.Role.Is(schema.TraitWalks) {
 		says |= isPath
 	}
 	if e.Dentry == 0 {

@@ -155,7 +155,7 @@ const resultColumns = 1<<schema.ColumnRet | 1<<schema.ColumnChild
 func (t *narrow) result(dst *shown.Text, e *schema.Event) {
 	if e.Columns.Has(schema.ColumnRet) {
 		switch n := e.Errno(); {
-		case e.Role.Is(schema.ReturnsStatus):
+		case e.Role.Is(schema.TraitReturnsStatus):
 			dst.Put(" ")
 			dst.Word(schema.WaitStatus(e.Ret).String())
 		case n != 0:

@@ -63,7 +63,7 @@ func (f Fate) String() string { return Fates[f] }
 // negativeRoles are the roles that a Negative is derived from: its birth, its end, the lookups it answered, and
 // what the call that looked its name up then did with it.
 var negativeRoles = RolesOf(schema.RoleOpen, schema.RoleUnlink, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleInstantiate,
-	schema.RoleDelete, schema.RoleDrop, schema.RoleKill, schema.RoleFree, schema.RoleMove) | RolesThat(schema.Names)
+	schema.RoleDelete, schema.RoleDrop, schema.RoleKill, schema.RoleFree, schema.RoleMove) | RolesThat(schema.TraitNames)
 
 // MissingNegativeRoles returns the roles whose events are missing in a trace with the header, so that it does not
 // show every Negative, or not its birth, end or hits.

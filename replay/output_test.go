@@ -17,7 +17,7 @@ import (
 // Lines formatted on another CPU are the same as those formatted at once, also for a file that is damaged
 // and cut.
 func TestPrintOnSeveralProcessors(t *testing.T) {
-	file, err := tracetest.Leaves(generated(t, 20_000))
+	file, err := tracetest.JoinLeaves(generated(t, 20_000))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,13 +23,13 @@ func RolesOf(roles ...schema.Role) Roles {
 
 // The roles by what they do, mostly to a dentry; see schema.Trait.
 var (
-	beginRoles   = RolesThat(schema.Begins)
-	endRoles     = RolesThat(schema.Ends)
-	freeRoles    = RolesThat(schema.Frees)
-	holdRoles    = RolesThat(schema.Holds)
-	unhashRoles  = RolesThat(schema.Leaves)
-	lookupRoles  = RolesThat(schema.Asks)
-	pathKeyRoles = RolesThat(schema.Walks)
+	beginRoles   = RolesThat(schema.TraitBegins)
+	endRoles     = RolesThat(schema.TraitEnds)
+	freeRoles    = RolesThat(schema.TraitFrees)
+	holdRoles    = RolesThat(schema.TraitHolds)
+	unhashRoles  = RolesThat(schema.TraitUnhashes)
+	lookupRoles  = RolesThat(schema.TraitLooksUp)
+	pathKeyRoles = RolesThat(schema.TraitWalks)
 	openRoles    = RolesOf(schema.RoleOpen)  // what is looked up until they return belongs to them
 	evictRoles   = RolesOf(schema.RoleEvict) // what the thread kills until they return, they killed
 
@@ -42,7 +42,7 @@ var (
 // callRoles are the roles whose entry begins a path call, or a walk in one: walkRoles, which walk a path,
 // and the roles of operations, inside which the walks happen.
 var (
-	walkRoles = RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Traits&schema.Walks != 0 })
+	walkRoles = RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Traits&schema.TraitWalks != 0 })
 	callRoles = walkRoles | RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Op != "" })
 )
 

@@ -198,30 +198,30 @@ func (t *text) rare(dst *shown.Text, e *schema.Event) {
 
 func (t *text) field(dst *shown.Text, e *schema.Event, f *field) {
 	switch f.Form {
-	case schema.Number:
+	case schema.FormNumber:
 		dst.Join(&f.text)
-		dst.Uint(f.Of(e))
-	case schema.Hex, schema.Address:
+		dst.Uint(f.Value(e))
+	case schema.FormHex, schema.FormAddress:
 		dst.Join(&f.text)
-		dst.Hex(f.Of(e))
-	case schema.Octal:
-		if v := f.Of(e); v != 0 {
+		dst.Hex(f.Value(e))
+	case schema.FormOctal:
+		if v := f.Value(e); v != 0 {
 			dst.Join(&f.text)
 			dst.Octal(v)
 		}
-	case schema.Descriptor:
-		if v := int64(f.Of(e)); v != schema.ATFDCWD {
+	case schema.FormDescriptor:
+		if v := int64(f.Value(e)); v != schema.ATFDCWD {
 			dst.Join(&f.text)
 			dst.Int(v)
 		}
-	case schema.Group:
+	case schema.FormCgroup:
 		if e.Cgroup != "" {
 			dst.Join(&f.text)
 			dst.Name(e.Cgroup)
 		}
-	case schema.Return:
+	case schema.FormReturn:
 		t.returned(dst, e, f)
-	case schema.Filesystem:
+	case schema.FormFilesystem:
 		if e.Dev == 0 {
 			return
 		}
@@ -235,8 +235,8 @@ func (t *text) field(dst *shown.Text, e *schema.Event, f *field) {
 }
 
 func (t *text) returned(dst *shown.Text, e *schema.Event, f *field) {
-	v := f.Of(e)
-	if e.Role.Is(schema.ReturnsStatus) {
+	v := f.Value(e)
+	if e.Role.Is(schema.TraitReturnsStatus) {
 		dst.Put(" ")
 		dst.Word(schema.WaitStatus(v).String())
 		return
@@ -251,7 +251,7 @@ func (t *text) returned(dst *shown.Text, e *schema.Event, f *field) {
 			dst.Word(name)
 		}
 		dst.Join(&t.plain)
-	case e.Role.Is(schema.ReturnsAddress):
+	case e.Role.Is(schema.TraitReturnsAddress):
 		dst.Hex(v)
 	default:
 		dst.Int(int64(v))

@@ -35,7 +35,7 @@ func (s *State) begin(tid uint32) *thread {
 }
 
 // execRoles are the roles of execve and execveat.
-var execRoles = RolesThat(schema.Executes)
+var execRoles = RolesThat(schema.TraitExecutes)
 
 // onExec handles a program run by a thread that is not the first of its process: it takes over the id of
 // the first thread (de_thread in the kernel), with the calls that it is in. The calls of the first thread

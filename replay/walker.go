@@ -74,7 +74,7 @@ func (m *Model) beginCall(t *threadCalls, e *schema.Event) {
 // joinWalk adds a walk to the operation around it, and reports whether it belongs there. An open belongs to an
 // execve that has no path yet.
 func (m *Model) joinWalk(w *walker, e *schema.Event) bool {
-	if walkRoles.Has(w.role) || e.Role == schema.RoleOpen && (!w.role.Is(schema.Executes) || w.used > 0) {
+	if walkRoles.Has(w.role) || e.Role == schema.RoleOpen && (!w.role.Is(schema.TraitExecutes) || w.used > 0) {
 		return false
 	}
 	for i := range w.used {

@@ -101,7 +101,7 @@ func (c *collector) failedOn() Filesystem {
 	r, fs := c.ending(), Filesystem{}
 	for _, s := range []*walkStep{r.lookup, r.at} {
 		switch {
-		case s == nil || s.ev.Dev == 0 || s.ev.Role.Is(schema.ReturnsAddress):
+		case s == nil || s.ev.Dev == 0 || s.ev.Role.Is(schema.TraitReturnsAddress):
 		case fs.Dev != 0 && fs.Dev != s.ev.Dev:
 			return Filesystem{}
 		default:

@@ -17,7 +17,7 @@ import (
 // is proven whose window the loss touches.
 func TestNoLossRecordProvesAnything(t *testing.T) {
 	traces := wholeTraces(t)
-	for _, file := range tracetest.Names(t, "testdata/contradictions/*.pb", "../test/cases/nameless.pb") {
+	for _, file := range tracetest.FileNames(t, "testdata/contradictions/*.pb", "../test/cases/nameless.pb") {
 		traces[filepath.Base(file)] = inMemory(t, file)
 	}
 	for name, whole := range traces {

@@ -60,7 +60,7 @@ func (v *view) lookedUp() int {
 // lookup of the same name returned NULL.
 func (c *collector) answered() bool {
 	for i := range c.rows {
-		if r := &c.rows[i]; r.result == nil || !r.at.ev.Role.Is(schema.Asks) {
+		if r := &c.rows[i]; r.result == nil || !r.at.ev.Role.Is(schema.TraitLooksUp) {
 			return false
 		}
 	}

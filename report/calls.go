@@ -17,8 +17,8 @@ var (
 	toParent = replay.RolesOf(schema.RoleWalkParent)
 	walks    = replay.RolesOf(schema.RoleWalk) | toParent
 	// operations are the calls that a walk is made for. A walk to a parent ends with its operation.
-	operations = replay.RolesWhere(func(r schema.RoleInfo) bool { return r.Op != "" && r.Exit != nil && r.Traits&schema.Walks == 0 })
-	naming     = replay.RolesThat(schema.Names)
+	operations = replay.RolesWhere(func(r schema.RoleInfo) bool { return r.Op != "" && r.Exit != nil && r.Traits&schema.TraitWalks == 0 })
+	naming     = replay.RolesThat(schema.TraitNames)
 )
 
 // passes adds an event outside any open to the walk that it is in, or to the walks of the operation that it
@@ -82,7 +82,7 @@ func (w *walk) names(s *replay.Step) bool {
 		return false
 	}
 	e := s.Call.Enter
-	return (e.Role.Is(schema.Asks) || e.Role.Is(schema.Begins)) && e.NameAddr-w.enter().NameAddr < uint64(len(w.enter().Name))
+	return (e.Role.Is(schema.TraitLooksUp) || e.Role.Is(schema.TraitBegins)) && e.NameAddr-w.enter().NameAddr < uint64(len(w.enter().Name))
 }
 
 // passed makes the claims that a finished walk supports; for a nil walk it makes none.
@@ -101,7 +101,7 @@ func (c *collector) passed(w *walk) {
 // with the walk, the operation around it, or the walk itself.
 func (c *collector) purpose(w *walk) purpose {
 	end := w.end()
-	if info, _ := end.ev.Role.Info(); !end.ev.Role.Is(schema.Walks) {
+	if info, _ := end.ev.Role.Info(); !end.ev.Role.Is(schema.TraitWalks) {
 		return purpose{info.Op, end.enter}
 	}
 	around := c.state.InnermostCall(w.enter().TID, operations)

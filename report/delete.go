@@ -122,7 +122,7 @@ func (x *deletions) pendingOf(d *replay.Object) *deletion {
 // until the memory is freed.
 func (x *deletions) event(v *view) {
 	e, d := v.step.Event, v.step.Object
-	if d.Deleted == 0 && !e.Role.Is(schema.Begins) {
+	if d.Deleted == 0 && !e.Role.Is(schema.TraitBegins) {
 		return
 	}
 	before := x.pendingOf(d)
@@ -135,7 +135,7 @@ func (x *deletions) event(v *view) {
 		d.Note() // so that its kill is shown
 		x.pending[d.Addr] = &deletion{of: d, by: v.program(e), name: e.Name, comm: e.Comm, tid: e.TID, at: e.ID, hit: d.Hit, role: d.HitRole}
 	case before == nil:
-	case d.Killed == e.ID && d.Ended(), e.Role.Is(schema.Frees):
+	case d.Killed == e.ID && d.Ended(), e.Role.Is(schema.TraitFrees):
 		x.became(v, d, e, "")
 	}
 	if before != nil && e.Role == schema.RoleInstantiate {

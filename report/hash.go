@@ -14,7 +14,7 @@ const Hash Kind = 4
 // Roles that look up a name in the hash table, and roles that show a dentry with the hash it has from then
 // on.
 var (
-	lookups  = replay.RolesThat(schema.Asks)
+	lookups  = replay.RolesThat(schema.TraitLooksUp)
 	rehashes = replay.RolesOf(schema.RoleInsert, schema.RoleMove)
 )
 
@@ -135,7 +135,7 @@ func madeHash(e *schema.Event) bool {
 	if len(e.Name) > nameMax {
 		return false
 	}
-	if e.Role.Is(schema.Asks) {
+	if e.Role.Is(schema.TraitLooksUp) {
 		return e.Phase == schema.Enter && e.Parent != 0
 	}
 	return rehashes.Has(e.Role) && e.Parent != 0 && e.Parent != e.Dentry

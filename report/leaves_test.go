@@ -17,7 +17,7 @@ import (
 // exit for each.
 func TestLeavesAreJudgedTheSame(t *testing.T) {
 	for name, b := range tracetest.Files(t, "../test/format1/run1.pb", "../test/cases/*.pb", "testdata/*.pb") {
-		leaves, err := tracetest.Leaves(b)
+		leaves, err := tracetest.JoinLeaves(b)
 		if err != nil {
 			t.Fatal(name, err)
 		}

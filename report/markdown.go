@@ -300,7 +300,7 @@ func (f *Findings) exampleItem() *Item {
 				first = it
 			}
 			for i := range it.Steps {
-				if it.Steps[i].Event.Role.Is(schema.Begins) {
+				if it.Steps[i].Event.Role.Is(schema.TraitBegins) {
 					return it
 				}
 			}
@@ -319,11 +319,11 @@ func (f *Findings) driverLines(it *Item) []string {
 		switch has := e.Columns.Has; {
 		case e.Phase == schema.Exit && e.Role.Paired():
 			head += ": " + outcome(s)
-		case has(schema.ColumnDentry) && has(schema.ColumnKey), e.Role.Is(schema.Asks):
+		case has(schema.ColumnDentry) && has(schema.ColumnKey), e.Role.Is(schema.TraitLooksUp):
 			head += fmt.Sprintf(": %slength %d name %s", hashText("hash %d ", e), e.NameLen, replay.Printable(e.Name))
 		case has(schema.ColumnDentry):
 			head += fmt.Sprintf(": %s | %s", s.Ref, replay.Printable(e.Name))
-		case e.Role.Is(schema.Walks):
+		case e.Role.Is(schema.TraitWalks):
 			head += fmt.Sprintf(": %#x | %s", e.NameAddr, replay.Printable(e.Name))
 		case has(schema.ColumnNameAddr):
 			head += fmt.Sprintf(": %#x", e.NameAddr)

@@ -24,7 +24,7 @@ func (p *page) logLines() {
 func (p *page) logIntroduction() {
 	f, h := p.f, p.f.Header
 	p.line("This page uses one run of a kernel log: id `%x`, %d events, each a line of it. Every address, hash and length below was printed on the line cited as #id.", h.RunId, f.Events)
-	if r := h.GetKernel().GetRelease(); r == schema.Unknown {
+	if r := h.GetKernel().GetRelease(); r == schema.UnknownKernel {
 		p.line("The log does not name the kernel.")
 	} else {
 		p.line("It is of Linux %s.", code(r))
@@ -73,11 +73,11 @@ func (p *page) logLine(e *schema.Event) string {
 		return fmt.Sprintf("%s: %s, no file (#%d)", what, schema.ErrnoText(e.Errno()), e.ID)
 	case e.Columns.Has(schema.ColumnDentry):
 		return fmt.Sprintf("%s: NULL (#%d)", what, e.ID)
-	case e.Role.Is(schema.Asks) && e.Phase == schema.Enter:
+	case e.Role.Is(schema.TraitLooksUp) && e.Phase == schema.Enter:
 		return fmt.Sprintf("%s: hash %d length %d name %s (#%d)", what, e.Hash, e.NameLen, nameOr(e), e.ID)
-	case e.Role.Is(schema.Begins) && e.Phase == schema.Enter:
+	case e.Role.Is(schema.TraitBegins) && e.Phase == schema.Enter:
 		what = "copy source"
-	case e.Role.Is(schema.Begins):
+	case e.Role.Is(schema.TraitBegins):
 		what = "copy destination"
 	}
 	name, at := "", "not an address"

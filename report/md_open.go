@@ -63,7 +63,7 @@ func (it *Item) last() *Item {
 	for i := range it.Steps {
 		s := &it.Steps[i]
 		e := &s.Event
-		tell := told[s.Enter] || e.Role.Is(schema.Walks) || e.Name == name && e.Role != schema.RoleLookupChain && (e.Role != schema.RoleLookupRCU || found[e.ID])
+		tell := told[s.Enter] || e.Role.Is(schema.TraitWalks) || e.Name == name && e.Role != schema.RoleLookupChain && (e.Role != schema.RoleLookupRCU || found[e.ID])
 		if told[e.ID] = tell && e.Phase == schema.Enter; tell {
 			out.Steps = append(out.Steps, *s)
 		}
@@ -118,7 +118,7 @@ func (p *page) bullet(s *Step) string {
 	label, has := p.f.Label(e.Role, e.Phase), e.Columns.Has
 	of := fmt.Sprintf("%s | %s", s.Ref, code(e.Name))
 	switch {
-	case e.Role.Is(schema.Frees):
+	case e.Role.Is(schema.TraitFrees):
 		return ""
 	case e.Phase == schema.Exit && has(schema.ColumnRet) && (e.Errno() != 0 || !has(schema.ColumnDentry)):
 		if of = outcome(s); has(schema.ColumnDentry) {
@@ -126,18 +126,18 @@ func (p *page) bullet(s *Step) string {
 		}
 	case has(schema.ColumnRet) && has(schema.ColumnFilesystem):
 		of = fmt.Sprintf("%s, name pointer = %#x | %s, %s %s", s.Ref, e.NameAddr, code(e.Name), code(e.FSType), device(e.Dev))
-	case has(schema.ColumnDentry) && e.Role.Is(schema.Begins):
+	case has(schema.ColumnDentry) && e.Role.Is(schema.TraitBegins):
 		return fmt.Sprintf("copy destination pointer = %#x of %s (%s, #%d)", e.NameAddr, s.Ref, label, e.ID)
-	case has(schema.ColumnDentry) && e.Role.Is(schema.Asks):
+	case has(schema.ColumnDentry) && e.Role.Is(schema.TraitLooksUp):
 		of = outcome(s) + negativeWord(e)
 	case has(schema.ColumnBucket):
 		of += ", " + state(e)
 	case has(schema.ColumnTarget):
 		of += ", " + targeted(e)
 	case has(schema.ColumnDentry):
-	case e.Role.Is(schema.Walks) && has(schema.ColumnNameAddr):
+	case e.Role.Is(schema.TraitWalks) && has(schema.ColumnNameAddr):
 		return fmt.Sprintf("%s pointer = %#x | %s (#%d)", label, e.NameAddr, code(e.Name), e.ID)
-	case e.Role.Is(schema.Asks):
+	case e.Role.Is(schema.TraitLooksUp):
 		of = fmt.Sprintf("%slength %d name %s, parent %#x", hashText("hash %d ", e), e.NameLen, code(e.Name), e.Parent)
 	case has(schema.ColumnNameAddr):
 		return fmt.Sprintf("copy source pointer = %#x (%s, #%d)", e.NameAddr, label, e.ID)
@@ -293,9 +293,9 @@ func entered(s *Step) string {
 		return fmt.Sprintf(" %s %s", s.Ref, replay.Printable(e.Name))
 	case !has(schema.ColumnNameAddr):
 		return ""
-	case e.Role.Is(schema.Walks):
+	case e.Role.Is(schema.TraitWalks):
 		return fmt.Sprintf(" %#x", e.NameAddr)
-	case e.Role.Is(schema.Asks):
+	case e.Role.Is(schema.TraitLooksUp):
 		return fmt.Sprintf(" (%slen=%d) %s", hashText("hash=%d,", e), e.NameLen, replay.Printable(e.Name))
 	}
 	return fmt.Sprintf(", copy source %#x %s", e.NameAddr, replay.Printable(e.Name))
@@ -321,7 +321,7 @@ func outcome(s *Step) string {
 		return "done"
 	case e.Dentry == 0:
 		return "NULL"
-	case e.Role.Is(schema.Begins):
+	case e.Role.Is(schema.TraitBegins):
 		return fmt.Sprintf("%s, copy destination %#x", s.Ref, e.NameAddr)
 	}
 	return s.Ref.String()

@@ -66,7 +66,7 @@ func (p *page) probeTable() {
 				if columns == 0 {
 					columns = shape.Columns
 				}
-				if fields := columns.Read(info.Role); len(fields) > 0 {
+				if fields := columns.ProbeReads(info.Role); len(fields) > 0 {
 					reads = append(reads, strings.TrimSpace(phaseWord(phase))+": "+strings.Join(fields, "; "))
 				}
 			}

@@ -244,7 +244,7 @@ func alike(n int) md.Literal {
 // walks returns the first path that was walked in a run of events outside any open.
 func (it *Item) walks() string {
 	for i := range it.Steps {
-		if e := &it.Steps[i].Event; e.Role.Is(schema.Walks) && e.Phase == schema.Enter && e.Name != "" {
+		if e := &it.Steps[i].Event; e.Role.Is(schema.TraitWalks) && e.Phase == schema.Enter && e.Name != "" {
 			return ", " + md.Element(e.Name)
 		}
 	}

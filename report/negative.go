@@ -193,7 +193,7 @@ func (n *missing) open(v *view) {
 	switch d := v.one; {
 	case d == nil:
 		n.form, n.found = negNowhere, v.w.nothing(last)
-	case last.at.ev.Role.Is(schema.Asks):
+	case last.at.ev.Role.Is(schema.TraitLooksUp):
 		n.form, n.found = negFound, last.at
 		if d.Inserted != 0 && d.Inserted != d.InodeUnread && !d.InsertedNegative && d.Deleted != 0 {
 			n.form = negEmptied
@@ -214,7 +214,7 @@ func (n *missing) open(v *view) {
 func (w *walk) nothing(last *row) (null *walkStep) {
 	for i := range w.steps {
 		s := &w.steps[i]
-		if s.ev.Phase == schema.Exit && s.ev.Role.Is(schema.Asks) && s.obj == nil && last.lookup != nil && s.ev.ID >= last.lookup.ev.ID {
+		if s.ev.Phase == schema.Exit && s.ev.Role.Is(schema.TraitLooksUp) && s.obj == nil && last.lookup != nil && s.ev.ID >= last.lookup.ev.ID {
 			null = s
 		}
 	}

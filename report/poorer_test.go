@@ -86,7 +86,7 @@ func (m *memory) Next() (schema.Record, error) {
 // wholeTraces returns recordings of real kernels and of a simulated one, by name.
 func wholeTraces(t *testing.T) map[string]*memory {
 	out := make(map[string]*memory)
-	files := tracetest.Names(t, "../traces/*.pb", "../test/random/run.pb", "../test/cases/mkrm.pb")
+	files := tracetest.FileNames(t, "../traces/*.pb", "../test/random/run.pb", "../test/cases/mkrm.pb")
 	for _, file := range append(files, filepath.SplitList(os.Getenv("DTREC_TRACES"))...) {
 		out[filepath.Base(file)] = inMemory(t, file)
 	}

@@ -159,7 +159,7 @@ func (prog *Program) opensText() string {
 
 // executing are the roles of an exec. maxExecs bounds the number of execs in progress for which it is known
 // that the file was opened.
-var executing = replay.RolesThat(schema.Executes)
+var executing = replay.RolesThat(schema.TraitExecutes)
 
 const maxExecs = 1 << 12
 

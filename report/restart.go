@@ -58,7 +58,7 @@ func (w *walk) restart() (first, again *walkStep) {
 		switch e := &s.ev; {
 		case within != 0 && s.enter == within:
 			within = 0
-		case e.Phase != schema.Enter || !e.Role.Is(schema.Asks):
+		case e.Phase != schema.Enter || !e.Role.Is(schema.TraitLooksUp):
 		case e.Columns.Has(schema.ColumnDentry) || within != 0:
 		case !inRef.Has(e.Role):
 			if first == nil {
@@ -91,9 +91,9 @@ func (w *walk) rcu(again *walkStep) (found *walkStep) {
 		}
 		switch {
 		case s.ev.NameAddr != again.ev.NameAddr || s.ev.Name != again.ev.Name || s.ev.Phase != schema.Enter:
-		case s.ev.Role.Is(schema.Begins):
+		case s.ev.Role.Is(schema.TraitBegins):
 			return nil
-		case s.ev.Role.Is(schema.Asks) && !inRef.Has(s.ev.Role):
+		case s.ev.Role.Is(schema.TraitLooksUp) && !inRef.Has(s.ev.Role):
 			found = s
 		}
 	}

@@ -33,7 +33,7 @@ func (r *reader) hashes() (right, all int) {
 			e = e.Entry
 		}
 		switch {
-		case !e.Role.Is(schema.Asks) && e.Role != schema.RoleInsert && e.Role != schema.RoleMove, e.Role.Is(schema.Asks) && e.Phase == schema.Exit,
+		case !e.Role.Is(schema.TraitLooksUp) && e.Role != schema.RoleInsert && e.Role != schema.RoleMove, e.Role.Is(schema.TraitLooksUp) && e.Phase == schema.Exit,
 			e.Parent == 0, e.Parent == e.Dentry, e.Facts&(schema.FactParentOpHash|schema.FactNameUnreadable) != 0, e.NameCut():
 			continue
 		}

@@ -37,7 +37,7 @@ func callsOf(records []schema.Record) (calls []*ownCall) {
 			continue
 		}
 		info, _ := e.Role.Info()
-		if info.Exit == nil || info.Op == "" && !e.Role.Is(schema.Walks) {
+		if info.Exit == nil || info.Op == "" && !e.Role.Is(schema.TraitWalks) {
 			continue
 		}
 		in := threads[e.TID]
@@ -66,7 +66,7 @@ func returned(around []*nested, n *nested, exit *schema.Event) []*ownCall {
 	switch {
 	case n.enter.Role == schema.RoleOpen:
 		return nil
-	case !n.enter.Role.Is(schema.Walks):
+	case !n.enter.Role.Is(schema.TraitWalks):
 		for _, w := range n.walked {
 			w.exit, w.op, w.id = exit, n.op, n.enter.ID
 		}

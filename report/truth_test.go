@@ -125,7 +125,7 @@ func (x *truth) event(e *schema.Event, births map[uint32]int, open map[uint32][]
 	if o.ran(e); e != exit {
 		o.ran(exit)
 	}
-	if off := e.NameAddr - o.enter.NameAddr; enters && (e.Role.Is(schema.Asks) || e.Role.Is(schema.Begins)) && off < uint64(len(o.enter.Name)) {
+	if off := e.NameAddr - o.enter.NameAddr; enters && (e.Role.Is(schema.TraitLooksUp) || e.Role.Is(schema.TraitBegins)) && off < uint64(len(o.enter.Name)) {
 		o.again, o.furthest = o.again || off < o.furthest, max(o.furthest, off)
 	}
 	if e.Role == schema.RoleAlloc && enters {

@@ -151,7 +151,7 @@ func (c *collector) item(p *Program, w *walk, of purpose, why Pick) *Item {
 	it.Old = d != nil && d.Born == 0
 	for i := range w.steps {
 		s := &w.steps[i]
-		it.Old = it.Old && !s.ev.Role.Is(schema.Begins)
+		it.Old = it.Old && !s.ev.Role.Is(schema.TraitBegins)
 		c.keep(it, Step{Event: s.ev, Enter: s.enter, Ref: ref(s.obj)})
 	}
 	p.Items = append(p.Items, it)
@@ -166,7 +166,7 @@ func (c *collector) components(w *walk) {
 	path, base := w.enter().Name, w.enter().NameAddr
 	for i := 1; i < len(w.steps); i++ {
 		s := &w.steps[i]
-		if !s.ev.Role.Is(schema.Asks) && !s.ev.Role.Is(schema.Begins) {
+		if !s.ev.Role.Is(schema.TraitLooksUp) && !s.ev.Role.Is(schema.TraitBegins) {
 			continue
 		}
 		if s.ev.Phase == schema.Exit {
@@ -182,7 +182,7 @@ func (c *collector) components(w *walk) {
 		}
 		c.tail = row{}
 		switch r := c.rowAt(int(off), s); {
-		case s.ev.Role.Is(schema.Begins):
+		case s.ev.Role.Is(schema.TraitBegins):
 			r.alloc = s
 		case r.lookup == nil:
 			r.lookup = s
@@ -198,7 +198,7 @@ func (r *row) returned(s *walkStep) {
 	switch {
 	case s.obj != nil:
 		r.result, r.at = s.obj, s
-	case r.at != nil && r.at.ev.Role.Is(schema.Asks) && s.ev.Role.Is(schema.Asks):
+	case r.at != nil && r.at.ev.Role.Is(schema.TraitLooksUp) && s.ev.Role.Is(schema.TraitLooksUp):
 		r.result, r.at = nil, nil
 	}
 }
@@ -222,7 +222,7 @@ func (r *row) askedAfter() uint64 {
 // linked takes the entry of a lookup or alloc whose name is not in the path. An alloc may have no name at
 // all, as that of a directory's cursor.
 func (c *collector) linked(s *walkStep) {
-	if s.ev.Role.Is(schema.Begins) || c.beneath(s) {
+	if s.ev.Role.Is(schema.TraitBegins) || c.beneath(s) {
 		return
 	}
 	c.links++
@@ -270,7 +270,7 @@ func (c *collector) entered(w *walk, n int) *row {
 
 // making reports whether the component's dentry was allocated and is not inserted yet.
 func (r *row) making() bool {
-	return r.at != nil && r.at.ev.Role.Is(schema.Begins) && r.result.Inserted == 0
+	return r.at != nil && r.at.ev.Role.Is(schema.TraitBegins) && r.result.Inserted == 0
 }
 
 // ending returns the last component that the walk looked up, of the path or of a symbolic link. There must

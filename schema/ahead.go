@@ -28,14 +28,14 @@ type unpacked struct {
 	batch batchReader
 	body  []byte // the part of raw that batch is decoded from; nil: none
 
-	in   []byte // the compressed frame, if it is decoded ahead
-	at   int64  // its offset in the file
-	err  error
-	done chan struct{}
+	compressed []byte // the compressed frame, if it is decoded ahead
+	offset     int64  // its offset in the file
+	err        error
+	done       chan struct{}
 }
 
-// prepare makes the decoder. With one CPU no frame is decoded ahead.
-func (t *Reader) prepare() (err error) {
+// initDecoder makes the zstd decoder. With one CPU no frame is decoded ahead.
+func (t *Reader) initDecoder() (err error) {
 	if n := runtime.GOMAXPROCS(0); n > 1 {
 		t.ahead.most = min(n, mostAhead)
 	}
@@ -43,19 +43,19 @@ func (t *Reader) prepare() (err error) {
 	if err != nil {
 		return fmt.Errorf("zstd: %w", err)
 	}
-	t.use(new(unpacked))
+	t.setFrame(new(unpacked))
 	return nil
 }
 
 // unpack decompresses the next frame, or takes it if it was decoded ahead.
 func (t *Reader) unpack(frame []byte) (err error) {
-	if t.ahead.most > 0 && t.header != nil && !t.skips() {
+	if t.ahead.most > 0 && t.header != nil && !t.skipsFrames() {
 		t.frames.chunk = aheadChunk // from the second frame on: a program that needs only the header reads no more
 		t.ahead.start(&t.frames, t.dec)
 	}
 	if u := t.ahead.take(t.offset); u != nil {
 		t.ahead.free = append(t.ahead.free, t.frame)
-		t.use(u)
+		t.setFrame(u)
 	} else {
 		t.frame.body = nil
 		t.frame.raw, err = decompress(t.dec, frame, t.frame.raw)
@@ -64,10 +64,10 @@ func (t *Reader) unpack(frame []byte) (err error) {
 	return err
 }
 
-func (t *Reader) use(u *unpacked) { t.frame, t.batch = u, &u.batch }
+func (t *Reader) setFrame(u *unpacked) { t.frame, t.batch = u, &u.batch }
 
-// ahead decodes frames before their turn. Its goroutines do not read the file, and end by themselves.
-type ahead struct {
+// aheadDecoder decodes frames before their turn. Its goroutines do not read the file, and end by themselves.
+type aheadDecoder struct {
 	most    int         // frames at once; 0: none ahead
 	queue   []*unpacked // in the order of the file
 	free    []*unpacked
@@ -76,7 +76,7 @@ type ahead struct {
 }
 
 // start begins to decode the frames that have been read already.
-func (a *ahead) start(frames *frameReader, dec *zstd.Decoder) {
+func (a *aheadDecoder) start(frames *frameReader, dec *zstd.Decoder) {
 	a.next = max(a.next, frames.off+int64(frames.frame))
 	for len(a.queue) < a.most {
 		frame, at := frames.peek(a.next)
@@ -88,7 +88,7 @@ func (a *ahead) start(frames *frameReader, dec *zstd.Decoder) {
 			continue
 		}
 		u := a.unused()
-		u.in, u.at, u.done = append(u.in[:0], frame...), at, make(chan struct{})
+		u.compressed, u.offset, u.done = append(u.compressed[:0], frame...), at, make(chan struct{})
 		a.queue = append(a.queue, u)
 		a.running.Go(func() {
 			u.decode(dec)
@@ -97,7 +97,7 @@ func (a *ahead) start(frames *frameReader, dec *zstd.Decoder) {
 	}
 }
 
-func (a *ahead) unused() *unpacked {
+func (a *aheadDecoder) unused() *unpacked {
 	if n := len(a.free); n > 0 {
 		u := a.free[n-1]
 		a.free = a.free[:n-1]
@@ -108,11 +108,11 @@ func (a *ahead) unused() *unpacked {
 
 // take returns the frame at an offset, or nil if it was not decoded ahead or has an error. The caller then
 // decodes it and gets that error.
-func (a *ahead) take(at int64) *unpacked {
-	for len(a.queue) > 0 && a.queue[0].at <= at {
+func (a *aheadDecoder) take(at int64) *unpacked {
+	for len(a.queue) > 0 && a.queue[0].offset <= at {
 		u := a.queue[0]
 		a.queue = append(a.queue[:0], a.queue[1:]...)
-		if <-u.done; u.at == at && u.err == nil {
+		if <-u.done; u.offset == at && u.err == nil {
 			return u
 		}
 		a.free = append(a.free, u)
@@ -121,7 +121,7 @@ func (a *ahead) take(at int64) *unpacked {
 }
 
 // forget drops what was decoded.
-func (a *ahead) forget() {
+func (a *aheadDecoder) forget() {
 	a.running.Wait()
 	a.queue, a.next = nil, 0
 }
@@ -129,7 +129,7 @@ func (a *ahead) forget() {
 // decode decompresses a frame, and decodes its first batch unless that is damaged.
 func (u *unpacked) decode(dec *zstd.Decoder) {
 	u.body = nil
-	if u.raw, u.err = decompress(dec, u.in, u.raw); u.err != nil {
+	if u.raw, u.err = decompress(dec, u.compressed, u.raw); u.err != nil {
 		return
 	}
 	if body := firstBatch(u.raw); body != nil && u.batch.load(body) == nil {
@@ -138,8 +138,8 @@ func (u *unpacked) decode(dec *zstd.Decoder) {
 	u.batch.done = u.batch.events // it has no events before its turn
 }
 
-// holds reports whether batch is already decoded from this body.
-func (u *unpacked) holds(body []byte) bool {
+// isDecoded reports whether batch is already decoded from this body.
+func (u *unpacked) isDecoded(body []byte) bool {
 	return len(body) > 0 && len(u.body) == len(body) && &u.body[0] == &body[0]
 }
 

@@ -13,11 +13,11 @@ import (
 type batchReader struct {
 	firstID, base uint64
 	events, done  int
-	turn          int // the events before this one have the task and CPU of the last event
+	sameUntil     int // the events before this one have the task and CPU of the last event
 
 	raw     [fieldsEnd][]byte          // the packed and bytes fields, as in the message
 	numbers [fieldHashShift + 1]uint64 // the fields that are a single number
-	follows follows
+	derived derivation
 	strings []string
 
 	kinds       []readKind
@@ -27,15 +27,15 @@ type batchReader struct {
 	filesystems []filesystemRow
 
 	time            []uint64
-	kind, cpu, task smalls
+	kind, cpu, task smallColumn
 	rows            [rowDentry + 1][]uint32 // columns of rows, decoded from codes
-	values          [columnRows]smalls      // the other columns
-	at              [columnRows]int         // index of the next value of each
+	values          [columnRows]smallColumn // the other columns
+	nextValue       [columnRows]int         // index of the next value of each
 
-	passing []passing // by kind, see Reader.Only; empty: no event is skipped
+	skipKinds []kindSkip // by kind, see Reader.Only; empty: no event is skipped
 
-	scratch [5]smalls // columns of a table
-	codes   follower
+	scratch [5]smallColumn // columns of a table
+	codes   rowCoder
 	perKind []int
 }
 
@@ -51,13 +51,13 @@ type readKind struct {
 func (b *batchReader) load(body []byte) error {
 	clear(b.strings) // release those of the last batch first
 	clear(b.keys)
-	b.events, b.done, b.turn, b.numbers = 0, 0, 0, [fieldHashShift + 1]uint64{}
-	b.raw, b.at, b.strings = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0]
+	b.events, b.done, b.sameUntil, b.numbers = 0, 0, 0, [fieldHashShift + 1]uint64{}
+	b.raw, b.nextValue, b.strings = [fieldsEnd][]byte{}, [columnRows]int{}, b.strings[:0]
 	if err := b.split(body); err != nil {
 		return err
 	}
 	b.firstID, b.base = b.numbers[fieldFirstID], b.numbers[fieldBaseTime]
-	b.follows = follows{NameHash(b.numbers[fieldNameHash]), b.numbers[fieldHashtable], uint32(b.numbers[fieldHashShift])}
+	b.derived = derivation{NameHash(b.numbers[fieldNameHash]), b.numbers[fieldHashtable], uint32(b.numbers[fieldHashShift])}
 	for _, step := range []func() error{b.loadKinds, b.loadTasks, b.loadKeys, b.loadDentries, b.loadFilesystems, b.loadEvents, b.loadColumns} {
 		if err := step(); err != nil {
 			return fmt.Errorf("event batch: %w", err)
@@ -142,7 +142,7 @@ func (b *batchReader) loadEvents() error {
 		return err
 	}
 	for _, c := range []struct {
-		to    *smalls
+		to    *smallColumn
 		field int
 		rows  int // of the table that it is an index into; -1: none
 	}{{&b.kind, fieldKind, len(b.kinds)}, {&b.cpu, fieldCPU, -1}, {&b.task, fieldTask, len(b.tasks)}} {
@@ -190,7 +190,7 @@ func (b *batchReader) loadColumn(row int, column []byte, n int, codes bool) (err
 	case c.codes:
 		to := &b.rows[row]
 		if *to = room(*to, n); codes {
-			return b.codes.rows(*to, column, rows)
+			return b.codes.decodeRows(*to, column, rows)
 		}
 		return plainRows(*to, column, rows)
 	case c.delta:
@@ -207,13 +207,13 @@ func (b *batchReader) loadColumn(row int, column []byte, n int, codes bool) (err
 // call as a whole. The caller has checked that done < events. The fields that few events have are cleared
 // only if the last event had one.
 func (b *batchReader) next(e, entry *Event) {
-	if len(b.passing) > 0 {
-		b.passOver()
+	if len(b.skipKinds) > 0 {
+		b.skipEvents()
 	}
 	i := b.done
 	b.done++
-	if i >= b.turn {
-		b.takeTurn(e, entry, i)
+	if i >= b.sameUntil {
+		b.setTask(e, entry, i)
 	}
 	k := &b.kinds[b.kind.at(i)]
 	if e.Columns&^commonColumns != 0 {
@@ -233,10 +233,10 @@ func (b *batchReader) next(e, entry *Event) {
 	}
 }
 
-// takeTurn sets in e, which becomes event i, and in entry the task and CPU that all events before the next
-// turn have.
-func (b *batchReader) takeTurn(e, entry *Event, i int) {
-	b.turn = min(b.cpu.run(i), b.task.run(i))
+// setTask sets in e, which becomes event i, and in entry the task and CPU that all events before
+// sameUntil have.
+func (b *batchReader) setTask(e, entry *Event, i int) {
+	b.sameUntil = min(b.cpu.runFrom(i), b.task.runFrom(i))
 	t := &b.tasks[b.task.at(i)]
 	for _, e := range []*Event{e, entry} {
 		e.CPU, e.PID, e.TID, e.Comm = uint32(b.cpu.at(i)), t.pid, t.tid, t.comm
@@ -295,15 +295,15 @@ func (b *batchReader) setRest(e *Event, k *readKind) {
 
 // take returns the next value of a column.
 func (b *batchReader) take(row int) uint64 {
-	i := b.at[row]
-	b.at[row]++
+	i := b.nextValue[row]
+	b.nextValue[row]++
 	return b.values[row].at(i)
 }
 
 // takeRow is take for a column of rows.
 func (b *batchReader) takeRow(row int) uint32 {
-	i := b.at[row]
-	b.at[row]++
+	i := b.nextValue[row]
+	b.nextValue[row]++
 	return b.rows[row][i]
 }
 

@@ -92,7 +92,7 @@ func (b *batchWriter) task(pid, tid uint32, comm string) uint32 {
 	}
 	if *slot == 0 {
 		b.tasks = append(b.tasks, taskRow{pid, tid, comm})
-		b.holds = append(b.holds, markComm(comm), markPID(pid))
+		b.filterHashes = append(b.filterHashes, commHash(comm), pidHash(pid))
 		*slot = uint32(len(b.tasks))
 		b.columns[fieldTaskPID].uint(uint64(pid))
 		b.columns[fieldTaskTID].uint(uint64(tid))
@@ -132,7 +132,7 @@ func (b *batchWriter) key(k *keyValue, facts Fact) uint32 {
 		r := keyText{parent: k.parent, name: b.texts[name], length: k.length, hash: k.hash, facts: facts}
 		b.keys = append(b.keys, r)
 		if r.parent == 0 && r.hash == 0 {
-			b.holds = append(b.holds, markPath(k.name))
+			b.filterHashes = append(b.filterHashes, pathHash(k.name))
 		}
 		*slot = uint32(len(b.keys))
 		b.parent = b.columns[fieldKeyParentStep].step(r.parent, b.parent)
@@ -147,8 +147,8 @@ func (b *batchWriter) key(k *keyValue, facts Fact) uint32 {
 
 // keyHash writes the hash of the key added last, unless it follows from parent and name.
 func (b *batchWriter) keyHash(k *keyText, name string) {
-	if b.follows.nameHash != NameHash_NAME_HASH_UNSPECIFIED {
-		if k.hash == b.follows.hash(k.parent, name) {
+	if b.derived.nameHash != NameHash_NAME_HASH_UNSPECIFIED {
+		if k.hash == b.derived.hash(k.parent, name) {
 			return
 		}
 		row := uint64(len(b.keys) - 1)

@@ -49,13 +49,13 @@ type batchWriter struct {
 
 	sender *Sender // the last event came from it; nil: no event of this batch did
 
-	every   *everyEvent
-	columns [fieldsEnd]packed
-	strings []byte // the repeated field, tags and lengths included
-	hashes  []byte // key_hash, packed fixed32
-	follows follows
-	codes   [columnRows]follower
-	holds   []mark // of tasks and paths, for the index
+	every        *everyEvent
+	columns      [fieldsEnd]packed
+	strings      []byte // the repeated field, tags and lengths included
+	hashes       []byte // key_hash, packed fixed32
+	derived      derivation
+	codes        [columnRows]rowCoder
+	filterHashes []filterHash // of tasks and paths, for the index
 
 	// The rows of the tables. Rows of the large ones are found by a hash of their contents.
 	texts       []span // where the strings are
@@ -110,8 +110,8 @@ const (
 )
 
 // newBatchWriter has room for one task, six strings, two keys and two dentries for each event.
-func newBatchWriter(f follows) *batchWriter {
-	return &batchWriter{follows: f, every: new(everyEvent), textSlots: make(slots, 8*batchEvents), taskSlots: make(slots, 2*batchEvents),
+func newBatchWriter(f derivation) *batchWriter {
+	return &batchWriter{derived: f, every: new(everyEvent), textSlots: make(slots, 8*batchEvents), taskSlots: make(slots, 2*batchEvents),
 		keySlots: make(slots, 4*batchEvents), dentrySlots: make(slots, 4*batchEvents),
 		texts: make([]span, 0, batchEvents/2), keys: make([]keyText, 0, batchEvents/2), dentries: make([]dentryRow, 0, batchEvents/2)}
 }
@@ -128,7 +128,7 @@ func (b *batchWriter) start(id uint64) {
 		b.codes[i].reset()
 	}
 	*b = batchWriter{
-		firstID: id, every: b.every, holds: b.holds[:0], kindEvents: b.kindEvents[:0], columns: b.columns, strings: b.strings[:0], hashes: b.hashes[:0], follows: b.follows, codes: b.codes,
+		firstID: id, every: b.every, filterHashes: b.filterHashes[:0], kindEvents: b.kindEvents[:0], columns: b.columns, strings: b.strings[:0], hashes: b.hashes[:0], derived: b.derived, codes: b.codes,
 		texts: b.texts[:0], keys: b.keys[:0], dentries: b.dentries[:0], kinds: b.kinds[:0], tasks: b.tasks[:0], filesystems: b.filesystems[:0],
 		textSlots: b.textSlots, taskSlots: b.taskSlots, keySlots: b.keySlots, dentrySlots: b.dentrySlots,
 	}
@@ -139,15 +139,15 @@ func (b *batchWriter) add(e *Event) {
 	if e.Entry != nil {
 		k.columns |= e.Entry.Columns
 	}
-	b.head(e.Time, e.CPU, b.kind(&k), b.task(e.PID, e.TID, e.Comm))
+	b.addHead(e.Time, e.CPU, b.kind(&k), b.task(e.PID, e.TID, e.Comm))
 	if e.Entry != nil {
-		b.values(e.Entry)
+		b.addValues(e.Entry)
 	}
-	b.values(e)
+	b.addValues(e)
 }
 
-// head begins the next event with what every event has.
-func (b *batchWriter) head(time uint64, cpu, kind, task uint32) {
+// addHead begins the next event with what every event has.
+func (b *batchWriter) addHead(time uint64, cpu, kind, task uint32) {
 	if b.events == 0 {
 		b.base = time
 	}
@@ -181,8 +181,8 @@ func (b *batchWriter) end() {
 	}
 }
 
-// values adds an event's values to its columns.
-func (b *batchWriter) values(e *Event) {
+// addValues adds an event's values to its columns.
+func (b *batchWriter) addValues(e *Event) {
 	k := keyValue{parent: e.Parent, name: e.Name, length: e.NameLen, hash: e.Hash, facts: e.Facts}
 	if e.Columns.Has(ColumnKey) { // columns of nearly every event, written out; the loop below does the same
 		b.putKey(&k)
@@ -214,7 +214,7 @@ func (b *batchWriter) put(row int, e *Event) {
 	if c.put != nil {
 		v = c.put(b, e)
 	} else {
-		v = c.Of(e)
+		v = c.Value(e)
 	}
 	switch {
 	case c.signed:
@@ -251,7 +251,7 @@ func (b *batchWriter) room() int {
 // appendTo appends the EventBatch message to dst. end must have been called.
 func (b *batchWriter) appendTo(dst []byte) []byte {
 	numbers := [...]uint64{fieldFirstID: b.firstID, fieldBaseTime: b.base,
-		fieldNameHash: uint64(b.follows.nameHash), fieldHashtable: b.follows.hashtable, fieldHashShift: uint64(b.follows.shift)}
+		fieldNameHash: uint64(b.derived.nameHash), fieldHashtable: b.derived.hashtable, fieldHashShift: uint64(b.derived.shift)}
 	for n, v := range numbers {
 		if v != 0 {
 			dst = protowire.AppendTag(dst, protowire.Number(n), protowire.VarintType)

@@ -63,10 +63,10 @@ const (
 
 // Short names for the generated enum values.
 const (
-	Unspecified = Phase_PHASE_UNSPECIFIED
-	Enter       = Phase_PHASE_ENTER
-	Exit        = Phase_PHASE_EXIT
-	Whole       = Phase_PHASE_CALL
+	PhaseUnspecified = Phase_PHASE_UNSPECIFIED
+	Enter            = Phase_PHASE_ENTER
+	Exit             = Phase_PHASE_EXIT
+	Whole            = Phase_PHASE_CALL
 
 	Fentry         = Attach_ATTACH_FENTRY
 	Fexit          = Attach_ATTACH_FEXIT
@@ -109,29 +109,29 @@ type RoleInfo struct {
 	Op string
 }
 
-// operation returns the row of an operation on paths. The paths are those of the walks in it.
-func operation(r Role, name, op, doc string) RoleInfo {
+// pathOperation returns the row of an operation on paths. The paths are those of the walks in it.
+func pathOperation(r Role, name, op, doc string) RoleInfo {
 	return RoleInfo{r, name, doc, shape(), shape(ColumnRet, ColumnTook), 0, op}
 }
 
-// naming returns the row of an operation on a name in a directory.
-func naming(r Role, name, op, doc string) RoleInfo {
-	info := operation(r, name, op, doc)
-	info.Traits = Names
+// nameOperation returns the row of an operation on a name in a directory.
+func nameOperation(r Role, name, op, doc string) RoleInfo {
+	info := pathOperation(r, name, op, doc)
+	info.Traits = TraitNames
 	return info
 }
 
-// either returns the row of an operation on a path or on a descriptor.
-func either(r Role, name, doc string) RoleInfo {
-	info := operation(r, name, name, doc)
-	info.Traits = MayLackPath
+// pathOrDescriptor returns the row of an operation on a path or on a descriptor.
+func pathOrDescriptor(r Role, name, doc string) RoleInfo {
+	info := pathOperation(r, name, name, doc)
+	info.Traits = TraitMayLackPath
 	return info
 }
 
-// execution returns the row of an operation that runs a program.
-func execution(r Role, name string) RoleInfo {
-	info := operation(r, name, "exec", "a program is to be run: the system call "+name+"; that it was, the role exec says")
-	info.Traits = Executes
+// execOperation returns the row of an operation that runs a program.
+func execOperation(r Role, name string) RoleInfo {
+	info := pathOperation(r, name, "exec", "a program is to be run: the system call "+name+"; that it was, the role exec says")
+	info.Traits = TraitExecutes
 	return info
 }
 
@@ -140,19 +140,19 @@ func execution(r Role, name string) RoleInfo {
 type Trait uint16
 
 const (
-	Begins         Trait = 1 << iota // its exit returns a new object
-	Ends                             // the object's life is over
-	Frees                            // the object's memory is given back
-	Holds                            // somebody has a reference to the object
-	Leaves                           // the object leaves the hash table
-	Asks                             // a name is looked up in a directory, and the object is the result
-	Walks                            // the key is a path, which has no hash
-	ReturnsAddress                   // RET is an address or an ERR_PTR; without this and the next, an int
-	ReturnsStatus                    // RET is a wait status
-	Leaf                             // nothing recorded happens within it except reclaim: its entry and exit are one event, of phase Whole
-	Executes                         // the first open in it is of the file to run
-	MayLackPath                      // it may be given a descriptor, and then walks no path
-	Names                            // it walks to a parent, and then itself looks up there the name that it makes, removes or moves
+	TraitBegins         Trait = 1 << iota // its exit returns a new object
+	TraitEnds                             // the object's life is over
+	TraitFrees                            // the object's memory is given back
+	TraitHolds                            // somebody has a reference to the object
+	TraitUnhashes                         // the object leaves the hash table
+	TraitLooksUp                          // a name is looked up in a directory, and the object is the result
+	TraitWalks                            // the key is a path, which has no hash
+	TraitReturnsAddress                   // RET is an address or an ERR_PTR; without this and the next, an int
+	TraitReturnsStatus                    // RET is a wait status
+	TraitLeaf                             // nothing recorded happens within it except reclaim: its entry and exit are one event, of phase Whole
+	TraitExecutes                         // the first open in it is of the file to run
+	TraitMayLackPath                      // it may be given a descriptor, and then walks no path
+	TraitNames                            // it walks to a parent, and then itself looks up there the name that it makes, removes or moves
 )
 
 // Is reports whether the role has a trait; a role that this version does not know has none.
@@ -185,45 +185,45 @@ func shape(columns ...Column) *Shape {
 func Catalogue() []RoleInfo {
 	roles := []RoleInfo{
 		{RoleOpen, "open", "a path is opened: do_filp_open",
-			shape(ColumnKey, ColumnNameAddr, ColumnOpen, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), Holds | Walks | ReturnsAddress, "open"},
+			shape(ColumnKey, ColumnNameAddr, ColumnOpen, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), TraitHolds | TraitWalks | TraitReturnsAddress, "open"},
 		{RoleLookup, "lookup", "the cache is asked under rename_lock: d_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds, ""},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), TraitLooksUp | TraitHolds, ""},
 		{RoleLookupChain, "lookup_chain", "one hash chain is walked with d_lock: __d_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Holds | Leaf, ""},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), TraitLooksUp | TraitHolds | TraitLeaf, ""},
 		{RoleLookupRCU, "lookup_rcu", "one hash chain is walked in rcu-walk: __d_lookup_rcu",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), Asks | Leaf, ""},
+			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), TraitLooksUp | TraitLeaf, ""},
 		{RoleAlloc, "alloc", "a dentry is allocated and its name copied: __d_alloc",
-			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem), Begins | Leaf, ""},
+			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem), TraitBegins | TraitLeaf, ""},
 		{RoleInsert, "insert", "a dentry enters its hash bucket: __d_rehash",
-			nil, shape(ColumnDentry, ColumnBucket), Holds, ""},
+			nil, shape(ColumnDentry, ColumnBucket), TraitHolds, ""},
 		{RoleInstantiate, "instantiate", "a negative dentry gets its inode: __d_instantiate",
-			nil, shape(ColumnDentry), Holds, ""},
+			nil, shape(ColumnDentry), TraitHolds, ""},
 		{RoleDelete, "delete", "the file behind a dentry is deleted: d_delete",
-			shape(ColumnDentry), &Shape{shape(ColumnDentry, ColumnTook).Columns, true}, Holds, ""},
+			shape(ColumnDentry), &Shape{shape(ColumnDentry, ColumnTook).Columns, true}, TraitHolds, ""},
 		{RoleDrop, "drop", "a dentry leaves the hash table: __d_drop",
-			shape(ColumnDentry), nil, Leaves, ""},
+			shape(ColumnDentry), nil, TraitUnhashes, ""},
 		{RoleKill, "kill", "the life of a dentry ends: __dentry_kill; where the symbol is dentry_kill, from Linux 7.2, an attempt",
-			shape(ColumnDentry), nil, Ends, ""},
+			shape(ColumnDentry), nil, TraitEnds, ""},
 		{RoleFree, "free", "the memory of a dentry is given back: dentry_free",
-			shape(ColumnDentry), nil, Frees, ""},
+			shape(ColumnDentry), nil, TraitFrees, ""},
 		{RoleMove, "move", "a dentry gets another name or parent: __d_move",
-			shape(ColumnDentry, ColumnTarget), shape(ColumnDentry, ColumnTook), Holds, ""},
+			shape(ColumnDentry, ColumnTarget), shape(ColumnDentry, ColumnTook), TraitHolds, ""},
 		{RoleEvict, "evict", "drop_caches empties the slabs: drop_slab",
 			shape(), shape(ColumnTook), 0, ""},
 		{RoleUnlink, "unlink", "a name is removed from its directory: vfs_unlink",
-			shape(ColumnDentry), shape(ColumnRet, ColumnTook), Holds, ""},
+			shape(ColumnDentry), shape(ColumnRet, ColumnTook), TraitHolds, ""},
 		{RoleFork, "fork", "a traced process makes another: sched_process_fork",
 			shape(ColumnChild), nil, 0, ""},
 		{RoleExec, "exec", "a traced process runs a program: sched_process_exec",
-			shape(ColumnKey, ColumnCgroup), nil, Walks, ""},
+			shape(ColumnKey, ColumnCgroup), nil, TraitWalks, ""},
 		{RoleExit, "exit", "a traced process ends: sched_process_exit",
-			shape(ColumnRet, ColumnCgroup), nil, ReturnsStatus, ""},
+			shape(ColumnRet, ColumnCgroup), nil, TraitReturnsStatus, ""},
 		{RoleHash, "hash", "a name is hashed: full_name_hash; imported traces only", nil, nil, 0, ""},
 		{RoleCall, "call", "a function without a role of its own is called; imported traces only", nil, nil, 0, ""},
 		{RoleWalk, "walk", "a path is walked to its end, and nothing opened: filename_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), Holds | Walks, ""},
+			shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), TraitHolds | TraitWalks, ""},
 		{RoleWalkParent, "walk_parent", "a path is walked to its last component but one: filename_parentat",
-			shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), Holds | Walks, ""},
+			shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), TraitHolds | TraitWalks, ""},
 	}
 	return append(append(roles, pathOperations()...), laterRoles()...)
 }
@@ -231,25 +231,25 @@ func Catalogue() []RoleInfo {
 // pathOperations returns the roles of operations on paths.
 func pathOperations() []RoleInfo {
 	return []RoleInfo{
-		operation(RoleStat, "stat", "stat", "a file is asked for its attributes by path: vfs_statx"),
-		operation(RoleAccess, "access", "access", "may the caller use a file: do_faccessat"),
-		operation(RoleReadlink, "readlink", "readlink", "a symbolic link is read: do_readlinkat"),
-		operation(RoleChdir, "chdir", "chdir", "the working directory changes: the system call chdir"),
-		execution(RoleExecve, "execve"),
-		naming(RoleMkdir, "mkdir", "mkdir", "a directory is to be made: do_mkdirat"),
-		naming(RoleMknod, "mknod", "mknod", "a special file is to be made: do_mknodat"),
-		naming(RoleUnlinkat, "unlinkat", "unlink", "a name is to be removed: do_unlinkat; in it vfs_unlink, the role unlink"),
-		naming(RoleRmdir, "rmdir", "rmdir", "a directory is to be removed: do_rmdir"),
+		pathOperation(RoleStat, "stat", "stat", "a file is asked for its attributes by path: vfs_statx"),
+		pathOperation(RoleAccess, "access", "access", "may the caller use a file: do_faccessat"),
+		pathOperation(RoleReadlink, "readlink", "readlink", "a symbolic link is read: do_readlinkat"),
+		pathOperation(RoleChdir, "chdir", "chdir", "the working directory changes: the system call chdir"),
+		execOperation(RoleExecve, "execve"),
+		nameOperation(RoleMkdir, "mkdir", "mkdir", "a directory is to be made: do_mkdirat"),
+		nameOperation(RoleMknod, "mknod", "mknod", "a special file is to be made: do_mknodat"),
+		nameOperation(RoleUnlinkat, "unlinkat", "unlink", "a name is to be removed: do_unlinkat; in it vfs_unlink, the role unlink"),
+		nameOperation(RoleRmdir, "rmdir", "rmdir", "a directory is to be removed: do_rmdir"),
 		{RoleRename, "rename", "a name is to become another: do_renameat2; in it __d_move, the role move",
-			shape(ColumnHow), shape(ColumnRet, ColumnTook), Names, "rename"},
-		naming(RoleLink, "link", "link", "a file is to get another name: do_linkat"),
-		naming(RoleSymlink, "symlink", "symlink", "a symbolic link is to be made: do_symlinkat"),
-		operation(RoleMount, "mount", "mount", "a filesystem is to be mounted, bound or moved: the system call mount; in older recordings do_mount"),
-		operation(RoleChmod, "chmod", "chmod", "a file is to get other permissions: the system call chmod; in older recordings do_fchmodat"),
-		operation(RoleChown, "chown", "chown", "a file is to get another owner: do_fchownat"),
-		either(RoleUtimes, "utimes", "a file is to get other times: do_utimes"),
-		operation(RoleStatfs, "statfs", "statfs", "a filesystem is asked for its attributes by path: user_statfs"),
-		operation(RoleTruncate, "truncate", "truncate", "a file is to get another length by path: the system call truncate"),
+			shape(ColumnHow), shape(ColumnRet, ColumnTook), TraitNames, "rename"},
+		nameOperation(RoleLink, "link", "link", "a file is to get another name: do_linkat"),
+		nameOperation(RoleSymlink, "symlink", "symlink", "a symbolic link is to be made: do_symlinkat"),
+		pathOperation(RoleMount, "mount", "mount", "a filesystem is to be mounted, bound or moved: the system call mount; in older recordings do_mount"),
+		pathOperation(RoleChmod, "chmod", "chmod", "a file is to get other permissions: the system call chmod; in older recordings do_fchmodat"),
+		pathOperation(RoleChown, "chown", "chown", "a file is to get another owner: do_fchownat"),
+		pathOrDescriptor(RoleUtimes, "utimes", "a file is to get other times: do_utimes"),
+		pathOperation(RoleStatfs, "statfs", "statfs", "a filesystem is asked for its attributes by path: user_statfs"),
+		pathOperation(RoleTruncate, "truncate", "truncate", "a file is to get another length by path: the system call truncate"),
 	}
 }
 
@@ -257,13 +257,13 @@ func pathOperations() []RoleInfo {
 func laterRoles() []RoleInfo {
 	return []RoleInfo{
 		{RoleParallel, "parallel", "instead of the dentry allocated for a name that of another task is taken, in the table by then or its lookup waited for: d_alloc_parallel",
-			nil, shape(ColumnDentry), Holds, ""},
-		execution(RoleExecveat, "execveat"),
-		either(RoleGetxattr, "getxattr", "an extended attribute is read by path: path_getxattr"),
-		either(RoleSetxattr, "setxattr", "an extended attribute is written by path: path_setxattr"),
-		either(RoleListxattr, "listxattr", "the extended attributes are listed by path: path_listxattr"),
-		either(RoleRemovexattr, "removexattr", "an extended attribute is removed by path: path_removexattr"),
-		operation(RoleFchmodat, "fchmodat", "chmod", "a file is to get other permissions: the system call fchmodat"),
+			nil, shape(ColumnDentry), TraitHolds, ""},
+		execOperation(RoleExecveat, "execveat"),
+		pathOrDescriptor(RoleGetxattr, "getxattr", "an extended attribute is read by path: path_getxattr"),
+		pathOrDescriptor(RoleSetxattr, "setxattr", "an extended attribute is written by path: path_setxattr"),
+		pathOrDescriptor(RoleListxattr, "listxattr", "the extended attributes are listed by path: path_listxattr"),
+		pathOrDescriptor(RoleRemovexattr, "removexattr", "an extended attribute is removed by path: path_removexattr"),
+		pathOperation(RoleFchmodat, "fchmodat", "chmod", "a file is to get other permissions: the system call fchmodat"),
 	}
 }
 
@@ -276,7 +276,7 @@ func (r Role) LacksPath(errno int) bool {
 	case "EFAULT", "ENOENT", "ENAMETOOLONG", "EINVAL", "ENOMEM", "E2BIG", "ERANGE":
 		return false
 	}
-	return r.Is(MayLackPath)
+	return r.Is(TraitMayLackPath)
 }
 
 // Info returns the catalogue's row of r; ok is false for a role that this version does not know.
@@ -287,7 +287,7 @@ func (r Role) Info() (info RoleInfo, ok bool) {
 	return catalogue[r-1], true
 }
 
-// Shape returns what an event of r has in a phase; nil: nothing. A live probe of a role with the trait Leaf
+// Shape returns what an event of r has in a phase; nil: nothing. A live probe of a role with TraitLeaf
 // records both phases at once, in the phase Whole.
 func (r Role) Shape(p Phase) *Shape {
 	switch info, _ := r.Info(); p {

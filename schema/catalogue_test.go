@@ -24,7 +24,7 @@ func TestRolesStandOnce(t *testing.T) {
 		name := "ROLE_" + strings.ToUpper(info.Name)
 		fmt.Fprintf(&proto, "  %s = %d; // %s\n", name, info.Role, info.Doc)
 		fmt.Fprintf(&format, "| %d | `%s` | %s | %s | %s |\n", info.Role, name, columns(info.Enter), columns(info.Exit), info.Doc)
-		if info.Traits&Leaf != 0 {
+		if info.Traits&TraitLeaf != 0 {
 			leaves = append(leaves, "`"+name+"`")
 		}
 		if info.Enter != nil || info.Exit != nil {

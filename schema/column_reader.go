@@ -66,7 +66,7 @@ func plain(dst []uint64, b []byte) error {
 		}
 		dst[i] = v
 	}
-	return ended(b, at)
+	return checkEnd(b, at)
 }
 
 // zigzags decodes zigzag codes.
@@ -82,7 +82,7 @@ func zigzags(dst []uint64, b []byte) error {
 		}
 		dst[i] = u>>1 ^ -(u & 1)
 	}
-	return ended(b, at)
+	return checkEnd(b, at)
 }
 
 // deltas decodes zigzag differences and adds them up, from 0.
@@ -99,7 +99,7 @@ func deltas(dst []uint64, b []byte) error {
 		sum += u>>1 ^ -(u & 1)
 		dst[i] = sum
 	}
-	return ended(b, at)
+	return checkEnd(b, at)
 }
 
 // steps decodes what packed.step wrote.
@@ -122,11 +122,11 @@ func steps(dst []uint64, b []byte) error {
 		}
 		dst[i] = code
 	}
-	return ended(b, at)
+	return checkEnd(b, at)
 }
 
-// ended returns an error unless the column ends where its last value does.
-func ended(b []byte, at int) error {
+// checkEnd returns an error unless the column ends where its last value does.
+func checkEnd(b []byte, at int) error {
 	switch {
 	case at > len(b):
 		return errVarint
@@ -145,18 +145,18 @@ func room[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// smalls is a column of mostly small numbers. If all are less than 128, it is the column's bytes as they
+// smallColumn is a column of mostly small numbers. If all are less than 128, it is the column's bytes as they
 // are in the frame.
-type smalls struct {
-	bytes []byte
-	wide  []uint64 // if some are not
-	buf   []uint64
-	same  int // see run
+type smallColumn struct {
+	bytes  []byte
+	wide   []uint64 // if some are not
+	buf    []uint64
+	runEnd int // see runFrom
 }
 
 // load takes a column of n values. If below is not -1, all of them must be less than that.
-func (s *smalls) load(b []byte, n, below int) (err error) {
-	if s.bytes, s.wide, s.same = b, nil, 0; len(b) == n && fit(b, below) {
+func (s *smallColumn) load(b []byte, n, below int) (err error) {
+	if s.bytes, s.wide, s.runEnd = b, nil, 0; len(b) == n && allBelow(b, below) {
 		return nil
 	}
 	if err = s.decode(plain, b, n); err != nil || below < 0 {
@@ -164,27 +164,27 @@ func (s *smalls) load(b []byte, n, below int) (err error) {
 	}
 	for _, v := range s.wide {
 		if v >= uint64(below) {
-			return outside(v, below)
+			return rowError(v, below)
 		}
 	}
 	return nil
 }
 
 // decode decodes a column of n values into wide.
-func (s *smalls) decode(as decoder, b []byte, n int) error {
+func (s *smallColumn) decode(as decoder, b []byte, n int) error {
 	s.buf = room(s.buf, n)
-	s.bytes, s.wide, s.same = nil, s.buf, 0
+	s.bytes, s.wide, s.runEnd = nil, s.buf, 0
 	return as(s.wide, b)
 }
 
-// outside is the error for an index that points outside a table.
-func outside(row uint64, rows int) error { return fmt.Errorf("row %d of %d", row, rows) }
+// rowError is the error for an index that points outside a table.
+func rowError(row uint64, rows int) error { return fmt.Errorf("row %d of %d", row, rows) }
 
 // highBits are the bits of eight bytes that say that a varint goes on.
 const highBits = 0x8080808080808080
 
-// fit reports whether all bytes are less than 128, and less than below unless that is negative.
-func fit(b []byte, below int) bool {
+// allBelow reports whether all bytes are less than 128, and less than below unless that is negative.
+func allBelow(b []byte, below int) bool {
 	add := uint64(0)
 	if below >= 0 && below < 0x80 {
 		add = uint64(0x80-below) * (highBits >> 7)
@@ -200,17 +200,17 @@ func fit(b []byte, below int) bool {
 	return high&highBits == 0
 }
 
-func (s *smalls) at(i int) uint64 {
+func (s *smallColumn) at(i int) uint64 {
 	if s.wide == nil {
 		return uint64(s.bytes[i])
 	}
 	return s.wide[i]
 }
 
-// run returns an index up to which all values equal value i. It must be called with growing i.
-func (s *smalls) run(i int) int {
-	if i < s.same {
-		return s.same
+// runFrom returns an index up to which all values equal value i. It must be called with growing i.
+func (s *smallColumn) runFrom(i int) int {
+	if i < s.runEnd {
+		return s.runEnd
 	}
 	v := s.at(i)
 	i++
@@ -220,6 +220,6 @@ func (s *smalls) run(i int) int {
 	}
 	for ; i < max(len(s.bytes), len(s.wide)) && s.at(i) == v; i++ {
 	}
-	s.same = i
+	s.runEnd = i
 	return i
 }

@@ -86,7 +86,7 @@ type Event struct {
 	Entry *Event
 
 	// Key, on entry of a lookup or alloc: the arguments. With a Dentry: as read
-	// from it, d_parent and d_name. With the trait Walks: the path alone.
+	// from it, d_parent and d_name. With TraitWalks: the path alone.
 	Parent  uint64 // parent dentry; 0 not known
 	Name    string // raw bytes of the component or path, cut at NameLen
 	NameLen uint32 // qstr.len in bytes; larger than len(Name) where the name was cut or unreadable
@@ -121,7 +121,7 @@ type Field struct {
 	Column Column
 	Name   string // as printed
 	Form   Form
-	Of     func(*Event) uint64
+	Value  func(*Event) uint64
 	Set    func(*Event, uint64) // nil: a number does not suffice
 }
 
@@ -129,16 +129,16 @@ type Field struct {
 type Form uint8
 
 const (
-	Custom     Form = iota // not a number: names, dentries; the printer has code for it
-	Number                 // decimal
-	Hex                    // hexadecimal; in JSON a number
-	Octal                  // octal, in text only if it is not 0; in JSON a number
-	Address                // hexadecimal; in JSON a string, null for 0
-	Return                 // by the traits of the role: an address, a wait status or a number; an errno by its name
-	Filesystem             // FSType and Dev
-	Moment                 // nanoseconds since boot, in JSON if it is not 0
-	Descriptor             // an int, in text if it is not ATFDCWD
-	Group                  // Cgroup, if it is known
+	FormCustom     Form = iota // not a number: names, dentries; the printer has code for it
+	FormNumber                 // decimal
+	FormHex                    // hexadecimal; in JSON a number
+	FormOctal                  // octal, in text only if it is not 0; in JSON a number
+	FormAddress                // hexadecimal; in JSON a string, null for 0
+	FormReturn                 // by the traits of the role: an address, a wait status or a number; an errno by its name
+	FormFilesystem             // FSType and Dev
+	FormTime                   // nanoseconds since boot, in JSON if it is not 0
+	FormDescriptor             // an int, in text if it is not ATFDCWD
+	FormCgroup                 // Cgroup, if it is known
 )
 
 // column is one row of the table of columns: the field of EventBatch that it is stored in, where the value
@@ -151,14 +151,14 @@ type column struct {
 	wire   [3]string        // name, type and meaning of the field; those of version 1 if old is set
 	delta  bool             // the file holds the difference to the last value
 	signed bool             // the file holds zigzag codes, but no differences
-	codes  bool             // the file holds codes of follower
-	// put returns what the file holds, if that is not Of: mostly an index into a table. get takes it, if
+	codes  bool             // the file holds codes of rowCoder
+	// put returns what the file holds, if that is not Value: mostly an index into a table. get takes it, if
 	// Set does not.
 	put  func(*batchWriter, *Event) uint64
 	get  func(*batchReader, *Event, uint64)
 	rows func(*batchReader) int // of that table; nil: it is no index
 
-	sent     sentAs                        // by a probe
+	sent     sentForm                      // by a probe
 	received func(*Sender, *Event, uint64) // takes the probe's word, if Set does not
 }
 
@@ -167,42 +167,42 @@ var columnTable = [columnRows]column{
 	{Field: Field{Column: ColumnKey}, field: fieldKeyCode, old: fieldKey, codes: true, sent: twoWords,
 		wire: [3]string{"key", "uint32", "version 1, KEY: row of keys"},
 		rows: func(b *batchReader) int { return len(b.keys) }},
-	{Field: Field{ColumnNameAddr, "name_addr", Custom,
+	{Field: Field{ColumnNameAddr, "name_addr", FormCustom,
 		func(e *Event) uint64 { return e.NameAddr }, func(e *Event, v uint64) { e.NameAddr = v }}, field: fieldNameAddr, delta: true,
 		wire: [3]string{"name_address_delta", "sint64", "NAME_ADDRESS: address of the name: qstr.name or filename.name"}},
 	{Field: Field{Column: ColumnDentry}, field: fieldDentryCode, old: fieldDentry, codes: true,
 		wire: [3]string{"dentry", "uint32", "version 1, DENTRY: row of dentries + 1; 0 = NULL"},
 		rows: func(b *batchReader) int { return len(b.dentries) + 1 }},
-	{Field: Field{ColumnFilesystem, "fs", Filesystem, nil, nil}, field: fieldFilesystem, sent: twoWords,
+	{Field: Field{ColumnFilesystem, "fs", FormFilesystem, nil, nil}, field: fieldFilesystem, sent: twoWords,
 		wire: [3]string{"filesystem", "uint32", "FILESYSTEM: row of filesystems + 1; 0 = none. Of a lookup that of the parent"},
 		rows: func(b *batchReader) int { return len(b.filesystems) + 1 }},
-	{Field: Field{ColumnOpen, "flags", Hex, func(e *Event) uint64 { return uint64(e.Flags) }, func(e *Event, v uint64) { e.Flags = uint32(v) }}, field: 40,
+	{Field: Field{ColumnOpen, "flags", FormHex, func(e *Event) uint64 { return uint64(e.Flags) }, func(e *Event, v uint64) { e.Flags = uint32(v) }}, field: 40,
 		wire: [3]string{"open_flags", "uint32", "OPEN: open_flags.open_flag, O_* as the kernel saw them"}},
-	{Field: Field{ColumnOpen, "mode", Octal, func(e *Event) uint64 { return uint64(e.Mode) }, func(e *Event, v uint64) { e.Mode = uint32(v) }}, field: 41, sent: upperHalf,
+	{Field: Field{ColumnOpen, "mode", FormOctal, func(e *Event) uint64 { return uint64(e.Mode) }, func(e *Event, v uint64) { e.Mode = uint32(v) }}, field: 41, sent: upperHalf,
 		wire: [3]string{"open_mode", "uint32", "OPEN: open_flags.mode, permission bits"}},
-	{Field: Field{ColumnRet, "ret", Return, func(e *Event) uint64 { return e.Ret }, func(e *Event, v uint64) { e.Ret = v }}, field: 39, delta: true,
+	{Field: Field{ColumnRet, "ret", FormReturn, func(e *Event) uint64 { return e.Ret }, func(e *Event, v uint64) { e.Ret = v }}, field: 39, delta: true,
 		wire: [3]string{"ret_delta", "sint64", "RET: return value, sign-extended to 64 bit: by the role an address, a wait status or an int"}},
-	{Field: Field{ColumnBucket, "bucket", Address, func(e *Event) uint64 { return e.Bucket }, func(e *Event, v uint64) { e.Bucket = v }},
+	{Field: Field{ColumnBucket, "bucket", FormAddress, func(e *Event) uint64 { return e.Bucket }, func(e *Event, v uint64) { e.Bucket = v }},
 		field: fieldBucketOffset, old: fieldBucket, delta: true,
 		wire: [3]string{"bucket_delta", "sint64", "version 1, BUCKET: d_hash.pprev after the insert, the address of the bucket"},
-		put:  func(b *batchWriter, e *Event) uint64 { return e.Bucket - b.follows.bucket(e.Hash) },
-		get:  func(b *batchReader, e *Event, v uint64) { e.Bucket = v + b.follows.bucket(e.Hash) }},
-	{Field: Field{ColumnTook, "entered_ns", Moment, func(e *Event) uint64 { return e.Entered }, func(e *Event, v uint64) { e.Entered = v }}, field: 47,
+		put:  func(b *batchWriter, e *Event) uint64 { return e.Bucket - b.derived.bucket(e.Hash) },
+		get:  func(b *batchReader, e *Event, v uint64) { e.Bucket = v + b.derived.bucket(e.Hash) }},
+	{Field: Field{ColumnTook, "entered_ns", FormTime, func(e *Event) uint64 { return e.Entered }, func(e *Event, v uint64) { e.Entered = v }}, field: 47,
 		wire: [3]string{"took_ns", "uint64", "TOOK: time of the exit minus that of the entry of the same call, + 1; 0 = not known"},
-		put:  took, get: (*batchReader).setTook},
-	{Field: Field{ColumnTarget, "target", Address, func(e *Event) uint64 { return e.Target }, func(e *Event, v uint64) { e.Target = v }}, field: 44, delta: true,
+		put:  tookValue, get: (*batchReader).setTook},
+	{Field: Field{ColumnTarget, "target", FormAddress, func(e *Event) uint64 { return e.Target }, func(e *Event, v uint64) { e.Target = v }}, field: 44, delta: true,
 		wire: [3]string{"target_delta", "sint64", "TARGET: address of the dentry whose place is taken"}},
-	{Field: Field{ColumnChild, "child", Number, func(e *Event) uint64 { return uint64(e.Child) }, func(e *Event, v uint64) { e.Child = uint32(v) }}, field: 45,
+	{Field: Field{ColumnChild, "child", FormNumber, func(e *Event) uint64 { return uint64(e.Child) }, func(e *Event, v uint64) { e.Child = uint32(v) }}, field: 45,
 		wire: [3]string{"child", "uint32", "CHILD: process id of the child"}},
-	{Field: Field{ColumnStart, "start", Address, func(e *Event) uint64 { return e.Start }, func(e *Event, v uint64) { e.Start = v }}, field: 48, delta: true,
+	{Field: Field{ColumnStart, "start", FormAddress, func(e *Event) uint64 { return e.Start }, func(e *Event, v uint64) { e.Start = v }}, field: 48, delta: true,
 		wire: [3]string{"start_delta", "sint64", "START: address of the dentry the walk of a path starts from; 0 = not known"}},
-	{Field: Field{ColumnStart, "dirfd", Descriptor, func(e *Event) uint64 { return uint64(e.DirFD) }, func(e *Event, v uint64) { e.DirFD = int32(v) }}, field: 49, signed: true,
+	{Field: Field{ColumnStart, "dirfd", FormDescriptor, func(e *Event) uint64 { return uint64(e.DirFD) }, func(e *Event, v uint64) { e.DirFD = int32(v) }}, field: 49, signed: true,
 		wire: [3]string{"start_dirfd", "sint64", "START: the dfd argument, a file descriptor or AT_FDCWD (−100). Not a delta"}},
-	{Field: Field{ColumnHow, "how", Hex, func(e *Event) uint64 { return uint64(e.How) }, func(e *Event, v uint64) { e.How = uint32(v) }}, field: 61,
+	{Field: Field{ColumnHow, "how", FormHex, func(e *Event) uint64 { return uint64(e.How) }, func(e *Event, v uint64) { e.How = uint32(v) }}, field: 61,
 		wire: [3]string{"how", "uint32", "HOW: of an open open_flags.lookup_flags, of a walk its flags, LOOKUP_* as the kernel saw them, which were renumbered between Linux 6.12 and 6.18; of a rename RENAME_*"}},
-	{Field: Field{ColumnIno, "ino", Number, func(e *Event) uint64 { return e.Ino }, func(e *Event, v uint64) { e.Ino = v }}, field: 62,
+	{Field: Field{ColumnIno, "ino", FormNumber, func(e *Event) uint64 { return e.Ino }, func(e *Event, v uint64) { e.Ino = v }}, field: 62,
 		wire: [3]string{"ino", "uint64", "INO: i_ino of the inode of the dentry; 0 = no inode"}},
-	{Field: Field{ColumnCgroup, "cgroup", Group, nil, nil}, field: 63,
+	{Field: Field{ColumnCgroup, "cgroup", FormCgroup, nil, nil}, field: 63,
 		wire: [3]string{"cgroup", "uint32", "CGROUP: row of strings; path of the task's cgroup in the cgroup2 hierarchy, empty where that is not known"},
 		put:  func(b *batchWriter, e *Event) uint64 { return uint64(b.string(e.Cgroup)) },
 		get:  func(b *batchReader, e *Event, v uint64) { e.Cgroup = b.strings[v] },
@@ -242,15 +242,15 @@ func Fields() (of [32][]Field) {
 	return of
 }
 
-// Read returns a text for each thing that a probe of the role reads of the kernel for a set of columns.
-func (s Columns) Read(r Role) []string {
+// ProbeReads returns a text for each thing that a probe of the role reads of the kernel for a set of columns.
+func (s Columns) ProbeReads(r Role) []string {
 	texts := columnNames
 	switch {
-	case r.Is(Walks):
+	case r.Is(TraitWalks):
 		texts[ColumnKey][1] = "the path"
-	case r.Is(Asks):
+	case r.Is(TraitLooksUp):
 		texts[ColumnKey][1] = "parent; qstr: name, len, hash"
-	case r.Is(ReturnsStatus):
+	case r.Is(TraitReturnsStatus):
 		texts[ColumnRet][1] = "the wait status"
 	}
 	var out []string
@@ -262,8 +262,8 @@ func (s Columns) Read(r Role) []string {
 	return out
 }
 
-// took returns the duration of the call that the exit ends + 1, ns; 0 if its entry is not known.
-func took(_ *batchWriter, e *Event) uint64 {
+// tookValue returns the duration of the call that the exit ends + 1, ns; 0 if its entry is not known.
+func tookValue(_ *batchWriter, e *Event) uint64 {
 	if e.Entered == 0 || e.Entered > e.Time {
 		return 0
 	}

@@ -8,16 +8,16 @@ import (
 	"fmt"
 )
 
-// follows says how values of a batch follow from others, so that the batch need not hold them.
-type follows struct {
+// derivation says how values of a batch follow from others, so that the batch need not hold them.
+type derivation struct {
 	nameHash  NameHash // of keys; NAME_HASH_UNSPECIFIED: no hash follows
 	hashtable uint64   // address of bucket 0; 0: no bucket follows
 	shift     uint32
 }
 
-// followsFrom returns what holds on a kernel with the layout.
-func followsFrom(l *Layout) follows {
-	var f follows
+// derivationOf returns what holds on a kernel with the layout.
+func derivationOf(l *Layout) derivation {
+	var f derivation
 	if l.GetNameHash() == NameHash_NAME_HASH_WORD64_LE {
 		f.nameHash = l.GetNameHash()
 	}
@@ -28,7 +28,7 @@ func followsFrom(l *Layout) follows {
 }
 
 // hash returns the hash of a key, unless the key has one of its own.
-func (f *follows) hash(parent uint64, name string) uint32 {
+func (f *derivation) hash(parent uint64, name string) uint32 {
 	if parent == 0 || len(name) > maxComponent {
 		return 0
 	}
@@ -39,20 +39,20 @@ func (f *follows) hash(parent uint64, name string) uint32 {
 const maxComponent = 255
 
 // bucket returns the address of the bucket for a hash; 0 if it is not known.
-func (f *follows) bucket(hash uint32) uint64 {
+func (f *derivation) bucket(hash uint32) uint64 {
 	if f.hashtable == 0 || f.shift > 31 {
 		return 0
 	}
 	return f.hashtable + 8*uint64(hash>>f.shift)
 }
 
-// follower encodes a column of table rows by what followed the same row before, and by their order. This is
+// rowCoder encodes a column of table rows by what followed the same row before, and by their order. This is
 // short, as tasks take the same paths again and again, and the rows of a table are in the order in which
 // they are first used.
-type follower struct {
-	after []uint32 // by row: the row that followed it last, + 1; 0: none
-	last  uint64
-	next  uint64 // one more than the largest row so far
+type rowCoder struct {
+	followedBy []uint32 // by row: the row that followed it last, + 1; 0: none
+	last       uint64
+	next       uint64 // one more than the largest row so far
 }
 
 // The codes: the row that followed the last row when that was used before; the next new row; and from
@@ -63,16 +63,16 @@ const (
 	codeRow
 )
 
-var errFollows = errors.New("nothing has followed this row yet")
+var errNoFollower = errors.New("nothing has followed this row yet")
 
-func (f *follower) reset() { *f = follower{after: append(f.after[:0], 0)} }
+func (f *rowCoder) reset() { *f = rowCoder{followedBy: append(f.followedBy[:0], 0)} }
 
 // code returns the code of a row.
-func (f *follower) code(row uint64) uint64 {
-	for row >= uint64(len(f.after)) {
-		f.after = append(f.after, 0)
+func (f *rowCoder) code(row uint64) uint64 {
+	for row >= uint64(len(f.followedBy)) {
+		f.followedBy = append(f.followedBy, 0)
 	}
-	last := &f.after[f.last]
+	last := &f.followedBy[f.last]
 	f.last = row
 	if *last == uint32(row+1) {
 		return codeAgain
@@ -89,21 +89,21 @@ func (f *follower) code(row uint64) uint64 {
 	return code
 }
 
-// rows decodes a column of codes into to. The column must have exactly len(to) values, each less than rows.
-func (f *follower) rows(to []uint32, column []byte, rows int) error {
-	f.after = append(f.after[:0], make([]uint32, rows)...)
-	after, at, last, next := f.after, 0, uint32(0), uint64(0)
+// decodeRows decodes a column of codes into to. The column must have exactly len(to) values, each less than rows.
+func (f *rowCoder) decodeRows(to []uint32, column []byte, rows int) error {
+	f.followedBy = append(f.followedBy[:0], make([]uint32, rows)...)
+	after, at, last, next := f.followedBy, 0, uint32(0), uint64(0)
 	for i := range to {
 		switch {
 		case at >= len(column):
 			return errTable
 		case int(last) >= len(after): // the table is empty
-			return outside(0, rows)
+			return rowError(0, rows)
 		}
 		code := uint64(column[at])
 		if at++; code == codeAgain { // most often
 			if after[last] == 0 {
-				return errFollows
+				return errNoFollower
 			}
 			last = after[last] - 1
 			to[i] = last
@@ -117,13 +117,13 @@ func (f *follower) rows(to []uint32, column []byte, rows int) error {
 			row = next
 		}
 		if row >= uint64(len(after)) {
-			return outside(row, rows)
+			return rowError(row, rows)
 		}
 		after[last] = uint32(row + 1)
 		last, next = uint32(row), max(next, row+1)
 		to[i] = last
 	}
-	return ended(column, at)
+	return checkEnd(column, at)
 }
 
 // plainRows is rows for a column without codes.
@@ -138,17 +138,17 @@ func plainRows(to []uint32, column []byte, rows int) error {
 			row, at = longVarint(column, at)
 		}
 		if row >= uint64(rows) {
-			return outside(row, rows)
+			return rowError(row, rows)
 		}
 		to[i] = uint32(row)
 	}
-	return ended(column, at)
+	return checkEnd(column, at)
 }
 
 // loadHashes sets the hashes of the keys: those that follow, and those stored.
 func (b *batchReader) loadHashes() (err error) {
 	hashes := b.raw[fieldKeyHash]
-	switch b.follows.nameHash {
+	switch b.derived.nameHash {
 	case NameHash_NAME_HASH_UNSPECIFIED:
 		if len(hashes) != 4*len(b.keys) {
 			return errTable
@@ -159,11 +159,11 @@ func (b *batchReader) loadHashes() (err error) {
 		return nil
 	case NameHash_NAME_HASH_WORD64_LE:
 	default:
-		return fmt.Errorf("hashes that follow by name_hash %d", b.follows.nameHash)
+		return fmt.Errorf("hashes that follow by name_hash %d", b.derived.nameHash)
 	}
 	for i := range b.keys {
 		k := &b.keys[i]
-		k.hash = b.follows.hash(k.parent, k.name)
+		k.hash = b.derived.hash(k.parent, k.name)
 	}
 	own, row := &b.scratch[0], uint64(0)
 	n := min(count(b.raw[fieldKeyOwnHash]), len(b.keys))
@@ -219,7 +219,7 @@ func (b *batchReader) loadTimes() error {
 		sum += v<<8 | uint64(l)
 		time[i] = sum
 	}
-	return ended(high, at)
+	return checkEnd(high, at)
 }
 
 // loadTimeDeltas is loadTimes for version 1.

@@ -12,7 +12,7 @@ import (
 func TestFollowerRoundTrip(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, rows := range []int{1, 2, 7, 1000} {
-		var f, back follower
+		var f, back rowCoder
 		for range 20 {
 			f.reset()
 			var codes packed
@@ -30,7 +30,7 @@ func TestFollowerRoundTrip(t *testing.T) {
 				}
 			}
 			got := make([]uint32, len(want))
-			if err := back.rows(got, codes, rows); err != nil || !slices.Equal(got, want) {
+			if err := back.decodeRows(got, codes, rows); err != nil || !slices.Equal(got, want) {
 				t.Fatalf("%d rows: %v\n%v, want\n%v", rows, err, got, want)
 			}
 			if again == 0 {
@@ -58,12 +58,12 @@ func TestFollowerDamage(t *testing.T) {
 		{[]uint64{^uint64(0)}, 3, false},
 		{[]uint64{1 << 40}, 3, false},
 	} {
-		var f follower
+		var f rowCoder
 		var column packed
 		for _, code := range test.codes {
 			column.uint(code)
 		}
-		if err := f.rows(make([]uint32, len(test.codes)), column, test.rows); (err == nil) != test.ok {
+		if err := f.decodeRows(make([]uint32, len(test.codes)), column, test.rows); (err == nil) != test.ok {
 			t.Errorf("codes %v of %d rows: %v", test.codes, test.rows, err)
 		}
 	}
@@ -72,7 +72,7 @@ func TestFollowerDamage(t *testing.T) {
 // A batch whose hashes or times do not match its keys and events is damaged.
 func TestFollowsDamage(t *testing.T) {
 	whole := func() *batchWriter {
-		b := newBatchWriter(follows{nameHash: NameHash_NAME_HASH_WORD64_LE})
+		b := newBatchWriter(derivation{nameHash: NameHash_NAME_HASH_WORD64_LE})
 		b.start(1)
 		b.add(&Event{Time: 5, Role: RoleAlloc, Phase: Enter, Columns: RoleAlloc.Shape(Enter).Columns, Name: "x", NameLen: 1, Hash: 7})
 		b.end()
@@ -86,7 +86,7 @@ func TestFollowsDamage(t *testing.T) {
 		"a hash of no key":      func(b *batchWriter) { b.columns[fieldKeyOwnHash] = nil },
 		"no low byte of a time": func(b *batchWriter) { b.columns[fieldTimeLow] = nil },
 		"no time":               func(b *batchWriter) { b.columns[fieldTimeHigh] = nil },
-		"an unknown hash":       func(b *batchWriter) { b.follows.nameHash = 9 },
+		"an unknown hash":       func(b *batchWriter) { b.derived.nameHash = 9 },
 	} {
 		b := whole()
 		spoil(b)

@@ -41,10 +41,10 @@ func (f *frameReader) next() (frame []byte, offset int64, err error) {
 	f.frame = 0
 	for {
 		if !f.fill(1) {
-			return nil, f.off, f.end(io.EOF)
+			return nil, f.off, f.streamErr(io.EOF)
 		}
 		if !f.fill(4) {
-			return nil, f.off, f.short(f.buf)
+			return nil, f.off, f.shortMagicErr(f.buf)
 		}
 		switch magic := binary.LittleEndian.Uint32(f.buf); {
 		case magic&^0xf == skippableBase:
@@ -77,7 +77,7 @@ func (f *frameReader) measure() (size int, err error) {
 	size, checksum, err := f.header()
 	for err == nil {
 		if !f.fill(size + 3) {
-			return size, f.end(io.ErrUnexpectedEOF)
+			return size, f.streamErr(io.ErrUnexpectedEOF)
 		}
 		h := uint32(f.buf[size]) | uint32(f.buf[size+1])<<8 | uint32(f.buf[size+2])<<16
 		length := int(h >> 3)
@@ -96,7 +96,7 @@ func (f *frameReader) measure() (size int, err error) {
 		}
 	}
 	if err == nil && !f.fill(size+checksum) {
-		err = f.end(io.ErrUnexpectedEOF)
+		err = f.streamErr(io.ErrUnexpectedEOF)
 	}
 	return size + checksum, err
 }
@@ -104,7 +104,7 @@ func (f *frameReader) measure() (size int, err error) {
 // header returns the sizes of the frame header and of the checksum at the end.
 func (f *frameReader) header() (size, checksum int, err error) {
 	if !f.fill(5) {
-		return 0, 0, f.end(io.ErrUnexpectedEOF)
+		return 0, 0, f.streamErr(io.ErrUnexpectedEOF)
 	}
 	d := f.buf[4]
 	size = 5
@@ -127,11 +127,11 @@ func (f *frameReader) header() (size, checksum int, err error) {
 // skip drops a skippable frame of any size.
 func (f *frameReader) skip() error {
 	if !f.fill(8) {
-		return f.end(io.ErrUnexpectedEOF)
+		return f.streamErr(io.ErrUnexpectedEOF)
 	}
 	for left := 8 + int64(binary.LittleEndian.Uint32(f.buf[4:])); left > 0; {
 		if !f.fill(1) {
-			return f.end(io.ErrUnexpectedEOF)
+			return f.streamErr(io.ErrUnexpectedEOF)
 		}
 		n := min(left, int64(len(f.buf)))
 		f.drop(int(n))
@@ -140,10 +140,10 @@ func (f *frameReader) skip() error {
 	return nil
 }
 
-// short distinguishes a stream cut inside a magic number from one that holds no frame.
-func (f *frameReader) short(b []byte) error {
+// shortMagicErr distinguishes a stream cut inside a magic number from one that holds no frame.
+func (f *frameReader) shortMagicErr(b []byte) error {
 	if bytes.HasPrefix(binary.LittleEndian.AppendUint32(nil, zstdMagic), b) || b[0]&0xf0 == skippableBase&0xf0 {
-		return f.end(io.ErrUnexpectedEOF)
+		return f.streamErr(io.ErrUnexpectedEOF)
 	}
 	return errFraming
 }
@@ -162,7 +162,7 @@ func (f *frameReader) resync() (int64, error) {
 		}
 		if f.eof {
 			f.drop(len(f.buf))
-			return f.off - from, f.end(io.EOF)
+			return f.off - from, f.streamErr(io.EOF)
 		}
 		f.drop(max(0, len(f.buf)-3))
 		f.fill(len(f.buf) + 1)
@@ -177,7 +177,7 @@ func (f *frameReader) drop(n int) {
 // fill reads until buf has at least n bytes, and reports whether it has.
 func (f *frameReader) fill(n int) bool {
 	for len(f.buf) < n && !f.eof {
-		f.more(n)
+		f.readMore(n)
 	}
 	return len(f.buf) >= n
 }
@@ -185,7 +185,7 @@ func (f *frameReader) fill(n int) bool {
 // sparingChunk is how many bytes are read at once if frames may be skipped.
 const sparingChunk = 16 << 10
 
-func (f *frameReader) more(n int) {
+func (f *frameReader) readMore(n int) {
 	chunk := max(f.chunk, 32<<10)
 	if cap(f.buf)-len(f.buf) < chunk/2 {
 		if need := max(n, len(f.buf)) + chunk; need > cap(f.mem) {
@@ -207,8 +207,8 @@ func (f *frameReader) more(n int) {
 	}
 }
 
-// end returns the error at the end of the stream: that of r, else def.
-func (f *frameReader) end(def error) error {
+// streamErr returns the error at the end of the stream: that of r, else def.
+func (f *frameReader) streamErr(def error) error {
 	if f.err != nil {
 		return f.err
 	}

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// held is a frame that has not been written yet, with its row of the index.
-type held struct {
+// heldFrame is a frame that has not been written yet, with its row of the index.
+type heldFrame struct {
 	bytes                  []byte        // of the frame, valid once done is closed
 	body                   []byte        // the frame's contents, in raw
 	raw                    []byte        // returned to holder.raws when the frame is made
@@ -20,13 +20,13 @@ type held struct {
 	filter                 []byte
 }
 
-// holder keeps frames back, and has them made by another goroutine.
-type holder struct {
-	frames   []*held
-	counting []*held // those whose size is not known yet
-	spare    []*held
+// frameHolder keeps frames back, and has them made by another goroutine.
+type frameHolder struct {
+	frames   []*heldFrame
+	counting []*heldFrame // those whose size is not known yet
+	spare    []*heldFrame
 	bytes    int64 // of the frames whose size is known
-	todo     chan *held
+	toEncode chan *heldFrame
 	raws     chan []byte // memory for bodies; bounds the frames under way
 }
 
@@ -34,14 +34,14 @@ type holder struct {
 // can still be placed before the events that it affects. run is given a function that makes the frames, and
 // is started in its own goroutine. The function returns after Close or an error.
 func (t *Writer) Hold(run func(encode func())) {
-	h := &holder{todo: make(chan *held, 2), raws: make(chan []byte, 3)}
+	h := &frameHolder{toEncode: make(chan *heldFrame, 2), raws: make(chan []byte, 3)}
 	h.raws <- make([]byte, 0, usualBytes)
 	h.raws <- make([]byte, 0, usualBytes)
 	t.hold = h
 	enc := t.enc
 	go run(func() {
 		frame := make([]byte, 0, usualBytes) // a frame mostly takes a tenth of this, and many frames are held
-		for f := range h.todo {
+		for f := range h.toEncode {
 			frame = enc.EncodeAll(f.body, frame[:0])
 			f.bytes = append(f.bytes[:0], frame...)
 			h.raws <- f.raw
@@ -63,7 +63,7 @@ func (t *Writer) Settle(before uint64) error {
 		h.count(true)
 		h.bytes -= int64(len(f.bytes))
 		t.emit(f)
-		*f = held{bytes: f.bytes}
+		*f = heldFrame{bytes: f.bytes}
 		h.spare = append(h.spare, f)
 		n++
 	}
@@ -74,7 +74,7 @@ func (t *Writer) Settle(before uint64) error {
 }
 
 // count adds up the sizes of the frames that are made. With all, it waits for those under way.
-func (h *holder) count(all bool) {
+func (h *frameHolder) count(all bool) {
 	for len(h.counting) > 0 {
 		f := h.counting[0]
 		if all {
@@ -90,9 +90,9 @@ func (h *holder) count(all bool) {
 	}
 }
 
-// put makes a frame of a Packet whose body is in raw, in a Trace.packet, and writes it, or inserts it at a
+// putFrame makes a frame of a Packet whose body is in raw, in a Trace.packet, and writes it, or inserts it at a
 // place among the held frames. f has the frame's row of the index.
-func (t *Writer) put(f held, field protowire.Number, at int) error {
+func (t *Writer) putFrame(f heldFrame, field protowire.Number, at int) error {
 	size := len(t.raw) - packetHead
 	inner := protowire.SizeTag(field) + protowire.SizeBytes(size)
 	var head [packetHead]byte
@@ -109,7 +109,7 @@ func (t *Writer) put(f held, field protowire.Number, at int) error {
 		t.emit(&f)
 		return t.err
 	}
-	kept := &held{}
+	kept := &heldFrame{}
 	if n := len(h.spare); n > 0 {
 		kept, h.spare = h.spare[n-1], h.spare[:n-1]
 	}
@@ -117,49 +117,49 @@ func (t *Writer) put(f held, field protowire.Number, at int) error {
 	*kept = f
 	h.frames = slices.Insert(h.frames, at, kept)
 	h.counting = append(h.counting, kept)
-	h.todo <- kept
+	h.toEncode <- kept
 	t.raw = <-h.raws
 	return nil
 }
 
 // emit writes a frame, and adds a row to the index if it has events.
-func (t *Writer) emit(f *held) {
+func (t *Writer) emit(f *heldFrame) {
 	at := t.bytes
 	t.written += uint64(f.events)
-	if t.out(f.bytes) != nil || f.events == 0 {
+	if t.writeBytes(f.bytes) != nil || f.events == 0 {
 		return
 	}
 	x := &t.index
 	x.Offset, x.Bytes = append(x.Offset, uint64(at)), append(x.Bytes, uint64(len(f.bytes)))
 	x.FirstId, x.Events = append(x.FirstId, f.firstID), append(x.Events, f.events)
 	x.FirstNs, x.LastNs = append(x.FirstNs, f.first), append(x.LastNs, f.latest)
-	if t.holds <= holdsBudget { // else Close drops all filters, so their memory need not grow
+	if t.filterBytes <= holdsBudget { // else Close drops all filters, so their memory need not grow
 		x.Holds = append(x.Holds, f.filter)
-		t.holds += len(f.filter)
+		t.filterBytes += len(f.filter)
 	}
 }
 
-// place returns where a loss belongs among the held frames: before the first one with an event later than
+// lossPosition returns where a loss belongs among the held frames: before the first one with an event later than
 // the loss's beginning.
-func (t *Writer) place(l *Loss) int {
+func (t *Writer) lossPosition(l *Loss) int {
 	if t.hold == nil {
 		return 0
 	}
-	if i := slices.IndexFunc(t.hold.frames, func(f *held) bool { return f.latest > l.FirstNs }); i >= 0 {
+	if i := slices.IndexFunc(t.hold.frames, func(f *heldFrame) bool { return f.latest > l.FirstNs }); i >= 0 {
 		return i
 	}
 	return len(t.hold.frames)
 }
 
-// end returns the place behind all held frames.
-func (t *Writer) end() int {
+// endPosition returns the place behind all held frames.
+func (t *Writer) endPosition() int {
 	if t.hold == nil {
 		return 0
 	}
 	return len(t.hold.frames)
 }
 
-func (t *Writer) out(b []byte) error {
+func (t *Writer) writeBytes(b []byte) error {
 	if _, err := t.w.Write(b); err != nil {
 		t.fail(fmt.Errorf("write trace: %w", err))
 		return t.err
@@ -171,6 +171,6 @@ func (t *Writer) out(b []byte) error {
 // fail ends the trace: every later call returns the error.
 func (t *Writer) fail(err error) {
 	if t.err = err; t.hold != nil {
-		close(t.hold.todo)
+		close(t.hold.toEncode)
 	}
 }

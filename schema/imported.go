@@ -4,8 +4,8 @@ package schema
 
 import "slices"
 
-// Unknown is the kernel release and machine of an imported trace whose text does not name them.
-const Unknown = "unknown"
+// UnknownKernel is the kernel release and machine of an imported trace whose text does not name them.
+const UnknownKernel = "unknown"
 
 // Imported reports whether the trace was made from a text (FORMAT.md, section 13). A text does not say when
 // the recording began, what the kernel's layout of a dentry is, or what is missing.

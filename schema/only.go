@@ -11,46 +11,46 @@ import "slices"
 // damage, losses and cuts are reported as usual.
 func (t *Reader) Only(wanted func(Role) bool) {
 	t.wanted = wanted
-	t.batch.pick(wanted)
+	t.batch.selectKinds(wanted)
 }
 
-// passing says whether events of a kind are skipped, and how.
-type passing struct {
-	over bool
+// kindSkip says whether events of a kind are skipped, and how.
+type kindSkip struct {
+	skip bool
 	n    uint8
 	rows [columnRows]uint8 // the first n are the rows of its columns
 }
 
-// pick finds out which kinds of the batch are skipped.
-func (b *batchReader) pick(wanted func(Role) bool) {
-	b.passing = b.passing[:0]
+// selectKinds finds out which kinds of the batch are skipped.
+func (b *batchReader) selectKinds(wanted func(Role) bool) {
+	b.skipKinds = b.skipKinds[:0]
 	if wanted == nil || !slices.IsSorted(b.time) {
 		return
 	}
 	for i := range b.kinds {
 		k := &b.kinds[i]
-		p := passing{over: !wanted(k.role)}
+		p := kindSkip{skip: !wanted(k.role)}
 		for r := range columnTable {
 			if (k.columns | k.entry).Has(columnTable[r].Column) {
 				p.rows[p.n] = uint8(r)
 				p.n++
 			}
 		}
-		b.passing = append(b.passing, p)
+		b.skipKinds = append(b.skipKinds, p)
 	}
 }
 
-// passOver goes on to the next event to return. There always is one, as the last event of a batch is not
+// skipEvents goes on to the next event to return. There always is one, as the last event of a batch is not
 // skipped.
-func (b *batchReader) passOver() {
+func (b *batchReader) skipEvents() {
 	i := b.done
 	for ; i < b.events-1; i++ {
-		p := &b.passing[b.kind.at(i)]
-		if !p.over || i >= b.turn {
+		p := &b.skipKinds[b.kind.at(i)]
+		if !p.skip || i >= b.sameUntil {
 			break
 		}
 		for _, r := range p.rows[:p.n] {
-			b.at[r]++
+			b.nextValue[r]++
 		}
 	}
 	b.done = i

@@ -28,7 +28,7 @@ var ErrMiscounted = errors.New("the footer counts other events than the file hol
 type Reader struct {
 	frames  frameReader
 	dec     *zstd.Decoder
-	ahead   ahead
+	ahead   aheadDecoder
 	frame   *unpacked
 	rest    []byte // packets of frame that are still to be read
 	header  *Header
@@ -43,7 +43,7 @@ type Reader struct {
 	runs    int // headers read
 	offset  int64
 	decoded int64 // bytes of all frames, decompressed
-	stopped error
+	stopErr error
 	skip    *skipper        // nil: no frame is skipped
 	wanted  func(Role) bool // see Only; nil: all are
 }
@@ -57,7 +57,7 @@ func NewReader(r io.Reader, run int) (*Reader, error) {
 
 func newReader(frames frameReader, run int) (*Reader, error) {
 	t := &Reader{frames: frames, run: run, nextID: 1}
-	if err := t.prepare(); err != nil {
+	if err := t.initDecoder(); err != nil {
 		return nil, err
 	}
 	if err := t.findHeader(); err != nil {
@@ -92,8 +92,8 @@ func (t *Reader) Next() (Record, error) {
 			b.next(&t.event, &t.entry)
 			return &t.event, nil
 		}
-		if t.stopped != nil {
-			return nil, t.stopped
+		if t.stopErr != nil {
+			return nil, t.stopErr
 		}
 		t.advance()
 	}
@@ -106,18 +106,18 @@ func (t *Reader) advance() {
 		return
 	}
 	if len(t.rest) > 0 {
-		if err := t.packet(); err != nil {
+		if err := t.readPacket(); err != nil {
 			t.rest = nil
 			if errors.Is(err, ErrSecondRun) || errors.Is(err, ErrVersion) || errors.Is(err, ErrIndex) || err == io.EOF {
 				t.stop(err)
 			} else {
-				t.damaged(err)
+				t.skipDamage(err)
 			}
 		}
 		return
 	}
-	if t.skips() && t.damage == nil {
-		if t.passOver(); len(t.ready) > 0 || t.stopped != nil {
+	if t.skipsFrames() && t.damage == nil {
+		if t.skipFrames(); len(t.ready) > 0 || t.stopErr != nil {
 			return
 		}
 	}
@@ -126,12 +126,12 @@ func (t *Reader) advance() {
 	switch {
 	case err == nil:
 		if err = t.unpack(frame); err != nil {
-			t.damaged(err)
+			t.skipDamage(err)
 			return
 		}
 		t.rest = t.frame.raw
 	case err == errFraming:
-		t.damaged(err)
+		t.skipDamage(err)
 	case err == io.ErrUnexpectedEOF:
 		t.addDamage(Damage{Offset: offset, Bytes: int64(len(t.frames.buf)), Cut: true, Err: err})
 		t.stop(io.EOF)
@@ -143,8 +143,8 @@ func (t *Reader) advance() {
 // maxID bounds the ids, so that adding to one does not overflow.
 const maxID = 1 << 62
 
-// damaged skips the frame read last, up to the next one that begins after its first byte.
-func (t *Reader) damaged(cause error) {
+// skipDamage skips the frame read last, up to the next one that begins after its first byte.
+func (t *Reader) skipDamage(cause error) {
 	if t.runs == 0 { // a trace begins with a readable header, so there is nothing to go on to
 		t.stop(fmt.Errorf("%w: %w", ErrNotTrace, cause))
 		return
@@ -168,15 +168,15 @@ func (t *Reader) addDamage(d Damage) {
 
 // stop ends the reading. It reports damage that no batch has followed first.
 func (t *Reader) stop(err error) {
-	t.stopped = err
+	t.stopErr = err
 	if t.damage != nil {
 		t.ready = append(t.ready, t.damage)
 		t.damage = nil
 	}
 }
 
-// packet reads one Trace.packet from rest.
-func (t *Reader) packet() error {
+// readPacket reads one Trace.packet from rest.
+func (t *Reader) readPacket() error {
 	body, err := t.field(&t.rest, fieldTracePacket)
 	for set := false; err == nil && len(body) > 0; {
 		var num protowire.Number
@@ -204,7 +204,7 @@ func (t *Reader) packet() error {
 		if set {
 			return errors.New("a packet sets two fields")
 		}
-		set, err = true, t.content(num, v)
+		set, err = true, t.readContent(num, v)
 	}
 	return err
 }
@@ -228,10 +228,10 @@ func (t *Reader) field(b *[]byte, want protowire.Number) ([]byte, error) {
 	return body, nil
 }
 
-// content reads the one field set in a Packet. Before the wanted run's header it ignores all but headers.
-func (t *Reader) content(num protowire.Number, body []byte) error {
+// readContent reads the one field set in a Packet. Before the wanted run's header it ignores all but headers.
+func (t *Reader) readContent(num protowire.Number, body []byte) error {
 	if num != fieldPacketEvents {
-		if err := bounded(num, body); err != nil {
+		if err := checkBounds(num, body); err != nil {
 			return err
 		}
 	}
@@ -247,19 +247,19 @@ func (t *Reader) content(num protowire.Number, body []byte) error {
 	}
 	switch num {
 	case fieldPacketEvents:
-		return t.events(body)
+		return t.readEvents(body)
 	case fieldPacketLoss:
 		return decode(t, body, &Loss{})
 	case fieldPacketProgram:
 		return decode(t, body, &Program{})
 	case fieldPacketFooter:
-		return t.end(body)
+		return t.readFooter(body)
 	}
 	return nil
 }
 
-// bounded returns an error for a packet that would take more memory than a reader allows.
-func bounded(packet protowire.Number, body []byte) error {
+// checkBounds returns an error for a packet that would take more memory than a reader allows.
+func checkBounds(packet protowire.Number, body []byte) error {
 	if most := maxMessage[packet]; len(body) > most {
 		return fmt.Errorf("a packet of %d bytes, at most %d are allowed", len(body), most)
 	}
@@ -270,7 +270,7 @@ func bounded(packet protowire.Number, body []byte) error {
 			return protowire.ParseError(n)
 		}
 		body = body[n:]
-		if most, ok := repeats[packet][num]; ok {
+		if most, ok := maxRepeats[packet][num]; ok {
 			if repeated[num]++; repeated[num] > most {
 				return fmt.Errorf("field %d stands more than %d times", num, most)
 			}
@@ -279,8 +279,8 @@ func bounded(packet protowire.Number, body []byte) error {
 	return nil
 }
 
-// end reads the footer.
-func (t *Reader) end(body []byte) error {
+// readFooter reads the footer.
+func (t *Reader) readFooter(body []byte) error {
 	f := &Footer{}
 	if err := proto.Unmarshal(body, f); err != nil {
 		return fmt.Errorf("footer: %w", err)
@@ -288,11 +288,11 @@ func (t *Reader) end(body []byte) error {
 	switch {
 	case f.Events >= maxID, f.Events+1 < t.nextID:
 		if t.damage != nil {
-			t.gap(t.nextID)
+			t.reportGap(t.nextID)
 		}
 		t.ready = append(t.ready, &Damage{Offset: t.offset, Err: ErrMiscounted})
 	case f.Events >= t.nextID:
-		t.gap(f.Events + 1)
+		t.reportGap(f.Events + 1)
 	}
 	t.footer = f
 	t.ready = append(t.ready, f)
@@ -310,14 +310,14 @@ func decode[M interface {
 	return nil
 }
 
-func (t *Reader) events(body []byte) error {
-	if t.frame.holds(body) {
+func (t *Reader) readEvents(body []byte) error {
+	if t.frame.isDecoded(body) {
 		t.batch.done, t.frame.body = 0, nil
 	} else if err := t.batch.load(body); err != nil {
 		t.batch.events, t.batch.done = 0, 0
 		return err
 	}
-	if t.skips() && !t.skip.agrees(t.offset, t.batch) {
+	if t.skipsFrames() && !t.skip.matchesBatch(t.offset, t.batch) {
 		t.batch.events, t.batch.done = 0, 0
 		return ErrIndex
 	}
@@ -326,15 +326,15 @@ func (t *Reader) events(body []byte) error {
 		return fmt.Errorf("event ids do not grow: #%d comes after #%d", id, t.nextID-1)
 	}
 	if t.damage != nil || t.batch.firstID > t.nextID {
-		t.gap(t.batch.firstID)
+		t.reportGap(t.batch.firstID)
 	}
 	t.nextID = t.batch.firstID + uint64(t.batch.events)
-	t.batch.pick(t.wanted)
+	t.batch.selectKinds(t.wanted)
 	return nil
 }
 
-// gap reports the events missing before id.
-func (t *Reader) gap(id uint64) {
+// reportGap reports the events missing before id.
+func (t *Reader) reportGap(id uint64) {
 	d := t.damage
 	if d == nil {
 		d = &Damage{Offset: t.offset, Err: errors.New("event ids skip")}
@@ -371,20 +371,20 @@ func (t *Reader) readHeader(body []byte) error {
 
 // findHeader reads up to the wanted run's header.
 func (t *Reader) findHeader() error {
-	for t.header == nil && t.stopped == nil {
+	for t.header == nil && t.stopErr == nil {
 		t.advance()
 		if t.damage != nil && t.runs == 0 {
 			return fmt.Errorf("%w: %w", ErrNotTrace, t.damage.Err)
 		}
-		if t.runs == 0 && t.stopped == nil && len(t.rest) == 0 && len(t.frame.raw) > 0 {
+		if t.runs == 0 && t.stopErr == nil && len(t.rest) == 0 && len(t.frame.raw) > 0 {
 			return fmt.Errorf("%w: the first frame holds no header", ErrNotTrace)
 		}
 	}
 	switch {
 	case t.header != nil:
 		return nil
-	case t.stopped != io.EOF:
-		return t.stopped
+	case t.stopErr != io.EOF:
+		return t.stopErr
 	case t.runs > 0:
 		return fmt.Errorf("%w: it holds %d", ErrNoRun, t.runs)
 	}

@@ -32,7 +32,7 @@ func NewSeeker(file io.ReaderAt, size int64, run int) *Seeker {
 func (s *Seeker) At(id uint64) (*Reader, error) {
 	if i := s.frame(id); i > 0 && s.r != nil {
 		at := int64(s.index.Offset[i])
-		if s.r.seat(io.NewSectionReader(s.file, at, s.size-at), at, s.index.FirstId[i]) {
+		if s.r.resumeAt(io.NewSectionReader(s.file, at, s.size-at), at, s.index.FirstId[i]) {
 			return s.r, nil
 		}
 		s.index = nil // the index is wrong
@@ -66,13 +66,13 @@ func (s *Seeker) Close() {
 	}
 }
 
-// seat makes the reader go on in r, which begins at offset in the file, with a frame of events from firstID
+// resumeAt makes the reader go on in r, which begins at offset in the file, with a frame of events from firstID
 // on. It reports whether there is such a frame.
-func (t *Reader) seat(r io.Reader, offset int64, firstID uint64) bool {
+func (t *Reader) resumeAt(r io.Reader, offset int64, firstID uint64) bool {
 	t.frames = frameReader{r: r, mem: t.frames.mem, off: offset}
-	t.rest, t.ready, t.damage, t.footer, t.stopped = nil, nil, nil, nil, nil
+	t.rest, t.ready, t.damage, t.footer, t.stopErr = nil, nil, nil, nil, nil
 	t.batch.events, t.batch.done, t.nextID, t.decoded = 0, 0, firstID, 0
-	for t.stopped == nil && t.damage == nil && t.batch.events == 0 && len(t.ready) == 0 {
+	for t.stopErr == nil && t.damage == nil && t.batch.events == 0 && len(t.ready) == 0 {
 		t.advance()
 	}
 	return t.batch.events > 0 && t.batch.firstID == firstID && t.damage == nil && len(t.ready) == 0

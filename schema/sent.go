@@ -38,11 +38,11 @@ const (
 	headWords
 )
 
-// sentAs says which words a row of the table of columns has.
-type sentAs uint8
+// sentForm says which words a row of the table of columns has.
+type sentForm uint8
 
 const (
-	oneWord sentAs = iota
+	oneWord sentForm = iota
 	twoWords
 	upperHalf // of the word of the row before
 )
@@ -54,14 +54,14 @@ const (
 
 // Sender turns what probes send into columns, without making Events of it.
 type Sender struct {
-	kinds           [4 << 8]*sentKind // by role | phase << 8
-	typeOf, groupOf func(uint64) string
-	types           map[uint64]string // names of struct file_system_type, by address
-	turn            uint64            // counts the batches
-	task            sentTask
-	comms           map[[2]uint64]string // names of tasks, by their words
-	near            [8]sentFilesystem    // used last, by a hash of the address
-	event           Event                // holds the fields that few events have while they are written
+	kinds             [4 << 8]*sentKind // by role | phase << 8
+	typeOf, groupOf   func(uint64) string
+	types             map[uint64]string // names of struct file_system_type, by address
+	batch             uint64            // counts the batches
+	task              sentTask
+	comms             map[[2]uint64]string // names of tasks, by their words
+	recentFilesystems [8]sentFilesystem    // used last, by a hash of the address
+	event             Event                // holds the fields that few events have while they are written
 }
 
 // sentKind describes what one role and phase sends.
@@ -72,8 +72,8 @@ type sentKind struct {
 	filesystem int       // index of the filesystem's first word, not counting the dentry's later words; −1: none
 	rows       []sentRow // the other rows
 	size       int       // number of words if the dentry is NULL
-	more       int       // words behind the address of a dentry that is not NULL
-	turn       uint64    // row is its row in the batch of this turn
+	moreWords  int       // words behind the address of a dentry that is not NULL
+	batch      uint64    // number of the batch (Sender.batch) in which row is its row
 	row        uint32
 }
 
@@ -95,18 +95,18 @@ const (
 	wayDelta
 )
 
-// sentTask is the task of the last event, as words of its head, and its row in the batch of a turn.
+// sentTask is the task of the last event, as words of its head, and its row in the batch with that number.
 type sentTask struct {
-	turn uint64
-	ids  uint64
-	comm [2]uint64
-	row  uint32
+	batch uint64
+	ids   uint64
+	comm  [2]uint64
+	row   uint32
 }
 
-// sentFilesystem is a filesystem, and its row in the batch of a turn.
+// sentFilesystem is a filesystem, and its row in the batch with that number.
 type sentFilesystem struct {
-	turn, addr uint64
-	dev, row   uint32
+	batch, addr uint64
+	dev, row    uint32
 }
 
 var errShort = errors.New("record is cut short")
@@ -122,7 +122,7 @@ func NewSender(typeOf, groupOf func(uint64) string) *Sender {
 				s.kinds[uint(phase)<<8|uint(info.Role)] = newSentKind(kindRow{role: info.Role, phase: phase, columns: shape.Columns})
 			}
 		}
-		if info.Traits&Leaf != 0 {
+		if info.Traits&TraitLeaf != 0 {
 			s.kinds[uint(Whole)<<8|uint(info.Role)] = newSentKind(kindRow{role: info.Role, phase: Whole, columns: info.Enter.Columns | info.Exit.Columns})
 		}
 	}
@@ -130,9 +130,9 @@ func NewSender(typeOf, groupOf func(uint64) string) *Sender {
 }
 
 func newSentKind(row kindRow) *sentKind {
-	k := &sentKind{kindRow: row, dentry: -1, filesystem: -1, more: dentryWords}
+	k := &sentKind{kindRow: row, dentry: -1, filesystem: -1, moreWords: dentryWords}
 	if row.phase == Whole {
-		k.more++
+		k.moreWords++
 	}
 	for c := ColumnKey; c < 32; c++ {
 		if !row.columns.Has(c) {
@@ -171,7 +171,7 @@ func newSentRow(row uint8, at int) sentRow {
 	}
 	if c.Set != nil {
 		var e Event
-		if c.Set(&e, 1<<32); c.Of(&e) == 0 {
+		if c.Set(&e, 1<<32); c.Value(&e) == 0 {
 			r.bits = math.MaxUint32
 		}
 	}
@@ -198,20 +198,20 @@ func (s *Sender) Append(t *Writer, e Sent) error {
 	}
 	at, null := wordBytes*(headWords+k.size), k.dentry < 0 || words[k.dentry] == 0
 	if !null {
-		at += wordBytes * k.more
+		at += wordBytes * k.moreWords
 	}
 	end := at + int(uint16(rest>>16))
 	if len(e.Text) < end {
 		return errShort
 	}
-	given := named{e.Text[at:end], Fact(uint16(rest))}
+	given := sentName{e.Text[at:end], Fact(uint16(rest))}
 	found := given
 	if k.phase == Whole && !null {
 		word, half := words[k.dentry+dentryWords+1], e.Text[(at+len(e.Text))/2:]
 		if int(uint16(word>>16)) > len(half) {
 			return errShort
 		}
-		found = named{half[:uint16(word>>16)], Fact(uint16(word))}
+		found = sentName{half[:uint16(word>>16)], Fact(uint16(word))}
 	}
 	if t.err != nil {
 		return t.err
@@ -219,21 +219,21 @@ func (s *Sender) Append(t *Writer, e Sent) error {
 	b := t.batch
 	if b.sender != s {
 		b.sender = s
-		s.turn++
+		s.batch++
 	}
-	if k.turn != s.turn {
-		k.turn, k.row = s.turn, b.kind(&k.kindRow)
+	if k.batch != s.batch {
+		k.batch, k.row = s.batch, b.kind(&k.kindRow)
 	}
-	if task := &s.task; task.ids != head[headTask] || task.comm[0] != head[headComm] || task.comm[1] != head[headComm+1] || task.turn != s.turn {
+	if task := &s.task; task.ids != head[headTask] || task.comm[0] != head[headComm] || task.comm[1] != head[headComm+1] || task.batch != s.batch {
 		s.newTask(b, head)
 	}
-	b.head(head[headTime], uint32(uint16(rest>>32)), k.row, s.task.row)
-	s.values(b, k, words, &given, &found)
-	return t.added()
+	b.addHead(head[headTime], uint32(uint16(rest>>32)), k.row, s.task.row)
+	s.addValues(b, k, words, &given, &found)
+	return t.flushIfFull()
 }
 
-// named is a name's bytes, with the facts that belong to it.
-type named struct {
+// sentName is a name's bytes, with the facts that belong to it.
+type sentName struct {
 	name  string
 	facts Fact
 }
@@ -250,15 +250,15 @@ func (s *Sender) newTask(b *batchWriter, head *[headWords]uint64) {
 		name, _, _ = strings.Cut(string(bytes), "\x00")
 		s.comms[comm] = name
 	}
-	s.task = sentTask{s.turn, ids, comm, b.task(uint32(ids), uint32(ids>>32), name)}
+	s.task = sentTask{s.batch, ids, comm, b.task(uint32(ids), uint32(ids>>32), name)}
 }
 
 // maxComms bounds the names of tasks that are remembered; there are few at a time.
 const maxComms = 4096
 
-// values adds an event's words to the columns: its key has the name and facts of given, its dentry those of
+// addValues adds an event's words to the columns: its key has the name and facts of given, its dentry those of
 // found.
-func (s *Sender) values(b *batchWriter, k *sentKind, words []uint64, given, found *named) {
+func (s *Sender) addValues(b *batchWriter, k *sentKind, words []uint64, given, found *sentName) {
 	if k.columns.Has(ColumnKey) {
 		key := keyValue{words[0], given.name, uint32(words[1]), uint32(words[1] >> 32), given.facts}
 		if key.length == 0 {
@@ -277,7 +277,7 @@ func (s *Sender) values(b *batchWriter, k *sentKind, words []uint64, given, foun
 			of = of[:1+dentryWords]
 			hash = uint32(of[4] >> 32)
 			b.putDentry(&dentryValue{of[0], of[1], of[2], keyValue{of[3], found.name, uint32(of[4]), hash, found.facts}})
-			words = words[k.more:] // the words after the dentry now have the index that they have without one
+			words = words[k.moreWords:] // the words after the dentry now have the index that they have without one
 		}
 	}
 	if k.filesystem >= 0 {
@@ -285,12 +285,12 @@ func (s *Sender) values(b *batchWriter, k *sentKind, words []uint64, given, foun
 	}
 	if len(k.rows) > 0 {
 		s.event.Time, s.event.Hash = b.every.time[b.events-1], hash
-		s.rest(b, k.rows, words)
+		s.addRows(b, k.rows, words)
 	}
 }
 
-// rest adds the rows that few kinds have.
-func (s *Sender) rest(b *batchWriter, rows []sentRow, words []uint64) {
+// addRows adds the rows that few kinds have.
+func (s *Sender) addRows(b *batchWriter, rows []sentRow, words []uint64) {
 	for i := range rows {
 		r := &rows[i]
 		v := words[r.at] >> (r.shift & 63) & r.bits
@@ -300,13 +300,13 @@ func (s *Sender) rest(b *batchWriter, rows []sentRow, words []uint64) {
 		case wayDelta:
 			b.previous[r.row] = b.columns[r.field].delta(v, b.previous[r.row])
 		default:
-			s.rare(b, int(r.row), v)
+			s.addByEvent(b, int(r.row), v)
 		}
 	}
 }
 
-// rare adds a value that is not a number, or is not stored as it was sent.
-func (s *Sender) rare(b *batchWriter, row int, v uint64) {
+// addByEvent adds a value that is not a number, or is not stored as it was sent.
+func (s *Sender) addByEvent(b *batchWriter, row int, v uint64) {
 	if c := &columnTable[row]; c.Set != nil {
 		c.Set(&s.event, v)
 	} else {
@@ -317,9 +317,9 @@ func (s *Sender) rare(b *batchWriter, row int, v uint64) {
 
 // filesystem adds a filesystem. There are few.
 func (s *Sender) filesystem(b *batchWriter, addr uint64, dev uint32) {
-	f := &s.near[(addr>>6+uint64(dev))%uint64(len(s.near))]
-	if f.addr != addr || f.dev != dev || f.turn != s.turn {
-		*f = sentFilesystem{s.turn, addr, dev, b.filesystem(s.filesystemType(addr), dev)}
+	f := &s.recentFilesystems[(addr>>6+uint64(dev))%uint64(len(s.recentFilesystems))]
+	if f.addr != addr || f.dev != dev || f.batch != s.batch {
+		*f = sentFilesystem{s.batch, addr, dev, b.filesystem(s.filesystemType(addr), dev)}
 	}
 	b.columns[fieldFilesystem].uint(uint64(f.row))
 }

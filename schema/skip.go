@@ -24,7 +24,7 @@ type skipper struct {
 func NewReaderAt(file io.ReaderAt, size int64, run int) (*Reader, error) {
 	whole := io.NewSectionReader(file, 0, size)
 	x, err := ReadIndex(file, size)
-	if run != 0 || err != nil || !x.names(file, size) { // in a file of several runs the index is of the last one
+	if run != 0 || err != nil || !x.matchesFile(file, size) { // in a file of several runs the index is of the last one
 		return NewReader(whole, run)
 	}
 	t, err := newReader(frameReader{r: whole, sparing: true}, run)
@@ -48,11 +48,11 @@ func (t *Reader) Skip(wanted func(frame int) bool) {
 	t.skip.wanted = wanted
 }
 
-// skips reports whether the reader asks before it reads a frame.
-func (t *Reader) skips() bool { return t.skip != nil && t.skip.wanted != nil }
+// skipsFrames reports whether the reader asks before it reads a frame.
+func (t *Reader) skipsFrames() bool { return t.skip != nil && t.skip.wanted != nil }
 
-// names reports whether frames begin where the index says, judging by their first bytes.
-func (x *Index) names(file io.ReaderAt, size int64) bool {
+// matchesFile reports whether frames begin where the index says, judging by their first bytes.
+func (x *Index) matchesFile(file io.ReaderAt, size int64) bool {
 	if len(x.Bytes) != len(x.Offset) || len(x.Events) != len(x.Offset) || len(x.Holds) != 0 && len(x.Holds) != len(x.Offset) {
 		return false
 	}
@@ -70,23 +70,23 @@ func (x *Index) names(file io.ReaderAt, size int64) bool {
 	return true
 }
 
-// at returns the number of the first frame that begins at an offset or after it.
-func (x *Index) at(offset int64) int {
+// frameAt returns the number of the first frame that begins at an offset or after it.
+func (x *Index) frameAt(offset int64) int {
 	i, _ := slices.BinarySearch(x.Offset, uint64(offset))
 	return i
 }
 
-// agrees reports whether a batch is the one that the index has at the offset.
-func (s *skipper) agrees(offset int64, b *batchReader) bool {
-	x, i := s.index, s.index.at(offset)
+// matchesBatch reports whether a batch is the one that the index has at the offset.
+func (s *skipper) matchesBatch(offset int64, b *batchReader) bool {
+	x, i := s.index, s.index.frameAt(offset)
 	return i == len(x.Offset) || x.Offset[i] != uint64(offset) || x.FirstId[i] == b.firstID && int(x.Events[i]) == b.events
 }
 
-// passOver skips the frames here that are not wanted.
-func (t *Reader) passOver() {
+// skipFrames skips the frames here that are not wanted.
+func (t *Reader) skipFrames() {
 	s, x := t.skip, t.skip.index
 	at := t.frames.off + int64(t.frames.frame)
-	first, passed := x.at(at), uint64(0)
+	first, passed := x.frameAt(at), uint64(0)
 	i := first
 	for ; i < len(x.Offset) && x.Offset[i] == uint64(at) && !s.wanted(i); i++ {
 		passed += uint64(x.Events[i])
@@ -100,7 +100,7 @@ func (t *Reader) passOver() {
 		return
 	}
 	if x.FirstId[first] > t.nextID {
-		t.gap(x.FirstId[first])
+		t.reportGap(x.FirstId[first])
 	}
 	t.nextID = x.FirstId[i-1] + uint64(x.Events[i-1])
 	t.ready = append(t.ready, &Skipped{Events: passed})

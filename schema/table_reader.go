@@ -63,7 +63,7 @@ func (b *batchReader) loadKinds() error {
 	b.kinds = b.kinds[:0]
 	for i := range n {
 		k := readKind{kindRow: kindRow{role: Role(b.scratch[0].at(i)), phase: Phase(b.scratch[1].at(i)), columns: Columns(b.scratch[2].at(i)) & knownColumns}}
-		if k.phase == Whole && k.role.Is(Leaf) {
+		if k.phase == Whole && k.role.Is(TraitLeaf) {
 			k.call, k.phase, k.entry = true, Exit, k.columns&k.role.Shape(Enter).Columns
 			k.columns &^= k.entry
 		}

@@ -179,7 +179,7 @@ func TestWhatIsNoTraceIsRefused(t *testing.T) {
 // The joined frames are one protobuf message that the generated code reads too, with the same contents.
 func TestFileIsOneProtobufMessage(t *testing.T) {
 	two := bytesOf(t, 20000)
-	one, err := tracetest.Leaves(two)
+	one, err := tracetest.JoinLeaves(two)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestFileIsOneProtobufMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaves, err := tracetest.Leaves(recording)
+	leaves, err := tracetest.JoinLeaves(recording)
 	if err != nil {
 		t.Fatal(err)
 	}

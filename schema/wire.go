@@ -37,9 +37,9 @@ var maxMessage = map[protowire.Number]int{
 	fieldPacketFooter:  4 << 10,
 }
 
-// repeats bounds the repeated fields of those packets. Each element is a message or a string, which takes
+// maxRepeats bounds the repeated fields of those packets. Each element is a message or a string, which takes
 // many times its bytes in the file once decoded.
-var repeats = map[protowire.Number]map[protowire.Number]int{
+var maxRepeats = map[protowire.Number]map[protowire.Number]int{
 	fieldPacketHeader:  {fieldHeaderCommand: MaxWords, fieldHeaderProbe: MaxProbes},
 	fieldPacketProgram: {fieldProgramSource: MaxLines},
 }

@@ -27,19 +27,19 @@ const (
 // Writer writes one trace. It is not safe for concurrent use. After an error every call returns that error;
 // the frames before it are whole.
 type Writer struct {
-	w     io.Writer
-	enc   *zstd.Encoder
-	batch *batchWriter
-	index Index
-	holds int                // bytes of the filters in index
-	kinds map[kindRow]uint64 // number of events of each role and phase
-	lost  uint64
+	w           io.Writer
+	enc         *zstd.Encoder
+	batch       *batchWriter
+	index       Index
+	filterBytes int                // bytes of the filters in index
+	kinds       map[kindRow]uint64 // number of events of each role and phase
+	lost        uint64
 
-	hold    *holder // nil: frames are written at once
-	written uint64  // events in the frames written
-	bytes   int64   // of those frames
-	raw     []byte  // scratch: packetHead bytes, and the body of a packet
-	frame   []byte  // scratch: a frame
+	hold    *frameHolder // nil: frames are written at once
+	written uint64       // events in the frames written
+	bytes   int64        // of those frames
+	raw     []byte       // scratch: packetHead bytes, and the body of a packet
+	frame   []byte       // scratch: a frame
 	err     error
 }
 
@@ -52,11 +52,11 @@ func NewWriter(w io.Writer, h *Header) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
 	}
-	t := &Writer{w: w, enc: enc, batch: newBatchWriter(followsFrom(h.GetLayout())), kinds: make(map[kindRow]uint64), raw: make([]byte, 0, usualBytes)}
+	t := &Writer{w: w, enc: enc, batch: newBatchWriter(derivationOf(h.GetLayout())), kinds: make(map[kindRow]uint64), raw: make([]byte, 0, usualBytes)}
 	t.batch.start(1)
 	h.FormatVersion = FormatVersion
 	h.Command = cutCommand(h.Command)
-	if err := t.message(fieldPacketHeader, h, 0); err != nil {
+	if err := t.writeMessage(fieldPacketHeader, h, 0); err != nil {
 		return nil, fmt.Errorf("write header: %w", err)
 	}
 	return t, nil
@@ -70,11 +70,11 @@ func (t *Writer) Append(e *Event) error {
 		return t.err
 	}
 	t.batch.add(e)
-	return t.added()
+	return t.flushIfFull()
 }
 
-// added writes the batch if it is full. It looks at the size in bytes only every 1024 events.
-func (t *Writer) added() error {
+// flushIfFull writes the batch if it is full. It looks at the size in bytes only every 1024 events.
+func (t *Writer) flushIfFull() error {
 	if t.batch.events%1024 != 0 {
 		return nil
 	}
@@ -98,12 +98,12 @@ func (t *Writer) Flush() error {
 	for i, k := range t.batch.kinds {
 		t.kinds[kindRow{role: k.role, phase: k.phase}] += t.batch.kindEvents[i]
 	}
-	f := held{firstID: t.batch.firstID, first: t.batch.earliest, latest: t.batch.latest, events: uint32(t.batch.events)}
-	if t.holds <= holdsBudget {
-		f.filter = filterOf(t.batch.holds)
+	f := heldFrame{firstID: t.batch.firstID, first: t.batch.earliest, latest: t.batch.latest, events: uint32(t.batch.events)}
+	if t.filterBytes <= holdsBudget {
+		f.filter = bloomFilter(t.batch.filterHashes)
 	}
 	t.batch.start(t.Events() + 1)
-	return t.put(f, fieldPacketEvents, t.end())
+	return t.putFrame(f, fieldPacketEvents, t.endPosition())
 }
 
 // Loss writes a loss record after the events so far, or before the first frame, held or not ended yet, that
@@ -120,7 +120,7 @@ func (t *Writer) Loss(l *Loss) error {
 			return err
 		}
 	}
-	return t.message(fieldPacketLoss, l, t.place(l))
+	return t.writeMessage(fieldPacketLoss, l, t.lossPosition(l))
 }
 
 // Program writes a program record after the events so far. It cuts the program's output to what a reader
@@ -129,7 +129,7 @@ func (t *Writer) Program(p *Program) error {
 	if len(p.Stdout) > MaxProgramBytes/2 {
 		p.Stdout = p.Stdout[:MaxProgramBytes/2]
 	}
-	return t.after(fieldPacketProgram, p)
+	return t.flushThenWrite(fieldPacketProgram, p)
 }
 
 // cutCommand cuts a command line to what a reader takes; its last word then says so.
@@ -147,17 +147,17 @@ func cutCommand(words []string) []string {
 // close the underlying writer.
 func (t *Writer) Close(f *Footer) error {
 	f.Events, f.Lost = t.Events(), t.lost
-	err := t.after(fieldPacketFooter, f)
+	err := t.flushThenWrite(fieldPacketFooter, f)
 	if err == nil {
 		err = t.Settle(math.MaxUint64)
 	}
 	if err != nil {
 		return err
 	}
-	t.close(&t.index)
+	t.completeIndex(&t.index)
 	frame, err := indexFrame(&t.index)
 	if err == nil {
-		err = t.out(frame)
+		err = t.writeBytes(frame)
 	}
 	if err == nil {
 		t.fail(errors.New("trace is closed"))
@@ -165,9 +165,9 @@ func (t *Writer) Close(f *Footer) error {
 	return err
 }
 
-// close completes the index.
-func (t *Writer) close(x *Index) {
-	if t.holds > holdsBudget {
+// completeIndex completes the index.
+func (t *Writer) completeIndex(x *Index) {
+	if t.filterBytes > holdsBudget {
 		x.Holds = nil
 	}
 	kinds := slices.SortedFunc(maps.Keys(t.kinds), func(a, b kindRow) int {
@@ -201,7 +201,7 @@ func (t *Writer) Bytes() int64 {
 // not in a frame yet do not count.
 func (t *Writer) Size() int64 {
 	const footer, row = 256, 40 // footer, kinds and size; a frame's part of the index without its filter
-	frames, filters, bytes := len(t.index.Offset), t.holds, t.bytes
+	frames, filters, bytes := len(t.index.Offset), t.filterBytes, t.bytes
 	if h := t.hold; h != nil {
 		h.count(true)
 		frames, filters, bytes = frames+len(h.frames), filters+len(h.frames)*maxHolds, bytes+h.bytes
@@ -213,21 +213,21 @@ func (t *Writer) Size() int64 {
 	return bytes + index + footer
 }
 
-func (t *Writer) after(field protowire.Number, m proto.Message) error {
+func (t *Writer) flushThenWrite(field protowire.Number, m proto.Message) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return t.message(field, m, t.end())
+	return t.writeMessage(field, m, t.endPosition())
 }
 
-func (t *Writer) message(field protowire.Number, m proto.Message, at int) error {
+func (t *Writer) writeMessage(field protowire.Number, m proto.Message, at int) error {
 	body, err := proto.Marshal(m)
 	if err == nil {
-		err = bounded(field, body)
+		err = checkBounds(field, body)
 	}
 	if err != nil {
 		return err
 	}
 	t.raw = append(append(t.raw[:0], make([]byte, packetHead)...), body...)
-	return t.put(held{}, field, at)
+	return t.putFrame(heldFrame{}, field, at)
 }

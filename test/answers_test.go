@@ -327,5 +327,5 @@ func (r *reckoned) callsBy() map[string]uint64 {
 // answered returns the traces in the tree that contain calls.
 func answered(t *testing.T) []string {
 	t.Helper()
-	return tracetest.Names(t, "traces/*.pb", "test/git.pb", "test/cases/*.pb")
+	return tracetest.FileNames(t, "traces/*.pb", "test/git.pb", "test/cases/*.pb")
 }

@@ -270,7 +270,7 @@ func output(t *testing.T, args ...string) string {
 
 func samples(t *testing.T) []string {
 	t.Helper()
-	return tracetest.Names(t, "traces/*.pb")
+	return tracetest.FileNames(t, "traces/*.pb")
 }
 
 // TestReportsOfSamplesHoldAgainstTheirEvents checks every number in the report of every sample trace

@@ -185,7 +185,7 @@ func (c *checker) cached(cl *report.Claim, t *truth, enter, exit *schema.Event) 
 			return fmt.Errorf("%d components, and %v has more", n, t.op)
 		}
 		e := c.tape.event(cl.Terms[n].Event)
-		if n++; e.Phase != schema.Exit || !e.Role.Is(schema.Asks) || e.Dentry == 0 || e.Name != s.name || e.ID < enter.ID || e.ID > exit.ID {
+		if n++; e.Phase != schema.Exit || !e.Role.Is(schema.TraitLooksUp) || e.Dentry == 0 || e.Name != s.name || e.ID < enter.ID || e.ID > exit.ID {
 			return fmt.Errorf("#%d does not answer %q", e.ID, s.name)
 		}
 	}

@@ -166,7 +166,7 @@ func ablationTable(t *testing.T, trace string) string {
 		rows[i] = fmt.Sprintf("| %s | %s | %d |", k.Name, k.Says, provenOf(whole, k.Name))
 	}
 	for _, info := range schema.Catalogue() {
-		if info.Role != schema.RoleOpen && (info.Op != "" || info.Role.Is(schema.Walks)) { // without such a role only its own calls fall, as with open
+		if info.Role != schema.RoleOpen && (info.Op != "" || info.Role.Is(schema.TraitWalks)) { // without such a role only its own calls fall, as with open
 			continue
 		}
 		part := verdictsWithout(t, trace, info.Name)

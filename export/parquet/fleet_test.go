@@ -26,7 +26,7 @@ import (
 
 func traces(t *testing.T) []string {
 	t.Helper()
-	return tracetest.Names(t, "../../traces/*.pb")
+	return tracetest.FileNames(t, "../../traces/*.pb")
 }
 
 // table returns a table of a recording as package export yields it, and the kernel release.

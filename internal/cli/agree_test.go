@@ -20,7 +20,7 @@ type numbers map[string]uint64
 // TestOneWordHasOneNumber checks that summary, top, show, info, replay, export and the pages agree on
 // the numbers of calls, failures and operations.
 func TestOneWordHasOneNumber(t *testing.T) {
-	for _, trace := range tracetest.Names(t, "traces/*.pb", "test/git.pb", "test/cases/*.pb", "report/testdata/*.pb", "test/random/*.pb") {
+	for _, trace := range tracetest.FileNames(t, "traces/*.pb", "test/git.pb", "test/cases/*.pb", "report/testdata/*.pb", "test/random/*.pb") {
 		want := summed(t, trace)
 		for what, got := range map[string]numbers{
 			"top": topped(t, trace), "export": exported(t, trace), "show": shownByProcess(t, trace), "info": ofTasks(t, trace), "replay": replayed(t, trace), "the page": ofPage(t, trace),
@@ -39,7 +39,7 @@ func TestOneWordHasOneNumber(t *testing.T) {
 // counts if replay prints a line of it, whichever of its events that is.
 func TestOpensOfAPageUnderFilters(t *testing.T) {
 	t.Parallel()
-	for _, trace := range tracetest.Names(t, "test/git.pb", "traces/run1.pb", "test/cases/questions.pb") {
+	for _, trace := range tracetest.FileNames(t, "test/git.pb", "traces/run1.pb", "test/cases/questions.pb") {
 		for _, filter := range [][]string{{"--failed"}, {"--errno", "ENOENT"}, {"--class", "rcu"}, {"--slower", "100us"}, {"--op", "open"}, {"--op", "exec,stat"}, {"--comm", "git"},
 			{"--to", "+0.0788"}, {"--from", "+0.1"}, {"--path", "/lib64/ld-linux-x86-64.so.2"}, {"--name", "ld-linux-x86-64.so.2"}, {"--object", "D7"}} {
 			var opens uint64

@@ -24,7 +24,7 @@ func TestOutputsAreWhatTheyWere(t *testing.T) {
 		fmt.Fprintf(&lines, "%x %d %s\n", sha256.Sum256([]byte(out.String()+errs.String())), code, strings.Join(args, " "))
 	}
 	files := append(samples(t), "test/format1/run1.pb")
-	for _, f := range append(slices.Clip(files), tracetest.Names(t, "test/cases/*.pb", "test/format1/git.pb")...) {
+	for _, f := range append(slices.Clip(files), tracetest.FileNames(t, "test/cases/*.pb", "test/format1/git.pb")...) {
 		for _, format := range []string{"text", "json", "dmesg"} {
 			add("replay", "--format", format, f)
 		}

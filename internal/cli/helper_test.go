@@ -23,7 +23,7 @@ func output(t *testing.T, args ...string) string {
 
 func samples(t *testing.T) []string {
 	t.Helper()
-	return tracetest.Names(t, "traces/*.pb")
+	return tracetest.FileNames(t, "traces/*.pb")
 }
 
 func number(s string) uint64 {

@@ -16,7 +16,7 @@ import (
 // TestShowTakesWhatIsPrinted checks that show accepts every name, path, dentry, event and process that
 // top and show print for the traces in the tree.
 func TestShowTakesWhatIsPrinted(t *testing.T) {
-	traces := append(samples(t)[:1], tracetest.Names(t, "test/cases/*.pb", "internal/cli/testdata/hostile/*.pb")...)
+	traces := append(samples(t)[:1], tracetest.FileNames(t, "test/cases/*.pb", "internal/cli/testdata/hostile/*.pb")...)
 	words := regexp.MustCompile(`\bD\d+\b|#\d+\b`)
 	shown := 0
 	for _, trace := range traces {

@@ -96,7 +96,7 @@ func setAddress(e *schema.Event, printed string) bool {
 	v, ok := address(printed)
 	errno := (&schema.Event{Ret: v}).Errno() != 0
 	switch {
-	case ok && errno && e.Role.Is(schema.ReturnsAddress) && e.Phase == schema.Exit:
+	case ok && errno && e.Role.Is(schema.TraitReturnsAddress) && e.Phase == schema.Exit:
 		e.Columns, e.Ret = e.Columns.With(schema.ColumnRet), v
 	case ok && !errno:
 		e.Columns, e.NameAddr = e.Columns.With(schema.ColumnNameAddr), v

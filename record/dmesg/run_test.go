@@ -98,7 +98,7 @@ func TestRunIsATrace(t *testing.T) {
 	}
 	defer r.Close()
 	h := r.Header()
-	if k := h.Kernel; k.Release != "6.8.0-51-generic" || k.Version != "#52-Ubuntu SMP Thu" || k.Machine != schema.Unknown {
+	if k := h.Kernel; k.Release != "6.8.0-51-generic" || k.Version != "#52-Ubuntu SMP Thu" || k.Machine != schema.UnknownKernel {
 		t.Errorf("kernel %v", k)
 	}
 	if h.StartUnixNs != 0 || h.StartBootNs != 0 || h.BootId != "" || h.Layout.DentrySize != 0 || h.Layout.NameHash != 0 || !h.Imported() {

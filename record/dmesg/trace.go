@@ -43,7 +43,7 @@ func (r *Run) header(writer string) *schema.Header {
 	return &schema.Header{
 		Writer: writer,
 		RunId:  r.id(),
-		Kernel: &schema.Kernel{Release: cmp.Or(r.Release, schema.Unknown), Version: r.Version, Machine: cmp.Or(r.Machine, schema.Unknown)},
+		Kernel: &schema.Kernel{Release: cmp.Or(r.Release, schema.UnknownKernel), Version: r.Version, Machine: cmp.Or(r.Machine, schema.UnknownKernel)},
 		Probe:  r.probes(),
 		Layout: r.layout(),
 		Target: r.target(),

@@ -62,7 +62,7 @@ func (c *call) own() *line {
 // pathless reports whether the call was given only a file descriptor. Some kernels have events of such
 // calls and others do not.
 func (c *call) pathless() bool {
-	if !c.kind.Is(schema.MayLackPath) || slices.ContainsFunc(c.lines, func(l line) bool { return l.role.Is(schema.Walks) }) {
+	if !c.kind.Is(schema.TraitMayLackPath) || slices.ContainsFunc(c.lines, func(l line) bool { return l.role.Is(schema.TraitWalks) }) {
 		return false
 	}
 	own := c.own()
@@ -290,7 +290,7 @@ func (c *call) outcome() (text, short string) {
 		return schema.ErrnoText(int(l.errno)), schema.ErrnoName(int(l.errno))
 	case opens.Has(l.role) && l.is(null):
 		text = "NULL"
-	case l.role.Is(schema.ReturnsStatus):
+	case l.role.Is(schema.TraitReturnsStatus):
 		text = exitText(l.value)
 	}
 	return text, text
@@ -312,10 +312,10 @@ func title(a, b *call) string {
 // Sets of roles, by what they mean for the comparison beyond the catalogue. Except in called, no role is
 // named elsewhere.
 var (
-	asks    = replay.RolesThat(schema.Asks)                                // look up a name in the cache
-	begins  = replay.RolesThat(schema.Begins)                              // begin the life of a dentry
-	ends    = replay.RolesThat(schema.Ends | schema.Frees | schema.Leaves) // belong to the end of a dentry
-	kills   = replay.RolesThat(schema.Ends)
+	asks    = replay.RolesThat(schema.TraitLooksUp)                                         // look up a name in the cache
+	begins  = replay.RolesThat(schema.TraitBegins)                                          // begin the life of a dentry
+	ends    = replay.RolesThat(schema.TraitEnds | schema.TraitFrees | schema.TraitUnhashes) // belong to the end of a dentry
+	kills   = replay.RolesThat(schema.TraitEnds)
 	inserts = replay.RolesOf(schema.RoleInsert)
 	makes   = replay.RolesOf(schema.RoleInstantiate) // give a name an inode
 	moves   = replay.RolesOf(schema.RoleMove)        // give a dentry another name
@@ -326,7 +326,7 @@ var (
 
 	walks      = asks | begins | inserts                                               // find or make a component
 	changes    = replay.ChangeRoles() | replay.RolesOf(schema.RoleUnlink)              // change what the cache holds for a name
-	paths      = replay.RolesThat(schema.Walks) &^ execs                               // are given a whole path
+	paths      = replay.RolesThat(schema.TraitWalks) &^ execs                          // are given a whole path
 	encloses   = replay.RolesWhere(func(r schema.RoleInfo) bool { return r.Op != "" }) // one call includes all that the thread does until it returns
 	creates    = makes | replay.RolesOf(schema.RoleMkdir, schema.RoleMknod, schema.RoleSymlink, schema.RoleLink)
 	answers    = encloses&^opens | replay.RolesOf(schema.RoleUnlink)                           // return a status as an int

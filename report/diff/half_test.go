@@ -20,7 +20,7 @@ func TestLeavesAreTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaves, err := tracetest.Leaves(old)
+	leaves, err := tracetest.JoinLeaves(old)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func (l *line) text() string {
 	add(l.is(elsewhere), " elsewhere")
 	add(opens.Has(l.role) && !l.is(noEntry), " flags %#x mode %#o", l.value>>32, l.value&0xffffffff)
 	add(l.in != 0, " in D%d", l.in)
-	add(l.role.Is(schema.ReturnsStatus), " %s", exitText(l.value))
+	add(l.role.Is(schema.TraitReturnsStatus), " %s", exitText(l.value))
 	arrow := " "
 	if l.is(returned | noEntry) {
 		arrow = " → "
@@ -235,7 +235,7 @@ func (r *run) name(l *line, e *schema.Event) {
 func (r *run) result(c *call, l *line, e *schema.Event) {
 	if e.Columns.Has(schema.ColumnRet) {
 		l.errno = int32(e.Errno())
-		if !e.Role.Is(schema.ReturnsAddress) {
+		if !e.Role.Is(schema.TraitReturnsAddress) {
 			l.value = e.Ret
 		}
 		if l.errno == 0 && e.Columns.Has(schema.ColumnFilesystem) {

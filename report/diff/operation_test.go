@@ -67,7 +67,7 @@ func (s *script) event(word string) {
 	}
 	e.Columns = shape.Columns
 	switch {
-	case e.Role.Is(schema.Walks) && entry:
+	case e.Role.Is(schema.TraitWalks) && entry:
 		s.path, s.whole, e.Name = s.path+4096, rest, rest
 		e.NameAddr = s.path
 	case entry && shape.Columns.Has(schema.ColumnKey):

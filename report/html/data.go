@@ -317,7 +317,7 @@ func (g *gathering) event(s *replay.Step) {
 	g.Events.add(map[string]any{
 		"id": e.ID, "at": e.Time, "role": e.Role, "exit": e.Phase == schema.Exit, "tid": e.TID, "depth": s.Depth, "object": seq(s.Object), "parent": parent,
 		"name": g.str(replay.Printable(e.Name)), "inode": e.Inode != 0, "call": call, "null": e.Columns.Has(schema.ColumnDentry) && e.Dentry == 0,
-		"out": e.Facts&schema.FactUnhashed != 0, "bucket": hex(e.Bucket), "path": e.Role.Is(schema.Walks) && e.Columns.Has(schema.ColumnKey),
+		"out": e.Facts&schema.FactUnhashed != 0, "bucket": hex(e.Bucket), "path": e.Role.Is(schema.TraitWalks) && e.Columns.Has(schema.ColumnKey),
 	})
 }
 

@@ -20,7 +20,7 @@ type Attack struct {
 
 // Attacks returns files of every kind. n is the number of events, or of packets that are read, in each.
 func Attacks(n int) []Attack {
-	return append(shapes(1_000_000, n), histories(n)...)
+	return append(malformed(1_000_000, n), costlyTraces(n)...)
 }
 
 // packet returns a Trace.packet with one field set.
@@ -58,9 +58,9 @@ func repeated(field protowire.Number, value []byte, n int) []byte {
 	return bytes.Repeat(one, n)
 }
 
-// shapes returns files whose packets break the format: with n elements where a reader refuses them, and
+// malformed returns files whose packets break the format: with n elements where a reader refuses them, and
 // fewer where it reads them.
-func shapes(n, fewer int) []Attack {
+func malformed(n, fewer int) []Attack {
 	rows := func(fields ...protowire.Number) []byte {
 		var batch []byte
 		for _, f := range fields {
@@ -85,7 +85,7 @@ func shapes(n, fewer int) []Attack {
 		{"header-of-50-MB", func() ([]byte, error) { return compressed(packet(1, repeated(8, zeros[:15<<20], 1))) }},
 		{"program-of-50-MB", func() ([]byte, error) { return file(program(&schema.Program{Name: "p", Stdout: zeros[:15<<20]})) }},
 		{"program-of-lines", func() ([]byte, error) { return file(packet(4, repeated(3, nil, n))) }},
-		{"programs", func() ([]byte, error) { return file(manyTimes(small, fewer/40)...) }},
+		{"programs", func() ([]byte, error) { return file(repeatFrame(small, fewer/40)...) }},
 		{"losses-in-one-packet", func() ([]byte, error) { return file(packet(0, nil), repeated(1, repeated(3, loss, n/4), 1)) }},
 		{"losses", func() ([]byte, error) { return file(bytes.Repeat(packet(3, loss), n)) }},
 		{"footers", func() ([]byte, error) { return file(bytes.Repeat(packet(5, nil), n)) }},
@@ -95,7 +95,7 @@ func shapes(n, fewer int) []Attack {
 	}
 }
 
-func manyTimes(frame []byte, n int) [][]byte {
+func repeatFrame(frame []byte, n int) [][]byte {
 	out := make([][]byte, n)
 	for i := range out {
 		out[i] = frame
@@ -110,8 +110,8 @@ func nested(n int) []byte {
 	return bytes.Repeat(unit, n)
 }
 
-// events returns an Attack that is a complete trace of the events passed to emit.
-func events(name string, play func(emit func(schema.Event))) Attack {
+// attackOf returns an Attack that is a complete trace of the events passed to emit.
+func attackOf(name string, play func(emit func(schema.Event))) Attack {
 	return Attack{name, func() ([]byte, error) {
 		var now uint64
 		return Bytes(func(emit func(*schema.Event)) {

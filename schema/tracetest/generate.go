@@ -106,7 +106,7 @@ func (k *Kernel) Open(exists bool, components ...string) {
 	d := k.root
 	at := buffer + 1
 	for i, c := range components {
-		d = k.component(d, c, at, exists || i < len(components)-1)
+		d = k.lookUp(d, c, at, exists || i < len(components)-1)
 		at += uint64(len(c)) + 1
 	}
 	k.emit(schema.RoleOpen, schema.Exit, func(e *schema.Event) {
@@ -114,12 +114,12 @@ func (k *Kernel) Open(exists bool, components ...string) {
 			e.Ret = ^uint64(1) // -ENOENT
 			return
 		}
-		k.fill(d, e)
+		k.setDentry(d, e)
 		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, fsType, fsDev
 	})
 }
 
-func (k *Kernel) component(parent *dentry, name string, at uint64, exists bool) *dentry {
+func (k *Kernel) lookUp(parent *dentry, name string, at uint64, exists bool) *dentry {
 	d := k.cache[key{parent, name}]
 	if d != nil && k.disturbed {
 		k.disturbed = false
@@ -140,7 +140,7 @@ func (k *Kernel) lookup(role schema.Role, parent *dentry, name string, at uint64
 	if role == schema.RoleLookup {
 		k.lookup(schema.RoleLookupChain, parent, name, at, found)
 	}
-	k.emit(role, schema.Exit, func(e *schema.Event) { k.fill(found, e) })
+	k.emit(role, schema.Exit, func(e *schema.Event) { k.setDentry(found, e) })
 }
 
 func (k *Kernel) key(e *schema.Event, parent *dentry, name string, at uint64) {
@@ -163,14 +163,14 @@ func (k *Kernel) alloc(parent *dentry, name string, at uint64, exists bool) *den
 	}
 	k.emit(schema.RoleAlloc, schema.Enter, func(e *schema.Event) { k.key(e, parent, name, at); e.Parent, e.Facts = 0, 0 })
 	k.emit(schema.RoleAlloc, schema.Exit, func(e *schema.Event) {
-		k.fill(d, e)
+		k.setDentry(d, e)
 		e.Parent, e.Facts = d.addr, e.Facts|schema.FactUnhashed
 	})
 	if exists {
 		d.inode = k.inode()
 	}
 	k.emit(schema.RoleInsert, schema.Exit, func(e *schema.Event) {
-		k.fill(d, e)
+		k.setDentry(d, e)
 		e.Bucket = k.m.at(hashtable) + 8*uint64(d.hash>>hashShift)
 	})
 	k.cache[key{parent, name}] = d
@@ -186,13 +186,13 @@ func (k *Kernel) Kill(i int) {
 	k.live[i] = k.live[len(k.live)-1]
 	k.live = k.live[:len(k.live)-1]
 	delete(k.cache, key{d.parent, d.name})
-	k.emit(schema.RoleKill, schema.Enter, func(e *schema.Event) { k.fill(d, e) })
-	k.emit(schema.RoleFree, schema.Enter, func(e *schema.Event) { k.fill(d, e) })
+	k.emit(schema.RoleKill, schema.Enter, func(e *schema.Event) { k.setDentry(d, e) })
+	k.emit(schema.RoleFree, schema.Enter, func(e *schema.Event) { k.setDentry(d, e) })
 	k.free = append(k.free, d.addr)
 }
 
-// fill sets the dentry fields; a nil dentry leaves them NULL.
-func (k *Kernel) fill(d *dentry, e *schema.Event) {
+// setDentry sets the dentry fields; a nil dentry leaves them NULL.
+func (k *Kernel) setDentry(d *dentry, e *schema.Event) {
 	if d == nil {
 		return
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Leaves gives a recording the form that it has since leaf calls are one event: an entry and an exit with
+// JoinLeaves gives a recording the form that it has since leaf calls are one event: an entry and an exit with
 // no event of their thread in between become one event, at the place of the exit.
-func Leaves(trace []byte) ([]byte, error) {
+func JoinLeaves(trace []byte) ([]byte, error) {
 	in, err := schema.NewReader(bytes.NewReader(trace), 1)
 	if err != nil {
 		return nil, err
@@ -20,10 +20,10 @@ func Leaves(trace []byte) ([]byte, error) {
 	h := in.Header()
 	var probes []*schema.Probe
 	for _, p := range h.Probe {
-		if p.Role.Is(schema.Leaf) && p.Phase == schema.Enter {
+		if p.Role.Is(schema.TraitLeaf) && p.Phase == schema.Enter {
 			continue
 		}
-		if p.Role.Is(schema.Leaf) {
+		if p.Role.Is(schema.TraitLeaf) {
 			p.Phase = schema.Whole
 		}
 		probes = append(probes, p)
@@ -63,7 +63,7 @@ func leaf(w *schema.Writer, entries map[uint32]*schema.Event, e schema.Event) er
 	entry := entries[e.TID]
 	delete(entries, e.TID)
 	switch {
-	case e.Role.Is(schema.Leaf) && e.Phase == schema.Enter:
+	case e.Role.Is(schema.TraitLeaf) && e.Phase == schema.Enter:
 		entries[e.TID] = &e
 		return nil
 	case entry != nil && e.Role == entry.Role && e.Phase == schema.Exit:

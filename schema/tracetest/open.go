@@ -12,9 +12,9 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Names returns the files that match the patterns, in the order of the patterns. Each pattern must match a
+// FileNames returns the files that match the patterns, in the order of the patterns. Each pattern must match a
 // file.
-func Names(t testing.TB, patterns ...string) (all []string) {
+func FileNames(t testing.TB, patterns ...string) (all []string) {
 	t.Helper()
 	for _, pattern := range patterns {
 		files, err := filepath.Glob(pattern)
@@ -26,10 +26,10 @@ func Names(t testing.TB, patterns ...string) (all []string) {
 	return all
 }
 
-// Files yields the files that Names returns, with their contents.
+// Files yields the files that FileNames returns, with their contents.
 func Files(t testing.TB, patterns ...string) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
-		for _, file := range Names(t, patterns...) {
+		for _, file := range FileNames(t, patterns...) {
 			content, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)

@@ -33,7 +33,7 @@ func Scene(text string) ([]Op, error) {
 		if len(f) == 0 {
 			continue
 		}
-		if len(f) == 1 || doing(f[1]) == nil {
+		if len(f) == 1 || actionOf(f[1]) == nil {
 			return nil, fmt.Errorf("scene: %q is no PROGRAM WORD PATH", strings.TrimSpace(line))
 		}
 		ops = append(ops, Op{f[0], f[1], strings.Join(f[2:], " ")})
@@ -50,7 +50,7 @@ func (k *Kernel) Play(ops []Op) {
 		if thread != "" {
 			k.Thread(uint32(thread[0] - '0'))
 		}
-		if do := doing(o.Do); do != nil {
+		if do := actionOf(o.Do); do != nil {
 			do(k, o.Path, strings.Split(o.Path, "/"), disk)
 		}
 	}
@@ -65,8 +65,8 @@ func PID(comm string) uint32 {
 	return pid
 }
 
-// doing returns what a word of a scene does; nil if there is no such word.
-func doing(word string) func(k *Kernel, path string, parts []string, disk map[string]bool) {
+// actionOf returns what a word of a scene does; nil if there is no such word.
+func actionOf(word string) func(k *Kernel, path string, parts []string, disk map[string]bool) {
 	return map[string]func(*Kernel, string, []string, map[string]bool){
 		"open": func(k *Kernel, path string, parts []string, disk map[string]bool) { k.Open(disk[path], parts...) },
 		"create": func(k *Kernel, path string, parts []string, disk map[string]bool) {

@@ -17,14 +17,14 @@ func (k *Kernel) Unlink(components ...string) {
 	name := components[len(components)-1]
 	found := k.cache[key{d, name}]
 	k.lookup(schema.RoleLookup, d, name, k.buffer()+1, found)
-	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
-	k.deleted(found)
+	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.setDentry(found, e) })
+	k.endDelete(found)
 }
 
-// deleted ends a d_delete: the dentry stays, negative.
-func (k *Kernel) deleted(d *dentry) {
+// endDelete ends a d_delete: the dentry stays, negative.
+func (k *Kernel) endDelete(d *dentry) {
 	d.inode = 0
-	k.emit(schema.RoleDelete, schema.Exit, func(e *schema.Event) { k.fill(d, e) })
+	k.emit(schema.RoleDelete, schema.Exit, func(e *schema.Event) { k.setDentry(d, e) })
 }
 
 // DropCaches kills every dentry that is not a directory, inside drop_slab.
@@ -56,7 +56,7 @@ func (k *Kernel) Create(components ...string) {
 	d, at := k.root, k.buffer()+1
 	last := len(components) - 1
 	for _, c := range components[:last] {
-		d = k.component(d, c, at, true)
+		d = k.lookUp(d, c, at, true)
 		at += uint64(len(c)) + 1
 	}
 	name := components[last]
@@ -67,10 +67,10 @@ func (k *Kernel) Create(components ...string) {
 	}
 	if found.inode == 0 {
 		found.inode = k.inode()
-		k.emit(schema.RoleInstantiate, schema.Exit, func(e *schema.Event) { k.fill(found, e) })
+		k.emit(schema.RoleInstantiate, schema.Exit, func(e *schema.Event) { k.setDentry(found, e) })
 	}
 	k.emit(schema.RoleOpen, schema.Exit, func(e *schema.Event) {
-		k.fill(found, e)
+		k.setDentry(found, e)
 		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, fsType, fsDev
 	})
 }
@@ -80,7 +80,7 @@ func (k *Kernel) Remove(components ...string) {
 	d, at := k.root, k.buffer()+1
 	last := len(components) - 1
 	for _, c := range components[:last] {
-		d = k.component(d, c, at, true)
+		d = k.lookUp(d, c, at, true)
 		at += uint64(len(c)) + 1
 	}
 	name := components[last]
@@ -89,9 +89,9 @@ func (k *Kernel) Remove(components ...string) {
 	if found == nil {
 		found = k.alloc(d, name, at, true)
 	}
-	k.emit(schema.RoleUnlink, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
-	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.fill(found, e) })
-	k.deleted(found)
+	k.emit(schema.RoleUnlink, schema.Enter, func(e *schema.Event) { k.setDentry(found, e) })
+	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.setDentry(found, e) })
+	k.endDelete(found)
 	k.emit(schema.RoleUnlink, schema.Exit, func(*schema.Event) {})
 }
 
