@@ -12,8 +12,8 @@ import (
 
 // Options select what is exported. A format ignores the options of others.
 type Options struct {
-	Table string // csv, ndjson: one of Tables; empty: calls
-	Of    string // folded: the name of the Measure that is summed up; empty: calls
+	Table   string // csv, ndjson: one of Tables; empty: calls
+	Measure string // folded: the name of the Measure that is summed up; empty: calls
 }
 
 // Format is one output format.

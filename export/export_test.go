@@ -225,7 +225,7 @@ func TestPprof(t *testing.T) {
 		sums := make([]uint64, len(Measures()))
 		if err := readCalls(tracetest.Read(t, trace), func(c *replay.PathCall) error {
 			for i, m := range Measures() {
-				sums[i] += m.of(c)
+				sums[i] += m.value(c)
 			}
 			return nil
 		}); err != nil {
@@ -239,7 +239,7 @@ func TestPprof(t *testing.T) {
 			if p.SampleType[i].Type != m.Name || uint64(got) != sums[i] {
 				t.Errorf("%s: %s: %d, want %d", name, m.Name, got, sums[i])
 			}
-			folded := exported(t, trace, "folded", Options{Of: m.Name})
+			folded := exported(t, trace, "folded", Options{Measure: m.Name})
 			var total uint64
 			for line := range strings.Lines(string(folded)) {
 				at := strings.LastIndexByte(line, ' ')
@@ -301,7 +301,7 @@ func TestErrors(t *testing.T) {
 	if err := writeCSV(io.Discard, tracetest.Read(t, trace), Options{Table: "nosuch"}); err == nil {
 		t.Error("a table that is none")
 	}
-	if err := writeFolded(io.Discard, tracetest.Read(t, trace), Options{Of: "nosuch"}); err == nil {
+	if err := writeFolded(io.Discard, tracetest.Read(t, trace), Options{Measure: "nosuch"}); err == nil {
 		t.Error("a measure that is none")
 	}
 }

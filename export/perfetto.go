@@ -79,7 +79,7 @@ func writePerfetto(w io.Writer, src replay.Source, _ Options) error {
 		case *schema.Loss:
 			p.loss(r)
 		case *schema.Damage:
-			p.instant(p.m.State.Now(), p.named(lossTrack, "lost"), fmt.Sprintf("%d bytes of the trace are damaged", r.Bytes))
+			p.instant(p.m.State.Now(), p.nameTrack(lossTrack, "lost"), fmt.Sprintf("%d bytes of the trace are damaged", r.Bytes))
 		}
 		if step := p.m.Record(record); step != nil {
 			p.step(step)
@@ -113,23 +113,23 @@ func (p *perfetto) write() {
 	p.packet = p.packet[:0]
 }
 
-func varint(b []byte, n protowire.Number, v uint64) []byte {
+func appendVarint(b []byte, n protowire.Number, v uint64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
 }
 
-func words(b []byte, n protowire.Number, s string) []byte {
+func appendString(b []byte, n protowire.Number, s string) []byte {
 	return protowire.AppendString(protowire.AppendTag(b, n, protowire.BytesType), s)
 }
 
-func message(b []byte, n protowire.Number, m []byte) []byte {
+func appendMessage(b []byte, n protowire.Number, m []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, n, protowire.BytesType), m)
 }
 
-// named describes a track that has only a name, if it has not been described yet, and returns the track.
-func (p *perfetto) named(track uint64, name string) uint64 {
+// nameTrack describes a track that has only a name, if it has not been described yet, and returns the track.
+func (p *perfetto) nameTrack(track uint64, name string) uint64 {
 	if p.threads[track] != name {
 		p.threads[track] = name
-		p.packet = message(p.packet, packetTrack, words(varint(nil, trackUUID, track), trackName, name))
+		p.packet = appendMessage(p.packet, packetTrack, appendString(appendVarint(nil, trackUUID, track), trackName, name))
 		p.write()
 	}
 	return track
@@ -151,48 +151,48 @@ func (p *perfetto) thread(pid, tid uint32, comm string) uint64 {
 		clear(p.threads)
 	}
 	p.threads[track] = comm
-	d := varint(nil, trackUUID, track)
+	d := appendVarint(nil, trackUUID, track)
 	if pid == tid {
-		d = message(d, trackProcess, words(varint(nil, processPID, uint64(pid)), processName, comm))
+		d = appendMessage(d, trackProcess, appendString(appendVarint(nil, processPID, uint64(pid)), processName, comm))
 	}
-	d = message(d, trackThread, words(varint(varint(nil, threadPID, uint64(pid)), threadTID, uint64(tid)), threadName, comm))
-	p.packet = message(p.packet, packetTrack, d)
+	d = appendMessage(d, trackThread, appendString(appendVarint(appendVarint(nil, threadPID, uint64(pid)), threadTID, uint64(tid)), threadName, comm))
+	p.packet = appendMessage(p.packet, packetTrack, d)
 	p.write()
 	return track
 }
 
 // begin starts p.event with a type and a track; at completes and writes it.
 func (p *perfetto) begin(kind, track uint64) {
-	p.event = varint(varint(p.event[:0], eventType, kind), eventTrack, track)
+	p.event = appendVarint(appendVarint(p.event[:0], eventType, kind), eventTrack, track)
 }
 
-func (p *perfetto) at(ns uint64) {
-	p.packet = varint(varint(p.packet, packetTime, ns), packetClock, bootTime)
-	p.packet = message(p.packet, packetTrackEvent, p.event)
+func (p *perfetto) writeEvent(ns uint64) {
+	p.packet = appendVarint(appendVarint(p.packet, packetTime, ns), packetClock, bootTime)
+	p.packet = appendMessage(p.packet, packetTrackEvent, p.event)
 	p.write()
 }
 
 func (p *perfetto) instant(ns, track uint64, name string) {
 	p.begin(instant, track)
-	p.event = words(p.event, eventName, name)
-	p.at(ns)
+	p.event = appendString(p.event, eventName, name)
+	p.writeEvent(ns)
 }
 
 func (p *perfetto) note(name, value string) {
 	if value != "" {
-		p.event = message(p.event, eventAnnotation, words(words(nil, annotationName, name), annotationString, value))
+		p.event = appendMessage(p.event, eventAnnotation, appendString(appendString(nil, annotationName, name), annotationString, value))
 	}
 }
 
 func (p *perfetto) count(name string, value uint64) {
-	p.event = message(p.event, eventAnnotation, varint(words(nil, annotationName, name), annotationUint, value))
+	p.event = appendMessage(p.event, eventAnnotation, appendVarint(appendString(nil, annotationName, name), annotationUint, value))
 }
 
 // call writes a slice. A call without an exit gets no end, which Perfetto shows.
 func (p *perfetto) call(c *replay.PathCall) {
 	track := p.thread(c.PID, c.TID, c.Comm)
 	p.begin(sliceBegin, track)
-	p.event = words(words(p.event, eventCategory, c.Class.String()), eventName, c.Operation+" "+c.Paths())
+	p.event = appendString(appendString(p.event, eventCategory, c.Class.String()), eventName, c.Operation+" "+c.Paths())
 	p.note("class", c.Class.String())
 	if c.Failed() {
 		p.note("errno", schema.ErrnoName(c.Errno))
@@ -203,10 +203,10 @@ func (p *perfetto) call(c *replay.PathCall) {
 	p.count("event", c.ID)
 	p.count("allocs", uint64(c.Allocs))
 	p.count("restarts", uint64(c.Restarts))
-	p.at(c.At)
+	p.writeEvent(c.At)
 	if c.End != 0 {
 		p.begin(sliceEnd, track)
-		p.at(c.At + c.Took)
+		p.writeEvent(c.At + c.Took)
 	}
 }
 
@@ -220,14 +220,14 @@ func (p *perfetto) step(s *replay.Step) {
 		return
 	}
 	p.begin(instant, p.thread(e.PID, e.TID, e.Comm))
-	p.event = words(words(p.event, eventCategory, "dentry"), eventName, fmt.Sprintf("%s D%d %s", e.Role.Label(), d.Seq, replay.Printable(d.Name)))
+	p.event = appendString(appendString(p.event, eventCategory, "dentry"), eventName, fmt.Sprintf("%s D%d %s", e.Role.Label(), d.Seq, replay.Printable(d.Name)))
 	p.count("event", e.ID)
 	flow := protowire.Number(eventFlow)
 	if ends && d.Ended() {
 		flow = eventTerminating
 	}
 	p.event = protowire.AppendFixed64(protowire.AppendTag(p.event, flow, protowire.Fixed64Type), d.Seq)
-	p.at(e.Time)
+	p.writeEvent(e.Time)
 }
 
 func (p *perfetto) loss(l *schema.Loss) {
@@ -235,5 +235,5 @@ func (p *perfetto) loss(l *schema.Loss) {
 	if l.Role != schema.Role_ROLE_UNSPECIFIED {
 		what = l.Role.Label()
 	}
-	p.instant(l.FirstNs, p.named(lossTrack, "lost"), fmt.Sprintf("%d × %s lost: %s", l.Count, what, l.Cause.Label()))
+	p.instant(l.FirstNs, p.nameTrack(lossTrack, "lost"), fmt.Sprintf("%d × %s lost: %s", l.Count, what, l.Cause.Label()))
 }

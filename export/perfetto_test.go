@@ -65,7 +65,7 @@ func TestPerfetto(t *testing.T) {
 		calls, ended := 0, 0
 		if err := readCalls(tracetest.Read(t, trace), func(c *replay.PathCall) error {
 			calls++
-			ended += int(one(c.End != 0))
+			ended += int(oneIf(c.End != 0))
 			return nil
 		}); err != nil {
 			t.Fatal(err)

@@ -76,7 +76,7 @@ func (b *profiler) add(c *replay.PathCall) {
 		b.p.Sample = append(b.p.Sample, s)
 	}
 	for i, m := range b.measures {
-		s.Value[i] += int64(m.of(c))
+		s.Value[i] += int64(m.value(c))
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/dtrec/dtrec/replay"
 )
 
-// named returns the table with the name; calls if the name is empty.
-func named(name string) (Table, error) {
+// tableNamed returns the table with the name; calls if the name is empty.
+func tableNamed(name string) (Table, error) {
 	for _, t := range Tables() {
 		if t.Name == name || name == "" {
 			return t, nil
@@ -26,7 +26,7 @@ func named(name string) (Table, error) {
 var _ = register(Format{"csv", "a table with a line of headings, as RFC 4180 has it", false, writeCSV})
 
 func writeCSV(w io.Writer, src replay.Source, o Options) error {
-	t, err := named(o.Table)
+	t, err := tableNamed(o.Table)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ var _ = register(Format{"ndjson", "a table, a JSON object a line", false, writeN
 
 // writeNDJSON writes one object for each row, without the columns that are nil.
 func writeNDJSON(w io.Writer, src replay.Source, o Options) error {
-	t, err := named(o.Table)
+	t, err := tableNamed(o.Table)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func TestSpeedscope(t *testing.T) {
 		t.Fatal("no chromium: scripts/install-tools has it")
 	}
 	trace := traces(t)["../traces/run1.pb"]
-	for name, content := range map[string][]byte{"run.folded": exported(t, trace, "folded", Options{Of: "time"}), "run.pprof": exported(t, trace, "pprof", Options{})} {
+	for name, content := range map[string][]byte{"run.folded": exported(t, trace, "folded", Options{Measure: "time"}), "run.pprof": exported(t, trace, "pprof", Options{})} {
 		dir := t.TempDir()
 		script := filepath.Join(dir, "load.js")
 		load := fmt.Sprintf("speedscope.loadFileFromBase64(%q, %q)", name, base64.StdEncoding.EncodeToString(content))

@@ -16,15 +16,15 @@ import (
 // Measure is a quantity that is summed up over the calls on a path.
 type Measure struct {
 	Name, Unit string
-	of         func(*replay.PathCall) uint64
+	value      func(*replay.PathCall) uint64
 }
 
 // Measures returns the measures of profiles and stacks.
 func Measures() []Measure {
 	return []Measure{
 		{"calls", "count", func(*replay.PathCall) uint64 { return 1 }},
-		{"failures", "count", func(c *replay.PathCall) uint64 { return one(c.Failed()) }},
-		{"misses", "count", missed},
+		{"failures", "count", func(c *replay.PathCall) uint64 { return oneIf(c.Failed()) }},
+		{"misses", "count", countMisses},
 		{"allocs", "count", func(c *replay.PathCall) uint64 { return uint64(c.Allocs) }},
 		{"kept", "count", func(c *replay.PathCall) uint64 { return uint64(c.Negatives) }},
 		{"time", "nanoseconds", (*replay.PathCall).TookOnce},
@@ -32,15 +32,15 @@ func Measures() []Measure {
 	}
 }
 
-// missed returns the number of components for which a filesystem was asked.
-func missed(c *replay.PathCall) (n uint64) {
+// countMisses returns the number of components for which a filesystem was asked.
+func countMisses(c *replay.PathCall) (n uint64) {
 	for i := range c.Components {
-		n += one(c.Components[i].Found == replay.FoundMiss)
+		n += oneIf(c.Components[i].Found == replay.FoundMiss)
 	}
 	return n
 }
 
-func one(is bool) uint64 {
+func oneIf(is bool) uint64 {
 	if is {
 		return 1
 	}
@@ -80,13 +80,13 @@ var _ = register(Format{"folded", "stacks for a flame graph, program;directory;â
 // writeFolded sums up one measure over equal stacks and writes them sorted.
 func writeFolded(w io.Writer, src replay.Source, o Options) error {
 	all := Measures()
-	at := slices.IndexFunc(all, func(m Measure) bool { return m.Name == o.Of || o.Of == "" })
+	at := slices.IndexFunc(all, func(m Measure) bool { return m.Name == o.Measure || o.Measure == "" })
 	if at < 0 {
-		return fmt.Errorf("no measure %q", o.Of)
+		return fmt.Errorf("no measure %q", o.Measure)
 	}
 	sums := make(map[string]uint64)
 	err := readCalls(src, func(c *replay.PathCall) error {
-		n := all[at].of(c)
+		n := all[at].value(c)
 		if n == 0 {
 			return nil
 		}

@@ -21,7 +21,7 @@ type exportOptions struct {
 }
 
 func newExportCmd() *cobra.Command {
-	o := exportOptions{format: "csv", Options: export.Options{Table: "calls", Of: "calls"}}
+	o := exportOptions{format: "csv", Options: export.Options{Table: "calls", Measure: "calls"}}
 	formats, theFormats := described(export.Formats(), func(f export.Format) (string, string) { return f.Name, f.Doc })
 	tables, theTables := described(export.Tables(), func(t export.Table) (string, string) { return t.Name, t.Doc })
 	measures, _ := described(export.Measures(), func(m export.Measure) (string, string) { return m.Name, m.Unit })
@@ -45,7 +45,7 @@ Exit status: 0 written, 2 not readable or not written.`,
 	f := cmd.Flags()
 	f.Var(oneOf(&o.format, formats...), "format", "`FORMAT` to write")
 	f.Var(oneOf(&o.Table, tables...), "table", "csv, ndjson: the `TABLE` to write")
-	f.Var(oneOf(&o.Of, measures...), "of", "folded: count `WHAT`: "+joined(measures))
+	f.Var(oneOf(&o.Measure, measures...), "of", "folded: count `WHAT`: "+joined(measures))
 	o.other = true
 	o.register(cmd, "-", "write to `OUT`, - for stdout")
 	addRunFlag(f, &o.run)
