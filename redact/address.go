@@ -24,18 +24,18 @@ const (
 // addresses maps each page to a new place. Neighbouring pages stay neighbours, since an object may cross
 // their border; distances between other pages are lost.
 type addresses struct {
-	pages map[uint64]uint64 // by page: its new place, once place has run
+	pages map[uint64]uint64 // by page: its new place, once assign has run
 	last  uint64
 }
 
 func newAddresses() *addresses { return &addresses{pages: make(map[uint64]uint64)} }
 
-// stays reports whether a value is not an address: NULL, an error value, or a small number.
-func stays(a uint64) bool { return a>>pageShift == 0 || a > errors4095 }
+// isNoAddress reports whether a value is not an address: NULL, an error value, or a small number.
+func isNoAddress(a uint64) bool { return a>>pageShift == 0 || a > errors4095 }
 
-func (p *addresses) see(a uint64) error {
+func (p *addresses) add(a uint64) error {
 	page := a >> pageShift
-	if page == p.last || stays(a) {
+	if page == p.last || isNoAddress(a) {
 		return nil
 	}
 	p.last = page
@@ -45,8 +45,8 @@ func (p *addresses) see(a uint64) error {
 	return nil
 }
 
-// place assigns new places to the runs of neighbouring pages, in random order.
-func (p *addresses) place() {
+// assign assigns new places to the runs of neighbouring pages, in random order.
+func (p *addresses) assign() {
 	var runs [][]uint64
 	for _, page := range slices.Sorted(maps.Keys(p.pages)) {
 		if n := len(runs) - 1; n >= 0 && runs[n][len(runs[n])-1]+1 == page {
@@ -66,8 +66,8 @@ func (p *addresses) place() {
 	}
 }
 
-func (p *addresses) of(a uint64) uint64 {
-	if stays(a) {
+func (p *addresses) redacted(a uint64) uint64 {
+	if isNoAddress(a) {
 		return a
 	}
 	return p.pages[a>>pageShift]<<pageShift | a&(1<<pageShift-1)
@@ -76,7 +76,7 @@ func (p *addresses) of(a uint64) uint64 {
 // numbers maps values to 1, 2, … in the order of their first occurrence; 0 stays 0.
 type numbers map[uint32]uint32
 
-func (n numbers) of(v uint32) uint32 {
+func (n numbers) number(v uint32) uint32 {
 	if v == 0 {
 		return 0
 	}

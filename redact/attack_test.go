@@ -138,7 +138,7 @@ func TestNothingIsLeft(t *testing.T) {
 		h, all := records(t, trace)
 		for _, e := range events(all) {
 			for _, a := range append(pointers(e), &e.Bucket) {
-				if !stays(*a) {
+				if !isNoAddress(*a) {
 					pages[*a>>pageShift] = true
 				}
 			}
@@ -155,7 +155,7 @@ func TestNothingIsLeft(t *testing.T) {
 		secret := append([]string{h.BootId, string(h.RunId), h.GetKernel().GetVersion()}, h.Command...)
 		out, left := records(t, redacted(t, trace, Options{}))
 		number := func(v uint64) {
-			if pages[v>>pageShift] && !stays(v) || hashes[v] {
+			if pages[v>>pageShift] && !isNoAddress(v) || hashes[v] {
 				t.Errorf("%s: %#x is left", file, v)
 			}
 		}

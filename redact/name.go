@@ -61,14 +61,14 @@ func (n *names) component(name string) (string, error) {
 		return name, nil
 	}
 	if isTemporary(name) {
-		token, err := n.token(name)
+		token, err := n.tokenOf(name)
 		return "#" + digits(token[1:]), err
 	}
 	extension := ""
 	if at := strings.LastIndexByte(name, '.'); n.Extensions && at > 0 && len(name)-at <= 1+maxExtension {
 		name, extension = name[:at], name[at:]
 	}
-	token, err := n.token(name)
+	token, err := n.tokenOf(name)
 	return token + extension, err
 }
 
@@ -89,9 +89,9 @@ func digits(token string) string {
 	return string(out)
 }
 
-func (n *names) token(name string) (string, error) {
+func (n *names) tokenOf(name string) (string, error) {
 	if len(name) >= shortName {
-		return n.made(name, 0), nil
+		return n.derive(name, 0), nil
 	}
 	if t, ok := n.tokens[name]; ok {
 		return t, nil
@@ -104,7 +104,7 @@ func (n *names) token(name string) (string, error) {
 		return t, nil
 	}
 	for try := uint32(0); ; try++ {
-		if t := n.made(name, try); !n.taken[t] && t != "." && t != ".." {
+		if t := n.derive(name, try); !n.taken[t] && t != "." && t != ".." {
 			n.tokens[name], n.taken[t] = t, true
 			return t, nil
 		}
@@ -131,8 +131,8 @@ var letters = base64.NewEncoding("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST
 // that a name can have, since there are more names of one byte than letters.
 const plainTries = 64
 
-// made derives a token from a name with the key.
-func (n *names) made(name string, try uint32) string {
+// derive derives a token from a name with the key.
+func (n *names) derive(name string, try uint32) string {
 	out := make([]byte, 0, len(name)+sha256.Size*2)
 	for block := uint32(0); len(out) < len(name); block++ {
 		h := hmac.New(sha256.New, n.Key)

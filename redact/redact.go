@@ -38,7 +38,7 @@ func Trace(w io.Writer, source Source, writer string, o Options) error {
 	if err := r.each(source, r.survey); err != nil {
 		return err
 	}
-	r.addresses.place()
+	r.addresses.assign()
 	in, err := source()
 	if err != nil {
 		return err
@@ -92,10 +92,10 @@ func (r *redactor) each(source Source, do func(*schema.Event) error) error {
 // the number of a task is recognised from the first event on.
 func (r *redactor) survey(e *schema.Event) error {
 	for _, task := range []uint32{e.PID, e.TID, e.Child} {
-		r.tasks.of(task)
+		r.tasks.number(task)
 	}
 	for _, a := range pointers(e) {
-		if err := r.addresses.see(*a); err != nil {
+		if err := r.addresses.add(*a); err != nil {
 			return err
 		}
 	}
@@ -122,7 +122,7 @@ func (r *redactor) event(e *schema.Event) (err error) {
 		}
 	}
 	for _, a := range pointers(e) {
-		*a = r.addresses.of(*a)
+		*a = r.addresses.redacted(*a)
 	}
 	if e.Role.Is(schema.TraitWalks) && e.Columns.Has(schema.ColumnKey) {
 		e.Name, err = r.names.path(e.Name)
@@ -134,8 +134,8 @@ func (r *redactor) event(e *schema.Event) (err error) {
 	}
 	e.Hash, e.Bucket, e.Ino, e.Cgroup = 0, 0, 0, ""
 	e.Columns &^= 1<<schema.ColumnBucket | 1<<schema.ColumnIno | 1<<schema.ColumnCgroup
-	e.PID, e.TID, e.Child = r.tasks.of(e.PID), r.tasks.of(e.TID), r.tasks.of(e.Child)
-	e.Dev = r.devices.of(e.Dev)
+	e.PID, e.TID, e.Child = r.tasks.number(e.PID), r.tasks.number(e.TID), r.tasks.number(e.Child)
+	e.Dev = r.devices.number(e.Dev)
 	e.Time = r.time(e.Time)
 	if e.Entered != 0 {
 		e.Entered = max(1, r.time(e.Entered)) // 0 would mean that it is not known
@@ -188,7 +188,7 @@ func (r *redactor) program(out *schema.Writer, p *schema.Program) error {
 	if err != nil {
 		return err
 	}
-	return out.Program(&schema.Program{Name: name, Pid: r.tasks.of(p.Pid), EndNs: r.time(p.EndNs), ExitCode: p.ExitCode})
+	return out.Program(&schema.Program{Name: name, Pid: r.tasks.number(p.Pid), EndNs: r.time(p.EndNs), ExitCode: p.ExitCode})
 }
 
 // DamagedError means that part of the trace could not be read. Redacting the rest would hide that.

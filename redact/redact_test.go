@@ -218,21 +218,21 @@ func TestAddresses(t *testing.T) {
 	p := newAddresses()
 	const a, b, far = 0xffff888012345fc0, 0xffff888012346040, 0xffff888099999000
 	for _, v := range []uint64{a, b, far, 0, 5, ^uint64(1)} {
-		if err := p.see(v); err != nil {
+		if err := p.add(v); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p.place()
-	if p.of(b)-p.of(a) != b-a || p.of(a) == a || p.of(a)&0xfff != a&0xfff || p.of(far)-p.of(a) == far-a {
-		t.Errorf("%#x %#x %#x", p.of(a), p.of(b), p.of(far))
+	p.assign()
+	if p.redacted(b)-p.redacted(a) != b-a || p.redacted(a) == a || p.redacted(a)&0xfff != a&0xfff || p.redacted(far)-p.redacted(a) == far-a {
+		t.Errorf("%#x %#x %#x", p.redacted(a), p.redacted(b), p.redacted(far))
 	}
 	for _, v := range []uint64{0, 5, ^uint64(1), ^uint64(4094)} {
-		if p.of(v) != v {
-			t.Errorf("%#x became %#x", v, p.of(v))
+		if p.redacted(v) != v {
+			t.Errorf("%#x became %#x", v, p.redacted(v))
 		}
 	}
 	for i := uint64(0); ; i++ {
-		if err := p.see(i << 13 << pageShift); err != nil {
+		if err := p.add(i << 13 << pageShift); err != nil {
 			if !errors.Is(err, ErrTooMuch) || i < maxPages/2 {
 				t.Errorf("%d: %v", i, err)
 			}
