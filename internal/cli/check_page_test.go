@@ -43,6 +43,10 @@ func TestReportsHoldAgainstTheirTraces(t *testing.T) {
 			if code, said := checkPageOf(t, page, f); code != 0 || !strings.Contains(said, ", 0 found elsewhere, 0 not in this run, 0 wrong, 0 not understood\n") {
 				t.Errorf("%v: exit %d\n%.2000s", args, code, said)
 			}
+			page = regexp.MustCompile("id `[0-9a-f]{32}`").ReplaceAllString(page, "id")
+			if code, said := checkPageOf(t, page, f); code != 0 {
+				t.Errorf("%v, by its numbers: exit %d\n%.2000s", args, code, said)
+			}
 		}
 		if code, said := checkPageOf(t, output(t, "report", f), files[(i+1)%len(files)]); code != 1 || !strings.Contains(said, "not in this run: address ") {
 			t.Errorf("%s against another trace: exit %d\n%.2000s", f, code, said)
@@ -130,6 +134,36 @@ func TestPageOfAnotherRunOrKernel(t *testing.T) {
 		code, said := checkPageOf(t, strings.Replace(other, test.old, test.spoiled, 1), trace)
 		if (code == 0) != (test.want == "") || !strings.Contains(said, test.want) {
 			t.Errorf("%q for %q: exit %d, %.400s", test.spoiled, test.old, code, said)
+		}
+	}
+}
+
+// TestHashesAndDentriesOfAPage checks that a hash is held against its name, length and event, whatever its
+// size, and the address of a dentry against the dentry's number.
+func TestHashesAndDentriesOfAPage(t *testing.T) {
+	t.Parallel()
+	const key, parent = "hash 3710360517 length 3 name ", ", parent 0xff1cc18f414109c0 (#24)"
+	for _, test := range []struct{ page, want string }{
+		{"__d_lookup_rcu entry: " + key + "`tmp`" + parent, ""},
+		{"__d_lookup_rcu entry: " + key + "`foo`" + parent, "found elsewhere: hash 3710360517: not so in #24; it is the hash at __d_lookup_rcu entry of \"tmp\""},
+		{key + "`tmp`", ""},
+		{key + "`tmpx`", "found elsewhere: hash"},
+		{key + "`t`", "found elsewhere: hash"},
+		{key + "`tmp` (#25)", "found elsewhere: hash 3710360517: not so in #25"},
+		{"hash 3710360517 length 4", "found elsewhere: hash"},
+		{"```\n├─ __d_lookup_rcu entry (hash=3710360517,len=3) tmp → NULL #24\n```", ""},
+		{"```\n├─ __d_lookup_rcu entry (hash=3710360517,len=3) foo → NULL #24\n```", "found elsewhere: hash"},
+		{"hash 99999 length 3 name `tmp`", "not in this run: hash 99999"},
+		{"hash 99999 name `tmp`", "not in this run: hash 99999"},
+		{"hash 99999999999 length 3", "not in this run: hash 99999999999"},
+		{"hash 5 of 7", ""},
+		{"D12 0xff1cc18f4142fd80", ""},
+		{"D13 0xff1cc18f4142fd80", "found elsewhere: address 0xff1cc18f4142fd80: D13 is at 0xff1cc18f4142f780"},
+		{"D99999 0xff1cc18f4142fd80", "found elsewhere: address 0xff1cc18f4142fd80: the run has no D99999"},
+	} {
+		code, said := checkPageOf(t, "0xff1cc18f414109c0 is in the run.\n\n"+test.page+"\n", filepath.Join("traces", "run1.pb"))
+		if (code == 0) != (test.want == "") || !strings.Contains(said, test.want) {
+			t.Errorf("%q: exit %d, %s", test.page, code, said)
 		}
 	}
 }

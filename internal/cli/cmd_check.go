@@ -36,9 +36,9 @@ the trace decides.
 
 With --page it holds a Markdown page against the trace. A page that names this run is a
 report of it: each line must be in the report that dtrec makes of the trace now. In any
-other page the numbers are looked up. An address must be in the run, at the probe and in
-the event that the page names. A hash must be the kernel's for that name, with its
-length; offsets and d_hash_shift must be those of the kernel that ran. Subtractions,
+other page the numbers are looked up. An address must be in the run, at the probe, in the
+event and of the dentry (D12) that the page names. A hash must be the kernel's for that
+name, with its length; offsets and d_hash_shift must be those of the kernel that ran. Subtractions,
 equalities and lengths are computed again. Sentences are not judged. It prints line and
 column of each number that was something else in this run, is not in it, is wrong, or
 is not understood; with --all also of those that were found.

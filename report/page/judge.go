@@ -96,6 +96,10 @@ func (j *judge) address(i int) {
 		j.add(t.span, "address", Found, nil, "")
 		return
 	}
+	if n := j.token(i - 1).dentry(); n != 0 && len(uses) > 0 && j.x.dentries[n] != t.value {
+		j.add(t.span, "address", Elsewhere, nil, j.x.dentry(n))
+		return
+	}
 	l, ids := j.label(i), j.idsOf(i, false)
 	for _, id := range ids {
 		if slices.ContainsFunc(j.x.cited[id], func(e schema.Event) bool { return has(&e, t.value, l) }) {
@@ -269,31 +273,6 @@ func (j *judge) appears(i int, uses []use) {
 		k = next - 1
 	}
 	j.computed(span{j.tokens[i].from, j.tokens[last].to}, "equality", places > 1, "at one place only")
-}
-
-// hash checks "hash N length L": a key with both must have been recorded.
-func (j *judge) hash(i int) {
-	n := j.after(i)
-	if n.kind != number || n.value>>32 != 0 || n.value < heavy {
-		return
-	}
-	length := &token{}
-	for k := i + 1; k < i+6 && length.kind != number; k++ {
-		if t := j.token(k); t.text == "length" || t.text == "len" {
-			length = j.after(k)
-		}
-	}
-	for _, u := range j.x.uses[n.value] {
-		if u.field == hashField && (length.kind != number || uint64(u.NameLen) == length.value) {
-			j.add(n.span, "hash", Found, []uint64{u.ID}, "")
-			return
-		}
-	}
-	if uses := j.x.uses[n.value]; len(uses) > 0 {
-		j.add(n.span, "hash", Elsewhere, nil, fmt.Sprintf("with length %d at #%d", uses[0].NameLen, uses[0].ID))
-		return
-	}
-	j.add(n.span, "hash", Absent, nil, "")
 }
 
 // statement checks arithmetic. It computes it again, checks a length against its text, and a shifted hash

@@ -21,6 +21,7 @@ type Page struct {
 	passages []passage
 	wanted   map[uint64]bool // numbers to look for in the events
 	cited    map[uint64]bool // event ids
+	numbered map[uint64]bool // numbers of dentries that an address follows
 }
 
 // passage is the visible text of a paragraph, table row, heading or code block, without markup and with
@@ -39,7 +40,7 @@ type span struct{ from, to int }
 // Parse reads a page of Markdown.
 func Parse(markdown []byte) *Page {
 	p := &Page{lines: strings.Split(string(markdown), "\n"), starts: []int{0},
-		wanted: make(map[uint64]bool), cited: make(map[uint64]bool)}
+		wanted: make(map[uint64]bool), cited: make(map[uint64]bool), numbered: make(map[uint64]bool)}
 	for i, c := range markdown {
 		if c == '\n' {
 			p.starts = append(p.starts, i+1)
@@ -51,7 +52,10 @@ func Parse(markdown []byte) *Page {
 	for i := range r.passages {
 		q := &r.passages[i]
 		q.tokens = scan(q.text, q.code)
-		for _, t := range q.tokens {
+		for i, t := range q.tokens {
+			if i > 0 && t.isAddress() {
+				p.numbered[q.tokens[i-1].dentry()] = true
+			}
 			if t.kind == number {
 				p.wanted[t.value] = true
 			}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -56,21 +57,44 @@ type Run struct {
 	met    map[meaning]bool
 	cited  map[uint64][]schema.Event // by id; for a call recorded as one event also its entry
 	bytes  int                       // size of uses
+
+	state    *replay.State
+	dentries map[uint64]uint64 // addresses of the dentries that the page gives an address of, by number
 }
 
 // Look returns a Run for a trace with the header. Record must then be called for every record in order.
 func Look(p *Page, h *schema.Header) *Run {
-	return &Run{page: p, header: h, uses: make(map[uint64][]use), met: make(map[meaning]bool), cited: make(map[uint64][]schema.Event)}
+	return &Run{page: p, header: h, uses: make(map[uint64][]use), met: make(map[meaning]bool), cited: make(map[uint64][]schema.Event),
+		state: replay.New(h), dentries: make(map[uint64]uint64)}
 }
 
 // Record keeps what the page mentions of a record.
 func (x *Run) Record(rec schema.Record) {
+	if s := x.state.Record(rec); s != nil && len(x.page.numbered) > 0 {
+		x.number(s.Object)
+		x.number(x.state.Objects.At(s.Event.Parent)) // of a directory there may be no other event
+	}
 	if e, ok := rec.(*schema.Event); ok {
 		if e.Entry != nil {
 			x.event(e.Entry)
 		}
 		x.event(e)
 	}
+}
+
+// number keeps the address of a dentry of which the page gives one.
+func (x *Run) number(d *replay.Object) {
+	if d != nil && x.page.numbered[d.Seq] {
+		x.dentries[d.Seq] = d.Addr
+	}
+}
+
+// dentry says where a dentry is.
+func (x *Run) dentry(n uint64) string {
+	if at := x.dentries[n]; at != 0 {
+		return fmt.Sprintf("D%d is at %#x", n, at)
+	}
+	return fmt.Sprintf("the run has no D%d", n)
 }
 
 func (x *Run) event(e *schema.Event) {

@@ -52,6 +52,15 @@ func (t *token) ids() []uint64 {
 	return out
 }
 
+// dentry returns the number of the dentry that "D17" names; 0: it names none.
+func (t *token) dentry() uint64 {
+	digits, ok := strings.CutPrefix(t.text, "D")
+	if n, err := strconv.ParseUint(digits, 10, 64); ok && err == nil && t.kind == word {
+		return n
+	}
+	return 0
+}
+
 // signs lists the notations of operators, relations and separators. A longer one comes before its own
 // prefixes.
 var signs = []struct {
