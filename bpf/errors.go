@@ -18,12 +18,13 @@ type Lack int
 
 // The kinds of lack.
 const (
-	LackPrivilege Lack = iota + 1 // CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN
-	LackBTF                       // the kernel's type information
-	LackLockdown                  // the kernel is locked down against tracing
-	LackTracing                   // the kernel has no BPF tracing, or refuses it to everyone
-	LackProbe                     // a required role has no probe
-	LackHooks                     // hooks in functions are switched off
+	LackPrivilege  Lack = iota + 1 // CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN
+	LackBTF                        // the kernel's type information
+	LackLockdown                   // the kernel is locked down against tracing
+	LackTracing                    // the kernel has no BPF tracing
+	LackProbe                      // a required role has no probe
+	LackHooks                      // hooks in functions are switched off
+	LackPermission                 // the kernel has BPF tracing and refuses it in spite of all capabilities
 )
 
 // MissingError says what this machine lacks for recording.
@@ -80,6 +81,9 @@ func refusal(err error) *MissingError {
 			err = errno // the verifier's log would only complain of an unknown helper
 		}
 		return &MissingError{Lack: LackLockdown, What: "BPF tracing under lockdown=confidentiality", Err: err}
+	}
+	if errors.Is(err, unix.EPERM) {
+		return &MissingError{Lack: LackPermission, What: "permission for BPF tracing", Err: err}
 	}
 	return &MissingError{Lack: LackTracing, What: "BPF tracing on this kernel", Err: err}
 }

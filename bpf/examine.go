@@ -30,7 +30,7 @@ type Machine struct {
 	Memlock         uint64   // limit on locked memory in bytes, MemlockUnlimited for none; BPF memory counts towards it until 5.10
 	UnprivilegedBPF string   // kernel.unprivileged_bpf_disabled; empty if unknown
 	JIT             string   // net.core.bpf_jit_enable; empty if unknown
-	TraceFS         bool     // tracefs is mounted and readable
+	TraceFS         bool     // tracefs is mounted, and its kprobe_events can be read
 	Leftovers       []string // events in kprobe_events of recorders that were killed
 	Functions       map[string]bool
 	FunctionsErr    error // why kallsyms could not be read
@@ -64,11 +64,8 @@ func Examine() Machine {
 	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) == nil {
 		m.Memlock = limit.Cur
 	}
-	_, m.Leftovers = findLeftovers()
-	for _, dir := range tracefsDirs() {
-		_, err := os.Stat(dir + "/kprobe_events")
-		m.TraceFS = m.TraceFS || err == nil
-	}
+	events, left := findLeftovers()
+	m.TraceFS, m.Leftovers = events != "", left
 	m.Functions, m.FunctionsErr = functionsIn("/proc/kallsyms", FuncTrampoline, FuncFtrace, FuncKprobe, FuncKretprobe, FuncFprobe)
 	return m
 }

@@ -64,8 +64,10 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 	}
 	var failed error // the error of redact.Trace alone; err may also come from creating the file
 	var last *schema.Reader
+	var out written
 	err = o.write(rawOut(cmd), func(w io.Writer) error {
-		failed = redact.Trace(w, func() (_ *schema.Reader, err error) {
+		out.Writer = w
+		failed = redact.Trace(&out, func() (_ *schema.Reader, err error) {
 			last, err = t.rewound(o.run)
 			return last, err
 		}, "dtrec "+version, o.Options)
@@ -82,8 +84,21 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 		return &exitError{exitTrouble, fmt.Errorf("%s: %w", t.name, damaged), "a redaction would hide what is missing: record again, or cut the file before that place"}
 	case errors.Is(failed, redact.ErrTooMuch):
 		return &exitError{exitTrouble, fmt.Errorf("%s: %w", t.name, failed), "record a shorter run"}
+	case failed != nil && out.err == nil:
+		return t.explain(failed)
 	}
 	return explainOutput(display(o.path), err)
+}
+
+// written is a writer that keeps its last error, which tells an error of writing from one of reading.
+type written struct {
+	io.Writer
+	err error
+}
+
+func (w *written) Write(b []byte) (n int, err error) {
+	n, w.err = w.Writer.Write(b)
+	return n, w.err
 }
 
 // maxKey is how many bytes of a key file are read.

@@ -196,11 +196,11 @@ func readMoment(s string) (moment, error) {
 	return moment{}, &wordError{s, "not a time in seconds, such as 12.5 or +0.25"}
 }
 
-// readSize reads a number of bytes with an optional K, M or G (1024 each).
+// readSize reads a number of bytes with an optional K, M or G, or k, m or g (1024 each).
 func readSize(s string) (int64, error) {
-	digits, shift := strings.TrimRight(s, "KMG"), 0
+	digits, shift := strings.TrimRight(strings.ToUpper(s), "KMG"), 0
 	if len(digits) == len(s)-1 {
-		shift = 10 * (1 + strings.IndexByte("KMG", s[len(digits)]))
+		shift = 10 * (1 + strings.IndexByte("KMG", strings.ToUpper(s)[len(digits)]))
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || len(digits) < len(s)-1 || n <= 0 || n > 1<<(62-shift) {

@@ -103,7 +103,7 @@ func functionChecks(m bpf.Machine) []Check {
 		case m.FunctionsErr != nil:
 			c.State, c.Value = Unknown, m.FunctionsErr.Error()
 		case !m.Functions[f.function] && f.fallback:
-			c.State, c.Value = Note, "not in this kernel ("+f.config+"); not needed: fentry is used, except where the kernel preempts"
+			c.State, c.Value = Note, "not in this kernel ("+f.config+"); not needed where fentry can be used and the kernel does not preempt"
 		case !m.Functions[f.function]:
 			c.State, c.Value, c.Remedy = Missing, "no "+f.function, "a kernel built with "+f.config+"=y has it"
 		}
@@ -112,7 +112,7 @@ func functionChecks(m bpf.Machine) []Check {
 	tracefs := Check{Name: "tracefs", State: OK, Value: "mounted"}
 	if !m.TraceFS {
 		tracefs.State = Note
-		tracefs.Value = "not mounted, or not to be read: kretprobes have room for few calls at once; fentry does not need it"
+		tracefs.Value = "its kprobe_events cannot be read: kretprobes have room for few calls at once; fentry does not need it"
 	}
 	if len(m.Leftovers) > 0 {
 		tracefs.State = Note

@@ -68,6 +68,8 @@ func (d *distribution) remedy(lack bpf.Lack) string {
 		return "this kernel lacks a function dtrec knows, " + vm
 	case bpf.LackHooks:
 		return "sysctl kernel.ftrace_enabled=1, echo 1 > /sys/kernel/debug/kprobes/enabled"
+	case bpf.LackPermission:
+		return "have it permitted by what refuses it here, such as a security module, a sandbox or the container's policy, " + vm
 	default:
 		return "use a kernel with CONFIG_BPF_SYSCALL, CONFIG_FTRACE and CONFIG_DYNAMIC_FTRACE: " + d.kernel + "; " + vm
 	}

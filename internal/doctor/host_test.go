@@ -105,11 +105,15 @@ func TestDistributions(t *testing.T) {
 			t.Errorf("%q: taken for %s, want %s", release, h.distribution.name, want)
 		}
 	}
-	lacks := []bpf.Lack{bpf.LackPrivilege, bpf.LackBTF, bpf.LackLockdown, bpf.LackTracing, bpf.LackProbe, bpf.LackHooks}
+	lacks := []bpf.Lack{bpf.LackPrivilege, bpf.LackBTF, bpf.LackLockdown, bpf.LackTracing, bpf.LackProbe, bpf.LackHooks, bpf.LackPermission}
 	var said []string
 	for _, d := range distributions {
 		for _, lack := range lacks {
-			if text := d.remedy(lack); lack == bpf.LackBTF || lack == bpf.LackLockdown {
+			text := d.remedy(lack)
+			if strings.Contains(text, "CONFIG_BPF_SYSCALL") != (lack == bpf.LackTracing) {
+				t.Errorf("another kernel is the remedy for lack %d: %s", lack, text)
+			}
+			if lack == bpf.LackBTF || lack == bpf.LackLockdown {
 				if !strings.Contains(text, "dtrec vm") {
 					t.Errorf("%s: %s", d.name, text)
 				}
