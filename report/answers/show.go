@@ -168,21 +168,22 @@ func tell[T any](hook func(T), v T) {
 	}
 }
 
-// inquiries returns the inquiries that together describe the target.
+// inquiries returns the inquiries that together describe the target. A process may be called like any of them.
 func (t *Target) inquiries(h *schema.Header) []*inquiry {
+	called := programOf(t.given)
 	switch {
 	case t.object != 0:
-		return []*inquiry{livesOf(h, func(d *replay.Object) bool { return d.Seq == t.object }), nameOf(t.given)}
+		return []*inquiry{livesOf(h, func(d *replay.Object) bool { return d.Seq == t.object }), nameOf(t.given), called}
 	case t.addr != 0:
-		return []*inquiry{livesOf(h, func(d *replay.Object) bool { return d.Addr == t.addr }), inodeAt(t.addr), nameOf(t.given)}
+		return []*inquiry{livesOf(h, func(d *replay.Object) bool { return d.Addr == t.addr }), inodeAt(t.addr), nameOf(t.given), called}
 	case t.event != 0:
-		return []*inquiry{around(t.event), nameOf(t.given)}
+		return []*inquiry{around(t.event), nameOf(t.given), called}
 	case t.pid != 0:
-		return []*inquiry{processOf(t.pid), nameOf(t.given)}
+		return []*inquiry{processOf(t.pid), nameOf(t.given), called}
 	case strings.Contains(t.given, "/") || strings.HasPrefix(t.given, "…"):
-		return []*inquiry{pathOf(t.given)}
+		return []*inquiry{pathOf(t.given), called}
 	}
-	return []*inquiry{nameOf(t.given), programOf(t.given)}
+	return []*inquiry{nameOf(t.given), called}
 }
 
 // tee passes each record to the model of the inquiries while report.Judge reads the same trace.

@@ -86,8 +86,15 @@ func led(to *alike[place], c *replay.PathCall) {
 		key.seq = c.Dentry.Seq
 	}
 	to.add(key, c.ID, c.At, func() string {
-		if key.errno != 0 {
-			return schema.ErrnoName(key.errno) + " at " + replay.PrintablePath(key.path)
+		if key.errno != 0 || key.seq == 0 {
+			text := "ok"
+			if key.errno != 0 {
+				text = schema.ErrnoName(key.errno)
+			}
+			if key.path != "" { // otherwise no component was looked up
+				text += " at " + replay.PrintablePath(key.path)
+			}
+			return text
 		}
 		text := fmt.Sprintf("D%d %s", key.seq, replay.PrintablePath(key.path))
 		if key.inode != 0 {

@@ -93,12 +93,13 @@ func programOf(name string) *inquiry {
 	var called lines
 	return &inquiry{
 		task: func(t *replay.Task) {
-			if slices.Contains(t.Programs, name) || slices.ContainsFunc(t.Names, func(n replay.ThreadName) bool { return n.Comm == name }) {
+			is := func(comm string) bool { return given(name, comm) }
+			if slices.ContainsFunc(t.Programs, is) || slices.ContainsFunc(t.Names, func(n replay.ThreadName) bool { return is(n.Comm) }) {
 				called.add(t.First, t.FirstAt, "process %d %s: %s, %d failed", t.PID, strings.Join(printables(t.Programs), ", then "), plural.Of(t.Calls, "path call"), t.Failed)
 			}
 		},
 		sections: func() []Section {
-			return called.sections(plural.Of(called.total, "process") + " called " + replay.Printable(name))
+			return called.sections(plural.Of(called.total, "process") + " called " + replay.Printable(replay.Unescape(name)))
 		},
 	}
 }

@@ -3,10 +3,12 @@
 package answers
 
 import (
+	"cmp"
 	"math"
 	"strings"
 	"testing"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
@@ -83,5 +85,57 @@ func TestNamesThatReadAsSomethingElse(t *testing.T) {
 		if shown, err := Show(tracetest.Read(t, trace), target); err != nil || len(shown.Sections) == 0 || !strings.Contains(shown.Sections[0].Title, "1 call on") {
 			t.Errorf("%s: %v, %+v", name, err, shown)
 		}
+	}
+}
+
+// A process is found by its name as it is printed, whatever the name reads as.
+func TestProcessesByTheirNames(t *testing.T) {
+	names := []string{"a|b\n`<x>", "kworker/0:1", "D99", "#99", "99"}
+	trace, err := tracetest.Bytes(func(emit func(*schema.Event)) {
+		for i, name := range names {
+			for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
+				emit(&schema.Event{Time: 1, PID: 500 + uint32(i), TID: 500 + uint32(i), Comm: name, Role: schema.RoleOpen, Phase: phase, Columns: schema.RoleOpen.Shape(phase).Columns, Name: "f", NameLen: 1, NameAddr: 0x1000})
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		target, err := ParseTarget(replay.Printable(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shown, err := Show(tracetest.Read(t, trace), target); err != nil || len(shown.Sections) != 1 || shown.Sections[0].Title != "1 process called "+replay.Printable(name) {
+			t.Errorf("%q: %v, %+v", name, err, shown)
+		}
+	}
+}
+
+// A call that failed before it looked up a name led to no path.
+func TestFailuresWithoutAPath(t *testing.T) {
+	trace, err := tracetest.Bytes(func(emit func(*schema.Event)) {
+		for _, e := range []schema.Event{
+			{Role: schema.RoleMkdir, Phase: schema.Enter}, {Role: schema.RoleWalkParent, Phase: schema.Enter, Name: "/", NameLen: 1, NameAddr: 0x1000},
+			{Role: schema.RoleWalkParent, Phase: schema.Exit}, {Role: schema.RoleMkdir, Phase: schema.Exit, Ret: ^uint64(16)},
+		} {
+			e.Time, e.PID, e.TID, e.Comm, e.Columns = 1, 1, 1, "mkdir", e.Role.Shape(e.Phase).Columns
+			emit(&e)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := ParseTarget("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := Show(tracetest.Read(t, trace), target)
+	var out strings.Builder
+	if err := cmp.Or(err, shown.WriteText(&out)); err != nil {
+		t.Fatal(err)
+	}
+	if said := out.String(); !strings.Contains(said, "EEXIST\n") || strings.Contains(said, "EEXIST at") {
+		t.Error(said)
 	}
 }
