@@ -31,8 +31,9 @@ outcome and claims compared. A call within another, such as the open in an execv
 part of the outer one (summary counts both). What differs because the kernels do
 (symbols, layout) has a section of its own. A call is named by its operation (stat,
 mkdir, rename) if that was recorded, otherwise by what its events show: lookup, create
-(mkdir, symlink, link), delete (rmdir), unlink, rename, drop_caches. A or B may be - for
-stdin; since what differs is read twice, a pipe is kept in a temporary file.
+(mkdir, symlink, link), delete (rmdir), unlink, rename, drop_caches, alloc (a dentry
+outside the cache, as a socket's). A or B may be - for stdin; since what differs is read
+twice, a pipe is kept in a temporary file.
 
 Text is like that of diff(1): what only A has after -, what only B has after +, with
 the ids of the events. --format markdown is the same as a page for GitHub. json is one

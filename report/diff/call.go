@@ -269,6 +269,9 @@ func (c *call) words() string {
 		names = []string{strings.Join(names, "/")}
 	}
 	out := kindName(c.kind)
+	if makes.Has(c.kind) && !slices.ContainsFunc(c.lines, func(l line) bool { return (asks | inserts | paths).Has(l.role) }) {
+		out = schema.RoleAlloc.Label() // of a dentry that is no name in a directory, as of a socket
+	}
 	for _, name := range names {
 		out += " " + quote(name)
 	}

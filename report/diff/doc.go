@@ -11,8 +11,8 @@
 // the same hunk in several calls is reported once.
 //
 // A call outside operations is named by its events: unlink (vfs_unlink), rename (__d_move), create (a name got
-// an inode: mkdir, mknod, symlink, link), delete (a name lost its inode: rmdir), and lookup if names were
-// looked up without any such effect.
+// an inode: mkdir, mknod, symlink, link), delete (a name lost its inode: rmdir), alloc (a dentry that is no name
+// in a directory got an inode: a socket, a pipe), and lookup if names were looked up without any such effect.
 //
 // # What is not a difference
 //

@@ -121,6 +121,7 @@ func TestOperations(t *testing.T) {
 		{"descriptors", "stat( walk(/tmp/d walk)* stat)", "stat( walk(/tmp/d walk)* stat) getxattr( getxattr)- listxattr( listxattr) utimes( utimes)-----", nil},
 		{"a path that cannot be copied", "stat( walk(/tmp/d walk)* stat)", "stat( walk(/tmp/d walk)* stat) getxattr( getxattr)--", []string{`+getxattr "" → −2 (ENOENT)`}},
 		{"no descriptor", "stat( walk(/tmp/d walk)* stat)", "stat( walk(/tmp/d walk)* stat) access( access)-", []string{`+access "" → −1 (EPERM)`}},
+		{"a socket", "stat( walk(/tmp/d walk)* stat)", "stat( walk(/tmp/d walk)* stat) alloc)* instantiate)*", []string{`+alloc "d"`}},
 		{"an exit without its entry", "stat( walk(/tmp/d walk)* stat)", "stat)", []string{`-stat "/tmp/d"`}},
 	} {
 		r := compare(t, a, operationsOf(t, there().Header(), strings.Replace(madeDirectory, c.old, c.new, 1)))
