@@ -94,7 +94,7 @@ func host(args []string) error {
 	}
 	for _, name := range strings.Split(*part, ",") {
 		if !slices.ContainsFunc(parts, func(p benchPart) bool { return p.name == name }) {
-			return fmt.Errorf("no part %q: there are record, loss, read and go", name)
+			return fmt.Errorf("no part %q: there are record, loss and read", name)
 		}
 	}
 	if err := b.resolve(); err != nil {

@@ -101,7 +101,7 @@ func (w *written) Write(b []byte) (n int, err error) {
 	return n, w.err
 }
 
-// maxKey is how many bytes of a key file are read.
+// maxKey bounds a key file, in bytes.
 const maxKey = 1 << 16
 
 func (o *redactOptions) readKey() error {
@@ -112,10 +112,13 @@ func (o *redactOptions) readKey() error {
 	f, err := os.Open(o.keyFile)
 	if err == nil {
 		defer f.Close()
-		o.Key, err = io.ReadAll(io.LimitReader(f, maxKey))
+		o.Key, err = io.ReadAll(io.LimitReader(f, maxKey+1))
 	}
 	if err != nil {
 		return &exitError{exitTrouble, fmt.Errorf("--key %s: %w", display(o.keyFile), tracefile.Bare(err)), remedy}
+	}
+	if len(o.Key) > maxKey {
+		return &exitError{exitTrouble, fmt.Errorf("--key %s: more than %d bytes", display(o.keyFile), maxKey), remedy}
 	}
 	if len(o.Key) < 16 {
 		return &exitError{exitTrouble, fmt.Errorf("--key %s: %d bytes, 16 are needed", display(o.keyFile), len(o.Key)), remedy}

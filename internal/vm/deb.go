@@ -68,7 +68,7 @@ func unpackDeb(name, dir string) error {
 			return fmt.Errorf("not a whole package: %w", err)
 		}
 		if file := path.Clean(header.Name); header.Typeflag == tar.TypeReg && wantedOfPackage().MatchString(file) {
-			if err := writeBelow(root, file, t); err != nil {
+			if err := writeBelow(root, file, t, maxImage); err != nil {
 				return err
 			}
 		}
@@ -109,7 +109,8 @@ var wantedOfPackage = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(usr/)?(boot/vmlinuz-|lib/modules/[^/]+/(vmlinuz$|modules\.|kernel/(` + strings.Join(moduleParts, "|") + `)/))`)
 })
 
-func writeBelow(root *os.Root, file string, r io.Reader) error {
+// writeBelow writes a file of at most limit bytes.
+func writeBelow(root *os.Root, file string, r io.Reader, limit int64) error {
 	if err := root.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
@@ -117,6 +118,10 @@ func writeBelow(root *os.Root, file string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(w, io.LimitReader(r, maxImage))
+	if n, copied := io.Copy(w, io.LimitReader(r, limit+1)); copied != nil {
+		err = copied
+	} else if n > limit {
+		err = fmt.Errorf("%s in it has more than %d bytes", printable(file), limit)
+	}
 	return errors.Join(err, w.Close())
 }

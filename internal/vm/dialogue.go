@@ -73,7 +73,9 @@ func (d *dialogue) take(line []byte) {
 // takeChunk writes the next bytes of the outputs to the file of the output disk.
 func (d *dialogue) takeChunk(chunk []byte) {
 	if d.size += int64(len(chunk)); d.size > outputSize {
-		d.bad = fmt.Errorf("%w: more than %d bytes", ErrBadOutput, int64(outputSize))
+		if d.bad == nil {
+			d.bad = fmt.Errorf("%w: more than %d bytes", ErrBadOutput, int64(outputSize))
+		}
 		return
 	}
 	if d.outputs == nil {

@@ -140,6 +140,20 @@ func TestDialogueBoundsLines(t *testing.T) {
 	}
 }
 
+// Of several errors in the outputs the first is kept: it is the cause of the others.
+func TestDialogueKeepsTheFirstError(t *testing.T) {
+	first := errors.New("the disk is full")
+	d := &dialogue{bad: first, size: outputSize}
+	d.takeChunk([]byte("x"))
+	if d.bad != first {
+		t.Errorf("got %v, want %v", d.bad, first)
+	}
+	d = &dialogue{size: outputSize}
+	if d.takeChunk([]byte("x")); !errors.Is(d.bad, ErrBadOutput) {
+		t.Errorf("got %v, want %v", d.bad, ErrBadOutput)
+	}
+}
+
 func TestTailKeepsTheEnd(t *testing.T) {
 	c := &tail{}
 	_, _ = c.Write([]byte("Kernel panic - not syncing: first\n"))

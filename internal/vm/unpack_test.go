@@ -216,3 +216,17 @@ func TestUnpackIntoWhatIsNoFile(t *testing.T) {
 		t.Errorf("/dev/null is now %v, %v", info, err)
 	}
 }
+
+// A file of a package that is too large is refused, and not cut off.
+func TestMemberOfAPackageIsWholeOrRefused(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for text, fits := range map[string]bool{"abc": true, "abcd": true, "abcde": false} {
+		if err := writeBelow(root, "boot/vmlinuz", strings.NewReader(text), 4); (err == nil) != fits {
+			t.Errorf("%d bytes of at most 4: %v", len(text), err)
+		}
+	}
+}
