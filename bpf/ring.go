@@ -77,10 +77,10 @@ func (s *Session) Record(at uint64) []uint64 { return s.ring.record(at) }
 // programs.
 func (s *Session) Release(before uint64) { s.ring.release(min(before, s.ring.read)) }
 
-// Past makes Scan skip records that their programs are still writing, and returns how many there are. It is
+// SkipBusy makes Scan skip records that their programs are still writing, and returns how many there are. It is
 // for the end of a recording, when no program begins another record: without it, the records behind an
 // unfinished one would be lost.
-func (s *Session) Past() uint64 { return s.ring.goPast() }
+func (s *Session) SkipBusy() uint64 { return s.ring.goPast() }
 
 func newRing(m *ebpf.Map) (*ring, error) {
 	page := os.Getpagesize()

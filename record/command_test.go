@@ -36,7 +36,7 @@ func TestRunCommandExitCode(t *testing.T) {
 // runShell runs a shell script as the recorded command.
 func runShell(t *testing.T, script string) (*schema.Program, error) {
 	t.Helper()
-	signals := endings()
+	signals := endSignals()
 	defer signal.Stop(signals)
 	return runCommand(exec.Command("sh", "-c", script), signals, func() error { return nil })
 }
@@ -143,7 +143,7 @@ func TestOutputCutsToWholeFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.put([]byte("whole"), 5); err != nil {
+	if err := o.writeFrame([]byte("whole"), 5); err != nil {
 		t.Fatal(err)
 	}
 	var old syscall.Rlimit
@@ -154,12 +154,12 @@ func TestOutputCutsToWholeFrames(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 8, Max: old.Max}); err != nil {
 		t.Fatal(err)
 	}
-	err = o.put([]byte("too long"), 9)
+	err = o.writeFrame([]byte("too long"), 9)
 	if e := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); e != nil {
 		t.Fatal(e)
 	}
-	if !errors.Is(err, syscall.EFBIG) || o.kept != 5 {
-		t.Errorf("error %v, kept %d", err, o.kept)
+	if !errors.Is(err, syscall.EFBIG) || o.wholeEvents != 5 {
+		t.Errorf("error %v, kept %d", err, o.wholeEvents)
 	}
 	if b, _ := os.ReadFile(path); string(b) != "whole" {
 		t.Errorf("the file holds %q", b)
@@ -169,7 +169,7 @@ func TestOutputCutsToWholeFrames(t *testing.T) {
 func TestInvoker(t *testing.T) {
 	env := map[string]string{"SUDO_UID": "54321", "SUDO_GID": "54322"}
 	get := func(name string) string { return env[name] }
-	id := invoker(get)
+	id := sudoCaller(get)
 	if os.Geteuid() != 0 {
 		if id != nil {
 			t.Error("SUDO_UID is believed without being root")
@@ -181,7 +181,7 @@ func TestInvoker(t *testing.T) {
 	}
 	for _, uid := range []string{"", "0", "nonsense", "-1"} {
 		env["SUDO_UID"] = uid
-		if id := invoker(get); id != nil {
+		if id := sudoCaller(get); id != nil {
 			t.Errorf("SUDO_UID=%q: %+v", uid, id)
 		}
 	}
@@ -208,7 +208,7 @@ func TestTargetWords(t *testing.T) {
 		{Config{Targets: Targets{All: true}}, ""},
 		{Config{Targets: Targets{PIDs: []uint32{7}, Comm: "cat"}}, `process 7 and what it starts; tasks named "cat"`},
 	} {
-		if got := test.config.target(); got != test.want {
+		if got := test.config.targetText(); got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)
 		}
 	}
@@ -240,7 +240,7 @@ func TestStatus(t *testing.T) {
 // The header gives the workloads as the flag that selects them.
 func TestWords(t *testing.T) {
 	c := Config{Workloads: []string{"hits", "post"}}
-	if got := c.words(); !slices.Equal(got, []string{"--workload", "hits,post"}) {
+	if got := c.commandLine(); !slices.Equal(got, []string{"--workload", "hits,post"}) {
 		t.Errorf("got %q", got)
 	}
 }

@@ -79,16 +79,16 @@ func (c *Config) watchLimit() uint32 {
 	return c.WatchLimit
 }
 
-// words returns the recorded command line for the header.
-func (c *Config) words() []string {
+// commandLine returns the recorded command line for the header.
+func (c *Config) commandLine() []string {
 	if len(c.Workloads) > 0 {
 		return append([]string{"--workload"}, strings.Join(c.Workloads, ","))
 	}
 	return c.Command
 }
 
-// target describes in words which tasks are recorded, for the header; empty means all.
-func (c *Config) target() string {
+// targetText describes in words which tasks are recorded, for the header; empty means all.
+func (c *Config) targetText() string {
 	if c.Targets.All {
 		return ""
 	}

@@ -25,7 +25,7 @@ type source interface {
 	Scan(dst []bpf.Entry, most int) (entries []bpf.Entry, horizon uint64, more bool)
 	Record(at uint64) []uint64
 	Release(before uint64)
-	Past() (busy uint64)
+	SkipBusy() (busy uint64)
 	Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint64, err error)
 }
 
@@ -33,7 +33,7 @@ type source interface {
 // source, which ended the run early. An error of the file is kept in w.err instead: after one, run goes on
 // reading, and drops and counts what it reads.
 func (w *writer) run(stop <-chan struct{}) error {
-	defer w.end()
+	defer w.writeRest()
 	more := false
 	for {
 		select {
@@ -57,7 +57,7 @@ func (w *writer) run(stop <-chan struct{}) error {
 // record is lost, but not the records behind it.
 func (w *writer) finish() error {
 	blind := bpf.Now()
-	w.looked = time.Time{}
+	w.lossesRead = time.Time{}
 	for range maxBusy {
 		if err := w.turns(); err != nil {
 			return err
@@ -67,8 +67,8 @@ func (w *writer) finish() error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if busy := w.source.Past(); busy > 0 {
-		w.lost([]*schema.Loss{{Cause: schema.LossMissed, Count: busy, FirstNs: w.horizon, LastNs: bpf.Now()}})
+	if busy := w.source.SkipBusy(); busy > 0 {
+		w.takeLosses([]*schema.Loss{{Cause: schema.LossMissed, Count: busy, FirstNs: w.horizon, LastNs: bpf.Now()}})
 	}
 	return w.turns()
 }
@@ -97,13 +97,13 @@ func (w *writer) turn(deadline time.Time) (more bool, err error) {
 	}
 	w.sorter.sort()
 	w.horizon = max(w.horizon, horizon-min(horizon, clockSlack))
-	if now := time.Now(); now.Sub(w.looked) >= lossEvery {
+	if now := time.Now(); now.Sub(w.lossesRead) >= lossEvery {
 		losses, known, err := w.source.Losses(nil)
 		if err != nil {
 			return false, err
 		}
-		w.looked, w.settled = now, known
-		w.lost(losses)
+		w.lossesRead, w.lossesKnown = now, known
+		w.takeLosses(losses)
 	}
 	w.takePrograms()
 	return w.write() || more, nil

@@ -20,8 +20,8 @@ type identity struct {
 	name, home string // empty for a uid without an account
 }
 
-// invoker returns the user who called sudo; nil if nobody or root did.
-func invoker(getenv func(string) string) *identity {
+// sudoCaller returns the user who called sudo; nil if nobody or root did.
+func sudoCaller(getenv func(string) string) *identity {
 	uid, err := strconv.ParseUint(getenv("SUDO_UID"), 10, 32)
 	if err != nil || uid == 0 || os.Geteuid() != 0 {
 		return nil
@@ -79,7 +79,7 @@ func parseID(s string) (uint32, error) {
 // commandUser returns the user that the command runs as; nil for the current one.
 func (c *Config) commandUser() (*identity, error) {
 	if c.User == "" {
-		return invoker(os.Getenv), nil
+		return sudoCaller(os.Getenv), nil
 	}
 	id, err := lookupUser(c.User)
 	if err != nil {

@@ -36,24 +36,24 @@ func (s *sorter) sort() {
 	s.sorted = len(p)
 }
 
-// before returns the records with times below limit, in order. They are valid until drop.
-func (s *sorter) before(limit uint64) []bpf.Entry {
+// entriesBefore returns the records with times below limit, in order. They are valid until drop.
+func (s *sorter) entriesBefore(limit uint64) []bpf.Entry {
 	n, _ := slices.BinarySearchFunc(s.pending, limit, func(e bpf.Entry, t uint64) int { return cmp.Compare(e.Time, t) })
 	return s.pending[:n]
 }
 
-// half returns a time, in nanoseconds since boot, before which about half of the pending records lie; 0 if
+// median returns a time, in nanoseconds since boot, before which about half of the pending records lie; 0 if
 // there are none.
-func (s *sorter) half() uint64 {
+func (s *sorter) median() uint64 {
 	if len(s.pending) == 0 {
 		return 0
 	}
 	return s.pending[len(s.pending)/2].Time + 1
 }
 
-// oldest returns the lowest ring buffer position among the pending records; the highest possible number if
+// lowestPosition returns the lowest ring buffer position among the pending records; the highest possible number if
 // there are none.
-func (s *sorter) oldest() uint64 {
+func (s *sorter) lowestPosition() uint64 {
 	at := uint64(math.MaxUint64)
 	for i := range s.pending {
 		at = min(at, s.pending[i].At)

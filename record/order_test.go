@@ -18,7 +18,7 @@ func TestSorter(t *testing.T) {
 	var now uint64
 	var out []bpf.Entry
 	take := func(limit uint64) {
-		ready := s.before(limit)
+		ready := s.entriesBefore(limit)
 		out = append(out, ready...)
 		s.drop(len(ready))
 	}
@@ -31,8 +31,8 @@ func TestSorter(t *testing.T) {
 		}
 		if s.pending = append(s.pending, bpf.Entry{Time: at, At: i}); i%3 == 0 {
 			s.sort()
-			if s.oldest() > i {
-				t.Fatalf("the oldest is %d of %d", s.oldest(), i)
+			if s.lowestPosition() > i {
+				t.Fatalf("the oldest is %d of %d", s.lowestPosition(), i)
 			}
 		}
 		if i%51 == 0 && now > late {
@@ -41,7 +41,7 @@ func TestSorter(t *testing.T) {
 	}
 	s.sort()
 	take(^uint64(0))
-	if len(out) != n || s.oldest() != ^uint64(0) {
+	if len(out) != n || s.lowestPosition() != ^uint64(0) {
 		t.Fatalf("%d records came out of %d", len(out), n)
 	}
 	for i := 1; i < n; i++ {

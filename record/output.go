@@ -14,13 +14,13 @@ import (
 
 // traceFile is a trace file being written. Each Write is one frame.
 type traceFile struct {
-	file   *os.File
-	name   string        // for messages
-	path   string        // empty for stdout and /dev/null, which cannot be truncated or removed
-	good   int64         // bytes in complete frames
-	events func() uint64 // returns the number of events in all frames so far, the one being written included
-	kept   uint64        // events in complete frames
-	queue  *frameQueue   // its goroutine writes the frames, and owns good and kept until it is closed; nil: frames are written directly
+	file        *os.File
+	name        string        // for messages
+	path        string        // empty for stdout and /dev/null, which cannot be truncated or removed
+	wholeBytes  int64         // bytes in complete frames
+	countEvents func() uint64 // returns the number of events in all frames so far, the one being written included
+	wholeEvents uint64        // events in complete frames
+	queue       *frameQueue   // its goroutine writes the frames and owns wholeBytes and wholeEvents until closed; nil: none
 }
 
 // ErrTerminal reports that the trace would be written to a terminal.
@@ -30,7 +30,7 @@ var ErrTerminal = errors.New("a trace is binary and stdout is a terminal")
 // that user's own.
 func (c *Config) place(path string) tracefile.Place {
 	p := tracefile.Place{Path: path, Force: c.Force, User: -1}
-	if owner := invoker(os.Getenv); owner != nil {
+	if owner := sudoCaller(os.Getenv); owner != nil {
 		p.User = int(owner.uid)
 	}
 	return p
@@ -61,7 +61,7 @@ func (c *Config) createOutput(path string) (*traceFile, error) {
 		return o, nil
 	}
 	o.path = path
-	if owner := invoker(os.Getenv); owner != nil {
+	if owner := sudoCaller(os.Getenv); owner != nil {
 		if err := f.Chown(int(owner.uid), int(owner.gid)); err != nil {
 			return nil, errors.Join(tracefile.Bare(err), o.remove())
 		}
@@ -77,18 +77,18 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
-// behind makes a goroutine write all later frames, so that reading the ring buffer does not wait for a disk or
+// writeBehind makes a goroutine write all later frames, so that reading the ring buffer does not wait for a disk or
 // for the reader of a pipe. events returns the number of events in all frames so far, the one being written
 // included.
-func (o *traceFile) behind(events func() uint64) {
-	o.events, o.queue = events, newFrameQueue(o.put)
+func (o *traceFile) writeBehind(events func() uint64) {
+	o.countEvents, o.queue = events, newFrameQueue(o.writeFrame)
 }
 
 // Write writes one frame, or queues it. An error of a queued frame is returned by a later Write, or by close.
 func (o *traceFile) Write(frame []byte) (int, error) {
-	write, events := o.put, uint64(0)
+	write, events := o.writeFrame, uint64(0)
 	if o.queue != nil {
-		write, events = o.queue.add, o.events()
+		write, events = o.queue.add, o.countEvents()
 	}
 	if err := write(frame, events); err != nil {
 		return 0, err
@@ -96,16 +96,16 @@ func (o *traceFile) Write(frame []byte) (int, error) {
 	return len(frame), nil
 }
 
-// put writes a frame; events is the number of events up to its end. A frame that was written only in part is
+// writeFrame writes a frame; events is the number of events up to its end. A frame that was written only in part is
 // removed from the file again.
-func (o *traceFile) put(frame []byte, events uint64) error {
+func (o *traceFile) writeFrame(frame []byte, events uint64) error {
 	_, err := o.file.Write(frame)
 	if err == nil {
-		o.good, o.kept = o.good+int64(len(frame)), events
+		o.wholeBytes, o.wholeEvents = o.wholeBytes+int64(len(frame)), events
 		return nil
 	}
 	if o.path != "" {
-		err = errors.Join(tracefile.Bare(err), o.file.Truncate(o.good))
+		err = errors.Join(tracefile.Bare(err), o.file.Truncate(o.wholeBytes))
 	}
 	return tracefile.Bare(err)
 }

@@ -44,7 +44,7 @@ func (c *Config) firstOutput() (string, parts, error) {
 // nextPart ends the current file at a time, in nanoseconds since boot, and begins the next one. After an error
 // the current file is still the one of the session.
 func (s *session) nextPart(old *schema.Writer, at uint64) (*schema.Writer, error) {
-	if err := s.config.makeRoom(); err != nil {
+	if err := s.config.removeOldParts(); err != nil {
 		return nil, err
 	}
 	id := make([]byte, 16)
@@ -53,7 +53,7 @@ func (s *session) nextPart(old *schema.Writer, at uint64) (*schema.Writer, error
 	header.Part++
 	header.RunId, header.StartBootNs = id, at
 	header.StartUnixNs = time.Now().UnixNano() - int64(bpf.Now()) + int64(at)
-	file, trace, err := s.config.begin(tracefile.PartName(s.config.Output, s.parts.number+1), header)
+	file, trace, err := s.config.beginTrace(tracefile.PartName(s.config.Output, s.parts.number+1), header)
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +64,14 @@ func (s *session) nextPart(old *schema.Writer, at uint64) (*schema.Writer, error
 	if err != nil {
 		return nil, errors.Join(err, file.remove())
 	}
-	s.parts = parts{header, s.parts.number + 1, s.parts.events + s.output.kept, s.parts.bytes + s.output.good}
+	s.parts = parts{header, s.parts.number + 1, s.parts.events + s.output.wholeEvents, s.parts.bytes + s.output.wholeBytes}
 	s.output = file
 	return trace, nil
 }
 
-// makeRoom removes the oldest files, so that there are no more than Rotate with the next one. Files that are
+// removeOldParts removes the oldest files, so that there are no more than Rotate with the next one. Files that are
 // not parts of a rotated recording, or that may not be removed, stay and are not counted.
-func (c *Config) makeRoom() error {
+func (c *Config) removeOldParts() error {
 	numbers, err := tracefile.Parts(c.Output)
 	if err != nil {
 		return err

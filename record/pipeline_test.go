@@ -47,20 +47,20 @@ func wordsOfBytes(b []byte) (words []uint64) {
 
 // script is a source that returns prepared turns.
 type script struct {
-	turns    [][]uint64
-	losses   map[int][]*schema.Loss // by number of turns read
-	horizon  uint64                 // returned by every turn, also after the last one unless the current time is later
-	turn     int
-	done     chan struct{} // closed when all turns were read
-	data     []uint64      // all turns so far
-	released uint64
-	behind   []uint64 // records behind one that its program never completes; nil: there is no such record
+	turns      [][]uint64
+	losses     map[int][]*schema.Loss // by number of turns read
+	horizon    uint64                 // returned by every turn, also after the last one unless the current time is later
+	turn       int
+	done       chan struct{} // closed when all turns were read
+	data       []uint64      // all turns so far
+	released   uint64
+	behindBusy []uint64 // records behind one that its program never completes; nil: there is no such record
 }
 
 func (s *script) Wait(time.Time) error { return nil }
 
 func (s *script) Scan(dst []bpf.Entry, _ int) ([]bpf.Entry, uint64, bool) {
-	if s.turn >= len(s.turns) && s.behind != nil {
+	if s.turn >= len(s.turns) && s.behindBusy != nil {
 		return dst, s.horizon, false
 	}
 	if s.turn >= len(s.turns) {
@@ -86,11 +86,11 @@ func (s *script) Record(at uint64) []uint64 {
 	return s.data[at/8+1:][:(uint32(s.data[at/8])+7)/8]
 }
 
-func (s *script) Past() uint64 {
-	if s.behind == nil {
+func (s *script) SkipBusy() uint64 {
+	if s.behindBusy == nil {
 		return 0
 	}
-	s.turns, s.behind = append(s.turns, s.behind), nil
+	s.turns, s.behindBusy = append(s.turns, s.behindBusy), nil
 	return 1
 }
 
@@ -287,7 +287,7 @@ func TestFullRingIsWritten(t *testing.T) {
 	}
 	w := newWriter(s, ring, emptyTrace(t, &out), limits{}, &counters{}, func(uint64) string { return "" })
 	for range turns {
-		w.looked = time.Now().Add(time.Hour)
+		w.lossesRead = time.Now().Add(time.Hour)
 		if _, err := w.turn(time.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -296,7 +296,7 @@ func TestFullRingIsWritten(t *testing.T) {
 		}
 	}
 	s.horizon = 1 << 40
-	w.end()
+	w.writeRest()
 	if n := w.trace.Events(); n != turns*each {
 		t.Errorf("%d events", n)
 	}
@@ -330,7 +330,7 @@ func TestWriterWaits(t *testing.T) {
 	w := newWriter(s, 1<<20, trace, limits{}, &counters{}, func(uint64) string { return "" })
 	turn := func(settled uint64) {
 		t.Helper()
-		w.looked, w.settled, w.flushed = time.Now().Add(time.Hour), settled, time.Time{}
+		w.lossesRead, w.lossesKnown, w.flushed = time.Now().Add(time.Hour), settled, time.Time{}
 		if _, err := w.turn(time.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -355,7 +355,7 @@ func TestWriterWaits(t *testing.T) {
 func TestWriterEndsPastBusyRecord(t *testing.T) {
 	const at = 5e9
 	var out bytes.Buffer
-	s := &script{turns: [][]uint64{raw(at, 1, "a")}, horizon: at + 2*clockSlack, behind: raw(at+3*clockSlack, 2, "b")}
+	s := &script{turns: [][]uint64{raw(at, 1, "a")}, horizon: at + 2*clockSlack, behindBusy: raw(at+3*clockSlack, 2, "b")}
 	if _, err := recordScript(t, s, limits{}, &out); err != nil {
 		t.Fatal(err)
 	}
@@ -369,12 +369,12 @@ func TestLossAheadOfFrames(t *testing.T) {
 	s := &script{turns: [][]uint64{raw(at, 1, "a"), raw(at+10, 1, "b"), raw(at+20, 1, "c")}, horizon: at + lag}
 	w := newWriter(s, 1<<20, emptyTrace(t, &out), limits{}, &counters{}, func(uint64) string { return "" })
 	for range 3 {
-		w.looked, w.flushed = time.Now().Add(time.Hour), time.Time{}
+		w.lossesRead, w.flushed = time.Now().Add(time.Hour), time.Time{}
 		if _, err := w.turn(time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.lost([]*schema.Loss{{Cause: schema.LossRingBuffer, Count: 7, FirstNs: at + 5, LastNs: at + 9}})
+	w.takeLosses([]*schema.Loss{{Cause: schema.LossRingBuffer, Count: 7, FirstNs: at + 5, LastNs: at + 9}})
 	if err := w.close(&schema.Footer{EndedBy: "test"}); err != nil {
 		t.Fatal(err)
 	}

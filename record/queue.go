@@ -17,15 +17,15 @@ type frameQueue struct {
 
 	mutex   sync.Mutex
 	changed sync.Cond
-	frames  []queued
+	frames  []queuedFrame
 	spare   [][]byte
 	bytes   int
 	closing bool
 	err     error // first error of write; nothing is written after it
 }
 
-// queued is a frame and the number of events up to its end.
-type queued struct {
+// queuedFrame is a frame and the number of events up to its end.
+type queuedFrame struct {
 	frame  []byte
 	events uint64
 }
@@ -51,7 +51,7 @@ func (q *frameQueue) add(frame []byte, events uint64) error {
 	if n := len(q.spare); n > 0 {
 		own, q.spare = q.spare[n-1], q.spare[:n-1]
 	}
-	q.frames = append(q.frames, queued{append(own[:0], frame...), events})
+	q.frames = append(q.frames, queuedFrame{append(own[:0], frame...), events})
 	q.bytes += len(frame)
 	q.changed.Broadcast()
 	return nil

@@ -13,27 +13,27 @@ import (
 
 // rotation is a writer's state for going from one file to the next. Times are in nanoseconds since boot.
 type rotation struct {
-	next   func(old *schema.Writer, at uint64) (*schema.Writer, error) // ends old and begins the next file; nil: one file only
-	begun  uint64                                                      // start of the current file
-	known  uint64                                                      // losses from before this time are known; no file ends later
-	last   uint64                                                      // time of the last event written
-	events uint64                                                      // in the files before the current one
-	bytes  int64                                                       // size of the files before it
-	losses []*schema.Loss                                              // losses whose windows may reach into the next file
-	err    error                                                       // why there is no next file; the current one is complete
+	next    func(old *schema.Writer, at uint64) (*schema.Writer, error) // ends old and begins the next file; nil: one file only
+	start   uint64                                                      // start of the current file
+	settled uint64                                                      // losses from before this time are known; no file ends later
+	last    uint64                                                      // time of the last event written
+	events  uint64                                                      // in the files before the current one
+	bytes   int64                                                       // size of the files before it
+	losses  []*schema.Loss                                              // losses whose windows may reach into the next file
+	err     error                                                       // why there is no next file; the current one is complete
 }
 
-// rotates makes the limits apply to each file instead of the recording. next begins the next file, span is the
+// setRotation makes the limits apply to each file instead of the recording. next begins the next file, span is the
 // longest time that a file covers, 0 for no limit, and begun is when the first file begins, in nanoseconds
 // since boot.
-func (w *writer) rotates(next func(*schema.Writer, uint64) (*schema.Writer, error), span time.Duration, begun uint64) {
-	w.rotation.next, w.rotation.begun = next, begun
+func (w *writer) setRotation(next func(*schema.Writer, uint64) (*schema.Writer, error), span time.Duration, begun uint64) {
+	w.rotation.next, w.rotation.start = next, begun
 	w.limits.span = uint64(span)
 }
 
-// lost keeps a loss that may affect later files. A slot of the counters reports one window after another, and
+// keepLoss keeps a loss that may affect later files. A slot of the counters reports one window after another, and
 // each is kept, except that losses whose window has no end are merged into one for each cause.
-func (r *rotation) lost(l *schema.Loss) {
+func (r *rotation) keepLoss(l *schema.Loss) {
 	if r.next == nil || l.Cause == schema.LossUnreadableName || l.Cause == schema.LossUnwatched {
 		return // these losses are marked on the events themselves
 	}
@@ -46,8 +46,8 @@ func (r *rotation) lost(l *schema.Loss) {
 	r.losses = append(r.losses, &schema.Loss{Cause: l.Cause, Role: l.Role, Cpu: l.Cpu, Count: l.Count, FirstNs: l.FirstNs, LastNs: l.LastNs})
 }
 
-// pass forgets the losses whose windows end before now, in nanoseconds since boot.
-func (r *rotation) pass(now uint64) {
+// forgetEndedLosses forgets the losses whose windows end before now, in nanoseconds since boot.
+func (r *rotation) forgetEndedLosses(now uint64) {
 	r.losses = slices.DeleteFunc(r.losses, func(l *schema.Loss) bool { return !l.Cause.Endless() && l.LastNs < now })
 }
 
@@ -56,11 +56,11 @@ func (w *writer) rotateIdle(now uint64) {
 	if w.rotation.next != nil && w.timeOver(now) {
 		w.rotate(now)
 	}
-	w.rotation.pass(now)
+	w.rotation.forgetEndedLosses(now)
 }
 
 func (w *writer) timeOver(now uint64) bool {
-	return w.limits.span > 0 && now >= w.rotation.begun+w.limits.span
+	return w.limits.span > 0 && now >= w.rotation.start+w.limits.span
 }
 
 // rotate begins the next file if the current one has reached a limit; now is the time of the next event. If no
@@ -68,11 +68,11 @@ func (w *writer) timeOver(now uint64) bool {
 func (w *writer) rotate(now uint64) {
 	at := now
 	switch r := &w.rotation; {
-	case w.stopped, now > r.known:
+	case w.stopped, now > r.settled:
 		return
 	case w.timeOver(now):
-		at = max(now-(now-r.begun)%w.limits.span, min(now, r.last))
-	case !w.reached() || w.trace.Events() == 0:
+		at = max(now-(now-r.start)%w.limits.span, min(now, r.last))
+	case !w.limitReached() || w.trace.Events() == 0:
 		return
 	}
 	w.writeNotes(at)
@@ -85,9 +85,9 @@ func (w *writer) rotate(now uint64) {
 	}
 	w.rotation.events += old.Events()
 	w.rotation.bytes += old.Bytes()
-	trace.Hold(inFront)
-	w.trace, w.rotation.begun = trace, at
-	w.rotation.pass(at)
+	trace.Hold(runWithPriority)
+	w.trace, w.rotation.start = trace, at
+	w.rotation.forgetEndedLosses(at)
 	for _, l := range w.rotation.losses {
 		if l.FirstNs < at {
 			w.fail(trace.Loss(&schema.Loss{Cause: l.Cause, Role: l.Role, Cpu: l.Cpu, Count: l.Count, FirstNs: at, LastNs: max(at, l.LastNs)}))

@@ -36,37 +36,37 @@ func newRotating(t *testing.T, c Config) *rotating {
 	h.RecordingId = h.RunId
 	s := &session{config: &c, parts: parts}
 	var trace *schema.Writer
-	if s.output, trace, err = c.begin(path, h); err != nil {
+	if s.output, trace, err = c.beginTrace(path, h); err != nil {
 		t.Fatal(err)
 	}
 	s.parts.header = h
 	r := &rotating{s, t, &script{}}
 	s.writer = newWriter(r.from, 1<<20, trace, limits{events: c.MaxEvents, bytes: c.MaxBytes}, &s.counters, func(uint64) string { return "" })
-	s.writer.rotates(s.nextPart, c.Duration, h.StartBootNs)
+	s.writer.setRotation(s.nextPart, c.Duration, h.StartBootNs)
 	return r
 }
 
-// events records events at the given times and takes a turn after which everything up to the last is known.
-func (r *rotating) events(times ...uint64) {
+// recordEvents records events at the given times and takes a turn after which everything up to the last is known.
+func (r *rotating) recordEvents(times ...uint64) {
 	var b []uint64
 	for _, at := range times {
 		b = append(b, raw(at, 1, fmt.Sprint(at))...)
 	}
-	r.idle(times[len(times)-1]+1, b)
+	r.takeTurn(times[len(times)-1]+1, b)
 }
 
-// idle takes a turn with these records and losses, after which everything before now is known.
-func (r *rotating) idle(now uint64, records []uint64, losses ...*schema.Loss) {
+// takeTurn takes a turn with these records and losses, after which everything before now is known.
+func (r *rotating) takeTurn(now uint64, records []uint64, losses ...*schema.Loss) {
 	r.from.turns, r.from.horizon = append(r.from.turns, records), now+clockSlack
-	r.writer.looked, r.writer.settled = time.Now().Add(time.Hour), now+uint64(bpf.Lag)
-	r.writer.lost(losses)
+	r.writer.lossesRead, r.writer.lossesKnown = time.Now().Add(time.Hour), now+uint64(bpf.Lag)
+	r.writer.takeLosses(losses)
 	if _, err := r.writer.turn(time.Now()); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 func (r *rotating) end() error {
-	r.writer.end()
+	r.writer.writeRest()
 	return r.finish(&schema.Footer{EndNs: 1 << 40, EndedBy: "interrupt"})
 }
 
@@ -92,13 +92,13 @@ func files(t *testing.T, dir string) []string {
 func TestRotateByEvents(t *testing.T) {
 	dir := t.TempDir()
 	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), MaxEvents: 2, Rotate: 3})
-	r.events(1001, 1002, 1003, 1004, 1005, 1006, 1007)
+	r.recordEvents(1001, 1002, 1003, 1004, 1005, 1006, 1007)
 	if err := r.end(); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, files(t, dir), []string{"run.000002.pb: 1003, 1004, end 2 0", "run.000003.pb: 1005, 1006, end 2 0", "run.000004.pb: 1007, end 1 0"})
-	if r.parts.events+r.output.kept != 7 || r.counters.events.Load() != 7 {
-		t.Errorf("%d events counted, and %d shown", r.parts.events+r.output.kept, r.counters.events.Load())
+	if r.parts.events+r.output.wholeEvents != 7 || r.counters.events.Load() != 7 {
+		t.Errorf("%d events counted, and %d shown", r.parts.events+r.output.wholeEvents, r.counters.events.Load())
 	}
 }
 
@@ -106,7 +106,7 @@ func TestRotateByEvents(t *testing.T) {
 func TestRotateWaitsForLosses(t *testing.T) {
 	dir := t.TempDir()
 	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), Duration: 100, Rotate: 9})
-	r.writer.room = 100
+	r.writer.maxWaiting = 100
 	r.from.horizon = 1 << 30
 	full := func(settled uint64, times ...uint64) {
 		t.Helper()
@@ -115,7 +115,7 @@ func TestRotateWaitsForLosses(t *testing.T) {
 			b = append(b, raw(at, 1, fmt.Sprint(at))...)
 		}
 		r.from.turns = append(r.from.turns, b)
-		r.writer.looked, r.writer.settled = time.Now().Add(time.Hour), settled+uint64(bpf.Lag)
+		r.writer.lossesRead, r.writer.lossesKnown = time.Now().Add(time.Hour), settled+uint64(bpf.Lag)
 		if _, err := r.writer.turn(time.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestRotateWaitsForLosses(t *testing.T) {
 func TestRotateHeaders(t *testing.T) {
 	dir := t.TempDir()
 	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), MaxEvents: 1, Rotate: 9})
-	r.events(1001, 1005, 1009)
+	r.recordEvents(1001, 1005, 1009)
 	if err := r.end(); err != nil {
 		t.Fatal(err)
 	}
@@ -160,15 +160,15 @@ func TestRotateHeaders(t *testing.T) {
 func TestRotateByTime(t *testing.T) {
 	dir := t.TempDir()
 	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), Duration: 100, Rotate: 9})
-	r.events(1001, 1099, 1100)
-	r.idle(1250, nil)
-	r.events(1990)
+	r.recordEvents(1001, 1099, 1100)
+	r.takeTurn(1250, nil)
+	r.recordEvents(1990)
 	if err := r.end(); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, files(t, dir), []string{"run.000001.pb: 1001, 1099, end 2 0", "run.000002.pb: 1100, end 1 0", "run.000003.pb: end 0 0", "run.000004.pb: 1990, end 1 0"})
-	if r.writer.rotation.begun != 1900 {
-		t.Errorf("the last begins at %d", r.writer.rotation.begun)
+	if r.writer.rotation.start != 1900 {
+		t.Errorf("the last begins at %d", r.writer.rotation.start)
 	}
 }
 
@@ -179,8 +179,8 @@ func TestRotateLosses(t *testing.T) {
 	ring := func(count, first, last uint64) *schema.Loss {
 		return &schema.Loss{Cause: schema.LossRingBuffer, Role: schema.RoleKill, Count: count, FirstNs: first, LastNs: last}
 	}
-	r.idle(1001, nil, ring(1, 1001, 1001), ring(7, 1002, 1004), &schema.Loss{Cause: schema.LossWatchOverflow, Count: 2, FirstNs: 1004, LastNs: 1004})
-	r.events(1001, 1003, 1004, 1005, 1006)
+	r.takeTurn(1001, nil, ring(1, 1001, 1001), ring(7, 1002, 1004), &schema.Loss{Cause: schema.LossWatchOverflow, Count: 2, FirstNs: 1004, LastNs: 1004})
+	r.recordEvents(1001, 1003, 1004, 1005, 1006)
 	if err := r.end(); err != nil {
 		t.Fatal(err)
 	}
@@ -197,19 +197,19 @@ func TestRotateKeepsOthers(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	r := newRotating(t, Config{Output: path("run.pb"), MaxEvents: 1, Rotate: 2})
-	r.events(1001, 1002)
+	r.recordEvents(1001, 1002)
 	if err := r.end(); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(os.WriteFile(path("run.000003.pb"), []byte("notes"), 0o600), os.Symlink("run.000002.pb", path("run.000004.pb"))); err != nil {
 		t.Fatal(err)
 	}
-	o, trace, err := (&Config{}).begin(path("run.000005.pb"), &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
+	o, trace, err := (&Config{}).beginTrace(path("run.000005.pb"), &schema.Header{Kernel: &schema.Kernel{}, Layout: &schema.Layout{}, RunId: make([]byte, 16)})
 	if err != nil || trace.Close(&schema.Footer{}) != nil || o.close() != nil {
 		t.Fatal(err)
 	}
 	r = newRotating(t, Config{Output: path("run.pb"), MaxEvents: 1, Rotate: 2})
-	r.events(1001, 1002, 1003)
+	r.recordEvents(1001, 1002, 1003)
 	if err := r.end(); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestRotateNoRoom(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "run.000004.pb"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r.events(1001, 1002, 1003)
+	r.recordEvents(1001, 1002, 1003)
 	select {
 	case <-r.writer.full:
 	default:
@@ -260,7 +260,7 @@ func TestRotateSize(t *testing.T) {
 			at += 1 + at*at%977
 			times[i] = at
 		}
-		r.events(times...)
+		r.recordEvents(times...)
 	}
 	if err := r.end(); err != nil {
 		t.Fatal(err)

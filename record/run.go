@@ -26,22 +26,22 @@ import (
 
 // Result describes a finished recording.
 type Result struct {
-	Events     uint64
-	Lost       uint64 // events that are not in the file
-	Unreadable uint64 // events in the file whose name could not be read
-	Bytes      int64  // size of the file, or of all files with Config.Rotate
-	Output     string // path of the file, or of the last one
-	Files      int    // number of files written with Config.Rotate, including those removed since; otherwise 0
-	EndedBy    string // as in schema.Footer
-	ExitCode   int    // exit code of the command, or of the first workload that failed
-	Left       int    // number of processes started by the command that still run
+	Events       uint64
+	Lost         uint64 // events that are not in the file
+	Unreadable   uint64 // events in the file whose name could not be read
+	Bytes        int64  // size of the file, or of all files with Config.Rotate
+	Output       string // path of the file, or of the last one
+	Files        int    // number of files written with Config.Rotate, including those removed since; otherwise 0
+	EndedBy      string // as in schema.Footer
+	ExitCode     int    // exit code of the command, or of the first workload that failed
+	StillRunning int    // number of processes started by the command that still run
 }
 
 // Values of GOGC. Attaching allocates ten times as much as it keeps, and recording allocates next to nothing.
 // While the garbage collector marks, at the priority of the recorded tasks, the recorder's threads wait for
 // it; on a single CPU events are lost that way.
 const (
-	gogc          = 400 // while attaching
+	gogcAttaching = 400 // while attaching
 	gogcRecording = 100 // while recording, whose memory, some 8 MB, is allocated before it begins
 )
 
@@ -50,14 +50,14 @@ var ErrNoTarget = errors.New("nothing to record: no command, workload or target"
 
 // session is a recording in progress.
 type session struct {
-	config   *Config
-	probes   *bpf.Session
-	output   *traceFile
-	signals  <-chan os.Signal // signals that end a recording, received from its very beginning
-	writer   *writer
-	counters counters
-	left     int // as in Result
-	parts    parts
+	config       *Config
+	probes       *bpf.Session
+	output       *traceFile
+	signals      <-chan os.Signal // signals that end a recording, received from its very beginning
+	writer       *writer
+	counters     counters
+	stillRunning int // as in Result
+	parts        parts
 }
 
 // Run makes a recording and returns when it has ended. The error may be a *CommandError (the command could not
@@ -65,7 +65,7 @@ type session struct {
 // The result is valid also with an error, except that it is zero if the error came before the file was
 // created.
 func Run(ctx context.Context, c Config) (Result, error) {
-	signals := endings()
+	signals := endSignals()
 	defer signal.Stop(signals)
 	job, err := newJob(&c)
 	if err != nil {
@@ -78,7 +78,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, &tracefile.LostError{Path: output, Err: err}
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(gogc))
+	defer debug.SetGCPercent(debug.SetGCPercent(gogcAttaching))
 	bpf.RemoveLeftovers()
 	// Some Go releases start a child once, to find out whether pidfds work. That must not happen while recording.
 	_, _ = os.FindProcess(os.Getpid())
@@ -93,8 +93,8 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	return s.record(ctx, job)
 }
 
-// endings returns a channel on which the signals that end a recording arrive.
-func endings() chan os.Signal {
+// endSignals returns a channel on which the signals that end a recording arrive.
+func endSignals() chan os.Signal {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 	return signals
@@ -109,24 +109,24 @@ func (s *session) create(output string) error {
 	runtime.GC() // so that memory needed from now on comes from pages already touched while attaching
 	debug.SetGCPercent(gogcRecording)
 	var trace *schema.Writer
-	if s.output, trace, err = s.config.begin(output, header); err != nil {
+	if s.output, trace, err = s.config.beginTrace(output, header); err != nil {
 		return &tracefile.LostError{Path: output, Err: err}
 	}
 	s.writer = newWriter(s.probes, header.RingBufferBytes, trace, limits{events: s.config.MaxEvents, bytes: s.config.MaxBytes}, &s.counters, s.probes.FilesystemType)
 	if s.config.Rotate > 0 {
 		s.parts.header = header
-		s.writer.rotates(s.nextPart, s.config.Duration, header.StartBootNs)
+		s.writer.setRotation(s.nextPart, s.config.Duration, header.StartBootNs)
 	}
-	if err := s.probes.Map(s.waits()); err != nil {
+	if err := s.probes.Map(s.keepWaiting()); err != nil {
 		return errors.Join(err, s.output.remove())
 	}
 	return nil
 }
 
-// waits returns the function that bpf.Session.Map calls while the probes of an earlier recording leave the
+// keepWaiting returns the function that bpf.Session.Map calls while the probes of an earlier recording leave the
 // kernel. It reports whether to go on waiting, that is, whether no signal has come, and tells the user if the
 // wait takes more than a second.
-func (s *session) waits() func() bool {
+func (s *session) keepWaiting() func() bool {
 	began, said := time.Now(), false
 	return func() bool {
 		if !said && time.Since(began) > time.Second && s.config.Stderr != nil {
@@ -137,8 +137,8 @@ func (s *session) waits() func() bool {
 	}
 }
 
-// begin creates a file and writes its header.
-func (c *Config) begin(output string, header *schema.Header) (*traceFile, *schema.Writer, error) {
+// beginTrace creates a file and writes its header.
+func (c *Config) beginTrace(output string, header *schema.Header) (*traceFile, *schema.Writer, error) {
 	o, err := c.createOutput(output)
 	if err != nil {
 		return nil, nil, err
@@ -147,26 +147,26 @@ func (c *Config) begin(output string, header *schema.Header) (*traceFile, *schem
 	if err != nil {
 		return nil, nil, errors.Join(err, o.remove())
 	}
-	o.behind(trace.Written)
+	o.writeBehind(trace.Written)
 	return o, trace, nil
 }
 
 // record enables the probes, runs the job, disables the probes, and completes the file.
 func (s *session) record(ctx context.Context, job job) (Result, error) {
 	stop, written := make(chan struct{}), make(chan error, 1)
-	go func() { goFirst(); written <- s.writer.run(stop) }()
+	go func() { raisePriority(); written <- s.writer.run(stop) }()
 	var footer schema.Footer
 	err := s.probes.Enable()
 	if err == nil {
-		err = s.during(ctx, job, &footer)
+		err = s.runJob(ctx, job, &footer)
 	}
 	close(stop)
 	err = errors.Join(err, <-written)
-	err = errors.Join(err, s.finish(&footer), s.detach(), s.config.clean())
+	err = errors.Join(err, s.finish(&footer), s.detach(), s.config.removeWorkloadFiles())
 	return Result{
-		Events: s.parts.events + s.output.kept, Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),
-		Bytes: s.parts.bytes + s.output.good, Output: s.output.name, Files: int(s.parts.header.GetPart()),
-		EndedBy: footer.EndedBy, ExitCode: int(footer.ExitCode), Left: s.left,
+		Events: s.parts.events + s.output.wholeEvents, Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),
+		Bytes: s.parts.bytes + s.output.wholeBytes, Output: s.output.name, Files: int(s.parts.header.GetPart()),
+		EndedBy: footer.EndedBy, ExitCode: int(footer.ExitCode), StillRunning: s.stillRunning,
 	}, err
 }
 
@@ -180,15 +180,15 @@ func (s *session) finish(footer *schema.Footer) error {
 		err = closeErr
 	}
 	if err != nil {
-		return &tracefile.LostError{Path: s.output.name, Kept: s.parts.events + s.output.kept, Err: err}
+		return &tracefile.LostError{Path: s.output.name, Kept: s.parts.events + s.output.wholeEvents, Err: err}
 	}
 	return nil
 }
 
-// during runs the job, shows the status line meanwhile, and fills in the footer. When the writer has reached a
+// runJob runs the job, shows the status line meanwhile, and fills in the footer. When the writer has reached a
 // limit or the time is over, it disables the probes: the recording has then ended, although the command runs
 // on, at full speed.
-func (s *session) during(ctx context.Context, job job, footer *schema.Footer) error {
+func (s *session) runJob(ctx context.Context, job job, footer *schema.Footer) error {
 	stop := make(chan struct{})
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
@@ -206,9 +206,9 @@ func (s *session) during(ctx context.Context, job job, footer *schema.Footer) er
 		defer close(ended)
 		select {
 		case <-s.writer.full:
-			end = s.blind("limit")
+			end = s.disable("limit")
 		case <-over:
-			end = s.blind("duration")
+			end = s.disable("duration")
 		case <-stop:
 		}
 	})
@@ -217,20 +217,20 @@ func (s *session) during(ctx context.Context, job job, footer *schema.Footer) er
 	select {
 	case <-ended:
 	default:
-		end = s.blind(endedBy)
+		end = s.disable(endedBy)
 	}
-	footer.EndedBy, footer.EndNs = end.by, end.at
+	footer.EndedBy, footer.EndNs = end.reason, end.at
 	return errors.Join(err, end.err)
 }
 
 // ending is when and why the probes were disabled.
 type ending struct {
-	by  string
-	at  uint64 // nanoseconds since boot
-	err error
+	reason string
+	at     uint64 // nanoseconds since boot
+	err    error
 }
 
-func (s *session) blind(by string) ending {
+func (s *session) disable(by string) ending {
 	err := s.probes.Disable()
 	return ending{by, bpf.Now(), err}
 }
@@ -248,7 +248,7 @@ func newJob(c *Config) (job, error) {
 			return nil, err
 		}
 		return func(_ context.Context, s *session, _ <-chan struct{}) (string, int, error) {
-			return s.command(cmd)
+			return s.recordCommand(cmd)
 		}, nil
 	case len(c.Workloads) > 0:
 		list, absent, err := workload.Select(c.Workloads)
@@ -262,16 +262,16 @@ func newJob(c *Config) (job, error) {
 			fmt.Fprintln(c.Stderr, "dtrec: "+remark)
 		}
 		return func(_ context.Context, s *session, _ <-chan struct{}) (string, int, error) {
-			return s.workloads(list)
+			return s.recordWorkloads(list)
 		}, nil
 	case !c.Targets.empty():
-		return wait, nil
+		return waitForEnd, nil
 	default:
 		return nil, ErrNoTarget
 	}
 }
 
-func (s *session) command(cmd *exec.Cmd) (string, int, error) {
+func (s *session) recordCommand(cmd *exec.Cmd) (string, int, error) {
 	select {
 	case sig := <-s.signals: // received before the command was started, so it cannot be passed on
 		return "interrupt", exitSignal + int(sig.(syscall.Signal)), nil
@@ -286,14 +286,14 @@ func (s *session) command(cmd *exec.Cmd) (string, int, error) {
 	}
 	program.Pid = s.probes.Started(int(program.Pid))
 	s.writer.programs <- program
-	s.left = s.running()
+	s.stillRunning = s.countRunning()
 	return "command", int(program.ExitCode), nil
 }
 
-// running counts the processes that the command has left running. It returns 0 if other processes are recorded
+// countRunning counts the processes that the command has left running. It returns 0 if other processes are recorded
 // as well, because it is not known whose descendants the remaining ones are. The number is only for the user,
 // so an error of the list is ignored.
-func (s *session) running() (n int) {
+func (s *session) countRunning() (n int) {
 	if len(s.config.Targets.PIDs) > 0 {
 		return 0
 	}
@@ -306,7 +306,7 @@ func (s *session) running() (n int) {
 	return n
 }
 
-func (s *session) workloads(list []workload.Program) (by string, code int, err error) {
+func (s *session) recordWorkloads(list []workload.Program) (by string, code int, err error) {
 	if err := s.dropPrivileges(); err != nil {
 		return "trouble", 0, err
 	}
@@ -326,8 +326,8 @@ func (s *session) workloads(list []workload.Program) (by string, code int, err e
 	return "command", code, nil
 }
 
-// wait is the job without a command: it ends by a signal, or when the recording has ended.
-func wait(ctx context.Context, s *session, ended <-chan struct{}) (string, int, error) {
+// waitForEnd is the job without a command: it ends by a signal, or when the recording has ended.
+func waitForEnd(ctx context.Context, s *session, ended <-chan struct{}) (string, int, error) {
 	if err := s.dropPrivileges(); err != nil {
 		return "trouble", 0, err
 	}

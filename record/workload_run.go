@@ -47,9 +47,9 @@ func runWorkload(s *session, p *workload.Program) (*schema.Program, error) {
 	return program, nil
 }
 
-// clean removes the files that the workloads left. It must run after the recording, or else the trace would
+// removeWorkloadFiles removes the files that the workloads left. It must run after the recording, or else the trace would
 // contain it.
-func (c *Config) clean() error {
+func (c *Config) removeWorkloadFiles() error {
 	list, _, err := workload.Select(c.Workloads)
 	if err != nil {
 		return err

@@ -64,27 +64,27 @@ type writer struct {
 	full     chan struct{} // closed when a limit is reached or writing has failed
 	rotation rotation
 
-	sorter   sorter
-	room     uint64    // most bytes of the ring buffer that may be taken by records waiting for earlier ones to arrive
-	newest   uint64    // ring buffer position of the last record scanned
-	horizon  uint64    // everything before this time, nanoseconds since boot, has been read
-	settled  uint64    // losses from before this time less bpf.Lag are known, nanoseconds since boot
-	looked   time.Time // when the losses were last read
-	sender   *schema.Sender
-	notes    []note
-	programs chan *schema.Program // programs that have exited, sent by the goroutine that ran them
-	flushed  time.Time            // when a frame was last ended
-	dropped  schema.Loss          // events after a limit; Count is 0 if there are none
-	stopped  bool                 // full is closed
-	err      error                // first error of the file
+	sorter      sorter
+	maxWaiting  uint64    // most bytes of the ring buffer that may be taken by records waiting for earlier ones to arrive
+	newest      uint64    // ring buffer position of the last record scanned
+	horizon     uint64    // everything before this time, nanoseconds since boot, has been read
+	lossesKnown uint64    // losses from before this time less bpf.Lag are known, nanoseconds since boot
+	lossesRead  time.Time // when the losses were last read
+	sender      *schema.Sender
+	notes       []note
+	programs    chan *schema.Program // programs that have exited, sent by the goroutine that ran them
+	flushed     time.Time            // when a frame was last ended
+	dropped     schema.Loss          // events after a limit; Count is 0 if there are none
+	stopped     bool                 // full is closed
+	err         error                // first error of the file
 }
 
 // newWriter returns a writer of the records of a source whose ring buffer has this many bytes. typeOf returns the
 // name of the struct file_system_type at an address.
 func newWriter(from source, ring uint64, trace *schema.Writer, l limits, c *counters, typeOf func(uint64) string) *writer {
-	trace.Hold(inFront)
+	trace.Hold(runWithPriority)
 	return &writer{
-		source: from, room: ring / 2, trace: trace, limits: l, counters: c, full: make(chan struct{}),
+		source: from, maxWaiting: ring / 2, trace: trace, limits: l, counters: c, full: make(chan struct{}),
 		sender: schema.NewSender(typeOf, bpf.CgroupPaths()), programs: make(chan *schema.Program, 16), flushed: time.Now(),
 	}
 }
@@ -93,12 +93,12 @@ func newWriter(from source, ring uint64, trace *schema.Writer, l limits, c *coun
 // can affect. more reports whether records in order are left. In a rotated recording even the events wait
 // until the losses are known, because no loss can be added to a file once it has ended.
 func (w *writer) write() (more bool) {
-	limit, settled := w.horizon, w.settled-min(w.settled, uint64(bpf.Lag))
-	if w.rotation.known = settled; w.rotation.next != nil {
+	limit, settled := w.horizon, w.lossesKnown-min(w.lossesKnown, uint64(bpf.Lag))
+	if w.rotation.settled = settled; w.rotation.next != nil {
 		limit = min(limit, settled)
 	}
-	if oldest := w.sorter.oldest(); w.newest > oldest && w.newest-oldest > w.room {
-		limit = max(limit, w.sorter.half()) // the programs need room for new records, even if some of these then come out of order
+	if oldest := w.sorter.lowestPosition(); w.newest > oldest && w.newest-oldest > w.maxWaiting {
+		limit = max(limit, w.sorter.median()) // the programs need room for new records, even if some of these then come out of order
 	}
 	if more = w.writeAll(limit); !more {
 		w.rotateIdle(limit)
@@ -114,9 +114,9 @@ func (w *writer) write() (more bool) {
 	return more
 }
 
-// end writes everything that is left.
-func (w *writer) end() {
-	w.rotation.known = math.MaxUint64
+// writeRest writes everything that is left.
+func (w *writer) writeRest() {
+	w.rotation.settled = math.MaxUint64
 	w.takePrograms()
 	for w.writeAll(math.MaxUint64) {
 	}
@@ -139,9 +139,9 @@ func (w *writer) close(f *schema.Footer) error {
 	return w.err
 }
 
-// lost counts losses and writes them to the trace. In a rotated recording they become notes, and are kept for the
+// takeLosses counts losses and writes them to the trace. In a rotated recording they become notes, and are kept for the
 // next files.
-func (w *writer) lost(losses []*schema.Loss) {
+func (w *writer) takeLosses(losses []*schema.Loss) {
 	for _, l := range losses {
 		if l.Cause == schema.LossUnreadableName {
 			w.counters.unreadable.Add(l.Count)
@@ -154,8 +154,8 @@ func (w *writer) lost(losses []*schema.Loss) {
 			}
 			continue
 		}
-		w.note(l.FirstNs, func(t *schema.Writer) error { return t.Loss(l) })
-		w.rotation.lost(l)
+		w.addNote(l.FirstNs, func(t *schema.Writer) error { return t.Loss(l) })
+		w.rotation.keepLoss(l)
 	}
 }
 
@@ -163,14 +163,14 @@ func (w *writer) takePrograms() {
 	for {
 		select {
 		case p := <-w.programs:
-			w.note(p.EndNs, func(t *schema.Writer) error { return t.Program(p) })
+			w.addNote(p.EndNs, func(t *schema.Writer) error { return t.Program(p) })
 		default:
 			return
 		}
 	}
 }
 
-func (w *writer) note(at uint64, write func(*schema.Writer) error) {
+func (w *writer) addNote(at uint64, write func(*schema.Writer) error) {
 	w.notes = append(w.notes, note{at, write})
 	slices.SortStableFunc(w.notes, func(a, b note) int { return cmp.Compare(a.at, b.at) })
 }
@@ -178,7 +178,7 @@ func (w *writer) note(at uint64, write func(*schema.Writer) error) {
 // writeAll writes the events before limit, at most maxWrite of them, and the notes before those events. more
 // reports whether events before limit are left.
 func (w *writer) writeAll(limit uint64) (more bool) {
-	entries := w.sorter.before(limit)
+	entries := w.sorter.entriesBefore(limit)
 	if more = len(entries) > maxWrite; more {
 		entries = entries[:maxWrite]
 	}
@@ -192,7 +192,7 @@ func (w *writer) writeAll(limit uint64) (more bool) {
 		if len(w.notes) > 0 {
 			w.writeNotes(e.Time)
 		}
-		if w.stopped || limited && w.rotation.next == nil && w.reached() {
+		if w.stopped || limited && w.rotation.next == nil && w.limitReached() {
 			w.drop(e.Time)
 			continue
 		}
@@ -204,7 +204,7 @@ func (w *writer) writeAll(limit uint64) (more bool) {
 		}
 	}
 	w.sorter.drop(len(entries))
-	w.source.Release(w.sorter.oldest())
+	w.source.Release(w.sorter.lowestPosition())
 	w.counters.events.Store(w.rotation.events + w.trace.Events())
 	return more
 }
@@ -219,7 +219,7 @@ func (w *writer) writeNotes(t uint64) {
 	}
 }
 
-func (w *writer) reached() bool {
+func (w *writer) limitReached() bool {
 	return w.limits.events > 0 && w.trace.Events() >= w.limits.events ||
 		w.limits.bytes > 0 && w.trace.Size() >= w.limits.bytes
 }

@@ -225,8 +225,8 @@ func summarize(cmd *cobra.Command, c *record.Config, r record.Result) {
 	if r.Unreadable > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the names of %s events could not be read\n", record.Count(r.Unreadable))
 	}
-	if r.Left > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the recording ended with the command; started by it and running on: %s\n", processes(r.Left))
+	if r.StillRunning > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the recording ended with the command; started by it and running on: %s\n", processes(r.StillRunning))
 	}
 	if r.EndedBy == "limit" || r.EndedBy == "duration" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the recording ended by its %s\n", r.EndedBy)
