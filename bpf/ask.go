@@ -21,7 +21,7 @@ import (
 // namespace.
 func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uint32, err error) {
 	symbols := findSymbols(spec, cache, symbol{"dentry_hashtable", "__dentry_hashtable"}, symbol{"d_hash_shift"}, symbol{"preempt_dynamic_mode"})
-	spec = asking(spec, "inspect", "fstype_of", "trampoline_of", "look_at_trampolines")
+	spec = querySpec(spec, "inspect", "fstype_of", "trampoline_of", "look_at_trampolines")
 	addresses := map[string]any{"hashtable_addr": symbols[0], "shift_addr": symbols[1], "preempt_addr": symbols[2]}
 	kernel, err := cache.Kernel()
 	if err != nil {
@@ -34,26 +34,26 @@ func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uin
 	if err := errors.Join(setAll(spec, addresses), setAll(spec, members)); err != nil {
 		return 0, err
 	}
-	if s.ask, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache}); err != nil {
+	if s.queries, err = ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache}); err != nil {
 		return 0, oneLine(err)
 	}
-	if _, err := s.ask.Programs["inspect"].Run(&ebpf.RunOptions{}); err != nil {
+	if _, err := s.queries.Programs["inspect"].Run(&ebpf.RunOptions{}); err != nil {
 		return 0, fmt.Errorf("run inspect: %w", err)
 	}
 	var mode int32
 	err = errors.Join(
-		s.ask.Variables["self_tgid"].Get(&self),
-		s.ask.Variables["hashtable"].Get(&s.layout.DentryHashtable),
-		s.ask.Variables["hash_shift"].Get(&s.layout.DHashShift),
-		s.ask.Variables["root_seen"].Get(&s.root),
-		s.ask.Variables["preempt_mode"].Get(&mode))
+		s.queries.Variables["self_tgid"].Get(&self),
+		s.queries.Variables["hashtable"].Get(&s.layout.DentryHashtable),
+		s.queries.Variables["hash_shift"].Get(&s.layout.DHashShift),
+		s.queries.Variables["root_seen"].Get(&s.root),
+		s.queries.Variables["preempt_mode"].Get(&mode))
 	s.preempt = preemption(kernelVersion(), mode-1, mode != 0)
 	return self, err
 }
 
-// asking returns a copy of the spec with only these programs, which are run directly and need no maps.
-func asking(spec *ebpf.CollectionSpec, programs ...string) *ebpf.CollectionSpec {
-	spec = only(spec, programs...)
+// querySpec returns a copy of the spec with only these programs, which are run directly and need no maps.
+func querySpec(spec *ebpf.CollectionSpec, programs ...string) *ebpf.CollectionSpec {
+	spec = withPrograms(spec, programs...)
 	maps.DeleteFunc(spec.Maps, func(name string, _ *ebpf.MapSpec) bool { return name != ".bss" && name != ".rodata" })
 	return spec
 }
@@ -67,7 +67,7 @@ type symbol []string
 // long as that.
 func findSymbols(spec *ebpf.CollectionSpec, cache *btf.Cache, symbols ...symbol) []uint64 {
 	found := make([]uint64, len(symbols))
-	coll, err := ebpf.NewCollectionWithOptions(asking(spec, "find_symbol"), ebpf.CollectionOptions{Cache: cache})
+	coll, err := ebpf.NewCollectionWithOptions(querySpec(spec, "find_symbol"), ebpf.CollectionOptions{Cache: cache})
 	if err != nil {
 		told := symbolAddresses("/proc/kallsyms", slices.Concat(symbols...)...)
 		for i, names := range symbols {
@@ -115,13 +115,13 @@ func (s *Session) Preemption() Preemption { return s.preempt }
 // rest of the session.
 func (s *Session) FilesystemType(addr uint64) string {
 	var name [fstypeSize]byte
-	if addr == 0 || s.ask.Variables["fstype_addr"].Set(addr) != nil {
+	if addr == 0 || s.queries.Variables["fstype_addr"].Set(addr) != nil {
 		return ""
 	}
-	if _, err := s.ask.Programs["fstype_of"].Run(&ebpf.RunOptions{}); err != nil {
+	if _, err := s.queries.Programs["fstype_of"].Run(&ebpf.RunOptions{}); err != nil {
 		return ""
 	}
-	if s.ask.Variables["fstype_name"].Get(&name) != nil {
+	if s.queries.Variables["fstype_name"].Get(&name) != nil {
 		return ""
 	}
 	return unix.ByteSliceToString(name[:])

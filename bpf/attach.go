@@ -48,13 +48,13 @@ type attached struct {
 	prog    *ebpf.Program
 	link    io.Closer // a link.Link, or a *namedKprobe
 	counted bool      // its missed hits are known, from the link or from the profile
-	looked  bool      // the session watches the trampoline that runs it, so it is known when that was rebuilt
+	watched bool      // the session watches the trampoline that runs it, so it is known when that was rebuilt
 	missed  uint64    // hits reported as missed so far, without those from the profile
 	stash   *attached // only for a kretprobe: the program on entry that keeps an argument; nil if none is needed
 }
 
-// counts reports whether the missed hits are known, those of the stash program included.
-func (a *attached) counts() bool { return a == nil || a.counted && a.stash.counts() }
+// missesCounted reports whether the missed hits are known, those of the stash program included.
+func (a *attached) missesCounted() bool { return a == nil || a.counted && a.stash.missesCounted() }
 
 func (a *attached) close() error {
 	if a == nil {
@@ -75,10 +75,10 @@ type attacher struct {
 	trampoline  object // dcache.bpf.c
 	kprobe      object // kprobe.bpf.c, read when first needed
 	cache       *btf.Cache
-	counts      bool         // links report what kprobes missed
+	linksCount  bool         // links report what kprobes missed
 	profile     *profile     // reports it where links do not; nil if there is none
 	trampolines *trampolines // report what fexit missed
-	ask         *ebpf.Collection
+	queries     *ebpf.Collection
 	noMulti     bool // an attempt has shown that the kernel has no kprobe.multi
 	preemption  Preemption
 }
@@ -103,14 +103,14 @@ func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*atta
 				continue
 			}
 			var err error
-			if taken = shared[place{p.role, p.phase, c.symbol, c.attach}]; taken == nil {
+			if taken = shared[candidateKey{p.role, p.phase, c.symbol, c.attach}]; taken == nil {
 				taken, err = a.attach(p.role, c)
 			}
 			if err != nil {
 				try.fail(err)
 			}
 			try.Attached = taken != nil
-			try.Uncounted = try.Attached && (kprobes(c.attach) && !taken.counts() || c.attach == schema.Fexit && !taken.looked)
+			try.Uncounted = try.Attached && (isKprobe(c.attach) && !taken.missesCounted() || c.attach == schema.Fexit && !taken.watched)
 			by = try
 			attempts = append(attempts, try)
 		}
@@ -124,7 +124,7 @@ func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*atta
 // notTried returns why a candidate was left out: another one is already attached, which came first either
 // because this kernel preempts or because it is first in the table.
 func (a *attacher) notTried(by, try Attempt) error {
-	if !a.preemption.Interrupts() || kprobes(try.Attach) || !kprobes(by.Attach) {
+	if !a.preemption.Interrupts() || isKprobe(try.Attach) || !isKprobe(by.Attach) {
 		return fmt.Errorf("not tried: %s is attached", by.Symbol)
 	}
 	return fmt.Errorf("not tried: %s is attached; preemption is %s, so such a program would miss hits", by.Symbol, a.preemption)
@@ -134,7 +134,7 @@ func (a *attacher) attach(role schema.Role, c candidate) (*attached, error) {
 	if err := a.checkPrototype(c); err != nil {
 		return nil, err
 	}
-	if kprobes(c.attach) {
+	if isKprobe(c.attach) {
 		return a.attachKprobe(role, c)
 	}
 	prog, _, err := a.load(a.trampoline, c.program, func(p *ebpf.ProgramSpec) { p.AttachTo = c.symbol })
@@ -148,7 +148,7 @@ func (a *attacher) attach(role schema.Role, c candidate) (*attached, error) {
 	}
 	t := &attached{role: role, prog: prog, link: l}
 	if c.attach != schema.TPBTF {
-		t.looked = a.trampolines.attached(role, c.attach, trampolineOf(a.ask, l))
+		t.watched = a.trampolines.noteAttached(role, c.attach, trampolineOf(a.queries, l))
 	}
 	return t, nil
 }
@@ -159,7 +159,7 @@ func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (
 	if o.spec.Programs[name] == nil {
 		return nil, nil, fmt.Errorf("no program %s in the object", name)
 	}
-	spec, maps := o.alone(name)
+	spec, maps := o.isolate(name)
 	adjust(spec.Programs[name])
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: maps, Cache: a.cache})
 	if err != nil {
@@ -169,10 +169,10 @@ func (a *attacher) load(o object, name string, adjust func(*ebpf.ProgramSpec)) (
 	return coll.DetachProgram(name), coll.Variables["runs"], nil
 }
 
-// alone returns a spec with one program and the maps it uses (with their contents, where they are the
+// isolate returns a spec with one program and the maps it uses (with their contents, where they are the
 // program's own), and the shared maps among them. Copying the other maps and mapping all variables would be
 // as much work as loading the program.
-func (o object) alone(name string) (*ebpf.CollectionSpec, map[string]*ebpf.Map) {
+func (o object) isolate(name string) (*ebpf.CollectionSpec, map[string]*ebpf.Map) {
 	spec := &ebpf.CollectionSpec{
 		Programs: map[string]*ebpf.ProgramSpec{name: o.spec.Programs[name].Copy()}, Maps: make(map[string]*ebpf.MapSpec),
 		Variables: make(map[string]*ebpf.VariableSpec), ByteOrder: o.spec.ByteOrder,
@@ -197,8 +197,8 @@ func (o object) alone(name string) (*ebpf.CollectionSpec, map[string]*ebpf.Map) 
 	return spec, shared
 }
 
-// only returns a copy of the spec with just these programs.
-func only(spec *ebpf.CollectionSpec, names ...string) *ebpf.CollectionSpec {
+// withPrograms returns a copy of the spec with just these programs.
+func withPrograms(spec *ebpf.CollectionSpec, names ...string) *ebpf.CollectionSpec {
 	some := *spec
 	some.Programs = make(map[string]*ebpf.ProgramSpec, len(names))
 	for _, name := range names {
@@ -245,25 +245,25 @@ func (a *attacher) checkPrototype(c candidate) error {
 	if err != nil && !errors.Is(err, btf.ErrNotFound) {
 		return err
 	}
-	return fitsOne(c, types)
+	return matchAnyPrototype(c, types)
 }
 
-// fitsOne looks for a matching function among the types of that name. A system call may appear twice: as
+// matchAnyPrototype looks for a matching function among the types of that name. A system call may appear twice: as
 // itself and as the stub that replaces it where it is not built in. A kprobe goes by the symbol, so one match
 // is enough; a trampoline goes by the type and cannot tell the two apart.
-func fitsOne(c candidate, types []btf.Type) error {
+func matchAnyPrototype(c candidate, types []btf.Type) error {
 	unfit, found := errNoFunction(), 0
 	for _, t := range types {
 		if fn, ok := t.(*btf.Func); ok {
 			proto, ok := fn.Type.(*btf.FuncProto)
 			if found++; !ok {
 				unfit = fmt.Errorf("%s has no prototype", c.symbol)
-			} else if unfit = matchPrototype(c, proto); unfit == nil && kprobes(c.attach) {
+			} else if unfit = matchPrototype(c, proto); unfit == nil && isKprobe(c.attach) {
 				return nil
 			}
 		}
 	}
-	if found > 1 && !kprobes(c.attach) {
+	if found > 1 && !isKprobe(c.attach) {
 		return &UnfitError{fmt.Sprintf("%d functions of that name in the kernel's BTF", found)}
 	}
 	return unfit

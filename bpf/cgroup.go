@@ -20,16 +20,16 @@ import (
 // cgroups maps the ids of cgroups to their paths. An id is the inode number of the cgroup's directory. If the
 // cgroup2 hierarchy is not mounted, no path is known.
 type cgroups struct {
-	root  string // mount point of the hierarchy; empty if it is not mounted
-	paths map[uint64]string
-	rest  time.Time // the hierarchy is not walked again before this time
+	root     string // mount point of the hierarchy; empty if it is not mounted
+	paths    map[uint64]string
+	nextWalk time.Time // the hierarchy is not walked again before this time
 }
 
-// maxCgroups bounds the number of cgroups that are remembered. cgroupsRest bounds the time spent on unknown
-// ids: at most one part in cgroupsRest of the recorder's time goes into walking the hierarchy.
+// maxCgroups bounds the number of cgroups that are remembered. walkShare bounds the time spent on unknown
+// ids: at most one part in walkShare of the recorder's time goes into walking the hierarchy.
 const (
-	maxCgroups  = 1 << 14
-	cgroupsRest = 20
+	maxCgroups = 1 << 14
+	walkShare  = 20
 )
 
 // CgroupPaths returns a function that finds the path of a cgroup by its id. The path is relative to the
@@ -42,7 +42,7 @@ func CgroupPaths() func(id uint64) string {
 
 func (c *cgroups) path(id uint64) string {
 	path, known := c.paths[id]
-	if known || c.root == "" || id == 0 || time.Now().Before(c.rest) {
+	if known || c.root == "" || id == 0 || time.Now().Before(c.nextWalk) {
 		return path
 	}
 	began := time.Now()
@@ -60,7 +60,7 @@ func (c *cgroups) path(id uint64) string {
 		}
 		return nil
 	})
-	c.rest = time.Now().Add(cgroupsRest * time.Since(began))
+	c.nextWalk = time.Now().Add(walkShare * time.Since(began))
 	return c.paths[id]
 }
 

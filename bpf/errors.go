@@ -76,7 +76,7 @@ func refusal(err error) *MissingError {
 	if missing := missingCapabilities("/proc/self/status"); missing != "" {
 		return &MissingError{Lack: LackPrivilege, What: missing, Err: err}
 	}
-	if lockdown("/sys/kernel/security/lockdown") == "confidentiality" { // mode integrity forbids nothing that is done here
+	if lockdownMode("/sys/kernel/security/lockdown") == "confidentiality" { // mode integrity forbids nothing that is done here
 		if errno := unix.Errno(0); errors.As(err, &errno) {
 			err = errno // the verifier's log would only complain of an unknown helper
 		}
@@ -105,8 +105,8 @@ func missingCapabilities(path string) string {
 	return strings.Join(missing, " and ")
 }
 
-// lockdown returns the mode in brackets in a lockdown file; empty if there is no such file.
-func lockdown(path string) string {
+// lockdownMode returns the mode in brackets in a lockdown file; empty if there is no such file.
+func lockdownMode(path string) string {
 	modes, err := os.ReadFile(path)
 	if err != nil {
 		return ""

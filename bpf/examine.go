@@ -52,12 +52,12 @@ const (
 // Examine looks at the machine without attaching anything.
 func Examine() Machine {
 	m := Machine{
-		Lockdown:        lockdown("/sys/kernel/security/lockdown"),
-		UnprivilegedBPF: setting("/proc/sys/kernel/unprivileged_bpf_disabled"),
-		JIT:             setting("/proc/sys/net/core/bpf_jit_enable"),
+		Lockdown:        lockdownMode("/sys/kernel/security/lockdown"),
+		UnprivilegedBPF: readSetting("/proc/sys/kernel/unprivileged_bpf_disabled"),
+		JIT:             readSetting("/proc/sys/net/core/bpf_jit_enable"),
 		Lacking:         missingCapabilities("/proc/self/status"),
 	}
-	m.BPF = haveBPF()
+	m.BPF = checkBPF()
 	_, m.BTF = btf.LoadKernelSpec()
 	m.Capabilities, m.CapabilitiesErr = effectiveCapabilities("/proc/self/status")
 	var limit unix.Rlimit
@@ -70,16 +70,16 @@ func Examine() Machine {
 	return m
 }
 
-// haveBPF returns an error if the kernel has no bpf(2). It calls bpf(2) with a command that does not exist. A
+// checkBPF returns an error if the kernel has no bpf(2). It calls bpf(2) with a command that does not exist. A
 // kernel without bpf(2) has no type information either, but blaming that would be misleading.
-func haveBPF() error {
+func checkBPF() error {
 	if _, _, errno := unix.Syscall(unix.SYS_BPF, ^uintptr(0), 0, 0); errno == unix.ENOSYS {
 		return &MissingError{Lack: LackTracing, What: "bpf(2), CONFIG_BPF_SYSCALL", Err: errno}
 	}
 	return nil
 }
 
-func setting(path string) string {
+func readSetting(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return ""
@@ -141,17 +141,17 @@ func functionsIn(path string, names ...string) (map[string]bool, error) {
 // ErrNotTried is the error of a candidate that was not attached although nothing is known against it.
 var ErrNotTried = errors.New("attaching not tried")
 
-// Look returns the plan without attaching anything. The error of each attempt is ErrNotTried, or what the
+// CheckPlan returns the plan without attaching anything. The error of each attempt is ErrNotTried, or what the
 // kernel's type information has against the candidate. The order depends on whether the kernel preempts, as
 // far as its version says.
-func Look(mode Mode) ([]Attempt, error) {
+func CheckPlan(mode Mode) ([]Attempt, error) {
 	a := attacher{cache: btf.NewCache()}
 	kernel, err := a.cache.Kernel()
 	if err != nil {
 		return nil, fmt.Errorf("read the kernel's type information: %w", err)
 	}
 	var attempts []Attempt
-	for _, p := range plan(mode, kernelTraits{preemption(kernelVersion(), 0, false).Interrupts(), !countsMissed(kernel) && profiles()}) {
+	for _, p := range plan(mode, kernelTraits{preemption(kernelVersion(), 0, false).Interrupts(), !countsMissed(kernel) && profileComplete()}) {
 		for _, c := range p.candidates {
 			try := newAttempt(p, c)
 			if try.Err = a.checkPrototype(c); c.attach == schema.TPBTF {

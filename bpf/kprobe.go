@@ -68,10 +68,10 @@ func (o *object) closeStash() error {
 // attachKprobe attaches the program and, if it runs on exit and needs an argument, also the program that
 // keeps the argument on entry.
 func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error) {
-	if a.noMulti && multi(c.attach) {
+	if a.noMulti && isMulti(c.attach) {
 		return nil, fmt.Errorf("attach: %w", errNoMulti)
 	}
-	if err := a.needKprobes(); err != nil {
+	if err := a.ensureKprobes(); err != nil {
 		return nil, err
 	}
 	exit, err := a.attachOne(role, c)
@@ -94,8 +94,8 @@ func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error
 	return exit, nil
 }
 
-// needKprobes reads the object of kprobe.bpf.c when it is first needed.
-func (a *attacher) needKprobes() (err error) {
+// ensureKprobes reads the object of kprobe.bpf.c when it is first needed.
+func (a *attacher) ensureKprobes() (err error) {
 	if a.kprobe.spec == nil {
 		a.kprobe, err = newKprobes(a.trampoline)
 	}
@@ -105,13 +105,13 @@ func (a *attacher) needKprobes() (err error) {
 // loadKprobe loads one program of kprobe.bpf.c for this way of attaching.
 func (a *attacher) loadKprobe(name string, attach schema.Attach) (*ebpf.Program, *ebpf.Variable, error) {
 	return a.load(a.kprobe, name, func(p *ebpf.ProgramSpec) {
-		if multi(attach) {
+		if isMulti(attach) {
 			p.AttachType = ebpf.AttachTraceKprobeMulti
 		}
 	})
 }
 
-func multi(a schema.Attach) bool { return a == schema.KprobeMulti || a == schema.KretprobeMulti }
+func isMulti(a schema.Attach) bool { return a == schema.KprobeMulti || a == schema.KretprobeMulti }
 
 func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
 	prog, runs, err := a.loadKprobe(c.program, c.attach)
@@ -119,7 +119,7 @@ func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
 		return nil, err
 	}
 	for range namedTries {
-		if a.profile == nil || multi(c.attach) {
+		if a.profile == nil || isMulti(c.attach) {
 			break
 		}
 		if k, err := a.profile.attach(role, c, prog, runs); err == nil {
@@ -133,14 +133,14 @@ func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
 		a.noMulti = a.noMulti || errors.Is(err, errNoMulti)
 		return nil, fmt.Errorf("attach: %w", err)
 	}
-	return &attached{role: role, prog: prog, link: l, counted: a.counts}, nil
+	return &attached{role: role, prog: prog, link: l, counted: a.linksCount}, nil
 }
 
 // bareCause returns the kernel's own error, without the messages of the library about the ways it tried.
 func bareCause(attach schema.Attach, err error) error {
 	var errno syscall.Errno
 	switch {
-	case errors.Is(err, ebpf.ErrNotSupported) && multi(attach):
+	case errors.Is(err, ebpf.ErrNotSupported) && isMulti(attach):
 		return errNoMulti
 	case errors.As(err, &errno):
 		return errno

@@ -27,9 +27,9 @@ type lossMemory struct {
 		io.ReaderAt
 		io.WriterAt
 	}
-	buf    []byte   // copy of the array
-	told   []uint64 // per slot: end of the latest loss reported, nanoseconds since boot
-	looked uint64   // time of the last call of take, nanoseconds since boot
+	buf      []byte   // copy of the array
+	reported []uint64 // per slot: end of the latest loss reported, nanoseconds since boot
+	taken    uint64   // time of the last call of take, nanoseconds since boot
 }
 
 func newLossMemory(m *ebpf.Map) (*lossMemory, error) {
@@ -50,12 +50,12 @@ const Lag = 120 * time.Millisecond
 // after the last look, the window reported for it begins there, less Lag. LossMissed is the exception: nobody
 // knows since when an exit that was never seen has been missing, so its window is not shortened.
 func (l *lossMemory) take(dst []*schema.Loss) ([]*schema.Loss, error) {
-	since := l.looked - min(l.looked, uint64(Lag))
-	l.looked = Now()
+	since := l.taken - min(l.taken, uint64(Lag))
+	l.taken = Now()
 	if _, err := l.memory.ReadAt(l.buf, 0); err != nil {
 		return dst, fmt.Errorf("read loss counters: %w", err)
 	}
-	for i := range l.told {
+	for i := range l.reported {
 		slot := l.buf[i*slotSize:][:slotSize]
 		if bytes.Equal(slot[:8], slot[8:16]) {
 			continue
@@ -68,10 +68,10 @@ func (l *lossMemory) take(dst []*schema.Loss) ([]*schema.Loss, error) {
 			return dst, fmt.Errorf("read loss counters: %w", err)
 		}
 		loss := slotLoss(slot, i)
-		if loss.FirstNs <= l.told[i] && loss.Cause != schema.LossMissed {
+		if loss.FirstNs <= l.reported[i] && loss.Cause != schema.LossMissed {
 			loss.FirstNs = min(max(loss.FirstNs, since), loss.LastNs)
 		}
-		l.told[i] = loss.LastNs
+		l.reported[i] = loss.LastNs
 		dst = append(dst, loss)
 		if _, err := l.memory.WriteAt(slot[:8], int64(i*slotSize)+8); err != nil {
 			return dst, fmt.Errorf("acknowledge loss: %w", err)

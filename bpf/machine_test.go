@@ -84,7 +84,7 @@ func TestLockdown(t *testing.T) {
 		"none [integrity] confidentiality\n": "integrity",
 		"":                                   "",
 	} {
-		if got := lockdown(writeFile(t, text)); got != want {
+		if got := lockdownMode(writeFile(t, text)); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -177,7 +177,7 @@ func (s *slots) lose(cause schema.LossCause, role schema.Role, first, last uint6
 func TestLossWindows(t *testing.T) {
 	newLosses := func() (*slots, *lossMemory) {
 		s := &slots{b: make([]byte, lossCauses*lossRoles*slotSize)}
-		return s, &lossMemory{memory: s, buf: make([]byte, len(s.b)), told: make([]uint64, lossCauses*lossRoles)}
+		return s, &lossMemory{memory: s, buf: make([]byte, len(s.b)), reported: make([]uint64, lossCauses*lossRoles)}
 	}
 	take := func(l *lossMemory) []*schema.Loss {
 		got, err := l.take(nil)
@@ -195,7 +195,7 @@ func TestLossWindows(t *testing.T) {
 		if got := take(l); len(got) != 1 || got[0].Count != 1 || got[0].FirstNs != start || got[0].LastNs != start {
 			t.Errorf("cause %d, the first look: %+v", cause, got)
 		}
-		looked := l.looked
+		looked := l.taken
 		got := take(l)
 		if len(got) != 1 || got[0].Count != 1 || got[0].FirstNs > raced || got[0].LastNs < raced || got[0].FirstNs > looked {
 			t.Errorf("cause %d, lost at %d, looked at %d: %+v", cause, raced, looked, got)
@@ -266,7 +266,7 @@ func TestRing(t *testing.T) {
 				t.Fatalf("record %d is %v", want, b)
 			}
 		}
-		r.release(r.read)
+		r.release(r.scanned)
 	}
 	if uint64(want) != written/32-1 || binary.LittleEndian.Uint64(r.consumer) != written {
 		t.Fatalf("the last is %d of %d, released up to %d", want, written/32, binary.LittleEndian.Uint64(r.consumer))
@@ -278,18 +278,18 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// goPast makes the records behind an unfinished one readable.
+// skipBusy makes the records behind an unfinished one readable.
 func TestRingPast(t *testing.T) {
 	r := &ring{producer: make([]byte, 8), words: []uint64{8, 1, 8 | ringBusy, 2, 8, 3, 8 | ringBusy, 4}}
 	binary.LittleEndian.PutUint64(r.producer, 64)
-	if got, _ := r.scan(nil, 9); len(got) != 1 || r.read != 16 {
-		t.Errorf("%v, %d bytes before one that is not done", got, r.read)
+	if got, _ := r.scan(nil, 9); len(got) != 1 || r.scanned != 16 {
+		t.Errorf("%v, %d bytes before one that is not done", got, r.scanned)
 	}
-	if busy := r.goPast(); busy != 2 {
+	if busy := r.skipBusy(); busy != 2 {
 		t.Errorf("%d are not done", busy)
 	}
-	if got, _ := r.scan(nil, 9); len(got) != 1 || got[0].Time != 3 || r.read != 64 {
-		t.Errorf("%v, %d bytes past it", got, r.read)
+	if got, _ := r.scan(nil, 9); len(got) != 1 || got[0].Time != 3 || r.scanned != 64 {
+		t.Errorf("%v, %d bytes past it", got, r.scanned)
 	}
 }
 

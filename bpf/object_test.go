@@ -248,7 +248,7 @@ func TestAlone(t *testing.T) {
 			shared[name] = &ebpf.Map{}
 		}
 	}
-	one, maps := object{spec, shared}.alone("parent_enter")
+	one, maps := object{spec, shared}.isolate("parent_enter")
 	if one.Maps[".data.runs"] == nil || maps[".data.runs"] != nil || one.Variables["runs"] == nil || len(one.Variables) != 1 {
 		t.Errorf("the count of runs is not the program's own: maps %v, of those shared %v, variables %v", one.Maps, maps, one.Variables)
 	}

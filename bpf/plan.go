@@ -10,8 +10,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// kprobes reports whether programs attached in this way come from kprobe.bpf.c.
-func kprobes(a schema.Attach) bool {
+// isKprobe reports whether programs attached in this way come from kprobe.bpf.c.
+func isKprobe(a schema.Attach) bool {
 	return a != schema.Fentry && a != schema.Fexit && a != schema.TPBTF
 }
 
@@ -63,10 +63,10 @@ type probe struct {
 	candidates []candidate
 }
 
-// shared returns the program of kprobe.bpf.c that serves this probe and others where kprobe.multi is the
+// sharedProgram returns the program of kprobe.bpf.c that serves this probe and others where kprobe.multi is the
 // first way tried: one link holds all their functions, and a cookie tells which one was hit. It is empty if
 // there is none.
-func (p probe) shared() string {
+func (p probe) sharedProgram() string {
 	for _, o := range pathOperations {
 		switch {
 		case o.role == p.role && p.phase == schema.Enter:

@@ -37,7 +37,7 @@ var pathOperations = []struct {
 	program string
 	params  int
 	symbols []string
-	more    string // symbol with one parameter more; its programs' names end in that number; empty: none
+	wider   string // symbol with one parameter more; its programs' names end in that number; empty: none
 }{
 	{schema.RoleStat, "stat", 5, []string{"vfs_statx"}, ""},
 	{schema.RoleAccess, "access", 4, []string{"do_faccessat"}, ""},
@@ -77,8 +77,8 @@ func operations() []probe {
 		for _, symbol := range o.symbols {
 			add(symbol, o.program, o.params)
 		}
-		if o.more != "" {
-			add(o.more, fmt.Sprint(o.program, o.params+1), o.params+1)
+		if o.wider != "" {
+			add(o.wider, fmt.Sprint(o.program, o.params+1), o.params+1)
 		}
 		probes = append(probes, probe{o.role, schema.Enter, false, enter}, probe{o.role, schema.Exit, false, exit})
 	}

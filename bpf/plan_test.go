@@ -42,12 +42,12 @@ func TestPlanPrograms(t *testing.T) {
 			}
 		}
 		for _, p := range plan(AnyMode, kernelTraits{}) {
-			delete(unused, "kprobe "+p.shared())
+			delete(unused, "kprobe "+p.sharedProgram())
 		}
 		for _, p := range plan(AnyMode, kernelTraits{preempts: true}) {
 			for _, c := range p.candidates {
 				object, spec := "trampoline ", trampoline
-				if kprobes(c.attach) {
+				if isKprobe(c.attach) {
 					object, spec = "kprobe ", kprobe
 				}
 				prog := spec.Programs[c.program]
@@ -217,7 +217,7 @@ func TestTwoFunctionsOfOneName(t *testing.T) {
 		{schema.Kprobe, []btf.Type{long}, errNoFunction().Error()},
 	} {
 		got := ""
-		if err := fitsOne(candidate{symbol: "f", attach: test.attach, params: []string{""}}, test.types); err != nil {
+		if err := matchAnyPrototype(candidate{symbol: "f", attach: test.attach, params: []string{""}}, test.types); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
@@ -241,7 +241,7 @@ func TestCheckRequired(t *testing.T) {
 		strings.Count(err.Error(), "__d_rehash: no such") != 1 {
 		t.Errorf("got %v", err)
 	}
-	if !s.has(schema.RoleOpen, schema.Enter) || s.has(schema.RoleInsert, schema.Exit) {
+	if !s.hasProbe(schema.RoleOpen, schema.Enter) || s.hasProbe(schema.RoleInsert, schema.Exit) {
 		t.Error("has is wrong about open or insert")
 	}
 }

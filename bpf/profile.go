@@ -36,12 +36,12 @@ type counter struct {
 	role        schema.Role
 	runs        func() uint64 // returns how often its program has run so far
 	least, most uint64        // bounds of the missed hits; they differ if programs ran during the last look
-	told        uint64        // missed hits already reported
-	clear       uint64        // last time at which there were certainly no other missed hits, nanoseconds since boot
+	reported    uint64        // missed hits already reported
+	lastClean   uint64        // last time at which there were certainly no other missed hits, nanoseconds since boot
 }
 
-// profiles reports whether kprobe_profile is complete: until 5.15 it lacks what kretprobes miss.
-func profiles() bool {
+// profileComplete reports whether kprobe_profile is complete: until 5.15 it lacks what kretprobes miss.
+func profileComplete() bool {
 	var major, minor int
 	_, err := fmt.Sscanf(kernelRelease(), "%d.%d", &major, &minor)
 	return err == nil && (major > 5 || major == 5 && minor >= 16)
@@ -50,7 +50,7 @@ func profiles() bool {
 // openProfile returns nil if there is no complete profile, or if this user may not read it.
 func openProfile() *profile {
 	for _, dir := range tracefsDirs() {
-		if file, err := os.Open(dir + "/kprobe_profile"); err == nil && profiles() {
+		if file, err := os.Open(dir + "/kprobe_profile"); err == nil && profileComplete() {
 			return &profile{dir: dir, file: file, buf: make([]byte, 0, 16<<10), counters: make(map[string]*counter)}
 		}
 	}
@@ -133,14 +133,14 @@ func (p *profile) run(k *namedKprobe, prog *ebpf.Program) error {
 	return unix.IoctlSetInt(k.perf, unix.PERF_EVENT_IOC_ENABLE, 0)
 }
 
-// looksAtList is how often the list of kprobes is read until it has all of ours: some may be absent if
+// maxListReads is how often the list of kprobes is read until it has all of ours: some may be absent if
 // another recorder removes its own during the reading.
-const looksAtList = 10
+const maxListReads = 10
 
-// look compares hits with runs. Programs may run between the reading of the two, so the runs are read before
+// refresh compares hits with runs. Programs may run between the reading of the two, so the runs are read before
 // and after the hits; they give the bounds of what was missed.
-func (p *profile) look() error {
-	for range looksAtList {
+func (p *profile) refresh() error {
+	for range maxListReads {
 		seen, err := p.compare()
 		if err != nil {
 			return fmt.Errorf("read %s: %w", p.file.Name(), err)
@@ -174,8 +174,8 @@ func (p *profile) compare() (seen int, err error) {
 		}
 	}
 	for _, c := range p.counters {
-		if int64(c.least) < int64(c.told) {
-			c.least = c.told
+		if int64(c.least) < int64(c.reported) {
+			c.least = c.reported
 		}
 	}
 	return seen, nil
@@ -198,8 +198,8 @@ func (p *profile) read() error {
 	}
 }
 
-// looksAtEnd is how often settle looks for a moment in which no program runs.
-const looksAtEnd = 100
+// maxSettleReads is how often settle looks for a moment in which no program runs.
+const maxSettleReads = 100
 
 // start begins counting. Hits from before the program was attached do not count as missed.
 func (p *profile) start() error {
@@ -210,15 +210,15 @@ func (p *profile) start() error {
 		return err
 	}
 	for _, c := range p.counters {
-		c.told, c.clear = c.least, Now()
+		c.reported, c.lastClean = c.least, Now()
 	}
 	return nil
 }
 
 // settle looks until no program ran during a look, or until it has looked often enough.
 func (p *profile) settle() error {
-	for range looksAtEnd {
-		if err := p.look(); err != nil {
+	for range maxSettleReads {
+		if err := p.refresh(); err != nil {
 			return err
 		}
 		busy := false
@@ -242,7 +242,7 @@ func (p *profile) take(dst []*schema.Loss, atEnd bool) ([]*schema.Loss, error) {
 		return dst, nil
 	}
 	now := Now()
-	if err := p.look(); err != nil {
+	if err := p.refresh(); err != nil {
 		return dst, err
 	}
 	if atEnd {
@@ -253,19 +253,19 @@ func (p *profile) take(dst []*schema.Loss, atEnd bool) ([]*schema.Loss, error) {
 	first := make(map[*counter]uint64)
 	for _, c := range p.counters {
 		switch {
-		case atEnd && c.most > c.told:
+		case atEnd && c.most > c.reported:
 			first[c] = c.most
-		case c.least > c.told:
+		case c.least > c.reported:
 			first[c] = c.least
-		case c.most <= c.told:
-			c.clear = now
+		case c.most <= c.reported:
+			c.lastClean = now
 		}
 	}
 	if len(first) == 0 {
 		return dst, nil
 	}
 	time.Sleep(Lag)
-	if err := p.look(); err != nil {
+	if err := p.refresh(); err != nil {
 		return dst, err
 	}
 	for c, missed := range first {
@@ -273,9 +273,9 @@ func (p *profile) take(dst []*schema.Loss, atEnd bool) ([]*schema.Loss, error) {
 		if atEnd {
 			seems = c.most
 		}
-		if missed = min(missed, seems); missed > c.told {
-			dst = append(dst, &schema.Loss{Cause: schema.LossMissed, Role: c.role, Count: missed - c.told, FirstNs: c.clear, LastNs: Now()})
-			c.told, c.clear = missed, now
+		if missed = min(missed, seems); missed > c.reported {
+			dst = append(dst, &schema.Loss{Cause: schema.LossMissed, Role: c.role, Count: missed - c.reported, FirstNs: c.lastClean, LastNs: Now()})
+			c.reported, c.lastClean = missed, now
 		}
 	}
 	return dst, nil

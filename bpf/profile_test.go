@@ -28,7 +28,7 @@ func scriptedProfile(t *testing.T, hits, missed uint64, runs ...uint64) (*profil
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { file.Close() })
-	c := &counter{role: schema.RoleLookup, clear: 5, runs: func() uint64 {
+	c := &counter{role: schema.RoleLookup, lastClean: 5, runs: func() uint64 {
 		n := runs[0]
 		if len(runs) > 1 {
 			runs = runs[1:]
@@ -56,7 +56,7 @@ func TestProfile(t *testing.T) {
 		{"programs ran during the reading", 11, 0, []uint64{10, 12}, false, 0},
 		{"some ran, and hid what was missed", 10, 0, []uint64{8, 12}, false, 0},
 		{"some ran until the end", 10, 0, []uint64{8, 12, 10}, true, 0},
-		{"some ran at the end, again and again", 10, 0, alternating(8, 12, 4*looksAtEnd), true, 2},
+		{"some ran at the end, again and again", 10, 0, alternating(8, 12, 4*maxSettleReads), true, 2},
 	} {
 		p, c := scriptedProfile(t, test.hits, test.missed, test.runs...)
 		before := Now()
@@ -72,13 +72,13 @@ func TestProfile(t *testing.T) {
 				t.Errorf("%s: %v", test.what, l)
 			}
 		}
-		if got != test.want || c.told != test.want {
-			t.Errorf("%s: %d missed, %d told, want %d", test.what, got, c.told, test.want)
+		if got != test.want || c.reported != test.want {
+			t.Errorf("%s: %d missed, %d told, want %d", test.what, got, c.reported, test.want)
 		}
 		// The window of the next loss begins at the last time when certainly none was missing.
 		unclear := test.what == "programs ran during the reading" || test.what == "some ran, and hid what was missed" || test.what == "a program that was about to count itself"
-		if (c.clear == 5) != unclear {
-			t.Errorf("%s: clear since %d", test.what, c.clear)
+		if (c.lastClean == 5) != unclear {
+			t.Errorf("%s: clear since %d", test.what, c.lastClean)
 		}
 	}
 }
@@ -93,8 +93,8 @@ func alternating(a, b uint64, n int) (out []uint64) {
 // A hit from before the program was attached is not missed, and what was reported is not reported again.
 func TestProfileStarts(t *testing.T) {
 	p, c := scriptedProfile(t, 10, 2, 7)
-	if err := p.start(); err != nil || c.told != 5 {
-		t.Fatalf("%v, %d", err, c.told)
+	if err := p.start(); err != nil || c.reported != 5 {
+		t.Fatalf("%v, %d", err, c.reported)
 	}
 	if losses, err := p.take(nil, true); err != nil || len(losses) != 0 {
 		t.Errorf("%v, %v", losses, err)

@@ -22,10 +22,10 @@ import (
 // progress is missed if its trampoline is rebuilt meanwhile, which happens whenever a program is attached to
 // or detached from the function: see look_at_trampolines in dcache.bpf.c.
 type trampolines struct {
-	look  func(found []foundTrampoline) error // reads their present state
-	of    []trampoline
-	found []foundTrampoline // in the same order as of
-	slack uint64            // how long before the new image's address appears the old code may have ended, nanoseconds; 0 if the mutex shows that
+	read    func(found []foundTrampoline) error // reads their present state
+	watched []trampoline
+	found   []foundTrampoline // in the same order as watched
+	slack   uint64            // how long before the new image's address appears the old code may have ended, nanoseconds; 0 if the mutex shows that
 }
 
 // trampoline is one of them, as last seen.
@@ -73,10 +73,10 @@ func trampolineMembers(kernel *btf.Spec) map[string]any {
 	return members
 }
 
-// attached notes that a link of the session has put a program on the function whose trampoline is at an
+// noteAttached notes that a link of the session has put a program on the function whose trampoline is at an
 // address. It returns false if the address is 0 (not known) or if there are too many trampolines.
-func (t *trampolines) attached(role schema.Role, attach schema.Attach, at uint64) bool {
-	tr := t.at(at)
+func (t *trampolines) noteAttached(role schema.Role, attach schema.Attach, at uint64) bool {
+	tr := t.findOrAdd(at)
 	if tr == nil {
 		return false
 	}
@@ -88,59 +88,59 @@ func (t *trampolines) attached(role schema.Role, attach schema.Attach, at uint64
 
 // trampolineOf returns the address of the trampoline on which a link of this process has put a program; 0 if
 // it is not known.
-func trampolineOf(ask *ebpf.Collection, l link.Link) uint64 {
+func trampolineOf(queries *ebpf.Collection, l link.Link) uint64 {
 	var found foundTrampoline
 	on, ok := l.(interface{ FD() int })
-	if !ok || ask.Variables["link_fd"].Set(int32(on.FD())) != nil {
+	if !ok || queries.Variables["link_fd"].Set(int32(on.FD())) != nil {
 		return 0
 	}
-	if _, err := ask.Programs["trampoline_of"].Run(&ebpf.RunOptions{}); err != nil {
+	if _, err := queries.Programs["trampoline_of"].Run(&ebpf.RunOptions{}); err != nil {
 		return 0
 	}
-	if ask.Variables["trampoline"].Get(&found) != nil {
+	if queries.Variables["trampoline"].Get(&found) != nil {
 		return 0
 	}
 	return found.At
 }
 
-func (t *trampolines) at(addr uint64) *trampoline {
-	for i := range t.of {
-		if t.of[i].at == addr {
-			return &t.of[i]
+func (t *trampolines) findOrAdd(addr uint64) *trampoline {
+	for i := range t.watched {
+		if t.watched[i].at == addr {
+			return &t.watched[i]
 		}
 	}
-	if addr == 0 || len(t.of) == lossRoles {
+	if addr == 0 || len(t.watched) == lossRoles {
 		return nil
 	}
-	t.of = append(t.of, trampoline{at: addr})
-	return &t.of[len(t.of)-1]
+	t.watched = append(t.watched, trampoline{at: addr})
+	return &t.watched[len(t.watched)-1]
 }
 
-// lookWith returns a function that makes the kernel side read the trampolines.
-func lookWith(ask *ebpf.Collection) func(found []foundTrampoline) error {
+// trampolineReader returns a function that makes the kernel side read the trampolines.
+func trampolineReader(queries *ebpf.Collection) func(found []foundTrampoline) error {
 	return func(found []foundTrampoline) error {
-		if _, err := ask.Programs["look_at_trampolines"].Run(&ebpf.RunOptions{}); err != nil {
+		if _, err := queries.Programs["look_at_trampolines"].Run(&ebpf.RunOptions{}); err != nil {
 			return fmt.Errorf("look at trampolines: %w", err)
 		}
-		return ask.Variables["trampolines"].Get(found)
+		return queries.Variables["trampolines"].Get(found)
 	}
 }
 
-// How long a recording waits for other programs to leave its functions. nextLeaves applies if nothing changes
-// and nobody announces that he is leaving, as after a recorder was killed. allLeave is the limit in any case:
+// How long a recording waits for other programs to leave its functions. maxUnchangedWait applies if nothing changes
+// and no recorder announces that it is leaving, as after one was killed. maxWait is the limit in any case:
 // the programs of a recording are detached one after the other, with a grace period of RCU-tasks for each.
 const (
-	nextLeaves = 500 * time.Millisecond
-	allLeave   = time.Minute
+	maxUnchangedWait = 500 * time.Millisecond
+	maxWait          = time.Minute
 )
 
 // leavingName is the prefix of the names of the sockets, in the abstract namespace, that announce that a
 // recorder is leaving.
 const leavingName = "@dtrec-leaving-"
 
-// leaves returns a descriptor that announces, as long as it is open, that the programs of this process are
+// announceLeaving returns a descriptor that announces, as long as it is open, that the programs of this process are
 // being detached.
-func leaves() (*os.File, error) {
+func announceLeaving() (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -163,55 +163,55 @@ func hasSocket(name string) bool {
 
 // begin starts the reporting of rebuilt trampolines. First it waits until the programs of recordings that
 // have ended are detached; those that stay belong to somebody else. wait is asked whether to go on waiting.
-func (t *trampolines) begin(ask *ebpf.Collection, wait func() bool) error {
+func (t *trampolines) begin(queries *ebpf.Collection, wait func() bool) error {
 	t.found = make([]foundTrampoline, lossRoles)
-	for i := range t.of {
-		t.found[i].At = t.of[i].at
+	for i := range t.watched {
+		t.found[i].At = t.watched[i].at
 	}
-	if err := ask.Variables["trampolines"].Set(t.found); err != nil {
+	if err := queries.Variables["trampolines"].Set(t.found); err != nil {
 		return err
 	}
-	t.look = lookWith(ask)
+	t.read = trampolineReader(queries)
 	began := time.Now()
 	for last, left := began, 0; ; time.Sleep(10 * time.Millisecond) {
 		now := Now()
-		if err := t.look(t.found); err != nil {
+		if err := t.read(t.found); err != nil {
 			return err
 		}
-		others := t.others()
+		others := t.countOthers()
 		if others != left || others > 0 && isLeaving() {
 			last, left = time.Now(), others
 		}
-		if others == 0 || time.Since(last) > nextLeaves || time.Since(began) > allLeave || !wait() {
-			for i := range t.of {
-				t.of[i].image, t.of[i].clean = t.found[i].Image, now
+		if others == 0 || time.Since(last) > maxUnchangedWait || time.Since(began) > maxWait || !wait() {
+			for i := range t.watched {
+				t.watched[i].image, t.watched[i].clean = t.found[i].Image, now
 			}
 			return nil
 		}
 	}
 }
 
-// others counts the programs on these functions that are not the session's, plus the trampolines that are
+// countOthers counts the programs on these functions that are not the session's, plus the trampolines that are
 // being rebuilt.
-func (t *trampolines) others() (n int) {
-	for i, tr := range t.of {
+func (t *trampolines) countOthers() (n int) {
+	for i, tr := range t.watched {
 		n += int(t.found[i].Programs) - int(tr.programs) + int(min(t.found[i].Held, 1))
 	}
 	return max(n, 0)
 }
 
-// rebuilt appends a loss for each trampoline that was rebuilt since the last call. All such losses from
+// takeRebuilt appends a loss for each trampoline that was rebuilt since the last call. All such losses from
 // before known, in nanoseconds since boot, have been reported.
-func (t *trampolines) rebuilt(dst []*schema.Loss, now uint64) (losses []*schema.Loss, known uint64, err error) {
-	if t.look == nil { // before begin
+func (t *trampolines) takeRebuilt(dst []*schema.Loss, now uint64) (losses []*schema.Loss, known uint64, err error) {
+	if t.read == nil { // before begin
 		return dst, now, nil
 	}
-	if err := t.look(t.found); err != nil {
+	if err := t.read(t.found); err != nil {
 		return dst, now, err
 	}
 	known = now
-	for i := range t.of {
-		tr, found := &t.of[i], &t.found[i]
+	for i := range t.watched {
+		tr, found := &t.watched[i], &t.found[i]
 		if found.Image != tr.image {
 			if tr.role != schema.Role_ROLE_UNSPECIFIED {
 				dst = append(dst, &schema.Loss{Cause: schema.LossRebuilt, Role: tr.role, Count: 1, FirstNs: tr.clean - min(tr.clean, t.slack), LastNs: Now()})

@@ -17,17 +17,17 @@ import (
 // known.
 func TestRebuiltTrampolines(t *testing.T) {
 	var now []foundTrampoline
-	ts := &trampolines{found: make([]foundTrampoline, 2), look: func(found []foundTrampoline) error { copy(found, now); return nil }}
-	ts.attached(schema.RoleOpen, schema.Fentry, 0x10)
-	ts.attached(schema.RoleOpen, schema.Fexit, 0x10)
-	ts.attached(schema.RoleFree, schema.Fentry, 0x20)
-	if ts.attached(schema.RoleLookup, schema.Fexit, 0) {
+	ts := &trampolines{found: make([]foundTrampoline, 2), read: func(found []foundTrampoline) error { copy(found, now); return nil }}
+	ts.noteAttached(schema.RoleOpen, schema.Fentry, 0x10)
+	ts.noteAttached(schema.RoleOpen, schema.Fexit, 0x10)
+	ts.noteAttached(schema.RoleFree, schema.Fentry, 0x20)
+	if ts.noteAttached(schema.RoleLookup, schema.Fexit, 0) {
 		t.Error("where the trampoline is not known it is looked after")
 	}
-	if len(ts.of) != 2 || ts.of[0].programs != 2 || ts.of[0].role != schema.RoleOpen || ts.of[1].role != schema.Role_ROLE_UNSPECIFIED {
-		t.Fatalf("trampolines are %+v", ts.of)
+	if len(ts.watched) != 2 || ts.watched[0].programs != 2 || ts.watched[0].role != schema.RoleOpen || ts.watched[1].role != schema.Role_ROLE_UNSPECIFIED {
+		t.Fatalf("trampolines are %+v", ts.watched)
 	}
-	ts.of[0].image, ts.of[1].image = 1, 2
+	ts.watched[0].image, ts.watched[1].image = 1, 2
 	for i, step := range []struct {
 		at         uint64
 		open, free foundTrampoline
@@ -45,7 +45,7 @@ func TestRebuiltTrampolines(t *testing.T) {
 		{at: 900, open: foundTrampoline{Image: 5}, free: foundTrampoline{Image: 9}, first: 800, known: 900}, // between two looks
 	} {
 		now = []foundTrampoline{step.open, step.free}
-		losses, known, err := ts.rebuilt(nil, step.at)
+		losses, known, err := ts.takeRebuilt(nil, step.at)
 		if err != nil || known != step.known || len(losses) != int(min(step.first, 1)) {
 			t.Fatalf("step %d: %v losses, known %d, %v", i, losses, known, err)
 		}
@@ -61,11 +61,11 @@ func TestRebuiltTrampolines(t *testing.T) {
 
 // If no mutex shows the rebuilding, it may have begun a while before the last look.
 func TestRebuiltWithoutMutex(t *testing.T) {
-	ts := &trampolines{of: []trampoline{{role: schema.RoleOpen, image: 1, clean: 100}}, found: make([]foundTrampoline, 1), slack: 30}
-	ts.look = func(found []foundTrampoline) error { found[0].Image++; return nil }
+	ts := &trampolines{watched: []trampoline{{role: schema.RoleOpen, image: 1, clean: 100}}, found: make([]foundTrampoline, 1), slack: 30}
+	ts.read = func(found []foundTrampoline) error { found[0].Image++; return nil }
 	ts.found[0].Image = 1
 	for _, want := range []uint64{70, 170} {
-		if losses, _, err := ts.rebuilt(nil, want+130); err != nil || len(losses) != 1 || losses[0].FirstNs != want {
+		if losses, _, err := ts.takeRebuilt(nil, want+130); err != nil || len(losses) != 1 || losses[0].FirstNs != want {
 			t.Fatalf("%v, %v, want one from %d", losses, err, want)
 		}
 	}
@@ -73,12 +73,12 @@ func TestRebuiltWithoutMutex(t *testing.T) {
 
 // others counts the programs that are not the session's own, and trampolines whose mutex is held.
 func TestOthersOnTrampolines(t *testing.T) {
-	ts := &trampolines{of: []trampoline{{programs: 2}, {programs: 1}}}
+	ts := &trampolines{watched: []trampoline{{programs: 2}, {programs: 1}}}
 	for want, found := range [][]foundTrampoline{
 		{{Programs: 2}, {Programs: 1}}, {{Programs: 2, Held: 7}, {Programs: 1}}, {{Programs: 3}, {Programs: 2}}, {{Programs: 4}, {Programs: 1, Held: 1}},
 	} {
-		if ts.found = found; ts.others() != want {
-			t.Errorf("%+v: %d, want %d", found, ts.others(), want)
+		if ts.found = found; ts.countOthers() != want {
+			t.Errorf("%+v: %d, want %d", found, ts.countOthers(), want)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func TestOthersOnTrampolines(t *testing.T) {
 // closed.
 func TestLeaving(t *testing.T) {
 	own := fmt.Sprint(leavingName, os.Getpid(), "\n")
-	sign, err := leaves()
+	sign, err := announceLeaving()
 	if err != nil {
 		t.Fatal(err)
 	}

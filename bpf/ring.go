@@ -34,16 +34,16 @@ const (
 type ring struct {
 	consumer, producer []byte   // pages that begin with a position
 	words              []uint64 // the records
-	read               uint64   // position up to which all records have been scanned
-	torn               []uint64 // copy of a record that wraps around the end
+	scanned            uint64   // position up to which all records have been scanned
+	wrapped            []uint64 // copy of a record that wraps around the end
 	file               *os.File
-	waits              syscall.RawConn // for file
+	conn               syscall.RawConn // for file
 
 	// mark is a producer position and marked a time before it was read: what gets its place in the buffer
 	// beyond mark has a later time than marked.
-	mark, marked uint64
-	horizon      uint64 // all that happened before this time has been scanned, nanoseconds since boot
-	past         bool   // records that are still being written are skipped
+	mark, markTime uint64
+	horizon        uint64 // all that happened before this time has been scanned, nanoseconds since boot
+	skipping       bool   // records that are still being written are skipped
 }
 
 // Map makes the records readable. Call it last, when the reader of the records has allocated its memory too:
@@ -55,7 +55,7 @@ func (s *Session) Map(wait func() bool) (err error) {
 	if s.ring, err = newRing(s.maps["events"]); err != nil {
 		return err
 	}
-	return s.trampolines.begin(s.ask, wait)
+	return s.trampolines.begin(s.queries, wait)
 }
 
 // Wait returns at the deadline, or earlier when much is waiting to be read.
@@ -75,12 +75,12 @@ func (s *Session) Record(at uint64) []uint64 { return s.ring.record(at) }
 
 // Release returns the memory of the records before a place, or at most of all that were scanned, to the
 // programs.
-func (s *Session) Release(before uint64) { s.ring.release(min(before, s.ring.read)) }
+func (s *Session) Release(before uint64) { s.ring.release(min(before, s.ring.scanned)) }
 
 // SkipBusy makes Scan skip records that their programs are still writing, and returns how many there are. It is
 // for the end of a recording, when no program begins another record: without it, the records behind an
 // unfinished one would be lost.
-func (s *Session) SkipBusy() uint64 { return s.ring.goPast() }
+func (s *Session) SkipBusy() uint64 { return s.ring.skipBusy() }
 
 func newRing(m *ebpf.Map) (*ring, error) {
 	page := os.Getpagesize()
@@ -93,7 +93,7 @@ func newRing(m *ebpf.Map) (*ring, error) {
 		return nil, errors.Join(fmt.Errorf("map the ring buffer: %w", err), r.close())
 	}
 	r.words = unsafe.Slice((*uint64)(unsafe.Pointer(&r.producer[page])), m.MaxEntries()/8)
-	if err = r.await(m.FD()); err != nil {
+	if err = r.registerPoll(m.FD()); err != nil {
 		return nil, errors.Join(fmt.Errorf("wait for the ring buffer: %w", err), r.close())
 	}
 	return r, nil
@@ -112,10 +112,10 @@ func (r *ring) close() error {
 	return errors.Join(errs...)
 }
 
-// await registers a duplicate of the map's descriptor with the runtime's poller. The map's own epoll is
+// registerPoll registers a duplicate of the map's descriptor with the runtime's poller. The map's own epoll is
 // edge-triggered: it stays asleep as long as the programs do not ask for a wakeup. A thread in an epoll of
 // its own would block the other goroutines on a machine with one CPU.
-func (r *ring) await(fd int) error {
+func (r *ring) registerPoll(fd int) error {
 	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (r *ring) await(fd int) error {
 		return errors.Join(err, unix.Close(own))
 	}
 	r.file = os.NewFile(uintptr(own), "ring buffer")
-	r.waits, err = r.file.SyscallConn()
+	r.conn, err = r.file.SyscallConn()
 	return err
 }
 
@@ -136,7 +136,7 @@ func (r *ring) wait(deadline time.Time) error {
 	err := r.file.SetReadDeadline(deadline)
 	if err == nil {
 		woken := false
-		err = r.waits.Read(func(uintptr) bool { defer func() { woken = true }(); return woken })
+		err = r.conn.Read(func(uintptr) bool { defer func() { woken = true }(); return woken })
 	}
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("wait for the ring buffer: %w", err)
@@ -152,15 +152,15 @@ type Entry struct {
 
 // scan appends at most this many new records; more reports whether it left any.
 func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
-	if r.read >= r.mark {
-		r.marked = Now()
+	if r.scanned >= r.mark {
+		r.markTime = Now()
 		r.mark = atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
 	}
 	written := atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
-	words, mask, end := r.words, uint64(len(r.words)-1), r.read
+	words, mask, end := r.words, uint64(len(r.words)-1), r.scanned
 	for end < written {
 		header := r.header(end)
-		if header&ringBusy != 0 && !r.past {
+		if header&ringBusy != 0 && !r.skipping {
 			break
 		}
 		if header&(ringDiscard|ringBusy) == 0 {
@@ -172,17 +172,17 @@ func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 		}
 		end += recordSize(header)
 	}
-	if r.read = end; r.read >= r.mark {
-		r.horizon = r.marked
+	if r.scanned = end; r.scanned >= r.mark {
+		r.horizon = r.markTime
 	}
 	return dst, more
 }
 
-// goPast makes scan skip records that are still being written, and returns how many there are from here on.
-func (r *ring) goPast() (busy uint64) {
-	r.past = true
+// skipBusy makes scan skip records that are still being written, and returns how many there are from here on.
+func (r *ring) skipBusy() (busy uint64) {
+	r.skipping = true
 	written := atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
-	for at := r.read; at < written; {
+	for at := r.scanned; at < written; {
 		header := r.header(at)
 		if header&ringBusy != 0 {
 			busy++
@@ -212,8 +212,8 @@ func (r *ring) record(at uint64) []uint64 {
 
 // join returns a copy of a record that wraps around the end of the ring.
 func (r *ring) join(from, size uint64) []uint64 {
-	r.torn = append(append(r.torn[:0], r.words[from:]...), r.words[:from+size-uint64(len(r.words))]...)
-	return r.torn[1:]
+	r.wrapped = append(append(r.wrapped[:0], r.words[from:]...), r.words[:from+size-uint64(len(r.words))]...)
+	return r.wrapped[1:]
 }
 
 // release gives the memory before a place back to the programs.

@@ -47,27 +47,27 @@ const (
 // Session is a set of attached probes. It is not safe for concurrent use, except for Disable and
 // FilesystemType.
 type Session struct {
-	mode        Mode
-	maps        map[string]*ebpf.Map
-	kprobe      object
-	vars        map[string]*ebpf.Variable
-	ring        *ring
-	losses      *lossMemory
-	probes      []*attached
-	attempts    []Attempt
-	layout      *schema.Layout
-	preempt     Preemption
-	switches    *switches // of hooks in functions
-	profile     *profile  // nil if links report what kprobes missed, or if nobody does
-	trampolines trampolines
-	blind       atomic.Bool      // recording has been disabled
-	root        [2]uint64        // the recorder's root directory: addresses of mount and dentry
-	only        []schema.Role    // as in Config
-	follows     bool             // processes started by a target are targets
-	nested      bool             // this process is not in the initial pid namespace
-	awaited     processes        // descriptors of Config.PIDs, until the probes see those processes end
-	ask         *ebpf.Collection // programs that are run to answer questions
-	polled      uint64           // start of the last call of Losses, nanoseconds since boot
+	mode          Mode
+	maps          map[string]*ebpf.Map
+	kprobe        object
+	vars          map[string]*ebpf.Variable
+	ring          *ring
+	losses        *lossMemory
+	probes        []*attached
+	attempts      []Attempt
+	layout        *schema.Layout
+	preempt       Preemption
+	switches      *switches // of hooks in functions
+	profile       *profile  // nil if links report what kprobes missed, or if nobody does
+	trampolines   trampolines
+	blind         atomic.Bool      // recording has been disabled
+	root          [2]uint64        // the recorder's root directory: addresses of mount and dentry
+	optionalRoles []schema.Role    // as in Config
+	follows       bool             // processes started by a target are targets
+	nested        bool             // this process is not in the initial pid namespace
+	pidfds        processes        // descriptors of Config.PIDs, until the probes see those processes end
+	queries       *ebpf.Collection // programs that are run to answer questions
+	polled        uint64           // start of the last call of Losses, nanoseconds since boot
 }
 
 // Open loads and attaches the probes. They record nothing before Enable, and nothing can be read before Map.
@@ -85,7 +85,7 @@ func Open(c Config) (*Session, error) {
 	if err != nil {
 		return nil, &MissingError{Lack: LackBTF, What: "usable kernel type information (BTF)", Err: err}
 	}
-	s := &Session{layout: layout, mode: c.Attach, only: c.Only, follows: c.follows()}
+	s := &Session{layout: layout, mode: c.Attach, optionalRoles: c.Only, follows: c.follows()}
 	self, err := s.inspect(spec, cache)
 	if err != nil {
 		return nil, errors.Join(refusal(err), s.Close())
@@ -104,7 +104,7 @@ func Open(c Config) (*Session, error) {
 }
 
 func prepare() (*ebpf.CollectionSpec, *btf.Cache, error) {
-	if err := haveBPF(); err != nil {
+	if err := checkBPF(); err != nil {
 		return nil, nil, err
 	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
@@ -143,7 +143,7 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 	if err != nil {
 		return err
 	}
-	coll, err := ebpf.NewCollectionWithOptions(only(spec), ebpf.CollectionOptions{MapReplacements: sized, Cache: cache})
+	coll, err := ebpf.NewCollectionWithOptions(withPrograms(spec), ebpf.CollectionOptions{MapReplacements: sized, Cache: cache})
 	if err != nil {
 		return refusal(err)
 	}
@@ -153,7 +153,7 @@ func (s *Session) open(c Config, spec *ebpf.CollectionSpec, cache *btf.Cache) er
 	if s.losses, err = newLossMemory(s.maps["losses"]); err != nil {
 		return err
 	}
-	if err := s.target(c.PIDs); err != nil {
+	if err := s.addTargets(c.PIDs); err != nil {
 		return err
 	}
 	if err := s.attach(spec, cache); err != nil {
@@ -181,9 +181,9 @@ func sizedMaps(spec *ebpf.CollectionSpec) (map[string]*ebpf.Map, error) {
 
 // closeUnused closes what was needed only to attach. The programs in the kernel hold their maps themselves.
 func (s *Session) closeUnused() error {
-	errs := []error{s.kprobe.closeStash(), s.ask.Programs["inspect"].Close()}
+	errs := []error{s.kprobe.closeStash(), s.queries.Programs["inspect"].Close()}
 	s.kprobe = object{}
-	delete(s.ask.Programs, "inspect")
+	delete(s.queries.Programs, "inspect")
 	for name, m := range s.maps {
 		if name != "events" && name != "targets" && name != "losses" {
 			errs = append(errs, m.Close())
@@ -199,12 +199,15 @@ func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 	if err != nil {
 		return err
 	}
-	a := &attacher{trampoline: object{spec, s.maps}, cache: cache, counts: countsMissed(kernel), profile: s.profile, preemption: s.preempt, trampolines: &s.trampolines, ask: s.ask}
+	a := &attacher{
+		trampoline: object{spec, s.maps}, cache: cache, linksCount: countsMissed(kernel), profile: s.profile,
+		preemption: s.preempt, trampolines: &s.trampolines, queries: s.queries,
+	}
 	s.probes, s.attempts = a.attachAll(s.plan(), func(p probe) bool {
-		return s.only == nil || p.required || slices.Contains(s.only, p.role)
+		return s.optionalRoles == nil || p.required || slices.Contains(s.optionalRoles, p.role)
 	})
 	s.kprobe = a.kprobe
-	s.switches = openSwitches(hookSwitches, s.attempts, func(f *os.File, c candidate) *handlerSeen { return s.probeHandler(a, f, c) })
+	s.switches = openSwitches(hookSwitches, s.attempts, func(f *os.File, c candidate) *handlerProbe { return s.probeHandler(a, f, c) })
 	return errors.Join(s.checkRequired(), s.switches.check())
 }
 
@@ -215,11 +218,11 @@ func (s *Session) plan() []probe {
 // checkRequired returns a *MissingError for the first required probe that is not attached.
 func (s *Session) checkRequired() error {
 	for _, p := range s.plan() {
-		if !p.required || s.has(p.role, p.phase) {
+		if !p.required || s.hasProbe(p.role, p.phase) {
 			continue
 		}
-		err := s.why(p)
-		if errors.Is(err, unix.EPERM) && !s.traces() {
+		err := s.attachErrors(p)
+		if errors.Is(err, unix.EPERM) && !s.canTrace() {
 			missing := refusal(unix.EPERM)
 			missing.Attempts = s.attempts
 			return missing
@@ -229,8 +232,8 @@ func (s *Session) checkRequired() error {
 	return nil
 }
 
-// why joins the reasons why a probe was not attached, without repeating any.
-func (s *Session) why(p probe) (err error) {
+// attachErrors joins the reasons why a probe was not attached, without repeating any.
+func (s *Session) attachErrors(p probe) (err error) {
 	var said []string
 	for _, a := range s.attempts {
 		if a.Role != p.role || a.Phase != p.phase {
@@ -249,9 +252,9 @@ func (s *Session) why(p probe) (err error) {
 	return err
 }
 
-// traces reports whether any function could be attached to. If not, the kernel refuses tracing as such, and
+// canTrace reports whether any function could be attached to. If not, the kernel refuses tracing as such, and
 // the first role is not to blame.
-func (s *Session) traces() bool {
+func (s *Session) canTrace() bool {
 	for _, a := range s.attempts {
 		if a.Attached && a.Attach != schema.TPBTF {
 			return true
@@ -260,7 +263,7 @@ func (s *Session) traces() bool {
 	return false
 }
 
-func (s *Session) has(role schema.Role, phase schema.Phase) bool {
+func (s *Session) hasProbe(role schema.Role, phase schema.Phase) bool {
 	for _, a := range s.attempts {
 		if a.Role == role && a.Phase == phase && a.Attached {
 			return true
@@ -278,7 +281,7 @@ func (s *Session) Layout() *schema.Layout { return s.layout }
 // Enable makes the probes start recording. It fails if a process of Config.PIDs has ended meanwhile.
 func (s *Session) Enable() error {
 	var forget uint32
-	if !s.has(schema.RoleFree, schema.Enter) {
+	if !s.hasProbe(schema.RoleFree, schema.Enter) {
 		forget = 1
 	}
 	if err := errors.Join(s.profile.start(), s.switches.check()); err != nil {
@@ -288,7 +291,7 @@ func (s *Session) Enable() error {
 	if err := errors.Join(s.vars["forget_at_kill"].Set(forget), s.vars["enabled"].Set(uint32(1))); err != nil {
 		return err
 	}
-	return errors.Join(s.awaited.running(), s.awaited.close())
+	return errors.Join(s.pidfds.checkRunning(), s.pidfds.close())
 }
 
 // Disable stops all probes at once, at the same moment.
@@ -302,7 +305,7 @@ func (s *Session) Disable() error {
 // in nanoseconds since boot.
 func (s *Session) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint64, err error) {
 	now := Now()
-	if dst, known, err = s.trampolines.rebuilt(dst, now); err != nil {
+	if dst, known, err = s.trampolines.takeRebuilt(dst, now); err != nil {
 		return dst, known, err
 	}
 	dst, err = s.losses.take(dst)
@@ -316,8 +319,8 @@ func (s *Session) Losses(dst []*schema.Loss) (losses []*schema.Loss, known uint6
 			dst = append(dst, &schema.Loss{Cause: s.causeOfMiss(p.role), Role: p.role, Count: n, FirstNs: s.polled, LastNs: Now()})
 		}
 	}
-	if s.switches.look() {
-		dst = append(dst, s.switchedOff()...)
+	if s.switches.wasOff() {
+		dst = append(dst, s.switchedOffLosses()...)
 	}
 	s.polled = now
 	if err == nil {
@@ -359,7 +362,7 @@ func (s *Session) Links() (links []*os.File, err error) {
 		}
 		links = append(links, os.NewFile(uintptr(fd), "link"))
 	}
-	if sign, err := leaves(); err == nil { // otherwise they wait a little
+	if sign, err := announceLeaving(); err == nil { // otherwise they wait a little
 		links = append(links, sign)
 	}
 	return links, nil
@@ -372,7 +375,7 @@ func (s *Session) Close() error {
 		errs = append(errs, p.close())
 	}
 	s.probes = nil
-	errs = append(errs, s.profile.close(), s.switches.close(), s.awaited.close())
+	errs = append(errs, s.profile.close(), s.switches.close(), s.pidfds.close())
 	s.profile = nil
 	if s.ring != nil {
 		errs = append(errs, s.ring.close())
@@ -384,9 +387,9 @@ func (s *Session) Close() error {
 		errs = append(errs, m.Close())
 	}
 	s.maps = nil
-	if s.ask != nil {
-		s.ask.Close()
-		s.ask = nil
+	if s.queries != nil {
+		s.queries.Close()
+		s.queries = nil
 	}
 	return errors.Join(errs...)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// place identifies a candidate of the plan.
-type place struct {
+// candidateKey identifies a candidate of the plan.
+type candidateKey struct {
 	role   schema.Role
 	phase  schema.Phase
 	symbol string
@@ -20,25 +20,25 @@ type place struct {
 // attachShared makes one link of kprobe.multi for all probes that share a program, and returns the candidates
 // that it holds. The map is empty if the kernel has no kprobe.multi or refuses one of the symbols. Each probe
 // is then attached separately, and its attempts say why that fails, if it does.
-func (a *attacher) attachShared(plan []probe, wanted func(probe) bool) map[place]*attached {
-	held := make(map[place]*attached)
+func (a *attacher) attachShared(plan []probe, wanted func(probe) bool) map[candidateKey]*attached {
+	held := make(map[candidateKey]*attached)
 	for _, program := range []struct {
 		name   string
 		attach schema.Attach
 	}{{"operation_enter", schema.KprobeMulti}, {"operation_exit", schema.KretprobeMulti}} {
-		var places []place
+		var places []candidateKey
 		var symbols link.KprobeMultiOptions
 		for _, p := range plan {
-			if p.shared() != program.name || !wanted(p) {
+			if p.sharedProgram() != program.name || !wanted(p) {
 				continue
 			}
 			if c := a.fitting(p, program.attach); c != nil {
-				places = append(places, place{p.role, p.phase, c.symbol, c.attach})
+				places = append(places, candidateKey{p.role, p.phase, c.symbol, c.attach})
 				symbols.Symbols = append(symbols.Symbols, c.symbol)
 				symbols.Cookies = append(symbols.Cookies, uint64(p.role))
 			}
 		}
-		if len(places) < 2 || a.needKprobes() != nil {
+		if len(places) < 2 || a.ensureKprobes() != nil {
 			continue
 		}
 		one, err := a.attachMany(program.name, program.attach, symbols)
@@ -81,5 +81,5 @@ func (a *attacher) attachMany(program string, attach schema.Attach, symbols link
 		prog.Close()
 		return nil, err
 	}
-	return &attached{prog: prog, link: l, counted: a.counts}, nil
+	return &attached{prog: prog, link: l, counted: a.linksCount}, nil
 }

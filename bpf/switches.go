@@ -18,8 +18,8 @@ import (
 // hookSwitch is a file with which root disables the hooks in all kernel functions, no matter whose they are,
 // and enables them again. The programs stay attached but are not run, and no counter shows it.
 type hookSwitch struct {
-	path string
-	of   func(schema.Attach) bool // reports whether hooks attached in this way depend on it
+	path    string
+	affects func(schema.Attach) bool // reports whether hooks attached in this way depend on it
 	// handler is the function that reads and writes the value under a lock which is held while any tracer
 	// attaches to or detaches from functions; nil if there is no such lock.
 	handler *candidate
@@ -37,33 +37,33 @@ var hookSwitches = []hookSwitch{
 // both, and ignores a write that changes nothing, as trace-cmd's; the file is then not read while the ring
 // fills.
 type switches struct {
-	files  []*os.File
-	probed *os.File     // the one of files whose handler has a probe; nil if none has
-	probe  *handlerSeen // the probe of its handler
-	writes int          // inotify descriptor; -1 if there is none
-	until  uint64       // hooks may be missing until then, nanoseconds since boot; 0 if none are
+	files    []*os.File
+	probed   *os.File      // the one of files whose handler has a probe; nil if none has
+	probe    *handlerProbe // the probe of its handler
+	inotify  int           // inotify descriptor; -1 if there is none
+	offUntil uint64        // hooks may be missing until then, nanoseconds since boot; 0 if none are
 }
 
-// handlerSeen is a probe of a handler and what it shows.
-type handlerSeen struct {
+// handlerProbe is a probe of a handler and what it shows.
+type handlerProbe struct {
 	attached *attached
-	look     func() (switched uint32, off bool) // how often the switch was turned off, and whether it is off
+	read     func() (switched uint32, off bool) // how often the switch was turned off, and whether it is off
 	switched uint32                             // count at the last look
 }
 
-// rehooking is the longest time in nanoseconds until hooks are back: a switch reads on before they are, and
+// rehookTime is the longest time in nanoseconds until hooks are back: a switch reads on before they are, and
 // the write is reported after that.
-const rehooking = 1e9
+const rehookTime = 1e9
 
 // openSwitches opens the switches that matter to what is attached. probe attaches a probe to the handler of a
 // file and makes it run once; it returns nil if it cannot.
-func openSwitches(list []hookSwitch, attempts []Attempt, probe func(*os.File, candidate) *handlerSeen) *switches {
-	s := &switches{writes: -1}
+func openSwitches(list []hookSwitch, attempts []Attempt, probe func(*os.File, candidate) *handlerProbe) *switches {
+	s := &switches{inotify: -1}
 	if fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC); err == nil {
-		s.writes = fd
+		s.inotify = fd
 	}
 	for _, file := range list {
-		if !slices.ContainsFunc(attempts, func(a Attempt) bool { return a.Attached && file.of(a.Attach) }) {
+		if !slices.ContainsFunc(attempts, func(a Attempt) bool { return a.Attached && file.affects(a.Attach) }) {
 			continue
 		}
 		f, err := os.Open(file.path)
@@ -77,8 +77,8 @@ func openSwitches(list []hookSwitch, attempts []Attempt, probe func(*os.File, ca
 				continue
 			}
 		}
-		if s.writes >= 0 {
-			_, _ = unix.InotifyAddWatch(s.writes, file.path, unix.IN_MODIFY)
+		if s.inotify >= 0 {
+			_, _ = unix.InotifyAddWatch(s.inotify, file.path, unix.IN_MODIFY)
 		}
 	}
 	return s
@@ -100,11 +100,11 @@ func (s *switches) check() error {
 	return nil
 }
 
-// look reports whether a switch was, or may have been, off since the last look.
-func (s *switches) look() (was bool) {
+// wasOff reports whether a switch was, or may have been, off since the last look.
+func (s *switches) wasOff() (was bool) {
 	var buf [4096]byte
-	if s.writes >= 0 {
-		n, _ := unix.Read(s.writes, buf[:])
+	if s.inotify >= 0 {
+		n, _ := unix.Read(s.inotify, buf[:])
 		was = n > 0
 	}
 	now := Now()
@@ -112,14 +112,14 @@ func (s *switches) look() (was bool) {
 		was = was || f != s.probed && isOff(f)
 	}
 	if p := s.probe; p != nil {
-		switched, off := p.look()
+		switched, off := p.read()
 		was = was || off || switched != p.switched
 		p.switched = switched
 	}
 	if was {
-		s.until = now + rehooking
+		s.offUntil = now + rehookTime
 	}
-	return now < s.until
+	return now < s.offUntil
 }
 
 func (s *switches) close() error {
@@ -127,8 +127,8 @@ func (s *switches) close() error {
 		return nil
 	}
 	var errs []error
-	if s.writes >= 0 {
-		errs = append(errs, unix.Close(s.writes))
+	if s.inotify >= 0 {
+		errs = append(errs, unix.Close(s.inotify))
 	}
 	for _, f := range s.files {
 		errs = append(errs, f.Close())
@@ -141,32 +141,32 @@ func (s *switches) close() error {
 
 // probeHandler attaches a probe to the handler of a switch and reads the file, by which the probe learns
 // where the value is.
-func (s *Session) probeHandler(a *attacher, f *os.File, c candidate) *handlerSeen {
+func (s *Session) probeHandler(a *attacher, f *os.File, c candidate) *handlerProbe {
 	if s.mode == KprobeMode {
 		return nil
 	}
-	on, err := a.attach(schema.Role_ROLE_UNSPECIFIED, c)
+	hooked, err := a.attach(schema.Role_ROLE_UNSPECIFIED, c)
 	if err != nil {
 		return nil
 	}
 	var at uint64
 	isOff(f)
-	if s.vars["hook_switch"].Get(&at) != nil || at == 0 || s.ask.Variables["hook_switch"].Set(at) != nil {
-		_ = on.close()
+	if s.vars["hook_switch"].Get(&at) != nil || at == 0 || s.queries.Variables["hook_switch"].Set(at) != nil {
+		_ = hooked.close()
 		return nil
 	}
-	return &handlerSeen{attached: on, look: func() (switched uint32, off bool) {
+	return &handlerProbe{attached: hooked, read: func() (switched uint32, off bool) {
 		var unhooked uint32
-		if errors.Join(s.vars["switched_off"].Get(&switched), s.ask.Variables["unhooked"].Get(&unhooked)) != nil {
+		if errors.Join(s.vars["switched_off"].Get(&switched), s.queries.Variables["unhooked"].Get(&unhooked)) != nil {
 			return 0, true
 		}
 		return switched, unhooked != 0
 	}}
 }
 
-// switchedOff returns the loss of what happened without hooks since the last look. Nobody knows how much that
+// switchedOffLosses returns the loss of what happened without hooks since the last look. Nobody knows how much that
 // was, so it is counted as one.
-func (s *Session) switchedOff() []*schema.Loss {
+func (s *Session) switchedOffLosses() []*schema.Loss {
 	off := []*schema.Loss{{Cause: schema.LossSwitchedOff, Count: 1, FirstNs: s.polled, LastNs: Now()}}
 	for _, a := range s.attempts {
 		if a.Role == schema.RoleFork && a.Attached && a.Attach != schema.TPBTF && s.follows {

@@ -26,14 +26,14 @@ func TestSwitches(t *testing.T) {
 	}
 	set(ftrace, "1")
 	set(kprobes, "1")
-	list := []hookSwitch{{path: ftrace, of: hookSwitches[0].of}, {path: kprobes, of: hookSwitches[1].of}, {path: filepath.Join(dir, "none"), of: hookSwitches[0].of}}
+	list := []hookSwitch{{path: ftrace, affects: hookSwitches[0].affects}, {path: kprobes, affects: hookSwitches[1].affects}, {path: filepath.Join(dir, "none"), affects: hookSwitches[0].affects}}
 	attached := func(how schema.Attach) []Attempt {
 		return []Attempt{{Probe: &schema.Probe{Attach: schema.Kprobe}}, {Probe: &schema.Probe{Attach: how, Attached: true}}}
 	}
 	s := openSwitches(list, attached(schema.KprobeMulti), nil)
 	look := func(want bool) {
 		t.Helper()
-		if got := s.look(); got != want {
+		if got := s.wasOff(); got != want {
 			t.Errorf("it was off: %t, want %t", got, want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestSwitches(t *testing.T) {
 		set(ftrace, "1")
 		look(true)
 		look(true)
-		if s.until -= rehooking; s.until > Now() {
+		if s.offUntil -= rehookTime; s.offUntil > Now() {
 			t.Error("hooks are said to take longer to be back than they may")
 		}
 		look(false)
@@ -74,8 +74,8 @@ func TestHandledSwitch(t *testing.T) {
 	on := []Attempt{{Probe: &schema.Probe{Attach: schema.Fexit, Attached: true}}}
 	var switched uint32
 	var off bool
-	s := openSwitches([]hookSwitch{{path: file, of: hookSwitches[0].of, handler: hookSwitches[0].handler}}, on, func(*os.File, candidate) *handlerSeen {
-		return &handlerSeen{look: func() (uint32, bool) { return switched, off }}
+	s := openSwitches([]hookSwitch{{path: file, affects: hookSwitches[0].affects, handler: hookSwitches[0].handler}}, on, func(*os.File, candidate) *handlerProbe {
+		return &handlerProbe{read: func() (uint32, bool) { return switched, off }}
 	})
 	write := func(value string) {
 		t.Helper()
@@ -88,10 +88,10 @@ func TestHandledSwitch(t *testing.T) {
 		want bool
 	}{
 		{func() {}, false}, {func() { write("1\n") }, false}, {func() { write("0\n") }, false},
-		{func() { off = true }, true}, {func() { off = false }, true}, {func() { s.until = 0 }, false},
-		{func() { switched += 2 }, true}, {func() { s.until = 0 }, false},
+		{func() { off = true }, true}, {func() { off = false }, true}, {func() { s.offUntil = 0 }, false},
+		{func() { switched += 2 }, true}, {func() { s.offUntil = 0 }, false},
 	} {
-		if step.do(); s.look() != step.want {
+		if step.do(); s.wasOff() != step.want {
 			t.Errorf("step %d: it was off: %t", i, !step.want)
 		}
 	}
@@ -108,7 +108,7 @@ func TestHandledSwitch(t *testing.T) {
 func TestSwitchedOff(t *testing.T) {
 	for how, want := range map[schema.Attach]int{schema.TPBTF: 1, schema.KprobeMulti: 2} {
 		s := &Session{follows: true, polled: 7, attempts: []Attempt{{Probe: &schema.Probe{Role: schema.RoleFork, Attach: how, Attached: true}}}}
-		l := s.switchedOff()
+		l := s.switchedOffLosses()
 		if len(l) != want || l[0].Cause != schema.LossSwitchedOff || l[0].Role != 0 || l[0].FirstNs != 7 || l[0].Count != 1 || l[len(l)-1].Cause.Endless() != (want == 2) {
 			t.Errorf("attach %d: %v", how, l)
 		}

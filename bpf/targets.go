@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// target makes processes targets. It must run before any program is attached that adds targets itself.
-func (s *Session) target(pids []uint32) error {
+// addTargets makes processes targets. It must run before any program is attached that adds targets itself.
+func (s *Session) addTargets(pids []uint32) error {
 	near := s.maps["targets_near"]
 	for _, pid := range pids {
 		var slot struct{ Last, Count uint64 } // struct near of target.h
@@ -24,7 +24,7 @@ func (s *Session) target(pids []uint32) error {
 		}
 	}
 	var err error
-	s.awaited, err = openProcesses(pids)
+	s.pidfds, err = openProcesses(pids)
 	return err
 }
 
@@ -45,8 +45,8 @@ func openProcesses(pids []uint32) (processes, error) {
 	return p, nil
 }
 
-// running returns an error if one of the processes has ended, as its id may belong to another by now.
-func (p processes) running() error {
+// checkRunning returns an error if one of the processes has ended, as its id may belong to another by now.
+func (p processes) checkRunning() error {
 	for pid, fd := range p {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		if n, err := unix.Poll(poll, 0); err == nil && n > 0 {
@@ -79,9 +79,9 @@ func (s *Session) Adopt() error {
 	return nil
 }
 
-// Started returns the process id, in the initial namespace, of the process that the calling one started last
+// InitialPID returns the process id, in the initial namespace, of the process that the calling one started last
 // and whose id in its own namespace is pid. It returns pid itself if the kernel side missed the fork.
-func (s *Session) Started(pid int) uint32 {
+func (s *Session) InitialPID(pid int) uint32 {
 	var child uint32
 	if !s.nested || s.vars["last_child"].Get(&child) != nil || child == 0 {
 		return uint32(pid)
@@ -93,10 +93,10 @@ func (s *Session) Started(pid int) uint32 {
 // knows are then not those that the process can use.
 func (s *Session) Nested() bool { return s.nested }
 
-// Followed returns the ids, in the initial pid namespace, of the processes that are targets now and have not
+// TargetPIDs returns the ids, in the initial pid namespace, of the processes that are targets now and have not
 // ended: those of Config.PIDs and those started by a target, without the adopted one. A process whose end the
 // kernel side missed stays among them.
-func (s *Session) Followed() ([]uint32, error) {
+func (s *Session) TargetPIDs() ([]uint32, error) {
 	var pids []uint32
 	var pid uint32
 	var one uint8

@@ -26,13 +26,13 @@ func TestProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := openProcesses([]uint32{uint32(os.Getpid()), uint32(cmd.Process.Pid)})
-	if err = errors.Join(err, p.running()); err != nil {
+	if err = errors.Join(err, p.checkRunning()); err != nil {
 		t.Error(err)
 	}
 	if err := errors.Join(in.Close(), cmd.Wait()); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.running(); err == nil || !strings.Contains(err.Error(), fmt.Sprint("process ", cmd.Process.Pid, " ended")) {
+	if err := p.checkRunning(); err == nil || !strings.Contains(err.Error(), fmt.Sprint("process ", cmd.Process.Pid, " ended")) {
 		t.Errorf("one has ended: %v", err)
 	}
 	if err := p.close(); err != nil || len(p) > 0 {

@@ -284,7 +284,7 @@ func (s *session) recordCommand(cmd *exec.Cmd) (string, int, error) {
 	if err != nil {
 		return "trouble", 0, err
 	}
-	program.Pid = s.probes.Started(int(program.Pid))
+	program.Pid = s.probes.InitialPID(int(program.Pid))
 	s.writer.programs <- program
 	s.stillRunning = s.countRunning()
 	return "command", int(program.ExitCode), nil
@@ -297,7 +297,7 @@ func (s *session) countRunning() (n int) {
 	if len(s.config.Targets.PIDs) > 0 {
 		return 0
 	}
-	pids, _ := s.probes.Followed()
+	pids, _ := s.probes.TargetPIDs()
 	for _, pid := range pids {
 		if s.probes.Nested() || unix.Kill(int(pid), 0) != unix.ESRCH {
 			n++

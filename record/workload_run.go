@@ -42,7 +42,7 @@ func runWorkload(s *session, p *workload.Program) (*schema.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	program.Pid = s.probes.Started(int(program.Pid))
+	program.Pid = s.probes.InitialPID(int(program.Pid))
 	program.Name, program.Source, program.Stdout = p.Name, p.Source(), printed.Bytes()
 	return program, nil
 }

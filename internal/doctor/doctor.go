@@ -105,7 +105,7 @@ func (d *Diagnosis) refused(mode bpf.Mode, err error) {
 			return
 		}
 	}
-	if attempts, err := bpf.Look(mode); err == nil {
+	if attempts, err := bpf.CheckPlan(mode); err == nil {
 		d.Probes = probesOf(attempts)
 	}
 }
