@@ -24,8 +24,8 @@ func plainText(r io.Reader) io.Reader {
 // maxRecord bounds the size of a JSON record in bytes. journald itself limits a line to 48 KiB.
 const maxRecord = 1 << 20
 
-// records returns the next record at each call, and io.EOF at the end.
-type records func() (said, error)
+// nextRecord returns the next record at each call, and io.EOF at the end.
+type nextRecord func() (logLine, error)
 
 var (
 	bareSeconds = pattern(`^(\d{1,9})\.(\d{6})$`)
@@ -33,9 +33,9 @@ var (
 	journalJSON = pattern(`^[\s\x1e]*\{\s*"[A-Z_]`)
 )
 
-// structured returns the records of a log in JSON, as written by dmesg -J and by journalctl -o json,
+// jsonRecords returns the records of a log in JSON, as written by dmesg -J and by journalctl -o json,
 // json-pretty and json-seq. It returns nil if the log is text.
-func structured(in *bufio.Reader) records {
+func jsonRecords(in *bufio.Reader) nextRecord {
 	start, _ := in.Peek(256)
 	budget := &budget{in: in, left: maxRecord}
 	d := json.NewDecoder(budget)
@@ -43,22 +43,22 @@ func structured(in *bufio.Reader) records {
 	case dmesgJSON().Match(start):
 		for range 3 { // {, "dmesg", [
 			if _, err := d.Token(); err != nil {
-				return func() (said, error) { return said{}, err }
+				return func() (logLine, error) { return logLine{}, err }
 			}
 		}
-		return func() (said, error) {
+		return func() (logLine, error) {
 			if !d.More() {
-				return said{}, io.EOF
+				return logLine{}, io.EOF
 			}
 			var m message
 			err := decode(d, budget, &m)
-			return m.said(), err
+			return m.logLine(), err
 		}
 	case journalJSON().Match(start):
-		return func() (said, error) {
+		return func() (logLine, error) {
 			var e entry
 			err := decode(d, budget, &e)
-			return e.said(), err
+			return e.logLine(), err
 		}
 	}
 	return nil
@@ -101,8 +101,8 @@ type message struct {
 	Msg    string          `json:"msg"`
 }
 
-func (m *message) said() said {
-	s := said{text: m.Msg, tid: caller(m.Caller)}
+func (m *message) logLine() logLine {
+	s := logLine{text: m.Msg, tid: caller(m.Caller)}
 	if at := bareSeconds().FindSubmatch(m.Time); at != nil {
 		s.at = printkTime(string(at[1]), string(at[2])+"000")
 	}
@@ -118,9 +118,9 @@ type entry struct {
 	Realtime  string `json:"__REALTIME_TIMESTAMP"`        // by journald, microseconds since 1970
 }
 
-// said returns an empty text for messages that are not the kernel's.
-func (e *entry) said() said {
-	s := said{text: string(e.Message), boot: e.Boot}
+// logLine returns an empty text for messages that are not the kernel's.
+func (e *entry) logLine() logLine {
+	s := logLine{text: string(e.Message), boot: e.Boot}
 	if e.Transport != "" && e.Transport != "kernel" {
 		s.text = ""
 	}
@@ -157,8 +157,8 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// records reads all records. A record that cannot be read ends the log, and the error says which one it was.
-func (l *reader) records(next records) error {
+// readRecords reads all records. A record that cannot be read ends the log, and the error says which one it was.
+func (l *reader) readRecords(next nextRecord) error {
 	for {
 		s, err := next()
 		switch {
@@ -169,7 +169,7 @@ func (l *reader) records(next records) error {
 			l.flush()
 			return fmt.Errorf("record %d: %w", l.log.Lines+1, err)
 		}
-		if err := l.line(s.text, s); err != nil {
+		if err := l.readLine(s.text, s); err != nil {
 			return err
 		}
 	}

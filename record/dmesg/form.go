@@ -44,38 +44,38 @@ func roleOf(symbol string) schema.Role {
 }
 
 const (
-	lookups = `(?P<symbol>d_lookup|__d_lookup|__d_lookup_rcu)`
-	dentry  = `(?P<symbol>d_add|__d_add|d_add_ci|d_rehash|d_delete|d_drop|dput|__dentry_kill)`
-	pointer = `(?P<at>(?:0x)?[0-9a-f]{16}|\(____ptrval____\)|\(ptrval\))`
-	named   = `(?: \| (?P<name>.*))?`
-	noted   = `(?: \([a-z][a-z ,]*\))?` // a remark by a reader of the log, such as "(later cache hit)"
-	from    = `(?: from [a-z_]+)?`
-	hashed  = `hash (?P<hash>\d{1,10}|0x[0-9a-f]{1,8}) length (?P<length>\d{1,10}) name (?P<rest>.*)`
+	lookupSymbols = `(?P<symbol>d_lookup|__d_lookup|__d_lookup_rcu)`
+	dentrySymbols = `(?P<symbol>d_add|__d_add|d_add_ci|d_rehash|d_delete|d_drop|dput|__dentry_kill)`
+	pointer       = `(?P<at>(?:0x)?[0-9a-f]{16}|\(____ptrval____\)|\(ptrval\))`
+	nameGroup     = `(?: \| (?P<name>.*))?`
+	remarkText    = `(?: \([a-z][a-z ,]*\))?` // a remark by a reader of the log, such as "(later cache hit)"
+	callerText    = `(?: from [a-z_]+)?`
+	hashGroups    = `hash (?P<hash>\d{1,10}|0x[0-9a-f]{1,8}) length (?P<length>\d{1,10}) name (?P<rest>.*)`
 )
 
-func shape(text string, r schema.Role, p schema.Phase, symbol string) form {
-	return form{pattern(`^` + text + noted + `$`), r, p, symbol}
+func newForm(text string, r schema.Role, p schema.Phase, symbol string) form {
+	return form{pattern(`^` + text + remarkText + `$`), r, p, symbol}
 }
 
 // driverForms are the forms of the module's lines, newest version first.
 var driverForms = []form{
-	shape(`\[O\] IN: `+pointer+named, schema.RoleOpen, schema.Enter, "do_filp_open"),
-	shape(`\[O\] OUT: `+pointer+named, schema.RoleOpen, schema.Exit, "do_filp_open"),
-	shape(`\[A\] SRC: `+pointer, schema.RoleAlloc, schema.Enter, "__d_alloc"),
-	shape(`\[A\] DST: `+pointer, schema.RoleAlloc, schema.Exit, "__d_alloc"),
-	shape(lookups+` entry`+from+`: `+hashed, 0, schema.Enter, ""),
-	shape(lookups+` return: (?:(?P<null>NULL)|`+pointer+named+`)`, 0, schema.Exit, ""),
-	shape(dentry+` entry`+from+`: `+pointer+named, 0, schema.Enter, ""),
-	shape(`full_name_hash return: (?P<hash>\d{1,10}|0x[0-9a-f]{1,8}) length (?P<length>\d{1,10}) salt (?P<salt>(?:0x)?[0-9a-f]{16}|\(____ptrval____\)) name (?P<rest>.*)`,
+	newForm(`\[O\] IN: `+pointer+nameGroup, schema.RoleOpen, schema.Enter, "do_filp_open"),
+	newForm(`\[O\] OUT: `+pointer+nameGroup, schema.RoleOpen, schema.Exit, "do_filp_open"),
+	newForm(`\[A\] SRC: `+pointer, schema.RoleAlloc, schema.Enter, "__d_alloc"),
+	newForm(`\[A\] DST: `+pointer, schema.RoleAlloc, schema.Exit, "__d_alloc"),
+	newForm(lookupSymbols+` entry`+callerText+`: `+hashGroups, 0, schema.Enter, ""),
+	newForm(lookupSymbols+` return: (?:(?P<null>NULL)|`+pointer+nameGroup+`)`, 0, schema.Exit, ""),
+	newForm(dentrySymbols+` entry`+callerText+`: `+pointer+nameGroup, 0, schema.Enter, ""),
+	newForm(`full_name_hash return: (?P<hash>\d{1,10}|0x[0-9a-f]{1,8}) length (?P<length>\d{1,10}) salt (?P<salt>(?:0x)?[0-9a-f]{16}|\(____ptrval____\)) name (?P<rest>.*)`,
 		schema.RoleHash, schema.Exit, "full_name_hash"),
-	shape(`\[L\] HIT: `+pointer+named, schema.RoleCall, schema.Exit, "[L] HIT"),
-	shape(`\[trace_lookup\] Cache Hit: `+pointer+`(?: \| Val: (?P<name>.*))?`, schema.RoleCall, schema.Exit, "[trace_lookup] Cache Hit"),
-	shape(`\[trace_open\] Input Addr: `+pointer+`(?: \| Val: (?P<name>.*))?`, schema.RoleOpen, schema.Enter, "do_filp_open"),
-	shape(`\[trace_open\] Result Addr: `+pointer+`(?: \| Val: (?P<name>.*))?`, schema.RoleOpen, schema.Exit, "do_filp_open"),
-	shape(`\[trace_open\] Input: struct filename @ (?:0x)?[0-9a-f]{16} \| name @ `+pointer, schema.RoleOpen, schema.Enter, "do_filp_open"),
-	shape(`\[trace_open\] Result Name Ptr: `+pointer, schema.RoleOpen, schema.Exit, "do_filp_open"),
-	shape(`\[trace_alloc\] Copy Source:\s+`+pointer, schema.RoleAlloc, schema.Enter, "__d_alloc"),
-	shape(`\[trace_alloc\] Copy Dest:\s+`+pointer, schema.RoleAlloc, schema.Exit, "__d_alloc"),
+	newForm(`\[L\] HIT: `+pointer+nameGroup, schema.RoleCall, schema.Exit, "[L] HIT"),
+	newForm(`\[trace_lookup\] Cache Hit: `+pointer+`(?: \| Val: (?P<name>.*))?`, schema.RoleCall, schema.Exit, "[trace_lookup] Cache Hit"),
+	newForm(`\[trace_open\] Input Addr: `+pointer+`(?: \| Val: (?P<name>.*))?`, schema.RoleOpen, schema.Enter, "do_filp_open"),
+	newForm(`\[trace_open\] Result Addr: `+pointer+`(?: \| Val: (?P<name>.*))?`, schema.RoleOpen, schema.Exit, "do_filp_open"),
+	newForm(`\[trace_open\] Input: struct filename @ (?:0x)?[0-9a-f]{16} \| name @ `+pointer, schema.RoleOpen, schema.Enter, "do_filp_open"),
+	newForm(`\[trace_open\] Result Name Ptr: `+pointer, schema.RoleOpen, schema.Exit, "do_filp_open"),
+	newForm(`\[trace_alloc\] Copy Source:\s+`+pointer, schema.RoleAlloc, schema.Enter, "__d_alloc"),
+	newForm(`\[trace_alloc\] Copy Dest:\s+`+pointer, schema.RoleAlloc, schema.Exit, "__d_alloc"),
 }
 
 // driverStarts matches the start of a line of the module, whether the rest is valid or not.
@@ -100,7 +100,7 @@ func (f *form) event(m []string, listed bool) (e schema.Event, hidden int, ok bo
 			continue
 		}
 		if listed && (group == "name" || group == "rest") {
-			v = unspanned(v)
+			v = fromCodeSpan(v)
 		}
 		switch group {
 		case "symbol":
@@ -155,8 +155,8 @@ var severalSymbols = [schema.RoleEnd]bool{schema.RoleInsert: true, schema.RoleDr
 // dropCaches is the kernel's own line, which it prints after the caches were dropped.
 var dropCaches = pattern(`^(.{1,15}) \((\d{1,10})\): drop_caches: (\d{1,2})$`)
 
-// evict reads a drop_caches line. slabs is false if only the page cache was dropped.
-func evict(text string) (e schema.Event, slabs, ok bool) {
+// parseDropCaches reads a drop_caches line. slabs is false if only the page cache was dropped.
+func parseDropCaches(text string) (e schema.Event, slabs, ok bool) {
 	if !strings.Contains(text, "): drop_caches: ") {
 		return e, false, false
 	}

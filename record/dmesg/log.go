@@ -62,8 +62,8 @@ type Skipped func(line uint64, text string, broken bool)
 func Read(r io.Reader, skipped Skipped) (*Log, error) {
 	l := &reader{log: &Log{}, skipped: skipped}
 	in := bufio.NewReaderSize(plainText(r), maxLine)
-	if records := structured(in); records != nil {
-		return l.log, l.records(records)
+	if records := jsonRecords(in); records != nil {
+		return l.log, l.readRecords(records)
 	}
 	for {
 		line, err := nextLine(in)
@@ -73,7 +73,7 @@ func Read(r io.Reader, skipped Skipped) (*Log, error) {
 			}
 			return l.log, err
 		}
-		if err := l.line(line, strip(line)); err != nil {
+		if err := l.readLine(line, parseLine(line)); err != nil {
 			return l.log, err
 		}
 	}
@@ -98,15 +98,15 @@ func nextLine(in *bufio.Reader) (string, error) {
 
 // reader is the state of reading a log.
 type reader struct {
-	log     *Log
-	skipped Skipped
-	run     *Run
-	times   times
-	events  int               // number of events in all runs
-	names   map[uint64]string // of this run: the name last seen at an address
-	heard   map[uint32]uint64 // of this run: time of the latest event of a CPU, nanoseconds
-	boot    string            // boot id of the run in the journal; empty if there is none
-	before  string            // text of the previous line; empty if it said no event
+	log       *Log
+	skipped   Skipped
+	run       *Run
+	times     times
+	events    int               // number of events in all runs
+	names     map[uint64]string // of this run: the name last seen at an address
+	lastOnCPU map[uint32]uint64 // of this run: time of the latest event of a CPU, nanoseconds
+	boot      string            // boot id of the run in the journal; empty if there is none
+	before    string            // text of the previous line; empty if it said no event
 }
 
 var linuxVersion = pattern(`^Linux version (\S+) ?([^#]*)(#.*)?$`)
@@ -114,10 +114,10 @@ var linuxVersion = pattern(`^Linux version (\S+) ?([^#]*)(#.*)?$`)
 // anotherBoot matches the line that journalctl prints between two boots.
 var anotherBoot = pattern(`^-- (?:Boot [0-9a-f]{32}|Reboot) --$`)
 
-// ownPage matches the line in which a report by dtrec says which run it is about.
-var ownPage = pattern("^This (?:report uses one run|page uses one run of a kernel log): id `([0-9a-f]{32})`, ")
+// ownReport matches the line in which a report by dtrec says which run it is about.
+var ownReport = pattern("^This (?:report uses one run|page uses one run of a kernel log): id `([0-9a-f]{32})`, ")
 
-// line processes one line, given as it stands in the log and as strip has parsed it.
+// readLine processes one line, given as it stands in the log and as parseLine has parsed it.
 //
 //  1. Its time may show that another run has begun; so do the kernel's first
 //     line and the separator of journalctl.
@@ -126,17 +126,17 @@ var ownPage = pattern("^This (?:report uses one run|page uses one run of a kerne
 //  3. Any other line is counted as unknown.
 //
 // The error is ErrTooLong.
-func (l *reader) line(line string, s said) error {
+func (l *reader) readLine(line string, s logLine) error {
 	l.log.Lines++
-	if l.boundary(s) {
+	if l.beginRun(s) {
 		return nil
 	}
-	if m := ownPage().FindStringSubmatch(s.text); m != nil && s.at.clock == noClock {
+	if m := ownReport().FindStringSubmatch(s.text); m != nil && s.at.clock == noClock {
 		l.log.Report = m[1]
 	}
-	events, known := l.read(s)
-	if !known && !l.lost(s.text) && !l.machine(s.text) {
-		l.unknown(line, s.event == "" && driverStarts().MatchString(s.text) || isProbe(s.event))
+	events, known := l.parseEvents(s)
+	if !known && !l.noteLoss(s.text) && !l.noteMachine(s.text) {
+		l.countUnknown(line, s.event == "" && driverStarts().MatchString(s.text) || isProbe(s.event))
 	}
 	if !known {
 		return nil
@@ -147,18 +147,18 @@ func (l *reader) line(line string, s said) error {
 	return nil
 }
 
-// boundary begins another run if the line shows one, and reports whether the line says nothing else.
-func (l *reader) boundary(s said) bool {
+// beginRun begins another run if the line shows one, and reports whether the line says nothing else.
+func (l *reader) beginRun(s logLine) bool {
 	version := linuxVersion().FindStringSubmatch(s.text)
 	boot := s.at.clock == noClock && anotherBoot().MatchString(s.text)
 	if l.run == nil || version != nil || boot || l.boot != s.boot || l.times.restarted(s.at) {
 		l.flush()
 		l.run = &Run{Line: l.log.Lines}
 		l.times = times{}
-		l.names, l.heard = make(map[uint64]string), make(map[uint32]uint64)
+		l.names, l.lastOnCPU = make(map[uint64]string), make(map[uint32]uint64)
 	}
 	l.boot = s.boot
-	l.times.see(s.at)
+	l.times.observe(s.at)
 	if version != nil {
 		l.run.Release, l.run.Version = strings.ToValidUTF8(version[1], "�"), strings.ToValidUTF8(version[3], "�") // a header must be valid UTF-8
 	}
@@ -167,8 +167,8 @@ func (l *reader) boundary(s said) bool {
 
 // keep adds the events of a line to the run and sets their times, unless the line only repeats the one
 // before.
-func (l *reader) keep(events []schema.Event, s said) {
-	if len(events) == 1 && len(l.run.Events) > 0 && saidTwice(s.text, l.before) &&
+func (l *reader) keep(events []schema.Event, s logLine) {
+	if len(events) == 1 && len(l.run.Events) > 0 && isRepeat(s.text, l.before) &&
 		l.run.Events[len(l.run.Events)-1].NameAddr == events[0].NameAddr {
 		return
 	}
@@ -182,8 +182,8 @@ func (l *reader) keep(events []schema.Event, s said) {
 			events[i].PID, events[i].TID, events[i].Comm, events[i].CPU = s.pid, s.tid, s.comm, s.cpu
 		}
 		l.run.Last = max(l.run.Last, events[i].Time)
-		l.heard[events[i].CPU] = events[i].Time
-		l.unnoted(&events[i])
+		l.lastOnCPU[events[i].CPU] = events[i].Time
+		l.stripRemark(&events[i])
 	}
 	l.run.Events = append(l.run.Events, events...)
 	l.events += len(events)
@@ -191,10 +191,10 @@ func (l *reader) keep(events []schema.Event, s said) {
 
 const notRegistered = "optional probe not registered: "
 
-func (l *reader) read(s said) (events []schema.Event, known bool) {
+func (l *reader) parseEvents(s logLine) (events []schema.Event, known bool) {
 	text := s.text
 	if s.event != "" {
-		e, ok := probed(s.event, text)
+		e, ok := probeEvent(s.event, text)
 		return []schema.Event{e}, ok
 	}
 	if e, hidden, ok := match(driverForms, text, s.listed); ok {
@@ -205,7 +205,7 @@ func (l *reader) read(s said) (events []schema.Event, known bool) {
 		l.run.Missing = append(l.run.Missing, symbol)
 		return nil, true
 	}
-	if e, slabs, ok := evict(text); ok {
+	if e, slabs, ok := parseDropCaches(text); ok {
 		if !slabs {
 			return nil, true
 		}
@@ -214,7 +214,7 @@ func (l *reader) read(s said) (events []schema.Event, known bool) {
 	if s.at.clock != noClock {
 		return nil, false
 	}
-	events, hidden, ok := wording(text, s.listed)
+	events, hidden, ok := parseWording(text, s.listed)
 	l.log.Hidden += uint64(hidden)
 	return events, ok
 }
@@ -228,9 +228,9 @@ var (
 	perfHeader = pattern(`^# (os release|arch) : (\S{1,64})$`)
 )
 
-// lost records that events are missing up to now: on one CPU since its latest event, or, if perf says so,
+// noteLoss records that events are missing up to now: on one CPU since its latest event, or, if perf says so,
 // since the beginning of the run. It returns false for any other line.
-func (l *reader) lost(text string) bool {
+func (l *reader) noteLoss(text string) bool {
 	first := uint64(0)
 	m := lostEvents().FindStringSubmatch(text)
 	if m == nil {
@@ -241,7 +241,7 @@ func (l *reader) lost(text string) bool {
 	}
 	cpu, _ := strconv.ParseUint(m[1], 10, 32)
 	if m[1] != "" {
-		first = l.heard[uint32(cpu)]
+		first = l.lastOnCPU[uint32(cpu)]
 	}
 	count, _ := strconv.ParseUint(m[2], 10, 64) // no number means at least one
 	l.run.Lost = append(l.run.Lost, Lost{len(l.run.Events), &schema.Loss{Cause: schema.LossRingBuffer,
@@ -249,8 +249,8 @@ func (l *reader) lost(text string) bool {
 	return true
 }
 
-// machine reads the release or the architecture from perf's header. It returns false for any other line.
-func (l *reader) machine(text string) bool {
+// noteMachine reads the release or the architecture from perf's header. It returns false for any other line.
+func (l *reader) noteMachine(text string) bool {
 	m := perfHeader().FindStringSubmatch(text)
 	if m == nil {
 		return false
@@ -263,17 +263,17 @@ func (l *reader) machine(text string) bool {
 	return true
 }
 
-// note matches a remark that a reader of the log has added to a line, such as "(later cache hit)".
-var note = pattern(`^ \([^()]+\)$`)
+// remark matches a remark that a reader of the log has added to a line, such as "(later cache hit)".
+var remark = pattern(`^ \([^()]+\)$`)
 
-// unnoted removes such a remark from the name of an event. As it could be part of the name, it is removed
+// stripRemark removes such a remark from the name of an event. As it could be part of the name, it is removed
 // only if the log has given the name without it at the same address before.
-func (l *reader) unnoted(e *schema.Event) {
+func (l *reader) stripRemark(e *schema.Event) {
 	if !e.Columns.Has(schema.ColumnKey) || !e.Columns.Has(schema.ColumnNameAddr) {
 		return
 	}
 	before, known := l.names[e.NameAddr]
-	if rest, ok := strings.CutPrefix(e.Name, before); known && ok && note().MatchString(rest) {
+	if rest, ok := strings.CutPrefix(e.Name, before); known && ok && remark().MatchString(rest) {
 		e.Name, e.NameLen = before, uint32(len(before))
 	}
 	l.names[e.NameAddr] = e.Name
@@ -283,7 +283,7 @@ func isSymbol(s string) bool {
 	return s != "" && len(s) < 128 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == ""
 }
 
-func (l *reader) unknown(line string, broken bool) {
+func (l *reader) countUnknown(line string, broken bool) {
 	l.before = ""
 	l.log.Unknown++
 	if broken {

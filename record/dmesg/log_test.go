@@ -190,7 +190,7 @@ func TestPrefixes(t *testing.T) {
 		"boot1.log:12:":                                {},
 		"boot1.log:12:Jan  1 00:00:05 vm kernel: ":     day(syslog, 5e9+2*365*864e11),
 	} {
-		if got := strip(before + line); got.text != line || got.at != want || got.listed {
+		if got := parseLine(before + line); got.text != line || got.at != want || got.listed {
 			t.Errorf("%q: %+v, want %+v", before, got, want)
 		}
 		if got := one(t, before+line); len(got) != 1 {

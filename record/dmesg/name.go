@@ -39,9 +39,9 @@ func plainName(s string) string {
 	return string(out)
 }
 
-// unspanned returns the name in a Markdown code span if the text begins with one that is followed by a blank
+// fromCodeSpan returns the name in a Markdown code span if the text begins with one that is followed by a blank
 // or nothing; the rest belongs to the page. Otherwise it returns the text.
-func unspanned(printed string) string {
+func fromCodeSpan(printed string) string {
 	rest := strings.TrimLeft(printed, "`")
 	fence := printed[:len(printed)-len(rest)]
 	end := spanEnd(rest, fence)

@@ -30,11 +30,11 @@ type stamp struct {
 // "-" for context, preceded by the file name if there are several files), and the priority printed by dmesg
 // -r and dmesg -x.
 var (
-	prompt   = pattern(`^\[sudo\] password for [^:]*: ?`)
-	number   = pattern(`^\d+[:-]`)
-	inFile   = pattern(`^[^\s:\[]+:\d+:`)
-	besideIn = pattern(`^([^\s:\[]+(?::|-\d+-))(?:[-*] )?\[`) // without a number, or context: only before a bracket
-	priority = pattern(`^(?:<\d{1,3}>|[a-z]+ *:[a-z]+ *: )`)
+	prompt        = pattern(`^\[sudo\] password for [^:]*: ?`)
+	number        = pattern(`^\d+[:-]`)
+	inFile        = pattern(`^[^\s:\[]+:\d+:`)
+	contextInFile = pattern(`^([^\s:\[]+(?::|-\d+-))(?:[-*] )?\[`) // without a number, or context: only before a bracket
+	priority      = pattern(`^(?:<\d{1,3}>|[a-z]+ *:[a-z]+ *: )`)
 )
 
 var (
@@ -48,8 +48,8 @@ var (
 	syslogDay = pattern(`^([A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}) \S+ kernel: ?`)
 )
 
-// said is the parsed form of a line of a log: its text, who printed it and when.
-type said struct {
+// logLine is the parsed form of a line of a log: its text, who printed it and when.
+type logLine struct {
 	text   string
 	at     stamp
 	event  string // event of the trace buffer, whose arguments are in text; empty for a message
@@ -61,23 +61,23 @@ type said struct {
 	listed bool   // it is a bullet of a list
 }
 
-// strip parses a line: it removes colours, prefixes of tools, the bullet of a list, the time and the thread.
+// parseLine parses a line: it removes colours, prefixes of tools, the bullet of a list, the time and the thread.
 // A line with a time belongs to a log even if it is in a list.
-func strip(line string) said {
+func parseLine(line string) logLine {
 	if strings.Contains(line, "\x1b") {
 		line = colour().ReplaceAllString(line, "")
 	}
-	if s, ok := traced(line); ok {
+	if s, ok := parseTrace(line); ok {
 		return s
 	}
-	if s, ok := device(line); ok {
+	if s, ok := parseKmsg(line); ok {
 		return s
 	}
-	text := unprompted(unplaced(unprompted(line)))
+	text := trimPrompt(trimPlace(trimPrompt(line)))
 	b := bullet().FindString(text)
 	text = text[len(b):]
-	var s said
-	s.text, s.at = dated(text[len(priority().FindString(text)):])
+	var s logLine
+	s.text, s.at = parseDate(text[len(priority().FindString(text)):])
 	if m := seconds().FindStringSubmatch(s.text); m != nil { // the kernel's own time takes precedence over a date before it
 		s.text, s.at, s.tid = s.text[len(m[0]):], printkTime(m[1], m[2]+"000"), caller(m[3])
 	}
@@ -104,42 +104,42 @@ func caller(printed string) uint32 {
 	return uint32(tid)
 }
 
-// device parses a record of /dev/kmsg: priority, sequence number, microseconds, flags, perhaps the caller,
+// parseKmsg parses a record of /dev/kmsg: priority, sequence number, microseconds, flags, perhaps the caller,
 // then the text, in which the kernel has escaped unprintable bytes.
-func device(line string) (said, bool) {
+func parseKmsg(line string) (logLine, bool) {
 	m := kmsg().FindStringSubmatch(line)
 	if m == nil {
-		return said{}, false
+		return logLine{}, false
 	}
 	us, err := strconv.ParseInt(m[1], 10, 64)
 	if err != nil || us > maxMicroseconds {
-		return said{}, false
+		return logLine{}, false
 	}
-	return said{text: m[3], at: stamp{printk, us * 1e3}, tid: caller(m[2])}, true
+	return logLine{text: m[3], at: stamp{printk, us * 1e3}, tid: caller(m[2])}, true
 }
 
 // maxMicroseconds is the largest time whose nanoseconds fit into 64 bits.
 const maxMicroseconds = 1<<63/1000 - 1
 
-// traced parses a line of the trace buffer as printed by tracefs, trace-cmd report and perf script:
+// parseTrace parses a line of the trace buffer as printed by tracefs, trace-cmd report and perf script:
 // comm-thread [cpu] flags seconds: event: text. perf prints a blank instead of the dash, and may print the
 // process before the thread.
-func traced(line string) (said, bool) {
+func parseTrace(line string) (logLine, bool) {
 	if !strings.Contains(line, "] ") {
-		return said{}, false
+		return logLine{}, false
 	}
 	m := ftrace().FindStringSubmatch(line)
 	if m == nil {
-		return said{}, false
+		return logLine{}, false
 	}
-	s := said{event: m[7], text: m[8], at: printkTime(m[5], (m[6] + "000")[:9])}
+	s := logLine{event: m[7], text: m[8], at: printkTime(m[5], (m[6] + "000")[:9])}
 	for _, n := range []struct {
 		printed string
 		to      *uint32
 	}{{m[2], &s.pid}, {m[3], &s.tid}, {m[4], &s.cpu}} {
 		v, err := strconv.ParseUint(n.printed, 10, 32)
 		if err != nil && n.printed != "" {
-			return said{}, false
+			return logLine{}, false
 		}
 		*n.to = uint32(v)
 	}
@@ -155,10 +155,10 @@ func traced(line string) (said, bool) {
 // unnamed is what the trace buffer prints for a thread whose comm it no longer has.
 const unnamed = "<...>"
 
-func unprompted(text string) string { return text[len(prompt().FindString(text)):] }
+func trimPrompt(text string) string { return text[len(prompt().FindString(text)):] }
 
-// unplaced removes the place that rg prints before a line.
-func unplaced(text string) string {
+// trimPlace removes the place that rg prints before a line.
+func trimPlace(text string) string {
 	if iso().MatchString(text) { // a date begins like a line number
 		return text
 	}
@@ -168,14 +168,14 @@ func unplaced(text string) string {
 	if n := inFile().FindString(text); n != "" {
 		return text[len(n):]
 	}
-	if m := besideIn().FindStringSubmatch(text); m != nil {
+	if m := contextInFile().FindStringSubmatch(text); m != nil {
 		return text[len(m[1]):]
 	}
 	return text
 }
 
-// dated removes a date from the start of the text and returns it as a stamp.
-func dated(text string) (string, stamp) {
+// parseDate removes a date from the start of the text and returns it as a stamp.
+func parseDate(text string) (string, stamp) {
 	if m := ctime().FindStringSubmatch(text); m != nil {
 		if t, err := time.Parse(time.ANSIC, m[1]); err == nil {
 			return text[len(m[0]):], stamp{wallClock, t.UnixNano()}

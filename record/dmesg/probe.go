@@ -46,9 +46,9 @@ var arguments = map[string]struct {
 	"target":    {schema.ColumnTarget, func(e *schema.Event, v uint64) { e.Target = v }},
 }
 
-// probed makes the event of a probe. ok is false for other events, for an unknown argument, and for an
+// probeEvent makes the event of a probe. ok is false for other events, for an unknown argument, and for an
 // argument that is not a number.
-func probed(event, text string) (e schema.Event, ok bool) {
+func probeEvent(event, text string) (e schema.Event, ok bool) {
 	e.Role, e.Phase, ok = probeOf(event)
 	if !ok {
 		return e, false
@@ -59,10 +59,10 @@ func probed(event, text string) (e schema.Event, ok bool) {
 	}
 	_, rest, _ := strings.Cut(text, ")") // cuts off where the probe was hit
 	e.Symbol = "dtrec:" + e.Role.Label() // the text does not name the function
-	told := make(map[string]bool)
+	given := make(map[string]bool)
 	for _, field := range strings.Fields(rest) {
 		key, value, _ := strings.Cut(field, "=")
-		if told[key] = true; key == "name" && value == "(fault)" {
+		if given[key] = true; key == "name" && value == "(fault)" {
 			e.Columns, e.Facts = e.Columns.With(schema.ColumnKey), e.Facts|schema.FactNameUnreadable
 			continue
 		}
@@ -80,12 +80,12 @@ func probed(event, text string) (e schema.Event, ok bool) {
 			return e, false
 		}
 		e.Columns = e.Columns.With(schema.ColumnKey)
-		if !told["name_len"] {
+		if !given["name_len"] {
 			e.NameLen = uint32(len(bytes))
 		}
 		e.Name = bytes[:min(uint64(len(bytes)), uint64(e.NameLen), maxName)] // the kernel reads up to a NUL: the rest of the path
 	}
-	if e.Columns.Has(schema.ColumnDentry) && !told["inode"] {
+	if e.Columns.Has(schema.ColumnDentry) && !given["inode"] {
 		e.Facts |= schema.FactInodeUnknown
 	}
 	return e, true

@@ -65,7 +65,7 @@ func TestDocumentedProbes(t *testing.T) {
 				text += ` name="a "b" c"`
 			}
 		}
-		e, ok := probed(p[1], text)
+		e, ok := probeEvent(p[1], text)
 		if !ok || strings.Contains(text, "name=") && e.Name != `a "b" c` || e.Columns == 0 {
 			t.Errorf("%s: %+v", p[0], e)
 		}

@@ -19,7 +19,7 @@ const year = int64(366 * 24 * time.Hour)
 type times struct {
 	clock  clock         // that of the first line with a time; noClock if there was none
 	first  int64         // date of that line; 0 for printk
-	met    [clocks]bool  // clocks seen so far
+	seen   [clocks]bool  // clocks seen so far
 	latest [clocks]int64 // the latest stamp of each clock
 	years  int64         // added for new years since the first syslog date, nanoseconds
 	now    uint64
@@ -28,7 +28,7 @@ type times struct {
 // restarted reports whether a line with this time belongs to another run, because its clock has gone back.
 // Other clocks do not matter.
 func (t *times) restarted(at stamp) bool {
-	if !t.met[at.clock] {
+	if !t.seen[at.clock] {
 		return false
 	}
 	back := t.back(at)
@@ -43,9 +43,9 @@ func (t *times) back(at stamp) int64 {
 	return t.latest[at.clock] - at.ns
 }
 
-// see takes in the time of a line. The first line with a time decides which clock the events use; a line with
+// observe takes in the time of a line. The first line with a time decides which clock the events use; a line with
 // another clock is treated like a line without a time.
-func (t *times) see(at stamp) {
+func (t *times) observe(at stamp) {
 	if at.clock == noClock {
 		return
 	}
@@ -55,13 +55,13 @@ func (t *times) see(at stamp) {
 		}
 	}
 	if at.clock == syslog {
-		if t.met[syslog] && t.back(at) > newYear {
+		if t.seen[syslog] && t.back(at) > newYear {
 			t.years += year
 		}
 		at.ns += t.years
 	}
-	if !t.met[at.clock] || at.ns > t.latest[at.clock] {
-		t.met[at.clock], t.latest[at.clock] = true, at.ns
+	if !t.seen[at.clock] || at.ns > t.latest[at.clock] {
+		t.seen[at.clock], t.latest[at.clock] = true, at.ns
 	}
 	if at.clock == t.clock {
 		t.now = uint64(max(0, at.ns-t.first))
