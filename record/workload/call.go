@@ -15,14 +15,14 @@ import (
 // step is one statement of a program: a call from the table below, or a few lines of C and the Go code that
 // does the same.
 type step struct {
-	call  string     // key of calls; empty if run is set
-	args  []any      // paths, texts, variables, flags, modes, numbers
-	to    variable   // receives the result; empty if it is dropped
-	shut  bool       // close the returned descriptor in the same line
-	fails unix.Errno // expected error; 0 if it must succeed
-	or    unix.Errno // this error is accepted too, for filesystems without the operation
-	note  string     // comment behind the C line
-	made  []string   // files it creates in addition to those the table says
+	call       string     // key of calls; empty if run is set
+	args       []any      // paths, texts, variables, flags, modes, numbers
+	result     variable   // receives the result; empty if it is dropped
+	closes     bool       // close the returned descriptor in the same line
+	wantErr    unix.Errno // expected error; 0 if it must succeed
+	orErr      unix.Errno // this error is accepted too, for filesystems without the operation
+	note       string     // comment behind the C line
+	extraFiles []string   // files it creates in addition to those the table says
 
 	before, source []string // instead of a call: C lines before main and in main
 	run            func(*state) error
@@ -46,8 +46,8 @@ type state struct {
 // calls are the calls that programs may make: how each is done, and which of its arguments name files that it
 // creates.
 var calls = map[string]struct {
-	do    func(*arguments) (fd int, err error)
-	makes []int
+	do      func(*arguments) (fd int, err error)
+	creates []int
 }{
 	"open": {func(a *arguments) (int, error) { return unix.Open(a.path(0), a.number(1), uint32(a.number(2))) }, []int{0}},
 	"openat": {func(a *arguments) (int, error) {
@@ -75,7 +75,7 @@ type arguments struct {
 	args []any
 }
 
-func (a *arguments) at(n int) any {
+func (a *arguments) arg(n int) any {
 	if n < len(a.args) {
 		return a.args[n]
 	}
@@ -83,20 +83,20 @@ func (a *arguments) at(n int) any {
 }
 
 func (a *arguments) path(n int) string {
-	if v, ok := a.at(n).(variable); ok {
+	if v, ok := a.arg(n).(variable); ok {
 		return a.names[v]
 	}
-	s, _ := a.at(n).(string)
+	s, _ := a.arg(n).(string)
 	return s
 }
 
 func (a *arguments) fd(n int) int {
-	v, _ := a.at(n).(variable)
+	v, _ := a.arg(n).(variable)
 	return a.fds[v]
 }
 
 func (a *arguments) number(n int) int {
-	switch v := a.at(n).(type) {
+	switch v := a.arg(n).(type) {
 	case flags:
 		return int(v)
 	case mode:
@@ -111,13 +111,13 @@ func (a *arguments) number(n int) int {
 func call(name string, args ...any) step { return step{call: name, args: args} }
 
 // into assigns the step's result to a variable.
-func (s step) into(v variable) step { s.to = v; return s }
+func (s step) into(v variable) step { s.result = v; return s }
 
 // failing marks a step that must fail with this error.
-func (s step) failing(errno unix.Errno) step { s.fails = errno; return s }
+func (s step) failing(errno unix.Errno) step { s.wantErr = errno; return s }
 
 // closed makes the step close the descriptor it returns.
-func (s step) closed() step { s.shut = true; return s }
+func (s step) closed() step { s.closes = true; return s }
 
 // execute runs a step. Like the C it stands for, it sets its variable even if the call fails, to -1.
 func (s *step) execute(state *state) error {
@@ -128,37 +128,37 @@ func (s *step) execute(state *state) error {
 	fd, err := calls[s.call].do(a)
 	if err != nil {
 		fd = -1
-	} else if s.shut {
+	} else if s.closes {
 		err = unix.Close(fd)
 	}
-	if s.to != "" {
-		state.fds[s.to] = fd
+	if s.result != "" {
+		state.fds[s.result] = fd
 	}
 	switch what := strings.TrimSpace(s.call + " " + a.path(0)); {
-	case s.fails != 0 && err == nil:
-		return fmt.Errorf("%s: it was to fail with: %w", what, s.fails)
-	case err == nil, s.fails != 0 && errors.Is(err, s.fails), s.or != 0 && errors.Is(err, s.or):
+	case s.wantErr != 0 && err == nil:
+		return fmt.Errorf("%s: it was to fail with: %w", what, s.wantErr)
+	case err == nil, s.wantErr != 0 && errors.Is(err, s.wantErr), s.orErr != 0 && errors.Is(err, s.orErr):
 		return nil
 	default:
 		return fmt.Errorf("%s: %w", what, err)
 	}
 }
 
-// lines returns the step in C.
-func (s *step) lines() []string {
+// sourceLines returns the step in C.
+func (s *step) sourceLines() []string {
 	if s.call == "" {
 		return s.source
 	}
 	var args []string
 	for _, a := range s.args {
-		args = append(args, spell(a))
+		args = append(args, spellC(a))
 	}
 	c := s.call + "(" + strings.Join(args, ", ") + ")"
-	if s.shut {
+	if s.closes {
 		c = "close(" + c + ")"
 	}
-	if s.to != "" {
-		c = "int " + string(s.to) + " = " + c
+	if s.result != "" {
+		c = "int " + string(s.result) + " = " + c
 	}
 	if c += ";"; s.note != "" {
 		c += " // " + s.note
@@ -166,12 +166,12 @@ func (s *step) lines() []string {
 	return []string{c}
 }
 
-// makes returns the files that the step creates or expects to be absent.
-func (s *step) makes() []string {
-	out := s.made
-	for _, n := range calls[s.call].makes {
+// createdFiles returns the files that the step creates or expects to be absent.
+func (s *step) createdFiles() []string {
+	out := s.extraFiles
+	for _, n := range calls[s.call].creates {
 		path, ok := s.args[n].(string)
-		if f, opens := (&arguments{args: s.args}).at(1).(flags); opens && int(f)&unix.O_CREAT == 0 && s.fails != unix.ENOENT {
+		if f, opens := (&arguments{args: s.args}).arg(1).(flags); opens && int(f)&unix.O_CREAT == 0 && s.wantErr != unix.ENOENT {
 			continue
 		}
 		if ok {
@@ -181,8 +181,8 @@ func (s *step) makes() []string {
 	return out
 }
 
-// spell returns an argument in C.
-func spell(a any) string {
+// spellC returns an argument in C.
+func spellC(a any) string {
 	switch a := a.(type) {
 	case string:
 		return quote(a)

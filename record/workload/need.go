@@ -61,8 +61,8 @@ func ext4Mounted(dir string) bool {
 		here.Dev != above.Dev && s.Type == unix.EXT4_SUPER_MAGIC
 }
 
-// lacks returns an error for the first need that is not met, or nil.
-func (p *Program) lacks() error {
+// checkNeeds returns an error for the first need that is not met, or nil.
+func (p *Program) checkNeeds() error {
 	for _, need := range p.needs {
 		if err := need(); err != nil {
 			return fmt.Errorf("workload %s: %w", p.Name, err)
@@ -86,7 +86,7 @@ func Prepare(list []Program) error {
 		return err
 	}
 	for i := range list {
-		if err := list[i].lacks(); err != nil {
+		if err := list[i].checkNeeds(); err != nil {
 			return err
 		}
 	}
@@ -142,7 +142,7 @@ func files(list []Program) []string {
 	var paths []string
 	for _, p := range list {
 		for i := range p.steps {
-			paths = append(paths, p.steps[i].makes()...)
+			paths = append(paths, p.steps[i].createdFiles()...)
 		}
 	}
 	slices.Sort(paths)

@@ -59,7 +59,7 @@ func Select(names []string) (list []Program, absent []error, err error) {
 	for _, name := range names {
 		if name == "all" {
 			for _, p := range All() {
-				switch lacks := p.lacks(); {
+				switch lacks := p.checkNeeds(); {
 				case p.byName:
 				case p.optional && lacks != nil:
 					absent = append(absent, lacks)
@@ -84,7 +84,7 @@ func (p *Program) Source() []string {
 	var before, lines []string
 	for i := range p.steps {
 		before = append(before, p.steps[i].before...)
-		lines = append(lines, p.steps[i].lines()...)
+		lines = append(lines, p.steps[i].sourceLines()...)
 	}
 	if before == nil {
 		return lines

@@ -75,7 +75,7 @@ func walks() []Program {
 				create("rename/b/h"), openClose("h", "rename/b/h"), steps(call("rename", "rename/b/g", "rename/b/h")), openClose("over", "rename/b/h"))},
 		{Name: "rename_dir", Doc: "a directory is renamed: what is in it keeps dentry, parent and hash",
 			steps: join(dirs("rename_dir", "rename_dir/old"), create("rename_dir/old/c"), openClose("before", "rename_dir/old/c"),
-				steps(step{call: "rename", args: []any{"rename_dir/old", "rename_dir/new"}, made: []string{"rename_dir/new/c"}}),
+				steps(step{call: "rename", args: []any{"rename_dir/old", "rename_dir/new"}, extraFiles: []string{"rename_dir/new/c"}}),
 				openClose("after", "rename_dir/new/c"), steps(missing("rename_dir/old/c")))},
 		{Name: "links", Doc: "two names of one inode, a symbolic link, and one that leads nowhere",
 			steps: join(dirs("links"), create("links/f"), steps(call("link", "links/f", "links/h"), call("symlink", "f", "links/s"), call("symlink", "none", "links/d")),
@@ -90,7 +90,7 @@ func walks() []Program {
 				openClose("again", "create/f"), steps(call("open", "create/f", exclusive, mode(0o644)).failing(unix.EEXIST)))},
 		{Name: "tmpfile", Doc: "a file without a name: its dentry is in no hash table",
 			steps: join(dirs("tmpfile"), steps(step{call: "open", args: []any{"tmpfile", flags(unix.O_RDWR | unix.O_TMPFILE), mode(0o600)},
-				shut: true, or: unix.EOPNOTSUPP}))},
+				closes: true, orErr: unix.EOPNOTSUPP}))},
 		{Name: "at", Doc: "one relative name under two directories, by descriptor and by chdir",
 			// "f" is opened three times: first one file, then another one that is created after the first was
 			// removed, and then the second one again. The path alone does not tell them apart.
@@ -102,10 +102,10 @@ func walks() []Program {
 		{Name: "dots", Doc: "paths with . and .. and //",
 			steps: join(dirs("dots", "dots/sub"), create("dots/f"), openClose("dot", "dots/./f"), openClose("slashes", "dots//f"),
 				openClose("up", "dots/sub/../f"), openClose("here", "."), steps(call("chdir", "dots/sub")), openClose("above", "../f"))},
-		{Name: "names", Doc: "names of 31 to 255 bytes, inside their dentry or outside, and one too long", steps: lengths()},
-		{Name: "wild_names", Doc: "names that a page or a terminal could take for something else", steps: wild()},
+		{Name: "names", Doc: "names of 31 to 255 bytes, inside their dentry or outside, and one too long", steps: nameLengths()},
+		{Name: "wild_names", Doc: "names that a page or a terminal could take for something else", steps: wildNames()},
 		{Name: "casefold", Doc: "a directory that folds case: the filesystem has its own hash",
-			steps: casefold(), needs: []need{needCasefold}, optional: true},
+			steps: casefoldSteps(), needs: []need{needCasefold}, optional: true},
 		{Name: "race", Doc: "two threads open one name at once (not in all: no two runs are alike)",
 			steps: join(raceTrack("race", raceFiles), dropUsed(), steps(race("race", raceFiles))), byName: true},
 	}
@@ -154,18 +154,18 @@ func openBoth(suffix string) []step {
 	return steps(call("open", fileLocal, readOnly).into(l), call("open", fileTmp, readOnly).into(t), call("close", l), call("close", t))
 }
 
-// lengths uses names around the sizes of the inline name (32 or 40 bytes with the terminating NUL) and around
+// nameLengths uses names around the sizes of the inline name (32 or 40 bytes with the terminating NUL) and around
 // the longest name.
-func lengths() []step {
+func nameLengths() []step {
 	const dir = "names/"
-	out := join(dirs("names"), steps(nameIn(dir)))
+	out := join(dirs("names"), steps(declareName(dir)))
 	for _, n := range []int{31, 32, 39, 40, 41, 255} {
-		out = append(out, nameOf(dir, n), call("open", variable("name"), makeNew, mode(0o644)).closed(), call("open", variable("name"), readOnly).closed())
+		out = append(out, setName(dir, n), call("open", variable("name"), makeNew, mode(0o644)).closed(), call("open", variable("name"), readOnly).closed())
 	}
-	return append(out, nameOf(dir, 256), call("open", variable("name"), readOnly).failing(unix.ENAMETOOLONG))
+	return append(out, setName(dir, 256), call("open", variable("name"), readOnly).failing(unix.ENAMETOOLONG))
 }
 
-func wild() []step {
+func wildNames() []step {
 	out := dirs("wild_names")
 	for _, name := range []string{
 		"new\nline", "quote\"'", "back`tick", "```", "pi|pe", "<script>", "esc\x1b[31m\a", "not utf-8 \xff\xfe", "back\\slash",
@@ -176,7 +176,7 @@ func wild() []step {
 	return out
 }
 
-func casefold() []step {
+func casefoldSteps() []step {
 	const dir = casefoldMount + "/dir"
 	return join(dirs(dir), steps(call("open", dir, flags(unix.O_DIRECTORY)).into("dir"), foldCase("dir"), call("close", variable("dir"))),
 		create(dir+"/Name"), openClose("same", dir+"/Name"), openClose("other", dir+"/NAME"))

@@ -31,23 +31,23 @@ func longName() step {
 	}
 }
 
-// nameIn declares a variable for a path in this directory.
-func nameIn(dir string) step {
+// declareName declares a variable for a path in this directory.
+func declareName(dir string) step {
 	return step{
 		source: []string{fmt.Sprintf("char name[%d] = %s;", len(dir)+257, quote(dir))},
 		run:    func(s *state) error { s.names["name"] = dir; return nil },
 	}
 }
 
-// nameOf puts a name of this many bytes into that variable.
-func nameOf(dir string, bytes int) step {
+// setName puts a name of this many bytes into that variable.
+func setName(dir string, bytes int) step {
 	path := dir + strings.Repeat("n", bytes)
 	s := step{
 		source: []string{fmt.Sprintf("memset(name + %d, 'n', %d);", len(dir), bytes), fmt.Sprintf("name[%d + %d] = 0;", len(dir), bytes)},
 		run:    func(s *state) error { s.names["name"] = path; return nil },
 	}
 	if bytes <= unix.NAME_MAX {
-		s.made = []string{path}
+		s.extraFiles = []string{path}
 	}
 	return s
 }
@@ -65,7 +65,7 @@ func foldCase(dir variable) step {
 			if err == nil {
 				err = unix.IoctlSetPointerInt(s.fds[dir], unix.FS_IOC_SETFLAGS, flags|fsCasefoldFlag)
 			}
-			return failed("fold case in", string(dir), err)
+			return callError("fold case in", string(dir), err)
 		},
 	}
 }
@@ -89,13 +89,13 @@ func raceTrack(dir string, files int) []step {
 		run: func(*state) error {
 			var errs []error
 			for i := range files {
-				errs = append(errs, failed("mknod", raceFile(dir, i), unix.Mknod(raceFile(dir, i), unix.S_IFREG|0o644, 0)))
+				errs = append(errs, callError("mknod", raceFile(dir, i), unix.Mknod(raceFile(dir, i), unix.S_IFREG|0o644, 0)))
 			}
 			return errors.Join(errs...)
 		},
 	}
 	for i := range files {
-		s.made = append(s.made, raceFile(dir, i))
+		s.extraFiles = append(s.extraFiles, raceFile(dir, i))
 	}
 	return append(dirs(dir), s)
 }
@@ -153,13 +153,13 @@ func opener(dir string, files int, here *atomic.Int32) error {
 		if err == nil {
 			err = unix.Close(fd)
 		}
-		errs = append(errs, failed("open", name, err))
+		errs = append(errs, callError("open", name, err))
 	}
 	return errors.Join(errs...)
 }
 
-// failed wraps the error of a call with its name and path; nil if there is none.
-func failed(call, path string, err error) error {
+// callError wraps the error of a call with its name and path; nil if there is none.
+func callError(call, path string, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", call, path, err)
 	}
