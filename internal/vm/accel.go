@@ -27,7 +27,7 @@ func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kv
 		accel = memory.recall()
 	}
 	if accel != "" {
-		done, _, err := runTwice(ctx, c, e, p, accel, firstLimit)
+		done, _, err := runWithRetry(ctx, c, e, p, accel, firstLimit)
 		return done, err
 	}
 	done, alive, err := runOnce(ctx, c, e, p, accelKVM, memory.limit)
@@ -38,7 +38,7 @@ func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kv
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return message{}, err
 	}
-	done, alive, err = runTwice(ctx, c, e, p, accelTCG, firstLimit)
+	done, alive, err = runWithRetry(ctx, c, e, p, accelTCG, firstLimit)
 	if alive {
 		c.Notice("KVM starts no guest on this machine: using TCG, which is slower")
 		memory.remember(accelTCG)
@@ -46,11 +46,11 @@ func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kv
 	return done, err
 }
 
-// runTwice boots a guest again if it hung within the limit. Under TCG that was seen once in some hundred
+// runWithRetry boots a guest again if it hung within the limit. Under TCG that was seen once in some hundred
 // boots on a loaded host, while the CPUs were brought up.
-func runTwice(ctx context.Context, c Config, e emulator, p plan, accel string, limit time.Duration) (message, bool, error) {
+func runWithRetry(ctx context.Context, c Config, e emulator, p plan, accel string, limit time.Duration) (message, bool, error) {
 	done, alive, err := runOnce(ctx, c, e, p, accel, limit)
-	if errors.Is(err, errStoodStill) && ctx.Err() == nil {
+	if errors.Is(err, errHung) && ctx.Err() == nil {
 		c.Notice("the guest stood still while it booted: booting it again")
 		return runOnce(ctx, c, e, p, accel, bootLimit)
 	}
@@ -68,7 +68,7 @@ func runOnce(ctx context.Context, c Config, e emulator, p plan, accel string, bo
 	if err != nil {
 		return message{}, alive, err
 	}
-	if err := bringHome(m.disks[outputDisk], done, c.Outputs, c.Patterns); err != nil {
+	if err := unpackOutputs(m.disks[outputDisk], done, c.Outputs, c.Patterns); err != nil {
 		return message{}, alive, err
 	}
 	return done, alive, nil
@@ -83,8 +83,8 @@ type kvmMemory struct {
 	limit time.Duration
 }
 
-// thisKVM returns the memory for the machine this process runs on. Guests of other architectures have no KVM.
-func thisKVM(a *arch) kvmMemory {
+// kvmMemoryOf returns the memory for the machine this process runs on. Guests of other architectures have no KVM.
+func kvmMemoryOf(a *arch) kvmMemory {
 	m := kvmMemory{limit: kvmLimit}
 	if cache, err := os.UserCacheDir(); err == nil {
 		m.file = filepath.Join(cache, "dtrec", "kvm")

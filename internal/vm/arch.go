@@ -12,18 +12,18 @@ import (
 
 // arch describes one architecture that guests may have.
 type arch struct {
-	name    string // as printed by uname -m
-	goarch  string
-	machine elf.Machine
-	config  string               // line in a kernel's configuration that selects this architecture
-	images  []string             // paths of the image in a build tree
-	qemu    string               // the emulator's name
-	board   []string             // QEMU's arguments for the machine
-	cpu     string               // QEMU's CPU model under TCG
-	without string               // features of cpu switched off when instructions are not counted
-	command string               // the kernel's command line
-	ports   []string             // devices in the guest: the job's stdout and stderr, and the control port
-	serial  func(i int) []string // QEMU's arguments for the port whose character device is port%d; port 0 is the console
+	name        string // as printed by uname -m
+	goarch      string
+	machine     elf.Machine
+	config      string               // line in a kernel's configuration that selects this architecture
+	images      []string             // paths of the image in a build tree
+	qemu        string               // the emulator's name
+	board       []string             // QEMU's arguments for the machine
+	cpu         string               // QEMU's CPU model under TCG
+	offFeatures string               // features of cpu switched off when instructions are not counted
+	command     string               // the kernel's command line
+	ports       []string             // devices in the guest: the job's stdout and stderr, and the control port
+	serial      func(i int) []string // QEMU's arguments for the port whose character device is port%d; port 0 is the console
 }
 
 // arches lists the supported architectures. arm64's board has only one PL011, which is the console; the other
@@ -34,7 +34,7 @@ var arches = []*arch{
 	{
 		name: "x86_64", goarch: "amd64", machine: elf.EM_X86_64, config: "CONFIG_X86_64=y",
 		images: []string{"arch/x86/boot/bzImage"},
-		qemu:   "qemu-system-x86_64", board: []string{"-machine", "q35"}, cpu: "max", without: ",-erms,-fsrm",
+		qemu:   "qemu-system-x86_64", board: []string{"-machine", "q35"}, cpu: "max", offFeatures: ",-erms,-fsrm",
 		command: "console=ttyS0 no_timer_check", // a late timer on a loaded host is not a broken one
 		ports:   []string{"/dev/ttyS1", "/dev/ttyS2", "/dev/ttyS3"},
 		serial: func(i int) []string {

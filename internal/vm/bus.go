@@ -74,8 +74,8 @@ func (b *bus) arguments(images map[string]string) []string {
 	return args
 }
 
-// names returns the names of the buses, for the guest.
-func names(list []*bus) []string {
+// busNames returns the names of the buses, for the guest.
+func busNames(list []*bus) []string {
 	var names []string
 	for _, b := range list {
 		names = append(names, b.name)
@@ -83,9 +83,9 @@ func names(list []*bus) []string {
 	return names
 }
 
-// wanted lists the modules that a guest may need, in the order in which to load them. Modules that the kernel
+// modulesToLoad lists the modules that a guest may need, in the order in which to load them. Modules that the kernel
 // does not have are skipped, because init finds out what works.
-func wanted(list []*bus, filesystem string) []string {
+func modulesToLoad(list []*bus, filesystem string) []string {
 	all := []string{"8250", "8250_base", "8250_pci"}
 	for _, b := range list {
 		all = append(all, b.modules...)

@@ -67,7 +67,7 @@ func unpackDeb(name, dir string) error {
 		if err != nil {
 			return fmt.Errorf("not a whole package: %w", err)
 		}
-		if file := path.Clean(header.Name); header.Typeflag == tar.TypeReg && wantedOfPackage().MatchString(file) {
+		if file := path.Clean(header.Name); header.Typeflag == tar.TypeReg && packageFiles().MatchString(file) {
 			if err := writeBelow(root, file, t, maxImage); err != nil {
 				return err
 			}
@@ -104,8 +104,8 @@ var moduleParts = []string{
 	"drivers/nvme", "drivers/pci", "drivers/scsi", "drivers/tty", "drivers/virtio",
 }
 
-// wantedOfPackage matches the files of a package that a guest may need.
-var wantedOfPackage = sync.OnceValue(func() *regexp.Regexp {
+// packageFiles matches the files of a package that a guest may need.
+var packageFiles = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(usr/)?(boot/vmlinuz-|lib/modules/[^/]+/(vmlinuz$|modules\.|kernel/(` + strings.Join(moduleParts, "|") + `)/))`)
 })
 

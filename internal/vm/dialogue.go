@@ -14,11 +14,11 @@ import (
 	"strings"
 )
 
-// dialogue reads the control port on the host. It is an io.Writer that handles init's messages as they come.
-type dialogue struct {
-	begun func(message) // called when init first speaks
-	told  func(string)  // called for each notice
-	ended func()        // called when init has sent its last message
+// messageReader reads the control port on the host. It is an io.Writer that handles init's messages as they come.
+type messageReader struct {
+	onAlive  func(message) // called when init first speaks
+	onNotice func(string)  // called for each notice
+	onLast   func()        // called when init has sent its last message
 	// outputs receives the bytes of the outputs in chunks; size is how many there were.
 	outputs io.WriterAt
 	size    int64
@@ -28,15 +28,15 @@ type dialogue struct {
 	line    []byte
 }
 
-// Write takes bytes from the port. It never fails; errors are kept for the verdict.
-func (d *dialogue) Write(p []byte) (int, error) {
+// Write takes bytes from the port. It never fails; errors are kept for result.
+func (d *messageReader) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		head, tail, whole := bytes.Cut(rest, []byte("\n"))
 		if len(d.line)+len(head) <= maxMessage {
 			d.line = append(d.line, head...)
 		}
 		if whole {
-			d.take(d.line)
+			d.handle(d.line)
 			d.line = d.line[:0]
 		}
 		rest = tail
@@ -44,7 +44,7 @@ func (d *dialogue) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (d *dialogue) take(line []byte) {
+func (d *messageReader) handle(line []byte) {
 	var m message
 	err := json.Unmarshal(line, &m)
 	if err == nil {
@@ -59,19 +59,19 @@ func (d *dialogue) take(line []byte) {
 		}
 	case m.Alive:
 		d.alive = true
-		d.begun(m)
+		d.onAlive(m)
 	case m.Notice != "":
-		d.told(printable(m.Notice))
+		d.onNotice(printable(m.Notice))
 	case len(m.Chunk) > 0:
-		d.takeChunk(m.Chunk)
+		d.writeChunk(m.Chunk)
 	case m.Done || m.Error != "":
 		d.last = m
-		d.ended()
+		d.onLast()
 	}
 }
 
-// takeChunk writes the next bytes of the outputs to the file of the output disk.
-func (d *dialogue) takeChunk(chunk []byte) {
+// writeChunk writes the next bytes of the outputs to the file of the output disk.
+func (d *messageReader) writeChunk(chunk []byte) {
 	if d.size += int64(len(chunk)); d.size > outputSize {
 		if d.bad == nil {
 			d.bad = fmt.Errorf("%w: more than %d bytes", ErrBadOutput, int64(outputSize))
@@ -86,9 +86,9 @@ func (d *dialogue) takeChunk(chunk []byte) {
 	}
 }
 
-// verdict turns the way the guest ended into an error; nil if its job ran to its end. complaint is QEMU's
+// result turns the way the guest ended into an error; nil if its job ran to its end. complaint is QEMU's
 // stderr, exit the error with which it ended.
-func (d *dialogue) verdict(ctx context.Context, console *tail, exit error, complaint string) error {
+func (d *messageReader) result(ctx context.Context, console *consoleTail, exit error, complaint string) error {
 	if d.last.Done && d.size == 0 {
 		return nil
 	}
@@ -101,23 +101,23 @@ func (d *dialogue) verdict(ctx context.Context, console *tail, exit error, compl
 	}
 	switch {
 	case d.last.Lacks:
-		return lacks(printable(d.last.Error))
+		return lackError(printable(d.last.Error))
 	case d.last.Error != "":
-		return console.blame(fmt.Errorf("%w: %s", ErrInit, printable(d.last.Error)))
+		return console.guestError(fmt.Errorf("%w: %s", ErrInit, printable(d.last.Error)))
 	case errors.Is(cause, ErrTimeout), errors.Is(cause, ErrNoBoot):
-		return console.blame(cause)
+		return console.guestError(cause)
 	case cause != nil:
 		return cause
 	case console.panicked():
-		return console.blame(ErrPanic)
+		return console.guestError(ErrPanic)
 	case exit != nil:
-		return console.blame(fmt.Errorf("%w: QEMU: %w: %s", ErrDied, exit, complaint))
+		return console.guestError(fmt.Errorf("%w: QEMU: %w: %s", ErrDied, exit, complaint))
 	case d.bad != nil:
-		return console.blame(d.bad)
+		return console.guestError(d.bad)
 	case !d.alive:
-		return console.blame(ErrNoBoot)
+		return console.guestError(ErrNoBoot)
 	}
-	return console.blame(ErrDied)
+	return console.guestError(ErrDied)
 }
 
 const (
@@ -125,33 +125,33 @@ const (
 	tailLines = 20       // of the console that are shown
 )
 
-// tail is an io.Writer that passes the console on to w and keeps its end.
-type tail struct {
+// consoleTail is an io.Writer that passes the console on to w and keeps its end.
+type consoleTail struct {
 	w   io.Writer
 	end []byte
 	// dead is set once the kernel has panicked; the message itself may no longer be in end.
-	dead bool
+	sawPanic bool
 }
 
 // Write never fails, because a console that cannot be written is no reason to end a run.
-func (t *tail) Write(p []byte) (int, error) {
+func (t *consoleTail) Write(p []byte) (int, error) {
 	if t.w != nil {
 		if _, err := t.w.Write(p); err != nil {
 			t.w = nil
 		}
 	}
 	t.end = append(t.end, p...)
-	t.dead = t.dead || bytes.Contains(t.end, []byte("Kernel panic - not syncing"))
+	t.sawPanic = t.sawPanic || bytes.Contains(t.end, []byte("Kernel panic - not syncing"))
 	if extra := len(t.end) - tailBytes; extra > 0 {
 		t.end = append(t.end[:0], t.end[extra:]...)
 	}
 	return len(p), nil
 }
 
-func (t *tail) panicked() bool { return t.dead }
+func (t *consoleTail) panicked() bool { return t.sawPanic }
 
 // lines returns the last lines of the console, safe to show on a terminal.
-func (t *tail) lines() []string {
+func (t *consoleTail) lines() []string {
 	var lines []string
 	for line := range strings.Lines(string(t.end)) {
 		if line = strings.TrimRight(line, "\r\n "); line != "" {
@@ -161,8 +161,8 @@ func (t *tail) lines() []string {
 	return lines[max(0, len(lines)-tailLines):]
 }
 
-// blame returns the error as one of the guest, with the end of its console.
-func (t *tail) blame(err error) error { return &GuestError{Err: err, Console: t.lines()} }
+// guestError returns the error as one of the guest, with the end of its console.
+func (t *consoleTail) guestError(err error) error { return &GuestError{Err: err, Console: t.lines()} }
 
 // printable replaces characters that could control a terminal.
 func printable(s string) string {

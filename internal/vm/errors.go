@@ -43,15 +43,15 @@ var (
 	ErrBadOutput = errors.New("the guest's archive of outputs is not sound")
 )
 
-// errStoodStill is the ErrNoBoot of a guest that hung while QEMU was still running.
-var errStoodStill = fmt.Errorf("%w", ErrNoBoot)
+// errHung is the ErrNoBoot of a guest that hung while QEMU was still running.
+var errHung = fmt.Errorf("%w", ErrNoBoot)
 
-// lacks is an ErrLacks with its own message.
-type lacks string
+// lackError is an ErrLacks with its own message.
+type lackError string
 
-func (l lacks) Error() string { return string(l) }
+func (l lackError) Error() string { return string(l) }
 
-func (lacks) Is(target error) bool { return target == ErrLacks }
+func (lackError) Is(target error) bool { return target == ErrLacks }
 
 // GuestError is a failure of the guest, with the last lines of its console.
 type GuestError struct {

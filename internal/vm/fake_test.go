@@ -58,7 +58,7 @@ func fakePlan(t *testing.T, c Config) plan {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Close)
-	p, err := c.plan(k)
+	p, err := c.makePlan(k)
 	if err != nil {
 		t.Fatal(err)
 	}

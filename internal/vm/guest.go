@@ -60,19 +60,19 @@ func serve() error {
 		return err
 	}
 	defer control.Close()
-	heard := hear(control)
-	if err := say(control, message{Alive: true, Uptime: uptime()}); err != nil {
+	heard := receiveSignals(control)
+	if err := send(control, message{Alive: true, Uptime: uptime()}); err != nil {
 		return err
 	}
 	done, err := runJob(j, refused, control, heard)
 	if err != nil {
-		return errors.Join(err, say(control, message{Error: err.Error(), Lacks: errors.Is(err, ErrLacks)}))
+		return errors.Join(err, send(control, message{Error: err.Error(), Lacks: errors.Is(err, ErrLacks)}))
 	}
-	return say(control, done)
+	return send(control, done)
 }
 
-// say sends a message and waits until it has been transmitted.
-func say(control *os.File, m message) error {
+// send sends a message and waits until it has been transmitted.
+func send(control *os.File, m message) error {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return err
@@ -86,14 +86,14 @@ func say(control *os.File, m message) error {
 // runJob runs the job with what the kernel supports. If ext4 is not possible, a job that did not ask for it
 // runs on tmpfs.
 func runJob(j job, refused []string, control *os.File, heard <-chan syscall.Signal) (message, error) {
-	e, err := survey(j, refused)
+	e, err := findSupport(j, refused)
 	switch {
 	case err != nil:
 		return message{}, err
 	case e.lacking != "" && j.FS != "":
-		return message{}, lacks(j.FS + " is not possible: " + e.lacking)
+		return message{}, lackError(j.FS + " is not possible: " + e.lacking)
 	case e.lacking != "":
-		if err := say(control, message{Notice: "/tmp and the working directory are on tmpfs: " + e.lacking}); err != nil {
+		if err := send(control, message{Notice: "/tmp and the working directory are on tmpfs: " + e.lacking}); err != nil {
 			return message{}, err
 		}
 		j.FS = FSTmpfs
@@ -108,7 +108,7 @@ func runJob(j job, refused []string, control *os.File, heard <-chan syscall.Sign
 	exit := status.ExitStatus()
 	if status.Signaled() {
 		exit = 128 + int(status.Signal())
-		if err := say(control, message{Notice: killedBy(status.Signal(), filepath.Base(j.Program))}); err != nil {
+		if err := send(control, message{Notice: killedBy(status.Signal(), filepath.Base(j.Program))}); err != nil {
 			return message{}, err
 		}
 	}
@@ -234,7 +234,7 @@ func drain(port *os.File) error {
 
 // writeOutputs writes the archive of outputs to its disk and returns its size in bytes. If there is no disk,
 // it sends the archive over the control port instead.
-func writeOutputs(j job, e equipment, control *os.File) (int64, error) {
+func writeOutputs(j job, e guestSupport, control *os.File) (int64, error) {
 	if len(j.Outputs) == 0 {
 		return 0, nil
 	}
@@ -277,7 +277,7 @@ type chunks struct {
 func (c *chunks) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		n := min(len(rest), chunkBytes)
-		if err := say(c.port, message{Chunk: rest[:n]}); err != nil {
+		if err := send(c.port, message{Chunk: rest[:n]}); err != nil {
 			return 0, err
 		}
 		c.size, rest = c.size+int64(n), rest[n:]

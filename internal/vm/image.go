@@ -55,8 +55,8 @@ func (d disk) make(ctx context.Context, mke2fs string, image *os.File) error {
 	return nil
 }
 
-// nameless returns a new file without a name, which is gone when its last descriptor is closed.
-func nameless() (*os.File, error) {
+// unlinkedTemp returns a new file without a name, which is gone when its last descriptor is closed.
+func unlinkedTemp() (*os.File, error) {
 	f, err := os.CreateTemp("", "dtrec-vm-")
 	if err != nil {
 		return nil, err

@@ -26,8 +26,8 @@ const (
 
 // initramfs writes the guest's first file system: the devices that the kernel needs to start init, the
 // program, the job, and the files taken along, which Init moves to their places once the disks are mounted.
-func initramfs(w io.Writer, l load) error {
-	a := &archive{w: cpio.Newc.Writer(w), has: map[string]bool{}, loaders: map[string]bool{}, arch: l.arch}
+func initramfs(w io.Writer, l initramfsContent) error {
+	a := &archive{w: cpio.Newc.Writer(w), names: map[string]bool{}, loaders: map[string]bool{}, arch: l.arch}
 	j := l.job
 	for _, m := range l.modules {
 		j.Modules.Load = append(j.Modules.Load, path.Join(modulesPath, m.name+".ko"))
@@ -38,17 +38,17 @@ func initramfs(w io.Writer, l load) error {
 	}
 	a.add(cpio.CharDev("dev/console", 0o600, 5, 1))
 	a.add(cpio.CharDev("dev/null", 0o666, 1, 3))
-	a.file(l.program, j.Program, 0o755)
+	a.addFile(l.program, j.Program, 0o755)
 	a.add(cpio.Symlink("init", j.Program))
 	a.add(cpio.StaticFile(trimRoot(jobPath), string(text), 0o600))
 	a.add(cpio.Directory(trimRoot(homeDir), 0o700))
 	a.add(cpio.StaticFile("etc/passwd", passwd, 0o644))
 	a.add(cpio.StaticFile("etc/group", group, 0o644))
 	for _, f := range l.files {
-		a.taken(f)
+		a.addTaken(f)
 	}
 	for _, f := range l.files {
-		a.libraries(f.Host)
+		a.addLibraries(f.Host)
 	}
 	for i, m := range l.modules {
 		a.add(cpio.StaticFile(trimRoot(j.Modules.Load[i]), string(m.text), 0o600))
@@ -59,8 +59,8 @@ func initramfs(w io.Writer, l load) error {
 	return cpio.WriteTrailer(a.w)
 }
 
-// load describes what goes into the initramfs.
-type load struct {
+// initramfsContent describes what goes into the initramfs.
+type initramfsContent struct {
 	arch    *arch
 	program string
 	files   []File
@@ -71,8 +71,8 @@ type load struct {
 // archive is a cpio archive being written. Directories come before their contents, and nothing comes twice.
 // After an error nothing more is added.
 type archive struct {
-	w   cpio.RecordWriter
-	has map[string]bool // names written, without a leading slash
+	w     cpio.RecordWriter
+	names map[string]bool // names written, without a leading slash
 	// loaders are the paths of dynamic loaders that were taken along with the libraries of a program: another program may
 	// need more. Who takes a loader along by name has the libraries there too.
 	loaders map[string]bool
@@ -81,7 +81,7 @@ type archive struct {
 	err     error
 }
 
-func (a *archive) fail(err error) {
+func (a *archive) setErr(err error) {
 	if a.err == nil {
 		a.err = err
 	}
@@ -89,54 +89,54 @@ func (a *archive) fail(err error) {
 
 // add writes one record, preceded by the directories it is in.
 func (a *archive) add(r cpio.Record) {
-	if parent := path.Dir(r.Name); parent != "." && !a.has[parent] {
+	if parent := path.Dir(r.Name); parent != "." && !a.names[parent] {
 		a.add(cpio.Directory(parent, 0o755))
 	}
 	switch directory := r.Mode&cpio.S_IFMT == cpio.S_IFDIR; {
-	case a.err != nil, a.has[r.Name] && directory:
+	case a.err != nil, a.names[r.Name] && directory:
 		return
-	case a.has[r.Name]:
-		a.fail(fmt.Errorf("/%s: taken along twice", r.Name))
+	case a.names[r.Name]:
+		a.setErr(fmt.Errorf("/%s: taken along twice", r.Name))
 		return
 	}
-	a.has[r.Name] = true
+	a.names[r.Name] = true
 	a.ino++
 	r.Ino, r.NLink = a.ino, 1
 	if err := a.w.WriteRecord(r); err != nil {
-		a.fail(fmt.Errorf("initramfs: /%s: %w", r.Name, err))
+		a.setErr(fmt.Errorf("initramfs: /%s: %w", r.Name, err))
 	}
 }
 
-// file adds a regular file of the host.
-func (a *archive) file(host, guest string, mode fs.FileMode) {
+// addFile adds a regular file of the host.
+func (a *archive) addFile(host, guest string, mode fs.FileMode) {
 	text, err := os.ReadFile(host)
 	switch {
 	case err != nil:
-		a.fail(err)
+		a.setErr(err)
 	case len(text) >= 1<<32:
-		a.fail(fmt.Errorf("%s: %d bytes are too much for an initramfs", host, len(text)))
+		a.setErr(fmt.Errorf("%s: %d bytes are too much for an initramfs", host, len(text)))
 	}
 	a.add(cpio.StaticRecord(text, cpio.Info{Name: trimRoot(guest), Mode: cpio.S_IFREG | uint64(mode.Perm())}))
 }
 
-// taken adds a file taken along, or a directory with all its contents, below the staging directory. Symbolic
+// addTaken adds a file taken along, or a directory with all its contents, below the staging directory. Symbolic
 // links in a directory stay links; if the file itself is a link, it is followed.
-func (a *archive) taken(f File) {
-	guest, err := f.place()
+func (a *archive) addTaken(f File) {
+	guest, err := f.pathInGuest()
 	if err != nil {
-		a.fail(err)
+		a.setErr(err)
 		return
 	}
 	err = walk(f.Host, func(name, relative string, info fs.FileInfo) error {
-		return a.entry(name, path.Join(stagingPath, guest, relative), info)
+		return a.addEntry(name, path.Join(stagingPath, guest, relative), info)
 	})
 	if err != nil {
-		a.fail(fmt.Errorf("file to take along: %w", err))
+		a.setErr(fmt.Errorf("file to take along: %w", err))
 	}
 }
 
-// place returns the file's path in the guest.
-func (f File) place() (string, error) {
+// pathInGuest returns the file's path in the guest.
+func (f File) pathInGuest() (string, error) {
 	guest := f.Guest
 	if guest == "" {
 		guest = f.Host
@@ -172,10 +172,10 @@ func walk(root string, each func(name, relative string, info fs.FileInfo) error)
 	})
 }
 
-func (a *archive) entry(host, guest string, info fs.FileInfo) error {
+func (a *archive) addEntry(host, guest string, info fs.FileInfo) error {
 	switch info.Mode().Type() {
 	case 0:
-		a.file(host, guest, info.Mode())
+		a.addFile(host, guest, info.Mode())
 	case fs.ModeDir:
 		a.add(cpio.Directory(trimRoot(guest), uint64(info.Mode().Perm())))
 	case fs.ModeSymlink:
@@ -190,22 +190,22 @@ func (a *archive) entry(host, guest string, info fs.FileInfo) error {
 	return a.err
 }
 
-// libraries takes the libraries of a program along, unless its dynamic loader is taken along already. A file that is
-// not a program is data.
-func (a *archive) libraries(program string) {
+// addLibraries takes the libraries of a program along, unless its dynamic loader is taken along already. Nothing is
+// added for a file that is not a program.
+func (a *archive) addLibraries(program string) {
 	loader, err := interpreter(program, a.arch)
-	if err != nil || loader == "" || a.has[trimRoot(stagingPath+path.Clean(loader))] && !a.loaders[path.Clean(loader)] {
+	if err != nil || loader == "" || a.names[trimRoot(stagingPath+path.Clean(loader))] && !a.loaders[path.Clean(loader)] {
 		return
 	}
 	files, err := librariesOf(program, loader)
 	if err != nil {
-		a.fail(fmt.Errorf("%s: %w: %w", program, ErrNoLibraries, err))
+		a.setErr(fmt.Errorf("%s: %w: %w", program, ErrNoLibraries, err))
 		return
 	}
 	a.loaders[files[0]] = true
 	for _, f := range files {
-		if !a.has[trimRoot(stagingPath+f)] {
-			a.file(f, stagingPath+f, 0o755)
+		if !a.names[trimRoot(stagingPath+f)] {
+			a.addFile(f, stagingPath+f, 0o755)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // records reads the records of an initramfs, in order.
-func records(t *testing.T, l load) []cpio.Record {
+func records(t *testing.T, l initramfsContent) []cpio.Record {
 	t.Helper()
 	var b bytes.Buffer
 	if err := initramfs(&b, l); err != nil {
@@ -54,7 +54,7 @@ func TestInitramfs(t *testing.T) {
 	}
 	program := fakeELF(t, "")
 	j := job{Program: "/bin/prog", Args: []string{"record", "-o", "x\ny"}, Outputs: []string{"/work/run1.pb"}}
-	rs := records(t, load{
+	rs := records(t, initramfsContent{
 		arch: arches[0], program: program, files: []File{{Host: "data"}, {Host: program, Guest: "/tmp/stage2"}}, job: j,
 		modules: []module{{"jbd2", []byte("one")}, {"ext4", []byte("two")}},
 	})
@@ -111,7 +111,7 @@ func TestInitramfsRefuses(t *testing.T) {
 		{"nameless", []File{{"", "/bin/x"}}, "without a name"},
 	}
 	for _, tt := range tests {
-		err := initramfs(io.Discard, load{arch: arches[0], program: static, files: tt.files, job: job{Program: "/bin/prog"}})
+		err := initramfs(io.Discard, initramfsContent{arch: arches[0], program: static, files: tt.files, job: job{Program: "/bin/prog"}})
 		if tt.want == "" && err == nil {
 			continue
 		}

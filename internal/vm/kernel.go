@@ -36,7 +36,7 @@ func openKernel(name, modules string) (k *kernel, err error) {
 	if k.scratch, err = os.MkdirTemp("", "dtrec-kernel-"); err != nil {
 		return k, err
 	}
-	if name, err = k.unpacked(name, "kernel"); err != nil {
+	if name, err = k.unpackIfDeb(name, "kernel"); err != nil {
 		return k, err
 	}
 	if k.file, err = findImage(name); err != nil {
@@ -54,21 +54,21 @@ func openKernel(name, modules string) (k *kernel, err error) {
 		k.image.unpacked = nil
 	}
 	if modules != "" {
-		return k, k.takeModules(modules)
+		return k, k.openNamedModules(modules)
 	}
-	near := k.below(name)
+	near := k.moduleDirsBelow(name)
 	if named {
-		near = k.around(name)
+		near = k.moduleDirsAround(name)
 	}
-	k.modules, err = openAny(append(near, "/lib/modules/"+k.release))
+	k.modules, err = openFirstModules(append(near, "/lib/modules/"+k.release))
 	return k, err
 }
 
 // Close removes what was unpacked.
 func (k *kernel) Close() { _ = os.RemoveAll(k.scratch) }
 
-// unpacked returns the directory to which a .deb was unpacked, or the name itself if it is not a .deb.
-func (k *kernel) unpacked(name, as string) (string, error) {
+// unpackIfDeb returns the directory to which a .deb was unpacked, or the name itself if it is not a .deb.
+func (k *kernel) unpackIfDeb(name, as string) (string, error) {
 	if !isDeb(name) {
 		return name, nil
 	}
@@ -79,9 +79,9 @@ func (k *kernel) unpacked(name, as string) (string, error) {
 	return dir, nil
 }
 
-// packaged lists where packages have their image, below the directory they were unpacked to or a module
+// packageImages lists where packages have their image, below the directory they were unpacked to or a module
 // directory.
-var packaged = []string{
+var packageImages = []string{
 	"vmlinuz", "vmlinuz-*", "boot/vmlinuz-*", "lib/modules/*/vmlinuz", "usr/lib/modules/*/vmlinuz", "Image", "bzImage",
 }
 
@@ -96,7 +96,7 @@ func findImage(name string) (string, error) {
 	}
 	var found []string
 	var seen []os.FileInfo
-	for _, pattern := range append(builtImages(name), packaged...) {
+	for _, pattern := range append(builtImages(name), packageImages...) {
 		files, err := fs.Glob(os.DirFS(name), pattern)
 		if err != nil {
 			return "", err
@@ -124,17 +124,17 @@ func findImage(name string) (string, error) {
 func builtImages(tree string) []string {
 	config, _ := os.ReadFile(filepath.Join(tree, ".config"))
 	if a := archOf(func(a *arch) bool { return strings.Contains(string(config), "\n"+a.config+"\n") }); a != nil {
-		return firstOf(tree, a.images)
+		return firstExisting(tree, a.images)
 	}
 	var images []string
 	for _, a := range arches {
-		images = append(images, firstOf(tree, a.images)...)
+		images = append(images, firstExisting(tree, a.images)...)
 	}
 	return images
 }
 
-// firstOf returns the first of the names that exists; nil if none does.
-func firstOf(dir string, names []string) []string {
+// firstExisting returns the first of the names that exists; nil if none does.
+func firstExisting(dir string, names []string) []string {
 	for _, name := range names {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 			return []string{name}
@@ -143,31 +143,31 @@ func firstOf(dir string, names []string) []string {
 	return nil
 }
 
-// takeModules opens the modules that the user has named.
-func (k *kernel) takeModules(said string) (err error) {
-	if _, err := os.Stat(said); err != nil {
+// openNamedModules opens the modules that the user has named.
+func (k *kernel) openNamedModules(named string) (err error) {
+	if _, err := os.Stat(named); err != nil {
 		return fmt.Errorf("%w: %w", ErrModules, err)
 	}
-	if said, err = k.unpacked(said, "modules"); err != nil {
+	if named, err = k.unpackIfDeb(named, "modules"); err != nil {
 		return err
 	}
-	if k.modules, err = openAny(k.below(said)); err != nil || k.modules != nil {
+	if k.modules, err = openFirstModules(k.moduleDirsBelow(named)); err != nil || k.modules != nil {
 		return err
 	}
-	if others, _ := os.ReadDir(filepath.Join(said, "lib/modules")); len(others) > 0 {
-		return fmt.Errorf("%s: %w: of %s, and the kernel is %s", said, ErrModules, others[0].Name(), k.release)
+	if others, _ := os.ReadDir(filepath.Join(named, "lib/modules")); len(others) > 0 {
+		return fmt.Errorf("%s: %w: of %s, and the kernel is %s", named, ErrModules, others[0].Name(), k.release)
 	}
-	return fmt.Errorf("%s: %w: no modules.builtin, modules.order or .ko file for %s in it", said, ErrModules, k.release)
+	return fmt.Errorf("%s: %w: no modules.builtin, modules.order or .ko file for %s in it", named, ErrModules, k.release)
 }
 
-// below returns where a directory may have this kernel's modules.
-func (k *kernel) below(dir string) []string {
+// moduleDirsBelow returns where a directory may have this kernel's modules.
+func (k *kernel) moduleDirsBelow(dir string) []string {
 	return []string{filepath.Join(dir, "lib/modules", k.release), filepath.Join(dir, "usr/lib/modules", k.release), dir}
 }
 
-// around returns where an image's modules may be without being named: in its build tree, or beside the image
+// moduleDirsAround returns where an image's modules may be without being named: in its build tree, or beside the image
 // as packages and modules_install put them.
-func (k *kernel) around(image string) []string {
+func (k *kernel) moduleDirsAround(image string) []string {
 	if resolved, err := filepath.EvalSymlinks(image); err == nil {
 		image = resolved // such as arch/x86_64/boot/bzImage
 	}
@@ -180,11 +180,11 @@ func (k *kernel) around(image string) []string {
 		}
 	}
 	dir := filepath.Dir(image)
-	return append(k.below(dir), k.below(filepath.Dir(dir))[:2]...)
+	return append(k.moduleDirsBelow(dir), k.moduleDirsBelow(filepath.Dir(dir))[:2]...)
 }
 
-// openAny opens the first of the directories that has modules; nil if none has.
-func openAny(dirs []string) (*modules, error) {
+// openFirstModules opens the first of the directories that has modules; nil if none has.
+func openFirstModules(dirs []string) (*modules, error) {
 	for _, dir := range dirs {
 		m, err := openModules(dir)
 		if err == nil || !errors.Is(err, os.ErrNotExist) {

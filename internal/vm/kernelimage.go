@@ -89,14 +89,14 @@ func otherArch(name string) error {
 func identifyX86(text []byte) (image, error) {
 	const loadFlags64 = 1 // XLF_KERNEL_64
 	if len(text) < 0x260 {
-		return image{}, cut(len(text), 0x260)
+		return image{}, truncated(len(text), 0x260)
 	}
 	setup := int(text[0x1f1])
 	if setup == 0 {
 		setup = 4
 	}
 	if whole := (setup+1)*512 + 16*int(binary.LittleEndian.Uint32(text[0x1f4:])); len(text) < whole {
-		return image{}, cut(len(text), whole)
+		return image{}, truncated(len(text), whole)
 	}
 	if protocol := binary.LittleEndian.Uint16(text[0x206:]); protocol >= 0x20c && text[0x236]&loadFlags64 == 0 {
 		return image{}, otherArch("32-bit x86")
@@ -107,7 +107,7 @@ func identifyX86(text []byte) (image, error) {
 	return image{arch: arches[0], release: release}, nil
 }
 
-func cut(have, want int) error {
+func truncated(have, want int) error {
 	return fmt.Errorf("%w: cut off, %d bytes of %d", ErrNotBootable, have, want)
 }
 
@@ -121,7 +121,7 @@ func identifyARM64(text []byte) (image, error) {
 	if p, err := pe.NewFile(bytes.NewReader(text)); err == nil {
 		for _, s := range p.Sections {
 			if whole := int(s.Offset) + int(s.Size); len(text) < whole {
-				return image{}, cut(len(text), whole)
+				return image{}, truncated(len(text), whole)
 			}
 		}
 	}
@@ -136,11 +136,11 @@ func identifyARM64(text []byte) (image, error) {
 func identifyPacked(text []byte) (image, error) {
 	if string(text[:2]) == "MZ" {
 		if len(text) < 0x40 {
-			return image{}, cut(len(text), 0x40)
+			return image{}, truncated(len(text), 0x40)
 		}
 		from, size := int(binary.LittleEndian.Uint32(text[8:])), int(binary.LittleEndian.Uint32(text[12:]))
 		if len(text) < from+size {
-			return image{}, cut(len(text), from+size)
+			return image{}, truncated(len(text), from+size)
 		}
 		text = text[from : from+size]
 	}

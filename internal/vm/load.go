@@ -52,19 +52,19 @@ func loadModule(name string) error {
 	return unix.FinitModule(int(f.Fd()), "", 0)
 }
 
-// equipment is what the guest is able to do, as found by survey.
-type equipment struct {
+// guestSupport is what the guest is able to do, as found by findSupport.
+type guestSupport struct {
 	disks   bool   // disks can be attached
 	lacking string // why the requested file system is not possible; empty if it is
 }
 
-// survey finds out, without waiting, how much of the run this kernel supports. Drivers appear below /sys/bus
+// findSupport finds out, without waiting, how much of the run this kernel supports. Drivers appear below /sys/bus
 // as soon as they are loaded, whether or not they have found their disks.
-func survey(j job, refused []string) (equipment, error) {
-	var e equipment
+func findSupport(j job, refused []string) (guestSupport, error) {
+	var e guestSupport
 	var reasons []string
 	for _, b := range buses {
-		if slices.Contains(j.Buses, b.name) && b.ready() {
+		if slices.Contains(j.Buses, b.name) && b.driversLoaded() {
 			e.disks = true
 		}
 	}
@@ -94,8 +94,8 @@ func survey(j job, refused []string) (equipment, error) {
 	return e, nil
 }
 
-// ready reports whether the drivers are loaded.
-func (b *bus) ready() bool {
+// driversLoaded reports whether the drivers are loaded.
+func (b *bus) driversLoaded() bool {
 	for _, driver := range b.drivers {
 		if _, err := os.Stat("/sys/bus/" + driver); err != nil {
 			return false

@@ -50,18 +50,18 @@ func newMachine(ctx context.Context, p plan) (_ *machine, err error) {
 	if m.image, err = os.Open(m.kernel); err != nil {
 		return nil, fmt.Errorf("kernel: %w", err)
 	}
-	if m.initrd, err = nameless(); err != nil {
+	if m.initrd, err = unlinkedTemp(); err != nil {
 		return nil, err
 	}
 	buffered := bufio.NewWriterSize(m.initrd, 1<<20)
-	if err := errors.Join(initramfs(buffered, m.load), buffered.Flush()); err != nil {
+	if err := errors.Join(initramfs(buffered, m.initramfsContent), buffered.Flush()); err != nil {
 		return nil, err
 	}
 	for _, d := range disks() {
 		if len(m.buses) == 0 && d.serial != outputDisk {
 			continue
 		}
-		if m.disks[d.serial], err = nameless(); err == nil {
+		if m.disks[d.serial], err = unlinkedTemp(); err == nil {
 			err = d.make(ctx, mke2fs, m.disks[d.serial])
 		}
 		if err != nil {
@@ -85,8 +85,8 @@ func (m *machine) Close() {
 func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, boot time.Duration) (done message, alive bool, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	console := &tail{w: c.Console}
-	watchdog := time.AfterFunc(boot, func() { stop(fmt.Errorf("%w within %v", errStoodStill, boot)) })
+	console := &consoleTail{w: c.Console}
+	watchdog := time.AfterFunc(boot, func() { stop(fmt.Errorf("%w within %v", errHung, boot)) })
 	defer watchdog.Stop()
 	orders, err := newOrders(c, e)
 	if err != nil {
@@ -94,14 +94,14 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	}
 	defer orders.close()
 	up := make(chan struct{})
-	talk := &dialogue{
-		begun: func(said message) {
+	talk := &messageReader{
+		onAlive: func(said message) {
 			watchdog.Stop()
 			close(up)
-			c.Notice(fmt.Sprintf("%s in QEMU %s, %s: up after %.1f s", m.what, e.version, accel, said.Uptime))
+			c.Notice(fmt.Sprintf("%s in QEMU %s, %s: up after %.1f s", m.description, e.version, accel, said.Uptime))
 		},
-		told: c.Notice, outputs: m.disks[outputDisk],
-		ended: func() { time.AfterFunc(c.powerOff, func() { stop(errStillUp) }) },
+		onNotice: c.Notice, outputs: m.disks[outputDisk],
+		onLast: func() { time.AfterFunc(c.powerOff, func() { stop(errStillUp) }) },
 	}
 	ports := []io.Writer{console, &output{"stdout", c.Stdout, stop}, &output{"stderr", c.Stderr, stop}, talk}
 
@@ -112,7 +112,7 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	if err != nil {
 		return message{}, false, err
 	}
-	err = talk.verdict(ctx, console, exit, strings.TrimSpace(complaint.String()))
+	err = talk.result(ctx, console, exit, strings.TrimSpace(complaint.String()))
 	return talk.last, talk.alive, err
 }
 
@@ -136,7 +136,7 @@ func (m *machine) start(ctx context.Context, c Config, e emulator, accel string,
 		return fmt.Sprintf("/proc/self/fd/%d", 2+len(cmd.ExtraFiles))
 	}
 	var copying sync.WaitGroup
-	var p parts
+	var p guestFiles
 	var theirs []*os.File
 	defer func() {
 		for _, f := range theirs {

@@ -111,7 +111,7 @@ func (m *modules) has(name string) bool {
 
 // collector collects modules in an order in which they can be loaded.
 type collector struct {
-	from    *modules
+	tree    *modules
 	release string
 	seen    map[string]bool
 	list    []module
@@ -120,7 +120,7 @@ type collector struct {
 
 // collect returns those of the named modules that the tree has, each after the modules it depends on.
 func (m *modules) collect(release string, names []string) (*collector, error) {
-	c := &collector{from: m, release: release, seen: map[string]bool{}}
+	c := &collector{tree: m, release: release, seen: map[string]bool{}}
 	for _, name := range names {
 		if err := c.take(name, ""); err != nil {
 			return nil, err
@@ -130,26 +130,26 @@ func (m *modules) collect(release string, names []string) (*collector, error) {
 }
 
 func (c *collector) take(name, by string) error {
-	if c.seen[name] || c.from.builtin[name] {
+	if c.seen[name] || c.tree.builtin[name] {
 		return nil
 	}
 	c.seen[name] = true
-	text, err := c.from.read(name)
+	text, err := c.tree.read(name)
 	if err != nil {
 		return err
 	}
 	if text == nil {
-		if by != "" && c.from.builtin != nil {
+		if by != "" && c.tree.builtin != nil {
 			c.lacking = append(c.lacking, fmt.Sprintf("%s, which %s needs", name, by))
 		}
 		return nil
 	}
 	info, err := modinfo(text)
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s: %w", c.from.dir, ErrModules, name, err)
+		return fmt.Errorf("%s: %w: %s: %w", c.tree.dir, ErrModules, name, err)
 	}
 	if magic, _, _ := strings.Cut(info["vermagic"], " "); magic != c.release {
-		return fmt.Errorf("%s: %w: of %s, and the kernel is %s", c.from.dir, ErrModules, magic, c.release)
+		return fmt.Errorf("%s: %w: of %s, and the kernel is %s", c.tree.dir, ErrModules, magic, c.release)
 	}
 	for _, needed := range strings.Split(info["depends"], ",") {
 		if needed == "" {

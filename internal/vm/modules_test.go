@@ -101,13 +101,13 @@ func TestModulesInstalled(t *testing.T) {
 			t.Fatal(err)
 		}
 		list := busesFor(k.modules)
-		c, err := k.modules.collect(k.release, wanted(list, ""))
+		c, err := k.modules.collect(k.release, modulesToLoad(list, ""))
 		k.Close()
 		if got, want := loadOrder(c), "virtio_blk jbd2 mbcache ext4"; got != want || err != nil || len(c.lacking) > 0 {
 			t.Errorf("%q: got %q, %v, lacking %q, want %q", where, got, err, c.lacking, want)
 		}
 		if len(list) != 1 || list[0].name != "virtio-blk" {
-			t.Errorf("got buses %q", names(list))
+			t.Errorf("got buses %q", busNames(list))
 		}
 	}
 }
@@ -170,7 +170,7 @@ func TestModulesListed(t *testing.T) {
 		if c, err := m.collect(release, []string{"ext4"}); err != nil || loadOrder(c) != "jbd2 ext4" {
 			t.Errorf("%s: got %q, %v", list, loadOrder(c), err)
 		}
-		if got := names(busesFor(m)); len(got) != len(buses) {
+		if got := busNames(busesFor(m)); len(got) != len(buses) {
 			t.Errorf("%s: what is built in is not known, and the buses are %q", list, got)
 		}
 	}
@@ -193,7 +193,7 @@ func TestModulesRefused(t *testing.T) {
 	} {
 		k, err := openKernel(image, dir)
 		if err == nil {
-			_, err = Config{Program: fakeELF(t, "")}.plan(k)
+			_, err = Config{Program: fakeELF(t, "")}.makePlan(k)
 			k.Close()
 		}
 		if !errors.Is(err, ErrModules) || !strings.Contains(err.Error(), want) {
@@ -227,7 +227,7 @@ func TestModulesLacking(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	p, err := Config{Program: fakeELF(t, "")}.plan(k)
+	p, err := Config{Program: fakeELF(t, "")}.makePlan(k)
 	if err != nil || len(p.job.Modules.Notes) != 1 || !strings.Contains(p.job.Modules.Notes[0], "no modules of 6.1.0-99-cloud-amd64") {
 		t.Errorf("got notes %q, %v", p.job.Modules.Notes, err)
 	}

@@ -17,21 +17,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// orders is the pipe from the host to the control port; its files are nil where nobody may give orders.
-type orders struct {
+// orderPipe is the pipe from the host to the control port; its files are nil if there are no signals to pass on.
+type orderPipe struct {
 	read, write *os.File
 }
 
 // newOrders returns a pipe if the run has signals to pass on and this QEMU can read a port from a file.
-func newOrders(c Config, e emulator) (orders, error) {
-	if c.Signals == nil || e.tooOld() != "" {
-		return orders{}, nil
+func newOrders(c Config, e emulator) (orderPipe, error) {
+	if c.Signals == nil || e.problem() != "" {
+		return orderPipe{}, nil
 	}
 	r, w, err := os.Pipe()
-	return orders{r, w}, err
+	return orderPipe{r, w}, err
 }
 
-func (o orders) close() {
+func (o orderPipe) close() {
 	if o.read != nil {
 		o.read.Close()
 		o.write.Close()
@@ -40,13 +40,13 @@ func (o orders) close() {
 
 // passOn sends the first signal that comes after up is closed to the job, and stops the guest for any other. It returns
 // when it has stopped the guest, or when ctx is done.
-func (o orders) passOn(ctx context.Context, c Config, up <-chan struct{}, stop context.CancelCauseFunc) {
+func (o orderPipe) passOn(ctx context.Context, c Config, up <-chan struct{}, stop context.CancelCauseFunc) {
 	for sent := false; ; sent = true {
 		select {
 		case <-ctx.Done():
 			return
 		case s := <-c.Signals:
-			if sent || o.write == nil || !closed(up) || o.send(s) != nil {
+			if sent || o.write == nil || !isClosed(up) || o.send(s) != nil {
 				stop(fmt.Errorf("%w by %v", context.Canceled, s))
 				return
 			}
@@ -55,7 +55,7 @@ func (o orders) passOn(ctx context.Context, c Config, up <-chan struct{}, stop c
 	}
 }
 
-func (o orders) send(s os.Signal) error {
+func (o orderPipe) send(s os.Signal) error {
 	signal, ok := s.(syscall.Signal)
 	if !ok {
 		return fmt.Errorf("%v is no signal of this system", s)
@@ -68,7 +68,7 @@ func (o orders) send(s os.Signal) error {
 	return err
 }
 
-func closed(c <-chan struct{}) bool {
+func isClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:
 		return true
@@ -77,9 +77,9 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// hear returns the signals that the host orders, read from the control port in the guest. A line that is no order is
-// passed over: a port may begin with what was left in its buffer.
-func hear(port io.Reader) <-chan syscall.Signal {
+// receiveSignals returns the signals that the host orders, read from the control port in the guest. A line that is
+// no order is skipped: a port may begin with what was left in its buffer.
+func receiveSignals(port io.Reader) <-chan syscall.Signal {
 	heard := make(chan syscall.Signal, 1)
 	go func() {
 		for lines := bufio.NewScanner(port); lines.Scan(); {

@@ -18,7 +18,7 @@ import (
 const ext4Options = "noinit_itable"
 
 // mountPlaces mounts the directories in which the job works.
-func mountPlaces(j job, e equipment) error {
+func mountPlaces(j job, e guestSupport) error {
 	tmp, work := place{tmpDir, tmpDisk, "/.dtrec/tmp"}, place{workDir, workDisk, "/.dtrec/work"}
 	for _, p := range []place{tmp, work} {
 		if err := p.mount(j.FS); err != nil {

@@ -58,8 +58,8 @@ func qemuVersion(text string) string {
 	return m[1]
 }
 
-// tooOld says what is wrong with this version; empty if no problem is known.
-func (e emulator) tooOld() string {
+// problem says what is wrong with this version; empty if no problem is known.
+func (e emulator) problem() string {
 	major, _, _ := strings.Cut(e.version, ".")
 	n, err := strconv.Atoi(major)
 	if err != nil || n >= qemuMinimum {
@@ -68,8 +68,8 @@ func (e emulator) tooOld() string {
 	return fmt.Sprintf("QEMU %s crashes guests at random: install %d or later with scripts/install-qemu", e.version, qemuMinimum)
 }
 
-// parts has the paths of the files from which QEMU builds the machine.
-type parts struct {
+// guestFiles has the paths of the files from which QEMU builds the machine.
+type guestFiles struct {
 	kernel, initrd string
 	serials        []string          // files that the serial ports are written to, console first
 	orders         string            // file that the last of them, the control port, reads; empty for none
@@ -77,7 +77,7 @@ type parts struct {
 }
 
 // arguments returns QEMU's command line without argv[0].
-func arguments(c Config, g plan, accel string, p parts) []string {
+func arguments(c Config, g plan, accel string, p guestFiles) []string {
 	args := append([]string{"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}, g.arch.board...)
 	line := commandLine + " " + g.arch.command
 	if accel == accelTCG {
@@ -95,7 +95,7 @@ func arguments(c Config, g plan, accel string, p parts) []string {
 		if c.OneThread {
 			thread = "single"
 		}
-		args = append(args, "-accel", "tcg,thread="+thread, "-cpu", g.arch.cpu+g.arch.without)
+		args = append(args, "-accel", "tcg,thread="+thread, "-cpu", g.arch.cpu+g.arch.offFeatures)
 	}
 	for i, file := range p.serials {
 		port := fmt.Sprintf("file,id=port%d,path=%s", i, file)

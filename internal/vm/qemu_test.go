@@ -13,12 +13,12 @@ import (
 )
 
 func TestArguments(t *testing.T) {
-	p := parts{
+	p := guestFiles{
 		kernel: "/k", initrd: "/i", serials: []string{"/s0", "/s1", "/s2", "/s3"},
 		disks: map[string]string{tmpDisk: "/d0", workDisk: "/d1", loopDisk: "/d2", outputDisk: "/d3"},
 	}
 	c := Config{SMP: 3, Memory: "2G", Append: "preempt=full"}
-	g := plan{load: load{arch: arches[0]}, buses: buses[1:2]}
+	g := plan{initramfsContent: initramfsContent{arch: arches[0]}, buses: buses[1:2]}
 	tcg, kvm := arguments(c, g, accelTCG, p), arguments(c, g, accelKVM, p)
 	for _, want := range [][2]string{
 		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-append", commandLine + " " + arches[0].command + " " + emulatedLine + " preempt=full"},
@@ -75,17 +75,17 @@ func TestQEMUVersion(t *testing.T) {
 	}
 	for _, tt := range tests {
 		e := emulator{version: qemuVersion(tt.text)}
-		if e.version != tt.version || (e.tooOld() != "") != tt.old {
-			t.Errorf("%q: got version %q, old %q", tt.text, e.version, e.tooOld())
+		if e.version != tt.version || (e.problem() != "") != tt.old {
+			t.Errorf("%q: got version %q, old %q", tt.text, e.version, e.problem())
 		}
 	}
 }
 
 // Every architecture has a console and three ports, and every bus attaches each disk with its serial number.
 func TestArgumentsOfAll(t *testing.T) {
-	p := parts{serials: []string{"/s0", "/s1", "/s2", "/s3"}}
+	p := guestFiles{serials: []string{"/s0", "/s1", "/s2", "/s3"}}
 	for _, a := range arches {
-		all := strings.Join(arguments(Config{}, plan{load: load{arch: a}, buses: buses}, accelTCG, p), " ")
+		all := strings.Join(arguments(Config{}, plan{initramfsContent: initramfsContent{arch: a}, buses: buses}, accelTCG, p), " ")
 		for _, port := range []string{"port0", "port1", "port2", "port3"} {
 			if strings.Count(all, port) != 2 {
 				t.Errorf("%s: %s is not made and used: %s", a.name, port, all)
@@ -123,7 +123,7 @@ func TestInterpreter(t *testing.T) {
 }
 
 func TestDialogueBoundsLines(t *testing.T) {
-	d := &dialogue{begun: func(message) {}, ended: func() {}}
+	d := &messageReader{onAlive: func(message) {}, onLast: func() {}}
 	for range 100 {
 		if _, err := d.Write(make([]byte, 10<<10)); err != nil {
 			t.Fatal(err)
@@ -141,21 +141,21 @@ func TestDialogueBoundsLines(t *testing.T) {
 }
 
 // Of several errors in the outputs the first is kept: it is the cause of the others.
-func TestDialogueKeepsTheFirstError(t *testing.T) {
+func TestMessageReaderKeepsTheFirstError(t *testing.T) {
 	first := errors.New("the disk is full")
-	d := &dialogue{bad: first, size: outputSize}
-	d.takeChunk([]byte("x"))
+	d := &messageReader{bad: first, size: outputSize}
+	d.writeChunk([]byte("x"))
 	if d.bad != first {
 		t.Errorf("got %v, want %v", d.bad, first)
 	}
-	d = &dialogue{size: outputSize}
-	if d.takeChunk([]byte("x")); !errors.Is(d.bad, ErrBadOutput) {
+	d = &messageReader{size: outputSize}
+	if d.writeChunk([]byte("x")); !errors.Is(d.bad, ErrBadOutput) {
 		t.Errorf("got %v, want %v", d.bad, ErrBadOutput)
 	}
 }
 
 func TestTailKeepsTheEnd(t *testing.T) {
-	c := &tail{}
+	c := &consoleTail{}
 	_, _ = c.Write([]byte("Kernel panic - not syncing: first\n"))
 	for range 5000 {
 		_, _ = c.Write([]byte("a line\r\n"))

@@ -132,7 +132,7 @@ func TestRunBootsAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, alive, err := runTwice(t.Context(), c, e, fakePlan(t, c), accelTCG, 2*time.Second)
+	done, alive, err := runWithRetry(t.Context(), c, e, fakePlan(t, c), accelTCG, 2*time.Second)
 	if err != nil || !alive || done.Exit != 3 || len(told) != 1 || !strings.Contains(told[0], "booting it again") {
 		t.Errorf("exit %d, alive %v, %v; told %q", done.Exit, alive, err, told)
 	}

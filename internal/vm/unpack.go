@@ -17,8 +17,8 @@ import (
 	"strings"
 )
 
-// bringHome unpacks the archive on the output disk, on the host.
-func bringHome(disk io.ReaderAt, done message, outputs []string, patterns bool) error {
+// unpackOutputs unpacks the archive on the output disk, on the host.
+func unpackOutputs(disk io.ReaderAt, done message, outputs []string, patterns bool) error {
 	if len(outputs) == 0 {
 		return nil
 	}

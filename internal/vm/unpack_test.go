@@ -100,7 +100,7 @@ func TestUnpackHostile(t *testing.T) {
 				t.Fatal(err)
 			}
 			archive := tarOf(t, tt.entries...)
-			err := bringHome(bytes.NewReader(archive), message{Size: int64(len(archive))}, []string{"out", "sub/dir"}, false)
+			err := unpackOutputs(bytes.NewReader(archive), message{Size: int64(len(archive))}, []string{"out", "sub/dir"}, false)
 			if err == nil {
 				t.Error("accepted")
 			}
@@ -118,13 +118,13 @@ func TestUnpackDamaged(t *testing.T) {
 	t.Chdir(t.TempDir())
 	archive := tarOf(t, tar.Header{Name: "0", Typeflag: tar.TypeReg, Mode: 0o644, Size: 4096})
 	for _, size := range []int{100, 512, 1000, 4000} {
-		err := bringHome(bytes.NewReader(archive), message{Size: int64(size)}, []string{"out"}, false)
+		err := unpackOutputs(bytes.NewReader(archive), message{Size: int64(size)}, []string{"out"}, false)
 		if err == nil {
 			t.Errorf("archive cut at %d: accepted", size)
 		}
 	}
 	noise := bytes.Repeat([]byte("noise"), 1000)
-	if err := bringHome(bytes.NewReader(noise), message{Size: 5000}, []string{"out"}, false); !errors.Is(err, ErrBadOutput) {
+	if err := unpackOutputs(bytes.NewReader(noise), message{Size: 5000}, []string{"out"}, false); !errors.Is(err, ErrBadOutput) {
 		t.Errorf("noise: got %v, want ErrBadOutput", err)
 	}
 	if names := treeOf(t); len(names) > 0 {
@@ -155,7 +155,7 @@ func TestUnpackRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := message{Size: int64(b.Len()), Exit: 1}
-	if err := bringHome(bytes.NewReader(b.Bytes()), done, []string{"run1.pb", "logs", "none"}, false); err != nil {
+	if err := unpackOutputs(bytes.NewReader(b.Bytes()), done, []string{"run1.pb", "logs", "none"}, false); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"logs", "logs/a", "logs/deep", "logs/deep/b", "run1.pb"}
@@ -182,7 +182,7 @@ func TestUnpackPatterns(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(host)
-	if err := bringHome(bytes.NewReader(b.Bytes()), message{Size: int64(b.Len())}, []string{"run.[0-9]*.pb"}, true); err != nil {
+	if err := unpackOutputs(bytes.NewReader(b.Bytes()), message{Size: int64(b.Len())}, []string{"run.[0-9]*.pb"}, true); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := treeOf(t), []string{"run.000002.pb", "run.000003.pb"}; !slices.Equal(got, want) {
@@ -190,7 +190,7 @@ func TestUnpackPatterns(t *testing.T) {
 	}
 	for _, name := range []string{"0", "0/run.pb", "0/../run.000001.pb", "0/a/run.000001.pb", "0/run.1/x.pb", "0/run.x.pb"} {
 		archive := tarOf(t, file(name))
-		if err := bringHome(bytes.NewReader(archive), message{Size: int64(len(archive))}, []string{"run.[0-9]*.pb"}, true); !errors.Is(err, ErrBadOutput) {
+		if err := unpackOutputs(bytes.NewReader(archive), message{Size: int64(len(archive))}, []string{"run.[0-9]*.pb"}, true); !errors.Is(err, ErrBadOutput) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

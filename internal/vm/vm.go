@@ -106,16 +106,16 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if old := emulator.tooOld(); old != "" {
+	if old := emulator.problem(); old != "" {
 		c.Notice(old)
 	}
-	plan, err := c.plan(k)
+	plan, err := c.makePlan(k)
 	if err != nil {
 		return 0, err
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout))
 	defer cancel()
-	done, err := runAccelerated(limited, c, emulator, plan, thisKVM(k.arch))
+	done, err := runAccelerated(limited, c, emulator, plan, kvmMemoryOf(k.arch))
 	for _, ended := range []error{context.Cause(limited), ctx.Err()} {
 		if err != nil && ended != nil && !errors.Is(err, ended) {
 			err = fmt.Errorf("%w: %w", ended, err)
@@ -154,15 +154,15 @@ func (c Config) check() error {
 
 // plan describes what a run boots.
 type plan struct {
-	load
-	kernel string // path of the image
-	buses  []*bus
-	what   string // description of the kernel, for notices
+	initramfsContent
+	kernel      string // path of the image
+	buses       []*bus
+	description string // description of the kernel, for notices
 }
 
-// plan puts together what the guest of this kernel gets.
-func (c Config) plan(k *kernel) (plan, error) {
-	p := plan{kernel: k.file, buses: c.buses, what: "Linux " + k.release + " " + k.arch.name}
+// makePlan puts together what the guest of this kernel gets.
+func (c Config) makePlan(k *kernel) (plan, error) {
+	p := plan{kernel: k.file, buses: c.buses, description: "Linux " + k.release + " " + k.arch.name}
 	if p.buses == nil {
 		p.buses = busesFor(k.modules)
 	}
@@ -170,16 +170,16 @@ func (c Config) plan(k *kernel) (plan, error) {
 	if err != nil {
 		return p, err
 	}
-	p.load = load{arch: k.arch, program: program, files: c.Files}
+	p.initramfsContent = initramfsContent{arch: k.arch, program: program, files: c.Files}
 	if p.job, err = newJob(c); err != nil {
 		return p, err
 	}
-	p.job.Ports, p.job.Buses = k.arch.ports, names(p.buses)
+	p.job.Ports, p.job.Buses = k.arch.ports, busNames(p.buses)
 	if k.modules == nil {
 		p.job.Modules.Notes = []string{"no modules of " + k.release + " were found around " + c.Kernel + " or in /lib/modules"}
 		return p, nil
 	}
-	taken, err := k.modules.collect(k.release, wanted(p.buses, c.FS))
+	taken, err := k.modules.collect(k.release, modulesToLoad(p.buses, c.FS))
 	if err != nil {
 		return p, err
 	}
